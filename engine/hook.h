@@ -1,0 +1,49 @@
+/* Hook points and interventions: plain data, no call-backs. Spellings: transformers' module paths, TransformerLens'
+ * names, and our own ("layers.3.mlp.act"); a module's path means its output. */
+#ifndef GLIMT_ENGINE_HOOK_H
+#define GLIMT_ENGINE_HOOK_H
+#include "engine/backend.h"
+
+enum site { SITE_EMBED, SITE_RESID_PRE, SITE_ATTN_OUT, SITE_MLP_PRE, SITE_MLP_ACT, SITE_MLP_OUT, SITE_RESID_POST,
+            SITE_FINAL_NORM };
+
+struct point { /* totally ordered by execution: embed has layer −1, final_norm layer n_layers */
+    int16_t layer;
+    uint8_t site;
+};
+
+/* <0, 0, >0 as a comes before, is, comes after b. */
+int point_compare(struct point a, struct point b);
+/* Parses any of the three spellings; n_layers > 0 bounds the layer and gives final_norm its own. */
+bool point_parse(const char *name, int32_t n_layers, struct point *out, struct error *e);
+#define POINT_NAME_MAX 40
+/* Our spelling: "embed", "layers.3.mlp.act", "final_norm". */
+void point_name(struct point, char out[POINT_NAME_MAX]);
+
+struct dict;
+
+enum unit_mode { UNIT_FIX, UNIT_SCALE, UNIT_ADD, UNIT_ZERO };
+struct unit { /* what happens to one latent (or neuron) at every position */
+    int32_t index;
+    float value; /* FIX: the activation; SCALE: factor; ADD: offset; ZERO: unused */
+    enum unit_mode mode;
+};
+
+enum hook_op {
+    HOOK_GET,    /* io ← the value here (an arena tensor) */
+    HOOK_SET,    /* the value here ← io */
+    HOOK_ADD,    /* the value here += io; a [1, n] io is added to every row */
+    HOOK_INSERT, /* the value here ← the dictionary's reconstruction of it, with `units` changed; with keep_error plus
+                    what the reconstruction had missed */
+};
+
+struct hook {
+    struct point at;
+    enum hook_op op;
+    struct tensor *io;        /* GET, SET, ADD */
+    const struct dict *dict;  /* INSERT */
+    bool keep_error;          /* INSERT */
+    const struct unit *units; /* INSERT */
+    int32_t n_units;
+};
+#endif

@@ -1,0 +1,155 @@
+/* The live text: what is typed, line by line, with its latents and its losses under interventions.
+ *
+ * Belongs to one thread (the worker). `session_set` takes the whole wish (text, sliders, cursor …); `session_step` does
+ * one bounded piece of the work that is missing, the most wanted first; `session_snapshot` publishes what there is.
+ * Work that a new wish doesn't touch stays: tokens and rows before an edit (keys and values are kept for recently
+ * edited lines), everything up to the hook when a slider moves, reference losses measured before.
+ *
+ * The mathematics: r′(t) = B(t) + Σ_j c_j(t)·u_j at the landing point of the hook, B the base of the lane (plain:
+ * the residual stream; inserted: with the reconstruction in place; error kept: the plain one), c_j(t) = v_j − f_j(t),
+ * u_j the decoder row pushed through what lies behind the hook. Only the layers after it run again. */
+#ifndef GLIMT_SESSION_H
+#define GLIMT_SESSION_H
+#include "engine/dict/dict.h"
+#include "engine/model/model.h"
+#include "engine/text/tokenizer.h"
+
+#define SESSION_MAX_UNITS 16
+#define SESSION_MAX_CLASSES 8
+#define SESSION_MAX_NEXT 20
+
+enum insert { INSERT_NONE, INSERT_SAE, INSERT_ERROR };
+enum lane_kind { LANE_PLAIN, LANE_BASE /* the same insertion, nothing fixed */, LANE_FIXED, N_LANES };
+
+struct chosen_unit {
+    int32_t index;
+    bool fixed;
+    float value; /* the slider's value; takes effect when fixed */
+};
+
+struct wish { /* plain data; the session copies what it needs */
+    uint64_t generation; /* counted up by the sender; comes back in the snapshot */
+    const char *text;    /* UTF-8, repaired by the sender; lines end at \n or \r\n, which are no part of them */
+    size_t n_text;
+    bool join;           /* all of the text is one sequence */
+    bool bos;            /* put the BOS token before each sequence (shown, without a loss) */
+    enum insert insert;  /* of LANE_BASE and LANE_FIXED */
+    int32_t n_units;     /* the chosen units, in slider order */
+    struct chosen_unit unit[SESSION_MAX_UNITS];
+    int32_t watch;       /* one more unit whose pre-activations are wanted; −1: none */
+    size_t cursor;       /* byte offset in text: near it is done first; predictions are for what follows it */
+    int32_t n_next;      /* predictions wanted, ≤ SESSION_MAX_NEXT */
+    bool losses;         /* false: stage 1 only */
+    bool refsets;        /* stream the reference losses */
+};
+
+/* ---- what a snapshot holds: immutable, shared by reference count between snapshots */
+struct line_tokens {
+    atomic_int refs;
+    int32_t n;             /* with BOS where asked for */
+    struct token *token;   /* start, end relative to the line's first byte (BOS: 0, 0) */
+    int32_t n_windows;     /* sequences the line was cut into at the model's context: 1 unless it is longer */
+    int32_t *window_start; /* n_windows + 1, token indices; the first token of each has no loss */
+};
+struct line_latents {
+    atomic_int refs;
+    int32_t n, k, n_watch;
+    int32_t *top_id; /* [n, k] active latents, largest first (neurons: by |value|, k at most 32) */
+    float *top_val;  /* [n, k] */
+    int32_t *watch;  /* n_watch units: the chosen ones, then wish.watch */
+    float *pre;      /* [n, n_watch] pre-activations */
+    float *act;      /* [n, n_watch] selected value or 0 */
+    double sse, sum_sq; /* Σ‖x − x̂‖², Σ‖x‖² over the line's tokens */
+    float *sum_x;       /* [d] Σ x, for FVU */
+};
+struct line_losses {
+    atomic_int refs;
+    uint64_t key; /* which lane (insertion, units, values) they belong to */
+    int32_t n;
+    float *loss;  /* [n] nats, of this token given those before; NaN for the first of each window */
+};
+struct line_view {
+    size_t start, end;   /* bytes of the line in the snapshot's text */
+    int32_t first_token; /* index in the whole text */
+    const struct line_tokens *tokens;            /* NULL: not yet */
+    const struct line_latents *latents;          /* NULL: not yet; may be of an older text only if stale_latents */
+    const struct line_losses *loss[N_LANES];     /* NULL: not yet; compare ->key with snapshot.lane_key */
+};
+
+struct part {
+    uint64_t generation; /* of the wish it was computed for */
+    bool valid;          /* complete for that wish */
+    float ms;            /* how long the last computation took */
+};
+
+struct estimate { /* nats a token, mean over sentences of the sentence's mean */
+    double mean;
+    double half; /* half width of the 95 % interval; NaN: unknown */
+};
+struct refset_view {
+    const char *name, *label; /* borrowed from the session's reference sets, which outlive every snapshot */
+    int32_t n, n_total;       /* sentences measured for the fixed lane, all with a loss */
+    struct estimate base;     /* LANE_BASE, all sentences; half: sampling, t·s/√N */
+    struct estimate fixed;    /* estimate of LANE_FIXED: mean_N(base) + mean of differences */
+    struct estimate diff;     /* fixed − base; half: partial, t·s_d/√n·√(1 − n/N), while n < N, else sampling t·s_d/√N */
+    bool base_valid, fixed_valid; /* false: nothing measured yet */
+    uint64_t key;             /* lane the fixed numbers belong to */
+};
+
+struct next_list {
+    int32_t n;
+    int32_t id[SESSION_MAX_NEXT];
+    float p[SESSION_MAX_NEXT];
+};
+
+struct snapshot {
+    atomic_int refs;
+    struct part tokens, latents, loss, refsets, next;
+    uint64_t generation; /* of the wish whose text this is */
+    char *text;
+    size_t n_text;
+    int32_t n_lines, n_tokens;
+    struct line_view *line;
+    enum insert insert;  /* as wished */
+    int32_t n_units;
+    struct chosen_unit unit[SESSION_MAX_UNITS];
+    bool any_fixed;
+    uint64_t lane_key[N_LANES];
+    double loss_mean[N_LANES]; /* over tokens with a loss; NaN: none or incomplete */
+    double fvu;                /* NaN without a dictionary or a second token */
+    int32_t n_refsets;
+    struct refset_view refset[SESSION_MAX_CLASSES];
+    double refset_progress;    /* 0 … 1 of what the reference sets still need */
+    size_t next_at;            /* byte offset that the predictions follow */
+    int32_t next_token;        /* token index in the whole text that they follow, −1: none */
+    struct next_list next_plain, next_base, next_fixed;
+    double progress;           /* share of the text's tokens whose wanted stages are done */
+};
+void snapshot_ref(struct snapshot *);
+void snapshot_unref(struct snapshot *); /* frees the last; NULL is fine */
+/* The line and the token in it for a token index; NULL where there is none. */
+const struct line_view *snapshot_line_of(const struct snapshot *, int32_t token, int32_t *in_line);
+
+struct reference_set { /* sentences of one class; borrowed, must outlive the session and its snapshots */
+    const char *name, *label;
+    const char *const *sentence;
+    int32_t n;
+};
+
+struct session;
+
+/* model, tokenizer and dict (NULL: none) are borrowed. at: where the dict is hooked. */
+struct session *session_new(struct backend *, const struct model *, const struct tokenizer *, const struct dict *dict,
+                            struct point at, const struct reference_set *, int32_t n_sets, struct error *e);
+void session_free(struct session *);
+void session_set(struct session *, const struct wish *);
+
+enum stage { STAGE_IDLE /* nothing left */, STAGE_TOKENS, STAGE_LATENTS, STAGE_LOSS, STAGE_NEXT, STAGE_REFSETS };
+/* Does the next piece (at most about 10 ms of one core's work where the shapes allow) and says what it was. `cancel`
+ * raised: returns soon, nothing lost. STAGE_IDLE also after an error: see session_error. */
+enum stage session_step(struct session *, const atomic_bool *cancel);
+/* True when the session should publish now: a stage became complete for what is visible near the cursor. */
+bool session_should_publish(const struct session *);
+struct snapshot *session_snapshot(struct session *); /* a new reference, the caller's */
+const struct error *session_error(const struct session *);
+#endif

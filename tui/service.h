@@ -1,0 +1,30 @@
+/* Requests in, snapshots out: a worker thread that owns workbench and session.
+ *
+ * The UI thread posts whole wishes; the newest wins and interrupts what runs for an older one. Snapshots come back by an
+ * atomic swap, an eventfd tells. Reference sets (later: studies) are jobs: a live request goes before them. */
+#ifndef GLIMT_TUI_SERVICE_H
+#define GLIMT_TUI_SERVICE_H
+#include "tui/workbench.h"
+
+struct service;
+
+/* Starts the worker, which opens what `options` names (copied shallowly: strings must outlive the service). */
+struct service *service_new(const struct options *, struct error *e);
+/* Cancels what runs, joins the thread, frees all but snapshots still referenced. */
+void service_free(struct service *);
+
+void service_post(struct service *, const struct wish *); /* copies; never waits */
+/* The newest snapshot, a reference of the caller's; NULL before the first. */
+struct snapshot *service_latest(struct service *);
+int service_fd(struct service *); /* readable when there is news; read 8 bytes to clear it */
+
+struct service_status {
+    bool loading, failed, idle; /* idle: nothing left to do for the newest wish */
+    double progress;            /* while loading, 0 … 1 */
+    char what[96];              /* what is being loaded */
+    struct error error;         /* why it failed, or the last error of the session */
+};
+void service_status(struct service *, struct service_status *);
+/* Not NULL once loaded; stays valid and unchanged until service_free. */
+const struct workbench *service_workbench(struct service *);
+#endif
