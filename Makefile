@@ -54,3 +54,64 @@ $B/deps.ok:
 	@mkdir -p $B
 	@./tests/need.sh $(BUILD_DEBS)
 	@touch $@
+
+# ---- what people type
+.PHONY: run check bench fuzz install uninstall dist clean help lint format
+run: $B/glimt
+	@$B/glimt $(ARGS)
+
+tests: $(UNITS) $(E2E)
+.PHONY: tests
+check: $B/check-deps.ok
+	@./tests/check.sh
+$B/check-deps.ok: | $B/deps.ok
+	@./tests/need.sh $(CHECK_DEBS)
+	@touch $@
+
+bench: $B/glimt $(BENCH)
+	@for b in $(BENCH); do echo "== $$(basename $$b)"; $$b || exit 1; done
+	@if [ -n "$(PYTORCH)" ]; then echo "== PyTorch"; $(PYTORCH) tests/bench/pytorch.py; else \
+	  echo "(beside PyTorch: make bench PYTORCH=python3, with torch and transformers installed)"; fi
+
+# Fuzzers: clang with libFuzzer, ASan and UBSan. FUZZ_SECONDS each; corpora grow under build/fuzz/.
+FUZZ_SECONDS ?= 600
+fuzz: $B/check-deps.ok
+	@$(MAKE) --no-print-directory B=$B/fuzz CC=clang OPT="-O1 -g" SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" HARDEN= HARDEN_LD= fuzzers
+	@for f in $(FUZZ); do ./tests/fuzz/run.sh $B/fuzz/$$f $(FUZZ_SECONDS) || exit 1; done
+fuzzers: $(addprefix $B/,$(FUZZ))
+$B/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/libglimt.a
+	@echo "  LD    $@"
+	@$(CC) -fsanitize=fuzzer,address,undefined -o $@ $< $B/libglimt.a $(LDLIBS)
+.PHONY: fuzzers
+
+lint:
+	@./tests/lint.sh
+format:
+	@clang-format -i $(shell git ls-files '*.c' '*.h')
+
+BIN = $(DESTDIR)$(PREFIX)/bin
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: $B/glimt
+	install -d $(BIN) $(SHARE)/glimt/demo $(SHARE)/glimt/themes $(SHARE)/man/man1 $(SHARE)/man/man5
+	install -m 755 $B/glimt $(BIN)/glimt
+	cp -r store/demo/. $(SHARE)/glimt/demo/
+	install -m 644 themes/*.theme $(SHARE)/glimt/themes/
+	install -m 644 man/*.1 $(SHARE)/man/man1/
+	install -m 644 man/*.5 $(SHARE)/man/man5/
+uninstall:
+	rm -f $(BIN)/glimt $(SHARE)/man/man1/glimt.1 $(SHARE)/man/man5/glimt.5
+	rm -rf $(SHARE)/glimt
+dist:
+	@mkdir -p $B
+	git archive --prefix=glimt-$(VERSION)/ -o $B/glimt-$(VERSION).tar.gz HEAD
+	@echo $B/glimt-$(VERSION).tar.gz
+clean:
+	rm -rf $B
+help:
+	@echo "make            build $B/glimt"
+	@echo "make run        build and start the explorer (ARGS='analyze …' for a command)"
+	@echo "make check      all tests; closes with the counts"
+	@echo "make bench      timings beside their floors"
+	@echo "make fuzz       fuzzers, FUZZ_SECONDS each"
+	@echo "make install    to PREFIX=$(PREFIX) (DESTDIR honoured); make uninstall"
+	@echo "make dist clean lint format"

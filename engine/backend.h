@@ -73,6 +73,7 @@ struct backend {
                                  const void *src, unsigned uses, struct error *e);
     void (*weight_free)(struct backend *, struct weight *);
     size_t (*weight_bytes)(const struct weight *); /* packed size */
+    int32_t (*weight_in)(const struct weight *);   /* elements of a row */
 
     /* ---- keys and values: `cap` positions of `n_layers` layers (layers first_layer …), `width` = heads × head_dim */
     struct kv *(*kv_new)(struct backend *, int32_t first_layer, int32_t n_layers, int32_t width, int32_t cap,

@@ -25,5 +25,20 @@ struct options {
     uint64_t seed;
     bool quiet, progress;
     enum color_mode color;
+    struct option_store *store; /* owned: what the strings of the configuration file point into; may be NULL */
 };
+
+/* Defaults, nothing read. */
+void options_init(struct options *);
+/* Frees what options_parse allocated; safe on a struct that only options_init saw. */
+void options_release(struct options *);
+/* Initialises *o, reads the configuration file ($XDG_CONFIG_HOME/glimt/config), then the common options of argv (with
+ * and without '='; "--" ends them), which it takes out: what stays in argv[1 … *argc − 1] are operands. Strings point
+ * into argv or into *o. 0, or the exit status 2 and *e naming the option and, for a misspelt one, the nearest. The
+ * caller calls options_release in either case. Options of a program's own: tui/cli/option_table.h. */
+int options_parse(struct options *o, int *argc, char **argv, struct error *e);
+/* What --insert says, or its default: none without fixed values, sae with them. */
+enum insert options_insert(const struct options *);
+/* The last value of a key of the configuration file that is no common option ("plot", "bind.quit"); NULL: not set. */
+const char *options_config(const struct options *, const char *key);
 #endif

@@ -24,6 +24,9 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
 /* Opens everything the options name; progress hears 0 … 1 and what is being done. The caller owns *out. */
 bool workbench_open(const struct options *, void (*progress)(void *, double, const char *what), void *arg,
                     struct workbench **out, struct error *e);
+/* The same; gives up with ERROR_CANCELLED between two parts once `cancel` (NULL: never) is raised. */
+bool workbench_open_cancellable(const struct options *, void (*progress)(void *, double, const char *what), void *arg,
+                                const atomic_bool *cancel, struct workbench **out, struct error *e);
 void workbench_free(struct workbench *);
 /* The folder of program data (CLI.md, Files of our own): $GLIMT_DATA, DIR/../share/glimt, or the build tree's; a file
  * under it by name ("demo/demo.glimt", "themes/dark.theme"), NULL when it is nowhere. Caller frees. */

@@ -53,26 +53,28 @@ struct line_tokens {
 };
 struct line_latents {
     atomic_int refs;
-    int32_t n, k, n_watch;
+    bool complete;   /* every token is there; else those that are not yet have top_id −1 and pre NaN */
+    int32_t n, k, n_watch; /* n: all tokens of the line */
     int32_t *top_id; /* [n, k] active latents, largest first (neurons: by |value|, k at most 32) */
     float *top_val;  /* [n, k] */
-    int32_t *watch;  /* n_watch units: the chosen ones, then wish.watch */
+    int32_t *watch;  /* n_watch units: the chosen ones, then wish.watch; −1: there is no such unit */
     float *pre;      /* [n, n_watch] pre-activations */
     float *act;      /* [n, n_watch] selected value or 0 */
-    double sse, sum_sq; /* Σ‖x − x̂‖², Σ‖x‖² over the line's tokens */
-    float *sum_x;       /* [d] Σ x, for FVU */
+    double sse, sum_sq; /* Σ‖x − x̂‖², Σ‖x‖² over the line's tokens without BOS; when complete */
+    float *sum_x;       /* [width at the hook] Σ x of the same, for FVU */
 };
 struct line_losses {
     atomic_int refs;
-    uint64_t key; /* which lane (insertion, units, values) they belong to */
+    bool complete; /* every token is there; else those that are not yet are NaN */
+    uint64_t key;  /* which lane (insertion, units, values) they belong to */
     int32_t n;
-    float *loss;  /* [n] nats, of this token given those before; NaN for the first of each window */
+    float *loss;   /* [n] nats, of this token given those before; NaN for the first of each window */
 };
 struct line_view {
     size_t start, end;   /* bytes of the line in the snapshot's text */
     int32_t first_token; /* index in the whole text */
     const struct line_tokens *tokens;            /* NULL: not yet */
-    const struct line_latents *latents;          /* NULL: not yet; may be of an older text only if stale_latents */
+    const struct line_latents *latents;          /* NULL: not yet; always of these tokens */
     const struct line_losses *loss[N_LANES];     /* NULL: not yet; compare ->key with snapshot.lane_key */
 };
 
@@ -152,4 +154,7 @@ enum stage session_step(struct session *, const atomic_bool *cancel);
 bool session_should_publish(const struct session *);
 struct snapshot *session_snapshot(struct session *); /* a new reference, the caller's */
 const struct error *session_error(const struct session *);
+/* Bytes of device memory for rows of activations and for keys and values of lines that are not being worked on; what is
+ * beyond is computed again when it is needed. Default: 512 and 256 MiB. */
+void session_budget(struct session *, size_t rows, size_t keys_and_values);
 #endif

@@ -3,7 +3,8 @@
  *
  * Pipeline: NFC (when the file asks for it) → GPT-2's pre-tokeniser → BPE by merge rank. Unicode classes come from a
  * generated table (Unicode version as in tokenizers 0.23), NFC likewise; ids are identical to Hugging Face's.
- * Added tokens count as plain text unless asked for. Immutable after opening; any thread. */
+ * Special added tokens (<|endoftext|>) count as plain text unless asked for; others (NeoX's runs of spaces) are part of
+ * the vocabulary and always found. Immutable after opening; any thread. */
 #ifndef GLIMT_TEXT_TOKENIZER_H
 #define GLIMT_TEXT_TOKENIZER_H
 #include "engine/base/error.h"
@@ -25,11 +26,13 @@ struct token {
 };
 
 /* Encodes n bytes, not NUL-terminated, any bytes: an invalid UTF-8 byte is encoded as U+FFFD, as a decoder with
- * replacement would give it. Appends to *out (grown, *n_out tokens, *cap); caller frees *out. */
+ * replacement would give it. n < 2³¹. Appends to *out (grown, *n_out tokens, *cap); caller frees *out. */
 void tokenizer_encode(const struct tokenizer *, const char *utf8, size_t n, bool added_tokens, struct token **out,
                       size_t *n_out, size_t *cap);
-/* The last byte offset ≤ `at` (a position of the input) such that encoding [0, b) and [b, n) apart gives the tokens of
- * encoding [0, n) whole: where an edit at `at` lets tokenising begin again. 0 is always safe. */
+/* The last byte offset b ≤ `at` (a position of the input) that is known to be safe: encoding [0, b) and [b, n) apart
+ * gives the tokens of encoding [0, n) whole, with and without special tokens. Only bytes before `at` are looked at, so
+ * b holds before and after an edit at `at` alike: it is where tokenising begins again, and all tokens before it stay.
+ * Usually a word back, also when at == n; 0 is always safe. */
 size_t tokenizer_safe_boundary(const struct tokenizer *, const char *utf8, size_t n, size_t at);
 
 /* The raw bytes of a token (not NUL-terminated; may be no valid UTF-8 by itself). Unknown id: *n = 0. */

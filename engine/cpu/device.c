@@ -1,0 +1,226 @@
+#include "engine/cpu/device.h"
+#include "engine/base/memory.h"
+#include "engine/cpu/cpu.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+#define ROWS_PER_JOB 64
+#define MIN_TASK 16384 /* elements: less is done before another thread has woken */
+
+void *cpu_alloc(size_t n)
+{
+    size_t align = n >= 2 * HUGE_PAGE ? HUGE_PAGE : 64, whole;
+    if (!size_add(n > 0 ? n : 1, align - 1, &whole))
+        return NULL;
+    whole -= whole % align;
+    void *p = aligned_alloc(align, whole);
+    if (p && align == HUGE_PAGE)
+        madvise(p, whole, MADV_HUGEPAGE);
+    return p;
+}
+
+void *cpu_scratch(struct cpu *c, enum scratch s, size_t n)
+{
+    if (n <= c->scratch[s].n)
+        return c->scratch[s].bytes;
+    size_t want = n > c->scratch[s].n + c->scratch[s].n / 2 ? n : c->scratch[s].n + c->scratch[s].n / 2;
+    char *p = cpu_alloc(want);
+    if (p == NULL) {
+        error_set(&c->err, ERROR_SYSTEM, "cpu: no memory for %zu bytes of working space", want);
+        return NULL;
+    }
+    free(c->scratch[s].bytes);
+    c->scratch[s].bytes = p, c->scratch[s].n = want;
+    return p;
+}
+
+void *cpu_scratch_of(struct cpu *c, int thread, size_t n)
+{
+    return c->scratch[SCRATCH_THREADS].bytes + (size_t)thread * ((n + 63) / 64 * 64);
+}
+
+void *cpu_view(struct cpu *c, const char *op, const char *arg, struct tensor t, enum dtype type, int32_t rows,
+               int32_t cols)
+{
+    if (t.buf == NULL || t.dtype != type || t.rows < 0 || t.cols < 0 || (rows >= 0 && t.rows != rows) ||
+        (cols >= 0 && t.cols != cols) || (t.rows > 1 && t.ld < t.cols)) {
+        error_set(&c->err, ERROR_SYSTEM, "cpu %s: %s is [%d, %d] (ld %d, dtype %d%s), expected [%d, %d] of dtype %d",
+                  op, arg, t.rows, t.cols, t.ld, (int)t.dtype, t.buf ? "" : ", absent", rows, cols, (int)type);
+        return NULL;
+    }
+    if (t.rows == 0 || t.cols == 0)
+        return t.buf->bytes;
+    size_t last = ((size_t)(t.rows - 1) * (size_t)(t.ld > 0 ? t.ld : 0) + (size_t)t.cols) * dtype_size(type);
+    if (t.off > t.buf->n || last > t.buf->n - t.off || t.off % dtype_size(type) != 0) {
+        error_set(&c->err, ERROR_SYSTEM, "cpu %s: %s needs %zu bytes at offset %zu of a buffer of %zu", op, arg, last,
+                  t.off, t.buf->n);
+        return NULL;
+    }
+    return t.buf->bytes + t.off;
+}
+
+struct row_loop {
+    rows_fn *fn;
+    void *arg;
+    int32_t rows, step;
+};
+
+static void row_task(void *arg, int thread, int64_t i)
+{
+    const struct row_loop *l = arg;
+    int32_t first = (int32_t)i * l->step, left = l->rows - first;
+    l->fn(l->arg, thread, first, left < l->step ? left : l->step);
+}
+
+void cpu_for_rows(struct cpu *c, int32_t rows, int64_t cost, rows_fn *fn, void *arg)
+{
+    int64_t threads = pool_threads(c->pool), step = MIN_TASK / (cost > 0 ? cost : 1) + 1;
+    int64_t fair = (rows + 4 * threads - 1) / (4 * threads);
+    if (threads == 1 || rows * cost < 2 * MIN_TASK)
+        step = rows;
+    else if (step < fair)
+        step = fair;
+    if (step < 1)
+        return;
+    struct row_loop l = {fn, arg, rows, (int32_t)(step < rows ? step : rows)};
+    pool_run(c->pool, (rows + l.step - 1) / l.step, row_task, &l);
+}
+
+static bool cpu_status(struct backend *b, struct error *e)
+{
+    struct cpu *c = cpu_of(b);
+    if (!cpu_failed(c))
+        return true;
+    error_set(e, c->err.kind, "%s", c->err.text);
+    c->err = (struct error){0};
+    return false;
+}
+
+static void cpu_sync(struct backend *b)
+{
+    (void)b;
+}
+
+static struct buf *cpu_buf_new(struct backend *b, size_t n, struct error *e)
+{
+    (void)b;
+    struct buf *buf = xmalloc(sizeof *buf);
+    buf->n = n > 0 ? n : 1;
+    buf->bytes = cpu_alloc(buf->n);
+    if (buf->bytes == NULL) {
+        error_set(e, ERROR_SYSTEM, "cpu: no memory for %zu bytes", n);
+        free(buf);
+        return NULL;
+    }
+    return buf;
+}
+
+static void cpu_buf_free(struct backend *b, struct buf *buf)
+{
+    (void)b;
+    if (buf)
+        free(buf->bytes);
+    free(buf);
+}
+
+static void copy_rows(char *dst, size_t dst_step, const char *src, size_t src_step, size_t n, int32_t rows)
+{
+    if (dst_step == n && src_step == n)
+        memcpy(dst, src, n * (size_t)rows);
+    else
+        for (int32_t i = 0; i < rows; i++)
+            memcpy(dst + (size_t)i * dst_step, src + (size_t)i * src_step, n);
+}
+
+static void cpu_put(struct backend *b, struct tensor dst, const void *src)
+{
+    struct cpu *c = cpu_of(b);
+    char *p = cpu_failed(c) ? NULL : cpu_view(c, "put", "dst", dst, dst.dtype, -1, -1);
+    size_t size = dtype_size(dst.dtype), n = (size_t)dst.cols * size;
+    if (p && n > 0 && dst.rows > 0)
+        copy_rows(p, (size_t)dst.ld * size, src, n, n, dst.rows);
+}
+
+static void cpu_get(struct backend *b, void *dst, struct tensor src)
+{
+    struct cpu *c = cpu_of(b);
+    const char *p = cpu_failed(c) ? NULL : cpu_view(c, "get", "src", src, src.dtype, -1, -1);
+    size_t size = dtype_size(src.dtype), n = (size_t)src.cols * size;
+    if (p && n > 0 && src.rows > 0)
+        copy_rows(dst, n, p, (size_t)src.ld * size, n, src.rows);
+}
+
+static void cpu_free(struct backend *b)
+{
+    if (b == NULL)
+        return;
+    struct cpu *c = cpu_of(b);
+    pool_free(c->pool);
+    for (int i = 0; i < SCRATCH_N; i++)
+        free(c->scratch[i].bytes);
+    free(c);
+}
+
+static const struct backend vtable = {
+    .abi = BACKEND_ABI,
+    .size = sizeof(struct backend),
+    .name = "cpu",
+    .caps = {.rows_per_job = ROWS_PER_JOB},
+    .free = cpu_free,
+    .status = cpu_status,
+    .sync = cpu_sync,
+    .alloc = cpu_buf_new,
+    .buf_free = cpu_buf_free,
+    .put = cpu_put,
+    .get = cpu_get,
+    .weight_new = cpu_weight_new,
+    .weight_free = cpu_weight_free,
+    .weight_bytes = cpu_weight_bytes,
+    .weight_in = cpu_weight_in,
+    .kv_new = cpu_kv_new,
+    .kv_free = cpu_kv_free,
+    .linear = cpu_linear,
+    .weight_rows = cpu_weight_rows,
+    .norm = cpu_norm,
+    .act = cpu_act,
+    .attn = cpu_attn,
+    .xent = cpu_xent,
+    .topn = cpu_topn,
+    .select = cpu_select,
+    .decode = cpu_decode,
+    .add = cpu_add,
+    .add_outer = cpu_add_outer,
+    .rows_get = cpu_rows_get,
+    .rows_set = cpu_rows_set,
+    .copy = cpu_copy,
+};
+
+struct backend *cpu_backend_new_isa(int n_threads, enum isa isa, struct error *e)
+{
+    struct cpu *c = xcalloc(1, sizeof *c);
+    c->backend = vtable;
+    c->k = kernels_for(isa);
+    c->pool = pool_new(n_threads);
+    if (c->pool == NULL) {
+        error_set(e, ERROR_SYSTEM, "cpu: no memory for the thread pool");
+        free(c);
+        return NULL;
+    }
+    int n = pool_threads(c->pool);
+    snprintf(c->device, sizeof c->device, "cpu %s, %d thread%s", c->k->name, n, n == 1 ? "" : "s");
+    c->backend.caps.device = c->device;
+    return &c->backend;
+}
+
+struct backend *cpu_backend_new(int n_threads, struct error *e)
+{
+    return cpu_backend_new_isa(n_threads, isa_best(), e);
+}
+
+const char *cpu_product_library(void)
+{
+    return "glimt kernels";
+}

@@ -1,0 +1,27 @@
+/* The kernels of one instruction set. */
+#include "engine/cpu/kernels.h"
+#include <math.h>
+#include <string.h>
+
+#include "engine/cpu/simd.h"
+
+#include "engine/cpu/kernel_attend.h"
+#include "engine/cpu/kernel_product.h"
+#include "engine/cpu/kernel_rows.h"
+
+const struct kernels KERNELS = {
+    .name = KERNELS_NAME,
+    .lanes = LANES,
+    .width = WIDTH,
+    .max_rows = MAX_ROWS,
+    .product = product,
+    .epilogue = epilogue,
+    .exp_sum = exp_sum,
+    .above = above,
+    .norm = norm,
+    .act = act,
+    .add = add,
+    .widen = widen,
+    .gather_sum = gather_sum,
+    .attend = attend,
+};

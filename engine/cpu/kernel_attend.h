@@ -1,0 +1,119 @@
+/* Attention of a few queries of one head over all the keys they see. Part of kernel_all.h. */
+#define KEY_BLOCKS 4
+
+/* Scores of R rows for `blocks` blocks of keys from block b on. */
+ALWAYS void score_blocks(const int R, const int B, const struct attend *a, int32_t b, size_t ld)
+{
+    vf acc[ATTEND_ROWS][KEY_BLOCKS];
+    const size_t block = (size_t)a->dim * LANES;
+    const float *keys = a->keys + (size_t)b * block;
+    UNROLL for (int r = 0; r < R; r++)
+    {
+        UNROLL for (int i = 0; i < B; i++) acc[r][i] = splat(0.0f);
+    }
+    for (int32_t d = 0; d < a->dim; d++) {
+        vf k[KEY_BLOCKS];
+        UNROLL for (int i = 0; i < B; i++) k[i] = load(keys + (size_t)i * block + (size_t)d * LANES);
+        UNROLL for (int r = 0; r < R; r++)
+        {
+            vf q = splat(a->q[(size_t)r * (size_t)a->dim + (size_t)d]);
+            UNROLL for (int i = 0; i < B; i++) acc[r][i] = fma_(q, k[i], acc[r][i]);
+        }
+    }
+    UNROLL for (int r = 0; r < R; r++)
+    {
+        UNROLL for (int i = 0; i < B; i++)
+            store(a->scores + (size_t)r * ld + (size_t)(b + i) * LANES, acc[r][i] * a->scale);
+    }
+}
+
+ALWAYS void score_rows(const int R, const struct attend *a, int32_t n_blocks, size_t ld)
+{
+    int32_t b = 0;
+    for (; b + KEY_BLOCKS <= n_blocks; b += KEY_BLOCKS)
+        score_blocks(R, KEY_BLOCKS, a, b, ld);
+    for (; b < n_blocks; b++)
+        score_blocks(R, 1, a, b, ld);
+}
+
+/* e^(s − max s) in place over the first n scores, 0 up to the end of the block; returns their sum. */
+ALWAYS float soften(float *s, int32_t n)
+{
+    int32_t end = (n + LANES - 1) / LANES * LANES;
+    for (int32_t i = n; i < end; i++)
+        s[i] = -INFINITY;
+    vf top = splat(-INFINITY), total = splat(0.0f);
+    for (int32_t i = 0; i < end; i += LANES)
+        top = vmax(load(s + i), top);
+    vf m = splat(max_lanes(top));
+    for (int32_t i = 0; i < end; i += LANES) {
+        vf p = vexp(load(s + i) - m);
+        store(s + i, p);
+        total += p;
+    }
+    return sum_lanes(total);
+}
+
+/* y = Σ p·v for V vectors of columns from column j on; m of the columns are stored. Positions that all rows see come
+ * first, then each row's own: a later position never touches an earlier row. */
+ALWAYS void mix(const int R, const int V, const struct attend *a, const float *inv, int32_t j, int32_t m, size_t ld)
+{
+    vf acc[ATTEND_ROWS][4];
+    const size_t dim = (size_t)a->dim;
+    const float *v0 = a->values + j;
+    UNROLL for (int r = 0; r < R; r++)
+    {
+        UNROLL for (int i = 0; i < V; i++) acc[r][i] = splat(0.0f);
+    }
+    for (int32_t s = 0; s <= a->pos; s++) {
+        const float *v = v0 + (size_t)s * dim;
+        UNROLL for (int r = 0; r < R; r++)
+        {
+            vf p = splat(a->scores[(size_t)r * ld + (size_t)s]);
+            UNROLL for (int i = 0; i < V; i++) acc[r][i] = fma_(p, load(v + i * LANES), acc[r][i]);
+        }
+    }
+    UNROLL for (int r = 0; r < R; r++)
+    {
+        for (int32_t s = a->pos + 1; s <= a->pos + r; s++) {
+            vf p = splat(a->scores[(size_t)r * ld + (size_t)s]);
+            UNROLL for (int i = 0; i < V; i++) acc[r][i] = fma_(p, load(v0 + (size_t)s * dim + i * LANES), acc[r][i]);
+        }
+        float *y = a->y + (size_t)r * a->ldy + (size_t)j;
+        UNROLL for (int i = 0; i < V; i++)
+        {
+            int32_t left = m - i * LANES;
+            if (left >= LANES)
+                store(y + i * LANES, acc[r][i] * inv[r]);
+            else if (left > 0)
+                store_tail(y + i * LANES, acc[r][i] * inv[r], left);
+        }
+    }
+}
+
+ALWAYS void attend_rows(const int R, const struct attend *a)
+{
+    int32_t n_blocks = (a->pos + R + LANES - 1) / LANES;
+    size_t ld = (size_t)n_blocks * LANES;
+    float inv[ATTEND_ROWS];
+    score_rows(R, a, n_blocks, ld);
+    for (int r = 0; r < R; r++)
+        inv[r] = 1.0f / soften(a->scores + (size_t)r * ld, a->pos + 1 + r);
+    int32_t j = 0;
+    for (; j + 3 * LANES < a->dim; j += 4 * LANES)
+        mix(R, 4, a, inv, j, a->dim - j, ld);
+    for (; j + LANES < a->dim; j += 2 * LANES)
+        mix(R, 2, a, inv, j, a->dim - j, ld);
+    if (j < a->dim)
+        mix(R, 1, a, inv, j, a->dim - j, ld);
+}
+
+TARGET static void attend(const struct attend *a)
+{
+    switch (a->rows) {
+    case 1: attend_rows(1, a); break;
+    case 2: attend_rows(2, a); break;
+    case 3: attend_rows(3, a); break;
+    default: attend_rows(4, a); break;
+    }
+}

@@ -1,0 +1,64 @@
+/* The inner loops, once for each instruction set: kernels_avx512.c, kernels_avx2.c and kernels_portable.c compile the
+ * same source (kernel_*.h) for vectors of 16, 8 and 4 floats. Everything here works on one thread and trusts its
+ * arguments: shapes are checked by the operations that call it.
+ *
+ * Every sum runs in an order that depends only on the column: neither on the number of rows, nor on a row's place
+ * among them, nor on the number of threads. So results are the same to the bit however a batch is put together. */
+#ifndef GLIMT_ENGINE_CPU_KERNELS_H
+#define GLIMT_ENGINE_CPU_KERNELS_H
+#include "engine/backend.h"
+#include "engine/cpu/isa.h"
+
+/* C [rows, panels·width] = (first ? 0 : C) + X [rows, depth] · W, where W is `panels` packed panels [depth, width] of
+ * `type`, one every `stride` bytes. */
+struct product {
+    enum dtype type;
+    int32_t rows, panels, depth;
+    const float *x;
+    size_t ldx;
+    const char *w;
+    size_t stride;
+    float *c;
+    size_t ldc;
+    bool first;
+};
+
+/* Attention of `rows` consecutive queries of one head. Keys lie in blocks of `lanes` positions, [block][dim][lane];
+ * values row by row, [position][dim], followed by at least `lanes` readable floats. Row i sees positions 0 … pos+i.
+ * q [rows, dim] is rotated already; y [rows, dim] with stride ldy; scores: room for rows × (pos + rows + 4·lanes). */
+struct attend {
+    int32_t rows, dim, pos;
+    const float *q, *keys, *values;
+    float *scores, *y;
+    size_t ldy;
+    float scale;
+};
+#define ATTEND_ROWS 4 /* most rows of one call */
+
+struct kernels {
+    const char *name;
+    int32_t lanes;
+    int32_t width;    /* columns of a packed panel */
+    int32_t max_rows; /* rows of the largest register tile */
+
+    void (*product)(const struct product *);
+    /* y = epilogue(c + bias), n columns; bias may be NULL. */
+    void (*epilogue)(float *y, const float *c, const float *bias, int32_t n, enum epilogue);
+    /* *max = max x, *sum = Σ exp(x − max); n > 0. */
+    void (*exp_sum)(const float *x, int32_t n, float *max, float *sum);
+    /* Writes to `at` the indices i in [from, to) with x[i] > limit, at most `room` of them; returns their number and
+     * puts into *next where to go on. */
+    int32_t (*above)(const float *x, int32_t from, int32_t to, float limit, int32_t *at, int32_t room, int32_t *next);
+    void (*norm)(float *y, const float *x, const float *gamma, const float *beta, int32_t n, float eps);
+    void (*act)(float *y, const float *x, int32_t n, enum activation);
+    void (*add)(float *y, const float *x, float a, int32_t n); /* y += a·x */
+    void (*widen)(float *y, const void *x, enum dtype, int32_t n);
+    /* y = bias + Σ_i vals[i]·(row ids[i] of w, of n elements); bias NULL: 0; negative ids are skipped. */
+    void (*gather_sum)(float *y, const float *bias, const void *w, enum dtype, const int32_t *ids, const float *vals,
+                       int32_t k, int32_t n);
+    void (*attend)(const struct attend *);
+};
+
+extern const struct kernels kernels_avx512, kernels_avx2, kernels_portable;
+const struct kernels *kernels_for(enum isa);
+#endif

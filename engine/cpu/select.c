@@ -1,0 +1,153 @@
+/* Selection in one pass: values above the k-th largest so far are collected; when the collection is full, its k largest
+ * remain and the threshold rises. Random rows of m values collect about k·ln(m/k) of them. */
+#include "engine/cpu/select.h"
+#include "engine/cpu/device.h"
+#include <math.h>
+#include <string.h>
+
+#define SLACK 256 /* values collected beyond k before the next thinning */
+
+uint64_t select_key(float value, int32_t index)
+{
+    float v = isnan(value) ? -INFINITY : value + 0.0f;
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    bits ^= bits >> 31 ? UINT32_MAX : UINT32_C(0x80000000);
+    return (uint64_t)bits << 32 | (uint32_t) ~(uint32_t)index;
+}
+
+float select_value(uint64_t key)
+{
+    uint32_t bits = (uint32_t)(key >> 32);
+    bits ^= bits >> 31 ? UINT32_C(0x80000000) : UINT32_MAX;
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* Shell's sort with Ciura's gaps: no recursion, no memory, fast for the few hundred that come here. */
+void select_sort(uint64_t *a, int32_t n)
+{
+    static const int32_t gap[] = {3548, 1577, 701, 301, 132, 57, 23, 10, 4, 1};
+    for (size_t g = 0; g < sizeof gap / sizeof *gap; g++)
+        for (int32_t i = gap[g]; i < n; i++) {
+            uint64_t v = a[i];
+            int32_t j = i;
+            for (; j >= gap[g] && a[j - gap[g]] < v; j -= gap[g])
+                a[j] = a[j - gap[g]];
+            a[j] = v;
+        }
+}
+
+static uint64_t median(uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t low = a < b ? a : b, high = a < b ? b : a;
+    return c < low ? low : c > high ? high : c;
+}
+
+/* Hoare's quickselect: brings the k largest of a to its start. */
+static void keep_largest(uint64_t *a, int32_t n, int32_t k)
+{
+    int32_t lo = 0, hi = n - 1;
+    for (int round = 0; lo < hi; round++) {
+        if (round > 48) {
+            select_sort(a + lo, hi - lo + 1);
+            return;
+        }
+        uint64_t pivot = median(a[lo], a[lo + (hi - lo) / 2], a[hi]);
+        int32_t i = lo, j = hi;
+        while (i <= j) {
+            while (a[i] > pivot)
+                i++;
+            while (a[j] < pivot)
+                j--;
+            if (i <= j) {
+                uint64_t t = a[i];
+                a[i++] = a[j], a[j--] = t;
+            }
+        }
+        if (k - 1 <= j)
+            hi = j;
+        else if (k - 1 >= i)
+            lo = i;
+        else
+            return;
+    }
+}
+
+static int32_t room_for(int32_t m, int32_t k)
+{
+    int64_t room = 2 * (int64_t)k > (int64_t)k + SLACK ? 2 * (int64_t)k : (int64_t)k + SLACK;
+    return room < m ? (int32_t)room : m;
+}
+
+size_t select_bytes(int32_t m, int32_t k)
+{
+    return (size_t)room_for(m, k) * (sizeof(uint64_t) + sizeof(int32_t));
+}
+
+uint64_t *select_top(const struct kernels *kernels, const float *x, int32_t m, int32_t k, void *memory)
+{
+    int32_t room = room_for(m, k), n = 0, i = 0;
+    uint64_t *key = memory;
+    int32_t *at = (int32_t *)(void *)(key + room);
+    for (; i < room; i++)
+        key[n++] = select_key(x[i], i);
+    while (i < m) {
+        keep_largest(key, n, k);
+        n = k;
+        uint64_t least = key[0];
+        for (int32_t j = 1; j < k; j++)
+            least = key[j] < least ? key[j] : least;
+        int32_t found = kernels->above(x, i, m, select_value(least), at, room - k, &i);
+        for (int32_t j = 0; j < found; j++)
+            key[n++] = select_key(x[at[j]], at[j]);
+    }
+    keep_largest(key, n, k);
+    select_sort(key, k);
+    return key;
+}
+
+struct select_job {
+    struct cpu *cpu;
+    const float *pre;
+    int32_t *ids;
+    float *vals;
+    size_t ld_pre, ld_ids, ld_vals, bytes;
+    int32_t m, k;
+};
+
+static void select_rows(void *arg, int thread, int32_t first, int32_t n)
+{
+    const struct select_job *s = arg;
+    void *memory = cpu_scratch_of(s->cpu, thread, s->bytes);
+    for (int32_t t = first; t < first + n; t++) {
+        const float *pre = s->pre + (size_t)t * s->ld_pre;
+        const uint64_t *key = select_top(s->cpu->k, pre, s->m, s->k, memory);
+        for (int32_t i = 0; i < s->k; i++) {
+            int32_t id = select_index(key[i]);
+            s->ids[(size_t)t * s->ld_ids + (size_t)i] = id;
+            s->vals[(size_t)t * s->ld_vals + (size_t)i] = isnan(pre[id]) ? -INFINITY : pre[id];
+        }
+    }
+}
+
+void cpu_select(struct backend *b, struct tensor ids, struct tensor vals, struct tensor pre)
+{
+    struct cpu *c = cpu_of(b);
+    if (cpu_failed(c) || pre.rows == 0 || ids.cols == 0)
+        return;
+    struct select_job s = {.cpu = c, .m = pre.cols, .k = ids.cols};
+    s.ld_pre = (size_t)pre.ld, s.ld_ids = (size_t)ids.ld, s.ld_vals = (size_t)vals.ld;
+    if (s.k > s.m) {
+        error_set(&c->err, ERROR_INPUT, "cpu select: %d of %d values asked", s.k, s.m);
+        return;
+    }
+    if (!(s.pre = cpu_f32(c, "select", "pre", pre, -1, -1)) ||
+        !(s.ids = cpu_view(c, "select", "ids", ids, DTYPE_I32, pre.rows, s.k)) ||
+        !(s.vals = cpu_f32(c, "select", "vals", vals, pre.rows, s.k)))
+        return;
+    s.bytes = (select_bytes(s.m, s.k) + 63) / 64 * 64;
+    if (cpu_scratch(c, SCRATCH_THREADS, s.bytes * (size_t)pool_threads(c->pool)))
+        cpu_for_rows(c, pre.rows, s.m, select_rows, &s);
+}

@@ -1,0 +1,206 @@
+/* Weights: packed into panels for the product, borrowed row by row for gathering. */
+#include "engine/base/memory.h"
+#include "engine/cpu/device.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define PACK_DEPTH 64 /* columns of the source packed at a time: 32 lines of it stay in the first cache */
+
+struct pack {
+    const struct weight *w;
+    const char *src;
+};
+
+/* Element by element of a size known at compile time, so that a copy is one move. */
+#define PACK_OUT_IN(NAME, TYPE)                                                                                        \
+    static void NAME(const struct weight *w, const char *src, char *panel, int32_t first, int32_t n)                   \
+    {                                                                                                                  \
+        for (int32_t from = 0; from < w->in; from += PACK_DEPTH) {                                                     \
+            int32_t to = w->in - from < PACK_DEPTH ? w->in : from + PACK_DEPTH;                                        \
+            for (int32_t j = 0; j < n; j++) {                                                                          \
+                const char *row = src + (size_t)(first + j) * (size_t)w->in * sizeof(TYPE);                            \
+                for (int32_t k = from; k < to; k++)                                                                    \
+                    memcpy(panel + ((size_t)k * (size_t)w->width + (size_t)j) * sizeof(TYPE),                          \
+                           row + (size_t)k * sizeof(TYPE), sizeof(TYPE));                                              \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+PACK_OUT_IN(pack_out_in_16, uint16_t)
+PACK_OUT_IN(pack_out_in_32, uint32_t)
+
+static void pack_panel(void *arg, int thread, int64_t i)
+{
+    (void)thread;
+    const struct pack *p = arg;
+    const struct weight *w = p->w;
+    size_t size = dtype_size(w->type);
+    int32_t first = (int32_t)i * w->width, n = w->out - first < w->width ? w->out - first : w->width;
+    char *panel = w->packed + (size_t)i * w->panel_bytes;
+    if (n < w->width)
+        memset(panel, 0, w->panel_bytes);
+    if (w->order == ORDER_IN_OUT)
+        for (int32_t k = 0; k < w->in; k++)
+            memcpy(panel + (size_t)k * (size_t)w->width * size,
+                   p->src + ((size_t)k * (size_t)w->out + (size_t)first) * size, (size_t)n * size);
+    else if (size == 2)
+        pack_out_in_16(w, p->src, panel, first, n);
+    else
+        pack_out_in_32(w, p->src, panel, first, n);
+}
+
+static bool pack(struct cpu *c, struct weight *w, const void *src, struct error *e)
+{
+    size_t total = 0;
+    w->width = c->k->width;
+    w->n_panels = (w->out - 1) / w->width + 1;
+    if (!size_mul((size_t)w->width * dtype_size(w->type), (size_t)w->in, &w->panel_bytes) ||
+        !size_mul(w->panel_bytes, (size_t)w->n_panels, &total))
+        return error_set(e, ERROR_INPUT, "cpu: a weight [%d, %d] is too large", w->out, w->in);
+    w->packed = cpu_alloc(total);
+    if (w->packed == NULL)
+        return error_set(e, ERROR_SYSTEM, "cpu: no memory for a weight [%d, %d], %zu bytes", w->out, w->in, total);
+    w->packed_bytes = total;
+    pool_run(c->pool, w->n_panels, pack_panel, &(struct pack){w, src});
+    return true;
+}
+
+struct weight *cpu_weight_new(struct backend *b, enum dtype type, int32_t out, int32_t in, enum order order,
+                              const void *src, unsigned uses, struct error *e)
+{
+    if (out <= 0 || in <= 0 || type == DTYPE_I32 || src == NULL || uses == 0) {
+        error_set(e, ERROR_INPUT, "cpu: a weight [%d, %d] of dtype %d can't be used", out, in, (int)type);
+        return NULL;
+    }
+    struct weight *w = xcalloc(1, sizeof *w);
+    w->out = out, w->in = in, w->type = type, w->order = order, w->uses = uses;
+    if (uses & USE_ROWS)
+        w->rows = src;
+    if ((uses & USE_PRODUCT) && !pack(cpu_of(b), w, src, e)) {
+        cpu_weight_free(b, w);
+        return NULL;
+    }
+    return w;
+}
+
+void cpu_weight_free(struct backend *b, struct weight *w)
+{
+    (void)b;
+    if (w)
+        free(w->packed);
+    free(w);
+}
+
+size_t cpu_weight_bytes(const struct weight *w)
+{
+    return w->packed_bytes;
+}
+int32_t cpu_weight_in(const struct weight *w)
+{
+    return w->in;
+}
+
+/* ---- rows of a borrowed source */
+
+struct gather {
+    struct cpu *cpu;
+    const struct weight *w;
+    float *y;
+    size_t ldy;
+    const int32_t *ids;
+    size_t ld_ids;
+    const float *vals, *bias;
+    size_t ld_vals;
+    int32_t k;
+};
+
+static float element(const struct gather *g, int32_t row, int32_t col)
+{
+    size_t size = dtype_size(g->w->type);
+    float v;
+    g->cpu->k->widen(&v, g->w->rows + ((size_t)col * (size_t)g->w->out + (size_t)row) * size, g->w->type, 1);
+    return v;
+}
+
+static void decode_strided(const struct gather *g, float *y, const int32_t *ids, const float *vals)
+{
+    for (int32_t j = 0; j < g->w->in; j++) {
+        float sum = g->bias ? g->bias[j] : 0.0f;
+        for (int32_t i = 0; i < g->k; i++)
+            if (ids[i] >= 0)
+                sum += vals[i] * element(g, ids[i], j);
+        y[j] = sum;
+    }
+}
+
+static void decode_rows(void *arg, int thread, int32_t first, int32_t n)
+{
+    (void)thread;
+    const struct gather *g = arg;
+    for (int32_t t = first; t < first + n; t++) {
+        float *y = g->y + (size_t)t * g->ldy;
+        const int32_t *ids = g->ids + (size_t)t * g->ld_ids;
+        const float *vals = g->vals + (size_t)t * g->ld_vals;
+        if (g->w->order == ORDER_IN_OUT)
+            decode_strided(g, y, ids, vals);
+        else
+            g->cpu->k->gather_sum(y, g->bias, g->w->rows, g->w->type, ids, vals, g->k, g->w->in);
+    }
+}
+
+static void widen_rows(void *arg, int thread, int32_t first, int32_t n)
+{
+    (void)thread;
+    const struct gather *g = arg;
+    const size_t row = (size_t)g->w->in * dtype_size(g->w->type);
+    for (int32_t t = first; t < first + n; t++) {
+        float *y = g->y + (size_t)t * g->ldy;
+        int32_t id = g->ids[(size_t)t * g->ld_ids];
+        if (g->w->order == ORDER_IN_OUT)
+            for (int32_t j = 0; j < g->w->in; j++)
+                y[j] = element(g, id, j);
+        else
+            g->cpu->k->widen(y, g->w->rows + (size_t)id * row, g->w->type, g->w->in);
+    }
+}
+
+static bool check_ids(struct cpu *c, const char *op, const struct gather *g, int32_t rows, int32_t lowest)
+{
+    if (!(g->w->uses & USE_ROWS))
+        return error_set(&c->err, ERROR_SYSTEM, "cpu %s: the weight was not opened for its rows", op);
+    for (int32_t t = 0; t < rows; t++)
+        for (int32_t i = 0; i < g->k; i++) {
+            int32_t id = g->ids[(size_t)t * g->ld_ids + (size_t)i];
+            if (id < lowest || id >= g->w->out)
+                return error_set(&c->err, ERROR_INPUT, "cpu %s: row %d asked of %d", op, id, g->w->out);
+        }
+    return true;
+}
+
+void cpu_weight_rows(struct backend *b, struct tensor y, const struct weight *w, struct tensor ids)
+{
+    struct cpu *c = cpu_of(b);
+    if (cpu_failed(c) || ids.rows == 0)
+        return;
+    struct gather g = {.cpu = c, .w = w, .ldy = (size_t)y.ld, .ld_ids = (size_t)ids.ld, .k = 1};
+    if (!(g.ids = cpu_view(c, "weight_rows", "ids", ids, DTYPE_I32, -1, 1)) ||
+        !(g.y = cpu_f32(c, "weight_rows", "y", y, ids.rows, w->in)) || !check_ids(c, "weight_rows", &g, ids.rows, 0))
+        return;
+    cpu_for_rows(c, ids.rows, w->in, widen_rows, &g);
+}
+
+void cpu_decode(struct backend *b, struct tensor y, struct tensor ids, struct tensor vals, const struct weight *w,
+                struct tensor bias)
+{
+    struct cpu *c = cpu_of(b);
+    if (cpu_failed(c) || ids.rows == 0)
+        return;
+    struct gather g = {.cpu = c, .w = w, .ldy = (size_t)y.ld, .ld_ids = (size_t)ids.ld, .ld_vals = (size_t)vals.ld};
+    g.k = ids.cols;
+    if (!(g.ids = cpu_view(c, "decode", "ids", ids, DTYPE_I32, -1, -1)) ||
+        !(g.vals = cpu_f32(c, "decode", "vals", vals, ids.rows, ids.cols)) ||
+        !(g.y = cpu_f32(c, "decode", "y", y, ids.rows, w->in)) ||
+        (bias.buf && !(g.bias = cpu_f32(c, "decode", "bias", bias, 1, w->in))) ||
+        !check_ids(c, "decode", &g, ids.rows, INT32_MIN))
+        return;
+    cpu_for_rows(c, ids.rows, (int64_t)w->in * g.k, decode_rows, &g);
+}

@@ -1,0 +1,196 @@
+#include "engine/base/memory.h"
+#include "engine/dict/dict_private.h"
+#include "engine/dict/pack.h"
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), k = strlen(end);
+    return n >= k && strcmp(s + n - k, end) == 0;
+}
+
+/* ---- the encoder's bias with b_p folded in: b_e − W_e·b_p, so that encoding needs no pass over x */
+static double dot(const float *a, const float *b, size_t n)
+{
+    double s[4] = {0};
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (size_t j = 0; j < 4; j++)
+            s[j] += (double)a[i + j] * (double)b[i + j];
+    for (; i < n; i++)
+        s[0] += (double)a[i] * (double)b[i];
+    return s[0] + s[1] + (s[2] + s[3]);
+}
+
+static void fold_bias(const struct named_tensor *w, enum order order, const float *bp, float *bias)
+{
+    size_t rows = (size_t)w->dim[0], cols = (size_t)w->dim[1];
+    enum dtype type = (enum dtype)w->type;
+    float *row = xreallocarray(NULL, cols, sizeof *row);
+    double *sum = order == ORDER_IN_OUT ? xcalloc(cols, sizeof *sum) : NULL;
+    for (size_t r = 0; r < rows; r++) {
+        tensor_to_f32(row, (const char *)w->data + r * cols * dtype_size(type), type, cols);
+        if (order == ORDER_OUT_IN)
+            bias[r] = (float)((double)bias[r] - dot(row, bp, cols));
+        else
+            for (size_t c = 0; c < cols; c++)
+                sum[c] += (double)row[c] * (double)bp[r];
+    }
+    for (size_t c = 0; sum && c < cols; c++)
+        bias[c] = (float)((double)bias[c] - sum[c]);
+    free(sum);
+    free(row);
+}
+
+static float *read_vector(const struct tensors *ts, const char *name, int32_t n, struct error *e)
+{
+    const struct named_tensor *t = tensors_need(ts, name, 1, (const int64_t[]){n}, e);
+    if (!t)
+        return NULL;
+    float *v = xreallocarray(NULL, (size_t)n, sizeof *v);
+    tensor_to_f32(v, t->data, (enum dtype)t->type, (size_t)n);
+    return v;
+}
+
+static bool put_vector(struct dict *d, const float *v, int32_t n, struct tensor *out, struct error *e)
+{
+    *out = tensor_new(d->backend, 1, n, DTYPE_F32, e);
+    if (!out->buf)
+        return false;
+    d->backend->put(d->backend, *out, v);
+    d->bytes += (size_t)n * sizeof *v;
+    return true;
+}
+
+static bool open_biases(struct dict *d, const struct dict_parts *p, struct error *e)
+{
+    const struct dict_spec *s = &d->spec;
+    d->bias = read_vector(d->tensors, p->encoder_bias, s->m, e);
+    if (!d->bias)
+        return false;
+    if (p->decoder_bias) {
+        float *bp = read_vector(d->tensors, p->decoder_bias, s->n, e);
+        bool ok = bp && put_vector(d, bp, s->n, &d->decoder_bias, e);
+        if (ok && s->centre)
+            fold_bias(p->encoder, p->order, bp, d->bias);
+        free(bp);
+        if (!ok)
+            return false;
+    }
+    return put_vector(d, d->bias, s->m, &d->encode.bias, e);
+}
+
+static bool open_weights(struct dict *d, const struct dict_parts *p, struct error *e)
+{
+    struct backend *b = d->backend;
+    d->encoder = pack_weight(b, d->tensors, p->encoder, p->order, USE_PRODUCT | USE_ROWS, e);
+    if (!d->encoder)
+        return false;
+    d->bytes += b->weight_bytes(d->encoder);
+    d->decoder = d->encoder;
+    if (p->decoder) {
+        d->decoder = pack_weight(b, d->tensors, p->decoder, ORDER_OUT_IN, USE_ROWS, e);
+        if (!d->decoder)
+            return false;
+        d->bytes += b->weight_bytes(d->decoder);
+    }
+    d->encode.w = d->encoder;
+    d->encode.out = d->spec.m;
+    d->encode.in = d->spec.n;
+    return true;
+}
+
+static bool open_file(struct dict *d, const struct dict_hint *hint, struct error *e)
+{
+    struct dict_parts parts = {0};
+    bool (*read)(const struct tensors *, const char *, const struct dict_hint *, struct dict_spec *,
+                 struct dict_parts *, struct error *) =
+        ends_with(d->path, ".pt") ? dict_read_sibbesen : dict_read_glimt;
+    return tensors_open(d->path, &d->tensors, e) && read(d->tensors, d->path, hint, &d->spec, &parts, e) &&
+           open_biases(d, &parts, e) && open_weights(d, &parts, e);
+}
+
+/* A folder stands for the one SAE file in it; NULL and *e when there is none or more than one. */
+static char *file_in(const char *dir, struct error *e)
+{
+    DIR *stream = opendir(dir);
+    if (!stream) {
+        error_set(e, ERROR_INPUT, "%s: can't read the folder", dir);
+        return NULL;
+    }
+    char *found = NULL;
+    int n = 0;
+    for (struct dirent *f; (f = readdir(stream));) {
+        if (!ends_with(f->d_name, ".safetensors") && !ends_with(f->d_name, ".pt"))
+            continue;
+        n++;
+        free(found);
+        found = xasprintf("%s/%s", dir, f->d_name);
+    }
+    closedir(stream);
+    if (n == 1)
+        return found;
+    free(found);
+    error_set(e, ERROR_INPUT, "%s: %d files end in .safetensors or .pt, expected one; name the file", dir, n);
+    return NULL;
+}
+
+bool dict_open(struct backend *b, const char *path, const struct dict_hint *hint, struct dict **out, struct error *e)
+{
+    static const struct dict_hint nothing = {0};
+    struct dict *d = xcalloc(1, sizeof *d);
+    struct stat st;
+    bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    d->backend = b;
+    d->path = folder ? file_in(path, e) : xstrdup(path);
+    if (!d->path || !open_file(d, hint ? hint : &nothing, e)) {
+        dict_free(d);
+        return error_prefix(e, "opening SAE %s", path);
+    }
+    *out = d;
+    return true;
+}
+
+struct dict *dict_neurons(struct point at, int32_t n)
+{
+    struct dict *d = xcalloc(1, sizeof *d);
+    d->spec = (struct dict_spec){.identity = true, .at = at, .n = n, .m = n, .format = "neurons"};
+    for (int i = 0; i < DICT_N_FACTS; i++)
+        d->spec.source[i] = "neurons";
+    return d;
+}
+
+void dict_free(struct dict *d)
+{
+    if (!d)
+        return;
+    struct backend *b = d->backend;
+    if (d->decoder && d->decoder != d->encoder)
+        b->weight_free(b, d->decoder);
+    if (d->encoder)
+        b->weight_free(b, d->encoder);
+    if (d->encode.bias.buf)
+        b->buf_free(b, d->encode.bias.buf);
+    if (d->decoder_bias.buf)
+        b->buf_free(b, d->decoder_bias.buf);
+    free(d->bias);
+    tensors_close(d->tensors);
+    free(d->path);
+    free(d);
+}
+
+const struct dict_spec *dict_spec(const struct dict *d)
+{
+    return &d->spec;
+}
+const char *dict_path(const struct dict *d)
+{
+    return d->path;
+}
+size_t dict_bytes(const struct dict *d)
+{
+    return d->bytes;
+}

@@ -1,0 +1,263 @@
+/* The SAE formats: glimt's own safetensors, and the .pt state dicts of the Danish paper's authors. */
+#include "engine/base/memory.h"
+#include "engine/dict/dict_private.h"
+#include "engine/formats/mapping.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- common */
+static bool set_hook(struct dict_spec *s, const char *path, const char *name, struct error *e)
+{
+    return point_parse(name, 0, &s->at, e) || error_prefix(e, "%s: hook", path);
+}
+
+static bool set_sizes(struct dict_spec *s, const struct named_tensor *rows /* [m, n] or, turned, [n, m] */, bool turned,
+                      struct error *e)
+{
+    int64_t m = rows->dim[turned], n = rows->dim[!turned];
+    if (m < 1 || n < 1 || m > INT32_MAX || n > INT32_MAX)
+        return error_set(e, ERROR_INPUT, "%s: %s has shape [%lld, %lld], each must be between 1 and %d", rows->file,
+                         rows->name, (long long)rows->dim[0], (long long)rows->dim[1], INT32_MAX);
+    s->m = (int32_t)m, s->n = (int32_t)n;
+    return true;
+}
+
+static bool check_k(const struct dict_spec *s, const char *path, struct error *e)
+{
+    return (s->k >= 1 && s->k <= s->m) || error_set(e, ERROR_INPUT, "%s: k is %d (from the %s), expected 1 to %d", path,
+                                                    s->k, s->source[DICT_FACT_K], s->m);
+}
+
+/* Digits only, at most nine: −1 otherwise. */
+static int32_t small_number(const char *s, const char **end)
+{
+    int32_t v = 0;
+    int n = 0;
+    for (; s[n] >= '0' && s[n] <= '9'; n++) {
+        if (n == 9)
+            return -1;
+        v = v * 10 + (s[n] - '0');
+    }
+    *end = s + n;
+    return n ? v : -1;
+}
+
+/* ---- glimt-sae: every fact is in __metadata__ */
+struct fact {
+    const struct tensors *ts;
+    const char *path;
+    struct error *e;
+};
+
+static const char *fact(const struct fact *f, const char *key)
+{
+    const char *v = tensors_metadata(f->ts, key);
+    if (!v)
+        error_set(f->e, ERROR_INPUT, "%s: metadata has no '%s', which an SAE file must state", f->path, key);
+    return v;
+}
+
+/* The fact's index among `allowed` (NULL-terminated), −1 and the error when it is another. */
+static int fact_among(const struct fact *f, const char *key, const char *const *allowed)
+{
+    const char *v = fact(f, key);
+    for (int i = 0; v && allowed[i]; i++)
+        if (strcmp(v, allowed[i]) == 0)
+            return i;
+    if (v)
+        error_set(f->e, ERROR_INPUT, "%s: metadata '%s' is '%s', this version supports '%s'%s", f->path, key, v,
+                  allowed[0], allowed[1] ? " and its like" : "");
+    return -1;
+}
+
+static bool read_facts(const struct fact *f, const struct dict_hint *hint, struct dict_spec *s)
+{
+    static const char *const is_false[] = {"false", "none", "no", "0", "False", NULL};
+    static const char *const boolean[] = {"false", "true", "False", "True", "0", "1", NULL};
+    static const char *const relus[] = {"never", "before", "after", NULL};
+    if (fact_among(f, "format", (const char *const[]){"glimt-sae", NULL}) < 0 ||
+        fact_among(f, "version", (const char *const[]){"1", NULL}) < 0 ||
+        fact_among(f, "select", (const char *const[]){"topk", NULL}) < 0 ||
+        fact_among(f, "norm", (const char *const[]){"none", NULL}) < 0 || fact_among(f, "norm_rescale", is_false) < 0 ||
+        fact_among(f, "skip", is_false) < 0)
+        return false;
+    int relu = fact_among(f, "relu", relus), centre = fact_among(f, "centre", boolean);
+    if (relu < 0 || centre < 0)
+        return false;
+    s->select = SELECT_TOPK;
+    s->relu = (enum relu_kind)relu;
+    s->centre = centre % 2 == 1;
+    for (int i = 0; i < DICT_N_FACTS; i++)
+        s->source[i] = "metadata";
+    s->k = hint->k;
+    if (hint->k > 0) {
+        s->source[DICT_FACT_K] = "option";
+        return true;
+    }
+    const char *k = fact(f, "k"), *end = "";
+    if (!k)
+        return false;
+    s->k = small_number(k, &end);
+    return *end == 0 ? true : error_set(f->e, ERROR_INPUT, "%s: metadata 'k' is '%s', expected a number", f->path, k);
+}
+
+bool dict_read_glimt(const struct tensors *ts, const char *path, const struct dict_hint *hint, struct dict_spec *s,
+                     struct dict_parts *p, struct error *e)
+{
+    struct fact f = {ts, path, e};
+    s->format = "glimt-sae 1";
+    s->at = (struct point){-2, 0};
+    if (!read_facts(&f, hint, s))
+        return false;
+    const char *hook = hint->hook ? hint->hook : tensors_metadata(ts, "hook");
+    if (hook && !set_hook(s, path, hook, e))
+        return false;
+    p->encoder = tensors_need(ts, "encoder.weight", 2, (const int64_t[]){-1, -1}, e);
+    if (!p->encoder || !set_sizes(s, p->encoder, false, e) || !check_k(s, path, e))
+        return false;
+    p->order = ORDER_OUT_IN;
+    p->decoder = tensors_need(ts, "W_dec", 2, (const int64_t[]){s->m, s->n}, e);
+    p->encoder_bias = "encoder.bias";
+    p->decoder_bias = tensors_find(ts, "b_dec") ? "b_dec" : NULL;
+    if (s->centre && !p->decoder_bias)
+        return error_set(e, ERROR_INPUT, "%s: metadata says that it centres, but there is no b_dec", path);
+    if (tensors_find(ts, "threshold"))
+        return error_set(e, ERROR_INPUT, "%s: has a tensor 'threshold' although its metadata says select 'topk'", path);
+    return p->decoder != NULL;
+}
+
+/* ---- the authors' .pt: tensors, then the file's name, then the .json beside it, which is often wrong */
+static json_t *beside(const char *path, struct error *e)
+{
+    size_t n_path = strlen(path);
+    char *name = xasprintf("%.*s.json", (int)(n_path - 3), path), *text = NULL;
+    size_t n = 0;
+    struct error missing = {0};
+    json_t *root = NULL;
+    if (file_read(name, 1 << 20, &text, &n, &missing)) {
+        json_error_t je;
+        root = json_loadb(text, n, 0, &je);
+        if (!json_is_object(root)) {
+            error_set(e, ERROR_INPUT, "%s: expected a JSON object%s%s", name, root ? "" : ": ", root ? "" : je.text);
+            json_decref(root);
+            root = NULL;
+        }
+    } else {
+        root = json_object(); /* it says nothing that the name or an option could not */
+    }
+    free(text);
+    free(name);
+    return root;
+}
+
+/* The last part of the path, without ".pt"; the caller frees. */
+static char *stem_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    return xstrndup(base, strlen(base) - 3);
+}
+
+/* k of "topk32" in the file's name or that of its folder (…/topk32/HOOK.pt); −1: not said. */
+static int32_t k_of_path(const char *path)
+{
+    const char *from = path;
+    int slashes = 0;
+    for (const char *c = path + strlen(path); c > path; c--)
+        if (c[-1] == '/' && ++slashes == 2) {
+            from = c;
+            break;
+        }
+    int32_t k = -1;
+    for (const char *at = from; (at = strstr(at, "topk")); at += 4) {
+        const char *end;
+        int32_t v = small_number(at + 4, &end);
+        k = v > 0 ? v : k; /* the file's own name comes last and wins */
+    }
+    return k;
+}
+
+static bool choose_k(const char *path, const json_t *json, const struct dict_hint *hint, struct dict_spec *s,
+                     struct error *e)
+{
+    const json_t *k = json_object_get(json, "k");
+    int32_t named = k_of_path(path);
+    const char **source = &s->source[DICT_FACT_K];
+    if (hint->k > 0)
+        s->k = hint->k, *source = "option";
+    else if (named > 0)
+        s->k = named, *source = "file name";
+    else if (json_is_integer(k))
+        s->k = json_integer_value(k) > 0 && json_integer_value(k) <= INT32_MAX ? (int32_t)json_integer_value(k) : -1,
+        *source = "config";
+    else
+        return error_set(e, ERROR_INPUT, "%s: neither the name (…topk32…) nor the .json beside it says k", path);
+    return check_k(s, path, e);
+}
+
+static bool choose_hook(const char *path, const json_t *json, const struct dict_hint *hint, struct dict_spec *s,
+                        struct error *e)
+{
+    const char *config = json_string_value(json_object_get(json, "hookpoint"));
+    s->at = (struct point){-2, 0};
+    if (hint->hook)
+        return set_hook(s, path, hint->hook, e);
+    if (config)
+        return set_hook(s, path, config, e);
+    struct error not_a_point = {0};
+    char *stem = stem_of(path);
+    if (!point_parse(stem, 0, &s->at, &not_a_point))
+        s->at = (struct point){-2, 0};
+    free(stem);
+    return true;
+}
+
+static bool read_shapes(const struct tensors *ts, struct dict_spec *s, struct dict_parts *p, struct error *e)
+{
+    const struct named_tensor *w = tensors_need(ts, "W", 2, (const int64_t[]){-1, -1}, e);
+    if (!w || !set_sizes(s, w, false, e))
+        return false;
+    p->encoder = w;
+    p->order = ORDER_OUT_IN;
+    if (tensors_find(ts, "WT")) {
+        p->encoder = tensors_need(ts, "WT", 2, (const int64_t[]){s->n, s->m}, e);
+        p->order = ORDER_IN_OUT;
+        p->decoder = w;
+    }
+    p->encoder_bias = "b1";
+    bool centre = tensors_find(ts, "pre_encode_b") != NULL, b2 = tensors_find(ts, "b2") != NULL;
+    if (centre && b2)
+        return error_set(e, ERROR_INPUT, "%s: has both pre_encode_b and b2, expected one decoder bias at most",
+                         w->file);
+    s->centre = centre;
+    p->decoder_bias = centre ? "pre_encode_b" : b2 ? "b2" : NULL;
+    s->source[DICT_FACT_CENTRE] = centre ? "tensor pre_encode_b" : b2 ? "tensor b2" : "no tensor pre_encode_b";
+    return p->encoder != NULL;
+}
+
+bool dict_read_sibbesen(const struct tensors *ts, const char *path, const struct dict_hint *hint, struct dict_spec *s,
+                        struct dict_parts *p, struct error *e)
+{
+    s->format = "sibbesen .pt";
+    for (int i = 0; i < DICT_N_FACTS; i++)
+        s->source[i] = "default"; /* what the authors' code does and the file does not say */
+    s->select = SELECT_TOPK;
+    s->relu = RELU_NEVER;
+    char *stem = stem_of(path);
+    bool relu = strstr(stem, "activation_function_relu") != NULL;
+    if (strstr(stem, "topk"))
+        s->source[DICT_FACT_SELECT] = s->source[DICT_FACT_RELU] = "file name";
+    free(stem);
+    if (relu)
+        return error_set(e, ERROR_INPUT,
+                         "%s: by its name an SAE with ReLU in place of topk, which this version does "
+                         "not support",
+                         path);
+    if (!read_shapes(ts, s, p, e))
+        return false;
+    json_t *json = beside(path, e);
+    bool ok = json && choose_k(path, json, hint, s, e) && choose_hook(path, json, hint, s, e);
+    json_decref(json);
+    return ok;
+}

@@ -1,0 +1,57 @@
+/* From the final norm to losses, predictions and logits. */
+#include "engine/base/memory.h"
+#include "engine/model/model_private.h"
+
+static bool check_hidden(struct run *run, const struct model *m, struct tensor h)
+{
+    return run_ok(run) && (h.cols == m->config.d_model ||
+                           error_set(&run->err, ERROR_INPUT, "unembedding: rows have width %d, expected %d", h.cols,
+                                     m->config.d_model));
+}
+
+struct tensor model_loss(struct run *run, const struct model *m, struct tensor h, const int32_t *target)
+{
+    struct tensor none = {.rows = h.rows, .cols = 1, .ld = 1};
+    if (!check_hidden(run, m, h))
+        return none;
+    for (int32_t i = 0; i < h.rows; i++)
+        if (target[i] < -1 || target[i] >= m->config.n_vocab) {
+            error_set(&run->err, ERROR_INPUT, "loss: target %d at row %d, the model's vocabulary is 0 to %d", target[i],
+                      i, m->config.n_vocab - 1);
+            return none;
+        }
+    return op_xent(run, h, m->unembed, run_put(run, h.rows, 1, DTYPE_I32, target));
+}
+
+void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t n, int32_t *ids, float *logp)
+{
+    if (!check_hidden(run, m, h))
+        return;
+    if (n < 1 || n > m->config.n_vocab) {
+        error_set(&run->err, ERROR_INPUT, "predictions: %d asked for, expected 1 to %d", n, m->config.n_vocab);
+        return;
+    }
+    struct arena_mark mark = arena_mark(run->arena);
+    struct tensor best = run_tensor(run, h.rows, n, DTYPE_I32), p = run_tensor(run, h.rows, n, DTYPE_F32);
+    op_topn(run, h, m->unembed, best, p);
+    run_get(run, ids, best);
+    run_get(run, logp, p);
+    if (!run->tape)
+        arena_reset(run->arena, mark);
+}
+
+void model_logits(struct run *run, const struct model *m, struct tensor h, float *logits)
+{
+    enum { CHUNK = 64 }; /* rows at a time: 13 MB of logits at 50,304 tokens */
+    if (!check_hidden(run, m, h))
+        return;
+    struct linear unembed = {.w = m->unembed, .out = m->config.n_vocab, .in = m->config.d_model};
+    for (int32_t i = 0; i < h.rows; i += CHUNK) {
+        struct arena_mark mark = arena_mark(run->arena);
+        int32_t n = h.rows - i < CHUNK ? h.rows - i : CHUNK;
+        struct tensor y = op_linear(run, tensor_rows(h, i, n), &unembed, EPILOGUE_NONE);
+        run_get(run, logits + (size_t)i * (size_t)m->config.n_vocab, y);
+        if (!run->tape)
+            arena_reset(run->arena, mark);
+    }
+}

@@ -1,0 +1,267 @@
+#include "engine/base/memory.h"
+#include "engine/dict/pack.h"
+#include "engine/formats/hf.h"
+#include "engine/model/model_private.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_MAX_LEN = 128 };
+
+struct opening { /* what the steps of model_open share */
+    struct model *m;
+    const char *prefix; /* "gpt_neox." or "" */
+    struct error *e;
+    void (*progress)(void *, double);
+    void *arg;
+};
+
+static void full_name(const struct opening *o, int32_t layer, const char *part, const char *kind,
+                      char out[NAME_MAX_LEN])
+{
+    if (layer < 0)
+        snprintf(out, NAME_MAX_LEN, "%s%s.%s", o->prefix, part, kind);
+    else
+        snprintf(out, NAME_MAX_LEN, "%slayers.%d.%s.%s", o->prefix, (int)layer, part, kind);
+}
+
+static bool open_vector(struct opening *o, int32_t layer, const char *part, const char *kind, int32_t n,
+                        struct tensor *out)
+{
+    char name[NAME_MAX_LEN];
+    full_name(o, layer, part, kind, name);
+    if (!pack_vector(o->m->backend, o->m->tensors, name, n, out, o->e))
+        return false;
+    o->m->bytes += (size_t)n * sizeof(float);
+    return true;
+}
+
+static bool open_norm(struct opening *o, int32_t layer, const char *part, struct norm *out)
+{
+    int32_t n = o->m->config.d_model;
+    return open_vector(o, layer, part, "weight", n, &out->gamma) && open_vector(o, layer, part, "bias", n, &out->beta);
+}
+
+static struct weight *open_weight(struct opening *o, const char *name, int32_t out, int32_t in, unsigned uses)
+{
+    const struct named_tensor *t = tensors_need(o->m->tensors, name, 2, (const int64_t[]){out, in}, o->e);
+    struct weight *w = t ? pack_weight(o->m->backend, o->m->tensors, t, ORDER_OUT_IN, uses, o->e) : NULL;
+    if (w)
+        o->m->bytes += o->m->backend->weight_bytes(w);
+    return w;
+}
+
+static bool open_linear(struct opening *o, int32_t layer, const char *part, int32_t out, int32_t in, bool bias,
+                        struct linear *l)
+{
+    char name[NAME_MAX_LEN];
+    full_name(o, layer, part, "weight", name);
+    l->out = out, l->in = in;
+    l->w = open_weight(o, name, out, in, USE_PRODUCT);
+    return l->w && (!bias || open_vector(o, layer, part, "bias", out, &l->bias));
+}
+
+static bool open_layer(struct opening *o, int32_t i)
+{
+    const struct model_config *c = &o->m->config;
+    struct layer *l = &o->m->layer[i];
+    bool bias = c->attention_bias;
+    return open_norm(o, i, "input_layernorm", &l->attn_norm) &&
+           open_norm(o, i, "post_attention_layernorm", &l->mlp_norm) &&
+           open_linear(o, i, "attention.query_key_value", 3 * c->d_model, c->d_model, bias, &l->qkv) &&
+           open_linear(o, i, "attention.dense", c->d_model, c->d_model, bias, &l->proj) &&
+           open_linear(o, i, "mlp.dense_h_to_4h", c->d_mlp, c->d_model, true, &l->up) &&
+           open_linear(o, i, "mlp.dense_4h_to_h", c->d_model, c->d_mlp, true, &l->down);
+}
+
+/* The embedding stays in the mapping; the unembedding is packed. The largest product comes first, so that its source
+ * and its packed form are never both in memory together with all the rest. */
+static bool open_vocabulary(struct opening *o)
+{
+    struct model *m = o->m;
+    const struct model_config *c = &m->config;
+    char embed[NAME_MAX_LEN];
+    full_name(o, -1, "embed_in", "weight", embed);
+    const char *unembed = "embed_out.weight";
+    if (!tensors_find(m->tensors, unembed) && tensors_find(m->tensors, "lm_head.weight"))
+        unembed = "lm_head.weight"; /* what transformers 5 calls it in memory */
+    if (!tensors_find(m->tensors, unembed) && c->tied)
+        unembed = embed;
+    m->unembed = open_weight(o, unembed, c->n_vocab, c->d_model, USE_PRODUCT);
+    if (!m->unembed)
+        return false;
+    m->embed = open_weight(o, embed, c->n_vocab, c->d_model, USE_ROWS);
+    if (!m->embed)
+        return false;
+    m->file_dtype = (enum dtype)tensors_find(m->tensors, embed)->type;
+    return true;
+}
+
+/* What the forward relies on beyond the ranges that reading the file checked. */
+static bool check_config(const struct model_config *c, const char *dir, struct error *e)
+{
+    if (c->n_layers < 1 || c->n_layers >= INT16_MAX || c->d_model < 1 || c->d_model > INT32_MAX / 3 || c->d_mlp < 1 ||
+        c->n_vocab < 1 || c->n_ctx < 1)
+        return error_set(e, ERROR_INPUT,
+                         "%s/config.json: sizes out of range: %d layers, width %d, MLP %d, vocabulary %d", dir,
+                         c->n_layers, c->d_model, c->d_mlp, c->n_vocab);
+    if (c->n_heads < 1 || c->d_model % c->n_heads != 0)
+        return error_set(e, ERROR_INPUT, "%s/config.json: hidden_size %d is no multiple of num_attention_heads %d", dir,
+                         c->d_model, c->n_heads);
+    return true;
+}
+
+static void said(const struct opening *o, double share)
+{
+    if (o->progress)
+        o->progress(o->arg, share);
+}
+
+static bool open_all(struct opening *o)
+{
+    struct model *m = o->m;
+    if (!hf_config_read(m->dir, &m->config, o->e) || !check_config(&m->config, m->dir, o->e) ||
+        !tensors_open(m->dir, &m->tensors, o->e))
+        return false;
+    if (!tensors_find(m->tensors, "gpt_neox.embed_in.weight") && tensors_find(m->tensors, "embed_in.weight"))
+        o->prefix = "";
+    m->layer = xcalloc((size_t)m->config.n_layers, sizeof *m->layer);
+    if (!open_vocabulary(o))
+        return false;
+    /* the unembedding counts as two layers, about its share in small models */
+    double steps = m->config.n_layers + 2;
+    said(o, 2 / steps);
+    for (int32_t i = 0; i < m->config.n_layers; i++) {
+        if (!open_layer(o, i))
+            return false;
+        said(o, (i + 3) / steps);
+    }
+    return open_norm(o, -1, "final_layer_norm", &m->final_norm);
+}
+
+bool model_open(struct backend *b, const char *dir, void (*progress)(void *, double), void *arg, struct model **out,
+                struct error *e)
+{
+    struct model *m = xcalloc(1, sizeof *m);
+    m->backend = b;
+    m->dir = xstrdup(dir);
+    struct opening o = {.m = m, .prefix = "gpt_neox.", .e = e, .progress = progress, .arg = arg};
+    if (!open_all(&o)) {
+        model_free(m);
+        return error_prefix(e, "opening model %s", dir);
+    }
+    *out = m;
+    return true;
+}
+
+static void free_tensor(struct backend *b, struct tensor t)
+{
+    if (t.buf)
+        b->buf_free(b, t.buf);
+}
+
+static void free_norm(struct backend *b, struct norm *n)
+{
+    free_tensor(b, n->gamma);
+    free_tensor(b, n->beta);
+}
+
+static void free_weight(struct backend *b, const struct weight *w)
+{
+    if (w)
+        b->weight_free(b, (struct weight *)w);
+}
+
+static void free_linear(struct backend *b, struct linear *l)
+{
+    free_weight(b, l->w);
+    free_tensor(b, l->bias);
+}
+
+void model_free(struct model *m)
+{
+    if (!m)
+        return;
+    struct backend *b = m->backend;
+    for (int32_t i = 0; m->layer && i < m->config.n_layers; i++) {
+        struct layer *l = &m->layer[i];
+        free_norm(b, &l->attn_norm);
+        free_norm(b, &l->mlp_norm);
+        free_linear(b, &l->qkv);
+        free_linear(b, &l->proj);
+        free_linear(b, &l->up);
+        free_linear(b, &l->down);
+    }
+    free_norm(b, &m->final_norm);
+    free_weight(b, m->embed);
+    free_weight(b, m->unembed);
+    free(m->layer);
+    tensors_close(m->tensors);
+    free(m->dir);
+    free(m);
+}
+
+const struct model_config *model_config(const struct model *m)
+{
+    return &m->config;
+}
+const char *model_dir(const struct model *m)
+{
+    return m->dir;
+}
+size_t model_bytes(const struct model *m)
+{
+    return m->bytes;
+}
+enum dtype model_file_dtype(const struct model *m)
+{
+    return m->file_dtype;
+}
+
+int32_t model_width(const struct model *m, struct point p)
+{
+    return p.site == SITE_MLP_PRE || p.site == SITE_MLP_ACT ? m->config.d_mlp : m->config.d_model;
+}
+
+bool model_check_point(const struct model *m, struct point p, struct error *e)
+{
+    int32_t n = m->config.n_layers;
+    bool there = p.site == SITE_EMBED        ? p.layer == -1
+                 : p.site == SITE_FINAL_NORM ? p.layer == n
+                                             : p.site < SITE_FINAL_NORM && p.layer >= 0 && p.layer < n;
+    if (there)
+        return true;
+    char name[POINT_NAME_MAX];
+    point_name(p, name);
+    return error_set(e, ERROR_INPUT, "hook point %s: the model %s has %d layers, 0 to %d", name, m->dir, n, n - 1);
+}
+
+struct point model_landing(const struct model *m, struct point at)
+{
+    bool linear =
+        at.site == SITE_MLP_ACT || at.site == SITE_MLP_OUT || (at.site == SITE_ATTN_OUT && m->config.parallel_residual);
+    return linear ? (struct point){at.layer, SITE_RESID_POST} : at;
+}
+
+const struct linear *model_linear_behind(const struct model *m, struct point at)
+{
+    if (at.site != SITE_MLP_ACT || at.layer < 0 || at.layer >= m->config.n_layers)
+        return NULL;
+    return &m->layer[at.layer].down;
+}
+
+struct point model_end(const struct model *m)
+{
+    return (struct point){(int16_t)m->config.n_layers, SITE_FINAL_NORM};
+}
+
+struct kv *model_kv_new(const struct model *m, int32_t first_layer, int32_t cap, struct error *e)
+{
+    return m->backend->kv_new(m->backend, first_layer, m->config.n_layers - first_layer, m->config.d_model, cap, e);
+}
+
+void model_kv_free(const struct model *m, struct kv *kv)
+{
+    if (kv)
+        m->backend->kv_free(m->backend, kv);
+}

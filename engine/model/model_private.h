@@ -1,0 +1,29 @@
+/* What model.c opens and forward.c runs. */
+#ifndef GLIMT_MODEL_PRIVATE_H
+#define GLIMT_MODEL_PRIVATE_H
+#include "engine/formats/tensors.h"
+#include "engine/model/model.h"
+
+struct norm {
+    struct tensor gamma, beta; /* [1, d_model] */
+};
+
+struct layer {
+    struct norm attn_norm, mlp_norm;
+    struct linear qkv, proj; /* [3·d, d], [d, d] */
+    struct linear up, down;  /* [d_mlp, d], [d, d_mlp] */
+};
+
+struct model {
+    struct backend *backend;
+    struct model_config config;
+    char *dir;
+    struct tensors *tensors; /* the embedding is read from its mapping */
+    enum dtype file_dtype;
+    size_t bytes;
+    struct weight *embed, *unembed;
+    struct norm final_norm;
+    struct layer *layer;
+};
+
+#endif

@@ -1,0 +1,231 @@
+/* The operations: look whether to go on, find room, execute, record. */
+#include "engine/run.h"
+#include "engine/base/memory.h"
+#include "engine/run_private.h"
+
+bool run_ok(struct run *r)
+{
+    if (error_is_set(&r->err))
+        return false;
+    if (r->cancel && atomic_load_explicit(r->cancel, memory_order_relaxed))
+        return error_set(&r->err, ERROR_CANCELLED, "cancelled");
+    return r->backend->status(r->backend, &r->err);
+}
+
+/* Looks before the poll too: a live request on the same device must not find this run's error. */
+static bool begin(struct run *r)
+{
+    if (!run_ok(r))
+        return false;
+    if (r->poll == NULL)
+        return true;
+    r->poll(r->poll_arg);
+    return run_ok(r);
+}
+
+static struct tensor take(struct run *r, int32_t rows, int32_t cols, enum dtype type)
+{
+    struct tensor t = {.rows = rows, .cols = cols, .ld = cols, .dtype = type};
+    size_t n = 0;
+    if (error_is_set(&r->err))
+        return t;
+    if (rows < 0 || cols < 0 || !size_mul((size_t)rows, (size_t)cols, &n) || !size_mul(n, dtype_size(type), &n))
+        error_set(&r->err, ERROR_SYSTEM, "run: a result of [%d, %d] can't be held", rows, cols);
+    else
+        arena_take(r->arena, n, &t.buf, &t.off, &r->err);
+    return t;
+}
+
+struct tensor run_tensor(struct run *r, int32_t rows, int32_t cols, enum dtype type)
+{
+    run_ok(r);
+    return take(r, rows, cols, type);
+}
+
+struct tensor run_put(struct run *r, int32_t rows, int32_t cols, enum dtype type, const void *host)
+{
+    struct tensor t = run_tensor(r, rows, cols, type);
+    if (t.buf)
+        r->backend->put(r->backend, t, host);
+    return t;
+}
+
+void run_get(struct run *r, void *host, struct tensor t)
+{
+    if (!run_ok(r))
+        return;
+    r->backend->get(r->backend, host, t);
+    run_ok(r);
+}
+
+static void record(struct run *r, struct op_record op)
+{
+    if (r->tape && !error_is_set(&r->err))
+        tape_add(r->tape, &op);
+}
+
+/* Room for an operation's result, or false when it must not run. */
+static bool begin_into(struct run *r, struct tensor *y, int32_t rows, int32_t cols, enum dtype type)
+{
+    bool go = begin(r);
+    *y = take(r, rows, cols, type);
+    return go && y->buf;
+}
+
+struct tensor op_linear(struct run *r, struct tensor x, const struct linear *l, enum epilogue e)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, x.rows, l->out, DTYPE_F32))
+        return y;
+    r->backend->linear(r->backend, y, x, l->w, l->bias, e);
+    record(r, (struct op_record){.kind = OP_LINEAR, .out = y, .in = {x, l->bias}, .w = l->w, .p.epilogue = e});
+    return y;
+}
+
+void op_linear_add(struct run *r, struct tensor y, struct tensor x, const struct linear *l)
+{
+    if (!begin(r))
+        return;
+    r->backend->linear(r->backend, y, x, l->w, l->bias, EPILOGUE_ADD);
+    record(r,
+           (struct op_record){.kind = OP_LINEAR, .out = y, .in = {x, l->bias}, .w = l->w, .p.epilogue = EPILOGUE_ADD});
+}
+
+struct tensor op_norm(struct run *r, struct tensor x, struct tensor gamma, struct tensor beta, float eps)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, x.rows, x.cols, DTYPE_F32))
+        return y;
+    r->backend->norm(r->backend, y, x, gamma, beta, eps);
+    record(r, (struct op_record){.kind = OP_NORM, .out = y, .in = {x, gamma, beta}, .p.a = eps});
+    return y;
+}
+
+struct tensor op_act(struct run *r, struct tensor x, enum activation act)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, x.rows, x.cols, DTYPE_F32))
+        return y;
+    r->backend->act(r->backend, y, x, act);
+    record(r, (struct op_record){.kind = OP_ACT, .out = y, .in = {x}, .p.act = act});
+    return y;
+}
+
+static bool tape_takes(struct run *r, const struct seqs *s, int32_t layer)
+{
+    for (int32_t i = 0; r->tape && s->past && i < s->n; i++)
+        if (s->past[i] != 0)
+            return error_set(
+                &r->err, ERROR_SYSTEM,
+                "tape: attention of layer %d goes on from %d kept positions; gradients need whole sequences", layer,
+                s->past[i]);
+    return true;
+}
+
+struct tensor op_attn(struct run *r, struct tensor qkv, int32_t heads, float scale, int32_t layer, const struct seqs *s,
+                      struct rope rope)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, qkv.rows, qkv.cols / 3, DTYPE_F32))
+        return y;
+    if (!tape_takes(r, s, layer))
+        return (struct tensor){.rows = y.rows, .cols = y.cols, .ld = y.ld};
+    r->backend->attn(r->backend, y, qkv, heads, scale, layer, s, rope);
+    if (r->tape) {
+        struct op_record op = {.kind = OP_ATTN, .out = y, .in = {qkv}};
+        op.p.attn.heads = heads, op.p.attn.layer = layer, op.p.attn.n_seqs = s->n;
+        op.p.attn.scale = scale, op.p.attn.rope = rope;
+        op.p.attn.start = tape_keep(r->tape, s->start, (size_t)s->n + 1);
+        record(r, op);
+    }
+    return y;
+}
+
+struct tensor op_rows(struct run *r, const struct weight *w, struct tensor ids)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, ids.rows, r->backend->weight_in(w), DTYPE_F32))
+        return y;
+    r->backend->weight_rows(r->backend, y, w, ids);
+    record(r, (struct op_record){.kind = OP_ROWS, .out = y, .in = {ids}, .w = w});
+    return y;
+}
+
+struct tensor op_xent(struct run *r, struct tensor h, const struct weight *U, struct tensor target)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, h.rows, 1, DTYPE_F32))
+        return y;
+    r->backend->xent(r->backend, y, h, U, target);
+    record(r, (struct op_record){.kind = OP_XENT, .out = y, .in = {h, target}, .w = U});
+    return y;
+}
+
+void op_topn(struct run *r, struct tensor h, const struct weight *U, struct tensor ids, struct tensor logp)
+{
+    if (begin(r))
+        r->backend->topn(r->backend, ids, logp, h, U);
+}
+
+void op_select(struct run *r, struct tensor pre, struct tensor ids, struct tensor vals)
+{
+    if (!begin(r))
+        return;
+    r->backend->select(r->backend, ids, vals, pre);
+    record(r, (struct op_record){.kind = OP_SELECT, .out = vals, .in = {pre, ids}});
+}
+
+struct tensor op_decode(struct run *r, struct tensor ids, struct tensor vals, const struct weight *W,
+                        struct tensor bias, int32_t n)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, ids.rows, n, DTYPE_F32))
+        return y;
+    r->backend->decode(r->backend, y, ids, vals, W, bias);
+    record(r, (struct op_record){.kind = OP_DECODE, .out = y, .in = {ids, vals, bias}, .w = W});
+    return y;
+}
+
+void op_add(struct run *r, struct tensor y, struct tensor x, float a)
+{
+    if (!begin(r))
+        return;
+    r->backend->add(r->backend, y, x, a);
+    record(r, (struct op_record){.kind = OP_ADD, .out = y, .in = {x}, .p.a = a});
+}
+
+void op_add_outer(struct run *r, struct tensor y, struct tensor C, struct tensor U)
+{
+    if (!begin(r))
+        return;
+    r->backend->add_outer(r->backend, y, C, U);
+    record(r, (struct op_record){.kind = OP_ADD_OUTER, .out = y, .in = {C, U}});
+}
+
+struct tensor op_rows_get(struct run *r, struct tensor x, struct tensor rows)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, rows.rows, x.cols, x.dtype))
+        return y;
+    r->backend->rows_get(r->backend, y, x, rows);
+    record(r, (struct op_record){.kind = OP_ROWS_GET, .out = y, .in = {x, rows}});
+    return y;
+}
+
+void op_rows_set(struct run *r, struct tensor y, struct tensor x, struct tensor rows)
+{
+    if (!begin(r))
+        return;
+    r->backend->rows_set(r->backend, y, x, rows);
+    record(r, (struct op_record){.kind = OP_ROWS_SET, .out = y, .in = {x, rows}});
+}
+
+struct tensor op_copy(struct run *r, struct tensor x)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, x.rows, x.cols, x.dtype))
+        return y;
+    r->backend->copy(r->backend, y, x);
+    record(r, (struct op_record){.kind = OP_COPY, .out = y, .in = {x}});
+    return y;
+}

@@ -1,0 +1,236 @@
+/* From the landing point to the losses: every lane is more rows of one batch. */
+#include "engine/base/hash.h"
+#include "engine/base/memory.h"
+#include "engine/session/internal.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHANGE = 0 }; /* host scratch */
+
+static bool wants_kv(const struct session *s, const struct piece *p)
+{
+    return p->row > 0 || p->n < p->window->n || p->window->n > s->rows_per_job ||
+           (s->n_lines > 0 && p->line == s->line[s->cursor_line]);
+}
+
+/* The fixed lane's rows come last, so that one rank-J update serves all of them. */
+static void fixed_last(struct pack *pack)
+{
+    struct piece fixed[MAX_PIECES];
+    int32_t n_fixed = 0, n = 0;
+    for (int32_t i = 0; i < pack->n; i++)
+        if (pack->piece[i].track == TRACK_FIXED)
+            fixed[n_fixed++] = pack->piece[i];
+        else
+            pack->piece[n++] = pack->piece[i];
+    memcpy(pack->piece + n, fixed, (size_t)n_fixed * sizeof *fixed);
+}
+
+static bool prepare(struct session *s, struct pack *pack, bool keep)
+{
+    fixed_last(pack);
+    for (int32_t i = 0; i < pack->n && keep; i++) {
+        struct piece *p = &pack->piece[i];
+        enum track t = p->track;
+        struct store *st = p->window->store;
+        st->used = s->tick;
+        if (!store_reserve_h(s, p->window, t) || (wants_kv(s, p) && !store_reserve_kv(s, p->window, t)))
+            return false;
+        st->back_rows[t] = st->back_rows[t] < p->row ? st->back_rows[t] : p->row;
+        st->back_kv[t] = st->back_kv[t] < p->row ? st->back_kv[t] : p->row;
+    }
+    return true;
+}
+
+/* ---- u_j */
+bool back_push_units(struct session *s)
+{
+    int32_t unit[SESSION_MAX_UNITS], n = s->wish.n_units;
+    for (int32_t i = 0; i < n; i++)
+        unit[i] = s->watch[i] < 0 ? 0 : s->watch[i]; /* one that doesn't exist is never fixed */
+    uint64_t key = hash_bytes(HASH_SEED, unit, (size_t)n * sizeof *unit) | 1;
+    if (s->pushed_key == key)
+        return true;
+    s->pushed_key = 0;
+    if (!s->pushed.buf)
+        s->pushed = tensor_new(s->backend, SESSION_MAX_UNITS, s->width, DTYPE_F32, &s->run.err);
+    if (!s->pushed.buf)
+        return error_prefix(&s->run.err, "keeping the directions of %d units", n);
+    const struct linear *behind = model_linear_behind(s->model, s->at);
+    copy_rows(s, tensor_rows(s->pushed, 0, n), dict_push(&s->run, s->dict, behind, unit, n));
+    if (!step_ok(s))
+        return false;
+    s->pushed_key = key;
+    return true;
+}
+
+/* ---- rows at the landing */
+static enum track start_of(const struct session *s, enum track t)
+{
+    return t == TRACK_FIXED ? s->lane_track[LANE_BASE] : t;
+}
+
+/* c_j(t) = v_j − f_j(t), [rows, n_fixed] */
+static void changes(const struct session *s, const struct piece *p, float *c)
+{
+    const struct line_latents *l = p->line->latents;
+    for (int32_t t = p->row; t < p->row + p->n; t++)
+        for (int32_t j = 0; j < s->n_fixed; j++)
+            *c++ = s->fixed_value[j] - l->act[(size_t)(p->window->first + t) * (size_t)l->n_watch +
+                                              (size_t)s->fixed_column[j]];
+}
+
+static void add_changes(struct session *s, const struct pack *pack, struct tensor value)
+{
+    int32_t first = 0, rows = 0;
+    for (int32_t i = 0; i < pack->n; i++)
+        *(pack->piece[i].track == TRACK_FIXED ? &rows : &first) += pack->piece[i].n;
+    if (rows == 0)
+        return;
+    size_t J = (size_t)s->n_fixed;
+    float *c = scratch_f32(s, CHANGE, (size_t)rows * J);
+    for (int32_t i = 0, at = 0; i < pack->n; i++)
+        if (pack->piece[i].track == TRACK_FIXED) {
+            changes(s, &pack->piece[i], c + (size_t)at * J);
+            at += pack->piece[i].n;
+        }
+    struct tensor column = run_put(&s->run, s->n_fixed, 1, DTYPE_I32, s->fixed_column);
+    struct tensor u = op_rows_get(&s->run, s->pushed, column);
+    struct tensor C = run_put(&s->run, rows, s->n_fixed, DTYPE_F32, c);
+    op_add_outer(&s->run, tensor_rows(value, first, rows), C, u);
+}
+
+static struct state gather(struct session *s, const struct pack *pack)
+{
+    struct state st = {.at = s->landing, .value = run_tensor(&s->run, pack->rows, s->width, DTYPE_F32)};
+    if (s->has_resid)
+        st.base = run_tensor(&s->run, pack->rows, s->d_model, DTYPE_F32);
+    int32_t at = 0;
+    for (int32_t i = 0; i < pack->n; i++) {
+        const struct piece *p = &pack->piece[i];
+        const struct store *from = p->window->store;
+        struct tensor rows = start_of(s, p->track) == TRACK_SAE ? from->inserted : from->value;
+        copy_rows(s, tensor_rows(st.value, at, p->n), tensor_rows(rows, p->row, p->n));
+        if (s->has_resid)
+            copy_rows(s, tensor_rows(st.base, at, p->n), tensor_rows(from->resid, p->row, p->n));
+        at += p->n;
+    }
+    add_changes(s, pack, st.value);
+    return st;
+}
+
+static struct tensor forward(struct session *s, const struct pack *pack, bool keep)
+{
+    int32_t start[MAX_PIECES + 1], past[MAX_PIECES], at = 0;
+    struct kv *kv[MAX_PIECES];
+    for (int32_t i = 0; i < pack->n; i++) {
+        const struct piece *p = &pack->piece[i];
+        start[i] = at;
+        kv[i] = keep ? p->window->store->kv[p->track] : NULL;
+        past[i] = kv[i] ? p->row : 0; /* without keys no layer attends any more */
+        at += p->n;
+    }
+    start[pack->n] = at;
+    struct batch batch = {.n_rows = at, .seqs = {pack->n, start, past, kv}};
+    struct state from = gather(s, pack), end = {0};
+    model_forward(&s->run, s->model, &batch, &from, model_end(s->model), NULL, 0, &end);
+    return end.value;
+}
+
+/* The losses of tokens `eval` … come from the rows before them: of this batch, and for a piece that goes on where an
+ * earlier one ended the last row that was kept. */
+static void losses(struct session *s, const struct pack *pack, struct tensor h, float *loss)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < pack->n; i++)
+        n += pack->piece[i].n_eval;
+    if (n == 0)
+        return;
+    struct tensor rows = run_tensor(&s->run, n, s->d_model, DTYPE_F32);
+    int32_t *target = scratch_i32(s, (size_t)n), at = 0, done = 0;
+    for (int32_t i = 0; i < pack->n; i++) {
+        const struct piece *p = &pack->piece[i];
+        int32_t kept = p->n_eval > 0 && p->eval == p->row ? 1 : 0, fresh = p->n_eval - kept;
+        if (kept)
+            copy_rows(s, tensor_rows(rows, at, 1), tensor_rows(p->window->store->h[p->track], p->row - 1, 1));
+        if (fresh > 0)
+            copy_rows(s, tensor_rows(rows, at + kept, fresh),
+                      tensor_rows(h, done + p->eval + kept - 1 - p->row, fresh));
+        for (int32_t j = 0; j < p->n_eval; j++)
+            target[at++] = p->line->ids[p->window->first + p->eval + j];
+        done += p->n;
+    }
+    run_get(&s->run, loss, model_loss(&s->run, s->model, rows, target));
+}
+
+bool back_run(struct session *s, struct pack *pack, bool keep, float *loss)
+{
+    if (!prepare(s, pack, keep))
+        return false;
+    struct tensor h = forward(s, pack, keep);
+    int32_t at = 0;
+    for (int32_t i = 0; i < pack->n; i++) {
+        const struct piece *p = &pack->piece[i];
+        if (keep)
+            copy_rows(s, tensor_rows(p->window->store->h[p->track], p->row, p->n), tensor_rows(h, at, p->n));
+        at += p->n;
+    }
+    losses(s, pack, h, loss);
+    return step_ok(s);
+}
+
+void back_commit(struct session *s, const struct pack *pack, const float *loss)
+{
+    bool attends = s->first_back < model_config(s->model)->n_layers;
+    for (int32_t i = 0; i < pack->n; i++) {
+        const struct piece *p = &pack->piece[i];
+        enum track t = p->track;
+        struct window *w = p->window;
+        struct line_losses **part = &p->line->loss[t];
+        if (*part && (*part)->key != s->key[t]) {
+            line_losses_unref(*part);
+            *part = NULL;
+        }
+        if (!*part)
+            *part = line_losses_new(p->line->tokens->n, s->key[t]);
+        line_losses_own(part);
+        (*part)->complete = false;
+        memcpy((*part)->loss + w->first + p->eval, loss, (size_t)p->n_eval * sizeof *loss);
+        loss += p->n_eval;
+        int32_t end = p->row + p->n;
+        w->loss_done[t] = w->loss_done[t] > end ? w->loss_done[t] : end;
+        w->store->back_rows[t] = end;
+        w->store->back_kv[t] = w->store->kv[t] || !attends ? end : 0;
+    }
+}
+
+/* ---- predictions */
+bool back_next_run(struct session *s, struct line *l, int32_t token)
+{
+    const struct window *w = l->window;
+    while (token >= w->first + w->n)
+        w++;
+    int32_t n = s->wish.n_next, n_vocab = model_config(s->model)->n_vocab, ids[N_TRACKS * SESSION_MAX_NEXT];
+    float logp[N_TRACKS * SESSION_MAX_NEXT];
+    n = n < n_vocab ? n : n_vocab;
+    int32_t row_of[N_TRACKS] = {-1, -1, -1}, rows = 0;
+    for (int t = 0; t < N_TRACKS; t++)
+        if (s->want[t])
+            row_of[t] = rows++;
+    struct tensor h = run_tensor(&s->run, rows, s->d_model, DTYPE_F32);
+    for (int t = 0; t < N_TRACKS; t++)
+        if (s->want[t])
+            copy_rows(s, tensor_rows(h, row_of[t], 1), tensor_rows(w->store->h[t], token - w->first, 1));
+    model_topn(&s->run, s->model, h, n, ids, logp);
+    if (!step_ok(s))
+        return false;
+    for (int lane = 0; lane < N_LANES; lane++) {
+        int32_t at = row_of[s->lane_track[lane]] * n;
+        s->next[lane].n = n;
+        memcpy(s->next[lane].id, ids + at, (size_t)n * sizeof *ids);
+        for (int32_t i = 0; i < n; i++)
+            s->next[lane].p[i] = expf(logp[at + i]);
+    }
+    return true;
+}

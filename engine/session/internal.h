@@ -1,0 +1,256 @@
+/* What the files of engine/session share.
+ *
+ * A *track* is one computation behind the hook: the plain model, the reconstruction inserted, units fixed. The three
+ * lanes that a snapshot shows are views of tracks: with nothing inserted the base lane is the plain track, with nothing
+ * fixed the fixed lane is the base lane; so no number is computed twice.
+ *
+ * What a line knows lies in two places. Results (tokens, latents, losses) are on the host and stay. Rows of activations
+ * and keys and values are in a `store` on the device, which may be dropped under a budget; it is computed again when an
+ * edit or a slider needs it. Every count of rows says how long a prefix is right, is lowered before anything is
+ * overwritten and raised after all of it succeeded: so a cancel at any operation leaves a shorter prefix, never a wrong
+ * one. */
+#ifndef GLIMT_SESSION_INTERNAL_H
+#define GLIMT_SESSION_INTERNAL_H
+#include "engine/session/session.h"
+
+enum track { TRACK_PLAIN, TRACK_SAE, TRACK_FIXED, N_TRACKS };
+
+enum {
+    SESSION_MAX_WATCH = SESSION_MAX_UNITS + 1,
+    TOP_MAX_DENSE = 32,   /* of a dictionary that selects nothing (neurons) so many are listed */
+    NEAR_TOKENS = 512,    /* the text around the cursor that goes before the reference sets */
+    MAX_PIECES = 256,     /* of one pack */
+    RETIRED_MAX = 64,     /* removed lines that are kept for an undo */
+    PUBLISH_CHUNKS = 4,   /* while a long text is under way, publish so often */
+};
+
+/* ---- device rows of a window */
+struct store {
+    struct store *prev, *next; /* of the session's list; every text window's store is in it, reference stores are not */
+    int32_t cap;               /* rows; 0: no buffers */
+    bool with_x;
+    size_t bytes, kv_bytes;
+    uint64_t used;                  /* the step that touched it last */
+    struct tensor x;                /* [cap, n] at the hook, as the dictionary reads it */
+    struct tensor value, resid;     /* at the landing, plain; resid absent where the state has none */
+    struct tensor inserted;         /* the value at the landing with x̂ at the hook; absent without an SAE */
+    struct tensor h[N_TRACKS];      /* [cap, d_model] at final_norm; absent until first used */
+    struct kv *kv[N_TRACKS];        /* TRACK_PLAIN: of all layers; the others: of those behind the landing */
+    int32_t front_rows, front_kv;   /* rows up to the landing; rows whose front keys and values are there */
+    int32_t back_rows[N_TRACKS], back_kv[N_TRACKS]; /* the same behind it: rows of h */
+};
+
+struct window { /* tokens that are one sequence of the model */
+    int32_t first, n;             /* in the line's tokens */
+    int32_t front_done;           /* tokens with their latents on the host */
+    int32_t loss_done[N_TRACKS];  /* tokens with their loss on the host */
+    struct store *store;          /* NULL before the first use */
+    double *sum_x;                /* [n_in] Σx of the first sum_rows tokens, BOS left out; NULL without a dictionary */
+    int32_t sum_rows;
+};
+
+struct line {
+    char *text;
+    size_t n_text;
+    uint64_t hash;
+    bool reference;      /* of a reference set: rows stay, keys and values and watched columns are not kept */
+
+    bool coded_valid;    /* tokens belong to text */
+    char *coded;         /* the text that raw, ids … belong to; may lag behind text */
+    size_t n_coded;
+    bool coded_bos;
+    struct token *raw;   /* without BOS */
+    size_t n_raw, cap_raw;
+    int32_t *ids;        /* [tokens->n] */
+    double *sq, *sse;    /* [tokens->n] ‖x‖², ‖x − x̂‖² */
+    uint64_t version;    /* counts changes of ids */
+
+    struct line_tokens *tokens;
+    struct line_latents *latents;
+    struct line_losses *loss[N_TRACKS];
+    uint64_t fixed_key;  /* the lane that the windows' TRACK_FIXED counts belong to */
+
+    struct window *window;
+    int32_t n_windows;
+};
+
+struct span {
+    size_t start, end;
+};
+
+/* ---- packs: what one forward takes */
+struct piece {
+    struct line *line;
+    struct window *window;
+    enum track track;   /* behind the landing only */
+    int32_t row, n;     /* rows of the window */
+    int32_t eval, n_eval; /* losses of tokens eval … eval + n_eval − 1 of the window come out */
+};
+struct pack {
+    struct piece piece[MAX_PIECES];
+    int32_t n, rows;
+};
+
+/* ---- reference sets */
+struct ref_lane { /* sentence means of one lane, in streaming order */
+    uint64_t key, used;
+    int32_t done;       /* sentences of the order that are measured */
+    float *mean;        /* [n_sentences] in streaming order; NaN: no loss (one token) */
+};
+struct refsets {
+    const struct reference_set *set;
+    int32_t n_sets, n_max; /* sets; sentences of the longest */
+    int32_t *order;        /* [n_max] sentence numbers in random order, the same for every set: pairs stay pairs */
+    struct line **line;    /* [n] in streaming order: sentence by sentence, in it set by set */
+    int32_t *of_set;       /* [n] which set */
+    int32_t *unit_end;     /* [n_max] how many of `line` the first i + 1 sentence numbers make */
+    int32_t n;
+    bool bos;
+    int32_t coded, front;  /* how many of `line` are tokenised; have their rows at the landing */
+    struct ref_lane *lane;
+    size_t n_lanes, cap_lanes;
+    uint64_t clock;
+    struct refset_view shown[SESSION_MAX_CLASSES]; /* the last numbers of a fixed lane, until the next lane has some */
+};
+
+enum { MARK_TOKENS = 1, MARK_LATENTS = 2, MARK_LOSS = 4, MARK_NEXT = 8, MARK_REFSETS = 16 };
+
+struct session {
+    struct backend *backend;
+    const struct model *model;
+    const struct tokenizer *tokenizer;
+    const struct dict *dict;
+    struct point at, landing;
+    bool has_resid, sae, identity; /* sae: a dictionary that reconstructs */
+    int32_t n_in, width, d_model, top; /* widths at the hook and at the landing; top: length of the top list */
+    int32_t bos_id, first_back;    /* first layer whose attention comes after the landing */
+    int32_t rows_per_job;
+
+    struct run run;
+    struct error error;
+    uint64_t tick; /* counts steps */
+
+    struct wish wish; /* its text is ours: */
+    char *text;
+    struct line **line; /* of the text, in order */
+    struct span *span;
+    int32_t n_lines, cursor_line;
+    struct line *retired[RETIRED_MAX];
+    int32_t n_retired;
+    int32_t near_lines; /* lines in order of distance that are near; −1: not known yet */
+    int32_t hint_tokens, hint_front, hint_back; /* so many lines in that order are done */
+    uint64_t versions;
+
+    int32_t n_watch, watch[SESSION_MAX_WATCH]; /* −1 for a unit that doesn't exist */
+    int32_t n_fixed, fixed_column[SESSION_MAX_UNITS];
+    float fixed_value[SESSION_MAX_UNITS];
+    uint64_t key[N_TRACKS];
+    enum track lane_track[N_LANES];
+    bool want[N_TRACKS];
+    struct tensor pushed; /* [SESSION_MAX_UNITS, width] u_j of the chosen units */
+    uint64_t pushed_key;  /* 0: none */
+
+    struct store *stores;
+    size_t row_bytes, kv_bytes, row_budget, kv_budget;
+
+    struct { /* what the predictions were computed for */
+        const struct line *line;
+        uint64_t version, key[N_LANES];
+        int32_t token, n;
+        bool valid;
+    } next_of;
+    struct next_list next[N_LANES];
+
+    double fvu;
+    bool fvu_valid;
+    float ms[5], ms_new[5]; /* of tokens, latents, loss, next, refsets: shown, adding up */
+    uint64_t done_generation[5];
+    unsigned marks;  /* stages that became complete since the last snapshot */
+    int32_t chunks;  /* steps since the last snapshot */
+    bool announce_tokens; /* a large change: its tokens alone are worth a snapshot */
+    struct refsets refs;
+
+    /* host scratch of a step, grown as needed */
+    float *scratch[4];
+    size_t scratch_cap[4];
+    int32_t *scratch_ids;
+    size_t scratch_ids_cap;
+};
+
+/* ---- parts.c: immutable arrays shared with snapshots; *_own gives one that nobody else sees */
+struct line_tokens *line_tokens_new(int32_t n, int32_t n_windows);
+struct line_latents *line_latents_new(int32_t n, int32_t k, int32_t n_watch, int32_t n_in);
+struct line_losses *line_losses_new(int32_t n, uint64_t key);
+void line_tokens_unref(struct line_tokens *);
+void line_latents_unref(struct line_latents *);
+void line_losses_unref(struct line_losses *);
+void line_latents_own(struct line_latents **, int32_t n_in);
+void line_losses_own(struct line_losses **);
+
+/* ---- store.c */
+/* Makes room for the window's rows: false with the run's error set when the device has none. */
+bool store_reserve(struct session *, const struct line *, struct window *, bool reference);
+/* Drops what was least recently used until so many bytes more fit into the budgets. */
+void store_make_room(struct session *, size_t rows, size_t keys_and_values);
+bool store_reserve_h(struct session *, struct window *, enum track);
+bool store_reserve_kv(struct session *, struct window *, enum track);
+void store_drop(struct session *, struct store *);    /* its buffers; counts become 0 */
+void store_free(struct session *, struct store *);
+void store_truncate(struct store *, int32_t rows);    /* rows from there on belong to another text */
+/* Rows can go on from here: 0 where nothing can be used. */
+int32_t store_front_start(const struct window *);
+int32_t store_back_start(const struct window *, enum track);
+
+/* ---- line.c */
+struct line *line_new(const char *text, size_t n);
+void line_free(struct session *, struct line *);
+void line_edit(struct line *, const char *text, size_t n); /* tokens come later */
+void line_code(struct session *, struct line *);           /* tokenises, keeps what the change leaves valid */
+bool line_front_done(const struct line *);
+bool line_watch_is(const struct session *, const struct line *);
+bool line_track_done(const struct session *, const struct line *, enum track);
+void line_sync_fixed(const struct session *, struct line *); /* forgets rows of another fixed lane */
+bool token_is_bos(const struct session *, const struct line *, int32_t token);
+/* Mean loss over the line's tokens with one: sum and count added. */
+void line_loss_sum(const struct line *, enum track, double *sum, int64_t *count);
+
+/* ---- text.c */
+void text_set(struct session *, const char *text, size_t n, bool join);
+void text_clear(struct session *);
+/* The line at a distance rank from the cursor: 0 is the cursor's. */
+int32_t text_line_at(const struct session *, int32_t rank);
+
+/* ---- front.c: tokens → hook → landing, and the dictionary */
+bool front_run(struct session *, struct pack *, bool reference);
+bool front_watch_run(struct session *, struct line *); /* watched columns again, from the kept rows */
+void front_sum_fix(struct session *, struct window *, int32_t keep); /* Σx after the tokens from `keep` on changed */
+
+/* ---- back.c: landing → losses */
+/* u_j of the chosen units; false with the run's error set. */
+bool back_push_units(struct session *);
+/* Losses of the pieces' `eval` tokens, one after the other, into `loss`; with `keep` the final rows are stored. */
+bool back_run(struct session *, struct pack *, bool keep, float *loss);
+void back_commit(struct session *, const struct pack *, const float *loss);
+bool back_next_run(struct session *, struct line *, int32_t token);
+
+/* ---- refset.c */
+bool refsets_init(struct session *, const struct reference_set *, int32_t n_sets, struct error *e);
+void refsets_release(struct session *);
+void refsets_set(struct session *); /* a new wish */
+bool refsets_step(struct session *); /* false: nothing to do */
+bool refsets_done(const struct session *);
+void refsets_view(struct session *, struct snapshot *);
+
+/* ---- session.c */
+struct progress_of_parts { /* complete for the wish? */
+    bool tokens, latents, loss, next;
+};
+struct progress_of_parts session_parts(struct session *);
+bool line_is_coded(const struct session *, const struct line *);
+bool step_ok(struct session *); /* all operations of the step succeeded and nobody cancelled */
+float *scratch_f32(struct session *, int which, size_t n);
+int32_t *scratch_i32(struct session *, size_t n);
+void copy_rows(struct session *, struct tensor to, struct tensor from); /* if the run is all right */
+/* The token that the predictions follow, of the cursor's line; −1: none. */
+int32_t cursor_token(const struct session *);
+#endif

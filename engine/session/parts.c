@@ -1,0 +1,103 @@
+/* The immutable parts that snapshots share: each is one block of memory with a reference count.
+ *
+ * Only the worker makes references (a snapshot takes its own while the worker builds it), so a part whose count is one
+ * is the worker's alone and may be written in place; otherwise it is cloned first. */
+#include "engine/base/memory.h"
+#include "engine/session/internal.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct line_tokens *line_tokens_new(int32_t n, int32_t n_windows)
+{
+    size_t tokens = (size_t)n * sizeof(struct token), windows = ((size_t)n_windows + 1) * sizeof(int32_t);
+    struct line_tokens *p = xcalloc(1, sizeof *p + tokens + windows);
+    atomic_init(&p->refs, 1);
+    p->n = n;
+    p->n_windows = n_windows;
+    p->token = (struct token *)(p + 1);
+    p->window_start = (int32_t *)(p->token + n);
+    return p;
+}
+
+static void latents_lay(struct line_latents *p)
+{
+    size_t rows = (size_t)p->n;
+    p->top_id = (int32_t *)(p + 1);
+    p->top_val = (float *)(p->top_id + rows * (size_t)p->k);
+    p->watch = (int32_t *)(p->top_val + rows * (size_t)p->k);
+    p->pre = (float *)(p->watch + p->n_watch);
+    p->act = p->pre + rows * (size_t)p->n_watch;
+    p->sum_x = p->act + rows * (size_t)p->n_watch;
+}
+
+static size_t latents_size(int32_t n, int32_t k, int32_t n_watch, int32_t n_in)
+{
+    size_t rows = (size_t)n, cells = 2 * rows * (size_t)k + (size_t)n_watch + 2 * rows * (size_t)n_watch + (size_t)n_in;
+    return sizeof(struct line_latents) + cells * sizeof(float);
+}
+
+struct line_latents *line_latents_new(int32_t n, int32_t k, int32_t n_watch, int32_t n_in)
+{
+    struct line_latents *p = xcalloc(1, latents_size(n, k, n_watch, n_in));
+    atomic_init(&p->refs, 1);
+    p->n = n, p->k = k, p->n_watch = n_watch;
+    latents_lay(p);
+    for (size_t i = 0; i < (size_t)n * (size_t)k; i++)
+        p->top_id[i] = -1;
+    for (size_t i = 0; i < (size_t)n * (size_t)n_watch; i++)
+        p->pre[i] = NAN;
+    return p;
+}
+
+struct line_losses *line_losses_new(int32_t n, uint64_t key)
+{
+    struct line_losses *p = xmalloc(sizeof *p + (size_t)n * sizeof(float));
+    *p = (struct line_losses){.key = key, .n = n, .loss = (float *)(p + 1)};
+    atomic_init(&p->refs, 1);
+    for (int32_t i = 0; i < n; i++)
+        p->loss[i] = NAN;
+    return p;
+}
+
+void line_tokens_unref(struct line_tokens *p)
+{
+    if (p && atomic_fetch_sub(&p->refs, 1) == 1)
+        free(p);
+}
+
+void line_latents_unref(struct line_latents *p)
+{
+    if (p && atomic_fetch_sub(&p->refs, 1) == 1)
+        free(p);
+}
+
+void line_losses_unref(struct line_losses *p)
+{
+    if (p && atomic_fetch_sub(&p->refs, 1) == 1)
+        free(p);
+}
+
+void line_latents_own(struct line_latents **part, int32_t n_in)
+{
+    struct line_latents *p = *part;
+    if (atomic_load(&p->refs) == 1)
+        return;
+    struct line_latents *q = line_latents_new(p->n, p->k, p->n_watch, n_in);
+    q->sse = p->sse, q->sum_sq = p->sum_sq, q->complete = p->complete;
+    memcpy(q + 1, p + 1, latents_size(p->n, p->k, p->n_watch, n_in) - sizeof *p);
+    line_latents_unref(p);
+    *part = q;
+}
+
+void line_losses_own(struct line_losses **part)
+{
+    struct line_losses *p = *part;
+    if (atomic_load(&p->refs) == 1)
+        return;
+    struct line_losses *q = line_losses_new(p->n, p->key);
+    q->complete = p->complete;
+    memcpy(q->loss, p->loss, (size_t)p->n * sizeof *q->loss);
+    line_losses_unref(p);
+    *part = q;
+}

@@ -1,0 +1,600 @@
+/* The order of work: what the next step does, and what a new wish leaves standing. */
+#include "engine/session/session.h"
+#include "engine/base/hash.h"
+#include "engine/base/memory.h"
+#include "engine/session/internal.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TEXT_MAX ((size_t)1 << 30) /* token offsets are 32 bits */
+
+enum {
+    CODE_BYTES = 32 << 10, /* text tokenised in one step */
+    LARGE_CHANGE = 4 << 10, /* bytes; beyond it the tokens are worth a snapshot of their own */
+    SCAN_LINES = 256       /* lines looked at for one pack */
+};
+
+/* ---- small things the other files need */
+bool step_ok(struct session *s)
+{
+    return run_ok(&s->run) && s->backend->status(s->backend, &s->run.err);
+}
+
+float *scratch_f32(struct session *s, int which, size_t n)
+{
+    s->scratch[which] = grow(s->scratch[which], &s->scratch_cap[which], n + 1, sizeof(float));
+    return s->scratch[which];
+}
+
+int32_t *scratch_i32(struct session *s, size_t n)
+{
+    s->scratch_ids = grow(s->scratch_ids, &s->scratch_ids_cap, n + 1, sizeof(int32_t));
+    return s->scratch_ids;
+}
+
+void copy_rows(struct session *s, struct tensor to, struct tensor from)
+{
+    if (run_ok(&s->run))
+        s->backend->copy(s->backend, to, from);
+}
+
+bool line_is_coded(const struct session *s, const struct line *l)
+{
+    return l->coded_valid && l->coded_bos == s->wish.bos;
+}
+
+int32_t cursor_token(const struct session *s)
+{
+    if (s->n_lines == 0 || !line_is_coded(s, s->line[s->cursor_line]))
+        return -1;
+    const struct line *l = s->line[s->cursor_line];
+    size_t at = s->wish.cursor - s->span[s->cursor_line].start;
+    at = at < l->n_text ? at : l->n_text;
+    for (int32_t i = l->tokens->n - 1; i >= 0; i--)
+        if ((size_t)l->tokens->token[i].start < at || (at == 0 && i == 0 && token_is_bos(s, l, 0)))
+            return i;
+    return -1;
+}
+
+/* ---- new, free */
+static bool check_parts(const struct session *s, const struct dict *dict, struct error *e)
+{
+    const struct model_config *c = model_config(s->model);
+    char name[POINT_NAME_MAX];
+    point_name(s->at, name);
+    if (!model_check_point(s->model, s->at, e))
+        return false;
+    if (tokenizer_n_vocab(s->tokenizer) > c->n_vocab)
+        return error_set(e, ERROR_INPUT, "the tokenizer has ids up to %d, the model %s a vocabulary of %d",
+                         tokenizer_n_vocab(s->tokenizer) - 1, model_dir(s->model), c->n_vocab);
+    if (!dict)
+        return true;
+    const struct dict_spec *d = dict_spec(dict);
+    if (d->n != model_width(s->model, s->at))
+        return error_set(e, ERROR_INPUT, "the SAE %s reads a width of %d, the model %s has %d at %s",
+                         dict_path(dict) ? dict_path(dict) : d->format, d->n, model_dir(s->model),
+                         model_width(s->model, s->at), name);
+    if (!d->identity && d->k < 1)
+        return error_set(e, ERROR_INPUT, "the SAE %s selects no fixed number of latents, expected k of at least 1",
+                         dict_path(dict));
+    return true;
+}
+
+static int32_t first_layer_behind(struct point landing)
+{
+    if (landing.site == SITE_EMBED)
+        return 0;
+    return landing.site == SITE_RESID_PRE ? landing.layer : landing.layer + 1;
+}
+
+struct session *session_new(struct backend *b, const struct model *model, const struct tokenizer *tokenizer,
+                            const struct dict *dict, struct point at, const struct reference_set *set, int32_t n_sets,
+                            struct error *e)
+{
+    struct session *s = xcalloc(1, sizeof *s);
+    const struct model_config *c = model_config(model);
+    s->backend = b, s->model = model, s->tokenizer = tokenizer, s->dict = dict, s->at = at;
+    s->landing = model_landing(model, at);
+    s->has_resid = s->landing.site >= SITE_ATTN_OUT && s->landing.site <= SITE_MLP_OUT;
+    s->width = model_width(model, s->landing);
+    s->d_model = c->d_model;
+    s->first_back = first_layer_behind(s->landing);
+    s->bos_id = c->bos_id >= 0 && c->bos_id < c->n_vocab ? c->bos_id : tokenizer_eot(tokenizer);
+    s->rows_per_job = b->caps.rows_per_job > 0 ? b->caps.rows_per_job : 64;
+    s->near_lines = -1;
+    s->row_budget = (size_t)512 << 20, s->kv_budget = (size_t)256 << 20;
+    if (!check_parts(s, dict, e) || !refsets_init(s, set, n_sets, e)) {
+        session_free(s);
+        return NULL;
+    }
+    if (dict) {
+        const struct dict_spec *d = dict_spec(dict);
+        s->n_in = d->n;
+        s->identity = d->identity, s->sae = !d->identity;
+        s->top = s->sae ? d->k : d->n < TOP_MAX_DENSE ? d->n : TOP_MAX_DENSE;
+    }
+    s->run = (struct run){.backend = b, .arena = arena_new(b)};
+    return s;
+}
+
+void session_free(struct session *s)
+{
+    if (!s)
+        return;
+    text_clear(s);
+    refsets_release(s);
+    if (s->pushed.buf)
+        s->backend->buf_free(s->backend, s->pushed.buf);
+    if (s->run.arena)
+        arena_free(s->run.arena);
+    for (int i = 0; i < 4; i++)
+        free(s->scratch[i]);
+    free(s->scratch_ids);
+    free(s);
+}
+
+void session_budget(struct session *s, size_t rows, size_t keys_and_values)
+{
+    s->row_budget = rows;
+    s->kv_budget = keys_and_values;
+    store_make_room(s, 0, 0);
+}
+
+const struct error *session_error(const struct session *s)
+{
+    return &s->error;
+}
+
+/* ---- a new wish */
+static void set_units(struct session *s)
+{
+    const struct wish *w = &s->wish;
+    int32_t m = s->dict ? dict_spec(s->dict)->m : 0;
+    s->n_watch = s->n_fixed = 0;
+    if (!s->dict)
+        return;
+    for (int32_t i = 0; i < w->n_units; i++) {
+        const struct chosen_unit *u = &w->unit[i];
+        bool there = u->index >= 0 && u->index < m, again = false;
+        for (int32_t j = 0; j < s->n_fixed; j++)
+            again |= w->unit[s->fixed_column[j]].index == u->index;
+        if (there && u->fixed && !again && isfinite(u->value)) {
+            s->fixed_value[s->n_fixed] = u->value;
+            s->fixed_column[s->n_fixed++] = i;
+        }
+        s->watch[s->n_watch++] = there ? u->index : -1;
+    }
+    if (w->watch >= 0)
+        s->watch[s->n_watch++] = w->watch < m ? w->watch : -1;
+}
+
+/* The fixed lane's key does not depend on the order of the sliders. */
+static uint64_t fixed_key(const struct session *s, uint64_t base)
+{
+    int32_t order[SESSION_MAX_UNITS];
+    for (int32_t i = 0; i < s->n_fixed; i++) {
+        int32_t at = i;
+        for (; at > 0 && s->wish.unit[s->fixed_column[order[at - 1]]].index >
+                             s->wish.unit[s->fixed_column[i]].index;
+             at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    uint64_t key = hash_bytes(base, "fixed", 5);
+    for (int32_t i = 0; i < s->n_fixed; i++) {
+        int32_t unit = s->wish.unit[s->fixed_column[order[i]]].index;
+        float value = s->fixed_value[order[i]] + 0.0f; /* −0 is 0 */
+        key = hash_bytes(hash_bytes(key, &unit, sizeof unit), &value, sizeof value);
+    }
+    return key;
+}
+
+static void set_lanes(struct session *s)
+{
+    bool inserted = s->sae && s->wish.insert == INSERT_SAE;
+    s->lane_track[LANE_PLAIN] = TRACK_PLAIN;
+    s->lane_track[LANE_BASE] = inserted ? TRACK_SAE : TRACK_PLAIN;
+    s->lane_track[LANE_FIXED] = s->n_fixed > 0 ? TRACK_FIXED : s->lane_track[LANE_BASE];
+    s->key[TRACK_PLAIN] = hash_bytes(HASH_SEED, "plain", 5);
+    s->key[TRACK_SAE] = hash_bytes(HASH_SEED, "inserted", 8);
+    s->key[TRACK_FIXED] = s->n_fixed > 0 ? fixed_key(s, s->key[s->lane_track[LANE_BASE]]) : 0;
+    memset(s->want, 0, sizeof s->want);
+    for (int lane = 0; lane < N_LANES; lane++)
+        s->want[s->lane_track[lane]] = true;
+}
+
+static void find_cursor(struct session *s)
+{
+    int32_t lo = 0, hi = s->n_lines;
+    while (hi - lo > 1) {
+        int32_t mid = lo + (hi - lo) / 2;
+        *(s->span[mid].start <= s->wish.cursor ? &lo : &hi) = mid;
+    }
+    s->cursor_line = lo;
+}
+
+void session_set(struct session *s, const struct wish *w)
+{
+    const char *text = w->text ? w->text : "";
+    size_t n = !w->text ? 0 : w->n_text < TEXT_MAX ? w->n_text : TEXT_MAX;
+    bool same = s->text && n == s->wish.n_text && w->join == s->wish.join && memcmp(text, s->text, n) == 0;
+    size_t before = s->text ? s->wish.n_text : 0;
+    s->wish = *w;
+    s->wish.text = s->text, s->wish.n_text = n;
+    if (!same) {
+        text_set(s, text, n, w->join);
+        s->fvu_valid = false;
+        if (n > before + LARGE_CHANGE)
+            s->announce_tokens = true;
+    }
+    s->wish.n_units = w->n_units < 0 ? 0 : w->n_units > SESSION_MAX_UNITS ? SESSION_MAX_UNITS : w->n_units;
+    s->wish.n_next = w->n_next < 0 ? 0 : w->n_next > SESSION_MAX_NEXT ? SESSION_MAX_NEXT : w->n_next;
+    s->wish.cursor = w->cursor < n ? w->cursor : n;
+    set_units(s);
+    set_lanes(s);
+    find_cursor(s);
+    for (int32_t i = 0; s->n_fixed > 0 && i < s->n_lines; i++)
+        line_sync_fixed(s, s->line[i]);
+    refsets_set(s);
+    s->near_lines = -1;
+    s->hint_tokens = s->hint_front = s->hint_back = 0;
+    s->marks = 0;
+    memset(s->ms_new, 0, sizeof s->ms_new);
+    s->error = (struct error){0};
+}
+
+/* ---- how far the text is */
+static struct line *line_at(const struct session *s, int32_t rank)
+{
+    return s->line[text_line_at(s, rank)];
+}
+
+static bool front_is_done(const struct session *s, const struct line *l)
+{
+    return line_front_done(l) && line_watch_is(s, l);
+}
+
+static bool back_is_done(const struct session *s, const struct line *l)
+{
+    for (int t = 0; t < N_TRACKS; t++)
+        if (s->want[t] && !line_track_done(s, l, t))
+            return false;
+    return true;
+}
+
+static void advance(struct session *s)
+{
+    while (s->hint_tokens < s->n_lines && line_is_coded(s, line_at(s, s->hint_tokens)))
+        s->hint_tokens++;
+    if (s->hint_tokens < s->n_lines)
+        return;
+    while (s->hint_front < s->n_lines && front_is_done(s, line_at(s, s->hint_front)))
+        s->hint_front++;
+    while (s->hint_back < s->n_lines && back_is_done(s, line_at(s, s->hint_back)))
+        s->hint_back++;
+}
+
+static bool next_is_done(const struct session *s, int32_t token)
+{
+    const struct line *l = s->line[s->cursor_line];
+    if (!s->next_of.valid || s->next_of.line != l || s->next_of.version != l->version || s->next_of.token != token ||
+        s->next_of.n != s->wish.n_next)
+        return false;
+    for (int lane = 0; lane < N_LANES; lane++)
+        if (s->next_of.key[lane] != s->key[s->lane_track[lane]])
+            return false;
+    return true;
+}
+
+struct progress_of_parts session_parts(struct session *s)
+{
+    advance(s);
+    bool tokens = s->hint_tokens == s->n_lines;
+    int32_t token = cursor_token(s);
+    return (struct progress_of_parts){
+        .tokens = tokens,
+        .latents = tokens && s->hint_front == s->n_lines,
+        .loss = tokens && s->wish.losses && s->hint_back == s->n_lines,
+        .next = tokens && s->wish.losses && s->wish.n_next > 0 && (token < 0 || next_is_done(s, token)),
+    };
+}
+
+/* ---- steps: each does one piece, or says false when there is nothing of its kind */
+static bool step_tokens(struct session *s)
+{
+    size_t bytes = 0;
+    if (s->hint_tokens == s->n_lines)
+        return false;
+    for (int32_t rank = s->hint_tokens; rank < s->n_lines && bytes < CODE_BYTES; rank++) {
+        struct line *l = line_at(s, rank);
+        bytes += line_is_coded(s, l) ? 0 : l->n_text + 16;
+        line_code(s, l);
+    }
+    s->fvu_valid = false;
+    return true;
+}
+
+static int32_t near_lines(struct session *s)
+{
+    int64_t tokens = 0;
+    int32_t rank = 0;
+    if (s->near_lines >= 0)
+        return s->near_lines;
+    while (rank < s->n_lines && tokens < NEAR_TOKENS)
+        tokens += line_at(s, rank++)->tokens->n;
+    return s->near_lines = rank;
+}
+
+static void add_piece(struct session *s, struct pack *pack, struct piece p)
+{
+    if (p.window->store)
+        p.window->store->used = s->tick;
+    pack->rows += p.n;
+    pack->piece[pack->n++] = p;
+}
+
+/* How many of n rows go into the pack: all, or as many as fit when there is nothing else in it; 0: it is full. */
+static int32_t take(const struct session *s, const struct pack *pack, int32_t n)
+{
+    int32_t space = s->rows_per_job - pack->rows;
+    if (pack->n == MAX_PIECES || space <= 0)
+        return 0;
+    if (n <= space)
+        return n;
+    return pack->n > 0 && n <= s->rows_per_job ? 0 : space;
+}
+
+static bool add_front(struct session *s, struct pack *pack, struct line *l, struct window *w)
+{
+    int32_t start = store_front_start(w), row = start < w->front_done ? start : w->front_done;
+    int32_t n = take(s, pack, w->n - row);
+    if (n > 0)
+        add_piece(s, pack, (struct piece){.line = l, .window = w, .row = row, .n = n});
+    return n == w->n - row;
+}
+
+static bool rows_for_watch(const struct line *l)
+{
+    for (int32_t i = 0; i < l->n_windows; i++) {
+        const struct window *w = &l->window[i];
+        if (w->front_done > 0 && (!w->store || !w->store->with_x || w->store->front_rows < w->front_done))
+            return false;
+    }
+    return true;
+}
+
+/* Other units are watched than the line's columns are of: computed from the kept rows, or with all the rest. */
+static bool watch_again(struct session *s, struct line *l)
+{
+    if (rows_for_watch(l))
+        return front_watch_run(s, l);
+    line_latents_unref(l->latents);
+    l->latents = NULL;
+    for (int32_t i = 0; i < l->n_windows; i++)
+        l->window[i].front_done = 0;
+    return true;
+}
+
+static bool watch_pass(struct session *s, int32_t end)
+{
+    int32_t rows = 0;
+    for (int32_t rank = s->hint_front; rank < end && rows < 4 * s->rows_per_job; rank++) {
+        struct line *l = line_at(s, rank);
+        if (line_watch_is(s, l))
+            continue;
+        rows += l->tokens->n + 1;
+        if (!watch_again(s, l))
+            break;
+    }
+    return rows > 0;
+}
+
+static bool step_front(struct session *s, int32_t end)
+{
+    struct pack pack = {.n = 0};
+    advance(s);
+    if (s->hint_front >= end)
+        return false;
+    if (watch_pass(s, end)) {
+        advance(s);
+    } else {
+        int32_t last = s->hint_front + SCAN_LINES < end ? s->hint_front + SCAN_LINES : end;
+        bool room = true;
+        for (int32_t rank = s->hint_front; rank < last && room; rank++) {
+            struct line *l = line_at(s, rank);
+            for (int32_t i = 0; i < l->n_windows && room; i++)
+                if (l->window[i].front_done < l->window[i].n)
+                    room = add_front(s, &pack, l, &l->window[i]);
+        }
+        front_run(s, &pack, false);
+        advance(s);
+    }
+    s->fvu_valid = false;
+    if (s->hint_front == s->n_lines || (end == 1 && s->hint_front >= 1))
+        s->marks |= MARK_LATENTS;
+    return true;
+}
+
+/* ---- behind the landing */
+static bool has_rows(const struct window *w)
+{
+    return w->store && w->store->front_rows >= w->n;
+}
+
+/* Rows up to the landing that were dropped for want of memory, again. */
+static void front_again(struct session *s, struct line *l, struct window *w)
+{
+    struct pack pack = {.n = 0};
+    add_front(s, &pack, l, w);
+    front_run(s, &pack, false);
+}
+
+static bool add_back(struct session *s, struct pack *pack, struct line *l, struct window *w, enum track t)
+{
+    int32_t start = store_back_start(w, t), row = start < w->loss_done[t] ? start : w->loss_done[t];
+    int32_t n = take(s, pack, w->n - row);
+    if (n <= 0)
+        return n == w->n - row;
+    int32_t eval = w->loss_done[t] > row ? w->loss_done[t] : row;
+    eval = eval > 1 ? eval : 1;
+    int32_t n_eval = row + n > eval ? row + n - eval : 0;
+    add_piece(s, pack, (struct piece){l, w, t, row, n, eval, n_eval});
+    return n == w->n - row;
+}
+
+static void run_back(struct session *s, struct pack *pack)
+{
+    float *loss = scratch_f32(s, 1, (size_t)pack->rows + 1);
+    if (s->want[TRACK_FIXED] && !back_push_units(s))
+        return;
+    if (back_run(s, pack, true, loss))
+        back_commit(s, pack, loss);
+}
+
+/* Adds what a line's lanes lack. False when the pack is full, or when dropped rows had to be computed first. */
+static bool fill_back(struct session *s, struct pack *pack, struct line *l, bool *again)
+{
+    for (int32_t i = 0; i < l->n_windows; i++)
+        for (int t = 0; t < N_TRACKS; t++) {
+            struct window *w = &l->window[i];
+            if (!s->want[t] || w->loss_done[t] >= w->n)
+                continue;
+            if (!has_rows(w)) {
+                *again = pack->n == 0;
+                if (*again)
+                    front_again(s, l, w);
+                return false;
+            }
+            if (!add_back(s, pack, l, w, (enum track)t))
+                return false;
+        }
+    return true;
+}
+
+static bool step_back(struct session *s, int32_t end)
+{
+    struct pack pack = {.n = 0};
+    advance(s);
+    if (s->hint_back >= end)
+        return false;
+    int32_t last = s->hint_back + SCAN_LINES < end ? s->hint_back + SCAN_LINES : end;
+    bool again = false, room = true;
+    for (int32_t rank = s->hint_back; rank < last && room; rank++)
+        if (front_is_done(s, line_at(s, rank)))
+            room = fill_back(s, &pack, line_at(s, rank), &again);
+    if (pack.n == 0)
+        return again;
+    run_back(s, &pack);
+    advance(s);
+    if (s->hint_back == s->n_lines || (end == 1 && s->hint_back >= 1))
+        s->marks |= MARK_LOSS;
+    return true;
+}
+
+/* Final rows of the cursor's window that its lanes lack: they may have been dropped though the losses are known. */
+static bool rows_for_next(struct session *s, struct line *l, int32_t token)
+{
+    struct window *w = l->window;
+    while (token >= w->first + w->n)
+        w++;
+    struct pack pack = {.n = 0};
+    for (int t = 0; t < N_TRACKS; t++) {
+        if (!s->want[t] || (w->store && w->store->h[t].buf && w->store->back_rows[t] > token - w->first))
+            continue;
+        if (!has_rows(w)) {
+            front_again(s, l, w);
+            return false;
+        }
+        if (!add_back(s, &pack, l, w, (enum track)t))
+            break;
+    }
+    if (pack.n > 0)
+        run_back(s, &pack);
+    return pack.n == 0;
+}
+
+static bool step_next(struct session *s)
+{
+    int32_t token = cursor_token(s);
+    if (s->wish.n_next == 0 || token < 0 || next_is_done(s, token))
+        return false;
+    struct line *l = s->line[s->cursor_line];
+    if (!rows_for_next(s, l, token))
+        return true;
+    s->next_of.valid = false;
+    if (!back_next_run(s, l, token))
+        return true;
+    s->next_of.line = l, s->next_of.version = l->version, s->next_of.token = token;
+    s->next_of.n = s->wish.n_next;
+    for (int lane = 0; lane < N_LANES; lane++)
+        s->next_of.key[lane] = s->key[s->lane_track[lane]];
+    s->next_of.valid = true;
+    s->marks |= MARK_NEXT;
+    return true;
+}
+
+static enum stage do_step(struct session *s)
+{
+    advance(s);
+    if (step_tokens(s)) {
+        advance(s);
+        if (s->announce_tokens && s->hint_tokens == s->n_lines) {
+            s->announce_tokens = false;
+            s->marks |= MARK_TOKENS;
+        }
+        return STAGE_TOKENS;
+    }
+    bool losses = s->wish.losses;
+    if (step_front(s, 1) || step_front(s, near_lines(s)))
+        return STAGE_LATENTS;
+    if (losses && step_back(s, 1))
+        return STAGE_LOSS;
+    if (losses && step_next(s))
+        return STAGE_NEXT;
+    if (losses && step_back(s, near_lines(s)))
+        return STAGE_LOSS;
+    if (step_front(s, s->n_lines))
+        return STAGE_LATENTS;
+    if (s->wish.refsets && refsets_step(s))
+        return STAGE_REFSETS;
+    if (losses && step_back(s, s->n_lines))
+        return STAGE_LOSS;
+    return STAGE_IDLE;
+}
+
+static float ms_since(const struct timespec *t)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (float)((double)(now.tv_sec - t->tv_sec) * 1e3 + (double)(now.tv_nsec - t->tv_nsec) * 1e-6);
+}
+
+enum stage session_step(struct session *s, const atomic_bool *cancel)
+{
+    static const int part_of_stage[] = {-1, 0, 1, 2, 3, 4};
+    struct timespec t;
+    if (error_is_set(&s->error) || s->n_lines == 0)
+        return STAGE_IDLE;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    s->tick++;
+    s->run.cancel = cancel;
+    s->run.err = (struct error){0};
+    arena_reset(s->run.arena, (struct arena_mark){0, 0});
+    enum stage stage = do_step(s);
+    if (s->run.err.kind != ERROR_NONE && s->run.err.kind != ERROR_CANCELLED) {
+        s->error = s->run.err;
+        return STAGE_IDLE;
+    }
+    if (stage != STAGE_IDLE) {
+        s->chunks++;
+        s->ms_new[part_of_stage[stage]] += ms_since(&t);
+    }
+    return stage;
+}
+
+bool session_should_publish(const struct session *s)
+{
+    return s->marks != 0 || s->chunks >= PUBLISH_CHUNKS;
+}

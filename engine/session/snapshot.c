@@ -1,0 +1,236 @@
+/* What a view sees: immutable, built by the worker from what there is, read and released by any thread. */
+#include "engine/base/memory.h"
+#include "engine/session/internal.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void snapshot_ref(struct snapshot *p)
+{
+    atomic_fetch_add(&p->refs, 1);
+}
+
+void snapshot_unref(struct snapshot *p)
+{
+    if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
+        return;
+    for (int32_t i = 0; i < p->n_lines; i++) {
+        const struct line_view *v = &p->line[i];
+        line_tokens_unref((struct line_tokens *)v->tokens);
+        line_latents_unref((struct line_latents *)v->latents);
+        for (int lane = 0; lane < N_LANES; lane++)
+            line_losses_unref((struct line_losses *)v->loss[lane]);
+    }
+    free(p->line);
+    free(p->text);
+    free(p);
+}
+
+const struct line_view *snapshot_line_of(const struct snapshot *p, int32_t token, int32_t *in_line)
+{
+    if (token < 0)
+        return NULL;
+    int32_t lo = 0, hi = p->n_lines; /* the last line that begins at or before the token */
+    while (hi - lo > 1) {
+        int32_t mid = lo + (hi - lo) / 2;
+        *(p->line[mid].first_token <= token ? &lo : &hi) = mid;
+    }
+    for (; lo < p->n_lines; lo++) { /* empty lines begin at the same token */
+        const struct line_view *v = &p->line[lo];
+        if (v->tokens && token < v->first_token + v->tokens->n && token >= v->first_token) {
+            if (in_line)
+                *in_line = token - v->first_token;
+            return v;
+        }
+        if (v->first_token > token)
+            break;
+    }
+    return NULL;
+}
+
+/* ---- parts that have become complete */
+static void finish_latents(struct session *s, struct line *l)
+{
+    if (!line_front_done(l) || (l->latents && l->latents->complete))
+        return;
+    if (!l->latents) { /* a line without tokens */
+        l->latents = line_latents_new(l->tokens->n, s->top, s->n_watch, s->n_in);
+        memcpy(l->latents->watch, s->watch, (size_t)s->n_watch * sizeof *s->watch);
+    }
+    line_latents_own(&l->latents, s->n_in);
+    struct line_latents *p = l->latents;
+    p->complete = true;
+    p->sse = p->sum_sq = 0;
+    for (int32_t i = 0; i < l->tokens->n; i++)
+        if (!token_is_bos(s, l, i)) {
+            p->sse += l->sse[i];
+            p->sum_sq += l->sq[i];
+        }
+    for (int32_t i = 0; i < s->n_in; i++) {
+        double sum = 0;
+        for (int32_t w = 0; w < l->n_windows; w++)
+            sum += l->window[w].sum_x ? l->window[w].sum_x[i] : 0;
+        p->sum_x[i] = (float)sum;
+    }
+}
+
+static void finish_losses(struct session *s, struct line *l, enum track t)
+{
+    if (!line_track_done(s, l, t) || (l->loss[t] && l->loss[t]->complete && l->loss[t]->key == s->key[t]))
+        return;
+    if (!l->loss[t] || l->loss[t]->key != s->key[t]) { /* a line without tokens */
+        line_losses_unref(l->loss[t]);
+        l->loss[t] = line_losses_new(l->tokens->n, s->key[t]);
+    }
+    line_losses_own(&l->loss[t]);
+    l->loss[t]->complete = true;
+}
+
+/* Σ‖x − x̂‖² / Σ‖x − x̄‖² */
+static double variance_unexplained(const struct session *s)
+{
+    double sse = 0, sq = 0, *sum = xcalloc((size_t)s->n_in + 1, sizeof *sum), mean_sq = 0;
+    int64_t n = 0;
+    for (int32_t i = 0; i < s->n_lines; i++) {
+        const struct line *l = s->line[i];
+        for (int32_t w = 0; w < l->n_windows; w++) {
+            for (int32_t j = 0; l->window[w].sum_x && j < s->n_in; j++)
+                sum[j] += l->window[w].sum_x[j];
+            n += l->window[w].n - (l->window[w].n > 0 && token_is_bos(s, l, l->window[w].first));
+        }
+        sse += l->latents->sse;
+        sq += l->latents->sum_sq;
+    }
+    for (int32_t j = 0; j < s->n_in; j++)
+        mean_sq += sum[j] * sum[j];
+    free(sum);
+    double total = n > 0 ? sq - mean_sq / (double)n : 0;
+    return n > 1 && total > 1e-10 * sq ? sse / total : NAN; /* below that it is rounding: all tokens are alike */
+}
+
+/* ---- building */
+static void view_line(struct session *s, struct snapshot *p, int32_t i)
+{
+    struct line_view *v = &p->line[i];
+    struct line *l = s->line[i];
+    *v = (struct line_view){.start = s->span[i].start, .end = s->span[i].end, .first_token = p->n_tokens};
+    if (!l->coded_valid || l->coded_bos != s->wish.bos)
+        return;
+    finish_latents(s, l);
+    v->tokens = l->tokens;
+    atomic_fetch_add(&l->tokens->refs, 1);
+    p->n_tokens += l->tokens->n;
+    if (l->latents) {
+        v->latents = l->latents;
+        atomic_fetch_add(&l->latents->refs, 1);
+    }
+    for (int lane = 0; lane < N_LANES; lane++) {
+        enum track t = s->lane_track[lane];
+        if (s->wish.losses)
+            finish_losses(s, l, t);
+        if (l->loss[t]) {
+            v->loss[lane] = l->loss[t];
+            atomic_fetch_add(&l->loss[t]->refs, 1);
+        }
+    }
+}
+
+static void view_means(const struct session *s, struct snapshot *p)
+{
+    for (int lane = 0; lane < N_LANES; lane++) {
+        double sum = 0;
+        int64_t n = 0;
+        bool all = p->loss.valid;
+        for (int32_t i = 0; i < s->n_lines && all; i++) {
+            all = line_track_done(s, s->line[i], s->lane_track[lane]);
+            line_loss_sum(s->line[i], s->lane_track[lane], &sum, &n);
+        }
+        p->loss_mean[lane] = all && n > 0 ? sum / (double)n : NAN;
+    }
+}
+
+static double progress(const struct session *s)
+{
+    double done = 0, all = 0;
+    for (int32_t i = 0; i < s->n_lines; i++) {
+        const struct line *l = s->line[i];
+        if (!l->coded_valid) {
+            all += (double)l->n_text;
+            continue;
+        }
+        for (int32_t w = 0; w < l->n_windows; w++) {
+            done += l->window[w].front_done;
+            all += l->window[w].n;
+            for (int t = 0; t < N_TRACKS && s->wish.losses; t++)
+                if (s->want[t] && (t != TRACK_FIXED || l->fixed_key == s->key[t])) {
+                    done += l->window[w].loss_done[t];
+                    all += l->window[w].n;
+                } else if (s->want[t]) {
+                    all += l->window[w].n;
+                }
+        }
+    }
+    return all > 0 ? done / all : 1.0;
+}
+
+static struct part part_of(struct session *s, int which, bool valid)
+{
+    if (valid) {
+        s->done_generation[which] = s->wish.generation;
+        if (s->ms_new[which] > 0)
+            s->ms[which] = s->ms_new[which];
+    }
+    return (struct part){.generation = s->done_generation[which], .valid = valid, .ms = s->ms[which]};
+}
+
+static void view_next(struct session *s, struct snapshot *p, bool valid)
+{
+    int32_t token = cursor_token(s);
+    const struct line *l = s->n_lines > 0 ? s->line[s->cursor_line] : NULL;
+    p->next_token = -1;
+    p->next_at = s->wish.cursor;
+    p->next = part_of(s, 3, valid);
+    if (token < 0 || !p->line[s->cursor_line].tokens)
+        return;
+    p->next_token = p->line[s->cursor_line].first_token + token;
+    p->next_at = s->span[s->cursor_line].start + (size_t)l->tokens->token[token].end;
+    p->next_plain = s->next[LANE_PLAIN];
+    p->next_base = s->next[LANE_BASE];
+    p->next_fixed = s->next[LANE_FIXED];
+}
+
+struct snapshot *session_snapshot(struct session *s)
+{
+    struct snapshot *p = xcalloc(1, sizeof *p);
+    struct progress_of_parts done = session_parts(s);
+    atomic_init(&p->refs, 1);
+    p->generation = s->wish.generation;
+    p->n_text = s->wish.n_text;
+    p->text = s->text ? xmemdup(s->text, s->wish.n_text + 1) : xstrdup("");
+    p->n_lines = s->n_lines;
+    p->line = xcalloc((size_t)s->n_lines + 1, sizeof *p->line);
+    for (int32_t i = 0; i < s->n_lines; i++)
+        view_line(s, p, i);
+    p->tokens = part_of(s, 0, done.tokens);
+    p->latents = part_of(s, 1, done.latents);
+    p->loss = part_of(s, 2, done.loss);
+    p->refsets = part_of(s, 4, s->wish.refsets && refsets_done(s));
+    p->insert = s->wish.insert;
+    p->n_units = s->wish.n_units;
+    memcpy(p->unit, s->wish.unit, sizeof p->unit);
+    p->any_fixed = s->n_fixed > 0;
+    for (int lane = 0; lane < N_LANES; lane++)
+        p->lane_key[lane] = s->key[s->lane_track[lane]];
+    view_means(s, p);
+    if (done.latents && s->dict && !s->fvu_valid) {
+        s->fvu = variance_unexplained(s);
+        s->fvu_valid = true;
+    }
+    p->fvu = done.latents && s->dict ? s->fvu : NAN;
+    refsets_view(s, p);
+    view_next(s, p, done.next);
+    p->progress = progress(s);
+    s->marks = 0;
+    s->chunks = 0;
+    return p;
+}

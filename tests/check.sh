@@ -1,0 +1,80 @@
+#!/bin/bash
+# All tests. Every step adds to the counts; the last line is the sum.
+cd "$(dirname "$0")/.." || exit 1
+export LC_ALL=C.UTF-8 TZ=UTC
+B=build
+passed=0 failed=0 skipped=0 started=$SECONDS
+logs=$B/logs
+mkdir -p $logs
+note() { printf '== %s (%d s)\n' "$1" $((SECONDS - started)); }
+ok() { passed=$((passed + 1)); }
+bad() {
+    failed=$((failed + 1))
+    echo "FAILED: $1"
+    [ -z "${2:-}" ] || tail -${3:-40} "$2"
+}
+
+# run_cmocka LABEL PROGRAM…: adds a cmocka program's counts; one that dies without a summary counts as failed
+run_cmocka() {
+    local label=$1 log status p f s
+    shift
+    log=$logs/$(echo "$label" | tr '/ ' '__').log
+    timeout 900 "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    p=$(grep -a -o 'PASSED  \] [0-9]* test' "$log" | grep -o '[0-9]*' | paste -sd+ | bc)
+    f=$(grep -a -o 'FAILED  \] [0-9]* test' "$log" | grep -o '[0-9]*' | paste -sd+ | bc)
+    s=$(grep -a -o 'SKIPPED \] [0-9]* test' "$log" | grep -o '[0-9]*' | paste -sd+ | bc)
+    passed=$((passed + ${p:-0})) skipped=$((skipped + ${s:-0}))
+    if [ -n "$f" ] && [ "$f" -gt 0 ]; then
+        failed=$((failed + f - 1))
+        bad "$label" "$log"
+    elif [ $status -ne 0 ] || [ -z "$p$s" ]; then
+        bad "$label (status $status)" "$log"
+    fi
+}
+
+note "lint"
+if ./tests/lint.sh >$logs/lint.log 2>&1; then ok; else bad lint $logs/lint.log; fi
+
+note "build"
+jobs=$(nproc)
+if make -j"$jobs" OPT="-O2 -g -Werror" all tests >$logs/build.log 2>&1; then ok; else bad build $logs/build.log; fi
+
+note "unit tests"
+units=$(find $B/tests -path $B/tests/e2e -prune -o -name 'test_*' -type f -perm -u+x -print | sort)
+for t in $units; do run_cmocka "${t#"$B"/tests/}" "$t"; done
+
+note "journeys with the real binary"
+for t in $(find $B/tests/e2e -name 'test_*' -type f -perm -u+x | sort); do run_cmocka "${t#"$B"/tests/}" "$t"; done
+
+note "AddressSanitizer and UndefinedBehaviorSanitizer"
+san="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+if make -j"$jobs" B=$B/asan OPT="-O1 -g" HARDEN=-fPIE SAN="$san" all tests >$logs/asan-build.log 2>&1; then ok; else bad "build with sanitizers" $logs/asan-build.log; fi
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
+for t in $units; do
+    case $t in */test_pythia_shapes | */test_memory_peak | */test_screen) continue ;; esac # hardware-sized, or judged by signals
+    GLIMT_QUICK=1 run_cmocka "asan ${t#"$B"/tests/}" "$B/asan/tests/${t#"$B"/tests/}"
+done
+GLIMT_BIN=$B/asan/glimt GLIMT_QUICK=1 run_cmocka "asan e2e/test_cli" $B/asan/tests/e2e/test_cli
+
+note "valgrind"
+for t in $units; do
+    case $t in */test_pythia_shapes | */test_memory_peak | */test_screen | */test_service | */test_theme | */test_unicode) continue ;; esac
+    GLIMT_QUICK=1 run_cmocka "valgrind ${t#"$B"/tests/}" valgrind -q --error-exitcode=9 --leak-check=full \
+        --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp "$t"
+done
+
+note "fuzzers"
+if make -j"$jobs" B=$B/fuzz CC=clang OPT="-O1 -g" HARDEN= HARDEN_LD= \
+    SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzzers >$logs/fuzz-build.log 2>&1; then
+    for f in $B/fuzz/fuzz_*; do
+        [ -x "$f" ] || continue
+        if ./tests/fuzz/run.sh "$f" "${FUZZ_SECONDS:-8}"; then ok; else bad "$(basename "$f")"; fi
+    done
+else
+    bad "build of the fuzzers" $logs/fuzz-build.log
+fi
+
+note "done"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]

@@ -1,0 +1,175 @@
+/* The manual: its examples run, and it names every command and option that the program has, and no other. */
+#include "tests/support/run.h"
+#include "tui/cli/command.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* man/NAME without the roff escapes that matter here. */
+static char *manual(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    char *text = calloc(1, 1 << 18), *to = text;
+    size_t n = fread(text, 1, (1 << 18) - 1, f);
+    fclose(f);
+    assert_true(n > 1000);
+    for (const char *from = text; *from; from++) {
+        if (from[0] == '\\' && strchr("-|", from[1])) {
+            if (from[1] == '-')
+                *to++ = '-';
+            from++;
+        } else {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+    return text;
+}
+
+static void test_examples_run(void **state)
+{
+    (void)state;
+    if (access("store/demo/demo.glimt", R_OK) != 0) {
+        print_message("store/demo/demo.glimt is not there\n");
+        skip();
+    }
+    char dir[] = "/tmp/glimt-man-XXXXXX", *bin = realpath(glimt_binary(), NULL), path[4096];
+    assert_non_null(mkdtemp(dir));
+    assert_non_null(bin);
+    snprintf(path, sizeof path, "GLIMT_UNDER_TEST=%s", bin);
+    const char *const env[] = {
+        "LC_ALL=C.UTF-8", "TERM=dumb", "HOME=/nonexistent", "XDG_CONFIG_HOME=/nonexistent", path, NULL};
+    char *text = manual("man/glimt.1"), *examples = strstr(text, "\n.SH EXAMPLES\n");
+    assert_non_null(examples);
+    examples++;
+    *strstr(examples, "\n.SH SEE ALSO") = '\0';
+    int n = 0;
+    bool inside = false;
+    for (char *line = strtok(examples, "\n"); line; line = strtok(NULL, "\n")) {
+        if (strcmp(line, ".nf") == 0 || strcmp(line, ".fi") == 0) {
+            inside = line[1] == 'n';
+            continue;
+        }
+        if (!inside)
+            continue;
+        assert_non_null(strstr(line, "glimt "));
+        char script[4096];
+        snprintf(script, sizeof script, "set -euo pipefail; cd %s; glimt() { \"$GLIMT_UNDER_TEST\" \"$@\"; }; %s", dir,
+                 line);
+        const char *const argv[] = {"bash", "--norc", "-c", script, NULL};
+        struct run_result r;
+        run_program(&r, &(struct run_how){.env = env}, argv);
+        if (r.status != 0 || *r.err)
+            fail_msg("%s: status %d, %s", line, r.status, r.err);
+        if (!strstr(line, "--output"))
+            assert_true(r.n_out > 0);
+        run_release(&r);
+        n++;
+    }
+    assert_true(n >= 9);
+    const char *const rm[] = {"rm", "-rf", dir, NULL};
+    struct run_result r;
+    run_program(&r, NULL, rm);
+    run_release(&r);
+    free(text);
+    free(bin);
+}
+
+static bool names(const char *text, const char *option)
+{
+    char word[64];
+    size_t n = (size_t)snprintf(word, sizeof word, "--%s", option);
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at += n)
+        if (!strchr("abcdefghijklmnopqrstuvwxyz-", at[n]))
+            return true;
+    return false;
+}
+
+static void test_every_option_is_in_the_manual(void **state)
+{
+    (void)state;
+    char *text = manual("man/glimt.1");
+    for (const struct option_row *r = common_options; r->name; r++)
+        if (!names(text, r->name))
+            fail_msg("man/glimt.1 does not name --%s", r->name);
+    for (size_t i = 0; cli_commands[i]; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "\n.B glimt %s\n", cli_commands[i]->name);
+        if (!strstr(text, line))
+            fail_msg("the synopsis of man/glimt.1 has no %s", cli_commands[i]->name);
+        for (const struct option_row *r = cli_commands[i]->options; r && r->name; r++)
+            if (!names(text, r->name))
+                fail_msg("man/glimt.1 does not name --%s of %s", r->name, cli_commands[i]->name);
+    }
+    free(text);
+}
+
+/* Options of the explorer are in no table that can be linked here: the program is asked. */
+static bool explorer_knows(const char *name, size_t n)
+{
+    char option[64];
+    struct run_result r;
+    snprintf(option, sizeof option, "--%.*s=x", (int)n, name);
+    run_glimt(&r, NULL, option, NULL);
+    bool known = !strstr(r.err, "unknown option");
+    run_release(&r);
+    return known;
+}
+
+static bool known(const char *name, size_t n)
+{
+    if (option_find(common_options, name, n) || (n == 7 && memcmp(name, "version", n) == 0))
+        return true;
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (option_find(cli_commands[i]->options, name, n))
+            return true;
+    return explorer_knows(name, n);
+}
+
+static void test_the_manual_promises_nothing_else(void **state)
+{
+    (void)state;
+    char *text = manual("man/glimt.1");
+    for (const char *at = text; (at = strstr(at, "--")) != NULL;) {
+        at += 2;
+        size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyz-");
+        if (n > 0 && at[n] != '\n' && strncmp(at, "name", n) != 0 && !known(at, n))
+            fail_msg("man/glimt.1 names --%.*s, which is no option", (int)n, at);
+        at += n;
+    }
+    free(text);
+}
+
+static void test_pages_are_clean_roff(void **state)
+{
+    (void)state;
+    static const char *const pages[] = {"man/glimt.1", "man/glimt.5"};
+    if (access("/usr/bin/groff", X_OK) != 0) {
+        print_message("groff is not there\n");
+        skip();
+    }
+    for (int i = 0; i < 2; i++) {
+        struct run_result r;
+        const char *const argv[] = {"groff", "-man", "-Tutf8", "-k", "-ww", "-z", pages[i], NULL};
+        run_program(&r, NULL, argv);
+        assert_int_equal(r.status, 0);
+        assert_string_equal(r.err, "");
+        run_release(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_examples_run),
+        cmocka_unit_test(test_every_option_is_in_the_manual),
+        cmocka_unit_test(test_the_manual_promises_nothing_else),
+        cmocka_unit_test(test_pages_are_clean_roff),
+    };
+    return cmocka_run_group_tests_name("the manual", tests, NULL, NULL);
+}

@@ -1,0 +1,205 @@
+/* What the tests of the CPU device share: matrices at odd places of larger buffers, sources at odd addresses, every
+ * instruction set that this machine has, and plain loops in double to compare with. */
+#ifndef GLIMT_TESTS_CPU_LAB_H
+#define GLIMT_TESTS_CPU_LAB_H
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "engine/base/memory.h"
+#include "engine/base/rng.h"
+#include "engine/cpu/isa.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct lab {
+    struct backend *b;
+    struct rng rng;
+    struct buf *buf[128];
+    void *host[128];
+    int n_bufs, n_hosts;
+};
+
+static inline void lab_init(struct lab *l, int n_threads, enum isa isa, uint64_t seed)
+{
+    struct error e = {0};
+    *l = (struct lab){.b = cpu_backend_new_isa(n_threads, isa, &e)};
+    assert_non_null(l->b);
+    rng_seed(&l->rng, seed);
+}
+
+/* Gives back all buffers and host memory of the case just done. */
+static inline void lab_clear(struct lab *l)
+{
+    for (int i = 0; i < l->n_bufs; i++)
+        l->b->buf_free(l->b, l->buf[i]);
+    for (int i = 0; i < l->n_hosts; i++)
+        free(l->host[i]);
+    l->n_bufs = l->n_hosts = 0;
+}
+
+static inline void lab_release(struct lab *l)
+{
+    lab_clear(l);
+    l->b->free(l->b);
+}
+
+static inline int32_t below(struct lab *l, int32_t n)
+{
+    return (int32_t)rng_below(&l->rng, (uint64_t)n);
+}
+
+static inline void *lab_host(struct lab *l, size_t n)
+{
+    assert_in_range(l->n_hosts, 0, 127);
+    return l->host[l->n_hosts++] = xmalloc(n + 1);
+}
+
+/* Sum of uniform numbers: roughly normal, variance 1. */
+static inline float normal(struct lab *l)
+{
+    double s = 0;
+    for (int i = 0; i < 12; i++)
+        s += rng_unit(&l->rng);
+    return (float)(s - 6.0);
+}
+
+static inline float *lab_random(struct lab *l, size_t n)
+{
+    float *v = lab_host(l, n * sizeof *v);
+    for (size_t i = 0; i < n; i++)
+        v[i] = normal(l);
+    return v;
+}
+
+/* A tensor somewhere inside a buffer of guard values, rows apart by more than their length. */
+static inline struct tensor lab_tensor(struct lab *l, int32_t rows, int32_t cols, enum dtype type, const void *v)
+{
+    struct error e = {0};
+    int32_t ld = cols + below(l, 5) * below(l, 9), lead = below(l, 37);
+    size_t n = (size_t)rows * (size_t)ld + (size_t)lead + 16;
+    assert_in_range(l->n_bufs, 0, 127);
+    struct buf *buf = l->buf[l->n_bufs++] = l->b->alloc(l->b, n * 4, &e);
+    assert_non_null(buf);
+    float *guard = xmalloc(n * sizeof *guard);
+    for (size_t i = 0; i < n; i++)
+        guard[i] = -12345.0f;
+    l->b->put(l->b, (struct tensor){.buf = buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n}, guard);
+    free(guard);
+    struct tensor t = {.buf = buf, .off = (size_t)lead * 4, .rows = rows, .cols = cols, .ld = ld, .dtype = type};
+    if (v)
+        l->b->put(l->b, t, v);
+    return t;
+}
+static inline struct tensor lab_put(struct lab *l, int32_t rows, int32_t cols, const float *v)
+{
+    return lab_tensor(l, rows, cols, DTYPE_F32, v);
+}
+static inline struct tensor lab_put_i32(struct lab *l, int32_t rows, int32_t cols, const int32_t *v)
+{
+    return lab_tensor(l, rows, cols, DTYPE_I32, v);
+}
+
+static inline bool inside(const struct tensor *t, size_t i)
+{
+    size_t first = t->off / 4, ld = (size_t)t->ld;
+    if (i < first || t->cols == 0)
+        return false;
+    return (i - first) % ld < (size_t)t->cols && (i - first) / ld < (size_t)t->rows;
+}
+
+/* The values of a tensor; fails when anything around it was written. */
+static inline void *lab_get(struct lab *l, struct tensor t)
+{
+    struct error e = {0};
+    void *v = lab_host(l, (size_t)t.rows * (size_t)t.cols * 4);
+    if (!l->b->status(l->b, &e))
+        fail_msg("%s", e.text);
+    l->b->get(l->b, v, t);
+    size_t n = t.off / 4 + (size_t)t.rows * (size_t)t.ld + 16;
+    float *all = xmalloc(n * sizeof *all);
+    l->b->get(l->b, all, (struct tensor){.buf = t.buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n});
+    for (size_t i = 0; i < n; i++)
+        if (!inside(&t, i) && (all[i] < -12345.0f || all[i] > -12345.0f))
+            fail_msg("element %zu outside the result was written: %g", i, (double)all[i]);
+    free(all);
+    return v;
+}
+
+static inline double half_value(uint16_t h)
+{
+    int e = h >> 10 & 31, m = h & 1023;
+    double v = e == 0 ? ldexp(m, -24) : e == 31 ? (m ? NAN : INFINITY) : ldexp(1024 + m, e - 25);
+    return h >> 15 ? -v : v;
+}
+static inline double bf16_value(uint16_t h)
+{
+    uint32_t bits = (uint32_t)h << 16;
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return (double)v;
+}
+
+/* n random elements of the type as bytes at an odd address (what a mapping of a file may give), their values beside. */
+static inline const void *lab_source(struct lab *l, enum dtype type, size_t n, double **values)
+{
+    char *p = (char *)lab_host(l, n * 4 + 1) + 1;
+    *values = lab_host(l, n * sizeof(double));
+    for (size_t i = 0; i < n; i++) {
+        float f = normal(l);
+        uint16_t h = (uint16_t)(rng_u64(&l->rng) & 0xbfff); /* below 2 in size */
+        if (type == DTYPE_BF16) {
+            uint32_t bits;
+            memcpy(&bits, &f, sizeof bits);
+            h = (uint16_t)(bits >> 16);
+        }
+        if (type == DTYPE_F32)
+            memcpy(p + i * 4, &f, 4);
+        else
+            memcpy(p + i * 2, &h, 2);
+        (*values)[i] = type == DTYPE_F32 ? (double)f : type == DTYPE_F16 ? half_value(h) : bf16_value(h);
+    }
+    return p;
+}
+
+static inline size_t at(int32_t row, int32_t col, int32_t cols)
+{
+    return (size_t)row * (size_t)cols + (size_t)col;
+}
+
+/* W[o, i] of a source in either order. */
+static inline double element_of(const double *w, enum order order, int32_t out, int32_t in, int32_t o, int32_t i)
+{
+    return order == ORDER_OUT_IN ? w[at(o, i, in)] : w[at(i, o, out)];
+}
+
+static inline double gelu_exact(double x)
+{
+    return 0.5 * x * erfc(-x / sqrt(2.0));
+}
+
+#define assert_near(got, want, tolerance)                                                                              \
+    do {                                                                                                               \
+        double g_ = (double)(got), w_ = (double)(want), t_ = (double)(tolerance);                                      \
+        if (!(fabs(g_ - w_) <= t_))                                                                                    \
+            fail_msg("%s: %.9g, expected %.9g ± %.3g", #got, g_, w_, t_);                                              \
+    } while (0)
+
+/* Runs `body` for each instruction set of this machine and 1 and 2 threads. */
+typedef void lab_case(struct lab *);
+static inline void lab_everywhere(lab_case *body, uint64_t seed)
+{
+    for (enum isa isa = ISA_PORTABLE; isa < ISA_N; isa++)
+        for (int threads = 1; isa_available(isa) && threads <= 2; threads++) {
+            struct lab l;
+            lab_init(&l, threads, isa, seed);
+            body(&l);
+            lab_release(&l);
+        }
+}
+#endif

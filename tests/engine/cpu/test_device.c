@@ -1,0 +1,271 @@
+/* The device itself: memory, refusals, the state of errors, threads. */
+#include "engine/cpu/cpu.h"
+#include "engine/cpu/pool.h"
+#include "tests/engine/cpu/lab.h"
+#include <stdatomic.h>
+#include <time.h>
+
+static void test_names(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    struct backend *b = cpu_backend_new(2, &e);
+    char want[64];
+    assert_non_null(b);
+    snprintf(want, sizeof want, "cpu %s, 2 threads", cpu_isa());
+    assert_string_equal(b->caps.device, want);
+    assert_string_equal(b->name, "cpu");
+    assert_int_equal(b->abi, BACKEND_ABI);
+    assert_int_equal(b->size, sizeof *b);
+    assert_true(b->caps.rows_per_job > 0);
+    assert_non_null(strstr(cpu_product_library(), "glimt"));
+    for (void (*const *op)(void) = (void (*const *)(void))(uintptr_t)&b->free;
+         (const char *)op < (const char *)b + sizeof *b; op++)
+        assert_non_null(*op);
+    b->free(b);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct error e = {0};
+    lab_init(&l, 1, isa_best(), 1);
+    float in[12], out[12];
+    for (int i = 0; i < 12; i++)
+        in[i] = (float)i;
+    struct tensor t = tensor_new(l.b, 4, 10, DTYPE_F32, &e), part = tensor_cols(tensor_rows(t, 1, 3), 5, 4);
+    assert_non_null(t.buf);
+    assert_int_equal(part.off, (10 + 5) * sizeof(float));
+    l.b->put(l.b, part, in);
+    l.b->get(l.b, out, part);
+    assert_memory_equal(in, out, sizeof in);
+    l.b->get(l.b, out, tensor_cols(tensor_rows(t, 2, 1), 6, 2));
+    assert_true(out[0] > 4.5f && out[0] < 5.5f && out[1] > 5.5f && out[1] < 6.5f);
+    l.b->sync(l.b);
+    assert_true(l.b->status(l.b, &e));
+    l.b->buf_free(l.b, t.buf);
+    assert_null(l.b->alloc(l.b, SIZE_MAX / 2, &e));
+    assert_int_equal(e.kind, ERROR_SYSTEM);
+    e = (struct error){0};
+    assert_null(l.b->alloc(l.b, SIZE_MAX, &e));
+    assert_int_equal(e.kind, ERROR_SYSTEM);
+    lab_release(&l);
+}
+
+static void expect_failure(struct lab *l, const char *word)
+{
+    struct error e = {0};
+    assert_false(l->b->status(l->b, &e));
+    if (!strstr(e.text, word))
+        fail_msg("'%s' does not say '%s'", e.text, word);
+    e = (struct error){0};
+    assert_true(l->b->status(l->b, &e));
+    assert_false(error_is_set(&e));
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct error e = {0};
+    lab_init(&l, 2, isa_best(), 2);
+    struct backend *b = l.b;
+    const float *src = lab_random(&l, 64);
+    const int32_t bad[] = {0, 8}, good[] = {0, 7};
+    struct weight *w = b->weight_new(b, DTYPE_F32, 8, 8, ORDER_OUT_IN, src, USE_PRODUCT | USE_ROWS, &e);
+    struct weight *rows = b->weight_new(b, DTYPE_F32, 8, 8, ORDER_OUT_IN, src, USE_ROWS, &e);
+    struct weight *product = b->weight_new(b, DTYPE_F32, 8, 8, ORDER_OUT_IN, src, USE_PRODUCT, &e);
+    assert_int_equal(b->weight_bytes(rows), 0);
+    struct tensor x = lab_put(&l, 2, 8, src), y = lab_put(&l, 2, 8, NULL), row = lab_put(&l, 1, 8, src), none = {0};
+    struct tensor ids = lab_put_i32(&l, 2, 1, bad), vals = lab_put(&l, 2, 1, src), column = lab_put(&l, 2, 1, NULL);
+    b->linear(b, y, x, rows, none, EPILOGUE_NONE);
+    expect_failure(&l, "not packed for products");
+    b->linear(b, y, tensor_cols(x, 0, 7), w, none, EPILOGUE_NONE);
+    expect_failure(&l, "x has 7 columns");
+    b->linear(b, tensor_cols(y, 0, 7), x, w, none, EPILOGUE_NONE);
+    expect_failure(&l, "y is [2, 7]");
+    b->linear(b, y, x, w, tensor_cols(row, 0, 3), EPILOGUE_NONE);
+    expect_failure(&l, "bias is [1, 3]");
+    b->linear(b, y, (struct tensor){.rows = 2, .cols = 8, .ld = 8}, w, none, EPILOGUE_NONE);
+    expect_failure(&l, "absent");
+    struct tensor far = y;
+    far.off += 1 << 20;
+    b->linear(b, far, x, w, none, EPILOGUE_NONE);
+    expect_failure(&l, "of a buffer of");
+    b->weight_rows(b, y, w, ids);
+    expect_failure(&l, "row 8 asked of 8");
+    b->weight_rows(b, y, product, lab_put_i32(&l, 2, 1, good));
+    expect_failure(&l, "not opened for its rows");
+    b->decode(b, y, ids, vals, w, none);
+    expect_failure(&l, "row 8 asked of 8");
+    b->decode(b, y, vals, vals, w, none);
+    expect_failure(&l, "dtype 0");
+    b->xent(b, column, x, w, ids);
+    expect_failure(&l, "target 8");
+    b->rows_get(b, y, x, ids);
+    expect_failure(&l, "row 8 asked of 2");
+    b->rows_set(b, y, x, ids);
+    expect_failure(&l, "row 8 asked of 2");
+    b->select(b, lab_put_i32(&l, 2, 9, NULL), lab_put(&l, 2, 9, NULL), x);
+    expect_failure(&l, "9 of 8");
+    b->topn(b, lab_put_i32(&l, 2, 9, NULL), lab_put(&l, 2, 9, NULL), x, w);
+    expect_failure(&l, "9 of 8");
+    b->norm(b, y, x, row, tensor_cols(row, 0, 7), 1e-5f);
+    expect_failure(&l, "beta");
+    b->add(b, y, tensor_cols(x, 0, 5), 1.0f);
+    expect_failure(&l, "x is [2, 5]");
+    b->copy(b, y, ids);
+    expect_failure(&l, "x is");
+    b->weight_free(b, w);
+    b->weight_free(b, rows);
+    b->weight_free(b, product);
+    lab_release(&l);
+}
+
+/* The first error stays, and nothing is computed until it has been taken. */
+static void test_errors_stay(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_init(&l, 1, isa_best(), 3);
+    const float one[] = {1.0f, 1.0f}, two[] = {2.0f, 2.0f};
+    const int32_t bad[] = {77};
+    struct tensor x = lab_put(&l, 1, 2, one), y = lab_put(&l, 1, 2, two);
+    l.b->rows_get(l.b, y, x, lab_put_i32(&l, 1, 1, bad));
+    l.b->add(l.b, y, x, 1.0f);
+    l.b->copy(l.b, tensor_cols(y, 0, 1), x);
+    expect_failure(&l, "rows_get: row 77");
+    const float *v = lab_get(&l, y);
+    assert_memory_equal(v, two, sizeof two);
+    l.b->add(l.b, y, x, 1.0f);
+    v = lab_get(&l, y);
+    assert_true(v[0] > 2.5f && v[0] < 3.5f);
+    lab_release(&l);
+}
+
+static void test_weights_refused(void **state)
+{
+    (void)state;
+    static const int32_t shape[][2] = {{0, 4}, {4, 0}, {-1, 4}, {4, INT32_MIN}};
+    struct lab l;
+    lab_init(&l, 1, isa_best(), 4);
+    const float src[16] = {0};
+    for (size_t i = 0; i < 4; i++) {
+        struct error e = {0};
+        assert_null(l.b->weight_new(l.b, DTYPE_F32, shape[i][0], shape[i][1], ORDER_OUT_IN, src, USE_PRODUCT, &e));
+        assert_int_equal(e.kind, ERROR_INPUT);
+    }
+    struct error e = {0};
+    assert_null(l.b->weight_new(l.b, DTYPE_I32, 4, 4, ORDER_OUT_IN, src, USE_PRODUCT, &e));
+    assert_int_equal(e.kind, ERROR_INPUT);
+    e = (struct error){0};
+    assert_null(l.b->weight_new(l.b, DTYPE_F32, INT32_MAX, INT32_MAX, ORDER_OUT_IN, src, USE_PRODUCT, &e));
+    assert_true(error_is_set(&e));
+    lab_release(&l);
+}
+
+/* No rows is nothing to do, never an error. */
+static void test_no_rows(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct error e = {0};
+    lab_init(&l, 2, isa_best(), 5);
+    struct backend *b = l.b;
+    const float *src = lab_random(&l, 48);
+    const int32_t start[] = {0, 0};
+    const struct seqs seqs = {.n = 1, .start = start}, no_seqs = {.n = 0, .start = start};
+    struct weight *w = b->weight_new(b, DTYPE_F32, 4, 12, ORDER_OUT_IN, src, USE_PRODUCT | USE_ROWS, &e);
+    struct tensor x = lab_put(&l, 0, 12, src), y = lab_put(&l, 0, 4, NULL), ids = lab_put_i32(&l, 0, 1, NULL);
+    struct tensor row = lab_put(&l, 1, 12, src), vals = lab_put(&l, 0, 1, NULL);
+    b->linear(b, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
+    b->weight_rows(b, x, w, ids);
+    b->decode(b, x, ids, vals, w, row);
+    b->norm(b, x, x, row, row, 1e-5f);
+    b->act(b, x, x, ACT_GELU);
+    b->attn(b, y, x, 1, 1.0f, 0, &no_seqs, (struct rope){0});
+    b->attn(b, lab_put(&l, 1, 4, src), row, 1, 1.0f, 0, &seqs, (struct rope){0});
+    b->xent(b, vals, x, w, ids);
+    b->topn(b, ids, vals, x, w);
+    b->select(b, ids, vals, y);
+    b->add(b, x, x, 1.0f);
+    b->add_outer(b, x, vals, row);
+    b->rows_get(b, x, row, ids);
+    b->rows_set(b, row, x, ids);
+    b->copy(b, x, x);
+    if (!b->status(b, &e))
+        fail_msg("%s", e.text);
+    b->weight_free(b, w);
+    lab_release(&l);
+}
+
+struct counting {
+    atomic_int seen[5000];
+    atomic_int threads[8];
+};
+
+static void count(void *arg, int thread, int64_t i)
+{
+    struct counting *c = arg;
+    atomic_fetch_add(&c->seen[i], 1);
+    atomic_fetch_add(&c->threads[thread], 1);
+}
+
+/* Every task once, whatever the numbers of threads and tasks; more threads than cores too. */
+static void test_pool(void **state)
+{
+    (void)state;
+    struct counting *c = xcalloc(1, sizeof *c);
+    for (int threads = 1; threads <= 8; threads += threads < 3 ? 1 : 5) {
+        struct pool *p = pool_new(threads);
+        assert_int_equal(pool_threads(p), threads);
+        for (int loop = 0; loop < 400; loop++) {
+            int64_t n = loop % 50 == 0 ? 5000 : loop % 7;
+            memset(c, 0, sizeof *c);
+            pool_run(p, n, count, c);
+            for (int64_t i = 0; i < 5000; i++)
+                assert_int_equal(atomic_load(&c->seen[i]), i < n);
+        }
+        pool_free(p);
+    }
+    free(c);
+}
+
+static void nap(void *arg, int thread, int64_t i)
+{
+    (void)thread;
+    (void)i;
+    struct timespec t = {.tv_nsec = 300000}; /* longer than anyone spins, so that both sides go to sleep */
+    nanosleep(&t, NULL);
+    atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+static void test_pool_sleeps_and_wakes(void **state)
+{
+    (void)state;
+    struct pool *p = pool_new(3);
+    atomic_int done = 0;
+    for (int loop = 0; loop < 60; loop++) {
+        pool_run(p, 1 + loop % 5, nap, &done);
+        struct timespec t = {.tv_nsec = loop % 3 * 60000};
+        nanosleep(&t, NULL);
+    }
+    assert_int_equal(atomic_load(&done), 60 / 5 * 15);
+    pool_free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_errors_stay),
+        cmocka_unit_test(test_weights_refused),
+        cmocka_unit_test(test_no_rows),
+        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_pool_sleeps_and_wakes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

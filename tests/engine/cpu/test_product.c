@@ -1,0 +1,240 @@
+/* Products against plain loops in double; a row's result does not depend on its batch. */
+#include "tests/engine/cpu/lab.h"
+
+static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
+
+struct product_case {
+    int32_t rows, out, in;
+    enum dtype type;
+    enum order order;
+    enum epilogue epilogue;
+    bool bias;
+};
+
+static void check_product(struct lab *l, struct product_case p)
+{
+    struct error e = {0};
+    double *w;
+    const void *src = lab_source(l, p.type, (size_t)p.out * (size_t)p.in, &w);
+    const float *x = lab_random(l, (size_t)p.rows * (size_t)p.in),
+                *before = lab_random(l, (size_t)p.rows * (size_t)p.out);
+    const float *bias = lab_random(l, (size_t)p.out);
+    struct weight *weight = l->b->weight_new(l->b, p.type, p.out, p.in, p.order, src, USE_PRODUCT, &e);
+    assert_non_null(weight);
+    assert_true(l->b->weight_bytes(weight) >= (size_t)p.out * (size_t)p.in * dtype_size(p.type));
+    assert_int_equal(l->b->weight_in(weight), p.in);
+    struct tensor ty = lab_put(l, p.rows, p.out, before), tx = lab_put(l, p.rows, p.in, x);
+    struct tensor tb = p.bias ? lab_put(l, 1, p.out, bias) : (struct tensor){0};
+    l->b->linear(l->b, ty, tx, weight, tb, p.epilogue);
+    const float *y = lab_get(l, ty);
+    for (int32_t t = 0; t < p.rows; t++)
+        for (int32_t o = 0; o < p.out; o++) {
+            double sum = p.bias ? (double)bias[o] : 0, size = fabs(sum);
+            for (int32_t i = 0; i < p.in; i++) {
+                double v = (double)x[at(t, i, p.in)] * element_of(w, p.order, p.out, p.in, o, i);
+                sum += v, size += fabs(v);
+            }
+            double was = (double)before[at(t, o, p.out)];
+            double want = p.epilogue == EPILOGUE_GELU ? gelu_exact(sum) : p.epilogue == EPILOGUE_ADD ? was + sum : sum;
+            assert_near(y[at(t, o, p.out)], want, 1e-6 * size + 2e-7 * fabs(was) + 2e-7);
+        }
+    l->b->weight_free(l->b, weight);
+    lab_clear(l);
+}
+
+static void random_shapes(struct lab *l)
+{
+    for (int i = 0; i < 60; i++)
+        check_product(l, (struct product_case){.rows = 1 + below(l, 70),
+                                               .out = 1 + below(l, i % 4 == 0 ? 300 : 70),
+                                               .in = 1 + below(l, 90),
+                                               .type = types[i % 3],
+                                               .order = i / 3 % 2 ? ORDER_IN_OUT : ORDER_OUT_IN,
+                                               .epilogue = (enum epilogue)(i % 5 % 3),
+                                               .bias = i % 7 != 0});
+}
+static void test_random_shapes(void **state)
+{
+    (void)state;
+    lab_everywhere(random_shapes, 1);
+}
+
+/* Every number of rows up to two of the largest tiles, and depths around the blocks'. */
+static void every_tile(struct lab *l)
+{
+    for (int32_t rows = 1; rows <= 26; rows++)
+        check_product(l,
+                      (struct product_case){.rows = rows, .out = 161, .in = 19, .type = types[rows % 3], .bias = true});
+    for (int32_t in = 511; in <= 514; in++)
+        check_product(l, (struct product_case){.rows = 5, .out = 33, .in = in, .type = DTYPE_F16, .bias = true});
+    check_product(l, (struct product_case){.rows = 200, .out = 65, .in = 40, .type = DTYPE_F32});
+    check_product(l, (struct product_case){.rows = 3, .out = 40, .in = 1500, .epilogue = EPILOGUE_ADD, .bias = true});
+}
+static void test_every_tile(void **state)
+{
+    (void)state;
+    lab_everywhere(every_tile, 2);
+}
+
+struct batch_case {
+    struct weight *w;
+    struct tensor x, bias;
+    int32_t rows, out;
+    enum epilogue epilogue;
+};
+
+/* Rows from `first` on in a batch of n. */
+static const float *rows_of(struct lab *l, const struct batch_case *c, int32_t first, int32_t n)
+{
+    float *zero = lab_host(l, (size_t)n * (size_t)c->out * sizeof *zero);
+    memset(zero, 0, (size_t)n * (size_t)c->out * sizeof *zero);
+    struct tensor y = lab_put(l, n, c->out, zero);
+    l->b->linear(l->b, y, tensor_rows(c->x, first, n), c->w, c->bias, c->epilogue);
+    return lab_get(l, y);
+}
+
+static void rows_alone(struct lab *l)
+{
+    static const int32_t shape[][2] = {{161, 19}, {96, 700}, {768, 256}};
+    for (size_t s = 0; s < sizeof shape / sizeof *shape; s++) {
+        struct error e = {0};
+        struct batch_case c = {.rows = 150, .out = shape[s][0], .epilogue = s == 1 ? EPILOGUE_GELU : EPILOGUE_NONE};
+        double *values;
+        const void *src = lab_source(l, types[s], (size_t)c.out * (size_t)shape[s][1], &values);
+        c.w = l->b->weight_new(l->b, types[s], c.out, shape[s][1], ORDER_OUT_IN, src, USE_PRODUCT, &e);
+        c.x = lab_put(l, c.rows, shape[s][1], lab_random(l, (size_t)c.rows * (size_t)shape[s][1]));
+        c.bias = lab_put(l, 1, c.out, lab_random(l, (size_t)c.out));
+        const float *all = rows_of(l, &c, 0, c.rows);
+        for (int i = 0; i < 25; i++) {
+            int32_t n = 1 + below(l, i < 12 ? 12 : 100), first = below(l, c.rows - n);
+            assert_memory_equal(rows_of(l, &c, first, n), all + (size_t)first * (size_t)c.out,
+                                (size_t)n * (size_t)c.out * sizeof(float));
+        }
+        l->b->weight_free(l->b, c.w);
+        lab_clear(l);
+    }
+}
+static void test_rows_do_not_depend_on_their_batch(void **state)
+{
+    (void)state;
+    lab_everywhere(rows_alone, 3);
+}
+
+/* The same numbers whatever the number of threads. */
+static void test_threads_agree(void **state)
+{
+    (void)state;
+    float *first = NULL;
+    const size_t n = (size_t)130 * 700;
+    for (int threads = 1; threads <= 3; threads++) {
+        struct lab l;
+        struct error e = {0};
+        double *values;
+        lab_init(&l, threads, isa_best(), 4);
+        const void *src = lab_source(&l, DTYPE_F16, (size_t)700 * 600, &values);
+        struct weight *w = l.b->weight_new(l.b, DTYPE_F16, 700, 600, ORDER_OUT_IN, src, USE_PRODUCT, &e);
+        struct tensor x = lab_put(&l, 130, 600, lab_random(&l, (size_t)130 * 600));
+        struct tensor y = lab_put(&l, 130, 700, NULL);
+        l.b->linear(l.b, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
+        const float *got = lab_get(&l, y);
+        if (first)
+            assert_memory_equal(got, first, n * sizeof *got);
+        else
+            first = xmemdup(got, n * sizeof *got);
+        l.b->weight_free(l.b, w);
+        lab_release(&l);
+    }
+    free(first);
+}
+
+/* f16 and bf16 hold more than ordinary numbers. */
+static void odd_halves(struct lab *l)
+{
+    static const uint16_t half[] = {0x0000, 0x8000, 0x0001, 0x83ff, 0x0400, 0x7bff, 0xfbff, 0x3c00, 0x7c00, 0xfc00};
+    enum { N = sizeof half / sizeof *half };
+    struct error e = {0};
+    const float one = 1.0f;
+    struct weight *w = l->b->weight_new(l->b, DTYPE_F16, N, 1, ORDER_OUT_IN, half, USE_PRODUCT | USE_ROWS, &e);
+    struct tensor y = lab_put(l, 1, N, NULL), x = lab_put(l, 1, 1, &one);
+    l->b->linear(l->b, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
+    const float *v = lab_get(l, y);
+    int32_t id[N];
+    for (int i = 0; i < N; i++) {
+        id[i] = i;
+        assert_true((double)v[i] >= half_value(half[i]) && (double)v[i] <= half_value(half[i]));
+    }
+    struct tensor rows = lab_put(l, N, 1, NULL);
+    l->b->weight_rows(l->b, rows, w, lab_put_i32(l, N, 1, id));
+    const float *r = lab_get(l, rows);
+    for (int i = 0; i < N; i++)
+        assert_true((double)r[i] >= half_value(half[i]) && (double)r[i] <= half_value(half[i]));
+    l->b->weight_free(l->b, w);
+    lab_clear(l);
+}
+static void test_odd_halves(void **state)
+{
+    (void)state;
+    lab_everywhere(odd_halves, 5);
+}
+
+static void check_gathered(struct lab *l, int32_t m, int32_t n, int32_t rows, int32_t k, enum dtype type,
+                           enum order order)
+{
+    struct error e = {0};
+    double *w;
+    const void *src = lab_source(l, type, (size_t)m * (size_t)n, &w);
+    struct weight *weight = l->b->weight_new(l->b, type, m, n, order, src, USE_ROWS, &e);
+    const float *bias = lab_random(l, (size_t)n), *vals = lab_random(l, (size_t)rows * (size_t)k);
+    int32_t *ids = lab_host(l, (size_t)rows * (size_t)k * sizeof *ids);
+    for (int32_t i = 0; i < rows * k; i++)
+        ids[i] = below(l, 8) == 0 ? -1 - below(l, 3) : below(l, m);
+    bool with_bias = below(l, 2) == 0;
+    struct tensor y = lab_put(l, rows, n, NULL), tb = with_bias ? lab_put(l, 1, n, bias) : (struct tensor){0};
+    l->b->decode(l->b, y, lab_put_i32(l, rows, k, ids), lab_put(l, rows, k, vals), weight, tb);
+    const float *got = lab_get(l, y);
+    for (int32_t t = 0; t < rows; t++)
+        for (int32_t j = 0; j < n; j++) {
+            double sum = with_bias ? (double)bias[j] : 0, size = fabs(sum);
+            for (int32_t i = 0; i < k; i++)
+                if (ids[at(t, i, k)] >= 0) {
+                    double v = (double)vals[at(t, i, k)] * element_of(w, order, m, n, ids[at(t, i, k)], j);
+                    sum += v, size += fabs(v);
+                }
+            assert_near(got[at(t, j, n)], sum, 1e-6 * size);
+        }
+    for (int32_t t = 0; t < rows; t++)
+        ids[t] = below(l, m);
+    struct tensor z = lab_put(l, rows, n, NULL);
+    l->b->weight_rows(l->b, z, weight, lab_put_i32(l, rows, 1, ids));
+    got = lab_get(l, z);
+    for (int32_t t = 0; t < rows; t++)
+        for (int32_t j = 0; j < n; j++)
+            assert_near(got[at(t, j, n)], element_of(w, order, m, n, ids[t], j), 0);
+    l->b->weight_free(l->b, weight);
+    lab_clear(l);
+}
+
+static void gathered_rows(struct lab *l)
+{
+    for (int i = 0; i < 40; i++)
+        check_gathered(l, 1 + below(l, 50), 1 + below(l, i % 2 ? 400 : 40), 1 + below(l, 40), 1 + below(l, 33),
+                       types[i % 3], i % 5 == 0 ? ORDER_IN_OUT : ORDER_OUT_IN);
+}
+static void test_gathered_rows(void **state)
+{
+    (void)state;
+    lab_everywhere(gathered_rows, 6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_shapes),
+        cmocka_unit_test(test_every_tile),
+        cmocka_unit_test(test_rows_do_not_depend_on_their_batch),
+        cmocka_unit_test(test_threads_agree),
+        cmocka_unit_test(test_odd_halves),
+        cmocka_unit_test(test_gathered_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,171 @@
+/* Operations that go row by row, against plain loops in double. */
+#include "tests/engine/cpu/lab.h"
+
+static float *plus(struct lab *l, const float *x, size_t n, float a, float b)
+{
+    float *v = lab_host(l, n * sizeof *v);
+    for (size_t i = 0; i < n; i++)
+        v[i] = a * x[i] + b;
+    return v;
+}
+
+static void check_norm(struct lab *l, int32_t rows, int32_t n, float size, float offset, bool in_place)
+{
+    const float *x = plus(l, lab_random(l, (size_t)rows * (size_t)n), (size_t)rows * (size_t)n, size, offset);
+    const float *gamma = lab_random(l, (size_t)n), *beta = lab_random(l, (size_t)n);
+    struct tensor tx = lab_put(l, rows, n, x), ty = in_place ? tx : lab_put(l, rows, n, NULL);
+    l->b->norm(l->b, ty, tx, lab_put(l, 1, n, gamma), lab_put(l, 1, n, beta), 1e-5f);
+    const float *y = lab_get(l, ty);
+    for (int32_t t = 0; t < rows; t++) {
+        double mean = 0, var = 0;
+        for (int32_t i = 0; i < n; i++)
+            mean += (double)x[at(t, i, n)] / n;
+        for (int32_t i = 0; i < n; i++)
+            var += pow((double)x[at(t, i, n)] - mean, 2) / n;
+        /* What is left of a small spread around a large mean is known as well as the floats hold it. */
+        double scale = 1 / sqrt(var + 1e-5), loss = 3e-7 * (1 + fabs((double)offset) * scale);
+        for (int32_t i = 0; i < n; i++) {
+            double v = ((double)x[at(t, i, n)] - mean) * scale, g = (double)gamma[i];
+            assert_near(y[at(t, i, n)], v * g + (double)beta[i], loss * (1 + fabs(v)) * (1 + fabs(g)) + 1e-6);
+        }
+    }
+    lab_clear(l);
+}
+
+static void norms(struct lab *l)
+{
+    for (int i = 0; i < 40; i++)
+        check_norm(l, 1 + below(l, 70), 2 + below(l, 300), i % 3 ? 1.0f : 30.0f, i % 4 ? 0.0f : 8.0f, i % 2 == 0);
+    check_norm(l, 600, 256, 1.0f, 0.0f, true);
+}
+static void test_norm(void **state)
+{
+    (void)state;
+    lab_everywhere(norms, 1);
+}
+
+static double act_exact(double x, enum activation f)
+{
+    if (f == ACT_GELU)
+        return gelu_exact(x);
+    if (f == ACT_RELU)
+        return x > 0 ? x : 0;
+    return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+}
+
+/* A fine grid over where the functions bend, and the ends of the floats. */
+static void activations(struct lab *l)
+{
+    static const float ends[] = {0.0f, -0.0f, 1e-30f, -1e-30f, 1e-6f, 50.0f, -50.0f, 1e4f, -1e4f, 1e18f, -1e18f};
+    enum { N = 40001, ENDS = sizeof ends / sizeof *ends };
+    float *x = lab_host(l, (N + ENDS) * sizeof *x);
+    for (int i = 0; i < N; i++)
+        x[i] = (float)(i - N / 2) * (1.0f / 2000.0f);
+    memcpy(x + N, ends, sizeof ends);
+    for (enum activation f = ACT_GELU; f <= ACT_RELU; f++) {
+        struct tensor tx = lab_put(l, 1, N + ENDS, x), ty = f == ACT_RELU ? tx : lab_put(l, 1, N + ENDS, NULL);
+        l->b->act(l->b, ty, tx, f);
+        const float *y = lab_get(l, ty);
+        for (int i = 0; i < N + ENDS; i++)
+            assert_near(y[i], act_exact((double)x[i], f), 2e-7 + 2e-7 * fabs((double)x[i]));
+    }
+    lab_clear(l);
+    const float odd[] = {NAN, INFINITY};
+    for (enum activation f = ACT_GELU; f <= ACT_GELU_TANH; f++) {
+        struct tensor t = lab_put(l, 1, 2, odd);
+        l->b->act(l->b, t, t, f);
+        const float *y = lab_get(l, t);
+        assert_true(isnan(y[0]) && isinf(y[1]) && y[1] > 0);
+    }
+    lab_clear(l);
+}
+static void test_activations(void **state)
+{
+    (void)state;
+    lab_everywhere(activations, 2);
+}
+
+static void check_sums(struct lab *l, int32_t rows, int32_t n, int32_t m)
+{
+    const float *y = lab_random(l, (size_t)rows * (size_t)n), *x = lab_random(l, (size_t)rows * (size_t)n);
+    const float *c = lab_random(l, (size_t)rows * (size_t)m), *u = lab_random(l, (size_t)m * (size_t)n);
+    struct tensor ty = lab_put(l, rows, n, y), tx = lab_put(l, rows, n, x), row = lab_put(l, 1, n, x);
+    struct tensor tz = lab_put(l, rows, n, y), tw = lab_put(l, rows, n, y);
+    l->b->add(l->b, ty, tx, -0.75f);
+    l->b->add(l->b, tz, row, 2.0f);
+    l->b->add_outer(l->b, tw, lab_put(l, rows, m, c), lab_put(l, m, n, u));
+    const float *a = lab_get(l, ty), *b = lab_get(l, tz), *o = lab_get(l, tw);
+    for (int32_t t = 0; t < rows; t++)
+        for (int32_t i = 0; i < n; i++) {
+            double was = (double)y[at(t, i, n)], sum = was;
+            assert_near(a[at(t, i, n)], was - 0.75 * (double)x[at(t, i, n)], 1e-6);
+            assert_near(b[at(t, i, n)], was + 2 * (double)x[i], 2e-6);
+            for (int32_t j = 0; j < m; j++)
+                sum += (double)c[at(t, j, m)] * (double)u[at(j, i, n)];
+            assert_near(o[at(t, i, n)], sum, 1e-5);
+        }
+    lab_clear(l);
+}
+
+static void sums(struct lab *l)
+{
+    for (int i = 0; i < 30; i++)
+        check_sums(l, 1 + below(l, 70), 1 + below(l, 130), 1 + below(l, 7));
+}
+static void test_sums(void **state)
+{
+    (void)state;
+    lab_everywhere(sums, 3);
+}
+
+static void check_moves(struct lab *l, int32_t rows, int32_t n, int32_t picked)
+{
+    const float *x = lab_random(l, (size_t)rows * (size_t)n), *z = lab_random(l, (size_t)picked * (size_t)n);
+    int32_t *id = lab_host(l, (size_t)picked * sizeof *id), *last = lab_host(l, (size_t)rows * sizeof *last);
+    for (int32_t i = 0; i < rows; i++)
+        last[i] = -1;
+    for (int32_t i = 0; i < picked; i++)
+        last[id[i] = below(l, rows)] = i;
+    struct tensor tx = lab_put(l, rows, n, x), ids = lab_put_i32(l, picked, 1, id);
+    struct tensor ty = lab_put(l, picked, n, NULL), copy = lab_put(l, rows, n, NULL);
+    l->b->rows_get(l->b, ty, tx, ids);
+    l->b->copy(l->b, copy, tx);
+    l->b->rows_set(l->b, tx, lab_put(l, picked, n, z), ids);
+    const float *y = lab_get(l, ty), *set = lab_get(l, tx);
+    for (int32_t i = 0; i < picked; i++)
+        assert_memory_equal(y + at(i, 0, n), x + at(id[i], 0, n), (size_t)n * sizeof *y);
+    for (int32_t t = 0; t < rows; t++)
+        assert_memory_equal(set + at(t, 0, n), last[t] < 0 ? x + at(t, 0, n) : z + at(last[t], 0, n),
+                            (size_t)n * sizeof *y);
+    assert_memory_equal(lab_get(l, copy), x, (size_t)rows * (size_t)n * sizeof *x);
+    lab_clear(l);
+}
+
+static void moves(struct lab *l)
+{
+    for (int i = 0; i < 30; i++)
+        check_moves(l, 1 + below(l, 70), 1 + below(l, 130), 1 + below(l, 90));
+    const int32_t v[] = {5, -7, INT32_MAX, 0}, id[] = {3, 1};
+    struct tensor whole = lab_put_i32(l, 4, 1, v), two = lab_put_i32(l, 2, 1, NULL);
+    l->b->rows_get(l->b, two, whole, lab_put_i32(l, 2, 1, id));
+    const int32_t *got = lab_get(l, two);
+    assert_int_equal(got[0], 0);
+    assert_int_equal(got[1], -7);
+    lab_clear(l);
+}
+static void test_moves(void **state)
+{
+    (void)state;
+    lab_everywhere(moves, 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_norm),
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_moves),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

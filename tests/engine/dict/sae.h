@@ -1,0 +1,111 @@
+/* SAE files in hash weights, as in tests/reference/dict.py, and what every test of dictionaries starts from. */
+#ifndef GLIMT_TEST_DICT_SAE_H
+#define GLIMT_TEST_DICT_SAE_H
+#include "engine/cpu/cpu.h"
+#include "engine/dict/dict.h"
+#include "tests/support/hash_weights.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* after its prerequisites */
+#include <cmocka.h>
+
+struct device {
+    struct backend *b;
+    struct arena *arena;
+    struct run run;
+};
+
+static inline void assert_no_error(const struct error *e)
+{
+    if (error_is_set(e))
+        print_error("%s\n", e->text);
+    assert_false(error_is_set(e));
+}
+
+static inline void device_open(struct device *d)
+{
+    struct error e = {0};
+    memset(d, 0, sizeof *d);
+    d->b = cpu_backend_new(2, &e);
+    assert_no_error(&e);
+    d->arena = arena_new(d->b);
+    d->run = (struct run){.backend = d->b, .arena = d->arena};
+}
+
+static inline void device_close(struct device *d)
+{
+    assert_no_error(&d->run.err);
+    arena_free(d->arena);
+    d->b->free(d->b);
+}
+
+struct sae_case {
+    const char *name;
+    int32_t n, m, k;
+    const char *relu;
+    bool centre, bias;
+    enum dtype type;
+};
+
+/* PATH in glimt's own format; `key` and `value` replace or, with value NULL, drop one fact. */
+static inline void sae_write(const char *path, const struct sae_case *c, const char *key, const char *value)
+{
+    char k[16];
+    snprintf(k, sizeof k, "%d", c->k);
+    const char *facts[][2] = {{"format", "glimt-sae"},
+                              {"version", "1"},
+                              {"hook", "layers.3.mlp.act"},
+                              {"k", k},
+                              {"select", "topk"},
+                              {"relu", c->relu},
+                              {"norm", "none"},
+                              {"centre", c->centre ? "true" : "false"},
+                              {"norm_rescale", "false"},
+                              {"skip", "false"}};
+    const char *metadata[32];
+    int n = 0;
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
+        bool changed = key && strcmp(key, facts[i][0]) == 0;
+        if (changed && !value)
+            continue;
+        metadata[n++] = facts[i][0];
+        metadata[n++] = changed ? value : facts[i][1];
+    }
+    metadata[n] = NULL;
+    const struct hash_tensor t[] = {
+        {"encoder.weight", NULL, HASH_UNIFORM, 1, 2, {c->m, c->n}, c->type, NULL},
+        {"encoder.bias", NULL, HASH_UNIFORM, 3, 1, {c->m}, c->type, NULL},
+        {"W_dec", NULL, HASH_UNIFORM, 1, 2, {c->m, c->n}, c->type, NULL},
+        {"b_dec", NULL, HASH_UNIFORM, 1, 1, {c->n}, c->type, NULL},
+    };
+    hash_file_write(path, t, c->bias ? 4 : 3, metadata);
+}
+
+static inline struct tensor hash_input(struct run *run, const char *key, int32_t rows, int32_t cols)
+{
+    float *v = malloc((size_t)rows * (size_t)cols * sizeof *v);
+    hash_fill(v, DTYPE_F32, key, HASH_UNIFORM, 0, 0, (size_t)rows * (size_t)cols);
+    struct tensor t = run_put(run, rows, cols, DTYPE_F32, v);
+    free(v);
+    return t;
+}
+
+static inline float *to_host(struct run *run, struct tensor t)
+{
+    float *p = calloc((size_t)t.rows * (size_t)t.cols + 1, sizeof *p);
+    run_get(run, p, t);
+    assert_no_error(&run->err);
+    return p;
+}
+
+static inline void assert_close(const char *what, const float *a, const float *b, size_t n, float tolerance)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(fabsf(a[i] - b[i]) <= tolerance))
+            fail_msg("%s: element %zu of %zu is %.8g, expected %.8g", what, i, n, (double)a[i], (double)b[i]);
+}
+#endif

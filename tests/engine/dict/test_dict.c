@@ -1,0 +1,296 @@
+/* SAEs against the formulas in float64 (tests/reference/dict.py): both formats, every fact. */
+#include "engine/formats/tensors.h"
+#include "tests/engine/dict/sae.h"
+
+enum { T = 9, N = 40, M = 96, J = 5 };
+static const struct sae_case cases[] = {
+    {"never-centred", N, M, 5, "never", true, true, DTYPE_F32},
+    {"never", N, M, 7, "never", false, true, DTYPE_F16},
+    {"no-bias", N, M, 1, "never", false, false, DTYPE_BF16},
+    {"before", N, M, 60, "before", true, true, DTYPE_F32},
+    {"after", N, M, 60, "after", false, true, DTYPE_F16},
+    {"all-of-them", N, M, 96, "never", true, true, DTYPE_BF16},
+};
+static const struct unit units[J] = {
+    {3, 2.5f, UNIT_FIX}, {17, 3.0f, UNIT_SCALE}, {8, 0.0f, UNIT_ZERO}, {21, 0.75f, UNIT_ADD}, {95, -4.0f, UNIT_FIX}};
+
+static struct tensors *golden;
+
+static const void *gold(const char *name, const char *what, size_t n)
+{
+    char full[128];
+    snprintf(full, sizeof full, "%s/%s", name, what);
+    const struct named_tensor *t = tensors_find(golden, full);
+    if (!t)
+        fail_msg("no golden %s", full);
+    assert_int_equal(t->n_bytes, n * 4);
+    return t->data;
+}
+
+static void check(struct run *run, const char *name, const char *what, struct tensor got)
+{
+    size_t n = (size_t)got.rows * (size_t)got.cols;
+    float *v = to_host(run, got), *want = malloc(n * sizeof *want);
+    memcpy(want, gold(name, what, n), n * sizeof *want);
+    char label[128];
+    snprintf(label, sizeof label, "%s/%s", name, what);
+    assert_close(label, v, want, n, 1e-5f);
+    free(v);
+    free(want);
+}
+
+/* Same latents in the same order, but values equal to 1e-5 may swap. */
+static void check_ids(struct run *run, const char *name, const struct sparse *f)
+{
+    size_t k = (size_t)f->ids.cols, n = (size_t)f->ids.rows * k;
+    int32_t *ids = malloc(n * sizeof *ids), *want = malloc(n * sizeof *want);
+    float *vals = to_host(run, f->vals);
+    run_get(run, ids, f->ids);
+    memcpy(want, gold(name, "ids", n), n * sizeof *want);
+    for (size_t i = 0; i < n; i++) {
+        bool tie = (i % k > 0 && vals[i - 1] - vals[i] < 1e-5f) || (i % k < k - 1 && vals[i] - vals[i + 1] < 1e-5f);
+        if (ids[i] != want[i] && !tie)
+            fail_msg("%s: latent %zu is %d, expected %d", name, i, ids[i], want[i]);
+    }
+    free(ids);
+    free(want);
+    free(vals);
+}
+
+static void check_all(struct run *run, const struct dict *d, const char *name, struct tensor x, int32_t n_units)
+{
+    struct sparse f, g;
+    struct tensor pre;
+    dict_encode(run, d, x, &f, &pre);
+    check(run, name, "pre", pre);
+    check(run, name, "vals", f.vals);
+    check_ids(run, name, &f);
+    dict_encode(run, d, x, &g, NULL); /* in chunks, without all pre-activations */
+    check(run, name, "vals", g.vals);
+    check_ids(run, name, &g);
+    check(run, name, "x_hat", dict_decode(run, d, &f));
+    if (n_units == J)
+        check(run, name, "change", dict_unit_change(run, d, &f, units, J));
+    check(run, name, "insert", dict_insert(run, d, x, false, units, n_units));
+    check(run, name, "insert_error", dict_insert(run, d, x, true, units, n_units));
+    check(run, name, "x_hat", dict_insert(run, d, x, false, NULL, 0));
+    const int32_t some[] = {21, 3, 21, 8};
+    float *few = to_host(run, dict_encode_units(run, d, x, some, 4)), *all = to_host(run, pre);
+    for (int32_t t = 0; t < x.rows; t++)
+        for (int32_t i = 0; i < 4; i++)
+            assert_close(name, &few[t * 4 + i], &all[t * dict_spec(d)->m + some[i]], 1, 1e-5f);
+    free(few);
+    free(all);
+}
+
+static void test_own_format(void **state)
+{
+    (void)state;
+    char dir[64], path[96];
+    test_dir_new(dir);
+    snprintf(path, sizeof path, "%s/sae.safetensors", dir);
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        struct device dev;
+        device_open(&dev);
+        sae_write(path, &cases[c], NULL, NULL);
+        struct dict *d = NULL;
+        struct error e = {0};
+        assert_true(dict_open(dev.b, c % 2 ? path : dir, NULL, &d, &e)); /* the file, or the folder it is alone in */
+        const struct dict_spec *s = dict_spec(d);
+        assert_int_equal(s->n, N);
+        assert_int_equal(s->m, M);
+        assert_int_equal(s->k, cases[c].k);
+        assert_int_equal(s->centre, cases[c].centre);
+        assert_false(s->identity);
+        assert_int_equal(s->at.layer, 3);
+        assert_int_equal(s->at.site, SITE_MLP_ACT);
+        assert_string_equal(s->format, "glimt-sae 1");
+        assert_string_equal(dict_path(d), path);
+        for (int i = 0; i < DICT_N_FACTS; i++)
+            assert_string_equal(s->source[i], "metadata");
+        check_all(&dev.run, d, cases[c].name, hash_input(&dev.run, "x", T, N), J);
+        dict_free(d);
+        device_close(&dev);
+    }
+    test_dir_remove(dir);
+}
+
+static void test_push(void **state)
+{
+    (void)state;
+    char dir[64], path[96];
+    test_dir_new(dir);
+    snprintf(path, sizeof path, "%s/sae.safetensors", dir);
+    struct device dev;
+    device_open(&dev);
+    struct error e = {0};
+    struct dict *d = NULL;
+    sae_write(path, &cases[0], NULL, NULL);
+    assert_true(dict_open(dev.b, path, NULL, &d, &e));
+    float w[24 * N], *want = malloc(sizeof(float) * 24 * J);
+    hash_fill(w, DTYPE_F32, "behind", HASH_UNIFORM, 1, 0, 24 * N);
+    struct weight *behind_w = dev.b->weight_new(dev.b, DTYPE_F32, 24, N, ORDER_OUT_IN, w, USE_PRODUCT, &e);
+    assert_no_error(&e);
+    struct linear behind = {.w = behind_w, .out = 24, .in = N};
+    behind.bias = hash_input(&dev.run, "x", 1, 24); /* must not be added */
+    int32_t index[J];
+    for (int i = 0; i < J; i++)
+        index[i] = units[i].index;
+    const struct named_tensor *rows = tensors_find(golden, "push"), *pushed = tensors_find(golden, "pushed");
+    float *got = to_host(&dev.run, dict_push(&dev.run, d, NULL, index, J));
+    assert_memory_equal(got, rows->data, sizeof(float) * N * J);
+    free(got);
+    got = to_host(&dev.run, dict_push(&dev.run, d, &behind, index, J));
+    memcpy(want, pushed->data, sizeof(float) * 24 * J);
+    assert_close("pushed", got, want, 24 * J, 1e-5f);
+    free(got);
+    free(want);
+    /* a neuron is pushed to its column of the linear */
+    struct dict *neurons = dict_neurons((struct point){0, SITE_MLP_ACT}, N);
+    const int32_t two[] = {39, 7};
+    got = to_host(&dev.run, dict_push(&dev.run, neurons, &behind, two, 2));
+    for (int i = 0; i < 2; i++)
+        for (int o = 0; o < 24; o++)
+            assert_close("column", &got[i * 24 + o], &w[o * N + two[i]], 1, 1e-6f);
+    free(got);
+    dict_free(neurons);
+    dict_free(d);
+    dev.b->weight_free(dev.b, behind_w);
+    device_close(&dev);
+    test_dir_remove(dir);
+}
+
+static void test_neurons(void **state)
+{
+    (void)state;
+    struct device dev;
+    device_open(&dev);
+    struct dict *d = dict_neurons((struct point){2, SITE_MLP_OUT}, N);
+    assert_true(dict_spec(d)->identity);
+    assert_int_equal(dict_spec(d)->m, N);
+    assert_int_equal(dict_spec(d)->at.layer, 2);
+    assert_null(dict_path(d));
+    assert_int_equal(dict_bytes(d), 0);
+    struct tensor x = hash_input(&dev.run, "x", T, N), pre;
+    struct sparse f;
+    float *want = to_host(&dev.run, x);
+    dict_encode(&dev.run, d, x, &f, &pre);
+    assert_null(f.ids.buf);
+    float *v[] = {to_host(&dev.run, f.vals), to_host(&dev.run, pre), to_host(&dev.run, dict_decode(&dev.run, d, &f)),
+                  to_host(&dev.run, dict_insert(&dev.run, d, x, false, NULL, 0))};
+    for (int i = 0; i < 4; i++) {
+        assert_memory_equal(v[i], want, sizeof(float) * T * N);
+        free(v[i]);
+    }
+    const struct unit u[] = {{39, 1.5f, UNIT_FIX}, {0, 2.0f, UNIT_SCALE}};
+    const int32_t index[] = {39, 0};
+    float *few = to_host(&dev.run, dict_encode_units(&dev.run, d, x, index, 2));
+    float *c = to_host(&dev.run, dict_unit_change(&dev.run, d, &f, u, 2));
+    float *y = to_host(&dev.run, dict_insert(&dev.run, d, x, false, u, 2));
+    float *still = to_host(&dev.run, x);
+    assert_memory_equal(still, want, sizeof(float) * T * N);
+    for (int t = 0; t < T; t++) {
+        const float *row = want + t * N;
+        assert_true(few[t * 2] == row[39] && few[t * 2 + 1] == row[0]);
+        assert_true(c[t * 2] == 1.5f - row[39] && c[t * 2 + 1] == row[0]);
+        assert_true(fabsf(y[t * N + 39] - 1.5f) < 1e-6f && y[t * N] == 2 * row[0] && y[t * N + 1] == row[1]);
+    }
+    free(few);
+    free(c);
+    free(y);
+    free(still);
+    free(want);
+    dict_free(d);
+    device_close(&dev);
+}
+
+struct author_case {
+    const char *path, *name, *hook, *centre, *k_from;
+    int32_t n, m, k, n_units;
+};
+static const struct author_case author_cases[] = {
+    {"topk4/gpt_neox.layers.1.mlp.act.pt", "gpt_neox.layers.1.mlp.act", "layers.1.mlp.act", "tensor pre_encode_b",
+     "file name", 20, 48, 4, 4},
+    {"k3_topk3_activation_function_topk_pre_encoder_bias_False.pt",
+     "k3_topk3_activation_function_topk_pre_encoder_bias_False", "layers.3.mlp.act", "no tensor pre_encode_b",
+     "file name", 16, 40, 3, 4},
+    {"old.layers.2.pt", "old.layers.2", "layers.2.mlp.out", "tensor b2", "config", 16, 32, 6, 4},
+};
+
+static void test_authors_format(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof author_cases / sizeof author_cases[0]; i++) {
+        const struct author_case *c = &author_cases[i];
+        struct device dev;
+        device_open(&dev);
+        struct error e = {0};
+        struct dict *d = NULL;
+        char path[160], hook[POINT_NAME_MAX];
+        snprintf(path, sizeof path, "tests/golden/dict/%s", c->path);
+        dict_open(dev.b, path, NULL, &d, &e);
+        assert_no_error(&e);
+        const struct dict_spec *s = dict_spec(d);
+        assert_int_equal(s->n, c->n);
+        assert_int_equal(s->m, c->m);
+        assert_int_equal(s->k, c->k);
+        assert_int_equal(s->relu, RELU_NEVER);
+        point_name(s->at, hook);
+        assert_string_equal(hook, c->hook);
+        assert_string_equal(s->source[DICT_FACT_CENTRE], c->centre);
+        assert_string_equal(s->source[DICT_FACT_K], c->k_from);
+        assert_string_equal(s->format, "sibbesen .pt");
+        check_all(&dev.run, d, c->name, hash_input(&dev.run, "x", T, c->n), c->n_units);
+        dict_free(d);
+        device_close(&dev);
+    }
+}
+
+static void test_hints(void **state)
+{
+    (void)state;
+    struct device dev;
+    device_open(&dev);
+    struct error e = {0};
+    struct dict *d = NULL;
+    const char *path = "tests/golden/dict/topk4/gpt_neox.layers.1.mlp.act.pt";
+    const struct dict_hint hint = {.hook = "blocks.5.hook_mlp_out", .k = 9}, bad_k = {.k = 49},
+                           bad = {.hook = "nowhere"};
+    assert_true(dict_open(dev.b, path, &hint, &d, &e));
+    assert_int_equal(dict_spec(d)->k, 9);
+    assert_int_equal(dict_spec(d)->at.layer, 5);
+    assert_int_equal(dict_spec(d)->at.site, SITE_MLP_OUT);
+    assert_string_equal(dict_spec(d)->source[DICT_FACT_K], "option");
+    dict_free(d);
+    d = NULL;
+    assert_false(dict_open(dev.b, path, &bad_k, &d, &e));
+    assert_non_null(strstr(e.text, "k is 49"));
+    e = (struct error){0};
+    assert_false(dict_open(dev.b, path, &bad, &d, &e));
+    assert_int_equal(e.kind, ERROR_INPUT);
+    assert_null(d);
+    device_close(&dev);
+}
+
+static int open_golden(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    return tensors_open("tests/golden/dict/results.safetensors", &golden, &e) ? 0 : (print_error("%s\n", e.text), -1);
+}
+
+static int close_golden(void **state)
+{
+    (void)state;
+    tensors_close(golden);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_own_format),     cmocka_unit_test(test_push),  cmocka_unit_test(test_neurons),
+        cmocka_unit_test(test_authors_format), cmocka_unit_test(test_hints),
+    };
+    return cmocka_run_group_tests(tests, open_golden, close_golden);
+}

@@ -1,0 +1,107 @@
+/* Small models in hash weights, as in tests/reference/model.py, opened from a folder of their own. */
+#ifndef GLIMT_TEST_MODEL_SMALL_H
+#define GLIMT_TEST_MODEL_SMALL_H
+#include "engine/cpu/cpu.h"
+#include "engine/model/model.h"
+#include "tests/support/hash_weights.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+/* after its prerequisites */
+#include <cmocka.h>
+
+static const struct hash_model small_model[] = {
+    {"parallel", 3, 32, 80, 4, 101, 32, 0.25, .type = DTYPE_F32, .exponent = 2},
+    {"sequential", 2, 48, 192, 3, 90, 32, 0.5, .type = DTYPE_F16, .exponent = 2, .sequential = true, .shards = 2},
+    {"tied", 2, 40, 96, 5, 77, 24, 1.0, .type = DTYPE_BF16, .exponent = 2, .tied = true, .new_config = true},
+    {"bare", 2, 32, 64, 2, 65, 24, 0.25, .type = DTYPE_F32, .exponent = 2, .sequential = true, .tied = true,
+     .no_attention_bias = true, .no_prefix = true, .buffers = true},
+    {"one-head", 2, 24, 96, 1, 64, 16, 0.5, .type = DTYPE_F16, .exponent = 1, .shards = 3, .buffers = true,
+     .new_config = true},
+    {"published", 2, 64, 256, 2, 120, 64, 0.25, .type = DTYPE_F16, .exponent = 2, .buffers = true},
+};
+enum { N_SMALL = sizeof small_model / sizeof small_model[0] };
+
+struct fixture {
+    struct backend *b;
+    struct model *m;
+    struct arena *arena;
+    struct run run;
+    char dir[64];
+};
+
+static inline void assert_no_error(const struct error *e)
+{
+    if (error_is_set(e))
+        print_error("%s\n", e->text);
+    assert_false(error_is_set(e));
+}
+
+static inline void fixture_open(struct fixture *f, const struct hash_model *config)
+{
+    struct error e = {0};
+    memset(f, 0, sizeof *f);
+    test_dir_new(f->dir);
+    hash_model_write(f->dir, config);
+    f->b = cpu_backend_new(2, &e);
+    assert_no_error(&e);
+    bool ok = model_open(f->b, f->dir, NULL, NULL, &f->m, &e);
+    assert_no_error(&e);
+    assert_true(ok);
+    f->arena = arena_new(f->b);
+    f->run = (struct run){.backend = f->b, .arena = f->arena};
+}
+
+static inline void fixture_close(struct fixture *f)
+{
+    struct error e = {0};
+    assert_no_error(&f->run.err);
+    f->b->status(f->b, &e);
+    assert_no_error(&e);
+    arena_free(f->arena);
+    model_free(f->m);
+    f->b->free(f->b);
+    test_dir_remove(f->dir);
+}
+
+/* Contents of a tensor on the heap. */
+static inline float *to_host(struct run *run, struct tensor t)
+{
+    float *p = calloc((size_t)t.rows * (size_t)t.cols, sizeof *p);
+    run_get(run, p, t);
+    assert_no_error(&run->err);
+    return p;
+}
+
+static inline void assert_close(const char *what, const float *a, const float *b, size_t n, float tolerance)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(fabsf(a[i] - b[i]) <= tolerance) && !(isnan(a[i]) && isnan(b[i])))
+            fail_msg("%s: element %zu of %zu is %.8g, expected %.8g", what, i, n, (double)a[i], (double)b[i]);
+}
+
+static inline void assert_tensors_close(struct run *run, const char *what, struct tensor a, struct tensor b,
+                                        float tolerance)
+{
+    assert_int_equal(a.rows, b.rows);
+    assert_int_equal(a.cols, b.cols);
+    float *x = to_host(run, a), *y = to_host(run, b);
+    assert_close(what, x, y, (size_t)a.rows * (size_t)a.cols, tolerance);
+    free(x);
+    free(y);
+}
+
+/* All hook points in order; at most 6 a layer and two. */
+static inline int32_t all_points(const struct model *m, struct point *p)
+{
+    int32_t n = 0, layers = model_config(m)->n_layers;
+    p[n++] = (struct point){-1, SITE_EMBED};
+    for (int16_t l = 0; l < layers; l++)
+        for (uint8_t s = SITE_RESID_PRE; s <= SITE_RESID_POST; s++)
+            p[n++] = (struct point){l, s};
+    p[n++] = model_end(m);
+    return n;
+}
+#endif

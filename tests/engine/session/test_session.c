@@ -1,0 +1,368 @@
+/* The live session against itself from scratch and against the long way round, after every kind of edit. */
+#include "engine/base/memory.h"
+#include "engine/base/rng.h"
+#include "engine/session/session.h"
+#include "tests/support/session_oracle.h"
+#include "tests/support/tiny_model.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h wants the headers above it. */
+#include <cmocka.h>
+
+/* ---- cancels at any operation: the n-th norm or product from now raises the flag */
+static struct {
+    atomic_bool cancel;
+    int left; /* < 0: never */
+    void (*linear)(struct backend *, struct tensor, struct tensor, const struct weight *, struct tensor, enum epilogue);
+    void (*norm)(struct backend *, struct tensor, struct tensor, struct tensor, struct tensor, float);
+} fuse = {.left = -1};
+
+static void burn(void)
+{
+    if (fuse.left >= 0 && fuse.left-- == 0)
+        atomic_store(&fuse.cancel, true);
+}
+
+static void fused_linear(struct backend *b, struct tensor y, struct tensor x, const struct weight *w, struct tensor bias,
+                         enum epilogue e)
+{
+    burn();
+    fuse.linear(b, y, x, w, bias, e);
+}
+
+static void fused_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor g, struct tensor h, float eps)
+{
+    burn();
+    fuse.norm(b, y, x, g, h, eps);
+}
+
+static void fuse_install(struct backend *b)
+{
+    fuse.linear = b->linear, fuse.norm = b->norm;
+    b->linear = fused_linear, b->norm = fused_norm;
+}
+
+/* ---- an editor that types at random */
+struct editor {
+    struct rng rng;
+    char text[6000];
+    size_t n;
+    char undo[6000];
+    size_t n_undo;
+    struct wish wish;
+    int32_t m; /* units there are */
+};
+
+static uint64_t below(struct editor *e, uint64_t n)
+{
+    return rng_below(&e->rng, n);
+}
+
+static size_t boundary(const struct editor *e, size_t at)
+{
+    while (at > 0 && at < e->n && ((unsigned char)e->text[at] & 0xc0) == 0x80)
+        at--;
+    return at;
+}
+
+static void splice(struct editor *e, size_t at, size_t gone, const char *s, size_t n)
+{
+    if (e->n - gone + n >= sizeof e->text)
+        return;
+    memmove(e->text + at + n, e->text + at + gone, e->n - at - gone);
+    memcpy(e->text + at, s, n);
+    e->n += n - gone;
+    e->wish.cursor = at + n;
+}
+
+static const char *const typed[] = {"e", "å", "r", " ", "n", ".", "s", "ø", "t", "T", "1", "\t", "é", "世", "🙂", " og",
+                                    " the", "\r\n", "'s", "  "};
+static const char *const pasted[] = {
+    "Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to formally approve it.\n",
+    "Hun læser en bog om vejret, og han hører radio i køkkenet hver eneste morgen.",
+    "\n\n", "one\r\ntwo\r\nthree", "En gang for længe siden var der en konge\nder boede i et slot.\nSlut",
+    "There was once a very long line without any end in sight that went on and on, past the context of the small "
+    "model, past every budget, og videre endnu, fordi ingen standsede den i tide, so it had to be cut into windows."};
+
+static void edit_text(struct editor *e)
+{
+    size_t at = boundary(e, below(e, e->n + 1));
+    if (below(e, 2)) /* people type where they are */
+        at = boundary(e, e->wish.cursor < e->n ? e->wish.cursor : e->n);
+    memcpy(e->undo, below(e, 4) ? e->undo : e->text, sizeof e->undo);
+    switch (below(e, 8)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3: {
+        const char *s = typed[below(e, sizeof typed / sizeof *typed)];
+        splice(e, at, 0, s, strlen(s));
+        break;
+    }
+    case 4: splice(e, at, 0, "\n", 1); break;
+    case 5:
+    case 6: {
+        size_t end = boundary(e, at + below(e, below(e, 5) ? 4 : 200));
+        splice(e, at, end > at && end <= e->n ? end - at : 0, "", 0);
+        break;
+    }
+    default: {
+        const char *s = pasted[below(e, sizeof pasted / sizeof *pasted)];
+        splice(e, at, 0, s, strlen(s));
+    }
+    }
+}
+
+static void swap_undo(struct editor *e)
+{
+    char text[sizeof e->text];
+    size_t n = e->n;
+    memcpy(text, e->text, n);
+    memcpy(e->text, e->undo, e->n_undo);
+    e->n = e->n_undo;
+    memcpy(e->undo, text, n);
+    e->n_undo = n;
+}
+
+static void choose_units(struct editor *e)
+{
+    struct wish *w = &e->wish;
+    w->n_units = (int32_t)below(e, 4);
+    for (int32_t i = 0; i < w->n_units; i++)
+        w->unit[i] = (struct chosen_unit){i * (e->m > 8 ? e->m / 4 : 1) + (int32_t)below(e, 5), below(e, 2), 0.5f};
+    if (w->n_units == 3 && below(e, 4) == 0)
+        w->unit[2].index = 1 << 20; /* there is no such unit */
+}
+
+static void edit_wish(struct editor *e)
+{
+    struct wish *w = &e->wish;
+    switch (below(e, 20)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+        if (w->n_units > 0) {
+            struct chosen_unit *u = &w->unit[below(e, (uint64_t)w->n_units)];
+            u->value = (float)((double)(int)below(e, 160) / 10.0 - 8.0);
+            u->fixed = true;
+        }
+        break;
+    case 5:
+        if (w->n_units > 0)
+            w->unit[below(e, (uint64_t)w->n_units)].fixed = false;
+        break;
+    case 6: w->insert = (enum insert)below(e, 3); break;
+    case 7: w->watch = e->m > 0 ? (int32_t)below(e, (uint64_t)e->m + 1) - 1 : -1; break;
+    case 8:
+    case 9: w->cursor = boundary(e, below(e, e->n + 1)); break;
+    case 10: choose_units(e); break;
+    case 11: w->losses = below(e, 4) != 0; break;
+    case 12: w->refsets = below(e, 2); break;
+    case 13: w->n_next = (int32_t)below(e, 4); break;
+    case 14:
+        if (below(e, 3) == 0)
+            w->join = !w->join;
+        break;
+    case 15:
+        if (below(e, 3) == 0)
+            w->bos = !w->bos;
+        break;
+    case 16: swap_undo(e); break;
+    default: edit_text(e);
+    }
+}
+
+static void next_wish(struct editor *e)
+{
+    do
+        below(e, 2) ? edit_text(e) : edit_wish(e);
+    while (below(e, 3) == 0);
+    e->wish.text = e->text;
+    e->wish.n_text = e->n;
+    e->wish.generation++;
+    if (e->wish.cursor > e->n)
+        e->wish.cursor = e->n;
+}
+
+/* Some steps of the wish, often cut off in the middle of one. */
+static void some_steps(struct editor *e, struct session *s)
+{
+    atomic_store(&fuse.cancel, false);
+    fuse.left = below(e, 3) ? (int)below(e, 60) : -1;
+    for (uint64_t n = below(e, 12); n > 0 && session_step(s, &fuse.cancel) != STAGE_IDLE; n--) {
+        if (atomic_load(&fuse.cancel) && below(e, 2)) {
+            atomic_store(&fuse.cancel, false);
+            fuse.left = (int)below(e, 60);
+        }
+        if (session_should_publish(s) && below(e, 4) == 0)
+            snapshot_unref(session_snapshot(s));
+    }
+    fuse.left = -1;
+    atomic_store(&fuse.cancel, false);
+    if (error_is_set(session_error(s)))
+        fail_msg("session: %s", session_error(s)->text);
+}
+
+static struct session *new_session(const struct tiny_model *t)
+{
+    struct error err = {0};
+    struct session *s =
+        session_new(t->backend, t->model, t->tokenizer, t->dict, t->at, tiny_sets, 2, &err);
+    if (!s)
+        fail_msg("session_new: %s", err.text);
+    return s;
+}
+
+static void compare(const struct tiny_model *t, struct editor *e, struct session *s, struct snapshot **held, bool direct)
+{
+    session_run_to_idle(s);
+    struct snapshot *p = session_snapshot(s);
+    assert_int_equal(p->generation, e->wish.generation);
+    assert_true(p->tokens.valid && p->latents.valid);
+    assert_int_equal(p->loss.valid, e->wish.losses);
+    assert_int_equal(p->refsets.valid, e->wish.refsets);
+    assert_true(p->progress > 0.999);
+    struct session *fresh = new_session(t);
+    session_set(fresh, &e->wish);
+    session_run_to_idle(fresh);
+    struct snapshot *q = session_snapshot(fresh);
+    snapshot_check_same(p, q, 1e-5);
+    snapshot_unref(q);
+    session_free(fresh);
+    if (direct)
+        session_check_direct(t, tiny_sets, 2, &e->wish, p, 1e-4);
+    snapshot_unref(*held); /* an old snapshot stays what it was while the session goes on */
+    *held = p;
+}
+
+static void live(const struct tiny_spec *spec, uint64_t seed, int rounds, size_t rows, size_t kv)
+{
+    struct tiny_model t;
+    tiny_open(&t, spec);
+    fuse_install(t.backend);
+    struct session *s = new_session(&t);
+    if (rows > 0)
+        session_budget(s, rows, kv);
+    struct editor *e = xcalloc(1, sizeof *e);
+    rng_seed(&e->rng, seed);
+    e->m = t.m;
+    e->wish = (struct wish){.insert = INSERT_SAE, .watch = -1, .n_next = 3, .losses = true, .refsets = true};
+    struct snapshot *held = NULL;
+    choose_units(e);
+    for (int i = 0; i < rounds; i++) {
+        next_wish(e);
+        session_set(s, &e->wish);
+        if (below(e, 3))
+            some_steps(e, s);
+        if (below(e, 3) == 0 || i == rounds - 1)
+            compare(&t, e, s, &held, below(e, 3) == 0 || i == rounds - 1);
+    }
+    snapshot_unref(held);
+    session_free(s);
+    free(e);
+    tiny_close(&t);
+}
+
+static int rounds(int n)
+{
+    const char *s = getenv("GLIMT_TEST_ROUNDS"); /* a share in per cent: valgrind takes fewer */
+    return s && atoi(s) > 0 ? (n * atoi(s) + 99) / 100 : n;
+}
+
+static void test_mlp_act(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act"}, 1, rounds(240), 0, 0);
+}
+static void test_small_pieces(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act", .rows_per_job = 8, .n_ctx = 80}, 2, rounds(120), 0, 0);
+}
+static void test_small_budget(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.0.mlp.act", .rows_per_job = 16}, 3, rounds(120), 60000, 60000);
+}
+static void test_no_budget(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act", .rows_per_job = 16}, 4, rounds(60), 1, 1);
+}
+static void test_resid_post(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.resid.post"}, 5, rounds(60), 0, 0);
+}
+static void test_resid_last(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.2.resid.post", .rows_per_job = 16}, 6, rounds(60), 0, 0);
+}
+static void test_mlp_out(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.out"}, 7, rounds(60), 0, 0);
+}
+static void test_attn_out(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.attn.out"}, 8, rounds(60), 0, 0);
+}
+static void test_mlp_pre(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.pre"}, 9, rounds(60), 0, 0);
+}
+static void test_resid_pre(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.0.resid.pre"}, 10, rounds(40), 0, 0);
+}
+static void test_embed(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "embed"}, 11, rounds(40), 0, 0);
+}
+static void test_sequential_attn_out(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.attn.out", .sequential = true}, 12, rounds(60), 0, 0);
+}
+static void test_sequential_mlp_act(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.2.mlp.act", .sequential = true}, 13, rounds(60), 0, 0);
+}
+static void test_neurons(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = true}, 14, rounds(80), 0, 0);
+}
+static void test_no_dict(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act", .no_dict = true}, 15, rounds(60), 0, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mlp_act),      cmocka_unit_test(test_small_pieces),
+        cmocka_unit_test(test_small_budget), cmocka_unit_test(test_no_budget),
+        cmocka_unit_test(test_resid_post),   cmocka_unit_test(test_resid_last),
+        cmocka_unit_test(test_mlp_out),      cmocka_unit_test(test_attn_out),
+        cmocka_unit_test(test_mlp_pre),      cmocka_unit_test(test_resid_pre),
+        cmocka_unit_test(test_embed),        cmocka_unit_test(test_sequential_attn_out),
+        cmocka_unit_test(test_sequential_mlp_act), cmocka_unit_test(test_neurons),
+        cmocka_unit_test(test_no_dict),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,312 @@
+/* What the session does not do again: rows of operations are counted. */
+#include "engine/base/memory.h"
+#include "tests/support/session_oracle.h"
+#include "tests/support/tiny_model.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h wants the headers above it. */
+#include <cmocka.h>
+
+static struct { /* rows that went through since the last reset */
+    int front, back, unembedded;
+    void (*attn)(struct backend *, struct tensor, struct tensor, int32_t, float, int32_t, const struct seqs *,
+                 struct rope);
+    void (*xent)(struct backend *, struct tensor, struct tensor, const struct weight *, struct tensor);
+} count;
+
+static void counting_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads, float scale,
+                          int32_t layer, const struct seqs *s, struct rope rope)
+{
+    if (layer == 0)
+        count.front += qkv.rows;
+    if (layer == 2)
+        count.back += qkv.rows;
+    count.attn(b, y, qkv, heads, scale, layer, s, rope);
+}
+
+static void counting_xent(struct backend *b, struct tensor loss, struct tensor h, const struct weight *u,
+                          struct tensor target)
+{
+    count.unembedded += h.rows;
+    count.xent(b, loss, h, u, target);
+}
+
+struct fixture {
+    struct tiny_model t;
+    struct session *s;
+    struct wish w;
+    char text[20000];
+};
+
+static void set(struct fixture *f, const char *text)
+{
+    if (text != f->text)
+        snprintf(f->text, sizeof f->text, "%s", text);
+    f->w.text = f->text;
+    f->w.n_text = strlen(f->text);
+    f->w.generation++;
+    count.front = count.back = count.unembedded = 0;
+    session_set(f->s, &f->w);
+    session_run_to_idle(f->s);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof *f);
+    struct error e = {0};
+    tiny_open(&f->t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
+    count.attn = f->t.backend->attn, count.xent = f->t.backend->xent;
+    f->t.backend->attn = counting_attn, f->t.backend->xent = counting_xent;
+    f->s = session_new(f->t.backend, f->t.model, f->t.tokenizer, f->t.dict, f->t.at, tiny_sets, 2, &e);
+    assert_non_null(f->s);
+    f->w = (struct wish){.insert = INSERT_SAE, .watch = -1, .losses = true, .n_units = 2};
+    f->w.unit[0] = (struct chosen_unit){5, true, 1.0f};
+    f->w.unit[1] = (struct chosen_unit){9, false, 0.0f};
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    session_free(f->s);
+    tiny_close(&f->t);
+    free(f);
+    return 0;
+}
+
+static struct snapshot *look(struct fixture *f)
+{
+    struct snapshot *p = session_snapshot(f->s);
+    assert_true(p->loss.valid && p->latents.valid);
+    return p;
+}
+
+static int32_t tokens_of(struct fixture *f)
+{
+    struct snapshot *p = look(f);
+    int32_t n = p->n_tokens;
+    snapshot_unref(p);
+    return n;
+}
+
+static void test_edit_touches_one_line(void **state)
+{
+    struct fixture *f = *state;
+    set(f, "Hun læser en bog.\nToget kører klokken otte.\nThe train leaves.");
+    int32_t n = tokens_of(f);
+    assert_int_equal(count.front, n);
+    assert_int_equal(count.back, 3 * n); /* three lanes */
+    assert_int_equal(count.unembedded, 3 * (n - 3));
+    f->w.cursor = strlen("Hun læser en bog.\nToget");
+    set(f, "Hun læser en bog.\nToget kører klokken ti.\nThe train leaves."); /* the line's keys are kept from now on */
+    set(f, "Hun læser en bog.\nToget kører klokken nu.\nThe train leaves.");
+    assert_true(count.front > 0 && count.front <= 6);
+    assert_true(count.back <= 18 && count.unembedded <= 18);
+    set(f, "Hun læser en bog.\nny\nToget kører klokken nu.\nThe train leaves.");
+    assert_true(count.front <= 2);
+    set(f, "The train leaves.\nny\nToget kører klokken nu.\nHun læser en bog."); /* moved */
+    assert_int_equal(count.front + count.back + count.unembedded, 0);
+    set(f, "The train leaves.\nToget kører klokken nu.\nHun læser en bog."); /* removed */
+    assert_int_equal(count.front + count.back + count.unembedded, 0);
+    set(f, "The train leaves.\nny\nToget kører klokken nu.\nHun læser en bog."); /* and back */
+    assert_int_equal(count.front + count.back + count.unembedded, 0);
+}
+
+static void test_typing_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    char text[600] = "";
+    for (int i = 0; i < 60; i++)
+        strcat(text, i % 7 ? "en " : "hest ");
+    f->w.cursor = strlen(text);
+    set(f, text);
+    for (int i = 0; i < 10; i++) { /* a letter at a time at the end: the last word's tokens only */
+        size_t n = strlen(text);
+        text[n] = "konge rig "[i], text[n + 1] = '\0';
+        f->w.cursor = n + 1;
+        set(f, text);
+        assert_true(count.front <= 6 && count.back <= 18 && count.unembedded <= 18);
+    }
+}
+
+static void test_slider_runs_its_lane(void **state)
+{
+    struct fixture *f = *state;
+    set(f, "Hun læser en bog.\nToget kører klokken otte.");
+    int32_t n = tokens_of(f);
+    f->w.unit[0].value = 2.0f;
+    set(f, f->text);
+    assert_int_equal(count.front, 0);
+    assert_int_equal(count.back, n);
+    assert_int_equal(count.unembedded, n - 2);
+    f->w.unit[0].fixed = false; /* the base lane is known */
+    set(f, f->text);
+    assert_int_equal(count.front + count.back + count.unembedded, 0);
+    f->w.insert = INSERT_ERROR; /* so is the plain one */
+    set(f, f->text);
+    assert_int_equal(count.front + count.back + count.unembedded, 0);
+}
+
+static void test_watch_and_cursor(void **state)
+{
+    struct fixture *f = *state;
+    set(f, "Hun læser en bog.\nToget kører klokken otte.");
+    f->w.watch = 33;
+    f->w.cursor = 3;
+    set(f, f->text);
+    assert_int_equal(count.front + count.back + count.unembedded, 0);
+    struct snapshot *p = look(f);
+    assert_int_equal(p->line[0].latents->watch[2], 33);
+    assert_true(isfinite(p->line[1].latents->pre[2]));
+    snapshot_unref(p);
+}
+
+static void test_predictions_from_kept_rows(void **state)
+{
+    struct fixture *f = *state;
+    f->w.n_next = 5;
+    f->w.cursor = 4;
+    set(f, "Hun læser en bog.\nToget kører klokken otte.");
+    f->w.cursor = 12;
+    set(f, f->text);
+    assert_int_equal(count.front + count.back + count.unembedded, 0);
+    struct snapshot *p = look(f);
+    assert_true(p->next.valid && p->next_plain.n == 5 && p->next_at >= 12);
+    double sum = 0;
+    for (int i = 0; i < 5; i++)
+        sum += (double)p->next_fixed.p[i];
+    assert_true(sum > 0 && sum <= 1.0001);
+    snapshot_unref(p);
+    f->w.cursor = 0; /* nothing comes before the first token */
+    set(f, f->text);
+    p = look(f);
+    assert_true(p->next.valid && p->next_token == -1);
+    snapshot_unref(p);
+}
+
+static void test_reference_lanes_are_cached(void **state)
+{
+    struct fixture *f = *state;
+    f->w.refsets = true;
+    set(f, "Ja.");
+    f->w.unit[0].value = 3.0f;
+    set(f, f->text);
+    int measured = count.back;
+    assert_true(measured > 100);
+    struct snapshot *p = look(f);
+    double mean = p->refset[0].fixed.mean;
+    assert_true(p->refsets.valid && p->refset[0].n == p->refset[0].n_total);
+    snapshot_unref(p);
+    f->w.unit[0].value = 1.0f; /* dragged back */
+    set(f, f->text);
+    assert_int_equal(count.front, 0);
+    assert_true(count.back < 10);
+    f->w.unit[0].value = 3.0f;
+    set(f, f->text);
+    assert_true(count.back < 10);
+    p = look(f);
+    assert_true(fabs(p->refset[0].fixed.mean - mean) == 0);
+    snapshot_unref(p);
+}
+
+/* Half of the sentences: the estimate says so, is paired, and its interval is not that of the end. */
+static void test_looks_while_streaming(void **state)
+{
+    struct fixture *f = *state;
+    f->w.refsets = true;
+    f->w.unit[0].fixed = false;
+    set(f, "Ja.");
+    snapshot_unref(look(f));
+    f->w.unit[0].fixed = true;
+    f->w.unit[0].value = 4.0f;
+    f->w.generation++;
+    session_set(f->s, &f->w);
+    bool at_16 = false;
+    while (session_step(f->s, NULL) != STAGE_IDLE) {
+        struct snapshot *p = session_snapshot(f->s);
+        const struct refset_view *v = &p->refset[0];
+        assert_true(v->base_valid && v->n_total == 19); /* one is a single token without a loss */
+        if (v->key == p->lane_key[LANE_FIXED]) {
+            assert_true(v->n == 19 || (v->n >= 15 && v->n <= 16));
+            at_16 |= v->n < 19;
+            assert_true(v->diff.half > 0);
+            assert_true(fabs(v->fixed.mean - v->base.mean - v->diff.mean) < 1e-12);
+            assert_true(p->refset[1].n >= v->n - 2); /* pairs: only what has no loss is missing */
+        } else {
+            assert_true(v->key == p->lane_key[LANE_BASE]); /* the numbers before, under their own key */
+        }
+        snapshot_unref(p);
+    }
+    assert_true(at_16);
+}
+
+static void test_budget_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    char text[12000] = "";
+    for (int i = 0; i < 150; i++)
+        snprintf(text + strlen(text), 80, "Linje nummer %d er hverken lang eller kort.\n", i);
+    set(f, text);
+    int32_t n = tokens_of(f);
+    assert_int_equal(count.front, n);
+    f->w.unit[0].value = -3.0f;
+    set(f, text);
+    assert_int_equal(count.front, 0); /* all of it fits */
+    session_budget(f->s, 100000, 0);
+    f->w.unit[0].value = -2.0f;
+    set(f, text);
+    assert_true(count.front > n / 2 && count.front < n + 100); /* what was dropped was computed again, once */
+}
+
+static void test_large_paste_is_progressive(void **state)
+{
+    struct fixture *f = *state;
+    char *text = xcalloc(1, 110000);
+    size_t n = 0;
+    while (n < 100000)
+        n += (size_t)snprintf(text + n, 100, "Linje %zu: Rådet skal nu formelt godkende Parlamentets holdning.\n", n);
+    f->w.text = text, f->w.n_text = n, f->w.cursor = n / 2;
+    session_set(f->s, &f->w);
+    int published = 0;
+    for (int i = 0; i < 60; i++) {
+        enum stage stage = session_step(f->s, NULL);
+        assert_true(stage != STAGE_IDLE);
+        if (!session_should_publish(f->s))
+            continue;
+        struct snapshot *p = session_snapshot(f->s);
+        if (p->tokens.valid && published++ > 1) { /* what is near the cursor comes first */
+            int32_t here = p->n_lines / 2;
+            while (p->line[here].end < n / 2)
+                here++;
+            while (p->line[here].start > n / 2)
+                here--;
+            assert_true(p->line[here].latents && p->line[here].latents->complete);
+            assert_null(p->line[0].latents);
+        }
+        snapshot_unref(p);
+    }
+    assert_true(published > 3);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_edit_touches_one_line, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_typing_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_slider_runs_its_lane, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watch_and_cursor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_predictions_from_kept_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reference_lanes_are_cached, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_looks_while_streaming, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_budget_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_large_paste_is_progressive, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,259 @@
+/* A run: its arena, sticky errors, cancelling, polling, and the tape. */
+#include "engine/run.h"
+#include "tests/engine/cpu/lab.h"
+
+struct desk {
+    struct lab l;
+    struct run run;
+    struct weight *w; /* [6, 4] */
+    struct linear linear;
+};
+
+static void desk_init(struct desk *d)
+{
+    struct error e = {0};
+    memset(d, 0, sizeof *d);
+    lab_init(&d->l, 1, isa_best(), 1);
+    d->run = (struct run){.backend = d->l.b, .arena = arena_new(d->l.b)};
+    d->w = d->l.b->weight_new(d->l.b, DTYPE_F32, 6, 4, ORDER_OUT_IN, lab_random(&d->l, 24), USE_PRODUCT | USE_ROWS, &e);
+    d->linear = (struct linear){.w = d->w, .bias = lab_put(&d->l, 1, 6, lab_random(&d->l, 6)), .out = 6, .in = 4};
+}
+
+static void desk_release(struct desk *d)
+{
+    tape_free(d->run.tape);
+    arena_free(d->run.arena);
+    d->l.b->weight_free(d->l.b, d->w);
+    lab_release(&d->l);
+}
+
+static struct tensor input(struct desk *d, int32_t rows, int32_t cols)
+{
+    return run_put(&d->run, rows, cols, DTYPE_F32, lab_random(&d->l, (size_t)rows * (size_t)cols));
+}
+
+static void test_arena(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    struct arena_mark start = arena_mark(d.run.arena);
+    size_t peak = 0;
+    for (int round = 0; round < 5; round++) {
+        struct tensor t[40];
+        for (int i = 0; i < 40; i++) {
+            t[i] = run_tensor(&d.run, 1 + i, (i * 7919) % 60000, DTYPE_F32);
+            assert_non_null(t[i].buf);
+            assert_int_equal(t[i].off % 64, 0);
+            for (int j = 0; j < i; j++) {
+                size_t n = (size_t)t[j].rows * (size_t)t[j].cols * 4, m = (size_t)t[i].rows * (size_t)t[i].cols * 4;
+                assert_true(t[i].buf != t[j].buf || n == 0 || m == 0 || t[i].off >= t[j].off + n ||
+                            t[j].off >= t[i].off + m);
+            }
+        }
+        assert_true(round == 0 || arena_peak(d.run.arena) == peak);
+        peak = arena_peak(d.run.arena);
+        arena_reset(d.run.arena, start);
+    }
+    struct tensor first = run_tensor(&d.run, 3, 3, DTYPE_F32);
+    struct arena_mark between = arena_mark(d.run.arena);
+    struct tensor second = run_tensor(&d.run, 3, 3, DTYPE_F32);
+    arena_reset(d.run.arena, between);
+    struct tensor third = run_tensor(&d.run, 3, 3, DTYPE_F32);
+    assert_true(first.off != second.off && second.off == third.off && second.buf == third.buf);
+    desk_release(&d);
+}
+
+static void test_operations(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    struct run *r = &d.run;
+    const int32_t ids[] = {5, 0, 3}, target[] = {2, -1, 5}, start[] = {0, 3};
+    const struct seqs seqs = {.n = 1, .start = start};
+    struct tensor x = input(&d, 3, 4), none = {0}, row = input(&d, 1, 6);
+    struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_GELU), at = run_put(r, 3, 1, DTYPE_I32, ids);
+    struct tensor loss = op_xent(r, x, d.w, run_put(r, 3, 1, DTYPE_I32, target));
+    struct tensor rows = op_rows(r, d.w, at), back = op_copy(r, y);
+    struct tensor best = run_tensor(r, 3, 2, DTYPE_I32), p = run_tensor(r, 3, 2, DTYPE_F32);
+    struct tensor attn = op_attn(r, y, 1, 1.0f, 0, &seqs, (struct rope){0});
+    op_topn(r, x, d.w, best, p);
+    op_linear_add(r, back, x, &d.linear);
+    op_add(r, y, row, 1.0f);
+    op_add_outer(r, y, op_rows_get(r, tensor_cols(x, 0, 1), run_put(r, 3, 1, DTYPE_I32, (int32_t[]){0, 1, 2})), row);
+    struct tensor normed = op_norm(r, y, row, row, 1e-5f), relu = op_act(r, y, ACT_RELU);
+    op_rows_set(r, y, row, run_put(r, 1, 1, DTYPE_I32, (int32_t[]){1}));
+    op_select(r, y, best, p);
+    struct tensor xhat = op_decode(r, best, p, d.w, none, 4);
+    if (!run_ok(r))
+        fail_msg("%s", r->err.text);
+    assert_int_equal(y.rows * 100 + y.cols, 306);
+    assert_int_equal(loss.rows * 100 + loss.cols, 301);
+    assert_int_equal(rows.rows * 100 + rows.cols, 304);
+    assert_int_equal(attn.rows * 100 + attn.cols, 302);
+    assert_int_equal(normed.cols + relu.cols, 12);
+    assert_int_equal(xhat.rows * 100 + xhat.cols, 304);
+    float l[3];
+    run_get(r, l, loss);
+    assert_true(isnan(l[1]) && l[0] > 0 && l[2] > 0);
+    desk_release(&d);
+}
+
+/* After an error nothing runs, shapes stay right, and the first error is the one that is told. */
+static void test_errors_stick(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    struct run *r = &d.run;
+    const int32_t bad[] = {99, 0};
+    struct tensor x = input(&d, 2, 4), keep = op_copy(r, x);
+    float before[8], after[8] = {0};
+    run_get(r, before, keep);
+    struct tensor rows = op_rows(r, d.w, run_put(r, 2, 1, DTYPE_I32, bad));
+    assert_int_equal(rows.rows * 100 + rows.cols, 204);
+    op_add(r, keep, x, 1.0f);
+    struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_NONE);
+    assert_null(y.buf);
+    assert_int_equal(y.rows * 100 + y.cols, 206);
+    struct tensor z = op_norm(r, y, y, y, 1e-5f);
+    assert_int_equal(z.rows * 100 + z.cols, 206);
+    assert_null(run_put(r, 1, 1, DTYPE_I32, bad).buf);
+    assert_false(run_ok(r));
+    assert_non_null(strstr(r->err.text, "row 99"));
+    run_get(r, after, keep);
+    assert_true(after[0] >= 0 && after[0] <= 0);
+    r->err = (struct error){0};
+    run_get(r, after, keep);
+    assert_memory_equal(before, after, sizeof before);
+    desk_release(&d);
+}
+
+static void test_too_large(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    struct tensor t = run_tensor(&d.run, INT32_MAX, INT32_MAX, DTYPE_F32);
+    assert_null(t.buf);
+    assert_int_equal(t.rows, INT32_MAX);
+    assert_false(run_ok(&d.run));
+    assert_int_equal(d.run.err.kind, ERROR_SYSTEM);
+    d.run.err = (struct error){0};
+    assert_null(run_tensor(&d.run, -1, 4, DTYPE_F32).buf);
+    assert_false(run_ok(&d.run));
+    desk_release(&d);
+}
+
+struct poller {
+    int calls, cancel_at;
+    atomic_bool cancel;
+};
+
+static void poll(void *arg)
+{
+    struct poller *p = arg;
+    if (++p->calls == p->cancel_at)
+        atomic_store(&p->cancel, true);
+}
+
+/* The poll comes before each operation; a cancel in it keeps that operation from running. */
+static void test_poll_and_cancel(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    struct run *r = &d.run;
+    struct poller p = {.cancel_at = 4};
+    r->cancel = &p.cancel, r->poll = poll, r->poll_arg = &p;
+    const float one[] = {1.0f};
+    float sum = 0;
+    struct tensor x = run_put(r, 1, 1, DTYPE_F32, one), y = run_put(r, 1, 1, DTYPE_F32, one);
+    assert_int_equal(p.calls, 0);
+    for (int i = 0; i < 10; i++)
+        op_add(r, y, x, 1.0f);
+    assert_int_equal(p.calls, 4);
+    assert_false(run_ok(r));
+    assert_int_equal(r->err.kind, ERROR_CANCELLED);
+    atomic_store(&p.cancel, false);
+    assert_false(run_ok(r));
+    r->err = (struct error){0};
+    run_get(r, &sum, y);
+    assert_true(sum > 3.5f && sum < 4.5f);
+    desk_release(&d);
+}
+
+static void test_tape(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    struct run *r = &d.run;
+    r->tape = tape_new();
+    int32_t start[] = {0, 2, 3};
+    const int32_t ids[] = {4, 0, 1};
+    const struct seqs seqs = {.n = 2, .start = start};
+    struct tensor x = op_rows(r, d.w, run_put(r, 3, 1, DTYPE_I32, ids));
+    struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_GELU);
+    struct tensor a = op_attn(r, y, 2, 0.5f, 7, &seqs, (struct rope){0, 10000.0f});
+    op_linear_add(r, y, x, &d.linear);
+    op_add(r, y, y, 0.25f);
+    struct tensor z = op_act(r, a, ACT_GELU_TANH);
+    start[1] = 1; /* the record keeps its own */
+    assert_true(run_ok(r));
+    static const enum op_kind kind[] = {OP_ROWS, OP_LINEAR, OP_ATTN, OP_LINEAR, OP_ADD, OP_ACT};
+    assert_int_equal(tape_length(r->tape), 6);
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(tape_at(r->tape, i)->kind, kind[i]);
+    const struct op_record *linear = tape_at(r->tape, 1), *attn = tape_at(r->tape, 2), *more = tape_at(r->tape, 3);
+    assert_true(linear->w == d.w && linear->in[0].off == x.off && linear->out.off == y.off);
+    assert_true(linear->in[1].buf == d.linear.bias.buf && linear->in[2].buf == NULL);
+    assert_int_equal(linear->p.epilogue, EPILOGUE_GELU);
+    assert_int_equal(more->p.epilogue, EPILOGUE_ADD);
+    assert_true(more->out.off == y.off && more->in[0].off == x.off);
+    assert_int_equal(attn->p.attn.heads, 2);
+    assert_int_equal(attn->p.attn.layer, 7);
+    assert_int_equal(attn->p.attn.n_seqs, 2);
+    assert_int_equal(attn->p.attn.start[1], 2);
+    assert_true(tape_at(r->tape, 4)->p.a > 0.2f && tape_at(r->tape, 4)->p.a < 0.3f);
+    assert_true(tape_at(r->tape, 5)->out.off == z.off && tape_at(r->tape, 5)->p.act == ACT_GELU_TANH);
+    desk_release(&d);
+}
+
+/* Gradients need whole sequences: nothing that goes on from kept keys is recorded. */
+static void test_tape_refuses_a_past(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    struct run *r = &d.run;
+    struct error e = {0};
+    struct kv *kv = d.l.b->kv_new(d.l.b, 0, 1, 2, 8, &e);
+    const int32_t start[] = {0, 2}, none[] = {0}, past[] = {2};
+    struct tensor x = input(&d, 2, 6);
+    op_attn(r, x, 1, 1.0f, 0, &(struct seqs){1, start, none, (struct kv *const[]){kv}}, (struct rope){0});
+    r->tape = tape_new();
+    struct tensor y =
+        op_attn(r, x, 1, 1.0f, 0, &(struct seqs){1, start, past, (struct kv *const[]){kv}}, (struct rope){0});
+    assert_int_equal(y.rows * 100 + y.cols, 202);
+    assert_false(run_ok(r));
+    assert_non_null(strstr(r->err.text, "2 kept positions"));
+    assert_int_equal(tape_length(r->tape), 0);
+    d.l.b->kv_free(d.l.b, kv);
+    desk_release(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_errors_stick),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_poll_and_cancel),
+        cmocka_unit_test(test_tape),
+        cmocka_unit_test(test_tape_refuses_a_past),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,66 @@
+#!/bin/bash
+# The house rules that a program can check: which part may include which, file length, format, clang's warnings.
+cd "$(dirname "$0")/.." || exit 1
+bad=0
+say() { echo "lint: $*"; bad=1; }
+
+# part of a path: its place in the order of DESIGN
+allowed() { # FROM TO → 0 if an include may point so
+    case "$1:$2" in
+    "$2:$1") return 0 ;;
+    engine/base:*) return 1 ;;
+    engine/backend:engine/base/error.h) return 0 ;;
+    engine/backend:*) return 1 ;;
+    engine/formats:engine/base|engine/formats:engine/backend) return 0 ;;
+    engine/text:engine/base) return 0 ;;
+    engine/cpu:engine/base|engine/cpu:engine/backend) return 0 ;;
+    engine/run:engine/base|engine/run:engine/backend) return 0 ;;
+    engine/dict:engine/run|engine/dict:engine/backend|engine/dict:engine/base|engine/dict:engine/formats) return 0 ;;
+    engine/model:engine/dict|engine/model:engine/run|engine/model:engine/backend|engine/model:engine/base|engine/model:engine/formats) return 0 ;;
+    engine/session:engine/study) return 1 ;;
+    engine/session:engine/*) return 0 ;;
+    engine/study:engine/*) return 0 ;;
+    store:engine/base) return 0 ;;
+    gpu:engine/backend) return 0 ;;
+    tui:engine/*|tui:store) return 0 ;;
+    esac
+    return 1
+}
+part() {
+    case "$1" in
+    engine/base/error.h) [ "$2" = to ] && [ "$3" = engine/backend ] && { echo "$1"; return; }; echo engine/base ;;
+    engine/backend.h) echo engine/backend ;;
+    engine/run.h|engine/run.c|engine/hook.h|engine/hook.c|engine/tape.c|engine/tape.h|engine/arena.c|engine/arena.h) echo engine/run ;;
+    engine/*/*) echo "engine/$(echo "$1" | cut -d/ -f2)" ;;
+    *) echo "${1%%/*}" ;;
+    esac
+}
+while IFS=: read -r file inc; do
+    from=$(part "$file" from)
+    to=$(part "$inc" to "$from")
+    [ "$from" = "$to" ] && continue
+    allowed "$from" "$to" || say "$file includes $inc: $from must not know $to"
+done < <(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui/*.[ch]' 'gpu/*' |
+    xargs grep -o '^#include "[^"]*"' | sed 's/#include "//; s/"$//')
+
+while read -r n file; do
+    [ "$file" = total ] || [ "$n" -le 850 ] || say "$file has $n lines: it hides a module"
+done < <(git ls-files -co --exclude-standard '*.c' '*.h' | grep -v _table | xargs wc -l)
+
+if command -v clang-format >/dev/null; then
+    unformatted=$(git ls-files -co --exclude-standard '*.c' '*.h' | grep -v _table | xargs clang-format --dry-run 2>&1 | grep -o '^[^:]*' | sort | uniq -c)
+    [ -z "$unformatted" ] || say "clang-format would change:"$'\n'"$unformatted"
+fi
+if command -v clang >/dev/null; then
+    flags=$(pkg-config --cflags ncursesw sqlite3 libutf8proc jansson nettle cmocka vterm)
+    for f in $(git ls-files -co --exclude-standard 'engine/*.c' 'store/*.c' 'tui/*.c' 'tests/*.c'); do
+        # shellcheck disable=SC2086
+        clang -std=c17 -fsyntax-only -Werror -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wformat=2 -Wundef \
+            -I. -D_GNU_SOURCE -DGLIMT_VERSION='""' $flags "$f" || say "clang warns in $f"
+    done
+fi
+for word in 'TODO' 'FIXME' 'XXX'; do
+    hits=$(git ls-files -co --exclude-standard '*.c' '*.h' '*.sh' '*.py' | grep -v tests/lint.sh | xargs grep -n "\b$word\b")
+    [ -z "$hits" ] || say "$word:"$'\n'"$hits"
+done
+exit $bad

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Golden results of the language model: tests/golden/model/small.safetensors and pythia.safetensors.
+
+    pip install torch==2.15.0 transformers==5.23.0 numpy safetensors
+    python tests/reference/model.py [small] [pythia]
+
+The weights come from hash_weights.py and are not stored; the C tests write the same ones."""
+import os
+import sys
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+sys.path.insert(0, os.path.dirname(__file__))
+import hash_weights as hw  # noqa: E402
+
+OUT = os.path.join(os.path.dirname(__file__), "..", "golden", "model")
+
+# name: layers, d_model, d_mlp, heads, vocabulary, context, rotary share, options; as in tests/engine/model/small.h
+SMALL = {
+    "parallel": (3, 32, 80, 4, 101, 32, 0.25, dict(exponent=2)),
+    "sequential": (2, 48, 192, 3, 90, 32, 0.5, dict(exponent=2, sequential=True)),
+    "tied": (2, 40, 96, 5, 77, 24, 1.0, dict(exponent=2, tied=True, bf16=True)),
+    "bare": (2, 32, 64, 2, 65, 24, 0.25, dict(exponent=2, sequential=True, tied=True, no_attention_bias=True)),
+    "one-head": (2, 24, 96, 1, 64, 16, 0.5, dict(exponent=1)),
+    "published": (2, 64, 256, 2, 120, 64, 0.25, dict(exponent=2)),
+}
+# the first two layers of each Pythia
+PYTHIA = {
+    "pythia-14m": (2, 128, 512, 4, 50304, 2048, 0.25, dict(exponent=3)),
+    "pythia-70m": (2, 512, 2048, 8, 50304, 2048, 0.25, dict(exponent=4)),
+    "pythia-160m": (2, 768, 3072, 12, 50304, 2048, 0.25, dict(exponent=4)),
+    "pythia-410m": (2, 1024, 4096, 16, 50304, 2048, 0.25, dict(exponent=4)),
+    "pythia-1b": (2, 2048, 8192, 8, 50304, 2048, 0.25, dict(exponent=5)),
+    "pythia-1.4b": (2, 2048, 8192, 16, 50304, 2048, 0.25, dict(exponent=5)),
+    "pythia-2.8b": (2, 2560, 10240, 32, 50304, 2048, 0.25, dict(exponent=5)),
+}
+LENGTHS = [7, 4]
+ROWS = [1, 6, 7, 10]  # of the small models' results
+# "Rådet skal nu formelt godkende Parlamentets holdning." and "The Council has to formally approve Parliament's
+# position." with the tokenizer of Pythia
+SENTENCES = {
+    "da": [51, 2768, 5992, 34997, 8794, 830, 2585, 7122, 76, 9747, 33867, 1507, 2186, 920, 15],
+    "en": [510, 6456, 556, 281, 19186, 23255, 13171, 434, 1899, 15],
+}
+
+
+def build(config, dtype):
+    n_layers, d, mlp, heads, vocab, ctx, share, o = config
+    c = GPTNeoXConfig(
+        vocab_size=vocab, hidden_size=d, num_hidden_layers=n_layers, num_attention_heads=heads, intermediate_size=mlp,
+        hidden_act="gelu", max_position_embeddings=ctx, layer_norm_eps=1e-5, bos_token_id=0, eos_token_id=0,
+        use_parallel_residual=not o.get("sequential", False), tie_word_embeddings=o.get("tied", False),
+        attention_bias=not o.get("no_attention_bias", False), attn_implementation="eager",
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": share})
+    with torch.device("meta"):
+        model = GPTNeoXForCausalLM(c)
+    model.to_empty(device="cpu")
+    model.gpt_neox.rotary_emb.__init__(c)
+    assert model.gpt_neox.layers[0].attention.rotary_ndims == int(d // heads * share)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            name = name.replace("lm_head", "embed_out")  # as it is spelled in files
+            if "norm" in name and name.endswith("weight"):
+                v = hw.gamma(name, p.shape)
+            else:
+                v = hw.uniform(name, p.shape, 3 if name.endswith("bias") else o["exponent"], o.get("bf16", False))
+            p.copy_(torch.from_numpy(v))
+    if o.get("tied"):
+        model.tie_weights()
+        assert model.lm_head.weight is model.gpt_neox.embed_in.weight
+    return model.to(dtype).eval()
+
+
+def points(model):
+    """{our name: (module, takes its input)}"""
+    g = model.gpt_neox
+    out = {"embed": (g.embed_in, False)}
+    for i, layer in enumerate(g.layers):
+        p = f"layers.{i}."
+        out[p + "resid.pre"] = (layer, True)
+        out[p + "attn.out"] = (layer.attention, False)
+        out[p + "mlp.pre"] = (layer.mlp.dense_h_to_4h, False)
+        out[p + "mlp.act"] = (layer.mlp.act, False)
+        out[p + "mlp.out"] = (layer.mlp, False)
+        out[p + "resid.post"] = (layer, False)
+    out["final_norm"] = (g.final_layer_norm, False)
+    return out
+
+
+def run(model, ids, change=None):
+    """Logits and every point's activations of one sequence; change: {point: function of the value}."""
+    seen, handles = {}, []
+    for name, (module, takes_input) in points(model).items():
+        def hook(_m, args, out=None, name=name, takes_input=takes_input):
+            whole = args if takes_input else out
+            v = whole[0] if isinstance(whole, tuple) else whole
+            if change and name in change:
+                v = change[name](v[0])[None]
+                whole = (v, *whole[1:]) if isinstance(whole, tuple) else v
+            seen[name] = v[0].detach()
+            return whole
+        if takes_input:
+            handles.append(module.register_forward_pre_hook(hook))
+        else:
+            handles.append(module.register_forward_hook(hook))
+    with torch.no_grad():
+        logits = model(torch.tensor([ids])).logits[0]
+    for h in handles:
+        h.remove()
+    return logits, seen
+
+
+def losses(logits, ids):
+    logp = torch.log_softmax(logits.double(), -1)
+    return torch.cat([-logp[torch.arange(len(ids) - 1), torch.tensor(ids[1:])], torch.tensor([float("nan")])])
+
+
+def sae_insert(name, n, m, k, units, keep_error):
+    w_e = torch.from_numpy(hw.uniform(f"{name}.encoder.weight", (m, n), 1)).double()
+    b_e = torch.from_numpy(hw.uniform(f"{name}.encoder.bias", (m,), 3)).double()
+    w_d = torch.from_numpy(hw.uniform(f"{name}.W_dec", (m, n), 1)).double()
+    b_p = torch.from_numpy(hw.uniform(f"{name}.b_dec", (n,), 3)).double()
+
+    def f(x):
+        pre = (x - b_p) @ w_e.T + b_e
+        vals, ids = pre.topk(k, -1)
+        code = torch.zeros_like(pre).scatter(-1, ids, vals)
+        new = code.clone()
+        for index, mode, value in units:
+            old = code[:, index]
+            new[:, index] = {"fix": torch.full_like(old, value), "scale": value * old, "add": old + value,
+                             "zero": 0 * old}[mode]
+        y = new @ w_d + b_p
+        return y + (x - (code @ w_d + b_p)) if keep_error else y
+    return f
+
+
+UNITS = [(3, "fix", 2.5), (17, "fix", -1.0), (8, "scale", 3.0), (21, "add", 0.75), (40, "zero", 0.0)]
+
+
+def interventions(config):
+    """{name: function of (first row, number of rows) to changes}; the C test has the same list."""
+    _, d, mlp, _, _, _, _, _ = config
+
+    def rows(key, width, start, n):
+        return torch.from_numpy(hw.uniform(key, (sum(LENGTHS), width), 0)).double()[start:start + n]
+    one = torch.from_numpy(hw.uniform("io.row", (d,), 0)).double()
+    return {
+        "set-act": lambda s, n: {"layers.1.mlp.act": lambda v: rows("io.act", mlp, s, n)},
+        "set-pre": lambda s, n: {"layers.0.mlp.pre": lambda v: rows("io.act", mlp, s, n)},
+        "set-attn": lambda s, n: {"layers.0.attn.out": lambda v: rows("io.attn", d, s, n)},
+        "add": lambda s, n: {"layers.0.resid.post": lambda v: v + one,
+                             "layers.1.attn.out": lambda v: v + rows("io.attn", d, s, n),
+                             "layers.1.mlp.out": lambda v: v + one},
+        "insert": lambda s, n: {"layers.1.mlp.act": sae_insert("sae", mlp, 64, 4, UNITS, False)},
+        "insert-plain": lambda s, n: {"layers.1.mlp.act": sae_insert("sae", mlp, 64, 4, [], False)},
+        "insert-error": lambda s, n: {"layers.1.mlp.act": sae_insert("sae", mlp, 64, 4, UNITS, True)},
+    }
+
+
+def small():
+    out = {}
+    for name, config in SMALL.items():
+        model = build(config, torch.float64)
+        ids = (hw.steps("ids." + name, sum(LENGTHS)) + 1024) % config[4]
+        out[name + "/ids"] = ids.astype(np.int32)
+        parts, start = [], 0
+        changed = {k: [] for k in interventions(config)}
+        for n in LENGTHS:
+            seq = ids[start:start + n].tolist()
+            logits, seen = run(model, seq)
+            parts.append({**seen, "logits": logits, "loss": losses(logits, seq)})
+            for k, f in interventions(config).items():
+                changed[k].append(run(model, seq, f(start, n))[0])
+            start += n
+        for k in parts[0]:
+            v = torch.cat([p[k] for p in parts])
+            out[f"{name}/{k}"] = (v if k == "loss" else v[ROWS]).float().numpy()
+        for k, v in changed.items():
+            out[f"{name}/{k}"] = torch.cat(v)[ROWS].float().numpy()
+        print(name, "residual std", float(parts[0]["final_norm"].std()), "logits std", float(parts[0]["logits"].std()),
+              "loss", float(parts[0]["loss"][:-1].mean()))
+    save_file(out, os.path.join(OUT, "small.safetensors"))
+
+
+def pythia():
+    out = {}
+    torch.set_num_threads(2)
+    for name, config in PYTHIA.items():
+        model = build(config, torch.float32)
+        for lang, ids in SENTENCES.items():
+            logits, seen = run(model, ids)
+            top = logits.topk(2, -1)
+            gap = float((top.values[:, 0] - top.values[:, 1]).min())
+            assert gap > 2e-4, f"{name} {lang}: choose other ids, the best two logits differ by {gap}"
+            out[f"{name}/{lang}/loss"] = losses(logits, ids).float().numpy()
+            out[f"{name}/{lang}/top1"] = top.indices[:, 0].to(torch.int32).numpy()
+            columns = [0, 1, 2, 777, 31415, config[4] - 2, config[4] - 1]
+            out[f"{name}/{lang}/logits"] = logits[:, columns].numpy()
+            out[f"{name}/{lang}/act"] = seen["layers.1.mlp.act"][-1, ::64].numpy()
+            print(name, lang, "gap", gap, "resid std", float(seen["layers.1.resid.post"].std()), "logits std",
+                  float(logits.std()), "loss", float(losses(logits, ids)[:-1].mean()), flush=True)
+        del model
+    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, os.path.join(OUT, "pythia.safetensors"))
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    for part in sys.argv[1:] or ["small", "pythia"]:
+        {"small": small, "pythia": pythia}[part]()

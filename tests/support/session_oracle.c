@@ -1,0 +1,353 @@
+#include "tests/support/session_oracle.h"
+#include "engine/base/memory.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h wants the headers above it. */
+#include <cmocka.h>
+
+void session_run_to_idle(struct session *s)
+{
+    int64_t steps = 0;
+    while (session_step(s, NULL) != STAGE_IDLE)
+        if (++steps > 2000000)
+            fail_msg("the session never comes to rest");
+    if (error_is_set(session_error(s)))
+        fail_msg("session: %s", session_error(s)->text);
+}
+
+static void near(double a, double b, double tol, const char *what, long i)
+{
+    if (isnan(a) && isnan(b))
+        return;
+    double scale = fabs(b) > 1 ? fabs(b) : 1;
+    if (!(fabs(a - b) <= tol * scale))
+        fail_msg("%s %ld: %.9g, expected %.9g", what, i, a, b);
+}
+
+static void same(int64_t a, int64_t b, const char *what, long i)
+{
+    if (a != b)
+        fail_msg("%s %ld: %lld, expected %lld", what, i, (long long)a, (long long)b);
+}
+
+/* ---- snapshot against snapshot */
+static void same_latents(const struct line_latents *a, const struct line_latents *b, double tol)
+{
+    assert_true(a->complete && b->complete);
+    same(a->n, b->n, "rows of latents", 0);
+    same(a->k, b->k, "k", 0);
+    same(a->n_watch, b->n_watch, "watched units", 0);
+    for (int32_t j = 0; j < a->n_watch; j++)
+        same(a->watch[j], b->watch[j], "watched unit", j);
+    for (int32_t i = 0; i < a->n * a->k; i++) {
+        near((double)a->top_val[i], (double)b->top_val[i], tol, "top value", i);
+        if (a->top_id[i] != b->top_id[i]) /* only a tie may be told the other way */
+            near((double)a->top_val[i], (double)b->top_val[i], 1e-5, "value of another top latent", i);
+    }
+    for (int32_t i = 0; i < a->n * a->n_watch; i++) {
+        near((double)a->pre[i], (double)b->pre[i], tol, "pre-activation", i);
+        near((double)a->act[i], (double)b->act[i], tol, "activation", i);
+    }
+    near(a->sse, b->sse, tol, "sse", 0);
+    near(a->sum_sq, b->sum_sq, tol, "sum of squares", 0);
+}
+
+static void same_refset(const struct refset_view *a, const struct refset_view *b, double tol, long c)
+{
+    same(a->n, b->n, "measured sentences of class", c);
+    same(a->n_total, b->n_total, "sentences of class", c);
+    same(a->base_valid, b->base_valid, "base valid of class", c);
+    same(a->fixed_valid, b->fixed_valid, "fixed valid of class", c);
+    same(a->key == b->key, 1, "key of class", c);
+    near(a->base.mean, b->base.mean, tol, "base mean of class", c);
+    near(a->base.half, b->base.half, tol, "base half width of class", c);
+    near(a->fixed.mean, b->fixed.mean, tol, "fixed mean of class", c);
+    near(a->fixed.half, b->fixed.half, tol, "fixed half width of class", c);
+    near(a->diff.mean, b->diff.mean, tol, "difference of class", c);
+    near(a->diff.half, b->diff.half, tol, "half width of the difference of class", c);
+}
+
+static void same_next(const struct next_list *a, const struct next_list *b, double tol)
+{
+    same(a->n, b->n, "predictions", 0);
+    for (int32_t i = 0; i < a->n; i++)
+        near((double)a->p[i], (double)b->p[i], tol, "probability of prediction", i);
+}
+
+void snapshot_check_same(const struct snapshot *a, const struct snapshot *b, double tol)
+{
+    same(a->n_lines, b->n_lines, "lines", 0);
+    same(a->n_tokens, b->n_tokens, "tokens", 0);
+    same(a->tokens.valid && a->latents.valid, 1, "complete", 0);
+    same(a->loss.valid, b->loss.valid, "losses complete", 0);
+    same(a->next.valid, b->next.valid, "predictions complete", 0);
+    same(a->next_token, b->next_token, "token predicted from", 0);
+    same((int64_t)a->next_at, (int64_t)b->next_at, "byte predicted from", 0);
+    for (int32_t i = 0; i < a->n_lines; i++) {
+        const struct line_view *v = &a->line[i], *w = &b->line[i];
+        same((int64_t)v->start, (int64_t)w->start, "start of line", i);
+        same((int64_t)v->end, (int64_t)w->end, "end of line", i);
+        same(v->first_token, w->first_token, "first token of line", i);
+        same(v->tokens->n, w->tokens->n, "tokens of line", i);
+        same(v->tokens->n_windows, w->tokens->n_windows, "windows of line", i);
+        for (int32_t t = 0; t < v->tokens->n; t++)
+            same(memcmp(&v->tokens->token[t], &w->tokens->token[t], sizeof(struct token)), 0, "token", t);
+        same_latents(v->latents, w->latents, tol);
+        for (int lane = 0; lane < N_LANES; lane++) {
+            if (!a->loss.valid)
+                continue;
+            assert_true(v->loss[lane]->complete && v->loss[lane]->key == a->lane_key[lane]);
+            same(v->loss[lane]->n, w->loss[lane]->n, "losses of line", i);
+            for (int32_t t = 0; t < v->tokens->n; t++)
+                near((double)v->loss[lane]->loss[t], (double)w->loss[lane]->loss[t], tol, "loss of token", t);
+        }
+    }
+    for (int lane = 0; lane < N_LANES; lane++) {
+        same(a->lane_key[lane] == b->lane_key[lane], 1, "key of lane", lane);
+        near(a->loss_mean[lane], b->loss_mean[lane], tol, "mean loss of lane", lane);
+    }
+    near(a->fvu, b->fvu, tol, "fvu", 0);
+    for (int32_t c = 0; c < a->n_refsets && a->refsets.valid; c++)
+        same_refset(&a->refset[c], &b->refset[c], tol, c);
+    if (a->next.valid && a->next_token >= 0) {
+        same_next(&a->next_plain, &b->next_plain, tol);
+        same_next(&a->next_base, &b->next_base, tol);
+        same_next(&a->next_fixed, &b->next_fixed, tol);
+    }
+}
+
+/* ---- the long way */
+struct direct {
+    const struct tiny_model *t;
+    const struct wish *wish;
+    struct run run;
+    struct unit unit[SESSION_MAX_UNITS];
+    int32_t n_units;
+    double tol, *sum_x, sum_sq, sse;
+    int64_t n_x;
+};
+
+enum { SEQ_MAX = 4096 };
+struct sequence { /* one window, all of it */
+    int32_t ids[SEQ_MAX], n;
+    float loss[N_LANES][SEQ_MAX];
+    struct tensor h[N_LANES], x, pre;
+    struct sparse f;
+};
+
+static void compute(struct direct *d, struct sequence *q)
+{
+    const struct tiny_model *t = d->t;
+    struct run *r = &d->run;
+    bool inserted = t->dict && !dict_spec(t->dict)->identity && d->wish->insert == INSERT_SAE;
+    int32_t target[SEQ_MAX];
+    for (int32_t i = 0; i < q->n; i++)
+        target[i] = i + 1 < q->n ? q->ids[i + 1] : -1;
+    int32_t start[2] = {0, q->n};
+    struct batch batch = {.n_rows = q->n, .ids = q->ids, .seqs = {.n = 1, .start = start}};
+    for (int lane = 0; lane < N_LANES; lane++) {
+        struct hook hook[2] = {{.at = t->at, .op = HOOK_GET, .io = &q->x}, {.at = t->at, .op = HOOK_INSERT}};
+        hook[1].dict = t->dict;
+        hook[1].keep_error = !inserted;
+        hook[1].units = d->unit;
+        hook[1].n_units = lane == LANE_FIXED ? d->n_units : 0;
+        bool insert = t->dict && lane != LANE_PLAIN && (inserted || hook[1].n_units > 0);
+        struct state end = {0};
+        model_forward(r, t->model, &batch, NULL, model_end(t->model), lane == LANE_PLAIN ? hook : hook + 1,
+                      lane == LANE_PLAIN || insert ? 1 : 0, &end);
+        q->h[lane] = end.value;
+        float shifted[SEQ_MAX];
+        run_get(r, shifted, model_loss(r, t->model, end.value, target));
+        q->loss[lane][0] = NAN;
+        memcpy(q->loss[lane] + 1, shifted, (size_t)(q->n - 1) * sizeof(float));
+    }
+    if (t->dict)
+        dict_encode(r, t->dict, q->x, &q->f, &q->pre);
+    if (!run_ok(r))
+        fail_msg("the long way: %s", r->err.text);
+}
+
+static bool is_identity(const struct direct *d)
+{
+    return dict_spec(d->t->dict)->identity;
+}
+
+static void check_sums(struct direct *d, const struct sequence *q, bool bos)
+{
+    int32_t n = dict_spec(d->t->dict)->n;
+    float *x = xcalloc((size_t)q->n * (size_t)n, sizeof *x), *y = xcalloc((size_t)q->n * (size_t)n, sizeof *y);
+    run_get(&d->run, x, q->x);
+    run_get(&d->run, y, dict_decode(&d->run, d->t->dict, &q->f));
+    for (int32_t i = bos ? 1 : 0; i < q->n; i++, d->n_x++)
+        for (int32_t j = 0; j < n; j++) {
+            double a = (double)x[i * n + j], b = (double)y[i * n + j];
+            d->sum_x[j] += a;
+            d->sum_sq += a * a;
+            d->sse += (a - b) * (a - b);
+        }
+    free(x);
+    free(y);
+}
+
+static void check_latents(struct direct *d, const struct sequence *q, const struct line_latents *l, int32_t first)
+{
+    int32_t m = d->t->m, k = is_identity(d) ? m : q->f.vals.cols;
+    float *pre = xcalloc((size_t)q->n * (size_t)m, sizeof *pre), *val = xcalloc((size_t)q->n * (size_t)k, sizeof *val);
+    int32_t *id = xcalloc((size_t)q->n * (size_t)k, sizeof *id);
+    run_get(&d->run, pre, q->pre);
+    run_get(&d->run, val, q->f.vals);
+    if (!is_identity(d))
+        run_get(&d->run, id, q->f.ids);
+    for (int32_t i = 0; i < q->n; i++) {
+        size_t row = (size_t)(first + i);
+        for (int32_t j = 0; j < l->k; j++) {
+            int32_t unit = l->top_id[row * (size_t)l->k + (size_t)j];
+            float v = l->top_val[row * (size_t)l->k + (size_t)j];
+            near((double)v, (double)pre[i * m + unit], d->tol, "value of a top latent of row", i);
+            if (!is_identity(d))
+                near((double)v, (double)val[i * k + j], d->tol, "ranked value of row", i);
+            else if (j > 0)
+                assert_true(fabsf(v) <= fabsf(l->top_val[row * (size_t)l->k + (size_t)j - 1]));
+        }
+        for (int32_t j = 0; j < l->n_watch; j++) {
+            size_t cell = row * (size_t)l->n_watch + (size_t)j;
+            if (l->watch[j] < 0)
+                continue;
+            float act = is_identity(d) ? pre[i * m + l->watch[j]] : 0;
+            for (int32_t s = 0; s < k && !is_identity(d); s++)
+                if (id[i * k + s] == l->watch[j])
+                    act = val[i * k + s];
+            near((double)l->pre[cell], (double)pre[i * m + l->watch[j]], d->tol, "watched pre-activation of row", i);
+            near((double)l->act[cell], (double)act, d->tol, "watched activation of row", i);
+        }
+    }
+    free(pre);
+    free(val);
+    free(id);
+}
+
+static void check_next(struct direct *d, const struct sequence *q, const struct snapshot *p, int32_t row)
+{
+    const struct next_list *list[] = {&p->next_plain, &p->next_base, &p->next_fixed};
+    for (int lane = 0; lane < N_LANES; lane++) {
+        int32_t n = list[lane]->n, id[SESSION_MAX_NEXT];
+        float logp[SESSION_MAX_NEXT];
+        same(n, d->wish->n_next, "number of predictions of lane", lane);
+        model_topn(&d->run, d->t->model, tensor_rows(q->h[lane], row, 1), n, id, logp);
+        for (int32_t i = 0; i < n; i++)
+            near((double)list[lane]->p[i], exp((double)logp[i]), d->tol, "probability of prediction", i);
+    }
+}
+
+static void check_line(struct direct *d, const struct snapshot *p, int32_t line)
+{
+    const struct line_view *v = &p->line[line];
+    struct token *raw = NULL;
+    size_t n_raw = 0, cap = 0;
+    tokenizer_encode(d->t->tokenizer, d->wish->text + v->start, v->end - v->start, false, &raw, &n_raw, &cap);
+    int32_t bos = d->wish->bos ? 1 : 0, n_ctx = model_config(d->t->model)->n_ctx, next = 0, at = 0;
+    struct sequence *q = xcalloc(1, sizeof *q);
+    while (next < (int32_t)n_raw || (at == 0 && bos)) {
+        arena_reset(d->run.arena, (struct arena_mark){0, 0});
+        q->n = 0;
+        if (bos)
+            q->ids[q->n++] = tokenizer_eot(d->t->tokenizer);
+        while (q->n < n_ctx && next < (int32_t)n_raw)
+            q->ids[q->n++] = raw[next++].id;
+        assert_true(at + q->n <= v->tokens->n);
+        for (int32_t i = 0; i < q->n; i++)
+            same(v->tokens->token[at + i].id, q->ids[i], "id of token", at + i);
+        compute(d, q);
+        for (int lane = 0; lane < N_LANES && p->loss.valid; lane++)
+            for (int32_t i = 0; i < q->n; i++)
+                near((double)v->loss[lane]->loss[at + i], (double)q->loss[lane][i], d->tol, "loss of token", at + i);
+        if (d->t->dict) {
+            check_latents(d, q, v->latents, at);
+            check_sums(d, q, bos);
+        }
+        int32_t row = p->next_token - v->first_token - at;
+        if (p->next.valid && p->next_token >= 0 && row >= 0 && row < q->n)
+            check_next(d, q, p, row);
+        at += q->n;
+    }
+    same(v->tokens->n, at, "tokens of line", line);
+    free(q);
+    free(raw);
+}
+
+/* Mean loss of a sentence under a lane; NaN when it has none. */
+static void sentence_means(struct direct *d, const char *text, double mean[N_LANES])
+{
+    struct token *raw = NULL;
+    size_t n = 0, cap = 0;
+    tokenizer_encode(d->t->tokenizer, text, strlen(text), false, &raw, &n, &cap);
+    struct sequence *q = xcalloc(1, sizeof *q);
+    arena_reset(d->run.arena, (struct arena_mark){0, 0});
+    if (d->wish->bos)
+        q->ids[q->n++] = tokenizer_eot(d->t->tokenizer);
+    for (size_t i = 0; i < n; i++)
+        q->ids[q->n++] = raw[i].id;
+    free(raw);
+    assert_true(q->n <= model_config(d->t->model)->n_ctx);
+    for (int lane = 0; lane < N_LANES; lane++)
+        mean[lane] = NAN;
+    if (q->n > 1) {
+        compute(d, q);
+        for (int lane = 0; lane < N_LANES; lane++) {
+            mean[lane] = 0;
+            for (int32_t i = 1; i < q->n; i++)
+                mean[lane] += (double)q->loss[lane][i] / (q->n - 1);
+        }
+    }
+    free(q);
+}
+
+static void check_refset(struct direct *d, const struct reference_set *set, const struct refset_view *v)
+{
+    double sum[N_LANES] = {0};
+    int32_t n = 0;
+    for (int32_t i = 0; i < set->n; i++) {
+        double mean[N_LANES];
+        sentence_means(d, set->sentence[i], mean);
+        if (isnan(mean[LANE_PLAIN]))
+            continue;
+        n++;
+        for (int lane = 0; lane < N_LANES; lane++)
+            sum[lane] += mean[lane];
+    }
+    same(v->n_total, n, "sentences with a loss", 0);
+    same(v->n, n, "measured sentences", 0);
+    assert_true(v->base_valid && v->fixed_valid);
+    near(v->base.mean, sum[LANE_BASE] / n, d->tol, "reference base", 0);
+    near(v->fixed.mean, sum[LANE_FIXED] / n, d->tol, "reference fixed", 0);
+    near(v->diff.mean, (sum[LANE_FIXED] - sum[LANE_BASE]) / n, d->tol, "reference difference", 0);
+}
+
+void session_check_direct(const struct tiny_model *t, const struct reference_set *set, int32_t n_sets,
+                          const struct wish *wish, const struct snapshot *p, double tol)
+{
+    struct direct d = {.t = t, .wish = wish, .tol = tol};
+    d.run = (struct run){.backend = t->backend, .arena = arena_new(t->backend)};
+    d.sum_x = xcalloc(1 << 12, sizeof *d.sum_x);
+    for (int32_t i = 0; i < wish->n_units && t->dict; i++)
+        if (wish->unit[i].fixed && wish->unit[i].index >= 0 && wish->unit[i].index < t->m)
+            d.unit[d.n_units++] = (struct unit){wish->unit[i].index, wish->unit[i].value, UNIT_FIX};
+    for (int32_t i = 0; i < p->n_lines; i++)
+        check_line(&d, p, i);
+    if (t->dict) {
+        double mean_sq = 0;
+        for (int32_t j = 0; j < dict_spec(t->dict)->n; j++)
+            mean_sq += d.sum_x[j] * d.sum_x[j];
+        double total = d.n_x > 0 ? d.sum_sq - mean_sq / (double)d.n_x : 0;
+        near(p->fvu, d.n_x > 1 && total > 1e-10 * d.sum_sq ? d.sse / total : NAN, tol, "fvu", 0);
+    }
+    for (int32_t c = 0; c < n_sets && p->refsets.valid; c++)
+        check_refset(&d, &set[c], &p->refset[c]);
+    free(d.sum_x);
+    arena_free(d.run.arena);
+}

@@ -1,0 +1,152 @@
+#include "tests/support/tiny_model.h"
+#include "engine/base/memory.h"
+#include "engine/cpu/cpu.h"
+#include "engine/hook.h"
+#include "tests/support/hash_weights.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { D = 32, D_MLP = 48, LAYERS = 3, HEADS = 4, VOCAB = 704, LATENTS = 80, K = 6 };
+
+static const char *const danish[] = {
+    "Rådet skal nu formelt godkende Parlamentets holdning.", "Hun køber brød hver morgen.", "Ja.", "å",
+    "Vejret bliver koldt og blæsende i morgen.", "De børn leger i haven.", "Hvad hedder du?",
+    "Det er en god idé at læse bogen først.", "Toget kører klokken otte.", "Han sover.",
+    "Vi skal spise middag sammen.", "Kan du hjælpe mig?", "Sproget er rigt.", "Ø", "Min søster bor i Aarhus.",
+    "Der er mange mennesker på torvet i dag.", "Solen skinner.", "Bilen er rød.", "Jeg kan ikke finde min nøgle.",
+    "Filmen var lang, men den var god."};
+static const char *const english[] = {
+    "The Council has to formally approve Parliament's position.", "She buys bread every morning.", "Yes.", "a",
+    "The weather will be cold and windy tomorrow.", "The children are playing in the garden.", "What is your name?",
+    "It is a good idea to read the book first.", "The train leaves at eight o'clock.", "He is asleep.",
+    "We are going to have dinner together.", "Can you help me?", "The language is rich.", "O", "My sister lives there.",
+    "There are many people in the square today.", "The sun is shining.", "The car is red.", "I can't find my key.",
+    "The film was long, but it was good."};
+const struct reference_set tiny_sets[2] = {{"da", "Danish", danish, 20}, {"en", "English", english, 20}};
+
+static void die(const char *what, const struct error *e)
+{
+    fprintf(stderr, "tiny model: %s: %s\n", what, e ? e->text : "");
+    abort();
+}
+
+static void copy_tokenizer(const char *to)
+{
+    char path[160], buffer[4096];
+    snprintf(path, sizeof path, "%s/tokenizer.json", to);
+    FILE *in = fopen("tests/golden/text/tokenizer.json", "rb"), *out = fopen(path, "wb");
+    if (!in || !out)
+        die("copying tests/golden/text/tokenizer.json", NULL);
+    for (size_t n; (n = fread(buffer, 1, sizeof buffer, in)) > 0;)
+        if (fwrite(buffer, 1, n, out) != n)
+            die(path, NULL);
+    fclose(in);
+    fclose(out);
+}
+
+static int32_t width_at(const char *hook)
+{
+    return strstr(hook, "mlp.act") || strstr(hook, "mlp.pre") ? D_MLP : D;
+}
+
+static void write_sae(const char *dir, const char *hook)
+{
+    char path[160];
+    int32_t n = width_at(hook);
+    struct hash_tensor t[] = {
+        {.name = "encoder.weight", .exponent = 1, .n_dims = 2, .dim = {LATENTS, n}, .type = DTYPE_F32},
+        {.name = "encoder.bias", .exponent = 2, .n_dims = 1, .dim = {LATENTS}, .type = DTYPE_F32},
+        {.name = "W_dec", .exponent = 2, .n_dims = 2, .dim = {LATENTS, n}, .type = DTYPE_F32},
+        {.name = "b_dec", .exponent = 3, .n_dims = 1, .dim = {n}, .type = DTYPE_F32},
+    };
+    snprintf(path, sizeof path, "%s/sae.safetensors", dir);
+    hash_file_write(path, t, sizeof t / sizeof *t,
+                    (const char *const[]){"format", "glimt-sae", "version", "1", "hook", hook, "k", "6", "select",
+                                          "topk", "relu", "never", "norm", "none", "centre", "true", "norm_rescale",
+                                          "false", "skip", "false", NULL});
+}
+
+void tiny_write(const char *dir, const struct tiny_spec *spec)
+{
+    char model[128];
+    snprintf(model, sizeof model, "%s/model", dir);
+    if (mkdir(model, 0755) != 0)
+        die(model, NULL);
+    struct hash_model m = {.name = "tiny", .n_layers = LAYERS, .d_model = D, .d_mlp = D_MLP, .n_heads = HEADS,
+                           .n_vocab = VOCAB, .n_ctx = spec->n_ctx > 0 ? spec->n_ctx : 96, .rotary_pct = 0.5,
+                           .sequential = spec->sequential, .type = DTYPE_F32, .exponent = 2};
+    hash_model_write(model, &m);
+    copy_tokenizer(model);
+    write_sae(dir, spec->hook);
+}
+
+void tiny_remove(const char *dir)
+{
+    char model[128];
+    snprintf(model, sizeof model, "%s/model", dir);
+    test_dir_remove(model);
+    test_dir_remove(dir);
+}
+
+static void write_lines(const char *dir, const char *name, const struct reference_set *set)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "wb");
+    if (!f)
+        die(path, NULL);
+    for (int32_t i = 0; i < set->n; i++)
+        fprintf(f, "%s\n", set->sentence[i]);
+    fclose(f);
+}
+
+void tiny_write_bundle(const char *dir, const char *hook)
+{
+    char path[160];
+    write_lines(dir, "reference-da.txt", &tiny_sets[0]);
+    write_lines(dir, "reference-en.txt", &tiny_sets[1]);
+    snprintf(path, sizeof path, "%s/tiny.glimt", dir);
+    FILE *f = fopen(path, "wb");
+    if (!f)
+        die(path, NULL);
+    fprintf(f,
+            "{\"glimt_bundle\":1,\"title\":\"tiny\",\"model\":\"model\",\"sae\":\"sae.safetensors\",\"hook\":\"%s\","
+            "\"classes\":[{\"name\":\"da\",\"label\":\"Danish\",\"reference\":\"reference-da.txt\"},"
+            "{\"name\":\"en\",\"label\":\"English\",\"reference\":\"reference-en.txt\"}],\"chosen\":[3,17,40]}\n",
+            hook);
+    fclose(f);
+}
+
+void tiny_open(struct tiny_model *t, const struct tiny_spec *spec)
+{
+    struct error e = {0};
+    char path[160];
+    *t = (struct tiny_model){0};
+    test_dir_new(t->dir);
+    tiny_write(t->dir, spec);
+    t->backend = cpu_backend_new(spec->threads > 0 ? spec->threads : 1, &e);
+    snprintf(path, sizeof path, "%s/model", t->dir);
+    if (!t->backend || !model_open(t->backend, path, NULL, NULL, &t->model, &e) ||
+        !tokenizer_open(path, &t->tokenizer, &e) || !point_parse(spec->hook, LAYERS, &t->at, &e))
+        die(path, &e);
+    if (spec->rows_per_job > 0)
+        t->backend->caps.rows_per_job = spec->rows_per_job;
+    snprintf(path, sizeof path, "%s/sae.safetensors", t->dir);
+    if (spec->neurons)
+        t->dict = dict_neurons(t->at, width_at(spec->hook));
+    else if (!spec->no_dict && !dict_open(t->backend, path, NULL, &t->dict, &e))
+        die(path, &e);
+    t->m = t->dict ? dict_spec(t->dict)->m : 0;
+}
+
+void tiny_close(struct tiny_model *t)
+{
+    dict_free(t->dict);
+    model_free(t->model);
+    tokenizer_free(t->tokenizer);
+    t->backend->free(t->backend);
+    tiny_remove(t->dir);
+}

@@ -1,0 +1,39 @@
+/* A model small enough to compute everything twice: GPT-NeoX in random weights (d_model 32, three layers), the small
+ * tokenizer of tests/golden/text, a random TopK SAE. Files lie in a folder of their own. Aborts the test on failure. */
+#ifndef GLIMT_TEST_TINY_MODEL_H
+#define GLIMT_TEST_TINY_MODEL_H
+#include "engine/dict/dict.h"
+#include "engine/model/model.h"
+#include "engine/session/session.h"
+#include "engine/text/tokenizer.h"
+
+struct tiny_spec {
+    const char *hook;      /* "layers.1.mlp.act" … */
+    bool neurons;          /* the identity in place of an SAE */
+    bool no_dict;
+    bool sequential;       /* residual */
+    int32_t n_ctx;         /* 0: 96 */
+    int32_t rows_per_job;  /* 0: the device's */
+    int threads;           /* 0: 1 */
+};
+struct tiny_model {
+    char dir[64];
+    struct backend *backend;
+    struct model *model;
+    struct tokenizer *tokenizer;
+    struct dict *dict; /* NULL: none */
+    struct point at;
+    int32_t m;         /* units of the dictionary */
+};
+void tiny_open(struct tiny_model *, const struct tiny_spec *);
+void tiny_close(struct tiny_model *);
+
+/* The files alone: DIR/model (config.json, tokenizer.json, model.safetensors), DIR/sae.safetensors for the hook. */
+void tiny_write(const char *dir, const struct tiny_spec *);
+void tiny_remove(const char *dir);
+/* DIR/tiny.glimt with two classes of reference sentences over the files of tiny_write. */
+void tiny_write_bundle(const char *dir, const char *hook);
+
+/* Two classes of parallel reference sentences. */
+extern const struct reference_set tiny_sets[2];
+#endif

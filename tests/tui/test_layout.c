@@ -1,0 +1,127 @@
+/* The layout for every size from 1×1 to 500×200, every focus, zoomed or not. */
+#include "tui/layout.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static bool inside(struct rect r, int w, int h)
+{
+    return r.x >= 0 && r.y >= 0 && r.w > 0 && r.h > 0 && r.x + r.w <= w && r.y + r.h <= h;
+}
+
+static bool overlap(struct rect a, struct rect b)
+{
+    return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+}
+
+static void check(const struct layout *l, int w, int h, enum pane focus)
+{
+    struct rect all[N_PANES + 3];
+    int n = 0, open = 0, area = 0;
+    for (int p = 0; p < N_PANES; p++) {
+        if (l->pane[p].h > 0)
+            all[n++] = l->pane[p];
+        open += layout_open(l, (enum pane)p);
+        struct rect in = layout_inner(l, (enum pane)p);
+        if (layout_open(l, (enum pane)p))
+            assert_true(inside(in, w, h));
+        else
+            assert_true(in.w <= 0 || in.h <= 0);
+        if (l->folded[p])
+            assert_int_equal(l->pane[p].h, 1);
+    }
+    if (l->title.h > 0)
+        all[n++] = l->title;
+    if (l->status.h > 0)
+        all[n++] = l->status;
+    if (l->keys.h > 0)
+        all[n++] = l->keys;
+    for (int i = 0; i < n; i++) {
+        if (!inside(all[i], w, h))
+            fail_msg("%d×%d focus %d: rect %d is outside", w, h, focus, i);
+        area += all[i].w * all[i].h;
+        for (int j = 0; j < i; j++)
+            if (overlap(all[i], all[j]))
+                fail_msg("%d×%d focus %d: rects %d and %d overlap", w, h, focus, i, j);
+    }
+    assert_true(open >= 1);
+    assert_int_equal(area, w * h); /* nothing is left blank */
+    if (layout_reachable(l, focus))
+        assert_true(layout_open(l, focus));
+}
+
+static void test_every_size(void **state)
+{
+    (void)state;
+    for (int w = 1; w <= 500; w += w < 130 ? 1 : 7)
+        for (int h = 1; h <= 200; h += h < 60 ? 1 : 9)
+            for (int f = 0; f < N_PANES; f++)
+                for (int zoom = 0; zoom < 2; zoom++) {
+                    struct layout l;
+                    layout_compute(&l, w, h, (enum pane)f, zoom);
+                    check(&l, w, h, (enum pane)f);
+                }
+}
+
+static void test_what_is_not_drawn_takes_no_keys(void **state)
+{
+    (void)state;
+    struct layout l;
+    layout_compute(&l, 20, 5, PANE_LATENTS, false);
+    assert_int_equal(l.mode, LAYOUT_TINY);
+    assert_true(layout_open(&l, PANE_TEXT));
+    assert_false(layout_reachable(&l, PANE_LATENTS));
+    assert_int_equal(l.status.h, 1);
+    layout_compute(&l, 60, 20, PANE_SLIDERS, false);
+    assert_int_equal(l.mode, LAYOUT_ACCORDION);
+    for (int p = 0; p < N_PANES; p++)
+        assert_int_equal(layout_open(&l, (enum pane)p), p == PANE_SLIDERS);
+}
+
+static void test_named_sizes(void **state)
+{
+    (void)state;
+    static const struct {
+        int w, h;
+        enum layout_mode mode;
+        int open;
+    } cases[] = {{120, 36, LAYOUT_FULL, 5},     {80, 24, LAYOUT_FULL, 5},   {79, 24, LAYOUT_ACCORDION, 1},
+                 {80, 23, LAYOUT_ACCORDION, 1}, {40, 8, LAYOUT_ACCORDION, 1}, {39, 8, LAYOUT_SINGLE, 1},
+                 {40, 7, LAYOUT_SINGLE, 1},     {20, 5, LAYOUT_TINY, 1},    {1, 1, LAYOUT_TINY, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct layout l;
+        int open = 0;
+        layout_compute(&l, cases[i].w, cases[i].h, PANE_TEXT, false);
+        for (int p = 0; p < N_PANES; p++)
+            open += layout_open(&l, (enum pane)p);
+        assert_int_equal(l.mode, cases[i].mode);
+        assert_int_equal(open, cases[i].open);
+    }
+    struct layout l;
+    layout_compute(&l, 80, 24, PANE_TEXT, false);
+    assert_true(layout_inner(&l, PANE_SLIDERS).h >= 7); /* six and all of them */
+}
+
+static void test_pane_at(void **state)
+{
+    (void)state;
+    struct layout l;
+    layout_compute(&l, 100, 30, PANE_TEXT, false);
+    assert_int_equal(layout_pane_at(&l, 0, 0), -1);
+    for (int p = 0; p < N_PANES; p++)
+        assert_int_equal(layout_pane_at(&l, l.pane[p].x, l.pane[p].y), p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_size),
+        cmocka_unit_test(test_what_is_not_drawn_takes_no_keys),
+        cmocka_unit_test(test_named_sizes),
+        cmocka_unit_test(test_pane_at),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

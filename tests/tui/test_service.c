@@ -1,0 +1,332 @@
+/* Workbench and service on a tiny bundle: what is opened, what is refused, and that the newest wish wins. */
+#include "engine/base/memory.h"
+#include "tests/support/hash_weights.h"
+#include "tests/support/session_oracle.h"
+#include "tests/support/tiny_model.h"
+#include "tui/service.h"
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+/* cmocka.h wants the headers above it. */
+#include <cmocka.h>
+
+#define HOOK "layers.1.mlp.act"
+enum { DEADLINE_MS = 60000 }; /* of a test that hangs */
+
+static char dir[64], bundle[128], model[128], sae[128];
+
+static int setup(void **state)
+{
+    (void)state;
+    test_dir_new(dir);
+    tiny_write(dir, &(struct tiny_spec){.hook = HOOK});
+    tiny_write_bundle(dir, HOOK);
+    snprintf(bundle, sizeof bundle, "%s/tiny.glimt", dir);
+    snprintf(model, sizeof model, "%s/model", dir);
+    snprintf(sae, sizeof sae, "%s/sae.safetensors", dir);
+    unsetenv("GLIMT_DATA");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    tiny_remove(dir);
+    return 0;
+}
+
+/* ---- workbench */
+static struct workbench *opens(struct options o)
+{
+    struct workbench *wb = NULL;
+    struct error e = {0};
+    if (!workbench_open(&o, NULL, NULL, &wb, &e))
+        fail_msg("workbench_open: %s", e.text);
+    return wb;
+}
+
+static void refuses(struct options o, enum error_kind kind, const char *part)
+{
+    struct workbench *wb = NULL;
+    struct error e = {0};
+    assert_false(workbench_open(&o, NULL, NULL, &wb, &e));
+    assert_null(wb);
+    assert_int_equal(e.kind, kind);
+    if (!strstr(e.text, part))
+        fail_msg("'%s' does not say '%s'", e.text, part);
+}
+
+static void progress(void *arg, double share, const char *what)
+{
+    double *last = arg;
+    assert_true(share >= *last && share <= 1 && what[0] != 0);
+    *last = share;
+}
+
+static void test_bundle(void **state)
+{
+    (void)state;
+    struct workbench *wb = NULL;
+    struct error e = {0};
+    double last = 0;
+    assert_true(workbench_open(&(struct options){.bundle = bundle}, progress, &last, &wb, &e));
+    assert_true(last > 0.99);
+    assert_true(wb->bundle_is_ours && wb->dict && wb->model && wb->tokenizer);
+    assert_string_equal(wb->model_name, "tiny");
+    assert_string_equal(wb->sae_name, "sae");
+    assert_int_equal(wb->n_chosen, 3);
+    assert_int_equal(wb->chosen[2], 40);
+    assert_int_equal(wb->n_sets, 2);
+    assert_string_equal(wb->set[1].label, "English");
+    assert_int_equal(wb->set[0].n, tiny_sets[0].n);
+    struct point p;
+    assert_true(point_parse(HOOK, 3, &p, NULL) && point_compare(p, wb->at) == 0);
+    workbench_free(wb);
+}
+
+static void test_options(void **state)
+{
+    (void)state;
+    struct workbench *wb = opens((struct options){.bundle = bundle, .n_units = 2, .unit = {7, 8}});
+    assert_int_equal(wb->n_chosen, 2);
+    assert_int_equal(wb->chosen[1], 8);
+    workbench_free(wb);
+    wb = opens((struct options){.bundle = bundle, .neurons = true, .n_units = 1, .unit = {47}, .hook = "layers.0.mlp.act"});
+    assert_true(dict_spec(wb->dict)->identity && !wb->bundle_is_ours && wb->at.layer == 0);
+    assert_int_equal(wb->n_chosen, 1);
+    assert_int_equal(wb->n_sets, 2);
+    workbench_free(wb);
+    wb = opens((struct options){.bundle = bundle, .neurons = true}); /* the chosen latents are no neurons */
+    assert_int_equal(wb->n_chosen, 0);
+    workbench_free(wb);
+    wb = opens((struct options){.bundle = bundle, .model = model}); /* another model: texts, nothing else */
+    assert_true(!wb->dict && !wb->bundle_is_ours && wb->n_chosen == 0 && wb->n_sets == 2);
+    assert_string_equal(wb->model_name, "model");
+    workbench_free(wb);
+    wb = opens((struct options){.model = model, .sae = sae, .device = "cpu", .dtype = "f32", .threads = 1});
+    assert_true(wb->dict && wb->at.layer == 1 && wb->at.site == SITE_MLP_ACT && !wb->bundle_is_ours);
+    workbench_free(wb);
+    wb = opens((struct options){.bundle = bundle, .hook = "layers.2.mlp.act"}); /* same SAE, another place */
+    assert_true(wb->at.layer == 2 && !wb->bundle_is_ours && wb->n_chosen == 0);
+    workbench_free(wb);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    refuses((struct options){.bundle = bundle, .device = "cuda:1"}, ERROR_SYSTEM, "glimt-cuda.so");
+    refuses((struct options){.bundle = bundle, .device = "gpu"}, ERROR_INPUT, "gpu");
+    refuses((struct options){.bundle = bundle, .dtype = "bf16"}, ERROR_INPUT, "bf16");
+    refuses((struct options){.bundle = bundle, .hook = "layers.1.mlp.out"}, ERROR_INPUT, "48"); /* the SAE's width */
+    refuses((struct options){.bundle = bundle, .hook = "layers.1.mlp.out"}, ERROR_INPUT, "32");
+    refuses((struct options){.bundle = bundle, .hook = "layers.9.mlp.act"}, ERROR_INPUT, "layers.9.mlp.act");
+    refuses((struct options){.bundle = bundle, .n_units = 1, .unit = {80}}, ERROR_INPUT, "80");
+    refuses((struct options){.bundle = "/nowhere.glimt"}, ERROR_INPUT, "/nowhere.glimt");
+    refuses((struct options){.model = "/nowhere"}, ERROR_INPUT, "/nowhere");
+    refuses((struct options){.model = model, .sae = "/nowhere.safetensors"}, ERROR_INPUT, "/nowhere.safetensors");
+}
+
+static void test_program_data(void **state)
+{
+    (void)state;
+    assert_null(program_data("no such file of ours"));
+    setenv("GLIMT_DATA", dir, 1);
+    char *path = program_data("tiny.glimt");
+    assert_string_equal(path, bundle);
+    free(path);
+    assert_null(program_data("demo/demo.glimt"));
+    refuses((struct options){0}, ERROR_INPUT, "--model");
+    unsetenv("GLIMT_DATA");
+}
+
+/* ---- service */
+static void await(struct service *s)
+{
+    struct pollfd p = {.fd = service_fd(s), .events = POLLIN};
+    uint64_t n;
+    if (poll(&p, 1, DEADLINE_MS) != 1)
+        fail_msg("the service says nothing");
+    assert_int_equal(read(p.fd, &n, sizeof n), (ssize_t)sizeof n);
+}
+
+static void await_idle(struct service *s)
+{
+    struct service_status st;
+    for (service_status(s, &st); !st.idle; service_status(s, &st)) {
+        if (st.failed)
+            fail_msg("service: %s", st.error.text);
+        await(s);
+    }
+    assert_false(error_is_set(&st.error));
+}
+
+static struct service *starts(const char *path)
+{
+    struct error e = {0};
+    struct service *s = service_new(&(struct options){.bundle = path, .threads = 2}, &e);
+    if (!s)
+        fail_msg("service_new: %s", e.text);
+    return s;
+}
+
+static const char text[] = "Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to formally approve it.\n"
+                           "Hun læser en bog, og toget kører klokken otte hver eneste morgen hele året.\nJa.";
+
+static struct wish wish_for(uint64_t generation, float value)
+{
+    struct wish w = {.generation = generation, .text = text, .n_text = sizeof text - 1, .insert = INSERT_SAE,
+                     .watch = -1, .cursor = 20, .n_next = 3, .losses = true, .refsets = true, .n_units = 2};
+    w.unit[0] = (struct chosen_unit){3, true, value};
+    w.unit[1] = (struct chosen_unit){17, value > 0, 1.5f};
+    return w;
+}
+
+/* The service's last picture is that of a session without threads. */
+static void check_last(struct service *s, const struct wish *w)
+{
+    const struct workbench *wb = service_workbench(s);
+    struct error e = {0};
+    struct snapshot *p = service_latest(s);
+    assert_non_null(p);
+    assert_int_equal(p->generation, w->generation);
+    assert_true(p->tokens.valid && p->latents.valid && p->loss.valid && p->next.valid && p->refsets.valid);
+    struct session *alone = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set, wb->n_sets, &e);
+    assert_non_null(alone);
+    session_set(alone, w);
+    session_run_to_idle(alone);
+    struct snapshot *q = session_snapshot(alone);
+    snapshot_check_same(p, q, 1e-5);
+    snapshot_unref(q);
+    snapshot_unref(p);
+    session_free(alone);
+}
+
+static void test_one_wish(void **state)
+{
+    (void)state;
+    struct service *s = starts(bundle);
+    struct wish w = wish_for(7, 2);
+    service_post(s, &w); /* before it is loaded */
+    await_idle(s);
+    assert_non_null(service_workbench(s));
+    check_last(s, &w);
+    service_free(s);
+}
+
+static void test_newest_wins(void **state)
+{
+    (void)state;
+    struct service *s = starts(bundle);
+    struct wish w = wish_for(1, 0);
+    for (uint64_t i = 1; i <= 2000; i++) {
+        w = wish_for(i, (float)(i % 160) / 10 - 8);
+        w.n_text -= i % 40; /* bytes of ASCII at the end */
+        w.cursor = i % 7 ? w.n_text : 20;
+        service_post(s, &w);
+        if (i % 97 == 0)
+            await_idle(s);
+        snapshot_unref(service_latest(s));
+    }
+    await_idle(s);
+    check_last(s, &w);
+    service_free(s);
+}
+
+/* Wishes that never stop coming still show something from time to time. */
+static void test_pictures_while_dragging(void **state)
+{
+    (void)state;
+    struct service *s = starts(bundle);
+    uint64_t i = 1, last = 0;
+    for (int seen = 0; seen < 4; i++) {
+        struct wish w = wish_for(i, (float)(i % 160) / 10 - 8);
+        service_post(s, &w);
+        struct snapshot *p = service_latest(s);
+        if (p && p->generation > last && p->line[0].loss[LANE_FIXED] &&
+            p->line[0].loss[LANE_FIXED]->key == p->lane_key[LANE_FIXED]) {
+            last = p->generation;
+            seen++;
+        }
+        snapshot_unref(p);
+        struct service_status st;
+        service_status(s, &st);
+        assert_false(st.failed);
+    }
+    service_free(s);
+}
+
+static void test_free_at_any_time(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        struct service *s = starts(bundle);
+        struct wish w = wish_for(1, 2);
+        service_post(s, &w);
+        for (int j = 0; j < i; j++)
+            await(s);
+        service_free(s);
+    }
+}
+
+static void test_failure_is_told(void **state)
+{
+    (void)state;
+    struct service *s = starts("/nowhere.glimt");
+    struct service_status st;
+    for (service_status(s, &st); st.loading; service_status(s, &st))
+        await(s);
+    assert_true(st.failed && strstr(st.error.text, "/nowhere.glimt"));
+    assert_null(service_workbench(s));
+    assert_null(service_latest(s));
+    service_free(s);
+}
+
+static pthread_t caught_on;
+static volatile sig_atomic_t caught;
+static void on_signal(int number)
+{
+    (void)number;
+    caught_on = pthread_self();
+    caught++;
+}
+
+static void test_signals_are_the_callers(void **state)
+{
+    (void)state;
+    struct sigaction action = {.sa_handler = on_signal}, old;
+    struct service *s = starts(bundle);
+    struct wish w = wish_for(1, 2);
+    service_post(s, &w);
+    await_idle(s); /* the worker and the device's threads are there */
+    sigset_t usr1, before;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    assert_int_equal(sigaction(SIGUSR1, &action, &old), 0);
+    pthread_sigmask(SIG_BLOCK, &usr1, &before); /* here too: so it stays pending unless a thread of theirs takes it */
+    kill(getpid(), SIGUSR1);
+    service_free(s);
+    assert_int_equal(caught, 0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    assert_int_equal(caught, 1);
+    assert_true(pthread_equal(caught_on, pthread_self()));
+    sigaction(SIGUSR1, &old, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bundle),          cmocka_unit_test(test_options),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_program_data),
+        cmocka_unit_test(test_one_wish),        cmocka_unit_test(test_newest_wins),
+        cmocka_unit_test(test_pictures_while_dragging), cmocka_unit_test(test_free_at_any_time),
+        cmocka_unit_test(test_failure_is_told), cmocka_unit_test(test_signals_are_the_callers),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

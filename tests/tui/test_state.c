@@ -1,0 +1,178 @@
+/* The state of a session: printed, read back, refused, kept in its file. */
+#include "tests/support/testdata.h"
+#include "tui/state.h"
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static bool parse(const char *json, struct saved_state *s, struct error *e)
+{
+    *e = (struct error){0};
+    return state_parse(json, strlen(json), s, e);
+}
+
+static void test_whole(void **state)
+{
+    (void)state;
+    struct saved_state s;
+    struct error e;
+    assert_true(parse("{\"glimt_state\":1,\"model\":\"EleutherAI/pythia-70m\",\"sae\":\"x.pt\",\"hook\":\"layers.3.mlp.act\","
+                      "\"text\":\"R\\u00e5d\\nto\",\"cursor\":4,\"view\":\"explore\",\"colour\":\"delta\",\"unit\":1482,"
+                      "\"latents\":[1482,77],\"fixed\":{\"1482\":2.0,\"5\":-1.5},\"insert\":\"error\",\"context\":\"join\","
+                      "\"theme\":\"light\",\"unknown\":[1]}",
+                      &s, &e));
+    assert_string_equal(s.text, "Råd\nto");
+    assert_int_equal(s.n_text, strlen("Råd\nto"));
+    assert_int_equal(s.cursor, 4);
+    assert_string_equal(s.colour, "delta");
+    assert_true(s.has_unit && s.unit == 1482);
+    assert_int_equal(s.sliders.n, 3);
+    assert_int_equal(s.sliders.unit[1].index, 77);
+    assert_false(s.sliders.unit[1].fixed);
+    assert_true(s.sliders.unit[2].fixed && s.sliders.unit[2].value == -1.5f);
+    assert_int_equal(s.sliders.insert, INSERT_ERROR);
+    assert_true(s.sliders.join && s.has_insert);
+    char *again = state_print(&s);
+    struct saved_state t;
+    assert_true(parse(again, &t, &e));
+    char *third = state_print(&t);
+    assert_string_equal(again, third);
+    assert_null(strchr(again, '\n'));
+    free(again);
+    free(third);
+    state_release(&s);
+    state_release(&t);
+}
+
+static void test_absent_is_default(void **state)
+{
+    (void)state;
+    struct saved_state s;
+    struct error e;
+    assert_true(parse("{\"glimt_state\":1}", &s, &e));
+    assert_null(s.text);
+    assert_null(s.model);
+    assert_false(s.has_units || s.has_unit || s.has_insert);
+    assert_int_equal(s.sliders.n, 0);
+    state_release(&s);
+    assert_true(parse("{\"glimt_state\":1,\"unit\":\"all\",\"neurons\":[3]}", &s, &e));
+    assert_true(s.has_unit && s.unit == -1 && s.neurons && s.has_units);
+    state_release(&s);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *why;
+    } cases[] = {
+        {"", "no JSON"},
+        {"[1]", "glimt_state"},
+        {"{}", "glimt_state"},
+        {"{\"glimt_state\":2}", "version 2"},
+        {"{\"glimt_state\":0}", "version 0"},
+        {"{\"glimt_state\":1,\"text\":5}", "text"},
+        {"{\"glimt_state\":1,\"cursor\":-1}", "cursor"},
+        {"{\"glimt_state\":1,\"unit\":\"most\"}", "unit"},
+        {"{\"glimt_state\":1,\"latents\":[-1]}", "latents"},
+        {"{\"glimt_state\":1,\"latents\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}", "latents"},
+        {"{\"glimt_state\":1,\"fixed\":{\"x\":1}}", "fixed"},
+        {"{\"glimt_state\":1,\"fixed\":{\"1\":\"a\"}}", "fixed"},
+        {"{\"glimt_state\":1,\"colour\":\"red\"}", "colour"},
+        {"{\"glimt_state\":1,\"insert\":1}", "insert"},
+        {"{\"glimt_state\":1", "no JSON"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct saved_state s;
+        struct error e;
+        assert_false(parse(cases[i].json, &s, &e));
+        assert_int_equal(e.kind, ERROR_INPUT);
+        if (!strstr(e.text, cases[i].why))
+            fail_msg("%s: %s", cases[i].json, e.text);
+        state_release(&s);
+    }
+}
+
+static void test_file(void **state)
+{
+    (void)state;
+    char *dir = testdata_folder(), path[512];
+    snprintf(path, sizeof path, "%s/state/glimt/session.json", dir);
+    struct saved_state s, t;
+    struct error e = {0};
+    state_init(&s);
+    assert_false(state_load(path, &t, &e)); /* none yet: no error */
+    assert_false(error_is_set(&e));
+    s.text = strdup("æøå");
+    s.n_text = strlen(s.text);
+    assert_true(state_save(path, &s, &e));
+    assert_true(state_load(path, &t, &e));
+    assert_string_equal(t.text, "æøå");
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600); /* what was typed is nobody else's */
+    state_release(&s);
+    state_release(&t);
+    testdata_remove(dir);
+}
+
+static void test_corrupt_file_is_set_aside(void **state)
+{
+    (void)state;
+    char *dir = testdata_folder(), *path = testdata_write(dir, "session.json", "{\"glimt_st", 10), bad[512];
+    struct saved_state s;
+    struct error e = {0};
+    assert_false(state_load(path, &s, &e));
+    assert_non_null(strstr(e.text, "set aside"));
+    snprintf(bad, sizeof bad, "%s.bad", path);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(access(bad, F_OK), 0);
+    free(path);
+    testdata_remove(dir);
+}
+
+static void test_a_full_disk_leaves_the_old_file(void **state)
+{
+    (void)state;
+    struct saved_state s;
+    struct error e = {0};
+    state_init(&s);
+    assert_false(state_save("/proc/glimt/session.json", &s, &e));
+    assert_int_equal(e.kind, ERROR_SYSTEM);
+}
+
+static void test_path(void **state)
+{
+    (void)state;
+    setenv("XDG_STATE_HOME", "/x", 1);
+    char *p = state_path();
+    assert_string_equal(p, "/x/glimt/session.json");
+    free(p);
+    setenv("XDG_STATE_HOME", "relative", 1); /* the XDG specification: to be ignored */
+    setenv("HOME", "/home/u", 1);
+    p = state_path();
+    assert_string_equal(p, "/home/u/.local/state/glimt/session.json");
+    free(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_absent_is_default),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_corrupt_file_is_set_aside),
+        cmocka_unit_test(test_a_full_disk_leaves_the_old_file),
+        cmocka_unit_test(test_path),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,162 @@
+/* The Explore view drawn into cells at five sizes, compared with committed text. GLIMT_GOLDEN_UPDATE=1 writes them. */
+#include "engine/base/memory.h"
+#include "engine/base/strbuf.h"
+#include "tests/support/explore_fixture.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char *read_whole(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return NULL;
+    char *s = xmalloc(1 << 20);
+    size_t n = fread(s, 1, (1 << 20) - 1, f);
+    s[n] = 0;
+    fclose(f);
+    return s;
+}
+
+static void compare(struct explore_fixture *f, const char *name)
+{
+    char path[200];
+    struct strbuf out;
+    strbuf_init(&out);
+    fixture_draw(f);
+    grid_write_text(&f->grid, &out);
+    snprintf(path, sizeof path, "tests/golden/view/%s.txt", name);
+    const char *update = getenv("GLIMT_GOLDEN_UPDATE");
+    if (update && *update) {
+        FILE *file = fopen(path, "wb");
+        assert_non_null(file);
+        fwrite(out.s, 1, out.len, file);
+        fclose(file);
+    }
+    char *golden = read_whole(path);
+    if (!golden)
+        fail_msg("%s is missing: GLIMT_GOLDEN_UPDATE=1 writes it", path);
+    if (strcmp(golden, out.s) != 0)
+        fail_msg("%s differs from what is drawn:\n%s", path, out.s);
+    free(golden);
+    strbuf_release(&out);
+}
+
+static const struct {
+    const char *name;
+    int w, h;
+} sizes[] = {{"20x5", 20, 5}, {"40x12", 40, 12}, {"80x24", 80, 24}, {"120x36", 120, 36}, {"200x60", 200, 60}};
+
+static void test_typing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct explore_fixture f;
+        char name[40];
+        fixture_init(&f, NULL, DEPTH_256, false, sizes[i].w, sizes[i].h);
+        fixture_settle(&f);
+        snprintf(name, sizeof name, "typing-%s", sizes[i].name);
+        compare(&f, name);
+        fixture_release(&f);
+    }
+}
+
+static void test_fixed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct explore_fixture f;
+        char name[40];
+        fixture_init(&f, NULL, DEPTH_256, false, sizes[i].w, sizes[i].h);
+        explore_command(&f.ex, "fix 1482=2,77=-1.3");
+        fixture_settle(&f);
+        fixture_keys(&f, "Tab Tab Tab Down");
+        fixture_settle(&f);
+        snprintf(name, sizeof name, "fixed-%s", sizes[i].name);
+        compare(&f, name);
+        fixture_release(&f);
+    }
+}
+
+static void test_without_colours(void **state)
+{
+    (void)state;
+    struct explore_fixture f;
+    fixture_init(&f, NULL, DEPTH_MONO, true, 80, 24);
+    explore_command(&f.ex, "fix 1482=2");
+    fixture_settle(&f);
+    fixture_keys(&f, "Esc C");
+    compare(&f, "mono-80x24");
+    fixture_release(&f);
+}
+
+static void test_overlays(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *keys, *name;
+    } cases[] = {{"Esc ?", "help-80x24"}, {"Esc : c o", "palette-80x24"}, {"Esc Tab Tab Tab Down =", "value-80x24"},
+                 {"Esc C v", "legend-80x24"}, {"Esc Tab", "latents-80x24"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct explore_fixture f;
+        fixture_init(&f, NULL, DEPTH_256, false, 80, 24);
+        fixture_settle(&f);
+        fixture_keys(&f, cases[i].keys);
+        fixture_settle(&f);
+        compare(&f, cases[i].name);
+        fixture_release(&f);
+    }
+}
+
+static void test_loading(void **state)
+{
+    (void)state;
+    struct explore_fixture f;
+    fixture_init(&f, "Skriv straks", DEPTH_256, false, 80, 24);
+    f.ex.workbench = NULL;
+    f.ex.title[0] = 0;
+    f.ex.sliders.n = 0;
+    struct service_status loading = {.loading = true, .progress = .43, .what = "loading model"};
+    explore_status(&f.ex, &loading);
+    compare(&f, "loading-80x24");
+    fixture_release(&f);
+}
+
+/* Drawing is a pure function: whatever the size and the state, it stays within the grid and leaves the state alone. */
+static void test_every_size_draws(void **state)
+{
+    (void)state;
+    struct explore_fixture f;
+    fixture_init(&f, "a\tb\x01 \n\n漢字漢字 👩‍👩‍👧 x", DEPTH_DIRECT, false, 80, 24);
+    fixture_settle(&f);
+    for (int w = 1; w <= 200; w += w < 45 ? 1 : 13)
+        for (int h = 1; h <= 60; h += h < 12 ? 1 : 7)
+            for (int key = 0; key < 6; key++) {
+                static const char *const keys[] = {"Tab", "Tab", "Tab", "Tab", "Tab", "v"};
+                grid_resize(&f.grid, w, h, theme_style(f.theme, ROLE_TEXT));
+                explore_resize(&f.ex, w, h);
+                fixture_keys(&f, keys[key]);
+                fixture_draw(&f);
+                assert_true(f.grid.cursor_x < w && f.grid.cursor_y < h);
+                assert_true(f.grid.cursor_x >= 0 && f.grid.cursor_y >= 0); /* a cursor always shows where the focus is */
+            }
+    fixture_release(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_typing),
+        cmocka_unit_test(test_fixed),
+        cmocka_unit_test(test_without_colours),
+        cmocka_unit_test(test_overlays),
+        cmocka_unit_test(test_loading),
+        cmocka_unit_test(test_every_size_draws),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

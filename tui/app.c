@@ -1,0 +1,465 @@
+#include "tui/app.h"
+#include "engine/base/memory.h"
+#include "engine/base/strbuf.h"
+#include "tui/script.h"
+#include "tui/service.h"
+#include "tui/term/screen.h"
+#include "tui/view/explore.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FRAME_MS 16  /* at most 60 frames a second */
+#define SAVE_MS 1000 /* a change is on disk by then */
+
+struct app {
+    struct explore explore;
+    struct service *service;
+    struct theme *theme;
+    struct grid grid;
+    struct script *script;
+    const struct options *given; /* on the command line */
+    struct options options;      /* with what the session filled in */
+    struct saved_state restored;
+    char *path; /* of the session; NULL: not kept */
+    bool theme_auto, needs_save, idle, drawn, mouse;
+    int64_t save_at, frame_at;
+    char theme_name[64];
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- theme */
+static bool use_theme(struct app *a, const char *name, struct error *e)
+{
+    const struct screen_info *info = screen_info();
+    struct theme *theme;
+    if (!theme_open(name, info->depth, info->ascii, &theme, e))
+        return false;
+    theme_free(a->theme);
+    a->theme = theme;
+    snprintf(a->theme_name, sizeof a->theme_name, "%s", theme_name(theme));
+    explore_theme(&a->explore, theme);
+    return true;
+}
+
+static const char *background_theme(void)
+{
+    int background = screen_info()->background;
+    return background == 1 ? "dark" : background == 2 ? "light" : "terminal";
+}
+
+static void first_theme(struct app *a)
+{
+    struct error e = {0};
+    const char *name = a->options.theme ? a->options.theme : a->restored.theme;
+    a->theme_auto = !name;
+    if (use_theme(a, name ? name : background_theme(), &e))
+        return;
+    explore_message(&a->explore, true, "%s", e.text);
+    e = (struct error){0};
+    if (!use_theme(a, "dark", &e))
+        panic("%s", e.text);
+}
+
+static void describe_link(struct app *a)
+{
+    static const char *const depth[] = {"mono", "16 colours", "256 colours", "true colour"};
+    const struct screen_info *info = screen_info();
+    char text[sizeof a->explore.link];
+    if (info->rtt_ms >= 5) /* nearer is nobody's concern, and would redraw for nothing */
+        snprintf(text, sizeof text, "%s · rtt %d ms", depth[info->depth],
+                 info->rtt_ms < 20 ? info->rtt_ms : info->rtt_ms / 10 * 10);
+    else
+        snprintf(text, sizeof text, "%s", depth[info->depth]);
+    memcpy(a->explore.link, text, sizeof text); /* shown with the next frame */
+}
+
+/* ---- session file */
+static const char *either(const char *option, const char *restored)
+{
+    return option ? option : restored;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    return !a || (b && strcmp(a, b) == 0);
+}
+
+/* A session of another model or SAE lends its text, not its latents. */
+static void fill_options(struct app *a)
+{
+    struct options *o = &a->options;
+    struct saved_state *s = &a->restored;
+    bool same = same_name(o->bundle, s->bundle) && same_name(o->model, s->model) && same_name(o->sae, s->sae) &&
+                same_name(o->hook, s->hook) && !(o->neurons && !s->neurons);
+    if (!same) {
+        bool join = s->sliders.join;
+        s->sliders = (struct sliders){.join = join};
+        s->has_unit = s->has_insert = false;
+        return;
+    }
+    o->bundle = either(o->bundle, s->bundle);
+    o->model = either(o->model, s->model);
+    o->sae = either(o->sae, s->sae);
+    o->hook = either(o->hook, s->hook);
+    o->neurons = o->neurons || (s->neurons && !o->sae);
+}
+
+static bool restore(struct app *a, const struct app_options *given_options, char *said, size_t n)
+{
+    struct error e = {0};
+    state_init(&a->restored);
+    said[0] = 0;
+    if (given_options->state) {
+        char *json = state_print(given_options->state);
+        bool ok = json && state_parse(json, strlen(json), &a->restored, &e);
+        free(json);
+        fill_options(a);
+        return ok;
+    }
+    a->path = given_options->fresh ? NULL : state_path();
+    if (!a->path)
+        return false;
+    bool ok = state_load(a->path, &a->restored, &e);
+    if (ok)
+        fill_options(a);
+    if (error_is_set(&e))
+        snprintf(said, n, "%s", e.text);
+    return ok;
+}
+
+/* Folders and files named from where glimt was started; names of models stay. */
+static char *lasting(const char *path)
+{
+    char *real = path ? realpath(path, NULL) : NULL;
+    return real || !path ? real : xstrdup(path);
+}
+
+static void save(struct app *a)
+{
+    struct error e = {0};
+    struct saved_state s;
+    a->needs_save = false;
+    if (!a->path)
+        return;
+    explore_save(&a->explore, &s);
+    s.bundle = lasting(a->options.bundle);
+    s.model = lasting(a->options.model);
+    s.sae = lasting(a->options.sae);
+    s.hook = a->options.hook ? xstrdup(a->options.hook) : NULL;
+    s.theme = a->theme_auto ? NULL : xstrdup(a->theme_name);
+    s.neurons = a->options.neurons;
+    if (!state_save(a->path, &s, &e)) {
+        explore_message(&a->explore, true, "%s", e.text);
+        free(a->path); /* said once */
+        a->path = NULL;
+    }
+    state_release(&s);
+}
+
+/* ---- what the view asks for */
+static void write_shot(struct app *a, const char *path)
+{
+    struct strbuf out;
+    strbuf_init(&out);
+    const char *dot = strrchr(path, '.');
+    if (strcmp(dot, ".svg") == 0)
+        grid_write_svg(&a->grid, a->theme, "glimt", &out);
+    else if (strcmp(dot, ".ans") == 0)
+        grid_write_ansi(&a->grid, &out);
+    else
+        grid_write_text(&a->grid, &out);
+    FILE *f = fopen(path, "wbe");
+    bool ok = f && fwrite(out.s, 1, out.len, f) == out.len;
+    ok = f && fclose(f) == 0 && ok;
+    explore_message(&a->explore, !ok, ok ? "wrote %s" : "writing %s: %s", path, strerror(errno));
+    strbuf_release(&out);
+}
+
+static void open_text(struct app *a, const char *path)
+{
+    FILE *f = fopen(path, "rbe");
+    char *text = f ? malloc(EDITOR_MAX_BYTES + 1) : NULL;
+    size_t n = text ? fread(text, 1, EDITOR_MAX_BYTES + 1, f) : 0;
+    if (!text || ferror(f))
+        explore_message(&a->explore, true, "opening %s: %s", path, strerror(errno));
+    else
+        explore_replace_text(&a->explore, text, n);
+    free(text);
+    if (f)
+        fclose(f);
+}
+
+static void copy(struct app *a)
+{
+    const struct editor *e = &a->explore.editor;
+    size_t from, to;
+    if (!editor_selection(e, &from, &to)) {
+        from = 0;
+        to = e->text.n;
+    }
+    explore_message(&a->explore, false, "%s", screen_copy(e->text.s + from, to - from));
+}
+
+static void change_theme(struct app *a)
+{
+    struct error e = {0};
+    if (use_theme(a, a->explore.want_arg, &e)) {
+        a->theme_auto = false;
+        a->explore.state_changed = true;
+    } else {
+        explore_message(&a->explore, true, "%s", e.text);
+    }
+}
+
+/* False: quit. */
+static bool fulfil(struct app *a)
+{
+    unsigned wants = a->explore.wants;
+    a->explore.wants = 0;
+    if (wants & WANT_MOUSE)
+        screen_mouse(a->explore.mouse);
+    if (wants & WANT_THEME)
+        change_theme(a);
+    if (wants & WANT_COPY)
+        copy(a);
+    if (wants & WANT_OPEN)
+        open_text(a, a->explore.want_arg);
+    if (wants & WANT_SHOT)
+        write_shot(a, a->explore.want_arg);
+    if (wants & WANT_REPAINT)
+        screen_invalidate();
+    if (wants & WANT_SUSPEND) {
+        save(a);
+        screen_suspend();
+        screen_invalidate();
+    }
+    if (wants)
+        a->explore.redraw = true;
+    return !(wants & WANT_QUIT);
+}
+
+/* ---- the loop */
+
+/* What a session was saved with may be gone: then begin with what was asked for now. */
+static void start_again(struct app *a, const char *why)
+{
+    struct error e = {0};
+    service_free(a->service);
+    a->options = *a->given;
+    a->service = service_new(&a->options, &e);
+    if (!a->service)
+        panic("%s", e.text);
+    explore_message(&a->explore, true, "not as last time: %s", why);
+    a->explore.wish_changed = true;
+}
+
+static bool is_restored(const struct app *a)
+{
+    const struct options *o = &a->options, *g = a->given;
+    return o->bundle != g->bundle || o->model != g->model || o->sae != g->sae || o->hook != g->hook ||
+           o->neurons != g->neurons;
+}
+
+static void take_news(struct app *a)
+{
+    struct service_status status;
+    service_status(a->service, &status); /* before the snapshot, so that `idle` never runs ahead of what is shown */
+    if (status.failed && is_restored(a)) {
+        start_again(a, status.error.text);
+        return;
+    }
+    const struct workbench *wb = service_workbench(a->service);
+    if (wb && !a->explore.workbench)
+        explore_loaded(&a->explore, wb);
+    explore_status(&a->explore, &status);
+    struct snapshot *s = service_latest(a->service);
+    if (s && s != a->explore.snapshot)
+        explore_snapshot(&a->explore, s);
+    snapshot_unref(s);
+}
+
+static void post(struct app *a)
+{
+    struct wish w;
+    if (!a->explore.wish_changed)
+        return;
+    explore_wish(&a->explore, &w);
+    service_post(a->service, &w);
+}
+
+static void draw(struct app *a)
+{
+    int w, h;
+    screen_size(&w, &h);
+    if (w != a->grid.w || h != a->grid.h) {
+        grid_resize(&a->grid, w, h, theme_style(a->theme, ROLE_TEXT));
+        explore_resize(&a->explore, w, h);
+    }
+    describe_link(a);
+    explore_draw(&a->explore, a->explore.snapshot, a->explore.workbench, a->theme, &a->grid);
+    a->drawn = screen_flush(&a->grid) >= 0;
+    a->explore.redraw = !a->drawn;
+    if (a->drawn)
+        a->frame_at = now_ms();
+}
+
+static int sooner(int a, int b)
+{
+    return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
+static int left(int64_t at)
+{
+    int64_t ms = at - now_ms();
+    return ms < 0 ? 0 : (int)ms;
+}
+
+static void end_script(struct app *a)
+{
+    script_free(a->script);
+    a->script = NULL;
+}
+
+static void play(struct app *a)
+{
+    if (a->script && script_step(a->script, &a->explore, a->idle, now_ms()) == SCRIPT_ENDED)
+        end_script(a);
+}
+
+static void drain(struct app *a, const struct screen_news *news)
+{
+    struct event e;
+    uint64_t n;
+    if (news->fd_ready && read(service_fd(a->service), &n, sizeof n) < 0 && errno != EAGAIN && errno != EINTR)
+        explore_message(&a->explore, true, "the worker's signal: %s", strerror(errno));
+    if (news->resized) {
+        screen_invalidate();
+        a->explore.redraw = true;
+    }
+    while (screen_event(&e)) {
+        if (e.kind == EVENT_REPLY) { /* late: the background may be known only now */
+            struct error ignored = {0};
+            if (a->theme_auto && strcmp(background_theme(), a->theme_name) != 0)
+                use_theme(a, background_theme(), &ignored);
+        } else {
+            if (a->script && (e.kind == EVENT_KEY || e.kind == EVENT_TEXT))
+                end_script(a);
+            explore_event(&a->explore, &e);
+        }
+    }
+}
+
+/* Notes a change to be saved; saves when it is due. */
+static void keep(struct app *a)
+{
+    if (a->explore.state_changed && !a->needs_save) {
+        a->needs_save = true;
+        a->save_at = now_ms() + SAVE_MS;
+    }
+    a->explore.state_changed = false;
+    if (a->needs_save && left(a->save_at) == 0)
+        save(a);
+}
+
+static void loop(struct app *a)
+{
+    struct screen_news news;
+    for (;;) {
+        take_news(a);
+        play(a);
+        if (!fulfil(a))
+            return;
+        post(a);
+        keep(a);
+        bool paced = a->explore.redraw && left(a->frame_at + FRAME_MS) > 0;
+        if (a->explore.redraw && !paced)
+            draw(a);
+        struct service_status status;
+        service_status(a->service, &status);
+        a->idle = !a->explore.redraw && !a->explore.wish_changed && a->explore.status.idle && status.idle;
+        bool played = !a->script;
+        int wait = a->needs_save ? left(a->save_at) : -1;
+        if (paced)
+            wait = sooner(wait, left(a->frame_at + FRAME_MS));
+        if (a->script) {
+            int ms = script_wait_ms(a->script, now_ms());
+            wait = sooner(wait, ms >= 0 ? ms : a->idle || !a->explore.redraw ? 0 : -1);
+        }
+        screen_test_mark(a->idle && played);
+        if (!screen_wait(service_fd(a->service), wait, &news))
+            return;
+        drain(a, &news);
+    }
+}
+
+static bool begin(struct app *a, const struct app_options *o, bool *no_terminal, struct error *e)
+{
+    char said[sizeof e->text];
+    bool restored = restore(a, o, said, sizeof said);
+    struct screen_options so = {.mouse = true, .depth_auto = true};
+    static const enum depth depth_of[] = {[COLOR_NEVER] = DEPTH_MONO,
+                                          [COLOR_ALWAYS] = DEPTH_256,
+                                          [COLOR_16] = DEPTH_16,
+                                          [COLOR_256] = DEPTH_256,
+                                          [COLOR_DIRECT] = DEPTH_DIRECT};
+    if (a->options.color != COLOR_AUTO && a->options.color != COLOR_ALWAYS) {
+        so.depth_auto = false;
+        so.depth = depth_of[a->options.color];
+    }
+    if (o->play && !script_open(o->play, &a->script, e))
+        return false;
+    explore_init(&a->explore, &a->options, restored ? &a->restored : NULL);
+    if (said[0])
+        explore_message(&a->explore, true, "%s", said);
+    if (!screen_open(&so, e)) {
+        *no_terminal = true;
+        return false;
+    }
+    first_theme(a);
+    if (screen_info()->term_unknown && !a->explore.message[0])
+        explore_message(&a->explore, false, "this terminal is unknown here: taken for %s", screen_info()->term);
+    int w, h;
+    screen_size(&w, &h);
+    grid_init(&a->grid, w, h, theme_style(a->theme, ROLE_TEXT));
+    explore_resize(&a->explore, w, h);
+    a->service = service_new(&a->options, e);
+    return a->service != NULL;
+}
+
+int app_run(const struct app_options *o, bool *no_terminal)
+{
+    struct error e = {0};
+    struct app *a = xcalloc(1, sizeof *a);
+    a->given = o->options;
+    a->options = *o->options;
+    *no_terminal = false;
+    panic_set_handler(screen_close);
+    bool ok = begin(a, o, no_terminal, &e);
+    if (ok) {
+        loop(a);
+        save(a);
+    }
+    screen_close();
+    panic_set_handler(NULL);
+    explore_release(&a->explore); /* its snapshot borrows from the service's reference sets */
+    service_free(a->service);
+    script_free(a->script);
+    theme_free(a->theme);
+    grid_release(&a->grid);
+    state_release(&a->restored);
+    free(a->path);
+    free(a);
+    if (!ok && !*no_terminal)
+        fprintf(stderr, "glimt: %s\n", e.text);
+    return error_exit_status(&e);
+}

@@ -1,0 +1,17 @@
+/* The explorer: terminal, service and view in one loop. */
+#ifndef GLIMT_TUI_APP_H
+#define GLIMT_TUI_APP_H
+#include "tui/options.h"
+#include "tui/state.h"
+
+struct app_options {
+    const struct options *options;   /* as given; what a restored session names fills the gaps */
+    const struct saved_state *state; /* of --state; NULL: the session file's */
+    const char *play;                /* a script; NULL: none */
+    bool fresh;                      /* neither restore nor save a session */
+};
+
+/* Runs until the user quits or the terminal goes away; the exit status. *no_terminal: there is none that can show it,
+ * nothing has been written. */
+int app_run(const struct app_options *, bool *no_terminal);
+#endif

@@ -1,0 +1,296 @@
+/* glimt analyze: what each token of a text does to the latents, and what it costs. */
+#include "engine/text/utf8.h"
+#include "tui/cli/analysis.h"
+#include "tui/cli/cli.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct analyze_values {
+    int top; /* −1: all in JSON, a few in a table */
+    int predictions;
+    const char *logits;
+};
+
+#define AT(member) .offset = offsetof(struct analyze_values, member)
+static const struct option_row analyze_options[] = {
+    {"top", "N", "active latents shown for each token; default: all in JSON, 4 in the table", OPTION_INT, AT(top),
+     .min = 0, .max = 1 << 20},
+    {"predictions", "N", "the most likely next tokens after each token", OPTION_INT, AT(predictions), .min = 0,
+     .max = 1000},
+    {"logits", "FILE", "write the logits [tokens, vocabulary] as safetensors, f32", OPTION_TEXT, AT(logits)},
+    {.name = NULL},
+};
+#undef AT
+static const struct analyze_values analyze_defaults = {.top = -1};
+
+enum { TABLE_TOP = 4 };
+
+/* ---- JSON */
+
+static json_t *array(void)
+{
+    json_t *a = json_array();
+    if (!a)
+        panic("writing JSON: out of memory");
+    return a;
+}
+
+static json_t *unit_value(int32_t unit, float pre, float act)
+{
+    return json_pack("{s:i, s:o, s:o}", "latent", (int)unit, "pre", json_number(pre), "act", json_number(act));
+}
+
+static json_t *token_top(const struct analysis *a, const struct analysis_token *t, int32_t limit)
+{
+    json_t *top = array();
+    int32_t n = analysis_n_top(a, t, limit);
+    for (int32_t i = 0; i < n; i++) {
+        int32_t id;
+        float value; /* no ReLU, or a positive value: the pre-activation itself */
+        analysis_top(t, i, &id, &value);
+        json_array_append_new(top, unit_value(id, value, value));
+    }
+    return top;
+}
+
+static json_t *token_chosen(const struct analysis *a, const struct analysis_token *t)
+{
+    json_t *chosen = array();
+    for (int32_t i = 0; i < a->n_chosen; i++) {
+        float pre, act;
+        analysis_unit(a, t, a->chosen[i], &pre, &act);
+        json_array_append_new(chosen, unit_value(a->chosen[i], pre, act));
+    }
+    return chosen;
+}
+
+static json_t *token_next(const struct analysis *a, const struct analysis_token *t)
+{
+    json_t *next = array();
+    for (int32_t i = 0; i < a->n_next; i++) {
+        int32_t at = t->index * a->n_next + i;
+        json_t *row = json_token(a->wb->tokenizer, a->next_id[at]);
+        json_object_set_new(row, "p", json_number(expf(a->next_logp[at])));
+        json_array_append_new(next, row);
+    }
+    return next;
+}
+
+static json_t *tokens_json(const struct analysis *a, int32_t top)
+{
+    json_t *tokens = array();
+    struct analysis_iterator i = {0};
+    struct analysis_token t;
+    while (analysis_next(a, &i, &t)) {
+        json_t *row = json_pack("{s:i}", "index", (int)t.index);
+        json_t *token = json_token(a->wb->tokenizer, t.id);
+        json_object_update(row, token);
+        json_decref(token);
+        json_object_set_new(row, "start", json_integer((json_int_t)t.start));
+        json_object_set_new(row, "end", json_integer((json_int_t)t.end));
+        json_object_set_new(row, "loss", json_number(t.loss));
+        json_object_set_new(row, "top", token_top(a, &t, top));
+        json_object_set_new(row, "chosen", token_chosen(a, &t));
+        if (a->n_next > 0)
+            json_object_set_new(row, "next", token_next(a, &t));
+        json_array_append_new(tokens, row);
+    }
+    return tokens;
+}
+
+static bool model_json(const struct workbench *wb, json_t **out, struct error *e)
+{
+    char hash[65];
+    const struct model_config *c = model_config(wb->model);
+    if (!weights_hash(model_dir(wb->model), hash, e))
+        return false;
+    *out = json_pack("{s:s, s:s, s:i, s:i}", "name", wb->model_name, "hash", hash, "n_layers", (int)c->n_layers,
+                     "d_model", (int)c->d_model);
+    return true;
+}
+
+static bool sae_json(const struct analysis *a, json_t **out, struct error *e)
+{
+    char hash[65];
+    *out = NULL;
+    if (!analysis_has_sae(a)) {
+        *out = json_null();
+        return true;
+    }
+    const struct dict_spec *s = dict_spec(a->wb->dict);
+    if (!weights_hash(dict_path(a->wb->dict), hash, e))
+        return false;
+    *out = json_pack("{s:s, s:s, s:i, s:i, s:o, s:s}", "name", a->wb->sae_name, "hash", hash, "d_in", (int)s->n,
+                     "d_sae", (int)s->m, "k", s->k > 0 ? json_integer(s->k) : json_null(), "format", s->format);
+    return true;
+}
+
+static json_t *fixed_json(const struct options *o)
+{
+    json_t *fixed = json_object();
+    for (int32_t i = 0; i < o->n_fix; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "%d", o->fix[i].index);
+        json_object_set_new(fixed, id, json_number(o->fix[i].value));
+    }
+    return fixed;
+}
+
+static json_t *chosen_json(const struct analysis *a)
+{
+    json_t *chosen = array();
+    for (int32_t i = 0; i < a->n_chosen; i++)
+        json_array_append_new(chosen, json_integer(a->chosen[i]));
+    return chosen;
+}
+
+static bool print_json(const struct analysis *a, const struct options *o, int32_t top, struct error *e)
+{
+    json_t *model, *sae;
+    if (!model_json(a->wb, &model, e))
+        return false;
+    if (!sae_json(a, &sae, e)) {
+        json_decref(model);
+        return false;
+    }
+    char hook[POINT_NAME_MAX];
+    point_name(a->wb->at, hook);
+    json_t *root =
+        json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:o}", "model", model, "sae", sae, "hook", hook, "device",
+                  a->wb->backend->name, "dtype", "f32", "insert", insert_name[a->insert], "fixed", fixed_json(o));
+    json_object_set_new(root, "tokens", tokens_json(a, top));
+    json_object_set_new(root, "chosen", chosen_json(a));
+    json_object_set_new(root, "loss_mean", json_number(a->snap->loss_mean[a->lane]));
+    json_object_set_new(root, "loss_plain", json_number(a->snap->loss_mean[LANE_PLAIN]));
+    json_object_set_new(root, "fvu", json_number(analysis_has_sae(a) ? a->snap->fvu : NAN));
+    output_json(a->cli, root);
+    return true;
+}
+
+/* ---- CSV: a row a token; what is missing is empty */
+
+static void csv_text(struct strbuf *out, const char *s, size_t n)
+{
+    strbuf_addc(out, '"');
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '"')
+            strbuf_addc(out, '"');
+        strbuf_addc(out, s[i]);
+    }
+    strbuf_addc(out, '"');
+}
+
+static void csv_number(struct strbuf *out, float v)
+{
+    strbuf_addc(out, ',');
+    if (isfinite(v))
+        strbuf_addf(out, "%.9g", (double)v);
+}
+
+static void print_csv(const struct analysis *a, int32_t top)
+{
+    struct strbuf *out = &a->cli->out;
+    strbuf_adds(out, "index,id,text,bytes,start,end,loss");
+    for (int32_t i = 0; i < a->n_chosen; i++)
+        strbuf_addf(out, ",pre.%d", a->chosen[i]);
+    for (int32_t i = 0; i < top; i++)
+        strbuf_addf(out, ",top.%d.latent,top.%d.act", i, i);
+    strbuf_addc(out, '\n');
+    struct analysis_iterator it = {0};
+    struct analysis_token t;
+    while (analysis_next(a, &it, &t)) {
+        size_t n;
+        const char *bytes = tokenizer_bytes(a->wb->tokenizer, t.id, &n);
+        strbuf_addf(out, "%d,%d,", t.index, t.id);
+        if (n > 0 && utf8_is_valid(bytes, n))
+            csv_text(out, bytes, n);
+        strbuf_addc(out, ',');
+        for (size_t i = 0; i < n; i++)
+            strbuf_addf(out, "%02x", (unsigned char)bytes[i]);
+        strbuf_addf(out, ",%zu,%zu", t.start, t.end);
+        csv_number(out, t.loss);
+        for (int32_t i = 0; i < a->n_chosen; i++) {
+            float pre, act;
+            analysis_unit(a, &t, a->chosen[i], &pre, &act);
+            csv_number(out, pre);
+        }
+        int32_t n_top = analysis_n_top(a, &t, top);
+        for (int32_t i = 0; i < top; i++) {
+            int32_t id = 0;
+            float value = NAN;
+            if (i < n_top)
+                analysis_top(&t, i, &id, &value);
+            strbuf_addf(out, i < n_top ? ",%d" : ",", id);
+            csv_number(out, value);
+        }
+        strbuf_addc(out, '\n');
+    }
+}
+
+/* ---- the command */
+
+static bool print(const struct analysis *a, const struct options *o, int32_t top, struct error *e)
+{
+    struct theme *theme = NULL;
+    switch (o->output) {
+    case OUTPUT_JSON: return print_json(a, o, top, e);
+    case OUTPUT_CSV: print_csv(a, top < 0 ? TABLE_TOP : top); return true;
+    case OUTPUT_TEXT: break;
+    }
+    if (!color_theme(a->cli, &theme, e))
+        return false;
+    analysis_text(a, theme, top < 0 ? TABLE_TOP : top);
+    theme_free(theme);
+    return true;
+}
+
+static bool analyze(struct cli *cli, const void *given, int n_operands, char **operand, struct error *e)
+{
+    const struct analyze_values *values = given;
+    struct input in;
+    struct analysis a = {0};
+    bool ok = input_read(&in, cli, n_operands > 0 ? operand[0] : NULL, e) &&
+              analysis_run(&a, cli, &cli->opt, &in, values->predictions, values->logits, e) &&
+              print(&a, &cli->opt, values->top, e);
+    analysis_release(&a);
+    input_release(&in);
+    return ok;
+}
+
+const struct command analyze_command = {
+    .name = "analyze",
+    .operands = "[TEXT|-]",
+    .summary = "the latents and the loss of each token",
+    .max_operands = 1,
+    .csv = true,
+    .options = analyze_options,
+    .defaults = &analyze_defaults,
+    .values_size = sizeof analyze_defaults,
+    .run = analyze,
+};
+_Static_assert(sizeof(struct analyze_values) <= CLI_VALUES_MAX, "values of a command");
+
+int cli_analyze_default(const struct options *o)
+{
+    static const char text[] = "Rådet skal nu formelt godkende Parlamentets holdning.\n"
+                               "The Council now has to formally approve Parliament's position.\n";
+    struct cli cli = {.opt = *o, .command = &analyze_command};
+    struct error e = {0};
+    struct input in;
+    struct analysis a;
+    interrupt_install();
+    cli.progress.terminal = isatty(STDERR_FILENO);
+    cli.progress.on = (cli.progress.terminal && !o->quiet) || o->progress;
+    strbuf_init(&cli.out);
+    input_repair(&in, text, sizeof text - 1);
+    bool ok =
+        analysis_run(&a, &cli, &cli.opt, &in, 0, NULL, &e) && print(&a, &cli.opt, -1, &e) && output_write(&cli, &e);
+    analysis_release(&a);
+    input_release(&in);
+    strbuf_release(&cli.out);
+    if (!ok)
+        fprintf(stderr, "glimt: %s\n", e.text);
+    return ok ? 0 : error_exit_status(&e);
+}

@@ -1,0 +1,209 @@
+/* An analysed text for people: the running text in colour, then a row a token. */
+#include "engine/base/memory.h"
+#include "tui/cli/analysis.h"
+#include "tui/term/grid.h"
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOKEN_COLUMNS = 16, NUMBER_COLUMNS = 8, PAIR_COLUMNS = 14, NEXT_COLUMNS = 18 };
+
+/* |pre| that takes the strongest colour: the bundle's 99th percentile, so that it does not depend on this text; else
+ * the largest in this text. */
+static double unit_scale(const struct analysis *a, int32_t unit)
+{
+    const struct workbench *wb = a->wb;
+    if (wb->bundle_is_ours && unit < wb->bundle->n_latents && wb->bundle->abs_pre_p99[unit] > 0)
+        return (double)wb->bundle->abs_pre_p99[unit];
+    double scale = 0;
+    struct analysis_iterator i = {0};
+    struct analysis_token t;
+    while (analysis_next(a, &i, &t)) {
+        float pre, act;
+        analysis_unit(a, &t, unit, &pre, &act);
+        scale = fmax(scale, fabs((double)pre));
+    }
+    return scale;
+}
+
+static struct style value_style(const struct theme *theme, double v)
+{
+    if (!theme || !isfinite(v))
+        return (struct style){COLOR_DEFAULT, COLOR_DEFAULT, 0};
+    return theme_diverging(theme, theme_level(theme, fmax(-1, fmin(1, v)), INT_MIN));
+}
+
+static struct style role_style(const struct theme *theme, enum theme_role role)
+{
+    return theme ? theme_style(theme, role) : (struct style){COLOR_DEFAULT, COLOR_DEFAULT, 0};
+}
+
+static void head(const struct analysis *a, const struct theme *theme)
+{
+    const struct workbench *wb = a->wb;
+    const struct options *o = &a->cli->opt;
+    struct strbuf line;
+    char hook[POINT_NAME_MAX];
+    point_name(wb->at, hook);
+    strbuf_init(&line);
+    strbuf_adds(&line, "glimt  ");
+    text_add(&line, wb->model_name, strlen(wb->model_name), 0);
+    if (analysis_has_sae(a)) {
+        const struct dict_spec *s = dict_spec(wb->dict);
+        strbuf_addf(&line, " · %s · %d latents", hook, s->m);
+        if (s->k > 0)
+            strbuf_addf(&line, ", k %d", s->k);
+    } else if (wb->dict) {
+        strbuf_addf(&line, " · %s · %d neurons", hook, dict_spec(wb->dict)->m);
+    }
+    strbuf_addf(&line, " · %s", wb->backend->name);
+    if (a->insert != INSERT_NONE)
+        strbuf_addf(&line, " · insert %s", insert_name[a->insert]);
+    for (int32_t i = 0; i < o->n_fix; i++)
+        strbuf_addf(&line, "%s%d = %g", i ? ", " : " · fixed ", o->fix[i].index, (double)o->fix[i].value);
+    color_add(&a->cli->out, theme, role_style(theme, ROLE_TITLE), line.s);
+    strbuf_adds(&a->cli->out, "\n\n");
+    strbuf_release(&line);
+}
+
+/* Mean of v/scale over the chosen units: what the explorer colours by when all are watched. */
+static double token_value(const struct analysis *a, const struct analysis_token *t, const double *scale)
+{
+    double sum = 0;
+    for (int32_t i = 0; i < a->n_chosen; i++) {
+        float pre, act;
+        analysis_unit(a, t, a->chosen[i], &pre, &act);
+        sum += scale[i] > 0 ? (double)pre / scale[i] : 0;
+    }
+    return a->n_chosen ? sum / a->n_chosen : NAN;
+}
+
+static void running_text(const struct analysis *a, const struct theme *theme, const double *scale)
+{
+    struct strbuf *out = &a->cli->out, glyphs;
+    struct analysis_iterator i = {0};
+    struct analysis_token t;
+    const struct line_view *line = NULL;
+    size_t shown = 0; /* tokens may share bytes: each is printed once */
+    strbuf_init(&glyphs);
+    while (analysis_next(a, &i, &t)) {
+        if (line && line != t.line)
+            strbuf_addc(out, '\n');
+        if (line != t.line)
+            shown = t.line->start;
+        line = t.line;
+        size_t end = line->start + (size_t)line->tokens->token[t.in_line].end;
+        if (end <= shown)
+            continue;
+        strbuf_clear(&glyphs);
+        text_add(&glyphs, a->snap->text + shown, end - shown, 0);
+        color_add(out, theme, value_style(theme, token_value(a, &t, scale)), glyphs.s);
+        shown = end;
+    }
+    strbuf_adds(out, line ? "\n\n" : "");
+    strbuf_release(&glyphs);
+}
+
+static void column_names(const struct analysis *a, const struct theme *theme, int32_t top)
+{
+    struct strbuf line;
+    strbuf_init(&line);
+    strbuf_addf(&line, "%5s  ", "#");
+    text_add(&line, "token", 5, TOKEN_COLUMNS);
+    strbuf_addf(&line, "%*s", NUMBER_COLUMNS, "loss");
+    for (int32_t i = 0; i < a->n_chosen; i++)
+        strbuf_addf(&line, "%*d", NUMBER_COLUMNS, a->chosen[i]);
+    if (top > 0 && a->wb->dict) {
+        strbuf_adds(&line, "  ");
+        text_add(&line, "strongest", 9, a->n_next ? PAIR_COLUMNS * top : 0);
+    }
+    if (a->n_next > 0)
+        strbuf_adds(&line, "  next");
+    while (line.len > 0 && line.s[line.len - 1] == ' ')
+        line.s[--line.len] = '\0';
+    color_add(&a->cli->out, theme, role_style(theme, ROLE_HEADING), line.s);
+    strbuf_addc(&a->cli->out, '\n');
+    strbuf_release(&line);
+}
+
+static void number(struct strbuf *out, const struct theme *theme, struct style s, float v)
+{
+    char cell[32];
+    if (isfinite(v))
+        snprintf(cell, sizeof cell, "%*.2f", NUMBER_COLUMNS, (double)v);
+    else
+        snprintf(cell, sizeof cell, "%*s", NUMBER_COLUMNS, "-");
+    color_add(out, theme, s, cell);
+}
+
+static void token_row(const struct analysis *a, const struct theme *theme, const struct analysis_token *t,
+                      const double *scale, int32_t top)
+{
+    static const struct style plain = {COLOR_DEFAULT, COLOR_DEFAULT, 0};
+    struct strbuf *out = &a->cli->out;
+    size_t n;
+    const char *bytes = tokenizer_bytes(a->wb->tokenizer, t->id, &n);
+    strbuf_addf(out, "%5d  ", t->index);
+    text_add(out, bytes, n, TOKEN_COLUMNS);
+    number(out, theme, plain, t->loss);
+    for (int32_t i = 0; i < a->n_chosen; i++) {
+        float pre, act;
+        analysis_unit(a, t, a->chosen[i], &pre, &act);
+        number(out, theme, value_style(theme, scale[i] > 0 ? (double)pre / scale[i] : NAN), pre);
+    }
+    int32_t n_top = analysis_n_top(a, t, top);
+    for (int32_t i = 0; i < n_top || (a->n_next > 0 && i < top && a->wb->dict); i++) {
+        int32_t id = 0;
+        float value = 0;
+        if (i < n_top)
+            analysis_top(t, i, &id, &value);
+        if (i < n_top)
+            strbuf_addf(out, "  %5d %6.2f", id, (double)value);
+        else
+            strbuf_addf(out, "%*s", PAIR_COLUMNS, "");
+    }
+    for (int32_t i = 0; i < a->n_next; i++) {
+        int32_t at = t->index * a->n_next + i;
+        bytes = tokenizer_bytes(a->wb->tokenizer, a->next_id[at], &n);
+        strbuf_adds(out, "  ");
+        text_add(out, bytes, n, NEXT_COLUMNS - 7);
+        strbuf_addf(out, " %.2f", (double)expf(a->next_logp[at]));
+    }
+    strbuf_addc(out, '\n');
+}
+
+static void foot(const struct analysis *a, const struct theme *theme)
+{
+    struct strbuf line;
+    double shown = a->snap->loss_mean[a->lane], plain = a->snap->loss_mean[LANE_PLAIN];
+    strbuf_init(&line);
+    strbuf_addf(&line, "%d token%s", a->snap->n_tokens, a->snap->n_tokens == 1 ? "" : "s");
+    if (isfinite(shown))
+        strbuf_addf(&line, " · mean loss %.3f nats", shown);
+    if (a->lane != LANE_PLAIN && isfinite(shown) && isfinite(plain))
+        strbuf_addf(&line, " (plain %.3f, %+.3f)", plain, shown - plain);
+    if (analysis_has_sae(a) && isfinite(a->snap->fvu))
+        strbuf_addf(&line, " · FVU %.3f", a->snap->fvu);
+    strbuf_addc(&a->cli->out, '\n');
+    color_add(&a->cli->out, theme, role_style(theme, ROLE_DIM), line.s);
+    strbuf_addc(&a->cli->out, '\n');
+    strbuf_release(&line);
+}
+
+void analysis_text(const struct analysis *a, const struct theme *theme, int32_t top)
+{
+    double *scale = xcalloc((size_t)a->n_chosen + 1, sizeof *scale);
+    for (int32_t i = 0; i < a->n_chosen; i++)
+        scale[i] = unit_scale(a, a->chosen[i]);
+    head(a, theme);
+    if (theme)
+        running_text(a, theme, scale);
+    column_names(a, theme, top);
+    struct analysis_iterator i = {0};
+    struct analysis_token t;
+    while (analysis_next(a, &i, &t))
+        token_row(a, theme, &t, scale, top);
+    foot(a, theme);
+    free(scale);
+}

@@ -1,0 +1,153 @@
+/* Dispatch: one const table of subcommands. */
+#include "tui/cli/cli.h"
+#include "tui/cli/command.h"
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct command *const cli_commands[] = {
+    &analyze_command, &generate_command, &tokenize_command, &verify_command, &doctor_command, NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (strcmp(cli_commands[i]->name, name) == 0)
+            return cli_commands[i];
+    return NULL;
+}
+
+static bool says(const char *word, const char *a, const char *b)
+{
+    return strcmp(word, a) == 0 || (b && strcmp(word, b) == 0);
+}
+
+static bool is_said_alone(const char *word)
+{
+    return says(word, "--help", "-h") || says(word, "--version", NULL) || says(word, "--completions", NULL);
+}
+
+bool cli_is_command(int argc, char **argv)
+{
+    return (argc > 1 && is_said_alone(argv[1])) || options_first_operand(argc, argv) > 0;
+}
+
+static int fail(const struct error *e)
+{
+    fprintf(stderr, "glimt: %s\n", e->text);
+    return error_exit_status(e);
+}
+
+static int say(struct strbuf *text)
+{
+    struct error e = {0};
+    fwrite(text->s, 1, text->len, stdout);
+    strbuf_release(text);
+    return output_flush(&e) ? 0 : fail(&e);
+}
+
+static int said_alone(int argc, char **argv)
+{
+    struct strbuf text;
+    struct error e = {0};
+    strbuf_init(&text);
+    if (says(argv[1], "--completions", NULL)) {
+        if (argc == 3 && completions_add(&text, argv[2]))
+            return say(&text);
+        strbuf_release(&text);
+        error_set(&e, ERROR_INPUT, "--completions: found %s, expected bash or zsh", argc > 2 ? argv[2] : "nothing");
+        return fail(&e);
+    }
+    if (says(argv[1], "--version", NULL))
+        version_add(&text, argc > 2 && says(argv[2], "-v", "--verbose"));
+    else
+        help_add(&text, NULL);
+    return say(&text);
+}
+
+static bool check_operands(const struct command *c, int argc, char **argv, struct error *e)
+{
+    if (argc - 1 > c->max_operands)
+        return error_set(e, ERROR_INPUT, "%s: found one more argument, %s, expected %s", c->name,
+                         argv[1 + c->max_operands], *c->operands ? c->operands : "none");
+    if (argc - 1 < c->min_operands)
+        return error_set(e, ERROR_INPUT, "%s: found no argument, expected %s", c->name, c->operands);
+    return true;
+}
+
+static void progress_init(struct progress *p, const struct options *o)
+{
+    p->terminal = isatty(STDERR_FILENO);
+    p->on = (p->terminal && !o->quiet) || o->progress;
+}
+
+static int run_command(const struct command *c, int argc, char **argv)
+{
+    struct cli cli = {.command = c};
+    struct error e = {0};
+    alignas(max_align_t) char values[CLI_VALUES_MAX] = {0};
+    if (c->values_size > 0)
+        memcpy(values, c->defaults, c->values_size);
+    strbuf_init(&cli.out);
+    int status = options_parse_with(&cli.opt, c->options, values, &argc, argv, &e);
+    if (status == 0) {
+        progress_init(&cli.progress, &cli.opt);
+        bool ok = check_operands(c, argc, argv, &e);
+        if (ok && cli.opt.output == OUTPUT_CSV && !c->csv)
+            ok = error_set(&e, ERROR_INPUT, "%s: found --csv, expected --json or neither", c->name);
+        ok = ok && c->run(&cli, values, argc - 1, argv + 1, &e);
+        progress_clear(&cli.progress);
+        ok = ok && output_write(&cli, &e);
+        status = ok ? 0 : error_exit_status(&e);
+    }
+    strbuf_release(&cli.out);
+    options_release(&cli.opt);
+    return status ? fail(&e) : 0;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (says(argv[i], "--help", "-h"))
+            return true;
+    return false;
+}
+
+static int unknown_command(const char *word)
+{
+    const char *names[32];
+    size_t n = 0;
+    for (; cli_commands[n]; n++)
+        names[n] = cli_commands[n]->name;
+    const char *near = nearest_name(word, names, n);
+    struct error e = {0};
+    if (near)
+        error_set(&e, ERROR_INPUT, "unknown command %s, the nearest is %s", word, near);
+    else
+        error_set(&e, ERROR_INPUT, "unknown command %s, glimt --help shows what there is", word);
+    return fail(&e);
+}
+
+int cli_main(int argc, char **argv)
+{
+    if (argc > 1 && is_said_alone(argv[1]))
+        return said_alone(argc, argv);
+    int at = options_first_operand(argc, argv);
+    if (at == 0)
+        return unknown_command("\"\"");
+    const struct command *c = command_find(argv[at]);
+    if (!c)
+        return unknown_command(argv[at]);
+    for (int i = at; i < argc; i++) /* what stood before the command's name stays, the name goes */
+        argv[i] = argv[i + 1];
+    argc--;
+    if (asks_for_help(argc, argv)) {
+        struct strbuf text;
+        strbuf_init(&text);
+        help_add(&text, c);
+        return say(&text);
+    }
+    interrupt_install();
+    return run_command(c, argc, argv);
+}

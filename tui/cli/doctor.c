@@ -1,0 +1,261 @@
+/* glimt doctor: what was found here, and what is missing for what. */
+#include "engine/base/memory.h"
+#include "engine/cpu/cpu.h"
+#include "tui/cli/command.h"
+#include "tui/cli/libraries.h"
+#include <curses.h>
+#include <dirent.h>
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <term.h>
+#include <unistd.h>
+
+enum { MISSING_MAX = 16 };
+
+struct findings {
+    char *device, *device_error; /* one of them */
+    char *data, *cache, *configuration, *state, *hub;
+    uint64_t cache_bytes;
+    const char *term, *depth, *charset;
+    bool utf8, known_term;
+    int width, height; /* 0: no terminal */
+    struct library library[N_LIBRARIES];
+    struct missing {
+        char *what, *wanted_for;
+    } missing[MISSING_MAX];
+    int n_missing;
+};
+
+static void miss(struct findings *f, char *what, const char *wanted_for)
+{
+    if (f->n_missing < MISSING_MAX)
+        f->missing[f->n_missing++] = (struct missing){what, xstrdup(wanted_for)};
+    else
+        free(what);
+}
+
+static void findings_release(struct findings *f)
+{
+    for (int i = 0; i < f->n_missing; i++) {
+        free(f->missing[i].what);
+        free(f->missing[i].wanted_for);
+    }
+    free(f->device);
+    free(f->device_error);
+    free(f->data);
+    free(f->cache);
+    free(f->configuration);
+    free(f->state);
+    free(f->hub);
+}
+
+/* ---- places */
+
+/* $VARIABLE/tail when it is an absolute path, else ~/fallback/tail. */
+static char *place(const char *variable, const char *fallback, const char *tail)
+{
+    const char *set = getenv(variable), *home = getenv("HOME");
+    if (set && *set == '/')
+        return xasprintf("%s%s", set, tail);
+    return home && *home ? xasprintf("%s/%s%s", home, fallback, tail) : NULL;
+}
+
+static bool exists(const char *path)
+{
+    return path && access(path, F_OK) == 0;
+}
+
+static uint64_t bytes_in(const char *dir, int depth)
+{
+    DIR *d = depth > 0 ? opendir(dir) : NULL;
+    uint64_t sum = 0;
+    for (struct dirent *entry; d && (entry = readdir(d)) != NULL;) {
+        struct stat st;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        char *path = xasprintf("%s/%s", dir, entry->d_name);
+        if (lstat(path, &st) == 0)
+            sum += S_ISDIR(st.st_mode) ? bytes_in(path, depth - 1) : (uint64_t)st.st_size;
+        free(path);
+    }
+    if (d)
+        closedir(d);
+    return sum;
+}
+
+static void find_places(struct findings *f, const struct options *o)
+{
+    const char *cache = o->cache ? o->cache : getenv("GLIMT_CACHE"), *hub = getenv("HF_HUB_CACHE");
+    char *demo = program_data("demo/demo.glimt"), *theme = program_data("themes/dark.theme");
+    f->cache = cache && *cache ? xstrdup(cache) : place("XDG_CACHE_HOME", ".cache", "/glimt");
+    if (f->cache && strcmp(f->cache, "none") != 0)
+        f->cache_bytes = bytes_in(f->cache, 4);
+    f->configuration = o->store && o->store->path ? xstrdup(o->store->path) : NULL;
+    f->state = place("XDG_STATE_HOME", ".local/state", "/glimt/session.json");
+    f->hub = hub && *hub ? xstrdup(hub) : place("HF_HOME", ".cache/huggingface", "/hub");
+    if (demo)
+        f->data = xstrdup(demo);
+    else
+        miss(f, xstrdup("demo/demo.glimt in the program data"), "glimt without --model, and the reference sentences");
+    if (!theme)
+        miss(f, xstrdup("themes/dark.theme in the program data"), "colours");
+    if (!exists(f->hub))
+        miss(f, xasprintf("the Hugging Face cache %s", f->hub ? f->hub : "(HOME is not set)"),
+             "--model OWNER/NAME; a folder as --model works without");
+    free(demo);
+    free(theme);
+}
+
+/* ---- machine and terminal */
+
+static void find_device(struct findings *f, const struct options *o)
+{
+    struct error e = {0};
+    struct backend *b = cpu_backend_new(o->threads, &e);
+    if (b) {
+        f->device = xstrdup(b->caps.device);
+        b->free(b);
+    } else {
+        f->device_error = xstrdup(e.text);
+        miss(f, xasprintf("the device cpu (%s)", e.text), "everything that computes");
+    }
+    libraries_list(f->library);
+}
+
+static void find_terminal(struct findings *f, const struct options *o)
+{
+    static const char *const depths[] = {
+        [DEPTH_MONO] = "none", [DEPTH_16] = "16", [DEPTH_256] = "256", [DEPTH_DIRECT] = "direct"};
+    struct winsize size;
+    int status;
+    f->term = getenv("TERM");
+    f->depth = depths[color_depth(o, true)];
+    f->charset = nl_langinfo(CODESET);
+    f->utf8 = strcmp(f->charset, "UTF-8") == 0;
+    f->known_term = f->term && *f->term && setupterm(f->term, STDERR_FILENO, &status) == 0;
+    if (f->known_term)
+        del_curterm(cur_term);
+    for (int fd = 0; fd < 3 && f->width == 0; fd++)
+        if (isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0)
+            f->width = size.ws_col, f->height = size.ws_row;
+    if (!f->utf8)
+        miss(f, xasprintf("a UTF-8 locale (it is %s; try LC_ALL=C.UTF-8)", f->charset),
+             "letters beyond ASCII on screen");
+    if (!f->known_term || strcmp(f->term, "dumb") == 0)
+        miss(f, xasprintf("a full-screen terminal (TERM is %s)", f->term && *f->term ? f->term : "not set"),
+             "the explorer; the commands work without");
+}
+
+/* Keys of the configuration file that no option is called by: most likely misspelt. */
+static void find_unknown_keys(struct findings *f, const struct options *o)
+{
+    for (size_t i = 0; o->store && i < o->store->n; i++) {
+        const char *key = o->store->row[i].key;
+        size_t n = strlen(key);
+        bool known = option_find(common_options, key, n) || strcmp(key, "plot") == 0 || strncmp(key, "bind.", 5) == 0;
+        for (size_t c = 0; cli_commands[c] && !known; c++)
+            known = option_find(cli_commands[c]->options, key, n) != NULL;
+        if (!known)
+            miss(f, xasprintf("an option called %s (%s:%d)", key, o->store->path, o->store->row[i].line),
+                 "that line of the configuration, which does nothing");
+    }
+}
+
+/* ---- printing */
+
+static json_t *string_or_null(const char *s)
+{
+    json_t *j = s ? json_string(s) : NULL;
+    return j ? j : json_null(); /* a path that is no UTF-8 */
+}
+
+static void print_json(struct cli *cli, const struct findings *f)
+{
+    json_t *libraries = json_object(), *missing = json_array();
+    for (int i = 0; i < N_LIBRARIES; i++)
+        json_object_set_new(libraries, f->library[i].name, json_string(f->library[i].version));
+    for (int i = 0; i < f->n_missing; i++)
+        json_array_append_new(missing, json_pack("{s:o, s:s}", "what", string_or_null(f->missing[i].what), "for",
+                                                 f->missing[i].wanted_for));
+    json_t *root = json_pack("{s:s, s:[{s:s, s:o, s:s, s:s, s:o}]}", "version", GLIMT_VERSION, "devices", "name", "cpu",
+                             "description", string_or_null(f->device), "isa", cpu_isa(), "products",
+                             cpu_product_library(), "error", string_or_null(f->device_error));
+    json_object_set_new(root, "libraries", libraries);
+    json_object_set_new(root, "terminal",
+                        json_pack("{s:o, s:b, s:s, s:s, s:b, s:i, s:i}", "term", string_or_null(f->term), "known",
+                                  f->known_term, "colors", f->depth, "charset", f->charset, "utf8", f->utf8, "columns",
+                                  f->width, "rows", f->height));
+    json_object_set_new(root, "paths",
+                        json_pack("{s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "demo", string_or_null(f->data), "cache",
+                                  string_or_null(f->cache), "cache_bytes", (json_int_t)f->cache_bytes, "configuration",
+                                  string_or_null(f->configuration), "configuration_there", exists(f->configuration),
+                                  "session", string_or_null(f->state), "hugging_face", string_or_null(f->hub)));
+    json_object_set_new(root, "missing", missing);
+    output_json(cli, root);
+}
+
+static void row(struct strbuf *out, const char *name, const char *value, const char *note)
+{
+    strbuf_addf(out, "%-16s", name);
+    if (value)
+        text_add(out, value, strlen(value), 0);
+    else
+        strbuf_adds(out, "-");
+    strbuf_addf(out, "%s\n", note);
+}
+
+static void print_text(struct strbuf *out, const struct findings *f)
+{
+    char text[96];
+    row(out, "glimt", GLIMT_VERSION, "");
+    row(out, "device", f->device ? f->device : f->device_error, "");
+    row(out, "instructions", cpu_isa(), "");
+    row(out, "products", cpu_product_library(), "");
+    row(out, "GPU", "none: this version computes on the CPU", "");
+    for (int i = 0; i < N_LIBRARIES; i++)
+        row(out, f->library[i].name, f->library[i].version, "");
+    row(out, "terminal", f->term, f->known_term ? "" : " (unknown to terminfo)");
+    if (f->width > 0)
+        snprintf(text, sizeof text, "%d × %d", f->width, f->height);
+    row(out, "size", f->width > 0 ? text : "no terminal", "");
+    row(out, "colours", f->depth, "");
+    row(out, "charset", f->charset, "");
+    row(out, "demo", f->data, "");
+    snprintf(text, sizeof text, " (%llu bytes)", (unsigned long long)f->cache_bytes);
+    row(out, "cache", f->cache, f->cache && strcmp(f->cache, "none") != 0 ? text : "");
+    row(out, "configuration", f->configuration, exists(f->configuration) ? "" : " (not there)");
+    row(out, "session", f->state, exists(f->state) ? "" : " (not there)");
+    row(out, "Hugging Face", f->hub, exists(f->hub) ? "" : " (not there)");
+    for (int i = 0; i < f->n_missing; i++) {
+        strbuf_adds(out, i ? "" : "\n");
+        strbuf_adds(out, "missing: ");
+        text_add(out, f->missing[i].what, strlen(f->missing[i].what), 0);
+        strbuf_addf(out, ", for %s\n", f->missing[i].wanted_for);
+    }
+}
+
+static bool doctor(struct cli *cli, const void *given, int n_operands, char **operand, struct error *e)
+{
+    struct findings f = {0};
+    (void)given, (void)n_operands, (void)operand, (void)e;
+    find_device(&f, &cli->opt);
+    find_places(&f, &cli->opt);
+    find_terminal(&f, &cli->opt);
+    find_unknown_keys(&f, &cli->opt);
+    if (cli->opt.output == OUTPUT_JSON)
+        print_json(cli, &f);
+    else
+        print_text(&cli->out, &f);
+    findings_release(&f);
+    return true;
+}
+
+const struct command doctor_command = {
+    .name = "doctor",
+    .operands = "",
+    .summary = "what was found here, what is missing for what",
+    .run = doctor,
+};

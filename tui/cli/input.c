@@ -1,0 +1,99 @@
+/* The text to work on: an operand or standard input, repaired where it is no UTF-8, with the way back to its bytes. */
+#include "engine/base/memory.h"
+#include "engine/text/utf8.h"
+#include "tui/cli/command.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { INPUT_MAX = 64 << 20 }; /* token offsets are 32 bits; a text for people is far below */
+
+void input_repair(struct input *in, const char *s, size_t n)
+{
+    struct strbuf b;
+    strbuf_init(&b);
+    *in = (struct input){0};
+    for (size_t at = 0, len; at < n; at += len) {
+        bool valid;
+        utf8_decode(s + at, n - at, &len, &valid);
+        if (valid) {
+            strbuf_add(&b, s + at, len);
+            continue;
+        }
+        in->gap = grow(in->gap, &in->cap, in->n_bad + 1, sizeof *in->gap);
+        in->gap[in->n_bad++] = (struct input_gap){b.len, at, len};
+        strbuf_adds(&b, "\xef\xbf\xbd");
+    }
+    in->n = b.len;
+    in->text = strbuf_detach(&b);
+}
+
+size_t input_offset(const struct input *in, size_t repaired)
+{
+    size_t low = 0, high = in->n_bad; /* the last gap that begins at or before the offset */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (in->gap[middle].repaired <= repaired)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0)
+        return repaired;
+    const struct input_gap *g = &in->gap[low - 1];
+    size_t beyond = repaired - g->repaired;
+    if (beyond >= 3)
+        return g->given + g->n_given + beyond - 3;
+    return g->given + (beyond < g->n_given ? beyond : g->n_given);
+}
+
+void input_release(struct input *in)
+{
+    free(in->text);
+    free(in->gap);
+    *in = (struct input){0};
+}
+
+static bool read_stdin(const struct cli *cli, struct strbuf *b, struct error *e)
+{
+    if (isatty(STDIN_FILENO))
+        return error_set(e, ERROR_INPUT, "%s: found no text and a terminal as standard input, expected %s",
+                         cli->command->name, cli->command->operands);
+    char part[1 << 14];
+    for (;;) {
+        ssize_t got = read(STDIN_FILENO, part, sizeof part);
+        if (!interrupt_check(e))
+            return false;
+        if (got == 0)
+            return true;
+        if (got < 0 && errno != EINTR)
+            return error_set(e, ERROR_SYSTEM, "reading standard input: %s", strerror(errno));
+        if (got > 0)
+            strbuf_add(b, part, (size_t)got);
+        if (b->len > INPUT_MAX)
+            return error_set(e, ERROR_INPUT, "reading standard input: found more than %d MiB of text, expected less",
+                             INPUT_MAX >> 20);
+    }
+}
+
+bool input_read(struct input *in, const struct cli *cli, const char *operand, struct error *e)
+{
+    *in = (struct input){0};
+    if (operand && strcmp(operand, "-") != 0) {
+        input_repair(in, operand, strlen(operand));
+    } else {
+        struct strbuf b;
+        strbuf_init(&b);
+        bool ok = read_stdin(cli, &b, e);
+        if (ok)
+            input_repair(in, b.s, b.len);
+        strbuf_release(&b);
+        if (!ok)
+            return false;
+    }
+    if (in->n_bad > 0 && !cli->opt.quiet)
+        fprintf(stderr, "glimt: note: %zu invalid UTF-8 sequence%s read as U+FFFD, the first at byte %zu\n", in->n_bad,
+                in->n_bad == 1 ? "" : "s", in->gap[0].given);
+    return true;
+}

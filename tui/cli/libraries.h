@@ -1,0 +1,11 @@
+/* The libraries that this program runs with, at run time. Private to tui/cli. */
+#ifndef GLIMT_TUI_LIBRARIES_H
+#define GLIMT_TUI_LIBRARIES_H
+
+struct library {
+    const char *name;
+    char version[48];
+};
+enum { N_LIBRARIES = 6 };
+void libraries_list(struct library out[N_LIBRARIES]);
+#endif

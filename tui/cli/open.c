@@ -1,0 +1,177 @@
+/* Opening what the options name, and running a session to its end: the explorer's own machinery without its screen. */
+#include "engine/base/hash.h"
+#include "engine/base/memory.h"
+#include "engine/formats/hf.h"
+#include "engine/formats/tensors.h"
+#include "tui/cli/command.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void loading(void *arg, double share, const char *what)
+{
+    progress_show(arg, share, what);
+}
+
+/* What workbench_open leaves unchecked: it reads --latents, but not what is done with them. */
+static bool check_options(const struct options *o, const struct workbench *wb, struct error *e)
+{
+    bool inserts = options_insert(o) != INSERT_NONE;
+    if (!wb->dict && (inserts || o->n_fix || o->n_units))
+        return error_set(e, ERROR_INPUT, "%s: found no SAE for the model %s, expected --sae, --bundle or --neurons",
+                         o->n_fix  ? "--fix"
+                         : inserts ? "--insert"
+                                   : "--latents",
+                         wb->model_name);
+    int32_t m = wb->dict ? dict_spec(wb->dict)->m : 0;
+    for (int32_t i = 0; i < o->n_fix; i++)
+        if (o->fix[i].index >= m)
+            return error_set(e, ERROR_INPUT, "--fix: found unit %d, expected 0 to %d (%s)", o->fix[i].index, m - 1,
+                             wb->sae_name ? wb->sae_name : "neurons");
+    return true;
+}
+
+bool cli_open(struct cli *cli, const struct options *o, struct workbench **wb, struct error *e)
+{
+    *wb = NULL;
+    interrupt_at_once(true);
+    bool ok = workbench_open(o, loading, &cli->progress, wb, e);
+    interrupt_at_once(false);
+    progress_clear(&cli->progress);
+    if (ok && check_options(o, *wb, e))
+        return true;
+    workbench_free(*wb);
+    *wb = NULL;
+    return false;
+}
+
+bool cli_tokenizer_open(struct cli *cli, struct tokenizer **out, struct error *e)
+{
+    const struct options *o = &cli->opt;
+    struct bundle *bundle = NULL;
+    char *demo = NULL, *dir = NULL;
+    const char *spec = o->model;
+    bool ok = false;
+    *out = NULL;
+    if (!spec) {
+        demo = o->bundle ? NULL : program_data("demo/demo.glimt");
+        if (!o->bundle && !demo) {
+            error_set(e, ERROR_INPUT,
+                      "opening the demo: found no demo/demo.glimt in the program data, expected it "
+                      "there, or --model");
+            goto cleanup;
+        }
+        if (!bundle_open(o->bundle ? o->bundle : demo, &bundle, e))
+            goto cleanup;
+        spec = bundle->model;
+    }
+    ok = hf_resolve(spec, &dir, e) && tokenizer_open(dir, out, e);
+cleanup:
+    bundle_free(bundle);
+    free(demo);
+    free(dir);
+    return ok;
+}
+
+bool cli_session(struct cli *cli, const struct workbench *wb, struct wish *wish, struct snapshot **out, struct error *e)
+{
+    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set, wb->n_sets, e);
+    *out = NULL;
+    if (!s)
+        return false;
+    wish->generation = 1;
+    wish->cursor = 0;
+    wish->n_next = 0;
+    wish->refsets = false;
+    session_set(s, wish);
+    while (session_step(s, interrupt_flag()) != STAGE_IDLE && interrupt_check(NULL)) {
+        if (!cli->progress.on || !session_should_publish(s))
+            continue;
+        struct snapshot *part = session_snapshot(s);
+        progress_show(&cli->progress, part->progress, "computing");
+        snapshot_unref(part);
+    }
+    progress_clear(&cli->progress);
+    if (interrupt_check(e)) {
+        if (error_is_set(session_error(s)))
+            *e = *session_error(s);
+        else
+            *out = session_snapshot(s);
+    }
+    session_free(s);
+    return *out != NULL;
+}
+
+/* ---- hashes */
+
+static bool blob_hash(const char *path, char out[65])
+{
+    char *real = realpath(path, NULL);
+    char *name = real ? strrchr(real, '/') : NULL;
+    struct sha256 h;
+    bool found = false;
+    if (name && name - real >= 6 && strncmp(name - 6, "/blobs", 6) == 0 && sha256_from_hex(name + 1, &h)) {
+        sha256_hex(&h, out);
+        found = strlen(name + 1) == 64;
+    }
+    free(real);
+    return found;
+}
+
+static bool one_hash(const char *path, char out[65], struct error *e)
+{
+    struct sha256 h;
+    if (blob_hash(path, out))
+        return true;
+    if (!sha256_file(path, &h, e))
+        return false;
+    sha256_hex(&h, out);
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+bool weights_hash(const char *path, char out[65], struct error *e)
+{
+    struct tensors *t = NULL;
+    const char **file = NULL;
+    size_t n = 0, cap = 0;
+    struct strbuf lines;
+    bool ok = false;
+    strbuf_init(&lines);
+    if (!tensors_open(path, &t, e))
+        goto cleanup;
+    for (size_t i = 0; i < tensors_count(t); i++) {
+        const char *name = tensors_at(t, i)->file;
+        bool known = false;
+        for (size_t j = 0; j < n && !known; j++)
+            known = strcmp(file[j], name) == 0;
+        if (known)
+            continue;
+        file = grow(file, &cap, n + 1, sizeof *file);
+        file[n++] = name;
+    }
+    if (n == 0) {
+        error_set(e, ERROR_INPUT, "hashing %s: found no tensors, expected some", path);
+        goto cleanup;
+    }
+    qsort(file, n, sizeof *file, by_name);
+    for (size_t i = 0; i < n; i++) {
+        if (!one_hash(file[i], out, e))
+            goto cleanup;
+        const char *slash = strrchr(file[i], '/');
+        strbuf_addf(&lines, "%s  %s\n", out, slash ? slash + 1 : file[i]);
+    }
+    if (n > 1) {
+        struct sha256 all = sha256_bytes(lines.s, lines.len);
+        sha256_hex(&all, out);
+    }
+    ok = true;
+cleanup:
+    strbuf_release(&lines);
+    free(file);
+    tensors_close(t);
+    return ok;
+}

@@ -1,0 +1,465 @@
+/* Options: the common table, the configuration file, and the parsing of argv. */
+#include "engine/base/memory.h"
+#include "engine/formats/mapping.h"
+#include "tui/cli/option_table.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const insert_names[] = {"none", "sae", "error", NULL};
+static const char *const context_names[] = {"line", "join", NULL};
+static const char *const dtype_names[] = {"auto", "f32", "bf16", "f16", NULL};
+static const char *const color_names[] = {"auto", "never", "always", "16", "256", "direct", NULL};
+
+static bool pick(const char *value, const char *const *names, int *out, struct error *e)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(value, names[i]) == 0) {
+            *out = i;
+            return true;
+        }
+    char list[200] = "";
+    for (int i = 0; names[i]; i++) {
+        strncat(list, i ? ", " : "", sizeof list - strlen(list) - 1);
+        strncat(list, names[i], sizeof list - strlen(list) - 1);
+    }
+    return error_set(e, ERROR_INPUT, "found %s, expected one of %s", value, list);
+}
+
+/* One unit number at *s; *s ← what follows it. */
+static bool unit_parse(const char **s, int32_t *out, struct error *e)
+{
+    char *end;
+    errno = 0;
+    long v = strtol(*s, &end, 10);
+    if (end == *s || **s == '+' || **s == ' ' || errno || v < 0 || v > INT32_MAX)
+        return error_set(e, ERROR_INPUT, "found %s, expected numbers from 0 with commas between them", *s);
+    *s = end;
+    *out = (int32_t)v;
+    return true;
+}
+
+static bool units_parse(struct options *o, const char *value, bool neurons, struct error *e)
+{
+    o->n_units = 0;
+    o->neurons = neurons;
+    for (const char *s = value;; s++) {
+        if (o->n_units == SESSION_MAX_UNITS)
+            return error_set(e, ERROR_INPUT, "found more than %d units, expected at most that", SESSION_MAX_UNITS);
+        int32_t unit;
+        if (!unit_parse(&s, &unit, e))
+            return false;
+        for (int32_t i = 0; i < o->n_units; i++)
+            if (o->unit[i] == unit)
+                return error_set(e, ERROR_INPUT, "found unit %d twice, expected each once", unit);
+        o->unit[o->n_units++] = unit;
+        if (*s == '\0')
+            return true;
+        if (*s != ',')
+            return error_set(e, ERROR_INPUT, "found %s, expected numbers from 0 with commas between them", value);
+    }
+}
+
+static bool latents_call(void *values, const char *value, struct error *e)
+{
+    return units_parse(values, value, false, e);
+}
+
+static bool neurons_call(void *values, const char *value, struct error *e)
+{
+    return units_parse(values, value, true, e);
+}
+
+static bool fix_call(void *values, const char *value, struct error *e)
+{
+    struct options *o = values;
+    o->n_fix = 0;
+    for (const char *s = value;; s++) {
+        if (o->n_fix == SESSION_MAX_UNITS)
+            return error_set(e, ERROR_INPUT, "found more than %d units, expected at most that", SESSION_MAX_UNITS);
+        struct unit u = {.mode = UNIT_FIX};
+        if (!unit_parse(&s, &u.index, e))
+            return false;
+        char *end = NULL;
+        if (*s == '=')
+            u.value = strtof(s + 1, &end);
+        if (!end || end == s + 1 || !isfinite(u.value) || (*end != '\0' && *end != ','))
+            return error_set(e, ERROR_INPUT, "found %s, expected ID=VALUE[,ID=VALUE…]", value);
+        for (int32_t i = 0; i < o->n_fix; i++)
+            if (o->fix[i].index == u.index)
+                return error_set(e, ERROR_INPUT, "found unit %d twice, expected each once", u.index);
+        o->fix[o->n_fix++] = u;
+        if (*end == '\0')
+            return true;
+        s = end;
+    }
+}
+
+static bool insert_call(void *values, const char *value, struct error *e)
+{
+    struct options *o = values;
+    int i;
+    if (!pick(value, insert_names, &i, e))
+        return false;
+    o->insert = (enum insert)i;
+    o->insert_given = true;
+    return true;
+}
+
+static bool context_call(void *values, const char *value, struct error *e)
+{
+    int i;
+    if (!pick(value, context_names, &i, e))
+        return false;
+    ((struct options *)values)->join = i == 1;
+    return true;
+}
+
+static bool dtype_call(void *values, const char *value, struct error *e)
+{
+    int i;
+    if (!pick(value, dtype_names, &i, e))
+        return false;
+    ((struct options *)values)->dtype = dtype_names[i];
+    return true;
+}
+
+static bool color_call(void *values, const char *value, struct error *e)
+{
+    int i;
+    if (!pick(value, color_names, &i, e))
+        return false;
+    ((struct options *)values)->color = (enum color_mode)i;
+    return true;
+}
+
+static bool json_call(void *values, const char *value, struct error *e)
+{
+    (void)value, (void)e;
+    ((struct options *)values)->output = OUTPUT_JSON;
+    return true;
+}
+
+static bool csv_call(void *values, const char *value, struct error *e)
+{
+    (void)value, (void)e;
+    ((struct options *)values)->output = OUTPUT_CSV;
+    return true;
+}
+
+#define AT(member) .offset = offsetof(struct options, member)
+const struct option_row common_options[] = {
+    {"model", "DIR|OWNER/NAME[@REV]", "a Hugging Face folder or a name in its cache; default: the demo", OPTION_TEXT,
+     AT(model)},
+    {"sae", "PATH", "sparse autoencoder, a file or folder", OPTION_TEXT, AT(sae)},
+    {"hook", "NAME", "hook point, e.g. layers.3.mlp.act; default: what the SAE says", OPTION_TEXT, AT(hook)},
+    {"bundle", "FILE", "model, SAE, hook, classes and chosen latents in one", OPTION_TEXT, AT(bundle)},
+    {"latents", "A,B,…", "the chosen latents", OPTION_CALL, .call = latents_call},
+    {"neurons", "A,B,…", "coordinates of the hooked activation instead of latents", OPTION_CALL, .call = neurons_call},
+    {"fix", "ID=V[,ID=V…]", "hold these at fixed values at every position", OPTION_CALL, .call = fix_call},
+    {"insert", "none|sae|error", "what replaces the activation; default: none, with --fix sae", OPTION_CALL,
+     .call = insert_call, .choices = insert_names},
+    {"bos", NULL, "put the BOS token before each sequence", OPTION_FLAG, AT(bos)},
+    {"no-bos", NULL, "no BOS token (default)", OPTION_OFF, AT(bos)},
+    {"context", "line|join", "each line its own sequence (default), or all of the text one", OPTION_CALL,
+     .call = context_call, .choices = context_names},
+    {"device", "auto|cpu|cuda[:N]", "where to compute", OPTION_TEXT, AT(device)},
+    {"dtype", "auto|f32|bf16|f16", "what to compute in; the CPU computes in f32", OPTION_CALL, .call = dtype_call,
+     .choices = dtype_names},
+    {"threads", "N", "threads to compute with; default: all cores", OPTION_INT, AT(threads), .min = 1, .max = 1024},
+    {"json", NULL, "the result as JSON", OPTION_CALL, .call = json_call},
+    {"csv", NULL, "the result as comma-separated values", OPTION_CALL, .call = csv_call},
+    {"output", "FILE", "write the result to a file", OPTION_TEXT, AT(output_file)},
+    {"cache", "DIR|none", "where results are kept", OPTION_TEXT, AT(cache)},
+    {"seed", "N", "of everything drawn at random; default: 0", OPTION_SEED, AT(seed)},
+    {"quiet", NULL, "no progress and no notes", OPTION_FLAG, AT(quiet)},
+    {"progress", NULL, "progress also where standard error is no terminal", OPTION_FLAG, AT(progress)},
+    {"color", "WHEN", "auto, never, always, 16, 256 or direct", OPTION_CALL, .call = color_call,
+     .choices = color_names},
+    {"theme", "NAME", "colours, e.g. dark", OPTION_TEXT, AT(theme)},
+    {.name = NULL},
+};
+#undef AT
+
+void options_init(struct options *o)
+{
+    *o = (struct options){.device = "auto", .dtype = "auto"};
+}
+
+void options_release(struct options *o)
+{
+    if (o->store) {
+        free(o->store->path);
+        free(o->store->text);
+        free(o->store->row);
+        free(o->store);
+    }
+    options_init(o);
+}
+
+enum insert options_insert(const struct options *o)
+{
+    return o->insert_given ? o->insert : o->n_fix > 0 ? INSERT_SAE : INSERT_NONE;
+}
+
+const struct option_row *option_find(const struct option_row *table, const char *name, size_t n)
+{
+    for (const struct option_row *r = table; r && r->name; r++)
+        if (strlen(r->name) == n && memcmp(r->name, name, n) == 0)
+            return r;
+    return NULL;
+}
+
+static bool real_parse(const char *value, const struct option_row *r, double *out, struct error *e)
+{
+    char *end;
+    double v = strtod(value, &end);
+    if (end == value || *end || !isfinite(v) || v < (double)r->min || v > (double)r->max)
+        return error_set(e, ERROR_INPUT, "found %s, expected a number from %lld to %lld", value, (long long)r->min,
+                         (long long)r->max);
+    *out = v;
+    return true;
+}
+
+static bool int_parse(const char *value, const struct option_row *r, int *out, struct error *e)
+{
+    char *end;
+    errno = 0;
+    long long v = strtoll(value, &end, 10);
+    if (end == value || *end || errno || v < r->min || v > r->max)
+        return error_set(e, ERROR_INPUT, "found %s, expected a whole number from %lld to %lld", value,
+                         (long long)r->min, (long long)r->max);
+    *out = (int)v;
+    return true;
+}
+
+static bool seed_parse(const char *value, uint64_t *out, struct error *e)
+{
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || errno)
+        return error_set(e, ERROR_INPUT, "found %s, expected a whole number from 0 to 2^64 − 1", value);
+    *out = v;
+    return true;
+}
+
+/* Stores a value (NULL for a row without arg); errors say what was found and expected, the caller puts the name. */
+static bool row_apply(const struct option_row *r, void *values, const char *value, struct error *e)
+{
+    void *at = (char *)values + r->offset;
+    switch (r->kind) {
+    case OPTION_FLAG: *(bool *)at = true; return true;
+    case OPTION_OFF: *(bool *)at = false; return true;
+    case OPTION_TEXT:
+        if (!*value)
+            return error_set(e, ERROR_INPUT, "found nothing, expected %s", r->arg);
+        *(const char **)at = value;
+        return true;
+    case OPTION_INT: return int_parse(value, r, at, e);
+    case OPTION_SEED: return seed_parse(value, at, e);
+    case OPTION_REAL: return real_parse(value, r, at, e);
+    case OPTION_CHOICE: return pick(value, r->choices, at, e);
+    case OPTION_CALL: return r->call(values, value, e);
+    }
+    return false;
+}
+
+/* ---- the configuration file: the long options without dashes, flags as true or false */
+
+static char *config_path(void)
+{
+    const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    if (xdg && *xdg == '/')
+        return xasprintf("%s/glimt/config", xdg);
+    return home && *home ? xasprintf("%s/.config/glimt/config", home) : NULL;
+}
+
+static char *trim(char *s)
+{
+    while (*s == ' ' || *s == '\t')
+        s++;
+    size_t n = strlen(s);
+    while (n > 0 && strchr(" \t\r", s[n - 1]))
+        s[--n] = '\0';
+    return s;
+}
+
+static bool config_split(struct option_store *store, struct error *e)
+{
+    int line = 0;
+    for (char *s = store->text, *next; s; s = next) {
+        next = strchr(s, '\n');
+        if (next)
+            *next++ = '\0';
+        line++;
+        s = trim(s);
+        if (*s == '\0' || *s == '#')
+            continue;
+        char *equals = strchr(s, '=');
+        if (!equals)
+            return error_set(e, ERROR_INPUT, "configuration %s:%d: found %.60s, expected key = value", store->path,
+                             line, s);
+        *equals = '\0';
+        store->row = grow(store->row, &store->cap, store->n + 1, sizeof *store->row);
+        store->row[store->n++] = (struct config_row){trim(s), trim(equals + 1), line};
+    }
+    return true;
+}
+
+static bool flag_parse(const char *value, bool *out, struct error *e)
+{
+    static const char *const names[] = {"false", "true", "no", "yes", "0", "1", NULL};
+    int i;
+    if (!pick(value, names, &i, e))
+        return false;
+    *out = i % 2 == 1;
+    return true;
+}
+
+static bool config_apply(const struct option_row *r, void *values, const char *value, struct error *e)
+{
+    if (r->arg)
+        return row_apply(r, values, value, e);
+    bool on;
+    if (!flag_parse(value, &on, e))
+        return false;
+    if (r->kind == OPTION_CALL)
+        return on ? r->call(values, NULL, e) : true;
+    *(bool *)((char *)values + r->offset) = on == (r->kind == OPTION_FLAG);
+    return true;
+}
+
+static bool config_read(struct options *o, const struct option_row *own, void *own_values, struct error *e)
+{
+    struct option_store *store = o->store = xcalloc(1, sizeof *store);
+    store->path = config_path();
+    if (!store->path || access(store->path, F_OK) != 0)
+        return true;
+    if (!file_read(store->path, (size_t)1 << 20, &store->text, NULL, e) || !config_split(store, e))
+        return false;
+    for (size_t i = 0; i < store->n; i++) {
+        const struct config_row *c = &store->row[i];
+        const struct option_row *r = option_find(common_options, c->key, strlen(c->key));
+        void *values = o;
+        if (!r) {
+            r = option_find(own, c->key, strlen(c->key));
+            values = own_values;
+        }
+        if (r && !config_apply(r, values, c->value, e))
+            return error_prefix(e, "configuration %s:%d: %s", store->path, c->line, c->key);
+    }
+    return true;
+}
+
+const char *options_config(const struct options *o, const char *key)
+{
+    const char *value = NULL;
+    for (size_t i = 0; o->store && i < o->store->n; i++)
+        if (strcmp(o->store->row[i].key, key) == 0)
+            value = o->store->row[i].value;
+    return value;
+}
+
+/* ---- argv */
+
+static bool unknown_option(const struct option_row *own, const char *name, size_t n, struct error *e)
+{
+    const char *names[128];
+    size_t count = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (const struct option_row *r = pass ? common_options : own; r && r->name && count < 128; r++)
+            names[count++] = r->name;
+    char *word = xstrndup(name, n);
+    const char *near = nearest_name(word, names, count);
+    if (near)
+        error_set(e, ERROR_INPUT, "unknown option --%s, the nearest is --%s", word, near);
+    else
+        error_set(e, ERROR_INPUT, "unknown option --%s, glimt --help shows what there is", word);
+    free(word);
+    return false;
+}
+
+/* The option at argv[*i]; *i ends at its last word. */
+static bool option_take(struct options *o, const struct option_row *own, void *own_values, int *i, int argc,
+                        char **argv, struct error *e)
+{
+    const char *word = argv[*i] + 2, *value = NULL;
+    size_t n = strcspn(word, "=");
+    const struct option_row *r = option_find(own, word, n);
+    void *values = own_values;
+    if (!r) {
+        r = option_find(common_options, word, n);
+        values = o;
+    }
+    if (!r)
+        return unknown_option(own, word, n, e);
+    if (word[n] == '=')
+        value = word + n + 1;
+    if (!r->arg && value)
+        return error_set(e, ERROR_INPUT, "--%s: found the value %s, expected none", r->name, value);
+    if (r->arg && !value) {
+        if (*i + 1 >= argc)
+            return error_set(e, ERROR_INPUT, "--%s: found nothing after it, expected %s", r->name, r->arg);
+        value = argv[++*i];
+    }
+    return row_apply(r, values, value, e) || error_prefix(e, "--%s", r->name);
+}
+
+static bool argv_parse(struct options *o, const struct option_row *own, void *own_values, int *argc, char **argv,
+                       struct error *e)
+{
+    int kept = 1;
+    bool ended = false;
+    for (int i = 1; i < *argc; i++) {
+        if (!ended && strcmp(argv[i], "--") == 0)
+            ended = true;
+        else if (ended || argv[i][0] != '-' || argv[i][1] == '\0')
+            argv[kept++] = argv[i];
+        else if (argv[i][1] != '-')
+            return error_set(e, ERROR_INPUT,
+                             "unknown option %s, expected --NAME, or -- before a text that begins with -", argv[i]);
+        else if (!option_take(o, own, own_values, &i, *argc, argv, e))
+            return false;
+    }
+    argv[kept] = NULL;
+    *argc = kept;
+    return true;
+}
+
+int options_parse_with(struct options *o, const struct option_row *own, void *own_values, int *argc, char **argv,
+                       struct error *e)
+{
+    options_init(o);
+    if (!config_read(o, own, own_values, e) || !argv_parse(o, own, own_values, argc, argv, e))
+        return error_exit_status(e);
+    if (o->n_fix > 0 && options_insert(o) == INSERT_NONE) {
+        error_set(e, ERROR_INPUT, "--fix: found --insert none, expected sae or error, for nothing would be fixed");
+        return error_exit_status(e);
+    }
+    return 0;
+}
+
+int options_parse(struct options *o, int *argc, char **argv, struct error *e)
+{
+    return options_parse_with(o, NULL, NULL, argc, argv, e);
+}
+
+int options_first_operand(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] != '-' || argv[i][1] == '\0')
+            return i;
+        if (argv[i][1] != '-' || argv[i][2] == '\0')
+            return 0;
+        size_t n = strcspn(argv[i] + 2, "=");
+        const struct option_row *r = option_find(common_options, argv[i] + 2, n);
+        if (!r)
+            return 0;
+        if (r->arg && argv[i][2 + n] != '=')
+            i++;
+    }
+    return 0;
+}

@@ -1,0 +1,143 @@
+/* glimt verify: ids and losses of fixed sentences, to compare with another implementation; the SAE's proof panel. */
+#include "engine/base/memory.h"
+#include "tui/cli/command.h"
+#include "tui/cli/proof.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Never change these: numbers noted elsewhere belong to them. They have letters beyond ASCII, digits, quotes, a
+ * contraction and repeated blanks, each a way in which tokenizers differ. */
+static const char *const sentences[] = {
+    "Rådet skal nu formelt godkende Parlamentets holdning.",
+    "På øen boede der 12 ældre æbleavlere, som \"aldrig\" havde set sne.",
+    "Klik på knappen for at gemme ændringerne,  og luk så vinduet.",
+    "The Council now has to formally approve Parliament's position.",
+    "On the island lived 12 elderly apple growers who \"never\" had seen snow.",
+    "Click the button to save the changes,  and then close the window; it doesn't take long.",
+};
+enum { N_SENTENCES = sizeof sentences / sizeof *sentences };
+
+struct verification {
+    struct workbench *wb;
+    struct snapshot *snap;
+    char hash[65];
+    double loss[N_SENTENCES]; /* mean of the line; NaN: no loss */
+    bool proven, bundle_checked;
+    struct proof proof;
+};
+
+static bool sentences_run(struct verification *v, struct cli *cli, struct error *e)
+{
+    struct strbuf text;
+    strbuf_init(&text);
+    for (int i = 0; i < N_SENTENCES; i++)
+        strbuf_addf(&text, "%s%s", i ? "\n" : "", sentences[i]);
+    struct wish wish = {
+        .text = text.s, .n_text = text.len, .bos = cli->opt.bos, .insert = INSERT_NONE, .watch = -1, .losses = true};
+    bool ok = cli_session(cli, v->wb, &wish, &v->snap, e);
+    strbuf_release(&text);
+    for (int i = 0; ok && i < N_SENTENCES; i++) {
+        const struct line_losses *l = v->snap->line[i].loss[LANE_PLAIN];
+        double sum = 0;
+        int32_t n = 0;
+        for (int32_t t = 0; t < l->n; t++)
+            if (isfinite(l->loss[t])) {
+                sum += (double)l->loss[t];
+                n++;
+            }
+        v->loss[i] = n ? sum / n : NAN;
+    }
+    return ok;
+}
+
+static void print_text(struct strbuf *out, const struct verification *v)
+{
+    const struct workbench *wb = v->wb;
+    strbuf_addf(out, "model   ");
+    text_add(out, wb->model_name, strlen(wb->model_name), 0);
+    strbuf_addf(out, "\nsha256  %s\n", v->hash);
+    if (v->bundle_checked)
+        strbuf_adds(out, "bundle  every file as the bundle lists it\n");
+    for (int i = 0; i < N_SENTENCES; i++) {
+        const struct line_tokens *t = v->snap->line[i].tokens;
+        strbuf_addf(out, "\n%s\n  mean loss %.6f nats, %d tokens:", sentences[i], v->loss[i], t->n);
+        for (int32_t j = 0; j < t->n; j++)
+            strbuf_addf(out, " %d", t->token[j].id);
+        strbuf_addc(out, '\n');
+    }
+    if (!v->proven)
+        return;
+    strbuf_adds(out, "\nSAE ");
+    text_add(out, wb->sae_name, strlen(wb->sae_name), 0);
+    char hook[POINT_NAME_MAX];
+    point_name(wb->at, hook);
+    strbuf_addf(out, " at %s, %s\n", hook, dict_spec(wb->dict)->format);
+    proof_text(&v->proof, out);
+}
+
+static void print_json(struct cli *cli, const struct verification *v)
+{
+    const struct workbench *wb = v->wb;
+    json_t *chosen = json_array(), *lines = json_array();
+    for (int32_t i = 0; i < wb->n_chosen; i++)
+        json_array_append_new(chosen, json_integer(wb->chosen[i]));
+    for (int i = 0; i < N_SENTENCES; i++) {
+        const struct line_tokens *t = v->snap->line[i].tokens;
+        json_t *ids = json_array();
+        for (int32_t j = 0; j < t->n; j++)
+            json_array_append_new(ids, json_integer(t->token[j].id));
+        json_array_append_new(lines, json_pack("{s:s, s:o, s:o}", "text", sentences[i], "ids", ids, "loss_mean",
+                                               json_number(v->loss[i])));
+    }
+    json_t *root = json_pack("{s:{s:s, s:s}, s:o, s:o}", "model", "name", wb->model_name, "hash", v->hash, "chosen",
+                             chosen, "lines", lines);
+    json_object_set_new(root, "bundle_verified", json_boolean(v->bundle_checked));
+    json_object_set_new(root, "proof", v->proven ? proof_json(&v->proof) : json_null());
+    output_json(cli, root);
+}
+
+static bool verify(struct cli *cli, const void *given, int n_operands, char **operand, struct error *e)
+{
+    struct verification v = {0};
+    struct options o = cli->opt;
+    bool ok = false;
+    (void)given;
+    if (n_operands > 0)
+        o.model = operand[0];
+    if (o.n_fix > 0 || o.insert_given) {
+        error_set(e, ERROR_INPUT, "verify: found --fix or --insert, expected neither: it looks at the plain model");
+        goto cleanup;
+    }
+    if (!cli_open(cli, &o, &v.wb, e) || !weights_hash(model_dir(v.wb->model), v.hash, e))
+        goto cleanup;
+    if (v.wb->bundle_is_ours) {
+        if (!bundle_verify(v.wb->bundle, e))
+            goto cleanup;
+        v.bundle_checked = true;
+    }
+    if (!sentences_run(&v, cli, e))
+        goto cleanup;
+    if (v.wb->dict && !dict_spec(v.wb->dict)->identity && v.wb->n_sets > 0) {
+        if (!proof_run(cli, v.wb, &v.proof, e))
+            goto cleanup;
+        v.proven = true;
+    }
+    if (cli->opt.output == OUTPUT_JSON)
+        print_json(cli, &v);
+    else
+        print_text(&cli->out, &v);
+    ok = true;
+cleanup:
+    snapshot_unref(v.snap);
+    workbench_free(v.wb);
+    return ok;
+}
+
+const struct command verify_command = {
+    .name = "verify",
+    .operands = "[MODEL]",
+    .summary = "losses of fixed sentences, proof of the SAE",
+    .max_operands = 1,
+    .run = verify,
+};

@@ -1,0 +1,37 @@
+/* Where the panes of the explorer stand: a pure function of the terminal's size and what has the focus.
+ *
+ * For every size from 1×1: rects lie inside the screen, never overlap, and something is always drawn. What is not drawn
+ * takes no keys. */
+#ifndef GLIMT_TUI_LAYOUT_H
+#define GLIMT_TUI_LAYOUT_H
+#include "tui/term/grid.h"
+
+enum pane { PANE_TEXT, PANE_LATENTS, PANE_NEXT, PANE_SLIDERS, PANE_LOSS, N_PANES };
+
+enum layout_mode {
+    LAYOUT_FULL,      /* from 80×24: all panes, roomy from 120 columns */
+    LAYOUT_ACCORDION, /* from 40×8: the focused pane, the others as one line each */
+    LAYOUT_SINGLE,    /* from 24×6: the focused pane and the status */
+    LAYOUT_TINY       /* text, and one line with the loss */
+};
+
+struct layout {
+    int w, h;
+    enum layout_mode mode;
+    struct rect title, status, keys; /* h 0: not drawn */
+    struct rect pane[N_PANES];       /* h 0: not drawn */
+    bool folded[N_PANES];            /* drawn as one line without content */
+    bool frame;                      /* open panes have a frame */
+};
+
+/* zoom: the focused pane alone even where all have room. */
+void layout_compute(struct layout *, int w, int h, enum pane focus, bool zoom);
+/* Drawn with content: takes keys. */
+bool layout_open(const struct layout *, enum pane);
+/* Can be given the focus: drawn or folded; in LAYOUT_SINGLE every pane, in LAYOUT_TINY the text. */
+bool layout_reachable(const struct layout *, enum pane);
+/* The pane at a cell, −1: none. */
+int layout_pane_at(const struct layout *, int x, int y);
+/* Where a pane's content stands: inside the frame if there is one. */
+struct rect layout_inner(const struct layout *, enum pane);
+#endif

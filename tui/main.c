@@ -1,0 +1,90 @@
+/* glimt: the explorer on a terminal, one annotated analysis without one, or a subcommand. */
+#include "tui/app.h"
+#include "tui/cli/cli.h"
+#include "tui/cli/option_table.h"
+#include <locale.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct explorer_values {
+    const char *state, *play;
+    bool plain;
+};
+
+static const struct option_row explorer_options[] = {
+    {.name = "state",
+     .arg = "JSON",
+     .help = "begin with a state (one line, as in the session file)",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(struct explorer_values, state)},
+    {.name = "play",
+     .arg = "FILE",
+     .help = "play a script, then go on",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(struct explorer_values, play)},
+    {.name = "plain",
+     .help = "a line dialogue instead of a screen",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(struct explorer_values, plain)},
+    {.name = NULL},
+};
+
+static bool has_screen(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(0) && isatty(1) && !(term && strcmp(term, "dumb") == 0);
+}
+
+static int fail(const struct error *e)
+{
+    fprintf(stderr, "glimt: %s\n", e->text);
+    return error_exit_status(e);
+}
+
+static int explore(const struct options *options, const struct explorer_values *values)
+{
+    struct error e = {0};
+    struct saved_state state;
+    state_init(&state);
+    int status = 2;
+    bool no_terminal = !has_screen();
+    if (values->plain)
+        error_set(&e, ERROR_INPUT, "--plain: the line dialogue is not there yet; glimt analyze prints one analysis");
+    else if (values->state)
+        state_parse(values->state, strlen(values->state), &state, &e);
+    if (error_is_set(&e)) {
+        state_release(&state);
+        return fail(&e);
+    }
+    if (!no_terminal) {
+        struct app_options app = {.options = options,
+                                  .state = values->state ? &state : NULL,
+                                  .play = values->play,
+                                  .fresh = values->state || values->play};
+        status = app_run(&app, &no_terminal);
+    }
+    state_release(&state);
+    return no_terminal ? cli_analyze_default(options) : status;
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, ""); /* nothing else: numbers have points everywhere */
+    if (cli_is_command(argc, argv))
+        return cli_main(argc, argv);
+    struct options options;
+    struct explorer_values values = {0};
+    struct error e = {0};
+    int status = options_parse_with(&options, explorer_options, &values, &argc, argv, &e);
+    if (status == 0 && argc > 1) {
+        error_set(&e, ERROR_INPUT, "found %s, expected a subcommand or none; glimt --help shows what there is",
+                  argv[1]);
+        status = 2;
+    }
+    status = status ? fail(&e) : explore(&options, &values);
+    options_release(&options);
+    return status;
+}

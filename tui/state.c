@@ -1,0 +1,337 @@
+#include "tui/state.h"
+#include "engine/base/memory.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STATE_VERSION 1
+#define STATE_MAX_BYTES (16u << 20)
+
+void state_init(struct saved_state *s)
+{
+    *s = (struct saved_state){.unit = -1};
+}
+
+void state_release(struct saved_state *s)
+{
+    free(s->bundle);
+    free(s->model);
+    free(s->sae);
+    free(s->hook);
+    free(s->theme);
+    free(s->text);
+    state_init(s);
+}
+
+/* ---- reading */
+struct reader {
+    const json_t *root;
+    struct error *e;
+};
+
+static bool wrong(struct reader *r, const char *key, const char *expected)
+{
+    return error_set(r->e, ERROR_INPUT, "state: \"%s\" is not %s", key, expected);
+}
+
+static bool read_string(struct reader *r, const char *key, char **out, size_t *n)
+{
+    const json_t *v = json_object_get(r->root, key);
+    if (!v || json_is_null(v))
+        return true;
+    if (!json_is_string(v))
+        return wrong(r, key, "a string");
+    *out = xstrndup(json_string_value(v), json_string_length(v));
+    if (n)
+        *n = strlen(*out);
+    return true;
+}
+
+static bool to_unit(const json_t *v, int32_t *out)
+{
+    if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > INT32_MAX)
+        return false;
+    *out = (int32_t)json_integer_value(v);
+    return true;
+}
+
+static bool read_units(struct reader *r, const char *key, struct saved_state *s)
+{
+    const json_t *list = json_object_get(r->root, key), *v;
+    size_t i;
+    if (!list || json_is_null(list))
+        return true;
+    if (!json_is_array(list) || json_array_size(list) > SESSION_MAX_UNITS)
+        return wrong(r, key, "a list of at most 16 numbers");
+    s->has_units = true;
+    s->neurons = strcmp(key, "neurons") == 0;
+    s->sliders.n = 0;
+    json_array_foreach(list, i, v)
+    {
+        int32_t unit;
+        if (!to_unit(v, &unit))
+            return wrong(r, key, "a list of numbers from 0");
+        if (sliders_find(&s->sliders, unit) < 0)
+            s->sliders.unit[s->sliders.n++] = (struct chosen_unit){.index = unit};
+    }
+    return true;
+}
+
+static bool read_fixed(struct reader *r, struct saved_state *s)
+{
+    json_t *fixed = json_object_get(r->root, "fixed"), *v;
+    const char *key;
+    if (!fixed || json_is_null(fixed))
+        return true;
+    if (!json_is_object(fixed))
+        return wrong(r, "fixed", "an object of numbers");
+    json_object_foreach(fixed, key, v)
+    {
+        char *end;
+        errno = 0;
+        long unit = strtol(key, &end, 10);
+        if (*key < '0' || *key > '9' || *end || errno || unit > INT32_MAX || !json_is_number(v))
+            return wrong(r, "fixed", "an object from unit numbers to numbers");
+        int row = sliders_find(&s->sliders, (int32_t)unit);
+        if (row < 0 && s->sliders.n < SESSION_MAX_UNITS)
+            s->sliders.unit[row = s->sliders.n++] = (struct chosen_unit){.index = (int32_t)unit};
+        if (row < 0)
+            return wrong(r, "fixed", "about at most 16 units");
+        sliders_set(&s->sliders, row, json_number_value(v));
+    }
+    return true;
+}
+
+static bool read_choice(struct reader *r, const char *key, const char *const *names, int *out)
+{
+    const json_t *v = json_object_get(r->root, key);
+    if (!v || json_is_null(v))
+        return true;
+    for (int i = 0; json_is_string(v) && names[i]; i++)
+        if (strcmp(json_string_value(v), names[i]) == 0) {
+            *out = i;
+            return true;
+        }
+    return wrong(r, key, "one of the names it can have");
+}
+
+static const char *const insert_name[] = {"none", "sae", "error", NULL};
+static const char *const context_name[] = {"line", "join", NULL};
+static const char *const colour_name[] = {"pre", "act", "loss", "delta", NULL};
+
+static bool read_choices(struct reader *r, struct saved_state *s)
+{
+    int insert = -1, context = 0, colour = -1;
+    if (!read_choice(r, "insert", insert_name, &insert) || !read_choice(r, "context", context_name, &context) ||
+        !read_choice(r, "colour", colour_name, &colour))
+        return false;
+    s->has_insert = insert >= 0;
+    if (s->has_insert)
+        s->sliders.insert = (enum insert)insert;
+    s->sliders.join = context == 1;
+    if (colour >= 0)
+        snprintf(s->colour, sizeof s->colour, "%s", colour_name[colour]);
+    return true;
+}
+
+static bool read_places(struct reader *r, struct saved_state *s)
+{
+    const json_t *unit = json_object_get(r->root, "unit"), *cursor = json_object_get(r->root, "cursor");
+    if (unit && !json_is_null(unit)) {
+        s->has_unit = true;
+        s->unit = -1;
+        if (!to_unit(unit, &s->unit) && !(json_is_string(unit) && strcmp(json_string_value(unit), "all") == 0))
+            return wrong(r, "unit", "a number from 0 or \"all\"");
+    }
+    if (cursor && !json_is_null(cursor)) {
+        if (!json_is_integer(cursor) || json_integer_value(cursor) < 0)
+            return wrong(r, "cursor", "a number from 0");
+        s->cursor = (size_t)json_integer_value(cursor);
+    }
+    return true;
+}
+
+bool state_parse(const char *json, size_t n, struct saved_state *s, struct error *e)
+{
+    state_init(s);
+    json_error_t bad;
+    json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES, &bad);
+    if (!root)
+        return error_set(e, ERROR_INPUT, "state: no JSON, line %d: %s", bad.line, bad.text);
+    struct reader r = {root, e};
+    const json_t *version = json_object_get(root, "glimt_state");
+    bool ok = json_is_object(root) && json_is_integer(version);
+    if (!ok)
+        error_set(e, ERROR_INPUT, "state: found no \"glimt_state\", expected its version, %d", STATE_VERSION);
+    else if (json_integer_value(version) > STATE_VERSION || json_integer_value(version) < 1)
+        ok = error_set(e, ERROR_INPUT, "state: found version %lld, expected %d", (long long)json_integer_value(version),
+                       STATE_VERSION);
+    ok = ok && read_string(&r, "bundle", &s->bundle, NULL) && read_string(&r, "model", &s->model, NULL) &&
+         read_string(&r, "sae", &s->sae, NULL) && read_string(&r, "hook", &s->hook, NULL) &&
+         read_string(&r, "theme", &s->theme, NULL) && read_string(&r, "text", &s->text, &s->n_text) &&
+         read_places(&r, s) && read_units(&r, "latents", s) && read_units(&r, "neurons", s) && read_choices(&r, s) &&
+         read_fixed(&r, s);
+    json_decref(root);
+    return ok;
+}
+
+/* ---- writing */
+static void set_string(json_t *o, const char *key, const char *s)
+{
+    if (s)
+        json_object_set_new(o, key, json_string(s));
+}
+
+char *state_print(const struct saved_state *s)
+{
+    json_t *o = json_object(), *units = json_array(), *fixed = json_object();
+    json_object_set_new(o, "glimt_state", json_integer(STATE_VERSION));
+    set_string(o, "bundle", s->bundle);
+    set_string(o, "model", s->model);
+    set_string(o, "sae", s->sae);
+    set_string(o, "hook", s->hook);
+    if (s->text) {
+        json_object_set_new(o, "text", json_stringn(s->text, s->n_text));
+        json_object_set_new(o, "cursor", json_integer((json_int_t)s->cursor));
+    }
+    json_object_set_new(o, "view", json_string("explore"));
+    if (s->colour[0])
+        set_string(o, "colour", s->colour);
+    if (s->has_unit)
+        json_object_set_new(o, "unit", s->unit < 0 ? json_string("all") : json_integer(s->unit));
+    for (int i = 0; i < s->sliders.n; i++) {
+        const struct chosen_unit *u = &s->sliders.unit[i];
+        char key[16];
+        snprintf(key, sizeof key, "%d", u->index);
+        json_array_append_new(units, json_integer(u->index));
+        if (u->fixed)
+            json_object_set_new(fixed, key, json_real(nearbyint((double)u->value * 10) / 10));
+    }
+    json_object_set_new(o, s->neurons ? "neurons" : "latents", s->has_units ? units : json_null());
+    if (!s->has_units)
+        json_decref(units);
+    json_object_set_new(o, "fixed", fixed);
+    if (s->has_insert)
+        set_string(o, "insert", insert_name[s->sliders.insert]);
+    set_string(o, "context", context_name[s->sliders.join]);
+    set_string(o, "theme", s->theme);
+    char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(o);
+    char *out = text ? xstrdup(text) : NULL;
+    free(text);
+    return out;
+}
+
+/* ---- the file */
+char *state_path(void)
+{
+    const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (xdg && xdg[0] == '/')
+        return xasprintf("%s/glimt/session.json", xdg);
+    if (home && home[0] == '/')
+        return xasprintf("%s/.local/state/glimt/session.json", home);
+    return NULL;
+}
+
+static void make_folders(const char *path)
+{
+    char *dir = xstrdup(path);
+    for (char *p = strchr(dir + 1, '/'); p; p = strchr(p + 1, '/')) {
+        *p = 0;
+        mkdir(dir, 0700);
+        *p = '/';
+    }
+    free(dir);
+}
+
+static bool write_all(int fd, const char *s, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = write(fd, s, n);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0)
+            return false;
+        s += k;
+        n -= (size_t)k;
+    }
+    return true;
+}
+
+bool state_save(const char *path, const struct saved_state *s, struct error *e)
+{
+    char *text = state_print(s), *beside = xasprintf("%s.%ld.new", path, (long)getpid());
+    bool ok = false;
+    if (!text) {
+        error_set(e, ERROR_SYSTEM, "saving the session: the text has no JSON form");
+        goto cleanup;
+    }
+    make_folders(path);
+    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        error_set(e, ERROR_SYSTEM, "saving the session to %s: %s", path, strerror(errno));
+        goto cleanup;
+    }
+    ok = write_all(fd, text, strlen(text)) && write_all(fd, "\n", 1);
+    ok = close(fd) == 0 && ok;
+    ok = ok && rename(beside, path) == 0;
+    if (!ok) {
+        error_set(e, ERROR_SYSTEM, "saving the session to %s: %s", path, strerror(errno));
+        unlink(beside);
+    }
+cleanup:
+    free(text);
+    free(beside);
+    return ok;
+}
+
+static char *read_file(const char *path, size_t *n, struct error *e)
+{
+    FILE *f = fopen(path, "rbe");
+    if (!f) {
+        if (errno != ENOENT)
+            error_set(e, ERROR_SYSTEM, "reading the session %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    size_t cap = 0;
+    char *s = NULL;
+    *n = 0;
+    do {
+        s = grow(s, &cap, *n + 4096, 1);
+        *n += fread(s + *n, 1, cap - *n, f);
+    } while (!feof(f) && !ferror(f) && *n <= STATE_MAX_BYTES);
+    if (ferror(f) || *n > STATE_MAX_BYTES) {
+        error_set(e, ERROR_INPUT, "reading the session %s: %s", path, ferror(f) ? "read error" : "larger than 16 MiB");
+        free(s);
+        s = NULL;
+    }
+    fclose(f);
+    return s;
+}
+
+bool state_load(const char *path, struct saved_state *out, struct error *e)
+{
+    size_t n;
+    state_init(out);
+    char *s = read_file(path, &n, e);
+    if (!s && !error_is_set(e))
+        return false;
+    bool ok = s && state_parse(s, n, out, e);
+    free(s);
+    if (ok)
+        return true;
+    state_release(out);
+    char *bad = xasprintf("%s.bad", path);
+    struct error why = *e;
+    *e = (struct error){0};
+    error_set(e, why.kind, "%s%s%s", why.text, rename(path, bad) == 0 ? "; set aside as " : "", bad);
+    free(bad);
+    return false;
+}

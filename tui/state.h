@@ -1,0 +1,34 @@
+/* The state of a session: what a start restores, what --state gives; JSON as CLI.md says. Plain data.
+ *
+ * Unknown keys are ignored, wrong types and newer versions refused by name; what is absent is default. */
+#ifndef GLIMT_TUI_STATE_H
+#define GLIMT_TUI_STATE_H
+#include "engine/base/error.h"
+#include "tui/widget/sliders.h"
+#include <stddef.h>
+
+struct saved_state {
+    char *bundle, *model, *sae, *hook, *theme; /* NULL: default; owned */
+    char *text;                                /* NULL: absent; owned, NUL-terminated */
+    size_t n_text, cursor;
+    char colour[8]; /* "pre", "act", "loss", "delta"; "": default */
+    bool has_unit;
+    int32_t unit; /* −1: all */
+    bool neurons; /* `units` are neurons */
+    bool has_units;
+    struct sliders sliders; /* the units with their fixed values; insert, join */
+    bool has_insert;
+};
+
+void state_init(struct saved_state *);
+void state_release(struct saved_state *);
+/* Parses n bytes; *out is initialised either way. */
+bool state_parse(const char *json, size_t n, struct saved_state *out, struct error *e);
+char *state_print(const struct saved_state *); /* one line; caller frees */
+/* $XDG_STATE_HOME/glimt/session.json, else ~/.local/state/…; NULL without both. Caller frees. */
+char *state_path(void);
+/* Writes beside the file and renames; makes the folders. */
+bool state_save(const char *path, const struct saved_state *, struct error *e);
+/* False without an error: there is none. A file that can't be understood is renamed to NAME.bad and said so in *e. */
+bool state_load(const char *path, struct saved_state *out, struct error *e);
+#endif

@@ -1,0 +1,232 @@
+/* Title above; status line and keys below; what is typed into a prompt. */
+#include "tui/view/explore_parts.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static void draw_title(const struct drawing *d)
+{
+    struct rect r = d->ex->layout.title;
+    struct style s = draw_style(d, ROLE_TITLE), dim = draw_style(d, ROLE_DIM);
+    if (r.h <= 0)
+        return;
+    int x = grid_text(d->grid, r, r.x + 1, r.y, s, "glimt", 5);
+    const char *title = d->ex->title[0] ? d->ex->title : d->ex->status.failed ? "" : d->ascii ? "loading" : "loading …";
+    x = grid_text(d->grid, r, x + 2, r.y, dim, title, strlen(title));
+    const char *state = d->ex->typing ? (d->ascii ? "typing - Esc for commands" : "typing · Esc for commands")
+                                      : (d->ascii ? "? keys - : commands" : "? keys · : commands");
+    int w = text_columns(state, strlen(state));
+    if (r.x + r.w - w - 1 > x + 1)
+        grid_text(d->grid, r, r.x + r.w - w - 1, r.y, dim, state, strlen(state));
+}
+
+static int draw_progress(const struct drawing *d, struct rect r, int x, struct style s, double share)
+{
+    int w = r.w >= 60 ? 20 : 8;
+    struct style bar = s;
+    for (int i = 0; i < w; i++)
+        grid_put(d->grid, r, x + i, r.y, bar, d->ascii ? "." : "░", 1);
+    draw_bar(d, r, x, r.y, w, share, bar);
+    return grid_printf(d->grid, r, x + w, r.y, s, " %.0f %%", 100 * (share < 0 ? 0 : share > 1 ? 1 : share));
+}
+
+static int draw_work(const struct drawing *d, struct rect r, struct style s)
+{
+    const struct service_status *w = &d->ex->status;
+    const struct snapshot *snap = d->snap;
+    const char *dot = d->ascii ? " - " : " · ";
+    int x = r.x + 1;
+    if (w->failed)
+        return grid_printf(d->grid, r, x, r.y, draw_style(d, ROLE_ERROR), "%s", w->error.text);
+    if (w->loading && !d->wb) {
+        x = grid_printf(d->grid, r, x, r.y, s, "%s ", w->what[0] ? w->what : "loading");
+        return draw_progress(d, r, x, s, w->progress);
+    }
+    if (!snap)
+        return grid_printf(d->grid, r, x, r.y, s, "%s", d->ascii ? "..." : "…");
+    x = grid_printf(d->grid, r, x, r.y, s, "%d tokens", snap->n_tokens);
+    if (snap->progress < .999 && snap->n_tokens > 64)
+        x = grid_printf(d->grid, r, x, r.y, s, "%s%.0f %%", dot, 100 * snap->progress);
+    float ms = snap->latents.ms + snap->loss.ms;
+    if (r.w >= 100)
+        x = grid_printf(d->grid, r, x, r.y, s, "%scolours %.1f ms%sloss %.1f ms", dot, (double)snap->latents.ms, dot,
+                        (double)snap->loss.ms);
+    else
+        x = grid_printf(d->grid, r, x, r.y, s, "%s%.1f ms", dot, (double)ms);
+    if (snap->refset_progress < .999 && !d->ex->refsets_paused && r.w >= 60)
+        x = grid_printf(d->grid, r, x, r.y, s, "%sreference %.0f %%", dot, 100 * snap->refset_progress);
+    return x;
+}
+
+static void draw_status(const struct drawing *d)
+{
+    struct rect r = d->ex->layout.status;
+    struct style s = draw_style(d, ROLE_STATUS);
+    const struct explore *ex = d->ex;
+    if (r.h <= 0)
+        return;
+    grid_fill(d->grid, r, s);
+    int x = draw_work(d, r, s), w = text_columns(ex->link, strlen(ex->link));
+    int right = r.x + r.w;
+    const char *text = ex->message[0] ? ex->message : ex->status.error.text;
+    bool error = ex->message[0] ? ex->message_is_error : true;
+    if (ex->status.failed && !ex->message[0])
+        text = "";
+    int need = text_columns(text, strlen(text));
+    if (w > 0 && r.w >= 60 && x + need + 4 + w < right)
+        grid_text(d->grid, r, right - w - 1, r.y, s, ex->link, strlen(ex->link));
+    if (!*text)
+        return;
+    if (x + 3 + need > right) { /* what was said last matters more than how fast it went */
+        grid_fill(d->grid, r, s);
+        x = r.x - 1;
+    }
+    struct style message = s;
+    if (error) {
+        message = draw_style(d, ROLE_ERROR);
+        message.bg = s.bg;
+        message.attr |= s.attr & ATTR_REVERSE;
+    }
+    grid_text(d->grid, r, x + 2, r.y, message, text, strlen(text));
+}
+
+/* ---- keys */
+static bool usable_key(enum action_id a, bool typing, char *key, size_t n)
+{
+    for (int i = 0; action_key_at(a, i, key, n); i++)
+        if (!typing || strlen(key) > 1)
+            return true;
+    return false;
+}
+
+static void draw_keys(const struct drawing *d)
+{
+    struct rect r = d->ex->layout.keys;
+    enum where where = action_where(d->ex->focus, d->ex->typing);
+    char key[32];
+    if (r.h <= 0)
+        return;
+    int x = r.x + 1;
+    for (int a = 0; a < N_ACTIONS; a++) {
+        const char *label = actions[a].bar;
+        if (!*label || !(actions[a].where & (unsigned)where) ||
+            !usable_key((enum action_id)a, d->ex->typing, key, sizeof key))
+            continue;
+        int need = text_columns(key, strlen(key)) + 1 + text_columns(label, strlen(label));
+        if (x + need > r.x + r.w)
+            continue;
+        x = grid_text(d->grid, r, x, r.y, draw_style(d, ROLE_KEY), key, strlen(key));
+        x = grid_text(d->grid, r, x + (label[0] == ']' ? 0 : 1), r.y, draw_style(d, ROLE_TEXT), label, strlen(label)) +
+            2;
+    }
+}
+
+/* ---- prompts */
+static void prompt_label(const struct explore *ex, char *out, size_t n)
+{
+    int row = slider_of_row(ex->rows.selected);
+    if (ex->overlay == OVERLAY_PALETTE)
+        snprintf(out, n, ":");
+    else if (ex->overlay == OVERLAY_ASK)
+        snprintf(out, n, "Quit? Text and sliders are there next time. y/n ");
+    else if (row == SLIDER_ALL)
+        snprintf(out, n, "value of all %d = ", ex->sliders.n);
+    else
+        snprintf(out, n, "value of %d = ", ex->sliders.unit[row].index);
+}
+
+static void draw_prompt(const struct drawing *d)
+{
+    const struct explore *ex = d->ex;
+    struct rect r = ex->layout.keys.h > 0 ? ex->layout.keys : ex->layout.status;
+    char label[80];
+    if (r.h <= 0) /* one row is all there is */
+        r = (struct rect){0, ex->layout.h - 1, ex->layout.w, 1};
+    prompt_label(ex, label, sizeof label);
+    grid_fill(d->grid, r, draw_style(d, ROLE_TEXT));
+    int x = grid_text(d->grid, r, r.x, r.y, draw_style(d, ROLE_HEADING), label, strlen(label));
+    int w = text_columns(ex->prompt.s, ex->prompt.cursor), hidden = x + w + 1 - (r.x + r.w);
+    if (hidden > 0) { /* keep the cursor in sight */
+        grid_fill(d->grid, r, draw_style(d, ROLE_TEXT));
+        x -= hidden;
+    }
+    grid_text(d->grid, r, x, r.y, draw_style(d, ROLE_TEXT), ex->prompt.s, ex->prompt.n);
+    d->grid->cursor_x = x + w < r.x + r.w ? x + w : r.x + r.w - 1;
+    d->grid->cursor_y = r.y;
+}
+
+static void draw_choices(const struct drawing *d)
+{
+    const struct explore *ex = d->ex;
+    struct palette_item item[PALETTE_MAX];
+    int n = palette_find(ex->prompt.s, item), shown = ex->choices.height > 0 ? ex->choices.height : ex->layout.h / 2;
+    shown = shown > 10 ? 10 : shown;
+    shown = n < shown ? n : shown;
+    int bottom = ex->layout.keys.h > 0 ? ex->layout.keys.y : ex->layout.h - 1;
+    struct rect box = {0, bottom - shown - 2, ex->layout.w < 84 ? ex->layout.w : 84, shown + 2};
+    if (box.y < 0 || shown < 1)
+        return;
+    grid_fill(d->grid, box, draw_style(d, ROLE_TEXT));
+    struct rect r = grid_box(d->grid, box, "Commands: Tab completes", true, d->theme);
+    for (int i = 0; i < shown && ex->choices.top + i < n; i++) {
+        const struct palette_item *it = &item[ex->choices.top + i];
+        bool selected = ex->choices.top + i == ex->choices.selected;
+        struct style s = draw_style(d, selected ? ROLE_SELECTION : ROLE_TEXT);
+        char key[32] = "";
+        if (it->action != ACTION_NONE)
+            action_key(it->action, key, sizeof key);
+        grid_fill(d->grid, (struct rect){r.x, r.y + i, r.w, 1}, s);
+        int x = grid_printf(d->grid, r, r.x + 1, r.y + i, s, "%s %s", it->name, it->args);
+        grid_text(d->grid, r, x + 2 > r.x + 32 ? x + 2 : r.x + 32, r.y + i, s, it->help, strlen(it->help));
+        int w = text_columns(key, strlen(key));
+        grid_printf(d->grid, r, r.x + r.w - w - 2, r.y + i, selected ? s : draw_style(d, ROLE_KEY), " %s ", key);
+    }
+}
+
+/* In the smallest layout the one line says what the pane would. */
+static void draw_tiny_loss(const struct drawing *d)
+{
+    const struct explore *ex = d->ex;
+    struct rect r = ex->layout.status;
+    struct style s = draw_style(d, ROLE_STATUS);
+    if (r.h <= 0)
+        return;
+    grid_fill(d->grid, r, s);
+    if (ex->message[0])
+        grid_printf(d->grid, r, r.x, r.y, s, "%s", ex->message);
+    else if (ex->status.failed)
+        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_ERROR), "%s", ex->status.error.text);
+    else if (!d->wb && ex->status.loading)
+        grid_printf(d->grid, r, r.x, r.y, s, "loading %.0f %%", 100 * ex->status.progress);
+    else if (!ex->loss.valid)
+        grid_printf(d->grid, r, r.x, r.y, s, "loss %s", d->ascii ? "-" : "–");
+    else {
+        bool inserted = sliders_insert(&ex->loss.of) != INSERT_NONE, fixed = sliders_any_fixed(&ex->loss.of);
+        double without = ex->loss.mean[inserted ? LANE_BASE : LANE_PLAIN], with = ex->loss.mean[LANE_FIXED];
+        int x = isfinite(without) ? grid_printf(d->grid, r, r.x, r.y, s, "loss %.2f", without)
+                                  : grid_printf(d->grid, r, r.x, r.y, s, "loss %s", d->ascii ? "-" : "–");
+        if (fixed && isfinite(with))
+            grid_printf(d->grid, r, x, r.y, s, d->ascii ? ">%.2f" : "→%.2f", with);
+    }
+}
+
+void draw_bars(const struct drawing *d)
+{
+    draw_title(d);
+    if (d->ex->layout.mode == LAYOUT_TINY)
+        draw_tiny_loss(d);
+    else
+        draw_status(d);
+    draw_keys(d);
+}
+
+void draw_overlay(const struct drawing *d)
+{
+    switch (d->ex->overlay) {
+    case OVERLAY_NONE: return;
+    case OVERLAY_HELP: draw_help(d); return;
+    case OVERLAY_PALETTE: draw_choices(d); break;
+    default: break;
+    }
+    draw_prompt(d);
+}

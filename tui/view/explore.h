@@ -1,0 +1,121 @@
+/* The Explore view: type text and see what latents do; fix latents and see what the loss does.
+ *
+ * UI state only. Events change it at once; what the worker must compute is a wish (explore_wish); what it found comes
+ * as snapshots (explore_snapshot). explore_draw is a pure function of its arguments, the same for terminal, tests and
+ * pictures. One thread. */
+#ifndef GLIMT_VIEW_EXPLORE_H
+#define GLIMT_VIEW_EXPLORE_H
+#include "tui/action.h"
+#include "tui/service.h"
+#include "tui/state.h"
+#include "tui/view/token_paint.h"
+#include "tui/widget/editor.h"
+#include "tui/widget/list.h"
+#include "tui/widget/prompt.h"
+
+enum overlay { OVERLAY_NONE, OVERLAY_HELP, OVERLAY_PALETTE, OVERLAY_VALUE, OVERLAY_ASK };
+
+enum want { /* what only the program around the view can do */
+            WANT_QUIT = 1,
+            WANT_SUSPEND = 2,
+            WANT_REPAINT = 4,
+            WANT_MOUSE = 8,
+            WANT_THEME = 16 /* argument: name */,
+            WANT_COPY = 32,
+            WANT_SHOT = 64 /* path */,
+            WANT_OPEN = 128 /* path */,
+            WANT_CANCEL = 256
+};
+
+struct lane_name { /* which sliders a lane key stood for */
+    uint64_t key;
+    struct sliders of;
+};
+#define LANES_KEPT 32
+
+struct loss_shown { /* the last complete means of this text */
+    bool valid;
+    double mean[N_LANES];
+    struct sliders of;
+    uint64_t version; /* of the text */
+};
+struct refset_shown {
+    bool valid;
+    struct refset_view view; /* the last with a measured fixed lane */
+    struct sliders of;
+};
+struct measured_scale {
+    int32_t unit;
+    float p99;
+};
+
+struct explore {
+    struct history history;
+    struct editor editor;
+    struct sliders sliders;
+    struct paint paint;
+    struct layout layout;
+    enum pane focus;
+    bool typing, zoom, rail, legend, mouse, bos;
+    enum colouring colouring;
+    int32_t colour_unit;             /* UNIT_ALL or a unit */
+    size_t token_at;                 /* byte whose token is looked at: the cursor's, or inside its character */
+    struct list latents, next, rows; /* rows: 0 all, then the sliders */
+    struct drag drag;
+    bool selecting;              /* the mouse drags over the text */
+    bool follow;                 /* keep the cursor's row in sight */
+    struct sliders before_click; /* a double click takes the first click's jump back */
+    enum overlay overlay;
+    struct prompt prompt;
+    struct list choices, help; /* of the palette; rows of the help */
+    bool refsets_paused;
+
+    struct snapshot *snapshot;         /* the newest; NULL: none yet */
+    const struct workbench *workbench; /* NULL while loading */
+    const struct theme *theme;         /* for levels of the paint */
+    struct text_map map;               /* snapshot's text → the shown one */
+    uint64_t generation, version_sent; /* of the last wish */
+    struct lane_name lane[LANES_KEPT];
+    int n_lanes;
+    struct loss_shown loss;
+    struct refset_shown refset[SESSION_MAX_CLASSES];
+    struct measured_scale scale[2 * SESSION_MAX_UNITS];
+    int n_scales;
+
+    char title[200]; /* model · hook · latents · device */
+    struct service_status status;
+    char link[64]; /* "256 colours · rtt 3 ms" */
+    char message[240];
+    bool message_is_error;
+
+    bool redraw, wish_changed, state_changed;
+    unsigned wants; /* enum want, or-ed; the program clears what it did */
+    char want_arg[PROMPT_MAX];
+};
+
+/* state (may be NULL: the example text): copied. */
+void explore_init(struct explore *, const struct options *, const struct saved_state *);
+void explore_release(struct explore *);
+/* The terminal's size, or something that changes where things stand; also keeps lists and scrolling in bounds. */
+void explore_resize(struct explore *, int w, int h);
+void explore_theme(struct explore *, const struct theme *); /* borrowed until the next */
+/* Loaded: chosen latents become sliders unless a state named others. Borrowed; stays for ever. */
+void explore_loaded(struct explore *, const struct workbench *);
+void explore_snapshot(struct explore *, struct snapshot *); /* takes a reference of its own */
+void explore_status(struct explore *, const struct service_status *);
+void explore_event(struct explore *, const struct event *);
+/* One line of the palette or a script without ':'; false and a message when it makes no sense. */
+bool explore_command(struct explore *, const char *line);
+void explore_do(struct explore *, enum action_id);
+/* What the worker should do now; text is borrowed until the next change. Clears wish_changed. */
+void explore_wish(struct explore *, struct wish *);
+void explore_save(const struct explore *, struct saved_state *); /* the caller releases it */
+void explore_message(struct explore *, bool error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Puts another text in place of all of it, as one step. */
+void explore_replace_text(struct explore *, const char *s, size_t n);
+/* A slider row's track on the screen, for scripts: false when it is not drawn. */
+bool explore_track(const struct explore *, int row, struct slider_track *, int *x, int *y);
+
+void explore_draw(const struct explore *, const struct snapshot *, const struct workbench *, const struct theme *,
+                  struct grid *);
+#endif

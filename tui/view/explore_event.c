@@ -1,0 +1,529 @@
+/* Keys of the Explore view. */
+#include "engine/base/memory.h"
+#include "engine/text/utf8.h"
+#include "tui/view/explore_parts.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- sliders */
+void explore_changed_sliders(struct explore *ex, const struct sliders *before, bool more_may_join)
+{
+    if (sliders_equal(before, &ex->sliders))
+        return;
+    history_sliders(&ex->history, before, &ex->sliders, more_may_join);
+    ex->wish_changed = ex->state_changed = ex->redraw = true;
+    explore_arrange(ex);
+}
+
+static bool sliders_known(struct explore *ex)
+{
+    if (ex->sliders.n > 0)
+        return true;
+    explore_message(ex, false, ex->status.loading ? "still loading" : "no sliders: take a latent in its pane with f");
+    return false;
+}
+
+static void step(struct explore *ex, double by)
+{
+    int row = slider_of_row(ex->rows.selected);
+    struct sliders before = ex->sliders;
+    if (!sliders_known(ex))
+        return;
+    sliders_set(&ex->sliders, row, sliders_value(&ex->sliders, row, NULL) + by);
+    explore_changed_sliders(ex, &before, true);
+}
+
+static double median_of(const struct explore *ex, int row)
+{
+    const struct bundle *b = ex->workbench && ex->workbench->bundle_is_ours ? ex->workbench->bundle : NULL;
+    int32_t unit = ex->sliders.unit[row].index;
+    return b && b->pre_median && unit < b->n_latents ? (double)b->pre_median[unit] : NAN;
+}
+
+static void to_median(struct explore *ex, int row)
+{
+    struct sliders before = ex->sliders;
+    bool known = false;
+    for (int i = 0; i < ex->sliders.n; i++)
+        if ((row == SLIDER_ALL || row == i) && isfinite(median_of(ex, i))) {
+            sliders_set(&ex->sliders, i, median_of(ex, i));
+            known = true;
+        }
+    if (!known)
+        explore_message(ex, false, "no statistics: the median of this latent is not known");
+    explore_changed_sliders(ex, &before, false);
+}
+
+static void take_latent(struct explore *ex)
+{
+    struct here h = explore_here(ex, ex->snapshot);
+    int32_t id;
+    float value;
+    if (!here_active(&h, ex->latents.selected, &id, &value))
+        return;
+    struct sliders before = ex->sliders;
+    int row = sliders_find(&ex->sliders, id);
+    if (row >= 0)
+        sliders_toggle(&ex->sliders, row);
+    else
+        row = sliders_take(&ex->sliders, id, (double)value);
+    if (row < 0) {
+        explore_message(ex, true, "all %d sliders are fixed: free one first", SESSION_MAX_UNITS);
+        return;
+    }
+    explore_changed_sliders(ex, &before, false);
+    list_select(&ex->rows, row + 1);
+    explore_message(ex, false, sliders_find(&before, id) < 0 ? "latent %d is a slider now; f fixes it" : "latent %d %s",
+                    id, ex->sliders.unit[row].fixed ? "fixed" : "freed");
+}
+
+static void change_row(struct explore *ex, void (*change)(struct sliders *, int))
+{
+    struct sliders before = ex->sliders;
+    if (!sliders_known(ex))
+        return;
+    change(&ex->sliders, slider_of_row(ex->rows.selected));
+    explore_changed_sliders(ex, &before, false);
+}
+
+/* ---- colours */
+static void colour_by(struct explore *ex, int32_t unit)
+{
+    ex->colour_unit = unit;
+    if (ex->colouring != COLOUR_PRE && ex->colouring != COLOUR_ACT)
+        ex->colouring = COLOUR_PRE;
+    ex->wish_changed = ex->state_changed = true;
+    explore_recolour(ex);
+}
+
+static void colour_by_selected(struct explore *ex)
+{
+    struct here h = explore_here(ex, ex->snapshot);
+    int32_t id;
+    float value;
+    int row = slider_of_row(ex->rows.selected);
+    if (ex->focus == PANE_LATENTS && here_active(&h, ex->latents.selected, &id, &value))
+        colour_by(ex, id);
+    else if (ex->focus == PANE_SLIDERS)
+        colour_by(ex, row == SLIDER_ALL ? UNIT_ALL : ex->sliders.unit[row].index);
+}
+
+/* ---- history */
+static void apply_change(struct explore *ex, const struct change *c, bool undo)
+{
+    if (!c) {
+        explore_message(ex, false, undo ? "nothing to take back" : "nothing to do again");
+    } else if (c->kind == CHANGE_TEXT) {
+        editor_apply(&ex->editor, &c->edit, undo);
+        explore_moved(ex);
+    } else {
+        ex->sliders = undo ? c->sliders.before : c->sliders.after;
+        ex->wish_changed = ex->state_changed = ex->redraw = true;
+        explore_arrange(ex);
+    }
+}
+
+/* ---- text */
+static void edit(struct explore *ex, enum editor_op op, bool select)
+{
+    editor_do(&ex->editor, op, select);
+    explore_moved(ex);
+}
+
+static void insert_text(struct explore *ex, const char *s, size_t n, bool typed)
+{
+    size_t lost = editor_insert(&ex->editor, s, n, typed);
+    if (lost > 0)
+        explore_message(ex, true, "the text ends at 2 MiB: %zu bytes were left out", lost);
+    explore_moved(ex);
+}
+
+void explore_replace_text(struct explore *ex, const char *s, size_t n)
+{
+    editor_do(&ex->editor, EDIT_SELECT_ALL, false);
+    insert_text(ex, s, n, false);
+    editor_goto(&ex->editor, 0, false);
+    explore_moved(ex);
+    explore_arrange(ex);
+}
+
+/* Moves from token to token, also inside a character that several tokens share. */
+static void step_token(struct explore *ex, int by)
+{
+    struct here h = explore_here(ex, ex->snapshot);
+    const struct snapshot *s = ex->snapshot;
+    size_t from = 0, to = 0;
+    int32_t token = h.valid ? h.token : -1;
+    bool found = false;
+    while (h.valid && !h.stale && !found && token + by >= 0 && token + by < s->n_tokens) {
+        int32_t i;
+        token += by;
+        const struct line_view *l = snapshot_line_of(s, token, &i);
+        if (!l || !l->tokens)
+            break;
+        const struct token *t = &l->tokens->token[i];
+        size_t start = l->start + (size_t)t->start;
+        found = t->end > t->start && start != h.start && map_to_new(&ex->map, start, start + 1, &from, &to);
+    }
+    if (!found) {
+        edit(ex, by < 0 ? EDIT_LEFT : EDIT_RIGHT, false);
+        return;
+    }
+    editor_goto(&ex->editor, from, false);
+    explore_moved(ex);
+    ex->token_at = from;
+}
+
+static void accept_prediction(struct explore *ex)
+{
+    int32_t id;
+    size_t n, from, to;
+    const struct snapshot *s = ex->snapshot;
+    if (!ex->workbench || !ex->workbench->tokenizer || !explore_next_item(ex, ex->next.selected, &id))
+        return;
+    const char *bytes = tokenizer_bytes(ex->workbench->tokenizer, id, &n);
+    if (n == 0 || !utf8_is_valid(bytes, n) || !map_to_new(&ex->map, s->next_at, s->next_at, &from, &to)) {
+        explore_message(ex, true,
+                        n == 0 || !utf8_is_valid(bytes, n) ? "this token is no whole character: not appended"
+                                                           : "the text has changed: wait for new predictions");
+        return;
+    }
+    editor_goto(&ex->editor, from, false);
+    insert_text(ex, bytes, n, false);
+}
+
+/* ---- panes and lists */
+static struct list *focused_list(struct explore *ex)
+{
+    return ex->focus == PANE_LATENTS   ? &ex->latents
+           : ex->focus == PANE_SLIDERS ? &ex->rows
+           : ex->focus == PANE_NEXT    ? &ex->next
+                                       : NULL;
+}
+
+static void move_in_list(struct explore *ex, int rows)
+{
+    struct list *l = focused_list(ex);
+    if (l && list_select(l, l->selected + rows))
+        ex->redraw = true;
+}
+
+static void half_page(struct explore *ex, int sign)
+{
+    struct list *l = focused_list(ex);
+    if (l)
+        move_in_list(ex, sign * (l->height > 1 ? l->height / 2 : 1));
+    for (int i = 0; ex->focus == PANE_TEXT && i < (ex->editor.height + 1) / 2; i++)
+        edit(ex, sign < 0 ? EDIT_UP : EDIT_DOWN, false);
+}
+
+static void next_pane(struct explore *ex, int by)
+{
+    int p = (int)ex->focus;
+    for (int i = 0; i < N_PANES; i++) {
+        p = (p + by + N_PANES) % N_PANES;
+        if (layout_reachable(&ex->layout, (enum pane)p))
+            break;
+    }
+    explore_focus(ex, (enum pane)p, false);
+}
+
+void explore_prompt(struct explore *ex, enum overlay overlay, const char *text)
+{
+    explore_end_drag(ex);
+    ex->overlay = overlay;
+    prompt_set(&ex->prompt, text);
+    ex->choices = ex->help = (struct list){0};
+    list_resize(&ex->help, help_rows(action_where(ex->focus, ex->typing)), ex->layout.h - 2);
+    ex->redraw = true;
+}
+
+static void cancel(struct explore *ex)
+{
+    bool running = ex->workbench && !ex->status.idle && !ex->refsets_paused;
+    if (running) {
+        ex->refsets_paused = true;
+        ex->wish_changed = true;
+        explore_message(ex, false, "stopped; the next change goes on. Ctrl-C again asks to quit");
+    } else {
+        explore_prompt(ex, OVERLAY_ASK, "");
+    }
+}
+
+/* ---- one action */
+static bool editing(struct explore *ex, enum action_id a, bool select)
+{
+    static const struct {
+        enum action_id action;
+        enum editor_op op;
+    } of[] = {{ACTION_EDIT_LEFT, EDIT_LEFT},
+              {ACTION_EDIT_RIGHT, EDIT_RIGHT},
+              {ACTION_EDIT_UP, EDIT_UP},
+              {ACTION_EDIT_DOWN, EDIT_DOWN},
+              {ACTION_EDIT_WORD_LEFT, EDIT_WORD_LEFT},
+              {ACTION_EDIT_WORD_RIGHT, EDIT_WORD_RIGHT},
+              {ACTION_EDIT_ROW_START, EDIT_ROW_START},
+              {ACTION_EDIT_ROW_END, EDIT_ROW_END},
+              {ACTION_EDIT_LINE_START, EDIT_LINE_START},
+              {ACTION_EDIT_LINE_END, EDIT_LINE_END},
+              {ACTION_EDIT_TEXT_START, EDIT_TEXT_START},
+              {ACTION_EDIT_TEXT_END, EDIT_TEXT_END},
+              {ACTION_EDIT_PAGE_UP, EDIT_PAGE_UP},
+              {ACTION_EDIT_PAGE_DOWN, EDIT_PAGE_DOWN},
+              {ACTION_EDIT_BACKSPACE, EDIT_BACKSPACE},
+              {ACTION_EDIT_DELETE, EDIT_DELETE},
+              {ACTION_EDIT_KILL_WORD_LEFT, EDIT_KILL_WORD_LEFT},
+              {ACTION_EDIT_KILL_WORD_RIGHT, EDIT_KILL_WORD_RIGHT},
+              {ACTION_EDIT_KILL_TO_START, EDIT_KILL_TO_START},
+              {ACTION_EDIT_KILL_TO_END, EDIT_KILL_TO_END},
+              {ACTION_EDIT_YANK, EDIT_YANK},
+              {ACTION_ROW_UP, EDIT_UP},
+              {ACTION_ROW_DOWN, EDIT_DOWN},
+              {ACTION_ROW_HOME, EDIT_ROW_START},
+              {ACTION_ROW_END, EDIT_ROW_END}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        if (of[i].action == a) {
+            edit(ex, of[i].op, select);
+            return true;
+        }
+    if (a == ACTION_EDIT_NEWLINE)
+        insert_text(ex, "\n", 1, true);
+    return a == ACTION_EDIT_NEWLINE;
+}
+
+static bool looking(struct explore *ex, enum action_id a)
+{
+    switch (a) {
+    case ACTION_COLOURING:
+        ex->colouring = (ex->colouring + 1) % N_COLOURINGS;
+        ex->state_changed = true;
+        explore_recolour(ex);
+        return true;
+    case ACTION_COLOUR_BY: colour_by_selected(ex); return true;
+    case ACTION_COLOUR_ALL: colour_by(ex, UNIT_ALL); return true;
+    case ACTION_LEGEND: ex->legend = !ex->legend; break;
+    case ACTION_RAIL: ex->rail = !ex->rail; break;
+    case ACTION_ZOOM: ex->zoom = !ex->zoom; break;
+    case ACTION_MOUSE:
+        ex->mouse = !ex->mouse;
+        ex->wants |= WANT_MOUSE;
+        explore_message(ex, false, ex->mouse ? "mouse on" : "mouse off: the terminal selects text; m takes it back");
+        return true;
+    case ACTION_HELP: explore_prompt(ex, OVERLAY_HELP, ""); return true;
+    case ACTION_PALETTE: explore_prompt(ex, OVERLAY_PALETTE, ""); return true;
+    case ACTION_COPY: ex->wants |= WANT_COPY; return true;
+    case ACTION_QUIT: ex->wants |= WANT_QUIT; return true;
+    case ACTION_SUSPEND: ex->wants |= WANT_SUSPEND; return true;
+    case ACTION_REPAINT: ex->wants |= WANT_REPAINT; return true;
+    case ACTION_CANCEL: cancel(ex); return true;
+    default: return false;
+    }
+    ex->follow = true;
+    explore_arrange(ex);
+    return true;
+}
+
+static bool sliding(struct explore *ex, enum action_id a)
+{
+    int row = slider_of_row(ex->rows.selected);
+    struct sliders before = ex->sliders;
+    switch (a) {
+    case ACTION_UP:
+    case ACTION_SLIDE_RIGHT: step(ex, .5); return true;
+    case ACTION_DOWN:
+    case ACTION_SLIDE_LEFT: step(ex, -.5); return true;
+    case ACTION_UP_FINE:
+    case ACTION_SLIDE_RIGHT_FINE: step(ex, .1); return true;
+    case ACTION_DOWN_FINE:
+    case ACTION_SLIDE_LEFT_FINE: step(ex, -.1); return true;
+    case ACTION_FIX: change_row(ex, sliders_toggle); return true;
+    case ACTION_RESET: change_row(ex, sliders_reset); return true;
+    case ACTION_MEDIAN: to_median(ex, row); return true;
+    case ACTION_TAKE: take_latent(ex); return true;
+    case ACTION_VALUE:
+        if (sliders_known(ex))
+            explore_prompt(ex, OVERLAY_VALUE, "");
+        return true;
+    case ACTION_REMOVE:
+        if (row != SLIDER_ALL)
+            sliders_remove(&ex->sliders, row);
+        break;
+    case ACTION_INSERT: ex->sliders.insert = (ex->sliders.insert + 1) % (INSERT_ERROR + 1); break;
+    case ACTION_CONTEXT: ex->sliders.join = !ex->sliders.join; break;
+    default: return false;
+    }
+    explore_changed_sliders(ex, &before, false);
+    return true;
+}
+
+void explore_do(struct explore *ex, enum action_id a)
+{
+    ex->redraw = true;
+    if (a != ACTION_CANCEL)
+        ex->message[0] = 0;
+    if (editing(ex, a, false) || sliding(ex, a) || looking(ex, a))
+        return;
+    switch (a) {
+    case ACTION_LEAVE: ex->typing = false; break;
+    case ACTION_TYPE:
+    case ACTION_TYPE_HERE: explore_focus(ex, PANE_TEXT, true); break;
+    case ACTION_NEXT_PANE: next_pane(ex, 1); break;
+    case ACTION_PREVIOUS_PANE: next_pane(ex, -1); break;
+    case ACTION_TOKEN_LEFT: step_token(ex, -1); break;
+    case ACTION_TOKEN_RIGHT: step_token(ex, 1); break;
+    case ACTION_LIST_UP: move_in_list(ex, -1); break;
+    case ACTION_LIST_DOWN: move_in_list(ex, 1); break;
+    case ACTION_LIST_HOME: move_in_list(ex, -10000); break;
+    case ACTION_LIST_END: move_in_list(ex, 10000); break;
+    case ACTION_HALF_UP: half_page(ex, -1); break;
+    case ACTION_HALF_DOWN: half_page(ex, 1); break;
+    case ACTION_ACCEPT: accept_prediction(ex); break;
+    case ACTION_UNDO: apply_change(ex, history_undo(&ex->history), true); break;
+    case ACTION_REDO: apply_change(ex, history_redo(&ex->history), false); break;
+    default: break;
+    }
+}
+
+/* ---- overlays */
+static void set_typed_value(struct explore *ex)
+{
+    char *end, *p = ex->prompt.s;
+    for (char *c = p; *c; c++)
+        *c = *c == ',' ? '.' : *c;
+    if (strncmp(p, "−", strlen("−")) == 0) { /* as the screen shows it */
+        p += strlen("−") - 1;
+        *p = '-';
+    }
+    double v = strtod(p, &end);
+    ex->overlay = OVERLAY_NONE;
+    if (end == p || *end || !isfinite(v)) {
+        explore_message(ex, true, "%s is no number", ex->prompt.s);
+        return;
+    }
+    struct sliders before = ex->sliders;
+    sliders_set(&ex->sliders, slider_of_row(ex->rows.selected), v);
+    explore_changed_sliders(ex, &before, false);
+}
+
+static bool is_ctrl(const struct event *e, uint32_t c)
+{
+    return e->kind == EVENT_KEY && e->key == KEYS_CHAR && e->mods == MOD_CTRL && e->code == c;
+}
+
+static void ask_event(struct explore *ex, const struct event *e)
+{
+    bool yes = (e->kind == EVENT_TEXT && (e->code == 'y' || e->code == 'j' || e->code == 'q')) || is_ctrl(e, 'c');
+    if (e->kind != EVENT_TEXT && e->kind != EVENT_KEY)
+        return;
+    ex->overlay = OVERLAY_NONE;
+    if (yes)
+        ex->wants |= WANT_QUIT;
+}
+
+static void help_event(struct explore *ex, const struct event *e)
+{
+    if (e->kind == EVENT_MOUSE && (e->mouse == MOUSE_WHEEL_UP || e->mouse == MOUSE_WHEEL_DOWN)) {
+        list_scroll(&ex->help, e->mouse == MOUSE_WHEEL_UP ? -3 : 3);
+        return;
+    }
+    if (e->kind != EVENT_KEY && e->kind != EVENT_TEXT && !(e->kind == EVENT_MOUSE && e->mouse == MOUSE_PRESS))
+        return;
+    int page = ex->help.height > 1 ? ex->help.height - 1 : 1;
+    if (e->kind == EVENT_KEY && (e->key == KEYS_DOWN || e->key == KEYS_UP))
+        list_scroll(&ex->help, e->key == KEYS_DOWN ? 1 : -1);
+    else if (e->kind == EVENT_TEXT && (e->code == 'j' || e->code == 'k'))
+        list_scroll(&ex->help, e->code == 'j' ? 1 : -1);
+    else if (e->kind == EVENT_KEY && (e->key == KEYS_PAGE_DOWN || e->key == KEYS_PAGE_UP))
+        list_scroll(&ex->help, e->key == KEYS_PAGE_DOWN ? page : -page);
+    else if (e->kind == EVENT_TEXT && e->code == ' ')
+        list_scroll(&ex->help, page);
+    else
+        ex->overlay = OVERLAY_NONE;
+}
+
+static void prompt_keys(struct explore *ex, const struct event *e)
+{
+    bool palette = ex->overlay == OVERLAY_PALETTE;
+    bool erases_nothing = e->kind == EVENT_KEY && e->key == KEYS_BACKSPACE && ex->prompt.n == 0;
+    if ((e->kind == EVENT_KEY && e->key == KEYS_ESC) || is_ctrl(e, 'c') || erases_nothing)
+        ex->overlay = OVERLAY_NONE;
+    else if (e->kind == EVENT_KEY && e->key == KEYS_ENTER && palette)
+        palette_run(ex);
+    else if (e->kind == EVENT_KEY && e->key == KEYS_ENTER)
+        set_typed_value(ex);
+    else if (palette && e->kind == EVENT_KEY && (e->key == KEYS_UP || is_ctrl(e, 'p')))
+        list_select(&ex->choices, ex->choices.selected - 1);
+    else if (palette && e->kind == EVENT_KEY && (e->key == KEYS_DOWN || is_ctrl(e, 'n')))
+        list_select(&ex->choices, ex->choices.selected + 1);
+    else if (palette && e->kind == EVENT_KEY && e->key == KEYS_TAB)
+        palette_complete(ex);
+    else if (prompt_event(&ex->prompt, e))
+        ex->choices.selected = ex->choices.top = 0;
+    if (ex->overlay == OVERLAY_PALETTE) {
+        struct palette_item items[PALETTE_MAX];
+        list_resize(&ex->choices, palette_find(ex->prompt.s, items), ex->layout.h > 16 ? 10 : ex->layout.h / 2);
+    }
+}
+
+static bool overlay_event(struct explore *ex, const struct event *e)
+{
+    if (is_ctrl(e, 'z') || is_ctrl(e, 'l')) {
+        ex->wants |= is_ctrl(e, 'z') ? WANT_SUSPEND : WANT_REPAINT;
+        return true;
+    }
+    switch (ex->overlay) {
+    case OVERLAY_NONE: return false;
+    case OVERLAY_ASK: ask_event(ex, e); break;
+    case OVERLAY_HELP: help_event(ex, e); break;
+    default: prompt_keys(ex, e); break;
+    }
+    return true;
+}
+
+/* ---- events */
+static void key_event(struct explore *ex, const struct event *e)
+{
+    if (ex->drag.active && e->kind == EVENT_KEY && e->key == KEYS_ESC) {
+        drag_cancel(&ex->drag, &ex->sliders);
+        ex->wish_changed = true;
+        return;
+    }
+    explore_end_drag(ex);
+    if (ex->refsets_paused && !is_ctrl(e, 'c')) {
+        ex->refsets_paused = false;
+        ex->wish_changed = true;
+    }
+    enum action_id a = action_for(e, action_where(ex->focus, ex->typing));
+    bool select = (e->mods & MOD_SHIFT) && ex->typing;
+    ex->message[0] = 0;
+    if (a != ACTION_NONE && !(select && editing(ex, a, true)))
+        explore_do(ex, a);
+    else if (a == ACTION_NONE && ex->typing && e->kind == EVENT_TEXT) {
+        char s[4];
+        insert_text(ex, s, utf8_encode(e->code, s), true);
+    }
+}
+
+void explore_event(struct explore *ex, const struct event *e)
+{
+    ex->redraw = true;
+    if (e->kind == EVENT_FOCUS_OUT) {
+        explore_end_drag(ex);
+        ex->selecting = false;
+    } else if (ex->overlay != OVERLAY_NONE &&
+               (e->kind == EVENT_KEY || e->kind == EVENT_TEXT || e->kind == EVENT_PASTE || e->kind == EVENT_MOUSE)) {
+        overlay_event(ex, e);
+    } else if (e->kind == EVENT_MOUSE) {
+        explore_mouse(ex, e);
+    } else if (e->kind == EVENT_PASTE) {
+        explore_end_drag(ex);
+        if (ex->focus != PANE_TEXT || !ex->typing)
+            explore_focus(ex, PANE_TEXT, true);
+        insert_text(ex, e->paste, e->n_paste, false);
+    } else if (e->kind == EVENT_KEY || e->kind == EVENT_TEXT) {
+        key_event(ex, e);
+    }
+    explore_arrange(ex);
+}

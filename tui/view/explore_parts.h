@@ -1,0 +1,92 @@
+/* What the files of the Explore view share: where things stand, what is looked at, the panes. Private to it. */
+#ifndef GLIMT_VIEW_EXPLORE_PARTS_H
+#define GLIMT_VIEW_EXPLORE_PARTS_H
+#include "tui/view/explore.h"
+
+/* ---- the token looked at */
+struct here {
+    bool valid, stale; /* stale: the text has changed there since the snapshot; the nearest before it */
+    const struct line_view *line;
+    int32_t i, token;  /* in its line; in the text */
+    size_t start, end; /* bytes of the snapshot's text */
+};
+struct here explore_here(const struct explore *, const struct snapshot *);
+
+/* ---- geometry, for drawing and for the mouse */
+struct text_area {
+    struct rect rows, legend, info; /* h 0: not drawn */
+    int step;                       /* screen rows a text row takes: 2 with the rail */
+};
+struct text_area text_area(const struct explore *);
+struct slider_columns { /* absolute x; width 0: not drawn */
+    int label_x, mark_x, track_x, track_w, value_x;
+    struct rect rows;
+};
+struct slider_columns slider_columns(const struct explore *);
+struct rect pane_rows(const struct explore *, enum pane); /* rows of the list in a pane */
+int slider_of_row(int row);                               /* list row → slider row or SLIDER_ALL */
+
+/* ---- meaning */
+float explore_scale(const struct explore *, const struct workbench *, int32_t unit, bool *from_bundle);
+struct paint_rule explore_rule(const struct explore *, const struct workbench *);
+/* Alike as far as losses go: the same insertion, the same fixed units at the same values. */
+bool same_effect(const struct sliders *, const struct sliders *);
+/* "at 1.8": which value `of` had where `now` has another. */
+void at_label(const struct sliders *of, const struct sliders *now, bool ascii, char *out, size_t n);
+/* The active latents of a token: how many, and one of them. */
+int32_t here_n_active(const struct here *);
+bool here_active(const struct here *, int32_t rank, int32_t *id, float *value);
+/* The value of a unit at the token: its activation, else its pre-activation; false: not known. */
+bool here_unit(const struct here *, int32_t unit, float *pre, float *act);
+
+/* ---- changes */
+void explore_arrange(struct explore *);  /* after anything that may move rows: bounds, scrolling */
+void explore_moved(struct explore *);    /* the editor's cursor moved */
+void explore_recolour(struct explore *); /* what is coloured, or by what, changed */
+void explore_changed_sliders(struct explore *, const struct sliders *before, bool more_may_join);
+void explore_focus(struct explore *, enum pane, bool typing);
+void explore_mouse(struct explore *, const struct event *);
+void explore_end_drag(struct explore *);
+void explore_prompt(struct explore *, enum overlay, const char *text);
+bool explore_next_item(const struct explore *, int row, int32_t *id);
+
+/* ---- the palette */
+struct palette_item {
+    const char *name, *args, *help;
+    enum action_id action; /* ACTION_NONE: a command with arguments only */
+    int score;
+};
+#define PALETTE_MAX 128
+int palette_find(const char *typed, struct palette_item out[PALETTE_MAX]); /* best first */
+void palette_complete(struct explore *);                                   /* Tab */
+void palette_run(struct explore *);                                        /* Enter */
+
+/* ---- panes */
+struct drawing {
+    const struct explore *ex;
+    const struct snapshot *snap; /* may be NULL */
+    const struct workbench *wb;  /* may be NULL */
+    const struct theme *theme;
+    struct grid *grid;
+    bool ascii;
+    struct here here;
+};
+void draw_text_pane(const struct drawing *);
+void draw_latents_pane(const struct drawing *);
+void draw_sliders_pane(const struct drawing *);
+void draw_loss_pane(const struct drawing *);
+void draw_next_pane(const struct drawing *);
+void draw_bars(const struct drawing *); /* title, status, keys */
+void draw_overlay(const struct drawing *);
+void draw_help(const struct drawing *);
+int help_rows(enum where);
+/* The frame of a pane (or its folded line), titled; what is inside. */
+struct rect draw_frame(const struct drawing *, enum pane, const char *title);
+/* The lower edge of a pane's frame. */
+void draw_edge(const struct drawing *, enum pane, const char *text);
+struct style draw_style(const struct drawing *, enum theme_role);
+/* A bar of v/max cells with eighths at its end, w cells wide. */
+void draw_bar(const struct drawing *, struct rect clip, int x, int y, int w, double share, struct style);
+/* The token's text as a label. */
+void here_label(const struct drawing *, char out[]);
+#endif

@@ -1,0 +1,55 @@
+#include "tui/view/label.h"
+#include "engine/text/utf8.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *visible(char c, bool first, bool ascii)
+{
+    switch (c) {
+    case ' ': return first ? (ascii ? "_" : "·") : " ";
+    case '\n': return ascii ? "^J" : "⏎";
+    case '\t': return ascii ? "^I" : "⇥";
+    case '\r': return ascii ? "^M" : "␍";
+    default: return NULL;
+    }
+}
+
+void token_label(const char *bytes, size_t n, bool ascii, char out[LABEL_MAX])
+{
+    size_t w = 0;
+    for (size_t i = 0; i < n;) {
+        size_t k;
+        utf8_decode(bytes + i, n - i, &k, NULL);
+        const char *s = visible(bytes[i], i == 0 || n == 1 || i + 1 == n, ascii), *from = s ? s : bytes + i;
+        size_t m = s ? strlen(s) : k;
+        if (w + m + 1 > LABEL_MAX)
+            break;
+        memcpy(out + w, from, m);
+        w += m;
+        i += k;
+    }
+    out[w] = 0;
+}
+
+static void number(double v, int decimals, bool ascii, const char *plus, char *out, size_t n)
+{
+    if (!isfinite(v)) {
+        snprintf(out, n, "%s", ascii ? "-" : "–");
+        return;
+    }
+    char digits[64];
+    snprintf(digits, sizeof digits, "%.*f", decimals, fabs(v));
+    bool zero = strspn(digits, "0.") == strlen(digits); /* no sign before what shows as zero */
+    snprintf(out, n, "%s%s", zero ? "" : v < 0 ? (ascii ? "-" : "−") : plus, digits);
+}
+
+void signed_number(double v, int decimals, bool ascii, char *out, size_t n)
+{
+    number(v, decimals, ascii, "+", out, n);
+}
+
+void plain_number(double v, int decimals, bool ascii, char *out, size_t n)
+{
+    number(v, decimals, ascii, "", out, n);
+}

@@ -1,0 +1,186 @@
+/* Losses of the text and of the reference sentences, without and with the fixed values.
+ *
+ * A number never stands beside a knob that it does not describe: what belongs to other slider values says so
+ * ("3.41 at 1.8"), what belongs to another text is drawn stale. */
+#include "tui/view/explore_parts.h"
+#include "tui/view/label.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct loss_row {
+    const char *name;
+    double without, fixed, diff, half; /* NaN: not there */
+    bool stale, other_text;            /* stale: fixed belongs to `at` */
+    char at[32];
+    int n, n_total; /* sentences; 0: not a reference set */
+    enum theme_role role;
+};
+
+/* Digits finer than the standard error are dimmed: they may well be others on other sentences. */
+static void draw_estimate(const struct drawing *d, struct rect r, int right, int y, struct style s, double v,
+                          double half, bool sign)
+{
+    char number[32];
+    (sign ? signed_number : plain_number)(v, 2, d->ascii, number, sizeof number);
+    int w = text_columns(number, strlen(number)), sure = w;
+    double error = half / 1.96;
+    if (isfinite(v) && isfinite(error) && error > .01)
+        sure = w - (error > .1 ? 2 : 1);
+    int x = right - w;
+    grid_text(d->grid, r, x, y, s, number, strlen(number));
+    if (sure < w) {
+        struct style dim = draw_style(d, ROLE_DIM);
+        for (int i = sure; i < w; i++) {
+            int at = x + i;
+            if (rect_has(r, at, y))
+                grid_style(d->grid, (struct rect){at, y, 1, 1}, dim);
+        }
+    }
+}
+
+static struct loss_row text_row(const struct drawing *d)
+{
+    const struct explore *ex = d->ex;
+    struct loss_row r = {
+        .name = "this text", .without = NAN, .fixed = NAN, .diff = NAN, .half = NAN, .role = ROLE_TEXT};
+    if (!ex->loss.valid)
+        return r;
+    const struct sliders *of = &ex->loss.of;
+    bool inserted = sliders_insert(of) != INSERT_NONE;
+    r.without = ex->loss.mean[inserted ? LANE_BASE : LANE_PLAIN];
+    r.stale = !same_effect(of, &ex->sliders);
+    r.other_text = ex->loss.version != ex->editor.version;
+    if (sliders_any_fixed(of)) {
+        r.fixed = ex->loss.mean[LANE_FIXED];
+        r.diff = r.fixed - r.without;
+    }
+    at_label(of, &ex->sliders, d->ascii, r.at, sizeof r.at);
+    return r;
+}
+
+static struct loss_row refset_row(const struct drawing *d, int i)
+{
+    static const enum theme_role roles[] = {ROLE_CLASS_1, ROLE_CLASS_2, ROLE_CLASS_3, ROLE_CLASS_4};
+    const struct explore *ex = d->ex;
+    const struct refset_shown *s = &ex->refset[i];
+    const struct refset_view *v = s->valid ? &s->view : d->snap && i < d->snap->n_refsets ? &d->snap->refset[i] : NULL;
+    struct loss_row r = {.without = NAN, .fixed = NAN, .diff = NAN, .half = NAN, .role = roles[i % 4]};
+    r.name = v ? v->label : d->wb && i < d->wb->n_sets ? d->wb->set[i].label : "";
+    if (!v || !s->valid)
+        return r;
+    r.n_total = v->n_total;
+    r.n = v->n;
+    if (v->base_valid)
+        r.without = v->base.mean;
+    if (v->fixed_valid && sliders_any_fixed(&s->of)) {
+        r.fixed = v->fixed.mean;
+        r.diff = v->diff.mean;
+        r.half = v->diff.half;
+    }
+    r.stale = !same_effect(&s->of, &ex->sliders);
+    at_label(&s->of, &ex->sliders, d->ascii, r.at, sizeof r.at);
+    return r;
+}
+
+struct loss_columns {
+    bool wide;
+    int without, fixed, diff; /* right edges */
+};
+
+static void draw_numbers(const struct drawing *d, struct rect r, int y, const struct loss_row *row,
+                         struct loss_columns c)
+{
+    struct style s = draw_style(d, row->other_text ? ROLE_STALE : ROLE_TEXT), dim = draw_style(d, ROLE_STALE);
+    bool any = sliders_any_fixed(&d->ex->sliders);
+    draw_estimate(d, r, c.without, y, s, row->without, NAN, false);
+    if (!any && !row->stale) /* nothing is fixed, so there is nothing to compare */
+        return;
+    if (!c.wide)
+        grid_text(d->grid, r, c.without + 1, y, dim, d->ascii ? ">" : "→", d->ascii ? 1 : strlen("→"));
+    draw_estimate(d, r, c.fixed, y, row->stale ? dim : s, row->fixed, NAN, false);
+    if (row->stale && isfinite(row->fixed)) {
+        grid_printf(d->grid, r, c.fixed + 1, y, dim, "%s", row->at);
+        return;
+    }
+    if (!any || !isfinite(row->diff))
+        return;
+    draw_estimate(d, r, c.diff, y, row->other_text ? dim : draw_style(d, ROLE_HEADING), row->diff, row->half, true);
+    if (isfinite(row->half))
+        grid_printf(d->grid, r, c.diff + (c.wide ? 1 : 0), y, dim,
+                    d->ascii ? "+-%.2f"
+                    : c.wide ? "± %.2f"
+                             : "±%.2f",
+                    row->half);
+}
+
+static void draw_count(const struct drawing *d, struct rect r, int x, int y, const struct loss_row *row)
+{
+    if (row->n_total > 0 && row->n < row->n_total && sliders_any_fixed(&d->ex->sliders) && x + 7 <= r.x + r.w)
+        grid_printf(d->grid, r, x, y, draw_style(d, ROLE_DIM), "%d/%d", row->n, row->n_total);
+}
+
+static void draw_wide(const struct drawing *d, struct rect r, const struct loss_row *row, int n)
+{
+    struct loss_columns c = {true, r.x + 17, r.x + 25, r.x + 33};
+    bool inserted = sliders_insert(&d->ex->sliders) != INSERT_NONE;
+    struct style heading = draw_style(d, ROLE_DIM);
+    const char *without = inserted ? "inserted" : "plain";
+    int y = r.y;
+    if (r.h > n) {
+        grid_text(d->grid, r, c.without - (int)strlen(without), y, heading, without, strlen(without));
+        if (sliders_any_fixed(&d->ex->sliders)) {
+            grid_text(d->grid, r, c.fixed - 5, y, heading, "fixed", 5);
+            grid_text(d->grid, r, c.diff - (d->ascii ? 4 : 1), y, heading, d->ascii ? "diff" : "Δ", d->ascii ? 4 : 2);
+        }
+        y++;
+    }
+    for (int i = 0; i < n && y < r.y + r.h; i++, y++) {
+        grid_printf(d->grid, r, r.x, y, draw_style(d, row[i].role), "%.10s", row[i].name);
+        draw_numbers(d, r, y, &row[i], c);
+        if (!(row[i].stale && isfinite(row[i].fixed)))
+            draw_count(d, r, c.diff + 8, y, &row[i]);
+    }
+    if (inserted && d->ex->loss.valid && y + 1 < r.y + r.h && isfinite(d->ex->loss.mean[LANE_PLAIN]))
+        grid_printf(d->grid, r, r.x, y + 1, heading, "plain model, this text %.2f", d->ex->loss.mean[LANE_PLAIN]);
+}
+
+static void draw_narrow(const struct drawing *d, struct rect r, const struct loss_row *row, int n)
+{
+    struct loss_columns c = {false, r.x + 5, r.x + 11, r.x + 17};
+    int y = r.y, each = r.h >= 2 * n ? 2 : 1;
+    for (int i = 0; i < n && y < r.y + r.h; i++) {
+        if (each == 2) {
+            int x = grid_printf(d->grid, r, r.x, y, draw_style(d, row[i].role), "%.10s", row[i].name);
+            draw_count(d, r, x + 1, y++, &row[i]);
+        }
+        draw_numbers(d, r, y++, &row[i], c);
+    }
+}
+
+void draw_loss_pane(const struct drawing *d)
+{
+    draw_frame(d, PANE_LOSS, d->ex->layout.pane[PANE_LOSS].w >= 26 ? "Loss, nats a token" : "Loss");
+    struct rect r = layout_inner(&d->ex->layout, PANE_LOSS);
+    struct loss_row row[1 + SESSION_MAX_CLASSES];
+    char edge[48] = "";
+    int n = 0, sets = d->snap ? d->snap->n_refsets : d->wb ? d->wb->n_sets : 0;
+    if (r.h <= 0)
+        return;
+    row[n++] = text_row(d);
+    for (int i = 0; i < sets && i < SESSION_MAX_CLASSES; i++)
+        row[n++] = refset_row(d, i);
+    if (r.w >= 41)
+        draw_wide(d, r, row, n);
+    else
+        draw_narrow(d, r, row, n);
+    if (d->snap && d->snap->refset_progress < 1 && sliders_any_fixed(&d->ex->sliders))
+        snprintf(edge, sizeof edge, "measuring %.0f %%", 100 * d->snap->refset_progress);
+    else if (d->ex->layout.pane[PANE_LOSS].w >= 45)
+        snprintf(edge, sizeof edge, "reference sentences: mean of their means");
+    draw_edge(d, PANE_LOSS, d->ex->refsets_paused ? "stopped: any key goes on" : edge);
+    if (d->ex->focus == PANE_LOSS && d->ex->overlay == OVERLAY_NONE) {
+        d->grid->cursor_x = r.x;
+        d->grid->cursor_y = r.y;
+    }
+}

@@ -1,0 +1,136 @@
+/* The sliders. */
+#include "tui/view/explore_parts.h"
+#include "tui/view/label.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *mark_of(const struct drawing *d, const struct sliders *s, int row)
+{
+    int fixed = 0, n = 0;
+    for (int i = 0; i < s->n; i++)
+        if (row == SLIDER_ALL || row == i) {
+            n++;
+            fixed += s->unit[i].fixed;
+        }
+    if (fixed == n && n > 0)
+        return d->ascii ? "*" : "●";
+    return fixed == 0 ? (d->ascii ? "o" : "○") : (d->ascii ? "+" : "◐");
+}
+
+/* The latent's usual values: inside ± the 99th percentile the track is a line, outside it is broken; ╵ the median. */
+static void draw_track(const struct drawing *d, struct rect r, struct slider_track t, int x, int y, int row)
+{
+    const struct sliders *s = &d->ex->sliders;
+    const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
+    int32_t unit = row == SLIDER_ALL ? -1 : s->unit[row].index;
+    bool known = b && unit >= 0 && unit < b->n_latents;
+    double usual = known && b->abs_pre_p99 ? (double)b->abs_pre_p99[unit] : INFINITY;
+    struct style style = draw_style(d, ROLE_TRACK);
+    for (int i = 0; i < t.w; i++) {
+        bool inside = fabs(track_value(t, i)) <= usual;
+        grid_put(d->grid, r, x + i, y, style, inside ? (d->ascii ? "-" : "─") : (d->ascii ? "." : "┄"), 1);
+    }
+    grid_put(d->grid, r, x + track_cell(t, 0), y, style, d->ascii ? "+" : "┼", 1);
+    if (known && b->pre_median && track_cell(t, (double)b->pre_median[unit]) != track_cell(t, 0))
+        grid_put(d->grid, r, x + track_cell(t, (double)b->pre_median[unit]), y, style, d->ascii ? "^" : "┴", 1);
+}
+
+/* A block one cell wide whose edges lie on eighths: the right part of one cell, the left part of the next. */
+static void draw_knob(const struct drawing *d, struct rect r, struct slider_track t, int x, int y, double v,
+                      struct style s)
+{
+    static const char *const left[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    int e = track_eighths(t, v), cell = x + e / 8;
+    if (d->ascii) {
+        grid_put(d->grid, r, x + track_cell(t, v), y, s, "O", 1);
+    } else if (e % 8 == 0) {
+        grid_put(d->grid, r, cell, y, s, "█", 1);
+    } else {
+        struct style turned = s;
+        turned.attr ^= ATTR_REVERSE;
+        grid_put(d->grid, r, cell, y, turned, left[e % 8], 1);
+        grid_put(d->grid, r, cell + 1, y, s, left[e % 8], 1);
+    }
+}
+
+static void draw_value(const struct drawing *d, struct slider_columns c, int y, int row, struct style s)
+{
+    const struct sliders *sl = &d->ex->sliders;
+    bool same, fixed = row == SLIDER_ALL ? sliders_any_fixed(sl) : sl->unit[row].fixed;
+    double v = sliders_value(sl, row, &same);
+    char number[32];
+    plain_number(v, 1, d->ascii, number, sizeof number);
+    const char *text = row == SLIDER_ALL && !same ? "mixed" : fixed ? number : "free";
+    int x = c.value_x + 5 - text_columns(text, strlen(text));
+    grid_text(d->grid, c.rows, x < c.value_x ? c.value_x : x, y, s, text, strlen(text));
+}
+
+static void draw_row(const struct drawing *d, struct slider_columns c, int at, int y)
+{
+    const struct explore *ex = d->ex;
+    int row = slider_of_row(at), x, ty;
+    bool fixed = row == SLIDER_ALL ? sliders_any_fixed(&ex->sliders) : ex->sliders.unit[row].fixed;
+    bool selected = ex->rows.selected == at, focused = selected && ex->focus == PANE_SLIDERS;
+    struct style s = draw_style(d, focused ? ROLE_FOCUS : fixed ? ROLE_FIXED : ROLE_TEXT);
+    struct slider_track t;
+    grid_text(d->grid, c.rows, c.label_x, y, s, selected ? (d->ascii ? ">" : "▸") : " ", selected && !d->ascii ? 3 : 1);
+    if (row == SLIDER_ALL)
+        grid_printf(d->grid, c.rows, c.label_x + 1, y, s, c.mark_x - c.label_x >= 8 ? "all %d" : "all", ex->sliders.n);
+    else
+        grid_printf(d->grid, c.rows, c.label_x + 1, y, s, "%d", ex->sliders.unit[row].index);
+    const char *mark = mark_of(d, &ex->sliders, row);
+    grid_text(d->grid, c.rows, c.mark_x, y, s, mark, strlen(mark));
+    if (explore_track(ex, row, &t, &x, &ty)) {
+        draw_track(d, c.rows, t, x, y, row);
+        bool same;
+        double v = sliders_value(&ex->sliders, row, &same);
+        if (fixed || row == SLIDER_ALL)
+            draw_knob(d, c.rows, t, x, y, v, draw_style(d, focused ? ROLE_FOCUS : ROLE_KNOB));
+        else
+            grid_put(d->grid, c.rows, x + track_cell(t, v), y, draw_style(d, ROLE_DIM), d->ascii ? "o" : "○", 1);
+        if (focused && ex->overlay == OVERLAY_NONE) {
+            d->grid->cursor_x = x + track_cell(t, v);
+            d->grid->cursor_y = y;
+        }
+    } else if (focused && ex->overlay == OVERLAY_NONE) {
+        d->grid->cursor_x = c.mark_x;
+        d->grid->cursor_y = y;
+    }
+    draw_value(d, c, y, row, s);
+}
+
+static void draw_lower_edge(const struct drawing *d)
+{
+    static const char *const insertion[] = {"plain model", "SAE inserted", "SAE + error inserted"};
+    const struct explore *ex = d->ex;
+    char text[96];
+    double range = sliders_range(&ex->sliders);
+    if (ex->drag.active)
+        snprintf(text, sizeof text, "dragging%s · Esc puts back", ex->drag.fine ? ", fine" : "");
+    else if (ex->layout.pane[PANE_SLIDERS].w >= 34)
+        snprintf(text, sizeof text, "%s%.0f %s %.0f %s %s", d->ascii ? "-" : "−", range, d->ascii ? "to" : "…", range,
+                 d->ascii ? "-" : "·", insertion[sliders_insert(&ex->sliders)]);
+    else
+        snprintf(text, sizeof text, "%s", insertion[sliders_insert(&ex->sliders)]);
+    draw_edge(d, PANE_SLIDERS, text);
+}
+
+void draw_sliders_pane(const struct drawing *d)
+{
+    const struct explore *ex = d->ex;
+    draw_frame(d, PANE_SLIDERS, "Fixed values");
+    struct slider_columns c = slider_columns(ex);
+    if (c.rows.h <= 0)
+        return;
+    if (ex->sliders.n == 0) {
+        grid_printf(d->grid, c.rows, c.rows.x, c.rows.y, draw_style(d, ROLE_DIM), "%s",
+                    !d->wb        ? "loading"
+                    : d->wb->dict ? "take a latent with f"
+                                  : "no SAE");
+        return;
+    }
+    for (int i = 0; i < c.rows.h && ex->rows.top + i <= ex->sliders.n; i++)
+        draw_row(d, c, ex->rows.top + i, c.rows.y + i);
+    draw_lower_edge(d);
+}

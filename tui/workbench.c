@@ -1,0 +1,258 @@
+#include "tui/workbench.h"
+#include "engine/base/memory.h"
+#include "engine/cpu/cpu.h"
+#include "engine/formats/hf.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- program data */
+static char *binary_folder(void)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0)
+        return NULL;
+    path[n] = '\0';
+    char *slash = strrchr(path, '/');
+    if (!slash)
+        return NULL;
+    *slash = '\0';
+    return xstrdup(path);
+}
+
+static char *if_there(char *path)
+{
+    if (path && access(path, R_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+char *program_data(const char *name)
+{
+    const char *root = getenv("GLIMT_DATA");
+    if (root && *root)
+        return if_there(xasprintf("%s/%s", root, name));
+    char *dir = binary_folder();
+    if (!dir)
+        return NULL;
+    char *path = if_there(xasprintf("%s/../share/glimt/%s", dir, name));
+    /* the build tree keeps the demo under store/ and themes/ at its root */
+    if (!path)
+        path = if_there(xasprintf("%s/../store/%s", dir, name));
+    if (!path)
+        path = if_there(xasprintf("%s/../%s", dir, name));
+    free(dir);
+    return path;
+}
+
+/* ---- opening */
+struct opening {
+    const struct options *o;
+    struct workbench *wb;
+    void (*progress)(void *, double, const char *);
+    void *arg;
+    const atomic_bool *cancel;
+    char *model_dir;
+    double from, to; /* shares of the whole that the current part takes */
+    const char *what;
+    struct error *e;
+};
+
+static bool say(struct opening *op, double from, double to, const char *what)
+{
+    op->from = from, op->to = to, op->what = what;
+    if (op->progress)
+        op->progress(op->arg, from, what);
+    if (op->cancel && atomic_load(op->cancel))
+        return error_set(op->e, ERROR_CANCELLED, "loading was cancelled");
+    return true;
+}
+
+static void model_progress(void *arg, double share)
+{
+    struct opening *op = arg;
+    if (op->progress)
+        op->progress(op->arg, op->from + (op->to - op->from) * share, op->what);
+}
+
+static bool open_device(struct opening *op)
+{
+    const struct options *o = op->o;
+    const char *device = o->device ? o->device : "auto", *dtype = o->dtype ? o->dtype : "auto";
+    if (strcmp(device, "cuda") == 0 || strncmp(device, "cuda:", 5) == 0)
+        return error_set(op->e, ERROR_SYSTEM,
+                         "device %s: the plugin glimt-cuda.so is not installed; without --device the CPU is used",
+                         device);
+    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
+        return error_set(op->e, ERROR_INPUT, "--device: found %s, expected auto, cpu or cuda[:N]", device);
+    if (strcmp(dtype, "auto") != 0 && strcmp(dtype, "f32") != 0)
+        return error_set(op->e, ERROR_INPUT, "--dtype: found %s on the device cpu, expected f32", dtype);
+    op->wb->backend = cpu_backend_new(o->threads, op->e);
+    return op->wb->backend != NULL;
+}
+
+static bool open_bundle(struct opening *op)
+{
+    const struct options *o = op->o;
+    char *demo = o->bundle ? NULL : program_data("demo/demo.glimt");
+    const char *path = o->bundle ? o->bundle : demo;
+    bool ok = path ? bundle_open(path, &op->wb->bundle, op->e) : o->model != NULL;
+    if (!path && !ok)
+        error_set(op->e, ERROR_INPUT,
+                  "no model: the bundled demo (demo/demo.glimt of the program data) was not found; name one by --model "
+                  "or --bundle");
+    free(demo);
+    op->wb->bundle_is_ours = ok && op->wb->bundle && !o->model && !o->sae && !o->neurons;
+    return ok;
+}
+
+/* "pythia-1.4b" of a path or OWNER/NAME@REV; without its extension for a file. */
+static char *short_name(const char *path, bool file)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    size_t start = n;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    char *name = xstrndup(path + start, n - start);
+    char *end = file ? strrchr(name, '.') : access(path, F_OK) != 0 ? strchr(name, '@') : NULL;
+    if (end && end != name)
+        *end = '\0';
+    return name;
+}
+
+static bool open_model(struct opening *op)
+{
+    struct workbench *wb = op->wb;
+    const char *spec = op->o->model ? op->o->model : wb->bundle->model;
+    wb->model_name = op->o->model ? short_name(spec, false) : short_name(wb->bundle->path, true);
+    if (!hf_resolve(spec, &op->model_dir, op->e))
+        return false;
+    return model_open(wb->backend, op->model_dir, model_progress, op, &wb->model, op->e);
+}
+
+static bool open_sae(struct opening *op)
+{
+    const struct options *o = op->o;
+    struct workbench *wb = op->wb;
+    bool from_bundle = !o->sae && !o->model && wb->bundle;
+    const char *path = o->sae ? o->sae : from_bundle ? wb->bundle->sae : NULL;
+    if (o->neurons || !path)
+        return true;
+    wb->sae_name = short_name(path, true);
+    return dict_open(wb->backend, path, &(struct dict_hint){.hook = o->hook}, &wb->dict, op->e);
+}
+
+/* Where the dictionary is hooked: --hook, what the SAE's file says, what the bundle says. */
+static bool find_point(struct opening *op)
+{
+    struct workbench *wb = op->wb;
+    const struct model_config *c = model_config(wb->model);
+    bool bundle_counts = wb->bundle && wb->bundle->hook && (op->o->bundle || !op->o->model);
+    if (op->o->hook) {
+        if (!point_parse(op->o->hook, c->n_layers, &wb->at, op->e))
+            return error_prefix(op->e, "--hook");
+    } else if (wb->dict && dict_spec(wb->dict)->at.layer != -2) {
+        wb->at = dict_spec(wb->dict)->at;
+    } else if (bundle_counts) {
+        if (!point_parse(wb->bundle->hook, c->n_layers, &wb->at, op->e))
+            return error_prefix(op->e, "%s: hook", wb->bundle->path);
+    } else if (wb->dict) {
+        return error_set(op->e, ERROR_INPUT, "the SAE %s does not say where it is hooked, expected --hook NAME",
+                         dict_path(wb->dict));
+    } else {
+        wb->at = (struct point){(int16_t)(c->n_layers / 2), SITE_MLP_ACT};
+    }
+    return model_check_point(wb->model, wb->at, op->e);
+}
+
+static bool fit_dict(struct opening *op)
+{
+    struct workbench *wb = op->wb;
+    char name[POINT_NAME_MAX];
+    int32_t width = model_width(wb->model, wb->at);
+    point_name(wb->at, name);
+    if (op->o->neurons)
+        wb->dict = dict_neurons(wb->at, width);
+    if (wb->dict && dict_spec(wb->dict)->n != width)
+        return error_set(op->e, ERROR_INPUT, "the SAE %s reads a width of %d, the model %s has %d at %s",
+                         dict_path(wb->dict), dict_spec(wb->dict)->n, wb->model_name, width, name);
+    if (wb->bundle_is_ours && op->o->hook && wb->bundle->hook) {
+        struct point theirs; /* at another hook the bundle's statistics say nothing */
+        wb->bundle_is_ours = point_parse(wb->bundle->hook, model_config(wb->model)->n_layers, &theirs, NULL) &&
+                             point_compare(theirs, wb->at) == 0;
+    }
+    return true;
+}
+
+static bool choose(struct opening *op)
+{
+    struct workbench *wb = op->wb;
+    const struct options *o = op->o;
+    const int32_t *unit = o->n_units > 0 ? o->unit : wb->bundle_is_ours ? wb->bundle->chosen : NULL;
+    int32_t n = o->n_units > 0 ? o->n_units : wb->bundle_is_ours ? wb->bundle->n_chosen : 0;
+    int32_t m = wb->dict ? dict_spec(wb->dict)->m : 0;
+    for (int32_t i = 0; i < n && i < SESSION_MAX_UNITS && wb->dict; i++) {
+        if (unit[i] < 0 || unit[i] >= m)
+            return error_set(op->e, ERROR_INPUT, "%s: found unit %d, expected 0 to %d (%s)",
+                             o->n_units == 0 ? wb->bundle->path
+                             : o->neurons    ? "--neurons"
+                                             : "--latents",
+                             unit[i], m - 1, wb->sae_name ? wb->sae_name : "neurons");
+        wb->chosen[wb->n_chosen++] = unit[i];
+    }
+    return true;
+}
+
+static void take_references(struct workbench *wb)
+{
+    for (int32_t i = 0; wb->bundle && i < wb->bundle->n_classes && wb->n_sets < SESSION_MAX_CLASSES; i++) {
+        const struct bundle_class *c = &wb->bundle->cls[i];
+        if (c->n_sentences > 0)
+            wb->set[wb->n_sets++] = (struct reference_set){
+                c->name, c->label ? c->label : c->name, (const char *const *)c->sentence, c->n_sentences};
+    }
+}
+
+bool workbench_open_cancellable(const struct options *o, void (*progress)(void *, double, const char *), void *arg,
+                                const atomic_bool *cancel, struct workbench **out, struct error *e)
+{
+    struct workbench *wb = xcalloc(1, sizeof *wb);
+    struct opening op = {.o = o, .wb = wb, .progress = progress, .arg = arg, .cancel = cancel, .e = e};
+    bool ok = say(&op, 0, 0.02, "device") && open_device(&op) && say(&op, 0.02, 0.05, "bundle") && open_bundle(&op) &&
+              say(&op, 0.05, 0.8, "model") && open_model(&op) && say(&op, 0.8, 0.85, "tokenizer") &&
+              tokenizer_open(op.model_dir, &wb->tokenizer, e) && say(&op, 0.85, 1, "SAE") && open_sae(&op) &&
+              find_point(&op) && fit_dict(&op) && choose(&op) && say(&op, 1, 1, "ready");
+    free(op.model_dir);
+    if (!ok) {
+        workbench_free(wb);
+        return false;
+    }
+    take_references(wb);
+    *out = wb;
+    return true;
+}
+
+bool workbench_open(const struct options *o, void (*progress)(void *, double, const char *), void *arg,
+                    struct workbench **out, struct error *e)
+{
+    return workbench_open_cancellable(o, progress, arg, NULL, out, e);
+}
+
+void workbench_free(struct workbench *wb)
+{
+    if (!wb)
+        return;
+    dict_free(wb->dict);
+    model_free(wb->model);
+    tokenizer_free(wb->tokenizer);
+    bundle_free(wb->bundle);
+    if (wb->backend)
+        wb->backend->free(wb->backend);
+    free(wb->model_name);
+    free(wb->sae_name);
+    free(wb);
+}
