@@ -386,7 +386,8 @@ static void loop(struct app *a)
             draw(a);
         struct service_status status;
         service_status(a->service, &status);
-        a->idle = !a->explore.redraw && !a->explore.wish_changed && a->explore.status.idle && status.idle;
+        bool still = (a->explore.status.idle && status.idle) || (a->explore.status.failed && status.failed);
+        a->idle = !a->explore.redraw && !a->explore.wish_changed && still;
         bool played = !a->script;
         int wait = a->needs_save ? left(a->save_at) : -1;
         if (paced)

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 
 void state_init(struct saved_state *s)
 {
-    *s = (struct saved_state){.unit = -1};
+    *s = (struct saved_state){.unit = -1, .cursor = SIZE_MAX};
 }
 
 void state_release(struct saved_state *s)

@@ -58,16 +58,16 @@ void strbuf_addc(struct strbuf *b, char c)
 
 void strbuf_addf(struct strbuf *b, const char *format, ...)
 {
-    va_list args, again;
+    va_list args;
     va_start(args, format);
-    va_copy(again, args);
     const int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
     if (n < 0)
         panic("a string could not be formatted");
     reserve(b, (size_t)n);
-    vsnprintf(b->s + b->len, (size_t)n + 1, format, again);
-    va_end(again);
+    va_start(args, format);
+    vsnprintf(b->s + b->len, (size_t)n + 1, format, args);
+    va_end(args);
     b->len += (size_t)n;
 }
 

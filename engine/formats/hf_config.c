@@ -17,14 +17,16 @@ struct source {
 static bool read_count(const struct source *s, const char *key, int32_t most, int32_t *out)
 {
     const json_t *v = json_object_get(s->j, key);
-    if (!json_is_integer(v))
-        return error_set(s->e, ERROR_INPUT, "%s: %s is %s, expected a count", s->path, key, json_kind(v));
     const json_int_t n = json_integer_value(v);
-    if (n < 1 || n > most)
-        return error_set(s->e, ERROR_INPUT, "%s: %s is %" JSON_INTEGER_FORMAT ", expected 1 to %d", s->path, key, n,
-                         most);
-    *out = (int32_t)n;
-    return true;
+    if (json_is_integer(v) && n >= 1 && n <= most) {
+        *out = (int32_t)n;
+        return true;
+    }
+    if (json_is_integer(v))
+        error_set(s->e, ERROR_INPUT, "%s: %s is %" JSON_INTEGER_FORMAT ", expected 1 to %d", s->path, key, n, most);
+    else
+        error_set(s->e, ERROR_INPUT, "%s: %s is %s, expected a count", s->path, key, json_kind(v));
+    return false;
 }
 
 /* A number with low < it ≤ high. */

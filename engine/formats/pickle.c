@@ -56,7 +56,8 @@ static const struct {
 
 static bool refuse(struct machine *m, const char *why)
 {
-    return error_set(m->e, ERROR_INPUT, "%s: byte %td of the pickle: %s", m->path, m->p - m->start, why);
+    error_set(m->e, ERROR_INPUT, "%s: byte %td of the pickle: %s", m->path, m->p - m->start, why);
+    return false;
 }
 
 /* ---- values and the stack */
@@ -66,14 +67,14 @@ static struct pickle_value *value_new(struct machine *m, enum pickle_kind kind)
     struct pickle *own = m->own;
     struct pickle_value *v = xcalloc(1, sizeof *v);
     v->kind = kind;
-    own->value = grow(own->value, &own->values_cap, own->n_values + 1, sizeof *own->value);
+    own->value = grow(own->value, &own->values_cap, own->n_values + 1, sizeof(struct pickle_value *));
     own->value[own->n_values++] = v;
     return v;
 }
 
 static bool push(struct machine *m, struct pickle_value *v)
 {
-    m->stack = grow(m->stack, &m->stack_cap, m->n_stack + 1, sizeof *m->stack);
+    m->stack = grow(m->stack, &m->stack_cap, m->n_stack + 1, sizeof(struct pickle_value *));
     m->stack[m->n_stack++] = v;
     return true;
 }
@@ -333,7 +334,7 @@ static bool put(struct machine *m, uint64_t i)
     if (i > (uint64_t)(m->end - m->start))
         return refuse(m, "a memo index beyond the pickle's length");
     const size_t old = m->memo_cap;
-    m->memo = grow(m->memo, &m->memo_cap, (size_t)i + 1, sizeof *m->memo);
+    m->memo = grow(m->memo, &m->memo_cap, (size_t)i + 1, sizeof(struct pickle_value *));
     for (size_t k = old; k < m->memo_cap; k++)
         m->memo[k] = NULL;
     m->memo[i] = *v;
@@ -593,7 +594,7 @@ struct pickle *pickle_read(const uint8_t *p, size_t n, const char *path, struct 
     struct machine m = {.own = xcalloc(1, sizeof *m.own), .start = p, .p = p, .end = p + n, .path = path, .e = e};
     m.own->truth[0].kind = m.own->truth[1].kind = PICKLE_BOOL;
     m.own->truth[1].truth = true;
-    m.stack = grow(NULL, &m.stack_cap, 16, sizeof *m.stack); /* never NULL, even while empty */
+    m.stack = grow(NULL, &m.stack_cap, 16, sizeof(struct pickle_value *)); /* never NULL, even while empty */
     bool ok = true;
     while (ok && !m.stopped)
         ok = step(&m);

@@ -104,7 +104,7 @@ static bool copy_transposed(struct reader *r, struct named_tensor *t, size_t ele
     if (t->n_bytes > r->n_file - r->n_copied)
         return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' is one of too many transposed views of the same data",
                          r->path, t->name);
-    uint8_t *copy = malloc(t->n_bytes);
+    uint8_t *copy = malloc(t->n_bytes > 0 ? t->n_bytes : 1);
     if (copy == NULL)
         return error_set(r->e, ERROR_SYSTEM, "%s: out of memory: %zu bytes to transpose tensor '%s'", r->path,
                          t->n_bytes, t->name);

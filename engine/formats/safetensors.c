@@ -183,8 +183,9 @@ static bool describe(json_t *header, const struct tensor_out *t, size_t *at, str
     json_t *shape = json_array();
     for (int32_t i = 0; i < t->n_dims; i++)
         json_array_append_new(shape, json_integer(t->dim[i]));
-    json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", spelling[t->type], "shape", shape, "data_offsets",
-                              (json_int_t)*at, (json_int_t)(*at + n));
+    const json_int_t from = (json_int_t)*at, to = from + (json_int_t)n;
+    json_t *entry =
+        json_pack("{s:s, s:o, s:[I, I]}", "dtype", spelling[t->type], "shape", shape, "data_offsets", from, to);
     if (json_object_get(header, t->name) != NULL) {
         json_decref(entry);
         return error_set(e, ERROR_INPUT, "tensor '%s' is there twice", t->name);

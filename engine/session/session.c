@@ -259,7 +259,7 @@ static bool front_is_done(const struct session *s, const struct line *l)
 static bool back_is_done(const struct session *s, const struct line *l)
 {
     for (int t = 0; t < N_TRACKS; t++)
-        if (s->want[t] && !line_track_done(s, l, t))
+        if (s->want[t] && !line_track_done(s, l, (enum track)t))
             return false;
     return true;
 }

@@ -86,7 +86,7 @@ static void exact_sae_write(const char *path, const char *hook, int n, const cha
           *b = data + 2 * (size_t)n * (size_t)n + n;
     for (int i = 0; i < n; i++) {
         data[(size_t)i * (size_t)n + (size_t)i] = data[((size_t)n + (size_t)i) * (size_t)n + (size_t)i] = 1;
-        b[i] = i % 2 ? 0.25f : -0.5f;
+        b[i] = i % 2 ? 4.0f : -8.0f; /* far from 0 whatever the width of x */
     }
     FILE *f = fopen(path, "wb");
     assert_non_null(f);

@@ -25,11 +25,27 @@ static inline bool style_equal(struct style a, struct style b)
     X(TEXT, "text")                                                                                                    \
     X(DIM, "dim")                                                                                                      \
     X(STALE, "stale")                                                                                                  \
-    X(TITLE, "title") X(FRAME, "frame") X(FOCUS, "focus") X(SELECTION, "selection") X(KEY, "key") X(ERROR, "error")    \
-        X(WARNING, "warning") X(GOOD, "good") X(STATUS, "status") X(HEADING, "heading") X(TRACK, "track")              \
-            X(KNOB, "knob") X(FIXED, "fixed") X(CURSOR_TOKEN, "cursor.token") X(CLASS_1, "class.1")                    \
-                X(CLASS_2, "class.2") X(CLASS_3, "class.3") X(CLASS_4, "class.4") X(BAR, "bar")                        \
-                    X(RAIL_POSITIVE, "rail.positive") X(RAIL_NEGATIVE, "rail.negative")
+    X(TITLE, "title")                                                                                                  \
+    X(FRAME, "frame")                                                                                                  \
+    X(FOCUS, "focus")                                                                                                  \
+    X(SELECTION, "selection")                                                                                          \
+    X(KEY, "key")                                                                                                      \
+    X(ERROR, "error")                                                                                                  \
+    X(WARNING, "warning")                                                                                              \
+    X(GOOD, "good")                                                                                                    \
+    X(STATUS, "status")                                                                                                \
+    X(HEADING, "heading")                                                                                              \
+    X(TRACK, "track")                                                                                                  \
+    X(KNOB, "knob")                                                                                                    \
+    X(FIXED, "fixed")                                                                                                  \
+    X(CURSOR_TOKEN, "cursor.token")                                                                                    \
+    X(CLASS_1, "class.1")                                                                                              \
+    X(CLASS_2, "class.2")                                                                                              \
+    X(CLASS_3, "class.3")                                                                                              \
+    X(CLASS_4, "class.4")                                                                                              \
+    X(BAR, "bar")                                                                                                      \
+    X(RAIL_POSITIVE, "rail.positive")                                                                                  \
+    X(RAIL_NEGATIVE, "rail.negative")
 enum theme_role {
 #define X(id, name) ROLE_##id,
     THEME_ROLES(X)

@@ -72,7 +72,7 @@ void draw_latents_pane(const struct drawing *d)
     if (d->wb && !d->wb->dict)
         grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "no SAE: start with --sae");
     else if (n == 0)
-        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "%s", d->wb ? (d->ascii ? "..." : "…") : "loading");
+        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "%s", d->wb ? (d->ascii ? "..." : "…") : waiting(d));
     if (here_active(&d->here, 0, &id, &largest))
         largest = fabsf(largest) > 0 ? fabsf(largest) : 1;
     for (int i = 0; i < r.h && l->top + i < n; i++)

@@ -86,8 +86,8 @@ static const char *const pasted[] = {
     "Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to formally approve it.\n",
     "Hun læser en bog om vejret, og han hører radio i køkkenet hver eneste morgen.",
     "\n\n", "one\r\ntwo\r\nthree", "En gang for længe siden var der en konge\nder boede i et slot.\nSlut",
-    "There was once a very long line without any end in sight that went on and on, past the context of the small "
-    "model, past every budget, og videre endnu, fordi ingen standsede den i tide, so it had to be cut into windows."};
+    ("There was once a very long line without any end in sight that went on and on, past the context of the small "
+     "model, past every budget, og videre endnu, fordi ingen standsede den i tide, so it had to be cut into windows.")};
 
 static void edit_text(struct editor *e)
 {

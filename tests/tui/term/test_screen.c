@@ -52,7 +52,8 @@ static int tear_down(void **state)
 struct program {
     struct screen_options options;
     const char *theme;
-    int report; /* a descriptor that hears when a flood is over */
+    int report;   /* a descriptor that hears when a flood is over */
+    bool replies; /* show late answers too; under load the probe's may be */
 };
 
 struct show {
@@ -139,7 +140,8 @@ static void crash(void)
 static bool handle(struct show *s, const struct event *ev, const struct program *p)
 {
     if (ev->kind != EVENT_TEXT) {
-        say_event(s, ev);
+        if (ev->kind != EVENT_REPLY || p->replies)
+            say_event(s, ev);
         return true;
     }
     switch (ev->code) {
@@ -211,7 +213,7 @@ static void program(void *arg)
     strbuf_release(&s.said);
 }
 
-static const struct program standard = {{DEPTH_256, true, true}, "dark", -1};
+static const struct program standard = {{DEPTH_256, true, true}, "dark", -1, false};
 
 static struct term *start(const struct program *p, const char *const *env)
 {
@@ -475,6 +477,7 @@ static void test_mute(void **state)
 {
     (void)state;
     struct program p = standard;
+    p.replies = true;
     struct term *t = term_start(&(struct term_options){.child = program, .arg = &p, .mute = true});
     assert_true(term_wait_idle(t, TERM_DEADLINE_MS));
     for (int i = 0; i < 20; i++) {
@@ -577,8 +580,10 @@ static void test_bytes(void **state)
     const char *out = term_output(t, &n);
     assert_true(n > 20000);
     assert_memory_equal(out, "\033[?2026h", 8);
-    assert_memory_equal(out + n - 12, "\033[?2026l\033[5n", 12);
-    assert_null(memmem(out + 8, n - 20, "\033[?2026", 7));
+    bool asks = !memcmp(out + n - 4, "\033[5n", 4); /* not where the answers are slow in coming */
+    n -= asks ? 4 : 0;
+    assert_memory_equal(out + n - 8, "\033[?2026l", 8);
+    assert_null(memmem(out + 8, n - 16, "\033[?2026", 7));
     quit(t);
 }
 

@@ -1,0 +1,389 @@
+/* How long a keypress and a slider take on the live path, beside what the arithmetic allows.
+ *
+ * bench_live [BUNDLE] (default store/demo/demo.glimt). The floor of a row of the table is the larger of: the
+ * multiply-adds of the rows that were computed at the rate of this machine's best product (the SAE's encoder at 256
+ * rows, measured here), and the bytes of the weights that they need at the memory bandwidth (measured here). */
+#include "engine/base/memory.h"
+#include "engine/base/rng.h"
+#include "tui/workbench.h"
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { REPEATS = 41, OPENS = 7 };
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static struct { /* rows since the last reset */
+    double front, back, unembedded;
+    int last_layer;
+    void (*attn)(struct backend *, struct tensor, struct tensor, int32_t, float, int32_t, const struct seqs *,
+                 struct rope);
+    void (*xent)(struct backend *, struct tensor, struct tensor, const struct weight *, struct tensor);
+} rows;
+
+static void counting_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads, float scale,
+                          int32_t layer, const struct seqs *s, struct rope rope)
+{
+    rows.front += layer == 0 ? qkv.rows : 0;
+    rows.back += layer == rows.last_layer ? qkv.rows : 0;
+    rows.attn(b, y, qkv, heads, scale, layer, s, rope);
+}
+
+static void counting_xent(struct backend *b, struct tensor loss, struct tensor h, const struct weight *u,
+                          struct tensor target)
+{
+    rows.unembedded += h.rows;
+    rows.xent(b, loss, h, u, target);
+}
+
+/* ---- the machine */
+static double product_rate(struct backend *b, int32_t out, int32_t in)
+{
+    struct error e = {0};
+    size_t n = (size_t)out * (size_t)in;
+    float *w = xcalloc(n, sizeof *w);
+    struct rng r;
+    rng_seed(&r, 1);
+    for (size_t i = 0; i < n; i++)
+        w[i] = (float)rng_unit(&r) - 0.5f;
+    struct weight *packed = b->weight_new(b, DTYPE_F32, out, in, ORDER_OUT_IN, w, USE_PRODUCT, &e);
+    struct tensor x = tensor_new(b, 256, in, DTYPE_F32, &e), y = tensor_new(b, 256, out, DTYPE_F32, &e);
+    float *host = xcalloc((size_t)256 * (size_t)in, sizeof *host);
+    double best = 1e30;
+    b->put(b, x, host);
+    for (int i = 0; i < 30; i++) {
+        double t = now_ms();
+        b->linear(b, y, x, packed, (struct tensor){0}, EPILOGUE_NONE);
+        b->sync(b);
+        t = now_ms() - t;
+        best = t < best ? t : best;
+    }
+    b->buf_free(b, x.buf);
+    b->buf_free(b, y.buf);
+    b->weight_free(b, packed);
+    free(host);
+    free(w);
+    return 2.0 * 256 * (double)n / best; /* a millisecond */
+}
+
+struct share {
+    const uint64_t *p;
+    size_t n;
+    uint64_t sum;
+};
+
+static void *sum_part(void *arg)
+{
+    struct share *a = arg;
+    uint64_t s[8] = {0};
+    for (size_t i = 0; i + 8 <= a->n; i += 8)
+        for (size_t j = 0; j < 8; j++)
+            s[j] += a->p[i + j];
+    for (size_t j = 0; j < 8; j++)
+        a->sum += s[j];
+    return NULL;
+}
+
+static double memory_rate(void)
+{
+    enum { MAX_THREADS = 16 };
+    size_t n = ((size_t)256 << 20) / 8;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), k = cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : cores;
+    uint64_t *p = xmalloc(n * 8);
+    double best = 1e30;
+    memset(p, 1, n * 8);
+    for (int i = 0; i < 5; i++) {
+        pthread_t thread[MAX_THREADS];
+        struct share part[MAX_THREADS];
+        double t = now_ms();
+        for (long j = 0; j < k; j++) {
+            part[j] = (struct share){p + n / (size_t)k * (size_t)j, n / (size_t)k, 0};
+            pthread_create(&thread[j], NULL, sum_part, &part[j]);
+        }
+        for (long j = 0; j < k; j++)
+            pthread_join(thread[j], NULL);
+        t = now_ms() - t;
+        best = t < best ? t : best;
+    }
+    free(p);
+    return (double)n * 8 / best;
+}
+
+/* ---- what a row costs */
+struct cost {
+    double front, back, unembed;                   /* floating-point operations a row */
+    double front_bytes, back_bytes, unembed_bytes; /* of weights, f32 */
+    double flops, bandwidth;                       /* a millisecond */
+};
+
+static struct cost cost_of(const struct workbench *wb)
+{
+    const struct model_config *c = model_config(wb->model);
+    double d = c->d_model, f = c->d_mlp, layer = 4 * d * d + 2 * d * f;
+    double sae = wb->dict && !dict_spec(wb->dict)->identity ? (double)dict_spec(wb->dict)->n * dict_spec(wb->dict)->m : 0;
+    double front = (wb->at.layer + 1) * layer + (sae > 0 ? d * f : 0) + sae;
+    struct cost k = {.front = 2 * front, .back = 2 * (c->n_layers - 1 - wb->at.layer) * layer, .unembed = 2 * d * c->n_vocab};
+    k.front_bytes = 2 * k.front, k.back_bytes = 2 * k.back, k.unembed_bytes = 2 * k.unembed;
+    return k;
+}
+
+static double floor_of(const struct cost *k, double front, double back, double unembed)
+{
+    double flops = front * k->front + back * k->back + unembed * k->unembed;
+    double bytes = (front > 0 ? k->front_bytes : 0) + (back > 0 ? k->back_bytes : 0) + (unembed > 0 ? k->unembed_bytes : 0);
+    return fmax(flops / k->flops, bytes / k->bandwidth);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void report(const char *name, double *ms, int n, double least)
+{
+    qsort(ms, (size_t)n, sizeof *ms, by_value);
+    double p50 = ms[n / 2], p95 = ms[(n * 95 + 99) / 100 - 1];
+    printf("%-44s %9.2f %9.2f %9.2f", name, p50, p95, least);
+    if (least > 0)
+        printf(" %7.1f x", p50 / least);
+    printf("\n");
+    fflush(stdout);
+}
+
+/* ---- measurements */
+struct bench {
+    struct workbench *wb;
+    struct session *s;
+    struct cost cost;
+    struct wish wish;
+    char *text;
+    size_t n_text;
+};
+
+static struct session *new_session(struct workbench *wb)
+{
+    struct error e = {0};
+    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set, wb->n_sets, &e);
+    if (!s) {
+        fprintf(stderr, "%s\n", e.text);
+        exit(1);
+    }
+    return s;
+}
+
+/* One line of about n tokens, from the reference sentences. */
+static void make_text(struct bench *b, int32_t n)
+{
+    struct token *token = NULL;
+    size_t count = 0, cap = 0, at = 0;
+    b->text = xrealloc(b->text, 1 << 16);
+    for (int32_t i = 0; (int32_t)count < n && at < 60000; i++) {
+        const struct reference_set *set = &b->wb->set[i % b->wb->n_sets];
+        at += (size_t)snprintf(b->text + at, 4096, "%s ", set->sentence[i / b->wb->n_sets % set->n]);
+        count = 0;
+        tokenizer_encode(b->wb->tokenizer, b->text, at, false, &token, &count, &cap);
+    }
+    b->n_text = (size_t)token[n - 1].end;
+    while (b->n_text < at && ((unsigned char)b->text[b->n_text] & 0xc0) == 0x80)
+        b->n_text++;
+    free(token);
+}
+
+static void post(struct bench *b)
+{
+    b->wish.text = b->text;
+    b->wish.n_text = b->n_text;
+    b->wish.generation++;
+    session_set(b->s, &b->wish);
+}
+
+static void to_idle(struct bench *b)
+{
+    while (session_step(b->s, NULL) != STAGE_IDLE)
+        continue;
+}
+
+/* Steps until the part that `done` looks at is complete; the snapshots are part of what is measured. */
+static double until(struct bench *b, double start, bool (*done)(const struct snapshot *))
+{
+    for (;;) {
+        enum stage stage = session_step(b->s, NULL);
+        if (stage != STAGE_IDLE && !session_should_publish(b->s))
+            continue;
+        struct snapshot *p = session_snapshot(b->s);
+        bool yes = done(p);
+        snapshot_unref(p);
+        if (yes || stage == STAGE_IDLE)
+            return now_ms() - start;
+    }
+}
+
+static bool latents_done(const struct snapshot *p)
+{
+    return p->latents.valid;
+}
+static bool losses_done(const struct snapshot *p)
+{
+    return p->loss.valid;
+}
+static bool look_done(const struct snapshot *p)
+{
+    return p->n_refsets == 0 || (p->refset[0].n >= 1 && p->refset[0].key == p->lane_key[LANE_FIXED]);
+}
+static bool refsets_done(const struct snapshot *p)
+{
+    return p->refsets.valid;
+}
+
+static void reset_rows(void)
+{
+    rows.front = rows.back = rows.unembedded = 0;
+}
+
+static void keypresses(struct bench *b, int32_t n, bool at_end)
+{
+    double first[REPEATS], second[REPEATS], front = 0, back = 0, unembed = 0;
+    char name[80];
+    make_text(b, n);
+    size_t at = at_end ? b->n_text : b->n_text / 2;
+    while (at < b->n_text && ((unsigned char)b->text[at] & 0xc0) == 0x80)
+        at++;
+    b->wish.cursor = at;
+    b->wish.refsets = false;
+    post(b);
+    to_idle(b);
+    for (int i = -4; i < REPEATS; i++) { /* the first ones warm up */
+        if (i & 1) {
+            memmove(b->text + at, b->text + at + 1, b->n_text - at - 1);
+            b->n_text--;
+        } else {
+            memmove(b->text + at + 1, b->text + at, b->n_text - at);
+            b->text[at] = (char)('a' + (i + 4) % 26);
+            b->n_text++;
+        }
+        reset_rows();
+        double t = now_ms();
+        post(b);
+        double one = until(b, t, latents_done), two = until(b, t, losses_done);
+        to_idle(b);
+        if (i < 0)
+            continue;
+        first[i] = one, second[i] = two;
+        front += rows.front / REPEATS, back += rows.back / REPEATS, unembed += rows.unembedded / REPEATS;
+    }
+    snprintf(name, sizeof name, "key at the %s of %d tokens -> colours", at_end ? "end" : "middle", n);
+    report(name, first, REPEATS, floor_of(&b->cost, front, 0, 0));
+    snprintf(name, sizeof name, "key at the %s of %d tokens -> losses", at_end ? "end" : "middle", n);
+    report(name, second, REPEATS, floor_of(&b->cost, front, back, unembed));
+}
+
+static void sliders(struct bench *b, int32_t n)
+{
+    double text[REPEATS], look[REPEATS], all[REPEATS], back = 0, unembed = 0, back_text = 0, unembed_text = 0;
+    double back_look = 0, unembed_look = 0;
+    char name[80];
+    make_text(b, n);
+    b->wish.cursor = b->n_text;
+    b->wish.refsets = true;
+    post(b);
+    to_idle(b);
+    for (int i = 0; i < REPEATS; i++) {
+        for (int32_t j = 0; j < b->wish.n_units; j++)
+            b->wish.unit[j] = (struct chosen_unit){b->wish.unit[j].index, true, (float)(i + 1) / 10};
+        reset_rows();
+        double t = now_ms();
+        post(b);
+        text[i] = until(b, t, losses_done);
+        back_text += rows.back / REPEATS, unembed_text += rows.unembedded / REPEATS;
+        look[i] = until(b, t, look_done);
+        back_look += rows.back / REPEATS, unembed_look += rows.unembedded / REPEATS;
+        all[i] = until(b, t, refsets_done);
+        back += rows.back / REPEATS, unembed += rows.unembedded / REPEATS;
+    }
+    snprintf(name, sizeof name, "slider -> losses of %d tokens", n);
+    report(name, text, REPEATS, floor_of(&b->cost, 0, back_text, unembed_text));
+    report("slider -> first look at the references", look, REPEATS, floor_of(&b->cost, 0, back_look, unembed_look));
+    report("slider -> all references", all, REPEATS, floor_of(&b->cost, 0, back, unembed));
+}
+
+static void cold_opens(const char *bundle, const char *sentence)
+{
+    double ms[OPENS];
+    for (int i = 0; i < OPENS; i++) {
+        struct options o = {.bundle = bundle};
+        struct error e = {0};
+        struct bench b = {.wish = {.insert = INSERT_SAE, .watch = -1, .losses = true}};
+        double t = now_ms();
+        if (!workbench_open(&o, NULL, NULL, &b.wb, &e)) {
+            fprintf(stderr, "%s\n", e.text);
+            exit(1);
+        }
+        b.s = new_session(b.wb);
+        b.text = xstrdup(sentence);
+        b.n_text = strlen(sentence);
+        post(&b);
+        ms[i] = until(&b, t, latents_done);
+        session_free(b.s);
+        workbench_free(b.wb);
+        free(b.text);
+    }
+    report("open the bundle -> first colours", ms, OPENS, 0);
+}
+
+static void bench_all(const char *bundle, struct workbench *wb)
+{
+    struct bench b = {.wb = wb, .cost = cost_of(wb)};
+    const struct dict_spec *d = wb->dict ? dict_spec(wb->dict) : NULL;
+    const struct model_config *c = model_config(wb->model);
+    rows.last_layer = c->n_layers - 1;
+    rows.attn = wb->backend->attn, rows.xent = wb->backend->xent;
+    wb->backend->attn = counting_attn, wb->backend->xent = counting_xent;
+    b.cost.flops = d && !d->identity ? product_rate(wb->backend, d->m, d->n) : product_rate(wb->backend, c->d_mlp, c->d_model);
+    b.cost.bandwidth = memory_rate();
+    b.wish = (struct wish){.insert = INSERT_SAE, .watch = -1, .losses = true, .n_next = 5, .n_units = wb->n_chosen};
+    for (int32_t i = 0; i < wb->n_chosen; i++)
+        b.wish.unit[i] = (struct chosen_unit){wb->chosen[i], true, 2.0f};
+    printf("%s on %s: product %.1f GFLOP/s, memory %.1f GB/s\n", wb->model_name, wb->backend->caps.device,
+           b.cost.flops / 1e6, b.cost.bandwidth / 1e6);
+    printf("%-44s %9s %9s %9s\n", "ms", "p50", "p95", "floor");
+    b.s = new_session(wb);
+    const int32_t size[] = {20, 100, 400};
+    for (int i = 0; i < 3; i++) {
+        keypresses(&b, size[i], true);
+        keypresses(&b, size[i], false);
+    }
+    sliders(&b, 100);
+    cold_opens(bundle, wb->set[0].sentence[0]);
+    session_free(b.s);
+    free(b.text);
+}
+
+int main(int argc, char **argv)
+{
+    const char *bundle = argc > 1 ? argv[1] : "store/demo/demo.glimt";
+    struct options o = {.bundle = bundle};
+    struct workbench *wb = NULL;
+    struct error e = {0};
+    if (access(bundle, R_OK) != 0) {
+        printf("skipped: %s is not there\n", bundle);
+        return 0;
+    }
+    if (!workbench_open(&o, NULL, NULL, &wb, &e) || wb->n_sets == 0) {
+        fprintf(stderr, "%s\n", error_is_set(&e) ? e.text : "the bundle has no reference sentences");
+        return 1;
+    }
+    bench_all(bundle, wb);
+    workbench_free(wb);
+    return 0;
+}
