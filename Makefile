@@ -12,13 +12,13 @@ HARDEN_LD = -pie -Wl,-z,relro,-z,now
 
 PKGS = ncursesw sqlite3 libutf8proc jansson nettle
 TEST_PKGS = cmocka vterm
-BUILD_DEBS = gcc make pkg-config libncurses-dev libsqlite3-dev libutf8proc-dev libjansson-dev nettle-dev libdnnl-dev
+BUILD_DEBS = gcc make pkg-config libncurses-dev libsqlite3-dev libutf8proc-dev libjansson-dev nettle-dev ncurses-bin
 CHECK_DEBS = $(BUILD_DEBS) libcmocka-dev libvterm-dev valgrind clang libclang-rt-14-dev tmux ncurses-term
 
 CPPFLAGS += -I. -D_GNU_SOURCE -DGLIMT_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 CFLAGS += -std=c17 $(OPT) $(WARN) -fvisibility=hidden -fno-math-errno $(HARDEN) $(SAN)
 LDFLAGS += $(HARDEN_LD) $(SAN) -rdynamic
-LDLIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpanelw -lm -ldl -lpthread
+LDLIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -ldl -lpthread
 
 ENGINE = $(wildcard engine/*.c engine/*/*.c)
 STORE = $(wildcard store/*.c)
@@ -35,9 +35,11 @@ all: $B/glimt
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-$B/glimt: $B/tui/main.o $B/libglimt.a
+$B/glimt: $B/tui/main.o $B/libglimt.a | $B/terminfo/g/glimt-direct
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS) -o $@ $< -Wl,--whole-archive $B/libglimt.a -Wl,--no-whole-archive $(LDLIBS)
+$B/terminfo/g/glimt-direct: store/terminfo/glimt-direct.ti
+	@mkdir -p $B/terminfo && tic -x -o $B/terminfo $<
 $B/libglimt.a: $(LIB_O)
 	@echo "  AR    $@"
 	@rm -f $@; ar rcs $@ $(LIB_O)
@@ -95,6 +97,7 @@ install: $B/glimt
 	install -d $(BIN) $(SHARE)/glimt/demo $(SHARE)/glimt/themes $(SHARE)/man/man1 $(SHARE)/man/man5
 	install -m 755 $B/glimt $(BIN)/glimt
 	cp -r store/demo/. $(SHARE)/glimt/demo/
+	install -d $(SHARE)/glimt/terminfo && tic -x -o $(SHARE)/glimt/terminfo store/terminfo/glimt-direct.ti
 	install -m 644 themes/*.theme $(SHARE)/glimt/themes/
 	install -m 644 man/*.1 $(SHARE)/man/man1/
 	install -m 644 man/*.5 $(SHARE)/man/man5/

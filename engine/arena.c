@@ -1,6 +1,6 @@
 /* The arena of a run: blocks of device memory, filled one after the other. */
+#include "engine/arena.h"
 #include "engine/base/memory.h"
-#include "engine/run_private.h"
 #include <stdlib.h>
 
 #define ALIGN 64

@@ -1,7 +1,8 @@
 /* The operations: look whether to go on, find room, execute, record. */
 #include "engine/run.h"
+#include "engine/arena.h"
 #include "engine/base/memory.h"
-#include "engine/run_private.h"
+#include "engine/tape.h"
 
 bool run_ok(struct run *r)
 {

@@ -1,6 +1,6 @@
 /* The record of a forward pass. */
+#include "engine/tape.h"
 #include "engine/base/memory.h"
-#include "engine/run_private.h"
 #include <stdlib.h>
 
 struct tape {

@@ -7,16 +7,17 @@
 #include "tui/layout.h"
 #include "tui/term/event.h"
 
-enum where { /* contexts: typing, or command state with one of the panes focused */
-             IN_TYPING = 1 << 0,
-             IN_TEXT = 1 << 1,
-             IN_LATENTS = 1 << 2,
-             IN_NEXT = 1 << 3,
-             IN_SLIDERS = 1 << 4,
-             IN_LOSS = 1 << 5,
-             IN_LISTS = IN_LATENTS | IN_NEXT | IN_SLIDERS | IN_LOSS,
-             IN_COMMAND = IN_TEXT | IN_LISTS,
-             IN_ALL = IN_TYPING | IN_COMMAND
+/* Contexts: typing, or command state with one of the panes focused. */
+enum where {
+    IN_TYPING = 1 << 0,
+    IN_TEXT = 1 << 1,
+    IN_LATENTS = 1 << 2,
+    IN_NEXT = 1 << 3,
+    IN_SLIDERS = 1 << 4,
+    IN_LOSS = 1 << 5,
+    IN_LISTS = IN_LATENTS | IN_NEXT | IN_SLIDERS | IN_LOSS,
+    IN_COMMAND = IN_TEXT | IN_LISTS,
+    IN_ALL = IN_TYPING | IN_COMMAND
 };
 
 /* id, name, keys (the first is the one shown), where, label in the key bar ("": not there), help line */

@@ -429,6 +429,8 @@ static bool begin(struct app *a, const struct app_options *o, bool *no_terminal,
     first_theme(a);
     if (screen_info()->term_unknown && !a->explore.message[0])
         explore_message(&a->explore, false, "this terminal is unknown here: taken for %s", screen_info()->term);
+    if (!restored && !a->explore.message[0])
+        explore_message(&a->explore, false, "type Danish or English; Tab to the sliders, drag them too");
     int w, h;
     screen_size(&w, &h);
     grid_init(&a->grid, w, h, theme_style(a->theme, ROLE_TEXT));

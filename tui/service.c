@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 /* A wish that comes while another is under way interrupts it: the newest wins. But wishes that come faster than one can
- * be shown (a slider being dragged over a long text) would then never show anything. So when the first wish that nothing
- * was shown for is this old, the one under way is carried to its first picture before a newer one is taken. */
+ * be shown (a slider being dragged over a long text) would then never show anything. So when the first wish that
+ * nothing was shown for is this old, the one under way is carried to its first picture before a newer one is taken. */
 #define HUNGER_MS 120.0
 
 struct mail { /* a wish and its own copy of the text */
@@ -75,8 +75,7 @@ static bool open_all(struct service *s)
     struct error e = {0};
     bool ok = workbench_open_cancellable(&s->options, loading, s, &s->quit, &wb, &e);
     if (ok) {
-        s->session =
-            session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set, wb->n_sets, &e);
+        s->session = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set, wb->n_sets, &e);
         ok = s->session != NULL;
     }
     pthread_mutex_lock(&s->lock);

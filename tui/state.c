@@ -200,7 +200,8 @@ char *state_print(const struct saved_state *s)
     set_string(o, "hook", s->hook);
     if (s->text) {
         json_object_set_new(o, "text", json_stringn(s->text, s->n_text));
-        json_object_set_new(o, "cursor", json_integer((json_int_t)s->cursor));
+        if (s->cursor <= s->n_text)
+            json_object_set_new(o, "cursor", json_integer((json_int_t)s->cursor));
     }
     json_object_set_new(o, "view", json_string("explore"));
     if (s->colour[0])

@@ -11,7 +11,7 @@ struct saved_state {
     char *bundle, *model, *sae, *hook, *theme; /* NULL: default; owned */
     char *text;                                /* NULL: absent; owned, NUL-terminated */
     size_t n_text, cursor;                     /* cursor absent: SIZE_MAX, the end */
-    char colour[8]; /* "pre", "act", "loss", "delta"; "": default */
+    char colour[8];                            /* "pre", "act", "loss", "delta"; "": default */
     bool has_unit;
     int32_t unit; /* −1: all */
     bool neurons; /* `units` are neurons */

@@ -212,8 +212,8 @@ static void take_references(struct workbench *wb)
     for (int32_t i = 0; wb->bundle && i < wb->bundle->n_classes && wb->n_sets < SESSION_MAX_CLASSES; i++) {
         const struct bundle_class *c = &wb->bundle->cls[i];
         if (c->n_sentences > 0)
-            wb->set[wb->n_sets++] = (struct reference_set){
-                c->name, c->label ? c->label : c->name, (const char *const *)c->sentence, c->n_sentences};
+            wb->set[wb->n_sets++] = (struct reference_set){c->name, c->label ? c->label : c->name,
+                                                           (const char *const *)c->sentence, c->n_sentences};
     }
 }
 

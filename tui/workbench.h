@@ -9,10 +9,10 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
     struct backend *backend;
     struct model *model;
     struct tokenizer *tokenizer;
-    struct dict *dict;       /* NULL: a model without an SAE and no --neurons */
-    struct bundle *bundle;   /* of the reference texts, always there unless program data are missing; may be another
-                                model's: then chosen, statistics and SAE are not used */
-    bool bundle_is_ours;     /* model and SAE are the bundle's: its statistics apply */
+    struct dict *dict;     /* NULL: a model without an SAE and no --neurons */
+    struct bundle *bundle; /* of the reference texts, always there unless program data are missing; may be another
+                              model's: then chosen, statistics and SAE are not used */
+    bool bundle_is_ours;   /* model and SAE are the bundle's: its statistics apply */
     struct point at;
     char *model_name, *sae_name; /* for people: "demo", "pythia-1.4b" */
     int32_t n_chosen;

@@ -4,8 +4,8 @@
 #include "engine/cpu/device.h"
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#define WHOLE 128    /* up to here a sequence's head is one task */
 #define CHUNK 32     /* rows of one task */
 #define MAX_LANES 16 /* of any instruction set: how far blocks of keys are padded */
 #define ALONE 16384  /* elements of q, k, v below which one thread does it all */
@@ -51,7 +51,7 @@ void cpu_kv_free(struct backend *b, struct kv *kv)
 struct place {                   /* of one sequence */
     int32_t row, n, past, chunk; /* chunk: number of the first of its chunks */
     int32_t cap;
-    float *keys, *values;
+    float *keys, *values; /* all heads; NULL: nothing is kept, each thread has room for a head */
 };
 
 struct attn {
@@ -60,6 +60,7 @@ struct attn {
     float *y;
     size_t ld, ldy;
     int32_t heads, dim, n_seqs, n_chunks;
+    int32_t longest, most; /* rows of the longest sequence; positions with its past */
     struct place *seq;
     const float *cos, *sin; /* [position, rot/2] */
     int32_t half;
@@ -67,40 +68,83 @@ struct attn {
     size_t thread_bytes;
 };
 
-static void rotate(const struct attn *a, float *x, int32_t pos)
+struct head { /* of one sequence, as in struct attend */
+    int32_t number;
+    float *q, *keys, *values, *scores;
+};
+
+static size_t q_floats(const struct attn *a)
 {
-    const float *c = a->cos + (size_t)pos * (size_t)a->half, *s = a->sin + (size_t)pos * (size_t)a->half;
-    for (int32_t i = 0; i < a->half; i++) {
-        float u = x[i], v = x[i + a->half];
-        x[i] = u * c[i] - v * s[i];
-        x[i + a->half] = v * c[i] + u * s[i];
+    return (size_t)ATTEND_ROWS * (size_t)padded(a->dim);
+}
+static size_t score_floats(const struct attn *a)
+{
+    return (size_t)ATTEND_ROWS * ((size_t)padded(a->most) + 4 * MAX_LANES);
+}
+
+static struct head head_of(const struct attn *a, const struct place *p, int32_t number, int thread)
+{
+    struct head h = {.number = number, .q = cpu_scratch_of(a->cpu, thread, a->thread_bytes)};
+    size_t side = (size_t)padded(p->keys ? p->cap : p->n) * (size_t)a->dim;
+    h.scores = h.q + q_floats(a);
+    h.keys = p->keys ? p->keys + (size_t)number * side : h.scores + score_floats(a);
+    h.values = p->keys ? p->values + (size_t)number * side : h.keys + side;
+    return h;
+}
+
+static void copy_rotated(const struct attn *a, float *dst, const float *src, int32_t pos)
+{
+    size_t at = (size_t)pos * (size_t)a->half;
+    a->cpu->k->head_copy(dst, src, a->dim, a->cos + at, a->sin + at, a->half);
+}
+
+static void append(const struct attn *a, const struct place *p, const struct head *h)
+{
+    const size_t dim = (size_t)a->dim, lanes = (size_t)a->cpu->k->lanes;
+    for (int32_t t = 0; t < p->n; t++) {
+        const float *src = a->qkv + (size_t)(p->row + t) * a->ld + (size_t)h->number * 3 * dim;
+        size_t pos = (size_t)p->past + (size_t)t;
+        float *to = h->keys + pos / lanes * lanes * dim + pos % lanes;
+        copy_rotated(a, h->q, src + dim, p->past + t);
+        for (size_t d = 0; d < dim; d++)
+            to[d * lanes] = h->q[d];
+        a->cpu->k->head_copy(h->values + pos * dim, src + 2 * dim, a->dim, a->cos, a->sin, 0);
     }
 }
 
-static float *head_of(const struct attn *a, float *side, int32_t cap, int32_t head)
+/* Rows first … end−1 of the sequence. */
+static void attend_rows(const struct attn *a, const struct place *p, const struct head *h, int32_t first, int32_t end)
 {
-    return side + (size_t)head * (size_t)padded(cap) * (size_t)a->dim;
+    const size_t dim = (size_t)a->dim;
+    struct attend g = {.dim = a->dim, .q = h->q, .keys = h->keys, .values = h->values, .scores = h->scores};
+    g.ldy = a->ldy, g.scale = a->scale;
+    for (int32_t t = first; t < end; t += ATTEND_ROWS) {
+        g.rows = end - t < ATTEND_ROWS ? end - t : ATTEND_ROWS;
+        g.pos = p->past + t;
+        for (int32_t r = 0; r < g.rows; r++)
+            copy_rotated(a, h->q + (size_t)r * dim,
+                         a->qkv + (size_t)(p->row + t + r) * a->ld + (size_t)h->number * 3 * dim, g.pos + r);
+        g.y = a->y + (size_t)(p->row + t) * a->ldy + (size_t)h->number * dim;
+        a->cpu->k->attend(&g);
+    }
 }
 
-/* Keys and values of one sequence and head. */
+/* One head of one sequence: its keys and values, then all its rows while they are near. */
+static void whole_task(void *arg, int thread, int64_t i)
+{
+    const struct attn *a = arg;
+    const struct place *p = &a->seq[i / a->heads];
+    struct head h = head_of(a, p, (int32_t)(i % a->heads), thread);
+    append(a, p, &h);
+    attend_rows(a, p, &h, 0, p->n);
+}
+
 static void append_task(void *arg, int thread, int64_t i)
 {
     const struct attn *a = arg;
     const struct place *p = &a->seq[i / a->heads];
-    const int32_t head = (int32_t)(i % a->heads), lanes = a->cpu->k->lanes;
-    const size_t dim = (size_t)a->dim;
-    float *keys = head_of(a, p->keys, p->cap, head), *values = head_of(a, p->values, p->cap, head);
-    float *k = cpu_scratch_of(a->cpu, thread, a->thread_bytes);
-    for (int32_t t = 0; t < p->n; t++) {
-        const float *src = a->qkv + (size_t)(p->row + t) * a->ld + (size_t)head * 3 * dim;
-        int32_t pos = p->past + t;
-        float *to = keys + (size_t)(pos / lanes) * dim * (size_t)lanes + (size_t)(pos % lanes);
-        memcpy(k, src + dim, dim * sizeof *k);
-        rotate(a, k, pos);
-        for (size_t d = 0; d < dim; d++)
-            to[d * (size_t)lanes] = k[d];
-        memcpy(values + (size_t)pos * dim, src + 2 * dim, dim * sizeof *values);
-    }
+    struct head h = head_of(a, p, (int32_t)(i % a->heads), thread);
+    append(a, p, &h);
 }
 
 static const struct place *place_of_chunk(const struct attn *a, int32_t chunk)
@@ -116,34 +160,22 @@ static const struct place *place_of_chunk(const struct attn *a, int32_t chunk)
     return &a->seq[lo];
 }
 
-static void attend_task(void *arg, int thread, int64_t i)
+static void chunk_task(void *arg, int thread, int64_t i)
 {
     const struct attn *a = arg;
-    const int32_t head = (int32_t)(i % a->heads), chunk = (int32_t)(i / a->heads);
+    const int32_t chunk = (int32_t)(i / a->heads);
     const struct place *p = place_of_chunk(a, chunk);
-    const size_t dim = (size_t)a->dim;
-    float *q = cpu_scratch_of(a->cpu, thread, a->thread_bytes);
-    struct attend g = {.dim = a->dim, .q = q, .ldy = a->ldy, .scale = a->scale};
-    g.keys = head_of(a, p->keys, p->cap, head), g.values = head_of(a, p->values, p->cap, head);
-    g.scores = q + (size_t)ATTEND_ROWS * (size_t)padded(a->dim);
-    int32_t first = (chunk - p->chunk) * CHUNK, end = p->n - first < CHUNK ? p->n : first + CHUNK;
-    for (int32_t t = first; t < end; t += ATTEND_ROWS) {
-        g.rows = end - t < ATTEND_ROWS ? end - t : ATTEND_ROWS;
-        g.pos = p->past + t;
-        for (int32_t r = 0; r < g.rows; r++) {
-            memcpy(q + (size_t)r * dim, a->qkv + (size_t)(p->row + t + r) * a->ld + (size_t)head * 3 * dim,
-                   dim * sizeof *q);
-            rotate(a, q + (size_t)r * dim, g.pos + r);
-        }
-        g.y = a->y + (size_t)(p->row + t) * a->ldy + (size_t)head * dim;
-        a->cpu->k->attend(&g);
-    }
+    struct head h = head_of(a, p, (int32_t)(i % a->heads), thread);
+    int32_t first = (chunk - p->chunk) * CHUNK;
+    attend_rows(a, p, &h, first, p->n - first < CHUNK ? p->n : first + CHUNK);
 }
 
 /* cos and sin of pos·base^(−2i/rot); the angle is a float's product, as in the models' own code. */
 static bool rope_table(struct cpu *c, struct attn *a, struct rope rope, int32_t n)
 {
+    static const float none[1];
     a->half = rope.rot / 2;
+    a->cos = a->sin = none;
     if (a->half == 0)
         return true;
     bool same = c->rope.rope.rot == rope.rot && !(c->rope.rope.base < rope.base) && !(c->rope.rope.base > rope.base);
@@ -180,46 +212,51 @@ static bool check_kv(struct cpu *c, const struct attn *a, struct kv *kv, int32_t
     return true;
 }
 
-/* Where each sequence's keys and values are; *most: positions of the longest. */
-static bool place_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, int32_t rows, int32_t layer,
-                       int32_t *most)
+static bool check_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, int32_t rows)
+{
+    for (int32_t i = 0; i < seqs->n; i++) {
+        int32_t first = seqs->start[i], end = seqs->start[i + 1], past = seqs->past ? seqs->past[i] : 0;
+        if (first < 0 || end < first || end > rows)
+            return error_set(&c->err, ERROR_SYSTEM, "cpu attn: sequence %d is rows %d to %d of %d", i, first, end,
+                             rows);
+        if (past < 0 || (past > 0 && !(seqs->kv && seqs->kv[i])) || past > INT32_MAX - MAX_LANES - (end - first))
+            return error_set(&c->err, ERROR_SYSTEM,
+                             "cpu attn: sequence %d goes on from %d positions of which none is kept", i, past);
+        a->longest = end - first > a->longest ? end - first : a->longest;
+        a->most = past + end - first > a->most ? past + end - first : a->most;
+    }
+    return true;
+}
+
+/* Where each sequence's keys and values are. Short sequences that keep none use each thread's own room. */
+static bool place_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, int32_t layer)
 {
     const size_t width = (size_t)a->heads * (size_t)a->dim;
     size_t want = 0, table = ((size_t)seqs->n * sizeof *a->seq + 63) / 64 * 64;
-    for (int32_t i = 0; i < seqs->n; i++) {
-        int32_t n = seqs->start[i + 1] - seqs->start[i];
-        if (seqs->start[i] < 0 || n < 0 || seqs->start[i + 1] > rows)
-            return error_set(&c->err, ERROR_SYSTEM, "cpu attn: sequence %d is rows %d to %d of %d", i, seqs->start[i],
-                             seqs->start[i + 1], rows);
+    for (int32_t i = 0; i < seqs->n && a->longest > WHOLE; i++)
         if (!seqs->kv || !seqs->kv[i])
-            want += (size_t)padded(n) * width * 2;
-    }
+            want += (size_t)padded(seqs->start[i + 1] - seqs->start[i]) * width * 2;
     char *memory = cpu_scratch(c, SCRATCH_SEQS, table + (want + MAX_LANES) * sizeof(float));
     if (memory == NULL)
         return false;
     a->seq = (struct place *)(void *)memory;
     float *spare = (float *)(void *)(memory + table);
-    *most = 0;
     for (int32_t i = 0; i < seqs->n; i++) {
         struct kv *kv = seqs->kv ? seqs->kv[i] : NULL;
         struct place p = {.row = seqs->start[i], .n = seqs->start[i + 1] - seqs->start[i], .chunk = a->n_chunks};
         p.past = seqs->past ? seqs->past[i] : 0;
-        if (p.past < 0 || (p.past > 0 && !kv) || p.past > INT32_MAX - MAX_LANES - p.n)
-            return error_set(&c->err, ERROR_SYSTEM,
-                             "cpu attn: sequence %d goes on from %d positions of which none is kept", i, p.past);
         if (kv) {
             if (!check_kv(c, a, kv, layer, p.past + p.n))
                 return false;
             p.cap = kv->cap;
             p.keys = kv->data + 2 * (size_t)(layer - kv->first_layer) * kv->side;
             p.values = p.keys + kv->side;
-        } else {
+        } else if (a->longest > WHOLE) {
             p.cap = p.n;
             p.keys = spare, p.values = spare + (size_t)padded(p.n) * width;
             spare += (size_t)padded(p.n) * width * 2;
         }
         a->n_chunks += (p.n + CHUNK - 1) / CHUNK;
-        *most = p.past + p.n > *most ? p.past + p.n : *most;
         a->seq[i] = p;
     }
     return true;
@@ -247,15 +284,19 @@ void cpu_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t hea
     }
     struct attn a = {.cpu = c, .ld = (size_t)qkv.ld, .ldy = (size_t)y.ld, .heads = heads, .scale = scale};
     a.dim = qkv.cols / (3 * heads), a.n_seqs = seqs->n;
-    int32_t most = 0;
     if (!(a.qkv = cpu_f32(c, "attn", "qkv", qkv, -1, -1)) ||
-        !(a.y = cpu_f32(c, "attn", "y", y, qkv.rows, heads * a.dim)) ||
-        !place_seqs(c, &a, seqs, qkv.rows, layer, &most) || !rope_table(c, &a, rope, most))
+        !(a.y = cpu_f32(c, "attn", "y", y, qkv.rows, heads * a.dim)) || !check_seqs(c, &a, seqs, qkv.rows) ||
+        !place_seqs(c, &a, seqs, layer) || !rope_table(c, &a, rope, a.most))
         return;
-    a.thread_bytes = ((size_t)padded(a.dim) + (size_t)padded(most) + 4 * MAX_LANES) * ATTEND_ROWS * sizeof(float);
-    if (!cpu_scratch(c, SCRATCH_THREADS, (a.thread_bytes + 63) / 64 * 64 * (size_t)pool_threads(c->pool)))
+    size_t sides = a.longest > WHOLE ? 0 : 2 * (size_t)padded(a.longest) * (size_t)a.dim + MAX_LANES;
+    a.thread_bytes = ((q_floats(&a) + score_floats(&a) + sides) * sizeof(float) + 63) / 64 * 64;
+    if (!cpu_scratch(c, SCRATCH_THREADS, a.thread_bytes * (size_t)pool_threads(c->pool)))
         return;
-    bool alone = (int64_t)qkv.rows * qkv.cols < ALONE;
-    run_tasks(&a, (int64_t)a.n_seqs * heads, append_task, alone);
-    run_tasks(&a, (int64_t)a.n_chunks * heads, attend_task, alone && most < 256);
+    if (a.longest > WHOLE) {
+        run_tasks(&a, (int64_t)a.n_seqs * heads, append_task, false);
+        run_tasks(&a, (int64_t)a.n_chunks * heads, chunk_task, false);
+    } else {
+        bool alone = (int64_t)qkv.rows * qkv.cols < ALONE && a.most < 256;
+        run_tasks(&a, (int64_t)a.n_seqs * heads, whole_task, alone);
+    }
 }

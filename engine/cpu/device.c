@@ -13,7 +13,7 @@
 void *cpu_alloc(size_t n)
 {
     size_t align = n >= 2 * HUGE_PAGE ? HUGE_PAGE : 64, whole;
-    if (!size_add(n > 0 ? n : 1, align - 1, &whole))
+    if (!size_add(n > 0 ? n : 1, align - 1, &whole) || whole > PTRDIFF_MAX)
         return NULL;
     whole -= whole % align;
     void *p = aligned_alloc(align, whole);

@@ -23,5 +23,7 @@ const struct kernels KERNELS = {
     .add = add,
     .widen = widen,
     .gather_sum = gather_sum,
+    .group_max = group_max,
+    .head_copy = head_copy,
     .attend = attend,
 };

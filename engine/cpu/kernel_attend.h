@@ -32,21 +32,23 @@ ALWAYS void score_rows(const int R, const struct attend *a, int32_t n_blocks, si
     int32_t b = 0;
     for (; b + KEY_BLOCKS <= n_blocks; b += KEY_BLOCKS)
         score_blocks(R, KEY_BLOCKS, a, b, ld);
-    for (; b < n_blocks; b++)
-        score_blocks(R, 1, a, b, ld);
+    switch (n_blocks - b) {
+    case 3: score_blocks(R, 3, a, b, ld); break;
+    case 2: score_blocks(R, 2, a, b, ld); break;
+    case 1: score_blocks(R, 1, a, b, ld); break;
+    }
 }
 
 /* e^(s − max s) in place over the first n scores, 0 up to the end of the block; returns their sum. */
 ALWAYS float soften(float *s, int32_t n)
 {
-    int32_t end = (n + LANES - 1) / LANES * LANES;
-    for (int32_t i = n; i < end; i++)
-        s[i] = -INFINITY;
-    vf top = splat(-INFINITY), total = splat(0.0f);
-    for (int32_t i = 0; i < end; i += LANES)
+    int32_t last = (n - 1) / LANES * LANES;
+    store(s + last, first_lanes(load(s + last), n - last, -INFINITY));
+    vf top = load(s), total = splat(0.0f);
+    for (int32_t i = LANES; i <= last; i += LANES)
         top = vmax(load(s + i), top);
     vf m = splat(max_lanes(top));
-    for (int32_t i = 0; i < end; i += LANES) {
+    for (int32_t i = 0; i <= last; i += LANES) {
         vf p = vexp(load(s + i) - m);
         store(s + i, p);
         total += p;
@@ -106,6 +108,21 @@ ALWAYS void attend_rows(const int R, const struct attend *a)
         mix(R, 2, a, inv, j, a->dim - j, ld);
     if (j < a->dim)
         mix(R, 1, a, inv, j, a->dim - j, ld);
+}
+
+TARGET static void head_copy(float *dst, const float *src, int32_t dim, const float *cosine, const float *sine,
+                             int32_t half)
+{
+    int32_t d = 0;
+    for (; d + LANES <= dim; d += LANES)
+        store(dst + d, load(src + d));
+    for (; d < dim; d++)
+        dst[d] = src[d];
+    for (int32_t i = 0; i < half; i++) {
+        float u = src[i], v = src[i + half];
+        dst[i] = u * cosine[i] - v * sine[i];
+        dst[i + half] = v * cosine[i] + u * sine[i];
+    }
 }
 
 TARGET static void attend(const struct attend *a)

@@ -43,17 +43,25 @@ ALWAYS void tile(const int R, const int P, const enum dtype type, const struct p
 }
 
 #define TILE(R, P)                                                                                                     \
-    case R: tile(R, P, type, g, x, w, c); break;
+    case R: tile(R, P, type, g, x, w, c); break
 
 ALWAYS void tile_rows(const enum dtype type, const struct product *g, int32_t rows, const float *x, const char *w,
                       float *c)
 {
     switch (rows) {
-        TILE(1, 1)
-        TILE(2, 1)
-        TILE(3, 1) TILE(4, 1) TILE(5, 1) TILE(6, 1)
+        TILE(1, 1);
+        TILE(2, 1);
+        TILE(3, 1);
+        TILE(4, 1);
+        TILE(5, 1);
+        TILE(6, 1);
 #if MAX_ROWS > 6
-            TILE(7, 1) TILE(8, 1) TILE(9, 1) TILE(10, 1) TILE(11, 1) TILE(12, 1)
+        TILE(7, 1);
+        TILE(8, 1);
+        TILE(9, 1);
+        TILE(10, 1);
+        TILE(11, 1);
+        TILE(12, 1);
 #endif
     }
 }

@@ -60,6 +60,16 @@ TARGET static int32_t above(const float *x, int32_t from, int32_t to, float limi
     return n;
 }
 
+TARGET static void group_max(const float *x, int32_t m, float *at, int32_t n)
+{
+    for (int32_t j = 0; j < n; j += LANES) {
+        vf top = splat(-INFINITY);
+        for (int32_t i = j; i + n - j <= m; i += n)
+            top = vmax(load(x + i), top);
+        store(at + j, top);
+    }
+}
+
 TARGET static void norm(float *y, const float *x, const float *gamma, const float *beta, int32_t n, float eps)
 {
     int32_t whole = n - n % LANES, tail = n - whole;

@@ -49,6 +49,9 @@ struct kernels {
     /* Writes to `at` the indices i in [from, to) with x[i] > limit, at most `room` of them; returns their number and
      * puts into *next where to go on. */
     int32_t (*above)(const float *x, int32_t from, int32_t to, float limit, int32_t *at, int32_t room, int32_t *next);
+    /* at[j] = max x[i] over i = j, j + n, j + 2n … below m − m % n; n a multiple of `lanes`, n ≤ m. NaNs don't count.
+     */
+    void (*group_max)(const float *x, int32_t m, float *at, int32_t n);
     void (*norm)(float *y, const float *x, const float *gamma, const float *beta, int32_t n, float eps);
     void (*act)(float *y, const float *x, int32_t n, enum activation);
     void (*add)(float *y, const float *x, float a, int32_t n); /* y += a·x */
@@ -56,6 +59,8 @@ struct kernels {
     /* y = bias + Σ_i vals[i]·(row ids[i] of w, of n elements); bias NULL: 0; negative ids are skipped. */
     void (*gather_sum)(float *y, const float *bias, const void *w, enum dtype, const int32_t *ids, const float *vals,
                        int32_t k, int32_t n);
+    /* dst = src [dim], the first 2·half dimensions rotated: i and i + half by the angle with that cosine and sine. */
+    void (*head_copy)(float *dst, const float *src, int32_t dim, const float *cosine, const float *sine, int32_t half);
     void (*attend)(const struct attend *);
 };
 

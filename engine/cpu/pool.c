@@ -14,21 +14,21 @@
 #define CLOSED (-1)
 
 struct pool {
+    _Alignas(64) atomic_llong next;        /* task */
+    char apart[64 - sizeof(atomic_llong)]; /* every task writes `next`: what others read is in other lines */
+    atomic_int users;                      /* workers inside the loop, or CLOSED */
+    atomic_uint loop;                      /* number of loops started */
+    atomic_int sleepers;
+    atomic_bool stop, caller_waits;
     int n_threads;
+    pool_task *task;
+    void *arg;
+    int64_t n;
     pthread_t *thread;
     struct pool_slot {
         struct pool *pool;
         int index;
     } * slot;
-
-    pool_task *task;
-    void *arg;
-    int64_t n;
-    _Alignas(64) atomic_llong next;
-    _Alignas(64) atomic_int users; /* workers inside the loop, or CLOSED */
-    atomic_uint loop;              /* number of loops started */
-    atomic_int sleepers;
-    atomic_bool stop, caller_waits;
     pthread_mutex_t lock;
     pthread_cond_t start, done;
 };

@@ -1,5 +1,6 @@
-/* Selection in one pass: values above the k-th largest so far are collected; when the collection is full, its k largest
- * remain and the threshold rises. Random rows of m values collect about k·ln(m/k) of them. */
+/* Selection by a threshold that the row's own groups give; rows that defeat it (many equal values, NaNs, large k) in
+ * one pass: values above the k-th largest so far are collected, and when there are too many, the k largest remain and
+ * the threshold rises. */
 #include "engine/cpu/select.h"
 #include "engine/cpu/device.h"
 #include <math.h>
@@ -81,27 +82,69 @@ static int32_t room_for(int32_t m, int32_t k)
     return room < m ? (int32_t)room : m;
 }
 
+/* Groups of a row for its first threshold: about 4·k, and at least two values in each; 0: not worth it. */
+static int32_t groups_for(const struct kernels *kernels, int32_t m, int32_t k)
+{
+    if (k > m / 16)
+        return 0;
+    int32_t n = (4 * k + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+    return n <= m / 2 ? n : 0;
+}
+
 size_t select_bytes(int32_t m, int32_t k)
 {
-    return (size_t)room_for(m, k) * (sizeof(uint64_t) + sizeof(int32_t));
+    size_t groups = 4 * (size_t)k + 16;
+    return (size_t)room_for(m, k) * (sizeof(uint64_t) + sizeof(int32_t)) + groups * (sizeof(uint64_t) + sizeof(float));
+}
+
+static uint64_t least_of(const uint64_t *key, int32_t n)
+{
+    uint64_t least = key[0];
+    for (int32_t j = 1; j < n; j++)
+        least = key[j] < least ? key[j] : least;
+    return least;
+}
+
+/* A row in groups: the k-th largest of their maxima has k values at or above it, and on random rows few more. Collects
+ * those as keys; returns their number, or −1 where there are more than `room`. */
+static int32_t collect(const struct kernels *kernels, const float *x, int32_t m, int32_t k, uint64_t *key, int32_t *at,
+                       int32_t room)
+{
+    int32_t n = groups_for(kernels, m, k), next = 0;
+    uint64_t *top = (uint64_t *)(void *)(at + room + room % 2);
+    float *max = (float *)(void *)(top + n);
+    if (n == 0)
+        return -1;
+    kernels->group_max(x, m, max, n);
+    for (int32_t j = 0; j < n; j++)
+        top[j] = select_key(max[j], j);
+    keep_largest(top, n, k);
+    float limit = select_value(least_of(top, k));
+    if (isinf(limit))
+        return -1;
+    int32_t found = kernels->above(x, 0, m, nextafterf(limit, -INFINITY), at, room, &next);
+    if (next < m)
+        return -1;
+    for (int32_t j = 0; j < found; j++)
+        key[j] = select_key(x[at[j]], at[j]);
+    return found;
 }
 
 uint64_t *select_top(const struct kernels *kernels, const float *x, int32_t m, int32_t k, void *memory)
 {
-    int32_t room = room_for(m, k), n = 0, i = 0;
+    int32_t room = room_for(m, k), i = 0;
     uint64_t *key = memory;
-    int32_t *at = (int32_t *)(void *)(key + room);
-    for (; i < room; i++)
-        key[n++] = select_key(x[i], i);
-    while (i < m) {
-        keep_largest(key, n, k);
-        n = k;
-        uint64_t least = key[0];
-        for (int32_t j = 1; j < k; j++)
-            least = key[j] < least ? key[j] : least;
-        int32_t found = kernels->above(x, i, m, select_value(least), at, room - k, &i);
-        for (int32_t j = 0; j < found; j++)
-            key[n++] = select_key(x[at[j]], at[j]);
+    int32_t *at = (int32_t *)(void *)(key + room), n = collect(kernels, x, m, k, key, at, room);
+    if (n < 0) {
+        for (n = 0; i < room; i++)
+            key[n++] = select_key(x[i], i);
+        while (i < m) {
+            keep_largest(key, n, k);
+            n = k;
+            int32_t found = kernels->above(x, i, m, select_value(least_of(key, k)), at, room - k, &i);
+            for (int32_t j = 0; j < found; j++)
+                key[n++] = select_key(x[at[j]], at[j]);
+        }
     }
     keep_largest(key, n, k);
     select_sort(key, k);

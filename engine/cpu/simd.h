@@ -13,6 +13,7 @@
 
 typedef float vf __attribute__((vector_size(4 * LANES)));
 typedef int32_t vi __attribute__((vector_size(4 * LANES)));
+typedef uint32_t vu __attribute__((vector_size(4 * LANES)));
 typedef uint16_t vh __attribute__((vector_size(2 * LANES)));
 
 ALWAYS vf load(const float *p)
@@ -161,24 +162,48 @@ ALWAYS vf load_as_tail(enum dtype type, const char *p, int32_t n)
     return load_as(type, t);
 }
 
-/* Halves are added to halves: the same order whatever the instruction set offers. */
+/* Halves are added to halves, in every instruction set. */
+#if defined(SIMD_AVX512)
 ALWAYS float sum_lanes(vf v)
 {
-    float t[LANES];
-    store(t, v);
-    for (int h = LANES / 2; h > 0; h /= 2)
-        for (int i = 0; i < h; i++)
-            t[i] += t[i + h];
-    return t[0];
+    return _mm512_reduce_add_ps((__m512)v);
 }
 ALWAYS float max_lanes(vf v)
 {
-    float t[LANES];
-    store(t, v);
-    for (int h = LANES / 2; h > 0; h /= 2)
-        for (int i = 0; i < h; i++)
-            t[i] = t[i] > t[i + h] ? t[i] : t[i + h];
-    return t[0];
+    return _mm512_reduce_max_ps((__m512)v);
+}
+#elif defined(SIMD_AVX2)
+ALWAYS float sum_lanes(vf v)
+{
+    __m128 h = _mm_add_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+    h = _mm_add_ps(h, _mm_movehl_ps(h, h));
+    return _mm_cvtss_f32(_mm_add_ss(h, _mm_movehdup_ps(h)));
+}
+ALWAYS float max_lanes(vf v)
+{
+    __m128 h = _mm_max_ps(_mm256_castps256_ps128((__m256)v), _mm256_extractf128_ps((__m256)v, 1));
+    h = _mm_max_ps(h, _mm_movehl_ps(h, h));
+    return _mm_cvtss_f32(_mm_max_ss(h, _mm_movehdup_ps(h)));
+}
+#else
+ALWAYS float sum_lanes(vf v)
+{
+    return (v[0] + v[2]) + (v[1] + v[3]);
+}
+ALWAYS float max_lanes(vf v)
+{
+    float a = v[0] > v[2] ? v[0] : v[2], b = v[1] > v[3] ? v[1] : v[3];
+    return a > b ? a : b;
+}
+#endif
+
+/* The first n lanes of v, the others `fill`. */
+ALWAYS vf first_lanes(vf v, int32_t n, float fill)
+{
+    vi lane;
+    for (int i = 0; i < LANES; i++)
+        lane[i] = i;
+    return pick(lane < n, v, splat(fill));
 }
 
 /* e^x: 2^n · p(r), r = x − n·ln 2, p a minimax polynomial of degree 6 (relative error 2e-9 before rounding); 0 below
@@ -187,7 +212,7 @@ ALWAYS vf vexp(vf x)
 {
     const float magic = 0x1.8p23f;
     vf n = fma_(x, splat(1.44269504f), splat(magic));
-    vi shift = ((vi)n - (vi)splat(magic)) << 23;
+    vu shift = ((vu)n - (vu)splat(magic)) << 23;
     n -= magic;
     vf r = fma_(n, splat(-0.693145752f), x);
     r = fma_(n, splat(-1.42860677e-6f), r);
@@ -198,7 +223,7 @@ ALWAYS vf vexp(vf x)
     p = fma_(p, r, splat(0.4999999208f));
     p = fma_(p, r, splat(1.000000036f));
     p = fma_(p, r, splat(1.0f));
-    return pick(x < -87.3f, splat(0.0f), (vf)((vi)p + shift));
+    return pick(x < -87.3f, splat(0.0f), (vf)((vu)p + shift));
 }
 
 /* x·Φ(x) = max(x, 0) − |x|·Φ(−|x|). The logarithm of Φ(−a) is nearly a parabola: one minimax polynomial of degree 11

@@ -77,8 +77,8 @@ static void changes(const struct session *s, const struct piece *p, float *c)
     const struct line_latents *l = p->line->latents;
     for (int32_t t = p->row; t < p->row + p->n; t++)
         for (int32_t j = 0; j < s->n_fixed; j++)
-            *c++ = s->fixed_value[j] - l->act[(size_t)(p->window->first + t) * (size_t)l->n_watch +
-                                              (size_t)s->fixed_column[j]];
+            *c++ = s->fixed_value[j] -
+                   l->act[(size_t)(p->window->first + t) * (size_t)l->n_watch + (size_t)s->fixed_column[j]];
 }
 
 static void add_changes(struct session *s, const struct pack *pack, struct tensor value)

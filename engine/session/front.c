@@ -256,13 +256,13 @@ static void watch_block(struct session *s, struct line_latents *p, const struct 
         run_get(&s->run, scratch_f32(s, PRE, (size_t)n * (size_t)n_units), y);
     }
     for (int32_t t = 0; t < n; t++) {
-        size_t token = (size_t)(w->first + from + t), k = (size_t)p->k;
+        size_t token = (size_t)w->first + (size_t)from + (size_t)t, k = (size_t)p->k;
         for (int32_t j = 0; j < n_units; j++) {
             size_t cell = token * (size_t)p->n_watch + (size_t)column[j];
             if (pre && run_ok(&s->run))
                 p->pre[cell] = s->scratch[PRE][(size_t)t * (size_t)n_units + (size_t)j];
-            p->act[cell] = s->sae ? selected(p->top_id + token * k, p->top_val + token * k, p->k, unit[j])
-                                  : p->pre[cell];
+            p->act[cell] =
+                s->sae ? selected(p->top_id + token * k, p->top_val + token * k, p->k, unit[j]) : p->pre[cell];
         }
     }
 }
@@ -298,7 +298,7 @@ static bool add_stored(struct session *s, struct window *w, int32_t from, int32_
     enum { BLOCK = 64 };
     const atomic_bool *cancel = s->run.cancel;
     s->run.cancel = NULL; /* a sum half mended would be worse than a millisecond */
-    bool ok = true;
+    bool ok = w->store != NULL;
     for (int32_t at = from; at < to && ok; at += BLOCK) {
         int32_t n = to - at < BLOCK ? to - at : BLOCK;
         float *x = scratch_f32(s, X, (size_t)n * (size_t)s->n_in);

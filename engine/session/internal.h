@@ -17,11 +17,11 @@ enum track { TRACK_PLAIN, TRACK_SAE, TRACK_FIXED, N_TRACKS };
 
 enum {
     SESSION_MAX_WATCH = SESSION_MAX_UNITS + 1,
-    TOP_MAX_DENSE = 32,   /* of a dictionary that selects nothing (neurons) so many are listed */
-    NEAR_TOKENS = 512,    /* the text around the cursor that goes before the reference sets */
-    MAX_PIECES = 256,     /* of one pack */
-    RETIRED_MAX = 64,     /* removed lines that are kept for an undo */
-    PUBLISH_CHUNKS = 4,   /* while a long text is under way, publish so often */
+    TOP_MAX_DENSE = 32, /* of a dictionary that selects nothing (neurons) so many are listed */
+    NEAR_TOKENS = 512,  /* the text around the cursor that goes before the reference sets */
+    MAX_PIECES = 256,   /* of one pack */
+    RETIRED_MAX = 64,   /* removed lines that are kept for an undo */
+    PUBLISH_CHUNKS = 4, /* while a long text is under way, publish so often */
 };
 
 /* ---- device rows of a window */
@@ -30,22 +30,22 @@ struct store {
     int32_t cap;               /* rows; 0: no buffers */
     bool with_x;
     size_t bytes, kv_bytes;
-    uint64_t used;                  /* the step that touched it last */
-    struct tensor x;                /* [cap, n] at the hook, as the dictionary reads it */
-    struct tensor value, resid;     /* at the landing, plain; resid absent where the state has none */
-    struct tensor inserted;         /* the value at the landing with x̂ at the hook; absent without an SAE */
-    struct tensor h[N_TRACKS];      /* [cap, d_model] at final_norm; absent until first used */
-    struct kv *kv[N_TRACKS];        /* TRACK_PLAIN: of all layers; the others: of those behind the landing */
-    int32_t front_rows, front_kv;   /* rows up to the landing; rows whose front keys and values are there */
+    uint64_t used;                /* the step that touched it last */
+    struct tensor x;              /* [cap, n] at the hook, as the dictionary reads it */
+    struct tensor value, resid;   /* at the landing, plain; resid absent where the state has none */
+    struct tensor inserted;       /* the value at the landing with x̂ at the hook; absent without an SAE */
+    struct tensor h[N_TRACKS];    /* [cap, d_model] at final_norm; absent until first used */
+    struct kv *kv[N_TRACKS];      /* TRACK_PLAIN: of all layers; the others: of those behind the landing */
+    int32_t front_rows, front_kv; /* rows up to the landing; rows whose front keys and values are there */
     int32_t back_rows[N_TRACKS], back_kv[N_TRACKS]; /* the same behind it: rows of h */
 };
 
-struct window { /* tokens that are one sequence of the model */
-    int32_t first, n;             /* in the line's tokens */
-    int32_t front_done;           /* tokens with their latents on the host */
-    int32_t loss_done[N_TRACKS];  /* tokens with their loss on the host */
-    struct store *store;          /* NULL before the first use */
-    double *sum_x;                /* [n_in] Σx of the first sum_rows tokens, BOS left out; NULL without a dictionary */
+struct window {                  /* tokens that are one sequence of the model */
+    int32_t first, n;            /* in the line's tokens */
+    int32_t front_done;          /* tokens with their latents on the host */
+    int32_t loss_done[N_TRACKS]; /* tokens with their loss on the host */
+    struct store *store;         /* NULL before the first use */
+    double *sum_x;               /* [n_in] Σx of the first sum_rows tokens, BOS left out; NULL without a dictionary */
     int32_t sum_rows;
 };
 
@@ -53,22 +53,22 @@ struct line {
     char *text;
     size_t n_text;
     uint64_t hash;
-    bool reference;      /* of a reference set: rows stay, keys and values and watched columns are not kept */
+    bool reference; /* of a reference set: rows stay, keys and values and watched columns are not kept */
 
-    bool coded_valid;    /* tokens belong to text */
-    char *coded;         /* the text that raw, ids … belong to; may lag behind text */
+    bool coded_valid; /* tokens belong to text */
+    char *coded;      /* the text that raw, ids … belong to; may lag behind text */
     size_t n_coded;
     bool coded_bos;
-    struct token *raw;   /* without BOS */
+    struct token *raw; /* without BOS */
     size_t n_raw, cap_raw;
-    int32_t *ids;        /* [tokens->n] */
-    double *sq, *sse;    /* [tokens->n] ‖x‖², ‖x − x̂‖² */
-    uint64_t version;    /* counts changes of ids */
+    int32_t *ids;     /* [tokens->n] */
+    double *sq, *sse; /* [tokens->n] ‖x‖², ‖x − x̂‖² */
+    uint64_t version; /* counts changes of ids */
 
     struct line_tokens *tokens;
     struct line_latents *latents;
     struct line_losses *loss[N_TRACKS];
-    uint64_t fixed_key;  /* the lane that the windows' TRACK_FIXED counts belong to */
+    uint64_t fixed_key; /* the lane that the windows' TRACK_FIXED counts belong to */
 
     struct window *window;
     int32_t n_windows;
@@ -82,8 +82,8 @@ struct span {
 struct piece {
     struct line *line;
     struct window *window;
-    enum track track;   /* behind the landing only */
-    int32_t row, n;     /* rows of the window */
+    enum track track;     /* behind the landing only */
+    int32_t row, n;       /* rows of the window */
     int32_t eval, n_eval; /* losses of tokens eval … eval + n_eval − 1 of the window come out */
 };
 struct pack {
@@ -94,8 +94,8 @@ struct pack {
 /* ---- reference sets */
 struct ref_lane { /* sentence means of one lane, in streaming order */
     uint64_t key, used;
-    int32_t done;       /* sentences of the order that are measured */
-    float *mean;        /* [n_sentences] in streaming order; NaN: no loss (one token) */
+    int32_t done; /* sentences of the order that are measured */
+    float *mean;  /* [n_sentences] in streaming order; NaN: no loss (one token) */
 };
 struct refsets {
     const struct reference_set *set;
@@ -106,7 +106,7 @@ struct refsets {
     int32_t *unit_end;     /* [n_max] how many of `line` the first i + 1 sentence numbers make */
     int32_t n;
     bool bos;
-    int32_t coded, front;  /* how many of `line` are tokenised; have their rows at the landing */
+    int32_t coded, front; /* how many of `line` are tokenised; have their rows at the landing */
     struct ref_lane *lane;
     size_t n_lanes, cap_lanes;
     uint64_t clock;
@@ -121,10 +121,11 @@ struct session {
     const struct tokenizer *tokenizer;
     const struct dict *dict;
     struct point at, landing;
-    bool has_resid, sae, identity; /* sae: a dictionary that reconstructs */
+    bool has_resid, sae, identity;     /* sae: a dictionary that reconstructs */
     int32_t n_in, width, d_model, top; /* widths at the hook and at the landing; top: length of the top list */
-    int32_t bos_id, first_back;    /* first layer whose attention comes after the landing */
+    int32_t bos_id, first_back;        /* first layer whose attention comes after the landing */
     int32_t rows_per_job;
+    int32_t near_lines; /* of the text, in order of distance: so many are near; −1: not known yet */
 
     struct run run;
     struct error error;
@@ -137,8 +138,7 @@ struct session {
     int32_t n_lines, cursor_line;
     struct line *retired[RETIRED_MAX];
     int32_t n_retired;
-    int32_t near_lines; /* lines in order of distance that are near; −1: not known yet */
-    int32_t hint_tokens, hint_front, hint_back; /* so many lines in that order are done */
+    int32_t hint_tokens, hint_front, hint_back; /* so many lines in order of distance are done */
     uint64_t versions;
 
     int32_t n_watch, watch[SESSION_MAX_WATCH]; /* −1 for a unit that doesn't exist */
@@ -147,6 +147,8 @@ struct session {
     uint64_t key[N_TRACKS];
     enum track lane_track[N_LANES];
     bool want[N_TRACKS];
+    bool fvu_valid;
+    bool announce_tokens; /* a large change: its tokens alone are worth a snapshot */
     struct tensor pushed; /* [SESSION_MAX_UNITS, width] u_j of the chosen units */
     uint64_t pushed_key;  /* 0: none */
 
@@ -162,12 +164,10 @@ struct session {
     struct next_list next[N_LANES];
 
     double fvu;
-    bool fvu_valid;
     float ms[5], ms_new[5]; /* of tokens, latents, loss, next, refsets: shown, adding up */
     uint64_t done_generation[5];
-    unsigned marks;  /* stages that became complete since the last snapshot */
-    int32_t chunks;  /* steps since the last snapshot */
-    bool announce_tokens; /* a large change: its tokens alone are worth a snapshot */
+    unsigned marks; /* stages that became complete since the last snapshot */
+    int32_t chunks; /* steps since the last snapshot */
     struct refsets refs;
 
     /* host scratch of a step, grown as needed */
@@ -194,9 +194,9 @@ bool store_reserve(struct session *, const struct line *, struct window *, bool 
 void store_make_room(struct session *, size_t rows, size_t keys_and_values);
 bool store_reserve_h(struct session *, struct window *, enum track);
 bool store_reserve_kv(struct session *, struct window *, enum track);
-void store_drop(struct session *, struct store *);    /* its buffers; counts become 0 */
+void store_drop(struct session *, struct store *); /* its buffers; counts become 0 */
 void store_free(struct session *, struct store *);
-void store_truncate(struct store *, int32_t rows);    /* rows from there on belong to another text */
+void store_truncate(struct store *, int32_t rows); /* rows from there on belong to another text */
 /* Rows can go on from here: 0 where nothing can be used. */
 int32_t store_front_start(const struct window *);
 int32_t store_back_start(const struct window *, enum track);
@@ -222,7 +222,7 @@ int32_t text_line_at(const struct session *, int32_t rank);
 
 /* ---- front.c: tokens → hook → landing, and the dictionary */
 bool front_run(struct session *, struct pack *, bool reference);
-bool front_watch_run(struct session *, struct line *); /* watched columns again, from the kept rows */
+bool front_watch_run(struct session *, struct line *);               /* watched columns again, from the kept rows */
 void front_sum_fix(struct session *, struct window *, int32_t keep); /* Σx after the tokens from `keep` on changed */
 
 /* ---- back.c: landing → losses */
@@ -236,7 +236,7 @@ bool back_next_run(struct session *, struct line *, int32_t token);
 /* ---- refset.c */
 bool refsets_init(struct session *, const struct reference_set *, int32_t n_sets, struct error *e);
 void refsets_release(struct session *);
-void refsets_set(struct session *); /* a new wish */
+void refsets_set(struct session *);  /* a new wish */
 bool refsets_step(struct session *); /* false: nothing to do */
 bool refsets_done(const struct session *);
 void refsets_view(struct session *, struct snapshot *);

@@ -145,7 +145,7 @@ static void keep_window(struct session *s, struct window *old, struct window *ne
     new->store = old->store;
     old->store = NULL;
     store_truncate(new->store, same);
-    if (new->store && new->store->cap < new->n)
+    if (new->store &&new->store->cap < new->n)
         store_drop(s, new->store);
 }
 
@@ -180,7 +180,7 @@ static void keep_results(struct session *s, struct line *l, struct kept *k)
     for (int32_t i = 0; i < k->n_windows && i < l->n_windows; i++) {
         struct window *old = &l->window[i], *new = &k->window[i];
         keep_window(s, old, new, same_ids(l, old, k->ids, new));
-        size_t rows = (size_t)new->front_done;
+        size_t rows = (size_t) new->front_done;
         if (latents)
             keep_latents(latents, l->latents, new->first, old->first, new->front_done);
         memcpy(k->sq + new->first, l->sq + old->first, rows * sizeof *k->sq);
@@ -190,7 +190,7 @@ static void keep_results(struct session *s, struct line *l, struct kept *k)
                 new->loss_done[t] = 0;
             else
                 memcpy(loss[t]->loss + new->first, l->loss[t]->loss + old->first,
-                       (size_t)new->loss_done[t] * sizeof(float));
+                       (size_t) new->loss_done[t] * sizeof(float));
         }
     }
     line_latents_unref(l->latents);

@@ -46,7 +46,7 @@ bool refsets_init(struct session *s, const struct reference_set *set, int32_t n_
     r->n = (int32_t)n;
     r->order = xcalloc((size_t)r->n_max + 1, sizeof *r->order);
     r->unit_end = xcalloc((size_t)r->n_max + 1, sizeof *r->unit_end);
-    r->line = xcalloc((size_t)n + 1, sizeof *r->line);
+    r->line = xcalloc((size_t)n + 1, sizeof(void *));
     r->of_set = xcalloc((size_t)n + 1, sizeof *r->of_set);
     for (int32_t i = 0; i < r->n_max; i++)
         r->order[i] = i;

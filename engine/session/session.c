@@ -11,9 +11,9 @@
 #define TEXT_MAX ((size_t)1 << 30) /* token offsets are 32 bits */
 
 enum {
-    CODE_BYTES = 32 << 10, /* text tokenised in one step */
+    CODE_BYTES = 32 << 10,  /* text tokenised in one step */
     LARGE_CHANGE = 4 << 10, /* bytes; beyond it the tokens are worth a snapshot of their own */
-    SCAN_LINES = 256       /* lines looked at for one pack */
+    SCAN_LINES = 256        /* lines looked at for one pack */
 };
 
 /* ---- small things the other files need */
@@ -176,8 +176,7 @@ static uint64_t fixed_key(const struct session *s, uint64_t base)
     int32_t order[SESSION_MAX_UNITS];
     for (int32_t i = 0; i < s->n_fixed; i++) {
         int32_t at = i;
-        for (; at > 0 && s->wish.unit[s->fixed_column[order[at - 1]]].index >
-                             s->wish.unit[s->fixed_column[i]].index;
+        for (; at > 0 && s->wish.unit[s->fixed_column[order[at - 1]]].index > s->wish.unit[s->fixed_column[i]].index;
              at--)
             order[at] = order[at - 1];
         order[at] = i;

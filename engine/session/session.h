@@ -27,20 +27,20 @@ struct chosen_unit {
     float value; /* the slider's value; takes effect when fixed */
 };
 
-struct wish { /* plain data; the session copies what it needs */
+struct wish {            /* plain data; the session copies what it needs */
     uint64_t generation; /* counted up by the sender; comes back in the snapshot */
     const char *text;    /* UTF-8, repaired by the sender; lines end at \n or \r\n, which are no part of them */
     size_t n_text;
-    bool join;           /* all of the text is one sequence */
-    bool bos;            /* put the BOS token before each sequence (shown, without a loss) */
-    enum insert insert;  /* of LANE_BASE and LANE_FIXED */
-    int32_t n_units;     /* the chosen units, in slider order */
+    bool join;          /* all of the text is one sequence */
+    bool bos;           /* put the BOS token before each sequence (shown, without a loss) */
+    enum insert insert; /* of LANE_BASE and LANE_FIXED */
+    int32_t n_units;    /* the chosen units, in slider order */
     struct chosen_unit unit[SESSION_MAX_UNITS];
-    int32_t watch;       /* one more unit whose pre-activations are wanted; −1: none */
-    size_t cursor;       /* byte offset in text: near it is done first; predictions are for what follows it */
-    int32_t n_next;      /* predictions wanted, ≤ SESSION_MAX_NEXT */
-    bool losses;         /* false: stage 1 only */
-    bool refsets;        /* stream the reference losses */
+    int32_t watch;  /* one more unit whose pre-activations are wanted; −1: none */
+    size_t cursor;  /* byte offset in text: near it is done first; predictions are for what follows it */
+    int32_t n_next; /* predictions wanted, ≤ SESSION_MAX_NEXT */
+    bool losses;    /* false: stage 1 only */
+    bool refsets;   /* stream the reference losses */
 };
 
 /* ---- what a snapshot holds: immutable, shared by reference count between snapshots */
@@ -53,29 +53,29 @@ struct line_tokens {
 };
 struct line_latents {
     atomic_int refs;
-    bool complete;   /* every token is there; else those that are not yet have top_id −1 and pre NaN */
+    bool complete;         /* every token is there; else those that are not yet have top_id −1 and pre NaN */
     int32_t n, k, n_watch; /* n: all tokens of the line */
-    int32_t *top_id; /* [n, k] active latents, largest first (neurons: by |value|, k at most 32) */
-    float *top_val;  /* [n, k] */
-    int32_t *watch;  /* n_watch units: the chosen ones, then wish.watch; −1: there is no such unit */
-    float *pre;      /* [n, n_watch] pre-activations */
-    float *act;      /* [n, n_watch] selected value or 0 */
-    double sse, sum_sq; /* Σ‖x − x̂‖², Σ‖x‖² over the line's tokens without BOS; when complete */
-    float *sum_x;       /* [width at the hook] Σ x of the same, for FVU */
+    int32_t *top_id;       /* [n, k] active latents, largest first (neurons: by |value|, k at most 32) */
+    float *top_val;        /* [n, k] */
+    int32_t *watch;        /* n_watch units: the chosen ones, then wish.watch; −1: there is no such unit */
+    float *pre;            /* [n, n_watch] pre-activations */
+    float *act;            /* [n, n_watch] selected value or 0 */
+    double sse, sum_sq;    /* Σ‖x − x̂‖², Σ‖x‖² over the line's tokens without BOS; when complete */
+    float *sum_x;          /* [width at the hook] Σ x of the same, for FVU */
 };
 struct line_losses {
     atomic_int refs;
     bool complete; /* every token is there; else those that are not yet are NaN */
     uint64_t key;  /* which lane (insertion, units, values) they belong to */
     int32_t n;
-    float *loss;   /* [n] nats, of this token given those before; NaN for the first of each window */
+    float *loss; /* [n] nats, of this token given those before; NaN for the first of each window */
 };
 struct line_view {
-    size_t start, end;   /* bytes of the line in the snapshot's text */
-    int32_t first_token; /* index in the whole text */
-    const struct line_tokens *tokens;            /* NULL: not yet */
-    const struct line_latents *latents;          /* NULL: not yet; always of these tokens */
-    const struct line_losses *loss[N_LANES];     /* NULL: not yet; compare ->key with snapshot.lane_key */
+    size_t start, end;                       /* bytes of the line in the snapshot's text */
+    int32_t first_token;                     /* index in the whole text */
+    const struct line_tokens *tokens;        /* NULL: not yet */
+    const struct line_latents *latents;      /* NULL: not yet; always of these tokens */
+    const struct line_losses *loss[N_LANES]; /* NULL: not yet; compare ->key with snapshot.lane_key */
 };
 
 struct part {
@@ -93,9 +93,9 @@ struct refset_view {
     int32_t n, n_total;       /* sentences measured for the fixed lane, all with a loss */
     struct estimate base;     /* LANE_BASE, all sentences; half: sampling, t·s/√N */
     struct estimate fixed;    /* estimate of LANE_FIXED: mean_N(base) + mean of differences */
-    struct estimate diff;     /* fixed − base; half: partial, t·s_d/√n·√(1 − n/N), while n < N, else sampling t·s_d/√N */
+    struct estimate diff; /* fixed − base; half: partial, t·s_d/√n·√(1 − n/N), while n < N, else sampling t·s_d/√N */
     bool base_valid, fixed_valid; /* false: nothing measured yet */
-    uint64_t key;             /* lane the fixed numbers belong to */
+    uint64_t key;                 /* lane the fixed numbers belong to */
 };
 
 struct next_list {
@@ -112,7 +112,7 @@ struct snapshot {
     size_t n_text;
     int32_t n_lines, n_tokens;
     struct line_view *line;
-    enum insert insert;  /* as wished */
+    enum insert insert; /* as wished */
     int32_t n_units;
     struct chosen_unit unit[SESSION_MAX_UNITS];
     bool any_fixed;
@@ -121,11 +121,11 @@ struct snapshot {
     double fvu;                /* NaN without a dictionary or a second token */
     int32_t n_refsets;
     struct refset_view refset[SESSION_MAX_CLASSES];
-    double refset_progress;    /* 0 … 1 of what the reference sets still need */
-    size_t next_at;            /* byte offset that the predictions follow */
-    int32_t next_token;        /* token index in the whole text that they follow, −1: none */
+    double refset_progress; /* 0 … 1 of what the reference sets still need */
+    size_t next_at;         /* byte offset that the predictions follow */
+    int32_t next_token;     /* token index in the whole text that they follow, −1: none */
     struct next_list next_plain, next_base, next_fixed;
-    double progress;           /* share of the text's tokens whose wanted stages are done */
+    double progress; /* share of the text's tokens whose wanted stages are done */
 };
 void snapshot_ref(struct snapshot *);
 void snapshot_unref(struct snapshot *); /* frees the last; NULL is fine */

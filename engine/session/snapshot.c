@@ -186,14 +186,14 @@ static struct part part_of(struct session *s, int which, bool valid)
 static void view_next(struct session *s, struct snapshot *p, bool valid)
 {
     int32_t token = cursor_token(s);
-    const struct line *l = s->n_lines > 0 ? s->line[s->cursor_line] : NULL;
     p->next_token = -1;
     p->next_at = s->wish.cursor;
     p->next = part_of(s, 3, valid);
-    if (token < 0 || !p->line[s->cursor_line].tokens)
+    const struct line_tokens *tokens = token < 0 ? NULL : p->line[s->cursor_line].tokens;
+    if (!tokens)
         return;
     p->next_token = p->line[s->cursor_line].first_token + token;
-    p->next_at = s->span[s->cursor_line].start + (size_t)l->tokens->token[token].end;
+    p->next_at = s->span[s->cursor_line].start + (size_t)tokens->token[token].end;
     p->next_plain = s->next[LANE_PLAIN];
     p->next_base = s->next[LANE_BASE];
     p->next_fixed = s->next[LANE_FIXED];

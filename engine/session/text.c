@@ -106,7 +106,7 @@ static void retire(struct session *s, struct line *l)
     }
     if (s->n_retired == RETIRED_MAX) {
         line_free(s, s->retired[0]);
-        memmove(s->retired, s->retired + 1, (RETIRED_MAX - 1) * sizeof *s->retired);
+        memmove(s->retired, s->retired + 1, (RETIRED_MAX - 1) * sizeof(void *));
         s->n_retired--;
     }
     s->retired[s->n_retired++] = l;
@@ -118,9 +118,10 @@ static void match_middle(struct session *s, struct line **new, int32_t first, in
 {
     int32_t n_old = old_last - first;
     struct pool p = {.n = n_old + s->n_retired};
-    p.line = xmalloc(((size_t)p.n + 1) * sizeof *p.line);
-    memcpy(p.line, s->line ? s->line + first : p.line, (size_t)n_old * sizeof *p.line);
-    memcpy(p.line + n_old, s->retired, (size_t)s->n_retired * sizeof *p.line);
+    p.line = xmalloc(((size_t)p.n + 1) * sizeof(void *));
+    if (n_old > 0)
+        memcpy(p.line, s->line + first, (size_t)n_old * sizeof(void *));
+    memcpy(p.line + n_old, s->retired, (size_t)s->n_retired * sizeof(void *));
     pool_index(&p);
     for (int32_t i = first; i < last; i++)
         new[i] = pool_take(&p, text, span[i]);
@@ -152,10 +153,11 @@ void text_set(struct session *s, const char *text, size_t n, bool join)
         head++;
     while (tail < shorter - head && line_is(s->line[s->n_lines - 1 - tail], text, span[n_new - 1 - tail]))
         tail++;
-    struct line **new = xcalloc((size_t)n_new, sizeof(struct line *));
-    memcpy(new, s->line ? s->line : new, (size_t)head * sizeof *new);
+    struct line **new = xcalloc((size_t)n_new, sizeof(void *));
+    if (head > 0)
+        memcpy(new, s->line, (size_t)head * sizeof(void *));
     if (tail > 0)
-        memcpy(new + n_new - tail, s->line + s->n_lines - tail, (size_t)tail * sizeof *new);
+        memcpy(new + n_new - tail, s->line + s->n_lines - tail, (size_t)tail * sizeof(void *));
     match_middle(s, new, head, n_new - tail, s->n_lines - tail, text, span);
     free(s->line);
     free(s->span);

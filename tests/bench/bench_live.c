@@ -2,7 +2,8 @@
  *
  * bench_live [BUNDLE] (default store/demo/demo.glimt). The floor of a row of the table is the larger of: the
  * multiply-adds of the rows that were computed at the rate of this machine's best product (the SAE's encoder at 256
- * rows, measured here), and the bytes of the weights that they need at the memory bandwidth (measured here). */
+ * rows, measured here), and the bytes of the weights that they need at the rate at which this machine reads that many
+ * bytes again and again (measured here). */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "tui/workbench.h"
@@ -94,15 +95,16 @@ static void *sum_part(void *arg)
     return NULL;
 }
 
-static double memory_rate(void)
+/* Bytes a millisecond, reading as many as the weights have again and again: small models stay in the cache. */
+static double memory_rate(double bytes)
 {
-    enum { MAX_THREADS = 16 };
-    size_t n = ((size_t)256 << 20) / 8;
+    enum { MAX_THREADS = 16, PASSES = 20 };
+    size_t n = (size_t)bytes / 8;
     long cores = sysconf(_SC_NPROCESSORS_ONLN), k = cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : cores;
     uint64_t *p = xmalloc(n * 8);
     double best = 1e30;
     memset(p, 1, n * 8);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < PASSES; i++) {
         pthread_t thread[MAX_THREADS];
         struct share part[MAX_THREADS];
         double t = now_ms();
@@ -130,9 +132,11 @@ static struct cost cost_of(const struct workbench *wb)
 {
     const struct model_config *c = model_config(wb->model);
     double d = c->d_model, f = c->d_mlp, layer = 4 * d * d + 2 * d * f;
-    double sae = wb->dict && !dict_spec(wb->dict)->identity ? (double)dict_spec(wb->dict)->n * dict_spec(wb->dict)->m : 0;
+    double sae =
+        wb->dict && !dict_spec(wb->dict)->identity ? (double)dict_spec(wb->dict)->n * dict_spec(wb->dict)->m : 0;
     double front = (wb->at.layer + 1) * layer + (sae > 0 ? d * f : 0) + sae;
-    struct cost k = {.front = 2 * front, .back = 2 * (c->n_layers - 1 - wb->at.layer) * layer, .unembed = 2 * d * c->n_vocab};
+    struct cost k = {
+        .front = 2 * front, .back = 2 * (c->n_layers - 1 - wb->at.layer) * layer, .unembed = 2 * d * c->n_vocab};
     k.front_bytes = 2 * k.front, k.back_bytes = 2 * k.back, k.unembed_bytes = 2 * k.unembed;
     return k;
 }
@@ -140,7 +144,8 @@ static struct cost cost_of(const struct workbench *wb)
 static double floor_of(const struct cost *k, double front, double back, double unembed)
 {
     double flops = front * k->front + back * k->back + unembed * k->unembed;
-    double bytes = (front > 0 ? k->front_bytes : 0) + (back > 0 ? k->back_bytes : 0) + (unembed > 0 ? k->unembed_bytes : 0);
+    double bytes =
+        (front > 0 ? k->front_bytes : 0) + (back > 0 ? k->back_bytes : 0) + (unembed > 0 ? k->unembed_bytes : 0);
     return fmax(flops / k->flops, bytes / k->bandwidth);
 }
 
@@ -349,8 +354,9 @@ static void bench_all(const char *bundle, struct workbench *wb)
     rows.last_layer = c->n_layers - 1;
     rows.attn = wb->backend->attn, rows.xent = wb->backend->xent;
     wb->backend->attn = counting_attn, wb->backend->xent = counting_xent;
-    b.cost.flops = d && !d->identity ? product_rate(wb->backend, d->m, d->n) : product_rate(wb->backend, c->d_mlp, c->d_model);
-    b.cost.bandwidth = memory_rate();
+    b.cost.flops =
+        d && !d->identity ? product_rate(wb->backend, d->m, d->n) : product_rate(wb->backend, c->d_mlp, c->d_model);
+    b.cost.bandwidth = memory_rate(b.cost.front_bytes + b.cost.back_bytes + b.cost.unembed_bytes);
     b.wish = (struct wish){.insert = INSERT_SAE, .watch = -1, .losses = true, .n_next = 5, .n_units = wb->n_chosen};
     for (int32_t i = 0; i < wb->n_chosen; i++)
         b.wish.unit[i] = (struct chosen_unit){wb->chosen[i], true, 2.0f};

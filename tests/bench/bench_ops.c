@@ -32,7 +32,7 @@ static double now(void)
 #define FMA_LOOP(NAME, TARGET, LANES)                                                                                  \
     TARGET static double NAME(void)                                                                                    \
     {                                                                                                                  \
-        typedef float v __attribute__((vector_size(4 * LANES)));                                                       \
+        typedef float v __attribute__((vector_size(4 * (LANES))));                                                     \
         v m = (v){0} + 0.999f, c = (v){0} + 1e-3f;                                                                     \
         v a0 = c, a1 = c, a2 = c, a3 = c, a4 = c, a5 = c, a6 = c, a7 = c, a8 = c, a9 = c;                              \
         for (long k = 0; k < STEPS; k++) {                                                                             \
@@ -40,18 +40,18 @@ static double now(void)
         }                                                                                                              \
         volatile v keep = a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9;                                             \
         (void)keep;                                                                                                    \
-        return 2.0 * LANES * 10 * (double)STEPS;                                                                       \
+        return 2.0 * (LANES)*10 * (double)STEPS;                                                                       \
     }
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define FMA(x) (v) _mm512_fmadd_ps((__m512)x, (__m512)m, (__m512)c)
+#define FMA(x) ((v)_mm512_fmadd_ps((__m512)(x), (__m512)m, (__m512)c))
 FMA_LOOP(fma_avx512, __attribute__((target("avx512f"))), 16)
 #undef FMA
-#define FMA(x) (v) _mm256_fmadd_ps((__m256)x, (__m256)m, (__m256)c)
+#define FMA(x) ((v)_mm256_fmadd_ps((__m256)(x), (__m256)m, (__m256)c))
 FMA_LOOP(fma_avx2, __attribute__((target("avx2,fma"))), 8)
 #undef FMA
 #endif
-#define FMA(x) x *m + c
+#define FMA(x) ((x)*m + c)
 FMA_LOOP(fma_portable, , 4)
 
 static double flops(void)

@@ -18,8 +18,12 @@ static void test_help(void **state)
     (void)state;
     static const char *const commands[] = {"analyze", "generate", "tokenize", "verify", "doctor"};
     struct run_result r;
-    for (int i = 0; i < 2; i++) {
-        run_glimt(&r, NULL, i ? "-h" : "--help", NULL);
+    for (int i = 0; i < 3; i++) {
+        run_glimt(&r, NULL, i == 1 ? "-h" : "--help", NULL);
+        if (i == 2) {
+            run_release(&r);
+            run_glimt(&r, NULL, "--model", "x", "--help", NULL);
+        }
         expect_done(&r);
         for (size_t c = 0; c < sizeof commands / sizeof *commands; c++)
             assert_non_null(strstr(r.out, commands[c]));

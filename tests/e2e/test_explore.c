@@ -70,9 +70,8 @@ static struct term *start(const struct how *how)
         argv[n++] = how->play;
     }
     argv[n] = NULL;
-    struct term *t = term_start(
-        &(struct term_options){.argv = argv, .env = how->env, .home = how->home, .w = how->w ? how->w : 120,
-                               .h = how->h ? how->h : 36});
+    struct term *t = term_start(&(struct term_options){
+        .argv = argv, .env = how->env, .home = how->home, .w = how->w ? how->w : 120, .h = how->h ? how->h : 36});
     assert_true(term_wait_idle(t, WAIT));
     return t;
 }
@@ -91,6 +90,7 @@ static void settle(struct term *t)
 /* Leaves the text; what is sent right behind an ESC would be taken for Alt. */
 static void escape(struct term *t)
 {
+    settle(t);
     term_key(t, "Esc");
     settle(t);
 }
@@ -286,6 +286,40 @@ static void test_keys_and_palette(void **state)
     term_free(t);
 }
 
+/* What a slow link has to carry (256 colours). */
+static void test_few_bytes(void **state)
+{
+    (void)state;
+    struct term *t = start(&(struct how){.state = DANISH, .w = 80, .h = 24});
+    int x, y;
+    size_t n;
+    assert_true(term_find(t, "all  ", &x, &y));
+    while (strcmp(term_cell(t, x, y).glyph, "─") != 0)
+        x++;
+    term_mouse(t, MOUSE_PRESS, 1, x + 1, y, 0);
+    settle(t);
+    for (int i = 2; i < 8; i++) {
+        term_forget(t);
+        term_mouse(t, MOUSE_MOVE, 1, x + i, y, 0);
+        settle(t);
+        term_output(t, &n);
+        assert_in_range(n, 1, 3 * 900); /* the knob at once, then losses as they come: a few frames */
+    }
+    term_mouse(t, MOUSE_RELEASE, 1, x + 8, y, 0);
+    settle(t);
+    term_forget(t);
+    term_key(t, "Ctrl-L");
+    settle(t);
+    term_output(t, &n);
+    assert_in_range(n, 1000, 8000);
+    term_forget(t);
+    term_send(t, "\x1b[I", 3); /* the focus comes: nothing to show */
+    settle(t);
+    term_output(t, &n);
+    assert_in_range(n, 0, 0);
+    quit(t);
+}
+
 /* ---- the terminal */
 static void test_resize(void **state)
 {
@@ -348,9 +382,11 @@ static void test_no_colour(void **state)
 static void test_other_terminals(void **state)
 {
     (void)state;
-    static const char *const terms[][2] = {
-        {"TERM=tmux-256color", NULL}, {"TERM=screen", NULL}, {"TERM=vt100", NULL}, {"TERM=xterm-kitty", NULL},
-        {"TERM=xterm-direct", NULL}};
+    static const char *const terms[][2] = {{"TERM=tmux-256color", NULL},
+                                           {"TERM=screen", NULL},
+                                           {"TERM=vt100", NULL},
+                                           {"TERM=xterm-kitty", NULL},
+                                           {"TERM=xterm-direct", NULL}};
     for (size_t i = 0; i < sizeof terms / sizeof *terms; i++) {
         struct term *t = start(&(struct how){.state = DANISH, .env = terms[i]});
         int x, y;
@@ -420,6 +456,7 @@ static void test_suspend(void **state)
     assert_false(term_alternate(t));
     assert_int_equal(term_mouse_mode(t), 0);
     term_type(t, "fg\n");
+    term_read_by_other(t, 3);
     assert_shows(t, "godkende ja");
     assert_true(term_wait_no_text(t, "Stopped", WAIT));
     assert_true(term_alternate(t));
@@ -639,6 +676,7 @@ int main(void)
         cmocka_unit_test(test_what_is_pasted_is_never_a_command),
         cmocka_unit_test(test_dragging_changes_the_loss),
         cmocka_unit_test(test_keys_and_palette),
+        cmocka_unit_test(test_few_bytes),
         cmocka_unit_test(test_resize),
         cmocka_unit_test(test_sixteen_colours),
         cmocka_unit_test(test_no_colour),

@@ -205,15 +205,15 @@ static const struct line_losses *losses_of(const char *s, const struct line_toke
     struct line_losses *l = line_losses_new(t->n, key);
     l->complete = true;
     for (int32_t i = 1; i < t->n; i++)
-        l->loss[i] = 4 + value_of(s + t->token[i].start, t->token[i].end - t->token[i].start, -7) / 2 +
-                     (float)(more * (i % 3));
+        l->loss[i] =
+            4 + value_of(s + t->token[i].start, t->token[i].end - t->token[i].start, -7) / 2 + (float)(more * (i % 3));
     return l;
 }
 
 static struct next_list next_of(int shift)
 {
-    static const int32_t ids[] = {0, N_WORDS + '.', 1, N_WORDS + '\n', 2,  N_WORDS + 0xC3, 3,
-                                  4, 5,             6, 7,              5000 /* beyond the vocabulary */};
+    static const int32_t ids[] = {0, N_WORDS + '.', 1, N_WORDS + '\n', 2, N_WORDS + 0xC3, 3, 4, 5, 6,
+                                  7, 5000 /* beyond the vocabulary */};
     enum { N = sizeof ids / sizeof *ids };
     struct next_list l = {.n = N};
     float p = .5f;
@@ -332,7 +332,8 @@ void fixture_type(struct explore_fixture *f, const char *utf8)
 
 void fixture_mouse(struct explore_fixture *f, enum mouse_kind kind, int button, int x, int y, unsigned mods, int clicks)
 {
-    struct event e = {.kind = EVENT_MOUSE, .mouse = kind, .button = button, .x = x, .y = y, .mods = mods, .clicks = clicks};
+    struct event e = {
+        .kind = EVENT_MOUSE, .mouse = kind, .button = button, .x = x, .y = y, .mods = mods, .clicks = clicks};
     explore_event(&f->ex, &e);
 }
 

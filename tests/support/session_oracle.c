@@ -1,4 +1,5 @@
 #include "tests/support/session_oracle.h"
+#include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include <math.h>
 #include <setjmp.h>
@@ -119,6 +120,37 @@ void snapshot_check_same(const struct snapshot *a, const struct snapshot *b, dou
         same_next(&a->next_base, &b->next_base, tol);
         same_next(&a->next_fixed, &b->next_fixed, tol);
     }
+}
+
+static uint64_t digest_latents(uint64_t h, const struct line_latents *l)
+{
+    size_t n = (size_t)l->n;
+    h = hash_bytes(h, l->top_id, n * (size_t)l->k * sizeof *l->top_id);
+    h = hash_bytes(h, l->top_val, n * (size_t)l->k * sizeof *l->top_val);
+    h = hash_bytes(h, l->watch, (size_t)l->n_watch * sizeof *l->watch);
+    h = hash_bytes(h, l->pre, n * (size_t)l->n_watch * sizeof *l->pre);
+    h = hash_bytes(h, l->act, n * (size_t)l->n_watch * sizeof *l->act);
+    h = hash_bytes(h, &l->complete, sizeof l->complete);
+    return hash_bytes(h, &l->sse, sizeof l->sse);
+}
+
+uint64_t snapshot_digest(const struct snapshot *p)
+{
+    uint64_t h = hash_bytes(HASH_SEED, p->text, p->n_text);
+    for (int32_t i = 0; i < p->n_lines; i++) {
+        const struct line_view *v = &p->line[i];
+        if (v->tokens)
+            h = hash_bytes(h, v->tokens->token, (size_t)v->tokens->n * sizeof(struct token));
+        if (v->latents)
+            h = digest_latents(h, v->latents);
+        for (int lane = 0; lane < N_LANES; lane++)
+            if (v->loss[lane]) {
+                h = hash_bytes(h, v->loss[lane]->loss, (size_t)v->loss[lane]->n * sizeof(float));
+                h = hash_bytes(h, &v->loss[lane]->key, sizeof v->loss[lane]->key);
+                h = hash_bytes(h, &v->loss[lane]->complete, sizeof(bool));
+            }
+    }
+    return h;
 }
 
 /* ---- the long way */

@@ -1,5 +1,6 @@
-/* What a snapshot must say, computed the long way: every line from its ids in one forward, interventions by HOOK_INSERT,
- * sums in double, nothing kept. Shares with the session only the tokenizer, the model's forward and the dictionary. */
+/* What a snapshot must say, computed the long way: every line from its ids in one forward, interventions by
+ * HOOK_INSERT, sums in double, nothing kept. Shares with the session only the tokenizer, the model's forward and the
+ * dictionary. */
 #ifndef GLIMT_TEST_SESSION_ORACLE_H
 #define GLIMT_TEST_SESSION_ORACLE_H
 #include "tests/support/tiny_model.h"
@@ -12,4 +13,6 @@ void session_check_direct(const struct tiny_model *, const struct reference_set 
                           const struct snapshot *, double tol);
 /* Two snapshots of the same wish, number by number. */
 void snapshot_check_same(const struct snapshot *, const struct snapshot *, double tol);
+/* A hash of everything that a snapshot holds: it must never change while somebody has a reference. */
+uint64_t snapshot_digest(const struct snapshot *);
 #endif

@@ -11,20 +11,46 @@
 
 enum { D = 32, D_MLP = 48, LAYERS = 3, HEADS = 4, VOCAB = 704, LATENTS = 80, K = 6 };
 
-static const char *const danish[] = {
-    "Rådet skal nu formelt godkende Parlamentets holdning.", "Hun køber brød hver morgen.", "Ja.", "å",
-    "Vejret bliver koldt og blæsende i morgen.", "De børn leger i haven.", "Hvad hedder du?",
-    "Det er en god idé at læse bogen først.", "Toget kører klokken otte.", "Han sover.",
-    "Vi skal spise middag sammen.", "Kan du hjælpe mig?", "Sproget er rigt.", "Ø", "Min søster bor i Aarhus.",
-    "Der er mange mennesker på torvet i dag.", "Solen skinner.", "Bilen er rød.", "Jeg kan ikke finde min nøgle.",
-    "Filmen var lang, men den var god."};
-static const char *const english[] = {
-    "The Council has to formally approve Parliament's position.", "She buys bread every morning.", "Yes.", "a",
-    "The weather will be cold and windy tomorrow.", "The children are playing in the garden.", "What is your name?",
-    "It is a good idea to read the book first.", "The train leaves at eight o'clock.", "He is asleep.",
-    "We are going to have dinner together.", "Can you help me?", "The language is rich.", "O", "My sister lives there.",
-    "There are many people in the square today.", "The sun is shining.", "The car is red.", "I can't find my key.",
-    "The film was long, but it was good."};
+static const char *const danish[] = {"Rådet skal nu formelt godkende Parlamentets holdning.",
+                                     "Hun køber brød hver morgen.",
+                                     "Ja.",
+                                     "å",
+                                     "Vejret bliver koldt og blæsende i morgen.",
+                                     "De børn leger i haven.",
+                                     "Hvad hedder du?",
+                                     "Det er en god idé at læse bogen først.",
+                                     "Toget kører klokken otte.",
+                                     "Han sover.",
+                                     "Vi skal spise middag sammen.",
+                                     "Kan du hjælpe mig?",
+                                     "Sproget er rigt.",
+                                     "Ø",
+                                     "Min søster bor i Aarhus.",
+                                     "Der er mange mennesker på torvet i dag.",
+                                     "Solen skinner.",
+                                     "Bilen er rød.",
+                                     "Jeg kan ikke finde min nøgle.",
+                                     "Filmen var lang, men den var god."};
+static const char *const english[] = {"The Council has to formally approve Parliament's position.",
+                                      "She buys bread every morning.",
+                                      "Yes.",
+                                      "a",
+                                      "The weather will be cold and windy tomorrow.",
+                                      "The children are playing in the garden.",
+                                      "What is your name?",
+                                      "It is a good idea to read the book first.",
+                                      "The train leaves at eight o'clock.",
+                                      "He is asleep.",
+                                      "We are going to have dinner together.",
+                                      "Can you help me?",
+                                      "The language is rich.",
+                                      "O",
+                                      "My sister lives there.",
+                                      "There are many people in the square today.",
+                                      "The sun is shining.",
+                                      "The car is red.",
+                                      "I can't find my key.",
+                                      "The film was long, but it was good."};
 const struct reference_set tiny_sets[2] = {{"da", "Danish", danish, 20}, {"en", "English", english, 20}};
 
 static void die(const char *what, const struct error *e)
@@ -64,9 +90,9 @@ static void write_sae(const char *dir, const char *hook)
     };
     snprintf(path, sizeof path, "%s/sae.safetensors", dir);
     hash_file_write(path, t, sizeof t / sizeof *t,
-                    (const char *const[]){"format", "glimt-sae", "version", "1", "hook", hook, "k", "6", "select",
-                                          "topk", "relu", "never", "norm", "none", "centre", "true", "norm_rescale",
-                                          "false", "skip", "false", NULL});
+                    (const char *const[]){"format", "glimt-sae", "version",      "1",     "hook",  hook,    "k",
+                                          "6",      "select",    "topk",         "relu",  "never", "norm",  "none",
+                                          "centre", "true",      "norm_rescale", "false", "skip",  "false", NULL});
 }
 
 void tiny_write(const char *dir, const struct tiny_spec *spec)
@@ -75,9 +101,17 @@ void tiny_write(const char *dir, const struct tiny_spec *spec)
     snprintf(model, sizeof model, "%s/model", dir);
     if (mkdir(model, 0755) != 0)
         die(model, NULL);
-    struct hash_model m = {.name = "tiny", .n_layers = LAYERS, .d_model = D, .d_mlp = D_MLP, .n_heads = HEADS,
-                           .n_vocab = VOCAB, .n_ctx = spec->n_ctx > 0 ? spec->n_ctx : 96, .rotary_pct = 0.5,
-                           .sequential = spec->sequential, .type = DTYPE_F32, .exponent = 2};
+    struct hash_model m = {.name = "tiny",
+                           .n_layers = LAYERS,
+                           .d_model = D,
+                           .d_mlp = D_MLP,
+                           .n_heads = HEADS,
+                           .n_vocab = VOCAB,
+                           .n_ctx = spec->n_ctx > 0 ? spec->n_ctx : 96,
+                           .rotary_pct = 0.5,
+                           .sequential = spec->sequential,
+                           .type = DTYPE_F32,
+                           .exponent = 2};
     hash_model_write(model, &m);
     copy_tokenizer(model);
     write_sae(dir, spec->hook);

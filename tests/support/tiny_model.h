@@ -8,13 +8,13 @@
 #include "engine/text/tokenizer.h"
 
 struct tiny_spec {
-    const char *hook;      /* "layers.1.mlp.act" … */
-    bool neurons;          /* the identity in place of an SAE */
+    const char *hook; /* "layers.1.mlp.act" … */
+    bool neurons;     /* the identity in place of an SAE */
     bool no_dict;
-    bool sequential;       /* residual */
-    int32_t n_ctx;         /* 0: 96 */
-    int32_t rows_per_job;  /* 0: the device's */
-    int threads;           /* 0: 1 */
+    bool sequential;      /* residual */
+    int32_t n_ctx;        /* 0: 96 */
+    int32_t rows_per_job; /* 0: the device's */
+    int threads;          /* 0: 1 */
 };
 struct tiny_model {
     char dir[64];
@@ -23,7 +23,7 @@ struct tiny_model {
     struct tokenizer *tokenizer;
     struct dict *dict; /* NULL: none */
     struct point at;
-    int32_t m;         /* units of the dictionary */
+    int32_t m; /* units of the dictionary */
 };
 void tiny_open(struct tiny_model *, const struct tiny_spec *);
 void tiny_close(struct tiny_model *);

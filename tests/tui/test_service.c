@@ -98,7 +98,8 @@ static void test_options(void **state)
     assert_int_equal(wb->n_chosen, 2);
     assert_int_equal(wb->chosen[1], 8);
     workbench_free(wb);
-    wb = opens((struct options){.bundle = bundle, .neurons = true, .n_units = 1, .unit = {47}, .hook = "layers.0.mlp.act"});
+    wb = opens(
+        (struct options){.bundle = bundle, .neurons = true, .n_units = 1, .unit = {47}, .hook = "layers.0.mlp.act"});
     assert_true(dict_spec(wb->dict)->identity && !wb->bundle_is_ours && wb->at.layer == 0);
     assert_int_equal(wb->n_chosen, 1);
     assert_int_equal(wb->n_sets, 2);
@@ -176,13 +177,22 @@ static struct service *starts(const char *path)
     return s;
 }
 
-static const char text[] = "Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to formally approve it.\n"
-                           "Hun læser en bog, og toget kører klokken otte hver eneste morgen hele året.\nJa.";
+static const char text[] =
+    "Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to formally approve it.\n"
+    "Hun læser en bog, og toget kører klokken otte hver eneste morgen hele året.\nJa.";
 
 static struct wish wish_for(uint64_t generation, float value)
 {
-    struct wish w = {.generation = generation, .text = text, .n_text = sizeof text - 1, .insert = INSERT_SAE,
-                     .watch = -1, .cursor = 20, .n_next = 3, .losses = true, .refsets = true, .n_units = 2};
+    struct wish w = {.generation = generation,
+                     .text = text,
+                     .n_text = sizeof text - 1,
+                     .insert = INSERT_SAE,
+                     .watch = -1,
+                     .cursor = 20,
+                     .n_next = 3,
+                     .losses = true,
+                     .refsets = true,
+                     .n_units = 2};
     w.unit[0] = (struct chosen_unit){3, true, value};
     w.unit[1] = (struct chosen_unit){17, value > 0, 1.5f};
     return w;
@@ -197,7 +207,8 @@ static void check_last(struct service *s, const struct wish *w)
     assert_non_null(p);
     assert_int_equal(p->generation, w->generation);
     assert_true(p->tokens.valid && p->latents.valid && p->loss.valid && p->next.valid && p->refsets.valid);
-    struct session *alone = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set, wb->n_sets, &e);
+    struct session *alone =
+        session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set, wb->n_sets, &e);
     assert_non_null(alone);
     session_set(alone, w);
     session_run_to_idle(alone);
@@ -322,11 +333,16 @@ static void test_signals_are_the_callers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bundle),          cmocka_unit_test(test_options),
-        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_program_data),
-        cmocka_unit_test(test_one_wish),        cmocka_unit_test(test_newest_wins),
-        cmocka_unit_test(test_pictures_while_dragging), cmocka_unit_test(test_free_at_any_time),
-        cmocka_unit_test(test_failure_is_told), cmocka_unit_test(test_signals_are_the_callers),
+        cmocka_unit_test(test_bundle),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_program_data),
+        cmocka_unit_test(test_one_wish),
+        cmocka_unit_test(test_newest_wins),
+        cmocka_unit_test(test_pictures_while_dragging),
+        cmocka_unit_test(test_free_at_any_time),
+        cmocka_unit_test(test_failure_is_told),
+        cmocka_unit_test(test_signals_are_the_callers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -101,6 +101,16 @@ static void running_text(const struct analysis *a, const struct theme *theme, co
         color_add(out, theme, value_style(theme, token_value(a, &t, scale)), glyphs.s);
         shown = end;
     }
+    strbuf_clear(&glyphs);
+    for (int32_t j = 0; j < a->n_chosen; j++)
+        strbuf_addf(&glyphs, "%s%d",
+                    j                 ? ", "
+                    : a->n_chosen > 1 ? "colour: mean pre-activation of "
+                                      : "colour: ",
+                    a->chosen[j]);
+    if (line)
+        strbuf_addc(out, '\n');
+    color_add(out, theme, role_style(theme, ROLE_DIM), glyphs.s);
     strbuf_adds(out, line ? "\n\n" : "");
     strbuf_release(&glyphs);
 }

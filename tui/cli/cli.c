@@ -28,9 +28,17 @@ static bool is_said_alone(const char *word)
     return says(word, "--help", "-h") || says(word, "--version", NULL) || says(word, "--completions", NULL);
 }
 
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (says(argv[i], "--help", "-h"))
+            return true;
+    return false;
+}
+
 bool cli_is_command(int argc, char **argv)
 {
-    return (argc > 1 && is_said_alone(argv[1])) || options_first_operand(argc, argv) > 0;
+    return (argc > 1 && is_said_alone(argv[1])) || asks_for_help(argc, argv) || options_first_operand(argc, argv) > 0;
 }
 
 static int fail(const struct error *e)
@@ -106,14 +114,6 @@ static int run_command(const struct command *c, int argc, char **argv)
     return status ? fail(&e) : 0;
 }
 
-static bool asks_for_help(int argc, char **argv)
-{
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (says(argv[i], "--help", "-h"))
-            return true;
-    return false;
-}
-
 static int unknown_command(const char *word)
 {
     const char *names[32];
@@ -134,8 +134,12 @@ int cli_main(int argc, char **argv)
     if (argc > 1 && is_said_alone(argv[1]))
         return said_alone(argc, argv);
     int at = options_first_operand(argc, argv);
-    if (at == 0)
-        return unknown_command("\"\"");
+    if (at == 0) {
+        struct strbuf text;
+        strbuf_init(&text);
+        help_add(&text, NULL);
+        return say(&text);
+    }
     const struct command *c = command_find(argv[at]);
     if (!c)
         return unknown_command(argv[at]);

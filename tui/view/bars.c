@@ -68,10 +68,9 @@ static void draw_status(const struct drawing *d)
     grid_fill(d->grid, r, s);
     int x = draw_work(d, r, s), w = text_columns(ex->link, strlen(ex->link));
     int right = r.x + r.w;
-    const char *text = ex->message[0] ? ex->message : ex->status.error.text;
-    bool error = ex->message[0] ? ex->message_is_error : true;
-    if (ex->status.failed && !ex->message[0])
-        text = "";
+    bool said = ex->message[0] && (ex->message_is_error || !ex->status.failed); /* why nothing works comes first */
+    bool error = !said || ex->message_is_error;
+    const char *text = said ? ex->message : ex->status.failed ? "" : ex->status.error.text;
     int need = text_columns(text, strlen(text));
     if (w > 0 && r.w >= 60 && x + need + 4 + w < right)
         grid_text(d->grid, r, right - w - 1, r.y, s, ex->link, strlen(ex->link));

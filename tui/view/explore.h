@@ -15,16 +15,16 @@
 
 enum overlay { OVERLAY_NONE, OVERLAY_HELP, OVERLAY_PALETTE, OVERLAY_VALUE, OVERLAY_ASK };
 
-enum want { /* what only the program around the view can do */
-            WANT_QUIT = 1,
-            WANT_SUSPEND = 2,
-            WANT_REPAINT = 4,
-            WANT_MOUSE = 8,
-            WANT_THEME = 16 /* argument: name */,
-            WANT_COPY = 32,
-            WANT_SHOT = 64 /* path */,
-            WANT_OPEN = 128 /* path */,
-            WANT_CANCEL = 256
+/* What only the program around the view can do. */
+enum want {
+    WANT_QUIT = 1,
+    WANT_SUSPEND = 2,
+    WANT_REPAINT = 4,
+    WANT_MOUSE = 8,
+    WANT_THEME = 16, /* argument: its name */
+    WANT_COPY = 32,
+    WANT_SHOT = 64, /* path */
+    WANT_OPEN = 128 /* path */
 };
 
 struct lane_name { /* which sliders a lane key stood for */

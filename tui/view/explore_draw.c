@@ -55,6 +55,11 @@ void draw_bar(const struct drawing *d, struct rect clip, int x, int y, int w, do
         grid_put(d->grid, clip, x + n / 8, y, style, eighth[n % 8], 1);
 }
 
+const char *waiting(const struct drawing *d)
+{
+    return d->ex->status.failed ? "not loaded" : "loading";
+}
+
 void here_label(const struct drawing *d, char out[])
 {
     const struct here *h = &d->here;

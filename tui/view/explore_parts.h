@@ -87,6 +87,7 @@ void draw_edge(const struct drawing *, enum pane, const char *text);
 struct style draw_style(const struct drawing *, enum theme_role);
 /* A bar of v/max cells with eighths at its end, w cells wide. */
 void draw_bar(const struct drawing *, struct rect clip, int x, int y, int w, double share, struct style);
+const char *waiting(const struct drawing *); /* "loading", or that it failed */
 /* The token's text as a label. */
 void here_label(const struct drawing *, char out[]);
 #endif

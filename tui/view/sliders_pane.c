@@ -31,6 +31,11 @@ static void draw_track(const struct drawing *d, struct rect r, struct slider_tra
         bool inside = fabs(track_value(t, i)) <= usual;
         grid_put(d->grid, r, x + i, y, style, inside ? (d->ascii ? "-" : "─") : (d->ascii ? "." : "┄"), 1);
     }
+    if (row == SLIDER_ALL ? sliders_any_fixed(s) : s->unit[row].fixed) { /* how far from nothing */
+        int zero = track_cell(t, 0), knob = track_cell(t, sliders_value(s, row, NULL));
+        for (int i = knob < zero ? knob : zero; i <= (knob < zero ? zero : knob); i++)
+            grid_put(d->grid, r, x + i, y, draw_style(d, ROLE_FIXED), d->ascii ? "=" : "━", 1);
+    }
     grid_put(d->grid, r, x + track_cell(t, 0), y, style, d->ascii ? "+" : "┼", 1);
     if (known && b->pre_median && track_cell(t, (double)b->pre_median[unit]) != track_cell(t, 0))
         grid_put(d->grid, r, x + track_cell(t, (double)b->pre_median[unit]), y, style, d->ascii ? "^" : "┴", 1);
@@ -125,7 +130,7 @@ void draw_sliders_pane(const struct drawing *d)
         return;
     if (ex->sliders.n == 0) {
         grid_printf(d->grid, c.rows, c.rows.x, c.rows.y, draw_style(d, ROLE_DIM), "%s",
-                    !d->wb        ? "loading"
+                    !d->wb        ? waiting(d)
                     : d->wb->dict ? "take a latent with f"
                                   : "no SAE");
         return;

@@ -154,8 +154,10 @@ static void draw_colour_edge(const struct drawing *d)
     size_t n = (size_t)snprintf(text, sizeof text, "%s%s", roomy ? "colour: " : "", what);
     if (roomy)
         for (int i = 1; i < N_COLOURINGS; i++)
-            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s%s",
-                                  d->ascii ? " - " : " · ", i > 1 ? "" : ex->typing ? "F2 " : "c ",
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s%s%s", d->ascii ? " - " : " · ",
+                                  i > 1        ? ""
+                                  : ex->typing ? "F2 "
+                                               : "c ",
                                   brief[((int)ex->colouring + i) % N_COLOURINGS]);
     else
         snprintf(text + n, sizeof text - n, "%s%s next", d->ascii ? " - " : " · ", ex->typing ? "F2" : "c");

@@ -40,16 +40,17 @@ struct slider_track {
     int w;
     double range;
 };
-double track_value(struct slider_track, double cell); /* of a knob whose left edge is at `cell`; not snapped, not clamped */
-int track_eighths(struct slider_track, double v);     /* left edge of the knob, 0 … 8·(w − 1), nearest, clamped */
-int track_cell(struct slider_track, double v);        /* the cell that holds the knob's middle */
+double track_value(struct slider_track,
+                   double cell);                  /* of a knob whose left edge is at `cell`; not snapped, not clamped */
+int track_eighths(struct slider_track, double v); /* left edge of the knob, 0 … 8·(w − 1), nearest, clamped */
+int track_cell(struct slider_track, double v);    /* the cell that holds the knob's middle */
 
 /* Dragging with the mouse. The knob keeps its distance to the pointer; rows away from the track make it finer. */
 struct drag {
     bool active;
-    int row;            /* of the sliders, or SLIDER_ALL */
+    int row;                   /* of the sliders, or SLIDER_ALL */
     struct slider_track track; /* as it was at the press: it must not change its scale under the pointer */
-    int y;              /* screen row of the track */
+    int y;                     /* screen row of the track */
     int last_x;
     double raw; /* unclamped, so that the knob waits for a pointer that left the track */
     bool fine;

@@ -57,10 +57,10 @@ static double act_exact(double x, enum activation f)
 static void activations(struct lab *l)
 {
     static const float ends[] = {0.0f, -0.0f, 1e-30f, -1e-30f, 1e-6f, 50.0f, -50.0f, 1e4f, -1e4f, 1e18f, -1e18f};
-    enum { N = 40001, ENDS = sizeof ends / sizeof *ends };
+    enum { HALF = 20000, N = 2 * HALF + 1, ENDS = sizeof ends / sizeof *ends };
     float *x = lab_host(l, (N + ENDS) * sizeof *x);
     for (int i = 0; i < N; i++)
-        x[i] = (float)(i - N / 2) * (1.0f / 2000.0f);
+        x[i] = (float)(i - HALF) * (1.0f / 2000.0f);
     memcpy(x + N, ends, sizeof ends);
     for (enum activation f = ACT_GELU; f <= ACT_RELU; f++) {
         struct tensor tx = lab_put(l, 1, N + ENDS, x), ty = f == ACT_RELU ? tx : lab_put(l, 1, N + ENDS, NULL);

@@ -470,13 +470,13 @@ static void test_commands(void **state)
     static const struct {
         const char *line;
         bool ok;
-    } cases[] = {{"colour loss", true},     {"colour", false},         {"colour red", false}, {"insert error", true},
-                 {"insert both", false},    {"context join", true},    {"context", false},    {"fix 5=1,6=2", true},
-                 {"fix 5", false},          {"fix 5=x", false},        {"fix", false},        {"free 5", true},
-                 {"free", false},           {"rail on", true},         {"rail maybe", false}, {"shot a.png", false},
-                 {"shot a.svg", true},      {"theme light", true},     {"theme", false},      {"open x.txt", true},
-                 {"mouse off", true},       {"clear", true},           {"clear now", false},  {"nothing", false},
-                 {"help", true},            {"next-pane", true},       {"quit", true},        {"quit now", false}};
+    } cases[] = {{"colour loss", true},  {"colour", false},      {"colour red", false}, {"insert error", true},
+                 {"insert both", false}, {"context join", true}, {"context", false},    {"fix 5=1,6=2", true},
+                 {"fix 5", false},       {"fix 5=x", false},     {"fix", false},        {"free 5", true},
+                 {"free", false},        {"rail on", true},      {"rail maybe", false}, {"shot a.png", false},
+                 {"shot a.svg", true},   {"theme light", true},  {"theme", false},      {"open x.txt", true},
+                 {"mouse off", true},    {"clear", true},        {"clear now", false},  {"nothing", false},
+                 {"help", true},         {"next-pane", true},    {"quit", true},        {"quit now", false}};
     begin("en to", 120, 36);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (explore_command(&f.ex, cases[i].line) != cases[i].ok)

@@ -100,8 +100,11 @@ static void test_overlays(void **state)
     (void)state;
     static const struct {
         const char *keys, *name;
-    } cases[] = {{"Esc ?", "help-80x24"}, {"Esc : c o", "palette-80x24"}, {"Esc Tab Tab Tab Down =", "value-80x24"},
-                 {"Esc C v", "legend-80x24"}, {"Esc Tab", "latents-80x24"}};
+    } cases[] = {{"Esc ?", "help-80x24"},
+                 {"Esc : c o", "palette-80x24"},
+                 {"Esc Tab Tab Tab Down =", "value-80x24"},
+                 {"Esc C v", "legend-80x24"},
+                 {"Esc Tab", "latents-80x24"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct explore_fixture f;
         fixture_init(&f, NULL, DEPTH_256, false, 80, 24);
@@ -143,7 +146,8 @@ static void test_every_size_draws(void **state)
                 fixture_keys(&f, keys[key]);
                 fixture_draw(&f);
                 assert_true(f.grid.cursor_x < w && f.grid.cursor_y < h);
-                assert_true(f.grid.cursor_x >= 0 && f.grid.cursor_y >= 0); /* a cursor always shows where the focus is */
+                assert_true(f.grid.cursor_x >= 0 &&
+                            f.grid.cursor_y >= 0); /* a cursor always shows where the focus is */
             }
     fixture_release(&f);
 }
@@ -151,12 +155,8 @@ static void test_every_size_draws(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_typing),
-        cmocka_unit_test(test_fixed),
-        cmocka_unit_test(test_without_colours),
-        cmocka_unit_test(test_overlays),
-        cmocka_unit_test(test_loading),
-        cmocka_unit_test(test_every_size_draws),
+        cmocka_unit_test(test_typing),   cmocka_unit_test(test_fixed),   cmocka_unit_test(test_without_colours),
+        cmocka_unit_test(test_overlays), cmocka_unit_test(test_loading), cmocka_unit_test(test_every_size_draws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,8 +133,23 @@ static void follow(void *arg, size_t at, size_t n_removed, size_t n_inserted)
     (void)at;
 }
 
-static const char *const bits[] = {"a", "word ", " ", "\n", "æøå", "é", "\u0301", "漢字", "👩‍👩‍👧", "🇩🇰",
-                                   "\t", "x\r\ny", "lang linje uden ende", "\xff", "", "ẞ", "-"};
+static const char *const bits[] = {"a",
+                                   "word ",
+                                   " ",
+                                   "\n",
+                                   "æøå",
+                                   "é",
+                                   "\u0301",
+                                   "漢字",
+                                   "👩‍👩‍👧",
+                                   "🇩🇰",
+                                   "\t",
+                                   "x\r\ny",
+                                   "lang linje uden ende",
+                                   "\xff",
+                                   "",
+                                   "ẞ",
+                                   "-"};
 
 static void random_insert(struct fixture *f, struct model *m, struct rng *r)
 {

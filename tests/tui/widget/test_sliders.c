@@ -2,10 +2,10 @@
 #include "tui/history.h"
 #include "tui/widget/list.h"
 #include "tui/widget/prompt.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <math.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -112,7 +112,7 @@ static void test_distance_and_ctrl_make_it_finer(void **state)
         int away;
         bool ctrl;
         double gain;
-    } cases[] = {{0, false, 1},    {1, false, 1},      {-1, false, 1},    {2, false, .25},  {3, false, .25},
+    } cases[] = {{0, false, 1},     {1, false, 1},      {-1, false, 1}, {2, false, .25}, {3, false, .25},
                  {4, false, .0625}, {-9, false, .0625}, {0, true, .25}, {5, true, .0625}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_true(drag_gain(cases[i].away, cases[i].ctrl) == cases[i].gain);
