@@ -10,10 +10,10 @@ WARN = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wformat=2 
 HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 HARDEN_LD = -pie -Wl,-z,relro,-z,now
 
-PKGS = ncursesw sqlite3 libutf8proc jansson nettle
+PKGS = ncursesw libutf8proc jansson nettle
 TEST_PKGS = cmocka vterm
-BUILD_DEBS = gcc make pkg-config libncurses-dev libsqlite3-dev libutf8proc-dev libjansson-dev nettle-dev ncurses-bin
-CHECK_DEBS = $(BUILD_DEBS) libcmocka-dev libvterm-dev valgrind clang libclang-rt-14-dev tmux ncurses-term
+BUILD_DEBS = gcc make pkg-config libncurses-dev libutf8proc-dev libjansson-dev nettle-dev ncurses-bin
+CHECK_DEBS = $(BUILD_DEBS) libcmocka-dev libvterm-dev valgrind clang libclang-rt-14-dev tmux ncurses-term bc clang-format procps
 
 CPPFLAGS += -I. -D_GNU_SOURCE -DGLIMT_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 CFLAGS += -std=c17 $(OPT) $(WARN) -fvisibility=hidden -fno-math-errno $(HARDEN) $(SAN)
@@ -101,9 +101,11 @@ install: $B/glimt
 	install -m 644 themes/*.theme $(SHARE)/glimt/themes/
 	install -m 644 man/*.1 $(SHARE)/man/man1/
 	install -m 644 man/*.5 $(SHARE)/man/man5/
+	install -D -m 644 completions/glimt.bash $(SHARE)/bash-completion/completions/glimt
+	install -D -m 644 completions/glimt.zsh $(SHARE)/zsh/site-functions/_glimt
 uninstall:
 	rm -f $(BIN)/glimt $(SHARE)/man/man1/glimt.1 $(SHARE)/man/man5/glimt.5
-	rm -rf $(SHARE)/glimt
+	rm -rf $(SHARE)/glimt $(SHARE)/bash-completion/completions/glimt $(SHARE)/zsh/site-functions/_glimt
 dist:
 	@mkdir -p $B
 	git archive --prefix=glimt-$(VERSION)/ -o $B/glimt-$(VERSION).tar.gz HEAD

@@ -1,9 +1,12 @@
-/* The contract of a compute device: plain data and function pointers, also the ABI of the CUDA plugin.
+/* The contract of a compute device: plain data and function pointers, also the ABI of the CUDA
+ * plugin.
  *
- * Activations are f32 matrices [rows, cols], row-major with leading dimension `ld` (elements). Operations are queued in
- * order and may be asynchronous; `get` and `sync` wait. An operation that fails remembers the first error in the device
+ * Activations are f32 matrices [rows, cols], row-major with leading dimension `ld` (elements).
+ * Operations are queued in order and may be asynchronous; `get` and `sync` wait. An operation that
+ * fails remembers the first error in the device
  * (`status`); after that operations do nothing. Calls come from one thread at a time.
- * Weights are opaque, packed once for their product; what is only gathered by row stays in the file's dtype. */
+ * Weights are opaque, packed once for their product; what is only gathered by row stays in the
+ * file's dtype. */
 #ifndef GLIMT_ENGINE_BACKEND_H
 #define GLIMT_ENGINE_BACKEND_H
 #include "engine/base/error.h"
@@ -13,7 +16,10 @@
 #define BACKEND_ABI 1
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32 };
-static inline size_t dtype_size(enum dtype t) { return t == DTYPE_F16 || t == DTYPE_BF16 ? 2 : 4; }
+static inline size_t dtype_size(enum dtype t)
+{
+    return t == DTYPE_F16 || t == DTYPE_BF16 ? 2 : 4;
+}
 
 struct backend;
 struct buf;    /* device memory */
@@ -27,8 +33,9 @@ struct tensor { /* a view; owns nothing. buf NULL: absent */
     enum dtype dtype;       /* F32 or I32 */
 };
 
-/* Packed sequences: rows start[i] … start[i+1]-1 of the batch are sequence i, whose first past[i] positions are
- * already in kv[i]. kv NULL or kv[i] NULL: nothing is kept (past[i] must be 0). Arrays are host memory. */
+/* Packed sequences: rows start[i] … start[i+1]-1 of the batch are sequence i, whose first past[i]
+ * positions are already in kv[i]. kv NULL or kv[i] NULL: nothing is kept (past[i] must be 0).
+ * Arrays are host memory. */
 struct seqs {
     int32_t n;
     const int32_t *start; /* n + 1 */
@@ -36,14 +43,15 @@ struct seqs {
     struct kv *const *kv; /* n; NULL: none */
 };
 
-struct rope { /* rotary embedding (Su et al. 2021), halves rotated as in GPT-NeoX; inv_freq_i = base^(-2i/rot) */
+struct rope {    /* rotary embedding (Su et al. 2021), halves rotated as in GPT-NeoX; inv_freq_i =
+                    base^(-2i/rot) */
     int32_t rot; /* leading dimensions of each head that are rotated, even; 0: none */
     float base;
 };
 
 enum epilogue { EPILOGUE_NONE, EPILOGUE_GELU /* exact, erf */, EPILOGUE_ADD /* y += x·Wᵀ + b */ };
 enum activation { ACT_GELU, ACT_GELU_TANH, ACT_RELU };
-enum order { ORDER_OUT_IN, ORDER_IN_OUT };   /* of the source: [out, in] (nn.Linear), or [in, out] */
+enum order { ORDER_OUT_IN, ORDER_IN_OUT }; /* of the source: [out, in] (nn.Linear), or [in, out] */
 enum weight_use { USE_PRODUCT = 1, USE_ROWS = 2 }; /* linear, xent, topn · weight_rows, decode */
 
 struct backend_caps {
@@ -64,46 +72,59 @@ struct backend {
     /* ---- memory. alloc: NULL and *e when there is none; contents undefined, 64-byte aligned. */
     struct buf *(*alloc)(struct backend *, size_t n, struct error *e);
     void (*buf_free)(struct backend *, struct buf *);
-    void (*put)(struct backend *, struct tensor dst, const void *src); /* src: rows × cols, contiguous */
+    void (*put)(struct backend *, struct tensor dst,
+                const void *src); /* src: rows × cols, contiguous */
     void (*get)(struct backend *, void *dst, struct tensor src);
 
-    /* ---- weights. src: out × in elements of `type` in `order`; with USE_ROWS the CPU borrows src, which must outlive
-     * the weight (a mapping); with USE_PRODUCT alone src may go after the call. bias: f32 vector, see vector_new. */
-    struct weight *(*weight_new)(struct backend *, enum dtype type, int32_t out, int32_t in, enum order order,
-                                 const void *src, unsigned uses, struct error *e);
+    /* ---- weights. src: out × in elements of `type` in `order`; with USE_ROWS the CPU borrows src,
+     * which must outlive the weight (a mapping); with USE_PRODUCT alone src may go after the call.
+     * bias: f32 vector, see vector_new. */
+    struct weight *(*weight_new)(struct backend *, enum dtype type, int32_t out, int32_t in,
+                                 enum order order, const void *src, unsigned uses, struct error *e);
     void (*weight_free)(struct backend *, struct weight *);
     size_t (*weight_bytes)(const struct weight *); /* packed size */
     int32_t (*weight_in)(const struct weight *);   /* elements of a row */
 
-    /* ---- keys and values: `cap` positions of `n_layers` layers (layers first_layer …), `width` = heads × head_dim */
-    struct kv *(*kv_new)(struct backend *, int32_t first_layer, int32_t n_layers, int32_t width, int32_t cap,
-                         struct error *e);
+    /* ---- keys and values: `cap` positions of `n_layers` layers (layers first_layer …), `width` =
+     * heads × head_dim */
+    struct kv *(*kv_new)(struct backend *, int32_t first_layer, int32_t n_layers, int32_t width,
+                         int32_t cap, struct error *e);
     void (*kv_free)(struct backend *, struct kv *);
 
     /* ---- operations. Shapes: x [T, in], y [T, out]; y and x do not overlap unless said. */
     /* y = x·Wᵀ + bias (bias [1, out] or absent), then the epilogue. */
-    void (*linear)(struct backend *, struct tensor y, struct tensor x, const struct weight *, struct tensor bias,
-                   enum epilogue);
+    void (*linear)(struct backend *, struct tensor y, struct tensor x, const struct weight *,
+                   struct tensor bias, enum epilogue);
     /* y[t] = W[ids[t]], rows of W as f32; ids [T, 1] I32. */
-    void (*weight_rows)(struct backend *, struct tensor y, const struct weight *, struct tensor ids);
-    /* LayerNorm over the row: (x − mean)/sqrt(var + eps)·gamma + beta; gamma, beta [1, n]. y may be x. */
-    void (*norm)(struct backend *, struct tensor y, struct tensor x, struct tensor gamma, struct tensor beta, float eps);
-    void (*act)(struct backend *, struct tensor y, struct tensor x, enum activation); /* y may be x */
-    /* Causal attention. qkv [T, 3·heads·head_dim], per head q, k, v adjacent (GPT-NeoX); rotates q and k, appends k and
-     * v to the sequence's kv at its past, y [T, heads·head_dim]; scores × scale. Position of a row: past + its index. */
-    void (*attn)(struct backend *, struct tensor y, struct tensor qkv, int32_t heads, float scale, int32_t layer,
-                 const struct seqs *, struct rope);
-    /* loss[t] = logsumexp(h[t]·Uᵀ) − (h[t]·Uᵀ)[target[t]]; target [T, 1] I32, −1: loss NaN; h already normalised.
-     * Columns of U at and beyond n_vocab (padding) stay in the sum, as in the reference. loss [T, 1]. */
-    void (*xent)(struct backend *, struct tensor loss, struct tensor h, const struct weight *U, struct tensor target);
-    /* The n most likely next tokens of each row, best first: ids [T, n] I32, logp [T, n] (natural log). */
-    void (*topn)(struct backend *, struct tensor ids, struct tensor logp, struct tensor h, const struct weight *U);
-    /* The k = ids.cols largest values of each row of pre [T, m], signed, largest first, ties to the lower index;
-     * ids [T, k] I32, vals [T, k]. */
+    void (*weight_rows)(struct backend *, struct tensor y, const struct weight *,
+                        struct tensor ids);
+    /* LayerNorm over the row: (x − mean)/sqrt(var + eps)·gamma + beta; gamma, beta [1, n]. y may be
+     * x. */
+    void (*norm)(struct backend *, struct tensor y, struct tensor x, struct tensor gamma,
+                 struct tensor beta, float eps);
+    void (*act)(struct backend *, struct tensor y, struct tensor x,
+                enum activation); /* y may be x */
+    /* Causal attention. qkv [T, 3·heads·head_dim], per head q, k, v adjacent (GPT-NeoX); rotates q
+     * and k, appends k and v to the sequence's kv at its past, y [T, heads·head_dim]; scores ×
+     * scale. Position of a row: past + its index. */
+    void (*attn)(struct backend *, struct tensor y, struct tensor qkv, int32_t heads, float scale,
+                 int32_t layer, const struct seqs *, struct rope);
+    /* loss[t] = logsumexp(h[t]·Uᵀ) − (h[t]·Uᵀ)[target[t]]; target [T, 1] I32, −1: loss NaN; h
+     * already normalised. Columns of U at and beyond n_vocab (padding) stay in the sum, as in the
+     * reference. loss [T, 1]. */
+    void (*xent)(struct backend *, struct tensor loss, struct tensor h, const struct weight *U,
+                 struct tensor target);
+    /* The n most likely next tokens of each row, best first: ids [T, n] I32, logp [T, n] (natural
+     * log). */
+    void (*topn)(struct backend *, struct tensor ids, struct tensor logp, struct tensor h,
+                 const struct weight *U);
+    /* The k = ids.cols largest values of each row of pre [T, m], signed, largest first, ties to the
+     * lower index; ids [T, k] I32, vals [T, k]. */
     void (*select)(struct backend *, struct tensor ids, struct tensor vals, struct tensor pre);
-    /* y[t] = bias + Σ_i vals[t,i]·W[ids[t,i]] (W rows [m, n]); a negative id contributes nothing. */
-    void (*decode)(struct backend *, struct tensor y, struct tensor ids, struct tensor vals, const struct weight *W,
-                   struct tensor bias);
+    /* y[t] = bias + Σ_i vals[t,i]·W[ids[t,i]] (W rows [m, n]); a negative id contributes nothing.
+     */
+    void (*decode)(struct backend *, struct tensor y, struct tensor ids, struct tensor vals,
+                   const struct weight *W, struct tensor bias);
     /* y += a·x, same shape; a row vector x [1, n] is added to every row. */
     void (*add)(struct backend *, struct tensor y, struct tensor x, float a);
     /* y += C·U: C [T, J], U [J, n], J small (units fixed by sliders). */
@@ -115,10 +136,12 @@ struct backend {
 };
 
 /* f32 vector or any host matrix as a tensor of its own buffer: owner frees t.buf with buf_free. */
-static inline struct tensor tensor_new(struct backend *b, int32_t rows, int32_t cols, enum dtype type, struct error *e)
+static inline struct tensor tensor_new(struct backend *b, int32_t rows, int32_t cols,
+                                       enum dtype type, struct error *e)
 {
     struct tensor t = {0};
-    t.buf = b->alloc(b, (size_t)(rows > 0 ? rows : 1) * (size_t)(cols > 0 ? cols : 1) * dtype_size(type), e);
+    t.buf = b->alloc(
+        b, (size_t)(rows > 0 ? rows : 1) * (size_t)(cols > 0 ? cols : 1) * dtype_size(type), e);
     t.rows = rows, t.cols = cols, t.ld = cols, t.dtype = type;
     return t;
 }

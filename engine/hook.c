@@ -1,12 +1,13 @@
-/* Names of hook points. One table holds the three spellings of every site; the parts in front of it (layers.L.,
- * gpt_neox.layers.L., blocks.L.) say whose spelling it is. */
+/* Names of hook points. One table holds the three spellings of every site; the parts in front of it
+ * (layers.L., gpt_neox.layers.L., blocks.L.) say whose spelling it is. */
 #include "engine/hook.h"
 #include <stdio.h>
 #include <string.h>
 
 static const struct site_name {
     enum site site;
-    const char *ours, *module, *lens; /* behind the layer; NULL: none. module: transformers' path (its output) */
+    const char *ours, *module,
+        *lens; /* behind the layer; NULL: none. module: transformers' path (its output) */
 } in_layer[] = {
     {SITE_RESID_PRE, "resid.pre", NULL, "hook_resid_pre"},
     {SITE_ATTN_OUT, "attn.out", "attention", "hook_attn_out"},
@@ -22,7 +23,8 @@ static const struct site_name alone[] = {
     {SITE_FINAL_NORM, "final_norm", "final_layer_norm", "ln_final.hook_normalized"},
 };
 #define N(a) (sizeof(a) / sizeof *(a))
-#define EXAMPLES "layers.3.mlp.act, gpt_neox.layers.3.mlp.act, blocks.3.mlp.hook_post, embed or final_norm"
+#define EXAMPLES                                                                                   \
+    "layers.3.mlp.act, gpt_neox.layers.3.mlp.act, blocks.3.mlp.hook_post, embed or final_norm"
 
 int point_compare(struct point a, struct point b)
 {
@@ -66,7 +68,8 @@ static bool parse_layer(const char **s, int32_t *layer)
 static bool parse_alone(const char *s, bool theirs, int32_t n_layers, struct point *out)
 {
     for (size_t i = 0; i < N(alone); i++) {
-        bool found = is(alone[i].module, s) || (!theirs && (is(alone[i].ours, s) || is(alone[i].lens, s)));
+        bool found =
+            is(alone[i].module, s) || (!theirs && (is(alone[i].ours, s) || is(alone[i].lens, s)));
         if (!found)
             continue;
         int32_t end = n_layers > 0 && n_layers <= INT16_MAX ? n_layers : INT16_MAX;
@@ -80,7 +83,8 @@ static bool parse_alone(const char *s, bool theirs, int32_t n_layers, struct poi
 static bool parse_site(const char *s, bool lens, bool theirs, uint8_t *site)
 {
     for (size_t i = 0; i < N(in_layer); i++)
-        if (lens ? is(in_layer[i].lens, s) : is(in_layer[i].module, s) || (!theirs && is(in_layer[i].ours, s))) {
+        if (lens ? is(in_layer[i].lens, s)
+                 : is(in_layer[i].module, s) || (!theirs && is(in_layer[i].ours, s))) {
             *site = (uint8_t)in_layer[i].site;
             return true;
         }
@@ -100,17 +104,23 @@ bool point_parse(const char *name, int32_t n_layers, struct point *out, struct e
     if (!after(&s, "layers.")) {
         lens = !theirs && after(&s, "blocks.");
         if (!lens)
-            return error_set(e, ERROR_INPUT, "hook point '%.80s' is not known, expected for example " EXAMPLES, name);
+            return error_set(e, ERROR_INPUT,
+                             "hook point '%.80s' is not known, expected for example " EXAMPLES,
+                             name);
     }
     if (!parse_layer(&s, &layer) || (*s == '.' ? s[1] == '\0' : *s != '\0' || lens))
-        return error_set(e, ERROR_INPUT, "hook point '%.80s' has no layer number, expected for example " EXAMPLES,
+        return error_set(e, ERROR_INPUT,
+                         "hook point '%.80s' has no layer number, expected for example " EXAMPLES,
                          name);
     if (n_layers > 0 && layer >= n_layers)
-        return error_set(e, ERROR_INPUT, "hook point '%.80s': layer %d of a model with layers 0 to %d", name, layer,
+        return error_set(e, ERROR_INPUT,
+                         "hook point '%.80s': layer %d of a model with layers 0 to %d", name, layer,
                          n_layers - 1);
     if (!parse_site(*s == '.' ? s + 1 : s, lens, theirs, &p.site))
-        return error_set(e, ERROR_INPUT,
-                         "hook point '%.80s': '%.60s' is no part of a layer, expected for example " EXAMPLES, name, s);
+        return error_set(
+            e, ERROR_INPUT,
+            "hook point '%.80s': '%.60s' is no part of a layer, expected for example " EXAMPLES,
+            name, s);
     p.layer = (int16_t)layer;
     *out = p;
     return true;

@@ -1,11 +1,19 @@
-/* Hook points and interventions: plain data, no call-backs. Spellings: transformers' module paths, TransformerLens'
- * names, and our own ("layers.3.mlp.act"); a module's path means its output. */
+/* Hook points and interventions: plain data, no call-backs. Spellings: transformers' module paths,
+ * TransformerLens' names, and our own ("layers.3.mlp.act"); a module's path means its output. */
 #ifndef GLIMT_ENGINE_HOOK_H
 #define GLIMT_ENGINE_HOOK_H
 #include "engine/backend.h"
 
-enum site { SITE_EMBED, SITE_RESID_PRE, SITE_ATTN_OUT, SITE_MLP_PRE, SITE_MLP_ACT, SITE_MLP_OUT, SITE_RESID_POST,
-            SITE_FINAL_NORM };
+enum site {
+    SITE_EMBED,
+    SITE_RESID_PRE,
+    SITE_ATTN_OUT,
+    SITE_MLP_PRE,
+    SITE_MLP_ACT,
+    SITE_MLP_OUT,
+    SITE_RESID_POST,
+    SITE_FINAL_NORM
+};
 
 struct point { /* totally ordered by execution: embed has layer −1, final_norm layer n_layers */
     int16_t layer;
@@ -33,8 +41,8 @@ enum hook_op {
     HOOK_GET,    /* io ← the value here (an arena tensor) */
     HOOK_SET,    /* the value here ← io */
     HOOK_ADD,    /* the value here += io; a [1, n] io is added to every row */
-    HOOK_INSERT, /* the value here ← the dictionary's reconstruction of it, with `units` changed; with keep_error plus
-                    what the reconstruction had missed */
+    HOOK_INSERT, /* the value here ← the dictionary's reconstruction of it, with `units` changed;
+                    with keep_error plus what the reconstruction had missed */
 };
 
 struct hook {

@@ -30,7 +30,8 @@ static struct tensor take(struct run *r, int32_t rows, int32_t cols, enum dtype 
     size_t n = 0;
     if (error_is_set(&r->err))
         return t;
-    if (rows < 0 || cols < 0 || !size_mul((size_t)rows, (size_t)cols, &n) || !size_mul(n, dtype_size(type), &n))
+    if (rows < 0 || cols < 0 || !size_mul((size_t)rows, (size_t)cols, &n) ||
+        !size_mul(n, dtype_size(type), &n))
         error_set(&r->err, ERROR_SYSTEM, "run: a result of [%d, %d] can't be held", rows, cols);
     else
         arena_take(r->arena, n, &t.buf, &t.off, &r->err);
@@ -79,7 +80,8 @@ struct tensor op_linear(struct run *r, struct tensor x, const struct linear *l, 
     if (!begin_into(r, &y, x.rows, l->out, DTYPE_F32))
         return y;
     r->backend->linear(r->backend, y, x, l->w, l->bias, e);
-    record(r, (struct op_record){.kind = OP_LINEAR, .out = y, .in = {x, l->bias}, .w = l->w, .p.epilogue = e});
+    record(r, (struct op_record){
+                  .kind = OP_LINEAR, .out = y, .in = {x, l->bias}, .w = l->w, .p.epilogue = e});
     return y;
 }
 
@@ -88,11 +90,15 @@ void op_linear_add(struct run *r, struct tensor y, struct tensor x, const struct
     if (!begin(r))
         return;
     r->backend->linear(r->backend, y, x, l->w, l->bias, EPILOGUE_ADD);
-    record(r,
-           (struct op_record){.kind = OP_LINEAR, .out = y, .in = {x, l->bias}, .w = l->w, .p.epilogue = EPILOGUE_ADD});
+    record(r, (struct op_record){.kind = OP_LINEAR,
+                                 .out = y,
+                                 .in = {x, l->bias},
+                                 .w = l->w,
+                                 .p.epilogue = EPILOGUE_ADD});
 }
 
-struct tensor op_norm(struct run *r, struct tensor x, struct tensor gamma, struct tensor beta, float eps)
+struct tensor op_norm(struct run *r, struct tensor x, struct tensor gamma, struct tensor beta,
+                      float eps)
 {
     struct tensor y;
     if (!begin_into(r, &y, x.rows, x.cols, DTYPE_F32))
@@ -116,15 +122,15 @@ static bool tape_takes(struct run *r, const struct seqs *s, int32_t layer)
 {
     for (int32_t i = 0; r->tape && s->past && i < s->n; i++)
         if (s->past[i] != 0)
-            return error_set(
-                &r->err, ERROR_SYSTEM,
-                "tape: attention of layer %d goes on from %d kept positions; gradients need whole sequences", layer,
-                s->past[i]);
+            return error_set(&r->err, ERROR_SYSTEM,
+                             "tape: attention of layer %d goes on from %d kept positions; "
+                             "gradients need whole sequences",
+                             layer, s->past[i]);
     return true;
 }
 
-struct tensor op_attn(struct run *r, struct tensor qkv, int32_t heads, float scale, int32_t layer, const struct seqs *s,
-                      struct rope rope)
+struct tensor op_attn(struct run *r, struct tensor qkv, int32_t heads, float scale, int32_t layer,
+                      const struct seqs *s, struct rope rope)
 {
     struct tensor y;
     if (!begin_into(r, &y, qkv.rows, qkv.cols / 3, DTYPE_F32))
@@ -162,7 +168,8 @@ struct tensor op_xent(struct run *r, struct tensor h, const struct weight *U, st
     return y;
 }
 
-void op_topn(struct run *r, struct tensor h, const struct weight *U, struct tensor ids, struct tensor logp)
+void op_topn(struct run *r, struct tensor h, const struct weight *U, struct tensor ids,
+             struct tensor logp)
 {
     if (begin(r))
         r->backend->topn(r->backend, ids, logp, h, U);
@@ -176,8 +183,8 @@ void op_select(struct run *r, struct tensor pre, struct tensor ids, struct tenso
     record(r, (struct op_record){.kind = OP_SELECT, .out = vals, .in = {pre, ids}});
 }
 
-struct tensor op_decode(struct run *r, struct tensor ids, struct tensor vals, const struct weight *W,
-                        struct tensor bias, int32_t n)
+struct tensor op_decode(struct run *r, struct tensor ids, struct tensor vals,
+                        const struct weight *W, struct tensor bias, int32_t n)
 {
     struct tensor y;
     if (!begin_into(r, &y, ids.rows, n, DTYPE_F32))

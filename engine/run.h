@@ -1,14 +1,15 @@
 /* What every operation gets: the device, an arena for results, the tape, and a sticky error.
  *
- * Numeric code has no error branches: after an error or a cancel, operations do nothing and return tensors of the right
- * shape. Look at run_ok() at the end. Between operations `poll` lets a live request overtake a job.
- * One run belongs to one thread. */
+ * Numeric code has no error branches: after an error or a cancel, operations do nothing and return
+ * tensors of the right shape. Look at run_ok() at the end. Between operations `poll` lets a live
+ * request overtake a job. One run belongs to one thread. */
 #ifndef GLIMT_ENGINE_RUN_H
 #define GLIMT_ENGINE_RUN_H
 #include "engine/backend.h"
 #include <stdatomic.h>
 
-struct arena; /* bump allocator over device buffers; blocks stay when reset, so a warm run allocates nothing */
+struct arena; /* bump allocator over device buffers; blocks stay when reset, so a warm run allocates
+                 nothing */
 struct tape;  /* records operations for a later backward pass; NULL: nothing is recorded */
 
 struct run {
@@ -23,14 +24,18 @@ struct run {
 
 struct arena *arena_new(struct backend *);
 void arena_free(struct arena *);
-struct arena_mark { size_t block, used; };
+struct arena_mark {
+    size_t block, used;
+};
 struct arena_mark arena_mark(const struct arena *);
 void arena_reset(struct arena *, struct arena_mark); /* releases what came after the mark */
 size_t arena_peak(const struct arena *);             /* bytes held */
 
-/* True while neither an error nor a cancel has happened; turns a raised `cancel` into ERROR_CANCELLED. */
+/* True while neither an error nor a cancel has happened; turns a raised `cancel` into
+ * ERROR_CANCELLED. */
 bool run_ok(struct run *);
-/* Room from the arena; contents undefined. On failure an absent tensor (buf NULL) with its shape set. */
+/* Room from the arena; contents undefined. On failure an absent tensor (buf NULL) with its shape
+ * set. */
 struct tensor run_tensor(struct run *, int32_t rows, int32_t cols, enum dtype);
 /* The same, filled from host memory (rows × cols, contiguous). */
 struct tensor run_put(struct run *, int32_t rows, int32_t cols, enum dtype, const void *host);
@@ -43,17 +48,21 @@ struct linear { /* weight [out, in] and its bias [1, out] or absent */
     int32_t out, in;
 };
 
-/* Each executes on the run's device and records itself if there is a tape. Results live in the arena.
- * Formulas: engine/backend.h. */
-struct tensor op_linear(struct run *, struct tensor x, const struct linear *, enum epilogue /* not ADD */);
-void op_linear_add(struct run *, struct tensor y, struct tensor x, const struct linear *); /* y += x·Wᵀ + b */
-struct tensor op_norm(struct run *, struct tensor x, struct tensor gamma, struct tensor beta, float eps);
+/* Each executes on the run's device and records itself if there is a tape. Results live in the
+ * arena. Formulas: engine/backend.h. */
+struct tensor op_linear(struct run *, struct tensor x, const struct linear *,
+                        enum epilogue /* not ADD */);
+void op_linear_add(struct run *, struct tensor y, struct tensor x,
+                   const struct linear *); /* y += x·Wᵀ + b */
+struct tensor op_norm(struct run *, struct tensor x, struct tensor gamma, struct tensor beta,
+                      float eps);
 struct tensor op_act(struct run *, struct tensor x, enum activation);
-struct tensor op_attn(struct run *, struct tensor qkv, int32_t heads, float scale, int32_t layer, const struct seqs *,
-                      struct rope);
+struct tensor op_attn(struct run *, struct tensor qkv, int32_t heads, float scale, int32_t layer,
+                      const struct seqs *, struct rope);
 struct tensor op_rows(struct run *, const struct weight *, struct tensor ids);
 struct tensor op_xent(struct run *, struct tensor h, const struct weight *U, struct tensor target);
-void op_topn(struct run *, struct tensor h, const struct weight *U, struct tensor ids, struct tensor logp);
+void op_topn(struct run *, struct tensor h, const struct weight *U, struct tensor ids,
+             struct tensor logp);
 void op_select(struct run *, struct tensor pre, struct tensor ids, struct tensor vals);
 struct tensor op_decode(struct run *, struct tensor ids, struct tensor vals, const struct weight *W,
                         struct tensor bias, int32_t n);
@@ -63,10 +72,24 @@ struct tensor op_rows_get(struct run *, struct tensor x, struct tensor rows);
 void op_rows_set(struct run *, struct tensor y, struct tensor x, struct tensor rows);
 struct tensor op_copy(struct run *, struct tensor x);
 
-/* ---- the tape: the operations of a forward pass in order, with their inputs and outputs (views, so the arena must not
- * be reset while it is in use). A sequence with a KV past can't be recorded: the run's error says so. */
-enum op_kind { OP_LINEAR, OP_NORM, OP_ACT, OP_ATTN, OP_ROWS, OP_XENT, OP_SELECT, OP_DECODE, OP_ADD, OP_ADD_OUTER,
-               OP_ROWS_GET, OP_ROWS_SET, OP_COPY };
+/* ---- the tape: the operations of a forward pass in order, with their inputs and outputs (views,
+ * so the arena must not be reset while it is in use). A sequence with a KV past can't be recorded:
+ * the run's error says so. */
+enum op_kind {
+    OP_LINEAR,
+    OP_NORM,
+    OP_ACT,
+    OP_ATTN,
+    OP_ROWS,
+    OP_XENT,
+    OP_SELECT,
+    OP_DECODE,
+    OP_ADD,
+    OP_ADD_OUTER,
+    OP_ROWS_GET,
+    OP_ROWS_SET,
+    OP_COPY
+};
 struct op_record {
     enum op_kind kind;
     struct tensor out, in[4]; /* absent where unused */
@@ -75,7 +98,12 @@ struct op_record {
         enum epilogue epilogue;
         enum activation act;
         float a; /* add: factor; norm: eps */
-        struct { int32_t heads, layer, n_seqs; float scale; struct rope rope; const int32_t *start; } attn;
+        struct {
+            int32_t heads, layer, n_seqs;
+            float scale;
+            struct rope rope;
+            const int32_t *start;
+        } attn;
     } p;
 };
 struct tape *tape_new(void);

@@ -52,14 +52,16 @@ san="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 if make -j"$jobs" B=$B/asan OPT="-O1 -g" HARDEN=-fPIE SAN="$san" all tests >$logs/asan-build.log 2>&1; then ok; else bad "build with sanitizers" $logs/asan-build.log; fi
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
 for t in $units; do
-    case $t in */test_pythia_shapes | */test_memory_peak | */test_screen) continue ;; esac # hardware-sized, or judged by signals
+    case $t in */test_pythia_shapes | */test_memory | */test_screen | */test_terminal) continue ;; esac # hardware-sized, or judged by signals
     GLIMT_QUICK=1 run_cmocka "asan ${t#"$B"/tests/}" "$B/asan/tests/${t#"$B"/tests/}"
 done
-GLIMT_BIN=$B/asan/glimt GLIMT_QUICK=1 run_cmocka "asan e2e/test_cli" $B/asan/tests/e2e/test_cli
+for t in test_cli test_analyze test_man; do
+    GLIMT_BIN=$B/asan/glimt GLIMT_QUICK=1 run_cmocka "asan e2e/$t" $B/asan/tests/e2e/$t
+done
 
 note "valgrind"
 for t in $units; do
-    case $t in */test_pythia_shapes | */test_memory_peak | */test_screen | */test_service | */test_theme | */test_unicode) continue ;; esac
+    case $t in */test_pythia_shapes | */test_memory | */test_screen | */test_terminal | */test_service | */test_unicode) continue ;; esac
     GLIMT_QUICK=1 run_cmocka "valgrind ${t#"$B"/tests/}" valgrind -q --error-exitcode=9 --leak-check=full \
         --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp "$t"
 done

@@ -44,7 +44,7 @@ done < <(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui
     xargs grep -o '^#include "[^"]*"' | sed 's/#include "//; s/"$//')
 
 while read -r n file; do
-    [ "$file" = total ] || [ "$n" -le 850 ] || say "$file has $n lines: it hides a module"
+    [ "$file" = total ] || [ "$n" -le 900 ] || say "$file has $n lines: it hides a module"
 done < <(git ls-files -co --exclude-standard '*.c' '*.h' | grep -v _table | xargs wc -l)
 
 if command -v clang-format >/dev/null; then
@@ -52,7 +52,7 @@ if command -v clang-format >/dev/null; then
     [ -z "$unformatted" ] || say "clang-format would change:"$'\n'"$unformatted"
 fi
 if command -v clang >/dev/null; then
-    flags=$(pkg-config --cflags ncursesw sqlite3 libutf8proc jansson nettle cmocka vterm)
+    flags=$(pkg-config --cflags ncursesw libutf8proc jansson nettle cmocka vterm)
     for f in $(git ls-files -co --exclude-standard 'engine/*.c' 'store/*.c' 'tui/*.c' 'tests/*.c'); do
         # shellcheck disable=SC2086
         clang -std=c17 -fsyntax-only -Werror -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wformat=2 -Wundef \

@@ -1,7 +1,9 @@
-/* Everything that can be done, one row each: help, key bar, palette, manual and tests come from this table.
+/* Everything that can be done, one row each: help, key bar, palette, manual and tests come from
+ * this table.
  *
- * Keys are spelled as event_name does. A key that types a character never acts while text is being typed; each action
- * has a key that is neither Alt nor a function key (tests hold the table to it). */
+ * Keys are spelled as event_name does. A key that types a character never acts while text is being
+ * typed; each action has a key that is neither Alt nor a function key (tests hold the table to it).
+ */
 #ifndef GLIMT_TUI_ACTION_H
 #define GLIMT_TUI_ACTION_H
 #include "tui/layout.h"
@@ -20,80 +22,94 @@ enum where {
     IN_ALL = IN_TYPING | IN_COMMAND
 };
 
-/* id, name, keys (the first is the one shown), where, label in the key bar ("": not there), help line */
-#define ACTIONS(X)                                                                                                     \
-    X(LEAVE, "leave", "Esc", IN_TYPING, "commands", "stop typing: keys are commands")                                  \
-    X(TYPE, "type", "i", IN_COMMAND, "type", "type text at the cursor")                                                \
-    X(TYPE_HERE, "type-here", "Enter", IN_TEXT, "", "type text at the cursor")                                         \
-    X(NEXT_PANE, "next-pane", "Tab", IN_ALL, "pane", "focus the next pane")                                            \
-    X(PREVIOUS_PANE, "previous-pane", "Shift-Tab", IN_ALL, "", "focus the previous pane")                              \
-    X(TOKEN_LEFT, "token-left", "Left h", IN_TEXT, "token", "the token before")                                        \
-    X(TOKEN_RIGHT, "token-right", "Right l", IN_TEXT, "", "the token after")                                           \
-    X(ROW_UP, "row-up", "Up k", IN_TEXT, "", "a row up")                                                               \
-    X(ROW_DOWN, "row-down", "Down j", IN_TEXT, "", "a row down")                                                       \
-    X(ROW_HOME, "row-home", "Home", IN_TEXT, "", "the start of the row")                                               \
-    X(ROW_END, "row-end", "End", IN_TEXT, "", "the end of the row")                                                    \
-    X(LIST_UP, "up", "Up k", IN_LISTS, "", "the row above")                                                            \
-    X(LIST_DOWN, "down", "Down j", IN_LISTS, "", "the row below")                                                      \
-    X(LIST_HOME, "first", "Home", IN_LISTS, "", "the first row")                                                       \
-    X(LIST_END, "last", "End", IN_LISTS, "", "the last row")                                                           \
-    X(HALF_DOWN, "half-page-down", "Ctrl-D PageDown", IN_COMMAND, "", "half a page down")                              \
-    X(HALF_UP, "half-page-up", "Ctrl-U PageUp", IN_COMMAND, "", "half a page up")                                      \
-    X(COLOUR_BY, "colour-by", "Enter", IN_LATENTS | IN_SLIDERS, "colour by it", "colour the text by this latent")      \
-    X(TAKE, "take", "f", IN_LATENTS, "slider", "take the latent as a slider; once it is one: fix or free it")          \
-    X(FIX, "fix", "f", IN_COMMAND & ~IN_LATENTS, "fix/free", "fix the selected slider's value, or free it")            \
-    X(ACCEPT, "accept", "Enter", IN_NEXT, "append", "put the predicted token into the text")                           \
-    X(UP, "value-up", "]", IN_COMMAND, "", "selected slider + 0.5")                                                    \
-    X(DOWN, "value-down", "[", IN_COMMAND, "] value", "selected slider − 0.5")                                         \
-    X(UP_FINE, "value-up-fine", "}", IN_COMMAND, "", "selected slider + 0.1")                                          \
-    X(DOWN_FINE, "value-down-fine", "{", IN_COMMAND, "", "selected slider − 0.1")                                      \
-    X(SLIDE_RIGHT, "slide-right", "Right l", IN_SLIDERS, "", "this slider + 0.5")                                      \
-    X(SLIDE_LEFT, "slide-left", "Left h", IN_SLIDERS, "", "this slider − 0.5")                                         \
-    X(SLIDE_RIGHT_FINE, "slide-right-fine", "Shift-Right", IN_SLIDERS, "", "this slider + 0.1")                        \
-    X(SLIDE_LEFT_FINE, "slide-left-fine", "Shift-Left", IN_SLIDERS, "", "this slider − 0.1")                           \
-    X(VALUE, "value", "=", IN_COMMAND, "number", "type a value for the selected slider")                               \
-    X(MEDIAN, "median", "M", IN_COMMAND, "", "selected slider to its latent's median")                                 \
-    X(RESET, "reset", "0", IN_COMMAND, "reset", "free the selected slider and put it back to 0")                       \
-    X(REMOVE, "remove", "x Delete", IN_SLIDERS, "", "take the latent off the sliders")                                 \
-    X(COLOURING, "colouring", "c F2", IN_ALL, "colouring", "next colouring: pre, activation, loss, difference")        \
-    X(COLOUR_ALL, "colour-all", "a", IN_COMMAND, "", "colour by all sliders' latents together")                        \
-    X(LEGEND, "legend", "C", IN_COMMAND, "", "show the scale of the colours")                                          \
-    X(RAIL, "rail", "v", IN_COMMAND, "", "show values as a rail below each line")                                      \
-    X(INSERT, "insert-next", "I", IN_COMMAND, "", "what replaces the hooked activation: nothing, SAE, SAE + error")    \
-    X(CONTEXT, "context-next", "J", IN_COMMAND, "", "each line its own sequence, or all of the text one")              \
-    X(UNDO, "undo", "u Ctrl-_ Alt-u", IN_ALL, "undo", "take back the last change of text or sliders")                  \
-    X(REDO, "redo", "Ctrl-R Alt-r", IN_ALL, "", "do again what was taken back")                                        \
-    X(COPY, "copy", "y", IN_COMMAND, "", "copy the selection, else the text")                                          \
-    X(ZOOM, "zoom", "z", IN_COMMAND, "", "this pane alone, or all again")                                              \
-    X(MOUSE, "mouse-toggle", "m", IN_COMMAND, "", "leave the mouse to the terminal, or take it back")                  \
-    X(PALETTE, "palette", ":", IN_COMMAND, "command", "all commands, found by typing parts of them")                   \
-    X(HELP, "help", "? F1", IN_ALL, "help", "the keys of this pane")                                                   \
-    X(QUIT, "quit", "q", IN_COMMAND, "quit", "quit; text and sliders are there next time")                             \
-    X(SUSPEND, "suspend", "Ctrl-Z", IN_ALL, "", "suspend to the shell")                                                \
-    X(CANCEL, "cancel", "Ctrl-C", IN_ALL, "", "stop what runs; again: ask whether to quit")                            \
-    X(REPAINT, "repaint", "Ctrl-L", IN_ALL, "", "draw the screen anew")                                                \
-    X(EDIT_LEFT, "left", "Left Ctrl-B", IN_TYPING, "", "a character back (Shift selects, here and below)")             \
-    X(EDIT_RIGHT, "right", "Right Ctrl-F", IN_TYPING, "", "a character on")                                            \
-    X(EDIT_UP, "line-up", "Up Ctrl-P", IN_TYPING, "", "a row up")                                                      \
-    X(EDIT_DOWN, "line-down", "Down Ctrl-N", IN_TYPING, "", "a row down")                                              \
-    X(EDIT_WORD_LEFT, "word-left", "Ctrl-Left Alt-b", IN_TYPING, "", "a word back")                                    \
-    X(EDIT_WORD_RIGHT, "word-right", "Ctrl-Right Alt-f", IN_TYPING, "", "a word on")                                   \
-    X(EDIT_ROW_START, "start-of-row", "Home", IN_TYPING, "", "start of the row")                                       \
-    X(EDIT_ROW_END, "end-of-row", "End", IN_TYPING, "", "end of the row")                                              \
-    X(EDIT_LINE_START, "start-of-line", "Ctrl-A", IN_TYPING, "", "start of the line")                                  \
-    X(EDIT_LINE_END, "end-of-line", "Ctrl-E", IN_TYPING, "", "end of the line")                                        \
-    X(EDIT_TEXT_START, "start-of-text", "Ctrl-Home", IN_TYPING, "", "start of the text")                               \
-    X(EDIT_TEXT_END, "end-of-text", "Ctrl-End", IN_TYPING, "", "end of the text")                                      \
-    X(EDIT_PAGE_UP, "page-up", "PageUp", IN_TYPING, "", "a page up")                                                   \
-    X(EDIT_PAGE_DOWN, "page-down", "PageDown", IN_TYPING, "", "a page down")                                           \
-    X(EDIT_BACKSPACE, "backspace", "Backspace Ctrl-H", IN_TYPING, "", "delete the character before")                   \
-    X(EDIT_DELETE, "delete", "Delete Ctrl-D", IN_TYPING, "", "delete the character under the cursor")                  \
-    X(EDIT_KILL_WORD_LEFT, "kill-word-back", "Ctrl-W Alt-Backspace", IN_TYPING, "",                                    \
-      "cut the selection or word before")                                                                              \
-    X(EDIT_KILL_WORD_RIGHT, "kill-word", "Ctrl-Delete Alt-d", IN_TYPING, "", "cut the word after")                     \
-    X(EDIT_KILL_TO_START, "kill-to-start", "Ctrl-U", IN_TYPING, "", "cut to the start of the line")                    \
-    X(EDIT_KILL_TO_END, "kill-to-end", "Ctrl-K", IN_TYPING, "", "cut to the end of the line")                          \
-    X(EDIT_YANK, "yank", "Ctrl-Y", IN_TYPING, "", "put back what was cut")                                             \
+/* id, name, keys (the first is the one shown), where, label in the key bar ("": not there), help
+ * line */
+#define ACTIONS(X)                                                                                 \
+    X(LEAVE, "leave", "Esc", IN_TYPING, "commands", "stop typing: keys are commands")              \
+    X(TYPE, "type", "i", IN_COMMAND, "type", "type text at the cursor")                            \
+    X(TYPE_HERE, "type-here", "Enter", IN_TEXT, "", "type text at the cursor")                     \
+    X(NEXT_PANE, "next-pane", "Tab", IN_ALL, "pane", "focus the next pane")                        \
+    X(PREVIOUS_PANE, "previous-pane", "Shift-Tab", IN_ALL, "", "focus the previous pane")          \
+    X(TOKEN_LEFT, "token-left", "Left h", IN_TEXT, "token", "the token before")                    \
+    X(TOKEN_RIGHT, "token-right", "Right l", IN_TEXT, "", "the token after")                       \
+    X(ROW_UP, "row-up", "Up k", IN_TEXT, "", "a row up")                                           \
+    X(ROW_DOWN, "row-down", "Down j", IN_TEXT, "", "a row down")                                   \
+    X(ROW_HOME, "row-home", "Home", IN_TEXT, "", "the start of the row")                           \
+    X(ROW_END, "row-end", "End", IN_TEXT, "", "the end of the row")                                \
+    X(LIST_UP, "up", "Up k", IN_LISTS, "", "the row above")                                        \
+    X(LIST_DOWN, "down", "Down j", IN_LISTS, "", "the row below")                                  \
+    X(LIST_HOME, "first", "Home", IN_LISTS, "", "the first row")                                   \
+    X(LIST_END, "last", "End", IN_LISTS, "", "the last row")                                       \
+    X(HALF_DOWN, "half-page-down", "Ctrl-D PageDown", IN_COMMAND, "", "half a page down")          \
+    X(HALF_UP, "half-page-up", "Ctrl-U PageUp", IN_COMMAND, "", "half a page up")                  \
+    X(COLOUR_BY, "colour-by", "Enter", IN_LATENTS | IN_SLIDERS, "colour by it",                    \
+      "colour the text by this latent")                                                            \
+    X(TAKE, "take", "f", IN_LATENTS, "slider",                                                     \
+      "take the latent as a slider; once it is one: fix or free it")                               \
+    X(FIX, "fix", "f", IN_COMMAND & ~IN_LATENTS, "fix/free",                                       \
+      "fix the selected slider's value, or free it")                                               \
+    X(ACCEPT, "accept", "Enter", IN_NEXT, "append", "put the predicted token into the text")       \
+    X(UP, "value-up", "]", IN_COMMAND, "", "selected slider + 0.5")                                \
+    X(DOWN, "value-down", "[", IN_COMMAND, "] value", "selected slider − 0.5")                     \
+    X(UP_FINE, "value-up-fine", "}", IN_COMMAND, "", "selected slider + 0.1")                      \
+    X(DOWN_FINE, "value-down-fine", "{", IN_COMMAND, "", "selected slider − 0.1")                  \
+    X(SLIDE_RIGHT, "slide-right", "Right l", IN_SLIDERS, "", "this slider + 0.5")                  \
+    X(SLIDE_LEFT, "slide-left", "Left h", IN_SLIDERS, "", "this slider − 0.5")                     \
+    X(SLIDE_RIGHT_FINE, "slide-right-fine", "Shift-Right", IN_SLIDERS, "", "this slider + 0.1")    \
+    X(SLIDE_LEFT_FINE, "slide-left-fine", "Shift-Left", IN_SLIDERS, "", "this slider − 0.1")       \
+    X(VALUE, "value", "=", IN_COMMAND, "number", "type a value for the selected slider")           \
+    X(MEDIAN, "median", "M", IN_COMMAND, "", "selected slider to its latent's median")             \
+    X(RESET, "reset", "0", IN_COMMAND, "reset", "free the selected slider and put it back to 0")   \
+    X(REMOVE, "remove", "x Delete", IN_SLIDERS, "", "take the latent off the sliders")             \
+    X(COLOURING, "colouring", "c F2", IN_ALL, "colouring",                                         \
+      "next colouring: pre, activation, loss, difference")                                         \
+    X(COLOUR_ALL, "colour-all", "a", IN_COMMAND, "", "colour by all sliders' latents together")    \
+    X(LEGEND, "legend", "C", IN_COMMAND, "", "show the scale of the colours")                      \
+    X(RAIL, "rail", "v", IN_COMMAND, "", "show values as a rail below each line")                  \
+    X(INSERT, "insert-next", "I", IN_COMMAND, "",                                                  \
+      "what replaces the hooked activation: nothing, SAE, SAE + error")                            \
+    X(CONTEXT, "context-next", "J", IN_COMMAND, "",                                                \
+      "each line its own sequence, or all of the text one")                                        \
+    X(UNDO, "undo", "u Ctrl-_ Alt-u", IN_ALL, "undo",                                              \
+      "take back the last change of text or sliders")                                              \
+    X(REDO, "redo", "Ctrl-R Alt-r", IN_ALL, "", "do again what was taken back")                    \
+    X(COPY, "copy", "y", IN_COMMAND, "", "copy the selection, else the text")                      \
+    X(ZOOM, "zoom", "z", IN_COMMAND, "", "this pane alone, or all again")                          \
+    X(MOUSE, "mouse-toggle", "m", IN_COMMAND, "",                                                  \
+      "leave the mouse to the terminal, or take it back")                                          \
+    X(PALETTE, "palette", ":", IN_COMMAND, "command",                                              \
+      "all commands, found by typing parts of them")                                               \
+    X(HELP, "help", "? F1", IN_ALL, "help", "the keys of this pane")                               \
+    X(QUIT, "quit", "q", IN_COMMAND, "quit", "quit; text and sliders are there next time")         \
+    X(SUSPEND, "suspend", "Ctrl-Z", IN_ALL, "", "suspend to the shell")                            \
+    X(CANCEL, "cancel", "Ctrl-C", IN_ALL, "", "stop what runs; again: ask whether to quit")        \
+    X(REPAINT, "repaint", "Ctrl-L", IN_ALL, "", "draw the screen anew")                            \
+    X(EDIT_LEFT, "left", "Left Ctrl-B", IN_TYPING, "",                                             \
+      "a character back (Shift selects, here and below)")                                          \
+    X(EDIT_RIGHT, "right", "Right Ctrl-F", IN_TYPING, "", "a character on")                        \
+    X(EDIT_UP, "line-up", "Up Ctrl-P", IN_TYPING, "", "a row up")                                  \
+    X(EDIT_DOWN, "line-down", "Down Ctrl-N", IN_TYPING, "", "a row down")                          \
+    X(EDIT_WORD_LEFT, "word-left", "Ctrl-Left Alt-b", IN_TYPING, "", "a word back")                \
+    X(EDIT_WORD_RIGHT, "word-right", "Ctrl-Right Alt-f", IN_TYPING, "", "a word on")               \
+    X(EDIT_ROW_START, "start-of-row", "Home", IN_TYPING, "", "start of the row")                   \
+    X(EDIT_ROW_END, "end-of-row", "End", IN_TYPING, "", "end of the row")                          \
+    X(EDIT_LINE_START, "start-of-line", "Ctrl-A", IN_TYPING, "", "start of the line")              \
+    X(EDIT_LINE_END, "end-of-line", "Ctrl-E", IN_TYPING, "", "end of the line")                    \
+    X(EDIT_TEXT_START, "start-of-text", "Ctrl-Home", IN_TYPING, "", "start of the text")           \
+    X(EDIT_TEXT_END, "end-of-text", "Ctrl-End", IN_TYPING, "", "end of the text")                  \
+    X(EDIT_PAGE_UP, "page-up", "PageUp", IN_TYPING, "", "a page up")                               \
+    X(EDIT_PAGE_DOWN, "page-down", "PageDown", IN_TYPING, "", "a page down")                       \
+    X(EDIT_BACKSPACE, "backspace", "Backspace Ctrl-H", IN_TYPING, "",                              \
+      "delete the character before")                                                               \
+    X(EDIT_DELETE, "delete", "Delete Ctrl-D", IN_TYPING, "",                                       \
+      "delete the character under the cursor")                                                     \
+    X(EDIT_KILL_WORD_LEFT, "kill-word-back", "Ctrl-W Alt-Backspace", IN_TYPING, "",                \
+      "cut the selection or word before")                                                          \
+    X(EDIT_KILL_WORD_RIGHT, "kill-word", "Ctrl-Delete Alt-d", IN_TYPING, "", "cut the word after") \
+    X(EDIT_KILL_TO_START, "kill-to-start", "Ctrl-U", IN_TYPING, "",                                \
+      "cut to the start of the line")                                                              \
+    X(EDIT_KILL_TO_END, "kill-to-end", "Ctrl-K", IN_TYPING, "", "cut to the end of the line")      \
+    X(EDIT_YANK, "yank", "Ctrl-Y", IN_TYPING, "", "put back what was cut")                         \
     X(EDIT_NEWLINE, "newline", "Enter", IN_TYPING, "", "a new line")
 
 enum action_id {
@@ -113,7 +129,8 @@ extern const struct action actions[N_ACTIONS];
 
 /* The context of command state in a pane. */
 enum where action_where(enum pane, bool typing);
-/* What an event does in a context. Shift is looked through for motions of the editor (it selects). */
+/* What an event does in a context. Shift is looked through for motions of the editor (it selects).
+ */
 enum action_id action_for(const struct event *, enum where);
 enum action_id action_named(const char *name); /* ACTION_NONE: no such */
 /* The first key, as shown. */

@@ -99,8 +99,9 @@ static void fill_options(struct app *a)
 {
     struct options *o = &a->options;
     struct saved_state *s = &a->restored;
-    bool same = same_name(o->bundle, s->bundle) && same_name(o->model, s->model) && same_name(o->sae, s->sae) &&
-                same_name(o->hook, s->hook) && !(o->neurons && !s->neurons);
+    bool same = same_name(o->bundle, s->bundle) && same_name(o->model, s->model) &&
+                same_name(o->sae, s->sae) && same_name(o->hook, s->hook) &&
+                !(o->neurons && !s->neurons);
     if (!same) {
         bool join = s->sliders.join;
         s->sliders = (struct sliders){.join = join};
@@ -266,14 +267,16 @@ static void start_again(struct app *a, const char *why)
 static bool is_restored(const struct app *a)
 {
     const struct options *o = &a->options, *g = a->given;
-    return o->bundle != g->bundle || o->model != g->model || o->sae != g->sae || o->hook != g->hook ||
-           o->neurons != g->neurons;
+    return o->bundle != g->bundle || o->model != g->model || o->sae != g->sae ||
+           o->hook != g->hook || o->neurons != g->neurons;
 }
 
 static void take_news(struct app *a)
 {
     struct service_status status;
-    service_status(a->service, &status); /* before the snapshot, so that `idle` never runs ahead of what is shown */
+    service_status(
+        a->service,
+        &status); /* before the snapshot, so that `idle` never runs ahead of what is shown */
     if (status.failed && is_restored(a)) {
         start_again(a, status.error.text);
         return;
@@ -340,7 +343,8 @@ static void drain(struct app *a, const struct screen_news *news)
 {
     struct event e;
     uint64_t n;
-    if (news->fd_ready && read(service_fd(a->service), &n, sizeof n) < 0 && errno != EAGAIN && errno != EINTR)
+    if (news->fd_ready && read(service_fd(a->service), &n, sizeof n) < 0 && errno != EAGAIN &&
+        errno != EINTR)
         explore_message(&a->explore, true, "the worker's signal: %s", strerror(errno));
     if (news->resized) {
         screen_invalidate();
@@ -386,7 +390,8 @@ static void loop(struct app *a)
             draw(a);
         struct service_status status;
         service_status(a->service, &status);
-        bool still = (a->explore.status.idle && status.idle) || (a->explore.status.failed && status.failed);
+        bool still =
+            (a->explore.status.idle && status.idle) || (a->explore.status.failed && status.failed);
         a->idle = !a->explore.redraw && !a->explore.wish_changed && still;
         bool played = !a->script;
         int wait = a->needs_save ? left(a->save_at) : -1;
@@ -428,9 +433,11 @@ static bool begin(struct app *a, const struct app_options *o, bool *no_terminal,
     }
     first_theme(a);
     if (screen_info()->term_unknown && !a->explore.message[0])
-        explore_message(&a->explore, false, "this terminal is unknown here: taken for %s", screen_info()->term);
+        explore_message(&a->explore, false, "this terminal is unknown here: taken for %s",
+                        screen_info()->term);
     if (!restored && !a->explore.message[0])
-        explore_message(&a->explore, false, "type Danish or English; Tab to the sliders, drag them too");
+        explore_message(&a->explore, false,
+                        "type Danish or English; Tab to the sliders, drag them too");
     int w, h;
     screen_size(&w, &h);
     grid_init(&a->grid, w, h, theme_style(a->theme, ROLE_TEXT));

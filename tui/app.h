@@ -11,7 +11,7 @@ struct app_options {
     bool fresh;                      /* neither restore nor save a session */
 };
 
-/* Runs until the user quits or the terminal goes away; the exit status. *no_terminal: there is none that can show it,
- * nothing has been written. */
+/* Runs until the user quits or the terminal goes away; the exit status. *no_terminal: there is none
+ * that can show it, nothing has been written. */
 int app_run(const struct app_options *, bool *no_terminal);
 #endif

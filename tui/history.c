@@ -66,9 +66,10 @@ static char *joined(char *a, size_t n_a, const char *b, size_t n_b)
 /* Typing onwards joins until the next word begins; deleting joins deleting next to it. */
 static bool join(struct history *h, struct edit *last, const struct edit *e)
 {
-    bool inserts = last->n_removed == 0 && e->n_removed == 0 && e->at == last->at + last->n_inserted;
-    bool new_word = inserts && last->n_inserted > 0 && e->n_inserted > 0 && !is_space(e->inserted[0]) &&
-                    is_space(last->inserted[last->n_inserted - 1]);
+    bool inserts =
+        last->n_removed == 0 && e->n_removed == 0 && e->at == last->at + last->n_inserted;
+    bool new_word = inserts && last->n_inserted > 0 && e->n_inserted > 0 &&
+                    !is_space(e->inserted[0]) && is_space(last->inserted[last->n_inserted - 1]);
     bool deletes = last->n_inserted == 0 && e->n_inserted == 0;
     if (inserts && !new_word) {
         last->inserted = joined(last->inserted, last->n_inserted, e->inserted, e->n_inserted);
@@ -105,7 +106,8 @@ void history_edit(struct history *h, const struct edit *e, bool typing)
 }
 
 /* Values of the same sliders moved, nothing else: a further step of the same movement. */
-static bool moves_on(const struct change *last, const struct sliders *before, const struct sliders *after)
+static bool moves_on(const struct change *last, const struct sliders *before,
+                     const struct sliders *after)
 {
     if (!last->open || last->kind != CHANGE_SLIDERS || !sliders_equal(&last->sliders.after, before))
         return false;
@@ -119,7 +121,8 @@ static bool moves_on(const struct change *last, const struct sliders *before, co
     return before->n == after->n;
 }
 
-void history_sliders(struct history *h, const struct sliders *before, const struct sliders *after, bool more)
+void history_sliders(struct history *h, const struct sliders *before, const struct sliders *after,
+                     bool more)
 {
     if (sliders_equal(before, after))
         return;

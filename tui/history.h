@@ -1,4 +1,5 @@
-/* Undo of anything: edits of the text and changes of the sliders, in the one order in which they happened. */
+/* Undo of anything: edits of the text and changes of the sliders, in the one order in which they
+ * happened. */
 #ifndef GLIMT_TUI_HISTORY_H
 #define GLIMT_TUI_HISTORY_H
 #include "tui/widget/sliders.h"
@@ -29,7 +30,8 @@ void history_release(struct history *);
 /* Notes an edit (bytes are copied). typing: may join the edit before it, a word at a time. */
 void history_edit(struct history *, const struct edit *, bool typing);
 /* more: the next change may join this one if it too may (steps by a held key are one). */
-void history_sliders(struct history *, const struct sliders *before, const struct sliders *after, bool more);
+void history_sliders(struct history *, const struct sliders *before, const struct sliders *after,
+                     bool more);
 void history_break(struct history *); /* what comes next is a step of its own */
 /* The change to take back, or to do again; NULL: none. Borrowed until the next call. */
 const struct change *history_undo(struct history *);

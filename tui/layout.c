@@ -25,7 +25,8 @@ static void full(struct layout *l)
     l->pane[PANE_TEXT] = (struct rect){0, r.y, text, upper};
     l->pane[PANE_LATENTS] = (struct rect){text, r.y, l->w - text, upper};
     int more = l->w - 80; /* the sliders get what predictions and losses don't need */
-    int next = at_most(25 + more / 4, 48), loss = at_most(25 + more / 2, 60), sliders = l->w - next - loss;
+    int next = at_most(25 + more / 4, 48), loss = at_most(25 + more / 2, 60),
+        sliders = l->w - next - loss;
     int y = r.y + upper;
     l->pane[PANE_NEXT] = (struct rect){0, y, next, lower};
     l->pane[PANE_SLIDERS] = (struct rect){next, y, sliders, lower};

@@ -1,7 +1,8 @@
-/* Where the panes of the explorer stand: a pure function of the terminal's size and what has the focus.
+/* Where the panes of the explorer stand: a pure function of the terminal's size and what has the
+ * focus.
  *
- * For every size from 1×1: rects lie inside the screen, never overlap, and something is always drawn. What is not drawn
- * takes no keys. */
+ * For every size from 1×1: rects lie inside the screen, never overlap, and something is always
+ * drawn. What is not drawn takes no keys. */
 #ifndef GLIMT_TUI_LAYOUT_H
 #define GLIMT_TUI_LAYOUT_H
 #include "tui/term/grid.h"

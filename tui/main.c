@@ -11,7 +11,6 @@
 
 struct explorer_values {
     const char *state, *play;
-    bool plain;
 };
 
 static const struct option_row explorer_options[] = {
@@ -25,10 +24,6 @@ static const struct option_row explorer_options[] = {
      .help = "play a script, then go on",
      .kind = OPTION_TEXT,
      .offset = offsetof(struct explorer_values, play)},
-    {.name = "plain",
-     .help = "a line dialogue instead of a screen",
-     .kind = OPTION_FLAG,
-     .offset = offsetof(struct explorer_values, plain)},
     {.name = NULL},
 };
 
@@ -51,9 +46,7 @@ static int explore(const struct options *options, const struct explorer_values *
     state_init(&state);
     int status = 2;
     bool no_terminal = !has_screen();
-    if (values->plain)
-        error_set(&e, ERROR_INPUT, "--plain: the line dialogue is not there yet; glimt analyze prints one analysis");
-    else if (values->state)
+    if (values->state)
         state_parse(values->state, strlen(values->state), &state, &e);
     if (error_is_set(&e)) {
         state_release(&state);
@@ -80,7 +73,8 @@ int main(int argc, char **argv)
     struct error e = {0};
     int status = options_parse_with(&options, explorer_options, &values, &argc, argv, &e);
     if (status == 0 && argc > 1) {
-        error_set(&e, ERROR_INPUT, "found %s, expected a subcommand or none; glimt --help shows what there is",
+        error_set(&e, ERROR_INPUT,
+                  "found %s, expected a subcommand or none; glimt --help shows what there is",
                   argv[1]);
         status = 2;
     }

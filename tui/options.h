@@ -1,5 +1,6 @@
-/* The options common to the explorer and every subcommand (CLI.md), parsed from the command line, the configuration
- * file and the defaults. Plain data; strings are borrowed from argv or owned by the struct (options_release). */
+/* The options common to the explorer and every subcommand (CLI.md), parsed from the command line,
+ * the configuration file and the defaults. Plain data; strings are borrowed from argv or owned by
+ * the struct (options_release). */
 #ifndef GLIMT_TUI_OPTIONS_H
 #define GLIMT_TUI_OPTIONS_H
 #include "engine/base/error.h"
@@ -10,7 +11,7 @@ enum output_mode { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV };
 
 struct options {
     const char *model, *sae, *hook, *bundle; /* NULL: default */
-    int32_t n_units; /* --latents / --neurons; 0: the bundle's */
+    int32_t n_units;                         /* --latents / --neurons; 0: the bundle's */
     int32_t unit[SESSION_MAX_UNITS];
     bool neurons;
     int32_t n_fix;
@@ -25,20 +26,23 @@ struct options {
     uint64_t seed;
     bool quiet, progress;
     enum color_mode color;
-    struct option_store *store; /* owned: what the strings of the configuration file point into; may be NULL */
+    struct option_store
+        *store; /* owned: what the strings of the configuration file point into; may be NULL */
 };
 
 /* Defaults, nothing read. */
 void options_init(struct options *);
 /* Frees what options_parse allocated; safe on a struct that only options_init saw. */
 void options_release(struct options *);
-/* Initialises *o, reads the configuration file ($XDG_CONFIG_HOME/glimt/config), then the common options of argv (with
- * and without '='; "--" ends them), which it takes out: what stays in argv[1 … *argc − 1] are operands. Strings point
- * into argv or into *o. 0, or the exit status 2 and *e naming the option and, for a misspelt one, the nearest. The
- * caller calls options_release in either case. Options of a program's own: tui/cli/option_table.h. */
+/* Initialises *o, reads the configuration file ($XDG_CONFIG_HOME/glimt/config), then the common
+ * options of argv (with and without '='; "--" ends them), which it takes out: what stays in argv[1
+ * … *argc − 1] are operands. Strings point into argv or into *o. 0, or the exit status 2 and *e
+ * naming the option and, for a misspelt one, the nearest. The caller calls options_release in
+ * either case. Options of a program's own: tui/cli/option_table.h. */
 int options_parse(struct options *o, int *argc, char **argv, struct error *e);
 /* What --insert says, or its default: none without fixed values, sae with them. */
 enum insert options_insert(const struct options *);
-/* The last value of a key of the configuration file that is no common option ("plot", "bind.quit"); NULL: not set. */
+/* The last value of a key of the configuration file that is no common option ("plot", "bind.quit");
+ * NULL: not set. */
 const char *options_config(const struct options *, const char *key);
 #endif

@@ -49,7 +49,8 @@ static bool add_keys(struct script *s, char *names, int line, struct error *e)
             return error_set(e, ERROR_INPUT, "%s line %d: unknown key %s", s->name, line, k);
         add(s, STEP_KEY, line)->event = ev;
     }
-    return n > 0 || error_set(e, ERROR_INPUT, "%s line %d: key: found nothing, expected NAME…", s->name, line);
+    return n > 0 || error_set(e, ERROR_INPUT, "%s line %d: key: found nothing, expected NAME…",
+                              s->name, line);
 }
 
 static bool add_drag(struct script *s, const char *arg, int line, struct error *e)
@@ -61,14 +62,16 @@ static bool add_drag(struct script *s, const char *arg, int line, struct error *
     long number = SLIDER_ALL;
     if (n == 3)
         seconds = strtod(unit, &end);
-    bool ok = n >= 2 && isfinite(v) && (*end == 0 || strcmp(end, "s") == 0) && seconds >= 0 && seconds <= 3600;
+    bool ok = n >= 2 && isfinite(v) && (*end == 0 || strcmp(end, "s") == 0) && seconds >= 0 &&
+              seconds <= 3600;
     if (ok && strcmp(id, "all") != 0) {
         number = strtol(id, &end, 10);
         ok = *end == 0 && number >= 0 && number <= INT32_MAX;
     }
     if (!ok)
-        return error_set(e, ERROR_INPUT, "%s line %d: drag: found %s, expected ID to VALUE [in SECONDS]", s->name, line,
-                         arg);
+        return error_set(e, ERROR_INPUT,
+                         "%s line %d: drag: found %s, expected ID to VALUE [in SECONDS]", s->name,
+                         line, arg);
     struct step *p = add(s, STEP_DRAG, line);
     p->unit = (int32_t)number;
     p->value = slider_snap(v);
@@ -104,11 +107,14 @@ static bool add_line(struct script *s, char *line, int number, struct error *e)
         add(s, STEP_WAIT, number);
         return true;
     }
-    return error_set(e, ERROR_INPUT, "%s line %d: found %s, expected key, type, drag, wait idle, say, mark or :command",
-                     s->name, number, line);
+    return error_set(
+        e, ERROR_INPUT,
+        "%s line %d: found %s, expected key, type, drag, wait idle, say, mark or :command", s->name,
+        number, line);
 }
 
-bool script_parse(const char *name, const char *text, size_t n, struct script **out, struct error *e)
+bool script_parse(const char *name, const char *text, size_t n, struct script **out,
+                  struct error *e)
 {
     struct script *s = xcalloc(1, sizeof *s);
     s->name = xstrdup(name);
@@ -178,7 +184,8 @@ static void send_text(struct explore *ex, const char *s)
 
 static void send_mouse(struct script *s, struct explore *ex, enum mouse_kind kind, int x)
 {
-    struct event e = {.kind = EVENT_MOUSE, .mouse = kind, .button = 1, .x = x, .y = s->y, .clicks = 1};
+    struct event e = {
+        .kind = EVENT_MOUSE, .mouse = kind, .button = 1, .x = x, .y = s->y, .clicks = 1};
     explore_event(ex, &e);
 }
 
@@ -196,7 +203,8 @@ static bool type_on(struct script *s, struct explore *ex, const char *text)
     size_t n = strlen(text), k;
     if (s->typed >= n)
         return next_step(s);
-    struct event e = {.kind = EVENT_TEXT, .code = utf8_decode(text + s->typed, n - s->typed, &k, NULL)};
+    struct event e = {.kind = EVENT_TEXT,
+                      .code = utf8_decode(text + s->typed, n - s->typed, &k, NULL)};
     explore_event(ex, &e);
     s->typed += k;
     return true;
@@ -244,8 +252,10 @@ static bool drag_on(struct script *s, struct explore *ex, const struct step *p, 
         return true;
     }
     int row = p->unit == SLIDER_ALL ? SLIDER_ALL : sliders_find(&ex->sliders, p->unit);
-    bool fixed = row == SLIDER_ALL ? sliders_any_fixed(&ex->sliders) : row >= 0 && ex->sliders.unit[row].fixed;
-    if (!fixed || fabs(sliders_value(&ex->sliders, row, NULL) - p->value) > .01) { /* cells are coarser than values */
+    bool fixed = row == SLIDER_ALL ? sliders_any_fixed(&ex->sliders)
+                                   : row >= 0 && ex->sliders.unit[row].fixed;
+    if (!fixed || fabs(sliders_value(&ex->sliders, row, NULL) - p->value) >
+                      .01) { /* cells are coarser than values */
         char number[32];
         snprintf(number, sizeof number, "%.1f", p->value);
         send_key(ex, "=");

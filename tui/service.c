@@ -12,9 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A wish that comes while another is under way interrupts it: the newest wins. But wishes that come faster than one can
- * be shown (a slider being dragged over a long text) would then never show anything. So when the first wish that
- * nothing was shown for is this old, the one under way is carried to its first picture before a newer one is taken. */
+/* A wish that comes while another is under way interrupts it: the newest wins. But wishes that come
+ * faster than one can be shown (a slider being dragged over a long text) would then never show
+ * anything. So when the first wish that nothing was shown for is this old, the one under way is
+ * carried to its first picture before a newer one is taken. */
 #define HUNGER_MS 120.0
 
 struct mail { /* a wish and its own copy of the text */
@@ -75,7 +76,8 @@ static bool open_all(struct service *s)
     struct error e = {0};
     bool ok = workbench_open_cancellable(&s->options, loading, s, &s->quit, &wb, &e);
     if (ok) {
-        s->session = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set, wb->n_sets, &e);
+        s->session = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set,
+                                 wb->n_sets, &e);
         ok = s->session != NULL;
     }
     pthread_mutex_lock(&s->lock);
@@ -180,7 +182,8 @@ struct service *service_new(const struct options *o, struct error *e)
     pthread_cond_init(&s->posted, NULL);
     sigset_t all, old;
     sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &old); /* the worker inherits it: signals are the UI thread's */
+    pthread_sigmask(SIG_BLOCK, &all,
+                    &old); /* the worker inherits it: signals are the UI thread's */
     int failed = pthread_create(&s->thread, NULL, work, s);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (!failed)

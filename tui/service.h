@@ -1,14 +1,16 @@
 /* Requests in, snapshots out: a worker thread that owns workbench and session.
  *
- * The UI thread posts whole wishes; the newest wins and interrupts what runs for an older one. Snapshots come back by an
- * atomic swap, an eventfd tells. Reference sets (later: studies) are jobs: a live request goes before them. */
+ * The UI thread posts whole wishes; the newest wins and interrupts what runs for an older one.
+ * Snapshots come back by an atomic swap, an eventfd tells. Reference sets (later: studies) are
+ * jobs: a live request goes before them. */
 #ifndef GLIMT_TUI_SERVICE_H
 #define GLIMT_TUI_SERVICE_H
 #include "tui/workbench.h"
 
 struct service;
 
-/* Starts the worker, which opens what `options` names (copied shallowly: strings must outlive the service). */
+/* Starts the worker, which opens what `options` names (copied shallowly: strings must outlive the
+ * service). */
 struct service *service_new(const struct options *, struct error *e);
 /* Cancels what runs, joins the thread, frees all but snapshots still referenced. */
 void service_free(struct service *);

@@ -130,7 +130,8 @@ static const char *const colour_name[] = {"pre", "act", "loss", "delta", NULL};
 static bool read_choices(struct reader *r, struct saved_state *s)
 {
     int insert = -1, context = 0, colour = -1;
-    if (!read_choice(r, "insert", insert_name, &insert) || !read_choice(r, "context", context_name, &context) ||
+    if (!read_choice(r, "insert", insert_name, &insert) ||
+        !read_choice(r, "context", context_name, &context) ||
         !read_choice(r, "colour", colour_name, &colour))
         return false;
     s->has_insert = insert >= 0;
@@ -144,11 +145,13 @@ static bool read_choices(struct reader *r, struct saved_state *s)
 
 static bool read_places(struct reader *r, struct saved_state *s)
 {
-    const json_t *unit = json_object_get(r->root, "unit"), *cursor = json_object_get(r->root, "cursor");
+    const json_t *unit = json_object_get(r->root, "unit"),
+                 *cursor = json_object_get(r->root, "cursor");
     if (unit && !json_is_null(unit)) {
         s->has_unit = true;
         s->unit = -1;
-        if (!to_unit(unit, &s->unit) && !(json_is_string(unit) && strcmp(json_string_value(unit), "all") == 0))
+        if (!to_unit(unit, &s->unit) &&
+            !(json_is_string(unit) && strcmp(json_string_value(unit), "all") == 0))
             return wrong(r, "unit", "a number from 0 or \"all\"");
     }
     if (cursor && !json_is_null(cursor)) {
@@ -170,14 +173,16 @@ bool state_parse(const char *json, size_t n, struct saved_state *s, struct error
     const json_t *version = json_object_get(root, "glimt_state");
     bool ok = json_is_object(root) && json_is_integer(version);
     if (!ok)
-        error_set(e, ERROR_INPUT, "state: found no \"glimt_state\", expected its version, %d", STATE_VERSION);
+        error_set(e, ERROR_INPUT, "state: found no \"glimt_state\", expected its version, %d",
+                  STATE_VERSION);
     else if (json_integer_value(version) > STATE_VERSION || json_integer_value(version) < 1)
-        ok = error_set(e, ERROR_INPUT, "state: found version %lld, expected %d", (long long)json_integer_value(version),
-                       STATE_VERSION);
-    ok = ok && read_string(&r, "bundle", &s->bundle, NULL) && read_string(&r, "model", &s->model, NULL) &&
-         read_string(&r, "sae", &s->sae, NULL) && read_string(&r, "hook", &s->hook, NULL) &&
-         read_string(&r, "theme", &s->theme, NULL) && read_string(&r, "text", &s->text, &s->n_text) &&
-         read_places(&r, s) && read_units(&r, "latents", s) && read_units(&r, "neurons", s) && read_choices(&r, s) &&
+        ok = error_set(e, ERROR_INPUT, "state: found version %lld, expected %d",
+                       (long long)json_integer_value(version), STATE_VERSION);
+    ok = ok && read_string(&r, "bundle", &s->bundle, NULL) &&
+         read_string(&r, "model", &s->model, NULL) && read_string(&r, "sae", &s->sae, NULL) &&
+         read_string(&r, "hook", &s->hook, NULL) && read_string(&r, "theme", &s->theme, NULL) &&
+         read_string(&r, "text", &s->text, &s->n_text) && read_places(&r, s) &&
+         read_units(&r, "latents", s) && read_units(&r, "neurons", s) && read_choices(&r, s) &&
          read_fixed(&r, s);
     json_decref(root);
     return ok;
@@ -310,7 +315,8 @@ static char *read_file(const char *path, size_t *n, struct error *e)
         *n += fread(s + *n, 1, cap - *n, f);
     } while (!feof(f) && !ferror(f) && *n <= STATE_MAX_BYTES);
     if (ferror(f) || *n > STATE_MAX_BYTES) {
-        error_set(e, ERROR_INPUT, "reading the session %s: %s", path, ferror(f) ? "read error" : "larger than 16 MiB");
+        error_set(e, ERROR_INPUT, "reading the session %s: %s", path,
+                  ferror(f) ? "read error" : "larger than 16 MiB");
         free(s);
         s = NULL;
     }
@@ -333,7 +339,8 @@ bool state_load(const char *path, struct saved_state *out, struct error *e)
     char *bad = xasprintf("%s.bad", path);
     struct error why = *e;
     *e = (struct error){0};
-    error_set(e, why.kind, "%s%s%s", why.text, rename(path, bad) == 0 ? "; set aside as " : "", bad);
+    error_set(e, why.kind, "%s%s%s", why.text, rename(path, bad) == 0 ? "; set aside as " : "",
+              bad);
     free(bad);
     return false;
 }

@@ -1,6 +1,8 @@
-/* The state of a session: what a start restores, what --state gives; JSON as CLI.md says. Plain data.
+/* The state of a session: what a start restores, what --state gives; JSON as CLI.md says. Plain
+ * data.
  *
- * Unknown keys are ignored, wrong types and newer versions refused by name; what is absent is default. */
+ * Unknown keys are ignored, wrong types and newer versions refused by name; what is absent is
+ * default. */
 #ifndef GLIMT_TUI_STATE_H
 #define GLIMT_TUI_STATE_H
 #include "engine/base/error.h"
@@ -29,6 +31,7 @@ char *state_print(const struct saved_state *); /* one line; caller frees */
 char *state_path(void);
 /* Writes beside the file and renames; makes the folders. */
 bool state_save(const char *path, const struct saved_state *, struct error *e);
-/* False without an error: there is none. A file that can't be understood is renamed to NAME.bad and said so in *e. */
+/* False without an error: there is none. A file that can't be understood is renamed to NAME.bad and
+ * said so in *e. */
 bool state_load(const char *path, struct saved_state *out, struct error *e);
 #endif

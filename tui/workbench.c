@@ -83,12 +83,15 @@ static bool open_device(struct opening *op)
     const char *device = o->device ? o->device : "auto", *dtype = o->dtype ? o->dtype : "auto";
     if (strcmp(device, "cuda") == 0 || strncmp(device, "cuda:", 5) == 0)
         return error_set(op->e, ERROR_SYSTEM,
-                         "device %s: the plugin glimt-cuda.so is not installed; without --device the CPU is used",
+                         "device %s: the plugin glimt-cuda.so is not installed; without --device "
+                         "the CPU is used",
                          device);
     if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
-        return error_set(op->e, ERROR_INPUT, "--device: found %s, expected auto, cpu or cuda[:N]", device);
+        return error_set(op->e, ERROR_INPUT, "--device: found %s, expected auto, cpu or cuda[:N]",
+                         device);
     if (strcmp(dtype, "auto") != 0 && strcmp(dtype, "f32") != 0)
-        return error_set(op->e, ERROR_INPUT, "--dtype: found %s on the device cpu, expected f32", dtype);
+        return error_set(op->e, ERROR_INPUT, "--dtype: found %s on the device cpu, expected f32",
+                         dtype);
     op->wb->backend = cpu_backend_new(o->threads, op->e);
     return op->wb->backend != NULL;
 }
@@ -101,7 +104,8 @@ static bool open_bundle(struct opening *op)
     bool ok = path ? bundle_open(path, &op->wb->bundle, op->e) : o->model != NULL;
     if (!path && !ok)
         error_set(op->e, ERROR_INPUT,
-                  "no model: the bundled demo (demo/demo.glimt of the program data) was not found; name one by --model "
+                  "no model: the bundled demo (demo/demo.glimt of the program data) was not found; "
+                  "name one by --model "
                   "or --bundle");
     free(demo);
     op->wb->bundle_is_ours = ok && op->wb->bundle && !o->model && !o->sae && !o->neurons;
@@ -161,7 +165,8 @@ static bool find_point(struct opening *op)
         if (!point_parse(wb->bundle->hook, c->n_layers, &wb->at, op->e))
             return error_prefix(op->e, "%s: hook", wb->bundle->path);
     } else if (wb->dict) {
-        return error_set(op->e, ERROR_INPUT, "the SAE %s does not say where it is hooked, expected --hook NAME",
+        return error_set(op->e, ERROR_INPUT,
+                         "the SAE %s does not say where it is hooked, expected --hook NAME",
                          dict_path(wb->dict));
     } else {
         wb->at = (struct point){(int16_t)(c->n_layers / 2), SITE_MLP_ACT};
@@ -178,12 +183,14 @@ static bool fit_dict(struct opening *op)
     if (op->o->neurons)
         wb->dict = dict_neurons(wb->at, width);
     if (wb->dict && dict_spec(wb->dict)->n != width)
-        return error_set(op->e, ERROR_INPUT, "the SAE %s reads a width of %d, the model %s has %d at %s",
+        return error_set(op->e, ERROR_INPUT,
+                         "the SAE %s reads a width of %d, the model %s has %d at %s",
                          dict_path(wb->dict), dict_spec(wb->dict)->n, wb->model_name, width, name);
     if (wb->bundle_is_ours && op->o->hook && wb->bundle->hook) {
         struct point theirs; /* at another hook the bundle's statistics say nothing */
-        wb->bundle_is_ours = point_parse(wb->bundle->hook, model_config(wb->model)->n_layers, &theirs, NULL) &&
-                             point_compare(theirs, wb->at) == 0;
+        wb->bundle_is_ours =
+            point_parse(wb->bundle->hook, model_config(wb->model)->n_layers, &theirs, NULL) &&
+            point_compare(theirs, wb->at) == 0;
     }
     return true;
 }
@@ -209,23 +216,28 @@ static bool choose(struct opening *op)
 
 static void take_references(struct workbench *wb)
 {
-    for (int32_t i = 0; wb->bundle && i < wb->bundle->n_classes && wb->n_sets < SESSION_MAX_CLASSES; i++) {
+    for (int32_t i = 0; wb->bundle && i < wb->bundle->n_classes && wb->n_sets < SESSION_MAX_CLASSES;
+         i++) {
         const struct bundle_class *c = &wb->bundle->cls[i];
         if (c->n_sentences > 0)
-            wb->set[wb->n_sets++] = (struct reference_set){c->name, c->label ? c->label : c->name,
-                                                           (const char *const *)c->sentence, c->n_sentences};
+            wb->set[wb->n_sets++] =
+                (struct reference_set){c->name, c->label ? c->label : c->name,
+                                       (const char *const *)c->sentence, c->n_sentences};
     }
 }
 
-bool workbench_open_cancellable(const struct options *o, void (*progress)(void *, double, const char *), void *arg,
+bool workbench_open_cancellable(const struct options *o,
+                                void (*progress)(void *, double, const char *), void *arg,
                                 const atomic_bool *cancel, struct workbench **out, struct error *e)
 {
     struct workbench *wb = xcalloc(1, sizeof *wb);
-    struct opening op = {.o = o, .wb = wb, .progress = progress, .arg = arg, .cancel = cancel, .e = e};
-    bool ok = say(&op, 0, 0.02, "device") && open_device(&op) && say(&op, 0.02, 0.05, "bundle") && open_bundle(&op) &&
-              say(&op, 0.05, 0.8, "model") && open_model(&op) && say(&op, 0.8, 0.85, "tokenizer") &&
-              tokenizer_open(op.model_dir, &wb->tokenizer, e) && say(&op, 0.85, 1, "SAE") && open_sae(&op) &&
-              find_point(&op) && fit_dict(&op) && choose(&op) && say(&op, 1, 1, "ready");
+    struct opening op = {
+        .o = o, .wb = wb, .progress = progress, .arg = arg, .cancel = cancel, .e = e};
+    bool ok = say(&op, 0, 0.02, "device") && open_device(&op) && say(&op, 0.02, 0.05, "bundle") &&
+              open_bundle(&op) && say(&op, 0.05, 0.8, "model") && open_model(&op) &&
+              say(&op, 0.8, 0.85, "tokenizer") && tokenizer_open(op.model_dir, &wb->tokenizer, e) &&
+              say(&op, 0.85, 1, "SAE") && open_sae(&op) && find_point(&op) && fit_dict(&op) &&
+              choose(&op) && say(&op, 1, 1, "ready");
     free(op.model_dir);
     if (!ok) {
         workbench_free(wb);
@@ -236,8 +248,8 @@ bool workbench_open_cancellable(const struct options *o, void (*progress)(void *
     return true;
 }
 
-bool workbench_open(const struct options *o, void (*progress)(void *, double, const char *), void *arg,
-                    struct workbench **out, struct error *e)
+bool workbench_open(const struct options *o, void (*progress)(void *, double, const char *),
+                    void *arg, struct workbench **out, struct error *e)
 {
     return workbench_open_cancellable(o, progress, arg, NULL, out, e);
 }

@@ -1,4 +1,5 @@
-/* What a run of glimt works with: device, model, tokenizer, dictionary, bundle; opened once, read-only afterwards. */
+/* What a run of glimt works with: device, model, tokenizer, dictionary, bundle; opened once,
+ * read-only afterwards. */
 #ifndef GLIMT_TUI_WORKBENCH_H
 #define GLIMT_TUI_WORKBENCH_H
 #include "engine/formats/bundle.h"
@@ -9,10 +10,11 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
     struct backend *backend;
     struct model *model;
     struct tokenizer *tokenizer;
-    struct dict *dict;     /* NULL: a model without an SAE and no --neurons */
-    struct bundle *bundle; /* of the reference texts, always there unless program data are missing; may be another
-                              model's: then chosen, statistics and SAE are not used */
-    bool bundle_is_ours;   /* model and SAE are the bundle's: its statistics apply */
+    struct dict *dict; /* NULL: a model without an SAE and no --neurons */
+    struct bundle
+        *bundle; /* of the reference texts, always there unless program data are missing; may be
+                    another model's: then chosen, statistics and SAE are not used */
+    bool bundle_is_ours; /* model and SAE are the bundle's: its statistics apply */
     struct point at;
     char *model_name, *sae_name; /* for people: "demo", "pythia-1.4b" */
     int32_t n_chosen;
@@ -21,14 +23,18 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
     struct reference_set set[SESSION_MAX_CLASSES];
 };
 
-/* Opens everything the options name; progress hears 0 … 1 and what is being done. The caller owns *out. */
-bool workbench_open(const struct options *, void (*progress)(void *, double, const char *what), void *arg,
-                    struct workbench **out, struct error *e);
-/* The same; gives up with ERROR_CANCELLED between two parts once `cancel` (NULL: never) is raised. */
-bool workbench_open_cancellable(const struct options *, void (*progress)(void *, double, const char *what), void *arg,
+/* Opens everything the options name; progress hears 0 … 1 and what is being done. The caller owns
+ * *out. */
+bool workbench_open(const struct options *, void (*progress)(void *, double, const char *what),
+                    void *arg, struct workbench **out, struct error *e);
+/* The same; gives up with ERROR_CANCELLED between two parts once `cancel` (NULL: never) is raised.
+ */
+bool workbench_open_cancellable(const struct options *,
+                                void (*progress)(void *, double, const char *what), void *arg,
                                 const atomic_bool *cancel, struct workbench **out, struct error *e);
 void workbench_free(struct workbench *);
-/* The folder of program data (CLI.md, Files of our own): $GLIMT_DATA, DIR/../share/glimt, or the build tree's; a file
- * under it by name ("demo/demo.glimt", "themes/dark.theme"), NULL when it is nowhere. Caller frees. */
+/* The folder of program data (CLI.md, Files of our own): $GLIMT_DATA, DIR/../share/glimt, or the
+ * build tree's; a file under it by name ("demo/demo.glimt", "themes/dark.theme"), NULL when it is
+ * nowhere. Caller frees. */
 char *program_data(const char *name);
 #endif

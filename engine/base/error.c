@@ -31,14 +31,16 @@ static size_t utf8_at(const char *s, size_t n, uint32_t *cp)
     return *cp < least[len] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp < 0xe000) ? 0 : len;
 }
 
-/* Line and paragraph separators and bidi controls count too: an error quotes names from untrusted files. */
+/* Line and paragraph separators and bidi controls count too: an error quotes names from untrusted
+ * files. */
 static bool is_control(uint32_t cp)
 {
     return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c || cp == 0x200e || cp == 0x200f ||
            (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
 }
 
-/* Makes s one line of UTF-8 in place; a character that was cut off at the end goes, anything else becomes '?'. */
+/* Makes s one line of UTF-8 in place; a character that was cut off at the end goes, anything else
+ * becomes '?'. */
 static void clean(char *s, bool cut)
 {
     const size_t n = strlen(s);

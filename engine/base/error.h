@@ -1,8 +1,9 @@
 /* What went wrong, in one line a person can act on.
  *
- * A function that can fail takes a `struct error *`, returns false (or NULL) and fills it: what was being done, to
- * which file or tensor, what was found, what was expected. The first error stays: setting a set error does nothing.
- * The caller owns the struct; it holds no memory of its own. Any thread, one struct a thread. */
+ * A function that can fail takes a `struct error *`, returns false (or NULL) and fills it: what was
+ * being done, to which file or tensor, what was found, what was expected. The first error stays:
+ * setting a set error does nothing. The caller owns the struct; it holds no memory of its own. Any
+ * thread, one struct a thread. */
 #ifndef GLIMT_BASE_ERROR_H
 #define GLIMT_BASE_ERROR_H
 #include <stdbool.h>
@@ -25,15 +26,19 @@ bool error_set(struct error *e, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
 
 /* Puts "prefix: " before the text of a set error; always returns false. */
-bool error_prefix(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
+bool error_prefix(struct error *e, const char *format, ...)
+    __attribute__((format(printf, 2, 3), cold));
 
-static inline bool error_is_set(const struct error *e) { return e->kind != ERROR_NONE; }
+static inline bool error_is_set(const struct error *e)
+{
+    return e->kind != ERROR_NONE;
+}
 
 /* The exit status that belongs to the error: 0, 1 or 2. */
 int error_exit_status(const struct error *e);
 
-/* Ends the program for a broken invariant or a small allocation that failed. Calls the handler first (it restores the
- * terminal), then writes the line to stderr and exits with status 1. */
+/* Ends the program for a broken invariant or a small allocation that failed. Calls the handler
+ * first (it restores the terminal), then writes the line to stderr and exits with status 1. */
 void panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn, cold));
 void panic_set_handler(void (*handler)(void));
 #endif

@@ -16,7 +16,8 @@ bool sha256_file(const char *path, struct sha256 *out, struct error *e);
 void sha256_hex(const struct sha256 *h, char out[65]);
 bool sha256_from_hex(const char *hex, struct sha256 *out);
 
-/* 64-bit FNV-1a, continued from `seed` (use HASH_SEED to begin); never stored, never for untrusted keys' identity. */
+/* 64-bit FNV-1a, continued from `seed` (use HASH_SEED to begin); never stored, never for untrusted
+ * keys' identity. */
 #define HASH_SEED UINT64_C(0xcbf29ce484222325)
 uint64_t hash_bytes(uint64_t seed, const void *p, size_t n);
 #endif

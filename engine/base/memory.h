@@ -1,4 +1,5 @@
-/* Allocation that panics when it fails, for small things, and sizes that can't overflow, for large ones. */
+/* Allocation that panics when it fails, for small things, and sizes that can't overflow, for large
+ * ones. */
 #ifndef GLIMT_BASE_MEMORY_H
 #define GLIMT_BASE_MEMORY_H
 #include <stdbool.h>
@@ -18,6 +19,7 @@ char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), ma
 bool size_mul(size_t a, size_t b, size_t *out);
 bool size_add(size_t a, size_t b, size_t *out);
 
-/* Grows a dynamic array to hold `need` elements, at least doubling: p = grow(p, &cap, need, sizeof *p). */
+/* Grows a dynamic array to hold `need` elements, at least doubling: p = grow(p, &cap, need, sizeof
+ * *p). */
 void *grow(void *p, size_t *cap, size_t need, size_t size);
 #endif

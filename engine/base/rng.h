@@ -1,5 +1,6 @@
-/* Random numbers that are the same everywhere: splitmix64 to seed, xoshiro256** to draw (Blackman & Vigna 2018), and
- * a counter-based hash for weights that must agree bit for bit between a test and its reference script. */
+/* Random numbers that are the same everywhere: splitmix64 to seed, xoshiro256** to draw (Blackman &
+ * Vigna 2018), and a counter-based hash for weights that must agree bit for bit between a test and
+ * its reference script. */
 #ifndef GLIMT_BASE_RNG_H
 #define GLIMT_BASE_RNG_H
 #include <stddef.h>

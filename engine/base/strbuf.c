@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What s of an empty buffer points to, so that it is never NULL; cap 0 says that it is not ours to write or free. */
+/* What s of an empty buffer points to, so that it is never NULL; cap 0 says that it is not ours to
+ * write or free. */
 static char nothing[1];
 
 void strbuf_init(struct strbuf *b)

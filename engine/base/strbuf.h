@@ -1,5 +1,5 @@
-/* A growing byte string. Invariant: s[len] == 0 always, also when empty (s is never NULL after strbuf_init).
- * strbuf_detach hands the memory to the caller (free()). */
+/* A growing byte string. Invariant: s[len] == 0 always, also when empty (s is never NULL after
+ * strbuf_init). strbuf_detach hands the memory to the caller (free()). */
 #ifndef GLIMT_BASE_STRBUF_H
 #define GLIMT_BASE_STRBUF_H
 #include <stddef.h>

@@ -1,5 +1,6 @@
-/* Causal attention over packed sequences, with or without kept keys and values. First all keys and values go to where
- * they are kept (or to working space of the same layout), then queries run in chunks of rows, head by head. */
+/* Causal attention over packed sequences, with or without kept keys and values. First all keys and
+ * values go to where they are kept (or to working space of the same layout), then queries run in
+ * chunks of rows, head by head. */
 #include "engine/base/memory.h"
 #include "engine/cpu/device.h"
 #include <math.h>
@@ -15,14 +16,15 @@ static int32_t padded(int32_t n)
     return (n + MAX_LANES - 1) / MAX_LANES * MAX_LANES;
 }
 
-struct kv *cpu_kv_new(struct backend *b, int32_t first_layer, int32_t n_layers, int32_t width, int32_t cap,
-                      struct error *e)
+struct kv *cpu_kv_new(struct backend *b, int32_t first_layer, int32_t n_layers, int32_t width,
+                      int32_t cap, struct error *e)
 {
     (void)b;
     size_t n = 0;
     struct kv *kv = NULL;
     if (n_layers < 0 || width <= 0 || cap <= 0 || cap > INT32_MAX - MAX_LANES) {
-        error_set(e, ERROR_SYSTEM, "cpu: keys and values of %d layers × %d positions × %d", n_layers, cap, width);
+        error_set(e, ERROR_SYSTEM, "cpu: keys and values of %d layers × %d positions × %d",
+                  n_layers, cap, width);
         return NULL;
     }
     kv = xcalloc(1, sizeof *kv);
@@ -31,8 +33,9 @@ struct kv *cpu_kv_new(struct backend *b, int32_t first_layer, int32_t n_layers, 
     /* calloc: pages that no position has reached cost nothing. */
     if (!size_mul(kv->side, 2 * (size_t)n_layers * sizeof(float), &n) || !size_add(n, 2 * 64, &n) ||
         !(kv->memory = calloc(n, 1))) {
-        error_set(e, ERROR_SYSTEM, "cpu: no memory for keys and values of %d layers × %d positions × %d", n_layers, cap,
-                  width);
+        error_set(e, ERROR_SYSTEM,
+                  "cpu: no memory for keys and values of %d layers × %d positions × %d", n_layers,
+                  cap, width);
         free(kv);
         return NULL;
     }
@@ -113,17 +116,20 @@ static void append(const struct attn *a, const struct place *p, const struct hea
 }
 
 /* Rows first … end−1 of the sequence. */
-static void attend_rows(const struct attn *a, const struct place *p, const struct head *h, int32_t first, int32_t end)
+static void attend_rows(const struct attn *a, const struct place *p, const struct head *h,
+                        int32_t first, int32_t end)
 {
     const size_t dim = (size_t)a->dim;
-    struct attend g = {.dim = a->dim, .q = h->q, .keys = h->keys, .values = h->values, .scores = h->scores};
+    struct attend g = {
+        .dim = a->dim, .q = h->q, .keys = h->keys, .values = h->values, .scores = h->scores};
     g.ldy = a->ldy, g.scale = a->scale;
     for (int32_t t = first; t < end; t += ATTEND_ROWS) {
         g.rows = end - t < ATTEND_ROWS ? end - t : ATTEND_ROWS;
         g.pos = p->past + t;
         for (int32_t r = 0; r < g.rows; r++)
             copy_rotated(a, h->q + (size_t)r * dim,
-                         a->qkv + (size_t)(p->row + t + r) * a->ld + (size_t)h->number * 3 * dim, g.pos + r);
+                         a->qkv + (size_t)(p->row + t + r) * a->ld + (size_t)h->number * 3 * dim,
+                         g.pos + r);
         g.y = a->y + (size_t)(p->row + t) * a->ldy + (size_t)h->number * dim;
         a->cpu->k->attend(&g);
     }
@@ -178,7 +184,8 @@ static bool rope_table(struct cpu *c, struct attn *a, struct rope rope, int32_t 
     a->cos = a->sin = none;
     if (a->half == 0)
         return true;
-    bool same = c->rope.rope.rot == rope.rot && !(c->rope.rope.base < rope.base) && !(c->rope.rope.base > rope.base);
+    bool same = c->rope.rope.rot == rope.rot && !(c->rope.rope.base < rope.base) &&
+                !(c->rope.rope.base > rope.base);
     if (!same || c->rope.n < n) {
         int32_t want = n < INT32_MAX / 2 ? 2 * n : n;
         float *t = cpu_scratch(c, SCRATCH_ROPE, (size_t)want * (size_t)a->half * 2 * sizeof *t);
@@ -201,13 +208,17 @@ static bool rope_table(struct cpu *c, struct attn *a, struct rope rope, int32_t 
 
 static bool check_kv(struct cpu *c, const struct attn *a, struct kv *kv, int32_t layer, int32_t end)
 {
-    if (layer < kv->first_layer || layer - kv->first_layer >= kv->n_layers || kv->width != a->heads * a->dim)
-        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: layer %d of width %d, kept are %d from %d of width %d",
-                         layer, a->heads * a->dim, kv->n_layers, kv->first_layer, kv->width);
+    if (layer < kv->first_layer || layer - kv->first_layer >= kv->n_layers ||
+        kv->width != a->heads * a->dim)
+        return error_set(&c->err, ERROR_SYSTEM,
+                         "cpu attn: layer %d of width %d, kept are %d from %d of width %d", layer,
+                         a->heads * a->dim, kv->n_layers, kv->first_layer, kv->width);
     if (end > kv->cap)
-        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d positions, kept are %d at most", end, kv->cap);
+        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d positions, kept are %d at most", end,
+                         kv->cap);
     if (kv->heads != 0 && kv->heads != a->heads)
-        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d heads, kept were %d", a->heads, kv->heads);
+        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d heads, kept were %d", a->heads,
+                         kv->heads);
     kv->heads = a->heads;
     return true;
 }
@@ -215,20 +226,24 @@ static bool check_kv(struct cpu *c, const struct attn *a, struct kv *kv, int32_t
 static bool check_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, int32_t rows)
 {
     for (int32_t i = 0; i < seqs->n; i++) {
-        int32_t first = seqs->start[i], end = seqs->start[i + 1], past = seqs->past ? seqs->past[i] : 0;
+        int32_t first = seqs->start[i], end = seqs->start[i + 1],
+                past = seqs->past ? seqs->past[i] : 0;
         if (first < 0 || end < first || end > rows)
-            return error_set(&c->err, ERROR_SYSTEM, "cpu attn: sequence %d is rows %d to %d of %d", i, first, end,
-                             rows);
-        if (past < 0 || (past > 0 && !(seqs->kv && seqs->kv[i])) || past > INT32_MAX - MAX_LANES - (end - first))
-            return error_set(&c->err, ERROR_SYSTEM,
-                             "cpu attn: sequence %d goes on from %d positions of which none is kept", i, past);
+            return error_set(&c->err, ERROR_SYSTEM, "cpu attn: sequence %d is rows %d to %d of %d",
+                             i, first, end, rows);
+        if (past < 0 || (past > 0 && !(seqs->kv && seqs->kv[i])) ||
+            past > INT32_MAX - MAX_LANES - (end - first))
+            return error_set(
+                &c->err, ERROR_SYSTEM,
+                "cpu attn: sequence %d goes on from %d positions of which none is kept", i, past);
         a->longest = end - first > a->longest ? end - first : a->longest;
         a->most = past + end - first > a->most ? past + end - first : a->most;
     }
     return true;
 }
 
-/* Where each sequence's keys and values are. Short sequences that keep none use each thread's own room. */
+/* Where each sequence's keys and values are. Short sequences that keep none use each thread's own
+ * room. */
 static bool place_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, int32_t layer)
 {
     const size_t width = (size_t)a->heads * (size_t)a->dim;
@@ -243,7 +258,8 @@ static bool place_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, i
     float *spare = (float *)(void *)(memory + table);
     for (int32_t i = 0; i < seqs->n; i++) {
         struct kv *kv = seqs->kv ? seqs->kv[i] : NULL;
-        struct place p = {.row = seqs->start[i], .n = seqs->start[i + 1] - seqs->start[i], .chunk = a->n_chunks};
+        struct place p = {
+            .row = seqs->start[i], .n = seqs->start[i + 1] - seqs->start[i], .chunk = a->n_chunks};
         p.past = seqs->past ? seqs->past[i] : 0;
         if (kv) {
             if (!check_kv(c, a, kv, layer, p.past + p.n))
@@ -271,24 +287,28 @@ static void run_tasks(const struct attn *a, int64_t n, pool_task *task, bool alo
             task((void *)(uintptr_t)a, 0, i);
 }
 
-void cpu_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads, float scale, int32_t layer,
-              const struct seqs *seqs, struct rope rope)
+void cpu_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads, float scale,
+              int32_t layer, const struct seqs *seqs, struct rope rope)
 {
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || qkv.rows == 0 || seqs->n == 0)
         return;
     if (heads <= 0 || qkv.cols % (3 * heads) != 0 || rope.rot < 0 || rope.rot % 2 != 0 ||
         rope.rot > qkv.cols / (3 * heads)) {
-        error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d columns for %d heads, %d rotated", qkv.cols, heads, rope.rot);
+        error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d columns for %d heads, %d rotated", qkv.cols,
+                  heads, rope.rot);
         return;
     }
-    struct attn a = {.cpu = c, .ld = (size_t)qkv.ld, .ldy = (size_t)y.ld, .heads = heads, .scale = scale};
+    struct attn a = {
+        .cpu = c, .ld = (size_t)qkv.ld, .ldy = (size_t)y.ld, .heads = heads, .scale = scale};
     a.dim = qkv.cols / (3 * heads), a.n_seqs = seqs->n;
     if (!(a.qkv = cpu_f32(c, "attn", "qkv", qkv, -1, -1)) ||
-        !(a.y = cpu_f32(c, "attn", "y", y, qkv.rows, heads * a.dim)) || !check_seqs(c, &a, seqs, qkv.rows) ||
-        !place_seqs(c, &a, seqs, layer) || !rope_table(c, &a, rope, a.most))
+        !(a.y = cpu_f32(c, "attn", "y", y, qkv.rows, heads * a.dim)) ||
+        !check_seqs(c, &a, seqs, qkv.rows) || !place_seqs(c, &a, seqs, layer) ||
+        !rope_table(c, &a, rope, a.most))
         return;
-    size_t sides = a.longest > WHOLE ? 0 : 2 * (size_t)padded(a.longest) * (size_t)a.dim + MAX_LANES;
+    size_t sides =
+        a.longest > WHOLE ? 0 : 2 * (size_t)padded(a.longest) * (size_t)a.dim + MAX_LANES;
     a.thread_bytes = ((q_floats(&a) + score_floats(&a) + sides) * sizeof(float) + 63) / 64 * 64;
     if (!cpu_scratch(c, SCRATCH_THREADS, a.thread_bytes * (size_t)pool_threads(c->pool)))
         return;

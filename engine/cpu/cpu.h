@@ -1,5 +1,6 @@
-/* The backend that is always there: fp32 on the CPU, weights packed once for the product library.
- * n_threads 0: the machine's cores (affinity respected). The caller frees with b->free(b). */
+/* The backend that is always there: fp32 on the CPU, weights packed once, in the file's dtype, for
+ * our own kernels. n_threads 0: the machine's cores (affinity respected). The caller frees with
+ * b->free(b). */
 #ifndef GLIMT_ENGINE_CPU_H
 #define GLIMT_ENGINE_CPU_H
 #include "engine/backend.h"
@@ -7,6 +8,6 @@
 struct backend *cpu_backend_new(int n_threads, struct error *e);
 /* "AVX-512" | "AVX2" | "portable": what run-time dispatch chose. */
 const char *cpu_isa(void);
-/* Library that serves the products and its version, for doctor: "oneDNN 2.6.3". */
+/* What serves the products, for doctor. */
 const char *cpu_product_library(void);
 #endif

@@ -26,7 +26,8 @@ void *cpu_scratch(struct cpu *c, enum scratch s, size_t n)
 {
     if (n <= c->scratch[s].n)
         return c->scratch[s].bytes;
-    size_t want = n > c->scratch[s].n + c->scratch[s].n / 2 ? n : c->scratch[s].n + c->scratch[s].n / 2;
+    size_t want =
+        n > c->scratch[s].n + c->scratch[s].n / 2 ? n : c->scratch[s].n + c->scratch[s].n / 2;
     char *p = cpu_alloc(want);
     if (p == NULL) {
         error_set(&c->err, ERROR_SYSTEM, "cpu: no memory for %zu bytes of working space", want);
@@ -42,20 +43,25 @@ void *cpu_scratch_of(struct cpu *c, int thread, size_t n)
     return c->scratch[SCRATCH_THREADS].bytes + (size_t)thread * ((n + 63) / 64 * 64);
 }
 
-void *cpu_view(struct cpu *c, const char *op, const char *arg, struct tensor t, enum dtype type, int32_t rows,
-               int32_t cols)
+void *cpu_view(struct cpu *c, const char *op, const char *arg, struct tensor t, enum dtype type,
+               int32_t rows, int32_t cols)
 {
-    if (t.buf == NULL || t.dtype != type || t.rows < 0 || t.cols < 0 || (rows >= 0 && t.rows != rows) ||
-        (cols >= 0 && t.cols != cols) || (t.rows > 1 && t.ld < t.cols)) {
-        error_set(&c->err, ERROR_SYSTEM, "cpu %s: %s is [%d, %d] (ld %d, dtype %d%s), expected [%d, %d] of dtype %d",
-                  op, arg, t.rows, t.cols, t.ld, (int)t.dtype, t.buf ? "" : ", absent", rows, cols, (int)type);
+    if (t.buf == NULL || t.dtype != type || t.rows < 0 || t.cols < 0 ||
+        (rows >= 0 && t.rows != rows) || (cols >= 0 && t.cols != cols) ||
+        (t.rows > 1 && t.ld < t.cols)) {
+        error_set(&c->err, ERROR_SYSTEM,
+                  "cpu %s: %s is [%d, %d] (ld %d, dtype %d%s), expected [%d, %d] of dtype %d", op,
+                  arg, t.rows, t.cols, t.ld, (int)t.dtype, t.buf ? "" : ", absent", rows, cols,
+                  (int)type);
         return NULL;
     }
     if (t.rows == 0 || t.cols == 0)
         return t.buf->bytes;
-    size_t last = ((size_t)(t.rows - 1) * (size_t)(t.ld > 0 ? t.ld : 0) + (size_t)t.cols) * dtype_size(type);
+    size_t last =
+        ((size_t)(t.rows - 1) * (size_t)(t.ld > 0 ? t.ld : 0) + (size_t)t.cols) * dtype_size(type);
     if (t.off > t.buf->n || last > t.buf->n - t.off || t.off % dtype_size(type) != 0) {
-        error_set(&c->err, ERROR_SYSTEM, "cpu %s: %s needs %zu bytes at offset %zu of a buffer of %zu", op, arg, last,
+        error_set(&c->err, ERROR_SYSTEM,
+                  "cpu %s: %s needs %zu bytes at offset %zu of a buffer of %zu", op, arg, last,
                   t.off, t.buf->n);
         return NULL;
     }
@@ -126,7 +132,8 @@ static void cpu_buf_free(struct backend *b, struct buf *buf)
     free(buf);
 }
 
-static void copy_rows(char *dst, size_t dst_step, const char *src, size_t src_step, size_t n, int32_t rows)
+static void copy_rows(char *dst, size_t dst_step, const char *src, size_t src_step, size_t n,
+                      int32_t rows)
 {
     if (dst_step == n && src_step == n)
         memcpy(dst, src, n * (size_t)rows);

@@ -16,7 +16,8 @@ struct weight {
     enum order order;
     unsigned uses;
     const char *rows; /* USE_ROWS: the source, borrowed */
-    char *packed;     /* USE_PRODUCT: panels of `width` rows of W, each [in, width], zeros beyond the last row */
+    char *packed; /* USE_PRODUCT: panels of `width` rows of W, each [in, width], zeros beyond the
+                     last row */
     int32_t width, n_panels;
     size_t panel_bytes, packed_bytes;
 };
@@ -59,50 +60,55 @@ static inline bool cpu_failed(const struct cpu *c)
 /* 64-byte aligned; large blocks ask for huge pages. NULL when there is none. */
 void *cpu_alloc(size_t n);
 
-/* Memory of the device that lives until it is freed: at least n bytes, contents undefined. NULL and the device's error
- * set when there is none. SCRATCH_THREADS: n for each thread. */
+/* Memory of the device that lives until it is freed: at least n bytes, contents undefined. NULL and
+ * the device's error set when there is none. SCRATCH_THREADS: n for each thread. */
 void *cpu_scratch(struct cpu *, enum scratch, size_t n);
 void *cpu_scratch_of(struct cpu *, int thread, size_t n);
 
-/* The elements of a tensor argument; NULL and the device's error set when its shape, type or room is wrong.
- * rows or cols −1: any. */
-void *cpu_view(struct cpu *, const char *op, const char *arg, struct tensor, enum dtype, int32_t rows, int32_t cols);
-static inline float *cpu_f32(struct cpu *c, const char *op, const char *arg, struct tensor t, int32_t rows,
-                             int32_t cols)
+/* The elements of a tensor argument; NULL and the device's error set when its shape, type or room
+ * is wrong. rows or cols −1: any. */
+void *cpu_view(struct cpu *, const char *op, const char *arg, struct tensor, enum dtype,
+               int32_t rows, int32_t cols);
+static inline float *cpu_f32(struct cpu *c, const char *op, const char *arg, struct tensor t,
+                             int32_t rows, int32_t cols)
 {
     return cpu_view(c, op, arg, t, DTYPE_F32, rows, cols);
 }
 
-/* Calls fn(arg, first, n) over the rows, on several threads when rows × cost (elements) is worth it. */
+/* Calls fn(arg, first, n) over the rows, on several threads when rows × cost (elements) is worth
+ * it. */
 typedef void rows_fn(void *arg, int thread, int32_t first, int32_t n);
 void cpu_for_rows(struct cpu *, int32_t rows, int64_t cost, rows_fn *, void *arg);
 
 /* ---- the operations, by file */
 /* weight.c */
-struct weight *cpu_weight_new(struct backend *, enum dtype, int32_t out, int32_t in, enum order, const void *src,
-                              unsigned uses, struct error *);
+struct weight *cpu_weight_new(struct backend *, enum dtype, int32_t out, int32_t in, enum order,
+                              const void *src, unsigned uses, struct error *);
 void cpu_weight_free(struct backend *, struct weight *);
 size_t cpu_weight_bytes(const struct weight *);
 int32_t cpu_weight_in(const struct weight *);
 void cpu_weight_rows(struct backend *, struct tensor y, const struct weight *, struct tensor ids);
-void cpu_decode(struct backend *, struct tensor y, struct tensor ids, struct tensor vals, const struct weight *,
-                struct tensor bias);
+void cpu_decode(struct backend *, struct tensor y, struct tensor ids, struct tensor vals,
+                const struct weight *, struct tensor bias);
 /* product.c */
-void cpu_linear(struct backend *, struct tensor y, struct tensor x, const struct weight *, struct tensor bias,
-                enum epilogue);
+void cpu_linear(struct backend *, struct tensor y, struct tensor x, const struct weight *,
+                struct tensor bias, enum epilogue);
 /* vocab.c */
-void cpu_xent(struct backend *, struct tensor loss, struct tensor h, const struct weight *U, struct tensor target);
-void cpu_topn(struct backend *, struct tensor ids, struct tensor logp, struct tensor h, const struct weight *U);
+void cpu_xent(struct backend *, struct tensor loss, struct tensor h, const struct weight *U,
+              struct tensor target);
+void cpu_topn(struct backend *, struct tensor ids, struct tensor logp, struct tensor h,
+              const struct weight *U);
 /* attn.c */
-struct kv *cpu_kv_new(struct backend *, int32_t first_layer, int32_t n_layers, int32_t width, int32_t cap,
-                      struct error *);
+struct kv *cpu_kv_new(struct backend *, int32_t first_layer, int32_t n_layers, int32_t width,
+                      int32_t cap, struct error *);
 void cpu_kv_free(struct backend *, struct kv *);
-void cpu_attn(struct backend *, struct tensor y, struct tensor qkv, int32_t heads, float scale, int32_t layer,
-              const struct seqs *, struct rope);
+void cpu_attn(struct backend *, struct tensor y, struct tensor qkv, int32_t heads, float scale,
+              int32_t layer, const struct seqs *, struct rope);
 /* select.c */
 void cpu_select(struct backend *, struct tensor ids, struct tensor vals, struct tensor pre);
 /* rows.c */
-void cpu_norm(struct backend *, struct tensor y, struct tensor x, struct tensor gamma, struct tensor beta, float eps);
+void cpu_norm(struct backend *, struct tensor y, struct tensor x, struct tensor gamma,
+              struct tensor beta, float eps);
 void cpu_act(struct backend *, struct tensor y, struct tensor x, enum activation);
 void cpu_add(struct backend *, struct tensor y, struct tensor x, float a);
 void cpu_add_outer(struct backend *, struct tensor y, struct tensor C, struct tensor U);

@@ -1,5 +1,5 @@
-/* Which vector instructions the machine has; chosen at run time, so one binary serves all (valgrind knows no AVX-512).
- * Private to engine/cpu and its tests. */
+/* Which vector instructions the machine has; chosen at run time, so one binary serves all (valgrind
+ * knows no AVX-512). Private to engine/cpu and its tests. */
 #ifndef GLIMT_ENGINE_CPU_ISA_H
 #define GLIMT_ENGINE_CPU_ISA_H
 #include "engine/backend.h"

@@ -13,7 +13,8 @@ ALWAYS void score_blocks(const int R, const int B, const struct attend *a, int32
     }
     for (int32_t d = 0; d < a->dim; d++) {
         vf k[KEY_BLOCKS];
-        UNROLL for (int i = 0; i < B; i++) k[i] = load(keys + (size_t)i * block + (size_t)d * LANES);
+        UNROLL for (int i = 0; i < B; i++) k[i] =
+            load(keys + (size_t)i * block + (size_t)d * LANES);
         UNROLL for (int r = 0; r < R; r++)
         {
             vf q = splat(a->q[(size_t)r * (size_t)a->dim + (size_t)d]);
@@ -39,7 +40,8 @@ ALWAYS void score_rows(const int R, const struct attend *a, int32_t n_blocks, si
     }
 }
 
-/* e^(s − max s) in place over the first n scores, 0 up to the end of the block; returns their sum. */
+/* e^(s − max s) in place over the first n scores, 0 up to the end of the block; returns their sum.
+ */
 ALWAYS float soften(float *s, int32_t n)
 {
     int32_t last = (n - 1) / LANES * LANES;
@@ -56,9 +58,10 @@ ALWAYS float soften(float *s, int32_t n)
     return sum_lanes(total);
 }
 
-/* y = Σ p·v for V vectors of columns from column j on; m of the columns are stored. Positions that all rows see come
- * first, then each row's own: a later position never touches an earlier row. */
-ALWAYS void mix(const int R, const int V, const struct attend *a, const float *inv, int32_t j, int32_t m, size_t ld)
+/* y = Σ p·v for V vectors of columns from column j on; m of the columns are stored. Positions that
+ * all rows see come first, then each row's own: a later position never touches an earlier row. */
+ALWAYS void mix(const int R, const int V, const struct attend *a, const float *inv, int32_t j,
+                int32_t m, size_t ld)
 {
     vf acc[ATTEND_ROWS][4];
     const size_t dim = (size_t)a->dim;
@@ -79,7 +82,8 @@ ALWAYS void mix(const int R, const int V, const struct attend *a, const float *i
     {
         for (int32_t s = a->pos + 1; s <= a->pos + r; s++) {
             vf p = splat(a->scores[(size_t)r * ld + (size_t)s]);
-            UNROLL for (int i = 0; i < V; i++) acc[r][i] = fma_(p, load(v0 + (size_t)s * dim + i * LANES), acc[r][i]);
+            UNROLL for (int i = 0; i < V; i++) acc[r][i] =
+                fma_(p, load(v0 + (size_t)s * dim + i * LANES), acc[r][i]);
         }
         float *y = a->y + (size_t)r * a->ldy + (size_t)j;
         UNROLL for (int i = 0; i < V; i++)
@@ -110,8 +114,8 @@ ALWAYS void attend_rows(const int R, const struct attend *a)
         mix(R, 1, a, inv, j, a->dim - j, ld);
 }
 
-TARGET static void head_copy(float *dst, const float *src, int32_t dim, const float *cosine, const float *sine,
-                             int32_t half)
+TARGET static void head_copy(float *dst, const float *src, int32_t dim, const float *cosine,
+                             const float *sine, int32_t half)
 {
     int32_t d = 0;
     for (; d + LANES <= dim; d += LANES)

@@ -1,16 +1,18 @@
-/* The matrix product on registers: R rows × P panels of two vectors each. One chain of additions an element, over the
- * whole depth, whatever the tile: see kernels.h. Part of kernel_all.h. */
+/* The matrix product on registers: R rows × P panels of two vectors each. One chain of additions an
+ * element, over the whole depth, whatever the tile: see kernels.h. Part of kernel_all.h. */
 #define WIDTH (2 * LANES)
 
-/* How far ahead of its use a panel is fetched. The hardware follows a stream only to the end of its page; one or two
- * rows are done with a page so soon that a closer one is better. Measured: 2048 × 8192 f16, 8 rows, 133 → 200 GFLOP/s.
+/* How far ahead of its use a panel is fetched. The hardware follows a stream only to the end of its
+ * page; one or two rows are done with a page so soon that a closer one is better. Measured: 2048 ×
+ * 8192 f16, 8 rows, 133 → 200 GFLOP/s.
  */
 #define FETCH_FEW 2048
 #define FETCH 4096
 
-/* R and P are constants at every call, so the loops over them vanish and the accumulators live in registers. */
-ALWAYS void tile(const int R, const int P, const enum dtype type, const struct product *g, const float *x,
-                 const char *w, float *c)
+/* R and P are constants at every call, so the loops over them vanish and the accumulators live in
+ * registers. */
+ALWAYS void tile(const int R, const int P, const enum dtype type, const struct product *g,
+                 const float *x, const char *w, float *c)
 {
     const int V = 2 * P;
     const size_t step = LANES * dtype_size(type), ldx = g->ldx;
@@ -28,7 +30,8 @@ ALWAYS void tile(const int R, const int P, const enum dtype type, const struct p
             load_as(type, w + (size_t)(v / 2) * g->stride + (size_t)(v % 2) * step);
         if (R > 2 || type != DTYPE_F32) {
             UNROLL for (int p = 0; p < P; p++) for (size_t line = 0; line < 2 * step; line += 64)
-                __builtin_prefetch(w + (size_t)p * g->stride + line + (R > 2 ? FETCH : FETCH_FEW));
+                __builtin_prefetch((const void *)((uintptr_t)w + (size_t)p * g->stride + line +
+                                                  (R > 2 ? FETCH : FETCH_FEW)));
         }
         UNROLL for (int r = 0; r < R; r++)
         {
@@ -38,15 +41,16 @@ ALWAYS void tile(const int R, const int P, const enum dtype type, const struct p
     }
     UNROLL for (int r = 0; r < R; r++)
     {
-        UNROLL for (int v = 0; v < V; v++) store(c + (size_t)r * g->ldc + (size_t)v * LANES, acc[r][v]);
+        UNROLL for (int v = 0; v < V; v++)
+            store(c + (size_t)r * g->ldc + (size_t)v * LANES, acc[r][v]);
     }
 }
 
-#define TILE(R, P)                                                                                                     \
+#define TILE(R, P)                                                                                 \
     case R: tile(R, P, type, g, x, w, c); break
 
-ALWAYS void tile_rows(const enum dtype type, const struct product *g, int32_t rows, const float *x, const char *w,
-                      float *c)
+ALWAYS void tile_rows(const enum dtype type, const struct product *g, int32_t rows, const float *x,
+                      const char *w, float *c)
 {
     switch (rows) {
         TILE(1, 1);
@@ -67,8 +71,8 @@ ALWAYS void tile_rows(const enum dtype type, const struct product *g, int32_t ro
 }
 
 /* Few rows have few accumulators: several panels at once hide the latency of the additions. */
-ALWAYS int32_t tile_panels(const enum dtype type, const struct product *g, int32_t left, const float *x, const char *w,
-                           float *c)
+ALWAYS int32_t tile_panels(const enum dtype type, const struct product *g, int32_t left,
+                           const float *x, const char *w, float *c)
 {
     if (g->rows == 1 && left >= 4) {
         tile(1, 4, type, g, x, w, c);

@@ -1,6 +1,8 @@
-/* Row by row: epilogues, LayerNorm, activations, softmax sums, selection, gathered rows. Part of kernel_all.h. */
+/* Row by row: epilogues, LayerNorm, activations, softmax sums, selection, gathered rows. Part of
+ * kernel_all.h. */
 
-ALWAYS void epilogue_as(const enum epilogue e, float *y, const float *c, const float *bias, int32_t n)
+ALWAYS void epilogue_as(const enum epilogue e, float *y, const float *c, const float *bias,
+                        int32_t n)
 {
     for (int32_t j = 0; j < n; j += LANES) {
         bool whole = n - j >= LANES;
@@ -45,8 +47,8 @@ TARGET static void exp_sum(const float *x, int32_t n, float *max, float *sum)
     *sum = sum_lanes(total);
 }
 
-TARGET static int32_t above(const float *x, int32_t from, int32_t to, float limit, int32_t *at, int32_t room,
-                            int32_t *next)
+TARGET static int32_t above(const float *x, int32_t from, int32_t to, float limit, int32_t *at,
+                            int32_t room, int32_t *next)
 {
     int32_t n = 0, i = from;
     vf l = splat(limit);
@@ -70,7 +72,8 @@ TARGET static void group_max(const float *x, int32_t m, float *at, int32_t n)
     }
 }
 
-TARGET static void norm(float *y, const float *x, const float *gamma, const float *beta, int32_t n, float eps)
+TARGET static void norm(float *y, const float *x, const float *gamma, const float *beta, int32_t n,
+                        float eps)
 {
     int32_t whole = n - n % LANES, tail = n - whole;
     vf s = splat(0.0f);
@@ -93,8 +96,8 @@ TARGET static void norm(float *y, const float *x, const float *gamma, const floa
         store(y + j, fma_((load(x + j) - mean) * inv, load(gamma + j), load(beta + j)));
     if (tail)
         store_tail(y + whole,
-                   fma_((load_tail(x + whole, tail, mean) - mean) * inv, load_tail(gamma + whole, tail, 0.0f),
-                        load_tail(beta + whole, tail, 0.0f)),
+                   fma_((load_tail(x + whole, tail, mean) - mean) * inv,
+                        load_tail(gamma + whole, tail, 0.0f), load_tail(beta + whole, tail, 0.0f)),
                    tail);
 }
 
@@ -123,7 +126,9 @@ TARGET static void add(float *y, const float *x, float a, int32_t n)
     for (; j + LANES <= n; j += LANES)
         store(y + j, fma_(splat(a), load(x + j), load(y + j)));
     if (j < n)
-        store_tail(y + j, fma_(splat(a), load_tail(x + j, n - j, 0.0f), load_tail(y + j, n - j, 0.0f)), n - j);
+        store_tail(y + j,
+                   fma_(splat(a), load_tail(x + j, n - j, 0.0f), load_tail(y + j, n - j, 0.0f)),
+                   n - j);
 }
 
 TARGET static void widen(float *y, const void *x, enum dtype type, int32_t n)
@@ -138,14 +143,15 @@ TARGET static void widen(float *y, const void *x, enum dtype type, int32_t n)
 
 #define GATHER_VECTORS 8
 
-ALWAYS void gather_as(const enum dtype type, float *y, const float *bias, const char *w, const int32_t *ids,
-                      const float *vals, int32_t k, int32_t n)
+ALWAYS void gather_as(const enum dtype type, float *y, const float *bias, const char *w,
+                      const int32_t *ids, const float *vals, int32_t k, int32_t n)
 {
     const size_t size = dtype_size(type), row = (size_t)n * size;
     int32_t j = 0;
     for (; j + GATHER_VECTORS * LANES <= n; j += GATHER_VECTORS * LANES) {
         vf acc[GATHER_VECTORS];
-        UNROLL for (int v = 0; v < GATHER_VECTORS; v++) acc[v] = bias ? load(bias + j + v * LANES) : splat(0.0f);
+        UNROLL for (int v = 0; v < GATHER_VECTORS; v++) acc[v] =
+            bias ? load(bias + j + v * LANES) : splat(0.0f);
         for (int32_t i = 0; i < k; i++) {
             if (ids[i] < 0)
                 continue;
@@ -160,13 +166,14 @@ ALWAYS void gather_as(const enum dtype type, float *y, const float *bias, const 
         vf acc = bias ? load_tail(bias + j, m, 0.0f) : splat(0.0f);
         for (int32_t i = 0; i < k; i++)
             if (ids[i] >= 0)
-                acc = fma_(splat(vals[i]), load_as_tail(type, w + (size_t)ids[i] * row + (size_t)j * size, m), acc);
+                acc = fma_(splat(vals[i]),
+                           load_as_tail(type, w + (size_t)ids[i] * row + (size_t)j * size, m), acc);
         store_tail(y + j, acc, m);
     }
 }
 
-TARGET static void gather_sum(float *y, const float *bias, const void *w, enum dtype type, const int32_t *ids,
-                              const float *vals, int32_t k, int32_t n)
+TARGET static void gather_sum(float *y, const float *bias, const void *w, enum dtype type,
+                              const int32_t *ids, const float *vals, int32_t k, int32_t n)
 {
     if (type == DTYPE_F32)
         gather_as(DTYPE_F32, y, bias, w, ids, vals, k, n);

@@ -1,16 +1,18 @@
-/* The inner loops, once for each instruction set: kernels_avx512.c, kernels_avx2.c and kernels_portable.c compile the
- * same source (kernel_*.h) for vectors of 16, 8 and 4 floats. Everything here works on one thread and trusts its
- * arguments: shapes are checked by the operations that call it.
+/* The inner loops, once for each instruction set: kernels_avx512.c, kernels_avx2.c and
+ * kernels_portable.c compile the same source (kernel_*.h) for vectors of 16, 8 and 4 floats.
+ * Everything here works on one thread and trusts its arguments: shapes are checked by the
+ * operations that call it.
  *
- * Every sum runs in an order that depends only on the column: neither on the number of rows, nor on a row's place
- * among them, nor on the number of threads. So results are the same to the bit however a batch is put together. */
+ * Every sum runs in an order that depends only on the column: neither on the number of rows, nor on
+ * a row's place among them, nor on the number of threads. So results are the same to the bit
+ * however a batch is put together. */
 #ifndef GLIMT_ENGINE_CPU_KERNELS_H
 #define GLIMT_ENGINE_CPU_KERNELS_H
 #include "engine/backend.h"
 #include "engine/cpu/isa.h"
 
-/* C [rows, panels·width] = (first ? 0 : C) + X [rows, depth] · W, where W is `panels` packed panels [depth, width] of
- * `type`, one every `stride` bytes. */
+/* C [rows, panels·width] = (first ? 0 : C) + X [rows, depth] · W, where W is `panels` packed panels
+ * [depth, width] of `type`, one every `stride` bytes. */
 struct product {
     enum dtype type;
     int32_t rows, panels, depth;
@@ -23,9 +25,10 @@ struct product {
     bool first;
 };
 
-/* Attention of `rows` consecutive queries of one head. Keys lie in blocks of `lanes` positions, [block][dim][lane];
- * values row by row, [position][dim], followed by at least `lanes` readable floats. Row i sees positions 0 … pos+i.
- * q [rows, dim] is rotated already; y [rows, dim] with stride ldy; scores: room for rows × (pos + rows + 4·lanes). */
+/* Attention of `rows` consecutive queries of one head. Keys lie in blocks of `lanes` positions,
+ * [block][dim][lane]; values row by row, [position][dim], followed by at least `lanes` readable
+ * floats. Row i sees positions 0 … pos+i. q [rows, dim] is rotated already; y [rows, dim] with
+ * stride ldy; scores: room for rows × (pos + rows + 4·lanes). */
 struct attend {
     int32_t rows, dim, pos;
     const float *q, *keys, *values;
@@ -46,21 +49,27 @@ struct kernels {
     void (*epilogue)(float *y, const float *c, const float *bias, int32_t n, enum epilogue);
     /* *max = max x, *sum = Σ exp(x − max); n > 0. */
     void (*exp_sum)(const float *x, int32_t n, float *max, float *sum);
-    /* Writes to `at` the indices i in [from, to) with x[i] > limit, at most `room` of them; returns their number and
-     * puts into *next where to go on. */
-    int32_t (*above)(const float *x, int32_t from, int32_t to, float limit, int32_t *at, int32_t room, int32_t *next);
-    /* at[j] = max x[i] over i = j, j + n, j + 2n … below m − m % n; n a multiple of `lanes`, n ≤ m. NaNs don't count.
+    /* Writes to `at` the indices i in [from, to) with x[i] > limit, at most `room` of them; returns
+     * their number and puts into *next where to go on. */
+    int32_t (*above)(const float *x, int32_t from, int32_t to, float limit, int32_t *at,
+                     int32_t room, int32_t *next);
+    /* at[j] = max x[i] over i = j, j + n, j + 2n … below m − m % n; n a multiple of `lanes`, n ≤ m.
+     * NaNs don't count.
      */
     void (*group_max)(const float *x, int32_t m, float *at, int32_t n);
-    void (*norm)(float *y, const float *x, const float *gamma, const float *beta, int32_t n, float eps);
+    void (*norm)(float *y, const float *x, const float *gamma, const float *beta, int32_t n,
+                 float eps);
     void (*act)(float *y, const float *x, int32_t n, enum activation);
     void (*add)(float *y, const float *x, float a, int32_t n); /* y += a·x */
     void (*widen)(float *y, const void *x, enum dtype, int32_t n);
-    /* y = bias + Σ_i vals[i]·(row ids[i] of w, of n elements); bias NULL: 0; negative ids are skipped. */
-    void (*gather_sum)(float *y, const float *bias, const void *w, enum dtype, const int32_t *ids, const float *vals,
-                       int32_t k, int32_t n);
-    /* dst = src [dim], the first 2·half dimensions rotated: i and i + half by the angle with that cosine and sine. */
-    void (*head_copy)(float *dst, const float *src, int32_t dim, const float *cosine, const float *sine, int32_t half);
+    /* y = bias + Σ_i vals[i]·(row ids[i] of w, of n elements); bias NULL: 0; negative ids are
+     * skipped. */
+    void (*gather_sum)(float *y, const float *bias, const void *w, enum dtype, const int32_t *ids,
+                       const float *vals, int32_t k, int32_t n);
+    /* dst = src [dim], the first 2·half dimensions rotated: i and i + half by the angle with that
+     * cosine and sine. */
+    void (*head_copy)(float *dst, const float *src, int32_t dim, const float *cosine,
+                      const float *sine, int32_t half);
     void (*attend)(const struct attend *);
 };
 

@@ -15,7 +15,8 @@
 
 struct pool {
     _Alignas(64) atomic_llong next;        /* task */
-    char apart[64 - sizeof(atomic_llong)]; /* every task writes `next`: what others read is in other lines */
+    char apart[64 - sizeof(atomic_llong)]; /* every task writes `next`: what others read is in other
+                                              lines */
     atomic_int users;                      /* workers inside the loop, or CLOSED */
     atomic_uint loop;                      /* number of loops started */
     atomic_int sleepers;
@@ -77,8 +78,8 @@ static void work(struct pool *p, int thread)
         p->task(p->arg, thread, i);
 }
 
-/* A loop may be over before a worker wakes: only an open one is entered, so the caller waits for nobody who has not
- * begun. */
+/* A loop may be over before a worker wakes: only an open one is entered, so the caller waits for
+ * nobody who has not begun. */
 static bool enter(struct pool *p)
 {
     int users = atomic_load(&p->users);

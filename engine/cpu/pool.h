@@ -1,6 +1,6 @@
-/* A pool of threads for loops of independent tasks. One loop at a time, started by one thread, which works along.
- * Workers spin for a few microseconds after a loop, then sleep; they are a little nicer than the caller and take no
- * signals. */
+/* A pool of threads for loops of independent tasks. One loop at a time, started by one thread,
+ * which works along. Workers spin for a few microseconds after a loop, then sleep; they are a
+ * little nicer than the caller and take no signals. */
 #ifndef GLIMT_ENGINE_CPU_POOL_H
 #define GLIMT_ENGINE_CPU_POOL_H
 #include <stdint.h>

@@ -24,16 +24,19 @@ void *sweep_extra(const struct sweep *s, int thread)
 bool sweep_check(struct cpu *c, const char *op, const struct weight *w, int32_t in)
 {
     if (!(w->uses & USE_PRODUCT))
-        return error_set(&c->err, ERROR_SYSTEM, "cpu %s: the weight was not packed for products", op);
+        return error_set(&c->err, ERROR_SYSTEM, "cpu %s: the weight was not packed for products",
+                         op);
     if (w->in != in)
-        return error_set(&c->err, ERROR_SYSTEM, "cpu %s: x has %d columns, the weight [%d, %d]", op, in, w->out, w->in);
+        return error_set(&c->err, ERROR_SYSTEM, "cpu %s: x has %d columns, the weight [%d, %d]", op,
+                         in, w->out, w->in);
     return true;
 }
 
 static int32_t choose_group(const struct sweep *s)
 {
     int64_t threads = pool_threads(s->cpu->pool), panels = s->w->n_panels;
-    int64_t fair = panels * s->n_row_blocks / (threads * 4), per_panel = (int64_t)s->row_block * s->w->in * s->w->width;
+    int64_t fair = panels * s->n_row_blocks / (threads * 4),
+            per_panel = (int64_t)s->row_block * s->w->in * s->w->width;
     int64_t least = TASK_FMAS / per_panel;
     if (least > panels * s->n_row_blocks / threads)
         least = panels * s->n_row_blocks / threads;
@@ -60,8 +63,10 @@ static void sweep_task(void *arg, int thread, int64_t i)
     const struct sweep *s = arg;
     const struct weight *w = s->w;
     const struct kernels *k = s->cpu->k;
-    int32_t panel = (int32_t)(i / s->n_row_blocks) * s->group, row = (int32_t)(i % s->n_row_blocks) * s->row_block;
-    struct product g = {.type = w->type, .x = NULL, .ldx = s->ldx, .stride = w->panel_bytes, .first = true};
+    int32_t panel = (int32_t)(i / s->n_row_blocks) * s->group,
+            row = (int32_t)(i % s->n_row_blocks) * s->row_block;
+    struct product g = {
+        .type = w->type, .x = NULL, .ldx = s->ldx, .stride = w->panel_bytes, .first = true};
     g.panels = w->n_panels - panel < s->group ? w->n_panels - panel : s->group;
     g.rows = s->rows - row < s->row_block ? s->rows - row : s->row_block;
     if (g.rows <= 0)
@@ -71,7 +76,8 @@ static void sweep_task(void *arg, int thread, int64_t i)
     for (int32_t from = 0; from < w->in; from += DEPTH, g.first = false) {
         g.depth = w->in - from < DEPTH ? w->in - from : DEPTH;
         g.x = s->x + (size_t)row * s->ldx + (size_t)from;
-        g.w = w->packed + (size_t)panel * w->panel_bytes + (size_t)from * (size_t)w->width * dtype_size(w->type);
+        g.w = w->packed + (size_t)panel * w->panel_bytes +
+              (size_t)from * (size_t)w->width * dtype_size(w->type);
         k->product(&g);
     }
     struct block b = {.row = row, .rows = g.rows, .col = panel * w->width, .c = g.c, .ldc = g.ldc};
@@ -103,19 +109,21 @@ static void linear_sink(void *arg, int thread, const struct block *b)
     const struct linear_out *o = arg;
     const float *bias = o->bias ? o->bias + b->col : NULL;
     for (int32_t r = 0; r < b->rows; r++)
-        o->k->epilogue(o->y + (size_t)(b->row + r) * o->ldy + (size_t)b->col, b->c + (size_t)r * b->ldc, bias, b->cols,
-                       o->epilogue);
+        o->k->epilogue(o->y + (size_t)(b->row + r) * o->ldy + (size_t)b->col,
+                       b->c + (size_t)r * b->ldc, bias, b->cols, o->epilogue);
 }
 
-void cpu_linear(struct backend *be, struct tensor y, struct tensor x, const struct weight *w, struct tensor bias,
-                enum epilogue epilogue)
+void cpu_linear(struct backend *be, struct tensor y, struct tensor x, const struct weight *w,
+                struct tensor bias, enum epilogue epilogue)
 {
     struct cpu *c = cpu_of(be);
     if (cpu_failed(c) || x.rows == 0 || !sweep_check(c, "linear", w, x.cols))
         return;
     struct linear_out o = {.k = c->k, .ldy = (size_t)y.ld, .epilogue = epilogue};
-    struct sweep s = {.cpu = c, .w = w, .ldx = (size_t)x.ld, .rows = x.rows, .sink = linear_sink, .arg = &o};
-    if (!(s.x = cpu_f32(c, "linear", "x", x, -1, w->in)) || !(o.y = cpu_f32(c, "linear", "y", y, x.rows, w->out)) ||
+    struct sweep s = {
+        .cpu = c, .w = w, .ldx = (size_t)x.ld, .rows = x.rows, .sink = linear_sink, .arg = &o};
+    if (!(s.x = cpu_f32(c, "linear", "x", x, -1, w->in)) ||
+        !(o.y = cpu_f32(c, "linear", "y", y, x.rows, w->out)) ||
         (bias.buf && !(o.bias = cpu_f32(c, "linear", "bias", bias, 1, w->out))) || !sweep_plan(&s))
         return;
     sweep_run(&s);

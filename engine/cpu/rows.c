@@ -18,16 +18,20 @@ static void norm_rows(void *arg, int thread, int32_t first, int32_t n)
     (void)thread;
     const struct rows_job *j = arg;
     for (int32_t t = first; t < first + n; t++)
-        j->k->norm(j->y + (size_t)t * j->ldy, j->x + (size_t)t * j->ldx, j->gamma, j->beta, j->n, j->a);
+        j->k->norm(j->y + (size_t)t * j->ldy, j->x + (size_t)t * j->ldx, j->gamma, j->beta, j->n,
+                   j->a);
 }
 
-void cpu_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma, struct tensor beta, float eps)
+void cpu_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
+              struct tensor beta, float eps)
 {
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || x.rows == 0)
         return;
-    struct rows_job j = {.k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols, .a = eps};
-    if ((j.x = cpu_f32(c, "norm", "x", x, -1, -1)) && (j.y = cpu_f32(c, "norm", "y", y, x.rows, x.cols)) &&
+    struct rows_job j = {
+        .k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols, .a = eps};
+    if ((j.x = cpu_f32(c, "norm", "x", x, -1, -1)) &&
+        (j.y = cpu_f32(c, "norm", "y", y, x.rows, x.cols)) &&
         (j.gamma = cpu_f32(c, "norm", "gamma", gamma, 1, x.cols)) &&
         (j.beta = cpu_f32(c, "norm", "beta", beta, 1, x.cols)))
         cpu_for_rows(c, x.rows, (int64_t)x.cols * 2, norm_rows, &j);
@@ -46,8 +50,10 @@ void cpu_act(struct backend *b, struct tensor y, struct tensor x, enum activatio
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || x.rows == 0)
         return;
-    struct rows_job j = {.k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols, .act = act};
-    if ((j.x = cpu_f32(c, "act", "x", x, -1, -1)) && (j.y = cpu_f32(c, "act", "y", y, x.rows, x.cols)))
+    struct rows_job j = {
+        .k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols, .act = act};
+    if ((j.x = cpu_f32(c, "act", "x", x, -1, -1)) &&
+        (j.y = cpu_f32(c, "act", "y", y, x.rows, x.cols)))
         cpu_for_rows(c, x.rows, (int64_t)x.cols * 4, act_rows, &j);
 }
 
@@ -64,7 +70,8 @@ void cpu_add(struct backend *b, struct tensor y, struct tensor x, float a)
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || y.rows == 0)
         return;
-    struct rows_job j = {.k = c->k, .ldy = (size_t)y.ld, .ldx = x.rows == 1 ? 0 : (size_t)x.ld, .n = y.cols, .a = a};
+    struct rows_job j = {
+        .k = c->k, .ldy = (size_t)y.ld, .ldx = x.rows == 1 ? 0 : (size_t)x.ld, .n = y.cols, .a = a};
     if ((j.y = cpu_f32(c, "add", "y", y, -1, -1)) &&
         (j.x = cpu_f32(c, "add", "x", x, x.rows == 1 ? 1 : y.rows, y.cols)))
         cpu_for_rows(c, y.rows, y.cols, add_rows, &j);
@@ -76,7 +83,8 @@ static void outer_rows(void *arg, int thread, int32_t first, int32_t n)
     const struct rows_job *j = arg;
     for (int32_t t = first; t < first + n; t++)
         for (int32_t i = 0; i < j->m; i++)
-            j->k->add(j->y + (size_t)t * j->ldy, j->u + (size_t)i * j->ldu, j->x[(size_t)t * j->ldx + (size_t)i], j->n);
+            j->k->add(j->y + (size_t)t * j->ldy, j->u + (size_t)i * j->ldu,
+                      j->x[(size_t)t * j->ldx + (size_t)i], j->n);
 }
 
 void cpu_add_outer(struct backend *b, struct tensor y, struct tensor C, struct tensor U)
@@ -84,9 +92,11 @@ void cpu_add_outer(struct backend *b, struct tensor y, struct tensor C, struct t
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || y.rows == 0 || C.cols == 0)
         return;
-    struct rows_job j = {.k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)C.ld, .ldu = (size_t)U.ld, .n = y.cols};
+    struct rows_job j = {
+        .k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)C.ld, .ldu = (size_t)U.ld, .n = y.cols};
     j.m = C.cols;
-    if ((j.y = cpu_f32(c, "add_outer", "y", y, -1, -1)) && (j.x = cpu_f32(c, "add_outer", "C", C, y.rows, -1)) &&
+    if ((j.y = cpu_f32(c, "add_outer", "y", y, -1, -1)) &&
+        (j.x = cpu_f32(c, "add_outer", "C", C, y.rows, -1)) &&
         (j.u = cpu_f32(c, "add_outer", "U", U, C.cols, y.cols)))
         cpu_for_rows(c, y.rows, (int64_t)y.cols * j.m, outer_rows, &j);
 }
@@ -100,7 +110,8 @@ static void get_rows(void *arg, int thread, int32_t first, int32_t n)
                (size_t)j->n * sizeof *j->y);
 }
 
-static bool check_rows(struct cpu *c, const char *op, const struct rows_job *j, int32_t n, int32_t limit)
+static bool check_rows(struct cpu *c, const char *op, const struct rows_job *j, int32_t n,
+                       int32_t limit)
 {
     for (int32_t i = 0; i < n; i++) {
         int32_t row = j->rows[(size_t)i * j->ld_rows];
@@ -115,7 +126,8 @@ void cpu_rows_get(struct backend *b, struct tensor y, struct tensor x, struct te
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || rows.rows == 0)
         return;
-    struct rows_job j = {.ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)rows.ld, .n = x.cols};
+    struct rows_job j = {
+        .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)rows.ld, .n = x.cols};
     if ((j.rows = cpu_view(c, "rows_get", "rows", rows, DTYPE_I32, -1, 1)) &&
         (j.x = cpu_view(c, "rows_get", "x", x, y.dtype, -1, -1)) &&
         (j.y = cpu_view(c, "rows_get", "y", y, y.dtype, rows.rows, x.cols)) &&
@@ -129,7 +141,8 @@ void cpu_rows_set(struct backend *b, struct tensor y, struct tensor x, struct te
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || rows.rows == 0)
         return;
-    struct rows_job j = {.ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)rows.ld, .n = x.cols};
+    struct rows_job j = {
+        .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)rows.ld, .n = x.cols};
     if ((j.rows = cpu_view(c, "rows_set", "rows", rows, DTYPE_I32, -1, 1)) &&
         (j.x = cpu_view(c, "rows_set", "x", x, y.dtype, rows.rows, -1)) &&
         (j.y = cpu_view(c, "rows_set", "y", y, y.dtype, -1, x.cols)) &&

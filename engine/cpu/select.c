@@ -1,6 +1,6 @@
-/* Selection by a threshold that the row's own groups give; rows that defeat it (many equal values, NaNs, large k) in
- * one pass: values above the k-th largest so far are collected, and when there are too many, the k largest remain and
- * the threshold rises. */
+/* Selection by a threshold that the row's own groups give; rows that defeat it (many equal values,
+ * NaNs, large k) in one pass: values above the k-th largest so far are collected, and when there
+ * are too many, the k largest remain and the threshold rises. */
 #include "engine/cpu/select.h"
 #include "engine/cpu/device.h"
 #include <math.h>
@@ -26,7 +26,8 @@ float select_value(uint64_t key)
     return v;
 }
 
-/* Shell's sort with Ciura's gaps: no recursion, no memory, fast for the few hundred that come here. */
+/* Shell's sort with Ciura's gaps: no recursion, no memory, fast for the few hundred that come here.
+ */
 void select_sort(uint64_t *a, int32_t n)
 {
     static const int32_t gap[] = {3548, 1577, 701, 301, 132, 57, 23, 10, 4, 1};
@@ -82,7 +83,8 @@ static int32_t room_for(int32_t m, int32_t k)
     return room < m ? (int32_t)room : m;
 }
 
-/* Groups of a row for its first threshold: about 4·k, and at least two values in each; 0: not worth it. */
+/* Groups of a row for its first threshold: about 4·k, and at least two values in each; 0: not worth
+ * it. */
 static int32_t groups_for(const struct kernels *kernels, int32_t m, int32_t k)
 {
     if (k > m / 16)
@@ -94,7 +96,8 @@ static int32_t groups_for(const struct kernels *kernels, int32_t m, int32_t k)
 size_t select_bytes(int32_t m, int32_t k)
 {
     size_t groups = 4 * (size_t)k + 16;
-    return (size_t)room_for(m, k) * (sizeof(uint64_t) + sizeof(int32_t)) + groups * (sizeof(uint64_t) + sizeof(float));
+    return (size_t)room_for(m, k) * (sizeof(uint64_t) + sizeof(int32_t)) +
+           groups * (sizeof(uint64_t) + sizeof(float));
 }
 
 static uint64_t least_of(const uint64_t *key, int32_t n)
@@ -105,10 +108,11 @@ static uint64_t least_of(const uint64_t *key, int32_t n)
     return least;
 }
 
-/* A row in groups: the k-th largest of their maxima has k values at or above it, and on random rows few more. Collects
- * those as keys; returns their number, or −1 where there are more than `room`. */
-static int32_t collect(const struct kernels *kernels, const float *x, int32_t m, int32_t k, uint64_t *key, int32_t *at,
-                       int32_t room)
+/* A row in groups: the k-th largest of their maxima has k values at or above it, and on random rows
+ * few more. Collects those as keys; returns their number, or −1 where there are more than `room`.
+ */
+static int32_t collect(const struct kernels *kernels, const float *x, int32_t m, int32_t k,
+                       uint64_t *key, int32_t *at, int32_t room)
 {
     int32_t n = groups_for(kernels, m, k), next = 0;
     uint64_t *top = (uint64_t *)(void *)(at + room + room % 2);
@@ -130,7 +134,8 @@ static int32_t collect(const struct kernels *kernels, const float *x, int32_t m,
     return found;
 }
 
-uint64_t *select_top(const struct kernels *kernels, const float *x, int32_t m, int32_t k, void *memory)
+uint64_t *select_top(const struct kernels *kernels, const float *x, int32_t m, int32_t k,
+                     void *memory)
 {
     int32_t room = room_for(m, k), i = 0;
     uint64_t *key = memory;
@@ -141,7 +146,8 @@ uint64_t *select_top(const struct kernels *kernels, const float *x, int32_t m, i
         while (i < m) {
             keep_largest(key, n, k);
             n = k;
-            int32_t found = kernels->above(x, i, m, select_value(least_of(key, k)), at, room - k, &i);
+            int32_t found =
+                kernels->above(x, i, m, select_value(least_of(key, k)), at, room - k, &i);
             for (int32_t j = 0; j < found; j++)
                 key[n++] = select_key(x[at[j]], at[j]);
         }

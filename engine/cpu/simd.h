@@ -1,5 +1,5 @@
-/* Vectors of LANES floats and the few operations that differ between instruction sets. Part of kernel_all.h: included
- * once for each set, after LANES, TARGET and SIMD_… are defined. */
+/* Vectors of LANES floats and the few operations that differ between instruction sets. Part of
+ * kernel_all.h: included once for each set, after LANES, TARGET and SIMD_… are defined. */
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -46,8 +46,8 @@ ALWAYS vf load_bf16(const void *p)
     return (vf)(widen_half(p) << 16);
 }
 
-/* Exponent and mantissa moved into place are the value times 2^-112, subnormals too; infinities and NaNs need their
- * exponent back. */
+/* Exponent and mantissa moved into place are the value times 2^-112, subnormals too; infinities and
+ * NaNs need their exponent back. */
 ALWAYS vf half_bits(vi h)
 {
     vi rest = h & 0x7fff;
@@ -138,7 +138,9 @@ ALWAYS vf load_f16(const void *p)
 
 ALWAYS vf load_as(enum dtype type, const char *p)
 {
-    return type == DTYPE_F32 ? load((const float *)(const void *)p) : type == DTYPE_F16 ? load_f16(p) : load_bf16(p);
+    return type == DTYPE_F32   ? load((const float *)(const void *)p)
+           : type == DTYPE_F16 ? load_f16(p)
+                               : load_bf16(p);
 }
 
 /* The last n < LANES elements: the lanes beyond are `fill`. */
@@ -206,8 +208,8 @@ ALWAYS vf first_lanes(vf v, int32_t n, float fill)
     return pick(lane < n, v, splat(fill));
 }
 
-/* e^x: 2^n · p(r), r = x − n·ln 2, p a minimax polynomial of degree 6 (relative error 2e-9 before rounding); 0 below
- * the smallest normal number. x up to 88. */
+/* e^x: 2^n · p(r), r = x − n·ln 2, p a minimax polynomial of degree 6 (relative error 2e-9 before
+ * rounding); 0 below the smallest normal number. x up to 88. */
 ALWAYS vf vexp(vf x)
 {
     const float magic = 0x1.8p23f;
@@ -226,8 +228,8 @@ ALWAYS vf vexp(vf x)
     return pick(x < -87.3f, splat(0.0f), (vf)((vu)p + shift));
 }
 
-/* x·Φ(x) = max(x, 0) − |x|·Φ(−|x|). The logarithm of Φ(−a) is nearly a parabola: one minimax polynomial of degree 11
- * gives it on [0, 6], beyond which |x|·Φ(−|x|) < 6e-9. */
+/* x·Φ(x) = max(x, 0) − |x|·Φ(−|x|). The logarithm of Φ(−a) is nearly a parabola: one minimax
+ * polynomial of degree 11 gives it on [0, 6], beyond which |x|·Φ(−|x|) < 6e-9. */
 ALWAYS vf vgelu(vf x)
 {
     vf a = vmin(vabs(x), splat(6.0f));
@@ -256,5 +258,7 @@ ALWAYS vf vgelu_tanh(vf x)
 
 ALWAYS vf vact(vf x, enum activation f)
 {
-    return f == ACT_GELU ? vgelu(x) : f == ACT_GELU_TANH ? vgelu_tanh(x) : pick(x < 0, splat(0.0f), x);
+    return f == ACT_GELU        ? vgelu(x)
+           : f == ACT_GELU_TANH ? vgelu_tanh(x)
+                                : pick(x < 0, splat(0.0f), x);
 }

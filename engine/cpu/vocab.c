@@ -1,5 +1,6 @@
-/* Cross-entropy and the most likely tokens: logits exist a block at a time. The vocabulary is cut into the same groups
- * of columns for every batch, and their sums are put together in order, in double: a row's result is its own. */
+/* Cross-entropy and the most likely tokens: logits exist a block at a time. The vocabulary is cut
+ * into the same groups of columns for every batch, and their sums are put together in order, in
+ * double: a row's result is its own. */
 #include "engine/cpu/product.h"
 #include "engine/cpu/select.h"
 #include <math.h>
@@ -38,7 +39,8 @@ static void xent_sink(void *arg, int thread, const struct block *b)
     int32_t group = b->col / (x->sweep->group * x->sweep->w->width);
     for (int32_t r = 0; r < b->rows; r++) {
         const float *logit = b->c + (size_t)r * b->ldc;
-        struct part *p = x->part + (size_t)(b->row + r) * (size_t)x->sweep->n_groups + (size_t)group;
+        struct part *p =
+            x->part + (size_t)(b->row + r) * (size_t)x->sweep->n_groups + (size_t)group;
         int32_t target = x->target[(size_t)(b->row + r) * x->ld_target];
         x->k->exp_sum(logit, b->cols, &p->max, &p->sum);
         if (target >= b->col && target - b->col < b->cols)
@@ -53,7 +55,9 @@ static void xent_finish(void *arg, int thread, int32_t first, int32_t n)
     for (int32_t t = first; t < first + n; t++) {
         int32_t n_groups = x->sweep->n_groups;
         bool known = x->target[(size_t)t * x->ld_target] >= 0;
-        double loss = known ? log_sum(x->part + (size_t)t * (size_t)n_groups, n_groups) - (double)x->at_target[t] : NAN;
+        double loss = known ? log_sum(x->part + (size_t)t * (size_t)n_groups, n_groups) -
+                                  (double)x->at_target[t]
+                            : NAN;
         x->loss[(size_t)t * x->ld_loss] = (float)loss;
     }
 }
@@ -67,7 +71,8 @@ static bool check_targets(struct cpu *c, const struct xent *x, int32_t rows, int
     return true;
 }
 
-void cpu_xent(struct backend *be, struct tensor loss, struct tensor h, const struct weight *U, struct tensor target)
+void cpu_xent(struct backend *be, struct tensor loss, struct tensor h, const struct weight *U,
+              struct tensor target)
 {
     struct cpu *c = cpu_of(be);
     if (cpu_failed(c) || h.rows == 0 || !sweep_check(c, "xent", U, h.cols))
@@ -75,12 +80,14 @@ void cpu_xent(struct backend *be, struct tensor loss, struct tensor h, const str
     struct xent x = {.k = c->k, .ld_target = (size_t)target.ld, .ld_loss = (size_t)loss.ld};
     struct sweep s = {.cpu = c, .w = U, .ldx = (size_t)h.ld, .rows = h.rows, .group = SWEEP_GROUP};
     s.sink = xent_sink, s.arg = &x, x.sweep = &s;
-    if (!(s.x = cpu_f32(c, "xent", "h", h, -1, U->in)) || !(x.loss = cpu_f32(c, "xent", "loss", loss, h.rows, 1)) ||
+    if (!(s.x = cpu_f32(c, "xent", "h", h, -1, U->in)) ||
+        !(x.loss = cpu_f32(c, "xent", "loss", loss, h.rows, 1)) ||
         !(x.target = cpu_view(c, "xent", "target", target, DTYPE_I32, h.rows, 1)) ||
         !check_targets(c, &x, h.rows, U->out) || !sweep_plan(&s))
         return;
     size_t n_parts = (size_t)h.rows * (size_t)s.n_groups;
-    x.part = cpu_scratch(c, SCRATCH_PARTS, n_parts * sizeof *x.part + (size_t)h.rows * sizeof(float));
+    x.part =
+        cpu_scratch(c, SCRATCH_PARTS, n_parts * sizeof *x.part + (size_t)h.rows * sizeof(float));
     if (x.part == NULL)
         return;
     x.at_target = (float *)(void *)(x.part + n_parts);
@@ -102,7 +109,8 @@ struct topn {
 static void topn_sink(void *arg, int thread, const struct block *b)
 {
     const struct topn *x = arg;
-    size_t group = (size_t)(b->col / (x->sweep->group * x->sweep->w->width)), n_groups = (size_t)x->sweep->n_groups;
+    size_t group = (size_t)(b->col / (x->sweep->group * x->sweep->w->width)),
+           n_groups = (size_t)x->sweep->n_groups;
     int32_t n = x->n < b->cols ? x->n : b->cols;
     for (int32_t r = 0; r < b->rows; r++) {
         const float *logit = b->c + (size_t)r * b->ldc;
@@ -127,7 +135,8 @@ static void topn_finish(void *arg, int thread, int32_t first, int32_t n)
         select_sort(key, (int32_t)n_groups * x->n);
         for (int32_t i = 0; i < x->n; i++) {
             x->ids[(size_t)t * x->ld_ids + (size_t)i] = select_index(key[i]);
-            x->logp[(size_t)t * x->ld_logp + (size_t)i] = (float)((double)select_value(key[i]) - all);
+            x->logp[(size_t)t * x->ld_logp + (size_t)i] =
+                (float)((double)select_value(key[i]) - all);
         }
     }
 }
@@ -137,7 +146,8 @@ static void topn_rows(struct cpu *c, struct topn *x, struct sweep *s)
     if (!sweep_plan(s))
         return;
     size_t n_parts = (size_t)s->rows * (size_t)s->n_groups;
-    x->key = cpu_scratch(c, SCRATCH_PARTS, n_parts * ((size_t)x->n * sizeof *x->key + sizeof *x->part));
+    x->key =
+        cpu_scratch(c, SCRATCH_PARTS, n_parts * ((size_t)x->n * sizeof *x->key + sizeof *x->part));
     if (x->key == NULL)
         return;
     x->part = (struct part *)(void *)(x->key + n_parts * (size_t)x->n);
@@ -145,12 +155,14 @@ static void topn_rows(struct cpu *c, struct topn *x, struct sweep *s)
     cpu_for_rows(c, s->rows, (int64_t)s->n_groups * x->n * 32, topn_finish, x);
 }
 
-void cpu_topn(struct backend *be, struct tensor ids, struct tensor logp, struct tensor h, const struct weight *U)
+void cpu_topn(struct backend *be, struct tensor ids, struct tensor logp, struct tensor h,
+              const struct weight *U)
 {
     struct cpu *c = cpu_of(be);
     if (cpu_failed(c) || h.rows == 0 || ids.cols == 0 || !sweep_check(c, "topn", U, h.cols))
         return;
-    struct topn x = {.k = c->k, .n = ids.cols, .ld_ids = (size_t)ids.ld, .ld_logp = (size_t)logp.ld};
+    struct topn x = {
+        .k = c->k, .n = ids.cols, .ld_ids = (size_t)ids.ld, .ld_logp = (size_t)logp.ld};
     struct sweep s = {.cpu = c, .w = U, .ldx = (size_t)h.ld, .sink = topn_sink, .arg = &x};
     x.sweep = &s;
     const float *first = cpu_f32(c, "topn", "h", h, -1, U->in);

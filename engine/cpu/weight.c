@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PACK_DEPTH 64 /* columns of the source packed at a time: 32 lines of it stay in the first cache */
+#define PACK_DEPTH                                                                                 \
+    64 /* columns of the source packed at a time: 32 lines of it stay in the first cache */
 
 struct pack {
     const struct weight *w;
@@ -12,18 +13,19 @@ struct pack {
 };
 
 /* Element by element of a size known at compile time, so that a copy is one move. */
-#define PACK_OUT_IN(NAME, TYPE)                                                                                        \
-    static void NAME(const struct weight *w, const char *src, char *panel, int32_t first, int32_t n)                   \
-    {                                                                                                                  \
-        for (int32_t from = 0; from < w->in; from += PACK_DEPTH) {                                                     \
-            int32_t to = w->in - from < PACK_DEPTH ? w->in : from + PACK_DEPTH;                                        \
-            for (int32_t j = 0; j < n; j++) {                                                                          \
-                const char *row = src + (size_t)(first + j) * (size_t)w->in * sizeof(TYPE);                            \
-                for (int32_t k = from; k < to; k++)                                                                    \
-                    memcpy(panel + ((size_t)k * (size_t)w->width + (size_t)j) * sizeof(TYPE),                          \
-                           row + (size_t)k * sizeof(TYPE), sizeof(TYPE));                                              \
-            }                                                                                                          \
-        }                                                                                                              \
+#define PACK_OUT_IN(NAME, TYPE)                                                                    \
+    static void NAME(const struct weight *w, const char *src, char *panel, int32_t first,          \
+                     int32_t n)                                                                    \
+    {                                                                                              \
+        for (int32_t from = 0; from < w->in; from += PACK_DEPTH) {                                 \
+            int32_t to = w->in - from < PACK_DEPTH ? w->in : from + PACK_DEPTH;                    \
+            for (int32_t j = 0; j < n; j++) {                                                      \
+                const char *row = src + (size_t)(first + j) * (size_t)w->in * sizeof(TYPE);        \
+                for (int32_t k = from; k < to; k++)                                                \
+                    memcpy(panel + ((size_t)k * (size_t)w->width + (size_t)j) * sizeof(TYPE),      \
+                           row + (size_t)k * sizeof(TYPE), sizeof(TYPE));                          \
+            }                                                                                      \
+        }                                                                                          \
     }
 PACK_OUT_IN(pack_out_in_16, uint16_t)
 PACK_OUT_IN(pack_out_in_32, uint32_t)
@@ -34,7 +36,8 @@ static void pack_panel(void *arg, int thread, int64_t i)
     const struct pack *p = arg;
     const struct weight *w = p->w;
     size_t size = dtype_size(w->type);
-    int32_t first = (int32_t)i * w->width, n = w->out - first < w->width ? w->out - first : w->width;
+    int32_t first = (int32_t)i * w->width,
+            n = w->out - first < w->width ? w->out - first : w->width;
     char *panel = w->packed + (size_t)i * w->panel_bytes;
     if (n < w->width)
         memset(panel, 0, w->panel_bytes);
@@ -58,17 +61,19 @@ static bool pack(struct cpu *c, struct weight *w, const void *src, struct error 
         return error_set(e, ERROR_INPUT, "cpu: a weight [%d, %d] is too large", w->out, w->in);
     w->packed = cpu_alloc(total);
     if (w->packed == NULL)
-        return error_set(e, ERROR_SYSTEM, "cpu: no memory for a weight [%d, %d], %zu bytes", w->out, w->in, total);
+        return error_set(e, ERROR_SYSTEM, "cpu: no memory for a weight [%d, %d], %zu bytes", w->out,
+                         w->in, total);
     w->packed_bytes = total;
     pool_run(c->pool, w->n_panels, pack_panel, &(struct pack){w, src});
     return true;
 }
 
-struct weight *cpu_weight_new(struct backend *b, enum dtype type, int32_t out, int32_t in, enum order order,
-                              const void *src, unsigned uses, struct error *e)
+struct weight *cpu_weight_new(struct backend *b, enum dtype type, int32_t out, int32_t in,
+                              enum order order, const void *src, unsigned uses, struct error *e)
 {
     if (out <= 0 || in <= 0 || type == DTYPE_I32 || src == NULL || uses == 0) {
-        error_set(e, ERROR_INPUT, "cpu: a weight [%d, %d] of dtype %d can't be used", out, in, (int)type);
+        error_set(e, ERROR_INPUT, "cpu: a weight [%d, %d] of dtype %d can't be used", out, in,
+                  (int)type);
         return NULL;
     }
     struct weight *w = xcalloc(1, sizeof *w);
@@ -117,7 +122,8 @@ static float element(const struct gather *g, int32_t row, int32_t col)
 {
     size_t size = dtype_size(g->w->type);
     float v;
-    g->cpu->k->widen(&v, g->w->rows + ((size_t)col * (size_t)g->w->out + (size_t)row) * size, g->w->type, 1);
+    g->cpu->k->widen(&v, g->w->rows + ((size_t)col * (size_t)g->w->out + (size_t)row) * size,
+                     g->w->type, 1);
     return v;
 }
 
@@ -163,15 +169,18 @@ static void widen_rows(void *arg, int thread, int32_t first, int32_t n)
     }
 }
 
-static bool check_ids(struct cpu *c, const char *op, const struct gather *g, int32_t rows, int32_t lowest)
+static bool check_ids(struct cpu *c, const char *op, const struct gather *g, int32_t rows,
+                      int32_t lowest)
 {
     if (!(g->w->uses & USE_ROWS))
-        return error_set(&c->err, ERROR_SYSTEM, "cpu %s: the weight was not opened for its rows", op);
+        return error_set(&c->err, ERROR_SYSTEM, "cpu %s: the weight was not opened for its rows",
+                         op);
     for (int32_t t = 0; t < rows; t++)
         for (int32_t i = 0; i < g->k; i++) {
             int32_t id = g->ids[(size_t)t * g->ld_ids + (size_t)i];
             if (id < lowest || id >= g->w->out)
-                return error_set(&c->err, ERROR_INPUT, "cpu %s: row %d asked of %d", op, id, g->w->out);
+                return error_set(&c->err, ERROR_INPUT, "cpu %s: row %d asked of %d", op, id,
+                                 g->w->out);
         }
     return true;
 }
@@ -183,18 +192,23 @@ void cpu_weight_rows(struct backend *b, struct tensor y, const struct weight *w,
         return;
     struct gather g = {.cpu = c, .w = w, .ldy = (size_t)y.ld, .ld_ids = (size_t)ids.ld, .k = 1};
     if (!(g.ids = cpu_view(c, "weight_rows", "ids", ids, DTYPE_I32, -1, 1)) ||
-        !(g.y = cpu_f32(c, "weight_rows", "y", y, ids.rows, w->in)) || !check_ids(c, "weight_rows", &g, ids.rows, 0))
+        !(g.y = cpu_f32(c, "weight_rows", "y", y, ids.rows, w->in)) ||
+        !check_ids(c, "weight_rows", &g, ids.rows, 0))
         return;
     cpu_for_rows(c, ids.rows, w->in, widen_rows, &g);
 }
 
-void cpu_decode(struct backend *b, struct tensor y, struct tensor ids, struct tensor vals, const struct weight *w,
-                struct tensor bias)
+void cpu_decode(struct backend *b, struct tensor y, struct tensor ids, struct tensor vals,
+                const struct weight *w, struct tensor bias)
 {
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || ids.rows == 0)
         return;
-    struct gather g = {.cpu = c, .w = w, .ldy = (size_t)y.ld, .ld_ids = (size_t)ids.ld, .ld_vals = (size_t)vals.ld};
+    struct gather g = {.cpu = c,
+                       .w = w,
+                       .ldy = (size_t)y.ld,
+                       .ld_ids = (size_t)ids.ld,
+                       .ld_vals = (size_t)vals.ld};
     g.k = ids.cols;
     if (!(g.ids = cpu_view(c, "decode", "ids", ids, DTYPE_I32, -1, -1)) ||
         !(g.vals = cpu_f32(c, "decode", "vals", vals, ids.rows, ids.cols)) ||

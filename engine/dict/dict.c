@@ -12,7 +12,8 @@ static bool ends_with(const char *s, const char *end)
     return n >= k && strcmp(s + n - k, end) == 0;
 }
 
-/* ---- the encoder's bias with b_p folded in: b_e − W_e·b_p, so that encoding needs no pass over x */
+/* ---- the encoder's bias with b_p folded in: b_e − W_e·b_p, so that encoding needs no pass over x
+ */
 static double dot(const float *a, const float *b, size_t n)
 {
     double s[4] = {0};
@@ -55,7 +56,8 @@ static float *read_vector(const struct tensors *ts, const char *name, int32_t n,
     return v;
 }
 
-static bool put_vector(struct dict *d, const float *v, int32_t n, struct tensor *out, struct error *e)
+static bool put_vector(struct dict *d, const float *v, int32_t n, struct tensor *out,
+                       struct error *e)
 {
     *out = tensor_new(d->backend, 1, n, DTYPE_F32, e);
     if (!out->buf)
@@ -109,8 +111,9 @@ static bool open_file(struct dict *d, const struct dict_hint *hint, struct error
     bool (*read)(const struct tensors *, const char *, const struct dict_hint *, struct dict_spec *,
                  struct dict_parts *, struct error *) =
         ends_with(d->path, ".pt") ? dict_read_sibbesen : dict_read_glimt;
-    return tensors_open(d->path, &d->tensors, e) && read(d->tensors, d->path, hint, &d->spec, &parts, e) &&
-           open_biases(d, &parts, e) && open_weights(d, &parts, e);
+    return tensors_open(d->path, &d->tensors, e) &&
+           read(d->tensors, d->path, hint, &d->spec, &parts, e) && open_biases(d, &parts, e) &&
+           open_weights(d, &parts, e);
 }
 
 /* A folder stands for the one SAE file in it; NULL and *e when there is none or more than one. */
@@ -134,11 +137,13 @@ static char *file_in(const char *dir, struct error *e)
     if (n == 1)
         return found;
     free(found);
-    error_set(e, ERROR_INPUT, "%s: %d files end in .safetensors or .pt, expected one; name the file", dir, n);
+    error_set(e, ERROR_INPUT,
+              "%s: %d files end in .safetensors or .pt, expected one; name the file", dir, n);
     return NULL;
 }
 
-bool dict_open(struct backend *b, const char *path, const struct dict_hint *hint, struct dict **out, struct error *e)
+bool dict_open(struct backend *b, const char *path, const struct dict_hint *hint, struct dict **out,
+               struct error *e)
 {
     static const struct dict_hint nothing = {0};
     struct dict *d = xcalloc(1, sizeof *d);

@@ -27,8 +27,8 @@ struct dict_parts {
 };
 
 /* Formats: fill spec and parts from an open file, or refuse. */
-bool dict_read_glimt(const struct tensors *, const char *path, const struct dict_hint *, struct dict_spec *,
-                     struct dict_parts *, struct error *e);
-bool dict_read_sibbesen(const struct tensors *, const char *path, const struct dict_hint *, struct dict_spec *,
-                        struct dict_parts *, struct error *e);
+bool dict_read_glimt(const struct tensors *, const char *path, const struct dict_hint *,
+                     struct dict_spec *, struct dict_parts *, struct error *e);
+bool dict_read_sibbesen(const struct tensors *, const char *path, const struct dict_hint *,
+                        struct dict_spec *, struct dict_parts *, struct error *e);
 #endif

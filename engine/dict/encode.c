@@ -7,14 +7,16 @@ static bool check_width(struct run *run, const struct dict *d, struct tensor x)
 {
     return run_ok(run) &&
            (x.cols == d->spec.n ||
-            error_set(&run->err, ERROR_INPUT, "dictionary: activations have width %d, expected %d", x.cols, d->spec.n));
+            error_set(&run->err, ERROR_INPUT, "dictionary: activations have width %d, expected %d",
+                      x.cols, d->spec.n));
 }
 
 static bool check_unit(struct run *run, const struct dict *d, int32_t unit)
 {
-    return run_ok(run) && ((unit >= 0 && unit < d->spec.m) ||
-                           error_set(&run->err, ERROR_INPUT, "dictionary: there is no unit %d, expected 0 to %d", unit,
-                                     d->spec.m - 1));
+    return run_ok(run) &&
+           ((unit >= 0 && unit < d->spec.m) ||
+            error_set(&run->err, ERROR_INPUT, "dictionary: there is no unit %d, expected 0 to %d",
+                      unit, d->spec.m - 1));
 }
 
 static struct tensor absent(int32_t rows, int32_t cols, enum dtype type)
@@ -23,29 +25,32 @@ static struct tensor absent(int32_t rows, int32_t cols, enum dtype type)
 }
 
 /* Column `unit` of x, without arithmetic: a copy between one-column views. */
-static void copy_column(struct run *run, struct tensor y, int32_t column, struct tensor x, int32_t unit)
+static void copy_column(struct run *run, struct tensor y, int32_t column, struct tensor x,
+                        int32_t unit)
 {
     if (run_ok(run))
         run->backend->copy(run->backend, tensor_cols(y, column, 1), tensor_cols(x, unit, 1));
 }
 
 /* ---- encode */
-static void select_rows(struct run *run, const struct dict *d, struct tensor pre, struct tensor ids, struct tensor vals)
+static void select_rows(struct run *run, const struct dict *d, struct tensor pre, struct tensor ids,
+                        struct tensor vals)
 {
     if (d->spec.relu == RELU_BEFORE)
         pre = op_act(run, pre, ACT_RELU);
     op_select(run, pre, ids, vals);
 }
 
-/* Rows whose pre-activations take at most 32 MiB, at least 128: all rows of a long text at 65,536 latents would not
- * fit a small machine. */
+/* Rows whose pre-activations take at most 32 MiB, at least 128: all rows of a long text at 65,536
+ * latents would not fit a small machine. */
 static int32_t chunk_rows(const struct dict *d)
 {
     int32_t fit = (int32_t)((INT64_C(32) << 20) / ((int64_t)d->spec.m * 4) / 64 * 64);
     return fit < 128 ? 128 : fit > 1024 ? 1024 : fit;
 }
 
-static void encode_chunks(struct run *run, const struct dict *d, struct tensor x, const struct sparse *f)
+static void encode_chunks(struct run *run, const struct dict *d, struct tensor x,
+                          const struct sparse *f)
 {
     int32_t step = chunk_rows(d);
     for (int32_t i = 0; i < x.rows && run_ok(run); i += step) {
@@ -58,7 +63,8 @@ static void encode_chunks(struct run *run, const struct dict *d, struct tensor x
     }
 }
 
-void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct sparse *f, struct tensor *pre)
+void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct sparse *f,
+                 struct tensor *pre)
 {
     if (d->spec.identity) {
         *f = (struct sparse){.vals = x};
@@ -85,8 +91,8 @@ void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct 
 }
 
 /* Encoder rows gathered as a small weight of their own, used once. */
-static struct tensor encode_gathered(struct run *run, const struct dict *d, struct tensor x, const int32_t *unit,
-                                     int32_t n_units)
+static struct tensor encode_gathered(struct run *run, const struct dict *d, struct tensor x,
+                                     const int32_t *unit, int32_t n_units)
 {
     size_t n = (size_t)d->spec.n;
     struct backend *b = run->backend;
@@ -97,10 +103,11 @@ static struct tensor encode_gathered(struct run *run, const struct dict *d, stru
     for (int32_t i = 0; i < n_units; i++)
         bias[i] = d->bias[unit[i]];
     run_get(run, rows, op_rows(run, d->encoder, run_put(run, n_units, 1, DTYPE_I32, unit)));
-    struct linear few = {.out = n_units, .in = d->spec.n, .bias = run_put(run, 1, n_units, DTYPE_F32, bias)};
-    struct weight *w = run_ok(run)
-                           ? b->weight_new(b, DTYPE_F32, n_units, d->spec.n, ORDER_OUT_IN, rows, USE_PRODUCT, &run->err)
-                           : NULL;
+    struct linear few = {
+        .out = n_units, .in = d->spec.n, .bias = run_put(run, 1, n_units, DTYPE_F32, bias)};
+    struct weight *w = run_ok(run) ? b->weight_new(b, DTYPE_F32, n_units, d->spec.n, ORDER_OUT_IN,
+                                                   rows, USE_PRODUCT, &run->err)
+                                   : NULL;
     few.w = w;
     if (w) {
         b->linear(b, y, x, w, few.bias, EPILOGUE_NONE);
@@ -113,8 +120,8 @@ static struct tensor encode_gathered(struct run *run, const struct dict *d, stru
     return y;
 }
 
-struct tensor dict_encode_units(struct run *run, const struct dict *d, struct tensor x, const int32_t *unit,
-                                int32_t n_units)
+struct tensor dict_encode_units(struct run *run, const struct dict *d, struct tensor x,
+                                const int32_t *unit, int32_t n_units)
 {
     struct tensor y = absent(x.rows, n_units, DTYPE_F32);
     bool ok = check_width(run, d, x);
@@ -149,8 +156,8 @@ static struct tensor unit_vectors(struct run *run, int32_t n, const int32_t *uni
     return y;
 }
 
-struct tensor dict_push(struct run *run, const struct dict *d, const struct linear *behind, const int32_t *unit,
-                        int32_t n_units)
+struct tensor dict_push(struct run *run, const struct dict *d, const struct linear *behind,
+                        const int32_t *unit, int32_t n_units)
 {
     int32_t width = behind ? behind->out : d->spec.n;
     if (n_units < 1)
@@ -159,10 +166,12 @@ struct tensor dict_push(struct run *run, const struct dict *d, const struct line
         if (!check_unit(run, d, unit[i]))
             return absent(n_units, width, DTYPE_F32);
     if (behind && behind->in != d->spec.n)
-        error_set(&run->err, ERROR_INPUT, "dictionary: directions of width %d, what lies behind takes %d", d->spec.n,
+        error_set(&run->err, ERROR_INPUT,
+                  "dictionary: directions of width %d, what lies behind takes %d", d->spec.n,
                   behind->in);
-    struct tensor rows = d->spec.identity ? unit_vectors(run, d->spec.n, unit, n_units)
-                                          : op_rows(run, d->decoder, run_put(run, n_units, 1, DTYPE_I32, unit));
+    struct tensor rows = d->spec.identity
+                             ? unit_vectors(run, d->spec.n, unit, n_units)
+                             : op_rows(run, d->decoder, run_put(run, n_units, 1, DTYPE_I32, unit));
     if (!behind)
         return rows;
     struct linear without_bias = {.w = behind->w, .out = behind->out, .in = behind->in};
@@ -181,8 +190,8 @@ static float change(const struct unit *u, float f)
 }
 
 /* Activations of the units to the host, [T, n_units]: the selected value, or 0. */
-static void selected(struct run *run, const struct dict *d, const struct sparse *f, const struct unit *units, int32_t J,
-                     float *out)
+static void selected(struct run *run, const struct dict *d, const struct sparse *f,
+                     const struct unit *units, int32_t J, float *out)
 {
     int32_t T = f->vals.rows, k = f->vals.cols;
     if (d->spec.identity) {
@@ -205,8 +214,8 @@ static void selected(struct run *run, const struct dict *d, const struct sparse 
     free(vals);
 }
 
-struct tensor dict_unit_change(struct run *run, const struct dict *d, const struct sparse *f, const struct unit *units,
-                               int32_t n_units)
+struct tensor dict_unit_change(struct run *run, const struct dict *d, const struct sparse *f,
+                               const struct unit *units, int32_t n_units)
 {
     int32_t T = f->vals.rows;
     bool ok = T > 0 && n_units > 0;

@@ -1,4 +1,5 @@
-/* The SAE formats: glimt's own safetensors, and the .pt state dicts of the Danish paper's authors. */
+/* The SAE formats: glimt's own safetensors, and the .pt state dicts of the Danish paper's authors.
+ */
 #include "engine/base/memory.h"
 #include "engine/dict/dict_private.h"
 #include "engine/formats/mapping.h"
@@ -12,12 +13,14 @@ static bool set_hook(struct dict_spec *s, const char *path, const char *name, st
     return point_parse(name, 0, &s->at, e) || error_prefix(e, "%s: hook", path);
 }
 
-static bool set_sizes(struct dict_spec *s, const struct named_tensor *rows /* [m, n] or, turned, [n, m] */, bool turned,
+static bool set_sizes(struct dict_spec *s,
+                      const struct named_tensor *rows /* [m, n] or, turned, [n, m] */, bool turned,
                       struct error *e)
 {
     int64_t m = rows->dim[turned], n = rows->dim[!turned];
     if (m < 1 || n < 1 || m > INT32_MAX || n > INT32_MAX)
-        return error_set(e, ERROR_INPUT, "%s: %s has shape [%lld, %lld], each must be between 1 and %d", rows->file,
+        return error_set(e, ERROR_INPUT,
+                         "%s: %s has shape [%lld, %lld], each must be between 1 and %d", rows->file,
                          rows->name, (long long)rows->dim[0], (long long)rows->dim[1], INT32_MAX);
     s->m = (int32_t)m, s->n = (int32_t)n;
     return true;
@@ -25,8 +28,9 @@ static bool set_sizes(struct dict_spec *s, const struct named_tensor *rows /* [m
 
 static bool check_k(const struct dict_spec *s, const char *path, struct error *e)
 {
-    return (s->k >= 1 && s->k <= s->m) || error_set(e, ERROR_INPUT, "%s: k is %d (from the %s), expected 1 to %d", path,
-                                                    s->k, s->source[DICT_FACT_K], s->m);
+    return (s->k >= 1 && s->k <= s->m) ||
+           error_set(e, ERROR_INPUT, "%s: k is %d (from the %s), expected 1 to %d", path, s->k,
+                     s->source[DICT_FACT_K], s->m);
 }
 
 /* Digits only, at most nine: −1 otherwise. */
@@ -54,7 +58,8 @@ static const char *fact(const struct fact *f, const char *key)
 {
     const char *v = tensors_metadata(f->ts, key);
     if (!v)
-        error_set(f->e, ERROR_INPUT, "%s: metadata has no '%s', which an SAE file must state", f->path, key);
+        error_set(f->e, ERROR_INPUT, "%s: metadata has no '%s', which an SAE file must state",
+                  f->path, key);
     return v;
 }
 
@@ -66,8 +71,8 @@ static int fact_among(const struct fact *f, const char *key, const char *const *
         if (strcmp(v, allowed[i]) == 0)
             return i;
     if (v)
-        error_set(f->e, ERROR_INPUT, "%s: metadata '%s' is '%s', this version supports '%s'%s", f->path, key, v,
-                  allowed[0], allowed[1] ? " and its like" : "");
+        error_set(f->e, ERROR_INPUT, "%s: metadata '%s' is '%s', this version supports '%s'%s",
+                  f->path, key, v, allowed[0], allowed[1] ? " and its like" : "");
     return -1;
 }
 
@@ -79,8 +84,8 @@ static bool read_facts(const struct fact *f, const struct dict_hint *hint, struc
     if (fact_among(f, "format", (const char *const[]){"glimt-sae", NULL}) < 0 ||
         fact_among(f, "version", (const char *const[]){"1", NULL}) < 0 ||
         fact_among(f, "select", (const char *const[]){"topk", NULL}) < 0 ||
-        fact_among(f, "norm", (const char *const[]){"none", NULL}) < 0 || fact_among(f, "norm_rescale", is_false) < 0 ||
-        fact_among(f, "skip", is_false) < 0)
+        fact_among(f, "norm", (const char *const[]){"none", NULL}) < 0 ||
+        fact_among(f, "norm_rescale", is_false) < 0 || fact_among(f, "skip", is_false) < 0)
         return false;
     int relu = fact_among(f, "relu", relus), centre = fact_among(f, "centre", boolean);
     if (relu < 0 || centre < 0)
@@ -99,11 +104,13 @@ static bool read_facts(const struct fact *f, const struct dict_hint *hint, struc
     if (!k)
         return false;
     s->k = small_number(k, &end);
-    return *end == 0 ? true : error_set(f->e, ERROR_INPUT, "%s: metadata 'k' is '%s', expected a number", f->path, k);
+    return *end == 0 ? true
+                     : error_set(f->e, ERROR_INPUT, "%s: metadata 'k' is '%s', expected a number",
+                                 f->path, k);
 }
 
-bool dict_read_glimt(const struct tensors *ts, const char *path, const struct dict_hint *hint, struct dict_spec *s,
-                     struct dict_parts *p, struct error *e)
+bool dict_read_glimt(const struct tensors *ts, const char *path, const struct dict_hint *hint,
+                     struct dict_spec *s, struct dict_parts *p, struct error *e)
 {
     struct fact f = {ts, path, e};
     s->format = "glimt-sae 1";
@@ -121,13 +128,17 @@ bool dict_read_glimt(const struct tensors *ts, const char *path, const struct di
     p->encoder_bias = "encoder.bias";
     p->decoder_bias = tensors_find(ts, "b_dec") ? "b_dec" : NULL;
     if (s->centre && !p->decoder_bias)
-        return error_set(e, ERROR_INPUT, "%s: metadata says that it centres, but there is no b_dec", path);
+        return error_set(e, ERROR_INPUT, "%s: metadata says that it centres, but there is no b_dec",
+                         path);
     if (tensors_find(ts, "threshold"))
-        return error_set(e, ERROR_INPUT, "%s: has a tensor 'threshold' although its metadata says select 'topk'", path);
+        return error_set(e, ERROR_INPUT,
+                         "%s: has a tensor 'threshold' although its metadata says select 'topk'",
+                         path);
     return p->decoder != NULL;
 }
 
-/* ---- the authors' .pt: tensors, then the file's name, then the .json beside it, which is often wrong */
+/* ---- the authors' .pt: tensors, then the file's name, then the .json beside it, which is often
+ * wrong */
 static json_t *beside(const char *path, struct error *e)
 {
     size_t n_path = strlen(path);
@@ -139,7 +150,8 @@ static json_t *beside(const char *path, struct error *e)
         json_error_t je;
         root = json_loadb(text, n, 0, &je);
         if (!json_is_object(root)) {
-            error_set(e, ERROR_INPUT, "%s: expected a JSON object%s%s", name, root ? "" : ": ", root ? "" : je.text);
+            error_set(e, ERROR_INPUT, "%s: expected a JSON object%s%s", name, root ? "" : ": ",
+                      root ? "" : je.text);
             json_decref(root);
             root = NULL;
         }
@@ -178,8 +190,8 @@ static int32_t k_of_path(const char *path)
     return k;
 }
 
-static bool choose_k(const char *path, const json_t *json, const struct dict_hint *hint, struct dict_spec *s,
-                     struct error *e)
+static bool choose_k(const char *path, const json_t *json, const struct dict_hint *hint,
+                     struct dict_spec *s, struct error *e)
 {
     const json_t *k = json_object_get(json, "k");
     int32_t named = k_of_path(path);
@@ -189,15 +201,18 @@ static bool choose_k(const char *path, const json_t *json, const struct dict_hin
     else if (named > 0)
         s->k = named, *source = "file name";
     else if (json_is_integer(k))
-        s->k = json_integer_value(k) > 0 && json_integer_value(k) <= INT32_MAX ? (int32_t)json_integer_value(k) : -1,
+        s->k = json_integer_value(k) > 0 && json_integer_value(k) <= INT32_MAX
+                   ? (int32_t)json_integer_value(k)
+                   : -1,
         *source = "config";
     else
-        return error_set(e, ERROR_INPUT, "%s: neither the name (…topk32…) nor the .json beside it says k", path);
+        return error_set(e, ERROR_INPUT,
+                         "%s: neither the name (…topk32…) nor the .json beside it says k", path);
     return check_k(s, path, e);
 }
 
-static bool choose_hook(const char *path, const json_t *json, const struct dict_hint *hint, struct dict_spec *s,
-                        struct error *e)
+static bool choose_hook(const char *path, const json_t *json, const struct dict_hint *hint,
+                        struct dict_spec *s, struct error *e)
 {
     const char *config = json_string_value(json_object_get(json, "hookpoint"));
     s->at = (struct point){-2, 0};
@@ -213,7 +228,8 @@ static bool choose_hook(const char *path, const json_t *json, const struct dict_
     return true;
 }
 
-static bool read_shapes(const struct tensors *ts, struct dict_spec *s, struct dict_parts *p, struct error *e)
+static bool read_shapes(const struct tensors *ts, struct dict_spec *s, struct dict_parts *p,
+                        struct error *e)
 {
     const struct named_tensor *w = tensors_need(ts, "W", 2, (const int64_t[]){-1, -1}, e);
     if (!w || !set_sizes(s, w, false, e))
@@ -228,16 +244,19 @@ static bool read_shapes(const struct tensors *ts, struct dict_spec *s, struct di
     p->encoder_bias = "b1";
     bool centre = tensors_find(ts, "pre_encode_b") != NULL, b2 = tensors_find(ts, "b2") != NULL;
     if (centre && b2)
-        return error_set(e, ERROR_INPUT, "%s: has both pre_encode_b and b2, expected one decoder bias at most",
+        return error_set(e, ERROR_INPUT,
+                         "%s: has both pre_encode_b and b2, expected one decoder bias at most",
                          w->file);
     s->centre = centre;
     p->decoder_bias = centre ? "pre_encode_b" : b2 ? "b2" : NULL;
-    s->source[DICT_FACT_CENTRE] = centre ? "tensor pre_encode_b" : b2 ? "tensor b2" : "no tensor pre_encode_b";
+    s->source[DICT_FACT_CENTRE] = centre ? "tensor pre_encode_b"
+                                  : b2   ? "tensor b2"
+                                         : "no tensor pre_encode_b";
     return p->encoder != NULL;
 }
 
-bool dict_read_sibbesen(const struct tensors *ts, const char *path, const struct dict_hint *hint, struct dict_spec *s,
-                        struct dict_parts *p, struct error *e)
+bool dict_read_sibbesen(const struct tensors *ts, const char *path, const struct dict_hint *hint,
+                        struct dict_spec *s, struct dict_parts *p, struct error *e)
 {
     s->format = "sibbesen .pt";
     for (int i = 0; i < DICT_N_FACTS; i++)
@@ -250,10 +269,11 @@ bool dict_read_sibbesen(const struct tensors *ts, const char *path, const struct
         s->source[DICT_FACT_SELECT] = s->source[DICT_FACT_RELU] = "file name";
     free(stem);
     if (relu)
-        return error_set(e, ERROR_INPUT,
-                         "%s: by its name an SAE with ReLU in place of topk, which this version does "
-                         "not support",
-                         path);
+        return error_set(
+            e, ERROR_INPUT,
+            "%s: by its name an SAE with ReLU in place of topk, which this version does "
+            "not support",
+            path);
     if (!read_shapes(ts, s, p, e))
         return false;
     json_t *json = beside(path, e);

@@ -2,24 +2,26 @@
 #include "engine/base/memory.h"
 #include <stdlib.h>
 
-struct weight *pack_weight(struct backend *b, const struct tensors *ts, const struct named_tensor *t, enum order order,
-                           unsigned uses, struct error *e)
+struct weight *pack_weight(struct backend *b, const struct tensors *ts,
+                           const struct named_tensor *t, enum order order, unsigned uses,
+                           struct error *e)
 {
     int64_t out = t->dim[order == ORDER_OUT_IN ? 0 : 1], in = t->dim[order == ORDER_OUT_IN ? 1 : 0];
     if (out < 1 || in < 1 || out > INT32_MAX || in > INT32_MAX) {
-        error_set(e, ERROR_INPUT, "%s: %s has shape [%lld, %lld], each must be between 1 and %d", t->file, t->name,
-                  (long long)t->dim[0], (long long)t->dim[1], INT32_MAX);
+        error_set(e, ERROR_INPUT, "%s: %s has shape [%lld, %lld], each must be between 1 and %d",
+                  t->file, t->name, (long long)t->dim[0], (long long)t->dim[1], INT32_MAX);
         return NULL;
     }
-    struct weight *w = b->weight_new(b, (enum dtype)t->type, (int32_t)out, (int32_t)in, order, t->data, uses, e);
+    struct weight *w =
+        b->weight_new(b, (enum dtype)t->type, (int32_t)out, (int32_t)in, order, t->data, uses, e);
     if (!w)
         error_prefix(e, "%s: %s", t->file, t->name);
     tensors_done(ts, t);
     return w;
 }
 
-bool pack_vector(struct backend *b, const struct tensors *ts, const char *name, int32_t n, struct tensor *out,
-                 struct error *e)
+bool pack_vector(struct backend *b, const struct tensors *ts, const char *name, int32_t n,
+                 struct tensor *out, struct error *e)
 {
     const struct named_tensor *t = tensors_need(ts, name, 1, (const int64_t[]){n}, e);
     if (!t)

@@ -42,16 +42,19 @@ static bool stays_inside(const char *s)
 static char *resolve(const char *bundle, const char *relative)
 {
     const char *slash = strrchr(bundle, '/');
-    return slash == NULL ? xstrdup(relative) : xasprintf("%.*s/%s", (int)(slash - bundle), bundle, relative);
+    return slash == NULL ? xstrdup(relative)
+                         : xasprintf("%.*s/%s", (int)(slash - bundle), bundle, relative);
 }
 
 static bool read_path(const struct reader *r, const char *key, const json_t *v, char **out)
 {
     const char *s = json_string_value(v);
     if (s == NULL)
-        return error_set(r->e, ERROR_INPUT, "%s: %s is %s, expected a path", r->path, key, json_kind(v));
+        return error_set(r->e, ERROR_INPUT, "%s: %s is %s, expected a path", r->path, key,
+                         json_kind(v));
     if (!stays_inside(s))
-        return error_set(r->e, ERROR_INPUT, "%s: %s is '%s', expected a path relative to the bundle and not upward",
+        return error_set(r->e, ERROR_INPUT,
+                         "%s: %s is '%s', expected a path relative to the bundle and not upward",
                          r->path, key, s);
     *out = resolve(r->path, s);
     return true;
@@ -63,12 +66,13 @@ static bool read_version(const struct reader *r)
 {
     const json_t *v = json_object_get(r->j, "glimt_bundle");
     if (!json_is_integer(v) || json_integer_value(v) < 1)
-        return error_set(r->e, ERROR_INPUT, "%s: no bundle: glimt_bundle is %s, expected %d", r->path,
-                         json_is_integer(v) ? "less than 1" : json_kind(v), VERSION);
+        return error_set(r->e, ERROR_INPUT, "%s: no bundle: glimt_bundle is %s, expected %d",
+                         r->path, json_is_integer(v) ? "less than 1" : json_kind(v), VERSION);
     if (json_integer_value(v) > VERSION)
         return error_set(r->e, ERROR_INPUT,
-                         "%s: made for a newer glimt: glimt_bundle is %" JSON_INTEGER_FORMAT ", expected %d", r->path,
-                         json_integer_value(v), VERSION);
+                         "%s: made for a newer glimt: glimt_bundle is %" JSON_INTEGER_FORMAT
+                         ", expected %d",
+                         r->path, json_integer_value(v), VERSION);
     return true;
 }
 
@@ -79,7 +83,8 @@ static bool read_string(const struct reader *r, const json_t *of, const char *ke
     if (v == NULL || json_is_null(v))
         return true;
     if (!json_is_string(v))
-        return error_set(r->e, ERROR_INPUT, "%s: %s is %s, expected a string", r->path, key, json_kind(v));
+        return error_set(r->e, ERROR_INPUT, "%s: %s is %s, expected a string", r->path, key,
+                         json_kind(v));
     *out = xstrdup(json_string_value(v));
     return true;
 }
@@ -92,8 +97,10 @@ static bool read_model(const struct reader *r)
     const char *slash = s != NULL ? strchr(s, '/') : NULL;
     if (at == NULL || slash == NULL || slash > at)
         return read_path(r, "model", v, &r->b->model);
-    if (slash == s || slash + 1 == at || at[1] == '\0' || memchr(slash + 1, '/', (size_t)(at - slash - 1)) != NULL)
-        return error_set(r->e, ERROR_INPUT, "%s: model is '%s', expected a path or OWNER/NAME@REV", r->path, s);
+    if (slash == s || slash + 1 == at || at[1] == '\0' ||
+        memchr(slash + 1, '/', (size_t)(at - slash - 1)) != NULL)
+        return error_set(r->e, ERROR_INPUT, "%s: model is '%s', expected a path or OWNER/NAME@REV",
+                         r->path, s);
     r->b->model = xstrdup(s);
     return true;
 }
@@ -124,16 +131,18 @@ static bool read_chosen(const struct reader *r)
     if (v == NULL || json_is_null(v))
         return true;
     if (!json_is_array(v) || json_array_size(v) > INT32_MAX)
-        return error_set(r->e, ERROR_INPUT, "%s: chosen is %s, expected a list of latents", r->path, json_kind(v));
+        return error_set(r->e, ERROR_INPUT, "%s: chosen is %s, expected a list of latents", r->path,
+                         json_kind(v));
     struct bundle *b = r->b;
     b->n_chosen = (int32_t)json_array_size(v);
     b->chosen = xcalloc((size_t)b->n_chosen, sizeof *b->chosen);
     for (int32_t i = 0; i < b->n_chosen; i++) {
         const json_t *id = json_array_get(v, (size_t)i);
         const json_int_t x = json_integer_value(id);
-        if (!json_is_integer(id) || x < 0 || x > INT32_MAX || (b->n_latents > 0 && x >= b->n_latents))
-            return error_set(r->e, ERROR_INPUT, "%s: entry %d of chosen is %s, expected a latent%s", r->path, i,
-                             json_is_integer(id) ? "out of range" : json_kind(id),
+        if (!json_is_integer(id) || x < 0 || x > INT32_MAX ||
+            (b->n_latents > 0 && x >= b->n_latents))
+            return error_set(r->e, ERROR_INPUT, "%s: entry %d of chosen is %s, expected a latent%s",
+                             r->path, i, json_is_integer(id) ? "out of range" : json_kind(id),
                              b->n_latents > 0 ? " that the statistics have" : "");
         b->chosen[i] = (int32_t)x;
     }
@@ -146,7 +155,8 @@ static bool is_text(const char *s, size_t n)
 {
     while (n > 0) {
         utf8proc_int32_t cp = 0;
-        const utf8proc_ssize_t k = utf8proc_iterate((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)n, &cp);
+        const utf8proc_ssize_t k =
+            utf8proc_iterate((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)n, &cp);
         if (k <= 0 || cp == 0)
             return false;
         s += k, n -= (size_t)k;
@@ -155,7 +165,8 @@ static bool is_text(const char *s, size_t n)
 }
 
 /* One sentence a line; a line ends at \n or \r\n, which are no part of it. */
-static bool split_lines(const struct reader *r, const char *path, const char *s, size_t n, struct bundle_class *c)
+static bool split_lines(const struct reader *r, const char *path, const char *s, size_t n,
+                        struct bundle_class *c)
 {
     size_t cap = 0;
     for (size_t at = 0; at < n;) {
@@ -165,7 +176,8 @@ static bool split_lines(const struct reader *r, const char *path, const char *s,
         if (len > 0 && end != NULL && s[at + len - 1] == '\r')
             len--;
         if (len == 0)
-            return error_set(r->e, ERROR_INPUT, "%s: line %d is empty, expected a sentence", path, c->n_sentences + 1);
+            return error_set(r->e, ERROR_INPUT, "%s: line %d is empty, expected a sentence", path,
+                             c->n_sentences + 1);
         c->sentence = grow(c->sentence, &cap, (size_t)c->n_sentences + 1, sizeof *c->sentence);
         c->sentence[c->n_sentences++] = xstrndup(s + at, len);
         at = next;
@@ -201,7 +213,8 @@ cleanup:
 static bool read_class(const struct reader *r, const json_t *j, struct bundle_class *c)
 {
     if (!json_is_object(j))
-        return error_set(r->e, ERROR_INPUT, "%s: a class is %s, expected an object", r->path, json_kind(j));
+        return error_set(r->e, ERROR_INPUT, "%s: a class is %s, expected an object", r->path,
+                         json_kind(j));
     if (!read_string(r, j, "name", &c->name) || !read_string(r, j, "label", &c->label))
         return false;
     if (c->name == NULL || c->name[0] == '\0')
@@ -219,13 +232,15 @@ static bool check_classes(const struct reader *r)
     for (int32_t i = 0; i < r->b->n_classes; i++) {
         for (int32_t k = 0; k < i; k++)
             if (strcmp(c[i].name, c[k].name) == 0)
-                return error_set(r->e, ERROR_INPUT, "%s: class '%s' is there twice", r->path, c[i].name);
+                return error_set(r->e, ERROR_INPUT, "%s: class '%s' is there twice", r->path,
+                                 c[i].name);
         if (c[i].sentence == NULL)
             continue;
         if (first == NULL)
             first = &c[i];
         if (c[i].n_sentences != first->n_sentences)
-            return error_set(r->e, ERROR_INPUT, "%s: %d reference sentences of '%s' and %d of '%s', expected as many",
+            return error_set(r->e, ERROR_INPUT,
+                             "%s: %d reference sentences of '%s' and %d of '%s', expected as many",
                              r->path, first->n_sentences, first->name, c[i].n_sentences, c[i].name);
     }
     return true;
@@ -237,8 +252,8 @@ static bool read_classes(const struct reader *r)
     if (v == NULL || json_is_null(v))
         return true;
     if (!json_is_array(v) || json_array_size(v) > CLASSES_MAX)
-        return error_set(r->e, ERROR_INPUT, "%s: classes is %s, expected a list of at most %d", r->path,
-                         json_is_array(v) ? "longer" : json_kind(v), CLASSES_MAX);
+        return error_set(r->e, ERROR_INPUT, "%s: classes is %s, expected a list of at most %d",
+                         r->path, json_is_array(v) ? "longer" : json_kind(v), CLASSES_MAX);
     struct bundle *b = r->b;
     b->n_classes = (int32_t)json_array_size(v);
     b->cls = xcalloc((size_t)b->n_classes, sizeof *b->cls);
@@ -250,9 +265,10 @@ static bool read_classes(const struct reader *r)
 
 /* ---- statistics */
 
-/* A matrix [rows, n_latents] of finite numbers of at least `low` and at most `high`; rows 0: a vector. */
-static bool read_statistic(const struct reader *r, const struct tensors *ts, const char *name, int32_t rows, float low,
-                           float high, float **out)
+/* A matrix [rows, n_latents] of finite numbers of at least `low` and at most `high`; rows 0: a
+ * vector. */
+static bool read_statistic(const struct reader *r, const struct tensors *ts, const char *name,
+                           int32_t rows, float low, float high, float **out)
 {
     struct bundle *b = r->b;
     const int64_t latents = b->n_latents > 0 ? b->n_latents : -1;
@@ -261,7 +277,8 @@ static bool read_statistic(const struct reader *r, const struct tensors *ts, con
     if (t == NULL)
         return false;
     if (t->type != DTYPE_F32)
-        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' has dtype %s, expected F32", t->file, name, t->type_name);
+        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' has dtype %s, expected F32", t->file,
+                         name, t->type_name);
     if (t->n_bytes == 0)
         return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' is empty", t->file, name);
     b->n_latents = (int32_t)t->dim[t->n_dims - 1];
@@ -269,7 +286,8 @@ static bool read_statistic(const struct reader *r, const struct tensors *ts, con
     *out = x;
     for (size_t i = 0; i < t->n_bytes / sizeof *x; i++)
         if (!(x[i] >= low && x[i] <= high))
-            return error_set(r->e, ERROR_INPUT, "%s: value %zu of tensor '%s' is %g, expected %g to %g", t->file, i,
+            return error_set(r->e, ERROR_INPUT,
+                             "%s: value %zu of tensor '%s' is %g, expected %g to %g", t->file, i,
                              name, (double)x[i], (double)low, (double)high);
     return true;
 }
@@ -303,7 +321,8 @@ static bool read_bundle(const struct reader *r)
     const json_t *sae = json_object_get(r->j, "sae");
     return read_version(r) && read_string(r, r->j, "title", &b->title) && read_model(r) &&
            (sae == NULL || json_is_null(sae) || read_path(r, "sae", sae, &b->sae)) &&
-           read_string(r, r->j, "hook", &b->hook) && read_classes(r) && read_statistics(r) && read_chosen(r);
+           read_string(r, r->j, "hook", &b->hook) && read_classes(r) && read_statistics(r) &&
+           read_chosen(r);
 }
 
 bool bundle_open(const char *path, struct bundle **out, struct error *e)
@@ -355,17 +374,21 @@ static bool verify_file(const struct reader *r, const char *name, const json_t *
 {
     struct sha256 want, found;
     if (!json_is_string(v) || !sha256_from_hex(json_string_value(v), &want))
-        return error_set(r->e, ERROR_INPUT, "%s: the sha256 of '%s' is not 64 hexadecimal digits", r->path, name);
-    if (!stays_inside(name))
-        return error_set(r->e, ERROR_INPUT, "%s: sha256 of '%s', expected a path relative to the bundle and not upward",
+        return error_set(r->e, ERROR_INPUT, "%s: the sha256 of '%s' is not 64 hexadecimal digits",
                          r->path, name);
+    if (!stays_inside(name))
+        return error_set(
+            r->e, ERROR_INPUT,
+            "%s: sha256 of '%s', expected a path relative to the bundle and not upward", r->path,
+            name);
     char *file = resolve(r->path, name);
     bool ok = sha256_file(file, &found, r->e);
     if (ok && memcmp(&want, &found, sizeof want) != 0) {
         char hex[2][65];
         sha256_hex(&want, hex[0]);
         sha256_hex(&found, hex[1]);
-        ok = error_set(r->e, ERROR_INPUT, "%s: SHA-256 is %.16s…, expected %.16s…: not the file of this bundle", file,
+        ok = error_set(r->e, ERROR_INPUT,
+                       "%s: SHA-256 is %.16s…, expected %.16s…: not the file of this bundle", file,
                        hex[1], hex[0]);
     }
     free(file);
@@ -380,8 +403,9 @@ bool bundle_verify(const struct bundle *b, struct error *e)
     const struct reader r = {.j = j, .path = b->path, .e = e};
     json_t *list = json_object_get(j, "sha256"), *v;
     const char *name;
-    bool ok = list == NULL || json_is_null(list) || json_is_object(list) ||
-              error_set(e, ERROR_INPUT, "%s: sha256 is %s, expected an object", b->path, json_kind(list));
+    bool ok =
+        list == NULL || json_is_null(list) || json_is_object(list) ||
+        error_set(e, ERROR_INPUT, "%s: sha256 is %s, expected an object", b->path, json_kind(list));
     if (ok && json_is_object(list))
         json_object_foreach(list, name, v)
         {

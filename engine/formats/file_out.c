@@ -62,7 +62,8 @@ bool file_out_write(struct file_out *f, const void *p, size_t n, struct error *e
 
 bool file_out_commit(struct file_out *f, struct error *e)
 {
-    /* Without fsync some file systems may hold the new name with none of the bytes after a crash. */
+    /* Without fsync some file systems may hold the new name with none of the bytes after a crash.
+     */
     bool ok = f->beside == NULL || fsync(f->fd) == 0;
     int why = ok ? 0 : errno;
     if (close(f->fd) != 0 && ok)

@@ -1,6 +1,7 @@
-/* Writing a file piece by piece, beside its final place, and renaming it there at the end: a full disk or a crash
- * leaves the old file. Private to engine/formats. What is there and no regular file (a device, a pipe) is written
- * straight. After file_out_open returned true, exactly one of _commit and _abort ends it. */
+/* Writing a file piece by piece, beside its final place, and renaming it there at the end: a full
+ * disk or a crash leaves the old file. Private to engine/formats. What is there and no regular file
+ * (a device, a pipe) is written straight. After file_out_open returned true, exactly one of _commit
+ * and _abort ends it. */
 #ifndef GLIMT_FORMATS_FILE_OUT_H
 #define GLIMT_FORMATS_FILE_OUT_H
 #include "engine/base/error.h"

@@ -1,4 +1,5 @@
-/* Hugging Face's cache: HUB/models--OWNER--NAME/refs/REV holds a commit, …/snapshots/COMMIT the files. */
+/* Hugging Face's cache: HUB/models--OWNER--NAME/refs/REV holds a commit, …/snapshots/COMMIT the
+ * files. */
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "engine/formats/hf.h"
@@ -22,7 +23,8 @@ static const char *environment(const char *name)
 /* One component of a repository's name or a revision: nothing that leads out of the cache. */
 static bool is_component(const char *s, size_t n)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     return n > 0 && n <= 128 && strspn(s, allowed) >= n && s[0] != '.';
 }
 
@@ -71,7 +73,8 @@ static char *read_commit(const char *repo, const char *rev)
 /* Looks in one cache folder; NULL: not there, what was looked at is added to `looked`. */
 static char *look(const char *hub, const struct name *n, struct strbuf *looked)
 {
-    char *repo = xasprintf("%s/models--%.*s--%.*s", hub, (int)n->n_owner, n->owner, (int)n->n_name, n->name);
+    char *repo =
+        xasprintf("%s/models--%.*s--%.*s", hub, (int)n->n_owner, n->owner, (int)n->n_name, n->name);
     char *commit = read_commit(repo, n->rev), *dir = xasprintf("%s/snapshots/%s", repo, commit);
     if (commit[0] == '\0' || !is_folder(dir)) {
         strbuf_addf(looked, "%s%s", looked->len > 0 ? ", " : "", is_folder(repo) ? dir : repo);
@@ -86,8 +89,10 @@ static char *look(const char *hub, const struct name *n, struct strbuf *looked)
 /* In the order in which Hugging Face's library gives them precedence. */
 static char *look_everywhere(const struct name *n, struct strbuf *looked)
 {
-    const char *cache = environment("HF_HUB_CACHE"), *home = environment("HF_HOME"), *user = environment("HOME");
-    char *hubs[3] = {cache != NULL ? xstrdup(cache) : NULL, home != NULL ? xasprintf("%s/hub", home) : NULL,
+    const char *cache = environment("HF_HUB_CACHE"), *home = environment("HF_HOME"),
+               *user = environment("HOME");
+    char *hubs[3] = {cache != NULL ? xstrdup(cache) : NULL,
+                     home != NULL ? xasprintf("%s/hub", home) : NULL,
                      user != NULL ? xasprintf("%s/.cache/huggingface/hub", user) : NULL};
     char *dir = NULL;
     for (size_t i = 0; i < 3; i++) {
@@ -107,14 +112,17 @@ bool hf_resolve(const char *spec, char **dir, struct error *e)
     }
     struct name n;
     if (!parse_name(spec, &n))
-        return error_set(e, ERROR_INPUT, "model '%s': no such folder, and not of the form OWNER/NAME or OWNER/NAME@REV",
-                         spec);
+        return error_set(
+            e, ERROR_INPUT,
+            "model '%s': no such folder, and not of the form OWNER/NAME or OWNER/NAME@REV", spec);
     struct strbuf looked;
     strbuf_init(&looked);
     *dir = look_everywhere(&n, &looked);
     if (*dir == NULL)
-        error_set(e, ERROR_INPUT, "model '%s': no such folder, and not in the Hugging Face cache (looked for %s)", spec,
-                  looked.len > 0 ? looked.s : "nothing: HF_HUB_CACHE, HF_HOME and HOME are not set");
+        error_set(
+            e, ERROR_INPUT,
+            "model '%s': no such folder, and not in the Hugging Face cache (looked for %s)", spec,
+            looked.len > 0 ? looked.s : "nothing: HF_HUB_CACHE, HF_HOME and HOME are not set");
     strbuf_release(&looked);
     return *dir != NULL;
 }

@@ -24,7 +24,8 @@ json_t *json_parse_object(const char *text, size_t n, const char *what, struct e
     json_error_t why;
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
     if (j == NULL) {
-        error_set(e, ERROR_INPUT, "%s: not valid JSON (line %d, column %d: %s)", what, why.line, why.column, why.text);
+        error_set(e, ERROR_INPUT, "%s: not valid JSON (line %d, column %d: %s)", what, why.line,
+                  why.column, why.text);
         return NULL;
     }
     if (!json_is_object(j)) {

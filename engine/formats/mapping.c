@@ -27,7 +27,8 @@ static enum error_kind kind_of(int why)
 bool mapping_open(struct mapping *m, const char *path, struct error *e)
 {
     *m = (struct mapping){0};
-    /* O_NONBLOCK: opening a pipe must not wait for its writer; it has no meaning for a regular file. */
+    /* O_NONBLOCK: opening a pipe must not wait for its writer; it has no meaning for a regular
+     * file. */
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return error_set(e, kind_of(errno), "opening %s: %s", path, strerror(errno));
@@ -45,7 +46,8 @@ bool mapping_open(struct mapping *m, const char *path, struct error *e)
     if (st.st_size > 0) {
         void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (p == MAP_FAILED) {
-            error_set(e, ERROR_SYSTEM, "mapping %s (%lld bytes): %s", path, (long long)st.st_size, strerror(errno));
+            error_set(e, ERROR_SYSTEM, "mapping %s (%lld bytes): %s", path, (long long)st.st_size,
+                      strerror(errno));
             goto cleanup;
         }
         *m = (struct mapping){.p = p, .n = (size_t)st.st_size};
@@ -69,7 +71,8 @@ void mapping_done(const struct mapping *m, const void *p, size_t n)
     if (m->p == NULL || from < start || from - start > m->n || n > m->n - (from - start))
         return;
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    /* Whole pages only: what shares a page with the neighbours may still be needed. The end of the file is its own. */
+    /* Whole pages only: what shares a page with the neighbours may still be needed. The end of the
+     * file is its own. */
     const uintptr_t first = (from + page - 1) / page * page;
     uintptr_t last = (from + n) / page * page;
     if (from + n == start + m->n)
@@ -100,8 +103,9 @@ bool file_read(const char *path, size_t limit, char **out, size_t *n, struct err
             break;
         len += (size_t)k;
         if (len > limit) {
-            error_set(e, ERROR_INPUT, "reading %s: found more than %zu bytes, the most that is expected of it", path,
-                      limit);
+            error_set(e, ERROR_INPUT,
+                      "reading %s: found more than %zu bytes, the most that is expected of it",
+                      path, limit);
             goto cleanup;
         }
     }

@@ -1,4 +1,5 @@
-/* The facts of config.json that the forward needs; plain data (formats reads it, model runs by it). */
+/* The facts of config.json that the forward needs; plain data (formats reads it, model runs by it).
+ */
 #ifndef GLIMT_FORMATS_MODEL_CONFIG_H
 #define GLIMT_FORMATS_MODEL_CONFIG_H
 #include "engine/backend.h"

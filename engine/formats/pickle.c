@@ -67,7 +67,8 @@ static struct pickle_value *value_new(struct machine *m, enum pickle_kind kind)
     struct pickle *own = m->own;
     struct pickle_value *v = xcalloc(1, sizeof *v);
     v->kind = kind;
-    own->value = grow(own->value, &own->values_cap, own->n_values + 1, sizeof(struct pickle_value *));
+    own->value =
+        grow(own->value, &own->values_cap, own->n_values + 1, sizeof(struct pickle_value *));
     own->value[own->n_values++] = v;
     return v;
 }
@@ -89,7 +90,8 @@ static bool top(struct machine *m, size_t n, struct pickle_value ***v)
     return true;
 }
 
-/* The values above the last mark, which goes: *v and *n, taken from the stack but valid until the next push. */
+/* The values above the last mark, which goes: *v and *n, taken from the stack but valid until the
+ * next push. */
 static bool since_mark(struct machine *m, struct pickle_value ***v, size_t *n)
 {
     if (m->n_marks == 0)
@@ -147,7 +149,8 @@ static bool op_proto(struct machine *m)
     if (!take_le(m, 1, &version))
         return false;
     return version == 2 ||
-           error_set(m->e, ERROR_INPUT, "%s: pickle protocol %" PRIu64 ", expected 2", m->path, version);
+           error_set(m->e, ERROR_INPUT, "%s: pickle protocol %" PRIu64 ", expected 2", m->path,
+                     version);
 }
 static bool op_none(struct machine *m)
 {
@@ -277,14 +280,17 @@ static bool op_tuple3(struct machine *m)
     return tuple_of(m, 3);
 }
 
-/* Adds to the container on top of the stack, of which nothing but the container is taken for granted. */
-static bool extend(struct machine *m, enum pickle_kind kind, struct pickle_value *const *v, size_t n)
+/* Adds to the container on top of the stack, of which nothing but the container is taken for
+ * granted. */
+static bool extend(struct machine *m, enum pickle_kind kind, struct pickle_value *const *v,
+                   size_t n)
 {
     struct pickle_value **to = NULL;
     if (!top(m, 1, &to))
         return false;
     if ((*to)->kind != kind)
-        return refuse(m, kind == PICKLE_DICT ? "an item is set in what is no dict" : "a value is added to no list");
+        return refuse(m, kind == PICKLE_DICT ? "an item is set in what is no dict"
+                                             : "a value is added to no list");
     if (kind == PICKLE_DICT && n % 2 != 0)
         return refuse(m, "a dict with a key and no value");
     items_add(*to, v, n);
@@ -392,15 +398,18 @@ static bool op_global(struct machine *m)
     if (!take_line(m, &module, &n_module) || !take_line(m, &name, &n_name))
         return false;
     for (size_t i = 0; i < sizeof globals / sizeof *globals; i++)
-        if (is_text(module, n_module, globals[i].module) && is_text(name, n_name, globals[i].name)) {
+        if (is_text(module, n_module, globals[i].module) &&
+            is_text(name, n_name, globals[i].name)) {
             struct pickle_value *v = value_new(m, PICKLE_GLOBAL);
             v->global = (int)i;
             return push(m, v);
         }
     return error_set(m->e, ERROR_INPUT,
-                     "%s: the pickle names '%.*s.%.*s', which is no part of a state dict of tensors (nothing was "
+                     "%s: the pickle names '%.*s.%.*s', which is no part of a state dict of "
+                     "tensors (nothing was "
                      "executed)",
-                     m->path, n_module < 100 ? (int)n_module : 100, module, n_name < 100 ? (int)n_name : 100, name);
+                     m->path, n_module < 100 ? (int)n_module : 100, module,
+                     n_name < 100 ? (int)n_name : 100, name);
 }
 
 static bool op_binpersid(struct machine *m)
@@ -411,9 +420,9 @@ static bool op_binpersid(struct machine *m)
     m->n_stack--;
     const struct pickle_value *id = *v;
     struct pickle_value *const *a = id->items.v;
-    if (id->kind != PICKLE_TUPLE || id->items.n != 5 || a[0]->kind != PICKLE_STRING || a[1]->kind != PICKLE_GLOBAL ||
-        a[2]->kind != PICKLE_STRING || a[3]->kind != PICKLE_STRING || a[4]->kind != PICKLE_INT ||
-        strcmp(a[0]->string.s, "storage") != 0)
+    if (id->kind != PICKLE_TUPLE || id->items.n != 5 || a[0]->kind != PICKLE_STRING ||
+        a[1]->kind != PICKLE_GLOBAL || a[2]->kind != PICKLE_STRING || a[3]->kind != PICKLE_STRING ||
+        a[4]->kind != PICKLE_INT || strcmp(a[0]->string.s, "storage") != 0)
         return refuse(m, "a persistent id that is no storage");
     const struct storage_type *type = &globals[a[1]->global].storage;
     if (type->name == NULL || a[4]->integer < 0)
@@ -440,9 +449,10 @@ static bool call_tensor(struct machine *m, const struct pickle_value *args)
 {
     struct pickle_value *const *a = args->items.v;
     const size_t n = args->items.n;
-    if ((n != 6 && n != 7) || a[0]->kind != PICKLE_STORAGE || a[1]->kind != PICKLE_INT || !is_ints(a[2]) ||
-        !is_ints(a[3]) || a[2]->items.n != a[3]->items.n)
-        return refuse(m, "_rebuild_tensor_v2 with other arguments than storage, offset, size and stride");
+    if ((n != 6 && n != 7) || a[0]->kind != PICKLE_STORAGE || a[1]->kind != PICKLE_INT ||
+        !is_ints(a[2]) || !is_ints(a[3]) || a[2]->items.n != a[3]->items.n)
+        return refuse(
+            m, "_rebuild_tensor_v2 with other arguments than storage, offset, size and stride");
     /* Metadata say that the bytes are to be read conjugated or negated. */
     if (n == 7 && a[6]->kind != PICKLE_NONE && !(a[6]->kind == PICKLE_DICT && a[6]->items.n == 0))
         return refuse(m, "_rebuild_tensor_v2 with metadata");
@@ -483,7 +493,8 @@ static bool op_reduce(struct machine *m)
     return refuse(m, "a call of a storage type");
 }
 
-/* The attributes of an OrderedDict (a state dict's _metadata: versions of its modules) say nothing of its tensors. */
+/* The attributes of an OrderedDict (a state dict's _metadata: versions of its modules) say nothing
+ * of its tensors. */
 static bool op_build(struct machine *m)
 {
     struct pickle_value **v = NULL;
@@ -581,20 +592,25 @@ static bool step(struct machine *m)
     if (opcodes[*op].run != NULL)
         return opcodes[*op].run(m);
     return error_set(m->e, ERROR_INPUT,
-                     "%s: byte %td of the pickle: opcode 0x%02x (%s), which a state dict of tensors does not need",
-                     m->path, op - m->start, *op, opcodes[*op].name != NULL ? opcodes[*op].name : "unknown");
+                     "%s: byte %td of the pickle: opcode 0x%02x (%s), which a state dict of "
+                     "tensors does not need",
+                     m->path, op - m->start, *op,
+                     opcodes[*op].name != NULL ? opcodes[*op].name : "unknown");
 }
 
 struct pickle *pickle_read(const uint8_t *p, size_t n, const char *path, struct error *e)
 {
     if (n > PICKLE_MAX) {
-        error_set(e, ERROR_INPUT, "%s: a pickle of %zu bytes, expected at most %zu", path, n, PICKLE_MAX);
+        error_set(e, ERROR_INPUT, "%s: a pickle of %zu bytes, expected at most %zu", path, n,
+                  PICKLE_MAX);
         return NULL;
     }
-    struct machine m = {.own = xcalloc(1, sizeof *m.own), .start = p, .p = p, .end = p + n, .path = path, .e = e};
+    struct machine m = {
+        .own = xcalloc(1, sizeof *m.own), .start = p, .p = p, .end = p + n, .path = path, .e = e};
     m.own->truth[0].kind = m.own->truth[1].kind = PICKLE_BOOL;
     m.own->truth[1].truth = true;
-    m.stack = grow(NULL, &m.stack_cap, 16, sizeof(struct pickle_value *)); /* never NULL, even while empty */
+    m.stack = grow(NULL, &m.stack_cap, 16,
+                   sizeof(struct pickle_value *)); /* never NULL, even while empty */
     bool ok = true;
     while (ok && !m.stopped)
         ok = step(&m);

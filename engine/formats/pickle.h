@@ -1,9 +1,10 @@
 /* The pickle of a PyTorch state dict, as data. Private to engine/formats.
  *
- * Protocol 2 as torch.save writes it (Python's pickletools names the opcodes): dicts, lists, tuples, strings, numbers,
- * storages by persistent id, and calls of four names alone (OrderedDict, _rebuild_tensor_v2, _rebuild_parameter,
- * torch.Size), which become plain values. Every other opcode or name is refused; nothing is ever executed.
- * Memory is linear in the pickle's size. Values may be shared, and may contain each other: a walker must bound itself.
+ * Protocol 2 as torch.save writes it (Python's pickletools names the opcodes): dicts, lists,
+ * tuples, strings, numbers, storages by persistent id, and calls of four names alone (OrderedDict,
+ * _rebuild_tensor_v2, _rebuild_parameter, torch.Size), which become plain values. Every other
+ * opcode or name is refused; nothing is ever executed. Memory is linear in the pickle's size.
+ * Values may be shared, and may contain each other: a walker must bound itself.
  */
 #ifndef GLIMT_FORMATS_PICKLE_H
 #define GLIMT_FORMATS_PICKLE_H
@@ -52,8 +53,9 @@ struct pickle_value {
             int64_t n;       /* elements */
         } storage;
         struct {
-            const struct pickle_value *storage, *size, *stride; /* tuples of integers, checked to be */
-            int64_t offset;                                     /* elements */
+            const struct pickle_value *storage, *size,
+                *stride;    /* tuples of integers, checked to be */
+            int64_t offset; /* elements */
         } tensor;
     };
 };

@@ -1,5 +1,6 @@
-/* PyTorch's .pt: a zip of PREFIX/data.pkl and PREFIX/data/KEY, one entry a storage (torch/serialization.py,
- * caffe2/serialize). Dicts within dicts and lists become names with dots. */
+/* PyTorch's .pt: a zip of PREFIX/data.pkl and PREFIX/data/KEY, one entry a storage
+ * (torch/serialization.py, caffe2/serialize). Dicts within dicts and lists become names with dots.
+ */
 #include "engine/base/memory.h"
 #include "engine/formats/pickle.h"
 #include "engine/formats/tensors_private.h"
@@ -10,8 +11,8 @@
 #include <string.h>
 
 #define DEPTH_MAX 16
-/* Of names and metadata together. Containers and strings may be shared, so that a short pickle could spell out an
- * exponential number of them. */
+/* Of names and metadata together. Containers and strings may be shared, so that a short pickle
+ * could spell out an exponential number of them. */
 #define WALK_MAX ((size_t)64 << 20)
 
 struct reader {
@@ -49,13 +50,15 @@ static bool find_prefix(struct reader *r)
         if (slash == NULL ? n_prefix != 0 : (size_t)(slash - entry->name) + 1 != n_prefix)
             continue;
         if (found)
-            return error_set(r->e, ERROR_INPUT, "%s: found two data.pkl in the archive, expected one", r->path);
+            return error_set(r->e, ERROR_INPUT,
+                             "%s: found two data.pkl in the archive, expected one", r->path);
         found = true;
         r->prefix = entry->name;
         r->n_prefix = n_prefix;
     }
     return found ||
-           error_set(r->e, ERROR_INPUT, "%s: a zip archive without data.pkl, not what torch.save writes", r->path);
+           error_set(r->e, ERROR_INPUT,
+                     "%s: a zip archive without data.pkl, not what torch.save writes", r->path);
 }
 
 static bool check_byteorder(const struct reader *r)
@@ -87,7 +90,8 @@ static bool is_transposed(const struct named_tensor *t, const int64_t *stride)
     return t->n_dims == 2 && stride[0] == 1 && stride[1] == t->dim[0];
 }
 
-/* src holds the transpose [cols, rows]; in blocks, because one of the two is walked in large strides. */
+/* src holds the transpose [cols, rows]; in blocks, because one of the two is walked in large
+ * strides. */
 static void transpose(uint8_t *dst, const uint8_t *src, size_t rows, size_t cols, size_t element)
 {
     const size_t block = 32;
@@ -100,13 +104,16 @@ static void transpose(uint8_t *dst, const uint8_t *src, size_t rows, size_t cols
 
 static bool copy_transposed(struct reader *r, struct named_tensor *t, size_t element)
 {
-    /* Each storage is copied at most once in an honest file; views of one storage must not multiply it. */
+    /* Each storage is copied at most once in an honest file; views of one storage must not multiply
+     * it. */
     if (t->n_bytes > r->n_file - r->n_copied)
-        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' is one of too many transposed views of the same data",
+        return error_set(r->e, ERROR_INPUT,
+                         "%s: tensor '%s' is one of too many transposed views of the same data",
                          r->path, t->name);
     uint8_t *copy = malloc(t->n_bytes > 0 ? t->n_bytes : 1);
     if (copy == NULL)
-        return error_set(r->e, ERROR_SYSTEM, "%s: out of memory: %zu bytes to transpose tensor '%s'", r->path,
+        return error_set(r->e, ERROR_SYSTEM,
+                         "%s: out of memory: %zu bytes to transpose tensor '%s'", r->path,
                          t->n_bytes, t->name);
     r->n_copied += t->n_bytes;
     tensors_own(r->ts, copy);
@@ -116,37 +123,40 @@ static bool copy_transposed(struct reader *r, struct named_tensor *t, size_t ele
 }
 
 /* The bytes of the tensor's storage, as many as its count of elements says. */
-static bool find_storage(struct reader *r, const char *name, const struct pickle_value *s, size_t element,
-                         const uint8_t **p, size_t *n)
+static bool find_storage(struct reader *r, const char *name, const struct pickle_value *s,
+                         size_t element, const uint8_t **p, size_t *n)
 {
     char *key = xasprintf("data/%s", s->storage.key);
     const struct zip_entry *entry = find_entry(r, key);
     free(key);
     if (entry == NULL)
-        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s': the archive has no entry data/%s", r->path, name,
-                         s->storage.key);
+        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s': the archive has no entry data/%s",
+                         r->path, name, s->storage.key);
     if (!size_mul((size_t)s->storage.n, element, n) || *n > entry->n)
-        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s': data/%s has %zu bytes, expected %" PRId64 " of %zu",
+        return error_set(r->e, ERROR_INPUT,
+                         "%s: tensor '%s': data/%s has %zu bytes, expected %" PRId64 " of %zu",
                          r->path, name, s->storage.key, entry->n, s->storage.n, element);
     *p = entry->p;
     return true;
 }
 
 /* Shape and strides into *t and stride; every count checked, so that their product fits. */
-static bool read_layout(struct reader *r, struct named_tensor *t, const struct pickle_value *v, size_t element,
-                        int64_t *stride)
+static bool read_layout(struct reader *r, struct named_tensor *t, const struct pickle_value *v,
+                        size_t element, int64_t *stride)
 {
     const size_t n_dims = v->tensor.size->items.n;
     if (n_dims > TENSOR_MAX_DIMS)
-        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' has %zu dimensions, expected at most %d", r->path, t->name,
-                         n_dims, TENSOR_MAX_DIMS);
+        return error_set(r->e, ERROR_INPUT,
+                         "%s: tensor '%s' has %zu dimensions, expected at most %d", r->path,
+                         t->name, n_dims, TENSOR_MAX_DIMS);
     t->n_dims = (int32_t)n_dims;
     for (size_t i = 0; i < n_dims; i++) {
         t->dim[i] = v->tensor.size->items.v[i]->integer;
         stride[i] = v->tensor.stride->items.v[i]->integer;
     }
     if (!shape_bytes(t->n_dims, t->dim, element, &t->n_bytes))
-        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' has an impossible shape", r->path, t->name);
+        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' has an impossible shape", r->path,
+                         t->name);
     return true;
 }
 
@@ -154,22 +164,27 @@ static bool read_tensor(struct reader *r, const char *name, const struct pickle_
 {
     const struct pickle_value *s = v->tensor.storage;
     const struct element_type *type = element_type_find(s->storage.type->element);
-    struct named_tensor t = {
-        .name = tensors_own(r->ts, xstrdup(name)), .type = type->type, .type_name = type->name, .file = r->path};
+    struct named_tensor t = {.name = tensors_own(r->ts, xstrdup(name)),
+                             .type = type->type,
+                             .type_name = type->name,
+                             .file = r->path};
     int64_t stride[TENSOR_MAX_DIMS];
     const uint8_t *p = NULL;
     size_t n = 0, skip = 0;
-    if (!find_storage(r, name, s, type->n_bytes, &p, &n) || !read_layout(r, &t, v, type->n_bytes, stride))
+    if (!find_storage(r, name, s, type->n_bytes, &p, &n) ||
+        !read_layout(r, &t, v, type->n_bytes, stride))
         return false;
     const bool transposed = !is_contiguous(&t, stride);
     if (transposed && !is_transposed(&t, stride))
         return error_set(r->e, ERROR_INPUT,
-                         "%s: tensor '%s' is a strided view, expected a contiguous or transposed one (save it with "
+                         "%s: tensor '%s' is a strided view, expected a contiguous or transposed "
+                         "one (save it with "
                          ".contiguous())",
                          r->path, name);
-    if (v->tensor.offset < 0 || !size_mul((size_t)v->tensor.offset, type->n_bytes, &skip) || skip > n ||
-        t.n_bytes > n - skip)
-        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' lies outside its storage of %zu bytes", r->path, name, n);
+    if (v->tensor.offset < 0 || !size_mul((size_t)v->tensor.offset, type->n_bytes, &skip) ||
+        skip > n || t.n_bytes > n - skip)
+        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' lies outside its storage of %zu bytes",
+                         r->path, name, n);
     t.data = p + skip;
     if (transposed && !copy_transposed(r, &t, type->n_bytes))
         return false;
@@ -199,7 +214,8 @@ static void add_scalar(struct reader *r, const char *name, const struct pickle_v
 
 static bool walk(struct reader *r, const char *name, const struct pickle_value *v, int depth);
 
-static bool walk_item(struct reader *r, const char *name, const char *key, const struct pickle_value *v, int depth)
+static bool walk_item(struct reader *r, const char *name, const char *key,
+                      const struct pickle_value *v, int depth)
 {
     char *full = name[0] != '\0' ? xasprintf("%s.%s", name, key) : xstrdup(key);
     const bool ok = walk(r, full, v, depth + 1);
@@ -215,8 +231,10 @@ static bool walk_dict(struct reader *r, const char *name, const struct pickle_va
         if (key->kind == PICKLE_INT)
             snprintf(number, sizeof number, "%" PRId64, key->integer);
         else if (key->kind != PICKLE_STRING)
-            return error_set(r->e, ERROR_INPUT, "%s: a key of '%s' is neither a string nor an integer", r->path, name);
-        if (!walk_item(r, name, key->kind == PICKLE_INT ? number : key->string.s, v->items.v[i + 1], depth))
+            return error_set(r->e, ERROR_INPUT,
+                             "%s: a key of '%s' is neither a string nor an integer", r->path, name);
+        if (!walk_item(r, name, key->kind == PICKLE_INT ? number : key->string.s, v->items.v[i + 1],
+                       depth))
             return false;
     }
     return true;
@@ -224,9 +242,11 @@ static bool walk_dict(struct reader *r, const char *name, const struct pickle_va
 
 static bool walk(struct reader *r, const char *name, const struct pickle_value *v, int depth)
 {
-    r->n_walked += strlen(name) + (v->kind == PICKLE_STRING ? strlen(v->string.s) : 0) + sizeof(struct named_tensor);
+    r->n_walked += strlen(name) + (v->kind == PICKLE_STRING ? strlen(v->string.s) : 0) +
+                   sizeof(struct named_tensor);
     if (r->n_walked > WALK_MAX)
-        return error_set(r->e, ERROR_INPUT, "%s: the pickle describes more than %zu bytes of names", r->path, WALK_MAX);
+        return error_set(r->e, ERROR_INPUT, "%s: the pickle describes more than %zu bytes of names",
+                         r->path, WALK_MAX);
     if (v->kind == PICKLE_TENSOR)
         return read_tensor(r, name, v);
     if (v->kind != PICKLE_DICT && v->kind != PICKLE_LIST && v->kind != PICKLE_TUPLE) {
@@ -252,7 +272,8 @@ bool pt_read(struct tensors *ts, struct error *e)
     struct reader r = {.ts = ts, .path = f->path, .n_file = f->map.n, .e = e};
     struct pickle *pickle = NULL;
     bool ok = false;
-    if (!zip_read(&r.zip, f->map.p, f->map.n, f->path, e) || !find_prefix(&r) || !check_byteorder(&r))
+    if (!zip_read(&r.zip, f->map.p, f->map.n, f->path, e) || !find_prefix(&r) ||
+        !check_byteorder(&r))
         goto cleanup;
     const struct zip_entry *entry = find_entry(&r, "data.pkl");
     pickle = pickle_read(entry->p, entry->n, f->path, e);
@@ -260,7 +281,9 @@ bool pt_read(struct tensors *ts, struct error *e)
         goto cleanup;
     const struct pickle_value *root = pickle_root(pickle);
     if (root->kind != PICKLE_DICT) {
-        error_set(e, ERROR_INPUT, "%s: the archive holds something else than a state dict of named tensors", f->path);
+        error_set(e, ERROR_INPUT,
+                  "%s: the archive holds something else than a state dict of named tensors",
+                  f->path);
         goto cleanup;
     }
     ok = walk(&r, "", root, 0);

@@ -1,6 +1,7 @@
-/* The safetensors format (github.com/huggingface/safetensors, README "Format"): 8 bytes length N little-endian, N bytes
- * of JSON {"name": {"dtype", "shape", "data_offsets": [begin, end]}, "__metadata__": {string: string}}, then the data,
- * covered by the tensors without holes or overlaps. */
+/* The safetensors format (github.com/huggingface/safetensors, README "Format"): 8 bytes length N
+ * little-endian, N bytes of JSON {"name": {"dtype", "shape", "data_offsets": [begin, end]},
+ * "__metadata__": {string: string}}, then the data, covered by the tensors without holes or
+ * overlaps. */
 #include "engine/base/memory.h"
 #include "engine/formats/file_out.h"
 #include "engine/formats/json.h"
@@ -9,15 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The format allows 100 MB; a header of 16 MiB already describes some 150,000 tensors, and parsed JSON takes many
- * times its text. */
+/* The format allows 100 MB; a header of 16 MiB already describes some 150,000 tensors, and parsed
+ * JSON takes many times its text. */
 #define HEADER_MAX ((size_t)16 << 20)
 
 static const struct element_type element_types[] = {
-    {"F32", DTYPE_F32, 4}, {"F16", DTYPE_F16, 2}, {"BF16", DTYPE_BF16, 2}, {"I32", DTYPE_I32, 4}, {"F64", -1, 8},
-    {"I64", -1, 8},        {"U64", -1, 8},        {"C64", -1, 8},          {"U32", -1, 4},        {"I16", -1, 2},
-    {"U16", -1, 2},        {"I8", -1, 1},         {"U8", -1, 1},           {"BOOL", -1, 1},       {"F8_E4M3", -1, 1},
-    {"F8_E5M2", -1, 1},    {"F8_E8M0", -1, 1},    {"F6_E2M3", -1, 0},      {"F6_E3M2", -1, 0},    {"F4", -1, 0},
+    {"F32", DTYPE_F32, 4}, {"F16", DTYPE_F16, 2}, {"BF16", DTYPE_BF16, 2}, {"I32", DTYPE_I32, 4},
+    {"F64", -1, 8},        {"I64", -1, 8},        {"U64", -1, 8},          {"C64", -1, 8},
+    {"U32", -1, 4},        {"I16", -1, 2},        {"U16", -1, 2},          {"I8", -1, 1},
+    {"U8", -1, 1},         {"BOOL", -1, 1},       {"F8_E4M3", -1, 1},      {"F8_E5M2", -1, 1},
+    {"F8_E8M0", -1, 1},    {"F6_E2M3", -1, 0},    {"F6_E3M2", -1, 0},      {"F4", -1, 0},
     {"C128", -1, 16},
 };
 
@@ -32,16 +34,17 @@ const struct element_type *element_type_find(const char *name)
 static bool read_shape(struct named_tensor *t, const json_t *shape, struct error *e)
 {
     if (!json_is_array(shape))
-        return error_set(e, ERROR_INPUT, "%s: tensor '%s' has %s for a shape, expected a list", t->file, t->name,
-                         json_kind(shape));
+        return error_set(e, ERROR_INPUT, "%s: tensor '%s' has %s for a shape, expected a list",
+                         t->file, t->name, json_kind(shape));
     if (json_array_size(shape) > TENSOR_MAX_DIMS)
-        return error_set(e, ERROR_INPUT, "%s: tensor '%s' has %zu dimensions, expected at most %d", t->file, t->name,
-                         json_array_size(shape), TENSOR_MAX_DIMS);
+        return error_set(e, ERROR_INPUT, "%s: tensor '%s' has %zu dimensions, expected at most %d",
+                         t->file, t->name, json_array_size(shape), TENSOR_MAX_DIMS);
     t->n_dims = (int32_t)json_array_size(shape);
     for (size_t i = 0; i < json_array_size(shape); i++) {
         const json_t *d = json_array_get(shape, i);
         if (!json_is_integer(d) || json_integer_value(d) < 0)
-            return error_set(e, ERROR_INPUT, "%s: dimension %zu of tensor '%s' is %s, expected a count", t->file, i,
+            return error_set(e, ERROR_INPUT,
+                             "%s: dimension %zu of tensor '%s' is %s, expected a count", t->file, i,
                              t->name, json_is_integer(d) ? "negative" : json_kind(d));
         t->dim[i] = json_integer_value(d);
     }
@@ -49,31 +52,33 @@ static bool read_shape(struct named_tensor *t, const json_t *shape, struct error
 }
 
 /* data_offsets into t->data and n_bytes, inside the n bytes at base. */
-static bool read_offsets(struct named_tensor *t, const json_t *offsets, const uint8_t *base, size_t n, struct error *e)
+static bool read_offsets(struct named_tensor *t, const json_t *offsets, const uint8_t *base,
+                         size_t n, struct error *e)
 {
     const json_t *from = json_array_get(offsets, 0), *to = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(from) || !json_is_integer(to))
-        return error_set(e, ERROR_INPUT, "%s: data_offsets of tensor '%s' are not two integers", t->file, t->name);
+        return error_set(e, ERROR_INPUT, "%s: data_offsets of tensor '%s' are not two integers",
+                         t->file, t->name);
     const json_int_t a = json_integer_value(from), b = json_integer_value(to);
     if (a < 0 || b < a || (uint64_t)b > n)
         return error_set(e, ERROR_INPUT,
-                         "%s: tensor '%s' lies at bytes %" JSON_INTEGER_FORMAT " to %" JSON_INTEGER_FORMAT
-                         " of %zu bytes of data (is the file cut off?)",
+                         "%s: tensor '%s' lies at bytes %" JSON_INTEGER_FORMAT
+                         " to %" JSON_INTEGER_FORMAT " of %zu bytes of data (is the file cut off?)",
                          t->file, t->name, a, b, n);
     t->data = base + a;
     t->n_bytes = (size_t)(b - a);
     return true;
 }
 
-static bool read_tensor(struct tensors *ts, const char *name, const json_t *j, const uint8_t *base, size_t n,
-                        struct error *e)
+static bool read_tensor(struct tensors *ts, const char *name, const json_t *j, const uint8_t *base,
+                        size_t n, struct error *e)
 {
     const char *file = ts->file[ts->n_files - 1].path;
     struct named_tensor t = {.name = name, .type = -1, .file = file};
     const json_t *dtype = json_object_get(j, "dtype");
     if (!json_is_string(dtype))
-        return error_set(e, ERROR_INPUT, "%s: tensor '%s' has %s for a dtype, expected a string", file, name,
-                         json_kind(dtype));
+        return error_set(e, ERROR_INPUT, "%s: tensor '%s' has %s for a dtype, expected a string",
+                         file, name, json_kind(dtype));
     if (!read_shape(&t, json_object_get(j, "shape"), e) ||
         !read_offsets(&t, json_object_get(j, "data_offsets"), base, n, e))
         return false;
@@ -83,7 +88,8 @@ static bool read_tensor(struct tensors *ts, const char *name, const json_t *j, c
         char shape[128];
         shape_text(shape, sizeof shape, t.n_dims, t.dim);
         if (!shape_bytes(t.n_dims, t.dim, type->n_bytes, &need) || need != t.n_bytes)
-            return error_set(e, ERROR_INPUT, "%s: tensor '%s' has %zu bytes, which %s %s does not take", file, name,
+            return error_set(e, ERROR_INPUT,
+                             "%s: tensor '%s' has %zu bytes, which %s %s does not take", file, name,
                              t.n_bytes, type->name, shape);
     }
     t.name = tensors_own(ts, xstrdup(name));
@@ -98,12 +104,13 @@ static bool read_facts(struct tensors *ts, json_t *metadata, struct error *e)
     const char *file = ts->file[ts->n_files - 1].path, *key;
     json_t *value;
     if (!json_is_object(metadata))
-        return error_set(e, ERROR_INPUT, "%s: __metadata__ is %s, expected an object", file, json_kind(metadata));
+        return error_set(e, ERROR_INPUT, "%s: __metadata__ is %s, expected an object", file,
+                         json_kind(metadata));
     json_object_foreach(metadata, key, value)
     {
         if (!json_is_string(value))
-            return error_set(e, ERROR_INPUT, "%s: '%s' of __metadata__ is %s, expected a string", file, key,
-                             json_kind(value));
+            return error_set(e, ERROR_INPUT, "%s: '%s' of __metadata__ is %s, expected a string",
+                             file, key, json_kind(value));
         tensors_add_fact(ts, key, json_string_value(value));
     }
     return true;
@@ -118,20 +125,22 @@ static int by_place(const void *a, const void *b)
 }
 
 /* The format wants every byte of the data in exactly one tensor. */
-static bool check_cover(struct named_tensor *t, size_t n_tensors, const char *file, const uint8_t *base, size_t n,
-                        struct error *e)
+static bool check_cover(struct named_tensor *t, size_t n_tensors, const char *file,
+                        const uint8_t *base, size_t n, struct error *e)
 {
     qsort(t, n_tensors, sizeof *t, by_place);
     size_t at = 0;
     for (size_t i = 0; i < n_tensors; i++) {
         const size_t from = (size_t)((const uint8_t *)t[i].data - base);
         if (from != at)
-            return error_set(e, ERROR_INPUT, "%s: tensor '%s' begins at byte %zu of the data, expected %zu (%s)", file,
-                             t[i].name, from, at, from < at ? "it overlaps another" : "a hole");
+            return error_set(
+                e, ERROR_INPUT, "%s: tensor '%s' begins at byte %zu of the data, expected %zu (%s)",
+                file, t[i].name, from, at, from < at ? "it overlaps another" : "a hole");
         at += t[i].n_bytes;
     }
     if (at != n)
-        return error_set(e, ERROR_INPUT, "%s: %zu bytes of data, of which the tensors cover %zu", file, n, at);
+        return error_set(e, ERROR_INPUT, "%s: %zu bytes of data, of which the tensors cover %zu",
+                         file, n, at);
     return true;
 }
 
@@ -147,12 +156,14 @@ bool safetensors_read(struct tensors *ts, struct error *e)
 {
     const struct tensor_file *f = &ts->file[ts->n_files - 1];
     if (f->map.n < 8)
-        return error_set(e, ERROR_INPUT, "%s: %zu bytes, too few for a safetensors file", f->path, f->map.n);
+        return error_set(e, ERROR_INPUT, "%s: %zu bytes, too few for a safetensors file", f->path,
+                         f->map.n);
     const uint64_t n_header = read_u64(f->map.p);
     if (n_header > f->map.n - 8 || n_header > HEADER_MAX)
         return error_set(e, ERROR_INPUT,
-                         "%s: a header of %" PRIu64 " bytes in a file of %zu, no safetensors file or cut off", f->path,
-                         n_header, f->map.n);
+                         "%s: a header of %" PRIu64
+                         " bytes in a file of %zu, no safetensors file or cut off",
+                         f->path, n_header, f->map.n);
     const uint8_t *base = f->map.p + 8 + n_header;
     const size_t n_data = f->map.n - 8 - (size_t)n_header, first = ts->n;
     json_t *header = json_parse_object((const char *)f->map.p + 8, (size_t)n_header, f->path, e);
@@ -163,11 +174,13 @@ bool safetensors_read(struct tensors *ts, struct error *e)
     json_t *j;
     json_object_foreach(header, name, j)
     {
-        if (strcmp(name, "__metadata__") == 0 ? !read_facts(ts, j, e) : !read_tensor(ts, name, j, base, n_data, e))
+        if (strcmp(name, "__metadata__") == 0 ? !read_facts(ts, j, e)
+                                              : !read_tensor(ts, name, j, base, n_data, e))
             goto cleanup;
     }
-    ok = ts->n > first ? check_cover(ts->t + first, ts->n - first, f->path, base, n_data, e)
-                       : n_data == 0 || error_set(e, ERROR_INPUT, "%s: data without a tensor", f->path);
+    ok = ts->n > first
+             ? check_cover(ts->t + first, ts->n - first, f->path, base, n_data, e)
+             : n_data == 0 || error_set(e, ERROR_INPUT, "%s: data without a tensor", f->path);
 cleanup:
     json_decref(header);
     return ok;
@@ -178,14 +191,15 @@ static bool describe(json_t *header, const struct tensor_out *t, size_t *at, str
     static const char *const spelling[] = {
         [DTYPE_F32] = "F32", [DTYPE_F16] = "F16", [DTYPE_BF16] = "BF16", [DTYPE_I32] = "I32"};
     size_t n = 0;
-    if (t->n_dims < 0 || t->n_dims > TENSOR_MAX_DIMS || !shape_bytes(t->n_dims, t->dim, dtype_size(t->type), &n))
+    if (t->n_dims < 0 || t->n_dims > TENSOR_MAX_DIMS ||
+        !shape_bytes(t->n_dims, t->dim, dtype_size(t->type), &n))
         return error_set(e, ERROR_INPUT, "tensor '%s' has an impossible shape", t->name);
     json_t *shape = json_array();
     for (int32_t i = 0; i < t->n_dims; i++)
         json_array_append_new(shape, json_integer(t->dim[i]));
     const json_int_t from = (json_int_t)*at, to = from + (json_int_t)n;
-    json_t *entry =
-        json_pack("{s:s, s:o, s:[I, I]}", "dtype", spelling[t->type], "shape", shape, "data_offsets", from, to);
+    json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", spelling[t->type], "shape", shape,
+                              "data_offsets", from, to);
     if (json_object_get(header, t->name) != NULL) {
         json_decref(entry);
         return error_set(e, ERROR_INPUT, "tensor '%s' is there twice", t->name);
@@ -197,8 +211,8 @@ static bool describe(json_t *header, const struct tensor_out *t, size_t *at, str
 }
 
 /* Length and JSON, padded with spaces so that the data begin at a multiple of 8. */
-static bool write_header(struct file_out *f, const struct tensor_out *t, size_t n, const char *const *metadata,
-                         struct error *e)
+static bool write_header(struct file_out *f, const struct tensor_out *t, size_t n,
+                         const char *const *metadata, struct error *e)
 {
     bool ok = false;
     char *text = NULL;
@@ -234,8 +248,8 @@ cleanup:
     return ok;
 }
 
-bool tensors_save_safetensors(const char *path, const struct tensor_out *t, size_t n, const char *const *metadata,
-                              struct error *e)
+bool tensors_save_safetensors(const char *path, const struct tensor_out *t, size_t n,
+                              const char *const *metadata, struct error *e)
 {
     struct file_out f;
     if (!file_out_open(&f, path, e))

@@ -18,7 +18,8 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian hosts are n
 static void add_file(struct tensors *ts, const char *path, struct mapping map, bool borrowed)
 {
     ts->file = grow(ts->file, &ts->files_cap, ts->n_files + 1, sizeof *ts->file);
-    ts->file[ts->n_files++] = (struct tensor_file){.path = xstrdup(path), .map = map, .borrowed = borrowed};
+    ts->file[ts->n_files++] =
+        (struct tensor_file){.path = xstrdup(path), .map = map, .borrowed = borrowed};
 }
 
 bool tensors_map(struct tensors *ts, const char *path, struct error *e)
@@ -77,8 +78,8 @@ bool shape_bytes(int32_t n_dims, const int64_t *dim, size_t element, size_t *out
     return true;
 }
 
-/* "PK\3\4" tells a zip, so that a wrong ending of the name does no harm. A pickle that begins with LONG1 of ten bytes
- * is the number with which torch.save began before its release 1.6. */
+/* "PK\3\4" tells a zip, so that a wrong ending of the name does no harm. A pickle that begins with
+ * LONG1 of ten bytes is the number with which torch.save began before its release 1.6. */
 static bool read_any(struct tensors *ts, struct error *e)
 {
     const char *path = ts->file[ts->n_files - 1].path;
@@ -87,12 +88,15 @@ static bool read_any(struct tensors *ts, struct error *e)
         return pt_read(ts, e);
     if (m->n >= 4 && m->p[0] == 0x80 && m->p[2] == 0x8a && m->p[3] == 0x0a)
         return error_set(e, ERROR_INPUT,
-                         "%s: found PyTorch's format from before release 1.6, expected its zip format or safetensors "
+                         "%s: found PyTorch's format from before release 1.6, expected its zip "
+                         "format or safetensors "
                          "(load it in PyTorch and torch.save it again)",
                          path);
     const char *dot = strrchr(path, '.');
-    if (dot != NULL && (strcmp(dot, ".pt") == 0 || strcmp(dot, ".pth") == 0 || strcmp(dot, ".bin") == 0))
-        return error_set(e, ERROR_INPUT, "%s: found no zip archive, expected what torch.save writes", path);
+    if (dot != NULL &&
+        (strcmp(dot, ".pt") == 0 || strcmp(dot, ".pth") == 0 || strcmp(dot, ".bin") == 0))
+        return error_set(e, ERROR_INPUT,
+                         "%s: found no zip archive, expected what torch.save writes", path);
     return safetensors_read(ts, e);
 }
 
@@ -102,10 +106,13 @@ static bool is_plain_name(const char *s)
 }
 
 /* The shard named in the index, mapped at first sight. */
-static bool read_shard(struct tensors *ts, const char *dir, const char *index, const char *name, struct error *e)
+static bool read_shard(struct tensors *ts, const char *dir, const char *index, const char *name,
+                       struct error *e)
 {
     if (!is_plain_name(name))
-        return error_set(e, ERROR_INPUT, "%s: found shard '%s', expected the name of a file beside it", index, name);
+        return error_set(e, ERROR_INPUT,
+                         "%s: found shard '%s', expected the name of a file beside it", index,
+                         name);
     char *path = xasprintf("%s/%s", dir, name);
     bool seen = false;
     for (size_t i = 0; i < ts->n_files && !seen; i++)
@@ -126,8 +133,8 @@ static bool sort_by_name(struct tensors *ts, struct error *e)
         qsort(ts->t, ts->n, sizeof *ts->t, by_name);
     for (size_t i = 1; i < ts->n; i++)
         if (strcmp(ts->t[i - 1].name, ts->t[i].name) == 0)
-            return error_set(e, ERROR_INPUT, "%s: tensor '%s' is there twice%s%s", ts->t[i].file, ts->t[i].name,
-                             ts->t[i - 1].file == ts->t[i].file ? "" : ", also in ",
+            return error_set(e, ERROR_INPUT, "%s: tensor '%s' is there twice%s%s", ts->t[i].file,
+                             ts->t[i].name, ts->t[i - 1].file == ts->t[i].file ? "" : ", also in ",
                              ts->t[i - 1].file == ts->t[i].file ? "" : ts->t[i - 1].file);
     return true;
 }
@@ -142,7 +149,8 @@ static bool check_index(struct tensors *ts, const char *index, json_t *map, stru
         const struct named_tensor *t = tensors_find(ts, name);
         const char *shard = json_string_value(j);
         if (t == NULL || strcmp(strrchr(t->file, '/') + 1, shard) != 0)
-            return error_set(e, ERROR_INPUT, "%s: tensor '%s' should lie in %s and does not", index, name, shard);
+            return error_set(e, ERROR_INPUT, "%s: tensor '%s' should lie in %s and does not", index,
+                             name, shard);
     }
     return true;
 }
@@ -156,14 +164,16 @@ static bool read_index(struct tensors *ts, const char *dir, const char *index, s
     json_t *map = json_object_get(j, "weight_map"), *shard;
     const char *name;
     if (!json_is_object(map) || json_object_size(map) == 0) {
-        error_set(e, ERROR_INPUT, "%s: weight_map is %s, expected an object that names the shard of each tensor", index,
-                  json_is_object(map) ? "empty" : json_kind(map));
+        error_set(e, ERROR_INPUT,
+                  "%s: weight_map is %s, expected an object that names the shard of each tensor",
+                  index, json_is_object(map) ? "empty" : json_kind(map));
         goto cleanup;
     }
     json_object_foreach(map, name, shard)
     {
         if (!json_is_string(shard)) {
-            error_set(e, ERROR_INPUT, "%s: the shard of '%s' is %s, expected a string", index, name, json_kind(shard));
+            error_set(e, ERROR_INPUT, "%s: the shard of '%s' is %s, expected a string", index, name,
+                      json_kind(shard));
             goto cleanup;
         }
         if (!read_shard(ts, dir, index, json_string_value(shard), e))
@@ -203,12 +213,13 @@ bool tensors_open(const char *path, struct tensors **out, struct error *e)
     struct tensors *ts = xcalloc(1, sizeof *ts);
     struct stat st;
     const bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-    const bool ok =
-        folder ? read_folder(ts, path, e) : tensors_map(ts, path, e) && read_any(ts, e) && sort_by_name(ts, e);
+    const bool ok = folder ? read_folder(ts, path, e)
+                           : tensors_map(ts, path, e) && read_any(ts, e) && sort_by_name(ts, e);
     return finish(ts, ok, out);
 }
 
-bool tensors_open_bytes(const char *path, const uint8_t *p, size_t n, struct tensors **out, struct error *e)
+bool tensors_open_bytes(const char *path, const uint8_t *p, size_t n, struct tensors **out,
+                        struct error *e)
 {
     struct tensors *ts = xcalloc(1, sizeof *ts);
     add_file(ts, path, (struct mapping){.p = p, .n = n}, true);
@@ -253,14 +264,15 @@ const struct named_tensor *tensors_find(const struct tensors *ts, const char *na
     return ts->n > 0 ? bsearch(&key, ts->t, ts->n, sizeof *ts->t, by_name) : NULL;
 }
 
-const struct named_tensor *tensors_need(const struct tensors *ts, const char *name, int32_t n_dims, const int64_t *dim,
-                                        struct error *e)
+const struct named_tensor *tensors_need(const struct tensors *ts, const char *name, int32_t n_dims,
+                                        const int64_t *dim, struct error *e)
 {
     const struct named_tensor *t = tensors_find(ts, name);
     char want[128], found[128];
     shape_text(want, sizeof want, n_dims, dim);
     if (t == NULL) {
-        error_set(e, ERROR_INPUT, "%s: found no tensor '%s' %s", ts->n_files > 0 ? ts->file[0].path : "", name, want);
+        error_set(e, ERROR_INPUT, "%s: found no tensor '%s' %s",
+                  ts->n_files > 0 ? ts->file[0].path : "", name, want);
         return NULL;
     }
     bool fits = t->n_dims == n_dims;
@@ -272,8 +284,8 @@ const struct named_tensor *tensors_need(const struct tensors *ts, const char *na
         return NULL;
     }
     if (t->type != DTYPE_F32 && t->type != DTYPE_F16 && t->type != DTYPE_BF16) {
-        error_set(e, ERROR_INPUT, "%s: tensor '%s' has dtype %s, expected F32, F16 or BF16", t->file, name,
-                  t->type_name);
+        error_set(e, ERROR_INPUT, "%s: tensor '%s' has dtype %s, expected F32, F16 or BF16",
+                  t->file, name, t->type_name);
         return NULL;
     }
     return t;
@@ -301,7 +313,8 @@ static float from_bits(uint32_t bits)
     return x;
 }
 
-/* No step has a subnormal float operand, so that the result does not depend on the processor's flush-to-zero mode. */
+/* No step has a subnormal float operand, so that the result does not depend on the processor's
+ * flush-to-zero mode. */
 static float half_to_f32(uint16_t h)
 {
     const uint32_t sign = (uint32_t)(h & 0x8000) << 16, rest = h & 0x7fff;
@@ -309,7 +322,8 @@ static float half_to_f32(uint16_t h)
         const float x = from_bits((rest << 13) + (UINT32_C(113) << 23)) - 0x1p-14f;
         return sign != 0 ? -x : x;
     }
-    return from_bits(sign | ((rest << 13) + (rest >= 0x7c00 ? UINT32_C(224) << 23 : UINT32_C(112) << 23)));
+    return from_bits(sign |
+                     ((rest << 13) + (rest >= 0x7c00 ? UINT32_C(224) << 23 : UINT32_C(112) << 23)));
 }
 
 void tensor_to_f32(float *dst, const void *src, enum dtype type, size_t n)

@@ -1,7 +1,8 @@
-/* Named tensors of a file or folder: .safetensors (one, or shards by model.safetensors.index.json) and PyTorch's .pt
- * state dicts (zip, uncompressed entries; the pickle is read by an interpreter of the few opcodes of a state dict, and
- * nothing is ever executed). Files are untrusted: every size, offset, shape and dtype is checked before memory is
- * touched. Data stay in the mapping (host byte order is little-endian; static_assert in the implementation). */
+/* Named tensors of a file or folder: .safetensors (one, or shards by model.safetensors.index.json)
+ * and PyTorch's .pt state dicts (zip, uncompressed entries; the pickle is read by an interpreter of
+ * the few opcodes of a state dict, and nothing is ever executed). Files are untrusted: every size,
+ * offset, shape and dtype is checked before memory is touched. Data stay in the mapping (host byte
+ * order is little-endian; static_assert in the implementation). */
 #ifndef GLIMT_FORMATS_TENSORS_H
 #define GLIMT_FORMATS_TENSORS_H
 #include "engine/backend.h"
@@ -27,11 +28,12 @@ bool tensors_open(const char *path, struct tensors **out, struct error *e);
 void tensors_close(struct tensors *);
 size_t tensors_count(const struct tensors *);
 const struct named_tensor *tensors_at(const struct tensors *, size_t i);
-const struct named_tensor *tensors_find(const struct tensors *, const char *name); /* NULL: not there */
-/* A tensor that must be there in this shape (n_dims dims; −1 matches any) and f32, f16 or bf16; NULL and *e
- * (names file, tensor, found, expected). */
-const struct named_tensor *tensors_need(const struct tensors *, const char *name, int32_t n_dims, const int64_t *dim,
-                                        struct error *e);
+const struct named_tensor *tensors_find(const struct tensors *,
+                                        const char *name); /* NULL: not there */
+/* A tensor that must be there in this shape (n_dims dims; −1 matches any) and f32, f16 or bf16;
+ * NULL and *e (names file, tensor, found, expected). */
+const struct named_tensor *tensors_need(const struct tensors *, const char *name, int32_t n_dims,
+                                        const int64_t *dim, struct error *e);
 /* safetensors' __metadata__ string, or a .pt's non-tensor string entry; NULL: not there. */
 const char *tensors_metadata(const struct tensors *, const char *key);
 /* Drops a tensor's pages after it was packed. */
@@ -47,6 +49,6 @@ struct tensor_out { /* for tensors_save_safetensors */
     const void *data;
 };
 /* Writes a .safetensors (beside and renamed); metadata: key, value, key, value, … NULL. */
-bool tensors_save_safetensors(const char *path, const struct tensor_out *, size_t n, const char *const *metadata,
-                              struct error *e);
+bool tensors_save_safetensors(const char *path, const struct tensor_out *, size_t n,
+                              const char *const *metadata, struct error *e);
 #endif

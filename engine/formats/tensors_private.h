@@ -1,7 +1,8 @@
 /* What the readers of tensor files share. Private to engine/formats.
  *
- * A reader gets a `struct tensors` with its file mapped as the last of `file`, and adds what it finds; on failure the
- * caller closes the whole. Names, metadata and copies belong to the struct. */
+ * A reader gets a `struct tensors` with its file mapped as the last of `file`, and adds what it
+ * finds; on failure the caller closes the whole. Names, metadata and copies belong to the struct.
+ */
 #ifndef GLIMT_FORMATS_TENSORS_PRIVATE_H
 #define GLIMT_FORMATS_TENSORS_PRIVATE_H
 #include "engine/formats/mapping.h"
@@ -36,9 +37,10 @@ const struct element_type *element_type_find(const char *name);
 
 /* Maps path as a new last file. */
 bool tensors_map(struct tensors *, const char *path, struct error *e);
-/* As tensors_open of a file that holds these bytes, which must outlive the struct (for fuzzers: on the heap the
- * sanitizers see every step beyond the end). `path` is for messages. */
-bool tensors_open_bytes(const char *path, const uint8_t *p, size_t n, struct tensors **out, struct error *e);
+/* As tensors_open of a file that holds these bytes, which must outlive the struct (for fuzzers: on
+ * the heap the sanitizers see every step beyond the end). `path` is for messages. */
+bool tensors_open_bytes(const char *path, const uint8_t *p, size_t n, struct tensors **out,
+                        struct error *e);
 /* Takes p (from malloc) and frees it at the end; returns it. */
 void *tensors_own(struct tensors *, void *p);
 /* Adds a tensor; name, type_name and data must live as long as the struct. */

@@ -58,22 +58,27 @@ static bool find_directory(const struct archive *a, struct directory *d)
         const uint8_t *end = record(a, at, END_SIZE, END);
         if (end == NULL || u16(end + 20) != back - END_SIZE)
             continue;
-        *d = (struct directory){.at = u32(end + 16), .n_bytes = u32(end + 12), .n_entries = u16(end + 10)};
+        *d = (struct directory){
+            .at = u32(end + 16), .n_bytes = u32(end + 12), .n_entries = u16(end + 10)};
         const uint8_t *locator =
             at >= LOCATOR64_SIZE ? record(a, at - LOCATOR64_SIZE, LOCATOR64_SIZE, LOCATOR64) : NULL;
         if (locator != NULL) {
             const uint8_t *end64 = record(a, u64(locator + 8), END64_SIZE, END64);
             if (end64 == NULL)
-                return error_set(a->e, ERROR_INPUT, "%s: broken zip archive: no ZIP64 end record", a->path);
-            *d = (struct directory){.at = u64(end64 + 48), .n_bytes = u64(end64 + 40), .n_entries = u64(end64 + 32)};
+                return error_set(a->e, ERROR_INPUT, "%s: broken zip archive: no ZIP64 end record",
+                                 a->path);
+            *d = (struct directory){
+                .at = u64(end64 + 48), .n_bytes = u64(end64 + 40), .n_entries = u64(end64 + 32)};
         }
         return true;
     }
-    return error_set(a->e, ERROR_INPUT, "%s: zip archive without its directory at the end (is the file cut off?)",
+    return error_set(a->e, ERROR_INPUT,
+                     "%s: zip archive without its directory at the end (is the file cut off?)",
                      a->path);
 }
 
-/* Sizes and offset that do not fit 32 bits stand in an extra field, in this order, only those that are all ones. */
+/* Sizes and offset that do not fit 32 bits stand in an extra field, in this order, only those that
+ * are all ones. */
 static bool widen(const struct archive *a, const uint8_t *extra, size_t n, uint64_t *value[3])
 {
     bool any = false;
@@ -105,22 +110,26 @@ static bool read_entry(const struct archive *a, uint64_t at, struct zip_entry *o
 {
     const uint8_t *c = record(a, at, CENTRAL_SIZE, CENTRAL);
     if (c == NULL)
-        return error_set(a->e, ERROR_INPUT, "%s: broken zip directory at byte %" PRIu64, a->path, at);
+        return error_set(a->e, ERROR_INPUT, "%s: broken zip directory at byte %" PRIu64, a->path,
+                         at);
     const size_t n_name = u16(c + 28), n_extra = u16(c + 30), n_comment = u16(c + 32);
     *length = CENTRAL_SIZE + n_name + n_extra + n_comment;
     if (*length > a->n - at)
-        return error_set(a->e, ERROR_INPUT, "%s: broken zip directory at byte %" PRIu64, a->path, at);
+        return error_set(a->e, ERROR_INPUT, "%s: broken zip directory at byte %" PRIu64, a->path,
+                         at);
     const char *name = (const char *)c + CENTRAL_SIZE;
     uint64_t n = u32(c + 24), packed = u32(c + 20), local = u32(c + 42);
     if (!widen(a, c + CENTRAL_SIZE + n_name, n_extra, (uint64_t *[3]){&n, &packed, &local}))
         return false;
     if (u16(c + 10) != 0 || (u16(c + 8) & 1) != 0 || n != packed)
-        return error_set(a->e, ERROR_INPUT, "%s: entry '%.*s' is compressed or encrypted, expected stored as it is",
+        return error_set(a->e, ERROR_INPUT,
+                         "%s: entry '%.*s' is compressed or encrypted, expected stored as it is",
                          a->path, (int)n_name, name);
     const uint8_t *l = record(a, local, LOCAL_SIZE, LOCAL);
     const uint64_t skip = l != NULL ? LOCAL_SIZE + (uint64_t)u16(l + 26) + u16(l + 28) : 0;
     if (l == NULL || skip > a->n - local || n > a->n - local - skip)
-        return error_set(a->e, ERROR_INPUT, "%s: entry '%.*s' lies outside the file (is it cut off?)", a->path,
+        return error_set(a->e, ERROR_INPUT,
+                         "%s: entry '%.*s' lies outside the file (is it cut off?)", a->path,
                          (int)n_name, name);
     *out = (struct zip_entry){.name = name, .n_name = n_name, .p = l + skip, .n = (size_t)n};
     return true;
@@ -146,7 +155,8 @@ bool zip_read(struct zip *z, const uint8_t *p, size_t n, const char *path, struc
     if (!find_directory(&a, &d))
         return false;
     if (d.at > n || d.n_bytes > n - d.at || d.n_entries > d.n_bytes / CENTRAL_SIZE)
-        return error_set(e, ERROR_INPUT, "%s: zip directory of %" PRIu64 " entries lies outside the file", path,
+        return error_set(e, ERROR_INPUT,
+                         "%s: zip directory of %" PRIu64 " entries lies outside the file", path,
                          d.n_entries);
     z->entry = xcalloc((size_t)d.n_entries, sizeof *z->entry);
     uint64_t at = d.at;
@@ -160,8 +170,8 @@ bool zip_read(struct zip *z, const uint8_t *p, size_t n, const char *path, struc
     qsort(z->entry, z->n, sizeof *z->entry, by_name);
     for (size_t i = 1; i < z->n; i++)
         if (by_name(&z->entry[i - 1], &z->entry[i]) == 0)
-            return error_set(e, ERROR_INPUT, "%s: zip entry '%.*s' is there twice", path, (int)z->entry[i].n_name,
-                             z->entry[i].name);
+            return error_set(e, ERROR_INPUT, "%s: zip entry '%.*s' is there twice", path,
+                             (int)z->entry[i].n_name, z->entry[i].name);
     return true;
 }
 

@@ -1,6 +1,7 @@
-/* Entries of a zip archive in memory, stored (uncompressed) ones alone, as torch.save writes them; also ZIP64. Private
- * to engine/formats. After PKWARE's APPNOTE 6.3.10, sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16 and 4.5.3. Everything is
- * checked to lie inside the n bytes at p, which must outlive the struct. */
+/* Entries of a zip archive in memory, stored (uncompressed) ones alone, as torch.save writes them;
+ * also ZIP64. Private to engine/formats. After PKWARE's APPNOTE 6.3.10,
+ * sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16 and 4.5.3. Everything is checked to lie inside the n
+ * bytes at p, which must outlive the struct. */
 #ifndef GLIMT_FORMATS_ZIP_H
 #define GLIMT_FORMATS_ZIP_H
 #include "engine/base/error.h"

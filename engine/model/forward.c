@@ -1,4 +1,5 @@
-/* The resumable forward: a walk over the ordered hook points that computes no more than somebody looks at. */
+/* The resumable forward: a walk over the ordered hook points that computes no more than somebody
+ * looks at. */
 #include "engine/model/model_private.h"
 #include <math.h>
 
@@ -25,7 +26,8 @@ static bool same_point(struct point a, struct point b)
     return point_compare(a, b) == 0;
 }
 
-/* True when a hook or the caller looks at the layer's site, so that its value must exist by itself. */
+/* True when a hook or the caller looks at the layer's site, so that its value must exist by itself.
+ */
 static bool observed(const struct walk *w, enum site site)
 {
     struct point p = {w->at.layer, (uint8_t)site};
@@ -43,7 +45,8 @@ static void own(struct walk *w, struct held *h)
         *h = (struct held){op_copy(w->run, h->t), false};
 }
 
-/* The tape keeps what an operation read, so under one the residual must not change in place afterwards. */
+/* The tape keeps what an operation read, so under one the residual must not change in place
+ * afterwards. */
 static struct tensor norm(struct walk *w, struct held *x, const struct norm *n)
 {
     if (w->run->tape)
@@ -59,7 +62,8 @@ static bool io_fits(struct walk *w, const struct hook *h)
         return true;
     char name[POINT_NAME_MAX];
     point_name(w->at, name);
-    return error_set(&w->run->err, ERROR_INPUT, "intervention at %s: value has shape [%d, %d], expected [%d, %d]", name,
+    return error_set(&w->run->err, ERROR_INPUT,
+                     "intervention at %s: value has shape [%d, %d], expected [%d, %d]", name,
                      io.rows, io.cols, v.rows, v.cols);
 }
 
@@ -69,11 +73,13 @@ static void insert(struct walk *w, const struct hook *h)
     if (s->n != w->value.t.cols) {
         char name[POINT_NAME_MAX];
         point_name(w->at, name);
-        error_set(&w->run->err, ERROR_INPUT, "inserting at %s: the dictionary has width %d, the model %d there", name,
-                  s->n, w->value.t.cols);
+        error_set(&w->run->err, ERROR_INPUT,
+                  "inserting at %s: the dictionary has width %d, the model %d there", name, s->n,
+                  w->value.t.cols);
         return;
     }
-    w->value = (struct held){dict_insert(w->run, h->dict, w->value.t, h->keep_error, h->units, h->n_units), false};
+    w->value = (struct held){
+        dict_insert(w->run, h->dict, w->value.t, h->keep_error, h->units, h->n_units), false};
 }
 
 static void apply_hook(struct walk *w, const struct hook *h)
@@ -110,15 +116,16 @@ static const struct layer *layer_of(const struct walk *w)
     return &w->m->layer[w->at.layer];
 }
 
-/* Scratch of a layer that is run to its end goes back to the arena: nothing of it is read later, unless a hook took a
- * value out or a tape holds views. The residual is written in place, in memory from before the mark. */
+/* Scratch of a layer that is run to its end goes back to the arena: nothing of it is read later,
+ * unless a hook took a value out or a tape holds views. The residual is written in place, in memory
+ * from before the mark. */
 static void layer_begin(struct walk *w)
 {
     struct point end = {w->at.layer, SITE_RESID_POST};
     w->release = !w->run->tape && point_compare(w->to, end) >= 0;
     for (int32_t i = 0; i < w->n_hooks; i++)
-        if (w->hook[i].op == HOOK_GET && w->hook[i].at.layer == w->at.layer && w->hook[i].at.site > SITE_RESID_PRE &&
-            w->hook[i].at.site < SITE_RESID_POST)
+        if (w->hook[i].op == HOOK_GET && w->hook[i].at.layer == w->at.layer &&
+            w->hook[i].at.site > SITE_RESID_PRE && w->hook[i].at.site < SITE_RESID_POST)
             w->release = false;
     if (w->release) {
         own(w, &w->value);
@@ -144,23 +151,25 @@ static struct tensor attention(struct walk *w, struct held *resid)
     /* the share is a decimal in config.json: 0.7 · 10 must be 7 also in float */
     struct rope rope = {(int32_t)(head_dim * (double)c->rotary_pct + 1e-4), c->rotary_base};
     struct tensor qkv = op_linear(w->run, norm(w, resid, &l->attn_norm), &l->qkv, EPILOGUE_NONE);
-    return op_attn(w->run, qkv, c->n_heads, 1.0f / sqrtf((float)head_dim), w->at.layer, &w->batch->seqs, rope);
+    return op_attn(w->run, qkv, c->n_heads, 1.0f / sqrtf((float)head_dim), w->at.layer,
+                   &w->batch->seqs, rope);
 }
 
 static void enter_mlp(struct walk *w, struct tensor x)
 {
     const struct layer *l = layer_of(w);
     bool fused = w->m->config.act == ACT_GELU && !observed(w, SITE_MLP_PRE);
-    w->value = (struct held){op_linear(w->run, x, &l->up, fused ? EPILOGUE_GELU : EPILOGUE_NONE), false};
+    w->value =
+        (struct held){op_linear(w->run, x, &l->up, fused ? EPILOGUE_GELU : EPILOGUE_NONE), false};
     w->at.site = fused ? SITE_MLP_ACT : SITE_MLP_PRE;
 }
 
-/* In a parallel block the MLP doesn't see the attention: when the walk ends inside the MLP, nobody asked for the
- * residual and no keys are kept, there is no need for it. */
+/* In a parallel block the MLP doesn't see the attention: when the walk ends inside the MLP, nobody
+ * asked for the residual and no keys are kept, there is no need for it. */
 static bool attention_unseen(const struct walk *w)
 {
-    return w->m->config.parallel_residual && !w->want_state && !w->batch->seqs.kv && w->to.layer == w->at.layer &&
-           w->to.site >= SITE_MLP_PRE && w->to.site <= SITE_MLP_OUT;
+    return w->m->config.parallel_residual && !w->want_state && !w->batch->seqs.kv &&
+           w->to.layer == w->at.layer && w->to.site >= SITE_MLP_PRE && w->to.site <= SITE_MLP_OUT;
 }
 
 static void from_resid_pre(struct walk *w)
@@ -169,7 +178,8 @@ static void from_resid_pre(struct walk *w)
     layer_begin(w);
     w->base = w->value;
     if (observed(w, SITE_ATTN_OUT)) {
-        w->value = (struct held){op_linear(w->run, attention(w, &w->base), &l->proj, EPILOGUE_NONE), false};
+        w->value = (struct held){op_linear(w->run, attention(w, &w->base), &l->proj, EPILOGUE_NONE),
+                                 false};
         w->at.site = SITE_ATTN_OUT;
         return;
     }
@@ -252,20 +262,24 @@ static bool check_batch(const struct model *m, const struct batch *batch, struct
 {
     const struct seqs *s = &batch->seqs;
     if (batch->n_rows < 1 || s->n < 1 || s->start[0] != 0 || s->start[s->n] != batch->n_rows)
-        return error_set(e, ERROR_INPUT,
-                         "forward: %d rows in %d sequences, expected at least one row and sequences that "
-                         "cover all rows",
-                         batch->n_rows, s->n);
+        return error_set(
+            e, ERROR_INPUT,
+            "forward: %d rows in %d sequences, expected at least one row and sequences that "
+            "cover all rows",
+            batch->n_rows, s->n);
     for (int32_t i = 0; i < s->n; i++) {
         int32_t n = s->start[i + 1] - s->start[i], past = s->past ? s->past[i] : 0;
         if (n < 0 || past < 0 || n > m->config.n_ctx - past)
-            return error_set(e, ERROR_INPUT, "forward: sequence %d has %d tokens after %d, the model's context is %d",
-                             i, n, past, m->config.n_ctx);
+            return error_set(
+                e, ERROR_INPUT,
+                "forward: sequence %d has %d tokens after %d, the model's context is %d", i, n,
+                past, m->config.n_ctx);
         if (past > 0 && (!s->kv || !s->kv[i]))
-            return error_set(e, ERROR_INPUT,
-                             "forward: sequence %d goes on after %d tokens but its keys and values are "
-                             "not there",
-                             i, past);
+            return error_set(
+                e, ERROR_INPUT,
+                "forward: sequence %d goes on after %d tokens but its keys and values are "
+                "not there",
+                i, past);
     }
     return true;
 }
@@ -276,7 +290,8 @@ static bool check_ids(const struct model *m, const struct batch *batch, struct e
         return error_set(e, ERROR_INPUT, "forward: neither token ids nor a state to start from");
     for (int32_t i = 0; i < batch->n_rows; i++)
         if (batch->ids[i] < 0 || batch->ids[i] >= m->config.n_vocab)
-            return error_set(e, ERROR_INPUT, "forward: token id %d at row %d, the model's vocabulary is 0 to %d",
+            return error_set(e, ERROR_INPUT,
+                             "forward: token id %d at row %d, the model's vocabulary is 0 to %d",
                              batch->ids[i], i, m->config.n_vocab - 1);
     return true;
 }
@@ -286,7 +301,8 @@ static bool has_base(struct point p)
     return p.site >= SITE_ATTN_OUT && p.site <= SITE_MLP_OUT;
 }
 
-static bool check_state(const struct model *m, const struct batch *batch, const struct state *s, struct error *e)
+static bool check_state(const struct model *m, const struct batch *batch, const struct state *s,
+                        struct error *e)
 {
     if (!model_check_point(m, s->at, e))
         return error_prefix(e, "forward from a state");
@@ -298,8 +314,9 @@ static bool check_state(const struct model *m, const struct batch *batch, const 
         return true;
     char name[POINT_NAME_MAX];
     point_name(s->at, name);
-    return error_set(e, ERROR_INPUT, "forward from %s: state [%d, %d] with residual [%d, %d], expected [%d, %d]", name,
-                     s->value.rows, s->value.cols, s->base.rows, s->base.cols, batch->n_rows, width);
+    return error_set(
+        e, ERROR_INPUT, "forward from %s: state [%d, %d] with residual [%d, %d], expected [%d, %d]",
+        name, s->value.rows, s->value.cols, s->base.rows, s->base.cols, batch->n_rows, width);
 }
 
 /* Checks everything and puts the walk at its first point; false after filling the run's error. */
@@ -316,7 +333,8 @@ static bool walk_begin(struct walk *w, const struct state *from)
         char a[POINT_NAME_MAX], b[POINT_NAME_MAX];
         point_name(w->at, a);
         point_name(w->to, b);
-        return error_set(e, ERROR_INPUT, "forward from %s to %s: the end comes before the start", a, b);
+        return error_set(e, ERROR_INPUT, "forward from %s to %s: the end comes before the start", a,
+                         b);
     }
     if (from) {
         w->value = (struct held){from->value, true};
@@ -328,11 +346,17 @@ static bool walk_begin(struct walk *w, const struct state *from)
     return true;
 }
 
-void model_forward(struct run *run, const struct model *m, const struct batch *batch, const struct state *from,
-                   struct point to, const struct hook *hooks, int32_t n_hooks, struct state *out)
+void model_forward(struct run *run, const struct model *m, const struct batch *batch,
+                   const struct state *from, struct point to, const struct hook *hooks,
+                   int32_t n_hooks, struct state *out)
 {
-    struct walk w = {
-        .run = run, .m = m, .batch = batch, .hook = hooks, .n_hooks = n_hooks, .to = to, .want_state = out != NULL};
+    struct walk w = {.run = run,
+                     .m = m,
+                     .batch = batch,
+                     .hook = hooks,
+                     .n_hooks = n_hooks,
+                     .to = to,
+                     .want_state = out != NULL};
     if (out) {
         *out = (struct state){.at = to};
         out->value.rows = batch->n_rows;

@@ -4,35 +4,41 @@
 
 static bool check_hidden(struct run *run, const struct model *m, struct tensor h)
 {
-    return run_ok(run) && (h.cols == m->config.d_model ||
-                           error_set(&run->err, ERROR_INPUT, "unembedding: rows have width %d, expected %d", h.cols,
-                                     m->config.d_model));
+    return run_ok(run) &&
+           (h.cols == m->config.d_model ||
+            error_set(&run->err, ERROR_INPUT, "unembedding: rows have width %d, expected %d",
+                      h.cols, m->config.d_model));
 }
 
-struct tensor model_loss(struct run *run, const struct model *m, struct tensor h, const int32_t *target)
+struct tensor model_loss(struct run *run, const struct model *m, struct tensor h,
+                         const int32_t *target)
 {
     struct tensor none = {.rows = h.rows, .cols = 1, .ld = 1};
     if (!check_hidden(run, m, h))
         return none;
     for (int32_t i = 0; i < h.rows; i++)
         if (target[i] < -1 || target[i] >= m->config.n_vocab) {
-            error_set(&run->err, ERROR_INPUT, "loss: target %d at row %d, the model's vocabulary is 0 to %d", target[i],
-                      i, m->config.n_vocab - 1);
+            error_set(&run->err, ERROR_INPUT,
+                      "loss: target %d at row %d, the model's vocabulary is 0 to %d", target[i], i,
+                      m->config.n_vocab - 1);
             return none;
         }
     return op_xent(run, h, m->unembed, run_put(run, h.rows, 1, DTYPE_I32, target));
 }
 
-void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t n, int32_t *ids, float *logp)
+void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t n, int32_t *ids,
+                float *logp)
 {
     if (!check_hidden(run, m, h))
         return;
     if (n < 1 || n > m->config.n_vocab) {
-        error_set(&run->err, ERROR_INPUT, "predictions: %d asked for, expected 1 to %d", n, m->config.n_vocab);
+        error_set(&run->err, ERROR_INPUT, "predictions: %d asked for, expected 1 to %d", n,
+                  m->config.n_vocab);
         return;
     }
     struct arena_mark mark = arena_mark(run->arena);
-    struct tensor best = run_tensor(run, h.rows, n, DTYPE_I32), p = run_tensor(run, h.rows, n, DTYPE_F32);
+    struct tensor best = run_tensor(run, h.rows, n, DTYPE_I32),
+                  p = run_tensor(run, h.rows, n, DTYPE_F32);
     op_topn(run, h, m->unembed, best, p);
     run_get(run, ids, best);
     run_get(run, logp, p);

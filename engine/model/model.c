@@ -25,8 +25,8 @@ static void full_name(const struct opening *o, int32_t layer, const char *part, 
         snprintf(out, NAME_MAX_LEN, "%slayers.%d.%s.%s", o->prefix, (int)layer, part, kind);
 }
 
-static bool open_vector(struct opening *o, int32_t layer, const char *part, const char *kind, int32_t n,
-                        struct tensor *out)
+static bool open_vector(struct opening *o, int32_t layer, const char *part, const char *kind,
+                        int32_t n, struct tensor *out)
 {
     char name[NAME_MAX_LEN];
     full_name(o, layer, part, kind, name);
@@ -39,20 +39,24 @@ static bool open_vector(struct opening *o, int32_t layer, const char *part, cons
 static bool open_norm(struct opening *o, int32_t layer, const char *part, struct norm *out)
 {
     int32_t n = o->m->config.d_model;
-    return open_vector(o, layer, part, "weight", n, &out->gamma) && open_vector(o, layer, part, "bias", n, &out->beta);
+    return open_vector(o, layer, part, "weight", n, &out->gamma) &&
+           open_vector(o, layer, part, "bias", n, &out->beta);
 }
 
-static struct weight *open_weight(struct opening *o, const char *name, int32_t out, int32_t in, unsigned uses)
+static struct weight *open_weight(struct opening *o, const char *name, int32_t out, int32_t in,
+                                  unsigned uses)
 {
-    const struct named_tensor *t = tensors_need(o->m->tensors, name, 2, (const int64_t[]){out, in}, o->e);
-    struct weight *w = t ? pack_weight(o->m->backend, o->m->tensors, t, ORDER_OUT_IN, uses, o->e) : NULL;
+    const struct named_tensor *t =
+        tensors_need(o->m->tensors, name, 2, (const int64_t[]){out, in}, o->e);
+    struct weight *w =
+        t ? pack_weight(o->m->backend, o->m->tensors, t, ORDER_OUT_IN, uses, o->e) : NULL;
     if (w)
         o->m->bytes += o->m->backend->weight_bytes(w);
     return w;
 }
 
-static bool open_linear(struct opening *o, int32_t layer, const char *part, int32_t out, int32_t in, bool bias,
-                        struct linear *l)
+static bool open_linear(struct opening *o, int32_t layer, const char *part, int32_t out, int32_t in,
+                        bool bias, struct linear *l)
 {
     char name[NAME_MAX_LEN];
     full_name(o, layer, part, "weight", name);
@@ -68,14 +72,15 @@ static bool open_layer(struct opening *o, int32_t i)
     bool bias = c->attention_bias;
     return open_norm(o, i, "input_layernorm", &l->attn_norm) &&
            open_norm(o, i, "post_attention_layernorm", &l->mlp_norm) &&
-           open_linear(o, i, "attention.query_key_value", 3 * c->d_model, c->d_model, bias, &l->qkv) &&
+           open_linear(o, i, "attention.query_key_value", 3 * c->d_model, c->d_model, bias,
+                       &l->qkv) &&
            open_linear(o, i, "attention.dense", c->d_model, c->d_model, bias, &l->proj) &&
            open_linear(o, i, "mlp.dense_h_to_4h", c->d_mlp, c->d_model, true, &l->up) &&
            open_linear(o, i, "mlp.dense_4h_to_h", c->d_model, c->d_mlp, true, &l->down);
 }
 
-/* The embedding stays in the mapping; the unembedding is packed. The largest product comes first, so that its source
- * and its packed form are never both in memory together with all the rest. */
+/* The embedding stays in the mapping; the unembedding is packed. The largest product comes first,
+ * so that its source and its packed form are never both in memory together with all the rest. */
 static bool open_vocabulary(struct opening *o)
 {
     struct model *m = o->m;
@@ -100,14 +105,16 @@ static bool open_vocabulary(struct opening *o)
 /* What the forward relies on beyond the ranges that reading the file checked. */
 static bool check_config(const struct model_config *c, const char *dir, struct error *e)
 {
-    if (c->n_layers < 1 || c->n_layers >= INT16_MAX || c->d_model < 1 || c->d_model > INT32_MAX / 3 || c->d_mlp < 1 ||
-        c->n_vocab < 1 || c->n_ctx < 1)
-        return error_set(e, ERROR_INPUT,
-                         "%s/config.json: sizes out of range: %d layers, width %d, MLP %d, vocabulary %d", dir,
-                         c->n_layers, c->d_model, c->d_mlp, c->n_vocab);
+    if (c->n_layers < 1 || c->n_layers >= INT16_MAX || c->d_model < 1 ||
+        c->d_model > INT32_MAX / 3 || c->d_mlp < 1 || c->n_vocab < 1 || c->n_ctx < 1)
+        return error_set(
+            e, ERROR_INPUT,
+            "%s/config.json: sizes out of range: %d layers, width %d, MLP %d, vocabulary %d", dir,
+            c->n_layers, c->d_model, c->d_mlp, c->n_vocab);
     if (c->n_heads < 1 || c->d_model % c->n_heads != 0)
-        return error_set(e, ERROR_INPUT, "%s/config.json: hidden_size %d is no multiple of num_attention_heads %d", dir,
-                         c->d_model, c->n_heads);
+        return error_set(e, ERROR_INPUT,
+                         "%s/config.json: hidden_size %d is no multiple of num_attention_heads %d",
+                         dir, c->d_model, c->n_heads);
     return true;
 }
 
@@ -123,7 +130,8 @@ static bool open_all(struct opening *o)
     if (!hf_config_read(m->dir, &m->config, o->e) || !check_config(&m->config, m->dir, o->e) ||
         !tensors_open(m->dir, &m->tensors, o->e))
         return false;
-    if (!tensors_find(m->tensors, "gpt_neox.embed_in.weight") && tensors_find(m->tensors, "embed_in.weight"))
+    if (!tensors_find(m->tensors, "gpt_neox.embed_in.weight") &&
+        tensors_find(m->tensors, "embed_in.weight"))
         o->prefix = "";
     m->layer = xcalloc((size_t)m->config.n_layers, sizeof *m->layer);
     if (!open_vocabulary(o))
@@ -139,8 +147,8 @@ static bool open_all(struct opening *o)
     return open_norm(o, -1, "final_layer_norm", &m->final_norm);
 }
 
-bool model_open(struct backend *b, const char *dir, void (*progress)(void *, double), void *arg, struct model **out,
-                struct error *e)
+bool model_open(struct backend *b, const char *dir, void (*progress)(void *, double), void *arg,
+                struct model **out, struct error *e)
 {
     struct model *m = xcalloc(1, sizeof *m);
     m->backend = b;
@@ -226,20 +234,22 @@ int32_t model_width(const struct model *m, struct point p)
 bool model_check_point(const struct model *m, struct point p, struct error *e)
 {
     int32_t n = m->config.n_layers;
-    bool there = p.site == SITE_EMBED        ? p.layer == -1
-                 : p.site == SITE_FINAL_NORM ? p.layer == n
-                                             : p.site < SITE_FINAL_NORM && p.layer >= 0 && p.layer < n;
+    bool there = p.site == SITE_EMBED ? p.layer == -1
+                 : p.site == SITE_FINAL_NORM
+                     ? p.layer == n
+                     : p.site < SITE_FINAL_NORM && p.layer >= 0 && p.layer < n;
     if (there)
         return true;
     char name[POINT_NAME_MAX];
     point_name(p, name);
-    return error_set(e, ERROR_INPUT, "hook point %s: the model %s has %d layers, 0 to %d", name, m->dir, n, n - 1);
+    return error_set(e, ERROR_INPUT, "hook point %s: the model %s has %d layers, 0 to %d", name,
+                     m->dir, n, n - 1);
 }
 
 struct point model_landing(const struct model *m, struct point at)
 {
-    bool linear =
-        at.site == SITE_MLP_ACT || at.site == SITE_MLP_OUT || (at.site == SITE_ATTN_OUT && m->config.parallel_residual);
+    bool linear = at.site == SITE_MLP_ACT || at.site == SITE_MLP_OUT ||
+                  (at.site == SITE_ATTN_OUT && m->config.parallel_residual);
     return linear ? (struct point){at.layer, SITE_RESID_POST} : at;
 }
 
@@ -257,7 +267,8 @@ struct point model_end(const struct model *m)
 
 struct kv *model_kv_new(const struct model *m, int32_t first_layer, int32_t cap, struct error *e)
 {
-    return m->backend->kv_new(m->backend, first_layer, m->config.n_layers - first_layer, m->config.d_model, cap, e);
+    return m->backend->kv_new(m->backend, first_layer, m->config.n_layers - first_layer,
+                              m->config.d_model, cap, e);
 }
 
 void model_kv_free(const struct model *m, struct kv *kv)

@@ -1,20 +1,22 @@
-/* A language model from a Hugging Face folder: GPT-NeoX (Pythia). Immutable after opening; owns its weights.
+/* A language model from a Hugging Face folder: GPT-NeoX (Pythia). Immutable after opening; owns its
+ * weights.
  *
- * The forward is resumable: from token ids or from a state at any hook point, to any hook point, with interventions on
- * the way. Everything runs through engine/run.h, so one code serves analysis, lanes and (with a tape) gradients. */
+ * The forward is resumable: from token ids or from a state at any hook point, to any hook point,
+ * with interventions on the way. Everything runs through engine/run.h, so one code serves analysis,
+ * lanes and (with a tape) gradients. */
 #ifndef GLIMT_ENGINE_MODEL_H
 #define GLIMT_ENGINE_MODEL_H
 #include "engine/dict/dict.h"
-#include "engine/hook.h"
 #include "engine/formats/model_config.h"
+#include "engine/hook.h"
 #include "engine/run.h"
 
 struct model;
 
 /* Reads config.json and the safetensors of `dir` (one file or shards), packs tensor by tensor.
  * `progress` (may be NULL) hears the share done, 0 … 1. The caller owns *out. */
-bool model_open(struct backend *, const char *dir, void (*progress)(void *, double), void *arg, struct model **out,
-                struct error *e);
+bool model_open(struct backend *, const char *dir, void (*progress)(void *, double), void *arg,
+                struct model **out, struct error *e);
 void model_free(struct model *);
 const struct model_config *model_config(const struct model *);
 const char *model_dir(const struct model *);
@@ -26,8 +28,9 @@ int32_t model_width(const struct model *, struct point);
 /* False and an error naming the point when the model has no such point. */
 bool model_check_point(const struct model *, struct point, struct error *e);
 
-/* Where a linear change of the value at `at` lands: the first point from which the rest is not linear in it.
- * mlp.act, mlp.out → resid.post (parallel residual: attn.out too); others: themselves. */
+/* Where a linear change of the value at `at` lands: the first point from which the rest is not
+ * linear in it. mlp.act, mlp.out → resid.post (parallel residual: attn.out too); others:
+ * themselves. */
 struct point model_landing(const struct model *, struct point at);
 /* What lies between `at` and its landing: W₂ for mlp.act, NULL where nothing does. */
 const struct linear *model_linear_behind(const struct model *, struct point at);
@@ -37,22 +40,27 @@ struct batch {
     const int32_t *ids; /* host, n_rows; may be NULL when starting from a state */
     struct seqs seqs;
 };
-struct state { /* all that is needed to go on: the value at the point and the residual it will be added to */
+struct state { /* all that is needed to go on: the value at the point and the residual it will be
+                  added to */
     struct point at;
     struct tensor value, base; /* base absent at embed, resid.*, final_norm */
 };
 
-/* Runs the batch from `from` (NULL: from ids) up to and including `to`; hooks with from < at ≤ to take effect, in the
- * order given within a point (those at from->at too: from is the value before them). *out (may be NULL) ← the state
- * at `to`. To lose nothing at the end use to = final_norm. */
-void model_forward(struct run *, const struct model *, const struct batch *, const struct state *from, struct point to,
-                   const struct hook *, int32_t n_hooks, struct state *out);
+/* Runs the batch from `from` (NULL: from ids) up to and including `to`; hooks with from < at ≤ to
+ * take effect, in the order given within a point (those at from->at too: from is the value before
+ * them). *out (may be NULL) ← the state at `to`. To lose nothing at the end use to = final_norm. */
+void model_forward(struct run *, const struct model *, const struct batch *,
+                   const struct state *from, struct point to, const struct hook *, int32_t n_hooks,
+                   struct state *out);
 struct point model_end(const struct model *); /* final_norm */
 
 /* h: rows at final_norm. loss [T, 1] against target (host, −1: NaN). */
-struct tensor model_loss(struct run *, const struct model *, struct tensor h, const int32_t *target);
-/* The n most likely next tokens of each row of h: host arrays [T·n]. Ids beyond the tokenizer are possible. */
-void model_topn(struct run *, const struct model *, struct tensor h, int32_t n, int32_t *ids, float *logp);
+struct tensor model_loss(struct run *, const struct model *, struct tensor h,
+                         const int32_t *target);
+/* The n most likely next tokens of each row of h: host arrays [T·n]. Ids beyond the tokenizer are
+ * possible. */
+void model_topn(struct run *, const struct model *, struct tensor h, int32_t n, int32_t *ids,
+                float *logp);
 /* Logits [T, n_vocab] to host memory. */
 void model_logits(struct run *, const struct model *, struct tensor h, float *logits);
 

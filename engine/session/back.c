@@ -35,7 +35,8 @@ static bool prepare(struct session *s, struct pack *pack, bool keep)
         enum track t = p->track;
         struct store *st = p->window->store;
         st->used = s->tick;
-        if (!store_reserve_h(s, p->window, t) || (wants_kv(s, p) && !store_reserve_kv(s, p->window, t)))
+        if (!store_reserve_h(s, p->window, t) ||
+            (wants_kv(s, p) && !store_reserve_kv(s, p->window, t)))
             return false;
         st->back_rows[t] = st->back_rows[t] < p->row ? st->back_rows[t] : p->row;
         st->back_kv[t] = st->back_kv[t] < p->row ? st->back_kv[t] : p->row;
@@ -77,8 +78,8 @@ static void changes(const struct session *s, const struct piece *p, float *c)
     const struct line_latents *l = p->line->latents;
     for (int32_t t = p->row; t < p->row + p->n; t++)
         for (int32_t j = 0; j < s->n_fixed; j++)
-            *c++ = s->fixed_value[j] -
-                   l->act[(size_t)(p->window->first + t) * (size_t)l->n_watch + (size_t)s->fixed_column[j]];
+            *c++ = s->fixed_value[j] - l->act[(size_t)(p->window->first + t) * (size_t)l->n_watch +
+                                              (size_t)s->fixed_column[j]];
 }
 
 static void add_changes(struct session *s, const struct pack *pack, struct tensor value)
@@ -103,7 +104,8 @@ static void add_changes(struct session *s, const struct pack *pack, struct tenso
 
 static struct state gather(struct session *s, const struct pack *pack)
 {
-    struct state st = {.at = s->landing, .value = run_tensor(&s->run, pack->rows, s->width, DTYPE_F32)};
+    struct state st = {.at = s->landing,
+                       .value = run_tensor(&s->run, pack->rows, s->width, DTYPE_F32)};
     if (s->has_resid)
         st.base = run_tensor(&s->run, pack->rows, s->d_model, DTYPE_F32);
     int32_t at = 0;
@@ -138,8 +140,8 @@ static struct tensor forward(struct session *s, const struct pack *pack, bool ke
     return end.value;
 }
 
-/* The losses of tokens `eval` … come from the rows before them: of this batch, and for a piece that goes on where an
- * earlier one ended the last row that was kept. */
+/* The losses of tokens `eval` … come from the rows before them: of this batch, and for a piece that
+ * goes on where an earlier one ended the last row that was kept. */
 static void losses(struct session *s, const struct pack *pack, struct tensor h, float *loss)
 {
     int32_t n = 0;
@@ -153,7 +155,8 @@ static void losses(struct session *s, const struct pack *pack, struct tensor h, 
         const struct piece *p = &pack->piece[i];
         int32_t kept = p->n_eval > 0 && p->eval == p->row ? 1 : 0, fresh = p->n_eval - kept;
         if (kept)
-            copy_rows(s, tensor_rows(rows, at, 1), tensor_rows(p->window->store->h[p->track], p->row - 1, 1));
+            copy_rows(s, tensor_rows(rows, at, 1),
+                      tensor_rows(p->window->store->h[p->track], p->row - 1, 1));
         if (fresh > 0)
             copy_rows(s, tensor_rows(rows, at + kept, fresh),
                       tensor_rows(h, done + p->eval + kept - 1 - p->row, fresh));
@@ -173,7 +176,8 @@ bool back_run(struct session *s, struct pack *pack, bool keep, float *loss)
     for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
         if (keep)
-            copy_rows(s, tensor_rows(p->window->store->h[p->track], p->row, p->n), tensor_rows(h, at, p->n));
+            copy_rows(s, tensor_rows(p->window->store->h[p->track], p->row, p->n),
+                      tensor_rows(h, at, p->n));
         at += p->n;
     }
     losses(s, pack, h, loss);
@@ -211,7 +215,8 @@ bool back_next_run(struct session *s, struct line *l, int32_t token)
     const struct window *w = l->window;
     while (token >= w->first + w->n)
         w++;
-    int32_t n = s->wish.n_next, n_vocab = model_config(s->model)->n_vocab, ids[N_TRACKS * SESSION_MAX_NEXT];
+    int32_t n = s->wish.n_next, n_vocab = model_config(s->model)->n_vocab,
+            ids[N_TRACKS * SESSION_MAX_NEXT];
     float logp[N_TRACKS * SESSION_MAX_NEXT];
     n = n < n_vocab ? n : n_vocab;
     int32_t row_of[N_TRACKS] = {-1, -1, -1}, rows = 0;
@@ -221,7 +226,8 @@ bool back_next_run(struct session *s, struct line *l, int32_t token)
     struct tensor h = run_tensor(&s->run, rows, s->d_model, DTYPE_F32);
     for (int t = 0; t < N_TRACKS; t++)
         if (s->want[t])
-            copy_rows(s, tensor_rows(h, row_of[t], 1), tensor_rows(w->store->h[t], token - w->first, 1));
+            copy_rows(s, tensor_rows(h, row_of[t], 1),
+                      tensor_rows(w->store->h[t], token - w->first, 1));
     model_topn(&s->run, s->model, h, n, ids, logp);
     if (!step_ok(s))
         return false;

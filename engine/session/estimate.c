@@ -1,7 +1,8 @@
 #include "engine/session/estimate.h"
 #include <math.h>
 
-/* Continued fraction of the incomplete beta function (Lentz's method; Abramowitz & Stegun 26.5.8). */
+/* Continued fraction of the incomplete beta function (Lentz's method; Abramowitz & Stegun 26.5.8).
+ */
 static double beta_fraction(double a, double b, double x)
 {
     const double tiny = 1e-300;
@@ -37,7 +38,8 @@ static double incomplete_beta(double a, double b, double x)
     if (x >= 1)
         return 1;
     double front = exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log1p(-x));
-    return x < (a + 1) / (a + b + 2) ? front * beta_fraction(a, b, x) / a : 1 - front * beta_fraction(b, a, 1 - x) / b;
+    return x < (a + 1) / (a + b + 2) ? front * beta_fraction(a, b, x) / a
+                                     : 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
 /* P(T > t), t ≥ 0 */

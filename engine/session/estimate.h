@@ -1,9 +1,9 @@
 /* Means with their uncertainty, from sentences measured in random order.
  *
- * Paired differences d_i = ℓ_i(fixed) − ℓ_i(base). While n of N sentences are measured the mean over all N is uncertain
- * by ± t·s_d/√n·√(1 − n/N) (finite population); looks are taken at n = 16, 64, 256, N only and share the level by
- * Bonferroni, so that the whole stream of intervals holds at once with 95 %. At N what is left is sampling: would other
- * sentences say the same, ± t·s_d/√N. */
+ * Paired differences d_i = ℓ_i(fixed) − ℓ_i(base). While n of N sentences are measured the mean
+ * over all N is uncertain by ± t·s_d/√n·√(1 − n/N) (finite population); looks are taken at n = 16,
+ * 64, 256, N only and share the level by Bonferroni, so that the whole stream of intervals holds at
+ * once with 95 %. At N what is left is sampling: would other sentences say the same, ± t·s_d/√N. */
 #ifndef GLIMT_SESSION_ESTIMATE_H
 #define GLIMT_SESSION_ESTIMATE_H
 #include "engine/session/session.h"

@@ -1,5 +1,5 @@
-/* From tokens to the hook and on to the landing point, with the dictionary: what a colour needs, and what every lane
- * starts from. */
+/* From tokens to the hook and on to the landing point, with the dictionary: what a colour needs,
+ * and what every lane starts from. */
 #include "engine/base/memory.h"
 #include "engine/session/internal.h"
 #include <math.h>
@@ -7,7 +7,9 @@
 #include <string.h>
 
 enum { X, XHAT, VALS, PRE }; /* host scratch */
-enum { PRE_MAX = 1 << 23 };  /* pre-activations that are worth writing for the few that are watched */
+enum {
+    PRE_MAX = 1 << 23
+}; /* pre-activations that are worth writing for the few that are watched */
 
 struct front { /* a pack on its way */
     struct session *s;
@@ -19,8 +21,8 @@ struct front { /* a pack on its way */
     struct tensor pre; /* [R, m]; absent: too large, or nothing is watched */
 };
 
-/* Keys and values are worth their memory where the line is being edited, and needed where a window is computed in
- * several pieces. */
+/* Keys and values are worth their memory where the line is being edited, and needed where a window
+ * is computed in several pieces. */
 static bool wants_kv(const struct session *s, const struct piece *p)
 {
     if (p->line->reference)
@@ -44,7 +46,8 @@ static bool prepare(struct session *s, struct pack *pack, bool reference)
     return true;
 }
 
-/* Pre-activations of the watched units [R, n_watch]: columns of all of them where those are at hand. */
+/* Pre-activations of the watched units [R, n_watch]: columns of all of them where those are at
+ * hand. */
 static struct tensor watch_columns(struct front *f)
 {
     struct session *s = f->s;
@@ -87,9 +90,11 @@ static void keep_rows(struct front *f)
         struct store *st = p->window->store;
         copy_rows(s, tensor_rows(st->value, p->row, p->n), tensor_rows(f->landing.value, at, p->n));
         if (s->has_resid)
-            copy_rows(s, tensor_rows(st->resid, p->row, p->n), tensor_rows(f->landing.base, at, p->n));
+            copy_rows(s, tensor_rows(st->resid, p->row, p->n),
+                      tensor_rows(f->landing.base, at, p->n));
         if (s->sae)
-            copy_rows(s, tensor_rows(st->inserted, p->row, p->n), tensor_rows(f->inserted.value, at, p->n));
+            copy_rows(s, tensor_rows(st->inserted, p->row, p->n),
+                      tensor_rows(f->inserted.value, at, p->n));
         if (st->with_x)
             copy_rows(s, tensor_rows(st->x, p->row, p->n), tensor_rows(f->hook.value, at, p->n));
         at += p->n;
@@ -116,7 +121,8 @@ static void run_batch(struct front *f)
     model_forward(r, s->model, &batch, NULL, s->at, NULL, 0, &f->hook);
     model_forward(r, s->model, &batch, &f->hook, s->landing, NULL, 0, &f->landing);
     if (s->sae) {
-        bool all = !f->reference && s->n_watch > 0 && (int64_t)at * dict_spec(s->dict)->m <= PRE_MAX;
+        bool all =
+            !f->reference && s->n_watch > 0 && (int64_t)at * dict_spec(s->dict)->m <= PRE_MAX;
         dict_encode(r, s->dict, f->hook.value, &f->f, all ? &f->pre : NULL);
         f->xhat = dict_decode(r, s->dict, &f->f);
         struct state from = f->hook;
@@ -172,7 +178,9 @@ static void row_latents(struct front *f, struct line_latents *p, int32_t token, 
     for (int32_t i = 0; i < p->n_watch; i++) {
         int32_t unit = p->watch[i];
         size_t cell = t * (size_t)p->n_watch + (size_t)i;
-        p->pre[cell] = unit < 0 ? NAN : s->sae ? s->scratch[PRE][r * (size_t)s->n_watch + (size_t)i] : x[unit];
+        p->pre[cell] = unit < 0 ? NAN
+                       : s->sae ? s->scratch[PRE][r * (size_t)s->n_watch + (size_t)i]
+                                : x[unit];
         p->act[cell] = unit < 0 ? 0.0f : s->sae ? selected(id, val, s->top, unit) : x[unit];
     }
 }
@@ -209,7 +217,8 @@ static void commit(struct front *f)
         struct window *w = p->window;
         struct line *l = p->line;
         if (!l->latents) {
-            l->latents = line_latents_new(l->tokens->n, s->dict ? s->top : 0, f->reference ? 0 : s->n_watch, s->n_in);
+            l->latents = line_latents_new(l->tokens->n, s->dict ? s->top : 0,
+                                          f->reference ? 0 : s->n_watch, s->n_in);
             memcpy(l->latents->watch, s->watch, (size_t)l->latents->n_watch * sizeof *s->watch);
         }
         line_latents_own(&l->latents, s->n_in);
@@ -241,7 +250,8 @@ bool front_run(struct session *s, struct pack *pack, bool reference)
 }
 
 /* ---- watched columns */
-static void watch_block(struct session *s, struct line_latents *p, const struct window *w, int32_t from, int32_t n)
+static void watch_block(struct session *s, struct line_latents *p, const struct window *w,
+                        int32_t from, int32_t n)
 {
     int32_t unit[SESSION_MAX_WATCH], column[SESSION_MAX_WATCH], n_units = 0;
     for (int32_t i = 0; i < s->n_watch; i++)
@@ -262,7 +272,8 @@ static void watch_block(struct session *s, struct line_latents *p, const struct 
             if (pre && run_ok(&s->run))
                 p->pre[cell] = s->scratch[PRE][(size_t)t * (size_t)n_units + (size_t)j];
             p->act[cell] =
-                s->sae ? selected(p->top_id + token * k, p->top_val + token * k, p->k, unit[j]) : p->pre[cell];
+                s->sae ? selected(p->top_id + token * k, p->top_val + token * k, p->k, unit[j])
+                       : p->pre[cell];
         }
     }
 }
@@ -319,7 +330,8 @@ void front_sum_fix(struct session *s, struct window *w, int32_t keep)
             w->sum_rows = keep;
         return;
     }
-    int32_t gone = w->sum_rows - keep, have = w->store && w->store->with_x ? w->store->front_rows : 0;
+    int32_t gone = w->sum_rows - keep,
+            have = w->store && w->store->with_x ? w->store->front_rows : 0;
     bool ok = false;
     if (keep > 0 && have >= w->sum_rows && gone <= keep) {
         ok = add_stored(s, w, keep, w->sum_rows, -1.0);

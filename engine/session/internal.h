@@ -1,14 +1,15 @@
 /* What the files of engine/session share.
  *
- * A *track* is one computation behind the hook: the plain model, the reconstruction inserted, units fixed. The three
- * lanes that a snapshot shows are views of tracks: with nothing inserted the base lane is the plain track, with nothing
- * fixed the fixed lane is the base lane; so no number is computed twice.
+ * A *track* is one computation behind the hook: the plain model, the reconstruction inserted, units
+ * fixed. The three lanes that a snapshot shows are views of tracks: with nothing inserted the base
+ * lane is the plain track, with nothing fixed the fixed lane is the base lane; so no number is
+ * computed twice.
  *
- * What a line knows lies in two places. Results (tokens, latents, losses) are on the host and stay. Rows of activations
- * and keys and values are in a `store` on the device, which may be dropped under a budget; it is computed again when an
- * edit or a slider needs it. Every count of rows says how long a prefix is right, is lowered before anything is
- * overwritten and raised after all of it succeeded: so a cancel at any operation leaves a shorter prefix, never a wrong
- * one. */
+ * What a line knows lies in two places. Results (tokens, latents, losses) are on the host and stay.
+ * Rows of activations and keys and values are in a `store` on the device, which may be dropped
+ * under a budget; it is computed again when an edit or a slider needs it. Every count of rows says
+ * how long a prefix is right, is lowered before anything is overwritten and raised after all of it
+ * succeeded: so a cancel at any operation leaves a shorter prefix, never a wrong one. */
 #ifndef GLIMT_SESSION_INTERNAL_H
 #define GLIMT_SESSION_INTERNAL_H
 #include "engine/session/session.h"
@@ -20,23 +21,27 @@ enum {
     TOP_MAX_DENSE = 32, /* of a dictionary that selects nothing (neurons) so many are listed */
     NEAR_TOKENS = 512,  /* the text around the cursor that goes before the reference sets */
     MAX_PIECES = 256,   /* of one pack */
-    RETIRED_MAX = 64,   /* removed lines that are kept for an undo */
-    PUBLISH_CHUNKS = 4, /* while a long text is under way, publish so often */
+    RETIRED_MAX = 64,   /* removed lines that are kept for an undo, */
+    RETIRED_BYTES = 128 << 10, /* with so much text */
+    PUBLISH_CHUNKS = 4,        /* while a long text is under way, publish so often */
 };
 
 /* ---- device rows of a window */
 struct store {
-    struct store *prev, *next; /* of the session's list; every text window's store is in it, reference stores are not */
+    struct store *prev, *next; /* of the session's list; every text window's store is in it,
+                                  reference stores are not */
     int32_t cap;               /* rows; 0: no buffers */
     bool with_x;
     size_t bytes, kv_bytes;
-    uint64_t used;                /* the step that touched it last */
-    struct tensor x;              /* [cap, n] at the hook, as the dictionary reads it */
-    struct tensor value, resid;   /* at the landing, plain; resid absent where the state has none */
-    struct tensor inserted;       /* the value at the landing with x̂ at the hook; absent without an SAE */
-    struct tensor h[N_TRACKS];    /* [cap, d_model] at final_norm; absent until first used */
-    struct kv *kv[N_TRACKS];      /* TRACK_PLAIN: of all layers; the others: of those behind the landing */
-    int32_t front_rows, front_kv; /* rows up to the landing; rows whose front keys and values are there */
+    uint64_t used;              /* the step that touched it last */
+    struct tensor x;            /* [cap, n] at the hook, as the dictionary reads it */
+    struct tensor value, resid; /* at the landing, plain; resid absent where the state has none */
+    struct tensor inserted; /* the value at the landing with x̂ at the hook; absent without an SAE */
+    struct tensor h[N_TRACKS]; /* [cap, d_model] at final_norm; absent until first used */
+    struct kv
+        *kv[N_TRACKS]; /* TRACK_PLAIN: of all layers; the others: of those behind the landing */
+    int32_t front_rows,
+        front_kv; /* rows up to the landing; rows whose front keys and values are there */
     int32_t back_rows[N_TRACKS], back_kv[N_TRACKS]; /* the same behind it: rows of h */
 };
 
@@ -45,7 +50,8 @@ struct window {                  /* tokens that are one sequence of the model */
     int32_t front_done;          /* tokens with their latents on the host */
     int32_t loss_done[N_TRACKS]; /* tokens with their loss on the host */
     struct store *store;         /* NULL before the first use */
-    double *sum_x;               /* [n_in] Σx of the first sum_rows tokens, BOS left out; NULL without a dictionary */
+    double *
+        sum_x; /* [n_in] Σx of the first sum_rows tokens, BOS left out; NULL without a dictionary */
     int32_t sum_rows;
 };
 
@@ -53,7 +59,8 @@ struct line {
     char *text;
     size_t n_text;
     uint64_t hash;
-    bool reference; /* of a reference set: rows stay, keys and values and watched columns are not kept */
+    bool reference; /* of a reference set: rows stay, keys and values and watched columns are not
+                       kept */
 
     bool coded_valid; /* tokens belong to text */
     char *coded;      /* the text that raw, ids … belong to; may lag behind text */
@@ -100,17 +107,19 @@ struct ref_lane { /* sentence means of one lane, in streaming order */
 struct refsets {
     const struct reference_set *set;
     int32_t n_sets, n_max; /* sets; sentences of the longest */
-    int32_t *order;        /* [n_max] sentence numbers in random order, the same for every set: pairs stay pairs */
-    struct line **line;    /* [n] in streaming order: sentence by sentence, in it set by set */
-    int32_t *of_set;       /* [n] which set */
-    int32_t *unit_end;     /* [n_max] how many of `line` the first i + 1 sentence numbers make */
+    int32_t *order; /* [n_max] sentence numbers in random order, the same for every set: pairs stay
+                       pairs */
+    struct line **line; /* [n] in streaming order: sentence by sentence, in it set by set */
+    int32_t *of_set;    /* [n] which set */
+    int32_t *unit_end;  /* [n_max] how many of `line` the first i + 1 sentence numbers make */
     int32_t n;
     bool bos;
     int32_t coded, front; /* how many of `line` are tokenised; have their rows at the landing */
     struct ref_lane *lane;
     size_t n_lanes, cap_lanes;
     uint64_t clock;
-    struct refset_view shown[SESSION_MAX_CLASSES]; /* the last numbers of a fixed lane, until the next lane has some */
+    struct refset_view shown[SESSION_MAX_CLASSES]; /* the last numbers of a fixed lane, until the
+                                                      next lane has some */
 };
 
 enum { MARK_TOKENS = 1, MARK_LATENTS = 2, MARK_LOSS = 4, MARK_NEXT = 8, MARK_REFSETS = 16 };
@@ -121,9 +130,10 @@ struct session {
     const struct tokenizer *tokenizer;
     const struct dict *dict;
     struct point at, landing;
-    bool has_resid, sae, identity;     /* sae: a dictionary that reconstructs */
-    int32_t n_in, width, d_model, top; /* widths at the hook and at the landing; top: length of the top list */
-    int32_t bos_id, first_back;        /* first layer whose attention comes after the landing */
+    bool has_resid, sae, identity; /* sae: a dictionary that reconstructs */
+    int32_t n_in, width, d_model,
+        top; /* widths at the hook and at the landing; top: length of the top list */
+    int32_t bos_id, first_back; /* first layer whose attention comes after the landing */
     int32_t rows_per_job;
     int32_t near_lines; /* of the text, in order of distance: so many are near; −1: not known yet */
 
@@ -137,6 +147,7 @@ struct session {
     struct span *span;
     int32_t n_lines, cursor_line;
     struct line *retired[RETIRED_MAX];
+    size_t retired_bytes; /* of their text */
     int32_t n_retired;
     int32_t hint_tokens, hint_front, hint_back; /* so many lines in order of distance are done */
     uint64_t versions;
@@ -205,11 +216,12 @@ int32_t store_back_start(const struct window *, enum track);
 struct line *line_new(const char *text, size_t n);
 void line_free(struct session *, struct line *);
 void line_edit(struct line *, const char *text, size_t n); /* tokens come later */
-void line_code(struct session *, struct line *);           /* tokenises, keeps what the change leaves valid */
+void line_code(struct session *, struct line *); /* tokenises, keeps what the change leaves valid */
 bool line_front_done(const struct line *);
 bool line_watch_is(const struct session *, const struct line *);
 bool line_track_done(const struct session *, const struct line *, enum track);
-void line_sync_fixed(const struct session *, struct line *); /* forgets rows of another fixed lane */
+void line_sync_fixed(const struct session *,
+                     struct line *); /* forgets rows of another fixed lane */
 bool token_is_bos(const struct session *, const struct line *, int32_t token);
 /* Mean loss over the line's tokens with one: sum and count added. */
 void line_loss_sum(const struct line *, enum track, double *sum, int64_t *count);
@@ -222,13 +234,16 @@ int32_t text_line_at(const struct session *, int32_t rank);
 
 /* ---- front.c: tokens → hook → landing, and the dictionary */
 bool front_run(struct session *, struct pack *, bool reference);
-bool front_watch_run(struct session *, struct line *);               /* watched columns again, from the kept rows */
-void front_sum_fix(struct session *, struct window *, int32_t keep); /* Σx after the tokens from `keep` on changed */
+bool front_watch_run(struct session *,
+                     struct line *); /* watched columns again, from the kept rows */
+void front_sum_fix(struct session *, struct window *,
+                   int32_t keep); /* Σx after the tokens from `keep` on changed */
 
 /* ---- back.c: landing → losses */
 /* u_j of the chosen units; false with the run's error set. */
 bool back_push_units(struct session *);
-/* Losses of the pieces' `eval` tokens, one after the other, into `loss`; with `keep` the final rows are stored. */
+/* Losses of the pieces' `eval` tokens, one after the other, into `loss`; with `keep` the final rows
+ * are stored. */
 bool back_run(struct session *, struct pack *, bool keep, float *loss);
 void back_commit(struct session *, const struct pack *, const float *loss);
 bool back_next_run(struct session *, struct line *, int32_t token);
@@ -250,7 +265,8 @@ bool line_is_coded(const struct session *, const struct line *);
 bool step_ok(struct session *); /* all operations of the step succeeded and nobody cancelled */
 float *scratch_f32(struct session *, int which, size_t n);
 int32_t *scratch_i32(struct session *, size_t n);
-void copy_rows(struct session *, struct tensor to, struct tensor from); /* if the run is all right */
+void copy_rows(struct session *, struct tensor to,
+               struct tensor from); /* if the run is all right */
 /* The token that the predictions follow, of the cursor's line; −1: none. */
 int32_t cursor_token(const struct session *);
 #endif

@@ -1,4 +1,5 @@
-/* One line: its tokens, the windows they make, and what of older results still holds after an edit. */
+/* One line: its tokens, the windows they make, and what of older results still holds after an edit.
+ */
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/session/internal.h"
@@ -62,7 +63,8 @@ void line_free(struct session *s, struct line *l)
 }
 
 /* ---- tokens */
-/* Where tokenising may begin again after the first difference between the old text and the new one. */
+/* Where tokenising may begin again after the first difference between the old text and the new one.
+ */
 static size_t restart_at(const struct session *s, const struct line *l)
 {
     enum { SHORT = 256 }; /* bytes that are tokenised anew faster than it takes to think about it */
@@ -80,7 +82,8 @@ static void encode(const struct session *s, struct line *l)
     while (from > 0 && keep < l->n_raw && (size_t)l->raw[keep].start < from)
         keep++;
     l->n_raw = keep;
-    tokenizer_encode(s->tokenizer, l->text + from, l->n_text - from, false, &l->raw, &l->n_raw, &l->cap_raw);
+    tokenizer_encode(s->tokenizer, l->text + from, l->n_text - from, false, &l->raw, &l->n_raw,
+                     &l->cap_raw);
     for (size_t i = keep; i < l->n_raw; i++) {
         l->raw[i].start += (int32_t)from;
         l->raw[i].end += (int32_t)from;
@@ -121,7 +124,8 @@ bool token_is_bos(const struct session *s, const struct line *l, int32_t token)
 }
 
 /* ---- what stays */
-static int32_t same_ids(const struct line *l, const struct window *old, const int32_t *ids, const struct window *new)
+static int32_t same_ids(const struct line *l, const struct window *old, const int32_t *ids,
+                        const struct window *new)
 {
     int32_t n = min32(old->n, new->n), i = 0;
     while (i < n && l->ids[old->first + i] == ids[new->first + i])
@@ -139,7 +143,8 @@ static void keep_window(struct session *s, struct window *old, struct window *ne
     new->sum_x = old->sum_x;
     new->sum_rows = min32(old->sum_rows, same);
     old->sum_x = NULL;
-    /* Σx can't be mended without its rows: then the latents are computed again, and the sum with them. */
+    /* Σx can't be mended without its rows: then the latents are computed again, and the sum with
+     * them. */
     if (new->sum_rows < new->front_done)
         new->front_done = new->sum_rows;
     new->store = old->store;
@@ -149,9 +154,11 @@ static void keep_window(struct session *s, struct window *old, struct window *ne
         store_drop(s, new->store);
 }
 
-static void keep_latents(struct line_latents *to, const struct line_latents *from, int32_t at, int32_t was, int32_t n)
+static void keep_latents(struct line_latents *to, const struct line_latents *from, int32_t at,
+                         int32_t was, int32_t n)
 {
-    size_t k = (size_t)to->k, w = (size_t)to->n_watch, rows = (size_t)n, a = (size_t)at, b = (size_t)was;
+    size_t k = (size_t)to->k, w = (size_t)to->n_watch, rows = (size_t)n, a = (size_t)at,
+           b = (size_t)was;
     memcpy(to->top_id + a * k, from->top_id + b * k, rows * k * sizeof(int32_t));
     memcpy(to->top_val + a * k, from->top_val + b * k, rows * k * sizeof(float));
     memcpy(to->pre + a * w, from->pre + b * w, rows * w * sizeof(float));
@@ -172,7 +179,8 @@ static void keep_results(struct session *s, struct line *l, struct kept *k)
     struct line_losses *loss[N_TRACKS] = {0};
     if (l->latents) {
         latents = line_latents_new(k->tokens->n, l->latents->k, l->latents->n_watch, s->n_in);
-        memcpy(latents->watch, l->latents->watch, (size_t)latents->n_watch * sizeof *latents->watch);
+        memcpy(latents->watch, l->latents->watch,
+               (size_t)latents->n_watch * sizeof *latents->watch);
     }
     for (int t = 0; t < N_TRACKS; t++)
         if (l->loss[t] && (t != TRACK_FIXED || l->loss[t]->key == l->fixed_key))
@@ -247,7 +255,8 @@ bool line_front_done(const struct line *l)
 bool line_watch_is(const struct session *s, const struct line *l)
 {
     const struct line_latents *p = l->latents;
-    return !p || (p->n_watch == s->n_watch && memcmp(p->watch, s->watch, (size_t)s->n_watch * sizeof *p->watch) == 0);
+    return !p || (p->n_watch == s->n_watch &&
+                  memcmp(p->watch, s->watch, (size_t)s->n_watch * sizeof *p->watch) == 0);
 }
 
 bool line_track_done(const struct session *s, const struct line *l, enum track t)

@@ -1,7 +1,8 @@
 /* The immutable parts that snapshots share: each is one block of memory with a reference count.
  *
- * Only the worker makes references (a snapshot takes its own while the worker builds it), so a part whose count is one
- * is the worker's alone and may be written in place; otherwise it is cloned first. */
+ * Only the worker makes references (a snapshot takes its own while the worker builds it), so a part
+ * whose count is one is the worker's alone and may be written in place; otherwise it is cloned
+ * first. */
 #include "engine/base/memory.h"
 #include "engine/session/internal.h"
 #include <math.h>
@@ -10,7 +11,8 @@
 
 struct line_tokens *line_tokens_new(int32_t n, int32_t n_windows)
 {
-    size_t tokens = (size_t)n * sizeof(struct token), windows = ((size_t)n_windows + 1) * sizeof(int32_t);
+    size_t tokens = (size_t)n * sizeof(struct token),
+           windows = ((size_t)n_windows + 1) * sizeof(int32_t);
     struct line_tokens *p = xcalloc(1, sizeof *p + tokens + windows);
     atomic_init(&p->refs, 1);
     p->n = n;
@@ -33,7 +35,8 @@ static void latents_lay(struct line_latents *p)
 
 static size_t latents_size(int32_t n, int32_t k, int32_t n_watch, int32_t n_in)
 {
-    size_t rows = (size_t)n, cells = 2 * rows * (size_t)k + (size_t)n_watch + 2 * rows * (size_t)n_watch + (size_t)n_in;
+    size_t rows = (size_t)n, cells = 2 * rows * (size_t)k + (size_t)n_watch +
+                                     2 * rows * (size_t)n_watch + (size_t)n_in;
     return sizeof(struct line_latents) + cells * sizeof(float);
 }
 

@@ -1,4 +1,5 @@
-/* Reference sets: losses of known sentences under the current lane, streamed in a fixed random order. */
+/* Reference sets: losses of known sentences under the current lane, streamed in a fixed random
+ * order. */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/session/estimate.h"
@@ -29,7 +30,8 @@ static void lay_out(struct refsets *r)
     }
 }
 
-bool refsets_init(struct session *s, const struct reference_set *set, int32_t n_sets, struct error *e)
+bool refsets_init(struct session *s, const struct reference_set *set, int32_t n_sets,
+                  struct error *e)
 {
     struct refsets *r = &s->refs;
     if (n_sets > SESSION_MAX_CLASSES)
@@ -42,7 +44,8 @@ bool refsets_init(struct session *s, const struct reference_set *set, int32_t n_
         n += set[i].n;
     }
     if (n > INT32_MAX / 4)
-        return error_set(e, ERROR_INPUT, "reference sets: %lld sentences are too many", (long long)n);
+        return error_set(e, ERROR_INPUT, "reference sets: %lld sentences are too many",
+                         (long long)n);
     r->n = (int32_t)n;
     r->order = xcalloc((size_t)r->n_max + 1, sizeof *r->order);
     r->unit_end = xcalloc((size_t)r->n_max + 1, sizeof *r->unit_end);
@@ -139,7 +142,8 @@ static int32_t rows_of(const struct line *l, int32_t *pieces)
     return l->window[*pieces - 1].first + l->window[*pieces - 1].n;
 }
 
-/* Sentences from *at on, whole, until the pack is full; at least one. *end ← the first that is not in it. */
+/* Sentences from *at on, whole, until the pack is full; at least one. *end ← the first that is not
+ * in it. */
 static void fill(const struct session *s, int32_t at, enum track t, struct pack *pack, int32_t *end)
 {
     const struct refsets *r = &s->refs;
@@ -153,8 +157,8 @@ static void fill(const struct session *s, int32_t at, enum track t, struct pack 
             struct window *w = &l->window[i];
             if (w->n < 1)
                 continue;
-            pack->piece[pack->n++] =
-                (struct piece){.line = l, .window = w, .track = t, .n = w->n, .eval = 1, .n_eval = w->n - 1};
+            pack->piece[pack->n++] = (struct piece){
+                .line = l, .window = w, .track = t, .n = w->n, .eval = 1, .n_eval = w->n - 1};
             pack->rows += w->n;
         }
     }
@@ -178,8 +182,8 @@ static void front_step(struct session *s)
         r->front = end;
 }
 
-static void commit_means(struct refsets *r, struct ref_lane *lane, const struct pack *pack, const float *loss,
-                         int32_t end)
+static void commit_means(struct refsets *r, struct ref_lane *lane, const struct pack *pack,
+                         const float *loss, int32_t end)
 {
     int32_t p = 0;
     for (int32_t i = lane->done; i < end; i++) {
@@ -258,7 +262,8 @@ struct sample { /* of one set: the sentences with a loss, in streaming order */
 static void collect(const struct session *s, int32_t c, int32_t upto, struct sample *out)
 {
     struct refsets *r = (struct refsets *)&s->refs;
-    const struct ref_lane *base = find_lane(r, lane_key(s, LANE_BASE)), *fixed = find_lane(r, lane_key(s, LANE_FIXED));
+    const struct ref_lane *base = find_lane(r, lane_key(s, LANE_BASE)),
+                          *fixed = find_lane(r, lane_key(s, LANE_FIXED));
     for (int32_t i = 0; i < r->n; i++) {
         if (r->of_set[i] != c || isnan(base->mean[i]))
             continue;
@@ -277,8 +282,10 @@ static void estimate_fixed(struct refset_view *v, const struct sample *a)
     mean_and_sd(a->fixed, a->n, &fixed_mean, &fixed_sd);
     bool all = a->n == a->n_base;
     v->n = a->n;
-    v->diff = (struct estimate){mean, all ? sampling_half(sd, a->n) : partial_half(sd, a->n, a->n_base)};
-    v->fixed = (struct estimate){v->base.mean + mean, all ? sampling_half(fixed_sd, a->n) : v->diff.half};
+    v->diff =
+        (struct estimate){mean, all ? sampling_half(sd, a->n) : partial_half(sd, a->n, a->n_base)};
+    v->fixed =
+        (struct estimate){v->base.mean + mean, all ? sampling_half(fixed_sd, a->n) : v->diff.half};
     v->fixed_valid = a->n > 0;
 }
 
@@ -298,7 +305,8 @@ static void view_set(struct session *s, int32_t c, struct refset_view *v)
 {
     struct refsets *r = &s->refs;
     uint64_t base_key = lane_key(s, LANE_BASE), fixed_key = lane_key(s, LANE_FIXED);
-    *v = (struct refset_view){.name = r->set[c].name, .label = r->set[c].label, .n_total = with_loss(r, c)};
+    *v = (struct refset_view){
+        .name = r->set[c].name, .label = r->set[c].label, .n_total = with_loss(r, c)};
     v->base = v->fixed = v->diff = (struct estimate){NAN, NAN};
     int32_t look = look_reached(units_done(r, lane_done(r, fixed_key)), r->n_max);
     bool base_done = r->n > 0 && lane_done(r, base_key) == r->n;
@@ -321,7 +329,8 @@ static void view_set(struct session *s, int32_t c, struct refset_view *v)
         r->shown[c] = *v;
     } else if (r->shown[c].fixed_valid) {
         const struct refset_view *old = &r->shown[c];
-        v->n = old->n, v->fixed = old->fixed, v->diff = old->diff, v->fixed_valid = true, v->key = old->key;
+        v->n = old->n, v->fixed = old->fixed, v->diff = old->diff, v->fixed_valid = true,
+        v->key = old->key;
     }
 }
 
@@ -333,6 +342,7 @@ void refsets_view(struct session *s, struct snapshot *out)
         view_set(s, c, &out->refset[c]);
     uint64_t base_key = lane_key(s, LANE_BASE), fixed_key = lane_key(s, LANE_FIXED);
     int32_t stages = base_key == fixed_key ? 2 : 3;
-    double done = (double)r->front + lane_done(r, base_key) + (stages == 3 ? lane_done(r, fixed_key) : 0);
+    double done =
+        (double)r->front + lane_done(r, base_key) + (stages == 3 ? lane_done(r, fixed_key) : 0);
     out->refset_progress = refsets_done(s) ? 1.0 : done / ((double)stages * r->n);
 }

@@ -67,17 +67,20 @@ static bool check_parts(const struct session *s, const struct dict *dict, struct
     if (!model_check_point(s->model, s->at, e))
         return false;
     if (tokenizer_n_vocab(s->tokenizer) > c->n_vocab)
-        return error_set(e, ERROR_INPUT, "the tokenizer has ids up to %d, the model %s a vocabulary of %d",
+        return error_set(e, ERROR_INPUT,
+                         "the tokenizer has ids up to %d, the model %s a vocabulary of %d",
                          tokenizer_n_vocab(s->tokenizer) - 1, model_dir(s->model), c->n_vocab);
     if (!dict)
         return true;
     const struct dict_spec *d = dict_spec(dict);
     if (d->n != model_width(s->model, s->at))
-        return error_set(e, ERROR_INPUT, "the SAE %s reads a width of %d, the model %s has %d at %s",
+        return error_set(e, ERROR_INPUT,
+                         "the SAE %s reads a width of %d, the model %s has %d at %s",
                          dict_path(dict) ? dict_path(dict) : d->format, d->n, model_dir(s->model),
                          model_width(s->model, s->at), name);
     if (!d->identity && d->k < 1)
-        return error_set(e, ERROR_INPUT, "the SAE %s selects no fixed number of latents, expected k of at least 1",
+        return error_set(e, ERROR_INPUT,
+                         "the SAE %s selects no fixed number of latents, expected k of at least 1",
                          dict_path(dict));
     return true;
 }
@@ -89,8 +92,9 @@ static int32_t first_layer_behind(struct point landing)
     return landing.site == SITE_RESID_PRE ? landing.layer : landing.layer + 1;
 }
 
-struct session *session_new(struct backend *b, const struct model *model, const struct tokenizer *tokenizer,
-                            const struct dict *dict, struct point at, const struct reference_set *set, int32_t n_sets,
+struct session *session_new(struct backend *b, const struct model *model,
+                            const struct tokenizer *tokenizer, const struct dict *dict,
+                            struct point at, const struct reference_set *set, int32_t n_sets,
                             struct error *e)
 {
     struct session *s = xcalloc(1, sizeof *s);
@@ -176,7 +180,8 @@ static uint64_t fixed_key(const struct session *s, uint64_t base)
     int32_t order[SESSION_MAX_UNITS];
     for (int32_t i = 0; i < s->n_fixed; i++) {
         int32_t at = i;
-        for (; at > 0 && s->wish.unit[s->fixed_column[order[at - 1]]].index > s->wish.unit[s->fixed_column[i]].index;
+        for (; at > 0 && s->wish.unit[s->fixed_column[order[at - 1]]].index >
+                             s->wish.unit[s->fixed_column[i]].index;
              at--)
             order[at] = order[at - 1];
         order[at] = i;
@@ -218,7 +223,8 @@ void session_set(struct session *s, const struct wish *w)
 {
     const char *text = w->text ? w->text : "";
     size_t n = !w->text ? 0 : w->n_text < TEXT_MAX ? w->n_text : TEXT_MAX;
-    bool same = s->text && n == s->wish.n_text && w->join == s->wish.join && memcmp(text, s->text, n) == 0;
+    bool same =
+        s->text && n == s->wish.n_text && w->join == s->wish.join && memcmp(text, s->text, n) == 0;
     size_t before = s->text ? s->wish.n_text : 0;
     s->wish = *w;
     s->wish.text = s->text, s->wish.n_text = n;
@@ -228,8 +234,12 @@ void session_set(struct session *s, const struct wish *w)
         if (n > before + LARGE_CHANGE)
             s->announce_tokens = true;
     }
-    s->wish.n_units = w->n_units < 0 ? 0 : w->n_units > SESSION_MAX_UNITS ? SESSION_MAX_UNITS : w->n_units;
-    s->wish.n_next = w->n_next < 0 ? 0 : w->n_next > SESSION_MAX_NEXT ? SESSION_MAX_NEXT : w->n_next;
+    s->wish.n_units = w->n_units < 0                   ? 0
+                      : w->n_units > SESSION_MAX_UNITS ? SESSION_MAX_UNITS
+                                                       : w->n_units;
+    s->wish.n_next = w->n_next < 0                  ? 0
+                     : w->n_next > SESSION_MAX_NEXT ? SESSION_MAX_NEXT
+                                                    : w->n_next;
     s->wish.cursor = w->cursor < n ? w->cursor : n;
     set_units(s);
     set_lanes(s);
@@ -278,8 +288,8 @@ static void advance(struct session *s)
 static bool next_is_done(const struct session *s, int32_t token)
 {
     const struct line *l = s->line[s->cursor_line];
-    if (!s->next_of.valid || s->next_of.line != l || s->next_of.version != l->version || s->next_of.token != token ||
-        s->next_of.n != s->wish.n_next)
+    if (!s->next_of.valid || s->next_of.line != l || s->next_of.version != l->version ||
+        s->next_of.token != token || s->next_of.n != s->wish.n_next)
         return false;
     for (int lane = 0; lane < N_LANES; lane++)
         if (s->next_of.key[lane] != s->key[s->lane_track[lane]])
@@ -296,7 +306,8 @@ struct progress_of_parts session_parts(struct session *s)
         .tokens = tokens,
         .latents = tokens && s->hint_front == s->n_lines,
         .loss = tokens && s->wish.losses && s->hint_back == s->n_lines,
-        .next = tokens && s->wish.losses && s->wish.n_next > 0 && (token < 0 || next_is_done(s, token)),
+        .next =
+            tokens && s->wish.losses && s->wish.n_next > 0 && (token < 0 || next_is_done(s, token)),
     };
 }
 
@@ -334,7 +345,8 @@ static void add_piece(struct session *s, struct pack *pack, struct piece p)
     pack->piece[pack->n++] = p;
 }
 
-/* How many of n rows go into the pack: all, or as many as fit when there is nothing else in it; 0: it is full. */
+/* How many of n rows go into the pack: all, or as many as fit when there is nothing else in it; 0:
+ * it is full. */
 static int32_t take(const struct session *s, const struct pack *pack, int32_t n)
 {
     int32_t space = s->rows_per_job - pack->rows;
@@ -358,13 +370,15 @@ static bool rows_for_watch(const struct line *l)
 {
     for (int32_t i = 0; i < l->n_windows; i++) {
         const struct window *w = &l->window[i];
-        if (w->front_done > 0 && (!w->store || !w->store->with_x || w->store->front_rows < w->front_done))
+        if (w->front_done > 0 &&
+            (!w->store || !w->store->with_x || w->store->front_rows < w->front_done))
             return false;
     }
     return true;
 }
 
-/* Other units are watched than the line's columns are of: computed from the kept rows, or with all the rest. */
+/* Other units are watched than the line's columns are of: computed from the kept rows, or with all
+ * the rest. */
 static bool watch_again(struct session *s, struct line *l)
 {
     if (rows_for_watch(l))
@@ -430,7 +444,8 @@ static void front_again(struct session *s, struct line *l, struct window *w)
     front_run(s, &pack, false);
 }
 
-static bool add_back(struct session *s, struct pack *pack, struct line *l, struct window *w, enum track t)
+static bool add_back(struct session *s, struct pack *pack, struct line *l, struct window *w,
+                     enum track t)
 {
     int32_t start = store_back_start(w, t), row = start < w->loss_done[t] ? start : w->loss_done[t];
     int32_t n = take(s, pack, w->n - row);
@@ -452,7 +467,8 @@ static void run_back(struct session *s, struct pack *pack)
         back_commit(s, pack, loss);
 }
 
-/* Adds what a line's lanes lack. False when the pack is full, or when dropped rows had to be computed first. */
+/* Adds what a line's lanes lack. False when the pack is full, or when dropped rows had to be
+ * computed first. */
 static bool fill_back(struct session *s, struct pack *pack, struct line *l, bool *again)
 {
     for (int32_t i = 0; i < l->n_windows; i++)
@@ -492,7 +508,8 @@ static bool step_back(struct session *s, int32_t end)
     return true;
 }
 
-/* Final rows of the cursor's window that its lanes lack: they may have been dropped though the losses are known. */
+/* Final rows of the cursor's window that its lanes lack: they may have been dropped though the
+ * losses are known. */
 static bool rows_for_next(struct session *s, struct line *l, int32_t token)
 {
     struct window *w = l->window;
@@ -500,7 +517,8 @@ static bool rows_for_next(struct session *s, struct line *l, int32_t token)
         w++;
     struct pack pack = {.n = 0};
     for (int t = 0; t < N_TRACKS; t++) {
-        if (!s->want[t] || (w->store && w->store->h[t].buf && w->store->back_rows[t] > token - w->first))
+        if (!s->want[t] ||
+            (w->store && w->store->h[t].buf && w->store->back_rows[t] > token - w->first))
             continue;
         if (!has_rows(w)) {
             front_again(s, l, w);
@@ -567,7 +585,8 @@ static float ms_since(const struct timespec *t)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (float)((double)(now.tv_sec - t->tv_sec) * 1e3 + (double)(now.tv_nsec - t->tv_nsec) * 1e-6);
+    return (float)((double)(now.tv_sec - t->tv_sec) * 1e3 +
+                   (double)(now.tv_nsec - t->tv_nsec) * 1e-6);
 }
 
 enum stage session_step(struct session *s, const atomic_bool *cancel)

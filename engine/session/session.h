@@ -1,13 +1,15 @@
 /* The live text: what is typed, line by line, with its latents and its losses under interventions.
  *
- * Belongs to one thread (the worker). `session_set` takes the whole wish (text, sliders, cursor …); `session_step` does
- * one bounded piece of the work that is missing, the most wanted first; `session_snapshot` publishes what there is.
- * Work that a new wish doesn't touch stays: tokens and rows before an edit (keys and values are kept for recently
- * edited lines), everything up to the hook when a slider moves, reference losses measured before.
+ * Belongs to one thread (the worker). `session_set` takes the whole wish (text, sliders, cursor …);
+ * `session_step` does one bounded piece of the work that is missing, the most wanted first;
+ * `session_snapshot` publishes what there is. Work that a new wish doesn't touch stays: tokens and
+ * rows before an edit (keys and values are kept for recently edited lines), everything up to the
+ * hook when a slider moves, reference losses measured before.
  *
- * The mathematics: r′(t) = B(t) + Σ_j c_j(t)·u_j at the landing point of the hook, B the base of the lane (plain:
- * the residual stream; inserted: with the reconstruction in place; error kept: the plain one), c_j(t) = v_j − f_j(t),
- * u_j the decoder row pushed through what lies behind the hook. Only the layers after it run again. */
+ * The mathematics: r′(t) = B(t) + Σ_j c_j(t)·u_j at the landing point of the hook, B the base of
+ * the lane (plain: the residual stream; inserted: with the reconstruction in place; error kept: the
+ * plain one), c_j(t) = v_j − f_j(t), u_j the decoder row pushed through what lies behind the hook.
+ * Only the layers after it run again. */
 #ifndef GLIMT_SESSION_H
 #define GLIMT_SESSION_H
 #include "engine/dict/dict.h"
@@ -19,7 +21,12 @@
 #define SESSION_MAX_NEXT 20
 
 enum insert { INSERT_NONE, INSERT_SAE, INSERT_ERROR };
-enum lane_kind { LANE_PLAIN, LANE_BASE /* the same insertion, nothing fixed */, LANE_FIXED, N_LANES };
+enum lane_kind {
+    LANE_PLAIN,
+    LANE_BASE /* the same insertion, nothing fixed */,
+    LANE_FIXED,
+    N_LANES
+};
 
 struct chosen_unit {
     int32_t index;
@@ -29,7 +36,8 @@ struct chosen_unit {
 
 struct wish {            /* plain data; the session copies what it needs */
     uint64_t generation; /* counted up by the sender; comes back in the snapshot */
-    const char *text;    /* UTF-8, repaired by the sender; lines end at \n or \r\n, which are no part of them */
+    const char *text; /* UTF-8, repaired by the sender; lines end at \n or \r\n, which are no part
+                         of them */
     size_t n_text;
     bool join;          /* all of the text is one sequence */
     bool bos;           /* put the BOS token before each sequence (shown, without a loss) */
@@ -37,7 +45,8 @@ struct wish {            /* plain data; the session copies what it needs */
     int32_t n_units;    /* the chosen units, in slider order */
     struct chosen_unit unit[SESSION_MAX_UNITS];
     int32_t watch;  /* one more unit whose pre-activations are wanted; −1: none */
-    size_t cursor;  /* byte offset in text: near it is done first; predictions are for what follows it */
+    size_t cursor;  /* byte offset in text: near it is done first; predictions are for what follows
+                       it */
     int32_t n_next; /* predictions wanted, ≤ SESSION_MAX_NEXT */
     bool losses;    /* false: stage 1 only */
     bool refsets;   /* stream the reference losses */
@@ -48,20 +57,22 @@ struct line_tokens {
     atomic_int refs;
     int32_t n;             /* with BOS where asked for */
     struct token *token;   /* start, end relative to the line's first byte (BOS: 0, 0) */
-    int32_t n_windows;     /* sequences the line was cut into at the model's context: 1 unless it is longer */
+    int32_t n_windows;     /* sequences the line was cut into at the model's context: 1 unless it is
+                              longer */
     int32_t *window_start; /* n_windows + 1, token indices; the first token of each has no loss */
 };
 struct line_latents {
     atomic_int refs;
-    bool complete;         /* every token is there; else those that are not yet have top_id −1 and pre NaN */
+    bool
+        complete; /* every token is there; else those that are not yet have top_id −1 and pre NaN */
     int32_t n, k, n_watch; /* n: all tokens of the line */
-    int32_t *top_id;       /* [n, k] active latents, largest first (neurons: by |value|, k at most 32) */
-    float *top_val;        /* [n, k] */
-    int32_t *watch;        /* n_watch units: the chosen ones, then wish.watch; −1: there is no such unit */
-    float *pre;            /* [n, n_watch] pre-activations */
-    float *act;            /* [n, n_watch] selected value or 0 */
-    double sse, sum_sq;    /* Σ‖x − x̂‖², Σ‖x‖² over the line's tokens without BOS; when complete */
-    float *sum_x;          /* [width at the hook] Σ x of the same, for FVU */
+    int32_t *top_id; /* [n, k] active latents, largest first (neurons: by |value|, k at most 32) */
+    float *top_val;  /* [n, k] */
+    int32_t *watch; /* n_watch units: the chosen ones, then wish.watch; −1: there is no such unit */
+    float *pre;     /* [n, n_watch] pre-activations */
+    float *act;     /* [n, n_watch] selected value or 0 */
+    double sse, sum_sq; /* Σ‖x − x̂‖², Σ‖x‖² over the line's tokens without BOS; when complete */
+    float *sum_x; /* [width at the hook] Σ x of the same, for FVU */
 };
 struct line_losses {
     atomic_int refs;
@@ -71,11 +82,12 @@ struct line_losses {
     float *loss; /* [n] nats, of this token given those before; NaN for the first of each window */
 };
 struct line_view {
-    size_t start, end;                       /* bytes of the line in the snapshot's text */
-    int32_t first_token;                     /* index in the whole text */
-    const struct line_tokens *tokens;        /* NULL: not yet */
-    const struct line_latents *latents;      /* NULL: not yet; always of these tokens */
-    const struct line_losses *loss[N_LANES]; /* NULL: not yet; compare ->key with snapshot.lane_key */
+    size_t start, end;                  /* bytes of the line in the snapshot's text */
+    int32_t first_token;                /* index in the whole text */
+    const struct line_tokens *tokens;   /* NULL: not yet */
+    const struct line_latents *latents; /* NULL: not yet; always of these tokens */
+    const struct line_losses
+        *loss[N_LANES]; /* NULL: not yet; compare ->key with snapshot.lane_key */
 };
 
 struct part {
@@ -89,11 +101,13 @@ struct estimate { /* nats a token, mean over sentences of the sentence's mean */
     double half; /* half width of the 95 % interval; NaN: unknown */
 };
 struct refset_view {
-    const char *name, *label; /* borrowed from the session's reference sets, which outlive every snapshot */
-    int32_t n, n_total;       /* sentences measured for the fixed lane, all with a loss */
-    struct estimate base;     /* LANE_BASE, all sentences; half: sampling, t·s/√N */
-    struct estimate fixed;    /* estimate of LANE_FIXED: mean_N(base) + mean of differences */
-    struct estimate diff; /* fixed − base; half: partial, t·s_d/√n·√(1 − n/N), while n < N, else sampling t·s_d/√N */
+    const char *name,
+        *label; /* borrowed from the session's reference sets, which outlive every snapshot */
+    int32_t n, n_total;    /* sentences measured for the fixed lane, all with a loss */
+    struct estimate base;  /* LANE_BASE, all sentences; half: sampling, t·s/√N */
+    struct estimate fixed; /* estimate of LANE_FIXED: mean_N(base) + mean of differences */
+    struct estimate diff; /* fixed − base; half: partial, t·s_d/√n·√(1 − n/N), while n < N, else
+                             sampling t·s_d/√N */
     bool base_valid, fixed_valid; /* false: nothing measured yet */
     uint64_t key;                 /* lane the fixed numbers belong to */
 };
@@ -132,7 +146,8 @@ void snapshot_unref(struct snapshot *); /* frees the last; NULL is fine */
 /* The line and the token in it for a token index; NULL where there is none. */
 const struct line_view *snapshot_line_of(const struct snapshot *, int32_t token, int32_t *in_line);
 
-struct reference_set { /* sentences of one class; borrowed, must outlive the session and its snapshots */
+struct reference_set { /* sentences of one class; borrowed, must outlive the session and its
+                          snapshots */
     const char *name, *label;
     const char *const *sentence;
     int32_t n;
@@ -141,20 +156,30 @@ struct reference_set { /* sentences of one class; borrowed, must outlive the ses
 struct session;
 
 /* model, tokenizer and dict (NULL: none) are borrowed. at: where the dict is hooked. */
-struct session *session_new(struct backend *, const struct model *, const struct tokenizer *, const struct dict *dict,
-                            struct point at, const struct reference_set *, int32_t n_sets, struct error *e);
+struct session *session_new(struct backend *, const struct model *, const struct tokenizer *,
+                            const struct dict *dict, struct point at, const struct reference_set *,
+                            int32_t n_sets, struct error *e);
 void session_free(struct session *);
 void session_set(struct session *, const struct wish *);
 
-enum stage { STAGE_IDLE /* nothing left */, STAGE_TOKENS, STAGE_LATENTS, STAGE_LOSS, STAGE_NEXT, STAGE_REFSETS };
-/* Does the next piece (at most about 10 ms of one core's work where the shapes allow) and says what it was. `cancel`
- * raised: returns soon, nothing lost. STAGE_IDLE also after an error: see session_error. */
+enum stage {
+    STAGE_IDLE /* nothing left */,
+    STAGE_TOKENS,
+    STAGE_LATENTS,
+    STAGE_LOSS,
+    STAGE_NEXT,
+    STAGE_REFSETS
+};
+/* Does the next piece (at most about 10 ms of one core's work where the shapes allow) and says what
+ * it was. `cancel` raised: returns soon, nothing lost. STAGE_IDLE also after an error: see
+ * session_error. */
 enum stage session_step(struct session *, const atomic_bool *cancel);
-/* True when the session should publish now: a stage became complete for what is visible near the cursor. */
+/* True when the session should publish now: a stage became complete for what is visible near the
+ * cursor. */
 bool session_should_publish(const struct session *);
 struct snapshot *session_snapshot(struct session *); /* a new reference, the caller's */
 const struct error *session_error(const struct session *);
-/* Bytes of device memory for rows of activations and for keys and values of lines that are not being worked on; what is
- * beyond is computed again when it is needed. Default: 512 and 256 MiB. */
+/* Bytes of device memory for rows of activations and for keys and values of lines that are not
+ * being worked on; what is beyond is computed again when it is needed. Default: 512 and 256 MiB. */
 void session_budget(struct session *, size_t rows, size_t keys_and_values);
 #endif

@@ -1,4 +1,5 @@
-/* What a view sees: immutable, built by the worker from what there is, read and released by any thread. */
+/* What a view sees: immutable, built by the worker from what there is, read and released by any
+ * thread. */
 #include "engine/base/memory.h"
 #include "engine/session/internal.h"
 #include <math.h>
@@ -76,7 +77,8 @@ static void finish_latents(struct session *s, struct line *l)
 
 static void finish_losses(struct session *s, struct line *l, enum track t)
 {
-    if (!line_track_done(s, l, t) || (l->loss[t] && l->loss[t]->complete && l->loss[t]->key == s->key[t]))
+    if (!line_track_done(s, l, t) ||
+        (l->loss[t] && l->loss[t]->complete && l->loss[t]->key == s->key[t]))
         return;
     if (!l->loss[t] || l->loss[t]->key != s->key[t]) { /* a line without tokens */
         line_losses_unref(l->loss[t]);
@@ -105,7 +107,8 @@ static double variance_unexplained(const struct session *s)
         mean_sq += sum[j] * sum[j];
     free(sum);
     double total = n > 0 ? sq - mean_sq / (double)n : 0;
-    return n > 1 && total > 1e-10 * sq ? sse / total : NAN; /* below that it is rounding: all tokens are alike */
+    return n > 1 && total > 1e-10 * sq ? sse / total
+                                       : NAN; /* below that it is rounding: all tokens are alike */
 }
 
 /* ---- building */
@@ -113,7 +116,8 @@ static void view_line(struct session *s, struct snapshot *p, int32_t i)
 {
     struct line_view *v = &p->line[i];
     struct line *l = s->line[i];
-    *v = (struct line_view){.start = s->span[i].start, .end = s->span[i].end, .first_token = p->n_tokens};
+    *v = (struct line_view){
+        .start = s->span[i].start, .end = s->span[i].end, .first_token = p->n_tokens};
     if (!l->coded_valid || l->coded_bos != s->wish.bos)
         return;
     finish_latents(s, l);
@@ -180,7 +184,8 @@ static struct part part_of(struct session *s, int which, bool valid)
         if (s->ms_new[which] > 0)
             s->ms[which] = s->ms_new[which];
     }
-    return (struct part){.generation = s->done_generation[which], .valid = valid, .ms = s->ms[which]};
+    return (struct part){
+        .generation = s->done_generation[which], .valid = valid, .ms = s->ms[which]};
 }
 
 static void view_next(struct session *s, struct snapshot *p, bool valid)

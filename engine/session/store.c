@@ -94,8 +94,9 @@ int32_t store_back_start(const struct window *w, enum track t)
     return w->store ? min32(w->store->back_rows[t], w->store->back_kv[t]) : 0;
 }
 
-/* The least recently used store that neither this step nor the one before touched: a pack's windows pass from the front
- * to the lanes in neighbouring steps, and dropping them between the two would never end. */
+/* The least recently used store that neither this step nor the one before touched: a pack's windows
+ * pass from the front to the lanes in neighbouring steps, and dropping them between the two would
+ * never end. */
 static struct store *oldest(const struct session *s, bool kv)
 {
     struct store *best = NULL;
@@ -153,7 +154,8 @@ static struct store *store_new(struct session *s, bool reference)
     return st;
 }
 
-/* Where people type there is a little room to grow, so that a line doesn't begin anew at every token. */
+/* Where people type there is a little room to grow, so that a line doesn't begin anew at every
+ * token. */
 static int32_t capacity(const struct session *s, const struct line *l, int32_t n)
 {
     if (l->reference || l != s->line[s->cursor_line])
@@ -179,8 +181,10 @@ bool store_reserve(struct session *s, const struct line *l, struct window *w, bo
     if (!reference)
         store_make_room(s, (size_t)cap * cols * sizeof(float), 0);
     st->cap = cap;
-    if (add_rows(s, st, &st->value, s->width) && (!s->has_resid || add_rows(s, st, &st->resid, s->d_model)) &&
-        (!s->sae || add_rows(s, st, &st->inserted, s->width)) && (!st->with_x || add_rows(s, st, &st->x, s->n_in)))
+    if (add_rows(s, st, &st->value, s->width) &&
+        (!s->has_resid || add_rows(s, st, &st->resid, s->d_model)) &&
+        (!s->sae || add_rows(s, st, &st->inserted, s->width)) &&
+        (!st->with_x || add_rows(s, st, &st->x, s->n_in)))
         return true;
     store_drop(s, st);
     return false;
@@ -202,7 +206,8 @@ bool store_reserve_kv(struct session *s, struct window *w, enum track t)
     int32_t first = t == TRACK_PLAIN ? 0 : s->first_back;
     if (st->kv[t] || first >= c->n_layers)
         return true;
-    size_t bytes = 2 * (size_t)(c->n_layers - first) * (size_t)c->d_model * (size_t)st->cap * sizeof(float);
+    size_t bytes =
+        2 * (size_t)(c->n_layers - first) * (size_t)c->d_model * (size_t)st->cap * sizeof(float);
     store_make_room(s, 0, bytes);
     st->kv[t] = model_kv_new(s->model, first, st->cap, &s->run.err);
     if (!st->kv[t])

@@ -75,9 +75,10 @@ static size_t common_prefix(const char *a, size_t na, const char *b, size_t nb)
     return i;
 }
 
-/* The free line that begins most like the new one: it was edited into it, so its first rows can stay. With `any` also
- * one that begins otherwise: its memory can be used again. */
-static struct line *pool_take_edited(struct pool *p, int32_t n_old, const char *text, struct span span, bool any)
+/* The free line that begins most like the new one: it was edited into it, so its first rows can
+ * stay. With `any` also one that begins otherwise: its memory can be used again. */
+static struct line *pool_take_edited(struct pool *p, int32_t n_old, const char *text,
+                                     struct span span, bool any)
 {
     enum { TRIES = 32 };
     int32_t best = -1, tried = 0;
@@ -86,7 +87,8 @@ static struct line *pool_take_edited(struct pool *p, int32_t n_old, const char *
         if (!p->line[i])
             continue;
         tried++;
-        size_t n = common_prefix(p->line[i]->text, p->line[i]->n_text, text + span.start, span.end - span.start);
+        size_t n = common_prefix(p->line[i]->text, p->line[i]->n_text, text + span.start,
+                                 span.end - span.start);
         if (n > most || (any && best < 0))
             most = n, best = i;
     }
@@ -98,23 +100,29 @@ static struct line *pool_take_edited(struct pool *p, int32_t n_old, const char *
     return l;
 }
 
+static void forget_oldest(struct session *s)
+{
+    s->retired_bytes -= s->retired[0]->n_text;
+    line_free(s, s->retired[0]);
+    memmove(s->retired, s->retired + 1, (size_t)--s->n_retired * sizeof(void *));
+}
+
 static void retire(struct session *s, struct line *l)
 {
-    if (l->n_text == 0) {
+    if (l->n_text == 0 || l->n_text > RETIRED_BYTES) {
         line_free(s, l);
         return;
     }
-    if (s->n_retired == RETIRED_MAX) {
-        line_free(s, s->retired[0]);
-        memmove(s->retired, s->retired + 1, (RETIRED_MAX - 1) * sizeof(void *));
-        s->n_retired--;
-    }
+    while (s->n_retired == RETIRED_MAX ||
+           (s->n_retired > 0 && s->retired_bytes + l->n_text > RETIRED_BYTES))
+        forget_oldest(s);
+    s->retired_bytes += l->n_text;
     s->retired[s->n_retired++] = l;
 }
 
 /* Fills new[first … last) from the old lines [first, old_last) and the retired ones. */
-static void match_middle(struct session *s, struct line **new, int32_t first, int32_t last, int32_t old_last,
-                         const char *text, const struct span *span)
+static void match_middle(struct session *s, struct line **new, int32_t first, int32_t last,
+                         int32_t old_last, const char *text, const struct span *span)
 {
     int32_t n_old = old_last - first;
     struct pool p = {.n = n_old + s->n_retired};
@@ -133,9 +141,12 @@ static void match_middle(struct session *s, struct line **new, int32_t first, in
         if (!new[i])
             new[i] = line_new(text + span[i].start, span[i].end - span[i].start);
     int32_t kept = 0;
+    s->retired_bytes = 0;
     for (int32_t i = n_old; i < p.n; i++)
-        if (p.line[i])
+        if (p.line[i]) {
+            s->retired_bytes += p.line[i]->n_text;
             s->retired[kept++] = p.line[i];
+        }
     s->n_retired = kept;
     for (int32_t i = 0; i < n_old; i++)
         if (p.line[i])
@@ -151,7 +162,8 @@ void text_set(struct session *s, const char *text, size_t n, bool join)
     int32_t shorter = n_new < s->n_lines ? n_new : s->n_lines, head = 0, tail = 0;
     while (head < shorter && line_is(s->line[head], text, span[head]))
         head++;
-    while (tail < shorter - head && line_is(s->line[s->n_lines - 1 - tail], text, span[n_new - 1 - tail]))
+    while (tail < shorter - head &&
+           line_is(s->line[s->n_lines - 1 - tail], text, span[n_new - 1 - tail]))
         tail++;
     struct line **new = xcalloc((size_t)n_new, sizeof(void *));
     if (head > 0)

@@ -84,7 +84,8 @@ void added_finish(struct added_set *a)
     }
 }
 
-/* The longest token that s begins with. The tokens that agree with s in the first d bytes stand side by side. */
+/* The longest token that s begins with. The tokens that agree with s in the first d bytes stand
+ * side by side. */
 static const struct added_token *longest(const struct added_set *a, const char *s, size_t n)
 {
     const struct added_token *best = NULL;
@@ -140,38 +141,44 @@ static bool in_a_word(const uint8_t *bmp, const char *s, size_t n, size_t start,
            (stop < n && (flags_after(bmp, s, n, stop, &unused) & UNICODE_WORD) != 0);
 }
 
-static void strip(const struct added_token *t, const uint8_t *bmp, const char *s, size_t n, size_t covered,
-                  struct added_match *m)
+static void strip(const struct added_token *t, const uint8_t *bmp, const char *s, size_t n,
+                  size_t covered, struct added_match *m)
 {
     size_t at, len;
     if (t->lstrip) {
-        while (m->start > covered && (flags_before(bmp, s, m->start, &at) & UNICODE_CLASS) == UNICODE_SPACE)
+        while (m->start > covered &&
+               (flags_before(bmp, s, m->start, &at) & UNICODE_CLASS) == UNICODE_SPACE)
             m->start = at;
         if (m->start < covered)
             m->start = covered;
     }
-    if (t->rstrip && m->stop < covered) /* it lies in what an earlier token stripped, all of it spaces */
+    if (t->rstrip &&
+        m->stop < covered) /* it lies in what an earlier token stripped, all of it spaces */
         m->stop = covered;
     if (t->rstrip)
-        while (m->stop < n && (flags_after(bmp, s, n, m->stop, &len) & UNICODE_CLASS) == UNICODE_SPACE)
+        while (m->stop < n &&
+               (flags_after(bmp, s, n, m->stop, &len) & UNICODE_CLASS) == UNICODE_SPACE)
             m->stop += len;
 }
 
-bool added_find(const struct added_set *a, const uint8_t *bmp, const char *s, size_t n, size_t from, size_t covered,
-                bool special, struct added_match *out)
+bool added_find(const struct added_set *a, const uint8_t *bmp, const char *s, size_t n, size_t from,
+                size_t covered, bool special, struct added_match *out)
 {
     if (a->n == 0)
         return false;
     for (size_t i = from; i < n;) {
-        const unsigned two = (unsigned)(unsigned char)s[i] << 8 | (i + 1 < n ? (unsigned char)s[i + 1] : 0);
-        const struct added_token *t = (a->begins[two / 8] >> (two & 7) & 1) != 0 ? longest(a, s + i, n - i) : NULL;
+        const unsigned two =
+            (unsigned)(unsigned char)s[i] << 8 | (i + 1 < n ? (unsigned char)s[i + 1] : 0);
+        const struct added_token *t =
+            (a->begins[two / 8] >> (two & 7) & 1) != 0 ? longest(a, s + i, n - i) : NULL;
         if (t == NULL) {
             i++;
             continue;
         }
         *out = (struct added_match){.start = i, .stop = i + t->n, .resume = i + t->n, .id = t->id};
         i = out->resume; /* also what doesn't count is passed over, as the library does */
-        if ((t->special && !special) || (t->single_word && in_a_word(bmp, s, n, out->start, out->stop)))
+        if ((t->special && !special) ||
+            (t->single_word && in_a_word(bmp, s, n, out->start, out->stop)))
             continue;
         strip(t, bmp, s, n, covered, out);
         if (out->start < out->stop) /* else it lies in what an earlier token stripped */

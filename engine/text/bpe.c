@@ -106,7 +106,8 @@ static uint64_t heap_pop(struct bpe_scratch *t, size_t *n)
     return top;
 }
 
-/* Notes the pair that begins at i; an older entry of the heap for i is void when its rank is another. */
+/* Notes the pair that begins at i; an older entry of the heap for i is void when its rank is
+ * another. */
 static void note_pair(const struct bpe *b, struct bpe_scratch *t, size_t *n_heap, uint32_t i)
 {
     const uint32_t j = t->next[i];

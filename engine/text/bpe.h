@@ -1,5 +1,6 @@
-/* Byte-pair encoding by merge rank (Sennrich et al. 2016): of all neighbouring pairs the one that was learned first is
- * merged, the leftmost of equals, until none is left. Constant after building; any thread. */
+/* Byte-pair encoding by merge rank (Sennrich et al. 2016): of all neighbouring pairs the one that
+ * was learned first is merged, the leftmost of equals, until none is left. Constant after building;
+ * any thread. */
 #ifndef GLIMT_TEXT_BPE_H
 #define GLIMT_TEXT_BPE_H
 #include <stdbool.h>
@@ -11,7 +12,8 @@ struct bpe_slot {
 };
 
 struct bpe {
-    int32_t byte_id[256]; /* −1: the vocabulary lacks this byte; it is left out of the result, as the library does */
+    int32_t byte_id[256]; /* −1: the vocabulary lacks this byte; it is left out of the result, as
+                             the library does */
     struct bpe_slot *slot;
     size_t mask; /* n_slots − 1, a power of two at least twice the merges */
 };
@@ -35,8 +37,8 @@ void bpe_release(struct bpe *);
 /* Ids are ≥ 0; a pair given again takes the later rank. At most n_merges calls. */
 void bpe_add(struct bpe *, int32_t left, int32_t right, int32_t rank, int32_t result);
 
-/* Encodes a word of n < 2³¹ bytes; the pieces are in scratch->piece, in order, their number is returned.
- * O(n log n) for any word. */
+/* Encodes a word of n < 2³¹ bytes; the pieces are in scratch->piece, in order, their number is
+ * returned. O(n log n) for any word. */
 size_t bpe_encode(const struct bpe *, const char *word, size_t n, struct bpe_scratch *);
 void bpe_scratch_release(struct bpe_scratch *);
 #endif

@@ -19,19 +19,22 @@ void normal_release(struct normal *t)
     normal_init(t);
 }
 
-static void add_run(struct normal *t, size_t in, size_t n_in, bool same, const char *out, size_t n_out)
+static void add_run(struct normal *t, size_t in, size_t n_in, bool same, const char *out,
+                    size_t n_out)
 {
     struct normal_run *last = t->n_run > 0 ? &t->run[t->n_run - 1] : NULL;
     if (n_in > 0 && same && last != NULL && last->same) {
         last->n_in += n_in;
     } else if (n_in > 0) {
         t->run = grow(t->run, &t->cap_run, t->n_run + 1, sizeof *t->run);
-        t->run[t->n_run++] = (struct normal_run){.out = t->text.len, .in = in, .n_in = n_in, .same = same};
+        t->run[t->n_run++] =
+            (struct normal_run){.out = t->text.len, .in = in, .n_in = n_in, .same = same};
     }
     strbuf_add(&t->text, out, n_out);
 }
 
-/* Stable counting sort of marks by combining class: linear, as a hostile text may be one letter with a million. */
+/* Stable counting sort of marks by combining class: linear, as a hostile text may be one letter
+ * with a million. */
 static void sort_marks(uint32_t *code, size_t n, uint32_t *room)
 {
     size_t place[257] = {0};
@@ -124,7 +127,8 @@ static size_t segment_end(const char *in, size_t n, size_t at, size_t len, const
     return end;
 }
 
-/* How much of the input from `at` on stays as it is. Below U+0300, whose first byte is 0xCC, NFC changes nothing. */
+/* How much of the input from `at` on stays as it is. Below U+0300, whose first byte is 0xCC, NFC
+ * changes nothing. */
 static size_t unchanged(const char *in, size_t n, size_t at, bool nfc, const uint8_t *bmp)
 {
     size_t i = at;

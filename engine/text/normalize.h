@@ -1,5 +1,5 @@
-/* Unicode normal form C with the way back: which bytes of the input each byte of the result came from. Bytes that are
- * no UTF-8 become U+FFFD on the way. */
+/* Unicode normal form C with the way back: which bytes of the input each byte of the result came
+ * from. Bytes that are no UTF-8 become U+FFFD on the way. */
 #ifndef GLIMT_TEXT_NORMALIZE_H
 #define GLIMT_TEXT_NORMALIZE_H
 #include "engine/base/strbuf.h"
@@ -7,13 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A stretch of the result. `same`: byte for byte the input's; else all of it stands for all n_in bytes of the input. */
+/* A stretch of the result. `same`: byte for byte the input's; else all of it stands for all n_in
+ * bytes of the input. */
 struct normal_run {
     size_t out, in, n_in;
     bool same;
 };
 
-/* Invariant: n_run == 0 ⇔ s is the input itself. Runs are in order and cover the result. Reusable. */
+/* Invariant: n_run == 0 ⇔ s is the input itself. Runs are in order and cover the result. Reusable.
+ */
 struct normal {
     const char *s; /* valid UTF-8, n bytes; borrowed from the input or from text */
     size_t n;
@@ -26,9 +28,10 @@ struct normal {
 
 void normal_init(struct normal *);
 void normal_release(struct normal *);
-/* bmp: of unicode_fill_bmp. nfc false: only invalid bytes are replaced. The input must outlive the use of s. */
+/* bmp: of unicode_fill_bmp. nfc false: only invalid bytes are replaced. The input must outlive the
+ * use of s. */
 void normal_set(struct normal *, const char *in, size_t n, bool nfc, const uint8_t *bmp);
-/* The bytes [*start, *end) of the input that [a, b) of the result stand for; a == b gives an empty range. Amortised
- * constant time when called from left to right. */
+/* The bytes [*start, *end) of the input that [a, b) of the result stand for; a == b gives an empty
+ * range. Amortised constant time when called from left to right. */
 void normal_range(struct normal *, size_t a, size_t b, size_t *start, size_t *end);
 #endif

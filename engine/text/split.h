@@ -1,5 +1,6 @@
 /* GPT-2's pre-tokeniser: cuts text into words, between which BPE never merges.
- * Radford et al. 2019, encoder.py: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ */
+ * Radford et al. 2019, encoder.py: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+|
+ * ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ */
 #ifndef GLIMT_TEXT_SPLIT_H
 #define GLIMT_TEXT_SPLIT_H
 #include <stddef.h>

@@ -36,7 +36,8 @@ const char *tokenizer_bytes(const struct tokenizer *t, int32_t id, size_t *n)
     return *n > 0 ? t->pool.s + t->by_id[id].at : "";
 }
 
-void tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, char **out, size_t *n_out)
+void tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t n, char **out,
+                      size_t *n_out)
 {
     struct strbuf b;
     strbuf_init(&b);
@@ -101,7 +102,8 @@ static void encode_plain(struct encoder *c, size_t from, size_t to)
     }
 }
 
-/* A stretch of the raw text: NFC, then the added tokens that are matched behind it, then the rest. */
+/* A stretch of the raw text: NFC, then the added tokens that are matched behind it, then the rest.
+ */
 static void encode_stretch(struct encoder *c, const char *s, size_t n, size_t offset)
 {
     const struct tokenizer *t = c->t;
@@ -120,8 +122,8 @@ static void encode_stretch(struct encoder *c, const char *s, size_t n, size_t of
         encode_plain(c, at, c->text.n);
 }
 
-void tokenizer_encode(const struct tokenizer *t, const char *utf8, size_t n, bool added_tokens, struct token **out,
-                      size_t *n_out, size_t *cap)
+void tokenizer_encode(const struct tokenizer *t, const char *utf8, size_t n, bool added_tokens,
+                      struct token **out, size_t *n_out, size_t *cap)
 {
     if (n > INT32_MAX)
         panic("a text of %zu bytes in one piece; tokens count them in 31 bits", n);
@@ -144,8 +146,8 @@ void tokenizer_encode(const struct tokenizer *t, const char *utf8, size_t n, boo
     bpe_scratch_release(&c.scratch);
 }
 
-/* A character that NFC leaves alone whatever stands around it, apart from marks behind it, which may join it without
- * changing its class. */
+/* A character that NFC leaves alone whatever stands around it, apart from marks behind it, which
+ * may join it without changing its class. */
 struct settled {
     uint32_t c;
     size_t start;
@@ -153,7 +155,8 @@ struct settled {
 };
 
 /* The character that ends at `end` > 0; false where it is none of that kind. */
-static bool settled_before(const struct tokenizer *t, const char *s, size_t end, struct settled *out)
+static bool settled_before(const struct tokenizer *t, const char *s, size_t end,
+                           struct settled *out)
 {
     size_t i = end - 1, len;
     while (i > 0 && end - i < 4 && ((unsigned char)s[i] & 0xC0) == 0x80)
@@ -165,15 +168,17 @@ static bool settled_before(const struct tokenizer *t, const char *s, size_t end,
     return valid && i + len == end && (flags & (UNICODE_JOINS | UNICODE_CHANGES)) == 0;
 }
 
-/* Is the place between two settled neighbours the end of a word of GPT-2's expression, whatever the rest of the text,
- * and does the word before end there also when nothing follows? */
-static bool ends_word(const struct tokenizer *t, const char *s, const struct settled *left, const struct settled *right)
+/* Is the place between two settled neighbours the end of a word of GPT-2's expression, whatever the
+ * rest of the text, and does the word before end there also when nothing follows? */
+static bool ends_word(const struct tokenizer *t, const char *s, const struct settled *left,
+                      const struct settled *right)
 {
     if (left->class == UNICODE_SPACE) {
         /* " x" is one word; the last of several spaces is its own word only because x follows */
         struct settled before;
         return right->class != UNICODE_SPACE && left->c != ' ' &&
-               (left->start == 0 || (settled_before(t, s, left->start, &before) && before.class != UNICODE_SPACE));
+               (left->start == 0 ||
+                (settled_before(t, s, left->start, &before) && before.class != UNICODE_SPACE));
     }
     if (left->c == '\'' && right->class == UNICODE_LETTER) /* perhaps 's */
         return false;
@@ -190,7 +195,8 @@ size_t tokenizer_safe_boundary(const struct tokenizer *t, const char *utf8, size
     for (b = right.start; b > 0; b = left.start) {
         const bool known_left = settled_before(t, utf8, b, &left);
         uint32_t base[4];
-        if (known && known_left && ends_word(t, utf8, &left, &right) && (!t->prefix_space || right.c == ' ')) {
+        if (known && known_left && ends_word(t, utf8, &left, &right) &&
+            (!t->prefix_space || right.c == ' ')) {
             unicode_decompose(right.c, base);
             if (!added_may_span(&t->raw, t->bmp, left.c, base[0]) &&
                 !added_may_span(&t->normalized, t->bmp, left.c, base[0]))

@@ -1,5 +1,6 @@
-/* Readers of tokenizer.json and of vocab.json with merges.txt. What would change ids and is not known is refused by
- * name; what doesn't touch encoding (truncation, padding, post-processor, decoder) is passed over. */
+/* Readers of tokenizer.json and of vocab.json with merges.txt. What would change ids and is not
+ * known is refused by name; what doesn't touch encoding (truncation, padding, post-processor,
+ * decoder) is passed over. */
 #include "engine/base/memory.h"
 #include "engine/text/normalize.h"
 #include "engine/text/tokenizer_private.h"
@@ -29,7 +30,8 @@ struct reader {
     struct error *e;
 };
 
-/* GPT-2 writes bytes as visible characters: printable Latin-1 as itself, the other 68 in order from U+0100 on. */
+/* GPT-2 writes bytes as visible characters: printable Latin-1 as itself, the other 68 in order from
+ * U+0100 on. */
 static void fill_alphabet(int16_t byte_of[ALPHABET_END])
 {
     for (int i = 0; i < ALPHABET_END; i++)
@@ -41,8 +43,8 @@ static void fill_alphabet(int16_t byte_of[ALPHABET_END])
     }
 }
 
-/* Appends the bytes that an entry of the vocabulary stands for; one outside the alphabet stands for itself, as for the
- * library's decoder. */
+/* Appends the bytes that an entry of the vocabulary stands for; one outside the alphabet stands for
+ * itself, as for the library's decoder. */
 static void add_bytes(const struct reader *r, const char *s, size_t n, struct strbuf *out)
 {
     const size_t before = out->len;
@@ -81,16 +83,19 @@ static bool read_vocab(struct reader *r)
     size_t n;
     json_t *value;
     if (!json_is_object(r->vocab) || json_object_size(r->vocab) == 0)
-        return error_set(r->e, ERROR_INPUT, "%s: the vocabulary is missing, empty or no object", r->name);
+        return error_set(r->e, ERROR_INPUT, "%s: the vocabulary is missing, empty or no object",
+                         r->name);
     json_object_keylen_foreach((json_t *)(uintptr_t)r->vocab, key, n, value)
     {
         const json_int_t id = json_integer_value(value);
         if (!json_is_integer(value) || id < 0 || id > TOKENIZER_MAX_ID)
-            return error_set(r->e, ERROR_INPUT, "%s: the id of token \"%.60s\" is not an integer in 0 … %d", r->name,
+            return error_set(r->e, ERROR_INPUT,
+                             "%s: the id of token \"%.60s\" is not an integer in 0 … %d", r->name,
                              key, TOKENIZER_MAX_ID);
         struct token_bytes *slot = slot_of(r, (int32_t)id);
         if (slot->n != 0)
-            return error_set(r->e, ERROR_INPUT, "%s: token \"%.60s\" has id %d, which another token has too", r->name,
+            return error_set(r->e, ERROR_INPUT,
+                             "%s: token \"%.60s\" has id %d, which another token has too", r->name,
                              key, (int)id);
         slot->at = r->t->pool.len;
         add_bytes(r, key, n, &r->t->pool);
@@ -112,14 +117,17 @@ static int missing_byte(const struct tokenizer *t)
     return -1;
 }
 
-static bool add_merge(struct reader *r, size_t rank, const char *a, size_t n_a, const char *b, size_t n_b)
+static bool add_merge(struct reader *r, size_t rank, const char *a, size_t n_a, const char *b,
+                      size_t n_b)
 {
     strbuf_clear(&r->key);
     strbuf_add(&r->key, a, n_a);
     strbuf_add(&r->key, b, n_b);
-    const int32_t left = id_of(r, a, n_a), right = id_of(r, b, n_b), whole = id_of(r, r->key.s, r->key.len);
+    const int32_t left = id_of(r, a, n_a), right = id_of(r, b, n_b),
+                  whole = id_of(r, r->key.s, r->key.len);
     if (left < 0 || right < 0 || whole < 0)
-        return error_set(r->e, ERROR_INPUT, "%s: merge %zu, \"%.*s %.*s\": %s is not in the vocabulary", r->name, rank,
+        return error_set(r->e, ERROR_INPUT,
+                         "%s: merge %zu, \"%.*s %.*s\": %s is not in the vocabulary", r->name, rank,
                          n_a < 60 ? (int)n_a : 60, a, n_b < 60 ? (int)n_b : 60, b,
                          left < 0    ? "its left part"
                          : right < 0 ? "its right part"
@@ -134,7 +142,8 @@ static bool add_merge_line(struct reader *r, size_t rank, const char *s, size_t 
     const char *space = memchr(s, ' ', n);
     const size_t n_left = space != NULL ? (size_t)(space - s) : 0;
     if (space == NULL || memchr(space + 1, ' ', n - n_left - 1) != NULL)
-        return error_set(r->e, ERROR_INPUT, "%s: merge %zu is \"%.*s\", expected two parts with a space between",
+        return error_set(r->e, ERROR_INPUT,
+                         "%s: merge %zu is \"%.*s\", expected two parts with a space between",
                          r->name, rank, n < 60 ? (int)n : 60, s);
     return add_merge(r, rank, s, n_left, space + 1, n - n_left - 1);
 }
@@ -154,7 +163,8 @@ static bool read_merges(struct reader *r, const json_t *merges)
                            json_string_length(b)))
                 return false;
         } else {
-            return error_set(r->e, ERROR_INPUT, "%s: merge %zu is neither a string nor a pair of strings", r->name, i);
+            return error_set(r->e, ERROR_INPUT,
+                             "%s: merge %zu is neither a string nor a pair of strings", r->name, i);
         }
     }
     return true;
@@ -169,17 +179,19 @@ static const char *type_of(const json_t *part)
 /* Options of the model that change ids and are not supported must be at rest. */
 static bool check_model(struct reader *r, const json_t *model)
 {
-    static const char *const resting[] = {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback",
-                                          "ignore_merges"};
+    static const char *const resting[] = {"dropout", "continuing_subword_prefix",
+                                          "end_of_word_suffix", "byte_fallback", "ignore_merges"};
     const json_t *type = json_object_get(model, "type");
     if (!json_is_object(model) || (type != NULL && strcmp(type_of(model), "BPE") != 0))
-        return error_set(r->e, ERROR_INPUT, "%s: the model is of type %.60s, supported: BPE", r->name, type_of(model));
+        return error_set(r->e, ERROR_INPUT, "%s: the model is of type %.60s, supported: BPE",
+                         r->name, type_of(model));
     for (size_t i = 0; i < sizeof resting / sizeof resting[0]; i++) {
         const json_t *v = json_object_get(model, resting[i]);
         const bool empty = json_is_string(v) && json_string_length(v) == 0;
         const bool zero = json_is_number(v) && !(json_number_value(v) > 0);
         if (v != NULL && !json_is_null(v) && !json_is_false(v) && !empty && !zero)
-            return error_set(r->e, ERROR_INPUT, "%s: the model's option %s is set, which is not supported", r->name,
+            return error_set(r->e, ERROR_INPUT,
+                             "%s: the model's option %s is set, which is not supported", r->name,
                              resting[i]);
     }
     return true;
@@ -189,7 +201,8 @@ static bool read_model(struct reader *r, const json_t *model)
 {
     if (!check_model(r, model))
         return false;
-    const json_t *merges = json_object_get(model, "merges"), *unknown = json_object_get(model, "unk_token");
+    const json_t *merges = json_object_get(model, "merges"),
+                 *unknown = json_object_get(model, "unk_token");
     if (!json_is_array(merges))
         return error_set(r->e, ERROR_INPUT, "%s: the model has no list of merges", r->name);
     r->vocab = json_object_get(model, "vocab");
@@ -198,7 +211,8 @@ static bool read_model(struct reader *r, const json_t *model)
         return false;
     const int missing = missing_byte(r->t);
     if (unknown != NULL && !json_is_null(unknown) && missing >= 0)
-        return error_set(r->e, ERROR_INPUT, "%s: unk_token is set and the vocabulary lacks byte 0x%02x", r->name,
+        return error_set(r->e, ERROR_INPUT,
+                         "%s: unk_token is set and the vocabulary lacks byte 0x%02x", r->name,
                          (unsigned)missing);
     return read_merges(r, merges);
 }
@@ -213,8 +227,8 @@ static bool read_normalizer(struct reader *r, const json_t *part)
     }
     const json_t *parts = json_object_get(part, "normalizers");
     if (strcmp(type_of(part), "Sequence") != 0 || !json_is_array(parts))
-        return error_set(r->e, ERROR_INPUT, "%s: the normalizer is %.60s, supported: none, NFC", r->name,
-                         type_of(part));
+        return error_set(r->e, ERROR_INPUT, "%s: the normalizer is %.60s, supported: none, NFC",
+                         r->name, type_of(part));
     for (size_t i = 0; i < json_array_size(parts); i++)
         if (!read_normalizer(r, json_array_get(parts, i)))
             return false;
@@ -223,10 +237,12 @@ static bool read_normalizer(struct reader *r, const json_t *part)
 
 static bool is_gpt2_split(const json_t *part)
 {
-    const char *expression = json_string_value(json_object_get(json_object_get(part, "pattern"), "Regex"));
+    const char *expression =
+        json_string_value(json_object_get(json_object_get(part, "pattern"), "Regex"));
     const char *behavior = json_string_value(json_object_get(part, "behavior"));
-    return strcmp(type_of(part), "Split") == 0 && expression != NULL && strcmp(expression, gpt2_expression) == 0 &&
-           behavior != NULL && strcmp(behavior, "Isolated") == 0 && !json_is_true(json_object_get(part, "invert"));
+    return strcmp(type_of(part), "Split") == 0 && expression != NULL &&
+           strcmp(expression, gpt2_expression) == 0 && behavior != NULL &&
+           strcmp(behavior, "Isolated") == 0 && !json_is_true(json_object_get(part, "invert"));
 }
 
 /* ByteLevel once and last; GPT-2's expression as a Split before it. */
@@ -246,13 +262,15 @@ static bool read_pre_tokenizer(struct reader *r, const json_t *part, bool *byte_
     }
     if (strcmp(type_of(part), "ByteLevel") != 0 || *byte_level)
         return error_set(r->e, ERROR_INPUT,
-                         "%s: the pre-tokenizer %s%.60s is not supported; supported: one ByteLevel, also after a Split "
+                         "%s: the pre-tokenizer %s%.60s is not supported; supported: one "
+                         "ByteLevel, also after a Split "
                          "by GPT-2's expression",
                          r->name, *byte_level ? "behind ByteLevel, " : "", type_of(part));
     *byte_level = true;
     t->prefix_space = json_is_true(json_object_get(part, "add_prefix_space"));
     if (t->prefix_space && t->words)
-        return error_set(r->e, ERROR_INPUT, "%s: ByteLevel with add_prefix_space behind a Split is not supported",
+        return error_set(r->e, ERROR_INPUT,
+                         "%s: ByteLevel with add_prefix_space behind a Split is not supported",
                          r->name);
     t->words = t->words || !json_is_false(json_object_get(part, "use_regex"));
     return true;
@@ -269,7 +287,8 @@ static int32_t added_id(struct reader *r, const char *s, size_t n)
 }
 
 /* The same content twice: the first, as a special one before any other. */
-static bool add_token(struct reader *r, struct added_token a, const char *s, size_t n, bool normalized)
+static bool add_token(struct reader *r, struct added_token a, const char *s, size_t n,
+                      bool normalized)
 {
     struct tokenizer *t = r->t;
     a.id = added_id(r, s, n);
@@ -305,7 +324,8 @@ static bool read_added_tokens(struct reader *r, const json_t *list)
         const json_t *content = json_object_get(part, "content");
         const size_t n = json_string_length(content);
         if (!json_is_string(content) || n > ADDED_MAX_BYTES)
-            return error_set(r->e, ERROR_INPUT, "%s: added token %zu has no content or more than %d bytes of it",
+            return error_set(r->e, ERROR_INPUT,
+                             "%s: added token %zu has no content or more than %d bytes of it",
                              r->name, i, ADDED_MAX_BYTES);
         if (n == 0)
             continue;
@@ -364,7 +384,8 @@ static json_t *parse(const char *name, const char *text, size_t n, struct error 
     return NULL;
 }
 
-bool tokenizer_from_json(const char *name, const char *json, size_t n, struct tokenizer **out, struct error *e)
+bool tokenizer_from_json(const char *name, const char *json, size_t n, struct tokenizer **out,
+                         struct error *e)
 {
     json_t *root = parse(name, json, n, e);
     if (root == NULL)
@@ -377,7 +398,8 @@ bool tokenizer_from_json(const char *name, const char *json, size_t n, struct to
               read_pre_tokenizer(&r, json_object_get(root, "pre_tokenizer"), &byte_level) &&
               read_added_tokens(&r, json_object_get(root, "added_tokens"));
     if (ok && !byte_level)
-        ok = error_set(e, ERROR_INPUT, "%s: no ByteLevel pre-tokenizer, without which none is supported", name);
+        ok = error_set(e, ERROR_INPUT,
+                       "%s: no ByteLevel pre-tokenizer, without which none is supported", name);
     ok = finish(&r, ok, out);
     json_decref(root);
     return ok;
@@ -409,8 +431,9 @@ static size_t count_lines(const char *s, size_t n)
     return lines;
 }
 
-bool tokenizer_from_gpt2(const char *vocab_name, const char *vocab, size_t n_vocab, const char *merges_name,
-                         const char *merges, size_t n_merges, struct tokenizer **out, struct error *e)
+bool tokenizer_from_gpt2(const char *vocab_name, const char *vocab, size_t n_vocab,
+                         const char *merges_name, const char *merges, size_t n_merges,
+                         struct tokenizer **out, struct error *e)
 {
     json_t *root = parse(vocab_name, vocab, n_vocab, e);
     if (root == NULL)
@@ -423,11 +446,13 @@ bool tokenizer_from_gpt2(const char *vocab_name, const char *vocab, size_t n_voc
     bool ok = read_vocab(&r);
     const int missing = missing_byte(r.t);
     if (ok && missing >= 0)
-        ok = error_set(e, ERROR_INPUT, "%s lacks byte 0x%02x: no byte-level vocabulary", vocab_name, (unsigned)missing);
+        ok = error_set(e, ERROR_INPUT, "%s lacks byte 0x%02x: no byte-level vocabulary", vocab_name,
+                       (unsigned)missing);
     r.name = merges_name;
     ok = ok && read_merges_txt(&r, merges, n_merges);
     if (ok && id_of(&r, end_of_text, sizeof end_of_text - 1) >= 0)
-        ok = add_token(&r, (struct added_token){.special = true}, end_of_text, sizeof end_of_text - 1, false);
+        ok = add_token(&r, (struct added_token){.special = true}, end_of_text,
+                       sizeof end_of_text - 1, false);
     ok = finish(&r, ok, out);
     json_decref(root);
     return ok;
@@ -438,13 +463,14 @@ static bool read_file(const char *path, struct strbuf *out, struct error *e)
     FILE *f = fopen(path, "rbe");
     struct stat st;
     if (f == NULL)
-        return error_set(e, errno == ENOENT ? ERROR_INPUT : ERROR_SYSTEM, "opening %s: %s", path, strerror(errno));
+        return error_set(e, errno == ENOENT ? ERROR_INPUT : ERROR_SYSTEM, "opening %s: %s", path,
+                         strerror(errno));
     bool ok = true;
     if (fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode))
         ok = error_set(e, ERROR_INPUT, "%s is no regular file", path);
     else if (st.st_size > TOKENIZER_MAX_FILE)
-        ok = error_set(e, ERROR_INPUT, "%s has %lld bytes, at most %d are read", path, (long long)st.st_size,
-                       TOKENIZER_MAX_FILE);
+        ok = error_set(e, ERROR_INPUT, "%s has %lld bytes, at most %d are read", path,
+                       (long long)st.st_size, TOKENIZER_MAX_FILE);
     char part[16384];
     for (size_t n = 0; ok && (n = fread(part, 1, sizeof part, f)) > 0;) {
         strbuf_add(out, part, n);
@@ -482,7 +508,8 @@ bool tokenizer_open(const char *dir, struct tokenizer **out, struct error *e)
         ok = read_file(vocab, &a, e) && read_file(merges, &b, e) &&
              tokenizer_from_gpt2(vocab, a.s, a.len, merges, b.s, b.len, out, e);
     else
-        error_set(e, ERROR_INPUT, "%s has neither tokenizer.json nor vocab.json with merges.txt", dir);
+        error_set(e, ERROR_INPUT, "%s has neither tokenizer.json nor vocab.json with merges.txt",
+                  dir);
     strbuf_release(&a);
     strbuf_release(&b);
     free(json);

@@ -1,4 +1,5 @@
-/* The inside of a tokenizer, shared by its reader (tokenizer_file.c), its encoder (tokenizer.c) and the fuzzers. */
+/* The inside of a tokenizer, shared by its reader (tokenizer_file.c), its encoder (tokenizer.c) and
+ * the fuzzers. */
 #ifndef GLIMT_TEXT_TOKENIZER_PRIVATE_H
 #define GLIMT_TEXT_TOKENIZER_PRIVATE_H
 #include "engine/base/strbuf.h"
@@ -24,8 +25,10 @@ struct tokenizer {
 };
 
 /* From the text of a tokenizer.json; `name` is what errors call it. */
-bool tokenizer_from_json(const char *name, const char *json, size_t n, struct tokenizer **out, struct error *e);
+bool tokenizer_from_json(const char *name, const char *json, size_t n, struct tokenizer **out,
+                         struct error *e);
 /* From the texts of GPT-2's vocab.json and merges.txt, called so in errors. */
-bool tokenizer_from_gpt2(const char *vocab_name, const char *vocab, size_t n_vocab, const char *merges_name,
-                         const char *merges, size_t n_merges, struct tokenizer **out, struct error *e);
+bool tokenizer_from_gpt2(const char *vocab_name, const char *vocab, size_t n_vocab,
+                         const char *merges_name, const char *merges, size_t n_merges,
+                         struct tokenizer **out, struct error *e);
 #endif

@@ -46,8 +46,8 @@ size_t unicode_decompose(uint32_t c, uint32_t out[4])
         return 1;
     utf8proc_int32_t parts[4];
     int class = UTF8PROC_BOUNDCLASS_START;
-    const utf8proc_ssize_t n =
-        utf8proc_decompose_char((utf8proc_int32_t)c, parts, 4, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, &class);
+    const utf8proc_ssize_t n = utf8proc_decompose_char(
+        (utf8proc_int32_t)c, parts, 4, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, &class);
     if (n < 1 || n > 4)
         return 1;
     for (utf8proc_ssize_t i = 0; i < n; i++)
@@ -60,7 +60,8 @@ uint32_t unicode_compose(uint32_t a, uint32_t b)
     utf8proc_int32_t pair[2] = {(utf8proc_int32_t)a, (utf8proc_int32_t)b};
     if (utf8proc_normalize_utf32(pair, 2, UTF8PROC_STABLE | UTF8PROC_COMPOSE) != 1)
         return 0;
-    /* Composites that are newer than the library's data, and utf8proc's U+11A7, which it swallows, are none. */
+    /* Composites that are newer than the library's data, and utf8proc's U+11A7, which it swallows,
+     * are none. */
     const uint32_t c = (uint32_t)pair[0];
     const unsigned flags = unicode_search(c);
     return (flags & UNICODE_DECOMPOSES) != 0 && (flags & UNICODE_CHANGES) == 0 && c != a ? c : 0;

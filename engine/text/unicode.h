@@ -1,7 +1,8 @@
-/* What tokenizers 0.23 thinks of a code point: GPT-2's character classes and canonical composition (NFC).
+/* What tokenizers 0.23 thinks of a code point: GPT-2's character classes and canonical composition
+ * (NFC).
  *
- * The library mixes Unicode versions (classes from a recent one, canonical data from Unicode 9), so no system library
- * agrees with it; the generated table does. Constant; any thread. */
+ * The library mixes Unicode versions (classes from a recent one, canonical data from Unicode 9), so
+ * no system library agrees with it; the generated table does. Constant; any thread. */
 #ifndef GLIMT_TEXT_UNICODE_H
 #define GLIMT_TEXT_UNICODE_H
 #include <stdbool.h>
@@ -20,7 +21,8 @@ enum unicode_flags {
     UNICODE_WORD = 32,       /* \w of the expressions around added tokens */
 };
 
-/* The flags of each code point below U+10000, for quick look-up: 65,536 bytes filled by unicode_fill_bmp. */
+/* The flags of each code point below U+10000, for quick look-up: 65,536 bytes filled by
+ * unicode_fill_bmp. */
 void unicode_fill_bmp(uint8_t bmp[0x10000]);
 /* The flags of any code point, by binary search. */
 unsigned unicode_search(uint32_t c);
@@ -31,7 +33,8 @@ static inline unsigned unicode_flags(const uint8_t bmp[0x10000], uint32_t c)
 
 /* The rank of its canonical combining class among all classes; 0: a starter. */
 unsigned unicode_order(uint32_t c);
-/* The canonical decomposition of c (c itself where there is none): 1 to 4 code points, the number returned. */
+/* The canonical decomposition of c (c itself where there is none): 1 to 4 code points, the number
+ * returned. */
 size_t unicode_decompose(uint32_t c, uint32_t out[4]);
 /* The primary composite of a and b; 0: none. */
 uint32_t unicode_compose(uint32_t a, uint32_t b);

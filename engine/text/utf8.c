@@ -3,8 +3,9 @@
 
 enum { REPLACEMENT = 0xFFFD };
 
-/* How many bytes a character with this first byte has and what its second byte may be (Unicode 15, table 3-7): the
- * narrower ranges keep out overlong forms, surrogates and what lies beyond U+10FFFF. 0: no first byte. */
+/* How many bytes a character with this first byte has and what its second byte may be (Unicode 15,
+ * table 3-7): the narrower ranges keep out overlong forms, surrogates and what lies beyond
+ * U+10FFFF. 0: no first byte. */
 static size_t sequence(unsigned char first, unsigned char *low, unsigned char *high)
 {
     *low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;

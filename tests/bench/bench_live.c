@@ -1,9 +1,9 @@
 /* How long a keypress and a slider take on the live path, beside what the arithmetic allows.
  *
- * bench_live [BUNDLE] (default store/demo/demo.glimt). The floor of a row of the table is the larger of: the
- * multiply-adds of the rows that were computed at the rate of this machine's best product (the SAE's encoder at 256
- * rows, measured here), and the bytes of the weights that they need at the rate at which this machine reads that many
- * bytes again and again (measured here). */
+ * bench_live [BUNDLE] (default store/demo/demo.glimt). The floor of a row of the table is the
+ * larger of: the multiply-adds of the rows that were computed at the rate of this machine's best
+ * product (the SAE's encoder at 256 rows, measured here), and the bytes of the weights that they
+ * need at the rate at which this machine reads that many bytes again and again (measured here). */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "tui/workbench.h"
@@ -27,21 +27,22 @@ static double now_ms(void)
 static struct { /* rows since the last reset */
     double front, back, unembedded;
     int last_layer;
-    void (*attn)(struct backend *, struct tensor, struct tensor, int32_t, float, int32_t, const struct seqs *,
-                 struct rope);
-    void (*xent)(struct backend *, struct tensor, struct tensor, const struct weight *, struct tensor);
+    void (*attn)(struct backend *, struct tensor, struct tensor, int32_t, float, int32_t,
+                 const struct seqs *, struct rope);
+    void (*xent)(struct backend *, struct tensor, struct tensor, const struct weight *,
+                 struct tensor);
 } rows;
 
-static void counting_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads, float scale,
-                          int32_t layer, const struct seqs *s, struct rope rope)
+static void counting_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads,
+                          float scale, int32_t layer, const struct seqs *s, struct rope rope)
 {
     rows.front += layer == 0 ? qkv.rows : 0;
     rows.back += layer == rows.last_layer ? qkv.rows : 0;
     rows.attn(b, y, qkv, heads, scale, layer, s, rope);
 }
 
-static void counting_xent(struct backend *b, struct tensor loss, struct tensor h, const struct weight *u,
-                          struct tensor target)
+static void counting_xent(struct backend *b, struct tensor loss, struct tensor h,
+                          const struct weight *u, struct tensor target)
 {
     rows.unembedded += h.rows;
     rows.xent(b, loss, h, u, target);
@@ -58,7 +59,8 @@ static double product_rate(struct backend *b, int32_t out, int32_t in)
     for (size_t i = 0; i < n; i++)
         w[i] = (float)rng_unit(&r) - 0.5f;
     struct weight *packed = b->weight_new(b, DTYPE_F32, out, in, ORDER_OUT_IN, w, USE_PRODUCT, &e);
-    struct tensor x = tensor_new(b, 256, in, DTYPE_F32, &e), y = tensor_new(b, 256, out, DTYPE_F32, &e);
+    struct tensor x = tensor_new(b, 256, in, DTYPE_F32, &e),
+                  y = tensor_new(b, 256, out, DTYPE_F32, &e);
     float *host = xcalloc((size_t)256 * (size_t)in, sizeof *host);
     double best = 1e30;
     b->put(b, x, host);
@@ -95,12 +97,15 @@ static void *sum_part(void *arg)
     return NULL;
 }
 
-/* Bytes a millisecond, reading as many as the weights have again and again: small models stay in the cache. */
+/* Bytes a millisecond, reading as many as the weights have again and again: small models stay in
+ * the cache. */
 static double memory_rate(double bytes)
 {
     enum { MAX_THREADS = 16, PASSES = 20 };
     size_t n = (size_t)bytes / 8;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN), k = cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : cores;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), k = cores < 1             ? 1
+                                                    : cores > MAX_THREADS ? MAX_THREADS
+                                                                          : cores;
     uint64_t *p = xmalloc(n * 8);
     double best = 1e30;
     memset(p, 1, n * 8);
@@ -132,11 +137,13 @@ static struct cost cost_of(const struct workbench *wb)
 {
     const struct model_config *c = model_config(wb->model);
     double d = c->d_model, f = c->d_mlp, layer = 4 * d * d + 2 * d * f;
-    double sae =
-        wb->dict && !dict_spec(wb->dict)->identity ? (double)dict_spec(wb->dict)->n * dict_spec(wb->dict)->m : 0;
+    double sae = wb->dict && !dict_spec(wb->dict)->identity
+                     ? (double)dict_spec(wb->dict)->n * dict_spec(wb->dict)->m
+                     : 0;
     double front = (wb->at.layer + 1) * layer + (sae > 0 ? d * f : 0) + sae;
-    struct cost k = {
-        .front = 2 * front, .back = 2 * (c->n_layers - 1 - wb->at.layer) * layer, .unembed = 2 * d * c->n_vocab};
+    struct cost k = {.front = 2 * front,
+                     .back = 2 * (c->n_layers - 1 - wb->at.layer) * layer,
+                     .unembed = 2 * d * c->n_vocab};
     k.front_bytes = 2 * k.front, k.back_bytes = 2 * k.back, k.unembed_bytes = 2 * k.unembed;
     return k;
 }
@@ -144,8 +151,8 @@ static struct cost cost_of(const struct workbench *wb)
 static double floor_of(const struct cost *k, double front, double back, double unembed)
 {
     double flops = front * k->front + back * k->back + unembed * k->unembed;
-    double bytes =
-        (front > 0 ? k->front_bytes : 0) + (back > 0 ? k->back_bytes : 0) + (unembed > 0 ? k->unembed_bytes : 0);
+    double bytes = (front > 0 ? k->front_bytes : 0) + (back > 0 ? k->back_bytes : 0) +
+                   (unembed > 0 ? k->unembed_bytes : 0);
     return fmax(flops / k->flops, bytes / k->bandwidth);
 }
 
@@ -179,7 +186,8 @@ struct bench {
 static struct session *new_session(struct workbench *wb)
 {
     struct error e = {0};
-    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set, wb->n_sets, &e);
+    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at,
+                                    wb->set, wb->n_sets, &e);
     if (!s) {
         fprintf(stderr, "%s\n", e.text);
         exit(1);
@@ -195,7 +203,8 @@ static void make_text(struct bench *b, int32_t n)
     b->text = xrealloc(b->text, 1 << 16);
     for (int32_t i = 0; (int32_t)count < n && at < 60000; i++) {
         const struct reference_set *set = &b->wb->set[i % b->wb->n_sets];
-        at += (size_t)snprintf(b->text + at, 4096, "%s ", set->sentence[i / b->wb->n_sets % set->n]);
+        at +=
+            (size_t)snprintf(b->text + at, 4096, "%s ", set->sentence[i / b->wb->n_sets % set->n]);
         count = 0;
         tokenizer_encode(b->wb->tokenizer, b->text, at, false, &token, &count, &cap);
     }
@@ -219,7 +228,8 @@ static void to_idle(struct bench *b)
         continue;
 }
 
-/* Steps until the part that `done` looks at is complete; the snapshots are part of what is measured. */
+/* Steps until the part that `done` looks at is complete; the snapshots are part of what is
+ * measured. */
 static double until(struct bench *b, double start, bool (*done)(const struct snapshot *))
 {
     for (;;) {
@@ -244,7 +254,8 @@ static bool losses_done(const struct snapshot *p)
 }
 static bool look_done(const struct snapshot *p)
 {
-    return p->n_refsets == 0 || (p->refset[0].n >= 1 && p->refset[0].key == p->lane_key[LANE_FIXED]);
+    return p->n_refsets == 0 ||
+           (p->refset[0].n >= 1 && p->refset[0].key == p->lane_key[LANE_FIXED]);
 }
 static bool refsets_done(const struct snapshot *p)
 {
@@ -285,17 +296,21 @@ static void keypresses(struct bench *b, int32_t n, bool at_end)
         if (i < 0)
             continue;
         first[i] = one, second[i] = two;
-        front += rows.front / REPEATS, back += rows.back / REPEATS, unembed += rows.unembedded / REPEATS;
+        front += rows.front / REPEATS, back += rows.back / REPEATS,
+            unembed += rows.unembedded / REPEATS;
     }
-    snprintf(name, sizeof name, "key at the %s of %d tokens -> colours", at_end ? "end" : "middle", n);
+    snprintf(name, sizeof name, "key at the %s of %d tokens -> colours", at_end ? "end" : "middle",
+             n);
     report(name, first, REPEATS, floor_of(&b->cost, front, 0, 0));
-    snprintf(name, sizeof name, "key at the %s of %d tokens -> losses", at_end ? "end" : "middle", n);
+    snprintf(name, sizeof name, "key at the %s of %d tokens -> losses", at_end ? "end" : "middle",
+             n);
     report(name, second, REPEATS, floor_of(&b->cost, front, back, unembed));
 }
 
 static void sliders(struct bench *b, int32_t n)
 {
-    double text[REPEATS], look[REPEATS], all[REPEATS], back = 0, unembed = 0, back_text = 0, unembed_text = 0;
+    double text[REPEATS], look[REPEATS], all[REPEATS], back = 0, unembed = 0, back_text = 0,
+                                                       unembed_text = 0;
     double back_look = 0, unembed_look = 0;
     char name[80];
     make_text(b, n);
@@ -305,7 +320,8 @@ static void sliders(struct bench *b, int32_t n)
     to_idle(b);
     for (int i = 0; i < REPEATS; i++) {
         for (int32_t j = 0; j < b->wish.n_units; j++)
-            b->wish.unit[j] = (struct chosen_unit){b->wish.unit[j].index, true, (float)(i + 1) / 10};
+            b->wish.unit[j] =
+                (struct chosen_unit){b->wish.unit[j].index, true, (float)(i + 1) / 10};
         reset_rows();
         double t = now_ms();
         post(b);
@@ -318,7 +334,8 @@ static void sliders(struct bench *b, int32_t n)
     }
     snprintf(name, sizeof name, "slider -> losses of %d tokens", n);
     report(name, text, REPEATS, floor_of(&b->cost, 0, back_text, unembed_text));
-    report("slider -> first look at the references", look, REPEATS, floor_of(&b->cost, 0, back_look, unembed_look));
+    report("slider -> first look at the references", look, REPEATS,
+           floor_of(&b->cost, 0, back_look, unembed_look));
     report("slider -> all references", all, REPEATS, floor_of(&b->cost, 0, back, unembed));
 }
 
@@ -354,14 +371,15 @@ static void bench_all(const char *bundle, struct workbench *wb)
     rows.last_layer = c->n_layers - 1;
     rows.attn = wb->backend->attn, rows.xent = wb->backend->xent;
     wb->backend->attn = counting_attn, wb->backend->xent = counting_xent;
-    b.cost.flops =
-        d && !d->identity ? product_rate(wb->backend, d->m, d->n) : product_rate(wb->backend, c->d_mlp, c->d_model);
+    b.cost.flops = d && !d->identity ? product_rate(wb->backend, d->m, d->n)
+                                     : product_rate(wb->backend, c->d_mlp, c->d_model);
     b.cost.bandwidth = memory_rate(b.cost.front_bytes + b.cost.back_bytes + b.cost.unembed_bytes);
-    b.wish = (struct wish){.insert = INSERT_SAE, .watch = -1, .losses = true, .n_next = 5, .n_units = wb->n_chosen};
+    b.wish = (struct wish){
+        .insert = INSERT_SAE, .watch = -1, .losses = true, .n_next = 5, .n_units = wb->n_chosen};
     for (int32_t i = 0; i < wb->n_chosen; i++)
         b.wish.unit[i] = (struct chosen_unit){wb->chosen[i], true, 2.0f};
-    printf("%s on %s: product %.1f GFLOP/s, memory %.1f GB/s\n", wb->model_name, wb->backend->caps.device,
-           b.cost.flops / 1e6, b.cost.bandwidth / 1e6);
+    printf("%s on %s: product %.1f GFLOP/s, memory %.1f GB/s\n", wb->model_name,
+           wb->backend->caps.device, b.cost.flops / 1e6, b.cost.bandwidth / 1e6);
     printf("%-44s %9s %9s %9s\n", "ms", "p50", "p95", "floor");
     b.s = new_session(wb);
     const int32_t size[] = {20, 100, 400};
@@ -386,7 +404,8 @@ int main(int argc, char **argv)
         return 0;
     }
     if (!workbench_open(&o, NULL, NULL, &wb, &e) || wb->n_sets == 0) {
-        fprintf(stderr, "%s\n", error_is_set(&e) ? e.text : "the bundle has no reference sentences");
+        fprintf(stderr, "%s\n",
+                error_is_set(&e) ? e.text : "the bundle has no reference sentences");
         return 1;
     }
     bench_all(bundle, wb);

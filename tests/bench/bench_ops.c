@@ -1,7 +1,7 @@
-/* What the products reach: GFLOP/s of `linear` over rows and shapes, beside what the cores do on registers alone
- * ("peak", at their clock of that moment) and the rate at which they read memory: few rows can't be faster than the
- * weights arrive. Best of several runs; weights f16.
- * Usage: bench_ops [threads] */
+/* What the products reach: GFLOP/s of `linear` over rows and shapes, beside what the cores do on
+ * registers alone
+ * ("peak", at their clock of that moment) and the rate at which they read memory: few rows can't be
+ * faster than the weights arrive. Best of several runs; weights f16. Usage: bench_ops [threads] */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/cpu/cpu.h"
@@ -27,20 +27,21 @@ static double now(void)
 
 #define STEPS 4000000L
 #define CHAIN(i) a##i = FMA(a##i);
-#define ALL_CHAINS CHAIN(0) CHAIN(1) CHAIN(2) CHAIN(3) CHAIN(4) CHAIN(5) CHAIN(6) CHAIN(7) CHAIN(8) CHAIN(9)
+#define ALL_CHAINS                                                                                 \
+    CHAIN(0) CHAIN(1) CHAIN(2) CHAIN(3) CHAIN(4) CHAIN(5) CHAIN(6) CHAIN(7) CHAIN(8) CHAIN(9)
 /* Ten chains hide the latency of an addition; `keep` keeps the compiler from folding the loop. */
-#define FMA_LOOP(NAME, TARGET, LANES)                                                                                  \
-    TARGET static double NAME(void)                                                                                    \
-    {                                                                                                                  \
-        typedef float v __attribute__((vector_size(4 * (LANES))));                                                     \
-        v m = (v){0} + 0.999f, c = (v){0} + 1e-3f;                                                                     \
-        v a0 = c, a1 = c, a2 = c, a3 = c, a4 = c, a5 = c, a6 = c, a7 = c, a8 = c, a9 = c;                              \
-        for (long k = 0; k < STEPS; k++) {                                                                             \
-            ALL_CHAINS                                                                                                 \
-        }                                                                                                              \
-        volatile v keep = a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9;                                             \
-        (void)keep;                                                                                                    \
-        return 2.0 * (LANES)*10 * (double)STEPS;                                                                       \
+#define FMA_LOOP(NAME, TARGET, LANES)                                                              \
+    TARGET static double NAME(void)                                                                \
+    {                                                                                              \
+        typedef float v __attribute__((vector_size(4 * (LANES))));                                 \
+        v m = (v){0} + 0.999f, c = (v){0} + 1e-3f;                                                 \
+        v a0 = c, a1 = c, a2 = c, a3 = c, a4 = c, a5 = c, a6 = c, a7 = c, a8 = c, a9 = c;          \
+        for (long k = 0; k < STEPS; k++) {                                                         \
+            ALL_CHAINS                                                                             \
+        }                                                                                          \
+        volatile v keep = a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9;                         \
+        (void)keep;                                                                                \
+        return 2.0 * (LANES)*10 * (double)STEPS;                                                   \
     }
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -141,14 +142,17 @@ static void bench_shape(struct backend *b, int32_t in, int32_t out, double peak)
     struct weight *w = b->weight_new(b, DTYPE_F16, out, in, ORDER_OUT_IN, src, USE_PRODUCT, &e);
     free(src);
     for (size_t i = 0; w && i < sizeof rows / sizeof *rows; i++) {
-        struct tensor x = tensor_new(b, rows[i], in, DTYPE_F32, &e), y = tensor_new(b, rows[i], out, DTYPE_F32, &e);
+        struct tensor x = tensor_new(b, rows[i], in, DTYPE_F32, &e),
+                      y = tensor_new(b, rows[i], out, DTYPE_F32, &e);
         float *v = xcalloc((size_t)rows[i] * (size_t)in, sizeof *v);
         for (size_t k = 0; k < (size_t)rows[i] * (size_t)in; k++)
             v[k] = (float)(rng_at(2, k) % 1000) * 1e-3f;
         b->put(b, x, v);
         double t = best_time(b, y, x, w), f = 2.0 * rows[i] * (double)n / t;
-        printf("%5d x %-5d %5d rows %9.1f us %8.1f GFLOP/s %4.0f %% of peak %7.1f GB/s of weights\n", in, out, rows[i],
-               t * 1e6, f * 1e-9, 100 * f / peak, (double)b->weight_bytes(w) / t * 1e-9);
+        printf(
+            "%5d x %-5d %5d rows %9.1f us %8.1f GFLOP/s %4.0f %% of peak %7.1f GB/s of weights\n",
+            in, out, rows[i], t * 1e6, f * 1e-9, 100 * f / peak,
+            (double)b->weight_bytes(w) / t * 1e-9);
         free(v);
         b->buf_free(b, x.buf);
         b->buf_free(b, y.buf);
@@ -158,7 +162,8 @@ static void bench_shape(struct backend *b, int32_t in, int32_t out, double peak)
 
 int main(int argc, char **argv)
 {
-    static const int32_t shape[][2] = {{256, 768}, {256, 1024}, {1024, 256}, {256, 6144}, {2048, 8192}};
+    static const int32_t shape[][2] = {
+        {256, 768}, {256, 1024}, {1024, 256}, {256, 6144}, {2048, 8192}};
     struct error e = {0};
     struct backend *b = cpu_backend_new(argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0, &e);
     if (b == NULL) {
@@ -169,8 +174,8 @@ int main(int argc, char **argv)
     int threads = comma ? (int)strtol(comma + 1, NULL, 10) : 1;
     threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
     double peak = measure_ceiling(flops, threads), memory = measure_ceiling(read_memory, threads);
-    printf("%s, %s: peak %.1f GFLOP/s, memory %.1f GB/s\n", b->caps.device, cpu_product_library(), peak * 1e-9,
-           memory * 1e-9);
+    printf("%s, %s: peak %.1f GFLOP/s, memory %.1f GB/s\n", b->caps.device, cpu_product_library(),
+           peak * 1e-9, memory * 1e-9);
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
         bench_shape(b, shape[i][0], shape[i][1], peak);
     b->free(b);

@@ -22,7 +22,8 @@ static void test_analyze_json(void **state)
     json_t *model = json_object_get(root, "model"), *sae = json_object_get(root, "sae");
     assert_int_equal(strlen(get_string(model, "hash")), 64);
     assert_int_equal(strlen(get_string(sae, "hash")), 64);
-    assert_true(*get_string(model, "name") && *get_string(sae, "name") && *get_string(sae, "format"));
+    assert_true(*get_string(model, "name") && *get_string(sae, "name") &&
+                *get_string(sae, "format"));
     assert_true(get_whole(model, "n_layers") > 0 && get_whole(model, "d_model") > 0);
     int m = get_whole(sae, "d_sae"), k = get_whole(sae, "k");
     assert_true(get_whole(sae, "d_in") > 0 && m > 0 && k > 0);
@@ -53,7 +54,8 @@ static void test_analyze_json(void **state)
             assert_in_range(get_whole(u, "latent"), 0, m - 1);
             expect_close(get_number(u, "pre"), get_number(u, "act"), 0);
             if (j > 0)
-                assert_true(get_number(u, "act") <= get_number(json_array_get(top, (size_t)j - 1), "act"));
+                assert_true(get_number(u, "act") <=
+                            get_number(json_array_get(top, (size_t)j - 1), "act"));
         }
     }
     assert_int_equal(at, strlen(da));
@@ -78,7 +80,8 @@ static void test_analyze_reads_a_pipe(void **state)
     json_decref(from_dash);
 }
 
-/* Little-endian u64 length, JSON header, data: read by hand, for an independent look at the file. */
+/* Little-endian u64 length, JSON header, data: read by hand, for an independent look at the file.
+ */
 static float *logits_read(const char *path, size_t *n_tokens, size_t *n_vocab)
 {
     FILE *f = fopen(path, "rb");
@@ -109,21 +112,23 @@ static double cross_entropy(const float *row, size_t n, int target)
     return max + log(sum) - (double)row[target];
 }
 
-/* The losses come from the session (lanes, kept rows), the logits from one whole forward pass: they must agree, under
- * every insertion and with fixed values. */
+/* The losses come from the session (lanes, kept rows), the logits from one whole forward pass: they
+ * must agree, under every insertion and with fixed values. */
 static void test_losses_are_those_of_the_logits(void **state)
 {
     (void)state;
     need_demo();
-    static const char *const lanes[][2] = {{"--insert=none", "--bos"},           {"--insert=sae", "--no-bos"},
-                                           {"--insert=error", "--context=join"}, {"--fix=5=3,17=-2.5", "--quiet"},
-                                           {"--fix=5=3", "--insert=error"},      {"--neurons=3,7", "--fix=3=1.5"}};
+    static const char *const lanes[][2] = {
+        {"--insert=none", "--bos"},           {"--insert=sae", "--no-bos"},
+        {"--insert=error", "--context=join"}, {"--fix=5=3,17=-2.5", "--quiet"},
+        {"--fix=5=3", "--insert=error"},      {"--neurons=3,7", "--fix=3=1.5"}};
     char text[256], file[128];
     snprintf(text, sizeof text, "%s\n%s", da, en);
     snprintf(file, sizeof file, "%s", scratch_path("l.safetensors"));
     for (size_t l = 0; l < sizeof lanes / sizeof *lanes; l++) {
         size_t n_tokens, n_vocab;
-        json_t *root = JSON_OF(NULL, "analyze", text, "--logits", file, "--predictions=3", lanes[l][0], lanes[l][1]);
+        json_t *root = JSON_OF(NULL, "analyze", text, "--logits", file, "--predictions=3",
+                               lanes[l][0], lanes[l][1]);
         float *logits = logits_read(file, &n_tokens, &n_vocab);
         json_t *tokens = get_list(root, "tokens");
         assert_int_equal(n_tokens, json_array_size(tokens));
@@ -131,14 +136,16 @@ static void test_losses_are_those_of_the_logits(void **state)
             json_t *t = json_array_get(tokens, i);
             const float *row = logits + i * n_vocab;
             if (!json_is_null(json_object_get(t, "loss")))
-                expect_close(get_number(t, "loss"), cross_entropy(row - n_vocab, n_vocab, get_whole(t, "id")), 1e-4);
+                expect_close(get_number(t, "loss"),
+                             cross_entropy(row - n_vocab, n_vocab, get_whole(t, "id")), 1e-4);
             else
                 assert_true(get_whole(t, "start") == 0 || text[get_whole(t, "start") - 1] == '\n');
             json_t *next = get_list(t, "next");
             assert_int_equal(json_array_size(next), 3);
             for (size_t j = 0; j < 3; j++) {
                 json_t *p = json_array_get(next, j);
-                expect_close(-log(get_number(p, "p")), cross_entropy(row, n_vocab, get_whole(p, "id")), 1e-3);
+                expect_close(-log(get_number(p, "p")),
+                             cross_entropy(row, n_vocab, get_whole(p, "id")), 1e-3);
                 if (j > 0)
                     assert_true(get_number(p, "p") <= get_number(json_array_get(next, j - 1), "p"));
             }
@@ -152,7 +159,8 @@ static void test_fixed_values_do_something(void **state)
 {
     (void)state;
     need_demo();
-    json_t *plain = JSON_OF(NULL, "analyze", da), *sae = JSON_OF(NULL, "analyze", da, "--insert", "sae"),
+    json_t *plain = JSON_OF(NULL, "analyze", da),
+           *sae = JSON_OF(NULL, "analyze", da, "--insert", "sae"),
            *error = JSON_OF(NULL, "analyze", da, "--insert", "error"),
            *fixed = JSON_OF(NULL, "analyze", da, "--fix", "5=6");
     double loss = get_number(plain, "loss_plain");
@@ -163,7 +171,8 @@ static void test_fixed_values_do_something(void **state)
     assert_string_equal(get_string(fixed, "insert"), "sae");
     expect_close(get_number(json_object_get(fixed, "fixed"), "5"), 6, 0);
     /* what the latents are is always said of the unmodified text */
-    json_t *a = json_array_get(get_list(plain, "tokens"), 3), *b = json_array_get(get_list(fixed, "tokens"), 3);
+    json_t *a = json_array_get(get_list(plain, "tokens"), 3),
+           *b = json_array_get(get_list(fixed, "tokens"), 3);
     assert_true(json_equal(get_list(a, "top"), get_list(b, "top")));
     json_decref(plain);
     json_decref(sae);
@@ -179,8 +188,10 @@ static void test_lines_and_joined_text(void **state)
     int second = (int)strlen(da) + 2;
     snprintf(text, sizeof text, "%s\r\n%s\n", da, en);
     json_t *lines = JSON_OF(NULL, "analyze", text), *first = JSON_OF(NULL, "analyze", da),
-           *joined = JSON_OF(NULL, "analyze", text, "--context=join"), *bos = JSON_OF(NULL, "analyze", text, "--bos");
-    size_t n_first = json_array_size(get_list(first, "tokens")), n = json_array_size(get_list(lines, "tokens"));
+           *joined = JSON_OF(NULL, "analyze", text, "--context=join"),
+           *bos = JSON_OF(NULL, "analyze", text, "--bos");
+    size_t n_first = json_array_size(get_list(first, "tokens")),
+           n = json_array_size(get_list(lines, "tokens"));
     json_t *t = json_array_get(get_list(lines, "tokens"), n_first);
     assert_int_equal(get_whole(t, "start"), second);
     assert_true(json_is_null(json_object_get(t, "loss")));
@@ -189,7 +200,8 @@ static void test_lines_and_joined_text(void **state)
                      get_number(json_array_get(get_list(first, "tokens"), i), "loss"), 1e-4);
     size_t n_null = 0;
     for (size_t i = 0; i < json_array_size(get_list(joined, "tokens")); i++)
-        n_null += json_is_null(json_object_get(json_array_get(get_list(joined, "tokens"), i), "loss"));
+        n_null +=
+            json_is_null(json_object_get(json_array_get(get_list(joined, "tokens"), i), "loss"));
     assert_int_equal(n_null, 1);
     assert_true(json_array_size(get_list(joined, "tokens")) > n); /* the line ends are tokens too */
     assert_int_equal(json_array_size(get_list(bos, "tokens")), n + 2);
@@ -214,14 +226,16 @@ static void test_invalid_utf8(void **state)
     struct run_how how = {.in = text, .n_in = sizeof text - 1};
     run_glimt(&r, &how, "analyze", "--json", NULL);
     assert_int_equal(r.status, 0);
-    assert_string_equal(r.err, "glimt: note: 2 invalid UTF-8 sequences read as U+FFFD, the first at byte 4\n");
+    assert_string_equal(
+        r.err, "glimt: note: 2 invalid UTF-8 sequences read as U+FFFD, the first at byte 4\n");
     json_t *root = json_loadb(r.out, r.n_out, 0, NULL);
     assert_non_null(root);
     json_t *tokens = get_list(root, "tokens");
     size_t n = json_array_size(tokens);
     assert_int_equal(get_whole(json_array_get(tokens, n - 1), "end"), sizeof text - 1);
     for (size_t i = 1; i < n; i++)
-        assert_true(get_whole(json_array_get(tokens, i), "start") >= get_whole(json_array_get(tokens, i - 1), "start"));
+        assert_true(get_whole(json_array_get(tokens, i), "start") >=
+                    get_whole(json_array_get(tokens, i - 1), "start"));
     json_decref(root);
     run_release(&r);
     root = JSON_OF(&how, "analyze", "--quiet"); /* quiet: no word about it */
@@ -232,7 +246,8 @@ static void test_top_and_chosen(void **state)
 {
     (void)state;
     need_demo();
-    json_t *all = JSON_OF(NULL, "analyze", da), *two = JSON_OF(NULL, "analyze", da, "--top=2", "--latents=9,4"),
+    json_t *all = JSON_OF(NULL, "analyze", da),
+           *two = JSON_OF(NULL, "analyze", da, "--top=2", "--latents=9,4"),
            *none = JSON_OF(NULL, "analyze", da, "--top", "0");
     assert_int_equal(json_array_size(get_list(two, "chosen")), 2);
     assert_int_equal(json_integer_value(json_array_get(get_list(two, "chosen"), 0)), 9);
@@ -241,7 +256,8 @@ static void test_top_and_chosen(void **state)
         json_t *token = json_array_get(get_list(two, "tokens"), i), *b = get_list(token, "top");
         assert_int_equal(json_array_size(b), 2);
         assert_true(json_equal(json_array_get(a, 1), json_array_get(b, 1)));
-        assert_int_equal(json_array_size(get_list(json_array_get(get_list(none, "tokens"), i), "top")), 0);
+        assert_int_equal(
+            json_array_size(get_list(json_array_get(get_list(none, "tokens"), i), "top")), 0);
         /* a chosen latent's activation is its value in the whole list, or 0 */
         json_t *chosen = json_array_get(get_list(token, "chosen"), 0);
         double act = 0;
@@ -284,7 +300,8 @@ static void test_csv_says_the_same(void **state)
     run_glimt(&r, NULL, "analyze", da, "--latents=3,8", "--csv", "--top=1", NULL);
     expect_done(&r);
     char *line = strtok(r.out, "\n");
-    assert_string_equal(line, "index,id,text,bytes,start,end,loss,pre.3,pre.8,top.0.latent,top.0.act");
+    assert_string_equal(line,
+                        "index,id,text,bytes,start,end,loss,pre.3,pre.8,top.0.latent,top.0.act");
     json_t *tokens = get_list(root, "tokens");
     for (size_t i = 0; i < json_array_size(tokens); i++) {
         json_t *t = json_array_get(tokens, i), *top = json_array_get(get_list(t, "top"), 0);
@@ -296,10 +313,11 @@ static void test_csv_says_the_same(void **state)
         char loss[32] = "", expected[160];
         if (i > 0)
             snprintf(loss, sizeof loss, "%.9g", get_number(t, "loss"));
-        snprintf(expected, sizeof expected, "%d,%d,%s,%.9g,%.9g,%d,%.9g", get_whole(t, "start"), get_whole(t, "end"),
-                 loss, get_number(json_array_get(get_list(t, "chosen"), 0), "pre"),
-                 get_number(json_array_get(get_list(t, "chosen"), 1), "pre"), get_whole(top, "latent"),
-                 get_number(top, "act"));
+        snprintf(expected, sizeof expected, "%d,%d,%s,%.9g,%.9g,%d,%.9g", get_whole(t, "start"),
+                 get_whole(t, "end"), loss,
+                 get_number(json_array_get(get_list(t, "chosen"), 0), "pre"),
+                 get_number(json_array_get(get_list(t, "chosen"), 1), "pre"),
+                 get_whole(top, "latent"), get_number(top, "act"));
         assert_string_equal(numbers, expected);
     }
     assert_null(strtok(NULL, "\n"));
@@ -336,7 +354,8 @@ static void test_a_danish_locale_puts_no_commas_into_numbers(void **state)
 {
     (void)state;
     need_demo();
-    static const char *const danish[] = {"LC_ALL", "LANG=da_DK.UTF-8", "LC_NUMERIC=da_DK.UTF-8", NULL};
+    static const char *const danish[] = {"LC_ALL", "LANG=da_DK.UTF-8", "LC_NUMERIC=da_DK.UTF-8",
+                                         NULL};
     struct run_result a, b;
     run_glimt(&a, NULL, "analyze", da, "--csv", NULL);
     run_glimt(&b, &(struct run_how){.env = danish}, "analyze", da, "--csv", NULL);

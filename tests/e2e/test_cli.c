@@ -1,5 +1,5 @@
-/* The command line as a user meets it: the real binary, pipes, JSON read back by jansson, statuses, one-line errors.
- * What needs the demo bundle skips while store/demo/demo.glimt is not there. */
+/* The command line as a user meets it: the real binary, pipes, JSON read back by jansson, statuses,
+ * one-line errors. What needs the demo bundle skips while store/demo/demo.glimt is not there. */
 #include "tests/support/journey.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,7 +91,8 @@ static void completed(const char *line, const char *expected)
     char script[512];
     struct run_result r;
     snprintf(script, sizeof script,
-             "source completions/glimt.bash; COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _glimt; "
+             "source completions/glimt.bash; COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - "
+             "1)); _glimt; "
              "echo ${COMPREPLY[@]}",
              line);
     const char *const argv[] = {"bash", "--norc", "-c", script, NULL};
@@ -162,7 +163,8 @@ static void test_configuration_is_read_and_its_errors_told(void **state)
     json_t *missing = get_list(root, "missing");
     bool told = false;
     for (size_t i = 0; i < json_array_size(missing); i++)
-        told |= strstr(get_string(json_array_get(missing, i), "what"), "an option called modl") != NULL;
+        told |=
+            strstr(get_string(json_array_get(missing, i), "what"), "an option called modl") != NULL;
     assert_true(told);
     json_decref(root);
     f = fopen(scratch_path("config/glimt/config"), "w");
@@ -177,8 +179,8 @@ static void test_configuration_is_read_and_its_errors_told(void **state)
 static void test_doctor(void **state)
 {
     (void)state;
-    static const char *const env[] = {"TERM=xterm-256color", "HOME=/tmp/some home", "GLIMT_CACHE=/tmp/some cache",
-                                      NULL};
+    static const char *const env[] = {"TERM=xterm-256color", "HOME=/tmp/some home",
+                                      "GLIMT_CACHE=/tmp/some cache", NULL};
     struct run_result r;
     json_t *root = JSON_OF(&(struct run_how){.env = env}, "doctor");
     json_t *device = json_array_get(get_list(root, "devices"), 0);
@@ -203,7 +205,8 @@ static void test_results_that_can_not_be_written(void **state)
     (void)state;
     need_demo();
     struct run_result r;
-    const char *const full[] = {"bash", "-c", "exec \"$0\" tokenize hus >/dev/full", glimt_binary(), NULL};
+    const char *const full[] = {"bash", "-c", "exec \"$0\" tokenize hus >/dev/full", glimt_binary(),
+                                NULL};
     run_program(&r, NULL, full);
     expect_error(&r, 1, "writing to standard output: No space left on device");
     run_release(&r);
@@ -263,7 +266,8 @@ static void test_tokenize(void **state)
     json_t *decoded = JSON_OF(&how, "tokenize", "--decode");
     assert_true(json_equal(get_list(decoded, "ids"), ids));
     /* the same text in NFC: é of æ + acute is one character */
-    assert_string_equal(get_string(decoded, "text"), "Blå b\xc7\xbdr\t 🎉🇩🇰 <|endoftext|> I'll 1234");
+    assert_string_equal(get_string(decoded, "text"),
+                        "Blå b\xc7\xbdr\t 🎉🇩🇰 <|endoftext|> I'll 1234");
     json_decref(decoded);
     run_release(&r);
     json_decref(root);
@@ -282,8 +286,8 @@ static json_t *continuation_of(const char *text, const char *fix)
                        : JSON_OF(NULL, "analyze", text, "--predictions=1", "--context=join");
     json_t *tokens = get_list(root, "tokens");
     json_t *last = json_array_get(tokens, json_array_size(tokens) - 1);
-    json_t *pair =
-        json_pack("{s:i, s:O}", "n", (int)json_array_size(tokens), "next", json_array_get(get_list(last, "next"), 0));
+    json_t *pair = json_pack("{s:i, s:O}", "n", (int)json_array_size(tokens), "next",
+                             json_array_get(get_list(last, "next"), 0));
     json_decref(root);
     return pair;
 }

@@ -1,4 +1,5 @@
-/* Journeys through the explorer: the real binary on a pseudo-terminal, with a tiny random model and its bundle. */
+/* Journeys through the explorer: the real binary on a pseudo-terminal, with a tiny random model and
+ * its bundle. */
 #include "engine/base/memory.h"
 #include "tests/support/run.h"
 #include "tests/support/terminal.h"
@@ -70,8 +71,11 @@ static struct term *start(const struct how *how)
         argv[n++] = how->play;
     }
     argv[n] = NULL;
-    struct term *t = term_start(&(struct term_options){
-        .argv = argv, .env = how->env, .home = how->home, .w = how->w ? how->w : 120, .h = how->h ? how->h : 36});
+    struct term *t = term_start(&(struct term_options){.argv = argv,
+                                                       .env = how->env,
+                                                       .home = how->home,
+                                                       .w = how->w ? how->w : 120,
+                                                       .h = how->h ? how->h : 36});
     assert_true(term_wait_idle(t, WAIT));
     return t;
 }
@@ -303,7 +307,8 @@ static void test_few_bytes(void **state)
         term_mouse(t, MOUSE_MOVE, 1, x + i, y, 0);
         settle(t);
         term_output(t, &n);
-        assert_in_range(n, 1, 3 * 900); /* the knob at once, then losses as they come: a few frames */
+        assert_in_range(n, 1,
+                        3 * 900); /* the knob at once, then losses as they come: a few frames */
     }
     term_mouse(t, MOUSE_RELEASE, 1, x + 8, y, 0);
     settle(t);
@@ -408,7 +413,8 @@ static void test_no_utf8(void **state)
 {
     (void)state;
     static const char *const env[] = {"LC_ALL=C", NULL};
-    struct term *t = start(&(struct how){.state = "{\"glimt_state\":1,\"text\":\"plain\"}", .env = env});
+    struct term *t =
+        start(&(struct how){.state = "{\"glimt_state\":1,\"text\":\"plain\"}", .env = env});
     size_t n;
     const char *bytes = term_output(t, &n);
     for (size_t i = 0; i < n; i++)
@@ -446,8 +452,10 @@ static void shell(void *arg)
 static void test_suspend(void **state)
 {
     (void)state;
-    const char *argv[] = {glimt_binary(), "--bundle", bundle, "--theme", "dark", "--state", DANISH, NULL};
-    struct term *t = term_start(&(struct term_options){.child = shell, .arg = (void *)argv, .w = 100, .h = 30});
+    const char *argv[] = {glimt_binary(), "--bundle", bundle, "--theme",
+                          "dark",         "--state",  DANISH, NULL};
+    struct term *t =
+        term_start(&(struct term_options){.child = shell, .arg = (void *)argv, .w = 100, .h = 30});
     settle(t);
     term_type(t, " ja");
     settle(t);
@@ -563,11 +571,14 @@ static void test_script(void **state)
 {
     (void)state;
     char *shot = xasprintf("%s/shot.txt", folder);
-    char *script = xasprintf("# a journey\nkey Esc\n:clear\nkey i\ntype Børnene legede.\nwait idle\n"
-                             "drag 17 to 2.3\nwait idle\nmark dragged\nsay og sådan\n:shot %s\nwait idle\n:quit\n",
-                             shot);
-    char *path = testdata_write(folder, "journey.glimt-script", script, strlen(script)), text[65536];
-    const char *argv[] = {glimt_binary(), "--bundle", bundle, "--play", path, "--theme", "dark", NULL};
+    char *script = xasprintf(
+        "# a journey\nkey Esc\n:clear\nkey i\ntype Børnene legede.\nwait idle\n"
+        "drag 17 to 2.3\nwait idle\nmark dragged\nsay og sådan\n:shot %s\nwait idle\n:quit\n",
+        shot);
+    char *path = testdata_write(folder, "journey.glimt-script", script, strlen(script)),
+         text[65536];
+    const char *argv[] = {glimt_binary(), "--bundle", bundle, "--play",
+                          path,           "--theme",  "dark", NULL};
     struct term *t = term_start(&(struct term_options){.argv = argv, .w = 120, .h = 36});
     assert_int_equal(term_wait_exit(t, WAIT), 0);
     term_free(t);
@@ -662,7 +673,8 @@ static void test_demo(void **state)
     double da[3], en[3];
     assert_int_equal(sscanf(danish, "Danish %lf %lf %lf", &da[0], &da[1], &da[2]), 3);
     assert_int_equal(sscanf(english, "English %lf %lf", &en[0], &en[1]), 2);
-    assert_true(da[1] - da[0] > en[1] - en[0]); /* the six are Danish: without them Danish suffers more */
+    assert_true(da[1] - da[0] >
+                en[1] - en[0]); /* the six are Danish: without them Danish suffers more */
     free(danish);
     free(english);
     quit(t);

@@ -1,4 +1,5 @@
-/* The manual: its examples run, and it names every command and option that the program has, and no other. */
+/* The manual: its examples run, and it names every command and option that the program has, and no
+ * other. */
 #include "tests/support/run.h"
 #include "tui/cli/command.h"
 #include <setjmp.h>
@@ -42,8 +43,12 @@ static void test_examples_run(void **state)
     assert_non_null(mkdtemp(dir));
     assert_non_null(bin);
     snprintf(path, sizeof path, "GLIMT_UNDER_TEST=%s", bin);
-    const char *const env[] = {
-        "LC_ALL=C.UTF-8", "TERM=dumb", "HOME=/nonexistent", "XDG_CONFIG_HOME=/nonexistent", path, NULL};
+    const char *const env[] = {"LC_ALL=C.UTF-8",
+                               "TERM=dumb",
+                               "HOME=/nonexistent",
+                               "XDG_CONFIG_HOME=/nonexistent",
+                               path,
+                               NULL};
     char *text = manual("man/glimt.1"), *examples = strstr(text, "\n.SH EXAMPLES\n");
     assert_non_null(examples);
     examples++;
@@ -59,7 +64,8 @@ static void test_examples_run(void **state)
             continue;
         assert_non_null(strstr(line, "glimt "));
         char script[4096];
-        snprintf(script, sizeof script, "set -euo pipefail; cd %s; glimt() { \"$GLIMT_UNDER_TEST\" \"$@\"; }; %s", dir,
+        snprintf(script, sizeof script,
+                 "set -euo pipefail; cd %s; glimt() { \"$GLIMT_UNDER_TEST\" \"$@\"; }; %s", dir,
                  line);
         const char *const argv[] = {"bash", "--norc", "-c", script, NULL};
         struct run_result r;

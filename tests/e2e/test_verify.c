@@ -1,5 +1,5 @@
-/* glimt verify: numbers against analyze, a bundle that was changed, an SAE that is read the wrong way. What
- * needs the demo bundle skips while store/demo/demo.glimt is not there. */
+/* glimt verify: numbers against analyze, a bundle that was changed, an SAE that is read the wrong
+ * way. What needs the demo bundle skips while store/demo/demo.glimt is not there. */
 #include "tests/support/journey.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,8 @@ static void test_verify(void **state)
 {
     (void)state;
     need_demo();
-    json_t *root = JSON_OF(NULL, "verify"), *lines = get_list(root, "lines"), *proof = json_object_get(root, "proof");
+    json_t *root = JSON_OF(NULL, "verify"), *lines = get_list(root, "lines"),
+           *proof = json_object_get(root, "proof");
     assert_int_equal(json_array_size(lines), 6);
     assert_true(json_array_size(get_list(root, "chosen")) > 0);
     for (size_t i = 0; i < 6; i += 3) {
@@ -24,7 +25,8 @@ static void test_verify(void **state)
         expect_close(get_number(line, "loss_mean"), get_number(analyzed, "loss_mean"), 1e-4);
         assert_int_equal(json_array_size(ids), json_array_size(tokens));
         for (size_t j = 0; j < json_array_size(ids); j++)
-            assert_int_equal(json_integer_value(json_array_get(ids, j)), get_whole(json_array_get(tokens, j), "id"));
+            assert_int_equal(json_integer_value(json_array_get(ids, j)),
+                             get_whole(json_array_get(tokens, j), "id"));
         json_decref(analyzed);
     }
     assert_true(json_is_true(json_object_get(root, "bundle_verified")));
@@ -33,7 +35,8 @@ static void test_verify(void **state)
     assert_true(get_number(proof, "fvu") > 0 && get_number(proof, "fvu") < 1);
     assert_true(get_number(proof, "l0") > 0);
     assert_true(get_number(proof, "loss_plain") < get_number(proof, "loss_zero"));
-    expect_close(get_number(json_object_get(proof, "fvu_readings"), "as_read"), get_number(proof, "fvu"), 0);
+    expect_close(get_number(json_object_get(proof, "fvu_readings"), "as_read"),
+                 get_number(proof, "fvu"), 0);
     json_decref(root);
     struct run_result r;
     run_glimt(&r, NULL, "verify", NULL);
@@ -49,12 +52,13 @@ static void test_verify_refuses_a_changed_bundle(void **state)
     (void)state;
     need_demo();
     struct run_result r;
-    const char *const copy[] = {"sh", "-c",
-                                "cp -rL store/demo \"$0/demo\" && cd \"$0/demo\" && chmod -R u+w . && "
-                                "f=$(ls *.safetensors | grep -i sae | head -1) && "
-                                "printf '\\125' | dd of=\"$f\" bs=1 seek=$(($(stat -c %s \"$f\") - 3)) conv=notrunc "
-                                "2>/dev/null",
-                                scratch_path("."), NULL};
+    const char *const copy[] = {
+        "sh", "-c",
+        "cp -rL store/demo \"$0/demo\" && cd \"$0/demo\" && chmod -R u+w . && "
+        "f=$(ls *.safetensors | grep -i sae | head -1) && "
+        "printf '\\125' | dd of=\"$f\" bs=1 seek=$(($(stat -c %s \"$f\") - 3)) conv=notrunc "
+        "2>/dev/null",
+        scratch_path("."), NULL};
     run_program(&r, NULL, copy);
     expect_done(&r);
     run_release(&r);
@@ -63,29 +67,33 @@ static void test_verify_refuses_a_changed_bundle(void **state)
     run_release(&r);
 }
 
-/* An SAE that rebuilds x exactly (identity, k = n) if it is read with centring and without ReLU; its metadata may say
- * otherwise. */
-static void exact_sae_write(const char *path, const char *hook, int n, const char *centre, const char *relu)
+/* An SAE that rebuilds x exactly (identity, k = n) if it is read with centring and without ReLU;
+ * its metadata may say otherwise. */
+static void exact_sae_write(const char *path, const char *hook, int n, const char *centre,
+                            const char *relu)
 {
     size_t square = (size_t)n * (size_t)n * sizeof(float), vector = (size_t)n * sizeof(float);
     char header[1024];
-    int length =
-        snprintf(header, sizeof header,
-                 "{\"__metadata__\":{\"format\":\"glimt-sae\",\"version\":\"1\",\"hook\":\"%s\",\"k\":\"%d\","
-                 "\"select\":\"topk\","
-                 "\"relu\":\"%s\",\"norm\":\"none\",\"centre\":\"%s\",\"norm_rescale\":\"false\",\"skip\":\"false\"},"
-                 "\"encoder.weight\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[0,%zu]},"
-                 "\"W_dec\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[%zu,%zu]},"
-                 "\"encoder.bias\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[%zu,%zu]},"
-                 "\"b_dec\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[%zu,%zu]}}",
-                 hook, n, relu, centre, n, n, square, n, n, square, 2 * square, n, 2 * square, 2 * square + vector, n,
-                 2 * square + vector, 2 * square + 2 * vector);
+    int length = snprintf(
+        header, sizeof header,
+        "{\"__metadata__\":{\"format\":\"glimt-sae\",\"version\":\"1\",\"hook\":\"%s\",\"k\":\"%"
+        "d\","
+        "\"select\":\"topk\","
+        "\"relu\":\"%s\",\"norm\":\"none\",\"centre\":\"%s\",\"norm_rescale\":\"false\",\"skip\":"
+        "\"false\"},"
+        "\"encoder.weight\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[0,%zu]},"
+        "\"W_dec\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[%zu,%zu]},"
+        "\"encoder.bias\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[%zu,%zu]},"
+        "\"b_dec\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[%zu,%zu]}}",
+        hook, n, relu, centre, n, n, square, n, n, square, 2 * square, n, 2 * square,
+        2 * square + vector, n, 2 * square + vector, 2 * square + 2 * vector);
     while (length % 8)
         header[length++] = ' ';
     float *data = calloc(2 * (size_t)n * (size_t)n + 2 * (size_t)n, sizeof *data),
           *b = data + 2 * (size_t)n * (size_t)n + n;
     for (int i = 0; i < n; i++) {
-        data[(size_t)i * (size_t)n + (size_t)i] = data[((size_t)n + (size_t)i) * (size_t)n + (size_t)i] = 1;
+        data[(size_t)i * (size_t)n + (size_t)i] =
+            data[((size_t)n + (size_t)i) * (size_t)n + (size_t)i] = 1;
         b[i] = i % 2 ? 4.0f : -8.0f; /* far from 0 whatever the width of x */
     }
     FILE *f = fopen(path, "wb");
@@ -113,7 +121,8 @@ static void test_proof_finds_the_right_reading(void **state)
     run_program(&r, NULL, copy);
     expect_done(&r);
     run_release(&r);
-    json_t *analyzed = JSON_OF(NULL, "analyze", "h"), *bundle = json_load_file("store/demo/demo.glimt", 0, NULL);
+    json_t *analyzed = JSON_OF(NULL, "analyze", "h"),
+           *bundle = json_load_file("store/demo/demo.glimt", 0, NULL);
     json_object_set_new(bundle, "sae", json_string("exact.safetensors"));
     json_object_set_new(bundle, "chosen", json_pack("[i]", 0));
     json_object_del(bundle, "statistics");
@@ -121,13 +130,15 @@ static void test_proof_finds_the_right_reading(void **state)
     assert_int_equal(json_dump_file(bundle, scratch_path("proof/exact.glimt"), 0), 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         exact_sae_write(scratch_path("proof/exact.safetensors"), get_string(analyzed, "hook"),
-                        get_whole(json_object_get(analyzed, "sae"), "d_in"), cases[i].centre, cases[i].relu);
+                        get_whole(json_object_get(analyzed, "sae"), "d_in"), cases[i].centre,
+                        cases[i].relu);
         json_t *root = JSON_OF(NULL, "verify", "--bundle", scratch_path("proof/exact.glimt"));
         json_t *proof = json_object_get(root, "proof");
         if (cases[i].better) {
             assert_string_equal(get_string(proof, "better_reading"), cases[i].better);
             assert_true(get_number(proof, "fvu") > 0.01);
-            expect_close(get_number(json_object_get(proof, "fvu_readings"), cases[i].better), 0, 1e-5);
+            expect_close(get_number(json_object_get(proof, "fvu_readings"), cases[i].better), 0,
+                         1e-5);
             run_glimt(&r, NULL, "verify", "--bundle", scratch_path("proof/exact.glimt"), NULL);
             expect_done(&r);
             assert_non_null(strstr(r.out, "warning: the file fits better"));

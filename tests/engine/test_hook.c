@@ -156,7 +156,8 @@ static void test_order(void **state)
         assert_true(point_parse(order[i], 12, &p[i], &e));
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++)
-            assert_int_equal((point_compare(p[i], p[j]) > 0) - (point_compare(p[i], p[j]) < 0), (i > j) - (i < j));
+            assert_int_equal((point_compare(p[i], p[j]) > 0) - (point_compare(p[i], p[j]) < 0),
+                             (i > j) - (i < j));
 }
 
 int main(void)

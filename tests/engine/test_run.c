@@ -15,8 +15,10 @@ static void desk_init(struct desk *d)
     memset(d, 0, sizeof *d);
     lab_init(&d->l, 1, isa_best(), 1);
     d->run = (struct run){.backend = d->l.b, .arena = arena_new(d->l.b)};
-    d->w = d->l.b->weight_new(d->l.b, DTYPE_F32, 6, 4, ORDER_OUT_IN, lab_random(&d->l, 24), USE_PRODUCT | USE_ROWS, &e);
-    d->linear = (struct linear){.w = d->w, .bias = lab_put(&d->l, 1, 6, lab_random(&d->l, 6)), .out = 6, .in = 4};
+    d->w = d->l.b->weight_new(d->l.b, DTYPE_F32, 6, 4, ORDER_OUT_IN, lab_random(&d->l, 24),
+                              USE_PRODUCT | USE_ROWS, &e);
+    d->linear = (struct linear){
+        .w = d->w, .bias = lab_put(&d->l, 1, 6, lab_random(&d->l, 6)), .out = 6, .in = 4};
 }
 
 static void desk_release(struct desk *d)
@@ -46,7 +48,8 @@ static void test_arena(void **state)
             assert_non_null(t[i].buf);
             assert_int_equal(t[i].off % 64, 0);
             for (int j = 0; j < i; j++) {
-                size_t n = (size_t)t[j].rows * (size_t)t[j].cols * 4, m = (size_t)t[i].rows * (size_t)t[i].cols * 4;
+                size_t n = (size_t)t[j].rows * (size_t)t[j].cols * 4,
+                       m = (size_t)t[i].rows * (size_t)t[i].cols * 4;
                 assert_true(t[i].buf != t[j].buf || n == 0 || m == 0 || t[i].off >= t[j].off + n ||
                             t[j].off >= t[i].off + m);
             }
@@ -73,7 +76,8 @@ static void test_operations(void **state)
     const int32_t ids[] = {5, 0, 3}, target[] = {2, -1, 5}, start[] = {0, 3};
     const struct seqs seqs = {.n = 1, .start = start};
     struct tensor x = input(&d, 3, 4), none = {0}, row = input(&d, 1, 6);
-    struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_GELU), at = run_put(r, 3, 1, DTYPE_I32, ids);
+    struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_GELU),
+                  at = run_put(r, 3, 1, DTYPE_I32, ids);
     struct tensor loss = op_xent(r, x, d.w, run_put(r, 3, 1, DTYPE_I32, target));
     struct tensor rows = op_rows(r, d.w, at), back = op_copy(r, y);
     struct tensor best = run_tensor(r, 3, 2, DTYPE_I32), p = run_tensor(r, 3, 2, DTYPE_F32);
@@ -81,7 +85,10 @@ static void test_operations(void **state)
     op_topn(r, x, d.w, best, p);
     op_linear_add(r, back, x, &d.linear);
     op_add(r, y, row, 1.0f);
-    op_add_outer(r, y, op_rows_get(r, tensor_cols(x, 0, 1), run_put(r, 3, 1, DTYPE_I32, (int32_t[]){0, 1, 2})), row);
+    op_add_outer(
+        r, y,
+        op_rows_get(r, tensor_cols(x, 0, 1), run_put(r, 3, 1, DTYPE_I32, (int32_t[]){0, 1, 2})),
+        row);
     struct tensor normed = op_norm(r, y, row, row, 1e-5f), relu = op_act(r, y, ACT_RELU);
     op_rows_set(r, y, row, run_put(r, 1, 1, DTYPE_I32, (int32_t[]){1}));
     op_select(r, y, best, p);
@@ -206,7 +213,8 @@ static void test_tape(void **state)
     assert_int_equal(tape_length(r->tape), 6);
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(tape_at(r->tape, i)->kind, kind[i]);
-    const struct op_record *linear = tape_at(r->tape, 1), *attn = tape_at(r->tape, 2), *more = tape_at(r->tape, 3);
+    const struct op_record *linear = tape_at(r->tape, 1), *attn = tape_at(r->tape, 2),
+                           *more = tape_at(r->tape, 3);
     assert_true(linear->w == d.w && linear->in[0].off == x.off && linear->out.off == y.off);
     assert_true(linear->in[1].buf == d.linear.bias.buf && linear->in[2].buf == NULL);
     assert_int_equal(linear->p.epilogue, EPILOGUE_GELU);
@@ -217,7 +225,8 @@ static void test_tape(void **state)
     assert_int_equal(attn->p.attn.n_seqs, 2);
     assert_int_equal(attn->p.attn.start[1], 2);
     assert_true(tape_at(r->tape, 4)->p.a > 0.2f && tape_at(r->tape, 4)->p.a < 0.3f);
-    assert_true(tape_at(r->tape, 5)->out.off == z.off && tape_at(r->tape, 5)->p.act == ACT_GELU_TANH);
+    assert_true(tape_at(r->tape, 5)->out.off == z.off &&
+                tape_at(r->tape, 5)->p.act == ACT_GELU_TANH);
     desk_release(&d);
 }
 
@@ -232,10 +241,12 @@ static void test_tape_refuses_a_past(void **state)
     struct kv *kv = d.l.b->kv_new(d.l.b, 0, 1, 2, 8, &e);
     const int32_t start[] = {0, 2}, none[] = {0}, past[] = {2};
     struct tensor x = input(&d, 2, 6);
-    op_attn(r, x, 1, 1.0f, 0, &(struct seqs){1, start, none, (struct kv *const[]){kv}}, (struct rope){0});
+    op_attn(r, x, 1, 1.0f, 0, &(struct seqs){1, start, none, (struct kv *const[]){kv}},
+            (struct rope){0});
     r->tape = tape_new();
     struct tensor y =
-        op_attn(r, x, 1, 1.0f, 0, &(struct seqs){1, start, past, (struct kv *const[]){kv}}, (struct rope){0});
+        op_attn(r, x, 1, 1.0f, 0, &(struct seqs){1, start, past, (struct kv *const[]){kv}},
+                (struct rope){0});
     assert_int_equal(y.rows * 100 + y.cols, 202);
     assert_false(run_ok(r));
     assert_non_null(strstr(r->err.text, "2 kept positions"));

@@ -1,5 +1,5 @@
-/* Any bytes as a bundle; what follows \1 are the reference sentences r.txt. s.safetensors holds statistics of two
- * classes and four latents. The first two lie in memory: a disk is too slow. */
+/* Any bytes as a bundle; what follows \1 are the reference sentences r.txt. s.safetensors holds
+ * statistics of two classes and four latents. The first two lie in memory: a disk is too slow. */
 #include "engine/base/memory.h"
 #include "engine/formats/bundle.h"
 #include "engine/formats/tensors.h"
@@ -76,8 +76,8 @@ static void use(const struct bundle *b)
     for (int32_t i = 0; i < b->n_chosen; i++)
         if (b->chosen[i] < 0 || (b->n_latents > 0 && b->chosen[i] >= b->n_latents))
             abort();
-    if (b->n_latents > 0 &&
-        (b->fire_share[b->n_classes * b->n_latents - 1] > 1 || b->abs_pre_p99[b->n_latents - 1] < 0))
+    if (b->n_latents > 0 && (b->fire_share[b->n_classes * b->n_latents - 1] > 1 ||
+                             b->abs_pre_p99[b->n_latents - 1] < 0))
         abort();
     struct error e = {0};
     if (bundle_verify(b, &e) == error_is_set(&e))

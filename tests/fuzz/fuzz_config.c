@@ -1,5 +1,5 @@
-/* Any bytes as a model's config.json, or, unless they begin with '{', as the name of a model. The file lies in memory:
- * a disk is too slow. */
+/* Any bytes as a model's config.json, or, unless they begin with '{', as the name of a model. The
+ * file lies in memory: a disk is too slow. */
 #include "engine/base/memory.h"
 #include "engine/formats/hf.h"
 #include <stdio.h>
@@ -47,7 +47,8 @@ static void read_config(const uint8_t *data, size_t size)
     if (!ok)
         return;
     const int32_t head = c.d_model / c.n_heads, rot = (int32_t)((float)head * c.rotary_pct);
-    if (head * c.n_heads != c.d_model || rot < 2 || rot % 2 != 0 || rot > head || c.bos_id >= c.n_vocab)
+    if (head * c.n_heads != c.d_model || rot < 2 || rot % 2 != 0 || rot > head ||
+        c.bos_id >= c.n_vocab)
         abort();
 }
 

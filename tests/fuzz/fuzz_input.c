@@ -1,5 +1,5 @@
-/* What a terminal sends: however it is cut, the same events come, none of them holds anything that a terminal must not
- * see, and drawing a paste stays within its cells. */
+/* What a terminal sends: however it is cut, the same events come, none of them holds anything that
+ * a terminal must not see, and drawing a paste stays within its cells. */
 #include "engine/base/hash.h"
 #include "engine/base/strbuf.h"
 #include "engine/text/utf8.h"
@@ -73,8 +73,9 @@ static uint64_t check_event(uint64_t seen, const struct event *ev)
         break;
     default: break;
     }
-    int facts[] = {(int)ev->kind, (int)ev->mods, (int)ev->key, (int)ev->code,  (int)ev->mouse, ev->button,
-                   ev->x,         ev->y,         ev->clicks,   (int)ev->reply, (int)ev->value};
+    int facts[] = {(int)ev->kind,  (int)ev->mods,  (int)ev->key,  (int)ev->code,
+                   (int)ev->mouse, ev->button,     ev->x,         ev->y,
+                   ev->clicks,     (int)ev->reply, (int)ev->value};
     return hash_bytes(seen, facts, sizeof facts);
 }
 

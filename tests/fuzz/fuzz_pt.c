@@ -1,5 +1,5 @@
-/* Any bytes as a .pt: those that begin with "PK" as the archive, others as the pickle of a well-formed archive with one
- * storage of 64 bytes. Every byte of what opens is read. */
+/* Any bytes as a .pt: those that begin with "PK" as the archive, others as the pickle of a
+ * well-formed archive with one storage of 64 bytes. Every byte of what opens is read. */
 #include "engine/base/memory.h"
 #include "engine/formats/tensors_private.h"
 #include "tests/engine/formats/zip_build.h"
@@ -33,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const uint8_t storage[64] = {1, 2, 3};
     struct bytes *zip = xcalloc(1, sizeof *zip);
     if (size < sizeof zip->p - 1024) {
-        const struct entry entries[] = {{"a/data.pkl", data, size, 0, 0}, {"a/data/0", storage, sizeof storage, 0, 0}};
+        const struct entry entries[] = {{"a/data.pkl", data, size, 0, 0},
+                                        {"a/data/0", storage, sizeof storage, 0, 0}};
         zip_build(zip, entries, 2, &(struct options){0});
         open_all(zip->p, zip->n);
     }

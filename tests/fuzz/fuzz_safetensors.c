@@ -1,5 +1,6 @@
-/* Any bytes as a .safetensors file; those that begin with '{' get the length before them, so that the fuzzer need not
- * keep it right, and what follows \1 are the data. Every byte of what opens is read. */
+/* Any bytes as a .safetensors file; those that begin with '{' get the length before them, so that
+ * the fuzzer need not keep it right, and what follows \1 are the data. Every byte of what opens is
+ * read. */
 #include "engine/base/memory.h"
 #include "engine/formats/tensors_private.h"
 #include <stdlib.h>
@@ -33,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const bool header = size > 0 && data[0] == '{';
     const uint8_t *cut = header ? memchr(data, 1, size) : NULL;
-    const size_t n_header = cut != NULL ? (size_t)(cut - data) : size, n_data = cut != NULL ? size - n_header - 1 : 0;
+    const size_t n_header = cut != NULL ? (size_t)(cut - data) : size,
+                 n_data = cut != NULL ? size - n_header - 1 : 0;
     const size_t n = header ? 8 + n_header + n_data : size;
     uint8_t *file = xcalloc(n, 1);
     if (header) {

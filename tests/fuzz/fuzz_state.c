@@ -1,5 +1,5 @@
-/* Session files and scripts are untrusted: parsing must not fail otherwise than by saying so, and what is printed of a
- * state reads back as the same. */
+/* Session files and scripts are untrusted: parsing must not fail otherwise than by saying so, and
+ * what is printed of a state reads back as the same. */
 #include "tui/script.h"
 #include "tui/state.h"
 #include <stdint.h>

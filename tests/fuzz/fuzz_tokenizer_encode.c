@@ -1,5 +1,5 @@
-/* Any bytes as text: tokens cover it in order, decode to its repaired form where NFC leaves it alone, and a safe
- * boundary is one. Run from the root of the repository. */
+/* Any bytes as text: tokens cover it in order, decode to its repaired form where NFC leaves it
+ * alone, and a safe boundary is one. Run from the root of the repository. */
 #include "engine/text/normalize.h"
 #include "engine/text/tokenizer_private.h"
 #include "engine/text/utf8.h"
@@ -42,8 +42,8 @@ static void check_decode(const struct tokenizer *t, const struct tokens *r, cons
     free(ids);
 }
 
-static void check_boundary(const struct tokenizer *t, const struct tokens *whole, const char *s, size_t n, size_t at,
-                           bool added)
+static void check_boundary(const struct tokenizer *t, const struct tokens *whole, const char *s,
+                           size_t n, size_t at, bool added)
 {
     const size_t b = tokenizer_safe_boundary(t, s, n, at);
     struct tokens r = {0};

@@ -1,5 +1,5 @@
-/* Any bytes as a tokenizer.json, or, when the first byte says so, as vocab.json and merges.txt; what opens must encode,
- * decode and cut without reading where it should not. */
+/* Any bytes as a tokenizer.json, or, when the first byte says so, as vocab.json and merges.txt;
+ * what opens must encode, decode and cut without reading where it should not. */
 #include "engine/text/tokenizer_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +28,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct tokenizer *t = NULL;
     struct error e = {0};
     const size_t n_first = cut != NULL ? (size_t)(cut - s) : size;
-    const bool ok =
-        cut != NULL ? tokenizer_from_gpt2("vocab.json", s, n_first, "merges.txt", cut + 1, size - n_first - 1, &t, &e)
-                    : tokenizer_from_json("tokenizer.json", s, size, &t, &e);
+    const bool ok = cut != NULL ? tokenizer_from_gpt2("vocab.json", s, n_first, "merges.txt",
+                                                      cut + 1, size - n_first - 1, &t, &e)
+                                : tokenizer_from_json("tokenizer.json", s, size, &t, &e);
     if (ok == error_is_set(&e))
         abort();
     if (ok) {

@@ -19,10 +19,12 @@ static int32_t chosen[] = {1482, 77, 2310, 904, 11, 2047};
 static const char *const sentences[] = {"En sætning.", "To."};
 
 /* Eight words as a byte-level vocabulary spells them (Ġ a blank), then the 256 bytes. */
-static const char *const words[] = {"Ġholdning", "Ġposition", "ĠParlament", "ets", "Ġog", "Ġthe", "Ġen", "Ġof"};
+static const char *const words[] = {"Ġholdning", "Ġposition", "ĠParlament", "ets",
+                                    "Ġog",       "Ġthe",      "Ġen",        "Ġof"};
 enum { N_WORDS = sizeof words / sizeof *words };
 
-/* The character that stands for a byte: itself where it prints, else the next from U+0100 (GPT-2's table). */
+/* The character that stands for a byte: itself where it prints, else the next from U+0100 (GPT-2's
+ * table). */
 static void spell_bytes(struct strbuf *out)
 {
     uint32_t next = 256;
@@ -30,7 +32,8 @@ static void spell_bytes(struct strbuf *out)
         bool prints = (b > 32 && b < 127) || (b > 160 && b != 173);
         char s[4];
         size_t n = utf8_encode(prints ? b : next++, s);
-        strbuf_addf(out, ",\"%s%.*s\":%d", b == '"' || b == '\\' ? "\\" : "", (int)n, s, N_WORDS + (int)b);
+        strbuf_addf(out, ",\"%s%.*s\":%d", b == '"' || b == '\\' ? "\\" : "", (int)n, s,
+                    N_WORDS + (int)b);
     }
 }
 
@@ -89,7 +92,8 @@ static void world(struct explore_fixture *f)
         f->wb.set[i] = (struct reference_set){f->cls[i].name, f->cls[i].label, sentences, 2};
 }
 
-void fixture_init(struct explore_fixture *f, const char *text, enum depth depth, bool ascii, int w, int h)
+void fixture_init(struct explore_fixture *f, const char *text, enum depth depth, bool ascii, int w,
+                  int h)
 {
     struct error e = {0};
     struct options o = {0};
@@ -157,7 +161,8 @@ static const struct line_tokens *tokens_of(const char *s, int32_t n)
     }
 }
 
-static const struct line_latents *latents_of(const struct wish *w, const char *s, const struct line_tokens *t)
+static const struct line_latents *latents_of(const struct wish *w, const char *s,
+                                             const struct line_tokens *t)
 {
     int32_t k = 12, n_watch = w->n_units + (w->watch >= 0);
     struct line_latents *l = line_latents_new(t->n, k, n_watch, 1);
@@ -200,20 +205,23 @@ static uint64_t key_of(const struct wish *w)
     return h;
 }
 
-static const struct line_losses *losses_of(const char *s, const struct line_tokens *t, uint64_t key, double more)
+static const struct line_losses *losses_of(const char *s, const struct line_tokens *t, uint64_t key,
+                                           double more)
 {
     struct line_losses *l = line_losses_new(t->n, key);
     l->complete = true;
     for (int32_t i = 1; i < t->n; i++)
-        l->loss[i] =
-            4 + value_of(s + t->token[i].start, t->token[i].end - t->token[i].start, -7) / 2 + (float)(more * (i % 3));
+        l->loss[i] = 4 +
+                     value_of(s + t->token[i].start, t->token[i].end - t->token[i].start, -7) / 2 +
+                     (float)(more * (i % 3));
     return l;
 }
 
 static struct next_list next_of(int shift)
 {
-    static const int32_t ids[] = {0, N_WORDS + '.', 1, N_WORDS + '\n', 2, N_WORDS + 0xC3, 3, 4, 5, 6,
-                                  7, 5000 /* beyond the vocabulary */};
+    static const int32_t ids[] = {
+        0, N_WORDS + '.', 1, N_WORDS + '\n', 2, N_WORDS + 0xC3, 3, 4, 5, 6,
+        7, 5000 /* beyond the vocabulary */};
     enum { N = sizeof ids / sizeof *ids };
     struct next_list l = {.n = N};
     float p = .5f;
@@ -226,7 +234,8 @@ static struct next_list next_of(int shift)
 
 static struct refset_view refset_of(int i, bool fixed, double more, uint64_t key)
 {
-    struct refset_view v = {.name = i ? "en" : "da", .label = i ? "English" : "Danish", .n = 120, .n_total = 120};
+    struct refset_view v = {
+        .name = i ? "en" : "da", .label = i ? "English" : "Danish", .n = 120, .n_total = 120};
     double base = i ? 3.77 : 2.96, change = fixed ? (i ? .05 : 1) * more : 0;
     v.base = (struct estimate){base, .08};
     v.fixed = (struct estimate){base + change, .08};
@@ -253,7 +262,8 @@ static void cut_lines(struct snapshot *s, const struct wish *w)
         l->latents = latents_of(w, bytes, l->tokens);
         for (int lane = 0; lane < N_LANES; lane++)
             if (lane != LANE_FIXED || s->any_fixed)
-                l->loss[lane] = losses_of(bytes, l->tokens, s->lane_key[lane], lane == LANE_FIXED ? effect(w) : 0);
+                l->loss[lane] = losses_of(bytes, l->tokens, s->lane_key[lane],
+                                          lane == LANE_FIXED ? effect(w) : 0);
         s->n_tokens += l->tokens->n;
         start = i + 1;
     }
@@ -330,10 +340,16 @@ void fixture_type(struct explore_fixture *f, const char *utf8)
     }
 }
 
-void fixture_mouse(struct explore_fixture *f, enum mouse_kind kind, int button, int x, int y, unsigned mods, int clicks)
+void fixture_mouse(struct explore_fixture *f, enum mouse_kind kind, int button, int x, int y,
+                   unsigned mods, int clicks)
 {
-    struct event e = {
-        .kind = EVENT_MOUSE, .mouse = kind, .button = button, .x = x, .y = y, .mods = mods, .clicks = clicks};
+    struct event e = {.kind = EVENT_MOUSE,
+                      .mouse = kind,
+                      .button = button,
+                      .x = x,
+                      .y = y,
+                      .mods = mods,
+                      .clicks = clicks};
     explore_event(&f->ex, &e);
 }
 

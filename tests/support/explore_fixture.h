@@ -1,6 +1,7 @@
-/* A small world for tests of the Explore view without a model: a workbench of plain data and snapshots made by rule, so
- * that the same wish always gives the same cells. Words are tokens (with the blank before them); latent u's value at a
- * token is a fixed function of the token's bytes and u. */
+/* A small world for tests of the Explore view without a model: a workbench of plain data and
+ * snapshots made by rule, so that the same wish always gives the same cells. Words are tokens (with
+ * the blank before them); latent u's value at a token is a fixed function of the token's bytes and
+ * u. */
 #ifndef GLIMT_TESTS_EXPLORE_FIXTURE_H
 #define GLIMT_TESTS_EXPLORE_FIXTURE_H
 #include "tui/view/explore.h"
@@ -15,7 +16,8 @@ struct explore_fixture {
     char *folder;
 };
 
-/* theme_depth etc. as theme_open; text NULL: the example. The Explore view is loaded, w × h, without a snapshot. */
+/* theme_depth etc. as theme_open; text NULL: the example. The Explore view is loaded, w × h,
+ * without a snapshot. */
 void fixture_init(struct explore_fixture *, const char *text, enum depth, bool ascii, int w, int h);
 void fixture_release(struct explore_fixture *);
 /* What an idle worker would publish for a wish. The caller's reference. */
@@ -25,8 +27,10 @@ void fixture_settle(struct explore_fixture *);
 /* Events: keys by name, separated by blanks; text typed; the mouse. */
 void fixture_keys(struct explore_fixture *, const char *names);
 void fixture_type(struct explore_fixture *, const char *utf8);
-void fixture_mouse(struct explore_fixture *, enum mouse_kind, int button, int x, int y, unsigned mods, int clicks);
-/* Draws; row y as text without trailing blanks, the caller's; whether any row holds s, and where (columns). */
+void fixture_mouse(struct explore_fixture *, enum mouse_kind, int button, int x, int y,
+                   unsigned mods, int clicks);
+/* Draws; row y as text without trailing blanks, the caller's; whether any row holds s, and where
+ * (columns). */
 void fixture_draw(struct explore_fixture *);
 char *fixture_row(struct explore_fixture *, int y);
 bool fixture_find(struct explore_fixture *, const char *s, int *x, int *y);

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHECK(what)                                                                                                    \
-    do {                                                                                                               \
-        if (!(what)) {                                                                                                 \
-            perror("tests/support/hash_weights: " #what);                                                              \
-            abort();                                                                                                   \
-        }                                                                                                              \
+#define CHECK(what)                                                                                \
+    do {                                                                                           \
+        if (!(what)) {                                                                             \
+            perror("tests/support/hash_weights: " #what);                                          \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 static uint32_t key_of(const char *name)
@@ -30,7 +30,8 @@ static inline uint32_t bits_at(uint32_t key, uint32_t i)
     return (x ^ (x >> 16)) >> 21;
 }
 
-static uint16_t to_f16(float v) /* exact values within the normal range or zero and subnormals of few bits */
+static uint16_t
+to_f16(float v) /* exact values within the normal range or zero and subnormals of few bits */
 {
     if (v == 0.0f)
         return 0;
@@ -60,8 +61,8 @@ static float value_of(uint32_t bits, enum dtype type, enum hash_kind kind, int e
     return ldexpf((float)k, -10 - exponent);
 }
 
-void hash_fill(void *dst, enum dtype type, const char *name, enum hash_kind kind, int exponent, uint64_t first,
-               size_t n)
+void hash_fill(void *dst, enum dtype type, const char *name, enum hash_kind kind, int exponent,
+               uint64_t first, size_t n)
 {
     float f32[2048];
     uint16_t half[2048];
@@ -97,7 +98,8 @@ static size_t bytes_of(const struct hash_tensor *t)
     return elements(t) * (t->raw ? (strcmp(t->raw, "F32") == 0 ? 4 : 1) : dtype_size(t->type));
 }
 
-static void write_header(FILE *f, const struct hash_tensor *t, size_t n, const char *const *metadata)
+static void write_header(FILE *f, const struct hash_tensor *t, size_t n,
+                         const char *const *metadata)
 {
     char *text;
     size_t n_text, at = 0;
@@ -111,7 +113,8 @@ static void write_header(FILE *f, const struct hash_tensor *t, size_t n, const c
         fputs("},", h);
     }
     for (size_t i = 0; i < n; i++) {
-        fprintf(h, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[", i ? "," : "", t[i].name, spelling(&t[i]));
+        fprintf(h, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[", i ? "," : "", t[i].name,
+                spelling(&t[i]));
         for (int j = 0; j < t[i].n_dims; j++)
             fprintf(h, "%s%lld", j ? "," : "", (long long)t[i].dim[j]);
         fprintf(h, "],\"data_offsets\":[%zu,%zu]}", at, at + bytes_of(&t[i]));
@@ -144,7 +147,8 @@ static void write_data(FILE *f, const struct hash_tensor *t)
     free(chunk);
 }
 
-void hash_file_write(const char *path, const struct hash_tensor *t, size_t n, const char *const *metadata)
+void hash_file_write(const char *path, const struct hash_tensor *t, size_t n,
+                     const char *const *metadata)
 {
     FILE *f = fopen(path, "wb");
     CHECK(f);
@@ -161,7 +165,8 @@ struct list {
     size_t n;
 };
 
-static void add(struct list *l, int32_t layer, const char *part, const char *kind, int64_t rows, int64_t cols)
+static void add(struct list *l, int32_t layer, const char *part, const char *kind, int64_t rows,
+                int64_t cols)
 {
     const struct hash_model *m = l->m;
     l->t = realloc(l->t, (l->n + 1) * sizeof *l->t);
@@ -178,7 +183,8 @@ static void add(struct list *l, int32_t layer, const char *part, const char *kin
         snprintf(t->name, sizeof t->name, "%slayers.%d.%s.%s", prefix, (int)layer, part, kind);
 }
 
-static void add_buffer(struct list *l, int32_t layer, const char *part, const char *type, int64_t rows, int64_t cols)
+static void add_buffer(struct list *l, int32_t layer, const char *part, const char *type,
+                       int64_t rows, int64_t cols)
 {
     char kind[32];
     const char *dot = strrchr(part, '.');
@@ -222,16 +228,22 @@ static void write_config(const char *dir, const struct hash_model *m)
     FILE *f = fopen(path, "w");
     CHECK(f);
     fprintf(f,
-            "{\"architectures\":[\"GPTNeoXForCausalLM\"],\"model_type\":\"gpt_neox\",\"hidden_act\":\"gelu\",\n"
-            "\"num_hidden_layers\":%d,\"hidden_size\":%d,\"intermediate_size\":%d,\"num_attention_heads\":%d,\n"
-            "\"vocab_size\":%d,\"max_position_embeddings\":%d,\"layer_norm_eps\":1e-05,\"bos_token_id\":0,\n"
-            "\"eos_token_id\":0,\"use_parallel_residual\":%s,\"tie_word_embeddings\":%s,\"attention_bias\":%s,\n",
-            m->n_layers, m->d_model, m->d_mlp, m->n_heads, m->n_vocab, m->n_ctx, m->sequential ? "false" : "true",
-            m->tied ? "true" : "false", m->no_attention_bias ? "false" : "true");
+            "{\"architectures\":[\"GPTNeoXForCausalLM\"],\"model_type\":\"gpt_neox\",\"hidden_"
+            "act\":\"gelu\",\n"
+            "\"num_hidden_layers\":%d,\"hidden_size\":%d,\"intermediate_size\":%d,\"num_attention_"
+            "heads\":%d,\n"
+            "\"vocab_size\":%d,\"max_position_embeddings\":%d,\"layer_norm_eps\":1e-05,\"bos_token_"
+            "id\":0,\n"
+            "\"eos_token_id\":0,\"use_parallel_residual\":%s,\"tie_word_embeddings\":%s,"
+            "\"attention_bias\":%s,\n",
+            m->n_layers, m->d_model, m->d_mlp, m->n_heads, m->n_vocab, m->n_ctx,
+            m->sequential ? "false" : "true", m->tied ? "true" : "false",
+            m->no_attention_bias ? "false" : "true");
     if (m->new_config)
-        fprintf(
-            f, "\"rope_parameters\":{\"partial_rotary_factor\":%g,\"rope_theta\":10000.0,\"rope_type\":\"default\"}}\n",
-            m->rotary_pct);
+        fprintf(f,
+                "\"rope_parameters\":{\"partial_rotary_factor\":%g,\"rope_theta\":10000.0,\"rope_"
+                "type\":\"default\"}}\n",
+                m->rotary_pct);
     else
         fprintf(f, "\"rotary_pct\":%g,\"rotary_emb_base\":10000}\n", m->rotary_pct);
     CHECK(fclose(f) == 0);
@@ -253,7 +265,8 @@ static void write_shards(const char *dir, const struct list *l)
     for (size_t i = 0, s = 0; i < l->n; i++) {
         while (i >= l->n * (s + 1) / n)
             s++;
-        fprintf(f, "%s\"%s\":\"model-%05zu-of-%05zu.safetensors\"", i ? "," : "", l->t[i].name, s + 1, n);
+        fprintf(f, "%s\"%s\":\"model-%05zu-of-%05zu.safetensors\"", i ? "," : "", l->t[i].name,
+                s + 1, n);
     }
     fputs("}}\n", f);
     CHECK(fclose(f) == 0);
@@ -271,8 +284,10 @@ void hash_model_write(const char *dir, const struct hash_model *m)
         add(&l, -1, "embed_out", "weight", m->n_vocab, m->d_model);
     char(*key)[96] = calloc(l.n, sizeof *key);
     CHECK(key);
-    for (size_t i = 0; i < l.n; i++) { /* hashed under the full name however it is spelled in the file */
-        bool full = strncmp(l.t[i].name, "gpt_neox.", 9) == 0 || strncmp(l.t[i].name, "embed_out", 9) == 0;
+    for (size_t i = 0; i < l.n;
+         i++) { /* hashed under the full name however it is spelled in the file */
+        bool full =
+            strncmp(l.t[i].name, "gpt_neox.", 9) == 0 || strncmp(l.t[i].name, "embed_out", 9) == 0;
         snprintf(key[i], sizeof key[i], "%s%.80s", full ? "" : "gpt_neox.", l.t[i].name);
         l.t[i].key = key[i];
     }

@@ -1,6 +1,7 @@
-/* Weights that a test and its reference script (tests/reference/hash_weights.py) compute bit for bit alike, so that
- * golden files hold results only: element i of a tensor is k/1024 · 2^−exponent with −1024 ≤ k < 1024 from a hash of
- * the tensor's name and i. Exact in f32 and f16; for bf16 the low three bits of k are cleared, in the script too. */
+/* Weights that a test and its reference script (tests/reference/hash_weights.py) compute bit for
+ * bit alike, so that golden files hold results only: element i of a tensor is k/1024 · 2^−exponent
+ * with −1024 ≤ k < 1024 from a hash of the tensor's name and i. Exact in f32 and f16; for bf16 the
+ * low three bits of k are cleared, in the script too. */
 #ifndef GLIMT_TEST_HASH_WEIGHTS_H
 #define GLIMT_TEST_HASH_WEIGHTS_H
 #include "engine/backend.h"
@@ -10,8 +11,8 @@
 enum hash_kind { HASH_UNIFORM, HASH_GAMMA /* 1 ± ¼, exact in all types */ };
 
 /* Elements first … first+n−1 of the tensor `name`. */
-void hash_fill(void *dst, enum dtype type, const char *name, enum hash_kind kind, int exponent, uint64_t first,
-               size_t n);
+void hash_fill(void *dst, enum dtype type, const char *name, enum hash_kind kind, int exponent,
+               uint64_t first, size_t n);
 
 struct hash_tensor {
     char name[96];   /* in the file */
@@ -21,10 +22,13 @@ struct hash_tensor {
     int n_dims;
     int64_t dim[2];
     enum dtype type;
-    const char *raw; /* not NULL: a buffer of this safetensors type in zeros, to be ignored by the reader */
+    const char *
+        raw; /* not NULL: a buffer of this safetensors type in zeros, to be ignored by the reader */
 };
-/* Writes a safetensors file, streaming. metadata: key, value, …, NULL (may be NULL). Aborts the test on failure. */
-void hash_file_write(const char *path, const struct hash_tensor *, size_t n, const char *const *metadata);
+/* Writes a safetensors file, streaming. metadata: key, value, …, NULL (may be NULL). Aborts the
+ * test on failure. */
+void hash_file_write(const char *path, const struct hash_tensor *, size_t n,
+                     const char *const *metadata);
 
 struct hash_model { /* a GPT-NeoX model in random weights */
     const char *name;

@@ -13,7 +13,8 @@ const char *scratch_path(const char *name);
 void need_demo(void);
 
 void expect_done(const struct run_result *); /* status 0 and nothing on standard error */
-/* The status, one line on standard error that begins with "glimt: " and has `says`, and no output. */
+/* The status, one line on standard error that begins with "glimt: " and has `says`, and no output.
+ */
 void expect_error(const struct run_result *, int status, const char *says);
 void expect_close(double a, double b, double within);
 

@@ -91,7 +91,8 @@ void run_program(struct run_result *r, const struct run_how *how, const char *co
     how = how ? how : &nothing;
     *r = (struct run_result){.out = calloc(1, 1), .err = calloc(1, 1)};
     assert_int_equal(pipe(in) | pipe(out) | pipe(err), 0);
-    void (*pipe_handler)(int) = signal(SIGPIPE, SIG_IGN); /* a program may end without reading its input */
+    void (*pipe_handler)(int) =
+        signal(SIGPIPE, SIG_IGN); /* a program may end without reading its input */
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0)
@@ -141,10 +142,11 @@ const char *glimt_binary(void)
 
 void run_glimt(struct run_result *r, const struct run_how *how, const char *arg, ...)
 {
-    static const char *const clean[] = {"LC_ALL=C.UTF-8", "TERM=dumb",      "HOME=/nonexistent",
-                                        "NO_COLOR",       "COLORTERM",      "XDG_CONFIG_HOME=/nonexistent",
-                                        "XDG_CACHE_HOME", "XDG_STATE_HOME", "HF_HOME",
-                                        "HF_HUB_CACHE",   "GLIMT_CACHE",    "GLIMT_DATA"};
+    static const char *const clean[] = {
+        "LC_ALL=C.UTF-8", "TERM=dumb",      "HOME=/nonexistent",
+        "NO_COLOR",       "COLORTERM",      "XDG_CONFIG_HOME=/nonexistent",
+        "XDG_CACHE_HOME", "XDG_STATE_HOME", "HF_HOME",
+        "HF_HUB_CACHE",   "GLIMT_CACHE",    "GLIMT_DATA"};
     const char *env[64], *argv[64];
     struct run_how with = how ? *how : (struct run_how){0};
     size_t n_env = 0, n = 0;

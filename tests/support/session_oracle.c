@@ -48,7 +48,8 @@ static void same_latents(const struct line_latents *a, const struct line_latents
     for (int32_t i = 0; i < a->n * a->k; i++) {
         near((double)a->top_val[i], (double)b->top_val[i], tol, "top value", i);
         if (a->top_id[i] != b->top_id[i]) /* only a tie may be told the other way */
-            near((double)a->top_val[i], (double)b->top_val[i], 1e-5, "value of another top latent", i);
+            near((double)a->top_val[i], (double)b->top_val[i], 1e-5, "value of another top latent",
+                 i);
     }
     for (int32_t i = 0; i < a->n * a->n_watch; i++) {
         near((double)a->pre[i], (double)b->pre[i], tol, "pre-activation", i);
@@ -58,7 +59,8 @@ static void same_latents(const struct line_latents *a, const struct line_latents
     near(a->sum_sq, b->sum_sq, tol, "sum of squares", 0);
 }
 
-static void same_refset(const struct refset_view *a, const struct refset_view *b, double tol, long c)
+static void same_refset(const struct refset_view *a, const struct refset_view *b, double tol,
+                        long c)
 {
     same(a->n, b->n, "measured sentences of class", c);
     same(a->n_total, b->n_total, "sentences of class", c);
@@ -97,7 +99,8 @@ void snapshot_check_same(const struct snapshot *a, const struct snapshot *b, dou
         same(v->tokens->n, w->tokens->n, "tokens of line", i);
         same(v->tokens->n_windows, w->tokens->n_windows, "windows of line", i);
         for (int32_t t = 0; t < v->tokens->n; t++)
-            same(memcmp(&v->tokens->token[t], &w->tokens->token[t], sizeof(struct token)), 0, "token", t);
+            same(memcmp(&v->tokens->token[t], &w->tokens->token[t], sizeof(struct token)), 0,
+                 "token", t);
         same_latents(v->latents, w->latents, tol);
         for (int lane = 0; lane < N_LANES; lane++) {
             if (!a->loss.valid)
@@ -105,7 +108,8 @@ void snapshot_check_same(const struct snapshot *a, const struct snapshot *b, dou
             assert_true(v->loss[lane]->complete && v->loss[lane]->key == a->lane_key[lane]);
             same(v->loss[lane]->n, w->loss[lane]->n, "losses of line", i);
             for (int32_t t = 0; t < v->tokens->n; t++)
-                near((double)v->loss[lane]->loss[t], (double)w->loss[lane]->loss[t], tol, "loss of token", t);
+                near((double)v->loss[lane]->loss[t], (double)w->loss[lane]->loss[t], tol,
+                     "loss of token", t);
         }
     }
     for (int lane = 0; lane < N_LANES; lane++) {
@@ -183,15 +187,17 @@ static void compute(struct direct *d, struct sequence *q)
     int32_t start[2] = {0, q->n};
     struct batch batch = {.n_rows = q->n, .ids = q->ids, .seqs = {.n = 1, .start = start}};
     for (int lane = 0; lane < N_LANES; lane++) {
-        struct hook hook[2] = {{.at = t->at, .op = HOOK_GET, .io = &q->x}, {.at = t->at, .op = HOOK_INSERT}};
+        struct hook hook[2] = {{.at = t->at, .op = HOOK_GET, .io = &q->x},
+                               {.at = t->at, .op = HOOK_INSERT}};
         hook[1].dict = t->dict;
         hook[1].keep_error = !inserted;
         hook[1].units = d->unit;
         hook[1].n_units = lane == LANE_FIXED ? d->n_units : 0;
         bool insert = t->dict && lane != LANE_PLAIN && (inserted || hook[1].n_units > 0);
         struct state end = {0};
-        model_forward(r, t->model, &batch, NULL, model_end(t->model), lane == LANE_PLAIN ? hook : hook + 1,
-                      lane == LANE_PLAIN || insert ? 1 : 0, &end);
+        model_forward(r, t->model, &batch, NULL, model_end(t->model),
+                      lane == LANE_PLAIN ? hook : hook + 1, lane == LANE_PLAIN || insert ? 1 : 0,
+                      &end);
         q->h[lane] = end.value;
         float shifted[SEQ_MAX];
         run_get(r, shifted, model_loss(r, t->model, end.value, target));
@@ -212,7 +218,8 @@ static bool is_identity(const struct direct *d)
 static void check_sums(struct direct *d, const struct sequence *q, bool bos)
 {
     int32_t n = dict_spec(d->t->dict)->n;
-    float *x = xcalloc((size_t)q->n * (size_t)n, sizeof *x), *y = xcalloc((size_t)q->n * (size_t)n, sizeof *y);
+    float *x = xcalloc((size_t)q->n * (size_t)n, sizeof *x),
+          *y = xcalloc((size_t)q->n * (size_t)n, sizeof *y);
     run_get(&d->run, x, q->x);
     run_get(&d->run, y, dict_decode(&d->run, d->t->dict, &q->f));
     for (int32_t i = bos ? 1 : 0; i < q->n; i++, d->n_x++)
@@ -226,10 +233,12 @@ static void check_sums(struct direct *d, const struct sequence *q, bool bos)
     free(y);
 }
 
-static void check_latents(struct direct *d, const struct sequence *q, const struct line_latents *l, int32_t first)
+static void check_latents(struct direct *d, const struct sequence *q, const struct line_latents *l,
+                          int32_t first)
 {
     int32_t m = d->t->m, k = is_identity(d) ? m : q->f.vals.cols;
-    float *pre = xcalloc((size_t)q->n * (size_t)m, sizeof *pre), *val = xcalloc((size_t)q->n * (size_t)k, sizeof *val);
+    float *pre = xcalloc((size_t)q->n * (size_t)m, sizeof *pre),
+          *val = xcalloc((size_t)q->n * (size_t)k, sizeof *val);
     int32_t *id = xcalloc((size_t)q->n * (size_t)k, sizeof *id);
     run_get(&d->run, pre, q->pre);
     run_get(&d->run, val, q->f.vals);
@@ -254,7 +263,8 @@ static void check_latents(struct direct *d, const struct sequence *q, const stru
             for (int32_t s = 0; s < k && !is_identity(d); s++)
                 if (id[i * k + s] == l->watch[j])
                     act = val[i * k + s];
-            near((double)l->pre[cell], (double)pre[i * m + l->watch[j]], d->tol, "watched pre-activation of row", i);
+            near((double)l->pre[cell], (double)pre[i * m + l->watch[j]], d->tol,
+                 "watched pre-activation of row", i);
             near((double)l->act[cell], (double)act, d->tol, "watched activation of row", i);
         }
     }
@@ -263,7 +273,8 @@ static void check_latents(struct direct *d, const struct sequence *q, const stru
     free(id);
 }
 
-static void check_next(struct direct *d, const struct sequence *q, const struct snapshot *p, int32_t row)
+static void check_next(struct direct *d, const struct sequence *q, const struct snapshot *p,
+                       int32_t row)
 {
     const struct next_list *list[] = {&p->next_plain, &p->next_base, &p->next_fixed};
     for (int lane = 0; lane < N_LANES; lane++) {
@@ -272,7 +283,8 @@ static void check_next(struct direct *d, const struct sequence *q, const struct 
         same(n, d->wish->n_next, "number of predictions of lane", lane);
         model_topn(&d->run, d->t->model, tensor_rows(q->h[lane], row, 1), n, id, logp);
         for (int32_t i = 0; i < n; i++)
-            near((double)list[lane]->p[i], exp((double)logp[i]), d->tol, "probability of prediction", i);
+            near((double)list[lane]->p[i], exp((double)logp[i]), d->tol,
+                 "probability of prediction", i);
     }
 }
 
@@ -281,7 +293,8 @@ static void check_line(struct direct *d, const struct snapshot *p, int32_t line)
     const struct line_view *v = &p->line[line];
     struct token *raw = NULL;
     size_t n_raw = 0, cap = 0;
-    tokenizer_encode(d->t->tokenizer, d->wish->text + v->start, v->end - v->start, false, &raw, &n_raw, &cap);
+    tokenizer_encode(d->t->tokenizer, d->wish->text + v->start, v->end - v->start, false, &raw,
+                     &n_raw, &cap);
     int32_t bos = d->wish->bos ? 1 : 0, n_ctx = model_config(d->t->model)->n_ctx, next = 0, at = 0;
     struct sequence *q = xcalloc(1, sizeof *q);
     while (next < (int32_t)n_raw || (at == 0 && bos)) {
@@ -297,7 +310,8 @@ static void check_line(struct direct *d, const struct snapshot *p, int32_t line)
         compute(d, q);
         for (int lane = 0; lane < N_LANES && p->loss.valid; lane++)
             for (int32_t i = 0; i < q->n; i++)
-                near((double)v->loss[lane]->loss[at + i], (double)q->loss[lane][i], d->tol, "loss of token", at + i);
+                near((double)v->loss[lane]->loss[at + i], (double)q->loss[lane][i], d->tol,
+                     "loss of token", at + i);
         if (d->t->dict) {
             check_latents(d, q, v->latents, at);
             check_sums(d, q, bos);
@@ -339,7 +353,8 @@ static void sentence_means(struct direct *d, const char *text, double mean[N_LAN
     free(q);
 }
 
-static void check_refset(struct direct *d, const struct reference_set *set, const struct refset_view *v)
+static void check_refset(struct direct *d, const struct reference_set *set,
+                         const struct refset_view *v)
 {
     double sum[N_LANES] = {0};
     int32_t n = 0;
@@ -360,8 +375,9 @@ static void check_refset(struct direct *d, const struct reference_set *set, cons
     near(v->diff.mean, (sum[LANE_FIXED] - sum[LANE_BASE]) / n, d->tol, "reference difference", 0);
 }
 
-void session_check_direct(const struct tiny_model *t, const struct reference_set *set, int32_t n_sets,
-                          const struct wish *wish, const struct snapshot *p, double tol)
+void session_check_direct(const struct tiny_model *t, const struct reference_set *set,
+                          int32_t n_sets, const struct wish *wish, const struct snapshot *p,
+                          double tol)
 {
     struct direct d = {.t = t, .wish = wish, .tol = tol};
     d.run = (struct run){.backend = t->backend, .arena = arena_new(t->backend)};

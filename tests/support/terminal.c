@@ -26,7 +26,7 @@
 struct term {
     int master, mark;
     pid_t pid;
-    bool ended, own_home, mute;
+    bool ended, own_home, mute, sending;
     int status;
     int w, h;
     char *home;
@@ -77,8 +77,9 @@ static void set_home(const char *name, const char *home, const char *below)
 
 static void set_environment(const struct term *t, const struct term_options *o, int mark)
 {
-    static const char *const gone[] = {"COLORTERM", "NO_COLOR", "TMUX",    "STY",      "COLORFGBG",    "LANG",
-                                       "LC_CTYPE",  "LINES",    "COLUMNS", "TERMINFO", "TERMINFO_DIRS"};
+    static const char *const gone[] = {"COLORTERM", "NO_COLOR", "TMUX",         "STY",
+                                       "COLORFGBG", "LANG",     "LC_CTYPE",     "LINES",
+                                       "COLUMNS",   "TERMINFO", "TERMINFO_DIRS"};
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         unsetenv(gone[i]);
     setenv("LC_ALL", "C.UTF-8", 1);
@@ -216,7 +217,8 @@ static void read_marks(struct term *t)
     for (char *end; (end = strchr(t->marks.s, '\n'));) {
         char state[8] = "";
         unsigned long long frame, input = 0, output = 0;
-        int found = sscanf(t->marks.s, "frame %llu %7s input %llu output %llu", &frame, state, &input, &output);
+        int found = sscanf(t->marks.s, "frame %llu %7s input %llu output %llu", &frame, state,
+                           &input, &output);
         t->idle = found == 4 && !strcmp(state, "idle");
         t->idle_input = input;
         t->idle_output = output;
@@ -241,7 +243,7 @@ static bool read_output(struct term *t)
 
 static void send_answers(struct term *t)
 {
-    while (t->answer.len && t->master >= 0) {
+    while (!t->sending && t->answer.len && t->master >= 0) {
         ssize_t n = write(t->master, t->answer.s, t->answer.len);
         if (n <= 0)
             break;
@@ -272,6 +274,8 @@ void term_send(struct term *t, const void *bytes, size_t n)
 {
     const char *at = bytes;
     int64_t end = now_ms() + TERM_DEADLINE_MS;
+    t->sending =
+        true; /* no answer between the bytes of a sequence that the line took only in part */
     while (n && now_ms() < end) {
         ssize_t done = write(t->master, at, n > 1024 ? 1024 : n);
         if (done > 0) {
@@ -283,6 +287,8 @@ void term_send(struct term *t, const void *bytes, size_t n)
         }
         turn(t, done > 0 ? 0 : 10);
     }
+    t->sending = false;
+    send_answers(t);
     if (n)
         term_dump(t, "the program takes no input");
 }
@@ -292,22 +298,24 @@ void term_type(struct term *t, const char *utf8)
     term_send(t, utf8, strlen(utf8));
 }
 
-/* The byte or sequence of an unmodified special key: a letter after CSI, or a number before a tilde. */
+/* The byte or sequence of an unmodified special key: a letter after CSI, or a number before a
+ * tilde. */
 static const struct {
     enum key key;
     char letter;
     int number;
-} special[] = {{KEYS_UP, 'A', 0},     {KEYS_DOWN, 'B', 0},    {KEYS_RIGHT, 'C', 0}, {KEYS_LEFT, 'D', 0},
-               {KEYS_HOME, 'H', 0},   {KEYS_END, 'F', 0},     {KEYS_INSERT, 0, 2},  {KEYS_DELETE, 0, 3},
-               {KEYS_PAGE_UP, 0, 5},  {KEYS_PAGE_DOWN, 0, 6}, {KEYS_F1, 'P', 0},    {KEYS_F1 + 1, 'Q', 0},
-               {KEYS_F1 + 2, 'R', 0}, {KEYS_F1 + 3, 'S', 0},  {KEYS_F1 + 4, 0, 15}, {KEYS_F1 + 5, 0, 17},
-               {KEYS_F1 + 6, 0, 18},  {KEYS_F1 + 7, 0, 19},   {KEYS_F1 + 8, 0, 20}, {KEYS_F1 + 9, 0, 21},
-               {KEYS_F1 + 10, 0, 23}, {KEYS_F1 + 11, 0, 24}};
+} special[] = {
+    {KEYS_UP, 'A', 0},     {KEYS_DOWN, 'B', 0},    {KEYS_RIGHT, 'C', 0}, {KEYS_LEFT, 'D', 0},
+    {KEYS_HOME, 'H', 0},   {KEYS_END, 'F', 0},     {KEYS_INSERT, 0, 2},  {KEYS_DELETE, 0, 3},
+    {KEYS_PAGE_UP, 0, 5},  {KEYS_PAGE_DOWN, 0, 6}, {KEYS_F1, 'P', 0},    {KEYS_F1 + 1, 'Q', 0},
+    {KEYS_F1 + 2, 'R', 0}, {KEYS_F1 + 3, 'S', 0},  {KEYS_F1 + 4, 0, 15}, {KEYS_F1 + 5, 0, 17},
+    {KEYS_F1 + 6, 0, 18},  {KEYS_F1 + 7, 0, 19},   {KEYS_F1 + 8, 0, 20}, {KEYS_F1 + 9, 0, 21},
+    {KEYS_F1 + 10, 0, 23}, {KEYS_F1 + 11, 0, 24}};
 
 static bool special_key(struct strbuf *out, const struct event *ev)
 {
-    unsigned mod =
-        1 + (ev->mods & MOD_SHIFT ? 1u : 0u) + (ev->mods & MOD_ALT ? 2u : 0u) + (ev->mods & MOD_CTRL ? 4u : 0u);
+    unsigned mod = 1 + (ev->mods & MOD_SHIFT ? 1u : 0u) + (ev->mods & MOD_ALT ? 2u : 0u) +
+                   (ev->mods & MOD_CTRL ? 4u : 0u);
     for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
         if (special[i].key != ev->key)
             continue;
@@ -358,11 +366,15 @@ void term_key(struct term *t, const char *name)
 
 void term_mouse(struct term *t, enum mouse_kind kind, int button, int x, int y, unsigned mods)
 {
-    int code = kind == MOUSE_WHEEL_UP ? 64 : kind == MOUSE_WHEEL_DOWN ? 65 : button ? button - 1 : 3;
+    int code = kind == MOUSE_WHEEL_UP     ? 64
+               : kind == MOUSE_WHEEL_DOWN ? 65
+               : button                   ? button - 1
+                                          : 3;
     code += (kind == MOUSE_MOVE ? 32 : 0) + (mods & MOD_SHIFT ? 4 : 0) + (mods & MOD_ALT ? 8 : 0) +
             (mods & MOD_CTRL ? 16 : 0);
     char bytes[64];
-    int n = snprintf(bytes, sizeof bytes, "\033[<%d;%d;%d%c", code, x + 1, y + 1, kind == MOUSE_RELEASE ? 'm' : 'M');
+    int n = snprintf(bytes, sizeof bytes, "\033[<%d;%d;%d%c", code, x + 1, y + 1,
+                     kind == MOUSE_RELEASE ? 'm' : 'M');
     term_send(t, bytes, (size_t)n);
 }
 
@@ -419,7 +431,8 @@ bool term_wait(struct term *t, bool (*is_so)(struct term *, void *), void *arg, 
 static bool is_idle(struct term *t, void *arg)
 {
     (void)arg;
-    return t->idle && !t->answer.len && t->idle_input >= t->n_sent && t->n_received >= t->idle_output;
+    return t->idle && !t->answer.len && t->idle_input >= t->n_sent &&
+           t->n_received >= t->idle_output;
 }
 
 bool term_wait_idle(struct term *t, int deadline_ms)
@@ -460,7 +473,8 @@ int term_wait_exit(struct term *t, int deadline_ms)
     int64_t end = now_ms() + deadline_ms;
     while (!t->ended && now_ms() < end)
         turn(t, 50);
-    /* What the line still holds comes before its hang-up; where a child of the child keeps it open, a pause ends it. */
+    /* What the line still holds comes before its hang-up; where a child of the child keeps it open,
+     * a pause ends it. */
     struct pollfd p = {.fd = t->master, .events = POLLIN};
     while (t->ended && t->master >= 0 && poll(&p, 1, 200) > 0 && (p.revents & POLLIN))
         read_output(t);
@@ -499,8 +513,9 @@ struct term_cell term_cell(struct term *t, int x, int y)
         out.glyph[n] = 0;
     out.style.fg = color_of(&cell.fg);
     out.style.bg = color_of(&cell.bg);
-    out.style.attr = (uint8_t)((cell.attrs.bold ? ATTR_BOLD : 0) | (cell.attrs.underline ? ATTR_UNDERLINE : 0) |
-                               (cell.attrs.reverse ? ATTR_REVERSE : 0) | (cell.attrs.italic ? ATTR_ITALIC : 0));
+    out.style.attr =
+        (uint8_t)((cell.attrs.bold ? ATTR_BOLD : 0) | (cell.attrs.underline ? ATTR_UNDERLINE : 0) |
+                  (cell.attrs.reverse ? ATTR_REVERSE : 0) | (cell.attrs.italic ? ATTR_ITALIC : 0));
     return out;
 }
 
@@ -521,7 +536,8 @@ bool term_find(struct term *t, const char *text, int *out_x, int *out_y)
     for (int y = 0; y < t->h && !found; y++) {
         struct strbuf row;
         strbuf_init(&row);
-        int *column = xcalloc((size_t)t->w * sizeof(struct term_cell) + 1, sizeof *column); /* of each byte */
+        int *column =
+            xcalloc((size_t)t->w * sizeof(struct term_cell) + 1, sizeof *column); /* of each byte */
         for (int x = 0; x < t->w; x++) {
             struct term_cell c = term_cell(t, x, y);
             column[row.len] = x;
@@ -571,9 +587,11 @@ int term_mouse_mode(const struct term *t)
 
 void term_dump(struct term *t, const char *why)
 {
-    fprintf(stderr, "--- %s (%d×%d, %s %d, sent %llu, received %llu, last mark: %s input %llu output %llu)\n", why,
-            t->w, t->h, t->ended ? "ended with" : "running as", t->ended ? t->status : (int)t->pid, t->n_sent,
-            t->n_received, t->idle ? "idle" : "busy", t->idle_input, t->idle_output);
+    fprintf(
+        stderr,
+        "--- %s (%d×%d, %s %d, sent %llu, received %llu, last mark: %s input %llu output %llu)\n",
+        why, t->w, t->h, t->ended ? "ended with" : "running as", t->ended ? t->status : (int)t->pid,
+        t->n_sent, t->n_received, t->idle ? "idle" : "busy", t->idle_input, t->idle_output);
     for (int y = 0; y < t->h; y++) {
         char *row = term_row_text(t, y);
         fprintf(stderr, "|%s\n", row);

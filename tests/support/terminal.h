@@ -1,9 +1,11 @@
-/* A terminal for tests: a pseudo-terminal with a child on it and libvterm as the screen that it draws on.
+/* A terminal for tests: a pseudo-terminal with a child on it and libvterm as the screen that it
+ * draws on.
  *
- * The terminal answers what the child asks. Waiting is on meaning, never on time: term_wait_idle reads the marks that
- * the program writes to GLIMT_TEST_FD (screen_test_mark) until it has read all that was sent, drawn, and waits again.
- * Deadlines only bound a failure; then the screen is dumped. The child's environment is pinned: LC_ALL=C.UTF-8, TZ=UTC,
- * HOME and XDG_* in an own folder, TERM=xterm-256color, no COLORTERM, NO_COLOR, TMUX. */
+ * The terminal answers what the child asks. Waiting is on meaning, never on time: term_wait_idle
+ * reads the marks that the program writes to GLIMT_TEST_FD (screen_test_mark) until it has read all
+ * that was sent, drawn, and waits again. Deadlines only bound a failure; then the screen is dumped.
+ * The child's environment is pinned: LC_ALL=C.UTF-8, TZ=UTC, HOME and XDG_* in an own folder,
+ * TERM=xterm-256color, no COLORTERM, NO_COLOR, TMUX. */
 #ifndef GLIMT_TESTS_TERMINAL_H
 #define GLIMT_TESTS_TERMINAL_H
 #include "tui/term/event.h"
@@ -21,8 +23,9 @@ struct term_options {
     void *arg;
     const char *const *env; /* NULL-terminated "NAME=VALUE" to set, "NAME" to unset; NULL: none */
     int w, h;               /* 0: 80 and 24 */
-    const char *home;       /* NULL: a fresh folder, removed by term_free; else an existing one that stays */
-    bool mute;              /* answer nothing that the child asks */
+    const char
+        *home; /* NULL: a fresh folder, removed by term_free; else an existing one that stays */
+    bool mute; /* answer nothing that the child asks */
 };
 
 struct term;
@@ -37,12 +40,14 @@ int term_pid(const struct term *);
 void term_send(struct term *, const void *bytes, size_t n);
 void term_type(struct term *, const char *utf8);
 void term_key(struct term *, const char *name); /* as event_parse reads it, in xterm's encoding */
-void term_mouse(struct term *, enum mouse_kind, int button, int x, int y, unsigned mods); /* cells from 0 */
+void term_mouse(struct term *, enum mouse_kind, int button, int x, int y,
+                unsigned mods); /* cells from 0 */
 void term_paste(struct term *, const char *utf8);
 void term_resize(struct term *, int w, int h);
 void term_signal(struct term *, int number);
 void term_hang_up(struct term *); /* the line goes dead */
-/* n bytes of what was sent were read by another program on the terminal (a shell), not by the one that marks. */
+/* n bytes of what was sent were read by another program on the terminal (a shell), not by the one
+ * that marks. */
 void term_read_by_other(struct term *, size_t n);
 
 /* Waiting: true when it came about; false (and a dump on stderr) at the deadline. */
@@ -71,7 +76,8 @@ int term_mouse_mode(const struct term *); /* VTERM_PROP_MOUSE_… */
 void term_dump(struct term *, const char *why);
 
 /* What came over the wire. */
-const char *term_output(const struct term *, size_t *n); /* all bytes since the start or term_forget */
+const char *term_output(const struct term *,
+                        size_t *n); /* all bytes since the start or term_forget */
 void term_forget(struct term *);
 /* The line discipline, also after the child has ended. */
 struct termios term_modes(const struct term *);

@@ -28,7 +28,8 @@ char *testdata_path(const char *name)
     char *path = join(dir, name);
     if (access(path, R_OK) == 0)
         return path;
-    print_message("skipped: %s is not there (GLIMT_TEST_DATA names the folder of the test data)\n", path);
+    print_message("skipped: %s is not there (GLIMT_TEST_DATA names the folder of the test data)\n",
+                  path);
     free(path);
     return NULL;
 }

@@ -1,16 +1,20 @@
-/* Files for tests: the data set that does not lie in the repository, golden files that do, and folders that go again.
- * All strings are the caller's to free(). Call from a cmocka test: what can't be done fails it. */
+/* Files for tests: the data set that does not lie in the repository, golden files that do, and
+ * folders that go again. All strings are the caller's to free(). Call from a cmocka test: what
+ * can't be done fails it. */
 #ifndef GLIMT_TESTS_TESTDATA_H
 #define GLIMT_TESTS_TESTDATA_H
 #include <stddef.h>
 
-/* NAME in $GLIMT_TEST_DATA, else in ../shared/data; NULL after a word on stdout when it is not there: then skip(). */
+/* NAME in $GLIMT_TEST_DATA, else in ../shared/data; NULL after a word on stdout when it is not
+ * there: then skip(). */
 char *testdata_path(const char *name);
-/* The bytes of tests/golden/NAME, with a NUL behind them (not counted); n may be NULL. Fails the test when absent. */
+/* The bytes of tests/golden/NAME, with a NUL behind them (not counted); n may be NULL. Fails the
+ * test when absent. */
 char *golden_read(const char *name, size_t *n);
 char *golden_path(const char *name);
 
-/* An empty folder of its own, below $TMPDIR or /tmp; testdata_remove takes it away with all that is in it. */
+/* An empty folder of its own, below $TMPDIR or /tmp; testdata_remove takes it away with all that is
+ * in it. */
 char *testdata_folder(void);
 void testdata_remove(char *folder); /* frees the string too */
 /* Writes DIR/NAME, making the folders in NAME; returns the path. */

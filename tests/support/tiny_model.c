@@ -51,7 +51,8 @@ static const char *const english[] = {"The Council has to formally approve Parli
                                       "The car is red.",
                                       "I can't find my key.",
                                       "The film was long, but it was good."};
-const struct reference_set tiny_sets[2] = {{"da", "Danish", danish, 20}, {"en", "English", english, 20}};
+const struct reference_set tiny_sets[2] = {{"da", "Danish", danish, 20},
+                                           {"en", "English", english, 20}};
 
 static void die(const char *what, const struct error *e)
 {
@@ -83,16 +84,21 @@ static void write_sae(const char *dir, const char *hook)
     char path[160];
     int32_t n = width_at(hook);
     struct hash_tensor t[] = {
-        {.name = "encoder.weight", .exponent = 1, .n_dims = 2, .dim = {LATENTS, n}, .type = DTYPE_F32},
+        {.name = "encoder.weight",
+         .exponent = 1,
+         .n_dims = 2,
+         .dim = {LATENTS, n},
+         .type = DTYPE_F32},
         {.name = "encoder.bias", .exponent = 2, .n_dims = 1, .dim = {LATENTS}, .type = DTYPE_F32},
         {.name = "W_dec", .exponent = 2, .n_dims = 2, .dim = {LATENTS, n}, .type = DTYPE_F32},
         {.name = "b_dec", .exponent = 3, .n_dims = 1, .dim = {n}, .type = DTYPE_F32},
     };
     snprintf(path, sizeof path, "%s/sae.safetensors", dir);
     hash_file_write(path, t, sizeof t / sizeof *t,
-                    (const char *const[]){"format", "glimt-sae", "version",      "1",     "hook",  hook,    "k",
-                                          "6",      "select",    "topk",         "relu",  "never", "norm",  "none",
-                                          "centre", "true",      "norm_rescale", "false", "skip",  "false", NULL});
+                    (const char *const[]){
+                        "format", "glimt-sae", "version",      "1",     "hook",  hook,    "k",
+                        "6",      "select",    "topk",         "relu",  "never", "norm",  "none",
+                        "centre", "true",      "norm_rescale", "false", "skip",  "false", NULL});
 }
 
 void tiny_write(const char *dir, const struct tiny_spec *spec)
@@ -146,11 +152,14 @@ void tiny_write_bundle(const char *dir, const char *hook)
     FILE *f = fopen(path, "wb");
     if (!f)
         die(path, NULL);
-    fprintf(f,
-            "{\"glimt_bundle\":1,\"title\":\"tiny\",\"model\":\"model\",\"sae\":\"sae.safetensors\",\"hook\":\"%s\","
-            "\"classes\":[{\"name\":\"da\",\"label\":\"Danish\",\"reference\":\"reference-da.txt\"},"
-            "{\"name\":\"en\",\"label\":\"English\",\"reference\":\"reference-en.txt\"}],\"chosen\":[3,17,40]}\n",
-            hook);
+    fprintf(
+        f,
+        "{\"glimt_bundle\":1,\"title\":\"tiny\",\"model\":\"model\",\"sae\":\"sae.safetensors\","
+        "\"hook\":\"%s\","
+        "\"classes\":[{\"name\":\"da\",\"label\":\"Danish\",\"reference\":\"reference-da.txt\"},"
+        "{\"name\":\"en\",\"label\":\"English\",\"reference\":\"reference-en.txt\"}],\"chosen\":[3,"
+        "17,40]}\n",
+        hook);
     fclose(f);
 }
 

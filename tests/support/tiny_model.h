@@ -1,5 +1,6 @@
-/* A model small enough to compute everything twice: GPT-NeoX in random weights (d_model 32, three layers), the small
- * tokenizer of tests/golden/text, a random TopK SAE. Files lie in a folder of their own. Aborts the test on failure. */
+/* A model small enough to compute everything twice: GPT-NeoX in random weights (d_model 32, three
+ * layers), the small tokenizer of tests/golden/text, a random TopK SAE. Files lie in a folder of
+ * their own. Aborts the test on failure. */
 #ifndef GLIMT_TEST_TINY_MODEL_H
 #define GLIMT_TEST_TINY_MODEL_H
 #include "engine/dict/dict.h"
@@ -28,7 +29,8 @@ struct tiny_model {
 void tiny_open(struct tiny_model *, const struct tiny_spec *);
 void tiny_close(struct tiny_model *);
 
-/* The files alone: DIR/model (config.json, tokenizer.json, model.safetensors), DIR/sae.safetensors for the hook. */
+/* The files alone: DIR/model (config.json, tokenizer.json, model.safetensors), DIR/sae.safetensors
+ * for the hook. */
 void tiny_write(const char *dir, const struct tiny_spec *);
 void tiny_remove(const char *dir);
 /* DIR/tiny.glimt with two classes of reference sentences over the files of tiny_write. */

@@ -1,4 +1,5 @@
-/* The table of actions: every key has a name, means one thing in each context, and none needs Alt or a function key. */
+/* The table of actions: every key has a name, means one thing in each context, and none needs Alt
+ * or a function key. */
 #include "tui/action.h"
 #include <ctype.h>
 #include <setjmp.h>

@@ -88,9 +88,10 @@ static void test_named_sizes(void **state)
         int w, h;
         enum layout_mode mode;
         int open;
-    } cases[] = {{120, 36, LAYOUT_FULL, 5},     {80, 24, LAYOUT_FULL, 5},     {79, 24, LAYOUT_ACCORDION, 1},
-                 {80, 23, LAYOUT_ACCORDION, 1}, {40, 8, LAYOUT_ACCORDION, 1}, {39, 8, LAYOUT_SINGLE, 1},
-                 {40, 7, LAYOUT_SINGLE, 1},     {20, 5, LAYOUT_TINY, 1},      {1, 1, LAYOUT_TINY, 1}};
+    } cases[] = {
+        {120, 36, LAYOUT_FULL, 5},     {80, 24, LAYOUT_FULL, 5},     {79, 24, LAYOUT_ACCORDION, 1},
+        {80, 23, LAYOUT_ACCORDION, 1}, {40, 8, LAYOUT_ACCORDION, 1}, {39, 8, LAYOUT_SINGLE, 1},
+        {40, 7, LAYOUT_SINGLE, 1},     {20, 5, LAYOUT_TINY, 1},      {1, 1, LAYOUT_TINY, 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct layout l;
         int open = 0;

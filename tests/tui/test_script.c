@@ -1,4 +1,5 @@
-/* Scripts: every line is checked before the first step, and steps go through the view as a terminal's would. */
+/* Scripts: every line is checked before the first step, and steps go through the view as a
+ * terminal's would. */
 #include "tests/support/explore_fixture.h"
 #include "tui/script.h"
 #include <math.h>
@@ -44,8 +45,9 @@ static void test_steps(void **state)
     struct explore_fixture f;
     fixture_init(&f, "", DEPTH_256, false, 120, 36);
     fixture_settle(&f);
-    struct script *s = parsed("# comment\n\n  type Børn æ: #ikke en kommentar\nwait idle\r\nkey Esc c c\n"
-                              ":fix 77=1\nsay hej\nmark her\n");
+    struct script *s =
+        parsed("# comment\n\n  type Børn æ: #ikke en kommentar\nwait idle\r\nkey Esc c c\n"
+               ":fix 77=1\nsay hej\nmark her\n");
     play(s, &f);
     assert_string_equal(f.ex.editor.text.s, "Børn æ: #ikke en kommentar");
     assert_false(f.ex.typing);
@@ -80,8 +82,12 @@ static void test_drags_reach_their_value(void **state)
         const char *script;
         int row;
         double value;
-    } cases[] = {{"drag 1482 to 2.3", 0, 2.3}, {"drag 2047 to -8", 5, -8}, {"drag all to 1.7 in 0.5", SLIDER_ALL, 1.7},
-                 {"drag 77 to 11.5", 1, 11.5}, {"drag 11 to 0", 4, 0},     {"drag 904 to -0.1 in 1s", 3, -.1}};
+    } cases[] = {{"drag 1482 to 2.3", 0, 2.3},
+                 {"drag 2047 to -8", 5, -8},
+                 {"drag all to 1.7 in 0.5", SLIDER_ALL, 1.7},
+                 {"drag 77 to 11.5", 1, 11.5},
+                 {"drag 11 to 0", 4, 0},
+                 {"drag 904 to -0.1 in 1s", 3, -.1}};
     static const int size[][2] = {{120, 36}, {80, 24}, {60, 20}, {30, 7}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
         for (size_t k = 0; k < sizeof size / sizeof *size; k++) {
@@ -122,9 +128,10 @@ static void test_refused(void **state)
     static const struct {
         const char *text;
         int line;
-    } cases[] = {{"press a", 1},          {"key", 1},          {"key Esc Qrtl", 1},    {"wait", 1},
-                 {"\nwait for it", 2},    {"drag 5", 1},       {"drag x to 2", 1},     {"drag 5 to two", 1},
-                 {"drag 5 to 2 in x", 1}, {"drag -5 to 2", 1}, {"# a\n#b\nkeys a", 3}, {"drag 5 to nan", 1}};
+    } cases[] = {
+        {"press a", 1},          {"key", 1},          {"key Esc Qrtl", 1},    {"wait", 1},
+        {"\nwait for it", 2},    {"drag 5", 1},       {"drag x to 2", 1},     {"drag 5 to two", 1},
+        {"drag 5 to 2 in x", 1}, {"drag -5 to 2", 1}, {"# a\n#b\nkeys a", 3}, {"drag 5 to nan", 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error e = {0};
         struct script *s;

@@ -1,4 +1,5 @@
-/* Workbench and service on a tiny bundle: what is opened, what is refused, and that the newest wish wins. */
+/* Workbench and service on a tiny bundle: what is opened, what is refused, and that the newest wish
+ * wins. */
 #include "engine/base/memory.h"
 #include "tests/support/hash_weights.h"
 #include "tests/support/session_oracle.h"
@@ -98,23 +99,28 @@ static void test_options(void **state)
     assert_int_equal(wb->n_chosen, 2);
     assert_int_equal(wb->chosen[1], 8);
     workbench_free(wb);
-    wb = opens(
-        (struct options){.bundle = bundle, .neurons = true, .n_units = 1, .unit = {47}, .hook = "layers.0.mlp.act"});
+    wb = opens((struct options){
+        .bundle = bundle, .neurons = true, .n_units = 1, .unit = {47}, .hook = "layers.0.mlp.act"});
     assert_true(dict_spec(wb->dict)->identity && !wb->bundle_is_ours && wb->at.layer == 0);
     assert_int_equal(wb->n_chosen, 1);
     assert_int_equal(wb->n_sets, 2);
     workbench_free(wb);
-    wb = opens((struct options){.bundle = bundle, .neurons = true}); /* the chosen latents are no neurons */
+    wb = opens((struct options){.bundle = bundle,
+                                .neurons = true}); /* the chosen latents are no neurons */
     assert_int_equal(wb->n_chosen, 0);
     workbench_free(wb);
-    wb = opens((struct options){.bundle = bundle, .model = model}); /* another model: texts, nothing else */
+    wb = opens((struct options){.bundle = bundle,
+                                .model = model}); /* another model: texts, nothing else */
     assert_true(!wb->dict && !wb->bundle_is_ours && wb->n_chosen == 0 && wb->n_sets == 2);
     assert_string_equal(wb->model_name, "model");
     workbench_free(wb);
-    wb = opens((struct options){.model = model, .sae = sae, .device = "cpu", .dtype = "f32", .threads = 1});
-    assert_true(wb->dict && wb->at.layer == 1 && wb->at.site == SITE_MLP_ACT && !wb->bundle_is_ours);
+    wb = opens((struct options){
+        .model = model, .sae = sae, .device = "cpu", .dtype = "f32", .threads = 1});
+    assert_true(wb->dict && wb->at.layer == 1 && wb->at.site == SITE_MLP_ACT &&
+                !wb->bundle_is_ours);
     workbench_free(wb);
-    wb = opens((struct options){.bundle = bundle, .hook = "layers.2.mlp.act"}); /* same SAE, another place */
+    wb = opens((struct options){.bundle = bundle,
+                                .hook = "layers.2.mlp.act"}); /* same SAE, another place */
     assert_true(wb->at.layer == 2 && !wb->bundle_is_ours && wb->n_chosen == 0);
     workbench_free(wb);
 }
@@ -125,13 +131,16 @@ static void test_refusals(void **state)
     refuses((struct options){.bundle = bundle, .device = "cuda:1"}, ERROR_SYSTEM, "glimt-cuda.so");
     refuses((struct options){.bundle = bundle, .device = "gpu"}, ERROR_INPUT, "gpu");
     refuses((struct options){.bundle = bundle, .dtype = "bf16"}, ERROR_INPUT, "bf16");
-    refuses((struct options){.bundle = bundle, .hook = "layers.1.mlp.out"}, ERROR_INPUT, "48"); /* the SAE's width */
+    refuses((struct options){.bundle = bundle, .hook = "layers.1.mlp.out"}, ERROR_INPUT,
+            "48"); /* the SAE's width */
     refuses((struct options){.bundle = bundle, .hook = "layers.1.mlp.out"}, ERROR_INPUT, "32");
-    refuses((struct options){.bundle = bundle, .hook = "layers.9.mlp.act"}, ERROR_INPUT, "layers.9.mlp.act");
+    refuses((struct options){.bundle = bundle, .hook = "layers.9.mlp.act"}, ERROR_INPUT,
+            "layers.9.mlp.act");
     refuses((struct options){.bundle = bundle, .n_units = 1, .unit = {80}}, ERROR_INPUT, "80");
     refuses((struct options){.bundle = "/nowhere.glimt"}, ERROR_INPUT, "/nowhere.glimt");
     refuses((struct options){.model = "/nowhere"}, ERROR_INPUT, "/nowhere");
-    refuses((struct options){.model = model, .sae = "/nowhere.safetensors"}, ERROR_INPUT, "/nowhere.safetensors");
+    refuses((struct options){.model = model, .sae = "/nowhere.safetensors"}, ERROR_INPUT,
+            "/nowhere.safetensors");
 }
 
 static void test_program_data(void **state)
@@ -178,7 +187,8 @@ static struct service *starts(const char *path)
 }
 
 static const char text[] =
-    "Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to formally approve it.\n"
+    "Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to formally approve "
+    "it.\n"
     "Hun læser en bog, og toget kører klokken otte hver eneste morgen hele året.\nJa.";
 
 static struct wish wish_for(uint64_t generation, float value)
@@ -206,9 +216,10 @@ static void check_last(struct service *s, const struct wish *w)
     struct snapshot *p = service_latest(s);
     assert_non_null(p);
     assert_int_equal(p->generation, w->generation);
-    assert_true(p->tokens.valid && p->latents.valid && p->loss.valid && p->next.valid && p->refsets.valid);
-    struct session *alone =
-        session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set, wb->n_sets, &e);
+    assert_true(p->tokens.valid && p->latents.valid && p->loss.valid && p->next.valid &&
+                p->refsets.valid);
+    struct session *alone = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at,
+                                        wb->set, wb->n_sets, &e);
     assert_non_null(alone);
     session_set(alone, w);
     session_run_to_idle(alone);
@@ -280,7 +291,9 @@ static void test_free_at_any_time(void **state)
         struct service *s = starts(bundle);
         struct wish w = wish_for(1, 2);
         service_post(s, &w);
-        for (int j = 0; j < i; j++)
+        struct service_status st;
+        service_status(s, &st);
+        for (int j = 0; j < i && !st.idle; j++, service_status(s, &st))
             await(s);
         service_free(s);
     }
@@ -320,7 +333,8 @@ static void test_signals_are_the_callers(void **state)
     sigemptyset(&usr1);
     sigaddset(&usr1, SIGUSR1);
     assert_int_equal(sigaction(SIGUSR1, &action, &old), 0);
-    pthread_sigmask(SIG_BLOCK, &usr1, &before); /* here too: so it stays pending unless a thread of theirs takes it */
+    pthread_sigmask(SIG_BLOCK, &usr1,
+                    &before); /* here too: so it stays pending unless a thread of theirs takes it */
     kill(getpid(), SIGUSR1);
     service_free(s);
     assert_int_equal(caught, 0);

@@ -24,12 +24,14 @@ static void test_whole(void **state)
     (void)state;
     struct saved_state s;
     struct error e;
-    assert_true(
-        parse("{\"glimt_state\":1,\"model\":\"EleutherAI/pythia-70m\",\"sae\":\"x.pt\",\"hook\":\"layers.3.mlp.act\","
-              "\"text\":\"R\\u00e5d\\nto\",\"cursor\":4,\"view\":\"explore\",\"colour\":\"delta\",\"unit\":1482,"
-              "\"latents\":[1482,77],\"fixed\":{\"1482\":2.0,\"5\":-1.5},\"insert\":\"error\",\"context\":\"join\","
-              "\"theme\":\"light\",\"unknown\":[1]}",
-              &s, &e));
+    assert_true(parse("{\"glimt_state\":1,\"model\":\"EleutherAI/"
+                      "pythia-70m\",\"sae\":\"x.pt\",\"hook\":\"layers.3.mlp.act\","
+                      "\"text\":\"R\\u00e5d\\nto\",\"cursor\":4,\"view\":\"explore\",\"colour\":"
+                      "\"delta\",\"unit\":1482,"
+                      "\"latents\":[1482,77],\"fixed\":{\"1482\":2.0,\"5\":-1.5},\"insert\":"
+                      "\"error\",\"context\":\"join\","
+                      "\"theme\":\"light\",\"unknown\":[1]}",
+                      &s, &e));
     assert_string_equal(s.text, "Råd\nto");
     assert_int_equal(s.n_text, strlen("Råd\nto"));
     assert_int_equal(s.cursor, 4);
@@ -128,7 +130,8 @@ static void test_file(void **state)
 static void test_corrupt_file_is_set_aside(void **state)
 {
     (void)state;
-    char *dir = testdata_folder(), *path = testdata_write(dir, "session.json", "{\"glimt_st", 10), bad[512];
+    char *dir = testdata_folder(), *path = testdata_write(dir, "session.json", "{\"glimt_st", 10),
+         bad[512];
     struct saved_state s;
     struct error e = {0};
     assert_false(state_load(path, &s, &e));

@@ -1,4 +1,5 @@
-/* Analysing a text: a session run to its end, and a forward pass where logits or predictions are wanted. */
+/* Analysing a text: a session run to its end, and a forward pass where logits or predictions are
+ * wanted. */
 #include "tui/cli/analysis.h"
 #include "engine/base/memory.h"
 #include "engine/formats/tensors.h"
@@ -14,7 +15,8 @@ static bool add_unit(struct wish *w, const struct unit *u, bool fixed, struct er
     while (i < w->n_units && w->unit[i].index != u->index)
         i++;
     if (i == SESSION_MAX_UNITS)
-        return error_set(e, ERROR_INPUT, "--fix: found more than %d chosen and fixed units, expected at most that",
+        return error_set(e, ERROR_INPUT,
+                         "--fix: found more than %d chosen and fixed units, expected at most that",
                          SESSION_MAX_UNITS);
     if (i == w->n_units)
         w->unit[w->n_units++].index = u->index;
@@ -23,7 +25,8 @@ static bool add_unit(struct wish *w, const struct unit *u, bool fixed, struct er
     return true;
 }
 
-/* The length of the text without the line end that a pipe brings: it ends a line, it does not begin one. */
+/* The length of the text without the line end that a pipe brings: it ends a line, it does not begin
+ * one. */
 static size_t text_length(const struct input *in, bool join)
 {
     size_t n = in->n;
@@ -32,7 +35,8 @@ static size_t text_length(const struct input *in, bool join)
     return !join && n < in->n && n > 0 && in->text[n - 1] == '\r' ? n - 1 : n;
 }
 
-static bool wish_fill(struct wish *w, const struct analysis *a, const struct options *o, struct error *e)
+static bool wish_fill(struct wish *w, const struct analysis *a, const struct options *o,
+                      struct error *e)
 {
     *w = (struct wish){.text = a->in->text,
                        .n_text = text_length(a->in, o->join),
@@ -50,9 +54,11 @@ static bool wish_fill(struct wish *w, const struct analysis *a, const struct opt
     return true;
 }
 
-/* One window of one line through the model under the insertion; predictions and logits of its rows. */
-static bool window_forward(const struct analysis *a, struct run *run, const struct token *token, int32_t n,
-                           const struct hook *hook, int32_t n_hooks, int32_t *next_id, float *next_logp, float *logits)
+/* One window of one line through the model under the insertion; predictions and logits of its rows.
+ */
+static bool window_forward(const struct analysis *a, struct run *run, const struct token *token,
+                           int32_t n, const struct hook *hook, int32_t n_hooks, int32_t *next_id,
+                           float *next_logp, float *logits)
 {
     struct arena_mark mark = arena_mark(run->arena);
     int32_t *ids = xmalloc((size_t)n * sizeof *ids);
@@ -76,7 +82,8 @@ static bool forward(struct analysis *a, const struct options *o, float *logits, 
 {
     const struct snapshot *s = a->snap;
     size_t n_vocab = (size_t)model_config(a->wb->model)->n_vocab, n_next = (size_t)a->n_next;
-    struct run run = {.backend = a->wb->backend, .arena = arena_new(a->wb->backend), .cancel = interrupt_flag()};
+    struct run run = {
+        .backend = a->wb->backend, .arena = arena_new(a->wb->backend), .cancel = interrupt_flag()};
     const struct hook hook = {.at = a->wb->at,
                               .op = HOOK_INSERT,
                               .dict = a->wb->dict,
@@ -87,10 +94,12 @@ static bool forward(struct analysis *a, const struct options *o, float *logits, 
     for (int32_t l = 0; ok && l < s->n_lines; l++) {
         const struct line_view *line = &s->line[l];
         for (int32_t w = 0; ok && w < line->tokens->n_windows; w++) {
-            int32_t first = line->tokens->window_start[w], n = line->tokens->window_start[w + 1] - first;
+            int32_t first = line->tokens->window_start[w],
+                    n = line->tokens->window_start[w + 1] - first;
             size_t row = (size_t)(line->first_token + first);
-            ok = n == 0 || window_forward(a, &run, line->tokens->token + first, n, &hook, a->insert != INSERT_NONE,
-                                          a->next_id + row * n_next, a->next_logp + row * n_next,
+            ok = n == 0 || window_forward(a, &run, line->tokens->token + first, n, &hook,
+                                          a->insert != INSERT_NONE, a->next_id + row * n_next,
+                                          a->next_logp + row * n_next,
                                           logits ? logits + row * n_vocab : NULL);
             progress_show(&a->cli->progress, (double)row / s->n_tokens, "predicting");
         }
@@ -102,7 +111,8 @@ static bool forward(struct analysis *a, const struct options *o, float *logits, 
     return ok;
 }
 
-static bool logits_write(const struct analysis *a, const char *path, const float *logits, struct error *e)
+static bool logits_write(const struct analysis *a, const char *path, const float *logits,
+                         struct error *e)
 {
     struct tensor_out out = {.name = "logits",
                              .type = DTYPE_F32,
@@ -112,9 +122,11 @@ static bool logits_write(const struct analysis *a, const char *path, const float
     return tensors_save_safetensors(path, &out, 1, NULL, e);
 }
 
-static bool predict(struct analysis *a, const struct options *o, const char *logits_file, struct error *e)
+static bool predict(struct analysis *a, const struct options *o, const char *logits_file,
+                    struct error *e)
 {
-    size_t n_tokens = (size_t)a->snap->n_tokens, n_vocab = (size_t)model_config(a->wb->model)->n_vocab, size;
+    size_t n_tokens = (size_t)a->snap->n_tokens,
+           n_vocab = (size_t)model_config(a->wb->model)->n_vocab, size;
     float *logits = NULL;
     if (a->n_next == 0 && !logits_file)
         return true;
@@ -124,16 +136,18 @@ static bool predict(struct analysis *a, const struct options *o, const char *log
     }
     if (logits_file) {
         if (!size_mul(n_tokens, n_vocab * sizeof(float), &size) || !(logits = malloc(size + 1)))
-            return error_set(e, ERROR_SYSTEM, "--logits: found no memory for %zu × %zu logits, expected a shorter text",
-                             n_tokens, n_vocab);
+            return error_set(
+                e, ERROR_SYSTEM,
+                "--logits: found no memory for %zu × %zu logits, expected a shorter text", n_tokens,
+                n_vocab);
     }
     bool ok = forward(a, o, logits, e) && (!logits_file || logits_write(a, logits_file, logits, e));
     free(logits);
     return ok;
 }
 
-bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o, const struct input *in, int32_t n_next,
-                  const char *logits_file, struct error *e)
+bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o,
+                  const struct input *in, int32_t n_next, const char *logits_file, struct error *e)
 {
     struct wish wish;
     *a = (struct analysis){.cli = cli, .in = in, .insert = options_insert(o), .n_next = n_next};
@@ -142,7 +156,8 @@ bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o, 
     a->n_chosen = o->n_units ? o->n_units : a->wb->n_chosen;
     a->chosen = o->n_units ? o->unit : a->wb->chosen;
     a->lane = o->n_fix > 0 ? LANE_FIXED : a->insert != INSERT_NONE ? LANE_BASE : LANE_PLAIN;
-    return wish_fill(&wish, a, o, e) && cli_session(cli, a->wb, &wish, &a->snap, e) && predict(a, o, logits_file, e);
+    return wish_fill(&wish, a, o, e) && cli_session(cli, a->wb, &wish, &a->snap, e) &&
+           predict(a, o, logits_file, e);
 }
 
 void analysis_release(struct analysis *a)
@@ -154,7 +169,8 @@ void analysis_release(struct analysis *a)
     *a = (struct analysis){0};
 }
 
-bool analysis_next(const struct analysis *a, struct analysis_iterator *i, struct analysis_token *out)
+bool analysis_next(const struct analysis *a, struct analysis_iterator *i,
+                   struct analysis_token *out)
 {
     const struct snapshot *s = a->snap;
     while (i->line < s->n_lines && i->in_line >= s->line[i->line].tokens->n)
@@ -176,7 +192,8 @@ bool analysis_next(const struct analysis *a, struct analysis_iterator *i, struct
     return true;
 }
 
-void analysis_unit(const struct analysis *a, const struct analysis_token *t, int32_t unit, float *pre, float *act)
+void analysis_unit(const struct analysis *a, const struct analysis_token *t, int32_t unit,
+                   float *pre, float *act)
 {
     const struct line_latents *l = t->line->latents;
     (void)a;

@@ -17,10 +17,10 @@ struct analysis {
     float *next_logp;
 };
 
-/* Opens what the options name and runs the text; logits_file (NULL: none) gets the logits [T, vocab], computed like the
- * predictions by a forward pass of its own. Release in either case. */
-bool analysis_run(struct analysis *, struct cli *, const struct options *, const struct input *, int32_t n_next,
-                  const char *logits_file, struct error *e);
+/* Opens what the options name and runs the text; logits_file (NULL: none) gets the logits [T,
+ * vocab], computed like the predictions by a forward pass of its own. Release in either case. */
+bool analysis_run(struct analysis *, struct cli *, const struct options *, const struct input *,
+                  int32_t n_next, const char *logits_file, struct error *e);
 void analysis_release(struct analysis *);
 
 struct analysis_token { /* one token with everything known of it */
@@ -37,9 +37,10 @@ struct analysis_iterator {
 };
 bool analysis_next(const struct analysis *, struct analysis_iterator *, struct analysis_token *);
 /* Pre-activation and activation of a unit that was wished for; NaN where it is not known. */
-void analysis_unit(const struct analysis *, const struct analysis_token *, int32_t unit, float *pre, float *act);
-/* Active latents of a token, largest first: how many there are, at most `limit` (negative: all); the i-th in *id,
- * *value. Zeros left by a ReLU are not active. */
+void analysis_unit(const struct analysis *, const struct analysis_token *, int32_t unit, float *pre,
+                   float *act);
+/* Active latents of a token, largest first: how many there are, at most `limit` (negative: all);
+ * the i-th in *id, *value. Zeros left by a ReLU are not active. */
 int32_t analysis_n_top(const struct analysis *, const struct analysis_token *, int32_t limit);
 void analysis_top(const struct analysis_token *, int32_t i, int32_t *id, float *value);
 /* True with an SAE (no neurons, not nothing). */

@@ -15,11 +15,12 @@ struct analyze_values {
 
 #define AT(member) .offset = offsetof(struct analyze_values, member)
 static const struct option_row analyze_options[] = {
-    {"top", "N", "active latents shown for each token; default: all in JSON, 4 in the table", OPTION_INT, AT(top),
-     .min = 0, .max = 1 << 20},
-    {"predictions", "N", "the most likely next tokens after each token", OPTION_INT, AT(predictions), .min = 0,
-     .max = 1000},
-    {"logits", "FILE", "write the logits [tokens, vocabulary] as safetensors, f32", OPTION_TEXT, AT(logits)},
+    {"top", "N", "active latents shown for each token; default: all in JSON, 4 in the table",
+     OPTION_INT, AT(top), .min = 0, .max = 1 << 20},
+    {"predictions", "N", "the most likely next tokens after each token", OPTION_INT,
+     AT(predictions), .min = 0, .max = 1000},
+    {"logits", "FILE", "write the logits [tokens, vocabulary] as safetensors, f32", OPTION_TEXT,
+     AT(logits)},
     {.name = NULL},
 };
 #undef AT
@@ -39,7 +40,8 @@ static json_t *array(void)
 
 static json_t *unit_value(int32_t unit, float pre, float act)
 {
-    return json_pack("{s:i, s:o, s:o}", "latent", (int)unit, "pre", json_number(pre), "act", json_number(act));
+    return json_pack("{s:i, s:o, s:o}", "latent", (int)unit, "pre", json_number(pre), "act",
+                     json_number(act));
 }
 
 static json_t *token_top(const struct analysis *a, const struct analysis_token *t, int32_t limit)
@@ -106,8 +108,8 @@ static bool model_json(const struct workbench *wb, json_t **out, struct error *e
     const struct model_config *c = model_config(wb->model);
     if (!weights_hash(model_dir(wb->model), hash, e))
         return false;
-    *out = json_pack("{s:s, s:s, s:i, s:i}", "name", wb->model_name, "hash", hash, "n_layers", (int)c->n_layers,
-                     "d_model", (int)c->d_model);
+    *out = json_pack("{s:s, s:s, s:i, s:i}", "name", wb->model_name, "hash", hash, "n_layers",
+                     (int)c->n_layers, "d_model", (int)c->d_model);
     return true;
 }
 
@@ -122,8 +124,9 @@ static bool sae_json(const struct analysis *a, json_t **out, struct error *e)
     const struct dict_spec *s = dict_spec(a->wb->dict);
     if (!weights_hash(dict_path(a->wb->dict), hash, e))
         return false;
-    *out = json_pack("{s:s, s:s, s:i, s:i, s:o, s:s}", "name", a->wb->sae_name, "hash", hash, "d_in", (int)s->n,
-                     "d_sae", (int)s->m, "k", s->k > 0 ? json_integer(s->k) : json_null(), "format", s->format);
+    *out = json_pack("{s:s, s:s, s:i, s:i, s:o, s:s}", "name", a->wb->sae_name, "hash", hash,
+                     "d_in", (int)s->n, "d_sae", (int)s->m, "k",
+                     s->k > 0 ? json_integer(s->k) : json_null(), "format", s->format);
     return true;
 }
 
@@ -146,7 +149,8 @@ static json_t *chosen_json(const struct analysis *a)
     return chosen;
 }
 
-static bool print_json(const struct analysis *a, const struct options *o, int32_t top, struct error *e)
+static bool print_json(const struct analysis *a, const struct options *o, int32_t top,
+                       struct error *e)
 {
     json_t *model, *sae;
     if (!model_json(a->wb, &model, e))
@@ -157,9 +161,9 @@ static bool print_json(const struct analysis *a, const struct options *o, int32_
     }
     char hook[POINT_NAME_MAX];
     point_name(a->wb->at, hook);
-    json_t *root =
-        json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:o}", "model", model, "sae", sae, "hook", hook, "device",
-                  a->wb->backend->name, "dtype", "f32", "insert", insert_name[a->insert], "fixed", fixed_json(o));
+    json_t *root = json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:o}", "model", model, "sae", sae,
+                             "hook", hook, "device", a->wb->backend->name, "dtype", "f32", "insert",
+                             insert_name[a->insert], "fixed", fixed_json(o));
     json_object_set_new(root, "tokens", tokens_json(a, top));
     json_object_set_new(root, "chosen", chosen_json(a));
     json_object_set_new(root, "loss_mean", json_number(a->snap->loss_mean[a->lane]));
@@ -246,7 +250,8 @@ static bool print(const struct analysis *a, const struct options *o, int32_t top
     return true;
 }
 
-static bool analyze(struct cli *cli, const void *given, int n_operands, char **operand, struct error *e)
+static bool analyze(struct cli *cli, const void *given, int n_operands, char **operand,
+                    struct error *e)
 {
     const struct analyze_values *values = given;
     struct input in;
@@ -285,8 +290,8 @@ int cli_analyze_default(const struct options *o)
     cli.progress.on = (cli.progress.terminal && !o->quiet) || o->progress;
     strbuf_init(&cli.out);
     input_repair(&in, text, sizeof text - 1);
-    bool ok =
-        analysis_run(&a, &cli, &cli.opt, &in, 0, NULL, &e) && print(&a, &cli.opt, -1, &e) && output_write(&cli, &e);
+    bool ok = analysis_run(&a, &cli, &cli.opt, &in, 0, NULL, &e) && print(&a, &cli.opt, -1, &e) &&
+              output_write(&cli, &e);
     analysis_release(&a);
     input_release(&in);
     strbuf_release(&cli.out);

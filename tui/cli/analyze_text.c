@@ -9,8 +9,8 @@
 
 enum { TOKEN_COLUMNS = 16, NUMBER_COLUMNS = 8, PAIR_COLUMNS = 14, NEXT_COLUMNS = 18 };
 
-/* |pre| that takes the strongest colour: the bundle's 99th percentile, so that it does not depend on this text; else
- * the largest in this text. */
+/* |pre| that takes the strongest colour: the bundle's 99th percentile, so that it does not depend
+ * on this text; else the largest in this text. */
 static double unit_scale(const struct analysis *a, int32_t unit)
 {
     const struct workbench *wb = a->wb;
@@ -61,14 +61,16 @@ static void head(const struct analysis *a, const struct theme *theme)
     if (a->insert != INSERT_NONE)
         strbuf_addf(&line, " · insert %s", insert_name[a->insert]);
     for (int32_t i = 0; i < o->n_fix; i++)
-        strbuf_addf(&line, "%s%d = %g", i ? ", " : " · fixed ", o->fix[i].index, (double)o->fix[i].value);
+        strbuf_addf(&line, "%s%d = %g", i ? ", " : " · fixed ", o->fix[i].index,
+                    (double)o->fix[i].value);
     color_add(&a->cli->out, theme, role_style(theme, ROLE_TITLE), line.s);
     strbuf_adds(&a->cli->out, "\n\n");
     strbuf_release(&line);
 }
 
 /* Mean of v/scale over the chosen units: what the explorer colours by when all are watched. */
-static double token_value(const struct analysis *a, const struct analysis_token *t, const double *scale)
+static double token_value(const struct analysis *a, const struct analysis_token *t,
+                          const double *scale)
 {
     double sum = 0;
     for (int32_t i = 0; i < a->n_chosen; i++) {
@@ -147,8 +149,8 @@ static void number(struct strbuf *out, const struct theme *theme, struct style s
     color_add(out, theme, s, cell);
 }
 
-static void token_row(const struct analysis *a, const struct theme *theme, const struct analysis_token *t,
-                      const double *scale, int32_t top)
+static void token_row(const struct analysis *a, const struct theme *theme,
+                      const struct analysis_token *t, const double *scale, int32_t top)
 {
     static const struct style plain = {COLOR_DEFAULT, COLOR_DEFAULT, 0};
     struct strbuf *out = &a->cli->out;

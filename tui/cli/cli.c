@@ -25,7 +25,8 @@ static bool says(const char *word, const char *a, const char *b)
 
 static bool is_said_alone(const char *word)
 {
-    return says(word, "--help", "-h") || says(word, "--version", NULL) || says(word, "--completions", NULL);
+    return says(word, "--help", "-h") || says(word, "--version", NULL) ||
+           says(word, "--completions", NULL);
 }
 
 static bool asks_for_help(int argc, char **argv)
@@ -38,7 +39,8 @@ static bool asks_for_help(int argc, char **argv)
 
 bool cli_is_command(int argc, char **argv)
 {
-    return (argc > 1 && is_said_alone(argv[1])) || asks_for_help(argc, argv) || options_first_operand(argc, argv) > 0;
+    return (argc > 1 && is_said_alone(argv[1])) || asks_for_help(argc, argv) ||
+           options_first_operand(argc, argv) > 0;
 }
 
 static int fail(const struct error *e)
@@ -64,7 +66,8 @@ static int said_alone(int argc, char **argv)
         if (argc == 3 && completions_add(&text, argv[2]))
             return say(&text);
         strbuf_release(&text);
-        error_set(&e, ERROR_INPUT, "--completions: found %s, expected bash or zsh", argc > 2 ? argv[2] : "nothing");
+        error_set(&e, ERROR_INPUT, "--completions: found %s, expected bash or zsh",
+                  argc > 2 ? argv[2] : "nothing");
         return fail(&e);
     }
     if (says(argv[1], "--version", NULL))
@@ -80,7 +83,8 @@ static bool check_operands(const struct command *c, int argc, char **argv, struc
         return error_set(e, ERROR_INPUT, "%s: found one more argument, %s, expected %s", c->name,
                          argv[1 + c->max_operands], *c->operands ? c->operands : "none");
     if (argc - 1 < c->min_operands)
-        return error_set(e, ERROR_INPUT, "%s: found no argument, expected %s", c->name, c->operands);
+        return error_set(e, ERROR_INPUT, "%s: found no argument, expected %s", c->name,
+                         c->operands);
     return true;
 }
 

@@ -1,16 +1,17 @@
 /* The command line: subcommands, --help and --version, from one const table.
  *
- * Everything here runs on the calling thread; results go to standard output (or --output), one line of error to
- * standard error. Exit status: 0 done, 1 could not, 2 bad usage or bad input. */
+ * Everything here runs on the calling thread; results go to standard output (or --output), one line
+ * of error to standard error. Exit status: 0 done, 1 could not, 2 bad usage or bad input. */
 #ifndef GLIMT_TUI_CLI_H
 #define GLIMT_TUI_CLI_H
 #include "tui/options.h"
 
-/* True when argv asks for a subcommand or for something said without the explorer (--help, --version, --completions);
- * a misspelt subcommand too, so that cli_main can name the nearest. */
+/* True when argv asks for a subcommand or for something said without the explorer (--help,
+ * --version, --completions); a misspelt subcommand too, so that cli_main can name the nearest. */
 bool cli_is_command(int argc, char **argv);
 /* Runs it; the exit status. */
 int cli_main(int argc, char **argv);
-/* One annotated analysis of two example sentences, Danish and English: what `glimt` prints without a terminal. */
+/* One annotated analysis of two example sentences, Danish and English: what `glimt` prints without
+ * a terminal. */
 int cli_analyze_default(const struct options *);
 #endif

@@ -1,4 +1,5 @@
-/* What the subcommands share: their table, input, output, progress, interruption, colours. Private to tui/cli. */
+/* What the subcommands share: their table, input, output, progress, interruption, colours. Private
+ * to tui/cli. */
 #ifndef GLIMT_TUI_COMMAND_H
 #define GLIMT_TUI_COMMAND_H
 #include "engine/base/strbuf.h"
@@ -17,16 +18,18 @@ struct command {
     int min_operands, max_operands;
     bool csv;                         /* knows --csv */
     const struct option_row *options; /* its own; NULL: none */
-    const void *defaults;             /* of the struct that the options' offsets mean; copied before parsing */
-    size_t values_size;               /* at most CLI_VALUES_MAX */
-    /* operand: n_operands strings. False and *e when it could not; what was put into cli->out is then dropped. */
+    const void *defaults; /* of the struct that the options' offsets mean; copied before parsing */
+    size_t values_size;   /* at most CLI_VALUES_MAX */
+    /* operand: n_operands strings. False and *e when it could not; what was put into cli->out is
+     * then dropped. */
     bool (*run)(struct cli *, const void *values, int n_operands, char **operand, struct error *e);
 };
 #define CLI_VALUES_MAX 64
 extern const struct command *const cli_commands[]; /* NULL-terminated */
 const struct command *command_find(const char *name);
 
-struct progress { /* on standard error; overwritten in place on a terminal, else lines of every tenth */
+struct progress { /* on standard error; overwritten in place on a terminal, else lines of every
+                     tenth */
     bool on, terminal, shown;
     int percent;
 };
@@ -43,30 +46,34 @@ void interrupt_install(void);
 const atomic_bool *interrupt_flag(void);
 /* False and *e ("interrupted") once the flag is raised. */
 bool interrupt_check(struct error *e);
-/* While `on`, SIGINT ends the program with its line at once: for work that nothing can stop in the middle and that
- * leaves nothing behind (loading). */
+/* While `on`, SIGINT ends the program with its line at once: for work that nothing can stop in the
+ * middle and that leaves nothing behind (loading). */
 void interrupt_at_once(bool on);
 
 void progress_show(struct progress *, double share, const char *what);
 void progress_clear(struct progress *);
 
 /* ---- standard output */
-bool output_write(const struct cli *, struct error *e); /* cli->out to standard output or --output */
+bool output_write(const struct cli *,
+                  struct error *e); /* cli->out to standard output or --output */
 /* Flushes standard output; false and *e when something could not be written. */
 bool output_flush(struct error *e);
 int output_columns(void); /* width of the terminal, 100 without one */
 /* Dumps and releases `root` into cli->out with enough digits to read back any float32. */
 void output_json(struct cli *, json_t *root);
 json_t *json_number(double v); /* NaN and infinities: null */
-/* {"id", "text" (null unless valid UTF-8), "bytes" (hex)} of a token, then whatever the caller adds. */
+/* {"id", "text" (null unless valid UTF-8), "bytes" (hex)} of a token, then whatever the caller
+ * adds. */
 json_t *json_token(const struct tokenizer *, int32_t id);
 
-/* ---- colours. NULL: none wanted. The depth follows --color, NO_COLOR, TERM, COLORTERM and whether `to_terminal`. */
+/* ---- colours. NULL: none wanted. The depth follows --color, NO_COLOR, TERM, COLORTERM and whether
+ * `to_terminal`. */
 enum depth color_depth(const struct options *, bool to_terminal);
 bool color_theme(const struct cli *, struct theme **out, struct error *e);
-void color_add(struct strbuf *, const struct theme *, struct style, const char *text); /* text already escaped */
-/* n bytes of untrusted text with what a terminal must not see as escapes; pads with blanks to `columns` (0: none) and
- * cuts with … beyond it. */
+void color_add(struct strbuf *, const struct theme *, struct style,
+               const char *text); /* text already escaped */
+/* n bytes of untrusted text with what a terminal must not see as escapes; pads with blanks to
+ * `columns` (0: none) and cuts with … beyond it. */
 void text_add(struct strbuf *, const char *s, size_t n, int columns);
 
 /* ---- input */
@@ -79,8 +86,8 @@ struct input {
     } * gap;
     size_t cap;
 };
-/* operand NULL or "-": standard input, which must not be a terminal. Says on standard error that something was repaired
- * unless quiet. Release in either case. */
+/* operand NULL or "-": standard input, which must not be a terminal. Says on standard error that
+ * something was repaired unless quiet. Release in either case. */
 bool input_read(struct input *, const struct cli *, const char *operand, struct error *e);
 void input_repair(struct input *, const char *s, size_t n);
 /* The offset in the input of an offset in the repaired text. */
@@ -88,14 +95,16 @@ size_t input_offset(const struct input *, size_t repaired);
 void input_release(struct input *);
 
 /* ---- what commands work with */
-/* workbench_open with progress, and the checks of options against it (fixed units within range, insertion possible). */
+/* workbench_open with progress, and the checks of options against it (fixed units within range,
+ * insertion possible). */
 bool cli_open(struct cli *, const struct options *, struct workbench **, struct error *e);
 /* The tokenizer of the model that the options name, without opening the model. */
 bool cli_tokenizer_open(struct cli *, struct tokenizer **, struct error *e);
 /* Runs the wish to its end (generation, refsets and cursor are set here) and takes the snapshot. */
-bool cli_session(struct cli *, const struct workbench *, struct wish *, struct snapshot **, struct error *e);
-/* SHA-256 in hex of the weights at path: of the file; of several shards, of the lines "HASH  NAME\n" in name order.
- * A link into a Hugging Face cache is named by its hash. */
+bool cli_session(struct cli *, const struct workbench *, struct wish *, struct snapshot **,
+                 struct error *e);
+/* SHA-256 in hex of the weights at path: of the file; of several shards, of the lines "HASH NAME\n"
+ * in name order. A link into a Hugging Face cache is named by its hash. */
 bool weights_hash(const char *path, char out[65], struct error *e);
 
 /* ---- --help, --version, --completions */
@@ -104,5 +113,6 @@ void version_add(struct strbuf *, bool verbose);
 /* False: no such shell. */
 bool completions_add(struct strbuf *, const char *shell);
 
-extern const struct command analyze_command, generate_command, tokenize_command, verify_command, doctor_command;
+extern const struct command analyze_command, generate_command, tokenize_command, verify_command,
+    doctor_command;
 #endif

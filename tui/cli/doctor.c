@@ -99,7 +99,8 @@ static void find_places(struct findings *f, const struct options *o)
     if (demo)
         f->data = xstrdup(demo);
     else
-        miss(f, xstrdup("demo/demo.glimt in the program data"), "glimt without --model, and the reference sentences");
+        miss(f, xstrdup("demo/demo.glimt in the program data"),
+             "glimt without --model, and the reference sentences");
     if (!theme)
         miss(f, xstrdup("themes/dark.theme in the program data"), "colours");
     if (!exists(f->hub))
@@ -145,7 +146,9 @@ static void find_terminal(struct findings *f, const struct options *o)
         miss(f, xasprintf("a UTF-8 locale (it is %s; try LC_ALL=C.UTF-8)", f->charset),
              "letters beyond ASCII on screen");
     if (!f->known_term || strcmp(f->term, "dumb") == 0)
-        miss(f, xasprintf("a full-screen terminal (TERM is %s)", f->term && *f->term ? f->term : "not set"),
+        miss(f,
+             xasprintf("a full-screen terminal (TERM is %s)",
+                       f->term && *f->term ? f->term : "not set"),
              "the explorer; the commands work without");
 }
 
@@ -155,11 +158,14 @@ static void find_unknown_keys(struct findings *f, const struct options *o)
     for (size_t i = 0; o->store && i < o->store->n; i++) {
         const char *key = o->store->row[i].key;
         size_t n = strlen(key);
-        bool known = option_find(common_options, key, n) || strcmp(key, "plot") == 0 || strncmp(key, "bind.", 5) == 0;
+        bool known = option_find(common_options, key, n) || strcmp(key, "plot") == 0 ||
+                     strncmp(key, "bind.", 5) == 0;
         for (size_t c = 0; cli_commands[c] && !known; c++)
             known = option_find(cli_commands[c]->options, key, n) != NULL;
         if (!known)
-            miss(f, xasprintf("an option called %s (%s:%d)", key, o->store->path, o->store->row[i].line),
+            miss(f,
+                 xasprintf("an option called %s (%s:%d)", key, o->store->path,
+                           o->store->row[i].line),
                  "that line of the configuration, which does nothing");
     }
 }
@@ -178,21 +184,26 @@ static void print_json(struct cli *cli, const struct findings *f)
     for (int i = 0; i < N_LIBRARIES; i++)
         json_object_set_new(libraries, f->library[i].name, json_string(f->library[i].version));
     for (int i = 0; i < f->n_missing; i++)
-        json_array_append_new(missing, json_pack("{s:o, s:s}", "what", string_or_null(f->missing[i].what), "for",
-                                                 f->missing[i].wanted_for));
-    json_t *root = json_pack("{s:s, s:[{s:s, s:o, s:s, s:s, s:o}]}", "version", GLIMT_VERSION, "devices", "name", "cpu",
-                             "description", string_or_null(f->device), "isa", cpu_isa(), "products",
-                             cpu_product_library(), "error", string_or_null(f->device_error));
+        json_array_append_new(missing,
+                              json_pack("{s:o, s:s}", "what", string_or_null(f->missing[i].what),
+                                        "for", f->missing[i].wanted_for));
+    json_t *root =
+        json_pack("{s:s, s:[{s:s, s:o, s:s, s:s, s:o}]}", "version", GLIMT_VERSION, "devices",
+                  "name", "cpu", "description", string_or_null(f->device), "isa", cpu_isa(),
+                  "products", cpu_product_library(), "error", string_or_null(f->device_error));
     json_object_set_new(root, "libraries", libraries);
     json_object_set_new(root, "terminal",
-                        json_pack("{s:o, s:b, s:s, s:s, s:b, s:i, s:i}", "term", string_or_null(f->term), "known",
-                                  f->known_term, "colors", f->depth, "charset", f->charset, "utf8", f->utf8, "columns",
+                        json_pack("{s:o, s:b, s:s, s:s, s:b, s:i, s:i}", "term",
+                                  string_or_null(f->term), "known", f->known_term, "colors",
+                                  f->depth, "charset", f->charset, "utf8", f->utf8, "columns",
                                   f->width, "rows", f->height));
     json_object_set_new(root, "paths",
-                        json_pack("{s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "demo", string_or_null(f->data), "cache",
-                                  string_or_null(f->cache), "cache_bytes", (json_int_t)f->cache_bytes, "configuration",
-                                  string_or_null(f->configuration), "configuration_there", exists(f->configuration),
-                                  "session", string_or_null(f->state), "hugging_face", string_or_null(f->hub)));
+                        json_pack("{s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "demo",
+                                  string_or_null(f->data), "cache", string_or_null(f->cache),
+                                  "cache_bytes", (json_int_t)f->cache_bytes, "configuration",
+                                  string_or_null(f->configuration), "configuration_there",
+                                  exists(f->configuration), "session", string_or_null(f->state),
+                                  "hugging_face", string_or_null(f->hub)));
     json_object_set_new(root, "missing", missing);
     output_json(cli, root);
 }
@@ -237,7 +248,8 @@ static void print_text(struct strbuf *out, const struct findings *f)
     }
 }
 
-static bool doctor(struct cli *cli, const void *given, int n_operands, char **operand, struct error *e)
+static bool doctor(struct cli *cli, const void *given, int n_operands, char **operand,
+                   struct error *e)
 {
     struct findings f = {0};
     (void)given, (void)n_operands, (void)operand, (void)e;

@@ -1,4 +1,5 @@
-/* glimt generate: continues a prompt, token by token, with keys and values kept; latents may be held at fixed values.
+/* glimt generate: continues a prompt, token by token, with keys and values kept; latents may be
+ * held at fixed values.
  */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
@@ -17,9 +18,10 @@ struct generate_values {
 
 #define AT(member) .offset = offsetof(struct generate_values, member)
 static const struct option_row generate_options[] = {
-    {"tokens", "N", "length with the prompt, in tokens; default: 20", OPTION_INT, AT(tokens), .min = 1, .max = 1 << 24},
-    {"temperature", "T", "draw from the softmax of logits/T; default: 0, the most likely token", OPTION_REAL,
-     AT(temperature), .min = 0, .max = 1000},
+    {"tokens", "N", "length with the prompt, in tokens; default: 20", OPTION_INT, AT(tokens),
+     .min = 1, .max = 1 << 24},
+    {"temperature", "T", "draw from the softmax of logits/T; default: 0, the most likely token",
+     OPTION_REAL, AT(temperature), .min = 0, .max = 1000},
     {.name = NULL},
 };
 #undef AT
@@ -86,12 +88,13 @@ static bool advance(struct generation *g, struct run *run, int32_t past, struct 
                               .keep_error = options_insert(o) == INSERT_ERROR,
                               .units = o->fix,
                               .n_units = o->n_fix};
-    struct batch batch = {
-        .n_rows = g->n - past, .ids = g->ids + past, .seqs = {.n = 1, .start = start, .past = &past, .kv = &g->kv}};
+    struct batch batch = {.n_rows = g->n - past,
+                          .ids = g->ids + past,
+                          .seqs = {.n = 1, .start = start, .past = &past, .kv = &g->kv}};
     struct arena_mark mark = arena_mark(run->arena);
     struct state end;
-    model_forward(run, g->wb->model, &batch, NULL, model_end(g->wb->model), &hook, options_insert(o) != INSERT_NONE,
-                  &end);
+    model_forward(run, g->wb->model, &batch, NULL, model_end(g->wb->model), &hook,
+                  options_insert(o) != INSERT_NONE, &end);
     model_logits(run, g->wb->model, tensor_rows(end.value, batch.n_rows - 1, 1), g->logits);
     bool ok = run_ok(run);
     arena_reset(run->arena, mark);
@@ -100,10 +103,12 @@ static bool advance(struct generation *g, struct run *run, int32_t past, struct 
     return ok;
 }
 
-/* Ids that the tokenizer does not know (padding of the vocabulary) are never drawn: they have no text. */
+/* Ids that the tokenizer does not know (padding of the vocabulary) are never drawn: they have no
+ * text. */
 static int32_t draw(struct generation *g)
 {
-    int32_t n = model_config(g->wb->model)->n_vocab, known = tokenizer_n_vocab(g->wb->tokenizer), best = 0;
+    int32_t n = model_config(g->wb->model)->n_vocab, known = tokenizer_n_vocab(g->wb->tokenizer),
+            best = 0;
     n = known < n ? known : n;
     for (int32_t i = 1; i < n; i++)
         if (g->logits[i] > g->logits[best])
@@ -112,7 +117,8 @@ static int32_t draw(struct generation *g)
         return best;
     double sum = 0;
     for (int32_t i = 0; i < n; i++)
-        sum += g->weight[i] = exp(((double)g->logits[i] - (double)g->logits[best]) / g->values->temperature);
+        sum += g->weight[i] =
+            exp(((double)g->logits[i] - (double)g->logits[best]) / g->values->temperature);
     double at = rng_unit(&g->rng) * sum;
     for (int32_t i = 0; i < n; i++)
         if ((at -= g->weight[i]) < 0)
@@ -122,7 +128,8 @@ static int32_t draw(struct generation *g)
 
 static bool continue_prompt(struct generation *g, struct error *e)
 {
-    struct run run = {.backend = g->wb->backend, .arena = arena_new(g->wb->backend), .cancel = interrupt_flag()};
+    struct run run = {
+        .backend = g->wb->backend, .arena = arena_new(g->wb->backend), .cancel = interrupt_flag()};
     int32_t past = 0, eot = tokenizer_eot(g->wb->tokenizer);
     bool ok = true;
     for (int32_t i = 0; i < g->n_prompt; i++)
@@ -157,13 +164,13 @@ static bool prompt_encode(struct generation *g, const struct input *in, struct e
     g->with_bos = o->bos && bos >= 0;
     g->n_prompt = (int32_t)n + g->with_bos;
     if (g->values->tokens > n_ctx)
-        error_set(e, ERROR_INPUT, "--tokens: found %d, expected at most %d, the context of %s", g->values->tokens,
-                  n_ctx, g->wb->model_name);
+        error_set(e, ERROR_INPUT, "--tokens: found %d, expected at most %d, the context of %s",
+                  g->values->tokens, n_ctx, g->wb->model_name);
     else if (g->n_prompt == 0)
         error_set(e, ERROR_INPUT, "generate: found an empty prompt, expected text or --bos");
     else if (g->n_prompt >= g->values->tokens)
-        error_set(e, ERROR_INPUT, "--tokens: found %d for a prompt of %d tokens, expected more", g->values->tokens,
-                  g->n_prompt);
+        error_set(e, ERROR_INPUT, "--tokens: found %d for a prompt of %d tokens, expected more",
+                  g->values->tokens, g->n_prompt);
     else
         ok = true;
     if (ok) {
@@ -187,7 +194,8 @@ static void print_json(struct cli *cli, const struct generation *g, const struct
         size_t n;
         const char *bytes = tokenizer_bytes(g->wb->tokenizer, g->ids[i], &n);
         json_array_append_new(ids, json_integer(g->ids[i]));
-        bool special = (i == 0 && g->with_bos) || (i >= g->n_prompt && g->ids[i] == tokenizer_eot(g->wb->tokenizer));
+        bool special = (i == 0 && g->with_bos) ||
+                       (i >= g->n_prompt && g->ids[i] == tokenizer_eot(g->wb->tokenizer));
         if (!special)
             strbuf_add(&text, bytes, n);
     }
@@ -198,8 +206,8 @@ static void print_json(struct cli *cli, const struct generation *g, const struct
     }
     size_t n;
     char *repaired = utf8_repair(text.s, text.len, &n, NULL);
-    output_json(cli, json_pack("{s:o, s:o, s:o, s:o}", "prompt", json_stringn(in->text, in->n), "text",
-                               json_stringn(repaired, n), "ids", ids, "fixed", fixed));
+    output_json(cli, json_pack("{s:o, s:o, s:o, s:o}", "prompt", json_stringn(in->text, in->n),
+                               "text", json_stringn(repaired, n), "ids", ids, "fixed", fixed));
     free(repaired);
     strbuf_release(&text);
 }
@@ -217,14 +225,16 @@ static void print_text(struct cli *cli, const struct generation *g)
     free(text);
 }
 
-static bool generate(struct cli *cli, const void *given, int n_operands, char **operand, struct error *e)
+static bool generate(struct cli *cli, const void *given, int n_operands, char **operand,
+                     struct error *e)
 {
     struct workbench *wb = NULL;
     struct input in;
     struct generation g = {.cli = cli, .values = given};
     bool ok = false;
     strbuf_init(&g.held);
-    if (!input_read(&in, cli, n_operands > 0 ? operand[0] : NULL, e) || !cli_open(cli, &cli->opt, &wb, e))
+    if (!input_read(&in, cli, n_operands > 0 ? operand[0] : NULL, e) ||
+        !cli_open(cli, &cli->opt, &wb, e))
         goto cleanup;
     g.wb = wb;
     g.streams = cli->opt.output == OUTPUT_TEXT && !cli->opt.output_file;

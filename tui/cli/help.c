@@ -43,17 +43,20 @@ static void options_wrapped(struct strbuf *out, const struct option_row *table)
 
 static void program_help(struct strbuf *out)
 {
-    strbuf_adds(out, "glimt: see what the latents of a language model's sparse autoencoder do\n\n"
-                     "  glimt [OPTION…]              the explorer; also --state JSON, --play FILE\n");
+    strbuf_adds(out,
+                "glimt: see what the latents of a language model's sparse autoencoder do\n\n"
+                "  glimt [OPTION…]              the explorer; also --state JSON, --play FILE\n");
     for (size_t i = 0; cli_commands[i]; i++) {
         const struct command *c = cli_commands[i];
         int used = (int)strlen(c->name) + 1 + (int)strlen(c->operands);
-        strbuf_addf(out, "  glimt %s %s%*s%s\n", c->name, c->operands, used < 23 ? 23 - used : 1, "", c->summary);
+        strbuf_addf(out, "  glimt %s %s%*s%s\n", c->name, c->operands, used < 23 ? 23 - used : 1,
+                    "", c->summary);
     }
     strbuf_adds(out, "  glimt --version [-v]         with -v also libraries and devices\n\n"
                      "Common options (glimt COMMAND --help explains each):\n");
     options_wrapped(out, common_options);
-    strbuf_adds(out, "\nExit status: 0 done, 1 could not, 2 bad usage or bad input. Manual: man glimt\n");
+    strbuf_adds(
+        out, "\nExit status: 0 done, 1 could not, 2 bad usage or bad input. Manual: man glimt\n");
 }
 
 void help_add(struct strbuf *out, const struct command *c)
@@ -62,7 +65,8 @@ void help_add(struct strbuf *out, const struct command *c)
         program_help(out);
         return;
     }
-    strbuf_addf(out, "glimt %s [OPTION…]%s%s: %s\n", c->name, *c->operands ? " " : "", c->operands, c->summary);
+    strbuf_addf(out, "glimt %s [OPTION…]%s%s: %s\n", c->name, *c->operands ? " " : "", c->operands,
+                c->summary);
     if (c->options) {
         strbuf_adds(out, "\nOptions of its own:\n");
         options_list(out, c->options);
@@ -87,8 +91,10 @@ static void bash_choices(struct strbuf *out, const struct option_row *table)
             for (size_t i = 0; r->choices[i]; i++)
                 strbuf_addf(out, "%s%s", i ? " " : "", r->choices[i]);
             strbuf_adds(out, "\" -- \"$cur\")); return ;;\n");
-        } else if (r->arg && (strstr(r->arg, "FILE") || strstr(r->arg, "PATH") || strstr(r->arg, "DIR"))) {
-            strbuf_addf(out, "    --%s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", r->name);
+        } else if (r->arg &&
+                   (strstr(r->arg, "FILE") || strstr(r->arg, "PATH") || strstr(r->arg, "DIR"))) {
+            strbuf_addf(out, "    --%s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n",
+                        r->name);
         } else if (r->arg) {
             strbuf_addf(out, "    --%s) return ;;\n", r->name);
         }
@@ -98,21 +104,25 @@ static void bash_choices(struct strbuf *out, const struct option_row *table)
 static void bash_add(struct strbuf *out)
 {
     strbuf_adds(out, "# bash completion of glimt, made by: glimt --completions bash\n_glimt() {\n"
-                     "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word command= own=\n"
+                     "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} "
+                     "word command= own=\n"
                      "    case $prev in\n");
     bash_choices(out, common_options);
     for (size_t i = 0; cli_commands[i]; i++)
         bash_choices(out, cli_commands[i]->options);
-    strbuf_adds(out, "    esac\n    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n        case $word in\n");
+    strbuf_adds(out, "    esac\n    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n        "
+                     "case $word in\n");
     for (size_t i = 0; cli_commands[i]; i++) {
         strbuf_addf(out, "        %s) command=$word own=\"", cli_commands[i]->name);
         names_add(out, cli_commands[i]->options);
         strbuf_adds(out, "\" ;;\n");
     }
-    strbuf_adds(out, "        esac\n    done\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W \"--help "
+    strbuf_adds(out, "        esac\n    done\n    if [[ $cur == -* ]]; then\n        "
+                     "COMPREPLY=($(compgen -W \"--help "
                      "--version");
     names_add(out, common_options);
-    strbuf_adds(out, " $own\" -- \"$cur\"))\n    elif [[ -z $command ]]; then\n        COMPREPLY=($(compgen -W \"");
+    strbuf_adds(out, " $own\" -- \"$cur\"))\n    elif [[ -z $command ]]; then\n        "
+                     "COMPREPLY=($(compgen -W \"");
     for (size_t i = 0; cli_commands[i]; i++)
         strbuf_addf(out, "%s%s", i ? " " : "", cli_commands[i]->name);
     strbuf_adds(out, "\" -- \"$cur\"))\n    fi\n}\ncomplete -F _glimt glimt\n");
@@ -151,8 +161,10 @@ static void zsh_options(struct strbuf *out, const struct option_row *table, cons
 
 static void zsh_add(struct strbuf *out)
 {
-    strbuf_adds(out, "#compdef glimt\n# zsh completion of glimt, made by: glimt --completions zsh\n_glimt() {\n"
-                     "    local -a own\n    case ${words[(r)(");
+    strbuf_adds(
+        out,
+        "#compdef glimt\n# zsh completion of glimt, made by: glimt --completions zsh\n_glimt() {\n"
+        "    local -a own\n    case ${words[(r)(");
     for (size_t i = 0; cli_commands[i]; i++)
         strbuf_addf(out, "%s%s", i ? "|" : "", cli_commands[i]->name);
     strbuf_adds(out, ")]} in\n");

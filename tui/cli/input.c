@@ -1,4 +1,5 @@
-/* The text to work on: an operand or standard input, repaired where it is no UTF-8, with the way back to its bytes. */
+/* The text to work on: an operand or standard input, repaired where it is no UTF-8, with the way
+ * back to its bytes. */
 #include "engine/base/memory.h"
 #include "engine/text/utf8.h"
 #include "tui/cli/command.h"
@@ -58,7 +59,8 @@ void input_release(struct input *in)
 static bool read_stdin(const struct cli *cli, struct strbuf *b, struct error *e)
 {
     if (isatty(STDIN_FILENO))
-        return error_set(e, ERROR_INPUT, "%s: found no text and a terminal as standard input, expected %s",
+        return error_set(e, ERROR_INPUT,
+                         "%s: found no text and a terminal as standard input, expected %s",
                          cli->command->name, cli->command->operands);
     char part[1 << 14];
     for (;;) {
@@ -72,8 +74,10 @@ static bool read_stdin(const struct cli *cli, struct strbuf *b, struct error *e)
         if (got > 0)
             strbuf_add(b, part, (size_t)got);
         if (b->len > INPUT_MAX)
-            return error_set(e, ERROR_INPUT, "reading standard input: found more than %d MiB of text, expected less",
-                             INPUT_MAX >> 20);
+            return error_set(
+                e, ERROR_INPUT,
+                "reading standard input: found more than %d MiB of text, expected less",
+                INPUT_MAX >> 20);
     }
 }
 
@@ -93,7 +97,8 @@ bool input_read(struct input *in, const struct cli *cli, const char *operand, st
             return false;
     }
     if (in->n_bad > 0 && !cli->opt.quiet)
-        fprintf(stderr, "glimt: note: %zu invalid UTF-8 sequence%s read as U+FFFD, the first at byte %zu\n", in->n_bad,
-                in->n_bad == 1 ? "" : "s", in->gap[0].given);
+        fprintf(stderr,
+                "glimt: note: %zu invalid UTF-8 sequence%s read as U+FFFD, the first at byte %zu\n",
+                in->n_bad, in->n_bad == 1 ? "" : "s", in->gap[0].given);
     return true;
 }

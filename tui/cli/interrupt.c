@@ -22,7 +22,8 @@ void interrupt_install(void)
 {
     struct sigaction a = {.sa_handler = handler};
     sigemptyset(&a.sa_mask);
-    /* No SA_RESTART: a read of standard input must come back. A parent that ignores SIGINT (nohup) is respected. */
+    /* No SA_RESTART: a read of standard input must come back. A parent that ignores SIGINT (nohup)
+     * is respected. */
     struct sigaction old;
     if (sigaction(SIGINT, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
         sigaction(SIGINT, &a, NULL);

@@ -3,7 +3,6 @@
 #include <gnu/libc-version.h>
 #include <jansson.h>
 #include <nettle/version.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <utf8proc.h>
 
@@ -14,12 +13,11 @@ void libraries_list(struct library out[N_LIBRARIES])
     snprintf(out[i++].version, sizeof out->version, "%s", gnu_get_libc_version());
     out[i].name = "ncurses";
     snprintf(out[i++].version, sizeof out->version, "%s", curses_version());
-    out[i].name = "SQLite";
-    snprintf(out[i++].version, sizeof out->version, "%s", sqlite3_libversion());
     out[i].name = "utf8proc";
     snprintf(out[i++].version, sizeof out->version, "%s", utf8proc_version());
     out[i].name = "jansson";
     snprintf(out[i++].version, sizeof out->version, "%s", jansson_version_str());
     out[i].name = "nettle";
-    snprintf(out[i++].version, sizeof out->version, "%d.%d", nettle_version_major(), nettle_version_minor());
+    snprintf(out[i++].version, sizeof out->version, "%d.%d", nettle_version_major(),
+             nettle_version_minor());
 }

@@ -11,7 +11,8 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* Optimal string alignment: Levenshtein's distance with swaps of neighbours, the commonest slip of the fingers. */
+/* Optimal string alignment: Levenshtein's distance with swaps of neighbours, the commonest slip of
+ * the fingers. */
 int edit_distance(const char *a, const char *b)
 {
     int na = (int)strnlen(a, LONGEST), nb = (int)strnlen(b, LONGEST);

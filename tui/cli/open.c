@@ -1,4 +1,5 @@
-/* Opening what the options name, and running a session to its end: the explorer's own machinery without its screen. */
+/* Opening what the options name, and running a session to its end: the explorer's own machinery
+ * without its screen. */
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/formats/hf.h"
@@ -17,7 +18,8 @@ static bool check_options(const struct options *o, const struct workbench *wb, s
 {
     bool inserts = options_insert(o) != INSERT_NONE;
     if (!wb->dict && (inserts || o->n_fix || o->n_units))
-        return error_set(e, ERROR_INPUT, "%s: found no SAE for the model %s, expected --sae, --bundle or --neurons",
+        return error_set(e, ERROR_INPUT,
+                         "%s: found no SAE for the model %s, expected --sae, --bundle or --neurons",
                          o->n_fix  ? "--fix"
                          : inserts ? "--insert"
                                    : "--latents",
@@ -25,8 +27,8 @@ static bool check_options(const struct options *o, const struct workbench *wb, s
     int32_t m = wb->dict ? dict_spec(wb->dict)->m : 0;
     for (int32_t i = 0; i < o->n_fix; i++)
         if (o->fix[i].index >= m)
-            return error_set(e, ERROR_INPUT, "--fix: found unit %d, expected 0 to %d (%s)", o->fix[i].index, m - 1,
-                             wb->sae_name ? wb->sae_name : "neurons");
+            return error_set(e, ERROR_INPUT, "--fix: found unit %d, expected 0 to %d (%s)",
+                             o->fix[i].index, m - 1, wb->sae_name ? wb->sae_name : "neurons");
     return true;
 }
 
@@ -72,9 +74,11 @@ cleanup:
     return ok;
 }
 
-bool cli_session(struct cli *cli, const struct workbench *wb, struct wish *wish, struct snapshot **out, struct error *e)
+bool cli_session(struct cli *cli, const struct workbench *wb, struct wish *wish,
+                 struct snapshot **out, struct error *e)
 {
-    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set, wb->n_sets, e);
+    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at,
+                                    wb->set, wb->n_sets, e);
     *out = NULL;
     if (!s)
         return false;
@@ -109,7 +113,8 @@ static bool blob_hash(const char *path, char out[65])
     char *name = real ? strrchr(real, '/') : NULL;
     struct sha256 h;
     bool found = false;
-    if (name && name - real >= 6 && strncmp(name - 6, "/blobs", 6) == 0 && sha256_from_hex(name + 1, &h)) {
+    if (name && name - real >= 6 && strncmp(name - 6, "/blobs", 6) == 0 &&
+        sha256_from_hex(name + 1, &h)) {
         sha256_hex(&h, out);
         found = strlen(name + 1) == 64;
     }

@@ -1,4 +1,5 @@
-/* Options as rows of const tables: parsing, help, completions and the test of the manual read the same rows. */
+/* Options as rows of const tables: parsing, help, completions and the test of the manual read the
+ * same rows. */
 #ifndef GLIMT_TUI_OPTION_TABLE_H
 #define GLIMT_TUI_OPTION_TABLE_H
 #include "tui/options.h"
@@ -22,24 +23,26 @@ struct option_row {
     size_t offset;              /* of the member in the struct of values */
     int64_t min, max;           /* OPTION_INT, OPTION_REAL */
     const char *const *choices; /* OPTION_CHOICE, and for completion; NULL-terminated */
-    /* OPTION_CALL: value is NULL for a row without arg. False and *e: found and expected (the name is put before). */
+    /* OPTION_CALL: value is NULL for a row without arg. False and *e: found and expected (the name
+     * is put before). */
     bool (*call)(void *values, const char *value, struct error *e);
 };
 
 /* The common options; values: struct options. */
 extern const struct option_row common_options[];
 
-/* options_parse with the options of one program besides the common ones (own may be NULL); own_values is the struct
- * that their offsets mean, with its defaults in place. */
-int options_parse_with(struct options *, const struct option_row *own, void *own_values, int *argc, char **argv,
-                       struct error *e);
+/* options_parse with the options of one program besides the common ones (own may be NULL);
+ * own_values is the struct that their offsets mean, with its defaults in place. */
+int options_parse_with(struct options *, const struct option_row *own, void *own_values, int *argc,
+                       char **argv, struct error *e);
 
 const struct option_row *option_find(const struct option_row *table, const char *name, size_t n);
-/* Position of the first operand of argv (a subcommand), skipping common options and their values; 0: there is none, or
- * an option that is not common comes first. */
+/* Position of the first operand of argv (a subcommand), skipping common options and their values;
+ * 0: there is none, or an option that is not common comes first. */
 int options_first_operand(int argc, char **argv);
 
-/* The configuration file as read: rows in file order. For doctor, which tells of keys that nothing knows. */
+/* The configuration file as read: rows in file order. For doctor, which tells of keys that nothing
+ * knows. */
 struct config_row {
     const char *key, *value;
     int line;
@@ -51,7 +54,8 @@ struct option_store {
     size_t n, cap;
 };
 
-/* The name most like `word` that could be a misspelling of it; NULL: none is near. names: n of them. */
+/* The name most like `word` that could be a misspelling of it; NULL: none is near. names: n of
+ * them. */
 const char *nearest_name(const char *word, const char *const *names, size_t n);
 /* Its distance: insertions, deletions, changes and swaps of neighbours. */
 int edit_distance(const char *a, const char *b);

@@ -35,7 +35,8 @@ static bool unit_parse(const char **s, int32_t *out, struct error *e)
     errno = 0;
     long v = strtol(*s, &end, 10);
     if (end == *s || **s == '+' || **s == ' ' || errno || v < 0 || v > INT32_MAX)
-        return error_set(e, ERROR_INPUT, "found %s, expected numbers from 0 with commas between them", *s);
+        return error_set(e, ERROR_INPUT,
+                         "found %s, expected numbers from 0 with commas between them", *s);
     *s = end;
     *out = (int32_t)v;
     return true;
@@ -47,7 +48,8 @@ static bool units_parse(struct options *o, const char *value, bool neurons, stru
     o->neurons = neurons;
     for (const char *s = value;; s++) {
         if (o->n_units == SESSION_MAX_UNITS)
-            return error_set(e, ERROR_INPUT, "found more than %d units, expected at most that", SESSION_MAX_UNITS);
+            return error_set(e, ERROR_INPUT, "found more than %d units, expected at most that",
+                             SESSION_MAX_UNITS);
         int32_t unit;
         if (!unit_parse(&s, &unit, e))
             return false;
@@ -58,7 +60,8 @@ static bool units_parse(struct options *o, const char *value, bool neurons, stru
         if (*s == '\0')
             return true;
         if (*s != ',')
-            return error_set(e, ERROR_INPUT, "found %s, expected numbers from 0 with commas between them", value);
+            return error_set(e, ERROR_INPUT,
+                             "found %s, expected numbers from 0 with commas between them", value);
     }
 }
 
@@ -78,7 +81,8 @@ static bool fix_call(void *values, const char *value, struct error *e)
     o->n_fix = 0;
     for (const char *s = value;; s++) {
         if (o->n_fix == SESSION_MAX_UNITS)
-            return error_set(e, ERROR_INPUT, "found more than %d units, expected at most that", SESSION_MAX_UNITS);
+            return error_set(e, ERROR_INPUT, "found more than %d units, expected at most that",
+                             SESSION_MAX_UNITS);
         struct unit u = {.mode = UNIT_FIX};
         if (!unit_parse(&s, &u.index, e))
             return false;
@@ -89,7 +93,8 @@ static bool fix_call(void *values, const char *value, struct error *e)
             return error_set(e, ERROR_INPUT, "found %s, expected ID=VALUE[,ID=VALUE…]", value);
         for (int32_t i = 0; i < o->n_fix; i++)
             if (o->fix[i].index == u.index)
-                return error_set(e, ERROR_INPUT, "found unit %d twice, expected each once", u.index);
+                return error_set(e, ERROR_INPUT, "found unit %d twice, expected each once",
+                                 u.index);
         o->fix[o->n_fix++] = u;
         if (*end == '\0')
             return true;
@@ -151,31 +156,37 @@ static bool csv_call(void *values, const char *value, struct error *e)
 
 #define AT(member) .offset = offsetof(struct options, member)
 const struct option_row common_options[] = {
-    {"model", "DIR|OWNER/NAME[@REV]", "a Hugging Face folder or a name in its cache; default: the demo", OPTION_TEXT,
-     AT(model)},
+    {"model", "DIR|OWNER/NAME[@REV]",
+     "a Hugging Face folder or a name in its cache; default: the demo", OPTION_TEXT, AT(model)},
     {"sae", "PATH", "sparse autoencoder, a file or folder", OPTION_TEXT, AT(sae)},
-    {"hook", "NAME", "hook point, e.g. layers.3.mlp.act; default: what the SAE says", OPTION_TEXT, AT(hook)},
-    {"bundle", "FILE", "model, SAE, hook, classes and chosen latents in one", OPTION_TEXT, AT(bundle)},
+    {"hook", "NAME", "hook point, e.g. layers.3.mlp.act; default: what the SAE says", OPTION_TEXT,
+     AT(hook)},
+    {"bundle", "FILE", "model, SAE, hook, classes and chosen latents in one", OPTION_TEXT,
+     AT(bundle)},
     {"latents", "A,B,…", "the chosen latents", OPTION_CALL, .call = latents_call},
-    {"neurons", "A,B,…", "coordinates of the hooked activation instead of latents", OPTION_CALL, .call = neurons_call},
-    {"fix", "ID=V[,ID=V…]", "hold these at fixed values at every position", OPTION_CALL, .call = fix_call},
-    {"insert", "none|sae|error", "what replaces the activation; default: none, with --fix sae", OPTION_CALL,
-     .call = insert_call, .choices = insert_names},
+    {"neurons", "A,B,…", "coordinates of the hooked activation instead of latents", OPTION_CALL,
+     .call = neurons_call},
+    {"fix", "ID=V[,ID=V…]", "hold these at fixed values at every position", OPTION_CALL,
+     .call = fix_call},
+    {"insert", "none|sae|error", "what replaces the activation; default: none, with --fix sae",
+     OPTION_CALL, .call = insert_call, .choices = insert_names},
     {"bos", NULL, "put the BOS token before each sequence", OPTION_FLAG, AT(bos)},
     {"no-bos", NULL, "no BOS token (default)", OPTION_OFF, AT(bos)},
-    {"context", "line|join", "each line its own sequence (default), or all of the text one", OPTION_CALL,
-     .call = context_call, .choices = context_names},
+    {"context", "line|join", "each line its own sequence (default), or all of the text one",
+     OPTION_CALL, .call = context_call, .choices = context_names},
     {"device", "auto|cpu|cuda[:N]", "where to compute", OPTION_TEXT, AT(device)},
-    {"dtype", "auto|f32|bf16|f16", "what to compute in; the CPU computes in f32", OPTION_CALL, .call = dtype_call,
-     .choices = dtype_names},
-    {"threads", "N", "threads to compute with; default: all cores", OPTION_INT, AT(threads), .min = 1, .max = 1024},
+    {"dtype", "auto|f32|bf16|f16", "what to compute in; the CPU computes in f32", OPTION_CALL,
+     .call = dtype_call, .choices = dtype_names},
+    {"threads", "N", "threads to compute with; default: all cores", OPTION_INT, AT(threads),
+     .min = 1, .max = 1024},
     {"json", NULL, "the result as JSON", OPTION_CALL, .call = json_call},
     {"csv", NULL, "the result as comma-separated values", OPTION_CALL, .call = csv_call},
     {"output", "FILE", "write the result to a file", OPTION_TEXT, AT(output_file)},
     {"cache", "DIR|none", "where results are kept", OPTION_TEXT, AT(cache)},
     {"seed", "N", "of everything drawn at random; default: 0", OPTION_SEED, AT(seed)},
     {"quiet", NULL, "no progress and no notes", OPTION_FLAG, AT(quiet)},
-    {"progress", NULL, "progress also where standard error is no terminal", OPTION_FLAG, AT(progress)},
+    {"progress", NULL, "progress also where standard error is no terminal", OPTION_FLAG,
+     AT(progress)},
     {"color", "WHEN", "auto, never, always, 16, 256 or direct", OPTION_CALL, .call = color_call,
      .choices = color_names},
     {"theme", "NAME", "colours, e.g. dark", OPTION_TEXT, AT(theme)},
@@ -217,8 +228,8 @@ static bool real_parse(const char *value, const struct option_row *r, double *ou
     char *end;
     double v = strtod(value, &end);
     if (end == value || *end || !isfinite(v) || v < (double)r->min || v > (double)r->max)
-        return error_set(e, ERROR_INPUT, "found %s, expected a number from %lld to %lld", value, (long long)r->min,
-                         (long long)r->max);
+        return error_set(e, ERROR_INPUT, "found %s, expected a number from %lld to %lld", value,
+                         (long long)r->min, (long long)r->max);
     *out = v;
     return true;
 }
@@ -229,8 +240,8 @@ static bool int_parse(const char *value, const struct option_row *r, int *out, s
     errno = 0;
     long long v = strtoll(value, &end, 10);
     if (end == value || *end || errno || v < r->min || v > r->max)
-        return error_set(e, ERROR_INPUT, "found %s, expected a whole number from %lld to %lld", value,
-                         (long long)r->min, (long long)r->max);
+        return error_set(e, ERROR_INPUT, "found %s, expected a whole number from %lld to %lld",
+                         value, (long long)r->min, (long long)r->max);
     *out = (int)v;
     return true;
 }
@@ -241,12 +252,14 @@ static bool seed_parse(const char *value, uint64_t *out, struct error *e)
     errno = 0;
     unsigned long long v = strtoull(value, &end, 10);
     if (*value < '0' || *value > '9' || *end || errno)
-        return error_set(e, ERROR_INPUT, "found %s, expected a whole number from 0 to 2^64 − 1", value);
+        return error_set(e, ERROR_INPUT, "found %s, expected a whole number from 0 to 2^64 − 1",
+                         value);
     *out = v;
     return true;
 }
 
-/* Stores a value (NULL for a row without arg); errors say what was found and expected, the caller puts the name. */
+/* Stores a value (NULL for a row without arg); errors say what was found and expected, the caller
+ * puts the name. */
 static bool row_apply(const struct option_row *r, void *values, const char *value, struct error *e)
 {
     void *at = (char *)values + r->offset;
@@ -300,7 +313,8 @@ static bool config_split(struct option_store *store, struct error *e)
             continue;
         char *equals = strchr(s, '=');
         if (!equals)
-            return error_set(e, ERROR_INPUT, "configuration %s:%d: found %.60s, expected key = value", store->path,
+            return error_set(e, ERROR_INPUT,
+                             "configuration %s:%d: found %.60s, expected key = value", store->path,
                              line, s);
         *equals = '\0';
         store->row = grow(store->row, &store->cap, store->n + 1, sizeof *store->row);
@@ -319,7 +333,8 @@ static bool flag_parse(const char *value, bool *out, struct error *e)
     return true;
 }
 
-static bool config_apply(const struct option_row *r, void *values, const char *value, struct error *e)
+static bool config_apply(const struct option_row *r, void *values, const char *value,
+                         struct error *e)
 {
     if (r->arg)
         return row_apply(r, values, value, e);
@@ -332,7 +347,8 @@ static bool config_apply(const struct option_row *r, void *values, const char *v
     return true;
 }
 
-static bool config_read(struct options *o, const struct option_row *own, void *own_values, struct error *e)
+static bool config_read(struct options *o, const struct option_row *own, void *own_values,
+                        struct error *e)
 {
     struct option_store *store = o->store = xcalloc(1, sizeof *store);
     store->path = config_path();
@@ -365,12 +381,14 @@ const char *options_config(const struct options *o, const char *key)
 
 /* ---- argv */
 
-static bool unknown_option(const struct option_row *own, const char *name, size_t n, struct error *e)
+static bool unknown_option(const struct option_row *own, const char *name, size_t n,
+                           struct error *e)
 {
     const char *names[128];
     size_t count = 0;
     for (int pass = 0; pass < 2; pass++)
-        for (const struct option_row *r = pass ? common_options : own; r && r->name && count < 128; r++)
+        for (const struct option_row *r = pass ? common_options : own; r && r->name && count < 128;
+             r++)
             names[count++] = r->name;
     char *word = xstrndup(name, n);
     const char *near = nearest_name(word, names, count);
@@ -383,8 +401,8 @@ static bool unknown_option(const struct option_row *own, const char *name, size_
 }
 
 /* The option at argv[*i]; *i ends at its last word. */
-static bool option_take(struct options *o, const struct option_row *own, void *own_values, int *i, int argc,
-                        char **argv, struct error *e)
+static bool option_take(struct options *o, const struct option_row *own, void *own_values, int *i,
+                        int argc, char **argv, struct error *e)
 {
     const char *word = argv[*i] + 2, *value = NULL;
     size_t n = strcspn(word, "=");
@@ -402,14 +420,15 @@ static bool option_take(struct options *o, const struct option_row *own, void *o
         return error_set(e, ERROR_INPUT, "--%s: found the value %s, expected none", r->name, value);
     if (r->arg && !value) {
         if (*i + 1 >= argc)
-            return error_set(e, ERROR_INPUT, "--%s: found nothing after it, expected %s", r->name, r->arg);
+            return error_set(e, ERROR_INPUT, "--%s: found nothing after it, expected %s", r->name,
+                             r->arg);
         value = argv[++*i];
     }
     return row_apply(r, values, value, e) || error_prefix(e, "--%s", r->name);
 }
 
-static bool argv_parse(struct options *o, const struct option_row *own, void *own_values, int *argc, char **argv,
-                       struct error *e)
+static bool argv_parse(struct options *o, const struct option_row *own, void *own_values, int *argc,
+                       char **argv, struct error *e)
 {
     int kept = 1;
     bool ended = false;
@@ -419,8 +438,10 @@ static bool argv_parse(struct options *o, const struct option_row *own, void *ow
         else if (ended || argv[i][0] != '-' || argv[i][1] == '\0')
             argv[kept++] = argv[i];
         else if (argv[i][1] != '-')
-            return error_set(e, ERROR_INPUT,
-                             "unknown option %s, expected --NAME, or -- before a text that begins with -", argv[i]);
+            return error_set(
+                e, ERROR_INPUT,
+                "unknown option %s, expected --NAME, or -- before a text that begins with -",
+                argv[i]);
         else if (!option_take(o, own, own_values, &i, *argc, argv, e))
             return false;
     }
@@ -429,14 +450,15 @@ static bool argv_parse(struct options *o, const struct option_row *own, void *ow
     return true;
 }
 
-int options_parse_with(struct options *o, const struct option_row *own, void *own_values, int *argc, char **argv,
-                       struct error *e)
+int options_parse_with(struct options *o, const struct option_row *own, void *own_values, int *argc,
+                       char **argv, struct error *e)
 {
     options_init(o);
     if (!config_read(o, own, own_values, e) || !argv_parse(o, own, own_values, argc, argv, e))
         return error_exit_status(e);
     if (o->n_fix > 0 && options_insert(o) == INSERT_NONE) {
-        error_set(e, ERROR_INPUT, "--fix: found --insert none, expected sae or error, for nothing would be fixed");
+        error_set(e, ERROR_INPUT,
+                  "--fix: found --insert none, expected sae or error, for nothing would be fixed");
         return error_exit_status(e);
     }
     return 0;

@@ -44,7 +44,8 @@ static int add_chunk(const char *s, size_t n, void *out)
 void output_json(struct cli *cli, json_t *root)
 {
     /* Nine significant digits give back every float32. */
-    if (!root || json_dump_callback(root, add_chunk, &cli->out, JSON_REAL_PRECISION(9) | JSON_COMPACT) != 0)
+    if (!root ||
+        json_dump_callback(root, add_chunk, &cli->out, JSON_REAL_PRECISION(9) | JSON_COMPACT) != 0)
         panic("writing JSON: out of memory");
     strbuf_addc(&cli->out, '\n');
     json_decref(root);
@@ -100,7 +101,8 @@ void progress_show(struct progress *p, double share, const char *what)
 {
     int percent = (int)(share * 100);
     percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
-    if (!p->on || (p->shown && percent == p->percent) || (!p->terminal && p->shown && percent / 10 == p->percent / 10))
+    if (!p->on || (p->shown && percent == p->percent) ||
+        (!p->terminal && p->shown && percent / 10 == p->percent / 10))
         return;
     fprintf(stderr, p->terminal ? "\r\033[K%s %d %%" : "%s %d %%\n", what, percent);
     fflush(stderr);
@@ -143,7 +145,8 @@ enum depth color_depth(const struct options *o, bool to_terminal)
     case COLOR_16: return DEPTH_16;
     case COLOR_256: return DEPTH_256;
     case COLOR_DIRECT: return DEPTH_DIRECT;
-    case COLOR_ALWAYS: return !to_terminal || terminal_depth() == DEPTH_MONO ? DEPTH_256 : terminal_depth();
+    case COLOR_ALWAYS:
+        return !to_terminal || terminal_depth() == DEPTH_MONO ? DEPTH_256 : terminal_depth();
     case COLOR_AUTO: break;
     }
     return !to_terminal || (no_color && *no_color) ? DEPTH_MONO : terminal_depth();
@@ -169,7 +172,8 @@ static void sgr_color(struct strbuf *b, int32_t color, bool background)
     if (color == COLOR_DEFAULT)
         return;
     if (color & 0x1000000)
-        strbuf_addf(b, ";%d;2;%d;%d;%d", background ? 48 : 38, color >> 16 & 255, color >> 8 & 255, color & 255);
+        strbuf_addf(b, ";%d;2;%d;%d;%d", background ? 48 : 38, color >> 16 & 255, color >> 8 & 255,
+                    color & 255);
     else if (color < 16)
         strbuf_addf(b, ";%d", (color < 8 ? 30 : 82) + color + (background ? 10 : 0));
     else
@@ -183,7 +187,11 @@ void color_add(struct strbuf *b, const struct theme *theme, struct style s, cons
         static const struct {
             uint8_t attr;
             char code;
-        } codes[] = {{ATTR_BOLD, '1'}, {ATTR_DIM, '2'}, {ATTR_ITALIC, '3'}, {ATTR_UNDERLINE, '4'}, {ATTR_REVERSE, '7'}};
+        } codes[] = {{ATTR_BOLD, '1'},
+                     {ATTR_DIM, '2'},
+                     {ATTR_ITALIC, '3'},
+                     {ATTR_UNDERLINE, '4'},
+                     {ATTR_REVERSE, '7'}};
         strbuf_adds(b, "\033[0");
         for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
             if (s.attr & codes[i].attr)

@@ -1,11 +1,13 @@
-/* The proof panel: facts, reconstruction, loss recovered, and whether another reading of the file fits better. */
+/* The proof panel: facts, reconstruction, loss recovered, and whether another reading of the file
+ * fits better. */
 #include "tui/cli/proof.h"
 #include "engine/base/memory.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const reading_name[N_READINGS] = {"as_read", "centre", "relu", "centre_and_relu"};
+static const char *const reading_name[N_READINGS] = {"as_read", "centre", "relu",
+                                                     "centre_and_relu"};
 static const char *const reading_says[N_READINGS] = {"as it is", "with the centring the other way",
                                                      "with the ReLU the other way",
                                                      "with centring and ReLU the other way"};
@@ -36,8 +38,9 @@ static const char *relu_name(enum relu_kind r)
 static void facts_fill(struct proof *p, const struct dict_spec *s)
 {
     static const char *const names[DICT_N_FACTS] = {
-        [DICT_FACT_CENTRE] = "centre", [DICT_FACT_NORM] = "norm", [DICT_FACT_RELU] = "relu",
-        [DICT_FACT_SELECT] = "select", [DICT_FACT_K] = "k",       [DICT_FACT_RESCALE] = "norm_rescale",
+        [DICT_FACT_CENTRE] = "centre", [DICT_FACT_NORM] = "norm",
+        [DICT_FACT_RELU] = "relu",     [DICT_FACT_SELECT] = "select",
+        [DICT_FACT_K] = "k",           [DICT_FACT_RESCALE] = "norm_rescale",
         [DICT_FACT_SKIP] = "skip"};
     for (int i = 0; i < DICT_N_FACTS; i++) {
         struct fact *f = &p->fact[i];
@@ -59,7 +62,8 @@ static void shift_find(struct proving *p, struct tensor x)
 {
     int32_t none = -1;
     float zero = 0;
-    struct sparse f = {run_put(&p->run, 1, 1, DTYPE_I32, &none), run_put(&p->run, 1, 1, DTYPE_F32, &zero)};
+    struct sparse f = {run_put(&p->run, 1, 1, DTYPE_I32, &none),
+                       run_put(&p->run, 1, 1, DTYPE_F32, &zero)};
     float *b = xcalloc((size_t)x.cols, sizeof *b);
     if (p->spec->select == SELECT_TOPK) {
         p->shift = dict_decode(&p->run, p->wb->dict, &f);
@@ -104,7 +108,8 @@ static bool reading_applies(const struct proving *p, enum reading r)
     return (!centre || p->has_shift) && (!relu || p->spec->select == SELECT_TOPK);
 }
 
-/* Σ‖x − x̂‖² of the batch under every reading. The codes of the other centring are those of x ± b_p. */
+/* Σ‖x − x̂‖² of the batch under every reading. The codes of the other centring are those of x ± b_p.
+ */
 static void rebuild(struct proving *p, struct tensor x)
 {
     size_t n = (size_t)x.rows * (size_t)x.cols;
@@ -119,7 +124,8 @@ static void rebuild(struct proving *p, struct tensor x)
             op_add(&p->run, in, p->shift, p->spec->centre ? 1.0f : -1.0f);
         }
         bool flip = r == READ_RELU || r == READ_BOTH;
-        dict_encode(&p->run, p->wb->dict, in, &f, flip && p->spec->relu != RELU_NEVER ? &pre : NULL);
+        dict_encode(&p->run, p->wb->dict, in, &f,
+                    flip && p->spec->relu != RELU_NEVER ? &pre : NULL);
         if (flip)
             relu_flip(p, &f, pre);
         if (r == READ_AS_IS)
@@ -134,11 +140,13 @@ static void rebuild(struct proving *p, struct tensor x)
 }
 
 /* The batch's losses: plain, with the reconstruction, with zeros. */
-static void losses(struct proving *p, const struct batch *batch, const struct state *at, const int32_t *target)
+static void losses(struct proving *p, const struct batch *batch, const struct state *at,
+                   const int32_t *target)
 {
     const struct model *model = p->wb->model;
     size_t n = (size_t)batch->n_rows;
-    float *loss = xcalloc(n + 1, sizeof *loss), *zeros = xcalloc(n * (size_t)at->value.cols + 1, sizeof *zeros);
+    float *loss = xcalloc(n + 1, sizeof *loss),
+          *zeros = xcalloc(n * (size_t)at->value.cols + 1, sizeof *zeros);
     for (int lane = 0; lane < 3; lane++) {
         struct arena_mark mark = arena_mark(p->run.arena);
         struct state end;
@@ -161,10 +169,11 @@ static void losses(struct proving *p, const struct batch *batch, const struct st
     free(zeros);
 }
 
-static bool batch_prove(struct proving *p, const int32_t *ids, const int32_t *target, const int32_t *start,
-                        int32_t n_seqs)
+static bool batch_prove(struct proving *p, const int32_t *ids, const int32_t *target,
+                        const int32_t *start, int32_t n_seqs)
 {
-    struct batch batch = {.n_rows = start[n_seqs], .ids = ids, .seqs = {.n = n_seqs, .start = start}};
+    struct batch batch = {
+        .n_rows = start[n_seqs], .ids = ids, .seqs = {.n = n_seqs, .start = start}};
     struct state at;
     struct arena_mark mark = arena_mark(p->run.arena);
     model_forward(&p->run, p->wb->model, &batch, NULL, p->wb->at, NULL, 0, &at);
@@ -264,14 +273,17 @@ bool proof_run(struct cli *cli, const struct workbench *wb, struct proof *out, s
 {
     struct proving p = {.wb = wb,
                         .spec = dict_spec(wb->dict),
-                        .run = {.backend = wb->backend, .arena = arena_new(wb->backend), .cancel = interrupt_flag()}};
+                        .run = {.backend = wb->backend,
+                                .arena = arena_new(wb->backend),
+                                .cancel = interrupt_flag()}};
     *out = (struct proof){0};
     facts_fill(out, p.spec);
     bool ok = wb->n_sets > 0 && prove_sets(&p, out, &cli->progress);
     if (ok)
         conclude(&p, out);
     else if (wb->n_sets == 0)
-        error_set(e, ERROR_INPUT, "proving %s: found no reference sentences, expected a bundle with some",
+        error_set(e, ERROR_INPUT,
+                  "proving %s: found no reference sentences, expected a bundle with some",
                   wb->sae_name);
     else
         *e = p.run.err;
@@ -289,31 +301,34 @@ void proof_text(const struct proof *p, struct strbuf *out)
         text_add(out, p->fact[i].source, strlen(p->fact[i].source), 0);
         strbuf_adds(out, ")\n");
     }
-    strbuf_addf(out, "  on %d reference sentences, %lld tokens:\n", p->n_sentences, (long long)p->n_tokens);
+    strbuf_addf(out, "  on %d reference sentences, %lld tokens:\n", p->n_sentences,
+                (long long)p->n_tokens);
     strbuf_addf(out, "  FVU           %.4f\n  L0            %.2f\n", p->fvu[READ_AS_IS], p->l0);
-    strbuf_addf(out, "  loss          plain %.4f, reconstruction %.4f, zeros %.4f nats a token\n", p->loss_plain,
-                p->loss_sae, p->loss_zero);
+    strbuf_addf(out, "  loss          plain %.4f, reconstruction %.4f, zeros %.4f nats a token\n",
+                p->loss_plain, p->loss_sae, p->loss_zero);
     strbuf_addf(out, "  recovered     %.1f %% of the loss\n", 100 * p->recovered);
     for (enum reading r = READ_CENTRE; r < N_READINGS; r++)
         if (isfinite(p->fvu[r]))
             strbuf_addf(out, "  FVU           %.4f %s\n", p->fvu[r], reading_says[r]);
     if (p->best != READ_AS_IS)
-        strbuf_addf(out, "  warning: the file fits better %s: FVU %.4f instead of %.4f\n", reading_says[p->best],
-                    p->fvu[p->best], p->fvu[READ_AS_IS]);
+        strbuf_addf(out, "  warning: the file fits better %s: FVU %.4f instead of %.4f\n",
+                    reading_says[p->best], p->fvu[p->best], p->fvu[READ_AS_IS]);
 }
 
 json_t *proof_json(const struct proof *p)
 {
     json_t *facts = json_object(), *readings = json_object();
     for (int i = 0; i < DICT_N_FACTS; i++)
-        json_object_set_new(facts, p->fact[i].name,
-                            json_pack("{s:s, s:s}", "value", p->fact[i].value, "source", p->fact[i].source));
+        json_object_set_new(
+            facts, p->fact[i].name,
+            json_pack("{s:s, s:s}", "value", p->fact[i].value, "source", p->fact[i].source));
     for (enum reading r = READ_AS_IS; r < N_READINGS; r++)
         json_object_set_new(readings, reading_name[r], json_number(p->fvu[r]));
-    return json_pack("{s:o, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "facts", facts, "sentences",
-                     (int)p->n_sentences, "tokens", (json_int_t)p->n_tokens, "fvu", json_number(p->fvu[READ_AS_IS]),
-                     "l0", json_number(p->l0), "loss_plain", json_number(p->loss_plain), "loss_sae",
-                     json_number(p->loss_sae), "loss_zero", json_number(p->loss_zero), "loss_recovered",
-                     json_number(p->recovered), "fvu_readings", readings, "better_reading",
+    return json_pack("{s:o, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "facts", facts,
+                     "sentences", (int)p->n_sentences, "tokens", (json_int_t)p->n_tokens, "fvu",
+                     json_number(p->fvu[READ_AS_IS]), "l0", json_number(p->l0), "loss_plain",
+                     json_number(p->loss_plain), "loss_sae", json_number(p->loss_sae), "loss_zero",
+                     json_number(p->loss_zero), "loss_recovered", json_number(p->recovered),
+                     "fvu_readings", readings, "better_reading",
                      p->best == READ_AS_IS ? json_null() : json_string(reading_name[p->best]));
 }

@@ -12,7 +12,8 @@ struct tokenize_values {
 
 #define AT(member) .offset = offsetof(struct tokenize_values, member)
 static const struct option_row tokenize_options[] = {
-    {"decode", NULL, "the other way: ids with blanks or commas between them, to text", OPTION_FLAG, AT(decode)},
+    {"decode", NULL, "the other way: ids with blanks or commas between them, to text", OPTION_FLAG,
+     AT(decode)},
     {"ids-only", NULL, "one id a line", OPTION_FLAG, AT(ids_only)},
     {.name = NULL},
 };
@@ -25,8 +26,8 @@ struct tokens {
 };
 
 /* One sequence of the text; its tokens' offsets become those of the input. */
-static void encode_part(struct tokens *all, const struct tokenizer *t, const struct input *in, size_t start, size_t end,
-                        bool bos)
+static void encode_part(struct tokens *all, const struct tokenizer *t, const struct input *in,
+                        size_t start, size_t end, bool bos)
 {
     size_t first = all->n;
     if (bos && tokenizer_eot(t) >= 0) {
@@ -42,7 +43,8 @@ static void encode_part(struct tokens *all, const struct tokenizer *t, const str
     }
 }
 
-static void encode(struct tokens *all, const struct tokenizer *t, const struct input *in, const struct options *o)
+static void encode(struct tokens *all, const struct tokenizer *t, const struct input *in,
+                   const struct options *o)
 {
     if (o->join) {
         encode_part(all, t, in, 0, in->n, o->bos);
@@ -50,7 +52,8 @@ static void encode(struct tokens *all, const struct tokenizer *t, const struct i
     }
     for (size_t start = 0; start < in->n;) {
         const char *newline = memchr(in->text + start, '\n', in->n - start);
-        size_t stop = newline ? (size_t)(newline - in->text) : in->n, next = newline ? stop + 1 : in->n;
+        size_t stop = newline ? (size_t)(newline - in->text) : in->n,
+               next = newline ? stop + 1 : in->n;
         if (newline && stop > start && in->text[stop - 1] == '\r')
             stop--;
         encode_part(all, t, in, start, stop, o->bos);
@@ -101,11 +104,13 @@ static bool ids_parse(struct tokens *all, const struct tokenizer *t, const char 
         long id = strtol(s, &end, 10);
         size_t n;
         if (end == s || errno || id < 0 || id > INT32_MAX || !strchr(" \t\r\n,]", *end))
-            return error_set(e, ERROR_INPUT,
-                             "tokenize --decode: found %.40s, expected ids with blanks or commas between", s);
+            return error_set(
+                e, ERROR_INPUT,
+                "tokenize --decode: found %.40s, expected ids with blanks or commas between", s);
         tokenizer_bytes(t, (int32_t)id, &n);
         if (n == 0)
-            return error_set(e, ERROR_INPUT, "tokenize --decode: found the id %ld, expected one of 0 to %d", id,
+            return error_set(e, ERROR_INPUT,
+                             "tokenize --decode: found the id %ld, expected one of 0 to %d", id,
                              tokenizer_n_vocab(t) - 1);
         all->token = grow(all->token, &all->cap, all->n + 1, sizeof *all->token);
         all->token[all->n++] = (struct token){.id = (int32_t)id};
@@ -125,7 +130,8 @@ static void print_decoded(struct cli *cli, const struct tokenizer *t, const stru
     if (cli->opt.output == OUTPUT_JSON) {
         size_t n_text;
         char *text = utf8_repair(bytes, n, &n_text, NULL);
-        output_json(cli, json_pack("{s:o, s:o}", "ids", ids_json(all), "text", json_stringn(text, n_text)));
+        output_json(
+            cli, json_pack("{s:o, s:o}", "ids", ids_json(all), "text", json_stringn(text, n_text)));
         free(text);
     } else {
         strbuf_add(&cli->out, bytes, n);
@@ -135,13 +141,15 @@ static void print_decoded(struct cli *cli, const struct tokenizer *t, const stru
     free(bytes);
 }
 
-static bool tokenize(struct cli *cli, const void *given, int n_operands, char **operand, struct error *e)
+static bool tokenize(struct cli *cli, const void *given, int n_operands, char **operand,
+                     struct error *e)
 {
     const struct tokenize_values *values = given;
     struct tokenizer *t = NULL;
     struct tokens all = {0};
     struct input in;
-    bool ok = input_read(&in, cli, n_operands > 0 ? operand[0] : NULL, e) && cli_tokenizer_open(cli, &t, e);
+    bool ok = input_read(&in, cli, n_operands > 0 ? operand[0] : NULL, e) &&
+              cli_tokenizer_open(cli, &t, e);
     if (ok && values->decode)
         ok = ids_parse(&all, t, in.text, e);
     else if (ok)

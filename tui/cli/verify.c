@@ -1,4 +1,5 @@
-/* glimt verify: ids and losses of fixed sentences, to compare with another implementation; the SAE's proof panel. */
+/* glimt verify: ids and losses of fixed sentences, to compare with another implementation; the
+ * SAE's proof panel. */
 #include "engine/base/memory.h"
 #include "tui/cli/command.h"
 #include "tui/cli/proof.h"
@@ -6,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Never change these: numbers noted elsewhere belong to them. They have letters beyond ASCII, digits, quotes, a
- * contraction and repeated blanks, each a way in which tokenizers differ. */
+/* Never change these: numbers noted elsewhere belong to them. They have letters beyond ASCII,
+ * digits, quotes, a contraction and repeated blanks, each a way in which tokenizers differ. */
 static const char *const sentences[] = {
     "Rådet skal nu formelt godkende Parlamentets holdning.",
     "På øen boede der 12 ældre æbleavlere, som \"aldrig\" havde set sne.",
@@ -33,8 +34,12 @@ static bool sentences_run(struct verification *v, struct cli *cli, struct error 
     strbuf_init(&text);
     for (int i = 0; i < N_SENTENCES; i++)
         strbuf_addf(&text, "%s%s", i ? "\n" : "", sentences[i]);
-    struct wish wish = {
-        .text = text.s, .n_text = text.len, .bos = cli->opt.bos, .insert = INSERT_NONE, .watch = -1, .losses = true};
+    struct wish wish = {.text = text.s,
+                        .n_text = text.len,
+                        .bos = cli->opt.bos,
+                        .insert = INSERT_NONE,
+                        .watch = -1,
+                        .losses = true};
     bool ok = cli_session(cli, v->wb, &wish, &v->snap, e);
     strbuf_release(&text);
     for (int i = 0; ok && i < N_SENTENCES; i++) {
@@ -87,17 +92,18 @@ static void print_json(struct cli *cli, const struct verification *v)
         json_t *ids = json_array();
         for (int32_t j = 0; j < t->n; j++)
             json_array_append_new(ids, json_integer(t->token[j].id));
-        json_array_append_new(lines, json_pack("{s:s, s:o, s:o}", "text", sentences[i], "ids", ids, "loss_mean",
-                                               json_number(v->loss[i])));
+        json_array_append_new(lines, json_pack("{s:s, s:o, s:o}", "text", sentences[i], "ids", ids,
+                                               "loss_mean", json_number(v->loss[i])));
     }
-    json_t *root = json_pack("{s:{s:s, s:s}, s:o, s:o}", "model", "name", wb->model_name, "hash", v->hash, "chosen",
-                             chosen, "lines", lines);
+    json_t *root = json_pack("{s:{s:s, s:s}, s:o, s:o}", "model", "name", wb->model_name, "hash",
+                             v->hash, "chosen", chosen, "lines", lines);
     json_object_set_new(root, "bundle_verified", json_boolean(v->bundle_checked));
     json_object_set_new(root, "proof", v->proven ? proof_json(&v->proof) : json_null());
     output_json(cli, root);
 }
 
-static bool verify(struct cli *cli, const void *given, int n_operands, char **operand, struct error *e)
+static bool verify(struct cli *cli, const void *given, int n_operands, char **operand,
+                   struct error *e)
 {
     struct verification v = {0};
     struct options o = cli->opt;
@@ -106,7 +112,8 @@ static bool verify(struct cli *cli, const void *given, int n_operands, char **op
     if (n_operands > 0)
         o.model = operand[0];
     if (o.n_fix > 0 || o.insert_given) {
-        error_set(e, ERROR_INPUT, "verify: found --fix or --insert, expected neither: it looks at the plain model");
+        error_set(e, ERROR_INPUT,
+                  "verify: found --fix or --insert, expected neither: it looks at the plain model");
         goto cleanup;
     }
     if (!cli_open(cli, &o, &v.wb, e) || !weights_hash(model_dir(v.wb->model), v.hash, e))

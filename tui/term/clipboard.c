@@ -11,7 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_BASE64 74994 /* what terminals take at least: 100,000 less the room others found to be safe */
+#define MAX_BASE64                                                                                 \
+    74994 /* what terminals take at least: 100,000 less the room others found to be safe */
 
 extern char **environ;
 
@@ -27,7 +28,8 @@ static bool write_all(int fd, const char *s, size_t n)
     return true;
 }
 
-/* tmux load-buffer -w - : into tmux's buffer and on to the outer terminal's clipboard (3.2 and later). */
+/* tmux load-buffer -w - : into tmux's buffer and on to the outer terminal's clipboard (3.2 and
+ * later). */
 static bool tmux_load(const char *text, size_t n)
 {
     int fd[2];
@@ -50,7 +52,8 @@ static bool tmux_load(const char *text, size_t n)
         ok = write_all(fd[1], text, n);
         close(fd[1]);
         int status;
-        ok = waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0 && ok;
+        ok = waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
+             ok;
         sigaction(SIGPIPE, &old, NULL);
     } else {
         close(fd[1]);
@@ -67,7 +70,8 @@ const char *clipboard_copy(const char *text, size_t n, struct strbuf *out)
     }
     size_t room = BASE64_ENCODE_RAW_LENGTH(n);
     if (room > MAX_BASE64) {
-        snprintf(said, sizeof said, "too long for the terminal's clipboard (%zu bytes): :write FILE", n);
+        snprintf(said, sizeof said,
+                 "too long for the terminal's clipboard (%zu bytes): :write FILE", n);
         return said;
     }
     char *code = xmalloc(room + 1);

@@ -105,7 +105,8 @@ static struct event control_event(unsigned char byte, unsigned mods)
     case 0x08: /* what some terminals send for Backspace, others for Ctrl-Backspace */
     case 0x7F: return key_event(KEYS_BACKSPACE, mods);
     case 0: return char_event(' ', mods | MOD_CTRL);
-    default: return char_event((uint32_t)(byte <= 26 ? byte + 'a' - 1 : byte + '@'), mods | MOD_CTRL);
+    default:
+        return char_event((uint32_t)(byte <= 26 ? byte + 'a' - 1 : byte + '@'), mods | MOD_CTRL);
     }
 }
 
@@ -113,8 +114,9 @@ static bool text_event(uint32_t code, unsigned mods, struct event *out)
 {
     if (is_control(code))
         return false;
-    *out = mods & (MOD_ALT | MOD_CTRL) ? char_event(code, mods)
-                                       : (struct event){.kind = EVENT_TEXT, .code = code, .mods = mods};
+    *out = mods & (MOD_ALT | MOD_CTRL)
+               ? char_event(code, mods)
+               : (struct event){.kind = EVENT_TEXT, .code = code, .mods = mods};
     return true;
 }
 
@@ -180,8 +182,9 @@ static enum key letter_key(char final)
 static enum key number_key(unsigned n)
 {
     static const unsigned char f_number[] = {11, 12, 13, 14, 15, 17, 18, 19, 20, 21, 23, 24};
-    static const unsigned char key[] = {[1] = KEYS_HOME,    [2] = KEYS_INSERT,    [3] = KEYS_DELETE, [4] = KEYS_END,
-                                        [5] = KEYS_PAGE_UP, [6] = KEYS_PAGE_DOWN, [7] = KEYS_HOME,   [8] = KEYS_END};
+    static const unsigned char key[] = {
+        [1] = KEYS_HOME,    [2] = KEYS_INSERT,    [3] = KEYS_DELETE, [4] = KEYS_END,
+        [5] = KEYS_PAGE_UP, [6] = KEYS_PAGE_DOWN, [7] = KEYS_HOME,   [8] = KEYS_END};
     for (unsigned i = 0; i < sizeof f_number; i++)
         if (f_number[i] == n)
             return (enum key)(KEYS_F1 + i);
@@ -197,7 +200,8 @@ static bool code_key(uint32_t code, unsigned mods, struct event *out)
         *out = key_event(KEYS_BACKTAB, mods & ~(unsigned)MOD_SHIFT);
     else if (code == '\t' || code == '\r' || code == 0x7F || code == 0x08)
         *out = control_event((unsigned char)code, mods);
-    else if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000) || (code >= 0xE000 && code < 0xF900))
+    else if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000) ||
+             (code >= 0xE000 && code < 0xF900))
         return false; /* kitty numbers its other keys in the private use area */
     else
         return text_event(code, mods, out);
@@ -206,8 +210,8 @@ static bool code_key(uint32_t code, unsigned mods, struct event *out)
 
 static int click_count(struct decoder *d, int button, int x, int y)
 {
-    bool again = d->click.clicks && d->click.button == button && d->click.x == x && d->click.y == y &&
-                 d->now_ms - d->click.time_ms <= DOUBLE_CLICK_MS;
+    bool again = d->click.clicks && d->click.button == button && d->click.x == x &&
+                 d->click.y == y && d->now_ms - d->click.time_ms <= DOUBLE_CLICK_MS;
     d->click.clicks = again ? d->click.clicks % 3 + 1 : 1;
     d->click.button = button;
     d->click.x = x;
@@ -222,8 +226,8 @@ static bool mouse_event(struct decoder *d, const struct csi *c, bool release, st
     if (c->n < 3 || !x || !y || x > 0xFFFF || y > 0xFFFF || b >= 128)
         return false;
     *out = (struct event){.kind = EVENT_MOUSE, .x = (int)x - 1, .y = (int)y - 1};
-    out->mods =
-        (b & 4 ? (unsigned)MOD_SHIFT : 0u) | (b & 8 ? (unsigned)MOD_ALT : 0u) | (b & 16 ? (unsigned)MOD_CTRL : 0u);
+    out->mods = (b & 4 ? (unsigned)MOD_SHIFT : 0u) | (b & 8 ? (unsigned)MOD_ALT : 0u) |
+                (b & 16 ? (unsigned)MOD_CTRL : 0u);
     if (b & 64) {
         out->mouse = b & 1 ? MOUSE_WHEEL_DOWN : MOUSE_WHEEL_UP;
         return !(b & 2) && !release; /* sideways wheels mean nothing here */
@@ -286,7 +290,9 @@ static bool final_csi(struct decoder *d, char final, struct event *out)
     case 'u': return code_key(c.param[0], mods_of(c.param[1]), out);
     case 'n': return c.n == 1 && c.param[0] == 0 && reply_event(REPLY_STATUS_OK, 0, out);
     case 'I':
-    case 'O': *out = (struct event){.kind = final == 'I' ? EVENT_FOCUS_IN : EVENT_FOCUS_OUT}; return true;
+    case 'O':
+        *out = (struct event){.kind = final == 'I' ? EVENT_FOCUS_IN : EVENT_FOCUS_OUT};
+        return true;
     case 'M': /* the old mouse report, or a soft key with parameters: nothing either way */
         if (!c.n) {
             d->state = IN_OLD_MOUSE;
@@ -307,7 +313,8 @@ static bool final_csi(struct decoder *d, char final, struct event *out)
     case 'd': *out = key_event(letter_key((char)(final - 'a' + 'A')), MOD_SHIFT); return c.n == 0;
     default: break;
     }
-    /* A cursor position report looks like F3 with modifiers only on row 1; anything else in R is such a report. */
+    /* A cursor position report looks like F3 with modifiers only on row 1; anything else in R is
+     * such a report. */
     if (final >= 'P' && final <= 'S' && c.n && (c.param[0] > 1 || c.param[1] > 16))
         return false;
     *out = key_event(letter_key(final), mods_of(c.param[1]));
@@ -370,8 +377,8 @@ static bool background_reply(const char *s, struct event *out)
     return reply_event(REPLY_BACKGROUND, r << 16 | g << 8 | b, out);
 }
 
-/* DECRQSS of SGR tells the background that the probe set: 48:2:1:2:3, with either separator, with or without a colour
- * space. */
+/* DECRQSS of SGR tells the background that the probe set: 48:2:1:2:3, with either separator, with
+ * or without a colour space. */
 static bool direct_color_reply(const char *s, struct event *out)
 {
     const char *at = strstr(s, "48");
@@ -405,7 +412,8 @@ static bool take_string(struct decoder *d, unsigned char byte, struct event *out
     }
     if (d->n_string < sizeof d->string)
         d->string[d->n_string] = (char)byte;
-    /* Enter, or more than any answer has: it was Alt-] that was typed, and the user must come back. */
+    /* Enter, or more than any answer has: it was Alt-] that was typed, and the user must come back.
+     */
     if (byte == '\r' || byte == 0x18 || byte == 0x1A || ++d->n_string > MAX_STRING)
         d->state = GROUND;
     return false;
@@ -418,7 +426,8 @@ static char *clean_paste(const char *s, size_t n, size_t *n_out)
     char *out = utf8_repair(s, n, n_out, NULL);
     size_t to = 0;
     for (size_t i = 0; i < *n_out; i++) {
-        unsigned char c = (unsigned char)out[i], next = i + 1 < *n_out ? (unsigned char)out[i + 1] : 0;
+        unsigned char c = (unsigned char)out[i],
+                      next = i + 1 < *n_out ? (unsigned char)out[i + 1] : 0;
         if (c == ESC && *n_out - i >= 6 && !memcmp(out + i, "\033[200~", 6)) {
             i += 5;
         } else if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
@@ -463,7 +472,10 @@ static bool take_paste(struct decoder *d, unsigned char byte, struct event *out)
 
 static void begin_utf8(struct decoder *d, unsigned char byte)
 {
-    d->utf8_length = byte >= 0xF0 && byte < 0xF5 ? 4 : byte >= 0xE0 && byte < 0xF0 ? 3 : byte >= 0xC2 ? 2 : 0;
+    d->utf8_length = byte >= 0xF0 && byte < 0xF5   ? 4
+                     : byte >= 0xE0 && byte < 0xF0 ? 3
+                     : byte >= 0xC2                ? 2
+                                                   : 0;
     if (byte >= 0xF5)
         d->utf8_length = 0;
     d->utf8[0] = (char)byte;
@@ -603,8 +615,8 @@ bool decoder_next(struct decoder *d, struct event *out)
 /* Whether a timeout decides what was typed: Alt-[ and Alt-] begin like sequences. */
 static bool waits_for_more(const struct decoder *d)
 {
-    return d->state == AFTER_ESC || (d->state == IN_CSI && !d->n_csi) || (d->state == IN_SS3 && !d->n_csi) ||
-           (d->state == IN_STRING && !d->n_string);
+    return d->state == AFTER_ESC || (d->state == IN_CSI && !d->n_csi) ||
+           (d->state == IN_SS3 && !d->n_csi) || (d->state == IN_STRING && !d->n_string);
 }
 
 int decoder_wait_ms(const struct decoder *d)

@@ -1,7 +1,7 @@
 /* What the user did: keys, mouse, paste, focus; decoded from bytes by a pure state machine.
  *
- * Owns no terminal. Feed it bytes as they come, split anywhere; late answers of the terminal (DA1, OSC 11, DECRPM, CPR,
- * DSR) are swallowed, never typed. */
+ * Owns no terminal. Feed it bytes as they come, split anywhere; late answers of the terminal (DA1,
+ * OSC 11, DECRPM, CPR, DSR) are swallowed, never typed. */
 #ifndef GLIMT_TERM_EVENT_H
 #define GLIMT_TERM_EVENT_H
 #include <stdbool.h>
@@ -68,8 +68,8 @@ struct event {
     int clicks; /* PRESS: 1, 2, 3 by `time_ms` */
     enum reply_kind reply;
     uint32_t value;    /* REPLY */
-    const char *paste; /* PASTE: valid UTF-8 (repaired), C0/C1 but \n and \t removed, CR and CRLF as \n; borrowed until
-                          the next call */
+    const char *paste; /* PASTE: valid UTF-8 (repaired), C0/C1 but \n and \t removed, CR and CRLF as
+                          \n; borrowed until the next call */
     size_t n_paste;
 };
 
@@ -79,12 +79,12 @@ void decoder_free(struct decoder *);
 /* Takes n bytes; then call decoder_next until false. time_ms: monotonic, for double clicks. */
 void decoder_feed(struct decoder *, const char *bytes, size_t n, int64_t time_ms);
 bool decoder_next(struct decoder *, struct event *);
-/* A lone ESC waits: how many ms until it counts as the key (25 at most), −1: nothing waits. decoder_timeout says that
- * the time is over. */
+/* A lone ESC waits: how many ms until it counts as the key (25 at most), −1: nothing waits.
+ * decoder_timeout says that the time is over. */
 int decoder_wait_ms(const struct decoder *);
 void decoder_timeout(struct decoder *);
-/* Name of a key event as `?` shows it and as scripts spell it ("Ctrl-Left", "a", "F2", "Shift-Tab"); and back: false
- * for an unknown name. */
+/* Name of a key event as `?` shows it and as scripts spell it ("Ctrl-Left", "a", "F2",
+ * "Shift-Tab"); and back: false for an unknown name. */
 void event_name(const struct event *, char *out, size_t n);
 bool event_parse(const char *name, struct event *out);
 #endif

@@ -80,13 +80,16 @@ static bool parse_char(const char *name, unsigned mods, struct event *out)
 {
     size_t n = strlen(name), len = 0;
     bool valid = false;
-    uint32_t code = strcasecmp(name, "Space") == 0 ? ' ' : n ? utf8_decode(name, n, &len, &valid) : 0;
+    uint32_t code = strcasecmp(name, "Space") == 0 ? ' '
+                    : n                            ? utf8_decode(name, n, &len, &valid)
+                                                   : 0;
     if (code != ' ' && (!valid || len != n || code < 0x20 || (code >= 0x7F && code < 0xA0)))
         return false;
     if (mods & MOD_CTRL && code < 0x80)
         code = (uint32_t)tolower((int)code);
     bool text = !(mods & (MOD_CTRL | MOD_ALT));
-    *out = (struct event){.kind = text ? EVENT_TEXT : EVENT_KEY, .key = text ? KEY_NONE_ : KEYS_CHAR, .code = code};
+    *out = (struct event){
+        .kind = text ? EVENT_TEXT : EVENT_KEY, .key = text ? KEY_NONE_ : KEYS_CHAR, .code = code};
     out->mods = text ? 0 : mods;
     return true;
 }

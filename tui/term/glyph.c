@@ -14,14 +14,16 @@ static bool is_regional(uint32_t c)
 
 static bool is_variation_selector(uint32_t c)
 {
-    return (c >= 0xFE00 && c <= 0xFE0F) || (c >= 0xE0100 && c <= 0xE01EF) || (c >= 0x180B && c <= 0x180F);
+    return (c >= 0xFE00 && c <= 0xFE0F) || (c >= 0xE0100 && c <= 0xE01EF) ||
+           (c >= 0x180B && c <= 0x180F);
 }
 
-/* Old Hangul's joining letters, circled numbers and hexagrams: utf8proc and the C library count them differently. */
+/* Old Hangul's joining letters, circled numbers and hexagrams: utf8proc and the C library count
+ * them differently. */
 static bool is_disputed(uint32_t c)
 {
-    return (c >= 0x1160 && c <= 0x11FF) || (c >= 0xD7B0 && c <= 0xD7FB) || (c >= 0x3248 && c <= 0x324F) ||
-           (c >= 0x4DC0 && c <= 0x4DFF);
+    return (c >= 0x1160 && c <= 0x11FF) || (c >= 0xD7B0 && c <= 0xD7FB) ||
+           (c >= 0x3248 && c <= 0x324F) || (c >= 0x4DC0 && c <= 0x4DFF);
 }
 
 int glyph_code_width(uint32_t code)
@@ -41,7 +43,8 @@ int glyph_code_width(uint32_t code)
     case UTF8PROC_CATEGORY_ZP: return -1;
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_ME: return width == 0 ? 0 : -1;
-    case UTF8PROC_CATEGORY_MC: return width == 0 ? 1 : -1; /* as the C library and terminals have it */
+    case UTF8PROC_CATEGORY_MC:
+        return width == 0 ? 1 : -1; /* as the C library and terminals have it */
     default: return width == 1 || width == 2 ? width : -1;
     }
 }
@@ -67,7 +70,8 @@ static struct cluster find_cluster(const char *s, size_t n, uint32_t first, size
         size_t len;
         bool valid;
         uint32_t code = utf8_decode(s + c.n, n - c.n, &len, &valid);
-        if (!valid || utf8proc_grapheme_break_stateful((utf8proc_int32_t)last, (utf8proc_int32_t)code, &state))
+        if (!valid || utf8proc_grapheme_break_stateful((utf8proc_int32_t)last,
+                                                       (utf8proc_int32_t)code, &state))
             break;
         int width = glyph_code_width(code);
         if (width == 0)

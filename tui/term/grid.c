@@ -11,7 +11,8 @@
 static struct rect intersect(struct rect a, struct rect b)
 {
     int64_t x0 = a.x > b.x ? a.x : b.x, y0 = a.y > b.y ? a.y : b.y;
-    int64_t ax = (int64_t)a.x + a.w, bx = (int64_t)b.x + b.w, ay = (int64_t)a.y + a.h, by = (int64_t)b.y + b.h;
+    int64_t ax = (int64_t)a.x + a.w, bx = (int64_t)b.x + b.w, ay = (int64_t)a.y + a.h,
+            by = (int64_t)b.y + b.h;
     int64_t x1 = ax < bx ? ax : bx, y1 = ay < by ? ay : by;
     if (a.w <= 0 || a.h <= 0 || b.w <= 0 || b.h <= 0 || x1 <= x0 || y1 <= y0)
         return (struct rect){(int)x0, (int)y0, 0, 0};
@@ -82,8 +83,8 @@ void grid_fill(struct grid *g, struct rect r, struct style style)
 }
 
 /* A piece of a cluster that is one base and its marks; `clip` lies within the grid. */
-static void put_piece(struct grid *g, struct rect clip, int x, int y, struct style style, const char *glyph, size_t n,
-                      int width)
+static void put_piece(struct grid *g, struct rect clip, int x, int y, struct style style,
+                      const char *glyph, size_t n, int width)
 {
     bool left = x >= clip.x && x < clip.x + clip.w;
     bool right = width == 2 && x + 1 >= clip.x && x + 1 < clip.x + clip.w;
@@ -101,7 +102,8 @@ static void put_piece(struct grid *g, struct rect clip, int x, int y, struct sty
         cell_set(&row[x + 1], whole ? "" : " ", whole ? 0 : 1, style);
 }
 
-void grid_put(struct grid *g, struct rect clip, int x, int y, struct style style, const char *glyph, int width)
+void grid_put(struct grid *g, struct rect clip, int x, int y, struct style style, const char *glyph,
+              int width)
 {
     clip = grid_clip(g, clip);
     size_t n = strlen(glyph), begin = 0;
@@ -120,7 +122,8 @@ void grid_put(struct grid *g, struct rect clip, int x, int y, struct style style
     }
 }
 
-int grid_text(struct grid *g, struct rect clip, int x, int y, struct style style, const char *utf8, size_t n)
+int grid_text(struct grid *g, struct rect clip, int x, int y, struct style style, const char *utf8,
+              size_t n)
 {
     clip = grid_clip(g, clip);
     int64_t column = x, edge = (int64_t)clip.x + clip.w;
@@ -137,7 +140,8 @@ int grid_text(struct grid *g, struct rect clip, int x, int y, struct style style
     return (int)(column < edge || edge < x ? column : edge);
 }
 
-int grid_printf(struct grid *g, struct rect clip, int x, int y, struct style style, const char *format, ...)
+int grid_printf(struct grid *g, struct rect clip, int x, int y, struct style style,
+                const char *format, ...)
 {
     char line[512];
     va_list ap, again;
@@ -184,7 +188,8 @@ static const char *const frame_glyph[2][2][6] = {
     {{"-", "|", "+", "+", "+", "+"}, {"=", "!", "#", "#", "#", "#"}},
 };
 
-struct rect grid_box(struct grid *g, struct rect r, const char *title, bool focused, const struct theme *theme)
+struct rect grid_box(struct grid *g, struct rect r, const char *title, bool focused,
+                     const struct theme *theme)
 {
     const char *const *line = frame_glyph[theme_ascii(theme)][focused];
     struct style style = theme_style(theme, focused ? ROLE_FOCUS : ROLE_FRAME);
@@ -195,7 +200,11 @@ struct rect grid_box(struct grid *g, struct rect r, const char *title, bool focu
     for (int x = r.x; x <= right; x++) {
         grid_put(g, r, x, r.y, style, x == r.x ? line[2] : x == right ? line[3] : line[0], 1);
         if (bottom > r.y)
-            grid_put(g, r, x, bottom, style, x == r.x ? line[4] : x == right ? line[5] : line[0], 1);
+            grid_put(g, r, x, bottom, style,
+                     x == r.x     ? line[4]
+                     : x == right ? line[5]
+                                  : line[0],
+                     1);
     }
     for (int y = r.y + 1; y < bottom; y++) {
         grid_put(g, r, r.x, y, style, line[1], 1);

@@ -1,8 +1,9 @@
 /* A rectangle of cells: what a view draws and what a terminal, a test, an SVG or a text file gets.
  *
- * Pure data. A cell holds one grapheme cluster (UTF-8, at most GRID_GLYPH_MAX − 1 bytes; longer clusters and everything
- * that a terminal must not see raw arrive as an escape, see glyph.h) and a style. A cluster two columns wide occupies
- * its cell and the next, whose glyph is empty. Drawing clips at the grid and at the rect; nothing is drawn outside. */
+ * Pure data. A cell holds one grapheme cluster (UTF-8, at most GRID_GLYPH_MAX − 1 bytes; longer
+ * clusters and everything that a terminal must not see raw arrive as an escape, see glyph.h) and a
+ * style. A cluster two columns wide occupies its cell and the next, whose glyph is empty. Drawing
+ * clips at the grid and at the rect; nothing is drawn outside. */
 #ifndef GLIMT_TERM_GRID_H
 #define GLIMT_TERM_GRID_H
 #include "tui/term/theme.h"
@@ -30,28 +31,33 @@ void grid_init(struct grid *, int w, int h, struct style);
 void grid_release(struct grid *);
 void grid_resize(struct grid *, int w, int h, struct style); /* contents are cleared */
 void grid_fill(struct grid *, struct rect, struct style);    /* blanks */
-/* Draws n bytes of UTF-8 from column x of row y within clip; returns the column after the last one drawn. Untrusted
- * text: controls, bidi controls and invalid bytes are shown as escapes, tabs as one space. */
-int grid_text(struct grid *, struct rect clip, int x, int y, struct style, const char *utf8, size_t n);
-int grid_printf(struct grid *, struct rect clip, int x, int y, struct style, const char *format, ...)
-    __attribute__((format(printf, 6, 7)));
+/* Draws n bytes of UTF-8 from column x of row y within clip; returns the column after the last one
+ * drawn. Untrusted text: controls, bidi controls and invalid bytes are shown as escapes, tabs as
+ * one space. */
+int grid_text(struct grid *, struct rect clip, int x, int y, struct style, const char *utf8,
+              size_t n);
+int grid_printf(struct grid *, struct rect clip, int x, int y, struct style, const char *format,
+                ...) __attribute__((format(printf, 6, 7)));
 /* One cluster known to be `width` columns wide. */
-void grid_put(struct grid *, struct rect clip, int x, int y, struct style, const char *glyph, int width);
+void grid_put(struct grid *, struct rect clip, int x, int y, struct style, const char *glyph,
+              int width);
 /* Changes only the style of cells. */
 void grid_style(struct grid *, struct rect, struct style);
-/* A frame with a title in its upper edge; `heavy` for the focused pane (more than colour tells it). ASCII when the
- * style table says so. Returns the inner rect. */
-struct rect grid_box(struct grid *, struct rect, const char *title, bool focused, const struct theme *);
+/* A frame with a title in its upper edge; `heavy` for the focused pane (more than colour tells it).
+ * ASCII when the style table says so. Returns the inner rect. */
+struct rect grid_box(struct grid *, struct rect, const char *title, bool focused,
+                     const struct theme *);
 struct rect rect_inner(struct rect, int dx, int dy);
 bool rect_has(struct rect, int x, int y);
 
 /* Columns that n bytes of UTF-8 take when drawn by grid_text. */
 int text_columns(const char *utf8, size_t n);
-/* The cluster at s: its length in bytes (≥ 1 for n ≥ 1), columns when drawn, and what is drawn (escaped) in out. */
+/* The cluster at s: its length in bytes (≥ 1 for n ≥ 1), columns when drawn, and what is drawn
+ * (escaped) in out. */
 size_t text_cluster(const char *utf8, size_t n, int *columns, char out[GRID_GLYPH_MAX]);
 
-/* Writers: plain text (rows joined by \n, trailing blanks cut), ANSI (SGR, theme's depth), SVG (text selectable,
- * byte-stable, no fonts embedded). */
+/* Writers: plain text (rows joined by \n, trailing blanks cut), ANSI (SGR, theme's depth), SVG
+ * (text selectable, byte-stable, no fonts embedded). */
 struct strbuf;
 void grid_write_text(const struct grid *, struct strbuf *);
 void grid_write_ansi(const struct grid *, struct strbuf *);

@@ -52,7 +52,8 @@ static void add_color(struct strbuf *out, int32_t color, int base)
     else if (color < 256)
         strbuf_addf(out, ";%d;5;%d", base + 8, color);
     else
-        strbuf_addf(out, ";%d;2;%d;%d;%d", base + 8, color >> 16 & 255, color >> 8 & 255, color & 255);
+        strbuf_addf(out, ";%d;2;%d;%d;%d", base + 8, color >> 16 & 255, color >> 8 & 255,
+                    color & 255);
 }
 
 static void add_sgr(struct strbuf *out, struct style s)
@@ -60,7 +61,11 @@ static void add_sgr(struct strbuf *out, struct style s)
     static const struct {
         uint8_t attr;
         const char *code;
-    } attr[] = {{ATTR_BOLD, ";1"}, {ATTR_DIM, ";2"}, {ATTR_ITALIC, ";3"}, {ATTR_UNDERLINE, ";4"}, {ATTR_REVERSE, ";7"}};
+    } attr[] = {{ATTR_BOLD, ";1"},
+                {ATTR_DIM, ";2"},
+                {ATTR_ITALIC, ";3"},
+                {ATTR_UNDERLINE, ";4"},
+                {ATTR_REVERSE, ";7"}};
     strbuf_adds(out, "\033[0");
     for (size_t i = 0; i < sizeof attr / sizeof *attr; i++)
         if (s.attr & attr[i].attr)
@@ -119,12 +124,14 @@ static int run_end(const struct grid *g, const struct theme *theme, int x, int y
     const struct cell *row = row_of(g, y);
     uint32_t bg = look_of(theme, row[x].style).bg;
     int end = x + 1;
-    while (end < g->w && (text ? style_equal(row[end].style, row[x].style) : look_of(theme, row[end].style).bg == bg))
+    while (end < g->w && (text ? style_equal(row[end].style, row[x].style)
+                               : look_of(theme, row[end].style).bg == bg))
         end++;
     return end;
 }
 
-static void add_backgrounds(const struct grid *g, const struct theme *theme, int y, struct strbuf *out)
+static void add_backgrounds(const struct grid *g, const struct theme *theme, int y,
+                            struct strbuf *out)
 {
     const struct cell *row = row_of(g, y);
     uint32_t page = theme_rgb(theme, COLOR_DEFAULT, true);
@@ -132,19 +139,21 @@ static void add_backgrounds(const struct grid *g, const struct theme *theme, int
         int end = run_end(g, theme, x, y, false);
         uint32_t bg = look_of(theme, row[x].style).bg;
         if (bg != page)
-            strbuf_addf(out, "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#%06x\"/>\n", x * CELL_W,
-                        y * CELL_H, (end - x) * CELL_W, CELL_H, (unsigned)bg);
+            strbuf_addf(out,
+                        "<rect x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#%06x\"/>\n",
+                        x * CELL_W, y * CELL_H, (end - x) * CELL_W, CELL_H, (unsigned)bg);
         x = end;
     }
 }
 
-static void add_run(const struct grid *g, const struct theme *theme, int x, int end, int y, struct strbuf *out)
+static void add_run(const struct grid *g, const struct theme *theme, int x, int end, int y,
+                    struct strbuf *out)
 {
     const struct cell *row = row_of(g, y);
     struct style s = row[x].style;
     /* textLength keeps columns in line whatever font is found. */
-    strbuf_addf(out, "<tspan x=\"%d\" textLength=\"%d\" fill=\"#%06x\"", x * CELL_W, (end - x) * CELL_W,
-                (unsigned)look_of(theme, s).fg);
+    strbuf_addf(out, "<tspan x=\"%d\" textLength=\"%d\" fill=\"#%06x\"", x * CELL_W,
+                (end - x) * CELL_W, (unsigned)look_of(theme, s).fg);
     if (s.attr & ATTR_BOLD)
         strbuf_adds(out, " font-weight=\"bold\"");
     if (s.attr & ATTR_ITALIC)
@@ -177,14 +186,16 @@ static void add_text(const struct grid *g, const struct theme *theme, int y, str
     strbuf_adds(out, "</text>\n");
 }
 
-void grid_write_svg(const struct grid *g, const struct theme *theme, const char *title, struct strbuf *out)
+void grid_write_svg(const struct grid *g, const struct theme *theme, const char *title,
+                    struct strbuf *out)
 {
     int w = g->w * CELL_W, h = g->h * CELL_H;
-    strbuf_addf(
-        out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" "
-        "font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"%d\" xml:space=\"preserve\">\n",
-        w, h, w, h, FONT_SIZE);
+    strbuf_addf(out,
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 "
+                "0 %d %d\" "
+                "font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"%d\" "
+                "xml:space=\"preserve\">\n",
+                w, h, w, h, FONT_SIZE);
     strbuf_adds(out, "<title>");
     add_escaped(out, title ? title : "");
     strbuf_addf(out, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#%06x\"/>\n", w, h,

@@ -12,7 +12,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#define MAX_PAIRS 4096 /* far below what curses would give: beyond its limit allocation answers nonsense */
+#define MAX_PAIRS                                                                                  \
+    4096 /* far below what curses would give: beyond its limit allocation answers nonsense */
 #define PAIR_SLOTS 8192
 
 struct pair {
@@ -42,7 +43,8 @@ static bool can_address(void)
     return has_string("cup") && has_string("clear");
 }
 
-/* Sets a variable to a number (< 0: as `text`, NULL: not at all) and returns what it was; the caller frees. */
+/* Sets a variable to a number (< 0: as `text`, NULL: not at all) and returns what it was; the
+ * caller frees. */
 static char *swap_env(const char *name, int number, const char *text)
 {
     char *old = getenv(name) ? xstrdup(getenv(name)) : NULL;
@@ -55,7 +57,8 @@ static char *swap_env(const char *name, int number, const char *text)
     return old;
 }
 
-/* A file in memory has no size, and not every terminal type tells one: curses hears it by the environment. */
+/* A file in memory has no size, and not every terminal type tells one: curses hears it by the
+ * environment. */
 static SCREEN *new_screen(const char *term, FILE *file, int w, int h)
 {
     char *lines = swap_env("LINES", h, NULL), *columns = swap_env("COLUMNS", w, NULL);
@@ -84,7 +87,8 @@ bool paint_open(const char *term, int w, int h, struct error *e)
     }
     if (!can_address()) {
         paint_close();
-        return error_set(e, ERROR_SYSTEM, "opening the screen: terminal type “%s” can't place the cursor", term);
+        return error_set(e, ERROR_SYSTEM,
+                         "opening the screen: terminal type “%s” can't place the cursor", term);
     }
     return true;
 }
@@ -134,8 +138,8 @@ static int32_t index_of(int32_t color, int colors)
     if (colors > 256) {
         if (color <= 255)
             return color;
-        /* below 256 curses' number is a palette index: black has one that users don't change, the darkest blues get
-         * a trace of red */
+        /* below 256 curses' number is a palette index: black has one that users don't change, the
+         * darkest blues get a trace of red */
         return rgb == 0 ? 16 : rgb < 256 ? (int32_t)(rgb | 0x010000) : (int32_t)rgb;
     }
     if (paint.depth >= DEPTH_256 && colors == 256)
@@ -176,7 +180,8 @@ static attr_t curses_style(struct style s, int *pair)
     if (paint.depth == DEPTH_MONO)
         return attr;
     int colors = COLORS;
-    int32_t fg = s.fg < 0 ? s.fg : index_of(s.fg, colors), bg = s.bg < 0 ? s.bg : index_of(s.bg, colors);
+    int32_t fg = s.fg < 0 ? s.fg : index_of(s.fg, colors),
+            bg = s.bg < 0 ? s.bg : index_of(s.bg, colors);
     if (colors < 16 && fg > 7) { /* the second eight are the first, bold */
         attr |= fg == 8 ? 0 : A_BOLD;
         fg = fg == 8 ? 7 : fg - 8;
@@ -234,7 +239,8 @@ static bool draw_row(const struct grid *g, int y)
     struct cell *last = paint.last.cell + (size_t)y * (size_t)g->w;
     for (int x = 0; x < g->w; x++) {
         bool wide = x + 1 < g->w && !row[x + 1].glyph[0];
-        if (!paint.whole && cell_equal(&row[x], &last[x]) && (!wide || cell_equal(&row[x + 1], &last[x + 1])))
+        if (!paint.whole && cell_equal(&row[x], &last[x]) &&
+            (!wide || cell_equal(&row[x + 1], &last[x + 1])))
             continue;
         if (!row[x].glyph[0])
             continue; /* drawn with its left half */
@@ -314,7 +320,8 @@ void paint_leave(struct strbuf *out)
     curs_set(1);
     endwin();
     take_bytes(out);
-    /* Some terminals restore the cursor's visibility with the other screen: say it once more, last. */
+    /* Some terminals restore the cursor's visibility with the other screen: say it once more, last.
+     */
     if (has_string("cnorm"))
         strbuf_adds(out, tigetstr("cnorm"));
     paint.whole = true;

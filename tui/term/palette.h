@@ -1,4 +1,5 @@
-/* Colours as numbers: the xterm palette, OKLab (Ottosson 2020), contrast (WCAG 2.1). RGB is 0xrrggbb, sRGB. */
+/* Colours as numbers: the xterm palette, OKLab (Ottosson 2020), contrast (WCAG 2.1). RGB is
+ * 0xrrggbb, sRGB. */
 #ifndef GLIMT_TERM_PALETTE_H
 #define GLIMT_TERM_PALETTE_H
 #include <stdint.h>

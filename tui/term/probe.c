@@ -15,7 +15,9 @@ void probe_reply(struct probe *p, const struct event *ev)
 {
     switch (ev->reply) {
     case REPLY_SYNC: p->sync = (int)ev->value; break;
-    case REPLY_DARK_LIGHT: p->background = ev->value == 1 || ev->value == 2 ? (int)ev->value : p->background; break;
+    case REPLY_DARK_LIGHT:
+        p->background = ev->value == 1 || ev->value == 2 ? (int)ev->value : p->background;
+        break;
     case REPLY_BACKGROUND: p->background = oklab_of(ev->value).L < 0.6 ? 1 : 2; break;
     case REPLY_DIRECT_COLOR: p->direct_color = true; break;
     case REPLY_DA1:
@@ -23,7 +25,8 @@ void probe_reply(struct probe *p, const struct event *ev)
     }
 }
 
-void probe_terminal(struct decoder *d, bool ask_color, int timeout_ms, struct probe *out, uint64_t *n_input)
+void probe_terminal(struct decoder *d, bool ask_color, int timeout_ms, struct probe *out,
+                    uint64_t *n_input)
 {
     static const char ask[] = "\033[?2026$p\033]11;?\033\\\033[?996n";
     /* Sets a background, asks what the rendition is now (DECRQSS), sets it back. */
@@ -39,7 +42,8 @@ void probe_terminal(struct decoder *d, bool ask_color, int timeout_ms, struct pr
         struct tty_news news;
         char bytes[1024];
         long n = 0;
-        if (!tty_wait(-1, (int)left, &news) || (news.input && (n = tty_read(bytes, sizeof bytes)) < 0))
+        if (!tty_wait(-1, (int)left, &news) ||
+            (news.input && (n = tty_read(bytes, sizeof bytes)) < 0))
             return; /* the loop will see the same and end */
         if (n == 0)
             continue;

@@ -15,9 +15,11 @@ struct probe {
     struct event early[PROBE_EARLY_MAX];
 };
 
-/* Asks and waits at most timeout_ms; what comes later is the decoder's to swallow. ask_color: also whether direct
- * colour is understood (by a DCS, which not every terminal swallows). n_input counts the bytes read. */
-void probe_terminal(struct decoder *, bool ask_color, int timeout_ms, struct probe *out, uint64_t *n_input);
+/* Asks and waits at most timeout_ms; what comes later is the decoder's to swallow. ask_color: also
+ * whether direct colour is understood (by a DCS, which not every terminal swallows). n_input counts
+ * the bytes read. */
+void probe_terminal(struct decoder *, bool ask_color, int timeout_ms, struct probe *out,
+                    uint64_t *n_input);
 /* An answer, late or not, into the facts. */
 void probe_reply(struct probe *, const struct event *);
 #endif

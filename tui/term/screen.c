@@ -85,9 +85,11 @@ static bool is_console(const char *term)
 /* Makes our own terminal types findable; the caller frees and hands back the old value. */
 static char *enter_terminfo(void)
 {
-    char *ours = program_data("terminfo"), *old = getenv("TERMINFO_DIRS") ? xstrdup(getenv("TERMINFO_DIRS")) : NULL;
+    char *ours = program_data("terminfo"),
+         *old = getenv("TERMINFO_DIRS") ? xstrdup(getenv("TERMINFO_DIRS")) : NULL;
     if (ours) {
-        char *dirs = xasprintf("%s:%s", ours, old ? old : ""); /* an empty name is the system's folder */
+        char *dirs =
+            xasprintf("%s:%s", ours, old ? old : ""); /* an empty name is the system's folder */
         setenv("TERMINFO_DIRS", dirs, 1);
         free(dirs);
     }
@@ -120,7 +122,8 @@ static bool open_term(struct error *e)
     const char *term = getenv("TERM");
     set_term(term && *term ? term : "unknown");
     if (!strcmp(screen.info.term, "dumb"))
-        return error_set(e, ERROR_SYSTEM, "opening the screen: terminal type “dumb” can't place the cursor");
+        return error_set(e, ERROR_SYSTEM,
+                         "opening the screen: terminal type “dumb” can't place the cursor");
     if (term && *term && open_type(term, e))
         return true;
     if (e && error_is_set(e))
@@ -129,8 +132,10 @@ static bool open_term(struct error *e)
     set_term("xterm-256color");
     if (open_type(screen.info.term, e))
         return true;
-    return error_set(e, ERROR_SYSTEM, "opening the screen: the terminal database knows neither “%s” nor xterm-256color",
-                     term && *term ? term : "");
+    return error_set(
+        e, ERROR_SYSTEM,
+        "opening the screen: the terminal database knows neither “%s” nor xterm-256color",
+        term && *term ? term : "");
 }
 
 static enum depth choose_depth(const struct screen_options *o, const char **reason)
@@ -184,7 +189,8 @@ static bool reopen_for_depth(struct error *e)
     if (open_type(want, NULL))
         return true;
     if (!open_type(screen.info.term, e))
-        return error_set(e, ERROR_SYSTEM, "opening the screen: terminal type “%s” is gone", screen.info.term);
+        return error_set(e, ERROR_SYSTEM, "opening the screen: terminal type “%s” is gone",
+                         screen.info.term);
     if (depth == DEPTH_DIRECT) {
         screen.info.depth = paint_has_rgb() ? DEPTH_DIRECT : colors >= 256 ? DEPTH_256 : DEPTH_16;
         screen.info.depth_reason = "no terminfo entry for direct colour";
@@ -245,7 +251,8 @@ bool screen_open(const struct screen_options *o, struct error *e)
     screen.decoder = decoder_new();
     const char *term = getenv("TERM") ? getenv("TERM") : "";
     if (!is_console(term) && strcmp(term, "dumb") != 0)
-        probe_terminal(screen.decoder, o->depth_auto && !is_gnu_screen(term), PROBE_MS, &screen.probe, &screen.n_input);
+        probe_terminal(screen.decoder, o->depth_auto && !is_gnu_screen(term), PROBE_MS,
+                       &screen.probe, &screen.n_input);
     else
         screen.probe = (struct probe){.rtt_ms = -1, .sync = -1};
     char *old_dirs = enter_terminfo();
@@ -349,7 +356,8 @@ static bool await_landing(void)
     struct tty_news news;
     while (screen.in_flight && flight_left_ms() > 0) {
         long n = 0;
-        if (!tty_wait(-1, flight_left_ms(), &news) || (news.input && (n = tty_read(bytes, sizeof bytes)) < 0))
+        if (!tty_wait(-1, flight_left_ms(), &news) ||
+            (news.input && (n = tty_read(bytes, sizeof bytes)) < 0))
             break;
         if (n <= 0)
             continue;
@@ -469,7 +477,8 @@ static int esc_left_ms(void)
     return left > 0 ? (int)left : 0;
 }
 
-/* All that waits, so that a drag or a paste is drawn once and not piece by piece; bounded, so that it is drawn. */
+/* All that waits, so that a drag or a paste is drawn once and not piece by piece; bounded, so that
+ * it is drawn. */
 static bool read_input(void)
 {
     char bytes[4096];
@@ -549,9 +558,11 @@ void screen_test_mark(bool idle)
         return;
     char mark[sizeof screen.test_mark];
     /* A lone ESC, a frame underway or bytes in the queue are still to come to something. */
-    idle = idle && !tty_pending() && !screen.in_flight && (!screen.decoder || decoder_wait_ms(screen.decoder) < 0);
-    snprintf(mark, sizeof mark, "frame %llu %s input %llu output %llu\n", (unsigned long long)screen.n_frames,
-             idle ? "idle" : "busy", (unsigned long long)screen.n_input, tty_written());
+    idle = idle && !tty_pending() && !screen.in_flight &&
+           (!screen.decoder || decoder_wait_ms(screen.decoder) < 0);
+    snprintf(mark, sizeof mark, "frame %llu %s input %llu output %llu\n",
+             (unsigned long long)screen.n_frames, idle ? "idle" : "busy",
+             (unsigned long long)screen.n_input, tty_written());
     if (!strcmp(mark, screen.test_mark))
         return;
     strcpy(screen.test_mark, mark);

@@ -49,7 +49,8 @@ static const char *const role_name[N_ROLES] = {
 };
 static const char *const depth_name[4] = {
     [DEPTH_MONO] = "mono", [DEPTH_16] = "16", [DEPTH_256] = "256", [DEPTH_DIRECT] = "direct"};
-static const char *const ramp_key[N_RAMPS] = {"diverging.positive.", "diverging.negative.", "sequential."};
+static const char *const ramp_key[N_RAMPS] = {"diverging.positive.", "diverging.negative.",
+                                              "sequential."};
 
 static const struct {
     const char *word;
@@ -120,7 +121,8 @@ static bool parse_ramp(char *value, enum depth depth, struct ramp *out, const ch
         *bad = word;
         if (out->n == MAX_LEVELS || !parse_color(word, &color) || color < 0)
             return false;
-        if ((depth == DEPTH_16 && color > 15) || (depth == DEPTH_256 && (color < 16 || color > 255)))
+        if ((depth == DEPTH_16 && color > 15) ||
+            (depth == DEPTH_256 && (color < 16 || color > 255)))
             return false; /* with 256 colours the first 16 are the user's own, and no data */
         out->color[out->n++] = color;
     }
@@ -135,7 +137,8 @@ static int find_depth(const char *name)
     return -1;
 }
 
-static bool parse_role(struct source *s, const char *key, char *value, const char **bad, bool *known)
+static bool parse_role(struct source *s, const char *key, char *value, const char **bad,
+                       bool *known)
 {
     for (int r = 0; r < N_ROLES; r++) {
         size_t n = strlen(role_name[r]);
@@ -200,22 +203,25 @@ static bool parse_text(struct source *s, const char *path, char *text, struct er
                 *comment = 0;
         char *equals = strchr(key, '=');
         if (!equals || equals == key || !*equals)
-            return error_set(e, ERROR_INPUT, "theme %s, line %d: found “%.60s”, expected ROLE = VALUE", path, line,
+            return error_set(e, ERROR_INPUT,
+                             "theme %s, line %d: found “%.60s”, expected ROLE = VALUE", path, line,
                              key);
         *equals = 0;
         const char *bad = "";
         if (!parse_pair(s, trim(key), trim(equals + 1), &bad))
-            return error_set(
-                e, ERROR_INPUT,
-                "theme %s, line %d: “%s”: found “%.40s”, expected #rrggbb, an index of its depth, default, "
-                "on, bold, underline, reverse, dim or italic",
-                path, line, trim(key), bad);
+            return error_set(e, ERROR_INPUT,
+                             "theme %s, line %d: “%s”: found “%.40s”, expected #rrggbb, an index "
+                             "of its depth, default, "
+                             "on, bold, underline, reverse, dim or italic",
+                             path, line, trim(key), bad);
     }
     for (int d = DEPTH_16; d <= DEPTH_DIRECT; d++)
         if (s->ramp[RAMP_POSITIVE][d].n != s->ramp[RAMP_NEGATIVE][d].n)
-            return error_set(e, ERROR_INPUT, "theme %s: diverging.positive.%s has %d levels, diverging.negative.%s %d",
-                             path, depth_name[d], s->ramp[RAMP_POSITIVE][d].n, depth_name[d],
-                             s->ramp[RAMP_NEGATIVE][d].n);
+            return error_set(
+                e, ERROR_INPUT,
+                "theme %s: diverging.positive.%s has %d levels, diverging.negative.%s %d", path,
+                depth_name[d], s->ramp[RAMP_POSITIVE][d].n, depth_name[d],
+                s->ramp[RAMP_NEGATIVE][d].n);
     return true;
 }
 
@@ -298,7 +304,8 @@ static void resolve(struct theme *t, const struct source *s)
     t->background = s->background;
     for (int r = 0; r < N_ROLES; r++)
         t->role[r] = resolve_role(s, r, t->depth);
-    /* A theme without lists for this depth shows the next lower one's: a list is never computed from another. */
+    /* A theme without lists for this depth shows the next lower one's: a list is never computed
+     * from another. */
     int at = (int)t->depth;
     while (at > DEPTH_MONO && s->ramp[RAMP_POSITIVE][at].n == 0)
         at--;
@@ -323,12 +330,13 @@ bool theme_open(const char *name, enum depth depth, bool ascii, struct theme **o
     *out = NULL;
     name = name && *name ? name : "dark";
     if (!name_is_valid(name))
-        return error_set(e, ERROR_INPUT, "theme “%.60s”: expected the name of a theme, such as dark", name);
+        return error_set(e, ERROR_INPUT,
+                         "theme “%.60s”: expected the name of a theme, such as dark", name);
     char *path = find_file(name);
     if (!path) {
         char *folder = user_folder();
-        error_set(e, ERROR_INPUT, "theme “%s”: no %s.theme in %s or the program's themes", name, name,
-                  folder ? folder : "~/.config/glimt/themes");
+        error_set(e, ERROR_INPUT, "theme “%s”: no %s.theme in %s or the program's themes", name,
+                  name, folder ? folder : "~/.config/glimt/themes");
         free(folder);
         return false;
     }
@@ -437,9 +445,10 @@ static int32_t contrasting(int32_t bg, enum depth depth)
 
 static struct style attribute_level(int level)
 {
-    static const uint8_t attr[ATTRIBUTE_LEVELS + 1] = {0, ATTR_UNDERLINE, ATTR_BOLD, ATTR_BOLD | ATTR_UNDERLINE,
-                                                       ATTR_REVERSE};
-    return (struct style){COLOR_DEFAULT, COLOR_DEFAULT, attr[level > ATTRIBUTE_LEVELS ? ATTRIBUTE_LEVELS : level]};
+    static const uint8_t attr[ATTRIBUTE_LEVELS + 1] = {0, ATTR_UNDERLINE, ATTR_BOLD,
+                                                       ATTR_BOLD | ATTR_UNDERLINE, ATTR_REVERSE};
+    return (struct style){COLOR_DEFAULT, COLOR_DEFAULT,
+                          attr[level > ATTRIBUTE_LEVELS ? ATTRIBUTE_LEVELS : level]};
 }
 
 static struct style ramp_style(const struct theme *t, enum ramp_name name, int level)

@@ -65,7 +65,8 @@ void tty_set_reset(const char *bytes, size_t n)
 static void install_signals(void)
 {
     struct sigaction loop = {.sa_handler = on_loop_signal, .sa_flags = SA_RESTART};
-    struct sigaction fatal = {.sa_handler = on_fatal_signal, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+    struct sigaction fatal = {.sa_handler = on_fatal_signal,
+                              .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
     sigemptyset(&loop.sa_mask);
     sigemptyset(&fatal.sa_mask);
     for (size_t i = 0; i < N_LOOP; i++)

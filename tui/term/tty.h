@@ -1,5 +1,6 @@
-/* The terminal as a device: its line discipline, an output queue that never blocks the loop, signals as bytes in a
- * pipe, and the way back to a sane terminal whatever happens. One at a time. */
+/* The terminal as a device: its line discipline, an output queue that never blocks the loop,
+ * signals as bytes in a pipe, and the way back to a sane terminal whatever happens. One at a time.
+ */
 #ifndef GLIMT_TERM_TTY_H
 #define GLIMT_TERM_TTY_H
 #include "engine/base/error.h"
@@ -7,12 +8,14 @@
 
 /* Takes fds 0 and 1 (terminals), raw mode, signal handlers. */
 bool tty_open(struct error *e);
-/* Puts everything back as it was. flush_input: what was typed or answered and not read is dropped. */
+/* Puts everything back as it was. flush_input: what was typed or answered and not read is dropped.
+ */
 void tty_close(bool flush_input);
 void tty_raw(void); /* again, after tty_cooked */
 void tty_cooked(bool flush_input);
 
-/* What returns a terminal to the shell; written by tty_close's caller, by a fatal signal and by panic. */
+/* What returns a terminal to the shell; written by tty_close's caller, by a fatal signal and by
+ * panic. */
 void tty_set_reset(const char *bytes, size_t n);
 /* Async-signal-safe: the reset bytes and the line discipline. */
 void tty_reset(void);
@@ -24,8 +27,8 @@ unsigned long long tty_written(void); /* bytes the terminal took so far */
 /* Writes what is queued; waits at most timeout_ms for each bit of progress. */
 void tty_drain(int timeout_ms);
 
-/* Waits for input, room for queued output, `fd` (−1: none) or a signal. Fills *what; signals are in `signals` as bits
- * 1 << number. false: the terminal is gone. */
+/* Waits for input, room for queued output, `fd` (−1: none) or a signal. Fills *what; signals are in
+ * `signals` as bits 1 << number. false: the terminal is gone. */
 struct tty_news {
     bool input, fd_ready;
     unsigned long signals;

@@ -11,23 +11,31 @@ static void draw_title(const struct drawing *d)
     if (r.h <= 0)
         return;
     int x = grid_text(d->grid, r, r.x + 1, r.y, s, "glimt", 5);
-    const char *title = d->ex->title[0] ? d->ex->title : d->ex->status.failed ? "" : d->ascii ? "loading" : "loading …";
+    const char *title = d->ex->title[0]        ? d->ex->title
+                        : d->ex->status.failed ? ""
+                        : d->ascii             ? "loading"
+                                               : "loading …";
     x = grid_text(d->grid, r, x + 2, r.y, dim, title, strlen(title));
-    const char *state = d->ex->typing ? (d->ascii ? "typing - Esc for commands" : "typing · Esc for commands")
-                                      : (d->ascii ? "? keys - : commands" : "? keys · : commands");
+    const char *state = d->ex->typing
+                            ? (d->ascii ? "typing - Esc for commands" : "typing · Esc for commands")
+                            : (d->ascii ? "? keys - : commands" : "? keys · : commands");
     int w = text_columns(state, strlen(state));
     if (r.x + r.w - w - 1 > x + 1)
         grid_text(d->grid, r, r.x + r.w - w - 1, r.y, dim, state, strlen(state));
 }
 
-static int draw_progress(const struct drawing *d, struct rect r, int x, struct style s, double share)
+static int draw_progress(const struct drawing *d, struct rect r, int x, struct style s,
+                         double share)
 {
     int w = r.w >= 60 ? 20 : 8;
     struct style bar = s;
     for (int i = 0; i < w; i++)
         grid_put(d->grid, r, x + i, r.y, bar, d->ascii ? "." : "░", 1);
     draw_bar(d, r, x, r.y, w, share, bar);
-    return grid_printf(d->grid, r, x + w, r.y, s, " %.0f %%", 100 * (share < 0 ? 0 : share > 1 ? 1 : share));
+    return grid_printf(d->grid, r, x + w, r.y, s, " %.0f %%",
+                       100 * (share < 0   ? 0
+                              : share > 1 ? 1
+                                          : share));
 }
 
 static int draw_work(const struct drawing *d, struct rect r, struct style s)
@@ -49,12 +57,13 @@ static int draw_work(const struct drawing *d, struct rect r, struct style s)
         x = grid_printf(d->grid, r, x, r.y, s, "%s%.0f %%", dot, 100 * snap->progress);
     float ms = snap->latents.ms + snap->loss.ms;
     if (r.w >= 100)
-        x = grid_printf(d->grid, r, x, r.y, s, "%scolours %.1f ms%sloss %.1f ms", dot, (double)snap->latents.ms, dot,
-                        (double)snap->loss.ms);
+        x = grid_printf(d->grid, r, x, r.y, s, "%scolours %.1f ms%sloss %.1f ms", dot,
+                        (double)snap->latents.ms, dot, (double)snap->loss.ms);
     else
         x = grid_printf(d->grid, r, x, r.y, s, "%s%.1f ms", dot, (double)ms);
     if (snap->refset_progress < .999 && !d->ex->refsets_paused && r.w >= 60)
-        x = grid_printf(d->grid, r, x, r.y, s, "%sreference %.0f %%", dot, 100 * snap->refset_progress);
+        x = grid_printf(d->grid, r, x, r.y, s, "%sreference %.0f %%", dot,
+                        100 * snap->refset_progress);
     return x;
 }
 
@@ -68,7 +77,8 @@ static void draw_status(const struct drawing *d)
     grid_fill(d->grid, r, s);
     int x = draw_work(d, r, s), w = text_columns(ex->link, strlen(ex->link));
     int right = r.x + r.w;
-    bool said = ex->message[0] && (ex->message_is_error || !ex->status.failed); /* why nothing works comes first */
+    bool said = ex->message[0] &&
+                (ex->message_is_error || !ex->status.failed); /* why nothing works comes first */
     bool error = !said || ex->message_is_error;
     const char *text = said ? ex->message : ex->status.failed ? "" : ex->status.error.text;
     int need = text_columns(text, strlen(text));
@@ -115,7 +125,8 @@ static void draw_keys(const struct drawing *d)
         if (x + need > r.x + r.w)
             continue;
         x = grid_text(d->grid, r, x, r.y, draw_style(d, ROLE_KEY), key, strlen(key));
-        x = grid_text(d->grid, r, x + (label[0] == ']' ? 0 : 1), r.y, draw_style(d, ROLE_TEXT), label, strlen(label)) +
+        x = grid_text(d->grid, r, x + (label[0] == ']' ? 0 : 1), r.y, draw_style(d, ROLE_TEXT),
+                      label, strlen(label)) +
             2;
     }
 }
@@ -158,7 +169,8 @@ static void draw_choices(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
     struct palette_item item[PALETTE_MAX];
-    int n = palette_find(ex->prompt.s, item), shown = ex->choices.height > 0 ? ex->choices.height : ex->layout.h / 2;
+    int n = palette_find(ex->prompt.s, item),
+        shown = ex->choices.height > 0 ? ex->choices.height : ex->layout.h / 2;
     shown = shown > 10 ? 10 : shown;
     shown = n < shown ? n : shown;
     int bottom = ex->layout.keys.h > 0 ? ex->layout.keys.y : ex->layout.h - 1;
@@ -176,9 +188,11 @@ static void draw_choices(const struct drawing *d)
             action_key(it->action, key, sizeof key);
         grid_fill(d->grid, (struct rect){r.x, r.y + i, r.w, 1}, s);
         int x = grid_printf(d->grid, r, r.x + 1, r.y + i, s, "%s %s", it->name, it->args);
-        grid_text(d->grid, r, x + 2 > r.x + 32 ? x + 2 : r.x + 32, r.y + i, s, it->help, strlen(it->help));
+        grid_text(d->grid, r, x + 2 > r.x + 32 ? x + 2 : r.x + 32, r.y + i, s, it->help,
+                  strlen(it->help));
         int w = text_columns(key, strlen(key));
-        grid_printf(d->grid, r, r.x + r.w - w - 2, r.y + i, selected ? s : draw_style(d, ROLE_KEY), " %s ", key);
+        grid_printf(d->grid, r, r.x + r.w - w - 2, r.y + i, selected ? s : draw_style(d, ROLE_KEY),
+                    " %s ", key);
     }
 }
 
@@ -200,10 +214,13 @@ static void draw_tiny_loss(const struct drawing *d)
     else if (!ex->loss.valid)
         grid_printf(d->grid, r, r.x, r.y, s, "loss %s", d->ascii ? "-" : "–");
     else {
-        bool inserted = sliders_insert(&ex->loss.of) != INSERT_NONE, fixed = sliders_any_fixed(&ex->loss.of);
-        double without = ex->loss.mean[inserted ? LANE_BASE : LANE_PLAIN], with = ex->loss.mean[LANE_FIXED];
-        int x = isfinite(without) ? grid_printf(d->grid, r, r.x, r.y, s, "loss %.2f", without)
-                                  : grid_printf(d->grid, r, r.x, r.y, s, "loss %s", d->ascii ? "-" : "–");
+        bool inserted = sliders_insert(&ex->loss.of) != INSERT_NONE,
+             fixed = sliders_any_fixed(&ex->loss.of);
+        double without = ex->loss.mean[inserted ? LANE_BASE : LANE_PLAIN],
+               with = ex->loss.mean[LANE_FIXED];
+        int x = isfinite(without)
+                    ? grid_printf(d->grid, r, r.x, r.y, s, "loss %.2f", without)
+                    : grid_printf(d->grid, r, r.x, r.y, s, "loss %s", d->ascii ? "-" : "–");
         if (fixed && isfinite(with))
             grid_printf(d->grid, r, x, r.y, s, d->ascii ? ">%.2f" : "→%.2f", with);
     }

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char example_text[] = "Rådet skal nu formelt godkende Parlamentets holdning.\n"
-                                   "The Council must now formally approve the position of Parliament.\n"
-                                   "Børnene cyklede hjem, og the children cycled home.";
+static const char example_text[] =
+    "Rådet skal nu formelt godkende Parlamentets holdning.\n"
+    "The Council must now formally approve the position of Parliament.\n"
+    "Børnene cyklede hjem, og the children cycled home.";
 
 void explore_message(struct explore *ex, bool error, const char *format, ...)
 {
@@ -26,7 +27,8 @@ static void text_changed(void *arg, size_t at, size_t n_removed, size_t n_insert
     struct explore *ex = arg;
     paint_edit(&ex->paint, &ex->editor.text, at, n_removed, n_inserted, ex->sliders.join);
     if (ex->snapshot)
-        ex->map = text_map(ex->snapshot->text, ex->snapshot->n_text, ex->editor.text.s, ex->editor.text.n);
+        ex->map = text_map(ex->snapshot->text, ex->snapshot->n_text, ex->editor.text.s,
+                           ex->editor.text.n);
     ex->wish_changed = ex->state_changed = ex->redraw = true;
 }
 
@@ -50,7 +52,8 @@ static void apply_options(struct explore *ex, const struct options *o)
     for (int i = 0; i < o->n_fix; i++) {
         int row = sliders_find(&ex->sliders, o->fix[i].index);
         if (row < 0 && ex->sliders.n < SESSION_MAX_UNITS)
-            ex->sliders.unit[row = ex->sliders.n++] = (struct chosen_unit){.index = o->fix[i].index};
+            ex->sliders.unit[row = ex->sliders.n++] =
+                (struct chosen_unit){.index = o->fix[i].index};
         if (row >= 0)
             sliders_set(&ex->sliders, row, (double)o->fix[i].value);
     }
@@ -64,7 +67,8 @@ static void apply_options(struct explore *ex, const struct options *o)
 
 void explore_init(struct explore *ex, const struct options *o, const struct saved_state *s)
 {
-    *ex = (struct explore){.typing = true, .mouse = true, .follow = true, .redraw = true, .wish_changed = true};
+    *ex = (struct explore){
+        .typing = true, .mouse = true, .follow = true, .redraw = true, .wish_changed = true};
     ex->colour_unit = UNIT_UNSET;
     ex->status.loading = true;
     history_init(&ex->history);
@@ -194,7 +198,8 @@ bool explore_next_item(const struct explore *ex, int row, int32_t *id)
 }
 
 /* ---- scales */
-float explore_scale(const struct explore *ex, const struct workbench *wb, int32_t unit, bool *from_bundle)
+float explore_scale(const struct explore *ex, const struct workbench *wb, int32_t unit,
+                    bool *from_bundle)
 {
     const struct bundle *b = wb && wb->bundle_is_ours ? wb->bundle : NULL;
     if (from_bundle)
@@ -230,7 +235,8 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The 99th percentile of |pre| over (at most) the first 4,096 tokens of the text; 0: nothing known. */
+/* The 99th percentile of |pre| over (at most) the first 4,096 tokens of the text; 0: nothing known.
+ */
 static float measured_p99(const struct snapshot *s, int32_t unit)
 {
     static const int most = 4096;
@@ -273,14 +279,16 @@ static void measure_scales(struct explore *ex, const struct snapshot *s)
         if (i < ex->n_scales)
             ex->scale[i] = (struct measured_scale){rule.unit[u], p99};
         else /* the oldest goes */
-            ex->scale[(unsigned)rule.unit[u] % (2 * SESSION_MAX_UNITS)] = (struct measured_scale){rule.unit[u], p99};
+            ex->scale[(unsigned)rule.unit[u] % (2 * SESSION_MAX_UNITS)] =
+                (struct measured_scale){rule.unit[u], p99};
     }
 }
 
 /* ---- what came from the worker */
 static struct sliders sliders_of(const struct snapshot *s)
 {
-    struct sliders r = {.n = s->n_units < SESSION_MAX_UNITS ? s->n_units : SESSION_MAX_UNITS, .insert = s->insert};
+    struct sliders r = {.n = s->n_units < SESSION_MAX_UNITS ? s->n_units : SESSION_MAX_UNITS,
+                        .insert = s->insert};
     memcpy(r.unit, s->unit, (size_t)r.n * sizeof r.unit[0]);
     return r;
 }
@@ -305,7 +313,8 @@ static void keep_numbers(struct explore *ex, const struct snapshot *s)
     name_lane(ex, s->lane_key[LANE_FIXED], &of);
     bool same_text = s->n_text == ex->editor.text.n && ex->map.prefix == s->n_text;
     if (s->loss.valid) {
-        ex->loss = (struct loss_shown){.valid = true, .of = of, .version = same_text ? ex->editor.version : 0};
+        ex->loss = (struct loss_shown){
+            .valid = true, .of = of, .version = same_text ? ex->editor.version : 0};
         memcpy(ex->loss.mean, s->loss_mean, sizeof ex->loss.mean);
     }
     for (int i = 0; i < s->n_refsets && i < SESSION_MAX_CLASSES; i++) {
@@ -365,7 +374,8 @@ static void drop_impossible_units(struct explore *ex, int32_t m)
             dropped++;
         }
     if (dropped)
-        explore_message(ex, true, "%d latent%s beyond the %d there are: left out", dropped, dropped > 1 ? "s" : "", m);
+        explore_message(ex, true, "%d latent%s beyond the %d there are: left out", dropped,
+                        dropped > 1 ? "s" : "", m);
 }
 
 void explore_loaded(struct explore *ex, const struct workbench *wb)
@@ -374,15 +384,18 @@ void explore_loaded(struct explore *ex, const struct workbench *wb)
     char hook[POINT_NAME_MAX];
     point_name(wb->at, hook);
     const struct dict_spec *spec = wb->dict ? dict_spec(wb->dict) : NULL;
-    const char *model = wb->model_name ? wb->model_name : "model", *device = wb->backend ? wb->backend->name : "";
+    const char *model = wb->model_name ? wb->model_name : "model",
+               *device = wb->backend ? wb->backend->name : "";
     if (spec && spec->k > 0 && !spec->identity)
-        snprintf(ex->title, sizeof ex->title, "%s · %s · %d latents, k %d · %s", model, hook, spec->m, spec->k, device);
+        snprintf(ex->title, sizeof ex->title, "%s · %s · %d latents, k %d · %s", model, hook,
+                 spec->m, spec->k, device);
     else if (spec)
         snprintf(ex->title, sizeof ex->title, "%s · %s · %d %s · %s", model, hook, spec->m,
                  spec->identity ? "neurons" : "latents", device);
     else
         snprintf(ex->title, sizeof ex->title, "%s · no SAE · %s", model, device);
-    for (int i = 0; ex->sliders.n == 0 && wb->dict && i < wb->n_chosen && i < SESSION_MAX_UNITS; i++)
+    for (int i = 0; ex->sliders.n == 0 && wb->dict && i < wb->n_chosen && i < SESSION_MAX_UNITS;
+         i++)
         ex->sliders.unit[i] = (struct chosen_unit){.index = wb->chosen[i]};
     if (ex->sliders.n == 0 && wb->dict)
         ex->sliders.n = wb->n_chosen < SESSION_MAX_UNITS ? wb->n_chosen : SESSION_MAX_UNITS;
@@ -391,7 +404,7 @@ void explore_loaded(struct explore *ex, const struct workbench *wb)
     else
         ex->sliders.n = 0;
     if (ex->colour_unit == UNIT_UNSET || (spec && ex->colour_unit >= spec->m))
-        ex->colour_unit = ex->sliders.n > 0 ? ex->sliders.unit[0].index : UNIT_ALL;
+        ex->colour_unit = ex->sliders.n == 1 ? ex->sliders.unit[0].index : UNIT_ALL;
     if (!spec)
         ex->colouring = COLOUR_LOSS;
     ex->wish_changed = ex->redraw = true;
@@ -400,9 +413,10 @@ void explore_loaded(struct explore *ex, const struct workbench *wb)
 
 void explore_status(struct explore *ex, const struct service_status *s)
 {
-    if (s->loading != ex->status.loading || s->failed != ex->status.failed || s->idle != ex->status.idle ||
-        (int)(s->progress * 100) != (int)(ex->status.progress * 100) || strcmp(s->what, ex->status.what) != 0 ||
-        strcmp(s->error.text, ex->status.error.text) != 0)
+    if (s->loading != ex->status.loading || s->failed != ex->status.failed ||
+        s->idle != ex->status.idle ||
+        (int)(s->progress * 100) != (int)(ex->status.progress * 100) ||
+        strcmp(s->what, ex->status.what) != 0 || strcmp(s->error.text, ex->status.error.text) != 0)
         ex->redraw = true;
     ex->status = *s;
 }
@@ -460,7 +474,8 @@ bool same_effect(const struct sliders *a, const struct sliders *b)
         const struct sliders *p = side ? b : a, *q = side ? a : b;
         for (int i = 0; i < p->n; i++) {
             int j = sliders_find(q, p->unit[i].index);
-            if (p->unit[i].fixed && (j < 0 || !q->unit[j].fixed || fabsf(q->unit[j].value - p->unit[i].value) > 1e-6f))
+            if (p->unit[i].fixed &&
+                (j < 0 || !q->unit[j].fixed || fabsf(q->unit[j].value - p->unit[i].value) > 1e-6f))
                 return false;
         }
     }
@@ -476,7 +491,8 @@ void at_label(const struct sliders *of, const struct sliders *now, bool ascii, c
     for (int i = 0; i < of->n; i++) {
         const struct chosen_unit *u = &of->unit[i];
         int j = sliders_find(now, u->index);
-        bool same = j >= 0 && now->unit[j].fixed == u->fixed && (!u->fixed || now->unit[j].value == u->value);
+        bool same = j >= 0 && now->unit[j].fixed == u->fixed &&
+                    (!u->fixed || now->unit[j].value == u->value);
         if (!same) {
             differ++;
             one = u;

@@ -1,8 +1,8 @@
 /* The Explore view: type text and see what latents do; fix latents and see what the loss does.
  *
- * UI state only. Events change it at once; what the worker must compute is a wish (explore_wish); what it found comes
- * as snapshots (explore_snapshot). explore_draw is a pure function of its arguments, the same for terminal, tests and
- * pictures. One thread. */
+ * UI state only. Events change it at once; what the worker must compute is a wish (explore_wish);
+ * what it found comes as snapshots (explore_snapshot). explore_draw is a pure function of its
+ * arguments, the same for terminal, tests and pictures. One thread. */
 #ifndef GLIMT_VIEW_EXPLORE_H
 #define GLIMT_VIEW_EXPLORE_H
 #include "tui/action.h"
@@ -58,8 +58,8 @@ struct explore {
     enum pane focus;
     bool typing, zoom, rail, legend, mouse, bos;
     enum colouring colouring;
-    int32_t colour_unit;             /* UNIT_ALL or a unit */
-    size_t token_at;                 /* byte whose token is looked at: the cursor's, or inside its character */
+    int32_t colour_unit; /* UNIT_ALL or a unit */
+    size_t token_at;     /* byte whose token is looked at: the cursor's, or inside its character */
     struct list latents, next, rows; /* rows: 0 all, then the sliders */
     struct drag drag;
     bool selecting;              /* the mouse drags over the text */
@@ -96,7 +96,8 @@ struct explore {
 /* state (may be NULL: the example text): copied. */
 void explore_init(struct explore *, const struct options *, const struct saved_state *);
 void explore_release(struct explore *);
-/* The terminal's size, or something that changes where things stand; also keeps lists and scrolling in bounds. */
+/* The terminal's size, or something that changes where things stand; also keeps lists and scrolling
+ * in bounds. */
 void explore_resize(struct explore *, int w, int h);
 void explore_theme(struct explore *, const struct theme *); /* borrowed until the next */
 /* Loaded: chosen latents become sliders unless a state named others. Borrowed; stays for ever. */
@@ -110,12 +111,13 @@ void explore_do(struct explore *, enum action_id);
 /* What the worker should do now; text is borrowed until the next change. Clears wish_changed. */
 void explore_wish(struct explore *, struct wish *);
 void explore_save(const struct explore *, struct saved_state *); /* the caller releases it */
-void explore_message(struct explore *, bool error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void explore_message(struct explore *, bool error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Puts another text in place of all of it, as one step. */
 void explore_replace_text(struct explore *, const char *s, size_t n);
 /* A slider row's track on the screen, for scripts: false when it is not drawn. */
 bool explore_track(const struct explore *, int row, struct slider_track *, int *x, int *y);
 
-void explore_draw(const struct explore *, const struct snapshot *, const struct workbench *, const struct theme *,
-                  struct grid *);
+void explore_draw(const struct explore *, const struct snapshot *, const struct workbench *,
+                  const struct theme *, struct grid *);
 #endif

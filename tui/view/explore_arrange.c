@@ -52,7 +52,8 @@ bool explore_track(const struct explore *ex, int row, struct slider_track *t, in
     int at = (row == SLIDER_ALL ? 0 : row + 1) - ex->rows.top;
     if (!layout_open(&ex->layout, PANE_SLIDERS) || at < 0 || at >= c.rows.h || c.track_w == 0)
         return false;
-    *t = ex->drag.active ? ex->drag.track : (struct slider_track){c.track_w, sliders_range(&ex->sliders)};
+    *t = ex->drag.active ? ex->drag.track
+                         : (struct slider_track){c.track_w, sliders_range(&ex->sliders)};
     *x = c.track_x;
     *y = c.rows.y + at;
     return true;

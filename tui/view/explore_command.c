@@ -35,14 +35,16 @@ static bool unit_number(const char *s, char **end, int32_t *out)
 
 static bool unit_known(struct explore *ex, int32_t unit)
 {
-    const struct dict_spec *spec = ex->workbench && ex->workbench->dict ? dict_spec(ex->workbench->dict) : NULL;
+    const struct dict_spec *spec =
+        ex->workbench && ex->workbench->dict ? dict_spec(ex->workbench->dict) : NULL;
     if (!spec || unit < spec->m)
         return true;
     explore_message(ex, true, "unit %d: expected 0 … %d", unit, spec->m - 1);
     return false;
 }
 
-/* ---- each takes its argument, "" where none was given; false: it makes no sense (the usage is then shown) */
+/* ---- each takes its argument, "" where none was given; false: it makes no sense (the usage is
+ * then shown) */
 static bool run_context(struct explore *ex, const char *arg)
 {
     int c = choice(context_names, arg);
@@ -64,7 +66,9 @@ static bool run_insert(struct explore *ex, const char *arg)
     ex->sliders.insert = (enum insert)c;
     explore_changed_sliders(ex, &before, false);
     if (c == INSERT_NONE && sliders_any_fixed(&ex->sliders))
-        explore_message(ex, false, "values are fixed: the SAE's reconstruction stays inserted until all are free");
+        explore_message(
+            ex, false,
+            "values are fixed: the SAE's reconstruction stays inserted until all are free");
     return true;
 }
 
@@ -112,7 +116,8 @@ static bool run_fix(struct explore *ex, const char *arg)
             return true;
         int row = sliders_take(&made, unit, v);
         if (row < 0) {
-            explore_message(ex, true, "all %d sliders are fixed: free one first", SESSION_MAX_UNITS);
+            explore_message(ex, true, "all %d sliders are fixed: free one first",
+                            SESSION_MAX_UNITS);
             return true;
         }
         sliders_set(&made, row, v);
@@ -210,13 +215,17 @@ static const struct command_row {
 } commands[] = {
     {"fix", "ID=V[,ID=V…]", "hold latents at fixed values", ACTION_VALUE, NULL, run_fix},
     {"free", "ID|all", "free fixed values", ACTION_FIX, all_names, run_free},
-    {"colour", "pre|act|loss|delta", "what colours the text", ACTION_COLOURING, colour_names, run_colour},
+    {"colour", "pre|act|loss|delta", "what colours the text", ACTION_COLOURING, colour_names,
+     run_colour},
     {"unit", "ID|all", "the latent that colours the text", ACTION_COLOUR_BY, all_names, run_unit},
-    {"insert", "none|sae|error", "what replaces the hooked activation", ACTION_INSERT, insert_names, run_insert},
-    {"context", "line|join", "each line its own sequence, or all one", ACTION_CONTEXT, context_names, run_context},
+    {"insert", "none|sae|error", "what replaces the hooked activation", ACTION_INSERT, insert_names,
+     run_insert},
+    {"context", "line|join", "each line its own sequence, or all one", ACTION_CONTEXT,
+     context_names, run_context},
     {"theme", "NAME", "colours of the screen", ACTION_NONE, NULL, run_theme},
     {"rail", "on|off", "values as a rail below each line", ACTION_RAIL, switch_names, run_rail},
-    {"mouse", "on|off", "the mouse for glimt, or for the terminal", ACTION_MOUSE, switch_names, run_mouse},
+    {"mouse", "on|off", "the mouse for glimt, or for the terminal", ACTION_MOUSE, switch_names,
+     run_mouse},
     {"open", "FILE", "put the text of a file in place of the text", ACTION_NONE, NULL, run_open},
     {"clear", "", "delete the text (undo brings it back)", ACTION_NONE, NULL, run_clear},
     {"shot", "FILE.svg|.txt|.ans", "write a picture of the screen", ACTION_NONE, NULL, run_shot},
@@ -249,13 +258,14 @@ bool explore_command(struct explore *ex, const char *line)
     if (c) {
         ok = c->run(ex, text);
         if (!ok)
-            explore_message(ex, true, ":%s: found %s, expected %s", c->name, *text ? text : "nothing",
-                            *c->args ? c->args : "nothing");
+            explore_message(ex, true, ":%s: found %s, expected %s", c->name,
+                            *text ? text : "nothing", *c->args ? c->args : "nothing");
     } else if (a != ACTION_NONE && !*text) {
         explore_do(ex, a);
     } else if (n > 0) {
         ok = false;
-        explore_message(ex, true, a != ACTION_NONE ? ":%s takes no argument" : "unknown command :%s", name);
+        explore_message(ex, true,
+                        a != ACTION_NONE ? ":%s takes no argument" : "unknown command :%s", name);
     }
     free(text);
     explore_arrange(ex);
@@ -264,7 +274,8 @@ bool explore_command(struct explore *ex, const char *line)
 
 /* ---- the palette */
 
-/* How well typed letters fit a name in their order; 0: not at all. Runs and word beginnings count more. */
+/* How well typed letters fit a name in their order; 0: not at all. Runs and word beginnings count
+ * more. */
 static int fuzzy(const char *typed, const char *name)
 {
     int score = 1, run = 0;
@@ -276,7 +287,11 @@ static int fuzzy(const char *typed, const char *name)
         if (!*p)
             return 0;
         run = p == from && from != name ? run + 1 : 0;
-        score += 4 + 6 * run + (p == name ? 20 : p[-1] == '-' ? 10 : 0) - (int)(p - from > 3 ? 3 : p - from);
+        score += 4 + 6 * run +
+                 (p == name      ? 20
+                  : p[-1] == '-' ? 10
+                                 : 0) -
+                 (int)(p - from > 3 ? 3 : p - from);
         from = p + 1;
     }
     return score + (*from ? 0 : 15);
@@ -298,21 +313,24 @@ int palette_find(const char *typed, struct palette_item out[PALETTE_MAX])
     for (size_t i = 0; i < N_COMMANDS; i++) {
         int score = fuzzy(word, commands[i].name);
         if (score > 0)
-            out[n++] =
-                (struct palette_item){commands[i].name, commands[i].args, commands[i].help, commands[i].key, score + 5};
+            out[n++] = (struct palette_item){commands[i].name, commands[i].args, commands[i].help,
+                                             commands[i].key, score + 5};
     }
     for (int a = 0; a < N_ACTIONS && n < PALETTE_MAX; a++) {
-        int score = (actions[a].where & IN_COMMAND) && !command_named(actions[a].name, strlen(actions[a].name))
+        int score = (actions[a].where & IN_COMMAND) &&
+                            !command_named(actions[a].name, strlen(actions[a].name))
                         ? fuzzy(word, actions[a].name)
                         : 0;
         if (score > 0)
-            out[n++] = (struct palette_item){actions[a].name, "", actions[a].help, (enum action_id)a, score};
+            out[n++] = (struct palette_item){actions[a].name, "", actions[a].help,
+                                             (enum action_id)a, score};
     }
     qsort(out, (size_t)n, sizeof *out, by_score);
     return n;
 }
 
-/* The first value that begins with what is typed; the one after it where a value stands there whole. */
+/* The first value that begins with what is typed; the one after it where a value stands there
+ * whole. */
 static const char *next_value(const char *const *values, const char *typed)
 {
     int whole = choice(values, typed);
@@ -365,7 +383,8 @@ void palette_run(struct explore *ex)
     char line[PROMPT_MAX];
     snprintf(line, sizeof line, "%s", ex->prompt.s);
     int found = palette_find(ex->prompt.s, items);
-    bool typed_out = ex->prompt.s[n] == ' ' || (ex->choices.selected == 0 && command_named(line, n));
+    bool typed_out =
+        ex->prompt.s[n] == ' ' || (ex->choices.selected == 0 && command_named(line, n));
     if (!typed_out && ex->choices.selected < found) {
         const struct palette_item *it = &items[ex->choices.selected];
         if (*it->args) { /* more must be typed */

@@ -18,7 +18,8 @@ struct rect draw_frame(const struct drawing *d, enum pane p, const char *title)
     if (r.h <= 0 || r.w <= 0)
         return (struct rect){r.x, r.y, 0, 0};
     if (l->folded[p]) {
-        int x = grid_text(d->grid, r, r.x, r.y, draw_style(d, ROLE_FRAME), d->ascii ? "> " : "▸ ", d->ascii ? 2 : 4);
+        int x = grid_text(d->grid, r, r.x, r.y, draw_style(d, ROLE_FRAME), d->ascii ? "> " : "▸ ",
+                          d->ascii ? 2 : 4);
         grid_text(d->grid, r, x, r.y, draw_style(d, ROLE_DIM), title, strlen(title));
         return (struct rect){r.x, r.y, 0, 0};
     }
@@ -40,7 +41,8 @@ void draw_edge(const struct drawing *d, enum pane p, const char *text)
         grid_text(d->grid, edge, edge.x + 1 + w, edge.y, draw_style(d, ROLE_DIM), " ", 1);
 }
 
-void draw_bar(const struct drawing *d, struct rect clip, int x, int y, int w, double share, struct style style)
+void draw_bar(const struct drawing *d, struct rect clip, int x, int y, int w, double share,
+              struct style style)
 {
     static const char *const eighth[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     share = !(share > 0) ? 0 : share > 1 ? 1 : share;
@@ -75,7 +77,8 @@ void here_label(const struct drawing *d, char out[])
 void explore_draw(const struct explore *ex, const struct snapshot *snap, const struct workbench *wb,
                   const struct theme *theme, struct grid *g)
 {
-    struct drawing d = {.ex = ex, .snap = snap, .wb = wb, .theme = theme, .grid = g, .ascii = theme_ascii(theme)};
+    struct drawing d = {
+        .ex = ex, .snap = snap, .wb = wb, .theme = theme, .grid = g, .ascii = theme_ascii(theme)};
     d.here = explore_here(ex, snap);
     grid_fill(g, (struct rect){0, 0, g->w, g->h}, draw_style(&d, ROLE_TEXT));
     g->cursor_x = g->cursor_y = -1;

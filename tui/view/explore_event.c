@@ -21,7 +21,9 @@ static bool sliders_known(struct explore *ex)
 {
     if (ex->sliders.n > 0)
         return true;
-    explore_message(ex, false, ex->status.loading ? "still loading" : "no sliders: take a latent in its pane with f");
+    explore_message(ex, false,
+                    ex->status.loading ? "still loading"
+                                       : "no sliders: take a latent in its pane with f");
     return false;
 }
 
@@ -37,7 +39,8 @@ static void step(struct explore *ex, double by)
 
 static double median_of(const struct explore *ex, int row)
 {
-    const struct bundle *b = ex->workbench && ex->workbench->bundle_is_ours ? ex->workbench->bundle : NULL;
+    const struct bundle *b =
+        ex->workbench && ex->workbench->bundle_is_ours ? ex->workbench->bundle : NULL;
     int32_t unit = ex->sliders.unit[row].index;
     return b && b->pre_median && unit < b->n_latents ? (double)b->pre_median[unit] : NAN;
 }
@@ -75,7 +78,9 @@ static void take_latent(struct explore *ex)
     }
     explore_changed_sliders(ex, &before, false);
     list_select(&ex->rows, row + 1);
-    explore_message(ex, false, sliders_find(&before, id) < 0 ? "latent %d is a slider now; f fixes it" : "latent %d %s",
+    explore_message(ex, false,
+                    sliders_find(&before, id) < 0 ? "latent %d is a slider now; f fixes it"
+                                                  : "latent %d %s",
                     id, ex->sliders.unit[row].fixed ? "fixed" : "freed");
 }
 
@@ -165,7 +170,8 @@ static void step_token(struct explore *ex, int by)
             break;
         const struct token *t = &l->tokens->token[i];
         size_t start = l->start + (size_t)t->start;
-        found = t->end > t->start && start != h.start && map_to_new(&ex->map, start, start + 1, &from, &to);
+        found = t->end > t->start && start != h.start &&
+                map_to_new(&ex->map, start, start + 1, &from, &to);
     }
     if (!found) {
         edit(ex, by < 0 ? EDIT_LEFT : EDIT_RIGHT, false);
@@ -181,13 +187,16 @@ static void accept_prediction(struct explore *ex)
     int32_t id;
     size_t n, from, to;
     const struct snapshot *s = ex->snapshot;
-    if (!ex->workbench || !ex->workbench->tokenizer || !explore_next_item(ex, ex->next.selected, &id))
+    if (!ex->workbench || !ex->workbench->tokenizer ||
+        !explore_next_item(ex, ex->next.selected, &id))
         return;
     const char *bytes = tokenizer_bytes(ex->workbench->tokenizer, id, &n);
-    if (n == 0 || !utf8_is_valid(bytes, n) || !map_to_new(&ex->map, s->next_at, s->next_at, &from, &to)) {
+    if (n == 0 || !utf8_is_valid(bytes, n) ||
+        !map_to_new(&ex->map, s->next_at, s->next_at, &from, &to)) {
         explore_message(ex, true,
-                        n == 0 || !utf8_is_valid(bytes, n) ? "this token is no whole character: not appended"
-                                                           : "the text has changed: wait for new predictions");
+                        n == 0 || !utf8_is_valid(bytes, n)
+                            ? "this token is no whole character: not appended"
+                            : "the text has changed: wait for new predictions");
         return;
     }
     editor_goto(&ex->editor, from, false);
@@ -309,7 +318,9 @@ static bool looking(struct explore *ex, enum action_id a)
     case ACTION_MOUSE:
         ex->mouse = !ex->mouse;
         ex->wants |= WANT_MOUSE;
-        explore_message(ex, false, ex->mouse ? "mouse on" : "mouse off: the terminal selects text; m takes it back");
+        explore_message(ex, false,
+                        ex->mouse ? "mouse on"
+                                  : "mouse off: the terminal selects text; m takes it back");
         return true;
     case ACTION_HELP: explore_prompt(ex, OVERLAY_HELP, ""); return true;
     case ACTION_PALETTE: explore_prompt(ex, OVERLAY_PALETTE, ""); return true;
@@ -414,7 +425,8 @@ static bool is_ctrl(const struct event *e, uint32_t c)
 
 static void ask_event(struct explore *ex, const struct event *e)
 {
-    bool yes = (e->kind == EVENT_TEXT && (e->code == 'y' || e->code == 'j' || e->code == 'q')) || is_ctrl(e, 'c');
+    bool yes = (e->kind == EVENT_TEXT && (e->code == 'y' || e->code == 'j' || e->code == 'q')) ||
+               is_ctrl(e, 'c');
     if (e->kind != EVENT_TEXT && e->kind != EVENT_KEY)
         return;
     ex->overlay = OVERLAY_NONE;
@@ -428,7 +440,8 @@ static void help_event(struct explore *ex, const struct event *e)
         list_scroll(&ex->help, e->mouse == MOUSE_WHEEL_UP ? -3 : 3);
         return;
     }
-    if (e->kind != EVENT_KEY && e->kind != EVENT_TEXT && !(e->kind == EVENT_MOUSE && e->mouse == MOUSE_PRESS))
+    if (e->kind != EVENT_KEY && e->kind != EVENT_TEXT &&
+        !(e->kind == EVENT_MOUSE && e->mouse == MOUSE_PRESS))
         return;
     int page = ex->help.height > 1 ? ex->help.height - 1 : 1;
     if (e->kind == EVENT_KEY && (e->key == KEYS_DOWN || e->key == KEYS_UP))
@@ -463,7 +476,8 @@ static void prompt_keys(struct explore *ex, const struct event *e)
         ex->choices.selected = ex->choices.top = 0;
     if (ex->overlay == OVERLAY_PALETTE) {
         struct palette_item items[PALETTE_MAX];
-        list_resize(&ex->choices, palette_find(ex->prompt.s, items), ex->layout.h > 16 ? 10 : ex->layout.h / 2);
+        list_resize(&ex->choices, palette_find(ex->prompt.s, items),
+                    ex->layout.h > 16 ? 10 : ex->layout.h / 2);
     }
 }
 
@@ -508,12 +522,14 @@ static void key_event(struct explore *ex, const struct event *e)
 
 void explore_event(struct explore *ex, const struct event *e)
 {
+    if (e->kind == EVENT_FOCUS_IN)
+        return; /* changes nothing, so nothing is sent */
     ex->redraw = true;
     if (e->kind == EVENT_FOCUS_OUT) {
         explore_end_drag(ex);
         ex->selecting = false;
-    } else if (ex->overlay != OVERLAY_NONE &&
-               (e->kind == EVENT_KEY || e->kind == EVENT_TEXT || e->kind == EVENT_PASTE || e->kind == EVENT_MOUSE)) {
+    } else if (ex->overlay != OVERLAY_NONE && (e->kind == EVENT_KEY || e->kind == EVENT_TEXT ||
+                                               e->kind == EVENT_PASTE || e->kind == EVENT_MOUSE)) {
         overlay_event(ex, e);
     } else if (e->kind == EVENT_MOUSE) {
         explore_mouse(ex, e);

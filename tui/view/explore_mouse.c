@@ -51,7 +51,8 @@ static void wheel_slider(struct explore *ex, const struct event *e)
         return;
     list_select(&ex->rows, at);
     bool up = e->mouse == MOUSE_WHEEL_UP, fine = e->mods & MOD_CTRL;
-    explore_do(ex, up ? (fine ? ACTION_UP_FINE : ACTION_UP) : (fine ? ACTION_DOWN_FINE : ACTION_DOWN));
+    explore_do(ex,
+               up ? (fine ? ACTION_UP_FINE : ACTION_UP) : (fine ? ACTION_DOWN_FINE : ACTION_DOWN));
 }
 
 static void drag_event(struct explore *ex, const struct event *e)
@@ -77,7 +78,8 @@ static size_t text_at(const struct explore *ex, const struct event *e)
 {
     struct text_area a = text_area(ex);
     int y = e->y - a.rows.y, row = y < 0 ? -1 : y / a.step;
-    return editor_at_cell(&ex->editor, e->x - a.rows.x, row < ex->editor.height ? row : ex->editor.height);
+    return editor_at_cell(&ex->editor, e->x - a.rows.x,
+                          row < ex->editor.height ? row : ex->editor.height);
 }
 
 static void press_text(struct explore *ex, const struct event *e)

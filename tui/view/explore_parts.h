@@ -1,11 +1,13 @@
-/* What the files of the Explore view share: where things stand, what is looked at, the panes. Private to it. */
+/* What the files of the Explore view share: where things stand, what is looked at, the panes.
+ * Private to it. */
 #ifndef GLIMT_VIEW_EXPLORE_PARTS_H
 #define GLIMT_VIEW_EXPLORE_PARTS_H
 #include "tui/view/explore.h"
 
 /* ---- the token looked at */
 struct here {
-    bool valid, stale; /* stale: the text has changed there since the snapshot; the nearest before it */
+    bool valid,
+        stale; /* stale: the text has changed there since the snapshot; the nearest before it */
     const struct line_view *line;
     int32_t i, token;  /* in its line; in the text */
     size_t start, end; /* bytes of the snapshot's text */
@@ -24,10 +26,11 @@ struct slider_columns { /* absolute x; width 0: not drawn */
 };
 struct slider_columns slider_columns(const struct explore *);
 struct rect pane_rows(const struct explore *, enum pane); /* rows of the list in a pane */
-int slider_of_row(int row);                               /* list row → slider row or SLIDER_ALL */
+int slider_of_row(int row); /* list row → slider row or SLIDER_ALL */
 
 /* ---- meaning */
-float explore_scale(const struct explore *, const struct workbench *, int32_t unit, bool *from_bundle);
+float explore_scale(const struct explore *, const struct workbench *, int32_t unit,
+                    bool *from_bundle);
 struct paint_rule explore_rule(const struct explore *, const struct workbench *);
 /* Alike as far as losses go: the same insertion, the same fixed units at the same values. */
 bool same_effect(const struct sliders *, const struct sliders *);
@@ -86,7 +89,8 @@ struct rect draw_frame(const struct drawing *, enum pane, const char *title);
 void draw_edge(const struct drawing *, enum pane, const char *text);
 struct style draw_style(const struct drawing *, enum theme_role);
 /* A bar of v/max cells with eighths at its end, w cells wide. */
-void draw_bar(const struct drawing *, struct rect clip, int x, int y, int w, double share, struct style);
+void draw_bar(const struct drawing *, struct rect clip, int x, int y, int w, double share,
+              struct style);
 const char *waiting(const struct drawing *); /* "loading", or that it failed */
 /* The token's text as a label. */
 void here_label(const struct drawing *, char out[]);

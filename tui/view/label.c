@@ -21,7 +21,8 @@ void token_label(const char *bytes, size_t n, bool ascii, char out[LABEL_MAX])
     for (size_t i = 0; i < n;) {
         size_t k;
         utf8_decode(bytes + i, n - i, &k, NULL);
-        const char *s = visible(bytes[i], i == 0 || n == 1 || i + 1 == n, ascii), *from = s ? s : bytes + i;
+        const char *s = visible(bytes[i], i == 0 || n == 1 || i + 1 == n, ascii),
+                   *from = s ? s : bytes + i;
         size_t m = s ? strlen(s) : k;
         if (w + m + 1 > LABEL_MAX)
             break;

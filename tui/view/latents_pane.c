@@ -5,18 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static const enum theme_role class_role[] = {ROLE_CLASS_1, ROLE_CLASS_2, ROLE_CLASS_3, ROLE_CLASS_4};
+static const enum theme_role class_role[] = {ROLE_CLASS_1, ROLE_CLASS_2, ROLE_CLASS_3,
+                                             ROLE_CLASS_4};
 
-/* Shares of the classes' tokens that have the latent among their k; returns the columns they take. */
-static int draw_shares(const struct drawing *d, struct rect r, int x, int y, int32_t id, bool roomy, bool selected)
+/* Shares of the classes' tokens that have the latent among their k; returns the columns they take.
+ */
+static int draw_shares(const struct drawing *d, struct rect r, int x, int y, int32_t id, bool roomy,
+                       bool selected)
 {
     const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
     if (!b || !b->fire_share || id >= b->n_latents)
         return x;
     for (int c = 0; c < b->n_classes && c < 4; c++) {
         double share = 100 * (double)b->fire_share[(size_t)c * (size_t)b->n_latents + (size_t)id];
-        x = grid_printf(d->grid, r, x, y, draw_style(d, selected ? ROLE_SELECTION : class_role[c]), "%s%.2s",
-                        roomy ? "  " : " ", b->cls[c].name);
+        x = grid_printf(d->grid, r, x, y, draw_style(d, selected ? ROLE_SELECTION : class_role[c]),
+                        "%s%.2s", roomy ? "  " : " ", b->cls[c].name);
         x = grid_printf(d->grid, r, x, y, draw_style(d, selected ? ROLE_SELECTION : ROLE_TEXT),
                         roomy ? "%3.0f %%" : "%3.0f", share);
     }
@@ -45,14 +48,16 @@ static void draw_row(const struct drawing *d, struct rect r, int y, int rank, do
         grid_fill(d->grid, (struct rect){r.x, y, r.w, 1}, draw_style(d, ROLE_SELECTION));
     if (selected)
         s = draw_style(d, ROLE_SELECTION);
-    grid_text(d->grid, r, r.x, y, s, chosen ? (d->ascii ? ">" : "▸") : " ", chosen && !d->ascii ? 3 : 1);
+    grid_text(d->grid, r, r.x, y, s, chosen ? (d->ascii ? ">" : "▸") : " ",
+              chosen && !d->ascii ? 3 : 1);
     plain_number((double)v, 2, d->ascii, number, sizeof number);
     grid_printf(d->grid, r, r.x + 2, y, s, "%5d", id);
     grid_printf(d->grid, r, r.x + 8 + 6 - text_columns(number, strlen(number)), y, s, "%s", number);
     int w = r.w - 15 - shares_width(d, roomy);
     if (w < 4)
         w = r.w - 15 > 4 ? r.w - 15 : 0;
-    draw_bar(d, r, r.x + 15, y, w, fabs((double)v) / largest, selected ? s : draw_style(d, ROLE_BAR));
+    draw_bar(d, r, r.x + 15, y, w, fabs((double)v) / largest,
+             selected ? s : draw_style(d, ROLE_BAR));
     if (r.w - 15 - w >= shares_width(d, roomy))
         draw_shares(d, r, r.x + 15 + w, y, id, roomy, selected);
 }
@@ -72,17 +77,20 @@ void draw_latents_pane(const struct drawing *d)
     if (d->wb && !d->wb->dict)
         grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "no SAE: start with --sae");
     else if (n == 0)
-        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "%s", d->wb ? (d->ascii ? "..." : "…") : waiting(d));
+        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "%s",
+                    d->wb ? (d->ascii ? "..." : "…") : waiting(d));
     if (here_active(&d->here, 0, &id, &largest))
         largest = fabsf(largest) > 0 ? fabsf(largest) : 1;
     for (int i = 0; i < r.h && l->top + i < n; i++)
         draw_row(d, r, r.y + i, l->top + i, (double)largest);
     if (n > r.h) {
         char more[48];
-        snprintf(more, sizeof more, "%d%s%d of %d", l->top + 1, d->ascii ? "-" : "–", l->top + r.h, n);
+        snprintf(more, sizeof more, "%d%s%d of %d", l->top + 1, d->ascii ? "-" : "–", l->top + r.h,
+                 n);
         draw_edge(d, PANE_LATENTS, more);
     } else if (n > 0 && d->ex->focus == PANE_LATENTS) {
-        draw_edge(d, PANE_LATENTS, d->ascii ? "f slider - Enter colour" : "f slider · Enter colour");
+        draw_edge(d, PANE_LATENTS,
+                  d->ascii ? "f slider - Enter colour" : "f slider · Enter colour");
     }
     if (d->ex->focus == PANE_LATENTS && d->ex->overlay == OVERLAY_NONE) {
         d->grid->cursor_x = r.x;

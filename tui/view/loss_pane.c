@@ -1,6 +1,7 @@
 /* Losses of the text and of the reference sentences, without and with the fixed values.
  *
- * A number never stands beside a knob that it does not describe: what belongs to other slider values says so
+ * A number never stands beside a knob that it does not describe: what belongs to other slider
+ * values says so
  * ("3.41 at 1.8"), what belongs to another text is drawn stale. */
 #include "tui/view/explore_parts.h"
 #include "tui/view/label.h"
@@ -18,8 +19,8 @@ struct loss_row {
 };
 
 /* Digits finer than the standard error are dimmed: they may well be others on other sentences. */
-static void draw_estimate(const struct drawing *d, struct rect r, int right, int y, struct style s, double v,
-                          double half, bool sign)
+static void draw_estimate(const struct drawing *d, struct rect r, int right, int y, struct style s,
+                          double v, double half, bool sign)
 {
     char number[32];
     (sign ? signed_number : plain_number)(v, 2, d->ascii, number, sizeof number);
@@ -42,8 +43,12 @@ static void draw_estimate(const struct drawing *d, struct rect r, int right, int
 static struct loss_row text_row(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
-    struct loss_row r = {
-        .name = "this text", .without = NAN, .fixed = NAN, .diff = NAN, .half = NAN, .role = ROLE_TEXT};
+    struct loss_row r = {.name = "this text",
+                         .without = NAN,
+                         .fixed = NAN,
+                         .diff = NAN,
+                         .half = NAN,
+                         .role = ROLE_TEXT};
     if (!ex->loss.valid)
         return r;
     const struct sliders *of = &ex->loss.of;
@@ -64,8 +69,11 @@ static struct loss_row refset_row(const struct drawing *d, int i)
     static const enum theme_role roles[] = {ROLE_CLASS_1, ROLE_CLASS_2, ROLE_CLASS_3, ROLE_CLASS_4};
     const struct explore *ex = d->ex;
     const struct refset_shown *s = &ex->refset[i];
-    const struct refset_view *v = s->valid ? &s->view : d->snap && i < d->snap->n_refsets ? &d->snap->refset[i] : NULL;
-    struct loss_row r = {.without = NAN, .fixed = NAN, .diff = NAN, .half = NAN, .role = roles[i % 4]};
+    const struct refset_view *v = s->valid                            ? &s->view
+                                  : d->snap && i < d->snap->n_refsets ? &d->snap->refset[i]
+                                                                      : NULL;
+    struct loss_row r = {
+        .without = NAN, .fixed = NAN, .diff = NAN, .half = NAN, .role = roles[i % 4]};
     r.name = v ? v->label : d->wb && i < d->wb->n_sets ? d->wb->set[i].label : "";
     if (!v || !s->valid)
         return r;
@@ -91,13 +99,15 @@ struct loss_columns {
 static void draw_numbers(const struct drawing *d, struct rect r, int y, const struct loss_row *row,
                          struct loss_columns c)
 {
-    struct style s = draw_style(d, row->other_text ? ROLE_STALE : ROLE_TEXT), dim = draw_style(d, ROLE_STALE);
+    struct style s = draw_style(d, row->other_text ? ROLE_STALE : ROLE_TEXT),
+                 dim = draw_style(d, ROLE_STALE);
     bool any = sliders_any_fixed(&d->ex->sliders);
     draw_estimate(d, r, c.without, y, s, row->without, NAN, false);
     if (!any && !row->stale) /* nothing is fixed, so there is nothing to compare */
         return;
     if (!c.wide)
-        grid_text(d->grid, r, c.without + 1, y, dim, d->ascii ? ">" : "→", d->ascii ? 1 : strlen("→"));
+        grid_text(d->grid, r, c.without + 1, y, dim, d->ascii ? ">" : "→",
+                  d->ascii ? 1 : strlen("→"));
     draw_estimate(d, r, c.fixed, y, row->stale ? dim : s, row->fixed, NAN, false);
     if (row->stale && isfinite(row->fixed)) {
         grid_printf(d->grid, r, c.fixed + 1, y, dim, "%s", row->at);
@@ -105,7 +115,8 @@ static void draw_numbers(const struct drawing *d, struct rect r, int y, const st
     }
     if (!any || !isfinite(row->diff))
         return;
-    draw_estimate(d, r, c.diff, y, row->other_text ? dim : draw_style(d, ROLE_HEADING), row->diff, row->half, true);
+    draw_estimate(d, r, c.diff, y, row->other_text ? dim : draw_style(d, ROLE_HEADING), row->diff,
+                  row->half, true);
     if (isfinite(row->half))
         grid_printf(d->grid, r, c.diff + (c.wide ? 1 : 0), y, dim,
                     d->ascii ? "+-%.2f"
@@ -114,9 +125,11 @@ static void draw_numbers(const struct drawing *d, struct rect r, int y, const st
                     row->half);
 }
 
-static void draw_count(const struct drawing *d, struct rect r, int x, int y, const struct loss_row *row)
+static void draw_count(const struct drawing *d, struct rect r, int x, int y,
+                       const struct loss_row *row)
 {
-    if (row->n_total > 0 && row->n < row->n_total && sliders_any_fixed(&d->ex->sliders) && x + 7 <= r.x + r.w)
+    if (row->n_total > 0 && row->n < row->n_total && sliders_any_fixed(&d->ex->sliders) &&
+        x + 7 <= r.x + r.w)
         grid_printf(d->grid, r, x, y, draw_style(d, ROLE_DIM), "%d/%d", row->n, row->n_total);
 }
 
@@ -128,10 +141,12 @@ static void draw_wide(const struct drawing *d, struct rect r, const struct loss_
     const char *without = inserted ? "inserted" : "plain";
     int y = r.y;
     if (r.h > n) {
-        grid_text(d->grid, r, c.without - (int)strlen(without), y, heading, without, strlen(without));
+        grid_text(d->grid, r, c.without - (int)strlen(without), y, heading, without,
+                  strlen(without));
         if (sliders_any_fixed(&d->ex->sliders)) {
             grid_text(d->grid, r, c.fixed - 5, y, heading, "fixed", 5);
-            grid_text(d->grid, r, c.diff - (d->ascii ? 4 : 1), y, heading, d->ascii ? "diff" : "Δ", d->ascii ? 4 : 2);
+            grid_text(d->grid, r, c.diff - (d->ascii ? 4 : 1), y, heading, d->ascii ? "diff" : "Δ",
+                      d->ascii ? 4 : 2);
         }
         y++;
     }
@@ -141,8 +156,10 @@ static void draw_wide(const struct drawing *d, struct rect r, const struct loss_
         if (!(row[i].stale && isfinite(row[i].fixed)))
             draw_count(d, r, c.diff + 8, y, &row[i]);
     }
-    if (inserted && d->ex->loss.valid && y + 1 < r.y + r.h && isfinite(d->ex->loss.mean[LANE_PLAIN]))
-        grid_printf(d->grid, r, r.x, y + 1, heading, "plain model, this text %.2f", d->ex->loss.mean[LANE_PLAIN]);
+    if (inserted && d->ex->loss.valid && y + 1 < r.y + r.h &&
+        isfinite(d->ex->loss.mean[LANE_PLAIN]))
+        grid_printf(d->grid, r, r.x, y + 1, heading, "plain model, this text %.2f",
+                    d->ex->loss.mean[LANE_PLAIN]);
 }
 
 static void draw_narrow(const struct drawing *d, struct rect r, const struct loss_row *row, int n)
@@ -151,7 +168,8 @@ static void draw_narrow(const struct drawing *d, struct rect r, const struct los
     int y = r.y, each = r.h >= 2 * n ? 2 : 1;
     for (int i = 0; i < n && y < r.y + r.h; i++) {
         if (each == 2) {
-            int x = grid_printf(d->grid, r, r.x, y, draw_style(d, row[i].role), "%.10s", row[i].name);
+            int x =
+                grid_printf(d->grid, r, r.x, y, draw_style(d, row[i].role), "%.10s", row[i].name);
             draw_count(d, r, x + 1, y++, &row[i]);
         }
         draw_numbers(d, r, y++, &row[i], c);

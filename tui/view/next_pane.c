@@ -7,14 +7,16 @@
 static void prediction_label(const struct drawing *d, int32_t id, char out[LABEL_MAX])
 {
     size_t n = 0;
-    const char *bytes = d->wb && d->wb->tokenizer ? tokenizer_bytes(d->wb->tokenizer, id, &n) : NULL;
+    const char *bytes =
+        d->wb && d->wb->tokenizer ? tokenizer_bytes(d->wb->tokenizer, id, &n) : NULL;
     if (bytes && n > 0)
         token_label(bytes, n, d->ascii, out);
     else
         snprintf(out, LABEL_MAX, "#%d", id);
 }
 
-static void draw_column(const struct drawing *d, struct rect r, const struct next_list *l, bool selectable, bool stale)
+static void draw_column(const struct drawing *d, struct rect r, const struct next_list *l,
+                        bool selectable, bool stale)
 {
     const struct list *rows = &d->ex->next;
     int label = r.w >= 24 ? 12 : r.w - 4, bar = r.w - label - 6;
@@ -42,7 +44,8 @@ void draw_next_pane(const struct drawing *d)
     char title[160], label[LABEL_MAX] = "";
     const struct snapshot *s = d->snap;
     here_label(d, label);
-    snprintf(title, sizeof title, d->ex->layout.pane[PANE_NEXT].w >= 28 ? "Next token after %s" : "After %s", label);
+    snprintf(title, sizeof title,
+             d->ex->layout.pane[PANE_NEXT].w >= 28 ? "Next token after %s" : "After %s", label);
     draw_frame(d, PANE_NEXT, d->here.valid ? title : "Next token");
     struct rect all = layout_inner(&d->ex->layout, PANE_NEXT), r = pane_rows(d->ex, PANE_NEXT);
     if (r.h <= 0)
@@ -52,11 +55,15 @@ void draw_next_pane(const struct drawing *d)
         d->grid->cursor_y = r.y + d->ex->next.selected - d->ex->next.top;
     }
     if (!s || (s->next_plain.n == 0 && s->next_base.n == 0)) {
-        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "%s", !d->wb ? waiting(d) : d->ascii ? "..." : "…");
+        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "%s",
+                    !d->wb     ? waiting(d)
+                    : d->ascii ? "..."
+                               : "…");
         return;
     }
     const struct next_list *without = s->next_base.n > 0 ? &s->next_base : &s->next_plain;
-    bool fixed = s->any_fixed && s->next_fixed.n > 0, stale = !s->next.valid || d->here.token != s->next_token;
+    bool fixed = s->any_fixed && s->next_fixed.n > 0,
+         stale = !s->next.valid || d->here.token != s->next_token;
     bool heading = r.h < all.h;
     struct style dim = draw_style(d, ROLE_DIM);
     int half = fixed ? (r.w - 1) / 2 : r.w;

@@ -18,8 +18,10 @@ static const char *mark_of(const struct drawing *d, const struct sliders *s, int
     return fixed == 0 ? (d->ascii ? "o" : "○") : (d->ascii ? "+" : "◐");
 }
 
-/* The latent's usual values: inside ± the 99th percentile the track is a line, outside it is broken; ╵ the median. */
-static void draw_track(const struct drawing *d, struct rect r, struct slider_track t, int x, int y, int row)
+/* The latent's usual values: inside ± the 99th percentile the track is a line, outside it is
+ * broken; ╵ the median. */
+static void draw_track(const struct drawing *d, struct rect r, struct slider_track t, int x, int y,
+                       int row)
 {
     const struct sliders *s = &d->ex->sliders;
     const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
@@ -29,7 +31,8 @@ static void draw_track(const struct drawing *d, struct rect r, struct slider_tra
     struct style style = draw_style(d, ROLE_TRACK);
     for (int i = 0; i < t.w; i++) {
         bool inside = fabs(track_value(t, i)) <= usual;
-        grid_put(d->grid, r, x + i, y, style, inside ? (d->ascii ? "-" : "─") : (d->ascii ? "." : "┄"), 1);
+        grid_put(d->grid, r, x + i, y, style,
+                 inside ? (d->ascii ? "-" : "─") : (d->ascii ? "." : "┄"), 1);
     }
     if (row == SLIDER_ALL ? sliders_any_fixed(s) : s->unit[row].fixed) { /* how far from nothing */
         int zero = track_cell(t, 0), knob = track_cell(t, sliders_value(s, row, NULL));
@@ -38,12 +41,14 @@ static void draw_track(const struct drawing *d, struct rect r, struct slider_tra
     }
     grid_put(d->grid, r, x + track_cell(t, 0), y, style, d->ascii ? "+" : "┼", 1);
     if (known && b->pre_median && track_cell(t, (double)b->pre_median[unit]) != track_cell(t, 0))
-        grid_put(d->grid, r, x + track_cell(t, (double)b->pre_median[unit]), y, style, d->ascii ? "^" : "┴", 1);
+        grid_put(d->grid, r, x + track_cell(t, (double)b->pre_median[unit]), y, style,
+                 d->ascii ? "^" : "┴", 1);
 }
 
-/* A block one cell wide whose edges lie on eighths: the right part of one cell, the left part of the next. */
-static void draw_knob(const struct drawing *d, struct rect r, struct slider_track t, int x, int y, double v,
-                      struct style s)
+/* A block one cell wide whose edges lie on eighths: the right part of one cell, the left part of
+ * the next. */
+static void draw_knob(const struct drawing *d, struct rect r, struct slider_track t, int x, int y,
+                      double v, struct style s)
 {
     static const char *const left[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
     int e = track_eighths(t, v), cell = x + e / 8;
@@ -59,7 +64,8 @@ static void draw_knob(const struct drawing *d, struct rect r, struct slider_trac
     }
 }
 
-static void draw_value(const struct drawing *d, struct slider_columns c, int y, int row, struct style s)
+static void draw_value(const struct drawing *d, struct slider_columns c, int y, int row,
+                       struct style s)
 {
     const struct sliders *sl = &d->ex->sliders;
     bool same, fixed = row == SLIDER_ALL ? sliders_any_fixed(sl) : sl->unit[row].fixed;
@@ -79,9 +85,11 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
     bool selected = ex->rows.selected == at, focused = selected && ex->focus == PANE_SLIDERS;
     struct style s = draw_style(d, focused ? ROLE_FOCUS : fixed ? ROLE_FIXED : ROLE_TEXT);
     struct slider_track t;
-    grid_text(d->grid, c.rows, c.label_x, y, s, selected ? (d->ascii ? ">" : "▸") : " ", selected && !d->ascii ? 3 : 1);
+    grid_text(d->grid, c.rows, c.label_x, y, s, selected ? (d->ascii ? ">" : "▸") : " ",
+              selected && !d->ascii ? 3 : 1);
     if (row == SLIDER_ALL)
-        grid_printf(d->grid, c.rows, c.label_x + 1, y, s, c.mark_x - c.label_x >= 8 ? "all %d" : "all", ex->sliders.n);
+        grid_printf(d->grid, c.rows, c.label_x + 1, y, s,
+                    c.mark_x - c.label_x >= 8 ? "all %d" : "all", ex->sliders.n);
     else
         grid_printf(d->grid, c.rows, c.label_x + 1, y, s, "%d", ex->sliders.unit[row].index);
     const char *mark = mark_of(d, &ex->sliders, row);
@@ -93,7 +101,8 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
         if (fixed || row == SLIDER_ALL)
             draw_knob(d, c.rows, t, x, y, v, draw_style(d, focused ? ROLE_FOCUS : ROLE_KNOB));
         else
-            grid_put(d->grid, c.rows, x + track_cell(t, v), y, draw_style(d, ROLE_DIM), d->ascii ? "o" : "○", 1);
+            grid_put(d->grid, c.rows, x + track_cell(t, v), y, draw_style(d, ROLE_DIM),
+                     d->ascii ? "o" : "○", 1);
         if (focused && ex->overlay == OVERLAY_NONE) {
             d->grid->cursor_x = x + track_cell(t, v);
             d->grid->cursor_y = y;
@@ -114,8 +123,9 @@ static void draw_lower_edge(const struct drawing *d)
     if (ex->drag.active)
         snprintf(text, sizeof text, "dragging%s · Esc puts back", ex->drag.fine ? ", fine" : "");
     else if (ex->layout.pane[PANE_SLIDERS].w >= 34)
-        snprintf(text, sizeof text, "%s%.0f %s %.0f %s %s", d->ascii ? "-" : "−", range, d->ascii ? "to" : "…", range,
-                 d->ascii ? "-" : "·", insertion[sliders_insert(&ex->sliders)]);
+        snprintf(text, sizeof text, "%s%.0f %s %.0f %s %s", d->ascii ? "-" : "−", range,
+                 d->ascii ? "to" : "…", range, d->ascii ? "-" : "·",
+                 insertion[sliders_insert(&ex->sliders)]);
     else
         snprintf(text, sizeof text, "%s", insertion[sliders_insert(&ex->sliders)]);
     draw_edge(d, PANE_SLIDERS, text);

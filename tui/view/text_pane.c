@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const colouring_name[N_COLOURINGS] = {"pre-activation", "activation", "loss", "loss difference"};
+static const char *const colouring_name[N_COLOURINGS] = {"pre-activation", "activation", "loss",
+                                                         "loss difference"};
 
 static struct style level_style(const struct drawing *d, int level, enum colouring c)
 {
@@ -55,7 +56,8 @@ static void draw_rail(const struct drawing *d, int x, int y, int w, float v)
     struct style s = draw_style(d, v < 0 ? ROLE_RAIL_NEGATIVE : ROLE_RAIL_POSITIVE);
     char ascii[2] = {(char)(k == 0 ? ' ' : (v < 0 ? 'a' : '1') + k), 0};
     const char *glyph = d->ascii ? ascii : block[k];
-    if (!d->ascii && v < 0 && k > 0) { /* hangs from above: what is left of the block, turned over */
+    if (!d->ascii && v < 0 &&
+        k > 0) { /* hangs from above: what is left of the block, turned over */
         glyph = block[8 - k];
         s.attr ^= ATTR_REVERSE;
     }
@@ -63,7 +65,8 @@ static void draw_rail(const struct drawing *d, int x, int y, int w, float v)
         grid_put(d->grid, a.rows, x + i, y, s, glyph, 1);
 }
 
-static int draw_cluster(struct text_look *l, struct text_area a, size_t at, size_t end, int x, int y, size_t *n)
+static int draw_cluster(struct text_look *l, struct text_area a, size_t at, size_t end, int x,
+                        int y, size_t *n)
 {
     const struct editor *e = &l->d->ex->editor;
     const struct paint_token *t = token_at(l, at);
@@ -88,14 +91,15 @@ static void draw_brackets(const struct drawing *d, struct span here)
     if (d->ex->typing || here.to <= here.from)
         return;
     size_t first = wrap_row_of(&e->wrap, here.from), last = wrap_row_of(&e->wrap, here.to);
-    int y = a.rows.y + ((int)first - (int)e->top) * a.step, y2 = a.rows.y + ((int)last - (int)e->top) * a.step;
+    int y = a.rows.y + ((int)first - (int)e->top) * a.step,
+        y2 = a.rows.y + ((int)last - (int)e->top) * a.step;
     int x = a.rows.x + wrap_column(&e->wrap, &e->text, here.from);
     int x2 = a.rows.x + wrap_column(&e->wrap, &e->text, here.to);
     struct style s = draw_style(d, ROLE_FOCUS);
     if (e->text.s[here.from] == ' ' && first >= e->top && rect_has(a.rows, x, y))
         grid_put(d->grid, a.rows, x, y, s, "[", 1);
-    if ((here.to == e->text.n || e->text.s[here.to] == ' ' || e->text.s[here.to] == '\n') && last >= e->top &&
-        rect_has(a.rows, x2, y2))
+    if ((here.to == e->text.n || e->text.s[here.to] == ' ' || e->text.s[here.to] == '\n') &&
+        last >= e->top && rect_has(a.rows, x2, y2))
         grid_put(d->grid, a.rows, x2, y2, s, "]", 1);
 }
 
@@ -106,17 +110,20 @@ static void draw_rows(const struct drawing *d)
     struct text_area a = text_area(ex);
     struct text_look l = {.d = d, .paint = &ex->paint};
     editor_selection(e, &l.selection.from, &l.selection.to);
-    if (d->here.valid && !d->here.stale && !map_to_new(&ex->map, d->here.start, d->here.end, &l.here.from, &l.here.to))
+    if (d->here.valid && !d->here.stale &&
+        !map_to_new(&ex->map, d->here.start, d->here.end, &l.here.from, &l.here.to))
         l.here = (struct span){0, 0};
     for (int row = 0; row < e->height && e->top + (size_t)row < e->wrap.n_rows; row++) {
-        size_t r = e->top + (size_t)row, at = e->wrap.row[r].start, end = wrap_row_end(&e->wrap, &e->text, r), n;
+        size_t r = e->top + (size_t)row, at = e->wrap.row[r].start,
+               end = wrap_row_end(&e->wrap, &e->text, r), n;
         int x = a.rows.x, y = a.rows.y + row * a.step;
         if (row == 0)
             l.next = paint_find(&ex->paint, at);
         for (; at < end && x < a.rows.x + a.rows.w; at += n)
             x += draw_cluster(&l, a, at, end, x, y, &n);
         if (at == end && at < e->text.n && at >= l.selection.from && at < l.selection.to)
-            grid_text(d->grid, a.rows, x, y, draw_style(d, ROLE_SELECTION), " ", 1); /* the newline */
+            grid_text(d->grid, a.rows, x, y, draw_style(d, ROLE_SELECTION), " ",
+                      1); /* the newline */
     }
     draw_brackets(d, l.here);
     if (ex->focus != PANE_TEXT || ex->overlay != OVERLAY_NONE)
@@ -160,7 +167,8 @@ static void draw_colour_edge(const struct drawing *d)
                                                : "c ",
                                   brief[((int)ex->colouring + i) % N_COLOURINGS]);
     else
-        snprintf(text + n, sizeof text - n, "%s%s next", d->ascii ? " - " : " · ", ex->typing ? "F2" : "c");
+        snprintf(text + n, sizeof text - n, "%s%s next", d->ascii ? " - " : " · ",
+                 ex->typing ? "F2" : "c");
     draw_edge(d, PANE_TEXT, text);
 }
 
@@ -194,7 +202,8 @@ static void draw_legend(const struct drawing *d, struct rect r)
         signed_number(-(double)scale, 2, d->ascii, number, sizeof number);
         x = grid_printf(d->grid, r, x, r.y, draw_style(d, ROLE_DIM), "%s ", number);
         for (int i = n; i > 0; i--)
-            x = grid_text(d->grid, r, x, r.y, level_style(d, -i, d->ex->colouring), "- ", n > 6 ? 1 : 2);
+            x = grid_text(d->grid, r, x, r.y, level_style(d, -i, d->ex->colouring), "- ",
+                          n > 6 ? 1 : 2);
     }
     x = grid_text(d->grid, r, x, r.y, draw_style(d, ROLE_DIM), " 0 ", 3);
     for (int i = 1; i <= n; i++)
@@ -211,7 +220,8 @@ static double loss_of(const struct here *h, enum lane_kind lane)
     return l && h->i < l->n ? (double)l->loss[h->i] : NAN;
 }
 
-static int add_number(const struct drawing *d, struct rect r, int x, const char *name, double v, bool sign)
+static int add_number(const struct drawing *d, struct rect r, int x, const char *name, double v,
+                      bool sign)
 {
     char number[32];
     if (!isfinite(v))
@@ -236,14 +246,15 @@ static void draw_info(const struct drawing *d, struct rect r)
         x = add_number(d, r, x, "pre", (double)pre, true);
         x = add_number(d, r, x, "act", (double)act, false);
     }
-    bool fixed = sliders_any_fixed(&d->ex->sliders), inserted = sliders_insert(&d->ex->sliders) != INSERT_NONE;
+    bool fixed = sliders_any_fixed(&d->ex->sliders),
+         inserted = sliders_insert(&d->ex->sliders) != INSERT_NONE;
     double base = loss_of(h, inserted ? LANE_BASE : LANE_PLAIN);
     x = add_number(d, r, x, "loss", base, false);
     if (fixed && h->line->loss[LANE_FIXED])
         x = add_number(d, r, x, d->ascii ? "->" : "→", loss_of(h, LANE_FIXED), false);
     char more[64];
-    snprintf(more, sizeof more, "  id %d  token %d of %d", h->line->tokens->token[h->i].id, h->token + 1,
-             d->snap->n_tokens);
+    snprintf(more, sizeof more, "  id %d  token %d of %d", h->line->tokens->token[h->i].id,
+             h->token + 1, d->snap->n_tokens);
     if (x + (int)strlen(more) <= r.x + r.w)
         grid_text(d->grid, r, x, r.y, draw_style(d, ROLE_DIM), more, strlen(more));
 }

@@ -92,7 +92,8 @@ static bool latent_value(const struct line_view *l, const struct paint_rule *r, 
     return found == r->n_units && found > 0;
 }
 
-bool paint_value(const struct snapshot *s, const struct line_view *l, const struct paint_rule *r, int32_t i, float *v)
+bool paint_value(const struct snapshot *s, const struct line_view *l, const struct paint_rule *r,
+                 int32_t i, float *v)
 {
     *v = NAN;
     if (!l->tokens)
@@ -114,10 +115,12 @@ bool paint_value(const struct snapshot *s, const struct line_view *l, const stru
 }
 
 /* ---- edits */
-void paint_edit(struct paint *p, const struct textbuf *after, size_t at, size_t n_removed, size_t n_inserted, bool join)
+void paint_edit(struct paint *p, const struct textbuf *after, size_t at, size_t n_removed,
+                size_t n_inserted, bool join)
 {
     size_t end = at + n_removed,
-           stale_to = join ? after->n : textbuf_line_end(after, textbuf_line_of(after, at + n_inserted));
+           stale_to =
+               join ? after->n : textbuf_line_end(after, textbuf_line_of(after, at + n_inserted));
     size_t w = 0;
     for (size_t i = 0; i < p->n; i++) {
         struct paint_token t = p->token[i];
@@ -163,7 +166,8 @@ static const struct paint_token *before(struct painter *m, size_t start, size_t 
     return m->same_rule && m->next < m->old.n && t->start == start && t->end == end ? t : NULL;
 }
 
-static bool is_complete(const struct snapshot *s, const struct line_view *l, const struct paint_rule *r)
+static bool is_complete(const struct snapshot *s, const struct line_view *l,
+                        const struct paint_rule *r)
 {
     if (r->colouring == COLOUR_LOSS)
         return l->loss[paint_lane(s)]->complete;
@@ -228,8 +232,9 @@ void paint_snapshot(struct paint *p, const struct snapshot *s, const struct text
     struct painter m = {.old = *p, .same_rule = rule_equal(&p->rule, rule), .theme = theme};
     size_t stale_to = 0; /* behind the difference, as far as its sequence goes */
     if (map.prefix < map.n_old || map.prefix < map.n_new)
-        stale_to = s->n_lines == 1 ? text->n /* perhaps joined */
-                                   : textbuf_line_end(text, textbuf_line_of(text, map.n_new - map.suffix));
+        stale_to = s->n_lines == 1
+                       ? text->n /* perhaps joined */
+                       : textbuf_line_end(text, textbuf_line_of(text, map.n_new - map.suffix));
     for (int32_t i = 0; i < s->n_lines; i++)
         paint_line(&m, s, &s->line[i], &map, stale_to, rule);
     m.made.rule = *rule;

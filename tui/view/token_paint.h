@@ -1,7 +1,8 @@
 /* The colours of the text: one value a token, kept in step with the text while it is edited.
  *
- * Tokens carry byte ranges of the *shown* text. An edit moves those behind it and marks the rest of its line stale; a
- * snapshot replaces what it knows, mapped through the common beginning and end of its text and the shown one. */
+ * Tokens carry byte ranges of the *shown* text. An edit moves those behind it and marks the rest of
+ * its line stale; a snapshot replaces what it knows, mapped through the common beginning and end of
+ * its text and the shown one. */
 #ifndef GLIMT_VIEW_TOKEN_PAINT_H
 #define GLIMT_VIEW_TOKEN_PAINT_H
 #include "engine/session/session.h"
@@ -17,7 +18,8 @@ struct paint_rule { /* what is shown */
     int32_t unit[SESSION_MAX_UNITS];
     float scale[SESSION_MAX_UNITS]; /* that counts as full; > 0 */
 };
-#define PAINT_LOSS_SCALE 8.0f  /* nats a token: full colour; fixed, so that typing recolours nothing */
+#define PAINT_LOSS_SCALE                                                                           \
+    8.0f /* nats a token: full colour; fixed, so that typing recolours nothing */
 #define PAINT_DELTA_SCALE 2.0f /* nats */
 
 struct paint_token {
@@ -34,19 +36,22 @@ struct paint {
 
 void paint_release(struct paint *);
 /* After an edit of the text: `after` is what it is now. join: all of the text is one sequence. */
-void paint_edit(struct paint *, const struct textbuf *after, size_t at, size_t n_removed, size_t n_inserted, bool join);
-void paint_snapshot(struct paint *, const struct snapshot *, const struct textbuf *, const struct paint_rule *,
-                    const struct theme *);
+void paint_edit(struct paint *, const struct textbuf *after, size_t at, size_t n_removed,
+                size_t n_inserted, bool join);
+void paint_snapshot(struct paint *, const struct snapshot *, const struct textbuf *,
+                    const struct paint_rule *, const struct theme *);
 /* The first token that ends after `at`; paint->n: none. */
 size_t paint_find(const struct paint *, size_t at);
 
 /* The value of token i of a line by a rule; NaN: none. False: the line has no data for the rule. */
-bool paint_value(const struct snapshot *, const struct line_view *, const struct paint_rule *, int32_t i, float *v);
+bool paint_value(const struct snapshot *, const struct line_view *, const struct paint_rule *,
+                 int32_t i, float *v);
 /* The lane whose losses are shown. */
 enum lane_kind paint_lane(const struct snapshot *);
 bool rule_equal(const struct paint_rule *, const struct paint_rule *);
 
-/* Where bytes of an older text are in the present one: what both begin and end with stays, the rest is unknown. */
+/* Where bytes of an older text are in the present one: what both begin and end with stays, the rest
+ * is unknown. */
 struct text_map {
     size_t prefix, suffix, n_old, n_new;
 };

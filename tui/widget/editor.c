@@ -25,7 +25,8 @@ size_t editor_snap(const struct editor *e, size_t at)
 {
     if (at >= e->text.n)
         return e->text.n;
-    size_t row = wrap_row_of(&e->wrap, at), end = wrap_row_end(&e->wrap, &e->text, row), i = e->wrap.row[row].start;
+    size_t row = wrap_row_of(&e->wrap, at), end = wrap_row_end(&e->wrap, &e->text, row),
+           i = e->wrap.row[row].start;
     if (at >= end)
         return end; /* on the newline */
     int columns;
@@ -38,7 +39,8 @@ size_t editor_next(const struct editor *e, size_t at)
 {
     if (at >= e->text.n)
         return e->text.n;
-    size_t i = editor_snap(e, at), row = wrap_row_of(&e->wrap, i), end = wrap_row_end(&e->wrap, &e->text, row);
+    size_t i = editor_snap(e, at), row = wrap_row_of(&e->wrap, i),
+           end = wrap_row_end(&e->wrap, &e->text, row);
     int columns;
     return i >= end ? i + 1 : i + cluster_at(e->text.s, end, i, &columns);
 }
@@ -53,7 +55,8 @@ static bool is_word(const struct editor *e, size_t at)
     size_t k;
     uint32_t c = utf8_decode(e->text.s + at, e->text.n - at, &k, NULL);
     if (c < 128)
-        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+               c == '_';
     switch (utf8proc_category((utf8proc_int32_t)c)) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:
@@ -130,11 +133,13 @@ static void settle(struct editor *e, size_t at)
     e->goal = -1;
 }
 
-static void replace(struct editor *e, size_t at, size_t n_removed, const char *s, size_t n, bool typing)
+static void replace(struct editor *e, size_t at, size_t n_removed, const char *s, size_t n,
+                    bool typing)
 {
     if (n_removed == 0 && n == 0)
         return;
-    struct edit edit = {.at = at, .n_removed = n_removed, .n_inserted = n, .cursor_before = e->cursor};
+    struct edit edit = {
+        .at = at, .n_removed = n_removed, .n_inserted = n, .cursor_before = e->cursor};
     edit.removed = xmemdup(e->text.s + at, n_removed > 0 ? n_removed : 1);
     edit.inserted = xmemdup(n > 0 ? s : "", n > 0 ? n : 1);
     change(e, at, n_removed, edit.inserted, n);
@@ -149,7 +154,8 @@ static void replace(struct editor *e, size_t at, size_t n_removed, const char *s
 void editor_apply(struct editor *e, const struct edit *edit, bool undo)
 {
     size_t n_old = undo ? edit->n_inserted : edit->n_removed;
-    change(e, edit->at, n_old, undo ? edit->removed : edit->inserted, undo ? edit->n_removed : edit->n_inserted);
+    change(e, edit->at, n_old, undo ? edit->removed : edit->inserted,
+           undo ? edit->n_removed : edit->n_inserted);
     e->cursor = e->anchor = editor_snap(e, undo ? edit->cursor_before : edit->cursor_after);
     e->goal = -1;
 }
@@ -159,7 +165,8 @@ void editor_set(struct editor *e, const char *s, size_t n, size_t cursor)
     size_t n_clean;
     char *clean = textbuf_clean(s, n, &n_clean);
     if (n_clean > EDITOR_MAX_BYTES)
-        for (n_clean = EDITOR_MAX_BYTES; n_clean > 0 && ((unsigned char)clean[n_clean] & 0xc0) == 0x80;)
+        for (n_clean = EDITOR_MAX_BYTES;
+             n_clean > 0 && ((unsigned char)clean[n_clean] & 0xc0) == 0x80;)
             n_clean--;
     change(e, 0, e->text.n, clean, n_clean);
     free(clean);
@@ -237,7 +244,9 @@ static size_t motion(struct editor *e, enum editor_op op)
     case EDIT_WORD_LEFT: return word_left(e, e->cursor);
     case EDIT_WORD_RIGHT: return word_right(e, e->cursor);
     case EDIT_ROW_START: return e->wrap.row[wrap_row_of(&e->wrap, e->cursor)].start;
-    case EDIT_ROW_END: row = wrap_row_of(&e->wrap, e->cursor); return wrap_at_column(&e->wrap, &e->text, row, 1 << 28);
+    case EDIT_ROW_END:
+        row = wrap_row_of(&e->wrap, e->cursor);
+        return wrap_at_column(&e->wrap, &e->text, row, 1 << 28);
     case EDIT_LINE_START: return line_start(e, e->cursor);
     case EDIT_LINE_END: return line_end(e, e->cursor);
     case EDIT_TEXT_START: return 0;

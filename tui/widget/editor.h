@@ -1,7 +1,8 @@
 /* A multi-line editor: text, cursor, selection, kill buffer; no drawing, no keys.
  *
- * Invariants: cursor and anchor are cluster boundaries of their line; the text is valid UTF-8 without '\r'. Positions
- * are byte offsets. Every change of the text, undo too, passes through one function and is told to `changed`. */
+ * Invariants: cursor and anchor are cluster boundaries of their line; the text is valid UTF-8
+ * without '\r'. Positions are byte offsets. Every change of the text, undo too, passes through one
+ * function and is told to `changed`. */
 #ifndef GLIMT_WIDGET_EDITOR_H
 #define GLIMT_WIDGET_EDITOR_H
 #include "tui/history.h"
@@ -54,26 +55,30 @@ struct editor {
 
 void editor_init(struct editor *, struct history *);
 void editor_release(struct editor *);
-/* Replaces the whole text without undo; the cursor goes to the nearest boundary at or before `cursor`. */
+/* Replaces the whole text without undo; the cursor goes to the nearest boundary at or before
+ * `cursor`. */
 void editor_set(struct editor *, const char *s, size_t n, size_t cursor);
 /* Columns and rows it is shown in. */
 void editor_resize(struct editor *, int width, int height);
 /* Moves or changes; select: a motion keeps the anchor. False when nothing happened. */
 bool editor_do(struct editor *, enum editor_op, bool select);
-/* Puts bytes in place of the selection; cleaned first. typed: by hand (joins the undo step before), else one step.
- * Returns the bytes that did not fit into EDITOR_MAX_BYTES. */
+/* Puts bytes in place of the selection; cleaned first. typed: by hand (joins the undo step before),
+ * else one step. Returns the bytes that did not fit into EDITOR_MAX_BYTES. */
 size_t editor_insert(struct editor *, const char *s, size_t n, bool typed);
 /* The cursor to a byte offset (its cluster's start). */
 void editor_goto(struct editor *, size_t at, bool select);
-/* The byte offset of the cluster at a cell: row counted from `top`, column from 0; clamped into the text. */
+/* The byte offset of the cluster at a cell: row counted from `top`, column from 0; clamped into the
+ * text. */
 size_t editor_at_cell(const struct editor *, int column, int row);
-void editor_cursor_cell(const struct editor *, int *column, int *row); /* row may lie outside 0 … height − 1 */
-void editor_scroll(struct editor *, int rows);                         /* moves what is shown, not the cursor */
-void editor_show_cursor(struct editor *);                              /* scrolls so that the cursor's row is shown */
+void editor_cursor_cell(const struct editor *, int *column,
+                        int *row);             /* row may lie outside 0 … height − 1 */
+void editor_scroll(struct editor *, int rows); /* moves what is shown, not the cursor */
+void editor_show_cursor(struct editor *);      /* scrolls so that the cursor's row is shown */
 void editor_select_word(struct editor *, size_t at);
 void editor_select_line(struct editor *, size_t at);
 bool editor_selection(const struct editor *, size_t *from, size_t *to); /* false: empty */
-/* The cluster boundaries around a position: the last one ≤ at; the next one after at (n at the end). */
+/* The cluster boundaries around a position: the last one ≤ at; the next one after at (n at the
+ * end). */
 size_t editor_snap(const struct editor *, size_t at);
 size_t editor_next(const struct editor *, size_t at);
 /* Takes a change of the history back or does it again. */

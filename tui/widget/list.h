@@ -10,6 +10,7 @@ struct list {
 
 /* Says how many rows there are and how many are shown; keeps the selection inside and visible. */
 void list_resize(struct list *, int n, int height);
-bool list_select(struct list *, int row);  /* clamped; true when the selection moved */
-void list_scroll(struct list *, int rows); /* moves what is shown; the selection follows at the edges */
+bool list_select(struct list *, int row); /* clamped; true when the selection moved */
+void list_scroll(struct list *,
+                 int rows); /* moves what is shown; the selection follows at the edges */
 #endif

@@ -83,7 +83,8 @@ double sliders_value(const struct sliders *s, int row, bool *same)
         return row < s->n ? (double)s->unit[row].value : 0;
     for (int i = 0; i < s->n; i++) {
         sum += (double)s->unit[i].value;
-        if (fabsf(s->unit[i].value - s->unit[0].value) > 1e-6f || s->unit[i].fixed != s->unit[0].fixed)
+        if (fabsf(s->unit[i].value - s->unit[0].value) > 1e-6f ||
+            s->unit[i].fixed != s->unit[0].fixed)
             alike = false;
     }
     if (same)
@@ -145,7 +146,8 @@ int track_cell(struct slider_track t, double v)
 void drag_begin(struct drag *d, struct sliders *s, int row, struct slider_track track, int x, int y)
 {
     double v = sliders_value(s, row, NULL);
-    *d = (struct drag){.active = true, .row = row, .track = track, .y = y, .last_x = x, .raw = v, .before = *s};
+    *d = (struct drag){
+        .active = true, .row = row, .track = track, .y = y, .last_x = x, .raw = v, .before = *s};
     int eighths = track_eighths(track, v);
     if (8 * x + 8 > eighths && 8 * x < eighths + 8) /* the pressed cell shows a part of the knob */
         return;

@@ -1,4 +1,5 @@
-/* The fixed values: what the sliders hold, and the arithmetic of a track under the mouse. Plain data, no drawing. */
+/* The fixed values: what the sliders hold, and the arithmetic of a track under the mouse. Plain
+ * data, no drawing. */
 #ifndef GLIMT_WIDGET_SLIDERS_H
 #define GLIMT_WIDGET_SLIDERS_H
 #include "engine/session/session.h"
@@ -16,7 +17,8 @@ struct sliders { /* restored by undo as a whole */
 
 bool sliders_equal(const struct sliders *, const struct sliders *);
 bool sliders_any_fixed(const struct sliders *);
-/* What takes effect: fixing needs an insertion, so `none` becomes the SAE's reconstruction while something is fixed. */
+/* What takes effect: fixing needs an insertion, so `none` becomes the SAE's reconstruction while
+ * something is fixed. */
 enum insert sliders_insert(const struct sliders *);
 int sliders_find(const struct sliders *, int32_t unit); /* its row, −1: none */
 double slider_snap(double v);                           /* to 0.1, within the limit, never −0 */
@@ -26,37 +28,45 @@ void sliders_set(struct sliders *, int row, double v);
 void sliders_toggle(struct sliders *, int row);
 /* Frees a row (or all) and puts the value back to 0. */
 void sliders_reset(struct sliders *, int row);
-/* The value a row stands for: its own; all: the mean. *same (may be NULL): all have it and are alike fixed or free. */
+/* The value a row stands for: its own; all: the mean. *same (may be NULL): all have it and are
+ * alike fixed or free. */
 double sliders_value(const struct sliders *, int row, bool *same);
-/* Makes room for a unit: its row if it is there, a new one while fewer than six, in place of the last free one, a new
- * one while fewer than SESSION_MAX_UNITS; −1: no room. A new one is free and holds v. */
+/* Makes room for a unit: its row if it is there, a new one while fewer than six, in place of the
+ * last free one, a new one while fewer than SESSION_MAX_UNITS; −1: no room. A new one is free and
+ * holds v. */
 int sliders_take(struct sliders *, int32_t unit, double v);
 void sliders_remove(struct sliders *, int row);
 /* Half the width of the track: 8, or the next whole number that holds every value. */
 double sliders_range(const struct sliders *);
 
-/* A track of w cells from −range to range; the knob is one cell wide and moves by eighths of a cell. */
+/* A track of w cells from −range to range; the knob is one cell wide and moves by eighths of a
+ * cell. */
 struct slider_track {
     int w;
     double range;
 };
-double track_value(struct slider_track,
-                   double cell);                  /* of a knob whose left edge is at `cell`; not snapped, not clamped */
-int track_eighths(struct slider_track, double v); /* left edge of the knob, 0 … 8·(w − 1), nearest, clamped */
-int track_cell(struct slider_track, double v);    /* the cell that holds the knob's middle */
+double
+track_value(struct slider_track,
+            double cell); /* of a knob whose left edge is at `cell`; not snapped, not clamped */
+int track_eighths(struct slider_track,
+                  double v); /* left edge of the knob, 0 … 8·(w − 1), nearest, clamped */
+int track_cell(struct slider_track, double v); /* the cell that holds the knob's middle */
 
-/* Dragging with the mouse. The knob keeps its distance to the pointer; rows away from the track make it finer. */
+/* Dragging with the mouse. The knob keeps its distance to the pointer; rows away from the track
+ * make it finer. */
 struct drag {
     bool active;
-    int row;                   /* of the sliders, or SLIDER_ALL */
-    struct slider_track track; /* as it was at the press: it must not change its scale under the pointer */
-    int y;                     /* screen row of the track */
+    int row; /* of the sliders, or SLIDER_ALL */
+    struct slider_track
+        track; /* as it was at the press: it must not change its scale under the pointer */
+    int y;     /* screen row of the track */
     int last_x;
     double raw; /* unclamped, so that the knob waits for a pointer that left the track */
     bool fine;
     struct sliders before;
 };
-/* Begins: x cells from the track's left end. On the knob nothing moves; elsewhere the knob jumps to the pointer. */
+/* Begins: x cells from the track's left end. On the knob nothing moves; elsewhere the knob jumps to
+ * the pointer. */
 void drag_begin(struct drag *, struct sliders *, int row, struct slider_track, int x, int y);
 /* The pointer is at (x, y), x in cells from the track's left end; true when a value changed. */
 bool drag_move(struct drag *, struct sliders *, int x, int y, bool ctrl);

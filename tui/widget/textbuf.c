@@ -38,7 +38,8 @@ static void replace_lines(struct textbuf *t, size_t at, size_t n_old, const char
     t->line = grow(t->line, &t->cap_lines, first + added + tail, sizeof *t->line);
     memmove(t->line + first + added, t->line + last, tail * sizeof *t->line);
     size_t k = first;
-    for (const char *p = s, *end = s + n_new; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+    for (const char *p = s, *end = s + n_new; p < end && (p = memchr(p, '\n', (size_t)(end - p)));
+         p++)
         t->line[k++] = at + (size_t)(p - s) + 1;
     t->n_lines = first + added + tail;
     for (; k < t->n_lines; k++)

@@ -1,8 +1,9 @@
 /* Editable UTF-8 and where its lines begin.
  *
- * The bytes lie in one piece, because every wish of the worker and every row drawn reads them so; an insertion into a
- * megabyte is one memmove (some 20 µs), less than a gap buffer costs to close its gap for each reader.
- * Invariants: s[n] == 0; valid UTF-8; no '\r'; line[0] == 0, line[i] is the byte after the i-th '\n'. */
+ * The bytes lie in one piece, because every wish of the worker and every row drawn reads them so;
+ * an insertion into a megabyte is one memmove (some 20 µs), less than a gap buffer costs to close
+ * its gap for each reader. Invariants: s[n] == 0; valid UTF-8; no '\r'; line[0] == 0, line[i] is
+ * the byte after the i-th '\n'. */
 #ifndef GLIMT_WIDGET_TEXTBUF_H
 #define GLIMT_WIDGET_TEXTBUF_H
 #include <stddef.h>
@@ -16,7 +17,8 @@ struct textbuf {
 
 void textbuf_init(struct textbuf *);
 void textbuf_release(struct textbuf *);
-/* Puts n_new bytes in place of the n_old at `at` (within the text). Keeps the invariants if s is valid UTF-8 without
+/* Puts n_new bytes in place of the n_old at `at` (within the text). Keeps the invariants if s is
+ * valid UTF-8 without
  * '\r' and the range begins and ends between characters. s may not lie in the buffer. */
 void textbuf_replace(struct textbuf *, size_t at, size_t n_old, const char *s, size_t n_new);
 /* The line that holds byte `at` (a '\n' belongs to the line it ends; n to the last). */

@@ -11,7 +11,8 @@ static bool is_plain(char c)
 
 size_t cluster_at(const char *s, size_t n, size_t i, int *columns)
 {
-    if (is_plain(s[i]) && (i + 1 == n || is_plain(s[i + 1]) || s[i + 1] == '\n')) { /* most text: nothing can join */
+    if (is_plain(s[i]) &&
+        (i + 1 == n || is_plain(s[i + 1]) || s[i + 1] == '\n')) { /* most text: nothing can join */
         *columns = 1;
         return 1;
     }
@@ -67,7 +68,8 @@ static void wrap_line(struct rows *out, const struct textbuf *t, size_t line, in
     }
 }
 
-static void rows_of_lines(struct rows *r, const struct textbuf *t, size_t first, size_t n, int width)
+static void rows_of_lines(struct rows *r, const struct textbuf *t, size_t first, size_t n,
+                          int width)
 {
     for (size_t i = first; i < first + n; i++)
         wrap_line(r, t, i, width);
@@ -108,9 +110,11 @@ static size_t first_row_of_line(const struct wrap *w, size_t line)
     return lo;
 }
 
-void wrap_edit(struct wrap *w, const struct textbuf *t, size_t first, size_t n_old, size_t n_new, size_t n_moved)
+void wrap_edit(struct wrap *w, const struct textbuf *t, size_t first, size_t n_old, size_t n_new,
+               size_t n_moved)
 {
-    size_t a = first_row_of_line(w, first), b = first_row_of_line(w, first + n_old), tail = w->n_rows - b;
+    size_t a = first_row_of_line(w, first), b = first_row_of_line(w, first + n_old),
+           tail = w->n_rows - b;
     struct rows r = {0};
     rows_of_lines(&r, t, first, n_new, w->width);
     w->row = grow(w->row, &w->cap, a + r.n + tail, sizeof *w->row);

@@ -101,9 +101,11 @@ static void prefix_goes_before(void **state)
 static void exit_status_by_kind(void **state)
 {
     (void)state;
-    static const int status[] = {[ERROR_NONE] = 0, [ERROR_INPUT] = 2, [ERROR_SYSTEM] = 1, [ERROR_CANCELLED] = 1};
+    static const int status[] = {
+        [ERROR_NONE] = 0, [ERROR_INPUT] = 2, [ERROR_SYSTEM] = 1, [ERROR_CANCELLED] = 1};
     for (int kind = ERROR_NONE; kind <= ERROR_CANCELLED; kind++)
-        assert_int_equal(error_exit_status(&(struct error){.kind = (enum error_kind)kind}), status[kind]);
+        assert_int_equal(error_exit_status(&(struct error){.kind = (enum error_kind)kind}),
+                         status[kind]);
 }
 
 static void restore(void)
@@ -155,9 +157,12 @@ static void panic_restores_and_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_error_stays),       cmocka_unit_test(nobody_listens),
-        cmocka_unit_test(text_is_one_clean_line),  cmocka_unit_test(long_text_is_cut_between_characters),
-        cmocka_unit_test(prefix_goes_before),      cmocka_unit_test(exit_status_by_kind),
+        cmocka_unit_test(first_error_stays),
+        cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(text_is_one_clean_line),
+        cmocka_unit_test(long_text_is_cut_between_characters),
+        cmocka_unit_test(prefix_goes_before),
+        cmocka_unit_test(exit_status_by_kind),
         cmocka_unit_test(panic_restores_and_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

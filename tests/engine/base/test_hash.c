@@ -89,7 +89,8 @@ static void fnv1a(void **state)
     assert_true(hash_bytes(HASH_SEED, "", 0) == UINT64_C(0xcbf29ce484222325));
     assert_true(hash_bytes(HASH_SEED, "a", 1) == UINT64_C(0xaf63dc4c8601ec8c));
     assert_true(hash_bytes(HASH_SEED, "foobar", 6) == UINT64_C(0x85944171f73967e8));
-    assert_true(hash_bytes(hash_bytes(HASH_SEED, "foo", 3), "bar", 3) == UINT64_C(0x85944171f73967e8));
+    assert_true(hash_bytes(hash_bytes(HASH_SEED, "foo", 3), "bar", 3) ==
+                UINT64_C(0x85944171f73967e8));
 }
 
 /* splitmix64's published outputs for the seed 1234567. */

@@ -66,7 +66,8 @@ static void grow_at_least_doubles(void **state)
 static void copies(void **state)
 {
     (void)state;
-    char *s = xstrdup("abc"), *t = xstrndup("abcdef", 3), *u = xstrndup("ab", 10), *v = xasprintf("%s-%d", "x", 7);
+    char *s = xstrdup("abc"), *t = xstrndup("abcdef", 3), *u = xstrndup("ab", 10),
+         *v = xasprintf("%s-%d", "x", 7);
     assert_string_equal(s, "abc");
     assert_string_equal(t, "abc");
     assert_string_equal(u, "ab");

@@ -1,5 +1,6 @@
-/* What the tests of the CPU device share: matrices at odd places of larger buffers, sources at odd addresses, every
- * instruction set that this machine has, and plain loops in double to compare with. */
+/* What the tests of the CPU device share: matrices at odd places of larger buffers, sources at odd
+ * addresses, every instruction set that this machine has, and plain loops in double to compare
+ * with. */
 #ifndef GLIMT_TESTS_CPU_LAB_H
 #define GLIMT_TESTS_CPU_LAB_H
 #include <setjmp.h>
@@ -78,7 +79,8 @@ static inline float *lab_random(struct lab *l, size_t n)
 }
 
 /* A tensor somewhere inside a buffer of guard values, rows apart by more than their length. */
-static inline struct tensor lab_tensor(struct lab *l, int32_t rows, int32_t cols, enum dtype type, const void *v)
+static inline struct tensor lab_tensor(struct lab *l, int32_t rows, int32_t cols, enum dtype type,
+                                       const void *v)
 {
     struct error e = {0};
     int32_t ld = cols + below(l, 5) * below(l, 9), lead = below(l, 37);
@@ -89,9 +91,11 @@ static inline struct tensor lab_tensor(struct lab *l, int32_t rows, int32_t cols
     float *guard = xmalloc(n * sizeof *guard);
     for (size_t i = 0; i < n; i++)
         guard[i] = -12345.0f;
-    l->b->put(l->b, (struct tensor){.buf = buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n}, guard);
+    l->b->put(l->b, (struct tensor){.buf = buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n},
+              guard);
     free(guard);
-    struct tensor t = {.buf = buf, .off = (size_t)lead * 4, .rows = rows, .cols = cols, .ld = ld, .dtype = type};
+    struct tensor t = {
+        .buf = buf, .off = (size_t)lead * 4, .rows = rows, .cols = cols, .ld = ld, .dtype = type};
     if (v)
         l->b->put(l->b, t, v);
     return t;
@@ -123,7 +127,8 @@ static inline void *lab_get(struct lab *l, struct tensor t)
     l->b->get(l->b, v, t);
     size_t n = t.off / 4 + (size_t)t.rows * (size_t)t.ld + 16;
     float *all = xmalloc(n * sizeof *all);
-    l->b->get(l->b, all, (struct tensor){.buf = t.buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n});
+    l->b->get(l->b, all,
+              (struct tensor){.buf = t.buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n});
     for (size_t i = 0; i < n; i++)
         if (!inside(&t, i) && (all[i] < -12345.0f || all[i] > -12345.0f))
             fail_msg("element %zu outside the result was written: %g", i, (double)all[i]);
@@ -145,7 +150,8 @@ static inline double bf16_value(uint16_t h)
     return (double)v;
 }
 
-/* n random elements of the type as bytes at an odd address (what a mapping of a file may give), their values beside. */
+/* n random elements of the type as bytes at an odd address (what a mapping of a file may give),
+ * their values beside. */
 static inline const void *lab_source(struct lab *l, enum dtype type, size_t n, double **values)
 {
     char *p = (char *)lab_host(l, n * 4 + 1) + 1;
@@ -162,7 +168,9 @@ static inline const void *lab_source(struct lab *l, enum dtype type, size_t n, d
             memcpy(p + i * 4, &f, 4);
         else
             memcpy(p + i * 2, &h, 2);
-        (*values)[i] = type == DTYPE_F32 ? (double)f : type == DTYPE_F16 ? half_value(h) : bf16_value(h);
+        (*values)[i] = type == DTYPE_F32   ? (double)f
+                       : type == DTYPE_F16 ? half_value(h)
+                                           : bf16_value(h);
     }
     return p;
 }
@@ -173,7 +181,8 @@ static inline size_t at(int32_t row, int32_t col, int32_t cols)
 }
 
 /* W[o, i] of a source in either order. */
-static inline double element_of(const double *w, enum order order, int32_t out, int32_t in, int32_t o, int32_t i)
+static inline double element_of(const double *w, enum order order, int32_t out, int32_t in,
+                                int32_t o, int32_t i)
 {
     return order == ORDER_OUT_IN ? w[at(o, i, in)] : w[at(i, o, out)];
 }
@@ -183,11 +192,11 @@ static inline double gelu_exact(double x)
     return 0.5 * x * erfc(-x / sqrt(2.0));
 }
 
-#define assert_near(got, want, tolerance)                                                                              \
-    do {                                                                                                               \
-        double g_ = (double)(got), w_ = (double)(want), t_ = (double)(tolerance);                                      \
-        if (!(fabs(g_ - w_) <= t_))                                                                                    \
-            fail_msg("%s: %.9g, expected %.9g ± %.3g", #got, g_, w_, t_);                                              \
+#define assert_near(got, want, tolerance)                                                          \
+    do {                                                                                           \
+        double g_ = (double)(got), w_ = (double)(want), t_ = (double)(tolerance);                  \
+        if (!(fabs(g_ - w_) <= t_))                                                                \
+            fail_msg("%s: %.9g, expected %.9g ± %.3g", #got, g_, w_, t_);                          \
     } while (0)
 
 /* Runs `body` for each instruction set of this machine and 1 and 2 threads. */

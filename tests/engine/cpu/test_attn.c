@@ -10,8 +10,10 @@ struct attn_case {
 
 static struct attn_case random_case(struct lab *l, int32_t longest)
 {
-    struct attn_case c = {
-        .heads = 1 + below(l, 4), .dim = 2 + below(l, 70), .n_seqs = 1 + below(l, 6), .base = 10000.0f};
+    struct attn_case c = {.heads = 1 + below(l, 4),
+                          .dim = 2 + below(l, 70),
+                          .n_seqs = 1 + below(l, 6),
+                          .base = 10000.0f};
     c.rot = 2 * below(l, c.dim / 2 + 1);
     c.scale = 1.0f / sqrtf((float)c.dim);
     for (int32_t i = 0; i < c.n_seqs; i++)
@@ -22,7 +24,8 @@ static struct attn_case random_case(struct lab *l, int32_t longest)
 }
 
 /* which 0: q, 1: k, 2: v; rotated by the position `pos` of the row. */
-static void head_row(const struct attn_case *c, int32_t row, int32_t head, int which, int32_t pos, double *out)
+static void head_row(const struct attn_case *c, int32_t row, int32_t head, int which, int32_t pos,
+                     double *out)
 {
     const float *x = c->qkv + at(row, (head * 3 + which) * c->dim, 3 * c->heads * c->dim);
     for (int32_t d = 0; d < c->dim; d++)
@@ -35,7 +38,8 @@ static void head_row(const struct attn_case *c, int32_t row, int32_t head, int w
     }
 }
 
-static void naive_row(const struct attn_case *c, int32_t first, int32_t row, int32_t head, double *y)
+static void naive_row(const struct attn_case *c, int32_t first, int32_t row, int32_t head,
+                      double *y)
 {
     double q[80], k[80], p[512], sum = 0, max = -INFINITY;
     head_row(c, row, head, 0, row - first, q);
@@ -57,7 +61,8 @@ static void naive_row(const struct attn_case *c, int32_t first, int32_t row, int
     }
 }
 
-static const float *run_case(struct lab *l, const struct attn_case *c, struct seqs seqs, int32_t first, int32_t n)
+static const float *run_case(struct lab *l, const struct attn_case *c, struct seqs seqs,
+                             int32_t first, int32_t n)
 {
     int32_t width = c->heads * c->dim;
     struct tensor y = lab_put(l, n, width, NULL);
@@ -109,7 +114,8 @@ static void in_pieces(struct lab *l)
             if (done + step + 1 < n)
                 run_case(l, &c, (struct seqs){1, (int32_t[]){0, step + 1}, past, kvs}, 0, step + 1);
             const float *y = run_case(l, &c, seqs, done, step);
-            assert_memory_equal(y, whole + at(done, 0, width), (size_t)step * (size_t)width * sizeof *y);
+            assert_memory_equal(y, whole + at(done, 0, width),
+                                (size_t)step * (size_t)width * sizeof *y);
         }
         l->b->kv_free(l->b, kv);
         lab_clear(l);
@@ -131,7 +137,13 @@ static uint32_t bits_of(float v)
 /* A sequence's result does not depend on what else is in the batch, not even on NaNs there. */
 static void apart(struct lab *l)
 {
-    struct attn_case c = {.heads = 3, .dim = 40, .rot = 10, .n_seqs = 4, .rows = 150, .scale = 0.2f, .base = 10000.0f};
+    struct attn_case c = {.heads = 3,
+                          .dim = 40,
+                          .rot = 10,
+                          .n_seqs = 4,
+                          .rows = 150,
+                          .scale = 0.2f,
+                          .base = 10000.0f};
     const int32_t start[] = {0, 31, 31, 90, 150};
     int32_t width = c.heads * c.dim;
     memcpy(c.start, start, sizeof start);
@@ -144,7 +156,8 @@ static void apart(struct lab *l)
         int32_t n = start[s + 1] - start[s];
         if (n == 0)
             continue;
-        const float *alone = run_case(l, &c, (struct seqs){.n = 1, .start = (int32_t[]){0, n}}, start[s], n);
+        const float *alone =
+            run_case(l, &c, (struct seqs){.n = 1, .start = (int32_t[]){0, n}}, start[s], n);
         for (int32_t t = 0; t < n; t++)
             for (int32_t i = 0; i < width; i++) {
                 float a = alone[at(t, i, width)], b = all[at(start[s] + t, i, width)];
@@ -161,7 +174,8 @@ static void test_apart(void **state)
     lab_everywhere(apart, 3);
 }
 
-static void expect_refusal(struct lab *l, const struct attn_case *c, struct seqs seqs, const char *word)
+static void expect_refusal(struct lab *l, const struct attn_case *c, struct seqs seqs,
+                           const char *word)
 {
     struct error e = {0};
     int32_t width = c->heads * c->dim;
@@ -179,15 +193,18 @@ static void test_refusals(void **state)
     struct lab l;
     struct error e = {0};
     lab_init(&l, 1, isa_best(), 4);
-    struct attn_case c = {.heads = 2, .dim = 8, .rot = 4, .rows = 10, .scale = 1.0f, .base = 10000.0f};
+    struct attn_case c = {
+        .heads = 2, .dim = 8, .rot = 4, .rows = 10, .scale = 1.0f, .base = 10000.0f};
     c.qkv = lab_random(&l, (size_t)10 * 48);
-    struct kv *small = l.b->kv_new(l.b, 2, 1, 16, 4, &e), *other = l.b->kv_new(l.b, 3, 1, 16, 40, &e);
+    struct kv *small = l.b->kv_new(l.b, 2, 1, 16, 4, &e),
+              *other = l.b->kv_new(l.b, 3, 1, 16, 40, &e);
     struct kv *wide = l.b->kv_new(l.b, 2, 1, 32, 40, &e);
     const int32_t good[] = {0, 10}, beyond[] = {0, 11}, back[] = {5, 2}, past[] = {3}, none[] = {0};
     expect_refusal(&l, &c, (struct seqs){1, beyond, none, NULL}, "rows 0 to 11 of 10");
     expect_refusal(&l, &c, (struct seqs){1, back, none, NULL}, "rows 5 to 2");
     expect_refusal(&l, &c, (struct seqs){1, good, past, NULL}, "from 3 positions");
-    expect_refusal(&l, &c, (struct seqs){1, good, past, (struct kv *const[]){small}}, "13 positions");
+    expect_refusal(&l, &c, (struct seqs){1, good, past, (struct kv *const[]){small}},
+                   "13 positions");
     expect_refusal(&l, &c, (struct seqs){1, good, none, (struct kv *const[]){other}}, "layer 2");
     expect_refusal(&l, &c, (struct seqs){1, good, none, (struct kv *const[]){wide}}, "width 16");
     c.rot = 10;

@@ -34,7 +34,8 @@ static void test_memory(void **state)
     float in[12], out[12];
     for (int i = 0; i < 12; i++)
         in[i] = (float)i;
-    struct tensor t = tensor_new(l.b, 4, 10, DTYPE_F32, &e), part = tensor_cols(tensor_rows(t, 1, 3), 5, 4);
+    struct tensor t = tensor_new(l.b, 4, 10, DTYPE_F32, &e),
+                  part = tensor_cols(tensor_rows(t, 1, 3), 5, 4);
     assert_non_null(t.buf);
     assert_int_equal(part.off, (10 + 5) * sizeof(float));
     l.b->put(l.b, part, in);
@@ -73,12 +74,15 @@ static void test_refusals(void **state)
     struct backend *b = l.b;
     const float *src = lab_random(&l, 64);
     const int32_t bad[] = {0, 8}, good[] = {0, 7};
-    struct weight *w = b->weight_new(b, DTYPE_F32, 8, 8, ORDER_OUT_IN, src, USE_PRODUCT | USE_ROWS, &e);
+    struct weight *w =
+        b->weight_new(b, DTYPE_F32, 8, 8, ORDER_OUT_IN, src, USE_PRODUCT | USE_ROWS, &e);
     struct weight *rows = b->weight_new(b, DTYPE_F32, 8, 8, ORDER_OUT_IN, src, USE_ROWS, &e);
     struct weight *product = b->weight_new(b, DTYPE_F32, 8, 8, ORDER_OUT_IN, src, USE_PRODUCT, &e);
     assert_int_equal(b->weight_bytes(rows), 0);
-    struct tensor x = lab_put(&l, 2, 8, src), y = lab_put(&l, 2, 8, NULL), row = lab_put(&l, 1, 8, src), none = {0};
-    struct tensor ids = lab_put_i32(&l, 2, 1, bad), vals = lab_put(&l, 2, 1, src), column = lab_put(&l, 2, 1, NULL);
+    struct tensor x = lab_put(&l, 2, 8, src), y = lab_put(&l, 2, 8, NULL),
+                  row = lab_put(&l, 1, 8, src), none = {0};
+    struct tensor ids = lab_put_i32(&l, 2, 1, bad), vals = lab_put(&l, 2, 1, src),
+                  column = lab_put(&l, 2, 1, NULL);
     b->linear(b, y, x, rows, none, EPILOGUE_NONE);
     expect_failure(&l, "not packed for products");
     b->linear(b, y, tensor_cols(x, 0, 7), w, none, EPILOGUE_NONE);
@@ -153,14 +157,16 @@ static void test_weights_refused(void **state)
     const float src[16] = {0};
     for (size_t i = 0; i < 4; i++) {
         struct error e = {0};
-        assert_null(l.b->weight_new(l.b, DTYPE_F32, shape[i][0], shape[i][1], ORDER_OUT_IN, src, USE_PRODUCT, &e));
+        assert_null(l.b->weight_new(l.b, DTYPE_F32, shape[i][0], shape[i][1], ORDER_OUT_IN, src,
+                                    USE_PRODUCT, &e));
         assert_int_equal(e.kind, ERROR_INPUT);
     }
     struct error e = {0};
     assert_null(l.b->weight_new(l.b, DTYPE_I32, 4, 4, ORDER_OUT_IN, src, USE_PRODUCT, &e));
     assert_int_equal(e.kind, ERROR_INPUT);
     e = (struct error){0};
-    assert_null(l.b->weight_new(l.b, DTYPE_F32, INT32_MAX, INT32_MAX, ORDER_OUT_IN, src, USE_PRODUCT, &e));
+    assert_null(
+        l.b->weight_new(l.b, DTYPE_F32, INT32_MAX, INT32_MAX, ORDER_OUT_IN, src, USE_PRODUCT, &e));
     assert_true(error_is_set(&e));
     lab_release(&l);
 }
@@ -176,8 +182,10 @@ static void test_no_rows(void **state)
     const float *src = lab_random(&l, 48);
     const int32_t start[] = {0, 0};
     const struct seqs seqs = {.n = 1, .start = start}, no_seqs = {.n = 0, .start = start};
-    struct weight *w = b->weight_new(b, DTYPE_F32, 4, 12, ORDER_OUT_IN, src, USE_PRODUCT | USE_ROWS, &e);
-    struct tensor x = lab_put(&l, 0, 12, src), y = lab_put(&l, 0, 4, NULL), ids = lab_put_i32(&l, 0, 1, NULL);
+    struct weight *w =
+        b->weight_new(b, DTYPE_F32, 4, 12, ORDER_OUT_IN, src, USE_PRODUCT | USE_ROWS, &e);
+    struct tensor x = lab_put(&l, 0, 12, src), y = lab_put(&l, 0, 4, NULL),
+                  ids = lab_put_i32(&l, 0, 1, NULL);
     struct tensor row = lab_put(&l, 1, 12, src), vals = lab_put(&l, 0, 1, NULL);
     b->linear(b, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
     b->weight_rows(b, x, w, ids);
@@ -236,7 +244,8 @@ static void nap(void *arg, int thread, int64_t i)
 {
     (void)thread;
     (void)i;
-    struct timespec t = {.tv_nsec = 300000}; /* longer than anyone spins, so that both sides go to sleep */
+    struct timespec t = {.tv_nsec =
+                             300000}; /* longer than anyone spins, so that both sides go to sleep */
     nanosleep(&t, NULL);
     atomic_fetch_add((atomic_int *)arg, 1);
 }

@@ -17,7 +17,8 @@ static struct array find(const struct golden *g, const char *name)
 {
     struct array a = {0};
     size_t n = strlen(name);
-    for (const char *line = g->text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+    for (const char *line = g->text; line;
+         line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
         if (strncmp(line, name, n) != 0 || line[n] != ' ')
             continue;
         int at_end = 0;
@@ -58,7 +59,8 @@ static uint16_t half_of(double v)
     uint16_t sign = v < 0 ? 0x8000 : 0;
     if (size < 0x1p-14)
         return (uint16_t)(sign | (uint16_t)lrint(size * 0x1p24));
-    return (uint16_t)(sign | (uint16_t)((unsigned)(e + 14) << 10 | ((unsigned)lrint(m * 2048) & 1023)));
+    return (uint16_t)(sign |
+                      (uint16_t)((unsigned)(e + 14) << 10 | ((unsigned)lrint(m * 2048) & 1023)));
 }
 
 static struct weight *halves(const struct golden *g, const char *name, unsigned uses)
@@ -72,7 +74,8 @@ static struct weight *halves(const struct golden *g, const char *name, unsigned 
         v[i] = half_of(a.v[i]);
         assert_near(half_value(v[i]), a.v[i], 1e-8 * fabs(a.v[i]));
     }
-    struct weight *w = g->lab->b->weight_new(g->lab->b, DTYPE_F16, a.rows, a.cols, ORDER_OUT_IN, v, uses, &e);
+    struct weight *w =
+        g->lab->b->weight_new(g->lab->b, DTYPE_F16, a.rows, a.cols, ORDER_OUT_IN, v, uses, &e);
     assert_non_null(w);
     return w;
 }
@@ -99,7 +102,8 @@ static void expect_ids(const struct golden *g, struct tensor t, const char *name
 static void linear(const struct golden *g)
 {
     struct backend *b = g->lab->b;
-    struct tensor x = floats(g, "linear.x"), bias = floats(g, "linear.bias"), sum = floats(g, "linear.y");
+    struct tensor x = floats(g, "linear.x"), bias = floats(g, "linear.bias"),
+                  sum = floats(g, "linear.y");
     struct tensor y = lab_put(g->lab, x.rows, bias.cols, NULL);
     struct weight *w = halves(g, "linear.w", USE_PRODUCT);
     b->linear(b, y, x, w, bias, EPILOGUE_NONE);
@@ -115,7 +119,8 @@ static void rows(const struct golden *g)
 {
     static const char *const acts[] = {"act.gelu", "act.tanh", "act.relu"};
     struct backend *b = g->lab->b;
-    struct tensor x = floats(g, "act.x"), y = lab_put(g->lab, x.rows, x.cols, NULL), z = floats(g, "norm.x");
+    struct tensor x = floats(g, "act.x"), y = lab_put(g->lab, x.rows, x.cols, NULL),
+                  z = floats(g, "norm.x");
     for (int i = 0; i < 3; i++) {
         b->act(b, y, x, (enum activation)i);
         expect(g, y, acts[i], 5e-7);
@@ -172,7 +177,8 @@ static void sparse(const struct golden *g)
 
 static void all_operations(struct lab *l)
 {
-    static void (*const part[])(const struct golden *) = {linear, rows, attention, vocabulary, sparse};
+    static void (*const part[])(const struct golden *) = {linear, rows, attention, vocabulary,
+                                                          sparse};
     char *text = golden_read("ops/ops.txt", NULL);
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
         part[i](&(struct golden){l, text});

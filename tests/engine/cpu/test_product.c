@@ -19,7 +19,8 @@ static void check_product(struct lab *l, struct product_case p)
     const float *x = lab_random(l, (size_t)p.rows * (size_t)p.in),
                 *before = lab_random(l, (size_t)p.rows * (size_t)p.out);
     const float *bias = lab_random(l, (size_t)p.out);
-    struct weight *weight = l->b->weight_new(l->b, p.type, p.out, p.in, p.order, src, USE_PRODUCT, &e);
+    struct weight *weight =
+        l->b->weight_new(l->b, p.type, p.out, p.in, p.order, src, USE_PRODUCT, &e);
     assert_non_null(weight);
     assert_true(l->b->weight_bytes(weight) >= (size_t)p.out * (size_t)p.in * dtype_size(p.type));
     assert_int_equal(l->b->weight_in(weight), p.in);
@@ -35,7 +36,9 @@ static void check_product(struct lab *l, struct product_case p)
                 sum += v, size += fabs(v);
             }
             double was = (double)before[at(t, o, p.out)];
-            double want = p.epilogue == EPILOGUE_GELU ? gelu_exact(sum) : p.epilogue == EPILOGUE_ADD ? was + sum : sum;
+            double want = p.epilogue == EPILOGUE_GELU  ? gelu_exact(sum)
+                          : p.epilogue == EPILOGUE_ADD ? was + sum
+                                                       : sum;
             assert_near(y[at(t, o, p.out)], want, 1e-6 * size + 2e-7 * fabs(was) + 2e-7);
         }
     l->b->weight_free(l->b, weight);
@@ -63,12 +66,15 @@ static void test_random_shapes(void **state)
 static void every_tile(struct lab *l)
 {
     for (int32_t rows = 1; rows <= 26; rows++)
-        check_product(l,
-                      (struct product_case){.rows = rows, .out = 161, .in = 19, .type = types[rows % 3], .bias = true});
+        check_product(
+            l, (struct product_case){
+                   .rows = rows, .out = 161, .in = 19, .type = types[rows % 3], .bias = true});
     for (int32_t in = 511; in <= 514; in++)
-        check_product(l, (struct product_case){.rows = 5, .out = 33, .in = in, .type = DTYPE_F16, .bias = true});
+        check_product(l, (struct product_case){
+                             .rows = 5, .out = 33, .in = in, .type = DTYPE_F16, .bias = true});
     check_product(l, (struct product_case){.rows = 200, .out = 65, .in = 40, .type = DTYPE_F32});
-    check_product(l, (struct product_case){.rows = 3, .out = 40, .in = 1500, .epilogue = EPILOGUE_ADD, .bias = true});
+    check_product(l, (struct product_case){
+                         .rows = 3, .out = 40, .in = 1500, .epilogue = EPILOGUE_ADD, .bias = true});
 }
 static void test_every_tile(void **state)
 {
@@ -98,10 +104,12 @@ static void rows_alone(struct lab *l)
     static const int32_t shape[][2] = {{161, 19}, {96, 700}, {768, 256}};
     for (size_t s = 0; s < sizeof shape / sizeof *shape; s++) {
         struct error e = {0};
-        struct batch_case c = {.rows = 150, .out = shape[s][0], .epilogue = s == 1 ? EPILOGUE_GELU : EPILOGUE_NONE};
+        struct batch_case c = {
+            .rows = 150, .out = shape[s][0], .epilogue = s == 1 ? EPILOGUE_GELU : EPILOGUE_NONE};
         double *values;
         const void *src = lab_source(l, types[s], (size_t)c.out * (size_t)shape[s][1], &values);
-        c.w = l->b->weight_new(l->b, types[s], c.out, shape[s][1], ORDER_OUT_IN, src, USE_PRODUCT, &e);
+        c.w = l->b->weight_new(l->b, types[s], c.out, shape[s][1], ORDER_OUT_IN, src, USE_PRODUCT,
+                               &e);
         c.x = lab_put(l, c.rows, shape[s][1], lab_random(l, (size_t)c.rows * (size_t)shape[s][1]));
         c.bias = lab_put(l, 1, c.out, lab_random(l, (size_t)c.out));
         const float *all = rows_of(l, &c, 0, c.rows);
@@ -132,7 +140,8 @@ static void test_threads_agree(void **state)
         double *values;
         lab_init(&l, threads, isa_best(), 4);
         const void *src = lab_source(&l, DTYPE_F16, (size_t)700 * 600, &values);
-        struct weight *w = l.b->weight_new(l.b, DTYPE_F16, 700, 600, ORDER_OUT_IN, src, USE_PRODUCT, &e);
+        struct weight *w =
+            l.b->weight_new(l.b, DTYPE_F16, 700, 600, ORDER_OUT_IN, src, USE_PRODUCT, &e);
         struct tensor x = lab_put(&l, 130, 600, lab_random(&l, (size_t)130 * 600));
         struct tensor y = lab_put(&l, 130, 700, NULL);
         l.b->linear(l.b, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
@@ -150,11 +159,13 @@ static void test_threads_agree(void **state)
 /* f16 and bf16 hold more than ordinary numbers. */
 static void odd_halves(struct lab *l)
 {
-    static const uint16_t half[] = {0x0000, 0x8000, 0x0001, 0x83ff, 0x0400, 0x7bff, 0xfbff, 0x3c00, 0x7c00, 0xfc00};
+    static const uint16_t half[] = {0x0000, 0x8000, 0x0001, 0x83ff, 0x0400,
+                                    0x7bff, 0xfbff, 0x3c00, 0x7c00, 0xfc00};
     enum { N = sizeof half / sizeof *half };
     struct error e = {0};
     const float one = 1.0f;
-    struct weight *w = l->b->weight_new(l->b, DTYPE_F16, N, 1, ORDER_OUT_IN, half, USE_PRODUCT | USE_ROWS, &e);
+    struct weight *w =
+        l->b->weight_new(l->b, DTYPE_F16, N, 1, ORDER_OUT_IN, half, USE_PRODUCT | USE_ROWS, &e);
     struct tensor y = lab_put(l, 1, N, NULL), x = lab_put(l, 1, 1, &one);
     l->b->linear(l->b, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
     const float *v = lab_get(l, y);
@@ -177,8 +188,8 @@ static void test_odd_halves(void **state)
     lab_everywhere(odd_halves, 5);
 }
 
-static void check_gathered(struct lab *l, int32_t m, int32_t n, int32_t rows, int32_t k, enum dtype type,
-                           enum order order)
+static void check_gathered(struct lab *l, int32_t m, int32_t n, int32_t rows, int32_t k,
+                           enum dtype type, enum order order)
 {
     struct error e = {0};
     double *w;
@@ -189,7 +200,8 @@ static void check_gathered(struct lab *l, int32_t m, int32_t n, int32_t rows, in
     for (int32_t i = 0; i < rows * k; i++)
         ids[i] = below(l, 8) == 0 ? -1 - below(l, 3) : below(l, m);
     bool with_bias = below(l, 2) == 0;
-    struct tensor y = lab_put(l, rows, n, NULL), tb = with_bias ? lab_put(l, 1, n, bias) : (struct tensor){0};
+    struct tensor y = lab_put(l, rows, n, NULL),
+                  tb = with_bias ? lab_put(l, 1, n, bias) : (struct tensor){0};
     l->b->decode(l->b, y, lab_put_i32(l, rows, k, ids), lab_put(l, rows, k, vals), weight, tb);
     const float *got = lab_get(l, y);
     for (int32_t t = 0; t < rows; t++)
@@ -197,7 +209,8 @@ static void check_gathered(struct lab *l, int32_t m, int32_t n, int32_t rows, in
             double sum = with_bias ? (double)bias[j] : 0, size = fabs(sum);
             for (int32_t i = 0; i < k; i++)
                 if (ids[at(t, i, k)] >= 0) {
-                    double v = (double)vals[at(t, i, k)] * element_of(w, order, m, n, ids[at(t, i, k)], j);
+                    double v =
+                        (double)vals[at(t, i, k)] * element_of(w, order, m, n, ids[at(t, i, k)], j);
                     sum += v, size += fabs(v);
                 }
             assert_near(got[at(t, j, n)], sum, 1e-6 * size);
@@ -217,8 +230,8 @@ static void check_gathered(struct lab *l, int32_t m, int32_t n, int32_t rows, in
 static void gathered_rows(struct lab *l)
 {
     for (int i = 0; i < 40; i++)
-        check_gathered(l, 1 + below(l, 50), 1 + below(l, i % 2 ? 400 : 40), 1 + below(l, 40), 1 + below(l, 33),
-                       types[i % 3], i % 5 == 0 ? ORDER_IN_OUT : ORDER_OUT_IN);
+        check_gathered(l, 1 + below(l, 50), 1 + below(l, i % 2 ? 400 : 40), 1 + below(l, 40),
+                       1 + below(l, 33), types[i % 3], i % 5 == 0 ? ORDER_IN_OUT : ORDER_OUT_IN);
 }
 static void test_gathered_rows(void **state)
 {

@@ -9,9 +9,11 @@ static float *plus(struct lab *l, const float *x, size_t n, float a, float b)
     return v;
 }
 
-static void check_norm(struct lab *l, int32_t rows, int32_t n, float size, float offset, bool in_place)
+static void check_norm(struct lab *l, int32_t rows, int32_t n, float size, float offset,
+                       bool in_place)
 {
-    const float *x = plus(l, lab_random(l, (size_t)rows * (size_t)n), (size_t)rows * (size_t)n, size, offset);
+    const float *x =
+        plus(l, lab_random(l, (size_t)rows * (size_t)n), (size_t)rows * (size_t)n, size, offset);
     const float *gamma = lab_random(l, (size_t)n), *beta = lab_random(l, (size_t)n);
     struct tensor tx = lab_put(l, rows, n, x), ty = in_place ? tx : lab_put(l, rows, n, NULL);
     l->b->norm(l->b, ty, tx, lab_put(l, 1, n, gamma), lab_put(l, 1, n, beta), 1e-5f);
@@ -22,11 +24,13 @@ static void check_norm(struct lab *l, int32_t rows, int32_t n, float size, float
             mean += (double)x[at(t, i, n)] / n;
         for (int32_t i = 0; i < n; i++)
             var += pow((double)x[at(t, i, n)] - mean, 2) / n;
-        /* What is left of a small spread around a large mean is known as well as the floats hold it. */
+        /* What is left of a small spread around a large mean is known as well as the floats hold
+         * it. */
         double scale = 1 / sqrt(var + 1e-5), loss = 3e-7 * (1 + fabs((double)offset) * scale);
         for (int32_t i = 0; i < n; i++) {
             double v = ((double)x[at(t, i, n)] - mean) * scale, g = (double)gamma[i];
-            assert_near(y[at(t, i, n)], v * g + (double)beta[i], loss * (1 + fabs(v)) * (1 + fabs(g)) + 1e-6);
+            assert_near(y[at(t, i, n)], v * g + (double)beta[i],
+                        loss * (1 + fabs(v)) * (1 + fabs(g)) + 1e-6);
         }
     }
     lab_clear(l);
@@ -35,7 +39,8 @@ static void check_norm(struct lab *l, int32_t rows, int32_t n, float size, float
 static void norms(struct lab *l)
 {
     for (int i = 0; i < 40; i++)
-        check_norm(l, 1 + below(l, 70), 2 + below(l, 300), i % 3 ? 1.0f : 30.0f, i % 4 ? 0.0f : 8.0f, i % 2 == 0);
+        check_norm(l, 1 + below(l, 70), 2 + below(l, 300), i % 3 ? 1.0f : 30.0f,
+                   i % 4 ? 0.0f : 8.0f, i % 2 == 0);
     check_norm(l, 600, 256, 1.0f, 0.0f, true);
 }
 static void test_norm(void **state)
@@ -56,14 +61,16 @@ static double act_exact(double x, enum activation f)
 /* A fine grid over where the functions bend, and the ends of the floats. */
 static void activations(struct lab *l)
 {
-    static const float ends[] = {0.0f, -0.0f, 1e-30f, -1e-30f, 1e-6f, 50.0f, -50.0f, 1e4f, -1e4f, 1e18f, -1e18f};
+    static const float ends[] = {0.0f,   -0.0f, 1e-30f, -1e-30f, 1e-6f, 50.0f,
+                                 -50.0f, 1e4f,  -1e4f,  1e18f,   -1e18f};
     enum { HALF = 20000, N = 2 * HALF + 1, ENDS = sizeof ends / sizeof *ends };
     float *x = lab_host(l, (N + ENDS) * sizeof *x);
     for (int i = 0; i < N; i++)
         x[i] = (float)(i - HALF) * (1.0f / 2000.0f);
     memcpy(x + N, ends, sizeof ends);
     for (enum activation f = ACT_GELU; f <= ACT_RELU; f++) {
-        struct tensor tx = lab_put(l, 1, N + ENDS, x), ty = f == ACT_RELU ? tx : lab_put(l, 1, N + ENDS, NULL);
+        struct tensor tx = lab_put(l, 1, N + ENDS, x),
+                      ty = f == ACT_RELU ? tx : lab_put(l, 1, N + ENDS, NULL);
         l->b->act(l->b, ty, tx, f);
         const float *y = lab_get(l, ty);
         for (int i = 0; i < N + ENDS; i++)
@@ -87,9 +94,12 @@ static void test_activations(void **state)
 
 static void check_sums(struct lab *l, int32_t rows, int32_t n, int32_t m)
 {
-    const float *y = lab_random(l, (size_t)rows * (size_t)n), *x = lab_random(l, (size_t)rows * (size_t)n);
-    const float *c = lab_random(l, (size_t)rows * (size_t)m), *u = lab_random(l, (size_t)m * (size_t)n);
-    struct tensor ty = lab_put(l, rows, n, y), tx = lab_put(l, rows, n, x), row = lab_put(l, 1, n, x);
+    const float *y = lab_random(l, (size_t)rows * (size_t)n),
+                *x = lab_random(l, (size_t)rows * (size_t)n);
+    const float *c = lab_random(l, (size_t)rows * (size_t)m),
+                *u = lab_random(l, (size_t)m * (size_t)n);
+    struct tensor ty = lab_put(l, rows, n, y), tx = lab_put(l, rows, n, x),
+                  row = lab_put(l, 1, n, x);
     struct tensor tz = lab_put(l, rows, n, y), tw = lab_put(l, rows, n, y);
     l->b->add(l->b, ty, tx, -0.75f);
     l->b->add(l->b, tz, row, 2.0f);
@@ -120,8 +130,10 @@ static void test_sums(void **state)
 
 static void check_moves(struct lab *l, int32_t rows, int32_t n, int32_t picked)
 {
-    const float *x = lab_random(l, (size_t)rows * (size_t)n), *z = lab_random(l, (size_t)picked * (size_t)n);
-    int32_t *id = lab_host(l, (size_t)picked * sizeof *id), *last = lab_host(l, (size_t)rows * sizeof *last);
+    const float *x = lab_random(l, (size_t)rows * (size_t)n),
+                *z = lab_random(l, (size_t)picked * (size_t)n);
+    int32_t *id = lab_host(l, (size_t)picked * sizeof *id),
+            *last = lab_host(l, (size_t)rows * sizeof *last);
     for (int32_t i = 0; i < rows; i++)
         last[i] = -1;
     for (int32_t i = 0; i < picked; i++)
@@ -135,7 +147,8 @@ static void check_moves(struct lab *l, int32_t rows, int32_t n, int32_t picked)
     for (int32_t i = 0; i < picked; i++)
         assert_memory_equal(y + at(i, 0, n), x + at(id[i], 0, n), (size_t)n * sizeof *y);
     for (int32_t t = 0; t < rows; t++)
-        assert_memory_equal(set + at(t, 0, n), last[t] < 0 ? x + at(t, 0, n) : z + at(last[t], 0, n),
+        assert_memory_equal(set + at(t, 0, n),
+                            last[t] < 0 ? x + at(t, 0, n) : z + at(last[t], 0, n),
                             (size_t)n * sizeof *y);
     assert_memory_equal(lab_get(l, copy), x, (size_t)rows * (size_t)n * sizeof *x);
     lab_clear(l);

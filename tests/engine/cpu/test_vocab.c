@@ -24,7 +24,18 @@ static struct entry *sorted(struct lab *l, const float *x, int32_t m)
     return s;
 }
 
-enum row_kind { RANDOM, RISING, FALLING, EQUAL, FEW_VALUES, NANS, ALL_NAN, MINUS_ZERO, TOWERS, N_KINDS };
+enum row_kind {
+    RANDOM,
+    RISING,
+    FALLING,
+    EQUAL,
+    FEW_VALUES,
+    NANS,
+    ALL_NAN,
+    MINUS_ZERO,
+    TOWERS,
+    N_KINDS
+};
 
 static float row_value(struct lab *l, enum row_kind kind, int32_t i)
 {
@@ -85,7 +96,8 @@ struct head {
     struct weight *U;
 };
 
-static struct head random_head(struct lab *l, int32_t rows, int32_t in, int32_t vocab, enum dtype type, float size)
+static struct head random_head(struct lab *l, int32_t rows, int32_t in, int32_t vocab,
+                               enum dtype type, float size)
 {
     struct error e = {0};
     struct head d = {.rows = rows, .in = in, .vocab = vocab};
@@ -118,7 +130,8 @@ static double log_sum(const double *x, int32_t n)
     return max + log(sum);
 }
 
-static void check_xent(struct lab *l, int32_t rows, int32_t in, int32_t vocab, enum dtype type, float size)
+static void check_xent(struct lab *l, int32_t rows, int32_t in, int32_t vocab, enum dtype type,
+                       float size)
 {
     struct head d = random_head(l, rows, in, vocab, type, size);
     int32_t *target = lab_host(l, (size_t)rows * sizeof *target);
@@ -132,7 +145,8 @@ static void check_xent(struct lab *l, int32_t rows, int32_t in, int32_t vocab, e
         if (target[t] < 0)
             assert_true(isnan(got[t]));
         else
-            assert_near(got[t], log_sum(logit, vocab) - logit[target[t]], 2e-6 * (4 + in * (double)size));
+            assert_near(got[t], log_sum(logit, vocab) - logit[target[t]],
+                        2e-6 * (4 + in * (double)size));
     }
     int32_t first = below(l, rows), n = 1 + below(l, rows - first);
     struct tensor part = lab_put(l, n, 1, NULL);
@@ -146,7 +160,8 @@ static void losses(struct lab *l)
 {
     static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
     for (int i = 0; i < 10; i++)
-        check_xent(l, 1 + below(l, 70), 1 + below(l, 40), 1 + below(l, i % 2 ? 1500 : 60), types[i % 3], 0.5f);
+        check_xent(l, 1 + below(l, 70), 1 + below(l, 40), 1 + below(l, i % 2 ? 1500 : 60),
+                   types[i % 3], 0.5f);
     check_xent(l, 7, 16, 1024, DTYPE_F16, 20.0f); /* e^logit beyond the floats */
 }
 static void test_xent(void **state)
@@ -186,7 +201,8 @@ static void likely(struct lab *l)
 {
     for (int i = 0; i < 8; i++) {
         int32_t vocab = 1 + below(l, i % 2 ? 1500 : 60);
-        check_topn(l, 1 + below(l, 20), 1 + below(l, 40), vocab, 1 + below(l, vocab < 12 ? vocab : 12));
+        check_topn(l, 1 + below(l, 20), 1 + below(l, 40), vocab,
+                   1 + below(l, vocab < 12 ? vocab : 12));
     }
     check_topn(l, 300, 3, 40, 5);
     check_topn(l, 2, 3, 700, 700);
@@ -206,7 +222,8 @@ static void equal_logits(struct lab *l)
     const float one = 1.0f;
     for (int i = 0; i < VOCAB; i++)
         w[i] = i % 260 == 255 ? 2.0f : 1.0f;
-    struct weight *U = l->b->weight_new(l->b, DTYPE_F32, VOCAB, 1, ORDER_OUT_IN, w, USE_PRODUCT, &e);
+    struct weight *U =
+        l->b->weight_new(l->b, DTYPE_F32, VOCAB, 1, ORDER_OUT_IN, w, USE_PRODUCT, &e);
     struct tensor ids = lab_put_i32(l, 1, N, NULL), logp = lab_put(l, 1, N, NULL);
     l->b->topn(l->b, ids, logp, lab_put(l, 1, 1, &one), U);
     const int32_t *id = lab_get(l, ids), want[N] = {255, 515, 775, 1035, 1295, 0};

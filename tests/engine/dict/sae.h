@@ -1,4 +1,5 @@
-/* SAE files in hash weights, as in tests/reference/dict.py, and what every test of dictionaries starts from. */
+/* SAE files in hash weights, as in tests/reference/dict.py, and what every test of dictionaries
+ * starts from. */
 #ifndef GLIMT_TEST_DICT_SAE_H
 #define GLIMT_TEST_DICT_SAE_H
 #include "engine/cpu/cpu.h"
@@ -52,7 +53,8 @@ struct sae_case {
 };
 
 /* PATH in glimt's own format; `key` and `value` replace or, with value NULL, drop one fact. */
-static inline void sae_write(const char *path, const struct sae_case *c, const char *key, const char *value)
+static inline void sae_write(const char *path, const struct sae_case *c, const char *key,
+                             const char *value)
 {
     char k[16];
     snprintf(k, sizeof k, "%d", c->k);
@@ -102,10 +104,12 @@ static inline float *to_host(struct run *run, struct tensor t)
     return p;
 }
 
-static inline void assert_close(const char *what, const float *a, const float *b, size_t n, float tolerance)
+static inline void assert_close(const char *what, const float *a, const float *b, size_t n,
+                                float tolerance)
 {
     for (size_t i = 0; i < n; i++)
         if (!(fabsf(a[i] - b[i]) <= tolerance))
-            fail_msg("%s: element %zu of %zu is %.8g, expected %.8g", what, i, n, (double)a[i], (double)b[i]);
+            fail_msg("%s: element %zu of %zu is %.8g, expected %.8g", what, i, n, (double)a[i],
+                     (double)b[i]);
 }
 #endif

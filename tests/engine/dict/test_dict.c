@@ -11,8 +11,11 @@ static const struct sae_case cases[] = {
     {"after", N, M, 60, "after", false, true, DTYPE_F16},
     {"all-of-them", N, M, 96, "never", true, true, DTYPE_BF16},
 };
-static const struct unit units[J] = {
-    {3, 2.5f, UNIT_FIX}, {17, 3.0f, UNIT_SCALE}, {8, 0.0f, UNIT_ZERO}, {21, 0.75f, UNIT_ADD}, {95, -4.0f, UNIT_FIX}};
+static const struct unit units[J] = {{3, 2.5f, UNIT_FIX},
+                                     {17, 3.0f, UNIT_SCALE},
+                                     {8, 0.0f, UNIT_ZERO},
+                                     {21, 0.75f, UNIT_ADD},
+                                     {95, -4.0f, UNIT_FIX}};
 
 static struct tensors *golden;
 
@@ -48,7 +51,8 @@ static void check_ids(struct run *run, const char *name, const struct sparse *f)
     run_get(run, ids, f->ids);
     memcpy(want, gold(name, "ids", n), n * sizeof *want);
     for (size_t i = 0; i < n; i++) {
-        bool tie = (i % k > 0 && vals[i - 1] - vals[i] < 1e-5f) || (i % k < k - 1 && vals[i] - vals[i + 1] < 1e-5f);
+        bool tie = (i % k > 0 && vals[i - 1] - vals[i] < 1e-5f) ||
+                   (i % k < k - 1 && vals[i] - vals[i + 1] < 1e-5f);
         if (ids[i] != want[i] && !tie)
             fail_msg("%s: latent %zu is %d, expected %d", name, i, ids[i], want[i]);
     }
@@ -57,7 +61,8 @@ static void check_ids(struct run *run, const char *name, const struct sparse *f)
     free(vals);
 }
 
-static void check_all(struct run *run, const struct dict *d, const char *name, struct tensor x, int32_t n_units)
+static void check_all(struct run *run, const struct dict *d, const char *name, struct tensor x,
+                      int32_t n_units)
 {
     struct sparse f, g;
     struct tensor pre;
@@ -95,7 +100,8 @@ static void test_own_format(void **state)
         sae_write(path, &cases[c], NULL, NULL);
         struct dict *d = NULL;
         struct error e = {0};
-        assert_true(dict_open(dev.b, c % 2 ? path : dir, NULL, &d, &e)); /* the file, or the folder it is alone in */
+        assert_true(dict_open(dev.b, c % 2 ? path : dir, NULL, &d,
+                              &e)); /* the file, or the folder it is alone in */
         const struct dict_spec *s = dict_spec(d);
         assert_int_equal(s->n, N);
         assert_int_equal(s->m, M);
@@ -129,14 +135,16 @@ static void test_push(void **state)
     assert_true(dict_open(dev.b, path, NULL, &d, &e));
     float w[24 * N], *want = malloc(sizeof(float) * 24 * J);
     hash_fill(w, DTYPE_F32, "behind", HASH_UNIFORM, 1, 0, 24 * N);
-    struct weight *behind_w = dev.b->weight_new(dev.b, DTYPE_F32, 24, N, ORDER_OUT_IN, w, USE_PRODUCT, &e);
+    struct weight *behind_w =
+        dev.b->weight_new(dev.b, DTYPE_F32, 24, N, ORDER_OUT_IN, w, USE_PRODUCT, &e);
     assert_no_error(&e);
     struct linear behind = {.w = behind_w, .out = 24, .in = N};
     behind.bias = hash_input(&dev.run, "x", 1, 24); /* must not be added */
     int32_t index[J];
     for (int i = 0; i < J; i++)
         index[i] = units[i].index;
-    const struct named_tensor *rows = tensors_find(golden, "push"), *pushed = tensors_find(golden, "pushed");
+    const struct named_tensor *rows = tensors_find(golden, "push"),
+                              *pushed = tensors_find(golden, "pushed");
     float *got = to_host(&dev.run, dict_push(&dev.run, d, NULL, index, J));
     assert_memory_equal(got, rows->data, sizeof(float) * N * J);
     free(got);
@@ -176,7 +184,8 @@ static void test_neurons(void **state)
     float *want = to_host(&dev.run, x);
     dict_encode(&dev.run, d, x, &f, &pre);
     assert_null(f.ids.buf);
-    float *v[] = {to_host(&dev.run, f.vals), to_host(&dev.run, pre), to_host(&dev.run, dict_decode(&dev.run, d, &f)),
+    float *v[] = {to_host(&dev.run, f.vals), to_host(&dev.run, pre),
+                  to_host(&dev.run, dict_decode(&dev.run, d, &f)),
                   to_host(&dev.run, dict_insert(&dev.run, d, x, false, NULL, 0))};
     for (int i = 0; i < 4; i++) {
         assert_memory_equal(v[i], want, sizeof(float) * T * N);
@@ -193,7 +202,8 @@ static void test_neurons(void **state)
         const float *row = want + t * N;
         assert_true(few[t * 2] == row[39] && few[t * 2 + 1] == row[0]);
         assert_true(c[t * 2] == 1.5f - row[39] && c[t * 2 + 1] == row[0]);
-        assert_true(fabsf(y[t * N + 39] - 1.5f) < 1e-6f && y[t * N] == 2 * row[0] && y[t * N + 1] == row[1]);
+        assert_true(fabsf(y[t * N + 39] - 1.5f) < 1e-6f && y[t * N] == 2 * row[0] &&
+                    y[t * N + 1] == row[1]);
     }
     free(few);
     free(c);
@@ -209,11 +219,11 @@ struct author_case {
     int32_t n, m, k, n_units;
 };
 static const struct author_case author_cases[] = {
-    {"topk4/gpt_neox.layers.1.mlp.act.pt", "gpt_neox.layers.1.mlp.act", "layers.1.mlp.act", "tensor pre_encode_b",
-     "file name", 20, 48, 4, 4},
+    {"topk4/gpt_neox.layers.1.mlp.act.pt", "gpt_neox.layers.1.mlp.act", "layers.1.mlp.act",
+     "tensor pre_encode_b", "file name", 20, 48, 4, 4},
     {"k3_topk3_activation_function_topk_pre_encoder_bias_False.pt",
-     "k3_topk3_activation_function_topk_pre_encoder_bias_False", "layers.3.mlp.act", "no tensor pre_encode_b",
-     "file name", 16, 40, 3, 4},
+     "k3_topk3_activation_function_topk_pre_encoder_bias_False", "layers.3.mlp.act",
+     "no tensor pre_encode_b", "file name", 16, 40, 3, 4},
     {"old.layers.2.pt", "old.layers.2", "layers.2.mlp.out", "tensor b2", "config", 16, 32, 6, 4},
 };
 
@@ -276,7 +286,9 @@ static int open_golden(void **state)
 {
     (void)state;
     struct error e = {0};
-    return tensors_open("tests/golden/dict/results.safetensors", &golden, &e) ? 0 : (print_error("%s\n", e.text), -1);
+    return tensors_open("tests/golden/dict/results.safetensors", &golden, &e)
+               ? 0
+               : (print_error("%s\n", e.text), -1);
 }
 
 static int close_golden(void **state)
@@ -289,8 +301,9 @@ static int close_golden(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own_format),     cmocka_unit_test(test_push),  cmocka_unit_test(test_neurons),
-        cmocka_unit_test(test_authors_format), cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_own_format), cmocka_unit_test(test_push),
+        cmocka_unit_test(test_neurons),    cmocka_unit_test(test_authors_format),
+        cmocka_unit_test(test_hints),
     };
     return cmocka_run_group_tests(tests, open_golden, close_golden);
 }

@@ -1,4 +1,5 @@
-/* Facts that are missing or not supported, files that contradict themselves, units that are not there, memory. */
+/* Facts that are missing or not supported, files that contradict themselves, units that are not
+ * there, memory. */
 #include "tests/engine/dict/sae.h"
 #include <sys/stat.h>
 #include <unistd.h>
@@ -77,9 +78,10 @@ static void test_shapes(void **state)
     char dir[64], path[96], second[96];
     test_dir_new(dir);
     snprintf(path, sizeof path, "%s/sae.safetensors", dir);
-    static const char *const facts[] = {"format",       "glimt-sae", "version", "1",     "k",    "4",      "select",
-                                        "topk",         "relu",      "never",   "norm",  "none", "centre", "true",
-                                        "norm_rescale", "false",     "skip",    "false", NULL};
+    static const char *const facts[] = {"format", "glimt-sae", "version", "1",    "k",
+                                        "4",      "select",    "topk",    "relu", "never",
+                                        "norm",   "none",      "centre",  "true", "norm_rescale",
+                                        "false",  "skip",      "false",   NULL};
     static const char *const names[] = {"encoder.weight", "encoder.bias", "W_dec", "b_dec"};
     for (int wrong = 0; wrong < 4; wrong++)
         for (int missing = 0; missing < 2; missing++) {
@@ -165,8 +167,8 @@ static void test_run_errors(void **state)
     device_close(&dev);
 }
 
-/* Without the wish for them, the pre-activations of many rows are never in memory together, and the codes of the
- * chunks are those of the whole. */
+/* Without the wish for them, the pre-activations of many rows are never in memory together, and the
+ * codes of the chunks are those of the whole. */
 static void test_chunks(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Compares a file of tests/golden/formats with what tests/reference/formats.py says that it holds. */
+/* Compares a file of tests/golden/formats with what tests/reference/formats.py says that it holds.
+ */
 #ifndef GLIMT_TESTS_FORMATS_EXPECTED_H
 #define GLIMT_TESTS_FORMATS_EXPECTED_H
 #include "engine/formats/tensors.h"

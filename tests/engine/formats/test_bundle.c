@@ -14,15 +14,20 @@
 
 static char *dir;
 
-/* Statistics of 2 classes and 4 latents; element `at` of tensor `which` replaced by `value`, which -1: none. */
+/* Statistics of 2 classes and 4 latents; element `at` of tensor `which` replaced by `value`, which
+ * -1: none. */
 static void write_statistics(const char *name, int which, float value)
 {
     static const char *const names[4] = {"fire_share", "mean_pre", "pre_median", "abs_pre_p99"};
-    float data[4][8] = {{0, .25F, .5F, 1, 0, 0, .125F, 1}, {-1, 2, -3, 4, 5, 6, 7, 8}, {-1, 0, 1, 2}, {0, 1, 2, 3}};
+    float data[4][8] = {
+        {0, .25F, .5F, 1, 0, 0, .125F, 1}, {-1, 2, -3, 4, 5, 6, 7, 8}, {-1, 0, 1, 2}, {0, 1, 2, 3}};
     struct tensor_out out[4];
     for (int i = 0; i < 4; i++)
-        out[i] = (struct tensor_out){
-            .name = names[i], .type = DTYPE_F32, .n_dims = i < 2 ? 2 : 1, .dim = {i < 2 ? 2 : 4, 4}, .data = data[i]};
+        out[i] = (struct tensor_out){.name = names[i],
+                                     .type = DTYPE_F32,
+                                     .n_dims = i < 2 ? 2 : 1,
+                                     .dim = {i < 2 ? 2 : 4, 4},
+                                     .data = data[i]};
     if (which >= 0)
         data[which][3] = value;
     char path[256];
@@ -39,8 +44,11 @@ static void write_odd_statistics(const char *name, int which, struct tensor_out 
     static const float zero[64];
     struct tensor_out out[4];
     for (int i = 0; i < 4; i++)
-        out[i] = (struct tensor_out){
-            .name = names[i], .type = DTYPE_F32, .n_dims = i < 2 ? 2 : 1, .dim = {i < 2 ? 2 : 4, 4}, .data = zero};
+        out[i] = (struct tensor_out){.name = names[i],
+                                     .type = DTYPE_F32,
+                                     .n_dims = i < 2 ? 2 : 1,
+                                     .dim = {i < 2 ? 2 : 4, 4},
+                                     .data = zero};
     odd.data = zero;
     if (odd.name == NULL)
         odd.name = names[which];
@@ -89,12 +97,12 @@ static bool open_text(const char *text, struct bundle **b, struct error *e)
     return ok;
 }
 
-#define CLASSES                                                                                                        \
-    "\"classes\":[{\"name\":\"da\",\"label\":\"Danish\",\"reference\":\"da.txt\"},"                                    \
+#define CLASSES                                                                                    \
+    "\"classes\":[{\"name\":\"da\",\"label\":\"Danish\",\"reference\":\"da.txt\"},"                \
     "{\"name\":\"en\",\"label\":\"English\",\"reference\":\"en.txt\"}]"
-#define WHOLE                                                                                                          \
-    "{\"glimt_bundle\":1,\"title\":\"Demo\",\"model\":\"model\",\"sae\":\"sub/sae.safetensors\","                      \
-    "\"hook\":\"layers.3.mlp.act\"," CLASSES                                                                           \
+#define WHOLE                                                                                      \
+    "{\"glimt_bundle\":1,\"title\":\"Demo\",\"model\":\"model\",\"sae\":\"sub/sae.safetensors\","  \
+    "\"hook\":\"layers.3.mlp.act\"," CLASSES                                                       \
     ",\"chosen\":[3,0],\"statistics\":\"statistics.safetensors\",\"later\":{}}"
 
 static void whole_bundle(void **state)
@@ -139,12 +147,15 @@ static void small_bundles(void **state)
     static const struct {
         const char *text, *model; /* NULL: resolved beside the bundle */
     } cases[] = {
-        {"{\"glimt_bundle\":1,\"model\":\"EleutherAI/pythia-70m@main\"}", "EleutherAI/pythia-70m@main"},
-        {"{\"glimt_bundle\":1,\"model\":\"o/n@refs/pr/1\",\"sae\":null,\"hook\":null}", "o/n@refs/pr/1"},
+        {"{\"glimt_bundle\":1,\"model\":\"EleutherAI/pythia-70m@main\"}",
+         "EleutherAI/pythia-70m@main"},
+        {"{\"glimt_bundle\":1,\"model\":\"o/n@refs/pr/1\",\"sae\":null,\"hook\":null}",
+         "o/n@refs/pr/1"},
         {"{\"glimt_bundle\":1,\"model\":\"m\",\"chosen\":[],\"classes\":[]}", NULL},
         {"{\"glimt_bundle\":1,\"model\":\"m\",\"chosen\":[2147483647]}", NULL},
         {"{\"glimt_bundle\":1,\"model\":\"a/b..c/..d/.\",\"classes\":[{\"name\":\"x\"}]}", NULL},
-        {"{\"glimt_bundle\":1,\"model\":\"m@1/x\",\"classes\":[{\"name\":\"x\",\"reference\":\"da.txt\"},"
+        {"{\"glimt_bundle\":1,\"model\":\"m@1/"
+         "x\",\"classes\":[{\"name\":\"x\",\"reference\":\"da.txt\"},"
          "{\"name\":\"y\"}]}",
          NULL},
     };
@@ -217,9 +228,11 @@ static const struct {
     {HEAD "\"chosen\":[1,-1]}", "entry 1 of chosen is out of range"},
     {HEAD "\"chosen\":[2147483648]}", "out of range"},
     {HEAD "\"chosen\":[5,1,5]}", "chosen names 5 twice"},
-    {HEAD CLASSES ",\"chosen\":[4],\"statistics\":\"statistics.safetensors\"}", "that the statistics have"},
+    {HEAD CLASSES ",\"chosen\":[4],\"statistics\":\"statistics.safetensors\"}",
+     "that the statistics have"},
     {HEAD "\"statistics\":\"statistics.safetensors\"}", "statistics without classes"},
-    {HEAD "\"classes\":[{\"name\":\"a\"}],\"statistics\":\"statistics.safetensors\"}", "is [2, 4], expected [1, any]"},
+    {HEAD "\"classes\":[{\"name\":\"a\"}],\"statistics\":\"statistics.safetensors\"}",
+     "is [2, 4], expected [1, any]"},
     {WITH("nowhere.safetensors"), "No such file"},
     {WITH("../x"), "not upward"},
     {WITH("da.txt"), "da.txt"},
@@ -241,12 +254,17 @@ static void bad_bundles_are_refused(void **state)
     write_statistics("nan.safetensors", 1, __builtin_nanf(""));
     write_statistics("inf.safetensors", 2, __builtin_inff());
     write_statistics("negative.safetensors", 3, -1);
-    write_odd_statistics("half.safetensors", 2, (struct tensor_out){.type = DTYPE_F16, .n_dims = 1, .dim = {4}});
-    write_odd_statistics("three.safetensors", 1, (struct tensor_out){.type = DTYPE_F32, .n_dims = 2, .dim = {3, 4}});
-    write_odd_statistics("five.safetensors", 3, (struct tensor_out){.type = DTYPE_F32, .n_dims = 1, .dim = {5}});
-    write_odd_statistics("none.safetensors", 0, (struct tensor_out){.type = DTYPE_F32, .n_dims = 2, .dim = {2, 0}});
-    write_odd_statistics("missing.safetensors", 2,
-                         (struct tensor_out){.name = "x", .type = DTYPE_F32, .n_dims = 1, .dim = {4}});
+    write_odd_statistics("half.safetensors", 2,
+                         (struct tensor_out){.type = DTYPE_F16, .n_dims = 1, .dim = {4}});
+    write_odd_statistics("three.safetensors", 1,
+                         (struct tensor_out){.type = DTYPE_F32, .n_dims = 2, .dim = {3, 4}});
+    write_odd_statistics("five.safetensors", 3,
+                         (struct tensor_out){.type = DTYPE_F32, .n_dims = 1, .dim = {5}});
+    write_odd_statistics("none.safetensors", 0,
+                         (struct tensor_out){.type = DTYPE_F32, .n_dims = 2, .dim = {2, 0}});
+    write_odd_statistics(
+        "missing.safetensors", 2,
+        (struct tensor_out){.name = "x", .type = DTYPE_F32, .n_dims = 1, .dim = {4}});
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct bundle *b = NULL;
         struct error e = {0};

@@ -27,15 +27,20 @@ static int drop_folder(void **state)
 }
 
 /* As pythia-70m's config.json has it. */
-static const char pythia[] =
-    "{\"architectures\":[\"GPTNeoXForCausalLM\"],\"bos_token_id\":0,\"eos_token_id\":0,\"hidden_act\":\"gelu\","
-    "\"hidden_size\":512,\"initializer_range\":0.02,\"intermediate_size\":2048,\"layer_norm_eps\":1e-05,"
-    "\"max_position_embeddings\":2048,\"model_type\":\"gpt_neox\",\"num_attention_heads\":8,\"num_hidden_layers\":6,"
-    "\"rotary_emb_base\":10000,\"rotary_pct\":0.25,\"tie_word_embeddings\":false,\"torch_dtype\":\"float16\","
-    "\"transformers_version\":\"4.24.0\",\"use_cache\":true,\"use_parallel_residual\":true,\"vocab_size\":50304}";
+static const char pythia[] = "{\"architectures\":[\"GPTNeoXForCausalLM\"],\"bos_token_id\":0,\"eos_"
+                             "token_id\":0,\"hidden_act\":\"gelu\","
+                             "\"hidden_size\":512,\"initializer_range\":0.02,\"intermediate_size\":"
+                             "2048,\"layer_norm_eps\":1e-05,"
+                             "\"max_position_embeddings\":2048,\"model_type\":\"gpt_neox\",\"num_"
+                             "attention_heads\":8,\"num_hidden_layers\":6,"
+                             "\"rotary_emb_base\":10000,\"rotary_pct\":0.25,\"tie_word_"
+                             "embeddings\":false,\"torch_dtype\":\"float16\","
+                             "\"transformers_version\":\"4.24.0\",\"use_cache\":true,\"use_"
+                             "parallel_residual\":true,\"vocab_size\":50304}";
 
 /* Reads `base` after the change: "key": value pairs of a JSON object; null with `drop` removes. */
-static bool read_changed(const char *change, const char *drop, struct model_config *c, struct error *e)
+static bool read_changed(const char *change, const char *drop, struct model_config *c,
+                         struct error *e)
 {
     json_t *j = json_loads(pythia, 0, NULL), *patch = json_loads(change, 0, NULL);
     assert_non_null(j);
@@ -84,9 +89,10 @@ static void documented_defaults(void **state)
         fail_msg("%s", e.text);
     assert_true(c.parallel_residual && !c.tied && c.attention_bias);
     assert_int_equal(c.bos_id, -1);
-    assert_true(read_changed("{\"tie_word_embeddings\":true,\"use_parallel_residual\":false,\"attention_bias\":false,"
-                             "\"bos_token_id\":null}",
-                             "", &c, &e));
+    assert_true(read_changed(
+        "{\"tie_word_embeddings\":true,\"use_parallel_residual\":false,\"attention_bias\":false,"
+        "\"bos_token_id\":null}",
+        "", &c, &e));
     assert_true(!c.parallel_residual && c.tied && !c.attention_bias);
     assert_int_equal(c.bos_id, -1);
 }
@@ -98,11 +104,13 @@ static void both_spellings_of_the_rotation(void **state)
         const char *change, *drop;
         float pct, base;
     } cases[] = {
-        {"{\"rope_parameters\":{\"partial_rotary_factor\":0.5,\"rope_theta\":20000.0,\"rope_type\":\"default\"}}",
+        {"{\"rope_parameters\":{\"partial_rotary_factor\":0.5,\"rope_theta\":20000.0,\"rope_type\":"
+         "\"default\"}}",
          "rotary_pct rotary_emb_base", 0.5F, 20000},
-        {"{\"rope_parameters\":{\"partial_rotary_factor\":1.0,\"rope_theta\":500}}", "rotary_pct rotary_emb_base", 1,
-         500},
-        {"{\"rope_parameters\":{\"partial_rotary_factor\":0.25,\"rope_theta\":10000.0}}", "", 0.25F, 10000},
+        {"{\"rope_parameters\":{\"partial_rotary_factor\":1.0,\"rope_theta\":500}}",
+         "rotary_pct rotary_emb_base", 1, 500},
+        {"{\"rope_parameters\":{\"partial_rotary_factor\":0.25,\"rope_theta\":10000.0}}", "", 0.25F,
+         10000},
         {"{\"rope_parameters\":null,\"rope_scaling\":null}", "", 0.25F, 10000},
         {"{\"rope_parameters\":{\"rope_theta\":10000}}", "rotary_emb_base", 0.25F, 10000},
     };
@@ -115,8 +123,8 @@ static void both_spellings_of_the_rotation(void **state)
     }
 }
 
-/* Shares that are no binary fraction: multiplied by the head in float or double and truncated, they must give what
- * the exact product gives. */
+/* Shares that are no binary fraction: multiplied by the head in float or double and truncated, they
+ * must give what the exact product gives. */
 static void rotated_dimensions_survive_rounding(void **state)
 {
     (void)state;
@@ -125,7 +133,8 @@ static void rotated_dimensions_survive_rounding(void **state)
             struct model_config c;
             struct error e = {0};
             char change[128];
-            snprintf(change, sizeof change, "{\"hidden_size\":%d,\"num_attention_heads\":2,\"rotary_pct\":%.17g}",
+            snprintf(change, sizeof change,
+                     "{\"hidden_size\":%d,\"num_attention_heads\":2,\"rotary_pct\":%.17g}",
                      2 * head, (double)rot / head);
             const int exact = (int)(head * ((double)rot / head));
             if (head % 16 != 0 || exact != rot)
@@ -198,7 +207,8 @@ static void impossible_configs_are_refused(void **state)
         {"{\"num_attention_heads\":0}", "", "num_attention_heads is 0"},
         {"{\"num_hidden_layers\":0}", "", "num_hidden_layers is 0"},
         {"{\"num_hidden_layers\":-6}", "", "num_hidden_layers is -6"},
-        {"{\"num_hidden_layers\":9223372036854775807}", "", "num_hidden_layers is 9223372036854775807"},
+        {"{\"num_hidden_layers\":9223372036854775807}", "",
+         "num_hidden_layers is 9223372036854775807"},
         {"{\"hidden_size\":512.0}", "", "hidden_size is a number"},
         {"{\"hidden_size\":1073741824}", "", "hidden_size is 1073741824"},
         {"{\"intermediate_size\":null}", "", "intermediate_size is null"},
@@ -301,8 +311,10 @@ static void cache_is_searched_in_order(void **state)
     make_cached("home/hub", "models--EleutherAI--pythia-160m", "step1000", "bbbb");
     make_cached("user/.cache/huggingface/hub", "models--o.w-n_er--n", "refs/pr/1", "cccc");
     make_cached("user/.cache/huggingface/hub", "models--bad--ref", "main", "dddd");
-    free(testdata_write(dir, "user/.cache/huggingface/hub/models--bad--ref/refs/main", "../../x\n", 8));
-    free(testdata_write(dir, "user/.cache/huggingface/hub/models--lost--snapshot/refs/main", "eeee\n", 5));
+    free(testdata_write(dir, "user/.cache/huggingface/hub/models--bad--ref/refs/main", "../../x\n",
+                        8));
+    free(testdata_write(dir, "user/.cache/huggingface/hub/models--lost--snapshot/refs/main",
+                        "eeee\n", 5));
     char path[4][256];
     static const char *const parts[] = {"hub1", "home", "user", "user/.cache/huggingface/hub"};
     for (size_t i = 0; i < 4; i++)
@@ -329,8 +341,10 @@ static void cache_is_searched_in_order(void **state)
     setenv("HF_HUB_CACHE", path[0], 1);
     /* Every place that was looked at is named. */
     unresolved("EleutherAI/pythia-160m", "hub1/models--EleutherAI--pythia-160m, ");
-    unresolved("EleutherAI/pythia-160m", "home/hub/models--EleutherAI--pythia-160m/snapshots/main, ");
-    unresolved("EleutherAI/pythia-160m", "user/.cache/huggingface/hub/models--EleutherAI--pythia-160m)");
+    unresolved("EleutherAI/pythia-160m",
+               "home/hub/models--EleutherAI--pythia-160m/snapshots/main, ");
+    unresolved("EleutherAI/pythia-160m",
+               "user/.cache/huggingface/hub/models--EleutherAI--pythia-160m)");
     unresolved("bad/ref", "models--bad--ref");
     unresolved("lost/snapshot", "snapshots/eeee");
     unsetenv("HF_HUB_CACHE");
@@ -343,8 +357,9 @@ static void names_that_lead_elsewhere(void **state)
 {
     (void)state;
     static const char *const specs[] = {
-        "",     "pythia",   "/nowhere/at", "a/b/c",      "../x",   "a/..",     "./x",   "a/",    "/b",         "a/b@",
-        "a/@x", "a/b@../x", "a b/c",       "a/b@x/../y", "a/b@x/", "a/b@x//y", "a/b\n", "a/b@.", "a/b@main@x", "a/.b"};
+        "",       "pythia",   "/nowhere/at", "a/b/c", "../x",       "a/..",  "./x",
+        "a/",     "/b",       "a/b@",        "a/@x",  "a/b@../x",   "a b/c", "a/b@x/../y",
+        "a/b@x/", "a/b@x//y", "a/b\n",       "a/b@.", "a/b@main@x", "a/.b"};
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++)
         unresolved(specs[i], "not of the form OWNER/NAME");
 }

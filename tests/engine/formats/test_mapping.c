@@ -53,7 +53,8 @@ static void done_pages_come_back(void **state)
     assert_memory_equal(m.p, p, n);
     static const struct {
         size_t from, n;
-    } parts[] = {{0, 1 << 20}, {1, 4095}, {4095, 2}, {5000, 50000}, {1 << 19, 1 << 19}, {0, 0}, {1 << 20, 0}};
+    } parts[] = {{0, 1 << 20},       {1, 4095}, {4095, 2},   {5000, 50000},
+                 {1 << 19, 1 << 19}, {0, 0},    {1 << 20, 0}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         mapping_done(&m, m.p + parts[i].from, parts[i].n);
         assert_memory_equal(m.p, p, n);
@@ -80,7 +81,10 @@ static void refuses_what_is_no_file(void **state)
     assert_int_equal(mkfifo(fifo, 0600), 0);
     const struct {
         const char *path, *word;
-    } cases[] = {{"/nowhere/at/all", "No such file"}, {dir, "a folder"}, {"/dev/null", "a device"}, {fifo, "pipe"}};
+    } cases[] = {{"/nowhere/at/all", "No such file"},
+                 {dir, "a folder"},
+                 {"/dev/null", "a device"},
+                 {fifo, "pipe"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct mapping m;
         struct error e = {0};
@@ -209,9 +213,12 @@ static void full_disk_leaves_the_old_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(maps_what_is_there),        cmocka_unit_test(done_pages_come_back),
-        cmocka_unit_test(refuses_what_is_no_file),   cmocka_unit_test(reads_whole_files),
-        cmocka_unit_test(writes_beside_and_renames), cmocka_unit_test(full_disk_leaves_the_old_file),
+        cmocka_unit_test(maps_what_is_there),
+        cmocka_unit_test(done_pages_come_back),
+        cmocka_unit_test(refuses_what_is_no_file),
+        cmocka_unit_test(reads_whole_files),
+        cmocka_unit_test(writes_beside_and_renames),
+        cmocka_unit_test(full_disk_leaves_the_old_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Files of PyTorch: true ones (golden, and two probes of the test data), and archives and pickles built to be refused.
+/* Files of PyTorch: true ones (golden, and two probes of the test data), and archives and pickles
+ * built to be refused.
  */
 #include "tests/engine/formats/expected.h"
 #include "tests/engine/formats/zip_build.h"
@@ -24,12 +25,12 @@ static int drop_folder(void **state)
 
 #define GLOBAL(module, name) "c" module "\n" name "\n"
 #define STR1(s, n) "X" n "\0\0\0" s
-#define STORAGE_OF(type, count)                                                                                        \
+#define STORAGE_OF(type, count)                                                                    \
     "(" STR1("storage", "\7") GLOBAL("torch", type) STR1("0", "\1") STR1("cpu", "\3") "K" count "tQ"
 #define STORAGE STORAGE_OF("FloatStorage", "\6")
-#define TENSOR_ARGS(storage, offset, size, stride)                                                                     \
+#define TENSOR_ARGS(storage, offset, size, stride)                                                 \
     storage offset size stride "\x89" GLOBAL("collections", "OrderedDict") ")R"
-#define TENSOR(storage, offset, size, stride)                                                                          \
+#define TENSOR(storage, offset, size, stride)                                                      \
     GLOBAL("torch._utils", "_rebuild_tensor_v2") "(" TENSOR_ARGS(storage, offset, size, stride) "tR"
 #define GOOD_TENSOR TENSOR(STORAGE, "K\0", "K\2K\3\x86", "K\3K\1\x86")
 #define DICT_OF(value) "\x80\2}" STR1("a", "\1") value "s."
@@ -37,7 +38,8 @@ static int drop_folder(void **state)
 
 static const float six[6] = {1, 2, 3, 4, 5, 6};
 
-static bool open_pickle(const void *pickle, size_t n, size_t n_data, struct tensors **ts, struct error *e)
+static bool open_pickle(const void *pickle, size_t n, size_t n_data, struct tensors **ts,
+                        struct error *e)
 {
     static struct bytes b;
     const struct entry entries[] = {{"archive/data.pkl", pickle, n, 0, 0},
@@ -53,7 +55,8 @@ static bool open_pickle(const void *pickle, size_t n, size_t n_data, struct tens
 static void golden_files(void **state)
 {
     (void)state;
-    static const char *const files[] = {"types.pt", "views.pt", "module.pt", "parameter.pt", "nested.pt", "shared.pt"};
+    static const char *const files[] = {"types.pt",     "views.pt",  "module.pt",
+                                        "parameter.pt", "nested.pt", "shared.pt"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         expected_check(files[i]);
 }
@@ -130,7 +133,8 @@ static void true_probes(void **state)
         struct error e = {0};
         if (!tensors_open(path, &ts, &e))
             fail_msg("%s", e.text);
-        const struct named_tensor *w = tensors_need(ts, "linear.weight", 2, (const int64_t[]){1, 8192}, &e);
+        const struct named_tensor *w =
+            tensors_need(ts, "linear.weight", 2, (const int64_t[]){1, 8192}, &e);
         const struct named_tensor *b = tensors_need(ts, "linear.bias", 1, (const int64_t[]){1}, &e);
         assert_non_null(w);
         assert_non_null(b);
@@ -165,7 +169,8 @@ static void built_pickle_is_read(void **state)
     assert_memory_equal(t->data, six, sizeof six);
     tensors_close(ts);
     /* The same two rows further on, and transposed. */
-    assert_true(open_pickle(PICKLE(DICT_OF(TENSOR(STORAGE, "K\2", "K\2K\2\x86", "K\1K\2\x86"))), sizeof six, &ts, &e));
+    assert_true(open_pickle(PICKLE(DICT_OF(TENSOR(STORAGE, "K\2", "K\2K\2\x86", "K\1K\2\x86"))),
+                            sizeof six, &ts, &e));
     t = tensors_find(ts, "a");
     assert_memory_equal(t->data, ((const float[]){3, 5, 4, 6}), 16);
     tensors_done(ts, t);
@@ -270,13 +275,16 @@ static const struct {
             "K\1)R."),
      24, "call of what is no name"},
     {PICKLE("\x80\2" GLOBAL("collections", "OrderedDict") "}R."), 24, "call of what is no name"},
-    {PICKLE("\x80\2" GLOBAL("collections", "OrderedDict") "K\1\x85R."), 24, "OrderedDict with arguments"},
+    {PICKLE("\x80\2" GLOBAL("collections", "OrderedDict") "K\1\x85R."), 24,
+     "OrderedDict with arguments"},
     {PICKLE("\x80\2" GLOBAL("torch", "Size") ")R."), 24, "torch.Size"},
     {PICKLE("\x80\2" GLOBAL("torch", "Size") "N\x85R."), 24, "torch.Size"},
     {PICKLE("\x80\2" GLOBAL("torch._utils", "_rebuild_parameter") ")R."), 24, "_rebuild_parameter"},
-    {PICKLE("\x80\2" GLOBAL("torch._utils", "_rebuild_parameter") "NNN\x87R."), 24, "_rebuild_parameter"},
+    {PICKLE("\x80\2" GLOBAL("torch._utils", "_rebuild_parameter") "NNN\x87R."), 24,
+     "_rebuild_parameter"},
     {PICKLE("\x80\2" GLOBAL("torch._utils", "_rebuild_tensor_v2") ")R."), 24, "_rebuild_tensor_v2"},
-    {PICKLE("\x80\2" GLOBAL("torch._utils", "_rebuild_tensor_v2") "(NNNNNNtR."), 24, "_rebuild_tensor_v2"},
+    {PICKLE("\x80\2" GLOBAL("torch._utils", "_rebuild_tensor_v2") "(NNNNNNtR."), 24,
+     "_rebuild_tensor_v2"},
     {PICKLE(DICT_OF(TENSOR("N", "K\0", "K\2K\3\x86", "K\3K\1\x86"))), 24, "_rebuild_tensor_v2"},
     {PICKLE(DICT_OF(TENSOR(STORAGE, "N", "K\2K\3\x86", "K\3K\1\x86"))), 24, "_rebuild_tensor_v2"},
     {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2N\x86", "K\3K\1\x86"))), 24, "_rebuild_tensor_v2"},
@@ -284,32 +292,43 @@ static const struct {
     {PICKLE(DICT_OF(GLOBAL("torch._utils", "_rebuild_tensor_v2") "(" TENSOR_ARGS(
          STORAGE, "K\0", "K\2K\3\x86", "K\3K\1\x86") "}" STR1("conj", "\4") "\x88stR")),
      24, "metadata"},
-    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2K\4\x86", "K\4K\1\x86"))), 24, "outside its storage"},
-    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\1", "K\2K\3\x86", "K\3K\1\x86"))), 24, "outside its storage"},
-    {PICKLE(DICT_OF(TENSOR(STORAGE, "J\xff\xff\xff\xff", "K\2K\3\x86", "K\3K\1\x86"))), 24, "outside its storage"},
-    {PICKLE(DICT_OF(TENSOR(STORAGE, "\x8a\10\0\0\0\0\0\0\0\x40", "K\1\x85", "K\1\x85"))), 24, "outside its storage"},
-    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "J\xff\xff\xff\xff\x85", "K\1\x85"))), 24, "impossible shape"},
-    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "\x8a\10\0\0\0\0\0\0\0\x40\x85", "K\1\x85"))), 24, "impossible shape"},
-    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "(K\1K\1K\1K\1K\1t", "(K\1K\1K\1K\1K\1t"))), 24, "5 dimensions"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2K\4\x86", "K\4K\1\x86"))), 24,
+     "outside its storage"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\1", "K\2K\3\x86", "K\3K\1\x86"))), 24,
+     "outside its storage"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE, "J\xff\xff\xff\xff", "K\2K\3\x86", "K\3K\1\x86"))), 24,
+     "outside its storage"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE, "\x8a\10\0\0\0\0\0\0\0\x40", "K\1\x85", "K\1\x85"))), 24,
+     "outside its storage"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "J\xff\xff\xff\xff\x85", "K\1\x85"))), 24,
+     "impossible shape"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "\x8a\10\0\0\0\0\0\0\0\x40\x85", "K\1\x85"))), 24,
+     "impossible shape"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "(K\1K\1K\1K\1K\1t", "(K\1K\1K\1K\1K\1t"))), 24,
+     "5 dimensions"},
     {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2K\3\x86", "K\1K\3\x86"))), 24, "strided view"},
     {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2K\3\x86", "K\0K\0\x86"))), 24, "strided view"},
-    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2K\3\x86", "J\xff\xff\xff\xffK\1\x86"))), 24, "strided view"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2K\3\x86", "J\xff\xff\xff\xffK\1\x86"))), 24,
+     "strided view"},
     {PICKLE(DICT_OF(GOOD_TENSOR)), 23, "data/0 has 23 bytes"},
     {PICKLE(DICT_OF(TENSOR(STORAGE_OF("DoubleStorage", "\6"), "K\0", "K\1\x85", "K\1\x85"))), 24,
      "data/0 has 24 bytes"},
-    {PICKLE(DICT_OF(TENSOR(STORAGE_OF("QInt8Storage", "\6"), "K\0", "K\1\x85", "K\1\x85"))), 24, "QInt8Storage"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE_OF("QInt8Storage", "\6"), "K\0", "K\1\x85", "K\1\x85"))), 24,
+     "QInt8Storage"},
     {PICKLE(DICT_OF("K\1Q")), 24, "no storage"},
     {PICKLE(DICT_OF("(NNNNNtQ")), 24, "no storage"},
     {PICKLE(DICT_OF("(" STR1("storage", "\7") GLOBAL("torch", "FloatStorage") STR1("0", "\1")
                         STR1("cpu", "\3") "J\xff\xff\xff\xfftQ")),
      24, "negative size"},
-    {PICKLE(DICT_OF("(" STR1("storage", "\7") GLOBAL("torch", "Size") STR1("0", "\1") STR1("cpu", "\3") "K\1tQ")), 24,
-     "without a type"},
+    {PICKLE(DICT_OF("(" STR1("storage", "\7") GLOBAL("torch", "Size") STR1("0", "\1")
+                        STR1("cpu", "\3") "K\1tQ")),
+     24, "without a type"},
     {PICKLE(DICT_OF(TENSOR("(" STR1("storage", "\7") GLOBAL("torch", "FloatStorage") STR1("9", "\1")
                                STR1("cpu", "\3") "K\6tQ",
                            "K\0", "K\1\x85", "K\1\x85"))),
      24, "no entry data/9"},
-    {PICKLE("\x80\2}(" STR1("a", "\1") GOOD_TENSOR STR1("a", "\1") GOOD_TENSOR "u."), 24, "'a' is there twice"},
+    {PICKLE("\x80\2}(" STR1("a", "\1") GOOD_TENSOR STR1("a", "\1") GOOD_TENSOR "u."), 24,
+     "'a' is there twice"},
     {PICKLE(DICT_OF("K\1}b")), 24, "attributes"},
     {PICKLE("\x80\2}K\1b."), 24, "attributes"},
     /* A dict in itself. */
@@ -376,7 +395,8 @@ static void shared_values_do_not_multiply(void **state)
         fail_msg("%s", e.text);
 }
 
-/* Each transposed view of a storage needs a copy; those of an honest file fit into the file's size. */
+/* Each transposed view of a storage needs a copy; those of an honest file fit into the file's size.
+ */
 static void transposed_views_do_not_multiply(void **state)
 {
     (void)state;
@@ -386,12 +406,13 @@ static void transposed_views_do_not_multiply(void **state)
     put(&pickle, PICKLE("\x80\2}("));
     for (uint8_t i = 0; i < 8; i++) {
         put(&pickle, (const uint8_t[]){'K', i}, 2);
-        put(&pickle, PICKLE(TENSOR("(" STR1("storage", "\7") GLOBAL("torch", "FloatStorage") STR1("0", "\1")
-                                       STR1("cpu", "\3") "M\0\10tQ",
+        put(&pickle, PICKLE(TENSOR("(" STR1("storage", "\7") GLOBAL("torch", "FloatStorage")
+                                       STR1("0", "\1") STR1("cpu", "\3") "M\0\10tQ",
                                    "K\0", "K\x20K\x40\x86", "K\1K\x20\x86")));
     }
     put(&pickle, PICKLE("u."));
-    const struct entry entries[] = {{"a/data.pkl", pickle.p, pickle.n, 0, 0}, {"a/data/0", data, sizeof data, 0, 0}};
+    const struct entry entries[] = {{"a/data.pkl", pickle.p, pickle.n, 0, 0},
+                                    {"a/data/0", data, sizeof data, 0, 0}};
     zip_build(&zip, entries, 2, &(struct options){0});
     char *path = testdata_write(dir, "views.pt", zip.p, zip.n);
     struct tensors *ts = NULL;
@@ -422,8 +443,9 @@ static void true_archive_shapes(void **state)
         snprintf(name[0], sizeof name[0], "%sdata.pkl", cases[i].prefix);
         snprintf(name[1], sizeof name[1], "%sdata/0", cases[i].prefix);
         snprintf(name[2], sizeof name[2], "%sversion", cases[i].prefix);
-        const struct entry entries[] = {
-            {name[0], PICKLE(DICT_OF(GOOD_TENSOR)), 0, 0}, {name[1], six, sizeof six, 0, 8}, {name[2], "3\n", 2, 0, 0}};
+        const struct entry entries[] = {{name[0], PICKLE(DICT_OF(GOOD_TENSOR)), 0, 0},
+                                        {name[1], six, sizeof six, 0, 8},
+                                        {name[2], "3\n", 2, 0, 0}};
         zip_build(&b, entries, 3, &cases[i].o);
         char *path = testdata_write(dir, "y.pt", b.p, b.n);
         struct tensors *ts = NULL;
@@ -444,15 +466,33 @@ static void bad_archives_are_refused(void **state)
         struct options o;
         const char *word;
     } cases[] = {
-        {{{"a/data.pkl", PICKLE("\x80\2}."), 8, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}}, {0}, "is compressed"},
-        {{{"a/data.pkl", PICKLE("\x80\2}."), 0, 1}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}}, {0}, "encrypted"},
-        {{{"a/data.txt", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}}, {0}, "without data.pkl"},
-        {{{"a/b/data.pkl", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}}, {0}, "without data.pkl"},
-        {{{"adata.pkl", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}}, {0}, "without data.pkl"},
-        {{{"a/data.pkl", "", 0, 0, 0}, {"b/data.pkl", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}}, {0}, "two data.pkl"},
-        {{{"a/data.pkl", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}}, {0}, "'a/x' is there twice"},
-        {{{"a/data.pkl", "", 0, 0, 0}, {"a/byteorder", "big", 3, 0, 0}, {"a/y", "", 0, 0, 0}}, {0}, "'big'"},
-        {{{"a/data.pkl", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}}, {.more_entries = 1}, "4 entries"},
+        {{{"a/data.pkl", PICKLE("\x80\2}."), 8, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}},
+         {0},
+         "is compressed"},
+        {{{"a/data.pkl", PICKLE("\x80\2}."), 0, 1}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}},
+         {0},
+         "encrypted"},
+        {{{"a/data.txt", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}},
+         {0},
+         "without data.pkl"},
+        {{{"a/b/data.pkl", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}},
+         {0},
+         "without data.pkl"},
+        {{{"adata.pkl", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}},
+         {0},
+         "without data.pkl"},
+        {{{"a/data.pkl", "", 0, 0, 0}, {"b/data.pkl", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}},
+         {0},
+         "two data.pkl"},
+        {{{"a/data.pkl", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}},
+         {0},
+         "'a/x' is there twice"},
+        {{{"a/data.pkl", "", 0, 0, 0}, {"a/byteorder", "big", 3, 0, 0}, {"a/y", "", 0, 0, 0}},
+         {0},
+         "'big'"},
+        {{{"a/data.pkl", "", 0, 0, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}},
+         {.more_entries = 1},
+         "4 entries"},
         {{{"a/data.pkl", "", 0, 0, 0},
           {"a/x", "", 0, 0, 0},
           {"a/a name that would make room for one more", "", 0, 0, 0}},
@@ -479,8 +519,8 @@ static void bad_archives_are_refused(void **state)
     }
 }
 
-/* Every proper prefix of a true file, and every byte of it inverted: the first are refused, the second must only do no
- * harm (under the sanitizers). */
+/* Every proper prefix of a true file, and every byte of it inverted: the first are refused, the
+ * second must only do no harm (under the sanitizers). */
 static void cut_and_flipped_files(void **state)
 {
     (void)state;

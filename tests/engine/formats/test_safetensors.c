@@ -59,7 +59,8 @@ static void other_types_are_listed(void **state)
     struct tensors *ts = NULL;
     struct error e = {0};
     assert_true(tensors_open(path, &ts, &e));
-    static const char *const want[][2] = {{"f64", "F64"}, {"f8", "F8_E4M3"}, {"i64", "I64"}, {"u8", "U8"}};
+    static const char *const want[][2] = {
+        {"f64", "F64"}, {"f8", "F8_E4M3"}, {"i64", "I64"}, {"u8", "U8"}};
     assert_int_equal(tensors_count(ts), 4);
     for (size_t i = 0; i < 4; i++) {
         const struct named_tensor *t = tensors_at(ts, i);
@@ -141,9 +142,12 @@ static const struct {
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 4, "cut off"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, "F32 [2]"},
     {"{\"a\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "F16 [1]"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", 0, "does not take"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, "does not take"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,0]}}", 0, "not valid JSON"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", 0,
+     "does not take"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0,
+     "does not take"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,0]}}", 0,
+     "not valid JSON"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
      "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
      12, "a hole"},
@@ -161,7 +165,8 @@ static const struct {
      8, "not valid JSON"},
     {"{\"__metadata__\":[]}", 0, "__metadata__"},
     {"{\"__metadata__\":{\"k\":32}}", 0, "'k' of __metadata__"},
-    {"{\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "not valid JSON"},
+    {"{\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+     "not valid JSON"},
     {"{\"a\xff\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "not valid JSON"},
 };
 
@@ -186,7 +191,8 @@ static void good_headers_are_not(void **state)
         {"{ }   ", 0, 0},
         {"{\"__metadata__\":{}}", 0, 0},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4],\"later\":1}}", 4, 1},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0,9223372036854775807],\"data_offsets\":[0,0]}}", 0, 1},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[0,9223372036854775807],\"data_offsets\":[0,0]}}", 0,
+         1},
         {"{\"b\":{\"dtype\":\"Q5_NEW\",\"shape\":[3],\"data_offsets\":[4,5]},"
          "\"a\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
          5, 2},
@@ -244,11 +250,12 @@ static void missing_and_odd_paths(void **state)
 static void need_says_what_it_found(void **state)
 {
     (void)state;
-    char *path = write_file("need.safetensors",
-                            "{\"w\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
-                            "\"i\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[24,28]},"
-                            "\"z\":{\"dtype\":\"F32\",\"shape\":[0,3000000000],\"data_offsets\":[28,28]}}",
-                            28);
+    char *path =
+        write_file("need.safetensors",
+                   "{\"w\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+                   "\"i\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[24,28]},"
+                   "\"z\":{\"dtype\":\"F32\",\"shape\":[0,3000000000],\"data_offsets\":[28,28]}}",
+                   28);
     struct tensors *ts = NULL;
     struct error e = {0};
     assert_true(tensors_open(path, &ts, &e));
@@ -287,9 +294,10 @@ static void shards_are_one(void **state)
     (void)state;
     static const char index[] =
         "{\"metadata\":{},\"weight_map\":{\"b\":\"m-2.safetensors\",\"a\":\"m-1.safetensors\"}}";
-    char *made[] = {write_file("shards/m-1.safetensors", ONE("a"), 4),
-                    write_file("shards/m-2.safetensors", ONE("b"), 4),
-                    testdata_write(dir, "shards/model.safetensors.index.json", index, sizeof index - 1)};
+    char *made[] = {
+        write_file("shards/m-1.safetensors", ONE("a"), 4),
+        write_file("shards/m-2.safetensors", ONE("b"), 4),
+        testdata_write(dir, "shards/model.safetensors.index.json", index, sizeof index - 1)};
     char folder[256];
     snprintf(folder, sizeof folder, "%s/shards", dir);
     struct tensors *ts = NULL;
@@ -326,10 +334,12 @@ static void bad_indexes_are_refused(void **state)
         {"{\"weight_map\":{\"a\":\"\"}}", "beside it"},
         {"{\"weight_map\":{\"a\":\"m-3.safetensors\"}}", "No such file"},
         {"{\"weight_map\":{\"b\":\"m-1.safetensors\"}}", "'b' should lie in m-1.safetensors"},
-        {"{\"weight_map\":{\"a\":\"m-1.safetensors\",\"b\":\"m-2.safetensors\"}}", "'a' is there twice"},
+        {"{\"weight_map\":{\"a\":\"m-1.safetensors\",\"b\":\"m-2.safetensors\"}}",
+         "'a' is there twice"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        free(testdata_write(dir, "index/model.safetensors.index.json", cases[i].index, strlen(cases[i].index)));
+        free(testdata_write(dir, "index/model.safetensors.index.json", cases[i].index,
+                            strlen(cases[i].index)));
         struct tensors *ts = NULL;
         struct error e = {0};
         assert_false(tensors_open(folder, &ts, &e));
@@ -358,7 +368,8 @@ static void saved_is_read_back(void **state)
         {.name = "i", .type = DTYPE_I32, .n_dims = 0, .data = i},
         {.name = "none", .type = DTYPE_F32, .n_dims = 1, .dim = {0}, .data = NULL},
     };
-    const char *const facts[] = {"format", "glimt-sae", "hook", "layers.3.mlp.act", "æ", "ø\n", NULL};
+    const char *const facts[] = {"format", "glimt-sae", "hook", "layers.3.mlp.act",
+                                 "æ",      "ø\n",       NULL};
     char path[256];
     snprintf(path, sizeof path, "%s/saved.safetensors", dir);
     struct error e = {0};
@@ -397,7 +408,9 @@ static void what_cannot_be_saved_leaves_nothing(void **state)
         {{{"w", DTYPE_F32, 1, {1}, w}, {"v", DTYPE_F32, 1, {-1}, w}}, {NULL}, "impossible"},
         {{{"w", DTYPE_F32, 1, {1}, w}, {"v", DTYPE_F32, 5, {1}, w}}, {NULL}, "impossible"},
         {{{"w", DTYPE_F32, 1, {1}, w}, {"\xff", DTYPE_F32, 1, {1}, w}}, {NULL}, "UTF-8"},
-        {{{"w", DTYPE_F32, 1, {1}, w}, {"v", DTYPE_F32, 1, {1}, w}}, {"key", "\xff", NULL}, "UTF-8"},
+        {{{"w", DTYPE_F32, 1, {1}, w}, {"v", DTYPE_F32, 1, {1}, w}},
+         {"key", "\xff", NULL},
+         "UTF-8"},
     };
     char *folder = testdata_folder(), path[256];
     snprintf(path, sizeof path, "%s/x.safetensors", folder);

@@ -1,4 +1,5 @@
-/* Builds a zip archive of stored entries, piece by piece, as torch.save writes it or with what it should not have. */
+/* Builds a zip archive of stored entries, piece by piece, as torch.save writes it or with what it
+ * should not have. */
 #ifndef GLIMT_TESTS_FORMATS_ZIP_BUILD_H
 #define GLIMT_TESTS_FORMATS_ZIP_BUILD_H
 #include <stdbool.h>
@@ -65,7 +66,8 @@ static inline void put_central(struct bytes *b, const struct entry *e, size_t at
     }
 }
 
-static inline void zip_build(struct bytes *b, const struct entry *e, size_t n, const struct options *o)
+static inline void zip_build(struct bytes *b, const struct entry *e, size_t n,
+                             const struct options *o)
 {
     size_t at[16];
     b->n = 0;
@@ -79,7 +81,8 @@ static inline void zip_build(struct bytes *b, const struct entry *e, size_t n, c
     const size_t n_central = b->n - central;
     if (o->zip64) {
         const size_t end64 = b->n;
-        put_le(b, 0x06064b50, 4), put_le(b, 44, 8), put_le(b, 45, 2), put_le(b, 45, 2), put_le(b, 0, 8);
+        put_le(b, 0x06064b50, 4), put_le(b, 44, 8), put_le(b, 45, 2), put_le(b, 45, 2),
+            put_le(b, 0, 8);
         put_le(b, count, 8), put_le(b, count, 8), put_le(b, n_central, 8), put_le(b, central, 8);
         put_le(b, 0x07064b50, 4), put_le(b, 0, 4), put_le(b, end64, 8), put_le(b, 1, 4);
     }

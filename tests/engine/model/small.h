@@ -1,4 +1,5 @@
-/* Small models in hash weights, as in tests/reference/model.py, opened from a folder of their own. */
+/* Small models in hash weights, as in tests/reference/model.py, opened from a folder of their own.
+ */
 #ifndef GLIMT_TEST_MODEL_SMALL_H
 #define GLIMT_TEST_MODEL_SMALL_H
 #include "engine/cpu/cpu.h"
@@ -14,12 +15,14 @@
 
 static const struct hash_model small_model[] = {
     {"parallel", 3, 32, 80, 4, 101, 32, 0.25, .type = DTYPE_F32, .exponent = 2},
-    {"sequential", 2, 48, 192, 3, 90, 32, 0.5, .type = DTYPE_F16, .exponent = 2, .sequential = true, .shards = 2},
-    {"tied", 2, 40, 96, 5, 77, 24, 1.0, .type = DTYPE_BF16, .exponent = 2, .tied = true, .new_config = true},
-    {"bare", 2, 32, 64, 2, 65, 24, 0.25, .type = DTYPE_F32, .exponent = 2, .sequential = true, .tied = true,
-     .no_attention_bias = true, .no_prefix = true, .buffers = true},
-    {"one-head", 2, 24, 96, 1, 64, 16, 0.5, .type = DTYPE_F16, .exponent = 1, .shards = 3, .buffers = true,
+    {"sequential", 2, 48, 192, 3, 90, 32, 0.5, .type = DTYPE_F16, .exponent = 2, .sequential = true,
+     .shards = 2},
+    {"tied", 2, 40, 96, 5, 77, 24, 1.0, .type = DTYPE_BF16, .exponent = 2, .tied = true,
      .new_config = true},
+    {"bare", 2, 32, 64, 2, 65, 24, 0.25, .type = DTYPE_F32, .exponent = 2, .sequential = true,
+     .tied = true, .no_attention_bias = true, .no_prefix = true, .buffers = true},
+    {"one-head", 2, 24, 96, 1, 64, 16, 0.5, .type = DTYPE_F16, .exponent = 1, .shards = 3,
+     .buffers = true, .new_config = true},
     {"published", 2, 64, 256, 2, 120, 64, 0.25, .type = DTYPE_F16, .exponent = 2, .buffers = true},
 };
 enum { N_SMALL = sizeof small_model / sizeof small_model[0] };
@@ -75,15 +78,17 @@ static inline float *to_host(struct run *run, struct tensor t)
     return p;
 }
 
-static inline void assert_close(const char *what, const float *a, const float *b, size_t n, float tolerance)
+static inline void assert_close(const char *what, const float *a, const float *b, size_t n,
+                                float tolerance)
 {
     for (size_t i = 0; i < n; i++)
         if (!(fabsf(a[i] - b[i]) <= tolerance) && !(isnan(a[i]) && isnan(b[i])))
-            fail_msg("%s: element %zu of %zu is %.8g, expected %.8g", what, i, n, (double)a[i], (double)b[i]);
+            fail_msg("%s: element %zu of %zu is %.8g, expected %.8g", what, i, n, (double)a[i],
+                     (double)b[i]);
 }
 
-static inline void assert_tensors_close(struct run *run, const char *what, struct tensor a, struct tensor b,
-                                        float tolerance)
+static inline void assert_tensors_close(struct run *run, const char *what, struct tensor a,
+                                        struct tensor b, float tolerance)
 {
     assert_int_equal(a.rows, b.rows);
     assert_int_equal(a.cols, b.cols);

@@ -1,4 +1,5 @@
-/* The forward against transformers: every hook point, logits, losses, interventions (tests/reference/model.py). */
+/* The forward against transformers: every hook point, logits, losses, interventions
+ * (tests/reference/model.py). */
 #include "engine/formats/tensors.h"
 #include "tests/engine/model/small.h"
 #include <stdio.h>
@@ -37,7 +38,8 @@ static struct batch batch_of(const char *config, int32_t ids[N_ROWS])
 }
 
 /* The kept rows of x [N_ROWS, cols] against the golden. */
-static void check_rows(struct run *run, const char *config, const char *name, struct tensor x, float tolerance)
+static void check_rows(struct run *run, const char *config, const char *name, struct tensor x,
+                       float tolerance)
 {
     size_t cols = (size_t)x.cols;
     assert_int_equal(x.rows, N_ROWS);
@@ -58,10 +60,12 @@ static int32_t argmax(const float *v, int32_t n)
     return best;
 }
 
-static void check_logits(struct run *run, const struct model *m, const char *config, const char *name, struct tensor h)
+static void check_logits(struct run *run, const struct model *m, const char *config,
+                         const char *name, struct tensor h)
 {
     int32_t V = model_config(m)->n_vocab;
-    float *v = calloc((size_t)N_ROWS * (size_t)V, sizeof *v), *g = gold_f32(config, name, N_KEPT * (size_t)V);
+    float *v = calloc((size_t)N_ROWS * (size_t)V, sizeof *v),
+          *g = gold_f32(config, name, N_KEPT * (size_t)V);
     model_logits(run, m, h, v);
     assert_no_error(&run->err);
     char what[160];
@@ -139,10 +143,11 @@ static struct tensor hash_rows(struct run *run, const char *key, int32_t rows, i
 
 static struct dict *open_sae(struct fixture *f, int32_t n)
 {
-    static const char *const metadata[] = {"format", "glimt-sae", "version", "1",    "hook",         "layers.1.mlp.act",
-                                           "k",      "4",         "select",  "topk", "relu",         "never",
-                                           "norm",   "none",      "centre",  "true", "norm_rescale", "false",
-                                           "skip",   "false",     NULL};
+    static const char *const metadata[] = {
+        "format", "glimt-sae", "version", "1",    "hook",         "layers.1.mlp.act",
+        "k",      "4",         "select",  "topk", "relu",         "never",
+        "norm",   "none",      "centre",  "true", "norm_rescale", "false",
+        "skip",   "false",     NULL};
     const struct hash_tensor t[] = {
         {"encoder.weight", "sae.encoder.weight", HASH_UNIFORM, 1, 2, {64, n}, DTYPE_F32, NULL},
         {"encoder.bias", "sae.encoder.bias", HASH_UNIFORM, 3, 1, {64}, DTYPE_F32, NULL},
@@ -159,11 +164,14 @@ static struct dict *open_sae(struct fixture *f, int32_t n)
     return d;
 }
 
-static const struct unit units[] = {
-    {3, 2.5f, UNIT_FIX}, {17, -1.0f, UNIT_FIX}, {8, 3.0f, UNIT_SCALE}, {21, 0.75f, UNIT_ADD}, {40, 0.0f, UNIT_ZERO}};
+static const struct unit units[] = {{3, 2.5f, UNIT_FIX},
+                                    {17, -1.0f, UNIT_FIX},
+                                    {8, 3.0f, UNIT_SCALE},
+                                    {21, 0.75f, UNIT_ADD},
+                                    {40, 0.0f, UNIT_ZERO}};
 
-static void intervene(struct fixture *f, const char *config, const char *name, const struct batch *b,
-                      const struct hook *hook, int32_t n)
+static void intervene(struct fixture *f, const char *config, const char *name,
+                      const struct batch *b, const struct hook *hook, int32_t n)
 {
     struct state end;
     model_forward(&f->run, f->m, b, NULL, model_end(f->m), hook, n, &end);
@@ -180,12 +188,16 @@ static void test_interventions(void **state)
         int32_t ids[N_ROWS], d = small_model[c].d_model, mlp = small_model[c].d_mlp;
         struct batch b = batch_of(name, ids);
         struct dict *sae = open_sae(&f, mlp);
-        struct tensor act = hash_rows(&f.run, "io.act", N_ROWS, mlp), attn = hash_rows(&f.run, "io.attn", N_ROWS, d);
+        struct tensor act = hash_rows(&f.run, "io.act", N_ROWS, mlp),
+                      attn = hash_rows(&f.run, "io.attn", N_ROWS, d);
         struct tensor one = hash_rows(&f.run, "io.row", 1, d);
         struct point act1 = {1, SITE_MLP_ACT};
-        intervene(&f, name, "set-act", &b, &(struct hook){.at = act1, .op = HOOK_SET, .io = &act}, 1);
-        intervene(&f, name, "set-pre", &b, &(struct hook){.at = {0, SITE_MLP_PRE}, .op = HOOK_SET, .io = &act}, 1);
-        intervene(&f, name, "set-attn", &b, &(struct hook){.at = {0, SITE_ATTN_OUT}, .op = HOOK_SET, .io = &attn}, 1);
+        intervene(&f, name, "set-act", &b, &(struct hook){.at = act1, .op = HOOK_SET, .io = &act},
+                  1);
+        intervene(&f, name, "set-pre", &b,
+                  &(struct hook){.at = {0, SITE_MLP_PRE}, .op = HOOK_SET, .io = &act}, 1);
+        intervene(&f, name, "set-attn", &b,
+                  &(struct hook){.at = {0, SITE_ATTN_OUT}, .op = HOOK_SET, .io = &attn}, 1);
         const struct hook add[] = {{.at = {0, SITE_RESID_POST}, .op = HOOK_ADD, .io = &one},
                                    {.at = {1, SITE_ATTN_OUT}, .op = HOOK_ADD, .io = &attn},
                                    {.at = {1, SITE_MLP_OUT}, .op = HOOK_ADD, .io = &one}};
@@ -195,7 +207,8 @@ static void test_interventions(void **state)
         in.keep_error = true;
         intervene(&f, name, "insert-error", &b, &in, 1);
         in.n_units = 0;
-        intervene(&f, name, "logits", &b, &in, 1); /* the error kept and nothing changed: the model itself */
+        intervene(&f, name, "logits", &b, &in,
+                  1); /* the error kept and nothing changed: the model itself */
         in.keep_error = false;
         intervene(&f, name, "insert-plain", &b, &in, 1);
         dict_free(sae);
@@ -237,7 +250,9 @@ static int open_golden(void **state)
 {
     (void)state;
     struct error e = {0};
-    return tensors_open("tests/golden/model/small.safetensors", &golden, &e) ? 0 : (print_error("%s\n", e.text), -1);
+    return tensors_open("tests/golden/model/small.safetensors", &golden, &e)
+               ? 0
+               : (print_error("%s\n", e.text), -1);
 }
 
 static int close_golden(void **state)

@@ -48,7 +48,8 @@ static void child(const char *dir, int fd)
 
 static void check_peak(enum dtype type)
 {
-    struct hash_model c = {"pythia-1.4b", 2, 2048, 8192, 16, 50304, 2048, 0.25, .type = type, .exponent = 5};
+    struct hash_model c = {"pythia-1.4b", 2,    2048, 8192,         16,
+                           50304,         2048, 0.25, .type = type, .exponent = 5};
     char dir[64];
     test_dir_new(dir);
     hash_model_write(dir, &c);
@@ -68,7 +69,8 @@ static void check_peak(enum dtype type)
     assert_int_equal(status, 0);
     assert_int_equal(got, sizeof r);
     size_t grown = r.peak - r.before, allowed = r.packed / 100 * 115 + ((size_t)64 << 20);
-    print_message("packed %zu MiB, peak %zu MiB, allowed %zu MiB\n", r.packed >> 20, grown >> 20, allowed >> 20);
+    print_message("packed %zu MiB, peak %zu MiB, allowed %zu MiB\n", r.packed >> 20, grown >> 20,
+                  allowed >> 20);
     assert_true(r.packed > (size_t)300 << 20);
     assert_true(grown <= allowed);
 }

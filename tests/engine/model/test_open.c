@@ -5,7 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct hash_model base = {"base", 2, 32, 64, 4, 50, 16, 0.25, .type = DTYPE_F32, .exponent = 2};
+static const struct hash_model base = {"base",       2, 32, 64, 4, 50, 16, 0.25, .type = DTYPE_F32,
+                                       .exponent = 2};
 
 static void must_refuse(const char *dir, struct backend *b, const char *word)
 {
@@ -19,8 +20,8 @@ static void must_refuse(const char *dir, struct backend *b, const char *word)
 }
 
 /* Weights of one configuration beside the config.json of another. */
-static void refuse_mixed(struct backend *b, const struct hash_model *config, const struct hash_model *weights,
-                         const char *word)
+static void refuse_mixed(struct backend *b, const struct hash_model *config,
+                         const struct hash_model *weights, const char *word)
 {
     char dir[64], other[64], from[128], to[128];
     test_dir_new(dir);
@@ -101,8 +102,8 @@ static void test_progress(void **state)
 }
 
 /* The error must name `word`, and everything after it must do nothing. */
-static void must_fail(struct fixture *f, const struct batch *b, const struct state *from, struct point to,
-                      const struct hook *hook, const char *word)
+static void must_fail(struct fixture *f, const struct batch *b, const struct state *from,
+                      struct point to, const struct hook *hook, const char *word)
 {
     struct state out;
     model_forward(&f->run, f->m, b, from, to, hook, hook ? 1 : 0, &out);
@@ -140,7 +141,8 @@ static void test_refuses_input(void **state)
     must_fail(&f, &b, NULL, end, NULL, "token id -1");
     ids[2] = 3;
     must_fail(&f, &b, NULL, (struct point){2, SITE_MLP_ACT}, NULL, "layers.2.mlp.act");
-    must_fail(&f, &b, &mid, (struct point){1, SITE_RESID_PRE}, NULL, "the end comes before the start");
+    must_fail(&f, &b, &mid, (struct point){1, SITE_RESID_PRE}, NULL,
+              "the end comes before the start");
     other = mid;
     other.at.site = SITE_MLP_OUT;
     must_fail(&f, &b, &other, end, NULL, "layers.1.mlp.out");
@@ -189,8 +191,9 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refuses_files), cmocka_unit_test(test_truncated), cmocka_unit_test(test_progress),
-        cmocka_unit_test(test_refuses_input), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_refuses_files), cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_progress),      cmocka_unit_test(test_refuses_input),
+        cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

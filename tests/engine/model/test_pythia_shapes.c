@@ -1,22 +1,25 @@
-/* Two layers of all seven true Pythia configurations in hash weights, one at a time, against transformers. */
+/* Two layers of all seven true Pythia configurations in hash weights, one at a time, against
+ * transformers. */
 #include "engine/formats/tensors.h"
 #include "tests/engine/model/small.h"
 #include <stdio.h>
 
-#define PYTHIA(name, d, heads, e)                                                                                      \
-    {                                                                                                                  \
-        name, 2, d, 4 * (d), heads, 50304, 2048, 0.25, .type = DTYPE_F16, .exponent = e                                \
+#define PYTHIA(name, d, heads, e)                                                                  \
+    {                                                                                              \
+        name, 2, d, 4 * (d), heads, 50304, 2048, 0.25, .type = DTYPE_F16, .exponent = e            \
     }
 static const struct hash_model pythia[] = {
-    PYTHIA("pythia-14m", 128, 4, 3),    PYTHIA("pythia-70m", 512, 8, 4), PYTHIA("pythia-160m", 768, 12, 4),
-    PYTHIA("pythia-410m", 1024, 16, 4), PYTHIA("pythia-1b", 2048, 8, 5), PYTHIA("pythia-1.4b", 2048, 16, 5),
+    PYTHIA("pythia-14m", 128, 4, 3),    PYTHIA("pythia-70m", 512, 8, 4),
+    PYTHIA("pythia-160m", 768, 12, 4),  PYTHIA("pythia-410m", 1024, 16, 4),
+    PYTHIA("pythia-1b", 2048, 8, 5),    PYTHIA("pythia-1.4b", 2048, 16, 5),
     PYTHIA("pythia-2.8b", 2560, 32, 5),
 };
 
-/* "Rådet skal nu formelt godkende Parlamentets holdning." and "The Council has to formally approve Parliament's
- * position." with the tokenizer of Pythia */
-static const int32_t ids[] = {51,  2768, 5992, 34997, 8794, 830, 2585,  7122,  76,    9747, 33867, 1507, 2186,
-                              920, 15,   510,  6456,  556,  281, 19186, 23255, 13171, 434,  1899,  15};
+/* "Rådet skal nu formelt godkende Parlamentets holdning." and "The Council has to formally approve
+ * Parliament's position." with the tokenizer of Pythia */
+static const int32_t ids[] = {51,   2768,  5992,  34997, 8794, 830,  2585, 7122, 76,
+                              9747, 33867, 1507,  2186,  920,  15,   510,  6456, 556,
+                              281,  19186, 23255, 13171, 434,  1899, 15};
 enum { N_DA = 15, N_IDS = sizeof ids / sizeof ids[0] };
 static const int32_t starts[] = {0, N_DA, N_IDS};
 static const char *const language[] = {"da", "en"};
@@ -77,7 +80,8 @@ static void check_act(struct fixture *f, const char *config, struct tensor act)
     for (int s = 0; s < 2; s++) {
         const float *want = gold(config, s, "act", width / 64 * sizeof *want);
         for (size_t i = 0; i < width / 64; i++)
-            assert_close(config, &v[(size_t)(starts[s + 1] - 1) * width + i * 64], &want[i], 1, 1e-4f);
+            assert_close(config, &v[(size_t)(starts[s + 1] - 1) * width + i * 64], &want[i], 1,
+                         1e-4f);
     }
     free(v);
 }
@@ -110,7 +114,9 @@ static int open_golden(void **state)
 {
     (void)state;
     struct error e = {0};
-    return tensors_open("tests/golden/model/pythia.safetensors", &golden, &e) ? 0 : (print_error("%s\n", e.text), -1);
+    return tensors_open("tests/golden/model/pythia.safetensors", &golden, &e)
+               ? 0
+               : (print_error("%s\n", e.text), -1);
 }
 
 static int close_golden(void **state)

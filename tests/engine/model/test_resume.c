@@ -1,4 +1,5 @@
-/* The forward stopped and resumed at every point, in pieces, in batches, with keys and values kept. */
+/* The forward stopped and resumed at every point, in pieces, in batches, with keys and values kept.
+ */
 #include "tests/engine/model/small.h"
 #include <stdio.h>
 
@@ -46,7 +47,8 @@ static void test_from_every_point_to_every_point(void **state)
             /* a state is not consumed */
             float *after = to_host(&f.run, straight[i].value);
             assert_memory_equal(before, after,
-                                (size_t)straight[i].value.rows * (size_t)straight[i].value.cols * sizeof *before);
+                                (size_t)straight[i].value.rows * (size_t)straight[i].value.cols *
+                                    sizeof *before);
             free(before);
             free(after);
         }
@@ -54,7 +56,8 @@ static void test_from_every_point_to_every_point(void **state)
     }
 }
 
-/* GET without wanting the state at `to` skips the attention of the last layer; the value must be the same. */
+/* GET without wanting the state at `to` skips the attention of the last layer; the value must be
+ * the same. */
 static void test_get_without_state(void **state)
 {
     (void)state;
@@ -69,7 +72,8 @@ static void test_get_without_state(void **state)
             const struct hook hook[] = {{.at = {1, SITE_RESID_PRE}, .op = HOOK_GET, .io = &pre},
                                         {.at = at, .op = HOOK_GET, .io = &io}};
             struct state with, start;
-            model_forward(&f.run, f.m, &b, NULL, (struct point){1, SITE_RESID_PRE}, NULL, 0, &start);
+            model_forward(&f.run, f.m, &b, NULL, (struct point){1, SITE_RESID_PRE}, NULL, 0,
+                          &start);
             model_forward(&f.run, f.m, &b, NULL, at, NULL, 0, &with);
             model_forward(&f.run, f.m, &b, NULL, at, hook, 2, NULL);
             assert_tensors_close(&f.run, small_model[c].name, io, with.value, 1e-5f);
@@ -92,10 +96,12 @@ static void test_sequences_one_by_one(void **state)
         for (int32_t s = 0; s < 2; s++) {
             int32_t n = starts[s + 1] - starts[s];
             const int32_t start[] = {0, n};
-            struct batch one = {.n_rows = n, .ids = ids + starts[s], .seqs = {.n = 1, .start = start}};
+            struct batch one = {
+                .n_rows = n, .ids = ids + starts[s], .seqs = {.n = 1, .start = start}};
             struct state end;
             model_forward(&f.run, f.m, &one, NULL, model_end(f.m), NULL, 0, &end);
-            assert_tensors_close(&f.run, small_model[c].name, end.value, tensor_rows(all.value, starts[s], n), 1e-5f);
+            assert_tensors_close(&f.run, small_model[c].name, end.value,
+                                 tensor_rows(all.value, starts[s], n), 1e-5f);
         }
         fixture_close(&f);
     }
@@ -115,18 +121,23 @@ static void test_keys_and_values(void **state)
         model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &all);
         struct kv *kv[] = {model_kv_new(f.m, 0, 7, &e), model_kv_new(f.m, 0, 4, &e)};
         assert_no_error(&e);
-        const int32_t first[] = {ids[0], ids[1], ids[2], ids[7]}, start1[] = {0, 3, 4}, past1[] = {0, 0};
-        const int32_t second[] = {ids[3], ids[4], ids[5], ids[6], ids[8], ids[9], ids[10]}, start2[] = {0, 4, 7},
-                      past2[] = {3, 1};
+        const int32_t first[] = {ids[0], ids[1], ids[2], ids[7]}, start1[] = {0, 3, 4},
+                      past1[] = {0, 0};
+        const int32_t second[] = {ids[3], ids[4], ids[5], ids[6], ids[8], ids[9], ids[10]},
+                      start2[] = {0, 4, 7}, past2[] = {3, 1};
         struct batch one = {.n_rows = 4, .ids = first, .seqs = {2, start1, past1, kv}};
         struct batch two = {.n_rows = 7, .ids = second, .seqs = {2, start2, past2, kv}};
         struct state end;
         model_forward(&f.run, f.m, &one, NULL, model_end(f.m), NULL, 0, &end);
-        assert_tensors_close(&f.run, "first 3", tensor_rows(end.value, 0, 3), tensor_rows(all.value, 0, 3), 1e-5f);
+        assert_tensors_close(&f.run, "first 3", tensor_rows(end.value, 0, 3),
+                             tensor_rows(all.value, 0, 3), 1e-5f);
         model_forward(&f.run, f.m, &two, NULL, model_end(f.m), NULL, 0, &end);
-        assert_tensors_close(&f.run, "next 4", tensor_rows(end.value, 0, 4), tensor_rows(all.value, 3, 4), 1e-5f);
-        assert_tensors_close(&f.run, "next 3", tensor_rows(end.value, 4, 3), tensor_rows(all.value, 8, 3), 1e-5f);
-        for (int32_t i = 0; i < 7; i++) { /* over the same cache from the start: past says what counts */
+        assert_tensors_close(&f.run, "next 4", tensor_rows(end.value, 0, 4),
+                             tensor_rows(all.value, 3, 4), 1e-5f);
+        assert_tensors_close(&f.run, "next 3", tensor_rows(end.value, 4, 3),
+                             tensor_rows(all.value, 8, 3), 1e-5f);
+        for (int32_t i = 0; i < 7;
+             i++) { /* over the same cache from the start: past says what counts */
             const int32_t start[] = {0, 1};
             struct batch token = {.n_rows = 1, .ids = ids + i, .seqs = {1, start, &i, kv}};
             model_forward(&f.run, f.m, &token, NULL, model_end(f.m), NULL, 0, &end);
@@ -207,7 +218,8 @@ static void test_landing(void **state)
             const struct linear *behind = model_linear_behind(f.m, at);
             assert_int_equal(behind != NULL, site == SITE_MLP_ACT);
             struct dict *d = dict_neurons(at, model_width(f.m, at));
-            struct hook insert = {.at = at, .op = HOOK_INSERT, .dict = d, .units = unit, .n_units = 2};
+            struct hook insert = {
+                .at = at, .op = HOOK_INSERT, .dict = d, .units = unit, .n_units = 2};
             struct tensor x;
             struct hook get = {.at = at, .op = HOOK_GET, .io = &x};
             struct state want, base;
@@ -245,7 +257,8 @@ static void test_arena_stays_small(void **state)
     fixture_close(&f);
 }
 
-/* What the tape holds views of is not overwritten later in the pass: every norm and product can be done again. */
+/* What the tape holds views of is not overwritten later in the pass: every norm and product can be
+ * done again. */
 static void test_tape_views_stay(void **state)
 {
     (void)state;

@@ -56,7 +56,8 @@ static void test_quantiles(void **state)
         near(student_quantile(1 - row[i].p, row[i].df), -row[i].t, 1e-9);
     }
     near(student_quantile(0.5, 7), 0, 1e-12);
-    assert_true(isnan(student_quantile(0, 3)) && isnan(student_quantile(1, 3)) && isnan(student_quantile(0.9, 0)));
+    assert_true(isnan(student_quantile(0, 3)) && isnan(student_quantile(1, 3)) &&
+                isnan(student_quantile(0.9, 0)));
 }
 
 static void test_intervals(void **state)
@@ -91,16 +92,18 @@ static void test_few(void **state)
     double mean, sd, x = 3;
     (void)state;
     mean_and_sd(&x, 1, &mean, &sd);
-    assert_true(mean > 2.9 && mean < 3.1 && isnan(sd) && isnan(sampling_half(sd, 1)) && isnan(partial_half(sd, 1, 9)));
+    assert_true(mean > 2.9 && mean < 3.1 && isnan(sd) && isnan(sampling_half(sd, 1)) &&
+                isnan(partial_half(sd, 1, 9)));
     mean_and_sd(&x, 0, &mean, &sd);
     assert_true(isnan(mean));
 }
 
 static void test_looks(void **state)
 {
-    static const int32_t row[][3] = {{0, 64, 0},      {15, 64, 0},     {16, 64, 16},    {63, 64, 16},
-                                     {64, 64, 64},    {15, 15, 15},    {64, 65, 64},    {255, 256, 64},
-                                     {256, 256, 256}, {300, 500, 256}, {500, 500, 500}, {16, 17, 16}};
+    static const int32_t row[][3] = {{0, 64, 0},      {15, 64, 0},     {16, 64, 16},
+                                     {63, 64, 16},    {64, 64, 64},    {15, 15, 15},
+                                     {64, 65, 64},    {255, 256, 64},  {256, 256, 256},
+                                     {300, 500, 256}, {500, 500, 500}, {16, 17, 16}};
     (void)state;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++)
         assert_int_equal(look_reached(row[i][0], row[i][1]), row[i][2]);
@@ -111,7 +114,8 @@ static void test_looks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_quantiles), cmocka_unit_test(test_intervals),
-                                       cmocka_unit_test(test_few), cmocka_unit_test(test_looks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_quantiles),
+                                       cmocka_unit_test(test_intervals), cmocka_unit_test(test_few),
+                                       cmocka_unit_test(test_looks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

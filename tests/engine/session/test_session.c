@@ -1,4 +1,5 @@
-/* The live session against itself from scratch and against the long way round, after every kind of edit. */
+/* The live session against itself from scratch and against the long way round, after every kind of
+ * edit. */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/session/session.h"
@@ -18,8 +19,10 @@
 static struct {
     atomic_bool cancel;
     int left; /* < 0: never */
-    void (*linear)(struct backend *, struct tensor, struct tensor, const struct weight *, struct tensor, enum epilogue);
-    void (*norm)(struct backend *, struct tensor, struct tensor, struct tensor, struct tensor, float);
+    void (*linear)(struct backend *, struct tensor, struct tensor, const struct weight *,
+                   struct tensor, enum epilogue);
+    void (*norm)(struct backend *, struct tensor, struct tensor, struct tensor, struct tensor,
+                 float);
 } fuse = {.left = -1};
 
 static void burn(void)
@@ -28,14 +31,15 @@ static void burn(void)
         atomic_store(&fuse.cancel, true);
 }
 
-static void fused_linear(struct backend *b, struct tensor y, struct tensor x, const struct weight *w,
-                         struct tensor bias, enum epilogue e)
+static void fused_linear(struct backend *b, struct tensor y, struct tensor x,
+                         const struct weight *w, struct tensor bias, enum epilogue e)
 {
     burn();
     fuse.linear(b, y, x, w, bias, e);
 }
 
-static void fused_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor g, struct tensor h, float eps)
+static void fused_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor g,
+                       struct tensor h, float eps)
 {
     burn();
     fuse.norm(b, y, x, g, h, eps);
@@ -85,16 +89,20 @@ static void splice(struct editor *e, size_t at, size_t gone, const char *s, size
     e->wish.cursor = at + n;
 }
 
-static const char *const typed[] = {"e", "å",  "r", " ",  "n",    ".",   "s",    "ø",    "t",  "T",
-                                    "1", "\t", "é", "世", "🙂", " og", " the", "\r\n", "'s", "  "};
+static const char *const typed[] = {"e",    "å",   "r",    " ",    "n",  ".", "s",
+                                    "ø",    "t",   "T",    "1",    "\t", "é", "世",
+                                    "🙂", " og", " the", "\r\n", "'s", "  "};
 static const char *const pasted[] = {
-    "Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to formally approve it.\n",
+    "Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to formally approve "
+    "it.\n",
     "Hun læser en bog om vejret, og han hører radio i køkkenet hver eneste morgen.",
     "\n\n",
     "one\r\ntwo\r\nthree",
     "En gang for længe siden var der en konge\nder boede i et slot.\nSlut",
-    ("There was once a very long line without any end in sight that went on and on, past the context of the small "
-     "model, past every budget, og videre endnu, fordi ingen standsede den i tide, so it had to be cut into windows.")};
+    ("There was once a very long line without any end in sight that went on and on, past the "
+     "context of the small "
+     "model, past every budget, og videre endnu, fordi ingen standsede den i tide, so it had to be "
+     "cut into windows.")};
 
 static void edit_text(struct editor *e)
 {
@@ -141,7 +149,8 @@ static void choose_units(struct editor *e)
     struct wish *w = &e->wish;
     w->n_units = (int32_t)below(e, 4);
     for (int32_t i = 0; i < w->n_units; i++)
-        w->unit[i] = (struct chosen_unit){i * (e->m > 8 ? e->m / 4 : 1) + (int32_t)below(e, 5), below(e, 2), 0.5f};
+        w->unit[i] = (struct chosen_unit){i * (e->m > 8 ? e->m / 4 : 1) + (int32_t)below(e, 5),
+                                          below(e, 2), 0.5f};
     if (w->n_units == 3 && below(e, 4) == 0)
         w->unit[2].index = 1 << 20; /* there is no such unit */
 }
@@ -244,7 +253,8 @@ static struct reference_set sets[2];
 static struct session *new_session(const struct tiny_model *t)
 {
     struct error err = {0};
-    struct session *s = session_new(t->backend, t->model, t->tokenizer, t->dict, t->at, sets, 2, &err);
+    struct session *s =
+        session_new(t->backend, t->model, t->tokenizer, t->dict, t->at, sets, 2, &err);
     if (!s)
         fail_msg("session_new: %s", err.text);
     return s;
@@ -287,7 +297,8 @@ static void live(const struct tiny_spec *spec, uint64_t seed, int rounds, size_t
     const char *more = getenv("GLIMT_SEED");
     rng_seed(&e->rng, seed + (more ? strtoull(more, NULL, 10) : 0) * 1000);
     e->m = t.m;
-    e->wish = (struct wish){.insert = INSERT_SAE, .watch = -1, .n_next = 3, .losses = true, .refsets = true};
+    e->wish = (struct wish){
+        .insert = INSERT_SAE, .watch = -1, .n_next = 3, .losses = true, .refsets = true};
     choose_units(e);
     for (int i = 0; i < rounds; i++) {
         next_wish(e);
@@ -312,12 +323,14 @@ static void test_mlp_act(void **state)
 static void test_small_pieces(void **state)
 {
     (void)state;
-    live(&(struct tiny_spec){.hook = "layers.1.mlp.act", .rows_per_job = 8, .n_ctx = 80}, 2, rounds(120), 0, 0);
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act", .rows_per_job = 8, .n_ctx = 80}, 2,
+         rounds(120), 0, 0);
 }
 static void test_small_budget(void **state)
 {
     (void)state;
-    live(&(struct tiny_spec){.hook = "layers.0.mlp.act", .rows_per_job = 16}, 3, rounds(120), 60000, 60000);
+    live(&(struct tiny_spec){.hook = "layers.0.mlp.act", .rows_per_job = 16}, 3, rounds(120), 60000,
+         60000);
 }
 static void test_no_budget(void **state)
 {
@@ -332,7 +345,8 @@ static void test_resid_post(void **state)
 static void test_resid_last(void **state)
 {
     (void)state;
-    live(&(struct tiny_spec){.hook = "layers.2.resid.post", .rows_per_job = 16}, 6, rounds(60), 0, 0);
+    live(&(struct tiny_spec){.hook = "layers.2.resid.post", .rows_per_job = 16}, 6, rounds(60), 0,
+         0);
 }
 static void test_mlp_out(void **state)
 {
@@ -362,7 +376,8 @@ static void test_embed(void **state)
 static void test_sequential_attn_out(void **state)
 {
     (void)state;
-    live(&(struct tiny_spec){.hook = "layers.1.attn.out", .sequential = true}, 12, rounds(60), 0, 0);
+    live(&(struct tiny_spec){.hook = "layers.1.attn.out", .sequential = true}, 12, rounds(60), 0,
+         0);
 }
 static void test_sequential_mlp_act(void **state)
 {

@@ -14,13 +14,14 @@
 
 static struct { /* rows that went through since the last reset */
     int front, back, unembedded;
-    void (*attn)(struct backend *, struct tensor, struct tensor, int32_t, float, int32_t, const struct seqs *,
-                 struct rope);
-    void (*xent)(struct backend *, struct tensor, struct tensor, const struct weight *, struct tensor);
+    void (*attn)(struct backend *, struct tensor, struct tensor, int32_t, float, int32_t,
+                 const struct seqs *, struct rope);
+    void (*xent)(struct backend *, struct tensor, struct tensor, const struct weight *,
+                 struct tensor);
 } count;
 
-static void counting_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads, float scale,
-                          int32_t layer, const struct seqs *s, struct rope rope)
+static void counting_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads,
+                          float scale, int32_t layer, const struct seqs *s, struct rope rope)
 {
     if (layer == 0)
         count.front += qkv.rows;
@@ -29,8 +30,8 @@ static void counting_attn(struct backend *b, struct tensor y, struct tensor qkv,
     count.attn(b, y, qkv, heads, scale, layer, s, rope);
 }
 
-static void counting_xent(struct backend *b, struct tensor loss, struct tensor h, const struct weight *u,
-                          struct tensor target)
+static void counting_xent(struct backend *b, struct tensor loss, struct tensor h,
+                          const struct weight *u, struct tensor target)
 {
     count.unembedded += h.rows;
     count.xent(b, loss, h, u, target);
@@ -62,7 +63,8 @@ static int setup(void **state)
     tiny_open(&f->t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
     count.attn = f->t.backend->attn, count.xent = f->t.backend->xent;
     f->t.backend->attn = counting_attn, f->t.backend->xent = counting_xent;
-    f->s = session_new(f->t.backend, f->t.model, f->t.tokenizer, f->t.dict, f->t.at, tiny_sets, 2, &e);
+    f->s =
+        session_new(f->t.backend, f->t.model, f->t.tokenizer, f->t.dict, f->t.at, tiny_sets, 2, &e);
     assert_non_null(f->s);
     f->w = (struct wish){.insert = INSERT_SAE, .watch = -1, .losses = true, .n_units = 2};
     f->w.unit[0] = (struct chosen_unit){5, true, 1.0f};
@@ -104,7 +106,8 @@ static void test_edit_touches_one_line(void **state)
     assert_int_equal(count.back, 3 * n); /* three lanes */
     assert_int_equal(count.unembedded, 3 * (n - 3));
     f->w.cursor = strlen("Hun læser en bog.\nToget");
-    set(f, "Hun læser en bog.\nToget kører klokken ti.\nThe train leaves."); /* the line's keys are kept from now on */
+    set(f, "Hun læser en bog.\nToget kører klokken ti.\nThe train leaves."); /* the line's keys are
+                                                                                kept from now on */
     set(f, "Hun læser en bog.\nToget kører klokken nu.\nThe train leaves.");
     assert_true(count.front > 0 && count.front <= 6);
     assert_true(count.back <= 18 && count.unembedded <= 18);
@@ -215,7 +218,8 @@ static void test_reference_lanes_are_cached(void **state)
     snapshot_unref(p);
 }
 
-/* Half of the sentences: the estimate says so, is paired, and its interval is not that of the end. */
+/* Half of the sentences: the estimate says so, is paired, and its interval is not that of the end.
+ */
 static void test_looks_while_streaming(void **state)
 {
     struct fixture *f = *state;
@@ -239,7 +243,8 @@ static void test_looks_while_streaming(void **state)
             assert_true(fabs(v->fixed.mean - v->base.mean - v->diff.mean) < 1e-12);
             assert_true(p->refset[1].n >= v->n - 2); /* pairs: only what has no loss is missing */
         } else {
-            assert_true(v->key == p->lane_key[LANE_BASE]); /* the numbers before, under their own key */
+            assert_true(v->key ==
+                        p->lane_key[LANE_BASE]); /* the numbers before, under their own key */
         }
         snapshot_unref(p);
     }
@@ -250,7 +255,7 @@ static void test_budget_is_kept(void **state)
 {
     struct fixture *f = *state;
     char text[12000] = "";
-    for (int i = 0; i < 150; i++)
+    for (int i = 0; i < (getenv("GLIMT_QUICK") ? 30 : 150); i++)
         snprintf(text + strlen(text), 80, "Linje nummer %d er hverken lang eller kort.\n", i);
     set(f, text);
     int32_t n = tokens_of(f);
@@ -261,7 +266,8 @@ static void test_budget_is_kept(void **state)
     session_budget(f->s, 100000, 0);
     f->w.unit[0].value = -2.0f;
     set(f, text);
-    assert_true(count.front > n / 2 && count.front < n + 100); /* what was dropped was computed again, once */
+    assert_true(count.front > n / 2 &&
+                count.front < n + 100); /* what was dropped was computed again, once */
 }
 
 static void test_large_paste_is_progressive(void **state)
@@ -269,8 +275,9 @@ static void test_large_paste_is_progressive(void **state)
     struct fixture *f = *state;
     char *text = xcalloc(1, 110000);
     size_t n = 0;
-    while (n < 100000)
-        n += (size_t)snprintf(text + n, 100, "Linje %zu: Rådet skal nu formelt godkende Parlamentets holdning.\n", n);
+    while (n < (getenv("GLIMT_QUICK") ? 20000 : 100000)) /* valgrind is slow */
+        n += (size_t)snprintf(
+            text + n, 100, "Linje %zu: Rådet skal nu formelt godkende Parlamentets holdning.\n", n);
     f->w.text = text, f->w.n_text = n, f->w.cursor = n / 2;
     session_set(f->s, &f->w);
     int published = 0;

@@ -1,5 +1,5 @@
-/* What the tests of engine/text share: reading tests/golden/text/, written by tests/reference/text.py and
- * unicode_tables.py. */
+/* What the tests of engine/text share: reading tests/golden/text/, written by
+ * tests/reference/text.py and unicode_tables.py. */
 #ifndef GLIMT_TESTS_TEXT_GOLDEN_H
 #define GLIMT_TESTS_TEXT_GOLDEN_H
 #include "engine/text/tokenizer.h"
@@ -13,7 +13,8 @@ struct tokens {
     size_t n, cap;
 };
 
-static inline struct tokens encode(const struct tokenizer *t, const char *s, size_t n, bool added_tokens)
+static inline struct tokens encode(const struct tokenizer *t, const char *s, size_t n,
+                                   bool added_tokens)
 {
     struct tokens r = {0};
     tokenizer_encode(t, s, n, added_tokens, &r.token, &r.n, &r.cap);

@@ -47,7 +47,8 @@ static void fill(struct rng *r, struct strbuf *s, uint64_t most)
         strbuf_adds(s, pieces[(first + rng_below(r, kinds) * 7) % N_PIECES]);
 }
 
-static void check_split(const struct tokenizer *t, const struct strbuf *s, size_t b, bool added, const char *name)
+static void check_split(const struct tokenizer *t, const struct strbuf *s, size_t b, bool added,
+                        const char *name)
 {
     struct tokens whole = encode(t, s->s, s->len, added);
     struct tokens parts = encode(t, s->s, b, added);
@@ -56,7 +57,8 @@ static void check_split(const struct tokenizer *t, const struct strbuf *s, size_
     bool same = parts.n == whole.n;
     for (size_t i = 0; same && i < whole.n; i++) {
         const int32_t shift = i < n_left ? 0 : (int32_t)b;
-        same = parts.token[i].id == whole.token[i].id && parts.token[i].start + shift == whole.token[i].start &&
+        same = parts.token[i].id == whole.token[i].id &&
+               parts.token[i].start + shift == whole.token[i].start &&
                parts.token[i].end + shift == whole.token[i].end;
     }
     if (!same)
@@ -176,7 +178,8 @@ static void is_close(void **state)
         const size_t n = strlen(cases[i].text);
         const size_t b = tokenizer_safe_boundary(t, cases[i].text, n, cases[i].at);
         if (b != cases[i].want)
-            fail_msg("\"%s\" at %zu: %zu, expected %zu", cases[i].text, cases[i].at, b, cases[i].want);
+            fail_msg("\"%s\" at %zu: %zu, expected %zu", cases[i].text, cases[i].at, b,
+                     cases[i].want);
     }
     tokenizer_free(t);
 }

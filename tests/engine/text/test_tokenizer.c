@@ -32,7 +32,8 @@ static bool is_inside(const char *s, size_t n, size_t at)
 }
 
 /* The library counts in characters: a token inside one has the whole of it. */
-static void check_spans(const char *name, size_t line, char *spans, const struct tokens *r, const char *in, size_t n)
+static void check_spans(const char *name, size_t line, char *spans, const struct tokens *r,
+                        const char *in, size_t n)
 {
     if (strcmp(spans, ".") == 0)
         return;
@@ -46,24 +47,27 @@ static void check_spans(const char *name, size_t line, char *spans, const struct
         while (is_inside(in, n, b))
             b++;
         if (a != (size_t)start || b != (size_t)end)
-            fail_msg("%s, input %zu: token %zu is %zu … %zu, expected %ld … %ld", name, line, i, a, b, start, end);
+            fail_msg("%s, input %zu: token %zu is %zu … %zu, expected %ld … %ld", name, line, i, a,
+                     b, start, end);
     }
 }
 
-/* Tokens stand in order, cover all of the input, and their bytes are the input's where nothing was changed. */
-static void check_cover(const struct tokenizer *t, const char *name, size_t line, const struct tokens *r,
-                        const char *in, size_t n, bool same)
+/* Tokens stand in order, cover all of the input, and their bytes are the input's where nothing was
+ * changed. */
+static void check_cover(const struct tokenizer *t, const char *name, size_t line,
+                        const struct tokens *r, const char *in, size_t n, bool same)
 {
     size_t at = 0;
     for (size_t i = 0; i < r->n; i++) {
         const size_t start = (size_t)r->token[i].start, end = (size_t)r->token[i].end;
         if (start > at || end < at || end > n)
-            fail_msg("%s, input %zu: token %zu is %zu … %zu, the ones before end at %zu", name, line, i, start, end,
-                     at);
+            fail_msg("%s, input %zu: token %zu is %zu … %zu, the ones before end at %zu", name,
+                     line, i, start, end, at);
         size_t len;
         const char *bytes = tokenizer_bytes(t, r->token[i].id, &len);
         if (same && (len != end - start || memcmp(bytes, in + start, len) != 0))
-            fail_msg("%s, input %zu: the bytes of token %zu are not those of the input", name, line, i);
+            fail_msg("%s, input %zu: the bytes of token %zu are not those of the input", name, line,
+                     i);
         at = end;
     }
     if (at != n)
@@ -157,12 +161,13 @@ static void variants(void **state)
 static void merges_as_strings(void **state)
 {
     (void)state;
-    json_t *root = json_load_file("tests/golden/text/tokenizer.json", 0, NULL), *model = json_object_get(root, "model");
+    json_t *root = json_load_file("tests/golden/text/tokenizer.json", 0, NULL),
+           *model = json_object_get(root, "model");
     json_t *lines = json_array(), *pair;
     size_t i;
-    json_array_foreach(json_object_get(model, "merges"), i, pair)
-        json_array_append_new(lines, json_sprintf("%s %s", json_string_value(json_array_get(pair, 0)),
-                                                  json_string_value(json_array_get(pair, 1))));
+    json_array_foreach(json_object_get(model, "merges"), i, pair) json_array_append_new(
+        lines, json_sprintf("%s %s", json_string_value(json_array_get(pair, 0)),
+                            json_string_value(json_array_get(pair, 1))));
     assert_true(i > 100);
     json_object_set_new(model, "merges", lines);
     struct tokenizer *t = open_json(root);
@@ -288,9 +293,15 @@ static void long_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small),   cmocka_unit_test(variants), cmocka_unit_test(merges_as_strings),
-        cmocka_unit_test(neox),    cmocka_unit_test(gpt2),     cmocka_unit_test(ranges_of_changed_text),
-        cmocka_unit_test(decodes), cmocka_unit_test(appends),  cmocka_unit_test(long_words),
+        cmocka_unit_test(small),
+        cmocka_unit_test(variants),
+        cmocka_unit_test(merges_as_strings),
+        cmocka_unit_test(neox),
+        cmocka_unit_test(gpt2),
+        cmocka_unit_test(ranges_of_changed_text),
+        cmocka_unit_test(decodes),
+        cmocka_unit_test(appends),
+        cmocka_unit_test(long_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

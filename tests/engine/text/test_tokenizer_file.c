@@ -44,21 +44,25 @@ static void models(void **state)
     refused("{\"model\":{\"merges\":[],\"byte_fallback\":true," VOCAB "}}", "byte_fallback");
     refused("{\"model\":{\"merges\":[],\"ignore_merges\":true," VOCAB "}}", "ignore_merges");
     refused("{\"model\":{\"merges\":[],\"dropout\":0.1," VOCAB "}}", "dropout");
-    refused("{\"model\":{\"merges\":[],\"end_of_word_suffix\":\"</w>\"," VOCAB "}}", "end_of_word_suffix");
-    refused("{\"model\":{\"merges\":[],\"continuing_subword_prefix\":\"##\"," VOCAB "}}", "continuing_subword_prefix");
+    refused("{\"model\":{\"merges\":[],\"end_of_word_suffix\":\"</w>\"," VOCAB "}}",
+            "end_of_word_suffix");
+    refused("{\"model\":{\"merges\":[],\"continuing_subword_prefix\":\"##\"," VOCAB "}}",
+            "continuing_subword_prefix");
 }
 
 static void merges(void **state)
 {
     (void)state;
     refused("{\"model\":{\"merges\":[[\"b\",\"a\"]]," VOCAB "}}", "merge 0, \"b a\": its result");
-    refused("{\"model\":{\"merges\":[\"a b\",\"c a\"]," VOCAB "}}", "merge 1, \"c a\": its left part");
+    refused("{\"model\":{\"merges\":[\"a b\",\"c a\"]," VOCAB "}}",
+            "merge 1, \"c a\": its left part");
     refused("{\"model\":{\"merges\":[\"a c\"]," VOCAB "}}", "its right part");
     refused("{\"model\":{\"merges\":[\"ab\"]," VOCAB "}}", "expected two parts");
     refused("{\"model\":{\"merges\":[\"a  b\"]," VOCAB "}}", "expected two parts");
     refused("{\"model\":{\"merges\":[7]," VOCAB "}}", "neither a string nor a pair");
     refused("{\"model\":{\"merges\":[[\"a\"]]," VOCAB "}}", "neither a string nor a pair");
-    refused("{\"model\":{\"merges\":[[\"a\",\"b\",\"a\"]]," VOCAB "}}", "neither a string nor a pair");
+    refused("{\"model\":{\"merges\":[[\"a\",\"b\",\"a\"]]," VOCAB "}}",
+            "neither a string nor a pair");
 }
 
 static void pipelines(void **state)
@@ -66,17 +70,22 @@ static void pipelines(void **state)
     (void)state;
 #define MODEL "{\"model\":{\"merges\":[]," VOCAB "},"
     refused(MODEL "\"normalizer\":{\"type\":\"NFKC\"}}", "normalizer is NFKC");
-    refused(MODEL
-            "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Lowercase\"}]}}",
+    refused(MODEL "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{"
+                  "\"type\":\"Lowercase\"}]}}",
             "Lowercase");
     refused(MODEL "\"pre_tokenizer\":null}", "pre-tokenizer null");
     refused(MODEL "\"pre_tokenizer\":{\"type\":\"Metaspace\"}}", "Metaspace");
-    refused(MODEL "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[]}}", "no ByteLevel");
-    refused(MODEL "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\"}]}}", "Digits");
-    refused(MODEL "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\s\"},\"behavior\":\"Isolated\"}}",
+    refused(MODEL "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[]}}",
+            "no ByteLevel");
+    refused(MODEL
+            "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\"}]}}",
+            "Digits");
+    refused(MODEL "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\s\"},"
+                  "\"behavior\":\"Isolated\"}}",
             "Split");
-    refused(MODEL "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},"
-                  "{\"type\":\"ByteLevel\"}]}}",
+    refused(MODEL
+            "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},"
+            "{\"type\":\"ByteLevel\"}]}}",
             "behind ByteLevel");
     refused(MODEL BYTE_LEVEL ",\"added_tokens\":[{\"id\":3}]}", "added token 0 has no content");
     struct strbuf s;
@@ -89,7 +98,8 @@ static void pipelines(void **state)
     strbuf_release(&s);
 }
 
-/* A byte that the vocabulary lacks is left out, and its neighbours are neighbours then, as in the library. */
+/* A byte that the vocabulary lacks is left out, and its neighbours are neighbours then, as in the
+ * library. */
 static void missing_bytes(void **state)
 {
     (void)state;
@@ -107,14 +117,15 @@ static void missing_bytes(void **state)
     tokenizer_free(t);
 }
 
-/* Added tokens beyond the vocabulary get the next ids, whatever the file says, as in the library. */
+/* Added tokens beyond the vocabulary get the next ids, whatever the file says, as in the library.
+ */
 static void added_ids(void **state)
 {
     (void)state;
-    static const char json[] =
-        "{\"model\":{\"merges\":[]," VOCAB "}," BYTE_LEVEL
-        ",\"added_tokens\":[{\"id\":20,\"content\":\"<x>\"},{\"id\":9,\"content\":\"ab\"},{\"id\":4,\"content\":\"\"},"
-        "{\"id\":2,\"content\":\"<y>\"}]}";
+    static const char json[] = "{\"model\":{\"merges\":[]," VOCAB "}," BYTE_LEVEL
+                               ",\"added_tokens\":[{\"id\":20,\"content\":\"<x>\"},{\"id\":9,"
+                               "\"content\":\"ab\"},{\"id\":4,\"content\":\"\"},"
+                               "{\"id\":2,\"content\":\"<y>\"}]}";
     struct error e = {0};
     struct tokenizer *t = NULL;
     assert_true(tokenizer_from_json("file", json, sizeof json - 1, &t, &e));
@@ -165,7 +176,8 @@ static void folders(void **state)
     assert_null(t);
 }
 
-/* GPT-2's two files made of the small tokenizer give its ids, where NFC and added tokens play no part. */
+/* GPT-2's two files made of the small tokenizer give its ids, where NFC and added tokens play no
+ * part. */
 static void gpt2_files(void **state)
 {
     (void)state;
@@ -186,7 +198,8 @@ static void gpt2_files(void **state)
         fail_msg("%s", e.text);
     static const char text[] = "Der gik en mand langs åen<|endoftext|> and saw an eel.";
     for (int special = 0; special < 2; special++) {
-        struct tokens a = encode(t, text, sizeof text - 1, special), b = encode(whole, text, sizeof text - 1, special);
+        struct tokens a = encode(t, text, sizeof text - 1, special),
+                      b = encode(whole, text, sizeof text - 1, special);
         assert_int_equal(a.n, b.n);
         for (size_t k = 0; k < a.n; k++)
             assert_int_equal(a.token[k].id, b.token[k].id);

@@ -1,4 +1,5 @@
-/* Every code point against what the tokenizers library thinks of it (tests/reference/unicode_tables.py). */
+/* Every code point against what the tokenizers library thinks of it
+ * (tests/reference/unicode_tables.py). */
 #include "engine/base/hash.h"
 #include "engine/base/strbuf.h"
 #include "engine/text/normalize.h"
@@ -37,7 +38,8 @@ static size_t count_words(const struct strbuf *s)
 }
 
 /* What the reference script hashes for one code point, appended to the four columns. */
-static void add_columns(struct strbuf column[COLUMNS], struct normal *t, struct strbuf *probe, uint32_t c)
+static void add_columns(struct strbuf column[COLUMNS], struct normal *t, struct strbuf *probe,
+                        uint32_t c)
 {
     strbuf_addc(&column[0], "OLNS"[unicode_flags(bmp, c) & UNICODE_CLASS]);
     strbuf_clear(probe);

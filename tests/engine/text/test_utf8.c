@@ -17,8 +17,10 @@ static void round_trip(void **state)
         const uint32_t back = utf8_decode(s, n, &len, &valid);
         const bool surrogate = c >= 0xD800 && c < 0xE000;
         if (back != (surrogate ? 0xFFFD : c) || len != n || !valid)
-            fail_msg("U+%04X came back as U+%04X, %zu of %zu bytes", (unsigned)c, (unsigned)back, len, n);
-        for (size_t cut = 1; cut < n && c % 97 == 0; cut++) { /* cut short: all that is left is one bad part */
+            fail_msg("U+%04X came back as U+%04X, %zu of %zu bytes", (unsigned)c, (unsigned)back,
+                     len, n);
+        for (size_t cut = 1; cut < n && c % 97 == 0;
+             cut++) { /* cut short: all that is left is one bad part */
             assert_int_equal(utf8_decode(s, cut, &len, &valid), 0xFFFD);
             assert_int_equal(len, cut);
             assert_false(valid);
@@ -36,8 +38,10 @@ static void maximal_subparts(void **state)
         const char *in, *out;
         size_t bad;
     } cases[] = {
-        {"\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41", "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFDA", 8},
-        {"\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41", "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFDA", 8},
+        {"\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41",
+         "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFDA", 8},
+        {"\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41",
+         "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFDA", 8},
         {"\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42", "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFDA\uFFFD\uFFFDB", 7},
         {"\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", "\uFFFD\uFFFD\uFFFD\uFFFDA", 4},
         {"r\xC3\xB8", "rø", 0},
@@ -59,6 +63,7 @@ static void maximal_subparts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(maximal_subparts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip),
+                                       cmocka_unit_test(maximal_subparts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

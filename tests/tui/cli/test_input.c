@@ -26,7 +26,8 @@ static void test_valid_text_is_itself(void **state)
 static void test_repaired_offsets(void **state)
 {
     (void)state;
-    /* a lone continuation byte, a cut three-byte character (one maximal subpart of 2 bytes), an overlong beginning */
+    /* a lone continuation byte, a cut three-byte character (one maximal subpart of 2 bytes), an
+     * overlong beginning */
     static const char text[] = "a\x80z\xe2\x82"
                                "b\xc0";
     struct input in;

@@ -1,4 +1,5 @@
-/* Parsing of options: argv, configuration file, misspellings; nothing outside the struct is touched. */
+/* Parsing of options: argv, configuration file, misspellings; nothing outside the struct is
+ * touched. */
 #include "engine/base/memory.h"
 #include "tui/cli/option_table.h"
 #include <math.h>
@@ -22,7 +23,8 @@ struct parsed {
 };
 
 /* Words with blanks between them. */
-static void parse_with(struct parsed *p, const struct option_row *own, void *values, const char *words)
+static void parse_with(struct parsed *p, const struct option_row *own, void *values,
+                       const char *words)
 {
     static char copy[512];
     snprintf(copy, sizeof copy, "glimt %s", words);
@@ -55,7 +57,8 @@ static void test_both_spellings(void **state)
 {
     (void)state;
     struct parsed p;
-    parse(&p, "--model=a/b=c --sae x.pt TEXT --latents=5,0,12 --fix 5=2,0=-1.5e1 --insert error --bos --context join "
+    parse(&p, "--model=a/b=c --sae x.pt TEXT --latents=5,0,12 --fix 5=2,0=-1.5e1 --insert error "
+              "--bos --context join "
               "--json --threads 3 --seed 18446744073709551615 --color 256 - rest");
     assert_int_equal(p.status, 0);
     assert_string_equal(p.o.model, "a/b=c");
@@ -165,7 +168,8 @@ static const char *const kinds[] = {"small", "large", NULL};
 static const struct option_row own_rows[] = {
     {"top", "N", "", OPTION_INT, offsetof(struct own_values, top), .min = 0, .max = 9},
     {"kind", "WHICH", "", OPTION_CHOICE, offsetof(struct own_values, kind), .choices = kinds},
-    {"temperature", "T", "", OPTION_REAL, offsetof(struct own_values, temperature), .min = 0, .max = 10},
+    {"temperature", "T", "", OPTION_REAL, offsetof(struct own_values, temperature), .min = 0,
+     .max = 10},
     {"loud", NULL, "", OPTION_FLAG, .offset = offsetof(struct own_values, loud)},
     {.name = NULL},
 };
@@ -236,8 +240,10 @@ static void test_config(void **state)
 {
     struct parsed p;
     struct own_values v = {0};
-    config_write(*state, "# comment\n\nmodel = /some where/model \nbos=yes\r\n  color =  never\nfix = 3=1.5\n"
-                         "top = 4\nbind.quit = C-q\nbind.quit = C-x\nplot = braille\nno such key = 1\nthreads = 2");
+    config_write(
+        *state,
+        "# comment\n\nmodel = /some where/model \nbos=yes\r\n  color =  never\nfix = 3=1.5\n"
+        "top = 4\nbind.quit = C-q\nbind.quit = C-x\nplot = braille\nno such key = 1\nthreads = 2");
     parse_with(&p, own_rows, &v, "--threads 5");
     assert_int_equal(p.status, 0);
     assert_string_equal(p.o.model, "/some where/model");
@@ -305,9 +311,10 @@ static void test_first_operand(void **state)
     static const struct {
         const char *words;
         int at;
-    } cases[] = {{"", 0},        {"analyze", 1},        {"--model x analyze", 3}, {"--model=x analyze", 2},
-                 {"--json", 0},  {"--json analyze", 2}, {"--play x analyze", 0},  {"-- analyze", 0},
-                 {"--model", 0}, {"--bos -", 2}};
+    } cases[] = {
+        {"", 0},        {"analyze", 1},        {"--model x analyze", 3}, {"--model=x analyze", 2},
+        {"--json", 0},  {"--json analyze", 2}, {"--play x analyze", 0},  {"-- analyze", 0},
+        {"--model", 0}, {"--bos -", 2}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char copy[64], *argv[8] = {0};
         int argc = 0;
@@ -319,7 +326,8 @@ static void test_first_operand(void **state)
     }
 }
 
-/* A value that is too long for the error's text is cut, and controls in it never reach the terminal. */
+/* A value that is too long for the error's text is cut, and controls in it never reach the
+ * terminal. */
 static void test_error_is_one_clean_line(void **state)
 {
     (void)state;
@@ -347,7 +355,8 @@ int main(void)
         cmocka_unit_test(test_bad_usage),
         cmocka_unit_test(test_own_options),
         cmocka_unit_test_setup_teardown(test_config, config_setup, config_teardown),
-        cmocka_unit_test_setup_teardown(test_config_errors_name_the_line, config_setup, config_teardown),
+        cmocka_unit_test_setup_teardown(test_config_errors_name_the_line, config_setup,
+                                        config_teardown),
         cmocka_unit_test(test_distance),
         cmocka_unit_test(test_first_operand),
         cmocka_unit_test(test_error_is_one_clean_line),

@@ -24,8 +24,8 @@ static void tell(const struct event *ev, struct strbuf *out)
         strbuf_addf(out, "[paste %s]", ev->paste);
         break;
     case EVENT_MOUSE:
-        strbuf_addf(out, "[%s %d at %d,%d mods %u clicks %d]", mouse[ev->mouse], ev->button, ev->x, ev->y, ev->mods,
-                    ev->clicks);
+        strbuf_addf(out, "[%s %d at %d,%d mods %u clicks %d]", mouse[ev->mouse], ev->button, ev->x,
+                    ev->y, ev->mods, ev->clicks);
         break;
     case EVENT_FOCUS_IN: strbuf_adds(out, "[focus]"); break;
     case EVENT_FOCUS_OUT: strbuf_adds(out, "[blur]"); break;
@@ -65,11 +65,14 @@ static const struct {
     {"\033[27;5;9~\033[13;2u\033[97;5u\033[97;1u\033[27u\033[9;2u\033[57399u",
      "<Ctrl-Tab><Shift-Enter><Ctrl-A>a<Esc><Shift-Tab>"},
     {"\033[I\033[O", "[focus][blur]"},
-    {"\033[<0;1;1M\033[<0;1;1m", "[press 1 at 0,0 mods 0 clicks 1][release 1 at 0,0 mods 0 clicks 0]"},
+    {"\033[<0;1;1M\033[<0;1;1m",
+     "[press 1 at 0,0 mods 0 clicks 1][release 1 at 0,0 mods 0 clicks 0]"},
     {"\033[<2;300;200M\033[<34;301;200M\033[<35;1;2M",
-     "[press 3 at 299,199 mods 0 clicks 1][move 3 at 300,199 mods 0 clicks 0][move 0 at 0,1 mods 0 clicks 0]"},
+     "[press 3 at 299,199 mods 0 clicks 1][move 3 at 300,199 mods 0 clicks 0][move 0 at 0,1 mods 0 "
+     "clicks 0]"},
     {"\033[<64;3;4M\033[<65;3;4M\033[<81;3;4M\033[<66;3;4M",
-     "[wheel up 0 at 2,3 mods 0 clicks 0][wheel down 0 at 2,3 mods 0 clicks 0][wheel down 0 at 2,3 mods 4 clicks 0]"},
+     "[wheel up 0 at 2,3 mods 0 clicks 0][wheel down 0 at 2,3 mods 0 clicks 0][wheel down 0 at 2,3 "
+     "mods 4 clicks 0]"},
     {"\033[<0;0;5M\033[<0;5M\033[<128;1;1M\033[<0;99999;1Mx", "x"},
     {"\033[M !!x", "x"}, /* the old report: never asked for, never typed */
     {"\033[200~a\tb\r\nc\rd\ne\033[201~f", "[paste a\tb\nc\nd\ne]f"},
@@ -134,7 +137,8 @@ static void test_split(void **state)
                 at += piece;
             }
             if (strcmp(out.s, table[i].out))
-                fail_msg("row %zu cut at %zu: found “%s”, expected “%s”", i, cut, out.s, table[i].out);
+                fail_msg("row %zu cut at %zu: found “%s”, expected “%s”", i, cut, out.s,
+                         table[i].out);
             strbuf_release(&out);
             decoder_free(d);
         }
@@ -289,7 +293,8 @@ static void test_names(void **state)
     assert_int_equal(ev.mods, MOD_CTRL | MOD_SHIFT);
     assert_true(event_parse("a", &ev));
     assert_int_equal(ev.kind, EVENT_TEXT);
-    static const char *const bad[] = {"", "Ctrl-", "Nowhere", "F0", "F13", "ab", "\033", "\303", "F1x", "Ctrl-ab"};
+    static const char *const bad[] = {"",   "Ctrl-", "Nowhere", "F0",  "F13",
+                                      "ab", "\033",  "\303",    "F1x", "Ctrl-ab"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(event_parse(bad[i], &ev));
 }
@@ -297,8 +302,9 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),   cmocka_unit_test(test_split),  cmocka_unit_test(test_recovery),
-        cmocka_unit_test(test_silence), cmocka_unit_test(test_clicks), cmocka_unit_test(test_long_paste),
+        cmocka_unit_test(test_table),    cmocka_unit_test(test_split),
+        cmocka_unit_test(test_recovery), cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_clicks),   cmocka_unit_test(test_long_paste),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

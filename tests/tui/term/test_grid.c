@@ -69,7 +69,7 @@ static void test_clusters(void **state)
         {"❤\xEF\xB8\x8F", 6, 9, "‹U+2764…›"}, /* with VS16: terminals disagree */
         {"👍🏽", 8, 10, "‹U+1F44D…›"},    /* skin tone */
         {"👨\xE2\x80\x8D👩\xE2\x80\x8D👧", 18, 10, "‹U+1F468…›"},
-        {"नि", 6, 2, "नि"},                                                /* a spacing mark has its own column */
+        {"नि", 6, 2, "नि"}, /* a spacing mark has its own column */
         {"e\xCC\x81\xCC\x81\xCC\x81\xCC\x81\xCC\x81", 11, 9, "‹U+0065…›"}, /* five marks */
         {"e\xCC\x81\xCC\x81\xCC\x81\xCC\x81", 9, 1, "e\xCC\x81\xCC\x81\xCC\x81\xCC\x81"},
     };
@@ -83,8 +83,8 @@ static void test_clusters(void **state)
     }
 }
 
-/* Every byte string comes to an end, is drawn with as many columns as it is said to take, and leaves only cells that a
- * terminal may see. */
+/* Every byte string comes to an end, is drawn with as many columns as it is said to take, and
+ * leaves only cells that a terminal may see. */
 static void test_any_bytes(void **state)
 {
     (void)state;
@@ -96,8 +96,8 @@ static void test_any_bytes(void **state)
         size_t n = 1 + (seed >> 16) % sizeof bytes;
         for (size_t i = 0; i < n; i++) {
             seed = seed * 1103515245u + 12345u;
-            static const char pieces[] =
-                "a\xCC\x81\xF0\x9F\x87\xA9\xB0\xE2\x80\x8D\xEF\xB8\x8F\033\n\xE6\xBC\xA2\xE0\xA4\xBF";
+            static const char pieces[] = "a\xCC\x81\xF0\x9F\x87\xA9\xB0\xE2\x80\x8D\xEF\xB8\x8F\033"
+                                         "\n\xE6\xBC\xA2\xE0\xA4\xBF";
             bytes[i] = seed >> 30 ? pieces[(seed >> 16) % (sizeof pieces - 1)] : (char)(seed >> 20);
         }
         grid_fill(&g, all, plain);
@@ -105,7 +105,8 @@ static void test_any_bytes(void **state)
         assert_int_equal(end, text_columns(bytes, n) < 400 ? text_columns(bytes, n) : 400);
         for (int x = 0; x < g.w; x++) {
             const char *glyph = g.cell[x].glyph;
-            assert_true((unsigned char)glyph[0] >= ' ' || (!glyph[0] && x && g.cell[x - 1].glyph[0]));
+            assert_true((unsigned char)glyph[0] >= ' ' ||
+                        (!glyph[0] && x && g.cell[x - 1].glyph[0]));
             assert_true(strlen(glyph) < GRID_GLYPH_MAX);
             assert_null(strpbrk(glyph, "\033\n\r\177"));
         }
@@ -113,7 +114,8 @@ static void test_any_bytes(void **state)
     grid_release(&g);
 }
 
-/* The C library, which curses asks, counts as we do; what it does not know at all the screen replaces. */
+/* The C library, which curses asks, counts as we do; what it does not know at all the screen
+ * replaces. */
 static void test_width_as_libc(void **state)
 {
     (void)state;
@@ -191,7 +193,8 @@ static void test_printf(void **state)
     grid_init(&g, 2000, 1, plain);
     assert_int_equal(grid_printf(&g, all, 1, 0, plain, "%s %.2f", "tab", 0.5), 9);
     assert_text(&g, " tab 0.50");
-    assert_int_equal(grid_printf(&g, (struct rect){0, 0, 2000, 1}, 0, 0, plain, "%01500d", 7), 1500);
+    assert_int_equal(grid_printf(&g, (struct rect){0, 0, 2000, 1}, 0, 0, plain, "%01500d", 7),
+                     1500);
     assert_string_equal(g.cell[1499].glyph, "7");
     grid_release(&g);
 }
@@ -240,9 +243,10 @@ static void test_ascii(void **state)
 {
     (void)state;
     static const char *const pair[][2] = {
-        {"┌", "+"}, {"─", "-"}, {"━", "="}, {"│", "|"}, {"┃", "!"},  {"█", "#"}, {"▁", "_"}, {"▏", "|"}, {"⣿", ":"},
-        {"å", "a"}, {"Ø", "O"}, {"ß", "s"}, {"‹", "<"}, {"›", ">"},  {"…", "."}, {"→", ">"}, {"▲", "^"}, {"▸", ">"},
-        {"●", "O"}, {"○", "o"}, {"·", "."}, {"−", "-"}, {"漢", "?"}, {"x", "x"}, {"±", "~"}, {"▍", "="}, {"ÿ", "y"}};
+        {"┌", "+"}, {"─", "-"},  {"━", "="}, {"│", "|"}, {"┃", "!"}, {"█", "#"}, {"▁", "_"},
+        {"▏", "|"}, {"⣿", ":"},  {"å", "a"}, {"Ø", "O"}, {"ß", "s"}, {"‹", "<"}, {"›", ">"},
+        {"…", "."}, {"→", ">"},  {"▲", "^"}, {"▸", ">"}, {"●", "O"}, {"○", "o"}, {"·", "."},
+        {"−", "-"}, {"漢", "?"}, {"x", "x"}, {"±", "~"}, {"▍", "="}, {"ÿ", "y"}};
     for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
         assert_int_equal(glyph_ascii(pair[i][0]), pair[i][1][0]);
 }
@@ -279,13 +283,15 @@ static void test_svg(void **state)
     grid_init(&g, 10, 2, plain);
     grid_text(&g, all, 0, 0, plain, "<a&\"b>", 6);
     grid_text(&g, all, 0, 1, theme_diverging(theme, 10), "漢", 3);
-    grid_text(&g, all, 2, 1, (struct style){COLOR_DEFAULT, COLOR_DEFAULT, ATTR_REVERSE | ATTR_BOLD}, "r", 1);
+    grid_text(&g, all, 2, 1, (struct style){COLOR_DEFAULT, COLOR_DEFAULT, ATTR_REVERSE | ATTR_BOLD},
+              "r", 1);
     grid_write_svg(&g, theme, "one < two\n", &b);
     grid_write_svg(&g, theme, "one < two\n", &again);
     assert_string_equal(b.s, again.s);
     assert_non_null(strstr(b.s, "<title>one &lt; two </title>"));
     assert_non_null(strstr(b.s, "fill=\"#d0d0d0\">&lt;a&amp;&quot;b&gt;</tspan>"));
-    assert_non_null(strstr(b.s, "<rect x=\"0\" y=\"19\" width=\"18\" height=\"19\" fill=\"#f99549\"/>"));
+    assert_non_null(
+        strstr(b.s, "<rect x=\"0\" y=\"19\" width=\"18\" height=\"19\" fill=\"#f99549\"/>"));
     assert_non_null(strstr(b.s, "<tspan x=\"0\" textLength=\"18\" fill=\"#000000\">漢</tspan>"));
     /* reversed: the page's background is the ink */
     assert_non_null(strstr(b.s, "fill=\"#121212\" font-weight=\"bold\">r</tspan>"));
@@ -298,10 +304,12 @@ static void test_svg(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clusters), cmocka_unit_test(test_any_bytes), cmocka_unit_test(test_width_as_libc),
-        cmocka_unit_test(test_clipping), cmocka_unit_test(test_wide),      cmocka_unit_test(test_printf),
-        cmocka_unit_test(test_rects),    cmocka_unit_test(test_box),       cmocka_unit_test(test_ascii),
-        cmocka_unit_test(test_ansi),     cmocka_unit_test(test_svg),
+        cmocka_unit_test(test_clusters),      cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_width_as_libc), cmocka_unit_test(test_clipping),
+        cmocka_unit_test(test_wide),          cmocka_unit_test(test_printf),
+        cmocka_unit_test(test_rects),         cmocka_unit_test(test_box),
+        cmocka_unit_test(test_ascii),         cmocka_unit_test(test_ansi),
+        cmocka_unit_test(test_svg),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The terminal layer on a real pseudo-terminal, judged by libvterm: colours, modes, signals, bytes, odd terminals. */
+/* The terminal layer on a real pseudo-terminal, judged by libvterm: colours, modes, signals, bytes,
+ * odd terminals. */
 #include "engine/base/error.h"
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
@@ -28,8 +29,9 @@ static int set_up(void **state)
         return -1;
     char *here = realpath("themes", NULL);
     char *link = xasprintf("%s/themes", data_folder);
-    char *tic = xasprintf("mkdir %s/terminfo && tic -x -o %s/terminfo store/terminfo/glimt-direct.ti", data_folder,
-                          data_folder);
+    char *tic =
+        xasprintf("mkdir %s/terminfo && tic -x -o %s/terminfo store/terminfo/glimt-direct.ti",
+                  data_folder, data_folder);
     int failed = !here || symlink(here, link) != 0 || system(tic) != 0;
     setenv("GLIMT_DATA", data_folder, 1);
     free(here);
@@ -74,8 +76,8 @@ static void draw(struct show *s)
     const struct screen_info *info = screen_info();
     grid_fill(g, all, plain);
     grid_printf(g, all, 0, 0, plain, "%s%s %s utf8 %d ascii %d bg %d %dx%d", info->term,
-                info->term_unknown ? " for an unknown type" : "", info->depth_reason, info->utf8, info->ascii,
-                info->background, g->w, g->h);
+                info->term_unknown ? " for an unknown type" : "", info->depth_reason, info->utf8,
+                info->ascii, info->background, g->w, g->h);
     grid_text(g, all, 0, 1, plain, s->said.s, s->said.len);
     int n = theme_levels(s->theme), x = 0;
     for (int level = -n; level <= n; level++)
@@ -88,8 +90,8 @@ static void draw(struct show *s)
     grid_text(g, all, 40, 4, (struct style){0x1000040, 0x1ff8800, 0}, "blue", 4);
     grid_text(g, all, s->knob, 5, plain, "●", strlen("●"));
     for (int i = 0; s->rainbow && i < g->w * (g->h - 8); i++)
-        grid_put(g, all, i % g->w, 7 + i / g->w, (struct style){i * 7 % 216 + 16, (i * 13 + s->rainbow) % 216 + 16, 0},
-                 "x", 1);
+        grid_put(g, all, i % g->w, 7 + i / g->w,
+                 (struct style){i * 7 % 216 + 16, (i * 13 + s->rainbow) % 216 + 16, 0}, "x", 1);
     grid_text(g, all, g->w - 1, g->h - 1, plain, "#", 1);
     g->cursor_x = s->cursor ? 3 : -1;
     g->cursor_y = s->cursor ? 5 : -1;
@@ -243,8 +245,8 @@ static void assert_style(struct term *t, int x, int y, int32_t fg, int32_t bg, i
 {
     struct style s = term_cell(t, x, y).style;
     if (s.fg != fg || s.bg != bg || s.attr != attr)
-        fail_msg("cell %d,%d: fg %x bg %x attr %d, expected %x %x %d", x, y, (unsigned)s.fg, (unsigned)s.bg, s.attr,
-                 (unsigned)fg, (unsigned)bg, attr);
+        fail_msg("cell %d,%d: fg %x bg %x attr %d, expected %x %x %d", x, y, (unsigned)s.fg,
+                 (unsigned)s.bg, s.attr, (unsigned)fg, (unsigned)bg, attr);
 }
 
 static bool output_has(struct term *t, const char *bytes)
@@ -264,9 +266,11 @@ static void assert_restored(struct term *t, const struct termios *before)
     struct termios after = term_modes(t);
     for (size_t i = 0; i < 4; i++) {
         const char *out = term_output(t, &n), *last_on = NULL, *last_off = NULL;
-        for (const char *at = out; (at = memmem(at, n - (size_t)(at - out), on[i], strlen(on[i]))); at++)
+        for (const char *at = out; (at = memmem(at, n - (size_t)(at - out), on[i], strlen(on[i])));
+             at++)
             last_on = at;
-        for (const char *at = out; (at = memmem(at, n - (size_t)(at - out), off[i], strlen(off[i]))); at++)
+        for (const char *at = out;
+             (at = memmem(at, n - (size_t)(at - out), off[i], strlen(off[i]))); at++)
             last_off = at;
         if (!last_off || last_off < last_on)
             fail_msg("the terminal is left with ESC%s", on[i] + 1);
@@ -385,7 +389,8 @@ static void test_8(void **state)
     struct term *t = start_idle(&p, env);
     assert_int_equal(term_cell(t, 0, 2).style.bg, 6);
     assert_style(t, 4, 2, 7, 4, ATTR_BOLD);
-    assert_false(output_has(t, "38;5") || output_has(t, "48;5") || output_has(t, "[9") || output_has(t, "[10"));
+    assert_false(output_has(t, "38;5") || output_has(t, "48;5") || output_has(t, "[9") ||
+                 output_has(t, "[10"));
     quit(t);
 }
 
@@ -408,7 +413,8 @@ static void test_mono(void **state)
     assert_row(t, 0, "xterm-256color NO_COLOR utf8 1 ascii 0 bg 0 80x24");
     assert_row(t, 2, "-4-3-2-1+0+1+2+3+4");
     assert_no_color(t);
-    static const int attr[] = {ATTR_REVERSE, ATTR_BOLD | ATTR_UNDERLINE, ATTR_BOLD, ATTR_UNDERLINE, 0};
+    static const int attr[] = {ATTR_REVERSE, ATTR_BOLD | ATTR_UNDERLINE, ATTR_BOLD, ATTR_UNDERLINE,
+                               0};
     for (int i = 0; i < 5; i++)
         assert_int_equal(term_cell(t, 2 * i, 2).style.attr, attr[i]);
     quit(t);
@@ -436,7 +442,9 @@ static void test_terminal_types(void **state)
         {{"TERM=linux"}, "linux terminal type utf8 1 ascii 1", "漢é🙂å‹›│"},
         {{"TERM=xterm"}, "xterm ", "漢é🙂å‹›│"},
         {{"TERM=tmux-256color", "TMUX=/tmp/nowhere,1,0"}, "tmux-256color ", "漢é🙂å‹›│"},
-        {{"TERM=screen-256color", "COLORTERM=truecolor"}, "screen-256color terminal type", "漢é🙂å‹›│"},
+        {{"TERM=screen-256color", "COLORTERM=truecolor"},
+         "screen-256color terminal type",
+         "漢é🙂å‹›│"},
         {{"TERM=screen"}, "screen terminal type", "漢é🙂å‹›│"},
         {{"LC_ALL=C"}, "xterm-256color ", "? e? a<>|"},
     };
@@ -486,7 +494,8 @@ static void test_mute(void **state)
     }
     assert_string_equal(term_cell(t, 20, 5).glyph, "●");
     /* the answers to the probe come minutes late, in pieces, in the middle of typing */
-    static const char late[] = "a\033[?62;22cb\033]11;rgb:ffff/ffff/ffff\033\\d\033[?2026;2$y\033[0ne";
+    static const char late[] =
+        "a\033[?62;22cb\033]11;rgb:ffff/ffff/ffff\033\\d\033[?2026;2$y\033[0ne";
     for (size_t i = 0; i + 1 < sizeof late; i++)
         term_send(t, &late[i], 1);
     assert_true(term_wait_text(t, "a reply:0 b reply:1 d reply:2 e", TERM_DEADLINE_MS));
@@ -519,7 +528,8 @@ static void test_input(void **state)
     term_mouse(t, MOUSE_RELEASE, 1, 0, 0, 0);
     term_mouse(t, MOUSE_WHEEL_UP, 0, 5, 6, MOD_CTRL);
     term_send(t, "\033[I\033[O", 6);
-    assert_true(term_wait_text(t, " paste:to‹0A›liniér move1@79,23 release1@0,0 up0@5,6 in out", TERM_DEADLINE_MS));
+    assert_true(term_wait_text(t, " paste:to‹0A›liniér move1@79,23 release1@0,0 up0@5,6 in out",
+                               TERM_DEADLINE_MS));
     term_type(t, "X");
     char *much = xmalloc(100001); /* 100 kB at once: one event, and nothing of it is typed */
     memset(much, 'q', 100000);
@@ -587,7 +597,8 @@ static void test_bytes(void **state)
     quit(t);
 }
 
-/* A terminal that takes nothing for a while: the program runs on and sends what is newest when it can. */
+/* A terminal that takes nothing for a while: the program runs on and sends what is newest when it
+ * can. */
 static void test_stalled_line(void **state)
 {
     (void)state;
@@ -715,7 +726,8 @@ static void shell(void *arg)
     while (waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status)) {
         char line[16];
         tcsetpgrp(STDIN_FILENO, getpid());
-        dprintf(STDOUT_FILENO, "[1]+ Stopped by %s\n", WSTOPSIG(status) == SIGTSTP ? "SIGTSTP" : "another");
+        dprintf(STDOUT_FILENO, "[1]+ Stopped by %s\n",
+                WSTOPSIG(status) == SIGTSTP ? "SIGTSTP" : "another");
         if (read(STDIN_FILENO, line, sizeof line) <= 0)
             break;
         tcsetpgrp(STDIN_FILENO, job);
@@ -781,13 +793,26 @@ static void test_under_tmux(void **state)
     }
     char *self = realpath("/proc/self/exe", NULL), *socket = xasprintf("%s/tmux", data_folder);
     char *command = xasprintf("%s --program", self);
-    const char *const argv[] = {
-        "/usr/bin/tmux",      "-S", socket, "-u", "-f", "/dev/null", "new-session", command, ";", "set", "-g",
-        "destroy-unattached", "on", NULL};
-    static const char *const env[] = {"GLIMT_TEST_FD", "COLORTERM=truecolor", "SHELL=/bin/sh", NULL};
+    const char *const argv[] = {"/usr/bin/tmux",
+                                "-S",
+                                socket,
+                                "-u",
+                                "-f",
+                                "/dev/null",
+                                "new-session",
+                                command,
+                                ";",
+                                "set",
+                                "-g",
+                                "destroy-unattached",
+                                "on",
+                                NULL};
+    static const char *const env[] = {"GLIMT_TEST_FD", "COLORTERM=truecolor", "SHELL=/bin/sh",
+                                      NULL};
     struct term *t = term_start(&(struct term_options){.argv = argv, .env = env});
     assert_true(term_wait_text(t, "COLORTERM utf8 1 ascii 0", TERM_DEADLINE_MS));
-    assert_true(term_wait_text(t, "-10-9-8-7-6-5-4-3-2-1+0+1+2+3+4+5+6+7+8+9+10", TERM_DEADLINE_MS));
+    assert_true(
+        term_wait_text(t, "-10-9-8-7-6-5-4-3-2-1+0+1+2+3+4+5+6+7+8+9+10", TERM_DEADLINE_MS));
     assert_row(t, 3, "漢é🙂å‹›│");
     assert_int_not_equal(term_cell(t, 23, 2).style.bg, COLOR_DEFAULT);
     term_key(t, "Ctrl-Left");

@@ -1,4 +1,5 @@
-/* The harness itself: what it sends arrives as a terminal would send it, what it shows is what was drawn. */
+/* The harness itself: what it sends arrives as a terminal would send it, what it shows is what was
+ * drawn. */
 #include "tests/support/terminal.h"
 #include <limits.h>
 #include <setjmp.h>
@@ -29,7 +30,8 @@ static void test_screen_and_exit(void **state)
 {
     (void)state;
     struct term *t =
-        run_shell("printf 'plain \\033[1;4;38;5;214;48;2;1;2;3mBu\\033[0;7;3;32;104mr\\033[0m 漢é\\n'; stty size;"
+        run_shell("printf 'plain \\033[1;4;38;5;214;48;2;1;2;3mBu\\033[0;7;3;32;104mr\\033[0m "
+                  "漢é\\n'; stty size;"
                   "printf 'last'; exit 7",
                   NULL, 40, 10);
     assert_int_equal(term_wait_exit(t, TERM_DEADLINE_MS), 7);
@@ -56,7 +58,8 @@ static void test_screen_and_exit(void **state)
     term_cursor(t, &x, &y, &visible);
     assert_true(visible && x == 4 && y == 2);
     size_t n;
-    assert_non_null(memmem(term_output(t, &n), n, "\033[1;4;", 6));
+    const char *output = term_output(t, &n);
+    assert_non_null(memmem(output, n, "\033[1;4;", 6));
     term_free(t);
 }
 
@@ -64,9 +67,10 @@ static void test_environment(void **state)
 {
     (void)state;
     static const char *const env[] = {"TERM=vt100", "MINE=yes", "TZ", NULL};
-    struct term *t = run_shell("echo $TERM $MINE ${TZ-gone} $LC_ALL ${COLORTERM-none}; cd; pwd; echo $XDG_STATE_HOME;"
-                               "touch kept; echo $GLIMT_TEST_FD | grep -c '[0-9]'",
-                               env, 0, 0);
+    struct term *t = run_shell(
+        "echo $TERM $MINE ${TZ-gone} $LC_ALL ${COLORTERM-none}; cd; pwd; echo $XDG_STATE_HOME;"
+        "touch kept; echo $GLIMT_TEST_FD | grep -c '[0-9]'",
+        env, 0, 0);
     char *home = strdup(term_home(t)), row[200];
     assert_int_equal(term_wait_exit(t, TERM_DEADLINE_MS), 0);
     assert_row(t, 0, "vt100 yes gone C.UTF-8 none");
@@ -122,7 +126,8 @@ static void test_keys(void **state)
 static void test_answers(void **state)
 {
     (void)state;
-    struct term *t = run_shell("stty raw -echo; printf '\\033[5n\\033[?1002h'; exec cat -v", NULL, 0, 0);
+    struct term *t =
+        run_shell("stty raw -echo; printf '\\033[5n\\033[?1002h'; exec cat -v", NULL, 0, 0);
     assert_true(term_wait_text(t, "^[[0n", TERM_DEADLINE_MS));
     assert_int_equal(term_mouse_mode(t), VTERM_PROP_MOUSE_DRAG);
     term_free(t);
@@ -131,12 +136,14 @@ static void test_answers(void **state)
 static void test_marks(void **state)
 {
     (void)state;
-    /* says that it is idle with too few bytes read or not all drawn, then with all: only the last counts */
-    struct term *t = run_shell("stty raw -echo; echo ready; head -c 3 >/dev/null;"
-                               "echo 'frame 1 idle input 2 output 0' >&$GLIMT_TEST_FD;"
-                               "echo 'frame 2 busy input 3 output 0' >&$GLIMT_TEST_FD;"
-                               "printf drawn; echo 'frame 3 idle input 3 output 11' >&$GLIMT_TEST_FD; exec cat",
-                               NULL, 0, 0);
+    /* says that it is idle with too few bytes read or not all drawn, then with all: only the last
+     * counts */
+    struct term *t =
+        run_shell("stty raw -echo; echo ready; head -c 3 >/dev/null;"
+                  "echo 'frame 1 idle input 2 output 0' >&$GLIMT_TEST_FD;"
+                  "echo 'frame 2 busy input 3 output 0' >&$GLIMT_TEST_FD;"
+                  "printf drawn; echo 'frame 3 idle input 3 output 11' >&$GLIMT_TEST_FD; exec cat",
+                  NULL, 0, 0);
     assert_true(term_wait_text(t, "ready", TERM_DEADLINE_MS));
     term_type(t, "abc");
     assert_true(term_wait_idle(t, TERM_DEADLINE_MS));
@@ -169,7 +176,8 @@ static void test_failure(void **state)
 static void test_resize_and_hang_up(void **state)
 {
     (void)state;
-    struct term *t = run_shell("trap 'stty size' WINCH; echo ready; while read line; do :; done; exit 5", NULL, 0, 0);
+    struct term *t = run_shell(
+        "trap 'stty size' WINCH; echo ready; while read line; do :; done; exit 5", NULL, 0, 0);
     assert_true(term_wait_text(t, "ready", TERM_DEADLINE_MS));
     term_resize(t, 100, 30);
     term_type(t, "\n");
@@ -186,7 +194,8 @@ static void test_resize_and_hang_up(void **state)
 static void test_much(void **state)
 {
     (void)state;
-    struct term *t = run_shell("stty raw -echo; echo ready; head -c 300000 | tr a b; echo done", NULL, 0, 0);
+    struct term *t =
+        run_shell("stty raw -echo; echo ready; head -c 300000 | tr a b; echo done", NULL, 0, 0);
     assert_true(term_wait_text(t, "ready", TERM_DEADLINE_MS));
     char *much = malloc(300001);
     memset(much, 'a', 300000);

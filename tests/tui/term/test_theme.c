@@ -74,12 +74,14 @@ static void test_ramp_contrast(void **state)
         for (int d = DEPTH_16; d <= DEPTH_DIRECT; d++) {
             struct theme *t = open_theme(shipped[i], (enum depth)d);
             for (int level = -theme_levels(t); level <= 2 * theme_levels(t); level++) {
-                struct style s =
-                    level <= theme_levels(t) ? theme_diverging(t, level) : theme_sequential(t, level - theme_levels(t));
+                struct style s = level <= theme_levels(t)
+                                     ? theme_diverging(t, level)
+                                     : theme_sequential(t, level - theme_levels(t));
                 if (s.bg == COLOR_DEFAULT)
                     continue;
                 n++;
-                double ratio = palette_contrast(theme_rgb(t, s.fg, false), theme_rgb(t, s.bg, true));
+                double ratio =
+                    palette_contrast(theme_rgb(t, s.fg, false), theme_rgb(t, s.bg, true));
                 if (ratio < 4.5)
                     fail_msg("%s, depth %d, level %d: contrast %.2f", shipped[i], d, level, ratio);
             }
@@ -98,8 +100,10 @@ static void test_role_contrast(void **state)
             struct theme *t = open_theme(shipped[i], (enum depth)d);
             for (int r = 0; r < N_ROLES; r++) {
                 struct style s = theme_style(t, (enum theme_role)r);
-                bool graphic = r == ROLE_FRAME || r == ROLE_TRACK || r == ROLE_BAR || r >= ROLE_CLASS_1;
-                double ratio = palette_contrast(theme_rgb(t, s.fg, false), theme_rgb(t, s.bg, true));
+                bool graphic =
+                    r == ROLE_FRAME || r == ROLE_TRACK || r == ROLE_BAR || r >= ROLE_CLASS_1;
+                double ratio =
+                    palette_contrast(theme_rgb(t, s.fg, false), theme_rgb(t, s.bg, true));
                 if (ratio < (graphic ? 3 : 4.5))
                     fail_msg("%s, depth %d, role %d: contrast %.2f", shipped[i], d, r, ratio);
             }
@@ -111,9 +115,15 @@ static void test_role_contrast(void **state)
 /* Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB. */
 static const double vision[4][3][3] = {
     {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
-    {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}},
-    {{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}},
-    {{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}},
+    {{0.152286, 1.052583, -0.204868},
+     {0.114503, 0.786281, 0.099216},
+     {-0.003882, -0.048116, 1.051998}},
+    {{0.367322, 0.860646, -0.227968},
+     {0.280085, 0.672501, 0.047413},
+     {-0.011820, 0.042940, 0.968881}},
+    {{1.255528, -0.076749, -0.178779},
+     {-0.078411, 0.930809, 0.147602},
+     {0.004733, 0.691367, 0.303900}},
 };
 static const char *const vision_name[4] = {"normal", "protanopia", "deuteranopia", "tritanopia"};
 
@@ -142,8 +152,8 @@ static double distance(uint32_t a, uint32_t b, int v)
     return sqrt(pow(p.L - q.L, 2) + pow(p.a - q.a, 2) + pow(p.b - q.b, 2));
 }
 
-/* The sign is seen by everybody: clearly (.15) from half of the scale on, at all (.04) from the weakest level, where
- * the rail beside the text carries it too. */
+/* The sign is seen by everybody: clearly (.15) from half of the scale on, at all (.04) from the
+ * weakest level, where the rail beside the text carries it too. */
 static void test_signs_apart(void **state)
 {
     (void)state;
@@ -157,7 +167,8 @@ static void test_signs_apart(void **state)
                     double apart = distance(theme_rgb(t, theme_diverging(t, level).bg, true),
                                             theme_rgb(t, theme_diverging(t, -level).bg, true), v);
                     if (apart < (2 * level > n ? 0.15 : 0.04))
-                        fail_msg("%s, depth %d, ±%d, %s: %.3f", shipped[i], d, level, vision_name[v], apart);
+                        fail_msg("%s, depth %d, ±%d, %s: %.3f", shipped[i], d, level,
+                                 vision_name[v], apart);
                 }
             }
             theme_free(t);
@@ -202,7 +213,8 @@ static void test_classes_apart(void **state)
             struct theme *t = open_theme(shipped[i], (enum depth)d);
             for (int v = 0; v < 4; v++)
                 assert_true(distance(theme_rgb(t, theme_style(t, ROLE_CLASS_1).fg, false),
-                                     theme_rgb(t, theme_style(t, ROLE_CLASS_2).fg, false), v) > 0.15);
+                                     theme_rgb(t, theme_style(t, ROLE_CLASS_2).fg, false),
+                                     v) > 0.15);
             theme_free(t);
         }
     }
@@ -249,20 +261,22 @@ static void test_mono(void **state)
             struct style s = theme_style(t, (enum theme_role)r);
             assert_true(s.fg == COLOR_DEFAULT && s.bg == COLOR_DEFAULT);
         }
-        static const int attr[] = {0, ATTR_UNDERLINE, ATTR_BOLD, ATTR_BOLD | ATTR_UNDERLINE, ATTR_REVERSE};
+        static const int attr[] = {0, ATTR_UNDERLINE, ATTR_BOLD, ATTR_BOLD | ATTR_UNDERLINE,
+                                   ATTR_REVERSE};
         for (int level = 0; level <= 4; level++) {
             assert_int_equal(theme_diverging(t, level).attr, attr[level]);
             assert_int_equal(theme_diverging(t, -level).attr, attr[level]);
             assert_int_equal(theme_diverging(t, level).bg, COLOR_DEFAULT);
         }
         /* what must stand out does so without colour */
-        static const enum theme_role marked[] = {ROLE_SELECTION, ROLE_FOCUS, ROLE_ERROR, ROLE_CURSOR_TOKEN,
-                                                 ROLE_STATUS};
+        static const enum theme_role marked[] = {ROLE_SELECTION, ROLE_FOCUS, ROLE_ERROR,
+                                                 ROLE_CURSOR_TOKEN, ROLE_STATUS};
         for (size_t k = 0; k < sizeof marked / sizeof *marked; k++)
             assert_int_not_equal(theme_style(t, marked[k]).attr, 0);
         theme_free(t);
     }
-    /* the terminal's own colours, whatever they are: data alone brings its own, with the text on it */
+    /* the terminal's own colours, whatever they are: data alone brings its own, with the text on it
+     */
     struct theme *t = open_theme("terminal", DEPTH_DIRECT);
     for (int r = 0; r < N_ROLES; r++) {
         struct style s = theme_style(t, (enum theme_role)r);
@@ -359,7 +373,8 @@ static void test_bad_files(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"nowhere", "../dark", "/etc/passwd", ".hidden", "a b", "dark\n"};
+    static const char *const bad[] = {"nowhere", "../dark", "/etc/passwd",
+                                      ".hidden", "a b",     "dark\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct error e = {0};
         struct theme *t;

@@ -1,4 +1,5 @@
-/* The Explore view under keys and mouse: what is done to text, sliders, colours and panes, and what is then shown. */
+/* The Explore view under keys and mouse: what is done to text, sliders, colours and panes, and what
+ * is then shown. */
 #include "engine/base/memory.h"
 #include "tests/support/explore_fixture.h"
 #include <limits.h>
@@ -77,7 +78,8 @@ static void test_tiny_keeps_the_text(void **state)
     begin("x", 20, 5);
     fixture_keys(&f, "Tab");
     assert_int_equal(f.ex.focus, PANE_TEXT);
-    fixture_keys(&f, "f"); /* the slider is not drawn, yet its value can be fixed from the text: it shows in the loss */
+    fixture_keys(&f, "f"); /* the slider is not drawn, yet its value can be fixed from the text: it
+                              shows in the loss */
     explore_resize(&f.ex, 120, 36);
     fixture_keys(&f, "Tab Tab");
     explore_resize(&f.ex, 20, 5);
@@ -156,7 +158,8 @@ static void test_tokens_have_their_levels(void **state)
         const struct line_latents *l = f.ex.snapshot->line[0].latents;
         float v = c ? l->act[3 * l->n_watch] : l->pre[3 * l->n_watch];
         int level = theme_level(f.theme, (double)v / 4, INT_MIN);
-        struct style s = c && level > 0 ? theme_sequential(f.theme, level) : theme_diverging(f.theme, level);
+        struct style s =
+            c && level > 0 ? theme_sequential(f.theme, level) : theme_diverging(f.theme, level);
         assert_int_equal(cell(x + 2, y)->style.bg, s.bg);
         fixture_keys(&f, "c");
         fixture_settle(&f);
@@ -336,7 +339,8 @@ static void test_drag_ends(void **state)
     fixture_mouse(&f, MOUSE_MOVE, 1, at + 3, y, 0, 0);
     fixture_mouse(&f, MOUSE_PRESS, 3, at + 3, y, 0, 1);
     assert_true(sliders_value(&f.ex.sliders, 0, NULL) == 0 && !f.ex.sliders.unit[0].fixed);
-    fixture_mouse(&f, MOUSE_PRESS, 1, at, y, 0, 1); /* a motion without button ends it, the value stays */
+    fixture_mouse(&f, MOUSE_PRESS, 1, at, y, 0,
+                  1); /* a motion without button ends it, the value stays */
     fixture_mouse(&f, MOUSE_MOVE, 1, at + 3, y, 0, 0);
     double v = sliders_value(&f.ex.sliders, 0, NULL);
     fixture_mouse(&f, MOUSE_MOVE, 0, at + 9, y, 0, 0);
@@ -377,7 +381,8 @@ static void test_double_click_types_a_number(void **state)
     fixture_mouse(&f, MOUSE_PRESS, 1, x + 2, y, 0, 2);
     fixture_mouse(&f, MOUSE_RELEASE, 1, x + 2, y, 0, 0);
     assert_int_equal(f.ex.overlay, OVERLAY_VALUE);
-    assert_true(sliders_value(&f.ex.sliders, 2, NULL) == 0); /* the first click's jump is taken back */
+    assert_true(sliders_value(&f.ex.sliders, 2, NULL) ==
+                0); /* the first click's jump is taken back */
     fixture_type(&f, "-2,5");
     fixture_keys(&f, "Enter");
     assert_int_equal(f.ex.overlay, OVERLAY_NONE);
@@ -470,13 +475,16 @@ static void test_commands(void **state)
     static const struct {
         const char *line;
         bool ok;
-    } cases[] = {{"colour loss", true},  {"colour", false},      {"colour red", false}, {"insert error", true},
-                 {"insert both", false}, {"context join", true}, {"context", false},    {"fix 5=1,6=2", true},
-                 {"fix 5", false},       {"fix 5=x", false},     {"fix", false},        {"free 5", true},
-                 {"free", false},        {"rail on", true},      {"rail maybe", false}, {"shot a.png", false},
-                 {"shot a.svg", true},   {"theme light", true},  {"theme", false},      {"open x.txt", true},
-                 {"mouse off", true},    {"clear", true},        {"clear now", false},  {"nothing", false},
-                 {"help", true},         {"next-pane", true},    {"quit", true},        {"quit now", false}};
+    } cases[] = {{"colour loss", true},  {"colour", false},      {"colour red", false},
+                 {"insert error", true}, {"insert both", false}, {"context join", true},
+                 {"context", false},     {"fix 5=1,6=2", true},  {"fix 5", false},
+                 {"fix 5=x", false},     {"fix", false},         {"free 5", true},
+                 {"free", false},        {"rail on", true},      {"rail maybe", false},
+                 {"shot a.png", false},  {"shot a.svg", true},   {"theme light", true},
+                 {"theme", false},       {"open x.txt", true},   {"mouse off", true},
+                 {"clear", true},        {"clear now", false},   {"nothing", false},
+                 {"help", true},         {"next-pane", true},    {"quit", true},
+                 {"quit now", false}};
     begin("en to", 120, 36);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (explore_command(&f.ex, cases[i].line) != cases[i].ok)
@@ -484,7 +492,8 @@ static void test_commands(void **state)
     assert_int_equal(f.ex.colouring, COLOUR_LOSS);
     assert_int_equal(f.ex.sliders.insert, INSERT_ERROR);
     assert_true(f.ex.sliders.join);
-    assert_true(f.ex.wants & WANT_QUIT && f.ex.wants & WANT_SHOT && f.ex.wants & WANT_THEME && f.ex.wants & WANT_MOUSE);
+    assert_true(f.ex.wants & WANT_QUIT && f.ex.wants & WANT_SHOT && f.ex.wants & WANT_THEME &&
+                f.ex.wants & WANT_MOUSE);
     assert_int_equal(f.ex.editor.text.n, 0);
 }
 

@@ -1,4 +1,5 @@
-/* The Explore view drawn into cells at five sizes, compared with committed text. GLIMT_GOLDEN_UPDATE=1 writes them. */
+/* The Explore view drawn into cells at five sizes, compared with committed text.
+ * GLIMT_GOLDEN_UPDATE=1 writes them. */
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tests/support/explore_fixture.h"
@@ -50,7 +51,11 @@ static void compare(struct explore_fixture *f, const char *name)
 static const struct {
     const char *name;
     int w, h;
-} sizes[] = {{"20x5", 20, 5}, {"40x12", 40, 12}, {"80x24", 80, 24}, {"120x36", 120, 36}, {"200x60", 200, 60}};
+} sizes[] = {{"20x5", 20, 5},
+             {"40x12", 40, 12},
+             {"80x24", 80, 24},
+             {"120x36", 120, 36},
+             {"200x60", 200, 60}};
 
 static void test_typing(void **state)
 {
@@ -130,7 +135,8 @@ static void test_loading(void **state)
     fixture_release(&f);
 }
 
-/* Drawing is a pure function: whatever the size and the state, it stays within the grid and leaves the state alone. */
+/* Drawing is a pure function: whatever the size and the state, it stays within the grid and leaves
+ * the state alone. */
 static void test_every_size_draws(void **state)
 {
     (void)state;
@@ -155,8 +161,9 @@ static void test_every_size_draws(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_typing),   cmocka_unit_test(test_fixed),   cmocka_unit_test(test_without_colours),
-        cmocka_unit_test(test_overlays), cmocka_unit_test(test_loading), cmocka_unit_test(test_every_size_draws),
+        cmocka_unit_test(test_typing),          cmocka_unit_test(test_fixed),
+        cmocka_unit_test(test_without_colours), cmocka_unit_test(test_overlays),
+        cmocka_unit_test(test_loading),         cmocka_unit_test(test_every_size_draws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

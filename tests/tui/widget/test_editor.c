@@ -1,4 +1,5 @@
-/* The editor against a naive model: random operations on both must give the same text, and the invariants hold. */
+/* The editor against a naive model: random operations on both must give the same text, and the
+ * invariants hold. */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/text/utf8.h"
@@ -162,7 +163,8 @@ static void random_insert(struct fixture *f, struct model *m, struct rng *r)
     free(clean);
 }
 
-/* Whatever is deleted: what the editor says was selected, else a range that ends or begins at the cursor. */
+/* Whatever is deleted: what the editor says was selected, else a range that ends or begins at the
+ * cursor. */
 static void random_delete(struct fixture *f, struct model *m, struct rng *r)
 {
     struct editor *e = &f->editor;
@@ -197,7 +199,10 @@ static void random_operations(uint64_t seed)
         case 3: random_delete(f, &m, &r); break;
         case 4: editor_resize(e, (int)rng_below(&r, 30), (int)rng_below(&r, 8)); break;
         case 5: editor_goto(e, rng_below(&r, e->text.n + 5), rng_below(&r, 2)); break;
-        case 6: editor_goto(e, editor_at_cell(e, (int)rng_below(&r, 30), (int)rng_below(&r, 9) - 1), false); break;
+        case 6:
+            editor_goto(e, editor_at_cell(e, (int)rng_below(&r, 30), (int)rng_below(&r, 9) - 1),
+                        false);
+            break;
         case 7:
             if (rng_below(&r, 2))
                 undo(f);
@@ -207,7 +212,9 @@ static void random_operations(uint64_t seed)
             m.s = xstrndup(e->text.s, e->text.n);
             m.n = e->text.n;
             break;
-        default: editor_do(e, (enum editor_op)rng_below(&r, EDIT_BACKSPACE), rng_below(&r, 2)); break;
+        default:
+            editor_do(e, (enum editor_op)rng_below(&r, EDIT_BACKSPACE), rng_below(&r, 2));
+            break;
         }
         check(e);
         assert_int_equal(m.n, e->text.n);

@@ -30,7 +30,8 @@ static void test_values_snap(void **state)
     (void)state;
     static const struct {
         double v, snapped;
-    } cases[] = {{1.04, 1.0}, {1.05, 1.0}, {1.06, 1.1}, {-0.04, 0}, {-7.99, -8}, {1e9, SLIDER_LIMIT}, {NAN, 0}};
+    } cases[] = {{1.04, 1.0}, {1.05, 1.0},         {1.06, 1.1}, {-0.04, 0},
+                 {-7.99, -8}, {1e9, SLIDER_LIMIT}, {NAN, 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_true(fabs(slider_snap(cases[i].v) - cases[i].snapped) < 1e-9);
     assert_false(signbit(slider_snap(-0.01)));
@@ -52,7 +53,8 @@ static void test_track_is_monotonic_and_symmetric(void **state)
         for (int c = 0; c < w && w > 1; c++)
             assert_int_equal(track_eighths(t, track_value(t, c)), 8 * c);
     }
-    struct slider_track fine = {21, SLIDER_RANGE}; /* 160 eighths for 160 tenths: every value has its place */
+    struct slider_track fine = {
+        21, SLIDER_RANGE}; /* 160 eighths for 160 tenths: every value has its place */
     for (int v = -80; v < 80; v++)
         assert_int_equal(track_eighths(fine, (v + 1) / 10.0) - track_eighths(fine, v / 10.0), 1);
 }
@@ -112,8 +114,9 @@ static void test_distance_and_ctrl_make_it_finer(void **state)
         int away;
         bool ctrl;
         double gain;
-    } cases[] = {{0, false, 1},     {1, false, 1},      {-1, false, 1}, {2, false, .25}, {3, false, .25},
-                 {4, false, .0625}, {-9, false, .0625}, {0, true, .25}, {5, true, .0625}};
+    } cases[] = {{0, false, 1},      {1, false, 1},   {-1, false, 1},
+                 {2, false, .25},    {3, false, .25}, {4, false, .0625},
+                 {-9, false, .0625}, {0, true, .25},  {5, true, .0625}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_true(drag_gain(cases[i].away, cases[i].ctrl) == cases[i].gain);
     struct sliders s = six();

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const where_name[N_PANES] = {"the text, not typing", "latents", "predictions", "sliders", "losses"};
+static const char *const where_name[N_PANES] = {"the text, not typing", "latents", "predictions",
+                                                "sliders", "losses"};
 
 /* First what only this context has, then what others share. */
 static int row_action(enum where where, int row)
@@ -55,13 +56,14 @@ void draw_help(const struct drawing *d)
         enum action_id a = (enum action_id)row_action(where, top + i);
         all_keys(a, ex->typing, keys, sizeof keys);
         struct rect left = {r.x, r.y + i, column - 1, 1};
-        grid_text(d->grid, left, r.x + (r.w >= 30), r.y + i, draw_style(d, ROLE_KEY), keys, strlen(keys));
+        grid_text(d->grid, left, r.x + (r.w >= 30), r.y + i, draw_style(d, ROLE_KEY), keys,
+                  strlen(keys));
         grid_text(d->grid, r, r.x + column, r.y + i, draw_style(d, ROLE_TEXT), actions[a].help,
                   strlen(actions[a].help));
     }
     if (n > r.h && h >= 3)
-        grid_printf(d->grid, box, box.x + 2, box.y + h - 1, draw_style(d, ROLE_DIM), " %d of %d, arrows scroll ",
-                    top + r.h, n);
+        grid_printf(d->grid, box, box.x + 2, box.y + h - 1, draw_style(d, ROLE_DIM),
+                    " %d of %d, arrows scroll ", top + r.h, n);
     d->grid->cursor_x = r.x;
     d->grid->cursor_y = r.y;
 }
