@@ -172,6 +172,8 @@ static void write_shot(struct app *a, const char *path)
 {
     struct strbuf out;
     strbuf_init(&out);
+    /* the screen as it will be, without the palette that asked for the picture */
+    explore_draw(&a->explore, a->explore.snapshot, a->explore.workbench, a->theme, &a->grid);
     const char *dot = strrchr(path, '.');
     if (strcmp(dot, ".svg") == 0)
         grid_write_svg(&a->grid, a->theme, "glimt", &out);

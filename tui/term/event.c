@@ -590,6 +590,20 @@ static bool take(struct decoder *d, unsigned char byte, struct event *out, bool 
     return false;
 }
 
+/* ESC before a key's sequence is Alt; before a report of mouse or terminal it was the Esc key. */
+static bool end_alt(struct decoder *d, bool got, struct event *out)
+{
+    d->alt = false;
+    if (got && out->kind == EVENT_KEY) {
+        out->mods |= MOD_ALT;
+        return true;
+    }
+    if (got)
+        d->ready[d->n_ready++] = *out;
+    *out = key_event(KEYS_ESC, 0);
+    return true;
+}
+
 bool decoder_next(struct decoder *d, struct event *out)
 {
     free(d->paste_out);
@@ -604,8 +618,8 @@ bool decoder_next(struct decoder *d, struct event *out)
         bool again = false;
         bool got = take(d, (unsigned char)d->in.s[d->at], out, &again);
         d->at += !again;
-        if (got && d->alt && out->kind == EVENT_KEY && (before == IN_CSI || before == IN_SS3))
-            out->mods |= MOD_ALT;
+        if (d->alt && (before == IN_CSI || before == IN_SS3) && d->state != before)
+            got = end_alt(d, got, out);
         if (got)
             return true;
     }

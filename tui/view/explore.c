@@ -81,6 +81,8 @@ void explore_init(struct explore *ex, const struct options *o, const struct save
         editor_set(&ex->editor, s->text, s->n_text, s->cursor);
     else
         editor_set(&ex->editor, example_text, sizeof example_text - 1, sizeof example_text - 1);
+    if (!s)
+        ex->colour_unit = UNIT_ALL; /* the first look: the chosen latents together part the languages */
     apply_options(ex, o);
     ex->token_at = ex->editor.cursor;
     ex->state_changed = false;
@@ -404,7 +406,7 @@ void explore_loaded(struct explore *ex, const struct workbench *wb)
     else
         ex->sliders.n = 0;
     if (ex->colour_unit == UNIT_UNSET || (spec && ex->colour_unit >= spec->m))
-        ex->colour_unit = ex->sliders.n == 1 ? ex->sliders.unit[0].index : UNIT_ALL;
+        ex->colour_unit = ex->sliders.n > 0 ? ex->sliders.unit[0].index : UNIT_ALL;
     if (!spec)
         ex->colouring = COLOUR_LOSS;
     ex->wish_changed = ex->redraw = true;

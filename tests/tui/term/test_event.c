@@ -64,6 +64,9 @@ static const struct {
     {"\033\033\033[A", "<Esc><Alt-Up>"},
     {"\033[27;5;9~\033[13;2u\033[97;5u\033[97;1u\033[27u\033[9;2u\033[57399u",
      "<Ctrl-Tab><Shift-Enter><Ctrl-A>a<Esc><Shift-Tab>"},
+    {"\033\033[0nx", "<Esc>[reply ok 0]x"}, /* Esc as the terminal answers, or the mouse moves */
+    {"\033\033[<0;1;1Mx", "<Esc>[press 1 at 0,0 mods 0 clicks 1]x"},
+    {"\033\033[24;80Rx", "<Esc>x"},
     {"\033[I\033[O", "[focus][blur]"},
     {"\033[<0;1;1M\033[<0;1;1m",
      "[press 1 at 0,0 mods 0 clicks 1][release 1 at 0,0 mods 0 clicks 0]"},
