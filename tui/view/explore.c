@@ -82,7 +82,8 @@ void explore_init(struct explore *ex, const struct options *o, const struct save
     else
         editor_set(&ex->editor, example_text, sizeof example_text - 1, sizeof example_text - 1);
     if (!s)
-        ex->colour_unit = UNIT_ALL; /* the first look: the chosen latents together part the languages */
+        ex->colour_unit =
+            UNIT_ALL; /* the first look: the chosen latents together part the languages */
     apply_options(ex, o);
     ex->token_at = ex->editor.cursor;
     ex->state_changed = false;
