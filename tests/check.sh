@@ -55,8 +55,11 @@ for t in $units; do
     case $t in */test_pythia_shapes | */test_memory | */test_screen | */test_terminal) continue ;; esac # hardware-sized, or judged by signals
     GLIMT_QUICK=1 run_cmocka "asan ${t#"$B"/tests/}" "$B/asan/tests/${t#"$B"/tests/}"
 done
+mkdir -p $B/data
+ln -sfn "$PWD/store/demo" $B/data/demo
+ln -sfn "$PWD/themes" $B/data/themes
 for t in test_cli test_analyze test_man; do
-    GLIMT_BIN=$B/asan/glimt GLIMT_QUICK=1 run_cmocka "asan e2e/$t" $B/asan/tests/e2e/$t
+    GLIMT_DATA=$PWD/$B/data GLIMT_BIN=$B/asan/glimt GLIMT_QUICK=1 run_cmocka "asan e2e/$t" $B/asan/tests/e2e/$t
 done
 
 note "valgrind"

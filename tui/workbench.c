@@ -38,7 +38,10 @@ char *program_data(const char *name)
     if (!dir)
         return NULL;
     char *path = if_there(xasprintf("%s/../share/glimt/%s", dir, name));
-    /* the build tree keeps the demo under store/ and themes/ at its root */
+    /* the build tree has what it made beside the binary, the demo under store/, themes/ at its root
+     */
+    if (!path)
+        path = if_there(xasprintf("%s/%s", dir, name));
     if (!path)
         path = if_there(xasprintf("%s/../store/%s", dir, name));
     if (!path)
