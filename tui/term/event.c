@@ -430,6 +430,8 @@ static char *clean_paste(const char *s, size_t n, size_t *n_out)
                       next = i + 1 < *n_out ? (unsigned char)out[i + 1] : 0;
         if (c == ESC && *n_out - i >= 6 && !memcmp(out + i, "\033[200~", 6)) {
             i += 5;
+        } else if (c == ESC && *n_out - i >= 4 && !memcmp(out + i, "\033[0n", 4)) {
+            i += 3; /* the answer to a frame, which some terminals send in the middle of a paste */
         } else if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
             i++;
         } else if (c == '\r') {

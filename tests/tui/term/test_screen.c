@@ -736,6 +736,13 @@ static void shell(void *arg)
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 99);
 }
 
+/* The text of an earlier stop is there before the modes are. */
+static bool has_modes(struct term *t, void *arg)
+{
+    const struct termios *modes = arg, now = term_modes(t);
+    return !term_alternate(t) && now.c_lflag == modes->c_lflag && now.c_iflag == modes->c_iflag;
+}
+
 static void test_suspend(void **state)
 {
     (void)state;
@@ -746,6 +753,7 @@ static void test_suspend(void **state)
     for (int round = 0; round < 2; round++) {
         term_type(t, "+z");
         assert_true(term_wait_text(t, "[1]+ Stopped by SIGTSTP", TERM_DEADLINE_MS));
+        assert_true(term_wait(t, has_modes, &before, TERM_DEADLINE_MS));
         assert_restored(t, &before);
         term_type(t, "fg\n");
         term_read_by_other(t, 3);
