@@ -163,7 +163,7 @@ static enum depth choose_depth(const struct screen_options *o, const char **reas
         *reason = "COLORTERM";
         return DEPTH_DIRECT;
     }
-    if (screen.probe.direct_color) {
+    if (screen.probe.direct_color && colors != 16) { /* who names a type of 16 colours wants them */
         *reason = "terminal's answer";
         return DEPTH_DIRECT;
     }
