@@ -115,7 +115,7 @@ dist:
 	git archive --prefix=glimt-$(VERSION)/ -o $B/glimt-$(VERSION).tar.gz HEAD
 	@echo $B/glimt-$(VERSION).tar.gz
 clean:
-	rm -rf $B
+	rm -rf $B build-asan
 help:
 	@echo "make            build $B/glimt"
 	@echo "make run        build and start the explorer (ARGS='analyze …' for a command)"

@@ -276,6 +276,11 @@ bool pt_read(struct tensors *ts, struct error *e)
         !check_byteorder(&r))
         goto cleanup;
     const struct zip_entry *entry = find_entry(&r, "data.pkl");
+    if (entry == NULL) {
+        error_set(e, ERROR_INPUT, "%s: no data.pkl beside the tensors, expected a state dict",
+                  f->path);
+        goto cleanup;
+    }
     pickle = pickle_read(entry->p, entry->n, f->path, e);
     if (pickle == NULL)
         goto cleanup;
