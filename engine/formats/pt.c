@@ -52,6 +52,9 @@ static bool find_prefix(struct reader *r)
         if (found)
             return error_set(r->e, ERROR_INPUT,
                              "%s: found two data.pkl in the archive, expected one", r->path);
+        if (memchr(entry->name, 0, n_prefix) != NULL)
+            return error_set(r->e, ERROR_INPUT,
+                             "%s: the folder of data.pkl has a NUL byte in its name", r->path);
         found = true;
         r->prefix = entry->name;
         r->n_prefix = n_prefix;
@@ -276,11 +279,6 @@ bool pt_read(struct tensors *ts, struct error *e)
         !check_byteorder(&r))
         goto cleanup;
     const struct zip_entry *entry = find_entry(&r, "data.pkl");
-    if (entry == NULL) {
-        error_set(e, ERROR_INPUT, "%s: no data.pkl beside the tensors, expected a state dict",
-                  f->path);
-        goto cleanup;
-    }
     pickle = pickle_read(entry->p, entry->n, f->path, e);
     if (pickle == NULL)
         goto cleanup;
