@@ -17,9 +17,16 @@ enum where {
     IN_NEXT = 1 << 3,
     IN_SLIDERS = 1 << 4,
     IN_LOSS = 1 << 5,
+    IN_LATENTS_VIEW = 1 << 6,
+    IN_HISTOGRAMS_VIEW = 1 << 7,
+    IN_SWEEP_VIEW = 1 << 8,
+    IN_CORPUS_VIEW = 1 << 9,
+    IN_JOBS_VIEW = 1 << 10,
+    IN_VIEWS = IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_CORPUS_VIEW | IN_JOBS_VIEW,
     IN_LISTS = IN_LATENTS | IN_NEXT | IN_SLIDERS | IN_LOSS,
     IN_COMMAND = IN_TEXT | IN_LISTS,
-    IN_ALL = IN_TYPING | IN_COMMAND
+    IN_ANY = IN_COMMAND | IN_VIEWS, /* command state, whatever is shown */
+    IN_ALL = IN_TYPING | IN_ANY
 };
 
 /* id, name, keys (the first is the one shown), where, label in the key bar ("": not there), help
@@ -70,17 +77,55 @@ enum where {
       "what replaces the hooked activation: nothing, SAE, SAE + error")                            \
     X(CONTEXT, "context-next", "J", IN_COMMAND, "",                                                \
       "each line its own sequence, or all of the text one")                                        \
+    X(VIEW_EXPLORE, "view-explore", "1", IN_ANY, "",                                               \
+      "the text and its latents, sliders and losses")                                              \
+    X(VIEW_LATENTS, "view-latents", "2", IN_ANY, "", "the table of all latents")                   \
+    X(VIEW_HISTOGRAMS, "view-histograms", "3", IN_ANY, "",                                         \
+      "histograms of the chosen latents by class")                                                 \
+    X(VIEW_SWEEP, "view-sweep", "4", IN_ANY, "", "loss along the fixed value")                     \
+    X(VIEW_CORPUS, "view-corpus", "5", IN_ANY, "", "the corpus as running text, coloured")         \
+    X(VIEW_JOBS, "view-jobs", "6", IN_ANY, "", "what runs and has run")                            \
+    X(VIEW_UP, "view-up", "Up k", IN_VIEWS, "", "the row above")                                   \
+    X(VIEW_DOWN, "view-down", "Down j", IN_VIEWS, "", "the row below")                             \
+    X(VIEW_LEFT, "view-left", "Left h", IN_VIEWS, "", "to the left: column, panel, value")         \
+    X(VIEW_RIGHT, "view-right", "Right l", IN_VIEWS, "", "to the right: column, panel, value")     \
+    X(VIEW_HOME, "view-first", "Home", IN_VIEWS, "", "the first row")                              \
+    X(VIEW_END, "view-last", "End", IN_VIEWS, "", "the last row")                                  \
+    X(VIEW_PAGE_DOWN, "view-page-down", "PageDown Ctrl-D", IN_VIEWS, "", "a page down")            \
+    X(VIEW_PAGE_UP, "view-page-up", "PageUp Ctrl-U", IN_VIEWS, "", "a page up")                    \
+    X(VIEW_ENTER, "view-enter", "Enter", IN_VIEWS, "open",                                         \
+      "colour the text by this latent and go there; a job: its view")                              \
+    X(VIEW_BACK, "view-back", "Esc", IN_VIEWS, "", "clear the filter; else back to the text")      \
+    X(VIEW_TAKE, "view-take", "f", IN_VIEWS & ~IN_JOBS_VIEW, "fix/free",                           \
+      "take the latent as a slider; once it is one: fix or free it")                               \
+    X(SORT, "sort", "o", IN_LATENTS_VIEW, "sort", "sort by the column (again: the other way)")     \
+    X(FILTER, "filter", "/", IN_LATENTS_VIEW | IN_CORPUS_VIEW, "filter",                           \
+      "latents: words, numbers and conditions (da>0.2 en<0.05); corpus: a text to find")           \
+    X(NEXT_MATCH, "next-match", "n", IN_CORPUS_VIEW, "", "the next place that matches")            \
+    X(PREVIOUS_MATCH, "previous-match", "N", IN_CORPUS_VIEW, "", "the place before that matches")  \
+    X(TARGET, "target", "t", IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_CORPUS_VIEW, "class",       \
+      "the next class is the one asked about")                                                     \
+    X(LOG, "log", "L", IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW, "log",                \
+      "logarithmic scale, or linear")                                                              \
+    X(MIRROR, "mirror", "b", IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW, "mirror",                       \
+      "classes back to back, or over each other")                                                  \
+    X(SWEEP_KIND, "sweep-kind", "e", IN_SWEEP_VIEW, "error kept",                                  \
+      "with the reconstruction error left out, or kept")                                           \
+    X(SWEEP_CHANGE, "sweep-change", "d", IN_SWEEP_VIEW, "change",                                  \
+      "the loss, its change from the unmodified, or the paired difference")                        \
+    X(COLOUR_KIND, "colour-kind", "c", IN_CORPUS_VIEW, "colour",                                   \
+      "colour by pre-activation, or mark where the latent is active")                              \
+    X(JOB_CANCEL, "job-cancel", "x", IN_JOBS_VIEW, "cancel",                                       \
+      "cancel the job; what is done is kept")                                                      \
     X(UNDO, "undo", "u Ctrl-_ Alt-u", IN_ALL, "undo",                                              \
       "take back the last change of text or sliders")                                              \
     X(REDO, "redo", "Ctrl-R Alt-r", IN_ALL, "", "do again what was taken back")                    \
-    X(COPY, "copy", "y", IN_COMMAND, "", "copy the selection, else the text")                      \
-    X(ZOOM, "zoom", "z", IN_COMMAND, "", "this pane alone, or all again")                          \
-    X(MOUSE, "mouse-toggle", "m", IN_COMMAND, "",                                                  \
-      "leave the mouse to the terminal, or take it back")                                          \
-    X(PALETTE, "palette", ":", IN_COMMAND, "command",                                              \
-      "all commands, found by typing parts of them")                                               \
+    X(COPY, "copy", "y", IN_ANY, "", "copy the selection, else the text")                          \
+    X(ZOOM, "zoom", "z", IN_ANY, "", "this pane alone, or all again")                              \
+    X(MOUSE, "mouse-toggle", "m", IN_ANY, "", "leave the mouse to the terminal, or take it back")  \
+    X(PALETTE, "palette", ":", IN_ANY, "command", "all commands, found by typing parts of them")   \
     X(HELP, "help", "? F1", IN_ALL, "help", "the keys of this pane")                               \
-    X(QUIT, "quit", "q", IN_COMMAND, "quit", "quit; text and sliders are there next time")         \
+    X(QUIT, "quit", "q", IN_ANY, "quit", "quit; text and sliders are there next time")             \
     X(SUSPEND, "suspend", "Ctrl-Z", IN_ALL, "", "suspend to the shell")                            \
     X(CANCEL, "cancel", "Ctrl-C", IN_ALL, "", "stop what runs; again: ask whether to quit")        \
     X(REPAINT, "repaint", "Ctrl-L", IN_ALL, "", "draw the screen anew")                            \

@@ -1,0 +1,41 @@
+/* Statistics that several studies share. All in double. */
+#ifndef GLIMT_BASE_STATISTICS_H
+#define GLIMT_BASE_STATISTICS_H
+#include "engine/base/rng.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The p-quantile of Student's t with df > 0 degrees of freedom (0 < p < 1), to about 1e-9. */
+double student_quantile(double p, double df);
+/* P(|T| ≥ |t|) for df > 0 (regularised incomplete beta), relative error about 1e-12 where > 1e-300.
+ */
+double student_two_sided(double t, double df);
+/* Mean and standard deviation (n − 1; NaN for n < 2). */
+void mean_and_sd(const double *x, int64_t n, double *mean, double *sd);
+
+struct welch {
+    double t, df,
+        p; /* two-sided; NaN where either side has fewer than two values, or no variance */
+};
+/* Welch's t of a against b. */
+struct welch welch_test(const double *a, int64_t na, const double *b, int64_t nb);
+
+/* The q-quantile (0 … 1) of sorted values, linear between order statistics (numpy's default). */
+double quantile_sorted(const double *sorted, int64_t n, double q);
+
+struct interval {
+    double lo, hi;
+};
+/* Percentile bootstrap (2.5 %, 97.5 %) of Σnum/Σden over units i drawn with replacement; den NULL:
+ * of the mean. `draws` resamples from a generator seeded by `seed`: draw d takes indices
+ * rng_below(n) one after the other. NaN for n < 1. */
+struct interval bootstrap_ratio(const double *num, const double *den, int64_t n, int32_t draws,
+                                uint64_t seed);
+
+/* Σ min of two histograms, each normalised to sum 1; NaN when either is empty. */
+double histogram_overlap(const double *a, const double *b, int32_t n);
+/* Counts of values in n_bins equal bins from lo to hi; the last takes hi (numpy.histogram). hi =
+ * lo: widened by 0.5 on both sides, as numpy does. Values outside are not counted. */
+void histogram_count(const float *x, int64_t n, double lo, double hi, int32_t n_bins,
+                     int64_t *count);
+#endif

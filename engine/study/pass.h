@@ -1,0 +1,39 @@
+/* Documents through the model up to a hook point: what most studies' chunks begin with.
+ *
+ * A chunk is PASS_DOCS consecutive documents of the corpus, tokenised alone; documents longer than
+ * the model's context are cut into consecutive windows, each a sequence of its own (with BOS where
+ * asked). Sub-batches of whole windows keep each operation under about 10 ms on the CPU. */
+#ifndef GLIMT_STUDY_PASS_H
+#define GLIMT_STUDY_PASS_H
+#include "engine/study/study.h"
+
+enum { PASS_DOCS = 16 };
+
+struct pass_doc { /* one document, tokenised (without BOS) */
+    int64_t doc;
+    int32_t n;
+    struct token *token;
+};
+struct pass_row { /* what one row of a batch is */
+    int64_t doc;
+    int32_t pos; /* token of the document; −1: BOS */
+};
+
+int64_t pass_chunks(const struct study_in *);
+/* Documents first … first + n − 1 tokenised; caller frees with pass_docs_free. */
+struct pass_doc *pass_docs(const struct study_in *, int64_t first, int32_t n);
+void pass_docs_free(struct pass_doc *, int32_t n);
+
+struct pass_batch { /* a sub-batch with the state at the hook */
+    int32_t n_rows;
+    const struct pass_row *row;
+    const int32_t *ids;
+    const int32_t *target; /* [n_rows] the token after it in its window, −1: none */
+    struct seqs seqs;      /* nothing kept */
+    struct state state;    /* at study_in.at */
+};
+/* Calls `each` for the sub-batches of chunk i in order; the arena is reset after each call. Stops
+ * when the run is not ok. */
+void pass_chunk(struct run *, const struct study_in *, int64_t i,
+                void (*each)(void *arg, struct run *, const struct pass_batch *), void *arg);
+#endif

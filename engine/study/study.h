@@ -1,0 +1,116 @@
+/* What a study is, and the one driver that runs them all.
+ *
+ * A study gives chunks that are pure functions of (inputs, index) and folds them in order; it knows
+ * neither loop nor progress nor store. The driver owns the loop, progress, cancelling and
+ * checkpoints; who calls it decides where checkpoints go. A chunk's composition is fixed by the
+ * study, never by the machine, so a resumed run equals an undisturbed one bit for bit.
+ *
+ * Between two operations of a chunk `run.poll` is called: a live request overtakes there. */
+#ifndef GLIMT_STUDY_STUDY_H
+#define GLIMT_STUDY_STUDY_H
+#include "engine/base/table.h"
+#include "engine/dict/dict.h"
+#include "engine/formats/corpus.h"
+#include "engine/model/model.h"
+#include "engine/session/session.h"
+#include "engine/text/tokenizer.h"
+
+#define STUDY_VERSION 1 /* counted up when any study's numbers change: part of every cache key */
+#define STUDY_MAX_UNITS 256
+#define STUDY_MAX_VALUES 64
+
+struct study_in { /* all borrowed; must outlive the study */
+    struct backend *backend;
+    const struct model *model;
+    const struct tokenizer *tokenizer;
+    const struct dict *dict; /* an SAE or neurons */
+    struct point at;
+    const struct corpus *corpus; /* NULL: a study that needs none */
+    bool bos;                    /* prepended; never counted as a token of the text */
+};
+
+struct study_args { /* plain data; a study reads only what concerns it (study_ops.uses) */
+    int32_t n_units;
+    int32_t unit[STUDY_MAX_UNITS];
+    int32_t n_values;
+    double value[STUDY_MAX_VALUES];
+    unsigned inserts; /* sweep: 1 << INSERT_SAE | 1 << INSERT_ERROR */
+    bool each;        /* sweep: also each unit alone */
+    bool postings;    /* harvest: keep every activation */
+    uint64_t seed;
+};
+enum study_uses { /* what of the args changes the result: what a cache key must hold */
+                  USES_UNITS = 1,
+                  USES_VALUES = 2,
+                  USES_INSERTS = 4,
+                  USES_EACH = 8,
+                  USES_SEED = 16,
+                  USES_POSTINGS = 32
+};
+
+struct study;   /* each study has its own */
+struct partial; /* likewise: what one chunk gives */
+
+struct study_ops {
+    const char *name;
+    unsigned uses;
+    /* False and *e: inputs or args make no sense (a unit out of range: found and expected). */
+    bool (*open)(const struct study_in *, const struct study_args *, struct study **out,
+                 struct error *e);
+    void (*free)(struct study *);
+    int64_t (*n_chunks)(const struct study *);
+    /* Computes chunk i on `run` (its arena is reset by the driver afterwards). NULL when run is not
+     * ok. */
+    struct partial *(*chunk)(struct study *, int64_t i, struct run *);
+    void (*partial_free)(struct partial *);
+    int64_t (*partial_tokens)(const struct partial *); /* of the text, for the rate */
+    /* Takes chunk i in; called with i = 0, 1, …; the partial stays the caller's. */
+    void (*fold)(struct study *, int64_t i, const struct partial *);
+    /* All that fold changed, to go on from later; load takes untrusted bytes of a study opened with
+     * the same inputs and args. */
+    void (*save)(const struct study *, struct strbuf *);
+    bool (*load)(struct study *, const void *p, size_t n, struct error *e);
+    /* The result so far: valid at any time. A new set, the caller's. */
+    struct table_set *(*tables)(struct study *);
+};
+
+struct study_progress {
+    int64_t done, total;  /* chunks */
+    double share;         /* 0 … 1 */
+    double tokens;        /* so far in this run of the program */
+    double tokens_per_s;  /* over about the last 5 s; 0: not known yet */
+    double elapsed, left; /* seconds; left NaN: not known yet */
+};
+
+struct study_loop { /* what the driver reports to; all may be NULL / 0 */
+    const atomic_bool *cancel;
+    void (*poll)(void *);
+    void *poll_arg;
+    void (*progress)(void *, const struct study_progress *); /* after each chunk */
+    void *progress_arg;
+    /* Every checkpoint_s seconds, and when cancelled; false and *e ends the run. */
+    bool (*checkpoint)(void *, const struct strbuf *state, int64_t next_chunk, struct error *e);
+    void *checkpoint_arg;
+    double checkpoint_s; /* 0: 20 */
+};
+
+/* Runs chunks from `first` to the end. False: *e is ERROR_CANCELLED (a checkpoint was made), or
+ * what went wrong. */
+bool study_run(const struct study_ops *, struct study *, struct backend *, int64_t first,
+               const struct study_loop *, struct error *e);
+/* Reads and writes for save/load: little-endian, sizes checked. */
+struct blob_reader {
+    const uint8_t *p;
+    size_t n;
+    bool bad; /* sticky: something did not fit */
+};
+void blob_add_u32(struct strbuf *, uint32_t);
+void blob_add_i64(struct strbuf *, int64_t);
+void blob_add_f64(struct strbuf *, double);
+uint32_t blob_u32(struct blob_reader *);
+int64_t blob_i64(struct blob_reader *);
+double blob_f64(struct blob_reader *);
+void blob_bytes(struct blob_reader *, void *out, size_t n);
+
+extern const struct study_ops harvest_study, values_study, sweep_study, coactive_study;
+#endif

@@ -1,0 +1,118 @@
+/* The cache: results, checkpoints and statistics of studies in one SQLite file (INTERFACES, The
+ * cache). Knows bytes and keys, nothing of models or tables.
+ *
+ * WAL on local disks; on network filesystems (NFS, SMB, Lustre, GPFS, BeeGFS, 9p, FUSE by statfs)
+ * TRUNCATE journal with exclusive locking. Two processes may use one file: every call is one
+ * transaction that waits (busy timeout) for the other; an unfinished run belongs to one process at
+ * a time (owner and heartbeat). A corrupt, foreign or newer file is set aside as NAME.aside-N with
+ * a message and a new one begun; deleting the file loses only time. A store belongs to one thread.
+ */
+#ifndef GLIMT_STORE_STORE_H
+#define GLIMT_STORE_STORE_H
+#include "engine/base/error.h"
+#include "engine/base/hash.h"
+#include "engine/base/strbuf.h"
+#include <stdint.h>
+
+struct store;
+
+/* dir is made when it is missing (mode 700). `said` gets a line when a file was set aside ("":
+ * nothing to say). */
+bool store_open(const char *dir, struct store **out, char *said, size_t n_said, struct error *e);
+void store_close(struct store *);
+const char *store_path(const struct store *);
+bool store_is_network(const struct store *);
+
+/* Small facts about files: content hashes remembered by (device, inode, size, mtime). */
+struct store_file {
+    uint64_t device, inode;
+    int64_t size, mtime_ns;
+};
+bool store_file_hash(struct store *, const struct store_file *, struct sha256 *out); /* false: no */
+bool store_file_remember(struct store *, const struct store_file *, const struct sha256 *,
+                         struct error *e);
+
+/* What runs are made of: model, dict, tokenizer, corpus. Touches last_used. */
+bool store_object(struct store *, const char *kind, const struct sha256 *hash, const char *name,
+                  const char *spec_json, int64_t *id, struct error *e);
+
+/* ---- runs */
+struct store_run_key {
+    struct sha256 key; /* of everything that changes the result */
+    const char *study, *args_json, *precision, *engine;
+    int64_t model, dict, corpus; /* object ids; 0: none */
+    int64_t n_chunks;
+};
+enum store_claim {
+    CLAIM_FAILED, /* *e says why */
+    CLAIM_DONE,   /* finished: results are there */
+    CLAIM_OURS,   /* new, or unfinished with nobody at it: go on from next_chunk */
+    CLAIM_BUSY    /* another process is at it (heartbeat younger than 60 s and alive) */
+};
+struct store_run {
+    int64_t id, next_chunk, n_chunks;
+    bool has_state;
+};
+enum store_claim store_claim(struct store *, const struct store_run_key *, struct store_run *out,
+                             struct error *e);
+/* Read-only: CLAIM_DONE or CLAIM_OURS (not there, or unfinished; out->id 0: not there). */
+enum store_claim store_look(struct store *, const struct sha256 *key, struct store_run *out,
+                            struct error *e);
+bool store_state(struct store *, int64_t run, struct strbuf *out, struct error *e);
+/* Saves a checkpoint and the heartbeat in one transaction; false when the run is no longer ours. */
+bool store_checkpoint(struct store *, int64_t run, int64_t next_chunk, const struct strbuf *state,
+                      struct error *e);
+/* Gives an unfinished run back, so that another process need not wait for the heartbeat. */
+void store_release(struct store *, int64_t run);
+/* Forgets an unfinished run's state (it could not be read): begins again at chunk 0. */
+bool store_restart(struct store *, int64_t run, struct error *e);
+
+/* Writing results: everything between begin and finish is one transaction; abort rolls back. finish
+ * marks the run done and drops its state. */
+bool store_finish_begin(struct store *, int64_t run, struct error *e);
+bool store_put_result(struct store *, int64_t run, int32_t ord, const void *p, size_t n,
+                      struct error *e);
+bool store_put_latent(struct store *, int64_t run, int32_t latent, const void *p, size_t n,
+                      struct error *e);
+bool store_put_doc(struct store *, int64_t corpus, int64_t idx, const char *label, int64_t pair,
+                   const void *text, size_t n, struct error *e);
+bool store_put_posting(struct store *, int64_t run, int32_t latent, int32_t segment,
+                       const void *positions, size_t n_positions, const void *values,
+                       size_t n_values, struct error *e);
+bool store_finish(struct store *, int64_t run, struct error *e);
+void store_finish_abort(struct store *, int64_t run);
+
+/* Reading: 1 there, 0 not there, −1 and *e. Bytes are appended to *out. */
+int store_get_result(struct store *, int64_t run, int32_t ord, struct strbuf *out, struct error *e);
+int store_get_latent(struct store *, int64_t run, int32_t latent, struct strbuf *out,
+                     struct error *e);
+int store_get_posting(struct store *, int64_t run, int32_t latent, int32_t segment,
+                      struct strbuf *positions, struct strbuf *values, struct error *e);
+int store_get_doc(struct store *, int64_t corpus, int64_t idx, struct strbuf *text,
+                  struct error *e);
+
+/* Losses of lanes that were measured: per-sentence f32. */
+bool store_put_loss(struct store *, int64_t run, const void *lane, size_t n_lane, const float *loss,
+                    int64_t n, struct error *e);
+int store_get_loss(struct store *, int64_t run, const void *lane, size_t n_lane, struct strbuf *out,
+                   struct error *e);
+
+/* ---- housekeeping */
+struct store_entry { /* one run */
+    int64_t id, bytes, last_used /* Unix seconds */, n_chunks, next_chunk;
+    bool done;
+    char study[24], model[64], dict[64], corpus[64], precision[16], engine[32];
+    struct sha256 key;
+};
+/* All runs, last used first; *out freed by free(). */
+bool store_list(struct store *, struct store_entry **out, int64_t *n, struct error *e);
+bool store_args(struct store *, int64_t run, struct strbuf *args_json, struct error *e);
+bool store_remove(struct store *, int64_t run, struct error *e);
+/* Removes runs not used for `days` days (< 0: no limit), then the longest unused until the file is
+ * at most `bytes` (< 0: no limit); gives the space back. *removed: how many. Runs that a living
+ * process is at stay. */
+bool store_prune(struct store *, double days, int64_t bytes, int64_t *removed, struct error *e);
+int64_t store_bytes(const struct store *); /* of the file and its journal */
+/* PRAGMA integrity_check and the relations between rows; false and *e names the first fault. */
+bool store_check(struct store *, struct error *e);
+#endif

@@ -1,0 +1,52 @@
+/* Where requests are answered: the workbench, the cache and the corpora that are open. Belongs to
+ * one thread (the worker, or the command line).
+ *
+ * A request is looked up in the cache by everything that changes it (hashes of model, dictionary,
+ * tokenizer and corpus, options, precision, engine version), resumed where it was left, or computed
+ * and kept. Without a cache (--cache none, or no disk) it is computed and kept in memory alone. */
+#ifndef GLIMT_TUI_LAB_H
+#define GLIMT_TUI_LAB_H
+#include "store/store.h"
+#include "tui/request.h"
+#include "tui/workbench.h"
+
+struct lab;
+
+/* Both borrowed. Opening the cache waits for the first request. */
+struct lab *lab_new(const struct workbench *, const struct options *);
+void lab_free(struct lab *);
+
+struct lab_loop { /* all may be NULL */
+    const atomic_bool *cancel;
+    void (*poll)(void *); /* between two operations */
+    void *poll_arg;
+    void (*progress)(void *, const struct study_progress *, const char *what);
+    void *progress_arg;
+    /* Tables while they grow, at most about four times a second; the receiver takes a reference. */
+    void (*partial)(void *, struct table_set *);
+    void *partial_arg;
+};
+struct lab_facts { /* how it was answered */
+    bool cached;   /* nothing was computed */
+    bool resumed;  /* an unfinished run was gone on with */
+    double seconds;
+};
+/* The caller owns a reference of *out. ERROR_CANCELLED: what was done is kept where there is a
+ * cache. */
+bool lab_run(struct lab *, const struct request *, const struct lab_loop *, struct table_set **out,
+             struct lab_facts *facts, struct error *e);
+/* The corpus of a choice, opened once and kept; borrowed until lab_free. */
+const struct corpus *lab_corpus(struct lab *, const struct corpus_choice *, enum corpus_split,
+                                struct error *e);
+/* NULL: --cache none, or it could not be opened (*e says why; never said twice). */
+struct store *lab_store(struct lab *, struct error *e);
+/* A line to say once: a cache file set aside, no cache; "" otherwise. */
+const char *lab_said(const struct lab *);
+/* Computes a stored run anew and compares. false and *e: what differs, or why it can't be compared
+ * (its corpus or model is not the one at hand: *comparable false). */
+bool lab_verify(struct lab *, const struct store_entry *, const struct lab_loop *, bool *comparable,
+                struct error *e);
+/* The folder of the cache: --cache, $GLIMT_CACHE, $XDG_CACHE_HOME/glimt, ~/.cache/glimt; NULL:
+ * none. Caller frees. */
+char *cache_folder(const struct options *);
+#endif
