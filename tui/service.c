@@ -1,5 +1,7 @@
 #include "tui/service.h"
 #include "engine/base/memory.h"
+#include "tui/job_queue.h"
+#include "tui/lab.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,6 +19,8 @@
  * anything. So when the first wish that nothing was shown for is this old, the one under way is
  * carried to its first picture before a newer one is taken. */
 #define HUNGER_MS 120.0
+/* While a job runs, the reference sets get this share of the time. */
+#define REFSETS_SHARE 0.5
 
 struct mail { /* a wish and its own copy of the text */
     struct wish wish;
@@ -40,7 +44,15 @@ struct service {
 
     /* the worker's own */
     struct session *session;
-    struct timespec waiting; /* since then a wish waits for its first picture */
+    struct lab *lab;
+    struct timespec waiting;  /* since then a wish waits for its first picture */
+    bool live_idle, shown;    /* nothing left to do for the wish; something was shown for it */
+    bool refsets_only;        /* what is left of the wish can wait */
+    double refsets_ms;        /* of the worker's time that the reference sets took during a job, */
+    struct timespec job_from; /* which began then */
+
+    struct job_queue *queue;
+    atomic_bool news; /* a wish or a short job may be waiting */
 };
 
 static double ms_since(const struct timespec *t)
@@ -80,6 +92,8 @@ static bool open_all(struct service *s)
                                  wb->n_sets, &e);
         ok = s->session != NULL;
     }
+    if (ok)
+        s->lab = lab_new(wb, &s->options);
     pthread_mutex_lock(&s->lock);
     s->status.loading = false;
     s->status.failed = !ok;
@@ -112,7 +126,7 @@ static void publish(struct service *s, bool idle)
 static struct mail *next_mail(struct service *s, bool wait)
 {
     pthread_mutex_lock(&s->lock);
-    while (wait && !s->mail && !atomic_load(&s->quit))
+    while (wait && !s->mail && !atomic_load(&s->quit) && job_queue_pending(s->queue) == 0)
         pthread_cond_wait(&s->posted, &s->lock);
     struct mail *mail = s->mail;
     s->mail = NULL;
@@ -134,27 +148,107 @@ static void set_patience(struct service *s, bool patient)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* One turn of the live text: takes a wish that has come, does the next piece, publishes. */
+static void live_turn(struct service *s, bool wait)
+{
+    bool hungry = !s->shown && ms_since(&s->waiting) > HUNGER_MS;
+    set_patience(s, hungry);
+    struct mail *mail = hungry ? NULL : next_mail(s, wait && s->live_idle);
+    if (mail) {
+        if (s->shown)
+            clock_gettime(CLOCK_MONOTONIC, &s->waiting);
+        session_set(s->session, &mail->wish);
+        free(mail);
+        s->live_idle = s->shown = s->refsets_only = false;
+    }
+    if (s->live_idle || atomic_load(&s->quit))
+        return;
+    enum stage stage = session_step(s->session, &s->cancel);
+    s->live_idle = stage == STAGE_IDLE;
+    s->refsets_only = stage == STAGE_REFSETS;
+    if (!s->live_idle && !session_should_publish(s->session))
+        return;
+    publish(s, s->live_idle);
+    s->shown = true;
+}
+
+/* ---- jobs: studies, between whose operations live requests go first */
+struct working {
+    struct service *service;
+    struct job_run *run;
+};
+
+static void run_job(struct service *s, enum request_kind kind);
+
+static void serve(void *arg)
+{
+    struct working *w = arg;
+    struct service *s = w->service;
+    if (atomic_exchange(&s->news, false)) {
+        s->refsets_only = false;
+        if (w->run->request.kind != REQUEST_LENS) /* needs no corpus, takes milliseconds */
+            run_job(s, REQUEST_LENS);
+        live_turn(s, false);
+    }
+    while (!s->live_idle && !s->refsets_only && !atomic_load(&s->quit))
+        live_turn(s, false);
+    if (s->live_idle || s->refsets_ms > REFSETS_SHARE * ms_since(&s->job_from))
+        return;
+    struct timespec from;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    live_turn(s, false);
+    s->refsets_ms += ms_since(&from);
+}
+
+static void job_progress(void *arg, const struct study_progress *p, const char *what)
+{
+    struct working *w = arg;
+    job_run_progress(w->run, p, what);
+}
+
+static void job_partial(void *arg, struct table_set *set)
+{
+    struct working *w = arg;
+    job_run_partial(w->run, set);
+}
+
+static void run_job(struct service *s, enum request_kind kind)
+{
+    struct job_run run;
+    if (!job_queue_begin(s->queue, kind, &run))
+        return;
+    if (kind == N_REQUESTS) {
+        s->refsets_ms = 0;
+        clock_gettime(CLOCK_MONOTONIC, &s->job_from);
+    }
+    struct working w = {s, &run};
+    struct lab_loop loop = {.cancel = &run.cancel,
+                            .poll = kind == N_REQUESTS ? serve : NULL,
+                            .poll_arg = &w,
+                            .progress = job_progress,
+                            .progress_arg = &w,
+                            .partial = job_partial,
+                            .partial_arg = &w};
+    struct table_set *set = NULL;
+    struct lab_facts facts = {0};
+    struct error e = {0};
+    lab_run(s->lab, &run.request, &loop, &set, &facts, &e);
+    job_queue_end(&run, set, facts.cached, facts.seconds, &e);
+    pthread_mutex_lock(&s->lock);
+    snprintf(s->status.said, sizeof s->status.said, "%s", lab_said(s->lab));
+    pthread_mutex_unlock(&s->lock);
+    tell(s);
+}
+
 static void run(struct service *s)
 {
-    bool idle = true, shown = true; /* shown: a picture was published since the wish was taken */
+    s->live_idle = s->shown = true;
     while (!atomic_load(&s->quit)) {
-        bool hungry = !shown && ms_since(&s->waiting) > HUNGER_MS;
-        set_patience(s, hungry);
-        struct mail *mail = hungry ? NULL : next_mail(s, idle);
-        if (mail) {
-            if (shown)
-                clock_gettime(CLOCK_MONOTONIC, &s->waiting);
-            session_set(s->session, &mail->wish);
-            free(mail);
-            idle = shown = false;
-        }
-        if (idle || atomic_load(&s->quit))
-            continue;
-        idle = session_step(s->session, &s->cancel) == STAGE_IDLE;
-        if (!idle && !session_should_publish(s->session))
-            continue;
-        publish(s, idle);
-        shown = true;
+        atomic_store(&s->news, false);
+        bool jobs = (s->live_idle || s->refsets_only) && job_queue_pending(s->queue) > 0;
+        if (jobs)
+            run_job(s, N_REQUESTS);
+        live_turn(s, !jobs);
     }
 }
 
@@ -167,6 +261,16 @@ static void *work(void *arg)
 }
 
 /* ---- the UI's side */
+static void jobs_changed(void *arg)
+{
+    struct service *s = arg;
+    atomic_store(&s->news, true);
+    tell(s);
+    pthread_mutex_lock(&s->lock);
+    pthread_cond_signal(&s->posted);
+    pthread_mutex_unlock(&s->lock);
+}
+
 struct service *service_new(const struct options *o, struct error *e)
 {
     struct service *s = xcalloc(1, sizeof *s);
@@ -180,6 +284,7 @@ struct service *service_new(const struct options *o, struct error *e)
     }
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->posted, NULL);
+    s->queue = job_queue_new(jobs_changed, s);
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all,
@@ -189,6 +294,7 @@ struct service *service_new(const struct options *o, struct error *e)
     if (!failed)
         return s;
     error_set(e, ERROR_SYSTEM, "starting the worker: %s", strerror(failed));
+    job_queue_free(s->queue);
     pthread_cond_destroy(&s->posted);
     pthread_mutex_destroy(&s->lock);
     close(s->fd);
@@ -200,6 +306,7 @@ void service_free(struct service *s)
 {
     if (!s)
         return;
+    job_queue_close(s->queue);
     pthread_mutex_lock(&s->lock);
     atomic_store(&s->quit, true);
     atomic_store(&s->cancel, true);
@@ -207,6 +314,8 @@ void service_free(struct service *s)
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
     session_free(s->session);
+    lab_free(s->lab);
+    job_queue_free(s->queue);
     workbench_free(s->workbench);
     snapshot_unref(s->latest);
     free(s->mail);
@@ -229,6 +338,7 @@ void service_post(struct service *s, const struct wish *w)
     pthread_mutex_lock(&s->lock);
     old = s->mail;
     s->mail = mail;
+    atomic_store(&s->news, true);
     s->status.idle = false;
     if (!atomic_load(&s->patient))
         atomic_store(&s->cancel, true);
@@ -257,6 +367,8 @@ void service_status(struct service *s, struct service_status *out)
     pthread_mutex_lock(&s->lock);
     *out = s->status;
     pthread_mutex_unlock(&s->lock);
+    out->n_jobs = job_queue_pending(s->queue);
+    job_queue_line(s->queue, out->job, sizeof out->job);
 }
 
 const struct workbench *service_workbench(struct service *s)
@@ -265,4 +377,30 @@ const struct workbench *service_workbench(struct service *s)
     const struct workbench *wb = s->workbench;
     pthread_mutex_unlock(&s->lock);
     return wb;
+}
+
+/* ---- jobs, as the UI sees them */
+static uint64_t host_ask(void *arg, const struct request *r)
+{
+    return job_queue_ask(((struct service *)arg)->queue, r);
+}
+
+static void host_cancel(void *arg, uint64_t id)
+{
+    job_queue_cancel(((struct service *)arg)->queue, id);
+}
+
+static bool host_job(void *arg, uint64_t id, struct job *out)
+{
+    return job_queue_get(((struct service *)arg)->queue, id, out);
+}
+
+static int host_jobs(void *arg, uint64_t *id, int max)
+{
+    return job_queue_ids(((struct service *)arg)->queue, id, max);
+}
+
+struct job_host service_jobs(struct service *s)
+{
+    return (struct job_host){host_ask, host_cancel, host_job, host_jobs, s};
 }

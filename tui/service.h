@@ -1,10 +1,12 @@
 /* Requests in, snapshots out: a worker thread that owns workbench and session.
  *
  * The UI thread posts whole wishes; the newest wins and interrupts what runs for an older one.
- * Snapshots come back by an atomic swap, an eventfd tells. Reference sets (later: studies) are
- * jobs: a live request goes before them. */
+ * Snapshots come back by an atomic swap, an eventfd tells. Studies are
+ * jobs, one at a time: a live request overtakes them between two operations, reference sets share
+ * the time with them. */
 #ifndef GLIMT_TUI_SERVICE_H
 #define GLIMT_TUI_SERVICE_H
+#include "tui/job.h"
 #include "tui/workbench.h"
 
 struct service;
@@ -25,8 +27,13 @@ struct service_status {
     double progress;            /* while loading, 0 … 1 */
     char what[96];              /* what is being loaded */
     struct error error;         /* why it failed, or the last error of the session */
+    int n_jobs;                 /* queued or running */
+    char job[80];               /* "harvest 43 %": the running one */
+    char said[400];             /* of the cache: set aside, not to be had; "" */
 };
 void service_status(struct service *, struct service_status *);
 /* Not NULL once loaded; stays valid and unchanged until service_free. */
 const struct workbench *service_workbench(struct service *);
+/* How views ask for studies; valid until service_free. */
+struct job_host service_jobs(struct service *);
 #endif

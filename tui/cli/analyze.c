@@ -106,7 +106,7 @@ static bool model_json(const struct workbench *wb, json_t **out, struct error *e
 {
     char hash[65];
     const struct model_config *c = model_config(wb->model);
-    if (!weights_hash(model_dir(wb->model), hash, e))
+    if (!cli_weights_hash(model_dir(wb->model), hash, e))
         return false;
     *out = json_pack("{s:s, s:s, s:i, s:i}", "name", wb->model_name, "hash", hash, "n_layers",
                      (int)c->n_layers, "d_model", (int)c->d_model);
@@ -122,7 +122,7 @@ static bool sae_json(const struct analysis *a, json_t **out, struct error *e)
         return true;
     }
     const struct dict_spec *s = dict_spec(a->wb->dict);
-    if (!weights_hash(dict_path(a->wb->dict), hash, e))
+    if (!cli_weights_hash(dict_path(a->wb->dict), hash, e))
         return false;
     *out = json_pack("{s:s, s:s, s:i, s:i, s:o, s:s}", "name", a->wb->sae_name, "hash", hash,
                      "d_in", (int)s->n, "d_sae", (int)s->m, "k",

@@ -103,9 +103,8 @@ bool cli_tokenizer_open(struct cli *, struct tokenizer **, struct error *e);
 /* Runs the wish to its end (generation, refsets and cursor are set here) and takes the snapshot. */
 bool cli_session(struct cli *, const struct workbench *, struct wish *, struct snapshot **,
                  struct error *e);
-/* SHA-256 in hex of the weights at path: of the file; of several shards, of the lines "HASH NAME\n"
- * in name order. A link into a Hugging Face cache is named by its hash. */
-bool weights_hash(const char *path, char out[65], struct error *e);
+/* weights_hash (tui/content.h) as hex. */
+bool cli_weights_hash(const char *path, char out[65], struct error *e);
 
 /* ---- --help, --version, --completions */
 void help_add(struct strbuf *, const struct command *); /* NULL: of the program */

@@ -1,10 +1,9 @@
 /* Opening what the options name, and running a session to its end: the explorer's own machinery
  * without its screen. */
-#include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/formats/hf.h"
-#include "engine/formats/tensors.h"
 #include "tui/cli/command.h"
+#include "tui/content.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,78 +104,11 @@ bool cli_session(struct cli *cli, const struct workbench *wb, struct wish *wish,
     return *out != NULL;
 }
 
-/* ---- hashes */
-
-static bool blob_hash(const char *path, char out[65])
-{
-    char *real = realpath(path, NULL);
-    char *name = real ? strrchr(real, '/') : NULL;
-    struct sha256 h;
-    bool found = false;
-    if (name && name - real >= 6 && strncmp(name - 6, "/blobs", 6) == 0 &&
-        sha256_from_hex(name + 1, &h)) {
-        sha256_hex(&h, out);
-        found = strlen(name + 1) == 64;
-    }
-    free(real);
-    return found;
-}
-
-static bool one_hash(const char *path, char out[65], struct error *e)
+bool cli_weights_hash(const char *path, char out[65], struct error *e)
 {
     struct sha256 h;
-    if (blob_hash(path, out))
-        return true;
-    if (!sha256_file(path, &h, e))
+    if (!weights_hash(path, NULL, &h, e))
         return false;
     sha256_hex(&h, out);
     return true;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-bool weights_hash(const char *path, char out[65], struct error *e)
-{
-    struct tensors *t = NULL;
-    const char **file = NULL;
-    size_t n = 0, cap = 0;
-    struct strbuf lines;
-    bool ok = false;
-    strbuf_init(&lines);
-    if (!tensors_open(path, &t, e))
-        goto cleanup;
-    for (size_t i = 0; i < tensors_count(t); i++) {
-        const char *name = tensors_at(t, i)->file;
-        bool known = false;
-        for (size_t j = 0; j < n && !known; j++)
-            known = strcmp(file[j], name) == 0;
-        if (known)
-            continue;
-        file = grow(file, &cap, n + 1, sizeof *file);
-        file[n++] = name;
-    }
-    if (n == 0) {
-        error_set(e, ERROR_INPUT, "hashing %s: found no tensors, expected some", path);
-        goto cleanup;
-    }
-    qsort(file, n, sizeof *file, by_name);
-    for (size_t i = 0; i < n; i++) {
-        if (!one_hash(file[i], out, e))
-            goto cleanup;
-        const char *slash = strrchr(file[i], '/');
-        strbuf_addf(&lines, "%s  %s\n", out, slash ? slash + 1 : file[i]);
-    }
-    if (n > 1) {
-        struct sha256 all = sha256_bytes(lines.s, lines.len);
-        sha256_hex(&all, out);
-    }
-    ok = true;
-cleanup:
-    strbuf_release(&lines);
-    free(file);
-    tensors_close(t);
-    return ok;
 }

@@ -116,7 +116,7 @@ static bool verify(struct cli *cli, const void *given, int n_operands, char **op
                   "verify: found --fix or --insert, expected neither: it looks at the plain model");
         goto cleanup;
     }
-    if (!cli_open(cli, &o, &v.wb, e) || !weights_hash(model_dir(v.wb->model), v.hash, e))
+    if (!cli_open(cli, &o, &v.wb, e) || !cli_weights_hash(model_dir(v.wb->model), v.hash, e))
         goto cleanup;
     if (v.wb->bundle_is_ours) {
         if (!bundle_verify(v.wb->bundle, e))

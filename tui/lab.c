@@ -1,0 +1,202 @@
+/* The lab's belongings: the cache, open corpora, and the hashes that say what model and dictionary
+ * these are. */
+#include "engine/base/memory.h"
+#include "tui/content.h"
+#include "tui/lab_private.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct lab *lab_new(const struct workbench *wb, const struct options *o)
+{
+    struct lab *lab = xcalloc(1, sizeof *lab);
+    lab->wb = wb;
+    lab->options = o;
+    return lab;
+}
+
+void finished_release(struct finished *f)
+{
+    if (f->study)
+        f->ops->free(f->study);
+    *f = (struct finished){0};
+}
+
+void lab_free(struct lab *lab)
+{
+    if (!lab)
+        return;
+    finished_release(&lab->harvest);
+    for (size_t i = 0; i < lab->n_corpora; i++) {
+        corpus_choice_release(&lab->corpus[i]->choice);
+        corpus_free(lab->corpus[i]->corpus);
+        free(lab->corpus[i]);
+    }
+    free(lab->corpus);
+    store_close(lab->store);
+    free(lab);
+}
+
+/* ---- the cache */
+char *cache_folder(const struct options *o)
+{
+    const char *given = o->cache ? o->cache : getenv("GLIMT_CACHE");
+    if (given && *given)
+        return strcmp(given, "none") == 0 ? NULL : xstrdup(given);
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && cache[0] == '/')
+        return xasprintf("%s/glimt", cache);
+    return home && *home ? xasprintf("%s/.cache/glimt", home) : NULL;
+}
+
+void lab_say(struct lab *lab, const char *line)
+{
+    if (!lab->said[0])
+        snprintf(lab->said, sizeof lab->said, "%s", line);
+}
+
+struct store *lab_store(struct lab *lab, struct error *e)
+{
+    if (lab->store_tried)
+        return lab->store;
+    lab->store_tried = true;
+    char *dir = cache_folder(lab->options), said[400] = "";
+    struct error why = {0};
+    if (dir && !store_open(dir, &lab->store, said, sizeof said, &why)) {
+        lab_say(lab, why.text);
+        if (e)
+            *e = why;
+    }
+    if (said[0])
+        lab_say(lab, said);
+    free(dir);
+    return lab->store;
+}
+
+const char *lab_said(const struct lab *lab)
+{
+    return lab->said;
+}
+
+/* ---- what this is */
+static bool hash_model(struct lab *lab, struct error *e)
+{
+    static const char *const config[] = {"config.json", NULL};
+    static const char *const words[] = {"tokenizer.json", "vocab.json", "merges.txt", NULL};
+    const char *dir = model_dir(lab->wb->model);
+    struct sha256 part[2];
+    if (!weights_hash(dir, lab->store, &part[0], e) || !folder_hash(dir, config, &part[1], e) ||
+        !folder_hash(dir, words, &lab->tokenizer, e))
+        return false;
+    lab->model = sha256_bytes(part, sizeof part);
+    return true;
+}
+
+static bool hash_dict(struct lab *lab, struct error *e)
+{
+    const struct dict *d = lab->wb->dict;
+    const char *path = d ? dict_path(d) : NULL;
+    struct sha256 weights = {0};
+    if (path && !weights_hash(path, lab->store, &weights, e))
+        return false;
+    char point[POINT_NAME_MAX], hex[65];
+    point_name(lab->wb->at, point);
+    sha256_hex(&weights, hex);
+    const struct dict_spec *s = d ? dict_spec(d) : NULL;
+    char *facts =
+        s ? xasprintf("%s %s n %d m %d k %d select %d relu %d centre %d", hex, point, (int)s->n,
+                      (int)s->m, (int)s->k, (int)s->select, (int)s->relu, s->centre)
+          : xstrdup("none");
+    lab->dict = sha256_bytes(facts, strlen(facts));
+    free(facts);
+    return true;
+}
+
+bool lab_identify(struct lab *lab, struct error *e)
+{
+    if (lab->identified)
+        return true;
+    lab_store(lab, NULL);
+    if (!hash_model(lab, e) || !hash_dict(lab, e))
+        return false;
+    lab->identified = true;
+    const struct workbench *wb = lab->wb;
+    struct error lost = {0};
+    if (lab->store &&
+        (!store_object(lab->store, "model", &lab->model, wb->model_name, "{}", &lab->model_id,
+                       &lost) ||
+         !store_object(lab->store, "dict", &lab->dict, wb->sae_name ? wb->sae_name : "neurons",
+                       "{}", &lab->dict_id, &lost))) {
+        lab_say(lab, lost.text);
+        store_close(lab->store); /* go on without it */
+        lab->store = NULL;
+    }
+    return true;
+}
+
+/* ---- corpora */
+static bool same_choice(const struct open_corpus *c, const struct corpus_choice *choice,
+                        enum corpus_split split)
+{
+    struct request a = {.corpus = c->choice}, b = {.corpus = *choice};
+    return c->split == split && request_equal(&a, &b);
+}
+
+static bool open_references(const struct lab *lab, const struct corpus_choice *choice,
+                            enum corpus_split split, struct corpus **out, struct error *e)
+{
+    const struct workbench *wb = lab->wb;
+    struct corpus_list list[SESSION_MAX_CLASSES];
+    bool paired = wb->n_sets > 1;
+    if (wb->n_sets == 0)
+        return error_set(e, ERROR_INPUT,
+                         "no corpus: found no reference texts, expected CORPUS or --class "
+                         "NAME=FILE");
+    for (int32_t i = 0; i < wb->n_sets; i++) {
+        list[i] = (struct corpus_list){wb->set[i].name, wb->set[i].sentence, wb->set[i].n};
+        paired = paired && wb->set[i].n == wb->set[0].n;
+    }
+    return corpus_from_lists("references", list, wb->n_sets, paired, choice->limit, split, out, e);
+}
+
+static bool open_files(const struct lab *lab, const struct corpus_choice *choice,
+                       enum corpus_split split, struct corpus **out, struct error *e)
+{
+    struct corpus_spec spec = {.path = choice->path, .limit = choice->limit, .split = split};
+    const struct bundle *b = lab->wb->bundle;
+    for (int32_t i = 0; i < choice->n_files; i++) {
+        spec.file[i].cls = choice->file[i].cls;
+        spec.file[i].path = choice->file[i].path;
+    }
+    spec.n_files = choice->n_files;
+    for (int32_t i = 0; b && i < b->n_classes && i < CORPUS_MAX_CLASSES; i++)
+        spec.name[spec.n_names++] = b->cls[i].name;
+    return corpus_open(&spec, out, e);
+}
+
+const struct open_corpus *lab_open_corpus(struct lab *lab, const struct corpus_choice *choice,
+                                          enum corpus_split split, struct error *e)
+{
+    for (size_t i = 0; i < lab->n_corpora; i++)
+        if (same_choice(lab->corpus[i], choice, split))
+            return lab->corpus[i];
+    struct corpus *corpus = NULL;
+    bool files = choice->path || choice->n_files > 0;
+    if (!(files ? open_files(lab, choice, split, &corpus, e)
+                : open_references(lab, choice, split, &corpus, e)))
+        return NULL;
+    struct open_corpus *c = xcalloc(1, sizeof *c);
+    corpus_choice_copy(&c->choice, choice);
+    c->split = split;
+    c->corpus = corpus;
+    for (int32_t i = 0; i < corpus->n_classes; i++)
+        c->cls[i] = corpus->cls[i].name;
+    lab->corpus = grow(lab->corpus, &lab->cap_corpora, lab->n_corpora + 1, sizeof(void *));
+    return lab->corpus[lab->n_corpora++] = c;
+}
+
+const struct corpus *lab_corpus(struct lab *lab, const struct corpus_choice *choice,
+                                enum corpus_split split, struct error *e)
+{
+    const struct open_corpus *c = lab_open_corpus(lab, choice, split, e);
+    return c ? c->corpus : NULL;
+}

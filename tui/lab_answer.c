@@ -1,0 +1,388 @@
+/* Requests answered: which studies they need, and the tables that come out. */
+#include "engine/base/memory.h"
+#include "engine/study/coactive.h"
+#include "engine/study/lens.h"
+#include "engine/study/sweep.h"
+#include "engine/study/values.h"
+#include "tui/lab_private.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { EXAMPLES_A_CLASS = 10, LENS_ROWS = 10, COACTIVE_ROWS = 10 };
+
+struct answer { /* one request under way */
+    struct lab *lab;
+    const struct request *request;
+    const struct lab_loop *loop;
+    const struct open_corpus *corpus;
+    int32_t target;
+    int32_t n_units;
+    const int32_t *unit; /* the request's, else the workbench's chosen ones */
+    struct table_set *set;
+    struct lab_facts facts;
+    struct error *e;
+};
+
+/* ---- what a request means */
+static bool find_target(struct answer *a)
+{
+    const struct corpus *c = a->corpus->corpus;
+    const char *name = a->request->target;
+    a->target = name ? corpus_class_find(c, name) : 0;
+    if (a->target >= 0)
+        return true;
+    struct strbuf names;
+    strbuf_init(&names);
+    for (int32_t i = 0; i < c->n_classes; i++)
+        strbuf_addf(&names, "%s%s", i ? ", " : "", c->cls[i].name);
+    error_set(a->e, ERROR_INPUT, "--target: found %s, expected a class of %s: %s", name, c->name,
+              names.s);
+    strbuf_release(&names);
+    return false;
+}
+
+static bool open_corpus(struct answer *a, enum corpus_split split)
+{
+    a->corpus = lab_open_corpus(a->lab, &a->request->corpus, split, a->e);
+    return a->corpus && find_target(a);
+}
+
+static bool need_classes(struct answer *a, int32_t n)
+{
+    const struct corpus *c = a->corpus->corpus;
+    if (c->n_classes >= n)
+        return true;
+    return error_set(a->e, ERROR_INPUT,
+                     "%s: found one class (%s), expected two or more to compare; name others by "
+                     "--class NAME=FILE",
+                     c->name, c->cls[0].name);
+}
+
+static bool need_dict(struct answer *a)
+{
+    if (a->lab->wb->dict)
+        return true;
+    return error_set(a->e, ERROR_INPUT,
+                     "%s: the model %s has no SAE here, expected --sae PATH or --neurons A,B,…",
+                     request_name[a->request->kind], a->lab->wb->model_name);
+}
+
+static bool need_units(struct answer *a)
+{
+    const struct workbench *wb = a->lab->wb;
+    const struct request *r = a->request;
+    a->n_units = r->n_units > 0 ? r->n_units : wb->n_chosen;
+    a->unit = r->n_units > 0 ? r->unit : wb->chosen;
+    if (!need_dict(a))
+        return false;
+    if (a->n_units == 0)
+        return error_set(a->e, ERROR_INPUT, "%s: found no latents, expected numbers or --latents",
+                         request_name[r->kind]);
+    for (int32_t i = 0; i < a->n_units; i++)
+        if (a->unit[i] < 0 || a->unit[i] >= dict_spec(wb->dict)->m)
+            return error_set(a->e, ERROR_INPUT, "latent %d: expected 0 … %d (%s)", (int)a->unit[i],
+                             (int)dict_spec(wb->dict)->m - 1,
+                             wb->sae_name ? wb->sae_name : "neurons");
+    return true;
+}
+
+static void take_units(const struct answer *a, struct study_args *args)
+{
+    args->n_units = a->n_units;
+    memcpy(args->unit, a->unit, (size_t)a->n_units * sizeof *a->unit);
+}
+
+static bool run(struct answer *a, const struct study_call *call, struct finished *f)
+{
+    if (!lab_study(a->lab, call, a->loop, false, f, a->e))
+        return false;
+    a->facts.cached = f->cached;
+    a->facts.resumed = a->facts.resumed || f->resumed;
+    return true;
+}
+
+static bool harvest(struct answer *a, bool must_keep, struct harvest_source *s)
+{
+    return need_dict(a) && lab_harvest(a->lab, a->corpus, a->request->keep_activations, must_keep,
+                                       a->loop, s, &a->facts, a->e);
+}
+
+/* ---- one function a kind */
+static struct table *classes_table(const struct harvest_source *s)
+{
+    struct table *t = table_new("classes", "Corpus", MARK_LIST);
+    table_column(t, "class", "", "class of the corpus", COLUMN_STR, COLUMN_KEY);
+    table_column(t, "sentences", "", "documents of the class", COLUMN_I64, COLUMN_Y);
+    table_column(t, "tokens", "", "tokens, without BOS", COLUMN_I64, COLUMN_TEXT);
+    table_column(t, "words", "", "runs of characters between blanks", COLUMN_I64, COLUMN_TEXT);
+    table_column(t, "tokens_per_word", "", "tokens over words", COLUMN_F64, COLUMN_TEXT);
+    for (int32_t c = 0; c < s->view.n_classes; c++) {
+        const struct harvest_class *h = &s->counts[c];
+        int64_t row = table_row(t);
+        table_set_str(t, row, 0, s->view.cls[c]);
+        table_set_i64(t, row, 1, h->sentences);
+        table_set_i64(t, row, 2, h->tokens);
+        table_set_i64(t, row, 3, h->words);
+        if (h->words > 0)
+            table_set_f64(t, row, 4, (double)h->tokens / (double)h->words);
+    }
+    return t;
+}
+
+static bool answer_harvest(struct answer *a)
+{
+    struct harvest_source s = {0};
+    if (!open_corpus(a, CORPUS_ALL) || !harvest(a, a->lab->store != NULL, &s))
+        return false;
+    table_set_add(a->set, classes_table(&s));
+    harvest_source_release(&s);
+    return true;
+}
+
+static bool no_error(const struct harvest_source *s, struct error *e)
+{
+    if (!error_is_set(&s->error))
+        return true;
+    *e = s->error;
+    return false;
+}
+
+static bool answer_latents(struct answer *a)
+{
+    struct harvest_source s = {0};
+    if (!open_corpus(a, CORPUS_ALL) || !harvest(a, false, &s))
+        return false;
+    table_set_add(a->set, latents_table(&s.view, a->target, false));
+    table_set_add(a->set, classes_table(&s));
+    bool ok = no_error(&s, a->e);
+    harvest_source_release(&s);
+    return ok;
+}
+
+static bool verify_found(struct answer *a, struct harvest_source *s, int32_t n_found)
+{
+    struct study_call call;
+    struct finished f;
+    const struct open_corpus *half = lab_open_corpus(a->lab, &a->request->corpus, CORPUS_ODD, a->e);
+    if (!half)
+        return false;
+    lab_call_init(a->lab, &call, &values_study, half, "verifying");
+    take_units(a, &call.args);
+    if (!run(a, &call, &f))
+        return false;
+    struct verify_in in = {.found_on = &s->view,
+                           .rule = &a->request->rule,
+                           .target = a->target,
+                           .m = dict_spec(a->lab->wb->dict)->m,
+                           .seed = a->lab->options->seed};
+    struct table *rows = values_verify(f.study, &in);
+    if (n_found > a->n_units)
+        table_note(rows,
+                   "the rule holds for %d latents; the %d with the largest difference of "
+                   "shares are verified",
+                   (int)n_found, (int)a->n_units);
+    table_set_add(a->set, rows);
+    struct table *overlap = values_overlap(f.study, a->target);
+    table_set_add(a->set, overlap);
+    finished_release(&f);
+    return no_error(s, a->e);
+}
+
+static struct table *nothing_found(const struct answer *a)
+{
+    struct table *t = table_new("rows", "Found latents", MARK_LIST);
+    table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
+    table_note(t,
+               "no latent is active on more than %.3g %% of %s and less than %.3g %% of the other "
+               "tokens",
+               a->request->rule.min_share * 100, a->corpus->cls[a->target],
+               a->request->rule.max_other * 100);
+    return t;
+}
+
+static bool answer_find(struct answer *a)
+{
+    struct harvest_source s = {0};
+    if (!open_corpus(a, CORPUS_EVEN) || !need_classes(a, 2) || !harvest(a, false, &s))
+        return false;
+    int32_t n = 0;
+    int32_t *found = rule_pick(&s.view, a->target, &a->request->rule, &n);
+    a->unit = found;
+    a->n_units = n < STUDY_MAX_UNITS ? n : STUDY_MAX_UNITS;
+    bool ok = true;
+    if (n > 0)
+        ok = verify_found(a, &s, n);
+    else
+        table_set_add(a->set, nothing_found(a));
+    table_set_add(a->set, classes_table(&s));
+    ok = ok && no_error(&s, a->e);
+    harvest_source_release(&s);
+    free(found);
+    return ok;
+}
+
+static bool values(struct answer *a, struct finished *f)
+{
+    struct study_call call;
+    if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
+        return false;
+    lab_call_init(a->lab, &call, &values_study, a->corpus, request_name[a->request->kind]);
+    take_units(a, &call.args);
+    return run(a, &call, f);
+}
+
+static bool answer_histogram(struct answer *a)
+{
+    struct finished f;
+    if (!values(a, &f))
+        return false;
+    table_set_add(a->set, values_histogram(f.study, a->request->own_range));
+    table_set_add(a->set, values_overlap(f.study, a->target));
+    finished_release(&f);
+    return true;
+}
+
+static bool answer_tokens(struct answer *a)
+{
+    struct finished f;
+    if (!values(a, &f))
+        return false;
+    table_set_add(a->set, values_tokens(f.study));
+    table_set_add(a->set, values_overlap(f.study, a->target));
+    finished_release(&f);
+    return true;
+}
+
+/* The rows of each unit's table one below the other. */
+static void append(struct table **all, struct table *t)
+{
+    if (!*all) {
+        *all = t;
+        return;
+    }
+    for (int64_t i = 0; i < t->n_rows; i++) {
+        int64_t row = table_row(*all);
+        for (int32_t c = 0; c < t->n_cols; c++)
+            if (!table_has(t, i, c))
+                continue;
+            else if (t->cols[c].type == COLUMN_STR)
+                table_set_str(*all, row, c, table_str(t, i, c));
+            else if (t->cols[c].type == COLUMN_F64)
+                table_set_f64(*all, row, c, table_f64(t, i, c));
+            else if (t->cols[c].type == COLUMN_I64)
+                table_set_i64(*all, row, c, table_i64(t, i, c));
+            else
+                table_set_bool(*all, row, c, table_i64(t, i, c) != 0);
+    }
+    table_free(t);
+}
+
+static bool answer_details(struct answer *a)
+{
+    struct harvest_source s = {0};
+    struct study_call call;
+    struct table *all = NULL;
+    if (!need_units(a) || !open_corpus(a, CORPUS_ALL) || !harvest(a, false, &s))
+        return false;
+    lab_call_init(a->lab, &call, &harvest_study, a->corpus, "");
+    int32_t rows = a->request->rows > 0 ? a->request->rows : EXAMPLES_A_CLASS;
+    for (int32_t i = 0; i < a->n_units; i++) {
+        const struct latent_detail *d = s.view.detail(s.view.arg, a->unit[i]);
+        if (!d)
+            break;
+        append(&all, a->request->kind == REQUEST_BINS ? detail_histogram(d, s.view.cls)
+                                                      : detail_examples(d, &call.in, rows));
+    }
+    if (all)
+        table_set_add(a->set, all);
+    bool ok = no_error(&s, a->e);
+    harvest_source_release(&s);
+    return ok;
+}
+
+static bool answer_lens(struct answer *a)
+{
+    struct study_call call;
+    struct table_set *set = NULL;
+    if (!need_units(a))
+        return false;
+    lab_call_init(a->lab, &call, &values_study, NULL, "logit lens");
+    struct study_loop loop = {
+        .cancel = a->loop->cancel, .poll = a->loop->poll, .poll_arg = a->loop->poll_arg};
+    int32_t rows = a->request->rows > 0 ? a->request->rows : LENS_ROWS;
+    if (!lens_run(&call.in, a->unit, a->n_units, rows, &loop, &set, a->e))
+        return false;
+    table_set_unref(a->set);
+    a->set = set;
+    return true;
+}
+
+static bool answer_coactive(struct answer *a)
+{
+    struct study_call call;
+    struct finished f;
+    if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
+        return false;
+    lab_call_init(a->lab, &call, &coactive_study, a->corpus, "co-activation");
+    take_units(a, &call.args);
+    if (!run(a, &call, &f))
+        return false;
+    int32_t rows = a->request->rows > 0 ? a->request->rows : COACTIVE_ROWS;
+    table_set_add(a->set, coactive_table(f.study, rows));
+    finished_release(&f);
+    return true;
+}
+
+static bool answer_sweep(struct answer *a)
+{
+    struct study_call call;
+    struct finished f;
+    const struct request *r = a->request;
+    if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
+        return false;
+    lab_call_init(a->lab, &call, &sweep_study, a->corpus, "sweep");
+    take_units(a, &call.args);
+    call.args.n_values = r->n_values;
+    memcpy(call.args.value, r->value, sizeof call.args.value);
+    if (r->n_values == 0 &&
+        !request_parse_values("-8:8:2", call.args.value, &call.args.n_values, a->e))
+        return false;
+    call.args.inserts = r->inserts ? r->inserts : 1u << INSERT_SAE;
+    call.args.each = r->each;
+    if (!run(a, &call, &f))
+        return false;
+    table_set_unref(a->set);
+    a->set = sweep_study.tables(f.study);
+    finished_release(&f);
+    return true;
+}
+
+bool lab_run(struct lab *lab, const struct request *r, const struct lab_loop *loop,
+             struct table_set **out, struct lab_facts *facts, struct error *e)
+{
+    static bool (*const answer_of[N_REQUESTS])(struct answer *) = {
+        [REQUEST_HARVEST] = answer_harvest, [REQUEST_LATENTS] = answer_latents,
+        [REQUEST_FIND] = answer_find,       [REQUEST_HISTOGRAM] = answer_histogram,
+        [REQUEST_BINS] = answer_details,    [REQUEST_EXAMPLES] = answer_details,
+        [REQUEST_LENS] = answer_lens,       [REQUEST_COACTIVE] = answer_coactive,
+        [REQUEST_SWEEP] = answer_sweep,     [REQUEST_TOKENS] = answer_tokens,
+    };
+    static const struct lab_loop quiet;
+    struct timespec from, to;
+    struct answer a = {.lab = lab, .request = r, .loop = loop ? loop : &quiet, .e = e};
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    lab_store(lab, NULL);
+    a.set = table_set_new();
+    bool ok = answer_of[r->kind](&a);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    a.facts.seconds =
+        (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) * 1e-9;
+    if (facts)
+        *facts = a.facts;
+    if (ok)
+        *out = a.set;
+    else
+        table_set_unref(a.set);
+    return ok;
+}

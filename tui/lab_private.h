@@ -1,0 +1,79 @@
+/* What the files of the lab share: lab.c (cache folder, corpora, identities), lab_study.c (a study
+ * through the cache), lab_answer.c (requests to tables), lab_verify.c. */
+#ifndef GLIMT_TUI_LAB_PRIVATE_H
+#define GLIMT_TUI_LAB_PRIVATE_H
+#include "tui/lab.h"
+
+struct open_corpus {
+    struct corpus_choice choice;
+    enum corpus_split split;
+    struct corpus *corpus;
+    const char *cls[CORPUS_MAX_CLASSES]; /* names, as tables want them */
+};
+
+struct finished { /* a study at its end */
+    const struct study_ops *ops;
+    struct sha256 key;
+    struct study *study; /* owned; of harvest_study NULL when the store has it */
+    int64_t run;         /* in the store; 0: not kept */
+    bool cached, resumed;
+};
+void finished_release(struct finished *);
+
+struct lab {
+    const struct workbench *wb;
+    const struct options *options;
+    struct store *store;
+    bool store_tried;
+    char said[400];
+    bool identified;
+    struct sha256 model, dict, tokenizer;
+    int64_t model_id, dict_id; /* objects in the store */
+    struct open_corpus **corpus;
+    size_t n_corpora, cap_corpora;
+    struct finished harvest; /* the last one, while its study is in memory; study NULL: none */
+};
+
+struct study_call { /* a study, ready to be looked up or run */
+    const struct study_ops *ops;
+    struct study_in in;
+    struct study_args args;
+    const struct open_corpus *corpus; /* NULL: none */
+    const char *what;                 /* for people */
+    /* Its tables while it runs; NULL: ops->tables. */
+    struct table_set *(*partial)(void *, struct study *);
+    void *partial_arg;
+};
+const struct open_corpus *lab_open_corpus(struct lab *, const struct corpus_choice *,
+                                          enum corpus_split, struct error *e);
+/* Hashes of model, dictionary and tokenizer, once. */
+bool lab_identify(struct lab *, struct error *e);
+void lab_say(struct lab *, const char *line);
+void lab_call_init(const struct lab *, struct study_call *, const struct study_ops *,
+                   const struct open_corpus *, const char *what);
+/* From the cache, resumed, or computed; kept where there is a cache. must_keep: not being able to
+ * keep it is an error; else it is said (lab_said). */
+bool lab_study(struct lab *, const struct study_call *, const struct lab_loop *, bool must_keep,
+               struct finished *out, struct error *e);
+/* The same without the cache. */
+bool lab_study_fresh(struct lab *, const struct study_call *, const struct lab_loop *,
+                     struct study **out, struct error *e);
+struct sha256 lab_key(const struct lab *, const struct study_call *);
+/* The call as JSON, to be rebuilt by lab_call_parse; both for the store's args. A new string. */
+char *lab_call_print(const struct study_call *);
+
+/* A harvest as a view, from memory or from the store. */
+struct harvest_source {
+    struct harvest_view view;
+    struct study *study; /* NULL: from the store */
+    struct lab *lab;
+    int64_t run;
+    struct latent_detail *last;
+    struct harvest_class counts[CORPUS_MAX_CLASSES];
+    struct error error; /* of reading a detail */
+};
+bool lab_harvest(struct lab *, const struct open_corpus *, bool postings, bool must_keep,
+                 const struct lab_loop *, struct harvest_source *, struct lab_facts *,
+                 struct error *e);
+void harvest_source_release(struct harvest_source *);
+#endif

@@ -1,0 +1,530 @@
+/* One study through the cache: looked up by its key, resumed, or run and kept. */
+#include "engine/base/memory.h"
+#include "tui/lab_private.h"
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Results of a run in the store: */
+enum {
+    RESULT_STATE = 0,   /* what ops->save gave at the end, of all but harvests */
+    RESULT_CLASSES = 1, /* of a harvest: its table "classes" */
+};
+#define PARTIAL_S 0.25
+#define FORMAT_OF_KEYS 1
+
+void lab_call_init(const struct lab *lab, struct study_call *call, const struct study_ops *ops,
+                   const struct open_corpus *corpus, const char *what)
+{
+    const struct workbench *wb = lab->wb;
+    *call = (struct study_call){.ops = ops, .corpus = corpus, .what = what};
+    call->in = (struct study_in){.backend = wb->backend,
+                                 .model = wb->model,
+                                 .tokenizer = wb->tokenizer,
+                                 .dict = wb->dict,
+                                 .at = wb->at,
+                                 .corpus = corpus ? corpus->corpus : NULL,
+                                 .bos = lab->options->bos};
+    call->args.seed = lab->options->seed;
+}
+
+/* ---- keys */
+static void add_args(const struct study_call *call, json_t *o)
+{
+    const struct study_args *a = &call->args;
+    unsigned uses = call->ops->uses;
+    if (uses & USES_UNITS) {
+        json_t *units = json_array();
+        for (int32_t i = 0; i < a->n_units; i++)
+            json_array_append_new(units, json_integer(a->unit[i]));
+        json_object_set_new(o, "units", units);
+    }
+    if (uses & USES_VALUES) {
+        json_t *values = json_array();
+        for (int32_t i = 0; i < a->n_values; i++)
+            json_array_append_new(values, json_real(a->value[i]));
+        json_object_set_new(o, "values", values);
+    }
+    if (uses & USES_INSERTS)
+        json_object_set_new(o, "inserts", json_integer((json_int_t)a->inserts));
+    if (uses & USES_EACH)
+        json_object_set_new(o, "each", json_boolean(a->each));
+    if (uses & USES_SEED)
+        json_object_set_new(o, "seed", json_integer((json_int_t)a->seed));
+    if (uses & USES_POSTINGS)
+        json_object_set_new(o, "postings", json_boolean(a->postings));
+}
+
+struct sha256 lab_key(const struct lab *lab, const struct study_call *call)
+{
+    char model[65], dict[65], tokenizer[65], corpus[65] = "none", point[POINT_NAME_MAX];
+    json_t *o = json_object();
+    sha256_hex(&lab->model, model);
+    sha256_hex(&lab->dict, dict);
+    sha256_hex(&lab->tokenizer, tokenizer);
+    if (call->in.corpus)
+        sha256_hex(&call->in.corpus->hash, corpus);
+    point_name(call->in.at, point);
+    add_args(call, o);
+    json_object_set_new(o, "format", json_integer(FORMAT_OF_KEYS));
+    json_object_set_new(o, "engine", json_integer(STUDY_VERSION));
+    json_object_set_new(o, "study", json_string(call->ops->name));
+    json_object_set_new(o, "model", json_string(model));
+    json_object_set_new(o, "dict", json_string(dict));
+    json_object_set_new(o, "tokenizer", json_string(tokenizer));
+    json_object_set_new(o, "corpus", json_string(corpus));
+    json_object_set_new(o, "hook", json_string(point));
+    json_object_set_new(o, "bos", json_boolean(call->in.bos));
+    json_object_set_new(o, "precision", json_string("f32"));
+    json_object_set_new(o, "device", json_string(call->in.backend->name));
+    char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    if (!text)
+        panic("writing JSON: out of memory");
+    struct sha256 key = sha256_bytes(text, strlen(text));
+    free(text);
+    json_decref(o);
+    return key;
+}
+
+static json_t *string_or_null(const char *s)
+{
+    json_t *v = s ? json_string(s) : NULL;
+    return v ? v : json_null();
+}
+
+char *lab_call_print(const struct study_call *call)
+{
+    json_t *o = json_object(), *files = json_array();
+    const struct corpus_choice *c = call->corpus ? &call->corpus->choice : NULL;
+    for (int32_t i = 0; c && i < c->n_files; i++)
+        json_array_append_new(files, json_pack("[o, o]", string_or_null(c->file[i].cls),
+                                               string_or_null(c->file[i].path)));
+    add_args(call, o);
+    json_object_set_new(o, "path", string_or_null(c ? c->path : NULL));
+    json_object_set_new(o, "files", files);
+    json_object_set_new(o, "limit", json_integer(c ? c->limit : 0));
+    json_object_set_new(o, "split", json_integer(call->corpus ? (int)call->corpus->split : 0));
+    json_object_set_new(o, "bos", json_boolean(call->in.bos));
+    char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    if (!text)
+        panic("writing JSON: out of memory");
+    json_decref(o);
+    return text;
+}
+
+/* ---- running */
+struct running {
+    struct lab *lab;
+    const struct study_call *call;
+    const struct lab_loop *loop;
+    struct study *study;
+    int64_t run;
+    double partial_at; /* elapsed seconds of the last tables handed on */
+};
+
+static void progressed(void *arg, const struct study_progress *p)
+{
+    struct running *r = arg;
+    if (r->loop->progress)
+        r->loop->progress(r->loop->progress_arg, p, r->call->what);
+    if (!r->loop->partial || p->elapsed - r->partial_at < PARTIAL_S || p->done == p->total)
+        return;
+    r->partial_at = p->elapsed;
+    struct table_set *set = r->call->partial ? r->call->partial(r->call->partial_arg, r->study)
+                                             : r->call->ops->tables(r->study);
+    if (set)
+        r->loop->partial(r->loop->partial_arg, set);
+    table_set_unref(set);
+}
+
+static bool checkpoint(void *arg, const struct strbuf *state, int64_t next_chunk, struct error *e)
+{
+    struct running *r = arg;
+    return store_checkpoint(r->lab->store, r->run, next_chunk, state, e);
+}
+
+static const struct lab_loop no_loop;
+
+static bool run_study(struct running *r, int64_t first, struct error *e)
+{
+    const struct lab_loop *l = r->loop;
+    struct study_loop loop = {.cancel = l->cancel,
+                              .poll = l->poll,
+                              .poll_arg = l->poll_arg,
+                              .progress = progressed,
+                              .progress_arg = r,
+                              .checkpoint = r->run ? checkpoint : NULL,
+                              .checkpoint_arg = r};
+    return study_run(r->call->ops, r->study, r->lab->wb->backend, first, &loop, e);
+}
+
+bool lab_study_fresh(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
+                     struct study **out, struct error *e)
+{
+    struct running r = {.lab = lab, .call = call, .loop = loop ? loop : &no_loop};
+    if (!call->ops->open(&call->in, &call->args, &r.study, e))
+        return false;
+    if (run_study(&r, 0, e)) {
+        *out = r.study;
+        return true;
+    }
+    call->ops->free(r.study);
+    return false;
+}
+
+/* ---- what was kept */
+static bool load_result(struct lab *lab, const struct study_call *call, struct finished *f,
+                        struct error *e)
+{
+    struct strbuf blob;
+    strbuf_init(&blob);
+    bool ok = store_get_result(lab->store, f->run, RESULT_STATE, &blob, e) == 1 &&
+              call->ops->open(&call->in, &call->args, &f->study, e) &&
+              call->ops->load(f->study, blob.s, blob.len, e);
+    if (!ok && f->study) {
+        call->ops->free(f->study);
+        f->study = NULL;
+    }
+    strbuf_release(&blob);
+    return ok;
+}
+
+/* Where an unfinished run stopped; what can't be read is begun again. */
+static int64_t load_state(struct lab *lab, const struct study_call *call, struct study **study,
+                          const struct store_run *kept)
+{
+    struct strbuf state;
+    strbuf_init(&state);
+    int64_t first = 0;
+    if (kept->next_chunk > 0 && kept->has_state &&
+        store_state(lab->store, kept->id, &state, NULL)) {
+        if (call->ops->load(*study, state.s, state.len, NULL)) {
+            first = kept->next_chunk;
+        } else { /* half loaded */
+            call->ops->free(*study);
+            *study = NULL;
+            if (!call->ops->open(&call->in, &call->args, study, NULL))
+                panic("a study that opened does not open again");
+        }
+    }
+    if (first == 0 && kept->next_chunk > 0)
+        store_restart(lab->store, kept->id, NULL);
+    strbuf_release(&state);
+    return first;
+}
+
+struct posting_lists { /* of each latent, as they are stored */
+    struct strbuf *position, *value;
+    int32_t *doc, *pos;
+};
+
+static void add_varint(struct strbuf *b, uint32_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        strbuf_addc(b, (char)(v | 0x80));
+    strbuf_addc(b, (char)v);
+}
+
+static void take_posting(void *arg, int32_t doc, int32_t pos, int32_t n, const int32_t *id,
+                         const float *value)
+{
+    struct posting_lists *l = arg;
+    for (int32_t i = 0; i < n; i++) {
+        int32_t j = id[i];
+        bool same = l->doc[j] == doc;
+        add_varint(&l->position[j], (uint32_t)(doc - l->doc[j]));
+        add_varint(&l->position[j], (uint32_t)(same ? pos - l->pos[j] : pos));
+        strbuf_add(&l->value[j], (const char *)&value[i], sizeof value[i]);
+        l->doc[j] = doc;
+        l->pos[j] = pos;
+    }
+}
+
+static bool keep_postings(struct lab *lab, int64_t run, struct study *study, struct error *e)
+{
+    int32_t m = harvest_n_latents(study);
+    size_t count = (size_t)m;
+    struct posting_lists l = {xcalloc(count, sizeof *l.position), xcalloc(count, sizeof *l.value),
+                              xcalloc(count, sizeof *l.doc), xcalloc(count, sizeof *l.pos)};
+    for (int32_t j = 0; j < m; j++) {
+        strbuf_init(&l.position[j]);
+        strbuf_init(&l.value[j]);
+    }
+    harvest_drain_postings(study, take_posting, &l);
+    bool ok = true;
+    for (int32_t j = 0; j < m; j++) {
+        if (ok && l.value[j].len > 0)
+            ok = store_put_posting(lab->store, run, j, 0, l.position[j].s, l.position[j].len,
+                                   l.value[j].s, l.value[j].len, e);
+        strbuf_release(&l.position[j]);
+        strbuf_release(&l.value[j]);
+    }
+    free(l.position);
+    free(l.value);
+    free(l.doc);
+    free(l.pos);
+    return ok;
+}
+
+static bool keep_harvest(struct lab *lab, int64_t run, struct study *study, struct error *e)
+{
+    struct strbuf blob;
+    strbuf_init(&blob);
+    struct table_set *set = harvest_study.tables(study);
+    table_write_blob(table_set_find(set, "classes"), &blob);
+    bool ok = store_put_result(lab->store, run, RESULT_CLASSES, blob.s, blob.len, e);
+    for (int32_t j = 0; ok && j < harvest_n_latents(study); j++) {
+        struct latent_detail *d = harvest_detail(study, j);
+        strbuf_clear(&blob);
+        latent_detail_print(d, &blob);
+        ok = store_put_latent(lab->store, run, j, blob.s, blob.len, e);
+        free(d);
+    }
+    table_set_unref(set);
+    strbuf_release(&blob);
+    return ok;
+}
+
+static bool keep(struct lab *lab, const struct study_call *call, const struct finished *f,
+                 struct error *e)
+{
+    bool harvest = call->ops == &harvest_study, ok;
+    if (!store_finish_begin(lab->store, f->run, e))
+        return false;
+    if (harvest) {
+        ok = keep_harvest(lab, f->run, f->study, e) &&
+             (!call->args.postings || keep_postings(lab, f->run, f->study, e));
+    } else {
+        struct strbuf blob;
+        strbuf_init(&blob);
+        call->ops->save(f->study, &blob);
+        ok = store_put_result(lab->store, f->run, RESULT_STATE, blob.s, blob.len, e);
+        strbuf_release(&blob);
+    }
+    if (ok)
+        return store_finish(lab->store, f->run, e);
+    store_finish_abort(lab->store, f->run);
+    return false;
+}
+
+/* ---- a study through the cache */
+static bool wait_a_little(const struct lab_loop *loop, struct error *e)
+{
+    struct timespec pause = {0, 100000000};
+    if (loop->poll)
+        loop->poll(loop->poll_arg);
+    nanosleep(&pause, NULL);
+    if (loop->cancel && atomic_load(loop->cancel))
+        return error_set(e, ERROR_CANCELLED, "interrupted");
+    return true;
+}
+
+static enum store_claim claim(struct lab *lab, const struct study_call *call,
+                              const struct lab_loop *loop, const struct finished *f,
+                              struct store_run *run, struct error *e)
+{
+    char *args = lab_call_print(call);
+    struct store_run_key key = {.key = f->key,
+                                .study = call->ops->name,
+                                .args_json = args,
+                                .precision = "f32",
+                                .engine = lab->wb->backend->name,
+                                .model = lab->model_id,
+                                .dict = lab->dict_id};
+    enum store_claim c = CLAIM_FAILED;
+    struct study *study = NULL;
+    if (call->in.corpus && !store_object(lab->store, "corpus", &call->in.corpus->hash,
+                                         call->in.corpus->name, "{}", &key.corpus, e))
+        goto cleanup;
+    if (!call->ops->open(&call->in, &call->args, &study, e))
+        goto cleanup;
+    key.n_chunks = call->ops->n_chunks(study);
+    call->ops->free(study);
+    while ((c = store_claim(lab->store, &key, run, e)) == CLAIM_BUSY) {
+        struct study_progress p = {.done = run->next_chunk, .total = run->n_chunks, .left = NAN};
+        p.share = p.total > 0 ? (double)p.done / (double)p.total : 0;
+        if (loop->progress)
+            loop->progress(loop->progress_arg, &p, "another glimt computes it");
+        if (!wait_a_little(loop, e)) {
+            c = CLAIM_FAILED;
+            break;
+        }
+    }
+cleanup:
+    free(args);
+    return c;
+}
+
+static bool compute(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
+                    const struct store_run *kept, struct finished *f, struct error *e)
+{
+    struct running r = {.lab = lab, .call = call, .loop = loop, .run = f->run};
+    int64_t first = 0;
+    if (!call->ops->open(&call->in, &call->args, &r.study, e))
+        return false;
+    if (f->run)
+        first = load_state(lab, call, &r.study, kept);
+    f->resumed = first > 0;
+    bool ok = run_study(&r, first, e);
+    f->study = r.study;
+    return ok;
+}
+
+bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
+               bool must_keep, struct finished *f, struct error *e)
+{
+    struct store_run kept = {0};
+    if (!loop)
+        loop = &no_loop;
+    *f = (struct finished){.ops = call->ops};
+    if (!lab_identify(lab, e))
+        return false;
+    f->key = lab_key(lab, call);
+    if (lab->store) {
+        enum store_claim c = claim(lab, call, loop, f, &kept, e);
+        if (c == CLAIM_FAILED)
+            return false;
+        f->run = kept.id;
+        f->cached = c == CLAIM_DONE;
+        if (f->cached && call->ops == &harvest_study)
+            return true;
+        if (f->cached && load_result(lab, call, f, NULL))
+            return true;
+        if (f->cached) { /* it can't be read: as if it had never been */
+            f->cached = false;
+            if (!store_remove(lab->store, kept.id, e))
+                return false;
+            return lab_study(lab, call, loop, must_keep, f, e);
+        }
+    }
+    struct error lost = {0};
+    bool ok = compute(lab, call, loop, &kept, f, e);
+    if (ok && f->run && !keep(lab, call, f, &lost)) {
+        store_release(lab->store, f->run);
+        f->run = 0;
+        if (must_keep) {
+            *e = lost;
+            ok = false;
+        } else {
+            lab_say(lab, lost.text);
+        }
+    }
+    if (!ok) {
+        if (f->run)
+            store_release(lab->store, f->run);
+        finished_release(f);
+    }
+    return ok;
+}
+
+/* ---- harvests */
+static const struct latent_detail *stored_detail(void *arg, int32_t latent)
+{
+    struct harvest_source *s = arg;
+    struct strbuf blob;
+    strbuf_init(&blob);
+    free(s->last);
+    s->last = NULL;
+    if (store_get_latent(s->lab->store, s->run, latent, &blob, &s->error) == 1)
+        s->last = latent_detail_parse(blob.s, blob.len, &s->error);
+    else
+        error_set(&s->error, ERROR_SYSTEM, "%s: latent %d is not there", store_path(s->lab->store),
+                  (int)latent);
+    strbuf_release(&blob);
+    return s->last;
+}
+
+static bool read_classes(struct lab *lab, struct harvest_source *s, int32_t n_classes,
+                         struct error *e)
+{
+    struct strbuf blob;
+    struct table *t = NULL;
+    strbuf_init(&blob);
+    if (store_get_result(lab->store, s->run, RESULT_CLASSES, &blob, e) == 1)
+        t = table_read_blob(blob.s, blob.len, e);
+    strbuf_release(&blob);
+    if (!t || t->n_rows != n_classes) {
+        table_free(t);
+        return error_set(e, ERROR_SYSTEM, "%s: the harvest's classes are not there",
+                         store_path(lab->store));
+    }
+    for (int32_t c = 0; c < n_classes; c++) {
+        s->counts[c].sentences = table_i64(t, c, table_find(t, "sentences"));
+        s->counts[c].tokens = table_i64(t, c, table_find(t, "tokens"));
+        s->counts[c].words = table_i64(t, c, table_find(t, "words"));
+    }
+    table_free(t);
+    return true;
+}
+
+static bool of_memory(struct lab *lab, const struct open_corpus *c, struct harvest_source *s)
+{
+    s->study = lab->harvest.study;
+    harvest_view_of(s->study, c->cls, &s->view);
+    for (int32_t i = 0; i < c->corpus->n_classes; i++)
+        s->counts[i] = *harvest_class(s->study, i);
+    return true;
+}
+
+static struct table_set *growing_latents(void *arg, struct study *study)
+{
+    const struct open_corpus *c = arg;
+    struct table_set *set = harvest_study.tables(study);
+    struct harvest_view view;
+    harvest_view_of(study, c->cls, &view);
+    table_set_add(set, latents_table(&view, 0, false));
+    harvest_view_release(&view);
+    return set;
+}
+
+bool lab_harvest(struct lab *lab, const struct open_corpus *corpus, bool postings, bool must_keep,
+                 const struct lab_loop *loop, struct harvest_source *s, struct lab_facts *facts,
+                 struct error *e)
+{
+    struct study_call call;
+    struct finished f;
+    *s = (struct harvest_source){.lab = lab};
+    lab_call_init(lab, &call, &harvest_study, corpus, "harvest");
+    call.args.postings = postings;
+    call.partial = growing_latents;
+    call.partial_arg = (void *)(uintptr_t)corpus;
+    if (!lab_identify(lab, e))
+        return false;
+    struct sha256 key = lab_key(lab, &call);
+    if (!must_keep && lab->harvest.study && memcmp(&key, &lab->harvest.key, sizeof key) == 0) {
+        if (facts)
+            facts->cached = true;
+        return of_memory(lab, corpus, s);
+    }
+    if (!lab_study(lab, &call, loop, must_keep, &f, e))
+        return false;
+    if (facts) {
+        facts->cached = f.cached;
+        facts->resumed = f.resumed;
+    }
+    s->run = f.run;
+    if (f.study) {
+        finished_release(&lab->harvest);
+        lab->harvest = f;
+        return of_memory(lab, corpus, s);
+    }
+    if (!read_classes(lab, s, corpus->corpus->n_classes, e))
+        return false;
+    s->view = (struct harvest_view){.cls = corpus->cls,
+                                    .n_classes = corpus->corpus->n_classes,
+                                    .n_latents = dict_spec(lab->wb->dict)->m,
+                                    .counts = s->counts,
+                                    .detail = stored_detail,
+                                    .arg = s};
+    return true;
+}
+
+void harvest_source_release(struct harvest_source *s)
+{
+    if (s->study)
+        harvest_view_release(&s->view);
+    free(s->last);
+    *s = (struct harvest_source){0};
+}

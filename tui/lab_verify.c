@@ -1,0 +1,137 @@
+/* A stored run computed anew and compared. */
+#include "engine/base/memory.h"
+#include "tui/lab_private.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const struct study_ops *const all_studies[] = {&harvest_study, &values_study, &sweep_study,
+                                                      &coactive_study};
+
+static const struct study_ops *study_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof all_studies / sizeof *all_studies; i++)
+        if (strcmp(all_studies[i]->name, name) == 0)
+            return all_studies[i];
+    return NULL;
+}
+
+static void parse_args(const json_t *o, struct study_args *a)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(json_object_get(o, "units"), i, v) if (a->n_units < STUDY_MAX_UNITS)
+        a->unit[a->n_units++] = (int32_t)json_integer_value(v);
+    json_array_foreach(json_object_get(o, "values"), i, v) if (a->n_values < STUDY_MAX_VALUES)
+        a->value[a->n_values++] = json_number_value(v);
+    a->inserts = (unsigned)json_integer_value(json_object_get(o, "inserts"));
+    a->each = json_is_true(json_object_get(o, "each"));
+    a->seed = (uint64_t)json_integer_value(json_object_get(o, "seed"));
+    a->postings = json_is_true(json_object_get(o, "postings"));
+}
+
+static void parse_corpus(const json_t *o, struct corpus_choice *c)
+{
+    size_t i;
+    json_t *v;
+    const char *path = json_string_value(json_object_get(o, "path"));
+    c->path = path ? xstrdup(path) : NULL;
+    c->limit = json_integer_value(json_object_get(o, "limit"));
+    json_array_foreach(json_object_get(o, "files"), i, v)
+    {
+        const char *cls = json_string_value(json_array_get(v, 0));
+        const char *file = json_string_value(json_array_get(v, 1));
+        if (!cls || !file || c->n_files == CORPUS_MAX_CLASSES)
+            continue;
+        c->file[c->n_files].cls = xstrdup(cls);
+        c->file[c->n_files++].path = xstrdup(file);
+    }
+}
+
+static bool same_bytes(const struct strbuf *a, const struct strbuf *b)
+{
+    return a->len == b->len && memcmp(a->s, b->s, a->len) == 0;
+}
+
+static bool compare_harvest(struct lab *lab, int64_t run, struct study *fresh, struct error *e)
+{
+    struct strbuf kept, now;
+    bool ok = true;
+    strbuf_init(&kept);
+    strbuf_init(&now);
+    for (int32_t j = 0; ok && j < harvest_n_latents(fresh); j++) {
+        struct latent_detail *d = harvest_detail(fresh, j);
+        strbuf_clear(&kept);
+        strbuf_clear(&now);
+        latent_detail_print(d, &now);
+        int there = store_get_latent(lab->store, run, j, &kept, e);
+        if (there == 0 || (there > 0 && !same_bytes(&kept, &now)))
+            error_set(e, ERROR_SYSTEM, "latent %d differs", (int)j);
+        ok = !error_is_set(e);
+        free(d);
+    }
+    strbuf_release(&kept);
+    strbuf_release(&now);
+    return ok;
+}
+
+static bool compare_state(struct lab *lab, int64_t run, const struct study_ops *ops,
+                          struct study *fresh, struct error *e)
+{
+    struct strbuf kept, now;
+    strbuf_init(&kept);
+    strbuf_init(&now);
+    ops->save(fresh, &now);
+    bool ok = store_get_result(lab->store, run, 0, &kept, e) == 1 && same_bytes(&kept, &now);
+    if (!ok)
+        error_set(e, ERROR_SYSTEM, "the numbers differ");
+    strbuf_release(&kept);
+    strbuf_release(&now);
+    return ok;
+}
+
+static bool verify(struct lab *lab, const struct store_entry *entry, const json_t *o,
+                   const struct lab_loop *loop, bool *comparable, struct error *e)
+{
+    const struct study_ops *ops = study_named(entry->study);
+    struct corpus_choice choice = {0};
+    struct study_call call;
+    struct study *fresh = NULL;
+    parse_corpus(o, &choice);
+    enum corpus_split split = (enum corpus_split)json_integer_value(json_object_get(o, "split"));
+    const struct open_corpus *c = lab_open_corpus(lab, &choice, split, e);
+    corpus_choice_release(&choice);
+    if (!ops || !c)
+        return error_set(e, ERROR_INPUT, "unknown study %s", entry->study);
+    lab_call_init(lab, &call, ops, c, "verify");
+    parse_args(o, &call.args);
+    call.in.bos = json_is_true(json_object_get(o, "bos"));
+    struct sha256 key = lab_key(lab, &call);
+    if (memcmp(&key, &entry->key, sizeof key) != 0)
+        return error_set(e, ERROR_INPUT,
+                         "made from another model, dictionary or corpus than the ones at hand");
+    *comparable = true;
+    if (!lab_study_fresh(lab, &call, loop, &fresh, e))
+        return false;
+    bool ok = ops == &harvest_study ? compare_harvest(lab, entry->id, fresh, e)
+                                    : compare_state(lab, entry->id, ops, fresh, e);
+    ops->free(fresh);
+    return ok;
+}
+
+bool lab_verify(struct lab *lab, const struct store_entry *entry, const struct lab_loop *loop,
+                bool *comparable, struct error *e)
+{
+    struct strbuf args;
+    *comparable = false;
+    if (!lab_identify(lab, e))
+        return false;
+    strbuf_init(&args);
+    bool ok = store_args(lab->store, entry->id, &args, e);
+    json_t *o = ok ? json_loadb(args.s, args.len, 0, NULL) : NULL;
+    if (ok && !o)
+        ok = error_set(e, ERROR_SYSTEM, "its arguments can't be read");
+    ok = ok && verify(lab, entry, o, loop, comparable, e);
+    json_decref(o);
+    strbuf_release(&args);
+    return ok;
+}
