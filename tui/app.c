@@ -1,10 +1,10 @@
 #include "tui/app.h"
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
+#include "tui/desk.h"
 #include "tui/script.h"
-#include "tui/service.h"
 #include "tui/term/screen.h"
-#include "tui/view/explore.h"
+#include "tui/view/export.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +16,7 @@
 #define SAVE_MS 1000 /* a change is on disk by then */
 
 struct app {
-    struct explore explore;
-    struct service *service;
-    struct theme *theme;
-    struct grid grid;
+    struct desk desk;
     struct script *script;
     const struct options *given; /* on the command line */
     struct options options;      /* with what the session filled in */
@@ -41,13 +38,9 @@ static int64_t now_ms(void)
 static bool use_theme(struct app *a, const char *name, struct error *e)
 {
     const struct screen_info *info = screen_info();
-    struct theme *theme;
-    if (!theme_open(name, info->depth, info->ascii, &theme, e))
+    if (!desk_theme(&a->desk, name, info->depth, info->ascii, e))
         return false;
-    theme_free(a->theme);
-    a->theme = theme;
-    snprintf(a->theme_name, sizeof a->theme_name, "%s", theme_name(theme));
-    explore_theme(&a->explore, theme);
+    snprintf(a->theme_name, sizeof a->theme_name, "%s", theme_name(a->desk.theme));
     return true;
 }
 
@@ -64,7 +57,7 @@ static void first_theme(struct app *a)
     a->theme_auto = !name;
     if (use_theme(a, name ? name : background_theme(), &e))
         return;
-    explore_message(&a->explore, true, "%s", e.text);
+    explore_message(&a->desk.explore, true, "%s", e.text);
     e = (struct error){0};
     if (!use_theme(a, "dark", &e))
         panic("%s", e.text);
@@ -74,13 +67,13 @@ static void describe_link(struct app *a)
 {
     static const char *const depth[] = {"mono", "16 colours", "256 colours", "true colour"};
     const struct screen_info *info = screen_info();
-    char text[sizeof a->explore.link];
+    char text[sizeof a->desk.explore.link];
     if (info->rtt_ms >= 5) /* nearer is nobody's concern, and would redraw for nothing */
         snprintf(text, sizeof text, "%s · rtt %d ms", depth[info->depth],
                  info->rtt_ms < 20 ? info->rtt_ms : info->rtt_ms / 10 * 10);
     else
         snprintf(text, sizeof text, "%s", depth[info->depth]);
-    memcpy(a->explore.link, text, sizeof text); /* shown with the next frame */
+    memcpy(a->desk.explore.link, text, sizeof text); /* shown with the next frame */
 }
 
 /* ---- session file */
@@ -145,6 +138,17 @@ static char *lasting(const char *path)
     return real || !path ? real : xstrdup(path);
 }
 
+static void state_now(const struct app *a, struct saved_state *s)
+{
+    explore_save(&a->desk.explore, s);
+    s->bundle = lasting(a->options.bundle);
+    s->model = lasting(a->options.model);
+    s->sae = lasting(a->options.sae);
+    s->hook = a->options.hook ? xstrdup(a->options.hook) : NULL;
+    s->theme = a->theme_auto ? NULL : xstrdup(a->theme_name);
+    s->neurons = a->options.neurons;
+}
+
 static void save(struct app *a)
 {
     struct error e = {0};
@@ -152,15 +156,9 @@ static void save(struct app *a)
     a->needs_save = false;
     if (!a->path)
         return;
-    explore_save(&a->explore, &s);
-    s.bundle = lasting(a->options.bundle);
-    s.model = lasting(a->options.model);
-    s.sae = lasting(a->options.sae);
-    s.hook = a->options.hook ? xstrdup(a->options.hook) : NULL;
-    s.theme = a->theme_auto ? NULL : xstrdup(a->theme_name);
-    s.neurons = a->options.neurons;
+    state_now(a, &s);
     if (!state_save(a->path, &s, &e)) {
-        explore_message(&a->explore, true, "%s", e.text);
+        explore_message(&a->desk.explore, true, "%s", e.text);
         free(a->path); /* said once */
         a->path = NULL;
     }
@@ -168,77 +166,69 @@ static void save(struct app *a)
 }
 
 /* ---- what the view asks for */
-static void write_shot(struct app *a, const char *path)
-{
-    struct strbuf out;
-    strbuf_init(&out);
-    /* the screen as it will be, without the palette that asked for the picture */
-    explore_draw(&a->explore, a->explore.snapshot, a->explore.workbench, a->theme, &a->grid);
-    const char *dot = strrchr(path, '.');
-    if (strcmp(dot, ".svg") == 0)
-        grid_write_svg(&a->grid, a->theme, "glimt", &out);
-    else if (strcmp(dot, ".ans") == 0)
-        grid_write_ansi(&a->grid, &out);
-    else
-        grid_write_text(&a->grid, &out);
-    FILE *f = fopen(path, "wbe");
-    bool ok = f && fwrite(out.s, 1, out.len, f) == out.len;
-    ok = f && fclose(f) == 0 && ok;
-    explore_message(&a->explore, !ok, ok ? "wrote %s" : "writing %s: %s", path, strerror(errno));
-    strbuf_release(&out);
-}
-
-static void open_text(struct app *a, const char *path)
-{
-    FILE *f = fopen(path, "rbe");
-    char *text = f ? malloc(EDITOR_MAX_BYTES + 1) : NULL;
-    size_t n = text ? fread(text, 1, EDITOR_MAX_BYTES + 1, f) : 0;
-    if (!text || ferror(f))
-        explore_message(&a->explore, true, "opening %s: %s", path, strerror(errno));
-    else
-        explore_replace_text(&a->explore, text, n);
-    free(text);
-    if (f)
-        fclose(f);
-}
-
 static void copy(struct app *a)
 {
-    const struct editor *e = &a->explore.editor;
+    const struct editor *e = &a->desk.explore.editor;
     size_t from, to;
     if (!editor_selection(e, &from, &to)) {
         from = 0;
         to = e->text.n;
     }
-    explore_message(&a->explore, false, "%s", screen_copy(e->text.s + from, to - from));
+    explore_message(&a->desk.explore, false, "%s", screen_copy(e->text.s + from, to - from));
+}
+
+/* `glimt --state '…'` reopens this screen. */
+static void copy_state(struct app *a)
+{
+    struct saved_state s;
+    struct strbuf line;
+    strbuf_init(&line);
+    state_now(a, &s);
+    char *json = state_print(&s);
+    strbuf_adds(&line, "glimt --state ");
+    request_quote(&line, json);
+    explore_message(&a->desk.explore, false, "%s", screen_copy(line.s, line.len));
+    free(json);
+    state_release(&s);
+    strbuf_release(&line);
+}
+
+static void copy_command(struct app *a)
+{
+    struct strbuf line;
+    strbuf_init(&line);
+    export_command(&a->desk.explore, &a->options, &line);
+    explore_message(&a->desk.explore, false, "%s: %s", screen_copy(line.s, line.len), line.s);
+    strbuf_release(&line);
 }
 
 static void change_theme(struct app *a)
 {
     struct error e = {0};
-    if (use_theme(a, a->explore.want_arg, &e)) {
+    if (use_theme(a, a->desk.explore.want_arg, &e)) {
         a->theme_auto = false;
-        a->explore.state_changed = true;
+        a->desk.explore.state_changed = true;
     } else {
-        explore_message(&a->explore, true, "%s", e.text);
+        explore_message(&a->desk.explore, true, "%s", e.text);
     }
 }
 
 /* False: quit. */
 static bool fulfil(struct app *a)
 {
-    unsigned wants = a->explore.wants;
-    a->explore.wants = 0;
+    unsigned wants = a->desk.explore.wants;
+    a->desk.explore.wants = 0;
     if (wants & WANT_MOUSE)
-        screen_mouse(a->explore.mouse);
+        screen_mouse(a->desk.explore.mouse);
     if (wants & WANT_THEME)
         change_theme(a);
     if (wants & WANT_COPY)
         copy(a);
-    if (wants & WANT_OPEN)
-        open_text(a, a->explore.want_arg);
-    if (wants & WANT_SHOT)
-        write_shot(a, a->explore.want_arg);
+    desk_files(&a->desk, wants);
+    if (wants & WANT_COMMAND)
+        copy_command(a);
+    if (wants & WANT_STATE)
+        copy_state(a);
     if (wants & WANT_REPAINT)
         screen_invalidate();
     if (wants & WANT_SUSPEND) {
@@ -247,7 +237,7 @@ static bool fulfil(struct app *a)
         screen_invalidate();
     }
     if (wants)
-        a->explore.redraw = true;
+        a->desk.explore.redraw = true;
     return !(wants & WANT_QUIT);
 }
 
@@ -257,13 +247,12 @@ static bool fulfil(struct app *a)
 static void start_again(struct app *a, const char *why)
 {
     struct error e = {0};
-    service_free(a->service);
+    service_free(a->desk.service);
     a->options = *a->given;
-    a->service = service_new(&a->options, &e);
-    if (!a->service)
+    if (!desk_start(&a->desk, &a->options, &e))
         panic("%s", e.text);
-    explore_message(&a->explore, true, "not as last time: %s", why);
-    a->explore.wish_changed = true;
+    explore_message(&a->desk.explore, true, "not as last time: %s", why);
+    a->desk.explore.wish_changed = true;
 }
 
 static bool is_restored(const struct app *a)
@@ -277,43 +266,27 @@ static void take_news(struct app *a)
 {
     struct service_status status;
     service_status(
-        a->service,
+        a->desk.service,
         &status); /* before the snapshot, so that `idle` never runs ahead of what is shown */
     if (status.failed && is_restored(a)) {
         start_again(a, status.error.text);
         return;
     }
-    const struct workbench *wb = service_workbench(a->service);
-    if (wb && !a->explore.workbench)
-        explore_loaded(&a->explore, wb);
-    explore_status(&a->explore, &status);
-    struct snapshot *s = service_latest(a->service);
-    if (s && s != a->explore.snapshot)
-        explore_snapshot(&a->explore, s);
-    snapshot_unref(s);
-}
-
-static void post(struct app *a)
-{
-    struct wish w;
-    if (!a->explore.wish_changed)
-        return;
-    explore_wish(&a->explore, &w);
-    service_post(a->service, &w);
+    desk_news(&a->desk, &status);
 }
 
 static void draw(struct app *a)
 {
     int w, h;
     screen_size(&w, &h);
-    if (w != a->grid.w || h != a->grid.h) {
-        grid_resize(&a->grid, w, h, theme_style(a->theme, ROLE_TEXT));
-        explore_resize(&a->explore, w, h);
+    if (w != a->desk.grid.w || h != a->desk.grid.h) {
+        grid_resize(&a->desk.grid, w, h, theme_style(a->desk.theme, ROLE_TEXT));
+        explore_resize(&a->desk.explore, w, h);
     }
     describe_link(a);
-    explore_draw(&a->explore, a->explore.snapshot, a->explore.workbench, a->theme, &a->grid);
-    a->drawn = screen_flush(&a->grid) >= 0;
-    a->explore.redraw = !a->drawn;
+    desk_draw(&a->desk);
+    a->drawn = screen_flush(&a->desk.grid) >= 0;
+    a->desk.explore.redraw = !a->drawn;
     if (a->drawn)
         a->frame_at = now_ms();
 }
@@ -337,7 +310,7 @@ static void end_script(struct app *a)
 
 static void play(struct app *a)
 {
-    if (a->script && script_step(a->script, &a->explore, a->idle, now_ms()) == SCRIPT_ENDED)
+    if (a->script && script_step(a->script, &a->desk.explore, a->idle, now_ms()) == SCRIPT_ENDED)
         end_script(a);
 }
 
@@ -345,12 +318,12 @@ static void drain(struct app *a, const struct screen_news *news)
 {
     struct event e;
     uint64_t n;
-    if (news->fd_ready && read(service_fd(a->service), &n, sizeof n) < 0 && errno != EAGAIN &&
+    if (news->fd_ready && read(service_fd(a->desk.service), &n, sizeof n) < 0 && errno != EAGAIN &&
         errno != EINTR)
-        explore_message(&a->explore, true, "the worker's signal: %s", strerror(errno));
+        explore_message(&a->desk.explore, true, "the worker's signal: %s", strerror(errno));
     if (news->resized) {
         screen_invalidate();
-        a->explore.redraw = true;
+        a->desk.explore.redraw = true;
     }
     while (screen_event(&e)) {
         if (e.kind == EVENT_REPLY) { /* late: the background may be known only now */
@@ -360,7 +333,7 @@ static void drain(struct app *a, const struct screen_news *news)
         } else {
             if (a->script && (e.kind == EVENT_KEY || e.kind == EVENT_TEXT))
                 end_script(a);
-            explore_event(&a->explore, &e);
+            explore_event(&a->desk.explore, &e);
         }
     }
 }
@@ -368,11 +341,11 @@ static void drain(struct app *a, const struct screen_news *news)
 /* Notes a change to be saved; saves when it is due. */
 static void keep(struct app *a)
 {
-    if (a->explore.state_changed && !a->needs_save) {
+    if (a->desk.explore.state_changed && !a->needs_save) {
         a->needs_save = true;
         a->save_at = now_ms() + SAVE_MS;
     }
-    a->explore.state_changed = false;
+    a->desk.explore.state_changed = false;
     if (a->needs_save && left(a->save_at) == 0)
         save(a);
 }
@@ -385,26 +358,22 @@ static void loop(struct app *a)
         play(a);
         if (!fulfil(a))
             return;
-        post(a);
+        desk_post(&a->desk);
         keep(a);
-        bool paced = a->explore.redraw && left(a->frame_at + FRAME_MS) > 0;
-        if (a->explore.redraw && !paced)
+        bool paced = a->desk.explore.redraw && left(a->frame_at + FRAME_MS) > 0;
+        if (a->desk.explore.redraw && !paced)
             draw(a);
-        struct service_status status;
-        service_status(a->service, &status);
-        bool still =
-            (a->explore.status.idle && status.idle) || (a->explore.status.failed && status.failed);
-        a->idle = !a->explore.redraw && !a->explore.wish_changed && still;
+        a->idle = desk_idle(&a->desk);
         bool played = !a->script;
         int wait = a->needs_save ? left(a->save_at) : -1;
         if (paced)
             wait = sooner(wait, left(a->frame_at + FRAME_MS));
         if (a->script) {
             int ms = script_wait_ms(a->script, now_ms());
-            wait = sooner(wait, ms >= 0 ? ms : a->idle || !a->explore.redraw ? 0 : -1);
+            wait = sooner(wait, ms >= 0 ? ms : a->idle || !a->desk.explore.redraw ? 0 : -1);
         }
         screen_test_mark(a->idle && played);
-        if (!screen_wait(service_fd(a->service), wait, &news))
+        if (!screen_wait(service_fd(a->desk.service), wait, &news))
             return;
         drain(a, &news);
     }
@@ -426,26 +395,25 @@ static bool begin(struct app *a, const struct app_options *o, bool *no_terminal,
     }
     if (o->play && !script_open(o->play, &a->script, e))
         return false;
-    explore_init(&a->explore, &a->options, restored ? &a->restored : NULL);
+    explore_init(&a->desk.explore, &a->options, restored ? &a->restored : NULL);
     if (said[0])
-        explore_message(&a->explore, true, "%s", said);
+        explore_message(&a->desk.explore, true, "%s", said);
     if (!screen_open(&so, e)) {
         *no_terminal = true;
         return false;
     }
     first_theme(a);
-    if (screen_info()->term_unknown && !a->explore.message[0])
-        explore_message(&a->explore, false, "this terminal is unknown here: taken for %s",
+    if (screen_info()->term_unknown && !a->desk.explore.message[0])
+        explore_message(&a->desk.explore, false, "this terminal is unknown here: taken for %s",
                         screen_info()->term);
-    if (!restored && !a->explore.message[0])
-        explore_message(&a->explore, false,
+    if (!restored && !a->desk.explore.message[0])
+        explore_message(&a->desk.explore, false,
                         "type Danish or English; Tab to the sliders, drag them too");
     int w, h;
     screen_size(&w, &h);
-    grid_init(&a->grid, w, h, theme_style(a->theme, ROLE_TEXT));
-    explore_resize(&a->explore, w, h);
-    a->service = service_new(&a->options, e);
-    return a->service != NULL;
+    grid_init(&a->desk.grid, w, h, theme_style(a->desk.theme, ROLE_TEXT));
+    explore_resize(&a->desk.explore, w, h);
+    return desk_start(&a->desk, &a->options, e);
 }
 
 int app_run(const struct app_options *o, bool *no_terminal)
@@ -463,11 +431,8 @@ int app_run(const struct app_options *o, bool *no_terminal)
     }
     screen_close();
     panic_set_handler(NULL);
-    explore_release(&a->explore); /* its snapshot borrows from the service's reference sets */
-    service_free(a->service);
+    desk_release(&a->desk);
     script_free(a->script);
-    theme_free(a->theme);
-    grid_release(&a->grid);
     state_release(&a->restored);
     free(a->path);
     free(a);

@@ -257,25 +257,12 @@ static bool answer_tokens(struct answer *a)
 /* The rows of each unit's table one below the other. */
 static void append(struct table **all, struct table *t)
 {
-    if (!*all) {
+    if (*all) {
+        table_append(*all, t);
+        table_free(t);
+    } else {
         *all = t;
-        return;
     }
-    for (int64_t i = 0; i < t->n_rows; i++) {
-        int64_t row = table_row(*all);
-        for (int32_t c = 0; c < t->n_cols; c++)
-            if (!table_has(t, i, c))
-                continue;
-            else if (t->cols[c].type == COLUMN_STR)
-                table_set_str(*all, row, c, table_str(t, i, c));
-            else if (t->cols[c].type == COLUMN_F64)
-                table_set_f64(*all, row, c, table_f64(t, i, c));
-            else if (t->cols[c].type == COLUMN_I64)
-                table_set_i64(*all, row, c, table_i64(t, i, c));
-            else
-                table_set_bool(*all, row, c, table_i64(t, i, c) != 0);
-    }
-    table_free(t);
 }
 
 static bool answer_details(struct answer *a)

@@ -116,12 +116,10 @@ bool request_equal(const struct request *a, const struct request *b)
 }
 
 /* ---- the command line */
-static void add_word(struct strbuf *out, const char *s)
+void request_quote(struct strbuf *out, const char *s)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "-_./,:=@%+";
-    if (out->len > 0)
-        strbuf_addc(out, ' ');
     if (*s && s[strspn(s, plain)] == '\0') {
         strbuf_adds(out, s);
         return;
@@ -130,6 +128,13 @@ static void add_word(struct strbuf *out, const char *s)
     for (; *s; s++)
         strbuf_adds(out, *s == '\'' ? "'\\''" : (char[]){*s, '\0'});
     strbuf_addc(out, '\'');
+}
+
+static void add_word(struct strbuf *out, const char *s)
+{
+    if (out->len > 0)
+        strbuf_addc(out, ' ');
+    request_quote(out, s);
 }
 
 static void add_option(struct strbuf *out, const char *name, const char *value)

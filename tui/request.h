@@ -56,6 +56,8 @@ bool request_equal(const struct request *, const struct request *);
  * of the session that differ from the defaults (model, sae, hook, bundle, neurons, bos, cache,
  * seed). */
 void request_command(const struct request *, const struct options *, struct strbuf *out);
+/* A word of a command line, in quotes where a shell needs them. */
+void request_quote(struct strbuf *out, const char *s);
 /* "-8:8:2" or "1,2.5,-3" → values; false and *e: found and expected. */
 bool request_parse_values(const char *s, double out[STUDY_MAX_VALUES], int32_t *n, struct error *e);
 #endif

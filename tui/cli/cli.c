@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 const struct command *const cli_commands[] = {
-    &analyze_command, &generate_command, &tokenize_command, &verify_command, &doctor_command, NULL,
+    &analyze_command,   &harvest_command,  &latents_command,  &find_command,
+    &histogram_command, &examples_command, &lens_command,     &coactive_command,
+    &sweep_command,     &generate_command, &snapshot_command, &tokenize_command,
+    &verify_command,    &cache_command,    &doctor_command,   NULL,
 };
 
 const struct command *command_find(const char *name)

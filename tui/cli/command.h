@@ -3,6 +3,7 @@
 #ifndef GLIMT_TUI_COMMAND_H
 #define GLIMT_TUI_COMMAND_H
 #include "engine/base/strbuf.h"
+#include "engine/study/study.h"
 #include "tui/cli/option_table.h"
 #include "tui/term/theme.h"
 #include "tui/workbench.h"
@@ -24,7 +25,7 @@ struct command {
      * then dropped. */
     bool (*run)(struct cli *, const void *values, int n_operands, char **operand, struct error *e);
 };
-#define CLI_VALUES_MAX 64
+#define CLI_VALUES_MAX 512
 extern const struct command *const cli_commands[]; /* NULL-terminated */
 const struct command *command_find(const char *name);
 
@@ -51,6 +52,8 @@ bool interrupt_check(struct error *e);
 void interrupt_at_once(bool on);
 
 void progress_show(struct progress *, double share, const char *what);
+/* "harvest 43 % · 12300 tokens/s · 4 s left". */
+void progress_study(struct progress *, const struct study_progress *, const char *what);
 void progress_clear(struct progress *);
 
 /* ---- standard output */
@@ -113,5 +116,7 @@ void version_add(struct strbuf *, bool verbose);
 bool completions_add(struct strbuf *, const char *shell);
 
 extern const struct command analyze_command, generate_command, tokenize_command, verify_command,
-    doctor_command;
+    doctor_command, harvest_command, latents_command, find_command, histogram_command,
+    examples_command, lens_command, coactive_command, sweep_command, cache_command,
+    snapshot_command;
 #endif

@@ -110,6 +110,17 @@ void progress_show(struct progress *p, double share, const char *what)
     p->shown = true;
 }
 
+void progress_study(struct progress *p, const struct study_progress *s, const char *what)
+{
+    char line[160];
+    int n = snprintf(line, sizeof line, "%s", what);
+    if (p->on && p->terminal && s->tokens_per_s > 0)
+        n += snprintf(line + n, sizeof line - (size_t)n, " · %.0f tokens/s", s->tokens_per_s);
+    if (p->on && p->terminal && isfinite(s->left))
+        snprintf(line + n, sizeof line - (size_t)n, " · %.0f s left ·", s->left);
+    progress_show(p, s->share, line);
+}
+
 void progress_clear(struct progress *p)
 {
     if (p->shown && p->terminal) {

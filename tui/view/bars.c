@@ -4,6 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
+static void draw_tabs(const struct drawing *d, struct rect r, int from)
+{
+    int x[N_VIEWS], w[N_VIEWS];
+    views_tabs(r, x, w);
+    if (x[0] < from) /* a long name of a model */
+        grid_fill(d->grid, (struct rect){x[0] - 1, r.y, r.w, 1}, draw_style(d, ROLE_TEXT));
+    for (int i = 0; i < N_VIEWS; i++) {
+        bool now = d->ex->views.now == (enum view_id)i;
+        grid_printf(d->grid, r, x[i], r.y, draw_style(d, ROLE_KEY), "%d", i + 1);
+        grid_printf(d->grid, r, x[i] + 2, r.y, draw_style(d, now ? ROLE_SELECTION : ROLE_DIM), "%s",
+                    view_table[i] ? view_table[i]->title : "Explore");
+    }
+}
+
 static void draw_title(const struct drawing *d)
 {
     struct rect r = d->ex->layout.title;
@@ -16,7 +30,13 @@ static void draw_title(const struct drawing *d)
                         : d->ascii             ? "loading"
                                                : "loading …";
     x = grid_text(d->grid, r, x + 2, r.y, dim, title, strlen(title));
-    const char *state = d->ex->typing
+    if (r.w >= TABS_FROM) {
+        draw_tabs(d, r, x + 2);
+        return;
+    }
+    const struct view_ops *view = view_table[d->ex->views.now];
+    const char *state = view ? view->title
+                        : d->ex->typing
                             ? (d->ascii ? "typing - Esc for commands" : "typing · Esc for commands")
                             : (d->ascii ? "? keys - : commands" : "? keys · : commands");
     int w = text_columns(state, strlen(state));
@@ -64,6 +84,8 @@ static int draw_work(const struct drawing *d, struct rect r, struct style s)
     if (snap->refset_progress < .999 && !d->ex->refsets_paused && r.w >= 60)
         x = grid_printf(d->grid, r, x, r.y, s, "%sreference %.0f %%", dot,
                         100 * snap->refset_progress);
+    if (d->ex->status.job[0])
+        x = grid_printf(d->grid, r, x, r.y, s, "%s%s", dot, d->ex->status.job);
     return x;
 }
 
@@ -111,7 +133,7 @@ static bool usable_key(enum action_id a, bool typing, char *key, size_t n)
 static void draw_keys(const struct drawing *d)
 {
     struct rect r = d->ex->layout.keys;
-    enum where where = action_where(d->ex->focus, d->ex->typing);
+    enum where where = explore_where(d->ex);
     char key[32];
     if (r.h <= 0)
         return;
@@ -139,6 +161,8 @@ static void prompt_label(const struct explore *ex, char *out, size_t n)
         snprintf(out, n, ":");
     else if (ex->overlay == OVERLAY_ASK)
         snprintf(out, n, "Quit? Text and sliders are there next time. y/n ");
+    else if (ex->overlay == OVERLAY_COPY)
+        snprintf(out, n, "Copy: t text, c command line that reproduces this, l state as a line ");
     else if (row == SLIDER_ALL)
         snprintf(out, n, "value of all %d = ", ex->sliders.n);
     else

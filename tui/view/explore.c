@@ -97,6 +97,7 @@ void explore_release(struct explore *ex)
     paint_release(&ex->paint);
     snapshot_unref(ex->snapshot);
     ex->snapshot = NULL;
+    views_release(&ex->views);
 }
 
 /* ---- what is looked at */
@@ -412,6 +413,17 @@ void explore_loaded(struct explore *ex, const struct workbench *wb)
         ex->colouring = COLOUR_LOSS;
     ex->wish_changed = ex->redraw = true;
     explore_arrange(ex);
+    views_sync(ex);
+}
+
+void explore_host(struct explore *ex, const struct job_host *host)
+{
+    ex->views.host = *host;
+}
+
+void explore_news(struct explore *ex)
+{
+    views_news(ex);
 }
 
 void explore_status(struct explore *ex, const struct service_status *s)
@@ -419,8 +431,11 @@ void explore_status(struct explore *ex, const struct service_status *s)
     if (s->loading != ex->status.loading || s->failed != ex->status.failed ||
         s->idle != ex->status.idle ||
         (int)(s->progress * 100) != (int)(ex->status.progress * 100) ||
-        strcmp(s->what, ex->status.what) != 0 || strcmp(s->error.text, ex->status.error.text) != 0)
+        strcmp(s->what, ex->status.what) != 0 || strcmp(s->job, ex->status.job) != 0 ||
+        strcmp(s->error.text, ex->status.error.text) != 0)
         ex->redraw = true;
+    if (strcmp(s->said, ex->status.said) != 0)
+        explore_message(ex, true, "%s", s->said);
     ex->status = *s;
 }
 

@@ -9,11 +9,19 @@
 #include "tui/service.h"
 #include "tui/state.h"
 #include "tui/view/token_paint.h"
+#include "tui/view/views.h"
 #include "tui/widget/editor.h"
 #include "tui/widget/list.h"
 #include "tui/widget/prompt.h"
 
-enum overlay { OVERLAY_NONE, OVERLAY_HELP, OVERLAY_PALETTE, OVERLAY_VALUE, OVERLAY_ASK };
+enum overlay {
+    OVERLAY_NONE,
+    OVERLAY_HELP,
+    OVERLAY_PALETTE,
+    OVERLAY_VALUE,
+    OVERLAY_ASK,
+    OVERLAY_COPY /* y: what is copied */
+};
 
 /* What only the program around the view can do. */
 enum want {
@@ -23,8 +31,11 @@ enum want {
     WANT_MOUSE = 8,
     WANT_THEME = 16, /* argument: its name */
     WANT_COPY = 32,
-    WANT_SHOT = 64, /* path */
-    WANT_OPEN = 128 /* path */
+    WANT_SHOT = 64,     /* path */
+    WANT_OPEN = 128,    /* path */
+    WANT_WRITE = 256,   /* path: the table shown */
+    WANT_COMMAND = 512, /* copy the command line that reproduces it */
+    WANT_STATE = 1024   /* copy the one-line state */
 };
 
 struct lane_name { /* which sliders a lane key stood for */
@@ -69,6 +80,7 @@ struct explore {
     struct prompt prompt;
     struct list choices, help; /* of the palette; rows of the help */
     bool refsets_paused;
+    struct views views;
 
     struct snapshot *snapshot;         /* the newest; NULL: none yet */
     const struct workbench *workbench; /* NULL while loading */
@@ -100,6 +112,10 @@ void explore_release(struct explore *);
  * in bounds. */
 void explore_resize(struct explore *, int w, int h);
 void explore_theme(struct explore *, const struct theme *); /* borrowed until the next */
+/* Who answers the views' questions. */
+void explore_host(struct explore *, const struct job_host *);
+/* Some job has news. */
+void explore_news(struct explore *);
 /* Loaded: chosen latents become sliders unless a state named others. Borrowed; stays for ever. */
 void explore_loaded(struct explore *, const struct workbench *);
 void explore_snapshot(struct explore *, struct snapshot *); /* takes a reference of its own */

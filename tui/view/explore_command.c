@@ -13,6 +13,9 @@ static const char *const insert_names[] = {"none", "sae", "error", NULL};
 static const char *const context_names[] = {"line", "join", NULL};
 static const char *const colour_names[] = {"pre", "act", "loss", "delta", NULL};
 static const char *const switch_names[] = {"on", "off", NULL};
+static const char *const view_names[] = {"explore", "latents", "histograms", "sweep",
+                                         "corpus",  "jobs",    NULL};
+static const char *const corpus_names[] = {"references", NULL};
 static const char *const all_names[] = {"all", NULL};
 
 static int choice(const char *const *names, const char *s)
@@ -176,6 +179,29 @@ static bool run_open(struct explore *ex, const char *arg)
     return ask_program(ex, WANT_OPEN, arg);
 }
 
+static bool run_write(struct explore *ex, const char *arg)
+{
+    const char *dot = strrchr(arg, '.');
+    if (!dot || (strcmp(dot, ".svg") != 0 && strcmp(dot, ".json") != 0 && strcmp(dot, ".csv") != 0))
+        return false;
+    return ask_program(ex, WANT_WRITE, arg);
+}
+
+static bool run_corpus(struct explore *ex, const char *arg)
+{
+    return *arg && explore_use_corpus(ex, arg);
+}
+
+static bool run_view(struct explore *ex, const char *arg)
+{
+    for (int i = 0; i < N_VIEWS; i++)
+        if (strcmp(arg, view_table[i] ? view_table[i]->name : "explore") == 0) {
+            views_go(ex, (enum view_id)i);
+            return true;
+        }
+    return false;
+}
+
 static bool run_switch(struct explore *ex, const char *arg, bool *value, enum action_id toggle)
 {
     int c = choice(switch_names, arg);
@@ -228,6 +254,11 @@ static const struct command_row {
      run_mouse},
     {"open", "FILE", "put the text of a file in place of the text", ACTION_NONE, NULL, run_open},
     {"clear", "", "delete the text (undo brings it back)", ACTION_NONE, NULL, run_clear},
+    {"view", "explore|latents|…", "another view", ACTION_NONE, view_names, run_view},
+    {"corpus", "FILE|references", "the corpus that views read", ACTION_NONE, corpus_names,
+     run_corpus},
+    {"write", "FILE.svg|.json|.csv", "write the plot or table of the focused pane", ACTION_NONE,
+     NULL, run_write},
     {"shot", "FILE.svg|.txt|.ans", "write a picture of the screen", ACTION_NONE, NULL, run_shot},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
@@ -317,10 +348,10 @@ int palette_find(const char *typed, struct palette_item out[PALETTE_MAX])
                                              commands[i].key, score + 5};
     }
     for (int a = 0; a < N_ACTIONS && n < PALETTE_MAX; a++) {
-        int score = (actions[a].where & IN_COMMAND) &&
-                            !command_named(actions[a].name, strlen(actions[a].name))
-                        ? fuzzy(word, actions[a].name)
-                        : 0;
+        int score =
+            (actions[a].where & IN_ANY) && !command_named(actions[a].name, strlen(actions[a].name))
+                ? fuzzy(word, actions[a].name)
+                : 0;
         if (score > 0)
             out[n++] = (struct palette_item){actions[a].name, "", actions[a].help,
                                              (enum action_id)a, score};

@@ -82,11 +82,15 @@ void explore_draw(const struct explore *ex, const struct snapshot *snap, const s
     d.here = explore_here(ex, snap);
     grid_fill(g, (struct rect){0, 0, g->w, g->h}, draw_style(&d, ROLE_TEXT));
     g->cursor_x = g->cursor_y = -1;
-    draw_text_pane(&d);
-    draw_latents_pane(&d);
-    draw_next_pane(&d);
-    draw_sliders_pane(&d);
-    draw_loss_pane(&d);
+    if (ex->views.now == VIEW_EXPLORE) {
+        draw_text_pane(&d);
+        draw_latents_pane(&d);
+        draw_next_pane(&d);
+        draw_sliders_pane(&d);
+        draw_loss_pane(&d);
+    } else {
+        views_draw(ex, wb, theme, g);
+    }
     draw_bars(&d);
     draw_overlay(&d);
 }

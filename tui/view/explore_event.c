@@ -245,7 +245,7 @@ void explore_prompt(struct explore *ex, enum overlay overlay, const char *text)
     ex->overlay = overlay;
     prompt_set(&ex->prompt, text);
     ex->choices = ex->help = (struct list){0};
-    list_resize(&ex->help, help_rows(action_where(ex->focus, ex->typing)), ex->layout.h - 2);
+    list_resize(&ex->help, help_rows(explore_where(ex)), ex->layout.h - 2);
     ex->redraw = true;
 }
 
@@ -324,7 +324,7 @@ static bool looking(struct explore *ex, enum action_id a)
         return true;
     case ACTION_HELP: explore_prompt(ex, OVERLAY_HELP, ""); return true;
     case ACTION_PALETTE: explore_prompt(ex, OVERLAY_PALETTE, ""); return true;
-    case ACTION_COPY: ex->wants |= WANT_COPY; return true;
+    case ACTION_COPY: explore_prompt(ex, OVERLAY_COPY, ""); return true;
     case ACTION_QUIT: ex->wants |= WANT_QUIT; return true;
     case ACTION_SUSPEND: ex->wants |= WANT_SUSPEND; return true;
     case ACTION_REPAINT: ex->wants |= WANT_REPAINT; return true;
@@ -380,8 +380,12 @@ void explore_do(struct explore *ex, enum action_id a)
     case ACTION_LEAVE: ex->typing = false; break;
     case ACTION_TYPE:
     case ACTION_TYPE_HERE: explore_focus(ex, PANE_TEXT, true); break;
-    case ACTION_NEXT_PANE: next_pane(ex, 1); break;
-    case ACTION_PREVIOUS_PANE: next_pane(ex, -1); break;
+    case ACTION_NEXT_PANE:
+    case ACTION_PREVIOUS_PANE:
+        if (ex->views.now == VIEW_EXPLORE)
+            next_pane(ex, a == ACTION_NEXT_PANE ? 1 : -1);
+        break;
+    case ACTION_VIEW_BACK: views_go(ex, VIEW_EXPLORE); break;
     case ACTION_TOKEN_LEFT: step_token(ex, -1); break;
     case ACTION_TOKEN_RIGHT: step_token(ex, 1); break;
     case ACTION_LIST_UP: move_in_list(ex, -1); break;
@@ -390,6 +394,12 @@ void explore_do(struct explore *ex, enum action_id a)
     case ACTION_LIST_END: move_in_list(ex, 10000); break;
     case ACTION_HALF_UP: half_page(ex, -1); break;
     case ACTION_HALF_DOWN: half_page(ex, 1); break;
+    case ACTION_VIEW_EXPLORE:
+    case ACTION_VIEW_LATENTS:
+    case ACTION_VIEW_HISTOGRAMS:
+    case ACTION_VIEW_SWEEP:
+    case ACTION_VIEW_CORPUS:
+    case ACTION_VIEW_JOBS: views_go(ex, (enum view_id)(a - ACTION_VIEW_EXPLORE)); break;
     case ACTION_ACCEPT: accept_prediction(ex); break;
     case ACTION_UNDO: apply_change(ex, history_undo(&ex->history), true); break;
     case ACTION_REDO: apply_change(ex, history_redo(&ex->history), false); break;
@@ -432,6 +442,19 @@ static void ask_event(struct explore *ex, const struct event *e)
     ex->overlay = OVERLAY_NONE;
     if (yes)
         ex->wants |= WANT_QUIT;
+}
+
+static void copy_event(struct explore *ex, const struct event *e)
+{
+    if (e->kind != EVENT_TEXT && e->kind != EVENT_KEY)
+        return;
+    ex->overlay = OVERLAY_NONE;
+    if (e->kind == EVENT_TEXT && (e->code == 'y' || e->code == 't'))
+        ex->wants |= WANT_COPY;
+    else if (e->kind == EVENT_TEXT && e->code == 'c')
+        ex->wants |= WANT_COMMAND;
+    else if (e->kind == EVENT_TEXT && e->code == 'l')
+        ex->wants |= WANT_STATE;
 }
 
 static void help_event(struct explore *ex, const struct event *e)
@@ -490,6 +513,7 @@ static bool overlay_event(struct explore *ex, const struct event *e)
     switch (ex->overlay) {
     case OVERLAY_NONE: return false;
     case OVERLAY_ASK: ask_event(ex, e); break;
+    case OVERLAY_COPY: copy_event(ex, e); break;
     case OVERLAY_HELP: help_event(ex, e); break;
     default: prompt_keys(ex, e); break;
     }
@@ -509,7 +533,11 @@ static void key_event(struct explore *ex, const struct event *e)
         ex->refsets_paused = false;
         ex->wish_changed = true;
     }
-    enum action_id a = action_for(e, action_where(ex->focus, ex->typing));
+    if (ex->views.now != VIEW_EXPLORE && views_event(ex, e))
+        return;
+    if (views_typing(ex))
+        return;
+    enum action_id a = action_for(e, explore_where(ex));
     bool select = (e->mods & MOD_SHIFT) && ex->typing;
     ex->message[0] = 0;
     if (a != ACTION_NONE && !(select && editing(ex, a, true)))
@@ -518,6 +546,21 @@ static void key_event(struct explore *ex, const struct event *e)
         char s[4];
         insert_text(ex, s, utf8_encode(e->code, s), true);
     }
+}
+
+static bool press_tab(struct explore *ex, const struct event *e)
+{
+    struct rect r = ex->layout.title;
+    int x[N_VIEWS], w[N_VIEWS];
+    if (e->mouse != MOUSE_PRESS || r.h <= 0 || e->y != r.y || ex->layout.w < TABS_FROM)
+        return false;
+    views_tabs(r, x, w);
+    for (int i = 0; i < N_VIEWS; i++)
+        if (e->x >= x[i] && e->x < x[i] + w[i]) {
+            views_go(ex, (enum view_id)i);
+            return true;
+        }
+    return false;
 }
 
 void explore_event(struct explore *ex, const struct event *e)
@@ -532,7 +575,10 @@ void explore_event(struct explore *ex, const struct event *e)
                                                e->kind == EVENT_PASTE || e->kind == EVENT_MOUSE)) {
         overlay_event(ex, e);
     } else if (e->kind == EVENT_MOUSE) {
-        explore_mouse(ex, e);
+        if (!press_tab(ex, e) && (ex->views.now == VIEW_EXPLORE || !views_event(ex, e)))
+            explore_mouse(ex, e);
+    } else if (e->kind == EVENT_PASTE && ex->views.now != VIEW_EXPLORE) {
+        views_event(ex, e);
     } else if (e->kind == EVENT_PASTE) {
         explore_end_drag(ex);
         if (ex->focus != PANE_TEXT || !ex->typing)
@@ -542,4 +588,5 @@ void explore_event(struct explore *ex, const struct event *e)
         key_event(ex, e);
     }
     explore_arrange(ex);
+    views_sync(ex);
 }

@@ -15,6 +15,7 @@ struct here {
 struct here explore_here(const struct explore *, const struct snapshot *);
 
 /* ---- geometry, for drawing and for the mouse */
+#define TABS_FROM 110 /* columns from which the title has the views' names */
 struct text_area {
     struct rect rows, legend, info; /* h 0: not drawn */
     int step;                       /* screen rows a text row takes: 2 with the rail */

@@ -42,12 +42,16 @@ static void all_keys(enum action_id a, bool typing, char *out, size_t n)
 void draw_help(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
-    enum where where = action_where(ex->focus, ex->typing);
+    enum where where = explore_where(ex);
     int n = help_rows(where), w = ex->layout.w < 84 ? ex->layout.w : 84,
         h = n + 2 < ex->layout.h ? n + 2 : ex->layout.h;
     struct rect box = {(ex->layout.w - w) / 2, (ex->layout.h - h) / 2, w, h};
     char title[80], keys[96];
-    snprintf(title, sizeof title, "Keys: %s", ex->typing ? "typing" : where_name[ex->focus]);
+    const struct view_ops *view = view_table[ex->views.now];
+    snprintf(title, sizeof title, "Keys: %s",
+             view         ? view->title
+             : ex->typing ? "typing"
+                          : where_name[ex->focus]);
     grid_fill(d->grid, box, draw_style(d, ROLE_TEXT));
     struct rect r = w >= 3 && h >= 3 ? grid_box(d->grid, box, title, true, d->theme) : box;
     int top = ex->help.top > n - r.h ? n - r.h : ex->help.top, column = r.w >= 60 ? 27 : r.w / 3;

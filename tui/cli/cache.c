@@ -1,0 +1,201 @@
+/* glimt cache: what is kept, whether it is right, and making room. */
+#include "engine/base/memory.h"
+#include "tui/cli/study.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct cache_values {
+    int sample;
+    double days, bytes;
+};
+
+#define AT(member) .offset = offsetof(struct cache_values, member)
+static const struct option_row cache_options[] = {
+    {"sample", "N", "verify: so many results, the last used first; default: 3", OPTION_INT,
+     AT(sample), .min = 1, .max = INT32_MAX},
+    {"days", "N", "prune: what was not used for N days", OPTION_REAL, AT(days), .min = 0,
+     .max = 100000},
+    {"bytes", "N", "prune: the longest unused, until the file has at most N bytes", OPTION_REAL,
+     AT(bytes), .min = 0, .max = INT64_C(1) << 60},
+    {.name = NULL},
+};
+#undef AT
+static const struct cache_values cache_defaults = {.sample = 3, .days = -1, .bytes = -1};
+
+static bool open_cache(struct cli *cli, struct store **store, struct error *e)
+{
+    char *dir = cache_folder(&cli->opt), said[400] = "";
+    bool ok = dir ? store_open(dir, store, said, sizeof said, e)
+                  : error_set(e, ERROR_INPUT, "cache: found --cache none, expected a folder");
+    if (said[0])
+        fprintf(stderr, "glimt: %s\n", said);
+    free(dir);
+    return ok;
+}
+
+static void iso_time(int64_t seconds, char out[32])
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+    localtime_r(&t, &tm);
+    strftime(out, 32, "%Y-%m-%d %H:%M", &tm);
+}
+
+static struct table *entries_table(const struct store_entry *entry, int64_t n)
+{
+    struct table *t = table_new("rows", "Kept results", MARK_LIST);
+    char when[32];
+    table_column(t, "id", "", "number of the result", COLUMN_I64, COLUMN_KEY);
+    table_column(t, "study", "", "what was computed", COLUMN_STR, COLUMN_TEXT);
+    table_column(t, "model", "", "name of the model", COLUMN_STR, COLUMN_TEXT);
+    table_column(t, "dict", "", "name of the SAE", COLUMN_STR, COLUMN_TEXT);
+    table_column(t, "bytes", "", "in the file", COLUMN_I64, COLUMN_TEXT);
+    table_column(t, "done", "share", "1: finished", COLUMN_F64, COLUMN_TEXT);
+    table_column(t, "last_used", "", "local time", COLUMN_STR, COLUMN_TEXT);
+    table_column(t, "corpus", "", "name of the corpus", COLUMN_STR, COLUMN_TEXT);
+    for (int64_t i = 0; i < n; i++) {
+        const struct store_entry *s = &entry[i];
+        int64_t row = table_row(t);
+        iso_time(s->last_used, when);
+        table_set_i64(t, row, 0, s->id);
+        table_set_str(t, row, 1, s->study);
+        table_set_str(t, row, 2, s->model);
+        table_set_str(t, row, 3, s->dict);
+        table_set_i64(t, row, 4, s->bytes);
+        table_set_f64(t, row, 5,
+                      s->done           ? 1
+                      : s->n_chunks > 0 ? (double)s->next_chunk / (double)s->n_chunks
+                                        : 0);
+        table_set_str(t, row, 6, when);
+        table_set_str(t, row, 7, s->corpus);
+    }
+    return t;
+}
+
+static bool list(struct cli *cli, struct store *store, struct error *e)
+{
+    struct store_entry *entry = NULL;
+    int64_t n = 0;
+    if (!store_list(store, &entry, &n, e))
+        return false;
+    struct table *t = entries_table(entry, n);
+    struct table_text how = {.columns = output_columns()};
+    if (cli->opt.output == OUTPUT_JSON) {
+        output_json(cli, json_pack("{s:s, s:I, s:o}", "path", store_path(store), "bytes",
+                                   (json_int_t)store_bytes(store), "rows", table_json(t)));
+    } else if (cli->opt.output == OUTPUT_CSV) {
+        table_write_csv(t, &cli->out);
+    } else {
+        strbuf_addf(&cli->out, "%s: %.1f MB%s\n", store_path(store),
+                    (double)store_bytes(store) * 1e-6,
+                    store_is_network(store) ? ", on a network filesystem" : "");
+        if (n > 0)
+            table_write_text(t, &how, &cli->out);
+    }
+    table_free(t);
+    free(entry);
+    return true;
+}
+
+/* One by one; the result is a line each, and an error at the end when any is wrong. */
+static bool verify_entries(struct cli *cli, struct lab *lab, int sample, struct error *e)
+{
+    struct store_entry *entry = NULL;
+    int64_t n = 0;
+    int tried = 0, wrong = 0, foreign = 0;
+    struct lab_loop loop = cli_loop(cli);
+    bool ok =
+        store_check(lab_store(lab, NULL), e) && store_list(lab_store(lab, NULL), &entry, &n, e);
+    for (int64_t i = 0; ok && i < n && tried < sample; i++) {
+        struct error why = {0};
+        bool comparable;
+        if (!entry[i].done)
+            continue;
+        bool same = lab_verify(lab, &entry[i], &loop, &comparable, &why);
+        progress_clear(&cli->progress);
+        ok = interrupt_check(e);
+        if (!ok)
+            break;
+        tried += comparable;
+        foreign += !comparable;
+        wrong += comparable && !same;
+        strbuf_addf(&cli->out, "%" PRId64 " %s of %s: %s\n", entry[i].id, entry[i].study,
+                    entry[i].corpus,
+                    same         ? "the same"
+                    : comparable ? why.text
+                                 : "not compared: other model, SAE or corpus");
+    }
+    if (ok && wrong > 0) {
+        fputs(cli->out.s, stderr);
+        ok = error_set(e, ERROR_SYSTEM, "cache: %d of %d results differ from what is computed now",
+                       wrong, tried);
+    }
+    if (ok)
+        strbuf_addf(&cli->out,
+                    "%d compared, %d of another model, SAE or corpus; the file is sound\n", tried,
+                    foreign);
+    free(entry);
+    return ok;
+}
+
+static bool verify(struct cli *cli, const struct cache_values *v, struct error *e)
+{
+    struct workbench *wb = NULL;
+    if (!cli_open(cli, &cli->opt, &wb, e))
+        return false;
+    struct lab *lab = lab_new(wb, &cli->opt);
+    bool ok = lab_store(lab, e) != NULL;
+    if (!ok && !error_is_set(e))
+        error_set(e, ERROR_INPUT, "cache: found --cache none, expected a folder");
+    ok = ok && verify_entries(cli, lab, v->sample, e);
+    lab_free(lab);
+    workbench_free(wb);
+    return ok;
+}
+
+static bool prune(struct cli *cli, struct store *store, const struct cache_values *v,
+                  struct error *e)
+{
+    int64_t removed = 0;
+    if (v->days < 0 && v->bytes < 0)
+        return error_set(e, ERROR_INPUT,
+                         "cache prune: found neither, expected --days N or --bytes "
+                         "N");
+    if (!store_prune(store, v->days, v->bytes < 0 ? -1 : (int64_t)v->bytes, &removed, e))
+        return false;
+    if (cli->opt.output == OUTPUT_JSON)
+        output_json(cli, json_pack("{s:I, s:I}", "removed", (json_int_t)removed, "bytes",
+                                   (json_int_t)store_bytes(store)));
+    else
+        strbuf_addf(&cli->out, "%" PRId64 " removed, %.1f MB left\n", removed,
+                    (double)store_bytes(store) * 1e-6);
+    return true;
+}
+
+static bool cache(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    const char *what = n > 0 ? operand[0] : "list";
+    struct store *store = NULL;
+    if (strcmp(what, "verify") == 0)
+        return verify(cli, values, e);
+    if (strcmp(what, "list") != 0 && strcmp(what, "prune") != 0)
+        return error_set(e, ERROR_INPUT, "cache: found %s, expected list, verify or prune", what);
+    bool ok = open_cache(cli, &store, e) &&
+              (strcmp(what, "list") == 0 ? list(cli, store, e) : prune(cli, store, values, e));
+    store_close(store);
+    return ok;
+}
+
+const struct command cache_command = {
+    .name = "cache",
+    .operands = "[list|verify|prune]",
+    .summary = "what is kept, whether it is right, making room",
+    .max_operands = 1,
+    .csv = true,
+    .options = cache_options,
+    .defaults = &cache_defaults,
+    .values_size = sizeof cache_defaults,
+    .run = cache,
+};

@@ -1,0 +1,163 @@
+/* glimt snapshot: a view drawn without a terminal, exactly as the terminal would get it. */
+#include "engine/formats/mapping.h"
+#include "tui/cli/command.h"
+#include "tui/desk.h"
+#include "tui/script.h"
+#include "tui/state.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct snapshot_values {
+    int w, h;
+    const char *play, *state, *svg;
+    bool text, ansi;
+};
+
+static bool size_call(void *values, const char *value, struct error *e)
+{
+    struct snapshot_values *v = values;
+    char end;
+    if (sscanf(value, "%dx%d%c", &v->w, &v->h, &end) == 2 && v->w > 0 && v->h > 0 && v->w <= 1000 &&
+        v->h <= 1000)
+        return true;
+    return error_set(e, ERROR_INPUT, "found %s, expected COLSxROWS up to 1000x1000", value);
+}
+
+#define AT(member) .offset = offsetof(struct snapshot_values, member)
+static const struct option_row snapshot_options[] = {
+    {"size", "COLSxROWS", "of the screen; default: 120x36", OPTION_CALL, .call = size_call},
+    {"play", "FILE", "a script that is played first", OPTION_TEXT, AT(play)},
+    {"state", "JSON", "begin with a state (one line, as y l copies it)", OPTION_TEXT, AT(state)},
+    {"svg", "FILE", "write the picture to a file", OPTION_TEXT, AT(svg)},
+    {"text", NULL, "characters alone (default)", OPTION_FLAG, AT(text)},
+    {"ansi", NULL, "with colours, for a terminal", OPTION_FLAG, AT(ansi)},
+    {.name = NULL},
+};
+#undef AT
+static const struct snapshot_values snapshot_defaults = {.w = 120, .h = 36};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Waits for the worker's next news, or until a timed step of the script is due. */
+static void wait_for_news(struct desk *d, int wait)
+{
+    struct pollfd p = {.fd = service_fd(d->service), .events = POLLIN};
+    uint64_t n;
+    if (poll(&p, 1, wait) > 0 && read(p.fd, &n, sizeof n) < 0 && errno != EAGAIN && errno != EINTR)
+        panic("the worker's signal: %s", strerror(errno));
+}
+
+static bool settle(struct desk *d, struct script *script, struct error *e)
+{
+    bool ended = !script;
+    for (;;) {
+        struct service_status status;
+        service_status(d->service, &status);
+        if (status.failed) {
+            *e = status.error;
+            return false;
+        }
+        desk_news(d, &status);
+        d->explore.redraw = false; /* drawn once, at the end */
+        bool idle = desk_idle(d) && !status.loading;
+        if (!ended)
+            ended = script_step(script, &d->explore, idle, now_ms()) == SCRIPT_ENDED;
+        desk_files(d, d->explore.wants);
+        if (d->explore.wants & WANT_QUIT)
+            return true;
+        d->explore.wants = 0;
+        desk_post(d);
+        d->explore.redraw = false;
+        if (ended && desk_idle(d) && !status.loading)
+            return true;
+        if (!interrupt_check(e))
+            return false;
+        int due = ended ? -1 : script_wait_ms(script, now_ms());
+        wait_for_news(d, ended || !idle ? 100 : due > 0 ? due : 0);
+    }
+}
+
+static bool find_view(const char *name, enum view_id *out, struct error *e)
+{
+    for (int i = 0; i < N_VIEWS; i++)
+        if (strcmp(name, view_table[i] ? view_table[i]->name : "explore") == 0) {
+            *out = (enum view_id)i;
+            return true;
+        }
+    return error_set(e, ERROR_INPUT,
+                     "snapshot: found %s, expected explore, latents, histograms, sweep, corpus or "
+                     "jobs",
+                     name);
+}
+
+static bool write_picture(struct cli *cli, struct desk *d, const struct snapshot_values *v,
+                          struct error *e)
+{
+    struct strbuf svg;
+    desk_draw(d);
+    if (v->ansi)
+        grid_write_ansi(&d->grid, &cli->out);
+    else if (v->text || !v->svg)
+        grid_write_text(&d->grid, &cli->out);
+    if (!v->svg)
+        return true;
+    strbuf_init(&svg);
+    grid_write_svg(&d->grid, d->theme, "glimt", &svg);
+    bool ok = file_write(v->svg, svg.s, svg.len, e);
+    strbuf_release(&svg);
+    return ok;
+}
+
+static bool draw(struct cli *cli, const struct snapshot_values *v, enum view_id view,
+                 const struct saved_state *state, struct script *script, struct error *e)
+{
+    struct desk d = {0};
+    enum depth depth = cli->opt.color == COLOR_AUTO ? DEPTH_DIRECT : color_depth(&cli->opt, true);
+    explore_init(&d.explore, &cli->opt, state);
+    bool ok = desk_theme(&d, cli->opt.theme, depth, false, e) && desk_start(&d, &cli->opt, e);
+    if (ok) {
+        d.explore.typing = false;
+        grid_init(&d.grid, v->w, v->h, theme_style(d.theme, ROLE_TEXT));
+        explore_resize(&d.explore, v->w, v->h);
+        explore_go(&d.explore, view);
+        ok = settle(&d, script, e) && write_picture(cli, &d, v, e);
+    }
+    desk_release(&d);
+    return ok;
+}
+
+static bool snapshot(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    const struct snapshot_values *v = values;
+    struct saved_state state;
+    struct script *script = NULL;
+    enum view_id view = VIEW_EXPLORE;
+    state_init(&state);
+    bool ok = (n == 0 || find_view(operand[0], &view, e)) &&
+              (!v->play || script_open(v->play, &script, e)) &&
+              (!v->state || state_parse(v->state, strlen(v->state), &state, e)) &&
+              draw(cli, v, view, v->state ? &state : NULL, script, e);
+    script_free(script);
+    state_release(&state);
+    return ok;
+}
+
+const struct command snapshot_command = {
+    .name = "snapshot",
+    .operands = "[VIEW]",
+    .summary = "a view as a picture, without a terminal",
+    .max_operands = 1,
+    .options = snapshot_options,
+    .defaults = &snapshot_defaults,
+    .values_size = sizeof snapshot_defaults,
+    .run = snapshot,
+};

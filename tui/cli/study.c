@@ -1,0 +1,193 @@
+#include "tui/cli/study.h"
+#include "engine/base/memory.h"
+#include "engine/formats/mapping.h"
+#include "tui/plot/plot.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- progress */
+static void show(void *arg, const struct study_progress *p, const char *what)
+{
+    progress_study(arg, p, what);
+}
+
+struct lab_loop cli_loop(struct cli *cli)
+{
+    return (struct lab_loop){
+        .cancel = interrupt_flag(), .progress = show, .progress_arg = &cli->progress};
+}
+
+/* ---- the request */
+static bool is_number(const char *s)
+{
+    return *s && s[strspn(s, "0123456789")] == '\0';
+}
+
+static bool take_operands(struct inquiry *q, bool ids, bool corpus, int n, char **operand,
+                          struct error *e)
+{
+    struct request *r = &q->request;
+    int i = 0;
+    for (; ids && i < n && is_number(operand[i]); i++) {
+        long long v = strtoll(operand[i], NULL, 10);
+        if (r->n_units == STUDY_MAX_UNITS)
+            return error_set(e, ERROR_INPUT,
+                             "%s: found more than %d latents, expected at most so "
+                             "many",
+                             q->cli->command->name, STUDY_MAX_UNITS);
+        r->unit[r->n_units++] = v > INT32_MAX ? INT32_MAX : (int32_t)v;
+    }
+    if (corpus && i < n)
+        r->corpus.path = xstrdup(operand[i++]);
+    if (i < n)
+        return error_set(e, ERROR_INPUT, "%s: found one more argument, %s, expected %s",
+                         q->cli->command->name, operand[i], q->cli->command->operands);
+    return true;
+}
+
+static bool take_files(struct inquiry *q, struct error *e)
+{
+    struct corpus_choice *c = &q->request.corpus;
+    for (int32_t i = 0; i < q->values->n_files; i++) {
+        const char *given = q->values->file[i], *equals = strchr(given, '=');
+        if (!equals || equals == given || !equals[1])
+            return error_set(e, ERROR_INPUT, "--class: found %s, expected NAME=FILE", given);
+        c->file[c->n_files].cls = xstrndup(given, (size_t)(equals - given));
+        c->file[c->n_files++].path = xstrdup(equals + 1);
+    }
+    return true;
+}
+
+static bool take_values(struct inquiry *q, struct error *e)
+{
+    const struct study_values *v = q->values;
+    struct request *r = &q->request;
+    r->corpus.limit = v->limit;
+    r->target = v->target ? xstrdup(v->target) : NULL;
+    r->rule = (struct rule){v->min_share, v->max_other};
+    r->inserts = v->inserts;
+    r->each = v->each;
+    r->own_range = v->own_range;
+    r->keep_activations = v->keep;
+    if (r->kind == REQUEST_EXAMPLES || r->kind == REQUEST_LENS || r->kind == REQUEST_COACTIVE)
+        r->rows = v->rows;
+    if (v->values && !request_parse_values(v->values, r->value, &r->n_values, e))
+        return error_prefix(e, "--values");
+    return true;
+}
+
+static bool check(const struct cli *cli, struct error *e)
+{
+    if (cli->opt.n_fix > 0)
+        return error_set(e, ERROR_INPUT,
+                         "%s: found --fix, expected none: it reads the model as it "
+                         "is",
+                         cli->command->name);
+    if (cli->opt.insert_given)
+        return error_set(e, ERROR_INPUT, "%s: found --insert, expected none", cli->command->name);
+    return true;
+}
+
+/* What was done is kept where there is a cache: say so. */
+static void explain_interruption(const struct inquiry *q, struct error *e)
+{
+    struct store *store = lab_store(q->lab, NULL);
+    if (e->kind != ERROR_CANCELLED)
+        return;
+    *e = (struct error){0};
+    if (store)
+        error_set(e, ERROR_CANCELLED,
+                  "interrupted: what is done is kept, the same command goes on from there (%s)",
+                  store_path(store));
+    else
+        error_set(e, ERROR_CANCELLED, "interrupted: without a cache nothing is kept");
+}
+
+bool inquiry_run(struct inquiry *q, struct cli *cli, const struct study_values *v,
+                 enum request_kind kind, bool ids, bool corpus, int n_operands, char **operand,
+                 struct error *e)
+{
+    *q = (struct inquiry){.cli = cli, .values = v};
+    request_init(&q->request, kind);
+    if (!check(cli, e) || !take_operands(q, ids, corpus, n_operands, operand, e) ||
+        !take_files(q, e) || !take_values(q, e) || !cli_open(cli, &cli->opt, &q->wb, e))
+        return false;
+    struct lab_loop loop = cli_loop(cli);
+    q->lab = lab_new(q->wb, &cli->opt);
+    bool ok = lab_run(q->lab, &q->request, &loop, &q->set, &q->facts, e);
+    progress_clear(&cli->progress);
+    if (lab_said(q->lab)[0] && !cli->opt.quiet)
+        fprintf(stderr, "glimt: %s\n", lab_said(q->lab));
+    if (!ok)
+        explain_interruption(q, e);
+    return ok;
+}
+
+void inquiry_release(struct inquiry *q)
+{
+    table_set_unref(q->set);
+    lab_free(q->lab);
+    workbench_free(q->wb);
+    request_release(&q->request);
+}
+
+/* ---- printing */
+const struct table *inquiry_table(const struct inquiry *q, const char *name)
+{
+    return table_set_find(q->set, name);
+}
+
+json_t *inquiry_json(const struct inquiry *q, const char *const *names)
+{
+    json_t *root = json_object();
+    for (; *names; names++) {
+        const struct table *t = inquiry_table(q, *names);
+        if (t)
+            json_object_set_new(root, *names, table_json(t));
+    }
+    return root;
+}
+
+static void print_text(struct inquiry *q, const char *const *names, const int64_t *order)
+{
+    struct strbuf *out = &q->cli->out;
+    for (int i = 0; names[i]; i++) {
+        const struct table *t = inquiry_table(q, names[i]);
+        struct table_text how = {.columns = output_columns(), .order = i == 0 ? order : NULL};
+        if (!t)
+            continue;
+        if (i == 0 && q->values->rows > 0)
+            how.rows = q->values->rows;
+        if (out->len > 0)
+            strbuf_addc(out, '\n');
+        table_write_text(t, &how, out);
+    }
+}
+
+static bool write_svg(const struct inquiry *q, struct error *e)
+{
+    struct strbuf svg;
+    struct plot_options plot;
+    plot_options_init(&plot);
+    strbuf_init(&svg);
+    plot_svg_set(q->set, &plot, &svg);
+    bool ok = file_write(q->values->svg, svg.s, svg.len, e);
+    strbuf_release(&svg);
+    return ok;
+}
+
+bool inquiry_print(struct inquiry *q, json_t *root, const char *const *names, const int64_t *order,
+                   struct error *e)
+{
+    const struct table *first = inquiry_table(q, names[0]);
+    if (q->cli->opt.output == OUTPUT_JSON)
+        output_json(q->cli, root);
+    else
+        json_decref(root);
+    if (q->cli->opt.output == OUTPUT_CSV && first)
+        table_write_csv(first, &q->cli->out);
+    if (q->cli->opt.output == OUTPUT_TEXT)
+        print_text(q, names, order);
+    return !q->values->svg || write_svg(q, e);
+}

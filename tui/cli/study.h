@@ -1,0 +1,41 @@
+/* What the commands that run studies share: their options, a lab with progress on standard error,
+ * and printing a set of tables. Private to tui/cli. */
+#ifndef GLIMT_TUI_CLI_STUDY_H
+#define GLIMT_TUI_CLI_STUDY_H
+#include "tui/cli/command.h"
+#include "tui/lab.h"
+
+struct study_values { /* of all study commands; each has rows for those it knows */
+    int rows, limit;
+    const char *target, *values, *sort, *svg;
+    double min_share, max_other;
+    bool rule_given, each, keep, own_range;
+    unsigned inserts;
+    int32_t n_files;
+    const char *file[CORPUS_MAX_CLASSES]; /* NAME=FILE */
+};
+
+struct inquiry { /* a command's request, its answer, and where it comes from */
+    struct cli *cli;
+    const struct study_values *values;
+    struct workbench *wb;
+    struct lab *lab;
+    struct request request;
+    struct table_set *set;
+    struct lab_facts facts;
+};
+/* Opens what the options name and answers. operand: IDs first where `ids`, then a corpus where
+ * `corpus`. Release in either case. */
+bool inquiry_run(struct inquiry *, struct cli *, const struct study_values *, enum request_kind,
+                 bool ids, bool corpus, int n_operands, char **operand, struct error *e);
+void inquiry_release(struct inquiry *);
+/* The lab's loop for the command line: SIGINT cancels, progress is shown. */
+struct lab_loop cli_loop(struct cli *);
+const struct table *inquiry_table(const struct inquiry *, const char *name);
+/* {"NAME": [...], …} of the tables named (NULL-terminated) that are there. */
+json_t *inquiry_json(const struct inquiry *, const char *const *names);
+/* All as --json (root, taken over), --csv (the first table named) or text; and --svg. order (NULL:
+ * row order) is of the first table. */
+bool inquiry_print(struct inquiry *, json_t *root, const char *const *names, const int64_t *order,
+                   struct error *e);
+#endif

@@ -1,0 +1,30 @@
+/* Views and worker together, without a terminal: what the explorer and `glimt snapshot` share. */
+#ifndef GLIMT_TUI_DESK_H
+#define GLIMT_TUI_DESK_H
+#include "tui/view/explore.h"
+
+struct desk {
+    struct explore explore;
+    struct service *service;
+    struct theme *theme; /* owned */
+    struct grid grid;
+};
+
+/* Starts the worker on what `options` names (copied shallowly; strings must outlive the desk) and
+ * makes it the views' host. */
+bool desk_start(struct desk *, const struct options *, struct error *e);
+/* Stops the worker and releases everything. */
+void desk_release(struct desk *);
+/* Takes what the worker has done. */
+void desk_news(struct desk *, const struct service_status *);
+/* Posts the wish, if there is a new one. */
+void desk_post(struct desk *);
+/* Nothing is left to compute or to draw. */
+bool desk_idle(const struct desk *);
+/* Draws into the grid, whose size the views have been given. */
+void desk_draw(struct desk *);
+/* Another theme; the views are told. */
+bool desk_theme(struct desk *, const char *name, enum depth, bool ascii, struct error *e);
+/* What views want of files (WANT_OPEN, WANT_SHOT, WANT_WRITE); says how it went. */
+void desk_files(struct desk *, unsigned wants);
+#endif

@@ -1,0 +1,201 @@
+#include "tui/view/job_line.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- pieces */
+void count_text(double v, char *out, size_t n)
+{
+    char digits[32];
+    size_t w = 0;
+    if (n == 0)
+        return;
+    out[0] = 0;
+    if (!isfinite(v) || fabs(v) > 1e15)
+        return;
+    int len = snprintf(digits, sizeof digits, "%.0f", v);
+    for (int i = 0; i < len && w + 2 < n; i++) {
+        out[w++] = digits[i];
+        int behind = len - 1 - i;
+        if (behind > 0 && behind % 3 == 0 && digits[i] != '-')
+            out[w++] = ',';
+    }
+    out[w] = 0;
+}
+
+void duration_text(double s, char *out, size_t n)
+{
+    if (!isfinite(s) || s < 0 || s > 1e9)
+        snprintf(out, n, "%s", "");
+    else if (s < 9.95)
+        snprintf(out, n, "%.1f s", s);
+    else if (s < 120)
+        snprintf(out, n, "%.0f s", s);
+    else if (s < 3600)
+        snprintf(out, n, "%.0f min", s / 60);
+    else
+        snprintf(out, n, "%.0f h %02d min", floor(s / 3600), (int)fmod(s, 3600) / 60);
+}
+
+void bar_text(double share, int w, bool ascii, char *out, size_t n)
+{
+    static const char *const eighth[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
+    share = !(share > 0) ? 0 : share > 1 ? 1 : share;
+    int k = (int)lround(share * w * 8);
+    size_t at = 0;
+    out[0] = 0;
+    for (int i = 0; i < w; i++, k -= 8) {
+        int part = k < 0 ? 0 : k > 8 ? 8 : k;
+        const char *glyph = part == 0 ? " " : ascii ? (part < 4 ? "-" : "#") : eighth[part];
+        if (at + strlen(glyph) >= n)
+            break;
+        at += (size_t)snprintf(out + at, n - at, "%s", glyph);
+    }
+}
+
+double job_share(const struct job *j)
+{
+    double v = j->progress.share;
+    return !(v > 0) ? 0 : v > 1 ? 1 : v;
+}
+
+/* Three digits that count: a rate jitters in the others. */
+static double rounded(double v)
+{
+    if (!(v >= 1000))
+        return v;
+    double unit = pow(10, floor(log10(v)) - 2);
+    return round(v / unit) * unit;
+}
+
+/* ---- what is asked */
+static const char *const kind_word[N_REQUESTS] = {
+    [REQUEST_HARVEST] = "harvest", [REQUEST_LATENTS] = "latents",
+    [REQUEST_FIND] = "find",       [REQUEST_HISTOGRAM] = "histograms",
+    [REQUEST_BINS] = "histogram",  [REQUEST_EXAMPLES] = "examples",
+    [REQUEST_LENS] = "logit lens", [REQUEST_COACTIVE] = "co-active",
+    [REQUEST_SWEEP] = "sweep",     [REQUEST_TOKENS] = "running text",
+};
+
+static const char *word_of(const struct job *j)
+{
+    return j->request.kind < N_REQUESTS ? kind_word[j->request.kind] : "";
+}
+
+void job_line_what(const struct job *j, char *out, size_t n)
+{
+    const struct request *r = &j->request;
+    if (r->n_units == 1)
+        snprintf(out, n, "%s %d", word_of(j), (int)r->unit[0]);
+    else if (r->n_units > 1)
+        snprintf(out, n, "%s of %d latents", word_of(j), (int)r->n_units);
+    else
+        snprintf(out, n, "%s", word_of(j));
+}
+
+/* ---- the line */
+static int columns_of(const struct job_line *l)
+{
+    int w = 0;
+    for (int i = 0; i < l->n; i++)
+        w += text_columns(l->segment[i].text, strlen(l->segment[i].text));
+    return w;
+}
+
+static void add(struct job_line *l, enum theme_role role, const char *before, const char *text)
+{
+    struct job_segment *s = &l->segment[l->n++];
+    s->role = role;
+    snprintf(s->text, sizeof s->text, "%s%s", before, text);
+}
+
+/* Adds what still fits. */
+static bool try_add(struct job_line *l, int columns, enum theme_role role, const char *before,
+                    const char *text)
+{
+    if (!*text ||
+        columns_of(l) + text_columns(before, strlen(before)) + text_columns(text, strlen(text)) >
+            columns)
+        return false;
+    add(l, role, before, text);
+    return true;
+}
+
+static void add_name(const struct job *j, struct job_line *l)
+{
+    char corpus[128];
+    bool running = j->status == JOB_RUNNING && j->what[0];
+    add(l, ROLE_TEXT, "", running ? j->what : word_of(j));
+    corpus_choice_name(&j->request.corpus, corpus, sizeof corpus);
+    if (j->request.kind != REQUEST_LENS)
+        add(l, ROLE_TEXT, " ", corpus);
+}
+
+static void add_running(const struct job *j, bool ascii, int columns, struct job_line *l)
+{
+    char share[16], bar[96], rate[48], number[32], left[48], time[32];
+    if (j->progress.total <= 0) {
+        add(l, ROLE_DIM, " ", ascii ? "..." : "…");
+        return;
+    }
+    snprintf(share, sizeof share, "%.0f %%", floor(100 * job_share(j)));
+    add(l, ROLE_HEADING, " ", share);
+    int room = columns - columns_of(l) - 3, w = room < 4 ? 0 : room < 40 ? 6 : 16;
+    if (w > 0) {
+        bar_text(job_share(j), w, ascii, bar, sizeof bar);
+        add(l, ROLE_DIM, " ", ascii ? "[" : "▕");
+        add(l, ROLE_BAR, "", bar);
+        add(l, ROLE_DIM, "", ascii ? "]" : "▏");
+    }
+    count_text(rounded(j->progress.tokens_per_s), number, sizeof number);
+    snprintf(rate, sizeof rate, "%s tokens/s", number);
+    duration_text(j->progress.left, time, sizeof time);
+    snprintf(left, sizeof left, "%s left", time);
+    bool with_rate = j->progress.tokens_per_s > 0 && try_add(l, columns, ROLE_DIM, " ", rate);
+    if (*time)
+        try_add(l, columns, ROLE_DIM, with_rate ? ", " : " ", left);
+}
+
+void job_line_make(const struct job *j, bool ascii, int columns, struct job_line *out)
+{
+    char time[32];
+    *out = (struct job_line){0};
+    add_name(j, out);
+    switch (j->status) {
+    case JOB_QUEUED: try_add(out, columns, ROLE_DIM, " ", "waits"); break;
+    case JOB_RUNNING: add_running(j, ascii, columns, out); break;
+    case JOB_DONE:
+        duration_text(j->seconds, time, sizeof time);
+        if (j->cached)
+            try_add(out, columns, ROLE_DIM, " ", "from the cache");
+        else
+            try_add(out, columns, ROLE_DIM, " done in ", time);
+        break;
+    case JOB_FAILED: add(out, ROLE_ERROR, ": ", j->error.text); break;
+    case JOB_CANCELLED: try_add(out, columns, ROLE_WARNING, " ", "cancelled"); break;
+    }
+}
+
+int job_line_draw(const struct job *j, const struct theme *theme, struct grid *g, struct rect clip,
+                  int x, int y)
+{
+    struct job_line l;
+    job_line_make(j, theme_ascii(theme), clip.x + clip.w - x, &l);
+    for (int i = 0; i < l.n; i++)
+        x = grid_text(g, clip, x, y, theme_style(theme, l.segment[i].role), l.segment[i].text,
+                      strlen(l.segment[i].text));
+    return x;
+}
+
+void job_line_text(const struct job *j, bool ascii, int columns, char *out, size_t n)
+{
+    struct job_line l;
+    size_t at = 0;
+    job_line_make(j, ascii, columns, &l);
+    if (n > 0)
+        out[0] = 0;
+    for (int i = 0; i < l.n && at + 1 < n; i++) {
+        int k = snprintf(out + at, n - at, "%s", l.segment[i].text);
+        at = k < 0 || (size_t)k >= n - at ? n - 1 : at + (size_t)k;
+    }
+}

@@ -1,0 +1,215 @@
+#include "tui/view/pane_parts.h"
+#include "engine/base/memory.h"
+#include "tui/view/job_line.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- what a view has asked for */
+static void forget(struct watch *w)
+{
+    if (w->job.id)
+        job_release(&w->job);
+    w->job = (struct job){0};
+}
+
+void watch_release(struct watch *w)
+{
+    forget(w);
+    if (w->asked)
+        request_release(&w->request);
+    *w = (struct watch){0};
+}
+
+bool watch_ask(struct watch *w, const struct job_host *host, struct request *r)
+{
+    bool another = !w->asked || !request_equal(&w->request, r);
+    if (another) {
+        watch_release(w);
+        w->request = *r;
+        w->asked = true;
+    } else {
+        request_release(r);
+    }
+    uint64_t id = host ? host->ask(host->arg, &w->request) : 0;
+    struct job news;
+    if (id && id != w->job.id && host->job(host->arg, id, &news)) {
+        forget(w);
+        w->job = news;
+    }
+    return another;
+}
+
+static bool same_double(double a, double b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+static bool same_news(const struct job *a, const struct job *b)
+{
+    return a->version == b->version && a->status == b->status && a->tables == b->tables &&
+           a->progress.done == b->progress.done && a->progress.total == b->progress.total &&
+           same_double(a->progress.share, b->progress.share) &&
+           same_double(a->progress.left, b->progress.left) &&
+           same_double(a->progress.tokens_per_s, b->progress.tokens_per_s) &&
+           strcmp(a->what, b->what) == 0;
+}
+
+bool watch_update(struct watch *w, const struct job_host *host)
+{
+    struct job news;
+    if (!host || !w->job.id || !host->job(host->arg, w->job.id, &news))
+        return false;
+    bool changed = !same_news(&w->job, &news);
+    if (!news.tables && w->job.tables) /* cancelled or failed: what was there stays */
+        news.tables = table_set_ref(w->job.tables);
+    forget(w);
+    w->job = news;
+    return changed;
+}
+
+const struct table *watch_table(const struct watch *w, const char *name)
+{
+    return w->job.id && w->job.tables ? table_set_find(w->job.tables, name) : NULL;
+}
+
+bool watch_shows_line(const struct watch *w)
+{
+    return w->job.id && w->job.status != JOB_DONE;
+}
+
+/* ---- units and requests */
+int32_t pane_units(const struct view_in *in, int32_t out[SESSION_MAX_UNITS])
+{
+    if (in->explore)
+        return explore_units(in->explore, out);
+    if (!in->workbench)
+        return 0;
+    memcpy(out, in->workbench->chosen, (size_t)in->workbench->n_chosen * sizeof *out);
+    return in->workbench->n_chosen;
+}
+
+bool pane_request(const struct view_in *in, enum request_kind kind, const char *target,
+                  struct request *r)
+{
+    int32_t unit[SESSION_MAX_UNITS];
+    if (!in->host || !in->workbench || !in->workbench->dict)
+        return false;
+    int32_t n = pane_units(in, unit);
+    if (n <= 0)
+        return false;
+    request_init(r, kind);
+    if (in->corpus) {
+        corpus_choice_release(&r->corpus);
+        corpus_choice_copy(&r->corpus, in->corpus);
+    }
+    r->n_units = n;
+    memcpy(r->unit, unit, (size_t)n * sizeof *unit);
+    if (target)
+        r->target = xstrdup(target);
+    return true;
+}
+
+/* ---- columns */
+int32_t column_number(const struct table *t, const char *name)
+{
+    int32_t c = t ? table_find(t, name) : -1;
+    return c >= 0 && (t->cols[c].type == COLUMN_I64 || t->cols[c].type == COLUMN_F64) ? c : -1;
+}
+
+int32_t column_text(const struct table *t, const char *name)
+{
+    int32_t c = t ? table_find(t, name) : -1;
+    return c >= 0 && t->cols[c].type == COLUMN_STR ? c : -1;
+}
+
+double cell_number(const struct table *t, int64_t row, int32_t col)
+{
+    return col < 0 ? (double)NAN : table_f64(t, row, col);
+}
+
+const char *cell_text(const struct table *t, int64_t row, int32_t col)
+{
+    const char *s = col < 0 ? NULL : table_str(t, row, col);
+    return s ? s : "";
+}
+
+int names_find(const struct names *n, const char *name)
+{
+    for (int i = 0; i < n->n; i++)
+        if (strcmp(n->name[i], name) == 0)
+            return i;
+    return -1;
+}
+
+void names_of(const struct table *t, const char *column, struct names *out)
+{
+    int32_t col = column_text(t, column);
+    *out = (struct names){0};
+    for (int64_t i = 0; col >= 0 && i < t->n_rows; i++) {
+        const char *s = table_str(t, i, col);
+        if (s && out->n < CORPUS_MAX_CLASSES && names_find(out, s) < 0)
+            out->name[out->n++] = s;
+    }
+}
+
+/* ---- drawing */
+enum theme_role class_role(int cls)
+{
+    static const enum theme_role role[] = {ROLE_CLASS_1, ROLE_CLASS_2, ROLE_CLASS_3, ROLE_CLASS_4};
+    return cls < 0 ? ROLE_DIM : role[cls % 4];
+}
+
+struct rect rect_clip(struct rect r, struct rect within)
+{
+    int right = r.x + r.w < within.x + within.w ? r.x + r.w : within.x + within.w;
+    int bottom = r.y + r.h < within.y + within.h ? r.y + r.h : within.y + within.h;
+    r.x = r.x > within.x ? r.x : within.x;
+    r.y = r.y > within.y ? r.y : within.y;
+    r.w = right > r.x ? right - r.x : 0;
+    r.h = bottom > r.y ? bottom - r.y : 0;
+    return r;
+}
+
+int text_width(const char *s)
+{
+    return text_columns(s, strlen(s));
+}
+
+void pane_edge(struct grid *g, const struct theme *theme, struct rect frame, const char *text)
+{
+    struct style dim = theme_style(theme, ROLE_DIM);
+    if (frame.h < 3 || frame.w < 12 || !*text)
+        return;
+    struct rect edge = {frame.x + 2, frame.y + frame.h - 1, frame.w - 4, 1};
+    int x = grid_text(g, edge, edge.x, edge.y, dim, " ", 1);
+    x = grid_text(g, edge, x, edge.y, dim, text, strlen(text));
+    grid_text(g, edge, x, edge.y, dim, " ", 1);
+}
+
+void pane_waiting(const struct view_in *in, const struct watch *w, struct grid *g, struct rect r)
+{
+    const char *text = "";
+    int32_t unit[SESSION_MAX_UNITS];
+    if (r.w <= 0 || r.h <= 0)
+        return;
+    if (w->job.id) {
+        job_line_draw(&w->job, in->theme, g, r, r.x, r.y);
+        return;
+    }
+    if (!in->workbench)
+        text = in->ascii ? "loading" : "loading …";
+    else if (!in->workbench->dict)
+        text = "no SAE: start with --sae";
+    else if (pane_units(in, unit) == 0)
+        text = "no latent is chosen: f takes one";
+    else
+        text = in->ascii ? "..." : "…";
+    grid_text(g, r, r.x, r.y, theme_style(in->theme, ROLE_DIM), text, strlen(text));
+}
+
+void pane_progress(const struct view_in *in, const struct watch *w, struct grid *g, struct rect r)
+{
+    if (r.h > 0 && watch_shows_line(w))
+        job_line_draw(&w->job, in->theme, g, r, r.x + (r.w > 40), r.y);
+}

@@ -1,0 +1,54 @@
+/* What the views beside Explore share: the job that answers them, columns of tables that come from
+ * outside, frames. Private to tui/view. */
+#ifndef GLIMT_VIEW_PANE_PARTS_H
+#define GLIMT_VIEW_PANE_PARTS_H
+#include "tui/view/view.h"
+
+/* ---- what a view has asked for */
+struct watch {
+    bool asked;
+    struct request request; /* valid while asked */
+    struct job job;         /* the last news; id 0: none */
+};
+void watch_release(struct watch *);
+/* Asks (again); takes the request over. True: it is another than before, and what was there is
+ * gone. */
+bool watch_ask(struct watch *, const struct job_host *, struct request *);
+/* Fetches news. True: something changed. */
+bool watch_update(struct watch *, const struct job_host *);
+const struct table *watch_table(const struct watch *, const char *name); /* NULL: not there */
+/* Not at its end: progress or an error is to be shown. */
+bool watch_shows_line(const struct watch *);
+
+/* ---- units and requests */
+/* The chosen units: Explore's sliders, without it the workbench's. */
+int32_t pane_units(const struct view_in *, int32_t out[SESSION_MAX_UNITS]);
+/* A request about the chosen units on the corpus in use. False: nothing to ask (nothing loaded, no
+ * dictionary, no units). */
+bool pane_request(const struct view_in *, enum request_kind, const char *target, struct request *);
+
+/* ---- columns of a table that may come from a file: −1 unless there with this type */
+int32_t column_number(const struct table *, const char *name); /* I64 or F64 */
+int32_t column_text(const struct table *, const char *name);
+double cell_number(const struct table *, int64_t row, int32_t col);    /* NaN: missing */
+const char *cell_text(const struct table *, int64_t row, int32_t col); /* "": missing */
+
+/* The names in a text column in the order they come in; how many. Borrowed from the table. */
+struct names {
+    int n;
+    const char *name[CORPUS_MAX_CLASSES];
+};
+void names_of(const struct table *, const char *column, struct names *out);
+int names_find(const struct names *, const char *name); /* −1 */
+
+/* ---- drawing */
+enum theme_role class_role(int cls);
+struct rect rect_clip(struct rect, struct rect within);
+/* The lower edge of a frame: small print. */
+void pane_edge(struct grid *, const struct theme *, struct rect frame, const char *text);
+/* Why a view shows nothing yet: its job's line, or what is missing. */
+void pane_waiting(const struct view_in *, const struct watch *, struct grid *, struct rect);
+/* The same where something is shown already: one line, drawn when the job is not at its end. */
+void pane_progress(const struct view_in *, const struct watch *, struct grid *, struct rect line);
+int text_width(const char *);
+#endif
