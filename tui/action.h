@@ -23,7 +23,8 @@ enum where {
     IN_CORPUS_VIEW = 1 << 9,
     IN_JOBS_VIEW = 1 << 10,
     IN_VIEWS = IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_CORPUS_VIEW | IN_JOBS_VIEW,
-    IN_LISTS = IN_LATENTS | IN_NEXT | IN_SLIDERS | IN_LOSS,
+    IN_HISTOGRAM = 1 << 11,
+    IN_LISTS = IN_LATENTS | IN_NEXT | IN_SLIDERS | IN_LOSS | IN_HISTOGRAM,
     IN_COMMAND = IN_TEXT | IN_LISTS,
     IN_ANY = IN_COMMAND | IN_VIEWS, /* command state, whatever is shown */
     IN_ALL = IN_TYPING | IN_ANY
@@ -64,6 +65,11 @@ enum where {
     X(SLIDE_LEFT, "slide-left", "Left h", IN_SLIDERS, "", "this slider − 0.5")                     \
     X(SLIDE_RIGHT_FINE, "slide-right-fine", "Shift-Right", IN_SLIDERS, "", "this slider + 0.1")    \
     X(SLIDE_LEFT_FINE, "slide-left-fine", "Shift-Left", IN_SLIDERS, "", "this slider − 0.1")       \
+    X(SWEEP, "sweep", "s", IN_COMMAND, "sweep",                                                    \
+      "measure the loss along the fixed value: curves under the sliders")                          \
+    X(BLINK, "blink", "Space", IN_COMMAND, "",                                                     \
+      "without the fixed values, and with them again: what changes is marked")                     \
+    X(TWIN, "twin", "T", IN_COMMAND, "", "losses of this line and its twin (lines in pairs)")      \
     X(VALUE, "value", "=", IN_COMMAND, "number", "type a value for the selected slider")           \
     X(MEDIAN, "median", "M", IN_COMMAND, "", "selected slider to its latent's median")             \
     X(RESET, "reset", "0", IN_COMMAND, "reset", "free the selected slider and put it back to 0")   \

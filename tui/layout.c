@@ -16,21 +16,31 @@ static struct rect bars(struct layout *l, bool title)
     return (struct rect){0, y, l->w, l->h - y - below};
 }
 
-/* Text and latents above, predictions, sliders and loss below. */
+/* Text and latents above; histogram, sliders and loss below. Predictions stand below the latents
+ * where there is height, else beside the histogram. */
 static void full(struct layout *l)
 {
     struct rect r = bars(l, true);
     int lower = l->h >= 50 ? 14 : l->h >= 30 ? 11 : 10, upper = r.h - lower;
     int text = l->w >= 120 ? l->w * 3 / 5 : l->w * 56 / 100;
+    bool next = l->w >= 120, below = next && upper >= 15;
+    int next_h = below ? at_most(upper * 2 / 5, 12) : 0;
     l->pane[PANE_TEXT] = (struct rect){0, r.y, text, upper};
-    l->pane[PANE_LATENTS] = (struct rect){text, r.y, l->w - text, upper};
-    int more = l->w - 80; /* the sliders get what predictions and losses don't need */
-    int next = at_most(25 + more / 4, 48), loss = at_most(25 + more / 2, 60),
-        sliders = l->w - next - loss;
-    int y = r.y + upper;
-    l->pane[PANE_NEXT] = (struct rect){0, y, next, lower};
-    l->pane[PANE_SLIDERS] = (struct rect){next, y, sliders, lower};
-    l->pane[PANE_LOSS] = (struct rect){next + sliders, y, loss, lower};
+    l->pane[PANE_LATENTS] = (struct rect){text, r.y, l->w - text, upper - next_h};
+    if (below)
+        l->pane[PANE_NEXT] = (struct rect){text, r.y + upper - next_h, l->w - text, next_h};
+    int more = l->w - 80, y = r.y + upper, x = 0; /* the sliders get what the others don't need */
+    int loss = at_most(25 + more / 2, 60), histogram = at_most(25 + more / 4, 48);
+    if (next && !below) {
+        loss = 41;
+        l->pane[PANE_NEXT] = (struct rect){0, y, 23, lower};
+        x = 23;
+        histogram = 26;
+    }
+    l->pane[PANE_HISTOGRAM] = (struct rect){x, y, histogram, lower};
+    x += histogram;
+    l->pane[PANE_SLIDERS] = (struct rect){x, y, l->w - loss - x, lower};
+    l->pane[PANE_LOSS] = (struct rect){l->w - loss, y, loss, lower};
     l->frame = true;
 }
 
@@ -74,6 +84,11 @@ void layout_compute(struct layout *l, int w, int h, enum pane focus, bool zoom)
     } else {
         l->mode = LAYOUT_FULL;
         full(l);
+        if (l->pane[focus].h == 0) { /* the predictions, where there is no room for them */
+            struct rect below = l->pane[PANE_HISTOGRAM];
+            l->pane[PANE_HISTOGRAM] = (struct rect){0};
+            l->pane[focus] = below;
+        }
     }
 }
 
@@ -84,7 +99,9 @@ bool layout_open(const struct layout *l, enum pane p)
 
 bool layout_reachable(const struct layout *l, enum pane p)
 {
-    return l->mode == LAYOUT_TINY ? p == PANE_TEXT : true;
+    if (l->mode == LAYOUT_TINY)
+        return p == PANE_TEXT;
+    return true;
 }
 
 int layout_pane_at(const struct layout *l, int x, int y)

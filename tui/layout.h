@@ -7,10 +7,10 @@
 #define GLIMT_TUI_LAYOUT_H
 #include "tui/term/grid.h"
 
-enum pane { PANE_TEXT, PANE_LATENTS, PANE_NEXT, PANE_SLIDERS, PANE_LOSS, N_PANES };
+enum pane { PANE_TEXT, PANE_LATENTS, PANE_NEXT, PANE_HISTOGRAM, PANE_SLIDERS, PANE_LOSS, N_PANES };
 
 enum layout_mode {
-    LAYOUT_FULL,      /* from 80×24: all panes, roomy from 120 columns */
+    LAYOUT_FULL,      /* from 80×24: all panes but predictions, those too from 120 columns */
     LAYOUT_ACCORDION, /* from 40×8: the focused pane, the others as one line each */
     LAYOUT_SINGLE,    /* from 24×6: the focused pane and the status */
     LAYOUT_TINY       /* text, and one line with the loss */
@@ -29,7 +29,8 @@ struct layout {
 void layout_compute(struct layout *, int w, int h, enum pane focus, bool zoom);
 /* Drawn with content: takes keys. */
 bool layout_open(const struct layout *, enum pane);
-/* Can be given the focus: drawn or folded; in LAYOUT_SINGLE every pane, in LAYOUT_TINY the text. */
+/* Can be given the focus: drawn or folded, or drawn once it has it (below 120 columns predictions
+ * take the place of the histogram then); in LAYOUT_TINY the text alone. */
 bool layout_reachable(const struct layout *, enum pane);
 /* The pane at a cell, −1: none. */
 int layout_pane_at(const struct layout *, int x, int y);

@@ -35,7 +35,8 @@ struct interval bootstrap_ratio(const double *num, const double *den, int64_t n,
 /* Σ min of two histograms, each normalised to sum 1; NaN when either is empty. */
 double histogram_overlap(const double *a, const double *b, int32_t n);
 /* Counts of values in n_bins equal bins from lo to hi; the last takes hi (numpy.histogram). hi =
- * lo: widened by 0.5 on both sides, as numpy does. Values outside are not counted. */
+ * lo: widened by 0.5 on both sides, as numpy does. Values outside are not counted. The counts
+ * are set, not added to. */
 void histogram_count(const float *x, int64_t n, double lo, double hi, int32_t n_bins,
                      int64_t *count);
 #endif

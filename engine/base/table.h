@@ -25,8 +25,8 @@ enum column_role { /* what a column is to a plot */
 enum mark { MARK_LIST, MARK_LINE, MARK_BAR, MARK_HIST, MARK_HEAT, MARK_SCATTER, MARK_GRAPH };
 
 struct column {
-    char *name; /* "fire_share.da": nests in JSON; NAME.lo and NAME.hi side by side: "NAME":[lo, hi]
-                 */
+    char *name; /* "fire_share.da": nests in JSON; NAME.lo (LO) and NAME.hi (HI) side by side:
+                 * "NAME":[lo, hi] */
     char *unit; /* "nats", "" */
     char *doc;  /* one line */
     enum column_type type;
@@ -77,6 +77,12 @@ bool table_equal(const struct table *, const struct table *);          /* bit fo
 /* Row numbers in the order of a column: missing last, equal ones in row order (stable). order:
  * [n_rows], the caller's. 65,536 rows of numbers take a few ms. */
 void table_sort(const struct table *, int32_t col, bool descending, int64_t *order);
+
+/* A new table of the n rows given, in that order. */
+struct table *table_select(const struct table *, const int64_t *rows, int64_t n);
+struct table *table_copy(const struct table *);
+/* Adds all rows of a table with the same columns. */
+void table_append(struct table *to, const struct table *from);
 
 /* ---- writers. Numbers never depend on the locale. */
 struct table_text { /* how a table is printed for people */

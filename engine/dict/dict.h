@@ -68,6 +68,12 @@ struct tensor dict_decode(struct run *, const struct dict *, const struct sparse
  * W₂·d_j) when it is not NULL: [n_units, behind->out]. Neurons: unit vectors. */
 struct tensor dict_push(struct run *, const struct dict *, const struct linear *behind,
                         const int32_t *unit, int32_t n_units);
+/* For each unit the `rows` others whose decoder rows have the greatest cosine with its own,
+ * greatest first: ids and cosine [n_units, rows], the caller's; −1 and NaN where there are no more.
+ * Products in double, one pass over the decoder for 64 units. Neurons, and rows of zeros, have
+ * none. False when the run is not ok. */
+bool dict_neighbours(struct run *, const struct dict *, const int32_t *unit, int32_t n_units,
+                     int32_t rows, int32_t *ids, double *cosine);
 /* c [T, n_units]: what each unit adds to its activation: FIX v − f, SCALE (v − 1)·f, ADD v, ZERO
  * −f, where f is the unit's selected value in `f` or 0. */
 struct tensor dict_unit_change(struct run *, const struct dict *, const struct sparse *f,

@@ -1,6 +1,7 @@
 /* From the final norm to losses, predictions and logits. */
 #include "engine/base/memory.h"
 #include "engine/model/model_private.h"
+#include <stdlib.h>
 
 static bool check_hidden(struct run *run, const struct model *m, struct tensor h)
 {
@@ -60,4 +61,28 @@ void model_logits(struct run *run, const struct model *m, struct tensor h, float
         if (!run->tape)
             arena_reset(run->arena, mark);
     }
+}
+
+void model_direct_logits(struct run *run, const struct model *m, struct tensor u, float *logits)
+{
+    if (!check_hidden(run, m, u))
+        return;
+    const size_t d = (size_t)m->config.d_model;
+    struct arena_mark mark = arena_mark(run->arena);
+    float *rows = xcalloc((size_t)u.rows * d, sizeof *rows);
+    float *gamma = xcalloc(d, sizeof *gamma);
+    run_get(run, rows, u);
+    run_get(run, gamma, m->final_norm.gamma);
+    for (size_t t = 0; t < (size_t)u.rows; t++) {
+        float *row = rows + t * d;
+        double mean = 0;
+        for (size_t i = 0; i < d; i++)
+            mean += (double)row[i] / (double)d;
+        for (size_t i = 0; i < d; i++)
+            row[i] = (float)((double)gamma[i] * ((double)row[i] - mean));
+    }
+    model_logits(run, m, run_put(run, u.rows, u.cols, DTYPE_F32, rows), logits);
+    arena_reset(run->arena, mark);
+    free(gamma);
+    free(rows);
 }

@@ -63,6 +63,10 @@ void model_topn(struct run *, const struct model *, struct tensor h, int32_t n, 
                 float *logp);
 /* Logits [T, n_vocab] to host memory. */
 void model_logits(struct run *, const struct model *, struct tensor h, float *logits);
+/* u: directions in the residual stream, [T, d_model]. What they add to the logits directly, but for
+ * the final LayerNorm's scale: γ ⊙ (u − mean u) through the unembedding, [T, n_vocab] to host
+ * memory (logit lens of a direction). */
+void model_direct_logits(struct run *, const struct model *, struct tensor u, float *logits);
 
 /* Keys and values for up to n_ctx positions of layers first … n_layers−1. */
 struct kv *model_kv_new(const struct model *, int32_t first_layer, int32_t cap, struct error *e);

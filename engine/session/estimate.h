@@ -6,10 +6,9 @@
  * once with 95 %. At N what is left is sampling: would other sentences say the same, ± t·s_d/√N. */
 #ifndef GLIMT_SESSION_ESTIMATE_H
 #define GLIMT_SESSION_ESTIMATE_H
+#include "engine/base/statistics.h"
 #include "engine/session/session.h"
 
-/* The p-quantile of Student's t with df > 0 degrees of freedom (0 < p < 1), to about 1e-9. */
-double student_quantile(double p, double df);
 /* The largest look that n of N sentences reach: 16, 64, 256 below N, or N; 0: none yet. */
 int32_t look_reached(int32_t n, int32_t N);
 /* How many looks there are on the way to N. */
@@ -18,6 +17,4 @@ int32_t looks_of(int32_t N);
 double sampling_half(double sd, int32_t n);
 /* Half width at a look n < N. */
 double partial_half(double sd, int32_t n, int32_t N);
-/* Mean and standard deviation (n − 1; NaN for n < 2) in double. */
-void mean_and_sd(const double *x, int32_t n, double *mean, double *sd);
 #endif

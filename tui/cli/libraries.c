@@ -1,8 +1,10 @@
 #include "tui/cli/libraries.h"
 #include <curses.h>
+#include <expat.h>
 #include <gnu/libc-version.h>
 #include <jansson.h>
 #include <nettle/version.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <utf8proc.h>
 
@@ -20,4 +22,8 @@ void libraries_list(struct library out[N_LIBRARIES])
     out[i].name = "nettle";
     snprintf(out[i++].version, sizeof out->version, "%d.%d", nettle_version_major(),
              nettle_version_minor());
+    out[i].name = "sqlite3";
+    snprintf(out[i++].version, sizeof out->version, "%s", sqlite3_libversion());
+    out[i].name = "expat";
+    snprintf(out[i++].version, sizeof out->version, "%s", XML_ExpatVersion());
 }

@@ -213,7 +213,8 @@ static void resize(void *view, const struct view_in *in, struct rect r)
 {
     struct corpus_view *v = view;
     (void)in;
-    /* the text at the upper edge stays there */
+    if (memcmp(&r, &v->r, sizeof r) == 0)
+        return;
     v->r = r;
     corpus_arrange(v);
 }

@@ -98,6 +98,7 @@ void explore_release(struct explore *ex)
     snapshot_unref(ex->snapshot);
     ex->snapshot = NULL;
     views_release(&ex->views);
+    findings_release(&ex->findings);
 }
 
 /* ---- what is looked at */
@@ -172,6 +173,23 @@ bool here_active(const struct here *h, int32_t rank, int32_t *id, float *value)
     *id = l->top_id[at];
     *value = l->top_val[at];
     return *id >= 0;
+}
+
+int32_t explore_n_latents(const struct explore *ex, const struct here *h)
+{
+    return ex->brush.n > 0 ? ex->brush.n : here_n_active(h);
+}
+
+bool explore_latent(const struct explore *ex, const struct here *h, int32_t row, int32_t *id,
+                    float *value)
+{
+    if (ex->brush.n == 0)
+        return here_active(h, row, id, value);
+    if (row < 0 || row >= ex->brush.n)
+        return false;
+    *id = ex->brush.row[row].latent;
+    *value = ex->brush.row[row].value;
+    return true;
 }
 
 bool here_unit(const struct here *h, int32_t unit, float *pre, float *act)
@@ -424,6 +442,8 @@ void explore_host(struct explore *ex, const struct job_host *host)
 void explore_news(struct explore *ex)
 {
     views_news(ex);
+    if (findings_update(&ex->findings, &ex->views.host))
+        ex->redraw = true;
 }
 
 void explore_status(struct explore *ex, const struct service_status *s)
@@ -529,4 +549,26 @@ void at_label(const struct sliders *of, const struct sliders *now, bool ascii, c
                  fabs((double)(differ == 1 ? one->value : value)));
     else
         snprintf(out, n, "at others");
+}
+
+/* ---- from the sweep */
+double explore_sweep_now(const struct explore *ex, const char *cls)
+{
+    int32_t unit[SESSION_MAX_UNITS], n = explore_units(ex, unit);
+    int32_t fixed = 0, which = -1;
+    bool same, references = !ex->views.corpus.path && ex->views.corpus.n_files == 0;
+    double v = sliders_value(&ex->sliders, SLIDER_ALL, &same);
+    if (!references || !findings_apply(&ex->findings, unit, n))
+        return NAN;
+    for (int i = 0; i < n; i++)
+        if (ex->sliders.unit[i].fixed) {
+            fixed++;
+            which = i;
+        }
+    if (fixed == 1)
+        v = (double)ex->sliders.unit[which].value;
+    else if (fixed != n || !same)
+        return NAN;
+    return findings_loss(&ex->findings, sliders_insert(&ex->sliders),
+                         fixed == 1 && n > 1 ? unit[which] : -1, cls, v);
 }

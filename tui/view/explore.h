@@ -8,6 +8,8 @@
 #include "tui/action.h"
 #include "tui/service.h"
 #include "tui/state.h"
+#include "tui/view/brush.h"
+#include "tui/view/findings.h"
 #include "tui/view/token_paint.h"
 #include "tui/view/views.h"
 #include "tui/widget/editor.h"
@@ -81,6 +83,9 @@ struct explore {
     struct list choices, help; /* of the palette; rows of the help */
     bool refsets_paused;
     struct views views;
+    struct findings findings;
+    bool twin;
+    struct brush brush; /* the selection, as latents see it */
 
     struct snapshot *snapshot;         /* the newest; NULL: none yet */
     const struct workbench *workbench; /* NULL while loading */

@@ -68,6 +68,19 @@ static int next_n(const struct explore *ex)
     return n;
 }
 
+/* What is selected, in the text that the snapshot knows. */
+static void update_brush(struct explore *ex)
+{
+    size_t from = 0, to = 0;
+    bool exact_from = true, exact_to = true;
+    const struct snapshot *s = ex->snapshot;
+    if (s && editor_selection(&ex->editor, &from, &to)) {
+        from = map_to_old(&ex->map, from, &exact_from);
+        to = map_to_old(&ex->map, to, &exact_to);
+    }
+    brush_update(&ex->brush, exact_from && exact_to ? s : NULL, from, to);
+}
+
 void explore_arrange(struct explore *ex)
 {
     layout_compute(&ex->layout, ex->layout.w, ex->layout.h, ex->focus, ex->zoom);
@@ -77,10 +90,11 @@ void explore_arrange(struct explore *ex)
     if (ex->follow)
         editor_show_cursor(&ex->editor);
     struct here h = explore_here(ex, ex->snapshot);
-    list_resize(&ex->latents, here_n_active(&h), pane_rows(ex, PANE_LATENTS).h);
+    update_brush(ex);
+    list_resize(&ex->latents, explore_n_latents(ex, &h), pane_rows(ex, PANE_LATENTS).h);
     list_resize(&ex->rows, ex->sliders.n + 1, pane_rows(ex, PANE_SLIDERS).h);
     if (ex->overlay == OVERLAY_HELP)
-        list_resize(&ex->help, help_rows(action_where(ex->focus, ex->typing)), ex->layout.h - 2);
+        list_resize(&ex->help, help_rows(explore_where(ex)), ex->layout.h - 2);
     list_resize(&ex->next, next_n(ex), pane_rows(ex, PANE_NEXT).h);
 }
 

@@ -87,6 +87,7 @@ void explore_draw(const struct explore *ex, const struct snapshot *snap, const s
         draw_latents_pane(&d);
         draw_next_pane(&d);
         draw_sliders_pane(&d);
+        draw_histogram_pane(&d);
         draw_loss_pane(&d);
     } else {
         views_draw(ex, wb, theme, g);

@@ -64,7 +64,7 @@ static void take_latent(struct explore *ex)
     struct here h = explore_here(ex, ex->snapshot);
     int32_t id;
     float value;
-    if (!here_active(&h, ex->latents.selected, &id, &value))
+    if (!explore_latent(ex, &h, ex->latents.selected, &id, &value))
         return;
     struct sliders before = ex->sliders;
     int row = sliders_find(&ex->sliders, id);
@@ -93,6 +93,15 @@ static void change_row(struct explore *ex, void (*change)(struct sliders *, int)
     explore_changed_sliders(ex, &before, false);
 }
 
+static void sweep_chosen(struct explore *ex)
+{
+    int32_t unit[SESSION_MAX_UNITS], n = explore_units(ex, unit);
+    if (!sliders_known(ex) || !ex->workbench)
+        return;
+    findings_sweep(&ex->findings, &ex->views.host, &ex->views.corpus, unit, n);
+    explore_message(ex, false, "measuring the loss along the value; view 4 shows the curves");
+}
+
 /* ---- colours */
 static void colour_by(struct explore *ex, int32_t unit)
 {
@@ -109,7 +118,7 @@ static void colour_by_selected(struct explore *ex)
     int32_t id;
     float value;
     int row = slider_of_row(ex->rows.selected);
-    if (ex->focus == PANE_LATENTS && here_active(&h, ex->latents.selected, &id, &value))
+    if (ex->focus == PANE_LATENTS && explore_latent(ex, &h, ex->latents.selected, &id, &value))
         colour_by(ex, id);
     else if (ex->focus == PANE_SLIDERS)
         colour_by(ex, row == SLIDER_ALL ? UNIT_ALL : ex->sliders.unit[row].index);
@@ -385,6 +394,8 @@ void explore_do(struct explore *ex, enum action_id a)
         if (ex->views.now == VIEW_EXPLORE)
             next_pane(ex, a == ACTION_NEXT_PANE ? 1 : -1);
         break;
+    case ACTION_SWEEP: sweep_chosen(ex); break;
+    case ACTION_TWIN: ex->twin = !ex->twin; break;
     case ACTION_VIEW_BACK: views_go(ex, VIEW_EXPLORE); break;
     case ACTION_TOKEN_LEFT: step_token(ex, -1); break;
     case ACTION_TOKEN_RIGHT: step_token(ex, 1); break;

@@ -40,8 +40,16 @@ void at_label(const struct sliders *of, const struct sliders *now, bool ascii, c
 /* The active latents of a token: how many, and one of them. */
 int32_t here_n_active(const struct here *);
 bool here_active(const struct here *, int32_t rank, int32_t *id, float *value);
+/* A row of the latents pane: of the brushed phrase, else of the token. */
+int32_t explore_n_latents(const struct explore *, const struct here *);
+bool explore_latent(const struct explore *, const struct here *, int32_t row, int32_t *id,
+                    float *value);
 /* The value of a unit at the token: its activation, else its pre-activation; false: not known. */
 bool here_unit(const struct here *, int32_t unit, float *pre, float *act);
+
+/* Loss of a class with the sliders as they are, from the sweep of the chosen latents; NaN: not
+ * known. */
+double explore_sweep_now(const struct explore *, const char *cls);
 
 /* ---- changes */
 void explore_arrange(struct explore *);  /* after anything that may move rows: bounds, scrolling */
@@ -65,6 +73,11 @@ int palette_find(const char *typed, struct palette_item out[PALETTE_MAX]); /* be
 void palette_complete(struct explore *);                                   /* Tab */
 void palette_run(struct explore *);                                        /* Enter */
 
+/* ---- the histogram pane */
+int32_t histogram_unit(const struct explore *); /* whose it is; −1: none */
+void histogram_plot(const struct explore *, struct plot_options *);
+const struct table *histogram_table(const struct explore *); /* NULL: not there yet */
+
 /* ---- panes */
 struct drawing {
     const struct explore *ex;
@@ -78,6 +91,7 @@ struct drawing {
 void draw_text_pane(const struct drawing *);
 void draw_latents_pane(const struct drawing *);
 void draw_sliders_pane(const struct drawing *);
+void draw_histogram_pane(const struct drawing *);
 void draw_loss_pane(const struct drawing *);
 void draw_next_pane(const struct drawing *);
 void draw_bars(const struct drawing *); /* title, status, keys */

@@ -148,6 +148,7 @@ struct table *explore_table(const struct explore *ex)
     case PANE_NEXT: return next_table(ex);
     case PANE_SLIDERS: return sliders_table(ex);
     case PANE_LOSS: return loss_table(ex);
+    case PANE_HISTOGRAM: return histogram_table(ex) ? table_copy(histogram_table(ex)) : NULL;
     default: return tokens_table(ex);
     }
 }

@@ -189,25 +189,22 @@ static void panel_options(const struct histograms *v, const struct view_in *in, 
     snprintf(facet, 16, "%d", (int)unit);
     o->facet = facet;
     o->title = "";
-    if (isfinite(at.here))
+    if (isfinite(at.here) || isfinite(at.fixed)) /* a row for both, even where one is not there */
         o->at[o->n_at++] = at.here;
 }
 
-/* ● on the axis row, where the slider stands. */
+/* ● beside the ▲ of the plot, in its row. */
 static void draw_fixed(const struct view_in *in, struct grid *g, const struct plot_layout *l,
                        struct rect r, double fixed)
 {
     const struct plot_area *a = &l->panel[0];
-    if (l->n_panels < 1 || !isfinite(fixed) || a->inner.w <= 0 || !(a->x1 > a->x0))
+    if (l->n_panels < 1 || a->inner.w <= 0 || !(a->x1 > a->x0) || !(fixed >= a->x0) ||
+        !(fixed <= a->x1))
         return;
-    double share = (fixed - a->x0) / (a->x1 - a->x0);
-    int y = a->inner.y + a->inner.h;
-    if (share < 0 || share > 1)
-        return;
-    int x = a->inner.x + (int)(share * a->inner.w);
-    x = x >= a->inner.x + a->inner.w ? a->inner.x + a->inner.w - 1 : x;
-    grid_put(g, r, x, y < r.y + r.h ? y : r.y + r.h - 1, theme_style(in->theme, ROLE_FIXED),
-             in->ascii ? "O" : "●", 1);
+    int x = (int)floor((fixed - a->x0) / (a->x1 - a->x0) * a->inner.w);
+    int y = a->inner.y + a->inner.h + (r.h >= 6), bottom = r.y + r.h - 1;
+    grid_put(g, r, a->inner.x + (x < a->inner.w ? x : a->inner.w - 1), y < bottom ? y : bottom,
+             theme_style(in->theme, ROLE_FIXED), in->ascii ? "O" : "●", 1);
 }
 
 static void panel_note(const struct histograms *v, const struct view_in *in, int panel, char *out,

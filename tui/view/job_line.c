@@ -135,13 +135,13 @@ static void add_running(const struct job *j, bool ascii, int columns, struct job
 {
     char share[16], bar[96], rate[48], number[32], left[48], time[32];
     if (j->progress.total <= 0) {
-        add(l, ROLE_DIM, " ", ascii ? "..." : "…");
+        add(l, ROLE_DIM, "", ascii ? "..." : "…");
         return;
     }
     snprintf(share, sizeof share, "%.0f %%", floor(100 * job_share(j)));
-    add(l, ROLE_HEADING, " ", share);
+    add(l, ROLE_HEADING, "", share);
     int room = columns - columns_of(l) - 3, w = room < 4 ? 0 : room < 40 ? 6 : 16;
-    if (w > 0) {
+    if (w > 0 && w <= room) {
         bar_text(job_share(j), w, ascii, bar, sizeof bar);
         add(l, ROLE_DIM, " ", ascii ? "[" : "▕");
         add(l, ROLE_BAR, "", bar);
@@ -156,24 +156,40 @@ static void add_running(const struct job *j, bool ascii, int columns, struct job
         try_add(l, columns, ROLE_DIM, with_rate ? ", " : " ", left);
 }
 
-void job_line_make(const struct job *j, bool ascii, int columns, struct job_line *out)
+void job_line_state(const struct job *j, bool ascii, int columns, struct job_line *l)
 {
     char time[32];
-    *out = (struct job_line){0};
-    add_name(j, out);
+    l->n = 0;
     switch (j->status) {
-    case JOB_QUEUED: try_add(out, columns, ROLE_DIM, " ", "waits"); break;
-    case JOB_RUNNING: add_running(j, ascii, columns, out); break;
+    case JOB_QUEUED: add(l, ROLE_DIM, "", "waits"); break;
+    case JOB_RUNNING: add_running(j, ascii, columns, l); break;
     case JOB_DONE:
         duration_text(j->seconds, time, sizeof time);
-        if (j->cached)
-            try_add(out, columns, ROLE_DIM, " ", "from the cache");
-        else
-            try_add(out, columns, ROLE_DIM, " done in ", time);
+        add(l, ROLE_DIM, j->cached ? "from the cache" : "done in ", j->cached ? "" : time);
         break;
-    case JOB_FAILED: add(out, ROLE_ERROR, ": ", j->error.text); break;
-    case JOB_CANCELLED: try_add(out, columns, ROLE_WARNING, " ", "cancelled"); break;
+    case JOB_FAILED: add(l, ROLE_ERROR, "", j->error.text); break;
+    case JOB_CANCELLED: add(l, ROLE_WARNING, "", "cancelled"); break;
     }
+}
+
+void job_line_make(const struct job *j, bool ascii, int columns, struct job_line *out)
+{
+    struct job_line state;
+    out->n = 0;
+    add_name(j, out);
+    add(out, ROLE_TEXT, j->status == JOB_FAILED ? ": " : " ", "");
+    job_line_state(j, ascii, columns - columns_of(out), &state);
+    for (int i = 0; i < state.n; i++)
+        add(out, state.segment[i].role, "", state.segment[i].text);
+}
+
+int job_segments_draw(const struct job_line *l, const struct theme *theme, struct grid *g,
+                      struct rect clip, int x, int y)
+{
+    for (int i = 0; i < l->n; i++)
+        x = grid_text(g, clip, x, y, theme_style(theme, l->segment[i].role), l->segment[i].text,
+                      strlen(l->segment[i].text));
+    return x;
 }
 
 int job_line_draw(const struct job *j, const struct theme *theme, struct grid *g, struct rect clip,
@@ -181,10 +197,7 @@ int job_line_draw(const struct job *j, const struct theme *theme, struct grid *g
 {
     struct job_line l;
     job_line_make(j, theme_ascii(theme), clip.x + clip.w - x, &l);
-    for (int i = 0; i < l.n; i++)
-        x = grid_text(g, clip, x, y, theme_style(theme, l.segment[i].role), l.segment[i].text,
-                      strlen(l.segment[i].text));
-    return x;
+    return job_segments_draw(&l, theme, g, clip, x, y);
 }
 
 void job_line_text(const struct job *j, bool ascii, int columns, char *out, size_t n)

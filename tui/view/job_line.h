@@ -11,7 +11,7 @@ struct job_segment {
 };
 struct job_line { /* drawn one after the other, each with what stands before it */
     int n;
-    struct job_segment segment[8];
+    struct job_segment segment[12];
 };
 
 /* "sweep", "examples 418": what is asked. */
@@ -19,6 +19,11 @@ void job_line_what(const struct job *, char *out, size_t n);
 /* The line in at most `columns`: what does not fit is left out from the end, then the bar. An error
  * is not shortened. */
 void job_line_make(const struct job *, bool ascii, int columns, struct job_line *out);
+/* The same without what is asked: "43 % ▕████▏ 12,300 tokens/s, 4 s left", "done in 3.2 s". */
+void job_line_state(const struct job *, bool ascii, int columns, struct job_line *out);
+/* Draws segments as they are; the column after them. */
+int job_segments_draw(const struct job_line *, const struct theme *, struct grid *,
+                      struct rect clip, int x, int y);
 /* Draws it up to the clip's right edge; the column after it. */
 int job_line_draw(const struct job *, const struct theme *, struct grid *, struct rect clip, int x,
                   int y);

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const where_name[N_PANES] = {"the text, not typing", "latents", "predictions",
-                                                "sliders", "losses"};
+static const char *const where_name[N_PANES] = {
+    "the text, not typing", "latents", "predictions", "histogram", "sliders", "losses"};
 
 /* First what only this context has, then what others share. */
 static int row_action(enum where where, int row)

@@ -77,7 +77,6 @@ void latents_plot_options(const struct latents *v, struct plot_options *o)
     plot_options_init(o);
     o->mirrored = !v->overlaid;
     o->log_y = v->log;
-    o->title = "";
 }
 
 void latents_draw_histogram(const struct latents *v, const struct view_in *in, struct grid *g,
@@ -93,6 +92,7 @@ void latents_draw_histogram(const struct latents *v, const struct view_in *in, s
         return;
     }
     latents_plot_options(v, &o);
+    o.title = ""; /* the frame has it */
     o.glyphs = in->ascii ? PLOT_ASCII : PLOT_BLOCKS;
     if (in->explore) {
         double here = explore_value_here(in->explore, v->unit),
@@ -131,7 +131,7 @@ struct rect latents_examples_rows(const struct latents *v, struct rect inner)
 static void one_line(const char *s, size_t n, bool ascii, struct strbuf *out)
 {
     for (size_t i = 0; i < n; i++) {
-        const char *mark = s[i] == '\n' ? (ascii ? "^J" : "⏎")
+        const char *mark = s[i] == '\n'   ? (ascii ? "^J" : "⏎")
                            : s[i] == '\t' ? (ascii ? "^I" : "⇥")
                            : s[i] == '\r' ? (ascii ? "^M" : "␍")
                                           : NULL;
@@ -195,8 +195,7 @@ static void draw_example(const struct latents_drawing *d, struct rect r, int y,
     bool selected = v->examples.selected == row && v->focus == PART_EXAMPLES;
     const char *cls = cell_text(t, row, c->cls);
     struct style s = latents_style(d, selected ? ROLE_SELECTION : ROLE_TEXT);
-    struct style mark =
-        selected ? s : latents_class_style(d, latents_class_of(v, cls));
+    struct style mark = selected ? s : latents_class_style(d, latents_class_of(v, cls));
     struct style token = mark;
     char value[32], quantile[32];
     int head = example_head(r);

@@ -103,7 +103,7 @@ static int32_t find_column(const struct table *t, struct word w, struct filter_t
 
 /* ---- values */
 /* Digits, sign, point, exponent and nothing else: neither "inf" nor "0x10" nor a decimal comma.
- * Also half of the last digit typed. */
+ * Also half of the last digit typed, the second decimal at least; 0 is exact. */
 static bool number(struct word w, double *v, double *half)
 {
     char s[FILTER_WORD], *end;
@@ -116,7 +116,8 @@ static bool number(struct word w, double *v, double *half)
     *v = strtod(s, &end);
     const char *point = strchr(s, '.'), *e = strpbrk(s, "eE");
     size_t decimals = point ? (size_t)((e && e > point ? e : s + w.n) - point) - 1 : 0;
-    *half = 0.5 * pow(10, -(double)decimals) * (e ? pow(10, strtod(e + 1, NULL)) : 1);
+    double last = pow(10, -(double)(decimals > 2 ? decimals : 2));
+    *half = fabs(*v) > 0 ? 0.5 * last * (e ? pow(10, strtod(e + 1, NULL)) : 1) : 0;
     return *end == 0 && isfinite(*v) && isfinite(*half);
 }
 

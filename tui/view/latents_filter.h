@@ -9,9 +9,9 @@
  * Operators: < <= > >= = !=. COLUMN is a column's name, a class (its fire share), pre.CLASS (its
  * mean), or what only one column begins with (diff, overlap, density). A number before % is divided
  * by 100, as is one beyond ±1 for a column that is a share (da>20: no share is more than 1). `=`
- * holds for what reads as the value at the digits typed (0.2: 0.15 … 0.25). A row where the value
- * is missing is not shown. What makes no sense is kept aside with its reason and holds for every
- * row. Plain data; no function fails. */
+ * holds for what reads as the value at its digits, two at least (0.2: 0.195 … 0.205); =0 for 0
+ * alone. A row where the value is missing is not shown. What makes no sense is kept aside with its
+ * reason and holds for every row. Plain data; no function fails. */
 #ifndef GLIMT_VIEW_LATENTS_FILTER_H
 #define GLIMT_VIEW_LATENTS_FILTER_H
 #include "engine/base/table.h"

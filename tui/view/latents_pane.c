@@ -62,9 +62,53 @@ static void draw_row(const struct drawing *d, struct rect r, int y, int rank, do
         draw_shares(d, r, r.x + 15 + w, y, id, roomy, selected);
 }
 
+/* What parts the brushed phrase from the rest: shares inside and outside. */
+static void draw_brush(const struct drawing *d, struct rect r)
+{
+    const struct brush *b = &d->ex->brush;
+    const struct list *l = &d->ex->latents;
+    bool roomy = r.w >= 34;
+    for (int i = 0; i < r.h && l->top + i < b->n; i++) {
+        const struct brush_row *row = &b->row[l->top + i];
+        bool selected = l->selected == l->top + i && d->ex->focus == PANE_LATENTS;
+        struct style s = draw_style(d, selected ? ROLE_FOCUS : ROLE_TEXT);
+        int y = r.y + i, w = r.w - (roomy ? 27 : 20);
+        grid_printf(d->grid, r, r.x + 1, y, s, "%d", (int)row->latent);
+        if (w > 0)
+            draw_bar(d, r, r.x + 8, y, w, (double)(row->inside - row->rest),
+                     selected ? s : draw_style(d, ROLE_BAR));
+        grid_printf(d->grid, r, r.x + r.w - (roomy ? 18 : 11), y, s,
+                    roomy ? "%4.0f %% rest %3.0f %%" : "%4.0f %4.0f %%", 100 * (double)row->inside,
+                    100 * (double)row->rest);
+    }
+}
+
+static void draw_brushed(const struct drawing *d)
+{
+    const struct brush *b = &d->ex->brush;
+    char title[80], edge[64];
+    snprintf(title, sizeof title, "Latents of the selection, %d token%s", (int)b->n_inside,
+             b->n_inside == 1 ? "" : "s");
+    draw_frame(d, PANE_LATENTS, title);
+    struct rect r = pane_rows(d->ex, PANE_LATENTS);
+    if (r.h <= 0)
+        return;
+    draw_brush(d, r);
+    snprintf(edge, sizeof edge, "share here, and of the other %d", (int)b->n_rest);
+    draw_edge(d, PANE_LATENTS, edge);
+    if (d->ex->focus == PANE_LATENTS && d->ex->overlay == OVERLAY_NONE) {
+        d->grid->cursor_x = r.x;
+        d->grid->cursor_y = r.y + (d->ex->latents.selected - d->ex->latents.top);
+    }
+}
+
 void draw_latents_pane(const struct drawing *d)
 {
     char title[160], label[LABEL_MAX];
+    if (d->ex->brush.n > 0) {
+        draw_brushed(d);
+        return;
+    }
     here_label(d, label);
     snprintf(title, sizeof title, "Latents at %s", label);
     draw_frame(d, PANE_LATENTS, d->here.valid ? title : "Latents");

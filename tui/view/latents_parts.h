@@ -83,13 +83,13 @@ void latents_take(struct latents *, struct table_set *); /* another set: a refer
 void latents_arrange(struct latents *);                  /* sorts and filters anew */
 void latents_refilter(struct latents *);                 /* filters anew */
 void latents_sort_by(struct latents *, int32_t col);     /* again: the other way round */
-void latents_bounds(struct latents *);                   /* lists and columns stay within the area */
-const char *latents_class(const struct latents *, int32_t c);          /* its name */
-int32_t latents_class_of(const struct latents *, const char *name);    /* −1: none */
-int32_t latents_target(const struct latents *);                        /* class asked about; 0 */
-int64_t latents_row(const struct latents *, int at);                   /* row of rows; −1: none */
-int latents_find(const struct latents *, int32_t unit);                /* where shown; −1: not */
-double latents_value(const struct latents *, int32_t unit); /* what `f` fixes it at */
+void latents_bounds(struct latents *); /* lists and columns stay within the area */
+const char *latents_class(const struct latents *, int32_t c);       /* its name */
+int32_t latents_class_of(const struct latents *, const char *name); /* −1: none */
+int32_t latents_target(const struct latents *);                     /* class asked about; 0 */
+int64_t latents_row(const struct latents *, int at);                /* row of rows; −1: none */
+int latents_find(const struct latents *, int32_t unit);             /* where shown; −1: not */
+double latents_value(const struct latents *, int32_t unit);         /* what `f` fixes it at */
 const struct table *latents_made_table(const struct latents *);
 
 /* ---- asking (latents_detail.c) */
@@ -115,7 +115,7 @@ struct shown_column {
     int32_t col, cls; /* cls: of a SHARE or a mean, −1: none */
     enum cell_kind kind;
     int x, w, bar; /* x from the left of the rows; w with its bar (cells of it) */
-    char head[32];
+    char head[48];
 };
 #define LATENTS_COLUMNS (2 * CORPUS_MAX_CLASSES + 16)
 /* The columns that stand in w cells; how many. */

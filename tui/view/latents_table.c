@@ -112,8 +112,7 @@ void latents_sort_by(struct latents *v, int32_t col)
 {
     if (!v->rows || col < 0 || col >= v->rows->n_cols)
         return;
-    v->descending =
-        v->sort_col == col ? !v->descending : largest_first(&v->rows->cols[col]);
+    v->descending = v->sort_col == col ? !v->descending : largest_first(&v->rows->cols[col]);
     v->sort_col = v->column = col;
     free(v->sort_name);
     v->sort_name = xstrdup(v->rows->cols[col].name);

@@ -119,13 +119,13 @@ static void draw_row(const struct latents_drawing *d, struct rect r, int y, int 
                   d->in->ascii ? ">" : "▸", d->in->ascii ? 1 : 3);
     grid_text(d->grid, r, r.x + 1, y, marked, mark, strlen(mark));
     for (int i = 0; i < n; i++)
-        draw_cell(d, r, y, &c[i], row,
-                  c[i].kind == CELL_LATENT && *mark != ' ' ? marked : s, plain);
+        draw_cell(d, r, y, &c[i], row, c[i].kind == CELL_LATENT && *mark != ' ' ? marked : s,
+                  plain);
 }
 
 /* ---- headings */
-static void draw_heads(const struct latents_drawing *d, struct rect r,
-                       const struct shown_column *c, int n)
+static void draw_heads(const struct latents_drawing *d, struct rect r, const struct shown_column *c,
+                       int n)
 {
     const struct latents *v = d->v;
     const char *up = d->in->ascii ? "^" : "▲", *down = d->in->ascii ? "v" : "▼";
@@ -137,7 +137,7 @@ static void draw_heads(const struct latents_drawing *d, struct rect r,
             s = latents_style(d, ROLE_FOCUS);
             s.attr |= ATTR_UNDERLINE;
         }
-        char head[32];
+        char head[sizeof c->head];
         snprintf(head, sizeof head, "%s", c[i].head);
         char *about = strstr(head, "≈");
         if (about && d->in->ascii)
@@ -185,8 +185,7 @@ static void draw_prompt(const struct latents_drawing *d, struct rect r)
         int w = text_width(bad->why), x = r.x + r.w - w;
         if (x < line.x + typed - shift + 2)
             x = line.x + typed - shift + 2;
-        grid_text(d->grid, line, x, r.y, latents_style(d, ROLE_ERROR), bad->why,
-                  strlen(bad->why));
+        grid_text(d->grid, line, x, r.y, latents_style(d, ROLE_ERROR), bad->why, strlen(bad->why));
     }
     if (v->typing) {
         int x = r.x + 2 + before - shift;
@@ -284,8 +283,8 @@ void latents_table_note(const struct latents_drawing *d, char *out, size_t n)
     else
         w = snprintf(out, n, "%s", all);
     if (w > 0 && (size_t)w < n && columns < v->rows->n_cols)
-        snprintf(out + w, n - (size_t)w, "%s%s %d more columns", dot,
-                 d->in->ascii ? "<>" : "←→", v->rows->n_cols - columns);
+        snprintf(out + w, n - (size_t)w, "%s%s %d more columns", dot, d->in->ascii ? "<>" : "←→",
+                 v->rows->n_cols - columns);
 }
 
 void latents_draw_table(const struct latents_drawing *d, struct rect inner)

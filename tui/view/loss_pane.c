@@ -13,6 +13,7 @@ struct loss_row {
     const char *name;
     double without, fixed, diff, half; /* NaN: not there */
     bool stale, other_text;            /* stale: fixed belongs to `at` */
+    bool about;                        /* fixed lies between measured values of a sweep */
     char at[32];
     int n, n_total; /* sentences; 0: not a reference set */
     enum theme_role role;
@@ -87,6 +88,14 @@ static struct loss_row refset_row(const struct drawing *d, int i)
         r.half = v->diff.half;
     }
     r.stale = !same_effect(&s->of, &ex->sliders);
+    double about = r.stale ? explore_sweep_now(ex, v->name) : NAN;
+    if (isfinite(about)) { /* at once, until it is measured */
+        r.about = true;
+        r.stale = false;
+        r.fixed = about;
+        r.diff = about - r.without;
+        r.half = NAN;
+    }
     at_label(&s->of, &ex->sliders, d->ascii, r.at, sizeof r.at);
     return r;
 }
@@ -109,6 +118,11 @@ static void draw_numbers(const struct drawing *d, struct rect r, int y, const st
         grid_text(d->grid, r, c.without + 1, y, dim, d->ascii ? ">" : "→",
                   d->ascii ? 1 : strlen("→"));
     draw_estimate(d, r, c.fixed, y, row->stale ? dim : s, row->fixed, NAN, false);
+    if (row->about) {
+        grid_text(d->grid, r, c.fixed - 6, y, dim, d->ascii ? "~" : "≈", d->ascii ? 1 : 3);
+        draw_estimate(d, r, c.diff, y, dim, row->diff, NAN, true);
+        return;
+    }
     if (row->stale && isfinite(row->fixed)) {
         grid_printf(d->grid, r, c.fixed + 1, y, dim, "%s", row->at);
         return;

@@ -31,7 +31,7 @@ bool watch_ask(struct watch *w, const struct job_host *host, struct request *r)
     } else {
         request_release(r);
     }
-    uint64_t id = host ? host->ask(host->arg, &w->request) : 0;
+    uint64_t id = host && host->ask ? host->ask(host->arg, &w->request) : 0;
     struct job news;
     if (id && id != w->job.id && host->job(host->arg, id, &news)) {
         forget(w);
@@ -58,7 +58,7 @@ static bool same_news(const struct job *a, const struct job *b)
 bool watch_update(struct watch *w, const struct job_host *host)
 {
     struct job news;
-    if (!host || !w->job.id || !host->job(host->arg, w->job.id, &news))
+    if (!host || !host->job || !w->job.id || !host->job(host->arg, w->job.id, &news))
         return false;
     bool changed = !same_news(&w->job, &news);
     if (!news.tables && w->job.tables) /* cancelled or failed: what was there stays */
@@ -93,7 +93,7 @@ bool pane_request(const struct view_in *in, enum request_kind kind, const char *
                   struct request *r)
 {
     int32_t unit[SESSION_MAX_UNITS];
-    if (!in->host || !in->workbench || !in->workbench->dict)
+    if (!in->host || !in->host->ask || !in->workbench || !in->workbench->dict)
         return false;
     int32_t n = pane_units(in, unit);
     if (n <= 0)

@@ -18,6 +18,52 @@ static const char *mark_of(const struct drawing *d, const struct sliders *s, int
     return fixed == 0 ? (d->ascii ? "o" : "○") : (d->ascii ? "+" : "◐");
 }
 
+struct loss_change { /* of the loss at a value, for the class that suffers most */
+    int cls;
+    double nats;
+};
+
+static struct loss_change change_at(const struct drawing *d, int32_t unit, double v)
+{
+    const struct explore *ex = d->ex;
+    enum insert insert = sliders_insert(&ex->sliders) == INSERT_ERROR ? INSERT_ERROR : INSERT_SAE;
+    struct loss_change worst = {-1, NAN};
+    for (int i = 0; d->wb && i < d->wb->n_sets && i < 4; i++) {
+        double base = findings_base(&ex->findings, insert, d->wb->set[i].name);
+        double c = findings_loss(&ex->findings, insert, unit, d->wb->set[i].name, v) - base;
+        if (isfinite(c) && (worst.cls < 0 || c > worst.nats))
+            worst = (struct loss_change){i, c};
+    }
+    return worst;
+}
+
+/* The track is its sweep: how much the class that suffers most loses at each value. */
+static bool draw_curve(const struct drawing *d, struct rect r, struct slider_track t, int x, int y,
+                       int row)
+{
+    static const char *const block[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    static const char ascii[] = "_.-~=+*#";
+    static const enum theme_role role[] = {ROLE_CLASS_1, ROLE_CLASS_2, ROLE_CLASS_3, ROLE_CLASS_4};
+    const struct explore *ex = d->ex;
+    int32_t chosen[SESSION_MAX_UNITS], n = explore_units(ex, chosen);
+    int32_t unit = row == SLIDER_ALL ? -1 : ex->sliders.unit[row].index;
+    double most = .05; /* nats: less is flat */
+    if (!findings_apply(&ex->findings, chosen, n))
+        return false;
+    for (int i = 0; i < t.w; i++)
+        most = fmax(most, change_at(d, unit, track_value(t, i)).nats);
+    for (int i = 0; i < t.w; i++) {
+        struct loss_change c = change_at(d, unit, track_value(t, i));
+        if (c.cls < 0)
+            continue;
+        int k = c.nats <= 0 ? 0 : (int)(sqrt(c.nats / most) * 7 + .5);
+        const char one[2] = {ascii[k > 7 ? 7 : k], 0};
+        grid_put(d->grid, r, x + i, y, draw_style(d, role[c.cls]),
+                 d->ascii ? one : block[k > 7 ? 7 : k], 1);
+    }
+    return true;
+}
+
 /* The latent's usual values: inside ± the 99th percentile the track is a line, outside it is
  * broken; ╵ the median. */
 static void draw_track(const struct drawing *d, struct rect r, struct slider_track t, int x, int y,
@@ -29,6 +75,8 @@ static void draw_track(const struct drawing *d, struct rect r, struct slider_tra
     bool known = b && unit >= 0 && unit < b->n_latents;
     double usual = known && b->abs_pre_p99 ? (double)b->abs_pre_p99[unit] : INFINITY;
     struct style style = draw_style(d, ROLE_TRACK);
+    if (draw_curve(d, r, t, x, y, row))
+        return;
     for (int i = 0; i < t.w; i++) {
         bool inside = fabs(track_value(t, i)) <= usual;
         grid_put(d->grid, r, x + i, y, style,

@@ -31,6 +31,7 @@ struct view_in {                       /* what is around a view; borrowed for th
     struct explore *explore;            /* sliders and messages: tui/view/explore.h; may be NULL in
                                            drawing tests */
     bool ascii;
+    const struct options *options; /* of the session, for command lines; NULL: the defaults */
 };
 
 struct view_ops {

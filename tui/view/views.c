@@ -73,8 +73,11 @@ void views_sync(struct explore *ex)
 {
     struct views *v = &ex->views;
     const struct view_ops *ops = shown(ex);
-    if (!ops)
+    if (!ops) {
+        bool ready = ex->workbench && ex->workbench->dict && v->host.ask;
+        findings_look_at(&ex->findings, &v->host, &v->corpus, ready ? histogram_unit(ex) : -1);
         return;
+    }
     struct view_in in = around(ex, ex->workbench, ex->theme);
     int32_t unit[SESSION_MAX_UNITS], n = explore_units(ex, unit);
     bool same =
@@ -261,6 +264,7 @@ bool explore_use_corpus(struct explore *ex, const char *path)
     corpus_choice_release(&ex->views.corpus);
     if (*path && strcmp(path, "references") != 0)
         ex->views.corpus.path = xstrdup(path);
+    findings_release(&ex->findings);
     ex->views.entered = false;
     views_sync(ex);
     return true;

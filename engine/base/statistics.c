@@ -1,0 +1,236 @@
+#include "engine/base/statistics.h"
+#include "engine/base/memory.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Student's t */
+
+/* I_x(a, ½) over x^a·√y/B(a, ½), y = 1 − x, for λ = a − (a + ½)·x > 0: the continued fraction of
+ * Didonato & Morris 1992 (ACM TOMS 18, eq. 9). λ comes from y, so that nothing cancels where a is
+ * large and x next to 1. */
+static double beta_fraction(double a, double x, double y)
+{
+    const double b = 0.5, lambda = (a + b) * y - b, c1 = 1 + 1 / a;
+    double above[2] = {0, 1}, below[2] = {1, (1 + lambda) / c1}; /* the last two convergents */
+    double r = c1 / (1 + lambda);
+    for (int n = 1; n <= 10000; n++) {
+        const double t = n / a, w = n * (b - n) * x, s = a + 2 * n - 1, e = a / s;
+        const double p = 1 + (n - 1) / a;
+        const double alpha = p * (p + b / a) * e * e * w * x;
+        const double beta = n + w / s + (1 + t) / (c1 + 2 * t) * (1 + lambda + n * (1 + y));
+        const double next_above = alpha * above[0] + beta * above[1];
+        const double next_below = alpha * below[0] + beta * below[1];
+        const double before = r;
+        r = next_above / next_below;
+        if (fabs(r - before) <= 1e-16 * r)
+            break;
+        above[0] = above[1] / next_below, above[1] = r;
+        below[0] = below[1] / next_below, below[1] = 1;
+    }
+    return r;
+}
+
+/* I_y(½, a) over √y·x^a/B(½, a): all terms are positive, and each is less than the one before. */
+static double beta_series(double a, double y)
+{
+    double term = 2, sum = 2;
+    for (int n = 0; n < 1000 && term > 1e-17 * sum; n++) {
+        term *= y * (a + 0.5 + n) / (1.5 + n);
+        sum += term;
+    }
+    return sum;
+}
+
+/* Γ(a + ½)/Γ(a): the difference of two log-gammas would lose what p-values need. The asymptotic
+ * series in 1/a (Tricomi & Erdélyi 1951) from a = 25 on, below it Γ(a + 1) = a·Γ(a). */
+static double gamma_ratio(double a)
+{
+    static const double c[] = {1,
+                               -1.0 / 8,
+                               1.0 / 128,
+                               5.0 / 1024,
+                               -21.0 / 32768,
+                               -399.0 / 262144,
+                               869.0 / 4194304,
+                               39325.0 / 33554432};
+    double factor = 1;
+    for (; a < 25; a++)
+        factor *= a / (a + 0.5);
+    double sum = 0;
+    for (int i = (int)(sizeof c / sizeof *c) - 1; i >= 0; i--)
+        sum = sum / a + c[i];
+    return factor * sqrt(a) * sum;
+}
+
+/* P(|T| ≥ t) = I_x(df/2, ½) with x = df/(df + t²), t ≥ 0. */
+static double two_sided(double t, double df)
+{
+    const double a = df / 2, ratio = t * (t / df);
+    const double x = 1 / (1 + ratio), y = isinf(ratio) ? 1 : ratio / (1 + ratio); /* 1 − x */
+    if (t == 0)
+        return 1;
+    /* x^a·√y/B(a, ½) */
+    const double front = exp(-a * log1p(ratio)) * sqrt(y) * gamma_ratio(a) / sqrt(M_PI);
+    return y > 1.5 / (a + 2.5) ? front * beta_fraction(a, x, y) : 1 - front * beta_series(a, y);
+}
+
+double student_two_sided(double t, double df)
+{
+    if (isnan(t) || !(df > 0))
+        return NAN;
+    if (isinf(t))
+        return 0;
+    if (df > 1e18) /* no longer told from the normal distribution */
+        return erfc(fabs(t) / M_SQRT2);
+    return two_sided(fabs(t), df);
+}
+
+double student_quantile(double p, double df)
+{
+    if (!(p > 0 && p < 1) || !(df > 0))
+        return NAN;
+    double tail = p < 0.5 ? p : 1 - p, lo = 0, hi = 1;
+    while (0.5 * student_two_sided(hi, df) > tail && hi < 1e300)
+        hi *= 2;
+    for (int i = 0; i < 200 && hi - lo > 1e-13 * hi; i++) {
+        double mid = lo + (hi - lo) / 2;
+        *(0.5 * student_two_sided(mid, df) > tail ? &lo : &hi) = mid;
+    }
+    double t = lo + (hi - lo) / 2;
+    return p < 0.5 ? -t : t;
+}
+
+void mean_and_sd(const double *x, int64_t n, double *mean, double *sd)
+{
+    double sum = 0, sq = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += x[i];
+    *mean = n > 0 ? sum / (double)n : NAN;
+    for (int64_t i = 0; i < n; i++)
+        sq += (x[i] - *mean) * (x[i] - *mean);
+    *sd = n > 1 ? sqrt(sq / (double)(n - 1)) : NAN;
+}
+
+struct welch welch_test(const double *a, int64_t na, const double *b, int64_t nb)
+{
+    double mean_a, mean_b, sd_a, sd_b;
+    mean_and_sd(a, na, &mean_a, &sd_a);
+    mean_and_sd(b, nb, &mean_b, &sd_b);
+    const double va = sd_a * sd_a / (double)na, vb = sd_b * sd_b / (double)nb;
+    if (na < 2 || nb < 2 || !(va + vb > 0))
+        return (struct welch){NAN, NAN, NAN};
+    /* Welch–Satterthwaite, of shares of the variance: squares of small variances underflow. */
+    const double sa = va / (va + vb), sb = vb / (va + vb);
+    const double df = 1 / (sa * sa / (double)(na - 1) + sb * sb / (double)(nb - 1));
+    const double t = (mean_a - mean_b) / sqrt(va + vb);
+    return (struct welch){t, df, student_two_sided(t, df)};
+}
+
+/* ---- quantiles and the bootstrap */
+
+double quantile_sorted(const double *sorted, int64_t n, double q)
+{
+    if (n < 1 || !(q >= 0 && q <= 1))
+        return NAN;
+    const double at = q * (double)(n - 1);
+    const int64_t i = (int64_t)at < n - 1 ? (int64_t)at : n - 1;
+    const double lo = sorted[i], hi = sorted[i + 1 < n ? i + 1 : i], part = at - (double)i;
+    /* From the nearer end, as numpy does: monotone, and exact at both. */
+    return part < 0.5 ? lo + (hi - lo) * part : hi - (hi - lo) * (1 - part);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+__extension__ typedef unsigned __int128 u128;
+
+/* rng_below(n) over and over: the same numbers with the two divisions made once. */
+struct below {
+    uint64_t n, reject, inverse; /* ⌊(2^64 − 1)/n⌋ */
+};
+
+static struct below below_of(uint64_t n)
+{
+    return (struct below){n, (0 - n) % n, UINT64_MAX / n};
+}
+
+static uint64_t draw(struct rng *r, const struct below *d)
+{
+    uint64_t x = rng_u64(r);
+    while (x < d->reject)
+        x = rng_u64(r);
+    /* x·inverse/2^64 is ⌊x/n⌋ or one less. */
+    const uint64_t rest = x - (uint64_t)((u128)x * d->inverse >> 64) * d->n;
+    return rest >= d->n ? rest - d->n : rest;
+}
+
+struct interval bootstrap_ratio(const double *num, const double *den, int64_t n, int32_t draws,
+                                uint64_t seed)
+{
+    if (n < 1 || draws < 1)
+        return (struct interval){NAN, NAN};
+    double *value = xmalloc((size_t)draws * sizeof *value);
+    const struct below units = below_of((uint64_t)n);
+    struct rng r;
+    rng_seed(&r, seed);
+    bool defined = true;
+    for (int32_t d = 0; d < draws; d++) {
+        double above = 0, under = 0;
+        for (int64_t i = 0; i < n; i++) {
+            const uint64_t unit = draw(&r, &units);
+            above += num[unit];
+            under += den ? den[unit] : 1;
+        }
+        value[d] = above / under;
+        defined = defined && !isnan(value[d]);
+    }
+    qsort(value, (size_t)draws, sizeof *value, by_value);
+    const struct interval out = {quantile_sorted(value, draws, 0.025),
+                                 quantile_sorted(value, draws, 0.975)};
+    free(value);
+    return defined ? out : (struct interval){NAN, NAN};
+}
+
+/* ---- histograms */
+
+double histogram_overlap(const double *a, const double *b, int32_t n)
+{
+    double sum_a = 0, sum_b = 0, overlap = 0;
+    for (int32_t i = 0; i < n; i++)
+        sum_a += a[i], sum_b += b[i];
+    if (!(sum_a > 0 && sum_b > 0))
+        return NAN;
+    for (int32_t i = 0; i < n; i++)
+        overlap += fmin(a[i] / sum_a, b[i] / sum_b);
+    return overlap;
+}
+
+void histogram_count(const float *x, int64_t n, double lo, double hi, int32_t n_bins,
+                     int64_t *count)
+{
+    if (n_bins < 1)
+        return;
+    memset(count, 0, (size_t)n_bins * sizeof *count);
+    if (lo == hi)
+        lo -= 0.5, hi += 0.5;
+    if (!(hi > lo) || !isfinite(hi - lo))
+        return;
+    const double width = (hi - lo) / n_bins;
+    for (int64_t i = 0; i < n; i++) {
+        const double v = (double)x[i];
+        if (!(v >= lo && v <= hi))
+            continue;
+        int32_t bin = (int32_t)((v - lo) / (hi - lo) * n_bins);
+        bin = bin < n_bins ? bin : n_bins - 1;
+        /* The quotient may round across an edge; the edges decide, those of numpy.linspace. */
+        if (bin > 0 && v < lo + bin * width)
+            bin--;
+        else if (bin < n_bins - 1 && v >= lo + (bin + 1) * width)
+            bin++;
+        count[bin]++;
+    }
+}

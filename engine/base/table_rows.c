@@ -1,0 +1,53 @@
+/* Rows of tables taken together or apart. */
+#include "engine/base/table.h"
+
+static void copy_row(struct table *to, const struct table *from, int64_t i)
+{
+    int64_t row = table_row(to);
+    for (int32_t c = 0; c < from->n_cols; c++) {
+        const struct column *col = &from->cols[c];
+        if (!col->valid[i])
+            continue;
+        switch (col->type) {
+        case COLUMN_STR: table_set_str(to, row, c, col->u.s[i]); break;
+        case COLUMN_F64: table_set_f64(to, row, c, col->u.f[i]); break;
+        case COLUMN_I64: table_set_i64(to, row, c, col->u.i[i]); break;
+        case COLUMN_BOOL: table_set_bool(to, row, c, col->u.b[i] != 0); break;
+        }
+    }
+}
+
+static struct table *like(const struct table *t)
+{
+    struct table *s = table_new(t->name, t->title, t->mark);
+    if (t->note && *t->note)
+        table_note(s, "%s", t->note);
+    for (int32_t c = 0; c < t->n_cols; c++) {
+        const struct column *col = &t->cols[c];
+        table_column(s, col->name, col->unit, col->doc, col->type, col->role);
+    }
+    return s;
+}
+
+struct table *table_select(const struct table *t, const int64_t *rows, int64_t n)
+{
+    struct table *s = like(t);
+    table_reserve(s, n);
+    for (int64_t i = 0; i < n; i++)
+        copy_row(s, t, rows[i]);
+    return s;
+}
+
+struct table *table_copy(const struct table *t)
+{
+    struct table *s = like(t);
+    table_reserve(s, t->n_rows);
+    table_append(s, t);
+    return s;
+}
+
+void table_append(struct table *to, const struct table *from)
+{
+    for (int64_t i = 0; i < from->n_rows; i++)
+        copy_row(to, from, i);
+}

@@ -1,0 +1,238 @@
+/* Co-activation: how often each unit fires together with every latent. */
+#include "engine/study/coactive.h"
+#include "engine/base/memory.h"
+#include "engine/study/pass.h"
+#include "engine/study/units.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { TABLE_ROWS = 20 }; /* of the study's own tables */
+
+struct study {
+    struct study_in in;
+    struct units units;
+    int32_t m;
+    uint32_t *fired; /* [m] tokens */
+    uint32_t *both;  /* [n_units, m] tokens */
+};
+
+struct partial { /* the active latents of every token, one token after the other */
+    int64_t tokens;
+    size_t n, cap_id, n_end, cap_end;
+    int32_t *id;
+    size_t *end; /* [tokens] where a token's latents end in id */
+};
+
+/* ---- opening */
+static void coactive_free(struct study *s)
+{
+    if (!s)
+        return;
+    units_release(&s->units);
+    free(s->fired);
+    free(s->both);
+    free(s);
+}
+
+static bool coactive_open(const struct study_in *in, const struct study_args *args,
+                          struct study **out, struct error *e)
+{
+    if (args->n_units < 1)
+        return error_set(e, ERROR_INPUT, "co-activation: no latent is given, expected 1 to %d",
+                         STUDY_MAX_UNITS);
+    if (in->dict && dict_spec(in->dict)->identity)
+        return error_set(e, ERROR_INPUT,
+                         "co-activation: neurons are all active at every token, expected an SAE");
+    struct study *s = xcalloc(1, sizeof *s);
+    s->in = *in;
+    if (!units_init(&s->units, "co-activation", in, args, e))
+        goto fail;
+    s->m = dict_spec(in->dict)->m;
+    s->fired = calloc((size_t)s->m, sizeof *s->fired);
+    s->both = calloc((size_t)s->m * (size_t)s->units.n, sizeof *s->both);
+    if (!s->fired || !s->both) {
+        error_set(e, ERROR_SYSTEM, "co-activation: no memory for %d × %d counts", s->units.n, s->m);
+        goto fail;
+    }
+    *out = s;
+    return true;
+fail:
+    coactive_free(s);
+    return false;
+}
+
+static int64_t coactive_chunks(const struct study *s)
+{
+    return pass_chunks(&s->in);
+}
+
+/* ---- a chunk */
+static void partial_free(struct partial *p)
+{
+    if (!p)
+        return;
+    free(p->id);
+    free(p->end);
+    free(p);
+}
+
+static int64_t partial_tokens(const struct partial *p)
+{
+    return p->tokens;
+}
+
+static void take_row(struct partial *p, const int32_t *id, const float *val, size_t k,
+                     bool positive)
+{
+    p->id = grow(p->id, &p->cap_id, p->n + k, sizeof *p->id);
+    p->end = grow(p->end, &p->cap_end, p->n_end + 1, sizeof *p->end);
+    for (size_t i = 0; i < k; i++)
+        if (id[i] >= 0 && (!positive || val[i] > 0.0f))
+            p->id[p->n++] = id[i];
+    p->end[p->n_end++] = p->n;
+    p->tokens++;
+}
+
+struct work {
+    struct study *s;
+    struct partial *p;
+};
+
+static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
+{
+    struct work *w = arg;
+    struct sparse f = {0};
+    dict_encode(run, w->s->in.dict, b->state.value, &f, NULL);
+    size_t T = (size_t)b->n_rows, k = (size_t)f.vals.cols;
+    int32_t *id = xreallocarray(NULL, T * k + 1, sizeof *id);
+    float *val = xreallocarray(NULL, T * k + 1, sizeof *val);
+    run_get(run, id, f.ids);
+    run_get(run, val, f.vals);
+    for (size_t t = 0; t < T && run_ok(run); t++)
+        if (b->row[t].pos >= 0)
+            take_row(w->p, id + t * k, val + t * k, k, w->s->units.positive);
+    free(id);
+    free(val);
+}
+
+static struct partial *coactive_chunk(struct study *s, int64_t i, struct run *run)
+{
+    struct work w = {s, xcalloc(1, sizeof *w.p)};
+    pass_chunk(run, &s->in, i, take_batch, &w);
+    if (run_ok(run))
+        return w.p;
+    partial_free(w.p);
+    return NULL;
+}
+
+static void coactive_fold(struct study *s, int64_t i, const struct partial *p)
+{
+    (void)i;
+    for (size_t t = 0, first = 0; t < p->n_end; first = p->end[t++])
+        for (size_t a = first; a < p->end[t]; a++) {
+            int32_t unit = s->units.column[p->id[a]];
+            s->fired[p->id[a]]++;
+            for (size_t b = first; b < p->end[t] && unit >= 0; b++)
+                s->both[(size_t)unit * (size_t)s->m + (size_t)p->id[b]]++;
+        }
+}
+
+/* ---- checkpoints */
+static void coactive_save(const struct study *s, struct strbuf *b)
+{
+    blob_add_i64(b, s->units.n);
+    blob_add_i64(b, s->m);
+    for (int32_t i = 0; i < s->m; i++)
+        blob_add_u32(b, s->fired[i]);
+    for (size_t i = 0; i < (size_t)s->m * (size_t)s->units.n; i++)
+        blob_add_u32(b, s->both[i]);
+}
+
+static bool coactive_load(struct study *s, const void *p, size_t n, struct error *e)
+{
+    struct blob_reader r = {.p = p, .n = n};
+    int64_t n_units = blob_i64(&r), m = blob_i64(&r);
+    size_t counts = (size_t)s->m * ((size_t)s->units.n + 1);
+    if (r.bad || n_units != s->units.n || m != s->m || r.n != counts * 4)
+        return error_set(
+            e, ERROR_INPUT,
+            "co-activation: a checkpoint of %zu bytes does not hold the counts of %d × %d latents",
+            n, s->units.n, s->m);
+    for (int32_t i = 0; i < s->m; i++)
+        s->fired[i] = blob_u32(&r);
+    for (size_t i = 0; i < (size_t)s->m * (size_t)s->units.n; i++)
+        s->both[i] = blob_u32(&r);
+    return !r.bad;
+}
+
+/* ---- the table */
+struct other {
+    int32_t id;
+    uint32_t both;
+    double jaccard;
+};
+
+static int by_jaccard(const void *a, const void *b)
+{
+    const struct other *x = a, *y = b;
+    if (x->jaccard != y->jaccard)
+        return x->jaccard < y->jaccard ? 1 : -1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Those that ever fire together with the unit. */
+static int32_t others_of(const struct study *s, int32_t unit, struct other *out)
+{
+    int32_t n = 0, id = s->units.id[unit];
+    const uint32_t *both = s->both + (size_t)unit * (size_t)s->m;
+    for (int32_t i = 0; i < s->m; i++)
+        if (i != id && both[i] > 0) {
+            double either = (double)s->fired[id] + (double)s->fired[i] - (double)both[i];
+            out[n++] = (struct other){i, both[i], (double)both[i] / either};
+        }
+    qsort(out, (size_t)n, sizeof *out, by_jaccard);
+    return n;
+}
+
+struct table *coactive_table(const struct study *s, int32_t rows)
+{
+    struct table *t = table_new("rows", "Latents active together", MARK_LIST);
+    table_column(t, "latent", "", "the latent asked about", COLUMN_I64, COLUMN_KEY);
+    table_column(t, "other", "", "active together with it", COLUMN_I64, COLUMN_KEY);
+    table_column(t, "tokens", "", "tokens with both", COLUMN_I64, COLUMN_TEXT);
+    table_column(t, "jaccard", "", "tokens with both over tokens with either", COLUMN_F64,
+                 COLUMN_Y);
+    struct other *other = xcalloc((size_t)s->m, sizeof *other);
+    for (int32_t j = 0; j < s->units.n; j++) {
+        int32_t n = others_of(s, j, other);
+        for (int32_t i = 0; i < n && i < rows; i++) {
+            int64_t row = table_row(t);
+            table_set_i64(t, row, 0, s->units.id[j]);
+            table_set_i64(t, row, 1, other[i].id);
+            table_set_i64(t, row, 2, other[i].both);
+            table_set_f64(t, row, 3, other[i].jaccard);
+        }
+    }
+    free(other);
+    return t;
+}
+
+static struct table_set *coactive_tables(struct study *s)
+{
+    struct table_set *set = table_set_new();
+    table_set_add(set, coactive_table(s, TABLE_ROWS));
+    return set;
+}
+
+const struct study_ops coactive_study = {.name = "coactive",
+                                         .uses = USES_UNITS,
+                                         .open = coactive_open,
+                                         .free = coactive_free,
+                                         .n_chunks = coactive_chunks,
+                                         .chunk = coactive_chunk,
+                                         .partial_free = partial_free,
+                                         .partial_tokens = partial_tokens,
+                                         .fold = coactive_fold,
+                                         .save = coactive_save,
+                                         .load = coactive_load,
+                                         .tables = coactive_tables};

@@ -1,0 +1,151 @@
+/* The loop over a study's chunks: progress, cancelling, checkpoints. */
+#include "engine/study/study.h"
+#include <math.h>
+#include <time.h>
+
+enum { MARKS = 32 };
+#define MARK_EVERY 0.2 /* seconds between two marks */
+#define RATE_SPAN 5.0  /* seconds that a rate looks back */
+
+struct instant { /* how far the run was */
+    double time, tokens;
+    int64_t done;
+};
+struct meter { /* the last few marks, oldest first from `first` */
+    struct instant mark[MARKS];
+    int first, n;
+    double start;
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static struct instant *instant_at(struct meter *m, int i)
+{
+    return &m->mark[(m->first + i) % MARKS];
+}
+
+/* Keeps marks a fraction of a second apart, and of those older than the span only the youngest. */
+static void meter_add(struct meter *m, struct instant x)
+{
+    while (m->n > 1 && x.time - instant_at(m, 1)->time >= RATE_SPAN) {
+        m->first = (m->first + 1) % MARKS;
+        m->n--;
+    }
+    if (m->n > 0 && (m->n == MARKS || x.time - instant_at(m, m->n - 1)->time < MARK_EVERY))
+        return;
+    *instant_at(m, m->n++) = x;
+}
+
+static void meter_read(struct meter *m, struct study_progress *p)
+{
+    double time = now();
+    struct instant here = {time, p->tokens, p->done}, then = *instant_at(m, 0);
+    double seconds = here.time - then.time;
+    double chunks_per_s = seconds > 0 ? (double)(here.done - then.done) / seconds : 0;
+    p->elapsed = time - m->start;
+    p->share = p->total > 0 ? (double)p->done / (double)p->total : 1.0;
+    p->tokens_per_s = seconds > 0 ? (here.tokens - then.tokens) / seconds : 0;
+    p->left = p->done >= p->total ? 0.0
+              : chunks_per_s > 0  ? (double)(p->total - p->done) / chunks_per_s
+                                  : (double)NAN;
+    meter_add(m, here);
+}
+
+struct loop { /* one run of a study */
+    const struct study_ops *ops;
+    struct study *study;
+    const struct study_loop *to;
+    struct run run;
+    struct meter meter;
+    struct study_progress progress;
+    double saved; /* when the last checkpoint was made */
+};
+
+static bool checkpoint(struct loop *l, struct error *e)
+{
+    struct strbuf state;
+    if (!l->to->checkpoint)
+        return true;
+    strbuf_init(&state);
+    l->ops->save(l->study, &state);
+    bool ok = l->to->checkpoint(l->to->checkpoint_arg, &state, l->progress.done, e);
+    strbuf_release(&state);
+    l->saved = now();
+    if (!ok && !error_is_set(e))
+        error_set(e, ERROR_SYSTEM, "a checkpoint could not be made");
+    return ok || error_prefix(e, "study %s, chunk %lld", l->ops->name, (long long)l->progress.done);
+}
+
+static bool one_chunk(struct loop *l, struct error *e)
+{
+    int64_t i = l->progress.done;
+    struct arena_mark mark = arena_mark(l->run.arena);
+    struct partial *p = l->ops->chunk(l->study, i, &l->run);
+    arena_reset(l->run.arena, mark);
+    if (p) {
+        l->ops->fold(l->study, i, p);
+        l->progress.tokens += (double)l->ops->partial_tokens(p);
+        l->progress.done++;
+        l->ops->partial_free(p);
+        return true;
+    }
+    if (run_ok(&l->run))
+        return error_set(e, ERROR_SYSTEM, "study %s: chunk %lld gave nothing", l->ops->name,
+                         (long long)i);
+    *e = l->run.err;
+    return e->kind == ERROR_CANCELLED ? false : error_prefix(e, "study %s", l->ops->name);
+}
+
+static bool cancelled(struct loop *l, struct error *e)
+{
+    const atomic_bool *c = l->to->cancel;
+    if (c && atomic_load_explicit(c, memory_order_relaxed))
+        error_set(e, ERROR_CANCELLED, "cancelled");
+    return e->kind == ERROR_CANCELLED;
+}
+
+static bool run_chunks(struct loop *l, struct error *e)
+{
+    double every = l->to->checkpoint_s > 0 ? l->to->checkpoint_s : 20.0;
+    while (l->progress.done < l->progress.total) {
+        if (cancelled(l, e) || !one_chunk(l, e))
+            return false;
+        meter_read(&l->meter, &l->progress);
+        if (l->to->progress)
+            l->to->progress(l->to->progress_arg, &l->progress);
+        if (l->progress.done < l->progress.total && now() - l->saved >= every && !checkpoint(l, e))
+            return false;
+    }
+    return true;
+}
+
+bool study_run(const struct study_ops *ops, struct study *s, struct backend *b, int64_t first,
+               const struct study_loop *to, struct error *e)
+{
+    static const struct study_loop nobody = {0};
+    struct error own = {0}, saving = {0};
+    struct loop l = {.ops = ops, .study = s, .to = to ? to : &nobody};
+    l.progress = (struct study_progress){.done = first, .total = ops->n_chunks(s)};
+    if (first < 0 || first > l.progress.total)
+        return error_set(e, ERROR_INPUT, "study %s: to go on from chunk %lld, expected 0 to %lld",
+                         ops->name, (long long)first, (long long)l.progress.total);
+    l.run = (struct run){.backend = b,
+                         .arena = arena_new(b),
+                         .cancel = l.to->cancel,
+                         .poll = l.to->poll,
+                         .poll_arg = l.to->poll_arg};
+    l.meter.start = l.saved = now();
+    meter_add(&l.meter, (struct instant){l.meter.start, 0, first});
+    bool ok = run_chunks(&l, &own);
+    if (own.kind == ERROR_CANCELLED && !checkpoint(&l, &saving))
+        own = saving;
+    arena_free(l.run.arena);
+    if (!ok)
+        error_set(e, own.kind, "%s", own.text);
+    return ok;
+}

@@ -1,0 +1,566 @@
+/* Harvest: a chunk's statistics, and the fold. */
+#include "engine/base/memory.h"
+#include "engine/base/rng.h"
+#include "engine/study/harvest_private.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FETCH = 1 << 18,         /* values brought to the host at a time: about a millisecond's work */
+    MEASURE = 2 << 20,       /* bytes of a class that are tokenised to know its tokens */
+    SURE_BYTES_PER_TOKEN = 3 /* an invalid byte is three bytes of U+FFFD, at most a token each */
+};
+#define SAMPLE_KEY UINT64_C(0x68617276657374)
+#define MEASURE_KEY UINT64_C(0x6d656173757265)
+
+/* ---- opening */
+static void partial_release(struct partial *p)
+{
+    if (!p)
+        return;
+    dense_release(&p->dense);
+    pool_release(&p->pool);
+    free(p->postings.token);
+    free(p->postings.id);
+    free(p->postings.value);
+    free(p);
+}
+
+static void harvest_free(struct study *s)
+{
+    if (!s)
+        return;
+    partial_release(s->spare);
+    dense_release(&s->dense);
+    pool_release(&s->pool);
+    free(s->postings.token);
+    free(s->postings.id);
+    free(s->postings.value);
+    free(s->host);
+    free(s);
+}
+
+static bool check_inputs(const struct study_in *in, struct error *e)
+{
+    if (!in->dict)
+        return error_set(e, ERROR_INPUT,
+                         "harvest: found no dictionary, expected an SAE or --neurons");
+    if (!in->corpus || in->corpus->n_docs < 1)
+        return error_set(e, ERROR_INPUT, "harvest: found no text, expected a corpus");
+    if (in->corpus->n_docs > INT32_MAX)
+        return error_set(e, ERROR_INPUT, "harvest: found %lld sentences, expected at most %d",
+                         (long long)in->corpus->n_docs, INT32_MAX);
+    const struct dict_spec *d = dict_spec(in->dict);
+    int32_t width = model_width(in->model, in->at);
+    if (!model_check_point(in->model, in->at, e))
+        return error_prefix(e, "harvest");
+    if (d->n != width)
+        return error_set(e, ERROR_INPUT,
+                         "harvest: the dictionary takes activations of width %d, found %d at the "
+                         "hook",
+                         d->n, width);
+    if ((int64_t)d->m * in->corpus->n_classes > INT64_C(1) << 24)
+        return error_set(e, ERROR_INPUT,
+                         "harvest: %d latents and %d classes are too many to keep, expected a "
+                         "product of at most %d",
+                         d->m, in->corpus->n_classes, 1 << 24);
+    return true;
+}
+
+static bool harvest_open(const struct study_in *in, const struct study_args *args,
+                         struct study **out, struct error *e)
+{
+    if (!check_inputs(in, e))
+        return false;
+    struct study *s = xcalloc(1, sizeof *s);
+    s->in = *in;
+    s->keep = args && args->postings;
+    s->m = dict_spec(in->dict)->m;
+    s->n_classes = in->corpus->n_classes;
+    dense_init(&s->dense, s->m, s->n_classes);
+    pool_init(&s->pool, s->m, s->n_classes);
+    *out = s;
+    return true;
+}
+
+static int64_t harvest_chunks(const struct study *s)
+{
+    return pass_chunks(&s->in);
+}
+
+/* ---- the sample of tokens */
+/* Goes on where a live request has overtaken; false: stop. */
+static bool breathe(struct run *run)
+{
+    if (!run_ok(run))
+        return false;
+    if (run->poll)
+        run->poll(run->poll_arg);
+    return run_ok(run);
+}
+
+/* Tokens of a class: counted in documents drawn at random, about MEASURE bytes of them (all, when
+ * there are no more), and taken to be as many a byte in the others. */
+static double count_tokens(struct study *s, int32_t cls, struct run *run)
+{
+    const struct corpus *c = s->in.corpus;
+    double part = (double)MEASURE / (double)c->cls[cls].n_bytes, bytes = 0, tokens = 0;
+    for (int64_t i = 0; i < c->n_docs; i++) {
+        bool drawn = part >= 1 || (double)(rng_at(MEASURE_KEY, (uint64_t)i) >> 11) * 0x1p-53 < part;
+        if (c->doc[i].cls != cls || !drawn)
+            continue;
+        struct pass_doc *d = pass_docs(&s->in, i, 1);
+        tokens += d->n;
+        bytes += (double)c->doc[i].n;
+        pass_docs_free(d, 1);
+        if (!breathe(run))
+            return 0;
+    }
+    return bytes > 0 ? tokens / bytes * (double)c->cls[cls].n_bytes : 0;
+}
+
+/* Five standard deviations below HARVEST_SAMPLE, so that a draw does not go beyond it. */
+static bool measure(struct study *s, struct run *run)
+{
+    const double most = HARVEST_SAMPLE, aim = most - 5 * sqrt(most);
+    for (int32_t c = 0; c < s->n_classes && !s->measured; c++) {
+        s->share[c] = 1;
+        if (s->in.corpus->cls[c].n_bytes <= HARVEST_SAMPLE / SURE_BYTES_PER_TOKEN)
+            continue;
+        double tokens = count_tokens(s, c, run);
+        if (!run_ok(run))
+            return false;
+        s->share[c] = tokens <= most ? 1 : aim / tokens;
+    }
+    s->measured = true;
+    return run_ok(run);
+}
+
+static bool sampled(const struct study *s, int32_t cls, const struct pass_row *r)
+{
+    uint64_t h = rng_at(rng_at(SAMPLE_KEY, (uint64_t)r->doc), (uint64_t)r->pos);
+    return s->share[cls] >= 1 || (double)(h >> 11) * 0x1p-53 < s->share[cls];
+}
+
+/* ---- a sub-batch */
+struct batch_work {
+    struct study *s;
+    struct partial *p;
+    const struct pass_batch *b;
+    struct run *run;
+    int32_t n_sampled;
+    int32_t *cls;       /* [n_rows] of every row; −1: BOS */
+    int32_t *in_sample; /* [n_rows] rows of the sample */
+    int32_t *in_cls;    /* [n_sampled] their classes */
+    float *host;
+};
+
+static void classify(struct batch_work *w)
+{
+    const struct pass_batch *b = w->b;
+    for (int32_t r = 0; r < b->n_rows; r++) {
+        const struct pass_row *row = &b->row[r];
+        int32_t cls = w->s->in.corpus->doc[row->doc].cls;
+        w->cls[r] = row->pos < 0 ? -1 : cls;
+        if (row->pos < 0)
+            continue;
+        w->p->count[cls].tokens++;
+        if (!sampled(w->s, cls, row))
+            continue;
+        w->in_sample[w->n_sampled] = r;
+        w->in_cls[w->n_sampled++] = cls;
+        w->p->count[cls].sampled++;
+        w->p->dense.n[cls]++;
+    }
+}
+
+static bool bad_value(struct batch_work *w, int32_t latent)
+{
+    const struct pass_row *r = w->b->row;
+    return error_set(&w->run->err, ERROR_INPUT,
+                     "latent %d has a value that is no finite number in sentences %lld to %lld "
+                     "of the corpus",
+                     latent, (long long)r[0].doc + 1, (long long)r[w->b->n_rows - 1].doc + 1);
+}
+
+static void post(struct postings *q, int32_t id, float value)
+{
+    q->id = grow(q->id, &q->cap_pairs, q->n_pairs + 1, sizeof *q->id);
+    q->value = grow(q->value, &q->cap_values, q->n_pairs + 1, sizeof *q->value);
+    q->id[q->n_pairs] = id;
+    q->value[q->n_pairs++] = value;
+    q->token[q->n - 1].n++;
+}
+
+static void post_token(struct postings *q, int32_t doc, int32_t pos)
+{
+    q->token = grow(q->token, &q->cap, q->n + 1, sizeof *q->token);
+    q->token[q->n++] = (struct posting){doc, pos, 0};
+}
+
+/* A latent was active on a row. */
+static void fired(struct batch_work *w, int32_t row, int32_t latent, float value)
+{
+    struct example_pool *pool = &w->p->pool;
+    struct examples *x = pool_take(pool, pool_cell(pool, latent, w->cls[row]));
+    x->fired++;
+    examples_add(x, latent,
+                 (struct example){(int32_t)w->b->row[row].doc, w->b->row[row].pos, value});
+}
+
+static bool fires(const struct dict_spec *d, float value)
+{
+    return value > 0 || (d->select == SELECT_TOPK && d->relu == RELU_NEVER && !d->identity);
+}
+
+static void sparse_rows(struct batch_work *w, const struct sparse *f)
+{
+    const struct dict_spec *d = dict_spec(w->s->in.dict);
+    int32_t k = f->ids.cols;
+    size_t n = (size_t)w->b->n_rows * (size_t)k;
+    int32_t *id = xreallocarray(NULL, n + 1, sizeof *id);
+    float *value = xreallocarray(NULL, n + 1, sizeof *value);
+    run_get(w->run, id, f->ids);
+    run_get(w->run, value, f->vals);
+    for (int32_t r = 0; r < w->b->n_rows && run_ok(w->run); r++) {
+        if (w->cls[r] < 0)
+            continue;
+        if (w->s->keep)
+            post_token(&w->p->postings, (int32_t)w->b->row[r].doc, w->b->row[r].pos);
+        for (size_t i = (size_t)r * (size_t)k; i < ((size_t)r + 1) * (size_t)k; i++) {
+            if (id[i] < 0 || id[i] >= w->s->m)
+                continue;
+            if (!isfinite(value[i])) {
+                bad_value(w, id[i]);
+                break;
+            }
+            if (!fires(d, value[i]))
+                continue;
+            fired(w, r, id[i], value[i]);
+            if (w->s->keep)
+                post(&w->p->postings, id[i], value[i]);
+        }
+    }
+    free(id);
+    free(value);
+}
+
+/* Neurons: what is above 0, token by token. */
+static void dense_rows(struct batch_work *w, struct tensor vals)
+{
+    int32_t step = FETCH / (vals.cols > 0 ? vals.cols : 1) + 1;
+    for (int32_t first = 0; first < vals.rows && breathe(w->run); first += step) {
+        int32_t n = vals.rows - first < step ? vals.rows - first : step;
+        run_get(w->run, w->host, tensor_rows(vals, first, n));
+        for (int32_t r = first; r < first + n && run_ok(w->run); r++) {
+            const float *v = w->host + (size_t)(r - first) * (size_t)vals.cols;
+            if (w->cls[r] < 0)
+                continue;
+            if (w->s->keep)
+                post_token(&w->p->postings, (int32_t)w->b->row[r].doc, w->b->row[r].pos);
+            for (int32_t j = 0; j < vals.cols; j++) {
+                if (!isfinite(v[j]))
+                    bad_value(w, j);
+                if (!(v[j] > 0) || !isfinite(v[j]))
+                    continue;
+                fired(w, r, j, v[j]);
+                if (w->s->keep)
+                    post(&w->p->postings, j, v[j]);
+            }
+        }
+    }
+}
+
+static void statistics_block(struct batch_work *w, int32_t first, int32_t n)
+{
+    for (int32_t j = 0; j < n; j += DENSE_COLUMNS) {
+        struct dense_block b = {.first = first + j,
+                                .n = n - j < DENSE_COLUMNS ? n - j : DENSE_COLUMNS,
+                                .n_rows = w->n_sampled,
+                                .v = w->host + j,
+                                .ld = (size_t)n,
+                                .cls = w->in_cls};
+        int32_t bad = dense_add(&w->p->dense, &b);
+        if (bad >= 0 && !bad_value(w, bad))
+            return;
+    }
+}
+
+static void statistics(struct batch_work *w, struct tensor pre)
+{
+    if (w->n_sampled == 0)
+        return;
+    if (w->n_sampled < pre.rows)
+        pre = op_rows_get(w->run, pre, run_put(w->run, w->n_sampled, 1, DTYPE_I32, w->in_sample));
+    int32_t step = FETCH / w->n_sampled / DENSE_COLUMNS * DENSE_COLUMNS;
+    step = step < DENSE_COLUMNS ? DENSE_COLUMNS : step;
+    for (int32_t j = 0; j < w->s->m && breathe(w->run); j += step) {
+        int32_t n = w->s->m - j < step ? w->s->m - j : step;
+        run_get(w->run, w->host, tensor_cols(pre, j, n));
+        if (run_ok(w->run))
+            statistics_block(w, j, n);
+    }
+}
+
+struct chunk_work {
+    struct study *s;
+    struct partial *p;
+};
+
+static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
+{
+    struct chunk_work *c = arg;
+    struct batch_work w = {.s = c->s, .p = c->p, .b = b, .run = run};
+    size_t rows = (size_t)b->n_rows, width = DENSE_COLUMNS;
+    size_t host = rows * width + FETCH + (size_t)c->s->m;
+    struct sparse f;
+    struct tensor pre;
+    w.cls = xreallocarray(NULL, rows, 3 * sizeof *w.cls);
+    w.in_sample = w.cls + rows;
+    w.in_cls = w.cls + 2 * rows;
+    c->s->host = grow(c->s->host, &c->s->cap_host, host, sizeof *c->s->host);
+    w.host = c->s->host;
+    classify(&w);
+    dict_encode(run, c->s->in.dict, b->state.value, &f, w.n_sampled > 0 ? &pre : NULL);
+    if (f.ids.buf)
+        sparse_rows(&w, &f);
+    else if (run_ok(run))
+        dense_rows(&w, f.vals);
+    if (w.n_sampled > 0)
+        statistics(&w, pre);
+    free(w.cls);
+}
+
+/* ---- a chunk */
+static struct partial *partial_take(struct study *s)
+{
+    struct partial *p = s->spare;
+    s->spare = NULL;
+    if (!p) {
+        p = xcalloc(1, sizeof *p);
+        dense_init(&p->dense, s->m, s->n_classes);
+        pool_init(&p->pool, s->m, s->n_classes);
+    }
+    p->study = s;
+    return p;
+}
+
+static void partial_free(struct partial *p)
+{
+    if (!p || p->study->spare) {
+        partial_release(p);
+        return;
+    }
+    dense_clear(&p->dense);
+    pool_clear(&p->pool);
+    p->postings.n = p->postings.n_pairs = 0;
+    memset(p->count, 0, sizeof p->count);
+    p->study->spare = p;
+}
+
+static int64_t partial_tokens(const struct partial *p)
+{
+    int64_t n = 0;
+    for (int32_t c = 0; c < CORPUS_MAX_CLASSES; c++)
+        n += p->count[c].tokens;
+    return n;
+}
+
+static struct partial *harvest_chunk(struct study *s, int64_t i, struct run *run)
+{
+    if (!measure(s, run))
+        return NULL;
+    struct chunk_work c = {s, partial_take(s)};
+    const struct corpus *corpus = s->in.corpus;
+    pass_chunk(run, &s->in, i, take_batch, &c);
+    for (int64_t d = i * PASS_DOCS; d < (i + 1) * PASS_DOCS && d < corpus->n_docs; d++) {
+        struct harvest_class *n = &c.p->count[corpus->doc[d].cls];
+        n->sentences++;
+        n->words += corpus_words(&corpus->doc[d]);
+    }
+    if (run_ok(run))
+        return c.p;
+    partial_release(c.p); /* half filled: nothing to use again */
+    return NULL;
+}
+
+/* ---- fold */
+static void fold_postings(struct postings *to, const struct postings *from)
+{
+    to->token = grow(to->token, &to->cap, to->n + from->n, sizeof *to->token);
+    to->id = grow(to->id, &to->cap_pairs, to->n_pairs + from->n_pairs, sizeof *to->id);
+    to->value = grow(to->value, &to->cap_values, to->n_pairs + from->n_pairs, sizeof *to->value);
+    if (from->n > 0)
+        memcpy(to->token + to->n, from->token, from->n * sizeof *to->token);
+    if (from->n_pairs > 0) {
+        memcpy(to->id + to->n_pairs, from->id, from->n_pairs * sizeof *to->id);
+        memcpy(to->value + to->n_pairs, from->value, from->n_pairs * sizeof *to->value);
+    }
+    to->n += from->n;
+    to->n_pairs += from->n_pairs;
+}
+
+static void harvest_fold(struct study *s, int64_t i, const struct partial *p)
+{
+    (void)i;
+    for (int32_t c = 0; c < s->n_classes; c++) {
+        s->count[c].sentences += p->count[c].sentences;
+        s->count[c].tokens += p->count[c].tokens;
+        s->count[c].words += p->count[c].words;
+        if (s->count[c].sampled + p->count[c].sampled > HARVEST_SAMPLE)
+            continue; /* a draw far beyond what was expected: the sample ends here */
+        s->count[c].sampled += p->count[c].sampled;
+        dense_fold(&s->dense, &p->dense, c);
+    }
+    pool_fold(&s->pool, &p->pool);
+    if (s->keep)
+        fold_postings(&s->postings, &p->postings);
+}
+
+/* ---- results */
+int32_t harvest_n_classes(const struct study *s)
+{
+    return s->n_classes;
+}
+
+int32_t harvest_n_latents(const struct study *s)
+{
+    return s->m;
+}
+
+const struct harvest_class *harvest_class(const struct study *s, int32_t cls)
+{
+    return &s->count[cls];
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const struct example *x = a, *y = b;
+    return example_better(*x, *y) ? -1 : example_better(*y, *x);
+}
+
+static void class_detail(const struct study *s, int32_t latent, int32_t c, struct latent_class *out)
+{
+    size_t cell = dense_at(&s->dense, c, latent);
+    const struct examples *x = pool_find(&s->pool, pool_cell(&s->pool, latent, c));
+    out->n = s->dense.n[c];
+    out->sum = s->dense.sum[cell];
+    out->sum_sq = s->dense.sum_sq[cell];
+    out->min = out->n > 0 ? s->dense.min[cell] : NAN;
+    out->max = out->n > 0 ? s->dense.max[cell] : NAN;
+    memcpy(out->bin, s->dense.bin + cell * HARVEST_BINS, sizeof out->bin);
+    if (!x)
+        return;
+    out->fired = x->fired;
+    out->n_top = x->n_top;
+    out->n_sample = x->n_sample;
+    memcpy(out->top, x->top, x->n_top * sizeof *x->top);
+    memcpy(out->sample, x->sample, x->n_sample * sizeof *x->sample);
+    qsort(out->sample, x->n_sample, sizeof *out->sample, by_value);
+}
+
+static void fill_detail(const struct study *s, int32_t latent, struct latent_detail *d)
+{
+    memset(d, 0, sizeof *d + (size_t)s->n_classes * sizeof *d->cls);
+    d->latent = latent;
+    d->exponent = s->dense.exponent[latent];
+    d->n_classes = s->n_classes;
+    for (int32_t c = 0; c < s->n_classes; c++)
+        class_detail(s, latent, c, &d->cls[c]);
+}
+
+static struct latent_detail *new_detail(const struct study *s)
+{
+    struct latent_detail *d = NULL;
+    return xmalloc(sizeof *d + (size_t)s->n_classes * sizeof *d->cls);
+}
+
+struct latent_detail *harvest_detail(const struct study *s, int32_t latent)
+{
+    struct latent_detail *d = new_detail(s);
+    fill_detail(s, latent, d);
+    return d;
+}
+
+void harvest_drain_postings(struct study *s, posting_sink *sink, void *arg)
+{
+    struct postings *q = &s->postings;
+    size_t at = 0;
+    for (size_t i = 0; i < q->n; i++) {
+        sink(arg, q->token[i].doc, q->token[i].pos, q->token[i].n, q->id + at, q->value + at);
+        at += (size_t)q->token[i].n;
+    }
+    q->n = q->n_pairs = 0;
+}
+
+struct viewed { /* what a view of a running study borrows from */
+    const struct study *s;
+    struct latent_detail *d;
+};
+
+static const struct latent_detail *view_detail(void *arg, int32_t latent)
+{
+    struct viewed *v = arg;
+    fill_detail(v->s, latent, v->d);
+    return v->d;
+}
+
+void harvest_view_of(struct study *s, const char *const *cls, struct harvest_view *out)
+{
+    struct viewed *v = xmalloc(sizeof *v);
+    *v = (struct viewed){s, new_detail(s)};
+    *out = (struct harvest_view){.cls = cls,
+                                 .n_classes = s->n_classes,
+                                 .n_latents = s->m,
+                                 .counts = s->count,
+                                 .detail = view_detail,
+                                 .arg = v};
+}
+
+void harvest_view_release(struct harvest_view *h)
+{
+    struct viewed *v = h->arg;
+    if (v)
+        free(v->d);
+    free(v);
+    *h = (struct harvest_view){0};
+}
+
+static struct table_set *harvest_tables(struct study *s)
+{
+    struct table_set *set = table_set_new();
+    struct table *t = table_new("classes", "The corpus", MARK_LIST);
+    int32_t cls = table_column(t, "class", "", "class of the corpus", COLUMN_STR, COLUMN_KEY);
+    int32_t sentences = table_column(t, "sentences", "", "documents", COLUMN_I64, COLUMN_TEXT);
+    int32_t tokens = table_column(t, "tokens", "", "tokens without BOS", COLUMN_I64, COLUMN_TEXT);
+    int32_t words =
+        table_column(t, "words", "", "separated by whitespace", COLUMN_I64, COLUMN_TEXT);
+    int32_t per_word =
+        table_column(t, "tokens_per_word", "", "tokens over words", COLUMN_F64, COLUMN_TEXT);
+    for (int32_t c = 0; c < s->n_classes; c++) {
+        const struct harvest_class *n = &s->count[c];
+        int64_t row = table_row(t);
+        table_set_str(t, row, cls, s->in.corpus->cls[c].name);
+        table_set_i64(t, row, sentences, n->sentences);
+        table_set_i64(t, row, tokens, n->tokens);
+        table_set_i64(t, row, words, n->words);
+        if (n->words > 0)
+            table_set_f64(t, row, per_word, (double)n->tokens / (double)n->words);
+    }
+    table_set_add(set, t);
+    return set;
+}
+
+const struct study_ops harvest_study = {.name = "harvest",
+                                        .uses = USES_POSTINGS,
+                                        .open = harvest_open,
+                                        .free = harvest_free,
+                                        .n_chunks = harvest_chunks,
+                                        .chunk = harvest_chunk,
+                                        .partial_free = partial_free,
+                                        .partial_tokens = partial_tokens,
+                                        .fold = harvest_fold,
+                                        .save = harvest_save,
+                                        .load = harvest_load,
+                                        .tables = harvest_tables};

@@ -1,0 +1,117 @@
+/* The parts of a harvest: dense statistics (every latent on every sampled token) and examples
+ * (tokens on which a latent was active), both for one chunk and for all of them.
+ *
+ * Memory at m latents and C classes: dense 280·m·C bytes (one of all chunks, one of the chunk at
+ * hand: a chunk of raw pre-activations would take 4·m a token), examples 504 bytes for each latent
+ * and class that fired. 65,536 latents and 2 classes: 37 + 37 + at most 66 MB, and 8 MB for the
+ * examples of an ordinary chunk. */
+#ifndef GLIMT_STUDY_HARVEST_PRIVATE_H
+#define GLIMT_STUDY_HARVEST_PRIVATE_H
+#include "engine/study/harvest.h"
+#include "engine/study/pass.h"
+
+enum { HARVEST_E0 = -8, HARVEST_E_MAX = 123 }; /* 32·2^123 is beyond every float */
+
+/* ---- histograms and moments */
+struct dense { /* arrays by class: [C][m], bins [C][m][HARVEST_BINS] */
+    int32_t m, n_classes;
+    int64_t n[CORPUS_MAX_CLASSES]; /* tokens */
+    int16_t *exponent;             /* [m] */
+    float *scale;                  /* [m] 2^−exponent */
+    double *sum, *sum_sq;
+    float *min, *max; /* +∞, −∞ while there is nothing */
+    uint32_t *bin;
+};
+struct dense_block { /* pre-activations of latents first … first + n − 1 on some rows */
+    int32_t first, n, n_rows;
+    const float *v; /* [n_rows, ld] */
+    size_t ld;
+    const int32_t *cls; /* [n_rows] −1: not counted */
+};
+enum { DENSE_COLUMNS = 256 }; /* latents of a block at most: their counters stay in the cache */
+
+void dense_init(struct dense *, int32_t m, int32_t n_classes);
+void dense_release(struct dense *);
+void dense_clear(struct dense *);
+/* Counts a block; d->n is the caller's. The first latent with a value that is no finite number, or
+ * −1. */
+int32_t dense_add(struct dense *, const struct dense_block *);
+void dense_fold(struct dense *, const struct dense *from, int32_t cls);
+/* The smallest exponent ≥ e at which v is inside; bins at exponent e merged for exponent `to`. */
+int32_t bins_exponent(int32_t e, float v);
+void bins_widen(uint32_t bin[HARVEST_BINS], int32_t e, int32_t to);
+static inline size_t dense_at(const struct dense *d, int32_t cls, int32_t latent)
+{
+    return (size_t)cls * (size_t)d->m + (size_t)latent;
+}
+
+/* ---- examples */
+struct examples { /* of one latent and class */
+    uint32_t cell;
+    uint16_t n_top, n_sample;
+    int64_t fired;
+    uint64_t last_hash;                 /* of the sample's last, the largest */
+    struct example top[HARVEST_TOP];    /* best first */
+    struct example sample[HARVEST_TOP]; /* smallest hash first */
+};
+struct example_pool { /* examples of those cells (latent·C + class) that fired */
+    int32_t m, n_classes;
+    uint32_t *slot; /* [m·C] 1 + index, 0: none */
+    uint32_t n;
+    size_t n_pages, cap_pages;
+    struct examples **page;
+};
+void pool_init(struct example_pool *, int32_t m, int32_t n_classes);
+void pool_release(struct example_pool *);
+void pool_clear(struct example_pool *); /* memory kept */
+static inline uint32_t pool_cell(const struct example_pool *p, int32_t latent, int32_t cls)
+{
+    return (uint32_t)latent * (uint32_t)p->n_classes + (uint32_t)cls;
+}
+/* NULL when the cell never fired. */
+struct examples *pool_find(const struct example_pool *, uint32_t cell);
+struct examples *pool_take(struct example_pool *, uint32_t cell); /* made when it is new */
+struct examples *pool_index(const struct example_pool *, uint32_t i);
+/* One token on which the cell's latent was active; does not count it. */
+void examples_add(struct examples *, int32_t latent, struct example);
+void pool_fold(struct example_pool *, const struct example_pool *from);
+bool example_better(struct example a, struct example b);
+
+/* ---- the study */
+struct posting { /* one token */
+    int32_t doc, pos, n;
+};
+struct postings {
+    size_t n, cap, n_pairs, cap_pairs, cap_values;
+    struct posting *token;
+    int32_t *id;
+    float *value;
+};
+struct partial {
+    struct study *study; /* that takes the memory back */
+    struct dense dense;
+    struct example_pool pool;
+    struct harvest_class count[CORPUS_MAX_CLASSES];
+    struct postings postings;
+};
+struct study {
+    struct study_in in;
+    bool keep; /* postings */
+    int32_t m, n_classes;
+    bool measured;                    /* share is known */
+    double share[CORPUS_MAX_CLASSES]; /* of a class's tokens in the sample */
+    struct harvest_class count[CORPUS_MAX_CLASSES];
+    struct dense dense;
+    struct example_pool pool;
+    struct postings postings;
+    struct partial *spare; /* of an earlier chunk */
+    float *host;           /* where values are brought */
+    size_t cap_host;
+};
+void harvest_save(const struct study *, struct strbuf *);
+bool harvest_load(struct study *, const void *, size_t, struct error *);
+
+/* Share of the target and pooled share of the others; NaN where there are no tokens. */
+void detail_shares(const struct latent_detail *, const struct harvest_class *, int32_t target,
+                   double *share, double *other);
+#endif

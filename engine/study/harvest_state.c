@@ -1,0 +1,263 @@
+/* The state of a harvest as bytes: for each latent its bins in use, moments and examples. What
+ * never fired and was never sampled takes one byte. */
+#include "engine/base/memory.h"
+#include "engine/study/harvest_private.h"
+#include <math.h>
+#include <string.h>
+
+#define STATE_MAGIC UINT32_C(0x31766168) /* "hav1" */
+
+/* ---- writing */
+static void put_bytes(struct strbuf *b, const uint8_t *p, size_t n)
+{
+    strbuf_add(b, (const char *)p, n);
+}
+
+/* Seven bits a byte, least significant first. */
+static size_t varint(uint8_t *p, uint64_t v)
+{
+    size_t n = 0;
+    for (; v >= 0x80; v >>= 7)
+        p[n++] = (uint8_t)(v | 0x80);
+    p[n++] = (uint8_t)v;
+    return n;
+}
+
+static void put_varint(struct strbuf *b, uint64_t v)
+{
+    uint8_t p[10];
+    put_bytes(b, p, varint(p, v));
+}
+
+static uint32_t float_bits(float v)
+{
+    uint32_t u;
+    memcpy(&u, &v, sizeof u);
+    return u;
+}
+
+static void put_bins(struct strbuf *b, const uint32_t *bin)
+{
+    int32_t lo = 0, hi = HARVEST_BINS;
+    while (lo < hi && bin[lo] == 0)
+        lo++;
+    while (hi > lo && bin[hi - 1] == 0)
+        hi--;
+    uint8_t p[2 + 5 * HARVEST_BINS];
+    size_t n = 0;
+    p[n++] = (uint8_t)lo;
+    p[n++] = (uint8_t)(hi - lo);
+    for (int32_t i = lo; i < hi; i++)
+        n += varint(p + n, bin[i]);
+    put_bytes(b, p, n);
+}
+
+static void put_examples(struct strbuf *b, const struct example *x, uint16_t n_examples)
+{
+    uint8_t p[2 + 14 * HARVEST_TOP];
+    size_t n = 0;
+    p[n++] = (uint8_t)n_examples;
+    for (uint16_t i = 0; i < n_examples; i++) {
+        uint32_t bits = float_bits(x[i].value);
+        n += varint(p + n, (uint64_t)x[i].doc);
+        n += varint(p + n, (uint64_t)x[i].pos);
+        for (int k = 0; k < 4; k++)
+            p[n++] = (uint8_t)(bits >> (8 * k));
+    }
+    put_bytes(b, p, n);
+}
+
+static void put_moments(const struct study *s, size_t cell, struct strbuf *b)
+{
+    blob_add_f64(b, s->dense.sum[cell]);
+    blob_add_f64(b, s->dense.sum_sq[cell]);
+    blob_add_u32(b, float_bits(s->dense.min[cell]));
+    blob_add_u32(b, float_bits(s->dense.max[cell]));
+    put_bins(b, s->dense.bin + cell * HARVEST_BINS);
+}
+
+static void put_latent(const struct study *s, int32_t latent, bool sampled, struct strbuf *b)
+{
+    bool any = sampled;
+    for (int32_t c = 0; c < s->n_classes && !any; c++)
+        any = pool_find(&s->pool, pool_cell(&s->pool, latent, c)) != NULL;
+    uint8_t head[2] = {any, (uint8_t)(s->dense.exponent[latent] - HARVEST_E0)};
+    put_bytes(b, head, any ? 2 : 1);
+    for (int32_t c = 0; c < s->n_classes && any; c++) {
+        const struct examples *x = pool_find(&s->pool, pool_cell(&s->pool, latent, c));
+        if (s->dense.n[c] > 0)
+            put_moments(s, dense_at(&s->dense, c, latent), b);
+        put_varint(b, x ? (uint64_t)x->fired : 0);
+        if (x) {
+            put_examples(b, x->top, x->n_top);
+            if (x->fired > HARVEST_TOP) /* else both hold all there are */
+                put_examples(b, x->sample, x->n_sample);
+        }
+    }
+}
+
+void harvest_save(const struct study *s, struct strbuf *b)
+{
+    bool sampled = false;
+    blob_add_u32(b, STATE_MAGIC);
+    blob_add_u32(b, (uint32_t)s->m);
+    blob_add_u32(b, (uint32_t)s->n_classes);
+    for (int32_t c = 0; c < s->n_classes; c++) {
+        blob_add_i64(b, s->count[c].sentences);
+        blob_add_i64(b, s->count[c].tokens);
+        blob_add_i64(b, s->count[c].words);
+        blob_add_i64(b, s->count[c].sampled);
+        sampled |= s->count[c].sampled > 0;
+    }
+    for (int32_t j = 0; j < s->m; j++)
+        put_latent(s, j, sampled, b);
+}
+
+/* ---- reading */
+static uint64_t get_varint(struct blob_reader *r, uint64_t most)
+{
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 63; shift += 7) {
+        uint8_t p = 0;
+        blob_bytes(r, &p, 1);
+        v |= (uint64_t)(p & 0x7f) << shift;
+        if (p < 0x80) {
+            r->bad |= v > most;
+            return r->bad ? 0 : v;
+        }
+    }
+    r->bad = true;
+    return 0;
+}
+
+static uint8_t get_byte(struct blob_reader *r, uint8_t most)
+{
+    uint8_t p = 0;
+    blob_bytes(r, &p, 1);
+    r->bad |= p > most;
+    return r->bad ? 0 : p;
+}
+
+static float get_float(struct blob_reader *r)
+{
+    uint32_t u = blob_u32(r);
+    float v;
+    memcpy(&v, &u, sizeof v);
+    r->bad |= !isfinite(v);
+    return r->bad ? 0 : v;
+}
+
+static void get_moments(struct study *s, int32_t latent, int32_t c, struct blob_reader *r)
+{
+    size_t cell = dense_at(&s->dense, c, latent);
+    uint32_t *bin = s->dense.bin + cell * HARVEST_BINS;
+    int32_t e = s->dense.exponent[latent];
+    int64_t total = 0;
+    s->dense.sum[cell] = blob_f64(r);
+    s->dense.sum_sq[cell] = blob_f64(r);
+    float lo = s->dense.min[cell] = get_float(r), hi = s->dense.max[cell] = get_float(r);
+    r->bad |= !isfinite(s->dense.sum[cell]) || !isfinite(s->dense.sum_sq[cell]) || lo > hi ||
+              bins_exponent(e, lo) != e || bins_exponent(e, hi) != e;
+    int32_t first = get_byte(r, HARVEST_BINS), n = get_byte(r, (uint8_t)(HARVEST_BINS - first));
+    for (int32_t i = first; i < first + n; i++) {
+        bin[i] = (uint32_t)get_varint(r, HARVEST_SAMPLE);
+        total += bin[i];
+    }
+    r->bad |= total != s->dense.n[c];
+}
+
+struct reader_of { /* of one cell */
+    struct study *s;
+    struct blob_reader *r;
+    int32_t latent, cls;
+};
+
+static struct example get_example(const struct reader_of *o)
+{
+    const struct corpus *c = o->s->in.corpus;
+    struct example x = {0};
+    x.doc = (int32_t)get_varint(o->r, (uint64_t)c->n_docs - 1);
+    x.pos = (int32_t)get_varint(o->r, INT32_MAX);
+    x.value = get_float(o->r);
+    o->r->bad |= !o->r->bad && c->doc[x.doc].cls != o->cls;
+    return x;
+}
+
+/* Examples are taken in as if they were new: their order is never believed. */
+static void get_examples(const struct reader_of *o, int64_t fired)
+{
+    struct example_pool *pool = &o->s->pool;
+    struct examples *x = pool_take(pool, pool_cell(pool, o->latent, o->cls));
+    uint16_t most = fired < HARVEST_TOP ? (uint16_t)fired : HARVEST_TOP;
+    x->fired = fired;
+    uint16_t n = get_byte(o->r, HARVEST_TOP);
+    o->r->bad |= n != most;
+    for (uint16_t i = 0; i < n && !o->r->bad; i++)
+        examples_add(x, o->latent, get_example(o));
+    if (fired <= HARVEST_TOP || o->r->bad)
+        return;
+    struct examples sample = {.cell = x->cell};
+    n = get_byte(o->r, HARVEST_TOP);
+    o->r->bad |= n != most;
+    for (uint16_t i = 0; i < n && !o->r->bad; i++)
+        examples_add(&sample, o->latent, get_example(o));
+    x->n_sample = sample.n_sample;
+    x->last_hash = sample.last_hash;
+    memcpy(x->sample, sample.sample, sizeof x->sample);
+}
+
+static void get_latent(struct study *s, int32_t latent, struct blob_reader *r)
+{
+    if (!get_byte(r, 1))
+        return;
+    int32_t e = HARVEST_E0 + get_byte(r, HARVEST_E_MAX - HARVEST_E0);
+    s->dense.exponent[latent] = (int16_t)e;
+    s->dense.scale[latent] = ldexpf(1.0f, -e);
+    for (int32_t c = 0; c < s->n_classes && !r->bad; c++) {
+        struct reader_of o = {s, r, latent, c};
+        if (s->dense.n[c] > 0)
+            get_moments(s, latent, c, r);
+        int64_t fired = (int64_t)get_varint(r, (uint64_t)s->count[c].tokens);
+        if (fired > 0 && !r->bad)
+            get_examples(&o, fired);
+    }
+}
+
+static void get_counts(struct study *s, struct blob_reader *r)
+{
+    for (int32_t c = 0; c < s->n_classes; c++) {
+        struct harvest_class *n = &s->count[c];
+        n->sentences = blob_i64(r);
+        n->tokens = blob_i64(r);
+        n->words = blob_i64(r);
+        n->sampled = blob_i64(r);
+        r->bad |= n->sentences < 0 || n->sentences > s->in.corpus->cls[c].n_docs || n->tokens < 0 ||
+                  n->words < 0 || n->sampled < 0 || n->sampled > n->tokens ||
+                  n->sampled > HARVEST_SAMPLE;
+        s->dense.n[c] = n->sampled;
+    }
+}
+
+bool harvest_load(struct study *s, const void *p, size_t n, struct error *e)
+{
+    struct blob_reader r = {p, n, false};
+    uint32_t magic = blob_u32(&r), m = blob_u32(&r), classes = blob_u32(&r);
+    if (r.bad || magic != STATE_MAGIC || m != (uint32_t)s->m || classes != (uint32_t)s->n_classes)
+        return error_set(e, ERROR_INPUT,
+                         "harvest: a kept state is of %u latents and %u classes, expected %d and "
+                         "%d",
+                         m, classes, s->m, s->n_classes);
+    dense_release(&s->dense);
+    pool_clear(&s->pool);
+    dense_init(&s->dense, s->m, s->n_classes);
+    get_counts(s, &r);
+    for (int32_t j = 0; j < s->m && !r.bad; j++)
+        get_latent(s, j, &r);
+    if (!r.bad && r.n == 0)
+        return true;
+    dense_release(&s->dense);
+    pool_clear(&s->pool);
+    dense_init(&s->dense, s->m, s->n_classes);
+    memset(s->count, 0, sizeof s->count);
+    return error_set(e, ERROR_INPUT, "harvest: a kept state of %zu bytes is damaged", n);
+}

@@ -1,0 +1,148 @@
+/* Documents through the model up to a hook point. */
+#include "engine/study/pass.h"
+#include "engine/base/memory.h"
+#include <stdlib.h>
+
+int64_t pass_chunks(const struct study_in *in)
+{
+    return (in->corpus->n_docs + PASS_DOCS - 1) / PASS_DOCS;
+}
+
+struct pass_doc *pass_docs(const struct study_in *in, int64_t first, int32_t n)
+{
+    struct pass_doc *docs = xcalloc((size_t)n + 1, sizeof *docs);
+    for (int32_t i = 0; i < n; i++) {
+        const struct corpus_doc *d = &in->corpus->doc[first + i];
+        size_t n_tokens = 0, cap = 0;
+        docs[i].doc = first + i;
+        tokenizer_encode(in->tokenizer, d->text, d->n, false, &docs[i].token, &n_tokens, &cap);
+        docs[i].n = (int32_t)n_tokens;
+    }
+    return docs;
+}
+
+void pass_docs_free(struct pass_doc *docs, int32_t n)
+{
+    for (int32_t i = 0; docs && i < n; i++)
+        free(docs[i].token);
+    free(docs);
+}
+
+/* The backend's measure is meant for products of billion-parameter models; where the widest product
+ * on the way is small, more rows make better use of it and still take no longer. */
+static int32_t rows_at_once(const struct study_in *in)
+{
+    enum { MOST = 4 };
+    const struct model_config *c = model_config(in->model);
+    const int64_t measure = INT64_C(1) << 22; /* multiply-adds a row that a job is measured for */
+    int64_t widest = (int64_t)c->d_model * (c->d_mlp > 3 * c->d_model ? c->d_mlp : 3 * c->d_model);
+    if (in->dict && !dict_spec(in->dict)->identity) {
+        int64_t encode = (int64_t)dict_spec(in->dict)->n * dict_spec(in->dict)->m;
+        widest = encode > widest ? encode : widest;
+    }
+    int64_t k = measure / (widest > 0 ? widest : 1);
+    int32_t rows = in->backend->caps.rows_per_job > 0 ? in->backend->caps.rows_per_job : 64;
+    return rows * (int32_t)(k < 1 ? 1 : k > MOST ? MOST : k);
+}
+
+struct packer { /* a sub-batch being filled */
+    struct run *run;
+    const struct study_in *in;
+    void (*each)(void *, struct run *, const struct pass_batch *);
+    void *arg;
+    int32_t n_rows, limit, n_seqs;
+    size_t cap, cap_seqs;
+    struct pass_row *row;
+    int32_t *ids, *target, *start;
+};
+
+static void flush(struct packer *p)
+{
+    if (p->n_rows == 0 || !run_ok(p->run))
+        return;
+    struct arena_mark mark = arena_mark(p->run->arena);
+    p->start[p->n_seqs] = p->n_rows;
+    struct pass_batch b = {.n_rows = p->n_rows,
+                           .row = p->row,
+                           .ids = p->ids,
+                           .target = p->target,
+                           .seqs = {.n = p->n_seqs, .start = p->start}};
+    struct batch batch = {.n_rows = b.n_rows, .ids = b.ids, .seqs = b.seqs};
+    model_forward(p->run, p->in->model, &batch, NULL, p->in->at, NULL, 0, &b.state);
+    if (run_ok(p->run))
+        p->each(p->arg, p->run, &b);
+    arena_reset(p->run->arena, mark);
+    p->n_rows = p->n_seqs = 0;
+}
+
+static void reserve(struct packer *p, int32_t rows)
+{
+    size_t need = (size_t)p->n_rows + (size_t)rows;
+    if (need > p->cap) {
+        p->cap = need > 2 * p->cap ? need : 2 * p->cap;
+        p->row = xreallocarray(p->row, p->cap, sizeof *p->row);
+        p->ids = xreallocarray(p->ids, p->cap, sizeof *p->ids);
+        p->target = xreallocarray(p->target, p->cap, sizeof *p->target);
+    }
+    p->start = grow(p->start, &p->cap_seqs, (size_t)p->n_seqs + 2, sizeof *p->start);
+}
+
+static void add_row(struct packer *p, int64_t doc, int32_t pos, int32_t id)
+{
+    p->row[p->n_rows] = (struct pass_row){doc, pos};
+    p->ids[p->n_rows] = id;
+    p->target[p->n_rows] = -1;
+    if (p->n_rows > p->start[p->n_seqs])
+        p->target[p->n_rows - 1] = id;
+    p->n_rows++;
+}
+
+/* Tokens first … first + n − 1 of a document, as a sequence of their own. */
+static void add_window(struct packer *p, const struct pass_doc *d, int32_t first, int32_t n,
+                       int32_t bos)
+{
+    int32_t rows = n + (bos >= 0 ? 1 : 0);
+    if (p->n_rows > 0 && rows > p->limit - p->n_rows)
+        flush(p);
+    reserve(p, rows);
+    p->start[p->n_seqs] = p->n_rows;
+    if (bos >= 0)
+        add_row(p, d->doc, -1, bos);
+    for (int32_t i = first; i < first + n; i++)
+        add_row(p, d->doc, i, d->token[i].id);
+    p->n_seqs++;
+}
+
+static int32_t bos_id(const struct study_in *in)
+{
+    const struct model_config *c = model_config(in->model);
+    return c->bos_id >= 0 && c->bos_id < c->n_vocab ? c->bos_id : tokenizer_eot(in->tokenizer);
+}
+
+static void add_doc(struct packer *p, const struct pass_doc *d)
+{
+    const struct model_config *c = model_config(p->in->model);
+    int32_t bos = p->in->bos ? bos_id(p->in) : -1;
+    int32_t room = bos >= 0 && c->n_ctx > 1 ? c->n_ctx - 1 : c->n_ctx;
+    for (int32_t at = 0; at < d->n && run_ok(p->run); at += room)
+        add_window(p, d, at, d->n - at < room ? d->n - at : room, bos);
+}
+
+void pass_chunk(struct run *run, const struct study_in *in, int64_t i,
+                void (*each)(void *arg, struct run *, const struct pass_batch *), void *arg)
+{
+    int64_t first = i * PASS_DOCS, left = in->corpus->n_docs - first;
+    int32_t n = left < PASS_DOCS ? (int32_t)left : PASS_DOCS;
+    if (i < 0 || n <= 0 || !run_ok(run))
+        return;
+    struct packer p = {.run = run, .in = in, .each = each, .arg = arg, .limit = rows_at_once(in)};
+    struct pass_doc *docs = pass_docs(in, first, n);
+    for (int32_t d = 0; d < n; d++)
+        add_doc(&p, &docs[d]);
+    flush(&p);
+    pass_docs_free(docs, n);
+    free(p.row);
+    free(p.ids);
+    free(p.target);
+    free(p.start);
+}

@@ -1,0 +1,32 @@
+/* What the files of the sweep share. */
+#ifndef GLIMT_SWEEP_PRIVATE_H
+#define GLIMT_SWEEP_PRIVATE_H
+#include "engine/base/statistics.h"
+#include "engine/study/sweep.h"
+#include "engine/study/units.h"
+
+struct lane {
+    struct sweep_lane is;
+    int32_t same_as; /* an earlier lane with the same losses; −1: none */
+    int32_t base;    /* the same insertion, unmodified */
+};
+
+struct study {
+    struct study_in in;
+    struct study_args args;
+    struct units units;
+    int32_t n_lanes;
+    struct lane *lane;
+    struct tensor pushed; /* u_j [n_units, width at the landing], once `has_pushed` */
+    bool has_pushed;
+    int64_t docs_done; /* the first ones */
+    double *loss;      /* [n_docs, n_lanes] means; NaN: no loss */
+    int32_t *n_loss;   /* [n_docs] losses of the sentence, alike in every lane */
+};
+
+/* Percentile intervals of the means of the columns of x [n, L]: out[l] is what bootstrap_ratio
+ * gives for column l with the same seed, but the resamples are drawn once for many columns. */
+void sweep_bootstrap(const double *x, int64_t n, int32_t L, int32_t draws, uint64_t seed,
+                     struct interval *out);
+struct table_set *sweep_tables(struct study *);
+#endif

@@ -1,0 +1,101 @@
+#include "engine/study/units.h"
+#include "engine/base/memory.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool check_in(const char *name, const struct study_in *in, struct error *e)
+{
+    if (!in->corpus || in->corpus->n_docs < 1)
+        return error_set(e, ERROR_INPUT, "%s: there is no text, expected a corpus", name);
+    if (in->corpus->n_docs > INT32_MAX)
+        return error_set(e, ERROR_INPUT, "%s: %lld sentences, expected at most %d", name,
+                         (long long)in->corpus->n_docs, INT32_MAX);
+    if (!in->dict)
+        return error_set(e, ERROR_INPUT, "%s: there is no SAE, expected one or neurons", name);
+    if (!model_check_point(in->model, in->at, e))
+        return error_prefix(e, "%s", name);
+    int32_t n = dict_spec(in->dict)->n, width = model_width(in->model, in->at);
+    if (n == width)
+        return true;
+    char at[POINT_NAME_MAX];
+    point_name(in->at, at);
+    return error_set(e, ERROR_INPUT, "%s: the dictionary has width %d, the model %d at %s", name, n,
+                     width, at);
+}
+
+bool units_init(struct units *u, const char *name, const struct study_in *in,
+                const struct study_args *args, struct error *e)
+{
+    *u = (struct units){.n = args->n_units};
+    if (!check_in(name, in, e))
+        return false;
+    if (u->n < 0 || u->n > STUDY_MAX_UNITS)
+        return error_set(e, ERROR_INPUT, "%s: %d units, expected at most %d", name, u->n,
+                         STUDY_MAX_UNITS);
+    const struct dict_spec *d = dict_spec(in->dict);
+    u->identity = d->identity;
+    u->positive = d->identity || d->select != SELECT_TOPK || d->relu != RELU_NEVER;
+    u->column = xmalloc((size_t)d->m * sizeof *u->column);
+    for (int32_t i = 0; i < d->m; i++)
+        u->column[i] = -1;
+    for (int32_t i = 0; i < u->n; i++) {
+        int32_t id = u->id[i] = args->unit[i];
+        if (id < 0 || id >= d->m)
+            error_set(e, ERROR_INPUT, "%s: there is no unit %d, expected 0 to %d", name, id,
+                      d->m - 1);
+        else if (u->column[id] >= 0)
+            error_set(e, ERROR_INPUT, "%s: unit %d is given twice", name, id);
+        else {
+            u->column[id] = i;
+            continue;
+        }
+        units_release(u);
+        return false;
+    }
+    return true;
+}
+
+void units_release(struct units *u)
+{
+    free(u->column);
+    u->column = NULL;
+}
+
+static void scatter(const struct units *u, const int32_t *id, const float *val, size_t T, size_t k,
+                    float *act)
+{
+    memset(act, 0, T * (size_t)u->n * sizeof *act);
+    for (size_t i = 0; i < T * k; i++) {
+        int32_t j = id[i] < 0 ? -1 : u->column[id[i]];
+        if (j >= 0 && (!u->positive || val[i] > 0.0f))
+            act[i / k * (size_t)u->n + (size_t)j] = val[i] == 0.0f ? -0.0f : val[i];
+    }
+}
+
+void units_act(struct run *run, const struct units *u, const struct study_in *in,
+               const struct sparse *f, float *act)
+{
+    if (u->n < 1)
+        return;
+    struct arena_mark mark = arena_mark(run->arena);
+    if (u->identity) {
+        run_get(run, act, dict_encode_units(run, in->dict, f->vals, u->id, u->n));
+    } else {
+        size_t T = (size_t)f->vals.rows, k = (size_t)f->vals.cols;
+        int32_t *id = xreallocarray(NULL, T * k + 1, sizeof *id);
+        float *val = xreallocarray(NULL, T * k + 1, sizeof *val);
+        run_get(run, id, f->ids);
+        run_get(run, val, f->vals);
+        if (run_ok(run))
+            scatter(u, id, val, T, k, act);
+        free(id);
+        free(val);
+    }
+    arena_reset(run->arena, mark);
+}
+
+bool units_active(const struct units *u, float act)
+{
+    return u->positive ? act > 0.0f : act != 0.0f || signbit(act);
+}

@@ -1,0 +1,25 @@
+/* The units that a study was asked for, and their activations on the rows of a batch. For the files
+ * of engine/study. */
+#ifndef GLIMT_STUDY_UNITS_H
+#define GLIMT_STUDY_UNITS_H
+#include "engine/study/study.h"
+
+struct units {
+    int32_t n, id[STUDY_MAX_UNITS];
+    int32_t *column; /* [m] index in id, −1: not asked for; owned */
+    bool identity;   /* neurons */
+    bool positive;   /* only what is > 0 is active: all but the signed top k */
+};
+
+/* Checks inputs and units for the study `name`: a corpus and a dictionary that fits the hook, units
+ * in range and different from each other. False and *e otherwise; nothing to release then. */
+bool units_init(struct units *, const char *name, const struct study_in *,
+                const struct study_args *, struct error *e);
+void units_release(struct units *);
+/* Activations [T, n] to the host: the selected value, −0 for a selected 0, +0 where not active.
+ * f: dict_encode of the rows. Neurons: the values as they are. */
+void units_act(struct run *, const struct units *, const struct study_in *, const struct sparse *f,
+               float *act);
+/* Whether a value of units_act belongs to an active unit. */
+bool units_active(const struct units *, float act);
+#endif

@@ -1,0 +1,39 @@
+/* The tables. A run's large and changing state lies apart from its row, so that a heartbeat, a
+ * claim or a list never moves megabytes. Ids are never used twice (AUTOINCREMENT): who still holds
+ * the id of a removed run must not read another's results. `file` has one row a file: a changed
+ * file replaces its own. */
+#include "store/internal.h"
+
+static const char first[] =
+    "CREATE TABLE file(device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " mtime_ns INTEGER NOT NULL, hash BLOB NOT NULL CHECK(length(hash) = 32),"
+    " last_used INTEGER NOT NULL, PRIMARY KEY(device, inode)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE object(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+    " hash BLOB NOT NULL CHECK(length(hash) = 32), name TEXT NOT NULL, spec TEXT NOT NULL,"
+    " last_used INTEGER NOT NULL, UNIQUE(kind, hash)) STRICT;"
+    "CREATE TABLE run(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " key BLOB NOT NULL UNIQUE CHECK(length(key) = 32), study TEXT NOT NULL, args TEXT NOT NULL,"
+    " model INTEGER REFERENCES object, dict INTEGER REFERENCES object,"
+    " corpus INTEGER REFERENCES object, precision TEXT NOT NULL, engine TEXT NOT NULL,"
+    " n_chunks INTEGER NOT NULL CHECK(n_chunks >= 0), next_chunk INTEGER NOT NULL DEFAULT 0"
+    " CHECK(next_chunk BETWEEN 0 AND n_chunks), owner TEXT, heartbeat INTEGER NOT NULL,"
+    " last_used INTEGER NOT NULL, bytes INTEGER NOT NULL DEFAULT 0,"
+    " done INTEGER NOT NULL DEFAULT 0 CHECK(done IN (0, 1))) STRICT;"
+    "CREATE TABLE state(run INTEGER PRIMARY KEY REFERENCES run ON DELETE CASCADE,"
+    " bytes BLOB NOT NULL) STRICT;"
+    "CREATE TABLE result(run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,"
+    " ord INTEGER NOT NULL, tbl BLOB NOT NULL, PRIMARY KEY(run, ord)) STRICT;"
+    /* id: run << 32 | latent, so that a latent is found without an index of its own */
+    "CREATE TABLE latent(id INTEGER PRIMARY KEY, detail BLOB NOT NULL) STRICT;"
+    "CREATE TABLE doc(corpus INTEGER NOT NULL REFERENCES object ON DELETE CASCADE,"
+    " idx INTEGER NOT NULL, label TEXT NOT NULL, pair INTEGER NOT NULL, text BLOB NOT NULL,"
+    " PRIMARY KEY(corpus, idx)) STRICT;"
+    "CREATE TABLE posting(run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,"
+    " latent INTEGER NOT NULL, segment INTEGER NOT NULL, positions BLOB NOT NULL,"
+    " vals BLOB NOT NULL, PRIMARY KEY(run, latent, segment)) STRICT;"
+    "CREATE TABLE loss(run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,"
+    " lane BLOB NOT NULL, loss BLOB NOT NULL CHECK(length(loss) % 4 = 0),"
+    " PRIMARY KEY(run, lane)) STRICT;";
+
+const char *const store_steps[] = {first};
+const int store_n_steps = sizeof store_steps / sizeof *store_steps;

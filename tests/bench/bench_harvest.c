@@ -1,0 +1,224 @@
+/* Tokens a second of a harvest, beside what the arithmetic allows.
+ *
+ * bench_harvest [BUNDLE] (default store/demo/demo.glimt): its reference texts repeated to about
+ * 20,000 tokens. The floor of a token is the larger of: the multiply-adds of the products up to the
+ * hook and of the SAE's encoder at the rate of this machine's best product (the encoder at 256
+ * rows, measured here), and the bytes of those weights, read once a sub-batch, at the rate at which
+ * this machine reads that many bytes again and again (measured here). */
+#include "engine/base/memory.h"
+#include "engine/base/rng.h"
+#include "engine/study/harvest_private.h"
+#include "tui/workbench.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TOKENS = 20000, ROWS = 256, REPEATS = 5 };
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- the machine */
+static double product_rate(struct backend *b, int32_t out, int32_t in)
+{
+    struct error e = {0};
+    size_t n = (size_t)out * (size_t)in;
+    float *w = xcalloc(n, sizeof *w), *host = xcalloc((size_t)ROWS * (size_t)in, sizeof *host);
+    struct rng r;
+    rng_seed(&r, 1);
+    for (size_t i = 0; i < n; i++)
+        w[i] = (float)rng_unit(&r) - 0.5f;
+    struct weight *packed = b->weight_new(b, DTYPE_F32, out, in, ORDER_OUT_IN, w, USE_PRODUCT, &e);
+    struct tensor x = tensor_new(b, ROWS, in, DTYPE_F32, &e),
+                  y = tensor_new(b, ROWS, out, DTYPE_F32, &e);
+    double best = 1e30;
+    b->put(b, x, host);
+    for (int i = 0; i < 30; i++) {
+        double t = now();
+        b->linear(b, y, x, packed, (struct tensor){0}, EPILOGUE_NONE);
+        b->sync(b);
+        t = now() - t;
+        best = t < best ? t : best;
+    }
+    b->buf_free(b, x.buf);
+    b->buf_free(b, y.buf);
+    b->weight_free(b, packed);
+    free(host);
+    free(w);
+    return 2.0 * ROWS * (double)n / best;
+}
+
+static double memory_rate(double bytes)
+{
+    size_t n = (size_t)bytes / 8;
+    uint64_t *p = xmalloc(n * 8), sum = 0;
+    double best = 1e30;
+    memset(p, 1, n * 8);
+    for (int i = 0; i < 20; i++) {
+        uint64_t s[8] = {0};
+        double t = now();
+        for (size_t k = 0; k + 8 <= n; k += 8)
+            for (size_t j = 0; j < 8; j++)
+                s[j] += p[k + j];
+        t = now() - t;
+        best = t < best ? t : best;
+        for (size_t j = 0; j < 8; j++)
+            sum += s[j];
+    }
+    volatile uint64_t keep = sum;
+    (void)keep;
+    free(p);
+    return (double)n * 8 / best;
+}
+
+/* Multiply-adds a token of all products up to the hook (attention's own left out) and of the
+ * encoder. */
+static double weights_of(const struct workbench *wb)
+{
+    const struct model_config *c = model_config(wb->model);
+    double d = c->d_model, f = c->d_mlp, n = 0;
+    n += (4 * d * d + 2 * d * f) * (wb->at.layer > 0 ? wb->at.layer : 0);
+    n += wb->at.site >= SITE_ATTN_OUT && wb->at.layer >= 0 ? 4 * d * d : 0;
+    n += wb->at.site >= SITE_MLP_PRE && wb->at.layer >= 0 ? d * f : 0;
+    n += wb->at.site >= SITE_MLP_OUT && wb->at.layer >= 0 ? d * f : 0;
+    if (wb->dict && !dict_spec(wb->dict)->identity)
+        n += (double)dict_spec(wb->dict)->n * dict_spec(wb->dict)->m;
+    return n;
+}
+
+/* ---- the corpus */
+static struct corpus *repeated(const struct workbench *wb)
+{
+    struct corpus_list list[SESSION_MAX_CLASSES];
+    struct corpus *c = NULL;
+    struct error e = {0};
+    size_t n_tokens = 0;
+    for (int32_t i = 0; i < wb->n_sets; i++)
+        for (int32_t k = 0; k < wb->set[i].n; k++) {
+            struct token *t = NULL;
+            size_t n = 0, cap = 0;
+            const char *s = wb->set[i].sentence[k];
+            tokenizer_encode(wb->tokenizer, s, strlen(s), false, &t, &n, &cap);
+            n_tokens += n;
+            free(t);
+        }
+    int32_t times = (int32_t)(TOKENS / (n_tokens + 1)) + 1;
+    for (int32_t i = 0; i < wb->n_sets; i++) {
+        const char **text = xcalloc((size_t)wb->set[i].n * (size_t)times, sizeof *text);
+        for (int32_t k = 0; k < wb->set[i].n * times; k++)
+            text[k] = wb->set[i].sentence[k % wb->set[i].n];
+        list[i] = (struct corpus_list){wb->set[i].name, text, (int64_t)wb->set[i].n * times};
+    }
+    if (!corpus_from_lists("references", list, wb->n_sets, false, 0, CORPUS_ALL, &c, &e)) {
+        fprintf(stderr, "%s\n", e.text);
+        exit(1);
+    }
+    for (int32_t i = 0; i < wb->n_sets; i++)
+        free((void *)(uintptr_t)list[i].text);
+    return c;
+}
+
+/* ---- the dense statistics alone, on as many tokens */
+static double dense_seconds(int32_t m, int32_t n_classes, int64_t tokens)
+{
+    struct dense d;
+    int32_t cls[ROWS];
+    float *v = xreallocarray(NULL, (size_t)ROWS * (size_t)m, sizeof *v);
+    double t, best = 1e30;
+    for (int32_t r = 0; r < ROWS; r++)
+        cls[r] = r * n_classes / ROWS;
+    for (size_t i = 0; i < (size_t)ROWS * (size_t)m; i++)
+        v[i] = (float)((double)(rng_at(1, i) >> 11) * 0x1p-53 - 0.5);
+    dense_init(&d, m, n_classes);
+    for (int i = 0; i < REPEATS; i++) {
+        t = now();
+        for (int32_t j = 0; j < m; j += DENSE_COLUMNS) {
+            struct dense_block b = {.first = j,
+                                    .n = m - j < DENSE_COLUMNS ? m - j : DENSE_COLUMNS,
+                                    .n_rows = ROWS,
+                                    .v = v + j,
+                                    .ld = (size_t)m,
+                                    .cls = cls};
+            dense_add(&d, &b);
+        }
+        t = now() - t;
+        best = t < best ? t : best;
+    }
+    dense_release(&d);
+    free(v);
+    return best / ROWS * (double)tokens;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void bench(struct workbench *wb)
+{
+    struct corpus *c = repeated(wb);
+    struct study_in in = {wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, c, false};
+    struct study_args args = {0};
+    struct error e = {0};
+    double seconds[REPEATS];
+    int64_t tokens = 0;
+    int32_t m = dict_spec(wb->dict)->m;
+    for (int i = 0; i < REPEATS; i++) {
+        struct study *s = NULL;
+        double t = now();
+        if (!harvest_study.open(&in, &args, &s, &e) ||
+            !study_run(&harvest_study, s, wb->backend, 0, NULL, &e)) {
+            fprintf(stderr, "%s\n", e.text);
+            exit(1);
+        }
+        seconds[i] = now() - t;
+        tokens = 0;
+        for (int32_t k = 0; k < c->n_classes; k++)
+            tokens += harvest_class(s, k)->tokens;
+        harvest_study.free(s);
+    }
+    qsort(seconds, REPEATS, sizeof *seconds, compare);
+    double n = weights_of(wb), dense = dense_seconds(m, c->n_classes, tokens);
+    double rate = product_rate(wb->backend, m, dict_spec(wb->dict)->n);
+    double memory = memory_rate(4 * n), took = seconds[REPEATS / 2];
+    double by_flops = 2 * n / rate, by_bytes = 4 * n / memory / ROWS;
+    double floor_s = by_flops > by_bytes ? by_flops : by_bytes;
+    printf("%s on %s: product %.1f GFLOP/s, memory %.1f GB/s\n", wb->model_name,
+           wb->backend->caps.device, rate * 1e-9, memory * 1e-9);
+    printf("%lld tokens, %d latents, %.2f MFLOP a token up to the hook and through the encoder\n",
+           (long long)tokens, m, 2e-6 * n);
+    printf("%-36s %12s %12s\n", "", "tokens/s", "us a token");
+    printf("%-36s %12.0f %12.2f\n", "harvest", (double)tokens / took, took / (double)tokens * 1e6);
+    printf("%-36s %12.0f %12.2f\n", "floor of the products", 1 / floor_s, floor_s * 1e6);
+    printf("%-36s %12.0f %12.2f  (%.0f %% of the harvest)\n", "dense statistics alone",
+           (double)tokens / dense, dense / (double)tokens * 1e6, 100 * dense / took);
+    corpus_free(c);
+}
+
+int main(int argc, char **argv)
+{
+    const char *bundle = argc > 1 ? argv[1] : "store/demo/demo.glimt";
+    struct options o = {.bundle = bundle};
+    struct workbench *wb = NULL;
+    struct error e = {0};
+    if (access(bundle, R_OK) != 0) {
+        printf("skipped: %s is not there\n", bundle);
+        return 0;
+    }
+    if (!workbench_open(&o, NULL, NULL, &wb, &e) || wb->n_sets == 0 || !wb->dict) {
+        fprintf(stderr, "%s\n",
+                error_is_set(&e) ? e.text : "the bundle has no reference sentences or no SAE");
+        return 1;
+    }
+    bench(wb);
+    workbench_free(wb);
+    return 0;
+}

@@ -1,0 +1,320 @@
+/* Studies taken chunk by chunk: what the tests of engine/study share. */
+#ifndef GLIMT_TEST_STUDY_CHUNKS_H
+#define GLIMT_TEST_STUDY_CHUNKS_H
+#include "engine/base/memory.h"
+#include "engine/cpu/cpu.h"
+#include "engine/study/pass.h"
+#include "tests/support/testdata.h"
+#include "tests/support/tiny_model.h"
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h wants the headers above it. */
+#include <cmocka.h>
+
+static inline void near(double a, double b, double tol, const char *what, long i, long j)
+{
+    if (isnan(a) && isnan(b))
+        return;
+    if (!(fabs(a - b) <= tol * (fabs(b) > 1 ? fabs(b) : 1)))
+        fail_msg("%s %ld, %ld: %.9g, expected %.9g", what, i, j, a, b);
+}
+
+static inline bool quick(void)
+{
+    return getenv("GLIMT_QUICK") != NULL;
+}
+
+/* ---- corpora of two reference sets */
+static inline struct corpus *corpus_of(const char *const *da, int64_t n_da, const char *const *en,
+                                       int64_t n_en, bool paired, enum corpus_split split)
+{
+    struct error e = {0};
+    struct corpus *c = NULL;
+    struct corpus_list list[2] = {{"da", da, n_da}, {"en", en, n_en}};
+    if (!corpus_from_lists("sentences", list, 2, paired, 0, split, &c, &e))
+        fail_msg("corpus: %s", e.text);
+    return c;
+}
+
+static inline struct corpus *tiny_corpus(int32_t n, bool paired)
+{
+    return corpus_of(tiny_sets[0].sentence, n, tiny_sets[1].sentence, n, paired, CORPUS_ALL);
+}
+
+static inline struct study_in tiny_in(const struct tiny_model *t, const struct corpus *c)
+{
+    return (struct study_in){.backend = t->backend,
+                             .model = t->model,
+                             .tokenizer = t->tokenizer,
+                             .dict = t->dict,
+                             .at = t->at,
+                             .corpus = c};
+}
+
+/* ---- the demo bundle */
+#define DEMO_CHOSEN                                                                                \
+    {                                                                                              \
+        418, 390, 92, 527, 559, 348                                                                \
+    }
+struct demo {
+    struct backend *backend;
+    struct model *model;
+    struct tokenizer *tokenizer;
+    struct dict *dict;
+    char *text[2];
+    const char *line[2][64];
+};
+
+static inline void demo_open(struct demo *d)
+{
+    static const char *const reference[2] = {"store/demo/reference-da.txt",
+                                             "store/demo/reference-en.txt"};
+    struct error e = {0};
+    *d = (struct demo){.backend = cpu_backend_new(1, &e)};
+    if (!d->backend || !model_open(d->backend, "store/demo/model", NULL, NULL, &d->model, &e) ||
+        !tokenizer_open("store/demo/model", &d->tokenizer, &e) ||
+        !dict_open(d->backend, "store/demo/sae.safetensors", NULL, &d->dict, &e))
+        fail_msg("demo: %s", e.text);
+    for (int c = 0; c < 2; c++) {
+        FILE *f = fopen(reference[c], "rb");
+        assert_non_null(f);
+        d->text[c] = xcalloc(1, 1 << 16);
+        assert_true(fread(d->text[c], 1, (1 << 16) - 1, f) > 0);
+        fclose(f);
+        char *at = d->text[c];
+        for (int i = 0; i < 64; i++) {
+            char *end = strchr(at, '\n');
+            assert_non_null(end);
+            *end = '\0';
+            d->line[c][i] = at;
+            at = end + 1;
+        }
+    }
+}
+
+static inline struct study_in demo_in(const struct demo *d, const struct corpus *c)
+{
+    return (struct study_in){.backend = d->backend,
+                             .model = d->model,
+                             .tokenizer = d->tokenizer,
+                             .dict = d->dict,
+                             .at = dict_spec(d->dict)->at,
+                             .corpus = c};
+}
+
+static inline void demo_close(struct demo *d)
+{
+    dict_free(d->dict);
+    model_free(d->model);
+    tokenizer_free(d->tokenizer);
+    d->backend->free(d->backend);
+    free(d->text[0]);
+    free(d->text[1]);
+}
+
+static inline json_t *golden_json(const char *name)
+{
+    json_error_t je;
+    char *path = golden_path(name);
+    json_t *j = json_load_file(path, 0, &je);
+    if (!j)
+        fail_msg("%s: %s", path, je.text);
+    free(path);
+    return j;
+}
+
+/* ---- running */
+static inline struct study *study_new(const struct study_ops *ops, const struct study_in *in,
+                                      const struct study_args *args)
+{
+    struct error e = {0};
+    struct study *s = NULL;
+    if (!ops->open(in, args, &s, &e))
+        fail_msg("%s: %s", ops->name, e.text);
+    return s;
+}
+
+static inline void study_finish(const struct study_ops *ops, struct study *s, struct backend *b)
+{
+    struct error e = {0};
+    if (!study_run(ops, s, b, 0, NULL, &e))
+        fail_msg("%s: %s", ops->name, e.text);
+}
+
+static inline struct study *study_done(const struct study_ops *ops, const struct study_in *in,
+                                       const struct study_args *args)
+{
+    struct study *s = study_new(ops, in, args);
+    study_finish(ops, s, in->backend);
+    return s;
+}
+
+/* One chunk folded; false when it gave nothing. */
+static inline bool study_chunk(const struct study_ops *ops, struct study *s, int64_t i,
+                               struct run *run)
+{
+    struct arena_mark mark = arena_mark(run->arena);
+    struct partial *p = ops->chunk(s, i, run);
+    arena_reset(run->arena, mark);
+    if (!p)
+        return false;
+    assert_true(ops->partial_tokens(p) >= 0);
+    ops->fold(s, i, p);
+    ops->partial_free(p);
+    return true;
+}
+
+static inline void same_tables(const struct table_set *a, const struct table_set *b)
+{
+    assert_int_equal(a->n, b->n);
+    for (int32_t i = 0; i < a->n; i++)
+        if (!table_equal(a->table[i], b->table[i]))
+            fail_msg("table %s differs", a->table[i]->name);
+}
+
+/* Stopped and begun again after every chunk, a study gives the tables of an undisturbed one. */
+static inline void check_resume(const struct study_ops *ops, const struct study_in *in,
+                                const struct study_args *args)
+{
+    struct study *whole = study_new(ops, in, args), *s = study_new(ops, in, args);
+    struct run run = {.backend = in->backend, .arena = arena_new(in->backend)};
+    for (int64_t i = 0; i < ops->n_chunks(whole); i++) {
+        struct strbuf state;
+        struct error e = {0};
+        strbuf_init(&state);
+        ops->save(s, &state);
+        ops->free(s);
+        s = study_new(ops, in, args);
+        if (!ops->load(s, state.s, state.len, &e))
+            fail_msg("%s: chunk %ld: %s", ops->name, (long)i, e.text);
+        strbuf_release(&state);
+        assert_true(study_chunk(ops, whole, i, &run) && study_chunk(ops, s, i, &run));
+        struct table_set *a = ops->tables(whole), *b = ops->tables(s);
+        same_tables(a, b);
+        table_set_unref(a);
+        table_set_unref(b);
+    }
+    arena_free(run.arena);
+    ops->free(whole);
+    ops->free(s);
+}
+
+/* A state that was cut, lengthened or changed where the counts stand is refused and breaks nothing.
+ */
+static inline void check_bad_states(const struct study_ops *ops, const struct study_in *in,
+                                    const struct study_args *args)
+{
+    struct study *s = study_done(ops, in, args);
+    struct strbuf state;
+    strbuf_init(&state);
+    ops->save(s, &state);
+    struct table_set *tables = ops->tables(s);
+    for (size_t n = 0; n < state.len; n += n < 64 ? 1 : state.len / 13 + 1) {
+        struct error e = {0};
+        char *cut = xmemdup(state.s, n + 1); /* a copy: reading beyond it is seen */
+        cut = xrealloc(cut, n > 0 ? n : 1);
+        assert_false(ops->load(s, cut, n, &e));
+        assert_true(e.kind == ERROR_INPUT);
+        free(cut);
+    }
+    for (size_t at = 0; at < 16; at++) {
+        struct error e = {0};
+        state.s[at] = (char)(state.s[at] ^ 0x41);
+        assert_false(ops->load(s, state.s, state.len, &e));
+        state.s[at] = (char)(state.s[at] ^ 0x41);
+    }
+    struct error e = {0};
+    strbuf_addc(&state, 0);
+    assert_false(ops->load(s, state.s, state.len, &e));
+    e = (struct error){0};
+    assert_true(ops->load(s, state.s, state.len - 1, &e));
+    struct table_set *again = ops->tables(s);
+    same_tables(tables, again);
+    table_set_unref(tables);
+    table_set_unref(again);
+    strbuf_release(&state);
+    ops->free(s);
+}
+
+/* ---- cancelling in the middle of a chunk */
+struct countdown {
+    int left;
+    atomic_bool cancel;
+};
+static inline void count_down(void *arg)
+{
+    struct countdown *c = arg;
+    if (--c->left == 0)
+        atomic_store(&c->cancel, true);
+}
+
+/* Cancelled at every n-th operation, the study goes on from there to the same tables. */
+static inline void check_cancel(const struct study_ops *ops, const struct study_in *in,
+                                const struct study_args *args, int step)
+{
+    struct study *whole = study_done(ops, in, args), *s = study_new(ops, in, args);
+    struct run run = {.backend = in->backend, .arena = arena_new(in->backend), .poll = count_down};
+    struct countdown c = {0};
+    run.poll_arg = &c, run.cancel = &c.cancel;
+    for (int64_t i = 0; i < ops->n_chunks(s); i++) {
+        for (int n = 1;; n += step) {
+            c.left = n;
+            atomic_store(&c.cancel, false);
+            run.err = (struct error){0};
+            if (study_chunk(ops, s, i, &run))
+                break;
+            assert_true(run.err.kind == ERROR_CANCELLED);
+        }
+    }
+    struct table_set *a = ops->tables(whole), *b = ops->tables(s);
+    same_tables(a, b);
+    table_set_unref(a);
+    table_set_unref(b);
+    arena_free(run.arena);
+    ops->free(whole);
+    ops->free(s);
+}
+
+static inline void check_refused(const struct study_ops *ops, const struct study_in *in,
+                                 const struct study_args *args, const char *says)
+{
+    struct error e = {0};
+    struct study *s = NULL;
+    assert_false(ops->open(in, args, &s, &e));
+    assert_true(e.kind == ERROR_INPUT);
+    if (!strstr(e.text, says))
+        fail_msg("error \"%s\", expected \"%s\" in it", e.text, says);
+}
+
+/* Units, inputs and dictionaries that no study takes. */
+static inline void check_units_refused(const struct study_ops *ops, const struct study_in *in,
+                                       const struct study_args *good)
+{
+    struct study_args a = *good;
+    struct study_in no = *in;
+    a.unit[1] = dict_spec(in->dict)->m;
+    check_refused(ops, in, &a, "there is no unit 80, expected 0 to 79");
+    a.unit[1] = -1;
+    check_refused(ops, in, &a, "there is no unit -1");
+    a.unit[1] = a.unit[0];
+    check_refused(ops, in, &a, "given twice");
+    a.n_units = STUDY_MAX_UNITS + 1;
+    check_refused(ops, in, &a, "expected at most 256");
+    a.n_units = 0;
+    check_refused(ops, in, &a, "expected 1 to 256");
+    no.corpus = NULL;
+    check_refused(ops, &no, good, "there is no text");
+    no = *in, no.dict = NULL;
+    check_refused(ops, &no, good, "there is no SAE");
+    no = *in, no.at = (struct point){9, SITE_RESID_POST};
+    check_refused(ops, &no, good, "layers.9");
+    no.at = (struct point){1, SITE_MLP_ACT};
+    check_refused(ops, &no, good, "width");
+}
+#endif

@@ -1,0 +1,389 @@
+/* Against float64 results of tests/reference/lens.py. */
+#include "engine/base/best.h"
+#include "engine/cpu/cpu.h"
+#include "engine/formats/tensors.h"
+#include "engine/study/lens.h"
+#include "engine/text/utf8.h"
+#include "tests/support/testdata.h"
+#include "tests/support/tiny_model.h"
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* after its prerequisites */
+#include <cmocka.h>
+
+enum { ROWS = 10, MAX_UNITS = 16 };
+
+static json_t *golden;
+
+static int read_golden(void **state)
+{
+    (void)state;
+    json_error_t why;
+    char *text = golden_read("study/lens.json", NULL);
+    golden = json_loads(text, 0, &why);
+    free(text);
+    return golden == NULL;
+}
+static int drop_golden(void **state)
+{
+    (void)state;
+    json_decref(golden);
+    return 0;
+}
+
+static void must(bool ok, const struct error *e)
+{
+    if (!ok || error_is_set(e))
+        fail_msg("%s", e->text);
+}
+
+/* ---- the demo bundle's model */
+struct demo {
+    struct study_in in;
+    struct backend *backend;
+    struct model *model;
+    struct tokenizer *tokenizer;
+    struct dict *dict;
+};
+
+/* neurons: width of the hook point; 0: the SAE. */
+static void demo_open(struct demo *d, const char *hook, int32_t neurons)
+{
+    struct error e = {0};
+    *d = (struct demo){0};
+    d->backend = cpu_backend_new(2, &e);
+    must(d->backend != NULL, &e);
+    must(model_open(d->backend, "store/demo/model", NULL, NULL, &d->model, &e), &e);
+    must(tokenizer_open("store/demo/model", &d->tokenizer, &e), &e);
+    must(point_parse(hook, model_config(d->model)->n_layers, &d->in.at, &e), &e);
+    if (neurons > 0)
+        d->dict = dict_neurons(d->in.at, neurons);
+    else
+        must(dict_open(d->backend, "store/demo/sae.safetensors", NULL, &d->dict, &e), &e);
+    d->in.backend = d->backend;
+    d->in.model = d->model;
+    d->in.tokenizer = d->tokenizer;
+    d->in.dict = d->dict;
+}
+static void demo_close(struct demo *d)
+{
+    dict_free(d->dict);
+    tokenizer_free(d->tokenizer);
+    model_free(d->model);
+    d->backend->free(d->backend);
+}
+
+static struct study_in tiny_in(const struct tiny_model *t)
+{
+    return (struct study_in){.backend = t->backend,
+                             .model = t->model,
+                             .tokenizer = t->tokenizer,
+                             .dict = t->dict,
+                             .at = t->at};
+}
+
+/* ---- rows against the reference */
+/* Rows of one unit, from *row on: [[id, value], …]. */
+static void expect_rows(const struct table *t, int64_t *row, int32_t unit, const json_t *want,
+                        const char *id, const char *value, double within)
+{
+    const int32_t c_unit = table_find(t, "latent"), c_id = table_find(t, id),
+                  c_value = table_find(t, value);
+    assert_true(c_unit >= 0 && c_id >= 0 && c_value >= 0);
+    for (size_t i = 0; i < json_array_size(want); i++, ++*row) {
+        const json_t *pair = json_array_get(want, i);
+        const double v = json_number_value(json_array_get(pair, 1));
+        assert_true(*row < t->n_rows);
+        assert_int_equal(table_i64(t, *row, c_unit), unit);
+        assert_int_equal(table_i64(t, *row, c_id), json_integer_value(json_array_get(pair, 0)));
+        if (!(fabs(table_f64(t, *row, c_value) - v) <= within))
+            fail_msg("%s of unit %d, rank %zu: %.8g, expected %.8g", t->name, unit, i,
+                     table_f64(t, *row, c_value), v);
+    }
+}
+
+static void expect_golden(const struct study_in *in, const char *name)
+{
+    const json_t *want = json_object_get(golden, name);
+    int32_t unit[MAX_UNITS], n = 0;
+    const char *key;
+    json_t *one;
+    json_object_foreach((json_t *)want, key, one)
+    {
+        assert_true(n < MAX_UNITS);
+        unit[n++] = atoi(key);
+    }
+    assert_true(n > 0);
+    struct table_set *set = NULL;
+    struct error e = {0};
+    must(lens_run(in, unit, n, ROWS, NULL, &set, &e), &e);
+    const struct table *up = table_set_find(set, "promoted"),
+                       *down = table_set_find(set, "suppressed"),
+                       *near = table_set_find(set, "neighbours");
+    int64_t at[3] = {0};
+    for (int32_t i = 0; i < n; i++) {
+        char digits[16];
+        snprintf(digits, sizeof digits, "%d", unit[i]);
+        one = json_object_get(want, digits);
+        expect_rows(up, &at[0], unit[i], json_object_get(one, "promoted"), "id", "logit", 1e-4);
+        expect_rows(down, &at[1], unit[i], json_object_get(one, "suppressed"), "id", "logit", 1e-4);
+        expect_rows(near, &at[2], unit[i], json_object_get(one, "neighbours"), "other", "cosine",
+                    1e-5);
+    }
+    assert_int_equal(up->n_rows, at[0]);
+    assert_int_equal(down->n_rows, at[1]);
+    assert_int_equal(near->n_rows, at[2]);
+    table_set_unref(set);
+}
+
+static void demo_sae(void **state)
+{
+    (void)state;
+    struct demo d;
+    demo_open(&d, "layers.1.attn.out", 0);
+    expect_golden(&d.in, "demo");
+    demo_close(&d);
+}
+
+static void neurons_through_w2(void **state)
+{
+    (void)state;
+    struct demo d;
+    demo_open(&d, "layers.2.mlp.act", 1024);
+    expect_golden(&d.in, "demo layers.2.mlp.act");
+    demo_close(&d);
+}
+
+static void behind_the_final_norm(void **state)
+{
+    (void)state;
+    struct demo d;
+    demo_open(&d, "final_norm", 256);
+    expect_golden(&d.in, "demo final_norm");
+    demo_close(&d);
+}
+
+/* Latents through W2, and a vocabulary that is longer than the tokenizer's. */
+static void padded_vocabulary(void **state)
+{
+    (void)state;
+    struct tiny_model t;
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
+    struct study_in in = tiny_in(&t);
+    assert_true(tokenizer_n_vocab(t.tokenizer) < model_config(t.model)->n_vocab);
+    expect_golden(&in, "tiny");
+    tiny_close(&t);
+}
+
+/* ---- what a row says of its token */
+static void tokens_and_bytes(void **state)
+{
+    (void)state;
+    struct tiny_model t;
+    struct table_set *set = NULL;
+    struct error e = {0};
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.2.resid.post"});
+    struct study_in in = tiny_in(&t);
+    const int32_t n_tokens = tokenizer_n_vocab(t.tokenizer);
+    must(lens_run(&in, (const int32_t[]){5}, 1, 100000, NULL, &set, &e), &e);
+    const struct table *up = table_set_find(set, "promoted"),
+                       *down = table_set_find(set, "suppressed");
+    assert_int_equal(up->n_rows, n_tokens); /* all, and no padding row */
+    assert_int_equal(down->n_rows, n_tokens);
+    assert_int_equal(table_set_find(set, "neighbours")->n_rows, t.m - 1);
+    const int32_t id = table_find(up, "id"), text = table_find(up, "text"),
+                  bytes = table_find(up, "bytes"), logit = table_find(up, "logit");
+    double sum = 0;
+    int n_missing = 0;
+    for (int64_t r = 0; r < up->n_rows; r++) {
+        size_t n = 0;
+        char hex[256] = "";
+        const char *b = tokenizer_bytes(t.tokenizer, (int32_t)table_i64(up, r, id), &n);
+        for (size_t i = 0; i < n && i < 100; i++)
+            snprintf(hex + 2 * i, 3, "%02x", (unsigned)(unsigned char)b[i]);
+        assert_string_equal(table_str(up, r, bytes), hex);
+        assert_int_equal(table_has(up, r, text), n > 0 && utf8_is_valid(b, n));
+        if (table_has(up, r, text))
+            assert_memory_equal(table_str(up, r, text), b, n);
+        else
+            n_missing++;
+        assert_true(r == 0 || table_f64(up, r, logit) <= table_f64(up, r - 1, logit));
+        assert_true(r == 0 || table_f64(down, r, logit) >= table_f64(down, r - 1, logit));
+        sum += table_f64(up, r, logit);
+    }
+    assert_true(n_missing > 100); /* single bytes of longer characters */
+    assert_true(fabs(sum) < 1e-6);
+    table_set_unref(set);
+    tiny_close(&t);
+}
+
+/* ---- neighbours of more units than one pass takes */
+static void many_units(void **state)
+{
+    (void)state;
+    struct tiny_model t;
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
+    const int32_t m = t.m, n = dict_spec(t.dict)->n, rows = 7;
+    int32_t unit[80], ids[80 * 7];
+    double cosine[80 * 7];
+    assert_int_equal(m, 80);
+    for (int32_t i = 0; i < m; i++)
+        unit[i] = m - 1 - i;
+    struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};
+    float *row = calloc((size_t)m * (size_t)n, sizeof *row);
+    run_get(&run, row, dict_push(&run, t.dict, NULL, unit, m));
+    assert_true(dict_neighbours(&run, t.dict, unit, m, rows, ids, cosine));
+    for (int32_t i = 0; i < m; i++) {
+        struct best best;
+        best_init(&best, rows);
+        for (int32_t j = 0; j < m; j++) {
+            double dot = 0, a = 0, b = 0;
+            for (int32_t c = 0; c < n; c++) {
+                const double x = (double)row[i * n + c], y = (double)row[j * n + c];
+                dot += x * y, a += x * x, b += y * y;
+            }
+            if (i != j)
+                best_offer(&best, dot / sqrt(a * b), unit[j]);
+        }
+        best_sort(&best);
+        for (int32_t r = 0; r < rows; r++) {
+            assert_int_equal(ids[i * rows + r], best.item[r].id);
+            assert_true(fabs(cosine[i * rows + r] - best.item[r].value) < 1e-12);
+        }
+        best_release(&best);
+    }
+    must(true, &run.err);
+    free(row);
+    arena_free(run.arena);
+    tiny_close(&t);
+}
+
+/* Five decoder rows, one of zeros and one without numbers. */
+static void rows_without_direction(void **state)
+{
+    (void)state;
+    static const float zero[10], w_dec[10] = {1, 0, 0, 0, 2, 0, -1, -1, NAN, 1};
+    const struct tensor_out t[] = {{"encoder.weight", DTYPE_F32, 2, {5, 2}, zero},
+                                   {"encoder.bias", DTYPE_F32, 1, {5}, zero},
+                                   {"W_dec", DTYPE_F32, 2, {5, 2}, w_dec}};
+    const char *const facts[] = {
+        "format", "glimt-sae", "version", "1",     "hook",         "embed", "k",
+        "2",      "select",    "topk",    "relu",  "never",        "norm",  "none",
+        "centre", "false",     "skip",    "false", "norm_rescale", "false", NULL};
+    char *dir = testdata_folder(), path[200];
+    struct error e = {0};
+    struct dict *d = NULL;
+    snprintf(path, sizeof path, "%s/sae.safetensors", dir);
+    must(tensors_save_safetensors(path, t, 3, facts, &e), &e);
+    struct backend *b = cpu_backend_new(1, &e);
+    must(dict_open(b, path, NULL, &d, &e), &e);
+    struct run run = {.backend = b, .arena = arena_new(b)};
+    const int32_t unit[] = {0, 1, 3, 4};
+    static const int32_t want[4][3] = {{2, 3, -1}, {-1, -1, -1}, {0, 2, -1}, {-1, -1, -1}};
+    int32_t ids[4][3];
+    double cosine[4][3];
+    assert_true(dict_neighbours(&run, d, unit, 4, 3, ids[0], cosine[0]));
+    assert_memory_equal(ids, want, sizeof want);
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(isnan(cosine[i / 3][i % 3]), want[i / 3][i % 3] < 0);
+    assert_true(fabs(cosine[0][0] - 1) < 1e-12);
+    assert_true(fabs(cosine[0][1] + sqrt(0.5)) < 1e-12);
+    arena_free(run.arena);
+    dict_free(d);
+    b->free(b);
+    testdata_remove(dir);
+}
+
+/* ---- refusals, cancel, poll */
+static void refuses(const struct study_in *in, int32_t unit, const char *says)
+{
+    struct table_set *set = NULL;
+    struct error e = {0};
+    assert_false(lens_run(in, &unit, 1, ROWS, NULL, &set, &e));
+    assert_null(set);
+    assert_int_equal(e.kind, ERROR_INPUT);
+    if (strstr(e.text, says) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", e.text, says);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    struct tiny_model t;
+    struct error e = {0};
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
+    struct study_in in = tiny_in(&t);
+    refuses(&in, 80, "there is no latent 80, expected 0 to 79");
+    refuses(&in, -1, "there is no latent -1");
+    in.dict = NULL;
+    refuses(&in, 0, "needs an SAE or neurons");
+    in = tiny_in(&t);
+    must(point_parse("layers.1.attn.out", 3, &in.at, &e), &e);
+    refuses(&in, 0, "a width of 48, layers.1.attn.out of the model has 32");
+    must(point_parse("layers.1.mlp.pre", 3, &in.at, &e), &e);
+    refuses(&in, 0, "what layers.1.mlp.pre writes");
+    in.at.layer = 9;
+    refuses(&in, 0, "the model");
+    tiny_close(&t);
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = true});
+    in = tiny_in(&t);
+    refuses(&in, 48, "there is no neuron 48, expected 0 to 47");
+    tiny_close(&t);
+}
+
+struct polls {
+    int n, cancel_at;
+    atomic_bool cancel;
+};
+static void count(void *arg)
+{
+    struct polls *p = arg;
+    if (++p->n == p->cancel_at)
+        atomic_store(&p->cancel, true);
+}
+
+/* Cancelled at every operation in turn: never a result, never a leak, until it comes through. */
+static void cancelled_anywhere(void **state)
+{
+    (void)state;
+    struct tiny_model t;
+    int at = 0;
+    bool ok = false;
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
+    const struct study_in in = tiny_in(&t);
+    const int32_t unit[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    while (!ok) {
+        struct polls p = {.cancel_at = ++at};
+        const struct study_loop loop = {.cancel = &p.cancel, .poll = count, .poll_arg = &p};
+        struct table_set *set = NULL;
+        struct error e = {0};
+        ok = lens_run(&in, unit, 9, ROWS, &loop, &set, &e);
+        assert_int_equal(e.kind, ok ? ERROR_NONE : ERROR_CANCELLED);
+        assert_int_equal(set != NULL, ok);
+        table_set_unref(set);
+        assert_true(at < 100);
+    }
+    assert_true(at > 6); /* two blocks of push and logits, and the decoder's rows */
+    tiny_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(demo_sae),
+        cmocka_unit_test(neurons_through_w2),
+        cmocka_unit_test(behind_the_final_norm),
+        cmocka_unit_test(padded_vocabulary),
+        cmocka_unit_test(tokens_and_bytes),
+        cmocka_unit_test(many_units),
+        cmocka_unit_test(rows_without_direction),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(cancelled_anywhere),
+    };
+    return cmocka_run_group_tests(tests, read_golden, drop_golden);
+}

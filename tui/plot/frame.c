@@ -1,0 +1,212 @@
+#include "tui/plot/draw.h"
+#include <math.h>
+#include <string.h>
+
+#define LEAST_INNER 8 /* columns below which a gutter is not worth its room */
+
+static int widest_tick(const struct ticks *t, bool ascii)
+{
+    int widest = 0;
+    char s[NUMBER_MAX];
+    for (int i = 0; i < t->n; i++) {
+        int w = text_columns(s, tick_text(t, t->at[i], ascii, s));
+        widest = w > widest ? w : widest;
+    }
+    return widest;
+}
+
+static void take_rows(struct frame *f, const struct plot *p)
+{
+    int h = f->room.h;
+    bool named = p->c->exact && p->data->x_name[0];
+    f->marker_row = f->tick_row = f->name_row = -1;
+    if (p->o->bare)
+        return;
+    int ticks = h >= 3, edge = h >= 5, markers = h >= 6 && p->o->n_at > 0;
+    f->below = edge;
+    f->inner.h = h - ticks - edge - markers - named;
+    if (f->mirrored && f->inner.h > 1)
+        f->inner.h &= ~1; /* both halves alike */
+    int row = f->inner.y + f->inner.h + edge;
+    if (markers)
+        f->marker_row = row++;
+    if (ticks)
+        f->tick_row = row++;
+    if (named)
+        f->name_row = row;
+}
+
+static void take_gutter(struct frame *f, const struct plot *p)
+{
+    int h = f->mirrored ? f->inner.h / 2 : f->inner.h;
+    ticks_make(&f->y_ticks, &f->y, h / 3 > 2 ? h / 3 : 2, p->data->percent_y);
+    if (p->o->bare || f->inner.h < 2)
+        return;
+    int gutter = widest_tick(&f->y_ticks, p->c->ascii) + 1 + p->c->exact;
+    if (f->room.w - gutter < LEAST_INNER)
+        return;
+    f->left = true;
+    f->inner.x += gutter;
+    f->inner.w -= gutter + 1; /* the last label of x needs a little */
+}
+
+static void choose_x_ticks(struct frame *f, const struct plot *p)
+{
+    for (int want = f->inner.w / 5; want >= 1; want--) {
+        ticks_make(&f->x_ticks, &f->x, want, p->data->percent_x);
+        int w = widest_tick(&f->x_ticks, p->c->ascii) + 2;
+        double step = f->x_ticks.n > 1 ? frame_x(f, f->x_ticks.at[1]) - frame_x(f, f->x_ticks.at[0])
+                                       : f->inner.w;
+        if (step >= w)
+            return;
+    }
+    ticks_make(&f->x_ticks, &f->x, 1, p->data->percent_x);
+    f->x_ticks.n = f->x_ticks.n > 1 ? 1 : f->x_ticks.n;
+}
+
+void frame_lay(struct frame *f, const struct plot *p, struct rect r, const struct frame_wish *wish)
+{
+    *f = (struct frame){
+        .room = r, .inner = r, .x = wish->x, .y = wish->y, .mirrored = wish->mirrored};
+    take_rows(f, p);
+    take_gutter(f, p);
+    /* Columns that some bins have and others don't would look like data. */
+    int snapped = wish->n_bins > 0 ? f->inner.w / wish->n_bins * wish->n_bins : 0;
+    if (!p->c->exact && snapped * 3 >= f->inner.w * 2)
+        f->inner.w = snapped;
+    if (f->mirrored && f->inner.h < 2)
+        f->mirrored = false;
+    choose_x_ticks(f, p);
+}
+
+double frame_x(const struct frame *f, double v)
+{
+    return f->inner.x + scale_share(&f->x, v) * f->inner.w;
+}
+
+double frame_base(const struct frame *f)
+{
+    return f->inner.y + (f->mirrored ? f->inner.h / 2 : f->inner.h);
+}
+
+double frame_y(const struct frame *f, double v, bool down)
+{
+    double h = f->mirrored ? f->inner.h / 2 : f->inner.h;
+    double length = scale_share(&f->y, v) * h;
+    return frame_base(f) + (down && f->mirrored ? length : -length);
+}
+
+struct plot_area frame_area(const struct frame *f)
+{
+    return (struct plot_area){f->inner, f->x.lo, f->x.hi, f->mirrored ? -f->y.hi : f->y.lo,
+                              f->y.hi};
+}
+
+/* ---- drawing */
+static void draw_x_ticks(const struct frame *f, const struct plot *p)
+{
+    struct rect clip = {f->room.x, f->tick_row, f->room.w, 1};
+    for (int i = 0; i < f->x_ticks.n; i++) {
+        char s[NUMBER_MAX];
+        size_t n = tick_text(&f->x_ticks, f->x_ticks.at[i], p->c->ascii, s);
+        double x = fmin(frame_x(f, f->x_ticks.at[i]), f->inner.x + f->inner.w - !p->c->exact);
+        p->c->ops->text(p->c, clip, x, f->tick_row, ANCHOR_MIDDLE, (struct pen){.ink = INK_DIM}, s,
+                        n);
+    }
+}
+
+static void draw_y_ticks(const struct frame *f, const struct plot *p)
+{
+    struct rect clip = f->room;
+    int taken = -1; /* a row has one label */
+    clip.w = f->inner.x - clip.x;
+    for (int i = 0; i < f->y_ticks.n * (f->mirrored ? 2 : 1); i++) {
+        char s[NUMBER_MAX];
+        double v = f->y_ticks.at[i % f->y_ticks.n], y = frame_y(f, v, i >= f->y_ticks.n);
+        if (i >= f->y_ticks.n && v <= f->y.lo)
+            continue;
+        int row = (int)floor(p->c->exact ? y - .5 : y);
+        row = row >= f->inner.y + f->inner.h ? f->inner.y + f->inner.h - 1 : row;
+        row = row < f->room.y ? f->room.y : row;
+        if (row == taken)
+            continue;
+        taken = row;
+        size_t n = tick_text(&f->y_ticks, v, p->c->ascii, s);
+        p->c->ops->text(p->c, clip, f->inner.x - 1, row, ANCHOR_RIGHT, (struct pen){.ink = INK_DIM},
+                        s, n);
+    }
+}
+
+/* The name of x: below the ticks, or on the edge between two ticks, as a pane carries its title. */
+static void draw_x_name(const struct frame *f, const struct plot *p)
+{
+    struct strbuf name;
+    strbuf_init(&name);
+    axis_words(p->data->x_name, p->data->x_unit, false, &name);
+    int w = text_columns(name.s, name.len);
+    struct rect clip = {f->inner.x, f->name_row, f->inner.w, 1};
+    if (f->name_row >= 0) {
+        put_text(p, clip, f->inner.x + f->inner.w / 2., f->name_row, ANCHOR_MIDDLE, INK_DIM,
+                 name.s);
+    } else if (f->below && w > 0) {
+        int best = -1, end = f->inner.x + f->inner.w;
+        for (int i = 0; i <= f->x_ticks.n; i++) {
+            int from = i ? (int)floor(frame_x(f, f->x_ticks.at[i - 1])) + 1 : f->inner.x;
+            int to = i < f->x_ticks.n ? (int)floor(frame_x(f, f->x_ticks.at[i])) : end;
+            to = to < end ? to : end - 1;
+            if (to - from >= w + 2)
+                best = from + (to - from - w) / 2;
+        }
+        clip.y = f->inner.y + f->inner.h;
+        if (best >= 0)
+            put_text(p, clip, best, clip.y, ANCHOR_LEFT, INK_DIM, name.s);
+    }
+    strbuf_release(&name);
+}
+
+static void draw_markers(const struct frame *f, const struct plot *p)
+{
+    struct rect clip = {f->room.x, f->marker_row, f->room.w, 1};
+    int free_from = clip.x, row = f->marker_row;
+    for (int i = 0; i < p->o->n_at && i < PLOT_MAX_MARKS && row >= 0; i++) {
+        double v = p->o->at[i];
+        if (!isfinite(v) || v < f->x.lo || v > f->x.hi)
+            continue;
+        double x = frame_x(f, v);
+        p->c->ops->marker(p->c, clip, x, row, f->inner);
+        const char *label = p->o->at_label[i];
+        if (!label)
+            continue;
+        int columns, end = clip.x + clip.w, at = (int)floor(x) + 2;
+        size_t n = text_fit(label, strlen(label), end, &columns);
+        if (at + columns > end) /* no room to the right */
+            at = (int)floor(x) - 1 - columns;
+        if (!n || at < free_from)
+            continue;
+        p->c->ops->text(p->c, clip, at, row, ANCHOR_LEFT, (struct pen){.ink = INK_MARKER}, label,
+                        n);
+        free_from = at + columns + 1;
+    }
+}
+
+void frame_draw(const struct frame *f, const struct plot *p)
+{
+    double x[TICKS_MAX], y[2 * TICKS_MAX];
+    int n_y = 0;
+    if (p->o->bare)
+        return;
+    for (int i = 0; i < f->x_ticks.n; i++)
+        x[i] = frame_x(f, f->x_ticks.at[i]);
+    for (int i = 0; i < f->y_ticks.n; i++) {
+        y[n_y++] = frame_y(f, f->y_ticks.at[i], false);
+        if (f->mirrored && f->y_ticks.at[i] > f->y.lo)
+            y[n_y++] = frame_y(f, f->y_ticks.at[i], true);
+    }
+    p->c->ops->axes(p->c, f->inner, x, f->x_ticks.n, y, n_y, f->left, f->below);
+    if (f->tick_row >= 0)
+        draw_x_ticks(f, p);
+    if (f->left)
+        draw_y_ticks(f, p);
+    draw_x_name(f, p);
+    draw_markers(f, p);
+}

@@ -1,0 +1,171 @@
+/* Pictures: sizes, one plot, a set of tables below each other. */
+#include "engine/base/memory.h"
+#include "tui/plot/panels.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define MARGIN 14 /* px */
+#define LIST_ROWS 60
+#define MAX_PX 20000
+#define MAX_PANEL_COLUMNS 3
+
+/* Cells that a table would like, its heading included. */
+static struct rect cells_for(const struct plot_data *d)
+{
+    int n = d->panels.n < PLOT_MAX_PANELS ? d->panels.n : PLOT_MAX_PANELS;
+    int columns = n < MAX_PANEL_COLUMNS ? n : MAX_PANEL_COLUMNS;
+    columns = columns > 0 ? columns : 1;
+    int rows = n > 0 ? (n + columns - 1) / columns : 1, facet = n > 1;
+    struct rect wish = {0, 0, 90, 24};
+    if (d->mark == MARK_HEAT)
+        wish = heat_wish(d);
+    else if (d->mark == MARK_BAR && n > 0)
+        wish = bar_wish(d, 0);
+    if (d->mark == MARK_HEAT || d->mark == MARK_BAR)
+        return (struct rect){0, 0, wish.w, (wish.h + facet) * rows + 3};
+    if (n > 1)
+        return (struct rect){0, 0, columns * 40, rows * 13 + 3};
+    return wish;
+}
+
+static int px_of(int cells, int cell)
+{
+    return cells * cell + 2 * MARGIN;
+}
+
+static int bounded(int v)
+{
+    return v < 1 ? 1 : v > MAX_PX ? MAX_PX : v;
+}
+
+static void draw_plot(const struct plot_data *data, const struct plot_options *o, int left, int top,
+                      int w, int h, struct strbuf *out)
+{
+    struct canvas_svg c;
+    canvas_svg_init(&c, out, left + MARGIN, top + MARGIN);
+    struct plot p = {data, o, &c.canvas, NULL};
+    panels_draw(&p, (struct rect){0, 0, (w - 2 * MARGIN) / CANVAS_CELL_W,
+                                  (h - 2 * MARGIN) / CANVAS_CELL_H});
+}
+
+/* ---- tables as text */
+struct page {
+    struct strbuf text;
+    const char *title;
+    int lines, columns;
+};
+
+static void page_init(struct page *g, const struct table *t, const struct plot_options *o)
+{
+    struct table_text how = {.rows = LIST_ROWS};
+    strbuf_init(&g->text);
+    table_write_text(t, &how, &g->text);
+    g->title = o->title ? o->title : t->title ? t->title : "";
+    g->columns = text_columns(g->title, strlen(g->title));
+    g->lines = g->title[0] != 0;
+    for (const char *s = g->text.s; *s;) {
+        size_t n = strcspn(s, "\n");
+        int w = text_columns(s, n);
+        g->columns = w > g->columns ? w : g->columns;
+        g->lines++;
+        s += n + (s[n] != 0);
+    }
+}
+
+static void page_draw(const struct page *g, int left, int top, struct strbuf *out)
+{
+    struct canvas_svg c;
+    canvas_svg_init(&c, out, left + MARGIN, top + MARGIN);
+    struct rect r = {0, 0, g->columns, g->lines};
+    int row = 0;
+    if (g->title[0])
+        c.canvas.ops->text(&c.canvas, r, 0, row++, ANCHOR_LEFT, (struct pen){.ink = INK_TITLE},
+                           g->title, strlen(g->title));
+    int heading = row;
+    for (const char *s = g->text.s; *s; row++) {
+        size_t n = strcspn(s, "\n");
+        enum ink ink = row == heading ? INK_DIM : INK_TEXT;
+        c.canvas.ops->text(&c.canvas, r, 0, row, ANCHOR_LEFT, (struct pen){.ink = ink}, s, n);
+        s += n + (s[n] != 0);
+    }
+}
+
+/* ---- one table: measured, then drawn at a place */
+struct part {
+    bool is_text;
+    struct page page;
+    struct plot_data data;
+    int w, h; /* px that it would like */
+};
+
+static void part_init(struct part *part, const struct table *t, const struct plot_options *o)
+{
+    part->is_text = mark_is_text(t->mark);
+    if (part->is_text) {
+        page_init(&part->page, t, o);
+        part->w = px_of(part->page.columns, CANVAS_CELL_W);
+        part->h = px_of(part->page.lines, CANVAS_CELL_H);
+    } else {
+        plot_data_init(&part->data, t, o);
+        struct rect cells = cells_for(&part->data);
+        part->w = px_of(cells.w, CANVAS_CELL_W);
+        part->h = px_of(cells.h, CANVAS_CELL_H);
+    }
+    part->w = bounded(part->w);
+    part->h = bounded(part->h);
+}
+
+static void part_draw(const struct part *part, const struct plot_options *o, int top, int w, int h,
+                      struct strbuf *out)
+{
+    if (part->is_text)
+        page_draw(&part->page, 0, top, out);
+    else
+        draw_plot(&part->data, o, 0, top, w, h, out);
+}
+
+static void part_release(struct part *part)
+{
+    if (part->is_text)
+        strbuf_release(&part->page.text);
+    else
+        plot_data_release(&part->data);
+}
+
+static const char *part_title(const struct part *part)
+{
+    return part->is_text ? part->page.title : part->data.title;
+}
+
+void plot_svg(const struct table *t, const struct plot_options *o, int w, int h, struct strbuf *out)
+{
+    struct part part;
+    part_init(&part, t, o);
+    w = w > 0 ? bounded(w) : part.w;
+    h = h > 0 ? bounded(h) : part.h;
+    svg_begin(out, w, h, part_title(&part));
+    part_draw(&part, o, 0, w, h, out);
+    svg_end(out);
+    part_release(&part);
+}
+
+void plot_svg_set(const struct table_set *set, const struct plot_options *o, struct strbuf *out)
+{
+    struct part *part = xcalloc((size_t)set->n + 1, sizeof *part);
+    struct plot_options own = *o;
+    int w = 1, h = 0, top = 0;
+    own.title = NULL; /* each table's own; the picture takes the given one */
+    for (int32_t i = 0; i < set->n; i++) {
+        part_init(&part[i], set->table[i], &own);
+        w = part[i].w > w ? part[i].w : w;
+        h += part[i].h;
+    }
+    svg_begin(out, w, h > 0 ? h : 1, o->title ? o->title : set->n ? part_title(&part[0]) : "");
+    for (int32_t i = 0; i < set->n; i++) {
+        part_draw(&part[i], &own, top, part[i].w, part[i].h, out);
+        top += part[i].h;
+        part_release(&part[i]);
+    }
+    svg_end(out);
+    free(part);
+}

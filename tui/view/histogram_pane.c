@@ -1,0 +1,68 @@
+/* The histogram of the latent looked at, by class, with the current token's value and the slider's.
+ */
+#include "tui/plot/plot.h"
+#include "tui/view/explore_parts.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+int32_t histogram_unit(const struct explore *ex)
+{
+    int row = slider_of_row(ex->rows.selected);
+    if (ex->colour_unit >= 0)
+        return ex->colour_unit;
+    if (ex->sliders.n == 0)
+        return -1;
+    return ex->sliders.unit[row == SLIDER_ALL ? 0 : row].index;
+}
+
+void histogram_plot(const struct explore *ex, struct plot_options *o)
+{
+    int32_t unit = histogram_unit(ex);
+    plot_options_init(o);
+    o->title = "";
+    o->mirrored = true;
+    double here = explore_value_here(ex, unit), fixed = explore_fixed_value(ex, unit);
+    if (isfinite(here)) {
+        o->at[o->n_at] = here;
+        o->at_label[o->n_at++] = "token";
+    }
+    if (isfinite(fixed)) {
+        o->at[o->n_at] = fixed;
+        o->at_label[o->n_at++] = "fixed";
+    }
+}
+
+const struct table *histogram_table(const struct explore *ex)
+{
+    return ex->findings.bins ? table_set_find(ex->findings.bins, "rows") : NULL;
+}
+
+void draw_histogram_pane(const struct drawing *d)
+{
+    const struct explore *ex = d->ex;
+    char title[48] = "Histogram";
+    int32_t unit = histogram_unit(ex);
+    if (unit >= 0)
+        snprintf(title, sizeof title, "Histogram %d", (int)unit);
+    draw_frame(d, PANE_HISTOGRAM, title);
+    struct rect r = layout_inner(&ex->layout, PANE_HISTOGRAM);
+    const struct table *t = histogram_table(ex);
+    if (r.h <= 0)
+        return;
+    if (t) {
+        struct plot_options o;
+        histogram_plot(ex, &o);
+        plot_cells(t, &o, d->theme, d->grid, r, NULL);
+    } else {
+        const char *text = !d->wb                      ? waiting(d)
+                           : unit < 0                  ? "no latent"
+                           : ex->findings.bins_running ? "harvesting"
+                                                       : "not known";
+        grid_text(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), text, strlen(text));
+    }
+    if (ex->focus == PANE_HISTOGRAM && ex->overlay == OVERLAY_NONE) {
+        d->grid->cursor_x = r.x;
+        d->grid->cursor_y = r.y;
+    }
+}
