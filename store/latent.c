@@ -72,11 +72,11 @@ static bool may_put(struct store *s, int64_t run, struct error *e)
     return !error_is_set(sticky) || error_set(e, sticky->kind, "%s", sticky->text);
 }
 
-static bool fail_put(struct store *s, int rc, struct error *e, const char *what, int64_t a,
-                     int64_t b)
+static bool fail_put(struct store *s, int rc, struct error *e, const char *what, int64_t i,
+                     const char *of, int64_t id)
 {
-    store_fail(s, rc, &s->finish.error, "writing %s %lld of %lld", what, (long long)a,
-               (long long)b);
+    store_fail(s, rc, &s->finish.error, "writing %s %lld of %s %lld", what, (long long)i, of,
+               (long long)id);
     return error_set(e, s->finish.error.kind, "%s", s->finish.error.text);
 }
 
@@ -87,7 +87,7 @@ bool store_put_result(struct store *s, int64_t run, int32_t ord, const void *p, 
         return false;
     const int rc = store_do(s, SQL_RESULT_PUT, VALUES(INT(run), INT(ord), BLOB(p, n)));
     if (rc != SQLITE_OK)
-        return fail_put(s, rc, e, "result", ord, run);
+        return fail_put(s, rc, e, "result", ord, "run", run);
     s->finish.bytes += (int64_t)n;
     s->finish.n_results++;
     return true;
@@ -98,11 +98,14 @@ bool store_put_latent(struct store *s, int64_t run, int32_t latent, const void *
 {
     if (!may_put(s, run, e))
         return false;
-    const int rc =
-        latent < 0 ? SQLITE_RANGE
-                   : store_do(s, SQL_LATENT_PUT, VALUES(INT(latent_id(run, latent)), BLOB(p, n)));
+    if (latent < 0) {
+        error_set(&s->finish.error, ERROR_SYSTEM, "cache %s: there is no latent %d", s->path,
+                  latent);
+        return error_set(e, ERROR_SYSTEM, "%s", s->finish.error.text);
+    }
+    const int rc = store_do(s, SQL_LATENT_PUT, VALUES(INT(latent_id(run, latent)), BLOB(p, n)));
     if (rc != SQLITE_OK)
-        return fail_put(s, rc, e, "latent", latent, run);
+        return fail_put(s, rc, e, "latent", latent, "run", run);
     s->finish.bytes += (int64_t)n;
     return true;
 }
@@ -114,7 +117,7 @@ bool store_put_doc(struct store *s, int64_t corpus, int64_t idx, const char *lab
         return false;
     const int rc = store_do(s, SQL_DOC_PUT,
                             VALUES(INT(corpus), INT(idx), TEXT(label), INT(pair), BLOB(text, n)));
-    return rc == SQLITE_OK || fail_put(s, rc, e, "document", idx, corpus);
+    return rc == SQLITE_OK || fail_put(s, rc, e, "document", idx, "corpus", corpus);
 }
 
 bool store_put_posting(struct store *s, int64_t run, int32_t latent, int32_t segment,
@@ -127,7 +130,7 @@ bool store_put_posting(struct store *s, int64_t run, int32_t latent, int32_t seg
                             VALUES(INT(run), INT(latent), INT(segment),
                                    BLOB(positions, n_positions), BLOB(values, n_values)));
     if (rc != SQLITE_OK)
-        return fail_put(s, rc, e, "activations of latent", latent, run);
+        return fail_put(s, rc, e, "activations of latent", latent, "run", run);
     s->finish.bytes += (int64_t)n_positions + (int64_t)n_values;
     return true;
 }
@@ -183,18 +186,19 @@ static int get(struct store *s, enum statement which, const struct value *v, int
     return ok ? SQLITE_ROW : SQLITE_NOMEM;
 }
 
-static int got(struct store *s, int rc, struct error *e, const char *what, int64_t a, int64_t b)
+static int got(struct store *s, int rc, struct error *e, const char *what, int64_t i,
+               const char *of, int64_t id)
 {
     if (rc == SQLITE_ROW || rc == SQLITE_DONE)
         return rc == SQLITE_ROW;
-    store_fail(s, rc, e, "reading %s %lld of %lld", what, (long long)a, (long long)b);
+    store_fail(s, rc, e, "reading %s %lld of %s %lld", what, (long long)i, of, (long long)id);
     return -1;
 }
 
 int store_get_result(struct store *s, int64_t run, int32_t ord, struct strbuf *out, struct error *e)
 {
     return got(s, get(s, SQL_RESULT_GET, VALUES(INT(run), INT(ord)), out, NULL), e, "result", ord,
-               run);
+               "run", run);
 }
 
 int store_get_latent(struct store *s, int64_t run, int32_t latent, struct strbuf *out,
@@ -203,7 +207,7 @@ int store_get_latent(struct store *s, int64_t run, int32_t latent, struct strbuf
     if (run <= 0 || run > INT32_MAX || latent < 0)
         return 0;
     return got(s, get(s, SQL_LATENT_GET, VALUES(INT(latent_id(run, latent))), out, NULL), e,
-               "latent", latent, run);
+               "latent", latent, "run", run);
 }
 
 int store_get_posting(struct store *s, int64_t run, int32_t latent, int32_t segment,
@@ -211,14 +215,14 @@ int store_get_posting(struct store *s, int64_t run, int32_t latent, int32_t segm
 {
     return got(
         s, get(s, SQL_POSTING_GET, VALUES(INT(run), INT(latent), INT(segment)), positions, values),
-        e, "activations of latent", latent, run);
+        e, "activations of latent", latent, "run", run);
 }
 
 int store_get_doc(struct store *s, int64_t corpus, int64_t idx, struct strbuf *text,
                   struct error *e)
 {
     return got(s, get(s, SQL_DOC_GET, VALUES(INT(corpus), INT(idx)), text, NULL), e, "document",
-               idx, corpus);
+               idx, "corpus", corpus);
 }
 
 /* ---- losses */
@@ -235,7 +239,7 @@ bool store_put_loss(struct store *s, int64_t run, const void *lane, size_t n_lan
         store_do(s, SQL_LOSS_PUT,
                  VALUES(INT(run), BLOB(lane, n_lane), BLOB(loss, (size_t)n * sizeof *loss)));
     if (within)
-        return rc == SQLITE_OK || fail_put(s, rc, e, "losses of run", run, n);
+        return rc == SQLITE_OK || fail_put(s, rc, e, "losses", n, "run", run);
     if (rc != SQLITE_OK)
         store_fail(s, rc, e, "writing %lld losses of run %lld", (long long)n, (long long)run);
     return store_commit(s, rc == SQLITE_OK, e);
@@ -244,6 +248,9 @@ bool store_put_loss(struct store *s, int64_t run, const void *lane, size_t n_lan
 int store_get_loss(struct store *s, int64_t run, const void *lane, size_t n_lane,
                    struct strbuf *out, struct error *e)
 {
-    return got(s, get(s, SQL_LOSS_GET, VALUES(INT(run), BLOB(lane, n_lane)), out, NULL), e,
-               "losses of run", run, (int64_t)n_lane);
+    const int rc = get(s, SQL_LOSS_GET, VALUES(INT(run), BLOB(lane, n_lane)), out, NULL);
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+        return rc == SQLITE_ROW;
+    store_fail(s, rc, e, "reading losses of run %lld", (long long)run);
+    return -1;
 }

@@ -59,7 +59,7 @@ struct store *lab_store(struct lab *lab, struct error *e)
     if (lab->store_tried)
         return lab->store;
     lab->store_tried = true;
-    char *dir = cache_folder(lab->options), said[400] = "";
+    char *dir = cache_folder(lab->options), said[480] = "";
     struct error why = {0};
     if (dir && !store_open(dir, &lab->store, said, sizeof said, &why)) {
         lab_say(lab, why.text);

@@ -109,25 +109,10 @@ static bool harvest(struct answer *a, bool must_keep, struct harvest_source *s)
 }
 
 /* ---- one function a kind */
-static struct table *classes_table(const struct harvest_source *s)
+static void add_rows(struct answer *a, struct table *t)
 {
-    struct table *t = table_new("classes", "Corpus", MARK_LIST);
-    table_column(t, "class", "", "class of the corpus", COLUMN_STR, COLUMN_KEY);
-    table_column(t, "sentences", "", "documents of the class", COLUMN_I64, COLUMN_Y);
-    table_column(t, "tokens", "", "tokens, without BOS", COLUMN_I64, COLUMN_TEXT);
-    table_column(t, "words", "", "runs of characters between blanks", COLUMN_I64, COLUMN_TEXT);
-    table_column(t, "tokens_per_word", "", "tokens over words", COLUMN_F64, COLUMN_TEXT);
-    for (int32_t c = 0; c < s->view.n_classes; c++) {
-        const struct harvest_class *h = &s->counts[c];
-        int64_t row = table_row(t);
-        table_set_str(t, row, 0, s->view.cls[c]);
-        table_set_i64(t, row, 1, h->sentences);
-        table_set_i64(t, row, 2, h->tokens);
-        table_set_i64(t, row, 3, h->words);
-        if (h->words > 0)
-            table_set_f64(t, row, 4, (double)h->tokens / (double)h->words);
-    }
-    return t;
+    table_rename(t, "rows");
+    table_set_add(a->set, t);
 }
 
 static bool answer_harvest(struct answer *a)
@@ -135,7 +120,7 @@ static bool answer_harvest(struct answer *a)
     struct harvest_source s = {0};
     if (!open_corpus(a, CORPUS_ALL) || !harvest(a, a->lab->store != NULL, &s))
         return false;
-    table_set_add(a->set, classes_table(&s));
+    table_set_add(a->set, table_copy(s.classes));
     harvest_source_release(&s);
     return true;
 }
@@ -153,8 +138,8 @@ static bool answer_latents(struct answer *a)
     struct harvest_source s = {0};
     if (!open_corpus(a, CORPUS_ALL) || !harvest(a, false, &s))
         return false;
-    table_set_add(a->set, latents_table(&s.view, a->target, false));
-    table_set_add(a->set, classes_table(&s));
+    add_rows(a, latents_table(&s.view, a->target, false));
+    table_set_add(a->set, table_copy(s.classes));
     bool ok = no_error(&s, a->e);
     harvest_source_release(&s);
     return ok;
@@ -215,7 +200,7 @@ static bool answer_find(struct answer *a)
         ok = verify_found(a, &s, n);
     else
         table_set_add(a->set, nothing_found(a));
-    table_set_add(a->set, classes_table(&s));
+    table_set_add(a->set, table_copy(s.classes));
     ok = ok && no_error(&s, a->e);
     harvest_source_release(&s);
     free(found);
@@ -282,7 +267,7 @@ static bool answer_details(struct answer *a)
                                                       : detail_examples(d, &call.in, rows));
     }
     if (all)
-        table_set_add(a->set, all);
+        add_rows(a, all);
     bool ok = no_error(&s, a->e);
     harvest_source_release(&s);
     return ok;

@@ -25,7 +25,7 @@ struct lab {
     const struct options *options;
     struct store *store;
     bool store_tried;
-    char said[400];
+    char said[480];
     bool identified;
     struct sha256 model, dict, tokenizer;
     int64_t model_id, dict_id; /* objects in the store */
@@ -69,6 +69,7 @@ struct harvest_source {
     struct lab *lab;
     int64_t run;
     struct latent_detail *last;
+    struct table *classes; /* engine/study/harvest.h: of the corpus */
     struct harvest_class counts[CORPUS_MAX_CLASSES];
     struct error error; /* of reading a detail */
 };

@@ -455,7 +455,7 @@ static bool read_classes(struct lab *lab, struct harvest_source *s, int32_t n_cl
         s->counts[c].tokens = table_i64(t, c, table_find(t, "tokens"));
         s->counts[c].words = table_i64(t, c, table_find(t, "words"));
     }
-    table_free(t);
+    s->classes = t;
     return true;
 }
 
@@ -463,6 +463,9 @@ static bool of_memory(struct lab *lab, const struct open_corpus *c, struct harve
 {
     s->study = lab->harvest.study;
     harvest_view_of(s->study, c->cls, &s->view);
+    struct table_set *set = harvest_study.tables(s->study);
+    s->classes = table_copy(table_set_find(set, "classes"));
+    table_set_unref(set);
     for (int32_t i = 0; i < c->corpus->n_classes; i++)
         s->counts[i] = *harvest_class(s->study, i);
     return true;
@@ -474,7 +477,9 @@ static struct table_set *growing_latents(void *arg, struct study *study)
     struct table_set *set = harvest_study.tables(study);
     struct harvest_view view;
     harvest_view_of(study, c->cls, &view);
-    table_set_add(set, latents_table(&view, 0, false));
+    struct table *rows = latents_table(&view, 0, false);
+    table_rename(rows, "rows");
+    table_set_add(set, rows);
     harvest_view_release(&view);
     return set;
 }
@@ -525,6 +530,7 @@ void harvest_source_release(struct harvest_source *s)
 {
     if (s->study)
         harvest_view_release(&s->view);
+    table_free(s->classes);
     free(s->last);
     *s = (struct harvest_source){0};
 }

@@ -68,7 +68,8 @@ void table_set_bool(struct table *, int64_t row, int32_t col, bool v);
 int32_t table_find(const struct table *, const char *column); /* −1: none */
 /* The first column with a role; −1: none. */
 int32_t table_with_role(const struct table *, enum column_role);
-bool table_has(const struct table *, int64_t row, int32_t col);   /* not missing (nor NaN) */
+/* There, no NaN; a cell outside the table is missing, for these four. */
+bool table_has(const struct table *, int64_t row, int32_t col);
 double table_f64(const struct table *, int64_t row, int32_t col); /* I64, F64, BOOL; NaN: missing */
 int64_t table_i64(const struct table *, int64_t row, int32_t col);     /* I64, BOOL; 0: missing */
 const char *table_str(const struct table *, int64_t row, int32_t col); /* STR; NULL: missing */
@@ -80,6 +81,7 @@ void table_sort(const struct table *, int32_t col, bool descending, int64_t *ord
 
 /* A new table of the n rows given, in that order. */
 struct table *table_select(const struct table *, const int64_t *rows, int64_t n);
+void table_rename(struct table *, const char *name);
 struct table *table_copy(const struct table *);
 /* Adds all rows of a table with the same columns. */
 void table_append(struct table *to, const struct table *from);

@@ -156,6 +156,18 @@ static bool take_cell(struct cursor *in, struct column *c, int64_t row)
     return false;
 }
 
+/* rows_fit has found that the bits are there. */
+static void take_valid(struct cursor *in, struct column *c, bool whole, uint64_t n_rows)
+{
+    const uint8_t *bits = NULL;
+    if (!whole)
+        take(in, n_rows / 8 + (n_rows % 8 != 0), &bits);
+    for (uint64_t r = 0; r < n_rows; r++) {
+        const bool there = whole || (bits[r / 8] >> (r % 8) & 1) != 0;
+        c->valid[r] = there;
+    }
+}
+
 /* The header of a column and its validity; its cells are zero yet. */
 static bool take_column(struct cursor *in, struct table *t, uint64_t n_rows, struct error *e)
 {
@@ -181,11 +193,7 @@ static bool take_column(struct cursor *in, struct table *t, uint64_t n_rows, str
         const int32_t col = table_column(t, text[0], text[1], text[2], (enum column_type)type,
                                          (enum column_role)role);
         t->n_rows = (int64_t)n_rows;
-        const uint8_t *bits = NULL;
-        if (!whole)
-            take(in, n_rows / 8 + (n_rows % 8 != 0), &bits);
-        for (uint64_t r = 0; r < n_rows; r++)
-            t->cols[col].valid[r] = whole ? 1 : bits[r / 8] >> (r % 8) & 1;
+        take_valid(in, &t->cols[col], whole, n_rows);
     }
     for (int i = 0; i < 3; i++)
         free(text[i]);

@@ -1,26 +1,24 @@
 #include "engine/base/table_private.h"
+#include <stdio.h>
 #include <utf8proc.h>
 
 void number_write(struct strbuf *out, enum number_form form, int precision, double v)
 {
-    const size_t from = out->len;
+    char number[400] = ""; /* DBL_MAX has 309 digits before the point */
     switch (form) {
-    case NUMBER_FIXED: strbuf_addf(out, "%.*f", precision, v); break;
-    case NUMBER_SCIENTIFIC: strbuf_addf(out, "%.*e", precision, v); break;
-    case NUMBER_SHORTEST: strbuf_addf(out, "%.*g", precision, v); break;
+    case NUMBER_FIXED: snprintf(number, sizeof number, "%.*f", precision, v); break;
+    case NUMBER_SCIENTIFIC: snprintf(number, sizeof number, "%.*e", precision, v); break;
+    case NUMBER_SHORTEST: snprintf(number, sizeof number, "%.*g", precision, v); break;
     }
     /* The locale's point is all that is neither sign, digit nor letter. */
-    size_t to = from;
-    for (size_t i = from; i < out->len; i++) {
-        const char c = out->s[i];
-        const bool own = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '-' || c == '+';
-        if (own)
-            out->s[to++] = c;
-        else if (to == from || out->s[to - 1] != '.')
-            out->s[to++] = '.';
+    size_t n = 0;
+    for (const char *c = number; *c != '\0'; c++) {
+        if ((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || *c == '-' || *c == '+')
+            number[n++] = *c;
+        else if (n == 0 || number[n - 1] != '.')
+            number[n++] = '.';
     }
-    out->s[to] = '\0';
-    out->len = to;
+    strbuf_add(out, number, n);
 }
 
 int32_t code_at(const char *s, size_t n, size_t *len)

@@ -1,5 +1,7 @@
 /* Rows of tables taken together or apart. */
+#include "engine/base/memory.h"
 #include "engine/base/table.h"
+#include <stdlib.h>
 
 static void copy_row(struct table *to, const struct table *from, int64_t i)
 {
@@ -36,6 +38,12 @@ struct table *table_select(const struct table *t, const int64_t *rows, int64_t n
     for (int64_t i = 0; i < n; i++)
         copy_row(s, t, rows[i]);
     return s;
+}
+
+void table_rename(struct table *t, const char *name)
+{
+    free(t->name);
+    t->name = xstrdup(name);
 }
 
 struct table *table_copy(const struct table *t)

@@ -17,6 +17,7 @@ void dense_init(struct dense *d, int32_t m, int32_t n_classes)
     *d = (struct dense){.m = m, .n_classes = n_classes};
     d->exponent = xreallocarray(NULL, (size_t)m, sizeof *d->exponent);
     d->scale = xreallocarray(NULL, (size_t)m, sizeof *d->scale);
+    d->used = xcalloc((size_t)m, sizeof *d->used);
     d->sum = xcalloc(cells, sizeof *d->sum);
     d->sum_sq = xcalloc(cells, sizeof *d->sum_sq);
     d->min = xreallocarray(NULL, cells, sizeof *d->min);
@@ -36,6 +37,7 @@ void dense_release(struct dense *d)
 {
     free(d->exponent);
     free(d->scale);
+    free(d->used);
     free(d->sum);
     free(d->sum_sq);
     free(d->min);
@@ -75,6 +77,7 @@ void dense_clear(struct dense *d)
         }
         d->n[c] = 0;
     }
+    memset(d->used, false, (size_t)d->m * sizeof *d->used);
     for (int32_t j = 0; j < d->m; j++) {
         d->exponent[j] = HARVEST_E0;
         d->scale[j] = ldexpf(1.0f, -HARVEST_E0);
@@ -93,16 +96,18 @@ int32_t bins_exponent(int32_t e, float v)
     return e;
 }
 
+/* floor((i − 32)/2^shift) + 32, without shifting what is negative. */
+static int32_t wider_bin(int32_t i, int32_t shift)
+{
+    shift = shift < 31 ? shift : 31;
+    return HALF + (i >= HALF ? (i - HALF) >> shift : -1 - ((HALF - 1 - i) >> shift));
+}
+
 void bins_widen(uint32_t bin[HARVEST_BINS], int32_t e, int32_t to)
 {
     uint32_t wide[HARVEST_BINS] = {0};
-    int32_t shift = to - e < 31 ? to - e : 31;
-    if (shift <= 0)
-        return;
-    for (int32_t i = 0; i < HARVEST_BINS; i++) { /* floor((i − 32)/2^shift) without a negative >> */
-        int32_t at = i >= HALF ? (i - HALF) >> shift : -1 - ((HALF - 1 - i) >> shift);
-        wide[at + HALF] += bin[i];
-    }
+    for (int32_t i = 0; i < HARVEST_BINS; i++)
+        wide[wider_bin(i, to - e)] += bin[i];
     memcpy(bin, wide, sizeof wide);
 }
 
@@ -111,32 +116,43 @@ static void widen(struct dense *d, int32_t latent, int32_t to)
     int32_t e = d->exponent[latent];
     if (to <= e)
         return;
-    for (int32_t c = 0; c < d->n_classes; c++)
+    for (int32_t c = 0; c < d->n_classes && d->used[latent]; c++)
         bins_widen(d->bin + dense_at(d, c, latent) * HARVEST_BINS, e, to);
     d->exponent[latent] = (int16_t)to;
     d->scale[latent] = ldexpf(1.0f, -to);
 }
 
 /* ---- a block */
-static inline void moment(float v, double *sum, double *sq, float *min, float *max)
+/* Loops of fixed length over one kind of thing are what the compiler makes vectors of. */
+static void moments16(const float *restrict v, double *restrict sum, double *restrict sq,
+                      float *restrict min, float *restrict max)
 {
-    double x = (double)v;
-    *sum += x;
-    *sq += x * x;
-    *min = v < *min ? v : *min;
-    *max = v > *max ? v : *max;
+    double x[LANES];
+    for (int k = 0; k < LANES; k++)
+        x[k] = (double)v[k];
+    for (int k = 0; k < LANES; k++)
+        sum[k] += x[k];
+    for (int k = 0; k < LANES; k++)
+        sq[k] += x[k] * x[k];
+    for (int k = 0; k < LANES; k++)
+        min[k] = v[k] < min[k] ? v[k] : min[k];
+    for (int k = 0; k < LANES; k++)
+        max[k] = v[k] > max[k] ? v[k] : max[k];
 }
 
-/* Loops of fixed length are what the compiler makes vectors of. */
 static void moments(const float *restrict v, int32_t n, double *restrict sum, double *restrict sq,
                     float *restrict min, float *restrict max)
 {
     int32_t j = 0;
     for (; j + LANES <= n; j += LANES)
-        for (int32_t k = j; k < j + LANES; k++)
-            moment(v[k], &sum[k], &sq[k], &min[k], &max[k]);
-    for (; j < n; j++)
-        moment(v[j], &sum[j], &sq[j], &min[j], &max[j]);
+        moments16(v + j, sum + j, sq + j, min + j, max + j);
+    for (; j < n; j++) {
+        double x = (double)v[j];
+        sum[j] += x;
+        sq[j] += x * x;
+        min[j] = v[j] < min[j] ? v[j] : min[j];
+        max[j] = v[j] > max[j] ? v[j] : max[j];
+    }
 }
 
 static void count(const float *restrict v, int32_t n, const float *restrict scale,
@@ -184,6 +200,7 @@ int32_t dense_add(struct dense *d, const struct dense_block *b)
         if (b->cls[r] >= 0)
             count(b->v + (size_t)r * b->ld, b->n, d->scale + b->first,
                   d->bin + dense_at(d, b->cls[r], b->first) * HARVEST_BINS);
+    memset(d->used + b->first, true, (size_t)b->n * sizeof *d->used);
     return bad;
 }
 
@@ -191,19 +208,15 @@ int32_t dense_add(struct dense *d, const struct dense_block *b)
 static void fold_bins(struct dense *d, const struct dense *from, int32_t cls, int32_t j)
 {
     size_t cell = dense_at(d, cls, j);
-    uint32_t *to = d->bin + cell * HARVEST_BINS, tmp[HARVEST_BINS];
+    uint32_t *to = d->bin + cell * HARVEST_BINS;
     const uint32_t *bin = from->bin + cell * HARVEST_BINS;
-    int32_t e = from->exponent[j], lo = 0, hi = HARVEST_BINS - 1;
-    widen(d, j, e);
-    if (e < d->exponent[j]) {
-        memcpy(tmp, bin, sizeof tmp);
-        bins_widen(tmp, e, d->exponent[j]);
-        bin = tmp;
-    } else {
-        span(from, cell, j, &lo, &hi);
-    }
+    int32_t lo, hi;
+    widen(d, j, from->exponent[j]);
+    d->used[j] = true;
+    span(from, cell, j, &lo, &hi);
+    int32_t shift = d->exponent[j] - from->exponent[j];
     for (int32_t i = lo; i <= hi; i++)
-        to[i] += bin[i];
+        to[shift > 0 ? wider_bin(i, shift) : i] += bin[i];
 }
 
 void dense_fold(struct dense *d, const struct dense *from, int32_t cls)

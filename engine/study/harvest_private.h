@@ -18,6 +18,7 @@ struct dense { /* arrays by class: [C][m], bins [C][m][HARVEST_BINS] */
     int64_t n[CORPUS_MAX_CLASSES]; /* tokens */
     int16_t *exponent;             /* [m] */
     float *scale;                  /* [m] 2^−exponent */
+    bool *used;                    /* [m] a value is counted */
     double *sum, *sum_sq;
     float *min, *max; /* +∞, −∞ while there is nothing */
     uint32_t *bin;

@@ -153,6 +153,7 @@ static void get_moments(struct study *s, int32_t latent, int32_t c, struct blob_
     uint32_t *bin = s->dense.bin + cell * HARVEST_BINS;
     int32_t e = s->dense.exponent[latent];
     int64_t total = 0;
+    s->dense.used[latent] = true;
     s->dense.sum[cell] = blob_f64(r);
     s->dense.sum_sq[cell] = blob_f64(r);
     float lo = s->dense.min[cell] = get_float(r), hi = s->dense.max[cell] = get_float(r);

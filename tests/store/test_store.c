@@ -358,6 +358,7 @@ static void newer_file_keeps_its_journal(void **state)
         sqlite3 *db = NULL;
         char *path = xasprintf("%s/" STORE_FILE, dir);
         sqlite3_open(path, &db);
+        free(path);
         sqlite3_exec(db, "PRAGMA user_version = 99; CREATE TABLE later(x)", NULL, NULL, NULL);
         _exit(0);
     }
@@ -785,7 +786,7 @@ static void nothing_stays_of_what_was_not_finished(void **state)
     const struct store_run_key k = key_of(s, "x", 3);
     const int64_t id = claim(s, "x", 3, CLAIM_OURS, 0);
     checkpoint(s, id, 2, "two");
-    for (int how = 0; how < 5; how++) {
+    for (int how = 0; how < 6; how++) {
         ok(store_finish_begin(s, id, &e), &e);
         EXPECT_ERROR(store_checkpoint(s, id, 3, &b, &why), "is being written");
         EXPECT_ERROR(store_finish_begin(s, id, &why), "is being written");
@@ -802,17 +803,21 @@ static void nothing_stays_of_what_was_not_finished(void **state)
         case 1: store_finish_abort(s, id); break;
         case 2:
             EXPECT_ERROR(store_put_latent(s, id, 3, "again", 5, &why),
-                         "writing latent 3 of 1: UNIQUE");
+                         "writing latent 3 of run 1: UNIQUE");
             EXPECT_ERROR(store_put_latent(s, id, 4, "next", 4, &why),
-                         "writing latent 3 of 1: UNIQUE");
-            EXPECT_ERROR(store_finish(s, id, &why), "writing latent 3 of 1: UNIQUE");
+                         "writing latent 3 of run 1: UNIQUE");
+            EXPECT_ERROR(store_finish(s, id, &why), "writing latent 3 of run 1: UNIQUE");
             break;
         case 3:
             EXPECT_ERROR(store_put_doc(s, 12345, 1, "da", 0, "doc", 3, &why), "FOREIGN KEY");
             EXPECT_ERROR(store_put_loss(s, id, "x", 1, NULL, 0, &why), "FOREIGN KEY");
             store_finish_abort(s, id);
             break;
-        case 4: s = reopen(s, *state); break;
+        case 4:
+            EXPECT_ERROR(store_put_latent(s, id, -1, "x", 1, &why), "there is no latent -1");
+            EXPECT_ERROR(store_finish(s, id, &why), "there is no latent -1");
+            break;
+        case 5: s = reopen(s, *state); break;
         }
         strbuf_clear(&b);
         EXPECT_ERROR(store_put_result(s, id, 1, "late", 4, &why), "is not being written");

@@ -172,9 +172,18 @@ static double random_number(struct rng *rng, int kind)
 
 static void random_cell(struct rng *rng, struct table *t, int64_t row, int32_t col, int kind)
 {
-    static const char *const text[] = {"da",   "en",    "",     "<&\">", "\x1b[31m", "漢字漢字",
-                                       "e\u0301", "\xFF\xC3", "👩‍👩‍👧", "long long long long long long",
-                                       "\u202e", "−8"};
+    static const char *const text[] = {"da",
+                                       "en",
+                                       "",
+                                       "<&\">",
+                                       "\x1b[31m",
+                                       "漢字漢字",
+                                       "e\u0301",
+                                       "\xFF\xC3",
+                                       "👩‍👩‍👧",
+                                       "long long long long long long",
+                                       "\u202e",
+                                       "−8"};
     switch (t->cols[col].type) {
     case COLUMN_STR:
         table_set_str(t, row, col, text[rng_below(rng, sizeof text / sizeof *text)]);
@@ -195,11 +204,14 @@ struct table *fixture_random(struct rng *rng)
     for (int32_t i = 0; i < n_cols; i++) {
         enum column_type type = (enum column_type)rng_below(rng, 4);
         enum column_role role = (enum column_role)rng_below(rng, COLUMN_FACET + 1);
-        bool number = role == COLUMN_X || role == COLUMN_Y || role == COLUMN_LO ||
-                      role == COLUMN_HI;
+        bool number =
+            role == COLUMN_X || role == COLUMN_Y || role == COLUMN_LO || role == COLUMN_HI;
         kind[i] = (int)rng_below(rng, 5);
-        table_column(t, names[i], i % 3 == 2 ? "share" : i % 3 ? "" : "nats", "",
-                     number && rng_below(rng, 8) ? COLUMN_F64 : type, role);
+        table_column(t, names[i],
+                     i % 3 == 2 ? "share"
+                     : i % 3    ? ""
+                                : "nats",
+                     "", number && rng_below(rng, 8) ? COLUMN_F64 : type, role);
     }
     static const int sizes[] = {0, 1, 2, 7, 40, 300};
     int64_t rows = sizes[rng_below(rng, 6)];

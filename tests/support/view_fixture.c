@@ -311,13 +311,15 @@ struct table_set *histogram_tables(const int32_t *unit, int32_t n)
             for (int i = 0; i < 29; i++) {
                 double from = -3 + i * .3, x = from + .15;
                 double d = c ? bell(x, 0, .45 + .05 * u) : bell(x, 2.6 - .3 * u, 1.1);
+                if (d * 900 < .5) /* a count of tokens */
+                    d = 0;
                 int64_t row = table_row(t);
                 table_set_i64(t, row, latent, unit[u]);
                 table_set_str(t, row, cls, c ? "en" : "da");
                 table_set_f64(t, row, lo, from);
                 table_set_f64(t, row, hi, from + .3);
                 table_set_f64(t, row, density, d);
-                table_set_i64(t, row, count, (int64_t)(d * 3000));
+                table_set_i64(t, row, count, (int64_t)(d * 900 + .5));
             }
         int64_t row = table_row(o);
         table_set_i64(o, row, o_latent, unit[u]);

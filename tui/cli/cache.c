@@ -26,7 +26,7 @@ static const struct cache_values cache_defaults = {.sample = 3, .days = -1, .byt
 
 static bool open_cache(struct cli *cli, struct store **store, struct error *e)
 {
-    char *dir = cache_folder(&cli->opt), said[400] = "";
+    char *dir = cache_folder(&cli->opt), said[480] = "";
     bool ok = dir ? store_open(dir, store, said, sizeof said, e)
                   : error_set(e, ERROR_INPUT, "cache: found --cache none, expected a folder");
     if (said[0])

@@ -10,7 +10,9 @@ struct bars { /* columns of a panel */
     int key, series, value; /* their columns, with a blank behind; 0: not shown */
     int x, w;               /* of the bars */
     struct scale scale;
-    bool gaps; /* a blank row between keys */
+    bool gaps;      /* a blank row between keys */
+    bool intervals; /* beside the values */
+    int decimals;
 };
 
 static int widest(const struct names *names)
@@ -23,33 +25,40 @@ static int widest(const struct names *names)
     return widest;
 }
 
-static void value_text(const struct plot *p, const struct datum *d, bool interval,
-                       struct strbuf *out)
+static void add_value(const struct bars *b, const struct plot *p, double v, struct strbuf *out)
 {
     char s[NUMBER_MAX];
-    double factor = p->data->percent_y ? 100 : 1;
+    size_t n = number_fixed(p->data->percent_y ? v * 100 : v, b->decimals, p->c->ascii, s);
+    strbuf_add(out, s, n);
+}
+
+/* "71.9%" or "71.9% [69.9, 74.9]" */
+static void value_text(const struct bars *b, const struct plot *p, const struct datum *d,
+                       struct strbuf *out)
+{
     strbuf_clear(out);
     if (isnan(d->y))
         return;
-    strbuf_add(out, s, number_text(d->y * factor, 3, p->c->ascii, s));
-    if (interval && !isnan(d->lo)) {
-        strbuf_adds(out, " [");
-        strbuf_add(out, s, number_text(d->lo * factor, 3, p->c->ascii, s));
-        strbuf_adds(out, ", ");
-        strbuf_add(out, s, number_text(d->hi * factor, 3, p->c->ascii, s));
-        strbuf_addc(out, ']');
-    }
+    add_value(b, p, d->y, out);
     if (p->data->percent_y)
         strbuf_addc(out, '%');
+    if (!b->intervals || isnan(d->lo))
+        return;
+    strbuf_adds(out, " [");
+    add_value(b, p, d->lo, out);
+    strbuf_adds(out, ", ");
+    add_value(b, p, d->hi, out);
+    strbuf_addc(out, ']');
 }
 
-static int widest_value(const struct plot *p, const struct datum *d, int64_t n, bool interval)
+static int widest_value(const struct bars *b, const struct plot *p, const struct datum *d,
+                        int64_t n)
 {
     struct strbuf s;
     int widest_so_far = 0;
     strbuf_init(&s);
     for (int64_t i = 0; i < n; i++) {
-        value_text(p, &d[i], interval, &s);
+        value_text(b, p, &d[i], &s);
         int w = text_columns(s.s, s.len);
         widest_so_far = w > widest_so_far ? w : widest_so_far;
     }
@@ -88,21 +97,23 @@ static void lay(struct bars *b, const struct plot *p, struct rect r, const struc
 {
     *b = (struct bars){.r = r};
     bool bare = p->o->bare, many = p->data->series.n > 1;
-    bool interval = r.w >= 56;
+    fit_scale(b, p, d, n);
+    b->intervals = r.w >= 56;
+    b->decimals = number_decimals(
+        fmax(fabs(b->scale.lo), fabs(b->scale.hi)) * (p->data->percent_y ? 99 : 1), 3);
     if (!bare) {
         int key = widest(&p->data->keys), series = many ? widest(&p->data->series) : 0;
         key = key < r.w / 3 ? key : r.w / 3;
         series = series < r.w / 6 ? series : r.w / 6;
         b->key = key > 0 ? key + 1 : 0;
         b->series = series > 0 ? series + 1 : 0;
-        b->value = widest_value(p, d, n, interval) + 1;
+        b->value = widest_value(b, p, d, n) + 1;
         if (b->key + b->series + b->value + 4 > r.w)
             b->value = 0;
     }
     b->x = r.x + b->key + b->series;
     b->w = r.w - b->key - b->series - b->value;
     b->gaps = many && !bare && n + groups_of(d, n) - 1 <= r.h;
-    fit_scale(b, p, d, n);
 }
 
 static void draw_row(const struct bars *b, const struct plot *p, const struct datum *d, int row,
@@ -129,7 +140,7 @@ static void draw_row(const struct bars *b, const struct plot *p, const struct da
         p->c->ops->whisker(p->c, bar, b->x + scale_share(&b->scale, d->lo) * b->w,
                            b->x + scale_share(&b->scale, d->hi) * b->w, row,
                            (struct pen){.ink = INK_TEXT});
-    value_text(p, d, b->r.w >= 56, &s);
+    value_text(b, p, d, &s);
     struct rect value = {b->x + b->w, row, b->value, 1};
     if (b->value)
         p->c->ops->text(p->c, value, b->r.x + b->r.w, row, ANCHOR_RIGHT,

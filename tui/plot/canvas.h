@@ -32,10 +32,10 @@ struct xy {
 struct box {
     double x0, y0, x1, y1; /* x0 ≤ x1, y0 ≤ y1 */
 };
-struct tile { /* a cell of a heat map */
-    double share;      /* value over scale, −1 … 1; NaN: missing */
-    bool diverging;    /* else sequential from 0 */
-    const char *text;  /* the number; NULL: no room */
+struct tile {         /* a cell of a heat map */
+    double share;     /* value over scale, −1 … 1; NaN: missing */
+    bool diverging;   /* else sequential from 0 */
+    const char *text; /* the number; NULL: no room */
 };
 
 struct canvas {
@@ -46,8 +46,9 @@ struct canvas {
 
 /* title: what a mark says when pointed at; NULL: nothing. */
 struct canvas_ops {
-    /* n bytes of UTF-8 within clip; x is where the anchor stands. */
-    void (*text)(struct canvas *, struct rect clip, double x, int row, enum anchor, struct pen,
+    /* n bytes of UTF-8 within the columns of clip; x is where the anchor stands, row the upper edge
+     * (cells: the row that it lies in). */
+    void (*text)(struct canvas *, struct rect clip, double x, double row, enum anchor, struct pen,
                  const char *utf8, size_t n);
     void (*line)(struct canvas *, struct rect clip, const struct xy *, size_t n, struct pen,
                  const char *title);
@@ -66,7 +67,7 @@ struct canvas_ops {
     void (*axes)(struct canvas *, struct rect inner, const double *x_tick, int n_x,
                  const double *y_tick, int n_y, bool left, bool below);
     /* ▲ in a row below, at a column; over: the panel that it points into. */
-    void (*marker)(struct canvas *, struct rect clip, double x, int row, struct rect over);
+    void (*marker)(struct canvas *, struct rect clip, double x, double row, struct rect over);
 };
 
 struct canvas_cells;

@@ -21,7 +21,7 @@ struct canvas_cells {
     struct rect view; /* what is seen of the rect */
     const struct theme *theme;
     enum plot_glyphs glyphs;
-    int mx, my; /* dots a cell */
+    int mx, my;        /* dots a cell */
     struct mote *mote; /* [view.h, view.w] */
 };
 
@@ -47,13 +47,26 @@ static struct mote *mote_at(const struct canvas_cells *c, int x, int y)
     return &c->mote[(size_t)(y - c->view.y) * (size_t)c->view.w + (size_t)(x - c->view.x)];
 }
 
+static struct rect common(struct rect a, struct rect b)
+{
+    int x0 = a.x > b.x ? a.x : b.x, y0 = a.y > b.y ? a.y : b.y;
+    int x1 = a.x + a.w < b.x + b.w ? a.x + a.w : b.x + b.w;
+    int y1 = a.y + a.h < b.y + b.h ? a.y + a.h : b.y + b.h;
+    return (struct rect){x0, y0, x1 > x0 ? x1 - x0 : 0, y1 > y0 ? y1 - y0 : 0};
+}
+
+static struct rect seen(const struct canvas_cells *c, struct rect clip)
+{
+    return common(c->view, clip);
+}
+
 static int floor_div(int a, int b)
 {
     return a >= 0 ? a / b : -((b - 1 - a) / b);
 }
 
 /* ---- text */
-static void cells_text(struct canvas *canvas, struct rect clip, double x, int row,
+static void cells_text(struct canvas *canvas, struct rect clip, double x, double row,
                        enum anchor anchor, struct pen pen, const char *utf8, size_t n)
 {
     struct canvas_cells *c = cells_of(canvas);
@@ -63,7 +76,7 @@ static void cells_text(struct canvas *canvas, struct rect clip, double x, int ro
         at = clip.x + clip.w - w;
     if (anchor == ANCHOR_MIDDLE && at < clip.x)
         at = clip.x;
-    grid_text(c->grid, clip, at, row, pen_style(c, pen), utf8, n);
+    grid_text(c->grid, seen(c, clip), at, (int)floor(row), pen_style(c, pen), utf8, n);
 }
 
 /* ---- dots */
@@ -217,8 +230,8 @@ static const char *const wider[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊
 static const char *ascii_bar(const struct pen *pen, enum side side, int eighths)
 {
     static const char *const full[] = {"#", "=", "+", "%"};
-    static const char *const part[][3] = {{".", ":", "#"}, {"'", "\"", "="}, {" ", "#", "#"},
-                                          {" ", "#", "#"}};
+    static const char *const part[][3] = {
+        {".", ":", "#"}, {"'", "\"", "="}, {" ", "#", "#"}, {" ", "#", "#"}};
     if (eighths >= 8)
         return full[pen->color % CANVAS_COLORS];
     const char *s = part[side][eighths < 3 ? 0 : eighths < 6 ? 1 : 2];
@@ -240,7 +253,7 @@ static void put_eighths(struct canvas_cells *c, struct rect clip, int x, int y, 
         glyph = (side == SIDE_DOWN ? upper : wider)[8 - eighths];
         style.attr ^= ATTR_REVERSE;
     }
-    grid_put(c->grid, clip, x, y, style, glyph, 1);
+    grid_put(c->grid, seen(c, clip), x, y, style, glyph, 1);
     struct mote *m = mote_at(c, x, y);
     if (m && rect_has(clip, x, y)) {
         m->fill = (uint8_t)eighths;
@@ -248,11 +261,12 @@ static void put_eighths(struct canvas_cells *c, struct rect clip, int x, int y, 
     }
 }
 
-/* Eighths from a base at a cell's edge; something is never nothing. */
-static int eighths_of(double length)
+/* Eighths from a base at a cell's edge. A bar along a row is never nothing; upright ones may be, or
+ * a tail would look like an axis. */
+static int eighths_of(double length, bool upright)
 {
     int n = (int)fmin(1e6, round(length * 8));
-    return length > 0 && n < 1 ? 1 : n;
+    return !upright && length > 0 && n < 1 ? 1 : n;
 }
 
 static void cells_bar(struct canvas *canvas, struct rect clip, struct box b, enum side side,
@@ -264,7 +278,7 @@ static void cells_bar(struct canvas *canvas, struct rect clip, struct box b, enu
     (void)faint;
     int from = (int)round(upright ? b.x0 : b.y0), to = (int)round(upright ? b.x1 : b.y1);
     to = to > from ? to : from + 1;
-    int left = eighths_of(upright ? b.y1 - b.y0 : b.x1 - b.x0);
+    int left = eighths_of(upright ? b.y1 - b.y0 : b.x1 - b.x0, upright);
     int at = (int)round(side == SIDE_UP     ? b.y1
                         : side == SIDE_DOWN ? b.y0
                         : side == SIDE_LEFT ? b.x1
@@ -292,8 +306,9 @@ static void cells_whisker(struct canvas *canvas, struct rect clip, double x0, do
         const char *glyph = from == to  ? ascii ? "|" : "┼"
                             : x == from ? ascii ? "|" : "├"
                             : x == to   ? ascii ? "|" : "┤"
-                                        : ascii ? "-" : "─";
-        grid_put(c->grid, clip, x, row, style, glyph, 1);
+                            : ascii     ? "-"
+                                        : "─";
+        grid_put(c->grid, seen(c, clip), x, row, style, glyph, 1);
     }
 }
 
@@ -307,11 +322,16 @@ static void cells_tile(struct canvas *canvas, struct rect r, const struct tile *
                                                   {" ", "-", "~", "=", "%", "@"}};
     struct canvas_cells *c = cells_of(canvas);
     (void)title;
-    if (isnan(t->share))
+    const struct rect clip = seen(c, r);
+    if (isnan(t->share)) {
+        grid_put(c->grid, clip, r.x + (r.w - 1) / 2, r.y + (r.h - 1) / 2,
+                 pen_style(c, (struct pen){.ink = INK_DIM}), c->glyphs == PLOT_ASCII ? " " : "·",
+                 1);
         return;
+    }
     int level = theme_level(c->theme, t->share, INT32_MIN);
-    struct style style = t->diverging ? theme_diverging(c->theme, level)
-                                      : theme_sequential(c->theme, abs(level));
+    struct style style =
+        t->diverging ? theme_diverging(c->theme, level) : theme_sequential(c->theme, abs(level));
     int step = (int)fmin(5, ceil(fabs(t->share) * 4.999));
     const char *glyph = " ";
     if (!t->text) { /* no room for the number: a shade, lines for what is negative */
@@ -322,10 +342,10 @@ static void cells_tile(struct canvas *canvas, struct rect r, const struct tile *
     }
     for (int y = r.y; y < r.y + r.h; y++)
         for (int x = r.x; x < r.x + r.w; x++)
-            grid_put(c->grid, r, x, y, style, glyph, 1);
+            grid_put(c->grid, clip, x, y, style, glyph, 1);
     if (t->text) {
         int n = text_columns(t->text, strlen(t->text));
-        grid_text(c->grid, r, r.x + (r.w - n) / 2, r.y + (r.h - 1) / 2, style, t->text,
+        grid_text(c->grid, clip, r.x + (r.w - n) / 2, r.y + (r.h - 1) / 2, style, t->text,
                   strlen(t->text));
     }
 }
@@ -356,14 +376,14 @@ static void cells_axes(struct canvas *canvas, struct rect inner, const double *x
         grid_put(c->grid, c->view, x, y, style, ascii ? "+" : "└", 1);
 }
 
-static void cells_marker(struct canvas *canvas, struct rect clip, double x, int row,
+static void cells_marker(struct canvas *canvas, struct rect clip, double x, double row,
                          struct rect over)
 {
     struct canvas_cells *c = cells_of(canvas);
     int column = (int)floor(x);
     column = column >= over.x + over.w ? over.x + over.w - 1 : column;
-    grid_put(c->grid, clip, column, row, pen_style(c, (struct pen){.ink = INK_MARKER}),
-             c->glyphs == PLOT_ASCII ? "^" : "▲", 1);
+    grid_put(c->grid, seen(c, clip), column, (int)row,
+             pen_style(c, (struct pen){.ink = INK_MARKER}), c->glyphs == PLOT_ASCII ? "^" : "▲", 1);
 }
 
 /* ---- the raster into cells */
@@ -421,13 +441,6 @@ static const struct canvas_ops cells_ops = {
     .marker = cells_marker,
 };
 
-static struct rect seen(const struct grid *g, struct rect r)
-{
-    int x0 = r.x > 0 ? r.x : 0, y0 = r.y > 0 ? r.y : 0;
-    int x1 = r.x + r.w < g->w ? r.x + r.w : g->w, y1 = r.y + r.h < g->h ? r.y + r.h : g->h;
-    return (struct rect){x0, y0, x1 > x0 ? x1 - x0 : 0, y1 > y0 ? y1 - y0 : 0};
-}
-
 struct canvas_cells *canvas_cells_new(struct grid *g, struct rect r, const struct theme *theme,
                                       enum plot_glyphs glyphs)
 {
@@ -435,11 +448,13 @@ struct canvas_cells *canvas_cells_new(struct grid *g, struct rect r, const struc
     *c = (struct canvas_cells){
         .canvas = {.ops = &cells_ops, .ascii = glyphs == PLOT_ASCII},
         .grid = g,
-        .view = seen(g, r),
+        .view = common((struct rect){0, 0, g->w, g->h}, r),
         .theme = theme,
         .glyphs = glyphs,
         .mx = glyphs == PLOT_ASCII ? 1 : 2,
-        .my = glyphs == PLOT_ASCII ? 1 : glyphs == PLOT_BLOCKS ? 2 : 4,
+        .my = glyphs == PLOT_ASCII    ? 1
+              : glyphs == PLOT_BLOCKS ? 2
+                                      : 4,
     };
     c->mote = xcalloc((size_t)c->view.w * (size_t)c->view.h + 1, sizeof *c->mote);
     return c;

@@ -165,15 +165,15 @@ static void path_to(struct strbuf *out, char command, struct xy p)
 }
 
 /* ---- marks */
-static void svg_text(struct canvas *canvas, struct rect clip, double x, int row, enum anchor anchor,
-                     struct pen pen, const char *utf8, size_t n)
+static void svg_text(struct canvas *canvas, struct rect clip, double x, double row,
+                     enum anchor anchor, struct pen pen, const char *utf8, size_t n)
 {
     static const char *const names[] = {"start", "middle", "end"};
     struct canvas_svg *c = svg_of(canvas);
     double room = anchor == ANCHOR_LEFT ? clip.x + clip.w - x : clip.w;
     int columns;
     n = text_fit(utf8, n, (int)floor(room), &columns);
-    if (!n || row < clip.y || row >= clip.y + clip.h)
+    if (!n || row < clip.y - 1 || row >= clip.y + clip.h)
         return;
     const char *class = text_class(pen);
     strbuf_adds(c->out, "<text");
@@ -195,7 +195,10 @@ static void svg_line(struct canvas *canvas, struct rect clip, const struct xy *p
     struct canvas_svg *c = svg_of(canvas);
     if (n < 2)
         return;
-    strbuf_addf(c->out, "<path class=\"line l%d\"", pen.color % CANVAS_COLORS + 1);
+    if (pen.ink == INK_SERIES)
+        strbuf_addf(c->out, "<path class=\"line l%d\"", pen.color % CANVAS_COLORS + 1);
+    else
+        strbuf_adds(c->out, "<path class=\"line axis\"");
     if (pen.dash != DASH_SOLID)
         strbuf_addf(c->out, " stroke-dasharray=\"%s\"", dashes[pen.dash]);
     if (pen.dash == DASH_REFERENCE)
@@ -367,7 +370,8 @@ static void svg_axes(struct canvas *canvas, struct rect inner, const double *x_t
         stroke(c, "axis", (struct xy){x0, y1}, (struct xy){x1, y1});
 }
 
-static void svg_marker(struct canvas *canvas, struct rect clip, double x, int row, struct rect over)
+static void svg_marker(struct canvas *canvas, struct rect clip, double x, double row,
+                       struct rect over)
 {
     struct canvas_svg *c = svg_of(canvas);
     (void)clip;

@@ -26,7 +26,7 @@ struct series_look {
 
 struct plot_data {
     enum mark mark;
-    const char *title, *note; /* never NULL */
+    const char *title, *note;                                   /* never NULL */
     const char *x_name, *x_unit, *y_name, *y_unit, *facet_name; /* never NULL */
     bool percent_x, percent_y;
     struct names panels, series, keys, columns;

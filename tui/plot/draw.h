@@ -19,11 +19,13 @@ struct frame {
     bool mirrored, left, below; /* edges drawn */
     int marker_row, tick_row;   /* −1: none */
     int name_row;               /* of x; −1: none */
+    double grain;
 };
 struct frame_wish {
     struct scale x, y;
     bool mirrored;
-    int n_bins; /* equal bins over x: cells give each as many columns; 0: any */
+    int n_bins;   /* equal bins over x: cells give each as many columns; 0: any */
+    double grain; /* x comes in multiples of it, and so do its ticks; 0: any */
 };
 void frame_lay(struct frame *, const struct plot *, struct rect, const struct frame_wish *);
 void frame_draw(const struct frame *, const struct plot *); /* edges, ticks, names, markers */
@@ -44,10 +46,12 @@ struct rect heat_wish(const struct plot_data *);
 
 /* The legend in w columns from row y on, at most `rows`: rows it takes; draws when asked to. */
 int legend_lay(const struct plot *, struct rect, bool draw);
-int legend_columns(const struct plot *); /* in one row; 0: there is none */
+/* In one row, the short form when the long one is wider than a limit; 0: there is none. */
+int legend_columns(const struct plot *, int limit);
 
 struct pen series_pen(const struct plot *, int32_t series);
-void put_text(const struct plot *, struct rect clip, double x, int row, enum anchor, enum ink,
+struct pen hist_pen(const struct plot *, int32_t series);
+void put_text(const struct plot *, struct rect clip, double x, double row, enum anchor, enum ink,
               const char *);
 /* "loss sentence mean (nats)"; brief: the unit alone where there is one. */
 void axis_words(const char *name, const char *unit, bool brief, struct strbuf *out);

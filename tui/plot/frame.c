@@ -24,6 +24,7 @@ static void take_rows(struct frame *f, const struct plot *p)
         return;
     int ticks = h >= 3, edge = h >= 5, markers = h >= 6 && p->o->n_at > 0;
     f->below = edge;
+    edge = edge && !p->c->exact; /* a row of its own in cells, a line in SVG */
     f->inner.h = h - ticks - edge - markers - named;
     if (f->mirrored && f->inner.h > 1)
         f->inner.h &= ~1; /* both halves alike */
@@ -39,7 +40,8 @@ static void take_rows(struct frame *f, const struct plot *p)
 static void take_gutter(struct frame *f, const struct plot *p)
 {
     int h = f->mirrored ? f->inner.h / 2 : f->inner.h;
-    ticks_make(&f->y_ticks, &f->y, h / 3 > 2 ? h / 3 : 2, p->data->percent_y);
+    int rows = h < 12 ? 2 : 3; /* a tick */
+    ticks_make(&f->y_ticks, &f->y, h / rows > 2 ? h / rows : 2, p->data->percent_y);
     if (p->o->bare || f->inner.h < 2)
         return;
     int gutter = widest_tick(&f->y_ticks, p->c->ascii) + 1 + p->c->exact;
@@ -50,14 +52,23 @@ static void take_gutter(struct frame *f, const struct plot *p)
     f->inner.w -= gutter + 1; /* the last label of x needs a little */
 }
 
+static bool ticks_fit(const struct frame *f, const struct plot *p)
+{
+    const double *at = f->x_ticks.at;
+    double step = f->x_ticks.n > 1 ? frame_x(f, at[1]) - frame_x(f, at[0]) : f->inner.w;
+    return step >= widest_tick(&f->x_ticks, p->c->ascii) + 2;
+}
+
 static void choose_x_ticks(struct frame *f, const struct plot *p)
 {
+    static const int times[] = {1, 2, 4, 5, 10, 20, 50, 100};
+    for (size_t i = 0; i < sizeof times / sizeof *times && f->grain > 0; i++)
+        if (ticks_every(&f->x_ticks, &f->x, f->grain * times[i], p->data->percent_x) &&
+            ticks_fit(f, p))
+            return;
     for (int want = f->inner.w / 5; want >= 1; want--) {
         ticks_make(&f->x_ticks, &f->x, want, p->data->percent_x);
-        int w = widest_tick(&f->x_ticks, p->c->ascii) + 2;
-        double step = f->x_ticks.n > 1 ? frame_x(f, f->x_ticks.at[1]) - frame_x(f, f->x_ticks.at[0])
-                                       : f->inner.w;
-        if (step >= w)
+        if (ticks_fit(f, p))
             return;
     }
     ticks_make(&f->x_ticks, &f->x, 1, p->data->percent_x);
@@ -68,6 +79,7 @@ void frame_lay(struct frame *f, const struct plot *p, struct rect r, const struc
 {
     *f = (struct frame){
         .room = r, .inner = r, .x = wish->x, .y = wish->y, .mirrored = wish->mirrored};
+    f->grain = wish->grain;
     take_rows(f, p);
     take_gutter(f, p);
     /* Columns that some bins have and others don't would look like data. */
@@ -103,6 +115,12 @@ struct plot_area frame_area(const struct frame *f)
 }
 
 /* ---- drawing */
+/* Room for the tick marks of SVG. */
+static double drop(const struct plot *p)
+{
+    return p->c->exact ? p->o->n_at > 0 ? .2 : .35 : 0;
+}
+
 static void draw_x_ticks(const struct frame *f, const struct plot *p)
 {
     struct rect clip = {f->room.x, f->tick_row, f->room.w, 1};
@@ -110,8 +128,8 @@ static void draw_x_ticks(const struct frame *f, const struct plot *p)
         char s[NUMBER_MAX];
         size_t n = tick_text(&f->x_ticks, f->x_ticks.at[i], p->c->ascii, s);
         double x = fmin(frame_x(f, f->x_ticks.at[i]), f->inner.x + f->inner.w - !p->c->exact);
-        p->c->ops->text(p->c, clip, x, f->tick_row, ANCHOR_MIDDLE, (struct pen){.ink = INK_DIM}, s,
-                        n);
+        p->c->ops->text(p->c, clip, x, f->tick_row + drop(p), ANCHOR_MIDDLE,
+                        (struct pen){.ink = INK_DIM}, s, n);
     }
 }
 
@@ -125,16 +143,30 @@ static void draw_y_ticks(const struct frame *f, const struct plot *p)
         double v = f->y_ticks.at[i % f->y_ticks.n], y = frame_y(f, v, i >= f->y_ticks.n);
         if (i >= f->y_ticks.n && v <= f->y.lo)
             continue;
-        int row = (int)floor(p->c->exact ? y - .5 : y);
+        int row = (int)floor(y);
         row = row >= f->inner.y + f->inner.h ? f->inner.y + f->inner.h - 1 : row;
-        row = row < f->room.y ? f->room.y : row;
-        if (row == taken)
+        if (row == taken && !p->c->exact)
             continue;
         taken = row;
         size_t n = tick_text(&f->y_ticks, v, p->c->ascii, s);
-        p->c->ops->text(p->c, clip, f->inner.x - 1, row, ANCHOR_RIGHT, (struct pen){.ink = INK_DIM},
-                        s, n);
+        p->c->ops->text(p->c, clip, f->inner.x - 1, p->c->exact ? y - .5 : row, ANCHOR_RIGHT,
+                        (struct pen){.ink = INK_DIM}, s, n);
     }
+}
+
+/* Where w columns stand on the lower edge between a tick and the `apart`-th after it, as far to the
+ * right as can be; −1: nowhere. */
+static int free_edge(const struct frame *f, int w, int apart)
+{
+    int best = -1, end = f->inner.x + f->inner.w - 1, n = f->x_ticks.n;
+    for (int i = -1; i + apart <= n; i++) {
+        int from = i < 0 ? f->inner.x : (int)floor(frame_x(f, f->x_ticks.at[i])) + 1;
+        int to = i + apart < n ? (int)floor(frame_x(f, f->x_ticks.at[i + apart])) : end;
+        to = to < end ? to : end;
+        if (to - from >= w)
+            best = from + (to - from - w + 1) / 2;
+    }
+    return best < 0 ? -1 : best + (apart == 1);
 }
 
 /* The name of x: below the ticks, or on the edge between two ticks, as a pane carries its title. */
@@ -146,17 +178,11 @@ static void draw_x_name(const struct frame *f, const struct plot *p)
     int w = text_columns(name.s, name.len);
     struct rect clip = {f->inner.x, f->name_row, f->inner.w, 1};
     if (f->name_row >= 0) {
-        put_text(p, clip, f->inner.x + f->inner.w / 2., f->name_row, ANCHOR_MIDDLE, INK_DIM,
-                 name.s);
+        put_text(p, clip, f->inner.x + f->inner.w / 2., f->name_row + drop(p), ANCHOR_MIDDLE,
+                 INK_DIM, name.s);
     } else if (f->below && w > 0) {
-        int best = -1, end = f->inner.x + f->inner.w;
-        for (int i = 0; i <= f->x_ticks.n; i++) {
-            int from = i ? (int)floor(frame_x(f, f->x_ticks.at[i - 1])) + 1 : f->inner.x;
-            int to = i < f->x_ticks.n ? (int)floor(frame_x(f, f->x_ticks.at[i])) : end;
-            to = to < end ? to : end - 1;
-            if (to - from >= w + 2)
-                best = from + (to - from - w) / 2;
-        }
+        int best = free_edge(f, w + 2, 1);
+        best = best < 0 ? free_edge(f, w, 2) : best;
         clip.y = f->inner.y + f->inner.h;
         if (best >= 0)
             put_text(p, clip, best, clip.y, ANCHOR_LEFT, INK_DIM, name.s);
@@ -173,7 +199,7 @@ static void draw_markers(const struct frame *f, const struct plot *p)
         if (!isfinite(v) || v < f->x.lo || v > f->x.hi)
             continue;
         double x = frame_x(f, v);
-        p->c->ops->marker(p->c, clip, x, row, f->inner);
+        p->c->ops->marker(p->c, clip, x, row + drop(p), f->inner);
         const char *label = p->o->at_label[i];
         if (!label)
             continue;
@@ -183,8 +209,8 @@ static void draw_markers(const struct frame *f, const struct plot *p)
             at = (int)floor(x) - 1 - columns;
         if (!n || at < free_from)
             continue;
-        p->c->ops->text(p->c, clip, at, row, ANCHOR_LEFT, (struct pen){.ink = INK_MARKER}, label,
-                        n);
+        p->c->ops->text(p->c, clip, at, row + drop(p), ANCHOR_LEFT, (struct pen){.ink = INK_MARKER},
+                        label, n);
         free_from = at + columns + 1;
     }
 }

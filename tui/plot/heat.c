@@ -3,15 +3,16 @@
 #include <math.h>
 #include <string.h>
 
-#define NUMBER_DIGITS 3
+#define TILE_MAX_W 12 /* wider says no more */
 
 struct heat {
     struct rect r;
-    int label;         /* columns of the keys, with a blank behind */
+    int label; /* columns of the keys, with a blank behind */
     int tile_w, tile_h;
     int n_rows, n_columns; /* that fit */
     double scale;
     bool diverging, numbers;
+    int decimals;
 };
 
 static int longest(const struct names *names)
@@ -24,17 +25,17 @@ static int longest(const struct names *names)
     return longest_so_far;
 }
 
-static size_t number_of(const struct plot *p, double v, char out[NUMBER_MAX])
+static size_t number_of(const struct heat *h, const struct plot *p, double v, char out[NUMBER_MAX])
 {
-    return number_text(p->data->percent_y ? v * 100 : v, NUMBER_DIGITS, p->c->ascii, out);
+    return number_fixed(p->data->percent_y ? v * 100 : v, h->decimals, p->c->ascii, out);
 }
 
-static int widest_number(const struct plot *p)
+static int widest_number(const struct heat *h, const struct plot *p)
 {
     int widest = 1;
     for (int64_t i = 0; i < p->data->n; i++) {
         char s[NUMBER_MAX];
-        int w = text_columns(s, number_of(p, p->data->d[i].y, s));
+        int w = text_columns(s, number_of(h, p, p->data->d[i].y, s));
         widest = w > widest ? w : widest;
     }
     return widest;
@@ -52,37 +53,45 @@ static void find_scale(struct heat *h, const struct plot *p)
         h->scale = 1;
 }
 
+/* As many as there is room for. */
+static void choose_digits(struct heat *h, const struct plot *p)
+{
+    for (int digits = 3; digits >= 1 && !h->numbers; digits--) {
+        h->decimals = number_decimals(h->scale * (p->data->percent_y ? 100 : 1), digits);
+        h->numbers = h->tile_w > widest_number(h, p);
+    }
+}
+
 static void lay(struct heat *h, const struct plot *p, struct rect r)
 {
     *h = (struct heat){.r = r};
     find_scale(h, p);
     int keys = p->data->keys.n, columns = p->data->columns.n;
     int heading = !p->o->bare && r.h >= 3;
-    int label = p->o->bare ? 0 : longest(&p->data->keys), number = widest_number(p);
+    int label = p->o->bare ? 0 : longest(&p->data->keys);
     label = label < r.w / 3 ? label : r.w / 3;
     h->label = label > 0 ? label + 1 : 0;
     h->r = (struct rect){r.x + h->label, r.y + heading, r.w - h->label, r.h - heading};
     if (columns < 1 || keys < 1 || h->r.w < 1 || h->r.h < 1)
         return;
-    int limit = number + 4 > 10 ? number + 4 : 10; /* wider says no more */
     h->tile_w = h->r.w / columns;
-    h->tile_w = h->tile_w < 1 ? 1 : h->tile_w > limit ? limit : h->tile_w;
+    h->tile_w = h->tile_w < 1 ? 1 : h->tile_w > TILE_MAX_W ? TILE_MAX_W : h->tile_w;
+    choose_digits(h, p);
     h->tile_h = h->r.h / keys;
     h->tile_h = h->tile_h < 1 ? 1 : h->tile_h > 2 ? 2 : h->tile_h;
     h->n_columns = h->r.w / h->tile_w < columns ? h->r.w / h->tile_w : columns;
     h->n_rows = h->r.h / h->tile_h < keys ? h->r.h / h->tile_h : keys;
     if (h->n_rows < keys && h->n_rows > 1)
         h->n_rows--; /* for the line that says so */
-    h->numbers = h->tile_w >= number + 1;
 }
 
 static void draw_tile(const struct heat *h, const struct plot *p, const struct datum *d)
 {
     char s[NUMBER_MAX];
     struct strbuf title;
-    if (d->key >= h->n_rows || d->column >= h->n_columns || isnan(d->y))
+    if (d->key >= h->n_rows || d->column >= h->n_columns)
         return;
-    number_of(p, d->y, s);
+    number_of(h, p, d->y, s);
     strbuf_init(&title);
     struct tile tile = {d->y / h->scale, h->diverging, h->numbers ? s : NULL};
     struct rect at = {h->r.x + d->column * h->tile_w, h->r.y + d->key * h->tile_h, h->tile_w,
@@ -94,8 +103,8 @@ static void draw_tile(const struct heat *h, const struct plot *p, const struct d
 static void draw_labels(const struct heat *h, const struct plot *p, struct rect r)
 {
     for (int i = 0; i < h->n_rows && h->label; i++) {
-        int row = h->r.y + i * h->tile_h + (h->tile_h - 1) / 2;
-        struct rect clip = {r.x, row, h->label - 1, 1};
+        double row = h->r.y + i * h->tile_h + (h->tile_h - 1) / 2.;
+        struct rect clip = {r.x, (int)floor(row), h->label - 1, 1};
         put_text(p, clip, r.x, row, ANCHOR_LEFT, INK_TEXT, p->data->keys.s[i]);
     }
     int free_from = h->r.x;

@@ -138,6 +138,15 @@ static void outline(const struct shape *s)
     free(at);
 }
 
+/* Filled or outlined tells the first two apart; only further outlines need a pattern. */
+struct pen hist_pen(const struct plot *p, int32_t series)
+{
+    struct pen pen = series_pen(p, series);
+    int outlines_from = p->o->mirrored ? 2 : 1;
+    pen.dash = series < outlines_from ? DASH_SOLID : (enum dash)((series - outlines_from) % 4);
+    return pen;
+}
+
 static void draw_series(const struct plot *p, const struct frame *f, int32_t panel, int32_t series,
                         bool over)
 {
@@ -146,9 +155,9 @@ static void draw_series(const struct plot *p, const struct frame *f, int32_t pan
     if (!n || f->inner.w <= 0)
         return;
     struct step *step = xcalloc((size_t)room + 1, sizeof *step);
-    struct shape s = {p, f, step, 0, f->mirrored && series % 2, series_pen(p, series)};
-    s.n = steps_of(p, f, p->data->d + first, n, step);
     int rivals = f->mirrored ? 2 : 1; /* series that have a side to themselves */
+    struct shape s = {p, f, step, 0, f->mirrored && series % 2, hist_pen(p, series)};
+    s.n = steps_of(p, f, p->data->d + first, n, step);
     bool alone = p->data->series.n <= rivals;
     if (over && !alone && (p->c->exact || series >= rivals))
         outline(&s);

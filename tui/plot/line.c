@@ -14,6 +14,21 @@ static void fit(struct scale *s, const struct extent *e, bool log, double pad)
         scale_fit(s, e, pad);
 }
 
+/* The distance of neighbouring values of x where all are multiples of it (a sweep); else 0. */
+static double grain_of(const struct plot_data *data)
+{
+    double grain = INFINITY;
+    for (int64_t i = 1; i < data->n; i++) {
+        const struct datum *a = &data->d[i - 1], *b = &data->d[i];
+        if (a->panel == b->panel && a->series == b->series && b->x > a->x)
+            grain = fmin(grain, b->x - a->x);
+    }
+    for (int64_t i = 0; i < data->n && isfinite(grain); i++)
+        if (!isnan(data->d[i].x) && fabs(remainder(data->d[i].x, grain)) > grain * 1e-6)
+            return 0;
+    return isfinite(grain) ? grain : 0;
+}
+
 /* The same scales in all panels: that is what small multiples are for. */
 static struct frame_wish wish_of(const struct plot *p)
 {
@@ -30,6 +45,7 @@ static struct frame_wish wish_of(const struct plot *p)
     }
     scale_fit(&w.x, &x, p->data->mark == MARK_SCATTER ? .02 : 0);
     fit(&w.y, &y, p->o->log_y, p->o->bare ? 0 : .04);
+    w.grain = p->data->mark == MARK_LINE ? grain_of(p->data) : 0;
     return w;
 }
 
@@ -103,8 +119,8 @@ static void draw_lines(struct pencil *t)
 
 static void draw_cloud(struct pencil *t)
 {
-    enum dot kind = t->p->data->n < 40 && !t->p->c->exact && t->p->data->series.n == 1 ? DOT_ALONE
-                                                                                     : DOT_SMALL;
+    enum dot kind =
+        t->p->data->n < 40 && !t->p->c->exact && t->p->data->series.n == 1 ? DOT_ALONE : DOT_SMALL;
     for (int64_t i = 0; i < t->n; i++)
         t->p->c->ops->dot(t->p->c, t->f->inner, place(t, &t->d[i], t->d[i].y), kind, t->pen,
                           row_title(t->p, &t->d[i], &t->title));

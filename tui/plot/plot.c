@@ -85,13 +85,14 @@ static void draw_panels(const struct plot *p, struct rect r)
     bool more = shown < p->data->panels.n && r.h > PANEL_MIN_H && !p->o->bare;
     if (more)
         more_text(p, r, r.y + r.h - 1, p->data->panels.n - shown);
-    int h = r.h - more, gap = columns > 1 ? 2 : 0;
+    int h = r.h - more, gap = columns > 1 ? 2 : 0, below = p->c->exact && rows > 1;
     for (int i = 0; i < shown; i++) {
         int x0 = r.w * (i % columns) / columns, x1 = r.w * (i % columns + 1) / columns;
         int y0 = h * (i / columns) / rows, y1 = h * (i / columns + 1) / rows;
         draw_panel(p, i,
-                   (struct rect){r.x + x0, r.y + y0, x1 - x0 - (i % columns < columns - 1 ? gap : 0),
-                                 y1 - y0});
+                   (struct rect){r.x + x0, r.y + y0,
+                                 x1 - x0 - (i % columns < columns - 1 ? gap : 0),
+                                 y1 - y0 - (below && i / columns < rows - 1)});
     }
 }
 
@@ -106,7 +107,7 @@ static void take_rows(struct rect *r, int n)
 static void draw_heading(const struct plot *p, struct rect *r)
 {
     const char *title = p->data->title;
-    int legend = legend_columns(p), w = text_columns(title, strlen(title));
+    int legend = legend_columns(p, r->w - 1), w = text_columns(title, strlen(title));
     bool roomy = p->c->exact || r->h >= 10;
     if (p->o->bare || r->h < (p->data->mark == MARK_BAR || p->data->mark == MARK_HEAT ? 4 : 6))
         return;
@@ -135,7 +136,7 @@ static void draw_heading(const struct plot *p, struct rect *r)
     int limit = roomy ? 3 : 1;
     int rows = legend ? legend_lay(p, (struct rect){r->x + from, r->y, r->w - from, limit}, true)
                       : y_w > 0;
-    take_rows(r, rows);
+    take_rows(r, rows + p->c->exact);
     strbuf_release(&y);
 }
 
@@ -144,7 +145,7 @@ static void draw_note(const struct plot *p, struct rect *r)
     if (!p->data->note[0] || p->o->bare || (!p->c->exact && r->h < 16))
         return;
     put_text(p, *r, r->x, r->y + r->h - 1, ANCHOR_LEFT, INK_DIM, p->data->note);
-    r->h--;
+    r->h -= 1 + p->c->exact;
 }
 
 void panels_draw(const struct plot *p, struct rect r)
@@ -155,7 +156,9 @@ void panels_draw(const struct plot *p, struct rect r)
         return;
     if (!p->data->n)
         put_text(p, r, r.x, r.y, ANCHOR_LEFT, INK_DIM,
-                 p->o->bare ? "" : p->c->ascii ? "(no values)" : "no values yet");
+                 p->o->bare    ? ""
+                 : p->c->ascii ? "(no values)"
+                               : "no values yet");
     else
         draw_panels(p, r);
 }

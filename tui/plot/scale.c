@@ -110,9 +110,8 @@ static void choose_digits(struct ticks *t, double step, double largest)
         t->decimals = multiples(t, t->thousands == 2 ? 1e6 : 1e3) ? 0 : 1;
 }
 
-static void linear_ticks(struct ticks *t, const struct scale *s, int want)
+static void linear_ticks(struct ticks *t, const struct scale *s, double step)
 {
-    double step = nice_step((s->hi - s->lo) / want);
     double first = ceil(s->lo / step - 1e-6), largest = fmax(fabs(s->lo), fabs(s->hi));
     for (int i = 0; i < TICKS_MAX; i++) {
         double v = (first + i) * step;
@@ -123,6 +122,15 @@ static void linear_ticks(struct ticks *t, const struct scale *s, int want)
     if (!t->n)
         add_tick(t, s->lo + (s->hi - s->lo) / 2);
     choose_digits(t, step, largest);
+}
+
+bool ticks_every(struct ticks *t, const struct scale *s, double step, bool percent)
+{
+    *t = (struct ticks){.percent = percent};
+    if (s->log || !(step > 0) || (s->hi - s->lo) / step > TICKS_MAX - 1)
+        return false;
+    linear_ticks(t, s, step);
+    return true;
 }
 
 static void log_ticks(struct ticks *t, const struct scale *s, int want)
@@ -147,7 +155,10 @@ void ticks_make(struct ticks *t, const struct scale *s, int want, bool percent)
     if (s->log)
         log_ticks(t, s, want);
     else
-        linear_ticks(t, s, want);
+        for (int finer = want; t->n < 2 && finer <= 3 * want + 3; finer++) {
+            t->n = 0; /* one tick shows no scale */
+            linear_ticks(t, s, nice_step((s->hi - s->lo) / finer));
+        }
 }
 
 size_t tick_text(const struct ticks *t, double v, bool ascii, char out[NUMBER_MAX])
@@ -234,6 +245,14 @@ size_t number_fixed(double v, int decimals, bool ascii, char out[NUMBER_MAX])
     if (fabs(v) * pow(10, decimals) < 1e12)
         return write_fixed(v, decimals, ascii, out);
     return write_exponent(v, 6, ascii, out);
+}
+
+int number_decimals(double largest, int digits)
+{
+    if (!(largest > 0) || !isfinite(largest))
+        return 0;
+    double decimals = digits - 1 - floor(log10(largest) + 1e-12);
+    return decimals < 0 ? 0 : decimals > 9 ? 9 : (int)decimals;
 }
 
 size_t number_text(double v, int digits, bool ascii, char out[NUMBER_MAX])

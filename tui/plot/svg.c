@@ -22,9 +22,10 @@ static struct rect cells_for(const struct plot_data *d)
     else if (d->mark == MARK_BAR && n > 0)
         wish = bar_wish(d, 0);
     if (d->mark == MARK_HEAT || d->mark == MARK_BAR)
-        return (struct rect){0, 0, wish.w, (wish.h + facet) * rows + 3};
+        return (struct rect){0, 0, wish.w, (wish.h + facet) * rows + 4};
     if (n > 1)
-        return (struct rect){0, 0, columns * 40, rows * 13 + 3};
+        return (struct rect){0, 0, columns * 40, rows * 13 + 4};
+    wish.h += d->note[0] ? 2 : 0;
     return wish;
 }
 

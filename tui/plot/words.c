@@ -31,7 +31,7 @@ struct pen series_pen(const struct plot *p, int32_t series)
     return (struct pen){INK_SERIES, look.color, (enum dash)look.dash};
 }
 
-void put_text(const struct plot *p, struct rect clip, double x, int row, enum anchor anchor,
+void put_text(const struct plot *p, struct rect clip, double x, double row, enum anchor anchor,
               enum ink ink, const char *s)
 {
     p->c->ops->text(p->c, clip, x, row, anchor, (struct pen){.ink = ink}, s, strlen(s));
@@ -198,10 +198,15 @@ static int all_columns(const struct legend *l)
     return w;
 }
 
-int legend_columns(const struct plot *p)
+int legend_columns(const struct plot *p, int limit)
 {
-    struct legend l = legend_of(p, true);
+    struct legend l = legend_of(p, false);
     int w = all_columns(&l);
+    legend_release(&l);
+    if (w <= limit)
+        return w;
+    l = legend_of(p, true);
+    w = all_columns(&l);
     legend_release(&l);
     return w;
 }
@@ -210,9 +215,15 @@ static void draw_swatch(const struct plot *p, const struct entry *e, int x, int 
 {
     struct rect clip = {x, y, SWATCH, 1};
     struct pen pen = e->series >= 0 ? series_pen(p, e->series) : (struct pen){.ink = INK_DIM};
-    const struct xy ends[] = {{x, y + .5}, {x + SWATCH, y + .5}}, middle = {x + SWATCH / 2., y + .5};
+    bool overlaid = p->data->mark == MARK_HIST && !p->o->mirrored && p->data->series.n > 1;
+    double at = overlaid && p->c->exact ? .15 : .5;
+    const struct xy ends[] = {{x, y + at}, {x + SWATCH, y + at}},
+                    middle = {x + SWATCH / 2., y + .5};
     enum mark mark = p->data->mark;
-    bool outline = mark == MARK_HIST && e->series > (p->o->mirrored ? 1 : 0);
+    if (mark == MARK_HIST)
+        pen = hist_pen(p, e->series);
+    bool outline =
+        mark == MARK_HIST && (e->series > (p->o->mirrored ? 1 : 0) || (overlaid && p->c->exact));
     if (e->reference)
         pen.dash = DASH_REFERENCE;
     if (mark == MARK_SCATTER) {
@@ -221,8 +232,7 @@ static void draw_swatch(const struct plot *p, const struct entry *e, int x, int 
     }
     if (mark == MARK_BAR || (mark == MARK_HIST && (!outline || p->c->exact))) {
         struct box b = {x, y + (p->c->exact ? .15 : 0), x + SWATCH, y + 1 - (p->c->exact ? .2 : 0)};
-        p->c->ops->bar(p->c, clip, b, SIDE_UP, mark == MARK_HIST && p->c->exact && !p->o->mirrored,
-                       pen, NULL);
+        p->c->ops->bar(p->c, clip, b, SIDE_UP, overlaid, pen, NULL);
     }
     if (mark == MARK_LINE || outline)
         p->c->ops->line(p->c, clip, ends, 2, pen, NULL);

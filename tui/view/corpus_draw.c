@@ -310,7 +310,7 @@ static bool token_note(const struct corpus_view *v, const struct view_in *in, ch
         return false;
     int64_t row = d->first + v->token;
     int subject = corpus_subject(v);
-    const char *s = cell_text(v->index.tokens, row, v->index.col_text);
+    const char *s = column_str(v->index.tokens, row, v->index.col_text);
     char label[LABEL_MAX], pre[32];
     token_label(s, strlen(s), in->ascii, label);
     signed_number(corpus_pre(&v->index, row, subject), 2, in->ascii, pre, sizeof pre);

@@ -35,7 +35,7 @@ static void find_columns(struct corpus_index *x, const int32_t *unit, int32_t n_
 
 static int class_of(struct corpus_index *x, int64_t row, int guess)
 {
-    const char *s = cell_text(x->tokens, row, x->col_class);
+    const char *s = column_str(x->tokens, row, x->col_class);
     if (guess >= 0 && strcmp(x->classes.name[guess], s) == 0)
         return guess;
     int found = names_find(&x->classes, s);
@@ -115,11 +115,11 @@ static bool is_active(double act)
 double corpus_pre(const struct corpus_index *x, int64_t row, int subject)
 {
     if (subject > 0)
-        return subject <= x->n_units ? cell_number(x->tokens, row, x->col_pre[subject - 1])
+        return subject <= x->n_units ? column_f64(x->tokens, row, x->col_pre[subject - 1])
                                      : (double)NAN;
     double largest = NAN;
     for (int32_t u = 0; u < x->n_units; u++) {
-        double v = cell_number(x->tokens, row, x->col_pre[u]);
+        double v = column_f64(x->tokens, row, x->col_pre[u]);
         if (!(v <= largest) && !isnan(v))
             largest = v;
     }
@@ -131,7 +131,7 @@ int corpus_active(const struct corpus_index *x, int64_t row, int subject)
     int n = 0;
     for (int32_t u = 0; u < x->n_units; u++)
         if (subject == 0 || subject == u + 1)
-            n += is_active(cell_number(x->tokens, row, x->col_act[u]));
+            n += is_active(column_f64(x->tokens, row, x->col_act[u]));
     return n;
 }
 
@@ -145,7 +145,7 @@ static int64_t offset(const struct corpus_index *x, int64_t row, int32_t col)
 static void add_token(const struct corpus_index *x, int64_t row, int64_t *at, size_t *cap,
                       struct corpus_text *t, struct corpus_token *token)
 {
-    const char *s = cell_text(x->tokens, row, x->col_text);
+    const char *s = column_str(x->tokens, row, x->col_text);
     int64_t start = offset(x, row, x->col_start), end = offset(x, row, x->col_end);
     size_t n = strlen(s), skip = 0;
     if (start > *at && t->n > 0 && t->n < TEXT_MAX) { /* bytes that no token stands for */

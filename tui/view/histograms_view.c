@@ -16,6 +16,7 @@ struct histograms {
     char facet[16];  /* the selected latent as the table prints it */
     int selected;
     bool zoom, log, overlaid;
+    struct table *panel[SESSION_MAX_UNITS]; /* rows of each latent; NULL: none yet */
     struct rect r;
 };
 
@@ -25,10 +26,19 @@ static void init(void *view)
     *v = (struct histograms){0};
 }
 
+static void forget_panels(struct histograms *v)
+{
+    for (int i = 0; i < SESSION_MAX_UNITS; i++) {
+        table_free(v->panel[i]);
+        v->panel[i] = NULL;
+    }
+}
+
 static void release(void *view)
 {
     struct histograms *v = view;
     watch_release(&v->watch);
+    forget_panels(v);
 }
 
 /* ---- what is there */
@@ -52,6 +62,55 @@ static void select_panel(struct histograms *v, int panel)
         v->facet[0] = 0;
 }
 
+/* ---- a table for each panel: a plot of one latent needs no heading that names it */
+struct bin_columns {
+    int32_t latent, cls, lo, hi, density, count;
+};
+
+static struct table *panel_new(int32_t unit)
+{
+    char title[32];
+    snprintf(title, sizeof title, "%d", (int)unit);
+    struct table *t = table_new("rows", title, MARK_HIST);
+    table_column(t, "class", "", "class of the sentences", COLUMN_STR, COLUMN_SERIES);
+    table_column(t, "lo", "", "pre-activation from", COLUMN_F64, COLUMN_LO);
+    table_column(t, "hi", "", "to", COLUMN_F64, COLUMN_HI);
+    table_column(t, "density", "", "", COLUMN_F64, COLUMN_Y);
+    table_column(t, "count", "", "tokens", COLUMN_I64, COLUMN_TEXT);
+    return t;
+}
+
+static void add_bin(struct table **panel, int32_t unit, const struct table *from,
+                    const struct bin_columns *c, int64_t i)
+{
+    double lo = column_f64(from, i, c->lo), hi = column_f64(from, i, c->hi),
+           density = column_f64(from, i, c->density), count = column_f64(from, i, c->count);
+    if (!isfinite(lo) || !isfinite(hi) || !isfinite(density))
+        return;
+    if (!*panel)
+        *panel = panel_new(unit);
+    int64_t row = table_row(*panel);
+    table_set_str(*panel, row, 0, column_str(from, i, c->cls));
+    table_set_f64(*panel, row, 1, lo);
+    table_set_f64(*panel, row, 2, hi);
+    table_set_f64(*panel, row, 3, density);
+    if (fabs(count) < 1e15)
+        table_set_i64(*panel, row, 4, (int64_t)count);
+}
+
+static void derive(struct histograms *v)
+{
+    const struct table *t = watch_table(&v->watch, "rows");
+    struct bin_columns c = {column_number(t, "latent"),  column_text(t, "class"),
+                            column_number(t, "lo"),      column_number(t, "hi"),
+                            column_number(t, "density"), column_number(t, "count")};
+    forget_panels(v);
+    for (int64_t i = 0; c.latent >= 0 && i < t->n_rows; i++)
+        for (int u = 0; u < n_panels(v); u++)
+            if (table_i64(t, i, c.latent) == unit_of(v, u))
+                add_bin(&v->panel[u], unit_of(v, u), t, &c, i);
+}
+
 static void enter(void *view, const struct view_in *in)
 {
     struct histograms *v = view;
@@ -61,25 +120,16 @@ static void enter(void *view, const struct view_in *in)
     else if (in->workbench)
         watch_release(&v->watch);
     select_panel(v, v->selected);
+    derive(v);
 }
 
 static bool update(void *view, const struct view_in *in)
 {
     struct histograms *v = view;
-    return watch_update(&v->watch, in->host);
-}
-
-/* Some row of the histogram is the latent's. */
-static bool has_rows(const struct table *t, int32_t unit)
-{
-    int32_t c = t ? table_with_role(t, COLUMN_FACET) : -1;
-    char name[16];
-    snprintf(name, sizeof name, "%d", (int)unit);
-    for (int64_t i = 0; c >= 0 && i < t->n_rows; i++)
-        if (t->cols[c].type == COLUMN_STR ? strcmp(cell_text(t, i, c), name) == 0
-                                          : table_i64(t, i, c) == unit)
-            return true;
-    return false;
+    if (!watch_update(&v->watch, in->host))
+        return false;
+    derive(v);
+    return true;
 }
 
 /* ---- geometry */
@@ -89,12 +139,19 @@ struct grid_of {            /* panels on the screen */
     struct rect r;
 };
 
+/* Rows of panels that fit below each other. */
+static int rows_shown(struct rect r, int rows)
+{
+    int fit = r.h / PANEL_MIN_H;
+    return fit < 1 ? 1 : fit < rows ? fit : rows;
+}
+
+/* As many panels as can be, then the shape nearest to what a histogram is good at. */
 static int fitness(struct rect r, int columns, int n)
 {
-    int rows = (n + columns - 1) / columns, w = r.w / columns, h = r.h / rows;
-    int wide = w * 10, high = h * 34; /* a histogram is good at about 3.4 : 1 cells */
-    return (w < PANEL_MIN_W ? w - 1000 : 0) + (h < PANEL_MIN_H ? 10 * h - 500 : 0) +
-           (wide < high ? wide : high);
+    int rows = (n + columns - 1) / columns, shown = rows_shown(r, rows);
+    int wide = r.w / columns * 10, high = r.h / shown * 34;
+    return (columns * shown < n ? columns * shown : n) * 10000 + (wide < high ? wide : high);
 }
 
 static struct grid_of panels(const struct histograms *v, struct rect r)
@@ -108,12 +165,11 @@ static struct grid_of panels(const struct histograms *v, struct rect r)
         g.top = v->selected;
         return g;
     }
-    for (int c = 2; c <= n; c++)
+    for (int c = 2; c <= n && r.w / c >= PANEL_MIN_W; c++)
         if (fitness(g.r, c, n) > fitness(g.r, g.columns, n))
             g.columns = c;
     g.rows = (n + g.columns - 1) / g.columns;
-    g.shown = g.r.h / g.rows >= PANEL_MIN_H ? g.rows : g.r.h / PANEL_MIN_H;
-    g.shown = g.shown < 1 ? 1 : g.shown > g.rows ? g.rows : g.shown;
+    g.shown = rows_shown(g.r, g.rows);
     g.top = v->selected / g.columns - g.shown / 2;
     if (g.top > g.rows - g.shown)
         g.top = g.rows - g.shown;
@@ -149,8 +205,8 @@ static void panel_title(const struct histograms *v, const struct view_in *in, in
     for (int64_t i = 0; latent >= 0 && i < t->n_rows; i++) {
         if (table_i64(t, i, latent) != unit)
             continue;
-        double overlap = cell_number(t, i, column_number(t, "overlap"));
-        const char *higher = cell_text(t, i, column_text(t, "higher"));
+        double overlap = column_f64(t, i, column_number(t, "overlap"));
+        const char *higher = column_str(t, i, column_text(t, "higher"));
         if (isfinite(overlap))
             at += snprintf(out + at, n - (size_t)at, " %s overlap %.2f", dot, overlap);
         if (*higher && w >= 30)
@@ -180,15 +236,14 @@ static void set_options(const struct histograms *v, struct plot_options *o)
 }
 
 static void panel_options(const struct histograms *v, const struct view_in *in, int32_t unit,
-                          char facet[16], struct plot_options *o)
+                          struct rect room, struct plot_options *o)
 {
     struct values at = values_of(in, unit);
     plot_options_init(o);
     set_options(v, o);
     o->glyphs = in->ascii ? PLOT_ASCII : PLOT_BRAILLE;
-    snprintf(facet, 16, "%d", (int)unit);
-    o->facet = facet;
     o->title = "";
+    o->bare = room.h < 4 || room.w < 14;
     if (isfinite(at.here) || isfinite(at.fixed)) /* a row for both, even where one is not there */
         o->at[o->n_at++] = at.here;
 }
@@ -207,20 +262,21 @@ static void draw_fixed(const struct view_in *in, struct grid *g, const struct pl
              theme_style(in->theme, ROLE_FIXED), in->ascii ? "O" : "●", 1);
 }
 
-static void panel_note(const struct histograms *v, const struct view_in *in, int panel, char *out,
-                       size_t n)
+static void panel_note(const struct histograms *v, const struct view_in *in, int panel, int w,
+                       char *out, size_t n)
 {
     struct values at = values_of(in, unit_of(v, panel));
+    const char *here = w >= 34 ? " here " : " ", *fixed = w >= 34 ? " fixed " : " ";
     char number[32];
     int k = 0;
     out[0] = 0;
     if (isfinite(at.here)) {
         signed_number(at.here, 2, in->ascii, number, sizeof number);
-        k = snprintf(out, n, "%s here %s", in->ascii ? "^" : "▲", number);
+        k = snprintf(out, n, "%s%s%s", in->ascii ? "^" : "▲", here, number);
     }
     if (isfinite(at.fixed)) {
         plain_number(at.fixed, 1, in->ascii, number, sizeof number);
-        snprintf(out + k, n - (size_t)k, "%s%s fixed %s", k ? "  " : "", in->ascii ? "O" : "●",
+        snprintf(out + k, n - (size_t)k, "%s%s%s%s", k ? "  " : "", in->ascii ? "O" : "●", fixed,
                  number);
     }
 }
@@ -228,30 +284,29 @@ static void panel_note(const struct histograms *v, const struct view_in *in, int
 static void draw_panel(const struct histograms *v, const struct view_in *in, struct grid *g,
                        struct rect r, int panel)
 {
-    const struct table *t = watch_table(&v->watch, "rows");
-    char title[96], note[96], facet[16];
+    char title[96], note[96];
     bool selected = panel == v->selected;
-    panel_title(v, in, panel, r.w, title, sizeof title);
+    struct rect room = inside(r);
     if (r.w <= 0 || r.h <= 0)
         return;
+    panel_title(v, in, panel, r.w, title, sizeof title);
     if (r.h < 3 || r.w < 6) {
         grid_text(g, r, r.x, r.y, theme_style(in->theme, selected ? ROLE_FOCUS : ROLE_TEXT), title,
                   strlen(title));
         return;
     }
     grid_box(g, r, title, selected, in->theme);
-    if (!has_rows(t, unit_of(v, panel))) {
-        grid_text(g, inside(r), r.x + 2, r.y + 1, theme_style(in->theme, ROLE_DIM),
-                  in->ascii ? "..." : "…", in->ascii ? 3 : strlen("…"));
-    } else {
+    if (v->panel[panel]) {
         struct plot_options o;
         struct plot_layout l = {0};
-        panel_options(v, in, unit_of(v, panel), facet, &o);
-        o.bare = inside(r).h < 4 || inside(r).w < 14;
-        plot_cells(t, &o, in->theme, g, inside(r), &l);
-        draw_fixed(in, g, &l, inside(r), values_of(in, unit_of(v, panel)).fixed);
+        panel_options(v, in, unit_of(v, panel), room, &o);
+        plot_cells(v->panel[panel], &o, in->theme, g, room, &l);
+        draw_fixed(in, g, &l, room, values_of(in, unit_of(v, panel)).fixed);
+    } else {
+        grid_printf(g, room, room.x + 1, room.y, theme_style(in->theme, ROLE_DIM), "%s",
+                    in->ascii ? "..." : "…");
     }
-    panel_note(v, in, panel, note, sizeof note);
+    panel_note(v, in, panel, r.w, note, sizeof note);
     pane_edge(g, in->theme, r, note);
 }
 
@@ -299,29 +354,24 @@ static void next_target(struct histograms *v, const struct view_in *in)
     enter(v, in);
 }
 
-/* The value under a cell of a panel; NaN: no data there. The layout is drawn's, found by drawing
+/* The value under a cell of a panel; NaN: no data there. Where the data lie is found by drawing
  * again: clicks are rare. */
-static double value_at(const struct histograms *v, const struct view_in *in, struct rect panel,
-                       int unit_index, int x, int y)
+static double value_at(const struct histograms *v, const struct view_in *in, struct rect r,
+                       int panel, int x, int y)
 {
-    const struct table *t = watch_table(&v->watch, "rows");
     struct grid scratch;
     struct plot_options o;
     struct plot_layout l = {0};
-    char facet[16];
-    double value = NAN;
-    if (!t || panel.h < 3 || panel.w < 6 || !has_rows(t, unit_of(v, unit_index)))
-        return value;
-    grid_init(&scratch, panel.x + panel.w, panel.y + panel.h, theme_style(in->theme, ROLE_TEXT));
-    panel_options(v, in, unit_of(v, unit_index), facet, &o);
-    o.bare = inside(panel).h < 4 || inside(panel).w < 14;
-    plot_cells(t, &o, in->theme, &scratch, inside(panel), &l);
-    struct rect data = l.panel[0].inner;
-    data.h += inside(panel).y + inside(panel).h - (data.y + data.h); /* the axis too */
-    if (l.n_panels > 0 && rect_has(data, x, y))
-        value = plot_value_at(&l.panel[0], x);
+    struct rect room = inside(r);
+    if (!v->panel[panel] || room.h == r.h)
+        return (double)NAN;
+    grid_init(&scratch, r.x + r.w, r.y + r.h, theme_style(in->theme, ROLE_TEXT));
+    panel_options(v, in, unit_of(v, panel), room, &o);
+    plot_cells(v->panel[panel], &o, in->theme, &scratch, room, &l);
     grid_release(&scratch);
-    return value;
+    struct rect data = l.panel[0].inner;
+    data.h = room.y + room.h - data.y; /* the axis too */
+    return l.n_panels > 0 && rect_has(data, x, y) ? plot_value_at(&l.panel[0], x) : (double)NAN;
 }
 
 static bool mouse(struct histograms *v, const struct view_in *in, const struct event *e)

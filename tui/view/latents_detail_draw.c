@@ -106,7 +106,15 @@ void latents_draw_histogram(const struct latents *v, const struct view_in *in, s
             o.at[o.n_at++] = fixed;
         }
     }
-    plot_cells(t, &o, in->theme, g, inner, layout);
+    struct column cols[12];
+    struct table plain = *t;
+    int32_t facet = table_with_role(t, COLUMN_FACET);
+    if (facet >= 0 && t->n_cols <= (int32_t)(sizeof cols / sizeof *cols)) {
+        memcpy(cols, t->cols, (size_t)t->n_cols * sizeof *cols);
+        cols[facet].role = COLUMN_TEXT; /* there is one latent, and the frame names it */
+        plain.cols = cols;
+    }
+    plot_cells(&plain, &o, in->theme, g, inner, layout);
 }
 
 /* ---- examples */
@@ -161,9 +169,9 @@ static void draw_context(const struct latents_drawing *d, struct rect r, int y,
                          const struct table *t, const struct example_columns *c, int64_t row,
                          struct style plain, struct style token)
 {
-    const char *text = cell_text(t, row, c->text);
+    const char *text = column_str(t, row, c->text);
     size_t n = strlen(text);
-    double from = cell_number(t, row, c->start), to = cell_number(t, row, c->end);
+    double from = column_f64(t, row, c->start), to = column_f64(t, row, c->end);
     size_t a = from >= 0 && from <= (double)n ? (size_t)from : 0,
            b = to >= (double)a && to <= (double)n ? (size_t)to : a;
     int x = r.x + r.w * 9 / 20;
@@ -193,7 +201,7 @@ static void draw_example(const struct latents_drawing *d, struct rect r, int y,
 {
     const struct latents *v = d->v;
     bool selected = v->examples.selected == row && v->focus == PART_EXAMPLES;
-    const char *cls = cell_text(t, row, c->cls);
+    const char *cls = column_str(t, row, c->cls);
     struct style s = latents_style(d, selected ? ROLE_SELECTION : ROLE_TEXT);
     struct style mark = selected ? s : latents_class_style(d, latents_class_of(v, cls));
     struct style token = mark;
@@ -202,8 +210,8 @@ static void draw_example(const struct latents_drawing *d, struct rect r, int y,
     token.attr |= ATTR_BOLD | ATTR_UNDERLINE;
     if (selected)
         grid_fill(d->grid, (struct rect){r.x, y, r.w, 1}, s);
-    plain_number(cell_number(t, row, c->value), 2, d->in->ascii, value, sizeof value);
-    quantile_text(cell_number(t, row, c->quantile), quantile, sizeof quantile);
+    plain_number(column_f64(t, row, c->value), 2, d->in->ascii, value, sizeof value);
+    quantile_text(column_f64(t, row, c->quantile), quantile, sizeof quantile);
     if (head > 0) {
         struct rect name = rect_clip((struct rect){r.x, y, 3, 1}, r);
         grid_text(d->grid, name, r.x, y, mark, cls, strlen(cls));
@@ -241,7 +249,7 @@ void latents_draw_examples(const struct latents_drawing *d, struct rect inner)
 /* ---- what it writes */
 struct lens_area latents_lens_area(struct rect r)
 {
-    struct lens_area a = {.n = r.w >= 54 ? 3 : r.w >= 24 ? 2 : 1};
+    struct lens_area a = {.n = r.w >= 40 ? 3 : r.w >= 24 ? 2 : 1};
     if (r.w <= 0 || r.h <= 0)
         return (struct lens_area){.n = 0};
     if (r.h >= 2) {
@@ -260,11 +268,11 @@ struct lens_area latents_lens_area(struct rect r)
 static void token_of(const struct latents_drawing *d, const struct table *t, int64_t row,
                      char out[LABEL_MAX])
 {
-    const char *text = cell_text(t, row, column_text(t, "text"));
+    const char *text = column_str(t, row, column_text(t, "text"));
     if (!*text) {
-        snprintf(out, LABEL_MAX, "%s", cell_text(t, row, column_text(t, "bytes")));
+        snprintf(out, LABEL_MAX, "%s", column_str(t, row, column_text(t, "bytes")));
         if (!*out)
-            snprintf(out, LABEL_MAX, "#%.0f", cell_number(t, row, column_number(t, "id")));
+            snprintf(out, LABEL_MAX, "#%.0f", column_f64(t, row, column_number(t, "id")));
         return;
     }
     token_label(text, strlen(text), d->in->ascii, out);
@@ -275,9 +283,9 @@ static void draw_lens_row(const struct latents_drawing *d, struct rect r, int y,
 {
     char label[LABEL_MAX], number[32];
     bool other = which == 2;
-    double v = cell_number(t, row, column_number(t, other ? "cosine" : "logit"));
+    double v = column_f64(t, row, column_number(t, other ? "cosine" : "logit"));
     if (other)
-        snprintf(label, sizeof label, "%.0f", cell_number(t, row, column_number(t, "other")));
+        snprintf(label, sizeof label, "%.0f", column_f64(t, row, column_number(t, "other")));
     else
         token_of(d, t, row, label);
     struct style s = latents_style(d, selected ? ROLE_SELECTION : ROLE_TEXT);

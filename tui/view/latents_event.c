@@ -134,8 +134,8 @@ static void show_example(const struct latents *v, const struct view_in *in)
     int row = v->examples.selected;
     if (!t || row < 0 || row >= t->n_rows || !in->explore)
         return;
-    const char *text = cell_text(t, row, column_text(t, "text"));
-    double start = cell_number(t, row, column_number(t, "start"));
+    const char *text = column_str(t, row, column_text(t, "text"));
+    double start = column_f64(t, row, column_number(t, "start"));
     size_t n = strlen(text), at = start >= 0 && start <= (double)n ? (size_t)start : 0;
     char *copy = xmemdup(text, n + 1); /* leaving may take the table away */
     explore_colour_by(in->explore, v->unit);
@@ -147,7 +147,7 @@ static void go_to(struct latents *v, const struct view_in *in)
 {
     const struct table *t = latents_detail_table(v, DETAIL_LENS, lens_table[2]);
     double other = t && v->lens.selected < t->n_rows
-                       ? cell_number(t, v->lens.selected, column_number(t, "other"))
+                       ? column_f64(t, v->lens.selected, column_number(t, "other"))
                        : (double)NAN;
     if (!(other >= 0 && other <= INT32_MAX))
         return;

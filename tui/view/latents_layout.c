@@ -28,7 +28,7 @@ static void accordion(struct latents_layout *l, struct rect r, enum latents_part
                       enum latents_part first)
 {
     int others = N_PARTS - 1 - (int)first;
-    if (r.h < others + 6) {
+    if (r.h < others + 8) {
         l->part[open] = r;
         return;
     }

@@ -65,7 +65,7 @@ double latents_value(const struct latents *v, int32_t unit)
     char name[160];
     int64_t row = latents_row(v, latents_find(v, unit));
     snprintf(name, sizeof name, "mean_pre.%s", latents_class(v, latents_target(v)));
-    double mean = row < 0 ? (double)NAN : cell_number(v->rows, row, column_number(v->rows, name));
+    double mean = row < 0 ? (double)NAN : column_f64(v->rows, row, column_number(v->rows, name));
     return isfinite(mean) ? round(mean * 100) / 100 : 2.0;
 }
 
@@ -153,7 +153,7 @@ void latents_take(struct latents *v, struct table_set *set)
         v->shown = xreallocarray(NULL, n, sizeof *v->shown);
         find_sort(v);
         if (v->rows->n_cols != n_cols) {
-            v->column = v->sort_col;
+            v->column = v->n_classes > 0 ? v->share_col[0] : v->sort_col;
             v->left = 0;
         }
     }
@@ -266,7 +266,7 @@ static void describe(const struct latents *v, int32_t col, struct shown_column *
         if (strcmp(c->name, "overlap") == 0)
             snprintf(out->head, sizeof out->head, "overlap ≈");
     }
-    int head = text_width(out->head) + 1; /* room for the mark of the order */
+    int head = text_width(out->head);
     out->w = w > head ? w : head;
 }
 
@@ -281,7 +281,7 @@ int latents_natural_width(const struct latents *v)
         describe(v, c, &s);
         w += s.w + 1 + (s.kind == CELL_SHARE ? 5 : 0);
     }
-    return v->rows ? w + 2 : 1 << 14;
+    return v->rows ? w + 2 : 1 << 14; /* with the frame */
 }
 
 /* What is left over goes to the bars, where all columns are there. */
@@ -305,6 +305,7 @@ static void widen(struct shown_column *out, int n, int spare)
 int latents_columns(const struct latents *v, int w, struct shown_column out[LATENTS_COLUMNS])
 {
     int n = 0, x = MARKS, skip = v->left;
+    w--; /* the mark of the order stands behind a heading */
     if (!v->rows)
         return 0;
     if (v->latent_col >= 0) {

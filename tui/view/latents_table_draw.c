@@ -142,10 +142,9 @@ static void draw_heads(const struct latents_drawing *d, struct rect r, const str
         char *about = strstr(head, "≈");
         if (about && d->in->ascii)
             snprintf(about, sizeof "≈", "~");
-        int w = c[i].bar > 0 ? c[i].w - c[i].bar : c[i].w, len = text_width(head);
-        struct rect cell = rect_clip((struct rect){r.x + c[i].x, r.y, c[i].w, 1}, r);
-        w = len + 1 > w ? c[i].w : w;
-        int x = right && len + 1 <= w ? cell.x + w - len - (c[i].bar > 0 || sorted) : cell.x;
+        int w = c[i].bar > 0 ? c[i].w - c[i].bar - 1 : c[i].w, len = text_width(head);
+        struct rect cell = rect_clip((struct rect){r.x + c[i].x, r.y, c[i].w + 1, 1}, r);
+        int x = right && len < w ? cell.x + w - len : cell.x;
         x = grid_text(d->grid, cell, x, r.y, s, head, strlen(head));
         if (sorted)
             grid_text(d->grid, cell, x, r.y, latents_style(d, ROLE_FOCUS),
@@ -195,28 +194,41 @@ static void draw_prompt(const struct latents_drawing *d, struct rect r)
 }
 
 /* ---- all of it */
-/* "harvest" as what is being done. */
-static void progress_text(const struct latents_drawing *d, char *out, size_t n)
+static size_t add(char *out, size_t n, size_t w, const char *what)
+{
+    int k = w < n ? snprintf(out + w, n - w, "%s", what) : 0;
+    return w + (k < 0 ? 0 : (size_t)k);
+}
+
+/* In `columns`, or shorter: the rate goes first. */
+static void progress_text(const struct latents_drawing *d, int columns, char *out, size_t n)
 {
     const struct job *j = &d->v->watch.job;
     const char *dot = d->in->ascii ? " - " : " · ";
-    char corpus[96], rate[32], left[32];
+    char corpus[96], start[192], share[24] = "", number[32], rate[64] = "", time[32], left[64] = "";
     corpus_choice_name(&j->request.corpus, corpus, sizeof corpus);
     if (j->status == JOB_QUEUED) {
         snprintf(out, n, "%s waits for what runs", corpus);
         return;
     }
     bool harvest = !j->what[0] || strcmp(j->what, "harvest") == 0;
-    int w = snprintf(out, n, "%s %s %s", harvest ? "harvesting" : j->what, corpus,
-                     d->in->ascii ? "..." : "…");
-    if (j->progress.total > 0 && w > 0 && (size_t)w < n)
-        w += snprintf(out + w, n - (size_t)w, " %.0f %%", floor(100 * job_share(j)));
-    count_text(round(j->progress.tokens_per_s / 100) * 100, rate, sizeof rate);
-    if (j->progress.tokens_per_s >= 100 && w > 0 && (size_t)w < n)
-        w += snprintf(out + w, n - (size_t)w, "%s%s tokens/s", dot, rate);
-    duration_text(j->progress.left, left, sizeof left);
-    if (*left && w > 0 && (size_t)w < n)
-        snprintf(out + w, n - (size_t)w, "%s%s left", dot, left);
+    snprintf(start, sizeof start, "%s %s %s", harvest ? "harvesting" : j->what, corpus,
+             d->in->ascii ? "..." : "…");
+    if (j->progress.total > 0)
+        snprintf(share, sizeof share, " %.0f %%", floor(100 * job_share(j)));
+    count_text(round(j->progress.tokens_per_s / 100) * 100, number, sizeof number);
+    if (j->progress.tokens_per_s >= 100)
+        snprintf(rate, sizeof rate, "%s%s tokens/s", dot, number);
+    duration_text(j->progress.left, time, sizeof time);
+    if (*time)
+        snprintf(left, sizeof left, "%s%s left", dot, time);
+    int w = text_width(start) + text_width(share);
+    size_t at = add(out, n, add(out, n, 0, start), share);
+    bool with_left = w + text_width(left) <= columns;
+    if (with_left && w + text_width(rate) + text_width(left) <= columns)
+        at = add(out, n, at, rate);
+    if (with_left)
+        add(out, n, at, left);
 }
 
 static bool unfinished(const struct job *j)
@@ -235,7 +247,7 @@ static void draw_waiting(const struct latents_drawing *d, struct rect r)
     } else if (j->id && j->status == JOB_CANCELLED) {
         latents_say(d, r, ROLE_WARNING, "cancelled: t, or leaving and coming back, asks again");
     } else if (unfinished(j)) {
-        progress_text(d, text, sizeof text);
+        progress_text(d, 1000, text, sizeof text);
         int n = latents_say(d, r, ROLE_TEXT, text), w = r.w < 60 ? r.w : 60;
         if (j->progress.total > 0 && n + 1 < r.h && w > 0) {
             grid_fill(d->grid, (struct rect){r.x, r.y + n, w, 1}, latents_style(d, ROLE_TEXT));
@@ -262,7 +274,7 @@ void latents_table_note(const struct latents_drawing *d, char *out, size_t n)
     if (!v->rows)
         return;
     if (unfinished(j)) {
-        progress_text(d, out, n);
+        progress_text(d, d->layout.part[PART_TABLE].w - 6, out, n);
         return;
     }
     if (j->id && j->status == JOB_FAILED) {

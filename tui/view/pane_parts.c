@@ -123,17 +123,6 @@ int32_t column_text(const struct table *t, const char *name)
     return c >= 0 && t->cols[c].type == COLUMN_STR ? c : -1;
 }
 
-double cell_number(const struct table *t, int64_t row, int32_t col)
-{
-    return col < 0 ? (double)NAN : table_f64(t, row, col);
-}
-
-const char *cell_text(const struct table *t, int64_t row, int32_t col)
-{
-    const char *s = col < 0 ? NULL : table_str(t, row, col);
-    return s ? s : "";
-}
-
 int names_find(const struct names *n, const char *name)
 {
     for (int i = 0; i < n->n; i++)

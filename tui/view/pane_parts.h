@@ -3,6 +3,7 @@
 #ifndef GLIMT_VIEW_PANE_PARTS_H
 #define GLIMT_VIEW_PANE_PARTS_H
 #include "tui/view/view.h"
+#include <math.h>
 
 /* ---- what a view has asked for */
 struct watch {
@@ -30,8 +31,15 @@ bool pane_request(const struct view_in *, enum request_kind, const char *target,
 /* ---- columns of a table that may come from a file: −1 unless there with this type */
 int32_t column_number(const struct table *, const char *name); /* I64 or F64 */
 int32_t column_text(const struct table *, const char *name);
-double cell_number(const struct table *, int64_t row, int32_t col);    /* NaN: missing */
-const char *cell_text(const struct table *, int64_t row, int32_t col); /* "": missing */
+static inline double column_f64(const struct table *t, int64_t row, int32_t col)
+{
+    return col < 0 ? (double)NAN : table_f64(t, row, col); /* NaN: missing */
+}
+static inline const char *column_str(const struct table *t, int64_t row, int32_t col)
+{
+    const char *s = col < 0 ? NULL : table_str(t, row, col);
+    return s ? s : ""; /* missing */
+}
 
 /* The names in a text column in the order they come in; how many. Borrowed from the table. */
 struct names {

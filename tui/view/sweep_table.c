@@ -30,7 +30,7 @@ static struct columns columns_of(const struct table *t, enum sweep_shows shows)
 static bool picked(const struct table *t, const struct columns *c, int64_t row,
                    struct sweep_pick pick)
 {
-    if (strcmp(cell_text(t, row, c->insert), pick.error ? "error" : "sae") != 0)
+    if (strcmp(column_str(t, row, c->insert), pick.error ? "error" : "sae") != 0)
         return false;
     bool has = c->unit >= 0 && table_has(t, row, c->unit);
     return pick.unit < 0 ? !has : has && table_i64(t, row, c->unit) == pick.unit;
@@ -38,10 +38,10 @@ static bool picked(const struct table *t, const struct columns *c, int64_t row,
 
 static struct sweep_number number_of(const struct table *t, const struct columns *c, int64_t row)
 {
-    double n = cell_number(t, row, c->n);
-    return (struct sweep_number){.y = cell_number(t, row, c->y),
-                                 .lo = cell_number(t, row, c->lo),
-                                 .hi = cell_number(t, row, c->hi),
+    double n = column_f64(t, row, c->n);
+    return (struct sweep_number){.y = column_f64(t, row, c->y),
+                                 .lo = column_f64(t, row, c->lo),
+                                 .hi = column_f64(t, row, c->hi),
                                  .n = n > 0 && n < 1e15 ? (int64_t)n : 0};
 }
 
@@ -57,7 +57,7 @@ static struct sweep_number nothing(void)
 
 static bool of_class(const struct table *t, const struct columns *c, int64_t row, const char *cls)
 {
-    return !cls || strcmp(cell_text(t, row, c->cls), cls) == 0;
+    return !cls || strcmp(column_str(t, row, c->cls), cls) == 0;
 }
 
 struct sweep_number sweep_at(const struct table_set *set, enum sweep_shows shows,
@@ -70,7 +70,7 @@ struct sweep_number sweep_at(const struct table_set *set, enum sweep_shows shows
     if (isnan(value))
         pick.unit = -1;
     for (int64_t i = 0; i < t->n_rows; i++)
-        if (picked(t, &c, i, pick) && same_value(cell_number(t, i, c.value), value) &&
+        if (picked(t, &c, i, pick) && same_value(column_f64(t, i, c.value), value) &&
             of_class(t, &c, i, cls))
             return number_of(t, &c, i);
     return nothing();
@@ -81,7 +81,7 @@ struct sweep_number sweep_plain(const struct table_set *set, const char *cls)
     const struct table *t = sweep_source(set, SWEEP_LOSS);
     struct columns c = columns_of(t, SWEEP_LOSS);
     for (int64_t i = 0; t && i < t->n_rows; i++)
-        if (strcmp(cell_text(t, i, c.insert), "none") == 0 && of_class(t, &c, i, cls))
+        if (strcmp(column_str(t, i, c.insert), "none") == 0 && of_class(t, &c, i, cls))
             return number_of(t, &c, i);
     return nothing();
 }
@@ -92,7 +92,7 @@ int sweep_values(const struct table_set *set, double out[STUDY_MAX_VALUES])
     int32_t col = column_number(t, "value");
     int n = 0;
     for (int64_t i = 0; t && i < t->n_rows; i++) {
-        double v = cell_number(t, i, col);
+        double v = column_f64(t, i, col);
         int at = 0;
         while (at < n && out[at] < v - 1e-9)
             at++;
@@ -128,7 +128,7 @@ struct table *sweep_curve(const struct table_set *set, enum sweep_shows shows,
     struct table *t = NULL;
     struct columns c = columns_of(from, shows);
     for (int64_t i = 0; from && i < from->n_rows; i++) {
-        double value = cell_number(from, i, c.value);
+        double value = column_f64(from, i, c.value);
         struct sweep_number y = number_of(from, &c, i);
         if (!picked(from, &c, i, pick) || !isfinite(value) || !isfinite(y.y))
             continue;
@@ -138,7 +138,7 @@ struct table *sweep_curve(const struct table_set *set, enum sweep_shows shows,
         int32_t col = 0;
         table_set_f64(t, row, col++, value);
         if (shows != SWEEP_PAIRED)
-            table_set_str(t, row, col++, cell_text(from, i, c.cls));
+            table_set_str(t, row, col++, column_str(from, i, c.cls));
         table_set_f64(t, row, col++, y.y);
         if (isfinite(y.lo) && isfinite(y.hi)) {
             table_set_f64(t, row, col, y.lo);

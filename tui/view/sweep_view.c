@@ -222,9 +222,9 @@ static void number_right(const struct sweep_drawing *d, struct rect r, int right
     right_aligned(d, r, right, y, s, number);
 }
 
-static void value_text(const struct sweep *v, bool ascii, char out[32])
+static void value_text(double value, bool ascii, char out[32])
 {
-    plain_number(v->at, fabs(v->at - round(v->at)) < 1e-9 ? 0 : 2, ascii, out, 32);
+    plain_number(value, fabs(value - round(value)) < 1e-9 ? 0 : 2, ascii, out, 32);
 }
 
 static void plot_title(const struct sweep *v, int w, char *out, size_t n)
@@ -261,7 +261,7 @@ static void plot_note(const struct sweep_drawing *d, int w, char *out, size_t n)
 {
     char value[32];
     const char *dot = d->in->ascii ? "-" : "·", *arrows = d->in->ascii ? "<>" : "←→";
-    value_text(d->v, d->in->ascii, value);
+    value_text(d->v->at, d->in->ascii, value);
     if (d->v->n_values == 0)
         out[0] = 0;
     else if (w >= 66)
@@ -332,7 +332,7 @@ static void draw_list(const struct sweep_drawing *d, struct rect r)
     char title[80], value[32];
     if (r.h <= 0 || r.w <= 0)
         return;
-    value_text(v, d->in->ascii, value);
+    value_text(v->at, d->in->ascii, value);
     snprintf(title, sizeof title, "Change at %s", value);
     grid_box(d->g, r, v->n_values > 0 ? title : "Change", false, d->in->theme);
     struct rect rows = list_rows(r), in = inside(r);
@@ -394,13 +394,14 @@ static void draw_unmodified(const struct sweep_drawing *d, struct rect r, int y)
 {
     const struct sweep *v = d->v;
     char number[32];
-    int x = grid_printf(d->g, r, r.x, y, look(d, ROLE_DIM), "nothing fixed");
+    int x =
+        grid_printf(d->g, r, r.x, y, look(d, ROLE_DIM), r.w >= 36 ? "nothing fixed  " : "free ");
     for (int c = 0; c < v->classes.n && c < 4; c++) {
         struct sweep_number n =
             sweep_at(tables(v), SWEEP_LOSS, pick_of(v, 0), (double)NAN, v->classes.name[c]);
         plain_number(n.y, 2, d->in->ascii, number, sizeof number);
-        x = grid_printf(d->g, r, x, y, look(d, class_role(c)), "  %.8s", v->classes.name[c]);
-        x = grid_printf(d->g, r, x, y, look(d, ROLE_DIM), " %s", number);
+        x = grid_printf(d->g, r, x, y, look(d, class_role(c)), "%.8s", v->classes.name[c]);
+        x = grid_printf(d->g, r, x, y, look(d, ROLE_DIM), " %s  ", number);
     }
 }
 
@@ -413,7 +414,8 @@ static void draw_pairs(const struct sweep_drawing *d, struct rect r, int y)
     signed_number(n.y, 2, d->in->ascii, number, sizeof number);
     signed_number(n.lo, 2, d->in->ascii, lo, sizeof lo);
     signed_number(n.hi, 2, d->in->ascii, hi, sizeof hi);
-    int x = grid_printf(d->g, r, r.x, y, look(d, ROLE_DIM), "paired difference ");
+    int x = grid_printf(d->g, r, r.x, y, look(d, ROLE_DIM),
+                        r.w >= 36 ? "paired difference " : "paired ");
     x = grid_printf(d->g, r, x, y, look(d, ROLE_HEADING), "%s", number);
     x = grid_printf(d->g, r, x, y, look(d, ROLE_DIM), "  %s%s%s", lo, d->in->ascii ? ".." : "…",
                     hi);
@@ -434,6 +436,39 @@ static void draw_headings(const struct sweep_drawing *d, struct rect r, int y)
         right_aligned(d, r, c.change_interval, y, dim, "95 %");
 }
 
+/* Where there is room: the curve as numbers, the selected value marked. */
+static void draw_values(const struct sweep_drawing *d, struct rect r)
+{
+    const struct sweep *v = d->v;
+    bool paired = v->shows == SWEEP_PAIRED, sign = v->shows != SWEEP_LOSS;
+    int n = paired ? 1 : v->classes.n, y = r.y;
+    if (r.h < v->n_values + 1 || v->n_values == 0)
+        return;
+    grid_printf(d->g, r, r.x, y, look(d, ROLE_DIM), "  value");
+    for (int c = 0; c < n && list_column(v, r, c) <= r.x + r.w; c++) {
+        char name[12];
+        snprintf(name, sizeof name, "%.8s", paired ? "paired" : v->classes.name[c]);
+        right_aligned(d, r, list_column(v, r, c), y, look(d, paired ? ROLE_DIM : class_role(c)),
+                      name);
+    }
+    for (int i = 0; i < v->n_values; i++) {
+        bool selected = i == value_index(v);
+        struct style s = look(d, selected ? ROLE_HEADING : ROLE_DIM);
+        y++;
+        if (selected)
+            grid_printf(d->g, r, r.x, y, look(d, ROLE_FOCUS), "%s", d->in->ascii ? ">" : "▸");
+        char value[32];
+        value_text(v->value[i], d->in->ascii, value);
+        right_aligned(d, r, r.x + 7, y, s, value);
+        for (int c = 0; c < n && list_column(v, r, c) <= r.x + r.w; c++)
+            number_right(d, r, list_column(v, r, c), y, s,
+                         sweep_at(tables(v), v->shows, pick_of(v, v->rows.selected), v->value[i],
+                                  paired ? NULL : v->classes.name[c])
+                             .y,
+                         sign);
+    }
+}
+
 static void draw_numbers(const struct sweep_drawing *d, struct rect r)
 {
     const struct sweep *v = d->v;
@@ -441,7 +476,7 @@ static void draw_numbers(const struct sweep_drawing *d, struct rect r)
     if (r.h <= 0 || r.w <= 0)
         return;
     what_is_fixed(v, what);
-    value_text(v, d->in->ascii, value);
+    value_text(v->at, d->in->ascii, value);
     snprintf(title, sizeof title, "%s at %s", what, value);
     grid_box(d->g, r, v->n_values > 0 && n_units(v) > 0 ? title : "At a value", false,
              d->in->theme);
@@ -456,7 +491,8 @@ static void draw_numbers(const struct sweep_drawing *d, struct rect r)
     if (has_pairs(v) && y < bottom)
         draw_pairs(d, rows, y++);
     if (y < bottom)
-        draw_unmodified(d, rows, y);
+        draw_unmodified(d, rows, y++);
+    draw_values(d, (struct rect){in.x, y + 1, in.w, bottom - y - 1});
 }
 
 static void draw(const void *view, const struct view_in *in, struct grid *g, struct rect r)

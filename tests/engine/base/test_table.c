@@ -3,6 +3,7 @@
 #include "engine/base/rng.h"
 #include "engine/base/table.h"
 #include "tests/support/testdata.h"
+#include <locale.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -192,6 +193,32 @@ static void test_csv(void **state)
     table_set_f64(t, table_row(t), 0, 16777217);
     table_write_csv(t, &b);
     assert_string_equal(b.s, "\"a,b\"\n0.100000001\n16777217\n");
+    strbuf_release(&b);
+    table_free(t);
+}
+
+/* Where a locale with a comma is installed. */
+static void test_numbers_in_another_locale(void **state)
+{
+    (void)state;
+    const char *const names[] = {"da_DK.UTF-8", "de_DE.UTF-8", "fr_FR.UTF-8"};
+    bool set = false;
+    for (int i = 0; i < 3 && !set; i++)
+        set = setlocale(LC_NUMERIC, names[i]) != NULL;
+    if (!set) {
+        print_message("no locale with a decimal comma is installed\n");
+        skip();
+    }
+    struct table *t = table_new("rows", "", MARK_LIST);
+    table_column(t, "v", "", "", COLUMN_F64, COLUMN_X);
+    table_set_f64(t, table_row(t), 0, 0.5);
+    table_set_f64(t, table_row(t), 0, 2.25e-7);
+    struct strbuf b;
+    strbuf_init(&b);
+    table_write_csv(t, &b);
+    assert_string_equal(b.s, "v\n0.5\n2.25e-07\n");
+    expect_text(t, (struct table_text){0}, "       v\n     0.5\n2.25e-07\n");
+    setlocale(LC_NUMERIC, "C");
     strbuf_release(&b);
     table_free(t);
 }
@@ -618,6 +645,7 @@ int main(void)
         cmocka_unit_test(test_text_on_a_narrow_screen),
         cmocka_unit_test(test_text_of_numbers),
         cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_numbers_in_another_locale),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_json_names),
         cmocka_unit_test(test_blob),
