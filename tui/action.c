@@ -10,12 +10,9 @@ const struct action actions[N_ACTIONS] = {
 
 enum where action_where(enum pane pane, bool typing)
 {
-    static const enum where of[N_PANES] = {[PANE_TEXT] = IN_TEXT,
-                                           [PANE_LATENTS] = IN_LATENTS,
-                                           [PANE_NEXT] = IN_NEXT,
-                                           [PANE_HISTOGRAM] = IN_HISTOGRAM,
-                                           [PANE_SLIDERS] = IN_SLIDERS,
-                                           [PANE_LOSS] = IN_LOSS};
+    static const enum where of[N_PANES] = {
+        [PANE_TEXT] = IN_TEXT,           [PANE_LATENTS] = IN_LATENTS, [PANE_NEXT] = IN_NEXT,
+        [PANE_HISTOGRAM] = IN_HISTOGRAM, [PANE_SLIDERS] = IN_SLIDERS, [PANE_LOSS] = IN_LOSS};
     return typing ? IN_TYPING : of[pane];
 }
 

@@ -52,8 +52,7 @@ enum where {
     X(HALF_UP, "half-page-up", "Ctrl-U PageUp", IN_COMMAND, "", "half a page up")                  \
     X(COLOUR_BY, "colour-by", "Enter", IN_LATENTS | IN_SLIDERS, "colour by it",                    \
       "colour the text by this latent")                                                            \
-    X(TAKE, "take", "f", IN_LATENTS, "slider",                                                     \
-      "take the latent as a slider; once it is one: fix or free it")                               \
+    X(TAKE, "take", "f", IN_LATENTS, "slider", "take the latent as a slider; then fix or free it") \
     X(FIX, "fix", "f", IN_COMMAND & ~IN_LATENTS, "fix/free",                                       \
       "fix the selected slider's value, or free it")                                               \
     X(ACCEPT, "accept", "Enter", IN_NEXT, "append", "put the predicted token into the text")       \
@@ -66,21 +65,22 @@ enum where {
     X(SLIDE_RIGHT_FINE, "slide-right-fine", "Shift-Right", IN_SLIDERS, "", "this slider + 0.1")    \
     X(SLIDE_LEFT_FINE, "slide-left-fine", "Shift-Left", IN_SLIDERS, "", "this slider − 0.1")       \
     X(SWEEP, "sweep", "s", IN_COMMAND, "sweep",                                                    \
-      "measure the loss along the fixed value: curves under the sliders")                          \
-    X(BLINK, "blink", "Space", IN_COMMAND, "",                                                     \
-      "without the fixed values, and with them again: what changes is marked")                     \
+      "measure the loss along the value: curves as tracks")                                        \
+    X(BLINK, "blink", "Space", IN_COMMAND, "blink",                                                \
+      "without the fixed values, and back; changes are marked")                                    \
     X(TWIN, "twin", "T", IN_COMMAND, "", "losses of this line and its twin (lines in pairs)")      \
-    X(VALUE, "value", "=", IN_COMMAND, "number", "type a value for the selected slider")           \
+    X(VALUE, "value", "=", IN_COMMAND, "", "type a value for the selected slider")                 \
     X(MEDIAN, "median", "M", IN_COMMAND, "", "selected slider to its latent's median")             \
-    X(RESET, "reset", "0", IN_COMMAND, "reset", "free the selected slider and put it back to 0")   \
+    X(RESET, "reset", "0", IN_COMMAND, "", "free the selected slider and put it back to 0")        \
+    X(REPEAT, "repeat", ".", IN_COMMAND, "", "the last change again, on the selected slider")      \
     X(REMOVE, "remove", "x Delete", IN_SLIDERS, "", "take the latent off the sliders")             \
-    X(COLOURING, "colouring", "c F2", IN_ALL, "colouring",                                         \
+    X(COLOURING, "colouring", "c F2", IN_TYPING | IN_COMMAND, "colouring",                         \
       "next colouring: pre, activation, loss, difference")                                         \
     X(COLOUR_ALL, "colour-all", "a", IN_COMMAND, "", "colour by all sliders' latents together")    \
     X(LEGEND, "legend", "C", IN_COMMAND, "", "show the scale of the colours")                      \
     X(RAIL, "rail", "v", IN_COMMAND, "", "show values as a rail below each line")                  \
     X(INSERT, "insert-next", "I", IN_COMMAND, "",                                                  \
-      "what replaces the hooked activation: nothing, SAE, SAE + error")                            \
+      "what is inserted: nothing, the SAE, the SAE + error")                                       \
     X(CONTEXT, "context-next", "J", IN_COMMAND, "",                                                \
       "each line its own sequence, or all of the text one")                                        \
     X(VIEW_EXPLORE, "view-explore", "1", IN_ANY, "",                                               \
@@ -100,33 +100,33 @@ enum where {
     X(VIEW_PAGE_DOWN, "view-page-down", "PageDown Ctrl-D", IN_VIEWS, "", "a page down")            \
     X(VIEW_PAGE_UP, "view-page-up", "PageUp Ctrl-U", IN_VIEWS, "", "a page up")                    \
     X(VIEW_ENTER, "view-enter", "Enter", IN_VIEWS, "open",                                         \
-      "colour the text by this latent and go there; a job: its view")                              \
+      "colour the text by this latent; a job: its view")                                           \
     X(VIEW_BACK, "view-back", "Esc", IN_VIEWS, "", "clear the filter; else back to the text")      \
     X(VIEW_TAKE, "view-take", "f", IN_VIEWS & ~IN_JOBS_VIEW, "fix/free",                           \
-      "take the latent as a slider; once it is one: fix or free it")                               \
+      "take the latent as a slider; then fix or free it")                                          \
     X(SORT, "sort", "o", IN_LATENTS_VIEW, "sort", "sort by the column (again: the other way)")     \
     X(FILTER, "filter", "/", IN_LATENTS_VIEW | IN_CORPUS_VIEW, "filter",                           \
-      "latents: words, numbers and conditions (da>0.2 en<0.05); corpus: a text to find")           \
+      "filter latents (words, da>0.2 en<0.05); find a text")                                       \
     X(NEXT_MATCH, "next-match", "n", IN_CORPUS_VIEW, "", "the next place that matches")            \
     X(PREVIOUS_MATCH, "previous-match", "N", IN_CORPUS_VIEW, "", "the place before that matches")  \
     X(TARGET, "target", "t", IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_CORPUS_VIEW, "class",       \
       "the next class is the one asked about")                                                     \
-    X(LOG, "log", "L", IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW, "log",                \
+    X(LOG, "log", "L", IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_HISTOGRAM, "log", \
       "logarithmic scale, or linear")                                                              \
-    X(MIRROR, "mirror", "b", IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW, "mirror",                       \
+    X(MIRROR, "mirror", "b", IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_HISTOGRAM, "mirror",        \
       "classes back to back, or over each other")                                                  \
     X(SWEEP_KIND, "sweep-kind", "e", IN_SWEEP_VIEW, "error kept",                                  \
       "with the reconstruction error left out, or kept")                                           \
     X(SWEEP_CHANGE, "sweep-change", "d", IN_SWEEP_VIEW, "change",                                  \
-      "the loss, its change from the unmodified, or the paired difference")                        \
+      "the loss, its change, or the paired difference")                                            \
     X(COLOUR_KIND, "colour-kind", "c", IN_CORPUS_VIEW, "colour",                                   \
-      "colour by pre-activation, or mark where the latent is active")                              \
+      "colour by pre-activation, or mark active tokens")                                           \
     X(JOB_CANCEL, "job-cancel", "x", IN_JOBS_VIEW, "cancel",                                       \
       "cancel the job; what is done is kept")                                                      \
     X(UNDO, "undo", "u Ctrl-_ Alt-u", IN_ALL, "undo",                                              \
       "take back the last change of text or sliders")                                              \
     X(REDO, "redo", "Ctrl-R Alt-r", IN_ALL, "", "do again what was taken back")                    \
-    X(COPY, "copy", "y", IN_ANY, "", "copy the selection, else the text")                          \
+    X(COPY, "copy", "y", IN_ANY, "", "copy the text, a command line or the state")                 \
     X(ZOOM, "zoom", "z", IN_ANY, "", "this pane alone, or all again")                              \
     X(MOUSE, "mouse-toggle", "m", IN_ANY, "", "leave the mouse to the terminal, or take it back")  \
     X(PALETTE, "palette", ":", IN_ANY, "command", "all commands, found by typing parts of them")   \

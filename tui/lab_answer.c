@@ -174,15 +174,36 @@ static bool verify_found(struct answer *a, struct harvest_source *s, int32_t n_f
     return no_error(s, a->e);
 }
 
-static struct table *nothing_found(const struct answer *a)
+/* The rule's near misses tell what to ask instead. */
+static void note_nearest(const struct answer *a, const struct harvest_view *view, struct table *t)
+{
+    struct table *all = latents_table(view, a->target, false);
+    char *name = xasprintf("fire_share.%s", a->corpus->cls[a->target]);
+    int32_t share = table_find(all, name), difference = table_find(all, "difference");
+    int64_t *order = xcalloc((size_t)all->n_rows + 1, sizeof *order);
+    table_sort(all, difference, true, order);
+    double s = table_f64(all, order[0], share), d = table_f64(all, order[0], difference);
+    const char *what = "no latent is active on more than %.3g %% of %s and less than %.3g %% of "
+                       "the other tokens";
+    char *line = xasprintf(what, a->request->rule.min_share * 100, a->corpus->cls[a->target],
+                           a->request->rule.max_other * 100);
+    if (all->n_rows > 0)
+        table_note(t, "%s; the largest difference has %lld: %.3g %% and %.3g %%", line,
+                   (long long)table_i64(all, order[0], table_find(all, "latent")), s * 100,
+                   (s - d) * 100);
+    else
+        table_note(t, "%s", line);
+    free(line);
+    free(order);
+    free(name);
+    table_free(all);
+}
+
+static struct table *nothing_found(const struct answer *a, const struct harvest_view *view)
 {
     struct table *t = table_new("rows", "Found latents", MARK_LIST);
     table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
-    table_note(t,
-               "no latent is active on more than %.3g %% of %s and less than %.3g %% of the other "
-               "tokens",
-               a->request->rule.min_share * 100, a->corpus->cls[a->target],
-               a->request->rule.max_other * 100);
+    note_nearest(a, view, t);
     return t;
 }
 
@@ -199,8 +220,10 @@ static bool answer_find(struct answer *a)
     if (n > 0)
         ok = verify_found(a, &s, n);
     else
-        table_set_add(a->set, nothing_found(a));
-    table_set_add(a->set, table_copy(s.classes));
+        table_set_add(a->set, nothing_found(a, &s.view));
+    struct table *classes = table_copy(s.classes);
+    table_note(classes, "of each class the sentences 1, 3, 5, …; verified on the others");
+    table_set_add(a->set, classes);
     ok = ok && no_error(&s, a->e);
     harvest_source_release(&s);
     free(found);
@@ -306,6 +329,19 @@ static bool answer_coactive(struct answer *a)
     return true;
 }
 
+/* A sentence of one token has no loss. */
+static bool has_losses(const struct answer *a)
+{
+    const struct table *t = table_set_find(a->set, "rows");
+    int32_t sentences = table_find(t, "sentences");
+    for (int64_t i = 0; i < t->n_rows; i++)
+        if (table_i64(t, i, sentences) > 0)
+            return true;
+    return error_set(a->e, ERROR_INPUT,
+                     "sweep: %s: found sentences of one token alone, expected some with a loss",
+                     a->corpus->corpus->name);
+}
+
 static bool answer_sweep(struct answer *a)
 {
     struct study_call call;
@@ -327,7 +363,7 @@ static bool answer_sweep(struct answer *a)
     table_set_unref(a->set);
     a->set = sweep_study.tables(f.study);
     finished_release(&f);
-    return true;
+    return has_losses(a);
 }
 
 bool lab_run(struct lab *lab, const struct request *r, const struct lab_loop *loop,

@@ -94,15 +94,24 @@ static json_t *string_or_null(const char *s)
     return v ? v : json_null();
 }
 
+/* Whoever verifies it later may stand in another folder. */
+static json_t *path_or_null(const char *path)
+{
+    char *real = path ? realpath(path, NULL) : NULL;
+    json_t *v = string_or_null(real ? real : path);
+    free(real);
+    return v;
+}
+
 char *lab_call_print(const struct study_call *call)
 {
     json_t *o = json_object(), *files = json_array();
     const struct corpus_choice *c = call->corpus ? &call->corpus->choice : NULL;
     for (int32_t i = 0; c && i < c->n_files; i++)
         json_array_append_new(files, json_pack("[o, o]", string_or_null(c->file[i].cls),
-                                               string_or_null(c->file[i].path)));
+                                               path_or_null(c->file[i].path)));
     add_args(call, o);
-    json_object_set_new(o, "path", string_or_null(c ? c->path : NULL));
+    json_object_set_new(o, "path", path_or_null(c ? c->path : NULL));
     json_object_set_new(o, "files", files);
     json_object_set_new(o, "limit", json_integer(c ? c->limit : 0));
     json_object_set_new(o, "split", json_integer(call->corpus ? (int)call->corpus->split : 0));
@@ -120,7 +129,8 @@ struct running {
     const struct study_call *call;
     const struct lab_loop *loop;
     struct study *study;
-    int64_t run;
+    int64_t run; /* in the store; 0: not kept */
+    bool must_keep;
     double partial_at; /* elapsed seconds of the last tables handed on */
 };
 
@@ -139,10 +149,34 @@ static void progressed(void *arg, const struct study_progress *p)
     table_set_unref(set);
 }
 
+static bool is_cancelled(const struct lab_loop *loop)
+{
+    return loop->cancel && atomic_load(loop->cancel);
+}
+
+/* The answer does not need the cache: on a full disk it is computed to the end all the same. */
 static bool checkpoint(void *arg, const struct strbuf *state, int64_t next_chunk, struct error *e)
 {
     struct running *r = arg;
-    return store_checkpoint(r->lab->store, r->run, next_chunk, state, e);
+    struct error lost = {0};
+    if (!r->run || store_checkpoint(r->lab->store, r->run, next_chunk, state, &lost))
+        return true;
+    if (r->must_keep || is_cancelled(r->loop)) {
+        *e = lost;
+        return false;
+    }
+    lab_say(r->lab, lost.text);
+    store_release(r->lab->store, r->run);
+    r->run = 0;
+    return true;
+}
+
+/* $GLIMT_CHECKPOINT: seconds between checkpoints; 0: the driver's default. */
+static double checkpoint_seconds(void)
+{
+    const char *given = getenv("GLIMT_CHECKPOINT");
+    double s = given ? strtod(given, NULL) : 0;
+    return s > 0 && s < 1e6 ? s : 0;
 }
 
 static const struct lab_loop no_loop;
@@ -156,7 +190,8 @@ static bool run_study(struct running *r, int64_t first, struct error *e)
                               .progress = progressed,
                               .progress_arg = r,
                               .checkpoint = r->run ? checkpoint : NULL,
-                              .checkpoint_arg = r};
+                              .checkpoint_arg = r,
+                              .checkpoint_s = checkpoint_seconds()};
     return study_run(r->call->ops, r->study, r->lab->wb->backend, first, &loop, e);
 }
 
@@ -316,7 +351,7 @@ static bool wait_a_little(const struct lab_loop *loop, struct error *e)
     if (loop->poll)
         loop->poll(loop->poll_arg);
     nanosleep(&pause, NULL);
-    if (loop->cancel && atomic_load(loop->cancel))
+    if (is_cancelled(loop))
         return error_set(e, ERROR_CANCELLED, "interrupted");
     return true;
 }
@@ -358,9 +393,11 @@ cleanup:
 }
 
 static bool compute(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
-                    const struct store_run *kept, struct finished *f, struct error *e)
+                    const struct store_run *kept, bool must_keep, struct finished *f,
+                    struct error *e)
 {
-    struct running r = {.lab = lab, .call = call, .loop = loop, .run = f->run};
+    struct running r = {
+        .lab = lab, .call = call, .loop = loop, .run = f->run, .must_keep = must_keep};
     int64_t first = 0;
     if (!call->ops->open(&call->in, &call->args, &r.study, e))
         return false;
@@ -369,7 +406,42 @@ static bool compute(struct lab *lab, const struct study_call *call, const struct
     f->resumed = first > 0;
     bool ok = run_study(&r, first, e);
     f->study = r.study;
+    f->run = r.run;
     return ok;
+}
+
+enum looked { LOOKED_FAILED, LOOKED_DONE, LOOKED_OURS };
+
+/* What the cache has of the call: all of it, or the right to compute it (f->run; 0: it is computed
+ * without being kept, because the cache does not work). */
+static enum looked look(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
+                        bool must_keep, struct finished *f, struct store_run *kept, struct error *e)
+{
+    struct error lost = {0};
+    enum store_claim c = claim(lab, call, loop, f, kept, &lost);
+    if (c == CLAIM_DONE) {
+        f->run = kept->id;
+        f->cached = true;
+        if (call->ops == &harvest_study || load_result(lab, call, f, NULL))
+            return LOOKED_DONE;
+        f->cached = false; /* it can't be read: as if it had never been */
+        if (store_remove(lab->store, kept->id, &lost))
+            c = claim(lab, call, loop, f, kept, &lost);
+        if (c == CLAIM_DONE) /* by another process since */
+            c = load_result(lab, call, f, &lost) ? CLAIM_DONE : CLAIM_FAILED;
+    }
+    f->run = c == CLAIM_FAILED ? 0 : kept->id;
+    f->cached = c == CLAIM_DONE;
+    if (c == CLAIM_DONE)
+        return LOOKED_DONE;
+    if (c == CLAIM_OURS)
+        return LOOKED_OURS;
+    if (must_keep || lost.kind != ERROR_SYSTEM) {
+        *e = lost;
+        return LOOKED_FAILED;
+    }
+    lab_say(lab, lost.text);
+    return LOOKED_OURS;
 }
 
 bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
@@ -382,25 +454,13 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
     if (!lab_identify(lab, e))
         return false;
     f->key = lab_key(lab, call);
-    if (lab->store) {
-        enum store_claim c = claim(lab, call, loop, f, &kept, e);
-        if (c == CLAIM_FAILED)
-            return false;
-        f->run = kept.id;
-        f->cached = c == CLAIM_DONE;
-        if (f->cached && call->ops == &harvest_study)
-            return true;
-        if (f->cached && load_result(lab, call, f, NULL))
-            return true;
-        if (f->cached) { /* it can't be read: as if it had never been */
-            f->cached = false;
-            if (!store_remove(lab->store, kept.id, e))
-                return false;
-            return lab_study(lab, call, loop, must_keep, f, e);
-        }
-    }
+    enum looked found = LOOKED_OURS;
+    if (lab->store)
+        found = look(lab, call, loop, must_keep, f, &kept, e);
+    if (found != LOOKED_OURS)
+        return found == LOOKED_DONE;
     struct error lost = {0};
-    bool ok = compute(lab, call, loop, &kept, f, e);
+    bool ok = compute(lab, call, loop, &kept, must_keep, f, e);
     if (ok && f->run && !keep(lab, call, f, &lost)) {
         store_release(lab->store, f->run);
         f->run = 0;

@@ -96,12 +96,14 @@ static bool verify(struct lab *lab, const struct store_entry *entry, const json_
     struct corpus_choice choice = {0};
     struct study_call call;
     struct study *fresh = NULL;
+    if (!ops)
+        return error_set(e, ERROR_INPUT, "unknown study %s", entry->study);
     parse_corpus(o, &choice);
     enum corpus_split split = (enum corpus_split)json_integer_value(json_object_get(o, "split"));
     const struct open_corpus *c = lab_open_corpus(lab, &choice, split, e);
     corpus_choice_release(&choice);
-    if (!ops || !c)
-        return error_set(e, ERROR_INPUT, "unknown study %s", entry->study);
+    if (!c)
+        return false;
     lab_call_init(lab, &call, ops, c, "verify");
     parse_args(o, &call.args);
     call.in.bos = json_is_true(json_object_get(o, "bos"));

@@ -85,17 +85,18 @@ static bool dash_on(enum dash dash, int phase, bool coarse)
     switch (dash) {
     case DASH_DOTTED: return coarse || phase % 2 == 0;
     case DASH_DASHED: return phase % 6 < 4;
-    case DASH_DASHDOT: return phase % 8 < 4 || phase % 8 == 6;
+    case DASH_DASHDOT: return phase % 6 < 3 || phase % 6 == 4;
     case DASH_REFERENCE: return phase % (coarse ? 2 : 4) == 0;
     default: return true;
     }
 }
 
-static uint8_t dot_bit(const struct canvas_cells *c, int dx, int dy)
+static unsigned dot_bit(const struct canvas_cells *c, int dx, int dy)
 {
     static const uint8_t braille[4][2] = {{1, 8}, {2, 16}, {4, 32}, {64, 128}};
     int x = dx - floor_div(dx, c->mx) * c->mx, y = dy - floor_div(dy, c->my) * c->my;
-    return c->glyphs == PLOT_BRAILLE ? braille[y][x] : (uint8_t)(1 << (2 * y + x));
+    unsigned bit = c->glyphs == PLOT_BRAILLE ? braille[y][x] : 1U << (2 * y + x);
+    return bit;
 }
 
 static void set_dot(struct canvas_cells *c, struct rect clip, int dx, int dy, struct pen pen,
@@ -106,7 +107,7 @@ static void set_dot(struct canvas_cells *c, struct rect clip, int dx, int dy, st
     if (!m || !rect_has(clip, x, y))
         return;
     if (c->glyphs != PLOT_ASCII)
-        m->bits |= dot_bit(c, dx, dy);
+        m->bits = (uint8_t)((m->bits | dot_bit(c, dx, dy)) & 255);
     else if (m->vertex && ch != m->vertex)
         return; /* values stand above what joins them */
     else
@@ -409,7 +410,10 @@ static void put_mote(struct canvas_cells *c, int x, int y, const struct mote *m)
 static void put_ascii(struct canvas_cells *c, int x, int y)
 {
     const struct cell *cell = &c->grid->cell[(size_t)y * (size_t)c->grid->w + (size_t)x];
-    if (!cell->glyph[0] || !((unsigned char)cell->glyph[0] & 0x80))
+    const char *s = cell->glyph;
+    while (*s && !((unsigned char)*s & 0x80))
+        s++;
+    if (!*s)
         return;
     char glyph[2] = {glyph_ascii(cell->glyph), 0};
     grid_put(c->grid, c->view, x, y, cell->style, glyph, 1);

@@ -1,6 +1,7 @@
 /* Heat maps: a row a key, a column a value of x; the number where there is room, else a shade. */
 #include "tui/plot/draw.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define TILE_MAX_W 12 /* wider says no more */
@@ -109,7 +110,12 @@ static void draw_labels(const struct heat *h, const struct plot *p, struct rect 
     }
     int free_from = h->r.x;
     for (int i = 0; i < h->n_columns && h->r.y > r.y; i++) {
+        char minus[NUMBER_MAX + 4];
         const char *s = p->data->columns.s[i];
+        if (s[0] == '-' && !p->c->ascii && strlen(s) < NUMBER_MAX) { /* as the axes write it */
+            snprintf(minus, sizeof minus, "−%s", s + 1);
+            s = minus;
+        }
         int w = text_columns(s, strlen(s)), x = h->r.x + i * h->tile_w + (h->tile_w - w) / 2;
         struct rect clip = {h->r.x, r.y, h->r.w, 1};
         x = x < h->r.x ? h->r.x : x;

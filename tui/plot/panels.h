@@ -7,5 +7,7 @@
 #define PANEL_MIN_H 5
 
 bool mark_is_text(enum mark); /* written as text, not drawn */
+/* Of a line of such text: title, headings, rows. */
+struct pen text_line_pen(int line, int n_titles);
 void panels_draw(const struct plot *, struct rect);
 #endif

@@ -164,24 +164,22 @@ void panels_draw(const struct plot *p, struct rect r)
 }
 
 /* ---- cells */
-static void draw_text_table(const struct table *t, const struct plot_options *o, struct canvas *c,
-                            struct rect r)
+struct pen text_line_pen(int line, int n_titles)
+{
+    return (struct pen){.ink = line < n_titles ? INK_TITLE : line == n_titles ? INK_DIM : INK_TEXT};
+}
+
+static void draw_text_table(const struct table *t, struct canvas *c, struct rect r)
 {
     struct strbuf text;
     strbuf_init(&text);
-    const char *title = o->title ? o->title : t->title ? t->title : "";
-    if (title[0] && r.h > 2) {
-        c->ops->text(c, r, r.x, r.y, ANCHOR_LEFT, (struct pen){.ink = INK_TITLE}, title,
-                     strlen(title));
-        take_rows(&r, 1);
-    }
-    struct table_text how = {.columns = r.w, .rows = r.h > 3 ? r.h - 2 : 1, .ascii = c->ascii};
+    struct table_text how = {.columns = r.w, .rows = r.h > 4 ? r.h - 3 : 1, .ascii = c->ascii};
     table_write_text(t, &how, &text);
+    int title = t->title && t->title[0]; /* written as the first line */
     const char *s = text.s;
     for (int row = r.y; row < r.y + r.h && *s; row++) {
         size_t n = strcspn(s, "\n");
-        c->ops->text(c, r, r.x, row, ANCHOR_LEFT,
-                     (struct pen){.ink = row == r.y ? INK_DIM : INK_TEXT}, s, n);
+        c->ops->text(c, r, r.x, row, ANCHOR_LEFT, text_line_pen(row - r.y, title), s, n);
         s += n + (s[n] != 0);
     }
     strbuf_release(&text);
@@ -199,7 +197,7 @@ void plot_cells(const struct table *t, const struct plot_options *o, const struc
     struct canvas_cells *cells =
         canvas_cells_new(g, r, theme, theme_ascii(theme) ? PLOT_ASCII : o->glyphs);
     if (mark_is_text(t->mark)) {
-        draw_text_table(t, o, canvas_of_cells(cells), r);
+        draw_text_table(t, canvas_of_cells(cells), r);
     } else {
         struct plot_data data;
         plot_data_init(&data, t, o);

@@ -168,6 +168,8 @@ size_t tick_text(const struct ticks *t, double v, bool ascii, char out[NUMBER_MA
     int thousands = t->thousands;
     if (t->decimals == -2 && !t->percent && v >= 1e3 && v < 1e9)
         thousands = v >= 1e6 ? 2 : 1;
+    if (v == 0)
+        thousands = 0;
     double shown = v * factor / (thousands == 2 ? 1e6 : thousands ? 1e3 : 1);
     size_t n = t->decimals >= 0 ? number_fixed(shown, t->decimals, ascii, out)
                                 : number_text(shown, 4, ascii, out);

@@ -53,17 +53,17 @@ static void draw_plot(const struct plot_data *data, const struct plot_options *o
 struct page {
     struct strbuf text;
     const char *title;
-    int lines, columns;
+    int n_titles, lines, columns;
 };
 
 static void page_init(struct page *g, const struct table *t, const struct plot_options *o)
 {
     struct table_text how = {.rows = LIST_ROWS};
+    *g = (struct page){0};
     strbuf_init(&g->text);
     table_write_text(t, &how, &g->text);
     g->title = o->title ? o->title : t->title ? t->title : "";
-    g->columns = text_columns(g->title, strlen(g->title));
-    g->lines = g->title[0] != 0;
+    g->n_titles = t->title && t->title[0]; /* written as the first line */
     for (const char *s = g->text.s; *s;) {
         size_t n = strcspn(s, "\n");
         int w = text_columns(s, n);
@@ -79,14 +79,10 @@ static void page_draw(const struct page *g, int left, int top, struct strbuf *ou
     canvas_svg_init(&c, out, left + MARGIN, top + MARGIN);
     struct rect r = {0, 0, g->columns, g->lines};
     int row = 0;
-    if (g->title[0])
-        c.canvas.ops->text(&c.canvas, r, 0, row++, ANCHOR_LEFT, (struct pen){.ink = INK_TITLE},
-                           g->title, strlen(g->title));
-    int heading = row;
     for (const char *s = g->text.s; *s; row++) {
         size_t n = strcspn(s, "\n");
-        enum ink ink = row == heading ? INK_DIM : INK_TEXT;
-        c.canvas.ops->text(&c.canvas, r, 0, row, ANCHOR_LEFT, (struct pen){.ink = ink}, s, n);
+        c.canvas.ops->text(&c.canvas, r, 0, row, ANCHOR_LEFT, text_line_pen(row, g->n_titles), s,
+                           n);
         s += n + (s[n] != 0);
     }
 }

@@ -103,6 +103,10 @@ static void draw_status(const struct drawing *d)
                 (ex->message_is_error || !ex->status.failed); /* why nothing works comes first */
     bool error = !said || ex->message_is_error;
     const char *text = said ? ex->message : ex->status.failed ? "" : ex->status.error.text;
+    if (!*text && d->lifted) {
+        text = "without the fixed values: Space puts them back";
+        error = false;
+    }
     int need = text_columns(text, strlen(text));
     if (w > 0 && r.w >= 60 && x + need + 4 + w < right)
         grid_text(d->grid, r, right - w - 1, r.y, s, ex->link, strlen(ex->link));

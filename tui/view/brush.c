@@ -99,10 +99,9 @@ static void rank(struct brush *b, const struct tallies *a)
         const struct tally *t = &a->t[i];
         if (t->latent < 0 || t->inside == 0)
             continue;
-        row[n++] =
-            (struct brush_row){t->latent, (float)t->inside / (float)b->n_inside,
-                               b->n_rest > 0 ? (float)t->rest / (float)b->n_rest : 0,
-                               t->sum / (float)t->inside};
+        row[n++] = (struct brush_row){t->latent, (float)t->inside / (float)b->n_inside,
+                                      b->n_rest > 0 ? (float)t->rest / (float)b->n_rest : 0,
+                                      t->sum / (float)t->inside};
     }
     qsort(row, (size_t)n, sizeof *row, by_difference);
     b->n = n < BRUSH_ROWS ? n : BRUSH_ROWS;

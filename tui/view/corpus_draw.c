@@ -196,23 +196,29 @@ static void subject_name(const struct corpus_view *v, int subject, char out[24])
         snprintf(out, 24, "all %d", (int)v->index.n_units);
 }
 
-static int tab_x(const struct corpus_view *v, struct rect r, int subject, int *w)
+/* Where a subject's name begins, counted from the first. */
+static int tab_offset(const struct corpus_view *v, int subject, int *w)
 {
-    int x = r.x + 1;
-    for (int i = v->index.n_units == 1; i <= v->index.n_units; i++) {
+    int x = 0;
+    for (int i = v->index.n_units == 1;; i++) {
         char name[24];
         subject_name(v, i, name);
         *w = text_width(name) + 2;
-        if (i == subject)
-            break;
+        if (i >= subject)
+            return x;
         x += *w + 1;
     }
-    return x - 1;
 }
 
-int corpus_tab_at(const struct corpus_view *v, const struct view_in *in, struct rect r, int x)
+/* The names stand so that the selected one is in sight. */
+static int tab_x(const struct corpus_view *v, struct rect r, int subject, int *w)
 {
-    (void)in;
+    int selected_w, end = tab_offset(v, corpus_subject(v), &selected_w) + selected_w;
+    return r.x + tab_offset(v, subject, w) - (end > r.w ? end - r.w : 0);
+}
+
+int corpus_tab_at(const struct corpus_view *v, struct rect r, int x)
+{
     for (int i = v->index.n_units == 1; i <= v->index.n_units; i++) {
         int w, from = tab_x(v, r, i, &w);
         if (x >= from && x < from + w)
@@ -263,15 +269,14 @@ static int draw_scale(const struct corpus_view *v, const struct view_in *in, str
 }
 
 static int draw_active(const struct corpus_view *v, const struct view_in *in, struct grid *g,
-                       struct rect r, int x, int cls)
+                       struct rect r, int x, int cls, bool roomy)
 {
     const struct corpus_extent *e = &v->index.extent[cls][corpus_subject(v)];
     int64_t n = v->index.class_tokens[cls];
     double share = n > 0 ? 100 * (double)e->active / (double)n : 0;
-    return grid_printf(g, r, x, r.y, theme_style(in->theme, ROLE_DIM),
-                       share > 0 && share < 10 ? " active on %.1f %% of tokens"
-                                               : " active on %.0f %% of tokens",
-                       share);
+    return grid_printf(g, r, x, r.y, theme_style(in->theme, ROLE_DIM), "%s %.*f %%%s",
+                       roomy ? " active on" : "", share > 0 && share < 10, share,
+                       roomy ? " of tokens" : "");
 }
 
 static void draw_prompt(const struct corpus_view *v, const struct view_in *in, struct grid *g,
@@ -291,12 +296,17 @@ static void draw_legend(const struct corpus_view *v, const struct view_in *in, s
     int x = r.x;
     if (r.h <= 0 || r.w <= 0)
         return;
-    for (int c = 0; c < v->index.classes.n && x + 20 < r.x + r.w; c++) {
+    int n = v->cls < 0 ? v->index.classes.n : 1;
+    bool roomy = r.w >= 32 * n;
+    if (!v->by_value && !roomy)
+        x = grid_printf(g, r, x, r.y, theme_style(in->theme, ROLE_DIM), " active:");
+    for (int c = 0; c < v->index.classes.n && x + 8 < r.x + r.w; c++) {
         if (v->cls >= 0 && c != v->cls)
             continue;
-        x = grid_text(g, r, x + (x > r.x ? 3 : 1), r.y, theme_style(in->theme, class_role(c)),
-                      v->index.classes.name[c], strlen(v->index.classes.name[c]));
-        x = v->by_value ? draw_scale(v, in, g, r, x, c) : draw_active(v, in, g, r, x, c);
+        x = grid_text(g, r, x + (x > r.x && roomy ? 3 : 1), r.y,
+                      theme_style(in->theme, class_role(c)), v->index.classes.name[c],
+                      strlen(v->index.classes.name[c]));
+        x = v->by_value ? draw_scale(v, in, g, r, x, c) : draw_active(v, in, g, r, x, c, roomy);
     }
 }
 

@@ -54,7 +54,7 @@ int corpus_text_width(const struct corpus_view *, struct rect);
 void corpus_page_make(const struct corpus_view *, struct rect, struct corpus_page *);
 void corpus_page_release(struct corpus_page *);
 /* The subject whose name stands at column x of the tabs, −1: none. */
-int corpus_tab_at(const struct corpus_view *, const struct view_in *, struct rect tabs, int x);
+int corpus_tab_at(const struct corpus_view *, struct rect tabs, int x);
 /* The token of the page's line at a column, −1: none. */
 int32_t corpus_token_at(const struct corpus_view *, struct rect rows, int line, int x);
 void corpus_draw(const void *view, const struct view_in *, struct grid *, struct rect);

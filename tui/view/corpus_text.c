@@ -54,8 +54,8 @@ static void index_docs(struct corpus_index *x)
         int64_t number = table_i64(x->tokens, i, x->col_doc);
         struct corpus_doc_rows *last = x->n_docs > 0 ? &x->doc[x->n_docs - 1] : NULL;
         if (!last || last->number != number || last->n == INT32_MAX) {
-            x->doc = grow(x->doc, &cap, (size_t)x->n_docs + 1, sizeof *x->doc);
             int cls = class_of(x, i, last ? last->cls : -1);
+            x->doc = grow(x->doc, &cap, (size_t)x->n_docs + 1, sizeof *x->doc);
             last = &x->doc[x->n_docs++];
             *last = (struct corpus_doc_rows){.first = i, .number = number, .cls = cls};
         }

@@ -275,11 +275,11 @@ static bool type(struct corpus_view *v, const struct event *e)
 }
 
 /* ---- the mouse */
-static bool click(struct corpus_view *v, const struct view_in *in, const struct event *e)
+static bool click(struct corpus_view *v, const struct event *e)
 {
     struct corpus_areas a = corpus_areas(v, v->r);
     if (rect_has(a.tabs, e->x, e->y)) {
-        int subject = corpus_tab_at(v, in, a.tabs, e->x);
+        int subject = corpus_tab_at(v, a.tabs, e->x);
         v->subject = subject >= 0 ? subject : v->subject;
         return subject >= 0;
     }
@@ -293,13 +293,13 @@ static bool click(struct corpus_view *v, const struct view_in *in, const struct 
     return true;
 }
 
-static bool mouse(struct corpus_view *v, const struct view_in *in, const struct event *e)
+static bool mouse(struct corpus_view *v, const struct event *e)
 {
     if (e->mouse == MOUSE_WHEEL_UP || e->mouse == MOUSE_WHEEL_DOWN) {
         scroll(v, e->mouse == MOUSE_WHEEL_UP ? -3 : 3);
         return true;
     }
-    return e->mouse == MOUSE_PRESS && e->button == 1 && click(v, in, e);
+    return e->mouse == MOUSE_PRESS && e->button == 1 && click(v, e);
 }
 
 /* ---- actions */
@@ -384,12 +384,13 @@ static bool event(void *view, const struct view_in *in, const struct event *e,
     if (v->typing)
         return type(v, e);
     if (e->kind == EVENT_MOUSE)
-        return mouse(v, in, e);
+        return mouse(v, e);
     switch (action) {
     case ACTION_VIEW_LEFT:
     case ACTION_PREVIOUS_PANE: next_subject(v, -1); return true;
     case ACTION_VIEW_RIGHT:
     case ACTION_NEXT_PANE: next_subject(v, 1); return true;
+    case ACTION_COLOURING: /* the same key; it stands before in the table */
     case ACTION_COLOUR_KIND: v->by_value = !v->by_value; return true;
     case ACTION_TARGET: next_class(v); return true;
     case ACTION_FILTER:

@@ -70,6 +70,7 @@ void explore_init(struct explore *ex, const struct options *o, const struct save
     *ex = (struct explore){
         .typing = true, .mouse = true, .follow = true, .redraw = true, .wish_changed = true};
     ex->colour_unit = UNIT_UNSET;
+    ex->last.action = ACTION_NONE;
     ex->status.loading = true;
     history_init(&ex->history);
     editor_init(&ex->editor, &ex->history);
@@ -97,6 +98,7 @@ void explore_release(struct explore *ex)
     paint_release(&ex->paint);
     snapshot_unref(ex->snapshot);
     ex->snapshot = NULL;
+    blink_forget(ex);
     views_release(&ex->views);
     findings_release(&ex->findings);
 }
@@ -373,6 +375,7 @@ void explore_snapshot(struct explore *ex, struct snapshot *s)
     measure_scales(ex, s);
     explore_recolour(ex);
     explore_arrange(ex);
+    blink_compare(ex);
     ex->redraw = true;
 }
 
@@ -478,7 +481,9 @@ void explore_wish(struct explore *ex, struct wish *w)
                        .n_next = SESSION_MAX_NEXT,
                        .losses = true,
                        .refsets = !ex->refsets_paused};
-    memcpy(w->unit, ex->sliders.unit, sizeof w->unit);
+    struct sliders in_force = explore_in_force(ex);
+    memcpy(w->unit, in_force.unit, sizeof w->unit);
+    blink_wished(ex, w->generation);
     if (ex->colour_unit >= 0 && sliders_find(&ex->sliders, ex->colour_unit) < 0)
         w->watch = ex->colour_unit;
     ex->version_sent = ex->editor.version;
@@ -558,7 +563,7 @@ double explore_sweep_now(const struct explore *ex, const char *cls)
     int32_t fixed = 0, which = -1;
     bool same, references = !ex->views.corpus.path && ex->views.corpus.n_files == 0;
     double v = sliders_value(&ex->sliders, SLIDER_ALL, &same);
-    if (!references || !findings_apply(&ex->findings, unit, n))
+    if (!references || explore_lifted(ex) || !findings_apply(&ex->findings, unit, n))
         return NAN;
     for (int i = 0; i < n; i++)
         if (ex->sliders.unit[i].fixed) {

@@ -57,6 +57,26 @@ struct refset_shown {
     struct refset_view view; /* the last with a measured fixed lane */
     struct sliders of;
 };
+struct pair_shown {         /* the last complete means of the cursor's line and its twin */
+    bool valid, other_text; /* other_text: the lines have changed since */
+    int n;                  /* lines: 1 where there is no twin */
+    size_t line[2];         /* of the text, from 0 */
+    double mean[2][N_LANES];
+    struct sliders of;
+};
+struct blink {           /* with and without the fixed values */
+    bool off;            /* they are lifted */
+    struct sliders of;   /* those lifted: when the sliders are others it is over */
+    bool waiting;        /* for the numbers of the other picture */
+    uint64_t generation; /* of the wish that brings them; 0: not sent yet */
+    struct grid before;  /* the picture when it flipped; cell NULL: none */
+    uint8_t *changed;    /* [h, w] cells to mark; NULL: none */
+    int w, h;
+};
+struct last_change {       /* of a slider, for `.` */
+    enum action_id action; /* ACTION_VALUE: to value; ACTION_NONE: none yet */
+    double value;
+};
 struct measured_scale {
     int32_t unit;
     float p99;
@@ -84,8 +104,12 @@ struct explore {
     bool refsets_paused;
     struct views views;
     struct findings findings;
-    bool twin;
-    struct brush brush; /* the selection, as latents see it */
+    bool histogram_log, histogram_overlaid; /* of the histogram pane */
+    struct brush brush;                     /* the selection, as latents see it */
+    bool twin;                              /* losses of the cursor's line and its twin */
+    struct pair_shown pair;
+    struct blink blink;
+    struct last_change last;
 
     struct snapshot *snapshot;         /* the newest; NULL: none yet */
     const struct workbench *workbench; /* NULL while loading */

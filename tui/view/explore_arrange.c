@@ -91,6 +91,9 @@ void explore_arrange(struct explore *ex)
         editor_show_cursor(&ex->editor);
     struct here h = explore_here(ex, ex->snapshot);
     update_brush(ex);
+    twin_update(ex);
+    if (ex->blink.off && !explore_lifted(ex))
+        ex->blink.off = false;
     list_resize(&ex->latents, explore_n_latents(ex, &h), pane_rows(ex, PANE_LATENTS).h);
     list_resize(&ex->rows, ex->sliders.n + 1, pane_rows(ex, PANE_SLIDERS).h);
     if (ex->overlay == OVERLAY_HELP)
@@ -105,6 +108,7 @@ void explore_resize(struct explore *ex, int w, int h)
     if (w < 24 || h < 6)
         ex->focus = PANE_TEXT;
     explore_end_drag(ex);
+    blink_forget(ex);
     ex->follow = true;
     explore_arrange(ex);
     ex->redraw = true;

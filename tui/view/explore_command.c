@@ -192,6 +192,21 @@ static bool run_corpus(struct explore *ex, const char *arg)
     return *arg && explore_use_corpus(ex, arg);
 }
 
+static bool run_twin(struct explore *ex, const char *arg)
+{
+    int c = choice(switch_names, arg);
+    char *end;
+    errno = 0;
+    long n = strtol(arg, &end, 10);
+    if (c >= 0 || !*arg) {
+        twin_switch(ex, *arg ? c == 0 : !ex->twin);
+        return true;
+    }
+    if (end == arg || *end || errno)
+        return false;
+    return twin_reference(ex, n);
+}
+
 static bool run_view(struct explore *ex, const char *arg)
 {
     for (int i = 0; i < N_VIEWS; i++)
@@ -252,6 +267,8 @@ static const struct command_row {
     {"rail", "on|off", "values as a rail below each line", ACTION_RAIL, switch_names, run_rail},
     {"mouse", "on|off", "the mouse for glimt, or for the terminal", ACTION_MOUSE, switch_names,
      run_mouse},
+    {"twin", "on|off|N", "a line and its twin; N: reference pair N as the text", ACTION_TWIN,
+     switch_names, run_twin},
     {"open", "FILE", "put the text of a file in place of the text", ACTION_NONE, NULL, run_open},
     {"clear", "", "delete the text (undo brings it back)", ACTION_NONE, NULL, run_clear},
     {"view", "explore|latents|…", "another view", ACTION_NONE, view_names, run_view},
@@ -288,11 +305,12 @@ bool explore_command(struct explore *ex, const char *line)
     ex->redraw = true;
     if (c) {
         ok = c->run(ex, text);
-        if (!ok)
+        if (!ok && !ex->message[0])
             explore_message(ex, true, ":%s: found %s, expected %s", c->name,
                             *text ? text : "nothing", *c->args ? c->args : "nothing");
     } else if (a != ACTION_NONE && !*text) {
-        explore_do(ex, a);
+        if (!views_do(ex, a))
+            explore_do(ex, a);
     } else if (n > 0) {
         ok = false;
         explore_message(ex, true,
@@ -300,6 +318,7 @@ bool explore_command(struct explore *ex, const char *line)
     }
     free(text);
     explore_arrange(ex);
+    views_sync(ex);
     return ok;
 }
 

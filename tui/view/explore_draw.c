@@ -80,6 +80,8 @@ void explore_draw(const struct explore *ex, const struct snapshot *snap, const s
     struct drawing d = {
         .ex = ex, .snap = snap, .wb = wb, .theme = theme, .grid = g, .ascii = theme_ascii(theme)};
     d.here = explore_here(ex, snap);
+    d.in_force = explore_in_force(ex);
+    d.lifted = explore_lifted(ex);
     grid_fill(g, (struct rect){0, 0, g->w, g->h}, draw_style(&d, ROLE_TEXT));
     g->cursor_x = g->cursor_y = -1;
     if (ex->views.now == VIEW_EXPLORE) {
@@ -89,6 +91,7 @@ void explore_draw(const struct explore *ex, const struct snapshot *snap, const s
         draw_sliders_pane(&d);
         draw_histogram_pane(&d);
         draw_loss_pane(&d);
+        draw_changes(&d);
     } else {
         views_draw(ex, wb, theme, g);
     }

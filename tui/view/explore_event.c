@@ -27,14 +27,38 @@ static bool sliders_known(struct explore *ex)
     return false;
 }
 
-static void step(struct explore *ex, double by)
+void explore_repeatable(struct explore *ex, enum action_id a, double value)
+{
+    ex->last = (struct last_change){a, value};
+}
+
+static void step(struct explore *ex, enum action_id a, double by)
 {
     int row = slider_of_row(ex->rows.selected);
     struct sliders before = ex->sliders;
     if (!sliders_known(ex))
         return;
     sliders_set(&ex->sliders, row, sliders_value(&ex->sliders, row, NULL) + by);
+    explore_repeatable(ex, a, 0);
     explore_changed_sliders(ex, &before, true);
+}
+
+static void set_value(struct explore *ex, double v)
+{
+    struct sliders before = ex->sliders;
+    sliders_set(&ex->sliders, slider_of_row(ex->rows.selected), v);
+    explore_repeatable(ex, ACTION_VALUE, v);
+    explore_changed_sliders(ex, &before, false);
+}
+
+static void repeat(struct explore *ex)
+{
+    if (ex->last.action == ACTION_NONE)
+        explore_message(ex, false, "nothing to repeat: no slider was changed yet");
+    else if (ex->last.action != ACTION_VALUE)
+        explore_do(ex, ex->last.action);
+    else if (sliders_known(ex))
+        set_value(ex, ex->last.value);
 }
 
 static double median_of(const struct explore *ex, int row)
@@ -56,6 +80,7 @@ static void to_median(struct explore *ex, int row)
         }
     if (!known)
         explore_message(ex, false, "no statistics: the median of this latent is not known");
+    explore_repeatable(ex, ACTION_MEDIAN, 0);
     explore_changed_sliders(ex, &before, false);
 }
 
@@ -90,6 +115,7 @@ static void change_row(struct explore *ex, void (*change)(struct sliders *, int)
     if (!sliders_known(ex))
         return;
     change(&ex->sliders, slider_of_row(ex->rows.selected));
+    explore_repeatable(ex, change == sliders_reset ? ACTION_RESET : ACTION_FIX, 0);
     explore_changed_sliders(ex, &before, false);
 }
 
@@ -324,6 +350,8 @@ static bool looking(struct explore *ex, enum action_id a)
     case ACTION_LEGEND: ex->legend = !ex->legend; break;
     case ACTION_RAIL: ex->rail = !ex->rail; break;
     case ACTION_ZOOM: ex->zoom = !ex->zoom; break;
+    case ACTION_LOG: ex->histogram_log = !ex->histogram_log; break;
+    case ACTION_MIRROR: ex->histogram_overlaid = !ex->histogram_overlaid; break;
     case ACTION_MOUSE:
         ex->mouse = !ex->mouse;
         ex->wants |= WANT_MOUSE;
@@ -351,17 +379,18 @@ static bool sliding(struct explore *ex, enum action_id a)
     struct sliders before = ex->sliders;
     switch (a) {
     case ACTION_UP:
-    case ACTION_SLIDE_RIGHT: step(ex, .5); return true;
+    case ACTION_SLIDE_RIGHT: step(ex, ACTION_UP, .5); return true;
     case ACTION_DOWN:
-    case ACTION_SLIDE_LEFT: step(ex, -.5); return true;
+    case ACTION_SLIDE_LEFT: step(ex, ACTION_DOWN, -.5); return true;
     case ACTION_UP_FINE:
-    case ACTION_SLIDE_RIGHT_FINE: step(ex, .1); return true;
+    case ACTION_SLIDE_RIGHT_FINE: step(ex, ACTION_UP_FINE, .1); return true;
     case ACTION_DOWN_FINE:
-    case ACTION_SLIDE_LEFT_FINE: step(ex, -.1); return true;
+    case ACTION_SLIDE_LEFT_FINE: step(ex, ACTION_DOWN_FINE, -.1); return true;
     case ACTION_FIX: change_row(ex, sliders_toggle); return true;
     case ACTION_RESET: change_row(ex, sliders_reset); return true;
     case ACTION_MEDIAN: to_median(ex, row); return true;
     case ACTION_TAKE: take_latent(ex); return true;
+    case ACTION_REPEAT: repeat(ex); return true;
     case ACTION_VALUE:
         if (sliders_known(ex))
             explore_prompt(ex, OVERLAY_VALUE, "");
@@ -388,14 +417,19 @@ void explore_do(struct explore *ex, enum action_id a)
     switch (a) {
     case ACTION_LEAVE: ex->typing = false; break;
     case ACTION_TYPE:
-    case ACTION_TYPE_HERE: explore_focus(ex, PANE_TEXT, true); break;
+    case ACTION_TYPE_HERE:
+        if (ex->views.now != VIEW_EXPLORE) /* by its name */
+            views_go(ex, VIEW_EXPLORE);
+        explore_focus(ex, PANE_TEXT, true);
+        break;
     case ACTION_NEXT_PANE:
     case ACTION_PREVIOUS_PANE:
         if (ex->views.now == VIEW_EXPLORE)
             next_pane(ex, a == ACTION_NEXT_PANE ? 1 : -1);
         break;
     case ACTION_SWEEP: sweep_chosen(ex); break;
-    case ACTION_TWIN: ex->twin = !ex->twin; break;
+    case ACTION_BLINK: blink_flip(ex); break;
+    case ACTION_TWIN: twin_switch(ex, !ex->twin); break;
     case ACTION_VIEW_BACK: views_go(ex, VIEW_EXPLORE); break;
     case ACTION_TOKEN_LEFT: step_token(ex, -1); break;
     case ACTION_TOKEN_RIGHT: step_token(ex, 1); break;
@@ -434,9 +468,7 @@ static void set_typed_value(struct explore *ex)
         explore_message(ex, true, "%s is no number", ex->prompt.s);
         return;
     }
-    struct sliders before = ex->sliders;
-    sliders_set(&ex->sliders, slider_of_row(ex->rows.selected), v);
-    explore_changed_sliders(ex, &before, false);
+    set_value(ex, v);
 }
 
 static bool is_ctrl(const struct event *e, uint32_t c)
@@ -579,6 +611,7 @@ void explore_event(struct explore *ex, const struct event *e)
     if (e->kind == EVENT_FOCUS_IN)
         return; /* changes nothing, so nothing is sent */
     ex->redraw = true;
+    blink_forget(ex);
     if (e->kind == EVENT_FOCUS_OUT) {
         explore_end_drag(ex);
         ex->selecting = false;
@@ -586,7 +619,11 @@ void explore_event(struct explore *ex, const struct event *e)
                                                e->kind == EVENT_PASTE || e->kind == EVENT_MOUSE)) {
         overlay_event(ex, e);
     } else if (e->kind == EVENT_MOUSE) {
-        if (!press_tab(ex, e) && (ex->views.now == VIEW_EXPLORE || !views_event(ex, e)))
+        if (press_tab(ex, e))
+            ex->message[0] = 0;
+        else if (ex->views.now != VIEW_EXPLORE)
+            views_event(ex, e);
+        else
             explore_mouse(ex, e);
     } else if (e->kind == EVENT_PASTE && ex->views.now != VIEW_EXPLORE) {
         views_event(ex, e);

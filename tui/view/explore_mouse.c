@@ -6,6 +6,8 @@ void explore_end_drag(struct explore *ex)
     if (!ex->drag.active)
         return;
     ex->drag.active = false;
+    if (!sliders_equal(&ex->drag.before, &ex->sliders))
+        explore_repeatable(ex, ACTION_VALUE, sliders_value(&ex->sliders, ex->drag.row, NULL));
     explore_changed_sliders(ex, &ex->drag.before, false);
 }
 
@@ -115,6 +117,23 @@ static bool select_event(struct explore *ex, const struct event *e)
     return e->mouse == MOUSE_RELEASE;
 }
 
+/* ---- histogram */
+static void press_histogram(struct explore *ex, const struct event *e)
+{
+    int32_t unit = histogram_unit(ex);
+    double v;
+    if (e->button != 1 || !histogram_value_at(ex, e->x, e->y, &v))
+        return;
+    int row = sliders_find(&ex->sliders, unit);
+    if (row < 0) {
+        explore_message(ex, false, "latent %d is no slider: take it in its pane with f", (int)unit);
+        return;
+    }
+    list_select(&ex->rows, row + 1);
+    explore_set_value(ex, unit, v);
+    explore_repeatable(ex, ACTION_VALUE, slider_snap(v));
+}
+
 /* ---- all */
 static void press(struct explore *ex, enum pane p, const struct event *e)
 {
@@ -128,6 +147,8 @@ static void press(struct explore *ex, enum pane p, const struct event *e)
         press_text(ex, e);
     else if (p == PANE_SLIDERS)
         press_slider(ex, e);
+    else if (p == PANE_HISTOGRAM)
+        press_histogram(ex, e);
     else if ((p == PANE_LATENTS || p == PANE_NEXT) && rect_has(r, e->x, e->y)) {
         struct list *l = p == PANE_LATENTS ? &ex->latents : &ex->next;
         if (l->top + e->y - r.y >= l->n)

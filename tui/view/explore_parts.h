@@ -33,6 +33,10 @@ int slider_of_row(int row); /* list row → slider row or SLIDER_ALL */
 float explore_scale(const struct explore *, const struct workbench *, int32_t unit,
                     bool *from_bundle);
 struct paint_rule explore_rule(const struct explore *, const struct workbench *);
+/* The fixed values are lifted for a look without them. */
+bool explore_lifted(const struct explore *);
+/* The sliders as they take effect: while lifted nothing is fixed, the insertion stays. */
+struct sliders explore_in_force(const struct explore *);
 /* Alike as far as losses go: the same insertion, the same fixed units at the same values. */
 bool same_effect(const struct sliders *, const struct sliders *);
 /* "at 1.8": which value `of` had where `now` has another. */
@@ -59,6 +63,7 @@ void explore_changed_sliders(struct explore *, const struct sliders *before, boo
 void explore_focus(struct explore *, enum pane, bool typing);
 void explore_mouse(struct explore *, const struct event *);
 void explore_end_drag(struct explore *);
+void explore_repeatable(struct explore *, enum action_id, double value); /* what `.` does again */
 void explore_prompt(struct explore *, enum overlay, const char *text);
 bool explore_next_item(const struct explore *, int row, int32_t *id);
 
@@ -78,6 +83,23 @@ int32_t histogram_unit(const struct explore *); /* whose it is; −1: none */
 void histogram_plot(const struct explore *, struct plot_options *);
 const struct table *histogram_table(const struct explore *); /* NULL: not there yet */
 
+/* The value of the plot's column at a cell; false: none there. */
+bool histogram_value_at(const struct explore *, int x, int y, double *v);
+
+/* ---- with and without the fixed values */
+void blink_flip(struct explore *);
+void blink_wished(struct explore *, uint64_t generation);
+void blink_compare(struct explore *); /* after a snapshot: marks what changed, once all is there */
+void blink_forget(struct explore *);  /* marks, and waiting for them */
+
+/* ---- the twin of a line */
+/* The line of the cursor and its twin, upper first; 1: it has none. */
+int twin_lines(const struct explore *, size_t line[2]);
+void twin_update(struct explore *); /* after anything that may change its numbers */
+void twin_switch(struct explore *, bool on);
+/* Puts reference pair n (from 1) into the editor; false: n is no number of one (says why). */
+bool twin_reference(struct explore *, long n);
+
 /* ---- panes */
 struct drawing {
     const struct explore *ex;
@@ -87,6 +109,8 @@ struct drawing {
     struct grid *grid;
     bool ascii;
     struct here here;
+    struct sliders in_force;
+    bool lifted;
 };
 void draw_text_pane(const struct drawing *);
 void draw_latents_pane(const struct drawing *);
@@ -97,6 +121,7 @@ void draw_next_pane(const struct drawing *);
 void draw_bars(const struct drawing *); /* title, status, keys */
 void draw_overlay(const struct drawing *);
 void draw_help(const struct drawing *);
+void draw_changes(const struct drawing *); /* marks cells, after the panes */
 int help_rows(enum where);
 /* The frame of a pane (or its folded line), titled; what is inside. */
 struct rect draw_frame(const struct drawing *, enum pane, const char *title);

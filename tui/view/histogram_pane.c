@@ -21,7 +21,8 @@ void histogram_plot(const struct explore *ex, struct plot_options *o)
     int32_t unit = histogram_unit(ex);
     plot_options_init(o);
     o->title = "";
-    o->mirrored = true;
+    o->mirrored = !ex->histogram_overlaid;
+    o->log_y = ex->histogram_log;
     double here = explore_value_here(ex, unit), fixed = explore_fixed_value(ex, unit);
     if (isfinite(here)) {
         o->at[o->n_at] = here;
@@ -36,6 +37,25 @@ void histogram_plot(const struct explore *ex, struct plot_options *o)
 const struct table *histogram_table(const struct explore *ex)
 {
     return ex->findings.bins ? table_set_find(ex->findings.bins, "rows") : NULL;
+}
+
+bool histogram_value_at(const struct explore *ex, int x, int y, double *v)
+{
+    struct rect r = layout_inner(&ex->layout, PANE_HISTOGRAM);
+    const struct table *t = histogram_table(ex);
+    struct plot_options o;
+    struct plot_layout l = {0};
+    struct grid scratch;
+    if (!t || !ex->theme || r.h <= 0)
+        return false;
+    histogram_plot(ex, &o);
+    grid_init(&scratch, ex->layout.w, ex->layout.h, theme_style(ex->theme, ROLE_TEXT));
+    plot_cells(t, &o, ex->theme, &scratch, r, &l); /* where things stand depends on the labels */
+    grid_release(&scratch);
+    if (l.n_panels == 0 || !rect_has(l.panel[0].inner, x, y))
+        return false;
+    *v = plot_value_at(&l.panel[0], x);
+    return isfinite(*v);
 }
 
 void draw_histogram_pane(const struct drawing *d)

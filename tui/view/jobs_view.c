@@ -200,7 +200,7 @@ static void draw_row(const struct jobs_drawing *d, struct rect r, int y, int row
     bool selected = row == d->v->list.selected;
     struct job_line state;
     char what[64], corpus[128];
-    int what_w = r.w >= 90 ? 26 : r.w >= 60 ? 22 : r.w >= 40 ? 16 : r.w - 3;
+    int what_w = r.w >= 70 ? 26 : r.w >= 60 ? 22 : r.w >= 40 ? 16 : r.w - 8;
     int corpus_w = r.w >= 90 ? 22 : r.w >= 60 ? 13 : 0;
     if (selected)
         grid_fill(d->g, (struct rect){r.x, y, r.w, 1}, look(d, ROLE_SELECTION));
@@ -216,6 +216,9 @@ static void draw_row(const struct jobs_drawing *d, struct rect r, int y, int row
     if (r.w >= 40) {
         job_line_state(j, d->in->ascii, r.x + r.w - x, &state);
         job_segments_draw(&state, d->in->theme, d->g, r, x, y);
+    } else if (j->status == JOB_RUNNING && r.w >= 16) {
+        grid_printf(d->g, r, r.x + r.w - 5, y, look(d, ROLE_HEADING), "%3.0f %%",
+                    100 * job_share(j));
     }
     if (selected)
         grid_style(d->g, rect_clip((struct rect){r.x, y, r.w, 1}, r), look(d, ROLE_SELECTION));

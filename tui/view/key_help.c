@@ -39,6 +39,19 @@ static void all_keys(enum action_id a, bool typing, char *out, size_t n)
             w += (size_t)snprintf(out + w, n - w, "%s%s", w > 0 ? ", " : "", key);
 }
 
+/* Wide enough for the longest keys, so that what they do has the rest. */
+static int key_column(enum where where, bool typing)
+{
+    char keys[96];
+    int w = 0, a;
+    for (int i = 0; (a = row_action(where, i)) != ACTION_NONE; i++) {
+        all_keys((enum action_id)a, typing, keys, sizeof keys);
+        int n = text_columns(keys, strlen(keys));
+        w = n > w ? n : w;
+    }
+    return w + 3;
+}
+
 void draw_help(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
@@ -54,8 +67,11 @@ void draw_help(const struct drawing *d)
                           : where_name[ex->focus]);
     grid_fill(d->grid, box, draw_style(d, ROLE_TEXT));
     struct rect r = w >= 3 && h >= 3 ? grid_box(d->grid, box, title, true, d->theme) : box;
-    int top = ex->help.top > n - r.h ? n - r.h : ex->help.top, column = r.w >= 60 ? 27 : r.w / 3;
+    int top = ex->help.top > n - r.h ? n - r.h : ex->help.top,
+        column = key_column(where, ex->typing);
     top = top < 0 ? 0 : top;
+    if (r.w < 60)
+        column = r.w / 3;
     for (int i = 0; i < r.h && top + i < n; i++) {
         enum action_id a = (enum action_id)row_action(where, top + i);
         all_keys(a, ex->typing, keys, sizeof keys);

@@ -279,25 +279,28 @@ int latents_natural_width(const struct latents *v)
     for (int32_t c = 0; v->rows && c < v->rows->n_cols && c < LATENTS_COLUMNS; c++) {
         struct shown_column s;
         describe(v, c, &s);
-        w += s.w + 1 + (s.kind == CELL_SHARE ? 5 : 0);
+        w += s.w + 2 + (s.kind == CELL_SHARE ? 5 : 0);
     }
     return v->rows ? w + 2 : 1 << 14; /* with the frame */
 }
 
-/* What is left over goes to the bars, where all columns are there. */
+/* What is left over: a wider gap behind numbers, the rest to the bars. */
 static void widen(struct shown_column *out, int n, int spare)
 {
-    int bars = 0, more;
+    int bars = 0, more = 0;
     for (int i = 0; i < n; i++)
         bars += out[i].bar > 0;
-    more = bars > 0 ? spare / bars : 0;
+    int gap = spare >= n - bars - 1 ? 1 : 0;
+    if (bars > 0)
+        more = (spare - gap * (n - bars - 1)) / bars;
     more = more > 9 ? 9 : more;
     for (int i = 0, shift = 0; i < n; i++) {
+        int by = out[i].bar > 0 ? more : gap;
         out[i].x += shift;
+        shift += by;
         if (out[i].bar > 0) {
-            out[i].bar += more;
-            out[i].w += more;
-            shift += more;
+            out[i].bar += by;
+            out[i].w += by;
         }
     }
 }

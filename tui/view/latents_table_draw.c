@@ -28,6 +28,8 @@ static void percent_text(double v, char *out, size_t n)
     double p = 100 * v;
     if (!isfinite(p))
         snprintf(out, n, "-");
+    else if (!(fabs(p) > 0))
+        snprintf(out, n, "0");
     else if (p > 0 && p < 0.05)
         snprintf(out, n, "<0.1");
     else
@@ -124,11 +126,18 @@ static void draw_row(const struct latents_drawing *d, struct rect r, int y, int 
 }
 
 /* ---- headings */
+static const char *order_mark(const struct latents_drawing *d)
+{
+    if (d->in->ascii)
+        return d->v->descending ? "v" : "^";
+    return d->v->descending ? "▼" : "▲";
+}
+
 static void draw_heads(const struct latents_drawing *d, struct rect r, const struct shown_column *c,
                        int n)
 {
     const struct latents *v = d->v;
-    const char *up = d->in->ascii ? "^" : "▲", *down = d->in->ascii ? "v" : "▼";
+    const char *mark = order_mark(d);
     for (int i = 0; i < n; i++) {
         struct style s = latents_style(d, ROLE_HEADING);
         bool chosen = c[i].col == v->column && v->focus == PART_TABLE;
@@ -147,8 +156,7 @@ static void draw_heads(const struct latents_drawing *d, struct rect r, const str
         int x = right && len < w ? cell.x + w - len : cell.x;
         x = grid_text(d->grid, cell, x, r.y, s, head, strlen(head));
         if (sorted)
-            grid_text(d->grid, cell, x, r.y, latents_style(d, ROLE_FOCUS),
-                      v->descending ? down : up, strlen(up));
+            grid_text(d->grid, cell, x, r.y, latents_style(d, ROLE_FOCUS), mark, strlen(mark));
     }
 }
 
@@ -294,8 +302,14 @@ void latents_table_note(const struct latents_drawing *d, char *out, size_t n)
         w = snprintf(out, n, "%d%s%d of %s", v->list.top + 1, dash, v->list.top + a.rows.h, all);
     else
         w = snprintf(out, n, "%s", all);
+    bool sort_shown = false;
+    for (int i = 0; i < columns; i++)
+        sort_shown = sort_shown || c[i].col == v->sort_col;
+    if (w > 0 && (size_t)w < n && !sort_shown)
+        w += snprintf(out + w, n - (size_t)w, " by %.24s %s", v->rows->cols[v->sort_col].name,
+                      order_mark(d));
     if (w > 0 && (size_t)w < n && columns < v->rows->n_cols)
-        snprintf(out + w, n - (size_t)w, "%s%s %d more columns", dot, d->in->ascii ? "<>" : "←→",
+        snprintf(out + w, n - (size_t)w, "%s%s %d more", dot, d->in->ascii ? "<>" : "←→",
                  v->rows->n_cols - columns);
 }
 

@@ -41,6 +41,20 @@ static void draw_estimate(const struct drawing *d, struct rect r, int right, int
     }
 }
 
+static void set_means(const struct drawing *d, struct loss_row *r, const struct sliders *of,
+                      const double mean[N_LANES])
+{
+    r->without = mean[sliders_insert(of) != INSERT_NONE ? LANE_BASE : LANE_PLAIN];
+    r->stale = !same_effect(of, &d->in_force);
+    if (sliders_any_fixed(of)) {
+        r->fixed = mean[LANE_FIXED];
+        r->diff = r->fixed - r->without;
+    } else if (d->lifted && !r->stale) { /* in the place of the fixed one, to compare */
+        r->fixed = r->without;
+    }
+    at_label(of, &d->in_force, d->ascii, r->at, sizeof r->at);
+}
+
 static struct loss_row text_row(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
@@ -53,15 +67,27 @@ static struct loss_row text_row(const struct drawing *d)
     if (!ex->loss.valid)
         return r;
     const struct sliders *of = &ex->loss.of;
-    bool inserted = sliders_insert(of) != INSERT_NONE;
-    r.without = ex->loss.mean[inserted ? LANE_BASE : LANE_PLAIN];
-    r.stale = !same_effect(of, &ex->sliders);
     r.other_text = ex->loss.version != ex->editor.version;
-    if (sliders_any_fixed(of)) {
-        r.fixed = ex->loss.mean[LANE_FIXED];
-        r.diff = r.fixed - r.without;
-    }
-    at_label(of, &ex->sliders, d->ascii, r.at, sizeof r.at);
+    set_means(d, &r, of, ex->loss.mean);
+    return r;
+}
+
+/* A line of a pair. */
+static struct loss_row line_row(const struct drawing *d, int i, char name[16])
+{
+    const struct explore *ex = d->ex;
+    const struct pair_shown *p = &ex->pair;
+    bool own = p->line[i] == textbuf_line_of(&ex->editor.text, ex->editor.cursor);
+    struct loss_row r = {.name = name,
+                         .without = NAN,
+                         .fixed = NAN,
+                         .diff = NAN,
+                         .half = NAN,
+                         .role = own ? ROLE_HEADING : ROLE_TEXT,
+                         .other_text = p->other_text};
+    snprintf(name, 16, "line %zu", p->line[i] + 1);
+    if (p->valid)
+        set_means(d, &r, &p->of, p->mean[i]);
     return r;
 }
 
@@ -87,16 +113,20 @@ static struct loss_row refset_row(const struct drawing *d, int i)
         r.diff = v->diff.mean;
         r.half = v->diff.half;
     }
-    r.stale = !same_effect(&s->of, &ex->sliders);
+    r.stale = !same_effect(&s->of, &d->in_force);
+    if (d->lifted && !r.stale)
+        r.fixed = r.without;
     double about = r.stale ? explore_sweep_now(ex, v->name) : NAN;
-    if (isfinite(about)) { /* at once, until it is measured */
+    double base = findings_base(&ex->findings, sliders_insert(&d->in_force), v->name);
+    if (isfinite(about) && isfinite(base)) { /* at once, until it is measured */
         r.about = true;
         r.stale = false;
+        r.without = base; /* of the same sweep and insertion */
         r.fixed = about;
-        r.diff = about - r.without;
+        r.diff = about - base;
         r.half = NAN;
     }
-    at_label(&s->of, &ex->sliders, d->ascii, r.at, sizeof r.at);
+    at_label(&s->of, &d->in_force, d->ascii, r.at, sizeof r.at);
     return r;
 }
 
@@ -110,9 +140,9 @@ static void draw_numbers(const struct drawing *d, struct rect r, int y, const st
 {
     struct style s = draw_style(d, row->other_text ? ROLE_STALE : ROLE_TEXT),
                  dim = draw_style(d, ROLE_STALE);
-    bool any = sliders_any_fixed(&d->ex->sliders);
+    bool any = sliders_any_fixed(&d->in_force);
     draw_estimate(d, r, c.without, y, s, row->without, NAN, false);
-    if (!any && !row->stale) /* nothing is fixed, so there is nothing to compare */
+    if (!any && !row->stale && !d->lifted) /* nothing is fixed: there is nothing to compare */
         return;
     if (!c.wide)
         grid_text(d->grid, r, c.without + 1, y, dim, d->ascii ? ">" : "→",
@@ -142,7 +172,7 @@ static void draw_numbers(const struct drawing *d, struct rect r, int y, const st
 static void draw_count(const struct drawing *d, struct rect r, int x, int y,
                        const struct loss_row *row)
 {
-    if (row->n_total > 0 && row->n < row->n_total && sliders_any_fixed(&d->ex->sliders) &&
+    if (row->n_total > 0 && row->n < row->n_total && sliders_any_fixed(&d->in_force) &&
         x + 7 <= r.x + r.w)
         grid_printf(d->grid, r, x, y, draw_style(d, ROLE_DIM), "%d/%d", row->n, row->n_total);
 }
@@ -150,14 +180,16 @@ static void draw_count(const struct drawing *d, struct rect r, int x, int y,
 static void draw_wide(const struct drawing *d, struct rect r, const struct loss_row *row, int n)
 {
     struct loss_columns c = {true, r.x + 17, r.x + 25, r.x + 33};
-    bool inserted = sliders_insert(&d->ex->sliders) != INSERT_NONE;
+    bool inserted = sliders_insert(&d->in_force) != INSERT_NONE;
     struct style heading = draw_style(d, ROLE_DIM);
     const char *without = inserted ? "inserted" : "plain";
     int y = r.y;
     if (r.h > n) {
         grid_text(d->grid, r, c.without - (int)strlen(without), y, heading, without,
                   strlen(without));
-        if (sliders_any_fixed(&d->ex->sliders)) {
+        if (d->lifted)
+            grid_text(d->grid, r, c.fixed - 4, y, heading, "free", 4);
+        if (sliders_any_fixed(&d->in_force)) {
             grid_text(d->grid, r, c.fixed - 5, y, heading, "fixed", 5);
             grid_text(d->grid, r, c.diff - (d->ascii ? 4 : 1), y, heading, d->ascii ? "diff" : "Δ",
                       d->ascii ? 4 : 2);
@@ -194,22 +226,29 @@ void draw_loss_pane(const struct drawing *d)
 {
     draw_frame(d, PANE_LOSS, d->ex->layout.pane[PANE_LOSS].w >= 26 ? "Loss, nats a token" : "Loss");
     struct rect r = layout_inner(&d->ex->layout, PANE_LOSS);
-    struct loss_row row[1 + SESSION_MAX_CLASSES];
-    char edge[48] = "";
+    struct loss_row row[3 + SESSION_MAX_CLASSES];
+    char edge[64] = "", name[2][16];
+    const struct pair_shown *pair = d->ex->twin && d->snap ? &d->ex->pair : NULL;
+    bool wide = r.w >= 41;
     int n = 0, sets = d->snap ? d->snap->n_refsets : d->wb ? d->wb->n_sets : 0;
     if (r.h <= 0)
         return;
-    row[n++] = text_row(d);
+    if (wide || !pair)
+        row[n++] = text_row(d);
+    for (int i = 0; pair && i < pair->n; i++)
+        row[n++] = line_row(d, i, name[i]);
     for (int i = 0; i < sets && i < SESSION_MAX_CLASSES; i++)
         row[n++] = refset_row(d, i);
-    if (r.w >= 41)
+    if (wide)
         draw_wide(d, r, row, n);
     else
         draw_narrow(d, r, row, n);
-    if (d->snap && d->snap->refset_progress < 1 && sliders_any_fixed(&d->ex->sliders))
+    if (pair && pair->n == 1)
+        snprintf(edge, sizeof edge, "line %zu has no twin", pair->line[0] + 1);
+    else if (d->snap && d->snap->refset_progress < 1 && sliders_any_fixed(&d->in_force))
         snprintf(edge, sizeof edge, "measuring %.0f %%", 100 * d->snap->refset_progress);
     else if (d->ex->layout.pane[PANE_LOSS].w >= 45)
-        snprintf(edge, sizeof edge, "reference sentences: mean of their means");
+        snprintf(edge, sizeof edge, "reference sentences: mean of means");
     draw_edge(d, PANE_LOSS, d->ex->refsets_paused ? "stopped: any key goes on" : edge);
     if (d->ex->focus == PANE_LOSS && d->ex->overlay == OVERLAY_NONE) {
         d->grid->cursor_x = r.x;

@@ -19,7 +19,7 @@ static void draw_column(const struct drawing *d, struct rect r, const struct nex
                         bool selectable, bool stale)
 {
     const struct list *rows = &d->ex->next;
-    int label = r.w >= 24 ? 12 : r.w - 4, bar = r.w - label - 6;
+    int label = r.w >= 20 ? 12 : r.w - 4, bar = r.w - label - 6;
     for (int i = 0; i < r.h && rows->top + i < l->n; i++) {
         int at = rows->top + i, y = r.y + i;
         bool selected = selectable && d->ex->focus == PANE_NEXT && rows->selected == at;
@@ -62,18 +62,18 @@ void draw_next_pane(const struct drawing *d)
         return;
     }
     const struct next_list *without = s->next_base.n > 0 ? &s->next_base : &s->next_plain;
-    bool fixed = s->any_fixed && s->next_fixed.n > 0,
+    bool fixed = s->any_fixed && s->next_fixed.n > 0, two = fixed || d->lifted,
          stale = !s->next.valid || d->here.token != s->next_token;
     bool heading = r.h < all.h;
     struct style dim = draw_style(d, ROLE_DIM);
-    int half = fixed ? (r.w - 1) / 2 : r.w;
+    int half = two ? (r.w - 1) / 2 : r.w;
     struct rect left = {r.x, r.y, half, r.h}, right = {r.x + half + 1, r.y, r.w - half - 1, r.h};
     if (heading)
         grid_printf(d->grid, all, all.x, all.y, dim, "%s",
                     s->insert != INSERT_NONE && half >= 8 ? "inserted" : "plain");
-    if (heading && fixed)
-        grid_printf(d->grid, all, right.x, all.y, dim, "fixed");
-    draw_column(d, left, without, !fixed, stale);
-    if (fixed)
-        draw_column(d, right, &s->next_fixed, true, stale || !s->any_fixed);
+    if (heading && two)
+        grid_printf(d->grid, all, right.x, all.y, dim, "%s", fixed ? "fixed" : "free");
+    draw_column(d, left, without, !two, stale);
+    if (two) /* lifted: in the place of the fixed ones, so that the eye can compare */
+        draw_column(d, right, fixed ? &s->next_fixed : without, true, stale);
 }

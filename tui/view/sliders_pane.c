@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *mark_of(const struct drawing *d, const struct sliders *s, int row)
+static const char *mark_of(const struct drawing *d, int row)
 {
+    const struct sliders *s = &d->in_force;
     int fixed = 0, n = 0;
     for (int i = 0; i < s->n; i++)
         if (row == SLIDER_ALL || row == i) {
@@ -85,7 +86,8 @@ static void draw_track(const struct drawing *d, struct rect r, struct slider_tra
     if (row == SLIDER_ALL ? sliders_any_fixed(s) : s->unit[row].fixed) { /* how far from nothing */
         int zero = track_cell(t, 0), knob = track_cell(t, sliders_value(s, row, NULL));
         for (int i = knob < zero ? knob : zero; i <= (knob < zero ? zero : knob); i++)
-            grid_put(d->grid, r, x + i, y, draw_style(d, ROLE_FIXED), d->ascii ? "=" : "━", 1);
+            grid_put(d->grid, r, x + i, y, draw_style(d, d->lifted ? ROLE_DIM : ROLE_FIXED),
+                     d->ascii ? "=" : "━", 1);
     }
     grid_put(d->grid, r, x + track_cell(t, 0), y, style, d->ascii ? "+" : "┼", 1);
     if (known && b->pre_median && track_cell(t, (double)b->pre_median[unit]) != track_cell(t, 0))
@@ -131,7 +133,10 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
     int row = slider_of_row(at), x, ty;
     bool fixed = row == SLIDER_ALL ? sliders_any_fixed(&ex->sliders) : ex->sliders.unit[row].fixed;
     bool selected = ex->rows.selected == at, focused = selected && ex->focus == PANE_SLIDERS;
-    struct style s = draw_style(d, focused ? ROLE_FOCUS : fixed ? ROLE_FIXED : ROLE_TEXT);
+    struct style s = draw_style(d, focused              ? ROLE_FOCUS
+                                   : fixed && d->lifted ? ROLE_DIM
+                                   : fixed              ? ROLE_FIXED
+                                                        : ROLE_TEXT);
     struct slider_track t;
     grid_text(d->grid, c.rows, c.label_x, y, s, selected ? (d->ascii ? ">" : "▸") : " ",
               selected && !d->ascii ? 3 : 1);
@@ -140,14 +145,17 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
                     c.mark_x - c.label_x >= 8 ? "all %d" : "all", ex->sliders.n);
     else
         grid_printf(d->grid, c.rows, c.label_x + 1, y, s, "%d", ex->sliders.unit[row].index);
-    const char *mark = mark_of(d, &ex->sliders, row);
+    const char *mark = mark_of(d, row);
     grid_text(d->grid, c.rows, c.mark_x, y, s, mark, strlen(mark));
     if (explore_track(ex, row, &t, &x, &ty)) {
         draw_track(d, c.rows, t, x, y, row);
         bool same;
         double v = sliders_value(&ex->sliders, row, &same);
         if (fixed || row == SLIDER_ALL)
-            draw_knob(d, c.rows, t, x, y, v, draw_style(d, focused ? ROLE_FOCUS : ROLE_KNOB));
+            draw_knob(d, c.rows, t, x, y, v,
+                      draw_style(d, d->lifted ? ROLE_DIM
+                                    : focused ? ROLE_FOCUS
+                                              : ROLE_KNOB));
         else
             grid_put(d->grid, c.rows, x + track_cell(t, v), y, draw_style(d, ROLE_DIM),
                      d->ascii ? "o" : "○", 1);
@@ -168,9 +176,12 @@ static void draw_lower_edge(const struct drawing *d)
     const struct explore *ex = d->ex;
     char text[96];
     double range = sliders_range(&ex->sliders);
-    if (ex->drag.active)
+    bool roomy = ex->layout.pane[PANE_SLIDERS].w >= 34;
+    if (d->lifted)
+        snprintf(text, sizeof text, roomy ? "without them: Space puts back" : "Space puts back");
+    else if (ex->drag.active)
         snprintf(text, sizeof text, "dragging%s · Esc puts back", ex->drag.fine ? ", fine" : "");
-    else if (ex->layout.pane[PANE_SLIDERS].w >= 34)
+    else if (roomy)
         snprintf(text, sizeof text, "%s%.0f %s %.0f %s %s", d->ascii ? "-" : "−", range,
                  d->ascii ? "to" : "…", range, d->ascii ? "-" : "·",
                  insertion[sliders_insert(&ex->sliders)]);

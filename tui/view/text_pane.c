@@ -103,6 +103,24 @@ static void draw_brackets(const struct drawing *d, struct span here)
         grid_put(d->grid, a.rows, x2, y2, s, "]", 1);
 }
 
+/* In the margin: the cursor's line and, lighter, its twin. */
+static void draw_twin_marks(const struct drawing *d, struct text_area a)
+{
+    const struct editor *e = &d->ex->editor;
+    size_t line[2], at = textbuf_line_of(&e->text, e->cursor);
+    struct rect inner = layout_inner(&d->ex->layout, PANE_TEXT);
+    if (!d->ex->twin || a.rows.x == inner.x || twin_lines(d->ex, line) == 1)
+        return;
+    for (int i = 0; i < 2; i++) {
+        size_t row = wrap_row_of(&e->wrap, e->text.line[line[i]]);
+        int y = a.rows.y + ((int)row - (int)e->top) * a.step;
+        bool own = line[i] == at;
+        if (row >= e->top && rect_has(a.rows, a.rows.x, y))
+            grid_put(d->grid, inner, inner.x, y, draw_style(d, own ? ROLE_FOCUS : ROLE_DIM),
+                     d->ascii ? (own ? ">" : "-") : (own ? "▸" : "▹"), 1);
+    }
+}
+
 static void draw_rows(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
@@ -126,6 +144,7 @@ static void draw_rows(const struct drawing *d)
                       1); /* the newline */
     }
     draw_brackets(d, l.here);
+    draw_twin_marks(d, a);
     if (ex->focus != PANE_TEXT || ex->overlay != OVERLAY_NONE)
         return;
     int column, row;
@@ -246,8 +265,8 @@ static void draw_info(const struct drawing *d, struct rect r)
         x = add_number(d, r, x, "pre", (double)pre, true);
         x = add_number(d, r, x, "act", (double)act, false);
     }
-    bool fixed = sliders_any_fixed(&d->ex->sliders),
-         inserted = sliders_insert(&d->ex->sliders) != INSERT_NONE;
+    bool fixed = sliders_any_fixed(&d->in_force),
+         inserted = sliders_insert(&d->in_force) != INSERT_NONE;
     double base = loss_of(h, inserted ? LANE_BASE : LANE_PLAIN);
     x = add_number(d, r, x, "loss", base, false);
     if (fixed && h->line->loss[LANE_FIXED])

@@ -132,6 +132,18 @@ bool views_event(struct explore *ex, const struct event *e)
     return ops->event(ex->views.state[ex->views.now], &in, e, a);
 }
 
+bool views_do(struct explore *ex, enum action_id a)
+{
+    const struct view_ops *ops = shown(ex);
+    struct event e;
+    char key[32];
+    action_key(a, key, sizeof key);
+    if (!ops || !(actions[a].where & (unsigned)ops->where) || !event_parse(key, &e))
+        return false;
+    struct view_in in = around(ex, ex->workbench, ex->theme);
+    return ops->event(ex->views.state[ex->views.now], &in, &e, a);
+}
+
 enum where explore_where(const struct explore *ex)
 {
     const struct view_ops *ops = shown(ex);
@@ -160,6 +172,8 @@ const struct table *views_table(const struct explore *ex, struct plot_options *p
 {
     const struct view_ops *ops = shown(ex);
     plot_options_init(plot);
+    if (!ops && ex->focus == PANE_HISTOGRAM)
+        histogram_plot(ex, plot);
     if (!ops)
         return NULL;
     const void *state = ex->views.state[ex->views.now];

@@ -27,6 +27,8 @@ void views_draw(const struct explore *, const struct workbench *, const struct t
                 struct grid *);
 /* False: not the view's. */
 bool views_event(struct explore *, const struct event *);
+/* An action by its name, as its key would do it; false: not the view's. */
+bool views_do(struct explore *, enum action_id);
 bool views_typing(const struct explore *);
 /* The context of actions: of the view shown, or of the focused pane. */
 enum where explore_where(const struct explore *);

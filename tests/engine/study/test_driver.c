@@ -265,13 +265,12 @@ static void check_rows(const struct seen *x, const struct study_in *in, int32_t 
 static void documents_become_windows(void **unused)
 {
     (void)unused;
-    static const char *const da[] = {"", "Hun køber brød hver morgen, og så går hun hjem igen.",
-                                     "å"};
+    static const char *const da[] = {"Hun køber brød hver morgen, og så går hun hjem igen.", "å"};
     static const char *const en[] = {"She buys bread every morning, and then she goes home again.",
                                      "a"};
     struct tiny_model t;
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .n_ctx = 8, .rows_per_job = 5});
-    struct corpus *c = corpus_of(da + 1, 2, en, 2, false, CORPUS_ALL);
+    struct corpus *c = corpus_of(da, 2, en, 2, false, CORPUS_ALL);
     for (int bos = 0; bos < 2; bos++) {
         struct study_in in = tiny_in(&t, c);
         struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};

@@ -1,0 +1,328 @@
+/* The lab on a tiny bundle: the same answers computed, kept, resumed and in memory alone; what
+ * can't be answered; a stored result that is verified, and one that was tampered with. */
+#include "tests/support/testdata.h"
+#include "tests/support/tiny_model.h"
+#include "tui/lab.h"
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h wants the headers above it. */
+#include <cmocka.h>
+
+#include "engine/base/memory.h"
+
+#define HOOK "layers.1.mlp.act"
+
+struct place {
+    char *dir, *bundle, *cache;
+    struct options options;
+    struct workbench *wb;
+};
+
+static int setup(void **state)
+{
+    struct place *p = xcalloc(1, sizeof *p);
+    struct error e = {0};
+    p->dir = testdata_folder();
+    tiny_write(p->dir, &(struct tiny_spec){.hook = HOOK});
+    tiny_write_bundle(p->dir, HOOK);
+    p->bundle = xasprintf("%s/tiny.glimt", p->dir);
+    p->cache = xasprintf("%s/cache", p->dir);
+    options_init(&p->options);
+    p->options.bundle = p->bundle;
+    p->options.cache = p->cache;
+    p->options.threads = 1;
+    if (!workbench_open(&p->options, NULL, NULL, &p->wb, &e))
+        fail_msg("workbench_open: %s", e.text);
+    *state = p;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct place *p = *state;
+    workbench_free(p->wb);
+    free(p->bundle);
+    free(p->cache);
+    testdata_remove(p->dir);
+    free(p);
+    return 0;
+}
+
+/* All tables of a set, byte for byte. */
+static char *blob_of(const struct table_set *set, size_t *n)
+{
+    struct strbuf b;
+    strbuf_init(&b);
+    for (int32_t i = 0; i < set->n; i++)
+        table_write_blob(set->table[i], &b);
+    *n = b.len;
+    return strbuf_detach(&b);
+}
+
+static void same_tables(const struct table_set *a, const struct table_set *b)
+{
+    size_t na, nb;
+    char *pa = blob_of(a, &na), *pb = blob_of(b, &nb);
+    assert_int_equal(na, nb);
+    assert_memory_equal(pa, pb, na);
+    free(pa);
+    free(pb);
+}
+
+static struct table_set *answers(struct lab *lab, const struct request *r,
+                                 const struct lab_loop *loop, struct lab_facts *facts)
+{
+    struct table_set *set = NULL;
+    struct error e = {0};
+    if (!lab_run(lab, r, loop, &set, facts, &e))
+        fail_msg("%s: %s", request_name[r->kind], e.text);
+    assert_non_null(set);
+    return set;
+}
+
+static void ask(struct request *r, enum request_kind kind)
+{
+    request_init(r, kind);
+    r->n_units = 3;
+    r->unit[0] = 3;
+    r->unit[1] = 17;
+    r->unit[2] = 40;
+    r->rule = (struct rule){.05, .5};
+    if (kind == REQUEST_SWEEP) {
+        r->n_values = 2;
+        r->value[0] = -1;
+        r->value[1] = 2;
+        r->inserts = 1u << INSERT_SAE | 1u << INSERT_ERROR;
+        r->each = true;
+    }
+}
+
+static void test_kept_and_not_kept_agree(void **state)
+{
+    struct place *p = *state;
+    struct options none = p->options;
+    none.cache = "none";
+    struct lab *kept = lab_new(p->wb, &p->options), *again = lab_new(p->wb, &p->options),
+               *plain = lab_new(p->wb, &none);
+    for (int kind = 0; kind < N_REQUESTS; kind++) {
+        struct request r;
+        struct lab_facts first, second;
+        ask(&r, (enum request_kind)kind);
+        struct table_set *a = answers(kept, &r, NULL, &first),
+                         *b = answers(again, &r, NULL, &second),
+                         *c = answers(plain, &r, NULL, NULL);
+        same_tables(a, b);
+        same_tables(a, c);
+        if (kind != REQUEST_LENS) /* needs no corpus and is not kept */
+            assert_true(second.cached);
+        table_set_unref(a);
+        table_set_unref(b);
+        table_set_unref(c);
+        request_release(&r);
+    }
+    assert_string_equal(lab_said(kept), "");
+    lab_free(kept);
+    lab_free(again);
+    lab_free(plain);
+}
+
+struct stopper {
+    atomic_bool cancel;
+    int64_t at; /* chunk */
+};
+
+static void stop_there(void *arg, const struct study_progress *p, const char *what)
+{
+    struct stopper *s = arg;
+    assert_true(what[0] != 0 && p->done <= p->total && p->share >= 0 && p->share <= 1);
+    if (p->done == s->at)
+        atomic_store(&s->cancel, true);
+}
+
+static void test_interrupted_and_resumed(void **state)
+{
+    struct place *p = *state;
+    static const enum request_kind kinds[] = {REQUEST_LATENTS, REQUEST_SWEEP, REQUEST_HISTOGRAM,
+                                              REQUEST_COACTIVE};
+    struct options none = p->options;
+    none.cache = "none";
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        struct request r;
+        struct table_set *set = NULL;
+        struct lab_facts facts = {0};
+        struct error e = {0};
+        struct stopper s = {.at = 1};
+        struct lab_loop loop = {.cancel = &s.cancel, .progress = stop_there, .progress_arg = &s};
+        struct lab *first = lab_new(p->wb, &p->options), *second = lab_new(p->wb, &p->options),
+                   *plain = lab_new(p->wb, &none);
+        ask(&r, kinds[k]);
+        assert_false(lab_run(first, &r, &loop, &set, NULL, &e));
+        assert_int_equal(e.kind, ERROR_CANCELLED);
+        lab_free(first);
+        struct table_set *a = answers(second, &r, NULL, &facts),
+                         *b = answers(plain, &r, NULL, NULL);
+        assert_true(facts.resumed && !facts.cached);
+        same_tables(a, b);
+        table_set_unref(a);
+        table_set_unref(b);
+        lab_free(second);
+        lab_free(plain);
+        request_release(&r);
+    }
+}
+
+static void partial(void *arg, struct table_set *set)
+{
+    int *n = arg;
+    assert_true(set->n > 0);
+    (*n)++;
+}
+
+static void poll_count(void *arg)
+{
+    int64_t *n = arg;
+    (*n)++;
+}
+
+static void test_gives_way_between_operations(void **state)
+{
+    struct place *p = *state;
+    struct lab *lab = lab_new(p->wb, &p->options);
+    struct request r;
+    int64_t polls = 0;
+    int partials = 0;
+    struct lab_loop loop = {
+        .poll = poll_count, .poll_arg = &polls, .partial = partial, .partial_arg = &partials};
+    ask(&r, REQUEST_HARVEST);
+    table_set_unref(answers(lab, &r, &loop, NULL));
+    assert_true(polls > 10); /* operations, not chunks */
+    request_release(&r);
+    lab_free(lab);
+}
+
+static void refuses(struct lab *lab, const struct request *r, const char *part)
+{
+    struct table_set *set = NULL;
+    struct error e = {0};
+    assert_false(lab_run(lab, r, NULL, &set, NULL, &e));
+    assert_null(set);
+    assert_int_equal(e.kind, ERROR_INPUT);
+    if (!strstr(e.text, part))
+        fail_msg("'%s' does not say '%s'", e.text, part);
+}
+
+static void test_refusals(void **state)
+{
+    struct place *p = *state;
+    struct lab *lab = lab_new(p->wb, &p->options);
+    struct request r;
+    ask(&r, REQUEST_HISTOGRAM);
+    r.unit[1] = 100000;
+    refuses(lab, &r, "latent 100000");
+    request_release(&r);
+    ask(&r, REQUEST_LATENTS);
+    r.target = xstrdup("fr");
+    refuses(lab, &r, "fr");
+    request_release(&r);
+    ask(&r, REQUEST_LATENTS);
+    r.corpus.path = xstrdup("/nowhere.tsv");
+    refuses(lab, &r, "/nowhere.tsv");
+    request_release(&r);
+    char *one = testdata_write(p->dir, "one.txt", "kun dansk\nmere dansk\n", 21);
+    ask(&r, REQUEST_FIND);
+    r.corpus.n_files = 1;
+    r.corpus.file[0].cls = xstrdup("da");
+    r.corpus.file[0].path = one;
+    refuses(lab, &r, "one class");
+    request_release(&r);
+    lab_free(lab);
+}
+
+/* A cache that can't be had costs time, never the answer. */
+static void test_no_place_for_the_cache(void **state)
+{
+    struct place *p = *state;
+    char *file = testdata_write(p->dir, "file", "x", 1), *dir = xasprintf("%s/cache", file);
+    struct options o = p->options;
+    o.cache = dir;
+    struct lab *lab = lab_new(p->wb, &o);
+    struct request r;
+    ask(&r, REQUEST_LATENTS);
+    table_set_unref(answers(lab, &r, NULL, NULL));
+    assert_non_null(strstr(lab_said(lab), dir));
+    request_release(&r);
+    lab_free(lab);
+    free(file);
+    free(dir);
+}
+
+static int64_t verified(struct place *p, int64_t *wrong)
+{
+    struct lab *lab = lab_new(p->wb, &p->options);
+    struct store_entry *entry = NULL;
+    struct error e = {0};
+    int64_t n = 0, same = 0;
+    *wrong = 0;
+    assert_non_null(lab_store(lab, &e));
+    assert_true(store_list(lab_store(lab, NULL), &entry, &n, &e));
+    for (int64_t i = 0; i < n; i++) {
+        bool comparable;
+        struct error why = {0};
+        bool ok = lab_verify(lab, &entry[i], NULL, &comparable, &why);
+        assert_true(comparable);
+        same += ok;
+        *wrong += !ok;
+    }
+    free(entry);
+    lab_free(lab);
+    return same;
+}
+
+static void test_verify_finds_what_differs(void **state)
+{
+    struct place *p = *state;
+    struct lab *lab = lab_new(p->wb, &p->options);
+    int64_t wrong;
+    static const enum request_kind kinds[] = {REQUEST_HARVEST, REQUEST_SWEEP, REQUEST_HISTOGRAM};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        struct request r;
+        ask(&r, kinds[k]);
+        table_set_unref(answers(lab, &r, NULL, NULL));
+        request_release(&r);
+    }
+    lab_free(lab);
+    assert_int_equal(verified(p, &wrong), 3);
+    assert_int_equal(wrong, 0);
+    char *path = xasprintf("%s/glimt.db", p->cache);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "UPDATE latent SET detail = (SELECT detail FROM latent WHERE "
+                                  "(id & 4294967295) = 5) WHERE (id & 4294967295) = 6",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_true(sqlite3_changes(db) > 0);
+    sqlite3_close(db);
+    free(path);
+    assert_int_equal(verified(p, &wrong), 2);
+    assert_int_equal(wrong, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_kept_and_not_kept_agree, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_interrupted_and_resumed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_gives_way_between_operations, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_place_for_the_cache, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_verify_finds_what_differs, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
