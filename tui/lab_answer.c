@@ -183,9 +183,9 @@ static void note_nearest(const struct answer *a, const struct harvest_view *view
     int64_t *order = xcalloc((size_t)all->n_rows + 1, sizeof *order);
     table_sort(all, difference, true, order);
     double s = table_f64(all, order[0], share), d = table_f64(all, order[0], difference);
-    const char *what = "no latent is active on more than %.3g %% of %s and less than %.3g %% of "
-                       "the other tokens";
-    char *line = xasprintf(what, a->request->rule.min_share * 100, a->corpus->cls[a->target],
+    char *line = xasprintf("no latent is active on more than %.3g %% of %s and less than %.3g %% "
+                           "of the other tokens",
+                           a->request->rule.min_share * 100, a->corpus->cls[a->target],
                            a->request->rule.max_other * 100);
     if (all->n_rows > 0)
         table_note(t, "%s; the largest difference has %lld: %.3g %% and %.3g %%", line,

@@ -118,9 +118,8 @@ static int64_t scan_int(struct scan *s, const char *before, int64_t lo, int64_t 
     const char *first = s->p += minus;
     int64_t v = 0;
     for (; !s->bad && s->p < s->end && *s->p >= '0' && *s->p <= '9'; s->p++) {
-        if (s->p - first >= 18)
-            s->bad = true;
-        v = 10 * v + (*s->p - '0');
+        s->bad = s->p - first >= 18; /* more would not fit 64 bits */
+        v = s->bad ? 0 : 10 * v + (*s->p - '0');
     }
     if (s->p == first || (*first == '0' && (s->p - first > 1 || minus)))
         s->bad = true;

@@ -5,6 +5,7 @@
 #include "engine/session/internal.h"
 #include "engine/text/utf8.h"
 #include "tests/support/testdata.h"
+#include "tests/support/view_fixture.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,6 +123,10 @@ void fixture_init(struct explore_fixture *f, const char *text, enum depth depth,
 void fixture_release(struct explore_fixture *f)
 {
     explore_release(&f->ex);
+    for (int i = 0; i < f->n_jobs; i++) {
+        request_release(&f->job[i].request);
+        table_set_unref(f->job[i].tables);
+    }
     theme_free(f->theme);
     grid_release(&f->grid);
     tokenizer_free(f->wb.tokenizer);
@@ -130,6 +135,89 @@ void fixture_release(struct explore_fixture *f)
     free(f->bundle.pre_median);
     free(f->bundle.abs_pre_p99);
     testdata_remove(f->folder);
+}
+
+/* ---- whoever answers questions */
+static struct table_set *answer_to(const struct request *r)
+{
+    if (r->kind == REQUEST_BINS)
+        return histogram_tables(r->unit, r->n_units);
+    return r->kind == REQUEST_SWEEP ? fixture_sweep_tables(r->unit, r->n_units, 1, false) : NULL;
+}
+
+static uint64_t ask(void *arg, const struct request *r)
+{
+    struct explore_fixture *f = arg;
+    for (int i = 0; i < f->n_jobs; i++)
+        if (request_equal(&f->job[i].request, r))
+            return f->job[i].id;
+    if (f->n_jobs == FIXTURE_JOBS)
+        fail_msg("more than %d questions", FIXTURE_JOBS);
+    struct job *j = &f->job[f->n_jobs++];
+    *j = (struct job){.id = (uint64_t)f->n_jobs, .status = JOB_QUEUED, .version = 1};
+    request_copy(&j->request, r);
+    struct table_set *set = f->hold ? NULL : answer_to(r);
+    if (set) {
+        j->tables = set;
+        j->status = JOB_DONE;
+    }
+    return j->id;
+}
+
+static void cancel(void *arg, uint64_t id)
+{
+    struct explore_fixture *f = arg;
+    f->job[id - 1].status = JOB_CANCELLED;
+    f->job[id - 1].version++;
+}
+
+static bool get(void *arg, uint64_t id, struct job *out)
+{
+    struct explore_fixture *f = arg;
+    if (id == 0 || id > (uint64_t)f->n_jobs)
+        return false;
+    *out = f->job[id - 1];
+    request_copy(&out->request, &f->job[id - 1].request);
+    if (out->tables)
+        table_set_ref(out->tables);
+    return true;
+}
+
+static int list(void *arg, uint64_t *id, int max)
+{
+    struct explore_fixture *f = arg;
+    for (int i = 0; i < f->n_jobs && i < max; i++)
+        id[i] = (uint64_t)(f->n_jobs - i);
+    return f->n_jobs;
+}
+
+void fixture_host(struct explore_fixture *f)
+{
+    const struct job_host host = {.ask = ask, .cancel = cancel, .job = get, .jobs = list, .arg = f};
+    explore_host(&f->ex, &host);
+    explore_resize(&f->ex, f->ex.layout.w, f->ex.layout.h);
+    views_sync(&f->ex);
+    explore_news(&f->ex);
+}
+
+struct job *fixture_job(struct explore_fixture *f, enum request_kind kind)
+{
+    for (int i = f->n_jobs - 1; i >= 0; i--)
+        if (f->job[i].request.kind == kind)
+            return &f->job[i];
+    return NULL;
+}
+
+void fixture_answer(struct explore_fixture *f, struct job *j, enum job_status status,
+                    struct table_set *set)
+{
+    if (set) {
+        table_set_unref(j->tables);
+        j->tables = set;
+    }
+    j->status = status;
+    j->version++;
+    explore_news(&f->ex);
 }
 
 /* ---- snapshots by rule */
@@ -261,9 +349,8 @@ static void cut_lines(struct snapshot *s, const struct wish *w)
         l->tokens = tokens_of(bytes, (int32_t)(i - start));
         l->latents = latents_of(w, bytes, l->tokens);
         for (int lane = 0; lane < N_LANES; lane++)
-            if (lane != LANE_FIXED || s->any_fixed)
-                l->loss[lane] = losses_of(bytes, l->tokens, s->lane_key[lane],
-                                          lane == LANE_FIXED ? effect(w) : 0);
+            l->loss[lane] =
+                losses_of(bytes, l->tokens, s->lane_key[lane], lane == LANE_FIXED ? effect(w) : 0);
         s->n_tokens += l->tokens->n;
         start = i + 1;
     }
@@ -284,8 +371,8 @@ struct snapshot *fixture_snapshot(const struct wish *w)
     for (int32_t u = 0; u < w->n_units; u++)
         s->any_fixed = s->any_fixed || w->unit[u].fixed;
     s->lane_key[LANE_PLAIN] = 1;
-    s->lane_key[LANE_BASE] = 2 + (uint64_t)w->insert;
-    s->lane_key[LANE_FIXED] = key_of(w);
+    s->lane_key[LANE_BASE] = w->insert == INSERT_NONE ? 1 : 2 + (uint64_t)w->insert;
+    s->lane_key[LANE_FIXED] = s->any_fixed ? key_of(w) : s->lane_key[LANE_BASE];
     cut_lines(s, w);
     s->loss_mean[LANE_PLAIN] = 2.9;
     s->loss_mean[LANE_BASE] = 2.96;

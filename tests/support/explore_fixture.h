@@ -6,6 +6,7 @@
 #define GLIMT_TESTS_EXPLORE_FIXTURE_H
 #include "tui/view/explore.h"
 
+#define FIXTURE_JOBS 64
 struct explore_fixture {
     struct workbench wb;
     struct bundle bundle;
@@ -14,6 +15,9 @@ struct explore_fixture {
     struct explore ex;
     struct grid grid;
     char *folder;
+    struct job job[FIXTURE_JOBS]; /* id i + 1 */
+    int n_jobs;
+    bool hold; /* questions wait for fixture_answer */
 };
 
 /* theme_depth etc. as theme_open; text NULL: the example. The Explore view is loaded, w × h,
@@ -22,6 +26,13 @@ void fixture_init(struct explore_fixture *, const char *text, enum depth, bool a
 void fixture_release(struct explore_fixture *);
 /* What an idle worker would publish for a wish. The caller's reference. */
 struct snapshot *fixture_snapshot(const struct wish *);
+/* Somebody who answers the views' questions: histograms and sweeps at once (unless f->hold), with
+ * the tables of view_fixture.h; others stay queued. */
+void fixture_host(struct explore_fixture *);
+/* The newest job of a kind; NULL: none. */
+struct job *fixture_job(struct explore_fixture *, enum request_kind);
+/* It gets a status and tables (taken over); the view hears of it. */
+void fixture_answer(struct explore_fixture *, struct job *, enum job_status, struct table_set *);
 /* Posts what the view wishes and hands it the snapshot. */
 void fixture_settle(struct explore_fixture *);
 /* Events: keys by name, separated by blanks; text typed; the mouse. */

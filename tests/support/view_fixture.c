@@ -408,7 +408,7 @@ static void add_lane(struct table *t[3], struct lane l, bool there)
         lane_number(t[2], row, 3, change[0] - change[1], .04, 243);
 }
 
-struct table_set *sweep_tables(const int32_t *unit, int32_t n, double share, bool pairs)
+struct table_set *fixture_sweep_tables(const int32_t *unit, int32_t n, double share, bool pairs)
 {
     struct table *t[3] = {lane_table("rows", "loss_sentence_mean", true),
                           lane_table("differences", "difference", true),

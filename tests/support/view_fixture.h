@@ -52,7 +52,7 @@ void view_fixture_every_size(struct view_fixture *);
 /* Tables as the studies make them, with numbers by rule. */
 struct table_set *histogram_tables(const int32_t *unit, int32_t n);
 /* Curves of classes da and en; of the lanes only the first `share` have numbers. */
-struct table_set *sweep_tables(const int32_t *unit, int32_t n, double share, bool pairs);
+struct table_set *fixture_sweep_tables(const int32_t *unit, int32_t n, double share, bool pairs);
 /* Tokens: each word with the blank before it; n texts, the classes in turn. */
 struct table_set *token_tables(const int32_t *unit, int32_t n_units, const char *const *text,
                                int64_t n);

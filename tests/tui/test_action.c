@@ -10,7 +10,10 @@
 
 #include <cmocka.h>
 
-static const enum where contexts[] = {IN_TYPING, IN_TEXT, IN_LATENTS, IN_NEXT, IN_SLIDERS, IN_LOSS};
+static const enum where contexts[] = {
+    IN_TYPING, IN_TEXT,         IN_LATENTS,         IN_NEXT,       IN_HISTOGRAM,   IN_SLIDERS,
+    IN_LOSS,   IN_LATENTS_VIEW, IN_HISTOGRAMS_VIEW, IN_SWEEP_VIEW, IN_CORPUS_VIEW, IN_JOBS_VIEW};
+enum { N_EXPLORE = 7 }; /* those of the Explore view */
 
 static bool everybody_has(const char *key)
 {
@@ -101,13 +104,41 @@ static void test_control_keys_work_everywhere(void **state)
         const char *key;
         enum action_id action;
     } cases[] = {{"Ctrl-Z", ACTION_SUSPEND}, {"Ctrl-C", ACTION_CANCEL}, {"Ctrl-L", ACTION_REPAINT},
-                 {"Tab", ACTION_NEXT_PANE},  {"Ctrl-R", ACTION_REDO},   {"F2", ACTION_COLOURING}};
+                 {"Tab", ACTION_NEXT_PANE},  {"Ctrl-R", ACTION_REDO},   {"F1", ACTION_HELP}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t c = 0; c < sizeof contexts / sizeof *contexts; c++) {
             struct event e;
             event_parse(cases[i].key, &e);
             assert_int_equal(action_for(&e, contexts[c]), cases[i].action);
         }
+    for (size_t c = 0; c < sizeof contexts / sizeof *contexts; c++) {
+        struct event e;
+        event_parse("F2", &e); /* what can't be seen isn't changed */
+        assert_int_equal(action_for(&e, contexts[c]),
+                         c < N_EXPLORE ? ACTION_COLOURING : ACTION_NONE);
+    }
+}
+
+/* At 80 columns the help has room for the keys and a line on what they do. */
+static void test_help_lines_fit(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < sizeof contexts / sizeof *contexts; c++) {
+        int keys = 0, help = 0;
+        for (int a = 0; a < N_ACTIONS; a++) {
+            char key[32];
+            int w = 0, h = text_columns(actions[a].help, strlen(actions[a].help));
+            if (!(actions[a].where & (unsigned)contexts[c]))
+                continue;
+            for (int i = 0; action_key_at((enum action_id)a, i, key, sizeof key); i++)
+                if (acts(key, contexts[c]))
+                    w += text_columns(key, strlen(key)) + (w > 0 ? 2 : 0);
+            keys = w > keys ? w : keys;
+            help = h > help ? h : help;
+        }
+        if (keys + 3 + help > 78)
+            fail_msg("context %d: keys take %d columns, help %d", (int)contexts[c], keys, help);
+    }
 }
 
 int main(void)
@@ -119,6 +150,7 @@ int main(void)
         cmocka_unit_test(test_a_key_means_one_thing),
         cmocka_unit_test(test_shift_selects),
         cmocka_unit_test(test_control_keys_work_everywhere),
+        cmocka_unit_test(test_help_lines_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

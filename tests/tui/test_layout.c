@@ -89,7 +89,7 @@ static void test_named_sizes(void **state)
         enum layout_mode mode;
         int open;
     } cases[] = {
-        {120, 36, LAYOUT_FULL, 5},     {80, 24, LAYOUT_FULL, 5},     {79, 24, LAYOUT_ACCORDION, 1},
+        {120, 36, LAYOUT_FULL, 6},     {80, 24, LAYOUT_FULL, 5},     {79, 24, LAYOUT_ACCORDION, 1},
         {80, 23, LAYOUT_ACCORDION, 1}, {40, 8, LAYOUT_ACCORDION, 1}, {39, 8, LAYOUT_SINGLE, 1},
         {40, 7, LAYOUT_SINGLE, 1},     {20, 5, LAYOUT_TINY, 1},      {1, 1, LAYOUT_TINY, 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -113,16 +113,39 @@ static void test_pane_at(void **state)
     layout_compute(&l, 100, 30, PANE_TEXT, false);
     assert_int_equal(layout_pane_at(&l, 0, 0), -1);
     for (int p = 0; p < N_PANES; p++)
-        assert_int_equal(layout_pane_at(&l, l.pane[p].x, l.pane[p].y), p);
+        if (p != PANE_NEXT)
+            assert_int_equal(layout_pane_at(&l, l.pane[p].x, l.pane[p].y), p);
+    assert_int_equal(l.pane[PANE_NEXT].h, 0);
+}
+
+/* Predictions stand there from 120 columns, below that in the histogram's place when focused. */
+static void test_predictions(void **state)
+{
+    (void)state;
+    for (int w = 80; w < 200; w++)
+        for (int h = 24; h < 70; h++) {
+            struct layout l, focused;
+            layout_compute(&l, w, h, PANE_TEXT, false);
+            layout_compute(&focused, w, h, PANE_NEXT, false);
+            assert_int_equal(layout_open(&l, PANE_NEXT), w >= 120);
+            assert_true(layout_open(&l, PANE_HISTOGRAM));
+            assert_true(layout_reachable(&l, PANE_NEXT));
+            assert_true(layout_open(&focused, PANE_NEXT));
+            assert_int_equal(layout_open(&focused, PANE_HISTOGRAM), w >= 120);
+            if (w >= 120)
+                continue;
+            assert_memory_equal(&focused.pane[PANE_NEXT], &l.pane[PANE_HISTOGRAM],
+                                sizeof(struct rect));
+            assert_true(layout_inner(&focused, PANE_NEXT).w >= 20);
+        }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_size),
-        cmocka_unit_test(test_what_is_not_drawn_takes_no_keys),
-        cmocka_unit_test(test_named_sizes),
-        cmocka_unit_test(test_pane_at),
+        cmocka_unit_test(test_every_size),  cmocka_unit_test(test_what_is_not_drawn_takes_no_keys),
+        cmocka_unit_test(test_named_sizes), cmocka_unit_test(test_pane_at),
+        cmocka_unit_test(test_predictions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,16 +99,35 @@ static bool list(struct cli *cli, struct store *store, struct error *e)
     return true;
 }
 
-/* One by one; the result is a line each, and an error at the end when any is wrong. */
-static bool verify_entries(struct cli *cli, struct lab *lab, int sample, struct error *e)
+struct verified { /* what came of comparing */
+    int compared, wrong, foreign;
+    json_t *rows;
+};
+
+static void add_verified(struct cli *cli, struct verified *v, const struct store_entry *s,
+                         bool comparable, bool same, const struct error *why)
+{
+    v->compared += comparable;
+    v->foreign += !comparable;
+    v->wrong += comparable && !same;
+    json_array_append_new(v->rows, json_pack("{s:I, s:s, s:s, s:o, s:o}", "id", (json_int_t)s->id,
+                                             "study", s->study, "corpus", s->corpus, "same",
+                                             comparable ? json_boolean(same) : json_null(), "why",
+                                             same ? json_null() : json_string(why->text)));
+    strbuf_addf(&cli->out, "%" PRId64 " %s of %s: %s%s\n", s->id, s->study, s->corpus,
+                comparable ? "" : "not compared: ", same ? "the same" : why->text);
+}
+
+/* One by one, the last used first. */
+static bool compare_entries(struct cli *cli, struct lab *lab, int sample, struct verified *v,
+                            struct error *e)
 {
     struct store_entry *entry = NULL;
     int64_t n = 0;
-    int tried = 0, wrong = 0, foreign = 0;
     struct lab_loop loop = cli_loop(cli);
     bool ok =
         store_check(lab_store(lab, NULL), e) && store_list(lab_store(lab, NULL), &entry, &n, e);
-    for (int64_t i = 0; ok && i < n && tried < sample; i++) {
+    for (int64_t i = 0; ok && i < n && v->compared < sample; i++) {
         struct error why = {0};
         bool comparable;
         if (!entry[i].done)
@@ -116,27 +135,30 @@ static bool verify_entries(struct cli *cli, struct lab *lab, int sample, struct 
         bool same = lab_verify(lab, &entry[i], &loop, &comparable, &why);
         progress_clear(&cli->progress);
         ok = interrupt_check(e);
-        if (!ok)
-            break;
-        tried += comparable;
-        foreign += !comparable;
-        wrong += comparable && !same;
-        strbuf_addf(&cli->out, "%" PRId64 " %s of %s: %s\n", entry[i].id, entry[i].study,
-                    entry[i].corpus,
-                    same         ? "the same"
-                    : comparable ? why.text
-                                 : "not compared: other model, SAE or corpus");
+        if (ok)
+            add_verified(cli, v, &entry[i], comparable, same, &why);
     }
-    if (ok && wrong > 0) {
+    free(entry);
+    return ok;
+}
+
+static bool verify_entries(struct cli *cli, struct lab *lab, int sample, struct error *e)
+{
+    struct verified v = {.rows = json_array()};
+    bool ok = compare_entries(cli, lab, sample, &v, e);
+    if (ok && v.wrong > 0) {
         fputs(cli->out.s, stderr);
         ok = error_set(e, ERROR_SYSTEM, "cache: %d of %d results differ from what is computed now",
-                       wrong, tried);
+                       v.wrong, v.compared);
     }
-    if (ok)
-        strbuf_addf(&cli->out,
-                    "%d compared, %d of another model, SAE or corpus; the file is sound\n", tried,
-                    foreign);
-    free(entry);
+    if (ok && cli->opt.output == OUTPUT_JSON) {
+        strbuf_clear(&cli->out);
+        output_json(cli, json_pack("{s:O, s:i, s:i}", "rows", v.rows, "compared", v.compared,
+                                   "not_compared", v.foreign));
+    } else if (ok) {
+        strbuf_addf(&cli->out, "%d compared, %d not; the file is sound\n", v.compared, v.foreign);
+    }
+    json_decref(v.rows);
     return ok;
 }
 
@@ -174,14 +196,22 @@ static bool prune(struct cli *cli, struct store *store, const struct cache_value
     return true;
 }
 
+static bool no_csv(const struct cli *cli, const char *what, struct error *e)
+{
+    return cli->opt.output != OUTPUT_CSV ||
+           error_set(e, ERROR_INPUT, "cache %s: found --csv, expected --json or neither", what);
+}
+
 static bool cache(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     const char *what = n > 0 ? operand[0] : "list";
     struct store *store = NULL;
     if (strcmp(what, "verify") == 0)
-        return verify(cli, values, e);
+        return no_csv(cli, what, e) && verify(cli, values, e);
     if (strcmp(what, "list") != 0 && strcmp(what, "prune") != 0)
         return error_set(e, ERROR_INPUT, "cache: found %s, expected list, verify or prune", what);
+    if (strcmp(what, "prune") == 0 && !no_csv(cli, what, e))
+        return false;
     bool ok = open_cache(cli, &store, e) &&
               (strcmp(what, "list") == 0 ? list(cli, store, e) : prune(cli, store, values, e));
     store_close(store);

@@ -68,7 +68,7 @@ static bool settle(struct desk *d, struct script *script, struct error *e)
         }
         desk_news(d, &status);
         d->explore.redraw = false; /* drawn once, at the end */
-        bool idle = desk_idle(d) && !status.loading;
+        bool idle = status.idle && status.n_jobs == 0 && !status.loading && desk_idle(d);
         if (!ended)
             ended = script_step(script, &d->explore, idle, now_ms()) == SCRIPT_ENDED;
         desk_files(d, d->explore.wants);
@@ -77,7 +77,8 @@ static bool settle(struct desk *d, struct script *script, struct error *e)
         d->explore.wants = 0;
         desk_post(d);
         d->explore.redraw = false;
-        if (ended && desk_idle(d) && !status.loading)
+        /* idle before the news was taken, and after: what came last is on the screen */
+        if (ended && idle && desk_idle(d))
             return true;
         if (!interrupt_check(e))
             return false;
@@ -108,6 +109,8 @@ static bool write_picture(struct cli *cli, struct desk *d, const struct snapshot
         grid_write_ansi(&d->grid, &cli->out);
     else if (v->text || !v->svg)
         grid_write_text(&d->grid, &cli->out);
+    if (cli->out.len > 0 && cli->out.s[cli->out.len - 1] != '\n')
+        strbuf_addc(&cli->out, '\n');
     if (!v->svg)
         return true;
     strbuf_init(&svg);

@@ -93,6 +93,23 @@ static bool max_other_call(void *values, const char *value, struct error *e)
 static const struct study_values defaults = {.min_share = .5, .max_other = .01};
 
 /* ---- harvest */
+static void add_time(struct strbuf *out, const struct lab_facts *f, const struct table *classes)
+{
+    const char *what = f->cached    ? "already there, read"
+                       : f->resumed ? "resumed, finished"
+                                    : "done";
+    double s = f->seconds, tokens = 0;
+    for (int64_t i = 0; i < classes->n_rows; i++)
+        tokens += table_f64(classes, i, table_find(classes, "tokens"));
+    if (s >= 100)
+        strbuf_addf(out, "\n%s in %d min %d s", what, (int)(s / 60), (int)s % 60);
+    else
+        strbuf_addf(out, "\n%s in %.*f s", what, s < 0.1 ? 2 : 1, s);
+    if (!f->cached && !f->resumed && s > 0)
+        strbuf_addf(out, ", %.0f tokens a second", tokens / s);
+    strbuf_addc(out, '\n');
+}
+
 static bool harvest(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"classes", NULL};
@@ -113,11 +130,7 @@ static bool harvest(struct cli *cli, const void *values, int n, char **operand, 
                                  "seconds", q.facts.seconds);
         ok = inquiry_print(&q, root, names, NULL, e);
         if (ok && cli->opt.output == OUTPUT_TEXT)
-            strbuf_addf(&cli->out, "\n%s in %.1f s\n",
-                        q.facts.cached    ? "already there; read"
-                        : q.facts.resumed ? "resumed; finished"
-                                          : "done",
-                        q.facts.seconds);
+            add_time(&cli->out, &q.facts, t);
     }
     inquiry_release(&q);
     return ok;
@@ -174,7 +187,8 @@ static struct table *sorted_rows(const struct inquiry *q, const struct table *t,
     if (by < 0)
         return NULL;
     int64_t *order = xcalloc((size_t)t->n_rows + 1, sizeof *order);
-    table_sort(t, by, by != 0, order);
+    /* what tells classes apart first: a small overlap does */
+    table_sort(t, by, by != 0 && strcmp(t->cols[by].name, "overlap") != 0, order);
     const struct corpus *c = lab_corpus(q->lab, &q->request.corpus, CORPUS_ALL, NULL);
     char *name = xasprintf("fire_share.%s", v->target ? v->target : c->cls[0].name);
     share = table_find(t, name);
@@ -323,7 +337,15 @@ const struct command histogram_command = {
 static bool examples(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"rows", NULL};
-    return plain(cli, values, REQUEST_EXAMPLES, true, n, operand, names, e);
+    struct inquiry q;
+    struct table *text = NULL;
+    bool ok = inquiry_run(&q, cli, values, REQUEST_EXAMPLES, true, true, n, operand, e);
+    if (ok && cli->opt.output == OUTPUT_TEXT)
+        text = examples_text(&q);
+    ok = ok && inquiry_print(&q, inquiry_json(&q, names), names, text, e);
+    table_free(text);
+    inquiry_release(&q);
+    return ok;
 }
 
 static const struct option_row examples_options[] = {
@@ -349,7 +371,15 @@ const struct command examples_command = {
 static bool lens(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"promoted", "suppressed", "neighbours", NULL};
-    return plain(cli, values, REQUEST_LENS, false, n, operand, names, e);
+    struct inquiry q;
+    struct table *csv = NULL;
+    bool ok = inquiry_run(&q, cli, values, REQUEST_LENS, true, false, n, operand, e);
+    if (ok && cli->opt.output == OUTPUT_CSV)
+        csv = lens_csv(&q);
+    ok = ok && inquiry_print(&q, inquiry_json(&q, names), names, csv, e);
+    table_free(csv);
+    inquiry_release(&q);
+    return ok;
 }
 
 static const struct option_row lens_options[] = {

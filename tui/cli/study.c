@@ -2,9 +2,10 @@
 #include "engine/base/memory.h"
 #include "engine/formats/mapping.h"
 #include "tui/plot/plot.h"
-#include <math.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- progress */
 static void show(void *arg, const struct study_progress *p, const char *what)
@@ -30,13 +31,16 @@ static bool take_operands(struct inquiry *q, bool ids, bool corpus, int n, char 
     struct request *r = &q->request;
     int i = 0;
     for (; ids && i < n && is_number(operand[i]); i++) {
+        errno = 0;
         long long v = strtoll(operand[i], NULL, 10);
+        if (errno || v > INT32_MAX)
+            return error_set(e, ERROR_INPUT, "%s: found %s, expected the number of a latent",
+                             q->cli->command->name, operand[i]);
         if (r->n_units == STUDY_MAX_UNITS)
             return error_set(e, ERROR_INPUT,
-                             "%s: found more than %d latents, expected at most so "
-                             "many",
+                             "%s: found more than %d latents, expected at most so many",
                              q->cli->command->name, STUDY_MAX_UNITS);
-        r->unit[r->n_units++] = v > INT32_MAX ? INT32_MAX : (int32_t)v;
+        r->unit[r->n_units++] = (int32_t)v;
     }
     if (corpus && i < n)
         r->corpus.path = xstrdup(operand[i++]);
@@ -59,6 +63,12 @@ static bool take_files(struct inquiry *q, struct error *e)
     return true;
 }
 
+/* --rows is of each latent, which the study does itself; else of the first table. */
+static bool rows_are_a_latent(enum request_kind kind)
+{
+    return kind == REQUEST_EXAMPLES || kind == REQUEST_LENS || kind == REQUEST_COACTIVE;
+}
+
 static bool take_values(struct inquiry *q, struct error *e)
 {
     const struct study_values *v = q->values;
@@ -70,7 +80,7 @@ static bool take_values(struct inquiry *q, struct error *e)
     r->each = v->each;
     r->own_range = v->own_range;
     r->keep_activations = v->keep;
-    if (r->kind == REQUEST_EXAMPLES || r->kind == REQUEST_LENS || r->kind == REQUEST_COACTIVE)
+    if (rows_are_a_latent(r->kind))
         r->rows = v->rows;
     if (v->values && !request_parse_values(v->values, r->value, &r->n_values, e))
         return error_prefix(e, "--values");
@@ -81,8 +91,7 @@ static bool check(const struct cli *cli, struct error *e)
 {
     if (cli->opt.n_fix > 0)
         return error_set(e, ERROR_INPUT,
-                         "%s: found --fix, expected none: it reads the model as it "
-                         "is",
+                         "%s: found --fix, expected none: it reads the model as it is",
                          cli->command->name);
     if (cli->opt.insert_given)
         return error_set(e, ERROR_INPUT, "%s: found --insert, expected none", cli->command->name);
@@ -138,31 +147,62 @@ const struct table *inquiry_table(const struct inquiry *q, const char *name)
     return table_set_find(q->set, name);
 }
 
+static int64_t most_rows(const struct inquiry *q)
+{
+    return rows_are_a_latent(q->request.kind) ? 0 : q->values->rows;
+}
+
+/* At most --rows rows of the first table. New. */
+static struct table *first_rows(const struct inquiry *q, const struct table *t)
+{
+    int64_t most = most_rows(q), n = most > 0 && most < t->n_rows ? most : t->n_rows;
+    int64_t *row = xcalloc((size_t)n + 1, sizeof *row);
+    for (int64_t i = 0; i < n; i++)
+        row[i] = i;
+    struct table *part = table_select(t, row, n);
+    free(row);
+    return part;
+}
+
 json_t *inquiry_json(const struct inquiry *q, const char *const *names)
 {
     json_t *root = json_object();
-    for (; *names; names++) {
-        const struct table *t = inquiry_table(q, *names);
+    for (int i = 0; names[i]; i++) {
+        const struct table *t = inquiry_table(q, names[i]);
+        struct table *part = t && i == 0 ? first_rows(q, t) : NULL;
         if (t)
-            json_object_set_new(root, *names, table_json(t));
+            json_object_set_new(root, names[i], table_json(part ? part : t));
+        table_free(part);
     }
     return root;
 }
 
-static void print_text(struct inquiry *q, const char *const *names, const int64_t *order)
+static void print_text(struct inquiry *q, const char *const *names, const struct table *instead)
 {
     struct strbuf *out = &q->cli->out;
     for (int i = 0; names[i]; i++) {
-        const struct table *t = inquiry_table(q, names[i]);
-        struct table_text how = {.columns = output_columns(), .order = i == 0 ? order : NULL};
+        const struct table *t = i == 0 && instead ? instead : inquiry_table(q, names[i]);
+        struct table_text how = {.columns = output_columns()};
         if (!t)
             continue;
-        if (i == 0 && q->values->rows > 0)
-            how.rows = q->values->rows;
+        if (i == 0)
+            how.rows = most_rows(q);
+        if (i == 0 && instead && !isatty(STDOUT_FILENO))
+            how.columns = 0; /* a pager shows it all */
         if (out->len > 0)
             strbuf_addc(out, '\n');
-        table_write_text(t, &how, out);
+        if (t->n_rows == 0 && *t->note)
+            strbuf_addf(out, "%s\n", t->note);
+        else
+            table_write_text(t, &how, out);
     }
+}
+
+static void print_csv(struct inquiry *q, const struct table *t)
+{
+    struct table *part = first_rows(q, t);
+    table_write_csv(part, &q->cli->out);
+    table_free(part);
 }
 
 static bool write_svg(const struct inquiry *q, struct error *e)
@@ -177,17 +217,17 @@ static bool write_svg(const struct inquiry *q, struct error *e)
     return ok;
 }
 
-bool inquiry_print(struct inquiry *q, json_t *root, const char *const *names, const int64_t *order,
-                   struct error *e)
+bool inquiry_print(struct inquiry *q, json_t *root, const char *const *names,
+                   const struct table *instead, struct error *e)
 {
-    const struct table *first = inquiry_table(q, names[0]);
+    const struct table *first = instead ? instead : inquiry_table(q, names[0]);
     if (q->cli->opt.output == OUTPUT_JSON)
         output_json(q->cli, root);
     else
         json_decref(root);
     if (q->cli->opt.output == OUTPUT_CSV && first)
-        table_write_csv(first, &q->cli->out);
+        print_csv(q, first);
     if (q->cli->opt.output == OUTPUT_TEXT)
-        print_text(q, names, order);
+        print_text(q, names, instead);
     return !q->values->svg || write_svg(q, e);
 }

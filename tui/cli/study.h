@@ -32,10 +32,15 @@ void inquiry_release(struct inquiry *);
 /* The lab's loop for the command line: SIGINT cancels, progress is shown. */
 struct lab_loop cli_loop(struct cli *);
 const struct table *inquiry_table(const struct inquiry *, const char *name);
-/* {"NAME": [...], …} of the tables named (NULL-terminated) that are there. */
+/* {"NAME": [...], …} of the tables named (NULL-terminated) that are there; the first has at most
+ * --rows rows. */
 json_t *inquiry_json(const struct inquiry *, const char *const *names);
-/* All as --json (root, taken over), --csv (the first table named) or text; and --svg. order (NULL:
- * row order) is of the first table. */
-bool inquiry_print(struct inquiry *, json_t *root, const char *const *names, const int64_t *order,
-                   struct error *e);
+/* All as --json (root, taken over), --csv (the first table named) or text; and --svg. instead
+ * (NULL: none): printed in text and CSV for the first table. */
+bool inquiry_print(struct inquiry *, json_t *root, const char *const *names,
+                   const struct table *instead, struct error *e);
+/* Examples for people: the tokens below each other, each with what stands around it. New. */
+struct table *examples_text(const struct inquiry *);
+/* Lists of the logit lens and neighbours as one table, for CSV. New. */
+struct table *lens_csv(const struct inquiry *);
 #endif

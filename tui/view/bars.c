@@ -197,7 +197,7 @@ static void draw_choices(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
     struct palette_item item[PALETTE_MAX];
-    int n = palette_find(ex->prompt.s, item),
+    int n = palette_find(ex->prompt.s, palette_where(ex), item),
         shown = ex->choices.height > 0 ? ex->choices.height : ex->layout.h / 2;
     shown = shown > 10 ? 10 : shown;
     shown = n < shown ? n : shown;

@@ -355,7 +355,12 @@ static int by_score(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-int palette_find(const char *typed, struct palette_item out[PALETTE_MAX])
+unsigned palette_where(const struct explore *ex)
+{
+    return ex->views.now == VIEW_EXPLORE ? (unsigned)IN_COMMAND : (unsigned)explore_where(ex);
+}
+
+int palette_find(const char *typed, unsigned where, struct palette_item out[PALETTE_MAX])
 {
     char word[40];
     int n = 0;
@@ -368,7 +373,7 @@ int palette_find(const char *typed, struct palette_item out[PALETTE_MAX])
     }
     for (int a = 0; a < N_ACTIONS && n < PALETTE_MAX; a++) {
         int score =
-            (actions[a].where & IN_ANY) && !command_named(actions[a].name, strlen(actions[a].name))
+            (actions[a].where & where) && !command_named(actions[a].name, strlen(actions[a].name))
                 ? fuzzy(word, actions[a].name)
                 : 0;
         if (score > 0)
@@ -416,7 +421,7 @@ void palette_complete(struct explore *ex)
         complete_argument(ex, c, ex->prompt.s + n + strspn(ex->prompt.s + n, " "));
         return;
     }
-    int found = palette_find(ex->prompt.s, items);
+    int found = palette_find(ex->prompt.s, palette_where(ex), items);
     if (ex->choices.selected < found) {
         char line[80];
         const struct palette_item *it = &items[ex->choices.selected];
@@ -432,7 +437,7 @@ void palette_run(struct explore *ex)
     size_t n = strcspn(ex->prompt.s, " ");
     char line[PROMPT_MAX];
     snprintf(line, sizeof line, "%s", ex->prompt.s);
-    int found = palette_find(ex->prompt.s, items);
+    int found = palette_find(ex->prompt.s, palette_where(ex), items);
     bool typed_out =
         ex->prompt.s[n] == ' ' || (ex->choices.selected == 0 && command_named(line, n));
     if (!typed_out && ex->choices.selected < found) {

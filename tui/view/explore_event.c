@@ -542,7 +542,7 @@ static void prompt_keys(struct explore *ex, const struct event *e)
         ex->choices.selected = ex->choices.top = 0;
     if (ex->overlay == OVERLAY_PALETTE) {
         struct palette_item items[PALETTE_MAX];
-        list_resize(&ex->choices, palette_find(ex->prompt.s, items),
+        list_resize(&ex->choices, palette_find(ex->prompt.s, palette_where(ex), items),
                     ex->layout.h > 16 ? 10 : ex->layout.h / 2);
     }
 }

@@ -74,9 +74,11 @@ struct palette_item {
     int score;
 };
 #define PALETTE_MAX 128
-int palette_find(const char *typed, struct palette_item out[PALETTE_MAX]); /* best first */
-void palette_complete(struct explore *);                                   /* Tab */
-void palette_run(struct explore *);                                        /* Enter */
+/* Commands, and actions of the contexts, best first. */
+int palette_find(const char *typed, unsigned where, struct palette_item out[PALETTE_MAX]);
+unsigned palette_where(const struct explore *);
+void palette_complete(struct explore *); /* Tab */
+void palette_run(struct explore *);      /* Enter */
 
 /* ---- the histogram pane */
 int32_t histogram_unit(const struct explore *); /* whose it is; −1: none */

@@ -23,6 +23,7 @@ void histogram_plot(const struct explore *ex, struct plot_options *o)
     o->title = "";
     o->mirrored = !ex->histogram_overlaid;
     o->log_y = ex->histogram_log;
+    o->glyphs = ex->theme && theme_ascii(ex->theme) ? PLOT_ASCII : PLOT_BLOCKS;
     double here = explore_value_here(ex, unit), fixed = explore_fixed_value(ex, unit);
     if (isfinite(here)) {
         o->at[o->n_at] = here;
@@ -39,18 +40,38 @@ const struct table *histogram_table(const struct explore *ex)
     return ex->findings.bins ? table_set_find(ex->findings.bins, "rows") : NULL;
 }
 
+/* One latent, which the frame names: no panel title. */
+struct plain_table {
+    struct table table;
+    struct column cols[12];
+};
+
+static const struct table *without_facet(const struct table *t, struct plain_table *plain)
+{
+    int32_t facet = table_with_role(t, COLUMN_FACET);
+    if (facet < 0 || t->n_cols > (int32_t)(sizeof plain->cols / sizeof *plain->cols))
+        return t;
+    plain->table = *t;
+    memcpy(plain->cols, t->cols, (size_t)t->n_cols * sizeof *t->cols);
+    plain->cols[facet].role = COLUMN_TEXT;
+    plain->table.cols = plain->cols;
+    return &plain->table;
+}
+
 bool histogram_value_at(const struct explore *ex, int x, int y, double *v)
 {
     struct rect r = layout_inner(&ex->layout, PANE_HISTOGRAM);
     const struct table *t = histogram_table(ex);
     struct plot_options o;
     struct plot_layout l = {0};
+    struct plain_table plain;
     struct grid scratch;
     if (!t || !ex->theme || r.h <= 0)
         return false;
     histogram_plot(ex, &o);
     grid_init(&scratch, ex->layout.w, ex->layout.h, theme_style(ex->theme, ROLE_TEXT));
-    plot_cells(t, &o, ex->theme, &scratch, r, &l); /* where things stand depends on the labels */
+    plot_cells(without_facet(t, &plain), &o, ex->theme, &scratch, r,
+               &l); /* where things stand depends on the labels */
     grid_release(&scratch);
     if (l.n_panels == 0 || !rect_has(l.panel[0].inner, x, y))
         return false;
@@ -72,8 +93,9 @@ void draw_histogram_pane(const struct drawing *d)
         return;
     if (t) {
         struct plot_options o;
+        struct plain_table plain;
         histogram_plot(ex, &o);
-        plot_cells(t, &o, d->theme, d->grid, r, NULL);
+        plot_cells(without_facet(t, &plain), &o, d->theme, d->grid, r, NULL);
     } else {
         const char *text = !d->wb                      ? waiting(d)
                            : unit < 0                  ? "no latent"

@@ -265,17 +265,38 @@ struct lens_area latents_lens_area(struct rect r)
     return a;
 }
 
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The bytes of a token that is no text by itself; 0: not given as hex. */
+static size_t unhex(const char *hex, char out[LABEL_MAX])
+{
+    size_t n = 0;
+    for (; hex[0] && n < 16; hex += 2) {
+        int high = hex_digit(hex[0]), low = high < 0 ? -1 : hex_digit(hex[1]);
+        if (low < 0)
+            return 0;
+        out[n++] = (char)(high * 16 + low);
+    }
+    return n;
+}
+
 static void token_of(const struct latents_drawing *d, const struct table *t, int64_t row,
                      char out[LABEL_MAX])
 {
     const char *text = column_str(t, row, column_text(t, "text"));
-    if (!*text) {
-        snprintf(out, LABEL_MAX, "%s", column_str(t, row, column_text(t, "bytes")));
-        if (!*out)
-            snprintf(out, LABEL_MAX, "#%.0f", column_f64(t, row, column_number(t, "id")));
-        return;
+    char bytes[LABEL_MAX];
+    size_t n = strlen(text);
+    if (n == 0) {
+        n = unhex(column_str(t, row, column_text(t, "bytes")), bytes);
+        text = bytes;
     }
-    token_label(text, strlen(text), d->in->ascii, out);
+    if (n > 0)
+        token_label(text, n, d->in->ascii, out);
+    else
+        snprintf(out, LABEL_MAX, "#%.0f", column_f64(t, row, column_number(t, "id")));
 }
 
 static void draw_lens_row(const struct latents_drawing *d, struct rect r, int y, int which,

@@ -76,6 +76,8 @@ void views_sync(struct explore *ex)
     if (!ops) {
         bool ready = ex->workbench && ex->workbench->dict && v->host.ask;
         findings_look_at(&ex->findings, &v->host, &v->corpus, ready ? histogram_unit(ex) : -1);
+        if (findings_update(&ex->findings, &v->host)) /* a known answer brings no news */
+            ex->redraw = true;
         return;
     }
     struct view_in in = around(ex, ex->workbench, ex->theme);

@@ -88,7 +88,7 @@ static void test_counts(void **state)
     struct tiny_model t;
     (void)state;
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
-    struct corpus *c = tiny_corpus(20, true);
+    struct corpus *c = tiny_corpus(quick() ? 6 : 20, true);
     struct study_in in = tiny_in(&t, c);
     struct counted *q = xcalloc(1, sizeof *q);
     count(q, &in);
@@ -128,6 +128,10 @@ static void test_golden(void **state)
     enum { N = 12 };
     struct demo demo;
     (void)state;
+    if (quick()) {
+        print_message("GLIMT_QUICK: not on the whole demo\n");
+        skip();
+    }
     demo_open(&demo);
     struct corpus *c = corpus_of(demo.line[0], 64, demo.line[1], 64, true, CORPUS_ALL);
     struct study_in in = demo_in(&demo, c);
@@ -161,7 +165,7 @@ static void test_resume(void **state)
     struct tiny_model t;
     (void)state;
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.2.attn.out"});
-    struct corpus *c = tiny_corpus(20, true);
+    struct corpus *c = tiny_corpus(quick() ? 9 : 20, true);
     struct study_in in = tiny_in(&t, c);
     check_resume(&coactive_study, &in, &three);
     check_bad_states(&coactive_study, &in, &three);

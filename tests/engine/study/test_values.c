@@ -71,7 +71,7 @@ static void check_direct(const struct tiny_spec *spec, bool bos)
 {
     struct tiny_model t;
     tiny_open(&t, spec);
-    struct corpus *c = tiny_corpus(quick() ? 5 : 20, true);
+    struct corpus *c = tiny_corpus(quick() ? 2 : 20, true);
     struct study_in in = tiny_in(&t, c);
     in.bos = bos;
     struct study *s = study_done(&values_study, &in, &three);
@@ -366,6 +366,10 @@ static void test_golden(void **state)
 {
     struct demo demo;
     (void)state;
+    if (quick()) {
+        print_message("GLIMT_QUICK: not on the whole demo\n");
+        skip();
+    }
     demo_open(&demo);
     struct corpus *c = corpus_of(demo.line[0], 64, demo.line[1], 64, true, CORPUS_ALL);
     struct study_in in = demo_in(&demo, c);
@@ -451,6 +455,10 @@ static void test_verify(void **state)
 {
     struct demo demo;
     (void)state;
+    if (quick()) {
+        print_message("GLIMT_QUICK: not on the whole demo\n");
+        skip();
+    }
     demo_open(&demo);
     struct corpus *c = corpus_of(demo.line[0], 64, demo.line[1], 64, true, CORPUS_ODD);
     struct study_in in = demo_in(&demo, c);
@@ -547,7 +555,7 @@ static void test_resume(void **state)
     struct tiny_model t;
     (void)state;
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
-    struct corpus *c = tiny_corpus(20, true);
+    struct corpus *c = tiny_corpus(quick() ? 9 : 20, true);
     struct study_in in = tiny_in(&t, c);
     check_resume(&values_study, &in, &three);
     check_bad_states(&values_study, &in, &three);

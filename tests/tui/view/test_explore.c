@@ -399,7 +399,7 @@ static void test_keys_of_sliders(void **state)
 {
     (void)state;
     begin("en to", 120, 36);
-    fixture_keys(&f, "Esc Tab Tab Tab Down ] ] }");
+    fixture_keys(&f, "Esc Tab Tab Tab Tab Down ] ] }");
     assert_true(fabs(sliders_value(&f.ex.sliders, 0, NULL) - 1.1) < 1e-6);
     fixture_keys(&f, "Left Shift-Right");
     assert_true(fabs(sliders_value(&f.ex.sliders, 0, NULL) - .7) < 1e-6);
@@ -455,7 +455,7 @@ static void test_a_count_while_measuring(void **state)
 static void test_accepting_a_prediction(void **state)
 {
     (void)state;
-    begin("Parlamentets", 120, 36);
+    begin("Parlamentets", 200, 60);
     assert_shows("·holdning");
     assert_shows("‹C3›");
     assert_shows("⏎");

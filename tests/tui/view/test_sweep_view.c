@@ -23,7 +23,7 @@ static void open_sized(enum depth depth, bool ascii, int w, int h)
 static void answer(enum job_status status, double share, bool pairs)
 {
     const struct request *r = &f.job[0].request;
-    view_fixture_answer(&f, status, sweep_tables(r->unit, r->n_units, share, pairs));
+    view_fixture_answer(&f, status, fixture_sweep_tables(r->unit, r->n_units, share, pairs));
 }
 
 static int close_view(void **state)
@@ -124,7 +124,7 @@ static void test_numbers(void **state)
 {
     (void)state;
     const int32_t unit[] = {5, 9};
-    struct table_set *s = sweep_tables(unit, 2, 1, true);
+    struct table_set *s = fixture_sweep_tables(unit, 2, 1, true);
     struct sweep_pick all = {false, -1}, nine = {true, 9}, other = {false, 6};
     double value[STUDY_MAX_VALUES];
     struct sweep_number n = sweep_at(s, SWEEP_LOSS, all, 2, "da");
@@ -221,7 +221,7 @@ static void test_nothing_there(void **state)
     f.in.workbench = &f.around.wb;
     f.around.ex.sliders.n = 1; /* one latent: all of them is it */
     view_fixture_enter(&f);
-    struct table_set *s = sweep_tables(f.job[0].request.unit, 1, 1, false);
+    struct table_set *s = fixture_sweep_tables(f.job[0].request.unit, 1, 1, false);
     view_fixture_answer(&f, JOB_DONE, s);
     view_fixture_keys(&f, "z Esc");
     view_fixture_expect(&f, "1482 fixed at 2");

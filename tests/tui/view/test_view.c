@@ -64,6 +64,7 @@ static void test_typing(void **state)
         struct explore_fixture f;
         char name[40];
         fixture_init(&f, NULL, DEPTH_256, false, sizes[i].w, sizes[i].h);
+        fixture_host(&f);
         fixture_settle(&f);
         snprintf(name, sizeof name, "typing-%s", sizes[i].name);
         compare(&f, name);
@@ -78,9 +79,10 @@ static void test_fixed(void **state)
         struct explore_fixture f;
         char name[40];
         fixture_init(&f, NULL, DEPTH_256, false, sizes[i].w, sizes[i].h);
+        fixture_host(&f);
         explore_command(&f.ex, "fix 1482=2,77=-1.3");
         fixture_settle(&f);
-        fixture_keys(&f, "Tab Tab Tab Down");
+        fixture_keys(&f, "Tab Tab Tab Tab Down");
         fixture_settle(&f);
         snprintf(name, sizeof name, "fixed-%s", sizes[i].name);
         compare(&f, name);
@@ -93,6 +95,7 @@ static void test_without_colours(void **state)
     (void)state;
     struct explore_fixture f;
     fixture_init(&f, NULL, DEPTH_MONO, true, 80, 24);
+    fixture_host(&f);
     explore_command(&f.ex, "fix 1482=2");
     fixture_settle(&f);
     fixture_keys(&f, "Esc C");
@@ -107,15 +110,17 @@ static void test_overlays(void **state)
         const char *keys, *name;
     } cases[] = {{"Esc ?", "help-80x24"},
                  {"Esc : c o", "palette-80x24"},
-                 {"Esc Tab Tab Tab Down =", "value-80x24"},
+                 {"Esc Tab Tab Tab Tab Down =", "value-80x24"},
                  {"Esc C v", "legend-80x24"},
                  {"Esc Tab", "latents-80x24"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct explore_fixture f;
         fixture_init(&f, NULL, DEPTH_256, false, 80, 24);
+        fixture_host(&f);
         fixture_settle(&f);
         fixture_keys(&f, cases[i].keys);
         fixture_settle(&f);
+        explore_news(&f.ex);
         compare(&f, cases[i].name);
         fixture_release(&f);
     }
