@@ -284,6 +284,131 @@ static void test_pictures_while_dragging(void **state)
     service_free(s);
 }
 
+/* ---- jobs */
+static struct request sweep_of_three(void)
+{
+    struct request r;
+    request_init(&r, REQUEST_SWEEP);
+    r.n_units = 3;
+    r.unit[0] = 3, r.unit[1] = 17, r.unit[2] = 40;
+    r.n_values = 2;
+    r.value[0] = -2, r.value[1] = 2;
+    r.each = true;
+    return r;
+}
+
+static enum job_status await_job(struct service *s, uint64_t id)
+{
+    struct job_host host = service_jobs(s);
+    for (;;) {
+        struct job job;
+        assert_true(host.job(host.arg, id, &job));
+        enum job_status status = job.status;
+        bool there = job.tables != NULL;
+        job_release(&job);
+        if (status != JOB_QUEUED && status != JOB_RUNNING) {
+            assert_true(status != JOB_DONE || there);
+            return status;
+        }
+        await(s);
+    }
+}
+
+static struct service *starts_without_cache(void)
+{
+    struct error e = {0};
+    struct service *s =
+        service_new(&(struct options){.bundle = bundle, .threads = 2, .cache = "none"}, &e);
+    if (!s)
+        fail_msg("service_new: %s", e.text);
+    return s;
+}
+
+/* Wishes that come while jobs run are answered as if there were none, and the jobs too. */
+static void test_wishes_while_jobs_run(void **state)
+{
+    (void)state;
+    struct service *s = starts_without_cache();
+    struct job_host host = service_jobs(s);
+    struct request r = sweep_of_three(), h, lens;
+    request_init(&h, REQUEST_LATENTS);
+    request_init(&lens, REQUEST_LENS);
+    lens.n_units = 1;
+    uint64_t sweep = host.ask(host.arg, &r), harvest = host.ask(host.arg, &h),
+             short_one = host.ask(host.arg, &lens), ids[8];
+    struct wish w = wish_for(1, 0);
+    assert_true(sweep && harvest && short_one && sweep != harvest);
+    assert_int_equal(host.ask(host.arg, &r), sweep); /* an equal one is the same */
+    for (uint64_t i = 1; i <= 300; i++) {
+        w = wish_for(i, (float)(i % 160) / 10 - 8);
+        service_post(s, &w);
+        if (i % 50 == 0)
+            await_idle(s);
+    }
+    assert_int_equal(await_job(s, sweep), JOB_DONE);
+    assert_int_equal(await_job(s, harvest), JOB_DONE);
+    assert_int_equal(await_job(s, short_one), JOB_DONE);
+    assert_int_equal(host.jobs(host.arg, ids, 8), 3);
+    assert_int_equal(ids[0], short_one);
+    await_idle(s);
+    check_last(s, &w);
+    request_release(&r);
+    service_free(s);
+}
+
+static void test_job_cancelled(void **state)
+{
+    (void)state;
+    struct service *s = starts_without_cache();
+    struct job_host host = service_jobs(s);
+    struct request r = sweep_of_three(), h;
+    request_init(&h, REQUEST_HARVEST);
+    uint64_t first = host.ask(host.arg, &r), second = host.ask(host.arg, &h);
+    host.cancel(host.arg, second); /* queued or running, never done before the first */
+    enum job_status status = await_job(s, second);
+    assert_int_equal(status, JOB_CANCELLED);
+    assert_int_equal(await_job(s, first), JOB_DONE);
+    uint64_t again = host.ask(host.arg, &h); /* a cancelled one is asked anew */
+    assert_true(again != second);
+    assert_int_equal(await_job(s, again), JOB_DONE);
+    assert_false(host.job(host.arg, 99, &(struct job){0}));
+    service_free(s);
+}
+
+static void test_job_that_fails(void **state)
+{
+    (void)state;
+    struct service *s = starts_without_cache();
+    struct job_host host = service_jobs(s);
+    struct request r = sweep_of_three();
+    struct job job;
+    r.unit[2] = 4000;
+    uint64_t id = host.ask(host.arg, &r);
+    assert_int_equal(await_job(s, id), JOB_FAILED);
+    assert_true(host.job(host.arg, id, &job));
+    assert_non_null(strstr(job.error.text, "4000"));
+    job_release(&job);
+    service_free(s);
+}
+
+static void test_free_while_a_job_runs(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        struct service *s = starts_without_cache();
+        struct job_host host = service_jobs(s);
+        struct request r = sweep_of_three();
+        uint64_t id = host.ask(host.arg, &r);
+        struct job job = {.status = JOB_QUEUED};
+        for (int j = 0; j < 3 * i && job.status <= JOB_RUNNING; j++) {
+            await(s);
+            assert_true(host.job(host.arg, id, &job));
+            job_release(&(struct job){.request = job.request, .tables = job.tables});
+        }
+        service_free(s);
+    }
+}
+
 static void test_free_at_any_time(void **state)
 {
     (void)state;
@@ -354,6 +479,10 @@ int main(void)
         cmocka_unit_test(test_one_wish),
         cmocka_unit_test(test_newest_wins),
         cmocka_unit_test(test_pictures_while_dragging),
+        cmocka_unit_test(test_wishes_while_jobs_run),
+        cmocka_unit_test(test_job_cancelled),
+        cmocka_unit_test(test_job_that_fails),
+        cmocka_unit_test(test_free_while_a_job_runs),
         cmocka_unit_test(test_free_at_any_time),
         cmocka_unit_test(test_failure_is_told),
         cmocka_unit_test(test_signals_are_the_callers),

@@ -79,6 +79,20 @@ bool histogram_value_at(const struct explore *ex, int x, int y, double *v)
     return isfinite(*v);
 }
 
+/* Two marks so near that one would hide the other's label: the left one goes without. */
+static bool make_room(struct plot_options *o, const struct plot_layout *l)
+{
+    const struct plot_area *a = &l->panel[0];
+    if (o->n_at != 2 || l->n_panels == 0 || !(a->x1 > a->x0))
+        return false;
+    int left = o->at[0] <= o->at[1] ? 0 : 1;
+    double cells = fabs(o->at[1] - o->at[0]) / (a->x1 - a->x0) * a->inner.w;
+    if (cells >= (double)strlen(o->at_label[left]) + 3)
+        return false;
+    o->at_label[left] = NULL;
+    return true;
+}
+
 void draw_histogram_pane(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
@@ -94,8 +108,14 @@ void draw_histogram_pane(const struct drawing *d)
     if (t) {
         struct plot_options o;
         struct plain_table plain;
+        struct plot_layout l = {0};
+        const struct table *shown = without_facet(t, &plain);
         histogram_plot(ex, &o);
-        plot_cells(without_facet(t, &plain), &o, d->theme, d->grid, r, NULL);
+        plot_cells(shown, &o, d->theme, d->grid, r, &l);
+        if (make_room(&o, &l)) {
+            grid_fill(d->grid, r, draw_style(d, ROLE_TEXT));
+            plot_cells(shown, &o, d->theme, d->grid, r, NULL);
+        }
     } else {
         const char *text = !d->wb                      ? waiting(d)
                            : unit < 0                  ? "no latent"

@@ -87,14 +87,17 @@ static void draw_brushed(const struct drawing *d)
 {
     const struct brush *b = &d->ex->brush;
     char title[80], edge[64];
-    snprintf(title, sizeof title, "Latents of the selection, %d token%s", (int)b->n_inside,
+    snprintf(title, sizeof title, "Latents of the selection: %d token%s", (int)b->n_inside,
              b->n_inside == 1 ? "" : "s");
+    if (d->ex->layout.pane[PANE_LATENTS].w < (int)strlen(title) + 4)
+        snprintf(title, sizeof title, "Latents of %d token%s", (int)b->n_inside,
+                 b->n_inside == 1 ? "" : "s");
     draw_frame(d, PANE_LATENTS, title);
     struct rect r = pane_rows(d->ex, PANE_LATENTS);
     if (r.h <= 0)
         return;
     draw_brush(d, r);
-    snprintf(edge, sizeof edge, "share here, and of the other %d", (int)b->n_rest);
+    snprintf(edge, sizeof edge, "share here; of the other %d", (int)b->n_rest);
     draw_edge(d, PANE_LATENTS, edge);
     if (d->ex->focus == PANE_LATENTS && d->ex->overlay == OVERLAY_NONE) {
         d->grid->cursor_x = r.x;

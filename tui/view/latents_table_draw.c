@@ -309,8 +309,8 @@ void latents_table_note(const struct latents_drawing *d, char *out, size_t n)
         w += snprintf(out + w, n - (size_t)w, " by %.24s %s", v->rows->cols[v->sort_col].name,
                       order_mark(d));
     if (w > 0 && (size_t)w < n && columns < v->rows->n_cols)
-        snprintf(out + w, n - (size_t)w, "%s+%d %s", dot,
-                 v->rows->n_cols - columns);
+        snprintf(out + w, n - (size_t)w, "%s+%d %s", dot, v->rows->n_cols - columns,
+                 d->in->ascii ? "<>" : "←→");
 }
 
 void latents_draw_table(const struct latents_drawing *d, struct rect inner)

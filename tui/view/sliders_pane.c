@@ -65,9 +65,9 @@ static bool draw_curve(const struct drawing *d, struct rect r, struct slider_tra
     return true;
 }
 
-/* The latent's usual values: inside ± the 99th percentile the track is a line, outside it is
- * broken; ╵ the median. */
-static void draw_track(const struct drawing *d, struct rect r, struct slider_track t, int x, int y,
+/* True: a curve. Else the latent's usual values: inside ± the 99th percentile the track is a line,
+ * outside it is broken; ┴ the median. */
+static bool draw_track(const struct drawing *d, struct rect r, struct slider_track t, int x, int y,
                        int row)
 {
     const struct sliders *s = &d->ex->sliders;
@@ -77,7 +77,7 @@ static void draw_track(const struct drawing *d, struct rect r, struct slider_tra
     double usual = known && b->abs_pre_p99 ? (double)b->abs_pre_p99[unit] : INFINITY;
     struct style style = draw_style(d, ROLE_TRACK);
     if (draw_curve(d, r, t, x, y, row))
-        return;
+        return true;
     for (int i = 0; i < t.w; i++) {
         bool inside = fabs(track_value(t, i)) <= usual;
         grid_put(d->grid, r, x + i, y, style,
@@ -93,6 +93,7 @@ static void draw_track(const struct drawing *d, struct rect r, struct slider_tra
     if (known && b->pre_median && track_cell(t, (double)b->pre_median[unit]) != track_cell(t, 0))
         grid_put(d->grid, r, x + track_cell(t, (double)b->pre_median[unit]), y, style,
                  d->ascii ? "^" : "┴", 1);
+    return false;
 }
 
 /* A block one cell wide whose edges lie on eighths: the right part of one cell, the left part of
@@ -112,6 +113,20 @@ static void draw_knob(const struct drawing *d, struct rect r, struct slider_trac
         grid_put(d->grid, r, cell, y, turned, left[e % 8], 1);
         grid_put(d->grid, r, cell + 1, y, s, left[e % 8], 1);
     }
+}
+
+/* A knob among the blocks of a curve stands apart, in one colour too. */
+static void draw_air(const struct drawing *d, struct rect r, struct slider_track t, int x, int y,
+                     double v, bool knob)
+{
+    int e = track_eighths(t, v), first = track_cell(t, v), last = first;
+    if (knob && !d->ascii) {
+        first = e / 8;
+        last = first + (e % 8 != 0);
+    }
+    for (int i = first - 1; i <= last + 1; i++)
+        if (i >= 0 && i < t.w)
+            grid_put(d->grid, r, x + i, y, draw_style(d, ROLE_TEXT), " ", 1);
 }
 
 static void draw_value(const struct drawing *d, struct slider_columns c, int y, int row,
@@ -148,9 +163,10 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
     const char *mark = mark_of(d, row);
     grid_text(d->grid, c.rows, c.mark_x, y, s, mark, strlen(mark));
     if (explore_track(ex, row, &t, &x, &ty)) {
-        draw_track(d, c.rows, t, x, y, row);
-        bool same;
+        bool same, curve = draw_track(d, c.rows, t, x, y, row);
         double v = sliders_value(&ex->sliders, row, &same);
+        if (curve)
+            draw_air(d, c.rows, t, x, y, v, fixed || row == SLIDER_ALL);
         if (fixed || row == SLIDER_ALL)
             draw_knob(d, c.rows, t, x, y, v,
                       draw_style(d, d->lifted ? ROLE_DIM

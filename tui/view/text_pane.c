@@ -246,6 +246,9 @@ static int add_number(const struct drawing *d, struct rect r, int x, const char 
     if (!isfinite(v))
         return x;
     (sign ? signed_number : plain_number)(v, 2, d->ascii, number, sizeof number);
+    int need = 3 + text_columns(name, strlen(name)) + text_columns(number, strlen(number));
+    if (x + need > r.x + r.w) /* half a number is another number */
+        return r.x + r.w;
     x = grid_printf(d->grid, r, x, r.y, draw_style(d, ROLE_DIM), "  %s ", name);
     return grid_text(d->grid, r, x, r.y, draw_style(d, ROLE_TEXT), number, strlen(number));
 }

@@ -88,7 +88,7 @@ static void test_counts(void **state)
     struct tiny_model t;
     (void)state;
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
-    struct corpus *c = tiny_corpus(quick() ? 6 : 20, true);
+    struct corpus *c = tiny_corpus(quick() ? 12 : 20, true);
     struct study_in in = tiny_in(&t, c);
     struct counted *q = xcalloc(1, sizeof *q);
     count(q, &in);

@@ -113,7 +113,6 @@ static void test_direct(void **state)
         a.each = !quick();
         check_direct(&(struct tiny_spec){.hook = hook[i]}, &a, i % 2 == 1, 10);
     }
-}, &three, i % 2 == 1, 10);
 }
 
 static void test_direct_sequential(void **state)

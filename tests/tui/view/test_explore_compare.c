@@ -475,8 +475,8 @@ static void test_brushing_with_the_mouse(void **state)
     fixture_mouse(&f, MOUSE_PRESS, 1, x, y, 0, 1);
     fixture_mouse(&f, MOUSE_MOVE, 1, x + 5, y, 0, 0);
     fixture_mouse(&f, MOUSE_RELEASE, 1, x + 5, y, 0, 0);
-    assert_shows("Latents of the selection, 2 tokens");
-    assert_shows("share here, and of the other 2");
+    assert_shows("Latents of the selection: 2 tokens");
+    assert_shows("share here; of the other 2");
     assert_int_equal(f.ex.latents.n, f.ex.brush.n);
     int32_t first = f.ex.brush.row[0].latent;
     assert_true(f.ex.brush.row[0].inside > f.ex.brush.row[0].rest);

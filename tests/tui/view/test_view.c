@@ -90,6 +90,52 @@ static void test_fixed(void **state)
     }
 }
 
+/* The sweep under the sliders, ≈ losses beside a value that is not measured yet, a line and its
+ * twin. */
+static void test_swept(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum depth depth;
+        bool ascii;
+        int w, h;
+    } cases[] = {{"swept-80x24", DEPTH_256, false, 80, 24},
+                 {"swept-120x36", DEPTH_256, false, 120, 36},
+                 {"swept-200x60", DEPTH_256, false, 200, 60},
+                 {"swept-mono-120x36", DEPTH_MONO, true, 120, 36}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct explore_fixture f;
+        fixture_init(&f, NULL, cases[i].depth, cases[i].ascii, cases[i].w, cases[i].h);
+        fixture_host(&f);
+        fixture_settle(&f);
+        fixture_keys(&f, "Esc s T Up Up");
+        explore_command(&f.ex, "fix 1482=2");
+        fixture_settle(&f);
+        explore_command(&f.ex, "fix 1482=3");
+        compare(&f, cases[i].name);
+        fixture_release(&f);
+    }
+}
+
+static void test_blinked(void **state)
+{
+    (void)state;
+    for (size_t i = 2; i < 4; i++) {
+        struct explore_fixture f;
+        char name[40];
+        fixture_init(&f, NULL, DEPTH_256, false, sizes[i].w, sizes[i].h);
+        fixture_host(&f);
+        explore_command(&f.ex, "fix 1482=2");
+        fixture_settle(&f);
+        fixture_keys(&f, "Esc Space");
+        fixture_settle(&f);
+        snprintf(name, sizeof name, "blinked-%s", sizes[i].name);
+        compare(&f, name);
+        fixture_release(&f);
+    }
+}
+
 static void test_without_colours(void **state)
 {
     (void)state;
@@ -112,7 +158,11 @@ static void test_overlays(void **state)
                  {"Esc : c o", "palette-80x24"},
                  {"Esc Tab Tab Tab Tab Down =", "value-80x24"},
                  {"Esc C v", "legend-80x24"},
-                 {"Esc Tab", "latents-80x24"}};
+                 {"Esc Tab", "latents-80x24"},
+                 {"Esc Tab Tab", "predictions-80x24"},
+                 {"Esc Tab Tab Tab b L", "histogram-80x24"},
+                 {"Shift-Home Shift-Up Esc", "brushed-80x24"},
+                 {"Esc y", "copy-80x24"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct explore_fixture f;
         fixture_init(&f, NULL, DEPTH_256, false, 80, 24);
@@ -168,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_typing),          cmocka_unit_test(test_fixed),
         cmocka_unit_test(test_without_colours), cmocka_unit_test(test_overlays),
+        cmocka_unit_test(test_swept),           cmocka_unit_test(test_blinked),
         cmocka_unit_test(test_loading),         cmocka_unit_test(test_every_size_draws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
