@@ -75,6 +75,12 @@ bench: $B/glimt $(BENCH)
 	@if [ -n "$(PYTORCH)" ]; then echo "== PyTorch"; $(PYTORCH) tests/bench/pytorch.py; else \
 	  echo "(beside PyTorch: make bench PYTORCH=python3, with torch and transformers installed)"; fi
 
+# README's pictures, by the program itself
+pictures: $B/glimt
+	@for p in man/*.play; do v=$$(basename $$p .play); echo "  SVG   man/$$v.svg"; \
+	  $B/glimt snapshot $$v --size 130x36 --color direct --theme dark --play $$p --svg man/$$v.svg || exit 1; done
+.PHONY: pictures
+
 # Fuzzers: clang with libFuzzer, ASan and UBSan. FUZZ_SECONDS each; corpora grow under build/fuzz/.
 FUZZ_SECONDS ?= 600
 # clang takes many minutes to instrument the unrolled kernels, and no fuzzer reaches them

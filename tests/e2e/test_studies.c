@@ -425,7 +425,7 @@ static void test_svg_and_output(void **state)
     (void)state;
     need_demo();
     static const struct {
-        const char *arg[4], *holds;
+        const char *arg[3], *holds;
     } cases[] = {
         {{"histogram", "418"}, "418"},
         {{"sweep", "--values=-2,0,2", "--limit=8"}, "nats"},
@@ -437,8 +437,10 @@ static void test_svg_and_output(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *const *a = cases[i].arg;
         struct run_result r;
-        run_glimt(&r, &with_cache, "--svg", scratch_path("a.svg"), "--output", scratch_path("a"),
-                  a[0], a[1], a[2], a[3], NULL);
+        const char *words[8] = {
+            a[0], "--svg", scratch_path("a.svg"), "--output", scratch_path("a"), a[1], a[2], NULL};
+        run_glimt(&r, &with_cache, words[0], words[1], words[2], words[3], words[4], words[5],
+                  words[6], NULL);
         expect_done(&r);
         assert_string_equal(r.out, "");
         assert_int_equal(access(scratch_path("a"), R_OK), 0);
@@ -454,7 +456,7 @@ static void test_views_as_pictures(void **state)
     need_demo();
     static const struct {
         const char *view, *holds;
-    } cases[] = {{"explore", "Next token"}, {"latents", "418"}, {"histograms", "418"},
+    } cases[] = {{"explore", "Latents at"}, {"latents", "418"}, {"histograms", "418"},
                  {"sweep", "nats"},         {"corpus", "418"},  {"jobs", "Jobs"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct run_result r;

@@ -265,6 +265,7 @@ void scene_place(struct scene *s, int w, int h)
 void scene_open(struct scene *s, bool hold, bool ascii, int w, int h)
 {
     *s = (struct scene){.a = {.classes = 2, .rows = SCENE_UNITS, .hold = hold}};
+    s->a.job = xcalloc(SCENE_JOBS, sizeof *s->a.job);
     fixture_init(&s->f, NULL, ascii ? DEPTH_MONO : DEPTH_256, ascii, 80, 24);
     fixture_settle(&s->f);
     s->host = (struct job_host){ask, cancel, job, jobs, &s->a};
@@ -285,6 +286,7 @@ void scene_close(struct scene *s)
     latents_view.release(&s->v);
     for (int i = 0; i < s->a.n; i++)
         job_release(&s->a.job[i]);
+    free(s->a.job);
     fixture_release(&s->f);
 }
 

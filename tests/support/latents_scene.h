@@ -11,9 +11,9 @@ extern const char *const scene_class[SCENE_CLASSES]; /* the last with an escape 
 #define SCENE_JOBS 600
 struct scene_jobs {
     int n, asks, classes, rows;
-    bool hold; /* new jobs wait */
-    struct job job[SCENE_JOBS];
-    bool strange; /* tables with nothing in its place */
+    bool hold;       /* new jobs wait */
+    struct job *job; /* [SCENE_JOBS] */
+    bool strange;    /* tables with nothing in its place */
 };
 
 struct scene {

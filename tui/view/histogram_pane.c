@@ -29,7 +29,7 @@ void histogram_plot(const struct explore *ex, struct plot_options *o)
         o->at[o->n_at] = here;
         o->at_label[o->n_at++] = "token";
     }
-    if (isfinite(fixed)) {
+    if (isfinite(fixed) && !explore_lifted(ex)) {
         o->at[o->n_at] = fixed;
         o->at_label[o->n_at++] = "fixed";
     }

@@ -310,9 +310,9 @@ static void test_tracks_are_curves(void **state)
         fixture_draw(&f);
         static const char *const block[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
         static const char *const plain[] = {"_", ".", "-", "~", "=", "+", "*", "#"};
-        int height[3] = {-1, -1, -1};
+        int height[3] = {-1, -1, -1}, at[3] = {0, 5, 8}; /* eighths: −8, 2, 8 */
         for (int i = 0; i < 3; i++) {
-            const char *glyph = f.grid.cell[y * f.grid.w + x + i * (t.w - 1) / 2 - (i == 1)].glyph;
+            const char *glyph = f.grid.cell[y * f.grid.w + x + at[i] * (t.w - 1) / 8].glyph;
             for (int k = 0; k < 8; k++)
                 if (strcmp(glyph, ascii ? plain[k] : block[k]) == 0)
                     height[i] = k;
@@ -391,7 +391,7 @@ static void test_the_palette_in_a_view(void **state)
     assert_shows("sweep-change");
     explore_news(&f.ex);
     fixture_keys(&f, "Enter");
-    assert_shows("Change of loss"); /* as its key would do it there */
+    assert_shows("Change of loss");      /* as its key would do it there */
     fixture_keys(&f, ": t y p e Enter"); /* spelled out: goes where it can be done */
     assert_int_equal(f.ex.views.now, VIEW_EXPLORE);
     assert_true(f.ex.typing);

@@ -1,0 +1,509 @@
+/* The cache under the command line: what is kept is used again and changes no number, work that was
+ * interrupted or killed goes on to the same result, two programs share a file, and a file that is
+ * no good is set aside. */
+#include "tests/support/journey.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* A cache folder of its own for each test. */
+struct place {
+    char dir[128], cache[160];
+    const char *env[4];
+    struct run_how how;
+};
+
+static void place_init(struct place *p, const char *name)
+{
+    snprintf(p->dir, sizeof p->dir, "%s", scratch_path(name));
+    snprintf(p->cache, sizeof p->cache, "GLIMT_CACHE=%s", p->dir);
+    p->env[0] = p->cache;
+    p->env[1] = "GLIMT_CHECKPOINT=0.02"; /* many, to be killed between */
+    p->env[2] = NULL;
+    p->how = (struct run_how){.env = p->env};
+}
+
+static char *read_file(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    if (!f)
+        fail_msg("no %s", path);
+    char *text = calloc(1, 1 << 20);
+    assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
+    fclose(f);
+    return text;
+}
+
+/* The reference sentences of both classes `times` over, as lines text<TAB>label. */
+static const char *long_corpus(const char *name, int times)
+{
+    const char *path = scratch_path(name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (int c = 0; c < 2; c++) {
+        char *text = read_file(c ? "store/demo/reference-en.txt" : "store/demo/reference-da.txt");
+        for (int i = 0; i < times; i++) {
+            char *copy = strdup(text);
+            for (char *line = strtok(copy, "\n"); line; line = strtok(NULL, "\n"))
+                fprintf(f, "%s %d\t%d\n", line, i, c);
+            free(copy);
+        }
+        free(text);
+    }
+    fclose(f);
+    return path;
+}
+
+static int how_long(void)
+{
+    return getenv("GLIMT_QUICK") ? 4 : 20;
+}
+
+static void expect_sound(const struct place *p)
+{
+    struct run_result r;
+    run_glimt(&r, &p->how, "cache", "verify", "--sample=4", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "the file is sound"));
+    run_release(&r);
+}
+
+/* What `latents --json` prints for a corpus; the caller frees. */
+static char *latents_of(const struct run_how *how, const char *corpus, const char *cache)
+{
+    struct run_result r;
+    run_glimt(&r, how, "latents", corpus, "--json", cache, NULL);
+    expect_done(&r);
+    assert_true(r.n_out > 1000);
+    char *out = strdup(r.out);
+    run_release(&r);
+    return out;
+}
+
+/* ---- kept, and the same */
+static void test_the_second_time_is_read(void **state)
+{
+    (void)state;
+    need_demo();
+    struct place p;
+    place_init(&p, "twice");
+    json_t *first = JSON_OF(&p.how, "harvest", "--limit=16");
+    json_t *second = JSON_OF(&p.how, "harvest", "--limit=16");
+    json_t *other = JSON_OF(&p.how, "harvest", "--limit=15");
+    assert_true(json_is_false(json_object_get(first, "cached")));
+    assert_true(json_is_true(json_object_get(second, "cached")));
+    assert_true(json_is_false(json_object_get(other, "cached")));
+    assert_true(json_equal(json_object_get(first, "tokens"), json_object_get(second, "tokens")));
+    json_decref(first);
+    json_decref(second);
+    json_decref(other);
+    expect_sound(&p);
+}
+
+static void test_no_number_depends_on_the_cache(void **state)
+{
+    (void)state;
+    need_demo();
+    static const char *const commands[][4] = {
+        {"latents", "--json"},          {"find", "--json", "--min-share=.2", "--max-other=.1"},
+        {"histogram", "--json", "418"}, {"examples", "--json", "390"},
+        {"coactive", "--json", "92"},   {"sweep", "--json", "--values=-2,2", "--each"},
+    };
+    struct place p;
+    place_init(&p, "same");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const char *const *c = commands[i];
+        struct run_result r[3];
+        for (int k = 0; k < 3; k++) {
+            run_glimt(&r[k], &p.how, c[0], k == 0 ? "--cache=none" : "--quiet", "--limit=16", c[1],
+                      c[2], c[3], NULL);
+            expect_done(&r[k]);
+            if (strcmp(r[0].out, r[k].out) != 0)
+                fail_msg("%s: run %d differs from --cache none", c[0], k);
+        }
+        for (int k = 0; k < 3; k++)
+            run_release(&r[k]);
+    }
+    expect_sound(&p);
+}
+
+static void test_every_activation_is_kept(void **state)
+{
+    (void)state;
+    need_demo();
+    struct place p;
+    sqlite3 *db = NULL;
+    sqlite3_stmt *s = NULL;
+    char path[200];
+    place_init(&p, "all");
+    json_t *root = JSON_OF(&p.how, "harvest", "--limit=8", "--keep-activations");
+    json_t *tokens = json_object_get(root, "tokens");
+    int n = get_whole(tokens, "da") + get_whole(tokens, "en");
+    snprintf(path, sizeof path, "%s/glimt.db", p.dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT sum(length(vals)) / 4 FROM posting", -1, &s, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int64(s, 0), 10 * n); /* k a token */
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    json_decref(root);
+}
+
+/* ---- two at once */
+static void test_two_harvest_the_same(void **state)
+{
+    (void)state;
+    need_demo();
+    struct place p;
+    place_init(&p, "both");
+    const char *corpus = long_corpus("both.tsv", how_long() / 2);
+    const char *const argv[] = {"bash",
+                                "-c",
+                                "\"$0\" harvest \"$1\" --json >\"$2/a\" & "
+                                "\"$0\" harvest \"$1\" --json >\"$2/b\"; wait $!",
+                                glimt_binary(),
+                                corpus,
+                                p.dir,
+                                NULL};
+    assert_int_equal(mkdir(p.dir, 0700), 0);
+    struct run_result r;
+    run_program(&r, &p.how, argv);
+    expect_done(&r);
+    run_release(&r);
+    json_t *out[2];
+    for (int i = 0; i < 2; i++) {
+        char path[200];
+        snprintf(path, sizeof path, "%s/%c", p.dir, "ab"[i]);
+        char *text = read_file(path);
+        out[i] = json_loads(text, 0, NULL);
+        assert_non_null(out[i]);
+        free(text);
+    }
+    assert_true(json_equal(json_object_get(out[0], "tokens"), json_object_get(out[1], "tokens")));
+    /* the work is done once */
+    assert_true(json_is_true(json_object_get(out[0], "cached")) !=
+                json_is_true(json_object_get(out[1], "cached")));
+    json_decref(out[0]);
+    json_decref(out[1]);
+    expect_sound(&p);
+}
+
+/* ---- interrupted */
+static void test_interrupted_and_gone_on_with(void **state)
+{
+    (void)state;
+    need_demo();
+    struct place p;
+    place_init(&p, "interrupted");
+    const char *corpus = long_corpus("interrupted.tsv", how_long());
+    struct run_how how = p.how;
+    how.interrupt_on = "harvest 1"; /* … per cent */
+    struct run_result r;
+    run_glimt(&r, &how, "harvest", corpus, "--progress", NULL);
+    assert_int_equal(r.status, 1);
+    assert_string_equal(r.out, "");
+    const char *last = strstr(r.err, "\nglimt: ");
+    assert_non_null(last);
+    assert_non_null(strstr(last, "interrupted: what is done is kept, the same command goes on"));
+    assert_ptr_equal(strchr(last + 1, '\n'), r.err + r.n_err - 1);
+    run_release(&r);
+    json_t *list = JSON_OF(&p.how, "cache", "list");
+    const json_t *row = json_array_get(get_list(list, "rows"), 0);
+    assert_true(get_number(row, "done") > 0 && get_number(row, "done") < 1);
+    json_decref(list);
+    json_t *root = JSON_OF(&p.how, "harvest", corpus);
+    assert_true(json_is_true(json_object_get(root, "resumed")));
+    json_decref(root);
+    char *a = latents_of(&p.how, corpus, "--quiet"),
+         *b = latents_of(&p.how, corpus, "--cache=none");
+    assert_string_equal(a, b);
+    free(a);
+    free(b);
+    expect_sound(&p);
+}
+
+static void test_interrupted_without_a_cache(void **state)
+{
+    (void)state;
+    need_demo();
+    struct place p;
+    place_init(&p, "none");
+    const char *corpus = long_corpus("none.tsv", how_long());
+    struct run_how how = p.how;
+    how.interrupt_on = "harvest 1";
+    struct run_result r;
+    run_glimt(&r, &how, "harvest", corpus, "--progress", "--cache=none", NULL);
+    assert_int_equal(r.status, 1);
+    assert_non_null(strstr(r.err, "\nglimt: interrupted: without a cache nothing is kept\n"));
+    run_release(&r);
+}
+
+/* ---- killed */
+static uint32_t next_random(uint32_t *s)
+{
+    *s ^= *s << 13;
+    *s ^= *s >> 17;
+    *s ^= *s << 5;
+    return *s;
+}
+
+/* True: it had ended before the blow, well. */
+static bool killed_after(const struct place *p, const char *corpus, uint32_t ms)
+{
+    int status;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, 0);
+        dup2(null, 1);
+        setenv("GLIMT_CACHE", p->dir, 1);
+        setenv("GLIMT_CHECKPOINT", "0.02", 1);
+        setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+        execl(glimt_binary(), "glimt", "harvest", corpus, (char *)NULL);
+        _exit(127);
+    }
+    struct timespec t = {ms / 1000, (long)(ms % 1000) * 1000000};
+    while (nanosleep(&t, &t) != 0 && errno == EINTR)
+        ;
+    kill(pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFEXITED(status))
+        assert_int_equal(WEXITSTATUS(status), 0);
+    return WIFEXITED(status);
+}
+
+/* The moments are seeded; where they fall depends on the machine: on loading, on chunks, on
+ * checkpoints, on the last transaction. */
+static void test_killed_again_and_again(void **state)
+{
+    (void)state;
+    need_demo();
+    struct place p;
+    place_init(&p, "killed");
+    int rounds = getenv("GLIMT_LONG") ? 100 : getenv("GLIMT_QUICK") ? 3 : 12, ended = 0;
+    const char *corpus = long_corpus("killed.tsv", how_long());
+    uint32_t seed = 20261121;
+    for (int i = 0; i < rounds; i++) {
+        if (!killed_after(&p, corpus, 60 + next_random(&seed) % 500))
+            continue;
+        ended++; /* begin again */
+        json_t *pruned = JSON_OF(&p.how, "cache", "prune", "--days=0");
+        assert_int_equal(get_whole(pruned, "removed"), 1);
+        json_decref(pruned);
+    }
+    print_message("%d rounds, %d ended before the blow\n", rounds, ended);
+    expect_sound(&p);
+    char *a = latents_of(&p.how, corpus, "--quiet"),
+         *b = latents_of(&p.how, corpus, "--cache=none");
+    assert_string_equal(a, b);
+    free(a);
+    free(b);
+    expect_sound(&p);
+}
+
+/* ---- housekeeping */
+static void test_list_verify_prune(void **state)
+{
+    (void)state;
+    need_demo();
+    struct place p;
+    struct run_result r;
+    place_init(&p, "kept");
+    json_t *root = JSON_OF(&p.how, "harvest", "--limit=8");
+    json_decref(root);
+    root = JSON_OF(&p.how, "histogram", "418", "--limit=8");
+    json_decref(root);
+    root = JSON_OF(&p.how, "cache");
+    json_t *rows = get_list(root, "rows");
+    assert_int_equal(json_array_size(rows), 2);
+    assert_string_equal(get_string(json_array_get(rows, 0), "study"), "values"); /* used last */
+    assert_string_equal(get_string(json_array_get(rows, 1), "corpus"), "references");
+    assert_true(get_number(root, "bytes") > 1000);
+    json_decref(root);
+    root = JSON_OF(&p.how, "cache", "verify");
+    assert_int_equal(get_whole(root, "compared"), 2);
+    assert_true(json_is_true(json_object_get(json_array_get(get_list(root, "rows"), 0), "same")));
+    json_decref(root);
+    root = JSON_OF(&p.how, "cache", "prune", "--days=30");
+    assert_int_equal(get_whole(root, "removed"), 0);
+    json_decref(root);
+    root = JSON_OF(&p.how, "cache", "prune", "--bytes=0");
+    assert_int_equal(get_whole(root, "removed"), 2);
+    json_decref(root);
+    run_glimt(&r, &p.how, "cache", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "glimt.db: "));
+    assert_null(strstr(r.out, "harvest"));
+    run_release(&r);
+}
+
+static void sql(const char *path, const char *text)
+{
+    sqlite3 *db = NULL;
+    char *why = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, text, NULL, NULL, &why) != SQLITE_OK)
+        fail_msg("%s: %s", text, why);
+    sqlite3_close(db);
+}
+
+static void test_a_result_that_was_changed_is_found(void **state)
+{
+    (void)state;
+    need_demo();
+    struct place p;
+    struct run_result r;
+    char path[200];
+    place_init(&p, "changed");
+    json_t *root = JSON_OF(&p.how, "histogram", "418", "--limit=8");
+    json_decref(root);
+    snprintf(path, sizeof path, "%s/glimt.db", p.dir);
+    sql(path, "UPDATE result SET blob = substr(blob, 1, length(blob) - 1) || x'7f'");
+    run_glimt(&r, &p.how, "cache", "verify", NULL);
+    assert_int_equal(r.status, 1);
+    assert_non_null(strstr(r.err, "glimt: cache: 1 of 1 results differ"));
+    run_release(&r);
+}
+
+/* One line says so, the command works, and from then on there is a new cache. */
+static void expect_set_aside(const struct place *p)
+{
+    struct run_result r;
+    char aside[200];
+    run_glimt(&r, &p->how, "harvest", "--limit=4", "--json", NULL);
+    assert_int_equal(r.status, 0);
+    assert_int_equal(strncmp(r.err, "glimt: ", 7), 0);
+    assert_non_null(strstr(r.err, "set aside as glimt.db.aside-1, a new one begun\n"));
+    assert_ptr_equal(strchr(r.err, '\n'), r.err + r.n_err - 1);
+    assert_non_null(strstr(r.out, "\"cached\":false"));
+    run_release(&r);
+    snprintf(aside, sizeof aside, "%s/glimt.db.aside-1", p->dir);
+    assert_int_equal(access(aside, R_OK), 0);
+    json_t *root = JSON_OF(&p->how, "harvest", "--limit=4");
+    assert_true(json_is_true(json_object_get(root, "cached")));
+    json_decref(root);
+}
+
+static void test_a_file_that_is_no_good_is_set_aside(void **state)
+{
+    (void)state;
+    need_demo();
+    static const char *const kinds[] = {"garbage", "foreign", "newer", "torn"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct place p;
+        char path[200];
+        place_init(&p, kinds[i]);
+        assert_int_equal(mkdir(p.dir, 0700), 0);
+        snprintf(path, sizeof path, "%s/glimt.db", p.dir);
+        if (i == 0) {
+            FILE *f = fopen(path, "w");
+            for (int k = 0; k < 5000; k++)
+                fputs("no database\n", f);
+            fclose(f);
+        } else if (i == 1) {
+            sql(path, "CREATE TABLE run (a); PRAGMA application_id = 7");
+        } else {
+            json_t *root = JSON_OF(&p.how, "harvest", "--limit=4");
+            json_decref(root);
+            if (i == 2)
+                sql(path, "PRAGMA user_version = 99");
+            else
+                assert_int_equal(truncate(path, 4096 * 3), 0);
+        }
+        expect_set_aside(&p);
+    }
+}
+
+/* ---- a disk with no room: files that may not grow behave like one */
+static void run_with_little_room(struct run_result *r, const struct place *p, const char *command)
+{
+    char script[200];
+    snprintf(script, sizeof script, "trap '' XFSZ; ulimit -f 250; exec \"$0\" %s", command);
+    const char *const argv[] = {"bash", "-c", script, glimt_binary(), NULL};
+    run_program(r, &p->how, argv);
+}
+
+static void test_a_full_disk(void **state)
+{
+    (void)state;
+    need_demo();
+    struct place p;
+    struct run_result r, undisturbed;
+    place_init(&p, "full");
+    run_with_little_room(&r, &p, "harvest");
+    expect_error(&r, 1, "glimt.db: writing to the disk: ");
+    run_release(&r);
+    run_with_little_room(&r, &p, "latents --json"); /* the answer does not need the cache */
+    run_glimt(&undisturbed, &p.how, "latents", "--json", "--cache=none", NULL);
+    expect_done(&undisturbed);
+    assert_int_equal(r.status, 0);
+    assert_string_equal(r.out, undisturbed.out);
+    assert_non_null(strstr(r.err, "glimt.db: writing to the disk: "));
+    assert_ptr_equal(strchr(r.err, '\n'), r.err + r.n_err - 1);
+    run_release(&r);
+    run_release(&undisturbed);
+    expect_sound(&p);
+    json_t *root = JSON_OF(&p.how, "harvest"); /* room again */
+    assert_true(json_is_false(json_object_get(root, "cached")));
+    json_decref(root);
+    expect_sound(&p);
+}
+
+static void test_no_cache_to_be_had(void **state)
+{
+    (void)state;
+    need_demo();
+    struct place p;
+    struct run_result r;
+    place_init(&p, "file");
+    FILE *f = fopen(p.dir, "w"); /* where the folder would be */
+    fclose(f);
+    run_glimt(&r, &p.how, "latents", "--limit=4", "--json", NULL);
+    assert_int_equal(r.status, 0);
+    assert_non_null(strstr(r.out, "\"rows\""));
+    assert_int_equal(strncmp(r.err, "glimt: cache: ", 14), 0);
+    run_release(&r);
+    run_glimt(&r, &p.how, "latents", "--limit=4", "--json", "--quiet", NULL);
+    expect_done(&r);
+    run_release(&r);
+    run_glimt(&r, &p.how, "cache", NULL);
+    assert_int_equal(r.status, 1);
+    run_release(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_second_time_is_read),
+        cmocka_unit_test(test_no_number_depends_on_the_cache),
+        cmocka_unit_test(test_every_activation_is_kept),
+        cmocka_unit_test(test_two_harvest_the_same),
+        cmocka_unit_test(test_interrupted_and_gone_on_with),
+        cmocka_unit_test(test_interrupted_without_a_cache),
+        cmocka_unit_test(test_killed_again_and_again),
+        cmocka_unit_test(test_list_verify_prune),
+        cmocka_unit_test(test_a_result_that_was_changed_is_found),
+        cmocka_unit_test(test_a_file_that_is_no_good_is_set_aside),
+        cmocka_unit_test(test_a_full_disk),
+        cmocka_unit_test(test_no_cache_to_be_had),
+    };
+    return cmocka_run_group_tests_name("the cache by the command line", tests, journey_begin,
+                                       journey_end);
+}
