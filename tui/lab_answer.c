@@ -292,6 +292,12 @@ static bool answer_details(struct answer *a)
     if (all)
         add_rows(a, all);
     bool ok = no_error(&s, a->e);
+    if (ok && a->request->keep_activations) {
+        struct table *t = lab_activations(a->lab, &s, a->corpus->corpus, a->unit, a->n_units, a->e);
+        if (t)
+            table_set_add(a->set, t);
+        ok = t != NULL;
+    }
     harvest_source_release(&s);
     return ok;
 }

@@ -67,7 +67,7 @@ struct harvest_source {
     struct harvest_view view;
     struct study *study; /* NULL: from the store */
     struct lab *lab;
-    int64_t run;
+    int64_t run; /* in the store; 0: not kept */
     struct latent_detail *last;
     struct table *classes; /* engine/study/harvest.h: of the corpus */
     struct harvest_class counts[CORPUS_MAX_CLASSES];
@@ -77,4 +77,10 @@ bool lab_harvest(struct lab *, const struct open_corpus *, bool postings, bool m
                  const struct lab_loop *, struct harvest_source *, struct lab_facts *,
                  struct error *e);
 void harvest_source_release(struct harvest_source *);
+
+/* Of a harvest with args.postings: keeps them (within the transaction of its results), and reads
+ * those of some latents: latent, class, doc, pos, value. NULL and *e. */
+bool lab_keep_postings(struct lab *, int64_t run, struct study *, struct error *e);
+struct table *lab_activations(struct lab *, const struct harvest_source *, const struct corpus *,
+                              const int32_t *unit, int32_t n, struct error *e);
 #endif

@@ -250,59 +250,6 @@ static int64_t load_state(struct lab *lab, const struct study_call *call, struct
     return first;
 }
 
-struct posting_lists { /* of each latent, as they are stored */
-    struct strbuf *position, *value;
-    int32_t *doc, *pos;
-};
-
-static void add_varint(struct strbuf *b, uint32_t v)
-{
-    for (; v >= 0x80; v >>= 7)
-        strbuf_addc(b, (char)(v | 0x80));
-    strbuf_addc(b, (char)v);
-}
-
-static void take_posting(void *arg, int32_t doc, int32_t pos, int32_t n, const int32_t *id,
-                         const float *value)
-{
-    struct posting_lists *l = arg;
-    for (int32_t i = 0; i < n; i++) {
-        int32_t j = id[i];
-        bool same = l->doc[j] == doc;
-        add_varint(&l->position[j], (uint32_t)(doc - l->doc[j]));
-        add_varint(&l->position[j], (uint32_t)(same ? pos - l->pos[j] : pos));
-        strbuf_add(&l->value[j], (const char *)&value[i], sizeof value[i]);
-        l->doc[j] = doc;
-        l->pos[j] = pos;
-    }
-}
-
-static bool keep_postings(struct lab *lab, int64_t run, struct study *study, struct error *e)
-{
-    int32_t m = harvest_n_latents(study);
-    size_t count = (size_t)m;
-    struct posting_lists l = {xcalloc(count, sizeof *l.position), xcalloc(count, sizeof *l.value),
-                              xcalloc(count, sizeof *l.doc), xcalloc(count, sizeof *l.pos)};
-    for (int32_t j = 0; j < m; j++) {
-        strbuf_init(&l.position[j]);
-        strbuf_init(&l.value[j]);
-    }
-    harvest_drain_postings(study, take_posting, &l);
-    bool ok = true;
-    for (int32_t j = 0; j < m; j++) {
-        if (ok && l.value[j].len > 0)
-            ok = store_put_posting(lab->store, run, j, 0, l.position[j].s, l.position[j].len,
-                                   l.value[j].s, l.value[j].len, e);
-        strbuf_release(&l.position[j]);
-        strbuf_release(&l.value[j]);
-    }
-    free(l.position);
-    free(l.value);
-    free(l.doc);
-    free(l.pos);
-    return ok;
-}
-
 static bool keep_harvest(struct lab *lab, int64_t run, struct study *study, struct error *e)
 {
     struct strbuf blob;
@@ -330,7 +277,7 @@ static bool keep(struct lab *lab, const struct study_call *call, const struct fi
         return false;
     if (harvest) {
         ok = keep_harvest(lab, f->run, f->study, e) &&
-             (!call->args.postings || keep_postings(lab, f->run, f->study, e));
+             (!call->args.postings || lab_keep_postings(lab, f->run, f->study, e));
     } else {
         struct strbuf blob;
         strbuf_init(&blob);
@@ -522,6 +469,7 @@ static bool read_classes(struct lab *lab, struct harvest_source *s, int32_t n_cl
 static bool of_memory(struct lab *lab, const struct open_corpus *c, struct harvest_source *s)
 {
     s->study = lab->harvest.study;
+    s->run = lab->harvest.run;
     harvest_view_of(s->study, c->cls, &s->view);
     struct table_set *set = harvest_study.tables(s->study);
     s->classes = table_copy(table_set_find(set, "classes"));

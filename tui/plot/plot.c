@@ -59,7 +59,8 @@ static void draw_panel(const struct plot *p, int32_t panel, struct rect r)
 {
     struct plot_area area = {0};
     const char *name = p->data->panels.s[panel];
-    if (!p->o->bare && name[0] && r.h >= 4) {
+    bool named_around = p->o->title && p->data->panels.n == 1; /* the caller's title says it */
+    if (!p->o->bare && name[0] && r.h >= 4 && !named_around) {
         char *s = xasprintf("%s%s%s", p->data->facet_name, p->data->facet_name[0] ? " " : "", name);
         put_text(p, (struct rect){r.x, r.y, r.w, 1}, r.x, r.y, ANCHOR_LEFT, INK_TITLE, s);
         free(s);

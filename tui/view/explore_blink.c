@@ -44,8 +44,6 @@ void blink_forget(struct explore *ex)
     free(b->changed);
     b->changed = NULL;
     b->waiting = false;
-    if (b->off && !explore_lifted(ex))
-        b->off = false;
 }
 
 void blink_flip(struct explore *ex)

@@ -149,7 +149,8 @@ static void draw_numbers(const struct drawing *d, struct rect r, int y, const st
                   d->ascii ? 1 : strlen("→"));
     draw_estimate(d, r, c.fixed, y, row->stale ? dim : s, row->fixed, NAN, false);
     if (row->about) {
-        grid_text(d->grid, r, c.wide ? c.fixed - 6 : c.without + 1, y, dim, d->ascii ? "~" : "≈", d->ascii ? 1 : 3);
+        grid_text(d->grid, r, c.wide ? c.fixed - 6 : c.without + 1, y, dim, d->ascii ? "~" : "≈",
+                  d->ascii ? 1 : 3);
         draw_estimate(d, r, c.diff, y, dim, row->diff, NAN, true);
         return;
     }

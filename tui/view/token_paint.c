@@ -162,8 +162,8 @@ static const struct paint_token *before(struct painter *m, size_t start, size_t 
 {
     while (m->next < m->old.n && m->old.token[m->next].start < start)
         m->next++;
-    const struct paint_token *t = &m->old.token[m->next];
-    return m->same_rule && m->next < m->old.n && t->start == start && t->end == end ? t : NULL;
+    const struct paint_token *t = m->next < m->old.n ? &m->old.token[m->next] : NULL;
+    return m->same_rule && t && t->start == start && t->end == end ? t : NULL;
 }
 
 static bool is_complete(const struct snapshot *s, const struct line_view *l,
