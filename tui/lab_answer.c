@@ -364,6 +364,7 @@ static bool answer_sweep(struct answer *a)
         return false;
     call.args.inserts = r->inserts ? r->inserts : 1u << INSERT_SAE;
     call.args.each = r->each;
+    call.only_kept = r->only_kept;
     if (!run(a, &call, &f))
         return false;
     table_set_unref(a->set);

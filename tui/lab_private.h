@@ -40,6 +40,7 @@ struct study_call { /* a study, ready to be looked up or run */
     struct study_args args;
     const struct open_corpus *corpus; /* NULL: none */
     const char *what;                 /* for people */
+    bool only_kept;                   /* nothing is computed */
     /* Its tables while it runs; NULL: ops->tables. */
     struct table_set *(*partial)(void *, struct study *);
     void *partial_arg;

@@ -112,7 +112,8 @@ bool request_equal(const struct request *a, const struct request *b)
            values_equal(a, b) && a->inserts == b->inserts && a->each == b->each &&
            !(fabs(a->rule.min_share - b->rule.min_share) > 0) &&
            !(fabs(a->rule.max_other - b->rule.max_other) > 0) && a->rows == b->rows &&
-           a->own_range == b->own_range && a->keep_activations == b->keep_activations;
+           a->own_range == b->own_range && a->keep_activations == b->keep_activations &&
+           a->only_kept == b->only_kept;
 }
 
 /* ---- the command line */
