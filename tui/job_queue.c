@@ -145,9 +145,14 @@ bool job_queue_get(struct job_queue *q, uint64_t id, struct job *out)
 int job_queue_ids(struct job_queue *q, uint64_t *id, int max)
 {
     pthread_mutex_lock(&q->lock);
-    int n = (int)q->n;
-    for (int i = 0; i < n && i < max; i++)
-        id[i] = q->job[n - 1 - i]->id;
+    int n = 0;
+    for (size_t i = q->n; i-- > 0;) {
+        if (q->job[i]->request.only_kept) /* a look into the cache is no work */
+            continue;
+        if (n < max)
+            id[n] = q->job[i]->id;
+        n++;
+    }
     pthread_mutex_unlock(&q->lock);
     return n;
 }

@@ -391,6 +391,12 @@ static enum looked look(struct lab *lab, const struct study_call *call, const st
     return LOOKED_OURS;
 }
 
+static bool is_kept(struct lab *lab, const struct finished *f)
+{
+    struct store_run run;
+    return lab->store && store_look(lab->store, &f->key, &run, NULL) == CLAIM_DONE;
+}
+
 bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
                bool must_keep, struct finished *f, struct error *e)
 {
@@ -401,6 +407,8 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
     if (!lab_identify(lab, e))
         return false;
     f->key = lab_key(lab, call);
+    if (call->only_kept && !is_kept(lab, f))
+        return error_set(e, ERROR_CANCELLED, "nothing is kept of it");
     enum looked found = LOOKED_OURS;
     if (lab->store)
         found = look(lab, call, loop, must_keep, f, &kept, e);

@@ -134,6 +134,15 @@ static void test_direct_windows(void **state)
                  &three, false, 6);
 }
 
+/* Several lanes in one batch, the last one not full; with a residual beside the value (mlp.pre). */
+static void test_direct_packs(void **state)
+{
+    static const char *const hook[] = {"layers.1.mlp.pre", "layers.1.mlp.act", "embed"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        check_direct(&(struct tiny_spec){.hook = hook[i], .rows_per_job = 400}, &three, i == 1, 3);
+}
+
 static void test_direct_neurons(void **state)
 {
     (void)state;
@@ -505,10 +514,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_direct),         cmocka_unit_test(test_direct_sequential),
         cmocka_unit_test(test_direct_windows), cmocka_unit_test(test_direct_neurons),
-        cmocka_unit_test(test_lanes),          cmocka_unit_test(test_work),
-        cmocka_unit_test(test_golden),         cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_bootstrap),      cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_direct_packs),   cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_work),           cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_tables),         cmocka_unit_test(test_bootstrap),
+        cmocka_unit_test(test_resume),         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
