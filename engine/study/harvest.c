@@ -483,15 +483,14 @@ struct latent_detail *harvest_detail(const struct study *s, int32_t latent)
     return d;
 }
 
-void harvest_drain_postings(struct study *s, posting_sink *sink, void *arg)
+void harvest_postings(const struct study *s, posting_sink *sink, void *arg)
 {
-    struct postings *q = &s->postings;
+    const struct postings *q = &s->postings;
     size_t at = 0;
     for (size_t i = 0; i < q->n; i++) {
         sink(arg, q->token[i].doc, q->token[i].pos, q->token[i].n, q->id + at, q->value + at);
         at += (size_t)q->token[i].n;
     }
-    q->n = q->n_pairs = 0;
 }
 
 struct viewed { /* what a view of a running study borrows from */

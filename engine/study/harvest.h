@@ -49,11 +49,11 @@ struct latent_detail *harvest_detail(const struct study *, int32_t latent);
 /* Text form for the store. Parse takes untrusted bytes: NULL and *e when they make no detail. */
 void latent_detail_print(const struct latent_detail *, struct strbuf *);
 struct latent_detail *latent_detail_parse(const void *p, size_t n, struct error *e);
-/* Postings (args.postings): hands over every activation since the last call, token-major in corpus
- * order: for each token its doc, pos, and k (id, value) pairs. */
+/* Postings (args.postings): hands over every activation so far, token-major in corpus order: for
+ * each token its doc, pos, and k (id, value) pairs. */
 typedef void posting_sink(void *arg, int32_t doc, int32_t pos, int32_t n, const int32_t *id,
                           const float *value);
-void harvest_drain_postings(struct study *, posting_sink *, void *arg);
+void harvest_postings(const struct study *, posting_sink *, void *arg);
 
 /* ---- what is read off a harvest */
 struct harvest_view {       /* of a running study, or of what the store kept */

@@ -96,6 +96,24 @@ static void put_latent(const struct study *s, int32_t latent, bool sampled, stru
     }
 }
 
+/* Documents as differences; then the pairs of all tokens. */
+static void put_postings(const struct postings *q, struct strbuf *b)
+{
+    int32_t doc = 0;
+    blob_add_i64(b, (int64_t)q->n);
+    blob_add_i64(b, (int64_t)q->n_pairs);
+    for (size_t i = 0; i < q->n; i++) {
+        put_varint(b, (uint64_t)(q->token[i].doc - doc));
+        put_varint(b, (uint64_t)q->token[i].pos);
+        put_varint(b, (uint64_t)q->token[i].n);
+        doc = q->token[i].doc;
+    }
+    for (size_t i = 0; i < q->n_pairs; i++) {
+        put_varint(b, (uint64_t)q->id[i]);
+        blob_add_u32(b, float_bits(q->value[i]));
+    }
+}
+
 void harvest_save(const struct study *s, struct strbuf *b)
 {
     bool sampled = false;
@@ -111,6 +129,8 @@ void harvest_save(const struct study *s, struct strbuf *b)
     }
     for (int32_t j = 0; j < s->m; j++)
         put_latent(s, j, sampled, b);
+    if (s->keep)
+        put_postings(&s->postings, b);
 }
 
 /* ---- reading */
@@ -239,6 +259,55 @@ static void get_counts(struct study *s, struct blob_reader *r)
     }
 }
 
+/* What a number of things with at least `size` bytes each can be. */
+static size_t get_number(struct blob_reader *r, size_t size)
+{
+    int64_t n = blob_i64(r);
+    r->bad |= n < 0 || (uint64_t)n > r->n / size;
+    return r->bad ? 0 : (size_t)n;
+}
+
+static void get_tokens(struct study *s, size_t n, size_t n_pairs, struct blob_reader *r)
+{
+    struct postings *q = &s->postings;
+    int64_t doc = 0, last = s->in.corpus->n_docs - 1;
+    size_t pairs = 0;
+    for (size_t i = 0; i < n && !r->bad; i++) {
+        struct posting *t = &q->token[i];
+        int64_t step = (int64_t)get_varint(r, (uint64_t)(last - doc));
+        doc += step;
+        t->doc = (int32_t)doc;
+        t->pos = (int32_t)get_varint(r, INT32_MAX);
+        t->n = (int32_t)get_varint(r, (uint64_t)s->m);
+        pairs += (size_t)t->n;
+        r->bad |= i > 0 && step == 0 && t->pos <= q->token[i - 1].pos;
+    }
+    r->bad |= pairs != n_pairs;
+}
+
+static void get_postings(struct study *s, struct blob_reader *r)
+{
+    enum { TOKEN_BYTES = 3, PAIR_BYTES = 5 }; /* at least */
+    struct postings *q = &s->postings;
+    size_t n = get_number(r, TOKEN_BYTES), n_pairs = get_number(r, PAIR_BYTES);
+    int64_t tokens = 0;
+    for (int32_t c = 0; c < s->n_classes; c++)
+        tokens += s->count[c].tokens;
+    r->bad |= (int64_t)n != tokens;
+    if (r->bad)
+        return;
+    q->token = grow(q->token, &q->cap, n, sizeof *q->token);
+    q->id = grow(q->id, &q->cap_pairs, n_pairs, sizeof *q->id);
+    q->value = grow(q->value, &q->cap_values, n_pairs, sizeof *q->value);
+    get_tokens(s, n, n_pairs, r);
+    for (size_t i = 0; i < n_pairs && !r->bad; i++) {
+        q->id[i] = (int32_t)get_varint(r, (uint64_t)s->m - 1);
+        q->value[i] = get_float(r);
+    }
+    q->n = n;
+    q->n_pairs = n_pairs;
+}
+
 bool harvest_load(struct study *s, const void *p, size_t n, struct error *e)
 {
     struct blob_reader r = {p, n, false};
@@ -254,11 +323,15 @@ bool harvest_load(struct study *s, const void *p, size_t n, struct error *e)
     get_counts(s, &r);
     for (int32_t j = 0; j < s->m && !r.bad; j++)
         get_latent(s, j, &r);
+    s->postings.n = s->postings.n_pairs = 0;
+    if (s->keep && !r.bad)
+        get_postings(s, &r);
     if (!r.bad && r.n == 0)
         return true;
     dense_release(&s->dense);
     pool_clear(&s->pool);
     dense_init(&s->dense, s->m, s->n_classes);
+    s->postings.n = s->postings.n_pairs = 0;
     memset(s->count, 0, sizeof s->count);
     return error_set(e, ERROR_INPUT, "harvest: a kept state of %zu bytes is damaged", n);
 }
