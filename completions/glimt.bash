@@ -22,22 +22,78 @@ _glimt() {
     --top) return ;;
     --predictions) return ;;
     --logits) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --limit) return ;;
+    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --limit) return ;;
+    --target) return ;;
+    --sort) return ;;
+    --rows) return ;;
+    --min-share) return ;;
+    --max-other) return ;;
+    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --limit) return ;;
+    --target) return ;;
+    --rows) return ;;
+    --min-share) return ;;
+    --max-other) return ;;
+    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --limit) return ;;
+    --target) return ;;
+    --rows) return ;;
+    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --limit) return ;;
+    --rows) return ;;
+    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --rows) return ;;
+    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --limit) return ;;
+    --rows) return ;;
+    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --values) return ;;
+    --insert) return ;;
+    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --limit) return ;;
+    --rows) return ;;
+    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --tokens) return ;;
     --temperature) return ;;
+    --size) return ;;
+    --play) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --state) return ;;
+    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --sample) return ;;
+    --days) return ;;
+    --bytes) return ;;
     esac
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
         analyze) command=$word own=" --top --predictions --logits" ;;
+        harvest) command=$word own=" --class --limit --keep-activations --svg" ;;
+        latents) command=$word own=" --class --limit --target --sort --rows --min-share --max-other --svg" ;;
+        find) command=$word own=" --class --limit --target --rows --min-share --max-other --svg" ;;
+        histogram) command=$word own=" --class --limit --target --as-published --rows --svg" ;;
+        examples) command=$word own=" --class --limit --rows --svg" ;;
+        logit-lens) command=$word own=" --rows --svg" ;;
+        coactive) command=$word own=" --class --limit --rows --svg" ;;
+        sweep) command=$word own=" --values --insert --each --class --limit --rows --svg" ;;
         generate) command=$word own=" --tokens --temperature" ;;
+        snapshot) command=$word own=" --size --play --state --svg --text --ansi" ;;
         tokenize) command=$word own=" --decode --ids-only" ;;
         verify) command=$word own="" ;;
+        cache) command=$word own=" --sample --days --bytes" ;;
         doctor) command=$word own="" ;;
         esac
     done
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "--help --version --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --context --device --dtype --threads --json --csv --output --cache --seed --quiet --progress --color --theme $own" -- "$cur"))
     elif [[ -z $command ]]; then
-        COMPREPLY=($(compgen -W "analyze generate tokenize verify doctor" -- "$cur"))
+        COMPREPLY=($(compgen -W "analyze harvest latents find histogram examples logit-lens coactive sweep generate snapshot tokenize verify cache doctor" -- "$cur"))
     fi
 }
 complete -F _glimt glimt

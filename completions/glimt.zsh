@@ -2,19 +2,90 @@
 # zsh completion of glimt, made by: glimt --completions zsh
 _glimt() {
     local -a own
-    case ${words[(r)(analyze|generate|tokenize|verify|doctor)]} in
+    case ${words[(r)(analyze|harvest|latents|find|histogram|examples|logit-lens|coactive|sweep|generate|snapshot|tokenize|verify|cache|doctor)]} in
     analyze) own=( \
         '--top=[active latents shown for each token; default\: all in JSON, 4 in the table]:value: ' \
         '--predictions=[the most likely next tokens after each token]:value: ' \
         '--logits=[write the logits \[tokens, vocabulary\] as safetensors, f32]:value:_files' \
         ) ;;
+    harvest) own=( \
+        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--keep-activations[also keep every activation]' \
+        '--svg=[write a picture to a file]:value:_files' \
+        ) ;;
+    latents) own=( \
+        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--sort=[a column of the table; default\: difference]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '--min-share=[more than this share of the target'\''s tokens; default .5]:value: ' \
+        '--max-other=[less than this share of the others'\''; default .01]:value: ' \
+        '--svg=[write a picture to a file]:value:_files' \
+        ) ;;
+    find) own=( \
+        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '--min-share=[more than this share of the target'\''s tokens; default .5]:value: ' \
+        '--max-other=[less than this share of the others'\''; default .01]:value: ' \
+        '--svg=[write a picture to a file]:value:_files' \
+        ) ;;
+    histogram) own=( \
+        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--as-published[30 bins over each class'\''s own range]' \
+        '--rows=[rows printed]:value: ' \
+        '--svg=[write a picture to a file]:value:_files' \
+        ) ;;
+    examples) own=( \
+        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--rows=[examples of each class; default\: 10]:value: ' \
+        '--svg=[write a picture to a file]:value:_files' \
+        ) ;;
+    logit-lens) own=( \
+        '--rows=[tokens and neighbours of each latent; default\: 10]:value: ' \
+        '--svg=[write a picture to a file]:value:_files' \
+        ) ;;
+    coactive) own=( \
+        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--rows=[others of each latent; default\: 10]:value: ' \
+        '--svg=[write a picture to a file]:value:_files' \
+        ) ;;
+    sweep) own=( \
+        '--values=[FROM\:TO\:STEP or a list; default -8\:8\:2]:value: ' \
+        '--insert=[what the values are set in; default\: sae]:value: ' \
+        '--each[also every latent alone]' \
+        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '--svg=[write a picture to a file]:value:_files' \
+        ) ;;
     generate) own=( \
         '--tokens=[length with the prompt, in tokens; default\: 20]:value: ' \
         '--temperature=[draw from the softmax of logits/T; default\: 0, the most likely token]:value: ' \
         ) ;;
+    snapshot) own=( \
+        '--size=[of the screen; default\: 120x36]:value: ' \
+        '--play=[a script that is played first]:value:_files' \
+        '--state=[begin with a state (one line, as y l copies it)]:value: ' \
+        '--svg=[write the picture to a file]:value:_files' \
+        '--text[characters alone (default)]' \
+        '--ansi[with colours, for a terminal]' \
+        ) ;;
     tokenize) own=( \
         '--decode[the other way\: ids with blanks or commas between them, to text]' \
         '--ids-only[one id a line]' \
+        ) ;;
+    cache) own=( \
+        '--sample=[verify\: so many results, the last used first; default\: 3]:value: ' \
+        '--days=[prune\: what was not used for N days]:value: ' \
+        '--bytes=[prune\: the longest unused, until the file has at most N bytes]:value: ' \
         ) ;;
     esac
     _arguments $own \
@@ -43,7 +114,7 @@ _glimt() {
         '--progress[progress also where standard error is no terminal]' \
         '--color=[auto, never, always, 16, 256 or direct]:value:(auto never always 16 256 direct)' \
         '--theme=[colours, e.g. dark]:value: ' \
-        '1:command:((analyze\:"the latents and the loss of each token" generate\:"continue a prompt" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" doctor\:"what was found here, what is missing for what"))' \
+        '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))' \
         '2:text: '
 }
 _glimt "$@"

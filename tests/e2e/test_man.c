@@ -32,6 +32,24 @@ static char *manual(const char *path)
     return text;
 }
 
+/* The corpora that the examples name. */
+static void write_corpora(const char *dir)
+{
+    static const char script[] =
+        "cd \"$1\"; cp \"$0\"/store/demo/reference-da.txt da.txt;"
+        "cp \"$0\"/store/demo/reference-en.txt en.txt;"
+        "printf 'Rådet ska nu godkänna förslaget.\\nHon bor i ett litet hus.\\n' >sv.txt;"
+        "printf 'Hun bor i et hus.\\t0\\nShe lives in a house.\\t1\\n' >corpus.tsv";
+    char here[4096];
+    assert_non_null(getcwd(here, sizeof here));
+    const char *const argv[] = {"bash", "--norc", "-c", script, here, dir, NULL};
+    struct run_result r;
+    run_program(&r, NULL, argv);
+    assert_int_equal(r.status, 0);
+    assert_string_equal(r.err, "");
+    run_release(&r);
+}
+
 static void test_examples_run(void **state)
 {
     (void)state;
@@ -40,14 +58,18 @@ static void test_examples_run(void **state)
         skip();
     }
     char dir[] = "/tmp/glimt-man-XXXXXX", *bin = realpath(glimt_binary(), NULL), path[4096];
+    char cache[64];
     assert_non_null(mkdtemp(dir));
     assert_non_null(bin);
+    write_corpora(dir);
     snprintf(path, sizeof path, "GLIMT_UNDER_TEST=%s", bin);
+    snprintf(cache, sizeof cache, "GLIMT_CACHE=%s/cache", dir);
     const char *const env[] = {"LC_ALL=C.UTF-8",
                                "TERM=dumb",
                                "HOME=/nonexistent",
                                "XDG_CONFIG_HOME=/nonexistent",
                                path,
+                               cache,
                                NULL};
     char *text = manual("man/glimt.1"), *examples = strstr(text, "\n.SH EXAMPLES\n");
     assert_non_null(examples);
@@ -77,7 +99,7 @@ static void test_examples_run(void **state)
         run_release(&r);
         n++;
     }
-    assert_true(n >= 9);
+    assert_true(n >= 25);
     const char *const rm[] = {"rm", "-rf", dir, NULL};
     struct run_result r;
     run_program(&r, NULL, rm);

@@ -6,7 +6,7 @@
 #define GLIMT_TESTS_EXPLORE_FIXTURE_H
 #include "tui/view/explore.h"
 
-#define FIXTURE_JOBS 64
+#define FIXTURE_JOBS 400
 struct explore_fixture {
     struct workbench wb;
     struct bundle bundle;

@@ -118,6 +118,8 @@ void views_draw(const struct explore *ex, const struct workbench *wb, const stru
     struct rect r = view_area(&ex->layout);
     if (r.w > 0 && r.h > 0)
         ops->draw(ex->views.state[ex->views.now], &in, g, r);
+    if (!rect_has(r, g->cursor_x, g->cursor_y)) /* a cursor is somewhere for who follows it */
+        g->cursor_x = r.x, g->cursor_y = r.y;
 }
 
 bool views_typing(const struct explore *ex)

@@ -205,10 +205,12 @@ static void test_marks_wait_for_all_numbers(void **state)
     struct snapshot *old = f.ex.snapshot;
     snapshot_ref(old);
     explore_snapshot(&f.ex, old); /* one that was on its way */
-    snapshot_unref(old);
     assert_null(f.ex.blink.changed);
     struct wish w;
     explore_wish(&f.ex, &w);
+    explore_snapshot(&f.ex, old); /* one more, complete for what was asked before */
+    snapshot_unref(old);
+    assert_null(f.ex.blink.changed);
     for (int part = 0; part < 4; part++) {
         struct snapshot *s = fixture_snapshot(&w);
         *(part == 0   ? &s->latents.valid
@@ -365,6 +367,30 @@ static void test_twin_of_an_edited_line_is_stale(void **state)
     fixture_keys(&f, "End Enter x Enter y Up Up");
     fixture_settle(&f);
     assert_mean(0, LANE_PLAIN, mean_of_words("en to", 0));
+}
+
+/* Losses that are still those of other values are not taken for the new ones. */
+static void test_twins_wait_for_their_lane(void **state)
+{
+    (void)state;
+    begin("en to\none two", 120, 36);
+    fixture_keys(&f, "Esc T");
+    explore_command(&f.ex, "fix 1482=2");
+    fixture_settle(&f);
+    explore_command(&f.ex, "fix 1482=4");
+    struct wish w;
+    explore_wish(&f.ex, &w);
+    struct snapshot *s = fixture_snapshot(&w);
+    s->lane_key[LANE_FIXED]++;
+    explore_snapshot(&f.ex, s);
+    snapshot_unref(s);
+    assert_mean(0, LANE_FIXED, mean_of_words("en to", .2));
+    assert_true(f.ex.pair.of.unit[0].value == 2);
+    assert_shows("at 2.0");
+    s = fixture_snapshot(&w);
+    explore_snapshot(&f.ex, s);
+    snapshot_unref(s);
+    assert_mean(0, LANE_FIXED, mean_of_words("en to", .4));
 }
 
 static void test_reference_pairs(void **state)
@@ -532,6 +558,7 @@ int main(void)
         cmocka_unit_test_teardown(test_twins_at_80_columns, end),
         cmocka_unit_test_teardown(test_a_line_without_a_twin, end),
         cmocka_unit_test_teardown(test_twin_of_an_edited_line_is_stale, end),
+        cmocka_unit_test_teardown(test_twins_wait_for_their_lane, end),
         cmocka_unit_test_teardown(test_reference_pairs, end),
         cmocka_unit_test(test_brush_ranks_exactly),
         cmocka_unit_test_teardown(test_brushing_with_the_mouse, end),

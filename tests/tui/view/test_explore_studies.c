@@ -221,6 +221,8 @@ static void test_about_until_it_is_measured(void **state)
     assert_pane(PANE_LOSS, "at ", true);
     explore_command(&f.ex, "fix 1482=4,77=4,2310=4,904=4,11=4,2047=4"); /* all of them at one */
     assert_about(swept("da", NULL, 4), true);
+    explore_command(&f.ex, "fix 2047=5"); /* one of them elsewhere */
+    assert_pane(PANE_LOSS, "≈", false);
     explore_command(&f.ex, "fix 1482=9,77=9,2310=9,904=9,11=9,2047=9"); /* beyond what was swept */
     assert_pane(PANE_LOSS, "≈", false);
     explore_command(&f.ex, "free all");

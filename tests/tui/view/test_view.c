@@ -197,7 +197,10 @@ static void test_every_size_draws(void **state)
     (void)state;
     struct explore_fixture f;
     fixture_init(&f, "a\tb\x01 \n\n漢字漢字 👩‍👩‍👧 x", DEPTH_DIRECT, false, 80, 24);
+    fixture_host(&f);
+    explore_command(&f.ex, "fix 1482=2,77=-3");
     fixture_settle(&f);
+    fixture_keys(&f, "Esc s T i");
     for (int w = 1; w <= 200; w += w < 45 ? 1 : 13)
         for (int h = 1; h <= 60; h += h < 12 ? 1 : 7)
             for (int key = 0; key < 6; key++) {
@@ -213,13 +216,62 @@ static void test_every_size_draws(void **state)
     fixture_release(&f);
 }
 
+/* Keys, mouse and sizes in any order, answers now and then: the cursor stays on the screen, what is
+ * written stays in the grid (a sanitizer watches). */
+static void test_whatever_is_done(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {
+        "Esc",      "i",        "Tab",  "Shift-Tab", "Enter",  "Space",    "T",          "s",
+        "]",        "[",        "f",    "0",         ".",      "=",        "2",          "c",
+        "C",        "v",        "z",    "b",         "L",      "u",        "Ctrl-R",     "1",
+        "2",        "3",        "4",    "5",         "6",      "y",        "t",          ":",
+        "?",        "Up",       "Down", "Left",      "Right",  "Home",     "End",        "a",
+        "x",        "I",        "J",    "M",         "Delete", "Shift-Up", "Shift-Left", "PageUp",
+        "PageDown", "Backspace"};
+    struct explore_fixture f;
+    uint32_t r = 1;
+    fixture_init(&f, "en to tre\none two\n\nfire", DEPTH_256, false, 100, 30);
+    fixture_host(&f);
+    for (int i = 0; i < 6000; i++) {
+        r = r * 1664525u + 1013904223u;
+        unsigned what = r >> 28, of = r >> 8 & 0xffff;
+        int x = (int)(of % 130), y = (int)(of / 130 % 40);
+        if (what < 9)
+            fixture_keys(&f, keys[of % (sizeof keys / sizeof *keys)]);
+        else if (what < 13)
+            fixture_mouse(&f, (enum mouse_kind)(of % 5), 1 + (int)(of % 3), x, y, 0,
+                          1 + (int)(of / 7 % 3));
+        else if (what == 13)
+            fixture_settle(&f);
+        else if (what == 14)
+            explore_news(&f.ex);
+        else if (of % 4 == 0) {
+            grid_resize(&f.grid, x + 1, y + 1, theme_style(f.theme, ROLE_TEXT));
+            explore_resize(&f.ex, x + 1, y + 1);
+        }
+        fixture_draw(&f);
+        if (f.grid.cursor_x >= f.grid.w || f.grid.cursor_y >= f.grid.h)
+            fail_msg("step %d: cursor %d,%d in %d×%d, view %d, pane %d, overlay %d", i,
+                     f.grid.cursor_x, f.grid.cursor_y, f.grid.w, f.grid.h, (int)f.ex.views.now,
+                     (int)f.ex.focus, (int)f.ex.overlay);
+        assert_true(f.ex.sliders.n <= SESSION_MAX_UNITS);
+    }
+    fixture_release(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_typing),          cmocka_unit_test(test_fixed),
-        cmocka_unit_test(test_without_colours), cmocka_unit_test(test_overlays),
-        cmocka_unit_test(test_swept),           cmocka_unit_test(test_blinked),
-        cmocka_unit_test(test_loading),         cmocka_unit_test(test_every_size_draws),
+        cmocka_unit_test(test_typing),
+        cmocka_unit_test(test_fixed),
+        cmocka_unit_test(test_without_colours),
+        cmocka_unit_test(test_overlays),
+        cmocka_unit_test(test_swept),
+        cmocka_unit_test(test_blinked),
+        cmocka_unit_test(test_loading),
+        cmocka_unit_test(test_every_size_draws),
+        cmocka_unit_test(test_whatever_is_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
