@@ -25,38 +25,34 @@ static void options_list(struct strbuf *out, const struct option_row *table)
     }
 }
 
-static void options_wrapped(struct strbuf *out, const struct option_row *table)
+/* The names alone: what they take is said by each command's help. */
+static void options_wrapped(struct strbuf *out, const struct option_row *table, int column)
 {
-    int column = 0;
     for (const struct option_row *r = table; r->name; r++) {
-        int used = option_columns(r);
-        if (column > 0 && column + 2 + used > 79) {
-            strbuf_addc(out, '\n');
-            column = 0;
+        int used = 3 + (int)strlen(r->name);
+        if (column + used > 79) {
+            strbuf_adds(out, "\n ");
+            column = 1;
         }
-        strbuf_adds(out, "  ");
-        option_add(out, r);
-        column += 2 + used;
+        strbuf_addf(out, " --%s", r->name);
+        column += used;
     }
     strbuf_addc(out, '\n');
 }
 
+/* One screen: 24 lines of 80 columns. */
 static void program_help(struct strbuf *out)
 {
+    static const char common[] = "Common options:";
     strbuf_adds(out,
-                "glimt: see what the latents of a language model's sparse autoencoder do\n\n"
-                "  glimt [OPTION…]              the explorer; also --state JSON, --play FILE\n");
-    for (size_t i = 0; cli_commands[i]; i++) {
-        const struct command *c = cli_commands[i];
-        int used = (int)strlen(c->name) + 1 + (int)strlen(c->operands);
-        strbuf_addf(out, "  glimt %s %s%*s%s\n", c->name, c->operands, used < 23 ? 23 - used : 1,
-                    "", c->summary);
-    }
-    strbuf_adds(out, "  glimt --version [-v]         with -v also libraries and devices\n\n"
-                     "Common options (glimt COMMAND --help explains each):\n");
-    options_wrapped(out, common_options);
-    strbuf_adds(
-        out, "\nExit status: 0 done, 1 could not, 2 bad usage or bad input. Manual: man glimt\n");
+                "glimt: see what the latents of a language model's sparse autoencoder do\n"
+                "  glimt [OPTION…]    the explorer; also --state JSON, --play FILE, --version\n");
+    for (size_t i = 0; cli_commands[i]; i++)
+        strbuf_addf(out, "  glimt %-12s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+    strbuf_addf(out, "\n%s", common);
+    options_wrapped(out, common_options, (int)strlen(common));
+    strbuf_adds(out, "glimt COMMAND --help explains them. Exit status: 0 done, 1 could not, 2 bad\n"
+                     "usage or input. Manual: man glimt\n");
 }
 
 void help_add(struct strbuf *out, const struct command *c)
