@@ -97,7 +97,6 @@ void fixture_init(struct explore_fixture *f, const char *text, enum depth depth,
                   int h)
 {
     struct error e = {0};
-    struct options o = {0};
     struct saved_state s;
     *f = (struct explore_fixture){0};
     setenv("GLIMT_DATA", ".", 1); /* themes of the tree */
@@ -109,7 +108,7 @@ void fixture_init(struct explore_fixture *f, const char *text, enum depth depth,
     state_init(&s);
     s.text = text ? xstrdup(text) : NULL;
     s.n_text = s.cursor = text ? strlen(text) : 0;
-    explore_init(&f->ex, &o, &s);
+    explore_init(&f->ex, &f->options, &s);
     state_release(&s);
     grid_init(&f->grid, w, h, theme_style(f->theme, ROLE_TEXT));
     explore_theme(&f->ex, f->theme);
@@ -149,13 +148,17 @@ static uint64_t ask(void *arg, const struct request *r)
 {
     struct explore_fixture *f = arg;
     for (int i = 0; i < f->n_jobs; i++)
-        if (request_equal(&f->job[i].request, r))
+        if (f->job[i].status != JOB_CANCELLED && request_equal(&f->job[i].request, r))
             return f->job[i].id;
     if (f->n_jobs == FIXTURE_JOBS)
         fail_msg("more than %d questions", FIXTURE_JOBS);
     struct job *j = &f->job[f->n_jobs++];
     *j = (struct job){.id = (uint64_t)f->n_jobs, .status = JOB_QUEUED, .version = 1};
     request_copy(&j->request, r);
+    if (r->only_kept && !f->kept) {
+        j->status = JOB_CANCELLED;
+        return j->id;
+    }
     struct table_set *set = f->hold ? NULL : answer_to(r);
     if (set) {
         j->tables = set;

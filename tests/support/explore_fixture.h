@@ -4,6 +4,7 @@
  * u. */
 #ifndef GLIMT_TESTS_EXPLORE_FIXTURE_H
 #define GLIMT_TESTS_EXPLORE_FIXTURE_H
+#include "tui/options.h"
 #include "tui/view/explore.h"
 
 #define FIXTURE_JOBS 400
@@ -18,6 +19,8 @@ struct explore_fixture {
     struct job job[FIXTURE_JOBS]; /* id i + 1 */
     int n_jobs;
     bool hold; /* questions wait for fixture_answer */
+    bool kept; /* sweeps were measured in an earlier session */
+    struct options options;
 };
 
 /* theme_depth etc. as theme_open; text NULL: the example. The Explore view is loaded, w × h,

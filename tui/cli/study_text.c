@@ -60,9 +60,8 @@ static int columns_before(const struct table *t)
     for (int64_t i = 0; i < t->n_rows; i++) {
         struct context c = context_of(t, i);
         int columns;
-        columns += from_where(&c, &columns) > 0;
-        if (columns > most)
-            most = columns;
+        size_t from = from_where(&c, &columns);
+        most = columns + (from > 0) > most ? columns + (from > 0) : most;
     }
     return most;
 }

@@ -70,6 +70,7 @@ void explore_init(struct explore *ex, const struct options *o, const struct save
     *ex = (struct explore){
         .typing = true, .mouse = true, .follow = true, .redraw = true, .wish_changed = true};
     ex->colour_unit = UNIT_UNSET;
+    ex->options = o;
     ex->last.action = ACTION_NONE;
     ex->status.loading = true;
     history_init(&ex->history);

@@ -102,6 +102,7 @@ struct explore {
     struct prompt prompt;
     struct list choices, help; /* of the palette; rows of the help */
     bool refsets_paused;
+    const struct options *options; /* borrowed: what command lines of requests say */
     struct views views;
     struct findings findings;
     bool histogram_log, histogram_overlaid; /* of the histogram pane */
@@ -134,7 +135,7 @@ struct explore {
     char want_arg[PROMPT_MAX];
 };
 
-/* state (may be NULL: the example text): copied. */
+/* state (may be NULL: the example text): copied; options must outlive the view. */
 void explore_init(struct explore *, const struct options *, const struct saved_state *);
 void explore_release(struct explore *);
 /* The terminal's size, or something that changes where things stand; also keeps lists and scrolling

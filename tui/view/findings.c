@@ -42,14 +42,8 @@ void sweep_request(struct request *r, const struct corpus_choice *corpus, const 
     r->each = true;
 }
 
-void findings_sweep(struct findings *f, const struct job_host *host,
-                    const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
+static void use_sweep(struct findings *f, uint64_t job, const int32_t *unit, int32_t n)
 {
-    struct request r;
-    if (n == 0 || !host->ask)
-        return;
-    sweep_request(&r, corpus, unit, n);
-    uint64_t job = host->ask(host->arg, &r);
     if (job != f->sweep_job) {
         table_set_unref(f->sweep);
         f->sweep = NULL;
@@ -57,9 +51,49 @@ void findings_sweep(struct findings *f, const struct job_host *host,
         f->n_curves = 0;
     }
     f->n_units = n;
-    memcpy(f->unit, unit, (size_t)n * sizeof *unit);
+    memmove(f->unit, unit, (size_t)n * sizeof *unit);
     f->sweep_job = job;
+}
+
+static uint64_t ask_sweep(const struct job_host *host, const struct corpus_choice *corpus,
+                          const int32_t *unit, int32_t n, bool only_kept)
+{
+    struct request r;
+    sweep_request(&r, corpus, unit, n);
+    r.only_kept = only_kept;
+    uint64_t job = host->ask(host->arg, &r);
     request_release(&r);
+    return job;
+}
+
+void findings_sweep(struct findings *f, const struct job_host *host,
+                    const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
+{
+    if (n > 0 && host->ask)
+        use_sweep(f, ask_sweep(host, corpus, unit, n, false), unit, n);
+}
+
+void findings_recall(struct findings *f, const struct job_host *host,
+                     const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
+{
+    if (n == 0 || !host->ask || f->sweep_running || findings_apply(f, unit, n))
+        return;
+    f->recall_job = ask_sweep(host, corpus, unit, n, true);
+    f->n_recalled = n;
+    memcpy(f->recalled, unit, (size_t)n * sizeof *unit);
+}
+
+/* What was recalled takes the place of the sweep at hand only once it is there. */
+static void take_recalled(struct findings *f, const struct job_host *host)
+{
+    struct job job;
+    if (!f->recall_job || !host->job || !host->job(host->arg, f->recall_job, &job))
+        return;
+    if (job.status == JOB_DONE)
+        use_sweep(f, f->recall_job, f->recalled, f->n_recalled);
+    if (job.status != JOB_QUEUED && job.status != JOB_RUNNING)
+        f->recall_job = 0;
+    job_release(&job);
 }
 
 static bool take(const struct job_host *host, uint64_t id, uint64_t *version, bool *running,
@@ -139,6 +173,7 @@ static void read_curves(struct findings *f)
 
 bool findings_update(struct findings *f, const struct job_host *host)
 {
+    take_recalled(f, host);
     bool a = take(host, f->bins_job, &f->bins_version, &f->bins_running, &f->bins);
     bool b = take(host, f->sweep_job, &f->sweep_version, &f->sweep_running, &f->sweep);
     if (b)

@@ -15,12 +15,13 @@ struct findings_curve { /* of a sweep: one insertion, unit (−1: all) and class
 #define FINDINGS_MAX_CURVES (2 * (SESSION_MAX_UNITS + 1) * 4)
 
 struct findings {
-    uint64_t bins_job, sweep_job;   /* 0: not asked for */
-    int32_t bins_unit;              /* of bins; −1: none */
+    uint64_t bins_job, sweep_job, recall_job; /* 0: not asked for */
+    int32_t bins_unit;                        /* of bins; −1: none */
     struct table_set *bins, *sweep; /* NULL: not there; while they run what there is so far */
     bool bins_running, sweep_running;
     uint64_t bins_version, sweep_version;
     int32_t n_units, unit[SESSION_MAX_UNITS]; /* of the sweep */
+    int32_t n_recalled, recalled[SESSION_MAX_UNITS];
     int n_curves;
     struct findings_curve curve[FINDINGS_MAX_CURVES];
 };
@@ -31,6 +32,9 @@ void findings_look_at(struct findings *, const struct job_host *, const struct c
 /* Asks for the sweep of the chosen units, all together and each alone. */
 void findings_sweep(struct findings *, const struct job_host *, const struct corpus_choice *,
                     const int32_t *unit, int32_t n);
+/* The same, but only if it was measured before: nothing is computed. */
+void findings_recall(struct findings *, const struct job_host *, const struct corpus_choice *,
+                     const int32_t *unit, int32_t n);
 /* Takes what has come; true: something changed. */
 bool findings_update(struct findings *, const struct job_host *);
 

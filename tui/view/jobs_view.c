@@ -262,7 +262,7 @@ static void draw_list(const struct jobs_drawing *d, struct rect r)
                   d->in->ascii ? "Enter shows it - x cancels" : "Enter shows it · x cancels");
     }
     d->g->cursor_x = in.x;
-    d->g->cursor_y = in.y + (v->n > 0 ? v->list.selected - v->list.top : 0);
+    d->g->cursor_y = in.y + (v->n > 0 && in.h > 0 ? v->list.selected - v->list.top : 0);
 }
 
 /* Wraps text into r; the rows it took. */

@@ -28,6 +28,7 @@ static struct view_in around(const struct explore *ex, const struct workbench *w
                             .theme = theme,
                             .host = &ex->views.host,
                             .corpus = &ex->views.corpus,
+                            .options = ex->options,
                             .explore = (struct explore *)(uintptr_t)ex,
                             .ascii = theme && theme_ascii(theme)};
 }
@@ -69,6 +70,19 @@ void views_go(struct explore *ex, enum view_id id)
     views_sync(ex);
 }
 
+/* True once after the chosen latents changed or another view was gone to. */
+static bool units_are_new(struct explore *ex)
+{
+    struct views *v = &ex->views;
+    int32_t unit[SESSION_MAX_UNITS], n = explore_units(ex, unit);
+    if (v->entered && n == v->n_units && memcmp(unit, v->unit, (size_t)n * sizeof *unit) == 0)
+        return false;
+    v->entered = true;
+    v->n_units = n;
+    memcpy(v->unit, unit, (size_t)n * sizeof *unit);
+    return true;
+}
+
 void views_sync(struct explore *ex)
 {
     struct views *v = &ex->views;
@@ -76,19 +90,15 @@ void views_sync(struct explore *ex)
     if (!ops) {
         bool ready = ex->workbench && ex->workbench->dict && v->host.ask;
         findings_look_at(&ex->findings, &v->host, &v->corpus, ready ? histogram_unit(ex) : -1);
+        if (ready && units_are_new(ex))
+            findings_recall(&ex->findings, &v->host, &v->corpus, v->unit, v->n_units);
         if (findings_update(&ex->findings, &v->host)) /* a known answer brings no news */
             ex->redraw = true;
         return;
     }
     struct view_in in = around(ex, ex->workbench, ex->theme);
-    int32_t unit[SESSION_MAX_UNITS], n = explore_units(ex, unit);
-    bool same =
-        v->entered && n == v->n_units && memcmp(unit, v->unit, (size_t)n * sizeof *unit) == 0;
     struct rect area = view_area(&ex->layout);
-    if (ex->workbench && v->host.ask && !same) {
-        v->entered = true;
-        v->n_units = n;
-        memcpy(v->unit, unit, sizeof unit);
+    if (ex->workbench && v->host.ask && units_are_new(ex)) {
         ops->enter(v->state[v->now], &in);
         ops->update(v->state[v->now], &in);
         ex->redraw = true;

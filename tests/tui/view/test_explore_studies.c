@@ -263,6 +263,21 @@ static void test_no_about_for_other_units(void **state)
     assert_pane(PANE_LOSS, "≈", false);
 }
 
+/* What an earlier session measured is there without being asked for. */
+static void test_a_kept_sweep_is_recalled(void **state)
+{
+    (void)state;
+    begin_as("en to", DEPTH_256, false, true, 120, 36);
+    assert_null(f.ex.findings.sweep);
+    f.hold = false;
+    f.kept = true;
+    fixture_keys(&f, "Esc 2 1"); /* back from another view: looked for again */
+    explore_news(&f.ex);
+    assert_true(findings_apply(&f.ex.findings, f.wb.chosen, 6));
+    explore_command(&f.ex, "fix 1482=2");
+    assert_pane(PANE_LOSS, "≈", true);
+}
+
 static void test_a_part_of_a_sweep(void **state)
 {
     (void)state;
@@ -487,6 +502,7 @@ int main(void)
         cmocka_unit_test_teardown(test_sweep_is_asked_for, end),
         cmocka_unit_test_teardown(test_about_until_it_is_measured, end),
         cmocka_unit_test_teardown(test_no_about_for_other_units, end),
+        cmocka_unit_test_teardown(test_a_kept_sweep_is_recalled, end),
         cmocka_unit_test_teardown(test_a_part_of_a_sweep, end),
         cmocka_unit_test_teardown(test_tables_of_another_shape, end),
         cmocka_unit_test(test_tracks_are_curves),
