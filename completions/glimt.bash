@@ -14,6 +14,7 @@ _glimt() {
     --device) return ;;
     --dtype) COMPREPLY=($(compgen -W "auto f32 bf16 f16" -- "$cur")); return ;;
     --threads) return ;;
+    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --cache) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --seed) return ;;
@@ -24,7 +25,6 @@ _glimt() {
     --logits) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --limit) return ;;
-    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --limit) return ;;
     --target) return ;;
@@ -32,41 +32,33 @@ _glimt() {
     --rows) return ;;
     --min-share) return ;;
     --max-other) return ;;
-    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --limit) return ;;
     --target) return ;;
     --rows) return ;;
     --min-share) return ;;
     --max-other) return ;;
-    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --limit) return ;;
     --target) return ;;
     --rows) return ;;
-    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --limit) return ;;
     --rows) return ;;
-    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --rows) return ;;
-    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --limit) return ;;
     --rows) return ;;
-    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --values) return ;;
     --insert) return ;;
     --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --limit) return ;;
     --rows) return ;;
-    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --tokens) return ;;
     --temperature) return ;;
     --size) return ;;
     --play) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --state) return ;;
-    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --sample) return ;;
     --days) return ;;
     --bytes) return ;;
@@ -74,16 +66,16 @@ _glimt() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
         analyze) command=$word own=" --top --predictions --logits" ;;
-        harvest) command=$word own=" --class --limit --keep-activations --svg" ;;
-        latents) command=$word own=" --class --limit --target --sort --rows --min-share --max-other --svg" ;;
-        find) command=$word own=" --class --limit --target --rows --min-share --max-other --svg" ;;
-        histogram) command=$word own=" --class --limit --target --as-published --rows --svg" ;;
-        examples) command=$word own=" --class --limit --rows --svg" ;;
-        logit-lens) command=$word own=" --rows --svg" ;;
-        coactive) command=$word own=" --class --limit --rows --svg" ;;
-        sweep) command=$word own=" --values --insert --each --class --limit --rows --svg" ;;
+        harvest) command=$word own=" --class --limit --keep-activations" ;;
+        latents) command=$word own=" --class --limit --target --sort --rows --min-share --max-other" ;;
+        find) command=$word own=" --class --limit --target --rows --min-share --max-other" ;;
+        histogram) command=$word own=" --class --limit --target --as-published --rows" ;;
+        examples) command=$word own=" --class --limit --rows --all" ;;
+        logit-lens) command=$word own=" --rows" ;;
+        coactive) command=$word own=" --class --limit --rows" ;;
+        sweep) command=$word own=" --values --insert --each --class --limit --rows" ;;
         generate) command=$word own=" --tokens --temperature" ;;
-        snapshot) command=$word own=" --size --play --state --svg --text --ansi" ;;
+        snapshot) command=$word own=" --size --play --state --text --ansi" ;;
         tokenize) command=$word own=" --decode --ids-only" ;;
         verify) command=$word own="" ;;
         cache) command=$word own=" --sample --days --bytes" ;;
@@ -91,7 +83,7 @@ _glimt() {
         esac
     done
     if [[ $cur == -* ]]; then
-        COMPREPLY=($(compgen -W "--help --version --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --context --device --dtype --threads --json --csv --output --cache --seed --quiet --progress --color --theme $own" -- "$cur"))
+        COMPREPLY=($(compgen -W "--help --version --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --context --device --dtype --threads --json --csv --svg --output --cache --seed --quiet --progress --color --theme $own" -- "$cur"))
     elif [[ -z $command ]]; then
         COMPREPLY=($(compgen -W "analyze harvest latents find histogram examples logit-lens coactive sweep generate snapshot tokenize verify cache doctor" -- "$cur"))
     fi

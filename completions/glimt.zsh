@@ -12,7 +12,6 @@ _glimt() {
         '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--keep-activations[also keep every activation]' \
-        '--svg=[write a picture to a file]:value:_files' \
         ) ;;
     latents) own=( \
         '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
@@ -22,7 +21,6 @@ _glimt() {
         '--rows=[rows printed]:value: ' \
         '--min-share=[more than this share of the target'\''s tokens; default .5]:value: ' \
         '--max-other=[less than this share of the others'\''; default .01]:value: ' \
-        '--svg=[write a picture to a file]:value:_files' \
         ) ;;
     find) own=( \
         '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
@@ -31,7 +29,6 @@ _glimt() {
         '--rows=[rows printed]:value: ' \
         '--min-share=[more than this share of the target'\''s tokens; default .5]:value: ' \
         '--max-other=[less than this share of the others'\''; default .01]:value: ' \
-        '--svg=[write a picture to a file]:value:_files' \
         ) ;;
     histogram) own=( \
         '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
@@ -39,23 +36,20 @@ _glimt() {
         '--target=[the class asked about; default\: the first]:value: ' \
         '--as-published[30 bins over each class'\''s own range]' \
         '--rows=[rows printed]:value: ' \
-        '--svg=[write a picture to a file]:value:_files' \
         ) ;;
     examples) own=( \
         '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--rows=[examples of each class; default\: 10]:value: ' \
-        '--svg=[write a picture to a file]:value:_files' \
+        '--all[every activation, as --keep-activations keeps them]' \
         ) ;;
     logit-lens) own=( \
         '--rows=[tokens and neighbours of each latent; default\: 10]:value: ' \
-        '--svg=[write a picture to a file]:value:_files' \
         ) ;;
     coactive) own=( \
         '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--rows=[others of each latent; default\: 10]:value: ' \
-        '--svg=[write a picture to a file]:value:_files' \
         ) ;;
     sweep) own=( \
         '--values=[FROM\:TO\:STEP or a list; default -8\:8\:2]:value: ' \
@@ -64,7 +58,6 @@ _glimt() {
         '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--rows=[rows printed]:value: ' \
-        '--svg=[write a picture to a file]:value:_files' \
         ) ;;
     generate) own=( \
         '--tokens=[length with the prompt, in tokens; default\: 20]:value: ' \
@@ -74,7 +67,6 @@ _glimt() {
         '--size=[of the screen; default\: 120x36]:value: ' \
         '--play=[a script that is played first]:value:_files' \
         '--state=[begin with a state (one line, as y l copies it)]:value: ' \
-        '--svg=[write the picture to a file]:value:_files' \
         '--text[characters alone (default)]' \
         '--ansi[with colours, for a terminal]' \
         ) ;;
@@ -107,6 +99,7 @@ _glimt() {
         '--threads=[threads to compute with; default\: all cores]:value: ' \
         '--json[the result as JSON]' \
         '--csv[the result as comma-separated values]' \
+        '--svg=[a picture of the result to a file]:value:_files' \
         '--output=[write the result to a file]:value:_files' \
         '--cache=[where results are kept]:value:_files' \
         '--seed=[of everything drawn at random; default\: 0]:value: ' \

@@ -3,6 +3,7 @@
 #include "tui/cli/cli.h"
 #include "tui/cli/option_table.h"
 #include <locale.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +66,8 @@ static int explore(const struct options *options, const struct explorer_values *
 
 int main(int argc, char **argv)
 {
-    setlocale(LC_CTYPE, ""); /* nothing else: numbers have points everywhere */
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the write */
+    setlocale(LC_CTYPE, "");  /* nothing else: numbers have points everywhere */
     if (cli_is_command(argc, argv))
         return cli_main(argc, argv);
     struct options options;
@@ -76,6 +78,12 @@ int main(int argc, char **argv)
         error_set(&e, ERROR_INPUT,
                   "found %s, expected a subcommand or none; glimt --help shows what there is",
                   argv[1]);
+        status = 2;
+    }
+    if (status == 0 && options.svg) {
+        error_set(&e, ERROR_INPUT,
+                  "found --svg, expected it with a command; the explorer has "
+                  ":shot and :write");
         status = 2;
     }
     status = status ? fail(&e) : explore(&options, &values);

@@ -111,6 +111,9 @@ static int run_command(const struct command *c, int argc, char **argv)
         bool ok = check_operands(c, argc, argv, &e);
         if (ok && cli.opt.output == OUTPUT_CSV && !c->csv)
             ok = error_set(&e, ERROR_INPUT, "%s: found --csv, expected --json or neither", c->name);
+        if (ok && cli.opt.svg && !c->svg)
+            ok = error_set(&e, ERROR_INPUT, "%s: found --svg, expected none: it has no picture",
+                           c->name);
         ok = ok && c->run(&cli, values, argc - 1, argv + 1, &e);
         progress_clear(&cli.progress);
         ok = ok && output_write(&cli, &e);

@@ -17,7 +17,7 @@ struct command {
     const char *operands; /* "[TEXT|-]"; "" */
     const char *summary;  /* one line */
     int min_operands, max_operands;
-    bool csv;                         /* knows --csv */
+    bool csv, svg;                    /* knows --csv, --svg */
     const struct option_row *options; /* its own; NULL: none */
     const void *defaults; /* of the struct that the options' offsets mean; copied before parsing */
     size_t values_size;   /* at most CLI_VALUES_MAX */

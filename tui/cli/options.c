@@ -181,6 +181,7 @@ const struct option_row common_options[] = {
      .min = 1, .max = 1024},
     {"json", NULL, "the result as JSON", OPTION_CALL, .call = json_call},
     {"csv", NULL, "the result as comma-separated values", OPTION_CALL, .call = csv_call},
+    {"svg", "FILE", "a picture of the result to a file", OPTION_TEXT, AT(svg)},
     {"output", "FILE", "write the result to a file", OPTION_TEXT, AT(output_file)},
     {"cache", "DIR|none", "where results are kept", OPTION_TEXT, AT(cache)},
     {"seed", "N", "of everything drawn at random; default: 0", OPTION_SEED, AT(seed)},

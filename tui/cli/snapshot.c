@@ -13,7 +13,7 @@
 
 struct snapshot_values {
     int w, h;
-    const char *play, *state, *svg;
+    const char *play, *state;
     bool text, ansi;
 };
 
@@ -32,7 +32,6 @@ static const struct option_row snapshot_options[] = {
     {"size", "COLSxROWS", "of the screen; default: 120x36", OPTION_CALL, .call = size_call},
     {"play", "FILE", "a script that is played first", OPTION_TEXT, AT(play)},
     {"state", "JSON", "begin with a state (one line, as y l copies it)", OPTION_TEXT, AT(state)},
-    {"svg", "FILE", "write the picture to a file", OPTION_TEXT, AT(svg)},
     {"text", NULL, "characters alone (default)", OPTION_FLAG, AT(text)},
     {"ansi", NULL, "with colours, for a terminal", OPTION_FLAG, AT(ansi)},
     {.name = NULL},
@@ -107,15 +106,15 @@ static bool write_picture(struct cli *cli, struct desk *d, const struct snapshot
     desk_draw(d);
     if (v->ansi)
         grid_write_ansi(&d->grid, &cli->out);
-    else if (v->text || !v->svg)
+    else if (v->text || !cli->opt.svg)
         grid_write_text(&d->grid, &cli->out);
     if (cli->out.len > 0 && cli->out.s[cli->out.len - 1] != '\n')
         strbuf_addc(&cli->out, '\n');
-    if (!v->svg)
+    if (!cli->opt.svg)
         return true;
     strbuf_init(&svg);
     grid_write_svg(&d->grid, d->theme, "glimt", &svg);
-    bool ok = file_write(v->svg, svg.s, svg.len, e);
+    bool ok = file_write(cli->opt.svg, svg.s, svg.len, e);
     strbuf_release(&svg);
     return ok;
 }
@@ -159,6 +158,7 @@ const struct command snapshot_command = {
     .operands = "[VIEW]",
     .summary = "a view as a picture, without a terminal",
     .max_operands = 1,
+    .svg = true,
     .options = snapshot_options,
     .defaults = &snapshot_defaults,
     .values_size = sizeof snapshot_defaults,

@@ -74,10 +74,6 @@ static bool max_other_call(void *values, const char *value, struct error *e)
     {                                                                                              \
         "rows", "N", "rows printed", OPTION_INT, AT(rows), .min = 1, .max = INT32_MAX              \
     }
-#define ROW_SVG                                                                                    \
-    {                                                                                              \
-        "svg", "FILE", "write a picture to a file", OPTION_TEXT, AT(svg)                           \
-    }
 #define ROW_RULE                                                                                   \
     {"min-share", "SHARE", "more than this share of the target's tokens; default .5", OPTION_CALL, \
      .call = min_share_call},                                                                      \
@@ -140,7 +136,6 @@ static const struct option_row harvest_options[] = {
     ROW_CLASS,
     ROW_LIMIT,
     {"keep-activations", NULL, "also keep every activation", OPTION_FLAG, AT(keep)},
-    ROW_SVG,
     END,
 };
 const struct command harvest_command = {
@@ -149,6 +144,7 @@ const struct command harvest_command = {
     .summary = "statistics of all latents over a corpus, once",
     .max_operands = 1,
     .csv = true,
+    .svg = true,
     .options = harvest_options,
     .defaults = &defaults,
     .values_size = sizeof defaults,
@@ -238,7 +234,6 @@ static const struct option_row latents_options[] = {
     {"sort", "COLUMN", "a column of the table; default: difference", OPTION_TEXT, AT(sort)},
     ROW_ROWS,
     ROW_RULE,
-    ROW_SVG,
     END,
 };
 const struct command latents_command = {
@@ -247,6 +242,7 @@ const struct command latents_command = {
     .summary = "how often every latent fires on each class",
     .max_operands = 1,
     .csv = true,
+    .svg = true,
     .options = latents_options,
     .defaults = &defaults,
     .values_size = sizeof defaults,
@@ -282,7 +278,7 @@ static bool find(struct cli *cli, const void *values, int n, char **operand, str
 }
 
 static const struct option_row find_options[] = {
-    ROW_CLASS, ROW_LIMIT, ROW_TARGET, ROW_ROWS, ROW_RULE, ROW_SVG, END,
+    ROW_CLASS, ROW_LIMIT, ROW_TARGET, ROW_ROWS, ROW_RULE, END,
 };
 const struct command find_command = {
     .name = "find",
@@ -290,6 +286,7 @@ const struct command find_command = {
     .summary = "latents of a class by a rule, verified on the other half",
     .max_operands = 1,
     .csv = true,
+    .svg = true,
     .options = find_options,
     .defaults = &defaults,
     .values_size = sizeof defaults,
@@ -319,7 +316,6 @@ static const struct option_row histogram_options[] = {
     ROW_TARGET,
     {"as-published", NULL, "30 bins over each class's own range", OPTION_FLAG, AT(own_range)},
     ROW_ROWS,
-    ROW_SVG,
     END,
 };
 const struct command histogram_command = {
@@ -328,6 +324,7 @@ const struct command histogram_command = {
     .summary = "pre-activations by class, exact overlap",
     .max_operands = STUDY_MAX_UNITS + 1,
     .csv = true,
+    .svg = true,
     .options = histogram_options,
     .defaults = &defaults,
     .values_size = sizeof defaults,
@@ -336,11 +333,12 @@ const struct command histogram_command = {
 
 static bool examples(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
-    static const char *const names[] = {"rows", NULL};
+    static const char *const some[] = {"rows", NULL}, *const all[] = {"activations", NULL};
+    const char *const *names = ((const struct study_values *)values)->keep ? all : some;
     struct inquiry q;
     struct table *text = NULL;
     bool ok = inquiry_run(&q, cli, values, REQUEST_EXAMPLES, true, true, n, operand, e);
-    if (ok && cli->opt.output == OUTPUT_TEXT)
+    if (ok && names == some && cli->opt.output == OUTPUT_TEXT)
         text = examples_text(&q);
     ok = ok && inquiry_print(&q, inquiry_json(&q, names), names, text, e);
     table_free(text);
@@ -353,7 +351,7 @@ static const struct option_row examples_options[] = {
     ROW_LIMIT,
     {"rows", "N", "examples of each class; default: 10", OPTION_INT, AT(rows), .min = 1,
      .max = 2 * HARVEST_TOP},
-    ROW_SVG,
+    {"all", NULL, "every activation, as --keep-activations keeps them", OPTION_FLAG, AT(keep)},
     END,
 };
 const struct command examples_command = {
@@ -362,6 +360,7 @@ const struct command examples_command = {
     .summary = "where latents fire, at several quantiles",
     .max_operands = STUDY_MAX_UNITS + 1,
     .csv = true,
+    .svg = true,
     .options = examples_options,
     .defaults = &defaults,
     .values_size = sizeof defaults,
@@ -385,7 +384,6 @@ static bool lens(struct cli *cli, const void *values, int n, char **operand, str
 static const struct option_row lens_options[] = {
     {"rows", "N", "tokens and neighbours of each latent; default: 10", OPTION_INT, AT(rows),
      .min = 1, .max = 1000},
-    ROW_SVG,
     END,
 };
 const struct command lens_command = {
@@ -394,6 +392,7 @@ const struct command lens_command = {
     .summary = "tokens that latents promote and suppress",
     .max_operands = STUDY_MAX_UNITS,
     .csv = true,
+    .svg = true,
     .options = lens_options,
     .defaults = &defaults,
     .values_size = sizeof defaults,
@@ -411,7 +410,6 @@ static const struct option_row coactive_options[] = {
     ROW_LIMIT,
     {"rows", "N", "others of each latent; default: 10", OPTION_INT, AT(rows), .min = 1,
      .max = INT32_MAX},
-    ROW_SVG,
     END,
 };
 const struct command coactive_command = {
@@ -420,6 +418,7 @@ const struct command coactive_command = {
     .summary = "latents that fire on the same tokens",
     .max_operands = STUDY_MAX_UNITS + 1,
     .csv = true,
+    .svg = true,
     .options = coactive_options,
     .defaults = &defaults,
     .values_size = sizeof defaults,
@@ -456,7 +455,6 @@ static const struct option_row sweep_options[] = {
     ROW_CLASS,
     ROW_LIMIT,
     ROW_ROWS,
-    ROW_SVG,
     END,
 };
 const struct command sweep_command = {
@@ -465,6 +463,7 @@ const struct command sweep_command = {
     .summary = "loss with the chosen latents at one value after another",
     .max_operands = 1,
     .csv = true,
+    .svg = true,
     .options = sweep_options,
     .defaults = &defaults,
     .values_size = sizeof defaults,

@@ -212,7 +212,7 @@ static bool write_svg(const struct inquiry *q, struct error *e)
     plot_options_init(&plot);
     strbuf_init(&svg);
     plot_svg_set(q->set, &plot, &svg);
-    bool ok = file_write(q->values->svg, svg.s, svg.len, e);
+    bool ok = file_write(q->cli->opt.svg, svg.s, svg.len, e);
     strbuf_release(&svg);
     return ok;
 }
@@ -229,5 +229,5 @@ bool inquiry_print(struct inquiry *q, json_t *root, const char *const *names,
         print_csv(q, first);
     if (q->cli->opt.output == OUTPUT_TEXT)
         print_text(q, names, instead);
-    return !q->values->svg || write_svg(q, e);
+    return !q->cli->opt.svg || write_svg(q, e);
 }

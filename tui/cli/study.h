@@ -7,7 +7,7 @@
 
 struct study_values { /* of all study commands; each has rows for those it knows */
     int rows, limit;
-    const char *target, *values, *sort, *svg;
+    const char *target, *values, *sort;
     double min_share, max_other;
     bool rule_given, each, keep, own_range;
     unsigned inserts;
