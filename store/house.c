@@ -81,14 +81,12 @@ bool store_args(struct store *s, int64_t run, struct strbuf *args_json, struct e
 
 /* ---- removing */
 
-/* With its results, and documents that only it referred to. */
+/* With its results. */
 static bool drop_run(struct store *s, int64_t run, struct error *e)
 {
     if (!store_drop_results(s, run, e))
         return false;
-    int rc = store_do(s, SQL_RUN_DROP, VALUES(INT(run)));
-    if (rc == SQLITE_OK)
-        rc = store_do(s, SQL_DOC_ORPHANS, NO_VALUES);
+    const int rc = store_do(s, SQL_RUN_DROP, VALUES(INT(run)));
     return rc == SQLITE_OK || store_fail(s, rc, e, "removing run %lld", (long long)run);
 }
 
@@ -194,8 +192,6 @@ static bool prune_rest(struct store *s, int64_t before, struct error *e)
 {
     int rc = store_do(s, SQL_OBJECT_ORPHANS, VALUES(INT(store_now() - (int64_t)DAY_S)));
     if (rc == SQLITE_OK)
-        rc = store_do(s, SQL_DOC_ORPHANS, NO_VALUES);
-    if (rc == SQLITE_OK)
         rc = store_do(s, SQL_FILE_OLD, VALUES(INT(before)));
     return rc == SQLITE_OK || store_fail(s, rc, e, "removing what nothing refers to");
 }
@@ -244,7 +240,6 @@ static const struct relation {
     {"SELECT id FROM run WHERE id >= 1 << 31", "run", "has a number out of range"},
     {"SELECT id FROM run WHERE length(key) <> 32", "run", "has a key of another length"},
     {"SELECT id FROM object WHERE length(hash) <> 32", "object", "has a hash of another length"},
-    {"SELECT run FROM loss WHERE length(loss) % 4 <> 0", "run", "has losses cut off"},
 };
 
 static bool check_relation(struct store *s, const struct relation *r, struct error *e)

@@ -1,5 +1,5 @@
-/* Results of a run: tables, details of latents, documents, postings, losses. They are written in
- * one transaction that ends with the run marked done: a run is there wholly or not at all. */
+/* Results of a run: tables, details of latents, postings. They are written in one transaction that
+ * ends with the run marked done: a run is there wholly or not at all. */
 #include "store/internal.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,18 +65,17 @@ bool store_finish_begin(struct store *s, int64_t run, struct error *e)
  * not come back in part. */
 static bool may_put(struct store *s, int64_t run, struct error *e)
 {
-    if (!s->finish.open || (run != 0 && run != s->finish.run))
+    if (!s->finish.open || run != s->finish.run)
         return error_set(e, ERROR_SYSTEM, "cache %s: run %lld is not being written", s->path,
-                         (long long)(run != 0 ? run : s->finish.run));
+                         (long long)run);
     struct error *sticky = &s->finish.error;
     return !error_is_set(sticky) || error_set(e, sticky->kind, "%s", sticky->text);
 }
 
-static bool fail_put(struct store *s, int rc, struct error *e, const char *what, int64_t i,
-                     const char *of, int64_t id)
+static bool fail_put(struct store *s, int rc, struct error *e, const char *what, int32_t i,
+                     int64_t run)
 {
-    store_fail(s, rc, &s->finish.error, "writing %s %lld of %s %lld", what, (long long)i, of,
-               (long long)id);
+    store_fail(s, rc, &s->finish.error, "writing %s %d of run %lld", what, i, (long long)run);
     return error_set(e, s->finish.error.kind, "%s", s->finish.error.text);
 }
 
@@ -87,7 +86,7 @@ bool store_put_result(struct store *s, int64_t run, int32_t ord, const void *p, 
         return false;
     const int rc = store_do(s, SQL_RESULT_PUT, VALUES(INT(run), INT(ord), BLOB(p, n)));
     if (rc != SQLITE_OK)
-        return fail_put(s, rc, e, "result", ord, "run", run);
+        return fail_put(s, rc, e, "result", ord, run);
     s->finish.bytes += (int64_t)n;
     s->finish.n_results++;
     return true;
@@ -105,19 +104,9 @@ bool store_put_latent(struct store *s, int64_t run, int32_t latent, const void *
     }
     const int rc = store_do(s, SQL_LATENT_PUT, VALUES(INT(latent_id(run, latent)), BLOB(p, n)));
     if (rc != SQLITE_OK)
-        return fail_put(s, rc, e, "latent", latent, "run", run);
+        return fail_put(s, rc, e, "latent", latent, run);
     s->finish.bytes += (int64_t)n;
     return true;
-}
-
-bool store_put_doc(struct store *s, int64_t corpus, int64_t idx, const char *label, int64_t pair,
-                   const void *text, size_t n, struct error *e)
-{
-    if (!may_put(s, 0, e))
-        return false;
-    const int rc = store_do(s, SQL_DOC_PUT,
-                            VALUES(INT(corpus), INT(idx), TEXT(label), INT(pair), BLOB(text, n)));
-    return rc == SQLITE_OK || fail_put(s, rc, e, "document", idx, "corpus", corpus);
 }
 
 bool store_put_posting(struct store *s, int64_t run, int32_t latent, int32_t segment,
@@ -130,7 +119,7 @@ bool store_put_posting(struct store *s, int64_t run, int32_t latent, int32_t seg
                             VALUES(INT(run), INT(latent), INT(segment),
                                    BLOB(positions, n_positions), BLOB(values, n_values)));
     if (rc != SQLITE_OK)
-        return fail_put(s, rc, e, "activations of latent", latent, "run", run);
+        return fail_put(s, rc, e, "activations of latent", latent, run);
     s->finish.bytes += (int64_t)n_positions + (int64_t)n_values;
     return true;
 }
@@ -186,19 +175,18 @@ static int get(struct store *s, enum statement which, const struct value *v, int
     return ok ? SQLITE_ROW : SQLITE_NOMEM;
 }
 
-static int got(struct store *s, int rc, struct error *e, const char *what, int64_t i,
-               const char *of, int64_t id)
+static int got(struct store *s, int rc, struct error *e, const char *what, int32_t i, int64_t run)
 {
     if (rc == SQLITE_ROW || rc == SQLITE_DONE)
         return rc == SQLITE_ROW;
-    store_fail(s, rc, e, "reading %s %lld of %s %lld", what, (long long)i, of, (long long)id);
+    store_fail(s, rc, e, "reading %s %d of run %lld", what, i, (long long)run);
     return -1;
 }
 
 int store_get_result(struct store *s, int64_t run, int32_t ord, struct strbuf *out, struct error *e)
 {
     return got(s, get(s, SQL_RESULT_GET, VALUES(INT(run), INT(ord)), out, NULL), e, "result", ord,
-               "run", run);
+               run);
 }
 
 int store_get_latent(struct store *s, int64_t run, int32_t latent, struct strbuf *out,
@@ -207,7 +195,7 @@ int store_get_latent(struct store *s, int64_t run, int32_t latent, struct strbuf
     if (run <= 0 || run > INT32_MAX || latent < 0)
         return 0;
     return got(s, get(s, SQL_LATENT_GET, VALUES(INT(latent_id(run, latent))), out, NULL), e,
-               "latent", latent, "run", run);
+               "latent", latent, run);
 }
 
 int store_get_posting(struct store *s, int64_t run, int32_t latent, int32_t segment,
@@ -215,42 +203,5 @@ int store_get_posting(struct store *s, int64_t run, int32_t latent, int32_t segm
 {
     return got(
         s, get(s, SQL_POSTING_GET, VALUES(INT(run), INT(latent), INT(segment)), positions, values),
-        e, "activations of latent", latent, "run", run);
-}
-
-int store_get_doc(struct store *s, int64_t corpus, int64_t idx, struct strbuf *text,
-                  struct error *e)
-{
-    return got(s, get(s, SQL_DOC_GET, VALUES(INT(corpus), INT(idx)), text, NULL), e, "document",
-               idx, "corpus", corpus);
-}
-
-/* ---- losses */
-
-bool store_put_loss(struct store *s, int64_t run, const void *lane, size_t n_lane,
-                    const float *loss, int64_t n, struct error *e)
-{
-    if (n < 0 || (uint64_t)n > INT32_MAX / sizeof *loss)
-        return error_set(e, ERROR_SYSTEM, "cache %s: %lld losses", s->path, (long long)n);
-    const bool within = s->finish.open;
-    if (within ? !may_put(s, run, e) : !store_begin(s, e))
-        return false;
-    const int rc =
-        store_do(s, SQL_LOSS_PUT,
-                 VALUES(INT(run), BLOB(lane, n_lane), BLOB(loss, (size_t)n * sizeof *loss)));
-    if (within)
-        return rc == SQLITE_OK || fail_put(s, rc, e, "losses", n, "run", run);
-    if (rc != SQLITE_OK)
-        store_fail(s, rc, e, "writing %lld losses of run %lld", (long long)n, (long long)run);
-    return store_commit(s, rc == SQLITE_OK, e);
-}
-
-int store_get_loss(struct store *s, int64_t run, const void *lane, size_t n_lane,
-                   struct strbuf *out, struct error *e)
-{
-    const int rc = get(s, SQL_LOSS_GET, VALUES(INT(run), BLOB(lane, n_lane)), out, NULL);
-    if (rc == SQLITE_ROW || rc == SQLITE_DONE)
-        return rc == SQLITE_ROW;
-    store_fail(s, rc, e, "reading losses of run %lld", (long long)run);
-    return -1;
+        e, "activations of latent", latent, run);
 }

@@ -25,15 +25,9 @@ static const char first[] =
     " ord INTEGER NOT NULL, tbl BLOB NOT NULL, PRIMARY KEY(run, ord)) STRICT;"
     /* id: run << 32 | latent, so that a latent is found without an index of its own */
     "CREATE TABLE latent(id INTEGER PRIMARY KEY, detail BLOB NOT NULL) STRICT;"
-    "CREATE TABLE doc(corpus INTEGER NOT NULL REFERENCES object ON DELETE CASCADE,"
-    " idx INTEGER NOT NULL, label TEXT NOT NULL, pair INTEGER NOT NULL, text BLOB NOT NULL,"
-    " PRIMARY KEY(corpus, idx)) STRICT;"
     "CREATE TABLE posting(run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,"
     " latent INTEGER NOT NULL, segment INTEGER NOT NULL, positions BLOB NOT NULL,"
-    " vals BLOB NOT NULL, PRIMARY KEY(run, latent, segment)) STRICT;"
-    "CREATE TABLE loss(run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,"
-    " lane BLOB NOT NULL, loss BLOB NOT NULL CHECK(length(loss) % 4 = 0),"
-    " PRIMARY KEY(run, lane)) STRICT;";
+    " vals BLOB NOT NULL, PRIMARY KEY(run, latent, segment)) STRICT;";
 
 const char *const store_steps[] = {first};
 const int store_n_steps = sizeof store_steps / sizeof *store_steps;

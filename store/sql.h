@@ -24,8 +24,6 @@
                           " (SELECT model FROM run WHERE model IS NOT NULL UNION"                  \
                           " SELECT dict FROM run WHERE dict IS NOT NULL UNION"                     \
                           " SELECT corpus FROM run WHERE corpus IS NOT NULL)")                     \
-    X(SQL_DOC_ORPHANS, "DELETE FROM doc WHERE corpus NOT IN"                                       \
-                       " (SELECT corpus FROM run WHERE corpus IS NOT NULL)")                       \
     /* runs */                                                                                     \
     X(SQL_RUN_BY_KEY, "SELECT r.id, r.next_chunk, r.n_chunks, r.done, r.owner, r.heartbeat,"       \
                       " r.last_used, s.run IS NOT NULL FROM run r LEFT JOIN state s"               \
@@ -48,10 +46,9 @@
     X(SQL_RUN_ARGS, "SELECT args FROM run WHERE id = ?1")                                          \
     X(SQL_RUN_OLDEST, "SELECT id, last_used, owner, heartbeat, done FROM run"                      \
                       " ORDER BY last_used, id")                                                   \
-    X(SQL_RUN_LIST, "SELECT r.id, r.bytes + coalesce(length(s.bytes), 0) + coalesce("              \
-                    "(SELECT sum(length(l.lane) + length(l.loss)) FROM loss l"                     \
-                    " WHERE l.run = r.id), 0), r.last_used, r.n_chunks, r.next_chunk, r.done,"     \
-                    " r.study, m.name, d.name, c.name, r.precision, r.engine, r.key"               \
+    X(SQL_RUN_LIST, "SELECT r.id, r.bytes + coalesce(length(s.bytes), 0), r.last_used,"            \
+                    " r.n_chunks, r.next_chunk, r.done, r.study, m.name, d.name, c.name,"          \
+                    " r.precision, r.engine, r.key"                                                \
                     " FROM run r LEFT JOIN state s ON s.run = r.id"                                \
                     " LEFT JOIN object m ON m.id = r.model LEFT JOIN object d ON d.id = r.dict"    \
                     " LEFT JOIN object c ON c.id = r.corpus ORDER BY r.last_used DESC, r.id DESC") \
@@ -66,18 +63,11 @@
     X(SQL_LATENT_PUT, "INSERT INTO latent(id, detail) VALUES(?1, ?2)")                             \
     X(SQL_LATENT_GET, "SELECT detail FROM latent WHERE id = ?1")                                   \
     X(SQL_LATENT_DROP, "DELETE FROM latent WHERE id BETWEEN ?1 AND ?2")                            \
-    X(SQL_DOC_PUT, "INSERT INTO doc(corpus, idx, label, pair, text) VALUES(?1, ?2, ?3, ?4, ?5)"    \
-                   " ON CONFLICT(corpus, idx) DO UPDATE SET label = ?3, pair = ?4, text = ?5"      \
-                   " WHERE text <> ?5 OR label <> ?3 OR pair <> ?4")                               \
-    X(SQL_DOC_GET, "SELECT text FROM doc WHERE corpus = ?1 AND idx = ?2")                          \
     X(SQL_POSTING_PUT, "INSERT INTO posting(run, latent, segment, positions, vals)"                \
                        " VALUES(?1, ?2, ?3, ?4, ?5)")                                              \
     X(SQL_POSTING_GET, "SELECT positions, vals FROM posting"                                       \
                        " WHERE run = ?1 AND latent = ?2 AND segment = ?3")                         \
     X(SQL_POSTING_DROP, "DELETE FROM posting WHERE run = ?1")                                      \
-    X(SQL_LOSS_PUT, "INSERT INTO loss(run, lane, loss) VALUES(?1, ?2, ?3)"                         \
-                    " ON CONFLICT(run, lane) DO UPDATE SET loss = ?3")                             \
-    X(SQL_LOSS_GET, "SELECT loss FROM loss WHERE run = ?1 AND lane = ?2")                          \
     /* space */                                                                                    \
     X(SQL_PAGE_COUNT, "PRAGMA page_count")                                                         \
     X(SQL_FREE_COUNT, "PRAGMA freelist_count")                                                     \

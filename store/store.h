@@ -74,8 +74,6 @@ bool store_put_result(struct store *, int64_t run, int32_t ord, const void *p, s
                       struct error *e);
 bool store_put_latent(struct store *, int64_t run, int32_t latent, const void *p, size_t n,
                       struct error *e);
-bool store_put_doc(struct store *, int64_t corpus, int64_t idx, const char *label, int64_t pair,
-                   const void *text, size_t n, struct error *e);
 bool store_put_posting(struct store *, int64_t run, int32_t latent, int32_t segment,
                        const void *positions, size_t n_positions, const void *values,
                        size_t n_values, struct error *e);
@@ -88,14 +86,6 @@ int store_get_latent(struct store *, int64_t run, int32_t latent, struct strbuf 
                      struct error *e);
 int store_get_posting(struct store *, int64_t run, int32_t latent, int32_t segment,
                       struct strbuf *positions, struct strbuf *values, struct error *e);
-int store_get_doc(struct store *, int64_t corpus, int64_t idx, struct strbuf *text,
-                  struct error *e);
-
-/* Losses of lanes that were measured: per-sentence f32. */
-bool store_put_loss(struct store *, int64_t run, const void *lane, size_t n_lane, const float *loss,
-                    int64_t n, struct error *e);
-int store_get_loss(struct store *, int64_t run, const void *lane, size_t n_lane, struct strbuf *out,
-                   struct error *e);
 
 /* ---- housekeeping */
 struct store_entry { /* one run */

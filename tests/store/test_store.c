@@ -102,6 +102,21 @@ static void a_run_from_claim_to_result(void **state)
     store_close(s);
 }
 
+static void a_run_needs_its_objects(void **state)
+{
+    struct store *s = store_open_or_fail(*state, NULL, 0);
+    struct store_run run;
+    for (int i = 0; i < 3; i++) {
+        struct store_run_key k = store_key_of(s, "x", 3);
+        *(i == 0 ? &k.model : i == 1 ? &k.dict : &k.corpus) = 12345;
+        EXPECT_ERROR(store_claim(s, &k, &run, &why), "claiming a run of harvest: FOREIGN KEY");
+        assert_int_equal(store_sql_integer(*state, "SELECT count(*) FROM run"), 0);
+    }
+    assert_claim(s, "x", 3, CLAIM_OURS, 0);
+    assert_sound(s);
+    store_close(s);
+}
+
 static void checkpoints_out_of_range(void **state)
 {
     struct store *s = store_open_or_fail(*state, NULL, 0);
@@ -274,26 +289,22 @@ static void everything_that_can_be_kept(void **state)
     const struct store_run_key k = store_key_of(s, "x", 3);
     const int64_t id = assert_claim(s, "x", 3, CLAIM_OURS, 0);
     const char zeros[3] = {0, 1, 0};
-    const float loss[] = {1.5f, -0.0f, 3e38f};
-    assert_ok(store_put_loss(s, id, "lane", 4, loss, 3, &e), &e);
     assert_ok(store_finish_begin(s, id, &e), &e);
     assert_ok(store_put_result(s, id, 0, zeros, 3, &e), &e);
     assert_ok(store_put_result(s, id, 5, NULL, 0, &e), &e);
     assert_ok(store_put_latent(s, id, 0, "L0", 2, &e), &e);
     assert_ok(store_put_latent(s, id, INT32_MAX, "Lmax", 4, &e), &e);
-    assert_ok(store_put_doc(s, k.corpus, 9, "da", 4, "Rødgrød", 9, &e), &e);
     assert_ok(store_put_posting(s, id, 7, 2, "pos", 3, "v", 1, &e), &e);
-    assert_ok(store_put_loss(s, id, "lane2", 5, loss, 1, &e), &e);
+    assert_ok(store_put_posting(s, id, 7, 0, NULL, 0, zeros, 3, &e), &e);
     assert_ok(store_finish(s, id, &e), &e);
-    /* a second run of the same corpus brings its documents again */
+    /* a second run of the same objects has results of its own */
     struct store_run_key k2 = k;
     struct store_run run;
     k2.key = store_hash_of("y");
     assert_int_equal(store_claim(s, &k2, &run, &e), CLAIM_OURS);
     assert_ok(store_finish_begin(s, run.id, &e), &e);
     assert_ok(store_put_result(s, run.id, 0, "y", 1, &e), &e);
-    assert_ok(store_put_doc(s, k.corpus, 9, "da", 4, "Rødgrød", 9, &e), &e);
-    assert_ok(store_put_doc(s, k.corpus, 10, "da", 4, "med fløde", 10, &e), &e);
+    assert_ok(store_put_posting(s, run.id, 7, 2, "other", 5, "w", 1, &e), &e);
     assert_ok(store_finish(s, run.id, &e), &e);
     s = store_reopen(s, *state);
     assert_sound(s);
@@ -309,18 +320,17 @@ static void everything_that_can_be_kept(void **state)
     assert_int_equal(store_get_latent(s, id, 1, &a, &e), 0);
     assert_int_equal(store_get_latent(s, id, -1, &a, &e), 0);
     assert_int_equal(store_get_latent(s, run.id, 0, &a, &e), 0);
-    assert_strbuf(store_get_doc(s, k.corpus, 9, &a, &e), &a, "Rødgrød", 9);
-    assert_strbuf(store_get_doc(s, k.corpus, 10, &a, &e), &a, "med fløde", 10);
-    assert_int_equal(store_get_doc(s, k.corpus, 8, &a, &e), 0);
+    assert_strbuf(store_get_result(s, run.id, 0, &a, &e), &a, "y", 1);
     assert_int_equal(store_get_posting(s, id, 7, 2, &a, &b, &e), 1);
     assert_strbuf(1, &a, "pos", 3);
     assert_strbuf(1, &b, "v", 1);
     assert_int_equal(store_get_posting(s, id, 7, 3, &a, &b, &e), 0);
-    assert_strbuf(store_get_loss(s, id, "lane", 4, &a, &e), &a, loss, sizeof loss);
-    assert_strbuf(store_get_loss(s, id, "lane2", 5, &a, &e), &a, loss, 4);
-    assert_int_equal(store_get_loss(s, id, "lan", 3, &a, &e), 0);
-    assert_ok(store_put_loss(s, id, "lane", 4, loss + 1, 1, &e), &e);
-    assert_strbuf(store_get_loss(s, id, "lane", 4, &a, &e), &a, loss + 1, 4);
+    assert_int_equal(store_get_posting(s, id, 7, 0, &a, &b, &e), 1);
+    assert_strbuf(1, &a, "", 0);
+    assert_strbuf(1, &b, zeros, 3);
+    assert_int_equal(store_get_posting(s, run.id, 7, 2, &a, &b, &e), 1);
+    assert_strbuf(1, &a, "other", 5);
+    assert_strbuf(1, &b, "w", 1);
     assert_ok(store_args(s, id, &a, &e), &e);
     assert_strbuf(1, &a, "{\"n\":1}", 7);
     EXPECT_ERROR(store_args(s, 99, &a, &why), "there is no run 99");
@@ -336,10 +346,9 @@ static void nothing_stays_of_what_was_not_finished(void **state)
     struct error e = {0};
     struct strbuf b;
     strbuf_init(&b);
-    const struct store_run_key k = store_key_of(s, "x", 3);
     const int64_t id = assert_claim(s, "x", 3, CLAIM_OURS, 0);
     save_checkpoint(s, id, 2, "two");
-    for (int how = 0; how < 6; how++) {
+    for (int how = 0; how < 7; how++) {
         assert_ok(store_finish_begin(s, id, &e), &e);
         EXPECT_ERROR(store_checkpoint(s, id, 3, &b, &why), "is being written");
         EXPECT_ERROR(store_finish_begin(s, id, &why), "is being written");
@@ -347,7 +356,7 @@ static void nothing_stays_of_what_was_not_finished(void **state)
         EXPECT_ERROR(store_finish(s, id + 1, &why), "is not being written");
         assert_ok(store_finish_begin(s, id, &e), &e);
         assert_ok(store_put_latent(s, id, 3, "three", 5, &e), &e);
-        assert_ok(store_put_doc(s, k.corpus, 1, "da", 0, "doc", 3, &e), &e);
+        assert_ok(store_put_posting(s, id, 1, 0, "p", 1, "v", 1, &e), &e);
         if (how > 0)
             assert_ok(store_put_result(s, id, 0, "r", 1, &e), &e);
         assert_int_equal(store_get_latent(s, id, 3, &b, &e), 1);
@@ -362,8 +371,11 @@ static void nothing_stays_of_what_was_not_finished(void **state)
             EXPECT_ERROR(store_finish(s, id, &why), "writing latent 3 of run 1: UNIQUE");
             break;
         case 3:
-            EXPECT_ERROR(store_put_doc(s, 12345, 1, "da", 0, "doc", 3, &why), "FOREIGN KEY");
-            EXPECT_ERROR(store_put_loss(s, id, "x", 1, NULL, 0, &why), "FOREIGN KEY");
+            assert_int_equal(store_pragma(s, "DELETE FROM run", NULL, 0), SQLITE_OK);
+            EXPECT_ERROR(store_put_posting(s, id, 7, 2, "p", 1, "v", 1, &why),
+                         "writing activations of latent 7 of run 1: FOREIGN KEY");
+            EXPECT_ERROR(store_put_result(s, id, 1, "r", 1, &why),
+                         "writing activations of latent 7 of run 1: FOREIGN KEY");
             store_finish_abort(s, id);
             break;
         case 4:
@@ -371,12 +383,18 @@ static void nothing_stays_of_what_was_not_finished(void **state)
             EXPECT_ERROR(store_finish(s, id, &why), "there is no latent -1");
             break;
         case 5: s = store_reopen(s, *state); break;
+        case 6:
+            assert_int_equal(store_pragma(s, "DELETE FROM run", NULL, 0), SQLITE_OK);
+            EXPECT_ERROR(store_put_result(s, id, 1, "r", 1, &why),
+                         "writing result 1 of run 1: FOREIGN KEY");
+            EXPECT_ERROR(store_finish(s, id, &why), "writing result 1 of run 1: FOREIGN KEY");
+            break;
         }
         strbuf_clear(&b);
         EXPECT_ERROR(store_put_result(s, id, 1, "late", 4, &why), "is not being written");
         assert_int_equal(store_get_latent(s, id, 3, &b, &e), 0);
         assert_int_equal(store_get_result(s, id, 0, &b, &e), 0);
-        assert_int_equal(store_get_doc(s, k.corpus, 1, &b, &e), 0);
+        assert_int_equal(store_get_posting(s, id, 1, 0, &b, &b, &e), 0);
         assert_int_equal(assert_claim(s, "x", 3, CLAIM_OURS, 2), id);
         assert_ok(store_state(s, id, &b, &e), &e);
         assert_strbuf(1, &b, "two", 3);
@@ -398,6 +416,7 @@ int main(void)
         TEST(remembered_hashes),
         TEST(objects),
         TEST(a_run_from_claim_to_result),
+        TEST(a_run_needs_its_objects),
         TEST(checkpoints_out_of_range),
         TEST(two_openings_of_one_process),
         TEST(owners_dead_and_alive),

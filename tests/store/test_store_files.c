@@ -171,7 +171,7 @@ static void damaged_and_foreign_files(void **state)
     assert_set_aside(dir, "is of a newer glimt (version 99", ++n);
     store_sql(dir, "PRAGMA user_version = -1");
     assert_set_aside(dir, "newer", ++n);
-    store_sql(dir, "DROP TABLE loss");
+    store_sql(dir, "DROP TABLE posting");
     assert_set_aside(dir, "damaged", ++n);
     store_sql(dir, "ALTER TABLE run RENAME COLUMN heartbeat TO pulse");
     assert_set_aside(dir, "damaged", ++n);

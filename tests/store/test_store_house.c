@@ -121,40 +121,44 @@ static void prune_takes_what_nothing_refers_to(void **state)
     const char *dir = *state;
     struct store *s = store_open_or_fail(dir, NULL, 0);
     struct error e = {0};
-    int64_t corpus[2], removed = 0;
-    static const char *const name[] = {"a", "b"};
+    int64_t removed = 0;
+    static const char *const name[] = {"a", "b", "c", "d"};
     for (int i = 0; i < 2; i++) {
-        const struct store_run_key k = store_key_of(s, name[i], 3);
         const int64_t id = assert_claim(s, name[i], 3, CLAIM_OURS, 0);
-        corpus[i] = k.corpus;
         assert_ok(store_finish_begin(s, id, &e), &e);
         assert_ok(store_put_result(s, id, 0, "r", 1, &e), &e);
         assert_ok(store_put_latent(s, id, 1, "l", 1, &e), &e);
         assert_ok(store_put_posting(s, id, 1, 0, "p", 1, "v", 1, &e), &e);
-        assert_ok(store_put_doc(s, corpus[i], 0, "da", 0, "doc", 3, &e), &e);
         assert_ok(store_finish(s, id, &e), &e);
-        assert_ok(store_put_loss(s, id, "lane", 4, (const float[]){1}, 1, &e), &e);
+    }
+    for (int i = 2; i < 4; i++) { /* under way, with a state */
+        const int64_t id = assert_claim(s, name[i], 3, CLAIM_OURS, 0);
+        save_checkpoint(s, id, 1, "state");
+        store_release(s, id);
     }
     const struct store_file f = {1, 2, 3, 4};
     const struct sha256 h = store_hash_of("f");
     assert_ok(store_file_remember(s, &f, &h, &e), &e);
     age(dir, "a", 10);
+    age(dir, "c", 10);
     assert_ok(store_prune(s, 5, -1, &removed, &e), &e);
-    assert_int_equal(removed, 1);
-    static const char *const one_left[] = {"result", "latent", "posting", "doc", "loss", "file"};
+    assert_int_equal(removed, 2);
+    static const char *const one_left[] = {"result", "latent", "posting", "state", "file"};
     for (size_t i = 0; i < sizeof one_left / sizeof *one_left; i++) {
         char text[60];
         snprintf(text, sizeof text, "SELECT count(*) FROM %s", one_left[i]);
         assert_int_equal(store_sql_integer(dir, text), 1);
     }
     /* objects stay a day, for somebody may be about to use them */
-    assert_int_equal(store_sql_integer(dir, "SELECT count(*) FROM object"), 4);
+    assert_int_equal(store_sql_integer(dir, "SELECT count(*) FROM object"), 6);
     store_sql(dir, "UPDATE object SET last_used = 5; UPDATE file SET last_used = 5");
     assert_ok(store_prune(s, 5, -1, &removed, &e), &e);
-    assert_int_equal(store_sql_integer(dir, "SELECT count(*) FROM object"), 3);
-    assert_int_equal(store_sql_integer(dir, "SELECT count(*) FROM object WHERE name = 'a'"), 0);
+    assert_int_equal(store_sql_integer(dir, "SELECT count(*) FROM object"), 4);
+    assert_int_equal(store_sql_integer(dir, "SELECT count(*) FROM object WHERE name IN ('a', 'c')"),
+                     0);
     assert_int_equal(store_sql_integer(dir, "SELECT count(*) FROM file"), 0);
     assert_ok(store_remove(s, 2, &e), &e);
+    assert_ok(store_remove(s, 4, &e), &e);
     for (size_t i = 0; i < sizeof one_left / sizeof *one_left; i++) {
         char text[60];
         snprintf(text, sizeof text, "SELECT count(*) FROM %s", one_left[i]);
@@ -212,7 +216,10 @@ static void check_finds_what_does_not_fit(void **state)
         {"INSERT INTO latent VALUES(5, x'00')", "run 0 has latents and is not done"},
         {"DELETE FROM object", "a row of run refers to one that is not there"},
         {"PRAGMA writable_schema = 1; DELETE FROM sqlite_schema WHERE name = "
-         "'sqlite_autoindex_loss_1'",
+         "'sqlite_autoindex_object_1'",
+         "damaged"},
+        {"PRAGMA writable_schema = 1; DELETE FROM sqlite_schema WHERE name = "
+         "'sqlite_autoindex_posting_1'",
          "damaged"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
