@@ -1,5 +1,6 @@
 #include "engine/base/strbuf.h"
 #include "tui/term/grid.h"
+#include "tui/term/shapes.h"
 #include <string.h>
 
 #define CELL_W 9 /* pixels of a cell in a picture */
@@ -146,6 +147,46 @@ static void add_backgrounds(const struct grid *g, const struct theme *theme, int
     }
 }
 
+static bool is_shape(const char *glyph)
+{
+    struct shape_rect r[SHAPE_MAX];
+    return (unsigned char)glyph[0] >= 0xe2 && shape_rects(glyph, 0, 0, 8, 8, r) > 0;
+}
+
+/* Neighbours of the same glyph and style are one rectangle, where the glyph fills its cell's width.
+ */
+static int alike(const struct grid *g, int x, int y)
+{
+    const struct cell *row = row_of(g, y);
+    struct shape_rect r[SHAPE_MAX];
+    int end = x + 1;
+    bool wide =
+        shape_rects(row[x].glyph, 0, 0, CELL_W, CELL_H, r) >= 1 && r[0].x <= 0 &&
+        (r[0].w >= CELL_W || strcmp(row[x].glyph, "─") == 0 || strcmp(row[x].glyph, "━") == 0);
+    while (wide && end < g->w && strcmp(row[end].glyph, row[x].glyph) == 0 &&
+           style_equal(row[end].style, row[x].style))
+        end++;
+    return end;
+}
+
+static void add_shapes(const struct grid *g, const struct theme *theme, int y, struct strbuf *out)
+{
+    const struct cell *row = row_of(g, y);
+    for (int x = 0, end; x < g->w; x = end) {
+        struct shape_rect r[SHAPE_MAX];
+        end = alike(g, x, y);
+        int n = is_shape(row[x].glyph) ? shape_rects(row[x].glyph, x * CELL_W, y * CELL_H,
+                                                     (end - x) * CELL_W, CELL_H, r)
+                                       : 0;
+        for (int i = 0; i < n; i++)
+            strbuf_addf(out,
+                        "<rect x=\"%.6g\" y=\"%.6g\" width=\"%.6g\" height=\"%.6g\" "
+                        "fill=\"#%06x\"%s/>\n",
+                        r[i].x, r[i].y, r[i].w, r[i].h, (unsigned)look_of(theme, row[x].style).fg,
+                        row[x].style.attr & ATTR_DIM ? " fill-opacity=\"0.6\"" : "");
+    }
+}
+
 static void add_run(const struct grid *g, const struct theme *theme, int x, int end, int y,
                     struct strbuf *out)
 {
@@ -164,7 +205,7 @@ static void add_run(const struct grid *g, const struct theme *theme, int x, int 
         strbuf_adds(out, " fill-opacity=\"0.6\"");
     strbuf_addc(out, '>');
     for (; x < end; x++)
-        add_escaped(out, row[x].glyph);
+        add_escaped(out, is_shape(row[x].glyph) ? " " : row[x].glyph);
     strbuf_adds(out, "</tspan>");
 }
 
@@ -202,6 +243,8 @@ void grid_write_svg(const struct grid *g, const struct theme *theme, const char 
                 (unsigned)theme_rgb(theme, COLOR_DEFAULT, true));
     for (int y = 0; y < g->h; y++)
         add_backgrounds(g, theme, y, out);
+    for (int y = 0; y < g->h; y++)
+        add_shapes(g, theme, y, out);
     for (int y = 0; y < g->h; y++)
         add_text(g, theme, y, out);
     strbuf_adds(out, "</svg>\n");

@@ -295,6 +295,19 @@ static void test_svg(void **state)
     assert_non_null(strstr(b.s, "<tspan x=\"0\" textLength=\"18\" fill=\"#000000\">漢</tspan>"));
     /* reversed: the page's background is the ink */
     assert_non_null(strstr(b.s, "fill=\"#121212\" font-weight=\"bold\">r</tspan>"));
+    /* blocks and lines are shapes, which no font can leave gaps between; the text keeps its blanks
+     */
+    grid_fill(&g, (struct rect){0, 0, 10, 2}, plain);
+    grid_text(&g, all, 1, 0, plain, "██▄┃x", 13);
+    strbuf_clear(&b);
+    grid_write_svg(&g, theme, "", &b);
+    assert_non_null(
+        strstr(b.s, "<rect x=\"9\" y=\"0\" width=\"18\" height=\"19\" fill=\"#d0d0d0\"/>"));
+    assert_non_null(
+        strstr(b.s, "<rect x=\"27\" y=\"9.5\" width=\"9\" height=\"9.5\" fill=\"#d0d0d0\"/>"));
+    assert_non_null(strstr(b.s, "<rect x=\"39\" y=\"0\" width=\"3\" "));
+    assert_null(strstr(b.s, "█"));
+    assert_non_null(strstr(b.s, ">     x</tspan>"));
     strbuf_release(&b);
     strbuf_release(&again);
     grid_release(&g);
