@@ -146,7 +146,13 @@ static bool read_choices(struct reader *r, struct saved_state *s)
 static bool read_places(struct reader *r, struct saved_state *s)
 {
     const json_t *unit = json_object_get(r->root, "unit"),
-                 *cursor = json_object_get(r->root, "cursor");
+                 *cursor = json_object_get(r->root, "cursor"),
+                 *view = json_object_get(r->root, "view");
+    if (view && !json_is_null(view)) {
+        if (!json_is_string(view))
+            return wrong(r, "view", "the name of a view");
+        snprintf(s->view, sizeof s->view, "%s", json_string_value(view));
+    }
     if (unit && !json_is_null(unit)) {
         s->has_unit = true;
         s->unit = -1;
@@ -208,7 +214,7 @@ char *state_print(const struct saved_state *s)
         if (s->cursor <= s->n_text)
             json_object_set_new(o, "cursor", json_integer((json_int_t)s->cursor));
     }
-    json_object_set_new(o, "view", json_string("explore"));
+    set_string(o, "view", s->view[0] ? s->view : "explore");
     if (s->colour[0])
         set_string(o, "colour", s->colour);
     if (s->has_unit)

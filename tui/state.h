@@ -13,6 +13,7 @@ struct saved_state {
     char *bundle, *model, *sae, *hook, *theme; /* NULL: default; owned */
     char *text;                                /* NULL: absent; owned, NUL-terminated */
     size_t n_text, cursor;                     /* cursor absent: SIZE_MAX, the end */
+    char view[16];                             /* its name; "": explore */
     char colour[8];                            /* "pre", "act", "loss", "delta"; "": default */
     bool has_unit;
     int32_t unit; /* −1: all */

@@ -124,7 +124,7 @@ bool view_fixture_answer(struct view_fixture *f, enum job_status status, struct 
 
 static bool send(struct view_fixture *f, const struct event *e)
 {
-    bool typing = f->ops->typing(f->view);
+    bool typing = f->ops->typing && f->ops->typing(f->view);
     enum action_id a =
         typing || e->kind == EVENT_MOUSE ? ACTION_NONE : action_for(e, f->ops->where);
     bool mine = f->ops->event(f->view, &f->in, e, a);

@@ -428,10 +428,7 @@ static bool request(const void *view, const struct view_in *in, struct request *
 {
     const struct corpus_view *v = view;
     (void)in;
-    if (!v->watch.asked)
-        return false;
-    request_copy(out, &v->watch.request);
-    return true;
+    return watch_request(&v->watch, out);
 }
 
 const struct view_ops corpus_view = {.name = "corpus",

@@ -90,6 +90,10 @@ void explore_init(struct explore *ex, const struct options *o, const struct save
     ex->token_at = ex->editor.cursor;
     ex->state_changed = false;
     layout_compute(&ex->layout, 80, 24, ex->focus, false);
+    for (int i = VIEW_EXPLORE + 1; s && i < N_VIEWS; i++) /* a name of tomorrow's: Explore */
+        if (strcmp(s->view, view_table[i]->name) == 0)
+            views_go(ex, (enum view_id)i);
+    ex->state_changed = false;
 }
 
 void explore_release(struct explore *ex)
@@ -502,6 +506,8 @@ void explore_save(const struct explore *ex, struct saved_state *s)
     }
     s->cursor = ex->editor.cursor;
     snprintf(s->colour, sizeof s->colour, "%s", names[ex->colouring]);
+    if (ex->views.now != VIEW_EXPLORE)
+        snprintf(s->view, sizeof s->view, "%s", view_table[ex->views.now]->name);
     s->has_unit = ex->colour_unit >= UNIT_ALL;
     s->unit = ex->colour_unit;
     s->has_units = ex->sliders.n > 0;

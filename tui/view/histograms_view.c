@@ -457,12 +457,6 @@ static bool event(void *view, const struct view_in *in, const struct event *e,
     return true;
 }
 
-static bool typing(const void *view)
-{
-    (void)view;
-    return false;
-}
-
 static const struct table *table(const void *view)
 {
     const struct histograms *v = view;
@@ -481,10 +475,7 @@ static bool request(const void *view, const struct view_in *in, struct request *
 {
     const struct histograms *v = view;
     (void)in;
-    if (!v->watch.asked)
-        return false;
-    request_copy(out, &v->watch.request);
-    return true;
+    return watch_request(&v->watch, out);
 }
 
 const struct view_ops histograms_view = {.name = "histograms",
@@ -498,7 +489,6 @@ const struct view_ops histograms_view = {.name = "histograms",
                                          .draw = draw,
                                          .resize = resize,
                                          .event = event,
-                                         .typing = typing,
                                          .table = table,
                                          .plot = plot,
                                          .request = request};

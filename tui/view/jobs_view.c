@@ -403,12 +403,6 @@ static bool event(void *view, const struct view_in *in, const struct event *e,
     return true;
 }
 
-static bool typing(const void *view)
-{
-    (void)view;
-    return false;
-}
-
 static const struct table *table(const void *view)
 {
     const struct jobs *v = view;
@@ -442,7 +436,6 @@ const struct view_ops jobs_view = {.name = "jobs",
                                    .draw = draw,
                                    .resize = resize,
                                    .event = event,
-                                   .typing = typing,
                                    .table = table,
                                    .plot = plot,
                                    .request = request};

@@ -68,6 +68,13 @@ bool watch_update(struct watch *w, const struct job_host *host)
     return changed;
 }
 
+bool watch_request(const struct watch *w, struct request *out)
+{
+    if (w->asked)
+        request_copy(out, &w->request);
+    return w->asked;
+}
+
 const struct table *watch_table(const struct watch *w, const char *name)
 {
     return w->job.id && w->job.tables ? table_set_find(w->job.tables, name) : NULL;

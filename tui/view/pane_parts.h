@@ -20,6 +20,8 @@ bool watch_update(struct watch *, const struct job_host *);
 const struct table *watch_table(const struct watch *, const char *name); /* NULL: not there */
 /* Not at its end: progress or an error is to be shown. */
 bool watch_shows_line(const struct watch *);
+/* What was asked for, a copy; false: nothing yet. */
+bool watch_request(const struct watch *, struct request *out);
 
 /* ---- units and requests */
 /* The chosen units: Explore's sliders, without it the workbench's. */

@@ -628,12 +628,6 @@ static bool event(void *view, const struct view_in *in, const struct event *e,
     return true;
 }
 
-static bool typing(const void *view)
-{
-    (void)view;
-    return false;
-}
-
 static const struct table *table(const void *view)
 {
     const struct sweep *v = view;
@@ -650,10 +644,7 @@ static bool request(const void *view, const struct view_in *in, struct request *
 {
     const struct sweep *v = view;
     (void)in;
-    if (!v->watch.asked)
-        return false;
-    request_copy(out, &v->watch.request);
-    return true;
+    return watch_request(&v->watch, out);
 }
 
 const struct view_ops sweep_view = {.name = "sweep",
@@ -667,7 +658,6 @@ const struct view_ops sweep_view = {.name = "sweep",
                                     .draw = draw,
                                     .resize = resize,
                                     .event = event,
-                                    .typing = typing,
                                     .table = table,
                                     .plot = plot,
                                     .request = request};

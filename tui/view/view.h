@@ -52,7 +52,7 @@ struct view_ops {
     /* `action`: what the key means here, ACTION_NONE for the mouse and for keys while `typing`.
      * False: not mine. */
     bool (*event)(void *view, const struct view_in *, const struct event *, enum action_id action);
-    /* True while a line is typed (a filter): keys go to the view as they are. */
+    /* True while a line is typed (a filter): keys go to the view as they are. NULL: never. */
     bool (*typing)(const void *view);
     /* What the focused pane shows; NULL: nothing yet. */
     const struct table *(*table)(const void *view);

@@ -59,7 +59,7 @@ void views_go(struct explore *ex, enum view_id id)
     explore_end_drag(ex);
     v->now = id;
     v->entered = false;
-    ex->redraw = true;
+    ex->redraw = ex->state_changed = true;
     if (!ops)
         return;
     ex->typing = false;

@@ -577,7 +577,9 @@ static void test_save_and_restore(void **state)
     explore_command(&f.ex, "colour delta");
     struct saved_state s;
     struct options o = {0};
+    explore_go(&f.ex, VIEW_SWEEP);
     explore_save(&f.ex, &s);
+    assert_string_equal(s.view, "sweep");
     struct explore again;
     explore_init(&again, &o, &s);
     explore_loaded(&again, &f.wb);
@@ -585,11 +587,14 @@ static void test_save_and_restore(void **state)
     assert_true(sliders_equal(&again.sliders, &f.ex.sliders));
     assert_int_equal(again.colouring, COLOUR_DELTA);
     assert_int_equal(again.colour_unit, 1482);
+    assert_int_equal(again.views.now, VIEW_SWEEP);
     explore_release(&again);
+    snprintf(s.view, sizeof s.view, "circuits"); /* of a later version */
     s.sliders.unit[1].index = 100000; /* of a larger SAE */
     explore_init(&again, &o, &s);
     explore_loaded(&again, &f.wb);
     assert_int_equal(again.sliders.n, 5);
+    assert_int_equal(again.views.now, VIEW_EXPLORE);
     assert_true(again.message_is_error);
     explore_release(&again);
     state_release(&s);
