@@ -14,13 +14,21 @@ bad() {
     [ -z "${2:-}" ] || tail -${3:-40} "$2"
 }
 
-# run_cmocka LABEL PROGRAM…: adds a cmocka program's counts; one that dies without a summary counts as failed
-run_cmocka() {
-    local label=$1 log status p f s
+# log_of LABEL: where its output goes
+log_of() { echo "$logs/$(echo "$1" | tr '/ ' '__').log"; }
+# run LABEL PROGRAM…: its output and, beside it, its status
+run() {
+    local log
+    log=$(log_of "$1")
     shift
-    log=$logs/$(echo "$label" | tr '/ ' '__').log
     timeout 900 "$@" >"$log" 2>&1 </dev/null
-    status=$?
+    echo $? >"$log.status"
+}
+# count LABEL: adds a cmocka program's counts; one that dies without a summary counts as failed
+count() {
+    local label=$1 log status p f s
+    log=$(log_of "$label")
+    status=$(cat "$log.status" 2>/dev/null || echo 255)
     p=$(grep -a -o 'PASSED  \] [0-9]* test' "$log" | grep -o '[0-9]*' | paste -sd+ | bc)
     f=$(grep -a -o 'FAILED  \] [0-9]* test' "$log" | grep -o '[0-9]*' | paste -sd+ | bc)
     s=$(grep -a -o 'SKIPPED \] [0-9]* test' "$log" | grep -o '[0-9]*' | paste -sd+ | bc)
@@ -28,10 +36,30 @@ run_cmocka() {
     if [ -n "$f" ] && [ "$f" -gt 0 ]; then
         failed=$((failed + f - 1))
         bad "$label" "$log"
-    elif [ $status -ne 0 ] || [ -z "$p$s" ]; then
+    elif [ "$status" -ne 0 ] || [ -z "$p$s" ]; then
         bad "$label (status $status)" "$log"
     fi
 }
+run_cmocka() {
+    run "$@"
+    count "$1"
+}
+# abreast LABEL FUNCTION PROGRAM…: FUNCTION runs each under "LABEL name", as many at once as there are cores
+abreast() {
+    local label=$1 how=$2 t
+    shift 2
+    rm -f $logs/"${label}"_*.status
+    printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} bash -c "$how \"$label \$(name_of {})\" {}"
+    for t in "$@"; do count "$label $(name_of "$t")"; done
+}
+name_of() { echo "${1#"$B"/tests/}"; }
+in_asan() { GLIMT_QUICK=1 run "$1" "$A/tests/$(name_of "$2")"; }
+in_valgrind() {
+    GLIMT_QUICK=1 run "$1" valgrind -q --error-exitcode=9 --leak-check=full \
+        --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp "$2"
+}
+export -f log_of run name_of in_asan in_valgrind
+export B A logs
 
 note "lint"
 if ./tests/lint.sh >$logs/lint.log 2>&1; then ok; else bad lint $logs/lint.log; fi
@@ -56,20 +84,15 @@ note "AddressSanitizer and UndefinedBehaviorSanitizer"
 san="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 if make -j"$jobs" B=$A OPT="-O1 -g" HARDEN=-fPIE SAN="$san" all tests >$logs/asan-build.log 2>&1; then ok; else bad "build with sanitizers" $logs/asan-build.log; fi
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
-for t in $units; do
-    case $t in */test_pythia_shapes | */test_memory | */test_screen | */test_terminal) continue ;; esac # hardware-sized, or judged by signals
-    GLIMT_QUICK=1 run_cmocka "asan ${t#"$B"/tests/}" "$A/tests/${t#"$B"/tests/}"
-done
-for t in test_cli test_analyze test_man; do
+# left out: hardware-sized, or judged by signals
+abreast asan in_asan $(echo "$units" | grep -vE '/test_(pythia_shapes|memory|screen|terminal)$')
+for t in test_cli test_analyze test_man test_cache; do
     GLIMT_BIN=$A/glimt GLIMT_QUICK=1 run_cmocka "asan e2e/$t" $A/tests/e2e/$t
 done
 
 note "valgrind"
-for t in $units; do
-    case $t in */test_pythia_shapes | */test_memory | */test_screen | */test_terminal | */test_service | */test_lab | */test_unicode) continue ;; esac
-    GLIMT_QUICK=1 run_cmocka "valgrind ${t#"$B"/tests/}" valgrind -q --error-exitcode=9 --leak-check=full \
-        --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp "$t"
-done
+abreast valgrind in_valgrind \
+    $(echo "$units" | grep -vE '/test_(pythia_shapes|memory|screen|terminal|service|lab|unicode)$')
 
 note "fuzzers"
 if make -j"$jobs" B=$B/fuzz CC=clang OPT="-O1 -g" HARDEN= HARDEN_LD= \
