@@ -35,10 +35,13 @@ static void draw_title(const struct drawing *d)
         return;
     }
     const struct view_ops *view = view_table[d->ex->views.now];
-    const char *state = view ? view->title
-                        : d->ex->typing
-                            ? (d->ascii ? "typing - Esc for commands" : "typing · Esc for commands")
-                            : (d->ascii ? "? keys - : commands" : "? keys · : commands");
+    char state[64];
+    if (view)
+        snprintf(state, sizeof state, d->ascii ? "%s - 1-6" : "%s · 1–6", view->title);
+    else if (d->ex->typing)
+        snprintf(state, sizeof state, "typing %s Esc for commands", d->ascii ? "-" : "·");
+    else
+        snprintf(state, sizeof state, d->ascii ? "1-6 views - ? keys" : "1–6 views · ? keys");
     int w = text_columns(state, strlen(state));
     if (r.x + r.w - w - 1 > x + 1)
         grid_text(d->grid, r, r.x + r.w - w - 1, r.y, dim, state, strlen(state));
