@@ -1,7 +1,7 @@
 #include "tui/service.h"
 #include "engine/base/memory.h"
-#include "tui/job_queue.h"
-#include "tui/lab.h"
+#include "tui/lab/job_queue.h"
+#include "tui/lab/lab.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>

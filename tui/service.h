@@ -6,7 +6,7 @@
  * the time with them. */
 #ifndef GLIMT_TUI_SERVICE_H
 #define GLIMT_TUI_SERVICE_H
-#include "tui/job.h"
+#include "tui/lab/job.h"
 #include "tui/workbench.h"
 
 struct service;

@@ -271,6 +271,8 @@ static bool is_paired(const struct corpus *c)
         return false;
     for (int64_t i = 0; i < c->n_docs; i += c->n_classes) {
         uint32_t has = 0;
+        if (i > 0 && c->doc[i].pair == c->doc[i - 1].pair) /* one of each, twice */
+            return false;
         for (int64_t j = i; j < i + c->n_classes; j++) {
             if (c->doc[j].pair < 0 || c->doc[j].pair != c->doc[i].pair)
                 return false;

@@ -106,7 +106,7 @@ bool cli_tokenizer_open(struct cli *, struct tokenizer **, struct error *e);
 /* Runs the wish to its end (generation, refsets and cursor are set here) and takes the snapshot. */
 bool cli_session(struct cli *, const struct workbench *, struct wish *, struct snapshot **,
                  struct error *e);
-/* weights_hash (tui/content.h) as hex. */
+/* weights_hash (tui/lab/content.h) as hex. */
 bool cli_weights_hash(const char *path, char out[65], struct error *e);
 
 /* ---- --help, --version, --completions */

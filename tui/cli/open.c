@@ -3,7 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/formats/hf.h"
 #include "tui/cli/command.h"
-#include "tui/content.h"
+#include "tui/lab/content.h"
 #include <stdlib.h>
 #include <string.h>
 

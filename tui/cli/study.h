@@ -3,7 +3,7 @@
 #ifndef GLIMT_TUI_CLI_STUDY_H
 #define GLIMT_TUI_CLI_STUDY_H
 #include "tui/cli/command.h"
-#include "tui/lab.h"
+#include "tui/lab/lab.h"
 
 struct study_values { /* of all study commands; each has rows for those it knows */
     int rows, limit;

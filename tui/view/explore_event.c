@@ -284,9 +284,33 @@ void explore_prompt(struct explore *ex, enum overlay overlay, const char *text)
     ex->redraw = true;
 }
 
+/* What runs longest goes first: a study. What it has done is kept. */
+static bool cancel_job(struct explore *ex)
+{
+    const struct job_host *host = &ex->views.host;
+    uint64_t id[32];
+    bool cancelled = false;
+    int n = host->jobs ? host->jobs(host->arg, id, 32) : 0;
+    for (int i = 0; i < n && i < 32 && !cancelled; i++) {
+        struct job job;
+        if (!host->job(host->arg, id[i], &job))
+            continue;
+        cancelled = job.status == JOB_RUNNING;
+        if (cancelled) {
+            host->cancel(host->arg, id[i]);
+            explore_message(ex, false, "%s cancelled; what it has done is kept",
+                            request_name[job.request.kind]);
+        }
+        job_release(&job);
+    }
+    return cancelled;
+}
+
 static void cancel(struct explore *ex)
 {
     bool running = ex->workbench && !ex->status.idle && !ex->refsets_paused;
+    if (cancel_job(ex))
+        return;
     if (running) {
         ex->refsets_paused = true;
         ex->wish_changed = true;

@@ -2,7 +2,7 @@
  * tokens/s, 4 s left", or what went wrong. */
 #ifndef GLIMT_VIEW_JOB_LINE_H
 #define GLIMT_VIEW_JOB_LINE_H
-#include "tui/job.h"
+#include "tui/lab/job.h"
 #include "tui/term/grid.h"
 
 struct job_segment {

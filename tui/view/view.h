@@ -6,7 +6,7 @@
 #ifndef GLIMT_VIEW_VIEW_H
 #define GLIMT_VIEW_VIEW_H
 #include "tui/action.h"
-#include "tui/job.h"
+#include "tui/lab/job.h"
 #include "tui/term/grid.h"
 #include "tui/workbench.h"
 

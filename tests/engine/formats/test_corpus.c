@@ -349,6 +349,8 @@ static void memories(void **state)
     expect_text("f.tmx",
                 HEAD BOTH("a", "A") TU(TUV("da", "b") TUV("en-GB", "B") TUV("en-US", "C")) TAIL,
                 ANY, "da:0:1:a|en:0:1:A|da:1:2:b|en:1:2:B|en:1:2:C|", false);
+    expect_text("i.tmx", HEAD TU(TUV("da", "a") TUV("en", "A") TUV("en", "B") TUV("da", "b")) TAIL,
+                ANY, "da:0:1:a|en:0:1:A|en:0:1:B|da:0:1:b|", false); /* two of each are no pairs */
     expect_text("g.tmx", HEAD TU(TUV("da", "a")) TU(TUV("da", "b")) TAIL, ANY, "da:0:1:a|da:1:2:b|",
                 false);
 }

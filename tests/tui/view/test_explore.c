@@ -590,7 +590,7 @@ static void test_save_and_restore(void **state)
     assert_int_equal(again.views.now, VIEW_SWEEP);
     explore_release(&again);
     snprintf(s.view, sizeof s.view, "circuits"); /* of a later version */
-    s.sliders.unit[1].index = 100000; /* of a larger SAE */
+    s.sliders.unit[1].index = 100000;            /* of a larger SAE */
     explore_init(&again, &o, &s);
     explore_loaded(&again, &f.wb);
     assert_int_equal(again.sliders.n, 5);

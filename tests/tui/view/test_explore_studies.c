@@ -263,6 +263,21 @@ static void test_no_about_for_other_units(void **state)
     assert_pane(PANE_LOSS, "≈", false);
 }
 
+static void test_ctrl_c_cancels_what_runs(void **state)
+{
+    (void)state;
+    begin_as("en to", DEPTH_256, false, true, 120, 36);
+    fixture_keys(&f, "Esc s");
+    struct job *j = fixture_job(&f, REQUEST_SWEEP);
+    fixture_answer(&f, j, JOB_RUNNING, NULL);
+    fixture_keys(&f, "Ctrl-C");
+    assert_int_equal(j->status, JOB_CANCELLED);
+    assert_int_equal(f.ex.overlay, OVERLAY_NONE);
+    assert_non_null(strstr(f.ex.message, "sweep cancelled"));
+    fixture_keys(&f, "Ctrl-C"); /* nothing runs any more */
+    assert_int_equal(f.ex.overlay, OVERLAY_ASK);
+}
+
 /* What an earlier session measured is there without being asked for. */
 static void test_a_kept_sweep_is_recalled(void **state)
 {
@@ -502,6 +517,7 @@ int main(void)
         cmocka_unit_test_teardown(test_sweep_is_asked_for, end),
         cmocka_unit_test_teardown(test_about_until_it_is_measured, end),
         cmocka_unit_test_teardown(test_no_about_for_other_units, end),
+        cmocka_unit_test_teardown(test_ctrl_c_cancels_what_runs, end),
         cmocka_unit_test_teardown(test_a_kept_sweep_is_recalled, end),
         cmocka_unit_test_teardown(test_a_part_of_a_sweep, end),
         cmocka_unit_test_teardown(test_tables_of_another_shape, end),

@@ -1,4 +1,4 @@
-#include "tui/request.h"
+#include "tui/lab/request.h"
 #include "engine/base/memory.h"
 #include <errno.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /* The jobs of a service: asked for by the UI thread, run one after the other by the worker. All
  * functions lock; any thread. */
-#ifndef GLIMT_TUI_JOB_QUEUE_H
-#define GLIMT_TUI_JOB_QUEUE_H
-#include "tui/job.h"
+#ifndef GLIMT_LAB_JOB_QUEUE_H
+#define GLIMT_LAB_JOB_QUEUE_H
+#include "tui/lab/job.h"
 
 struct job_queue;
 

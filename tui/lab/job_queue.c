@@ -1,4 +1,4 @@
-#include "tui/job_queue.h"
+#include "tui/lab/job_queue.h"
 #include "engine/base/memory.h"
 #include <pthread.h>
 #include <stdlib.h>

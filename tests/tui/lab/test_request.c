@@ -1,5 +1,5 @@
 /* Requests: values, equality, and the command line that reproduces them. */
-#include "tui/request.h"
+#include "tui/lab/request.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
 #include "engine/study/lens.h"
 #include "engine/study/sweep.h"
 #include "engine/study/values.h"
-#include "tui/lab_private.h"
+#include "tui/lab/private.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -1,8 +1,8 @@
-/* What the files of the lab share: lab.c (cache folder, corpora, identities), lab_study.c (a study
- * through the cache), lab_answer.c (requests to tables), lab_verify.c. */
-#ifndef GLIMT_TUI_LAB_PRIVATE_H
-#define GLIMT_TUI_LAB_PRIVATE_H
-#include "tui/lab.h"
+/* What the files of the lab share: lab.c (cache folder, corpora, identities), study.c (a study
+ * through the cache), answer.c (requests to tables), postings.c, verify.c. */
+#ifndef GLIMT_LAB_PRIVATE_H
+#define GLIMT_LAB_PRIVATE_H
+#include "tui/lab/lab.h"
 
 struct open_corpus {
     struct corpus_choice choice;

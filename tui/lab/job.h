@@ -1,7 +1,7 @@
 /* A request on its way through the worker. */
-#ifndef GLIMT_TUI_JOB_H
-#define GLIMT_TUI_JOB_H
-#include "tui/request.h"
+#ifndef GLIMT_LAB_JOB_H
+#define GLIMT_LAB_JOB_H
+#include "tui/lab/request.h"
 
 enum job_status { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED };
 

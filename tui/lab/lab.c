@@ -1,8 +1,8 @@
 /* The lab's belongings: the cache, open corpora, and the hashes that say what model and dictionary
  * these are. */
 #include "engine/base/memory.h"
-#include "tui/content.h"
-#include "tui/lab_private.h"
+#include "tui/lab/content.h"
+#include "tui/lab/private.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "tui/content.h"
+#include "tui/lab/content.h"
 #include "engine/base/memory.h"
 #include "engine/formats/tensors.h"
 #include <stdlib.h>

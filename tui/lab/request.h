@@ -1,7 +1,7 @@
 /* A question that a study answers: what the command line and the views ask alike. Plain data with
  * strings of its own; its command line reproduces it. */
-#ifndef GLIMT_TUI_REQUEST_H
-#define GLIMT_TUI_REQUEST_H
+#ifndef GLIMT_LAB_REQUEST_H
+#define GLIMT_LAB_REQUEST_H
 #include "engine/study/harvest.h"
 #include "tui/options.h"
 

@@ -4,10 +4,10 @@
  * A request is looked up in the cache by everything that changes it (hashes of model, dictionary,
  * tokenizer and corpus, options, precision, engine version), resumed where it was left, or computed
  * and kept. Without a cache (--cache none, or no disk) it is computed and kept in memory alone. */
-#ifndef GLIMT_TUI_LAB_H
-#define GLIMT_TUI_LAB_H
+#ifndef GLIMT_LAB_LAB_H
+#define GLIMT_LAB_LAB_H
 #include "store/store.h"
-#include "tui/request.h"
+#include "tui/lab/request.h"
 #include "tui/workbench.h"
 
 struct lab;

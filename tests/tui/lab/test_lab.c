@@ -2,7 +2,7 @@
  * can't be answered; a stored result that is verified, and one that was tampered with. */
 #include "tests/support/testdata.h"
 #include "tests/support/tiny_model.h"
-#include "tui/lab.h"
+#include "tui/lab/lab.h"
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>

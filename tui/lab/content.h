@@ -1,7 +1,7 @@
 /* Content hashes of what a workbench is made of: what cache keys and --json name. Weights are
  * hashed once and remembered by (device, inode, size, mtime) where there is a cache. */
-#ifndef GLIMT_TUI_CONTENT_H
-#define GLIMT_TUI_CONTENT_H
+#ifndef GLIMT_LAB_CONTENT_H
+#define GLIMT_LAB_CONTENT_H
 #include "store/store.h"
 
 /* SHA-256 of the weights at path (a file or folder): of the file; of several shards, of the lines
