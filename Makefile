@@ -72,7 +72,7 @@ $B/check-deps.ok: | $B/deps.ok
 
 bench: $B/glimt $(BENCH)
 	@for b in $(BENCH); do echo "== $$(basename $$b)"; $$b || exit 1; done
-	@if [ -n "$(PYTORCH)" ]; then echo "== PyTorch"; $(PYTORCH) tests/bench/pytorch.py; else \
+	@if [ -n "$(PYTORCH)" ]; then echo "== PyTorch"; $(PYTORCH) tests/bench/pytorch.py && $(PYTORCH) tests/bench/pytorch_harvest.py; else \
 	  echo "(beside PyTorch: make bench PYTORCH=python3, with torch and transformers installed)"; fi
 
 # README's pictures, by the program itself

@@ -172,6 +172,7 @@ static void measure_key(struct scene *s, const char *name)
 
 int main(void)
 {
+    setenv("GLIMT_DATA", ".", 0); /* themes of the tree */
     struct error e = {0};
     struct table_set *set = dictionary();
     struct job_host host = {.ask = ask, .job = job, .arg = set};
