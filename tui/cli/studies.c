@@ -208,7 +208,7 @@ static struct table *sorted_rows(const struct inquiry *q, const struct table *t,
 
 static bool latents(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
-    static const char *const names[] = {"rows", NULL};
+    static const char *const names[] = {"rows", "classes", NULL};
     struct inquiry q;
     bool ok = inquiry_run(&q, cli, values, REQUEST_LATENTS, false, true, n, operand, e);
     struct table *rows = ok ? sorted_rows(&q, inquiry_table(&q, "rows"), e) : NULL;
@@ -217,6 +217,7 @@ static bool latents(struct cli *cli, const void *values, int n, char **operand, 
         json_t *classes = class_names(&q);
         struct table_set *set = table_set_new();
         table_set_add(set, rows);
+        table_set_add(set, table_copy(inquiry_table(&q, "classes")));
         table_set_unref(q.set);
         q.set = set;
         ok =
@@ -306,8 +307,10 @@ static bool plain(struct cli *cli, const void *values, enum request_kind kind, b
 
 static bool histogram(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
-    static const char *const names[] = {"rows", "latents", NULL};
-    return plain(cli, values, REQUEST_HISTOGRAM, true, n, operand, names, e);
+    static const char *const names[] = {"rows", "latents", NULL}, *const each[] = {"tokens", NULL};
+    bool tokens = ((const struct study_values *)values)->tokens;
+    return plain(cli, values, tokens ? REQUEST_TOKENS : REQUEST_HISTOGRAM, true, n, operand,
+                 tokens ? each : names, e);
 }
 
 static const struct option_row histogram_options[] = {
@@ -315,6 +318,7 @@ static const struct option_row histogram_options[] = {
     ROW_LIMIT,
     ROW_TARGET,
     {"as-published", NULL, "30 bins over each class's own range", OPTION_FLAG, AT(own_range)},
+    {"tokens", NULL, "the values themselves, token by token", OPTION_FLAG, AT(tokens)},
     ROW_ROWS,
     END,
 };

@@ -240,6 +240,8 @@ void request_command(const struct request *r, const struct options *o, struct st
         snprintf(number, sizeof number, "%d", (int)r->rows);
         add_option(&line, "--rows", number);
     }
+    if (r->kind == REQUEST_TOKENS)
+        add_word(&line, "--tokens");
     if (r->own_range)
         add_word(&line, "--as-published");
     if (r->keep_activations)

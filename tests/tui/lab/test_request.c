@@ -91,6 +91,11 @@ static void test_commands(void **state)
     request_release(&r);
 
     options_init(&o);
+    request_init(&r, REQUEST_TOKENS);
+    r.n_units = 1;
+    r.unit[0] = 418;
+    says(&r, &o, "glimt histogram --latents 418 --tokens");
+    request_release(&r);
     request_init(&r, REQUEST_FIND);
     r.corpus.n_files = 1;
     r.corpus.file[0].cls = xstrdup("sv");
