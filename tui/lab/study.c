@@ -299,7 +299,7 @@ static bool wait_a_little(const struct lab_loop *loop, struct error *e)
     for (int i = 0; i < 25; i++) {
         if (loop->poll)
             loop->poll(loop->poll_arg);
-        if (loop->cancel && atomic_load(loop->cancel))
+        if (is_cancelled(loop))
             return error_set(e, ERROR_CANCELLED, "interrupted");
         nanosleep(&pause, NULL);
     }
