@@ -69,7 +69,7 @@ _glimt() {
         harvest) command=$word own=" --class --limit --keep-activations" ;;
         latents) command=$word own=" --class --limit --target --sort --rows --min-share --max-other" ;;
         find) command=$word own=" --class --limit --target --rows --min-share --max-other" ;;
-        histogram) command=$word own=" --class --limit --target --as-published --rows" ;;
+        histogram) command=$word own=" --class --limit --target --as-published --tokens --rows" ;;
         examples) command=$word own=" --class --limit --rows --all" ;;
         logit-lens) command=$word own=" --rows" ;;
         coactive) command=$word own=" --class --limit --rows" ;;

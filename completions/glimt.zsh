@@ -35,6 +35,7 @@ _glimt() {
         '--limit=[the first N sentences of each class]:value: ' \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--as-published[30 bins over each class'\''s own range]' \
+        '--tokens[the values themselves, token by token]' \
         '--rows=[rows printed]:value: ' \
         ) ;;
     examples) own=( \
