@@ -19,6 +19,7 @@ struct job {     /* a copy of the reader's: job_release */
     struct error error;
 };
 void job_release(struct job *);
+bool job_is_pending(const struct job *); /* queued or running */
 
 /* Whoever answers requests: the service, or in a test whatever runs them at once. Called on the UI
  * thread. */

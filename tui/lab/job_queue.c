@@ -57,6 +57,11 @@ void job_queue_free(struct job_queue *q)
     free(q);
 }
 
+bool job_is_pending(const struct job *j)
+{
+    return j->status == JOB_QUEUED || j->status == JOB_RUNNING;
+}
+
 /* ---- under the lock */
 static struct job *find(struct job_queue *q, uint64_t id)
 {
@@ -66,15 +71,10 @@ static struct job *find(struct job_queue *q, uint64_t id)
     return NULL;
 }
 
-static bool is_pending(const struct job *j)
-{
-    return j->status == JOB_QUEUED || j->status == JOB_RUNNING;
-}
-
 static void forget_oldest(struct job_queue *q)
 {
     for (size_t i = 0; i < q->n && q->n >= JOBS_KEPT; i++)
-        if (!is_pending(q->job[i])) {
+        if (!job_is_pending(q->job[i])) {
             job_release(q->job[i]);
             free(q->job[i]);
             memmove(&q->job[i], &q->job[i + 1], (q->n - i - 1) * sizeof *q->job);
@@ -86,7 +86,7 @@ static void forget_oldest(struct job_queue *q)
 static struct job *equal_job(struct job_queue *q, const struct request *r)
 {
     for (size_t i = q->n; i-- > 0;)
-        if ((is_pending(q->job[i]) || q->job[i]->status == JOB_DONE) &&
+        if ((job_is_pending(q->job[i]) || q->job[i]->status == JOB_DONE) &&
             request_equal(&q->job[i]->request, r))
             return q->job[i];
     return NULL;
@@ -162,7 +162,7 @@ int job_queue_pending(struct job_queue *q)
     int n = 0;
     pthread_mutex_lock(&q->lock);
     for (size_t i = 0; i < q->n; i++)
-        n += is_pending(q->job[i]);
+        n += job_is_pending(q->job[i]);
     pthread_mutex_unlock(&q->lock);
     return n;
 }

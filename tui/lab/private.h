@@ -4,6 +4,12 @@
 #define GLIMT_LAB_PRIVATE_H
 #include "tui/lab/lab.h"
 
+/* Results of a run in the store: */
+enum {
+    RESULT_STATE = 0,   /* what ops->save gave at the end, of all but harvests */
+    RESULT_CLASSES = 1, /* of a harvest: its table "classes" */
+};
+
 struct open_corpus {
     struct corpus_choice choice;
     enum corpus_split split;

@@ -7,11 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-/* Results of a run in the store: */
-enum {
-    RESULT_STATE = 0,   /* what ops->save gave at the end, of all but harvests */
-    RESULT_CLASSES = 1, /* of a harvest: its table "classes" */
-};
 #define PARTIAL_S 0.25
 #define FORMAT_OF_KEYS 1
 

@@ -81,7 +81,8 @@ static bool compare_state(struct lab *lab, int64_t run, const struct study_ops *
     strbuf_init(&kept);
     strbuf_init(&now);
     ops->save(fresh, &now);
-    bool ok = store_get_result(lab->store, run, 0, &kept, e) == 1 && same_bytes(&kept, &now);
+    bool ok =
+        store_get_result(lab->store, run, RESULT_STATE, &kept, e) == 1 && same_bytes(&kept, &now);
     if (!ok)
         error_set(e, ERROR_SYSTEM, "the numbers differ");
     strbuf_release(&kept);

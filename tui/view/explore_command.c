@@ -94,11 +94,7 @@ static bool run_unit(struct explore *ex, const char *arg)
         return false;
     if (unit != UNIT_ALL && !unit_known(ex, unit))
         return true;
-    ex->colour_unit = unit;
-    if (ex->colouring != COLOUR_PRE && ex->colouring != COLOUR_ACT)
-        ex->colouring = COLOUR_PRE;
-    ex->wish_changed = ex->state_changed = true;
-    explore_recolour(ex);
+    explore_colour_by(ex, unit);
     return true;
 }
 

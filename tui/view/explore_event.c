@@ -89,24 +89,8 @@ static void take_latent(struct explore *ex)
     struct here h = explore_here(ex, ex->snapshot);
     int32_t id;
     float value;
-    if (!explore_latent(ex, &h, ex->latents.selected, &id, &value))
-        return;
-    struct sliders before = ex->sliders;
-    int row = sliders_find(&ex->sliders, id);
-    if (row >= 0)
-        sliders_toggle(&ex->sliders, row);
-    else
-        row = sliders_take(&ex->sliders, id, (double)value);
-    if (row < 0) {
-        explore_message(ex, true, "all %d sliders are fixed: free one first", SESSION_MAX_UNITS);
-        return;
-    }
-    explore_changed_sliders(ex, &before, false);
-    list_select(&ex->rows, row + 1);
-    explore_message(ex, false,
-                    sliders_find(&before, id) < 0 ? "latent %d is a slider now; f fixes it"
-                                                  : "latent %d %s",
-                    id, ex->sliders.unit[row].fixed ? "fixed" : "freed");
+    if (explore_latent(ex, &h, ex->latents.selected, &id, &value))
+        explore_take(ex, id, (double)value);
 }
 
 static void change_row(struct explore *ex, void (*change)(struct sliders *, int))
@@ -129,15 +113,6 @@ static void sweep_chosen(struct explore *ex)
 }
 
 /* ---- colours */
-static void colour_by(struct explore *ex, int32_t unit)
-{
-    ex->colour_unit = unit;
-    if (ex->colouring != COLOUR_PRE && ex->colouring != COLOUR_ACT)
-        ex->colouring = COLOUR_PRE;
-    ex->wish_changed = ex->state_changed = true;
-    explore_recolour(ex);
-}
-
 static void colour_by_selected(struct explore *ex)
 {
     struct here h = explore_here(ex, ex->snapshot);
@@ -145,9 +120,9 @@ static void colour_by_selected(struct explore *ex)
     float value;
     int row = slider_of_row(ex->rows.selected);
     if (ex->focus == PANE_LATENTS && explore_latent(ex, &h, ex->latents.selected, &id, &value))
-        colour_by(ex, id);
+        explore_colour_by(ex, id);
     else if (ex->focus == PANE_SLIDERS)
-        colour_by(ex, row == SLIDER_ALL ? UNIT_ALL : ex->sliders.unit[row].index);
+        explore_colour_by(ex, row == SLIDER_ALL ? UNIT_ALL : ex->sliders.unit[row].index);
 }
 
 /* ---- history */
@@ -370,7 +345,7 @@ static bool looking(struct explore *ex, enum action_id a)
         explore_recolour(ex);
         return true;
     case ACTION_COLOUR_BY: colour_by_selected(ex); return true;
-    case ACTION_COLOUR_ALL: colour_by(ex, UNIT_ALL); return true;
+    case ACTION_COLOUR_ALL: explore_colour_by(ex, UNIT_ALL); return true;
     case ACTION_LEGEND: ex->legend = !ex->legend; break;
     case ACTION_RAIL: ex->rail = !ex->rail; break;
     case ACTION_ZOOM: ex->zoom = !ex->zoom; break;

@@ -2,126 +2,23 @@
 #include <math.h>
 #include <string.h>
 
-void findings_release(struct findings *f)
-{
-    table_set_unref(f->bins);
-    table_set_unref(f->sweep);
-    *f = (struct findings){0};
-}
-
-void findings_look_at(struct findings *f, const struct job_host *host,
-                      const struct corpus_choice *corpus, int32_t unit)
-{
-    struct request r;
-    if (unit == f->bins_unit && f->bins_job)
-        return;
-    table_set_unref(f->bins);
-    f->bins = NULL;
-    f->bins_unit = unit;
-    f->bins_job = 0;
-    f->bins_running = false;
-    if (unit < 0 || !host->ask)
-        return;
-    request_init(&r, REQUEST_BINS);
-    corpus_choice_copy(&r.corpus, corpus);
-    r.n_units = 1;
-    r.unit[0] = unit;
-    f->bins_job = host->ask(host->arg, &r);
-    f->bins_version = 0;
-    request_release(&r);
-}
-
-void sweep_request(struct request *r, const struct corpus_choice *corpus, const int32_t *unit,
-                   int32_t n)
-{
-    request_init(r, REQUEST_SWEEP);
-    corpus_choice_copy(&r->corpus, corpus);
-    r->n_units = n;
-    memcpy(r->unit, unit, (size_t)n * sizeof *unit);
-    r->inserts = 1u << INSERT_SAE | 1u << INSERT_ERROR;
-    r->each = true;
-}
-
-static void use_sweep(struct findings *f, uint64_t job, const int32_t *unit, int32_t n)
-{
-    if (job != f->sweep_job) {
-        table_set_unref(f->sweep);
-        f->sweep = NULL;
-        f->sweep_version = 0;
-        f->n_curves = 0;
-    }
-    f->n_units = n;
-    memmove(f->unit, unit, (size_t)n * sizeof *unit);
-    f->sweep_job = job;
-}
-
-static uint64_t ask_sweep(const struct job_host *host, const struct corpus_choice *corpus,
-                          const int32_t *unit, int32_t n, bool only_kept)
-{
-    struct request r;
-    sweep_request(&r, corpus, unit, n);
-    r.only_kept = only_kept;
-    uint64_t job = host->ask(host->arg, &r);
-    request_release(&r);
-    return job;
-}
-
-void findings_sweep(struct findings *f, const struct job_host *host,
-                    const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
-{
-    if (n > 0 && host->ask)
-        use_sweep(f, ask_sweep(host, corpus, unit, n, false), unit, n);
-}
-
-void findings_recall(struct findings *f, const struct job_host *host,
-                     const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
-{
-    if (n == 0 || !host->ask || f->sweep_running || findings_apply(f, unit, n))
-        return;
-    f->recall_job = ask_sweep(host, corpus, unit, n, true);
-    f->n_recalled = n;
-    memcpy(f->recalled, unit, (size_t)n * sizeof *unit);
-}
-
-/* What was recalled takes the place of the sweep at hand only once it is there. */
-static void take_recalled(struct findings *f, const struct job_host *host)
-{
-    struct job job;
-    if (!f->recall_job || !host->job || !host->job(host->arg, f->recall_job, &job))
-        return;
-    if (job.status == JOB_DONE)
-        use_sweep(f, f->recall_job, f->recalled, f->n_recalled);
-    if (job.status != JOB_QUEUED && job.status != JOB_RUNNING)
-        f->recall_job = 0;
-    job_release(&job);
-}
-
-static bool take(const struct job_host *host, uint64_t id, uint64_t *version, bool *running,
-                 struct table_set **set)
-{
-    struct job job;
-    if (!id || !host->job || !host->job(host->arg, id, &job))
-        return false;
-    bool news = job.version != *version;
-    *version = job.version;
-    *running = job.status == JOB_QUEUED || job.status == JOB_RUNNING;
-    if (news) {
-        struct table_set *old = *set;
-        *set = job.tables ? table_set_ref(job.tables) : NULL;
-        table_set_unref(old);
-    }
-    job_release(&job);
-    return news;
-}
-
 /* ---- curves */
-static struct findings_curve *curve_for(struct findings *f, enum insert insert, int32_t unit,
-                                        const char *cls)
+/* Its place among the curves; −1: there is none. */
+static int curve_find(const struct findings *f, enum insert insert, int32_t unit, const char *cls)
 {
     for (int i = 0; i < f->n_curves; i++)
         if (f->curve[i].insert == insert && f->curve[i].unit == unit &&
             strcmp(f->curve[i].cls, cls) == 0)
-            return &f->curve[i];
+            return i;
+    return -1;
+}
+
+static struct findings_curve *curve_for(struct findings *f, enum insert insert, int32_t unit,
+                                        const char *cls)
+{
+    int at = curve_find(f, insert, unit, cls);
+    if (at >= 0)
+        return &f->curve[at];
     if (f->n_curves == FINDINGS_MAX_CURVES || strlen(cls) >= sizeof f->curve->cls)
         return NULL;
     struct findings_curve *c = &f->curve[f->n_curves++];
@@ -145,7 +42,7 @@ static void add_point(struct findings_curve *c, double value, double loss)
 
 static void read_curves(struct findings *f)
 {
-    const struct table *t = f->sweep ? table_set_find(f->sweep, "rows") : NULL;
+    const struct table *t = watch_table(&f->sweep, "rows");
     f->n_curves = 0;
     if (!t)
         return;
@@ -171,24 +68,100 @@ static void read_curves(struct findings *f)
     }
 }
 
-bool findings_update(struct findings *f, const struct job_host *host)
+/* What was recalled takes the place of the sweep at hand only once it is there. */
+static bool take_recalled(struct findings *f)
 {
-    take_recalled(f, host);
-    bool a = take(host, f->bins_job, &f->bins_version, &f->bins_running, &f->bins);
-    bool b = take(host, f->sweep_job, &f->sweep_version, &f->sweep_running, &f->sweep);
-    if (b)
-        read_curves(f);
-    return a || b;
+    if (!f->recall.job.id || job_is_pending(&f->recall.job))
+        return false;
+    if (f->recall.job.status != JOB_DONE) {
+        watch_release(&f->recall);
+        return false;
+    }
+    watch_release(&f->sweep);
+    f->sweep = f->recall;
+    f->recall = (struct watch){0};
+    read_curves(f);
+    return true;
 }
 
+/* ---- asking */
+void findings_release(struct findings *f)
+{
+    watch_release(&f->bins);
+    watch_release(&f->sweep);
+    watch_release(&f->recall);
+    f->n_curves = 0;
+}
+
+static void request_units(struct request *r, enum request_kind kind,
+                          const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
+{
+    request_init(r, kind);
+    corpus_choice_copy(&r->corpus, corpus);
+    r->n_units = n;
+    memcpy(r->unit, unit, (size_t)n * sizeof *unit);
+}
+
+bool findings_look_at(struct findings *f, const struct job_host *host,
+                      const struct corpus_choice *corpus, int32_t unit)
+{
+    struct request r;
+    if (f->bins.job.id && f->bins.request.unit[0] == unit)
+        return false;
+    watch_release(&f->bins);
+    if (unit < 0 || !host->ask)
+        return false;
+    request_units(&r, REQUEST_BINS, corpus, &unit, 1);
+    return watch_ask(&f->bins, host, &r);
+}
+
+void sweep_lanes(struct request *r)
+{
+    r->inserts = 1u << INSERT_SAE | 1u << INSERT_ERROR;
+    r->each = true;
+}
+
+void findings_sweep(struct findings *f, const struct job_host *host,
+                    const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
+{
+    struct request r;
+    if (n == 0 || !host->ask)
+        return;
+    request_units(&r, REQUEST_SWEEP, corpus, unit, n);
+    sweep_lanes(&r);
+    watch_ask(&f->sweep, host, &r);
+    read_curves(f);
+}
+
+bool findings_recall(struct findings *f, const struct job_host *host,
+                     const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
+{
+    struct request r;
+    bool running = f->sweep.job.id && job_is_pending(&f->sweep.job);
+    if (n == 0 || !host->ask || running || findings_apply(f, unit, n))
+        return false;
+    request_units(&r, REQUEST_SWEEP, corpus, unit, n);
+    sweep_lanes(&r);
+    r.only_kept = true;
+    watch_ask(&f->recall, host, &r);
+    return take_recalled(f);
+}
+
+bool findings_update(struct findings *f, const struct job_host *host)
+{
+    bool bins = watch_update(&f->bins, host), sweep = watch_update(&f->sweep, host);
+    watch_update(&f->recall, host);
+    if (sweep)
+        read_curves(f);
+    return take_recalled(f) || bins || sweep;
+}
+
+/* ---- reading */
 double findings_loss(const struct findings *f, enum insert insert, int32_t unit, const char *cls,
                      double v)
 {
-    const struct findings_curve *c = NULL;
-    for (int i = 0; i < f->n_curves && !c; i++)
-        if (f->curve[i].insert == insert && f->curve[i].unit == unit &&
-            strcmp(f->curve[i].cls, cls) == 0)
-            c = &f->curve[i];
+    int at = curve_find(f, insert, unit, cls);
+    const struct findings_curve *c = at >= 0 ? &f->curve[at] : NULL;
     if (!c || c->n == 0 || v < c->value[0] || v > c->value[c->n - 1])
         return NAN;
     int i = 0;
@@ -202,15 +175,13 @@ double findings_loss(const struct findings *f, enum insert insert, int32_t unit,
 
 double findings_base(const struct findings *f, enum insert insert, const char *cls)
 {
-    for (int i = 0; i < f->n_curves; i++)
-        if (f->curve[i].insert == insert && f->curve[i].unit < 0 &&
-            strcmp(f->curve[i].cls, cls) == 0)
-            return f->curve[i].base;
-    return NAN;
+    int at = curve_find(f, insert, -1, cls);
+    return at >= 0 ? f->curve[at].base : NAN;
 }
 
 bool findings_apply(const struct findings *f, const int32_t *unit, int32_t n)
 {
-    return f->n_curves > 0 && f->n_units == n &&
-           memcmp(f->unit, unit, (size_t)n * sizeof *unit) == 0;
+    const struct request *r = &f->sweep.request;
+    return f->n_curves > 0 && f->sweep.asked && r->n_units == n &&
+           memcmp(r->unit, unit, (size_t)n * sizeof *unit) == 0;
 }

@@ -2,7 +2,7 @@
  * and the sweep of the chosen ones, over the corpus in use. Private to tui/view. */
 #ifndef GLIMT_VIEW_FINDINGS_H
 #define GLIMT_VIEW_FINDINGS_H
-#include "tui/view/view.h"
+#include "tui/view/pane_parts.h"
 
 struct findings_curve { /* of a sweep: one insertion, unit (−1: all) and class */
     enum insert insert;
@@ -15,31 +15,28 @@ struct findings_curve { /* of a sweep: one insertion, unit (−1: all) and class
 #define FINDINGS_MAX_CURVES (2 * (SESSION_MAX_UNITS + 1) * 4)
 
 struct findings {
-    uint64_t bins_job, sweep_job, recall_job; /* 0: not asked for */
-    int32_t bins_unit;                        /* of bins; −1: none */
-    struct table_set *bins, *sweep; /* NULL: not there; while they run what there is so far */
-    bool bins_running, sweep_running;
-    uint64_t bins_version, sweep_version;
-    int32_t n_units, unit[SESSION_MAX_UNITS]; /* of the sweep */
-    int32_t n_recalled, recalled[SESSION_MAX_UNITS];
-    int n_curves;
+    struct watch bins, sweep; /* of the latent looked at; of the chosen ones. While they run: what
+                                 there is so far */
+    struct watch recall;      /* a look whether an earlier session swept the chosen ones */
+    int n_curves;             /* of sweep */
     struct findings_curve curve[FINDINGS_MAX_CURVES];
 };
 void findings_release(struct findings *);
-/* Asks for the histogram of a unit, unless it is there; unit < 0: none. */
-void findings_look_at(struct findings *, const struct job_host *, const struct corpus_choice *,
+/* Asks for the histogram of a unit, unless it is there; unit < 0: none. True: another is shown. */
+bool findings_look_at(struct findings *, const struct job_host *, const struct corpus_choice *,
                       int32_t unit);
 /* Asks for the sweep of the chosen units, all together and each alone. */
 void findings_sweep(struct findings *, const struct job_host *, const struct corpus_choice *,
                     const int32_t *unit, int32_t n);
-/* The same, but only if it was measured before: nothing is computed. */
-void findings_recall(struct findings *, const struct job_host *, const struct corpus_choice *,
+/* The same, but only if it was measured before: nothing is computed. True: it is there. */
+bool findings_recall(struct findings *, const struct job_host *, const struct corpus_choice *,
                      const int32_t *unit, int32_t n);
 /* Takes what has come; true: something changed. */
 bool findings_update(struct findings *, const struct job_host *);
 
-/* The sweep's request, the same wherever it is asked for. */
-void sweep_request(struct request *, const struct corpus_choice *, const int32_t *unit, int32_t n);
+/* What a view's sweep measures beside its units and corpus: Explore and the Sweep view ask for the
+ * same, so that it is one job. */
+void sweep_lanes(struct request *);
 /* Loss of a class with unit (−1: all) fixed at v, between the measured values (linear); NaN: not
  * measured, or outside. insert: INSERT_SAE or INSERT_ERROR. */
 double findings_loss(const struct findings *, enum insert insert, int32_t unit, const char *cls,

@@ -37,7 +37,7 @@ void histogram_plot(const struct explore *ex, struct plot_options *o)
 
 const struct table *histogram_table(const struct explore *ex)
 {
-    return ex->findings.bins ? table_set_find(ex->findings.bins, "rows") : NULL;
+    return watch_table(&ex->findings.bins, "rows");
 }
 
 /* One latent, which the frame names: no panel title. */
@@ -117,10 +117,11 @@ void draw_histogram_pane(const struct drawing *d)
             plot_cells(shown, &o, d->theme, d->grid, r, NULL);
         }
     } else {
-        const char *text = !d->wb                      ? waiting(d)
-                           : unit < 0                  ? "no latent"
-                           : ex->findings.bins_running ? "harvesting"
-                                                       : "not known";
+        const char *text = !d->wb     ? waiting(d)
+                           : unit < 0 ? "no latent"
+                           : ex->findings.bins.job.id && job_is_pending(&ex->findings.bins.job)
+                               ? "harvesting"
+                               : "not known";
         grid_text(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), text, strlen(text));
     }
     if (ex->focus == PANE_HISTOGRAM && ex->overlay == OVERLAY_NONE) {

@@ -361,7 +361,7 @@ static void cancel(const struct jobs *v, const struct view_in *in)
     if (!in->host || !in->host->cancel || v->list.selected >= v->n)
         return;
     const struct job *j = &v->job[v->list.selected];
-    if (j->status == JOB_QUEUED || j->status == JOB_RUNNING)
+    if (job_is_pending(j))
         in->host->cancel(in->host->arg, j->id);
 }
 

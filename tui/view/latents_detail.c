@@ -95,7 +95,7 @@ static bool under_way(const struct view_in *in, uint64_t id)
     struct job j;
     if (!id || !host_of(in)->job(in->host->arg, id, &j))
         return false;
-    bool yes = j.status == JOB_QUEUED || j.status == JOB_RUNNING;
+    bool yes = job_is_pending(&j);
     job_release(&j);
     return yes;
 }

@@ -51,7 +51,7 @@ void latents_detail_says(const struct latents_drawing *d, int detail, char *out,
     *role = ROLE_DIM;
     if (v->unit < 0)
         snprintf(out, n, "%s", v->rows ? "" : dots);
-    else if (!j->id && (v->watch.job.status == JOB_QUEUED || v->watch.job.status == JOB_RUNNING))
+    else if (!j->id && job_is_pending(&v->watch.job))
         snprintf(out, n, "once the table is complete %s", dots);
     else if (j->id && j->status == JOB_FAILED) {
         *role = ROLE_ERROR;

@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const enum theme_role class_role[] = {ROLE_CLASS_1, ROLE_CLASS_2, ROLE_CLASS_3,
-                                             ROLE_CLASS_4};
-
 /* Shares of the classes' tokens that have the latent among their k; returns the columns they take.
  */
 static int draw_shares(const struct drawing *d, struct rect r, int x, int y, int32_t id, bool roomy,
@@ -18,7 +15,7 @@ static int draw_shares(const struct drawing *d, struct rect r, int x, int y, int
         return x;
     for (int c = 0; c < b->n_classes && c < 4; c++) {
         double share = 100 * (double)b->fire_share[(size_t)c * (size_t)b->n_latents + (size_t)id];
-        x = grid_printf(d->grid, r, x, y, draw_style(d, selected ? ROLE_SELECTION : class_role[c]),
+        x = grid_printf(d->grid, r, x, y, draw_style(d, selected ? ROLE_SELECTION : class_role(c)),
                         "%s%.2s", roomy ? "  " : " ", b->cls[c].name);
         x = grid_printf(d->grid, r, x, y, draw_style(d, selected ? ROLE_SELECTION : ROLE_TEXT),
                         roomy ? "%3.0f %%" : "%3.0f", share);

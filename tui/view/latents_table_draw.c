@@ -241,7 +241,7 @@ static void progress_text(const struct latents_drawing *d, int columns, char *ou
 
 static bool unfinished(const struct job *j)
 {
-    return j->id && (j->status == JOB_QUEUED || j->status == JOB_RUNNING);
+    return j->id && job_is_pending(j);
 }
 
 /* In place of rows. */

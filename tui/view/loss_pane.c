@@ -93,14 +93,13 @@ static struct loss_row line_row(const struct drawing *d, int i, char name[16])
 
 static struct loss_row refset_row(const struct drawing *d, int i)
 {
-    static const enum theme_role roles[] = {ROLE_CLASS_1, ROLE_CLASS_2, ROLE_CLASS_3, ROLE_CLASS_4};
     const struct explore *ex = d->ex;
     const struct refset_shown *s = &ex->refset[i];
     const struct refset_view *v = s->valid                            ? &s->view
                                   : d->snap && i < d->snap->n_refsets ? &d->snap->refset[i]
                                                                       : NULL;
     struct loss_row r = {
-        .without = NAN, .fixed = NAN, .diff = NAN, .half = NAN, .role = roles[i % 4]};
+        .without = NAN, .fixed = NAN, .diff = NAN, .half = NAN, .role = class_role(i)};
     r.name = v ? v->label : d->wb && i < d->wb->n_sets ? d->wb->set[i].label : "";
     if (!v || !s->valid)
         return r;

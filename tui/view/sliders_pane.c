@@ -44,7 +44,6 @@ static bool draw_curve(const struct drawing *d, struct rect r, struct slider_tra
 {
     static const char *const block[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     static const char ascii[] = "_.-~=+*#";
-    static const enum theme_role role[] = {ROLE_CLASS_1, ROLE_CLASS_2, ROLE_CLASS_3, ROLE_CLASS_4};
     const struct explore *ex = d->ex;
     int32_t chosen[SESSION_MAX_UNITS], n = explore_units(ex, chosen);
     int32_t unit = row == SLIDER_ALL ? -1 : ex->sliders.unit[row].index;
@@ -59,7 +58,7 @@ static bool draw_curve(const struct drawing *d, struct rect r, struct slider_tra
             continue;
         int k = c.nats <= 0 ? 0 : (int)(sqrt(c.nats / most) * 7 + .5);
         const char one[2] = {ascii[k > 7 ? 7 : k], 0};
-        grid_put(d->grid, r, x + i, y, draw_style(d, role[c.cls]),
+        grid_put(d->grid, r, x + i, y, draw_style(d, class_role(c.cls)),
                  d->ascii ? one : block[k > 7 ? 7 : k], 1);
     }
     return true;

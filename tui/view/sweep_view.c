@@ -2,6 +2,7 @@
  * (methods: Fig. 8), all together and each alone; live while it runs. */
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
+#include "tui/view/findings.h"
 #include "tui/view/label.h"
 #include "tui/view/sweep_table.h"
 #include "tui/widget/list.h"
@@ -114,8 +115,7 @@ static void enter(void *view, const struct view_in *in)
     struct request r;
     int32_t unit[SESSION_MAX_UNITS];
     if (pane_request(in, REQUEST_SWEEP, NULL, &r)) {
-        r.inserts = 1u << INSERT_SAE | 1u << INSERT_ERROR;
-        r.each = true;
+        sweep_lanes(&r);
         watch_ask(&v->watch, in->host, &r);
     } else if (in->workbench) {
         watch_release(&v->watch);

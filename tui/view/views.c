@@ -89,10 +89,10 @@ void views_sync(struct explore *ex)
     const struct view_ops *ops = shown(ex);
     if (!ops) {
         bool ready = ex->workbench && ex->workbench->dict && v->host.ask;
-        findings_look_at(&ex->findings, &v->host, &v->corpus, ready ? histogram_unit(ex) : -1);
-        if (ready && units_are_new(ex))
-            findings_recall(&ex->findings, &v->host, &v->corpus, v->unit, v->n_units);
-        if (findings_update(&ex->findings, &v->host)) /* a known answer brings no news */
+        if (findings_look_at(&ex->findings, &v->host, &v->corpus, ready ? histogram_unit(ex) : -1))
+            ex->redraw = true;
+        if (ready && units_are_new(ex) &&
+            findings_recall(&ex->findings, &v->host, &v->corpus, v->unit, v->n_units))
             ex->redraw = true;
         return;
     }

@@ -283,7 +283,7 @@ static void test_a_kept_sweep_is_recalled(void **state)
 {
     (void)state;
     begin_as("en to", DEPTH_256, false, true, 120, 36);
-    assert_null(f.ex.findings.sweep);
+    assert_null(watch_table(&f.ex.findings.sweep, "rows"));
     f.hold = false;
     f.kept = true;
     fixture_keys(&f, "Esc 2 1"); /* back from another view: looked for again */
