@@ -281,6 +281,21 @@ static inline void check_cancel(const struct study_ops *ops, const struct study_
     ops->free(s);
 }
 
+/* The three checks on the tiny model: stopped anywhere, spoilt, cancelled anywhere. */
+static inline void check_going_on(const struct study_ops *ops, const char *hook,
+                                  const struct study_args *args)
+{
+    struct tiny_model t;
+    tiny_open(&t, &(struct tiny_spec){.hook = hook});
+    struct corpus *c = tiny_corpus(quick() ? 9 : 20, true);
+    struct study_in in = tiny_in(&t, c);
+    check_resume(ops, &in, args);
+    check_bad_states(ops, &in, args);
+    check_cancel(ops, &in, args, quick() ? 7 : 1);
+    corpus_free(c);
+    tiny_close(&t);
+}
+
 static inline void check_refused(const struct study_ops *ops, const struct study_in *in,
                                  const struct study_args *args, const char *says)
 {

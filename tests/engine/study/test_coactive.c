@@ -162,16 +162,8 @@ static void test_golden(void **state)
 
 static void test_resume(void **state)
 {
-    struct tiny_model t;
     (void)state;
-    tiny_open(&t, &(struct tiny_spec){.hook = "layers.2.attn.out"});
-    struct corpus *c = tiny_corpus(quick() ? 9 : 20, true);
-    struct study_in in = tiny_in(&t, c);
-    check_resume(&coactive_study, &in, &three);
-    check_bad_states(&coactive_study, &in, &three);
-    check_cancel(&coactive_study, &in, &three, quick() ? 7 : 1);
-    corpus_free(c);
-    tiny_close(&t);
+    check_going_on(&coactive_study, "layers.2.attn.out", &three);
 }
 
 static void test_refused(void **state)

@@ -552,16 +552,8 @@ static void test_verify_empty(void **state)
 /* ---- going on, and what is refused */
 static void test_resume(void **state)
 {
-    struct tiny_model t;
     (void)state;
-    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
-    struct corpus *c = tiny_corpus(quick() ? 9 : 20, true);
-    struct study_in in = tiny_in(&t, c);
-    check_resume(&values_study, &in, &three);
-    check_bad_states(&values_study, &in, &three);
-    check_cancel(&values_study, &in, &three, quick() ? 7 : 1);
-    corpus_free(c);
-    tiny_close(&t);
+    check_going_on(&values_study, "layers.1.attn.out", &three);
 }
 
 static void test_bad_rows(void **state)
