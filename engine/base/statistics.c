@@ -1,5 +1,6 @@
 #include "engine/base/statistics.h"
 #include "engine/base/memory.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,27 +64,60 @@ static double gamma_ratio(double a)
     return factor * sqrt(a) * sum;
 }
 
-/* P(|T| ≥ t) = I_x(df/2, ½) with x = df/(df + t²), t ≥ 0. */
-static double two_sided(double t, double df)
+/* P(|T| ≥ t) = I_x(df/2, ½) with x = df/(df + t²), t > 0; *log_p: its logarithm. */
+static double two_sided(double t, double df, double *log_p)
 {
     const double a = df / 2, ratio = t * (t / df);
     const double x = 1 / (1 + ratio), y = isinf(ratio) ? 1 : ratio / (1 + ratio); /* 1 − x */
-    if (t == 0)
-        return 1;
     /* x^a·√y/B(a, ½) */
     const double front = exp(-a * log1p(ratio)) * sqrt(y) * gamma_ratio(a) / sqrt(M_PI);
-    return y > 1.5 / (a + 2.5) ? front * beta_fraction(a, x, y) : 1 - front * beta_series(a, y);
+    if (!(y > 1.5 / (a + 2.5))) {
+        const double p = 1 - front * beta_series(a, y);
+        *log_p = log(p);
+        return p;
+    }
+    const double fraction = beta_fraction(a, x, y);
+    *log_p = log(sqrt(y) * gamma_ratio(a) / sqrt(M_PI) * fraction) -
+             a * (isinf(ratio) ? 2 * log(t) - log(df) : log1p(ratio));
+    return front * fraction;
+}
+
+/* 2·P(N > t) for t > 0; far out erfc's asymptotic series, whose logarithm does not underflow. */
+static double normal_two_sided(double t, double *log_p)
+{
+    const double p = erfc(t / M_SQRT2), r = 1 / (t * t);
+    *log_p =
+        t < 30 ? log(p) : -t * t / 2 - log(t * sqrt(M_PI / 2)) + log1p(-r * (1 - r * (3 - 15 * r)));
+    return p;
+}
+
+double student_log_two_sided(double t, double df)
+{
+    double log_p;
+    if (isnan(t) || !(df > 0))
+        return NAN;
+    if (t == 0)
+        return 0;
+    if (isinf(t))
+        return -INFINITY;
+    if (df > 1e18) /* no longer told from the normal distribution */
+        normal_two_sided(fabs(t), &log_p);
+    else
+        two_sided(fabs(t), df, &log_p);
+    return log_p;
 }
 
 double student_two_sided(double t, double df)
 {
+    double log_p;
     if (isnan(t) || !(df > 0))
         return NAN;
+    if (t == 0)
+        return 1;
     if (isinf(t))
         return 0;
-    if (df > 1e18) /* no longer told from the normal distribution */
-        return erfc(fabs(t) / M_SQRT2);
-    return two_sided(fabs(t), df);
+    const double p = df > 1e18 ? normal_two_sided(fabs(t), &log_p) : two_sided(fabs(t), df, &log_p);
+    return p < DBL_MIN ? exp(log_p) : p; /* a factor of it may be 0 before it is */
 }
 
 double student_quantile(double p, double df)
@@ -101,9 +135,23 @@ double student_quantile(double p, double df)
     return p < 0.5 ? -t : t;
 }
 
+/* Rounding gives the mean of equal values an error, and them a deviation from it. */
+static bool all_equal(const double *x, int64_t n)
+{
+    for (int64_t i = 1; i < n; i++)
+        if (x[i] != x[0])
+            return false;
+    return n > 0 && !isnan(x[0]);
+}
+
 void mean_and_sd(const double *x, int64_t n, double *mean, double *sd)
 {
     double sum = 0, sq = 0;
+    if (all_equal(x, n)) {
+        *mean = x[0];
+        *sd = n > 1 ? 0 : NAN;
+        return;
+    }
     for (int64_t i = 0; i < n; i++)
         sum += x[i];
     *mean = n > 0 ? sum / (double)n : NAN;
@@ -118,13 +166,18 @@ struct welch welch_test(const double *a, int64_t na, const double *b, int64_t nb
     mean_and_sd(a, na, &mean_a, &sd_a);
     mean_and_sd(b, nb, &mean_b, &sd_b);
     const double va = sd_a * sd_a / (double)na, vb = sd_b * sd_b / (double)nb;
-    if (na < 2 || nb < 2 || !(va + vb > 0))
-        return (struct welch){NAN, NAN, NAN};
+    if (na < 2 || nb < 2)
+        return (struct welch){NAN, NAN, NAN, NAN};
+    if (all_equal(a, na) && all_equal(b, nb)) /* nothing is left to chance */
+        return a[0] == b[0] ? (struct welch){0, NAN, 1, 0}
+                            : (struct welch){a[0] > b[0] ? INFINITY : -INFINITY, NAN, 0, -INFINITY};
+    if (!(va + vb > 0))
+        return (struct welch){NAN, NAN, NAN, NAN};
     /* Welch–Satterthwaite, of shares of the variance: squares of small variances underflow. */
     const double sa = va / (va + vb), sb = vb / (va + vb);
     const double df = 1 / (sa * sa / (double)(na - 1) + sb * sb / (double)(nb - 1));
     const double t = (mean_a - mean_b) / sqrt(va + vb);
-    return (struct welch){t, df, student_two_sided(t, df)};
+    return (struct welch){t, df, student_two_sided(t, df), student_log_two_sided(t, df)};
 }
 
 /* ---- quantiles and the bootstrap */
@@ -168,10 +221,22 @@ static uint64_t draw(struct rng *r, const struct below *d)
     return rest >= d->n ? rest - d->n : rest;
 }
 
+/* Resamples of units that are all alike say nothing of how far others may lie. */
+static bool units_differ(const double *num, const double *den, int64_t n)
+{
+    int64_t first = 0;
+    while (den && first < n && num[first] == 0 && den[first] == 0)
+        first++;
+    for (int64_t i = first + 1; i < n; i++)
+        if (num[i] * (den ? den[first] : 1) != num[first] * (den ? den[i] : 1))
+            return true;
+    return false;
+}
+
 struct interval bootstrap_ratio(const double *num, const double *den, int64_t n, int32_t draws,
                                 uint64_t seed)
 {
-    if (n < 1 || draws < 1)
+    if (draws < 1 || !units_differ(num, den, n))
         return (struct interval){NAN, NAN};
     double *value = xmalloc((size_t)draws * sizeof *value);
     const struct below units = below_of((uint64_t)n);

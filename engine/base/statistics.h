@@ -10,14 +10,17 @@ double student_quantile(double p, double df);
 /* P(|T| ≥ |t|) for df > 0 (regularised incomplete beta), relative error about 1e-12 where > 1e-300.
  */
 double student_two_sided(double t, double df);
-/* Mean and standard deviation (n − 1; NaN for n < 2). */
+/* Its natural logarithm, also where the probability is below every double. */
+double student_log_two_sided(double t, double df);
+/* Mean and standard deviation (n − 1; NaN for n < 2). Of equal values exactly the value and 0. */
 void mean_and_sd(const double *x, int64_t n, double *mean, double *sd);
 
 struct welch {
-    double t, df,
-        p; /* two-sided; NaN where either side has fewer than two values, or no variance */
+    double t, df, p, log_p; /* p two-sided, log_p its natural logarithm */
 };
-/* Welch's t of a against b. */
+/* Welch's t of a against b. All NaN where either side has fewer than two values or no variance
+ * that a double can hold. Two constants have no df (NaN): alike t = 0 and p = 1, else t = ±∞ and p
+ * = 0. */
 struct welch welch_test(const double *a, int64_t na, const double *b, int64_t nb);
 
 /* The q-quantile (0 … 1) of sorted values, linear between order statistics (numpy's default). */
@@ -28,7 +31,8 @@ struct interval {
 };
 /* Percentile bootstrap (2.5 %, 97.5 %) of Σnum/Σden over units i drawn with replacement; den NULL:
  * of the mean. `draws` resamples from a generator seeded by `seed`: draw d takes indices
- * rng_below(n) one after the other. NaN for n < 1. */
+ * rng_below(n) one after the other. NaN where no two units differ (so for n < 2): an interval of no
+ * width would claim to know what nothing was learnt of. */
 struct interval bootstrap_ratio(const double *num, const double *den, int64_t n, int32_t draws,
                                 uint64_t seed);
 

@@ -25,12 +25,12 @@ int32_t looks_of(int32_t N)
 
 double sampling_half(double sd, int32_t n)
 {
-    return n < 2 ? NAN : student_quantile(0.975, n - 1) * sd / sqrt(n);
+    return n < 2 || !(sd > 0) ? NAN : student_quantile(0.975, n - 1) * sd / sqrt(n);
 }
 
 double partial_half(double sd, int32_t n, int32_t N)
 {
-    if (n < 2)
+    if (n < 2 || !(sd > 0))
         return NAN;
     double p = 1 - 0.05 / looks_of(N) / 2;
     return student_quantile(p, n - 1) * sd / sqrt(n) * sqrt(1 - (double)n / N);

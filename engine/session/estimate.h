@@ -13,8 +13,9 @@
 int32_t look_reached(int32_t n, int32_t N);
 /* How many looks there are on the way to N. */
 int32_t looks_of(int32_t N);
-/* Half width of the 95 % sampling interval of a mean of n values; NaN for fewer than two. */
+/* Half width of the 95 % sampling interval of a mean of n values; NaN for fewer than two,
+ * and for equal ones, which say nothing of how far others may lie. */
 double sampling_half(double sd, int32_t n);
-/* Half width at a look n < N. */
+/* Half width at a look n < N; NaN likewise. */
 double partial_half(double sd, int32_t n, int32_t N);
 #endif

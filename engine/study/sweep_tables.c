@@ -15,6 +15,14 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static bool column_varies(const double *x, int64_t n, int32_t L)
+{
+    for (int64_t i = 1; i < n; i++)
+        if (x[i * L] != x[0])
+            return true;
+    return false;
+}
+
 /* NaN when a mean is. */
 static struct interval percentiles(double *mean, int32_t draws)
 {
@@ -43,7 +51,8 @@ static void bootstrap_block(const double *x, int64_t n, int32_t L, int32_t width
             mean[(size_t)l * (size_t)draws + (size_t)d] = sum[l] / (double)n;
     }
     for (int32_t l = 0; l < width; l++)
-        out[l] = percentiles(mean + (size_t)l * (size_t)draws, draws);
+        out[l] = column_varies(x + l, n, L) ? percentiles(mean + (size_t)l * (size_t)draws, draws)
+                                            : (struct interval){(double)NAN, (double)NAN};
     free(mean);
 }
 

@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/statistics.h"
 #include "engine/study/values_private.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,7 +303,7 @@ static void test_unit(const struct sentences *q, const struct verify_in *in, int
     v->ci = bootstrap_ratio(num, den, n_mine, DRAWS, in->seed);
     v->welch = welch_test(mine, n_mine, others, n_others);
     if (v->welch.t < 0)
-        v->welch.p = 1;
+        v->welch.p = 1, v->welch.log_p = 0;
     free(mine);
     free(others);
     free(num);
@@ -336,6 +337,15 @@ static struct table *verified_new(const struct corpus *corpus)
     return t;
 }
 
+static void note_untested(struct table *t, const struct sentences *q, int32_t target)
+{
+    int32_t mine = 0;
+    for (int32_t i = 0; i < q->n; i++)
+        mine += q->cls[i] == target;
+    if (q->n > 0 && (mine < 2 || q->n - mine < 2))
+        table_note(t, "no test: it takes two sentences of the target and two of the others");
+}
+
 /* The finding half may hold its classes in another order. */
 static double found_share(const struct harvest_view *v, int32_t latent, const char *cls)
 {
@@ -355,14 +365,18 @@ struct table *values_verify(const struct study *s, const struct verify_in *in)
     struct table *t = verified_new(corpus);
     struct sentences q;
     sentences_init(&q, s);
+    note_untested(t, &q, in->target);
     for (int32_t j = 0; j < s->units.n; j++) {
         struct verified v;
         sentences_take(&q, s, j);
         test_unit(&q, in, n_classes, &v);
         int64_t row = table_row(t);
         int32_t col = 0;
-        double p = v.welch.p * (double)in->m;
-        p = p > 1 ? 1 : p;
+        /* The product in logarithms: p may be below every double where p·m is not. */
+        double log_p = fmin(v.welch.log_p + log((double)in->m), 0);
+        double p = v.welch.p < DBL_MIN ? exp(log_p) : fmin(v.welch.p * (double)in->m, 1);
+        if (isnan(v.welch.p))
+            log_p = p = (double)NAN;
         table_set_i64(t, row, col++, s->units.id[j]);
         for (int32_t c = 0; c < n_classes; c++)
             table_set_f64(t, row, col++,
@@ -374,7 +388,8 @@ struct table *values_verify(const struct study *s, const struct verify_in *in)
         table_set_f64(t, row, col++, v.welch.t);
         table_set_f64(t, row, col++, v.welch.p);
         table_set_f64(t, row, col++, p);
-        table_set_bool(t, row, col, rule_holds(in->rule, v.share[in->target], v.other) && p < 0.05);
+        table_set_bool(t, row, col,
+                       rule_holds(in->rule, v.share[in->target], v.other) && log_p < log(0.05));
     }
     sentences_release(&q);
     return t;

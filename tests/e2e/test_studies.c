@@ -153,6 +153,88 @@ static void test_find_of_the_reference(void **state)
     json_decref(golden);
 }
 
+/* Every interval anywhere in the document: none, or one with a width; how many of each. */
+static void count_intervals(const json_t *j, int *none, int *wide)
+{
+    size_t i;
+    const char *key;
+    json_t *v;
+    if (json_is_array(j))
+        json_array_foreach(j, i, v) count_intervals(v, none, wide);
+    json_object_foreach((json_t *)(uintptr_t)j, key, v)
+    {
+        if (strcmp(key, "ci95") != 0) {
+            count_intervals(v, none, wide);
+            continue;
+        }
+        const json_t *lo = json_array_get(v, 0), *hi = json_array_get(v, 1);
+        assert_true(json_is_null(lo) == json_is_null(hi));
+        if (json_is_null(lo))
+            ++*none;
+        else
+            ++*wide, assert_true(json_number_value(lo) < json_number_value(hi));
+    }
+}
+
+/* Where no two sentences differ nothing is known of others: no interval. */
+static void test_no_interval_without_a_width(void **state)
+{
+    (void)state;
+    need_demo();
+    int none = 0, wide = 0;
+    json_t *root = JSON_OF(&with_cache, "sweep", "--limit=1", "--values=0,2");
+    count_intervals(root, &none, &wide);
+    assert_true(none > 8 && wide == 0);
+    json_decref(root);
+    /* latent 0 is active on none of these: fixed at 0 it changes no loss */
+    root = JSON_OF(&with_cache, "sweep", "--limit=4", "--values=0,2", "--latents=0");
+    json_t *still = row_of(get_list(root, "differences"), "value", 0, "da");
+    expect_close(get_number(still, "difference"), 0, 0);
+    none = wide = 0;
+    count_intervals(still, &none, &wide);
+    assert_true(none == 1 && wide == 0);
+    count_intervals(root, &none, &wide);
+    assert_true(wide > 8);
+    json_decref(root);
+}
+
+/* The same sentence over and over: every share is a constant, and the classes part perfectly. */
+static void test_find_with_perfect_separation(void **state)
+{
+    (void)state;
+    need_demo();
+    static const char *const text[2] = {"Rådet skal nu formelt godkende Parlamentets holdning.\n",
+                                        "The Council now has to formally approve the position.\n"};
+    char file[2][1024] = {"", ""}, cls[2][600];
+    for (int c = 0; c < 2; c++) {
+        for (int i = 0; i < 12; i++)
+            strcat(file[c], text[c]);
+        snprintf(cls[c], sizeof cls[c], "--class=%s=%s", c ? "en" : "da",
+                 write_scratch(c ? "same-en.txt" : "same-da.txt", file[c]));
+    }
+    json_t *root = JSON_OF(&with_cache, "find", cls[0], cls[1]), *row;
+    size_t i;
+    assert_true(json_array_size(get_list(root, "rows")) >= 3);
+    json_array_foreach(get_list(root, "rows"), i, row)
+    {
+        assert_true(nested(row, "verified_share", "en") == 0);
+        assert_true(json_is_null(json_object_get(row, "t"))); /* infinite */
+        expect_close(get_number(row, "p"), 0, 0);
+        expect_close(get_number(row, "p_adjusted"), 0, 0);
+        assert_true(json_is_true(json_object_get(row, "verified")));
+        assert_true(json_is_null(json_array_get(get_list(row, "ci95"), 0)));
+    }
+    json_decref(root);
+    /* one sentence a class to verify on: no test, so nothing is verified */
+    root = JSON_OF(&with_cache, "find", cls[0], cls[1], "--limit=2");
+    json_array_foreach(get_list(root, "rows"), i, row)
+    {
+        assert_true(json_is_null(json_object_get(row, "p")));
+        assert_true(json_is_false(json_object_get(row, "verified")));
+    }
+    json_decref(root);
+}
+
 static double mean(const json_t *list)
 {
     double sum = 0;
@@ -566,6 +648,8 @@ int main(void)
         cmocka_unit_test(test_harvest_counts),
         cmocka_unit_test(test_histogram_of_the_reference),
         cmocka_unit_test(test_find_of_the_reference),
+        cmocka_unit_test(test_find_with_perfect_separation),
+        cmocka_unit_test(test_no_interval_without_a_width),
         cmocka_unit_test(test_sweep_of_the_reference),
         cmocka_unit_test(test_lens_and_coactive_of_the_reference),
         cmocka_unit_test(test_latents_lists_all_that_fired),

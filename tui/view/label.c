@@ -54,3 +54,30 @@ void plain_number(double v, int decimals, bool ascii, char *out, size_t n)
 {
     number(v, decimals, ascii, "", out, n);
 }
+
+void half_width(double half, int decimals, char *out, size_t n)
+{
+    char digits[64];
+    snprintf(digits, sizeof digits, "%.*f", decimals, half);
+    if (strspn(digits, "0.") != strlen(digits)) {
+        snprintf(out, n, "%s", digits);
+        return;
+    }
+    snprintf(digits, sizeof digits, "%.*f", decimals, pow(10, -decimals));
+    snprintf(out, n, "<%s", digits + 1); /* "<.01": as wide as the number would be */
+}
+
+void interval_label(double lo, double hi, int decimals, bool sign, bool ascii, char *out, size_t n)
+{
+    char from[64], to[64];
+    (sign ? signed_number : plain_number)(lo, decimals, ascii, from, sizeof from);
+    (sign ? signed_number : plain_number)(hi, decimals, ascii, to, sizeof to);
+    if (!isfinite(lo) || !isfinite(hi)) {
+        snprintf(out, n, "%s", "");
+    } else if (strcmp(from, to) == 0) {
+        half_width(0, decimals, from, sizeof from);
+        snprintf(out, n, "%s%s", ascii ? "+-" : "±", from);
+    } else {
+        snprintf(out, n, "%s%s%s", from, ascii ? ".." : "…", to);
+    }
+}

@@ -14,4 +14,8 @@ void token_label(const char *bytes, size_t n, bool ascii, char out[LABEL_MAX]);
 void signed_number(double v, int decimals, bool ascii, char *out, size_t n);
 /* The same without the plus. */
 void plain_number(double v, int decimals, bool ascii, char *out, size_t n);
+/* What stands behind a ±: "0.45", or "<.01" where it would show as 0, which no uncertainty is. */
+void half_width(double half, int decimals, char *out, size_t n);
+/* "2.87…2.95"; "±<.01" where both ends would show alike; "" where there is no interval (NaN). */
+void interval_label(double lo, double hi, int decimals, bool sign, bool ascii, char *out, size_t n);
 #endif

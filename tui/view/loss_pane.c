@@ -161,12 +161,15 @@ static void draw_numbers(const struct drawing *d, struct rect r, int y, const st
         return;
     draw_estimate(d, r, c.diff, y, row->other_text ? dim : draw_style(d, ROLE_HEADING), row->diff,
                   row->half, true);
-    if (isfinite(row->half))
+    if (isfinite(row->half)) {
+        char half[32];
+        half_width(row->half, 2, half, sizeof half);
         grid_printf(d->grid, r, c.diff + (c.wide ? 1 : 0), y, dim,
-                    d->ascii ? "+-%.2f"
-                    : c.wide ? "± %.2f"
-                             : "±%.2f",
-                    row->half);
+                    d->ascii ? "+-%s"
+                    : c.wide ? "± %s"
+                             : "±%s",
+                    half);
+    }
 }
 
 static void draw_count(const struct drawing *d, struct rect r, int x, int y,

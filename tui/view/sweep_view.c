@@ -365,12 +365,10 @@ static struct number_columns number_columns(struct rect r)
 static void interval(const struct sweep_drawing *d, struct rect r, int right, int y,
                      struct sweep_number n, bool sign)
 {
-    char lo[32], hi[32], both[80];
-    if (right == 0 || !isfinite(n.lo) || !isfinite(n.hi))
+    char both[80];
+    if (right == 0)
         return;
-    (sign ? signed_number : plain_number)(n.lo, 2, d->in->ascii, lo, sizeof lo);
-    (sign ? signed_number : plain_number)(n.hi, 2, d->in->ascii, hi, sizeof hi);
-    snprintf(both, sizeof both, "%s%s%s", lo, d->in->ascii ? ".." : "…", hi);
+    interval_label(n.lo, n.hi, 2, sign, d->in->ascii, both, sizeof both);
     right_aligned(d, r, right, y, look(d, ROLE_DIM), both);
 }
 
@@ -410,15 +408,14 @@ static void draw_pairs(const struct sweep_drawing *d, struct rect r, int y)
     const struct sweep *v = d->v;
     struct sweep_number n =
         sweep_at(tables(v), SWEEP_PAIRED, pick_of(v, v->rows.selected), v->at, NULL);
-    char number[32], lo[32], hi[32];
+    char number[32], both[80];
     signed_number(n.y, 2, d->in->ascii, number, sizeof number);
-    signed_number(n.lo, 2, d->in->ascii, lo, sizeof lo);
-    signed_number(n.hi, 2, d->in->ascii, hi, sizeof hi);
+    interval_label(n.lo, n.hi, 2, true, d->in->ascii, both, sizeof both);
     int x = grid_printf(d->g, r, r.x, y, look(d, ROLE_DIM),
                         r.w >= 36 ? "paired difference " : "paired ");
     x = grid_printf(d->g, r, x, y, look(d, ROLE_HEADING), "%s", number);
-    x = grid_printf(d->g, r, x, y, look(d, ROLE_DIM), "  %s%s%s", lo, d->in->ascii ? ".." : "…",
-                    hi);
+    if (*both)
+        x = grid_printf(d->g, r, x, y, look(d, ROLE_DIM), "  %s", both);
     if (n.n > 0 && x + 16 <= r.x + r.w)
         grid_printf(d->g, r, x, y, look(d, ROLE_DIM), "  %lld pairs", (long long)n.n);
 }

@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/statistics.h"
 #include "tests/support/testdata.h"
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
@@ -69,6 +70,28 @@ static void test_two_sided(void **state)
     assert_true(student_two_sided(1e200, 3) >= 0);
 }
 
+static void check_log_two_sided(const char *line)
+{
+    double t, df, log_p;
+    assert_int_equal(sscanf(line, "%lf %lf %lf", &t, &df, &log_p), 3);
+    near(line, student_log_two_sided(t, df), log_p, 1e-12);
+    near(line, student_log_two_sided(-t, df), log_p, 1e-12);
+}
+
+static void test_log_two_sided(void **state)
+{
+    (void)state;
+    each_line("log_two_sided", 38, check_log_two_sided);
+    assert_true(student_log_two_sided(0, 5) == 0 && student_log_two_sided(INFINITY, 5) < -DBL_MAX);
+    assert_true(isnan(student_log_two_sided(NAN, 5)) && isnan(student_log_two_sided(1, 0)));
+    near("normal", student_log_two_sided(1.959963984540054, INFINITY), log(0.05), 1e-13);
+    near("normal", student_log_two_sided(29.999999, INFINITY),
+         student_log_two_sided(30.000001, INFINITY) + 6e-5 + 1e-7, 1e-9);
+    /* A p that is a double is printed, however small. */
+    assert_true(student_two_sided(36.9, 99999) > 0 && student_two_sided(40, 99999) == 0);
+    assert_true(student_log_two_sided(40, 99999) < -700);
+}
+
 static void check_welch(const char *line)
 {
     int na, nb;
@@ -107,14 +130,34 @@ static void test_welch(void **state)
     (void)state;
     each_line("welch", 5, check_welch);
     each_line("welch_flat", 1, check_welch_flat);
-    const double a[3] = {1, 2, 4}, flat[3] = {5, 5, 5};
+    const double a[3] = {1, 2, 4};
     assert_true(isnan(welch_test(a, 1, a, 3).p) && isnan(welch_test(a, 3, a, 1).t));
     assert_true(isnan(welch_test(a, 3, a, 0).df));
-    assert_true(isnan(welch_test(flat, 3, flat, 2).p));
     const double tiny[3] = {1e-170, 2e-170, 4e-170}; /* variances whose squares are no numbers */
     assert_true(isnan(welch_test(tiny, 3, tiny, 3).p));
     const double small[3] = {1e-100, 2e-100, 4e-100};
     near("equal variances", welch_test(small, 3, small, 3).df, 4, 1e-14);
+}
+
+/* Constants part perfectly, or not at all; .86 and .1 are no doubles: sums of them round. */
+static void test_welch_of_constants(void **state)
+{
+    (void)state;
+    double high[MOST], low[MOST] = {0}, tenth[MOST];
+    for (int i = 0; i < MOST; i++)
+        high[i] = 0.86, tenth[i] = 0.1;
+    struct welch w = welch_test(high, 77, low, 1000);
+    assert_true(isinf(w.t) && w.t > 0 && w.p == 0 && isinf(w.log_p) && isnan(w.df));
+    w = welch_test(low, 77, high, 1000);
+    assert_true(isinf(w.t) && w.t < 0 && w.p == 0);
+    w = welch_test(tenth, 30, tenth, 999);
+    assert_true(w.t == 0 && w.p == 1 && w.log_p == 0);
+    w = welch_test(high, 1, low, 1000);
+    assert_true(isnan(w.t) && isnan(w.p) && isnan(w.log_p));
+    high[3] = 0.85; /* one side varies */
+    w = welch_test(high, 77, low, 1000);
+    near("df of the side that varies", w.df, 76, 1e-12);
+    assert_true(isfinite(w.t) && w.p < 1e-100 && w.log_p < -200);
 }
 
 static void test_mean_and_sd(void **state)
@@ -129,6 +172,9 @@ static void test_mean_and_sd(void **state)
     assert_true(mean == 1 && isnan(sd));
     mean_and_sd(x, 0, &mean, &sd);
     assert_true(isnan(mean) && isnan(sd));
+    const double tenth[3] = {0.1, 0.1, 0.1}; /* their sum is no three tenths */
+    mean_and_sd(tenth, 3, &mean, &sd);
+    assert_true(mean == 0.1 && sd == 0);
 }
 
 static void check_quantile(const char *line)
@@ -170,7 +216,14 @@ static void check_bootstrap(const char *line)
 static void test_bootstrap(void **state)
 {
     (void)state;
-    each_line("bootstrap", 8, check_bootstrap);
+    each_line("bootstrap", 6, check_bootstrap);
+    const double same[3] = {0.1, 0.1, 0.1}, part[3] = {3, 6, 12}, of[3] = {5, 10, 20};
+    const double less[3] = {0, 3, 7}, nothing[3] = {0, 5, 10};
+    assert_true(isnan(bootstrap_ratio(same, NULL, 1, 2000, 1).lo));
+    assert_true(isnan(bootstrap_ratio(same, NULL, 3, 2000, 1).lo));
+    assert_true(isnan(bootstrap_ratio(part, of, 3, 2000, 1).hi));
+    assert_true(!isnan(bootstrap_ratio(part, NULL, 3, 2000, 1).hi));
+    assert_true(!isnan(bootstrap_ratio(less, nothing, 3, 1, 1).hi));
     const double one[2] = {1, 2}, none[2] = {0, 0}, bad[2] = {1, NAN};
     assert_true(isnan(bootstrap_ratio(one, NULL, 0, 10, 1).lo));
     assert_true(isnan(bootstrap_ratio(one, NULL, 2, 0, 1).hi));
@@ -182,7 +235,7 @@ static void test_bootstrap(void **state)
 static void test_bootstrap_draws_as_the_generator(void **state)
 {
     (void)state;
-    static const int64_t size[] = {1, 2, 3, 5, 64, 1000, 2047, 2048, 2049, MOST};
+    static const int64_t size[] = {2, 3, 5, 64, 1000, 2047, 2048, 2049, MOST};
     static double place[MOST];
     for (int i = 0; i < MOST; i++)
         place[i] = i * i;
@@ -260,10 +313,16 @@ static void test_overlap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_two_sided),   cmocka_unit_test(test_welch),
-        cmocka_unit_test(test_mean_and_sd), cmocka_unit_test(test_quantile),
-        cmocka_unit_test(test_bootstrap),   cmocka_unit_test(test_bootstrap_draws_as_the_generator),
-        cmocka_unit_test(test_histogram),   cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_log_two_sided),
+        cmocka_unit_test(test_welch_of_constants),
+        cmocka_unit_test(test_two_sided),
+        cmocka_unit_test(test_welch),
+        cmocka_unit_test(test_mean_and_sd),
+        cmocka_unit_test(test_quantile),
+        cmocka_unit_test(test_bootstrap),
+        cmocka_unit_test(test_bootstrap_draws_as_the_generator),
+        cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_overlap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

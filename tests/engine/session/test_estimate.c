@@ -96,6 +96,7 @@ static void test_few(void **state)
                 isnan(partial_half(sd, 1, 9)));
     mean_and_sd(&x, 0, &mean, &sd);
     assert_true(isnan(mean));
+    assert_true(isnan(sampling_half(0, 64)) && isnan(partial_half(0, 16, 64)));
 }
 
 static void test_looks(void **state)

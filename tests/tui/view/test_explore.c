@@ -451,6 +451,21 @@ static void test_a_count_while_measuring(void **state)
     assert_shows("± 0.01");
 }
 
+static void test_no_uncertainty_shows_as_zero(void **state)
+{
+    (void)state;
+    begin("en to", 200, 60);
+    explore_command(&f.ex, "fix 1482=1");
+    fixture_settle(&f);
+    for (int i = 0; i < 2; i++)
+        f.ex.refset[i].view.diff.half = .003;
+    assert_shows("± <.01");
+    assert_hides("± 0.0");
+    for (int i = 0; i < 2; i++)
+        f.ex.refset[i].view.diff.half = (double)NAN; /* no two sentences differ */
+    assert_hides("±");
+}
+
 /* ---- predictions */
 static void test_accepting_a_prediction(void **state)
 {
@@ -625,6 +640,7 @@ int main(void)
         cmocka_unit_test_teardown(test_keys_of_sliders, end),
         cmocka_unit_test_teardown(test_a_number_names_its_knob, end),
         cmocka_unit_test_teardown(test_a_count_while_measuring, end),
+        cmocka_unit_test_teardown(test_no_uncertainty_shows_as_zero, end),
         cmocka_unit_test_teardown(test_accepting_a_prediction, end),
         cmocka_unit_test_teardown(test_commands, end),
         cmocka_unit_test_teardown(test_palette, end),

@@ -73,6 +73,37 @@ static void test_what_is_shown(void **state)
     view_fixture_expect(&f, "Loss, nats a token: all 6 fixed, SAE");
 }
 
+/* Answers with intervals of this half width in every table. */
+static void answer_with_width(double half)
+{
+    const struct request *r = &f.job[0].request;
+    struct table_set *set = fixture_sweep_tables(r->unit, r->n_units, 1, true);
+    for (int32_t i = 0; i < set->n; i++) {
+        struct table *t = set->table[i];
+        int32_t lo = table_find(t, "ci95.lo");
+        for (int64_t row = 0; row < t->n_rows; row++) {
+            double y = table_f64(t, row, lo - 1);
+            table_set_f64(t, row, lo, y - half);
+            table_set_f64(t, row, lo + 1, y + half);
+        }
+    }
+    view_fixture_answer(&f, JOB_DONE, set);
+}
+
+static void test_an_interval_of_no_width_is_none(void **state)
+{
+    (void)state;
+    open_sized(DEPTH_256, false, 120, 34);
+    answer_with_width(1e-4);
+    view_fixture_expect(&f, "±<.01");
+    view_fixture_release(&f);
+    open_sized(DEPTH_256, false, 120, 34);
+    answer_with_width((double)NAN);
+    view_fixture_expect(&f, "paired difference");
+    assert_false(view_fixture_find(&f, "±", NULL, NULL));
+    assert_false(view_fixture_find(&f, "…", NULL, NULL));
+}
+
 static void test_without_colours(void **state)
 {
     (void)state;
@@ -272,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_screens),
         TEST(test_what_is_shown),
+        TEST(test_an_interval_of_no_width_is_none),
         TEST(test_without_colours),
         TEST(test_while_it_runs),
         TEST(test_what_it_asks),
