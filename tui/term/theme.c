@@ -474,6 +474,23 @@ struct style theme_sequential(const struct theme *t, int level)
     return ramp_style(t, RAMP_SEQUENTIAL, level);
 }
 
+struct style theme_marked(const struct theme *t, struct style level, unsigned marks)
+{
+    const uint8_t lines = ATTR_BOLD | ATTR_UNDERLINE;
+    struct style s = marks & MARK_SELECTED ? t->role[ROLE_SELECTION] : level;
+    if (marks & MARK_SELECTED) { /* underlined, but for the token in it: bold */
+        s.attr |= s.bg == COLOR_DEFAULT ? ATTR_REVERSE : 0;
+        s.attr = (uint8_t)(marks & MARK_TOKEN ? (s.attr | ATTR_BOLD) & ~ATTR_UNDERLINE
+                                              : s.attr | ATTR_UNDERLINE);
+    } else if (marks & MARK_TOKEN) {
+        uint8_t own = t->role[ROLE_CURSOR_TOKEN].attr;
+        s.attr |= own ? own : lines;
+        if (!t->has_ramps) /* a level may be underlined and bold already */
+            s.attr |= lines | ATTR_REVERSE;
+    }
+    return s;
+}
+
 int theme_level(const struct theme *t, double v_over_scale, int last)
 {
     if (isnan(v_over_scale))

@@ -77,6 +77,11 @@ struct style theme_sequential(const struct theme *, int level); /* 0 … n */
 /* v/scale in −1 … 1 → a level, rounded away only when at least a little; hysteresis: keeps `last`
  * while v is within 15 % of a level of it (pass INT_MIN for none). */
 int theme_level(const struct theme *, double v_over_scale, int last);
+/* A cell of coloured text, marked: whatever the theme says, it differs from the same cell without
+ * the mark, with the other mark, and from every level, by more than colour alone. `level` is how
+ * it looks without. */
+enum text_mark { MARK_SELECTED = 1, MARK_TOKEN = 2 /* the token looked at */ };
+struct style theme_marked(const struct theme *, struct style level, unsigned marks);
 /* #rrggbb of a colour for SVG: the xterm palette for indices, the theme's fore- and background for
  * the default. */
 uint32_t theme_rgb(const struct theme *, int32_t color, bool background);

@@ -177,12 +177,13 @@ static void draw_text(const struct corpus_view *v, const struct view_in *in, str
             s = style_of(v, in, d->first + token, d->cls);
         drawn = inside ? token : -1;
         struct style now = inside ? s : plain;
+        unsigned marks = 0;
         if (inside && l->at.doc == v->at.doc && token == v->token)
-            now.attr |= theme_style(in->theme, ROLE_CURSOR_TOKEN).attr;
+            marks |= MARK_TOKEN;
         if (v->match_n > 0 && doc == v->match_doc && i >= v->match_at &&
             i < v->match_at + v->match_n)
-            now = theme_style(in->theme, ROLE_SELECTION);
-        grid_text(g, a.rows, x, y, now, t->s + i, k);
+            marks |= MARK_SELECTED;
+        grid_text(g, a.rows, x, y, theme_marked(in->theme, now, marks), t->s + i, k);
         x += columns;
     }
 }

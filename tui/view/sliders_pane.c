@@ -174,12 +174,9 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
         else
             grid_put(d->grid, c.rows, x + track_cell(t, v), y, draw_style(d, ROLE_DIM),
                      d->ascii ? "o" : "○", 1);
-        if (focused && ex->overlay == OVERLAY_NONE) {
-            d->grid->cursor_x = x + track_cell(t, v);
-            d->grid->cursor_y = y;
-        }
-    } else if (focused && ex->overlay == OVERLAY_NONE) {
-        d->grid->cursor_x = c.mark_x;
+    }
+    if (focused && ex->overlay == OVERLAY_NONE) { /* on the knob a block cursor would be a hole */
+        d->grid->cursor_x = c.label_x;
         d->grid->cursor_y = y;
     }
     draw_value(d, c, y, row, s);

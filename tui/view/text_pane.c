@@ -40,11 +40,12 @@ static struct style style_at(struct text_look *l, size_t at, const struct paint_
         s = level_style(l->d, t->level, l->d->ex->colouring);
     if (t && t->stale)
         s.attr |= ATTR_DIM;
+    unsigned marks = 0;
     if (at >= l->selection.from && at < l->selection.to)
-        s = draw_style(l->d, ROLE_SELECTION);
+        marks |= MARK_SELECTED;
     if (at >= l->here.from && at < l->here.to)
-        s.attr |= draw_style(l->d, ROLE_CURSOR_TOKEN).attr;
-    return s;
+        marks |= MARK_TOKEN;
+    return theme_marked(l->d->theme, s, marks);
 }
 
 static void draw_rail(const struct drawing *d, int x, int y, int w, float v)
@@ -83,8 +84,20 @@ static int draw_cluster(struct text_look *l, struct text_area a, size_t at, size
     return columns;
 }
 
-/* Brackets around the token in blanks beside it, where they can't be taken for text. */
-static void draw_brackets(const struct drawing *d, struct span here)
+/* A side of the token, in a blank beside it: a line at the cell's edge, no character that one could
+ * have typed; in ASCII a bracket in a cell turned over. */
+static void draw_side(const struct drawing *d, struct rect rows, int x, int y, bool left)
+{
+    if (!rect_has(rows, x, y))
+        return;
+    struct style s = d->grid->cell[(size_t)y * (size_t)d->grid->w + (size_t)x].style;
+    s.attr |= ATTR_BOLD;
+    if (d->ascii)
+        s.attr ^= ATTR_REVERSE;
+    grid_put(d->grid, rows, x, y, s, d->ascii ? (left ? "[" : "]") : (left ? "▕" : "▏"), 1);
+}
+
+static void draw_sides(const struct drawing *d, struct span here)
 {
     const struct editor *e = &d->ex->editor;
     struct text_area a = text_area(d->ex);
@@ -95,12 +108,11 @@ static void draw_brackets(const struct drawing *d, struct span here)
         y2 = a.rows.y + ((int)last - (int)e->top) * a.step;
     int x = a.rows.x + wrap_column(&e->wrap, &e->text, here.from);
     int x2 = a.rows.x + wrap_column(&e->wrap, &e->text, here.to);
-    struct style s = draw_style(d, ROLE_FOCUS);
-    if (e->text.s[here.from] == ' ' && first >= e->top && rect_has(a.rows, x, y))
-        grid_put(d->grid, a.rows, x, y, s, "[", 1);
+    if (e->text.s[here.from] == ' ' && first >= e->top)
+        draw_side(d, a.rows, x, y, true);
     if ((here.to == e->text.n || e->text.s[here.to] == ' ' || e->text.s[here.to] == '\n') &&
-        last >= e->top && rect_has(a.rows, x2, y2))
-        grid_put(d->grid, a.rows, x2, y2, s, "]", 1);
+        last >= e->top)
+        draw_side(d, a.rows, x2, y2, false);
 }
 
 /* In the margin: the cursor's line and, lighter, its twin. */
@@ -140,10 +152,9 @@ static void draw_rows(const struct drawing *d)
         for (; at < end && x < a.rows.x + a.rows.w; at += n)
             x += draw_cluster(&l, a, at, end, x, y, &n);
         if (at == end && at < e->text.n && at >= l.selection.from && at < l.selection.to)
-            grid_text(d->grid, a.rows, x, y, draw_style(d, ROLE_SELECTION), " ",
-                      1); /* the newline */
+            grid_text(d->grid, a.rows, x, y, style_at(&l, at, NULL), " ", 1); /* the newline */
     }
-    draw_brackets(d, l.here);
+    draw_sides(d, l.here);
     draw_twin_marks(d, a);
     if (ex->focus != PANE_TEXT || ex->overlay != OVERLAY_NONE)
         return;

@@ -286,7 +286,9 @@ static void test_finding(void **state)
     view_fixture_keys(&f, "N N N");
     assert_int_equal(v->match_doc, 1);
     assert_int_equal(v->match_at, (size_t)(strstr(texts[1], "the ") - texts[1]));
-    assert_true(style_equal(style_of("the platform"), theme_style(f.in.theme, ROLE_SELECTION)));
+    struct style plain = theme_style(f.in.theme, ROLE_TEXT);
+    assert_true(
+        style_equal(style_of("the platform"), theme_marked(f.in.theme, plain, MARK_SELECTED)));
     look_for("æRØ"); /* beyond ASCII too */
     assert_int_equal(v->match_doc, 2);
     view_fixture_keys(&f, "n");

@@ -217,7 +217,7 @@ static void test_token_steps_and_info(void **state)
     fixture_keys(&f, "Right");
     fixture_settle(&f);
     assert_shows("Latents at ·to");
-    assert_shows("[to]");
+    assert_shows("▕to▏");
     assert_shows("token 2 of 3");
     fixture_keys(&f, "Right Right Right Right");
     assert_shows("Latents at ·tre");
@@ -234,7 +234,7 @@ static void test_rail_and_legend(void **state)
     assert_shows("+4.00");
     int x, y;
     fixture_keys(&f, "v Home");
-    assert_true(fixture_find(&f, "en]to", &x, &y));
+    assert_true(fixture_find(&f, "en▏to", &x, &y));
     assert_true(f.ex.rail);
     float v = f.ex.paint.token[1].value;
     const char *glyph = cell(x + 3, y + 1)->glyph;
