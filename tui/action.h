@@ -44,10 +44,14 @@ enum where {
     X(ROW_DOWN, "row-down", "Down j", IN_TEXT, "", "a row down")                                   \
     X(ROW_HOME, "row-home", "Home", IN_TEXT, "", "the start of the row")                           \
     X(ROW_END, "row-end", "End", IN_TEXT, "", "the end of the row")                                \
+    X(LINE_FIRST, "first-of-line", "Ctrl-A", IN_TEXT, "", "the first token of the line")           \
+    X(LINE_LAST, "last-of-line", "Ctrl-E", IN_TEXT, "", "the last token of the line")              \
+    X(TEXT_FIRST, "first-token", "< Ctrl-Home", IN_TEXT, "", "the first token of the text")        \
+    X(TEXT_LAST, "last-token", "> Ctrl-End", IN_TEXT, "", "the last token of the text")            \
     X(LIST_UP, "up", "Up k", IN_LISTS, "", "the row above")                                        \
     X(LIST_DOWN, "down", "Down j", IN_LISTS, "", "the row below")                                  \
-    X(LIST_HOME, "first", "Home", IN_LISTS, "", "the first row")                                   \
-    X(LIST_END, "last", "End", IN_LISTS, "", "the last row")                                       \
+    X(LIST_HOME, "first", "Home <", IN_LISTS, "", "the first row")                                 \
+    X(LIST_END, "last", "End >", IN_LISTS, "", "the last row")                                     \
     X(HALF_DOWN, "half-page-down", "Ctrl-D PageDown", IN_COMMAND, "", "half a page down")          \
     X(HALF_UP, "half-page-up", "Ctrl-U PageUp", IN_COMMAND, "", "half a page up")                  \
     X(COLOUR_BY, "colour-by", "Enter", IN_LATENTS | IN_SLIDERS, "colour by it",                    \
@@ -95,8 +99,8 @@ enum where {
     X(VIEW_DOWN, "view-down", "Down j", IN_VIEWS, "", "the row below")                             \
     X(VIEW_LEFT, "view-left", "Left h", IN_VIEWS, "", "to the left: column, panel, value")         \
     X(VIEW_RIGHT, "view-right", "Right l", IN_VIEWS, "", "to the right: column, panel, value")     \
-    X(VIEW_HOME, "view-first", "Home", IN_VIEWS, "", "the first row")                              \
-    X(VIEW_END, "view-last", "End", IN_VIEWS, "", "the last row")                                  \
+    X(VIEW_HOME, "view-first", "Home <", IN_VIEWS, "", "the first row")                            \
+    X(VIEW_END, "view-last", "End >", IN_VIEWS, "", "the last row")                                \
     X(VIEW_PAGE_DOWN, "view-page-down", "PageDown Ctrl-D", IN_VIEWS, "", "a page down")            \
     X(VIEW_PAGE_UP, "view-page-up", "PageUp Ctrl-U", IN_VIEWS, "", "a page up")                    \
     X(VIEW_ENTER, "view-enter", "Enter", IN_VIEWS, "open",                                         \
@@ -131,6 +135,7 @@ enum where {
     X(MOUSE, "mouse-toggle", "m", IN_ANY, "", "leave the mouse to the terminal, or take it back")  \
     X(PALETTE, "palette", ":", IN_ANY, "command", "all commands, found by typing parts of them")   \
     X(HELP, "help", "? F1", IN_ALL, "help", "the keys of this pane")                               \
+    X(MESSAGES, "messages", "!", IN_ANY, "", "what the status line has said, with the times")      \
     X(QUIT, "quit", "q", IN_ANY, "quit", "quit; text and sliders are there next time")             \
     X(SUSPEND, "suspend", "Ctrl-Z", IN_ALL, "", "suspend to the shell")                            \
     X(CANCEL, "cancel", "Ctrl-C", IN_ALL, "", "stop what runs; again: ask whether to quit")        \

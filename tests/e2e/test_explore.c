@@ -285,6 +285,18 @@ static void test_keys_and_palette(void **state)
     assert_shows(t, "Keys:");
     escape(t);
     assert_true(term_wait_no_text(t, "Keys:", WAIT));
+    int x, y;
+    assert_true(term_find(t, "? help", &x, &y)); /* a label acts as its key */
+    term_mouse(t, MOUSE_PRESS, 1, x, y, 0);
+    term_mouse(t, MOUSE_RELEASE, 1, x, y, 0);
+    assert_shows(t, "Keys:");
+    term_type(t, "/blink");
+    assert_shows(t, "/blink");
+    term_key(t, "Enter");
+    term_type(t, "q"); /* closes the help only */
+    assert_true(term_wait_no_text(t, "Keys:", WAIT));
+    term_type(t, "K");
+    assert_shows(t, "K is not bound here");
     term_type(t, "q");
     assert_int_equal(term_wait_exit(t, WAIT), 0);
     term_free(t);

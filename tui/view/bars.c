@@ -128,38 +128,6 @@ static void draw_status(const struct drawing *d)
     grid_text(d->grid, r, x + 2, r.y, message, text, strlen(text));
 }
 
-/* ---- keys */
-static bool usable_key(enum action_id a, bool typing, char *key, size_t n)
-{
-    for (int i = 0; action_key_at(a, i, key, n); i++)
-        if (!typing || strlen(key) > 1)
-            return true;
-    return false;
-}
-
-static void draw_keys(const struct drawing *d)
-{
-    struct rect r = d->ex->layout.keys;
-    enum where where = explore_where(d->ex);
-    char key[32];
-    if (r.h <= 0)
-        return;
-    int x = r.x + 1;
-    for (int a = 0; a < N_ACTIONS; a++) {
-        const char *label = actions[a].bar;
-        if (!*label || !(actions[a].where & (unsigned)where) ||
-            !usable_key((enum action_id)a, d->ex->typing, key, sizeof key))
-            continue;
-        int need = text_columns(key, strlen(key)) + 1 + text_columns(label, strlen(label));
-        if (x + need > r.x + r.w)
-            continue;
-        x = grid_text(d->grid, r, x, r.y, draw_style(d, ROLE_KEY), key, strlen(key));
-        x = grid_text(d->grid, r, x + (label[0] == ']' ? 0 : 1), r.y, draw_style(d, ROLE_TEXT),
-                      label, strlen(label)) +
-            2;
-    }
-}
-
 /* ---- prompts */
 static void prompt_label(const struct explore *ex, char *out, size_t n)
 {
@@ -271,7 +239,8 @@ void draw_overlay(const struct drawing *d)
 {
     switch (d->ex->overlay) {
     case OVERLAY_NONE: return;
-    case OVERLAY_HELP: draw_help(d); return;
+    case OVERLAY_HELP:
+    case OVERLAY_MESSAGES: draw_page(d); return;
     case OVERLAY_PALETTE: draw_choices(d); break;
     default: break;
     }

@@ -11,14 +11,29 @@ static const char example_text[] =
     "The Council must now formally approve the position of Parliament.\n"
     "Børnene cyklede hjem, og the children cycled home.";
 
+__attribute__((format(printf, 3, 0))) static void say(struct explore *ex, bool error,
+                                                      const char *format, va_list args)
+{
+    vsnprintf(ex->message, sizeof ex->message, format, args);
+    ex->message_is_error = error;
+    ex->redraw = true;
+}
+
 void explore_message(struct explore *ex, bool error, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(ex->message, sizeof ex->message, format, args);
+    say(ex, error, format, args);
     va_end(args);
-    ex->message_is_error = error;
-    ex->redraw = true;
+    messages_add(&ex->messages, error, ex->message, time(NULL));
+}
+
+void explore_hint(struct explore *ex, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(ex, false, format, args);
+    va_end(args);
 }
 
 /* ---- beginning and end */
@@ -464,6 +479,8 @@ void explore_status(struct explore *ex, const struct service_status *s)
         ex->redraw = true;
     if (strcmp(s->said, ex->status.said) != 0)
         explore_message(ex, true, "%s", s->said);
+    if (s->error.text[0] && strcmp(s->error.text, ex->status.error.text) != 0)
+        messages_add(&ex->messages, true, s->error.text, time(NULL)); /* shown from the status */
     ex->status = *s;
 }
 

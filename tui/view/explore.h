@@ -10,6 +10,7 @@
 #include "tui/state.h"
 #include "tui/view/brush.h"
 #include "tui/view/findings.h"
+#include "tui/view/messages.h"
 #include "tui/view/token_paint.h"
 #include "tui/view/views.h"
 #include "tui/widget/editor.h"
@@ -19,6 +20,7 @@
 enum overlay {
     OVERLAY_NONE,
     OVERLAY_HELP,
+    OVERLAY_MESSAGES,
     OVERLAY_PALETTE,
     OVERLAY_VALUE,
     OVERLAY_ASK,
@@ -77,6 +79,12 @@ struct last_change {       /* of a slider, for `.` */
     enum action_id action; /* ACTION_VALUE: to value; ACTION_NONE: none yet */
     double value;
 };
+struct page {         /* the help, or the messages */
+    struct list list; /* its lines */
+    bool searching;   /* what is searched is being typed */
+    struct prompt search;
+    int search_from, match; /* entries; match −1: none */
+};
 struct measured_scale {
     int32_t unit;
     float p99;
@@ -100,7 +108,8 @@ struct explore {
     struct sliders before_click; /* a double click takes the first click's jump back */
     enum overlay overlay;
     struct prompt prompt;
-    struct list choices, help; /* of the palette; rows of the help */
+    struct list choices; /* of the palette */
+    struct page page;
     bool refsets_paused;
     const struct options *options; /* borrowed: what command lines of requests say */
     struct views views;
@@ -127,8 +136,9 @@ struct explore {
     char title[200]; /* model · hook · latents · device */
     struct service_status status;
     char link[64]; /* "256 colours · rtt 3 ms" */
-    char message[240];
+    char message[MESSAGE_MAX];
     bool message_is_error;
+    struct messages messages;
 
     bool redraw, wish_changed, state_changed;
     unsigned wants; /* enum want, or-ed; the program clears what it did */
@@ -159,6 +169,8 @@ void explore_wish(struct explore *, struct wish *);
 void explore_save(const struct explore *, struct saved_state *); /* the caller releases it */
 void explore_message(struct explore *, bool error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same, not worth keeping among the messages. */
+void explore_hint(struct explore *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Puts another text in place of all of it, as one step. */
 void explore_replace_text(struct explore *, const char *s, size_t n);
 /* A slider row's track on the screen, for scripts: false when it is not drawn. */

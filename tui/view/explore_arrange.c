@@ -96,8 +96,8 @@ void explore_arrange(struct explore *ex)
         ex->blink.off = false;
     list_resize(&ex->latents, explore_n_latents(ex, &h), pane_rows(ex, PANE_LATENTS).h);
     list_resize(&ex->rows, ex->sliders.n + 1, pane_rows(ex, PANE_SLIDERS).h);
-    if (ex->overlay == OVERLAY_HELP)
-        list_resize(&ex->help, help_rows(explore_where(ex)), ex->layout.h - 2);
+    if (ex->overlay == OVERLAY_HELP || ex->overlay == OVERLAY_MESSAGES)
+        page_arrange(ex);
     list_resize(&ex->next, next_n(ex), pane_rows(ex, PANE_NEXT).h);
 }
 

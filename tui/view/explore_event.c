@@ -192,6 +192,19 @@ static void step_token(struct explore *ex, int by)
     ex->token_at = from;
 }
 
+/* The first token of the text, or the last: empty lines have none. */
+static void text_end(struct explore *ex, bool first)
+{
+    const struct textbuf *t = &ex->editor.text;
+    size_t at = first ? 0 : t->n;
+    while (first && at < t->n && t->s[at] == '\n')
+        at++;
+    while (!first && at > 0 && t->s[at - 1] == '\n')
+        at--;
+    editor_goto(&ex->editor, at, false);
+    explore_moved(ex);
+}
+
 static void accept_prediction(struct explore *ex)
 {
     int32_t id;
@@ -254,8 +267,7 @@ void explore_prompt(struct explore *ex, enum overlay overlay, const char *text)
     explore_end_drag(ex);
     ex->overlay = overlay;
     prompt_set(&ex->prompt, text);
-    ex->choices = ex->help = (struct list){0};
-    list_resize(&ex->help, help_rows(explore_where(ex)), ex->layout.h - 2);
+    ex->choices = (struct list){0};
     ex->redraw = true;
 }
 
@@ -325,7 +337,9 @@ static bool editing(struct explore *ex, enum action_id a, bool select)
               {ACTION_ROW_UP, EDIT_UP},
               {ACTION_ROW_DOWN, EDIT_DOWN},
               {ACTION_ROW_HOME, EDIT_ROW_START},
-              {ACTION_ROW_END, EDIT_ROW_END}};
+              {ACTION_ROW_END, EDIT_ROW_END},
+              {ACTION_LINE_FIRST, EDIT_LINE_START},
+              {ACTION_LINE_LAST, EDIT_LINE_END}};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++)
         if (of[i].action == a) {
             edit(ex, of[i].op, select);
@@ -358,7 +372,8 @@ static bool looking(struct explore *ex, enum action_id a)
                         ex->mouse ? "mouse on"
                                   : "mouse off: the terminal selects text; m takes it back");
         return true;
-    case ACTION_HELP: explore_prompt(ex, OVERLAY_HELP, ""); return true;
+    case ACTION_HELP: page_open(ex, OVERLAY_HELP); return true;
+    case ACTION_MESSAGES: page_open(ex, OVERLAY_MESSAGES); return true;
     case ACTION_PALETTE: explore_prompt(ex, OVERLAY_PALETTE, ""); return true;
     case ACTION_COPY: explore_prompt(ex, OVERLAY_COPY, ""); return true;
     case ACTION_QUIT: ex->wants |= WANT_QUIT; return true;
@@ -432,6 +447,8 @@ void explore_do(struct explore *ex, enum action_id a)
     case ACTION_VIEW_BACK: views_go(ex, VIEW_EXPLORE); break;
     case ACTION_TOKEN_LEFT: step_token(ex, -1); break;
     case ACTION_TOKEN_RIGHT: step_token(ex, 1); break;
+    case ACTION_TEXT_FIRST: text_end(ex, true); break;
+    case ACTION_TEXT_LAST: text_end(ex, false); break;
     case ACTION_LIST_UP: move_in_list(ex, -1); break;
     case ACTION_LIST_DOWN: move_in_list(ex, 1); break;
     case ACTION_LIST_HOME: move_in_list(ex, -10000); break;
@@ -499,28 +516,6 @@ static void copy_event(struct explore *ex, const struct event *e)
         ex->wants |= WANT_STATE;
 }
 
-static void help_event(struct explore *ex, const struct event *e)
-{
-    if (e->kind == EVENT_MOUSE && (e->mouse == MOUSE_WHEEL_UP || e->mouse == MOUSE_WHEEL_DOWN)) {
-        list_scroll(&ex->help, e->mouse == MOUSE_WHEEL_UP ? -3 : 3);
-        return;
-    }
-    if (e->kind != EVENT_KEY && e->kind != EVENT_TEXT &&
-        !(e->kind == EVENT_MOUSE && e->mouse == MOUSE_PRESS))
-        return;
-    int page = ex->help.height > 1 ? ex->help.height - 1 : 1;
-    if (e->kind == EVENT_KEY && (e->key == KEYS_DOWN || e->key == KEYS_UP))
-        list_scroll(&ex->help, e->key == KEYS_DOWN ? 1 : -1);
-    else if (e->kind == EVENT_TEXT && (e->code == 'j' || e->code == 'k'))
-        list_scroll(&ex->help, e->code == 'j' ? 1 : -1);
-    else if (e->kind == EVENT_KEY && (e->key == KEYS_PAGE_DOWN || e->key == KEYS_PAGE_UP))
-        list_scroll(&ex->help, e->key == KEYS_PAGE_DOWN ? page : -page);
-    else if (e->kind == EVENT_TEXT && e->code == ' ')
-        list_scroll(&ex->help, page);
-    else
-        ex->overlay = OVERLAY_NONE;
-}
-
 static void prompt_keys(struct explore *ex, const struct event *e)
 {
     bool palette = ex->overlay == OVERLAY_PALETTE;
@@ -556,13 +551,24 @@ static bool overlay_event(struct explore *ex, const struct event *e)
     case OVERLAY_NONE: return false;
     case OVERLAY_ASK: ask_event(ex, e); break;
     case OVERLAY_COPY: copy_event(ex, e); break;
-    case OVERLAY_HELP: help_event(ex, e); break;
+    case OVERLAY_HELP:
+    case OVERLAY_MESSAGES: page_event(ex, e); break;
     default: prompt_keys(ex, e); break;
     }
     return true;
 }
 
 /* ---- events */
+
+/* Esc is pressed to be on the safe side; what has no name is the terminal's noise. */
+static void say_unbound(struct explore *ex, const struct event *e)
+{
+    char name[32];
+    event_name(e, name, sizeof name);
+    if (name[0] && e->key != KEYS_ESC)
+        explore_hint(ex, "%s is not bound here; %s shows the keys", name, ex->typing ? "F1" : "?");
+}
+
 static void key_event(struct explore *ex, const struct event *e)
 {
     if (ex->drag.active && e->kind == EVENT_KEY && e->key == KEYS_ESC) {
@@ -587,6 +593,8 @@ static void key_event(struct explore *ex, const struct event *e)
     else if (a == ACTION_NONE && ex->typing && e->kind == EVENT_TEXT) {
         char s[4];
         insert_text(ex, s, utf8_encode(e->code, s), true);
+    } else if (a == ACTION_NONE) {
+        say_unbound(ex, e);
     }
 }
 
@@ -605,6 +613,18 @@ static bool press_tab(struct explore *ex, const struct event *e)
     return false;
 }
 
+static void mouse_event(struct explore *ex, const struct event *e)
+{
+    if (press_tab(ex, e))
+        ex->message[0] = 0;
+    else if (!ex->drag.active && !ex->selecting && key_bar_press(ex, e))
+        return;
+    else if (ex->views.now != VIEW_EXPLORE)
+        views_event(ex, e);
+    else
+        explore_mouse(ex, e);
+}
+
 void explore_event(struct explore *ex, const struct event *e)
 {
     if (e->kind == EVENT_FOCUS_IN)
@@ -618,12 +638,7 @@ void explore_event(struct explore *ex, const struct event *e)
                                                e->kind == EVENT_PASTE || e->kind == EVENT_MOUSE)) {
         overlay_event(ex, e);
     } else if (e->kind == EVENT_MOUSE) {
-        if (press_tab(ex, e))
-            ex->message[0] = 0;
-        else if (ex->views.now != VIEW_EXPLORE)
-            views_event(ex, e);
-        else
-            explore_mouse(ex, e);
+        mouse_event(ex, e);
     } else if (e->kind == EVENT_PASTE && ex->views.now != VIEW_EXPLORE) {
         views_event(ex, e);
     } else if (e->kind == EVENT_PASTE) {

@@ -67,6 +67,23 @@ void explore_repeatable(struct explore *, enum action_id, double value); /* what
 void explore_prompt(struct explore *, enum overlay, const char *text);
 bool explore_next_item(const struct explore *, int row, int32_t *id);
 
+/* ---- the bar of keys */
+struct key_label {
+    enum action_id action;
+    char key[32];
+    int x, w; /* columns of the screen, on the row layout.keys */
+};
+#define KEY_LABELS_MAX 40
+/* What has room, from the left: the essential ones before all others. How many. */
+int key_bar(const struct explore *, struct key_label out[KEY_LABELS_MAX]);
+/* A press on the bar does what its key does; false: not on the bar. */
+bool key_bar_press(struct explore *, const struct event *);
+
+/* ---- pages: the help and the messages */
+void page_open(struct explore *, enum overlay);
+void page_arrange(struct explore *); /* after anything that may change its lines */
+void page_event(struct explore *, const struct event *);
+
 /* ---- the palette */
 struct palette_item {
     const char *name, *args, *help;
@@ -121,10 +138,10 @@ void draw_histogram_pane(const struct drawing *);
 void draw_loss_pane(const struct drawing *);
 void draw_next_pane(const struct drawing *);
 void draw_bars(const struct drawing *); /* title, status, keys */
+void draw_keys(const struct drawing *);
 void draw_overlay(const struct drawing *);
-void draw_help(const struct drawing *);
+void draw_page(const struct drawing *);
 void draw_changes(const struct drawing *); /* marks cells, after the panes */
-int help_rows(enum where);
 /* The frame of a pane (or its folded line), titled; what is inside. */
 struct rect draw_frame(const struct drawing *, enum pane, const char *title);
 /* The lower edge of a pane's frame. */

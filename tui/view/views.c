@@ -138,6 +138,12 @@ bool views_typing(const struct explore *ex)
     return ops && ops->typing && ops->typing(ex->views.state[ex->views.now]);
 }
 
+void views_end_typing(struct explore *ex)
+{
+    if (views_typing(ex))
+        views_event(ex, &(struct event){.kind = EVENT_KEY, .key = KEYS_ENTER});
+}
+
 bool views_event(struct explore *ex, const struct event *e)
 {
     const struct view_ops *ops = shown(ex);

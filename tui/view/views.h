@@ -30,6 +30,7 @@ bool views_event(struct explore *, const struct event *);
 /* An action by its name, as its key would do it; false: not the view's. */
 bool views_do(struct explore *, enum action_id);
 bool views_typing(const struct explore *);
+void views_end_typing(struct explore *); /* what is typed holds, as by Enter */
 /* The context of actions: of the view shown, or of the focused pane. */
 enum where explore_where(const struct explore *);
 /* The tabs of the title, right-aligned in r; the view at a cell, −1: none. */
