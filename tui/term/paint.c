@@ -3,6 +3,7 @@
 #include "engine/text/utf8.h"
 #include "tui/term/glyph.h"
 #include "tui/term/palette.h"
+#include "tui/term/wipe.h"
 #include <curses.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -101,6 +102,11 @@ int paint_colors(void)
 bool paint_has_rgb(void)
 {
     return tigetflag("RGB") > 0;
+}
+
+bool paint_has_other_screen(void)
+{
+    return has_string("rmcup");
 }
 
 void paint_begin(enum depth depth, bool utf8, int w, int h)
@@ -317,6 +323,7 @@ void paint_frame(const struct grid *g, struct strbuf *out)
 
 void paint_leave(struct strbuf *out)
 {
+    wipe(out);
     curs_set(1);
     endwin();
     take_bytes(out);

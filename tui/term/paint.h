@@ -14,6 +14,7 @@ bool paint_open(const char *term, int w, int h, struct error *e);
 /* Colours of the open type: 0, 8, 16, 88, 256, 0x1000000; and whether it has the RGB flag. */
 int paint_colors(void);
 bool paint_has_rgb(void);
+bool paint_has_other_screen(void); /* the shell's comes back when ours is left */
 /* Which of them to use, and whether UTF-8 may be written. Once, before the first frame. */
 void paint_begin(enum depth depth, bool utf8, int w, int h);
 /* Appends what turns the last frame into this one. */
@@ -21,8 +22,8 @@ void paint_frame(const struct grid *, struct strbuf *out);
 /* The next frame is drawn whole. */
 void paint_invalidate(void);
 void paint_resize(int w, int h);
-/* Appends what leaves the screen (cursor, attributes, alternate screen); the next frame enters it
- * again. */
+/* Appends what leaves the screen (wiped, cursor, attributes, alternate screen); the next frame
+ * enters it again. */
 void paint_leave(struct strbuf *out);
 void paint_close(void);
 #endif

@@ -38,13 +38,15 @@ void probe_terminal(struct decoder *d, bool ask_color, int timeout_ms, struct pr
         tty_write(color, strlen(color));
     tty_write(fence, strlen(fence));
     int64_t begin = now_ms(), left;
+    unsigned long signals = 0;
     while (!out->answered && (left = begin + timeout_ms - now_ms()) > 0) {
         struct tty_news news;
         char bytes[1024];
         long n = 0;
-        if (!tty_wait(-1, (int)left, &news) ||
-            (news.input && (n = tty_read(bytes, sizeof bytes)) < 0))
-            return; /* the loop will see the same and end */
+        bool there = tty_wait(-1, (int)left, &news);
+        signals |= news.signals;
+        if (!there || (news.input && (n = tty_read(bytes, sizeof bytes)) < 0))
+            break; /* the loop will see the same and end */
         if (n == 0)
             continue;
         *n_input += (uint64_t)n;
@@ -57,6 +59,7 @@ void probe_terminal(struct decoder *d, bool ask_color, int timeout_ms, struct pr
             out->answered |= ev.kind == EVENT_REPLY && ev.reply == REPLY_DA1;
         }
     }
+    tty_signal_again(signals); /* they are the loop's */
     if (out->answered)
         out->rtt_ms = (int)(now_ms() - begin);
 }

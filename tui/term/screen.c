@@ -5,6 +5,7 @@
 #include "tui/term/paint.h"
 #include "tui/term/probe.h"
 #include "tui/term/tty.h"
+#include "tui/term/wipe.h"
 #include "tui/workbench.h"
 #include <langinfo.h>
 #include <locale.h>
@@ -218,8 +219,15 @@ static void read_probe(void)
 /* What a shell must find again, as one string that a signal handler can write. */
 static void prepare_reset(void)
 {
-    static const char reset[] = SYNC_OFF MODES_OFF "\033[0m\033[?1049l\033[?25h\033[?1l\033>\r\n";
-    tty_set_reset(reset, strlen(reset));
+    struct strbuf reset;
+    strbuf_init(&reset);
+    strbuf_adds(&reset, SYNC_OFF MODES_OFF);
+    wipe(&reset);
+    if (paint_has_other_screen()) /* leaving it puts the cursor back */
+        strbuf_adds(&reset, "\033[?1049l");
+    strbuf_adds(&reset, "\033[?25h\033[?1l\033>\r\n");
+    tty_set_reset(reset.s, reset.len);
+    strbuf_release(&reset);
 }
 
 static void modes_on(void)
@@ -354,10 +362,12 @@ static bool await_landing(void)
 {
     char bytes[1024];
     struct tty_news news;
+    unsigned long signals = 0;
     while (screen.in_flight && flight_left_ms() > 0) {
         long n = 0;
-        if (!tty_wait(-1, flight_left_ms(), &news) ||
-            (news.input && (n = tty_read(bytes, sizeof bytes)) < 0))
+        bool there = tty_wait(-1, flight_left_ms(), &news);
+        signals |= news.signals;
+        if (!there || (news.input && (n = tty_read(bytes, sizeof bytes)) < 0))
             break;
         if (n <= 0)
             continue;
@@ -367,6 +377,7 @@ static bool await_landing(void)
             if (ev.kind == EVENT_REPLY && ev.reply == REPLY_STATUS_OK)
                 land(true);
     }
+    tty_signal_again(signals);
     return !screen.in_flight;
 }
 
@@ -384,10 +395,25 @@ void screen_close(void)
     screen.decoder = NULL;
 }
 
+static void check_size(void)
+{
+    int w, h;
+    tty_size(&w, &h);
+    if (w == screen.w && h == screen.h)
+        return;
+    screen.w = w;
+    screen.h = h;
+    paint_resize(w, h);
+    prepare_reset(); /* it places the cursor */
+    screen.resized = true;
+}
+
+/* The window may have changed meanwhile: only the job in front hears of that. */
 static void reenter(void)
 {
     tty_raw();
     modes_on();
+    check_size();
     paint_invalidate();
     screen.in_flight = false;
     screen.resized = true;
@@ -450,18 +476,6 @@ static bool take_signals(unsigned long signals)
     else if (signals & 1ul << SIGCONT)
         reenter(); /* stopped by what can't be caught: the shell had the terminal meanwhile */
     return true;
-}
-
-static void check_size(void)
-{
-    int w, h;
-    tty_size(&w, &h);
-    if (w == screen.w && h == screen.h)
-        return;
-    screen.w = w;
-    screen.h = h;
-    paint_resize(w, h);
-    screen.resized = true;
 }
 
 static int sooner(int a, int b)

@@ -199,6 +199,13 @@ static unsigned long take_signals(void)
     return seen;
 }
 
+void tty_signal_again(unsigned long signals)
+{
+    for (int s = 1; s < 64; s++)
+        if (signals >> s & 1)
+            on_loop_signal(s);
+}
+
 bool tty_wait(int fd, int timeout_ms, struct tty_news *what)
 {
     *what = (struct tty_news){0};
@@ -261,9 +268,6 @@ void tty_stop(void)
     kill(0, SIGTSTP); /* the whole job, as the terminal does it */
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     sigaction(SIGTSTP, &ours, NULL);
-    unsigned long seen = take_signals();
     /* Its own SIGCONT needs no second answer; anything else does. */
-    for (int s = 1; s < 64; s++)
-        if (s != SIGCONT && seen >> s & 1)
-            on_loop_signal(s);
+    tty_signal_again(take_signals() & ~(1ul << SIGCONT));
 }

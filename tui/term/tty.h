@@ -34,6 +34,8 @@ struct tty_news {
     unsigned long signals;
 };
 bool tty_wait(int fd, int timeout_ms, struct tty_news *what);
+/* Puts signals (such bits) back for the next wait. */
+void tty_signal_again(unsigned long signals);
 /* Reads what is there: bytes, 0 for nothing now, −1: the terminal is gone. */
 long tty_read(char *out, size_t n);
 bool tty_has_input(void); /* a read would not wait */
