@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "engine/text/utf8.h"
+#include "tui/term/answer.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,14 @@ enum state {
     IN_PASTE,
     IN_OLD_MOUSE, /* CSI M and three bytes: never asked for, never typed */
     IN_LINUX_F,   /* CSI [ A … E: F1 … F5 of the Linux console */
+    LATE,         /* an ESC was given as the key: what comes may be the rest of an answer */
+};
+
+struct late { /* what came behind such an ESC */
+    char s[64];
+    size_t n, n_given; /* bytes; of these given as keys */
+    bool apart, typed; /* those held came one by one, as keys do; some were given so */
+    int64_t ms;        /* when the last came */
 };
 
 struct decoder {
@@ -31,9 +40,12 @@ struct decoder {
     size_t at; /* of the next byte in `in` */
     int64_t now_ms;
     enum state state;
-    bool alt;     /* an ESC before what is being read */
-    char csi[64]; /* what stands between CSI and its final byte */
-    size_t n_csi; /* may exceed the room: then the sequence is swallowed */
+    bool expects; /* an answer is still to come */
+    struct late late;
+    size_t n_plain; /* the next bytes of `in`: typed, whatever they look like */
+    bool alt;       /* an ESC before what is being read */
+    char csi[64];   /* what stands between CSI and its final byte */
+    size_t n_csi;   /* may exceed the room: then the sequence is swallowed */
     char string[256];
     size_t n_string; /* likewise */
     char string_kind;
@@ -54,6 +66,7 @@ struct decoder {
 struct decoder *decoder_new(void)
 {
     struct decoder *d = xcalloc(1, sizeof *d);
+    d->expects = true;
     strbuf_init(&d->in);
     strbuf_init(&d->paste);
     return d;
@@ -315,7 +328,8 @@ static bool final_csi(struct decoder *d, char final, struct event *out)
     }
     /* A cursor position report looks like F3 with modifiers only on row 1; anything else in R is
      * such a report. */
-    if (final >= 'P' && final <= 'S' && c.n && (c.param[0] > 1 || c.param[1] > 16))
+    bool position = final == 'R' && c.n > 1 && c.param[1] < 2;
+    if (final >= 'P' && final <= 'S' && c.n && (c.param[0] > 1 || c.param[1] > 16 || position))
         return false;
     *out = key_event(letter_key(final), mods_of(c.param[1]));
     return out->key != KEY_NONE_;
@@ -430,8 +444,9 @@ static char *clean_paste(const char *s, size_t n, size_t *n_out)
                       next = i + 1 < *n_out ? (unsigned char)out[i + 1] : 0;
         if (c == ESC && *n_out - i >= 6 && !memcmp(out + i, "\033[200~", 6)) {
             i += 5;
-        } else if (c == ESC && *n_out - i >= 4 && !memcmp(out + i, "\033[0n", 4)) {
-            i += 3; /* the answer to a frame, which some terminals send in the middle of a paste */
+        } else if (c == ESC && answer_length(out + i, *n_out - i)) {
+            /* some terminals answer in the middle of a paste */
+            i += answer_length(out + i, *n_out - i) - 1;
         } else if (c == 0xC2 && next >= 0x80 && next < 0xA0) {
             i++;
         } else if (c == '\r') {
@@ -522,6 +537,7 @@ static bool take_ground(struct decoder *d, unsigned char byte, struct event *out
 
 static bool take_after_esc(struct decoder *d, unsigned char byte, struct event *out)
 {
+    bool esc = d->alt; /* before a string it was the key: no Alt begins one */
     d->n_csi = d->n_string = 0;
     d->state = GROUND;
     switch (byte) {
@@ -534,7 +550,9 @@ static bool take_after_esc(struct decoder *d, unsigned char byte, struct event *
     case '_':
         d->state = IN_STRING;
         d->string_kind = (char)byte;
-        return false;
+        d->alt = false;
+        *out = key_event(KEYS_ESC, 0);
+        return esc;
     case ESC:
         if (d->alt) {
             *out = key_event(KEYS_ESC, 0);
@@ -553,6 +571,67 @@ static bool take_after_esc(struct decoder *d, unsigned char byte, struct event *
     }
     *out = is_control(byte) ? control_event(byte, MOD_ALT) : char_event(byte, MOD_ALT);
     return true;
+}
+
+/* --- what comes after a silence that made an ESC the key --- */
+
+/* Puts bytes in front of what is still to be read. */
+static void unread(struct decoder *d, const char *s, size_t n)
+{
+    struct strbuf in;
+    strbuf_init(&in);
+    strbuf_add(&in, s, n);
+    strbuf_add(&in, d->in.s + d->at, d->in.len - d->at);
+    strbuf_release(&d->in);
+    d->in = in;
+    d->at = 0;
+}
+
+/* What is held was typed after all. */
+static void type_late(struct decoder *d)
+{
+    struct late *l = &d->late;
+    unread(d, l->s + l->n_given, l->n - l->n_given);
+    d->n_plain = l->n - l->n_given;
+    l->n_given = l->n;
+}
+
+static bool end_late(struct decoder *d, enum answer is, struct event *out)
+{
+    const struct late *l = &d->late;
+    d->state = GROUND;
+    if (is == ANSWER_STRING) {
+        d->state = IN_STRING;
+        d->string_kind = l->s[0];
+        d->n_string = l->n - 1;
+        memcpy(d->string, l->s + 1, d->n_string);
+        return false;
+    }
+    d->n_csi = l->n - 2;
+    memcpy(d->csi, l->s + 1, d->n_csi);
+    return final_csi(d, l->s[l->n - 1], out) && out->kind != EVENT_KEY;
+}
+
+static bool take_late(struct decoder *d, unsigned char byte, struct event *out, bool *again)
+{
+    struct late *l = &d->late;
+    enum answer is = ANSWER_NO;
+    if (l->n < sizeof l->s) {
+        l->s[l->n] = (char)byte;
+        is = answer_of(l->s, l->n + 1);
+    }
+    if (is != ANSWER_PART && l->typed && l->n == l->n_given)
+        is = ANSWER_NO; /* one key after the other */
+    if (is == ANSWER_NO) {
+        type_late(d);
+        d->state = GROUND;
+        *again = true;
+        return false;
+    }
+    l->apart = l->n == l->n_given || (l->apart && d->now_ms - l->ms > ESC_WAIT_MS);
+    l->ms = d->now_ms;
+    l->n++;
+    return is != ANSWER_PART && end_late(d, is, out);
 }
 
 /* ESC, CAN, SUB and other controls end a sequence early. */
@@ -584,6 +663,7 @@ static bool take(struct decoder *d, unsigned char byte, struct event *out, bool 
     case IN_UTF8: return take_utf8(d, byte, out, again);
     case IN_PASTE: return take_paste(d, byte, out);
     case IN_OLD_MOUSE: d->state = --d->old_mouse ? IN_OLD_MOUSE : GROUND; return false;
+    case LATE: return take_late(d, byte, out, again);
     case IN_LINUX_F:
         d->state = GROUND;
         *out = key_event((enum key)(KEYS_F1 + (byte - 'A')), 0);
@@ -618,6 +698,12 @@ bool decoder_next(struct decoder *d, struct event *out)
     while (d->at < d->in.len) {
         enum state before = d->state;
         bool again = false;
+        if (d->n_plain) {
+            d->n_plain--;
+            if (take_ground(d, (unsigned char)d->in.s[d->at++], out))
+                return true;
+            continue;
+        }
         bool got = take(d, (unsigned char)d->in.s[d->at], out, &again);
         d->at += !again;
         if (d->alt && (before == IN_CSI || before == IN_SS3) && d->state != before)
@@ -628,10 +714,16 @@ bool decoder_next(struct decoder *d, struct event *out)
     return false;
 }
 
+/* What may be an answer is held while one is expected, and while it comes faster than keys do. */
+static bool holds_keys(const struct decoder *d)
+{
+    return d->state == LATE && d->late.n > d->late.n_given && d->late.apart && !d->expects;
+}
+
 /* Whether a timeout decides what was typed: Alt-[ and Alt-] begin like sequences. */
 static bool waits_for_more(const struct decoder *d)
 {
-    return d->state == AFTER_ESC || (d->state == IN_CSI && !d->n_csi) ||
+    return holds_keys(d) || d->state == AFTER_ESC || (d->state == IN_CSI && !d->n_csi) ||
            (d->state == IN_SS3 && !d->n_csi) || (d->state == IN_STRING && !d->n_string);
 }
 
@@ -644,16 +736,27 @@ void decoder_timeout(struct decoder *d)
 {
     if (!waits_for_more(d) || d->at < d->in.len || d->n_ready)
         return;
+    if (d->state == LATE) {
+        type_late(d);
+        d->late.typed = true;
+        return;
+    }
     enum state state = d->state;
-    d->state = GROUND;
+    char begun = state == IN_CSI ? '[' : state == IN_SS3 ? 'O' : d->string_kind;
     struct event esc = key_event(KEYS_ESC, 0);
     if (d->alt)
         d->ready[d->n_ready++] = esc;
     if (state == AFTER_ESC)
         d->ready[d->n_ready++] = esc;
-    else
-        d->ready[d->n_ready++] = char_event(state == IN_CSI   ? '['
-                                            : state == IN_SS3 ? 'O'
-                                                              : (unsigned char)d->string_kind,
-                                            MOD_ALT);
+    else if (state == IN_SS3 || !d->expects)
+        d->ready[d->n_ready++] = char_event((unsigned char)begun, MOD_ALT);
+    d->alt = false;
+    d->state = state == IN_SS3 ? GROUND : LATE;
+    d->late = (struct late){.s = {begun}};
+    d->late.n = d->late.n_given = state != AFTER_ESC;
+}
+
+void decoder_expect(struct decoder *d, bool answers)
+{
+    d->expects = answers;
 }

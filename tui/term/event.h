@@ -1,7 +1,7 @@
 /* What the user did: keys, mouse, paste, focus; decoded from bytes by a pure state machine.
  *
- * Owns no terminal. Feed it bytes as they come, split anywhere; late answers of the terminal (DA1,
- * OSC 11, DECRPM, CPR, DSR) are swallowed, never typed. */
+ * Owns no terminal. Feed it bytes as they come, split anywhere; answers of the terminal (DA1,
+ * OSC 11, DECRPM, DECRQSS, CPR, DSR) are never typed, however late and in however many pieces. */
 #ifndef GLIMT_TERM_EVENT_H
 #define GLIMT_TERM_EVENT_H
 #include <stdbool.h>
@@ -79,6 +79,11 @@ void decoder_free(struct decoder *);
 /* Takes n bytes; then call decoder_next until false. time_ms: monotonic, for double clicks. */
 void decoder_feed(struct decoder *, const char *bytes, size_t n, int64_t time_ms);
 bool decoder_next(struct decoder *, struct event *);
+/* Whether answers of the terminal are still to come (so it begins). An ESC followed by silence is
+ * the key at once; what then looks like the rest of an answer is swallowed when it is whole. Keys
+ * that look like its beginning ([ ] P) wait for what follows: while answers are expected until the
+ * next byte, else as long as an ESC. */
+void decoder_expect(struct decoder *, bool answers);
 /* A lone ESC waits: how many ms until it counts as the key (25 at most), −1: nothing waits.
  * decoder_timeout says that the time is over. */
 int decoder_wait_ms(const struct decoder *);

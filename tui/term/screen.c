@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 #define PROBE_MS 100
-#define FLIGHT_MS 200 /* a frame that is not acknowledged by then counts as lost */
+#define FLIGHT_MS 200  /* a frame that is not acknowledged by then counts as lost */
+#define EXPECT_MS 1000 /* an answer that has not come by then is not waited for */
 #define SYNC_BYTES 256
 #define MAX_READ ((size_t)128 << 10)
 #define MAX_UNANSWERED 2 /* after that the terminal is taken for one that does not answer */
@@ -41,6 +42,8 @@ static struct {
     bool in_flight;
     int64_t sent_ms, esc_ms;
     int unanswered;
+    int n_expected; /* answers that are still to come */
+    int64_t asked_ms;
     uint64_t n_frames, n_input;
     int test_fd;
     char test_mark[120];
@@ -56,6 +59,28 @@ static int64_t now_ms(void)
 static void say(const char *bytes)
 {
     tty_write(bytes, strlen(bytes));
+}
+
+/* --- answers --- */
+
+static void ask(void)
+{
+    screen.n_expected++;
+    screen.asked_ms = now_ms();
+}
+
+static void answered(void)
+{
+    screen.n_expected -= screen.n_expected > 0;
+}
+
+/* Until an answer that is still to come may be given up; −1: none is. */
+static int expect_left_ms(void)
+{
+    int64_t left = screen.n_expected > 0 ? screen.asked_ms + EXPECT_MS - now_ms() : 0;
+    if (left <= 0)
+        screen.n_expected = 0;
+    return left > 0 ? (int)left : -1;
 }
 
 /* --- what the terminal is --- */
@@ -246,6 +271,19 @@ static void read_test_fd(void)
     screen.test_fd = fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) ? fd : -1;
 }
 
+static void ask_what_it_is(const struct screen_options *o)
+{
+    const char *term = getenv("TERM") ? getenv("TERM") : "";
+    screen.probe = (struct probe){.rtt_ms = -1, .sync = -1};
+    if (is_console(term) || strcmp(term, "dumb") == 0)
+        return;
+    ask();
+    probe_terminal(screen.decoder, o->depth_auto && !is_gnu_screen(term), PROBE_MS, &screen.probe,
+                   &screen.n_input);
+    if (screen.probe.answered)
+        answered();
+}
+
 bool screen_open(const struct screen_options *o, struct error *e)
 {
     setlocale(LC_CTYPE, "");
@@ -257,12 +295,7 @@ bool screen_open(const struct screen_options *o, struct error *e)
         return false;
     tty_size(&screen.w, &screen.h);
     screen.decoder = decoder_new();
-    const char *term = getenv("TERM") ? getenv("TERM") : "";
-    if (!is_console(term) && strcmp(term, "dumb") != 0)
-        probe_terminal(screen.decoder, o->depth_auto && !is_gnu_screen(term), PROBE_MS,
-                       &screen.probe, &screen.n_input);
-    else
-        screen.probe = (struct probe){.rtt_ms = -1, .sync = -1};
+    ask_what_it_is(o);
     char *old_dirs = enter_terminfo();
     bool ok = open_term(e);
     if (ok) {
@@ -290,13 +323,13 @@ bool screen_open(const struct screen_options *o, struct error *e)
 
 /* --- frames --- */
 
-static void land(bool answered)
+static void land(bool by_answer)
 {
-    if (!screen.in_flight && !answered)
+    if (!screen.in_flight && !by_answer)
         return;
-    if (answered && screen.in_flight)
+    if (by_answer && screen.in_flight)
         screen.info.rtt_ms = (int)(now_ms() - screen.sent_ms);
-    screen.unanswered = answered ? 0 : screen.unanswered + 1;
+    screen.unanswered = by_answer ? 0 : screen.unanswered + 1;
     screen.in_flight = false;
 }
 
@@ -330,6 +363,7 @@ long screen_flush(const struct grid *g)
             strbuf_adds(&out, ASK_STATUS);
             screen.in_flight = true;
             screen.sent_ms = now_ms();
+            ask();
         }
         screen.n_frames++;
         tty_write(out.s, out.len);
@@ -520,7 +554,10 @@ bool screen_wait(int fd, int timeout_ms, struct screen_news *news)
     }
     struct tty_news what;
     int64_t begin = now_ms();
-    int esc = esc_left_ms(), wait = sooner(timeout_ms, sooner(esc, flight_left_ms()));
+    int expect = expect_left_ms();
+    decoder_expect(screen.decoder, expect >= 0);
+    int esc = esc_left_ms(),
+        wait = sooner(sooner(timeout_ms, expect), sooner(esc, flight_left_ms()));
     if (!tty_wait(fd, screen.resized ? 0 : wait, &what) || !take_signals(what.signals))
         return false;
     if (what.signals)
@@ -553,6 +590,8 @@ bool screen_event(struct event *ev)
     while (decoder_next(screen.decoder, ev)) {
         if (ev->kind != EVENT_REPLY)
             return true;
+        if (ev->reply == REPLY_STATUS_OK || ev->reply == REPLY_DA1)
+            answered();
         if (ev->reply == REPLY_STATUS_OK) {
             land(true);
             continue;

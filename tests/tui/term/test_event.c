@@ -67,6 +67,8 @@ static const struct {
     {"\033\033[0nx", "<Esc>[reply ok 0]x"}, /* Esc as the terminal answers, or the mouse moves */
     {"\033\033[<0;1;1Mx", "<Esc>[press 1 at 0,0 mods 0 clicks 1]x"},
     {"\033\033[24;80Rx", "<Esc>x"},
+    {"\033\033]11;rgb:f/0/8\007x", "<Esc>[reply background ff0088]x"},
+    {"\033\033P1$r48:2:1:2:3m\033\\x", "<Esc>[reply direct 1]x"},
     {"\033[I\033[O", "[focus][blur]"},
     {"\033[<0;1;1M\033[<0;1;1m",
      "[press 1 at 0,0 mods 0 clicks 1][release 1 at 0,0 mods 0 clicks 0]"},
@@ -82,6 +84,7 @@ static const struct {
     {"\033[200~\033[200~\033[31mx\007\302\233y\177\303\033[201~", "[paste [31mxy\357\277\275]"},
     {"\033[200~a\033[20\033[201~", "[paste a[20]"},
     {"\033[200~\033[0na\033[0nb\033[201~", "[paste ab]"},
+    {"\033[200~a\033[?62;22cb\033]11;rgb:1/2/3\033\\c\033P1$r0m\033\\d\033[201~", "[paste abcd]"},
     {"\033[200~\033[201~", "[paste ]"},
     {"\033[?62;22c\033[?6c", "[reply DA1 3e][reply DA1 6]"},
     {"\033[?2026;2$y\033[?2026;0$y\033[?1;2$yx", "[reply sync 2][reply sync 0]x"},
@@ -181,6 +184,7 @@ static void assert_after_silence(const char *in, const char *before, int wait, c
     struct decoder *d = decoder_new();
     struct strbuf out;
     strbuf_init(&out);
+    decoder_expect(d, false);
     decoder_feed(d, in, strlen(in), 0);
     drain(d, &out);
     assert_string_equal(out.s, before);
@@ -214,6 +218,143 @@ static void test_silence(void **state)
     assert_after_silence("\033]11;rgb:1/2/3\033", "", -1, "");
     assert_after_silence("\303", "", -1, "");
     assert_after_silence("\033[200~abc", "", -1, "");
+}
+
+/* --- answers that come late, in pieces --- */
+
+static const char *const answers[] = {"\033[?62;22c",
+                                      "\033[?2026;2$y",
+                                      "\033[?997;1n",
+                                      "\033]11;rgb:1e1e/2020/ffff\033\\",
+                                      "\033]11;rgb:f/0/8\007",
+                                      "\033P1$r0;48;2;1;2;3m\033\\",
+                                      "\033P0$r\033\\",
+                                      "\033[24;80R",
+                                      "\033[1;1R",
+                                      "\033[0n",
+                                      "\033[>0;276;0c",
+                                      "\033[<0;12;5M",
+                                      "\033[I"};
+#define N_ANSWERS (sizeof answers / sizeof *answers)
+
+static void piece(struct decoder *d, const char *bytes, size_t n, bool silence, int64_t *ms,
+                  struct strbuf *out)
+{
+    decoder_feed(d, bytes, n, *ms += silence ? 500 : 1);
+    drain(d, out);
+    if (silence && decoder_wait_ms(d) >= 0)
+        decoder_timeout(d);
+    drain(d, out);
+}
+
+/* Nothing but Esc, and what the terminal said; what is then typed arrives. */
+static void assert_only_esc(struct decoder *d, struct strbuf *out, const char *answer,
+                            const char *how, size_t cut)
+{
+    static const char *const fine[] = {"<Esc>", "[reply ", "[press ", "[focus"};
+    for (const char *at = out->s; *at;) {
+        size_t i = 0;
+        while (i < 4 && strncmp(at, fine[i], strlen(fine[i])) != 0)
+            i++;
+        if (i == 4)
+            fail_msg("%s%s cut at %zu: found “%s”", how, answer + 1, cut, out->s);
+        at = strchr(at, i == 0 ? '>' : ']') + 1;
+    }
+    strbuf_clear(out);
+    decoder_feed(d, "xyz", 3, INT64_MAX);
+    drain(d, out);
+    assert_string_equal(out->s, "xyz");
+}
+
+/* Each answer cut in two at every byte, with and without silence around the cut and before it,
+ * behind an Esc or not. */
+static void test_split_answers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_ANSWERS; i++)
+        for (size_t cut = 1; cut < strlen(answers[i]); cut++)
+            for (unsigned how = 0; how < 16; how++) {
+                struct decoder *d = decoder_new();
+                struct strbuf out;
+                int64_t ms = 0;
+                bool asked = how & 8, begins_alt = how & 1 && cut == 2;
+                strbuf_init(&out);
+                decoder_expect(d, asked);
+                if (how & 4)
+                    piece(d, "\033", 1, how & 2, &ms, &out);
+                piece(d, answers[i], cut, how & 1, &ms, &out);
+                if (!asked && begins_alt) { /* then Alt-[, which does nothing, is what it was */
+                    char alt[16];
+                    snprintf(alt, sizeof alt, "<Alt-%c>", answers[i][1]);
+                    assert_string_equal(out.s + out.len - strlen(alt), alt);
+                    strbuf_clear(&out);
+                }
+                piece(d, answers[i] + cut, strlen(answers[i]) - cut, how & 1, &ms, &out);
+                assert_only_esc(d, &out, answers[i], asked ? "asked for, " : "", cut);
+                strbuf_release(&out);
+                decoder_free(d);
+            }
+}
+
+/* A byte at a time with silence between: while an answer is expected even this is none of keys. */
+static void test_crumbled_answers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_ANSWERS; i++)
+        for (int before = 0; before < 2; before++) {
+            struct decoder *d = decoder_new();
+            struct strbuf out;
+            int64_t ms = 0;
+            strbuf_init(&out);
+            if (before)
+                piece(d, "\033", 1, true, &ms, &out);
+            for (const char *at = answers[i]; *at; at++)
+                piece(d, at, 1, true, &ms, &out);
+            assert_only_esc(d, &out, answers[i], "in crumbs, ", 0);
+            strbuf_release(&out);
+            decoder_free(d);
+        }
+}
+
+/* Keys behind an Esc that look like an answer stay keys: each acts before the next is pressed. */
+static void test_keys_like_answers(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"[0n", "[?6c",   "]11;q", "P1$r",
+                                       "[[[", "[24;1R", "[I",    "PPx"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        struct decoder *d = decoder_new();
+        struct strbuf out;
+        int64_t ms = 0;
+        strbuf_init(&out);
+        decoder_expect(d, false);
+        piece(d, "\033", 1, true, &ms, &out);
+        for (const char *key = keys[i]; *key; key++) {
+            strbuf_clear(&out);
+            piece(d, key, 1, true, &ms, &out);
+            char expected[2] = {*key, 0};
+            if (strcmp(out.s, expected) != 0)
+                fail_msg("%s: found “%s”, expected “%s”", keys[i], out.s, expected);
+        }
+        strbuf_release(&out);
+        decoder_free(d);
+    }
+    struct decoder *d = decoder_new(); /* held while an answer may come, but not for ever */
+    struct strbuf out;
+    strbuf_init(&out);
+    int64_t ms = 0;
+    piece(d, "\033", 1, true, &ms, &out);
+    piece(d, "[", 1, true, &ms, &out);
+    assert_string_equal(out.s, "<Esc>");
+    decoder_expect(d, false);
+    assert_in_range(decoder_wait_ms(d), 0, 25);
+    decoder_timeout(d);
+    drain(d, &out);
+    assert_string_equal(out.s, "<Esc>[");
+    piece(d, "[", 1, false, &ms, &out);
+    assert_string_equal(out.s, "<Esc>[[");
+    strbuf_release(&out);
+    decoder_free(d);
 }
 
 static int clicks_at(struct decoder *d, const char *report, int64_t ms)
@@ -306,9 +447,15 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),    cmocka_unit_test(test_split),
-        cmocka_unit_test(test_recovery), cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_clicks),   cmocka_unit_test(test_long_paste),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_split_answers),
+        cmocka_unit_test(test_crumbled_answers),
+        cmocka_unit_test(test_keys_like_answers),
+        cmocka_unit_test(test_recovery),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_clicks),
+        cmocka_unit_test(test_long_paste),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,6 +215,35 @@ static void test_mute(void **state)
     show_quit(t);
 }
 
+/* An answer behind the user's Esc, whose own ESC comes long before its rest: two Escs, no key. */
+static void test_late_answers_in_pieces(void **state)
+{
+    (void)state;
+    static const char *const rest[] = {"[?62;22c", "]11;rgb:ffff/ffff/ffff\033\\",
+                                       "P1$r0;48;2;1;2;3m\033\\", "[?2026;2$y", "[0n"};
+    struct show_how p = show_standard;
+    struct term *t = term_start(&(struct term_options){.child = show_run, .arg = &p, .mute = true});
+    assert_true(term_wait_idle(t, TERM_DEADLINE_MS));
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
+        term_type(t, "X");
+        assert_true(term_wait_idle(t, TERM_DEADLINE_MS));
+        term_key(t, "Esc");
+        assert_true(term_wait_text(t, " Esc", TERM_DEADLINE_MS));
+        term_key(t, "Esc");
+        assert_true(term_wait_text(t, " Esc Esc", TERM_DEADLINE_MS));
+        term_type(t, rest[i]);
+        term_type(t, "e");
+        assert_true(term_wait_text(t, " Esc Esc e", TERM_DEADLINE_MS));
+    }
+    term_type(t, "X");
+    assert_true(term_wait_idle(t, TERM_DEADLINE_MS));
+    term_key(t, "Esc");
+    assert_true(term_wait_text(t, " Esc", TERM_DEADLINE_MS));
+    term_type(t, "["); /* the user's own */
+    assert_true(term_wait_text(t, " Esc [", TERM_DEADLINE_MS));
+    show_quit(t);
+}
+
 /* --- input --- */
 
 static void test_input(void **state)
@@ -423,6 +452,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_terminal_types),
         cmocka_unit_test(test_dumb),
         cmocka_unit_test(test_mute),
+        cmocka_unit_test(test_late_answers_in_pieces),
         cmocka_unit_test(test_input),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_stalled_line),
