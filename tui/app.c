@@ -413,6 +413,8 @@ static bool begin(struct app *a, const struct app_options *o, bool *no_terminal,
     screen_size(&w, &h);
     grid_init(&a->desk.grid, w, h, theme_style(a->desk.theme, ROLE_TEXT));
     explore_resize(&a->desk.explore, w, h);
+    if (o->text)
+        explore_replace_text(&a->desk.explore, o->text, o->n_text);
     return desk_start(&a->desk, &a->options, e);
 }
 

@@ -8,7 +8,10 @@ struct app_options {
     const struct options *options;   /* as given; what a restored session names fills the gaps */
     const struct saved_state *state; /* of --state; NULL: the session file's */
     const char *play;                /* a script; NULL: none */
-    bool fresh;                      /* neither restore nor save a session */
+    const char
+        *text; /* to begin with in place of the session's, which undo brings back; NULL: none */
+    size_t n_text;
+    bool fresh; /* neither restore nor save a session */
 };
 
 /* Runs until the user quits or the terminal goes away; the exit status. *no_terminal: there is none

@@ -2,12 +2,14 @@
 #include "tui/app.h"
 #include "tui/cli/cli.h"
 #include "tui/cli/option_table.h"
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 struct explorer_values {
@@ -28,10 +30,20 @@ static const struct option_row explorer_options[] = {
     {.name = NULL},
 };
 
-static bool has_screen(void)
+static bool can_show(void)
 {
     const char *term = getenv("TERM");
-    return isatty(0) && isatty(1) && !(term && strcmp(term, "dumb") == 0);
+    return isatty(STDOUT_FILENO) && !(term && strcmp(term, "dumb") == 0);
+}
+
+/* The keys of the terminal that the screen is on, in place of a pipe that has been read. */
+static bool take_keys(void)
+{
+    int fd = tcgetsid(STDOUT_FILENO) == getsid(0) ? open("/dev/tty", O_RDWR | O_CLOEXEC) : -1;
+    bool ok = fd >= 0 && dup2(fd, STDIN_FILENO) == STDIN_FILENO;
+    if (fd > STDIN_FILENO)
+        close(fd);
+    return ok;
 }
 
 static int fail(const struct error *e)
@@ -46,22 +58,32 @@ static int explore(const struct options *options, const struct explorer_values *
     struct saved_state state;
     state_init(&state);
     int status = 2;
-    bool no_terminal = !has_screen();
+    char *text = NULL;
+    size_t n_text = 0;
+    bool keys = isatty(STDIN_FILENO);
     if (values->state)
         state_parse(values->state, strlen(values->state), &state, &e);
+    if (!error_is_set(&e) && !keys)
+        cli_piped_text(&text, &n_text, &e);
     if (error_is_set(&e)) {
         state_release(&state);
         return fail(&e);
     }
+    bool no_terminal = !can_show() || !(keys || (text && take_keys()));
     if (!no_terminal) {
         struct app_options app = {.options = options,
                                   .state = values->state ? &state : NULL,
                                   .play = values->play,
+                                  .text = text,
+                                  .n_text = n_text,
                                   .fresh = values->state || values->play};
         status = app_run(&app, &no_terminal);
     }
     state_release(&state);
-    return no_terminal ? cli_analyze_default(options) : status;
+    if (no_terminal)
+        status = cli_analyze(options, text, n_text);
+    free(text);
+    return status;
 }
 
 int main(int argc, char **argv)

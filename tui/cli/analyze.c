@@ -277,19 +277,21 @@ const struct command analyze_command = {
 };
 _Static_assert(sizeof(struct analyze_values) <= CLI_VALUES_MAX, "values of a command");
 
-int cli_analyze_default(const struct options *o)
+int cli_analyze(const struct options *o, const char *text, size_t n)
 {
-    static const char text[] = "Rådet skal nu formelt godkende Parlamentets holdning.\n"
-                               "The Council now has to formally approve Parliament's position.\n";
+    static const char example[] =
+        "Rådet skal nu formelt godkende Parlamentets holdning.\n"
+        "The Council now has to formally approve Parliament's position.\n";
     struct cli cli = {.opt = *o, .command = &analyze_command};
     struct error e = {0};
     struct input in;
-    struct analysis a;
+    struct analysis a = {0};
     interrupt_install();
     cli.progress.terminal = isatty(STDERR_FILENO);
     cli.progress.on = (cli.progress.terminal && !o->quiet) || o->progress;
     strbuf_init(&cli.out);
-    input_repair(&in, text, sizeof text - 1);
+    input_repair(&in, text ? text : example, text ? n : sizeof example - 1);
+    input_note(&in, o);
     bool ok = analysis_run(&a, &cli, &cli.opt, &in, 0, NULL, &e) && print(&a, &cli.opt, -1, &e) &&
               output_write(&cli, &e);
     analysis_release(&a);

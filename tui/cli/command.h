@@ -93,6 +93,7 @@ struct input {
  * something was repaired unless quiet. Release in either case. */
 bool input_read(struct input *, const struct cli *, const char *operand, struct error *e);
 void input_repair(struct input *, const char *s, size_t n);
+void input_note(const struct input *, const struct options *); /* says what was repaired */
 /* The offset in the input of an offset in the repaired text. */
 size_t input_offset(const struct input *, size_t repaired);
 void input_release(struct input *);

@@ -2,8 +2,10 @@
  * back to its bytes. */
 #include "engine/base/memory.h"
 #include "engine/text/utf8.h"
+#include "tui/cli/cli.h"
 #include "tui/cli/command.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,12 +58,8 @@ void input_release(struct input *in)
     *in = (struct input){0};
 }
 
-static bool read_stdin(const struct cli *cli, struct strbuf *b, struct error *e)
+static bool read_stdin(struct strbuf *b, struct error *e)
 {
-    if (isatty(STDIN_FILENO))
-        return error_set(e, ERROR_INPUT,
-                         "%s: found no text and a terminal as standard input, expected %s",
-                         cli->command->name, cli->command->operands);
     char part[1 << 14];
     for (;;) {
         ssize_t got = read(STDIN_FILENO, part, sizeof part);
@@ -81,24 +79,50 @@ static bool read_stdin(const struct cli *cli, struct strbuf *b, struct error *e)
     }
 }
 
+void input_note(const struct input *in, const struct options *o)
+{
+    if (in->n_bad > 0 && !o->quiet)
+        fprintf(stderr,
+                "glimt: note: %zu invalid UTF-8 sequence%s read as U+FFFD, the first at byte %zu\n",
+                in->n_bad, in->n_bad == 1 ? "" : "s", in->gap[0].given);
+}
+
+bool cli_piped_text(char **text, size_t *n, struct error *e)
+{
+    struct strbuf b;
+    *text = NULL;
+    *n = 0;
+    if (fcntl(STDIN_FILENO, F_GETFD) < 0) /* closed: nobody pipes anything */
+        return true;
+    strbuf_init(&b);
+    bool ok = read_stdin(&b, e);
+    if (ok && b.len > 0) {
+        *n = b.len;
+        *text = strbuf_detach(&b);
+    }
+    strbuf_release(&b);
+    return ok;
+}
+
 bool input_read(struct input *in, const struct cli *cli, const char *operand, struct error *e)
 {
     *in = (struct input){0};
     if (operand && strcmp(operand, "-") != 0) {
         input_repair(in, operand, strlen(operand));
     } else {
+        if (isatty(STDIN_FILENO))
+            return error_set(e, ERROR_INPUT,
+                             "%s: found no text and a terminal as standard input, expected %s",
+                             cli->command->name, cli->command->operands);
         struct strbuf b;
         strbuf_init(&b);
-        bool ok = read_stdin(cli, &b, e);
+        bool ok = read_stdin(&b, e);
         if (ok)
             input_repair(in, b.s, b.len);
         strbuf_release(&b);
         if (!ok)
             return false;
     }
-    if (in->n_bad > 0 && !cli->opt.quiet)
-        fprintf(stderr,
-                "glimt: note: %zu invalid UTF-8 sequence%s read as U+FFFD, the first at byte %zu\n",
-                in->n_bad, in->n_bad == 1 ? "" : "s", in->gap[0].given);
+    input_note(in, &cli->opt);
     return true;
 }
