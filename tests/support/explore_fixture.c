@@ -359,6 +359,26 @@ static void cut_lines(struct snapshot *s, const struct wish *w)
     }
 }
 
+/* After the last token of the cursor's line that begins before it. */
+static void predict(struct snapshot *s, const struct wish *w)
+{
+    s->next_at = w->cursor;
+    s->next_token = -1;
+    for (int32_t l = 0; l < s->n_lines; l++)
+        for (int32_t i = 0; i < s->line[l].tokens->n && w->cursor >= s->line[l].start &&
+                            w->cursor <= s->line[l].end;
+             i++)
+            if (s->line[l].start + (size_t)s->line[l].tokens->token[i].start < w->cursor) {
+                s->next_token = s->line[l].first_token + i;
+                s->next_at = s->line[l].start + (size_t)s->line[l].tokens->token[i].end;
+            }
+    if (s->next_token < 0)
+        return;
+    s->next_plain = next_of(0);
+    s->next_base = w->insert != INSERT_NONE ? next_of(0) : (struct next_list){0};
+    s->next_fixed = s->any_fixed ? next_of(4) : (struct next_list){0};
+}
+
 struct snapshot *fixture_snapshot(const struct wish *w)
 {
     struct snapshot *s = xcalloc(1, sizeof *s);
@@ -385,15 +405,7 @@ struct snapshot *fixture_snapshot(const struct wish *w)
     for (int i = 0; i < 2; i++)
         s->refset[i] = refset_of(i, s->any_fixed, effect(w), s->lane_key[LANE_FIXED]);
     s->refset_progress = s->any_fixed ? .8 : 1;
-    s->next_at = w->cursor;
-    s->next_token = -1;
-    for (int32_t l = 0; l < s->n_lines; l++)
-        for (int32_t i = 0; i < s->line[l].tokens->n; i++)
-            if (s->line[l].start + (size_t)s->line[l].tokens->token[i].end <= w->cursor)
-                s->next_token = s->line[l].first_token + i;
-    s->next_plain = next_of(0);
-    s->next_base = w->insert != INSERT_NONE ? next_of(0) : (struct next_list){0};
-    s->next_fixed = s->any_fixed ? next_of(4) : (struct next_list){0};
+    predict(s, w);
     s->progress = 1;
     return s;
 }

@@ -137,15 +137,22 @@ static const struct line_view *line_at(const struct snapshot *s, size_t at)
     return s->n_lines > 0 ? &s->line[lo] : NULL;
 }
 
+/* A byte of the token looked at, in the present text; of a line without any: where it is. */
+static size_t byte_looked_at(const struct explore *ex)
+{
+    const struct textbuf *t = &ex->editor.text;
+    size_t at = ex->token_at;
+    if (at > 0 && at == textbuf_line_end(t, textbuf_line_of(t, at)) && t->s[at - 1] != '\n')
+        at--; /* behind the last token of a line: that token */
+    return at;
+}
+
 struct here explore_here(const struct explore *ex, const struct snapshot *s)
 {
     struct here h = {0};
     if (!s)
         return h;
-    const struct textbuf *t = &ex->editor.text;
-    size_t at = ex->token_at;
-    if (at > 0 && at == textbuf_line_end(t, textbuf_line_of(t, at)) && t->s[at - 1] != '\n')
-        at--; /* behind the last token of a line: that token */
+    size_t at = byte_looked_at(ex);
     bool exact;
     at = map_to_old(&ex->map, at, &exact);
     if (!exact && at > 0 && s->text[at - 1] != '\n')
@@ -485,12 +492,18 @@ void explore_status(struct explore *ex, const struct service_status *s)
 }
 
 /* ---- what goes to the worker */
+/* Behind a byte of the token looked at, so that predictions follow it, whether its bounds are known
+ * yet or not. */
+static size_t cursor_wished(const struct explore *ex)
+{
+    const struct textbuf *t = &ex->editor.text;
+    size_t at = byte_looked_at(ex),
+           end = ex->sliders.join ? t->n : textbuf_line_end(t, textbuf_line_of(t, at));
+    return at < end ? at + 1 : at;
+}
+
 void explore_wish(struct explore *ex, struct wish *w)
 {
-    struct here h = explore_here(ex, ex->snapshot);
-    size_t from, to, cursor = ex->editor.cursor;
-    if (h.valid && !h.stale && map_to_new(&ex->map, h.start, h.end, &from, &to))
-        cursor = to; /* predictions follow the token looked at */
     *w = (struct wish){.generation = ++ex->generation,
                        .text = ex->editor.text.s,
                        .n_text = ex->editor.text.n,
@@ -499,7 +512,7 @@ void explore_wish(struct explore *ex, struct wish *w)
                        .insert = sliders_insert(&ex->sliders),
                        .n_units = ex->sliders.n,
                        .watch = -1,
-                       .cursor = cursor,
+                       .cursor = cursor_wished(ex),
                        .n_next = SESSION_MAX_NEXT,
                        .losses = true,
                        .refsets = !ex->refsets_paused};

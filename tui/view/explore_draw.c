@@ -62,6 +62,18 @@ const char *waiting(const struct drawing *d)
     return d->ex->status.failed ? "not loaded" : "loading";
 }
 
+const char *missing(const struct drawing *d, bool no_token)
+{
+    const struct textbuf *t = &d->ex->editor.text;
+    if (!d->wb)
+        return waiting(d);
+    if (no_token)
+        return t->n == 0 || d->ex->sliders.join ? "no token yet" : "no token in this line yet";
+    if (d->ex->status.idle && error_is_set(&d->ex->status.error))
+        return "not computed"; /* the status line says why */
+    return d->ascii ? "..." : "…";
+}
+
 void here_label(const struct drawing *d, char out[])
 {
     const struct here *h = &d->here;

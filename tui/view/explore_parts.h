@@ -151,6 +151,8 @@ struct style draw_style(const struct drawing *, enum theme_role);
 void draw_bar(const struct drawing *, struct rect clip, int x, int y, int w, double share,
               struct style);
 const char *waiting(const struct drawing *); /* "loading", or that it failed */
+/* Why a pane about the token looked at has nothing to show: no_token: there is none to be had. */
+const char *missing(const struct drawing *, bool no_token);
 /* The token's text as a label. */
 void here_label(const struct drawing *, char out[]);
 #endif

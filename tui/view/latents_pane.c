@@ -102,6 +102,14 @@ static void draw_brushed(const struct drawing *d)
     }
 }
 
+static const char *nothing_active(const struct drawing *d)
+{
+    const struct line_latents *l = d->here.valid ? d->here.line->latents : NULL;
+    if (l && l->complete && !d->here.stale)
+        return "none is active";
+    return missing(d, d->snap && d->snap->tokens.valid && !d->here.valid);
+}
+
 void draw_latents_pane(const struct drawing *d)
 {
     char title[160], label[LABEL_MAX];
@@ -121,8 +129,7 @@ void draw_latents_pane(const struct drawing *d)
     if (d->wb && !d->wb->dict)
         grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "no SAE: start with --sae");
     else if (n == 0)
-        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "%s",
-                    d->wb ? (d->ascii ? "..." : "…") : waiting(d));
+        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "%s", nothing_active(d));
     if (here_active(&d->here, 0, &id, &largest))
         largest = fabsf(largest) > 0 ? fabsf(largest) : 1;
     for (int i = 0; i < r.h && l->top + i < n; i++)

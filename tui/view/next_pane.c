@@ -55,10 +55,9 @@ void draw_next_pane(const struct drawing *d)
         d->grid->cursor_y = r.y + d->ex->next.selected - d->ex->next.top;
     }
     if (!s || (s->next_plain.n == 0 && s->next_base.n == 0)) {
-        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "%s",
-                    !d->wb     ? waiting(d)
-                    : d->ascii ? "..."
-                               : "…");
+        bool nothing = s && s->next.valid && s->next_token < 0;
+        grid_text(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), missing(d, nothing),
+                  strlen(missing(d, nothing)));
         return;
     }
     const struct next_list *without = s->next_base.n > 0 ? &s->next_base : &s->next_plain;
