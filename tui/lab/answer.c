@@ -102,10 +102,36 @@ static bool run(struct answer *a, const struct study_call *call, struct finished
     return true;
 }
 
+static struct table_set *growing_classes(void *arg, struct study *study)
+{
+    (void)arg;
+    return harvest_study.tables(study);
+}
+
+static struct table_set *growing_latents(void *arg, struct study *study)
+{
+    const struct answer *a = arg;
+    struct table_set *set = harvest_study.tables(study);
+    struct harvest_view view;
+    harvest_view_of(study, a->corpus->cls, &view);
+    struct table *rows = latents_table(&view, a->target, false);
+    table_rename(rows, "rows");
+    table_set_add(set, rows);
+    harvest_view_release(&view);
+    return set;
+}
+
 static bool harvest(struct answer *a, bool must_keep, struct harvest_source *s)
 {
-    return need_dict(a) && lab_harvest(a->lab, a->corpus, a->request->keep_activations, must_keep,
-                                       a->loop, s, &a->facts, a->e);
+    const struct request *r = a->request;
+    struct harvest_call how = {.postings = r->keep_activations,
+                               .must_keep = must_keep,
+                               .only_kept = r->only_kept,
+                               .partial = r->kind == REQUEST_LATENTS   ? growing_latents
+                                          : r->kind == REQUEST_HARVEST ? growing_classes
+                                                                       : NULL,
+                               .partial_arg = a};
+    return need_dict(a) && lab_harvest(a->lab, a->corpus, &how, a->loop, s, &a->facts, a->e);
 }
 
 /* ---- one function a kind */
@@ -230,23 +256,38 @@ static bool answer_find(struct answer *a)
     return ok;
 }
 
-static bool values(struct answer *a, struct finished *f)
+static bool values(struct answer *a, struct table_set *(*partial)(void *, struct study *),
+                   struct finished *f)
 {
     struct study_call call;
     if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
         return false;
     lab_call_init(a->lab, &call, &values_study, a->corpus, request_name[a->request->kind]);
     take_units(a, &call.args);
+    call.partial = partial;
+    call.partial_arg = a;
     return run(a, &call, f);
+}
+
+static void add_histogram(const struct answer *a, struct study *study, struct table_set *set)
+{
+    table_set_add(set, values_histogram(study, a->request->own_range));
+    table_set_add(set, values_overlap(study, a->target));
+}
+
+static struct table_set *growing_histogram(void *arg, struct study *study)
+{
+    struct table_set *set = table_set_new();
+    add_histogram(arg, study, set);
+    return set;
 }
 
 static bool answer_histogram(struct answer *a)
 {
     struct finished f;
-    if (!values(a, &f))
+    if (!values(a, growing_histogram, &f))
         return false;
-    table_set_add(a->set, values_histogram(f.study, a->request->own_range));
-    table_set_add(a->set, values_overlap(f.study, a->target));
+    add_histogram(a, f.study, a->set);
     finished_release(&f);
     return true;
 }
@@ -254,7 +295,7 @@ static bool answer_histogram(struct answer *a)
 static bool answer_tokens(struct answer *a)
 {
     struct finished f;
-    if (!values(a, &f))
+    if (!values(a, NULL, &f))
         return false;
     table_set_add(a->set, values_tokens(f.study));
     table_set_add(a->set, values_overlap(f.study, a->target));
@@ -319,6 +360,18 @@ static bool answer_lens(struct answer *a)
     return true;
 }
 
+static int32_t coactive_rows(const struct answer *a)
+{
+    return a->request->rows > 0 ? a->request->rows : COACTIVE_ROWS;
+}
+
+static struct table_set *growing_coactive(void *arg, struct study *study)
+{
+    struct table_set *set = table_set_new();
+    table_set_add(set, coactive_table(study, coactive_rows(arg)));
+    return set;
+}
+
 static bool answer_coactive(struct answer *a)
 {
     struct study_call call;
@@ -327,10 +380,11 @@ static bool answer_coactive(struct answer *a)
         return false;
     lab_call_init(a->lab, &call, &coactive_study, a->corpus, "co-activation");
     take_units(a, &call.args);
+    call.partial = growing_coactive;
+    call.partial_arg = a;
     if (!run(a, &call, &f))
         return false;
-    int32_t rows = a->request->rows > 0 ? a->request->rows : COACTIVE_ROWS;
-    table_set_add(a->set, coactive_table(f.study, rows));
+    table_set_add(a->set, coactive_table(f.study, coactive_rows(a)));
     finished_release(&f);
     return true;
 }
@@ -346,6 +400,12 @@ static bool has_losses(const struct answer *a)
     return error_set(a->e, ERROR_INPUT,
                      "sweep: %s: found sentences of one token alone, expected some with a loss",
                      a->corpus->corpus->name);
+}
+
+static struct table_set *growing_sweep(void *arg, struct study *study)
+{
+    (void)arg;
+    return sweep_study.tables(study);
 }
 
 static bool answer_sweep(struct answer *a)
@@ -365,6 +425,7 @@ static bool answer_sweep(struct answer *a)
     call.args.inserts = r->inserts ? r->inserts : 1u << INSERT_SAE;
     call.args.each = r->each;
     call.only_kept = r->only_kept;
+    call.partial = growing_sweep;
     if (!run(a, &call, &f))
         return false;
     table_set_unref(a->set);

@@ -47,7 +47,8 @@ struct study_call { /* a study, ready to be looked up or run */
     const struct open_corpus *corpus; /* NULL: none */
     const char *what;                 /* for people */
     bool only_kept;                   /* nothing is computed */
-    /* Its tables while it runs; NULL: ops->tables. */
+    /* Tables while it runs: what the request promises (request.h), and nothing else, for a view
+     * takes them for the answer. NULL: none are handed on. */
     struct table_set *(*partial)(void *, struct study *);
     void *partial_arg;
 };
@@ -72,6 +73,8 @@ char *lab_call_print(const struct study_call *);
 /* A harvest as a view, from memory or from the store. */
 struct harvest_source {
     struct harvest_view view;
+    const struct lab_loop *loop; /* polled while latents are read */
+    int64_t n_read;
     struct study *study; /* NULL: from the store */
     struct lab *lab;
     int64_t run; /* in the store; 0: not kept */
@@ -80,7 +83,12 @@ struct harvest_source {
     struct harvest_class counts[CORPUS_MAX_CLASSES];
     struct error error; /* of reading a detail */
 };
-bool lab_harvest(struct lab *, const struct open_corpus *, bool postings, bool must_keep,
+struct harvest_call {
+    bool postings, must_keep, only_kept;
+    struct table_set *(*partial)(void *, struct study *); /* as study_call's */
+    void *partial_arg;
+};
+bool lab_harvest(struct lab *, const struct open_corpus *, const struct harvest_call *,
                  const struct lab_loop *, struct harvest_source *, struct lab_facts *,
                  struct error *e);
 void harvest_source_release(struct harvest_source *);

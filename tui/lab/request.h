@@ -47,7 +47,8 @@ struct request {
     int32_t rows;     /* a latent: examples a class, lens rows, co-active ones; 0: the default */
     bool own_range;   /* histogram: as published */
     bool keep_activations;
-    bool only_kept; /* answered from the cache or not at all (ERROR_CANCELLED); sweeps only */
+    bool
+        only_kept; /* answered from what is kept or not at all (ERROR_CANCELLED); sweeps, latents */
 };
 void request_init(struct request *, enum request_kind);
 void request_copy(struct request *to, const struct request *from);

@@ -134,11 +134,11 @@ static void progressed(void *arg, const struct study_progress *p)
     struct running *r = arg;
     if (r->loop->progress)
         r->loop->progress(r->loop->progress_arg, p, r->call->what);
-    if (!r->loop->partial || p->elapsed - r->partial_at < PARTIAL_S || p->done == p->total)
+    if (!r->loop->partial || !r->call->partial || p->elapsed - r->partial_at < PARTIAL_S ||
+        p->done == p->total)
         return;
     r->partial_at = p->elapsed;
-    struct table_set *set = r->call->partial ? r->call->partial(r->call->partial_arg, r->study)
-                                             : r->call->ops->tables(r->study);
+    struct table_set *set = r->call->partial(r->call->partial_arg, r->study);
     if (set)
         r->loop->partial(r->loop->partial_arg, set);
     table_set_unref(set);
@@ -435,9 +435,12 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
 /* ---- harvests */
 static const struct latent_detail *stored_detail(void *arg, int32_t latent)
 {
+    enum { READ_AT_ONCE = 256 }; /* about a millisecond */
     struct harvest_source *s = arg;
     struct strbuf blob;
     strbuf_init(&blob);
+    if (++s->n_read % READ_AT_ONCE == 0 && s->loop->poll)
+        s->loop->poll(s->loop->poll_arg);
     free(s->last);
     s->last = NULL;
     if (store_get_latent(s->lab->store, s->run, latent, &blob, &s->error) == 1)
@@ -485,39 +488,27 @@ static bool of_memory(struct lab *lab, const struct open_corpus *c, struct harve
     return true;
 }
 
-static struct table_set *growing_latents(void *arg, struct study *study)
-{
-    const struct open_corpus *c = arg;
-    struct table_set *set = harvest_study.tables(study);
-    struct harvest_view view;
-    harvest_view_of(study, c->cls, &view);
-    struct table *rows = latents_table(&view, 0, false);
-    table_rename(rows, "rows");
-    table_set_add(set, rows);
-    harvest_view_release(&view);
-    return set;
-}
-
-bool lab_harvest(struct lab *lab, const struct open_corpus *corpus, bool postings, bool must_keep,
+bool lab_harvest(struct lab *lab, const struct open_corpus *corpus, const struct harvest_call *how,
                  const struct lab_loop *loop, struct harvest_source *s, struct lab_facts *facts,
                  struct error *e)
 {
     struct study_call call;
     struct finished f;
-    *s = (struct harvest_source){.lab = lab};
+    *s = (struct harvest_source){.lab = lab, .loop = loop};
     lab_call_init(lab, &call, &harvest_study, corpus, "harvest");
-    call.args.postings = postings;
-    call.partial = growing_latents;
-    call.partial_arg = (void *)(uintptr_t)corpus;
+    call.args.postings = how->postings;
+    call.only_kept = how->only_kept;
+    call.partial = how->partial;
+    call.partial_arg = how->partial_arg;
     if (!lab_identify(lab, e))
         return false;
     struct sha256 key = lab_key(lab, &call);
-    if (!must_keep && lab->harvest.study && memcmp(&key, &lab->harvest.key, sizeof key) == 0) {
+    if (!how->must_keep && lab->harvest.study && memcmp(&key, &lab->harvest.key, sizeof key) == 0) {
         if (facts)
             facts->cached = true;
         return of_memory(lab, corpus, s);
     }
-    if (!lab_study(lab, &call, loop, must_keep, &f, e))
+    if (!lab_study(lab, &call, loop, how->must_keep, &f, e))
         return false;
     if (facts) {
         facts->cached = f.cached;

@@ -178,7 +178,7 @@ static void index_anew(struct corpus_view *v)
     table_set_unref(v->indexed);
     v->indexed = set ? table_set_ref(set) : NULL;
     if (set)
-        corpus_index_make(&v->index, table_set_find(set, "tokens"), v->watch.request.unit,
+        corpus_index_make(&v->index, watch_table(&v->watch, "tokens"), v->watch.request.unit,
                           v->watch.request.n_units);
     if (v->subject > v->index.n_units)
         v->subject = 0;

@@ -2,6 +2,7 @@
  */
 #include "tui/plot/plot.h"
 #include "tui/view/explore_parts.h"
+#include "tui/view/job_line.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +94,19 @@ static bool make_room(struct plot_options *o, const struct plot_layout *l)
     return true;
 }
 
+static void what_is_missing(const struct drawing *d, int32_t unit, int columns, char *out, size_t n)
+{
+    const struct job *j = &d->ex->findings.bins.job;
+    if (!d->wb)
+        snprintf(out, n, "%s", waiting(d));
+    else if (unit < 0)
+        snprintf(out, n, "no latent");
+    else if (j->id && job_is_pending(j))
+        job_working_text(j, d->ascii, columns, out, n);
+    else
+        snprintf(out, n, "not known");
+}
+
 void draw_histogram_pane(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
@@ -117,11 +131,8 @@ void draw_histogram_pane(const struct drawing *d)
             plot_cells(shown, &o, d->theme, d->grid, r, NULL);
         }
     } else {
-        const char *text = !d->wb     ? waiting(d)
-                           : unit < 0 ? "no latent"
-                           : ex->findings.bins.job.id && job_is_pending(&ex->findings.bins.job)
-                               ? "harvesting"
-                               : "not known";
+        char text[256];
+        what_is_missing(d, unit, r.w, text, sizeof text);
         grid_text(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), text, strlen(text));
     }
     if (ex->focus == PANE_HISTOGRAM && ex->overlay == OVERLAY_NONE) {

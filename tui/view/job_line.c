@@ -212,3 +212,44 @@ void job_line_text(const struct job *j, bool ascii, int columns, char *out, size
         at = k < 0 || (size_t)k >= n - at ? n - 1 : at + (size_t)k;
     }
 }
+
+/* ---- in words, where there is nothing else yet */
+static int columns_in(const char *s)
+{
+    return text_columns(s, strlen(s));
+}
+
+static size_t append(char *out, size_t n, size_t w, const char *what)
+{
+    int k = w < n ? snprintf(out + w, n - w, "%s", what) : 0;
+    return w + (k < 0 ? 0 : (size_t)k);
+}
+
+void job_working_text(const struct job *j, bool ascii, int columns, char *out, size_t n)
+{
+    const char *dot = ascii ? " - " : " · ";
+    char corpus[96], start[192], share[24] = "", number[32], rate[64] = "", time[32], left[64] = "";
+    corpus_choice_name(&j->request.corpus, corpus, sizeof corpus);
+    if (j->status == JOB_QUEUED) {
+        snprintf(out, n, "%s waits for what runs", corpus);
+        return;
+    }
+    bool harvest = !j->what[0] || strcmp(j->what, "harvest") == 0;
+    snprintf(start, sizeof start, "%s %s %s", harvest ? "harvesting" : j->what, corpus,
+             ascii ? "..." : "…");
+    if (j->progress.total > 0)
+        snprintf(share, sizeof share, " %.0f %%", floor(100 * job_share(j)));
+    count_text(round(j->progress.tokens_per_s / 100) * 100, number, sizeof number);
+    if (j->progress.tokens_per_s >= 100)
+        snprintf(rate, sizeof rate, "%s%s tokens/s", dot, number);
+    duration_text(j->progress.left, time, sizeof time);
+    if (*time)
+        snprintf(left, sizeof left, "%s%s left", dot, time);
+    int w = columns_in(start) + columns_in(share);
+    size_t at = append(out, n, append(out, n, 0, start), share);
+    bool with_left = w + columns_in(left) <= columns;
+    if (with_left && w + columns_in(rate) + columns_in(left) <= columns)
+        at = append(out, n, at, rate);
+    if (with_left)
+        append(out, n, at, left);
+}

@@ -30,6 +30,10 @@ int job_line_draw(const struct job *, const struct theme *, struct grid *, struc
 /* As text alone (a status bar, a terminal that shows no pictures). */
 void job_line_text(const struct job *, bool ascii, int columns, char *out, size_t n);
 
+/* A job that waits or runs, in words: "harvesting big.tsv … 42 % · 12,300 tokens/s · 4 s left"; in
+ * `columns`, or shorter: the rate goes first. */
+void job_working_text(const struct job *, bool ascii, int columns, char *out, size_t n);
+
 /* Pieces for tables: "12,300", "4 s" / "2 min" / "1 h 20 min", a bar w cells wide with eighths at
  * its end and blanks behind it (3·w + 1 bytes). */
 void count_text(double v, char *out, size_t n);

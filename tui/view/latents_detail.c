@@ -179,6 +179,5 @@ bool latents_look(struct latents *v, const struct view_in *in)
 
 const struct table *latents_detail_table(const struct latents *v, int detail, const char *name)
 {
-    const struct job *j = &v->detail[detail];
-    return j->id && j->tables ? table_set_find(j->tables, name) : NULL;
+    return job_table(&v->detail[detail], name);
 }

@@ -202,43 +202,6 @@ static void draw_prompt(const struct latents_drawing *d, struct rect r)
 }
 
 /* ---- all of it */
-static size_t add(char *out, size_t n, size_t w, const char *what)
-{
-    int k = w < n ? snprintf(out + w, n - w, "%s", what) : 0;
-    return w + (k < 0 ? 0 : (size_t)k);
-}
-
-/* In `columns`, or shorter: the rate goes first. */
-static void progress_text(const struct latents_drawing *d, int columns, char *out, size_t n)
-{
-    const struct job *j = &d->v->watch.job;
-    const char *dot = d->in->ascii ? " - " : " · ";
-    char corpus[96], start[192], share[24] = "", number[32], rate[64] = "", time[32], left[64] = "";
-    corpus_choice_name(&j->request.corpus, corpus, sizeof corpus);
-    if (j->status == JOB_QUEUED) {
-        snprintf(out, n, "%s waits for what runs", corpus);
-        return;
-    }
-    bool harvest = !j->what[0] || strcmp(j->what, "harvest") == 0;
-    snprintf(start, sizeof start, "%s %s %s", harvest ? "harvesting" : j->what, corpus,
-             d->in->ascii ? "..." : "…");
-    if (j->progress.total > 0)
-        snprintf(share, sizeof share, " %.0f %%", floor(100 * job_share(j)));
-    count_text(round(j->progress.tokens_per_s / 100) * 100, number, sizeof number);
-    if (j->progress.tokens_per_s >= 100)
-        snprintf(rate, sizeof rate, "%s%s tokens/s", dot, number);
-    duration_text(j->progress.left, time, sizeof time);
-    if (*time)
-        snprintf(left, sizeof left, "%s%s left", dot, time);
-    int w = text_width(start) + text_width(share);
-    size_t at = add(out, n, add(out, n, 0, start), share);
-    bool with_left = w + text_width(left) <= columns;
-    if (with_left && w + text_width(rate) + text_width(left) <= columns)
-        at = add(out, n, at, rate);
-    if (with_left)
-        add(out, n, at, left);
-}
-
 static bool unfinished(const struct job *j)
 {
     return j->id && job_is_pending(j);
@@ -255,7 +218,7 @@ static void draw_waiting(const struct latents_drawing *d, struct rect r)
     } else if (j->id && j->status == JOB_CANCELLED) {
         latents_say(d, r, ROLE_WARNING, "cancelled: t, or leaving and coming back, asks again");
     } else if (unfinished(j)) {
-        progress_text(d, 1000, text, sizeof text);
+        job_working_text(j, d->in->ascii, 1000, text, sizeof text);
         int n = latents_say(d, r, ROLE_TEXT, text), w = r.w < 60 ? r.w : 60;
         if (j->progress.total > 0 && n + 1 < r.h && w > 0) {
             grid_fill(d->grid, (struct rect){r.x, r.y + n, w, 1}, latents_style(d, ROLE_TEXT));
@@ -282,7 +245,7 @@ void latents_table_note(const struct latents_drawing *d, char *out, size_t n)
     if (!v->rows)
         return;
     if (unfinished(j)) {
-        progress_text(d, d->layout.part[PART_TABLE].w - 6, out, n);
+        job_working_text(j, d->in->ascii, d->layout.part[PART_TABLE].w - 6, out, n);
         return;
     }
     if (j->id && j->status == JOB_FAILED) {

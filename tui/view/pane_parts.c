@@ -75,9 +75,46 @@ bool watch_request(const struct watch *w, struct request *out)
     return w->asked;
 }
 
+/* What panes draw of answers: each kind has a mark and columns of its own. */
+static const struct answer_kind {
+    const char *name;
+    enum mark mark;
+    const char *column[4];
+} answer_kind[N_REQUESTS][3] = {
+    [REQUEST_HISTOGRAM] = {{"rows", MARK_HIST, {"class", "lo", "hi", "density"}}},
+    [REQUEST_BINS] = {{"rows", MARK_HIST, {"class", "lo", "hi", "density"}}},
+    [REQUEST_EXAMPLES] = {{"rows", MARK_LIST, {"class", "quantile", "value", "text"}}},
+    [REQUEST_COACTIVE] = {{"rows", MARK_LIST, {"latent", "other"}}},
+    [REQUEST_SWEEP] = {{"rows", MARK_LINE, {"value", "insert", "class", "loss_sentence_mean"}},
+                       {"differences", MARK_LINE, {"value", "insert", "class", "difference"}},
+                       {"pairs", MARK_LINE, {"value", "insert", "difference"}}},
+    [REQUEST_TOKENS] = {{"tokens", MARK_LIST, {"class", "doc", "start", "text"}}},
+};
+
+static bool is_of_kind(const struct table *t, const struct answer_kind *k)
+{
+    if (t->mark != k->mark)
+        return false;
+    for (size_t i = 0; i < sizeof k->column / sizeof *k->column && k->column[i]; i++)
+        if (table_find(t, k->column[i]) < 0)
+            return false;
+    return true;
+}
+
+const struct table *job_table(const struct job *j, const char *name)
+{
+    const struct table *t = j->id && j->tables ? table_set_find(j->tables, name) : NULL;
+    for (int i = 0; t && i < 3; i++) {
+        const struct answer_kind *k = &answer_kind[j->request.kind][i];
+        if (k->name && strcmp(k->name, name) == 0 && !is_of_kind(t, k))
+            return NULL;
+    }
+    return t;
+}
+
 const struct table *watch_table(const struct watch *w, const char *name)
 {
-    return w->job.id && w->job.tables ? table_set_find(w->job.tables, name) : NULL;
+    return job_table(&w->job, name);
 }
 
 bool watch_shows_line(const struct watch *w)

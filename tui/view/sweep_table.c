@@ -12,7 +12,8 @@ struct columns {
 
 const struct table *sweep_source(const struct table_set *set, enum sweep_shows shows)
 {
-    return set ? table_set_find(set, source_name[shows]) : NULL;
+    const struct table *t = set ? table_set_find(set, source_name[shows]) : NULL;
+    return t && t->mark == MARK_LINE ? t : NULL;
 }
 
 static struct columns columns_of(const struct table *t, enum sweep_shows shows)

@@ -15,7 +15,7 @@ struct sweep_number {
     int64_t n;        /* sentences or pairs; 0: not told */
 };
 
-/* The table a kind of numbers stands in, NULL: not there. */
+/* The table a kind of numbers stands in, NULL: not there, or no curves. */
 const struct table *sweep_source(const struct table_set *, enum sweep_shows);
 /* The rows of a pick that have a value: value (X), class (SERIES; not when paired), the number (Y)
  * with its interval. `what` ends its title ("all 6 fixed"). NULL: there are none. The caller's. */

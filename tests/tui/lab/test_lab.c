@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 /* cmocka.h wants the headers above it. */
 #include <cmocka.h>
 
@@ -206,6 +207,85 @@ static void test_gives_way_between_operations(void **state)
     lab_free(lab);
 }
 
+/* ---- what there is while it runs */
+struct growing {
+    const struct request *request;
+    int n;
+    struct table_set *last;
+};
+
+static void slow_chunk(void *arg, const struct study_progress *p, const char *what)
+{
+    (void)arg;
+    (void)p;
+    (void)what;
+    usleep(260 * 1000); /* tables are handed on a few times a second */
+}
+
+static void keep_last(void *arg, struct table_set *set)
+{
+    struct growing *g = arg;
+    g->n++;
+    table_set_unref(g->last);
+    g->last = table_set_ref(set);
+}
+
+static char *write_corpus(const char *dir)
+{
+    struct strbuf b;
+    strbuf_init(&b);
+    for (int i = 0; i < 200; i++)
+        strbuf_addf(&b, "Sætning %d er en af mange, %d.\tda\nSentence %d is one of many.\ten\n", i,
+                    i * 7, i);
+    char *path = testdata_write(dir, "many.tsv", b.s, b.len);
+    strbuf_release(&b);
+    return path;
+}
+
+/* Whoever sees tables of a request that runs takes them for its answer: each has the mark and the
+ * columns of the one of that name at the end. */
+static void same_kind(const struct table_set *part, const struct table_set *whole)
+{
+    for (int32_t i = 0; i < part->n; i++) {
+        const struct table *a = part->table[i], *b = table_set_find(whole, a->name);
+        if (!b)
+            fail_msg("the answer has no table %s", a->name);
+        assert_int_equal(a->mark, b->mark);
+        assert_int_equal(a->n_cols, b->n_cols);
+        for (int32_t c = 0; c < a->n_cols; c++)
+            assert_string_equal(a->cols[c].name, b->cols[c].name);
+    }
+}
+
+static void test_tables_that_grow_are_of_the_request(void **state)
+{
+    struct place *p = *state;
+    struct options none = p->options;
+    none.cache = "none";
+    char *corpus = write_corpus(p->dir);
+    int handed_on = 0;
+    for (int kind = 0; kind < N_REQUESTS; kind++) {
+        struct request r;
+        struct lab *lab = lab_new(p->wb, &none);
+        struct growing g = {.request = &r};
+        struct lab_loop loop = {.progress = slow_chunk, .partial = keep_last, .partial_arg = &g};
+        ask(&r, (enum request_kind)kind);
+        r.corpus.path = xstrdup(corpus);
+        struct table_set *whole = answers(lab, &r, &loop, NULL);
+        if (g.last)
+            same_kind(g.last, whole);
+        if (kind == REQUEST_LATENTS || kind == REQUEST_SWEEP || kind == REQUEST_HISTOGRAM)
+            assert_true(g.n > 0);
+        handed_on += g.n;
+        table_set_unref(whole);
+        table_set_unref(g.last);
+        request_release(&r);
+        lab_free(lab);
+    }
+    assert_true(handed_on > 3);
+    free(corpus);
+}
+
 static void refuses(struct lab *lab, const struct request *r, const char *part)
 {
     struct table_set *set = NULL;
@@ -317,6 +397,7 @@ static void test_verify_finds_what_differs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_tables_that_grow_are_of_the_request, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kept_and_not_kept_agree, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interrupted_and_resumed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gives_way_between_operations, setup, teardown),

@@ -101,6 +101,29 @@ static void test_histogram_follows_what_is_looked_at(void **state)
     assert_int_equal(f.n_jobs, asked + 1); /* asked once */
 }
 
+/* While it harvests the table of all latents is no histogram: a pane shows its own kind of result
+ * or how far it is. */
+static void test_another_result_is_no_histogram(void **state)
+{
+    (void)state;
+    begin_as("en to", DEPTH_256, false, true, 120, 36);
+    struct job *j = fixture_job(&f, REQUEST_BINS);
+    struct table *t = table_new("rows", "Latents", MARK_LIST);
+    table_column(t, "latent", "", "", COLUMN_I64, COLUMN_KEY);
+    table_column(t, "fire_share.da", "share", "", COLUMN_F64, COLUMN_TEXT);
+    table_set_i64(t, table_row(t), 0, 1482);
+    j->progress = (struct study_progress){.done = 42, .total = 100, .share = .42, .left = NAN};
+    fixture_answer(&f, j, JOB_RUNNING, set_of(t));
+    assert_pane(PANE_HISTOGRAM, "fire_share", false);
+    assert_pane(PANE_HISTOGRAM, "harvesting references … 42 %", true);
+    assert_null(histogram_table(&f.ex));
+    fixture_keys(&f, "Esc s");
+    t = table_new("rows", "Sweep", MARK_HIST);
+    table_column(t, "value", "", "", COLUMN_F64, COLUMN_X);
+    fixture_answer(&f, fixture_job(&f, REQUEST_SWEEP), JOB_RUNNING, set_of(t));
+    assert_int_equal(f.ex.findings.n_curves, 0);
+}
+
 static void test_histogram_log_and_mirror(void **state)
 {
     (void)state;
@@ -512,6 +535,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_histogram_follows_what_is_looked_at, end),
+        cmocka_unit_test_teardown(test_another_result_is_no_histogram, end),
         cmocka_unit_test_teardown(test_histogram_log_and_mirror, end),
         cmocka_unit_test_teardown(test_click_on_a_column, end),
         cmocka_unit_test_teardown(test_sweep_is_asked_for, end),
