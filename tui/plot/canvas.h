@@ -63,9 +63,10 @@ struct canvas_ops {
     /* Interval along a horizontal bar, in a row. */
     void (*whisker)(struct canvas *, struct rect clip, double x0, double x1, int row, struct pen);
     void (*tile)(struct canvas *, struct rect, const struct tile *, const char *title);
-    /* Frame of a panel: left and lower edge (outside of inner) with ticks, in cells. */
+    /* Frame of a panel: left and lower edge (outside of inner) with ticks, in cells; a line along
+     * the row `middle` (−1: none). */
     void (*axes)(struct canvas *, struct rect inner, const double *x_tick, int n_x,
-                 const double *y_tick, int n_y, bool left, bool below);
+                 const double *y_tick, int n_y, bool left, bool below, int middle);
     /* ▲ in a row below, at a column; over: the panel that it points into. */
     void (*marker)(struct canvas *, struct rect clip, double x, double row, struct rect over);
 };

@@ -353,7 +353,7 @@ static void cells_tile(struct canvas *canvas, struct rect r, const struct tile *
 
 /* ---- frame */
 static void cells_axes(struct canvas *canvas, struct rect inner, const double *x_tick, int n_x,
-                       const double *y_tick, int n_y, bool left, bool below)
+                       const double *y_tick, int n_y, bool left, bool below, int middle)
 {
     struct canvas_cells *c = cells_of(canvas);
     struct style style = pen_style(c, (struct pen){.ink = INK_AXIS});
@@ -375,6 +375,10 @@ static void cells_axes(struct canvas *canvas, struct rect inner, const double *x
     }
     if (left && below)
         grid_put(c->grid, c->view, x, y, style, ascii ? "+" : "└", 1);
+    for (int i = 0; middle >= 0 && i < inner.w; i++)
+        grid_put(c->grid, c->view, inner.x + i, middle, style, ascii ? "-" : "─", 1);
+    if (left && middle >= 0)
+        grid_put(c->grid, c->view, x, middle, style, ascii ? "+" : "├", 1);
 }
 
 static void cells_marker(struct canvas *canvas, struct rect clip, double x, double row,

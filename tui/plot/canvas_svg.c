@@ -351,8 +351,9 @@ static void stroke(struct canvas_svg *c, const char *class, struct xy a, struct 
 }
 
 static void svg_axes(struct canvas *canvas, struct rect inner, const double *x_tick, int n_x,
-                     const double *y_tick, int n_y, bool left, bool below)
+                     const double *y_tick, int n_y, bool left, bool below, int middle)
 {
+    (void)middle;
     struct canvas_svg *c = svg_of(canvas);
     double x0 = px_x(c, inner.x), x1 = px_x(c, inner.x + inner.w);
     double y0 = px_y(c, inner.y), y1 = px_y(c, inner.y + inner.h);

@@ -17,6 +17,7 @@ struct frame {
     struct scale x, y; /* mirrored: y of one half */
     struct ticks x_ticks, y_ticks;
     bool mirrored, left, below; /* edges drawn */
+    int axis;                   /* rows of the line between two halves: 0 or 1 */
     int marker_row, tick_row;   /* −1: none */
     int name_row;               /* of x; −1: none */
     double grain;
@@ -31,7 +32,7 @@ void frame_lay(struct frame *, const struct plot *, struct rect, const struct fr
 void frame_draw(const struct frame *, const struct plot *); /* edges, ticks, names, markers */
 double frame_x(const struct frame *, double v);
 double frame_y(const struct frame *, double v, bool down); /* down: the lower half of a mirrored */
-double frame_base(const struct frame *);                   /* where bars stand */
+double frame_base(const struct frame *, bool down);        /* where bars stand */
 struct plot_area frame_area(const struct frame *);
 
 /* Each draws the rows of a panel into a rect. */

@@ -26,8 +26,10 @@ static void take_rows(struct frame *f, const struct plot *p)
     f->below = edge;
     edge = edge && !p->c->exact; /* a row of its own in cells, a line in SVG */
     f->inner.h = h - ticks - edge - markers - named;
-    if (f->mirrored && f->inner.h > 1)
-        f->inner.h &= ~1; /* both halves alike */
+    if (f->mirrored && f->inner.h > 1) { /* both halves alike; a line between them needs a row */
+        f->axis = !p->c->exact && (f->inner.h >= 8 || f->inner.h == 7 || f->inner.h == 5);
+        f->inner.h -= (f->inner.h - f->axis) % 2;
+    }
     int row = f->inner.y + f->inner.h + edge;
     if (markers)
         f->marker_row = row++;
@@ -37,12 +39,18 @@ static void take_rows(struct frame *f, const struct plot *p)
         f->name_row = row;
 }
 
+/* Rows that values have. */
+static int half_of(const struct frame *f)
+{
+    return f->mirrored ? (f->inner.h - f->axis) / 2 : f->inner.h;
+}
+
 static void take_gutter(struct frame *f, const struct plot *p)
 {
-    int h = f->mirrored ? f->inner.h / 2 : f->inner.h;
+    int h = half_of(f);
     int rows = h < 12 ? 2 : 3; /* a tick */
     ticks_make(&f->y_ticks, &f->y, h / rows > 2 ? h / rows : 2, p->data->percent_y);
-    if (p->o->bare || f->inner.h < 2)
+    if (p->o->bare || h < 2) /* in one row all values stand alike */
         return;
     int gutter = widest_tick(&f->y_ticks, p->c->ascii) + 1 + p->c->exact;
     if (f->room.w - gutter < LEAST_INNER)
@@ -96,16 +104,16 @@ double frame_x(const struct frame *f, double v)
     return f->inner.x + scale_share(&f->x, v) * f->inner.w;
 }
 
-double frame_base(const struct frame *f)
+double frame_base(const struct frame *f, bool down)
 {
-    return f->inner.y + (f->mirrored ? f->inner.h / 2 : f->inner.h);
+    return f->inner.y + half_of(f) + (down ? f->axis : 0);
 }
 
 double frame_y(const struct frame *f, double v, bool down)
 {
-    double h = f->mirrored ? f->inner.h / 2 : f->inner.h;
-    double length = scale_share(&f->y, v) * h;
-    return frame_base(f) + (down && f->mirrored ? length : -length);
+    double length = scale_share(&f->y, v) * half_of(f);
+    down = down && f->mirrored;
+    return frame_base(f, down) + (down ? length : -length);
 }
 
 struct plot_area frame_area(const struct frame *f)
@@ -133,6 +141,19 @@ static void draw_x_ticks(const struct frame *f, const struct plot *p)
     }
 }
 
+/* The row of cells that has a value's label: that of the line where it is one's value, else the row
+ * that a bar of the value reaches; −1: the value lies between two rows. */
+static int tick_row(const struct frame *f, double v, bool down)
+{
+    double y = frame_y(f, v, down);
+    int end = f->inner.y + f->inner.h, row = down ? (int)ceil(y) - 1 : (int)floor(y);
+    if (fabs(y - frame_base(f, down)) > 1e-6)
+        return row < f->inner.y ? f->inner.y : row >= end ? end - 1 : row;
+    if (f->mirrored)
+        return f->axis ? f->inner.y + half_of(f) : -1;
+    return f->below ? end : end - 1;
+}
+
 static void draw_y_ticks(const struct frame *f, const struct plot *p)
 {
     struct rect clip = f->room;
@@ -140,17 +161,15 @@ static void draw_y_ticks(const struct frame *f, const struct plot *p)
     clip.w = f->inner.x - clip.x;
     for (int i = 0; i < f->y_ticks.n * (f->mirrored ? 2 : 1); i++) {
         char s[NUMBER_MAX];
-        double v = f->y_ticks.at[i % f->y_ticks.n], y = frame_y(f, v, i >= f->y_ticks.n);
-        if (i >= f->y_ticks.n && v <= f->y.lo)
-            continue;
-        int row = (int)floor(y);
-        row = row >= f->inner.y + f->inner.h ? f->inner.y + f->inner.h - 1 : row;
-        if (row == taken && !p->c->exact)
+        bool down = i >= f->y_ticks.n;
+        double v = f->y_ticks.at[i % f->y_ticks.n];
+        int row = tick_row(f, v, down);
+        if ((down && v <= f->y.lo) || (!p->c->exact && (row < 0 || row == taken)))
             continue;
         taken = row;
         size_t n = tick_text(&f->y_ticks, v, p->c->ascii, s);
-        p->c->ops->text(p->c, clip, f->inner.x - 1, p->c->exact ? y - .5 : row, ANCHOR_RIGHT,
-                        (struct pen){.ink = INK_DIM}, s, n);
+        p->c->ops->text(p->c, clip, f->inner.x - 1, p->c->exact ? frame_y(f, v, down) - .5 : row,
+                        ANCHOR_RIGHT, (struct pen){.ink = INK_DIM}, s, n);
     }
 }
 
@@ -215,6 +234,13 @@ static void draw_markers(const struct frame *f, const struct plot *p)
     }
 }
 
+/* A row of values, not a line. */
+static bool has_tick(const struct frame *f, int row)
+{
+    return row >= f->inner.y && row < f->inner.y + f->inner.h &&
+           (!f->axis || row != f->inner.y + half_of(f));
+}
+
 void frame_draw(const struct frame *f, const struct plot *p)
 {
     double x[TICKS_MAX], y[2 * TICKS_MAX];
@@ -223,12 +249,15 @@ void frame_draw(const struct frame *f, const struct plot *p)
         return;
     for (int i = 0; i < f->x_ticks.n; i++)
         x[i] = frame_x(f, f->x_ticks.at[i]);
-    for (int i = 0; i < f->y_ticks.n; i++) {
-        y[n_y++] = frame_y(f, f->y_ticks.at[i], false);
-        if (f->mirrored && f->y_ticks.at[i] > f->y.lo)
-            y[n_y++] = frame_y(f, f->y_ticks.at[i], true);
-    }
-    p->c->ops->axes(p->c, f->inner, x, f->x_ticks.n, y, n_y, f->left, f->below);
+    for (int i = 0; i < f->y_ticks.n; i++)
+        for (int down = 0; down <= f->mirrored; down++) {
+            double v = f->y_ticks.at[i];
+            int row = tick_row(f, v, down);
+            if (p->c->exact ? !down || v > f->y.lo : has_tick(f, row))
+                y[n_y++] = p->c->exact ? frame_y(f, v, down) : row;
+        }
+    p->c->ops->axes(p->c, f->inner, x, f->x_ticks.n, y, n_y, f->left, f->below,
+                    f->axis ? f->inner.y + half_of(f) : -1);
     if (f->tick_row >= 0)
         draw_x_ticks(f, p);
     if (f->left)

@@ -101,7 +101,7 @@ static void fill(const struct shape *s, bool faint)
 {
     struct strbuf title;
     strbuf_init(&title);
-    double base = frame_base(s->f);
+    double base = frame_base(s->f, s->down);
     for (int i = 0; i < s->n; i++) {
         double y = frame_y(s->f, s->step[i].height, s->down);
         if (s->step[i].height <= 0)
@@ -117,7 +117,7 @@ static void fill(const struct shape *s, bool faint)
 static void outline(const struct shape *s)
 {
     struct xy *at = xcalloc((size_t)s->n * 2 + 2, sizeof *at);
-    double base = frame_base(s->f);
+    double base = frame_base(s->f, s->down) - (s->down ? 0 : 1e-6); /* inside the half */
     size_t n = 0;
     for (int i = 0; i <= s->n; i++) {
         bool there = i < s->n && s->step[i].height > 0;

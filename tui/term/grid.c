@@ -140,6 +140,25 @@ int grid_text(struct grid *g, struct rect clip, int x, int y, struct style style
     return (int)(column < edge || edge < x ? column : edge);
 }
 
+int grid_text_cut(struct grid *g, struct rect clip, int x, int y, struct style style,
+                  const char *utf8, size_t n, bool ascii)
+{
+    const char *mark = ascii ? ".." : "…";
+    int room = clip.x + clip.w - x, end = room - text_columns(mark, strlen(mark)), used = 0,
+        columns;
+    char glyph[GRID_GLYPH_MAX];
+    size_t kept = 0;
+    if (text_columns(utf8, n) <= room)
+        return grid_text(g, clip, x, y, style, utf8, n);
+    for (size_t len; kept < n; kept += len, used += columns) {
+        len = text_cluster(utf8 + kept, n - kept, &columns, glyph);
+        if (used + columns > end)
+            break;
+    }
+    x = grid_text(g, clip, x, y, style, utf8, kept);
+    return grid_text(g, clip, x, y, style, mark, strlen(mark));
+}
+
 int grid_printf(struct grid *g, struct rect clip, int x, int y, struct style style,
                 const char *format, ...)
 {
@@ -215,7 +234,7 @@ struct rect grid_box(struct grid *g, struct rect r, const char *title, bool focu
         struct rect room = {r.x + 1, r.y, r.w - 2, 1};
         int x = grid_text(g, room, r.x + 1, r.y, style, " ", 1);
         room.w -= 1;
-        x = grid_text(g, room, x, r.y, title_style, title, strlen(title));
+        x = grid_text_cut(g, room, x, r.y, title_style, title, strlen(title), theme_ascii(theme));
         room.w += 1;
         grid_text(g, room, x, r.y, style, " ", 1);
     }

@@ -36,6 +36,10 @@ void grid_fill(struct grid *, struct rect, struct style);    /* blanks */
  * one space. */
 int grid_text(struct grid *, struct rect clip, int x, int y, struct style, const char *utf8,
               size_t n);
+/* The same; what clip is too narrow for ends in … (ASCII: ..), so that nobody takes a part for the
+ * whole. */
+int grid_text_cut(struct grid *, struct rect clip, int x, int y, struct style, const char *utf8,
+                  size_t n, bool ascii);
 int grid_printf(struct grid *, struct rect clip, int x, int y, struct style, const char *format,
                 ...) __attribute__((format(printf, 6, 7)));
 /* One cluster known to be `width` columns wide. */

@@ -24,8 +24,11 @@ void token_label(const char *bytes, size_t n, bool ascii, char out[LABEL_MAX])
         const char *s = visible(bytes[i], i == 0 || n == 1 || i + 1 == n, ascii),
                    *from = s ? s : bytes + i;
         size_t m = s ? strlen(s) : k;
-        if (w + m + 1 > LABEL_MAX)
+        const size_t more = strlen("…"); /* kept free until the end is in sight */
+        if (w + m + 1 + (i + k < n ? more : 0) > LABEL_MAX) {
+            w += (size_t)snprintf(out + w, LABEL_MAX - w, "%s", ascii ? ".." : "…");
             break;
+        }
         memcpy(out + w, from, m);
         w += m;
         i += k;

@@ -315,7 +315,7 @@ static void draw_lens_row(const struct latents_drawing *d, struct rect r, int y,
     signed_number(v, 2, d->in->ascii, number, sizeof number);
     int w = text_width(number), room = r.w - w - 1;
     struct rect name = {r.x, y, room > 0 ? room : r.w, 1};
-    grid_text(d->grid, name, r.x, y, s, label, strlen(label));
+    grid_text_cut(d->grid, name, r.x, y, s, label, strlen(label), d->in->ascii);
     if (room > 0)
         grid_text(d->grid, r, r.x + r.w - w, y,
                   selected     ? s

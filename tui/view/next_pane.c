@@ -1,6 +1,7 @@
 /* What the model expects to come next, without and with the fixed values. */
 #include "tui/view/explore_parts.h"
 #include "tui/view/label.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,11 +16,52 @@ static void prediction_label(const struct drawing *d, int32_t id, char out[LABEL
         snprintf(out, LABEL_MAX, "#%d", id);
 }
 
+enum {
+    NUMBER_W = 5,   /* " 58%" and the blank before it */
+    LEAST_BAR = 10, /* of a shorter one only hairs are seen */
+    BARS_FROM = 28  /* columns; the width alone decides, so that nothing comes and goes */
+};
+
+struct columns { /* of both lists alike */
+    int label, bar;
+    double most; /* probability of the longest bar */
+};
+
+static int widest_label(const struct drawing *d, const struct next_list *l, int rows)
+{
+    char text[LABEL_MAX];
+    int widest = 0;
+    for (int i = d->ex->next.top; i < d->ex->next.top + rows && i < l->n; i++) {
+        prediction_label(d, l->id[i], text);
+        int w = text_columns(text, strlen(text));
+        widest = w > widest ? w : widest;
+    }
+    return widest;
+}
+
+static struct columns columns_of(const struct drawing *d, int w, int rows,
+                                 const struct next_list *one, const struct next_list *other)
+{
+    struct columns c = {.label = w - NUMBER_W, .most = 1e-9};
+    const struct next_list *list[] = {one, other};
+    int widest = 10;
+    for (int i = 0; i < 2; i++) {
+        int label = list[i] ? widest_label(d, list[i], rows) : 0;
+        widest = label > widest ? label : widest;
+        if (list[i] && list[i]->n > 0)
+            c.most = fmax(c.most, (double)list[i]->p[0]);
+    }
+    if (w < BARS_FROM)
+        return c;
+    c.label = widest < w - NUMBER_W - LEAST_BAR - 1 ? widest : w - NUMBER_W - LEAST_BAR - 1;
+    c.bar = w - NUMBER_W - c.label - 1;
+    return c;
+}
+
 static void draw_column(const struct drawing *d, struct rect r, const struct next_list *l,
-                        bool selectable, bool stale)
+                        struct columns c, bool selectable, bool stale)
 {
     const struct list *rows = &d->ex->next;
-    int label = r.w >= 20 ? 12 : r.w - 4, bar = r.w - label - 6;
     for (int i = 0; i < r.h && rows->top + i < l->n; i++) {
         int at = rows->top + i, y = r.y + i;
         bool selected = selectable && d->ex->focus == PANE_NEXT && rows->selected == at;
@@ -29,9 +71,11 @@ static void draw_column(const struct drawing *d, struct rect r, const struct nex
         prediction_label(d, l->id[at], text);
         if (selected)
             grid_fill(d->grid, (struct rect){r.x, y, r.w, 1}, s);
-        grid_text(d->grid, (struct rect){r.x, y, label, 1}, r.x, y, s, text, strlen(text));
-        if (bar >= 3)
-            draw_bar(d, r, r.x + label, y, bar, p, selected ? s : draw_style(d, ROLE_BAR));
+        grid_text_cut(d->grid, (struct rect){r.x, y, c.label, 1}, r.x, y, s, text, strlen(text),
+                      d->ascii);
+        if (c.bar > 0)
+            draw_bar(d, r, r.x + c.label + 1, y, c.bar, p / c.most,
+                     selected ? s : draw_style(d, ROLE_BAR));
         if (p >= .005)
             grid_printf(d->grid, r, r.x + r.w - 4, y, s, "%3.0f%%", 100 * p);
         else
@@ -72,7 +116,10 @@ void draw_next_pane(const struct drawing *d)
                     s->insert != INSERT_NONE && half >= 8 ? "inserted" : "plain");
     if (heading && two)
         grid_printf(d->grid, all, right.x, all.y, dim, "%s", fixed ? "fixed" : "free");
-    draw_column(d, left, without, !two, stale);
-    if (two) /* lifted: in the place of the fixed ones, so that the eye can compare */
-        draw_column(d, right, fixed ? &s->next_fixed : without, true, stale);
+    /* lifted: in the place of the fixed ones, so that the eye can compare */
+    const struct next_list *with = !two ? NULL : fixed ? &s->next_fixed : without;
+    struct columns c = columns_of(d, half, r.h, without, with);
+    draw_column(d, left, without, c, !two, stale);
+    if (with)
+        draw_column(d, right, with, c, true, stale);
 }

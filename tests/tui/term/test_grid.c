@@ -186,6 +186,38 @@ static void test_wide(void **state)
     grid_release(&g);
 }
 
+/* Nobody takes a part for the whole. */
+static void test_cutting(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int w;
+        bool ascii;
+        const char *drawn;
+    } row[] = {
+        {"<|endoftext|>", 13, false, "<|endoftext|>"},
+        {"<|endoftext|>", 12, false, "<|endoftext…"},
+        {"<|endoftext|>", 12, true, "<|endoftex.."},
+        {"ab", 1, false, "…"},
+        {"日本語", 5, false, "日本…"},
+        {"日本語", 4, false, "日…"},
+        {"æøå", 3, false, "æøå"},
+        {"abc", 0, false, ""},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct grid g;
+        grid_init(&g, 20, 1, plain);
+        int x = grid_text_cut(&g, (struct rect){2, 0, row[i].w, 1}, 2, 0, plain, row[i].text,
+                              strlen(row[i].text), row[i].ascii);
+        char expected[80];
+        snprintf(expected, sizeof expected, "%s%s", row[i].w ? "  " : "", row[i].drawn);
+        assert_text(&g, expected);
+        assert_true(x <= 2 + row[i].w);
+        grid_release(&g);
+    }
+}
+
 static void test_printf(void **state)
 {
     (void)state;
@@ -226,7 +258,7 @@ static void test_box(void **state)
     assert_text(&g, "┌ Text ────┐\n│          │\n└──────────┘");
     assert_int_equal(in.x * 1000 + in.y * 100 + in.w * 10 + in.h, 1000 + 100 + 100 + 1);
     grid_box(&g, (struct rect){0, 0, 12, 3}, "a title too long", true, theme);
-    assert_text(&g, "┏ a title  ┓\n┃          ┃\n┗━━━━━━━━━━┛");
+    assert_text(&g, "┏ a title… ┓\n┃          ┃\n┗━━━━━━━━━━┛");
     grid_box(&g, (struct rect){0, 0, 12, 3}, "Text", false, ascii);
     assert_text(&g, "+ Text ----+\n|          |\n+----------+");
     grid_box(&g, (struct rect){0, 0, 12, 3}, NULL, true, ascii);
@@ -322,7 +354,7 @@ int main(void)
         cmocka_unit_test(test_wide),          cmocka_unit_test(test_printf),
         cmocka_unit_test(test_rects),         cmocka_unit_test(test_box),
         cmocka_unit_test(test_ascii),         cmocka_unit_test(test_ansi),
-        cmocka_unit_test(test_svg),
+        cmocka_unit_test(test_svg),           cmocka_unit_test(test_cutting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
