@@ -58,7 +58,7 @@ $B/deps.ok:
 	@touch $@
 
 # ---- what people type
-.PHONY: run check bench fuzz install uninstall dist clean help lint format
+.PHONY: run check check-long bench fuzz install uninstall dist clean help lint format
 run: $B/glimt
 	@$B/glimt $(ARGS)
 
@@ -66,6 +66,8 @@ tests: $(UNITS) $(E2E)
 .PHONY: tests
 check: $B/check-deps.ok
 	@./tests/check.sh
+check-long: $B/check-deps.ok
+	@CHECK_LONG=1 ./tests/check.sh
 $B/check-deps.ok: | $B/deps.ok
 	@./tests/need.sh $(CHECK_DEBS)
 	@touch $@
@@ -126,6 +128,7 @@ help:
 	@echo "make            build $B/glimt"
 	@echo "make run        build and start the explorer (ARGS='analyze …' for a command)"
 	@echo "make check      all tests; closes with the counts"
+	@echo "make check-long nothing left out: each test under valgrind, each fault at every step; an hour or more"
 	@echo "make bench      timings beside their floors"
 	@echo "make fuzz       fuzzers, FUZZ_SECONDS each"
 	@echo "make install    to PREFIX=$(PREFIX) (DESTDIR honoured); make uninstall"

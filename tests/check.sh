@@ -1,12 +1,21 @@
 #!/bin/bash
-# All tests. Every step adds to the counts; the last line is the sum.
+# All tests. Every step adds to the counts; the last line is the sum. CHECK_LONG=1 (`make check-long`) leaves
+# nothing out: every test under valgrind and the sanitizers, each fault at every step, fuzzers for a minute.
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C.UTF-8 TZ=UTC
 B=build A=build-asan # beside build, so that its binary finds the demo
 passed=0 failed=0 skipped=0 started=$SECONDS
 logs=$B/logs
 mkdir -p $logs
-note() { printf '== %s (%d s)\n' "$1" $((SECONDS - started)); }
+rm -f $logs/*.seconds
+if [ -n "$CHECK_LONG" ]; then export GLIMT_LONG=1 FUZZ_SECONDS=${FUZZ_SECONDS:-60}; fi
+steps='' step='' step_started=$SECONDS
+# note STEP: begins it; what the one before took is told at the end
+note() {
+    [ -z "$step" ] || steps+=$(printf '%6d s  %s' $((SECONDS - step_started)) "$step")$'\n'
+    step=$1 step_started=$SECONDS
+    printf '== %s (%d s)\n' "$1" $((SECONDS - started))
+}
 ok() { passed=$((passed + 1)); }
 bad() {
     failed=$((failed + 1))
@@ -21,8 +30,10 @@ run() {
     local log
     log=$(log_of "$1")
     shift
-    timeout 900 "$@" >"$log" 2>&1 </dev/null
+    local began=$SECONDS
+    timeout ${CHECK_LONG:+3}900 "$@" >"$log" 2>&1 </dev/null
     echo $? >"$log.status"
+    echo "$((SECONDS - began)) $(basename "$log" .log)" >"$log.seconds"
 }
 # count LABEL: adds a cmocka program's counts; one that dies without a summary counts as failed
 count() {
@@ -58,8 +69,9 @@ in_valgrind() {
     GLIMT_QUICK=1 run "$1" valgrind -q --error-exitcode=9 --leak-check=full \
         --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp "$2"
 }
-export -f log_of run name_of in_asan in_valgrind
-export B A logs
+fuzz() { run "$(basename "$1")" ./tests/fuzz/run.sh "$1" "${FUZZ_SECONDS:-8}"; }
+export -f log_of run name_of in_asan in_valgrind fuzz
+export B A logs CHECK_LONG
 
 note "lint"
 if ./tests/lint.sh >$logs/lint.log 2>&1; then ok; else bad lint $logs/lint.log; fi
@@ -97,14 +109,20 @@ abreast valgrind in_valgrind \
 note "fuzzers"
 if make -j"$jobs" B=$B/fuzz CC=clang OPT="-O1 -g" HARDEN= HARDEN_LD= \
     SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzzers >$logs/fuzz-build.log 2>&1; then
-    for f in $B/fuzz/fuzz_*; do
-        [ -x "$f" ] || continue
-        if ./tests/fuzz/run.sh "$f" "${FUZZ_SECONDS:-8}"; then ok; else bad "$(basename "$f")"; fi
+    rm -f $logs/fuzz_*.status
+    fuzzers=$(find $B/fuzz -maxdepth 1 -name 'fuzz_*' -type f -perm -u+x | sort)
+    echo "$fuzzers" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'
+    for f in $fuzzers; do
+        f=$(basename "$f")
+        cat "$logs/$f.log"
+        if [ "$(cat "$logs/$f.log.status")" = 0 ]; then ok; else bad "$f"; fi
     done
 else
     bad "build of the fuzzers" $logs/fuzz-build.log
 fi
 
 note "done"
+printf '%s' "$steps"
+echo "  longest: $(cat $logs/*.seconds | sort -rn | head -8 | sed 's/\([0-9]*\) \(.*\)/\2 \1 s/' | paste -sd, | sed 's/,/, /g')"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

@@ -53,11 +53,11 @@ if command -v clang-format >/dev/null; then
 fi
 if command -v clang >/dev/null; then
     flags=$(pkg-config --cflags ncursesw libutf8proc jansson nettle sqlite3 expat cmocka vterm)
-    for f in $(git ls-files -co --exclude-standard 'engine/*.c' 'store/*.c' 'tui/*.c' 'tests/*.c'); do
-        # shellcheck disable=SC2086
-        clang -std=c17 -fsyntax-only -Werror -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wformat=2 -Wundef \
-            -I. -D_GNU_SOURCE -DGLIMT_VERSION='""' $flags "$f" || say "clang warns in $f"
-    done
+    warned=$(git ls-files -co --exclude-standard 'engine/*.c' 'store/*.c' 'tui/*.c' 'tests/*.c' |
+        xargs -P "$(nproc)" -I{} sh -c "clang -std=c17 -fsyntax-only -Werror -Wall -Wextra -Wshadow -Wconversion \
+            -Wstrict-prototypes -Wvla -Wformat=2 -Wundef -I. -D_GNU_SOURCE -DGLIMT_VERSION='\"\"' $flags {} || echo 'clang warns in {}'" |
+        sort)
+    [ -z "$warned" ] || say "$warned"
 fi
 for word in 'TODO' 'FIXME' 'XXX'; do
     hits=$(git ls-files -co --exclude-standard '*.c' '*.h' '*.sh' '*.py' | grep -v tests/lint.sh | xargs grep -n "\b$word\b")

@@ -8,6 +8,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/study/harvest_private.h"
+#include "tests/support/machine.h"
 #include "tui/workbench.h"
 #include <math.h>
 #include <stdio.h>
@@ -16,66 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TOKENS = 20000, ROWS = 256, REPEATS = 5 };
+enum { TOKENS = 20000, ROWS = 256 /* of a product at a time */, REPEATS = 5 };
 
 static double now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* ---- the machine */
-static double product_rate(struct backend *b, int32_t out, int32_t in)
-{
-    struct error e = {0};
-    size_t n = (size_t)out * (size_t)in;
-    float *w = xcalloc(n, sizeof *w), *host = xcalloc((size_t)ROWS * (size_t)in, sizeof *host);
-    struct rng r;
-    rng_seed(&r, 1);
-    for (size_t i = 0; i < n; i++)
-        w[i] = (float)rng_unit(&r) - 0.5f;
-    struct weight *packed = b->weight_new(b, DTYPE_F32, out, in, ORDER_OUT_IN, w, USE_PRODUCT, &e);
-    struct tensor x = tensor_new(b, ROWS, in, DTYPE_F32, &e),
-                  y = tensor_new(b, ROWS, out, DTYPE_F32, &e);
-    double best = 1e30;
-    b->put(b, x, host);
-    for (int i = 0; i < 30; i++) {
-        double t = now();
-        b->linear(b, y, x, packed, (struct tensor){0}, EPILOGUE_NONE);
-        b->sync(b);
-        t = now() - t;
-        best = t < best ? t : best;
-    }
-    b->buf_free(b, x.buf);
-    b->buf_free(b, y.buf);
-    b->weight_free(b, packed);
-    free(host);
-    free(w);
-    return 2.0 * ROWS * (double)n / best;
-}
-
-static double memory_rate(double bytes)
-{
-    size_t n = (size_t)bytes / 8;
-    uint64_t *p = xmalloc(n * 8), sum = 0;
-    double best = 1e30;
-    memset(p, 1, n * 8);
-    for (int i = 0; i < 20; i++) {
-        uint64_t s[8] = {0};
-        double t = now();
-        for (size_t k = 0; k + 8 <= n; k += 8)
-            for (size_t j = 0; j < 8; j++)
-                s[j] += p[k + j];
-        t = now() - t;
-        best = t < best ? t : best;
-        for (size_t j = 0; j < 8; j++)
-            sum += s[j];
-    }
-    volatile uint64_t keep = sum;
-    (void)keep;
-    free(p);
-    return (double)n * 8 / best;
 }
 
 /* Multiply-adds a token of all products up to the hook (attention's own left out) and of the
@@ -187,9 +135,11 @@ static void bench(struct workbench *wb)
     }
     qsort(seconds, REPEATS, sizeof *seconds, compare);
     double n = weights_of(wb), dense = dense_seconds(m, c->n_classes, tokens);
-    double rate = product_rate(wb->backend, m, dict_spec(wb->dict)->n);
-    double memory = memory_rate(4 * n), took = seconds[REPEATS / 2];
-    double by_flops = 2 * n / rate, by_bytes = 4 * n / memory / ROWS;
+    double rate = machine_product_rate(wb->backend, m, dict_spec(wb->dict)->n);
+    double bytes = (double)dtype_size(model_file_dtype(wb->model)) * n;
+    double memory = machine_read_rate((size_t)bytes, machine_threads(wb->backend));
+    double took = seconds[REPEATS / 2];
+    double by_flops = 2 * n / rate, by_bytes = bytes / memory / ROWS;
     double floor_s = by_flops > by_bytes ? by_flops : by_bytes;
     printf("%s on %s: product %.1f GFLOP/s, memory %.1f GB/s\n", wb->model_name,
            wb->backend->caps.device, rate * 1e-9, memory * 1e-9);

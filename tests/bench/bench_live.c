@@ -6,9 +6,9 @@
  * need at the rate at which this machine reads that many bytes again and again (measured here). */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
+#include "tests/support/machine.h"
 #include "tui/workbench.h"
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,88 +48,10 @@ static void counting_xent(struct backend *b, struct tensor loss, struct tensor h
     rows.xent(b, loss, h, u, target);
 }
 
-/* ---- the machine */
-static double product_rate(struct backend *b, int32_t out, int32_t in)
-{
-    struct error e = {0};
-    size_t n = (size_t)out * (size_t)in;
-    float *w = xcalloc(n, sizeof *w);
-    struct rng r;
-    rng_seed(&r, 1);
-    for (size_t i = 0; i < n; i++)
-        w[i] = (float)rng_unit(&r) - 0.5f;
-    struct weight *packed = b->weight_new(b, DTYPE_F32, out, in, ORDER_OUT_IN, w, USE_PRODUCT, &e);
-    struct tensor x = tensor_new(b, 256, in, DTYPE_F32, &e),
-                  y = tensor_new(b, 256, out, DTYPE_F32, &e);
-    float *host = xcalloc((size_t)256 * (size_t)in, sizeof *host);
-    double best = 1e30;
-    b->put(b, x, host);
-    for (int i = 0; i < 30; i++) {
-        double t = now_ms();
-        b->linear(b, y, x, packed, (struct tensor){0}, EPILOGUE_NONE);
-        b->sync(b);
-        t = now_ms() - t;
-        best = t < best ? t : best;
-    }
-    b->buf_free(b, x.buf);
-    b->buf_free(b, y.buf);
-    b->weight_free(b, packed);
-    free(host);
-    free(w);
-    return 2.0 * 256 * (double)n / best; /* a millisecond */
-}
-
-struct share {
-    const uint64_t *p;
-    size_t n;
-    uint64_t sum;
-};
-
-static void *sum_part(void *arg)
-{
-    struct share *a = arg;
-    uint64_t s[8] = {0};
-    for (size_t i = 0; i + 8 <= a->n; i += 8)
-        for (size_t j = 0; j < 8; j++)
-            s[j] += a->p[i + j];
-    for (size_t j = 0; j < 8; j++)
-        a->sum += s[j];
-    return NULL;
-}
-
-/* Bytes a millisecond, reading as many as the weights have again and again: small models stay in
- * the cache. */
-static double memory_rate(double bytes)
-{
-    enum { MAX_THREADS = 16, PASSES = 20 };
-    size_t n = (size_t)bytes / 8;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN), k = cores < 1             ? 1
-                                                    : cores > MAX_THREADS ? MAX_THREADS
-                                                                          : cores;
-    uint64_t *p = xmalloc(n * 8);
-    double best = 1e30;
-    memset(p, 1, n * 8);
-    for (int i = 0; i < PASSES; i++) {
-        pthread_t thread[MAX_THREADS];
-        struct share part[MAX_THREADS];
-        double t = now_ms();
-        for (long j = 0; j < k; j++) {
-            part[j] = (struct share){p + n / (size_t)k * (size_t)j, n / (size_t)k, 0};
-            pthread_create(&thread[j], NULL, sum_part, &part[j]);
-        }
-        for (long j = 0; j < k; j++)
-            pthread_join(thread[j], NULL);
-        t = now_ms() - t;
-        best = t < best ? t : best;
-    }
-    free(p);
-    return (double)n * 8 / best;
-}
-
 /* ---- what a row costs */
 struct cost {
     double front, back, unembed;                   /* floating-point operations a row */
-    double front_bytes, back_bytes, unembed_bytes; /* of weights, f32 */
+    double front_bytes, back_bytes, unembed_bytes; /* of weights, as they are stored */
     double flops, bandwidth;                       /* a millisecond */
 };
 
@@ -144,7 +66,9 @@ static struct cost cost_of(const struct workbench *wb)
     struct cost k = {.front = 2 * front,
                      .back = 2 * (c->n_layers - 1 - wb->at.layer) * layer,
                      .unembed = 2 * d * c->n_vocab};
-    k.front_bytes = 2 * k.front, k.back_bytes = 2 * k.back, k.unembed_bytes = 2 * k.unembed;
+    double width = (double)dtype_size(model_file_dtype(wb->model)) / 2;
+    k.front_bytes = width * k.front, k.back_bytes = width * k.back;
+    k.unembed_bytes = width * k.unembed;
     return k;
 }
 
@@ -371,9 +295,13 @@ static void bench_all(const char *bundle, struct workbench *wb)
     rows.last_layer = c->n_layers - 1;
     rows.attn = wb->backend->attn, rows.xent = wb->backend->xent;
     wb->backend->attn = counting_attn, wb->backend->xent = counting_xent;
-    b.cost.flops = d && !d->identity ? product_rate(wb->backend, d->m, d->n)
-                                     : product_rate(wb->backend, c->d_mlp, c->d_model);
-    b.cost.bandwidth = memory_rate(b.cost.front_bytes + b.cost.back_bytes + b.cost.unembed_bytes);
+    b.cost.flops =
+        1e-3 * (d && !d->identity ? machine_product_rate(wb->backend, d->m, d->n)
+                                  : machine_product_rate(wb->backend, c->d_mlp, c->d_model));
+    b.cost.bandwidth =
+        1e-3 *
+        machine_read_rate((size_t)(b.cost.front_bytes + b.cost.back_bytes + b.cost.unembed_bytes),
+                          machine_threads(wb->backend));
     b.wish = (struct wish){
         .insert = INSERT_SAE, .watch = -1, .losses = true, .n_next = 5, .n_units = wb->n_chosen};
     for (int32_t i = 0; i < wb->n_chosen; i++)

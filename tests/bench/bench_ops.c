@@ -1,19 +1,16 @@
 /* What the products reach: GFLOP/s of `linear` over rows and shapes, beside what the cores do on
- * registers alone
- * ("peak", at their clock of that moment) and the rate at which they read memory: few rows can't be
- * faster than the weights arrive. Best of several runs; weights f16. Usage: bench_ops [threads] */
+ * registers alone ("peak", at their clock of that moment) and the rate at which they read memory:
+ * few rows can't be faster than the weights arrive. Best of several runs; weights f16. Usage:
+ * bench_ops [threads] */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/cpu/cpu.h"
-#include "engine/cpu/isa.h"
-#include <pthread.h>
-#include <sched.h>
+#include "tests/support/machine.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define MAX_THREADS 256
 #define READ_BYTES ((size_t)256 << 20)
 
 static double now(void)
@@ -21,99 +18,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* ---- ceilings */
-
-#define STEPS 4000000L
-#define CHAIN(i) a##i = FMA(a##i);
-#define ALL_CHAINS                                                                                 \
-    CHAIN(0) CHAIN(1) CHAIN(2) CHAIN(3) CHAIN(4) CHAIN(5) CHAIN(6) CHAIN(7) CHAIN(8) CHAIN(9)
-/* Ten chains hide the latency of an addition; `keep` keeps the compiler from folding the loop. */
-#define FMA_LOOP(NAME, TARGET, LANES)                                                              \
-    TARGET static double NAME(void)                                                                \
-    {                                                                                              \
-        typedef float v __attribute__((vector_size(4 * (LANES))));                                 \
-        v m = (v){0} + 0.999f, c = (v){0} + 1e-3f;                                                 \
-        v a0 = c, a1 = c, a2 = c, a3 = c, a4 = c, a5 = c, a6 = c, a7 = c, a8 = c, a9 = c;          \
-        for (long k = 0; k < STEPS; k++) {                                                         \
-            ALL_CHAINS                                                                             \
-        }                                                                                          \
-        volatile v keep = a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9;                         \
-        (void)keep;                                                                                \
-        return 2.0 * (LANES)*10 * (double)STEPS;                                                   \
-    }
-#if defined(__x86_64__)
-#include <immintrin.h>
-#define FMA(x) ((v)_mm512_fmadd_ps((__m512)(x), (__m512)m, (__m512)c))
-FMA_LOOP(fma_avx512, __attribute__((target("avx512f"))), 16)
-#undef FMA
-#define FMA(x) ((v)_mm256_fmadd_ps((__m256)(x), (__m256)m, (__m256)c))
-FMA_LOOP(fma_avx2, __attribute__((target("avx2,fma"))), 8)
-#undef FMA
-#endif
-#define FMA(x) ((x)*m + c)
-FMA_LOOP(fma_portable, , 4)
-
-static double flops(void)
-{
-#if defined(__x86_64__)
-    if (isa_best() == ISA_AVX512)
-        return fma_avx512();
-    if (isa_best() == ISA_AVX2)
-        return fma_avx2();
-#endif
-    return fma_portable();
-}
-
-static double read_memory(void)
-{
-    static _Thread_local uint64_t *p;
-    const size_t n = READ_BYTES / sizeof *p;
-    if (p == NULL) {
-        p = xmalloc(READ_BYTES);
-        memset(p, 1, READ_BYTES);
-    }
-    uint64_t s[8] = {0};
-    for (size_t i = 0; i < n; i += 8)
-        for (int j = 0; j < 8; j++)
-            s[j] += p[i + (size_t)j];
-    volatile uint64_t keep = s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
-    (void)keep;
-    return (double)READ_BYTES;
-}
-
-struct ceiling {
-    double (*work)(void);
-    double rate;
-};
-
-static void *ceiling_thread(void *arg)
-{
-    struct ceiling *c = arg;
-    double start = now(), done = 0;
-    while (now() - start < 0.3)
-        done += c->work();
-    c->rate = done / (now() - start);
-    return NULL;
-}
-
-/* Sum over threads running at the same time. */
-static double measure_ceiling(double (*work)(void), int n_threads)
-{
-    pthread_t thread[MAX_THREADS];
-    struct ceiling c[MAX_THREADS];
-    double sum = 0;
-    for (int i = 0; i < n_threads; i++) {
-        c[i] = (struct ceiling){work, 0};
-        if (pthread_create(&thread[i], NULL, ceiling_thread, &c[i]) != 0)
-            return 0;
-    }
-    for (int i = 0; i < n_threads; i++) {
-        pthread_join(thread[i], NULL);
-        sum += c[i].rate;
-    }
-    return sum;
 }
 
 /* ---- products */
@@ -170,10 +74,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }
-    const char *comma = strrchr(b->caps.device, ',');
-    int threads = comma ? (int)strtol(comma + 1, NULL, 10) : 1;
-    threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
-    double peak = measure_ceiling(flops, threads), memory = measure_ceiling(read_memory, threads);
+    int threads = machine_threads(b);
+    double peak = machine_peak(threads), memory = machine_read_rate(READ_BYTES, threads);
     printf("%s, %s: peak %.1f GFLOP/s, memory %.1f GB/s\n", b->caps.device, cpu_product_library(),
            peak * 1e-9, memory * 1e-9);
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
