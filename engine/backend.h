@@ -1,7 +1,8 @@
 /* The contract of a compute device: plain data and function pointers, also the ABI of the CUDA
  * plugin.
  *
- * Activations are f32 matrices [rows, cols], row-major with leading dimension `ld` (elements).
+ * Activations are matrices [rows, cols] of caps.real, row-major with leading dimension `ld`
+ * (elements).
  * Operations are queued in order and may be asynchronous; `get` and `sync` wait. An operation that
  * fails remembers the first error in the device
  * (`status`); after that operations do nothing. Calls come from one thread at a time.
@@ -15,10 +16,10 @@
 
 #define BACKEND_ABI 1
 
-enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32 };
+enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_F64 };
 static inline size_t dtype_size(enum dtype t)
 {
-    return t == DTYPE_F16 || t == DTYPE_BF16 ? 2 : 4;
+    return t == DTYPE_F16 || t == DTYPE_BF16 ? 2 : t == DTYPE_F64 ? 8 : 4;
 }
 
 struct backend;
@@ -30,7 +31,7 @@ struct tensor { /* a view; owns nothing. buf NULL: absent */
     struct buf *buf;
     size_t off;             /* bytes from the start of buf */
     int32_t rows, cols, ld; /* elements */
-    enum dtype dtype;       /* F32 or I32 */
+    enum dtype dtype;       /* caps.real or I32 */
 };
 
 /* Packed sequences: rows start[i] … start[i+1]-1 of the batch are sequence i, whose first past[i]
@@ -56,6 +57,7 @@ enum weight_use { USE_PRODUCT = 1, USE_ROWS = 2 }; /* linear, xent, topn · weig
 
 struct backend_caps {
     const char *device;   /* "cpu AVX-512, 2 threads" */
+    enum dtype real;      /* of activations: F32; F64 on the device that others are compared with */
     int32_t rows_per_job; /* sub-batch that keeps one operation under about 10 ms */
 };
 
@@ -72,8 +74,8 @@ struct backend {
     /* ---- memory. alloc: NULL and *e when there is none; contents undefined, 64-byte aligned. */
     struct buf *(*alloc)(struct backend *, size_t n, struct error *e);
     void (*buf_free)(struct backend *, struct buf *);
-    void (*put)(struct backend *, struct tensor dst,
-                const void *src); /* src: rows × cols, contiguous */
+    /* Host memory: rows × cols, contiguous, of floats (whatever caps.real is) or of I32. */
+    void (*put)(struct backend *, struct tensor dst, const void *src);
     void (*get)(struct backend *, void *dst, struct tensor src);
 
     /* ---- weights. src: out × in elements of `type` in `order`; with USE_ROWS the CPU borrows src,

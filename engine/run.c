@@ -38,18 +38,38 @@ static struct tensor take(struct run *r, int32_t rows, int32_t cols, enum dtype 
     return t;
 }
 
-struct tensor run_tensor(struct run *r, int32_t rows, int32_t cols, enum dtype type)
+static enum dtype real(const struct run *r)
 {
-    run_ok(r);
-    return take(r, rows, cols, type);
+    return r->backend->caps.real;
 }
 
-struct tensor run_put(struct run *r, int32_t rows, int32_t cols, enum dtype type, const void *host)
+struct tensor run_tensor(struct run *r, int32_t rows, int32_t cols)
 {
-    struct tensor t = run_tensor(r, rows, cols, type);
+    run_ok(r);
+    return take(r, rows, cols, real(r));
+}
+
+struct tensor run_ids(struct run *r, int32_t rows, int32_t cols)
+{
+    run_ok(r);
+    return take(r, rows, cols, DTYPE_I32);
+}
+
+static struct tensor filled(struct run *r, struct tensor t, const void *host)
+{
     if (t.buf)
         r->backend->put(r->backend, t, host);
     return t;
+}
+
+struct tensor run_put(struct run *r, int32_t rows, int32_t cols, const float *host)
+{
+    return filled(r, run_tensor(r, rows, cols), host);
+}
+
+struct tensor run_put_ids(struct run *r, int32_t rows, int32_t cols, const int32_t *host)
+{
+    return filled(r, run_ids(r, rows, cols), host);
 }
 
 void run_get(struct run *r, void *host, struct tensor t)
@@ -77,7 +97,7 @@ static bool begin_into(struct run *r, struct tensor *y, int32_t rows, int32_t co
 struct tensor op_linear(struct run *r, struct tensor x, const struct linear *l, enum epilogue e)
 {
     struct tensor y;
-    if (!begin_into(r, &y, x.rows, l->out, DTYPE_F32))
+    if (!begin_into(r, &y, x.rows, l->out, real(r)))
         return y;
     r->backend->linear(r->backend, y, x, l->w, l->bias, e);
     record(r, (struct op_record){
@@ -101,7 +121,7 @@ struct tensor op_norm(struct run *r, struct tensor x, struct tensor gamma, struc
                       float eps)
 {
     struct tensor y;
-    if (!begin_into(r, &y, x.rows, x.cols, DTYPE_F32))
+    if (!begin_into(r, &y, x.rows, x.cols, real(r)))
         return y;
     r->backend->norm(r->backend, y, x, gamma, beta, eps);
     record(r, (struct op_record){.kind = OP_NORM, .out = y, .in = {x, gamma, beta}, .p.a = eps});
@@ -111,7 +131,7 @@ struct tensor op_norm(struct run *r, struct tensor x, struct tensor gamma, struc
 struct tensor op_act(struct run *r, struct tensor x, enum activation act)
 {
     struct tensor y;
-    if (!begin_into(r, &y, x.rows, x.cols, DTYPE_F32))
+    if (!begin_into(r, &y, x.rows, x.cols, real(r)))
         return y;
     r->backend->act(r->backend, y, x, act);
     record(r, (struct op_record){.kind = OP_ACT, .out = y, .in = {x}, .p.act = act});
@@ -133,7 +153,7 @@ struct tensor op_attn(struct run *r, struct tensor qkv, int32_t heads, float sca
                       const struct seqs *s, struct rope rope)
 {
     struct tensor y;
-    if (!begin_into(r, &y, qkv.rows, qkv.cols / 3, DTYPE_F32))
+    if (!begin_into(r, &y, qkv.rows, qkv.cols / 3, real(r)))
         return y;
     if (!tape_takes(r, s, layer))
         return (struct tensor){.rows = y.rows, .cols = y.cols, .ld = y.ld};
@@ -151,7 +171,7 @@ struct tensor op_attn(struct run *r, struct tensor qkv, int32_t heads, float sca
 struct tensor op_rows(struct run *r, const struct weight *w, struct tensor ids)
 {
     struct tensor y;
-    if (!begin_into(r, &y, ids.rows, r->backend->weight_in(w), DTYPE_F32))
+    if (!begin_into(r, &y, ids.rows, r->backend->weight_in(w), real(r)))
         return y;
     r->backend->weight_rows(r->backend, y, w, ids);
     record(r, (struct op_record){.kind = OP_ROWS, .out = y, .in = {ids}, .w = w});
@@ -161,7 +181,7 @@ struct tensor op_rows(struct run *r, const struct weight *w, struct tensor ids)
 struct tensor op_xent(struct run *r, struct tensor h, const struct weight *U, struct tensor target)
 {
     struct tensor y;
-    if (!begin_into(r, &y, h.rows, 1, DTYPE_F32))
+    if (!begin_into(r, &y, h.rows, 1, real(r)))
         return y;
     r->backend->xent(r->backend, y, h, U, target);
     record(r, (struct op_record){.kind = OP_XENT, .out = y, .in = {h, target}, .w = U});
@@ -187,7 +207,7 @@ struct tensor op_decode(struct run *r, struct tensor ids, struct tensor vals,
                         const struct weight *W, struct tensor bias, int32_t n)
 {
     struct tensor y;
-    if (!begin_into(r, &y, ids.rows, n, DTYPE_F32))
+    if (!begin_into(r, &y, ids.rows, n, real(r)))
         return y;
     r->backend->decode(r->backend, y, ids, vals, W, bias);
     record(r, (struct op_record){.kind = OP_DECODE, .out = y, .in = {ids, vals, bias}, .w = W});

@@ -34,12 +34,14 @@ size_t arena_peak(const struct arena *);             /* bytes held */
 /* True while neither an error nor a cancel has happened; turns a raised `cancel` into
  * ERROR_CANCELLED. */
 bool run_ok(struct run *);
-/* Room from the arena; contents undefined. On failure an absent tensor (buf NULL) with its shape
- * set. */
-struct tensor run_tensor(struct run *, int32_t rows, int32_t cols, enum dtype);
+/* Room from the arena, for numbers of the device's own type or for ids (I32); contents undefined.
+ * On failure an absent tensor (buf NULL) with its shape set. */
+struct tensor run_tensor(struct run *, int32_t rows, int32_t cols);
+struct tensor run_ids(struct run *, int32_t rows, int32_t cols);
 /* The same, filled from host memory (rows × cols, contiguous). */
-struct tensor run_put(struct run *, int32_t rows, int32_t cols, enum dtype, const void *host);
-/* Copies to host memory and waits; does nothing after an error. */
+struct tensor run_put(struct run *, int32_t rows, int32_t cols, const float *host);
+struct tensor run_put_ids(struct run *, int32_t rows, int32_t cols, const int32_t *host);
+/* Copies to host memory (floats, or int32_t of ids) and waits; does nothing after an error. */
 void run_get(struct run *, void *host, struct tensor);
 
 struct linear { /* weight [out, in] and its bias [1, out] or absent */

@@ -13,7 +13,7 @@ allowed() { # FROM TO → 0 if an include may point so
     engine/backend:*) return 1 ;;
     engine/formats:engine/base|engine/formats:engine/backend) return 0 ;;
     engine/text:engine/base) return 0 ;;
-    engine/cpu:engine/base|engine/cpu:engine/backend) return 0 ;;
+    engine/cpu:engine/base|engine/cpu:engine/backend|engine/reference:engine/base|engine/reference:engine/backend) return 0 ;;
     engine/run:engine/base|engine/run:engine/backend) return 0 ;;
     engine/dict:engine/run|engine/dict:engine/backend|engine/dict:engine/base|engine/dict:engine/formats) return 0 ;;
     engine/model:engine/dict|engine/model:engine/run|engine/model:engine/backend|engine/model:engine/base|engine/model:engine/formats) return 0 ;;

@@ -175,7 +175,7 @@ static const struct backend vtable = {
     .abi = BACKEND_ABI,
     .size = sizeof(struct backend),
     .name = "cpu",
-    .caps = {.rows_per_job = ROWS_PER_JOB},
+    .caps = {.real = DTYPE_F32, .rows_per_job = ROWS_PER_JOB},
     .free = cpu_free,
     .status = cpu_status,
     .sync = cpu_sync,

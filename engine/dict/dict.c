@@ -59,7 +59,7 @@ static float *read_vector(const struct tensors *ts, const char *name, int32_t n,
 static bool put_vector(struct dict *d, const float *v, int32_t n, struct tensor *out,
                        struct error *e)
 {
-    *out = tensor_new(d->backend, 1, n, DTYPE_F32, e);
+    *out = tensor_new(d->backend, 1, n, d->backend->caps.real, e);
     if (!out->buf)
         return false;
     d->backend->put(d->backend, *out, v);

@@ -78,8 +78,8 @@ void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct 
         *pre = absent(x.rows, d->spec.m, DTYPE_F32);
     if (!check_width(run, d, x))
         return;
-    f->ids = run_tensor(run, x.rows, d->spec.k, DTYPE_I32);
-    f->vals = run_tensor(run, x.rows, d->spec.k, DTYPE_F32);
+    f->ids = run_ids(run, x.rows, d->spec.k);
+    f->vals = run_tensor(run, x.rows, d->spec.k);
     if (pre) {
         *pre = op_linear(run, x, &d->encode, EPILOGUE_NONE);
         select_rows(run, d, *pre, f->ids, f->vals);
@@ -96,15 +96,14 @@ static struct tensor encode_gathered(struct run *run, const struct dict *d, stru
 {
     size_t n = (size_t)d->spec.n;
     struct backend *b = run->backend;
-    struct tensor y = run_tensor(run, x.rows, n_units, DTYPE_F32);
+    struct tensor y = run_tensor(run, x.rows, n_units);
     struct arena_mark mark = arena_mark(run->arena);
     float *rows = xreallocarray(NULL, n * (size_t)n_units, sizeof *rows);
     float *bias = xreallocarray(NULL, (size_t)n_units, sizeof *bias);
     for (int32_t i = 0; i < n_units; i++)
         bias[i] = d->bias[unit[i]];
-    run_get(run, rows, op_rows(run, d->encoder, run_put(run, n_units, 1, DTYPE_I32, unit)));
-    struct linear few = {
-        .out = n_units, .in = d->spec.n, .bias = run_put(run, 1, n_units, DTYPE_F32, bias)};
+    run_get(run, rows, op_rows(run, d->encoder, run_put_ids(run, n_units, 1, unit)));
+    struct linear few = {.out = n_units, .in = d->spec.n, .bias = run_put(run, 1, n_units, bias)};
     struct weight *w = run_ok(run) ? b->weight_new(b, DTYPE_F32, n_units, d->spec.n, ORDER_OUT_IN,
                                                    rows, USE_PRODUCT, &run->err)
                                    : NULL;
@@ -131,7 +130,7 @@ struct tensor dict_encode_units(struct run *run, const struct dict *d, struct te
         return y;
     if (!d->spec.identity)
         return encode_gathered(run, d, x, unit, n_units);
-    y = run_tensor(run, x.rows, n_units, DTYPE_F32);
+    y = run_tensor(run, x.rows, n_units);
     for (int32_t i = 0; i < n_units; i++)
         copy_column(run, y, i, x, unit[i]);
     return y;
@@ -151,7 +150,7 @@ static struct tensor unit_vectors(struct run *run, int32_t n, const int32_t *uni
     float *rows = xcalloc((size_t)n * (size_t)n_units, sizeof *rows);
     for (int32_t i = 0; i < n_units; i++)
         rows[(size_t)i * (size_t)n + (size_t)unit[i]] = 1.0f;
-    struct tensor y = run_put(run, n_units, n, DTYPE_F32, rows);
+    struct tensor y = run_put(run, n_units, n, rows);
     free(rows);
     return y;
 }
@@ -171,7 +170,7 @@ struct tensor dict_push(struct run *run, const struct dict *d, const struct line
                   behind->in);
     struct tensor rows = d->spec.identity
                              ? unit_vectors(run, d->spec.n, unit, n_units)
-                             : op_rows(run, d->decoder, run_put(run, n_units, 1, DTYPE_I32, unit));
+                             : op_rows(run, d->decoder, run_put_ids(run, n_units, 1, unit));
     if (!behind)
         return rows;
     struct linear without_bias = {.w = behind->w, .out = behind->out, .in = behind->in};
@@ -195,7 +194,7 @@ static void selected(struct run *run, const struct dict *d, const struct sparse 
 {
     int32_t T = f->vals.rows, k = f->vals.cols;
     if (d->spec.identity) {
-        struct tensor y = run_tensor(run, T, J, DTYPE_F32);
+        struct tensor y = run_tensor(run, T, J);
         for (int32_t j = 0; j < J; j++)
             copy_column(run, y, j, f->vals, units[j].index);
         run_get(run, out, y);
@@ -225,7 +224,7 @@ struct tensor dict_unit_change(struct run *run, const struct dict *d, const stru
         return absent(T, n_units, DTYPE_F32);
     size_t J = (size_t)n_units, n = (size_t)T * J;
     float *c = xcalloc(n, sizeof *c);
-    struct tensor y = run_tensor(run, T, n_units, DTYPE_F32);
+    struct tensor y = run_tensor(run, T, n_units);
     struct arena_mark mark = arena_mark(run->arena);
     selected(run, d, f, units, n_units, c);
     arena_reset(run->arena, mark);

@@ -26,7 +26,7 @@ bool pack_vector(struct backend *b, const struct tensors *ts, const char *name, 
     const struct named_tensor *t = tensors_need(ts, name, 1, (const int64_t[]){n}, e);
     if (!t)
         return false;
-    *out = tensor_new(b, 1, n, DTYPE_F32, e);
+    *out = tensor_new(b, 1, n, b->caps.real, e);
     if (!out->buf)
         return error_prefix(e, "%s: %s", t->file, name);
     float *host = xreallocarray(NULL, (size_t)n, sizeof *host);

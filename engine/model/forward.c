@@ -340,7 +340,7 @@ static bool walk_begin(struct walk *w, const struct state *from)
         w->value = (struct held){from->value, true};
         w->base = has_base(from->at) ? (struct held){from->base, true} : (struct held){0};
     } else {
-        struct tensor ids = run_put(w->run, batch->n_rows, 1, DTYPE_I32, batch->ids);
+        struct tensor ids = run_put_ids(w->run, batch->n_rows, 1, batch->ids);
         w->value = (struct held){op_rows(w->run, w->m->embed, ids), false};
     }
     return true;

@@ -24,7 +24,7 @@ struct tensor model_loss(struct run *run, const struct model *m, struct tensor h
                       m->config.n_vocab - 1);
             return none;
         }
-    return op_xent(run, h, m->unembed, run_put(run, h.rows, 1, DTYPE_I32, target));
+    return op_xent(run, h, m->unembed, run_put_ids(run, h.rows, 1, target));
 }
 
 void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t n, int32_t *ids,
@@ -38,8 +38,7 @@ void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t
         return;
     }
     struct arena_mark mark = arena_mark(run->arena);
-    struct tensor best = run_tensor(run, h.rows, n, DTYPE_I32),
-                  p = run_tensor(run, h.rows, n, DTYPE_F32);
+    struct tensor best = run_ids(run, h.rows, n), p = run_tensor(run, h.rows, n);
     op_topn(run, h, m->unembed, best, p);
     run_get(run, ids, best);
     run_get(run, logp, p);
@@ -81,7 +80,7 @@ void model_direct_logits(struct run *run, const struct model *m, struct tensor u
         for (size_t i = 0; i < d; i++)
             row[i] = (float)((double)gamma[i] * ((double)row[i] - mean));
     }
-    model_logits(run, m, run_put(run, u.rows, u.cols, DTYPE_F32, rows), logits);
+    model_logits(run, m, run_put(run, u.rows, u.cols, rows), logits);
     arena_reset(run->arena, mark);
     free(gamma);
     free(rows);

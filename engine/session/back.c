@@ -55,7 +55,8 @@ bool back_push_units(struct session *s)
         return true;
     s->pushed_key = 0;
     if (!s->pushed.buf)
-        s->pushed = tensor_new(s->backend, SESSION_MAX_UNITS, s->width, DTYPE_F32, &s->run.err);
+        s->pushed =
+            tensor_new(s->backend, SESSION_MAX_UNITS, s->width, s->backend->caps.real, &s->run.err);
     if (!s->pushed.buf)
         return error_prefix(&s->run.err, "keeping the directions of %d units", n);
     const struct linear *behind = model_linear_behind(s->model, s->at);
@@ -96,18 +97,17 @@ static void add_changes(struct session *s, const struct pack *pack, struct tenso
             changes(s, &pack->piece[i], c + (size_t)at * J);
             at += pack->piece[i].n;
         }
-    struct tensor column = run_put(&s->run, s->n_fixed, 1, DTYPE_I32, s->fixed_column);
+    struct tensor column = run_put_ids(&s->run, s->n_fixed, 1, s->fixed_column);
     struct tensor u = op_rows_get(&s->run, s->pushed, column);
-    struct tensor C = run_put(&s->run, rows, s->n_fixed, DTYPE_F32, c);
+    struct tensor C = run_put(&s->run, rows, s->n_fixed, c);
     op_add_outer(&s->run, tensor_rows(value, first, rows), C, u);
 }
 
 static struct state gather(struct session *s, const struct pack *pack)
 {
-    struct state st = {.at = s->landing,
-                       .value = run_tensor(&s->run, pack->rows, s->width, DTYPE_F32)};
+    struct state st = {.at = s->landing, .value = run_tensor(&s->run, pack->rows, s->width)};
     if (s->has_resid)
-        st.base = run_tensor(&s->run, pack->rows, s->d_model, DTYPE_F32);
+        st.base = run_tensor(&s->run, pack->rows, s->d_model);
     int32_t at = 0;
     for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
@@ -149,7 +149,7 @@ static void losses(struct session *s, const struct pack *pack, struct tensor h, 
         n += pack->piece[i].n_eval;
     if (n == 0)
         return;
-    struct tensor rows = run_tensor(&s->run, n, s->d_model, DTYPE_F32);
+    struct tensor rows = run_tensor(&s->run, n, s->d_model);
     int32_t *target = scratch_i32(s, (size_t)n), at = 0, done = 0;
     for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
@@ -223,7 +223,7 @@ bool back_next_run(struct session *s, struct line *l, int32_t token)
     for (int t = 0; t < N_TRACKS; t++)
         if (s->want[t])
             row_of[t] = rows++;
-    struct tensor h = run_tensor(&s->run, rows, s->d_model, DTYPE_F32);
+    struct tensor h = run_tensor(&s->run, rows, s->d_model);
     for (int t = 0; t < N_TRACKS; t++)
         if (s->want[t])
             copy_rows(s, tensor_rows(h, row_of[t], 1),

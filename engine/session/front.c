@@ -57,7 +57,7 @@ static struct tensor watch_columns(struct front *f)
             unit[i] = s->watch[i] < 0 ? 0 : s->watch[i];
         return dict_encode_units(&s->run, s->dict, f->hook.value, unit, s->n_watch);
     }
-    struct tensor y = run_tensor(&s->run, f->hook.value.rows, s->n_watch, DTYPE_F32);
+    struct tensor y = run_tensor(&s->run, f->hook.value.rows, s->n_watch);
     for (int32_t i = 0; i < s->n_watch && run_ok(&s->run); i++)
         if (s->watch[i] >= 0)
             s->backend->copy(s->backend, tensor_cols(y, i, 1), tensor_cols(f->pre, s->watch[i], 1));

@@ -135,7 +135,7 @@ static void count(struct session *s, struct store *st, size_t rows, size_t kv)
 
 static bool add_rows(struct session *s, struct store *st, struct tensor *t, int32_t cols)
 {
-    *t = tensor_new(s->backend, st->cap, cols, DTYPE_F32, &s->run.err);
+    *t = tensor_new(s->backend, st->cap, cols, s->backend->caps.real, &s->run.err);
     if (!t->buf)
         return error_prefix(&s->run.err, "keeping %d rows of the text", st->cap);
     count(s, st, (size_t)st->cap * (size_t)cols * sizeof(float), 0);

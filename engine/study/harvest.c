@@ -292,7 +292,7 @@ static void statistics(struct batch_work *w, struct tensor pre)
     if (w->n_sampled == 0)
         return;
     if (w->n_sampled < pre.rows)
-        pre = op_rows_get(w->run, pre, run_put(w->run, w->n_sampled, 1, DTYPE_I32, w->in_sample));
+        pre = op_rows_get(w->run, pre, run_put_ids(w->run, w->n_sampled, 1, w->in_sample));
     int32_t step = FETCH / w->n_sampled / DENSE_COLUMNS * DENSE_COLUMNS;
     step = step < DENSE_COLUMNS ? DENSE_COLUMNS : step;
     for (int32_t j = 0; j < w->s->m && breathe(w->run); j += step) {

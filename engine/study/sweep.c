@@ -127,7 +127,7 @@ static bool push_units(struct study *s, struct run *run)
     const struct linear *behind = model_linear_behind(s->in.model, s->in.at);
     int32_t width = behind ? behind->out : dict_spec(s->in.dict)->n;
     if (!s->pushed.buf)
-        s->pushed = tensor_new(b, s->units.n, width, DTYPE_F32, &run->err);
+        s->pushed = tensor_new(b, s->units.n, width, b->caps.real, &run->err);
     if (!s->pushed.buf)
         return error_prefix(&run->err, "sweep: keeping the directions of %d units", s->units.n);
     struct arena_mark mark = arena_mark(run->arena);
@@ -198,7 +198,7 @@ static void fix_units(struct work *w, const struct pack *pack, struct tensor val
     }
     struct tensor all = {0};
     if (at > 0)
-        all = run_put(w->run, 1, (int32_t)at, DTYPE_F32, c);
+        all = run_put(w->run, 1, (int32_t)at, c);
     free(c);
     for (int32_t l = 0; l < pack->n && at > 0; l++) {
         struct sweep_lane lane = s->lane[pack->lane[l]].is;
@@ -216,11 +216,10 @@ static void fix_units(struct work *w, const struct pack *pack, struct tensor val
 static struct state lanes_state(struct work *w, const struct pack *pack)
 {
     int32_t T = w->b->n_rows, rows = T * pack->n;
-    struct state st = {.at = w->plain.at,
-                       .value = run_tensor(w->run, rows, w->plain.value.cols, DTYPE_F32)};
+    struct state st = {.at = w->plain.at, .value = run_tensor(w->run, rows, w->plain.value.cols)};
     bool has_base = w->plain.base.buf != NULL;
     if (has_base)
-        st.base = run_tensor(w->run, rows, w->plain.base.cols, DTYPE_F32);
+        st.base = run_tensor(w->run, rows, w->plain.base.cols);
     for (int32_t l = 0; l < pack->n; l++) {
         bool sae = w->s->lane[pack->lane[l]].is.insert == INSERT_SAE;
         copy_rows(w->run, tensor_rows(st.value, l * T, T),
@@ -253,7 +252,7 @@ static void lanes_losses(struct work *w, const struct pack *pack, float *loss)
     struct state from = lanes_state(w, pack), end = {0};
     const struct model *m = w->s->in.model;
     model_forward(w->run, m, &batch, &from, model_end(m), NULL, 0, &end);
-    struct tensor h = op_rows_get(w->run, end.value, run_put(w->run, n, 1, DTYPE_I32, row));
+    struct tensor h = op_rows_get(w->run, end.value, run_put_ids(w->run, n, 1, row));
     run_get(w->run, loss, model_loss(w->run, m, h, target));
     free(start);
     free(row);

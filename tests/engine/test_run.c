@@ -1,6 +1,6 @@
 /* A run: its arena, sticky errors, cancelling, polling, and the tape. */
 #include "engine/run.h"
-#include "tests/engine/cpu/lab.h"
+#include "tests/engine/backend/lab.h"
 
 struct desk {
     struct lab l;
@@ -31,7 +31,7 @@ static void desk_release(struct desk *d)
 
 static struct tensor input(struct desk *d, int32_t rows, int32_t cols)
 {
-    return run_put(&d->run, rows, cols, DTYPE_F32, lab_random(&d->l, (size_t)rows * (size_t)cols));
+    return run_put(&d->run, rows, cols, lab_random(&d->l, (size_t)rows * (size_t)cols));
 }
 
 static void test_arena(void **state)
@@ -44,7 +44,7 @@ static void test_arena(void **state)
     for (int round = 0; round < 5; round++) {
         struct tensor t[40];
         for (int i = 0; i < 40; i++) {
-            t[i] = run_tensor(&d.run, 1 + i, (i * 7919) % 60000, DTYPE_F32);
+            t[i] = run_tensor(&d.run, 1 + i, (i * 7919) % 60000);
             assert_non_null(t[i].buf);
             assert_int_equal(t[i].off % 64, 0);
             for (int j = 0; j < i; j++) {
@@ -58,11 +58,11 @@ static void test_arena(void **state)
         peak = arena_peak(d.run.arena);
         arena_reset(d.run.arena, start);
     }
-    struct tensor first = run_tensor(&d.run, 3, 3, DTYPE_F32);
+    struct tensor first = run_tensor(&d.run, 3, 3);
     struct arena_mark between = arena_mark(d.run.arena);
-    struct tensor second = run_tensor(&d.run, 3, 3, DTYPE_F32);
+    struct tensor second = run_tensor(&d.run, 3, 3);
     arena_reset(d.run.arena, between);
-    struct tensor third = run_tensor(&d.run, 3, 3, DTYPE_F32);
+    struct tensor third = run_tensor(&d.run, 3, 3);
     assert_true(first.off != second.off && second.off == third.off && second.buf == third.buf);
     desk_release(&d);
 }
@@ -76,21 +76,19 @@ static void test_operations(void **state)
     const int32_t ids[] = {5, 0, 3}, target[] = {2, -1, 5}, start[] = {0, 3};
     const struct seqs seqs = {.n = 1, .start = start};
     struct tensor x = input(&d, 3, 4), none = {0}, row = input(&d, 1, 6);
-    struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_GELU),
-                  at = run_put(r, 3, 1, DTYPE_I32, ids);
-    struct tensor loss = op_xent(r, x, d.w, run_put(r, 3, 1, DTYPE_I32, target));
+    struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_GELU), at = run_put_ids(r, 3, 1, ids);
+    struct tensor loss = op_xent(r, x, d.w, run_put_ids(r, 3, 1, target));
     struct tensor rows = op_rows(r, d.w, at), back = op_copy(r, y);
-    struct tensor best = run_tensor(r, 3, 2, DTYPE_I32), p = run_tensor(r, 3, 2, DTYPE_F32);
+    struct tensor best = run_ids(r, 3, 2), p = run_tensor(r, 3, 2);
     struct tensor attn = op_attn(r, y, 1, 1.0f, 0, &seqs, (struct rope){0});
     op_topn(r, x, d.w, best, p);
     op_linear_add(r, back, x, &d.linear);
     op_add(r, y, row, 1.0f);
-    op_add_outer(
-        r, y,
-        op_rows_get(r, tensor_cols(x, 0, 1), run_put(r, 3, 1, DTYPE_I32, (int32_t[]){0, 1, 2})),
-        row);
+    op_add_outer(r, y,
+                 op_rows_get(r, tensor_cols(x, 0, 1), run_put_ids(r, 3, 1, (int32_t[]){0, 1, 2})),
+                 row);
     struct tensor normed = op_norm(r, y, row, row, 1e-5f), relu = op_act(r, y, ACT_RELU);
-    op_rows_set(r, y, row, run_put(r, 1, 1, DTYPE_I32, (int32_t[]){1}));
+    op_rows_set(r, y, row, run_put_ids(r, 1, 1, (int32_t[]){1}));
     op_select(r, y, best, p);
     struct tensor xhat = op_decode(r, best, p, d.w, none, 4);
     if (!run_ok(r))
@@ -118,7 +116,7 @@ static void test_errors_stick(void **state)
     struct tensor x = input(&d, 2, 4), keep = op_copy(r, x);
     float before[8], after[8] = {0};
     run_get(r, before, keep);
-    struct tensor rows = op_rows(r, d.w, run_put(r, 2, 1, DTYPE_I32, bad));
+    struct tensor rows = op_rows(r, d.w, run_put_ids(r, 2, 1, bad));
     assert_int_equal(rows.rows * 100 + rows.cols, 204);
     op_add(r, keep, x, 1.0f);
     struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_NONE);
@@ -126,7 +124,7 @@ static void test_errors_stick(void **state)
     assert_int_equal(y.rows * 100 + y.cols, 206);
     struct tensor z = op_norm(r, y, y, y, 1e-5f);
     assert_int_equal(z.rows * 100 + z.cols, 206);
-    assert_null(run_put(r, 1, 1, DTYPE_I32, bad).buf);
+    assert_null(run_put_ids(r, 1, 1, bad).buf);
     assert_false(run_ok(r));
     assert_non_null(strstr(r->err.text, "row 99"));
     run_get(r, after, keep);
@@ -142,13 +140,13 @@ static void test_too_large(void **state)
     (void)state;
     struct desk d;
     desk_init(&d);
-    struct tensor t = run_tensor(&d.run, INT32_MAX, INT32_MAX, DTYPE_F32);
+    struct tensor t = run_tensor(&d.run, INT32_MAX, INT32_MAX);
     assert_null(t.buf);
     assert_int_equal(t.rows, INT32_MAX);
     assert_false(run_ok(&d.run));
     assert_int_equal(d.run.err.kind, ERROR_SYSTEM);
     d.run.err = (struct error){0};
-    assert_null(run_tensor(&d.run, -1, 4, DTYPE_F32).buf);
+    assert_null(run_tensor(&d.run, -1, 4).buf);
     assert_false(run_ok(&d.run));
     desk_release(&d);
 }
@@ -176,7 +174,7 @@ static void test_poll_and_cancel(void **state)
     r->cancel = &p.cancel, r->poll = poll, r->poll_arg = &p;
     const float one[] = {1.0f};
     float sum = 0;
-    struct tensor x = run_put(r, 1, 1, DTYPE_F32, one), y = run_put(r, 1, 1, DTYPE_F32, one);
+    struct tensor x = run_put(r, 1, 1, one), y = run_put(r, 1, 1, one);
     assert_int_equal(p.calls, 0);
     for (int i = 0; i < 10; i++)
         op_add(r, y, x, 1.0f);
@@ -201,7 +199,7 @@ static void test_tape(void **state)
     int32_t start[] = {0, 2, 3};
     const int32_t ids[] = {4, 0, 1};
     const struct seqs seqs = {.n = 2, .start = start};
-    struct tensor x = op_rows(r, d.w, run_put(r, 3, 1, DTYPE_I32, ids));
+    struct tensor x = op_rows(r, d.w, run_put_ids(r, 3, 1, ids));
     struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_GELU);
     struct tensor a = op_attn(r, y, 2, 0.5f, 7, &seqs, (struct rope){0, 10000.0f});
     op_linear_add(r, y, x, &d.linear);

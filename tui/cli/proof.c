@@ -62,8 +62,7 @@ static void shift_find(struct proving *p, struct tensor x)
 {
     int32_t none = -1;
     float zero = 0;
-    struct sparse f = {run_put(&p->run, 1, 1, DTYPE_I32, &none),
-                       run_put(&p->run, 1, 1, DTYPE_F32, &zero)};
+    struct sparse f = {run_put_ids(&p->run, 1, 1, &none), run_put(&p->run, 1, 1, &zero)};
     float *b = xcalloc((size_t)x.cols, sizeof *b);
     if (p->spec->select == SELECT_TOPK) {
         p->shift = dict_decode(&p->run, p->wb->dict, &f);
@@ -83,12 +82,12 @@ static void relu_flip(struct proving *p, struct sparse *f, struct tensor pre)
         run_get(&p->run, v, f->vals);
         for (size_t i = 0; i < n; i++)
             v[i] = v[i] > 0 ? v[i] : 0;
-        f->vals = run_put(&p->run, f->vals.rows, f->vals.cols, DTYPE_F32, v);
+        f->vals = run_put(&p->run, f->vals.rows, f->vals.cols, v);
         free(v);
         return;
     }
-    f->ids = run_tensor(&p->run, pre.rows, p->spec->k, DTYPE_I32);
-    f->vals = run_tensor(&p->run, pre.rows, p->spec->k, DTYPE_F32);
+    f->ids = run_ids(&p->run, pre.rows, p->spec->k);
+    f->vals = run_tensor(&p->run, pre.rows, p->spec->k);
     op_select(&p->run, pre, f->ids, f->vals);
 }
 
@@ -153,7 +152,7 @@ static void losses(struct proving *p, const struct batch *batch, const struct st
         struct tensor zero;
         struct hook hook = {.at = p->wb->at, .op = HOOK_INSERT, .dict = p->wb->dict};
         if (lane == 2) {
-            zero = run_put(&p->run, batch->n_rows, at->value.cols, DTYPE_F32, zeros);
+            zero = run_put(&p->run, batch->n_rows, at->value.cols, zeros);
             hook = (struct hook){.at = p->wb->at, .op = HOOK_SET, .io = &zero};
         }
         model_forward(&p->run, model, batch, at, model_end(model), &hook, lane > 0, &end);

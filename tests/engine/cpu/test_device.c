@@ -1,7 +1,7 @@
 /* The device itself: memory, refusals, the state of errors, threads. */
 #include "engine/cpu/cpu.h"
 #include "engine/cpu/pool.h"
-#include "tests/engine/cpu/lab.h"
+#include "tests/engine/backend/lab.h"
 #include <stdatomic.h>
 #include <time.h>
 
@@ -30,7 +30,7 @@ static void test_memory(void **state)
     (void)state;
     struct lab l;
     struct error e = {0};
-    lab_init(&l, 1, isa_best(), 1);
+    lab_init(&l, cpu_backend_new(1, NULL), 1);
     float in[12], out[12];
     for (int i = 0; i < 12; i++)
         in[i] = (float)i;
@@ -70,7 +70,7 @@ static void test_refusals(void **state)
     (void)state;
     struct lab l;
     struct error e = {0};
-    lab_init(&l, 2, isa_best(), 2);
+    lab_init(&l, cpu_backend_new(2, NULL), 2);
     struct backend *b = l.b;
     const float *src = lab_random(&l, 64);
     const int32_t bad[] = {0, 8}, good[] = {0, 7};
@@ -132,7 +132,7 @@ static void test_errors_stay(void **state)
 {
     (void)state;
     struct lab l;
-    lab_init(&l, 1, isa_best(), 3);
+    lab_init(&l, cpu_backend_new(1, NULL), 3);
     const float one[] = {1.0f, 1.0f}, two[] = {2.0f, 2.0f};
     const int32_t bad[] = {77};
     struct tensor x = lab_put(&l, 1, 2, one), y = lab_put(&l, 1, 2, two);
@@ -153,7 +153,7 @@ static void test_weights_refused(void **state)
     (void)state;
     static const int32_t shape[][2] = {{0, 4}, {4, 0}, {-1, 4}, {4, INT32_MIN}};
     struct lab l;
-    lab_init(&l, 1, isa_best(), 4);
+    lab_init(&l, cpu_backend_new(1, NULL), 4);
     const float src[16] = {0};
     for (size_t i = 0; i < 4; i++) {
         struct error e = {0};
@@ -177,7 +177,7 @@ static void test_no_rows(void **state)
     (void)state;
     struct lab l;
     struct error e = {0};
-    lab_init(&l, 2, isa_best(), 5);
+    lab_init(&l, cpu_backend_new(2, NULL), 5);
     struct backend *b = l.b;
     const float *src = lab_random(&l, 48);
     const int32_t start[] = {0, 0};

@@ -91,7 +91,7 @@ static inline struct tensor hash_input(struct run *run, const char *key, int32_t
 {
     float *v = malloc((size_t)rows * (size_t)cols * sizeof *v);
     hash_fill(v, DTYPE_F32, key, HASH_UNIFORM, 0, 0, (size_t)rows * (size_t)cols);
-    struct tensor t = run_put(run, rows, cols, DTYPE_F32, v);
+    struct tensor t = run_put(run, rows, cols, v);
     free(v);
     return t;
 }

@@ -4,6 +4,7 @@
 #define GLIMT_TEST_MODEL_SMALL_H
 #include "engine/cpu/cpu.h"
 #include "engine/model/model.h"
+#include "engine/reference/reference.h"
 #include "tests/support/hash_weights.h"
 #include <math.h>
 #include <setjmp.h>
@@ -33,6 +34,7 @@ struct fixture {
     struct arena *arena;
     struct run run;
     char dir[64];
+    float tolerance; /* share of the CPU's */
 };
 
 static inline void assert_no_error(const struct error *e)
@@ -42,19 +44,28 @@ static inline void assert_no_error(const struct error *e)
     assert_false(error_is_set(e));
 }
 
-static inline void fixture_open(struct fixture *f, const struct hash_model *config)
+/* Devices that compute the same: within `tolerance` of the CPU's. */
+enum { ON_CPU, IN_DOUBLE, N_DEVICES };
+
+static inline void fixture_open_on(struct fixture *f, int device, const struct hash_model *config)
 {
     struct error e = {0};
     memset(f, 0, sizeof *f);
     test_dir_new(f->dir);
     hash_model_write(f->dir, config);
-    f->b = cpu_backend_new(2, &e);
+    f->b = device == IN_DOUBLE ? reference_backend_new(DTYPE_F64, &e) : cpu_backend_new(2, &e);
+    f->tolerance = device == IN_DOUBLE ? 0.05f : 1.0f;
     assert_no_error(&e);
     bool ok = model_open(f->b, f->dir, NULL, NULL, &f->m, &e);
     assert_no_error(&e);
     assert_true(ok);
     f->arena = arena_new(f->b);
     f->run = (struct run){.backend = f->b, .arena = f->arena};
+}
+
+static inline void fixture_open(struct fixture *f, const struct hash_model *config)
+{
+    fixture_open_on(f, ON_CPU, config);
 }
 
 static inline void fixture_close(struct fixture *f)

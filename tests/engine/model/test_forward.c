@@ -60,19 +60,18 @@ static int32_t argmax(const float *v, int32_t n)
     return best;
 }
 
-static void check_logits(struct run *run, const struct model *m, const char *config,
-                         const char *name, struct tensor h)
+static void check_logits(struct fixture *f, const char *config, const char *name, struct tensor h)
 {
-    int32_t V = model_config(m)->n_vocab;
+    int32_t V = model_config(f->m)->n_vocab;
     float *v = calloc((size_t)N_ROWS * (size_t)V, sizeof *v),
           *g = gold_f32(config, name, N_KEPT * (size_t)V);
-    model_logits(run, m, h, v);
-    assert_no_error(&run->err);
+    model_logits(&f->run, f->m, h, v);
+    assert_no_error(&f->run.err);
     char what[160];
     snprintf(what, sizeof what, "%s/%s", config, name);
     for (size_t i = 0; i < N_KEPT; i++) {
         const float *row = v + (size_t)kept[i] * (size_t)V, *want = g + i * (size_t)V;
-        assert_close(what, row, want, (size_t)V, 1e-4f);
+        assert_close(what, row, want, (size_t)V, 1e-4f * f->tolerance);
         assert_int_equal(argmax(row, V), argmax(want, V));
     }
     free(v);
@@ -99,36 +98,41 @@ static void check_points(struct fixture *f, const char *config, const struct bat
         char name[POINT_NAME_MAX];
         point_name(p[i], name);
         assert_int_equal(io[i].cols, model_width(f->m, p[i]));
-        check_rows(&f->run, config, name, io[i], 2e-5f);
+        check_rows(&f->run, config, name, io[i], 2e-5f * f->tolerance);
     }
+}
+
+static void golden_of(int device, const struct hash_model *config)
+{
+    const char *name = config->name;
+    struct fixture f;
+    fixture_open_on(&f, device, config);
+    assert_int_equal(model_file_dtype(f.m), config->type);
+    assert_string_equal(model_dir(f.m), f.dir);
+    assert_true(model_bytes(f.m) > 0);
+    int32_t ids[N_ROWS], target[N_ROWS];
+    struct batch b = batch_of(name, ids);
+    struct state end;
+    model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &end);
+    check_rows(&f.run, name, "final_norm", end.value, 2e-5f * f.tolerance);
+    check_logits(&f, name, "logits", end.value);
+    targets_of(&b, target);
+    float *loss = to_host(&f.run, model_loss(&f.run, f.m, end.value, target));
+    float *want = gold_f32(name, "loss", N_ROWS);
+    assert_close(name, loss, want, N_ROWS, 2e-5f * f.tolerance);
+    assert_true(isnan(loss[6]) && isnan(loss[10]) && !isnan(loss[5]));
+    free(loss);
+    free(want);
+    check_points(&f, name, &b);
+    fixture_close(&f);
 }
 
 static void test_golden(void **state)
 {
     (void)state;
-    for (int c = 0; c < N_SMALL; c++) {
-        const char *name = small_model[c].name;
-        struct fixture f;
-        fixture_open(&f, &small_model[c]);
-        assert_int_equal(model_file_dtype(f.m), small_model[c].type);
-        assert_string_equal(model_dir(f.m), f.dir);
-        assert_true(model_bytes(f.m) > 0);
-        int32_t ids[N_ROWS], target[N_ROWS];
-        struct batch b = batch_of(name, ids);
-        struct state end;
-        model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &end);
-        check_rows(&f.run, name, "final_norm", end.value, 2e-5f);
-        check_logits(&f.run, f.m, name, "logits", end.value);
-        targets_of(&b, target);
-        float *loss = to_host(&f.run, model_loss(&f.run, f.m, end.value, target));
-        float *want = gold_f32(name, "loss", N_ROWS);
-        assert_close(name, loss, want, N_ROWS, 2e-5f);
-        assert_true(isnan(loss[6]) && isnan(loss[10]) && !isnan(loss[5]));
-        free(loss);
-        free(want);
-        check_points(&f, name, &b);
-        fixture_close(&f);
-    }
+    for (int device = 0; device < N_DEVICES; device++)
+        for (int c = 0; c < N_SMALL; c++)
+            golden_of(device, &small_model[c]);
 }
 
 /* ---- interventions, the same list as in the script */
@@ -136,7 +140,7 @@ static struct tensor hash_rows(struct run *run, const char *key, int32_t rows, i
 {
     float *v = malloc((size_t)rows * (size_t)cols * sizeof *v);
     hash_fill(v, DTYPE_F32, key, HASH_UNIFORM, 0, 0, (size_t)rows * (size_t)cols);
-    struct tensor t = run_put(run, rows, cols, DTYPE_F32, v);
+    struct tensor t = run_put(run, rows, cols, v);
     free(v);
     return t;
 }
@@ -175,45 +179,49 @@ static void intervene(struct fixture *f, const char *config, const char *name,
 {
     struct state end;
     model_forward(&f->run, f->m, b, NULL, model_end(f->m), hook, n, &end);
-    check_logits(&f->run, f->m, config, name, end.value);
+    check_logits(f, config, name, end.value);
+}
+
+static void interventions_of(int device, const struct hash_model *config)
+{
+    const char *name = config->name;
+    struct fixture f;
+    fixture_open_on(&f, device, config);
+    int32_t ids[N_ROWS], d = config->d_model, mlp = config->d_mlp;
+    struct batch b = batch_of(name, ids);
+    struct dict *sae = open_sae(&f, mlp);
+    struct tensor act = hash_rows(&f.run, "io.act", N_ROWS, mlp),
+                  attn = hash_rows(&f.run, "io.attn", N_ROWS, d);
+    struct tensor one = hash_rows(&f.run, "io.row", 1, d);
+    struct point act1 = {1, SITE_MLP_ACT};
+    intervene(&f, name, "set-act", &b, &(struct hook){.at = act1, .op = HOOK_SET, .io = &act}, 1);
+    intervene(&f, name, "set-pre", &b,
+              &(struct hook){.at = {0, SITE_MLP_PRE}, .op = HOOK_SET, .io = &act}, 1);
+    intervene(&f, name, "set-attn", &b,
+              &(struct hook){.at = {0, SITE_ATTN_OUT}, .op = HOOK_SET, .io = &attn}, 1);
+    const struct hook add[] = {{.at = {0, SITE_RESID_POST}, .op = HOOK_ADD, .io = &one},
+                               {.at = {1, SITE_ATTN_OUT}, .op = HOOK_ADD, .io = &attn},
+                               {.at = {1, SITE_MLP_OUT}, .op = HOOK_ADD, .io = &one}};
+    intervene(&f, name, "add", &b, add, 3);
+    struct hook in = {.at = act1, .op = HOOK_INSERT, .dict = sae, .units = units, .n_units = 5};
+    intervene(&f, name, "insert", &b, &in, 1);
+    in.keep_error = true;
+    intervene(&f, name, "insert-error", &b, &in, 1);
+    in.n_units = 0;
+    intervene(&f, name, "logits", &b, &in,
+              1); /* the error kept and nothing changed: the model itself */
+    in.keep_error = false;
+    intervene(&f, name, "insert-plain", &b, &in, 1);
+    dict_free(sae);
+    fixture_close(&f);
 }
 
 static void test_interventions(void **state)
 {
     (void)state;
-    for (int c = 0; c < N_SMALL; c++) {
-        const char *name = small_model[c].name;
-        struct fixture f;
-        fixture_open(&f, &small_model[c]);
-        int32_t ids[N_ROWS], d = small_model[c].d_model, mlp = small_model[c].d_mlp;
-        struct batch b = batch_of(name, ids);
-        struct dict *sae = open_sae(&f, mlp);
-        struct tensor act = hash_rows(&f.run, "io.act", N_ROWS, mlp),
-                      attn = hash_rows(&f.run, "io.attn", N_ROWS, d);
-        struct tensor one = hash_rows(&f.run, "io.row", 1, d);
-        struct point act1 = {1, SITE_MLP_ACT};
-        intervene(&f, name, "set-act", &b, &(struct hook){.at = act1, .op = HOOK_SET, .io = &act},
-                  1);
-        intervene(&f, name, "set-pre", &b,
-                  &(struct hook){.at = {0, SITE_MLP_PRE}, .op = HOOK_SET, .io = &act}, 1);
-        intervene(&f, name, "set-attn", &b,
-                  &(struct hook){.at = {0, SITE_ATTN_OUT}, .op = HOOK_SET, .io = &attn}, 1);
-        const struct hook add[] = {{.at = {0, SITE_RESID_POST}, .op = HOOK_ADD, .io = &one},
-                                   {.at = {1, SITE_ATTN_OUT}, .op = HOOK_ADD, .io = &attn},
-                                   {.at = {1, SITE_MLP_OUT}, .op = HOOK_ADD, .io = &one}};
-        intervene(&f, name, "add", &b, add, 3);
-        struct hook in = {.at = act1, .op = HOOK_INSERT, .dict = sae, .units = units, .n_units = 5};
-        intervene(&f, name, "insert", &b, &in, 1);
-        in.keep_error = true;
-        intervene(&f, name, "insert-error", &b, &in, 1);
-        in.n_units = 0;
-        intervene(&f, name, "logits", &b, &in,
-                  1); /* the error kept and nothing changed: the model itself */
-        in.keep_error = false;
-        intervene(&f, name, "insert-plain", &b, &in, 1);
-        dict_free(sae);
-        fixture_close(&f);
-    }
+    for (int device = 0; device < N_DEVICES; device++)
+        for (int c = 0; c < N_SMALL; c++)
+            interventions_of(device, &small_model[c]);
 }
 
 static void test_topn(void **state)

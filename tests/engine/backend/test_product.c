@@ -1,5 +1,5 @@
 /* Products against plain loops in double; a row's result does not depend on its batch. */
-#include "tests/engine/cpu/lab.h"
+#include "tests/engine/backend/lab.h"
 
 static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
 
@@ -138,7 +138,7 @@ static void test_threads_agree(void **state)
         struct lab l;
         struct error e = {0};
         double *values;
-        lab_init(&l, threads, isa_best(), 4);
+        lab_init(&l, cpu_backend_new(threads, NULL), 4);
         const void *src = lab_source(&l, DTYPE_F16, (size_t)700 * 600, &values);
         struct weight *w =
             l.b->weight_new(l.b, DTYPE_F16, 700, 600, ORDER_OUT_IN, src, USE_PRODUCT, &e);

@@ -1,5 +1,5 @@
 /* Selection, cross-entropy and the most likely tokens. */
-#include "tests/engine/cpu/lab.h"
+#include "tests/engine/backend/lab.h"
 
 struct entry {
     float v;

@@ -1,5 +1,5 @@
 /* Causal attention against plain loops in double; going on from kept keys gives the same bits. */
-#include "tests/engine/cpu/lab.h"
+#include "tests/engine/backend/lab.h"
 
 struct attn_case {
     int32_t heads, dim, rot, n_seqs, rows;
@@ -192,7 +192,7 @@ static void test_refusals(void **state)
     (void)state;
     struct lab l;
     struct error e = {0};
-    lab_init(&l, 1, isa_best(), 4);
+    lab_init(&l, cpu_backend_new(1, NULL), 4);
     struct attn_case c = {
         .heads = 2, .dim = 8, .rot = 4, .rows = 10, .scale = 1.0f, .base = 10000.0f};
     c.qkv = lab_random(&l, (size_t)10 * 48);

@@ -1,8 +1,8 @@
-/* What the tests of the CPU device share: matrices at odd places of larger buffers, sources at odd
- * addresses, every instruction set that this machine has, and plain loops in double to compare
- * with. */
-#ifndef GLIMT_TESTS_CPU_LAB_H
-#define GLIMT_TESTS_CPU_LAB_H
+/* What the tests of operations share: matrices at odd places of larger buffers, sources at odd
+ * addresses, every device there is (the CPU with each instruction set of this machine, the
+ * reference in float and in double), and plain loops in double to compare with. */
+#ifndef GLIMT_TESTS_BACKEND_LAB_H
+#define GLIMT_TESTS_BACKEND_LAB_H
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,9 @@
 
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
+#include "engine/cpu/cpu.h"
 #include "engine/cpu/isa.h"
+#include "engine/reference/reference.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,11 +28,11 @@ struct lab {
     int n_bufs, n_hosts;
 };
 
-static inline void lab_init(struct lab *l, int n_threads, enum isa isa, uint64_t seed)
+/* Takes the device over; lab_release frees it. */
+static inline void lab_init(struct lab *l, struct backend *b, uint64_t seed)
 {
-    struct error e = {0};
-    *l = (struct lab){.b = cpu_backend_new_isa(n_threads, isa, &e)};
-    assert_non_null(l->b);
+    assert_non_null(b);
+    *l = (struct lab){.b = b};
     rng_seed(&l->rng, seed);
 }
 
@@ -84,25 +86,31 @@ static inline struct tensor lab_tensor(struct lab *l, int32_t rows, int32_t cols
 {
     struct error e = {0};
     int32_t ld = cols + below(l, 5) * below(l, 9), lead = below(l, 37);
-    size_t n = (size_t)rows * (size_t)ld + (size_t)lead + 16;
+    size_t n = (size_t)rows * (size_t)ld + (size_t)lead + 16, size = dtype_size(type);
     assert_in_range(l->n_bufs, 0, 127);
-    struct buf *buf = l->buf[l->n_bufs++] = l->b->alloc(l->b, n * 4, &e);
+    struct buf *buf = l->buf[l->n_bufs++] = l->b->alloc(l->b, n * size, &e);
     assert_non_null(buf);
     float *guard = xmalloc(n * sizeof *guard);
     for (size_t i = 0; i < n; i++)
         guard[i] = -12345.0f;
-    l->b->put(l->b, (struct tensor){.buf = buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n},
-              guard);
+    l->b->put(
+        l->b,
+        (struct tensor){.buf = buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n, .dtype = type},
+        guard);
     free(guard);
-    struct tensor t = {
-        .buf = buf, .off = (size_t)lead * 4, .rows = rows, .cols = cols, .ld = ld, .dtype = type};
+    struct tensor t = {.buf = buf,
+                       .off = (size_t)lead * size,
+                       .rows = rows,
+                       .cols = cols,
+                       .ld = ld,
+                       .dtype = type};
     if (v)
         l->b->put(l->b, t, v);
     return t;
 }
 static inline struct tensor lab_put(struct lab *l, int32_t rows, int32_t cols, const float *v)
 {
-    return lab_tensor(l, rows, cols, DTYPE_F32, v);
+    return lab_tensor(l, rows, cols, l->b->caps.real, v);
 }
 static inline struct tensor lab_put_i32(struct lab *l, int32_t rows, int32_t cols, const int32_t *v)
 {
@@ -111,7 +119,7 @@ static inline struct tensor lab_put_i32(struct lab *l, int32_t rows, int32_t col
 
 static inline bool inside(const struct tensor *t, size_t i)
 {
-    size_t first = t->off / 4, ld = (size_t)t->ld;
+    size_t first = t->off / dtype_size(t->dtype), ld = (size_t)t->ld;
     if (i < first || t->cols == 0)
         return false;
     return (i - first) % ld < (size_t)t->cols && (i - first) / ld < (size_t)t->rows;
@@ -125,10 +133,11 @@ static inline void *lab_get(struct lab *l, struct tensor t)
     if (!l->b->status(l->b, &e))
         fail_msg("%s", e.text);
     l->b->get(l->b, v, t);
-    size_t n = t.off / 4 + (size_t)t.rows * (size_t)t.ld + 16;
+    size_t n = t.off / dtype_size(t.dtype) + (size_t)t.rows * (size_t)t.ld + 16;
     float *all = xmalloc(n * sizeof *all);
     l->b->get(l->b, all,
-              (struct tensor){.buf = t.buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n});
+              (struct tensor){
+                  .buf = t.buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n, .dtype = t.dtype});
     for (size_t i = 0; i < n; i++)
         if (!inside(&t, i) && (all[i] < -12345.0f || all[i] > -12345.0f))
             fail_msg("element %zu outside the result was written: %g", i, (double)all[i]);
@@ -199,16 +208,23 @@ static inline double gelu_exact(double x)
             fail_msg("%s: %.9g, expected %.9g ± %.3g", #got, g_, w_, t_);                          \
     } while (0)
 
-/* Runs `body` for each instruction set of this machine and 1 and 2 threads. */
+/* Runs `body` on the CPU with each instruction set of this machine, 1 and 2 threads, and on both
+ * references. */
 typedef void lab_case(struct lab *);
+static inline void lab_on(lab_case *body, struct backend *b, uint64_t seed)
+{
+    struct lab l;
+    lab_init(&l, b, seed);
+    body(&l);
+    lab_release(&l);
+}
 static inline void lab_everywhere(lab_case *body, uint64_t seed)
 {
+    struct error e = {0};
     for (enum isa isa = ISA_PORTABLE; isa < ISA_N; isa++)
-        for (int threads = 1; isa_available(isa) && threads <= 2; threads++) {
-            struct lab l;
-            lab_init(&l, threads, isa, seed);
-            body(&l);
-            lab_release(&l);
-        }
+        for (int threads = 1; isa_available(isa) && threads <= 2; threads++)
+            lab_on(body, cpu_backend_new_isa(threads, isa, &e), seed);
+    lab_on(body, reference_backend_new(DTYPE_F32, &e), seed);
+    lab_on(body, reference_backend_new(DTYPE_F64, &e), seed);
 }
 #endif

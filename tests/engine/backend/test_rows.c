@@ -1,5 +1,5 @@
 /* Operations that go row by row, against plain loops in double. */
-#include "tests/engine/cpu/lab.h"
+#include "tests/engine/backend/lab.h"
 
 static float *plus(struct lab *l, const float *x, size_t n, float a, float b)
 {

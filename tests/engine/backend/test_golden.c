@@ -1,5 +1,5 @@
 /* Every operation against PyTorch in float64: tests/reference/ops.py. */
-#include "tests/engine/cpu/lab.h"
+#include "tests/engine/backend/lab.h"
 #include "tests/support/testdata.h"
 
 struct golden {

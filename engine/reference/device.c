@@ -1,0 +1,281 @@
+/* Memory, weights and checks of the reference device: the same for float and double. */
+#include "engine/base/memory.h"
+#include "engine/reference/reference_private.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *reference_view(struct reference *d, const char *op, struct tensor t, enum dtype type,
+                     int32_t rows, int32_t cols)
+{
+    if (error_is_set(&d->err))
+        return NULL;
+    if (t.buf == NULL || t.dtype != type || t.rows < 0 || t.cols < 0 ||
+        (rows >= 0 && t.rows != rows) || (cols >= 0 && t.cols != cols) ||
+        (t.rows > 1 && t.ld < t.cols)) {
+        error_set(&d->err, ERROR_SYSTEM,
+                  "reference %s: found [%d, %d] (ld %d, dtype %d%s), expected [%d, %d] of dtype %d",
+                  op, t.rows, t.cols, t.ld, (int)t.dtype, t.buf ? "" : ", absent", rows, cols,
+                  (int)type);
+        return NULL;
+    }
+    size_t last = t.rows == 0 || t.cols == 0
+                      ? 0
+                      : ((size_t)(t.rows - 1) * (size_t)t.ld + (size_t)t.cols) * dtype_size(type);
+    if (t.off > t.buf->n || last > t.buf->n - t.off || t.off % dtype_size(type) != 0) {
+        error_set(&d->err, ERROR_SYSTEM, "reference %s: %zu bytes at offset %zu of a buffer of %zu",
+                  op, last, t.off, t.buf->n);
+        return NULL;
+    }
+    return t.buf->bytes + t.off;
+}
+
+bool reference_ids(struct reference *d, const char *op, struct tensor ids, int32_t least,
+                   int32_t out)
+{
+    const int32_t *p = reference_view(d, op, ids, DTYPE_I32, -1, -1);
+    for (int32_t t = 0; p && t < ids.rows; t++)
+        for (int32_t i = 0; i < ids.cols; i++) {
+            int32_t id = p[(size_t)t * (size_t)ids.ld + (size_t)i];
+            if (id < least || id >= out)
+                return error_set(&d->err, ERROR_INPUT, "reference %s: %d asked of %d", op, id, out);
+        }
+    return p != NULL;
+}
+
+struct entry {
+    double value;
+    int32_t index;
+};
+
+static int better(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    if (x->value > y->value || x->value < y->value)
+        return x->value > y->value ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+void reference_best(const double *x, int32_t m, int32_t n, int32_t *ids)
+{
+    struct entry *e = xmalloc((size_t)(m > 0 ? m : 1) * sizeof *e);
+    for (int32_t i = 0; i < m; i++)
+        e[i] = (struct entry){isnan(x[i]) ? -INFINITY : x[i], i};
+    qsort(e, (size_t)m, sizeof *e, better);
+    for (int32_t i = 0; i < n; i++)
+        ids[i] = e[i].index;
+    free(e);
+}
+
+/* ---- memory */
+
+static bool status(struct backend *b, struct error *e)
+{
+    struct reference *d = reference_of(b);
+    if (!error_is_set(&d->err))
+        return true;
+    error_set(e, d->err.kind, "%s", d->err.text);
+    d->err = (struct error){0};
+    return false;
+}
+
+static void sync_all(struct backend *b)
+{
+    (void)b;
+}
+
+static struct buf *buf_new(struct backend *b, size_t n, struct error *e)
+{
+    (void)b;
+    size_t whole;
+    struct buf *buf = xcalloc(1, sizeof *buf);
+    if (!size_add(n, 64, &whole) || whole > PTRDIFF_MAX ||
+        !(buf->bytes = aligned_alloc(64, whole / 64 * 64))) {
+        error_set(e, ERROR_SYSTEM, "reference: no memory for %zu bytes", n);
+        free(buf);
+        return NULL;
+    }
+    buf->n = n > 0 ? n : 1;
+    return buf;
+}
+
+static void buf_free(struct backend *b, struct buf *buf)
+{
+    (void)b;
+    if (buf)
+        free(buf->bytes);
+    free(buf);
+}
+
+/* Host memory holds floats whatever the device computes in. */
+static void put(struct backend *b, struct tensor dst, const void *src)
+{
+    char *p = reference_view(reference_of(b), "put", dst, dst.dtype, -1, -1);
+    for (int32_t r = 0; p && r < dst.rows; r++)
+        for (int32_t c = 0; c < dst.cols; c++) {
+            size_t from = (size_t)r * (size_t)dst.cols + (size_t)c,
+                   to = (size_t)r * (size_t)dst.ld + (size_t)c;
+            if (dst.dtype == DTYPE_F64)
+                ((double *)(void *)p)[to] = (double)((const float *)src)[from];
+            else
+                memcpy(p + 4 * to, (const char *)src + 4 * from, 4);
+        }
+}
+
+static void get(struct backend *b, void *dst, struct tensor src)
+{
+    const char *p = reference_view(reference_of(b), "get", src, src.dtype, -1, -1);
+    for (int32_t r = 0; p && r < src.rows; r++)
+        for (int32_t c = 0; c < src.cols; c++) {
+            size_t to = (size_t)r * (size_t)src.cols + (size_t)c,
+                   from = (size_t)r * (size_t)src.ld + (size_t)c;
+            if (src.dtype == DTYPE_F64)
+                ((float *)dst)[to] = (float)((const double *)(const void *)p)[from];
+            else
+                memcpy((char *)dst + 4 * to, p + 4 * from, 4);
+        }
+}
+
+void reference_values(struct tensor t, double *out)
+{
+    const char *p = t.buf->bytes + t.off;
+    for (int32_t r = 0; r < t.rows; r++)
+        for (int32_t c = 0; c < t.cols; c++) {
+            size_t from = (size_t)r * (size_t)t.ld + (size_t)c;
+            out[(size_t)r * (size_t)t.cols + (size_t)c] =
+                t.dtype == DTYPE_F64 ? ((const double *)(const void *)p)[from]
+                                     : (double)((const float *)(const void *)p)[from];
+        }
+}
+
+/* ---- weights */
+
+static double half_value(uint16_t h)
+{
+    int e = h >> 10 & 31, m = h & 1023;
+    double v = e == 0 ? ldexp(m, -24) : e == 31 ? (m ? NAN : INFINITY) : ldexp(1024 + m, e - 25);
+    return h >> 15 ? -v : v;
+}
+
+static double source_value(const char *src, enum dtype type, size_t i)
+{
+    if (type == DTYPE_F32) {
+        float f;
+        memcpy(&f, src + 4 * i, sizeof f);
+        return (double)f;
+    }
+    uint16_t h;
+    memcpy(&h, src + 2 * i, sizeof h);
+    if (type == DTYPE_F16)
+        return half_value(h);
+    uint32_t bits = (uint32_t)h << 16;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return (double)f;
+}
+
+static void weight_free(struct backend *b, struct weight *w)
+{
+    (void)b;
+    if (w)
+        free(w->w);
+    free(w);
+}
+
+static struct weight *weight_new(struct backend *b, enum dtype type, int32_t out, int32_t in,
+                                 enum order order, const void *src, unsigned uses, struct error *e)
+{
+    size_t n;
+    if (out <= 0 || in <= 0 || dtype_size(type) > 4 || type == DTYPE_I32 || src == NULL ||
+        uses == 0 || !size_mul((size_t)out, (size_t)in, &n) || n > PTRDIFF_MAX / sizeof(double)) {
+        error_set(e, ERROR_INPUT, "reference: a weight [%d, %d] of dtype %d can't be used", out, in,
+                  (int)type);
+        return NULL;
+    }
+    struct weight *w = xcalloc(1, sizeof *w);
+    *w = (struct weight){.out = out, .in = in, .uses = uses, .w = malloc(n * sizeof *w->w)};
+    if (w->w == NULL) {
+        error_set(e, ERROR_SYSTEM, "reference: no memory for a weight [%d, %d]", out, in);
+        weight_free(b, w);
+        return NULL;
+    }
+    for (size_t o = 0; o < (size_t)out; o++)
+        for (size_t i = 0; i < (size_t)in; i++)
+            w->w[o * (size_t)in + i] = source_value(
+                src, type, order == ORDER_OUT_IN ? o * (size_t)in + i : i * (size_t)out + o);
+    return w;
+}
+
+static size_t weight_bytes(const struct weight *w)
+{
+    return (size_t)w->out * (size_t)w->in * sizeof *w->w;
+}
+
+static int32_t weight_in(const struct weight *w)
+{
+    return w->in;
+}
+
+/* ---- keys and values */
+
+static void kv_free(struct backend *b, struct kv *kv)
+{
+    (void)b;
+    if (kv)
+        free(kv->data);
+    free(kv);
+}
+
+static struct kv *kv_new(struct backend *b, int32_t first_layer, int32_t n_layers, int32_t width,
+                         int32_t cap, struct error *e)
+{
+    struct kv *kv = xcalloc(1, sizeof *kv);
+    size_t n = 0;
+    *kv = (struct kv){first_layer, n_layers, width, cap, NULL};
+    if (n_layers < 0 || width <= 0 || cap <= 0 || !size_mul((size_t)cap, 2 * (size_t)width, &n) ||
+        !size_mul(n, (size_t)n_layers, &n) || !(kv->data = calloc(n + 1, sizeof *kv->data))) {
+        error_set(e, ERROR_SYSTEM,
+                  "reference: no room for keys and values of %d layers × %d positions × %d",
+                  n_layers, cap, width);
+        kv_free(b, kv);
+        return NULL;
+    }
+    return kv;
+}
+
+static void device_free(struct backend *b)
+{
+    free(b);
+}
+
+struct backend *reference_backend_new(enum dtype real, struct error *e)
+{
+    if (real != DTYPE_F32 && real != DTYPE_F64) {
+        error_set(e, ERROR_INPUT, "reference: computes in f32 or f64, not in dtype %d", (int)real);
+        return NULL;
+    }
+    struct reference *d = xcalloc(1, sizeof *d);
+    d->backend = (struct backend){
+        .abi = BACKEND_ABI,
+        .size = sizeof(struct backend),
+        .name = "reference",
+        .caps = {.device = real == DTYPE_F64 ? "reference, double" : "reference, float",
+                 .real = real,
+                 .rows_per_job = 64},
+        .free = device_free,
+        .status = status,
+        .sync = sync_all,
+        .alloc = buf_new,
+        .buf_free = buf_free,
+        .put = put,
+        .get = get,
+        .weight_new = weight_new,
+        .weight_free = weight_free,
+        .weight_bytes = weight_bytes,
+        .weight_in = weight_in,
+        .kv_new = kv_new,
+        .kv_free = kv_free,
+    };
+    (real == DTYPE_F64 ? reference_ops_f64 : reference_ops_f32)(&d->backend);
+    return &d->backend;
+}

@@ -1,0 +1,382 @@
+/* The operations over `real` (dtype REAL), sums in double; included once for float and once for
+ * double. What each computes stands in engine/backend.h. */
+#include "engine/base/memory.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A checked argument: rows of reals. */
+struct view {
+    real *at;
+    size_t ld;
+    int32_t rows, cols;
+};
+
+static bool view(struct backend *b, const char *op, struct tensor t, int32_t rows, int32_t cols,
+                 struct view *v)
+{
+    *v = (struct view){reference_view(reference_of(b), op, t, REAL, rows, cols), (size_t)t.ld,
+                       t.rows, t.cols};
+    return v->at != NULL;
+}
+
+static real *row(const struct view *v, int32_t t)
+{
+    return v->at + (size_t)t * v->ld;
+}
+
+static const int32_t *ids_row(struct tensor ids, int32_t t)
+{
+    return (const int32_t *)(const void *)(ids.buf->bytes + ids.off) + (size_t)t * (size_t)ids.ld;
+}
+
+static double dot(const struct weight *w, int32_t out, const real *x)
+{
+    const double *r = w->w + (size_t)out * (size_t)w->in;
+    double sum = 0;
+    for (int32_t i = 0; i < w->in; i++)
+        sum += r[i] * (double)x[i];
+    return sum;
+}
+
+static double activate(double x, enum activation f)
+{
+    if (f == ACT_RELU)
+        return x > 0 ? x : isnan(x) ? x : 0;
+    if (f == ACT_GELU)
+        return 0.5 * x * erfc(-x * sqrt(0.5));
+    return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+}
+
+static void linear(struct backend *b, struct tensor y, struct tensor x, const struct weight *w,
+                   struct tensor bias, enum epilogue e)
+{
+    struct view vy, vx, vb = {0};
+    if (!view(b, "linear", x, -1, w->in, &vx) || !view(b, "linear", y, x.rows, w->out, &vy) ||
+        (bias.buf && !view(b, "linear", bias, 1, w->out, &vb)))
+        return;
+    for (int32_t t = 0; t < x.rows; t++)
+        for (int32_t o = 0; o < w->out; o++) {
+            double v = dot(w, o, row(&vx, t)) + (vb.at ? (double)vb.at[o] : 0);
+            real *at = row(&vy, t) + o;
+            *at = (real)(e == EPILOGUE_GELU  ? activate(v, ACT_GELU)
+                         : e == EPILOGUE_ADD ? (double)*at + v
+                                             : v);
+        }
+}
+
+static void weight_rows(struct backend *b, struct tensor y, const struct weight *w,
+                        struct tensor ids)
+{
+    struct view vy;
+    if (!reference_ids(reference_of(b), "weight_rows", ids, 0, w->out) ||
+        !view(b, "weight_rows", y, ids.rows, w->in, &vy))
+        return;
+    for (int32_t t = 0; t < ids.rows; t++)
+        for (int32_t i = 0; i < w->in; i++)
+            row(&vy, t)[i] = (real)w->w[(size_t)ids_row(ids, t)[0] * (size_t)w->in + (size_t)i];
+}
+
+static void norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
+                 struct tensor beta, float eps)
+{
+    struct view vy, vx, vg, vb;
+    if (!view(b, "norm", x, -1, -1, &vx) || !view(b, "norm", y, x.rows, x.cols, &vy) ||
+        !view(b, "norm", gamma, 1, x.cols, &vg) || !view(b, "norm", beta, 1, x.cols, &vb))
+        return;
+    for (int32_t t = 0; t < x.rows; t++) {
+        double mean = 0, var = 0;
+        for (int32_t i = 0; i < x.cols; i++)
+            mean += (double)row(&vx, t)[i] / x.cols;
+        for (int32_t i = 0; i < x.cols; i++)
+            var += ((double)row(&vx, t)[i] - mean) * ((double)row(&vx, t)[i] - mean) / x.cols;
+        double scale = 1 / sqrt(var + (double)eps);
+        for (int32_t i = 0; i < x.cols; i++)
+            row(&vy, t)[i] = (real)(((double)row(&vx, t)[i] - mean) * scale * (double)vg.at[i] +
+                                    (double)vb.at[i]);
+    }
+}
+
+static void act(struct backend *b, struct tensor y, struct tensor x, enum activation f)
+{
+    struct view vy, vx;
+    if (!view(b, "act", x, -1, -1, &vx) || !view(b, "act", y, x.rows, x.cols, &vy))
+        return;
+    for (int32_t t = 0; t < x.rows; t++)
+        for (int32_t i = 0; i < x.cols; i++)
+            row(&vy, t)[i] = (real)activate((double)row(&vx, t)[i], f);
+}
+
+/* ---- attention */
+
+struct heads {
+    int32_t n, dim, rot;
+    float base, scale;
+};
+
+/* The angle is a float's product, as in the models' own code. */
+static void rotated(const struct heads *h, const real *x, int32_t pos, double *out)
+{
+    int32_t half = h->rot / 2;
+    for (int32_t i = 0; i < h->dim; i++)
+        out[i] = (double)x[i];
+    for (int32_t i = 0; i < half; i++) {
+        float inv_freq = (float)(1.0 / pow((double)h->base, 2.0 * i / h->rot));
+        double angle = (double)((float)pos * inv_freq), c = cos(angle), s = sin(angle);
+        double low = (double)x[i], high = (double)x[i + half];
+        out[i] = low * c - high * s, out[i + half] = high * c + low * s;
+    }
+}
+
+static void attend(const struct heads *h, const double *q, const double *keys, const double *values,
+                   int32_t n, real *y)
+{
+    size_t width = (size_t)h->n * (size_t)h->dim;
+    double *p = xmalloc((size_t)n * sizeof *p), max = -INFINITY, sum = 0;
+    for (int32_t s = 0; s < n; s++) {
+        p[s] = 0;
+        for (int32_t i = 0; i < h->dim; i++)
+            p[s] += q[i] * keys[(size_t)s * width + (size_t)i];
+        p[s] *= (double)h->scale;
+        max = p[s] > max ? p[s] : max;
+    }
+    for (int32_t s = 0; s < n; s++)
+        sum += p[s] = exp(p[s] - max);
+    for (int32_t i = 0; i < h->dim; i++) {
+        double v = 0;
+        for (int32_t s = 0; s < n; s++)
+            v += p[s] / sum * values[(size_t)s * width + (size_t)i];
+        y[i] = (real)v;
+    }
+    free(p);
+}
+
+/* One sequence: rows first … end − 1 behind `past` kept positions of keys and values [cap, width].
+ */
+static void attend_sequence(const struct heads *h, const struct view *y, const struct view *qkv,
+                            int32_t first, int32_t end, int32_t past, double *keys, double *values)
+{
+    size_t dim = (size_t)h->dim, width = (size_t)h->n * dim;
+    double *q = xmalloc(dim * sizeof *q);
+    for (int32_t t = first; t < end; t++)
+        for (int32_t k = 0; k < h->n; k++) {
+            const real *src = row(qkv, t) + (size_t)k * 3 * dim;
+            size_t pos = (size_t)past + (size_t)(t - first), to = pos * width + (size_t)k * dim;
+            rotated(h, src, (int32_t)pos, q);
+            rotated(h, src + dim, (int32_t)pos, keys + to);
+            for (size_t i = 0; i < dim; i++)
+                values[to + i] = (double)src[2 * dim + i];
+            attend(h, q, keys + (size_t)k * dim, values + (size_t)k * dim, (int32_t)pos + 1,
+                   row(y, t) + (size_t)k * dim);
+        }
+    free(q);
+}
+
+static bool kv_fits(struct backend *b, const struct kv *kv, int32_t layer, int32_t end,
+                    int32_t width)
+{
+    if (kv == NULL || (layer >= kv->first_layer && layer - kv->first_layer < kv->n_layers &&
+                       end <= kv->cap && kv->width == width))
+        return true;
+    return error_set(&reference_of(b)->err, ERROR_SYSTEM,
+                     "reference attn: layer %d up to position %d, kept are %d layers from %d and "
+                     "%d positions",
+                     layer, end, kv->n_layers, kv->first_layer, kv->cap);
+}
+
+static void attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t n_heads,
+                 float scale, int32_t layer, const struct seqs *s, struct rope rope)
+{
+    struct view vy, vx;
+    if (!view(b, "attn", qkv, -1, -1, &vx) || !view(b, "attn", y, qkv.rows, qkv.cols / 3, &vy))
+        return;
+    struct heads h = {n_heads, qkv.cols / 3 / n_heads, rope.rot, rope.base, scale};
+    size_t width = (size_t)(qkv.cols / 3);
+    for (int32_t i = 0; i < s->n; i++) {
+        int32_t past = s->past ? s->past[i] : 0, n = s->start[i + 1] - s->start[i];
+        struct kv *kv = s->kv ? s->kv[i] : NULL;
+        if (!kv_fits(b, kv, layer, past + n, (int32_t)width) || (kv == NULL && past != 0))
+            return;
+        size_t side = (size_t)(kv ? kv->cap : n) * width;
+        double *own = kv ? NULL : xmalloc((2 * side + 1) * sizeof *own);
+        double *keys = kv ? kv->data + (size_t)(layer - kv->first_layer) * 2 * side : own;
+        attend_sequence(&h, &vy, &vx, s->start[i], s->start[i + 1], past, keys, keys + side);
+        free(own);
+    }
+}
+
+/* ---- the vocabulary */
+
+static double log_sum_exp(const double *x, int32_t n)
+{
+    double max = -INFINITY, sum = 0;
+    for (int32_t i = 0; i < n; i++)
+        max = x[i] > max ? x[i] : max;
+    for (int32_t i = 0; i < n; i++)
+        sum += exp(x[i] - max);
+    return max + log(sum);
+}
+
+static double *logits(const struct view *h, int32_t t, const struct weight *u)
+{
+    double *x = xmalloc((size_t)u->out * sizeof *x);
+    for (int32_t o = 0; o < u->out; o++)
+        x[o] = dot(u, o, row(h, t));
+    return x;
+}
+
+static void xent(struct backend *b, struct tensor loss, struct tensor h, const struct weight *u,
+                 struct tensor target)
+{
+    struct view vh, vl;
+    if (!view(b, "xent", h, -1, u->in, &vh) || !view(b, "xent", loss, h.rows, 1, &vl) ||
+        !reference_ids(reference_of(b), "xent", target, INT32_MIN, u->out))
+        return;
+    for (int32_t t = 0; t < h.rows; t++) {
+        double *x = logits(&vh, t, u);
+        int32_t id = ids_row(target, t)[0];
+        *row(&vl, t) = id < 0 ? (real)NAN : (real)(log_sum_exp(x, u->out) - x[id]);
+        free(x);
+    }
+}
+
+static void topn(struct backend *b, struct tensor ids, struct tensor logp, struct tensor h,
+                 const struct weight *u)
+{
+    struct view vh, vp;
+    int32_t *out = reference_view(reference_of(b), "topn", ids, DTYPE_I32, h.rows, -1);
+    if (!out || !view(b, "topn", h, -1, u->in, &vh) ||
+        !view(b, "topn", logp, h.rows, ids.cols, &vp))
+        return;
+    for (int32_t t = 0; t < h.rows; t++, out += ids.ld) {
+        double *x = logits(&vh, t, u), total = log_sum_exp(x, u->out);
+        reference_best(x, u->out, ids.cols, out);
+        for (int32_t i = 0; i < ids.cols; i++)
+            row(&vp, t)[i] = (real)(x[out[i]] - total);
+        free(x);
+    }
+}
+
+/* ---- codes */
+
+static void select_best(struct backend *b, struct tensor ids, struct tensor vals, struct tensor pre)
+{
+    struct view vx, vv;
+    int32_t *out = reference_view(reference_of(b), "select", ids, DTYPE_I32, pre.rows, -1);
+    if (!out || !view(b, "select", pre, -1, -1, &vx) ||
+        !view(b, "select", vals, pre.rows, ids.cols, &vv))
+        return;
+    if (ids.cols > pre.cols) {
+        error_set(&reference_of(b)->err, ERROR_INPUT, "reference select: %d of %d values asked",
+                  ids.cols, pre.cols);
+        return;
+    }
+    double *x = xmalloc((size_t)(pre.cols + 1) * sizeof *x);
+    for (int32_t t = 0; t < pre.rows; t++, out += ids.ld) {
+        for (int32_t i = 0; i < pre.cols; i++)
+            x[i] = (double)row(&vx, t)[i];
+        reference_best(x, pre.cols, ids.cols, out);
+        for (int32_t i = 0; i < ids.cols; i++)
+            row(&vv, t)[i] = isnan(x[out[i]]) ? (real)-INFINITY : row(&vx, t)[out[i]];
+    }
+    free(x);
+}
+
+static void decode(struct backend *b, struct tensor y, struct tensor ids, struct tensor vals,
+                   const struct weight *w, struct tensor bias)
+{
+    struct view vy, vv, vb = {0};
+    if (!reference_ids(reference_of(b), "decode", ids, INT32_MIN, w->out) ||
+        !view(b, "decode", vals, ids.rows, ids.cols, &vv) ||
+        !view(b, "decode", y, ids.rows, w->in, &vy) ||
+        (bias.buf && !view(b, "decode", bias, 1, w->in, &vb)))
+        return;
+    for (int32_t t = 0; t < ids.rows; t++)
+        for (int32_t i = 0; i < w->in; i++) {
+            double sum = vb.at ? (double)vb.at[i] : 0;
+            for (int32_t j = 0; j < ids.cols; j++)
+                if (ids_row(ids, t)[j] >= 0)
+                    sum += (double)row(&vv, t)[j] *
+                           w->w[(size_t)ids_row(ids, t)[j] * (size_t)w->in + (size_t)i];
+            row(&vy, t)[i] = (real)sum;
+        }
+}
+
+/* ---- sums and rows */
+
+static void add(struct backend *b, struct tensor y, struct tensor x, float a)
+{
+    struct view vy, vx;
+    if (!view(b, "add", y, -1, -1, &vy) ||
+        !view(b, "add", x, x.rows == 1 ? 1 : y.rows, y.cols, &vx))
+        return;
+    for (int32_t t = 0; t < y.rows; t++)
+        for (int32_t i = 0; i < y.cols; i++)
+            row(&vy, t)[i] = (real)((double)row(&vy, t)[i] +
+                                    (double)a * (double)row(&vx, x.rows == 1 ? 0 : t)[i]);
+}
+
+static void add_outer(struct backend *b, struct tensor y, struct tensor c, struct tensor u)
+{
+    struct view vy, vc, vu;
+    if (!view(b, "add_outer", y, -1, -1, &vy) || !view(b, "add_outer", c, y.rows, -1, &vc) ||
+        !view(b, "add_outer", u, c.cols, y.cols, &vu))
+        return;
+    for (int32_t t = 0; t < y.rows; t++)
+        for (int32_t i = 0; i < y.cols; i++) {
+            double sum = (double)row(&vy, t)[i];
+            for (int32_t j = 0; j < c.cols; j++)
+                sum += (double)row(&vc, t)[j] * (double)row(&vu, j)[i];
+            row(&vy, t)[i] = (real)sum;
+        }
+}
+
+/* Rows of any type: y[to[i]] = x[from[i]]; NULL: i. */
+static void move_rows(struct backend *b, const char *op, struct tensor y, const struct tensor *to,
+                      struct tensor x, const struct tensor *from, int32_t n)
+{
+    struct reference *d = reference_of(b);
+    char *out = reference_view(d, op, y, x.dtype, to ? -1 : n, x.cols);
+    const char *in = reference_view(d, op, x, x.dtype, from ? -1 : n, y.cols);
+    size_t size = dtype_size(x.dtype);
+    if (!out || !in || (to && !reference_ids(d, op, *to, 0, y.rows)) ||
+        (from && !reference_ids(d, op, *from, 0, x.rows)))
+        return;
+    for (int32_t i = 0; i < n; i++)
+        memmove(out + (size_t)(to ? ids_row(*to, i)[0] : i) * (size_t)y.ld * size,
+                in + (size_t)(from ? ids_row(*from, i)[0] : i) * (size_t)x.ld * size,
+                (size_t)x.cols * size);
+}
+
+static void rows_get(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+{
+    move_rows(b, "rows_get", y, NULL, x, &rows, rows.rows);
+}
+
+static void rows_set(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+{
+    move_rows(b, "rows_set", y, &rows, x, NULL, rows.rows);
+}
+
+static void copy(struct backend *b, struct tensor y, struct tensor x)
+{
+    move_rows(b, "copy", y, NULL, x, NULL, x.rows);
+}
+
+void OPS(struct backend *b)
+{
+    b->linear = linear;
+    b->weight_rows = weight_rows;
+    b->norm = norm;
+    b->act = act;
+    b->attn = attn;
+    b->xent = xent;
+    b->topn = topn;
+    b->select = select_best;
+    b->decode = decode;
+    b->add = add;
+    b->add_outer = add_outer;
+    b->rows_get = rows_get;
+    b->rows_set = rows_set;
+    b->copy = copy;
+}
