@@ -13,7 +13,7 @@ static void desk_init(struct desk *d)
 {
     struct error e = {0};
     memset(d, 0, sizeof *d);
-    lab_init(&d->l, 1, isa_best(), 1);
+    lab_init(&d->l, cpu_backend_new(1, NULL), 1);
     d->run = (struct run){.backend = d->l.b, .arena = arena_new(d->l.b)};
     d->w = d->l.b->weight_new(d->l.b, DTYPE_F32, 6, 4, ORDER_OUT_IN, lab_random(&d->l, 24),
                               USE_PRODUCT | USE_ROWS, &e);
