@@ -21,7 +21,8 @@ struct app {
     const struct options *given; /* on the command line */
     struct options options;      /* with what the session filled in */
     struct saved_state restored;
-    char *path; /* of the session; NULL: not kept */
+    char *path;          /* of the session; NULL: not kept */
+    char *commands_path; /* of the lines typed into the palette; NULL: not kept */
     bool theme_auto, needs_save, idle, drawn, mouse;
     int64_t save_at, frame_at;
     char theme_name[64];
@@ -163,6 +164,9 @@ static void save(struct app *a)
         a->path = NULL;
     }
     state_release(&s);
+    struct error ignored = {0}; /* the folder is the session's: what is wrong with it was said */
+    if (a->commands_path)
+        recall_keep(&a->desk.explore.recall, a->commands_path, &ignored);
 }
 
 /* ---- what the view asks for */
@@ -396,6 +400,11 @@ static bool begin(struct app *a, const struct app_options *o, bool *no_terminal,
     if (o->play && !script_open(o->play, &a->script, e))
         return false;
     explore_init(&a->desk.explore, &a->options, restored ? &a->restored : NULL);
+    a->commands_path =
+        a->path ? xasprintf("%.*scommands", (int)(strrchr(a->path, '/') + 1 - a->path), a->path)
+                : NULL;
+    if (a->commands_path)
+        recall_load(&a->desk.explore.recall, a->commands_path);
     if (said[0])
         explore_message(&a->desk.explore, true, "%s", said);
     if (!screen_open(&so, e)) {
@@ -437,6 +446,7 @@ int app_run(const struct app_options *o, bool *no_terminal)
     script_free(a->script);
     state_release(&a->restored);
     free(a->path);
+    free(a->commands_path);
     free(a);
     if (!ok && !*no_terminal)
         fprintf(stderr, "glimt: %s\n", e.text);

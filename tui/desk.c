@@ -1,10 +1,17 @@
 #include "tui/desk.h"
+#include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "engine/formats/mapping.h"
 #include "tui/view/export.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OPEN_ASKS_BYTES 10000000
 
 bool desk_start(struct desk *d, const struct options *o, struct error *e)
 {
@@ -72,6 +79,22 @@ bool desk_theme(struct desk *d, const char *name, enum depth depth, bool ascii, 
 }
 
 /* ---- files */
+
+/* A file in the way is asked about where somebody can answer. True: it was. */
+static bool asked_to_replace(struct desk *d, enum want want, const char *path)
+{
+    struct stat st;
+    if (!d->explore.want_asks || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+        return false;
+    struct question q = {.wants = (unsigned)want,
+                         .text = "exists: overwrite?",
+                         .narrow = "overwrite?",
+                         .refused = "is left as it is"};
+    snprintf(q.name, sizeof q.name, "%s", path);
+    explore_ask(&d->explore, &q);
+    return true;
+}
+
 static void write_shot(struct desk *d, const char *path)
 {
     struct strbuf out;
@@ -97,26 +120,77 @@ static void write_table(struct desk *d, const char *path)
     explore_message(&d->explore, !ok, ok ? "wrote %s" : "%s", ok ? path : e.text);
 }
 
+/* Bytes that no text has, near its beginning. */
+static bool is_binary(int fd)
+{
+    char begin[8192];
+    ssize_t n = pread(fd, begin, sizeof begin, 0);
+    return n > 0 && memchr(begin, '\0', (size_t)n);
+}
+
+static bool asked_to_open(struct desk *d, const char *path, int fd, const struct stat *st)
+{
+    bool binary = is_binary(fd), big = st->st_size > OPEN_ASKS_BYTES;
+    if (!d->explore.want_asks || !(binary || big))
+        return false;
+    struct question q = {.wants = WANT_OPEN,
+                         .text = binary ? "is no text: open it?"
+                                        : "has more than 10 MB: open the first 2 MiB?",
+                         .narrow = binary ? "no text: open?" : "big: open?",
+                         .refused = "is not opened"};
+    snprintf(q.name, sizeof q.name, "%s", path);
+    explore_ask(&d->explore, &q);
+    return true;
+}
+
+static bool read_text(int fd, char *text, size_t max, size_t *n)
+{
+    for (*n = 0; *n < max;) {
+        ssize_t k = read(fd, text + *n, max - *n);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0)
+            return k == 0;
+        *n += (size_t)k;
+    }
+    return true;
+}
+
 static void open_text(struct desk *d, const char *path)
 {
-    FILE *f = fopen(path, "rbe");
-    char *text = f ? malloc(EDITOR_MAX_BYTES + 1) : NULL;
-    size_t n = text ? fread(text, 1, EDITOR_MAX_BYTES + 1, f) : 0;
-    if (!text || ferror(f))
+    /* a pipe must not be waited for */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0) {
         explore_message(&d->explore, true, "opening %s: %s", path, strerror(errno));
-    else
-        explore_replace_text(&d->explore, text, n);
-    free(text);
-    if (f)
-        fclose(f);
+    } else if (!S_ISREG(st.st_mode)) {
+        explore_message(&d->explore, true, "opening %s: found a %s, expected a file", path,
+                        S_ISDIR(st.st_mode) ? "folder" : "device or pipe");
+    } else if (!asked_to_open(d, path, fd, &st)) {
+        char *text = xmalloc(EDITOR_MAX_BYTES + 1);
+        size_t n;
+        if (!read_text(fd, text, EDITOR_MAX_BYTES + 1, &n))
+            explore_message(&d->explore, true, "opening %s: %s", path, strerror(errno));
+        else
+            explore_replace_text(&d->explore, text, n);
+        if (st.st_size > EDITOR_MAX_BYTES)
+            explore_message(&d->explore, true,
+                            "%s has %lld bytes, the text ends at 2 MiB: the rest was left out",
+                            path, (long long)st.st_size);
+        free(text);
+    }
+    if (fd >= 0)
+        close(fd);
 }
 
 void desk_files(struct desk *d, unsigned wants)
 {
+    char path[WANT_ARG_MAX];
+    snprintf(path, sizeof path, "%s", d->explore.want_arg);
     if (wants & WANT_OPEN)
-        open_text(d, d->explore.want_arg);
-    if (wants & WANT_SHOT)
-        write_shot(d, d->explore.want_arg);
-    if (wants & WANT_WRITE)
-        write_table(d, d->explore.want_arg);
+        open_text(d, path);
+    if (wants & WANT_SHOT && !asked_to_replace(d, WANT_SHOT, path))
+        write_shot(d, path);
+    if (wants & WANT_WRITE && !asked_to_replace(d, WANT_WRITE, path))
+        write_table(d, path);
 }

@@ -92,6 +92,26 @@ static int draw_work(const struct drawing *d, struct rect r, struct style s)
     return x;
 }
 
+/* What is said from column x on; too long, its middle goes: the beginning says what was being done,
+ * the end why not. */
+static void draw_said(const struct drawing *d, struct rect r, int x, struct style s,
+                      const char *text)
+{
+    int room = r.x + r.w - x, columns;
+    size_t n = strlen(text), from = 0;
+    char glyph[GRID_GLYPH_MAX];
+    if (text_columns(text, n) <= room) {
+        grid_text(d->grid, r, x, r.y, s, text, n);
+        return;
+    }
+    struct rect head = {r.x, r.y, x + room / 3 - r.x, 1};
+    x = grid_text(d->grid, head, x, r.y, s, text, n);
+    x = grid_text(d->grid, r, x, r.y, s, d->ascii ? "." : "…", strlen(d->ascii ? "." : "…"));
+    while (from < n && text_columns(text + from, n - from) > r.x + r.w - x)
+        from += text_cluster(text + from, n - from, &columns, glyph);
+    grid_text(d->grid, r, x, r.y, s, text + from, n - from);
+}
+
 static void draw_status(const struct drawing *d)
 {
     struct rect r = d->ex->layout.status;
@@ -125,17 +145,17 @@ static void draw_status(const struct drawing *d)
         message.bg = s.bg;
         message.attr |= s.attr & ATTR_REVERSE;
     }
-    grid_text(d->grid, r, x + 2, r.y, message, text, strlen(text));
+    draw_said(d, r, x + 2, message, text);
 }
 
 /* ---- prompts */
-static void prompt_label(const struct explore *ex, char *out, size_t n)
+static void prompt_label(const struct explore *ex, bool ascii, char *out, size_t n)
 {
     int row = slider_of_row(ex->rows.selected);
     if (ex->overlay == OVERLAY_PALETTE)
         snprintf(out, n, ":");
     else if (ex->overlay == OVERLAY_ASK)
-        snprintf(out, n, "Quit? Text and sliders are there next time. y/n ");
+        question_label(ex, ex->layout.w, ascii, out, n);
     else if (ex->overlay == OVERLAY_COPY)
         snprintf(out, n, "Copy: t text, c command line that reproduces this, l state as a line ");
     else if (row == SLIDER_ALL)
@@ -148,10 +168,10 @@ static void draw_prompt(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
     struct rect r = ex->layout.keys.h > 0 ? ex->layout.keys : ex->layout.status;
-    char label[80];
+    char label[WANT_ARG_MAX + 80];
     if (r.h <= 0) /* one row is all there is */
         r = (struct rect){0, ex->layout.h - 1, ex->layout.w, 1};
-    prompt_label(ex, label, sizeof label);
+    prompt_label(ex, d->ascii, label, sizeof label);
     grid_fill(d->grid, r, draw_style(d, ROLE_TEXT));
     int x = grid_text(d->grid, r, r.x, r.y, draw_style(d, ROLE_HEADING), label, strlen(label));
     int w = text_columns(ex->prompt.s, ex->prompt.cursor), hidden = x + w + 1 - (r.x + r.w);
@@ -173,6 +193,10 @@ static void draw_choices(const struct drawing *d)
     shown = shown > 10 ? 10 : shown;
     shown = n < shown ? n : shown;
     int bottom = ex->layout.keys.h > 0 ? ex->layout.keys.y : ex->layout.h - 1;
+    if (ex->files.n > 0) {
+        draw_files(d, (struct rect){0, 0, ex->layout.w < 84 ? ex->layout.w : 84, bottom});
+        return;
+    }
     struct rect box = {0, bottom - shown - 2, ex->layout.w < 84 ? ex->layout.w : 84, shown + 2};
     if (box.y < 0 || shown < 1)
         return;
@@ -205,7 +229,7 @@ static void draw_tiny_loss(const struct drawing *d)
         return;
     grid_fill(d->grid, r, s);
     if (ex->message[0])
-        grid_printf(d->grid, r, r.x, r.y, s, "%s", ex->message);
+        draw_said(d, r, r.x, s, ex->message);
     else if (ex->status.failed)
         grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_ERROR), "%s", ex->status.error.text);
     else if (!d->wb && ex->status.loading)

@@ -119,6 +119,8 @@ void explore_release(struct explore *ex)
     snapshot_unref(ex->snapshot);
     ex->snapshot = NULL;
     blink_forget(ex);
+    file_prompt_end(ex);
+    recall_release(&ex->recall);
     views_release(&ex->views);
     findings_release(&ex->findings);
 }

@@ -6,6 +6,7 @@
 #ifndef GLIMT_VIEW_EXPLORE_H
 #define GLIMT_VIEW_EXPLORE_H
 #include "tui/action.h"
+#include "tui/file_names.h"
 #include "tui/service.h"
 #include "tui/state.h"
 #include "tui/view/brush.h"
@@ -16,6 +17,7 @@
 #include "tui/widget/editor.h"
 #include "tui/widget/list.h"
 #include "tui/widget/prompt.h"
+#include "tui/widget/recall.h"
 
 enum overlay {
     OVERLAY_NONE,
@@ -79,6 +81,13 @@ struct last_change {       /* of a slider, for `.` */
     enum action_id action; /* ACTION_VALUE: to value; ACTION_NONE: none yet */
     double value;
 };
+#define WANT_ARG_MAX 4096
+struct question { /* answered with y: what is then wanted; with anything else: nothing */
+    unsigned wants;
+    char name[WANT_ARG_MAX];   /* of the file asked about, the argument of what is wanted; "" */
+    const char *text, *narrow; /* behind the name; where there is less room */
+    const char *refused;       /* said behind the name when it is not wanted; NULL: nothing */
+};
 struct page {         /* the help, or the messages */
     struct list list; /* its lines */
     bool searching;   /* what is searched is being typed */
@@ -109,6 +118,10 @@ struct explore {
     enum overlay overlay;
     struct prompt prompt;
     struct list choices; /* of the palette */
+    struct recall recall;
+    struct file_names files; /* what the name in the palette could become; n 0: not asked yet */
+    int file_at;             /* the one in the prompt; −1: none of them */
+    struct question question;
     struct page page;
     bool refsets_paused;
     const struct options *options; /* borrowed: what command lines of requests say */
@@ -142,7 +155,8 @@ struct explore {
 
     bool redraw, wish_changed, state_changed;
     unsigned wants; /* enum want, or-ed; the program clears what it did */
-    char want_arg[PROMPT_MAX];
+    char want_arg[WANT_ARG_MAX];
+    bool want_asks; /* before a file is replaced, or one opened that is no text */
 };
 
 /* state (may be NULL: the example text): copied; options must outlive the view. */
@@ -161,8 +175,11 @@ void explore_loaded(struct explore *, const struct workbench *);
 void explore_snapshot(struct explore *, struct snapshot *); /* takes a reference of its own */
 void explore_status(struct explore *, const struct service_status *);
 void explore_event(struct explore *, const struct event *);
-/* One line of the palette or a script without ':'; false and a message when it makes no sense. */
+/* One line of a script without ':'; false and a message when it makes no sense. Nobody is there to
+ * be asked: files are replaced. */
 bool explore_command(struct explore *, const char *line);
+/* A question at the bottom of the screen; copied. */
+void explore_ask(struct explore *, const struct question *);
 void explore_do(struct explore *, enum action_id);
 /* What the worker should do now; text is borrowed until the next change. Clears wish_changed. */
 void explore_wish(struct explore *, struct wish *);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const insert_names[] = {"none", "sae", "error", NULL};
 static const char *const context_names[] = {"line", "join", NULL};
@@ -152,10 +154,27 @@ static bool ask_program(struct explore *ex, enum want want, const char *arg)
 {
     if (!*arg)
         return false;
+    if (strlen(arg) >= sizeof ex->want_arg) {
+        explore_message(ex, true, "found a name of %zu bytes, expected fewer than %zu", strlen(arg),
+                        sizeof ex->want_arg);
+        return true;
+    }
     snprintf(ex->want_arg, sizeof ex->want_arg, "%s", arg);
     ex->wants |= (unsigned)want;
     return true;
 }
+
+/* One of the endings ".a .b", which a writer knows. */
+static bool ends_in(const char *path, const char *endings)
+{
+    const char *dot = strrchr(path, '.'), *p = dot ? strstr(endings, dot) : NULL;
+    size_t n = dot ? strlen(dot) : 0;
+    return p && n > 1 && (p[n] == ' ' || p[n] == 0);
+}
+
+#define SHOT_ENDINGS ".svg .txt .ans"
+#define WRITE_ENDINGS ".svg .json .csv"
+#define CORPUS_ENDINGS ".tsv .tmx .txt .json .conllu"
 
 static bool run_theme(struct explore *ex, const char *arg)
 {
@@ -164,10 +183,7 @@ static bool run_theme(struct explore *ex, const char *arg)
 
 static bool run_shot(struct explore *ex, const char *arg)
 {
-    const char *dot = strrchr(arg, '.');
-    if (!dot || (strcmp(dot, ".svg") != 0 && strcmp(dot, ".txt") != 0 && strcmp(dot, ".ans") != 0))
-        return false;
-    return ask_program(ex, WANT_SHOT, arg);
+    return ends_in(arg, SHOT_ENDINGS) && ask_program(ex, WANT_SHOT, arg);
 }
 
 static bool run_open(struct explore *ex, const char *arg)
@@ -177,15 +193,22 @@ static bool run_open(struct explore *ex, const char *arg)
 
 static bool run_write(struct explore *ex, const char *arg)
 {
-    const char *dot = strrchr(arg, '.');
-    if (!dot || (strcmp(dot, ".svg") != 0 && strcmp(dot, ".json") != 0 && strcmp(dot, ".csv") != 0))
-        return false;
-    return ask_program(ex, WANT_WRITE, arg);
+    return ends_in(arg, WRITE_ENDINGS) && ask_program(ex, WANT_WRITE, arg);
 }
 
 static bool run_corpus(struct explore *ex, const char *arg)
 {
-    return *arg && explore_use_corpus(ex, arg);
+    struct stat st;
+    if (!*arg)
+        return false;
+    bool own = choice(corpus_names, arg) < 0;
+    if (own && (stat(arg, &st) < 0 || access(arg, R_OK) < 0))
+        explore_message(ex, true, "corpus %s: %s", arg, strerror(errno));
+    else if (own && S_ISDIR(st.st_mode))
+        explore_message(ex, true, "corpus %s: found a folder, expected a file", arg);
+    else
+        explore_use_corpus(ex, arg);
+    return true;
 }
 
 static bool run_twin(struct explore *ex, const char *arg)
@@ -249,30 +272,35 @@ static const struct command_row {
     enum action_id key; /* shown beside it */
     const char *const *values;
     bool (*run)(struct explore *, const char *arg);
+    const char *endings; /* of the files it takes, "": all; NULL: it takes none */
 } commands[] = {
-    {"fix", "ID=V[,ID=V…]", "hold latents at fixed values", ACTION_VALUE, NULL, run_fix},
-    {"free", "ID|all", "free fixed values", ACTION_FIX, all_names, run_free},
+    {"fix", "ID=V[,ID=V…]", "hold latents at fixed values", ACTION_VALUE, NULL, run_fix, NULL},
+    {"free", "ID|all", "free fixed values", ACTION_FIX, all_names, run_free, NULL},
     {"colour", "pre|act|loss|delta", "what colours the text", ACTION_COLOURING, colour_names,
-     run_colour},
-    {"unit", "ID|all", "the latent that colours the text", ACTION_COLOUR_BY, all_names, run_unit},
+     run_colour, NULL},
+    {"unit", "ID|all", "the latent that colours the text", ACTION_COLOUR_BY, all_names, run_unit,
+     NULL},
     {"insert", "none|sae|error", "what replaces the hooked activation", ACTION_INSERT, insert_names,
-     run_insert},
+     run_insert, NULL},
     {"context", "line|join", "each line its own sequence, or all one", ACTION_CONTEXT,
-     context_names, run_context},
-    {"theme", "NAME", "colours of the screen", ACTION_NONE, NULL, run_theme},
-    {"rail", "on|off", "values as a rail below each line", ACTION_RAIL, switch_names, run_rail},
+     context_names, run_context, NULL},
+    {"theme", "NAME", "colours of the screen", ACTION_NONE, NULL, run_theme, NULL},
+    {"rail", "on|off", "values as a rail below each line", ACTION_RAIL, switch_names, run_rail,
+     NULL},
     {"mouse", "on|off", "the mouse for glimt, or for the terminal", ACTION_MOUSE, switch_names,
-     run_mouse},
+     run_mouse, NULL},
     {"twin", "on|off|N", "a line and its twin; N: reference pair N as the text", ACTION_TWIN,
-     switch_names, run_twin},
-    {"open", "FILE", "put the text of a file in place of the text", ACTION_NONE, NULL, run_open},
-    {"clear", "", "delete the text (undo brings it back)", ACTION_NONE, NULL, run_clear},
-    {"view", "explore|latents|…", "another view", ACTION_NONE, view_names, run_view},
+     switch_names, run_twin, NULL},
+    {"open", "FILE", "put the text of a file in place of the text", ACTION_NONE, NULL, run_open,
+     ""},
+    {"clear", "", "delete the text (undo brings it back)", ACTION_NONE, NULL, run_clear, NULL},
+    {"view", "explore|latents|…", "another view", ACTION_NONE, view_names, run_view, NULL},
     {"corpus", "FILE|references", "the corpus that views read", ACTION_NONE, corpus_names,
-     run_corpus},
+     run_corpus, CORPUS_ENDINGS},
     {"write", "FILE.svg|.json|.csv", "write the plot or table of the focused pane", ACTION_NONE,
-     NULL, run_write},
-    {"shot", "FILE.svg|.txt|.ans", "write a picture of the screen", ACTION_NONE, NULL, run_shot},
+     NULL, run_write, WRITE_ENDINGS},
+    {"shot", "FILE.svg|.txt|.ans", "write a picture of the screen", ACTION_NONE, NULL, run_shot,
+     SHOT_ENDINGS},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 
@@ -284,7 +312,20 @@ static const struct command_row *command_named(const char *name, size_t n)
     return NULL;
 }
 
-bool explore_command(struct explore *ex, const char *line)
+/* With a file the name stands for what a shell would make of it. */
+static bool run_row(struct explore *ex, const struct command_row *c, const char *text)
+{
+    struct error e = {0};
+    char *path = c->endings ? path_expanded(text, &e) : NULL;
+    bool ok = error_is_set(&e) || c->run(ex, path ? path : text);
+    if (error_is_set(&e))
+        explore_message(ex, true, "%s", e.text);
+    free(path);
+    return ok;
+}
+
+/* `!` behind a command that takes a file: without asking. */
+static bool run_line(struct explore *ex, const char *line, bool asks)
 {
     while (*line == ' ' || *line == ':')
         line++;
@@ -294,13 +335,17 @@ bool explore_command(struct explore *ex, const char *line)
     for (size_t k = strlen(text); k > 0 && text[k - 1] == ' '; k--)
         text[k - 1] = 0;
     snprintf(name, sizeof name, "%.*s", (int)n, line);
-    const struct command_row *c = command_named(line, n);
+    bool sure = n > 1 && line[n - 1] == '!';
+    const struct command_row *c = command_named(line, sure ? n - 1 : n);
+    if (sure && c && !c->endings)
+        c = NULL;
     enum action_id a = action_named(name);
+    ex->want_asks = asks && !sure;
     bool ok = true;
     ex->message[0] = 0;
     ex->redraw = true;
     if (c) {
-        ok = c->run(ex, text);
+        ok = run_row(ex, c, text);
         if (!ok && !ex->message[0])
             explore_message(ex, true, ":%s: found %s, expected %s", c->name,
                             *text ? text : "nothing", *c->args ? c->args : "nothing");
@@ -316,6 +361,11 @@ bool explore_command(struct explore *ex, const char *line)
     explore_arrange(ex);
     views_sync(ex);
     return ok;
+}
+
+bool explore_command(struct explore *ex, const char *line)
+{
+    return run_line(ex, line, false);
 }
 
 /* ---- the palette */
@@ -408,13 +458,20 @@ static void complete_argument(struct explore *ex, const struct command_row *c, c
     free(themes);
 }
 
-void palette_complete(struct explore *ex)
+void palette_complete(struct explore *ex, int by)
 {
     struct palette_item items[PALETTE_MAX];
+    char command[40];
     size_t n = strcspn(ex->prompt.s, " ");
-    const struct command_row *c = command_named(ex->prompt.s, n);
+    const struct command_row *c =
+        command_named(ex->prompt.s, n > 0 && ex->prompt.s[n - 1] == '!' ? n - 1 : n);
     if (c && ex->prompt.s[n] == ' ') {
-        complete_argument(ex, c, ex->prompt.s + n + strspn(ex->prompt.s + n, " "));
+        const char *typed = ex->prompt.s + n + strspn(ex->prompt.s + n, " ");
+        snprintf(command, sizeof command, "%.*s", (int)n, ex->prompt.s);
+        if (c->endings)
+            file_prompt_complete(ex, command, typed, c->endings, c->values, by);
+        else
+            complete_argument(ex, c, typed);
         return;
     }
     int found = palette_find(ex->prompt.s, palette_where(ex), items);
@@ -439,12 +496,14 @@ void palette_run(struct explore *ex)
     if (!typed_out && ex->choices.selected < found) {
         const struct palette_item *it = &items[ex->choices.selected];
         if (*it->args) { /* more must be typed */
-            palette_complete(ex);
+            palette_complete(ex, 1);
             return;
         }
         snprintf(line, sizeof line, "%s", it->name);
     }
     ex->overlay = OVERLAY_NONE;
+    recall_add(&ex->recall, line);
+    ex->state_changed = true;
     if (line[0])
-        explore_command(ex, line);
+        run_line(ex, line, true);
 }

@@ -267,6 +267,8 @@ void explore_prompt(struct explore *ex, enum overlay overlay, const char *text)
     explore_end_drag(ex);
     ex->overlay = overlay;
     prompt_set(&ex->prompt, text);
+    file_prompt_end(ex);
+    ex->recall.walking = false;
     ex->choices = (struct list){0};
     ex->redraw = true;
 }
@@ -303,7 +305,9 @@ static void cancel(struct explore *ex)
         ex->wish_changed = true;
         explore_message(ex, false, "stopped; the next change goes on. Ctrl-C again asks to quit");
     } else {
-        explore_prompt(ex, OVERLAY_ASK, "");
+        explore_ask(ex, &(struct question){.wants = WANT_QUIT,
+                                           .text = "Quit? Text and sliders are there next time.",
+                                           .narrow = "Quit?"});
     }
 }
 
@@ -492,17 +496,6 @@ static bool is_ctrl(const struct event *e, uint32_t c)
     return e->kind == EVENT_KEY && e->key == KEYS_CHAR && e->mods == MOD_CTRL && e->code == c;
 }
 
-static void ask_event(struct explore *ex, const struct event *e)
-{
-    bool yes = (e->kind == EVENT_TEXT && (e->code == 'y' || e->code == 'j' || e->code == 'q')) ||
-               is_ctrl(e, 'c');
-    if (e->kind != EVENT_TEXT && e->kind != EVENT_KEY)
-        return;
-    ex->overlay = OVERLAY_NONE;
-    if (yes)
-        ex->wants |= WANT_QUIT;
-}
-
 static void copy_event(struct explore *ex, const struct event *e)
 {
     if (e->kind != EVENT_TEXT && e->kind != EVENT_KEY)
@@ -516,6 +509,25 @@ static void copy_event(struct explore *ex, const struct event *e)
         ex->wants |= WANT_STATE;
 }
 
+/* Lines typed before: behind a command and in the empty line; else the arrows choose a command. */
+static bool recalls(const struct explore *ex)
+{
+    const struct prompt *p = &ex->prompt;
+    return ex->recall.walking || strchr(p->s, ' ') ||
+           (p->n == 0 && ex->choices.selected == 0 && ex->recall.n > 0);
+}
+
+static void palette_step(struct explore *ex, int by)
+{
+    if (recalls(ex) && (by < 0 || ex->recall.walking)) {
+        file_prompt_end(ex);
+        recall_step(&ex->recall, &ex->prompt, by);
+        ex->choices.selected = ex->choices.top = 0;
+    } else {
+        list_select(&ex->choices, ex->choices.selected + by);
+    }
+}
+
 static void prompt_keys(struct explore *ex, const struct event *e)
 {
     bool palette = ex->overlay == OVERLAY_PALETTE;
@@ -527,13 +539,16 @@ static void prompt_keys(struct explore *ex, const struct event *e)
     else if (e->kind == EVENT_KEY && e->key == KEYS_ENTER)
         set_typed_value(ex);
     else if (palette && e->kind == EVENT_KEY && (e->key == KEYS_UP || is_ctrl(e, 'p')))
-        list_select(&ex->choices, ex->choices.selected - 1);
+        palette_step(ex, -1);
     else if (palette && e->kind == EVENT_KEY && (e->key == KEYS_DOWN || is_ctrl(e, 'n')))
-        list_select(&ex->choices, ex->choices.selected + 1);
-    else if (palette && e->kind == EVENT_KEY && e->key == KEYS_TAB)
-        palette_complete(ex);
-    else if (prompt_event(&ex->prompt, e))
+        palette_step(ex, 1);
+    else if (palette && e->kind == EVENT_KEY && (e->key == KEYS_TAB || e->key == KEYS_BACKTAB))
+        palette_complete(ex, e->key == KEYS_TAB ? 1 : -1);
+    else if (prompt_event(&ex->prompt, e)) {
+        file_prompt_end(ex);
+        ex->recall.walking = false;
         ex->choices.selected = ex->choices.top = 0;
+    }
     if (ex->overlay == OVERLAY_PALETTE) {
         struct palette_item items[PALETTE_MAX];
         list_resize(&ex->choices, palette_find(ex->prompt.s, palette_where(ex), items),
@@ -549,7 +564,7 @@ static bool overlay_event(struct explore *ex, const struct event *e)
     }
     switch (ex->overlay) {
     case OVERLAY_NONE: return false;
-    case OVERLAY_ASK: ask_event(ex, e); break;
+    case OVERLAY_ASK: question_event(ex, e); break;
     case OVERLAY_COPY: copy_event(ex, e); break;
     case OVERLAY_HELP:
     case OVERLAY_MESSAGES: page_event(ex, e); break;

@@ -94,8 +94,19 @@ struct palette_item {
 /* Commands, and actions of the contexts, best first. */
 int palette_find(const char *typed, unsigned where, struct palette_item out[PALETTE_MAX]);
 unsigned palette_where(const struct explore *);
-void palette_complete(struct explore *); /* Tab */
-void palette_run(struct explore *);      /* Enter */
+void palette_complete(struct explore *, int by); /* Tab: by 1; Shift-Tab: −1 */
+void palette_run(struct explore *);              /* Enter */
+
+/* The name behind a command, as far as it is clear; again: one after the other. endings:
+ * file_names_find. */
+void file_prompt_complete(struct explore *, const char *command, const char *typed,
+                          const char *endings, const char *const *words, int by);
+void file_prompt_end(struct explore *); /* the name is another now */
+
+/* ---- questions */
+/* In less than w columns, so that "y/n" is seen. */
+void question_label(const struct explore *, int w, bool ascii, char *out, size_t n);
+void question_event(struct explore *, const struct event *);
 
 /* ---- the histogram pane */
 int32_t histogram_unit(const struct explore *); /* whose it is; −1: none */
@@ -141,7 +152,8 @@ void draw_bars(const struct drawing *); /* title, status, keys */
 void draw_keys(const struct drawing *);
 void draw_overlay(const struct drawing *);
 void draw_page(const struct drawing *);
-void draw_changes(const struct drawing *); /* marks cells, after the panes */
+void draw_files(const struct drawing *, struct rect above); /* in place of the commands */
+void draw_changes(const struct drawing *);                  /* marks cells, after the panes */
 /* The frame of a pane (or its folded line), titled; what is inside. */
 struct rect draw_frame(const struct drawing *, enum pane, const char *title);
 /* The lower edge of a pane's frame. */

@@ -4,7 +4,7 @@
 #define GLIMT_WIDGET_PROMPT_H
 #include "tui/term/event.h"
 
-#define PROMPT_MAX 400
+#define PROMPT_MAX 1000
 
 struct prompt {
     char s[PROMPT_MAX];
