@@ -457,6 +457,8 @@ static void class_detail(const struct study *s, int32_t latent, int32_t c, struc
     out->n_sample = x->n_sample;
     memcpy(out->top, x->top, x->n_top * sizeof *x->top);
     memcpy(out->sample, x->sample, x->n_sample * sizeof *x->sample);
+    if (x->fired > HARVEST_TOP)
+        out->levels = x->levels;
     qsort(out->sample, x->n_sample, sizeof *out->sample, by_value);
 }
 

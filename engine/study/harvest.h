@@ -1,7 +1,8 @@
 /* Harvest: one pass over a labelled corpus up to the hook; for every latent and class how often it
  * fires, its pre-activations' moments and histogram, its best examples and a sample of the others.
  *
- * Counted over all tokens: fired (among the k active; with a ReLU also > 0), tokens, words. Over a
+ * Counted over all tokens: fired (among the k active; with a ReLU also > 0; neurons: > 0), at which
+ * level of activation, tokens, words. Over a
  * fixed pseudo-random sample of at most HARVEST_SAMPLE tokens a class (all, if there are fewer):
  * Σ, Σ², smallest, largest and histogram of pre-activations.
  *
@@ -15,11 +16,15 @@
 #define GLIMT_STUDY_HARVEST_H
 #include "engine/study/study.h"
 
-enum { HARVEST_BINS = 64, HARVEST_TOP = 20, HARVEST_SAMPLE = 200000 };
+enum { HARVEST_BINS = 64, HARVEST_TOP = 20, HARVEST_SAMPLE = 200000, HARVEST_LEVELS = 64 };
 
 struct example { /* one token on which a latent was active */
     int32_t doc, pos;
     float value; /* its activation */
+};
+struct levels { /* of activations: how many lie in each eighth of an octave below the largest */
+    int32_t largest;            /* the level of n[HARVEST_LEVELS − 1] */
+    uint32_t n[HARVEST_LEVELS]; /* n[0]: also all that is smaller */
 };
 struct latent_class { /* of one latent and class */
     int64_t fired;    /* tokens, all */
@@ -31,6 +36,7 @@ struct latent_class { /* of one latent and class */
     struct example top[HARVEST_TOP]; /* largest activations, largest first; ties: first doc, pos */
     struct example sample[HARVEST_TOP]; /* uniform over the active tokens (smallest hashes), by
                                            value, largest first */
+    struct levels levels; /* of all active tokens; all 0 when fired ≤ HARVEST_TOP: top has them */
 };
 struct latent_detail {
     int32_t latent, exponent, n_classes;
@@ -85,10 +91,11 @@ int32_t *rule_pick(const struct harvest_view *, int32_t target, const struct rul
  * density (Y), count. mark HIST. */
 struct table *detail_histogram(const struct latent_detail *, const char *const *cls);
 /* Examples: columns latent, class, quantile, value, doc, pos, text (context around the token),
- * start, end (bytes of the token in text). quantile: share of the class's active tokens with a
- * smaller value: exact for the top ones (1 − rank/fired), from the sample for the others ((i +
- * ½)/n). At most `per_class` rows a class: half top, half spread over the sample. Texts come from
- * in->corpus; the context is about 60 bytes on each side, cut at characters. */
+ * start, end (bytes of the token in text), exact. quantile: share of the class's active tokens with
+ * a smaller value; exact where it is counted (the HARVEST_TOP largest: 1 − rank/fired), else
+ * counted up to the token's level and in proportion inside it. At most `per_class` rows a class:
+ * half top, half spread over the sample. Texts come from in->corpus; the context is about 60 bytes
+ * on each side, cut at characters. */
 struct table *detail_examples(const struct latent_detail *, const struct study_in *,
                               int32_t per_class);
 #endif

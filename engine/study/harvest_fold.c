@@ -54,6 +54,7 @@ struct examples *pool_take(struct example_pool *p, uint32_t cell)
     x->n_top = x->n_sample = 0;
     x->fired = 0;
     x->last_hash = 0;
+    levels_clear(&x->levels);
     return x;
 }
 
@@ -116,6 +117,7 @@ void examples_add(struct examples *x, int32_t latent, struct example new)
 {
     add_top(x, new);
     add_sample(x, latent, new);
+    levels_add(&x->levels, new.value);
 }
 
 void pool_fold(struct example_pool *p, const struct example_pool *from)
@@ -125,6 +127,7 @@ void pool_fold(struct example_pool *p, const struct example_pool *from)
         struct examples *to = pool_take(p, x->cell);
         int32_t latent = (int32_t)(x->cell / (uint32_t)p->n_classes);
         to->fired += x->fired;
+        levels_fold(&to->levels, &x->levels);
         for (uint16_t k = 0; k < x->n_top; k++)
             add_top(to, x->top[k]);
         for (uint16_t k = 0; k < x->n_sample; k++)

@@ -2,8 +2,8 @@
  * (tokens on which a latent was active), both for one chunk and for all of them.
  *
  * Memory at m latents and C classes: dense 280·m·C bytes (one of all chunks, one of the chunk at
- * hand: a chunk of raw pre-activations would take 4·m a token), examples 504 bytes for each latent
- * and class that fired. 65,536 latents and 2 classes: 37 + 37 + at most 66 MB, and 8 MB for the
+ * hand: a chunk of raw pre-activations would take 4·m a token), examples 768 bytes for each latent
+ * and class that fired. 65,536 latents and 2 classes: 37 + 37 + at most 101 MB, and 12 MB for the
  * examples of an ordinary chunk. */
 #ifndef GLIMT_STUDY_HARVEST_PRIVATE_H
 #define GLIMT_STUDY_HARVEST_PRIVATE_H
@@ -46,12 +46,23 @@ static inline size_t dense_at(const struct dense *d, int32_t cls, int32_t latent
     return (size_t)cls * (size_t)d->m + (size_t)latent;
 }
 
+/* ---- levels of activations */
+#define LEVEL_NONE INT32_MIN /* largest, where nothing is counted */
+int32_t level_of(float);
+float level_from(int32_t level); /* the smallest value of a level */
+void levels_clear(struct levels *);
+void levels_add(struct levels *, float);
+void levels_fold(struct levels *, const struct levels *from);
+/* Where the values of a level are counted. */
+int32_t level_index(const struct levels *, int32_t level);
+
 /* ---- examples */
 struct examples { /* of one latent and class */
     uint32_t cell;
     uint16_t n_top, n_sample;
     int64_t fired;
-    uint64_t last_hash;                 /* of the sample's last, the largest */
+    uint64_t last_hash; /* of the sample's last, the largest */
+    struct levels levels;
     struct example top[HARVEST_TOP];    /* best first */
     struct example sample[HARVEST_TOP]; /* smallest hash first */
 };

@@ -2,10 +2,11 @@
  * never fired and was never sampled takes one byte. */
 #include "engine/base/memory.h"
 #include "engine/study/harvest_private.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
-#define STATE_MAGIC UINT32_C(0x31766168) /* "hav1" */
+#define STATE_MAGIC UINT32_C(0x32766168) /* "hav2" */
 
 /* ---- writing */
 static void put_bytes(struct strbuf *b, const uint8_t *p, size_t n)
@@ -36,6 +37,7 @@ static uint32_t float_bits(float v)
     return u;
 }
 
+_Static_assert(HARVEST_LEVELS == HARVEST_BINS, "both are written by put_bins");
 static void put_bins(struct strbuf *b, const uint32_t *bin)
 {
     int32_t lo = 0, hi = HARVEST_BINS;
@@ -90,8 +92,11 @@ static void put_latent(const struct study *s, int32_t latent, bool sampled, stru
         put_varint(b, x ? (uint64_t)x->fired : 0);
         if (x) {
             put_examples(b, x->top, x->n_top);
-            if (x->fired > HARVEST_TOP) /* else both hold all there are */
+            if (x->fired > HARVEST_TOP) { /* else top holds all there are */
                 put_examples(b, x->sample, x->n_sample);
+                blob_add_u32(b, (uint32_t)x->levels.largest);
+                put_bins(b, x->levels.n);
+            }
         }
     }
 }
@@ -167,24 +172,38 @@ static float get_float(struct blob_reader *r)
     return r->bad ? 0 : v;
 }
 
+/* Their sum. */
+static int64_t get_bins(struct blob_reader *r, uint64_t most, uint32_t *bin)
+{
+    int64_t total = 0;
+    int32_t first = get_byte(r, HARVEST_BINS), n = get_byte(r, (uint8_t)(HARVEST_BINS - first));
+    for (int32_t i = first; i < first + n; i++) {
+        bin[i] = (uint32_t)get_varint(r, most);
+        total += bin[i];
+    }
+    return total;
+}
+
+static void get_levels(struct blob_reader *r, int64_t fired, struct levels *q)
+{
+    levels_clear(q);
+    q->largest = (int32_t)blob_u32(r);
+    r->bad |= q->largest < level_of(-FLT_MAX) || q->largest > level_of(FLT_MAX) ||
+              get_bins(r, UINT32_MAX, q->n) != fired || q->n[HARVEST_LEVELS - 1] == 0;
+}
+
 static void get_moments(struct study *s, int32_t latent, int32_t c, struct blob_reader *r)
 {
     size_t cell = dense_at(&s->dense, c, latent);
     uint32_t *bin = s->dense.bin + cell * HARVEST_BINS;
     int32_t e = s->dense.exponent[latent];
-    int64_t total = 0;
     s->dense.used[latent] = true;
     s->dense.sum[cell] = blob_f64(r);
     s->dense.sum_sq[cell] = blob_f64(r);
     float lo = s->dense.min[cell] = get_float(r), hi = s->dense.max[cell] = get_float(r);
     r->bad |= !isfinite(s->dense.sum[cell]) || !isfinite(s->dense.sum_sq[cell]) || lo > hi ||
               bins_exponent(e, lo) != e || bins_exponent(e, hi) != e;
-    int32_t first = get_byte(r, HARVEST_BINS), n = get_byte(r, (uint8_t)(HARVEST_BINS - first));
-    for (int32_t i = first; i < first + n; i++) {
-        bin[i] = (uint32_t)get_varint(r, HARVEST_SAMPLE);
-        total += bin[i];
-    }
-    r->bad |= total != s->dense.n[c];
+    r->bad |= get_bins(r, HARVEST_SAMPLE, bin) != s->dense.n[c];
 }
 
 struct reader_of { /* of one cell */
@@ -225,6 +244,7 @@ static void get_examples(const struct reader_of *o, int64_t fired)
     x->n_sample = sample.n_sample;
     x->last_hash = sample.last_hash;
     memcpy(x->sample, sample.sample, sizeof x->sample);
+    get_levels(o->r, fired, &x->levels);
 }
 
 static void get_latent(struct study *s, int32_t latent, struct blob_reader *r)

@@ -210,6 +210,7 @@ struct table *detail_histogram(const struct latent_detail *d, const char *const 
 struct shown { /* an example with the share of active tokens below it */
     struct example x;
     double quantile;
+    bool exact; /* counted; else ≈ */
 };
 
 static bool is_shown(const struct shown *s, int32_t n, struct example x)
@@ -222,7 +223,45 @@ static bool is_shown(const struct shown *s, int32_t n, struct example x)
 
 static struct shown top_of(const struct latent_class *c, int32_t i)
 {
-    return (struct shown){c->top[i], 1.0 - (double)(i + 1) / (double)c->fired};
+    return (struct shown){c->top[i], 1.0 - (double)(i + 1) / (double)c->fired, true};
+}
+
+/* How many of the sample's examples in level `at` are smaller, and how many there are. */
+static double share_below(const struct latent_class *c, int32_t at, float v)
+{
+    double below = 0, n = 0;
+    for (int32_t i = 0; i < c->n_sample; i++) {
+        if (level_index(&c->levels, level_of(c->sample[i].value)) != at)
+            continue;
+        n++;
+        below += c->sample[i].value < v;
+    }
+    return n > 0 ? (below + 0.5) / n : 0.5;
+}
+
+/* One that is not among the top: counted up to its level, and inside it as if the values lay
+ * evenly; the smallest level has no lower end. */
+static struct shown ranked(const struct latent_class *c, struct example x)
+{
+    const int32_t level = level_of(x.value), at = level_index(&c->levels, level);
+    const double from = (double)level_from(level), to = (double)level_from(level + 1);
+    double below = 0, share = at == 0 ? share_below(c, 0, x.value) : (x.value - from) / (to - from);
+    for (int32_t i = 0; i < at; i++)
+        below += c->levels.n[i];
+    if (c->levels.n[at] > 1)
+        below += share * (double)(c->levels.n[at] - 1);
+    below = fmin(below, (double)(c->fired - HARVEST_TOP - 1));
+    return (struct shown){x, below / (double)c->fired, c->levels.n[at] == 1};
+}
+
+static struct shown sample_of(const struct latent_class *c, int32_t i)
+{
+    if (c->fired <= HARVEST_TOP) /* the sample is all of them */
+        return (struct shown){c->sample[i], (double)(c->n_sample - 1 - i) / (double)c->fired, true};
+    for (int32_t k = 0; k < c->n_top; k++)
+        if (c->top[k].doc == c->sample[i].doc && c->top[k].pos == c->sample[i].pos)
+            return top_of(c, k);
+    return ranked(c, c->sample[i]);
 }
 
 /* Half the best, half spread evenly over those of the sample that are not among them. */
@@ -238,8 +277,7 @@ static int32_t choose(const struct latent_class *c, int32_t most, struct shown *
     int32_t want = most - n < n_rest ? most - n : n_rest;
     for (int32_t k = 0; k < want; k++) {
         int32_t i = rest[(2 * k + 1) * n_rest / (2 * want)];
-        out[n++] = (struct shown){c->sample[i],
-                                  ((double)(c->n_sample - 1 - i) + 0.5) / (double)c->n_sample};
+        out[n++] = sample_of(c, i);
     }
     return n;
 }
@@ -294,6 +332,8 @@ struct table *detail_examples(const struct latent_detail *d, const struct study_
     int32_t text = table_column(t, "text", "", "around the token", COLUMN_STR, COLUMN_TEXT);
     table_column(t, "start", "", "of the token, bytes of the text", COLUMN_I64, COLUMN_TEXT);
     table_column(t, "end", "", "", COLUMN_I64, COLUMN_TEXT);
+    int32_t exact = table_column(t, "exact", "", "the quantile is counted; else to about 1 %",
+                                 COLUMN_BOOL, COLUMN_TEXT);
     for (int32_t c = 0; c < d->n_classes; c++) {
         int32_t n = most > 0 ? choose(&d->cls[c], most, shown) : 0;
         for (int32_t i = 0; i < n; i++) {
@@ -302,6 +342,7 @@ struct table *detail_examples(const struct latent_detail *d, const struct study_
             if (in->corpus && c < in->corpus->n_classes)
                 table_set_str(t, row, class, in->corpus->cls[c].name);
             table_set_f64(t, row, quantile, shown[i].quantile);
+            table_set_bool(t, row, exact, shown[i].exact);
             table_set_f64(t, row, value, (double)shown[i].x.value);
             table_set_i64(t, row, doc, shown[i].x.doc);
             table_set_i64(t, row, pos, shown[i].x.pos);

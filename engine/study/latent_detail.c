@@ -5,11 +5,13 @@
  *     bins 20 1 0 4            (counts from the first bin in use to the last)
  *     top 1 0 7 40490fdb       (how many; document, token, activation)
  *     sample 1 0 7 40490fdb
+ *     levels 1032 63 1         (of the largest; counts as in bins; only where fired > 20)
  *
  * Floating-point numbers are IEEE 754 bits in hex: exact, and the same in every locale. There is
  * one text for a detail: what parses prints as the same bytes. */
 #include "engine/base/memory.h"
 #include "engine/study/harvest_private.h"
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,25 +66,35 @@ static void print_examples(struct strbuf *b, const char *name, const struct exam
     strbuf_addc(b, '\n');
 }
 
-static void print_class(struct strbuf *b, const struct latent_class *c)
+_Static_assert(HARVEST_LEVELS == HARVEST_BINS, "both are written by print_counts");
+static void print_counts(struct strbuf *b, const char *before, const uint32_t *n)
 {
     int32_t lo = 0, hi = HARVEST_BINS;
+    while (lo < hi && n[lo] == 0)
+        lo++;
+    while (hi > lo && n[hi - 1] == 0)
+        hi--;
+    add_int(b, before, lo);
+    for (int32_t i = lo; i < hi; i++)
+        add_int(b, " ", n[i]);
+    strbuf_addc(b, '\n');
+}
+
+static void print_class(struct strbuf *b, const struct latent_class *c)
+{
     add_int(b, "class fired ", c->fired);
     add_int(b, " n ", c->n);
     add_double(b, " sum ", c->sum);
     add_double(b, " sum_sq ", c->sum_sq);
     add_float(b, " min ", c->min);
     add_float(b, " max ", c->max);
-    while (lo < hi && c->bin[lo] == 0)
-        lo++;
-    while (hi > lo && c->bin[hi - 1] == 0)
-        hi--;
-    add_int(b, "\nbins ", lo);
-    for (int32_t i = lo; i < hi; i++)
-        add_int(b, " ", c->bin[i]);
-    strbuf_addc(b, '\n');
+    print_counts(b, "\nbins ", c->bin);
     print_examples(b, "top", c->top, c->n_top);
     print_examples(b, "sample", c->sample, c->n_sample);
+    if (c->fired > HARVEST_TOP) {
+        add_int(b, "levels ", c->levels.largest);
+        print_counts(b, " ", c->levels.n);
+    }
 }
 
 void latent_detail_print(const struct latent_detail *d, struct strbuf *b)
@@ -177,22 +189,22 @@ static int32_t scan_examples(struct scan *s, const char *name, struct example *x
     return s->bad ? 0 : n;
 }
 
-static void scan_bins(struct scan *s, struct latent_class *c)
+static void scan_counts(struct scan *s, const char *before, uint32_t *n, int64_t expected)
 {
     int64_t total = 0;
-    int32_t first = (int32_t)scan_int(s, "\nbins ", 0, HARVEST_BINS), i = first;
+    int32_t first = (int32_t)scan_int(s, before, 0, HARVEST_BINS), i = first;
     for (; !s->bad && s->p < s->end && *s->p == ' '; i++) {
         int64_t v = scan_int(s, " ", 0, UINT32_MAX);
         if (i >= HARVEST_BINS)
             s->bad = true;
         else
-            c->bin[i] = (uint32_t)v;
+            n[i] = (uint32_t)v;
         total += v;
     }
     scan_word(s, "\n");
-    if (s->bad || total != c->n || (i == first) != (first == HARVEST_BINS))
+    if (s->bad || total != expected || (i == first) != (first == HARVEST_BINS))
         s->bad = true;
-    else if (i > first && (c->bin[first] == 0 || c->bin[i - 1] == 0))
+    else if (i > first && (n[first] == 0 || n[i - 1] == 0))
         s->bad = true;
 }
 
@@ -209,9 +221,13 @@ static void scan_class(struct scan *s, int32_t e, struct latent_class *c)
     else
         s->bad |= !isfinite(c->min) || !isfinite(c->max) || c->min > c->max ||
                   bins_exponent(e, c->min) != e || bins_exponent(e, c->max) != e;
-    scan_bins(s, c);
+    scan_counts(s, "\nbins ", c->bin, c->n);
     c->n_top = scan_examples(s, "top", c->top, c->fired);
     c->n_sample = scan_examples(s, "sample", c->sample, c->fired);
+    if (c->fired <= HARVEST_TOP)
+        return;
+    c->levels.largest = (int32_t)scan_int(s, "levels ", level_of(-FLT_MAX), level_of(FLT_MAX));
+    scan_counts(s, " ", c->levels.n, c->fired);
 }
 
 /* A NaN has many bit patterns; only one is written. */

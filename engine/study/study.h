@@ -15,7 +15,7 @@
 #include "engine/session/session.h"
 #include "engine/text/tokenizer.h"
 
-#define STUDY_VERSION 1 /* counted up when any study's numbers change: part of every cache key */
+#define STUDY_VERSION 2 /* counted up when any study's numbers change: part of every cache key */
 #define STUDY_MAX_UNITS 256
 #define STUDY_MAX_VALUES 64
 

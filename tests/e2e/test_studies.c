@@ -368,6 +368,51 @@ static void test_examples_hold_their_token(void **state)
 }
 
 /* ---- neurons, other corpora */
+/* The share of active tokens behind a value, counted over the values themselves. */
+static void check_quantile(const json_t *row, json_t *tokens)
+{
+    const char *latent = get_whole(row, "latent") == 418 ? "418" : "390";
+    double value = get_number(row, "value"), behind = 0, same = 0, n = 0;
+    size_t i;
+    json_t *t;
+    json_array_foreach(tokens, i, t)
+    {
+        double act = get_number(json_object_get(t, "act"), latent);
+        if (act == 0 || strcmp(get_string(t, "class"), get_string(row, "class")) != 0)
+            continue;
+        n++;
+        behind += act < value - 1e-4 * fabs(value);
+        same += fabs(act - value) <= 1e-4 * fabs(value);
+    }
+    bool exact = json_is_true(json_object_get(row, "exact"));
+    double q = get_number(row, "quantile"), off = exact ? 1e-6 : 0.025;
+    assert_true(n > 0 && same >= 1);
+    if (!(q >= behind / n - off && q <= (behind + same - 1) / n + off))
+        fail_msg("latent %s, value %g: quantile %g, counted %g", latent, value, q, behind / n);
+}
+
+static void test_quantiles_of_examples(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *tokens = JSON_OF(&with_cache, "histogram", "418", "390", "--tokens"), *row;
+    json_t *root = JSON_OF(&with_cache, "examples", "418", "390", "--rows=20");
+    size_t i, about = 0;
+    json_array_foreach(get_list(root, "rows"), i, row)
+    {
+        check_quantile(row, get_list(tokens, "tokens"));
+        about += json_is_false(json_object_get(row, "exact"));
+    }
+    assert_true(i == 60 && about > 15); /* 390 is active on few English tokens */
+    json_decref(root);
+    json_decref(tokens);
+    struct run_result r;
+    run_glimt(&r, &with_cache, "examples", "418", NULL);
+    assert_non_null(strstr(r.out, "≈0.")); /* for people */
+    assert_non_null(strstr(r.out, "  0.998"));
+    run_release(&r);
+}
+
 static void test_neurons(void **state)
 {
     (void)state;
@@ -654,6 +699,7 @@ int main(void)
         cmocka_unit_test(test_lens_and_coactive_of_the_reference),
         cmocka_unit_test(test_latents_lists_all_that_fired),
         cmocka_unit_test(test_examples_hold_their_token),
+        cmocka_unit_test(test_quantiles_of_examples),
         cmocka_unit_test(test_neurons),
         cmocka_unit_test(test_corpora_of_every_form),
         cmocka_unit_test(test_danish_or_not_english),

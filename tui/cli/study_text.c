@@ -92,7 +92,7 @@ struct table *examples_text(const struct inquiry *q)
     struct strbuf line;
     table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
     table_column(t, "class", "", "of the sentence", COLUMN_STR, COLUMN_TEXT);
-    table_column(t, "quantile", "", "of the activation", COLUMN_F64, COLUMN_TEXT);
+    table_column(t, "quantile", "", "of the activation", COLUMN_STR, COLUMN_TEXT);
     table_column(t, "value", "", "activation", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "text", "", "with the token marked", COLUMN_STR, COLUMN_TEXT);
     strbuf_init(&line);
@@ -103,7 +103,11 @@ struct table *examples_text(const struct inquiry *q)
         add_context(&line, &c, before);
         table_set_i64(t, row, 0, table_i64(from, i, table_find(from, "latent")));
         table_set_str(t, row, 1, table_str(from, i, table_find(from, "class")));
-        table_set_f64(t, row, 2, table_f64(from, i, table_find(from, "quantile")));
+        char quantile[16];
+        snprintf(quantile, sizeof quantile, "%s%.3f",
+                 table_i64(from, i, table_find(from, "exact")) ? "" : "≈",
+                 table_f64(from, i, table_find(from, "quantile")));
+        table_set_str(t, row, 2, quantile);
         table_set_f64(t, row, 3, table_f64(from, i, table_find(from, "value")));
         table_set_str(t, row, 4, line.s);
     }

@@ -119,14 +119,15 @@ void latents_draw_histogram(const struct latents *v, const struct view_in *in, s
 
 /* ---- examples */
 struct example_columns {
-    int32_t cls, quantile, value, text, start, end;
+    int32_t cls, quantile, value, text, start, end, exact; /* exact −1: all are */
 };
 
 static struct example_columns example_columns(const struct table *t)
 {
     return (struct example_columns){column_text(t, "class"),   column_number(t, "quantile"),
                                     column_number(t, "value"), column_text(t, "text"),
-                                    column_number(t, "start"), column_number(t, "end")};
+                                    column_number(t, "start"), column_number(t, "end"),
+                                    table_find(t, "exact")};
 }
 
 struct rect latents_examples_rows(const struct latents *v, struct rect inner)
@@ -186,14 +187,14 @@ static int example_head(struct rect r)
     return r.w >= 56 ? 19 : r.w >= 30 ? 9 : 0;
 }
 
-static void quantile_text(double q, char *out, size_t n)
+static void quantile_text(double q, bool about, bool ascii, char *out, size_t n)
 {
     if (!isfinite(q))
         snprintf(out, n, "-");
     else if (q >= 0.9995)
         snprintf(out, n, "top");
     else
-        snprintf(out, n, "%.*f %%", q >= 0.99 ? 1 : 0, 100 * q);
+        snprintf(out, n, "%s%.*f %%", !about ? "" : ascii ? "~" : "≈", q >= 0.99 ? 1 : 0, 100 * q);
 }
 
 static void draw_example(const struct latents_drawing *d, struct rect r, int y,
@@ -211,7 +212,9 @@ static void draw_example(const struct latents_drawing *d, struct rect r, int y,
     if (selected)
         grid_fill(d->grid, (struct rect){r.x, y, r.w, 1}, s);
     plain_number(column_f64(t, row, c->value), 2, d->in->ascii, value, sizeof value);
-    quantile_text(column_f64(t, row, c->quantile), quantile, sizeof quantile);
+    bool about =
+        c->exact >= 0 && t->cols[c->exact].type == COLUMN_BOOL && table_i64(t, row, c->exact) == 0;
+    quantile_text(column_f64(t, row, c->quantile), about, d->in->ascii, quantile, sizeof quantile);
     if (head > 0) {
         struct rect name = rect_clip((struct rect){r.x, y, 3, 1}, r);
         grid_text(d->grid, name, r.x, y, mark, cls, strlen(cls));
