@@ -16,31 +16,114 @@ static struct rect bars(struct layout *l, bool title)
     return (struct rect){0, y, l->w, l->h - y - below};
 }
 
+static int at_least(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static int between(int low, int v, int high)
+{
+    return at_least(low, at_most(v, high));
+}
+
+/* Screen rows of framed panes when all of their rows are seen. */
+struct heights {
+    int latents, next, sliders, loss;
+};
+
+static struct heights heights_of(struct layout_rows want)
+{
+    return (struct heights){.latents = at_least(want.latents > 0 ? want.latents : 32, 4) + 2,
+                            .next = (want.next > 0 ? want.next : 20) + 3,
+                            .sliders = (want.sliders > 0 ? want.sliders : 7) + 2,
+                            .loss = 13};
+}
+
+/* Histogram, sliders and loss side by side; predictions before them unless they have a place. The
+ * sliders have what they need to be precise, the histogram what is left. */
+static void lower_band(struct layout *l, int y, int h, bool next, struct heights want)
+{
+    if (!next && h >= want.sliders + want.loss - 4) { /* high enough for one above the other */
+        int left = l->pane[PANE_TEXT].w, right = l->w - left;
+        l->pane[PANE_HISTOGRAM] = (struct rect){0, y, left, h};
+        l->pane[PANE_SLIDERS] = (struct rect){left, y, right, want.sliders};
+        l->pane[PANE_LOSS] = (struct rect){left, y + want.sliders, right, h - want.sliders};
+        return;
+    }
+    int more = l->w - 80, x = 0, loss = at_most(25 + more / 2, 60);
+    int histogram = at_least(25 + more / 4, l->w - loss - 60);
+    if (next) {
+        loss = at_most(loss, 41);
+        l->pane[PANE_NEXT] = (struct rect){0, y, 23, h};
+        x = 23;
+        histogram = at_least(26, l->w - loss - x - 60);
+    }
+    l->pane[PANE_HISTOGRAM] = (struct rect){x, y, histogram, h};
+    x += histogram;
+    l->pane[PANE_SLIDERS] = (struct rect){x, y, l->w - loss - x, h};
+    l->pane[PANE_LOSS] = (struct rect){l->w - loss, y, loss, h};
+}
+
 /* Text and latents above; histogram, sliders and loss below. Predictions stand below the latents
  * where there is height, else beside the histogram. */
-static void full(struct layout *l)
+static void bands(struct layout *l, struct rect r, struct heights want)
 {
-    struct rect r = bars(l, true);
-    int lower = l->h >= 50 ? 14 : l->h >= 30 ? 11 : 10, upper = r.h - lower;
-    int text = l->w >= 120 ? l->w * 3 / 5 : l->w * 56 / 100;
-    bool next = l->w >= 120, below = next && upper >= 15;
-    int next_h = below ? at_most(upper * 2 / 5, 12) : 0;
+    int lower = l->h >= 30 ? 11 : 10;
+    if (l->h >= 50) /* what the lists don't need */
+        lower = between(14, r.h - want.latents - want.next, 24);
+    lower = at_least(lower, at_most(want.sliders, r.h * 2 / 5));
+    int upper = r.h - lower, text = l->w >= 120 ? l->w * 3 / 5 : l->w * 56 / 100;
+    bool next = l->w >= 120 || upper >= 26, below = next && upper >= 15;
+    int least = at_most(upper * 2 / 5, 12);
+    int next_h = below ? between(least, upper - want.latents, at_least(least, want.next)) : 0;
     l->pane[PANE_TEXT] = (struct rect){0, r.y, text, upper};
     l->pane[PANE_LATENTS] = (struct rect){text, r.y, l->w - text, upper - next_h};
     if (below)
         l->pane[PANE_NEXT] = (struct rect){text, r.y + upper - next_h, l->w - text, next_h};
-    int more = l->w - 80, y = r.y + upper, x = 0; /* the sliders get what the others don't need */
-    int loss = at_most(25 + more / 2, 60), histogram = at_most(25 + more / 4, 48);
-    if (next && !below) {
-        loss = 41;
-        l->pane[PANE_NEXT] = (struct rect){0, y, 23, lower};
-        x = 23;
-        histogram = 26;
+    lower_band(l, r.y + upper, lower, next && !below, want);
+}
+
+enum { LEAST_HISTOGRAM = 14 };
+
+/* Two columns: text, over the histogram if need be, and on the right all that is listed. */
+static void columns(struct layout *l, struct rect r, struct heights want)
+{
+    int left = l->w * 55 / 100, y = r.y, right = l->w - left;
+    int sliders = at_most(want.sliders, r.h / 3), rest = r.h - sliders - want.loss;
+    int histogram = rest - want.latents - want.next;
+    bool beside = histogram >= LEAST_HISTOGRAM;
+    int next = between(at_most(rest / 3, want.next), rest - want.latents, want.next),
+        latents = rest - next;
+    if (beside) { /* the text is what grows without end */
+        histogram = at_most(histogram, r.h * 2 / 5);
+        next = want.next;
+        latents = rest - next - histogram;
+        l->pane[PANE_TEXT] = (struct rect){0, r.y, left, r.h};
+    } else {
+        histogram = between(LEAST_HISTOGRAM, r.h * 2 / 5, 26);
+        l->pane[PANE_TEXT] = (struct rect){0, r.y, left, r.h - histogram};
+        l->pane[PANE_HISTOGRAM] = (struct rect){0, r.y + r.h - histogram, left, histogram};
     }
-    l->pane[PANE_HISTOGRAM] = (struct rect){x, y, histogram, lower};
-    x += histogram;
-    l->pane[PANE_SLIDERS] = (struct rect){x, y, l->w - loss - x, lower};
-    l->pane[PANE_LOSS] = (struct rect){l->w - loss, y, loss, lower};
+    l->pane[PANE_LATENTS] = (struct rect){left, y, right, latents};
+    y += latents;
+    l->pane[PANE_NEXT] = (struct rect){left, y, right, next};
+    y += next;
+    if (beside) {
+        l->pane[PANE_HISTOGRAM] = (struct rect){left, y, right, histogram};
+        y += histogram;
+    }
+    l->pane[PANE_SLIDERS] = (struct rect){left, y, right, sliders};
+    y += sliders;
+    l->pane[PANE_LOSS] = (struct rect){left, y, right, r.y + r.h - y};
+}
+
+static void full(struct layout *l, struct layout_rows rows)
+{
+    struct rect r = bars(l, true);
+    if (l->w >= 160 && l->h >= 48)
+        columns(l, r, heights_of(rows));
+    else
+        bands(l, r, heights_of(rows));
     l->frame = true;
 }
 
@@ -62,7 +145,8 @@ static void accordion(struct layout *l, enum pane focus)
     l->frame = open >= 3;
 }
 
-void layout_compute(struct layout *l, int w, int h, enum pane focus, bool zoom)
+void layout_compute(struct layout *l, int w, int h, enum pane focus, bool zoom,
+                    struct layout_rows rows)
 {
     *l = (struct layout){.w = w < 1 ? 1 : w, .h = h < 1 ? 1 : h};
     if (l->w < 24 || l->h < 6) {
@@ -83,7 +167,7 @@ void layout_compute(struct layout *l, int w, int h, enum pane focus, bool zoom)
         l->frame = true;
     } else {
         l->mode = LAYOUT_FULL;
-        full(l);
+        full(l, rows);
         if (l->pane[focus].h == 0) { /* the predictions, where there is no room for them */
             struct rect below = l->pane[PANE_HISTOGRAM];
             l->pane[PANE_HISTOGRAM] = (struct rect){0};

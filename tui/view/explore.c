@@ -104,7 +104,7 @@ void explore_init(struct explore *ex, const struct options *o, const struct save
     apply_options(ex, o);
     ex->token_at = ex->editor.cursor;
     ex->state_changed = false;
-    layout_compute(&ex->layout, 80, 24, ex->focus, false);
+    layout_compute(&ex->layout, 80, 24, ex->focus, false, (struct layout_rows){0});
     for (int i = VIEW_EXPLORE + 1; s && i < N_VIEWS; i++) /* a name of tomorrow's: Explore */
         if (strcmp(s->view, view_table[i]->name) == 0)
             views_go(ex, (enum view_id)i);

@@ -81,9 +81,16 @@ static void update_brush(struct explore *ex)
     brush_update(&ex->brush, exact_from && exact_to ? s : NULL, from, to);
 }
 
+/* Of the dictionary, not of the token looked at: nothing moves while one types. */
+static struct layout_rows rows_of(const struct explore *ex)
+{
+    const struct dict *d = ex->workbench ? ex->workbench->dict : NULL;
+    return (struct layout_rows){d ? dict_spec(d)->k : 0, SESSION_MAX_NEXT, ex->sliders.n + 1};
+}
+
 void explore_arrange(struct explore *ex)
 {
-    layout_compute(&ex->layout, ex->layout.w, ex->layout.h, ex->focus, ex->zoom);
+    layout_compute(&ex->layout, ex->layout.w, ex->layout.h, ex->focus, ex->zoom, rows_of(ex));
     struct text_area a = text_area(ex);
     if (layout_open(&ex->layout, PANE_TEXT)) /* one column is the cursor's, behind a full row */
         editor_resize(&ex->editor, a.rows.w - 1, a.rows.h / a.step);
