@@ -115,9 +115,11 @@ install: $B/glimt
 	install -m 644 man/*.5 $(SHARE)/man/man5/
 	install -D -m 644 completions/glimt.bash $(SHARE)/bash-completion/completions/glimt
 	install -D -m 644 completions/glimt.zsh $(SHARE)/zsh/site-functions/_glimt
+	install -D -m 644 completions/glimt.fish $(SHARE)/fish/vendor_completions.d/glimt.fish
 uninstall:
 	rm -f $(BIN)/glimt $(SHARE)/man/man1/glimt.1 $(SHARE)/man/man5/glimt.5
-	rm -rf $(SHARE)/glimt $(SHARE)/bash-completion/completions/glimt $(SHARE)/zsh/site-functions/_glimt
+	rm -rf $(SHARE)/glimt $(SHARE)/bash-completion/completions/glimt $(SHARE)/zsh/site-functions/_glimt \
+	  $(SHARE)/fish/vendor_completions.d/glimt.fish
 dist:
 	@mkdir -p $B
 	git archive --prefix=glimt-$(VERSION)/ -o $B/glimt-$(VERSION).tar.gz HEAD

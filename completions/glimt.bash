@@ -1,91 +1,152 @@
 # bash completion of glimt, made by: glimt --completions bash
-_glimt() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word command= own=
-    case $prev in
-    --model) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --sae) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --hook) return ;;
-    --bundle) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --latents) return ;;
-    --neurons) return ;;
-    --fix) return ;;
-    --insert) COMPREPLY=($(compgen -W "none sae error" -- "$cur")); return ;;
-    --context) COMPREPLY=($(compgen -W "line join" -- "$cur")); return ;;
-    --device) return ;;
-    --dtype) COMPREPLY=($(compgen -W "auto f32 bf16 f16" -- "$cur")); return ;;
-    --threads) return ;;
-    --svg) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --cache) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --seed) return ;;
-    --color) COMPREPLY=($(compgen -W "auto never always 16 256 direct" -- "$cur")); return ;;
-    --theme) return ;;
-    --top) return ;;
-    --predictions) return ;;
-    --logits) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --limit) return ;;
-    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --limit) return ;;
-    --target) return ;;
-    --sort) return ;;
-    --rows) return ;;
-    --min-share) return ;;
-    --max-other) return ;;
-    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --limit) return ;;
-    --target) return ;;
-    --rows) return ;;
-    --min-share) return ;;
-    --max-other) return ;;
-    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --limit) return ;;
-    --target) return ;;
-    --rows) return ;;
-    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --limit) return ;;
-    --rows) return ;;
-    --rows) return ;;
-    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --limit) return ;;
-    --rows) return ;;
-    --values) return ;;
-    --insert) return ;;
-    --class) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --limit) return ;;
-    --rows) return ;;
-    --tokens) return ;;
-    --temperature) return ;;
-    --size) return ;;
-    --play) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    --state) return ;;
-    --sample) return ;;
-    --days) return ;;
-    --bytes) return ;;
+_glimt_words() { mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$1" -- "$cur"); }
+_glimt_files() {
+    compopt -o filenames 2>/dev/null
+    mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$cur")
+}
+_glimt_class() {
+    [[ $cur == *=* ]] || return
+    head+=${cur%%=*}= cur=${cur#*=}
+    _glimt_files
+}
+_glimt_themes() {
+    local file
+    for file in "${XDG_CONFIG_HOME:-$HOME/.config}"/glimt/themes/*.theme; do
+        file=${file##*/} file=${file%.theme}
+        [[ $file != '*' && $file == "$cur"* ]] && COMPREPLY+=("$file")
+    done
+}
+_glimt_complete() {
+    [[ $after ]] || case $command" "$prev in
+    analyze" --top") return 0 ;;
+    analyze" --predictions") return 0 ;;
+    analyze" --logits") _glimt_files; return 0 ;;
+    harvest" --class") _glimt_class; return 0 ;;
+    harvest" --limit") return 0 ;;
+    latents" --class") _glimt_class; return 0 ;;
+    latents" --limit") return 0 ;;
+    latents" --target") return 0 ;;
+    latents" --sort") _glimt_words "latent difference overlap higher density fire_share.da fire_share.en mean_pre.da mean_pre.en"; return 0 ;;
+    latents" --rows") return 0 ;;
+    latents" --min-share") return 0 ;;
+    latents" --max-other") return 0 ;;
+    find" --class") _glimt_class; return 0 ;;
+    find" --limit") return 0 ;;
+    find" --target") return 0 ;;
+    find" --rows") return 0 ;;
+    find" --min-share") return 0 ;;
+    find" --max-other") return 0 ;;
+    histogram" --class") _glimt_class; return 0 ;;
+    histogram" --limit") return 0 ;;
+    histogram" --target") return 0 ;;
+    histogram" --rows") return 0 ;;
+    examples" --class") _glimt_class; return 0 ;;
+    examples" --limit") return 0 ;;
+    examples" --rows") return 0 ;;
+    logit-lens" --rows") return 0 ;;
+    coactive" --class") _glimt_class; return 0 ;;
+    coactive" --limit") return 0 ;;
+    coactive" --rows") return 0 ;;
+    sweep" --values") return 0 ;;
+    sweep" --insert") _glimt_words "sae error sae,error"; return 0 ;;
+    sweep" --class") _glimt_class; return 0 ;;
+    sweep" --limit") return 0 ;;
+    sweep" --rows") return 0 ;;
+    generate" --tokens") return 0 ;;
+    generate" --temperature") return 0 ;;
+    snapshot" --size") return 0 ;;
+    snapshot" --play") _glimt_files; return 0 ;;
+    snapshot" --state") return 0 ;;
+    cache" --sample") return 0 ;;
+    cache" --days") return 0 ;;
+    cache" --bytes") return 0 ;;
+    " --state") return 0 ;;
+    " --play") _glimt_files; return 0 ;;
+    *" --model") _glimt_files; return 0 ;;
+    *" --sae") _glimt_files; return 0 ;;
+    *" --hook") _glimt_words "embed layers.0.resid.pre layers.0.attn.out layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.out layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.out layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.out layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.out layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.out layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.out layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.out layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.out layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.out layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.out layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.out layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm"; return 0 ;;
+    *" --bundle") _glimt_files; return 0 ;;
+    *" --latents") return 0 ;;
+    *" --neurons") return 0 ;;
+    *" --fix") return 0 ;;
+    *" --insert") _glimt_words "none sae error"; return 0 ;;
+    *" --context") _glimt_words "line join"; return 0 ;;
+    *" --device") _glimt_words "auto cpu cuda"; return 0 ;;
+    *" --dtype") _glimt_words "auto f32 bf16 f16"; return 0 ;;
+    *" --threads") return 0 ;;
+    *" --svg") _glimt_files; return 0 ;;
+    *" --output") _glimt_files; return 0 ;;
+    *" --cache") _glimt_words "none"; _glimt_files; return 0 ;;
+    *" --seed") return 0 ;;
+    *" --color") _glimt_words "auto never always 16 256 direct"; return 0 ;;
+    *" --theme") _glimt_words "dark light paper terminal"; _glimt_themes; return 0 ;;
     esac
-    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [[ $cur == -* && ! $after ]]; then
+        _glimt_words "--help --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --context --device --dtype --threads --json --csv --svg --output --cache --seed --quiet --progress --color --theme $own"
+        [[ $command ]] || _glimt_words "--version --completions --state --play"
+        return 0
+    fi
+    case $command in
+    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep generate snapshot tokenize verify cache doctor" ;;
+    harvest) _glimt_files; ;;
+    latents) _glimt_files; ;;
+    find) _glimt_files; ;;
+    histogram) _glimt_files; ;;
+    examples) _glimt_files; ;;
+    coactive) _glimt_files; ;;
+    sweep) _glimt_files; ;;
+    snapshot) _glimt_words "explore latents histograms sweep corpus jobs"; ;;
+    verify) _glimt_files; ;;
+    cache) _glimt_words "list verify prune"; ;;
+    esac
+}
+_glimt() {
+    local cur prev word head= command= own= after= skip= joined=() i n
+    COMPREPLY=()
+    for ((i = 1; i <= COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]} n=${#joined[@]}
+        if ((n > 0)) && [[ $word == '=' || ${joined[n-1]} == *= ]]; then
+            joined[n-1]+=$word
+        else
+            joined+=("$word")
+        fi
+    done
+    n=${#joined[@]}
+    ((n > 0)) || return 0
+    cur=${joined[n-1]} prev=
+    ((n > 1)) && prev=${joined[n-2]}
+    if [[ $cur == --*=* ]]; then
+        prev=${cur%%=*} head=$prev= cur=${cur#*=}
+    fi
+    for word in "${joined[@]:0:n-1}"; do
+        if [[ $skip ]]; then
+            skip=
+            continue
+        fi
         case $word in
-        analyze) command=$word own=" --top --predictions --logits" ;;
-        harvest) command=$word own=" --class --limit --keep-activations" ;;
-        latents) command=$word own=" --class --limit --target --sort --rows --min-share --max-other" ;;
-        find) command=$word own=" --class --limit --target --rows --min-share --max-other" ;;
-        histogram) command=$word own=" --class --limit --target --as-published --tokens --rows" ;;
-        examples) command=$word own=" --class --limit --rows --all" ;;
-        logit-lens) command=$word own=" --rows" ;;
-        coactive) command=$word own=" --class --limit --rows" ;;
-        sweep) command=$word own=" --values --insert --each --class --limit --rows" ;;
-        generate) command=$word own=" --tokens --temperature" ;;
-        snapshot) command=$word own=" --size --play --state --text --ansi" ;;
-        tokenize) command=$word own=" --decode --ids-only" ;;
-        verify) command=$word own="" ;;
-        cache) command=$word own=" --sample --days --bytes" ;;
-        doctor) command=$word own="" ;;
+        --) after=$word ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--top|--predictions|--logits|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
+        -*) ;;
+        analyze) [[ $command ]] || command=$word own=" --top --predictions --logits" ;;
+        harvest) [[ $command ]] || command=$word own=" --class --limit --keep-activations" ;;
+        latents) [[ $command ]] || command=$word own=" --class --limit --target --sort --rows --min-share --max-other" ;;
+        find) [[ $command ]] || command=$word own=" --class --limit --target --rows --min-share --max-other" ;;
+        histogram) [[ $command ]] || command=$word own=" --class --limit --target --as-published --tokens --rows" ;;
+        examples) [[ $command ]] || command=$word own=" --class --limit --rows --all" ;;
+        logit-lens) [[ $command ]] || command=$word own=" --rows" ;;
+        coactive) [[ $command ]] || command=$word own=" --class --limit --rows" ;;
+        sweep) [[ $command ]] || command=$word own=" --values --insert --each --class --limit --rows" ;;
+        generate) [[ $command ]] || command=$word own=" --tokens --temperature" ;;
+        snapshot) [[ $command ]] || command=$word own=" --size --play --state --text --ansi" ;;
+        tokenize) [[ $command ]] || command=$word own=" --decode --ids-only" ;;
+        verify) [[ $command ]] || command=$word own="" ;;
+        cache) [[ $command ]] || command=$word own=" --sample --days --bytes" ;;
+        doctor) [[ $command ]] || command=$word own="" ;;
         esac
     done
-    if [[ $cur == -* ]]; then
-        COMPREPLY=($(compgen -W "--help --version --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --context --device --dtype --threads --json --csv --svg --output --cache --seed --quiet --progress --color --theme $own" -- "$cur"))
-    elif [[ -z $command ]]; then
-        COMPREPLY=($(compgen -W "analyze harvest latents find histogram examples logit-lens coactive sweep generate snapshot tokenize verify cache doctor" -- "$cur"))
+    _glimt_complete
+    if [[ $head && $COMP_WORDBREAKS != *=* ]]; then
+        COMPREPLY=("${COMPREPLY[@]/#/"$head"}")
     fi
 }
 complete -F _glimt glimt

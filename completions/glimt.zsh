@@ -1,5 +1,11 @@
 #compdef glimt
 # zsh completion of glimt, made by: glimt --completions zsh
+_glimt_class() { if compset -P '*='; then _files; else _message 'NAME=FILE'; fi }
+_glimt_files_or() { _alternative "words:word:($*)" 'files:file:_files' }
+_glimt_themes() {
+    local -a themes=(dark light paper terminal ${XDG_CONFIG_HOME:-$HOME/.config}/glimt/themes/*.theme(N:t:r))
+    compadd -a themes
+}
 _glimt() {
     local -a own
     case ${words[(r)(analyze|harvest|latents|find|histogram|examples|logit-lens|coactive|sweep|generate|snapshot|tokenize|verify|cache|doctor)]} in
@@ -7,62 +13,72 @@ _glimt() {
         '--top=[active latents shown for each token; default\: all in JSON, 4 in the table]:value: ' \
         '--predictions=[the most likely next tokens after each token]:value: ' \
         '--logits=[write the logits \[tokens, vocabulary\] as safetensors, f32]:value:_files' \
+        '*:operand: ' \
         ) ;;
     harvest) own=( \
-        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--keep-activations[also keep every activation]' \
+        '*:operand:_files' \
         ) ;;
     latents) own=( \
-        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--target=[the class asked about; default\: the first]:value: ' \
-        '--sort=[a column of the table; default\: difference]:value: ' \
+        '--sort=[a column of the table; default\: difference]:value:(latent difference overlap higher density fire_share.da fire_share.en mean_pre.da mean_pre.en)' \
         '--rows=[rows printed]:value: ' \
         '--min-share=[more than this share of the target'\''s tokens; default .5]:value: ' \
         '--max-other=[less than this share of the others'\''; default .01]:value: ' \
+        '*:operand:_files' \
         ) ;;
     find) own=( \
-        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--rows=[rows printed]:value: ' \
         '--min-share=[more than this share of the target'\''s tokens; default .5]:value: ' \
         '--max-other=[less than this share of the others'\''; default .01]:value: ' \
+        '*:operand:_files' \
         ) ;;
     histogram) own=( \
-        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--as-published[30 bins over each class'\''s own range]' \
         '--tokens[the values themselves, token by token]' \
         '--rows=[rows printed]:value: ' \
+        '*:operand:_files' \
         ) ;;
     examples) own=( \
-        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--rows=[examples of each class; default\: 10]:value: ' \
         '--all[every activation, as --keep-activations keeps them]' \
+        '*:operand:_files' \
         ) ;;
     logit-lens) own=( \
         '--rows=[tokens and neighbours of each latent; default\: 10]:value: ' \
+        '*:operand: ' \
         ) ;;
     coactive) own=( \
-        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--rows=[others of each latent; default\: 10]:value: ' \
+        '*:operand:_files' \
         ) ;;
     sweep) own=( \
         '--values=[FROM\:TO\:STEP or a list; default -8\:8\:2]:value: ' \
-        '--insert=[what the values are set in; default\: sae]:value: ' \
+        '--insert=[what the values are set in; default\: sae]:value:(sae error sae,error)' \
         '--each[also every latent alone]' \
-        '--class=[a class of the corpus in a file of its own; as often as needed]:value:_files' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--rows=[rows printed]:value: ' \
+        '*:operand:_files' \
         ) ;;
     generate) own=( \
         '--tokens=[length with the prompt, in tokens; default\: 20]:value: ' \
         '--temperature=[draw from the softmax of logits/T; default\: 0, the most likely token]:value: ' \
+        '*:operand: ' \
         ) ;;
     snapshot) own=( \
         '--size=[of the screen; default\: 120x36]:value: ' \
@@ -70,23 +86,37 @@ _glimt() {
         '--state=[begin with a state (one line, as y l copies it)]:value: ' \
         '--text[characters alone (default)]' \
         '--ansi[with colours, for a terminal]' \
+        '*:operand:(explore latents histograms sweep corpus jobs)' \
         ) ;;
     tokenize) own=( \
         '--decode[the other way\: ids with blanks or commas between them, to text]' \
         '--ids-only[one id a line]' \
+        '*:operand: ' \
+        ) ;;
+    verify) own=( \
+        '*:operand:_files' \
         ) ;;
     cache) own=( \
         '--sample=[verify\: so many results, the last used first; default\: 3]:value: ' \
         '--days=[prune\: what was not used for N days]:value: ' \
         '--bytes=[prune\: the longest unused, until the file has at most N bytes]:value: ' \
+        '*:operand:(list verify prune)' \
+        ) ;;
+    doctor) own=( \
+        '*:operand: ' \
+        ) ;;
+    *) own=( \
+        '--state=[begin with a state (one line, as in the session file)]:value: ' \
+        '--play=[play a script, then go on]:value:_files' \
         ) ;;
     esac
     _arguments $own \
         '--help[what there is]' \
         '--version[version, with -v libraries]' \
+        '--completions[for a shell]:shell:(bash zsh fish)' \
         '--model=[a Hugging Face folder or a name in its cache; default\: the demo]:value:_files' \
         '--sae=[sparse autoencoder, a file or folder]:value:_files' \
-        '--hook=[hook point, e.g. layers.3.mlp.act; default\: what the SAE says]:value: ' \
+        '--hook=[hook point, e.g. layers.3.mlp.act; default\: what the SAE says]:value:(embed layers.0.resid.pre layers.0.attn.out layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.out layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.out layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.out layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.out layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.out layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.out layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.out layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.out layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.out layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.out layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.out layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm)' \
         '--bundle=[model, SAE, hook, classes and chosen latents in one]:value:_files' \
         '--latents=[the chosen latents]:value: ' \
         '--neurons=[coordinates of the hooked activation instead of latents]:value: ' \
@@ -95,20 +125,19 @@ _glimt() {
         '--bos[put the BOS token before each sequence]' \
         '--no-bos[no BOS token (default)]' \
         '--context=[each line its own sequence (default), or all of the text one]:value:(line join)' \
-        '--device=[where to compute]:value: ' \
+        '--device=[where to compute]:value:(auto cpu cuda)' \
         '--dtype=[what to compute in; the CPU computes in f32]:value:(auto f32 bf16 f16)' \
         '--threads=[threads to compute with; default\: all cores]:value: ' \
         '--json[the result as JSON]' \
         '--csv[the result as comma-separated values]' \
         '--svg=[a picture of the result to a file]:value:_files' \
         '--output=[write the result to a file]:value:_files' \
-        '--cache=[where results are kept]:value:_files' \
+        '--cache=[where results are kept]:value: _glimt_files_or none' \
         '--seed=[of everything drawn at random; default\: 0]:value: ' \
         '--quiet[no progress and no notes]' \
         '--progress[progress also where standard error is no terminal]' \
         '--color=[auto, never, always, 16, 256 or direct]:value:(auto never always 16 256 direct)' \
-        '--theme=[colours, e.g. dark]:value: ' \
-        '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))' \
-        '2:text: '
+        '--theme=[colours, e.g. dark]:value:_glimt_themes' \
+        '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))'
 }
 _glimt "$@"

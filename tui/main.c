@@ -1,34 +1,15 @@
 /* glimt: the explorer on a terminal, one annotated analysis without one, or a subcommand. */
 #include "tui/app.h"
 #include "tui/cli/cli.h"
-#include "tui/cli/option_table.h"
+#include "tui/cli/explorer_options.h"
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
-
-struct explorer_values {
-    const char *state, *play;
-};
-
-static const struct option_row explorer_options[] = {
-    {.name = "state",
-     .arg = "JSON",
-     .help = "begin with a state (one line, as in the session file)",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(struct explorer_values, state)},
-    {.name = "play",
-     .arg = "FILE",
-     .help = "play a script, then go on",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(struct explorer_values, play)},
-    {.name = NULL},
-};
 
 static bool can_show(void)
 {

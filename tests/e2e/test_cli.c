@@ -1,6 +1,8 @@
 /* The command line as a user meets it: the real binary, pipes, JSON read back by jansson, statuses,
  * one-line errors. What needs the demo bundle skips while store/demo/demo.glimt is not there. */
 #include "tests/support/journey.h"
+#include "tui/cli/command.h"
+#include "tui/cli/explorer_options.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -70,49 +72,152 @@ static void expect_file(const char *path, const char *text, size_t n)
     free(file);
 }
 
+static const char *const shells[] = {"bash", "zsh", "fish"};
+#define N_SHELLS (sizeof shells / sizeof *shells)
+
 static void test_completions_are_of_these_tables(void **state)
 {
     (void)state;
     struct run_result r;
-    run_glimt(&r, NULL, "--completions", "bash", NULL);
-    expect_done(&r);
-    expect_file("completions/glimt.bash", r.out, r.n_out);
-    run_release(&r);
-    run_glimt(&r, NULL, "--completions", "zsh", NULL);
-    expect_done(&r);
-    expect_file("completions/glimt.zsh", r.out, r.n_out);
-    run_release(&r);
+    char path[64];
+    for (size_t i = 0; i < N_SHELLS; i++) {
+        run_glimt(&r, NULL, "--completions", shells[i], NULL);
+        expect_done(&r);
+        snprintf(path, sizeof path, "completions/glimt.%s", shells[i]);
+        expect_file(path, r.out, r.n_out);
+        run_release(&r);
+    }
     run_glimt(&r, NULL, "--completions", "tcsh", NULL);
-    expect_error(&r, 2, "found tcsh, expected bash or zsh");
+    expect_error(&r, 2, "found tcsh, expected bash, zsh or fish");
     run_release(&r);
 }
 
-/* What bash offers for the last word of a line. */
-static void completed(const char *line, const char *expected)
+static bool names_option(const char *text, const char *before, const char *name)
 {
-    char script[512];
+    char word[64];
+    size_t n = (size_t)snprintf(word, sizeof word, "%s%s", before, name);
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at += n)
+        if (!strchr("abcdefghijklmnopqrstuvwxyz-", at[n]) || at[n] == '\0')
+            return true;
+    return false;
+}
+
+static void expect_options(const char *shell, const char *text, const struct option_row *table)
+{
+    const char *before = strcmp(shell, "fish") == 0 ? "-l " : "--";
+    for (const struct option_row *r = table; r && r->name; r++)
+        if (!names_option(text, before, r->name))
+            fail_msg("completions/glimt.%s lacks --%s", shell, r->name);
+}
+
+static void test_completions_have_every_option(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_SHELLS; i++) {
+        char path[64], *text = calloc(1, 1 << 17);
+        snprintf(path, sizeof path, "completions/glimt.%s", shells[i]);
+        FILE *f = fopen(path, "r");
+        assert_non_null(f);
+        assert_true(fread(text, 1, (1 << 17) - 1, f) > 1000);
+        fclose(f);
+        expect_options(shells[i], text, common_options);
+        expect_options(shells[i], text, explorer_options);
+        for (size_t c = 0; cli_commands[c]; c++) {
+            expect_options(shells[i], text, cli_commands[c]->options);
+            assert_non_null(strstr(text, cli_commands[c]->name));
+        }
+        free(text);
+    }
+}
+
+/* What bash offers for the last word of a line, in a folder with some files. breaks: where bash
+ * cuts words; the words are given as it cuts them. */
+static void completed_with(const char *breaks, const char *words, const char *expected)
+{
+    static const char script[] =
+        "source completions/glimt.bash; cd \"$1\"; COMP_WORDBREAKS=$2; eval \"COMP_WORDS=($3)\"; "
+        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _glimt; for r in \"${COMPREPLY[@]}\"; do "
+        "echo \"$r\"; done | LC_ALL=C sort | tr '\\n' '|'";
     struct run_result r;
-    snprintf(script, sizeof script,
-             "source completions/glimt.bash; COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - "
-             "1)); _glimt; "
-             "echo ${COMPREPLY[@]}",
-             line);
-    const char *const argv[] = {"bash", "--norc", "-c", script, NULL};
-    run_program(&r, NULL, argv);
+    const char *const env[] = {"LC_ALL=C.UTF-8", "HOME=/nonexistent",
+                               "XDG_CONFIG_HOME=/nonexistent", NULL};
+    const char *const argv[] = {"bash", "--norc", "-c", script, "bash", scratch_path("offers"),
+                                breaks, words,    NULL};
+    run_program(&r, &(struct run_how){.env = env}, argv);
     expect_done(&r);
-    r.out[strcspn(r.out, "\n")] = '\0';
-    assert_string_equal(r.out, expected);
+    if (strcmp(r.out, expected) != 0)
+        fail_msg("%s: bash offers %s, expected %s", words, r.out, expected);
     run_release(&r);
+}
+
+static void completed(const char *words, const char *expected)
+{
+    completed_with(" \t\n\"'@><=;|&(:", words, expected);
+}
+
+static void make_offers(void)
+{
+    static const char *const files[] = {"ord.tsv", "ord liste.txt", "blå.json"};
+    mkdir(scratch_path("offers"), 0700);
+    mkdir(scratch_path("offers/model"), 0700);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "offers/%s", files[i]);
+        FILE *f = fopen(scratch_path(name), "w");
+        assert_non_null(f);
+        fclose(f);
+    }
+}
+
+static void test_bash_completes_values(void **state)
+{
+    (void)state;
+    make_offers();
+    completed("glimt analyze --insert e", "error|");
+    completed("glimt sweep --insert sae", "sae|sae,error|");
+    completed("glimt --theme d", "dark|");
+    completed("glimt latents --sort d", "density|difference|");
+    completed("glimt --device c", "cpu|cuda|");
+    completed("glimt --dtype b", "bf16|");
+    completed("glimt --color 2", "256|");
+    completed("glimt --hook layers.3.m", "layers.3.mlp.act|layers.3.mlp.out|layers.3.mlp.pre|");
+    completed("glimt --hook f", "final_norm|");
+    completed("glimt --cache n", "none|");
+    completed("glimt --model mo", "model|");
+    completed("glimt --state o", "");
+    completed("glimt --play or", "ord liste.txt|ord.tsv|");
+    completed("glimt analyze --top o", "");
+    /* behind '=', as bash cuts it and as it does not */
+    completed("glimt latents --class da = ord", "ord liste.txt|ord.tsv|");
+    completed("glimt latents --class da =", "blå.json|model|ord liste.txt|ord.tsv|");
+    completed("glimt latents --class da", "");
+    completed("glimt --theme = l", "light|");
+    completed("glimt latents --sort = o", "overlap|");
+    completed("glimt latents --class = da = bl", "blå.json|");
+    completed_with(" ", "glimt --theme=l", "--theme=light|");
+    completed_with(" ", "glimt latents --class da=bl", "da=blå.json|");
+    completed_with(" ", "glimt latents --class=da=bl", "--class=da=blå.json|");
 }
 
 static void test_bash_completes(void **state)
 {
     (void)state;
-    completed("glimt ana", "analyze");
-    completed("glimt analyze --pred", "--predictions");
+    make_offers();
+    completed("glimt ana", "analyze|");
+    completed("glimt analyze --pred", "--predictions|");
     completed("glimt generate --pred", "");
-    completed("glimt analyze --insert e", "error");
-    completed("glimt --co", "--context --color");
+    completed("glimt --co", "--color|--completions|--context|");
+    completed("glimt analyze --co", "--color|--context|");
+    completed("glimt latents or", "ord liste.txt|ord.tsv|");
+    completed("glimt harvest --limit 4 bl", "blå.json|");
+    completed("glimt histogram 418 bl", "blå.json|");
+    completed("glimt snapshot l", "latents|");
+    completed("glimt snapshot --theme dark j", "jobs|");
+    completed("glimt cache v", "verify|");
+    completed("glimt --theme dark ver", "verify|");
+    completed("glimt analyze o", "");
+    completed("glimt doctor o", "");
+    completed("glimt latents -- or", "ord liste.txt|ord.tsv|");
 }
 
 static void test_bad_usage(void **state)
@@ -382,7 +487,9 @@ int main(void)
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_completions_are_of_these_tables),
+        cmocka_unit_test(test_completions_have_every_option),
         cmocka_unit_test(test_bash_completes),
+        cmocka_unit_test(test_bash_completes_values),
         cmocka_unit_test(test_bad_usage),
         cmocka_unit_test(test_configuration_is_read_and_its_errors_told),
         cmocka_unit_test(test_doctor),

@@ -69,7 +69,7 @@ static int said_alone(int argc, char **argv)
         if (argc == 3 && completions_add(&text, argv[2]))
             return say(&text);
         strbuf_release(&text);
-        error_set(&e, ERROR_INPUT, "--completions: found %s, expected bash or zsh",
+        error_set(&e, ERROR_INPUT, "--completions: found %s, expected bash, zsh or fish",
                   argc > 2 ? argv[2] : "nothing");
         return fail(&e);
     }

@@ -152,6 +152,12 @@ const struct command harvest_command = {
 };
 
 /* ---- latents */
+
+/* Classes are the references' here: what completion can know. */
+static const char *const sort_columns[] = {
+    "latent",        "difference",    "overlap",     "higher",      "density",
+    "fire_share.da", "fire_share.en", "mean_pre.da", "mean_pre.en", NULL};
+
 static json_t *class_names(const struct inquiry *q)
 {
     json_t *names = json_array();
@@ -232,7 +238,8 @@ static const struct option_row latents_options[] = {
     ROW_CLASS,
     ROW_LIMIT,
     ROW_TARGET,
-    {"sort", "COLUMN", "a column of the table; default: difference", OPTION_TEXT, AT(sort)},
+    {"sort", "COLUMN", "a column of the table; default: difference", OPTION_TEXT, AT(sort),
+     .choices = sort_columns},
     ROW_ROWS,
     ROW_RULE,
     END,

@@ -1,0 +1,123 @@
+# fish completion of glimt, made by: glimt --completions fish
+function __glimt_class
+    set -l word (commandline -ct)
+    set word (string replace -r '^--class=' '' -- $word)
+    string match -q '*=*' -- $word; or return
+    set -l name (string replace -r '=.*' '=' -- $word)
+    for file in (__fish_complete_path (string replace -r '^[^=]*=' '' -- $word))
+        echo $name$file
+    end
+end
+function __glimt_themes
+    set -l config $XDG_CONFIG_HOME
+    test -n "$config"; or set config $HOME/.config
+    for file in $config/glimt/themes/*.theme
+        basename $file .theme
+    end
+end
+complete -c glimt -f
+complete -c glimt -n __fish_use_subcommand -a analyze -d 'the latents and the loss of each token'
+complete -c glimt -n __fish_use_subcommand -a harvest -d 'statistics of all latents over a corpus, once'
+complete -c glimt -n __fish_use_subcommand -a latents -d 'how often every latent fires on each class'
+complete -c glimt -n __fish_use_subcommand -a find -d 'latents of a class by a rule, verified on the other half'
+complete -c glimt -n __fish_use_subcommand -a histogram -d 'pre-activations by class, exact overlap'
+complete -c glimt -n __fish_use_subcommand -a examples -d 'where latents fire, at several quantiles'
+complete -c glimt -n __fish_use_subcommand -a logit-lens -d 'tokens that latents promote and suppress'
+complete -c glimt -n __fish_use_subcommand -a coactive -d 'latents that fire on the same tokens'
+complete -c glimt -n __fish_use_subcommand -a sweep -d 'loss with the chosen latents at one value after another'
+complete -c glimt -n __fish_use_subcommand -a generate -d 'continue a prompt'
+complete -c glimt -n __fish_use_subcommand -a snapshot -d 'a view as a picture, without a terminal'
+complete -c glimt -n __fish_use_subcommand -a tokenize -d 'text to token ids, and back with --decode'
+complete -c glimt -n __fish_use_subcommand -a verify -d 'losses of fixed sentences, proof of the SAE'
+complete -c glimt -n __fish_use_subcommand -a cache -d 'what is kept, whether it is right, making room'
+complete -c glimt -n __fish_use_subcommand -a doctor -d 'what was found here, what is missing for what'
+complete -c glimt -n __fish_use_subcommand -l version -d 'version, with -v libraries'
+complete -c glimt -n __fish_use_subcommand -l completions -x -a 'bash zsh fish' -d 'for a shell'
+complete -c glimt -n __fish_use_subcommand -l state -x -d 'begin with a state (one line, as in the session file)'
+complete -c glimt -n __fish_use_subcommand -l play -r -F -d 'play a script, then go on'
+complete -c glimt -l help -d 'what there is'
+complete -c glimt -l model -r -F -d 'a Hugging Face folder or a name in its cache; default: the demo'
+complete -c glimt -l sae -r -F -d 'sparse autoencoder, a file or folder'
+complete -c glimt -l hook -x -a 'embed layers.0.resid.pre layers.0.attn.out layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.out layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.out layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.out layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.out layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.out layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.out layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.out layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.out layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.out layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.out layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.out layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm' -d 'hook point, e.g. layers.3.mlp.act; default: what the SAE says'
+complete -c glimt -l bundle -r -F -d 'model, SAE, hook, classes and chosen latents in one'
+complete -c glimt -l latents -x -d 'the chosen latents'
+complete -c glimt -l neurons -x -d 'coordinates of the hooked activation instead of latents'
+complete -c glimt -l fix -x -d 'hold these at fixed values at every position'
+complete -c glimt -l insert -x -a 'none sae error' -d 'what replaces the activation; default: none, with --fix sae'
+complete -c glimt -l bos -d 'put the BOS token before each sequence'
+complete -c glimt -l no-bos -d 'no BOS token (default)'
+complete -c glimt -l context -x -a 'line join' -d 'each line its own sequence (default), or all of the text one'
+complete -c glimt -l device -x -a 'auto cpu cuda' -d 'where to compute'
+complete -c glimt -l dtype -x -a 'auto f32 bf16 f16' -d 'what to compute in; the CPU computes in f32'
+complete -c glimt -l threads -x -d 'threads to compute with; default: all cores'
+complete -c glimt -l json -d 'the result as JSON'
+complete -c glimt -l csv -d 'the result as comma-separated values'
+complete -c glimt -l svg -r -F -d 'a picture of the result to a file'
+complete -c glimt -l output -r -F -d 'write the result to a file'
+complete -c glimt -l cache -r -a 'none' -F -d 'where results are kept'
+complete -c glimt -l seed -x -d 'of everything drawn at random; default: 0'
+complete -c glimt -l quiet -d 'no progress and no notes'
+complete -c glimt -l progress -d 'progress also where standard error is no terminal'
+complete -c glimt -l color -x -a 'auto never always 16 256 direct' -d 'auto, never, always, 16, 256 or direct'
+complete -c glimt -l theme -x -a 'dark light paper terminal (__glimt_themes)' -d 'colours, e.g. dark'
+complete -c glimt -n '__fish_seen_subcommand_from analyze' -l top -x -d 'active latents shown for each token; default: all in JSON, 4 in the table'
+complete -c glimt -n '__fish_seen_subcommand_from analyze' -l predictions -x -d 'the most likely next tokens after each token'
+complete -c glimt -n '__fish_seen_subcommand_from analyze' -l logits -r -F -d 'write the logits [tokens, vocabulary] as safetensors, f32'
+complete -c glimt -n '__fish_seen_subcommand_from harvest' -F
+complete -c glimt -n '__fish_seen_subcommand_from harvest' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__fish_seen_subcommand_from harvest' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from harvest' -l keep-activations -d 'also keep every activation'
+complete -c glimt -n '__fish_seen_subcommand_from latents' -F
+complete -c glimt -n '__fish_seen_subcommand_from latents' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__fish_seen_subcommand_from latents' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from latents' -l target -x -d 'the class asked about; default: the first'
+complete -c glimt -n '__fish_seen_subcommand_from latents' -l sort -x -a 'latent difference overlap higher density fire_share.da fire_share.en mean_pre.da mean_pre.en' -d 'a column of the table; default: difference'
+complete -c glimt -n '__fish_seen_subcommand_from latents' -l rows -x -d 'rows printed'
+complete -c glimt -n '__fish_seen_subcommand_from latents' -l min-share -x -d 'more than this share of the target\'s tokens; default .5'
+complete -c glimt -n '__fish_seen_subcommand_from latents' -l max-other -x -d 'less than this share of the others\'; default .01'
+complete -c glimt -n '__fish_seen_subcommand_from find' -F
+complete -c glimt -n '__fish_seen_subcommand_from find' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__fish_seen_subcommand_from find' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from find' -l target -x -d 'the class asked about; default: the first'
+complete -c glimt -n '__fish_seen_subcommand_from find' -l rows -x -d 'rows printed'
+complete -c glimt -n '__fish_seen_subcommand_from find' -l min-share -x -d 'more than this share of the target\'s tokens; default .5'
+complete -c glimt -n '__fish_seen_subcommand_from find' -l max-other -x -d 'less than this share of the others\'; default .01'
+complete -c glimt -n '__fish_seen_subcommand_from histogram' -F
+complete -c glimt -n '__fish_seen_subcommand_from histogram' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__fish_seen_subcommand_from histogram' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from histogram' -l target -x -d 'the class asked about; default: the first'
+complete -c glimt -n '__fish_seen_subcommand_from histogram' -l as-published -d '30 bins over each class\'s own range'
+complete -c glimt -n '__fish_seen_subcommand_from histogram' -l tokens -d 'the values themselves, token by token'
+complete -c glimt -n '__fish_seen_subcommand_from histogram' -l rows -x -d 'rows printed'
+complete -c glimt -n '__fish_seen_subcommand_from examples' -F
+complete -c glimt -n '__fish_seen_subcommand_from examples' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__fish_seen_subcommand_from examples' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from examples' -l rows -x -d 'examples of each class; default: 10'
+complete -c glimt -n '__fish_seen_subcommand_from examples' -l all -d 'every activation, as --keep-activations keeps them'
+complete -c glimt -n '__fish_seen_subcommand_from logit-lens' -l rows -x -d 'tokens and neighbours of each latent; default: 10'
+complete -c glimt -n '__fish_seen_subcommand_from coactive' -F
+complete -c glimt -n '__fish_seen_subcommand_from coactive' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__fish_seen_subcommand_from coactive' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from coactive' -l rows -x -d 'others of each latent; default: 10'
+complete -c glimt -n '__fish_seen_subcommand_from sweep' -F
+complete -c glimt -n '__fish_seen_subcommand_from sweep' -l values -x -d 'FROM:TO:STEP or a list; default -8:8:2'
+complete -c glimt -n '__fish_seen_subcommand_from sweep' -l insert -x -a 'sae error sae,error' -d 'what the values are set in; default: sae'
+complete -c glimt -n '__fish_seen_subcommand_from sweep' -l each -d 'also every latent alone'
+complete -c glimt -n '__fish_seen_subcommand_from sweep' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__fish_seen_subcommand_from sweep' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from sweep' -l rows -x -d 'rows printed'
+complete -c glimt -n '__fish_seen_subcommand_from generate' -l tokens -x -d 'length with the prompt, in tokens; default: 20'
+complete -c glimt -n '__fish_seen_subcommand_from generate' -l temperature -x -d 'draw from the softmax of logits/T; default: 0, the most likely token'
+complete -c glimt -n '__fish_seen_subcommand_from snapshot' -a 'explore latents histograms sweep corpus jobs'
+complete -c glimt -n '__fish_seen_subcommand_from snapshot' -l size -x -d 'of the screen; default: 120x36'
+complete -c glimt -n '__fish_seen_subcommand_from snapshot' -l play -r -F -d 'a script that is played first'
+complete -c glimt -n '__fish_seen_subcommand_from snapshot' -l state -x -d 'begin with a state (one line, as y l copies it)'
+complete -c glimt -n '__fish_seen_subcommand_from snapshot' -l text -d 'characters alone (default)'
+complete -c glimt -n '__fish_seen_subcommand_from snapshot' -l ansi -d 'with colours, for a terminal'
+complete -c glimt -n '__fish_seen_subcommand_from tokenize' -l decode -d 'the other way: ids with blanks or commas between them, to text'
+complete -c glimt -n '__fish_seen_subcommand_from tokenize' -l ids-only -d 'one id a line'
+complete -c glimt -n '__fish_seen_subcommand_from verify' -F
+complete -c glimt -n '__fish_seen_subcommand_from cache' -a 'list verify prune'
+complete -c glimt -n '__fish_seen_subcommand_from cache' -l sample -x -d 'verify: so many results, the last used first; default: 3'
+complete -c glimt -n '__fish_seen_subcommand_from cache' -l days -x -d 'prune: what was not used for N days'
+complete -c glimt -n '__fish_seen_subcommand_from cache' -l bytes -x -d 'prune: the longest unused, until the file has at most N bytes'
