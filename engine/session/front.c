@@ -134,15 +134,15 @@ static void run_batch(struct front *f)
 }
 
 /* ---- to the host */
+/* A neuron is active above 0, as in every study. */
 static void dense_top(const float *x, int32_t n, int32_t k, int32_t *id, float *val)
 {
     int32_t have = 0;
     for (int32_t i = 0; i < n; i++) {
-        float a = fabsf(x[i]);
-        if (have == k && a <= fabsf(val[k - 1]))
+        if (!(x[i] > 0) || (have == k && x[i] <= val[k - 1]))
             continue;
         int32_t at = have < k ? have++ : k - 1;
-        while (at > 0 && fabsf(val[at - 1]) < a) {
+        while (at > 0 && val[at - 1] < x[i]) {
             id[at] = id[at - 1];
             val[at] = val[at - 1];
             at--;
@@ -150,6 +150,8 @@ static void dense_top(const float *x, int32_t n, int32_t k, int32_t *id, float *
         id[at] = i;
         val[at] = x[i];
     }
+    for (; have < k; have++)
+        id[have] = -1, val[have] = 0;
 }
 
 static float selected(const int32_t *id, const float *val, int32_t k, int32_t unit)

@@ -66,7 +66,8 @@ struct line_latents {
     bool
         complete; /* every token is there; else those that are not yet have top_id −1 and pre NaN */
     int32_t n, k, n_watch; /* n: all tokens of the line */
-    int32_t *top_id; /* [n, k] active latents, largest first (neurons: by |value|, k at most 32) */
+    int32_t *top_id; /* [n, k] active latents, largest first (neurons: those above 0, k at most 32);
+                        −1: no more */
     float *top_val;  /* [n, k] */
     int32_t *watch; /* n_watch units: the chosen ones, then wish.watch; −1: there is no such unit */
     float *pre;     /* [n, n_watch] pre-activations */

@@ -41,8 +41,10 @@ static bool coactive_open(const struct study_in *in, const struct study_args *ar
         return error_set(e, ERROR_INPUT, "co-activation: no latent is given, expected 1 to %d",
                          STUDY_MAX_UNITS);
     if (in->dict && dict_spec(in->dict)->identity)
-        return error_set(e, ERROR_INPUT,
-                         "co-activation: neurons are all active at every token, expected an SAE");
+        return error_set(
+            e, ERROR_INPUT,
+            "co-activation: found neurons, of which about half are active at every token; "
+            "expected an SAE");
     struct study *s = xcalloc(1, sizeof *s);
     s->in = *in;
     if (!units_init(&s->units, "co-activation", in, args, e))

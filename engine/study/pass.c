@@ -119,11 +119,47 @@ static int32_t bos_id(const struct study_in *in)
     return c->bos_id >= 0 && c->bos_id < c->n_vocab ? c->bos_id : tokenizer_eot(in->tokenizer);
 }
 
+/* Tokens of the text that a window has. */
+static int32_t window_room(const struct study_in *in)
+{
+    const struct model_config *c = model_config(in->model);
+    return in->bos && bos_id(in) >= 0 && c->n_ctx > 1 ? c->n_ctx - 1 : c->n_ctx;
+}
+
+/* A token has a byte at least, in NFC: that has at most three bytes for each of a character beyond
+ * ASCII, and for an ASCII one the one. */
+static bool may_be_longer(const struct corpus_doc *d, int32_t room)
+{
+    size_t most = d->n;
+    for (size_t i = 0; i < d->n && 3 * d->n > (size_t)room; i++)
+        most += (unsigned char)d->text[i] >= 0x80 ? 2 : 0;
+    return most > (size_t)room;
+}
+
+bool pass_cut(const struct study_in *in, const atomic_bool *cancel, struct pass_cut *out)
+{
+    const int32_t room = window_room(in);
+    *out = (struct pass_cut){.first = -1};
+    for (int64_t i = 0; i < in->corpus->n_docs; i++) {
+        if (cancel && atomic_load(cancel))
+            return false;
+        if (!may_be_longer(&in->corpus->doc[i], room))
+            continue;
+        struct pass_doc *d = pass_docs(in, i, 1);
+        if (d->n > room) {
+            out->docs++;
+            out->windows += (d->n - 1) / room + 1;
+            out->of_class[in->corpus->doc[i].cls]++;
+            out->first = out->first < 0 ? i : out->first;
+        }
+        pass_docs_free(d, 1);
+    }
+    return true;
+}
+
 static void add_doc(struct packer *p, const struct pass_doc *d)
 {
-    const struct model_config *c = model_config(p->in->model);
-    int32_t bos = p->in->bos ? bos_id(p->in) : -1;
-    int32_t room = bos >= 0 && c->n_ctx > 1 ? c->n_ctx - 1 : c->n_ctx;
+    int32_t bos = p->in->bos ? bos_id(p->in) : -1, room = window_room(p->in);
     for (int32_t at = 0; at < d->n && run_ok(p->run); at += room)
         add_window(p, d, at, d->n - at < room ? d->n - at : room, bos);
 }

@@ -24,6 +24,14 @@ int64_t pass_chunks(const struct study_in *);
 struct pass_doc *pass_docs(const struct study_in *, int64_t first, int32_t n);
 void pass_docs_free(struct pass_doc *, int32_t n);
 
+struct pass_cut {                 /* documents longer than the context, which windows are made of */
+    int64_t docs, windows, first; /* first: the first such document, −1: none */
+    int64_t of_class[CORPUS_MAX_CLASSES]; /* documents */
+};
+/* Looks only at documents whose bytes could make more tokens than a window has. False: cancelled.
+ */
+bool pass_cut(const struct study_in *, const atomic_bool *cancel, struct pass_cut *);
+
 struct pass_batch { /* a sub-batch with the state at the hook */
     int32_t n_rows;
     const struct pass_row *row;

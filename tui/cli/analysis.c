@@ -156,8 +156,11 @@ bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o,
     a->n_chosen = o->n_units ? o->n_units : a->wb->n_chosen;
     a->chosen = o->n_units ? o->unit : a->wb->chosen;
     a->lane = o->n_fix > 0 ? LANE_FIXED : a->insert != INSERT_NONE ? LANE_BASE : LANE_PLAIN;
-    return wish_fill(&wish, a, o, e) && cli_session(cli, a->wb, &wish, &a->snap, e) &&
-           predict(a, o, logits_file, e);
+    if (!wish_fill(&wish, a, o, e) || !cli_session(cli, a->wb, &wish, &a->snap, e) ||
+        !predict(a, o, logits_file, e))
+        return false;
+    note_windows(cli, a->wb, a->snap);
+    return true;
 }
 
 void analysis_release(struct analysis *a)
@@ -167,6 +170,36 @@ void analysis_release(struct analysis *a)
     free(a->next_id);
     free(a->next_logp);
     *a = (struct analysis){0};
+}
+
+static bool begins_window(const struct line_tokens *t, int32_t in_line)
+{
+    for (int32_t w = 1; w < t->n_windows; w++)
+        if (t->window_start[w] == in_line)
+            return true;
+    return false;
+}
+
+void note_windows(const struct cli *cli, const struct workbench *wb, const struct snapshot *s)
+{
+    int32_t lines = 0, windows = 0, first = -1, n_ctx = model_config(wb->model)->n_ctx;
+    for (int32_t i = 0; i < s->n_lines; i++) {
+        if (s->line[i].tokens->n_windows < 2)
+            continue;
+        lines++;
+        windows += s->line[i].tokens->n_windows;
+        first = first < 0 ? i : first;
+    }
+    if (lines == 0 || cli->opt.quiet)
+        return;
+    if (lines == 1)
+        fprintf(stderr, "glimt: note: line %d is", first + 1);
+    else
+        fprintf(stderr, "glimt: note: %d lines, the first line %d, are", lines, first + 1);
+    fprintf(stderr,
+            " longer than the context of %d tokens, cut into %d windows that do not see each "
+            "other\n",
+            n_ctx, windows);
 }
 
 bool analysis_next(const struct analysis *a, struct analysis_iterator *i,
@@ -186,7 +219,8 @@ bool analysis_next(const struct analysis *a, struct analysis_iterator *i,
                                    .id = t->id,
                                    .start = input_offset(a->in, line->start + (size_t)t->start),
                                    .end = input_offset(a->in, line->start + (size_t)t->end),
-                                   .loss = loss ? loss->loss[i->in_line] : NAN};
+                                   .loss = loss ? loss->loss[i->in_line] : NAN,
+                                   .begins_window = begins_window(line->tokens, i->in_line)};
     i->in_line++;
     i->index++;
     return true;
@@ -212,6 +246,8 @@ int32_t analysis_n_top(const struct analysis *a, const struct analysis_token *t,
     if (!l)
         return 0;
     int32_t n = l->k;
+    while (n > 0 && l->top_id[t->in_line * l->k + n - 1] < 0)
+        n--;
     if (dict_spec(a->wb->dict)->relu != RELU_NEVER)
         while (n > 0 && l->top_val[t->in_line * l->k + n - 1] == 0)
             n--;

@@ -28,8 +28,9 @@ struct analysis_token { /* one token with everything known of it */
     int32_t in_line;
     const struct line_view *line;
     int32_t id;
-    size_t start, end; /* bytes of the input */
-    float loss;        /* NaN: none */
+    size_t start, end;  /* bytes of the input */
+    float loss;         /* NaN: none */
+    bool begins_window; /* the first of a window of the context that is not the line's first */
 };
 /* The tokens one after the other: zeroed at first, false after the last. */
 struct analysis_iterator {
@@ -43,6 +44,8 @@ void analysis_unit(const struct analysis *, const struct analysis_token *, int32
  * the i-th in *id, *value. Zeros left by a ReLU are not active. */
 int32_t analysis_n_top(const struct analysis *, const struct analysis_token *, int32_t limit);
 void analysis_top(const struct analysis_token *, int32_t i, int32_t *id, float *value);
+/* A line on standard error where lines are longer than the context, unless --quiet. */
+void note_windows(const struct cli *, const struct workbench *, const struct snapshot *);
 /* True with an SAE (no neurons, not nothing). */
 bool analysis_has_sae(const struct analysis *);
 

@@ -93,6 +93,8 @@ static json_t *tokens_json(const struct analysis *a, int32_t top)
         json_object_set_new(row, "start", json_integer((json_int_t)t.start));
         json_object_set_new(row, "end", json_integer((json_int_t)t.end));
         json_object_set_new(row, "loss", json_number(t.loss));
+        if (t.begins_window)
+            json_object_set_new(row, "window", json_true());
         json_object_set_new(row, "top", token_top(a, &t, top));
         json_object_set_new(row, "chosen", token_chosen(a, &t));
         if (a->n_next > 0)

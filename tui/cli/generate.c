@@ -163,11 +163,17 @@ static bool prompt_encode(struct generation *g, const struct input *in, struct e
         bos = tokenizer_eot(g->wb->tokenizer);
     g->with_bos = o->bos && bos >= 0;
     g->n_prompt = (int32_t)n + g->with_bos;
-    if (g->values->tokens > n_ctx)
+    if (g->n_prompt == 0)
+        error_set(e, ERROR_INPUT, "generate: found an empty prompt, expected text or --bos");
+    else if (g->n_prompt >= n_ctx)
+        error_set(
+            e, ERROR_INPUT,
+            "generate: found a prompt of %d tokens, expected at most %d: the context of %s has "
+            "%d",
+            g->n_prompt, n_ctx - 1, g->wb->model_name, n_ctx);
+    else if (g->values->tokens > n_ctx)
         error_set(e, ERROR_INPUT, "--tokens: found %d, expected at most %d, the context of %s",
                   g->values->tokens, n_ctx, g->wb->model_name);
-    else if (g->n_prompt == 0)
-        error_set(e, ERROR_INPUT, "generate: found an empty prompt, expected text or --bos");
     else if (g->n_prompt >= g->values->tokens)
         error_set(e, ERROR_INPUT, "--tokens: found %d for a prompt of %d tokens, expected more",
                   g->values->tokens, g->n_prompt);

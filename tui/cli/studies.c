@@ -112,7 +112,7 @@ static bool harvest(struct cli *cli, const void *values, int n, char **operand, 
     struct inquiry q;
     bool ok = inquiry_run(&q, cli, values, REQUEST_HARVEST, false, true, n, operand, e);
     if (ok) {
-        json_t *tokens = json_object(), *sentences = json_object();
+        json_t *tokens = json_object(), *sentences = json_object(), *cut = json_object();
         const struct table *t = inquiry_table(&q, "classes");
         for (int64_t i = 0; i < t->n_rows; i++) {
             const char *cls = table_str(t, i, table_find(t, "class"));
@@ -120,10 +120,11 @@ static bool harvest(struct cli *cli, const void *values, int n, char **operand, 
                                 json_integer(table_i64(t, i, table_find(t, "tokens"))));
             json_object_set_new(sentences, cls,
                                 json_integer(table_i64(t, i, table_find(t, "sentences"))));
+            json_object_set_new(cut, cls, json_integer(q.cut.of_class[i]));
         }
-        json_t *root = json_pack("{s:o, s:o, s:b, s:b, s:f}", "tokens", tokens, "sentences",
-                                 sentences, "resumed", q.facts.resumed, "cached", q.facts.cached,
-                                 "seconds", q.facts.seconds);
+        json_t *root = json_pack("{s:o, s:o, s:o, s:b, s:b, s:f}", "tokens", tokens, "sentences",
+                                 sentences, "cut", cut, "resumed", q.facts.resumed, "cached",
+                                 q.facts.cached, "seconds", q.facts.seconds);
         ok = inquiry_print(&q, root, names, NULL, e);
         if (ok && cli->opt.output == OUTPUT_TEXT)
             add_time(&cli->out, &q.facts, t);

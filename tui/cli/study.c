@@ -87,8 +87,20 @@ static bool take_values(struct inquiry *q, struct error *e)
     return true;
 }
 
-static bool check(const struct cli *cli, struct error *e)
+/* A configuration may say how the explorer and analyze read text; a corpus is read one way. */
+static bool join_given(const struct options *o)
 {
+    const char *config = options_config(o, "context");
+    return o->join && !(config && strcmp(config, "join") == 0);
+}
+
+static bool check(const struct cli *cli, bool corpus, struct error *e)
+{
+    if (corpus && join_given(&cli->opt))
+        return error_set(e, ERROR_INPUT,
+                         "%s: found --context join, expected none: a document is a sequence of its "
+                         "own, and what is counted, paired and drawn again for an interval",
+                         cli->command->name);
     if (cli->opt.n_fix > 0)
         return error_set(e, ERROR_INPUT,
                          "%s: found --fix, expected none: it reads the model as it is",
@@ -113,19 +125,37 @@ static void explain_interruption(const struct inquiry *q, struct error *e)
         error_set(e, ERROR_CANCELLED, "interrupted: without a cache nothing is kept");
 }
 
+/* No token sees what lies before its window: losses and latents there are those of a new text. */
+static void note_cut(const struct inquiry *q)
+{
+    const struct corpus *c = lab_corpus(q->lab, &q->request.corpus, CORPUS_ALL, NULL);
+    if (q->cut.docs == 0 || q->cli->opt.quiet || !c)
+        return;
+    const struct corpus_doc *d = &c->doc[q->cut.first];
+    fprintf(stderr,
+            "glimt: note: %s: %lld document%s longer than the context of %d tokens, cut into %lld "
+            "windows that do not see each other; the first is line %d (%s)\n",
+            c->name, (long long)q->cut.docs, q->cut.docs == 1 ? " is" : "s are",
+            (int)model_config(q->wb->model)->n_ctx, (long long)q->cut.windows, (int)d->line,
+            c->cls[d->cls].name);
+}
+
 bool inquiry_run(struct inquiry *q, struct cli *cli, const struct study_values *v,
                  enum request_kind kind, bool ids, bool corpus, int n_operands, char **operand,
                  struct error *e)
 {
     *q = (struct inquiry){.cli = cli, .values = v};
     request_init(&q->request, kind);
-    if (!check(cli, e) || !take_operands(q, ids, corpus, n_operands, operand, e) ||
+    if (!check(cli, corpus, e) || !take_operands(q, ids, corpus, n_operands, operand, e) ||
         !take_files(q, e) || !take_values(q, e) || !cli_open(cli, &cli->opt, &q->wb, e))
         return false;
     struct lab_loop loop = cli_loop(cli);
     q->lab = lab_new(q->wb, &cli->opt);
     bool ok = lab_run(q->lab, &q->request, &loop, &q->set, &q->facts, e);
+    ok = ok && (!corpus || lab_cut(q->lab, &q->request.corpus, &loop, &q->cut, e));
     progress_clear(&cli->progress);
+    if (ok && corpus)
+        note_cut(q);
     if (lab_said(q->lab)[0] && !cli->opt.quiet)
         fprintf(stderr, "glimt: %s\n", lab_said(q->lab));
     if (!ok)

@@ -23,6 +23,7 @@ struct inquiry { /* a command's request, its answer, and where it comes from */
     struct request request;
     struct table_set *set;
     struct lab_facts facts;
+    struct pass_cut cut; /* of a corpus: documents longer than the context */
 };
 /* Opens what the options name and answers. operand: IDs first where `ids`, then a corpus where
  * `corpus`. Release in either case. */

@@ -1,7 +1,7 @@
 /* glimt verify: ids and losses of fixed sentences, to compare with another implementation; the
  * SAE's proof panel. */
 #include "engine/base/memory.h"
-#include "tui/cli/command.h"
+#include "tui/cli/analysis.h"
 #include "tui/cli/proof.h"
 #include <math.h>
 #include <stdlib.h>
@@ -42,6 +42,8 @@ static bool sentences_run(struct verification *v, struct cli *cli, struct error 
                         .losses = true};
     bool ok = cli_session(cli, v->wb, &wish, &v->snap, e);
     strbuf_release(&text);
+    if (ok)
+        note_windows(cli, v->wb, v->snap);
     for (int i = 0; ok && i < N_SENTENCES; i++) {
         const struct line_losses *l = v->snap->line[i].loss[LANE_PLAIN];
         double sum = 0;

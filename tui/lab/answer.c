@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/study/coactive.h"
 #include "engine/study/lens.h"
+#include "engine/study/pass.h"
 #include "engine/study/sweep.h"
 #include "engine/study/values.h"
 #include "tui/lab/private.h"
@@ -233,6 +234,44 @@ static struct table *nothing_found(const struct answer *a, const struct harvest_
     return t;
 }
 
+/* Adds the half that was verified on: the tokenizer is what it is on every sentence. */
+static bool add_other_half(struct answer *a, struct table *classes)
+{
+    struct study_call call;
+    const struct open_corpus *half = lab_open_corpus(a->lab, &a->request->corpus, CORPUS_ODD, a->e);
+    if (!half)
+        return false;
+    const struct corpus *c = half->corpus;
+    double tokens[CORPUS_MAX_CLASSES] = {0}, words[CORPUS_MAX_CLASSES] = {0};
+    lab_call_init(a->lab, &call, &values_study, half, "");
+    for (int64_t i = 0; i < c->n_docs; i++) {
+        struct pass_doc *d = pass_docs(&call.in, i, 1);
+        tokens[c->doc[i].cls] += d->n;
+        words[c->doc[i].cls] += (double)corpus_words(&c->doc[i]);
+        pass_docs_free(d, 1);
+        if (a->loop->poll)
+            a->loop->poll(a->loop->poll_arg);
+        if (a->loop->cancel && atomic_load(a->loop->cancel))
+            return error_set(a->e, ERROR_CANCELLED, "interrupted");
+    }
+    const int32_t name = table_find(classes, "class"), n = table_find(classes, "sentences"),
+                  t = table_find(classes, "tokens"), w = table_find(classes, "words");
+    for (int64_t row = 0; row < classes->n_rows; row++) {
+        int32_t cls = corpus_class_find(c, table_str(classes, row, name));
+        if (cls < 0)
+            continue;
+        double all_tokens = (double)table_i64(classes, row, t) + tokens[cls],
+               all_words = (double)table_i64(classes, row, w) + words[cls];
+        table_set_i64(classes, row, n, table_i64(classes, row, n) + c->cls[cls].n_docs);
+        table_set_i64(classes, row, t, (int64_t)all_tokens);
+        table_set_i64(classes, row, w, (int64_t)all_words);
+        if (all_words > 0)
+            table_set_f64(classes, row, table_find(classes, "tokens_per_word"),
+                          all_tokens / all_words);
+    }
+    return true;
+}
+
 static bool answer_find(struct answer *a)
 {
     struct harvest_source s = {0};
@@ -248,9 +287,9 @@ static bool answer_find(struct answer *a)
     else
         table_set_add(a->set, nothing_found(a, &s.view));
     struct table *classes = table_copy(s.classes);
-    table_note(classes, "of each class the sentences 1, 3, 5, …; verified on the others");
+    table_note(classes, "found on the sentences 1, 3, 5, … of each class, verified on the others");
+    ok = ok && add_other_half(a, classes) && no_error(&s, a->e);
     table_set_add(a->set, classes);
-    ok = ok && no_error(&s, a->e);
     harvest_source_release(&s);
     free(found);
     return ok;
@@ -461,4 +500,16 @@ bool lab_run(struct lab *lab, const struct request *r, const struct lab_loop *lo
     else
         table_set_unref(a.set);
     return ok;
+}
+
+bool lab_cut(struct lab *lab, const struct corpus_choice *choice, const struct lab_loop *loop,
+             struct pass_cut *out, struct error *e)
+{
+    struct study_call call;
+    const struct open_corpus *c = lab_open_corpus(lab, choice, CORPUS_ALL, e);
+    if (!c)
+        return false;
+    lab_call_init(lab, &call, &harvest_study, c, "");
+    return pass_cut(&call.in, loop ? loop->cancel : NULL, out) ||
+           error_set(e, ERROR_CANCELLED, "interrupted");
 }

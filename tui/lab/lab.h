@@ -6,6 +6,7 @@
  * and kept. Without a cache (--cache none, or no disk) it is computed and kept in memory alone. */
 #ifndef GLIMT_LAB_LAB_H
 #define GLIMT_LAB_LAB_H
+#include "engine/study/pass.h"
 #include "store/store.h"
 #include "tui/lab/request.h"
 #include "tui/workbench.h"
@@ -38,6 +39,10 @@ bool lab_run(struct lab *, const struct request *, const struct lab_loop *, stru
 /* The corpus of a choice, opened once and kept; borrowed until lab_free. */
 const struct corpus *lab_corpus(struct lab *, const struct corpus_choice *, enum corpus_split,
                                 struct error *e);
+/* Which documents of a choice are longer than the model's context; nothing is computed but tokens.
+ */
+bool lab_cut(struct lab *, const struct corpus_choice *, const struct lab_loop *, struct pass_cut *,
+             struct error *e);
 /* NULL: --cache none, or it could not be opened (*e says why; never said twice). */
 struct store *lab_store(struct lab *, struct error *e);
 /* A line to say once: a cache file set aside, no cache; "" otherwise. */
