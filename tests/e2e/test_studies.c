@@ -236,6 +236,32 @@ static void test_find_with_perfect_separation(void **state)
     json_decref(root);
 }
 
+/* Many sentences of which one differs: t is finite, and p below every double. */
+static void test_find_where_p_underflows(void **state)
+{
+    (void)state;
+    need_demo();
+    enum { N = 800 };
+    static const char *const text[2] = {"Rådet skal nu formelt godkende Parlamentets holdning.\n",
+                                        "The Council now has to formally approve the position.\n"};
+    static char file[2][N * 64];
+    char cls[2][600];
+    for (int c = 0; c < 2; c++) {
+        file[c][0] = '\0';
+        for (int i = 0, at = 0; i < N; i++)
+            at += sprintf(file[c] + at, "%s",
+                          c == 0 && i == 101 ? "Hun bor i et lille hus.\n" : text[c]);
+        snprintf(cls[c], sizeof cls[c], "--class=%s=%s", c ? "en" : "da",
+                 write_scratch(c ? "many-en.txt" : "many-da.txt", file[c]));
+    }
+    json_t *root = JSON_OF(&with_cache, "find", cls[0], cls[1]);
+    json_t *row = row_of(get_list(root, "rows"), "latent", 92, NULL);
+    assert_true(isfinite(get_number(row, "t")) && get_number(row, "t") > 100);
+    assert_true(get_number(row, "p") == 0 && get_number(row, "p_adjusted") == 0);
+    assert_true(json_is_true(json_object_get(row, "verified")));
+    json_decref(root);
+}
+
 static double mean(const json_t *list)
 {
     double sum = 0;
@@ -695,6 +721,7 @@ int main(void)
         cmocka_unit_test(test_histogram_of_the_reference),
         cmocka_unit_test(test_find_of_the_reference),
         cmocka_unit_test(test_find_with_perfect_separation),
+        cmocka_unit_test(test_find_where_p_underflows),
         cmocka_unit_test(test_no_interval_without_a_width),
         cmocka_unit_test(test_sweep_of_the_reference),
         cmocka_unit_test(test_lens_and_coactive_of_the_reference),
