@@ -70,6 +70,8 @@ enum where {
     X(SLIDE_LEFT_FINE, "slide-left-fine", "Shift-Left", IN_SLIDERS, "", "this slider − 0.1")       \
     X(SWEEP, "sweep", "s", IN_COMMAND, "sweep",                                                    \
       "measure the loss along the value: curves as tracks")                                        \
+    X(HARVEST, "harvest", "H", IN_ANY, "",                                                         \
+      "harvest the corpus in use: shares, histograms, all latents")                                \
     X(BLINK, "blink", "Space", IN_COMMAND, "blink",                                                \
       "without the fixed values, and back; changes are marked")                                    \
     X(TWIN, "twin", "T", IN_COMMAND, "", "losses of this line and its twin (lines in pairs)")      \

@@ -41,6 +41,16 @@ void draw_edge(const struct drawing *d, enum pane p, const char *text)
         grid_text(d->grid, edge, edge.x + 1 + w, edge.y, draw_style(d, ROLE_DIM), " ", 1);
 }
 
+void edge_add(const struct drawing *d, enum pane p, char *edge, size_t n, const char *part)
+{
+    const char *dot = !*edge ? "" : d->ascii ? " - " : " · ";
+    size_t at = strlen(edge);
+    int w =
+        text_columns(edge, at) + text_columns(dot, strlen(dot)) + text_columns(part, strlen(part));
+    if (*part && w + 6 <= d->ex->layout.pane[p].w && at + strlen(dot) + strlen(part) < n)
+        snprintf(edge + at, n - at, "%s%s", dot, part);
+}
+
 void draw_bar(const struct drawing *d, struct rect clip, int x, int y, int w, double share,
               struct style style)
 {

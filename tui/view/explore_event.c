@@ -79,7 +79,8 @@ static void to_median(struct explore *ex, int row)
             known = true;
         }
     if (!known)
-        explore_message(ex, false, "no statistics: the median of this latent is not known");
+        explore_message(ex, false,
+                        "the bundle has no statistics: the median of this latent is not known");
     explore_repeatable(ex, ACTION_MEDIAN, 0);
     explore_changed_sliders(ex, &before, false);
 }
@@ -446,6 +447,7 @@ void explore_do(struct explore *ex, enum action_id a)
             next_pane(ex, a == ACTION_NEXT_PANE ? 1 : -1);
         break;
     case ACTION_SWEEP: sweep_chosen(ex); break;
+    case ACTION_HARVEST: explore_harvest(ex); break;
     case ACTION_BLINK: blink_flip(ex); break;
     case ACTION_TWIN: twin_switch(ex, !ex->twin); break;
     case ACTION_VIEW_BACK: views_go(ex, VIEW_EXPLORE); break;

@@ -56,6 +56,7 @@ bool here_unit(const struct here *, int32_t unit, float *pre, float *act);
 double explore_sweep_now(const struct explore *, const char *cls);
 
 /* ---- changes */
+void explore_harvest(struct explore *);  /* the corpus in use; says so */
 void explore_arrange(struct explore *);  /* after anything that may move rows: bounds, scrolling */
 void explore_moved(struct explore *);    /* the editor's cursor moved */
 void explore_recolour(struct explore *); /* what is coloured, or by what, changed */
@@ -158,6 +159,8 @@ void draw_changes(const struct drawing *);                  /* marks cells, afte
 struct rect draw_frame(const struct drawing *, enum pane, const char *title);
 /* The lower edge of a pane's frame. */
 void draw_edge(const struct drawing *, enum pane, const char *text);
+/* Adds a part to the text of an edge, after a dot, if there is room for all of it. */
+void edge_add(const struct drawing *, enum pane, char *edge, size_t n, const char *part);
 struct style draw_style(const struct drawing *, enum theme_role);
 /* A bar of v/max cells with eighths at its end, w cells wide. */
 void draw_bar(const struct drawing *, struct rect clip, int x, int y, int w, double share,

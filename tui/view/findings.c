@@ -1,5 +1,7 @@
 #include "tui/view/findings.h"
+#include "engine/base/memory.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- curves */
@@ -84,12 +86,115 @@ static bool take_recalled(struct findings *f)
     return true;
 }
 
+/* ---- shares */
+static void forget_shares(struct findings *f)
+{
+    free(f->shares.row);
+    f->shares = (struct findings_shares){0};
+}
+
+static void find_classes(struct findings_shares *s, const struct table *t)
+{
+    static const char prefix[] = "fire_share.";
+    size_t n = sizeof prefix - 1;
+    for (int32_t c = 0; c < t->n_cols && s->n_classes < CORPUS_MAX_CLASSES; c++)
+        if (strncmp(t->cols[c].name, prefix, n) == 0 && t->cols[c].type == COLUMN_F64) {
+            s->cls[s->n_classes] = t->cols[c].name + n;
+            s->col[s->n_classes++] = c;
+        }
+}
+
+static void index_rows(struct findings_shares *s, const struct table *t, int32_t latent)
+{
+    for (int64_t i = 0; i < t->n_rows; i++) {
+        int64_t id = table_i64(t, i, latent);
+        if (id >= s->n_units && id < INT32_MAX)
+            s->n_units = (int32_t)id + 1;
+    }
+    s->row = xmalloc(((size_t)s->n_units + 1) * sizeof *s->row);
+    memset(s->row, 0xff, ((size_t)s->n_units + 1) * sizeof *s->row);
+    for (int64_t i = 0; i < t->n_rows; i++) {
+        int64_t id = table_i64(t, i, latent);
+        if (id >= 0 && id < s->n_units)
+            s->row[id] = i;
+    }
+}
+
+static void read_shares(struct findings *f)
+{
+    const struct table *t =
+        f->latents.job.status == JOB_DONE ? watch_table(&f->latents, "rows") : NULL;
+    int32_t latent = t ? table_find(t, "latent") : -1;
+    forget_shares(f);
+    if (latent < 0 || t->cols[latent].type != COLUMN_I64)
+        return;
+    find_classes(&f->shares, t);
+    index_rows(&f->shares, t, latent);
+}
+
+double findings_share(const struct findings *f, int c, int32_t unit)
+{
+    const struct findings_shares *s = &f->shares;
+    int64_t row = unit >= 0 && unit < s->n_units ? s->row[unit] : -1;
+    return row < 0 ? 0 : table_f64(watch_table(&f->latents, "rows"), row, s->col[c]);
+}
+
+static bool ask_shares(struct findings *f, const struct job_host *host,
+                       const struct corpus_choice *corpus, bool only_kept)
+{
+    struct request r;
+    if (!host->ask || f->shares.n_classes > 0 ||
+        (f->latents.job.id && job_is_pending(&f->latents.job)))
+        return false;
+    request_init(&r, REQUEST_LATENTS);
+    corpus_choice_copy(&r.corpus, corpus);
+    r.only_kept = only_kept;
+    watch_ask(&f->latents, host, &r);
+    read_shares(f);
+    return f->shares.n_classes > 0;
+}
+
+bool findings_seek_shares(struct findings *f, const struct job_host *host,
+                          const struct corpus_choice *corpus)
+{
+    return ask_shares(f, host, corpus, true);
+}
+
+void findings_harvest(struct findings *f, const struct job_host *host,
+                      const struct corpus_choice *corpus)
+{
+    ask_shares(f, host, corpus, false);
+    if (f->bins.job.id && !job_is_pending(&f->bins.job) && f->bins.job.status != JOB_DONE)
+        watch_release(&f->bins); /* to be asked for again */
+}
+
+/* A histogram comes from a harvest: then the shares are there too. */
+static bool seek_after_bins(struct findings *f, const struct job_host *host)
+{
+    const struct job *j = &f->bins.job;
+    if (!j->id || j->status != JOB_DONE || f->sought == j->id)
+        return false;
+    f->sought = j->id;
+    return ask_shares(f, host, &f->bins.request.corpus, true);
+}
+
+static bool hear_shares(struct findings *f, const struct job_host *host)
+{
+    bool news = watch_update(&f->latents, host);
+    if (news)
+        read_shares(f);
+    return news;
+}
+
 /* ---- asking */
 void findings_release(struct findings *f)
 {
     watch_release(&f->bins);
     watch_release(&f->sweep);
     watch_release(&f->recall);
+    forget_shares(f);
+    watch_release(&f->latents);
+    f->sought = 0;
     f->n_curves = 0;
 }
 
@@ -112,7 +217,9 @@ bool findings_look_at(struct findings *f, const struct job_host *host,
     if (unit < 0 || !host->ask)
         return false;
     request_units(&r, REQUEST_BINS, corpus, &unit, 1);
-    return watch_ask(&f->bins, host, &r);
+    bool another = watch_ask(&f->bins, host, &r);
+    seek_after_bins(f, host);
+    return another;
 }
 
 void sweep_lanes(struct request *r)
@@ -150,10 +257,11 @@ bool findings_recall(struct findings *f, const struct job_host *host,
 bool findings_update(struct findings *f, const struct job_host *host)
 {
     bool bins = watch_update(&f->bins, host), sweep = watch_update(&f->sweep, host);
+    bool shares = hear_shares(f, host) || seek_after_bins(f, host);
     watch_update(&f->recall, host);
     if (sweep)
         read_curves(f);
-    return take_recalled(f) || bins || sweep;
+    return take_recalled(f) || bins || sweep || shares;
 }
 
 /* ---- reading */

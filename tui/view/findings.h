@@ -1,5 +1,6 @@
-/* What studies have found about the latents that Explore shows: the histogram of the one looked at
- * and the sweep of the chosen ones, over the corpus in use. Private to tui/view. */
+/* What studies have found about the latents that Explore shows: the histogram of the one looked at,
+ * the sweep of the chosen ones and how often each latent fires, over the corpus in use. Private to
+ * tui/view. */
 #ifndef GLIMT_VIEW_FINDINGS_H
 #define GLIMT_VIEW_FINDINGS_H
 #include "tui/view/pane_parts.h"
@@ -14,11 +15,22 @@ struct findings_curve { /* of a sweep: one insertion, unit (−1: all) and class
 };
 #define FINDINGS_MAX_CURVES (2 * (SESSION_MAX_UNITS + 1) * 4)
 
+struct findings_shares { /* read off the harvest's table, which they are borrowed from */
+    int n_classes;       /* 0: not there */
+    const char *cls[CORPUS_MAX_CLASSES];
+    int32_t col[CORPUS_MAX_CLASSES];
+    int64_t *row; /* [n_units] of the table; −1: it never fired. Owned */
+    int32_t n_units;
+};
+
 struct findings {
     struct watch bins, sweep; /* of the latent looked at; of the chosen ones. While they run: what
                                  there is so far */
     struct watch recall;      /* a look whether an earlier session swept the chosen ones */
-    int n_curves;             /* of sweep */
+    struct watch latents;     /* the table of all latents, once the corpus is harvested */
+    struct findings_shares shares;
+    uint64_t sought; /* the histogram's job after which it was looked for */
+    int n_curves;    /* of sweep */
     struct findings_curve curve[FINDINGS_MAX_CURVES];
 };
 void findings_release(struct findings *);
@@ -33,6 +45,14 @@ bool findings_recall(struct findings *, const struct job_host *, const struct co
                      const int32_t *unit, int32_t n);
 /* Takes what has come; true: something changed. */
 bool findings_update(struct findings *, const struct job_host *);
+
+/* Asks for the shares of all latents if the corpus was harvested before: nothing is computed.
+ * True: they are there. */
+bool findings_seek_shares(struct findings *, const struct job_host *, const struct corpus_choice *);
+/* Harvests the corpus, unless that is done or under way. */
+void findings_harvest(struct findings *, const struct job_host *, const struct corpus_choice *);
+/* Share of a class's tokens on which a unit is active. c < shares.n_classes. */
+double findings_share(const struct findings *, int c, int32_t unit);
 
 /* What a view's sweep measures beside its units and corpus: Explore and the Sweep view ask for the
  * same, so that it is one job. */

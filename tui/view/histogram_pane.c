@@ -94,6 +94,20 @@ static bool make_room(struct plot_options *o, const struct plot_layout *l)
     return true;
 }
 
+static void title_of(const struct drawing *d, int32_t unit, char *out, size_t n)
+{
+    char corpus[96];
+    const char *dot = d->ascii ? " - " : " · ";
+    int w = d->ex->layout.pane[PANE_HISTOGRAM].w;
+    int k = snprintf(out, n, unit >= 0 ? "Histogram %d" : "Histogram", (int)unit);
+    if (unit < 0)
+        return;
+    if (w - k - 7 < 10) /* which latent and which corpus; the picture says what it is */
+        k = snprintf(out, n, "%d", (int)unit);
+    corpus_label(&d->ex->views.corpus, d->ascii, w - k - 7, corpus, sizeof corpus);
+    snprintf(out + k, n - (size_t)k, "%s%s", dot, corpus);
+}
+
 static void what_is_missing(const struct drawing *d, int32_t unit, int columns, char *out, size_t n)
 {
     const struct job *j = &d->ex->findings.bins.job;
@@ -110,10 +124,9 @@ static void what_is_missing(const struct drawing *d, int32_t unit, int columns, 
 void draw_histogram_pane(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
-    char title[48] = "Histogram";
+    char title[128];
     int32_t unit = histogram_unit(ex);
-    if (unit >= 0)
-        snprintf(title, sizeof title, "Histogram %d", (int)unit);
+    title_of(d, unit, title, sizeof title);
     draw_frame(d, PANE_HISTOGRAM, title);
     struct rect r = layout_inner(&ex->layout, PANE_HISTOGRAM);
     const struct table *t = histogram_table(ex);

@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PANEL_MIN_W = 24, PANEL_MIN_H = 7 };
+enum {
+    PANEL_MIN_W = 24,
+    PANEL_MIN_H = 7,
+    FOOTER_FROM = 16 /* rows; with fewer the corpus stands in the panels' notes */
+};
 
 struct histograms {
     struct watch watch;
@@ -158,7 +162,7 @@ static struct grid_of panels(const struct histograms *v, struct rect r)
 {
     struct grid_of g = {.columns = 1, .rows = 1, .shown = 1, .r = r};
     int n = n_panels(v);
-    if (r.h > 1 && n > 0 && watch_shows_line(&v->watch))
+    if (r.h > 1 && n > 0 && (watch_shows_line(&v->watch) || r.h >= FOOTER_FROM))
         g.r.h--;
     if (v->zoom || n <= 1 || g.r.h <= 0 || r.w <= 0) {
         g.rows = n > 0 ? n : 1;
@@ -281,10 +285,22 @@ static void panel_note(const struct histograms *v, const struct view_in *in, int
     }
 }
 
+/* Where there is no footer that says it. */
+static void add_corpus(const struct histograms *v, const struct view_in *in, int w, char *note,
+                       size_t n)
+{
+    char corpus[96];
+    size_t at = strlen(note);
+    int room = w - 6 - (at > 0 ? text_width(note) + 3 : 0);
+    corpus_label(&v->watch.request.corpus, in->ascii, room, corpus, sizeof corpus);
+    if (room >= 10)
+        snprintf(note + at, n - at, "%s%s", at == 0 ? "" : in->ascii ? " - " : " · ", corpus);
+}
+
 static void draw_panel(const struct histograms *v, const struct view_in *in, struct grid *g,
                        struct rect r, int panel)
 {
-    char title[96], note[96];
+    char title[96], note[240];
     bool selected = panel == v->selected;
     struct rect room = inside(r);
     if (r.w <= 0 || r.h <= 0)
@@ -304,10 +320,28 @@ static void draw_panel(const struct histograms *v, const struct view_in *in, str
         draw_fixed(in, g, &l, room, values_of(in, unit_of(v, panel)).fixed);
     } else {
         grid_printf(g, room, room.x + 1, room.y, theme_style(in->theme, ROLE_DIM), "%s",
-                    in->ascii ? "..." : "…");
+                    !job_is_pending(&v->watch.job) ? "not known"
+                    : in->ascii                    ? "..."
+                                                   : "…");
     }
     panel_note(v, in, panel, r.w, note, sizeof note);
+    if (v->r.h < FOOTER_FROM)
+        add_corpus(v, in, r.w, note, sizeof note);
     pane_edge(g, in->theme, r, note);
+}
+
+/* How far it is; then what it is of. */
+static void draw_footer(const struct histograms *v, const struct view_in *in, struct grid *g,
+                        struct rect line)
+{
+    char corpus[96];
+    if (watch_shows_line(&v->watch)) {
+        pane_progress(in, &v->watch, g, line);
+        return;
+    }
+    corpus_label(&v->watch.request.corpus, in->ascii, line.w - 18, corpus, sizeof corpus);
+    grid_printf(g, line, line.x + 1, line.y, theme_style(in->theme, ROLE_DIM),
+                "%s: pre-activations", corpus);
 }
 
 static void draw(const void *view, const struct view_in *in, struct grid *g, struct rect r)
@@ -332,7 +366,7 @@ static void draw(const void *view, const struct view_in *in, struct grid *g, str
     g->cursor_x = at.x;
     g->cursor_y = at.y;
     if (p.r.h < r.h)
-        pane_progress(in, &v->watch, g, (struct rect){r.x, r.y + p.r.h, r.w, 1});
+        draw_footer(v, in, g, (struct rect){r.x, r.y + p.r.h, r.w, 1});
 }
 
 static void resize(void *view, const struct view_in *in, struct rect r)

@@ -51,6 +51,8 @@ bool latents_hear_table(struct latents *v, const struct view_in *in)
     if (rows && (v->stale || v->set != v->watch.job.tables) &&
         (rows->n_rows > 0 || v->watch.job.status == JOB_DONE)) {
         latents_take(v, v->watch.job.tables);
+        corpus_choice_release(&v->of);
+        corpus_choice_copy(&v->of, &v->watch.request.corpus);
         v->stale = false;
         news = true;
     }

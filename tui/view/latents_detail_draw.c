@@ -53,6 +53,10 @@ void latents_detail_says(const struct latents_drawing *d, int detail, char *out,
         snprintf(out, n, "%s", v->rows ? "" : dots);
     else if (!j->id && job_is_pending(&v->watch.job))
         snprintf(out, n, "once the table is complete %s", dots);
+    else if (!j->id && v->watch.job.id && v->watch.job.status != JOB_DONE)
+        snprintf(out, n, "not harvested");
+    else if (j->id && j->status == JOB_DONE)
+        snprintf(out, n, "nothing is known of it");
     else if (j->id && j->status == JOB_FAILED) {
         *role = ROLE_ERROR;
         snprintf(out, n, "%s", j->error.text);

@@ -1,33 +1,96 @@
 /* The active latents of the token under the cursor, largest first. */
 #include "tui/view/explore_parts.h"
+#include "tui/view/job_line.h"
 #include "tui/view/label.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Shares of the classes' tokens that have the latent among their k; returns the columns they take.
- */
-static int draw_shares(const struct drawing *d, struct rect r, int x, int y, int32_t id, bool roomy,
-                       bool selected)
+/* How often each latent fires in a class: on the corpus in use once it is harvested, until then as
+ * the bundle's statistics have it. */
+static const struct bundle *statistics(const struct drawing *d)
 {
     const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
-    if (!b || !b->fire_share || id >= b->n_latents)
-        return x;
-    for (int c = 0; c < b->n_classes && c < 4; c++) {
-        double share = 100 * (double)b->fire_share[(size_t)c * (size_t)b->n_latents + (size_t)id];
+    return b && b->fire_share ? b : NULL;
+}
+
+static int n_shares(const struct drawing *d)
+{
+    const struct bundle *b = statistics(d);
+    int n = d->ex->findings.shares.n_classes;
+    n = n > 0 ? n : b ? b->n_classes : 0;
+    return n < 4 ? n : 4;
+}
+
+static const char *share_class(const struct drawing *d, int c)
+{
+    const struct findings_shares *s = &d->ex->findings.shares;
+    return s->n_classes > 0 ? s->cls[c] : statistics(d)->cls[c].name;
+}
+
+static double share_of(const struct drawing *d, int c, int32_t id)
+{
+    const struct bundle *b = statistics(d);
+    if (d->ex->findings.shares.n_classes > 0)
+        return findings_share(&d->ex->findings, c, id);
+    return id < b->n_latents ? (double)b->fire_share[(size_t)c * (size_t)b->n_latents + (size_t)id]
+                             : (double)NAN;
+}
+
+static void draw_shares(const struct drawing *d, struct rect r, int x, int y, int32_t id,
+                        bool roomy, bool selected)
+{
+    for (int c = 0; c < n_shares(d); c++) {
+        double share = 100 * share_of(d, c, id);
+        if (!isfinite(share))
+            return;
         x = grid_printf(d->grid, r, x, y, draw_style(d, selected ? ROLE_SELECTION : class_role(c)),
-                        "%s%.2s", roomy ? "  " : " ", b->cls[c].name);
+                        "%s%.2s", roomy ? "  " : " ", share_class(d, c));
         x = grid_printf(d->grid, r, x, y, draw_style(d, selected ? ROLE_SELECTION : ROLE_TEXT),
                         roomy ? "%3.0f %%" : "%3.0f", share);
     }
-    return x;
 }
 
 static int shares_width(const struct drawing *d, bool roomy)
 {
-    const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
-    int n = b && b->fire_share ? (b->n_classes < 4 ? b->n_classes : 4) : 0;
-    return n * (roomy ? 9 : 6);
+    return n_shares(d) * (roomy ? 9 : 6);
+}
+
+/* Columns of a bar beside the shares, which go where there is no room for both. */
+static int bar_width(const struct drawing *d, struct rect r)
+{
+    int w = r.w - 15 - shares_width(d, r.w >= 46);
+    return w >= 4 ? w : r.w - 15 > 4 ? r.w - 15 : 0;
+}
+
+static bool shares_fit(const struct drawing *d, struct rect r)
+{
+    return r.w - 15 - bar_width(d, r) >= shares_width(d, r.w >= 46);
+}
+
+/* What the shares are of; why there are none. In `columns` where it can be shorter. */
+static void shares_note(const struct drawing *d, struct rect r, int columns, char *out, size_t n)
+{
+    const struct job *j = &d->ex->findings.latents.job;
+    const char *kept = "not harvested: H harvests";
+    char name[96];
+    out[0] = 0;
+    if (d->ex->findings.shares.n_classes > 0) {
+        corpus_choice_name(&j->request.corpus, name, sizeof name);
+        if (shares_fit(d, r))
+            snprintf(out, n, "%s%s", r.w >= 46 ? "shares of " : "", name);
+    } else if (j->id && job_is_pending(j) && !j->request.only_kept) {
+        job_working_text(j, d->ascii, columns, out, n);
+    } else if (n_shares(d) > 0) {
+        if (shares_fit(d, r))
+            snprintf(out, n, "%s", r.w >= 46 ? "shares of the bundle" : "bundle");
+    } else if (d->wb && d->wb->dict) {
+        const struct job *bins = &d->ex->findings.bins.job;
+        if (bins->id && job_is_pending(bins))
+            job_working_text(bins, d->ascii, columns, out, n);
+        else
+            snprintf(out, n, "%s", r.w >= 28 ? kept : "H harvests");
+    }
 }
 
 static void draw_row(const struct drawing *d, struct rect r, int y, int rank, double largest)
@@ -50,12 +113,10 @@ static void draw_row(const struct drawing *d, struct rect r, int y, int rank, do
     plain_number((double)v, 2, d->ascii, number, sizeof number);
     grid_printf(d->grid, r, r.x + 2, y, s, "%5d", id);
     grid_printf(d->grid, r, r.x + 8 + 6 - text_columns(number, strlen(number)), y, s, "%s", number);
-    int w = r.w - 15 - shares_width(d, roomy);
-    if (w < 4)
-        w = r.w - 15 > 4 ? r.w - 15 : 0;
+    int w = bar_width(d, r);
     draw_bar(d, r, r.x + 15, y, w, fabs((double)v) / largest,
              selected ? s : draw_style(d, ROLE_BAR));
-    if (r.w - 15 - w >= shares_width(d, roomy))
+    if (shares_fit(d, r))
         draw_shares(d, r, r.x + 15 + w, y, id, roomy, selected);
 }
 
@@ -110,6 +171,25 @@ static const char *nothing_active(const struct drawing *d)
     return missing(d, d->snap && d->snap->tokens.valid && !d->here.valid);
 }
 
+static void draw_lower_edge(const struct drawing *d, struct rect r, int32_t n)
+{
+    const struct list *l = &d->ex->latents;
+    char edge[256] = "", part[200];
+    if (n > r.h) {
+        snprintf(part, sizeof part, "%d%s%d of %d", l->top + 1, d->ascii ? "-" : "–", l->top + r.h,
+                 n);
+        edge_add(d, PANE_LATENTS, edge, sizeof edge, part);
+    }
+    shares_note(d, r, r.w - 7 - text_columns(edge, strlen(edge)), part, sizeof part);
+    if (n > 0)
+        edge_add(d, PANE_LATENTS, edge, sizeof edge, part);
+    if (n > 0 && n <= r.h && d->ex->focus == PANE_LATENTS) {
+        edge_add(d, PANE_LATENTS, edge, sizeof edge, "f slider");
+        edge_add(d, PANE_LATENTS, edge, sizeof edge, "Enter colour");
+    }
+    draw_edge(d, PANE_LATENTS, edge);
+}
+
 void draw_latents_pane(const struct drawing *d)
 {
     char title[160], label[LABEL_MAX];
@@ -134,15 +214,7 @@ void draw_latents_pane(const struct drawing *d)
         largest = fabsf(largest) > 0 ? fabsf(largest) : 1;
     for (int i = 0; i < r.h && l->top + i < n; i++)
         draw_row(d, r, r.y + i, l->top + i, (double)largest);
-    if (n > r.h) {
-        char more[48];
-        snprintf(more, sizeof more, "%d%s%d of %d", l->top + 1, d->ascii ? "-" : "–", l->top + r.h,
-                 n);
-        draw_edge(d, PANE_LATENTS, more);
-    } else if (n > 0 && d->ex->focus == PANE_LATENTS) {
-        draw_edge(d, PANE_LATENTS,
-                  d->ascii ? "f slider - Enter colour" : "f slider · Enter colour");
-    }
+    draw_lower_edge(d, r, n);
     if (d->ex->focus == PANE_LATENTS && d->ex->overlay == OVERLAY_NONE) {
         d->grid->cursor_x = r.x;
         d->grid->cursor_y = r.y + (l->selected - l->top);

@@ -49,6 +49,7 @@ struct latents {
     struct watch watch;    /* the table's job */
     struct table_set *set; /* shown; another job's (stale) until this one has rows */
     const struct table *rows;
+    struct corpus_choice of; /* rows: of which corpus */
     bool stale;
     uint64_t arrangement; /* counts changes of rows, order and filter */
     struct latents_made *made;

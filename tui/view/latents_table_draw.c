@@ -112,7 +112,10 @@ static void draw_row(const struct latents_drawing *d, struct rect r, int y, int 
     const char *mark = id >= 0 && id <= INT32_MAX ? mark_of(d, m, (int32_t)id) : " ";
     bool plain = (selected && focused) || v->stale;
     if (selected && focused) {
-        s = latents_style(d, ROLE_SELECTION);
+        if (v->stale)
+            s.attr |= ATTR_REVERSE;
+        else
+            s = latents_style(d, ROLE_SELECTION);
         grid_fill(d->grid, (struct rect){r.x, y, r.w, 1}, s);
     }
     struct style marked = plain ? s : latents_style(d, ROLE_FIXED);
@@ -139,7 +142,7 @@ static void draw_heads(const struct latents_drawing *d, struct rect r, const str
     const struct latents *v = d->v;
     const char *mark = order_mark(d);
     for (int i = 0; i < n; i++) {
-        struct style s = latents_style(d, ROLE_HEADING);
+        struct style s = latents_style(d, v->stale ? ROLE_STALE : ROLE_HEADING);
         bool chosen = c[i].col == v->column && v->focus == PART_TABLE;
         bool sorted = c[i].col == v->sort_col, right = c[i].kind != CELL_TEXT;
         if (chosen) {
@@ -216,7 +219,7 @@ static void draw_waiting(const struct latents_drawing *d, struct rect r)
     if (j->id && j->status == JOB_FAILED) {
         latents_say(d, r, ROLE_ERROR, j->error.text);
     } else if (j->id && j->status == JOB_CANCELLED) {
-        latents_say(d, r, ROLE_WARNING, "cancelled: t, or leaving and coming back, asks again");
+        latents_say(d, r, ROLE_WARNING, "cancelled: H harvests again");
     } else if (unfinished(j)) {
         job_working_text(j, d->in->ascii, 1000, text, sizeof text);
         int n = latents_say(d, r, ROLE_TEXT, text), w = r.w < 60 ? r.w : 60;
@@ -250,6 +253,11 @@ void latents_table_note(const struct latents_drawing *d, char *out, size_t n)
     }
     if (j->id && j->status == JOB_FAILED) {
         snprintf(out, n, "%s", j->error.text);
+        return;
+    }
+    if (j->id && j->status == JOB_CANCELLED) {
+        corpus_choice_name(&j->request.corpus, shown, sizeof shown);
+        snprintf(out, n, "%s: cancelled, H harvests again", shown);
         return;
     }
     count_text(v->n_shown, shown, sizeof shown);

@@ -21,6 +21,7 @@ static void release(void *view)
     latents_forget(v);
     watch_release(&v->watch);
     latents_take(v, NULL);
+    corpus_choice_release(&v->of);
     free(v->order);
     free(v->shown);
     free(v->sort_name);
@@ -73,7 +74,9 @@ static void title_of(const struct latents_drawing *d, enum latents_part p, char 
     const struct latents *v = d->v;
     const char *dot = d->in->ascii ? " - " : " · ";
     char corpus[96] = "", unit[24] = "";
-    if (v->watch.asked)
+    if (v->rows && p == PART_TABLE) /* the one before, until the next is there */
+        corpus_choice_name(&v->of, corpus, sizeof corpus);
+    else if (v->watch.asked)
         corpus_choice_name(&v->watch.request.corpus, corpus, sizeof corpus);
     if (v->unit >= 0)
         snprintf(unit, sizeof unit, "%d", (int)v->unit);
@@ -90,13 +93,18 @@ static void title_of(const struct latents_drawing *d, enum latents_part p, char 
             snprintf(out, n, "%s%s", *corpus ? "Latents of " : "Latents", corpus);
         break;
     case PART_HISTOGRAM:
-        snprintf(out, n, "Pre-activations%s%s%s", *unit ? " of " : "", unit, v->log ? ", log" : "");
+        snprintf(out, n, "Pre-activations%s%s%s%s%s", *unit ? " of " : "", unit,
+                 v->log ? ", log" : "", *corpus ? dot : "", corpus);
+        if (text_width(out) + 4 > d->layout.part[p].w && *unit)
+            snprintf(out, n, "Values of %s%s%s", unit, *corpus ? dot : "", corpus);
         break;
-    case PART_EXAMPLES: snprintf(out, n, "%s%sin context", unit, *unit ? " " : ""); break;
+    case PART_EXAMPLES:
+        snprintf(out, n, "%s%sin context%s%s", unit, *unit ? " " : "", *corpus ? dot : "", corpus);
+        break;
     default: snprintf(out, n, "What %s writes", *unit ? unit : "it"); break;
     }
     if (p == PART_EXAMPLES && !*unit)
-        snprintf(out, n, "In context");
+        snprintf(out, n, "In context%s%s", *corpus ? dot : "", corpus);
 }
 
 static void edge_of(const struct latents_drawing *d, enum latents_part p, char *out, size_t n)
@@ -181,7 +189,7 @@ static const struct table *table(const void *view)
     case PART_HISTOGRAM: return latents_detail_table(v, DETAIL_BINS, "rows");
     case PART_EXAMPLES: return latents_detail_table(v, DETAIL_EXAMPLES, "rows");
     case PART_LENS: return latents_detail_table(v, DETAIL_LENS, lens_table[v->lens_column]);
-    default: return latents_made_table(v);
+    default: return v->stale ? NULL : latents_made_table(v);
     }
 }
 

@@ -187,6 +187,28 @@ void names_of(const struct table *t, const char *column, struct names *out)
 }
 
 /* ---- drawing */
+void corpus_label(const struct corpus_choice *c, bool ascii, int columns, char *out, size_t n)
+{
+    char name[256], glyph[GRID_GLYPH_MAX];
+    const char *dots = ascii ? "..." : "…";
+    size_t at = 0, len;
+    int w = 0, more = 0;
+    corpus_choice_name(c, name, sizeof name);
+    len = strlen(name);
+    if (text_columns(name, len) <= columns) {
+        snprintf(out, n, "%s", name);
+        return;
+    }
+    while (at < len) {
+        size_t k = text_cluster(name + at, len - at, &more, glyph);
+        if (w + more + text_columns(dots, strlen(dots)) > columns)
+            break;
+        w += more;
+        at += k;
+    }
+    snprintf(out, n, "%.*s%s", (int)at, name, dots);
+}
+
 enum theme_role class_role(int cls)
 {
     static const enum theme_role role[] = {ROLE_CLASS_1, ROLE_CLASS_2, ROLE_CLASS_3, ROLE_CLASS_4};

@@ -55,6 +55,8 @@ void names_of(const struct table *, const char *column, struct names *out);
 int names_find(const struct names *, const char *name); /* −1 */
 
 /* ---- drawing */
+/* The name of a corpus for a title: at most `columns` wide, its end cut off with an ellipsis. */
+void corpus_label(const struct corpus_choice *, bool ascii, int columns, char *out, size_t n);
 enum theme_role class_role(int cls);
 struct rect rect_clip(struct rect, struct rect within);
 /* The lower edge of a frame: small print. */

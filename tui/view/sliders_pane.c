@@ -182,6 +182,14 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
     draw_value(d, c, y, row, s);
 }
 
+/* Tracks without curves have marks from the bundle's statistics. */
+static bool has_medians(const struct drawing *d)
+{
+    const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
+    int32_t unit[SESSION_MAX_UNITS], n = explore_units(d->ex, unit);
+    return b && b->pre_median && n > 0 && !findings_apply(&d->ex->findings, unit, n);
+}
+
 static void draw_lower_edge(const struct drawing *d)
 {
     static const char *const insertion[] = {"plain model", "SAE inserted", "SAE + error inserted"};
@@ -199,13 +207,34 @@ static void draw_lower_edge(const struct drawing *d)
                  insertion[sliders_insert(&ex->sliders)]);
     else
         snprintf(text, sizeof text, "%s", insertion[sliders_insert(&ex->sliders)]);
+    if (!d->lifted && !ex->drag.active && has_medians(d))
+        edge_add(d, PANE_SLIDERS, text, sizeof text,
+                 d->ascii ? "^ median, bundle" : "┴ median, bundle");
     draw_edge(d, PANE_SLIDERS, text);
+}
+
+/* Curves lie under the knobs: the losses of a corpus. */
+static void title_of(const struct drawing *d, char *out, size_t n)
+{
+    static const char *const title = "Fixed values";
+    const struct findings *f = &d->ex->findings;
+    int32_t unit[SESSION_MAX_UNITS], w = d->ex->layout.pane[PANE_SLIDERS].w - 4;
+    char corpus[96];
+    int k = snprintf(out, n, "%s", title);
+    if (!findings_apply(f, unit, explore_units(d->ex, unit)))
+        return;
+    const char *loss = w >= 36 ? "loss of " : "";
+    corpus_label(&f->sweep.request.corpus, d->ascii, w - k - 3 - (int)strlen(loss), corpus,
+                 sizeof corpus);
+    snprintf(out + k, n - (size_t)k, "%s%s%s", d->ascii ? " - " : " · ", loss, corpus);
 }
 
 void draw_sliders_pane(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
-    draw_frame(d, PANE_SLIDERS, "Fixed values");
+    char title[128];
+    title_of(d, title, sizeof title);
+    draw_frame(d, PANE_SLIDERS, title);
     struct slider_columns c = slider_columns(ex);
     if (c.rows.h <= 0)
         return;

@@ -227,19 +227,39 @@ static void value_text(double value, bool ascii, char out[32])
     plain_number(value, fabs(value - round(value)) < 1e-9 ? 0 : 2, ascii, out, 32);
 }
 
-static void plot_title(const struct sweep *v, int w, char *out, size_t n)
+enum { LEAST_NAME = 10 }; /* columns in which a corpus is told from another */
+
+static void plot_title(const struct sweep *v, bool ascii, int w, char *out, size_t n)
 {
-    static const char *const name[N_SWEEP_SHOWS] = {"Loss, nats a token", "Change of loss, nats",
-                                                    "Paired difference of changes, nats"};
-    static const char *const brief[N_SWEEP_SHOWS] = {"Loss", "Change", "Paired"};
-    char what[64];
+    static const char *const name[N_SWEEP_SHOWS] = {"Loss", "Change of loss", "Paired changes"},
+                             *const unit[N_SWEEP_SHOWS] = {"nats a token", "nats", "nats"},
+                             *const brief[N_SWEEP_SHOWS] = {"Loss", "Change", "Paired"};
+    char what[64], corpus[96];
     what_is_fixed(v, what);
-    if (n_units(v) == 0)
+    if (n_units(v) == 0) {
         snprintf(out, n, "Sweep");
-    else if (w >= 60)
-        snprintf(out, n, "%s: %s, %s", name[v->shows], what, v->error ? "SAE + error" : "SAE");
-    else
+        return;
+    }
+    int room = w >= 60 ? w / 3 : w - 14 - text_width(what);
+    corpus_label(&v->watch.request.corpus, ascii, room, corpus, sizeof corpus);
+    snprintf(out, n, "%s of %s, %s: %s, %s", name[v->shows], corpus, unit[v->shows], what,
+             v->error ? "SAE + error" : "SAE");
+    if (room < LEAST_NAME)
         snprintf(out, n, "%s: %s", brief[v->shows], what);
+    else if (text_width(out) + 4 > w)
+        snprintf(out, n, "%s of %s: %s", brief[v->shows], corpus, what);
+}
+
+/* Behind a title where it fits, so that numbers stand with the corpus that they are of. */
+static void add_corpus(const struct sweep *v, bool ascii, int w, char *title, size_t n)
+{
+    char corpus[96];
+    int room = w - 7 - text_width(title);
+    if (!v->watch.asked || room < LEAST_NAME)
+        return;
+    corpus_label(&v->watch.request.corpus, ascii, room, corpus, sizeof corpus);
+    size_t at = strlen(title);
+    snprintf(title + at, n - at, "%s%s", ascii ? " - " : " · ", corpus);
 }
 
 static void set_options(const struct sweep *v, struct plot_options *o)
@@ -276,9 +296,9 @@ static void plot_note(const struct sweep_drawing *d, int w, char *out, size_t n)
 
 static void draw_plot(const struct sweep_drawing *d, struct rect r)
 {
-    char title[160], note[160];
+    char title[240], note[160];
     struct rect in = inside(r);
-    plot_title(d->v, r.w, title, sizeof title);
+    plot_title(d->v, d->in->ascii, r.w, title, sizeof title);
     if (r.h >= 3 && r.w >= 6)
         grid_box(d->g, r, title, true, d->in->theme);
     if (!d->v->curve) {
@@ -329,11 +349,12 @@ static void draw_list_row(const struct sweep_drawing *d, struct rect r, int y, i
 static void draw_list(const struct sweep_drawing *d, struct rect r)
 {
     const struct sweep *v = d->v;
-    char title[80], value[32];
+    char title[200], value[32];
     if (r.h <= 0 || r.w <= 0)
         return;
     value_text(v->at, d->in->ascii, value);
     snprintf(title, sizeof title, "Change at %s", value);
+    add_corpus(v, d->in->ascii, r.w, title, sizeof title);
     grid_box(d->g, r, v->n_values > 0 ? title : "Change", false, d->in->theme);
     struct rect rows = list_rows(r), in = inside(r);
     if (rows.y > in.y)
@@ -469,12 +490,13 @@ static void draw_values(const struct sweep_drawing *d, struct rect r)
 static void draw_numbers(const struct sweep_drawing *d, struct rect r)
 {
     const struct sweep *v = d->v;
-    char title[128], what[64], value[32];
+    char title[240], what[64], value[32];
     if (r.h <= 0 || r.w <= 0)
         return;
     what_is_fixed(v, what);
     value_text(v->at, d->in->ascii, value);
     snprintf(title, sizeof title, "%s at %s", what, value);
+    add_corpus(v, d->in->ascii, r.w, title, sizeof title);
     grid_box(d->g, r, v->n_values > 0 && n_units(v) > 0 ? title : "At a value", false,
              d->in->theme);
     struct rect in = inside(r), rows = in;

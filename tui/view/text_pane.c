@@ -215,7 +215,7 @@ static float full_scale(const struct drawing *d, const char **source)
         return 1;
     }
     float s = explore_scale(ex, d->wb, ex->colour_unit, &from_bundle);
-    *source = from_bundle ? "p99 of |pre| on reference texts" : "p99 of |pre| on this text";
+    *source = from_bundle ? "p99 of |pre|, the bundle's" : "p99 of |pre| on this text";
     return s;
 }
 

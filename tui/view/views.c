@@ -91,9 +91,11 @@ void views_sync(struct explore *ex)
         bool ready = ex->workbench && ex->workbench->dict && v->host.ask;
         if (findings_look_at(&ex->findings, &v->host, &v->corpus, ready ? histogram_unit(ex) : -1))
             ex->redraw = true;
-        if (ready && units_are_new(ex) &&
-            findings_recall(&ex->findings, &v->host, &v->corpus, v->unit, v->n_units))
-            ex->redraw = true;
+        if (ready && units_are_new(ex)) {
+            bool shares = findings_seek_shares(&ex->findings, &v->host, &v->corpus);
+            if (findings_recall(&ex->findings, &v->host, &v->corpus, v->unit, v->n_units) || shares)
+                ex->redraw = true;
+        }
         return;
     }
     struct view_in in = around(ex, ex->workbench, ex->theme);
@@ -291,6 +293,24 @@ void explore_show_text(struct explore *ex, const char *utf8, size_t n, size_t cu
 void explore_go(struct explore *ex, enum view_id id)
 {
     views_go(ex, id);
+}
+
+void explore_harvest(struct explore *ex)
+{
+    struct views *v = &ex->views;
+    char name[96];
+    corpus_choice_name(&v->corpus, name, sizeof name);
+    if (!ex->workbench || !v->host.ask || !ex->workbench->dict) {
+        explore_message(ex, false, ex->workbench ? "no SAE: start with --sae" : "still loading");
+        return;
+    }
+    explore_message(ex, false,
+                    ex->findings.shares.n_classes > 0 ? "%s: harvested already" : "harvesting %s",
+                    name);
+    findings_harvest(&ex->findings, &v->host, &v->corpus);
+    if (v->now != VIEW_EXPLORE)
+        v->entered = false; /* a view whose job was cancelled asks again */
+    views_sync(ex);
 }
 
 bool explore_use_corpus(struct explore *ex, const char *path)

@@ -230,7 +230,7 @@ static void test_rail_and_legend(void **state)
     (void)state;
     begin("en to tre", 120, 36);
     fixture_keys(&f, "Esc C");
-    assert_shows("p99 of |pre| on reference texts");
+    assert_shows("p99 of |pre|, the bundle's");
     assert_shows("+4.00");
     int x, y;
     fixture_keys(&f, "v Home");

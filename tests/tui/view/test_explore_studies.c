@@ -124,6 +124,79 @@ static void test_another_result_is_no_histogram(void **state)
     assert_int_equal(f.ex.findings.n_curves, 0);
 }
 
+/* ---- how often each latent fires */
+static struct table_set *latents_tables(double da, double en)
+{
+    static const int32_t unit[] = {1482, 77};
+    struct table *t = table_new("rows", "Latents", MARK_LIST);
+    table_column(t, "latent", "", "", COLUMN_I64, COLUMN_KEY);
+    table_column(t, "fire_share.da", "share", "", COLUMN_F64, COLUMN_TEXT);
+    table_column(t, "fire_share.en", "share", "", COLUMN_F64, COLUMN_TEXT);
+    for (int i = 0; i < 2; i++) {
+        int64_t row = table_row(t);
+        table_set_i64(t, row, 0, unit[i]);
+        table_set_f64(t, row, 1, da - i / 10.);
+        table_set_f64(t, row, 2, en);
+    }
+    return set_of(t);
+}
+
+/* The numbers beside the latents are those of the Latents view, and say what they are of. */
+static void test_shares_name_their_corpus(void **state)
+{
+    (void)state;
+    begin_as("en to", DEPTH_256, false, true, 120, 36);
+    assert_shows("shares of the bundle");
+    assert_pane(PANE_LATENTS, "da 72 %", true); /* 1482, as the bundle has it */
+    int32_t unit = 1482;
+    fixture_answer(&f, fixture_job(&f, REQUEST_BINS), JOB_DONE, histogram_tables(&unit, 1));
+    struct job *j = fixture_job(&f, REQUEST_LATENTS);
+    assert_non_null(j);
+    assert_true(j->request.only_kept); /* nothing more is computed for it */
+    fixture_answer(&f, j, JOB_DONE, latents_tables(.8, .07));
+    assert_shows("shares of references");
+    assert_hides("shares of the bundle");
+    assert_pane(PANE_LATENTS, "da 80 %  en  7 %", true);
+    assert_pane(PANE_LATENTS, "da 70 %  en  7 %", true);
+    assert_pane(PANE_LATENTS, "da  0 %  en  0 %", true); /* never fired */
+    assert_shows("Histogram 1482 · references");
+    explore_use_corpus(&f.ex, "/somewhere/news.tsv");
+    assert_shows("shares of the bundle");
+    assert_shows("Histogram 1482 · news.tsv");
+    assert_pane(PANE_LATENTS, "da 80 %", false);
+    assert_pane(PANE_HISTOGRAM, "▲", false); /* nor the picture of the one before */
+}
+
+static void test_harvest_is_asked_for(void **state)
+{
+    (void)state;
+    begin_as("en to", DEPTH_256, false, true, 120, 36);
+    f.wb.bundle_is_ours = false; /* no statistics */
+    f.wb.n_sets = 2;
+    fixture_answer(&f, fixture_job(&f, REQUEST_BINS), JOB_CANCELLED, NULL);
+    assert_shows("not harvested: H harvests");
+    assert_pane(PANE_LATENTS, "da ", false);
+    fixture_keys(&f, "Esc H");
+    assert_shows("harvesting references");
+    struct job *j = fixture_job(&f, REQUEST_LATENTS);
+    assert_non_null(j);
+    assert_false(j->request.only_kept);
+    j->progress = (struct study_progress){.done = 42, .total = 100, .share = .42, .left = NAN};
+    fixture_answer(&f, j, JOB_RUNNING, latents_tables(.5, .5)); /* so far */
+    f.ex.message[0] = 0;
+    assert_shows("harvesting references … 42 %");
+    assert_pane(PANE_LATENTS, "da 50 %", false);
+    int asked = f.n_jobs;
+    fixture_keys(&f, "H");
+    assert_int_equal(f.n_jobs, asked);
+    fixture_answer(&f, j, JOB_DONE, latents_tables(.8, .07));
+    assert_pane(PANE_LATENTS, "da 80 %  en  7 %", true);
+    assert_shows("shares of references");
+    fixture_keys(&f, "H");
+    assert_shows("references: harvested already");
+    assert_true(explore_command(&f.ex, "harvest")); /* in the palette, too */
+}
+
 static void test_histogram_log_and_mirror(void **state)
 {
     (void)state;
@@ -231,6 +304,7 @@ static void test_about_until_it_is_measured(void **state)
     fixture_keys(&f, "Esc s");
     explore_news(&f.ex);
     assert_true(findings_apply(&f.ex.findings, f.wb.chosen, 6));
+    assert_shows("Fixed values · loss of references");
     assert_pane(PANE_LOSS, "≈", false);   /* what is measured stands there */
     explore_command(&f.ex, "fix 1482=2"); /* one alone */
     assert_about(swept("da", &first, 2), true);
@@ -536,6 +610,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_histogram_follows_what_is_looked_at, end),
         cmocka_unit_test_teardown(test_another_result_is_no_histogram, end),
+        cmocka_unit_test_teardown(test_shares_name_their_corpus, end),
+        cmocka_unit_test_teardown(test_harvest_is_asked_for, end),
         cmocka_unit_test_teardown(test_histogram_log_and_mirror, end),
         cmocka_unit_test_teardown(test_click_on_a_column, end),
         cmocka_unit_test_teardown(test_sweep_is_asked_for, end),

@@ -366,6 +366,56 @@ static void test_target(void **state)
     scene_close(&s);
 }
 
+static void assert_stale(struct scene *s, int x, int y)
+{
+    uint8_t others = (uint8_t)~ATTR_REVERSE;
+    struct style a = s->f.grid.cell[80 * y + x].style, b = theme_style(s->f.theme, ROLE_STALE);
+    a.attr = a.attr & others; /* the selected row */
+    assert_true(style_equal(a, b));
+}
+
+/* Numbers stand with the corpus that they are of: the one before's are dimmed and named as such
+ * until the next one's are there. */
+static void test_numbers_of_another_corpus(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_open(&s, false, false, 80, 21);
+    scene_assert_shows(&s, "Latents of references");
+    s.a.hold = true;
+    s.corpus.path = xstrdup("/somewhere/big.tsv");
+    latents_view.enter(&s.v, &s.in);
+    latents_view.update(&s.v, &s.in);
+    scene_assert_shows(&s, "Latents of references");
+    scene_assert_shows(&s, "big.tsv waits for what runs");
+    for (int y = 2; y < 6; y++) /* the selected row and others */
+        for (int x = 4; x < 12; x++)
+            if (strcmp(s.f.grid.cell[80 * y + x].glyph, " ") != 0)
+                assert_stale(&s, x, y);
+    assert_null(latents_view.table(&s.v)); /* nothing to take home as big.tsv's */
+    struct job *j = &s.a.job[s.a.n - 1];
+    j->status = JOB_RUNNING;
+    j->progress = (struct study_progress){.done = 42, .total = 100, .share = .42, .left = NAN};
+    latents_view.update(&s.v, &s.in);
+    scene_assert_shows(&s, "harvesting big.tsv … 42 %");
+    scene_assert_shows(&s, "Latents of references");
+    j->status = JOB_CANCELLED;
+    j->version++;
+    latents_view.update(&s.v, &s.in);
+    scene_assert_shows(&s, "big.tsv: cancelled");
+    scene_assert_shows(&s, "Latents of references");
+    scene_finish(&s.a, j);
+    latents_view.update(&s.v, &s.in);
+    scene_assert_shows(&s, "Latents of big.tsv");
+    assert_false(scene_shows(&s, "references"));
+    assert_non_null(latents_view.table(&s.v));
+    scene_finish_all(&s.a);
+    latents_view.update(&s.v, &s.in);
+    scene_assert_shows(&s, "· big.tsv"); /* the details */
+    corpus_choice_release(&s.corpus);
+    scene_close(&s);
+}
+
 static void test_requests_and_tables(void **state)
 {
     (void)state;
@@ -616,6 +666,7 @@ int main(void)
         cmocka_unit_test(test_zoomed_table_asks_nothing),
         cmocka_unit_test(test_growing_table),
         cmocka_unit_test(test_target),
+        cmocka_unit_test(test_numbers_of_another_corpus),
         cmocka_unit_test(test_requests_and_tables),
         cmocka_unit_test(test_explore),
         cmocka_unit_test(test_mouse),

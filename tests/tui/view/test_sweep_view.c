@@ -70,7 +70,7 @@ static void test_what_is_shown(void **state)
     view_fixture_compare(&f, "sweep-paired-120x30");
     assert_int_equal(table_find(f.ops->table(f.view), "class"), -1);
     view_fixture_keys(&f, "d");
-    view_fixture_expect(&f, "Loss, nats a token: all 6 fixed, SAE");
+    view_fixture_expect(&f, "Loss of references, nats a token: all 6 fixed, SAE");
 }
 
 /* Answers with intervals of this half width in every table. */
@@ -111,7 +111,7 @@ static void test_without_colours(void **state)
     answer(JOB_DONE, 1, false);
     view_fixture_compare(&f, "sweep-mono-80x22");
     view_fixture_keys(&f, "d d"); /* no pairs: loss again */
-    view_fixture_expect(&f, "Loss: all 6 fixed");
+    view_fixture_expect(&f, "Loss of references: all 6 fixed");
 }
 
 static void test_while_it_runs(void **state)
