@@ -207,9 +207,13 @@ static void draw_lower_edge(const struct drawing *d)
                  insertion[sliders_insert(&ex->sliders)]);
     else
         snprintf(text, sizeof text, "%s", insertion[sliders_insert(&ex->sliders)]);
-    if (!d->lifted && !ex->drag.active && has_medians(d))
+    if (!d->lifted && !ex->drag.active && has_medians(d)) {
+        size_t before = strlen(text);
         edge_add(d, PANE_SLIDERS, text, sizeof text,
                  d->ascii ? "^ median, bundle" : "┴ median, bundle");
+        if (strlen(text) == before)
+            edge_add(d, PANE_SLIDERS, text, sizeof text, d->ascii ? "^ bundle" : "┴ bundle");
+    }
     draw_edge(d, PANE_SLIDERS, text);
 }
 

@@ -1,0 +1,141 @@
+/* What panes of the real program show where there is nothing to be had yet, and which corpus their
+ * numbers are of: a tiny random model and its bundle, which has no statistics. */
+#include "engine/base/memory.h"
+#include "tests/support/run.h"
+#include "tests/support/terminal.h"
+#include "tests/support/testdata.h"
+#include "tests/support/tiny_model.h"
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+/* cmocka.h wants some of the headers above it. */
+#include <cmocka.h>
+
+#define WAIT TERM_DEADLINE_MS
+
+static char *folder, *bundle, *text_file, *corpus;
+
+static int set_up(void **state)
+{
+    (void)state;
+    static const char text[] = "Hun gik hjem.\nHe went home.\n",
+                      lines[] = "Vi ses i morgen.\tda\nSee you tomorrow.\ten\n";
+    folder = testdata_folder();
+    tiny_write(folder, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
+    tiny_write_bundle(folder, "layers.1.mlp.act");
+    bundle = xasprintf("%s/tiny.glimt", folder);
+    text_file = testdata_write(folder, "text.txt", text, sizeof text - 1);
+    corpus = testdata_write(folder, "news.tsv", lines, sizeof lines - 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(bundle);
+    free(text_file);
+    free(corpus);
+    testdata_remove(folder);
+    return 0;
+}
+
+static struct term *start(void)
+{
+    const char *argv[] = {glimt_binary(), "--bundle",  bundle, "--theme",
+                          "dark",         "--threads", "1",    NULL};
+    struct term *t = term_start(&(struct term_options){.argv = argv, .w = 120, .h = 36});
+    assert_true(term_wait_idle(t, WAIT));
+    term_key(t, "Esc");
+    assert_true(term_wait_idle(t, WAIT));
+    return t;
+}
+
+static void command(struct term *t, const char *name, const char *arg)
+{
+    char *line = xasprintf(":%s%s%s", name, *arg ? " " : "", arg);
+    term_type(t, line);
+    term_key(t, "Enter");
+    assert_true(term_wait_idle(t, WAIT));
+    free(line);
+}
+
+static void assert_shows(struct term *t, const char *text)
+{
+    if (!term_wait_text(t, text, WAIT))
+        fail_msg("never on the screen: %s", text);
+}
+
+/* The row below a pane's heading has a prediction with its probability. */
+static bool predicts(struct term *t, void *title)
+{
+    int x, y;
+    if (!term_find(t, title, &x, &y))
+        return false;
+    char *row = term_row_text(t, y + 2);
+    bool yes = strchr(row, '%') != NULL;
+    free(row);
+    return yes;
+}
+
+static void assert_predicts(struct term *t, const char *title)
+{
+    char *wanted = xstrdup(title);
+    if (!term_wait(t, predicts, wanted, WAIT))
+        fail_msg("no predictions: %s", title);
+    free(wanted);
+}
+
+static void test_predictions_are_there_or_say_why(void **state)
+{
+    (void)state;
+    struct term *t = start();
+    command(t, "open", text_file);
+    assert_predicts(t, "Next token after");
+    command(t, "twin", "1");
+    assert_predicts(t, "Next token after");
+    command(t, "clear", "");
+    assert_shows(t, "no token yet");
+    term_type(t, "u");
+    assert_predicts(t, "Next token after");
+    command(t, "context", "join");
+    assert_predicts(t, "Next token after");
+    command(t, "context", "line");
+    command(t, "open", text_file);
+    term_type(t, "i");
+    term_key(t, "Ctrl-End"); /* behind the last newline */
+    assert_shows(t, "no token in this line yet");
+    term_type(t, "x");
+    assert_predicts(t, "Next token after x");
+    term_free(t);
+}
+
+static void test_numbers_say_what_they_are_of(void **state)
+{
+    (void)state;
+    struct term *t = start();
+    assert_shows(t, "shares of references");
+    assert_shows(t, "· references");
+    command(t, "corpus", corpus);
+    assert_shows(t, "shares of news.tsv");
+    assert_shows(t, "· news.tsv");
+    term_type(t, "H");
+    assert_shows(t, "news.tsv: harvested already");
+    term_type(t, "2");
+    assert_shows(t, "Latents of news.tsv");
+    command(t, "corpus", "references");
+    assert_shows(t, "Latents of references");
+    assert_true(term_wait_no_text(t, "news.tsv", WAIT));
+    term_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_predictions_are_there_or_say_why),
+        cmocka_unit_test(test_numbers_say_what_they_are_of),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
