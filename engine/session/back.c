@@ -14,6 +14,12 @@ static bool wants_kv(const struct session *s, const struct piece *p)
            (s->n_lines > 0 && p->line == s->line[s->cursor_line]);
 }
 
+/* Final rows serve predictions, and losses of a window that goes on. */
+static bool wants_h(const struct session *s, const struct piece *p)
+{
+    return p->near || wants_kv(s, p);
+}
+
 /* The fixed lane's rows come last, so that one rank-J update serves all of them. */
 static void fixed_last(struct pack *pack)
 {
@@ -35,7 +41,9 @@ static bool prepare(struct session *s, struct pack *pack, bool keep)
         enum track t = p->track;
         struct store *st = p->window->store;
         st->used = s->tick;
-        if (!store_reserve_h(s, p->window, t) ||
+        if (!wants_h(s, p))
+            store_drop_h(s, st, t);
+        if ((wants_h(s, p) && !store_reserve_h(s, p->window, t)) ||
             (wants_kv(s, p) && !store_reserve_kv(s, p->window, t)))
             return false;
         st->back_rows[t] = st->back_rows[t] < p->row ? st->back_rows[t] : p->row;
@@ -175,9 +183,9 @@ bool back_run(struct session *s, struct pack *pack, bool keep, float *loss)
     int32_t at = 0;
     for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
-        if (keep)
-            copy_rows(s, tensor_rows(p->window->store->h[p->track], p->row, p->n),
-                      tensor_rows(h, at, p->n));
+        struct tensor kept = p->window->store->h[p->track];
+        if (keep && kept.buf)
+            copy_rows(s, tensor_rows(kept, p->row, p->n), tensor_rows(h, at, p->n));
         at += p->n;
     }
     losses(s, pack, h, loss);
@@ -204,7 +212,7 @@ void back_commit(struct session *s, const struct pack *pack, const float *loss)
         loss += p->n_eval;
         int32_t end = p->row + p->n;
         w->loss_done[t] = w->loss_done[t] > end ? w->loss_done[t] : end;
-        w->store->back_rows[t] = end;
+        w->store->back_rows[t] = w->store->h[t].buf ? end : 0;
         w->store->back_kv[t] = w->store->kv[t] || !attends ? end : 0;
     }
 }

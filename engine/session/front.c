@@ -219,11 +219,11 @@ static void commit(struct front *f)
         struct window *w = p->window;
         struct line *l = p->line;
         if (!l->latents) {
-            l->latents = line_latents_new(l->tokens->n, s->dict ? s->top : 0,
-                                          f->reference ? 0 : s->n_watch, s->n_in);
+            l->latents =
+                line_latents_new(l->tokens->n, s->dict ? s->top : 0, f->reference ? 0 : s->n_watch);
             memcpy(l->latents->watch, s->watch, (size_t)l->latents->n_watch * sizeof *s->watch);
         }
-        line_latents_own(&l->latents, s->n_in);
+        line_latents_own(&l->latents);
         l->latents->complete = false;
         for (int32_t t = p->row; s->dict && t < p->row + p->n; t++, row++) {
             row_latents(f, l->latents, w->first + t, row);
@@ -284,7 +284,7 @@ bool front_watch_run(struct session *s, struct line *l)
 {
     enum { BLOCK = 256 };
     struct line_latents *old = l->latents;
-    struct line_latents *p = line_latents_new(old->n, old->k, s->n_watch, s->n_in);
+    struct line_latents *p = line_latents_new(old->n, old->k, s->n_watch);
     memcpy(p->watch, s->watch, (size_t)s->n_watch * sizeof *p->watch);
     memcpy(p->top_id, old->top_id, (size_t)old->n * (size_t)old->k * sizeof *p->top_id);
     memcpy(p->top_val, old->top_val, (size_t)old->n * (size_t)old->k * sizeof *p->top_val);

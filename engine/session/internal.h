@@ -20,6 +20,8 @@ enum {
     SESSION_MAX_WATCH = SESSION_MAX_UNITS + 1,
     TOP_MAX_DENSE = 32, /* of a dictionary that selects nothing (neurons) so many are listed */
     NEAR_TOKENS = 512,  /* the text around the cursor that goes before the reference sets */
+    AHEAD_JOBS = 8,     /* of far text that passes through: colours so many jobs before losses */
+    HOLD_STEPS = 8,     /* rows just made are wanted within so many steps */
     MAX_PIECES = 256,   /* of one pack */
     RETIRED_MAX = 64,   /* removed lines that are kept for an undo, */
     RETIRED_BYTES = 128 << 10, /* with so much text */
@@ -92,6 +94,8 @@ struct piece {
     enum track track;     /* behind the landing only */
     int32_t row, n;       /* rows of the window */
     int32_t eval, n_eval; /* losses of tokens eval … eval + n_eval − 1 of the window come out */
+    bool near;            /* the line is near the cursor: its final rows are kept for predictions */
+    bool passes;          /* it is too far for its rows to be kept: they go when it is done */
 };
 struct pack {
     struct piece piece[MAX_PIECES];
@@ -136,6 +140,7 @@ struct session {
     int32_t bos_id, first_back; /* first layer whose attention comes after the landing */
     int32_t rows_per_job;
     int32_t near_lines; /* of the text, in order of distance: so many are near; −1: not known yet */
+    int32_t kept_lines; /* the same: the rows of so many fit into the budget */
 
     struct run run;
     struct error error;
@@ -190,12 +195,12 @@ struct session {
 
 /* ---- parts.c: immutable arrays shared with snapshots; *_own gives one that nobody else sees */
 struct line_tokens *line_tokens_new(int32_t n, int32_t n_windows);
-struct line_latents *line_latents_new(int32_t n, int32_t k, int32_t n_watch, int32_t n_in);
+struct line_latents *line_latents_new(int32_t n, int32_t k, int32_t n_watch);
 struct line_losses *line_losses_new(int32_t n, uint64_t key);
 void line_tokens_unref(struct line_tokens *);
 void line_latents_unref(struct line_latents *);
 void line_losses_unref(struct line_losses *);
-void line_latents_own(struct line_latents **, int32_t n_in);
+void line_latents_own(struct line_latents **);
 void line_losses_own(struct line_losses **);
 
 /* ---- store.c */
@@ -206,6 +211,9 @@ void store_make_room(struct session *, size_t rows, size_t keys_and_values);
 bool store_reserve_h(struct session *, struct window *, enum track);
 bool store_reserve_kv(struct session *, struct window *, enum track);
 void store_drop(struct session *, struct store *); /* its buffers; counts become 0 */
+void store_drop_h(struct session *, struct store *, enum track);
+/* Bytes a token of the text takes up to the landing. */
+size_t store_row_bytes(const struct session *, bool reference);
 void store_free(struct session *, struct store *);
 void store_truncate(struct store *, int32_t rows); /* rows from there on belong to another text */
 /* Rows can go on from here: 0 where nothing can be used. */

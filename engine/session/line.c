@@ -178,7 +178,7 @@ static void keep_results(struct session *s, struct line *l, struct kept *k)
     struct line_latents *latents = NULL;
     struct line_losses *loss[N_TRACKS] = {0};
     if (l->latents) {
-        latents = line_latents_new(k->tokens->n, l->latents->k, l->latents->n_watch, s->n_in);
+        latents = line_latents_new(k->tokens->n, l->latents->k, l->latents->n_watch);
         memcpy(latents->watch, l->latents->watch,
                (size_t)latents->n_watch * sizeof *latents->watch);
     }

@@ -30,19 +30,18 @@ static void latents_lay(struct line_latents *p)
     p->watch = (int32_t *)(p->top_val + rows * (size_t)p->k);
     p->pre = (float *)(p->watch + p->n_watch);
     p->act = p->pre + rows * (size_t)p->n_watch;
-    p->sum_x = p->act + rows * (size_t)p->n_watch;
 }
 
-static size_t latents_size(int32_t n, int32_t k, int32_t n_watch, int32_t n_in)
+static size_t latents_size(int32_t n, int32_t k, int32_t n_watch)
 {
-    size_t rows = (size_t)n, cells = 2 * rows * (size_t)k + (size_t)n_watch +
-                                     2 * rows * (size_t)n_watch + (size_t)n_in;
+    size_t rows = (size_t)n,
+           cells = 2 * rows * (size_t)k + (size_t)n_watch + 2 * rows * (size_t)n_watch;
     return sizeof(struct line_latents) + cells * sizeof(float);
 }
 
-struct line_latents *line_latents_new(int32_t n, int32_t k, int32_t n_watch, int32_t n_in)
+struct line_latents *line_latents_new(int32_t n, int32_t k, int32_t n_watch)
 {
-    struct line_latents *p = xcalloc(1, latents_size(n, k, n_watch, n_in));
+    struct line_latents *p = xcalloc(1, latents_size(n, k, n_watch));
     atomic_init(&p->refs, 1);
     p->n = n, p->k = k, p->n_watch = n_watch;
     latents_lay(p);
@@ -81,14 +80,14 @@ void line_losses_unref(struct line_losses *p)
         free(p);
 }
 
-void line_latents_own(struct line_latents **part, int32_t n_in)
+void line_latents_own(struct line_latents **part)
 {
     struct line_latents *p = *part;
     if (atomic_load(&p->refs) == 1)
         return;
-    struct line_latents *q = line_latents_new(p->n, p->k, p->n_watch, n_in);
+    struct line_latents *q = line_latents_new(p->n, p->k, p->n_watch);
     q->sse = p->sse, q->sum_sq = p->sum_sq, q->complete = p->complete;
-    memcpy(q + 1, p + 1, latents_size(p->n, p->k, p->n_watch, n_in) - sizeof *p);
+    memcpy(q + 1, p + 1, latents_size(p->n, p->k, p->n_watch) - sizeof *p);
     line_latents_unref(p);
     *part = q;
 }

@@ -107,8 +107,8 @@ struct session *session_new(struct backend *b, const struct model *model,
     s->first_back = first_layer_behind(s->landing);
     s->bos_id = c->bos_id >= 0 && c->bos_id < c->n_vocab ? c->bos_id : tokenizer_eot(tokenizer);
     s->rows_per_job = b->caps.rows_per_job > 0 ? b->caps.rows_per_job : 64;
-    s->near_lines = -1;
-    s->row_budget = (size_t)512 << 20, s->kv_budget = (size_t)256 << 20;
+    s->near_lines = s->kept_lines = -1;
+    s->row_budget = (size_t)128 << 20, s->kv_budget = (size_t)64 << 20;
     if (!check_parts(s, dict, e) || !refsets_init(s, set, n_sets, e)) {
         session_free(s);
         return NULL;
@@ -143,6 +143,7 @@ void session_budget(struct session *s, size_t rows, size_t keys_and_values)
 {
     s->row_budget = rows;
     s->kv_budget = keys_and_values;
+    s->kept_lines = -1;
     store_make_room(s, 0, 0);
 }
 
@@ -247,7 +248,7 @@ void session_set(struct session *s, const struct wish *w)
     for (int32_t i = 0; s->n_fixed > 0 && i < s->n_lines; i++)
         line_sync_fixed(s, s->line[i]);
     refsets_set(s);
-    s->near_lines = -1;
+    s->near_lines = s->kept_lines = -1;
     s->hint_tokens = s->hint_front = s->hint_back = 0;
     s->marks = 0;
     memset(s->ms_new, 0, sizeof s->ms_new);
@@ -337,6 +338,38 @@ static int32_t near_lines(struct session *s)
     return s->near_lines = rank;
 }
 
+/* Lines in order of distance, from one on, whose rows take no more than so many bytes; those that
+ * are near with their final rows. */
+static int32_t lines_within(struct session *s, int32_t rank, size_t most)
+{
+    size_t row = store_row_bytes(s, false), bytes = 0,
+           final = N_TRACKS * (size_t)s->d_model * sizeof(float);
+    for (; rank < s->n_lines; rank++) {
+        bytes += (size_t)line_at(s, rank)->tokens->n * (row + (rank < near_lines(s) ? final : 0));
+        if (bytes > most)
+            break;
+    }
+    return rank;
+}
+
+/* Of lines beyond these no rows are kept: colours and losses are made of them together, a few lines
+ * at a time. A quarter of the budget is for those, the rest is room for lines that grow. */
+static int32_t kept_lines(struct session *s)
+{
+    if (s->kept_lines < 0)
+        s->kept_lines = lines_within(s, 0, s->row_budget / 8 * 5);
+    return s->kept_lines;
+}
+
+/* So far the colours of lines that are not kept go before their losses. */
+static int32_t ahead_lines(struct session *s)
+{
+    size_t job = (size_t)s->rows_per_job * store_row_bytes(s, false), most = s->row_budget / 4;
+    most = most < job ? job : most > AHEAD_JOBS * job ? AHEAD_JOBS * job : most;
+    int32_t end = lines_within(s, s->hint_back, most);
+    return end == s->hint_back && end < s->n_lines ? end + 1 : end; /* a long line goes alone */
+}
+
 static void add_piece(struct session *s, struct pack *pack, struct piece p)
 {
     if (p.window->store)
@@ -357,13 +390,30 @@ static int32_t take(const struct session *s, const struct pack *pack, int32_t n)
     return pack->n > 0 && n <= s->rows_per_job ? 0 : space;
 }
 
-static bool add_front(struct session *s, struct pack *pack, struct line *l, struct window *w)
+static bool add_front(struct session *s, struct pack *pack, struct line *l, struct window *w,
+                      bool passes)
 {
     int32_t start = store_front_start(w), row = start < w->front_done ? start : w->front_done;
     int32_t n = take(s, pack, w->n - row);
     if (n > 0)
-        add_piece(s, pack, (struct piece){.line = l, .window = w, .row = row, .n = n});
+        add_piece(s, pack,
+                  (struct piece){.line = l, .window = w, .row = row, .n = n, .passes = passes});
     return n == w->n - row;
+}
+
+/* Rows of lines that only pass through, once all that is wanted of them is there. */
+static void let_go(struct session *s, const struct pack *pack)
+{
+    for (int32_t i = 0; i < pack->n; i++) {
+        struct line *l = pack->piece[i].line;
+        if (!pack->piece[i].passes || !front_is_done(s, l) ||
+            (s->wish.losses && !back_is_done(s, l)))
+            continue;
+        for (int32_t w = 0; w < l->n_windows; w++) {
+            store_free(s, l->window[w].store);
+            l->window[w].store = NULL;
+        }
+    }
 }
 
 static bool rows_for_watch(const struct line *l)
@@ -413,15 +463,17 @@ static bool step_front(struct session *s, int32_t end)
     if (watch_pass(s, end)) {
         advance(s);
     } else {
-        int32_t last = s->hint_front + SCAN_LINES < end ? s->hint_front + SCAN_LINES : end;
+        int32_t last = s->hint_front + SCAN_LINES < end ? s->hint_front + SCAN_LINES : end,
+                kept = kept_lines(s);
         bool room = true;
         for (int32_t rank = s->hint_front; rank < last && room; rank++) {
             struct line *l = line_at(s, rank);
             for (int32_t i = 0; i < l->n_windows && room; i++)
                 if (l->window[i].front_done < l->window[i].n)
-                    room = add_front(s, &pack, l, &l->window[i]);
+                    room = add_front(s, &pack, l, &l->window[i], rank >= kept);
         }
-        front_run(s, &pack, false);
+        if (front_run(s, &pack, false))
+            let_go(s, &pack);
         advance(s);
     }
     s->fvu_valid = false;
@@ -436,17 +488,40 @@ static bool has_rows(const struct window *w)
     return w->store && w->store->front_rows >= w->n;
 }
 
-/* Rows up to the landing that were dropped for want of memory, again. */
-static void front_again(struct session *s, struct line *l, struct window *w)
+static bool lacks_losses(const struct session *s, const struct window *w)
+{
+    for (int t = 0; t < N_TRACKS; t++)
+        if (s->want[t] && w->loss_done[t] < w->n)
+            return true;
+    return false;
+}
+
+/* Rows up to the landing that were dropped for want of memory, again: of one window; of the lines
+ * in [rank, last) that need them for their losses, as many as one pack takes. */
+static void window_again(struct session *s, struct line *l, struct window *w)
 {
     struct pack pack = {.n = 0};
-    add_front(s, &pack, l, w);
+    add_front(s, &pack, l, w, false);
     front_run(s, &pack, false);
 }
 
-static bool add_back(struct session *s, struct pack *pack, struct line *l, struct window *w,
-                     enum track t)
+static void lines_again(struct session *s, int32_t rank, int32_t last)
 {
+    struct pack pack = {.n = 0};
+    bool room = true;
+    for (; rank < last && room; rank++) {
+        struct line *l = line_at(s, rank);
+        for (int32_t i = 0; i < l->n_windows && room && front_is_done(s, l); i++)
+            if (lacks_losses(s, &l->window[i]) && !has_rows(&l->window[i]))
+                room = add_front(s, &pack, l, &l->window[i], false);
+    }
+    front_run(s, &pack, false);
+}
+
+static bool add_back(struct session *s, struct pack *pack, struct piece to)
+{
+    struct window *w = to.window;
+    enum track t = to.track;
     int32_t start = store_back_start(w, t), row = start < w->loss_done[t] ? start : w->loss_done[t];
     int32_t n = take(s, pack, w->n - row);
     if (n <= 0)
@@ -454,7 +529,8 @@ static bool add_back(struct session *s, struct pack *pack, struct line *l, struc
     int32_t eval = w->loss_done[t] > row ? w->loss_done[t] : row;
     eval = eval > 1 ? eval : 1;
     int32_t n_eval = row + n > eval ? row + n - eval : 0;
-    add_piece(s, pack, (struct piece){l, w, t, row, n, eval, n_eval});
+    to.row = row, to.n = n, to.eval = eval, to.n_eval = n_eval;
+    add_piece(s, pack, to);
     return n == w->n - row;
 }
 
@@ -463,26 +539,28 @@ static void run_back(struct session *s, struct pack *pack)
     float *loss = scratch_f32(s, 1, (size_t)pack->rows + 1);
     if (s->want[TRACK_FIXED] && !back_push_units(s))
         return;
-    if (back_run(s, pack, true, loss))
-        back_commit(s, pack, loss);
+    if (!back_run(s, pack, true, loss))
+        return;
+    back_commit(s, pack, loss);
+    let_go(s, pack);
 }
 
-/* Adds what a line's lanes lack. False when the pack is full, or when dropped rows had to be
- * computed first. */
-static bool fill_back(struct session *s, struct pack *pack, struct line *l, bool *again)
+/* Adds what the lanes of the line at a rank lack. False: the pack is full, or rows were dropped and
+ * must be computed first. */
+static bool fill_back(struct session *s, struct pack *pack, int32_t rank)
 {
+    struct line *l = line_at(s, rank);
     for (int32_t i = 0; i < l->n_windows; i++)
         for (int t = 0; t < N_TRACKS; t++) {
             struct window *w = &l->window[i];
             if (!s->want[t] || w->loss_done[t] >= w->n)
                 continue;
-            if (!has_rows(w)) {
-                *again = pack->n == 0;
-                if (*again)
-                    front_again(s, l, w);
-                return false;
-            }
-            if (!add_back(s, pack, l, w, (enum track)t))
+            if (!has_rows(w) || !add_back(s, pack,
+                                          (struct piece){.line = l,
+                                                         .window = w,
+                                                         .track = (enum track)t,
+                                                         .near = rank < near_lines(s),
+                                                         .passes = rank >= kept_lines(s)}))
                 return false;
         }
     return true;
@@ -495,13 +573,17 @@ static bool step_back(struct session *s, int32_t end)
     if (s->hint_back >= end)
         return false;
     int32_t last = s->hint_back + SCAN_LINES < end ? s->hint_back + SCAN_LINES : end;
-    bool again = false, room = true;
-    for (int32_t rank = s->hint_back; rank < last && room; rank++)
+    bool room = true;
+    int32_t rank = s->hint_back;
+    for (; rank < last && room; rank++)
         if (front_is_done(s, line_at(s, rank)))
-            room = fill_back(s, &pack, line_at(s, rank), &again);
+            room = fill_back(s, &pack, rank);
+    if (pack.n == 0 && room)
+        return false;
     if (pack.n == 0)
-        return again;
-    run_back(s, &pack);
+        lines_again(s, rank - 1, last);
+    else
+        run_back(s, &pack);
     advance(s);
     if (s->hint_back == s->n_lines || (end == 1 && s->hint_back >= 1))
         s->marks |= MARK_LOSS;
@@ -521,10 +603,11 @@ static bool rows_for_next(struct session *s, struct line *l, int32_t token)
             (w->store && w->store->h[t].buf && w->store->back_rows[t] > token - w->first))
             continue;
         if (!has_rows(w)) {
-            front_again(s, l, w);
+            window_again(s, l, w);
             return false;
         }
-        if (!add_back(s, &pack, l, w, (enum track)t))
+        if (!add_back(s, &pack,
+                      (struct piece){.line = l, .window = w, .track = (enum track)t, .near = true}))
             break;
     }
     if (pack.n > 0)
@@ -572,10 +655,14 @@ static enum stage do_step(struct session *s)
         return STAGE_NEXT;
     if (losses && step_back(s, near_lines(s)))
         return STAGE_LOSS;
-    if (step_front(s, s->n_lines))
+    if (step_front(s, kept_lines(s)))
         return STAGE_LATENTS;
     if (s->wish.refsets && refsets_step(s))
         return STAGE_REFSETS;
+    if (losses && step_back(s, kept_lines(s)))
+        return STAGE_LOSS;
+    if (step_front(s, losses ? ahead_lines(s) : s->n_lines))
+        return STAGE_LATENTS;
     if (losses && step_back(s, s->n_lines))
         return STAGE_LOSS;
     return STAGE_IDLE;

@@ -73,7 +73,6 @@ struct line_latents {
     float *pre;     /* [n, n_watch] pre-activations */
     float *act;     /* [n, n_watch] selected value or 0 */
     double sse, sum_sq; /* Σ‖x − x̂‖², Σ‖x‖² over the line's tokens without BOS; when complete */
-    float *sum_x; /* [width at the hook] Σ x of the same, for FVU */
 };
 struct line_losses {
     atomic_int refs;
@@ -181,6 +180,6 @@ bool session_should_publish(const struct session *);
 struct snapshot *session_snapshot(struct session *); /* a new reference, the caller's */
 const struct error *session_error(const struct session *);
 /* Bytes of device memory for rows of activations and for keys and values of lines that are not
- * being worked on; what is beyond is computed again when it is needed. Default: 512 and 256 MiB. */
+ * being worked on; what is beyond is computed again when it is needed. Default: 128 and 64 MiB. */
 void session_budget(struct session *, size_t rows, size_t keys_and_values);
 #endif

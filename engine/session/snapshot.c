@@ -55,10 +55,10 @@ static void finish_latents(struct session *s, struct line *l)
     if (!line_front_done(l) || (l->latents && l->latents->complete))
         return;
     if (!l->latents) { /* a line without tokens */
-        l->latents = line_latents_new(l->tokens->n, s->top, s->n_watch, s->n_in);
+        l->latents = line_latents_new(l->tokens->n, s->top, s->n_watch);
         memcpy(l->latents->watch, s->watch, (size_t)s->n_watch * sizeof *s->watch);
     }
-    line_latents_own(&l->latents, s->n_in);
+    line_latents_own(&l->latents);
     struct line_latents *p = l->latents;
     p->complete = true;
     p->sse = p->sum_sq = 0;
@@ -67,12 +67,6 @@ static void finish_latents(struct session *s, struct line *l)
             p->sse += l->sse[i];
             p->sum_sq += l->sq[i];
         }
-    for (int32_t i = 0; i < s->n_in; i++) {
-        double sum = 0;
-        for (int32_t w = 0; w < l->n_windows; w++)
-            sum += l->window[w].sum_x ? l->window[w].sum_x[i] : 0;
-        p->sum_x[i] = (float)sum;
-    }
 }
 
 static void finish_losses(struct session *s, struct line *l, enum track t)

@@ -62,6 +62,18 @@ void store_drop(struct session *s, struct store *st)
     st->bytes = 0;
 }
 
+void store_drop_h(struct session *s, struct store *st, enum track t)
+{
+    if (!st->h[t].buf)
+        return;
+    size_t bytes = (size_t)st->cap * (size_t)s->d_model * sizeof(float);
+    free_tensor(s, &st->h[t]);
+    st->back_rows[t] = 0;
+    st->bytes -= bytes;
+    if (is_listed(s, st))
+        s->row_bytes -= bytes;
+}
+
 void store_free(struct session *s, struct store *st)
 {
     if (!st)
@@ -94,15 +106,14 @@ int32_t store_back_start(const struct window *w, enum track t)
     return w->store ? min32(w->store->back_rows[t], w->store->back_kv[t]) : 0;
 }
 
-/* The least recently used store that neither this step nor the one before touched: a pack's windows
- * pass from the front to the lanes in neighbouring steps, and dropping them between the two would
- * never end. */
+/* The least recently used store that none of the last steps touched: a pack's windows pass from the
+ * front to the lanes in neighbouring steps, and dropping them between the two would never end. */
 static struct store *oldest(const struct session *s, bool kv)
 {
     struct store *best = NULL;
     for (struct store *st = s->stores; st; st = st->next) {
         bool holds = kv ? st->kv_bytes > 0 : st->bytes > 0;
-        if (holds && st->used + 1 < s->tick && (!best || st->used < best->used))
+        if (holds && st->used + HOLD_STEPS < s->tick && (!best || st->used < best->used))
             best = st;
     }
     return best;
@@ -165,6 +176,18 @@ static int32_t capacity(const struct session *s, const struct line *l, int32_t n
     return cap < n_ctx ? (int32_t)cap : n_ctx;
 }
 
+static bool keeps_x(const struct session *s, bool reference)
+{
+    return reference ? s->identity : s->dict != NULL;
+}
+
+size_t store_row_bytes(const struct session *s, bool reference)
+{
+    size_t cols = (size_t)s->width * (s->sae ? 2 : 1) + (s->has_resid ? (size_t)s->d_model : 0) +
+                  (keeps_x(s, reference) ? (size_t)s->n_in : 0);
+    return cols * sizeof(float);
+}
+
 bool store_reserve(struct session *s, const struct line *l, struct window *w, bool reference)
 {
     if (!w->store)
@@ -175,11 +198,9 @@ bool store_reserve(struct session *s, const struct line *l, struct window *w, bo
         return true;
     store_drop(s, st);
     int32_t cap = capacity(s, l, w->n);
-    st->with_x = reference ? s->identity : s->dict != NULL;
-    size_t cols = (size_t)s->width * (s->sae ? 2 : 1) + (s->has_resid ? (size_t)s->d_model : 0) +
-                  (st->with_x ? (size_t)s->n_in : 0);
+    st->with_x = keeps_x(s, reference);
     if (!reference)
-        store_make_room(s, (size_t)cap * cols * sizeof(float), 0);
+        store_make_room(s, (size_t)cap * store_row_bytes(s, false), 0);
     st->cap = cap;
     if (add_rows(s, st, &st->value, s->width) &&
         (!s->has_resid || add_rows(s, st, &st->resid, s->d_model)) &&

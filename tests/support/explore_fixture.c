@@ -256,7 +256,7 @@ static const struct line_latents *latents_of(const struct wish *w, const char *s
                                              const struct line_tokens *t)
 {
     int32_t k = 12, n_watch = w->n_units + (w->watch >= 0);
-    struct line_latents *l = line_latents_new(t->n, k, n_watch, 1);
+    struct line_latents *l = line_latents_new(t->n, k, n_watch);
     l->complete = true;
     for (int32_t u = 0; u < n_watch; u++)
         l->watch[u] = u < w->n_units ? w->unit[u].index : w->watch;

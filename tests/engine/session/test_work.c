@@ -1,5 +1,6 @@
 /* What the session does not do again: rows of operations are counted. */
 #include "engine/base/memory.h"
+#include "engine/session/internal.h"
 #include "tests/support/session_oracle.h"
 #include "tests/support/tiny_model.h"
 #include <math.h>
@@ -270,6 +271,55 @@ static void test_budget_is_kept(void **state)
                 count.front < n + 100); /* what was dropped was computed again, once */
 }
 
+static size_t host_bytes(const struct line *l)
+{
+    size_t n = (size_t)l->tokens->n, k = (size_t)l->latents->k, w = (size_t)l->latents->n_watch;
+    return n * (2 * k + 2 * w) * sizeof(float) + n * N_TRACKS * sizeof(float);
+}
+
+/* Of a text that is larger than the budget rows are kept around the cursor alone; the rest passes
+ * through, and nothing of it is computed twice on the way. */
+static void test_far_lines_pass_through(void **state)
+{
+    struct fixture *f = *state;
+    int lines = getenv("GLIMT_QUICK") ? 60 : 300;
+    size_t budget = 400000, at = 0, listed = 0, host = 0;
+    char *text = xcalloc((size_t)lines, 80);
+    for (int i = 0; i < lines; i++)
+        at += (size_t)snprintf(text + at, 80, "Linje nummer %d er hverken lang eller kort.\n", i);
+    session_budget(f->s, budget, 0);
+    f->w.text = text, f->w.n_text = at, f->w.cursor = at / 2;
+    count.front = count.back = 0;
+    session_set(f->s, &f->w);
+    session_run_to_idle(f->s);
+    int32_t n = tokens_of(f);
+    assert_true((size_t)n * store_row_bytes(f->s, false) > 2 * budget || lines < 300);
+    assert_int_equal(count.front, n);
+    assert_int_equal(count.back, 3 * n);
+    assert_true(f->s->row_bytes <= budget);
+    for (const struct store *st = f->s->stores; st; st = st->next)
+        listed++;
+    assert_true(listed * 20 * store_row_bytes(f->s, false) < 4 * budget); /* those of kept lines */
+    for (int32_t i = 0; i < f->s->n_lines; i++) {
+        const struct line *l = f->s->line[i];
+        host += l->tokens->n > 0 ? host_bytes(l) : 0;
+        for (int32_t w = 0; w < l->n_windows && abs(i - f->s->cursor_line) > 40; w++)
+            if (lines == 300)
+                assert_null(l->window[w].store);
+    }
+    assert_true(host / (size_t)n < 1024); /* a token's results */
+    const struct line *here = f->s->line[f->s->cursor_line];
+    assert_true(here->window[0].store && here->window[0].store->front_rows == here->tokens->n);
+    f->w.unit[0].value = 2.0f; /* a slider: the kept ones are there, the others come again, once */
+    f->w.generation++;
+    count.front = count.back = 0;
+    session_set(f->s, &f->w);
+    session_run_to_idle(f->s);
+    assert_true(count.front > 0 && count.front < n);
+    assert_int_equal(count.back, n);
+    free(text);
+}
+
 static void test_large_paste_is_progressive(void **state)
 {
     struct fixture *f = *state;
@@ -313,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reference_lanes_are_cached, setup, teardown),
         cmocka_unit_test_setup_teardown(test_looks_while_streaming, setup, teardown),
         cmocka_unit_test_setup_teardown(test_budget_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_far_lines_pass_through, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_paste_is_progressive, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -420,7 +420,7 @@ static void test_reference_pairs(void **state)
 static struct line_latents *latents_of_rows(int32_t n, int32_t k, const int32_t *id,
                                             const float *value)
 {
-    struct line_latents *l = line_latents_new(n, k, 0, 1);
+    struct line_latents *l = line_latents_new(n, k, 0);
     l->complete = true;
     memcpy(l->top_id, id, (size_t)(n * k) * sizeof *id);
     memcpy(l->top_val, value, (size_t)(n * k) * sizeof *value);
