@@ -3,6 +3,7 @@
 #include "engine/base/strbuf.h"
 #include "tui/desk.h"
 #include "tui/script.h"
+#include "tui/term/locale.h"
 #include "tui/term/screen.h"
 #include "tui/view/export.h"
 #include <errno.h>
@@ -415,6 +416,10 @@ static bool begin(struct app *a, const struct app_options *o, bool *no_terminal,
     if (screen_info()->term_unknown && !a->desk.explore.message[0])
         explore_message(&a->desk.explore, false, "this terminal is unknown here: taken for %s",
                         screen_info()->term);
+    if (locale_fault() && !a->desk.explore.message[0])
+        explore_message(&a->desk.explore, false,
+                        "%s: what is not ASCII is drawn as ASCII; LC_ALL=C.UTF-8 shows it",
+                        locale_fault());
     if (!restored && !a->desk.explore.message[0])
         explore_message(&a->desk.explore, false,
                         "type Danish or English; Tab to the sliders, drag them too");

@@ -2,8 +2,8 @@
 #include "tui/app.h"
 #include "tui/cli/cli.h"
 #include "tui/cli/explorer_options.h"
+#include "tui/term/locale.h"
 #include <fcntl.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +70,7 @@ static int explore(const struct options *options, const struct explorer_values *
 int main(int argc, char **argv)
 {
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the write */
-    setlocale(LC_CTYPE, "");  /* nothing else: numbers have points everywhere */
+    locale_open();            /* of characters alone: numbers have points everywhere */
     if (cli_is_command(argc, argv))
         return cli_main(argc, argv);
     struct options options;

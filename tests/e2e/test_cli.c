@@ -301,6 +301,14 @@ static void test_doctor(void **state)
                         "/tmp/some home/.cache/huggingface/hub");
     assert_true(json_object_size(json_object_get(root, "libraries")) >= 5);
     json_decref(root);
+    static const char *const not_here[] = {"LC_ALL=xx_XX.UTF-8", NULL};
+    root = JSON_OF(&(struct run_how){.env = not_here}, "doctor");
+    assert_string_equal(get_string(json_object_get(root, "terminal"), "charset"), "UTF-8");
+    json_decref(root);
+    static const char *const without[] = {"LC_ALL=xx_XX", NULL};
+    run_glimt(&r, &(struct run_how){.env = without}, "doctor", NULL);
+    assert_non_null(strstr(r.out, "missing: a UTF-8 locale (the locale xx_XX is not installed"));
+    run_release(&r);
     run_glimt(&r, NULL, "doctor", NULL);
     expect_done(&r);
     assert_non_null(strstr(r.out, "missing: a full-screen terminal (TERM is dumb)"));

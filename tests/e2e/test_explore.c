@@ -318,7 +318,34 @@ static void test_no_utf8(void **state)
     for (size_t i = 0; i < n; i++)
         assert_true((unsigned char)bytes[i] < 128);
     assert_true(term_has(t, "plain"));
+    assert_true(term_has(t, "the locale C has no UTF-8"));
     quit(t);
+}
+
+/* A locale that only the other end of the line has. */
+static void test_a_missing_locale(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *env[4], *says; /* NULL: æøå are there */
+    } row[] = {
+        {{"LC_ALL", "LANG=xx_XX.UTF-8"}, NULL},
+        {{"LC_ALL=", "LC_CTYPE=", "LANG=xx_XX.utf8@euro"}, NULL},
+        {{"LC_ALL", "LC_CTYPE=UTF-8", "LANG=C"}, NULL},
+        {{"LC_ALL=xx_XX.UTF-8", "LANG=xx_XX"}, NULL},
+        {{"LC_ALL=xx_XX", "LANG=xx_XX.UTF-8"}, "the locale xx_XX is not installed"},
+        {{"LC_ALL"}, "LANG names no locale"},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct term *t = start(&(struct how){.state = DANISH, .env = row[i].env});
+        if (term_has(t, "Rådet") != !row[i].says)
+            fail_msg("%s, %s", row[i].env[0], row[i].env[1]);
+        if (row[i].says) {
+            assert_shows(t, row[i].says);
+            assert_shows(t, "LC_ALL=C.UTF-8 shows it");
+        }
+        quit(t);
+    }
 }
 
 static void test_suspend(void **state)
@@ -566,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_no_colour),
         cmocka_unit_test(test_other_terminals),
         cmocka_unit_test(test_no_utf8),
+        cmocka_unit_test(test_a_missing_locale),
         cmocka_unit_test(test_suspend),
         cmocka_unit_test(test_killed_and_restored),
         cmocka_unit_test(test_hung_up_and_restored),

@@ -3,6 +3,7 @@
 #include "engine/cpu/cpu.h"
 #include "tui/cli/command.h"
 #include "tui/cli/libraries.h"
+#include "tui/term/locale.h"
 #include <curses.h>
 #include <dirent.h>
 #include <langinfo.h>
@@ -135,7 +136,7 @@ static void find_terminal(struct findings *f, const struct options *o)
     f->term = getenv("TERM");
     f->depth = depths[color_depth(o, true)];
     f->charset = nl_langinfo(CODESET);
-    f->utf8 = strcmp(f->charset, "UTF-8") == 0;
+    f->utf8 = locale_is_utf8();
     f->known_term = f->term && *f->term && setupterm(f->term, STDERR_FILENO, &status) == 0;
     if (f->known_term)
         del_curterm(cur_term);
@@ -143,7 +144,9 @@ static void find_terminal(struct findings *f, const struct options *o)
         if (isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0)
             f->width = size.ws_col, f->height = size.ws_row;
     if (!f->utf8)
-        miss(f, xasprintf("a UTF-8 locale (it is %s; try LC_ALL=C.UTF-8)", f->charset),
+        miss(f,
+             xasprintf("a UTF-8 locale (%s, so it is %s; try LC_ALL=C.UTF-8)", locale_fault(),
+                       f->charset),
              "letters beyond ASCII on screen");
     if (!f->known_term || strcmp(f->term, "dumb") == 0)
         miss(f,

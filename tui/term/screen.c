@@ -2,13 +2,12 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tui/term/clipboard.h"
+#include "tui/term/locale.h"
 #include "tui/term/paint.h"
 #include "tui/term/probe.h"
 #include "tui/term/tty.h"
 #include "tui/term/wipe.h"
 #include "tui/workbench.h"
-#include <langinfo.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,11 +285,11 @@ static void ask_what_it_is(const struct screen_options *o)
 
 bool screen_open(const struct screen_options *o, struct error *e)
 {
-    setlocale(LC_CTYPE, "");
+    locale_open();
     memset(&screen, 0, sizeof screen);
     read_test_fd();
     struct screen_info *info = &screen.info;
-    info->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+    info->utf8 = locale_is_utf8();
     if (!tty_open(e))
         return false;
     tty_size(&screen.w, &screen.h);
