@@ -2,6 +2,7 @@
  * its bundle. */
 #include "engine/base/memory.h"
 #include "tests/support/explorer.h"
+#include "engine/base/strbuf.h"
 #include "tests/support/run.h"
 #include "tests/support/testdata.h"
 #include <limits.h>
@@ -348,6 +349,39 @@ static void test_a_missing_locale(void **state)
     }
 }
 
+/* A cut in the middle of a word, and one at a newline of joined lines: no blank is free there. */
+static void test_longer_than_the_context(void **state)
+{
+    (void)state;
+    struct strbuf text;
+    int x = 0, y = 0, marked = 0;
+    strbuf_init(&text);
+    strbuf_adds(&text, "{\"glimt_state\":1,\"text\":\"");
+    for (int i = 0; i < 12; i++)
+        strbuf_adds(&text, "qxzqxzqxzqxzqxz");
+    strbuf_adds(&text, "\"}");
+    struct term *t = start(&(struct how){.state = text.s});
+    assert_shows(t, "longer than the model's context");
+    assert_true(term_find(t, "qxzqxz", &x, &y));
+    for (int i = 0; i < 200; i++) {
+        struct style s = term_cell(t, x + i % 100, y + i / 100).style;
+        marked += (s.attr & (ATTR_REVERSE | ATTR_UNDERLINE)) == (ATTR_REVERSE | ATTR_UNDERLINE);
+    }
+    assert_true(marked > 0);
+    escape(t);
+    assert_true(term_has(t, "token"));
+    quit(t);
+    strbuf_clear(&text);
+    strbuf_adds(&text, "{\"glimt_state\":1,\"context\":\"join\",\"text\":\"");
+    for (int i = 0; i < 200; i++)
+        strbuf_adds(&text, "\\n");
+    strbuf_adds(&text, "\",\"cursor\":0}");
+    t = start(&(struct how){.state = text.s, .h = 120});
+    assert_shows(t, "longer than the model's context");
+    quit(t);
+    strbuf_release(&text);
+}
+
 static void test_suspend(void **state)
 {
     (void)state;
@@ -594,6 +628,7 @@ int main(void)
         cmocka_unit_test(test_other_terminals),
         cmocka_unit_test(test_no_utf8),
         cmocka_unit_test(test_a_missing_locale),
+        cmocka_unit_test(test_longer_than_the_context),
         cmocka_unit_test(test_suspend),
         cmocka_unit_test(test_killed_and_restored),
         cmocka_unit_test(test_hung_up_and_restored),

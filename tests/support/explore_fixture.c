@@ -231,11 +231,19 @@ static float value_of(const char *bytes, int32_t n, int32_t unit)
     return (float)((double)(h % 9001) / 1000 - 4); /* −4 … 5 */
 }
 
+static int32_t n_ctx;
+
+void fixture_context(int32_t n)
+{
+    n_ctx = n;
+}
+
 static const struct line_tokens *tokens_of(const char *s, int32_t n)
 {
     int32_t count = 0;
     for (int pass = 0;; pass++) {
-        struct line_tokens *t = pass ? line_tokens_new(count, 1) : NULL;
+        int32_t n_windows = n_ctx > 0 && count > n_ctx ? (count - 1) / n_ctx + 1 : 1;
+        struct line_tokens *t = pass ? line_tokens_new(count, n_windows) : NULL;
         int32_t start = 0, k = 0;
         for (int32_t i = 1; i <= n; i++)
             if (i == n || s[i] == ' ') {
@@ -246,7 +254,9 @@ static const struct line_tokens *tokens_of(const char *s, int32_t n)
             }
         count = n > 0 ? k : 0;
         if (t) {
-            t->window_start[1] = count;
+            for (int32_t w = 0; w < n_windows; w++)
+                t->window_start[w] = w * n_ctx;
+            t->window_start[n_windows] = count;
             return t;
         }
     }

@@ -29,6 +29,8 @@ void fixture_init(struct explore_fixture *, const char *text, enum depth, bool a
 void fixture_release(struct explore_fixture *);
 /* What an idle worker would publish for a wish. The caller's reference. */
 struct snapshot *fixture_snapshot(const struct wish *);
+/* Lines of more tokens are cut; 0: none is. */
+void fixture_context(int32_t n_ctx);
 /* Somebody who answers the views' questions: histograms and sweeps at once (unless f->hold), with
  * the tables of view_fixture.h; others stay queued. */
 void fixture_host(struct explore_fixture *);

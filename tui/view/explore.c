@@ -384,6 +384,25 @@ static void keep_numbers(struct explore *ex, const struct snapshot *s)
     }
 }
 
+bool explore_is_cut(const struct snapshot *s)
+{
+    for (int32_t i = 0; s && i < s->n_lines; i++)
+        if (s->line[i].tokens && s->line[i].tokens->n_windows > 1)
+            return true;
+    return false;
+}
+
+/* Once; a message that is an error goes first. */
+static void tell_cut(struct explore *ex, const struct snapshot *s)
+{
+    if (ex->told_cut || (ex->message[0] && ex->message_is_error) || !explore_is_cut(s))
+        return;
+    ex->told_cut = true;
+    explore_message(ex, false,
+                    "longer than the model's context: cut where the mark is, each part its own "
+                    "sequence");
+}
+
 void explore_recolour(struct explore *ex)
 {
     if (!ex->snapshot || !ex->theme)
@@ -405,6 +424,7 @@ void explore_snapshot(struct explore *ex, struct snapshot *s)
     explore_recolour(ex);
     explore_arrange(ex);
     blink_compare(ex);
+    tell_cut(ex, s);
     ex->redraw = true;
 }
 

@@ -152,6 +152,7 @@ struct explore {
     char message[MESSAGE_MAX];
     bool message_is_error;
     struct messages messages;
+    bool told_cut; /* that the text is longer than the model's context */
 
     bool redraw, wish_changed, state_changed;
     unsigned wants; /* enum want, or-ed; the program clears what it did */

@@ -12,6 +12,8 @@ struct here {
     int32_t i, token;  /* in its line; in the text */
     size_t start, end; /* bytes of the snapshot's text */
 };
+/* Some line is longer than the model's context. */
+bool explore_is_cut(const struct snapshot *);
 struct here explore_here(const struct explore *, const struct snapshot *);
 
 /* ---- geometry, for drawing and for the mouse */

@@ -66,6 +66,25 @@ static void draw_rail(const struct drawing *d, int x, int y, int w, float v)
         grid_put(d->grid, a.rows, x + i, y, s, glyph, 1);
 }
 
+static bool cut_at(const struct paint_token *t, size_t at)
+{
+    return t && t->cut && t->start == at;
+}
+
+/* Where the context was full: a bar in a blank, else a cell that no value looks like. */
+static void mark_cut(const struct drawing *d, struct style *s, char glyph[GRID_GLYPH_MAX])
+{
+    struct style warning = draw_style(d, ROLE_WARNING);
+    if (strcmp(glyph, " ") != 0) {
+        *s = warning;
+        s->attr |= ATTR_REVERSE | ATTR_BOLD | ATTR_UNDERLINE;
+        return;
+    }
+    s->fg = warning.fg;
+    s->attr |= warning.attr | ATTR_BOLD;
+    snprintf(glyph, GRID_GLYPH_MAX, "%s", d->ascii ? "|" : "│");
+}
+
 static int draw_cluster(struct text_look *l, struct text_area a, size_t at, size_t end, int x,
                         int y, size_t *n)
 {
@@ -75,6 +94,8 @@ static int draw_cluster(struct text_look *l, struct text_area a, size_t at, size
     char glyph[GRID_GLYPH_MAX];
     *n = text_cluster(e->text.s + at, end - at, &columns, glyph);
     struct style s = style_at(l, at, t);
+    if (cut_at(t, at))
+        mark_cut(l->d, &s, glyph);
     if (columns <= 2)
         grid_put(l->d->grid, a.rows, x, y, s, glyph, columns);
     else
@@ -84,8 +105,27 @@ static int draw_cluster(struct text_look *l, struct text_area a, size_t at, size
     return columns;
 }
 
-/* A side of the token, in a blank beside it: a line at the cell's edge, no character that one could
- * have typed; in ASCII a bracket in a cell turned over. */
+/* Behind a row: what is seen of its newline. */
+static void draw_newline(struct text_look *l, struct text_area a, size_t at, int x, int y)
+{
+    bool selected = at >= l->selection.from && at < l->selection.to,
+         cut = cut_at(token_at(l, at), at);
+    struct style s = style_at(l, at, NULL);
+    char glyph[GRID_GLYPH_MAX] = " ";
+    if (cut)
+        mark_cut(l->d, &s, glyph);
+    if (selected || cut)
+        grid_put(l->d->grid, a.rows, x, y, s, glyph, 1);
+}
+
+static bool is_cut(const struct paint *p, size_t at)
+{
+    size_t i = paint_find(p, at);
+    return i < p->n && cut_at(&p->token[i], at);
+}
+
+/* A side of the token, in a blank beside it (where no cut is marked): a line at the cell's edge, no
+ * character that one could have typed; in ASCII a bracket in a cell turned over. */
 static void draw_side(const struct drawing *d, struct rect rows, int x, int y, bool left)
 {
     if (!rect_has(rows, x, y))
@@ -108,10 +148,10 @@ static void draw_sides(const struct drawing *d, struct span here)
         y2 = a.rows.y + ((int)last - (int)e->top) * a.step;
     int x = a.rows.x + wrap_column(&e->wrap, &e->text, here.from);
     int x2 = a.rows.x + wrap_column(&e->wrap, &e->text, here.to);
-    if (e->text.s[here.from] == ' ' && first >= e->top)
+    if (e->text.s[here.from] == ' ' && !is_cut(&d->ex->paint, here.from) && first >= e->top)
         draw_side(d, a.rows, x, y, true);
     if ((here.to == e->text.n || e->text.s[here.to] == ' ' || e->text.s[here.to] == '\n') &&
-        last >= e->top)
+        !is_cut(&d->ex->paint, here.to) && last >= e->top)
         draw_side(d, a.rows, x2, y2, false);
 }
 
@@ -151,8 +191,8 @@ static void draw_rows(const struct drawing *d)
             l.next = paint_find(&ex->paint, at);
         for (; at < end && x < a.rows.x + a.rows.w; at += n)
             x += draw_cluster(&l, a, at, end, x, y, &n);
-        if (at == end && at < e->text.n && at >= l.selection.from && at < l.selection.to)
-            grid_text(d->grid, a.rows, x, y, style_at(&l, at, NULL), " ", 1); /* the newline */
+        if (at == end && at < e->text.n)
+            draw_newline(&l, a, at, x, y);
     }
     draw_sides(d, l.here);
     draw_twin_marks(d, a);
@@ -240,7 +280,15 @@ static void draw_legend(const struct drawing *d, struct rect r)
         x = grid_text(d->grid, r, x, r.y, level_style(d, i, d->ex->colouring), "+ ", n > 6 ? 1 : 2);
     signed_number((double)scale, 2, d->ascii, number, sizeof number);
     grid_printf(d->grid, r, x, r.y, draw_style(d, ROLE_DIM), " %s", number);
-    grid_printf(d->grid, r, r.x, r.y + 1, draw_style(d, ROLE_DIM), "full: %s", source);
+    x = grid_printf(d->grid, r, r.x, r.y + 1, draw_style(d, ROLE_DIM), "full: %s", source);
+    if (!explore_is_cut(d->snap))
+        return;
+    char mark[GRID_GLYPH_MAX] = " ";
+    struct style s = draw_style(d, ROLE_TEXT);
+    mark_cut(d, &s, mark);
+    x = grid_printf(d->grid, r, x, r.y + 1, draw_style(d, ROLE_DIM), "  ");
+    x = grid_text(d->grid, r, x, r.y + 1, s, mark, strlen(mark));
+    grid_printf(d->grid, r, x, r.y + 1, draw_style(d, ROLE_DIM), " a new context begins");
 }
 
 /* ---- the token looked at, in words */
@@ -248,6 +296,36 @@ static double loss_of(const struct here *h, enum lane_kind lane)
 {
     const struct line_losses *l = h->line->loss[lane];
     return l && h->i < l->n ? (double)l->loss[h->i] : NAN;
+}
+
+static int add_words(const struct drawing *d, struct rect r, int x, const char *words)
+{
+    if (!*words || x + 2 + text_columns(words, strlen(words)) > r.x + r.w)
+        return x;
+    return grid_printf(d->grid, r, x, r.y, draw_style(d, ROLE_DIM), "  %s", words);
+}
+
+/* Why a token has no loss, or less before it than the text has. */
+static int add_window(const struct drawing *d, struct rect r, int x)
+{
+    const struct here *h = &d->here;
+    const struct line_tokens *t = h->line->tokens;
+    int32_t w = 0, first;
+    while (w + 1 < t->n_windows && t->window_start[w + 1] <= h->i)
+        w++;
+    first = t->window_start[w];
+    bool bos = first < t->n && t->token[first].start >= t->token[first].end;
+    if (h->i > first + (bos ? 1 : 0))
+        return x;
+    if (w == 0)
+        return bos ? x : add_words(d, r, x, "no loss: nothing before it");
+    char words[64];
+    const char *none = bos ? "" : "no loss: ";
+    snprintf(words, sizeof words, "%sa new context of %d tokens begins", none,
+             t->window_start[1] - t->window_start[0]);
+    int to = add_words(d, r, x, words);
+    snprintf(words, sizeof words, "%sa new context", none);
+    return to > x ? to : add_words(d, r, x, words);
 }
 
 static int add_number(const struct drawing *d, struct rect r, int x, const char *name, double v,
@@ -285,11 +363,11 @@ static void draw_info(const struct drawing *d, struct rect r)
     x = add_number(d, r, x, "loss", base, false);
     if (fixed && h->line->loss[LANE_FIXED])
         x = add_number(d, r, x, d->ascii ? "->" : "→", loss_of(h, LANE_FIXED), false);
+    x = add_window(d, r, x);
     char more[64];
-    snprintf(more, sizeof more, "  id %d  token %d of %d", h->line->tokens->token[h->i].id,
+    snprintf(more, sizeof more, "id %d  token %d of %d", h->line->tokens->token[h->i].id,
              h->token + 1, d->snap->n_tokens);
-    if (x + (int)strlen(more) <= r.x + r.w)
-        grid_text(d->grid, r, x, r.y, draw_style(d, ROLE_DIM), more, strlen(more));
+    add_words(d, r, x, more);
 }
 
 void draw_text_pane(const struct drawing *d)

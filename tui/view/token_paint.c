@@ -205,9 +205,16 @@ static void paint_line(struct painter *m, const struct snapshot *s, const struct
         keep_old(m, mapped(map, l->start, false), mapped(map, l->end, true));
         return;
     }
-    for (int32_t i = 0; i < l->tokens->n; i++) {
+    bool begins = false; /* a window whose first bytes are still to come */
+    for (int32_t i = 0, w = 1; i < l->tokens->n; i++) {
         const struct token *t = &l->tokens->token[i];
         size_t start, end;
+        if (w < l->tokens->n_windows && i == l->tokens->window_start[w]) {
+            begins = true;
+            w++;
+        }
+        bool cut = begins && t->start < t->end;
+        begins = begins && !cut; /* behind its BOS */
         if (t->start >= t->end ||
             !map_to_new(map, l->start + (size_t)t->start, l->start + (size_t)t->end, &start, &end))
             continue;
@@ -221,6 +228,7 @@ static void paint_line(struct painter *m, const struct snapshot *s, const struct
             p = *was;
             p.stale = true;
         }
+        p.cut = cut;
         emit(m, p);
     }
 }

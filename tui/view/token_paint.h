@@ -27,6 +27,7 @@ struct paint_token {
     float value; /* v/scale; NaN: none */
     int level;   /* of the theme's ramp */
     bool stale;
+    bool cut; /* the model's context was full: a new one begins here */
 };
 struct paint {
     struct paint_token *token; /* by start */

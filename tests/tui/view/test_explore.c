@@ -244,6 +244,49 @@ static void test_rail_and_legend(void **state)
     assert_int_equal(reversed, v < 0);
 }
 
+static void cut_shows(enum depth depth, bool ascii, const char *row)
+{
+    fixture_init(&f, "en to tre fire fem", depth, ascii, 120, 36);
+    fixture_context(2);
+    fixture_settle(&f);
+    assert_shows(row);
+    assert_shows("longer than the model's context");
+    fixture_release(&f);
+}
+
+static void test_where_the_context_is_full(void **state)
+{
+    (void)state;
+    cut_shows(DEPTH_MONO, false, "en to│tre fire│fem");
+    cut_shows(DEPTH_16, true, "en to|tre fire|fem");
+    fixture_init(&f, "en to tre fire fem", DEPTH_256, false, 120, 36);
+    fixture_settle(&f);
+    int x, y;
+    assert_true(fixture_find(&f, "en to│tre", &x, &y));
+    assert_int_equal(cell(x + 5, y)->style.fg, theme_style(f.theme, ROLE_WARNING).fg);
+    fixture_keys(&f, "Esc C Home");
+    fixture_settle(&f);
+    assert_hides("longer than the model's context"); /* said once */
+    assert_shows("│ a new context begins");
+    assert_shows("no loss: nothing before it");
+    fixture_keys(&f, "Right");
+    fixture_settle(&f);
+    assert_shows("to│tre");
+    assert_hides("no loss");
+    fixture_keys(&f, "Right");
+    fixture_settle(&f);
+    assert_shows("Latents at ·tre");
+    assert_shows("no loss: a new context");
+    assert_shows("to│tre]fire│fem"); /* no bracket over the mark */
+    fixture_keys(&f, "i Backspace"); /* an edit moves it along until the next snapshot */
+    fixture_draw(&f);
+    assert_shows("en t│tre");
+    fixture_context(0);
+    fixture_settle(&f);
+    assert_hides("│tre");
+    assert_hides("│ a new context begins");
+}
+
 static void test_paste_is_one_step_and_enters_text(void **state)
 {
     (void)state;
@@ -630,6 +673,7 @@ int main(void)
         cmocka_unit_test_teardown(test_a_late_snapshot_is_mapped, end),
         cmocka_unit_test_teardown(test_token_steps_and_info, end),
         cmocka_unit_test_teardown(test_rail_and_legend, end),
+        cmocka_unit_test_teardown(test_where_the_context_is_full, end),
         cmocka_unit_test_teardown(test_paste_is_one_step_and_enters_text, end),
         cmocka_unit_test_teardown(test_taking_and_colouring, end),
         cmocka_unit_test_teardown(test_watching_another_latent, end),
