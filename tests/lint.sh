@@ -52,7 +52,7 @@ if command -v clang-format >/dev/null; then
     [ -z "$unformatted" ] || say "clang-format would change:"$'\n'"$unformatted"
 fi
 if command -v clang >/dev/null; then
-    flags=$(pkg-config --cflags ncursesw libutf8proc jansson nettle sqlite3 expat cmocka vterm)
+    flags=$(pkg-config --cflags ncursesw libutf8proc jansson nettle sqlite3 expat zlib liblzma cmocka vterm)
     warned=$(git ls-files -co --exclude-standard 'engine/*.c' 'store/*.c' 'tui/*.c' 'tests/*.c' |
         xargs -P "$(nproc)" -I{} sh -c "clang -std=c17 -fsyntax-only -Werror -Wall -Wextra -Wshadow -Wconversion \
             -Wstrict-prototypes -Wvla -Wformat=2 -Wundef -I. -D_GNU_SOURCE -DGLIMT_VERSION='\"\"' $flags {} || echo 'clang warns in {}'" |

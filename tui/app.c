@@ -98,8 +98,7 @@ static void fill_options(struct app *a)
                 same_name(o->sae, s->sae) && same_name(o->hook, s->hook) &&
                 !(o->neurons && !s->neurons);
     if (!same) {
-        bool join = s->sliders.join;
-        s->sliders = (struct sliders){.join = join};
+        s->sliders = (struct sliders){.join = s->sliders.join, .special = s->sliders.special};
         s->has_unit = s->has_insert = false;
         return;
     }

@@ -1,10 +1,8 @@
 #include "tui/desk.h"
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
-#include "engine/formats/mapping.h"
+#include "engine/formats/text_file.h"
 #include "tui/view/export.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,16 +119,14 @@ static void write_table(struct desk *d, const char *path)
 }
 
 /* Bytes that no text has, near its beginning. */
-static bool is_binary(int fd)
+static bool is_binary(const struct text_file *t)
 {
-    char begin[8192];
-    ssize_t n = pread(fd, begin, sizeof begin, 0);
-    return n > 0 && memchr(begin, '\0', (size_t)n);
+    return memchr(t->p, '\0', t->n < 8192 ? t->n : 8192) != NULL;
 }
 
-static bool asked_to_open(struct desk *d, const char *path, int fd, const struct stat *st)
+static bool asked_to_open(struct desk *d, const char *path, const struct text_file *t, off_t size)
 {
-    bool binary = is_binary(fd), big = st->st_size > OPEN_ASKS_BYTES;
+    bool binary = is_binary(t), big = size > OPEN_ASKS_BYTES;
     if (!d->explore.want_asks || !(binary || big))
         return false;
     struct question q = {.wants = WANT_OPEN,
@@ -143,44 +139,24 @@ static bool asked_to_open(struct desk *d, const char *path, int fd, const struct
     return true;
 }
 
-static bool read_text(int fd, char *text, size_t max, size_t *n)
-{
-    for (*n = 0; *n < max;) {
-        ssize_t k = read(fd, text + *n, max - *n);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k <= 0)
-            return k == 0;
-        *n += (size_t)k;
-    }
-    return true;
-}
-
 static void open_text(struct desk *d, const char *path)
 {
-    /* a pipe must not be waited for */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        explore_message(&d->explore, true, "opening %s: %s", path, strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        explore_message(&d->explore, true, "opening %s: found a %s, expected a file", path,
-                        S_ISDIR(st.st_mode) ? "folder" : "device or pipe");
-    } else if (!asked_to_open(d, path, fd, &st)) {
-        char *text = xmalloc(EDITOR_MAX_BYTES + 1);
-        size_t n;
-        if (!read_text(fd, text, EDITOR_MAX_BYTES + 1, &n))
-            explore_message(&d->explore, true, "opening %s: %s", path, strerror(errno));
-        else
-            explore_replace_text(&d->explore, text, n);
-        if (st.st_size > EDITOR_MAX_BYTES)
+    const char *encoding = d->explore.encoding;
+    const struct text_spec how = {
+        .encoding = *encoding ? encoding : NULL, .limit = 64 << 20, .first = EDITOR_MAX_BYTES + 1};
+    struct text_file t;
+    struct stat st = {0};
+    struct error e = {0};
+    if (!text_open(&t, path, &how, &e) || stat(path, &st) != 0) {
+        explore_message(&d->explore, true, "%s", e.text);
+    } else if (!asked_to_open(d, path, &t, st.st_size)) {
+        explore_replace_text(&d->explore, t.p, t.n);
+        if (t.n > EDITOR_MAX_BYTES)
             explore_message(&d->explore, true,
                             "%s has %lld bytes, the text ends at 2 MiB: the rest was left out",
                             path, (long long)st.st_size);
-        free(text);
     }
-    if (fd >= 0)
-        close(fd);
+    text_close(&t);
 }
 
 void desk_files(struct desk *d, unsigned wants)

@@ -45,7 +45,7 @@ static int explore(const struct options *options, const struct explorer_values *
     if (values->state)
         state_parse(values->state, strlen(values->state), &state, &e);
     if (!error_is_set(&e) && !keys)
-        cli_piped_text(&text, &n_text, &e);
+        cli_piped_text(options, &text, &n_text, &e);
     if (error_is_set(&e)) {
         state_release(&state);
         return fail(&e);

@@ -18,7 +18,8 @@ struct options {
     struct unit fix[SESSION_MAX_UNITS];
     bool insert_given;
     enum insert insert;
-    bool bos, join;
+    bool bos, join, special;
+    const char *encoding;       /* of text and corpora that are not UTF-8; NULL: they are refused */
     const char *device, *dtype; /* "auto" */
     int threads;                /* 0: all */
     enum output_mode output;

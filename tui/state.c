@@ -147,11 +147,17 @@ static bool read_places(struct reader *r, struct saved_state *s)
 {
     const json_t *unit = json_object_get(r->root, "unit"),
                  *cursor = json_object_get(r->root, "cursor"),
-                 *view = json_object_get(r->root, "view");
+                 *view = json_object_get(r->root, "view"),
+                 *special = json_object_get(r->root, "special");
     if (view && !json_is_null(view)) {
         if (!json_is_string(view))
             return wrong(r, "view", "the name of a view");
         snprintf(s->view, sizeof s->view, "%s", json_string_value(view));
+    }
+    if (special && !json_is_null(special)) {
+        if (!json_is_boolean(special))
+            return wrong(r, "special", "true or false");
+        s->sliders.special = json_is_true(special);
     }
     if (unit && !json_is_null(unit)) {
         s->has_unit = true;
@@ -234,6 +240,8 @@ char *state_print(const struct saved_state *s)
     if (s->has_insert)
         set_string(o, "insert", insert_name[s->sliders.insert]);
     set_string(o, "context", context_name[s->sliders.join]);
+    if (s->sliders.special)
+        json_object_set_new(o, "special", json_true());
     set_string(o, "theme", s->theme);
     char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(o);

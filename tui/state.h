@@ -19,7 +19,7 @@ struct saved_state {
     int32_t unit; /* −1: all */
     bool neurons; /* `units` are neurons */
     bool has_units;
-    struct sliders sliders; /* the units with their fixed values; insert, join */
+    struct sliders sliders; /* the units with their fixed values; insert, join, special */
     bool has_insert;
 };
 

@@ -346,48 +346,56 @@ void corpus_free(struct corpus *c)
 }
 
 /* ---- from files */
-static bool ends_with(const char *s, const char *end)
+static bool has_ending(const char *s, size_t n, const char *end)
 {
-    const size_t n = strlen(s), k = strlen(end);
-    return n >= k && strcasecmp(s + n - k, end) == 0;
+    const size_t k = strlen(end);
+    return n >= k && strncasecmp(s + n - k, end, k) == 0;
 }
 
-static bool starts_with(const uint8_t *p, size_t n, const char *start)
+/* Of a packed file the name that it has unpacked counts. */
+static bool ends_with(const char *path, const char *end)
 {
-    return n >= strlen(start) && memcmp(p, start, strlen(start)) == 0;
+    size_t n = strlen(path);
+    if (has_ending(path, n, ".gz") || has_ending(path, n, ".xz"))
+        n -= 3;
+    return has_ending(path, n, end);
+}
+
+static bool starts_with(const struct text_file *t, const char *start)
+{
+    return t->n >= strlen(start) && memcmp(t->p, start, strlen(start)) == 0;
 }
 
 /* By content too: exports of translation memories often end in .xml. */
-static bool is_tmx(const struct mapping *m, const char *path)
+static bool is_tmx(const struct text_file *t, const char *path)
 {
-    return ends_with(path, ".tmx") || starts_with(m->p, m->n, "<?xml") ||
-           starts_with(m->p, m->n, "<tmx") || starts_with(m->p, m->n, "\xef\xbb\xbf<?xml") ||
-           starts_with(m->p, m->n, "\xef\xbb\xbf<tmx");
+    return ends_with(path, ".tmx") || starts_with(t, "<?xml") || starts_with(t, "<tmx");
 }
 
-static bool read_class(struct corpus_builder *b, const struct mapping *m, const char *cls)
+static bool read_class(struct corpus_builder *b, const struct text_file *t, const char *cls)
 {
     const int32_t id = corpus_class_of(b, cls, strlen(cls));
     if (id < 0)
         return false;
-    return ends_with(b->path, ".json")     ? corpus_read_json(b, m, id)
-           : ends_with(b->path, ".conllu") ? corpus_read_conllu(b, m, id)
-                                           : corpus_read_lines(b, m, id);
+    return ends_with(b->path, ".json")     ? corpus_read_json(b, t, id)
+           : ends_with(b->path, ".jsonl")  ? corpus_read_jsonl(b, t, id)
+           : ends_with(b->path, ".conllu") ? corpus_read_conllu(b, t, id)
+                                           : corpus_read_lines(b, t, id);
 }
 
 /* cls NULL: a file that names its classes. */
 static bool read_file(struct corpus_builder *b, const struct corpus_spec *spec, const char *path,
                       const char *cls)
 {
-    struct mapping m;
+    const struct text_spec how = {.encoding = spec->encoding, .xml = cls == NULL};
+    struct text_file t;
     b->path = path;
     b->line = 0;
-    if (!mapping_open(&m, path, b->e))
-        return false;
-    const bool ok = cls != NULL        ? read_class(b, &m, cls)
-                    : is_tmx(&m, path) ? corpus_read_tmx(b, &m)
-                                       : corpus_read_tsv(b, &m, spec);
-    mapping_close(&m);
+    const bool ok =
+        text_open(&t, path, &how, b->e) && (cls != NULL        ? read_class(b, &t, cls)
+                                            : is_tmx(&t, path) ? corpus_read_tmx(b, &t)
+                                                               : corpus_read_tsv(b, &t, spec));
+    text_close(&t);
     return ok;
 }
 
@@ -418,6 +426,11 @@ bool corpus_open(const struct corpus_spec *spec, struct corpus **out, struct err
     }
     if (c->name == NULL)
         ok = error_set(e, ERROR_INPUT, "corpus: found no file, expected one at least");
+    if (ok && spec->header && !b.labelled)
+        ok = error_set(e, ERROR_INPUT,
+                       "--header: found no lines text<TAB>label in %s, expected some: other forms "
+                       "have no header",
+                       c->name);
     b.path = c->name;
     ok = ok && finish(&b, spec->min_classes, out);
     if (!ok)

@@ -2,8 +2,9 @@
  *
  * Told by name and content (CLI.md, Files of our own): lines `text<TAB>label`, the last tab parts;
  * `.tmx` (class = language subtag in lower case, pair = translation unit); or one file a class:
- * `.json` a list of strings, `.conllu` its `# text` lines, else one text a line. Text is kept as it
- * stands; an invalid UTF-8 byte stays (the tokenizer shows it as U+FFFD). Files are untrusted. */
+ * `.json` a list of strings, `.jsonl` objects with `text`, `.conllu` its `# text` lines, else one
+ * text a line; all of them packed by gzip or xz, too, and in any encoding (text_file.h). Text is
+ * kept as it stands, as valid UTF-8. Files are untrusted. */
 #ifndef GLIMT_FORMATS_CORPUS_H
 #define GLIMT_FORMATS_CORPUS_H
 #include "engine/base/error.h"
@@ -25,7 +26,8 @@ struct corpus_doc {
     size_t n;
     int32_t cls;  /* index of its class */
     int32_t pair; /* number of its translation unit (0 …); −1: none */
-    int32_t line; /* where it stands in its file, from 1 (.tmx, .json: the how-manieth) */
+    int32_t line; /* where it stands in its file, from 1 (.tmx, .json: the how-manieth); what is
+                     empty counts, so that a number finds its line */
 };
 
 struct corpus_class {
@@ -55,7 +57,16 @@ struct corpus_spec {  /* strings borrowed */
     int64_t limit;                        /* sentences a class, the first ones; 0: all */
     enum corpus_split split;              /* taken after the limit */
     int32_t min_classes;                  /* fewer is an error; 0: 1 */
+    const char *encoding;                 /* of files that are not UTF-8; NULL: refused */
+    bool header; /* the first of the lines text<TAB>label is none of them; false: what looks like a
+                    header is refused */
 };
+
+/* What people are told as number of a document: its place in its file, from 0. */
+static inline int64_t corpus_doc_number(const struct corpus_doc *d)
+{
+    return d->line - 1;
+}
 
 /* ERROR_INPUT names file and line: no label, a label that is empty, invalid JSON or XML, a class
  * without a text, fewer classes than asked for. The caller frees *out. */

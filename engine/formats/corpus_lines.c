@@ -1,22 +1,18 @@
-/* Corpora that are lines: labelled text, one text a line, the `# text` lines of CoNLL-U; and a
- * JSON list of strings. */
+/* Corpora that are lines: labelled text, one text a line, the `# text` lines of CoNLL-U, JSON
+ * objects; and a JSON list of strings. */
 #include "engine/formats/corpus_private.h"
 #include "engine/formats/json.h"
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 struct cursor {
     const char *p, *end;
 };
 
-/* A byte order mark belongs to the file, not to its first text. */
-static struct cursor begin(const struct mapping *m)
+static struct cursor begin(const struct text_file *t)
 {
-    const char *p = m->n > 0 ? (const char *)m->p : "";
-    struct cursor c = {p, p + m->n};
-    if (m->n >= 3 && memcmp(m->p, "\xef\xbb\xbf", 3) == 0)
-        c.p += 3;
-    return c;
+    return (struct cursor){t->p, t->p + t->n};
 }
 
 /* The next line without its end (\n or \r\n). */
@@ -69,13 +65,102 @@ static bool add_labelled(struct corpus_builder *b, const struct corpus_spec *spe
     return cls >= 0 && corpus_add_doc(b, cls, b->line, line, (size_t)(tab - line));
 }
 
-bool corpus_read_tsv(struct corpus_builder *b, const struct mapping *m,
-                     const struct corpus_spec *spec)
+/* ---- a first line that names columns */
+static bool is_one_of(const char *p, size_t n, const char *const *word)
 {
-    struct cursor c = begin(m);
+    for (; *word != NULL; word++)
+        if (strlen(*word) == n && strncasecmp(p, *word, n) == 0)
+            return true;
+    return false;
+}
+
+/* "text", "id<TAB>sentence": names, each a single word; *is_text: one of them is usual for text. */
+static bool names_columns(const char *p, size_t n, bool *is_text)
+{
+    static const char *const usual[] = {
+        "text",    "texts",     "sentence", "sentences", "document", "doc",       "content", "line",
+        "segment", "utterance", "tekst",    "tekster",   "sætning",  "sætninger", "linje",   NULL};
+    *is_text = false;
+    for (size_t at = 0, len; at <= n; at += len + 1) {
+        const char *tab = memchr(p + at, '\t', n - at);
+        len = tab != NULL ? (size_t)(tab - p) - at : n - at;
+        if (len == 0 || memchr(p + at, ' ', len) != NULL)
+            return false;
+        *is_text = *is_text || is_one_of(p + at, len, usual);
+    }
+    return true;
+}
+
+/* Does some line of the rest give the label to another text? Then it is a class. */
+static bool labels_more(struct cursor rest, const char *text, size_t n_text, const char *label,
+                        size_t n_label)
+{
+    while (rest.p < rest.end) {
+        const char *line = rest.p, *end = memchr(line, '\n', (size_t)(rest.end - line));
+        rest.p = end != NULL ? end + 1 : rest.end;
+        size_t n = (size_t)((end != NULL ? end : rest.end) - line);
+        n -= n > 0 && line[n - 1] == '\r';
+        if (n <= n_label || line[n - n_label - 1] != '\t' ||
+            memcmp(line + n - n_label, label, n_label) != 0)
+            continue;
+        if (n - n_label - 1 != n_text || memcmp(line, text, n_text) != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_header(const struct corpus_spec *spec, const char *line, size_t n,
+                      struct cursor rest)
+{
+    static const char *const usual[] = {
+        "label", "labels", "class",  "classes", "category", "lang",   "language", "target",
+        "tag",   "y",      "klasse", "sprog",   "kategori", "etiket", "mærke",    NULL};
+    const char *tab = n > 0 ? memrchr(line, '\t', n) : NULL;
+    bool is_text;
+    if (tab == NULL || !names_columns(line, (size_t)(tab - line), &is_text))
+        return false;
+    const size_t n_label = n - (size_t)(tab + 1 - line);
+    const char *label = tab + 1;
+    size_t n_name = n_label;
+    if (name_of(spec, &label, &n_name)) /* 0: no name of a column */
+        return false;
+    return (is_text || is_one_of(tab + 1, n_label, usual)) &&
+           !labels_more(rest, line, (size_t)(tab - line), tab + 1, n_label);
+}
+
+/* Takes the header that is there; false: one that nobody spoke of. */
+static bool pass_header(struct corpus_builder *b, struct cursor *c, const struct corpus_spec *spec)
+{
+    struct cursor rest = *c;
     const char *line;
     size_t n;
-    bool ok = b->limit > 0 || corpus_reserve(b, m->n);
+    if (!next_line(b, &rest, &line, &n)) {
+        b->line = 0;
+        return true;
+    }
+    if (!spec->header && is_header(spec, line, n, rest)) {
+        const char *tab = memrchr(line, '\t', n);
+        const int n_text = tab - line < 40 ? (int)(tab - line) : 40;
+        return corpus_refuse(b,
+                             "found \"%.*s<TAB>%.*s\", which looks like a header, expected "
+                             "text<TAB>label (--header, :header on skip the first line)",
+                             n_text, line, (int)(line + n - tab - 1), tab + 1);
+    }
+    if (spec->header)
+        *c = rest;
+    else
+        b->line = 0;
+    return true;
+}
+
+bool corpus_read_tsv(struct corpus_builder *b, const struct text_file *t,
+                     const struct corpus_spec *spec)
+{
+    struct cursor c = begin(t);
+    const char *line;
+    size_t n;
+    b->labelled = true;
+    bool ok = (b->limit > 0 || corpus_reserve(b, t->n)) && pass_header(b, &c, spec);
     while (ok && next_line(b, &c, &line, &n)) {
         if (n == 0 && c.p == c.end)
             break; /* an empty last line */
@@ -85,12 +170,12 @@ bool corpus_read_tsv(struct corpus_builder *b, const struct mapping *m,
 }
 
 /* ---- one class a file */
-bool corpus_read_lines(struct corpus_builder *b, const struct mapping *m, int32_t cls)
+bool corpus_read_lines(struct corpus_builder *b, const struct text_file *t, int32_t cls)
 {
-    struct cursor c = begin(m);
+    struct cursor c = begin(t);
     const char *line;
     size_t n;
-    bool ok = b->limit > 0 || corpus_reserve(b, m->n);
+    bool ok = b->limit > 0 || corpus_reserve(b, t->n);
     while (ok && next_line(b, &c, &line, &n))
         ok = corpus_add_doc(b, cls, b->line, line, n);
     return ok;
@@ -118,9 +203,9 @@ static size_t conllu_text(const char *line, size_t n)
     return i < n && line[i] == ' ' ? i + 1 : i;
 }
 
-bool corpus_read_conllu(struct corpus_builder *b, const struct mapping *m, int32_t cls)
+bool corpus_read_conllu(struct corpus_builder *b, const struct text_file *t, int32_t cls)
 {
-    struct cursor c = begin(m);
+    struct cursor c = begin(t);
     const char *line;
     size_t n;
     bool ok = true;
@@ -132,9 +217,9 @@ bool corpus_read_conllu(struct corpus_builder *b, const struct mapping *m, int32
     return ok;
 }
 
-bool corpus_read_json(struct corpus_builder *b, const struct mapping *m, int32_t cls)
+bool corpus_read_json(struct corpus_builder *b, const struct text_file *t, int32_t cls)
 {
-    struct cursor c = begin(m);
+    struct cursor c = begin(t);
     json_error_t why = {0};
     json_t *list = c.p != c.end ? json_loadb(c.p, (size_t)(c.end - c.p),
                                              JSON_ALLOW_NUL | JSON_DECODE_ANY, &why)
@@ -154,5 +239,35 @@ bool corpus_read_json(struct corpus_builder *b, const struct mapping *m, int32_t
                                  json_kind(s));
     }
     json_decref(list);
+    return ok;
+}
+
+static bool add_object(struct corpus_builder *b, int32_t cls, const char *line, size_t n)
+{
+    json_error_t why = {0};
+    json_t *o = json_loadb(line, n, JSON_ALLOW_NUL | JSON_DECODE_ANY, &why);
+    if (o == NULL)
+        return corpus_refuse(b, "not valid JSON (column %d: %s)", why.column, why.text);
+    const json_t *text = json_object_get(o, "text");
+    const bool ok =
+        json_is_string(text)
+            ? corpus_add_doc(b, cls, b->line, json_string_value(text), json_string_length(text))
+        : !json_is_object(o)
+            ? corpus_refuse(b, "found %s, expected an object with \"text\"", json_kind(o))
+        : text == NULL ? corpus_refuse(b, "found an object without \"text\", expected one with it")
+                       : corpus_refuse(b, "\"text\" is %s, expected a string", json_kind(text));
+    json_decref(o);
+    return ok;
+}
+
+bool corpus_read_jsonl(struct corpus_builder *b, const struct text_file *t, int32_t cls)
+{
+    struct cursor c = begin(t);
+    const char *line;
+    size_t n;
+    bool ok = true;
+    while (ok && next_line(b, &c, &line, &n))
+        if (skip_blanks(line, n, 0) < n)
+            ok = add_object(b, cls, line, n);
     return ok;
 }

@@ -2,7 +2,7 @@
 #ifndef GLIMT_FORMATS_CORPUS_PRIVATE_H
 #define GLIMT_FORMATS_CORPUS_PRIVATE_H
 #include "engine/formats/corpus.h"
-#include "engine/formats/mapping.h"
+#include "engine/formats/text_file.h"
 
 /* Texts lie in `bytes` one after the other in the order of the documents, so that an offset need
  * not be kept while the memory still moves. */
@@ -16,6 +16,7 @@ struct corpus_builder {
     int64_t seen[CORPUS_MAX_CLASSES]; /* documents met of each class, taken or not */
     const char *path;                 /* what is read now, for messages */
     int64_t line;                     /* likewise; 0: none */
+    bool labelled;                    /* a file of lines text<TAB>label was read */
     struct error *e;
 };
 
@@ -40,10 +41,11 @@ bool corpus_add_doc(struct corpus_builder *, int32_t cls, int64_t line, const ch
  * of the classes that make a unit whole. */
 bool corpus_end_units(struct corpus_builder *, int64_t first, uint32_t classes);
 
-/* One file of a format, from its mapping. */
-bool corpus_read_tsv(struct corpus_builder *, const struct mapping *, const struct corpus_spec *);
-bool corpus_read_tmx(struct corpus_builder *, const struct mapping *);
-bool corpus_read_lines(struct corpus_builder *, const struct mapping *, int32_t cls);
-bool corpus_read_conllu(struct corpus_builder *, const struct mapping *, int32_t cls);
-bool corpus_read_json(struct corpus_builder *, const struct mapping *, int32_t cls);
+/* One file of a format. */
+bool corpus_read_tsv(struct corpus_builder *, const struct text_file *, const struct corpus_spec *);
+bool corpus_read_tmx(struct corpus_builder *, const struct text_file *);
+bool corpus_read_lines(struct corpus_builder *, const struct text_file *, int32_t cls);
+bool corpus_read_conllu(struct corpus_builder *, const struct text_file *, int32_t cls);
+bool corpus_read_json(struct corpus_builder *, const struct text_file *, int32_t cls);
+bool corpus_read_jsonl(struct corpus_builder *, const struct text_file *, int32_t cls);
 #endif

@@ -164,13 +164,13 @@ static void skip_entity(void *arg, const char *name, int is_parameter)
         refuse(t, "the entity ", name, "amp, lt, gt, apos or quot");
 }
 
-static bool parse(struct tmx *t, const struct mapping *m)
+static bool parse(struct tmx *t, const struct text_file *m)
 {
     enum XML_Status status = XML_STATUS_OK;
     size_t at = 0;
     do {
         const size_t left = m->n - at, n = left < PIECE ? left : PIECE;
-        const char *piece = n > 0 ? (const char *)m->p + at : "";
+        const char *piece = m->p + at;
         at += n;
         status = XML_Parse(t->xml, piece, (int)n, at == m->n);
     } while (status == XML_STATUS_OK && at < m->n);
@@ -182,11 +182,11 @@ static bool parse(struct tmx *t, const struct mapping *m)
     return corpus_refuse(t->b, "not valid XML (%s)", XML_ErrorString(XML_GetErrorCode(t->xml)));
 }
 
-bool corpus_read_tmx(struct corpus_builder *b, const struct mapping *m)
+bool corpus_read_tmx(struct corpus_builder *b, const struct text_file *m)
 {
     struct tmx t = {.b = b, .cls = -1};
     const int64_t first = b->c->n_docs;
-    t.xml = XML_ParserCreate(NULL);
+    t.xml = XML_ParserCreate("UTF-8"); /* whatever it was */
     if (t.xml == NULL)
         return error_set(b->e, ERROR_SYSTEM, "reading %s: no memory for the XML reader", b->path);
     XML_SetUserData(t.xml, &t);

@@ -67,8 +67,9 @@ struct line {
     bool coded_valid; /* tokens belong to text */
     char *coded;      /* the text that raw, ids … belong to; may lag behind text */
     size_t n_coded;
-    bool coded_bos;
-    struct token *raw; /* without BOS */
+    bool coded_bos, coded_special;
+    size_t special_start, special_end; /* of the first special token read as text; equal: none */
+    struct token *raw;                 /* without BOS */
     size_t n_raw, cap_raw;
     int32_t *ids;     /* [tokens->n] */
     double *sq, *sse; /* [tokens->n] ‖x‖², ‖x − x̂‖² */
@@ -117,7 +118,7 @@ struct refsets {
     int32_t *of_set;    /* [n] which set */
     int32_t *unit_end;  /* [n_max] how many of `line` the first i + 1 sentence numbers make */
     int32_t n;
-    bool bos;
+    bool bos, special;
     int32_t coded, front; /* how many of `line` are tokenised; have their rows at the landing */
     struct ref_lane *lane;
     size_t n_lanes, cap_lanes;

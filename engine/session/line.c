@@ -76,18 +76,29 @@ static size_t restart_at(const struct session *s, const struct line *l)
     return tokenizer_safe_boundary(s->tokenizer, l->text, l->n_text, at);
 }
 
+/* Looks on from `from`: what was found before it stays. */
+static void find_special(const struct session *s, struct line *l, size_t from)
+{
+    if (l->special_end > l->special_start && l->special_end <= from && !s->wish.special)
+        return;
+    if (s->wish.special || !tokenizer_find_special(s->tokenizer, l->text, l->n_text, from,
+                                                   &l->special_start, &l->special_end))
+        l->special_start = l->special_end = 0;
+}
+
 static void encode(const struct session *s, struct line *l)
 {
-    size_t from = restart_at(s, l), keep = 0;
+    size_t from = l->coded_special == s->wish.special ? restart_at(s, l) : 0, keep = 0;
     while (from > 0 && keep < l->n_raw && (size_t)l->raw[keep].start < from)
         keep++;
     l->n_raw = keep;
-    tokenizer_encode(s->tokenizer, l->text + from, l->n_text - from, false, &l->raw, &l->n_raw,
-                     &l->cap_raw);
+    tokenizer_encode(s->tokenizer, l->text + from, l->n_text - from, s->wish.special, &l->raw,
+                     &l->n_raw, &l->cap_raw);
     for (size_t i = keep; i < l->n_raw; i++) {
         l->raw[i].start += (int32_t)from;
         l->raw[i].end += (int32_t)from;
     }
+    find_special(s, l, from);
     free(l->coded);
     l->coded = xmemdup(l->text, l->n_text + 1);
     l->n_coded = l->n_text;
@@ -211,12 +222,13 @@ static void keep_results(struct session *s, struct line *l, struct kept *k)
 
 void line_code(struct session *s, struct line *l)
 {
-    if (l->coded_valid && l->coded_bos == s->wish.bos)
+    if (line_is_coded(s, l))
         return;
-    if (!l->coded_valid)
+    if (!l->coded_valid || l->coded_special != s->wish.special)
         encode(s, l);
     l->coded_valid = true;
     l->coded_bos = s->wish.bos;
+    l->coded_special = s->wish.special;
     struct kept k = {.tokens = lay_out(s, l)};
     size_t n = (size_t)k.tokens->n;
     k.n_windows = k.tokens->n_windows;

@@ -85,9 +85,10 @@ void refsets_release(struct session *s)
 void refsets_set(struct session *s)
 {
     struct refsets *r = &s->refs;
-    if (r->bos == s->wish.bos)
+    if (r->bos == s->wish.bos && r->special == s->wish.special)
         return;
     r->bos = s->wish.bos;
+    r->special = s->wish.special;
     r->coded = r->front = 0;
     forget_lanes(r);
     for (int32_t i = 0; i < r->n; i++)

@@ -42,7 +42,7 @@ void copy_rows(struct session *s, struct tensor to, struct tensor from)
 
 bool line_is_coded(const struct session *s, const struct line *l)
 {
-    return l->coded_valid && l->coded_bos == s->wish.bos;
+    return l->coded_valid && l->coded_bos == s->wish.bos && l->coded_special == s->wish.special;
 }
 
 int32_t cursor_token(const struct session *s)
@@ -227,6 +227,8 @@ void session_set(struct session *s, const struct wish *w)
     bool same =
         s->text && n == s->wish.n_text && w->join == s->wish.join && memcmp(text, s->text, n) == 0;
     size_t before = s->text ? s->wish.n_text : 0;
+    if (w->bos != s->wish.bos || w->special != s->wish.special)
+        s->fvu_valid = false;
     s->wish = *w;
     s->wish.text = s->text, s->wish.n_text = n;
     if (!same) {

@@ -40,6 +40,7 @@ struct wish {            /* plain data; the session copies what it needs */
                          of them */
     size_t n_text;
     bool join;          /* all of the text is one sequence */
+    bool special;       /* special tokens spelled out become their ids; else they are plain text */
     bool bos;           /* put the BOS token before each sequence (shown, without a loss) */
     enum insert insert; /* of LANE_BASE and LANE_FIXED */
     int32_t n_units;    /* the chosen units, in slider order */
@@ -139,7 +140,9 @@ struct snapshot {
     size_t next_at;         /* byte offset that the predictions follow */
     int32_t next_token;     /* token index in the whole text that they follow, −1: none */
     struct next_list next_plain, next_base, next_fixed;
-    double progress; /* share of the text's tokens whose wanted stages are done */
+    size_t special_start, special_end; /* bytes of the first special token that is read as plain
+                                          text; equal: none */
+    double progress;                   /* share of the text's tokens whose wanted stages are done */
 };
 void snapshot_ref(struct snapshot *);
 void snapshot_unref(struct snapshot *); /* frees the last; NULL is fine */

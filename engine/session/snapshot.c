@@ -112,8 +112,12 @@ static void view_line(struct session *s, struct snapshot *p, int32_t i)
     struct line *l = s->line[i];
     *v = (struct line_view){
         .start = s->span[i].start, .end = s->span[i].end, .first_token = p->n_tokens};
-    if (!l->coded_valid || l->coded_bos != s->wish.bos)
+    if (!line_is_coded(s, l))
         return;
+    if (l->special_end > l->special_start && p->special_end == 0) {
+        p->special_start = v->start + l->special_start;
+        p->special_end = v->start + l->special_end;
+    }
     finish_latents(s, l);
     v->tokens = l->tokens;
     atomic_fetch_add(&l->tokens->refs, 1);

@@ -315,6 +315,11 @@ static void set_text(struct table *t, int64_t row, int32_t col, const struct stu
     pass_docs_free(d, 1);
 }
 
+static int64_t number_of(const struct study_in *in, int32_t doc)
+{
+    return in->corpus && doc < in->corpus->n_docs ? corpus_doc_number(&in->corpus->doc[doc]) : doc;
+}
+
 struct table *detail_examples(const struct latent_detail *d, const struct study_in *in,
                               int32_t per_class)
 {
@@ -326,7 +331,7 @@ struct table *detail_examples(const struct latent_detail *d, const struct study_
     int32_t quantile = table_column(t, "quantile", "", "share of the class's active tokens below",
                                     COLUMN_F64, COLUMN_TEXT);
     int32_t value = table_column(t, "value", "", "activation", COLUMN_F64, COLUMN_TEXT);
-    int32_t doc = table_column(t, "doc", "", "of the corpus, from 0", COLUMN_I64, COLUMN_TEXT);
+    int32_t doc = table_column(t, "doc", "", "place in its file, from 0", COLUMN_I64, COLUMN_TEXT);
     int32_t pos =
         table_column(t, "pos", "", "token of the document, from 0", COLUMN_I64, COLUMN_TEXT);
     int32_t text = table_column(t, "text", "", "around the token", COLUMN_STR, COLUMN_TEXT);
@@ -344,7 +349,7 @@ struct table *detail_examples(const struct latent_detail *d, const struct study_
             table_set_f64(t, row, quantile, shown[i].quantile);
             table_set_bool(t, row, exact, shown[i].exact);
             table_set_f64(t, row, value, (double)shown[i].x.value);
-            table_set_i64(t, row, doc, shown[i].x.doc);
+            table_set_i64(t, row, doc, number_of(in, shown[i].x.doc));
             table_set_i64(t, row, pos, shown[i].x.pos);
             set_text(t, row, text, in, shown[i].x);
         }

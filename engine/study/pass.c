@@ -15,7 +15,8 @@ struct pass_doc *pass_docs(const struct study_in *in, int64_t first, int32_t n)
         const struct corpus_doc *d = &in->corpus->doc[first + i];
         size_t n_tokens = 0, cap = 0;
         docs[i].doc = first + i;
-        tokenizer_encode(in->tokenizer, d->text, d->n, false, &docs[i].token, &n_tokens, &cap);
+        tokenizer_encode(in->tokenizer, d->text, d->n, in->special, &docs[i].token, &n_tokens,
+                         &cap);
         docs[i].n = (int32_t)n_tokens;
     }
     return docs;

@@ -27,6 +27,7 @@ struct study_in { /* all borrowed; must outlive the study */
     struct point at;
     const struct corpus *corpus; /* NULL: a study that needs none */
     bool bos;                    /* prepended; never counted as a token of the text */
+    bool special;                /* special tokens spelled out become their ids */
 };
 
 struct study_args { /* plain data; a study reads only what concerns it (study_ops.uses) */

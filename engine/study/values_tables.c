@@ -180,7 +180,7 @@ enum { T_DOC, T_CLASS, T_POS, T_START, T_END, T_TEXT, T_UNITS };
 static struct table *tokens_new(const struct study *s)
 {
     struct table *t = table_new("tokens", "Tokens", MARK_LIST);
-    table_column(t, "doc", "", "sentence, counted from 0", COLUMN_I64, COLUMN_KEY);
+    table_column(t, "doc", "", "place in its file, from 0", COLUMN_I64, COLUMN_KEY);
     table_column(t, "class", "", "class of the sentence", COLUMN_STR, COLUMN_TEXT);
     table_column(t, "pos", "", "token of the sentence, counted from 0", COLUMN_I64, COLUMN_KEY);
     table_column(t, "start", "bytes", "first byte in the sentence", COLUMN_I64, COLUMN_TEXT);
@@ -204,7 +204,7 @@ struct table *values_tokens(const struct study *s)
     for (int64_t i = 0; i < s->n; i++) {
         const struct corpus_doc *d = &corpus->doc[s->doc[i]];
         int64_t row = table_row(t);
-        table_set_i64(t, row, T_DOC, s->doc[i]);
+        table_set_i64(t, row, T_DOC, corpus_doc_number(d));
         table_set_str(t, row, T_CLASS, corpus->cls[d->cls].name);
         table_set_i64(t, row, T_POS, s->pos[i]);
         table_set_i64(t, row, T_START, s->start[i]);

@@ -175,7 +175,8 @@ bool added_find(const struct added_set *a, const uint8_t *bmp, const char *s, si
             i++;
             continue;
         }
-        *out = (struct added_match){.start = i, .stop = i + t->n, .resume = i + t->n, .id = t->id};
+        *out = (struct added_match){
+            .start = i, .stop = i + t->n, .resume = i + t->n, .id = t->id, .special = t->special};
         i = out->resume; /* also what doesn't count is passed over, as the library does */
         if ((t->special && !special) ||
             (t->single_word && in_a_word(bmp, s, n, out->start, out->stop)))

@@ -37,6 +37,7 @@ struct added_match {
     size_t start, stop; /* what becomes the token, with the spaces that it strips */
     size_t resume;      /* where the search goes on */
     int32_t id;
+    bool special;
 };
 
 void added_init(struct added_set *);

@@ -146,6 +146,26 @@ void tokenizer_encode(const struct tokenizer *t, const char *utf8, size_t n, boo
     bpe_scratch_release(&c.scratch);
 }
 
+static bool find_special(const struct added_set *set, const struct tokenizer *t, const char *s,
+                         size_t n, size_t from, size_t *start, size_t *end)
+{
+    struct added_match m = {.resume = from, .stop = from};
+    while (added_find(set, t->bmp, s, n, m.resume, m.stop, true, &m))
+        if (m.special) {
+            *start = m.start;
+            *end = m.stop;
+            return true;
+        }
+    return false;
+}
+
+bool tokenizer_find_special(const struct tokenizer *t, const char *utf8, size_t n, size_t from,
+                            size_t *start, size_t *end)
+{
+    return find_special(&t->raw, t, utf8, n, from, start, end) ||
+           find_special(&t->normalized, t, utf8, n, from, start, end);
+}
+
 /* A character that NFC leaves alone whatever stands around it, apart from marks behind it, which
  * may join it without changing its class. */
 struct settled {

@@ -33,6 +33,9 @@ struct token {
  * caller frees *out. */
 void tokenizer_encode(const struct tokenizer *, const char *utf8, size_t n, bool added_tokens,
                       struct token **out, size_t *n_out, size_t *cap);
+/* The first special token that stands in the text spelled out, from byte `from` on; false: none. */
+bool tokenizer_find_special(const struct tokenizer *, const char *utf8, size_t n, size_t from,
+                            size_t *start, size_t *end);
 /* The last byte offset b ≤ `at` (a position of the input) that is known to be safe: encoding [0, b)
  * and [b, n) apart gives the tokens of encoding [0, n) whole, with and without special tokens. Only
  * bytes before `at` are looked at, so b holds before and after an edit at `at` alike: it is where

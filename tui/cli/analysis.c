@@ -42,6 +42,7 @@ static bool wish_fill(struct wish *w, const struct analysis *a, const struct opt
                        .n_text = text_length(a->in, o->join),
                        .join = o->join,
                        .bos = o->bos,
+                       .special = o->special,
                        .insert = a->insert,
                        .watch = -1,
                        .losses = true};
@@ -156,6 +157,7 @@ bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o,
     a->n_chosen = o->n_units ? o->n_units : a->wb->n_chosen;
     a->chosen = o->n_units ? o->unit : a->wb->chosen;
     a->lane = o->n_fix > 0 ? LANE_FIXED : a->insert != INSERT_NONE ? LANE_BASE : LANE_PLAIN;
+    input_note_special(in, cli, a->wb->tokenizer);
     if (!wish_fill(&wish, a, o, e) || !cli_session(cli, a->wb, &wish, &a->snap, e) ||
         !predict(a, o, logits_file, e))
         return false;

@@ -13,7 +13,7 @@ bool cli_is_command(int argc, char **argv);
 int cli_main(int argc, char **argv);
 /* What was piped in: all of standard input, which is no terminal; NULL when that is empty. The
  * caller frees. */
-bool cli_piped_text(char **text, size_t *n, struct error *e);
+bool cli_piped_text(const struct options *, char **text, size_t *n, struct error *e);
 /* What `glimt` prints without a terminal: the analysis of n bytes of text, or (NULL) of two example
  * sentences, Danish and English; the exit status. */
 int cli_analyze(const struct options *, const char *text, size_t n);

@@ -83,19 +83,24 @@ void text_add(struct strbuf *, const char *s, size_t n, int columns);
 struct input {
     char *text; /* valid UTF-8: invalid parts are U+FFFD */
     size_t n;
+    size_t mark; /* bytes of a byte order mark that stood before it */
     size_t n_bad;
     struct input_gap { /* where a repaired part stands, in the repaired text and in the input */
         size_t repaired, given, n_given;
     } * gap;
     size_t cap;
 };
-/* operand NULL or "-": standard input, which must not be a terminal. Says on standard error that
- * something was repaired unless quiet. Release in either case. */
+/* operand NULL or "-": standard input, which must not be a terminal; it is unpacked and decoded as
+ * a file is (engine/formats/text_file.h), and refused where it can't be. An operand is repaired,
+ * which a note on standard error says. Release in either case. */
 bool input_read(struct input *, const struct cli *, const char *operand, struct error *e);
 void input_repair(struct input *, const char *s, size_t n);
 void input_note(const struct input *, const struct options *); /* says what was repaired */
 /* The offset in the input of an offset in the repaired text. */
 size_t input_offset(const struct input *, size_t repaired);
+/* Says on standard error that a special token of the text is read as plain text, unless --special
+ * or --quiet. */
+void input_note_special(const struct input *, const struct cli *, const struct tokenizer *);
 void input_release(struct input *);
 
 /* ---- what commands work with */

@@ -157,8 +157,9 @@ static bool prompt_encode(struct generation *g, const struct input *in, struct e
     struct token *token = NULL;
     size_t n = 0, cap = 0;
     int32_t n_ctx = model_config(g->wb->model)->n_ctx, bos = model_config(g->wb->model)->bos_id;
-    tokenizer_encode(g->wb->tokenizer, in->text, in->n, false, &token, &n, &cap);
+    tokenizer_encode(g->wb->tokenizer, in->text, in->n, o->special, &token, &n, &cap);
     bool ok = false;
+    input_note_special(in, g->cli, g->wb->tokenizer);
     if (bos < 0)
         bos = tokenizer_eot(g->wb->tokenizer);
     g->with_bos = o->bos && bos >= 0;

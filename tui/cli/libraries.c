@@ -3,10 +3,12 @@
 #include <expat.h>
 #include <gnu/libc-version.h>
 #include <jansson.h>
+#include <lzma.h>
 #include <nettle/version.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <utf8proc.h>
+#include <zlib.h>
 
 void libraries_list(struct library out[N_LIBRARIES])
 {
@@ -26,4 +28,8 @@ void libraries_list(struct library out[N_LIBRARIES])
     snprintf(out[i++].version, sizeof out->version, "%s", sqlite3_libversion());
     out[i].name = "expat";
     snprintf(out[i++].version, sizeof out->version, "%s", XML_ExpatVersion());
+    out[i].name = "zlib";
+    snprintf(out[i++].version, sizeof out->version, "%s", zlibVersion());
+    out[i].name = "liblzma";
+    snprintf(out[i++].version, sizeof out->version, "%s", lzma_version_string());
 }

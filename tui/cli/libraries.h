@@ -6,6 +6,6 @@ struct library {
     const char *name;
     char version[48];
 };
-enum { N_LIBRARIES = 7 };
+enum { N_LIBRARIES = 9 };
 void libraries_list(struct library out[N_LIBRARIES]);
 #endif

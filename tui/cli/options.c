@@ -1,6 +1,6 @@
 /* Options: the common table, the configuration file, and the parsing of argv. */
 #include "engine/base/memory.h"
-#include "engine/formats/mapping.h"
+#include "engine/formats/text_file.h"
 #include "tui/cli/option_table.h"
 #include <errno.h>
 #include <math.h>
@@ -11,6 +11,8 @@
 static const char *const insert_names[] = {"none", "sae", "error", NULL};
 static const char *const context_names[] = {"line", "join", NULL};
 static const char *const dtype_names[] = {"auto", "f32", "bf16", "f16", NULL};
+static const char *const encoding_names[] = {"latin1",   "windows-1252", "utf-16le",
+                                             "utf-16be", "utf-8",        NULL};
 static const char *const color_names[] = {"auto", "never", "always", "16", "256", "direct", NULL};
 
 static bool pick(const char *value, const char *const *names, int *out, struct error *e)
@@ -122,6 +124,17 @@ static bool context_call(void *values, const char *value, struct error *e)
     return true;
 }
 
+static bool encoding_call(void *values, const char *value, struct error *e)
+{
+    if (!text_encoding_known(value))
+        return error_set(e, ERROR_INPUT,
+                         "found %s, expected an encoding that iconv knows: latin1, windows-1252, "
+                         "utf-16le …",
+                         value);
+    ((struct options *)values)->encoding = value;
+    return true;
+}
+
 static bool dtype_call(void *values, const char *value, struct error *e)
 {
     int i;
@@ -172,6 +185,10 @@ const struct option_row common_options[] = {
      OPTION_CALL, .call = insert_call, .choices = insert_names},
     {"bos", NULL, "put the BOS token before each sequence", OPTION_FLAG, AT(bos)},
     {"no-bos", NULL, "no BOS token (default)", OPTION_OFF, AT(bos)},
+    {"special", NULL, "special tokens spelled out in a text become their ids; default: text",
+     OPTION_FLAG, AT(special)},
+    {"encoding", "NAME", "of text and corpora that are not UTF-8, e.g. latin1", OPTION_CALL,
+     .call = encoding_call, .choices = encoding_names},
     {"context", "line|join", "each line its own sequence (default), or all of the text one",
      OPTION_CALL, .call = context_call, .choices = context_names},
     {"device", "auto|cpu|cuda[:N]", "where to compute", OPTION_TEXT, AT(device)},

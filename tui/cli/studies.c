@@ -66,6 +66,11 @@ static bool max_other_call(void *values, const char *value, struct error *e)
         "limit", "N", "the first N sentences of each class", OPTION_INT, AT(limit),                \
             .min = 1, .max = INT32_MAX                                                             \
     }
+#define ROW_HEADER                                                                                 \
+    {                                                                                              \
+        "header", NULL, "the first of the lines text<TAB>label is a header: skip it", OPTION_FLAG, \
+            AT(header)                                                                             \
+    }
 #define ROW_TARGET                                                                                 \
     {                                                                                              \
         "target", "NAME", "the class asked about; default: the first", OPTION_TEXT, AT(target)     \
@@ -134,9 +139,8 @@ static bool harvest(struct cli *cli, const void *values, int n, char **operand, 
 }
 
 static const struct option_row harvest_options[] = {
-    ROW_CLASS,
-    ROW_LIMIT,
-    {"keep-activations", NULL, "also keep every activation", OPTION_FLAG, AT(keep)},
+    ROW_CLASS,  ROW_LIMIT,
+    ROW_HEADER, {"keep-activations", NULL, "also keep every activation", OPTION_FLAG, AT(keep)},
     END,
 };
 const struct command harvest_command = {
@@ -238,6 +242,7 @@ static bool latents(struct cli *cli, const void *values, int n, char **operand, 
 static const struct option_row latents_options[] = {
     ROW_CLASS,
     ROW_LIMIT,
+    ROW_HEADER,
     ROW_TARGET,
     {"sort", "COLUMN", "a column of the table; default: difference", OPTION_TEXT, AT(sort),
      .choices = sort_columns},
@@ -287,7 +292,7 @@ static bool find(struct cli *cli, const void *values, int n, char **operand, str
 }
 
 static const struct option_row find_options[] = {
-    ROW_CLASS, ROW_LIMIT, ROW_TARGET, ROW_ROWS, ROW_RULE, END,
+    ROW_CLASS, ROW_LIMIT, ROW_HEADER, ROW_TARGET, ROW_ROWS, ROW_RULE, END,
 };
 const struct command find_command = {
     .name = "find",
@@ -324,6 +329,7 @@ static bool histogram(struct cli *cli, const void *values, int n, char **operand
 static const struct option_row histogram_options[] = {
     ROW_CLASS,
     ROW_LIMIT,
+    ROW_HEADER,
     ROW_TARGET,
     {"as-published", NULL, "30 bins over each class's own range", OPTION_FLAG, AT(own_range)},
     {"tokens", NULL, "the values themselves, token by token", OPTION_FLAG, AT(tokens)},
@@ -361,6 +367,7 @@ static bool examples(struct cli *cli, const void *values, int n, char **operand,
 static const struct option_row examples_options[] = {
     ROW_CLASS,
     ROW_LIMIT,
+    ROW_HEADER,
     {"rows", "N", "examples of each class; default: 10", OPTION_INT, AT(rows), .min = 1,
      .max = 2 * HARVEST_TOP},
     {"all", NULL, "every activation, as --keep-activations keeps them", OPTION_FLAG, AT(keep)},
@@ -420,6 +427,7 @@ static bool coactive(struct cli *cli, const void *values, int n, char **operand,
 static const struct option_row coactive_options[] = {
     ROW_CLASS,
     ROW_LIMIT,
+    ROW_HEADER,
     {"rows", "N", "others of each latent; default: 10", OPTION_INT, AT(rows), .min = 1,
      .max = INT32_MAX},
     END,
@@ -466,6 +474,7 @@ static const struct option_row sweep_options[] = {
     {"each", NULL, "also every latent alone", OPTION_FLAG, AT(each)},
     ROW_CLASS,
     ROW_LIMIT,
+    ROW_HEADER,
     ROW_ROWS,
     END,
 };

@@ -73,7 +73,12 @@ static bool take_values(struct inquiry *q, struct error *e)
 {
     const struct study_values *v = q->values;
     struct request *r = &q->request;
+    const char *encoding = q->cli->opt.encoding;
     r->corpus.limit = v->limit;
+    r->corpus.header = v->header;
+    r->corpus.special = q->cli->opt.special;
+    if (corpus_choice_has_files(&r->corpus))
+        r->corpus.encoding = encoding ? xstrdup(encoding) : NULL;
     r->target = v->target ? xstrdup(v->target) : NULL;
     r->rule = (struct rule){v->min_share, v->max_other};
     r->inserts = v->inserts;

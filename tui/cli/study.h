@@ -9,7 +9,7 @@ struct study_values { /* of all study commands; each has rows for those it knows
     int rows, limit;
     const char *target, *values, *sort;
     double min_share, max_other;
-    bool rule_given, each, keep, own_range, tokens;
+    bool rule_given, each, keep, own_range, tokens, header;
     unsigned inserts;
     int32_t n_files;
     const char *file[CORPUS_MAX_CLASSES]; /* NAME=FILE */

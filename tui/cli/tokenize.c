@@ -27,16 +27,16 @@ struct tokens {
 
 /* One sequence of the text; its tokens' offsets become those of the input. */
 static void encode_part(struct tokens *all, const struct tokenizer *t, const struct input *in,
-                        size_t start, size_t end, bool bos)
+                        size_t start, size_t end, const struct options *o)
 {
     size_t first = all->n;
-    if (bos && tokenizer_eot(t) >= 0) {
+    if (o->bos && tokenizer_eot(t) >= 0) {
         int32_t at = (int32_t)input_offset(in, start);
         all->token = grow(all->token, &all->cap, all->n + 1, sizeof *all->token);
         all->token[all->n++] = (struct token){tokenizer_eot(t), at, at};
         first++;
     }
-    tokenizer_encode(t, in->text + start, end - start, false, &all->token, &all->n, &all->cap);
+    tokenizer_encode(t, in->text + start, end - start, o->special, &all->token, &all->n, &all->cap);
     for (size_t i = first; i < all->n; i++) {
         all->token[i].start = (int32_t)input_offset(in, start + (size_t)all->token[i].start);
         all->token[i].end = (int32_t)input_offset(in, start + (size_t)all->token[i].end);
@@ -47,7 +47,7 @@ static void encode(struct tokens *all, const struct tokenizer *t, const struct i
                    const struct options *o)
 {
     if (o->join) {
-        encode_part(all, t, in, 0, in->n, o->bos);
+        encode_part(all, t, in, 0, in->n, o);
         return;
     }
     for (size_t start = 0; start < in->n;) {
@@ -56,7 +56,7 @@ static void encode(struct tokens *all, const struct tokenizer *t, const struct i
                next = newline ? stop + 1 : in->n;
         if (newline && stop > start && in->text[stop - 1] == '\r')
             stop--;
-        encode_part(all, t, in, start, stop, o->bos);
+        encode_part(all, t, in, start, stop, o);
         start = next;
     }
 }
@@ -152,8 +152,10 @@ static bool tokenize(struct cli *cli, const void *given, int n_operands, char **
               cli_tokenizer_open(cli, &t, e);
     if (ok && values->decode)
         ok = ids_parse(&all, t, in.text, e);
-    else if (ok)
+    else if (ok) {
+        input_note_special(&in, cli, t);
         encode(&all, t, &in, &cli->opt);
+    }
     if (!ok)
         ;
     else if (values->decode)

@@ -74,7 +74,7 @@ struct store *lab_store(struct lab *lab, struct error *e)
 
 const char *lab_said(const struct lab *lab)
 {
-    return lab->said;
+    return lab->said[0] ? lab->said : lab->note;
 }
 
 /* ---- what this is */
@@ -141,10 +141,32 @@ static bool same_choice(const struct open_corpus *c, const struct corpus_choice 
     return c->split == split && request_equal(&a, &b);
 }
 
+/* Says once that a special token is spelled out and stays text. */
+static void tell_special(struct lab *lab, const struct corpus *c)
+{
+    int64_t n = 0;
+    size_t start = 0, end = 0, s, t;
+    const char *first = NULL;
+    for (int64_t i = 0; i < c->n_docs; i++)
+        if (tokenizer_find_special(lab->wb->tokenizer, c->doc[i].text, c->doc[i].n, 0, &s, &t) &&
+            n++ == 0) {
+            first = c->doc[i].text;
+            start = s, end = t;
+        }
+    if (n > 0 && !lab->note[0])
+        snprintf(lab->note, sizeof lab->note,
+                 "note: %.*s is read as plain text in %lld text%s; --special reads it as its token",
+                 end - start < 80 ? (int)(end - start) : 80, first + start, (long long)n,
+                 n == 1 ? "" : "s");
+}
+
 static bool open_references(const struct lab *lab, const struct corpus_choice *choice,
                             enum corpus_split split, struct corpus **out, struct error *e)
 {
     const struct workbench *wb = lab->wb;
+    if (choice->header)
+        return error_set(e, ERROR_INPUT,
+                         "--header: found no CORPUS, expected lines text<TAB>label");
     struct corpus_list list[SESSION_MAX_CLASSES];
     bool paired = wb->n_sets > 1;
     if (wb->n_sets == 0)
@@ -161,7 +183,11 @@ static bool open_references(const struct lab *lab, const struct corpus_choice *c
 static bool open_files(const struct lab *lab, const struct corpus_choice *choice,
                        enum corpus_split split, struct corpus **out, struct error *e)
 {
-    struct corpus_spec spec = {.path = choice->path, .limit = choice->limit, .split = split};
+    struct corpus_spec spec = {.path = choice->path,
+                               .limit = choice->limit,
+                               .split = split,
+                               .encoding = choice->encoding,
+                               .header = choice->header};
     const struct bundle *b = lab->wb->bundle;
     for (int32_t i = 0; i < choice->n_files; i++) {
         spec.file[i].cls = choice->file[i].cls;
@@ -180,10 +206,11 @@ const struct open_corpus *lab_open_corpus(struct lab *lab, const struct corpus_c
         if (same_choice(lab->corpus[i], choice, split))
             return lab->corpus[i];
     struct corpus *corpus = NULL;
-    bool files = choice->path || choice->n_files > 0;
-    if (!(files ? open_files(lab, choice, split, &corpus, e)
-                : open_references(lab, choice, split, &corpus, e)))
+    if (!(corpus_choice_has_files(choice) ? open_files(lab, choice, split, &corpus, e)
+                                          : open_references(lab, choice, split, &corpus, e)))
         return NULL;
+    if (!choice->special)
+        tell_special(lab, corpus);
     struct open_corpus *c = xcalloc(1, sizeof *c);
     corpus_choice_copy(&c->choice, choice);
     c->split = split;

@@ -45,7 +45,7 @@ bool lab_cut(struct lab *, const struct corpus_choice *, const struct lab_loop *
              struct error *e);
 /* NULL: --cache none, or it could not be opened (*e says why; never said twice). */
 struct store *lab_store(struct lab *, struct error *e);
-/* A line to say once: a cache file set aside, no cache; "" otherwise. */
+/* A line to say once: a cache file set aside, no cache; "note: …" of a corpus; "" otherwise. */
 const char *lab_said(const struct lab *);
 /* Computes a stored run anew and compares. false and *e: what differs, or why it can't be compared
  * (its corpus or model is not the one at hand: *comparable false). */

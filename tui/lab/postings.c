@@ -104,7 +104,7 @@ static bool add_rows(struct table *t, const struct corpus *corpus, int32_t laten
         int64_t row = table_row(t);
         table_set_i64(t, row, 0, latent);
         table_set_str(t, row, 1, corpus->cls[corpus->doc[doc].cls].name);
-        table_set_i64(t, row, 2, doc);
+        table_set_i64(t, row, 2, corpus_doc_number(&corpus->doc[doc]));
         table_set_i64(t, row, 3, pos);
         table_set_f64(t, row, 4, (double)v);
     }
@@ -136,7 +136,8 @@ struct table *lab_activations(struct lab *lab, const struct harvest_source *s,
     bool ok = true;
     table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
     table_column(t, "class", "", "of the document", COLUMN_STR, COLUMN_SERIES);
-    table_column(t, "doc", "", "document of the corpus", COLUMN_I64, COLUMN_TEXT);
+    table_column(t, "doc", "", "place of the document in its file, from 0", COLUMN_I64,
+                 COLUMN_TEXT);
     table_column(t, "pos", "", "token of the document", COLUMN_I64, COLUMN_TEXT);
     table_column(t, "value", "", "activation", COLUMN_F64, COLUMN_Y);
     if (!s->run)

@@ -32,6 +32,7 @@ struct lab {
     struct store *store;
     bool store_tried;
     char said[480];
+    char note[240]; /* of a corpus; said when nothing else is */
     bool identified;
     struct sha256 model, dict, tokenizer;
     int64_t model_id, dict_id; /* objects in the store */

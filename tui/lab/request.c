@@ -23,6 +23,7 @@ void corpus_choice_copy(struct corpus_choice *to, const struct corpus_choice *fr
 {
     *to = *from;
     to->path = copy(from->path);
+    to->encoding = copy(from->encoding);
     for (int i = 0; i < from->n_files; i++) {
         to->file[i].cls = copy(from->file[i].cls);
         to->file[i].path = copy(from->file[i].path);
@@ -32,11 +33,17 @@ void corpus_choice_copy(struct corpus_choice *to, const struct corpus_choice *fr
 void corpus_choice_release(struct corpus_choice *c)
 {
     free(c->path);
+    free(c->encoding);
     for (int i = 0; i < c->n_files; i++) {
         free(c->file[i].cls);
         free(c->file[i].path);
     }
     *c = (struct corpus_choice){0};
+}
+
+bool corpus_choice_has_files(const struct corpus_choice *c)
+{
+    return c->path || c->n_files > 0;
 }
 
 static const char *last_part(const char *path)
@@ -66,7 +73,8 @@ static bool same(const char *a, const char *b)
 
 static bool corpus_choice_equal(const struct corpus_choice *a, const struct corpus_choice *b)
 {
-    if (!same(a->path, b->path) || a->n_files != b->n_files || a->limit != b->limit)
+    if (!same(a->path, b->path) || a->n_files != b->n_files || a->limit != b->limit ||
+        !same(a->encoding, b->encoding) || a->header != b->header || a->special != b->special)
         return false;
     for (int i = 0; i < a->n_files; i++)
         if (!same(a->file[i].cls, b->file[i].cls) || !same(a->file[i].path, b->file[i].path))
@@ -202,6 +210,12 @@ static void add_corpus(const struct corpus_choice *c, struct strbuf *out)
         snprintf(number, sizeof number, "%lld", (long long)c->limit);
         add_option(out, "--limit", number);
     }
+    if (corpus_choice_has_files(c))
+        add_option(out, "--encoding", c->encoding);
+    if (c->header)
+        add_word(out, "--header");
+    if (c->special)
+        add_word(out, "--special");
 }
 
 static void add_session(const struct options *o, struct strbuf *out)

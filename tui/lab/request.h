@@ -27,7 +27,12 @@ struct corpus_choice { /* all empty: the bundle's reference texts */
         char *cls, *path;
     } file[CORPUS_MAX_CLASSES];
     int64_t limit;
+    char *encoding; /* of files that are not UTF-8; NULL: refused */
+    bool header;    /* engine/formats/corpus.h */
+    bool special;   /* special tokens spelled out become their ids */
 };
+/* Of files, or of the reference texts. */
+bool corpus_choice_has_files(const struct corpus_choice *);
 void corpus_choice_copy(struct corpus_choice *to, const struct corpus_choice *from);
 void corpus_choice_release(struct corpus_choice *);
 /* For people: the file's name, "references". */

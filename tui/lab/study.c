@@ -21,7 +21,8 @@ void lab_call_init(const struct lab *lab, struct study_call *call, const struct 
                                  .dict = wb->dict,
                                  .at = wb->at,
                                  .corpus = corpus ? corpus->corpus : NULL,
-                                 .bos = lab->options->bos};
+                                 .bos = lab->options->bos,
+                                 .special = corpus && corpus->choice.special};
     call->args.seed = lab->options->seed;
 }
 
@@ -72,6 +73,8 @@ struct sha256 lab_key(const struct lab *lab, const struct study_call *call)
     json_object_set_new(o, "corpus", json_string(corpus));
     json_object_set_new(o, "hook", json_string(point));
     json_object_set_new(o, "bos", json_boolean(call->in.bos));
+    if (call->in.special) /* keys of before stay what they were */
+        json_object_set_new(o, "special", json_true());
     json_object_set_new(o, "precision", json_string("f32"));
     json_object_set_new(o, "device", json_string(call->in.backend->name));
     char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
@@ -110,6 +113,9 @@ char *lab_call_print(const struct study_call *call)
     json_object_set_new(o, "files", files);
     json_object_set_new(o, "limit", json_integer(c ? c->limit : 0));
     json_object_set_new(o, "split", json_integer(call->corpus ? (int)call->corpus->split : 0));
+    json_object_set_new(o, "encoding", string_or_null(c ? c->encoding : NULL));
+    json_object_set_new(o, "header", json_boolean(c && c->header));
+    json_object_set_new(o, "special", json_boolean(call->in.special));
     json_object_set_new(o, "bos", json_boolean(call->in.bos));
     char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     if (!text)

@@ -35,6 +35,10 @@ static void parse_corpus(const json_t *o, struct corpus_choice *c)
     json_t *v;
     const char *path = json_string_value(json_object_get(o, "path"));
     c->path = path ? xstrdup(path) : NULL;
+    const char *encoding = json_string_value(json_object_get(o, "encoding"));
+    c->encoding = encoding ? xstrdup(encoding) : NULL;
+    c->header = json_is_true(json_object_get(o, "header"));
+    c->special = json_is_true(json_object_get(o, "special"));
     c->limit = json_integer_value(json_object_get(o, "limit"));
     json_array_foreach(json_object_get(o, "files"), i, v)
     {

@@ -16,6 +16,7 @@ static void find_columns(struct corpus_index *x, const int32_t *unit, int32_t n_
 {
     x->col_class = column_text(x->tokens, "class");
     x->col_doc = column_number(x->tokens, "doc");
+    x->col_pos = column_number(x->tokens, "pos");
     x->col_start = column_number(x->tokens, "start");
     x->col_end = column_number(x->tokens, "end");
     x->col_text = column_text(x->tokens, "text");
@@ -46,6 +47,15 @@ static int class_of(struct corpus_index *x, int64_t row, int guess)
     return found;
 }
 
+/* Documents of several files can have the same number: their tokens are counted anew. */
+static bool begins_doc(const struct corpus_index *x, int64_t row,
+                       const struct corpus_doc_rows *last)
+{
+    return !last || last->number != table_i64(x->tokens, row, x->col_doc) || last->n == INT32_MAX ||
+           (x->col_pos >= 0 &&
+            table_i64(x->tokens, row, x->col_pos) <= table_i64(x->tokens, row - 1, x->col_pos));
+}
+
 static void index_docs(struct corpus_index *x)
 {
     size_t cap = 0;
@@ -53,7 +63,7 @@ static void index_docs(struct corpus_index *x)
     for (int64_t i = 0; x->col_doc >= 0 && i < x->tokens->n_rows; i++) {
         int64_t number = table_i64(x->tokens, i, x->col_doc);
         struct corpus_doc_rows *last = x->n_docs > 0 ? &x->doc[x->n_docs - 1] : NULL;
-        if (!last || last->number != number || last->n == INT32_MAX) {
+        if (begins_doc(x, i, last)) {
             int cls = class_of(x, i, last ? last->cls : -1);
             x->doc = grow(x->doc, &cap, (size_t)x->n_docs + 1, sizeof *x->doc);
             last = &x->doc[x->n_docs++];

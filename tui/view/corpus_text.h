@@ -21,7 +21,7 @@ struct corpus_extent { /* of one unit, or of all together, in one class */
 /* Subjects: 0 all units together (their largest), then the units; with one unit it alone. */
 struct corpus_index {
     const struct table *tokens; /* NULL: nothing indexed */
-    int32_t col_class, col_doc, col_start, col_end, col_text;
+    int32_t col_class, col_doc, col_pos, col_start, col_end, col_text;
     int32_t n_units;
     int32_t unit[SESSION_MAX_UNITS], col_pre[SESSION_MAX_UNITS], col_act[SESSION_MAX_UNITS];
     struct names classes;

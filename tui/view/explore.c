@@ -75,6 +75,9 @@ static void apply_options(struct explore *ex, const struct options *o)
     if (o->insert_given)
         ex->sliders.insert = o->insert;
     ex->sliders.join = ex->sliders.join || o->join;
+    ex->sliders.special = ex->sliders.special || o->special;
+    if (o->encoding)
+        snprintf(ex->encoding, sizeof ex->encoding, "%s", o->encoding);
     ex->bos = o->bos;
 }
 
@@ -403,6 +406,17 @@ static void tell_cut(struct explore *ex, const struct snapshot *s)
                     "sequence");
 }
 
+/* Once: a special token that was typed is text. */
+static void tell_special(struct explore *ex, const struct snapshot *s)
+{
+    size_t n = s->special_end - s->special_start;
+    if (ex->told_special || n == 0 || (ex->message[0] && ex->message_is_error))
+        return;
+    ex->told_special = true;
+    explore_message(ex, false, "%.*s is read as plain text; :special on reads it as its token",
+                    n < 80 ? (int)n : 80, s->text + s->special_start);
+}
+
 void explore_recolour(struct explore *ex)
 {
     if (!ex->snapshot || !ex->theme)
@@ -425,6 +439,7 @@ void explore_snapshot(struct explore *ex, struct snapshot *s)
     explore_arrange(ex);
     blink_compare(ex);
     tell_cut(ex, s);
+    tell_special(ex, s);
     ex->redraw = true;
 }
 
@@ -507,7 +522,7 @@ void explore_status(struct explore *ex, const struct service_status *s)
         strcmp(s->error.text, ex->status.error.text) != 0)
         ex->redraw = true;
     if (strcmp(s->said, ex->status.said) != 0)
-        explore_message(ex, true, "%s", s->said);
+        explore_message(ex, strncmp(s->said, "note: ", 6) != 0, "%s", s->said);
     if (s->error.text[0] && strcmp(s->error.text, ex->status.error.text) != 0)
         messages_add(&ex->messages, true, s->error.text, time(NULL)); /* shown from the status */
     ex->status = *s;
@@ -531,6 +546,7 @@ void explore_wish(struct explore *ex, struct wish *w)
                        .n_text = ex->editor.text.n,
                        .join = ex->sliders.join,
                        .bos = ex->bos,
+                       .special = ex->sliders.special,
                        .insert = sliders_insert(&ex->sliders),
                        .n_units = ex->sliders.n,
                        .watch = -1,

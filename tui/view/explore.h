@@ -152,7 +152,10 @@ struct explore {
     char message[MESSAGE_MAX];
     bool message_is_error;
     struct messages messages;
-    bool told_cut; /* that the text is longer than the model's context */
+    bool told_cut;     /* that the text is longer than the model's context */
+    bool told_special; /* that a special token was read as text */
+    char encoding[64]; /* of files that are not UTF-8; "": they are refused */
+    bool header;       /* corpora begin with a header */
 
     bool redraw, wish_changed, state_changed;
     unsigned wants; /* enum want, or-ed; the program clears what it did */

@@ -1,5 +1,6 @@
 /* The commands of the palette: what ':' and scripts understand. */
 #include "engine/base/memory.h"
+#include "engine/formats/text_file.h"
 #include "tui/view/explore_parts.h"
 #include <ctype.h>
 #include <errno.h>
@@ -18,6 +19,8 @@ static const char *const switch_names[] = {"on", "off", NULL};
 static const char *const view_names[] = {"explore", "latents", "histograms", "sweep",
                                          "corpus",  "jobs",    NULL};
 static const char *const corpus_names[] = {"references", NULL};
+static const char *const encoding_names[] = {"latin1",   "windows-1252", "utf-16le",
+                                             "utf-16be", "utf-8",        NULL};
 static const char *const all_names[] = {"all", NULL};
 
 static int choice(const char *const *names, const char *s)
@@ -226,6 +229,49 @@ static bool run_twin(struct explore *ex, const char *arg)
     return twin_reference(ex, n);
 }
 
+static bool run_special(struct explore *ex, const char *arg)
+{
+    int c = choice(switch_names, arg);
+    struct sliders before = ex->sliders;
+    if (c < 0 && *arg)
+        return false;
+    ex->sliders.special = *arg ? c == 0 : !before.special;
+    explore_changed_sliders(ex, &before, false);
+    explore_message(ex, false, "special tokens spelled out are %s",
+                    ex->sliders.special ? "their tokens" : "plain text");
+    return true;
+}
+
+/* A corpus that is there is read anew. */
+static void read_anew(struct explore *ex)
+{
+    if (ex->views.corpus.path)
+        explore_use_corpus(ex, ex->views.corpus.path);
+}
+
+static bool run_encoding(struct explore *ex, const char *arg)
+{
+    if (!text_encoding_known(arg) || strlen(arg) >= sizeof ex->encoding)
+        return false;
+    snprintf(ex->encoding, sizeof ex->encoding, "%s", arg);
+    explore_message(ex, false, "files that are not UTF-8 are read as %s", arg);
+    read_anew(ex);
+    return true;
+}
+
+static bool run_header(struct explore *ex, const char *arg)
+{
+    int c = choice(switch_names, arg);
+    if (c < 0 && *arg)
+        return false;
+    ex->header = *arg ? c == 0 : !ex->header;
+    explore_message(ex, false,
+                    ex->header ? "the first line of a corpus is a header"
+                               : "corpora have no header");
+    read_anew(ex);
+    return true;
+}
+
 static bool run_view(struct explore *ex, const char *arg)
 {
     for (int i = 0; i < N_VIEWS; i++)
@@ -297,6 +343,12 @@ static const struct command_row {
     {"view", "explore|latents|…", "another view", ACTION_NONE, view_names, run_view, NULL},
     {"corpus", "FILE|references", "the corpus that views read", ACTION_NONE, corpus_names,
      run_corpus, CORPUS_ENDINGS},
+    {"encoding", "NAME", "of files that are not UTF-8: latin1, utf-16le …", ACTION_NONE,
+     encoding_names, run_encoding, NULL},
+    {"header", "on|off", "the first line of a corpus is a header", ACTION_NONE, switch_names,
+     run_header, NULL},
+    {"special", "on|off", "special tokens spelled out are their tokens", ACTION_NONE, switch_names,
+     run_special, NULL},
     {"write", "FILE.svg|.json|.csv", "write the plot or table of the focused pane", ACTION_NONE,
      NULL, run_write, WRITE_ENDINGS},
     {"shot", "FILE.svg|.txt|.ans", "write a picture of the screen", ACTION_NONE, NULL, run_shot,

@@ -184,5 +184,7 @@ void explore_command_line(const struct explore *ex, const struct options *o, str
         strbuf_addf(out, " --insert %s", insert[sliders_insert(&ex->sliders)]);
     if (ex->sliders.join)
         strbuf_adds(out, " --context join");
+    if (ex->sliders.special)
+        strbuf_adds(out, " --special");
     request_release(&r);
 }

@@ -83,10 +83,21 @@ static bool units_are_new(struct explore *ex)
     return true;
 }
 
+/* What was asked of another corpus, or of this one read otherwise, is nobody's any longer. */
+static void ask_anew(struct explore *ex)
+{
+    findings_release(&ex->findings);
+    ex->views.entered = false;
+}
+
 void views_sync(struct explore *ex)
 {
     struct views *v = &ex->views;
     const struct view_ops *ops = shown(ex);
+    if (v->corpus.special != ex->sliders.special) {
+        v->corpus.special = ex->sliders.special;
+        ask_anew(ex);
+    }
     if (!ops) {
         bool ready = ex->workbench && ex->workbench->dict && v->host.ask;
         if (findings_look_at(&ex->findings, &v->host, &v->corpus, ready ? histogram_unit(ex) : -1))
@@ -315,11 +326,18 @@ void explore_harvest(struct explore *ex)
 
 bool explore_use_corpus(struct explore *ex, const char *path)
 {
-    corpus_choice_release(&ex->views.corpus);
-    if (*path && strcmp(path, "references") != 0)
-        ex->views.corpus.path = xstrdup(path);
-    findings_release(&ex->findings);
-    ex->views.entered = false;
+    struct corpus_choice *c = &ex->views.corpus;
+    char *kept = xstrdup(path); /* it may be the one that goes */
+    corpus_choice_release(c);
+    c->special = ex->sliders.special;
+    if (*kept && strcmp(kept, "references") != 0) {
+        c->path = kept;
+        c->encoding = ex->encoding[0] ? xstrdup(ex->encoding) : NULL;
+        c->header = ex->header;
+    } else {
+        free(kept);
+    }
+    ask_anew(ex);
     views_sync(ex);
     return true;
 }

@@ -12,7 +12,7 @@ struct sliders { /* restored by undo as a whole */
     int32_t n;
     struct chosen_unit unit[SESSION_MAX_UNITS];
     enum insert insert; /* wished; see sliders_insert */
-    bool join;
+    bool join, special; /* how the text is read: all one sequence; special tokens as tokens */
 };
 
 bool sliders_equal(const struct sliders *, const struct sliders *);

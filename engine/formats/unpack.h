@@ -1,0 +1,17 @@
+/* gzip (RFC 1952) and xz files, unpacked in memory. What is packed is untrusted. */
+#ifndef GLIMT_FORMATS_UNPACK_H
+#define GLIMT_FORMATS_UNPACK_H
+#include "engine/base/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum packing { PACKING_NONE, PACKING_GZIP, PACKING_XZ };
+
+/* By the first bytes. */
+enum packing packing_of(const void *p, size_t n);
+/* What n packed bytes hold, several members one after the other as one; zeros behind the last are
+ * padding. *out is malloc'd, the caller frees it. ERROR_INPUT, with `name` for people: data that
+ * end too early or are damaged, that hold more than `limit` bytes, other bytes behind them. */
+bool unpack(const char *name, enum packing, const void *p, size_t n, size_t limit, char **out,
+            size_t *n_out, struct error *e);
+#endif
