@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
@@ -130,15 +131,104 @@ static void labelled_lines(void **state)
     expect_text("c.tsv", "\xef\xbb\xbfYes\t1\r\nJa\t0\r\n\r\n", DEMO, "en:-1:1:Yes|da:-1:2:Ja|",
                 false);
     expect_text("d.tsv", "Yes\t1\n\n", ANY, "1:-1:1:Yes|", false);
-    /* the last tab parts; a carriage return inside stays; any bytes stay */
-    expect_text("e.tsv", "a\tb\r\tc\tx\n\xff\xc3\tx\n", ANY, "x:-1:1:a\tb\r\tc|x:-1:2:\xff\xc3|",
-                false);
+    /* the last tab parts; a carriage return inside stays; trailing blanks stay */
+    expect_text("e.tsv", "a\tb\r\tc\tx\n b  \tx\n", ANY, "x:-1:1:a\tb\r\tc|x:-1:2: b  |", false);
     /* labels beyond the names, and what is no number 0 … n−1, name themselves */
     expect_text("f.tsv", "a\t0\nb\t1\nc\t2\nd\t00\ne\tda\nf\t-1\ng\t+1\nh\t10\n", DEMO,
                 "da:-1:1:a|en:-1:2:b|2:-1:3:c|00:-1:4:d|da:-1:5:e|-1:-1:6:f|+1:-1:7:g|10:-1:8:h|",
                 false);
     /* a sentence without text is none; one of blanks is one */
     expect_text("g.tsv", "\t0\n \t0\n\t1\nb\t1\n", DEMO, "da:-1:2: |en:-1:4:b|", false);
+}
+
+static void headers(void **state)
+{
+    (void)state;
+    static const char *const header[] = {
+        "text\tlabel",         "Sentence\tClass", "id\ttext\tlabel", "tekst\tsprog",
+        "text\tlanguage_code", "x\tlabel",        "sætning\tmærke",  "TEXT\tLABEL\r",
+    };
+    struct corpus_spec skip = DEMO;
+    skip.header = true;
+    for (size_t i = 0; i < sizeof header / sizeof *header; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "%s\nJa\t0\nYes\t1\n", header[i]);
+        char *path = testdata_write(dir, "a.tsv", text, strlen(text));
+        struct corpus_spec spec = DEMO;
+        spec.path = path;
+        refused(spec,
+                (const char *const[3]){"a.tsv:1: found \"", "looks like a header", "--header"});
+        free(path);
+        expect_text("a.tsv", text, skip, "da:-1:2:Ja|en:-1:3:Yes|", false);
+    }
+    REFUSED("a.tsv", "text\tlabel", ANY, "looks like a header");
+    REFUSED("a.tsv", "text\tlabel\nJa\tda\ntext\tlabel\n", ANY, "\"text<TAB>label\"");
+    /* texts and labels that are none of a header */
+    expect_text("b.tsv", "Text\t0\nYes\t1\n", DEMO, "da:-1:1:Text|en:-1:2:Yes|", false);
+    expect_text("b.tsv", "Ja\tclass\nNej\tclass\n", ANY, "class:-1:1:Ja|class:-1:2:Nej|", false);
+    expect_text("b.tsv", "Ja tak\tlabel\nYes\ten\n", ANY, "label:-1:1:Ja tak|en:-1:2:Yes|", false);
+    expect_text("b.tsv", "Ja\tda\nYes\ten\n", ANY, "da:-1:1:Ja|en:-1:2:Yes|", false);
+    expect_text("b.tsv", "text\tda\nJa\tda\n", ANY, "da:-1:1:text|da:-1:2:Ja|", false);
+    /* asked for, the first line goes whatever it is */
+    expect_text("b.tsv", "\xef\xbb\xbfJa\t0\nYes\t1\nNej\t0\n", skip, "en:-1:2:Yes|da:-1:3:Nej|",
+                false);
+    REFUSED("c.tmx",
+            "<tmx><body><tu><tuv lang=\"da\"><seg>a</seg></tuv><tuv lang=\"en\"><seg>A</seg></tuv>"
+            "</tu></body></tmx>",
+            skip, "--header: found no lines text<TAB>label");
+}
+
+/* The same documents, whatever the file was written in. */
+static void encodings(void **state)
+{
+    (void)state;
+    static const char want[] = "da:-1:1:Ærø |en:-1:2:Yes|";
+    static const char wide[] = "\xff\xfe\xc6\0r\0\xf8\0 \0\t\0"
+                               "0\0\n\0Y\0e\0s\0\t\0"
+                               "1\0";
+    struct corpus_spec latin1 = DEMO;
+    latin1.encoding = "latin1";
+    struct corpus *c[3] = {open_bytes("a.tsv", wide, sizeof wide - 1, DEMO),
+                           open_text("a.tsv", "\xef\xbb\xbfÆrø \t0\nYes\t1\n", DEMO),
+                           open_text("a.tsv", "\xc6r\xf8 \t0\nYes\t1\n", latin1)};
+    for (int i = 0; i < 3; i++) {
+        expect_docs(c[i], want);
+        assert_memory_equal(&c[i]->hash, &c[0]->hash, sizeof c[0]->hash);
+    }
+    for (int i = 0; i < 3; i++)
+        corpus_free(c[i]);
+    /* read as something else it is another corpus */
+    latin1.encoding = "iso-8859-5";
+    c[0] = open_text("a.tsv", "\xc6r\xf8 \t0\nYes\t1\n", latin1);
+    c[1] = open_text("a.tsv", "Ærø \t0\nYes\t1\n", DEMO);
+    assert_memory_not_equal(&c[0]->hash, &c[1]->hash, sizeof c[0]->hash);
+    corpus_free(c[0]);
+    corpus_free(c[1]);
+}
+
+/* A packed file counts as what it unpacks to; its name, too. */
+static void packed_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text;
+    } row[] = {{"a.jsonl.GZ", "{\"text\":\"Ja\"}\n"},
+               {"a.json.gz", "[\"Ja\"]"},
+               {"a.txt.gz", "Ja"},
+               {"a.gz", "Ja\r\n"},
+               {"a.conllu.gz", "# text = Ja\n"}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        char *path = testdata_write(dir, row[i].name, "", 0);
+        gzFile z = gzopen(path, "wb");
+        assert_true(gzputs(z, row[i].text) > 0);
+        gzclose(z);
+        struct corpus *c = must_open(&(struct corpus_spec){.n_files = 1, .file = {{"da", path}}});
+        expect_docs(c, "da:-1:1:Ja|");
+        corpus_free(c);
+        free(path);
+    }
+    refused_bytes("a.tsv.gz", "\x1f\x8b\x08\0", 4, ANY,
+                  (const char *const[3]){"a.tsv.gz", "gzip data end too early"});
 }
 
 static void labels_of_two_digits(void **state)
@@ -171,8 +261,8 @@ static void bad_lines(void **state)
     REFUSED("a.tsv", "Yes\ta\x01\n", ANY, "a.tsv:1: found a label with a control character");
     REFUSED("a.tsv", "Yes\ta\xc2\x85\n", ANY, "found a label with a control character");
     REFUSED("a.tsv", "Yes\ta\0b\n", ANY, "found a label with a control character");
-    REFUSED("a.tsv", "Yes\t\xff\n", ANY, "found a label that is no UTF-8");
-    REFUSED("a.tsv", "Yes\t\xe2\x82\n", ANY, "found a label that is no UTF-8");
+    REFUSED("a.tsv", "Ja\tx\nYes\t\xff\n", ANY, "a.tsv:2: found 0xFF at byte 5 of the line");
+    REFUSED("a.tsv", "Yes\t\xe2\x82\n", ANY, "a.tsv:1: found 0xE2 at byte 5", "--encoding latin1");
     char line[80] = "Yes\t";
     memset(line + 4, 'x', 65);
     refused_bytes("a.tsv", line, 4 + 65, ANY,
@@ -255,6 +345,11 @@ static void class_files(void **state)
                                            "#text=x\n# text_en = no\n# texts = no\n# text\n"
                                            "# text = \n#\ttext  =  y\n text = no\n#"}},
                  1, ANY, "da:-1:2:Hej du |da:-1:5:x|da:-1:10: y|");
+    expect_files(
+        (const char *const[][3]){{"da", "d.jsonl",
+                                  "{\"text\":\"Hej \", \"id\":1}\r\n\n  \n"
+                                  "{\"text\":\"\"}\n{\"label\":\"en\",\"text\":\"\\u00e6\"}"}},
+        1, ANY, "da:-1:1:Hej |da:-1:5:æ|");
     /* two files of one class, in order; limit and split count through */
     struct corpus_spec s = ANY;
     s.limit = 3;
@@ -281,7 +376,16 @@ static void bad_class_files(void **state)
     bad_class_file("da", "a.json", "{\"a\":\"b\"}", "found an object, expected a list of strings");
     bad_class_file("da", "a.json", "\"a\"", "found a string, expected a list of strings");
     bad_class_file("da", "a.json", "[\"a\"", "not valid JSON (line 1");
-    bad_class_file("da", "a.json", "[\"a\xff\"]", "not valid JSON");
+    bad_class_file("da", "a.json", "[\"a\xff\"]", "a.json:1: found 0xFF");
+    bad_class_file("da", "a.txt", "a\nb\xe5\n", "a.txt:2: found 0xE5");
+    bad_class_file("da", "a.conllu", "# text = \xe5\n", "a.conllu:1: found 0xE5");
+    bad_class_file("da", "a.jsonl", "{\"text\":\"\xe5\"}\n", "a.jsonl:1: found 0xE5");
+    bad_class_file("da", "a.jsonl", "{\"text\":\"a\"}\n{\"text\":7}\n",
+                   "a.jsonl:2: \"text\" is an integer");
+    bad_class_file("da", "a.jsonl", "\n{\"words\":\"a\"}\n",
+                   "a.jsonl:2: found an object without \"text\"");
+    bad_class_file("da", "a.jsonl", "\"a\"\n", "a.jsonl:1: found a string, expected an object");
+    bad_class_file("da", "a.jsonl", "{\"text\":\"a\"\n", "a.jsonl:1: not valid JSON");
     bad_class_file("da", "a.json", "", "found an empty file");
     bad_class_file("da", "a.json", "[]", "found no text of class da");
     bad_class_file("da", "a.txt", "\n\r\n", "found no text of class da");
@@ -384,14 +488,27 @@ static void memory_in_utf16(void **state)
     corpus_free(c);
 }
 
+static void memory_in_latin1(void **state)
+{
+    (void)state;
+    expect_text("a.tmx",
+                "<?xml version=\"1.0\" encoding=\"windows-1252\"?><tmx><body>" BOTH(
+                    "\xc6r\xf8 \x80", "Yes") "</body></tmx>",
+                ANY, "da:0:1:Ærø €|en:0:1:Yes|", true);
+    struct corpus_spec latin1 = {.encoding = "latin1"};
+    expect_text("a.tmx", "<tmx><body>" BOTH("\xc6r\xf8", "Yes") "</body></tmx>", latin1,
+                "da:0:1:Ærø|en:0:1:Yes|", true);
+}
+
 static void bad_memories(void **state)
 {
     (void)state;
     REFUSED("a.tmx", "", ANY, "a.tmx:1: not valid XML (no element found)");
     REFUSED("a.tmx", "da\t0\n", ANY, "not valid XML");
     REFUSED("a.tmx", HEAD "\n<tu></body>", ANY, "a.tmx:5: not valid XML (mismatched tag)");
-    REFUSED("a.tmx", HEAD BOTH("a\xff", "b") TAIL, ANY, "a.tmx:4: not valid XML");
-    REFUSED("a.tmx", "<?xml version=\"1.0\" encoding=\"EBCDIC\"?><tmx/>", ANY, "unknown encoding");
+    REFUSED("a.tmx", HEAD BOTH("a\xff", "b") TAIL, ANY, "a.tmx:4: found 0xFF");
+    REFUSED("a.tmx", "<?xml version=\"1.0\" encoding=\"EBCDIC\"?><tmx/>", ANY,
+            "found the encoding EBCDIC");
     REFUSED("a.tmx", "<html/>", ANY, "found an XML file of type html, expected tmx");
     REFUSED("a.tmx", HEAD TU("<tuv><seg>a</seg></tuv>") TAIL, ANY,
             "a.tmx:4: found a <tuv> without a language");
@@ -581,6 +698,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labelled_lines),
+        cmocka_unit_test(headers),
+        cmocka_unit_test(encodings),
+        cmocka_unit_test(packed_files),
         cmocka_unit_test(labels_of_two_digits),
         cmocka_unit_test(text_with_nul),
         cmocka_unit_test(bad_lines),
@@ -592,6 +712,7 @@ int main(void)
         cmocka_unit_test(memories),
         cmocka_unit_test(halves_of_memories),
         cmocka_unit_test(memory_in_utf16),
+        cmocka_unit_test(memory_in_latin1),
         cmocka_unit_test(bad_memories),
         cmocka_unit_test(entities),
         cmocka_unit_test(lists),
