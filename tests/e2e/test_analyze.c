@@ -223,8 +223,7 @@ static void test_invalid_utf8(void **state)
     need_demo();
     struct run_result r;
     static const char text[] = "Hun \xff bor \xe2\x82 her.";
-    struct run_how how = {.in = text, .n_in = sizeof text - 1};
-    run_glimt(&r, &how, "analyze", "--json", NULL);
+    run_glimt(&r, NULL, "analyze", text, "--json", NULL);
     assert_int_equal(r.status, 0);
     assert_string_equal(
         r.err, "glimt: note: 2 invalid UTF-8 sequences read as U+FFFD, the first at byte 4\n");
@@ -238,8 +237,85 @@ static void test_invalid_utf8(void **state)
                     get_whole(json_array_get(tokens, i - 1), "start"));
     json_decref(root);
     run_release(&r);
-    root = JSON_OF(&how, "analyze", "--quiet"); /* quiet: no word about it */
+    root = JSON_OF(NULL, "analyze", text, "--quiet"); /* quiet: no word about it */
     json_decref(root);
+    struct run_how how = {.in = text, .n_in = sizeof text - 1}; /* a file can be told apart */
+    run_glimt(&r, &how, "analyze", "-", NULL);
+    expect_error(&r, 2, "reading standard input:1: found 0xFF at byte 5 of the line");
+    run_release(&r);
+}
+
+static void from_pipe(const char *in, size_t n, const char *encoding)
+{
+    struct run_how how = {.in = in, .n_in = n};
+    json_t *piped = encoding ? JSON_OF(&how, "analyze", "-", "--encoding", encoding)
+                             : JSON_OF(&how, "analyze", "-"),
+           *typed = JSON_OF(NULL, "analyze", "Åse på Ærø"),
+           *ids = JSON_OF(&how, "tokenize", "-", "--encoding", encoding ? encoding : "latin1");
+    json_t *a = get_list(piped, "tokens"), *b = get_list(typed, "tokens");
+    assert_int_equal(json_array_size(a), json_array_size(b));
+    for (size_t i = 0; i < json_array_size(a); i++) {
+        int id = get_whole(json_array_get(b, i), "id");
+        assert_int_equal(get_whole(json_array_get(a, i), "id"), id);
+        assert_int_equal(json_integer_value(json_array_get(get_list(ids, "ids"), i)), id);
+    }
+    json_decref(piped);
+    json_decref(typed);
+    json_decref(ids);
+}
+
+static void test_other_encodings(void **state)
+{
+    (void)state;
+    need_demo();
+    static const char latin1[] = "\xc5se p\xe5 \xc6r\xf8", marked[] = "\xef\xbb\xbfÅse på Ærø",
+                      wide[] = "\xff\xfe\xc5\0s\0e\0 \0p\0\xe5\0 \0\xc6\0r\0\xf8";
+    from_pipe(latin1, sizeof latin1 - 1, "latin1");
+    from_pipe(marked, sizeof marked - 1, NULL);
+    from_pipe(wide, sizeof wide, NULL);
+    from_pipe(wide + 2, sizeof wide - 2, "utf-16le");
+    /* offsets are those of the input, mark and all */
+    struct run_how how = {.in = marked, .n_in = sizeof marked - 1};
+    json_t *root = JSON_OF(&how, "analyze", "-");
+    assert_int_equal(get_whole(json_array_get(get_list(root, "tokens"), 0), "start"), 3);
+    json_decref(root);
+    struct run_result r;
+    run_glimt(&r, NULL, "analyze", "x", "--encoding", "klingon", NULL);
+    expect_error(&r, 2, "--encoding: found klingon, expected an encoding that iconv knows");
+    run_release(&r);
+}
+
+static void test_special_tokens(void **state)
+{
+    (void)state;
+    need_demo();
+    static const char text[] = "Hej <|endoftext|> du", *const commands[] = {"analyze", "tokenize"};
+    struct run_result r;
+    for (int i = 0; i < 2; i++) {
+        run_glimt(&r, NULL, commands[i], text, "--json", NULL);
+        assert_int_equal(r.status, 0);
+        assert_string_equal(r.err, "glimt: note: <|endoftext|> is read as plain text; --special "
+                                   "reads it as its token\n");
+        assert_null(strstr(r.out, "\"id\":0,"));
+        run_release(&r);
+        json_t *root = JSON_OF(NULL, commands[i], text, "--special");
+        json_t *tokens = get_list(root, "tokens");
+        int found = 0;
+        for (size_t t = 0; t < json_array_size(tokens); t++) {
+            json_t *token = json_array_get(tokens, t);
+            if (get_whole(token, "id") != 0)
+                continue;
+            found++;
+            assert_int_equal(get_whole(token, "start"), 4);
+            assert_int_equal(get_whole(token, "end"), 4 + 13);
+        }
+        assert_int_equal(found, 1);
+        json_decref(root);
+    }
+    run_glimt(&r, NULL, "generate", text, "--tokens", "12", "--special", "--json", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, ",0,"));
+    run_release(&r);
 }
 
 static void test_top_and_chosen(void **state)
@@ -388,6 +464,8 @@ int main(void)
         cmocka_unit_test(test_fixed_values_do_something),
         cmocka_unit_test(test_lines_and_joined_text),
         cmocka_unit_test(test_invalid_utf8),
+        cmocka_unit_test(test_other_encodings),
+        cmocka_unit_test(test_special_tokens),
         cmocka_unit_test(test_top_and_chosen),
         cmocka_unit_test(test_units_out_of_range),
         cmocka_unit_test(test_csv_says_the_same),

@@ -362,7 +362,8 @@ static void test_tokenize(void **state)
     (void)state;
     need_demo();
     static const char text[] = "Blå bæ\xcc\x81r\t 🎉🇩🇰 <|endoftext|> I'll 1234";
-    json_t *root = JSON_OF(NULL, "tokenize", text), *analyzed = JSON_OF(NULL, "analyze", text);
+    json_t *root = JSON_OF(NULL, "tokenize", text, "--quiet"),
+           *analyzed = JSON_OF(NULL, "analyze", text, "--quiet"); /* of the special token */
     json_t *ids = get_list(root, "ids"), *tokens = get_list(root, "tokens");
     struct run_result r;
     struct run_how how = {0};
@@ -375,7 +376,7 @@ static void test_tokenize(void **state)
         for (size_t k = 0; k < 6; k++)
             assert_true(json_equal(json_object_get(t, keys[k]), json_object_get(a, keys[k])));
     }
-    run_glimt(&r, NULL, "tokenize", text, "--ids-only", NULL);
+    run_glimt(&r, NULL, "tokenize", text, "--ids-only", "--quiet", NULL);
     expect_done(&r);
     how.in = r.out, how.n_in = r.n_out;
     json_t *decoded = JSON_OF(&how, "tokenize", "--decode");

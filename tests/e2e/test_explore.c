@@ -1,8 +1,8 @@
 /* Journeys through the explorer: the real binary on a pseudo-terminal, with a tiny random model and
  * its bundle. */
 #include "engine/base/memory.h"
-#include "tests/support/explorer.h"
 #include "engine/base/strbuf.h"
+#include "tests/support/explorer.h"
 #include "tests/support/run.h"
 #include "tests/support/testdata.h"
 #include <limits.h>

@@ -184,6 +184,7 @@ def main():
         assert [l.split("|")[:2] for l in a] == [l.split("|")[:2] for l in b]
     os.remove(f"{OUT}/sequence.txt")  # the same as small.txt
     write("gpt-neox-20b", Tokenizer.from_file(f"{DATA}/tokenizers/gpt-neox-20b/tokenizer.json"), texts)
+    write("demo", Tokenizer.from_file("store/demo/model/tokenizer.json"), texts)
     gpt2 = Tokenizer(models.BPE.from_file(f"{DATA}/tokenizers/gpt2/vocab.json", f"{DATA}/tokenizers/gpt2/merges.txt"))
     gpt2.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     gpt2.add_special_tokens([AddedToken("<|endoftext|>", normalized=False, special=True)])

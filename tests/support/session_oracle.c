@@ -301,8 +301,8 @@ static void check_line(struct direct *d, const struct snapshot *p, int32_t line)
     const struct line_view *v = &p->line[line];
     struct token *raw = NULL;
     size_t n_raw = 0, cap = 0;
-    tokenizer_encode(d->t->tokenizer, d->wish->text + v->start, v->end - v->start, false, &raw,
-                     &n_raw, &cap);
+    tokenizer_encode(d->t->tokenizer, d->wish->text + v->start, v->end - v->start, d->wish->special,
+                     &raw, &n_raw, &cap);
     int32_t bos = d->wish->bos ? 1 : 0, n_ctx = model_config(d->t->model)->n_ctx, next = 0, at = 0;
     struct sequence *q = xcalloc(1, sizeof *q);
     while (next < (int32_t)n_raw || (at == 0 && bos)) {
@@ -339,7 +339,7 @@ static void sentence_means(struct direct *d, const char *text, double mean[N_LAN
 {
     struct token *raw = NULL;
     size_t n = 0, cap = 0;
-    tokenizer_encode(d->t->tokenizer, text, strlen(text), false, &raw, &n, &cap);
+    tokenizer_encode(d->t->tokenizer, text, strlen(text), d->wish->special, &raw, &n, &cap);
     struct sequence *q = xcalloc(1, sizeof *q);
     arena_reset(d->run.arena, (struct arena_mark){0, 0});
     if (d->wish->bos)

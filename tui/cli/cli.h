@@ -11,7 +11,8 @@
 bool cli_is_command(int argc, char **argv);
 /* Runs it; the exit status. */
 int cli_main(int argc, char **argv);
-/* What was piped in: all of standard input, which is no terminal; NULL when that is empty. The
+/* What was piped in, as UTF-8 (--encoding): all of standard input, which is no terminal; NULL when
+ * that is empty. The
  * caller frees. */
 bool cli_piped_text(const struct options *, char **text, size_t *n, struct error *e);
 /* What `glimt` prints without a terminal: the analysis of n bytes of text, or (NULL) of two example

@@ -343,7 +343,7 @@ static const struct command_row {
     {"view", "explore|latents|…", "another view", ACTION_NONE, view_names, run_view, NULL},
     {"corpus", "FILE|references", "the corpus that views read", ACTION_NONE, corpus_names,
      run_corpus, CORPUS_ENDINGS},
-    {"encoding", "NAME", "of files that are not UTF-8: latin1, utf-16le …", ACTION_NONE,
+    {"encoding", "NAME", "of files that are not UTF-8, e.g. latin1", ACTION_NONE,
      encoding_names, run_encoding, NULL},
     {"header", "on|off", "the first line of a corpus is a header", ACTION_NONE, switch_names,
      run_header, NULL},

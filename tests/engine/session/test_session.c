@@ -89,14 +89,16 @@ static void splice(struct editor *e, size_t at, size_t gone, const char *s, size
     e->wish.cursor = at + n;
 }
 
-static const char *const typed[] = {"e",    "å",   "r",    " ",    "n",  ".", "s",
-                                    "ø",    "t",   "T",    "1",    "\t", "é", "世",
-                                    "🙂", " og", " the", "\r\n", "'s", "  "};
+static const char *const typed[] = {"e",    "å",   "r",    " ",    "n",  ".",  "s",
+                                    "ø",    "t",   "T",    "1",    "\t", "é",  "世",
+                                    "🙂", " og", " the", "\r\n", "'s", "  ", "<|endoftext|>",
+                                    ">"};
 static const char *const pasted[] = {
     "Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to formally approve "
     "it.\n",
     "Hun læser en bog om vejret, og han hører radio i køkkenet hver eneste morgen.",
     "\n\n",
+    "et<|endoftext|>to <|endoftext|>",
     "one\r\ntwo\r\nthree",
     "En gang for længe siden var der en konge\nder boede i et slot.\nSlut",
     ("There was once a very long line without any end in sight that went on and on, past the "
@@ -187,8 +189,10 @@ static void edit_wish(struct editor *e)
             w->join = !w->join;
         break;
     case 15:
-        if (below(e, 3) == 0)
-            w->bos = !w->bos;
+        if (below(e, 3) == 0) {
+            bool *which = below(e, 2) ? &w->bos : &w->special;
+            *which = !*which;
+        }
         break;
     case 16: swap_undo(e); break;
     default: edit_text(e);

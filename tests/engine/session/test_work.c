@@ -139,6 +139,44 @@ static void test_typing_goes_on(void **state)
     }
 }
 
+/* A special token that is read as text is told, wherever typing goes on; read as its token it is
+ * not. */
+static void test_special_tokens_are_told(void **state)
+{
+    struct fixture *f = *state;
+    static const char filling[] =
+        "Rådet skal nu formelt godkende Parlamentets holdning, og så går børnene hjem til Åse på "
+        "Ærø, hvor køerne står på græs året rundt, and the children cycled home, and so on and on "
+        "and on, og det var det, som de sagde, da de kom hjem til byen igen efter ferien i år. ";
+    char text[1200];
+    static const struct {
+        const char *before, *after;
+    } row[] = {{"", ""},
+               {"a <|endoftext|> b", ""},
+               {"", "<|endoftext"},
+               {"", "<|endoftext|>"},
+               {"", "<|endoftext|> x"},
+               {"<|endoftext|>", "<|endoftext|>"},
+               {"<|endoftext|", ""}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        snprintf(text, sizeof text, "en linje\n%s%s%s", row[i].before, filling, row[i].after);
+        const char *at = strstr(text, "<|endoftext|>");
+        set(f, text);
+        struct snapshot *p = look(f);
+        assert_int_equal(p->special_end - p->special_start, at ? 13 : 0);
+        assert_int_equal(p->special_start, at ? at - text : 0);
+        int32_t n = p->n_tokens;
+        snapshot_unref(p);
+        f->w.special = true;
+        set(f, text);
+        p = look(f);
+        assert_int_equal(p->special_end, 0);
+        assert_true(at ? p->n_tokens < n : p->n_tokens == n);
+        snapshot_unref(p);
+        f->w.special = false;
+    }
+}
+
 static void test_slider_runs_its_lane(void **state)
 {
     struct fixture *f = *state;
@@ -357,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_edit_touches_one_line, setup, teardown),
         cmocka_unit_test_setup_teardown(test_typing_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_special_tokens_are_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slider_runs_its_lane, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch_and_cursor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_predictions_from_kept_rows, setup, teardown),

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -114,6 +115,44 @@ static struct tokenizer *open_ok(const char *path)
     if (!tokenizer_open(path, &t, &e))
         fail_msg("%s", e.text);
     return t;
+}
+
+/* The bundled tokenizer, with special tokens and without. */
+static void demo(void **state)
+{
+    (void)state;
+    if (access("store/demo/model/tokenizer.json", R_OK) != 0) {
+        print_message("store/demo/model is not there\n");
+        skip();
+    }
+    struct tokenizer *t = open_ok("store/demo/model");
+    check_all(t, "demo", "text/demo.txt", true);
+    tokenizer_free(t);
+}
+
+static void special_as_text(void **state)
+{
+    (void)state;
+    struct tokenizer *t = open_ok("tests/golden/text");
+    static const struct {
+        const char *text;
+        size_t from, start, end; /* end 0: none */
+    } row[] = {{"", 0, 0, 0},
+               {"Hej du", 0, 0, 0},
+               {"<|endoftext|>", 0, 0, 13},
+               {"a    b <|endoftext|> <|endoftext|>", 0, 7, 20},
+               {"a    b <|endoftext|> <|endoftext|>", 8, 21, 34},
+               {"<|endoftext|", 0, 0, 0},
+               {"<<|endoftext|>", 0, 1, 14},
+               {"\xff<|endoftext|>", 0, 1, 14}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        size_t start = 0, end = 0;
+        bool found =
+            tokenizer_find_special(t, row[i].text, strlen(row[i].text), row[i].from, &start, &end);
+        if (found != (row[i].end > 0) || start != row[i].start || end != row[i].end)
+            fail_msg("%s: %zu … %zu", row[i].text, start, end);
+    }
+    tokenizer_free(t);
 }
 
 static void small(void **state)
@@ -293,6 +332,8 @@ static void long_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(demo),
+        cmocka_unit_test(special_as_text),
         cmocka_unit_test(small),
         cmocka_unit_test(variants),
         cmocka_unit_test(merges_as_strings),

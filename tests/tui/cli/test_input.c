@@ -23,6 +23,25 @@ static void test_valid_text_is_itself(void **state)
     input_release(&in);
 }
 
+/* What a mark takes up is counted, the text is without it. */
+static void test_a_mark_is_no_text(void **state)
+{
+    (void)state;
+    struct input in;
+    input_repair(&in,
+                 "\xef\xbb\xbf"
+                 "a\xff"
+                 "b",
+                 6);
+    assert_string_equal(in.text, "a\xef\xbf\xbd"
+                                 "b");
+    assert_int_equal(input_offset(&in, 0), 3);
+    assert_int_equal(input_offset(&in, 1), 4);
+    assert_int_equal(input_offset(&in, 4), 5);
+    assert_int_equal(input_offset(&in, 5), 6);
+    input_release(&in);
+}
+
 static void test_repaired_offsets(void **state)
 {
     (void)state;
@@ -165,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_valid_text_is_itself),
+        cmocka_unit_test(test_a_mark_is_no_text),
         cmocka_unit_test(test_repaired_offsets),
         cmocka_unit_test(test_offsets_never_decrease_nor_leave_the_input),
         cmocka_unit_test(test_text_add),

@@ -364,6 +364,45 @@ static int64_t verified(struct place *p, int64_t *wrong)
     return same;
 }
 
+/* A corpus read otherwise is another one in the cache, read the same way it is the same; what was
+ * kept says how it was read. */
+static void test_how_a_corpus_is_read_counts(void **state)
+{
+    struct place *p = *state;
+    static const char latin1[] = "H\xe5r <|endoftext|>\tda\nHair here\ten\n",
+                      utf8[] = "Hår <|endoftext|>\tda\nHair here\ten\n";
+    char *path[2] = {testdata_write(p->dir, "l.tsv", latin1, sizeof latin1 - 1),
+                     testdata_write(p->dir, "u.tsv", utf8, sizeof utf8 - 1)};
+    const struct {
+        int file;
+        const char *encoding;
+        bool special, cached;
+    } row[] = {{0, "latin1", false, false}, {0, "iso-8859-5", false, false},
+               {0, "latin1", true, false},  {1, NULL, false, true},
+               {1, "latin1", true, true},   {0, "windows-1252", false, true}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct lab *lab = lab_new(p->wb, &p->options);
+        struct request r;
+        struct lab_facts facts;
+        request_init(&r, REQUEST_HARVEST);
+        r.corpus.path = xstrdup(path[row[i].file]);
+        r.corpus.encoding = row[i].encoding ? xstrdup(row[i].encoding) : NULL;
+        r.corpus.special = row[i].special;
+        table_set_unref(answers(lab, &r, NULL, &facts));
+        assert_int_equal(facts.cached, row[i].cached);
+        assert_int_equal(
+            strncmp(lab_said(lab), "note: <|endoftext|> is read as plain text in 1", 46) == 0,
+            !row[i].special);
+        request_release(&r);
+        lab_free(lab);
+    }
+    int64_t wrong;
+    assert_int_equal(verified(p, &wrong), 3);
+    assert_int_equal(wrong, 0);
+    free(path[0]);
+    free(path[1]);
+}
+
 static void test_verify_finds_what_differs(void **state)
 {
     struct place *p = *state;
@@ -399,6 +438,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_tables_that_grow_are_of_the_request, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kept_and_not_kept_agree, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_how_a_corpus_is_read_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interrupted_and_resumed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gives_way_between_operations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),

@@ -70,6 +70,9 @@ static void test_commands(void **state)
     r.corpus.path = xstrdup("my corpus.tsv");
     r.target = xstrdup("da");
     says(&r, &o, "glimt latents 'my corpus.tsv' --target da");
+    r.corpus.encoding = xstrdup("latin1");
+    r.corpus.header = r.corpus.special = true;
+    says(&r, &o, "glimt latents 'my corpus.tsv' --encoding latin1 --header --special --target da");
     request_release(&r);
 
     request_init(&r, REQUEST_SWEEP);
@@ -122,6 +125,21 @@ static void test_equality(void **state)
     b.corpus.path[0] = 'y';
     assert_false(request_equal(&a, &b));
     b.corpus.path[0] = 'x';
+    bool *how[] = {&b.corpus.header, &b.corpus.special};
+    for (int i = 0; i < 2; i++) {
+        *how[i] = true;
+        assert_false(request_equal(&a, &b));
+        *how[i] = false;
+    }
+    b.corpus.encoding = xstrdup("latin1");
+    assert_false(request_equal(&a, &b));
+    struct request c;
+    request_copy(&c, &b);
+    assert_true(request_equal(&c, &b));
+    request_release(&c);
+    free(b.corpus.encoding);
+    b.corpus.encoding = NULL;
+    assert_true(request_equal(&a, &b));
     b.rule.min_share = .2;
     assert_false(request_equal(&a, &b));
     request_release(&a);

@@ -277,7 +277,7 @@ static void test_where_the_context_is_full(void **state)
     fixture_settle(&f);
     assert_shows("Latents at ·tre");
     assert_shows("no loss: a new context");
-    assert_shows("to│tre]fire│fem"); /* no bracket over the mark */
+    assert_shows("to│tre▏fire│fem"); /* no bracket over the mark */
     fixture_keys(&f, "i Backspace"); /* an edit moves it along until the next snapshot */
     fixture_draw(&f);
     assert_shows("en t│tre");
@@ -533,15 +533,40 @@ static void test_commands(void **state)
     static const struct {
         const char *line;
         bool ok;
-    } cases[] = {{"colour loss", true},  {"colour", false},      {"colour red", false},
-                 {"insert error", true}, {"insert both", false}, {"context join", true},
-                 {"context", false},     {"fix 5=1,6=2", true},  {"fix 5", false},
-                 {"fix 5=x", false},     {"fix", false},         {"free 5", true},
-                 {"free", false},        {"rail on", true},      {"rail maybe", false},
-                 {"shot a.png", false},  {"shot a.svg", true},   {"theme light", true},
-                 {"theme", false},       {"open x.txt", true},   {"mouse off", true},
-                 {"clear", true},        {"clear now", false},   {"nothing", false},
-                 {"help", true},         {"next-pane", true},    {"quit", true},
+    } cases[] = {{"colour loss", true},
+                 {"colour", false},
+                 {"colour red", false},
+                 {"insert error", true},
+                 {"insert both", false},
+                 {"context join", true},
+                 {"context", false},
+                 {"fix 5=1,6=2", true},
+                 {"fix 5", false},
+                 {"fix 5=x", false},
+                 {"fix", false},
+                 {"free 5", true},
+                 {"free", false},
+                 {"rail on", true},
+                 {"rail maybe", false},
+                 {"shot a.png", false},
+                 {"shot a.svg", true},
+                 {"theme light", true},
+                 {"theme", false},
+                 {"open x.txt", true},
+                 {"special on", true},
+                 {"special maybe", false},
+                 {"encoding latin-1", true},
+                 {"encoding", false},
+                 {"encoding klingon", false},
+                 {"header on", true},
+                 {"header x", false},
+                 {"mouse off", true},
+                 {"clear", true},
+                 {"clear now", false},
+                 {"nothing", false},
+                 {"help", true},
+                 {"next-pane", true},
+                 {"quit", true},
                  {"quit now", false}};
     begin("en to", 120, 36);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -549,10 +574,40 @@ static void test_commands(void **state)
             fail_msg(":%s: expected %s", cases[i].line, cases[i].ok ? "sense" : "nonsense");
     assert_int_equal(f.ex.colouring, COLOUR_LOSS);
     assert_int_equal(f.ex.sliders.insert, INSERT_ERROR);
-    assert_true(f.ex.sliders.join);
+    assert_true(f.ex.sliders.join && f.ex.sliders.special && f.ex.header);
+    assert_string_equal(f.ex.encoding, "latin-1");
     assert_true(f.ex.wants & WANT_QUIT && f.ex.wants & WANT_SHOT && f.ex.wants & WANT_THEME &&
                 f.ex.wants & WANT_MOUSE);
     assert_int_equal(f.ex.editor.text.n, 0);
+}
+
+/* How a corpus is read is asked with it; changed, it is asked anew, and undo takes that back. */
+static void test_how_a_corpus_is_read(void **state)
+{
+    (void)state;
+    begin("en to", 120, 36);
+    fixture_host(&f);
+    explore_command(&f.ex, "encoding latin1");
+    explore_command(&f.ex, "corpus x.tsv");
+    explore_go(&f.ex, VIEW_LATENTS);
+    const struct corpus_choice *c = &fixture_job(&f, REQUEST_LATENTS)->request.corpus;
+    assert_string_equal(c->path, "x.tsv");
+    assert_string_equal(c->encoding, "latin1");
+    assert_false(c->header || c->special);
+    explore_command(&f.ex, "header on");
+    c = &fixture_job(&f, REQUEST_LATENTS)->request.corpus;
+    assert_true(c->header && !c->special);
+    explore_command(&f.ex, "special on");
+    c = &fixture_job(&f, REQUEST_LATENTS)->request.corpus;
+    assert_true(c->header && c->special);
+    struct wish w;
+    explore_wish(&f.ex, &w);
+    assert_true(w.special);
+    explore_go(&f.ex, VIEW_EXPLORE);
+    fixture_keys(&f, "u");
+    assert_false(f.ex.sliders.special || f.ex.views.corpus.special);
+    explore_command(&f.ex, "corpus references");
+    assert_true(!f.ex.views.corpus.encoding && !f.ex.views.corpus.header);
 }
 
 static void test_palette(void **state)
@@ -687,6 +742,7 @@ int main(void)
         cmocka_unit_test_teardown(test_no_uncertainty_shows_as_zero, end),
         cmocka_unit_test_teardown(test_accepting_a_prediction, end),
         cmocka_unit_test_teardown(test_commands, end),
+        cmocka_unit_test_teardown(test_how_a_corpus_is_read, end),
         cmocka_unit_test_teardown(test_palette, end),
         cmocka_unit_test_teardown(test_every_action_can_be_found, end),
         cmocka_unit_test_teardown(test_cancel_then_ask, end),
