@@ -39,7 +39,7 @@ bool mapping_open(struct mapping *m, const char *path, struct error *e)
         goto cleanup;
     }
     if (!S_ISREG(st.st_mode)) {
-        error_set(e, ERROR_INPUT, "opening %s: found %s, expected a regular file", path,
+        error_set(e, ERROR_INPUT, "opening %s: found %s, expected a file", path,
                   S_ISDIR(st.st_mode) ? "a folder" : "a device or pipe");
         goto cleanup;
     }

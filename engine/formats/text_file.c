@@ -131,16 +131,15 @@ static bool refuse_bytes(const char *name, const char *p, const struct looks *l,
     if (l->utf16 != NULL)
         return error_set(e, ERROR_INPUT,
                          "reading %s:1: found what looks like UTF-16 without its mark, expected "
-                         "UTF-8, or its name: --encoding %s (:encoding %s)",
-                         name, l->utf16, l->utf16);
+                         "UTF-8, or --encoding %s (:encoding)",
+                         name, l->utf16);
     struct place w = place_of(p, l->valid);
     if (w.line == 1)
         w.byte += skipped;
-    return error_set(
-        e, ERROR_INPUT,
-        "reading %s:%lld: found 0x%02X at byte %zu of the line (offset %zu), which is "
-        "no UTF-8; expected UTF-8, or its encoding named: --encoding latin1 (:encoding latin1)",
-        name, (long long)w.line, (unsigned)(unsigned char)p[l->valid], w.byte, skipped + l->valid);
+    return error_set(e, ERROR_INPUT,
+                     "reading %s:%lld: found 0x%02X at byte %zu of the line, expected UTF-8, or "
+                     "--encoding NAME (:encoding), e.g. latin1",
+                     name, (long long)w.line, (unsigned)(unsigned char)p[l->valid], w.byte);
 }
 
 /* ---- marks */

@@ -148,7 +148,7 @@ static void test_open(void **state)
     char *latin = written("o.txt", "Blåbærgrød", "ISO-8859-1", false),
          *wide = written("w.txt.gz", "Køer på Ærø", "UTF-16", true);
     struct term *t =
-        start(&(struct how){.state = "{\"glimt_state\":1,\"text\":\"før\"}", .w = 160});
+        start(&(struct how){.state = "{\"glimt_state\":1,\"text\":\"før\"}", .w = 200});
     escape(t);
     command(t, "open ", latin);
     assert_shows(t, "found 0xE5 at byte 3 of the line");

@@ -160,7 +160,7 @@ static void test_tab_completes(void **state)
     command(t, ":corpus ~/mappe å/nix.tsv");
     assert_shows(t, "No such file");
     command(t, ":open ~/mappe å");
-    assert_shows(t, "a folder, expected a regular file");
+    assert_shows(t, "a folder, expected a file");
     quit(t);
 }
 

@@ -177,7 +177,7 @@ static bool ends_in(const char *path, const char *endings)
 
 #define SHOT_ENDINGS ".svg .txt .ans"
 #define WRITE_ENDINGS ".svg .json .csv"
-#define CORPUS_ENDINGS ".tsv .tmx .txt .json .conllu"
+#define CORPUS_ENDINGS ".tsv .tmx .txt .json .jsonl .conllu .gz .xz"
 
 static bool run_theme(struct explore *ex, const char *arg)
 {
@@ -343,8 +343,8 @@ static const struct command_row {
     {"view", "explore|latents|…", "another view", ACTION_NONE, view_names, run_view, NULL},
     {"corpus", "FILE|references", "the corpus that views read", ACTION_NONE, corpus_names,
      run_corpus, CORPUS_ENDINGS},
-    {"encoding", "NAME", "of files that are not UTF-8, e.g. latin1", ACTION_NONE,
-     encoding_names, run_encoding, NULL},
+    {"encoding", "NAME", "of files that are not UTF-8, e.g. latin1", ACTION_NONE, encoding_names,
+     run_encoding, NULL},
     {"header", "on|off", "the first line of a corpus is a header", ACTION_NONE, switch_names,
      run_header, NULL},
     {"special", "on|off", "special tokens spelled out are their tokens", ACTION_NONE, switch_names,
