@@ -70,6 +70,7 @@ _glimt_complete() {
     *" --neurons") return 0 ;;
     *" --fix") return 0 ;;
     *" --insert") _glimt_words "none sae error"; return 0 ;;
+    *" --encoding") _glimt_words "latin1 windows-1252 utf-16le utf-16be utf-8"; return 0 ;;
     *" --context") _glimt_words "line join"; return 0 ;;
     *" --device") _glimt_words "auto cpu cuda"; return 0 ;;
     *" --dtype") _glimt_words "auto f32 bf16 f16"; return 0 ;;
@@ -82,7 +83,7 @@ _glimt_complete() {
     *" --theme") _glimt_words "dark light paper terminal"; _glimt_themes; return 0 ;;
     esac
     if [[ $cur == -* && ! $after ]]; then
-        _glimt_words "--help --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --context --device --dtype --threads --json --csv --svg --output --cache --seed --quiet --progress --color --theme $own"
+        _glimt_words "--help --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --special --encoding --context --device --dtype --threads --json --csv --svg --output --cache --seed --quiet --progress --color --theme $own"
         [[ $command ]] || _glimt_words "--version --completions --state --play"
         return 0
     fi
@@ -125,17 +126,17 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--top|--predictions|--logits|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--top|--predictions|--logits|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         analyze) [[ $command ]] || command=$word own=" --top --predictions --logits" ;;
-        harvest) [[ $command ]] || command=$word own=" --class --limit --keep-activations" ;;
-        latents) [[ $command ]] || command=$word own=" --class --limit --target --sort --rows --min-share --max-other" ;;
-        find) [[ $command ]] || command=$word own=" --class --limit --target --rows --min-share --max-other" ;;
-        histogram) [[ $command ]] || command=$word own=" --class --limit --target --as-published --tokens --rows" ;;
-        examples) [[ $command ]] || command=$word own=" --class --limit --rows --all" ;;
+        harvest) [[ $command ]] || command=$word own=" --class --limit --header --keep-activations" ;;
+        latents) [[ $command ]] || command=$word own=" --class --limit --header --target --sort --rows --min-share --max-other" ;;
+        find) [[ $command ]] || command=$word own=" --class --limit --header --target --rows --min-share --max-other" ;;
+        histogram) [[ $command ]] || command=$word own=" --class --limit --header --target --as-published --tokens --rows" ;;
+        examples) [[ $command ]] || command=$word own=" --class --limit --header --rows --all" ;;
         logit-lens) [[ $command ]] || command=$word own=" --rows" ;;
-        coactive) [[ $command ]] || command=$word own=" --class --limit --rows" ;;
-        sweep) [[ $command ]] || command=$word own=" --values --insert --each --class --limit --rows" ;;
+        coactive) [[ $command ]] || command=$word own=" --class --limit --header --rows" ;;
+        sweep) [[ $command ]] || command=$word own=" --values --insert --each --class --limit --header --rows" ;;
         generate) [[ $command ]] || command=$word own=" --tokens --temperature" ;;
         snapshot) [[ $command ]] || command=$word own=" --size --play --state --text --ansi" ;;
         tokenize) [[ $command ]] || command=$word own=" --decode --ids-only" ;;

@@ -46,6 +46,8 @@ complete -c glimt -l fix -x -d 'hold these at fixed values at every position'
 complete -c glimt -l insert -x -a 'none sae error' -d 'what replaces the activation; default: none, with --fix sae'
 complete -c glimt -l bos -d 'put the BOS token before each sequence'
 complete -c glimt -l no-bos -d 'no BOS token (default)'
+complete -c glimt -l special -d 'special tokens spelled out in a text become their ids; default: text'
+complete -c glimt -l encoding -x -a 'latin1 windows-1252 utf-16le utf-16be utf-8' -d 'of text and corpora that are not UTF-8, e.g. latin1'
 complete -c glimt -l context -x -a 'line join' -d 'each line its own sequence (default), or all of the text one'
 complete -c glimt -l device -x -a 'auto cpu cuda' -d 'where to compute'
 complete -c glimt -l dtype -x -a 'auto f32 bf16 f16' -d 'what to compute in; the CPU computes in f32'
@@ -66,10 +68,12 @@ complete -c glimt -n '__fish_seen_subcommand_from analyze' -l logits -r -F -d 'w
 complete -c glimt -n '__fish_seen_subcommand_from harvest' -F
 complete -c glimt -n '__fish_seen_subcommand_from harvest' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__fish_seen_subcommand_from harvest' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from harvest' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__fish_seen_subcommand_from harvest' -l keep-activations -d 'also keep every activation'
 complete -c glimt -n '__fish_seen_subcommand_from latents' -F
 complete -c glimt -n '__fish_seen_subcommand_from latents' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__fish_seen_subcommand_from latents' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from latents' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__fish_seen_subcommand_from latents' -l target -x -d 'the class asked about; default: the first'
 complete -c glimt -n '__fish_seen_subcommand_from latents' -l sort -x -a 'latent difference overlap higher density fire_share.da fire_share.en mean_pre.da mean_pre.en' -d 'a column of the table; default: difference'
 complete -c glimt -n '__fish_seen_subcommand_from latents' -l rows -x -d 'rows printed'
@@ -78,6 +82,7 @@ complete -c glimt -n '__fish_seen_subcommand_from latents' -l max-other -x -d 'l
 complete -c glimt -n '__fish_seen_subcommand_from find' -F
 complete -c glimt -n '__fish_seen_subcommand_from find' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__fish_seen_subcommand_from find' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from find' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__fish_seen_subcommand_from find' -l target -x -d 'the class asked about; default: the first'
 complete -c glimt -n '__fish_seen_subcommand_from find' -l rows -x -d 'rows printed'
 complete -c glimt -n '__fish_seen_subcommand_from find' -l min-share -x -d 'more than this share of the target\'s tokens; default .5'
@@ -85,6 +90,7 @@ complete -c glimt -n '__fish_seen_subcommand_from find' -l max-other -x -d 'less
 complete -c glimt -n '__fish_seen_subcommand_from histogram' -F
 complete -c glimt -n '__fish_seen_subcommand_from histogram' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__fish_seen_subcommand_from histogram' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from histogram' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__fish_seen_subcommand_from histogram' -l target -x -d 'the class asked about; default: the first'
 complete -c glimt -n '__fish_seen_subcommand_from histogram' -l as-published -d '30 bins over each class\'s own range'
 complete -c glimt -n '__fish_seen_subcommand_from histogram' -l tokens -d 'the values themselves, token by token'
@@ -92,12 +98,14 @@ complete -c glimt -n '__fish_seen_subcommand_from histogram' -l rows -x -d 'rows
 complete -c glimt -n '__fish_seen_subcommand_from examples' -F
 complete -c glimt -n '__fish_seen_subcommand_from examples' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__fish_seen_subcommand_from examples' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from examples' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__fish_seen_subcommand_from examples' -l rows -x -d 'examples of each class; default: 10'
 complete -c glimt -n '__fish_seen_subcommand_from examples' -l all -d 'every activation, as --keep-activations keeps them'
 complete -c glimt -n '__fish_seen_subcommand_from logit-lens' -l rows -x -d 'tokens and neighbours of each latent; default: 10'
 complete -c glimt -n '__fish_seen_subcommand_from coactive' -F
 complete -c glimt -n '__fish_seen_subcommand_from coactive' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__fish_seen_subcommand_from coactive' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from coactive' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__fish_seen_subcommand_from coactive' -l rows -x -d 'others of each latent; default: 10'
 complete -c glimt -n '__fish_seen_subcommand_from sweep' -F
 complete -c glimt -n '__fish_seen_subcommand_from sweep' -l values -x -d 'FROM:TO:STEP or a list; default -8:8:2'
@@ -105,6 +113,7 @@ complete -c glimt -n '__fish_seen_subcommand_from sweep' -l insert -x -a 'sae er
 complete -c glimt -n '__fish_seen_subcommand_from sweep' -l each -d 'also every latent alone'
 complete -c glimt -n '__fish_seen_subcommand_from sweep' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__fish_seen_subcommand_from sweep' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__fish_seen_subcommand_from sweep' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__fish_seen_subcommand_from sweep' -l rows -x -d 'rows printed'
 complete -c glimt -n '__fish_seen_subcommand_from generate' -l tokens -x -d 'length with the prompt, in tokens; default: 20'
 complete -c glimt -n '__fish_seen_subcommand_from generate' -l temperature -x -d 'draw from the softmax of logits/T; default: 0, the most likely token'

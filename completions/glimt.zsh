@@ -18,12 +18,14 @@ _glimt() {
     harvest) own=( \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '--keep-activations[also keep every activation]' \
         '*:operand:_files' \
         ) ;;
     latents) own=( \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--sort=[a column of the table; default\: difference]:value:(latent difference overlap higher density fire_share.da fire_share.en mean_pre.da mean_pre.en)' \
         '--rows=[rows printed]:value: ' \
@@ -34,6 +36,7 @@ _glimt() {
     find) own=( \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--rows=[rows printed]:value: ' \
         '--min-share=[more than this share of the target'\''s tokens; default .5]:value: ' \
@@ -43,6 +46,7 @@ _glimt() {
     histogram) own=( \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--as-published[30 bins over each class'\''s own range]' \
         '--tokens[the values themselves, token by token]' \
@@ -52,6 +56,7 @@ _glimt() {
     examples) own=( \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '--rows=[examples of each class; default\: 10]:value: ' \
         '--all[every activation, as --keep-activations keeps them]' \
         '*:operand:_files' \
@@ -63,6 +68,7 @@ _glimt() {
     coactive) own=( \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '--rows=[others of each latent; default\: 10]:value: ' \
         '*:operand:_files' \
         ) ;;
@@ -72,6 +78,7 @@ _glimt() {
         '--each[also every latent alone]' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '--rows=[rows printed]:value: ' \
         '*:operand:_files' \
         ) ;;
@@ -124,6 +131,8 @@ _glimt() {
         '--insert=[what replaces the activation; default\: none, with --fix sae]:value:(none sae error)' \
         '--bos[put the BOS token before each sequence]' \
         '--no-bos[no BOS token (default)]' \
+        '--special[special tokens spelled out in a text become their ids; default\: text]' \
+        '--encoding=[of text and corpora that are not UTF-8, e.g. latin1]:value:(latin1 windows-1252 utf-16le utf-16be utf-8)' \
         '--context=[each line its own sequence (default), or all of the text one]:value:(line join)' \
         '--device=[where to compute]:value:(auto cpu cuda)' \
         '--dtype=[what to compute in; the CPU computes in f32]:value:(auto f32 bf16 f16)' \
