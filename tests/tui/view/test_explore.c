@@ -588,10 +588,10 @@ static void test_how_a_corpus_is_read(void **state)
     begin("en to", 120, 36);
     fixture_host(&f);
     explore_command(&f.ex, "encoding latin1");
-    explore_command(&f.ex, "corpus x.tsv");
+    explore_command(&f.ex, "corpus tests/golden/text/small.txt"); /* some file */
     explore_go(&f.ex, VIEW_LATENTS);
     const struct corpus_choice *c = &fixture_job(&f, REQUEST_LATENTS)->request.corpus;
-    assert_string_equal(c->path, "x.tsv");
+    assert_string_equal(c->path, "tests/golden/text/small.txt");
     assert_string_equal(c->encoding, "latin1");
     assert_false(c->header || c->special);
     explore_command(&f.ex, "header on");
