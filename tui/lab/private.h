@@ -31,6 +31,8 @@ struct lab {
     const struct options *options;
     struct store *store;
     bool store_tried;
+    int heals; /* how often lab_heal had something to do */
+    int depth; /* requests under way: one may be answered while another polls */
     char said[480];
     bool identified;
     struct sha256 model, dict, tokenizer;
@@ -55,7 +57,7 @@ struct study_call { /* a study, ready to be looked up or run */
 const struct open_corpus *lab_open_corpus(struct lab *, const struct corpus_choice *,
                                           enum corpus_split, struct error *e);
 /* Hashes of model, dictionary and tokenizer, once. */
-bool lab_identify(struct lab *, struct error *e);
+bool lab_identify(struct lab *, const struct lab_loop *, struct error *e);
 void lab_say(struct lab *, const char *line);
 void lab_call_init(const struct lab *, struct study_call *, const struct study_ops *,
                    const struct open_corpus *, const char *what);
