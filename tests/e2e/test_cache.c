@@ -492,7 +492,8 @@ static void expect_healed(const struct place *p, size_t i, const char *undisturb
     char *aside = NULL;
     assert_true(asprintf(&aside, "%s/glimt.db.damaged-1", p->dir) > 0);
     unlink(aside);
-    run_glimt(&r, &p->how, c[0], "--json", c[1] ? c[1] : "--quiet", c[2] ? c[2] : "--quiet", NULL);
+    run_glimt(&r, &p->how, c[0], "--json", c[1] ? c[1] : "--seed=0", c[2] ? c[2] : "--seed=0",
+              NULL);
     bool set_aside = access(aside, F_OK) == 0;
     if (r.status != 0 || set_aside != (r.n_err > 0) ||
         (r.n_err > 0 && strchr(r.err, '\n') != r.err + r.n_err - 1))
@@ -521,8 +522,8 @@ static void test_a_damaged_page_heals_in_the_command_that_meets_it(void **state)
         for (size_t i = 0; i < N_HEALING; i++) {
             const char *const *c = healing[i];
             struct run_result r;
-            run_glimt(&r, &p.how, c[0], "--json", c[1] ? c[1] : "--quiet", c[2] ? c[2] : "--quiet",
-                      NULL);
+            run_glimt(&r, &p.how, c[0], "--json", c[1] ? c[1] : "--seed=0",
+                      c[2] ? c[2] : "--seed=0", NULL);
             expect_done(&r);
             if (round == 1)
                 undisturbed[i] = strdup(r.out);

@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/formats/mapping.h"
 #include "engine/text/utf8.h"
+#include "tui/cli/cli.h"
 #include "tui/cli/command.h"
 #include "tui/term/grid.h"
 #include <errno.h>
@@ -25,6 +26,24 @@ bool output_write(const struct cli *cli, struct error *e)
     if (fwrite(cli->out.s, 1, cli->out.len, stdout) != cli->out.len)
         return error_set(e, ERROR_SYSTEM, "writing to standard output: %s", strerror(errno));
     return output_flush(e);
+}
+
+bool output_svg(struct cli *cli, const struct strbuf *svg, struct error *e)
+{
+    const struct options *o = &cli->opt;
+    if (strcmp(o->svg, "-") != 0)
+        return file_write(o->svg, svg->s, svg->len, e);
+    if (o->output_file) { /* the table goes there */
+        fwrite(svg->s, 1, svg->len, stdout);
+        return output_flush(e);
+    }
+    if (o->output != OUTPUT_TEXT)
+        return error_set(e, ERROR_INPUT,
+                         "--svg -: found another result for standard output, expected --output "
+                         "FILE with it");
+    strbuf_clear(&cli->out);
+    strbuf_add(&cli->out, svg->s, svg->len);
+    return true;
 }
 
 int output_columns(void)
@@ -175,6 +194,17 @@ bool color_theme(const struct cli *cli, struct theme **out, struct error *e)
     if (cli->opt.theme)
         return false;
     *e = (struct error){0};
+    return true;
+}
+
+bool cli_check_theme(const struct options *o, struct error *e)
+{
+    struct theme *theme = NULL;
+    if (o->theme && !theme_open(o->theme, DEPTH_DIRECT, false, &theme, e)) {
+        e->kind = ERROR_INPUT; /* whatever is wrong with its file: it is what was asked for */
+        return false;
+    }
+    theme_free(theme);
     return true;
 }
 

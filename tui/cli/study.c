@@ -37,9 +37,8 @@ static bool take_operands(struct inquiry *q, bool ids, bool corpus, int n, char 
             return error_set(e, ERROR_INPUT, "%s: found %s, expected the number of a latent",
                              q->cli->command->name, operand[i]);
         if (r->n_units == STUDY_MAX_UNITS)
-            return error_set(e, ERROR_INPUT,
-                             "%s: found more than %d latents, expected at most so many",
-                             q->cli->command->name, STUDY_MAX_UNITS);
+            return error_set(e, ERROR_INPUT, "%s: found one more latent, %s, expected at most %d",
+                             q->cli->command->name, operand[i], STUDY_MAX_UNITS);
         r->unit[r->n_units++] = (int32_t)v;
     }
     if (corpus && i < n)
@@ -205,14 +204,14 @@ static void print_csv(struct inquiry *q, const struct table *t)
     table_free(part);
 }
 
-static bool write_svg(const struct inquiry *q, struct error *e)
+static bool write_svg(struct inquiry *q, struct error *e)
 {
     struct strbuf svg;
     struct plot_options plot;
     plot_options_init(&plot);
     strbuf_init(&svg);
     plot_svg_set(q->set, &plot, &svg);
-    bool ok = file_write(q->cli->opt.svg, svg.s, svg.len, e);
+    bool ok = output_svg(q->cli, &svg, e);
     strbuf_release(&svg);
     return ok;
 }

@@ -144,7 +144,9 @@ static void add_rows(struct answer *a, struct table *t)
 static bool answer_harvest(struct answer *a)
 {
     struct harvest_source s = {0};
-    if (!open_corpus(a, CORPUS_ALL) || !harvest(a, a->lab->store != NULL, &s))
+    const bool must_keep = lab_wants_store(a->lab);
+    if (!open_corpus(a, CORPUS_ALL) || !lab_identify(a->lab, a->loop, a->e) ||
+        (must_keep && !lab_need_store(a->lab, a->e)) || !harvest(a, must_keep, &s))
         return false;
     table_set_add(a->set, table_copy(s.classes));
     harvest_source_release(&s);

@@ -72,6 +72,23 @@ struct store *lab_store(struct lab *lab, struct error *e)
     return lab->store;
 }
 
+bool lab_wants_store(const struct lab *lab)
+{
+    char *dir = cache_folder(lab->options);
+    const bool wants = dir != NULL;
+    free(dir);
+    return wants;
+}
+
+bool lab_need_store(struct lab *lab, struct error *e)
+{
+    if (lab->store)
+        return true;
+    error_set(e, ERROR_SYSTEM, "%s", lab->said);
+    lab->said[0] = '\0';
+    return false;
+}
+
 const char *lab_said(const struct lab *lab)
 {
     return lab->said;

@@ -58,6 +58,10 @@ const struct open_corpus *lab_open_corpus(struct lab *, const struct corpus_choi
                                           enum corpus_split, struct error *e);
 /* Hashes of model, dictionary and tokenizer, once. */
 bool lab_identify(struct lab *, const struct lab_loop *, struct error *e);
+/* Is there a folder for the cache (no --cache none)? */
+bool lab_wants_store(const struct lab *);
+/* The cache is there; false and *e: why not, which is said no other way then. */
+bool lab_need_store(struct lab *, struct error *e);
 void lab_say(struct lab *, const char *line);
 void lab_call_init(const struct lab *, struct study_call *, const struct study_ops *,
                    const struct open_corpus *, const char *what);

@@ -436,8 +436,10 @@ static enum looked look(struct lab *lab, const struct study_call *call, const st
     f->cached = c == CLAIM_DONE;
     if (c == CLAIM_DONE)
         return LOOKED_DONE;
-    if (c == CLAIM_OURS || !lab->store)
+    if (c == CLAIM_OURS)
         return LOOKED_OURS;
+    if (!lab->store) /* the damaged one is set aside, and no new one to be had */
+        return !must_keep || lab_need_store(lab, e) ? LOOKED_OURS : LOOKED_FAILED;
     if (must_keep || lost.kind != ERROR_SYSTEM) {
         *e = lost;
         return LOOKED_FAILED;
