@@ -1,6 +1,8 @@
 /* Where results go and what they are: standard output by name, pictures that are the same each
  * time, what no command can print, errors that every command tells alike. */
 #include "tests/support/journey.h"
+#include "tests/support/terminal.h"
+#include "tui/term/grid.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -196,6 +198,72 @@ static void test_too_many_units(void **state)
     run_release(&r);
 }
 
+/* ---- tables as wide as the screen */
+/* Of the tables: sentences wrap where they will. */
+static int widest(const char *text)
+{
+    int most = 0;
+    for (const char *s = text; *s;) {
+        size_t n = strcspn(s, "\n");
+        bool prose = strncmp(s, "not shown: ", 11) == 0 || strncmp(s, "glimt  ", 7) == 0;
+        int w = prose ? 0 : text_columns(s, n);
+        most = w > most ? w : most;
+        s += n + (s[n] != 0);
+    }
+    return most;
+}
+
+static void test_tables_fit(void **state)
+{
+    (void)state;
+    need_demo();
+    static const char *const commands[][3] = {
+        {"latents", "--limit=16", "--rows=5"},
+        {"sweep", "--limit=4", "--values=2"},
+        {"analyze", "Rådet skal.", "--predictions=2"},
+        {"examples", "418", "--limit=16"},
+        {"coactive", "418", "--limit=16"},
+    };
+    static const int widths[] = {80, 50};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        struct run_result all, r;
+        run_glimt(&all, NULL, commands[i][0], commands[i][1], commands[i][2], NULL);
+        expect_done(&all);
+        assert_null(strstr(all.out, "not shown: ")); /* no screen, nothing to fit */
+        for (size_t k = 0; k < 2; k++) {
+            char columns[24];
+            snprintf(columns, sizeof columns, "COLUMNS=%d", widths[k]);
+            const char *const env[] = {columns, NULL};
+            run_glimt(&r, &(struct run_how){.env = env}, commands[i][0], commands[i][1],
+                      commands[i][2], NULL);
+            expect_done(&r);
+            if (widest(r.out) > widths[k])
+                fail_msg("%s in %d columns:\n%s", commands[i][0], widths[k], r.out);
+            const char *left = strstr(r.out, "not shown: ");
+            if (i < 3 && k == 1)
+                assert_non_null(left);
+            if (left)
+                assert_non_null(strstr(left, " (wider terminal, --csv or --json)\n"));
+            run_release(&r);
+        }
+        run_release(&all);
+    }
+}
+
+/* A terminal that can show nothing but text, 60 columns wide. */
+static void test_tables_fit_a_terminal(void **state)
+{
+    (void)state;
+    need_demo();
+    const char *const argv[] = {glimt_binary(), "latents", "--limit=16", "--rows=3", NULL};
+    const char *const env[] = {"TERM=dumb", "GLIMT_CACHE=none", NULL};
+    struct term *t = term_start(&(struct term_options){.argv = argv, .env = env, .w = 50, .h = 40});
+    assert_int_equal(term_wait_exit(t, TERM_DEADLINE_MS), 0);
+    assert_true(term_has(t, "not shown: "));
+    assert_true(term_has(t, "3 of "));
+    term_free(t);
+}
+
 /* ---- asking */
 static void test_help_and_version_by_other_names(void **state)
 {
@@ -232,6 +300,8 @@ int main(void)
         cmocka_unit_test(test_a_theme_that_is_not_there),
         cmocka_unit_test(test_a_line_of_the_configuration_that_makes_no_sense),
         cmocka_unit_test(test_too_many_units),
+        cmocka_unit_test(test_tables_fit),
+        cmocka_unit_test(test_tables_fit_a_terminal),
         cmocka_unit_test(test_help_and_version_by_other_names),
     };
     return cmocka_run_group_tests_name("where results go", tests, journey_begin, journey_end);

@@ -81,7 +81,7 @@ static bool list(struct cli *cli, struct store *store, struct error *e)
     if (!store_list(store, &entry, &n, e))
         return false;
     struct table *t = entries_table(entry, n);
-    struct table_text how = {.columns = output_columns()};
+    struct table_text how = output_table(cli);
     if (cli->opt.output == OUTPUT_JSON) {
         output_json(cli, json_pack("{s:s, s:I, s:o}", "path", store_path(store), "bytes",
                                    (json_int_t)store_bytes(store), "rows", table_json(t)));

@@ -65,7 +65,10 @@ bool output_write(const struct cli *,
 bool output_flush(struct error *e);
 /* The picture to --svg FILE; "-": standard output, in place of the table for people. */
 bool output_svg(struct cli *, const struct strbuf *svg, struct error *e);
-int output_columns(void); /* width of the terminal, 100 without one */
+/* Width of the terminal that the result goes to, $COLUMNS without one; 0: no limit. */
+int output_columns(const struct cli *);
+/* How a table is printed there. */
+struct table_text output_table(const struct cli *);
 /* Dumps and releases `root` into cli->out with enough digits to read back any float32. */
 void output_json(struct cli *, json_t *root);
 json_t *json_number(double v); /* NaN and infinities: null */

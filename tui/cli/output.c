@@ -46,12 +46,25 @@ bool output_svg(struct cli *cli, const struct strbuf *svg, struct error *e)
     return true;
 }
 
-int output_columns(void)
+int output_columns(const struct cli *cli)
 {
     struct winsize size;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    if (!cli->opt.output_file && isatty(STDOUT_FILENO) &&
+        ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         return size.ws_col;
-    return 100;
+    const char *given = getenv("COLUMNS");
+    const long columns = given && *given >= '0' && *given <= '9' ? strtol(given, NULL, 10) : 0;
+    return columns > 0 && columns <= 10000 ? (int)columns : 0;
+}
+
+struct table_text output_table(const struct cli *cli)
+{
+    static const char *const least[] = {"t",         "p",      "loss_token_mean", "words",
+                                        "sentences", "tokens", "density",         "mean_pre.*",
+                                        "higher",    "dict",   "bytes",           NULL};
+    return (struct table_text){.columns = output_columns(cli),
+                               .least = least,
+                               .elsewhere = " (wider terminal, --csv or --json)"};
 }
 
 static int add_chunk(const char *s, size_t n, void *out)

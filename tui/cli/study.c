@@ -181,13 +181,11 @@ static void print_text(struct inquiry *q, const char *const *names, const struct
     struct strbuf *out = &q->cli->out;
     for (int i = 0; names[i]; i++) {
         const struct table *t = i == 0 && instead ? instead : inquiry_table(q, names[i]);
-        struct table_text how = {.columns = output_columns()};
+        struct table_text how = output_table(q->cli);
         if (!t)
             continue;
         if (i == 0)
             how.rows = most_rows(q);
-        if (i == 0 && instead && !isatty(STDOUT_FILENO))
-            how.columns = 0; /* a pager shows it all */
         if (out->len > 0)
             strbuf_addc(out, '\n');
         if (t->n_rows == 0 && *t->note)
