@@ -1,5 +1,11 @@
 # glimt: see `make help`. Everything is built under build/ (or B=DIR).
 SHELL = /bin/bash
+# All cores, unless somebody says how many.
+ifeq ($(MAKELEVEL),0)
+ifeq ($(filter -j%,$(MAKEFLAGS) $(shell printenv MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+endif
 B ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -13,7 +19,8 @@ HARDEN_LD = -pie -Wl,-z,relro,-z,now
 PKGS = ncursesw libutf8proc jansson nettle sqlite3 expat zlib liblzma
 TEST_PKGS = cmocka vterm
 BUILD_DEBS = gcc make pkg-config libncurses-dev libutf8proc-dev libjansson-dev nettle-dev libsqlite3-dev libexpat1-dev zlib1g-dev liblzma-dev ncurses-bin
-CHECK_DEBS = $(BUILD_DEBS) libcmocka-dev libvterm-dev valgrind clang libclang-rt-14-dev tmux ncurses-term bc clang-format procps
+TEST_DEBS = libcmocka-dev libvterm-dev
+CHECK_DEBS = $(BUILD_DEBS) $(TEST_DEBS) valgrind clang libclang-rt-14-dev tmux ncurses-term bc clang-format procps
 
 CPPFLAGS += -I. -D_GNU_SOURCE -DGLIMT_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 CFLAGS += -std=c17 $(OPT) $(WARN) -fvisibility=hidden -fno-math-errno $(HARDEN) $(SAN)
@@ -68,7 +75,11 @@ check: $B/check-deps.ok
 	@./tests/check.sh
 check-long: $B/check-deps.ok
 	@CHECK_LONG=1 ./tests/check.sh
-$B/check-deps.ok: | $B/deps.ok
+$(TEST_O) $(addsuffix .o,$(UNITS) $(E2E) $(BENCH)): | $B/test-deps.ok
+$B/test-deps.ok: | $B/deps.ok
+	@./tests/need.sh $(TEST_DEBS)
+	@touch $@
+$B/check-deps.ok: | $B/test-deps.ok
 	@./tests/need.sh $(CHECK_DEBS)
 	@touch $@
 

@@ -252,6 +252,7 @@ static bool check_relation(struct store *s, const struct relation *r, struct err
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         store_fail(s, rc, e, "checking");
     sqlite3_finalize(st);
+    s->damaged |= rc == SQLITE_ROW;
     if (rc == SQLITE_ROW)
         return error_set(e, ERROR_SYSTEM, "cache %s: %s %lld %s", s->path, r->what, id, r->fault);
     return rc == SQLITE_DONE;
@@ -263,18 +264,19 @@ bool store_check(struct store *s, struct error *e)
     int rc = store_pragma(s, "PRAGMA integrity_check(1)", text, sizeof text);
     if (rc != SQLITE_OK)
         return store_fail(s, rc, e, "checking");
-    /* Not taken for damage that retires the file: a read that failed is reported in the same way.
-     */
-    if (strcmp(text, "ok") != 0)
-        return error_set(e, ERROR_SYSTEM,
-                         "cache %s: the file is damaged: %s; delete it to begin anew", s->path,
-                         text);
+    if (strcmp(text, "ok") != 0) {
+        /* A read that failed is reported in the same way: a disk's fault is not the file's. */
+        s->damaged |= strstr(text, "unable to get the page") == NULL;
+        return error_set(e, ERROR_SYSTEM, "cache %s: the file is damaged: %s", s->path, text);
+    }
     rc = store_pragma(s, "PRAGMA foreign_key_check", text, sizeof text);
     if (rc != SQLITE_OK)
         return store_fail(s, rc, e, "checking");
-    if (text[0] != '\0')
+    if (text[0] != '\0') {
+        s->damaged = true;
         return error_set(e, ERROR_SYSTEM, "cache %s: a row of %s refers to one that is not there",
                          s->path, text);
+    }
     for (size_t i = 0; i < sizeof relations / sizeof *relations; i++)
         if (!check_relation(s, &relations[i], e))
             return false;

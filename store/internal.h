@@ -7,7 +7,11 @@
 #include <sys/types.h>
 
 #define STORE_FILE "glimt.db"
+#define STORE_VFS "glimt"
 #define STORE_APPLICATION_ID 0x676c6d74 /* "glmt" */
+/* A detail is about 1.1 kB: three a page of 4 kB would waste a fifth of it. */
+#define STORE_PAGE_SIZE 8192
+#define STORE_SUM_SIZE 8
 #define STORE_BUSY_MS 10000
 #define STORE_ALIVE_S 60   /* a heartbeat older than this is nobody's */
 #define STORE_TOUCH_S 3600 /* last_used is right to the hour: reading does not write each time */
@@ -17,7 +21,7 @@ struct store {
     char *path; /* absolute */
     bool network, wal;
     int busy_ms;
-    bool damaged; /* SQLite said so: the file is set aside at close */
+    bool damaged; /* met so far: the file is set aside at close */
     dev_t device; /* which file path was when it was opened */
     ino_t inode;
     char owner[320];
@@ -41,6 +45,11 @@ extern const int store_n_steps;
 bool store_open_as(const char *dir, const struct store_how *, struct store **out, char *said,
                    size_t n_said, struct error *e);
 
+/* ---- page_sum.c */
+void store_vfs_register(void); /* once is enough; connections name it, STORE_VFS */
+/* A file control: was a page met whose sum does not fit (bool)? */
+#define STORE_CONTROL_DAMAGED 0x676c6d74
+
 /* ---- place.c: the folder and the files in it */
 /* Makes dir where it is missing and returns its absolute name, the caller's; NULL and *e. */
 char *store_folder(const char *dir, struct error *e);
@@ -50,8 +59,9 @@ bool store_type_is_network(uint32_t f_type); /* of statfs */
  * such lock. */
 int store_lock_folder(const char *dir);
 void store_unlock_folder(int lock);
-/* Renames path and its journals to path.aside-N; the name without folder in aside. */
-bool store_set_aside(const char *path, char *aside, size_t n_aside, struct error *e);
+/* Renames path and its journals to path.WHAT-N; the name without folder in aside. */
+bool store_set_aside(const char *path, const char *what, char *aside, size_t n_aside,
+                     struct error *e);
 int64_t store_file_size(const char *path, const char *suffix); /* 0: not there */
 
 /* ---- owner.c */
@@ -76,6 +86,8 @@ struct value {
         (int)(sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value))
 #define NO_VALUES NULL, 0
 
+/* Does a result code say that the file is damaged? */
+bool store_is_damage(int rc);
 int store_prepare(struct store *); /* all statements */
 void store_unprepare(struct store *);
 /* Runs a statement that gives no rows. */

@@ -162,6 +162,14 @@ void store_finish_abort(struct store *s, int64_t run)
 
 /* ---- reading */
 
+void store_distrust(struct store *s, int64_t run)
+{
+    if (store_first(s, SQL_RUN_BY_ID, VALUES(INT(run))) != SQLITE_ROW)
+        return;
+    s->damaged |= sqlite3_column_int(store_row(s, SQL_RUN_BY_ID), 2) != 0;
+    store_reset(s, SQL_RUN_BY_ID);
+}
+
 /* Columns a (and b, if wanted) of the row that `which` finds. */
 static int get(struct store *s, enum statement which, const struct value *v, int n,
                struct strbuf *a, struct strbuf *b)

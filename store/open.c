@@ -2,15 +2,18 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A detail is about 1.1 kB: three a page of 4 kB would waste a fifth of it. */
-#define PAGE_SIZE "8192"
+#define TEXT_OF(x) #x
+#define NUMBER_TEXT(x) TEXT_OF(x)
 #define JOURNAL_LIMIT "4194304"
+
+#define SAID_ASIDE "The cache %s %s: set aside as %s, a new one begun"
 
 enum opened {
     OPENED,
@@ -19,24 +22,35 @@ enum opened {
 };
 struct opening {
     const struct store_how *how;
+    const char *aside; /* "damaged", or "aside" for what is none of ours */
     char why[200];
     struct error *e;
 };
+
+__attribute__((format(printf, 3, 4))) static enum opened aside(struct opening *o, const char *as,
+                                                               const char *why, ...)
+{
+    va_list args;
+    va_start(args, why);
+    vsnprintf(o->why, sizeof o->why, why, args);
+    va_end(args);
+    o->aside = as;
+    return OPEN_ASIDE;
+}
 
 /* What a result at opening says about the file: damaged or not ours, or trouble around it. Before
  * any statement of ours can be wrong, SQLITE_ERROR means tables that are not those of the version.
  */
 static enum opened judge(struct store *s, struct opening *o, int rc, const char *doing)
 {
-    switch (rc & 0xff) {
-    case SQLITE_NOTADB: snprintf(o->why, sizeof o->why, "is no database"); return OPEN_ASIDE;
-    case SQLITE_CORRUPT:
-    case SQLITE_ERROR:
-    case SQLITE_FORMAT:
-        snprintf(o->why, sizeof o->why, "is damaged (%s)", sqlite3_errmsg(s->db));
-        return OPEN_ASIDE;
-    default: store_fail(s, rc, o->e, "%s", doing); return OPEN_FAILED;
-    }
+    if ((rc & 0xff) == SQLITE_NOTADB)
+        return aside(o, "damaged", "is no database");
+    if (rc == SQLITE_IOERR_DATA)
+        return aside(o, "damaged", "is damaged (a page does not fit its sum)");
+    if (store_is_damage(rc) || (rc & 0xff) == SQLITE_ERROR || (rc & 0xff) == SQLITE_FORMAT)
+        return aside(o, "damaged", "is damaged (%s)", sqlite3_errmsg(s->db));
+    store_fail(s, rc, o->e, "%s", doing);
+    return OPEN_FAILED;
 }
 
 /* The settings that come before the first look at the file. */
@@ -86,19 +100,15 @@ static bool is_new(const struct identity *id)
     return id->application == 0 && id->version == 0 && id->n_tables == 0;
 }
 
-static bool is_ours(const struct identity *id, struct opening *o)
+static enum opened check_identity(const struct identity *id, struct opening *o)
 {
-    if (id->application != STORE_APPLICATION_ID && !is_new(id)) {
-        snprintf(o->why, sizeof o->why, "is another program's (application id %08llx)",
-                 (unsigned long long)id->application & 0xffffffffU);
-        return false;
-    }
-    if (id->version > o->how->n_steps || id->version < 0) {
-        snprintf(o->why, sizeof o->why, "is of a newer glimt (version %lld, this one knows %d)",
-                 (long long)id->version, o->how->n_steps);
-        return false;
-    }
-    return true;
+    if (id->application != STORE_APPLICATION_ID && !is_new(id))
+        return aside(o, "aside", "is another program's (application id %08llx)",
+                     (unsigned long long)id->application & 0xffffffffU);
+    if (id->version > o->how->n_steps || id->version < 0)
+        return aside(o, "aside", "is of a newer glimt (version %lld, this one knows %d)",
+                     (long long)id->version, o->how->n_steps);
+    return OPENED;
 }
 
 static int migrate_steps(struct store *s, const struct store_how *how, int64_t version)
@@ -129,10 +139,8 @@ static enum opened migrate(struct store *s, struct opening *o)
     if (rc != SQLITE_OK)
         return judge(s, o, rc, "opening");
     rc = identify(s, &id);
-    enum opened result = OPENED;
-    if (rc == SQLITE_OK && !is_ours(&id, o))
-        result = OPEN_ASIDE;
-    else if (rc == SQLITE_OK && id.version < o->how->n_steps)
+    enum opened result = rc == SQLITE_OK ? check_identity(&id, o) : OPENED;
+    if (rc == SQLITE_OK && result == OPENED && id.version < o->how->n_steps)
         rc = migrate_steps(s, o->how, id.version);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
@@ -141,6 +149,30 @@ static enum opened migrate(struct store *s, struct opening *o)
     if (!sqlite3_get_autocommit(s->db))
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     return result;
+}
+
+/* Room for the sums at the end of each page, from the next writing of the whole file. */
+static int reserve_sums(struct store *s)
+{
+    int n = STORE_SUM_SIZE;
+    return sqlite3_file_control(s->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &n);
+}
+
+/* Files of before the sums are written anew. */
+static enum opened check_pages(struct store *s, struct opening *o, bool older)
+{
+    int n = -1;
+    int64_t size = 0;
+    int rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &n);
+    if (rc == SQLITE_OK)
+        rc = store_pragma_integer(s, "PRAGMA page_size", &size);
+    const bool right = n == STORE_SUM_SIZE && size == STORE_PAGE_SIZE;
+    if (rc == SQLITE_OK && !right && older && size == STORE_PAGE_SIZE &&
+        (rc = reserve_sums(s)) == SQLITE_OK)
+        rc = store_pragma(s, "VACUUM", NULL, 0);
+    else if (rc == SQLITE_OK && !right)
+        return aside(o, "damaged", "is damaged (its pages are of another kind)");
+    return rc == SQLITE_OK ? OPENED : judge(s, o, rc, "opening");
 }
 
 static int set_journal(struct store *s)
@@ -165,8 +197,9 @@ static enum opened examine(struct store *s, struct opening *o)
         rc = identify(s, &id);
     if (rc != SQLITE_OK)
         return judge(s, o, rc, "opening");
-    if (!is_ours(&id, o))
-        return OPEN_ASIDE;
+    enum opened result = check_identity(&id, o);
+    if (result != OPENED)
+        return result;
     if (sqlite3_db_readonly(s->db, "main") == 1) {
         const char *why = access(s->path, W_OK) == 0 ? "read-only" : strerror(errno);
         error_set(o->e, ERROR_SYSTEM,
@@ -175,16 +208,19 @@ static enum opened examine(struct store *s, struct opening *o)
                   s->path, why);
         return OPEN_FAILED;
     }
-    if (is_new(&id)) { /* both only have an effect before the first table */
-        rc = store_pragma(s, "PRAGMA page_size = " PAGE_SIZE, NULL, 0);
+    if (is_new(&id)) { /* before the first page, which auto_vacuum writes */
+        rc = store_pragma(s, "PRAGMA page_size = " NUMBER_TEXT(STORE_PAGE_SIZE), NULL, 0);
+        if (rc == SQLITE_OK)
+            rc = reserve_sums(s);
         if (rc == SQLITE_OK)
             rc = store_pragma(s, "PRAGMA auto_vacuum = INCREMENTAL", NULL, 0);
         if (rc != SQLITE_OK)
             return judge(s, o, rc, "opening");
     }
-    enum opened result = OPENED;
     if (s->network || id.version < o->how->n_steps)
         result = migrate(s, o);
+    if (result == OPENED)
+        result = check_pages(s, o, id.version < o->how->n_steps && !is_new(&id));
     if (result != OPENED)
         return result;
     if ((rc = set_journal(s)) != SQLITE_OK || (rc = store_prepare(s)) != SQLITE_OK)
@@ -196,9 +232,20 @@ static enum opened examine(struct store *s, struct opening *o)
     return OPENED;
 }
 
+/* SQLite removes the journals of the last connection by their name: of a file that was set aside
+ * these are another's by now. */
+static void keep_journals(struct store *s)
+{
+    int moved = 0, keep = 1;
+    sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved)
+        sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+}
+
 static void disconnect(struct store *s)
 {
     store_unprepare(s);
+    keep_journals(s);
     sqlite3_close(s->db);
     s->db = NULL;
 }
@@ -214,7 +261,7 @@ static enum opened connect_file(struct store *s, struct opening *o)
     const int rc = sqlite3_open_v2(s->path, &s->db,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
                                        SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOMUTEX,
-                                   NULL);
+                                   STORE_VFS);
     if (s->db == NULL) {
         error_set(o->e, ERROR_SYSTEM, "cache %s: opening: out of memory", s->path);
         return OPEN_FAILED;
@@ -244,15 +291,15 @@ bool store_open_as(const char *dir, const struct store_how *how, struct store **
     s->network = how->network;
     s->busy_ms = how->busy_ms;
     store_owner(s->owner, sizeof s->owner);
+    store_vfs_register();
     const int lock = store_lock_folder(folder);
     struct opening o = {.how = how, .e = e};
     enum opened result = connect_file(s, &o);
     if (result == OPEN_ASIDE) {
-        char aside[64];
-        if (store_set_aside(s->path, aside, sizeof aside, e)) {
+        char name[64];
+        if (store_set_aside(s->path, o.aside, name, sizeof name, e)) {
             if (said != NULL)
-                snprintf(said, n_said, "The cache %s %s: set aside as %s, a new one begun", s->path,
-                         o.why, aside);
+                snprintf(said, n_said, SAID_ASIDE, s->path, o.why, name);
             result = connect_file(s, &o);
         }
         if (result == OPEN_ASIDE) /* a new file that is not ours: some other program's doing */
@@ -283,32 +330,73 @@ bool store_open(const char *dir, struct store **out, char *said, size_t n_said, 
     return ok;
 }
 
-/* Unless another process has begun a new file meanwhile. */
-static void retire(const struct store *s)
+bool store_is_in_place(const struct store *s)
 {
-    char aside[64];
     struct stat st;
-    char *folder = xstrndup(s->path, (size_t)(strrchr(s->path, '/') - s->path));
+    return stat(s->path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode;
+}
+
+bool store_is_damaged(const struct store *s)
+{
+    bool met = false;
+    sqlite3_file_control(s->db, "main", STORE_CONTROL_DAMAGED, &met);
+    return s->damaged || met;
+}
+
+static char *folder_of(const struct store *s)
+{
+    return xstrndup(s->path, (size_t)(strrchr(s->path, '/') - s->path));
+}
+
+/* Unless another process has begun a new file meanwhile: name is "" then. */
+static bool retire(const struct store *s, char *name, size_t n_name, struct error *e)
+{
+    char *folder = folder_of(s);
     const int lock = store_lock_folder(folder);
-    if (stat(s->path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode)
-        store_set_aside(s->path, aside, sizeof aside, NULL);
+    name[0] = '\0';
+    const bool ok = !store_is_in_place(s) || store_set_aside(s->path, "damaged", name, n_name, e);
     store_unlock_folder(lock);
     free(folder);
+    return ok;
+}
+
+static bool close_file(struct store *s, char *name, size_t n_name, struct error *e)
+{
+    store_finish_abort(s, s->finish.run);
+    store_rollback(s);
+    store_touch(s, SQL_RUN_RELEASE_ALL, VALUES(TEXT(s->owner)));
+    const bool damaged = store_is_damaged(s);
+    disconnect(s);
+    name[0] = '\0';
+    return !damaged || retire(s, name, n_name, e);
+}
+
+static void free_store(struct store *s)
+{
+    free(s->path);
+    free(s);
 }
 
 void store_close(struct store *s)
 {
+    char name[64];
     if (s == NULL)
         return;
-    store_finish_abort(s, s->finish.run);
-    store_rollback(s);
-    store_touch(s, SQL_RUN_RELEASE_ALL, VALUES(TEXT(s->owner)));
-    const bool damaged = s->damaged;
-    disconnect(s);
-    if (damaged)
-        retire(s);
-    free(s->path);
-    free(s);
+    close_file(s, name, sizeof name, NULL);
+    free_store(s);
+}
+
+bool store_heal(struct store **s, char *said, size_t n_said, struct error *e)
+{
+    struct store *old = *s;
+    char name[64], *folder = folder_of(old);
+    *s = NULL;
+    bool ok = close_file(old, name, sizeof name, e) && store_open(folder, s, said, n_said, e);
+    if (ok && name[0] != '\0' && said[0] == '\0')
+        snprintf(said, n_said, SAID_ASIDE, old->path, "is damaged", name);
+    free(folder);
+    free_store(old);
+    return ok;
 }
 
 const char *store_path(const struct store *s)

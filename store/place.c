@@ -124,11 +124,12 @@ static bool is_free(const char *aside)
     return true;
 }
 
-bool store_set_aside(const char *path, char *aside, size_t n_aside, struct error *e)
+bool store_set_aside(const char *path, const char *what, char *aside, size_t n_aside,
+                     struct error *e)
 {
     char *to = NULL;
     for (int i = 1; to == NULL && i < 1000; i++) {
-        to = xasprintf("%s.aside-%d", path, i);
+        to = xasprintf("%s.%s-%d", path, what, i);
         if (is_free(to))
             break;
         free(to);

@@ -7,8 +7,8 @@
 bool store_file_hash(struct store *s, const struct store_file *f, struct sha256 *out)
 {
     const struct value at[] = {INT((int64_t)f->device), INT((int64_t)f->inode), INT(f->size),
-                               INT(f->mtime_ns)};
-    if (store_first(s, SQL_FILE_GET, at, 4) != SQLITE_ROW)
+                               INT(f->mtime_ns), INT(f->ctime_ns)};
+    if (store_first(s, SQL_FILE_GET, at, 5) != SQLITE_ROW)
         return false;
     sqlite3_stmt *row = store_row(s, SQL_FILE_GET);
     const void *hash = sqlite3_column_blob(row, 0);
@@ -28,10 +28,10 @@ bool store_file_remember(struct store *s, const struct store_file *f, const stru
 {
     if (!store_begin(s, e))
         return false;
-    const int rc =
-        store_do(s, SQL_FILE_PUT,
-                 VALUES(INT((int64_t)f->device), INT((int64_t)f->inode), INT(f->size),
-                        INT(f->mtime_ns), BLOB(hash->byte, sizeof hash->byte), INT(store_now())));
+    const int rc = store_do(s, SQL_FILE_PUT,
+                            VALUES(INT((int64_t)f->device), INT((int64_t)f->inode), INT(f->size),
+                                   INT(f->mtime_ns), INT(f->ctime_ns),
+                                   BLOB(hash->byte, sizeof hash->byte), INT(store_now())));
     if (rc != SQLITE_OK)
         store_fail(s, rc, e, "remembering a file's hash");
     return store_commit(s, rc == SQLITE_OK, e);

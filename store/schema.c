@@ -29,5 +29,13 @@ static const char first[] =
     " latent INTEGER NOT NULL, segment INTEGER NOT NULL, positions BLOB NOT NULL,"
     " vals BLOB NOT NULL, PRIMARY KEY(run, latent, segment)) STRICT;";
 
-const char *const store_steps[] = {first};
+/* A file's contents can be written anew with its size and mtime set back; ctime tells. */
+static const char second[] =
+    "DROP TABLE file;"
+    "CREATE TABLE file(device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,"
+    " hash BLOB NOT NULL CHECK(length(hash) = 32), last_used INTEGER NOT NULL,"
+    " PRIMARY KEY(device, inode)) STRICT, WITHOUT ROWID;";
+
+const char *const store_steps[] = {first, second};
 const int store_n_steps = sizeof store_steps / sizeof *store_steps;

@@ -9,11 +9,12 @@
     X(SQL_ROLLBACK, "ROLLBACK")                                                                    \
     /* files and objects */                                                                        \
     X(SQL_FILE_GET, "SELECT hash, last_used FROM file"                                             \
-                    " WHERE device = ?1 AND inode = ?2 AND size = ?3 AND mtime_ns = ?4")           \
+                    " WHERE device = ?1 AND inode = ?2 AND size = ?3 AND mtime_ns = ?4"            \
+                    " AND ctime_ns = ?5")                                                          \
     X(SQL_FILE_TOUCH, "UPDATE file SET last_used = ?3 WHERE device = ?1 AND inode = ?2")           \
-    X(SQL_FILE_PUT, "INSERT INTO file(device, inode, size, mtime_ns, hash, last_used)"             \
-                    " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(device, inode) DO UPDATE SET"     \
-                    " size = ?3, mtime_ns = ?4, hash = ?5, last_used = ?6")                        \
+    X(SQL_FILE_PUT, "INSERT INTO file(device, inode, size, mtime_ns, ctime_ns, hash, last_used)"   \
+                    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(device, inode) DO UPDATE SET" \
+                    " size = ?3, mtime_ns = ?4, ctime_ns = ?5, hash = ?6, last_used = ?7")         \
     X(SQL_FILE_OLD, "DELETE FROM file WHERE last_used < ?1")                                       \
     X(SQL_OBJECT_GET, "SELECT id, name = ?3 AND spec = ?4, last_used FROM object"                  \
                       " WHERE kind = ?1 AND hash = ?2")                                            \

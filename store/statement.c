@@ -11,6 +11,19 @@ static const char *const text_of[] = {
 #undef STORE_SQL_TEXT
 };
 
+bool store_is_damage(int rc)
+{
+    return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB ||
+           rc == SQLITE_IOERR_DATA || rc == SQLITE_IOERR_CORRUPTFS;
+}
+
+/* Also of what fails in silence. */
+static int note_damage(struct store *s, int rc)
+{
+    s->damaged |= store_is_damage(rc);
+    return rc;
+}
+
 int store_prepare(struct store *s)
 {
     int rc = SQLITE_OK;
@@ -52,7 +65,7 @@ int store_next(struct store *s, enum statement which)
     const int rc = sqlite3_step(s->statement[which]);
     if (rc != SQLITE_ROW)
         store_reset(s, which);
-    return rc;
+    return note_damage(s, rc);
 }
 
 int store_first(struct store *s, enum statement which, const struct value *v, int n)
@@ -102,7 +115,7 @@ int store_pragma(struct store *s, const char *sql, char *out, size_t n_out)
         first = false;
     }
     const int end = sqlite3_finalize(st);
-    return rc == SQLITE_DONE ? end : rc;
+    return note_damage(s, rc == SQLITE_DONE ? end : rc);
 }
 
 int store_pragma_integer(struct store *s, const char *sql, int64_t *out)
@@ -115,7 +128,7 @@ int store_pragma_integer(struct store *s, const char *sql, int64_t *out)
     if (rc == SQLITE_ROW)
         *out = sqlite3_column_int64(st, 0);
     const int end = sqlite3_finalize(st);
-    return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_ERROR : end;
+    return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_ERROR : note_damage(s, end);
 }
 
 bool store_column(sqlite3_stmt *st, int column, struct strbuf *out)
@@ -136,6 +149,13 @@ bool store_column(sqlite3_stmt *st, int column, struct strbuf *out)
 static void reason_of(struct store *s, int rc, char *out, size_t n)
 {
     const int os = sqlite3_system_errno(s->db);
+    if (store_is_damage(rc)) {
+        snprintf(out, n,
+                 "the file is damaged (%s); it is set aside when closed, and the next start "
+                 "begins a new one",
+                 rc == SQLITE_IOERR_DATA ? "a page does not fit its sum" : sqlite3_errmsg(s->db));
+        return;
+    }
     switch (rc & 0xff) {
     case SQLITE_FULL:
         snprintf(out, n, "no space left; free some there, or use --cache DIR or --cache none");
@@ -144,13 +164,6 @@ static void reason_of(struct store *s, int rc, char *out, size_t n)
     case SQLITE_LOCKED:
         snprintf(out, n, "another process is using it (waited %d s)%s", s->busy_ms / 1000,
                  s->network ? "; on a network folder one at a time can" : "");
-        break;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        snprintf(out, n,
-                 "the file is damaged (%s); it is set aside when closed, and the next start "
-                 "begins a new one",
-                 sqlite3_errmsg(s->db));
         break;
     case SQLITE_NOMEM: snprintf(out, n, "out of memory"); break;
     case SQLITE_IOERR:
@@ -173,8 +186,7 @@ bool store_fail(struct store *s, int rc, struct error *e, const char *doing, ...
         what[0] = '\0';
     va_end(args);
     reason_of(s, rc, why, sizeof why);
-    if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB)
-        s->damaged = true;
+    note_damage(s, rc);
     const size_t n = strlen(s->path);
     const char *end = n > SHOWN ? s->path + n - SHOWN : s->path;
     return error_set(e, ERROR_SYSTEM, "cache %s%s: %s: %s", n > SHOWN ? "…" : "", end, what, why);

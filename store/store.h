@@ -4,8 +4,9 @@
  * WAL on local disks; on network filesystems (NFS, SMB, Lustre, GPFS, BeeGFS, 9p, FUSE by statfs)
  * TRUNCATE journal with exclusive locking. Two processes may use one file: every call is one
  * transaction that waits (busy timeout) for the other; an unfinished run belongs to one process at
- * a time (owner and heartbeat). A corrupt, foreign or newer file is set aside as NAME.aside-N with
- * a message and a new one begun; deleting the file loses only time. A store belongs to one thread.
+ * a time (owner and heartbeat). Every page has a sum. A damaged file is set aside as
+ * NAME.damaged-N, a foreign or newer one as NAME.aside-N, with a message, and a new one begun, when
+ * it is opened or by store_heal; deleting the file loses only time. A store belongs to one thread.
  */
 #ifndef GLIMT_STORE_STORE_H
 #define GLIMT_STORE_STORE_H
@@ -23,10 +24,22 @@ void store_close(struct store *);
 const char *store_path(const struct store *);
 bool store_is_network(const struct store *);
 
-/* Small facts about files: content hashes remembered by (device, inode, size, mtime). */
+/* Damage is met anywhere: a call fails, or a row that has to be there isn't. */
+bool store_is_damaged(const struct store *);
+/* A result that was read makes no sense, or is not there: damage, unless the run was removed
+ * meanwhile. */
+void store_distrust(struct store *, int64_t run);
+/* Is the file still the one at its path (nobody deleted it or set it aside)? */
+bool store_is_in_place(const struct store *);
+/* Closes *s, sets a damaged file aside and opens anew; said as in store_open. false: *s is NULL,
+ * and *e. What *s knew (ids of objects and runs) is of the old file. */
+bool store_heal(struct store **s, char *said, size_t n_said, struct error *e);
+
+/* Small facts about files: content hashes remembered by all of this, so that contents which were
+ * written anew under an old date are hashed again. */
 struct store_file {
     uint64_t device, inode;
-    int64_t size, mtime_ns;
+    int64_t size, mtime_ns, ctime_ns;
 };
 bool store_file_hash(struct store *, const struct store_file *, struct sha256 *out); /* false: no */
 bool store_file_remember(struct store *, const struct store_file *, const struct sha256 *,
@@ -103,6 +116,7 @@ bool store_remove(struct store *, int64_t run, struct error *e);
  * process is at stay. */
 bool store_prune(struct store *, double days, int64_t bytes, int64_t *removed, struct error *e);
 int64_t store_bytes(const struct store *); /* of the file and its journal */
-/* PRAGMA integrity_check and the relations between rows; false and *e names the first fault. */
+/* PRAGMA integrity_check and the relations between rows; false and *e names the first fault, which
+ * is damage unless the disk could not be read. */
 bool store_check(struct store *, struct error *e);
 #endif

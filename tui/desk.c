@@ -21,6 +21,45 @@ bool desk_start(struct desk *d, const struct options *o, struct error *e)
     return true;
 }
 
+/* ---- pictures that are the same each time */
+static uint64_t still_ask(void *arg, const struct request *r)
+{
+    struct desk *d = arg;
+    return r->only_kept ? 0 : d->host.ask(d->host.arg, r);
+}
+
+static void still_cancel(void *arg, uint64_t id)
+{
+    struct desk *d = arg;
+    d->host.cancel(d->host.arg, id);
+}
+
+static bool still_job(void *arg, uint64_t id, struct job *out)
+{
+    struct desk *d = arg;
+    if (!d->host.job(d->host.arg, id, out))
+        return false;
+    out->seconds = 0;
+    out->cached = false;
+    if (!job_is_pending(out))
+        out->progress = (struct study_progress){0};
+    return true;
+}
+
+static int still_jobs(void *arg, uint64_t *id, int max)
+{
+    struct desk *d = arg;
+    return d->host.jobs(d->host.arg, id, max);
+}
+
+void desk_still(struct desk *d)
+{
+    struct job_host host = {still_ask, still_cancel, still_job, still_jobs, d};
+    d->host = service_jobs(d->service);
+    d->explore.still = true;
+    explore_host(&d->explore, &host);
+}
+
 void desk_release(struct desk *d)
 {
     explore_release(&d->explore); /* its snapshot borrows from the service's reference sets */

@@ -8,11 +8,16 @@ struct desk {
     struct service *service;
     struct theme *theme; /* owned */
     struct grid grid;
+    struct job_host host; /* the service's, where the views see another */
 };
 
 /* Starts the worker on what `options` names (copied shallowly; strings must outlive the desk) and
  * makes it the views' host. */
 bool desk_start(struct desk *, const struct options *, struct error *e);
+/* After desk_start: the same inputs give the same picture, whatever the cache holds and however
+ * fast the machine is: no times are shown, nothing that an earlier run kept is brought up unasked.
+ */
+void desk_still(struct desk *);
 /* Stops the worker and releases everything. */
 void desk_release(struct desk *);
 /* Takes what the worker has done. */

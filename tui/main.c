@@ -89,6 +89,8 @@ int main(int argc, char **argv)
                   ":shot and :write");
         status = 2;
     }
+    if (status == 0 && !cli_check_theme(&options, &e))
+        status = 2;
     status = status ? fail(&e) : explore(&options, &values);
     options_release(&options);
     return status;

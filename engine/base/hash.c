@@ -18,6 +18,12 @@ struct sha256 sha256_bytes(const void *p, size_t n)
 
 bool sha256_file(const char *path, struct sha256 *out, struct error *e)
 {
+    return sha256_file_in_pieces(path, NULL, NULL, out, e);
+}
+
+bool sha256_file_in_pieces(const char *path, bool (*go_on)(void *, int64_t done), void *arg,
+                           struct sha256 *out, struct error *e)
+{
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return error_set(e, ERROR_SYSTEM, "hashing %s: %s", path, strerror(errno));
@@ -25,17 +31,26 @@ bool sha256_file(const char *path, struct sha256 *out, struct error *e)
     sha256_init(&ctx);
     uint8_t part[1 << 16];
     ssize_t n = 0;
-    while ((n = read(fd, part, sizeof part)) != 0) {
+    int64_t done = 0, told = 0;
+    bool stopped = false;
+    while (!stopped && (n = read(fd, part, sizeof part)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             break;
         sha256_update(&ctx, (size_t)n, part);
+        done += n;
+        if (!go_on || done - told < SHA256_PIECE)
+            continue;
+        told = done;
+        stopped = !go_on(arg, done);
     }
     const int failed = n < 0 ? errno : 0;
     close(fd);
     if (failed != 0)
         return error_set(e, ERROR_SYSTEM, "hashing %s: %s", path, strerror(failed));
+    if (stopped)
+        return error_set(e, ERROR_CANCELLED, "hashing %s: interrupted", path);
     sha256_digest(&ctx, sizeof out->byte, out->byte);
     return true;
 }

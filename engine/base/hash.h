@@ -12,6 +12,11 @@ struct sha256 {
 /* SHA-256 of n bytes; of a whole file (ERROR_SYSTEM when it can't be read). */
 struct sha256 sha256_bytes(const void *p, size_t n);
 bool sha256_file(const char *path, struct sha256 *out, struct error *e);
+/* The same in pieces of SHA256_PIECE bytes: go_on hears after each how many are done; false stops
+ * with ERROR_CANCELLED. */
+#define SHA256_PIECE (1 << 20)
+bool sha256_file_in_pieces(const char *path, bool (*go_on)(void *, int64_t done), void *arg,
+                           struct sha256 *out, struct error *e);
 /* 64 lower-case hex digits and a NUL. */
 void sha256_hex(const struct sha256 *h, char out[65]);
 bool sha256_from_hex(const char *hex, struct sha256 *out);

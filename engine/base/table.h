@@ -89,8 +89,13 @@ void table_append(struct table *to, const struct table *from);
 /* ---- writers. Numbers never depend on the locale. */
 struct table_text { /* how a table is printed for people */
     int columns;    /* of the screen: the last TEXT column is cut, numbers never; 0: no limit */
-    int64_t rows;   /* at most so many, then "… N more"; 0: all */
-    const int64_t *order; /* NULL: row order */
+    /* What still does not fit is left out, and named below: columns of these names ("mean_pre.*":
+     * all of a group) in this order, NULL-terminated, then from the right; never the first, KEY,
+     * SERIES and X. NULL: nothing is left out. */
+    const char *const *least;
+    const char *elsewhere; /* where it is to be had: " (wider terminal, …)"; NULL: unsaid */
+    int64_t rows;          /* at most so many, then "… N more"; 0: all */
+    const int64_t *order;  /* NULL: row order */
     bool ascii;
 };
 /* Headings with units, numbers right-aligned to their significant digits, shares as per cent when

@@ -102,6 +102,7 @@ struct shape { /* how a column is shown */
     bool floating;  /* F64 that is no share: its points stand below each other … */
     bool unaligned; /* … unless a value is scientific */
     bool cut;       /* to width */
+    bool hidden;    /* no room for it */
     char *heading[HEADING_LINES];
     int n_heading;
 };
@@ -234,12 +235,20 @@ static char *heading_line(const char *s, size_t n)
     return line;
 }
 
-/* Where a line of at most `room` columns ends: at a blank, or at the end of the first word. */
-static size_t line_end(const char *s, int room, bool ascii)
+/* Behind the next place to break at, which stays on the line unless it is a blank. */
+static size_t word_end(const char *s, const char *places)
 {
-    size_t end = strcspn(s, " ");
+    const size_t end = strcspn(s, places);
+    return s[end] == '\0' || s[end] == ' ' ? end : end + 1;
+}
+
+/* Where a line of at most `room` columns ends: at a place to break, or at the end of the first
+ * word. */
+static size_t line_end(const char *s, int room, const char *places, bool ascii)
+{
+    size_t end = word_end(s, places);
     while (s[end] != '\0') {
-        const size_t next = end + 1 + strcspn(s + end + 1, " ");
+        const size_t from = end + (s[end] == ' '), next = from + word_end(s + from, places);
         char *line = heading_line(s, next);
         const bool fits = text_width(line, ascii) <= room;
         free(line);
@@ -250,9 +259,10 @@ static size_t line_end(const char *s, int room, bool ascii)
     return end;
 }
 
-/* Breaks the heading at blanks into lines of at most `room` columns where words allow; 0: one
+/* Breaks the heading at these places into lines of at most `room` columns where words allow; 0: one
  * line. Widens the column to it. */
-static void break_heading(struct shape *s, const struct column *c, int room, bool ascii)
+static void break_heading(struct shape *s, const struct column *c, int room, const char *places,
+                          bool ascii)
 {
     char *whole = heading_of(c, ascii);
     const char *at = whole;
@@ -261,7 +271,7 @@ static void break_heading(struct shape *s, const struct column *c, int room, boo
     s->n_heading = 0;
     do {
         const bool last = s->n_heading == HEADING_LINES - 1 || room == 0;
-        const size_t end = last ? strlen(at) : line_end(at, room, ascii);
+        const size_t end = last ? strlen(at) : line_end(at, room, places, ascii);
         char *line = heading_line(at, end);
         const int width = text_width(line, ascii);
         s->heading[s->n_heading++] = line;
@@ -271,14 +281,23 @@ static void break_heading(struct shape *s, const struct column *c, int room, boo
     free(whole);
 }
 
+/* The first is always shown. */
+static int32_t next_shown(const struct picture *p, int32_t col)
+{
+    do
+        col++;
+    while (col < p->t->n_cols && p->shape[col].hidden);
+    return col;
+}
+
 static void add_headings(struct strbuf *out, const struct picture *p)
 {
     int lines = 0;
-    for (int32_t c = 0; c < p->t->n_cols; c++)
+    for (int32_t c = 0; c < p->t->n_cols; c = next_shown(p, c))
         lines = p->shape[c].n_heading > lines ? p->shape[c].n_heading : lines;
     for (int line = 0; line < lines; line++) {
         int pending = 0; /* blanks not written: no line ends in them */
-        for (int32_t c = 0; c < p->t->n_cols; c++) {
+        for (int32_t c = 0; c < p->t->n_cols; c = next_shown(p, c)) {
             const struct shape *s = &p->shape[c];
             const int i = line - (lines - s->n_heading); /* they end on the lowest line */
             const char *text = i >= 0 ? s->heading[i] : "";
@@ -335,33 +354,103 @@ static void measure_cells(const struct picture *p, int32_t col)
 static int total_width(const struct picture *p)
 {
     int total = 0;
-    for (int32_t c = 0; c < p->t->n_cols; c++)
+    for (int32_t c = 0; c < p->t->n_cols; c = next_shown(p, c))
         total += p->shape[c].width + (c > 0 ? GAP : 0);
     return total;
 }
 
-/* On a screen that is too narrow, headings are broken first, then the last text is cut. */
-static void fit(const struct picture *p)
+static bool can_go(const struct picture *p, int32_t col)
+{
+    const enum column_role role = p->t->cols[col].role;
+    return col > 0 && !p->shape[col].hidden && role != COLUMN_KEY && role != COLUMN_SERIES &&
+           role != COLUMN_X;
+}
+
+/* A bound says nothing without its fellow and what it bounds. */
+static bool is_bound(const struct picture *p, int32_t col)
+{
+    return p->t->cols[col].role == COLUMN_LO || p->t->cols[col].role == COLUMN_HI;
+}
+
+static bool is_named(const struct column *c, const char *name)
+{
+    const char *star = strchr(name, '*');
+    return star ? strncmp(c->name, name, (size_t)(star - name)) == 0 : strcmp(c->name, name) == 0;
+}
+
+/* Of a bound goes the other one too. */
+static void hide(const struct picture *p, int32_t col)
+{
+    p->shape[col].hidden = true;
+    const int32_t other = p->t->cols[col].role == COLUMN_LO ? col + 1 : col - 1;
+    if (is_bound(p, col) && other > 0 && other < p->t->n_cols && is_bound(p, other))
+        p->shape[other].hidden = true;
+}
+
+static void leave_out(const struct picture *p)
 {
     const int columns = p->how->columns;
-    if (columns <= 0 || total_width(p) <= columns)
-        return;
-    int32_t last = -1;
+    for (const char *const *name = p->how->least; *name && total_width(p) > columns; name++)
+        for (int32_t c = p->t->n_cols - 1; c > 0; c--)
+            if (can_go(p, c) && is_named(&p->t->cols[c], *name))
+                hide(p, c);
+    for (int32_t c = p->t->n_cols - 1; c > 0 && total_width(p) > columns; c--)
+        if (can_go(p, c))
+            hide(p, c);
+}
+
+static void add_left_out(struct strbuf *out, const struct picture *p)
+{
+    bool any = false;
+    for (int32_t c = 0; c < p->t->n_cols; c++) {
+        if (!p->shape[c].hidden)
+            continue;
+        strbuf_adds(out, any ? ", " : "not shown: ");
+        add_text(out, p->t->cols[c].name, 0, p->how->ascii);
+        any = true;
+    }
+    if (any)
+        strbuf_addf(out, "%s\n", p->how->elsewhere ? p->how->elsewhere : "");
+}
+
+static void break_headings(const struct picture *p, const char *places)
+{
     for (int32_t c = 0; c < p->t->n_cols; c++) {
         struct shape *s = &p->shape[c];
-        const struct column *col = &p->t->cols[c];
-        if (col->type == COLUMN_STR && col->role == COLUMN_TEXT)
-            last = c;
         measure_cells(p, c);
-        break_heading(s, col, s->width > 0 ? s->width : 1, p->how->ascii);
+        break_heading(s, &p->t->cols[c], s->width > 0 ? s->width : 1, places, p->how->ascii);
     }
-    const int over = total_width(p) - columns;
-    if (last < 0 || over <= 0)
+}
+
+static void cut_last_text(const struct picture *p, int over)
+{
+    int32_t last = p->t->n_cols - 1;
+    while (last >= 0 &&
+           !(p->t->cols[last].type == COLUMN_STR && p->t->cols[last].role == COLUMN_TEXT))
+        last--;
+    if (last < 0)
         return;
     struct shape *s = &p->shape[last];
     const int least = s->width < LEAST_TEXT ? s->width : LEAST_TEXT;
     s->width = s->width - over > least ? s->width - over : least;
     s->cut = true;
+}
+
+/* On a screen that is too narrow, headings are broken first, between words, then within; then the
+ * last text is cut, then columns are left out. */
+static void fit(const struct picture *p)
+{
+    const int columns = p->how->columns;
+    if (columns <= 0 || total_width(p) <= columns)
+        return;
+    break_headings(p, " ");
+    if (total_width(p) > columns && p->how->least)
+        break_headings(p, " _");
+    const int over = total_width(p) - columns;
+    if (over > 0)
+        cut_last_text(p, over);
+    if (p->how->least)
+        leave_out(p);
 }
 
 static void measure(const struct picture *p)
@@ -377,7 +466,7 @@ static void measure(const struct picture *p)
         if (s->floating)
             measure_numbers(p, c);
         measure_cells(p, c);
-        break_heading(s, col, 0, p->how->ascii);
+        break_heading(s, col, 0, " ", p->how->ascii);
     }
     fit(p);
 }
@@ -387,7 +476,7 @@ static void add_row(struct strbuf *out, const struct picture *p, int64_t row)
     struct strbuf cell;
     strbuf_init(&cell);
     int pending = 0;
-    for (int32_t c = 0; c < p->t->n_cols; c++) {
+    for (int32_t c = 0; c < p->t->n_cols; c = next_shown(p, c)) {
         const struct shape *s = &p->shape[c];
         strbuf_clear(&cell);
         const int width = add_cell(&cell, p, row, c);
@@ -437,6 +526,7 @@ void table_write_text(const struct table *t, const struct table_text *how, struc
     if (some)
         strbuf_addf(out, "%s %lld more\n", how->ascii ? "..." : "…",
                     (long long)(t->n_rows - p.n_rows));
+    add_left_out(out, &p);
     add_lines(out, t->note, how->ascii);
     for (int32_t c = 0; c < t->n_cols; c++)
         for (int i = 0; i < p.shape[c].n_heading; i++)

@@ -1,6 +1,7 @@
 /* The cache under the command line: what is kept is used again and changes no number, work that was
  * interrupted or killed goes on to the same result, two programs share a file, and a file that is
  * no good is set aside. */
+#include "store/internal.h"
 #include "tests/support/journey.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -358,7 +359,10 @@ static void sql(const char *path, const char *text)
 {
     sqlite3 *db = NULL;
     char *why = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    store_vfs_register(); /* its pages have sums that fit */
+    assert_int_equal(
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, STORE_VFS),
+        SQLITE_OK);
     if (sqlite3_exec(db, text, NULL, NULL, &why) != SQLITE_OK)
         fail_msg("%s: %s", text, why);
     sqlite3_close(db);
@@ -380,27 +384,32 @@ static void test_a_result_that_was_changed_is_found(void **state)
     assert_int_equal(r.status, 1);
     assert_non_null(strstr(r.err, "glimt: cache: 1 of 1 results differ"));
     run_release(&r);
-    json_t *again = JSON_OF(&p.how, "histogram", "418", "--limit=8"); /* computed anew */
     json_t *fresh = JSON_OF(&p.how, "histogram", "418", "--limit=8", "--cache=none");
+    run_glimt(&r, &p.how, "histogram", "418", "--limit=8", "--json", NULL); /* computed anew */
+    json_t *again = json_loads(r.out, 0, NULL);
+    assert_int_equal(r.status, 0);
+    assert_non_null(strstr(r.err, "set aside as glimt.db.damaged-1, a new one begun\n"));
     assert_true(json_equal(again, fresh));
+    run_release(&r);
     json_decref(again);
     json_decref(fresh);
     expect_sound(&p);
 }
 
 /* One line says so, the command works, and from then on there is a new cache. */
-static void expect_set_aside(const struct place *p)
+static void expect_set_aside(const struct place *p, const char *as)
 {
     struct run_result r;
-    char aside[200];
+    char aside[200], said[80];
+    snprintf(said, sizeof said, "set aside as glimt.db.%s-1, a new one begun\n", as);
     run_glimt(&r, &p->how, "harvest", "--limit=4", "--json", NULL);
     assert_int_equal(r.status, 0);
     assert_int_equal(strncmp(r.err, "glimt: ", 7), 0);
-    assert_non_null(strstr(r.err, "set aside as glimt.db.aside-1, a new one begun\n"));
+    assert_non_null(strstr(r.err, said));
     assert_ptr_equal(strchr(r.err, '\n'), r.err + r.n_err - 1);
     assert_non_null(strstr(r.out, "\"cached\":false"));
     run_release(&r);
-    snprintf(aside, sizeof aside, "%s/glimt.db.aside-1", p->dir);
+    snprintf(aside, sizeof aside, "%s/glimt.db.%s-1", p->dir, as);
     assert_int_equal(access(aside, R_OK), 0);
     json_t *root = JSON_OF(&p->how, "harvest", "--limit=4");
     assert_true(json_is_true(json_object_get(root, "cached")));
@@ -433,8 +442,108 @@ static void test_a_file_that_is_no_good_is_set_aside(void **state)
             else
                 assert_int_equal(truncate(path, 4096 * 3), 0);
         }
-        expect_set_aside(&p);
+        expect_set_aside(&p, i == 1 || i == 2 ? "aside" : "damaged");
     }
+}
+
+/* ---- pages of a sound file, one by one */
+static const char *const healing[][4] = {
+    {"latents", "--limit=4"},
+    {"examples", "390", "--limit=4"},
+    {"histogram", "418", "--limit=4"},
+    {"sweep", "--values=2", "--limit=4"},
+    {"cache"},
+    {"cache", "verify"},
+};
+#define N_HEALING (sizeof healing / sizeof *healing)
+
+static void copy_file(const char *from, const char *to)
+{
+    const char *const argv[] = {"cp", from, to, NULL};
+    struct run_result r;
+    run_program(&r, NULL, argv);
+    assert_int_equal(r.status, 0);
+    run_release(&r);
+}
+
+static void damage_page(const char *path, long page, bool zero)
+{
+    static const char nothing[STORE_PAGE_SIZE];
+    FILE *f = fopen(path, "r+");
+    assert_non_null(f);
+    if (zero) {
+        assert_int_equal(fseek(f, page * STORE_PAGE_SIZE, SEEK_SET), 0);
+        assert_int_equal(fwrite(nothing, 1, sizeof nothing, f), sizeof nothing);
+    } else {
+        long at = page * STORE_PAGE_SIZE + page * 811 % STORE_PAGE_SIZE;
+        fseek(f, at, SEEK_SET);
+        int c = fgetc(f);
+        fseek(f, at, SEEK_SET);
+        fputc(c ^ 1 << page % 8, f);
+    }
+    assert_int_equal(fclose(f), 0);
+}
+
+/* The undisturbed answer, status 0, one line at most; `cache` may have lost what it lists. */
+static void expect_healed(const struct place *p, size_t i, const char *undisturbed, long page)
+{
+    const char *const *c = healing[i];
+    struct run_result r;
+    char *aside = NULL;
+    assert_true(asprintf(&aside, "%s/glimt.db.damaged-1", p->dir) > 0);
+    unlink(aside);
+    run_glimt(&r, &p->how, c[0], "--json", c[1] ? c[1] : "--seed=0", c[2] ? c[2] : "--seed=0",
+              NULL);
+    bool set_aside = access(aside, F_OK) == 0;
+    if (r.status != 0 || set_aside != (r.n_err > 0) ||
+        (r.n_err > 0 && strchr(r.err, '\n') != r.err + r.n_err - 1))
+        fail_msg("page %ld: %s: status %d, %s", page, c[0], r.status, r.err);
+    if (!(set_aside && strcmp(c[0], "cache") == 0) && strcmp(r.out, undisturbed) != 0)
+        fail_msg("page %ld: %s answers otherwise", page, c[0]);
+    json_t *root = json_loads(r.out, 0, NULL);
+    assert_non_null(root);
+    json_decref(root);
+    run_release(&r);
+    free(aside);
+}
+
+/* A few pages; all of them in long runs (a few minutes). */
+static void test_a_damaged_page_heals_in_the_command_that_meets_it(void **state)
+{
+    (void)state;
+    need_demo();
+    struct place p;
+    char path[200], sound[220];
+    char *undisturbed[N_HEALING];
+    place_init(&p, "pages");
+    snprintf(path, sizeof path, "%s/glimt.db", p.dir);
+    snprintf(sound, sizeof sound, "%s.sound", path);
+    for (int round = 0; round < 2; round++) /* first it is computed, then read */
+        for (size_t i = 0; i < N_HEALING; i++) {
+            const char *const *c = healing[i];
+            struct run_result r;
+            run_glimt(&r, &p.how, c[0], "--json", c[1] ? c[1] : "--seed=0",
+                      c[2] ? c[2] : "--seed=0", NULL);
+            expect_done(&r);
+            if (round == 1)
+                undisturbed[i] = strdup(r.out);
+            run_release(&r);
+        }
+    copy_file(path, sound);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    const long n = st.st_size / STORE_PAGE_SIZE;
+    const long step = getenv("GLIMT_LONG") ? 1 : n / (getenv("GLIMT_QUICK") ? 2 : 8);
+    assert_true(n > 64);
+    for (long page = 0; page < n; page += step)
+        for (size_t i = 0; i < N_HEALING; i++)
+            for (int zero = 0; zero < 2; zero++) {
+                copy_file(sound, path);
+                damage_page(path, page, zero);
+                expect_healed(&p, i, undisturbed[i], page);
+            }
+    for (size_t i = 0; i < N_HEALING; i++)
+        free(undisturbed[i]);
 }
 
 /* ---- a disk with no room: files that may not grow behave like one */
@@ -507,6 +616,7 @@ int main(void)
         cmocka_unit_test(test_list_verify_prune),
         cmocka_unit_test(test_a_result_that_was_changed_is_found),
         cmocka_unit_test(test_a_file_that_is_no_good_is_set_aside),
+        cmocka_unit_test(test_a_damaged_page_heals_in_the_command_that_meets_it),
         cmocka_unit_test(test_a_full_disk),
         cmocka_unit_test(test_no_cache_to_be_had),
     };

@@ -277,7 +277,7 @@ static void test_configuration_is_read_and_its_errors_told(void **state)
     f = fopen(scratch_path("config/glimt/config"), "w");
     fputs("threads = many\n", f);
     fclose(f);
-    run_glimt(&r, &how, "doctor", NULL);
+    run_glimt(&r, &how, "analyze", "x", NULL);
     expect_error(&r, 2, "glimt/config:1: threads: found many");
     run_release(&r);
     unlink(scratch_path("config/glimt/config"));

@@ -12,7 +12,7 @@ static void remembered_hashes(void **state)
 {
     struct store *s = store_open_or_fail(*state, NULL, 0);
     struct error e = {0};
-    struct store_file f = {UINT64_MAX, UINT64_MAX - 1, 1234, INT64_MAX}, g = f;
+    struct store_file f = {UINT64_MAX, UINT64_MAX - 1, 1234, INT64_MAX, INT64_MAX - 2}, g = f;
     const struct sha256 h = store_hash_of("weights"), i = store_hash_of("changed");
     struct sha256 out;
     assert_false(store_file_hash(s, &f, &out));
@@ -21,6 +21,8 @@ static void remembered_hashes(void **state)
     assert_true(store_file_hash(s, &f, &out));
     assert_memory_equal(&out, &h, sizeof h);
     g.mtime_ns--;
+    assert_false(store_file_hash(s, &g, &out));
+    g = f, g.ctime_ns--; /* written anew, its mtime set back */
     assert_false(store_file_hash(s, &g, &out));
     g = f, g.size++;
     assert_false(store_file_hash(s, &g, &out));

@@ -401,7 +401,7 @@ static int read_back(struct store *s, const char *name, struct store_run *run, s
 static bool scenario(const char *dir, bool network, struct progress *p, struct error *e)
 {
     const struct store_how how = {network, STORE_BUSY_MS, store_steps, store_n_steps};
-    const struct store_file file = {1, 2, 3, 4};
+    const struct store_file file = {1, 2, 3, 4, 5};
     const struct sha256 h = hash_of("file");
     struct store *s = NULL;
     struct store_run run;
@@ -493,9 +493,12 @@ static void empty(const char *dir)
         unlink(path);
         free(path);
     }
-    char *aside = xasprintf("%s/" STORE_FILE ".aside-1", dir);
-    assert_int_not_equal(access(aside, F_OK), 0);
-    free(aside);
+    static const char *const kept[] = {"aside", "damaged"};
+    for (size_t i = 0; i < 2; i++) {
+        char *aside = xasprintf("%s/" STORE_FILE ".%s-1", dir, kept[i]);
+        assert_int_not_equal(access(aside, F_OK), 0);
+        free(aside);
+    }
 }
 
 static bool quick(void)
@@ -675,8 +678,8 @@ static void several_processes(void **state)
     }
     free(list);
     store_close(s);
-    char *first = xasprintf("%s/" STORE_FILE ".aside-1", dir),
-         *second = xasprintf("%s/" STORE_FILE ".aside-2", dir);
+    char *first = xasprintf("%s/" STORE_FILE ".damaged-1", dir),
+         *second = xasprintf("%s/" STORE_FILE ".damaged-2", dir);
     assert_int_equal(access(first, F_OK), 0);
     assert_int_not_equal(access(second, F_OK), 0);
     free(first);

@@ -133,11 +133,11 @@ static void folder_that_cannot_be_written(void **state)
 
 /* ---- files that are not ours */
 
-static void assert_set_aside(const char *dir, const char *why, int n)
+static void assert_set_aside(const char *dir, const char *why, const char *as, int n)
 {
     char said[400], name[40];
     struct store *s = store_open_or_fail(dir, said, sizeof said);
-    snprintf(name, sizeof name, "glimt.db.aside-%d,", n);
+    snprintf(name, sizeof name, "glimt.db.%s-%d,", as, n);
     if (strstr(said, why) == NULL || strstr(said, name) == NULL)
         fail_msg("expected %s and %s in: %s", why, name, said);
     assert_sound(s);
@@ -153,35 +153,35 @@ static void damaged_and_foreign_files(void **state)
     char noise[70000], path[300];
     for (size_t i = 0; i < sizeof noise; i++)
         noise[i] = (char)((i * 2654435761U) >> 13);
-    int n = 0;
+    int damaged = 0, foreign = 0;
     static const size_t length[] = {2, 17, 99, 100, 512, 4096, 70000};
     for (size_t i = 0; i < sizeof length / sizeof *length; i++) {
         free(testdata_write(dir, STORE_FILE, noise, length[i]));
-        assert_set_aside(dir, "is no database", ++n);
-        snprintf(path, sizeof path, "%s/glimt.db.aside-%d", dir, n);
+        assert_set_aside(dir, "is no database", "damaged", ++damaged);
+        snprintf(path, sizeof path, "%s/glimt.db.damaged-%d", dir, damaged);
         struct stat st;
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_size, length[i]);
     }
     free(testdata_write(dir, STORE_FILE, "dear diary\n", 11));
-    assert_set_aside(dir, "is no database", ++n);
+    assert_set_aside(dir, "is no database", "damaged", ++damaged);
     store_sql(dir, "PRAGMA application_id = 252006"); /* GeoPackage's neighbour */
-    assert_set_aside(dir, "another program's (application id 0003d866)", ++n);
+    assert_set_aside(dir, "another program's (application id 0003d866)", "aside", ++foreign);
     store_sql(dir, "PRAGMA user_version = 99");
-    assert_set_aside(dir, "is of a newer glimt (version 99", ++n);
+    assert_set_aside(dir, "is of a newer glimt (version 99", "aside", ++foreign);
     store_sql(dir, "PRAGMA user_version = -1");
-    assert_set_aside(dir, "newer", ++n);
+    assert_set_aside(dir, "newer", "aside", ++foreign);
     store_sql(dir, "DROP TABLE posting");
-    assert_set_aside(dir, "damaged", ++n);
+    assert_set_aside(dir, "damaged", "damaged", ++damaged);
     store_sql(dir, "ALTER TABLE run RENAME COLUMN heartbeat TO pulse");
-    assert_set_aside(dir, "damaged", ++n);
+    assert_set_aside(dir, "damaged", "damaged", ++damaged);
     store_sql(dir, "PRAGMA user_version = 0");
-    assert_set_aside(dir, "damaged", ++n);
+    assert_set_aside(dir, "damaged", "damaged", ++damaged);
     /* a database with tables of somebody, without an id */
     snprintf(path, sizeof path, "%s/" STORE_FILE, dir);
     unlink(path);
     store_sql(dir, "CREATE TABLE address(x); INSERT INTO address VALUES('Skagen')");
-    assert_set_aside(dir, "another program's", ++n);
+    assert_set_aside(dir, "another program's", "aside", ++foreign);
 }
 
 static void newer_file_keeps_its_journal(void **state)
@@ -204,7 +204,7 @@ static void newer_file_keeps_its_journal(void **state)
     char path[300];
     snprintf(path, sizeof path, "%s/" STORE_FILE, dir);
     assert_true(store_file_size(path, "-wal") > 0);
-    assert_set_aside(dir, "newer", 1);
+    assert_set_aside(dir, "newer", "aside", 1);
     assert_true(store_file_size(path, ".aside-1-wal") > 0);
     snprintf(path, sizeof path, "%s/glimt.db.aside-1", dir);
     sqlite3 *db = NULL;
@@ -252,7 +252,7 @@ static void damage_met_later(void **state)
     EXPECT_ERROR(store_check(s, &why), "damaged");
     strbuf_release(&b);
     s = store_reopen(s, *state);
-    snprintf(path, sizeof path, "%s/glimt.db.aside-1", (char *)*state);
+    snprintf(path, sizeof path, "%s/glimt.db.damaged-1", (char *)*state);
     assert_int_equal(access(path, F_OK), 0);
     assert_claim(s, "a", 3, CLAIM_OURS, 0);
     assert_sound(s);
@@ -284,30 +284,31 @@ static void migrations(void **state)
     struct store *s = store_open_or_fail(dir, NULL, 0);
     finished_run(s, "old", 10);
     store_close(s);
-    const char *steps[] = {store_steps[0], "ALTER TABLE run ADD COLUMN note TEXT",
+    const char *steps[] = {store_steps[0], store_steps[1], "ALTER TABLE run ADD COLUMN note TEXT",
                            "CREATE TABLE extra(id INTEGER PRIMARY KEY) STRICT"};
-    const char *wrong[] = {store_steps[0], "CREATE TABLE note(x); CREATE TABLE run(x)"};
+    const char *wrong[] = {store_steps[0], store_steps[1],
+                           "CREATE TABLE note(x); CREATE TABLE run(x)"};
     char said[300];
     struct error e = {0};
-    struct store_how how = {false, STORE_BUSY_MS, steps, 3};
-    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), 1);
+    struct store_how how = {false, STORE_BUSY_MS, steps, 4};
+    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), 2);
     assert_ok(store_open_as(dir, &how, &s, said, sizeof said, &e), &e);
     assert_string_equal(said, "");
     assert_claim(s, "old", 3, CLAIM_DONE, 3);
     assert_sound(s);
     store_close(s);
-    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), 3);
+    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), 4);
     assert_int_equal(store_sql_integer(dir, "SELECT count(note) FROM run"), 0);
     assert_int_equal(store_sql_integer(dir, "SELECT count(*) FROM extra"), 0);
-    assert_set_aside(dir, "is of a newer glimt (version 3, this one knows 1)", 1);
+    assert_set_aside(dir, "is of a newer glimt (version 4, this one knows 2)", "aside", 1);
     /* a step that fails in the middle leaves nothing of itself */
-    how.step = wrong, how.n_steps = 2;
+    how.step = wrong, how.n_steps = 3;
     assert_false(store_open_as(dir, &how, &s, said, sizeof said, &e));
-    assert_non_null(strstr(said, "aside-2"));
+    assert_non_null(strstr(said, "damaged-1"));
     assert_non_null(strstr(e.text, "already exists"));
-    char *from = xasprintf("%s/glimt.db.aside-2", dir), *to = xasprintf("%s/" STORE_FILE, dir);
+    char *from = xasprintf("%s/glimt.db.damaged-1", dir), *to = xasprintf("%s/" STORE_FILE, dir);
     assert_int_equal(rename(from, to), 0);
-    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), 1);
+    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), 2);
     assert_int_equal(
         store_sql_integer(dir, "SELECT count(*) FROM sqlite_schema WHERE name = 'note'"), 0);
     free(from);

@@ -136,7 +136,7 @@ static void prune_takes_what_nothing_refers_to(void **state)
         save_checkpoint(s, id, 1, "state");
         store_release(s, id);
     }
-    const struct store_file f = {1, 2, 3, 4};
+    const struct store_file f = {1, 2, 3, 4, 0};
     const struct sha256 h = store_hash_of("f");
     assert_ok(store_file_remember(s, &f, &h, &e), &e);
     age(dir, "a", 10);

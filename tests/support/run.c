@@ -142,11 +142,13 @@ const char *glimt_binary(void)
 
 void run_glimt(struct run_result *r, const struct run_how *how, const char *arg, ...)
 {
-    static const char *const clean[] = {
-        "LC_ALL=C.UTF-8", "TERM=dumb",        "HOME=/nonexistent",
-        "NO_COLOR",       "COLORTERM",        "XDG_CONFIG_HOME=/nonexistent",
-        "XDG_CACHE_HOME", "XDG_STATE_HOME",   "HF_HOME",
-        "HF_HUB_CACHE",   "GLIMT_CACHE=none", "GLIMT_DATA"};
+    static const char *const clean[] = {"LC_ALL=C.UTF-8",    "TERM=dumb",
+                                        "HOME=/nonexistent", "NO_COLOR",
+                                        "COLORTERM",         "XDG_CONFIG_HOME=/nonexistent",
+                                        "XDG_CACHE_HOME",    "XDG_STATE_HOME",
+                                        "HF_HOME",           "HF_HUB_CACHE",
+                                        "GLIMT_CACHE=none",  "GLIMT_DATA",
+                                        "COLUMNS",           "HUGGINGFACE_HUB_CACHE"};
     const char *env[64], *argv[64];
     struct run_how with = how ? *how : (struct run_how){0};
     size_t n_env = 0, n = 0;

@@ -34,7 +34,10 @@ void store_sql(const char *dir, const char *text)
 {
     sqlite3 *db = NULL;
     char *path = xasprintf("%s/" STORE_FILE, dir), *why = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    store_vfs_register();
+    assert_int_equal(
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, STORE_VFS),
+        SQLITE_OK);
     sqlite3_busy_timeout(db, 5000);
     if (sqlite3_exec(db, text, NULL, NULL, &why) != SQLITE_OK)
         fail_msg("%s: %s", text, why);
@@ -47,7 +50,10 @@ int64_t store_sql_integer(const char *dir, const char *text)
     sqlite3 *db = NULL;
     sqlite3_stmt *st = NULL;
     char *path = xasprintf("%s/" STORE_FILE, dir);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    store_vfs_register();
+    assert_int_equal(
+        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, STORE_VFS),
+        SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, text, -1, &st, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(st), SQLITE_ROW);
     const int64_t x = sqlite3_column_int64(st, 0);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 /* cmocka.h wants the headers above it. */
 #include <cmocka.h>
@@ -356,6 +357,81 @@ static void test_wishes_while_jobs_run(void **state)
     service_free(s);
 }
 
+/* A tensor of `bytes` zeros, of which nothing lies on the disk, at the end of a safetensors file.
+ */
+static void append_tensor(const char *path, uint64_t bytes)
+{
+    struct stat st;
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    assert_int_equal(fstat(fileno(f), &st), 0);
+    char *file = xmalloc((size_t)st.st_size);
+    assert_int_equal(fread(file, 1, (size_t)st.st_size, f), st.st_size);
+    fclose(f);
+    uint64_t n;
+    memcpy(&n, file, sizeof n);
+    const uint64_t data = (uint64_t)st.st_size - 8 - n;
+    char *end = memrchr(file + 8, '}', (size_t)n);
+    char *header = xasprintf("%.*s,\"zeros\":{\"dtype\":\"F32\",\"shape\":[%llu],"
+                             "\"data_offsets\":[%llu,%llu]}}",
+                             (int)(end - file - 8), file + 8, (unsigned long long)bytes / 4,
+                             (unsigned long long)data, (unsigned long long)(data + bytes));
+    const uint64_t n_header = strlen(header);
+    assert_int_equal(unlink(path), 0);
+    f = fopen(path, "wb");
+    assert_non_null(f);
+    fwrite(&n_header, sizeof n_header, 1, f);
+    fwrite(header, 1, (size_t)n_header, f);
+    fwrite(file + 8 + n, 1, (size_t)data, f);
+    assert_int_equal(fflush(f), 0);
+    assert_int_equal(ftruncate(fileno(f), (off_t)(8 + n_header + data + bytes)), 0);
+    fclose(f);
+    free(header);
+    free(file);
+}
+
+static bool hashes(const struct job_host *host, uint64_t id)
+{
+    struct job job;
+    assert_true(host->job(host->arg, id, &job));
+    if (job.status > JOB_RUNNING)
+        fail_msg("the job is over (status %d): %s", job.status, job.error.text);
+    bool is = job.status == JOB_RUNNING && strcmp(job.what, "hashing weights") == 0;
+    job_release(&job);
+    return is;
+}
+
+/* The first study hashes gigabytes of weights: what is typed meanwhile is answered before. */
+static void test_a_wish_while_weights_are_hashed(void **state)
+{
+    (void)state;
+    char *weights = xasprintf("%s/model.safetensors", model),
+         *small = xasprintf("%s.small", weights);
+    assert_int_equal(link(weights, small), 0);
+    append_tensor(weights, (uint64_t)(getenv("GLIMT_QUICK") ? 64 : 512) << 20);
+    struct service *s = starts_without_cache();
+    struct job_host host = service_jobs(s);
+    struct request r = sweep_of_three();
+    uint64_t id = host.ask(host.arg, &r);
+    while (!hashes(&host, id))
+        await(s);
+    struct wish w = wish_for(1, 0);
+    service_post(s, &w);
+    for (bool coloured = false; !coloured;) {
+        await(s);
+        struct snapshot *p = service_latest(s);
+        coloured = p && p->generation == w.generation && p->latents.valid && p->loss.valid;
+        snapshot_unref(p);
+    }
+    assert_true(hashes(&host, id));
+    host.cancel(host.arg, id); /* in the middle of it */
+    assert_int_equal(await_job(s, id), JOB_CANCELLED);
+    service_free(s);
+    assert_int_equal(rename(small, weights), 0);
+    free(small);
+    free(weights);
+}
+
 static void test_job_cancelled(void **state)
 {
     (void)state;
@@ -480,6 +556,7 @@ int main(void)
         cmocka_unit_test(test_newest_wins),
         cmocka_unit_test(test_pictures_while_dragging),
         cmocka_unit_test(test_wishes_while_jobs_run),
+        cmocka_unit_test(test_a_wish_while_weights_are_hashed),
         cmocka_unit_test(test_job_cancelled),
         cmocka_unit_test(test_job_that_fails),
         cmocka_unit_test(test_free_while_a_job_runs),

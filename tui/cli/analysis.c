@@ -15,9 +15,10 @@ static bool add_unit(struct wish *w, const struct unit *u, bool fixed, struct er
     while (i < w->n_units && w->unit[i].index != u->index)
         i++;
     if (i == SESSION_MAX_UNITS)
-        return error_set(e, ERROR_INPUT,
-                         "--fix: found more than %d chosen and fixed units, expected at most that",
-                         SESSION_MAX_UNITS);
+        return error_set(
+            e, ERROR_INPUT,
+            "--fix: found %d chosen and fixed units and one more, expected at most %d together",
+            SESSION_MAX_UNITS, SESSION_MAX_UNITS);
     if (i == w->n_units)
         w->unit[w->n_units++].index = u->index;
     w->unit[i].fixed = fixed;

@@ -7,7 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKEN_COLUMNS = 16, NUMBER_COLUMNS = 8, PAIR_COLUMNS = 14, NEXT_COLUMNS = 18 };
+enum {
+    TOKEN_COLUMNS = 16,
+    NUMBER_COLUMNS = 8,
+    PAIR_COLUMNS = 14,
+    NEXT_COLUMNS = 18,
+    ROW_COLUMNS = 7 + TOKEN_COLUMNS + NUMBER_COLUMNS /* number, token, loss */
+};
 
 /* |pre| that takes the strongest colour: the bundle's 99th percentile, so that it does not depend
  * on this text; else the largest in this text. */
@@ -117,20 +123,66 @@ static void running_text(const struct analysis *a, const struct theme *theme, co
     strbuf_release(&glyphs);
 }
 
-static void column_names(const struct analysis *a, const struct theme *theme, int32_t top)
+struct shown { /* of each token's row, what the screen has room for */
+    int32_t chosen, top, next;
+};
+
+/* The strongest latents go first, from the weakest; then predictions, then chosen units. */
+static struct shown fit(const struct analysis *a, int32_t top)
+{
+    const int columns = output_columns(a->cli);
+    struct shown s = {a->n_chosen, a->wb->dict ? top : 0, a->n_next};
+    while (columns > 0) {
+        const int over = ROW_COLUMNS + NUMBER_COLUMNS * s.chosen + PAIR_COLUMNS * s.top +
+                         NEXT_COLUMNS * s.next - columns;
+        if (over <= 0)
+            break;
+        if (s.top > 0)
+            s.top--;
+        else if (s.next > 1)
+            s.next--;
+        else if (s.chosen > 0)
+            s.chosen--;
+        else
+            break;
+    }
+    return s;
+}
+
+static void left_out(const struct analysis *a, const struct theme *theme, const struct shown *s,
+                     int32_t top)
+{
+    struct strbuf line;
+    strbuf_init(&line);
+    for (int32_t i = s->chosen; i < a->n_chosen; i++)
+        strbuf_addf(&line, "%s%d", line.len > 0 ? ", " : "", a->chosen[i]);
+    if (a->wb->dict && s->top < top)
+        strbuf_addf(&line, "%s%sstrongest", line.len > 0 ? ", " : "",
+                    s->top > 0 ? "more of the " : "");
+    if (s->next < a->n_next)
+        strbuf_addf(&line, "%smore predictions", line.len > 0 ? ", " : "");
+    if (line.len > 0) {
+        char *text = xasprintf("not shown: %s (wider terminal, --csv or --json)\n", line.s);
+        color_add(&a->cli->out, theme, role_style(theme, ROLE_DIM), text);
+        free(text);
+    }
+    strbuf_release(&line);
+}
+
+static void column_names(const struct analysis *a, const struct theme *theme, const struct shown *s)
 {
     struct strbuf line;
     strbuf_init(&line);
     strbuf_addf(&line, "%5s  ", "#");
     text_add(&line, "token", 5, TOKEN_COLUMNS);
     strbuf_addf(&line, "%*s", NUMBER_COLUMNS, "loss");
-    for (int32_t i = 0; i < a->n_chosen; i++)
+    for (int32_t i = 0; i < s->chosen; i++)
         strbuf_addf(&line, "%*d", NUMBER_COLUMNS, a->chosen[i]);
-    if (top > 0 && a->wb->dict) {
+    if (s->top > 0) {
         strbuf_adds(&line, "  ");
-        text_add(&line, "strongest", 9, a->n_next ? PAIR_COLUMNS * top : 0);
+        text_add(&line, "strongest", 9, s->next ? PAIR_COLUMNS * s->top : 0);
     }
-    if (a->n_next > 0)
+    if (s->next > 0)
         strbuf_adds(&line, "  next");
     while (line.len > 0 && line.s[line.len - 1] == ' ')
         line.s[--line.len] = '\0';
@@ -150,7 +202,7 @@ static void number(struct strbuf *out, const struct theme *theme, struct style s
 }
 
 static void token_row(const struct analysis *a, const struct theme *theme,
-                      const struct analysis_token *t, const double *scale, int32_t top)
+                      const struct analysis_token *t, const double *scale, const struct shown *s)
 {
     static const struct style plain = {COLOR_DEFAULT, COLOR_DEFAULT, 0};
     struct strbuf *out = &a->cli->out;
@@ -159,13 +211,13 @@ static void token_row(const struct analysis *a, const struct theme *theme,
     strbuf_addf(out, "%5d  ", t->index);
     text_add(out, bytes, n, TOKEN_COLUMNS);
     number(out, theme, plain, t->loss);
-    for (int32_t i = 0; i < a->n_chosen; i++) {
+    for (int32_t i = 0; i < s->chosen; i++) {
         float pre, act;
         analysis_unit(a, t, a->chosen[i], &pre, &act);
         number(out, theme, value_style(theme, scale[i] > 0 ? (double)pre / scale[i] : NAN), pre);
     }
-    int32_t n_top = analysis_n_top(a, t, top);
-    for (int32_t i = 0; i < n_top || (a->n_next > 0 && i < top && a->wb->dict); i++) {
+    int32_t n_top = analysis_n_top(a, t, s->top);
+    for (int32_t i = 0; i < n_top || (s->next > 0 && i < s->top); i++) {
         int32_t id = 0;
         float value = 0;
         if (i < n_top)
@@ -175,7 +227,7 @@ static void token_row(const struct analysis *a, const struct theme *theme,
         else
             strbuf_addf(out, "%*s", PAIR_COLUMNS, "");
     }
-    for (int32_t i = 0; i < a->n_next; i++) {
+    for (int32_t i = 0; i < s->next; i++) {
         int32_t at = t->index * a->n_next + i;
         bytes = tokenizer_bytes(a->wb->tokenizer, a->next_id[at], &n);
         strbuf_adds(out, "  ");
@@ -211,11 +263,15 @@ void analysis_text(const struct analysis *a, const struct theme *theme, int32_t 
     head(a, theme);
     if (theme)
         running_text(a, theme, scale);
-    column_names(a, theme, top);
+    const int32_t k = a->wb->dict ? dict_spec(a->wb->dict)->k : 0;
+    top = k > 0 && top > k ? k : top;
+    const struct shown s = fit(a, top);
+    column_names(a, theme, &s);
     struct analysis_iterator i = {0};
     struct analysis_token t;
     while (analysis_next(a, &i, &t))
-        token_row(a, theme, &t, scale, top);
+        token_row(a, theme, &t, scale, &s);
+    left_out(a, theme, &s, top);
     foot(a, theme);
     free(scale);
 }

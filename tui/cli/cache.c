@@ -81,7 +81,7 @@ static bool list(struct cli *cli, struct store *store, struct error *e)
     if (!store_list(store, &entry, &n, e))
         return false;
     struct table *t = entries_table(entry, n);
-    struct table_text how = {.columns = output_columns()};
+    struct table_text how = output_table(cli);
     if (cli->opt.output == OUTPUT_JSON) {
         output_json(cli, json_pack("{s:s, s:I, s:o}", "path", store_path(store), "bytes",
                                    (json_int_t)store_bytes(store), "rows", table_json(t)));
@@ -97,6 +97,20 @@ static bool list(struct cli *cli, struct store *store, struct error *e)
     table_free(t);
     free(entry);
     return true;
+}
+
+/* A cache that turns out to be damaged is set aside, and the new one asked. */
+static bool try_again(struct cli *cli, struct store **store, struct error *e)
+{
+    char said[480] = "";
+    if (!*store || !store_is_damaged(*store))
+        return false;
+    *e = (struct error){0};
+    strbuf_clear(&cli->out);
+    bool ok = store_heal(store, said, sizeof said, e);
+    if (said[0])
+        fprintf(stderr, "glimt: %s\n", said);
+    return ok;
 }
 
 struct verified { /* what came of comparing */
@@ -147,7 +161,8 @@ static bool verify_entries(struct cli *cli, struct lab *lab, int sample, struct 
     struct verified v = {.rows = json_array()};
     bool ok = compare_entries(cli, lab, sample, &v, e);
     if (ok && v.wrong > 0) {
-        fputs(cli->out.s, stderr);
+        if (!store_is_damaged(lab_store(lab, NULL)))
+            fputs(cli->out.s, stderr);
         ok = error_set(e, ERROR_SYSTEM, "cache: %d of %d results differ from what is computed now",
                        v.wrong, v.compared);
     }
@@ -172,6 +187,13 @@ static bool verify(struct cli *cli, const struct cache_values *v, struct error *
     if (!ok && !error_is_set(e))
         error_set(e, ERROR_INPUT, "cache: found --cache none, expected a folder");
     ok = ok && verify_entries(cli, lab, v->sample, e);
+    if (!ok && lab_heal(lab) && lab_store(lab, NULL)) {
+        *e = (struct error){0};
+        strbuf_clear(&cli->out);
+        ok = verify_entries(cli, lab, v->sample, e);
+    }
+    if (lab_said(lab)[0])
+        fprintf(stderr, "glimt: %s\n", lab_said(lab));
     lab_free(lab);
     workbench_free(wb);
     return ok;
@@ -212,8 +234,11 @@ static bool cache(struct cli *cli, const void *values, int n, char **operand, st
         return error_set(e, ERROR_INPUT, "cache: found %s, expected list, verify or prune", what);
     if (strcmp(what, "prune") == 0 && !no_csv(cli, what, e))
         return false;
-    bool ok = open_cache(cli, &store, e) &&
-              (strcmp(what, "list") == 0 ? list(cli, store, e) : prune(cli, store, values, e));
+    bool ok = false, once = false;
+    if (open_cache(cli, &store, e))
+        do
+            ok = strcmp(what, "list") == 0 ? list(cli, store, e) : prune(cli, store, values, e);
+        while (!ok && !once && (once = try_again(cli, &store, e)));
     store_close(store);
     return ok;
 }

@@ -28,7 +28,7 @@ static bool says(const char *word, const char *a, const char *b)
 
 static bool is_said_alone(const char *word)
 {
-    return says(word, "--help", "-h") || says(word, "--version", NULL) ||
+    return says(word, "--help", "-h") || says(word, "--version", "-V") ||
            says(word, "--completions", NULL);
 }
 
@@ -73,7 +73,7 @@ static int said_alone(int argc, char **argv)
                   argc > 2 ? argv[2] : "nothing");
         return fail(&e);
     }
-    if (says(argv[1], "--version", NULL))
+    if (says(argv[1], "--version", "-V"))
         version_add(&text, argc > 2 && says(argv[2], "-v", "--verbose"));
     else
         help_add(&text, NULL);
@@ -105,15 +105,20 @@ static int run_command(const struct command *c, int argc, char **argv)
     if (c->values_size > 0)
         memcpy(values, c->defaults, c->values_size);
     strbuf_init(&cli.out);
-    int status = options_parse_with(&cli.opt, c->options, values, &argc, argv, &e);
+    int status = (c->tolerant ? options_parse_tolerant
+                              : options_parse_with)(&cli.opt, c->options, values, &argc, argv, &e);
     if (status == 0) {
         progress_init(&cli.progress, &cli.opt);
         bool ok = check_operands(c, argc, argv, &e);
         if (ok && cli.opt.output == OUTPUT_CSV && !c->csv)
             ok = error_set(&e, ERROR_INPUT, "%s: found --csv, expected --json or neither", c->name);
+        if (ok && cli.opt.output == OUTPUT_JSON && c->no_json)
+            ok = error_set(&e, ERROR_INPUT, "%s: found --json, expected none: it draws a picture",
+                           c->name);
         if (ok && cli.opt.svg && !c->svg)
             ok = error_set(&e, ERROR_INPUT, "%s: found --svg, expected none: it has no picture",
                            c->name);
+        ok = ok && (c->tolerant || cli_check_theme(&cli.opt, &e));
         ok = ok && c->run(&cli, values, argc - 1, argv + 1, &e);
         progress_clear(&cli.progress);
         ok = ok && output_write(&cli, &e);
@@ -139,29 +144,46 @@ static int unknown_command(const char *word)
     return fail(&e);
 }
 
+static int say_help(const struct command *c)
+{
+    struct strbuf text;
+    strbuf_init(&text);
+    help_add(&text, c);
+    return say(&text);
+}
+
+/* glimt help [COMMAND] */
+static int help(int argc, char **argv)
+{
+    struct error e = {0};
+    if (argc == 1)
+        return say_help(NULL);
+    const struct command *c = command_find(argv[1]);
+    if (!c)
+        return unknown_command(argv[1]);
+    if (argc == 2)
+        return say_help(c);
+    error_set(&e, ERROR_INPUT, "help: found one more argument, %s, expected [COMMAND]", argv[2]);
+    return fail(&e);
+}
+
 int cli_main(int argc, char **argv)
 {
     if (argc > 1 && is_said_alone(argv[1]))
         return said_alone(argc, argv);
     int at = options_first_operand(argc, argv);
-    if (at == 0) {
-        struct strbuf text;
-        strbuf_init(&text);
-        help_add(&text, NULL);
-        return say(&text);
-    }
+    if (at == 0)
+        return say_help(NULL);
+    if (strcmp(argv[at], "help") == 0)
+        return help(argc - at, argv + at);
     const struct command *c = command_find(argv[at]);
     if (!c)
         return unknown_command(argv[at]);
     for (int i = at; i < argc; i++) /* what stood before the command's name stays, the name goes */
         argv[i] = argv[i + 1];
     argc--;
-    if (asks_for_help(argc, argv)) {
-        struct strbuf text;
-        strbuf_init(&text);
-        help_add(&text, c);
-        return say(&text);
-    }
+    if (asks_for_help(argc, argv))
+        return say_help(c);
     interrupt_install();
     return run_command(c, argc, argv);
 }

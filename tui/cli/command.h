@@ -17,7 +17,9 @@ struct command {
     const char *operands; /* "[TEXT|-]"; "" */
     const char *summary;  /* one line */
     int min_operands, max_operands;
-    bool csv, svg;                    /* knows --csv, --svg */
+    bool csv, svg; /* knows --csv, --svg */
+    bool no_json;  /* does not know --json */
+    bool tolerant; /* goes on with what it can where configuration or theme are wrong */
     const struct option_row *options; /* its own; NULL: none */
     const void *defaults; /* of the struct that the options' offsets mean; copied before parsing */
     size_t values_size;   /* at most CLI_VALUES_MAX */
@@ -61,7 +63,12 @@ bool output_write(const struct cli *,
                   struct error *e); /* cli->out to standard output or --output */
 /* Flushes standard output; false and *e when something could not be written. */
 bool output_flush(struct error *e);
-int output_columns(void); /* width of the terminal, 100 without one */
+/* The picture to --svg FILE; "-": standard output, in place of the table for people. */
+bool output_svg(struct cli *, const struct strbuf *svg, struct error *e);
+/* Width of the terminal that the result goes to, $COLUMNS without one; 0: no limit. */
+int output_columns(const struct cli *);
+/* How a table is printed there. */
+struct table_text output_table(const struct cli *);
 /* Dumps and releases `root` into cli->out with enough digits to read back any float32. */
 void output_json(struct cli *, json_t *root);
 json_t *json_number(double v); /* NaN and infinities: null */

@@ -1,6 +1,7 @@
 /* glimt doctor: what was found here, and what is missing for what. */
 #include "engine/base/memory.h"
 #include "engine/cpu/cpu.h"
+#include "tui/cli/cli.h"
 #include "tui/cli/command.h"
 #include "tui/cli/libraries.h"
 #include "tui/term/locale.h"
@@ -173,6 +174,16 @@ static void find_unknown_keys(struct findings *f, const struct options *o)
     }
 }
 
+/* What ends every other command. */
+static void find_complaints(struct findings *f, const struct options *o)
+{
+    struct error e = {0};
+    for (size_t i = 0; o->store && i < o->store->n_bad; i++)
+        miss(f, xstrdup(o->store->bad[i].text), "every other command, which refuses it");
+    if (!cli_check_theme(o, &e))
+        miss(f, xstrdup(e.text), "every other command, which refuses it");
+}
+
 /* ---- printing */
 
 static json_t *string_or_null(const char *s)
@@ -260,6 +271,7 @@ static bool doctor(struct cli *cli, const void *given, int n_operands, char **op
     find_places(&f, &cli->opt);
     find_terminal(&f, &cli->opt);
     find_unknown_keys(&f, &cli->opt);
+    find_complaints(&f, &cli->opt);
     if (cli->opt.output == OUTPUT_JSON)
         print_json(cli, &f);
     else
@@ -272,5 +284,6 @@ const struct command doctor_command = {
     .name = "doctor",
     .operands = "",
     .summary = "what was found here, what is missing for what",
+    .tolerant = true,
     .run = doctor,
 };

@@ -107,7 +107,7 @@ bool cli_session(struct cli *cli, const struct workbench *wb, struct wish *wish,
 bool cli_weights_hash(const char *path, char out[65], struct error *e)
 {
     struct sha256 h;
-    if (!weights_hash(path, NULL, &h, e))
+    if (!weights_hash(path, NULL, NULL, &h, e))
         return false;
     sha256_hex(&h, out);
     return true;

@@ -36,6 +36,11 @@ extern const struct option_row common_options[];
 int options_parse_with(struct options *, const struct option_row *own, void *own_values, int *argc,
                        char **argv, struct error *e);
 
+/* The same for who reports on the configuration: what is wrong in it stands in options.store->bad
+ * and the rest counts. */
+int options_parse_tolerant(struct options *, const struct option_row *own, void *own_values,
+                           int *argc, char **argv, struct error *e);
+
 const struct option_row *option_find(const struct option_row *table, const char *name, size_t n);
 /* Position of the first operand of argv (a subcommand), skipping common options and their values;
  * 0: there is none, or an option that is not common comes first. */
@@ -52,6 +57,8 @@ struct option_store {
     char *text; /* NULL: there is no file */
     struct config_row *row;
     size_t n, cap;
+    struct error *bad; /* of options_parse_tolerant: lines that make no sense */
+    size_t n_bad, cap_bad;
 };
 
 /* The name most like `word` that could be a misspelling of it; NULL: none is near. names: n of

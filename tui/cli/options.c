@@ -1,9 +1,12 @@
 /* Options: the common table, the configuration file, and the parsing of argv. */
 #include "engine/base/memory.h"
+#include "engine/formats/mapping.h"
 #include "engine/formats/text_file.h"
+#include "tui/cli/command.h"
 #include "tui/cli/option_table.h"
 #include <errno.h>
 #include <math.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,14 +47,21 @@ static bool unit_parse(const char **s, int32_t *out, struct error *e)
     return true;
 }
 
+static bool too_many(const char *value, struct error *e)
+{
+    int n = 1;
+    for (; *value; value++)
+        n += *value == ',';
+    return error_set(e, ERROR_INPUT, "found %d units, expected at most %d", n, SESSION_MAX_UNITS);
+}
+
 static bool units_parse(struct options *o, const char *value, bool neurons, struct error *e)
 {
     o->n_units = 0;
     o->neurons = neurons;
     for (const char *s = value;; s++) {
         if (o->n_units == SESSION_MAX_UNITS)
-            return error_set(e, ERROR_INPUT, "found more than %d units, expected at most that",
-                             SESSION_MAX_UNITS);
+            return too_many(value, e);
         int32_t unit;
         if (!unit_parse(&s, &unit, e))
             return false;
@@ -83,8 +93,7 @@ static bool fix_call(void *values, const char *value, struct error *e)
     o->n_fix = 0;
     for (const char *s = value;; s++) {
         if (o->n_fix == SESSION_MAX_UNITS)
-            return error_set(e, ERROR_INPUT, "found more than %d units, expected at most that",
-                             SESSION_MAX_UNITS);
+            return too_many(value, e);
         struct unit u = {.mode = UNIT_FIX};
         if (!unit_parse(&s, &u.index, e))
             return false;
@@ -223,6 +232,7 @@ void options_release(struct options *o)
         free(o->store->path);
         free(o->store->text);
         free(o->store->row);
+        free(o->store->bad);
         free(o->store);
     }
     options_init(o);
@@ -318,7 +328,26 @@ static char *trim(char *s)
     return s;
 }
 
-static bool config_split(struct option_store *store, struct error *e)
+/* What is wrong with the file ends the program, or is noted for who tolerates it. */
+struct complaints {
+    struct option_store *store;
+    bool tolerant;
+    struct error *e; /* the first */
+};
+
+static bool complain(struct complaints *c, const struct error *why)
+{
+    struct option_store *store = c->store;
+    if (!c->tolerant) {
+        *c->e = *why;
+        return false;
+    }
+    store->bad = grow(store->bad, &store->cap_bad, store->n_bad + 1, sizeof *store->bad);
+    store->bad[store->n_bad++] = *why;
+    return true;
+}
+
+static bool config_split(struct option_store *store, struct complaints *bad)
 {
     int line = 0;
     for (char *s = store->text, *next; s; s = next) {
@@ -330,10 +359,14 @@ static bool config_split(struct option_store *store, struct error *e)
         if (*s == '\0' || *s == '#')
             continue;
         char *equals = strchr(s, '=');
-        if (!equals)
-            return error_set(e, ERROR_INPUT,
-                             "configuration %s:%d: found %.60s, expected key = value", store->path,
-                             line, s);
+        if (!equals) {
+            struct error why = {0};
+            error_set(&why, ERROR_INPUT, "configuration %s:%d: found %.60s, expected key = value",
+                      store->path, line, s);
+            if (!complain(bad, &why))
+                return false;
+            continue;
+        }
         *equals = '\0';
         store->row = grow(store->row, &store->cap, store->n + 1, sizeof *store->row);
         store->row[store->n++] = (struct config_row){trim(s), trim(equals + 1), line};
@@ -365,25 +398,56 @@ static bool config_apply(const struct option_row *r, void *values, const char *v
     return true;
 }
 
+/* A key of other commands' options: its value must be one that a command takes. */
+static bool config_check(const struct config_row *c, struct error *e)
+{
+    bool known = false;
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct command *command = cli_commands[i];
+        alignas(max_align_t) char values[CLI_VALUES_MAX] = {0};
+        const struct option_row *r = option_find(command->options, c->key, strlen(c->key));
+        if (!r)
+            continue;
+        memcpy(values, command->defaults, command->values_size);
+        *e = (struct error){0};
+        if (config_apply(r, values, c->value, e))
+            return true;
+        known = true;
+    }
+    return !known;
+}
+
+static bool config_take(struct options *o, const struct option_row *own, void *own_values,
+                        const struct config_row *c, struct error *e)
+{
+    const struct option_row *r = option_find(common_options, c->key, strlen(c->key));
+    if (r)
+        return config_apply(r, o, c->value, e);
+    r = option_find(own, c->key, strlen(c->key));
+    return r ? config_apply(r, own_values, c->value, e) : config_check(c, e);
+}
+
 static bool config_read(struct options *o, const struct option_row *own, void *own_values,
-                        struct error *e)
+                        bool tolerant, struct error *e)
 {
     struct option_store *store = o->store = xcalloc(1, sizeof *store);
+    struct complaints bad = {store, tolerant, e};
+    struct error why = {0};
     store->path = config_path();
     if (!store->path || access(store->path, F_OK) != 0)
         return true;
-    if (!file_read(store->path, (size_t)1 << 20, &store->text, NULL, e) || !config_split(store, e))
+    if (!file_read(store->path, (size_t)1 << 20, &store->text, NULL, &why))
+        return complain(&bad, &why);
+    if (!config_split(store, &bad))
         return false;
     for (size_t i = 0; i < store->n; i++) {
         const struct config_row *c = &store->row[i];
-        const struct option_row *r = option_find(common_options, c->key, strlen(c->key));
-        void *values = o;
-        if (!r) {
-            r = option_find(own, c->key, strlen(c->key));
-            values = own_values;
-        }
-        if (r && !config_apply(r, values, c->value, e))
-            return error_prefix(e, "configuration %s:%d: %s", store->path, c->line, c->key);
+        why = (struct error){0};
+        if (config_take(o, own, own_values, c, &why))
+            continue;
+        error_prefix(&why, "configuration %s:%d: %s", store->path, c->line, c->key);
+        if (!complain(&bad, &why))
+            return false;
     }
     return true;
 }
@@ -468,18 +532,33 @@ static bool argv_parse(struct options *o, const struct option_row *own, void *ow
     return true;
 }
 
-int options_parse_with(struct options *o, const struct option_row *own, void *own_values, int *argc,
-                       char **argv, struct error *e)
+static int parse(struct options *o, const struct option_row *own, void *own_values, bool tolerant,
+                 int *argc, char **argv, struct error *e)
 {
     options_init(o);
-    if (!config_read(o, own, own_values, e) || !argv_parse(o, own, own_values, argc, argv, e))
+    if (!config_read(o, own, own_values, tolerant, e) ||
+        !argv_parse(o, own, own_values, argc, argv, e))
         return error_exit_status(e);
+    if (o->output_file && strcmp(o->output_file, "-") == 0)
+        o->output_file = NULL;
     if (o->n_fix > 0 && options_insert(o) == INSERT_NONE) {
         error_set(e, ERROR_INPUT,
                   "--fix: found --insert none, expected sae or error, for nothing would be fixed");
         return error_exit_status(e);
     }
     return 0;
+}
+
+int options_parse_with(struct options *o, const struct option_row *own, void *own_values, int *argc,
+                       char **argv, struct error *e)
+{
+    return parse(o, own, own_values, false, argc, argv, e);
+}
+
+int options_parse_tolerant(struct options *o, const struct option_row *own, void *own_values,
+                           int *argc, char **argv, struct error *e)
+{
+    return parse(o, own, own_values, true, argc, argv, e);
 }
 
 int options_parse(struct options *o, int *argc, char **argv, struct error *e)

@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/formats/mapping.h"
 #include "engine/text/utf8.h"
+#include "tui/cli/cli.h"
 #include "tui/cli/command.h"
 #include "tui/term/grid.h"
 #include <errno.h>
@@ -27,12 +28,43 @@ bool output_write(const struct cli *cli, struct error *e)
     return output_flush(e);
 }
 
-int output_columns(void)
+bool output_svg(struct cli *cli, const struct strbuf *svg, struct error *e)
+{
+    const struct options *o = &cli->opt;
+    if (strcmp(o->svg, "-") != 0)
+        return file_write(o->svg, svg->s, svg->len, e);
+    if (o->output_file) { /* the table goes there */
+        fwrite(svg->s, 1, svg->len, stdout);
+        return output_flush(e);
+    }
+    if (o->output != OUTPUT_TEXT)
+        return error_set(e, ERROR_INPUT,
+                         "--svg -: found another result for standard output, expected --output "
+                         "FILE with it");
+    strbuf_clear(&cli->out);
+    strbuf_add(&cli->out, svg->s, svg->len);
+    return true;
+}
+
+int output_columns(const struct cli *cli)
 {
     struct winsize size;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    if (!cli->opt.output_file && isatty(STDOUT_FILENO) &&
+        ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         return size.ws_col;
-    return 100;
+    const char *given = getenv("COLUMNS");
+    const long columns = given && *given >= '0' && *given <= '9' ? strtol(given, NULL, 10) : 0;
+    return columns > 0 && columns <= 10000 ? (int)columns : 0;
+}
+
+struct table_text output_table(const struct cli *cli)
+{
+    static const char *const least[] = {"t",         "p",      "loss_token_mean", "words",
+                                        "sentences", "tokens", "density",         "mean_pre.*",
+                                        "higher",    "dict",   "bytes",           NULL};
+    return (struct table_text){.columns = output_columns(cli),
+                               .least = least,
+                               .elsewhere = " (wider terminal, --csv or --json)"};
 }
 
 static int add_chunk(const char *s, size_t n, void *out)
@@ -175,6 +207,17 @@ bool color_theme(const struct cli *cli, struct theme **out, struct error *e)
     if (cli->opt.theme)
         return false;
     *e = (struct error){0};
+    return true;
+}
+
+bool cli_check_theme(const struct options *o, struct error *e)
+{
+    struct theme *theme = NULL;
+    if (o->theme && !theme_open(o->theme, DEPTH_DIRECT, false, &theme, e)) {
+        e->kind = ERROR_INPUT; /* whatever is wrong with its file: it is what was asked for */
+        return false;
+    }
+    theme_free(theme);
     return true;
 }
 

@@ -114,7 +114,7 @@ static bool write_picture(struct cli *cli, struct desk *d, const struct snapshot
         return true;
     strbuf_init(&svg);
     grid_write_svg(&d->grid, d->theme, "glimt", &svg);
-    bool ok = file_write(cli->opt.svg, svg.s, svg.len, e);
+    bool ok = output_svg(cli, &svg, e);
     strbuf_release(&svg);
     return ok;
 }
@@ -127,11 +127,14 @@ static bool draw(struct cli *cli, const struct snapshot_values *v, enum view_id 
     explore_init(&d.explore, &cli->opt, state);
     bool ok = desk_theme(&d, cli->opt.theme, depth, false, e) && desk_start(&d, &cli->opt, e);
     if (ok) {
+        desk_still(&d);
         d.explore.typing = false;
         grid_init(&d.grid, v->w, v->h, theme_style(d.theme, ROLE_TEXT));
         explore_resize(&d.explore, v->w, v->h);
         explore_go(&d.explore, view);
         ok = settle(&d, script, e) && write_picture(cli, &d, v, e);
+        if (d.explore.status.said[0] && !cli->opt.quiet)
+            fprintf(stderr, "glimt: %s\n", d.explore.status.said);
     }
     desk_release(&d);
     return ok;
@@ -159,6 +162,7 @@ const struct command snapshot_command = {
     .summary = "a view as a picture, without a terminal",
     .max_operands = 1,
     .svg = true,
+    .no_json = true,
     .options = snapshot_options,
     .defaults = &snapshot_defaults,
     .values_size = sizeof snapshot_defaults,

@@ -11,7 +11,7 @@ static bool class_call(void *values, const char *value, struct error *e)
 {
     struct study_values *v = values;
     if (v->n_files == CORPUS_MAX_CLASSES)
-        return error_set(e, ERROR_INPUT, "found more than %d, expected at most so many",
+        return error_set(e, ERROR_INPUT, "found one more class, %s, expected at most %d", value,
                          CORPUS_MAX_CLASSES);
     v->file[v->n_files++] = value;
     return true;

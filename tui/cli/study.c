@@ -37,9 +37,8 @@ static bool take_operands(struct inquiry *q, bool ids, bool corpus, int n, char 
             return error_set(e, ERROR_INPUT, "%s: found %s, expected the number of a latent",
                              q->cli->command->name, operand[i]);
         if (r->n_units == STUDY_MAX_UNITS)
-            return error_set(e, ERROR_INPUT,
-                             "%s: found more than %d latents, expected at most so many",
-                             q->cli->command->name, STUDY_MAX_UNITS);
+            return error_set(e, ERROR_INPUT, "%s: found one more latent, %s, expected at most %d",
+                             q->cli->command->name, operand[i], STUDY_MAX_UNITS);
         r->unit[r->n_units++] = (int32_t)v;
     }
     if (corpus && i < n)
@@ -217,13 +216,11 @@ static void print_text(struct inquiry *q, const char *const *names, const struct
     struct strbuf *out = &q->cli->out;
     for (int i = 0; names[i]; i++) {
         const struct table *t = i == 0 && instead ? instead : inquiry_table(q, names[i]);
-        struct table_text how = {.columns = output_columns()};
+        struct table_text how = output_table(q->cli);
         if (!t)
             continue;
         if (i == 0)
             how.rows = most_rows(q);
-        if (i == 0 && instead && !isatty(STDOUT_FILENO))
-            how.columns = 0; /* a pager shows it all */
         if (out->len > 0)
             strbuf_addc(out, '\n');
         if (t->n_rows == 0 && *t->note)
@@ -240,14 +237,14 @@ static void print_csv(struct inquiry *q, const struct table *t)
     table_free(part);
 }
 
-static bool write_svg(const struct inquiry *q, struct error *e)
+static bool write_svg(struct inquiry *q, struct error *e)
 {
     struct strbuf svg;
     struct plot_options plot;
     plot_options_init(&plot);
     strbuf_init(&svg);
     plot_svg_set(q->set, &plot, &svg);
-    bool ok = file_write(q->cli->opt.svg, svg.s, svg.len, e);
+    bool ok = output_svg(q->cli, &svg, e);
     strbuf_release(&svg);
     return ok;
 }

@@ -145,7 +145,9 @@ static void add_rows(struct answer *a, struct table *t)
 static bool answer_harvest(struct answer *a)
 {
     struct harvest_source s = {0};
-    if (!open_corpus(a, CORPUS_ALL) || !harvest(a, a->lab->store != NULL, &s))
+    const bool must_keep = lab_wants_store(a->lab);
+    if (!open_corpus(a, CORPUS_ALL) || !lab_identify(a->lab, a->loop, a->e) ||
+        (must_keep && !lab_need_store(a->lab, a->e)) || !harvest(a, must_keep, &s))
         return false;
     table_set_add(a->set, table_copy(s.classes));
     harvest_source_release(&s);
@@ -488,8 +490,24 @@ bool lab_run(struct lab *lab, const struct request *r, const struct lab_loop *lo
     struct answer a = {.lab = lab, .request = r, .loop = loop ? loop : &quiet, .e = e};
     clock_gettime(CLOCK_MONOTONIC, &from);
     lab_store(lab, NULL);
-    a.set = table_set_new();
-    bool ok = answer_of[r->kind](&a);
+    lab->depth++;
+    lab_heal(lab); /* another process, or a person, may have moved it */
+    bool ok = false, again = true;
+    /* A second damage, in the file that was just begun, is more than chance: it is told. */
+    for (int i = 0; !ok && again; i++) {
+        struct error why = {0};
+        int heals = lab->heals;
+        a.set = table_set_new();
+        a.e = &why;
+        ok = answer_of[r->kind](&a);
+        lab_heal(lab);
+        again = i == 0 && lab->heals != heals;
+        if (!ok)
+            table_set_unref(a.set);
+        if (!ok && !again && e)
+            *e = why;
+    }
+    lab->depth--;
     clock_gettime(CLOCK_MONOTONIC, &to);
     a.facts.seconds =
         (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) * 1e-9;
@@ -497,8 +515,6 @@ bool lab_run(struct lab *lab, const struct request *r, const struct lab_loop *lo
         *facts = a.facts;
     if (ok)
         *out = a.set;
-    else
-        table_set_unref(a.set);
     return ok;
 }
 

@@ -1,9 +1,13 @@
 #include "tui/lab/content.h"
 #include "engine/base/memory.h"
 #include "engine/formats/tensors.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+
+#define GRAIN_NS INT64_C(2000000000)
 
 static bool blob_hash(const char *path, struct sha256 *out)
 {
@@ -15,27 +19,61 @@ static bool blob_hash(const char *path, struct sha256 *out)
     return found;
 }
 
+static int64_t nanoseconds(const struct timespec *t)
+{
+    return t->tv_sec * INT64_C(1000000000) + t->tv_nsec;
+}
+
 static bool identify(const char *path, struct store_file *out)
 {
     struct stat s;
     if (stat(path, &s) != 0)
         return false;
-    *out = (struct store_file){s.st_dev, s.st_ino, s.st_size,
-                               s.st_mtim.tv_sec * INT64_C(1000000000) + s.st_mtim.tv_nsec};
+    *out = (struct store_file){s.st_dev, s.st_ino, s.st_size, nanoseconds(&s.st_mtim),
+                               nanoseconds(&s.st_ctim)};
     return true;
 }
 
-static bool one_hash(const char *path, struct store *store, struct sha256 *out, struct error *e)
+/* What changed just now may change again before its clock ticks. */
+static bool is_settled(const struct store_file *f)
 {
-    struct store_file file;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t age = nanoseconds(&now) - f->ctime_ns;
+    return age < 0 || age > GRAIN_NS;
+}
+
+struct hashing {
+    const struct lab_loop *loop;
+    struct study_progress progress;
+};
+
+static bool go_on(void *arg, int64_t done)
+{
+    struct hashing *h = arg;
+    const struct lab_loop *l = h->loop;
+    h->progress.done = done;
+    h->progress.share = h->progress.total > 0 ? (double)done / (double)h->progress.total : 0;
+    if (l->progress)
+        l->progress(l->progress_arg, &h->progress, "hashing weights");
+    if (l->poll)
+        l->poll(l->poll_arg);
+    return !l->cancel || !atomic_load(l->cancel);
+}
+
+static bool one_hash(const char *path, struct store *store, const struct lab_loop *loop,
+                     struct sha256 *out, struct error *e)
+{
+    struct store_file file = {0};
     if (blob_hash(path, out))
         return true;
-    bool known = store && identify(path, &file);
+    bool known = identify(path, &file) && store;
     if (known && store_file_hash(store, &file, out))
         return true;
-    if (!sha256_file(path, out, e))
+    struct hashing h = {loop, {.total = file.size, .left = NAN}};
+    if (!sha256_file_in_pieces(path, loop ? go_on : NULL, &h, out, e))
         return false;
-    if (known)
+    if (known && is_settled(&file))
         store_file_remember(store, &file, out, NULL); /* losing it costs only time */
     return true;
 }
@@ -45,7 +83,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-bool weights_hash(const char *path, struct store *store, struct sha256 *out, struct error *e)
+bool weights_hash(const char *path, struct store *store, const struct lab_loop *loop,
+                  struct sha256 *out, struct error *e)
 {
     struct tensors *t = NULL;
     const char **file = NULL;
@@ -72,7 +111,7 @@ bool weights_hash(const char *path, struct store *store, struct sha256 *out, str
     qsort(file, n, sizeof *file, by_name);
     for (size_t i = 0; i < n; i++) {
         char hex[65];
-        if (!one_hash(file[i], store, out, e))
+        if (!one_hash(file[i], store, loop, out, e))
             goto cleanup;
         sha256_hex(out, hex);
         const char *slash = strrchr(file[i], '/');

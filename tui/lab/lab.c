@@ -72,31 +72,48 @@ struct store *lab_store(struct lab *lab, struct error *e)
     return lab->store;
 }
 
+bool lab_wants_store(const struct lab *lab)
+{
+    char *dir = cache_folder(lab->options);
+    const bool wants = dir != NULL;
+    free(dir);
+    return wants;
+}
+
+bool lab_need_store(struct lab *lab, struct error *e)
+{
+    if (lab->store)
+        return true;
+    error_set(e, ERROR_SYSTEM, "%s", lab->said);
+    lab->said[0] = '\0';
+    return false;
+}
+
 const char *lab_said(const struct lab *lab)
 {
     return lab->said[0] ? lab->said : lab->note;
 }
 
 /* ---- what this is */
-static bool hash_model(struct lab *lab, struct error *e)
+static bool hash_model(struct lab *lab, const struct lab_loop *loop, struct error *e)
 {
     static const char *const config[] = {"config.json", NULL};
     static const char *const words[] = {"tokenizer.json", "vocab.json", "merges.txt", NULL};
     const char *dir = model_dir(lab->wb->model);
     struct sha256 part[2];
-    if (!weights_hash(dir, lab->store, &part[0], e) || !folder_hash(dir, config, &part[1], e) ||
-        !folder_hash(dir, words, &lab->tokenizer, e))
+    if (!weights_hash(dir, lab->store, loop, &part[0], e) ||
+        !folder_hash(dir, config, &part[1], e) || !folder_hash(dir, words, &lab->tokenizer, e))
         return false;
     lab->model = sha256_bytes(part, sizeof part);
     return true;
 }
 
-static bool hash_dict(struct lab *lab, struct error *e)
+static bool hash_dict(struct lab *lab, const struct lab_loop *loop, struct error *e)
 {
     const struct dict *d = lab->wb->dict;
     const char *path = d ? dict_path(d) : NULL;
     struct sha256 weights = {0};
-    if (path && !weights_hash(path, lab->store, &weights, e))
+    if (path && !weights_hash(path, lab->store, loop, &weights, e))
         return false;
     char point[POINT_NAME_MAX], hex[65];
     point_name(lab->wb->at, point);
@@ -111,25 +128,52 @@ static bool hash_dict(struct lab *lab, struct error *e)
     return true;
 }
 
-bool lab_identify(struct lab *lab, struct error *e)
+static bool put_objects(struct lab *lab, struct error *e)
+{
+    const struct workbench *wb = lab->wb;
+    return store_object(lab->store, "model", &lab->model, wb->model_name, "{}", &lab->model_id,
+                        e) &&
+           store_object(lab->store, "dict", &lab->dict, wb->sae_name ? wb->sae_name : "neurons",
+                        "{}", &lab->dict_id, e);
+}
+
+static void register_objects(struct lab *lab)
+{
+    struct error lost = {0};
+    if (!lab->store || put_objects(lab, &lost) || lab_heal(lab))
+        return;
+    lab_say(lab, lost.text);
+    store_close(lab->store); /* go on without it */
+    lab->store = NULL;
+}
+
+bool lab_identify(struct lab *lab, const struct lab_loop *loop, struct error *e)
 {
     if (lab->identified)
         return true;
     lab_store(lab, NULL);
-    if (!hash_model(lab, e) || !hash_dict(lab, e))
+    if (!hash_model(lab, loop, e) || !hash_dict(lab, loop, e))
         return false;
     lab->identified = true;
-    const struct workbench *wb = lab->wb;
-    struct error lost = {0};
-    if (lab->store &&
-        (!store_object(lab->store, "model", &lab->model, wb->model_name, "{}", &lab->model_id,
-                       &lost) ||
-         !store_object(lab->store, "dict", &lab->dict, wb->sae_name ? wb->sae_name : "neurons",
-                       "{}", &lab->dict_id, &lost))) {
-        lab_say(lab, lost.text);
-        store_close(lab->store); /* go on without it */
-        lab->store = NULL;
-    }
+    register_objects(lab);
+    return true;
+}
+
+/* ---- a cache that is damaged, or gone */
+bool lab_heal(struct lab *lab)
+{
+    if (lab->depth > 1 || !lab->store ||
+        (!store_is_damaged(lab->store) && store_is_in_place(lab->store)))
+        return false;
+    char said[480] = "";
+    struct error why = {0};
+    lab->heals++;
+    store_heal(&lab->store, said, sizeof said, &why);
+    lab->harvest.run = 0;
+    if (said[0] || !lab->store)
+        lab_say(lab, lab->store ? said : why.text);
+    if (lab->identified)
+        register_objects(lab);
     return true;
 }
 

@@ -45,6 +45,10 @@ bool lab_cut(struct lab *, const struct corpus_choice *, const struct lab_loop *
              struct error *e);
 /* NULL: --cache none, or it could not be opened (*e says why; never said twice). */
 struct store *lab_store(struct lab *, struct error *e);
+/* Where the cache turned out to be damaged, or somebody deleted it: goes on with a new one (or
+ * none), says so, and is true: what the cache was asked is worth asking again. Not within a request
+ * that another one waits for, since that one knows runs of the old cache. */
+bool lab_heal(struct lab *);
 /* A line to say once: a cache file set aside, no cache; "note: …" of a corpus; "" otherwise. */
 const char *lab_said(const struct lab *);
 /* Computes a stored run anew and compares. false and *e: what differs, or why it can't be compared

@@ -120,6 +120,8 @@ static bool add_stored(struct lab *lab, int64_t run, const struct corpus *corpus
     int there = store_get_posting(lab->store, run, latent, 0, &position, &value, e);
     bool ok = there >= 0 && (there == 0 || add_rows(t, corpus, latent, &position, &value));
     if (!ok)
+        store_distrust(lab->store, run);
+    if (!ok)
         error_set(e, ERROR_SYSTEM, "%s: the activations of latent %d can't be read",
                   store_path(lab->store), (int)latent);
     strbuf_release(&position);

@@ -31,6 +31,8 @@ struct lab {
     const struct options *options;
     struct store *store;
     bool store_tried;
+    int heals; /* how often lab_heal had something to do */
+    int depth; /* requests under way: one may be answered while another polls */
     char said[480];
     char note[240]; /* of a corpus; said when nothing else is */
     bool identified;
@@ -56,7 +58,11 @@ struct study_call { /* a study, ready to be looked up or run */
 const struct open_corpus *lab_open_corpus(struct lab *, const struct corpus_choice *,
                                           enum corpus_split, struct error *e);
 /* Hashes of model, dictionary and tokenizer, once. */
-bool lab_identify(struct lab *, struct error *e);
+bool lab_identify(struct lab *, const struct lab_loop *, struct error *e);
+/* Is there a folder for the cache (no --cache none)? */
+bool lab_wants_store(const struct lab *);
+/* The cache is there; false and *e: why not, which is said no other way then. */
+bool lab_need_store(struct lab *, struct error *e);
 void lab_say(struct lab *, const char *line);
 void lab_call_init(const struct lab *, struct study_call *, const struct study_ops *,
                    const struct open_corpus *, const char *what);

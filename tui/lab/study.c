@@ -124,6 +124,19 @@ char *lab_call_print(const struct study_call *call)
     return text;
 }
 
+/* Without its arguments and corpus. */
+static struct store_run_key run_key(const struct lab *lab, const struct study_call *call,
+                                    const struct sha256 *key, int64_t n_chunks)
+{
+    return (struct store_run_key){.key = *key,
+                                  .study = call->ops->name,
+                                  .precision = "f32",
+                                  .engine = lab->wb->backend->name,
+                                  .model = lab->model_id,
+                                  .dict = lab->dict_id,
+                                  .n_chunks = n_chunks};
+}
+
 /* ---- running */
 struct running {
     struct lab *lab;
@@ -131,6 +144,8 @@ struct running {
     const struct lab_loop *loop;
     struct study *study;
     int64_t run; /* in the store; 0: not kept */
+    struct sha256 key;
+    int64_t n_chunks;
     bool must_keep;
     double partial_at; /* elapsed seconds of the last tables handed on */
 };
@@ -155,6 +170,23 @@ static bool is_cancelled(const struct lab_loop *loop)
     return loop->cancel && atomic_load(loop->cancel);
 }
 
+/* What is computed goes on in the new cache that came for a damaged one. */
+static int64_t claim_again(struct lab *lab, const struct study_call *call, const struct sha256 *key,
+                           int64_t n_chunks)
+{
+    struct store_run run;
+    struct store_run_key k = run_key(lab, call, key, n_chunks);
+    const struct corpus *c = call->in.corpus;
+    char *args = lab_call_print(call);
+    k.args_json = args;
+    bool ok =
+        lab->store &&
+        (!c || store_object(lab->store, "corpus", &c->hash, c->name, "{}", &k.corpus, NULL)) &&
+        store_claim(lab->store, &k, &run, NULL) == CLAIM_OURS;
+    free(args);
+    return ok ? run.id : 0;
+}
+
 /* The answer does not need the cache: on a full disk it is computed to the end all the same. */
 static bool checkpoint(void *arg, const struct strbuf *state, int64_t next_chunk, struct error *e)
 {
@@ -162,12 +194,18 @@ static bool checkpoint(void *arg, const struct strbuf *state, int64_t next_chunk
     struct error lost = {0};
     if (!r->run || store_checkpoint(r->lab->store, r->run, next_chunk, state, &lost))
         return true;
+    if (lab_heal(r->lab)) {
+        r->run = claim_again(r->lab, r->call, &r->key, r->n_chunks);
+        if (r->run && store_checkpoint(r->lab->store, r->run, next_chunk, state, &lost))
+            return true;
+    }
     if (r->must_keep || is_cancelled(r->loop)) {
         *e = lost;
         return false;
     }
     lab_say(r->lab, lost.text);
-    store_release(r->lab->store, r->run);
+    if (r->run)
+        store_release(r->lab->store, r->run);
     r->run = 0;
     return true;
 }
@@ -211,14 +249,19 @@ bool lab_study_fresh(struct lab *lab, const struct study_call *call, const struc
 }
 
 /* ---- what was kept */
+/* What is not there or can't be read is damage (store_distrust). */
 static bool load_result(struct lab *lab, const struct study_call *call, struct finished *f,
                         struct error *e)
 {
     struct strbuf blob;
     strbuf_init(&blob);
-    bool ok = store_get_result(lab->store, f->run, RESULT_STATE, &blob, e) == 1 &&
-              call->ops->open(&call->in, &call->args, &f->study, e) &&
-              call->ops->load(f->study, blob.s, blob.len, e);
+    bool ok = call->ops->open(&call->in, &call->args, &f->study, e);
+    if (ok) {
+        ok = store_get_result(lab->store, f->run, RESULT_STATE, &blob, e) == 1 &&
+             call->ops->load(f->study, blob.s, blob.len, e);
+        if (!ok)
+            store_distrust(lab->store, f->run);
+    }
     if (!ok && f->study) {
         call->ops->free(f->study);
         f->study = NULL;
@@ -292,6 +335,15 @@ static bool keep(struct lab *lab, const struct study_call *call, const struct fi
     return false;
 }
 
+/* In the new cache that came for a damaged one. */
+static bool keep_anew(struct lab *lab, const struct study_call *call, struct finished *f)
+{
+    if (!lab_heal(lab))
+        return false;
+    f->run = claim_again(lab, call, &f->key, call->ops->n_chunks(f->study));
+    return f->run && keep(lab, call, f, NULL);
+}
+
 /* ---- a study through the cache */
 /* About a tenth of a second, in which live requests don't wait. */
 static bool wait_a_little(const struct lab_loop *loop, struct error *e)
@@ -312,13 +364,8 @@ static enum store_claim claim(struct lab *lab, const struct study_call *call,
                               struct store_run *run, struct error *e)
 {
     char *args = lab_call_print(call);
-    struct store_run_key key = {.key = f->key,
-                                .study = call->ops->name,
-                                .args_json = args,
-                                .precision = "f32",
-                                .engine = lab->wb->backend->name,
-                                .model = lab->model_id,
-                                .dict = lab->dict_id};
+    struct store_run_key key = run_key(lab, call, &f->key, 0);
+    key.args_json = args;
     enum store_claim c = CLAIM_FAILED;
     struct study *study = NULL;
     if (call->in.corpus && !store_object(lab->store, "corpus", &call->in.corpus->hash,
@@ -347,11 +394,16 @@ static bool compute(struct lab *lab, const struct study_call *call, const struct
                     const struct store_run *kept, bool must_keep, struct finished *f,
                     struct error *e)
 {
-    struct running r = {
-        .lab = lab, .call = call, .loop = loop, .run = f->run, .must_keep = must_keep};
+    struct running r = {.lab = lab,
+                        .call = call,
+                        .loop = loop,
+                        .run = f->run,
+                        .key = f->key,
+                        .must_keep = must_keep};
     int64_t first = 0;
     if (!call->ops->open(&call->in, &call->args, &r.study, e))
         return false;
+    r.n_chunks = call->ops->n_chunks(r.study);
     if (f->run)
         first = load_state(lab, call, &r.study, kept);
     f->resumed = first > 0;
@@ -363,23 +415,28 @@ static bool compute(struct lab *lab, const struct study_call *call, const struct
 
 enum looked { LOOKED_FAILED, LOOKED_DONE, LOOKED_OURS };
 
+/* A finished run with its result read (a harvest is read later, latent by latent). */
+static enum store_claim claim_loaded(struct lab *lab, const struct study_call *call,
+                                     const struct lab_loop *loop, struct finished *f,
+                                     struct store_run *kept, struct error *e)
+{
+    enum store_claim c = claim(lab, call, loop, f, kept, e);
+    f->run = kept->id;
+    if (c == CLAIM_DONE && call->ops != &harvest_study && !load_result(lab, call, f, e))
+        c = CLAIM_FAILED;
+    return c;
+}
+
 /* What the cache has of the call: all of it, or the right to compute it (f->run; 0: it is computed
  * without being kept, because the cache does not work). */
 static enum looked look(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
                         bool must_keep, struct finished *f, struct store_run *kept, struct error *e)
 {
     struct error lost = {0};
-    enum store_claim c = claim(lab, call, loop, f, kept, &lost);
-    if (c == CLAIM_DONE) {
-        f->run = kept->id;
-        f->cached = true;
-        if (call->ops == &harvest_study || load_result(lab, call, f, NULL))
-            return LOOKED_DONE;
-        f->cached = false; /* it can't be read: as if it had never been */
-        if (store_remove(lab->store, kept->id, &lost))
-            c = claim(lab, call, loop, f, kept, &lost);
-        if (c == CLAIM_DONE) /* by another process since */
-            c = load_result(lab, call, f, &lost) ? CLAIM_DONE : CLAIM_FAILED;
+    enum store_claim c = claim_loaded(lab, call, loop, f, kept, &lost);
+    if (c == CLAIM_FAILED && lab_heal(lab) && lab->store) {
+        lost = (struct error){0};
+        c = claim_loaded(lab, call, loop, f, kept, &lost);
     }
     f->run = c == CLAIM_FAILED ? 0 : kept->id;
     f->cached = c == CLAIM_DONE;
@@ -387,6 +444,8 @@ static enum looked look(struct lab *lab, const struct study_call *call, const st
         return LOOKED_DONE;
     if (c == CLAIM_OURS)
         return LOOKED_OURS;
+    if (!lab->store) /* the damaged one is set aside, and no new one to be had */
+        return !must_keep || lab_need_store(lab, e) ? LOOKED_OURS : LOOKED_FAILED;
     if (must_keep || lost.kind != ERROR_SYSTEM) {
         *e = lost;
         return LOOKED_FAILED;
@@ -408,7 +467,7 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
     if (!loop)
         loop = &no_loop;
     *f = (struct finished){.ops = call->ops};
-    if (!lab_identify(lab, e))
+    if (!lab_identify(lab, loop, e))
         return false;
     f->key = lab_key(lab, call);
     if (call->only_kept && !is_kept(lab, f))
@@ -420,8 +479,9 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
         return found == LOOKED_DONE;
     struct error lost = {0};
     bool ok = compute(lab, call, loop, &kept, must_keep, f, e);
-    if (ok && f->run && !keep(lab, call, f, &lost)) {
-        store_release(lab->store, f->run);
+    if (ok && f->run && !keep(lab, call, f, &lost) && !keep_anew(lab, call, f)) {
+        if (f->run)
+            store_release(lab->store, f->run);
         f->run = 0;
         if (must_keep) {
             *e = lost;
@@ -454,6 +514,8 @@ static const struct latent_detail *stored_detail(void *arg, int32_t latent)
     else
         error_set(&s->error, ERROR_SYSTEM, "%s: latent %d is not there", store_path(s->lab->store),
                   (int)latent);
+    if (!s->last)
+        store_distrust(s->lab->store, s->run);
     strbuf_release(&blob);
     return s->last;
 }
@@ -469,6 +531,7 @@ static bool read_classes(struct lab *lab, struct harvest_source *s, int32_t n_cl
     strbuf_release(&blob);
     if (!t || t->n_rows != n_classes) {
         table_free(t);
+        store_distrust(lab->store, s->run);
         return error_set(e, ERROR_SYSTEM, "%s: the harvest's classes are not there",
                          store_path(lab->store));
     }
@@ -506,7 +569,7 @@ bool lab_harvest(struct lab *lab, const struct open_corpus *corpus, const struct
     call.only_kept = how->only_kept;
     call.partial = how->partial;
     call.partial_arg = how->partial_arg;
-    if (!lab_identify(lab, e))
+    if (!lab_identify(lab, loop, e))
         return false;
     struct sha256 key = lab_key(lab, &call);
     if (!how->must_keep && lab->harvest.study && memcmp(&key, &lab->harvest.key, sizeof key) == 0) {

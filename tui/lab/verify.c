@@ -130,7 +130,7 @@ bool lab_verify(struct lab *lab, const struct store_entry *entry, const struct l
 {
     struct strbuf args;
     *comparable = false;
-    if (!lab_identify(lab, e))
+    if (!lab_identify(lab, loop, e))
         return false;
     strbuf_init(&args);
     bool ok = store_args(lab->store, entry->id, &args, e);

@@ -79,6 +79,8 @@ static int draw_work(const struct drawing *d, struct rect r, struct style s)
     if (snap->progress < .999 && snap->n_tokens > 64)
         x = grid_printf(d->grid, r, x, r.y, s, "%s%.0f %%", dot, 100 * snap->progress);
     float ms = snap->latents.ms + snap->loss.ms;
+    if (d->ex->still)
+        return x;
     if (r.w >= 100)
         x = grid_printf(d->grid, r, x, r.y, s, "%scolours %.1f ms%sloss %.1f ms", dot,
                         (double)snap->latents.ms, dot, (double)snap->loss.ms);

@@ -521,7 +521,7 @@ void explore_status(struct explore *ex, const struct service_status *s)
         strcmp(s->what, ex->status.what) != 0 || strcmp(s->job, ex->status.job) != 0 ||
         strcmp(s->error.text, ex->status.error.text) != 0)
         ex->redraw = true;
-    if (strcmp(s->said, ex->status.said) != 0)
+    if (!ex->still && strcmp(s->said, ex->status.said) != 0)
         explore_message(ex, strncmp(s->said, "note: ", 6) != 0, "%s", s->said);
     if (s->error.text[0] && strcmp(s->error.text, ex->status.error.text) != 0)
         messages_add(&ex->messages, true, s->error.text, time(NULL)); /* shown from the status */

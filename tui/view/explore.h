@@ -106,6 +106,7 @@ struct explore {
     struct paint paint;
     struct layout layout;
     enum pane focus;
+    bool still; /* a picture: says nothing of the moment */
     bool typing, zoom, rail, legend, mouse, bos;
     enum colouring colouring;
     int32_t colour_unit; /* UNIT_ALL or a unit */

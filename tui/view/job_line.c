@@ -165,7 +165,11 @@ void job_line_state(const struct job *j, bool ascii, int columns, struct job_lin
     case JOB_RUNNING: add_running(j, ascii, columns, l); break;
     case JOB_DONE:
         duration_text(j->seconds, time, sizeof time);
-        add(l, ROLE_DIM, j->cached ? "from the cache" : "done in ", j->cached ? "" : time);
+        add(l, ROLE_DIM,
+            j->cached        ? "from the cache"
+            : j->seconds > 0 ? "done in "
+                             : "done",
+            j->cached || j->seconds <= 0 ? "" : time);
         break;
     case JOB_FAILED: add(l, ROLE_ERROR, "", j->error.text); break;
     case JOB_CANCELLED: add(l, ROLE_WARNING, "", "cancelled"); break;

@@ -92,6 +92,36 @@ static void test_text(void **state)
     table_free(t);
 }
 
+/* Then whole columns go: those named first, then from the right, bounds together. */
+static void test_text_without_columns(void **state)
+{
+    (void)state;
+    static const char *const least[] = {"p", "fire_share.*", NULL}, *const none[] = {NULL};
+    struct table *t = latents();
+    const int64_t order[6] = {0};
+    expect_text(
+        t,
+        (struct table_text){
+            .columns = 52, .rows = 1, .order = order, .least = least, .elsewhere = " (elsewhere)"},
+        "Latents of layers.1.attn.out\n"
+        "                      ci95     ci95\n"
+        "latent  loss nats  lo nats  hi nats  verified\n"
+        "   418      3.214      3.1      3.3  yes\n"
+        "… 5 more\n"
+        "not shown: fire_share.da, fire_share.en, p, text (elsewhere)\n"
+        "Rule: share ≥ 0.5 in da\n");
+    expect_text(t, (struct table_text){.columns = 36, .rows = 1, .order = order, .least = none},
+                "Latents of layers.1.attn.out\n"
+                "        fire_  fire_\n"
+                "        share  share\n"
+                "latent   da %   en %  verified\n"
+                "   418   64.4    0.1  yes\n"
+                "… 5 more\n"
+                "not shown: loss, ci95.lo, ci95.hi, p, text\n"
+                "Rule: share ≥ 0.5 in da\n");
+    table_free(t);
+}
+
 /* First the headings are broken, then the last text is cut; numbers never. */
 static void test_text_on_a_narrow_screen(void **state)
 {
@@ -643,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_sort_many),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_text_on_a_narrow_screen),
+        cmocka_unit_test(test_text_without_columns),
         cmocka_unit_test(test_text_of_numbers),
         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_numbers_in_another_locale),

@@ -1,10 +1,10 @@
 /* The lab on a tiny bundle: the same answers computed, kept, resumed and in memory alone; what
  * can't be answered; a stored result that is verified, and one that was tampered with. */
+#include "tests/support/store_fixture.h"
 #include "tests/support/testdata.h"
 #include "tests/support/tiny_model.h"
 #include "tui/lab/lab.h"
 #include <setjmp.h>
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -418,17 +418,8 @@ static void test_verify_finds_what_differs(void **state)
     lab_free(lab);
     assert_int_equal(verified(p, &wrong), 3);
     assert_int_equal(wrong, 0);
-    char *path = xasprintf("%s/glimt.db", p->cache);
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db,
-                                  "UPDATE latent SET detail = (SELECT detail FROM latent WHERE "
-                                  "(id & 4294967295) = 5) WHERE (id & 4294967295) = 6",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
-    assert_true(sqlite3_changes(db) > 0);
-    sqlite3_close(db);
-    free(path);
+    store_sql(p->cache, "UPDATE latent SET detail = (SELECT detail FROM latent WHERE "
+                        "(id & 4294967295) = 5) WHERE (id & 4294967295) = 6");
     assert_int_equal(verified(p, &wrong), 2);
     assert_int_equal(wrong, 1);
 }
