@@ -111,8 +111,7 @@ void input_note_special(const struct input *, const struct cli *, const struct t
 void input_release(struct input *);
 
 /* ---- what commands work with */
-/* workbench_open with progress, and the checks of options against it (fixed units within range,
- * insertion possible). */
+/* workbench_open with progress. */
 bool cli_open(struct cli *, const struct options *, struct workbench **, struct error *e);
 /* The tokenizer of the model that the options name, without opening the model. */
 bool cli_tokenizer_open(struct cli *, struct tokenizer **, struct error *e);
