@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 struct explorer_values {
-    const char *state, *play;
+    const char *state, *play, *session;
 };
 
 static const struct option_row explorer_options[] = {
@@ -27,6 +27,11 @@ static const struct option_row explorer_options[] = {
      .help = "play a script, then go on",
      .kind = OPTION_TEXT,
      .offset = offsetof(struct explorer_values, play)},
+    {.name = "session",
+     .arg = "NAME",
+     .help = "a session of this name (:sessions lists them)",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(struct explorer_values, session)},
     {.name = NULL},
 };
 
@@ -63,6 +68,11 @@ static int explore(const struct options *options, const struct explorer_values *
     bool keys = isatty(STDIN_FILENO);
     if (values->state)
         state_parse(values->state, strlen(values->state), &state, &e);
+    if (values->session && (values->state || values->play))
+        error_set(&e, ERROR_INPUT,
+                  "found --session and --%s, expected one of them: only a session "
+                  "is kept",
+                  values->state ? "state" : "play");
     if (!error_is_set(&e) && !keys)
         cli_piped_text(&text, &n_text, &e);
     if (error_is_set(&e)) {
@@ -76,6 +86,7 @@ static int explore(const struct options *options, const struct explorer_values *
                                   .play = values->play,
                                   .text = text,
                                   .n_text = n_text,
+                                  .session = values->session,
                                   .fresh = values->state || values->play};
         status = app_run(&app, &no_terminal);
     }
