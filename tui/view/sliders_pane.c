@@ -1,4 +1,5 @@
 /* The sliders. */
+#include "tui/unit_words.h"
 #include "tui/view/explore_parts.h"
 #include "tui/view/label.h"
 #include <math.h>
@@ -184,7 +185,6 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
 
 static void draw_lower_edge(const struct drawing *d)
 {
-    static const char *const insertion[] = {"plain model", "SAE inserted", "SAE + error inserted"};
     const struct explore *ex = d->ex;
     char text[96];
     double range = sliders_range(&ex->sliders);
@@ -196,9 +196,10 @@ static void draw_lower_edge(const struct drawing *d)
     else if (roomy)
         snprintf(text, sizeof text, "%s%.0f %s %.0f %s %s", d->ascii ? "-" : "−", range,
                  d->ascii ? "to" : "…", range, d->ascii ? "-" : "·",
-                 insertion[sliders_insert(&ex->sliders)]);
+                 unit_words(d->wb)->inserted[sliders_insert(&ex->sliders)]);
     else
-        snprintf(text, sizeof text, "%s", insertion[sliders_insert(&ex->sliders)]);
+        snprintf(text, sizeof text, "%s",
+                 unit_words(d->wb)->inserted[sliders_insert(&ex->sliders)]);
     draw_edge(d, PANE_SLIDERS, text);
 }
 
@@ -210,9 +211,11 @@ void draw_sliders_pane(const struct drawing *d)
     if (c.rows.h <= 0)
         return;
     if (ex->sliders.n == 0) {
+        char take[40];
+        snprintf(take, sizeof take, "take a %s with f", unit_words(d->wb)->one);
         grid_printf(d->grid, c.rows, c.rows.x, c.rows.y, draw_style(d, ROLE_DIM), "%s",
                     !d->wb        ? waiting(d)
-                    : d->wb->dict ? "take a latent with f"
+                    : d->wb->dict ? take
                                   : "no SAE");
         return;
     }

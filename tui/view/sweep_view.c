@@ -2,6 +2,7 @@
  * (methods: Fig. 8), all together and each alone; live while it runs. */
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
+#include "tui/unit_words.h"
 #include "tui/view/findings.h"
 #include "tui/view/label.h"
 #include "tui/view/sweep_table.h"
@@ -227,7 +228,8 @@ static void value_text(double value, bool ascii, char out[32])
     plain_number(value, fabs(value - round(value)) < 1e-9 ? 0 : 2, ascii, out, 32);
 }
 
-static void plot_title(const struct sweep *v, int w, char *out, size_t n)
+static void plot_title(const struct sweep *v, const struct workbench *wb, int w, char *out,
+                       size_t n)
 {
     static const char *const name[N_SWEEP_SHOWS] = {"Loss, nats a token", "Change of loss, nats",
                                                     "Paired difference of changes, nats"};
@@ -237,7 +239,7 @@ static void plot_title(const struct sweep *v, int w, char *out, size_t n)
     if (n_units(v) == 0)
         snprintf(out, n, "Sweep");
     else if (w >= 60)
-        snprintf(out, n, "%s: %s, %s", name[v->shows], what, v->error ? "SAE + error" : "SAE");
+        snprintf(out, n, "%s: %s, %s", name[v->shows], what, unit_words(wb)->lane[v->error]);
     else
         snprintf(out, n, "%s: %s", brief[v->shows], what);
 }
@@ -269,7 +271,7 @@ static void plot_note(const struct sweep_drawing *d, int w, char *out, size_t n)
                  d->v->shows == SWEEP_LOSS                        ? "change"
                  : d->v->shows == SWEEP_CHANGE && has_pairs(d->v) ? "paired"
                                                                   : "loss",
-                 dot, d->v->error ? "SAE alone" : "error kept");
+                 dot, d->v->error ? unit_words(d->in->workbench)->alone : "error kept");
     else
         snprintf(out, n, "%s %s", arrows, value);
 }
@@ -278,7 +280,7 @@ static void draw_plot(const struct sweep_drawing *d, struct rect r)
 {
     char title[160], note[160];
     struct rect in = inside(r);
-    plot_title(d->v, r.w, title, sizeof title);
+    plot_title(d->v, d->in->workbench, r.w, title, sizeof title);
     if (r.h >= 3 && r.w >= 6)
         grid_box(d->g, r, title, true, d->in->theme);
     if (!d->v->curve) {
