@@ -122,11 +122,12 @@ static bool check_bias(const struct dict *d, const struct dict_parts *p, struct 
 static bool open_file(struct dict *d, const struct dict_hint *hint, struct error *e)
 {
     struct dict_parts parts = {0};
+    if (!tensors_open(d->path, &d->tensors, e))
+        return false;
     bool (*read)(const struct tensors *, const char *, const struct dict_hint *, struct dict_spec *,
                  struct dict_parts *, struct error *) =
-        ends_with(d->path, ".pt") ? dict_read_sibbesen : dict_read_glimt;
-    return tensors_open(d->path, &d->tensors, e) &&
-           read(d->tensors, d->path, hint, &d->spec, &parts, e) && open_biases(d, &parts, e) &&
+        tensors_are_pickled(d->tensors) ? dict_read_sibbesen : dict_read_glimt;
+    return read(d->tensors, d->path, hint, &d->spec, &parts, e) && open_biases(d, &parts, e) &&
            open_weights(d, &parts, e) && check_bias(d, &parts, e);
 }
 
@@ -141,7 +142,8 @@ static char *file_in(const char *dir, struct error *e)
     char *found = NULL;
     int n = 0;
     for (struct dirent *f; (f = readdir(stream));) {
-        if (!ends_with(f->d_name, ".safetensors") && !ends_with(f->d_name, ".pt"))
+        if (!ends_with(f->d_name, ".safetensors") && !ends_with(f->d_name, ".pt") &&
+            !ends_with(f->d_name, ".pth") && !ends_with(f->d_name, ".bin"))
             continue;
         n++;
         free(found);
@@ -152,7 +154,8 @@ static char *file_in(const char *dir, struct error *e)
         return found;
     free(found);
     error_set(e, ERROR_INPUT,
-              "%s: %d files end in .safetensors or .pt, expected one; name the file", dir, n);
+              "%s: %d files end in .safetensors, .pt, .pth or .bin, expected one; name the file",
+              dir, n);
     return NULL;
 }
 

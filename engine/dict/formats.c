@@ -1,9 +1,9 @@
 /* The SAE formats: glimt's own safetensors, and the .pt state dicts of the Danish paper's authors.
  */
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/dict/dict_private.h"
-#include "engine/formats/mapping.h"
-#include <jansson.h>
+#include "engine/formats/json.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,36 +140,30 @@ bool dict_read_glimt(const struct tensors *ts, const char *path, const struct di
 
 /* ---- the authors' .pt: tensors, then the file's name, then the .json beside it, which is often
  * wrong */
-static json_t *beside(const char *path, struct error *e)
+/* Where the ending of the file's name begins; the whole of it when it has none. */
+static size_t without_ending(const char *path)
 {
-    size_t n_path = strlen(path);
-    char *name = xasprintf("%.*s.json", (int)(n_path - 3), path), *text = NULL;
-    size_t n = 0;
-    struct error missing = {0};
-    json_t *root = NULL;
-    if (file_read(name, 1 << 20, &text, &n, &missing)) {
-        json_error_t je;
-        root = json_loadb(text, n, 0, &je);
-        if (!json_is_object(root)) {
-            error_set(e, ERROR_INPUT, "%s: expected a JSON object%s%s", name, root ? "" : ": ",
-                      root ? "" : je.text);
-            json_decref(root);
-            root = NULL;
-        }
-    } else {
-        root = json_object(); /* it says nothing that the name or an option could not */
-    }
-    free(text);
-    free(name);
-    return root;
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    const char *dot = strrchr(base, '.');
+    return dot && dot != base ? (size_t)(dot - path) : strlen(path);
 }
 
-/* The last part of the path, without ".pt"; the caller frees. */
+/* An empty object where there is none, or none that can be read (*bad): it may say nothing that the
+ * name or an option could not. */
+static json_t *beside(const char *path, struct error *bad)
+{
+    char *name = xasprintf("%.*s.json", (int)without_ending(path), path);
+    json_t *root = file_is_named(name) ? json_read_object(name, 1 << 20, bad) : NULL;
+    free(name);
+    return root ? root : json_object();
+}
+
+/* The last part of the path, without its ending; the caller frees. */
 static char *stem_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     const char *base = slash ? slash + 1 : path;
-    return xstrndup(base, strlen(base) - 3);
+    return xstrndup(base, without_ending(path) - (size_t)(base - path));
 }
 
 /* k of "topk32" in the file's name or that of its folder (…/topk32/HOOK.pt); −1: not said. */
@@ -191,8 +185,9 @@ static int32_t k_of_path(const char *path)
     return k;
 }
 
-static bool choose_k(const char *path, const json_t *json, const struct dict_hint *hint,
-                     struct dict_spec *s, struct error *e)
+/* bad: why the .json beside it can't be read, if it can't. */
+static bool choose_k(const char *path, const json_t *json, const struct error *bad,
+                     const struct dict_hint *hint, struct dict_spec *s, struct error *e)
 {
     const json_t *k = json_object_get(json, "k");
     int32_t named = k_of_path(path);
@@ -206,6 +201,9 @@ static bool choose_k(const char *path, const json_t *json, const struct dict_hin
                    ? (int32_t)json_integer_value(k)
                    : -1,
         *source = "config";
+    else if (error_is_set(bad))
+        return error_set(e, bad->kind, "%s: the name (…topk32…) does not say k, and %s", path,
+                         bad->text);
     else
         return error_set(e, ERROR_INPUT,
                          "%s: neither the name (…topk32…) nor the .json beside it says k", path);
@@ -276,8 +274,9 @@ bool dict_read_sibbesen(const struct tensors *ts, const char *path, const struct
             path);
     if (!read_shapes(ts, s, p, e))
         return false;
-    json_t *json = beside(path, e);
-    bool ok = json && choose_k(path, json, hint, s, e) && choose_hook(path, json, hint, s, e);
+    struct error bad = {0};
+    json_t *json = beside(path, &bad);
+    bool ok = choose_k(path, json, &bad, hint, s, e) && choose_hook(path, json, hint, s, e);
     json_decref(json);
     return ok;
 }

@@ -86,19 +86,86 @@ static char *look(const char *hub, const struct name *n, struct strbuf *looked)
     return dir;
 }
 
-/* In the order in which Hugging Face's library gives them precedence. */
+/* $NAME and ${NAME}, as Python's os.path.expandvars has them: what is not set stays. */
+static void add_variable(struct strbuf *out, const char **s)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    const bool braces = (*s)[1] == '{';
+    const char *from = *s + 1 + braces;
+    const size_t n = braces ? strcspn(from, "}") : strspn(from, letters);
+    const char *end = from + n + (braces && from[n] == '}');
+    char *name = xstrndup(from, n);
+    const char *value = n > 0 && (!braces || from[n] == '}') ? getenv(name) : NULL;
+    if (value != NULL)
+        strbuf_adds(out, value);
+    else
+        strbuf_add(out, *s, (size_t)(end - *s));
+    free(name);
+    *s = end;
+}
+
+/* ~ and variables of the environment, as Hugging Face's library reads its own. */
+static char *expand(const char *s)
+{
+    struct strbuf out;
+    const char *home = environment("HOME");
+    strbuf_init(&out);
+    if (s[0] == '~' && (s[1] == '\0' || s[1] == '/') && home != NULL) {
+        strbuf_adds(&out, home);
+        s++;
+    }
+    while (*s != '\0')
+        if (*s == '$')
+            add_variable(&out, &s);
+        else
+            strbuf_addc(&out, *s++);
+    return strbuf_detach(&out);
+}
+
+/* NAME with /tail; NULL: not set. */
+static char *place(const char *name, const char *tail)
+{
+    const char *value = environment(name);
+    if (value == NULL)
+        return NULL;
+    char *folder = expand(value), *path = xasprintf("%s%s", folder, tail);
+    free(folder);
+    return path;
+}
+
+/* In the order in which Hugging Face's library (huggingface_hub, constants.py) gives them
+ * precedence. */
+#define N_HUBS 5
+static void find_hubs(char *hub[N_HUBS])
+{
+    hub[0] = place("HF_HUB_CACHE", "");
+    hub[1] = place("HUGGINGFACE_HUB_CACHE", "");
+    hub[2] = place("HF_HOME", "/hub");
+    hub[3] = place("XDG_CACHE_HOME", "/huggingface/hub");
+    hub[4] = place("HOME", "/.cache/huggingface/hub");
+}
+
+char *hf_hub(void)
+{
+    char *hub[N_HUBS], *first = NULL;
+    find_hubs(hub);
+    for (size_t i = 0; i < N_HUBS; i++) {
+        if (first == NULL)
+            first = hub[i];
+        else
+            free(hub[i]);
+    }
+    return first;
+}
+
 static char *look_everywhere(const struct name *n, struct strbuf *looked)
 {
-    const char *cache = environment("HF_HUB_CACHE"), *home = environment("HF_HOME"),
-               *user = environment("HOME");
-    char *hubs[3] = {cache != NULL ? xstrdup(cache) : NULL,
-                     home != NULL ? xasprintf("%s/hub", home) : NULL,
-                     user != NULL ? xasprintf("%s/.cache/huggingface/hub", user) : NULL};
-    char *dir = NULL;
-    for (size_t i = 0; i < 3; i++) {
-        if (dir == NULL && hubs[i] != NULL)
-            dir = look(hubs[i], n, looked);
-        free(hubs[i]);
+    char *hub[N_HUBS], *dir = NULL;
+    find_hubs(hub);
+    for (size_t i = 0; i < N_HUBS; i++) {
+        if (dir == NULL && hub[i] != NULL)
+            dir = look(hub[i], n, looked);
+        free(hub[i]);
     }
     return dir;
 }

@@ -1,6 +1,8 @@
 #include "engine/formats/json.h"
+#include "engine/base/strbuf.h"
 #include "engine/formats/mapping.h"
 #include <stdlib.h>
+#include <string.h>
 
 const char *json_kind(const json_t *j)
 {
@@ -19,10 +21,46 @@ const char *json_kind(const json_t *j)
     return "something else";
 }
 
+/* With null for the numbers that Python writes and JSON has not. */
+static void add_without_nan(const char *text, size_t n, struct strbuf *out)
+{
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+    bool in_string = false;
+    for (size_t i = 0; i < n;) {
+        size_t skip = 0;
+        for (size_t w = 0; !in_string && w < sizeof words / sizeof *words && !skip; w++)
+            if (n - i >= strlen(words[w]) && memcmp(text + i, words[w], strlen(words[w])) == 0)
+                skip = strlen(words[w]);
+        if (skip) {
+            strbuf_adds(out, "null");
+            i += skip;
+            continue;
+        }
+        const size_t escaped = in_string && text[i] == '\\' && i + 1 < n;
+        in_string ^= text[i] == '"';
+        strbuf_add(out, text + i, 1 + escaped);
+        i += 1 + escaped;
+    }
+}
+
+static json_t *load(const char *text, size_t n, json_error_t *why)
+{
+    json_error_t again;
+    struct strbuf plain;
+    json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, why);
+    if (j != NULL || (memmem(text, n, "NaN", 3) == NULL && memmem(text, n, "Infinity", 8) == NULL))
+        return j;
+    strbuf_init(&plain);
+    add_without_nan(text, n, &plain);
+    j = json_loadb(plain.s, plain.len, JSON_REJECT_DUPLICATES, &again);
+    strbuf_release(&plain);
+    return j; /* where it is wrong otherwise, the first complaint has the file's own columns */
+}
+
 json_t *json_parse_object(const char *text, size_t n, const char *what, struct error *e)
 {
     json_error_t why;
-    json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+    json_t *j = load(text, n, &why);
     if (j == NULL) {
         error_set(e, ERROR_INPUT, "%s: not valid JSON (line %d, column %d: %s)", what, why.line,
                   why.column, why.text);

@@ -1,4 +1,5 @@
 #include "engine/formats/mapping.h"
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/formats/file_out.h"
 #include <errno.h>
@@ -31,7 +32,7 @@ bool mapping_open(struct mapping *m, const char *path, struct error *e)
      * file. */
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return error_set(e, kind_of(errno), "opening %s: %s", path, strerror(errno));
+        return file_fail(e, kind_of(errno), "opening", path);
     bool ok = false;
     struct stat st;
     if (fstat(fd, &st) != 0) {
@@ -86,7 +87,7 @@ bool file_read(const char *path, size_t limit, char **out, size_t *n, struct err
     *out = NULL;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return error_set(e, kind_of(errno), "reading %s: %s", path, strerror(errno));
+        return file_fail(e, kind_of(errno), "reading", path);
     bool ok = false;
     char *text = NULL;
     size_t len = 0, cap = 0;

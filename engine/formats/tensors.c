@@ -1,4 +1,5 @@
 #include "engine/formats/tensors.h"
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/formats/json.h"
 #include "engine/formats/tensors_private.h"
@@ -85,8 +86,10 @@ static bool read_any(struct tensors *ts, struct error *e)
 {
     const char *path = ts->file[ts->n_files - 1].path;
     const struct mapping *m = &ts->file[ts->n_files - 1].map;
-    if (m->n >= 4 && memcmp(m->p, "PK\3\4", 4) == 0)
+    if (m->n >= 4 && memcmp(m->p, "PK\3\4", 4) == 0) {
+        ts->pickled = true;
         return pt_read(ts, e);
+    }
     if (m->n >= 4 && m->p[0] == 0x80 && m->p[2] == 0x8a && m->p[3] == 0x0a)
         return error_set(e, ERROR_INPUT,
                          "%s: found PyTorch's format from before release 1.6, expected its zip "
@@ -94,7 +97,8 @@ static bool read_any(struct tensors *ts, struct error *e)
                          "(load it in PyTorch and torch.save it again)",
                          path);
     const char *dot = strrchr(path, '.');
-    if (dot != NULL &&
+    const bool safetensors = m->n > 8 && m->p[8] == '{';
+    if (!safetensors && dot != NULL &&
         (strcmp(dot, ".pt") == 0 || strcmp(dot, ".pth") == 0 || strcmp(dot, ".bin") == 0))
         return error_set(e, ERROR_INPUT,
                          "%s: found no zip archive, expected what torch.save writes", path);
@@ -190,9 +194,9 @@ static bool read_folder(struct tensors *ts, const char *dir, struct error *e)
 {
     char *one = xasprintf("%s/model.safetensors", dir), *index = xasprintf("%s/" INDEX_NAME, dir);
     bool ok = false;
-    if (access(one, F_OK) == 0)
+    if (file_is_named(one))
         ok = tensors_map(ts, one, e) && safetensors_read(ts, e) && sort_by_name(ts, e);
-    else if (access(index, F_OK) == 0)
+    else if (file_is_named(index))
         ok = read_index(ts, dir, index, e);
     else
         error_set(e, ERROR_INPUT, "%s: found neither model.safetensors nor " INDEX_NAME, dir);
@@ -290,6 +294,11 @@ const struct named_tensor *tensors_need(const struct tensors *ts, const char *na
         return NULL;
     }
     return t;
+}
+
+bool tensors_are_pickled(const struct tensors *ts)
+{
+    return ts->pickled;
 }
 
 const char *tensors_metadata(const struct tensors *ts, const char *key)

@@ -34,6 +34,8 @@ const struct named_tensor *tensors_find(const struct tensors *,
  * NULL and *e (names file, tensor, found, expected). */
 const struct named_tensor *tensors_need(const struct tensors *, const char *name, int32_t n_dims,
                                         const int64_t *dim, struct error *e);
+/* Was the file written by torch.save, whatever its name? */
+bool tensors_are_pickled(const struct tensors *);
 /* safetensors' __metadata__ string, or a .pt's non-tensor string entry; NULL: not there. */
 const char *tensors_metadata(const struct tensors *, const char *key);
 /* Drops a tensor's pages after it was packed. */

@@ -17,6 +17,7 @@ struct tensor_fact {
     char *key, *value;
 };
 struct tensors {
+    bool pickled;           /* by torch.save, as the bytes say */
     struct named_tensor *t; /* sorted by name once open */
     size_t n, cap;
     struct tensor_file *file;

@@ -1,6 +1,7 @@
 /* Readers of tokenizer.json and of vocab.json with merges.txt. What would change ids and is not
  * known is refused by name; what doesn't touch encoding (truncation, padding, post-processor,
  * decoder) is passed over. */
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/text/normalize.h"
 #include "engine/text/tokenizer_private.h"
@@ -463,8 +464,7 @@ static bool read_file(const char *path, struct strbuf *out, struct error *e)
     FILE *f = fopen(path, "rbe");
     struct stat st;
     if (f == NULL)
-        return error_set(e, errno == ENOENT ? ERROR_INPUT : ERROR_SYSTEM, "opening %s: %s", path,
-                         strerror(errno));
+        return file_fail(e, errno == ENOENT ? ERROR_INPUT : ERROR_SYSTEM, "opening", path);
     bool ok = true;
     if (fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode))
         ok = error_set(e, ERROR_INPUT, "%s is no regular file", path);
@@ -483,12 +483,6 @@ static bool read_file(const char *path, struct strbuf *out, struct error *e)
     return ok;
 }
 
-static bool exists(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0;
-}
-
 bool tokenizer_open(const char *dir, struct tokenizer **out, struct error *e)
 {
     struct stat st;
@@ -502,9 +496,9 @@ bool tokenizer_open(const char *dir, struct tokenizer **out, struct error *e)
     strbuf_init(&a);
     strbuf_init(&b);
     bool ok = false;
-    if (!folder || exists(json))
+    if (!folder || file_is_named(json))
         ok = read_file(json, &a, e) && tokenizer_from_json(json, a.s, a.len, out, e);
-    else if (exists(vocab) && exists(merges))
+    else if (file_is_named(vocab) && file_is_named(merges))
         ok = read_file(vocab, &a, e) && read_file(merges, &b, e) &&
              tokenizer_from_gpt2(vocab, a.s, a.len, merges, b.s, b.len, out, e);
     else

@@ -264,6 +264,72 @@ static void test_tables_fit_a_terminal(void **state)
     term_free(t);
 }
 
+/* ---- names that are no UTF-8 */
+static void test_paths_that_are_no_utf8(void **state)
+{
+    (void)state;
+    need_demo();
+    char model[200], sae[200], corpus[200], bundle[200], cache[220], env[240];
+    const char *dir = scratch_path("b\xe5"
+                                   "d");
+    assert_int_equal(mkdir(dir, 0700), 0);
+    snprintf(model, sizeof model,
+             "%s/m\xf8"
+             "del",
+             dir);
+    snprintf(sae, sizeof sae, "%s/s\xe6.safetensors", dir);
+    snprintf(corpus, sizeof corpus, "%s/k\xf8rpus.tsv", dir);
+    snprintf(bundle, sizeof bundle, "%s/nothing\xff.glimt", dir);
+    snprintf(cache, sizeof cache, "%s/cache", dir);
+    snprintf(env, sizeof env, "GLIMT_CACHE=%s", cache);
+    const char *const copy[] = {"bash",
+                                "-c",
+                                "cp -r store/demo/model \"$0\" && cp store/demo/sae.safetensors "
+                                "\"$1\" && printf 'Et hus.\\tda\\nA house.\\ten\\n' >\"$2\"",
+                                model,
+                                sae,
+                                corpus,
+                                NULL};
+    struct run_result r;
+    run_program(&r, NULL, copy);
+    assert_int_equal(r.status, 0);
+    run_release(&r);
+    const char *const commands[][4] = {
+        {"analyze", "Et hus."},
+        {"latents", corpus},
+        {"sweep", corpus, "--values=1", "--latents=418"},
+        {"examples", "418", corpus},
+        {"cache"},
+        {"cache", "verify"},
+        {"generate", "Et"},
+        {"verify"},
+        {"doctor"},
+        {"harvest", corpus},
+    };
+    const char *const with[] = {env, NULL};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const char *const *c = commands[i];
+        run_glimt(&r, &(struct run_how){.env = with}, c[0], "--json", "--model", model, "--sae",
+                  sae, c[1] ? c[1] : "--quiet", c[2] ? c[2] : "--quiet", c[3] ? c[3] : "--quiet",
+                  NULL);
+        if (r.status != 0)
+            fail_msg("%s: %s", c[0], r.err);
+        json_t *root = json_loads(r.out, 0, NULL); /* jansson takes nothing but UTF-8 */
+        assert_non_null(root);
+        json_decref(root);
+        run_release(&r);
+    }
+    run_glimt(&r, &(struct run_how){.env = with}, "cache", "--json", NULL);
+    assert_non_null(strstr(r.out, "k\xef\xbf\xbdrpus.tsv"));
+    run_release(&r);
+    run_glimt(&r, NULL, "analyze", "--json", "--bundle", bundle, "x", NULL);
+    expect_error(&r, 2, "nothing");
+    run_release(&r);
+    run_glimt(&r, NULL, "harvest", "--json", "--class", "d\xe5=x.txt", NULL);
+    expect_error(&r, 2, "which is no UTF-8");
+    run_release(&r);
+}
+
 /* ---- asking */
 static void test_help_and_version_by_other_names(void **state)
 {
@@ -302,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_too_many_units),
         cmocka_unit_test(test_tables_fit),
         cmocka_unit_test(test_tables_fit_a_terminal),
+        cmocka_unit_test(test_paths_that_are_no_utf8),
         cmocka_unit_test(test_help_and_version_by_other_names),
     };
     return cmocka_run_group_tests_name("where results go", tests, journey_begin, journey_end);

@@ -110,8 +110,8 @@ static bool model_json(const struct workbench *wb, json_t **out, struct error *e
     const struct model_config *c = model_config(wb->model);
     if (!cli_weights_hash(model_dir(wb->model), hash, e))
         return false;
-    *out = json_pack("{s:s, s:s, s:i, s:i}", "name", wb->model_name, "hash", hash, "n_layers",
-                     (int)c->n_layers, "d_model", (int)c->d_model);
+    *out = json_pack("{s:o, s:s, s:i, s:i}", "name", json_text(wb->model_name), "hash", hash,
+                     "n_layers", (int)c->n_layers, "d_model", (int)c->d_model);
     return true;
 }
 
@@ -126,8 +126,8 @@ static bool sae_json(const struct analysis *a, json_t **out, struct error *e)
     const struct dict_spec *s = dict_spec(a->wb->dict);
     if (!cli_weights_hash(dict_path(a->wb->dict), hash, e))
         return false;
-    *out = json_pack("{s:s, s:s, s:i, s:i, s:o, s:s}", "name", a->wb->sae_name, "hash", hash,
-                     "d_in", (int)s->n, "d_sae", (int)s->m, "k",
+    *out = json_pack("{s:o, s:s, s:i, s:i, s:o, s:s}", "name", json_text(a->wb->sae_name), "hash",
+                     hash, "d_in", (int)s->n, "d_sae", (int)s->m, "k",
                      s->k > 0 ? json_integer(s->k) : json_null(), "format", s->format);
     return true;
 }

@@ -1,5 +1,6 @@
 /* glimt cache: what is kept, whether it is right, and making room. */
 #include "engine/base/memory.h"
+#include "engine/text/utf8.h"
 #include "tui/cli/study.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -43,6 +44,14 @@ static void iso_time(int64_t seconds, char out[32])
     strftime(out, 32, "%Y-%m-%d %H:%M", &tm);
 }
 
+/* Names of files may be no UTF-8. */
+static void set_text(struct table *t, int64_t row, int32_t col, const char *s)
+{
+    char *text = utf8_repair(s, strlen(s), NULL, NULL);
+    table_set_str(t, row, col, text);
+    free(text);
+}
+
 static struct table *entries_table(const struct store_entry *entry, int64_t n)
 {
     struct table *t = table_new("rows", "Kept results", MARK_LIST);
@@ -61,15 +70,15 @@ static struct table *entries_table(const struct store_entry *entry, int64_t n)
         iso_time(s->last_used, when);
         table_set_i64(t, row, 0, s->id);
         table_set_str(t, row, 1, s->study);
-        table_set_str(t, row, 2, s->model);
-        table_set_str(t, row, 3, s->dict);
+        set_text(t, row, 2, s->model);
+        set_text(t, row, 3, s->dict);
         table_set_i64(t, row, 4, s->bytes);
         table_set_f64(t, row, 5,
                       s->done           ? 1
                       : s->n_chunks > 0 ? (double)s->next_chunk / (double)s->n_chunks
                                         : 0);
         table_set_str(t, row, 6, when);
-        table_set_str(t, row, 7, s->corpus);
+        set_text(t, row, 7, s->corpus);
     }
     return t;
 }
@@ -83,7 +92,7 @@ static bool list(struct cli *cli, struct store *store, struct error *e)
     struct table *t = entries_table(entry, n);
     struct table_text how = output_table(cli);
     if (cli->opt.output == OUTPUT_JSON) {
-        output_json(cli, json_pack("{s:s, s:I, s:o}", "path", store_path(store), "bytes",
+        output_json(cli, json_pack("{s:o, s:I, s:o}", "path", json_text(store_path(store)), "bytes",
                                    (json_int_t)store_bytes(store), "rows", table_json(t)));
     } else if (cli->opt.output == OUTPUT_CSV) {
         table_write_csv(t, &cli->out);
@@ -124,10 +133,11 @@ static void add_verified(struct cli *cli, struct verified *v, const struct store
     v->compared += comparable;
     v->foreign += !comparable;
     v->wrong += comparable && !same;
-    json_array_append_new(v->rows, json_pack("{s:I, s:s, s:s, s:o, s:o}", "id", (json_int_t)s->id,
-                                             "study", s->study, "corpus", s->corpus, "same",
-                                             comparable ? json_boolean(same) : json_null(), "why",
-                                             same ? json_null() : json_string(why->text)));
+    json_array_append_new(v->rows,
+                          json_pack("{s:I, s:o, s:o, s:o, s:o}", "id", (json_int_t)s->id, "study",
+                                    json_text(s->study), "corpus", json_text(s->corpus), "same",
+                                    comparable ? json_boolean(same) : json_null(), "why",
+                                    same ? json_null() : json_text(why->text)));
     strbuf_addf(&cli->out, "%" PRId64 " %s of %s: %s%s\n", s->id, s->study, s->corpus,
                 comparable ? "" : "not compared: ", same ? "the same" : why->text);
 }

@@ -72,6 +72,8 @@ struct table_text output_table(const struct cli *);
 /* Dumps and releases `root` into cli->out with enough digits to read back any float32. */
 void output_json(struct cli *, json_t *root);
 json_t *json_number(double v); /* NaN and infinities: null */
+/* Of a path, a name, an error: what is no UTF-8 becomes U+FFFD. NULL: null. */
+json_t *json_text(const char *s);
 /* {"id", "text" (null unless valid UTF-8), "bytes" (hex)} of a token, then whatever the caller
  * adds. */
 json_t *json_token(const struct tokenizer *, int32_t id);

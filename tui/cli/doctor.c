@@ -1,6 +1,7 @@
 /* glimt doctor: what was found here, and what is missing for what. */
 #include "engine/base/memory.h"
 #include "engine/cpu/cpu.h"
+#include "engine/formats/hf.h"
 #include "tui/cli/cli.h"
 #include "tui/cli/command.h"
 #include "tui/cli/libraries.h"
@@ -93,14 +94,14 @@ static uint64_t bytes_in(const char *dir, int depth)
 
 static void find_places(struct findings *f, const struct options *o)
 {
-    const char *cache = o->cache ? o->cache : getenv("GLIMT_CACHE"), *hub = getenv("HF_HUB_CACHE");
+    const char *cache = o->cache ? o->cache : getenv("GLIMT_CACHE");
     char *demo = program_data("demo/demo.glimt"), *theme = program_data("themes/dark.theme");
     f->cache = cache && *cache ? xstrdup(cache) : place("XDG_CACHE_HOME", ".cache", "/glimt");
     if (f->cache && strcmp(f->cache, "none") != 0)
         f->cache_bytes = bytes_in(f->cache, 4);
     f->configuration = o->store && o->store->path ? xstrdup(o->store->path) : NULL;
     f->state = place("XDG_STATE_HOME", ".local/state", "/glimt/session.json");
-    f->hub = hub && *hub ? xstrdup(hub) : place("HF_HOME", ".cache/huggingface", "/hub");
+    f->hub = hf_hub();
     if (demo)
         f->data = xstrdup(demo);
     else
@@ -196,12 +197,6 @@ static void find_complaints(struct findings *f, const struct options *o)
 
 /* ---- printing */
 
-static json_t *string_or_null(const char *s)
-{
-    json_t *j = s ? json_string(s) : NULL;
-    return j ? j : json_null(); /* a path that is no UTF-8 */
-}
-
 static const char *mode_state(int value)
 {
     return value < 0 ? "not told" : value == 0 || value == 4 ? "no" : "yes";
@@ -234,26 +229,24 @@ static void print_json(struct cli *cli, const struct findings *f)
         json_object_set_new(libraries, f->library[i].name, json_string(f->library[i].version));
     for (int i = 0; i < f->n_missing; i++)
         json_array_append_new(missing,
-                              json_pack("{s:o, s:s}", "what", string_or_null(f->missing[i].what),
-                                        "for", f->missing[i].wanted_for));
+                              json_pack("{s:o, s:s}", "what", json_text(f->missing[i].what), "for",
+                                        f->missing[i].wanted_for));
     json_t *root =
         json_pack("{s:s, s:[{s:s, s:o, s:s, s:s, s:o}]}", "version", GLIMT_VERSION, "devices",
-                  "name", "cpu", "description", string_or_null(f->device), "isa", cpu_isa(),
-                  "products", cpu_product_library(), "error", string_or_null(f->device_error));
+                  "name", "cpu", "description", json_text(f->device), "isa", cpu_isa(), "products",
+                  cpu_product_library(), "error", json_text(f->device_error));
     json_object_set_new(root, "libraries", libraries);
     json_object_set_new(root, "terminal",
-                        json_pack("{s:o, s:b, s:s, s:s, s:b, s:i, s:i}", "term",
-                                  string_or_null(f->term), "known", f->known_term, "colors",
-                                  f->depth, "charset", f->charset, "utf8", f->utf8, "columns",
-                                  f->width, "rows", f->height));
+                        json_pack("{s:o, s:b, s:s, s:s, s:b, s:i, s:i}", "term", json_text(f->term),
+                                  "known", f->known_term, "colors", f->depth, "charset", f->charset,
+                                  "utf8", f->utf8, "columns", f->width, "rows", f->height));
     json_object_set_new(json_object_get(root, "terminal"), "probed", report_json(f));
-    json_object_set_new(root, "paths",
-                        json_pack("{s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "demo",
-                                  string_or_null(f->data), "cache", string_or_null(f->cache),
-                                  "cache_bytes", (json_int_t)f->cache_bytes, "configuration",
-                                  string_or_null(f->configuration), "configuration_there",
-                                  exists(f->configuration), "session", string_or_null(f->state),
-                                  "hugging_face", string_or_null(f->hub)));
+    json_object_set_new(
+        root, "paths",
+        json_pack("{s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "demo", json_text(f->data), "cache",
+                  json_text(f->cache), "cache_bytes", (json_int_t)f->cache_bytes, "configuration",
+                  json_text(f->configuration), "configuration_there", exists(f->configuration),
+                  "session", json_text(f->state), "hugging_face", json_text(f->hub)));
     json_object_set_new(root, "missing", missing);
     output_json(cli, root);
 }

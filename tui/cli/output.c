@@ -88,6 +88,16 @@ json_t *json_number(double v)
     return isfinite(v) ? json_real(v) : json_null();
 }
 
+json_t *json_text(const char *s)
+{
+    if (!s)
+        return json_null();
+    char *text = utf8_repair(s, strlen(s), NULL, NULL);
+    json_t *j = json_string(text);
+    free(text);
+    return j;
+}
+
 json_t *json_token(const struct tokenizer *t, int32_t id)
 {
     size_t n;

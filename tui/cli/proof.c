@@ -318,9 +318,9 @@ json_t *proof_json(const struct proof *p)
 {
     json_t *facts = json_object(), *readings = json_object();
     for (int i = 0; i < DICT_N_FACTS; i++)
-        json_object_set_new(
-            facts, p->fact[i].name,
-            json_pack("{s:s, s:s}", "value", p->fact[i].value, "source", p->fact[i].source));
+        json_object_set_new(facts, p->fact[i].name,
+                            json_pack("{s:o, s:o}", "value", json_text(p->fact[i].value), "source",
+                                      json_text(p->fact[i].source)));
     for (enum reading r = READ_AS_IS; r < N_READINGS; r++)
         json_object_set_new(readings, reading_name[r], json_number(p->fvu[r]));
     return json_pack("{s:o, s:i, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "facts", facts,

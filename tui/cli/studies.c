@@ -168,7 +168,7 @@ static json_t *class_names(const struct inquiry *q)
     json_t *names = json_array();
     const struct table *t = inquiry_table(q, "classes");
     for (int64_t i = 0; t && i < t->n_rows; i++)
-        json_array_append_new(names, json_string(table_str(t, i, table_find(t, "class"))));
+        json_array_append_new(names, json_text(table_str(t, i, table_find(t, "class"))));
     return names;
 }
 
@@ -277,13 +277,13 @@ static bool find(struct cli *cli, const void *values, int n, char **operand, str
                                 json_number(table_f64(t, i, table_find(t, "tokens_per_word"))));
         json_t *root = inquiry_json(&q, (const char *const[]){"rows", "latents", NULL});
         json_object_set_new(root, "rule",
-                            json_pack("{s:s, s:f, s:f}", "target",
-                                      table_str(t, 0, table_find(t, "class")), "min_share",
-                                      q.request.rule.min_share, "max_other",
+                            json_pack("{s:o, s:f, s:f}", "target",
+                                      json_text(table_str(t, 0, table_find(t, "class"))),
+                                      "min_share", q.request.rule.min_share, "max_other",
                                       q.request.rule.max_other));
         if (q.request.target)
             json_object_set_new(json_object_get(root, "rule"), "target",
-                                json_string(q.request.target));
+                                json_text(q.request.target));
         json_object_set_new(root, "tokens_per_word", words);
         ok = inquiry_print(&q, root, names, NULL, e);
     }

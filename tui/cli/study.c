@@ -1,6 +1,7 @@
 #include "tui/cli/study.h"
 #include "engine/base/memory.h"
 #include "engine/formats/mapping.h"
+#include "engine/text/utf8.h"
 #include "tui/plot/plot.h"
 #include "tui/unit_words.h"
 #include "tui/view/label.h"
@@ -58,6 +59,11 @@ static bool take_files(struct inquiry *q, struct error *e)
         const char *given = q->values->file[i], *equals = strchr(given, '=');
         if (!equals || equals == given || !equals[1])
             return error_set(e, ERROR_INPUT, "--class: found %s, expected NAME=FILE", given);
+        if (!utf8_is_valid(given, (size_t)(equals - given)))
+            return error_set(
+                e, ERROR_INPUT,
+                "--class: found the name %.*s, which is no UTF-8, expected one that is",
+                (int)(equals - given), given);
         c->file[c->n_files].cls = xstrndup(given, (size_t)(equals - given));
         c->file[c->n_files++].path = xstrdup(equals + 1);
     }

@@ -97,8 +97,8 @@ static void print_json(struct cli *cli, const struct verification *v)
         json_array_append_new(lines, json_pack("{s:s, s:o, s:o}", "text", sentences[i], "ids", ids,
                                                "loss_mean", json_number(v->loss[i])));
     }
-    json_t *root = json_pack("{s:{s:s, s:s}, s:o, s:o}", "model", "name", wb->model_name, "hash",
-                             v->hash, "chosen", chosen, "lines", lines);
+    json_t *root = json_pack("{s:{s:o, s:s}, s:o, s:o}", "model", "name", json_text(wb->model_name),
+                             "hash", v->hash, "chosen", chosen, "lines", lines);
     json_object_set_new(root, "bundle_verified", json_boolean(v->bundle_checked));
     json_object_set_new(root, "proof", v->proven ? proof_json(&v->proof) : json_null());
     output_json(cli, root);

@@ -256,6 +256,79 @@ static void test_authors_format(void **state)
     }
 }
 
+static void copy_file(const char *from, const char *to)
+{
+    char bytes[1 << 16];
+    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+    assert_non_null(in);
+    assert_non_null(out);
+    for (size_t n; (n = fread(bytes, 1, sizeof bytes, in)) > 0;)
+        assert_int_equal(fwrite(bytes, 1, n, out), n);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* What torch.save wrote is told by its bytes, whatever it is called; the .json beside it may be
+ * Python's, or nonsense where nothing is needed of it. */
+static void test_other_names_and_texts_beside(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *json, *says; /* says NULL: it opens */
+    } named[] = {
+        {"topk4.layers.1.mlp.act.pth", NULL, NULL},
+        {"topk4.layers.1.mlp.act.bin", NULL, NULL},
+        {"topk4", NULL, NULL},
+        {"topk4.pt", "{\"loss\": NaN, \"best\": -Infinity}", NULL},
+        {"topk4.pt", "no JSON", NULL},
+        {"sae.pt", "{\"k\": 4, \"loss\": NaN}", NULL},
+        {"sae.pt", "{\"k\": NaN}", "says k"},
+        {"sae.pt", "no JSON", "sae.json: not valid JSON"},
+        {"sae.pth", NULL, "says k"},
+    };
+    struct device dev;
+    device_open(&dev);
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        struct error e = {0};
+        struct dict *d = NULL;
+        char dir[64], path[160], json[160];
+        test_dir_new(dir);
+        snprintf(path, sizeof path, "%s/%s", dir, named[i].name);
+        snprintf(json, sizeof json, "%s/%.*s.json", dir, (int)strcspn(named[i].name, "."),
+                 named[i].name);
+        copy_file("tests/golden/dict/topk4/gpt_neox.layers.1.mlp.act.pt", path);
+        if (named[i].json)
+            write_text(json, named[i].json);
+        bool ok = dict_open(dev.b, path, NULL, &d, &e);
+        if (ok != !named[i].says || (!ok && !strstr(e.text, named[i].says)))
+            fail_msg("%s: %s", named[i].name, ok ? "opened" : e.text);
+        if (ok)
+            assert_int_equal(dict_spec(d)->k, 4);
+        dict_free(d);
+        test_dir_remove(dir);
+    }
+    char dir[64], path[160];
+    struct error e = {0};
+    struct dict *d = NULL;
+    test_dir_new(dir);
+    snprintf(path, sizeof path, "%s/topk4.pt", dir); /* by its name alone, a pickle */
+    sae_write(path, &(struct sae_case){"x", 6, 12, 3, "never", true, true, DTYPE_F32}, NULL, NULL);
+    dict_open(dev.b, path, NULL, &d, &e);
+    assert_no_error(&e);
+    assert_string_equal(dict_spec(d)->format, "glimt-sae 1");
+    dict_free(d);
+    test_dir_remove(dir);
+    device_close(&dev);
+}
+
 static void test_hints(void **state)
 {
     (void)state;
@@ -301,8 +374,11 @@ static int close_golden(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own_format), cmocka_unit_test(test_push),
-        cmocka_unit_test(test_neurons),    cmocka_unit_test(test_authors_format),
+        cmocka_unit_test(test_own_format),
+        cmocka_unit_test(test_push),
+        cmocka_unit_test(test_neurons),
+        cmocka_unit_test(test_authors_format),
+        cmocka_unit_test(test_other_names_and_texts_beside),
         cmocka_unit_test(test_hints),
     };
     return cmocka_run_group_tests(tests, open_golden, close_golden);

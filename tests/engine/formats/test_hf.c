@@ -8,8 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+#include "engine/base/memory.h"
 
 static char *dir;
 
@@ -319,6 +323,8 @@ static void cache_is_searched_in_order(void **state)
     static const char *const parts[] = {"hub1", "home", "user", "user/.cache/huggingface/hub"};
     for (size_t i = 0; i < 4; i++)
         snprintf(path[i], sizeof path[i], "%s/%s", dir, parts[i]);
+    unsetenv("HUGGINGFACE_HUB_CACHE");
+    unsetenv("XDG_CACHE_HOME");
     setenv("HF_HUB_CACHE", path[0], 1);
     setenv("HF_HOME", path[1], 1);
     setenv("HOME", path[2], 1);
@@ -364,6 +370,76 @@ static void names_that_lead_elsewhere(void **state)
         unresolved(specs[i], "not of the form OWNER/NAME");
 }
 
+/* As huggingface_hub's constants.py has it. */
+static void first_of_the_places(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value, *hub; /* each is set beside those above it */
+    } cases[] = {
+        {"HOME", "/u", "/u/.cache/huggingface/hub"},
+        {"XDG_CACHE_HOME", "/x", "/x/huggingface/hub"},
+        {"HF_HOME", "/h", "/h/hub"},
+        {"HF_HOME", "~", "/u/hub"},
+        {"HF_HOME", "~/in/$PART", "/u/in/one/hub"},
+        {"HF_HOME", "/a/${PART}x/$UNSET_HERE", "/a/onex/$UNSET_HERE/hub"},
+        {"HF_HOME", "~other", "~other/hub"},
+        {"HUGGINGFACE_HUB_CACHE", "~/old", "/u/old"},
+        {"HF_HUB_CACHE", "$HOME/new", "/u/new"},
+    };
+    static const char *const all[] = {"HOME", "XDG_CACHE_HOME", "HF_HOME", "HUGGINGFACE_HUB_CACHE",
+                                      "HF_HUB_CACHE"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        unsetenv(all[i]);
+    unsetenv("UNSET_HERE");
+    setenv("PART", "one", 1);
+    assert_null(hf_hub());
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        setenv(cases[i].name, cases[i].value, 1);
+        char *hub = hf_hub();
+        assert_string_equal(hub, cases[i].hub);
+        free(hub);
+    }
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        unsetenv(all[i]);
+}
+
+/* Python writes NaN; only a fact that is needed is asked for. */
+static void numbers_that_json_has_not(void **state)
+{
+    (void)state;
+    struct model_config c;
+    struct error e = {0};
+    char text[2000];
+    snprintf(text, sizeof text, "{\"a\":NaN,\"b\":[Infinity,-Infinity],\"NaN\":\"a \\\" NaN\",%s",
+             pythia + 1);
+    free(testdata_write(dir, "config.json", text, strlen(text)));
+    if (!hf_config_read(dir, &c, &e))
+        fail_msg("%s", e.text);
+    assert_int_equal(c.d_model, 512);
+    char *needed = strstr(text, "\"hidden_size\":512");
+    memcpy(needed + 14, "NaN", 3);
+    free(testdata_write(dir, "config.json", text, strlen(text)));
+    assert_false(hf_config_read(dir, &c, &e));
+    assert_non_null(strstr(e.text, "hidden_size"));
+}
+
+/* What a download that was broken off leaves. */
+static void links_to_nothing(void **state)
+{
+    (void)state;
+    struct model_config c;
+    struct error e = {0};
+    char *folder = xasprintf("%s/broken", dir), *link = xasprintf("%s/config.json", folder);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(symlink("../../blobs/0123abcd", link), 0);
+    assert_false(hf_config_read(folder, &c, &e));
+    assert_non_null(strstr(e.text, link));
+    assert_non_null(strstr(e.text, "it links to ../../blobs/0123abcd, which is not there"));
+    free(link);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +452,9 @@ int main(void)
         cmocka_unit_test(broken_files_are_refused),
         cmocka_unit_test(cache_is_searched_in_order),
         cmocka_unit_test(names_that_lead_elsewhere),
+        cmocka_unit_test(first_of_the_places),
+        cmocka_unit_test(numbers_that_json_has_not),
+        cmocka_unit_test(links_to_nothing),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -1,0 +1,22 @@
+#include "engine/base/file.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool file_is_named(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+bool file_fail(struct error *e, enum error_kind kind, const char *doing, const char *path)
+{
+    const int why = errno;
+    char target[512];
+    const ssize_t n = why == ENOENT ? readlink(path, target, sizeof target - 1) : -1;
+    if (n < 0)
+        return error_set(e, kind, "%s %s: %s", doing, path, strerror(why));
+    target[n] = '\0';
+    return error_set(e, kind, "%s %s: it links to %s, which is not there", doing, path, target);
+}
