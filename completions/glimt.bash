@@ -62,6 +62,7 @@ _glimt_complete() {
     cache" --bytes") return 0 ;;
     " --state") return 0 ;;
     " --play") _glimt_files; return 0 ;;
+    " --session") return 0 ;;
     *" --model") _glimt_files; return 0 ;;
     *" --sae") _glimt_files; return 0 ;;
     *" --hook") _glimt_words "embed layers.0.resid.pre layers.0.attn.out layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.out layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.out layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.out layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.out layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.out layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.out layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.out layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.out layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.out layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.out layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.out layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm"; return 0 ;;
@@ -83,7 +84,7 @@ _glimt_complete() {
     esac
     if [[ $cur == -* && ! $after ]]; then
         _glimt_words "--help --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --context --device --dtype --threads --json --csv --svg --output --cache --seed --quiet --progress --color --theme $own"
-        [[ $command ]] || _glimt_words "--version --completions --state --play"
+        [[ $command ]] || _glimt_words "--version --completions --state --play --session"
         return 0
     fi
     case $command in
@@ -125,7 +126,7 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--top|--predictions|--logits|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         analyze) [[ $command ]] || command=$word own=" --top --predictions --logits" ;;
         harvest) [[ $command ]] || command=$word own=" --class --limit --keep-activations" ;;

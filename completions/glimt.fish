@@ -35,6 +35,7 @@ complete -c glimt -n __fish_use_subcommand -l version -d 'version, with -v libra
 complete -c glimt -n __fish_use_subcommand -l completions -x -a 'bash zsh fish' -d 'for a shell'
 complete -c glimt -n __fish_use_subcommand -l state -x -d 'begin with a state (one line, as in the session file)'
 complete -c glimt -n __fish_use_subcommand -l play -r -F -d 'play a script, then go on'
+complete -c glimt -n __fish_use_subcommand -l session -x -d 'a session of this name (:sessions lists them)'
 complete -c glimt -l help -d 'what there is'
 complete -c glimt -l model -r -F -d 'a Hugging Face folder or a name in its cache; default: the demo'
 complete -c glimt -l sae -r -F -d 'sparse autoencoder, a file or folder'

@@ -108,6 +108,7 @@ _glimt() {
     *) own=( \
         '--state=[begin with a state (one line, as in the session file)]:value: ' \
         '--play=[play a script, then go on]:value:_files' \
+        '--session=[a session of this name (\:sessions lists them)]:value: ' \
         ) ;;
     esac
     _arguments $own \

@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tui/desk.h"
+#include "tui/kept.h"
 #include "tui/script.h"
 #include "tui/term/screen.h"
 #include "tui/view/export.h"
@@ -12,18 +13,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FRAME_MS 16  /* at most 60 frames a second */
-#define SAVE_MS 1000 /* a change is on disk by then */
+#define FRAME_MS 16   /* at most 60 frames a second */
+#define SAVE_MS 1000  /* a change is in the state file by then; in the journal it is at once */
+#define RETRY_MS 3000 /* where it can't be saved */
 
 struct app {
     struct desk desk;
     struct script *script;
     const struct options *given; /* on the command line */
     struct options options;      /* with what the session filled in */
-    struct saved_state restored;
-    char *path;          /* of the session; NULL: not kept */
-    char *commands_path; /* of the lines typed into the palette; NULL: not kept */
-    bool theme_auto, needs_save, idle, drawn, mouse;
+    struct kept_start start;
+    struct kept *kept;          /* the session on disk; NULL: none is kept */
+    char *bundle, *model, *sae; /* as the session will name them */
+    char *commands_path;        /* of the lines typed into the palette; NULL: not kept */
+    bool theme_auto, needs_save, save_failed, idle, drawn, mouse;
     int64_t save_at, frame_at;
     char theme_name[64];
 };
@@ -54,7 +57,7 @@ static const char *background_theme(void)
 static void first_theme(struct app *a)
 {
     struct error e = {0};
-    const char *name = a->options.theme ? a->options.theme : a->restored.theme;
+    const char *name = a->options.theme ? a->options.theme : a->start.state.theme;
     a->theme_auto = !name;
     if (use_theme(a, name ? name : background_theme(), &e))
         return;
@@ -88,11 +91,11 @@ static bool same_name(const char *a, const char *b)
     return !a || (b && strcmp(a, b) == 0);
 }
 
-/* A session of another model or SAE lends its text, not its latents. */
-static void fill_options(struct app *a)
+/* A session of another model or SAE lends its text, not its latents. False: it is of another. */
+static bool fill_options(struct app *a)
 {
     struct options *o = &a->options;
-    struct saved_state *s = &a->restored;
+    struct saved_state *s = &a->start.state;
     bool same = same_name(o->bundle, s->bundle) && same_name(o->model, s->model) &&
                 same_name(o->sae, s->sae) && same_name(o->hook, s->hook) &&
                 !(o->neurons && !s->neurons);
@@ -100,36 +103,49 @@ static void fill_options(struct app *a)
         bool join = s->sliders.join;
         s->sliders = (struct sliders){.join = join};
         s->has_unit = s->has_insert = false;
-        return;
+        return false;
     }
     o->bundle = either(o->bundle, s->bundle);
     o->model = either(o->model, s->model);
     o->sae = either(o->sae, s->sae);
     o->hook = either(o->hook, s->hook);
     o->neurons = o->neurons || (s->neurons && !o->sae);
+    return true;
 }
 
-static bool restore(struct app *a, const struct app_options *given_options, char *said, size_t n)
+static bool take_session(struct app *a, const struct app_options *o, struct error *e)
 {
-    struct error e = {0};
-    state_init(&a->restored);
-    said[0] = 0;
-    if (given_options->state) {
-        char *json = state_print(given_options->state);
-        bool ok = json && state_parse(json, strlen(json), &a->restored, &e);
-        free(json);
-        fill_options(a);
-        return ok;
+    state_init(&a->start.state);
+    if (!o->fresh)
+        return kept_take(o->session, &a->kept, &a->start, e);
+    if (!o->state)
+        return true;
+    char *json = state_print(o->state);
+    a->start.restored = json && state_parse(json, strlen(json), &a->start.state, e);
+    free(json);
+    return !error_is_set(e);
+}
+
+static void on_note(void *arg, const struct history_note *n)
+{
+    const struct app *a = arg;
+    kept_note(a->kept, n);
+}
+
+static void begin_view(struct app *a)
+{
+    struct explore *ex = &a->desk.explore;
+    bool same = !a->start.restored || fill_options(a);
+    explore_init(ex, &a->options, a->start.restored ? &a->start.state : NULL);
+    explore_take_history(ex, &a->start.history);
+    if (a->kept) {
+        ex->history.note = on_note;
+        ex->history.note_arg = a;
     }
-    a->path = given_options->fresh ? NULL : state_path();
-    if (!a->path)
-        return false;
-    bool ok = state_load(a->path, &a->restored, &e);
-    if (ok)
-        fill_options(a);
-    if (error_is_set(&e))
-        snprintf(said, n, "%s", e.text);
-    return ok;
+    if (!same)
+        history_drop_sliders(&ex->history, 0);
+    if (a->start.said[0])
+        explore_message(ex, a->start.said_error, "%s", a->start.said);
 }
 
 /* Folders and files named from where glimt was started; names of models stay. */
@@ -139,34 +155,126 @@ static char *lasting(const char *path)
     return real || !path ? real : xstrdup(path);
 }
 
+static void name_files(struct app *a)
+{
+    free(a->bundle);
+    free(a->model);
+    free(a->sae);
+    a->bundle = lasting(a->options.bundle);
+    a->model = lasting(a->options.model);
+    a->sae = lasting(a->options.sae);
+}
+
+static char *copy_name(const char *s)
+{
+    return s ? xstrdup(s) : NULL;
+}
+
+/* What the view doesn't know of the state. */
+static void add_names(const struct app *a, struct saved_state *s)
+{
+    s->bundle = copy_name(a->bundle);
+    s->model = copy_name(a->model);
+    s->sae = copy_name(a->sae);
+    s->hook = copy_name(a->options.hook);
+    s->theme = a->theme_auto ? NULL : xstrdup(a->theme_name);
+    s->neurons = a->options.neurons;
+}
+
 static void state_now(const struct app *a, struct saved_state *s)
 {
     explore_save(&a->desk.explore, s);
-    s->bundle = lasting(a->options.bundle);
-    s->model = lasting(a->options.model);
-    s->sae = lasting(a->options.sae);
-    s->hook = a->options.hook ? xstrdup(a->options.hook) : NULL;
-    s->theme = a->theme_auto ? NULL : xstrdup(a->theme_name);
-    s->neurons = a->options.neurons;
+    add_names(a, s);
+}
+
+static void note_look(struct app *a)
+{
+    struct saved_state s;
+    explore_look(&a->desk.explore, &s);
+    add_names(a, &s);
+    kept_look(a->kept, &s);
+    state_release(&s);
+}
+
+static void recall_commands(struct app *a)
+{
+    char *path = a->kept ? state_path() : NULL, *slash = path ? strrchr(path, '/') : NULL;
+    if (slash) {
+        a->commands_path = xasprintf("%.*scommands", (int)(slash + 1 - path), path);
+        recall_load(&a->desk.explore.recall, a->commands_path);
+    }
+    free(path);
+}
+
+static void keep_commands(struct app *a)
+{
+    struct error ignored = {0}; /* the folder is the session's: what is wrong with it is said */
+    if (a->commands_path)
+        recall_keep(&a->desk.explore.recall, a->commands_path, &ignored);
 }
 
 static void save(struct app *a)
 {
     struct error e = {0};
     struct saved_state s;
-    a->needs_save = false;
-    if (!a->path)
+    if (!a->kept)
         return;
     state_now(a, &s);
-    if (!state_save(a->path, &s, &e)) {
+    bool ok = kept_save(a->kept, &s, &a->desk.explore.history, &e);
+    if (!ok && !a->save_failed)
         explore_message(&a->desk.explore, true, "%s", e.text);
-        free(a->path); /* said once */
-        a->path = NULL;
-    }
+    else if (ok && a->save_failed)
+        explore_message(&a->desk.explore, false, "the session is saved again");
+    a->save_failed = a->needs_save = !ok;
+    a->save_at = now_ms() + RETRY_MS;
     state_release(&s);
-    struct error ignored = {0}; /* the folder is the session's: what is wrong with it was said */
-    if (a->commands_path)
-        recall_keep(&a->desk.explore.recall, a->commands_path, &ignored);
+    keep_commands(a);
+}
+
+/* Says where the text is when it could not be saved; the exit status. */
+static int rescue(const struct saved_state *s, const char *why)
+{
+    char *path = kept_rescue(s);
+    if (path)
+        fprintf(
+            stderr,
+            "glimt: %s; the text was put into %s instead: glimt --state \"$(cat %s)\" opens it\n",
+            why, path, path);
+    else
+        fprintf(stderr,
+                "glimt: %s, and nothing could be written elsewhere; this is the text:\n%s\n", why,
+                s->text ? s->text : "");
+    free(path);
+    return 1;
+}
+
+/* The exit status. */
+static int save_at_end(struct app *a)
+{
+    struct error e = {0};
+    struct saved_state s;
+    int status = 0;
+    if (!a->kept)
+        return 0;
+    state_now(a, &s);
+    bool ok = kept_save(a->kept, &s, &a->desk.explore.history, &e);
+    keep_commands(a);
+    screen_close();
+    if (!ok && kept_unsaved(a->kept))
+        status = rescue(&s, e.text);
+    state_release(&s);
+    return status;
+}
+
+static void say_sessions(struct app *a)
+{
+    struct strbuf names;
+    strbuf_init(&names);
+    if (a->kept)
+        kept_list(a->kept, &names);
+    explore_message(&a->desk.explore, false, "%s",
+                    names.len > 0 ? names.s : "no session is kept yet");
+    strbuf_release(&names);
 }
 
 /* ---- what the view asks for */
@@ -233,6 +341,8 @@ static bool fulfil(struct app *a)
         copy_command(a);
     if (wants & WANT_STATE)
         copy_state(a);
+    if (wants & WANT_SESSIONS)
+        say_sessions(a);
     if (wants & WANT_REPAINT)
         screen_invalidate();
     if (wants & WANT_SUSPEND) {
@@ -253,6 +363,7 @@ static void start_again(struct app *a, const char *why)
     struct error e = {0};
     service_free(a->desk.service);
     a->options = *a->given;
+    name_files(a);
     if (!desk_start(&a->desk, &a->options, &e))
         panic("%s", e.text);
     explore_message(&a->desk.explore, true, "not as last time: %s", why);
@@ -342,15 +453,22 @@ static void drain(struct app *a, const struct screen_news *news)
     }
 }
 
-/* Notes a change to be saved; saves when it is due. */
+/* What has changed is in the journal before it is on the screen, and soon in the state file. */
 static void keep(struct app *a)
 {
-    if (a->desk.explore.state_changed && !a->needs_save) {
+    struct explore *ex = &a->desk.explore;
+    if (!a->kept)
+        return;
+    if (ex->state_changed || ex->drag.active)
+        note_look(a);
+    ex->state_changed = false;
+    bool unsaved = kept_unsaved(a->kept);
+    if (unsaved && !a->needs_save) {
         a->needs_save = true;
         a->save_at = now_ms() + SAVE_MS;
     }
-    a->desk.explore.state_changed = false;
-    if (a->needs_save && left(a->save_at) == 0)
+    bool appended = kept_append(a->kept);
+    if ((!appended && !a->save_failed) || (a->needs_save && left(a->save_at) == 0))
         save(a);
 }
 
@@ -385,8 +503,6 @@ static void loop(struct app *a)
 
 static bool begin(struct app *a, const struct app_options *o, bool *no_terminal, struct error *e)
 {
-    char said[sizeof e->text];
-    bool restored = restore(a, o, said, sizeof said);
     struct screen_options so = {.mouse = true, .depth_auto = true};
     static const enum depth depth_of[] = {[COLOR_NEVER] = DEPTH_MONO,
                                           [COLOR_ALWAYS] = DEPTH_256,
@@ -399,14 +515,11 @@ static bool begin(struct app *a, const struct app_options *o, bool *no_terminal,
     }
     if (o->play && !script_open(o->play, &a->script, e))
         return false;
-    explore_init(&a->desk.explore, &a->options, restored ? &a->restored : NULL);
-    a->commands_path =
-        a->path ? xasprintf("%.*scommands", (int)(strrchr(a->path, '/') + 1 - a->path), a->path)
-                : NULL;
-    if (a->commands_path)
-        recall_load(&a->desk.explore.recall, a->commands_path);
-    if (said[0])
-        explore_message(&a->desk.explore, true, "%s", said);
+    if (!take_session(a, o, e))
+        return false;
+    begin_view(a);
+    name_files(a);
+    recall_commands(a);
     if (!screen_open(&so, e)) {
         *no_terminal = true;
         return false;
@@ -415,7 +528,7 @@ static bool begin(struct app *a, const struct app_options *o, bool *no_terminal,
     if (screen_info()->term_unknown && !a->desk.explore.message[0])
         explore_message(&a->desk.explore, false, "this terminal is unknown here: taken for %s",
                         screen_info()->term);
-    if (!restored && !a->desk.explore.message[0])
+    if (!a->start.restored && !a->desk.explore.message[0])
         explore_message(&a->desk.explore, false,
                         "type Danish or English; Tab to the sliders, drag them too");
     int w, h;
@@ -436,19 +549,24 @@ int app_run(const struct app_options *o, bool *no_terminal)
     *no_terminal = false;
     panic_set_handler(screen_close);
     bool ok = begin(a, o, no_terminal, &e);
+    int status = 0;
     if (ok) {
         loop(a);
-        save(a);
+        status = save_at_end(a);
     }
     screen_close();
     panic_set_handler(NULL);
     desk_release(&a->desk);
     script_free(a->script);
-    state_release(&a->restored);
-    free(a->path);
     free(a->commands_path);
+    kept_release(a->kept);
+    state_release(&a->start.state);
+    history_release(&a->start.history);
+    free(a->bundle);
+    free(a->model);
+    free(a->sae);
     free(a);
     if (!ok && !*no_terminal)
         fprintf(stderr, "glimt: %s\n", e.text);
-    return error_exit_status(&e);
+    return ok ? status : error_exit_status(&e);
 }

@@ -11,7 +11,8 @@ struct app_options {
     const char
         *text; /* to begin with in place of the session's, which undo brings back; NULL: none */
     size_t n_text;
-    bool fresh; /* neither restore nor save a session */
+    bool fresh;          /* neither restore nor save a session */
+    const char *session; /* its name; NULL: the one used last that nobody holds */
 };
 
 /* Runs until the user quits or the terminal goes away; the exit status. *no_terminal: there is none

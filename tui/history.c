@@ -40,8 +40,16 @@ static void forget_oldest(struct history *h)
     h->done = h->done > k ? h->done - k : 0;
 }
 
-static void push(struct history *h, const struct change *c)
+static void note(const struct history *h, const struct history_note *n)
 {
+    if (h->note)
+        h->note(h->note_arg, n);
+}
+
+void history_push(struct history *h, const struct change *c)
+{
+    if (c->kind == CHANGE_TEXT)
+        h->n_bytes += c->edit.n_removed + c->edit.n_inserted;
     while (h->n > h->done)
         change_release(h, &h->change[--h->n]);
     h->change = grow(h->change, &h->cap, h->n + 1, sizeof *h->change);
@@ -93,6 +101,7 @@ static bool join(struct history *h, struct edit *last, const struct edit *e)
 
 void history_edit(struct history *h, const struct edit *e, bool typing)
 {
+    note(h, &(struct history_note){.kind = NOTE_EDIT, .joins = typing, .edit = e});
     if (typing && h->done > 0 && h->done == h->n) {
         struct change *last = &h->change[h->n - 1];
         if (last->open && last->kind == CHANGE_TEXT && join(h, &last->edit, e))
@@ -101,8 +110,7 @@ void history_edit(struct history *h, const struct edit *e, bool typing)
     struct change c = {.kind = CHANGE_TEXT, .open = typing, .edit = *e};
     c.edit.removed = joined(NULL, 0, e->removed, e->n_removed);
     c.edit.inserted = joined(NULL, 0, e->inserted, e->n_inserted);
-    h->n_bytes += e->n_removed + e->n_inserted;
-    push(h, &c);
+    history_push(h, &c);
 }
 
 /* Values of the same sliders moved, nothing else: a further step of the same movement. */
@@ -126,6 +134,8 @@ void history_sliders(struct history *h, const struct sliders *before, const stru
 {
     if (sliders_equal(before, after))
         return;
+    note(h, &(struct history_note){
+                .kind = NOTE_SLIDERS, .joins = more, .before = before, .after = after});
     if (more && h->done > 0 && h->done == h->n && moves_on(&h->change[h->n - 1], before, after)) {
         h->change[h->n - 1].sliders.after = *after;
         return;
@@ -133,23 +143,87 @@ void history_sliders(struct history *h, const struct sliders *before, const stru
     struct change c = {.kind = CHANGE_SLIDERS, .open = more};
     c.sliders.before = *before;
     c.sliders.after = *after;
-    push(h, &c);
+    history_push(h, &c);
+}
+
+static bool close_last(struct history *h)
+{
+    bool open = h->done > 0 && h->change[h->done - 1].open;
+    if (open)
+        h->change[h->done - 1].open = false;
+    return open;
 }
 
 void history_break(struct history *h)
 {
-    if (h->done > 0)
-        h->change[h->done - 1].open = false;
+    if (close_last(h))
+        note(h, &(struct history_note){.kind = NOTE_BREAK});
+}
+
+static const struct sliders *sliders_of(const struct change *c, bool undo)
+{
+    if (c->kind != CHANGE_SLIDERS)
+        return NULL;
+    return undo ? &c->sliders.before : &c->sliders.after;
 }
 
 const struct change *history_undo(struct history *h)
 {
-    history_break(h);
-    return h->done > 0 ? &h->change[--h->done] : NULL;
+    close_last(h);
+    if (h->done == 0)
+        return NULL;
+    const struct change *c = &h->change[--h->done];
+    note(h, &(struct history_note){.kind = NOTE_UNDO, .after = sliders_of(c, true)});
+    return c;
 }
 
 const struct change *history_redo(struct history *h)
 {
-    history_break(h);
-    return h->done < h->n ? &h->change[h->done++] : NULL;
+    close_last(h);
+    if (h->done == h->n)
+        return NULL;
+    const struct change *c = &h->change[h->done++];
+    note(h, &(struct history_note){.kind = NOTE_REDO, .after = sliders_of(c, false)});
+    return c;
+}
+
+static bool has_unit_from(const struct sliders *s, int32_t limit)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->unit[i].index >= limit)
+            return true;
+    return false;
+}
+
+void history_drop_sliders(struct history *h, int32_t limit)
+{
+    size_t kept = 0, done = 0;
+    for (size_t i = 0; i < h->n; i++) {
+        const struct change *c = &h->change[i];
+        bool drops = c->kind == CHANGE_SLIDERS && (has_unit_from(&c->sliders.before, limit) ||
+                                                   has_unit_from(&c->sliders.after, limit));
+        if (drops)
+            continue;
+        done += i < h->done;
+        h->change[kept++] = *c;
+    }
+    if (kept == h->n)
+        return;
+    h->n = kept;
+    h->done = done;
+    note(h, &(struct history_note){.kind = NOTE_DROP, .limit = limit});
+}
+
+static size_t size_of(const struct change *c)
+{
+    return c->kind == CHANGE_TEXT ? c->edit.n_removed + c->edit.n_inserted : 0;
+}
+
+void history_window(const struct history *h, size_t max_bytes, size_t *from, size_t *to)
+{
+    size_t left = max_bytes;
+    for (*from = h->done; *from > 0 && size_of(&h->change[*from - 1]) <= left; --*from)
+        left -= size_of(&h->change[*from - 1]);
+    for (*to = h->done; *to < h->n && size_of(&h->change[*to]) <= left; ++*to)
+        left -= size_of(&h->change[*to]);
 }

@@ -19,10 +19,21 @@ struct change {
     } sliders;
 };
 
+struct history_note { /* what was done with it: a journal can do the same again */
+    enum { NOTE_EDIT, NOTE_SLIDERS, NOTE_BREAK, NOTE_UNDO, NOTE_REDO, NOTE_DROP } kind;
+    bool joins;                   /* EDIT: by typing; SLIDERS: by steps */
+    const struct edit *edit;      /* EDIT; borrowed */
+    const struct sliders *before; /* SLIDERS; borrowed */
+    const struct sliders *after;  /* the sliders that it brings; NULL: it is about the text */
+    int32_t limit;                /* DROP */
+};
+
 struct history {
     struct change *change;
     size_t n, cap, done; /* changes before `done` are in force, later ones can be redone */
     size_t n_bytes;      /* of text kept; the oldest changes go when it is too much */
+    void (*note)(void *arg, const struct history_note *); /* hears of everything; NULL: nobody */
+    void *note_arg;
 };
 
 void history_init(struct history *);
@@ -33,6 +44,14 @@ void history_edit(struct history *, const struct edit *, bool typing);
 void history_sliders(struct history *, const struct sliders *before, const struct sliders *after,
                      bool more);
 void history_break(struct history *); /* what comes next is a step of its own */
+/* Puts a change that was kept somewhere behind the others, which are all in force; takes over its
+ * strings. Nobody hears of it. */
+void history_push(struct history *, const struct change *);
+/* Forgets changes of sliders, or only those with a unit from `limit` on: of another dictionary. */
+void history_drop_sliders(struct history *, int32_t limit);
+/* The part around `done` whose text is at most max_bytes: changes *from … *to − 1. What is in force
+ * goes before what can be done again. */
+void history_window(const struct history *, size_t max_bytes, size_t *from, size_t *to);
 /* The change to take back, or to do again; NULL: none. Borrowed until the next call. */
 const struct change *history_undo(struct history *);
 const struct change *history_redo(struct history *);

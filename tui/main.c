@@ -44,6 +44,11 @@ static int explore(const struct options *options, const struct explorer_values *
     bool keys = isatty(STDIN_FILENO);
     if (values->state)
         state_parse(values->state, strlen(values->state), &state, &e);
+    if (values->session && (values->state || values->play))
+        error_set(&e, ERROR_INPUT,
+                  "found --session and --%s, expected one of them: only a session "
+                  "is kept",
+                  values->state ? "state" : "play");
     if (!error_is_set(&e) && !keys)
         cli_piped_text(&text, &n_text, &e);
     if (error_is_set(&e)) {
@@ -57,6 +62,7 @@ static int explore(const struct options *options, const struct explorer_values *
                                   .play = values->play,
                                   .text = text,
                                   .n_text = n_text,
+                                  .session = values->session,
                                   .fresh = values->state || values->play};
         status = app_run(&app, &no_terminal);
     }

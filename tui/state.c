@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define STATE_VERSION 1
-#define STATE_MAX_BYTES (16u << 20)
 
 void state_init(struct saved_state *s)
 {
@@ -29,6 +28,38 @@ void state_release(struct saved_state *s)
     free(s->theme);
     free(s->text);
     state_init(s);
+}
+
+static char *copy(const char *s)
+{
+    return s ? xstrdup(s) : NULL;
+}
+
+void state_copy_look(const struct saved_state *from, struct saved_state *out)
+{
+    *out = *from;
+    out->bundle = copy(from->bundle);
+    out->model = copy(from->model);
+    out->sae = copy(from->sae);
+    out->hook = copy(from->hook);
+    out->theme = copy(from->theme);
+    out->text = NULL;
+    out->n_text = 0;
+    out->cursor = SIZE_MAX;
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool state_same_look(const struct saved_state *a, const struct saved_state *b)
+{
+    return same(a->bundle, b->bundle) && same(a->model, b->model) && same(a->sae, b->sae) &&
+           same(a->hook, b->hook) && same(a->theme, b->theme) && strcmp(a->view, b->view) == 0 &&
+           strcmp(a->colour, b->colour) == 0 && a->has_unit == b->has_unit && a->unit == b->unit &&
+           a->neurons == b->neurons && a->has_units == b->has_units &&
+           a->has_insert == b->has_insert && sliders_equal(&a->sliders, &b->sliders);
 }
 
 /* ---- reading */
@@ -168,13 +199,9 @@ static bool read_places(struct reader *r, struct saved_state *s)
     return true;
 }
 
-bool state_parse(const char *json, size_t n, struct saved_state *s, struct error *e)
+bool state_from_json(const json_t *root, struct saved_state *s, struct error *e)
 {
     state_init(s);
-    json_error_t bad;
-    json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES, &bad);
-    if (!root)
-        return error_set(e, ERROR_INPUT, "state: no JSON, line %d: %s", bad.line, bad.text);
     struct reader r = {root, e};
     const json_t *version = json_object_get(root, "glimt_state");
     bool ok = json_is_object(root) && json_is_integer(version);
@@ -190,6 +217,17 @@ bool state_parse(const char *json, size_t n, struct saved_state *s, struct error
          read_string(&r, "text", &s->text, &s->n_text) && read_places(&r, s) &&
          read_units(&r, "latents", s) && read_units(&r, "neurons", s) && read_choices(&r, s) &&
          read_fixed(&r, s);
+    return ok;
+}
+
+bool state_parse(const char *json, size_t n, struct saved_state *s, struct error *e)
+{
+    state_init(s);
+    json_error_t bad;
+    json_t *root = json_loadb(json, n, JSON_REJECT_DUPLICATES, &bad);
+    if (!root)
+        return error_set(e, ERROR_INPUT, "state: no JSON, line %d: %s", bad.line, bad.text);
+    bool ok = state_from_json(root, s, e);
     json_decref(root);
     return ok;
 }
@@ -201,7 +239,7 @@ static void set_string(json_t *o, const char *key, const char *s)
         json_object_set_new(o, key, json_string(s));
 }
 
-char *state_print(const struct saved_state *s)
+json_t *state_json(const struct saved_state *s)
 {
     json_t *o = json_object(), *units = json_array(), *fixed = json_object();
     json_object_set_new(o, "glimt_state", json_integer(STATE_VERSION));
@@ -235,6 +273,12 @@ char *state_print(const struct saved_state *s)
         set_string(o, "insert", insert_name[s->sliders.insert]);
     set_string(o, "context", context_name[s->sliders.join]);
     set_string(o, "theme", s->theme);
+    return o;
+}
+
+char *state_print(const struct saved_state *s)
+{
+    json_t *o = state_json(s);
     char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(o);
     char *out = text ? xstrdup(text) : NULL;
@@ -253,7 +297,7 @@ char *state_path(void)
     return NULL;
 }
 
-static void make_folders(const char *path)
+void state_make_folders(const char *path)
 {
     char *dir = xstrdup(path);
     for (char *p = strchr(dir + 1, '/'); p; p = strchr(p + 1, '/')) {
@@ -264,7 +308,7 @@ static void make_folders(const char *path)
     free(dir);
 }
 
-static bool write_all(int fd, const char *s, size_t n)
+bool state_write_all(int fd, const char *s, size_t n)
 {
     while (n > 0) {
         ssize_t k = write(fd, s, n);
@@ -278,38 +322,44 @@ static bool write_all(int fd, const char *s, size_t n)
     return true;
 }
 
-bool state_save(const char *path, const struct saved_state *s, struct error *e)
+bool state_write(const char *path, const char *s, size_t n, struct error *e)
 {
-    char *text = state_print(s), *beside = xasprintf("%s.%ld.new", path, (long)getpid());
-    bool ok = false;
-    if (!text) {
-        error_set(e, ERROR_SYSTEM, "saving the session: the text has no JSON form");
-        goto cleanup;
-    }
-    make_folders(path);
+    char *beside = xasprintf("%s.new", path);
+    state_make_folders(path);
     int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        error_set(e, ERROR_SYSTEM, "saving the session to %s: %s", path, strerror(errno));
-        goto cleanup;
+    bool ok = fd >= 0 && state_write_all(fd, s, n);
+    int why = errno;
+    ok = (fd < 0 || close(fd) == 0) && ok;
+    if (ok) {
+        ok = rename(beside, path) == 0;
+        why = errno;
     }
-    ok = write_all(fd, text, strlen(text)) && write_all(fd, "\n", 1);
-    ok = close(fd) == 0 && ok;
-    ok = ok && rename(beside, path) == 0;
     if (!ok) {
-        error_set(e, ERROR_SYSTEM, "saving the session to %s: %s", path, strerror(errno));
-        unlink(beside);
+        error_set(e, ERROR_SYSTEM, "saving the session to %s: %s", path, strerror(why));
+        if (fd >= 0)
+            unlink(beside);
     }
-cleanup:
-    free(text);
     free(beside);
     return ok;
 }
 
-static char *read_file(const char *path, size_t *n, struct error *e)
+bool state_save(const char *path, const struct saved_state *s, struct error *e)
+{
+    char *json = state_print(s);
+    if (!json)
+        return error_set(e, ERROR_SYSTEM, "saving the session: the text has no JSON form");
+    char *line = xasprintf("%s\n", json);
+    bool ok = state_write(path, line, strlen(line), e);
+    free(json);
+    free(line);
+    return ok;
+}
+
+char *state_read(const char *path, size_t max, size_t *n, struct error *e)
 {
     FILE *f = fopen(path, "rbe");
     if (!f) {
-        if (errno != ENOENT)
+        if (errno != ENOENT && errno != ENOTDIR)
             error_set(e, ERROR_SYSTEM, "reading the session %s: %s", path, strerror(errno));
         return NULL;
     }
@@ -318,11 +368,12 @@ static char *read_file(const char *path, size_t *n, struct error *e)
     *n = 0;
     do {
         s = grow(s, &cap, *n + 4096, 1);
-        *n += fread(s + *n, 1, cap - *n, f);
-    } while (!feof(f) && !ferror(f) && *n <= STATE_MAX_BYTES);
-    if (ferror(f) || *n > STATE_MAX_BYTES) {
+        *n += fread(s + *n, 1, cap - *n - 1, f);
+    } while (!feof(f) && !ferror(f) && *n <= max);
+    s[*n] = 0;
+    if (ferror(f) || *n > max) {
         error_set(e, ERROR_INPUT, "reading the session %s: %s", path,
-                  ferror(f) ? "read error" : "larger than 16 MiB");
+                  ferror(f) ? "read error" : "larger than can be");
         free(s);
         s = NULL;
     }
@@ -334,7 +385,7 @@ bool state_load(const char *path, struct saved_state *out, struct error *e)
 {
     size_t n;
     state_init(out);
-    char *s = read_file(path, &n, e);
+    char *s = state_read(path, STATE_MAX_BYTES, &n, e);
     if (!s && !error_is_set(e))
         return false;
     bool ok = s && state_parse(s, n, out, e);

@@ -28,10 +28,24 @@ void state_release(struct saved_state *);
 /* Parses n bytes; *out is initialised either way. */
 bool state_parse(const char *json, size_t n, struct saved_state *out, struct error *e);
 char *state_print(const struct saved_state *); /* one line; caller frees */
+/* The same as JSON values; the caller of state_json releases it. */
+struct json_t;
+struct json_t *state_json(const struct saved_state *);
+bool state_from_json(const struct json_t *, struct saved_state *out, struct error *e);
+/* Everything of `from` but its text; *out is released by the caller. */
+void state_copy_look(const struct saved_state *from, struct saved_state *out);
+/* The same but for text and cursor. */
+bool state_same_look(const struct saved_state *, const struct saved_state *);
 /* $XDG_STATE_HOME/glimt/session.json, else ~/.local/state/…; NULL without both. Caller frees. */
 char *state_path(void);
+void state_make_folders(const char *path); /* those that the file lies in */
+bool state_write_all(int fd, const char *s, size_t n);
 /* Writes beside the file and renames; makes the folders. */
+bool state_write(const char *path, const char *s, size_t n, struct error *e);
 bool state_save(const char *path, const struct saved_state *, struct error *e);
+/* The bytes of a file, a NUL behind them; NULL without an error: there is none. Caller frees. */
+char *state_read(const char *path, size_t max, size_t *n, struct error *e);
+#define STATE_MAX_BYTES ((size_t)16 << 20)
 /* False without an error: there is none. A file that can't be understood is renamed to NAME.bad and
  * said so in *e. */
 bool state_load(const char *path, struct saved_state *out, struct error *e);

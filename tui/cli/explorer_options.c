@@ -12,5 +12,10 @@ const struct option_row explorer_options[] = {
      .help = "play a script, then go on",
      .kind = OPTION_TEXT,
      .offset = offsetof(struct explorer_values, play)},
+    {.name = "session",
+     .arg = "NAME",
+     .help = "a session of this name (:sessions lists them)",
+     .kind = OPTION_TEXT,
+     .offset = offsetof(struct explorer_values, session)},
     {.name = NULL},
 };

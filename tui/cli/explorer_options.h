@@ -4,7 +4,7 @@
 #include "tui/cli/option_table.h"
 
 struct explorer_values {
-    const char *state, *play;
+    const char *state, *play, *session;
 };
 extern const struct option_row explorer_options[];
 #endif

@@ -46,13 +46,13 @@ static void program_help(struct strbuf *out)
     static const char common[] = "Common options:";
     strbuf_adds(out,
                 "glimt: see what the latents of a language model's sparse autoencoder do\n"
-                "  glimt [OPTION…]    the explorer; also --state JSON, --play FILE, --version\n");
+                "  glimt [OPTION…]    the explorer; --session NAME, --state JSON, --play FILE\n");
     for (size_t i = 0; cli_commands[i]; i++)
         strbuf_addf(out, "  glimt %-12s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     strbuf_addf(out, "\n%s", common);
     options_wrapped(out, common_options, (int)strlen(common));
     strbuf_adds(out, "glimt COMMAND --help explains them. Exit status: 0 done, 1 could not, 2 bad\n"
-                     "usage or input. Manual: man glimt\n");
+                     "usage or input. Manual: man glimt; --version\n");
 }
 
 void help_add(struct strbuf *out, const struct command *c)

@@ -125,6 +125,13 @@ void explore_release(struct explore *ex)
     findings_release(&ex->findings);
 }
 
+void explore_take_history(struct explore *ex, struct history *h)
+{
+    history_release(&ex->history);
+    ex->history = *h;
+    history_init(h);
+}
+
 /* ---- what is looked at */
 static const struct line_view *line_at(const struct snapshot *s, size_t at)
 {
@@ -457,6 +464,7 @@ void explore_loaded(struct explore *ex, const struct workbench *wb)
         drop_impossible_units(ex, spec->m);
     else
         ex->sliders.n = 0;
+    history_drop_sliders(&ex->history, spec ? spec->m : 0);
     if (ex->colour_unit == UNIT_UNSET || (spec && ex->colour_unit >= spec->m))
         ex->colour_unit = ex->sliders.n > 0 ? ex->sliders.unit[0].index : UNIT_ALL;
     if (!spec)
@@ -529,13 +537,18 @@ void explore_wish(struct explore *ex, struct wish *w)
 
 void explore_save(const struct explore *ex, struct saved_state *s)
 {
-    static const char *const names[N_COLOURINGS] = {"pre", "act", "loss", "delta"};
-    state_init(s);
+    explore_look(ex, s);
     s->text = malloc(ex->editor.text.n + 1);
     if (s->text) {
         memcpy(s->text, ex->editor.text.s, ex->editor.text.n + 1);
         s->n_text = ex->editor.text.n;
     }
+}
+
+void explore_look(const struct explore *ex, struct saved_state *s)
+{
+    static const char *const names[N_COLOURINGS] = {"pre", "act", "loss", "delta"};
+    state_init(s);
     s->cursor = ex->editor.cursor;
     snprintf(s->colour, sizeof s->colour, "%s", names[ex->colouring]);
     if (ex->views.now != VIEW_EXPLORE)

@@ -37,11 +37,12 @@ enum want {
     WANT_MOUSE = 8,
     WANT_THEME = 16, /* argument: its name */
     WANT_COPY = 32,
-    WANT_SHOT = 64,     /* path */
-    WANT_OPEN = 128,    /* path */
-    WANT_WRITE = 256,   /* path: the table shown */
-    WANT_COMMAND = 512, /* copy the command line that reproduces it */
-    WANT_STATE = 1024   /* copy the one-line state */
+    WANT_SHOT = 64,      /* path */
+    WANT_OPEN = 128,     /* path */
+    WANT_WRITE = 256,    /* path: the table shown */
+    WANT_COMMAND = 512,  /* copy the command line that reproduces it */
+    WANT_STATE = 1024,   /* copy the one-line state */
+    WANT_SESSIONS = 2048 /* say which are kept */
 };
 
 struct lane_name { /* which sliders a lane key stood for */
@@ -162,6 +163,8 @@ struct explore {
 /* state (may be NULL: the example text): copied; options must outlive the view. */
 void explore_init(struct explore *, const struct options *, const struct saved_state *);
 void explore_release(struct explore *);
+/* What can be taken back and done again, from an earlier session with this text; emptied. */
+void explore_take_history(struct explore *, struct history *);
 /* The terminal's size, or something that changes where things stand; also keeps lists and scrolling
  * in bounds. */
 void explore_resize(struct explore *, int w, int h);
@@ -184,6 +187,7 @@ void explore_do(struct explore *, enum action_id);
 /* What the worker should do now; text is borrowed until the next change. Clears wish_changed. */
 void explore_wish(struct explore *, struct wish *);
 void explore_save(const struct explore *, struct saved_state *); /* the caller releases it */
+void explore_look(const struct explore *, struct saved_state *); /* the same without the text */
 void explore_message(struct explore *, bool error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same, not worth keeping among the messages. */

@@ -191,6 +191,12 @@ static bool run_open(struct explore *ex, const char *arg)
     return ask_program(ex, WANT_OPEN, arg);
 }
 
+static bool run_sessions(struct explore *ex, const char *arg)
+{
+    ex->wants |= WANT_SESSIONS;
+    return !*arg;
+}
+
 static bool run_write(struct explore *ex, const char *arg)
 {
     return ends_in(arg, WRITE_ENDINGS) && ask_program(ex, WANT_WRITE, arg);
@@ -299,6 +305,8 @@ static const struct command_row {
      run_corpus, CORPUS_ENDINGS},
     {"write", "FILE.svg|.json|.csv", "write the plot or table of the focused pane", ACTION_NONE,
      NULL, run_write, WRITE_ENDINGS},
+    {"sessions", "", "which sessions are kept (glimt --session NAME opens one)", ACTION_NONE, NULL,
+     run_sessions, NULL},
     {"shot", "FILE.svg|.txt|.ans", "write a picture of the screen", ACTION_NONE, NULL, run_shot,
      SHOT_ENDINGS},
 };

@@ -127,9 +127,17 @@ static void colour_by_selected(struct explore *ex)
 }
 
 /* ---- history */
+static bool edit_fits(const struct textbuf *t, const struct edit *e, bool undo)
+{
+    return textbuf_has(t, e->at, undo ? e->inserted : e->removed,
+                       undo ? e->n_inserted : e->n_removed);
+}
+
 static void apply_change(struct explore *ex, const struct change *c, bool undo)
 {
-    if (!c) {
+    if (c && c->kind == CHANGE_TEXT && !edit_fits(&ex->editor.text, &c->edit, undo)) {
+        explore_message(ex, true, "this change is of another text");
+    } else if (!c) {
         explore_message(ex, false, undo ? "nothing to take back" : "nothing to do again");
     } else if (c->kind == CHANGE_TEXT) {
         editor_apply(&ex->editor, &c->edit, undo);

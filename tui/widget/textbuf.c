@@ -61,6 +61,17 @@ void textbuf_replace(struct textbuf *t, size_t at, size_t n_old, const char *s, 
     t->s[t->n] = 0;
 }
 
+static bool is_boundary(const struct textbuf *t, size_t at)
+{
+    return at == t->n || ((unsigned char)t->s[at] & 0xc0) != 0x80;
+}
+
+bool textbuf_has(const struct textbuf *t, size_t at, const char *s, size_t n)
+{
+    return at <= t->n && n <= t->n - at && (n == 0 || memcmp(t->s + at, s, n) == 0) &&
+           is_boundary(t, at) && is_boundary(t, at + n);
+}
+
 size_t textbuf_line_of(const struct textbuf *t, size_t at)
 {
     size_t lo = 0, hi = t->n_lines;

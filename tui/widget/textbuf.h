@@ -6,6 +6,7 @@
  * the byte after the i-th '\n'. */
 #ifndef GLIMT_WIDGET_TEXTBUF_H
 #define GLIMT_WIDGET_TEXTBUF_H
+#include <stdbool.h>
 #include <stddef.h>
 
 struct textbuf {
@@ -21,6 +22,8 @@ void textbuf_release(struct textbuf *);
  * valid UTF-8 without
  * '\r' and the range begins and ends between characters. s may not lie in the buffer. */
 void textbuf_replace(struct textbuf *, size_t at, size_t n_old, const char *s, size_t n_new);
+/* The n bytes of s stand at `at`, and begin and end between characters: they can be replaced. */
+bool textbuf_has(const struct textbuf *, size_t at, const char *s, size_t n);
 /* The line that holds byte `at` (a '\n' belongs to the line it ends; n to the last). */
 size_t textbuf_line_of(const struct textbuf *, size_t at);
 /* One past the line's last byte, before its '\n'. */

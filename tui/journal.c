@@ -1,0 +1,423 @@
+#include "tui/journal.h"
+#include "engine/base/memory.h"
+#include "tui/widget/editor.h"
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JOURNAL_VERSION 1
+#define CHECK_DIGITS 16
+
+/* ---- writing */
+static void check_of(const char *json, size_t n, char out[CHECK_DIGITS + 1])
+{
+    char hex[65];
+    struct sha256 h = sha256_bytes(json, n);
+    sha256_hex(&h, hex);
+    memcpy(out, hex, CHECK_DIGITS);
+    out[CHECK_DIGITS] = 0;
+}
+
+static void add_line(struct strbuf *out, json_t *object)
+{
+    char check[CHECK_DIGITS + 1];
+    char *json = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(object);
+    if (!json)
+        return; /* text that is no UTF-8: there is none */
+    check_of(json, strlen(json), check);
+    strbuf_adds(out, check);
+    strbuf_addc(out, ' ');
+    strbuf_adds(out, json);
+    strbuf_addc(out, '\n');
+    free(json);
+}
+
+static json_t *whole(size_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+static json_t *sliders_json(const struct sliders *s)
+{
+    json_t *units = json_array();
+    for (int i = 0; i < s->n; i++) {
+        const struct chosen_unit *u = &s->unit[i];
+        json_array_append_new(units, json_pack("[i,f,b]", (int)u->index,
+                                               isfinite(u->value) ? (double)u->value : 0.0,
+                                               (int)u->fixed));
+    }
+    return json_pack("{s:o,s:i,s:b}", "units", units, "insert", (int)s->insert, "join",
+                     (int)s->join);
+}
+
+static json_t *step_json(const struct change *c)
+{
+    if (c->kind == CHANGE_SLIDERS)
+        return json_pack("{s:o,s:o,s:b}", "before", sliders_json(&c->sliders.before), "after",
+                         sliders_json(&c->sliders.after), "open", (int)c->open);
+    const struct edit *e = &c->edit;
+    json_t *o = json_object();
+    json_object_set_new(o, "at", whole(e->at));
+    json_object_set_new(o, "removed", json_stringn(e->removed, e->n_removed));
+    json_object_set_new(o, "inserted", json_stringn(e->inserted, e->n_inserted));
+    json_object_set_new(o, "before", whole(e->cursor_before));
+    json_object_set_new(o, "after", whole(e->cursor_after));
+    json_object_set_new(o, "open", json_boolean(c->open));
+    return o;
+}
+
+static void add_one(struct strbuf *out, const char *key, json_t *value)
+{
+    add_line(out, json_pack("{s:o}", key, value));
+}
+
+static void add_state(struct strbuf *out, const struct saved_state *s)
+{
+    add_line(out,
+             json_pack("{s:o,s:o}", "state", state_json(s), "sliders", sliders_json(&s->sliders)));
+}
+
+void journal_begin(struct strbuf *out, const struct saved_state *s, const struct history *h,
+                   const struct sha256 files[2])
+{
+    size_t from, to;
+    add_one(out, "glimt_journal", json_integer(JOURNAL_VERSION));
+    for (int i = 0; i < 2; i++)
+        journal_file(out, &files[i]);
+    add_state(out, s);
+    history_window(h, JOURNAL_MAX_HISTORY, &from, &to);
+    for (size_t i = from; i < to; i++)
+        add_one(out, "step", step_json(&h->change[i]));
+    add_one(out, "done", whole(h->done - from));
+}
+
+void journal_note(struct strbuf *out, const struct history_note *n)
+{
+    const struct edit *e = n->edit;
+    switch (n->kind) {
+    case NOTE_EDIT: {
+        json_t *o = json_object();
+        json_object_set_new(o, "edit", whole(e->at));
+        json_object_set_new(o, "removed", whole(e->n_removed));
+        json_object_set_new(o, "inserted", json_stringn(e->inserted, e->n_inserted));
+        json_object_set_new(o, "before", whole(e->cursor_before));
+        json_object_set_new(o, "after", whole(e->cursor_after));
+        json_object_set_new(o, "joins", json_boolean(n->joins));
+        add_line(out, o);
+        break;
+    }
+    case NOTE_SLIDERS:
+        add_line(out, json_pack("{s:o,s:o,s:b}", "sliders", sliders_json(n->after), "before",
+                                sliders_json(n->before), "joins", (int)n->joins));
+        break;
+    case NOTE_BREAK: add_one(out, "break", json_true()); break;
+    case NOTE_UNDO: add_one(out, "undo", json_true()); break;
+    case NOTE_REDO: add_one(out, "redo", json_true()); break;
+    case NOTE_DROP: add_one(out, "drop", json_integer(n->limit)); break;
+    }
+}
+
+void journal_look(struct strbuf *out, const struct saved_state *s)
+{
+    struct saved_state look = *s;
+    look.text = NULL;
+    json_t *state = state_json(&look);
+    if (s->cursor != SIZE_MAX) /* which state_json leaves out without a text */
+        json_object_set_new(state, "cursor", whole(s->cursor));
+    add_line(out, json_pack("{s:o,s:o}", "state", state, "sliders", sliders_json(&s->sliders)));
+}
+
+void journal_file(struct strbuf *out, const struct sha256 *file)
+{
+    char hex[65];
+    sha256_hex(file, hex);
+    add_one(out, "file", json_string(hex));
+}
+
+/* ---- reading */
+struct reader {
+    struct journal *j;
+    struct textbuf text;
+    bool begun, stepped; /* the state has come; all steps have */
+};
+
+static bool get_size(const json_t *o, const char *key, size_t *out)
+{
+    const json_t *v = json_object_get(o, key);
+    if (!json_is_integer(v) || json_integer_value(v) < 0)
+        return false;
+    *out = (size_t)json_integer_value(v);
+    return true;
+}
+
+static bool get_bool(const json_t *o, const char *key, bool *out)
+{
+    const json_t *v = json_object_get(o, key);
+    *out = json_is_true(v);
+    return json_is_boolean(v);
+}
+
+/* Text that the editor could hold. */
+static bool get_text(const json_t *o, const char *key, const char **out, size_t *n)
+{
+    const json_t *v = json_object_get(o, key);
+    *out = json_string_value(v);
+    *n = json_string_length(v);
+    return *out && *n <= EDITOR_MAX_BYTES && !memchr(*out, '\r', *n) && !memchr(*out, 0, *n);
+}
+
+static bool read_unit(const json_t *v, struct chosen_unit *u)
+{
+    const json_t *index = json_array_get(v, 0), *value = json_array_get(v, 1),
+                 *fixed = json_array_get(v, 2);
+    if (!json_is_integer(index) || json_integer_value(index) < 0 ||
+        json_integer_value(index) > INT32_MAX || !json_is_number(value) || !json_is_boolean(fixed))
+        return false;
+    double number = json_number_value(value);
+    *u = (struct chosen_unit){(int32_t)json_integer_value(index), json_is_true(fixed),
+                              (float)number};
+    return isfinite(u->value);
+}
+
+static bool read_sliders(const json_t *o, struct sliders *s)
+{
+    const json_t *units = json_object_get(o, "units");
+    size_t insert;
+    *s = (struct sliders){0};
+    if (!json_is_array(units) || json_array_size(units) > SESSION_MAX_UNITS ||
+        !get_size(o, "insert", &insert) || insert > INSERT_ERROR || !get_bool(o, "join", &s->join))
+        return false;
+    s->insert = (enum insert)insert;
+    for (size_t i = 0; i < json_array_size(units); i++) {
+        struct chosen_unit u;
+        if (!read_unit(json_array_get(units, i), &u) || sliders_find(s, u.index) >= 0)
+            return false;
+        s->unit[s->n++] = u;
+    }
+    return true;
+}
+
+static bool read_version(const json_t *o)
+{
+    const json_t *v = json_object_get(o, "glimt_journal");
+    return json_is_integer(v) && json_integer_value(v) == JOURNAL_VERSION;
+}
+
+static bool read_file(struct reader *r, const json_t *value)
+{
+    struct journal *j = r->j;
+    struct sha256 h;
+    if (!json_is_string(value) || !sha256_from_hex(json_string_value(value), &h))
+        return false;
+    j->file[0] = j->file[1];
+    j->file[1] = h;
+    return true;
+}
+
+/* A state with text begins; one without says how things look from here on. */
+static bool read_state(struct reader *r, const json_t *o)
+{
+    struct saved_state s;
+    struct error e = {0};
+    struct sliders sliders;
+    bool ok = state_from_json(json_object_get(o, "state"), &s, &e) &&
+              read_sliders(json_object_get(o, "sliders"), &sliders) && !s.text == r->begun;
+    if (ok && !r->begun) {
+        const char *text;
+        size_t n;
+        ok = get_text(json_object_get(o, "state"), "text", &text, &n);
+        if (ok)
+            textbuf_replace(&r->text, 0, 0, text, n);
+    }
+    if (!ok) {
+        state_release(&s);
+        return false;
+    }
+    if (s.cursor == SIZE_MAX)
+        s.cursor = r->j->state.cursor;
+    s.sliders = sliders;
+    state_release(&r->j->state);
+    r->j->state = s;
+    r->begun = true;
+    return true;
+}
+
+static bool read_step(struct reader *r, const json_t *o)
+{
+    struct change c = {.kind = CHANGE_SLIDERS};
+    if (!get_bool(o, "open", &c.open))
+        return false;
+    if (!json_object_get(o, "at")) {
+        if (!read_sliders(json_object_get(o, "before"), &c.sliders.before) ||
+            !read_sliders(json_object_get(o, "after"), &c.sliders.after))
+            return false;
+        history_push(&r->j->history, &c);
+        return true;
+    }
+    const char *removed, *inserted;
+    struct edit e;
+    c.kind = CHANGE_TEXT;
+    if (!get_size(o, "at", &e.at) || !get_text(o, "removed", &removed, &e.n_removed) ||
+        !get_text(o, "inserted", &inserted, &e.n_inserted) ||
+        !get_size(o, "before", &e.cursor_before) || !get_size(o, "after", &e.cursor_after))
+        return false;
+    e.removed = xmemdup(removed, e.n_removed + 1);
+    e.inserted = xmemdup(inserted, e.n_inserted + 1);
+    c.edit = e;
+    history_push(&r->j->history, &c);
+    return true;
+}
+
+static bool read_done(struct reader *r, const json_t *o)
+{
+    size_t done;
+    if (!r->begun || !get_size(o, "done", &done) || done > r->j->history.n)
+        return false;
+    r->j->history.done = done;
+    r->stepped = true;
+    return true;
+}
+
+static bool read_edit(struct reader *r, const json_t *o)
+{
+    const char *inserted;
+    bool joins;
+    struct edit e;
+    struct textbuf *t = &r->text;
+    if (!get_size(o, "edit", &e.at) || !get_size(o, "removed", &e.n_removed) ||
+        !get_text(o, "inserted", &inserted, &e.n_inserted) ||
+        !get_size(o, "before", &e.cursor_before) || !get_size(o, "after", &e.cursor_after) ||
+        !get_bool(o, "joins", &joins) || e.at > t->n || e.n_removed > t->n - e.at ||
+        !textbuf_has(t, e.at, t->s + e.at, e.n_removed) ||
+        t->n - e.n_removed + e.n_inserted > EDITOR_MAX_BYTES)
+        return false;
+    e.removed = xmemdup(t->s + e.at, e.n_removed + 1);
+    e.inserted = xmemdup(inserted, e.n_inserted + 1);
+    textbuf_replace(t, e.at, e.n_removed, e.inserted, e.n_inserted);
+    history_edit(&r->j->history, &e, joins);
+    r->j->state.cursor = e.cursor_after;
+    free(e.removed);
+    free(e.inserted);
+    return true;
+}
+
+static bool read_moved(struct reader *r, const json_t *o)
+{
+    struct sliders before, after;
+    bool joins;
+    if (!read_sliders(json_object_get(o, "sliders"), &after) ||
+        !read_sliders(json_object_get(o, "before"), &before) || !get_bool(o, "joins", &joins))
+        return false;
+    history_sliders(&r->j->history, &before, &after, joins);
+    r->j->state.sliders = after;
+    r->j->state.has_units = after.n > 0;
+    return true;
+}
+
+static bool apply(struct reader *r, bool undo)
+{
+    struct history *h = &r->j->history;
+    const struct change *c = undo ? history_undo(h) : history_redo(h);
+    if (!c)
+        return false;
+    if (c->kind == CHANGE_SLIDERS) {
+        r->j->state.sliders = undo ? c->sliders.before : c->sliders.after;
+        return true;
+    }
+    const struct edit *e = &c->edit;
+    const char *old = undo ? e->inserted : e->removed, *now = undo ? e->removed : e->inserted;
+    size_t n_old = undo ? e->n_inserted : e->n_removed, n_now = undo ? e->n_removed : e->n_inserted;
+    if (!textbuf_has(&r->text, e->at, old, n_old) || r->text.n - n_old + n_now > EDITOR_MAX_BYTES) {
+        h->done = undo ? h->done + 1 : h->done - 1;
+        return false;
+    }
+    textbuf_replace(&r->text, e->at, n_old, now, n_now);
+    r->j->state.cursor = undo ? e->cursor_before : e->cursor_after;
+    return true;
+}
+
+static bool take_record(struct reader *r, const json_t *o, bool first)
+{
+    if (first)
+        return read_version(o);
+    if (json_object_get(o, "file"))
+        return read_file(r, json_object_get(o, "file"));
+    if (json_object_get(o, "state"))
+        return (r->begun == r->stepped) && read_state(r, o);
+    if (!r->stepped) {
+        if (json_object_get(o, "step"))
+            return r->begun && read_step(r, json_object_get(o, "step"));
+        return read_done(r, o);
+    }
+    if (json_object_get(o, "edit"))
+        return read_edit(r, o);
+    if (json_object_get(o, "sliders"))
+        return read_moved(r, o);
+    if (json_object_get(o, "break")) {
+        history_break(&r->j->history);
+        return true;
+    }
+    size_t limit;
+    if (get_size(o, "drop", &limit)) {
+        history_drop_sliders(&r->j->history, limit > INT32_MAX ? INT32_MAX : (int32_t)limit);
+        return true;
+    }
+    if (json_object_get(o, "undo"))
+        return apply(r, true);
+    return json_object_get(o, "redo") ? apply(r, false) : true; /* of tomorrow: nothing to do */
+}
+
+static bool take_line(struct reader *r, const char *line, size_t n, bool first)
+{
+    char check[CHECK_DIGITS + 1];
+    if (n < CHECK_DIGITS + 1 || line[CHECK_DIGITS] != ' ')
+        return false;
+    const char *json = line + CHECK_DIGITS + 1;
+    size_t n_json = n - CHECK_DIGITS - 1;
+    check_of(json, n_json, check);
+    if (memcmp(check, line, CHECK_DIGITS) != 0)
+        return false;
+    json_t *o = json_loadb(json, n_json, JSON_REJECT_DUPLICATES, NULL);
+    bool ok = json_is_object(o) && take_record(r, o, first);
+    json_decref(o);
+    return ok;
+}
+
+void journal_read(const char *bytes, size_t n, struct journal *out)
+{
+    *out = (struct journal){0};
+    state_init(&out->state);
+    history_init(&out->history);
+    struct reader r = {.j = out};
+    textbuf_init(&r.text);
+    while (out->n_good < n) {
+        const char *line = bytes + out->n_good, *end = memchr(line, '\n', n - out->n_good);
+        if (!end || !take_line(&r, line, (size_t)(end - line), out->n_good == 0))
+            break;
+        out->n_good += (size_t)(end - line) + 1;
+    }
+    out->valid = r.begun;
+    if (!r.stepped) /* the text belongs to steps that are lost */
+        history_release(&out->history);
+    if (r.begun) {
+        free(out->state.text);
+        out->state.n_text = r.text.n;
+        out->state.text = xstrndup(r.text.s, r.text.n);
+    }
+    textbuf_release(&r.text);
+}
+
+void journal_release(struct journal *j)
+{
+    state_release(&j->state);
+    history_release(&j->history);
+    *j = (struct journal){0};
+}
+
+bool journal_knows(const struct journal *j, const struct sha256 *file)
+{
+    return memcmp(&j->file[0], file, sizeof *file) == 0 ||
+           memcmp(&j->file[1], file, sizeof *file) == 0;
+}
