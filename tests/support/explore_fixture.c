@@ -70,6 +70,12 @@ static void statistics(struct explore_fixture *f)
     }
 }
 
+/* Nothing is computed here: a dictionary of latents differs by what it says of itself. */
+void fixture_neurons(struct explore_fixture *f, bool neurons)
+{
+    ((struct dict_spec *)(uintptr_t)dict_spec(f->wb.dict))->identity = neurons;
+}
+
 static void world(struct explore_fixture *f)
 {
     struct error e = {0};
@@ -85,6 +91,7 @@ static void world(struct explore_fixture *f)
     f->wb.bundle_is_ours = true;
     f->wb.at = (struct point){3, SITE_MLP_ACT};
     f->wb.dict = dict_neurons(f->wb.at, N_LATENTS);
+    fixture_neurons(f, false);
     f->wb.model_name = (char *)"demo";
     f->wb.n_chosen = 6;
     memcpy(f->wb.chosen, chosen, sizeof chosen);

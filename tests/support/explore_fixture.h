@@ -27,6 +27,8 @@ struct explore_fixture {
  * without a snapshot. */
 void fixture_init(struct explore_fixture *, const char *text, enum depth, bool ascii, int w, int h);
 void fixture_release(struct explore_fixture *);
+/* The units are latents, unless they are said to be neurons. */
+void fixture_neurons(struct explore_fixture *, bool neurons);
 /* What an idle worker would publish for a wish. The caller's reference. */
 struct snapshot *fixture_snapshot(const struct wish *);
 /* Somebody who answers the views' questions: histograms and sweeps at once (unless f->hold), with

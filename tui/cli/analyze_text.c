@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "tui/cli/analysis.h"
 #include "tui/term/grid.h"
+#include "tui/view/label.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -179,7 +180,12 @@ static void token_row(const struct analysis *a, const struct theme *theme,
         int32_t at = t->index * a->n_next + i;
         bytes = tokenizer_bytes(a->wb->tokenizer, a->next_id[at], &n);
         strbuf_adds(out, "  ");
-        text_add(out, bytes, n, NEXT_COLUMNS - 7);
+        char padding[LABEL_MAX];
+        padding_label(a->next_id[at], padding);
+        if (n > 0)
+            text_add(out, bytes, n, NEXT_COLUMNS - 7);
+        else
+            strbuf_adds(out, padding); /* whole: half an id is another */
         strbuf_addf(out, " %.2f", (double)expf(a->next_logp[at]));
     }
     strbuf_addc(out, '\n');

@@ -2,6 +2,8 @@
 #include "engine/base/memory.h"
 #include "engine/formats/mapping.h"
 #include "tui/plot/plot.h"
+#include "tui/unit_words.h"
+#include "tui/view/label.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +209,28 @@ json_t *inquiry_json(const struct inquiry *q, const char *const *names)
     return root;
 }
 
+/* A table in words for people: units by what they are called, ids without a token by what they are.
+ * New. */
+static struct table *for_people(const struct inquiry *q, const struct table *from)
+{
+    struct table *t = table_copy(from);
+    int32_t unit = table_find(t, "latent"), id = table_find(t, "id"), text = table_find(t, "text"),
+            bytes = table_find(t, "bytes");
+    if (unit >= 0)
+        unit_words_in(q->wb, t->cols[unit].name);
+    unit_words_in(q->wb, t->title);
+    unit_words_in(q->wb, t->note);
+    for (int64_t i = 0; id >= 0 && text >= 0 && bytes >= 0 && i < t->n_rows; i++) {
+        char label[LABEL_MAX];
+        const char *hex = table_str(t, i, bytes);
+        if (table_has(t, i, text) || (hex && *hex))
+            continue;
+        padding_label(table_i64(t, i, id), label);
+        table_set_str(t, i, text, label);
+    }
+    return t;
+}
+
 static void print_text(struct inquiry *q, const char *const *names, const struct table *instead)
 {
     struct strbuf *out = &q->cli->out;
@@ -221,10 +245,12 @@ static void print_text(struct inquiry *q, const char *const *names, const struct
             how.columns = 0; /* a pager shows it all */
         if (out->len > 0)
             strbuf_addc(out, '\n');
-        if (t->n_rows == 0 && *t->note)
-            strbuf_addf(out, "%s\n", t->note);
+        struct table *said = for_people(q, t);
+        if (said->n_rows == 0 && *said->note)
+            strbuf_addf(out, "%s\n", said->note);
         else
-            table_write_text(t, &how, out);
+            table_write_text(said, &how, out);
+        table_free(said);
     }
 }
 

@@ -1,4 +1,5 @@
 /* Title above; status line and keys below; what is typed into a prompt. */
+#include "tui/unit_words.h"
 #include "tui/view/explore_parts.h"
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@ static void draw_tabs(const struct drawing *d, struct rect r, int from)
         bool now = d->ex->views.now == (enum view_id)i;
         grid_printf(d->grid, r, x[i], r.y, draw_style(d, ROLE_KEY), "%d", i + 1);
         grid_printf(d->grid, r, x[i] + 2, r.y, draw_style(d, now ? ROLE_SELECTION : ROLE_DIM), "%s",
-                    view_table[i] ? view_table[i]->title : "Explore");
+                    view_title((enum view_id)i, d->wb));
     }
 }
 
@@ -37,7 +38,8 @@ static void draw_title(const struct drawing *d)
     const struct view_ops *view = view_table[d->ex->views.now];
     char state[64];
     if (view)
-        snprintf(state, sizeof state, d->ascii ? "%s - 1-6" : "%s · 1–6", view->title);
+        snprintf(state, sizeof state, d->ascii ? "%s - 1-6" : "%s · 1–6",
+                 view_title(d->ex->views.now, d->wb));
     else if (d->ex->typing)
         snprintf(state, sizeof state, "typing %s Esc for commands", d->ascii ? "-" : "·");
     else
@@ -211,8 +213,10 @@ static void draw_choices(const struct drawing *d)
             action_key(it->action, key, sizeof key);
         grid_fill(d->grid, (struct rect){r.x, r.y + i, r.w, 1}, s);
         int x = grid_printf(d->grid, r, r.x + 1, r.y + i, s, "%s %s", it->name, it->args);
-        grid_text(d->grid, r, x + 2 > r.x + 32 ? x + 2 : r.x + 32, r.y + i, s, it->help,
-                  strlen(it->help));
+        char help[200];
+        snprintf(help, sizeof help, "%s", it->help);
+        unit_words_in(d->wb, help);
+        grid_text(d->grid, r, x + 2 > r.x + 32 ? x + 2 : r.x + 32, r.y + i, s, help, strlen(help));
         int w = text_columns(key, strlen(key));
         grid_printf(d->grid, r, r.x + r.w - w - 2, r.y + i, selected ? s : draw_style(d, ROLE_KEY),
                     " %s ", key);

@@ -1,5 +1,6 @@
 /* The Corpus view drawn. */
 #include "engine/base/memory.h"
+#include "tui/unit_words.h"
 #include "tui/view/corpus_parts.h"
 #include "tui/view/label.h"
 #include "tui/widget/wrap.h"
@@ -345,9 +346,10 @@ static void edge_note(const struct corpus_view *v, const struct view_in *in, int
     else if (token_note(v, in, out, n))
         return;
     else if (w >= 64)
-        snprintf(out, n, "colour: %s %s c %s %s %s latent %s / finds %s Enter edits",
+        snprintf(out, n, "colour: %s %s c %s %s %s %s %s / finds %s Enter edits",
                  v->by_value ? "pre-activation" : "active", dot,
-                 v->by_value ? "active" : "pre-activation", dot, arrows, dot, dot);
+                 v->by_value ? "active" : "pre-activation", dot, arrows,
+                 unit_words(in->workbench)->one, dot, dot);
     else
         snprintf(out, n, "%s %s c %s", v->by_value ? "pre" : "active", dot,
                  v->by_value ? "active" : "pre");

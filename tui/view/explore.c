@@ -1,4 +1,5 @@
 #include "tui/view/explore.h"
+#include "tui/unit_words.h"
 #include "tui/view/explore_parts.h"
 #include <math.h>
 #include <stdarg.h>
@@ -428,8 +429,9 @@ static void drop_impossible_units(struct explore *ex, int32_t m)
             dropped++;
         }
     if (dropped)
-        explore_message(ex, true, "%d latent%s beyond the %d there are: left out", dropped,
-                        dropped > 1 ? "s" : "", m);
+        explore_message(
+            ex, true, "%d %s beyond the %d there are: left out", dropped,
+            dropped > 1 ? unit_words(ex->workbench)->many : unit_words(ex->workbench)->one, m);
 }
 
 void explore_loaded(struct explore *ex, const struct workbench *wb)
@@ -445,7 +447,7 @@ void explore_loaded(struct explore *ex, const struct workbench *wb)
                  spec->m, spec->k, device);
     else if (spec)
         snprintf(ex->title, sizeof ex->title, "%s · %s · %d %s · %s", model, hook, spec->m,
-                 spec->identity ? "neurons" : "latents", device);
+                 unit_words(wb)->many, device);
     else
         snprintf(ex->title, sizeof ex->title, "%s · no SAE · %s", model, device);
     for (int i = 0; ex->sliders.n == 0 && wb->dict && i < wb->n_chosen && i < SESSION_MAX_UNITS;

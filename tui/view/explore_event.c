@@ -1,6 +1,7 @@
 /* Keys of the Explore view. */
 #include "engine/base/memory.h"
 #include "engine/text/utf8.h"
+#include "tui/unit_words.h"
 #include "tui/view/explore_parts.h"
 #include <math.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@ static bool sliders_known(struct explore *ex)
         return true;
     explore_message(ex, false,
                     ex->status.loading ? "still loading"
-                                       : "no sliders: take a latent in its pane with f");
+                                       : "no sliders: take a %s in its pane with f",
+                    unit_words(ex->workbench)->one);
     return false;
 }
 
@@ -80,7 +82,8 @@ static void to_median(struct explore *ex, int row)
         }
     if (!known)
         explore_message(ex, false,
-                        "the bundle has no statistics: the median of this latent is not known");
+                        "the bundle has no statistics: the median of this %s is not known",
+                        unit_words(ex->workbench)->one);
     explore_repeatable(ex, ACTION_MEDIAN, 0);
     explore_changed_sliders(ex, &before, false);
 }
@@ -218,7 +221,8 @@ static void accept_prediction(struct explore *ex)
     if (n == 0 || !utf8_is_valid(bytes, n) ||
         !map_to_new(&ex->map, s->next_at, s->next_at, &from, &to)) {
         explore_message(ex, true,
-                        n == 0 || !utf8_is_valid(bytes, n)
+                        n == 0 ? "this is padding of the vocabulary, it has no text: not appended"
+                        : !utf8_is_valid(bytes, n)
                             ? "this token is no whole character: not appended"
                             : "the text has changed: wait for new predictions");
         return;

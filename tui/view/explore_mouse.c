@@ -1,4 +1,5 @@
 /* The mouse in the Explore view. */
+#include "tui/unit_words.h"
 #include "tui/view/explore_parts.h"
 
 void explore_end_drag(struct explore *ex)
@@ -126,7 +127,8 @@ static void press_histogram(struct explore *ex, const struct event *e)
         return;
     int row = sliders_find(&ex->sliders, unit);
     if (row < 0) {
-        explore_message(ex, false, "latent %d is no slider: take it in its pane with f", (int)unit);
+        explore_message(ex, false, "%s %d is no slider: take it in its pane with f",
+                        unit_words(ex->workbench)->one, (int)unit);
         return;
     }
     list_select(&ex->rows, row + 1);

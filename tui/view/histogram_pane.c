@@ -1,6 +1,7 @@
 /* The histogram of the latent looked at, by class, with the current token's value and the slider's.
  */
 #include "tui/plot/plot.h"
+#include "tui/unit_words.h"
 #include "tui/view/explore_parts.h"
 #include "tui/view/job_line.h"
 #include <math.h>
@@ -114,7 +115,7 @@ static void what_is_missing(const struct drawing *d, int32_t unit, int columns, 
     if (!d->wb)
         snprintf(out, n, "%s", waiting(d));
     else if (unit < 0)
-        snprintf(out, n, "no latent");
+        snprintf(out, n, "no %s", unit_words(d->wb)->one);
     else if (j->id && job_is_pending(j))
         job_working_text(j, d->ascii, columns, out, n);
     else

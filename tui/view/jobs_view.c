@@ -1,6 +1,7 @@
 /* Jobs: what runs, waits and has run; how fast, how long still, or what went wrong. */
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
+#include "tui/unit_words.h"
 #include "tui/view/corpus_text.h"
 #include "tui/view/job_line.h"
 #include "tui/widget/list.h"
@@ -75,6 +76,7 @@ static struct table *table_of(const struct jobs *v, const struct view_in *in)
         strbuf_init(&command);
         command_of(j, in, &command);
         job_line_what(j, what, sizeof what);
+        unit_words_in(in->workbench, what);
         corpus_choice_name(&j->request.corpus, corpus, sizeof corpus);
         int64_t row = table_row(t);
         table_set_i64(t, row, ID, (int64_t)j->id);
@@ -206,6 +208,7 @@ static void draw_row(const struct jobs_drawing *d, struct rect r, int y, int row
         grid_fill(d->g, (struct rect){r.x, y, r.w, 1}, look(d, ROLE_SELECTION));
     draw_status(d, r, y, j->status);
     job_line_what(j, what, sizeof what);
+    unit_words_in(d->in->workbench, what);
     corpus_choice_name(&j->request.corpus, corpus, sizeof corpus);
     struct rect cell = rect_clip((struct rect){r.x + 3, y, what_w - 1, 1}, r);
     grid_text(d->g, cell, cell.x, y, look(d, ROLE_TEXT), what, strlen(what));
@@ -247,10 +250,12 @@ static void draw_list(const struct jobs_drawing *d, struct rect r)
     list_title(v, title, sizeof title);
     if (in.h < r.h)
         grid_box(d->g, r, title, true, d->in->theme);
-    if (v->n == 0)
-        grid_printf(d->g, in, in.x + 1, in.y, look(d, ROLE_DIM), "%s",
-                    in.w >= 60 ? "nothing was asked yet: 2 latents, 3 histograms, 4 sweep, 5 corpus"
-                               : "nothing was asked yet");
+    if (v->n == 0 && in.w >= 60)
+        grid_printf(d->g, in, in.x + 1, in.y, look(d, ROLE_DIM),
+                    "nothing was asked yet: 2 %s, 3 histograms, 4 sweep, 5 corpus",
+                    unit_words(d->in->workbench)->many);
+    else if (v->n == 0)
+        grid_printf(d->g, in, in.x + 1, in.y, look(d, ROLE_DIM), "nothing was asked yet");
     for (int i = 0; i < in.h && v->list.top + i < v->n; i++)
         draw_row(d, in, in.y + i, v->list.top + i);
     if (v->n > in.h) {
@@ -312,8 +317,10 @@ static void draw_detail(const struct jobs_drawing *d, struct rect r)
         return;
     char what[64];
     bool any = v->list.selected < v->n;
-    if (any)
+    if (any) {
         job_line_what(&v->job[v->list.selected], what, sizeof what);
+        unit_words_in(d->in->workbench, what);
+    }
     grid_box(d->g, r, any ? what : "", false, d->in->theme);
     struct rect in = rect_inner(r, 2, 1);
     if (!any || in.h <= 0)

@@ -36,6 +36,11 @@ void token_label(const char *bytes, size_t n, bool ascii, char out[LABEL_MAX])
     out[w] = 0;
 }
 
+void padding_label(int64_t id, char out[LABEL_MAX])
+{
+    snprintf(out, LABEL_MAX, "padding id %lld", (long long)id);
+}
+
 static void number(double v, int decimals, bool ascii, const char *plus, char *out, size_t n)
 {
     if (!isfinite(v)) {

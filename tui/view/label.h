@@ -3,6 +3,7 @@
 #define GLIMT_VIEW_LABEL_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define LABEL_MAX 96
 
@@ -10,6 +11,8 @@
  * bytes stay, the grid shows what is no UTF-8 as ‹C3›. NUL-terminated; ends in … (ASCII: ..) where
  * it is too long. */
 void token_label(const char *bytes, size_t n, bool ascii, char out[LABEL_MAX]);
+/* "padding id 50277": an id of the model that no token of the tokenizer has. */
+void padding_label(int64_t id, char out[LABEL_MAX]);
 /* "+0.45", "−0.45" with a real minus sign outside ASCII; NaN and infinity: "–". */
 void signed_number(double v, int decimals, bool ascii, char *out, size_t n);
 /* The same without the plus. */

@@ -303,7 +303,7 @@ static void token_of(const struct latents_drawing *d, const struct table *t, int
     if (n > 0)
         token_label(text, n, d->in->ascii, out);
     else
-        snprintf(out, LABEL_MAX, "#%.0f", column_f64(t, row, column_number(t, "id")));
+        padding_label(table_i64(t, row, column_number(t, "id")), out);
 }
 
 static void draw_lens_row(const struct latents_drawing *d, struct rect r, int y, int which,

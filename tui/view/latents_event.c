@@ -1,5 +1,6 @@
 /* Keys and mouse of the Latents view. */
 #include "engine/base/memory.h"
+#include "tui/unit_words.h"
 #include "tui/view/explore.h"
 #include "tui/view/latents_parts.h"
 #include <math.h>
@@ -157,8 +158,8 @@ static void go_to(struct latents *v, const struct view_in *in)
     if (at >= 0)
         move(v, in, at - v->list.selected);
     else if (in->explore)
-        explore_message(in->explore, false, "latent %d is not in the table: it never fired",
-                        (int)other);
+        explore_message(in->explore, false, "%s %d is not in the table: it never fired",
+                        unit_words(in->workbench)->one, (int)other);
 }
 
 static void enter(struct latents *v, const struct view_in *in)

@@ -1,4 +1,5 @@
 /* The active latents of the token under the cursor, largest first. */
+#include "tui/unit_words.h"
 #include "tui/view/explore_parts.h"
 #include "tui/view/job_line.h"
 #include "tui/view/label.h"
@@ -145,11 +146,11 @@ static void draw_brushed(const struct drawing *d)
 {
     const struct brush *b = &d->ex->brush;
     char title[80], edge[64];
-    snprintf(title, sizeof title, "Latents of the selection: %d token%s", (int)b->n_inside,
-             b->n_inside == 1 ? "" : "s");
+    snprintf(title, sizeof title, "%s of the selection: %d token%s", unit_words(d->wb)->title,
+             (int)b->n_inside, b->n_inside == 1 ? "" : "s");
     if (d->ex->layout.pane[PANE_LATENTS].w < (int)strlen(title) + 4)
-        snprintf(title, sizeof title, "Latents of %d token%s", (int)b->n_inside,
-                 b->n_inside == 1 ? "" : "s");
+        snprintf(title, sizeof title, "%s of %d token%s", unit_words(d->wb)->title,
+                 (int)b->n_inside, b->n_inside == 1 ? "" : "s");
     draw_frame(d, PANE_LATENTS, title);
     struct rect r = pane_rows(d->ex, PANE_LATENTS);
     if (r.h <= 0)
@@ -198,8 +199,8 @@ void draw_latents_pane(const struct drawing *d)
         return;
     }
     here_label(d, label);
-    snprintf(title, sizeof title, "Latents at %s", label);
-    draw_frame(d, PANE_LATENTS, d->here.valid ? title : "Latents");
+    snprintf(title, sizeof title, "%s at %s", unit_words(d->wb)->title, label);
+    draw_frame(d, PANE_LATENTS, d->here.valid ? title : unit_words(d->wb)->title);
     struct rect r = pane_rows(d->ex, PANE_LATENTS);
     const struct list *l = &d->ex->latents;
     int32_t n = here_n_active(&d->here), id;

@@ -1,4 +1,5 @@
 /* The table of all latents drawn: only the rows in sight. */
+#include "tui/unit_words.h"
 #include "tui/view/job_line.h"
 #include "tui/view/label.h"
 #include "tui/view/latents_parts.h"
@@ -151,6 +152,8 @@ static void draw_heads(const struct latents_drawing *d, struct rect r, const str
         }
         char head[sizeof c->head];
         snprintf(head, sizeof head, "%s", c[i].head);
+        if (c[i].kind == CELL_LATENT)
+            unit_words_in(d->in->workbench, head);
         char *about = strstr(head, "≈");
         if (about && d->in->ascii)
             snprintf(about, sizeof "≈", "~");
@@ -298,8 +301,12 @@ void latents_draw_table(const struct latents_drawing *d, struct rect inner)
     if (a.rows.h <= 0 || v->n_shown == 0) {
         if (!v->rows || v->rows->n_rows == 0)
             draw_waiting(d, a.rows);
-        else if (a.rows.h > 0)
-            latents_say(d, a.rows, ROLE_DIM, "no latent is left: Esc clears the filter");
+        else if (a.rows.h > 0) {
+            char none[64];
+            snprintf(none, sizeof none, "no %s is left: Esc clears the filter",
+                     unit_words(d->in->workbench)->one);
+            latents_say(d, a.rows, ROLE_DIM, none);
+        }
         draw_prompt(d, a.prompt);
         return;
     }

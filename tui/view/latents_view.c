@@ -1,5 +1,6 @@
 /* The table of all latents, and the selected one in detail: histogram, examples, what it writes. */
 #include "engine/base/memory.h"
+#include "tui/unit_words.h"
 #include "tui/view/latents_parts.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,7 @@ static void title_of(const struct latents_drawing *d, enum latents_part p, char 
     const struct latents *v = d->v;
     const char *dot = d->in->ascii ? " - " : " · ";
     char corpus[96] = "", unit[24] = "";
+    const char *units = unit_words(d->in->workbench)->title;
     if (v->rows && p == PART_TABLE) /* the one before, until the next is there */
         corpus_choice_name(&v->of, corpus, sizeof corpus);
     else if (v->watch.asked)
@@ -84,13 +86,13 @@ static void title_of(const struct latents_drawing *d, enum latents_part p, char 
     switch (p) {
     case PART_TABLE:
         if (v->n_classes == 2)
-            snprintf(out, n, "Latents of %s%s%s against %s", corpus, dot, latents_class(v, target),
-                     latents_class(v, 1 - target));
+            snprintf(out, n, "%s of %s%s%s against %s", units, corpus, dot,
+                     latents_class(v, target), latents_class(v, 1 - target));
         else if (v->n_classes > 2)
-            snprintf(out, n, "Latents of %s%s%s against the others", corpus, dot,
+            snprintf(out, n, "%s of %s%s%s against the others", units, corpus, dot,
                      latents_class(v, target));
         else
-            snprintf(out, n, "%s%s", *corpus ? "Latents of " : "Latents", corpus);
+            snprintf(out, n, "%s%s%s", units, *corpus ? " of " : "", corpus);
         break;
     case PART_HISTOGRAM:
         snprintf(out, n, "Pre-activations%s%s%s%s%s", *unit ? " of " : "", unit,

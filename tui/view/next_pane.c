@@ -13,7 +13,7 @@ static void prediction_label(const struct drawing *d, int32_t id, char out[LABEL
     if (bytes && n > 0)
         token_label(bytes, n, d->ascii, out);
     else
-        snprintf(out, LABEL_MAX, "#%d", id);
+        padding_label(id, out);
 }
 
 enum {

@@ -1,6 +1,7 @@
 /* Pages over the screen, the help and the messages: rows in two columns, wrapped, scrolled,
  * searched. */
 #include "engine/base/memory.h"
+#include "tui/unit_words.h"
 #include "tui/view/explore_parts.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,7 @@ static bool help_entry(const struct explore *ex, int i, struct entry *out)
         return false;
     all_keys((enum action_id)a, ex->typing, out->left, sizeof out->left);
     snprintf(out->right, sizeof out->right, "%s", actions[a].help);
+    unit_words_in(ex->workbench, out->right);
     return true;
 }
 
@@ -365,9 +367,11 @@ static void title(const struct explore *ex, char *out, size_t n)
         snprintf(out, n, "Messages");
     else
         snprintf(out, n, "Keys: %s",
-                 view         ? view->title
+                 view         ? view_title(ex->views.now, ex->workbench)
                  : ex->typing ? "typing"
                               : where_name[ex->focus]);
+    if (ex->overlay != OVERLAY_MESSAGES)
+        unit_words_in(ex->workbench, out);
 }
 
 static void draw_line(const struct drawing *d, const struct geometry *g, const struct line *l,

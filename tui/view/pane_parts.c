@@ -1,5 +1,6 @@
 #include "tui/view/pane_parts.h"
 #include "engine/base/memory.h"
+#include "tui/unit_words.h"
 #include "tui/view/job_line.h"
 #include <math.h>
 #include <stdio.h>
@@ -245,6 +246,7 @@ void pane_edge(struct grid *g, const struct theme *theme, struct rect frame, con
 void pane_waiting(const struct view_in *in, const struct watch *w, struct grid *g, struct rect r)
 {
     const char *text = "";
+    char none[40];
     int32_t unit[SESSION_MAX_UNITS];
     if (r.w <= 0 || r.h <= 0)
         return;
@@ -256,9 +258,10 @@ void pane_waiting(const struct view_in *in, const struct watch *w, struct grid *
         text = in->ascii ? "loading" : "loading …";
     else if (!in->workbench->dict)
         text = "no SAE: start with --sae";
-    else if (pane_units(in, unit) == 0)
-        text = "no latent is chosen: f takes one";
-    else
+    else if (pane_units(in, unit) == 0) {
+        snprintf(none, sizeof none, "no %s is chosen: f takes one", unit_words(in->workbench)->one);
+        text = none;
+    } else
         text = in->ascii ? "..." : "…";
     grid_text(g, r, r.x, r.y, theme_style(in->theme, ROLE_DIM), text, strlen(text));
 }

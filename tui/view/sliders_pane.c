@@ -1,4 +1,5 @@
 /* The sliders. */
+#include "tui/unit_words.h"
 #include "tui/view/explore_parts.h"
 #include "tui/view/label.h"
 #include <math.h>
@@ -192,7 +193,6 @@ static bool has_medians(const struct drawing *d)
 
 static void draw_lower_edge(const struct drawing *d)
 {
-    static const char *const insertion[] = {"plain model", "SAE inserted", "SAE + error inserted"};
     const struct explore *ex = d->ex;
     char text[96];
     double range = sliders_range(&ex->sliders);
@@ -204,9 +204,10 @@ static void draw_lower_edge(const struct drawing *d)
     else if (roomy)
         snprintf(text, sizeof text, "%s%.0f %s %.0f %s %s", d->ascii ? "-" : "−", range,
                  d->ascii ? "to" : "…", range, d->ascii ? "-" : "·",
-                 insertion[sliders_insert(&ex->sliders)]);
+                 unit_words(d->wb)->inserted[sliders_insert(&ex->sliders)]);
     else
-        snprintf(text, sizeof text, "%s", insertion[sliders_insert(&ex->sliders)]);
+        snprintf(text, sizeof text, "%s",
+                 unit_words(d->wb)->inserted[sliders_insert(&ex->sliders)]);
     if (!d->lifted && !ex->drag.active && has_medians(d)) {
         size_t before = strlen(text);
         edge_add(d, PANE_SLIDERS, text, sizeof text,
@@ -243,9 +244,11 @@ void draw_sliders_pane(const struct drawing *d)
     if (c.rows.h <= 0)
         return;
     if (ex->sliders.n == 0) {
+        char take[40];
+        snprintf(take, sizeof take, "take a %s with f", unit_words(d->wb)->one);
         grid_printf(d->grid, c.rows, c.rows.x, c.rows.y, draw_style(d, ROLE_DIM), "%s",
                     !d->wb        ? waiting(d)
-                    : d->wb->dict ? "take a latent with f"
+                    : d->wb->dict ? take
                                   : "no SAE");
         return;
     }

@@ -2,6 +2,7 @@
  * (methods: Fig. 8), all together and each alone; live while it runs. */
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
+#include "tui/unit_words.h"
 #include "tui/view/findings.h"
 #include "tui/view/label.h"
 #include "tui/view/sweep_table.h"
@@ -229,7 +230,7 @@ static void value_text(double value, bool ascii, char out[32])
 
 enum { LEAST_NAME = 10 }; /* columns in which a corpus is told from another */
 
-static void plot_title(const struct sweep *v, bool ascii, int w, char *out, size_t n)
+static void plot_title(const struct sweep *v, const struct view_in *in, int w, char *out, size_t n)
 {
     static const char *const name[N_SWEEP_SHOWS] = {"Loss", "Change of loss", "Paired changes"},
                              *const unit[N_SWEEP_SHOWS] = {"nats a token", "nats", "nats"},
@@ -241,9 +242,9 @@ static void plot_title(const struct sweep *v, bool ascii, int w, char *out, size
         return;
     }
     int room = w >= 60 ? w / 3 : w - 14 - text_width(what);
-    corpus_label(&v->watch.request.corpus, ascii, room, corpus, sizeof corpus);
+    corpus_label(&v->watch.request.corpus, in->ascii, room, corpus, sizeof corpus);
     snprintf(out, n, "%s of %s, %s: %s, %s", name[v->shows], corpus, unit[v->shows], what,
-             v->error ? "SAE + error" : "SAE");
+             unit_words(in->workbench)->lane[v->error]);
     if (room < LEAST_NAME)
         snprintf(out, n, "%s: %s", brief[v->shows], what);
     else if (text_width(out) + 4 > w)
@@ -289,7 +290,7 @@ static void plot_note(const struct sweep_drawing *d, int w, char *out, size_t n)
                  d->v->shows == SWEEP_LOSS                        ? "change"
                  : d->v->shows == SWEEP_CHANGE && has_pairs(d->v) ? "paired"
                                                                   : "loss",
-                 dot, d->v->error ? "SAE alone" : "error kept");
+                 dot, d->v->error ? unit_words(d->in->workbench)->alone : "error kept");
     else
         snprintf(out, n, "%s %s", arrows, value);
 }
@@ -298,7 +299,7 @@ static void draw_plot(const struct sweep_drawing *d, struct rect r)
 {
     char title[240], note[160];
     struct rect in = inside(r);
-    plot_title(d->v, d->in->ascii, r.w, title, sizeof title);
+    plot_title(d->v, d->in, r.w, title, sizeof title);
     if (r.h >= 3 && r.w >= 6)
         grid_box(d->g, r, title, true, d->in->theme);
     if (!d->v->curve) {

@@ -1,6 +1,7 @@
 #include "tui/view/views.h"
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
+#include "tui/unit_words.h"
 #include "tui/view/explore_parts.h"
 #include <math.h>
 #include <stdlib.h>
@@ -173,11 +174,18 @@ enum where explore_where(const struct explore *ex)
 }
 
 /* ---- tabs */
+const char *view_title(enum view_id id, const struct workbench *wb)
+{
+    if (id == VIEW_LATENTS)
+        return unit_words(wb)->title;
+    return view_table[id] ? view_table[id]->title : "Explore";
+}
+
 int views_tabs(struct rect r, int x[N_VIEWS], int w[N_VIEWS])
 {
     int total = 0;
     for (int i = 0; i < N_VIEWS; i++) {
-        const char *title = view_table[i] ? view_table[i]->title : "Explore";
+        const char *title = view_title((enum view_id)i, NULL); /* the longest are equally long */
         w[i] = text_columns(title, strlen(title)) + 2;
         total += w[i] + 1;
     }
@@ -222,10 +230,10 @@ int32_t explore_units(const struct explore *ex, int32_t out[SESSION_MAX_UNITS])
 static void say_taken(struct explore *ex, const struct sliders *before, int32_t unit)
 {
     int row = sliders_find(&ex->sliders, unit);
-    explore_message(ex, false,
-                    sliders_find(before, unit) < 0 ? "latent %d is a slider now; f fixes it"
-                                                   : "latent %d %s",
-                    (int)unit, ex->sliders.unit[row].fixed ? "fixed" : "freed");
+    explore_message(
+        ex, false,
+        sliders_find(before, unit) < 0 ? "%s %d is a slider now; f fixes it" : "%s %d %s",
+        unit_words(ex->workbench)->one, (int)unit, ex->sliders.unit[row].fixed ? "fixed" : "freed");
 }
 
 void explore_take(struct explore *ex, int32_t unit, double value)

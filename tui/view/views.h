@@ -35,6 +35,8 @@ void views_end_typing(struct explore *); /* what is typed holds, as by Enter */
 enum where explore_where(const struct explore *);
 /* The tabs of the title, right-aligned in r; the view at a cell, −1: none. */
 int views_tabs(struct rect r, int x[N_VIEWS], int w[N_VIEWS]);
+/* What a view is called on the screen: the one of latents is that of neurons where units are. */
+const char *view_title(enum view_id, const struct workbench *);
 /* Table, plot and request of what is shown (of Explore: the text's latents and losses). */
 const struct table *views_table(const struct explore *, struct plot_options *);
 bool views_request(const struct explore *, struct request *);

@@ -1,0 +1,17 @@
+/* What the units of a run are called in words for people: latents of an SAE, neurons where the
+ * hooked activation itself is looked at. Names of columns, JSON keys, options and views stay. */
+#ifndef GLIMT_TUI_UNIT_WORDS_H
+#define GLIMT_TUI_UNIT_WORDS_H
+#include "tui/unit_words.h"
+#include "tui/workbench.h"
+
+struct unit_words {
+    const char *one, *many, *title; /* "latent", "latents", "Latents" */
+    const char *inserted[3];        /* by enum insert: what stands in the activation's place */
+    const char *lane[2], *alone; /* of a sweep: without and with the error kept; the first of two */
+};
+/* NULL, or nothing to look at: of latents. */
+const struct unit_words *unit_words(const struct workbench *);
+/* A text of our own that speaks of latents, changed in place. */
+void unit_words_in(const struct workbench *, char *text);
+#endif
