@@ -1,6 +1,7 @@
 /* The commands of the palette: what ':' and scripts understand. */
 #include "engine/base/memory.h"
 #include "engine/formats/text_file.h"
+#include "tui/unit_words.h"
 #include "tui/view/explore_parts.h"
 #include <ctype.h>
 #include <errno.h>
@@ -78,9 +79,8 @@ static bool run_insert(struct explore *ex, const char *arg)
     ex->sliders.insert = (enum insert)c;
     explore_changed_sliders(ex, &before, false);
     if (c == INSERT_NONE && sliders_any_fixed(&ex->sliders))
-        explore_message(
-            ex, false,
-            "values are fixed: the SAE's reconstruction stays inserted until all are free");
+        explore_message(ex, false, "values are fixed: %s until all are free",
+                        unit_words(ex->workbench)->inserted[INSERT_SAE]);
     return true;
 }
 

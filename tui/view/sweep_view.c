@@ -230,8 +230,7 @@ static void value_text(double value, bool ascii, char out[32])
 
 enum { LEAST_NAME = 10 }; /* columns in which a corpus is told from another */
 
-static void plot_title(const struct sweep *v, const struct workbench *wb, bool ascii, int w,
-                       char *out, size_t n)
+static void plot_title(const struct sweep *v, const struct view_in *in, int w, char *out, size_t n)
 {
     static const char *const name[N_SWEEP_SHOWS] = {"Loss", "Change of loss", "Paired changes"},
                              *const unit[N_SWEEP_SHOWS] = {"nats a token", "nats", "nats"},
@@ -243,9 +242,9 @@ static void plot_title(const struct sweep *v, const struct workbench *wb, bool a
         return;
     }
     int room = w >= 60 ? w / 3 : w - 14 - text_width(what);
-    corpus_label(&v->watch.request.corpus, ascii, room, corpus, sizeof corpus);
+    corpus_label(&v->watch.request.corpus, in->ascii, room, corpus, sizeof corpus);
     snprintf(out, n, "%s of %s, %s: %s, %s", name[v->shows], corpus, unit[v->shows], what,
-             unit_words(wb)->lane[v->error]);
+             unit_words(in->workbench)->lane[v->error]);
     if (room < LEAST_NAME)
         snprintf(out, n, "%s: %s", brief[v->shows], what);
     else if (text_width(out) + 4 > w)
@@ -300,7 +299,7 @@ static void draw_plot(const struct sweep_drawing *d, struct rect r)
 {
     char title[240], note[160];
     struct rect in = inside(r);
-    plot_title(d->v, d->in->workbench, d->in->ascii, r.w, title, sizeof title);
+    plot_title(d->v, d->in, r.w, title, sizeof title);
     if (r.h >= 3 && r.w >= 6)
         grid_box(d->g, r, title, true, d->in->theme);
     if (!d->v->curve) {
