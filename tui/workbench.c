@@ -150,7 +150,16 @@ static bool open_sae(struct opening *op)
     if (o->neurons || !path)
         return true;
     wb->sae_name = short_name(path, true);
-    return dict_open(wb->backend, path, &(struct dict_hint){.hook = o->hook}, &wb->dict, op->e);
+    struct dict_hint hint = {.hook = o->hook, .n_layers = model_config(wb->model)->n_layers};
+    return dict_open(wb->backend, path, &hint, &wb->dict, op->e);
+}
+
+/* --hook, before a file is read with it: a slip there is none of the file's. */
+static bool read_hook(struct opening *op)
+{
+    const char *hook = op->o->hook;
+    return !hook || point_parse(hook, model_config(op->wb->model)->n_layers, &op->wb->at, op->e) ||
+           error_prefix(op->e, "--hook");
 }
 
 /* Where the dictionary is hooked: --hook, what the SAE's file says, what the bundle says. */
@@ -160,8 +169,7 @@ static bool find_point(struct opening *op)
     const struct model_config *c = model_config(wb->model);
     bool bundle_counts = wb->bundle && wb->bundle->hook && (op->o->bundle || !op->o->model);
     if (op->o->hook) {
-        if (!point_parse(op->o->hook, c->n_layers, &wb->at, op->e))
-            return error_prefix(op->e, "--hook");
+        /* read already */
     } else if (wb->dict && dict_spec(wb->dict)->at.layer != -2) {
         wb->at = dict_spec(wb->dict)->at;
     } else if (bundle_counts) {
@@ -239,8 +247,8 @@ bool workbench_open_cancellable(const struct options *o,
     bool ok = say(&op, 0, 0.02, "device") && open_device(&op) && say(&op, 0.02, 0.05, "bundle") &&
               open_bundle(&op) && say(&op, 0.05, 0.8, "model") && open_model(&op) &&
               say(&op, 0.8, 0.85, "tokenizer") && tokenizer_open(op.model_dir, &wb->tokenizer, e) &&
-              say(&op, 0.85, 1, "SAE") && open_sae(&op) && find_point(&op) && fit_dict(&op) &&
-              choose(&op) && say(&op, 1, 1, "ready");
+              say(&op, 0.85, 1, "SAE") && read_hook(&op) && open_sae(&op) && find_point(&op) &&
+              fit_dict(&op) && choose(&op) && say(&op, 1, 1, "ready");
     free(op.model_dir);
     if (!ok) {
         workbench_free(wb);

@@ -1,6 +1,7 @@
 /* Workbench and service on a tiny bundle: what is opened, what is refused, and that the newest wish
  * wins. */
 #include "engine/base/memory.h"
+#include "tests/engine/dict/sae.h"
 #include "tests/support/hash_weights.h"
 #include "tests/support/session_oracle.h"
 #include "tests/support/tiny_model.h"
@@ -141,6 +142,90 @@ static void test_refusals(void **state)
     refuses((struct options){.model = "/nowhere"}, ERROR_INPUT, "/nowhere");
     refuses((struct options){.model = model, .sae = "/nowhere.safetensors"}, ERROR_INPUT,
             "/nowhere.safetensors");
+}
+
+/* Every point in every spelling, said by the SAE's file and by --hook: opened, and a text runs. */
+static void open_at(const char *name, const char *ours, int32_t width)
+{
+    const struct sae_case small = {"small", width, 40, 4, "never", true, true, DTYPE_F32};
+    char path[128], other[128], found[POINT_NAME_MAX];
+    snprintf(path, sizeof path, "%s/spelt.safetensors", dir);
+    snprintf(other, sizeof other, "%s/silent.safetensors", dir);
+    sae_write(path, &small, "hook", name);
+    sae_write(other, &small, "hook", NULL);
+    const struct options by_file = {.model = model, .sae = path},
+                         by_option = {.model = model, .sae = other, .hook = name},
+                         over_the_file = {.model = model, .sae = path, .hook = name};
+    const struct options o[] = {by_file, by_option, over_the_file};
+    for (size_t i = 0; i < sizeof o / sizeof *o; i++) {
+        struct error e = {0};
+        struct workbench *wb = opens(o[i]);
+        point_name(wb->at, found);
+        assert_string_equal(found, ours);
+        struct session *s =
+            session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, NULL, 0, &e);
+        assert_non_null(s);
+        struct wish w = {.text = "Hej med dig", .n_text = 11, .watch = -1, .losses = true};
+        w.insert = INSERT_SAE;
+        session_set(s, &w);
+        while (session_step(s, NULL) != STAGE_IDLE)
+            ;
+        assert_no_error(session_error(s));
+        session_free(s);
+        workbench_free(wb);
+    }
+    unlink(path);
+    unlink(other);
+}
+
+static void test_spellings_of_points(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ours, *theirs[4];
+        int32_t width;
+    } point[] = {
+        {"embed", {"gpt_neox.embed_in", "embed_in", "hook_embed"}, 32},
+        {"layers.1.resid.pre", {"blocks.1.hook_resid_pre"}, 32},
+        {"layers.1.attn.out",
+         {"gpt_neox.layers.1.attention", "layers.1.attention", "blocks.1.hook_attn_out"},
+         32},
+        {"layers.1.mlp.pre",
+         {"gpt_neox.layers.1.mlp.dense_h_to_4h", "layers.1.mlp.dense_h_to_4h",
+          "blocks.1.mlp.hook_pre"},
+         48},
+        {"layers.1.mlp.act",
+         {"gpt_neox.layers.1.mlp.act", "layers.1.mlp.act", "blocks.1.mlp.hook_post"},
+         48},
+        {"layers.1.mlp.out",
+         {"gpt_neox.layers.1.mlp", "layers.1.mlp", "blocks.1.hook_mlp_out"},
+         32},
+        {"layers.2.resid.post", {"gpt_neox.layers.2", "layers.2", "blocks.2.hook_resid_post"}, 32},
+        {"final_norm",
+         {"gpt_neox.final_layer_norm", "final_layer_norm", "ln_final.hook_normalized"},
+         32},
+    };
+    for (size_t i = 0; i < sizeof point / sizeof *point; i++) {
+        open_at(point[i].ours, point[i].ours, point[i].width);
+        for (int j = 0; j < 4 && point[i].theirs[j]; j++)
+            open_at(point[i].theirs[j], point[i].ours, point[i].width);
+    }
+}
+
+/* What the file says is of the file, what the option says of the option. */
+static void test_points_that_are_not_there(void **state)
+{
+    (void)state;
+    const struct sae_case small = {"small", 48, 40, 4, "never", true, true, DTYPE_F32};
+    char path[128];
+    snprintf(path, sizeof path, "%s/spelt.safetensors", dir);
+    sae_write(path, &small, "hook", "gpt_neox.layers.3.mlp.act");
+    refuses((struct options){.model = model, .sae = path}, ERROR_INPUT, path);
+    refuses((struct options){.model = model, .sae = path}, ERROR_INPUT,
+            "'gpt_neox.layers.3.mlp.act': layer 3 of a model with layers 0 to 2");
+    refuses((struct options){.model = model, .sae = path, .hook = "layers.7.mlp.act"}, ERROR_INPUT,
+            "--hook: hook point 'layers.7.mlp.act': layer 7 of a model with layers 0 to 2");
+    unlink(path);
 }
 
 static void test_program_data(void **state)
@@ -475,6 +560,8 @@ int main(void)
         cmocka_unit_test(test_bundle),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_spellings_of_points),
+        cmocka_unit_test(test_points_that_are_not_there),
         cmocka_unit_test(test_program_data),
         cmocka_unit_test(test_one_wish),
         cmocka_unit_test(test_newest_wins),
