@@ -243,7 +243,7 @@ void analysis_unit(const struct analysis *a, const struct analysis_token *t, int
 int32_t analysis_n_top(const struct analysis *a, const struct analysis_token *t, int32_t limit)
 {
     const struct line_latents *l = t->line->latents;
-    if (!l)
+    if (!l || !a->wb->dict)
         return 0;
     int32_t n = l->k;
     while (n > 0 && l->top_id[t->in_line * l->k + n - 1] < 0)
