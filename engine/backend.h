@@ -80,6 +80,8 @@ struct backend {
 
     /* ---- weights. src: out × in elements of `type` in `order`; with USE_ROWS the CPU borrows src,
      * which must outlive the weight (a mapping); with USE_PRODUCT alone src may go after the call.
+     * What is packed for products is looked at: a value that is not finite is an error that names
+     * its place in src.
      * bias: f32 vector, see vector_new. */
     struct weight *(*weight_new)(struct backend *, enum dtype type, int32_t out, int32_t in,
                                  enum order order, const void *src, unsigned uses, struct error *e);
@@ -97,11 +99,12 @@ struct backend {
     /* y = x·Wᵀ + bias (bias [1, out] or absent), then the epilogue. */
     void (*linear)(struct backend *, struct tensor y, struct tensor x, const struct weight *,
                    struct tensor bias, enum epilogue);
-    /* y[t] = W[ids[t]], rows of W as f32; ids [T, 1] I32. */
+    /* y[t] = W[ids[t]], rows of W as f32; ids [T, 1] I32. A row that is not finite is an error that
+     * names it, here and in `decode`. */
     void (*weight_rows)(struct backend *, struct tensor y, const struct weight *,
                         struct tensor ids);
     /* LayerNorm over the row: (x − mean)/sqrt(var + eps)·gamma + beta; gamma, beta [1, n]. y may be
-     * x. */
+     * x. A row that is not finite, or whose variance overflows, is an error. */
     void (*norm)(struct backend *, struct tensor y, struct tensor x, struct tensor gamma,
                  struct tensor beta, float eps);
     void (*act)(struct backend *, struct tensor y, struct tensor x,

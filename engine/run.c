@@ -3,6 +3,8 @@
 #include "engine/arena.h"
 #include "engine/base/memory.h"
 #include "engine/tape.h"
+#include <stdarg.h>
+#include <stdio.h>
 
 bool run_ok(struct run *r)
 {
@@ -11,6 +13,20 @@ bool run_ok(struct run *r)
     if (r->cancel && atomic_load_explicit(r->cancel, memory_order_relaxed))
         return error_set(&r->err, ERROR_CANCELLED, "cancelled");
     return r->backend->status(r->backend, &r->err);
+}
+
+bool run_name(struct run *r, bool before, const char *format, ...)
+{
+    if (run_ok(r))
+        return true;
+    if (!before || r->err.kind != ERROR_INPUT)
+        return false;
+    char name[sizeof r->err.text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    return error_prefix(&r->err, "%s", name);
 }
 
 /* Looks before the poll too: a live request on the same device must not find this run's error. */

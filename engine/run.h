@@ -34,6 +34,11 @@ size_t arena_peak(const struct arena *);             /* bytes held */
 /* True while neither an error nor a cancel has happened; turns a raised `cancel` into
  * ERROR_CANCELLED. */
 bool run_ok(struct run *);
+/* After an operation: puts "prefix: " before what it found wrong with its values (ERROR_INPUT) and
+ * returns false; true while all is well. `before`: run_ok() before the operation, so that an older
+ * error keeps its own name. */
+bool run_name(struct run *, bool before, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Room from the arena, for numbers of the device's own type or for ids (I32); contents undefined.
  * On failure an absent tensor (buf NULL) with its shape set. */
 struct tensor run_tensor(struct run *, int32_t rows, int32_t cols);

@@ -4,6 +4,7 @@
 #include "engine/backend.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/pool.h"
+#include <stdatomic.h>
 
 struct buf {
     char *bytes;
@@ -55,6 +56,14 @@ static inline struct cpu *cpu_of(struct backend *b)
 static inline bool cpu_failed(const struct cpu *c)
 {
     return error_is_set(&c->err);
+}
+
+/* The first row that a loop over rows, on several threads, found bad; INT32_MAX: none. */
+static inline void row_is_bad(atomic_int *first, int32_t row)
+{
+    int was = atomic_load_explicit(first, memory_order_relaxed);
+    while (row < was && !atomic_compare_exchange_weak(first, &was, row))
+        ;
 }
 
 /* 64-byte aligned; large blocks ask for huge pages. NULL when there is none. */

@@ -19,6 +19,7 @@ const struct kernels KERNELS = {
     .exp_sum = exp_sum,
     .above = above,
     .norm = norm,
+    .all_finite = all_finite,
     .act = act,
     .add = add,
     .widen = widen,

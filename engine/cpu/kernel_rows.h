@@ -72,7 +72,27 @@ TARGET static void group_max(const float *x, int32_t m, float *at, int32_t n)
     }
 }
 
-TARGET static void norm(float *y, const float *x, const float *gamma, const float *beta, int32_t n,
+/* 0 times what is not finite is a NaN, which stays. */
+ALWAYS bool finite_as(const enum dtype type, const char *p, size_t n)
+{
+    const size_t size = dtype_size(type);
+    vf s = splat(0.0f);
+    size_t j = 0;
+    for (; j + LANES <= n; j += LANES)
+        s = fma_(load_as(type, p + j * size), splat(0.0f), s);
+    if (j < n)
+        s = fma_(load_as_tail(type, p + j * size, (int32_t)(n - j)), splat(0.0f), s);
+    return !isnan(sum_lanes(s));
+}
+
+TARGET static bool all_finite(const void *x, enum dtype type, size_t n)
+{
+    return type == DTYPE_F32   ? finite_as(DTYPE_F32, x, n)
+           : type == DTYPE_F16 ? finite_as(DTYPE_F16, x, n)
+                               : finite_as(DTYPE_BF16, x, n);
+}
+
+TARGET static bool norm(float *y, const float *x, const float *gamma, const float *beta, int32_t n,
                         float eps)
 {
     int32_t whole = n - n % LANES, tail = n - whole;
@@ -91,7 +111,7 @@ TARGET static void norm(float *y, const float *x, const float *gamma, const floa
         vf d = load_tail(x + whole, tail, mean) - mean;
         s = fma_(d, d, s);
     }
-    float inv = 1.0f / sqrtf(sum_lanes(s) / (float)n + eps);
+    float var = sum_lanes(s) / (float)n, inv = 1.0f / sqrtf(var + eps);
     for (int32_t j = 0; j < whole; j += LANES)
         store(y + j, fma_((load(x + j) - mean) * inv, load(gamma + j), load(beta + j)));
     if (tail)
@@ -99,6 +119,7 @@ TARGET static void norm(float *y, const float *x, const float *gamma, const floa
                    fma_((load_tail(x + whole, tail, mean) - mean) * inv,
                         load_tail(gamma + whole, tail, 0.0f), load_tail(beta + whole, tail, 0.0f)),
                    tail);
+    return isfinite(var);
 }
 
 ALWAYS void act_as(const enum activation f, float *y, const float *x, int32_t n)

@@ -57,8 +57,10 @@ struct kernels {
      * NaNs don't count.
      */
     void (*group_max)(const float *x, int32_t m, float *at, int32_t n);
-    void (*norm)(float *y, const float *x, const float *gamma, const float *beta, int32_t n,
+    /* False, and y is nothing, where x is not finite or its variance overflows. */
+    bool (*norm)(float *y, const float *x, const float *gamma, const float *beta, int32_t n,
                  float eps);
+    bool (*all_finite)(const void *x, enum dtype, size_t n); /* no NaN and no infinity */
     void (*act)(float *y, const float *x, int32_t n, enum activation);
     void (*add)(float *y, const float *x, float a, int32_t n); /* y += a·x */
     void (*widen)(float *y, const void *x, enum dtype, int32_t n);

@@ -11,6 +11,7 @@ struct rows_job {
     int32_t n, m;
     float a;
     enum activation act;
+    atomic_int *bad;
 };
 
 static void norm_rows(void *arg, int thread, int32_t first, int32_t n)
@@ -18,8 +19,9 @@ static void norm_rows(void *arg, int thread, int32_t first, int32_t n)
     (void)thread;
     const struct rows_job *j = arg;
     for (int32_t t = first; t < first + n; t++)
-        j->k->norm(j->y + (size_t)t * j->ldy, j->x + (size_t)t * j->ldx, j->gamma, j->beta, j->n,
-                   j->a);
+        if (!j->k->norm(j->y + (size_t)t * j->ldy, j->x + (size_t)t * j->ldx, j->gamma, j->beta,
+                        j->n, j->a))
+            row_is_bad(j->bad, t);
 }
 
 void cpu_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
@@ -28,13 +30,18 @@ void cpu_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || x.rows == 0)
         return;
+    atomic_int bad = INT32_MAX;
     struct rows_job j = {
-        .k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols, .a = eps};
-    if ((j.x = cpu_f32(c, "norm", "x", x, -1, -1)) &&
-        (j.y = cpu_f32(c, "norm", "y", y, x.rows, x.cols)) &&
-        (j.gamma = cpu_f32(c, "norm", "gamma", gamma, 1, x.cols)) &&
-        (j.beta = cpu_f32(c, "norm", "beta", beta, 1, x.cols)))
-        cpu_for_rows(c, x.rows, (int64_t)x.cols * 2, norm_rows, &j);
+        .k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols, .a = eps, .bad = &bad};
+    if (!(j.x = cpu_f32(c, "norm", "x", x, -1, -1)) ||
+        !(j.y = cpu_f32(c, "norm", "y", y, x.rows, x.cols)) ||
+        !(j.gamma = cpu_f32(c, "norm", "gamma", gamma, 1, x.cols)) ||
+        !(j.beta = cpu_f32(c, "norm", "beta", beta, 1, x.cols)))
+        return;
+    cpu_for_rows(c, x.rows, (int64_t)x.cols * 2, norm_rows, &j);
+    if (bad != INT32_MAX)
+        error_set(&c->err, ERROR_INPUT,
+                  "a value is no finite number, or too large for a LayerNorm in float32");
 }
 
 static void act_rows(void *arg, int thread, int32_t first, int32_t n)

@@ -1,15 +1,21 @@
 /* Weights: packed into panels for the product, borrowed row by row for gathering. */
 #include "engine/base/memory.h"
 #include "engine/cpu/device.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PACK_DEPTH                                                                                 \
     64 /* columns of the source packed at a time: 32 lines of it stay in the first cache */
 
+#define NOT_FINITE                                                                                 \
+    "the value at [%d, %d] is no finite number, expected weights without NaNs and infinities"
+
 struct pack {
+    const struct kernels *k;
     const struct weight *w;
     const char *src;
+    atomic_int *bad; /* panel */
 };
 
 /* Element by element of a size known at compile time, so that a copy is one move. */
@@ -49,6 +55,25 @@ static void pack_panel(void *arg, int thread, int64_t i)
         pack_out_in_16(w, p->src, panel, first, n);
     else
         pack_out_in_32(w, p->src, panel, first, n);
+    if (!p->k->all_finite(panel, w->type, w->panel_bytes / size)) /* while it is near */
+        row_is_bad(p->bad, (int32_t)i);
+}
+
+/* Names the first value of the panel that is not finite, by its place in the source. */
+static bool refuse_panel(const struct pack *p, int32_t panel, struct error *e)
+{
+    const struct weight *w = p->w;
+    const char *at = w->packed + (size_t)panel * w->panel_bytes;
+    size_t size = dtype_size(w->type), width = (size_t)w->width;
+    for (int32_t j = 0; j < w->width; j++)
+        for (int32_t k = 0; k < w->in; k++) {
+            int32_t row = panel * w->width + j;
+            if (p->k->all_finite(at + ((size_t)k * width + (size_t)j) * size, w->type, 1))
+                continue;
+            return error_set(e, ERROR_INPUT, NOT_FINITE, w->order == ORDER_IN_OUT ? k : row,
+                             w->order == ORDER_IN_OUT ? row : k);
+        }
+    return true;
 }
 
 static bool pack(struct cpu *c, struct weight *w, const void *src, struct error *e)
@@ -64,8 +89,10 @@ static bool pack(struct cpu *c, struct weight *w, const void *src, struct error 
         return error_set(e, ERROR_SYSTEM, "cpu: no memory for a weight [%d, %d], %zu bytes", w->out,
                          w->in, total);
     w->packed_bytes = total;
-    pool_run(c->pool, w->n_panels, pack_panel, &(struct pack){w, src});
-    return true;
+    atomic_int bad = INT32_MAX;
+    struct pack p = {c->k, w, src, &bad};
+    pool_run(c->pool, w->n_panels, pack_panel, &p);
+    return bad == INT32_MAX || refuse_panel(&p, bad, e);
 }
 
 struct weight *cpu_weight_new(struct backend *b, enum dtype type, int32_t out, int32_t in,
@@ -116,6 +143,7 @@ struct gather {
     const float *vals, *bias;
     size_t ld_vals;
     int32_t k;
+    atomic_int *bad;
 };
 
 static float element(const struct gather *g, int32_t row, int32_t col)
@@ -150,23 +178,51 @@ static void decode_rows(void *arg, int thread, int32_t first, int32_t n)
             decode_strided(g, y, ids, vals);
         else
             g->cpu->k->gather_sum(y, g->bias, g->w->rows, g->w->type, ids, vals, g->k, g->w->in);
+        if (!g->cpu->k->all_finite(y, DTYPE_F32, (size_t)g->w->in))
+            row_is_bad(g->bad, t);
     }
+}
+
+static void widen_row(const struct gather *g, float *y, int32_t id)
+{
+    const size_t row = (size_t)g->w->in * dtype_size(g->w->type);
+    if (g->w->order == ORDER_IN_OUT)
+        for (int32_t j = 0; j < g->w->in; j++)
+            y[j] = element(g, id, j);
+    else
+        g->cpu->k->widen(y, g->w->rows + (size_t)id * row, g->w->type, g->w->in);
 }
 
 static void widen_rows(void *arg, int thread, int32_t first, int32_t n)
 {
     (void)thread;
     const struct gather *g = arg;
-    const size_t row = (size_t)g->w->in * dtype_size(g->w->type);
     for (int32_t t = first; t < first + n; t++) {
         float *y = g->y + (size_t)t * g->ldy;
-        int32_t id = g->ids[(size_t)t * g->ld_ids];
-        if (g->w->order == ORDER_IN_OUT)
-            for (int32_t j = 0; j < g->w->in; j++)
-                y[j] = element(g, id, j);
-        else
-            g->cpu->k->widen(y, g->w->rows + (size_t)id * row, g->w->type, g->w->in);
+        widen_row(g, y, g->ids[(size_t)t * g->ld_ids]);
+        if (!g->cpu->k->all_finite(y, DTYPE_F32, (size_t)g->w->in))
+            row_is_bad(g->bad, t);
     }
+}
+
+/* The row of W among those gathered into row t that is not finite; what the sum alone made so has
+ * none. y is written over. */
+static void tell_bad_row(struct cpu *c, const struct gather *g, int32_t t)
+{
+    float *y = g->y + (size_t)t * g->ldy;
+    for (int32_t i = 0; i < g->k; i++) {
+        int32_t id = g->ids[(size_t)t * g->ld_ids + (size_t)i], j = 0;
+        if (id < 0)
+            continue;
+        widen_row(g, y, id);
+        while (j < g->w->in && isfinite(y[j]))
+            j++;
+        if (j < g->w->in) {
+            error_set(&c->err, ERROR_INPUT, NOT_FINITE, id, j);
+            return;
+        }
+    }
+    error_set(&c->err, ERROR_INPUT, "a sum of rows is too large for float32");
 }
 
 static bool check_ids(struct cpu *c, const char *op, const struct gather *g, int32_t rows,
@@ -190,12 +246,16 @@ void cpu_weight_rows(struct backend *b, struct tensor y, const struct weight *w,
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || ids.rows == 0)
         return;
-    struct gather g = {.cpu = c, .w = w, .ldy = (size_t)y.ld, .ld_ids = (size_t)ids.ld, .k = 1};
+    atomic_int bad = INT32_MAX;
+    struct gather g = {
+        .cpu = c, .w = w, .ldy = (size_t)y.ld, .ld_ids = (size_t)ids.ld, .k = 1, .bad = &bad};
     if (!(g.ids = cpu_view(c, "weight_rows", "ids", ids, DTYPE_I32, -1, 1)) ||
         !(g.y = cpu_f32(c, "weight_rows", "y", y, ids.rows, w->in)) ||
         !check_ids(c, "weight_rows", &g, ids.rows, 0))
         return;
     cpu_for_rows(c, ids.rows, w->in, widen_rows, &g);
+    if (bad != INT32_MAX)
+        tell_bad_row(c, &g, bad);
 }
 
 void cpu_decode(struct backend *b, struct tensor y, struct tensor ids, struct tensor vals,
@@ -204,8 +264,10 @@ void cpu_decode(struct backend *b, struct tensor y, struct tensor ids, struct te
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || ids.rows == 0)
         return;
+    atomic_int bad = INT32_MAX;
     struct gather g = {.cpu = c,
                        .w = w,
+                       .bad = &bad,
                        .ldy = (size_t)y.ld,
                        .ld_ids = (size_t)ids.ld,
                        .ld_vals = (size_t)vals.ld};
@@ -217,4 +279,6 @@ void cpu_decode(struct backend *b, struct tensor y, struct tensor ids, struct te
         !check_ids(c, "decode", &g, ids.rows, INT32_MIN))
         return;
     cpu_for_rows(c, ids.rows, (int64_t)w->in * g.k, decode_rows, &g);
+    if (bad != INT32_MAX)
+        tell_bad_row(c, &g, bad);
 }

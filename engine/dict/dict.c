@@ -2,6 +2,7 @@
 #include "engine/dict/dict_private.h"
 #include "engine/dict/pack.h"
 #include <dirent.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,7 +50,7 @@ static void fold_bias(const struct named_tensor *w, enum order order, const floa
 static float *read_vector(const struct tensors *ts, const char *name, int32_t n, struct error *e)
 {
     const struct named_tensor *t = tensors_need(ts, name, 1, (const int64_t[]){n}, e);
-    if (!t)
+    if (!t || !tensor_check_finite(t, e))
         return NULL;
     float *v = xreallocarray(NULL, (size_t)n, sizeof *v);
     tensor_to_f32(v, t->data, (enum dtype)t->type, (size_t)n);
@@ -99,9 +100,22 @@ static bool open_weights(struct dict *d, const struct dict_parts *p, struct erro
             return false;
         d->bytes += b->weight_bytes(d->decoder);
     }
+    d->decoder_source = p->decoder ? p->decoder : p->encoder;
     d->encode.w = d->encoder;
     d->encode.out = d->spec.m;
     d->encode.in = d->spec.n;
+    return true;
+}
+
+/* Last, so that a tensor that is at fault is named first. */
+static bool check_bias(const struct dict *d, const struct dict_parts *p, struct error *e)
+{
+    for (int32_t i = 0; i < d->spec.m; i++)
+        if (!isfinite(d->bias[i]))
+            return error_set(e, ERROR_INPUT,
+                             "%s: %s: less the encoder's product with %s the value at [%d] is too "
+                             "large for float32",
+                             d->path, p->encoder_bias, p->decoder_bias, i);
     return true;
 }
 
@@ -113,7 +127,7 @@ static bool open_file(struct dict *d, const struct dict_hint *hint, struct error
         ends_with(d->path, ".pt") ? dict_read_sibbesen : dict_read_glimt;
     return tensors_open(d->path, &d->tensors, e) &&
            read(d->tensors, d->path, hint, &d->spec, &parts, e) && open_biases(d, &parts, e) &&
-           open_weights(d, &parts, e);
+           open_weights(d, &parts, e) && check_bias(d, &parts, e);
 }
 
 /* A folder stands for the one SAE file in it; NULL and *e when there is none or more than one. */

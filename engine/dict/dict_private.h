@@ -9,6 +9,7 @@ struct dict {
     struct backend *backend; /* NULL: neurons */
     char *path;
     struct tensors *tensors; /* rows are gathered from its mapping */
+    const struct named_tensor *decoder_source;
     size_t bytes;
     struct weight *encoder;     /* [m, n], products and rows */
     struct weight *decoder;     /* [m, n], rows; the encoder itself when tied */

@@ -1,6 +1,7 @@
 /* Encoding, decoding and what single units do. */
 #include "engine/base/memory.h"
 #include "engine/dict/dict_private.h"
+#include <math.h>
 #include <stdlib.h>
 
 static bool check_width(struct run *run, const struct dict *d, struct tensor x)
@@ -32,6 +33,48 @@ static void copy_column(struct run *run, struct tensor y, int32_t column, struct
         run->backend->copy(run->backend, tensor_cols(y, column, 1), tensor_cols(x, unit, 1));
 }
 
+/* ---- values that are no numbers */
+static bool refuse_value(struct run *run, const struct dict *d, int32_t unit)
+{
+    return error_set(&run->err, ERROR_INPUT,
+                     "%s %d has a value that is no finite number, or too large for float32",
+                     d->spec.identity ? "neuron" : "latent", unit);
+}
+
+/* Columns of values [T, n], of the units `unit` (NULL: column j is unit j). */
+static void check_columns(struct run *run, const struct dict *d, struct tensor x,
+                          const int32_t *unit)
+{
+    size_t n = (size_t)x.rows * (size_t)x.cols;
+    float *v = xcalloc(n + 1, sizeof *v);
+    run_get(run, v, x);
+    for (size_t i = 0; run_ok(run) && i < n; i++)
+        if (!isfinite(v[i])) {
+            int32_t column = (int32_t)(i % (size_t)x.cols);
+            refuse_value(run, d, unit ? unit[column] : column);
+        }
+    free(v);
+}
+
+/* NaNs are selected last and infinities at an end: the first and the last of the k tell. */
+static void check_selected(struct run *run, const struct dict *d, struct tensor ids,
+                           struct tensor vals)
+{
+    const int32_t end[2] = {0, vals.cols - 1};
+    size_t n = (size_t)vals.rows;
+    int32_t *id = xcalloc(n + 1, sizeof *id);
+    float *v = xcalloc(n + 1, sizeof *v);
+    for (int side = 0; side < 2; side++) {
+        run_get(run, id, tensor_cols(ids, end[side], 1));
+        run_get(run, v, tensor_cols(vals, end[side], 1));
+        for (size_t i = 0; run_ok(run) && i < n; i++)
+            if (!isfinite(v[i]))
+                refuse_value(run, d, id[i]);
+    }
+    free(id);
+    free(v);
+}
+
 /* ---- encode */
 static void select_rows(struct run *run, const struct dict *d, struct tensor pre, struct tensor ids,
                         struct tensor vals)
@@ -39,6 +82,7 @@ static void select_rows(struct run *run, const struct dict *d, struct tensor pre
     if (d->spec.relu == RELU_BEFORE)
         pre = op_act(run, pre, ACT_RELU);
     op_select(run, pre, ids, vals);
+    check_selected(run, d, ids, vals);
 }
 
 /* Rows whose pre-activations take at most 32 MiB, at least 128: all rows of a long text at 65,536
@@ -70,6 +114,7 @@ void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct 
         *f = (struct sparse){.vals = x};
         if (pre)
             *pre = x;
+        check_columns(run, d, x, NULL);
         return;
     }
     f->ids = absent(x.rows, d->spec.k, DTYPE_I32);
@@ -128,20 +173,31 @@ struct tensor dict_encode_units(struct run *run, const struct dict *d, struct te
         ok = ok && check_unit(run, d, unit[i]);
     if (!ok || n_units < 1)
         return y;
-    if (!d->spec.identity)
-        return encode_gathered(run, d, x, unit, n_units);
-    y = run_tensor(run, x.rows, n_units);
-    for (int32_t i = 0; i < n_units; i++)
-        copy_column(run, y, i, x, unit[i]);
+    if (d->spec.identity) {
+        y = run_tensor(run, x.rows, n_units);
+        for (int32_t i = 0; i < n_units; i++)
+            copy_column(run, y, i, x, unit[i]);
+    } else {
+        y = encode_gathered(run, d, x, unit, n_units);
+    }
+    check_columns(run, d, y, unit);
     return y;
 }
 
 /* ---- decode */
+static void name_decoder(struct run *run, bool before, const struct dict *d)
+{
+    run_name(run, before, "%s: %s", d->decoder_source->file, d->decoder_source->name);
+}
+
 struct tensor dict_decode(struct run *run, const struct dict *d, const struct sparse *f)
 {
     if (d->spec.identity)
         return f->vals;
-    return op_decode(run, f->ids, f->vals, d->decoder, d->decoder_bias, d->spec.n);
+    bool before = run_ok(run);
+    struct tensor y = op_decode(run, f->ids, f->vals, d->decoder, d->decoder_bias, d->spec.n);
+    name_decoder(run, before, d);
+    return y;
 }
 
 /* ---- single units */
@@ -153,6 +209,17 @@ static struct tensor unit_vectors(struct run *run, int32_t n, const int32_t *uni
     struct tensor y = run_put(run, n_units, n, rows);
     free(rows);
     return y;
+}
+
+static struct tensor decoder_rows(struct run *run, const struct dict *d, const int32_t *unit,
+                                  int32_t n_units)
+{
+    if (d->spec.identity)
+        return unit_vectors(run, d->spec.n, unit, n_units);
+    bool before = run_ok(run);
+    struct tensor rows = op_rows(run, d->decoder, run_put_ids(run, n_units, 1, unit));
+    name_decoder(run, before, d);
+    return rows;
 }
 
 struct tensor dict_push(struct run *run, const struct dict *d, const struct linear *behind,
@@ -168,9 +235,7 @@ struct tensor dict_push(struct run *run, const struct dict *d, const struct line
         error_set(&run->err, ERROR_INPUT,
                   "dictionary: directions of width %d, what lies behind takes %d", d->spec.n,
                   behind->in);
-    struct tensor rows = d->spec.identity
-                             ? unit_vectors(run, d->spec.n, unit, n_units)
-                             : op_rows(run, d->decoder, run_put_ids(run, n_units, 1, unit));
+    struct tensor rows = decoder_rows(run, d, unit, n_units);
     if (!behind)
         return rows;
     struct linear without_bias = {.w = behind->w, .out = behind->out, .in = behind->in};

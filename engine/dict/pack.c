@@ -24,7 +24,7 @@ bool pack_vector(struct backend *b, const struct tensors *ts, const char *name, 
                  struct tensor *out, struct error *e)
 {
     const struct named_tensor *t = tensors_need(ts, name, 1, (const int64_t[]){n}, e);
-    if (!t)
+    if (!t || !tensor_check_finite(t, e))
         return false;
     *out = tensor_new(b, 1, n, b->caps.real, e);
     if (!out->buf)

@@ -3,6 +3,7 @@
 #include "engine/formats/json.h"
 #include "engine/formats/tensors_private.h"
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -347,4 +348,19 @@ void tensor_to_f32(float *dst, const void *src, enum dtype type, size_t n)
             memcpy(&h, p + 2 * i, sizeof h);
             dst[i] = type == DTYPE_BF16 ? from_bits((uint32_t)h << 16) : half_to_f32(h);
         }
+}
+
+bool tensor_check_finite(const struct named_tensor *t, struct error *e)
+{
+    const size_t size = dtype_size((enum dtype)t->type);
+    for (int64_t i = 0; i < t->dim[0]; i++) {
+        float v;
+        tensor_to_f32(&v, (const char *)t->data + (size_t)i * size, (enum dtype)t->type, 1);
+        if (!isfinite(v))
+            return error_set(e, ERROR_INPUT,
+                             "%s: %s: the value at [%lld] is no finite number, expected weights "
+                             "without NaNs and infinities",
+                             t->file, t->name, (long long)i);
+    }
+    return true;
 }

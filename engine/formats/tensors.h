@@ -41,6 +41,10 @@ void tensors_done(const struct tensors *, const struct named_tensor *);
 /* n elements as f32; type F32, F16, BF16; handles unaligned sources. */
 void tensor_to_f32(float *dst, const void *src, enum dtype, size_t n);
 
+/* Of a vector, as tensors_need gave it: false and *e, naming file, tensor and the first index, when
+ * a value is a NaN or an infinity. (Matrices: backend.h, weight_new.) */
+bool tensor_check_finite(const struct named_tensor *, struct error *e);
+
 struct tensor_out { /* for tensors_save_safetensors */
     const char *name;
     enum dtype type;

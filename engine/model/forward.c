@@ -2,6 +2,7 @@
  * looks at. */
 #include "engine/model/model_private.h"
 #include <math.h>
+#include <stdio.h>
 
 struct held { /* a tensor and whether somebody else may still read its memory */
     struct tensor t;
@@ -45,13 +46,34 @@ static void own(struct walk *w, struct held *h)
         *h = (struct held){op_copy(w->run, h->t), false};
 }
 
+enum residual { BEFORE_THE_LAYER, BETWEEN_ATTENTION_AND_MLP };
+
+/* The residual stream that a norm reads, by the point that it was computed at. */
+static void residual_name(const struct walk *w, enum residual which, char out[POINT_NAME_MAX])
+{
+    struct point before = {(int16_t)(w->at.layer - 1), SITE_RESID_POST};
+    if (before.layer < 0)
+        before.site = SITE_EMBED;
+    if (which == BETWEEN_ATTENTION_AND_MLP)
+        snprintf(out, POINT_NAME_MAX, "layers.%d.resid.mid", w->at.layer);
+    else
+        point_name(before, out);
+}
+
 /* The tape keeps what an operation read, so under one the residual must not change in place
  * afterwards. */
-static struct tensor norm(struct walk *w, struct held *x, const struct norm *n)
+static struct tensor norm(struct walk *w, enum residual which, struct held *x, const struct norm *n)
 {
+    char name[POINT_NAME_MAX];
+    bool before = run_ok(w->run);
     if (w->run->tape)
         x->shared = true;
-    return op_norm(w->run, x->t, n->gamma, n->beta, w->m->config.norm_eps);
+    struct tensor y = op_norm(w->run, x->t, n->gamma, n->beta, w->m->config.norm_eps);
+    if (!run_ok(w->run)) {
+        residual_name(w, which, name);
+        run_name(w->run, before, "%s", name);
+    }
+    return y;
 }
 
 /* ---- hooks */
@@ -150,7 +172,8 @@ static struct tensor attention(struct walk *w, struct held *resid)
     int32_t head_dim = c->d_model / c->n_heads;
     /* the share is a decimal in config.json: 0.7 · 10 must be 7 also in float */
     struct rope rope = {(int32_t)(head_dim * (double)c->rotary_pct + 1e-4), c->rotary_base};
-    struct tensor qkv = op_linear(w->run, norm(w, resid, &l->attn_norm), &l->qkv, EPILOGUE_NONE);
+    struct tensor qkv =
+        op_linear(w->run, norm(w, BEFORE_THE_LAYER, resid, &l->attn_norm), &l->qkv, EPILOGUE_NONE);
     return op_attn(w->run, qkv, c->n_heads, 1.0f / sqrtf((float)head_dim), w->at.layer,
                    &w->batch->seqs, rope);
 }
@@ -185,14 +208,14 @@ static void from_resid_pre(struct walk *w)
     }
     struct tensor x = {0};
     if (w->m->config.parallel_residual)
-        x = norm(w, &w->base, &l->mlp_norm);
+        x = norm(w, BEFORE_THE_LAYER, &w->base, &l->mlp_norm);
     if (!attention_unseen(w)) {
         struct tensor mixed = attention(w, &w->base);
         own(w, &w->base);
         op_linear_add(w->run, w->base.t, mixed, &l->proj);
     }
     if (!w->m->config.parallel_residual)
-        x = norm(w, &w->base, &l->mlp_norm);
+        x = norm(w, BETWEEN_ATTENTION_AND_MLP, &w->base, &l->mlp_norm);
     enter_mlp(w, x);
 }
 
@@ -201,11 +224,11 @@ static void from_attn_out(struct walk *w)
     const struct layer *l = layer_of(w);
     struct tensor x = {0};
     if (w->m->config.parallel_residual)
-        x = norm(w, &w->base, &l->mlp_norm);
+        x = norm(w, BEFORE_THE_LAYER, &w->base, &l->mlp_norm);
     own(w, &w->base);
     op_add(w->run, w->base.t, w->value.t, 1.0f);
     if (!w->m->config.parallel_residual)
-        x = norm(w, &w->base, &l->mlp_norm);
+        x = norm(w, BETWEEN_ATTENTION_AND_MLP, &w->base, &l->mlp_norm);
     enter_mlp(w, x);
 }
 
@@ -237,7 +260,7 @@ static void from_resid_post(struct walk *w)
         return;
     }
     w->at.site = SITE_FINAL_NORM;
-    w->value = (struct held){norm(w, &w->value, &w->m->final_norm), false};
+    w->value = (struct held){norm(w, BEFORE_THE_LAYER, &w->value, &w->m->final_norm), false};
 }
 
 static void advance(struct walk *w)
@@ -341,7 +364,9 @@ static bool walk_begin(struct walk *w, const struct state *from)
         w->base = has_base(from->at) ? (struct held){from->base, true} : (struct held){0};
     } else {
         struct tensor ids = run_put_ids(w->run, batch->n_rows, 1, batch->ids);
+        bool before = run_ok(w->run);
         w->value = (struct held){op_rows(w->run, w->m->embed, ids), false};
+        run_name(w->run, before, "%s: %s", w->m->embed_source->file, w->m->embed_source->name);
     }
     return true;
 }

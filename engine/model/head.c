@@ -1,6 +1,7 @@
 /* From the final norm to losses, predictions and logits. */
 #include "engine/base/memory.h"
 #include "engine/model/model_private.h"
+#include <math.h>
 #include <stdlib.h>
 
 static bool check_hidden(struct run *run, const struct model *m, struct tensor h)
@@ -9,6 +10,28 @@ static bool check_hidden(struct run *run, const struct model *m, struct tensor h
            (h.cols == m->config.d_model ||
             error_set(&run->err, ERROR_INPUT, "unembedding: rows have width %d, expected %d",
                       h.cols, m->config.d_model));
+}
+
+/* What no norm has looked at: rows set at the final norm, logits beyond float32. */
+static bool check_values(struct run *run, const float *v, size_t n, const char *what)
+{
+    for (size_t i = 0; run_ok(run) && i < n; i++)
+        if (!isfinite(v[i]))
+            return error_set(&run->err, ERROR_INPUT,
+                             "%s: a value is no finite number, or too large for float32", what);
+    return run_ok(run);
+}
+
+static void check_losses(struct run *run, struct tensor loss, const int32_t *target)
+{
+    float *v = xcalloc((size_t)loss.rows + 1, sizeof *v);
+    size_t n = 0;
+    run_get(run, v, loss);
+    for (int32_t i = 0; i < loss.rows; i++)
+        if (target[i] >= 0)
+            v[n++] = v[i];
+    check_values(run, v, n, "losses");
+    free(v);
 }
 
 struct tensor model_loss(struct run *run, const struct model *m, struct tensor h,
@@ -24,7 +47,9 @@ struct tensor model_loss(struct run *run, const struct model *m, struct tensor h
                       m->config.n_vocab - 1);
             return none;
         }
-    return op_xent(run, h, m->unembed, run_put_ids(run, h.rows, 1, target));
+    struct tensor loss = op_xent(run, h, m->unembed, run_put_ids(run, h.rows, 1, target));
+    check_losses(run, loss, target);
+    return loss;
 }
 
 void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t n, int32_t *ids,
@@ -42,6 +67,7 @@ void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t
     op_topn(run, h, m->unembed, best, p);
     run_get(run, ids, best);
     run_get(run, logp, p);
+    check_values(run, logp, (size_t)h.rows * (size_t)n, "predictions");
     if (!run->tape)
         arena_reset(run->arena, mark);
 }
@@ -56,7 +82,9 @@ void model_logits(struct run *run, const struct model *m, struct tensor h, float
         struct arena_mark mark = arena_mark(run->arena);
         int32_t n = h.rows - i < CHUNK ? h.rows - i : CHUNK;
         struct tensor y = op_linear(run, tensor_rows(h, i, n), &unembed, EPILOGUE_NONE);
-        run_get(run, logits + (size_t)i * (size_t)m->config.n_vocab, y);
+        float *host = logits + (size_t)i * (size_t)m->config.n_vocab;
+        run_get(run, host, y);
+        check_values(run, host, (size_t)n * (size_t)m->config.n_vocab, "logits");
         if (!run->tape)
             arena_reset(run->arena, mark);
     }

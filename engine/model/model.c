@@ -98,7 +98,8 @@ static bool open_vocabulary(struct opening *o)
     m->embed = open_weight(o, embed, c->n_vocab, c->d_model, USE_ROWS);
     if (!m->embed)
         return false;
-    m->file_dtype = (enum dtype)tensors_find(m->tensors, embed)->type;
+    m->embed_source = tensors_find(m->tensors, embed);
+    m->file_dtype = (enum dtype)m->embed_source->type;
     return true;
 }
 

@@ -22,6 +22,7 @@ struct model {
     enum dtype file_dtype;
     size_t bytes;
     struct weight *embed, *unembed;
+    const struct named_tensor *embed_source;
     struct norm final_norm;
     struct layer *layer;
 };

@@ -182,6 +182,30 @@ static void weight_free(struct backend *b, struct weight *w)
     free(w);
 }
 
+#define NOT_FINITE                                                                                 \
+    "the value at [%d, %d] is no finite number, expected weights without NaNs and infinities"
+
+bool reference_row_is_finite(const struct weight *w, int32_t row, struct error *e)
+{
+    for (int32_t i = 0; i < w->in; i++)
+        if (!isfinite(w->w[(size_t)row * (size_t)w->in + (size_t)i]))
+            return error_set(e, ERROR_INPUT, NOT_FINITE, row, i);
+    return true;
+}
+
+/* In the order of the source. */
+static bool is_finite(const struct weight *w, enum order order, struct error *e)
+{
+    for (int32_t i = 0; order == ORDER_OUT_IN && i < w->out; i++)
+        if (!reference_row_is_finite(w, i, e))
+            return false;
+    for (int32_t i = 0; order == ORDER_IN_OUT && i < w->in; i++)
+        for (int32_t o = 0; o < w->out; o++)
+            if (!isfinite(w->w[(size_t)o * (size_t)w->in + (size_t)i]))
+                return error_set(e, ERROR_INPUT, NOT_FINITE, i, o);
+    return true;
+}
+
 static struct weight *weight_new(struct backend *b, enum dtype type, int32_t out, int32_t in,
                                  enum order order, const void *src, unsigned uses, struct error *e)
 {
@@ -203,6 +227,10 @@ static struct weight *weight_new(struct backend *b, enum dtype type, int32_t out
         for (size_t i = 0; i < (size_t)in; i++)
             w->w[o * (size_t)in + i] = source_value(
                 src, type, order == ORDER_OUT_IN ? o * (size_t)in + i : i * (size_t)out + o);
+    if ((uses & USE_PRODUCT) && !is_finite(w, order, e)) {
+        weight_free(b, w);
+        return NULL;
+    }
     return w;
 }
 

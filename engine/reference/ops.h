@@ -65,6 +65,23 @@ static void linear(struct backend *b, struct tensor y, struct tensor x, const st
         }
 }
 
+/* The rows that were gathered into those of y that are not finite, or the sum. */
+static void check_gathered(struct backend *b, struct tensor ids, const struct weight *w,
+                           const struct view *y)
+{
+    struct error *e = &reference_of(b)->err;
+    for (int32_t t = 0; t < ids.rows && !error_is_set(e); t++) {
+        bool finite = true;
+        for (int32_t i = 0; i < w->in; i++)
+            finite = finite && isfinite(row(y, t)[i]);
+        for (int32_t j = 0; j < ids.cols && !finite; j++)
+            if (ids_row(ids, t)[j] >= 0 && !reference_row_is_finite(w, ids_row(ids, t)[j], e))
+                return;
+        if (!finite)
+            error_set(e, ERROR_INPUT, "a sum of rows is too large for float32");
+    }
+}
+
 static void weight_rows(struct backend *b, struct tensor y, const struct weight *w,
                         struct tensor ids)
 {
@@ -75,6 +92,7 @@ static void weight_rows(struct backend *b, struct tensor y, const struct weight 
     for (int32_t t = 0; t < ids.rows; t++)
         for (int32_t i = 0; i < w->in; i++)
             row(&vy, t)[i] = (real)w->w[(size_t)ids_row(ids, t)[0] * (size_t)w->in + (size_t)i];
+    check_gathered(b, ids, w, &vy);
 }
 
 static void norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
@@ -90,6 +108,11 @@ static void norm(struct backend *b, struct tensor y, struct tensor x, struct ten
             mean += (double)row(&vx, t)[i] / x.cols;
         for (int32_t i = 0; i < x.cols; i++)
             var += ((double)row(&vx, t)[i] - mean) * ((double)row(&vx, t)[i] - mean) / x.cols;
+        if (!isfinite((real)(var * x.cols))) { /* the sum of squares, as a device would form it */
+            error_set(&reference_of(b)->err, ERROR_INPUT,
+                      "a value is no finite number, or too large for a LayerNorm in float32");
+            return;
+        }
         double scale = 1 / sqrt(var + (double)eps);
         for (int32_t i = 0; i < x.cols; i++)
             row(&vy, t)[i] = (real)(((double)row(&vx, t)[i] - mean) * scale * (double)vg.at[i] +
@@ -300,6 +323,7 @@ static void decode(struct backend *b, struct tensor y, struct tensor ids, struct
                            w->w[(size_t)ids_row(ids, t)[j] * (size_t)w->in + (size_t)i];
             row(&vy, t)[i] = (real)sum;
         }
+    check_gathered(b, ids, w, &vy);
 }
 
 /* ---- sums and rows */

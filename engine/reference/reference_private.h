@@ -39,6 +39,9 @@ bool reference_ids(struct reference *, const char *op, struct tensor ids, int32_
 /* Columns of x, best first (value, then lower index; NaN counts as −∞): the first n of them. */
 void reference_best(const double *x, int32_t m, int32_t n, int32_t *ids);
 
+/* False and *e (an error of weights) when a value of row `row` is not finite. */
+bool reference_row_is_finite(const struct weight *, int32_t row, struct error *e);
+
 void reference_ops_f32(struct backend *);
 void reference_ops_f64(struct backend *);
 #endif

@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/session/internal.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,6 +216,28 @@ void back_commit(struct session *s, const struct pack *pack, const float *loss)
         w->store->back_rows[t] = w->store->h[t].buf ? end : 0;
         w->store->back_kv[t] = w->store->kv[t] || !attends ? end : 0;
     }
+}
+
+/* ---- fixed values that are too large */
+struct pack back_without_fixed(const struct pack *pack)
+{
+    struct pack others = {.n = 0};
+    for (int32_t i = 0; i < pack->n; i++)
+        if (pack->piece[i].track != TRACK_FIXED) {
+            others.piece[others.n++] = pack->piece[i];
+            others.rows += pack->piece[i].n;
+        }
+    return others;
+}
+
+void back_blame_fixed(struct session *s)
+{
+    char list[160] = "";
+    for (int32_t i = 0, at = 0; i < s->n_fixed && at < (int32_t)sizeof list - 32; i++)
+        at += snprintf(list + at, sizeof list - (size_t)at, "%s%d = %g", i ? ", " : "",
+                       s->wish.unit[s->fixed_column[i]].index, (double)s->fixed_value[i]);
+    if (s->run.err.kind == ERROR_INPUT)
+        error_prefix(&s->run.err, "float32 can't carry the fixed %s through the model", list);
 }
 
 /* ---- predictions */

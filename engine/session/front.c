@@ -81,6 +81,25 @@ static void fetch(struct front *f)
         run_get(r, scratch_f32(s, PRE, rows * (size_t)s->n_watch), watch_columns(f));
 }
 
+/* What neither a norm nor the dictionary has looked at: neurons, and watched units that were not
+ * selected. */
+static void check_fetched(struct front *f)
+{
+    struct session *s = f->s;
+    const int32_t columns = s->identity ? s->n_in : s->sae ? s->n_watch : 0;
+    const float *v = s->scratch[s->identity ? X : PRE];
+    size_t n = f->reference ? 0 : (size_t)f->pack->rows * (size_t)columns;
+    for (size_t i = 0; i < n && run_ok(&s->run); i++) {
+        int32_t unit = (int32_t)(i % (size_t)columns);
+        if (s->sae)
+            unit = s->watch[unit];
+        if (unit >= 0 && !isfinite(v[i]))
+            error_set(&s->run.err, ERROR_INPUT,
+                      "%s %d has a value that is no finite number, or too large for float32",
+                      s->sae ? "latent" : "neuron", unit);
+    }
+}
+
 static void keep_rows(struct front *f)
 {
     struct session *s = f->s;
@@ -131,6 +150,7 @@ static void run_batch(struct front *f)
     }
     keep_rows(f);
     fetch(f);
+    check_fetched(f);
 }
 
 /* ---- to the host */

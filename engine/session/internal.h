@@ -254,6 +254,9 @@ bool back_push_units(struct session *);
  * are stored. */
 bool back_run(struct session *, struct pack *, bool keep, float *loss);
 void back_commit(struct session *, const struct pack *, const float *loss);
+/* The pieces of the other lanes: whether it is the fixed values that float32 can't carry. */
+struct pack back_without_fixed(const struct pack *);
+void back_blame_fixed(struct session *); /* the run's error is of the fixed values: names them */
 bool back_next_run(struct session *, struct line *, int32_t token);
 
 /* ---- refset.c */

@@ -219,8 +219,11 @@ static void lane_step(struct session *s, enum lane_kind kind)
             return;
     }
     float *loss = scratch_f32(s, 1, (size_t)pack.rows + 1);
-    if (pack.n > 0 && !back_run(s, &pack, false, loss))
+    if (pack.n > 0 && !back_run(s, &pack, false, loss)) {
+        if (t == TRACK_FIXED) /* the base is measured before: it is finite */
+            back_blame_fixed(s);
         return;
+    }
     struct ref_lane *lane = need_lane(r, s->key[t]);
     int32_t before = look_reached(units_done(r, lane->done), r->n_max);
     commit_means(r, lane, &pack, loss, end);

@@ -177,11 +177,9 @@ static void classify(struct batch_work *w)
 
 static bool bad_value(struct batch_work *w, int32_t latent)
 {
-    const struct pass_row *r = w->b->row;
     return error_set(&w->run->err, ERROR_INPUT,
-                     "latent %d has a value that is no finite number in sentences %lld to %lld "
-                     "of the corpus",
-                     latent, (long long)r[0].doc + 1, (long long)r[w->b->n_rows - 1].doc + 1);
+                     "latent %d has a value that is no finite number, or too large for float32",
+                     latent);
 }
 
 static void post(struct postings *q, int32_t id, float value)

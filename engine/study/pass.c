@@ -58,7 +58,8 @@ struct packer { /* a sub-batch being filled */
 
 static void flush(struct packer *p)
 {
-    if (p->n_rows == 0 || !run_ok(p->run))
+    bool before = run_ok(p->run);
+    if (p->n_rows == 0 || !before)
         return;
     struct arena_mark mark = arena_mark(p->run->arena);
     p->start[p->n_seqs] = p->n_rows;
@@ -71,6 +72,8 @@ static void flush(struct packer *p)
     model_forward(p->run, p->in->model, &batch, NULL, p->in->at, NULL, 0, &b.state);
     if (run_ok(p->run))
         p->each(p->arg, p->run, &b);
+    run_name(p->run, before, "sentences %lld to %lld of the corpus", (long long)p->row[0].doc + 1,
+             (long long)p->row[p->n_rows - 1].doc + 1);
     arena_reset(p->run->arena, mark);
     p->n_rows = p->n_seqs = 0;
 }

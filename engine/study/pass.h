@@ -41,7 +41,7 @@ struct pass_batch { /* a sub-batch with the state at the hook */
     struct state state;    /* at study_in.at */
 };
 /* Calls `each` for the sub-batches of chunk i in order; the arena is reset after each call. Stops
- * when the run is not ok. */
+ * when the run is not ok; values that are no numbers are an error that names the sentences. */
 void pass_chunk(struct run *, const struct study_in *, int64_t i,
                 void (*each)(void *arg, struct run *, const struct pass_batch *), void *arg);
 #endif

@@ -136,8 +136,11 @@ static bool continue_prompt(struct generation *g, struct error *e)
         if (!(i == 0 && g->with_bos))
             stream(g, g->ids[i], false);
     while (g->n < g->values->tokens) {
-        if (!(ok = advance(g, &run, past, e)))
+        if (!(ok = advance(g, &run, past, e))) {
+            if (g->cli->opt.n_fix > 0 && e->kind == ERROR_INPUT)
+                error_prefix(e, "with --fix");
             break;
+        }
         past = g->n;
         g->ids[g->n++] = draw(g);
         if (g->ids[g->n - 1] == eot)

@@ -261,19 +261,22 @@ static bool add_value(double v, double *out, int32_t *n, struct error *e)
     return true;
 }
 
+#define VALUE_LIMIT 1e6
+
 static bool parse_number(const char **s, double *v)
 {
     char *end;
     errno = 0;
     *v = strtod(*s, &end);
-    bool ok = end != *s && isfinite(*v) && fabs(*v) < 1e6;
+    bool ok = end != *s && isfinite(*v) && fabs(*v) < VALUE_LIMIT;
     *s = end;
     return ok;
 }
 
 bool request_parse_values(const char *s, double out[STUDY_MAX_VALUES], int32_t *n, struct error *e)
 {
-    static const char expected[] = "expected FROM:TO:STEP (-8:8:2) or a list (-2,0,2.5)";
+    static const char expected[] =
+        "expected FROM:TO:STEP (-8:8:2) or a list (-2,0,2.5), values nearer to 0 than 1000000";
     const char *p = s;
     double v[3] = {0};
     int parts = 0;

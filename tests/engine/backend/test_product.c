@@ -159,8 +159,7 @@ static void test_threads_agree(void **state)
 /* f16 and bf16 hold more than ordinary numbers. */
 static void odd_halves(struct lab *l)
 {
-    static const uint16_t half[] = {0x0000, 0x8000, 0x0001, 0x83ff, 0x0400,
-                                    0x7bff, 0xfbff, 0x3c00, 0x7c00, 0xfc00};
+    static const uint16_t half[] = {0x0000, 0x8000, 0x0001, 0x83ff, 0x0400, 0x7bff, 0xfbff, 0x3c00};
     enum { N = sizeof half / sizeof *half };
     struct error e = {0};
     const float one = 1.0f;
@@ -182,6 +181,70 @@ static void odd_halves(struct lab *l)
     l->b->weight_free(l->b, w);
     lab_clear(l);
 }
+
+/* ---- what is no finite number is refused, by its place: packed at once, gathered when it is */
+static void spoil(void *v, enum dtype type, size_t i, bool infinite)
+{
+    const uint32_t word = infinite ? 0xff800000 : 0x7fc00123;
+    const uint16_t bf16 = infinite ? 0x7f80 : 0xffc1, f16 = infinite ? 0xfc00 : 0x7c01;
+    if (type == DTYPE_F32)
+        memcpy((char *)v + i * sizeof word, &word, sizeof word);
+    else
+        memcpy((char *)v + i * sizeof f16, type == DTYPE_F16 ? &f16 : &bf16, sizeof f16);
+}
+
+static void check_spoilt(struct lab *l, int32_t m, int32_t n, enum dtype type, enum order order,
+                         bool infinite)
+{
+    struct error e = {0}, gathered = {0};
+    double *values;
+    size_t bytes = (size_t)m * (size_t)n * dtype_size(type);
+    char *src = (char *)lab_host(l, bytes + 1) + 1;
+    memcpy(src, lab_source(l, type, (size_t)m * (size_t)n, &values), bytes);
+    int32_t row = below(l, m), column = below(l, n), other = (row + 1) % m;
+    char place[40];
+    bool turned = order == ORDER_IN_OUT;
+    spoil(src, type, turned ? at(column, row, m) : at(row, column, n), infinite);
+    snprintf(place, sizeof place, "[%d, %d] is no finite", turned ? column : row,
+             turned ? row : column);
+    assert_null(l->b->weight_new(l->b, type, m, n, order, src, USE_PRODUCT, &e));
+    assert_int_equal(e.kind, ERROR_INPUT);
+    if (!strstr(e.text, place))
+        fail_msg("'%s' does not say '%s'", e.text, place);
+    e = (struct error){0};
+    struct weight *w = l->b->weight_new(l->b, type, m, n, order, src, USE_ROWS, &e);
+    assert_non_null(w);
+    const int32_t both[2] = {other, row};
+    const float one[2] = {1, 1};
+    struct tensor y = lab_put(l, 1, n, NULL), two = lab_put(l, 2, n, NULL);
+    l->b->weight_rows(l->b, y, w, lab_put_i32(l, 1, 1, both));
+    l->b->decode(l->b, y, lab_put_i32(l, 1, 1, both), lab_put(l, 1, 1, one), w, (struct tensor){0});
+    assert_int_equal(l->b->status(l->b, &e), m > 1);
+    l->b->weight_rows(l->b, two, w, lab_put_i32(l, 2, 1, both));
+    assert_false(l->b->status(l->b, &gathered));
+    snprintf(place, sizeof place, "[%d, %d] is no finite", row, column);
+    assert_non_null(strstr(gathered.text, place));
+    gathered = (struct error){0};
+    l->b->decode(l->b, y, lab_put_i32(l, 1, 2, both), lab_put(l, 1, 2, one), w, (struct tensor){0});
+    assert_false(l->b->status(l->b, &gathered));
+    assert_non_null(strstr(gathered.text, place));
+    l->b->weight_free(l->b, w);
+    lab_clear(l);
+}
+
+static void spoilt(struct lab *l)
+{
+    static const enum dtype type[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
+    for (int i = 0; i < 60; i++)
+        check_spoilt(l, 1 + below(l, 90), 1 + below(l, 70), type[i % 3],
+                     i / 3 % 2 ? ORDER_IN_OUT : ORDER_OUT_IN, i / 6 % 2);
+}
+static void test_spoilt(void **state)
+{
+    (void)state;
+    lab_everywhere(spoilt, 8);
+}
+
 static void test_odd_halves(void **state)
 {
     (void)state;
@@ -247,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_rows_do_not_depend_on_their_batch),
         cmocka_unit_test(test_threads_agree),
         cmocka_unit_test(test_odd_halves),
+        cmocka_unit_test(test_spoilt),
         cmocka_unit_test(test_gathered_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,33 @@ static void norms(struct lab *l)
         check_norm(l, 1 + below(l, 70), 2 + below(l, 300), i % 3 ? 1.0f : 30.0f,
                    i % 4 ? 0.0f : 8.0f, i % 2 == 0);
     check_norm(l, 600, 256, 1.0f, 0.0f, true);
+    check_norm(l, 3, 256, 1e17f, 0.0f, true); /* large, and right */
+}
+
+/* What float32 can't normalise is an error, wherever it stands: never a row of plain beta. */
+static void bad_norms(struct lab *l)
+{
+    static const float bad[] = {NAN, INFINITY, -INFINITY, 3e20f, -2e38f, 3.4e38f};
+    for (int i = 0; i < 60; i++) {
+        int32_t rows = 1 + below(l, 70), n = 2 + below(l, 300);
+        size_t all = (size_t)rows * (size_t)n;
+        float *x = plus(l, lab_random(l, all), all, 1, 0);
+        const float *gamma = lab_random(l, (size_t)n);
+        struct tensor w = lab_put(l, 1, n, gamma), y = lab_put(l, rows, n, NULL);
+        struct error e = {0};
+        l->b->norm(l->b, y, lab_put(l, rows, n, x), w, w, 1e-5f);
+        assert_true(l->b->status(l->b, &e));
+        x[at(below(l, rows), below(l, n), n)] = bad[i % 6];
+        l->b->norm(l->b, y, lab_put(l, rows, n, x), w, w, 1e-5f);
+        assert_false(l->b->status(l->b, &e));
+        assert_int_equal(e.kind, ERROR_INPUT);
+        lab_clear(l);
+    }
+}
+static void test_bad_norm(void **state)
+{
+    (void)state;
+    lab_everywhere(bad_norms, 3);
 }
 static void test_norm(void **state)
 {
@@ -175,9 +202,8 @@ static void test_moves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_norm),
-        cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_norm),        cmocka_unit_test(test_bad_norm),
+        cmocka_unit_test(test_activations), cmocka_unit_test(test_sums),
         cmocka_unit_test(test_moves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

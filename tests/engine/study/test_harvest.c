@@ -821,7 +821,8 @@ static void values_that_are_no_numbers_end_the_run(void **unused)
         t.backend->get = poisoning_get;
         assert_false(study_run(&harvest_study, s, t.backend, 0, NULL, &e));
         assert_true(e.kind == ERROR_INPUT);
-        assert_non_null(strstr(e.text, "no finite number in sentences 1 to "));
+        assert_non_null(strstr(e.text, "sentences 1 to "));
+        assert_non_null(strstr(e.text, " has a value that is no finite number"));
         t.backend->get = real_get;
         study_finish(&harvest_study, s, t.backend); /* nothing of it stayed */
         struct study *clean = study_done(&harvest_study, &in, &nothing);

@@ -263,11 +263,12 @@ static void many_units(void **state)
     tiny_close(&t);
 }
 
-/* Five decoder rows, one of zeros and one without numbers. */
+/* Five decoder rows, two of zeros; then one that is no number: refused, and named. */
 static void rows_without_direction(void **state)
 {
     (void)state;
-    static const float zero[10], w_dec[10] = {1, 0, 0, 0, 2, 0, -1, -1, NAN, 1};
+    static const float zero[10];
+    float w_dec[10] = {1, 0, 0, 0, 2, 0, -1, -1, 0, 0};
     const struct tensor_out t[] = {{"encoder.weight", DTYPE_F32, 2, {5, 2}, zero},
                                    {"encoder.bias", DTYPE_F32, 1, {5}, zero},
                                    {"W_dec", DTYPE_F32, 2, {5, 2}, w_dec}};
@@ -293,6 +294,13 @@ static void rows_without_direction(void **state)
         assert_int_equal(isnan(cosine[i / 3][i % 3]), want[i / 3][i % 3] < 0);
     assert_true(fabs(cosine[0][0] - 1) < 1e-12);
     assert_true(fabs(cosine[0][1] + sqrt(0.5)) < 1e-12);
+    dict_free(d);
+    w_dec[8] = NAN;
+    must(tensors_save_safetensors(path, t, 3, facts, &e), &e);
+    must(dict_open(b, path, NULL, &d, &e), &e);
+    assert_false(dict_neighbours(&run, d, unit, 1, 3, ids[0], cosine[0]));
+    assert_int_equal(run.err.kind, ERROR_INPUT);
+    assert_non_null(strstr(run.err.text, "W_dec: the value at [4, 0] is no finite number"));
     arena_free(run.arena);
     dict_free(d);
     b->free(b);
