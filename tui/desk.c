@@ -15,6 +15,12 @@
 
 bool desk_start(struct desk *d, const struct options *o, struct error *e)
 {
+    for (int32_t i = 0; i < o->n_fix; i++)
+        if (!slider_holds((double)o->fix[i].value))
+            return error_set(
+                e, ERROR_INPUT,
+                "--fix: found %d = %g, expected −%.0f to %.0f, as far as a slider goes",
+                o->fix[i].index, (double)o->fix[i].value, SLIDER_LIMIT, SLIDER_LIMIT);
     d->service = service_new(o, e);
     if (!d->service)
         return false;

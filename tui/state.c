@@ -98,8 +98,9 @@ static bool read_fixed(struct reader *r, struct saved_state *s)
         char *end;
         errno = 0;
         long unit = strtol(key, &end, 10);
-        if (*key < '0' || *key > '9' || *end || errno || unit > INT32_MAX || !json_is_number(v))
-            return wrong(r, "fixed", "an object from unit numbers to numbers");
+        if (*key < '0' || *key > '9' || *end || errno || unit > INT32_MAX || !json_is_number(v) ||
+            !slider_holds(json_number_value(v)))
+            return wrong(r, "fixed", "an object from unit numbers to numbers, −1000 to 1000");
         int row = sliders_find(&s->sliders, (int32_t)unit);
         if (row < 0 && s->sliders.n < SESSION_MAX_UNITS)
             s->sliders.unit[row = s->sliders.n++] = (struct chosen_unit){.index = (int32_t)unit};

@@ -225,6 +225,27 @@ static bool choose(struct opening *op)
     return true;
 }
 
+/* What is asked of the dictionary. */
+static bool check_options(struct opening *op)
+{
+    const struct options *o = op->o;
+    const struct workbench *wb = op->wb;
+    bool inserts = options_insert(o) != INSERT_NONE;
+    if (!wb->dict && (inserts || o->n_fix || o->n_units))
+        return error_set(op->e, ERROR_INPUT,
+                         "%s: found no SAE for the model %s, expected --sae, --bundle or --neurons",
+                         o->n_fix  ? "--fix"
+                         : inserts ? "--insert"
+                                   : "--latents",
+                         wb->model_name);
+    int32_t m = wb->dict ? dict_spec(wb->dict)->m : 0;
+    for (int32_t i = 0; i < o->n_fix; i++)
+        if (o->fix[i].index >= m)
+            return error_set(op->e, ERROR_INPUT, "--fix: found unit %d, expected 0 to %d (%s)",
+                             o->fix[i].index, m - 1, wb->sae_name ? wb->sae_name : "neurons");
+    return true;
+}
+
 static void take_references(struct workbench *wb)
 {
     for (int32_t i = 0; wb->bundle && i < wb->bundle->n_classes && wb->n_sets < SESSION_MAX_CLASSES;
@@ -248,7 +269,7 @@ bool workbench_open_cancellable(const struct options *o,
               open_bundle(&op) && say(&op, 0.05, 0.8, "model") && open_model(&op) &&
               say(&op, 0.8, 0.85, "tokenizer") && tokenizer_open(op.model_dir, &wb->tokenizer, e) &&
               say(&op, 0.85, 1, "SAE") && read_hook(&op) && open_sae(&op) && find_point(&op) &&
-              fit_dict(&op) && choose(&op) && say(&op, 1, 1, "ready");
+              fit_dict(&op) && choose(&op) && check_options(&op) && say(&op, 1, 1, "ready");
     free(op.model_dir);
     if (!ok) {
         workbench_free(wb);

@@ -23,8 +23,9 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
     struct reference_set set[SESSION_MAX_CLASSES];
 };
 
-/* Opens everything the options name; progress hears 0 … 1 and what is being done. The caller owns
- * *out. */
+/* Opens everything the options name and refuses what they ask of it in vain (units that are not
+ * there, an insertion or fixed values without a dictionary); progress hears 0 … 1 and what is being
+ * done. The caller owns *out. */
 bool workbench_open(const struct options *, void (*progress)(void *, double, const char *what),
                     void *arg, struct workbench **out, struct error *e);
 /* The same; gives up with ERROR_CANCELLED between two parts once `cancel` (NULL: never) is raised.

@@ -56,6 +56,8 @@ static void head(const struct analysis *a, const struct theme *theme)
             strbuf_addf(&line, ", k %d", s->k);
     } else if (wb->dict) {
         strbuf_addf(&line, " · %s · %d neurons", hook, dict_spec(wb->dict)->m);
+    } else {
+        strbuf_adds(&line, " · no SAE");
     }
     strbuf_addf(&line, " · %s", wb->backend->name);
     if (a->insert != INSERT_NONE)

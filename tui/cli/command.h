@@ -99,8 +99,7 @@ size_t input_offset(const struct input *, size_t repaired);
 void input_release(struct input *);
 
 /* ---- what commands work with */
-/* workbench_open with progress, and the checks of options against it (fixed units within range,
- * insertion possible). */
+/* workbench_open with progress. */
 bool cli_open(struct cli *, const struct options *, struct workbench **, struct error *e);
 /* The tokenizer of the model that the options name, without opening the model. */
 bool cli_tokenizer_open(struct cli *, struct tokenizer **, struct error *e);

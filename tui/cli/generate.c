@@ -132,15 +132,14 @@ static bool continue_prompt(struct generation *g, struct error *e)
         .backend = g->wb->backend, .arena = arena_new(g->wb->backend), .cancel = interrupt_flag()};
     int32_t past = 0, eot = tokenizer_eot(g->wb->tokenizer);
     bool ok = true;
-    for (int32_t i = 0; i < g->n_prompt; i++)
-        if (!(i == 0 && g->with_bos))
-            stream(g, g->ids[i], false);
     while (g->n < g->values->tokens) {
         if (!(ok = advance(g, &run, past, e))) {
             if (g->cli->opt.n_fix > 0 && e->kind == ERROR_INPUT)
                 error_prefix(e, "with --fix");
             break;
         }
+        for (int32_t i = g->with_bos; past == 0 && i < g->n_prompt; i++)
+            stream(g, g->ids[i], false);
         past = g->n;
         g->ids[g->n++] = draw(g);
         if (g->ids[g->n - 1] == eot)
@@ -148,7 +147,7 @@ static bool continue_prompt(struct generation *g, struct error *e)
         stream(g, g->ids[g->n - 1], false);
     }
     stream(g, -1, true);
-    if (g->streams)
+    if (g->streams && past > 0)
         fputc('\n', stdout);
     arena_free(run.arena);
     return ok && (!g->streams || output_flush(e));

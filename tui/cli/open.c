@@ -12,25 +12,6 @@ static void loading(void *arg, double share, const char *what)
     progress_show(arg, share, what);
 }
 
-/* What workbench_open leaves unchecked: it reads --latents, but not what is done with them. */
-static bool check_options(const struct options *o, const struct workbench *wb, struct error *e)
-{
-    bool inserts = options_insert(o) != INSERT_NONE;
-    if (!wb->dict && (inserts || o->n_fix || o->n_units))
-        return error_set(e, ERROR_INPUT,
-                         "%s: found no SAE for the model %s, expected --sae, --bundle or --neurons",
-                         o->n_fix  ? "--fix"
-                         : inserts ? "--insert"
-                                   : "--latents",
-                         wb->model_name);
-    int32_t m = wb->dict ? dict_spec(wb->dict)->m : 0;
-    for (int32_t i = 0; i < o->n_fix; i++)
-        if (o->fix[i].index >= m)
-            return error_set(e, ERROR_INPUT, "--fix: found unit %d, expected 0 to %d (%s)",
-                             o->fix[i].index, m - 1, wb->sae_name ? wb->sae_name : "neurons");
-    return true;
-}
-
 bool cli_open(struct cli *cli, const struct options *o, struct workbench **wb, struct error *e)
 {
     *wb = NULL;
@@ -38,11 +19,7 @@ bool cli_open(struct cli *cli, const struct options *o, struct workbench **wb, s
     bool ok = workbench_open(o, loading, &cli->progress, wb, e);
     interrupt_at_once(false);
     progress_clear(&cli->progress);
-    if (ok && check_options(o, *wb, e))
-        return true;
-    workbench_free(*wb);
-    *wb = NULL;
-    return false;
+    return ok;
 }
 
 bool cli_tokenizer_open(struct cli *cli, struct tokenizer **out, struct error *e)

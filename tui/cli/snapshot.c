@@ -77,8 +77,10 @@ static bool settle(struct desk *d, struct script *script, struct error *e)
         desk_post(d);
         d->explore.redraw = false;
         /* idle before the news was taken, and after: what came last is on the screen */
-        if (ended && idle && desk_idle(d))
-            return true;
+        if (ended && idle && desk_idle(d)) {
+            *e = status.error;
+            return !error_is_set(e);
+        }
         if (!interrupt_check(e))
             return false;
         int due = ended ? -1 : script_wait_ms(script, now_ms());

@@ -123,7 +123,7 @@ static void draw_status(const struct drawing *d)
     int x = draw_work(d, r, s), w = text_columns(ex->link, strlen(ex->link));
     int right = r.x + r.w;
     bool said = ex->message[0] &&
-                (ex->message_is_error || !ex->status.failed); /* why nothing works comes first */
+                (ex->message_is_error || !ex->status.error.text[0]); /* what is wrong comes first */
     bool error = !said || ex->message_is_error;
     const char *text = said ? ex->message : ex->status.failed ? "" : ex->status.error.text;
     if (!*text && d->lifted) {
@@ -228,9 +228,9 @@ static void draw_tiny_loss(const struct drawing *d)
     if (r.h <= 0)
         return;
     grid_fill(d->grid, r, s);
-    if (ex->message[0])
+    if (ex->message[0] && (ex->message_is_error || !ex->status.error.text[0]))
         draw_said(d, r, r.x, s, ex->message);
-    else if (ex->status.failed)
+    else if (ex->status.error.text[0])
         grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_ERROR), "%s", ex->status.error.text);
     else if (!d->wb && ex->status.loading)
         grid_printf(d->grid, r, r.x, r.y, s, "loading %.0f %%", 100 * ex->status.progress);

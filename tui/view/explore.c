@@ -36,6 +36,23 @@ void explore_hint(struct explore *ex, const char *format, ...)
     va_end(args);
 }
 
+bool explore_dict_known(struct explore *ex)
+{
+    if (!ex->workbench || ex->workbench->dict)
+        return true;
+    explore_message(ex, true, "no SAE: start with --sae, or with --neurons");
+    return false;
+}
+
+bool explore_value_fits(struct explore *ex, int32_t unit, double v)
+{
+    if (slider_holds(v))
+        return true;
+    explore_message(ex, true, "%d = %g: a slider goes from −%.0f to %.0f", unit, v, SLIDER_LIMIT,
+                    SLIDER_LIMIT);
+    return false;
+}
+
 /* ---- beginning and end */
 static void text_changed(void *arg, size_t at, size_t n_removed, size_t n_inserted)
 {
@@ -453,6 +470,8 @@ void explore_loaded(struct explore *ex, const struct workbench *wb)
         ex->sliders.unit[i] = (struct chosen_unit){.index = wb->chosen[i]};
     if (ex->sliders.n == 0 && wb->dict)
         ex->sliders.n = wb->n_chosen < SESSION_MAX_UNITS ? wb->n_chosen : SESSION_MAX_UNITS;
+    if (!spec && ex->sliders.n > 0)
+        explore_message(ex, true, "no SAE: the chosen latents are left out");
     if (spec)
         drop_impossible_units(ex, spec->m);
     else

@@ -184,6 +184,11 @@ void explore_do(struct explore *, enum action_id);
 /* What the worker should do now; text is borrowed until the next change. Clears wish_changed. */
 void explore_wish(struct explore *, struct wish *);
 void explore_save(const struct explore *, struct saved_state *); /* the caller releases it */
+/* False, and says so, when the model has no SAE and no neurons were asked for; true before it is
+ * known. */
+bool explore_dict_known(struct explore *);
+/* False, and says so, when no slider goes as far. */
+bool explore_value_fits(struct explore *, int32_t unit, double v);
 void explore_message(struct explore *, bool error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same, not worth keeping among the messages. */

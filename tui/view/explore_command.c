@@ -40,6 +40,8 @@ static bool unit_number(const char *s, char **end, int32_t *out)
 
 static bool unit_known(struct explore *ex, int32_t unit)
 {
+    if (!explore_dict_known(ex))
+        return false;
     const struct dict_spec *spec =
         ex->workbench && ex->workbench->dict ? dict_spec(ex->workbench->dict) : NULL;
     if (!spec || unit < spec->m)
@@ -67,6 +69,8 @@ static bool run_insert(struct explore *ex, const char *arg)
     int c = choice(insert_names, arg);
     if (c < 0)
         return false;
+    if (c != INSERT_NONE && !explore_dict_known(ex))
+        return true;
     struct sliders before = ex->sliders;
     ex->sliders.insert = (enum insert)c;
     explore_changed_sliders(ex, &before, false);
@@ -82,6 +86,8 @@ static bool run_colour(struct explore *ex, const char *arg)
     int c = choice(colour_names, arg);
     if (c < 0)
         return false;
+    if (c != COLOUR_LOSS && !explore_dict_known(ex))
+        return true;
     ex->colouring = (enum colouring)c;
     ex->state_changed = true;
     explore_recolour(ex);
@@ -113,7 +119,7 @@ static bool run_fix(struct explore *ex, const char *arg)
         double v = strtod(p, &end);
         if (end == p || !isfinite(v) || (*end && *end != ','))
             return false;
-        if (!unit_known(ex, unit))
+        if (!unit_known(ex, unit) || !explore_value_fits(ex, unit, v))
             return true;
         int row = sliders_take(&made, unit, v);
         if (row < 0) {

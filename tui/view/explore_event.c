@@ -21,6 +21,8 @@ static bool sliders_known(struct explore *ex)
 {
     if (ex->sliders.n > 0)
         return true;
+    if (!explore_dict_known(ex))
+        return false;
     explore_message(ex, false,
                     ex->status.loading ? "still loading"
                                        : "no sliders: take a latent in its pane with f");
@@ -46,7 +48,10 @@ static void step(struct explore *ex, enum action_id a, double by)
 static void set_value(struct explore *ex, double v)
 {
     struct sliders before = ex->sliders;
-    sliders_set(&ex->sliders, slider_of_row(ex->rows.selected), v);
+    int row = slider_of_row(ex->rows.selected);
+    if (!explore_value_fits(ex, ex->sliders.unit[row == SLIDER_ALL ? 0 : row].index, v))
+        return;
+    sliders_set(&ex->sliders, row, v);
     explore_repeatable(ex, ACTION_VALUE, v);
     explore_changed_sliders(ex, &before, false);
 }
@@ -75,8 +80,9 @@ static void to_median(struct explore *ex, int row)
     bool known = false;
     for (int i = 0; i < ex->sliders.n; i++)
         if ((row == SLIDER_ALL || row == i) && isfinite(median_of(ex, i))) {
-            sliders_set(&ex->sliders, i, median_of(ex, i));
             known = true;
+            if (explore_value_fits(ex, ex->sliders.unit[i].index, median_of(ex, i)))
+                sliders_set(&ex->sliders, i, median_of(ex, i));
         }
     if (!known)
         explore_message(ex, false,
@@ -359,6 +365,8 @@ static bool looking(struct explore *ex, enum action_id a)
 {
     switch (a) {
     case ACTION_COLOURING:
+        if (!explore_dict_known(ex)) /* the loss alone */
+            return true;
         ex->colouring = (ex->colouring + 1) % N_COLOURINGS;
         ex->state_changed = true;
         explore_recolour(ex);

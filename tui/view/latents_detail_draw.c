@@ -49,7 +49,9 @@ void latents_detail_says(const struct latents_drawing *d, int detail, char *out,
     const struct job *j = &v->detail[detail];
     const char *dots = d->in->ascii ? "..." : "…";
     *role = ROLE_DIM;
-    if (v->unit < 0)
+    if (d->in->workbench && !d->in->workbench->dict)
+        snprintf(out, n, "no SAE");
+    else if (v->unit < 0)
         snprintf(out, n, "%s", v->rows ? "" : dots);
     else if (!j->id && job_is_pending(&v->watch.job))
         snprintf(out, n, "once the table is complete %s", dots);

@@ -36,6 +36,11 @@ int sliders_find(const struct sliders *s, int32_t unit)
     return -1;
 }
 
+bool slider_holds(double v)
+{
+    return fabs(v) <= SLIDER_LIMIT;
+}
+
 double slider_snap(double v)
 {
     if (!isfinite(v))

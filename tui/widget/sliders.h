@@ -21,6 +21,7 @@ bool sliders_any_fixed(const struct sliders *);
  * something is fixed. */
 enum insert sliders_insert(const struct sliders *);
 int sliders_find(const struct sliders *, int32_t unit); /* its row, −1: none */
+bool slider_holds(double v);                            /* finite and within the limit */
 double slider_snap(double v);                           /* to 0.1, within the limit, never −0 */
 /* Sets a row (or SLIDER_ALL) to a value and fixes it. */
 void sliders_set(struct sliders *, int row, double v);

@@ -1,6 +1,7 @@
 /* Facts that are missing or not supported, files that contradict themselves, units that are not
  * there, memory. */
 #include "tests/engine/dict/sae.h"
+#include "tests/support/spoil.h"
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,6 +66,63 @@ static void test_facts(void **state)
     struct error e = {0};
     assert_true(dict_open(dev.b, path, NULL, &d, &e));
     assert_int_equal(dict_spec(d)->at.layer, -2);
+    dict_free(d);
+    test_dir_remove(dir);
+    device_close(&dev);
+}
+
+/* What is packed is looked at when the file is opened, what is gathered when it is. */
+static void test_values_that_are_no_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tensor;
+        size_t at;
+        float value;
+        const char *says;
+    } bad[] = {{"encoder.weight", 40, NAN, "encoder.weight: the value at ["},
+               {"encoder.bias", 7, INFINITY, "encoder.bias: the value at [7] is no finite"},
+               {"b_dec", 1, -INFINITY, "b_dec: the value at [1] is no finite"},
+               {"b_dec", 1, 3.4e38f, "too large for float32"}}; /* with b_dec folded in */
+    struct device dev;
+    device_open(&dev);
+    char dir[64], path[96];
+    test_dir_new(dir);
+    snprintf(path, sizeof path, "%s/sae.safetensors", dir);
+    struct sae_case f32 = small;
+    f32.type = DTYPE_F32, f32.centre = f32.bias = true;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        sae_write(path, &f32, NULL, NULL);
+        if (bad[i].value > 1e38f && !isinf(bad[i].value))
+            spoil(path, "encoder.weight", 1, 100);
+        spoil(path, bad[i].tensor, bad[i].at, bad[i].value);
+        must_refuse(dev.b, path, bad[i].says);
+    }
+    sae_write(path, &f32, NULL, NULL);
+    spoil(path, "W_dec", 2 * (size_t)f32.n + 1, NAN);
+    struct dict *d = NULL;
+    struct error e = {0};
+    assert_true(dict_open(dev.b, path, NULL, &d, &e));
+    const int32_t fine = 3, broken = 2;
+    dict_push(&dev.run, d, NULL, &fine, 1);
+    assert_true(run_ok(&dev.run));
+    dict_push(&dev.run, d, NULL, &broken, 1);
+    assert_false(run_ok(&dev.run));
+    assert_non_null(strstr(dev.run.err.text, "W_dec: the value at [2, 1] is no finite number"));
+    dev.run.err = (struct error){0};
+    float *x = calloc((size_t)f32.n, sizeof *x);
+    x[0] = 1e38f; /* what a layer made of finite weights */
+    struct sparse code;
+    dict_encode(&dev.run, d, run_put(&dev.run, 1, f32.n, DTYPE_F32, x), &code, NULL);
+    bool finite = run_ok(&dev.run);
+    x[0] = NAN;
+    dev.run.err = (struct error){0};
+    dict_encode(&dev.run, d, run_put(&dev.run, 1, f32.n, DTYPE_F32, x), &code, NULL);
+    assert_false(run_ok(&dev.run));
+    assert_non_null(strstr(dev.run.err.text, "has a value that is no finite number"));
+    assert_true(finite);
+    dev.run.err = (struct error){0};
+    free(x);
     dict_free(d);
     test_dir_remove(dir);
     device_close(&dev);
@@ -208,9 +266,8 @@ static void test_chunks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_run_errors),
+        cmocka_unit_test(test_facts),  cmocka_unit_test(test_values_that_are_no_numbers),
+        cmocka_unit_test(test_shapes), cmocka_unit_test(test_run_errors),
         cmocka_unit_test(test_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
