@@ -89,7 +89,7 @@ static void each_command_alone(const char *option, const char *value)
                                           "sweep --latents 3",
                                           "sweep",
                                           "logit-lens 3",
-                                          "snapshot",
+
                                           "coactive 3",
                                           "snapshot --fix 3=1",
                                           "snapshot --latents 3"};

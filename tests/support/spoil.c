@@ -38,7 +38,7 @@ float spoil(const char *path, const char *name, size_t i, float value)
     if (!f)
         die(path, name);
     size_t n;
-    float was;
+    float was = 0;
     long at = tensor_at(f, path, name, &n) + (long)(i * sizeof value);
     if ((i + 1) * sizeof value > n || fseek(f, at, SEEK_SET) != 0 ||
         fread(&was, sizeof was, 1, f) != 1 || fseek(f, at, SEEK_SET) != 0 ||

@@ -113,11 +113,11 @@ static void test_values_that_are_no_numbers(void **state)
     float *x = calloc((size_t)f32.n, sizeof *x);
     x[0] = 1e38f; /* what a layer made of finite weights */
     struct sparse code;
-    dict_encode(&dev.run, d, run_put(&dev.run, 1, f32.n, DTYPE_F32, x), &code, NULL);
+    dict_encode(&dev.run, d, run_put(&dev.run, 1, f32.n, x), &code, NULL);
     bool finite = run_ok(&dev.run);
     x[0] = NAN;
     dev.run.err = (struct error){0};
-    dict_encode(&dev.run, d, run_put(&dev.run, 1, f32.n, DTYPE_F32, x), &code, NULL);
+    dict_encode(&dev.run, d, run_put(&dev.run, 1, f32.n, x), &code, NULL);
     assert_false(run_ok(&dev.run));
     assert_non_null(strstr(dev.run.err.text, "has a value that is no finite number"));
     assert_true(finite);

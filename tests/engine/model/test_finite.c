@@ -175,7 +175,7 @@ static void test_behind_the_norm(void **state)
     float rows[T * D] = {0}, logits[T * VOCAB], logp[T];
     int32_t best[T];
     rows[2 * D] = INFINITY;
-    struct tensor value = run_put(&f.run, T, D, DTYPE_F32, rows);
+    struct tensor value = run_put(&f.run, T, D, rows);
     struct hook hook = {.at = model_end(f.model), .op = HOOK_SET, .io = &value};
     assert_false(run_losses(&f, &hook, 1));
     must_name(&f.run.err, "losses: ");
