@@ -536,16 +536,22 @@ static bool add_back(struct session *s, struct pack *pack, struct piece to)
     return n == w->n - row;
 }
 
+static bool back_whole(struct session *s, struct pack *pack, float *loss)
+{
+    if (!back_run(s, pack, true, loss))
+        return false;
+    back_commit(s, pack, loss);
+    let_go(s, pack);
+    return true;
+}
+
 static void run_back(struct session *s, struct pack *pack)
 {
     float *loss = scratch_f32(s, 1, (size_t)pack->rows + 1);
     if (s->want[TRACK_FIXED] && !back_push_units(s))
         return;
-    if (back_run(s, pack, true, loss)) {
-        back_commit(s, pack, loss);
-        let_go(s, pack);
+    if (back_whole(s, pack, loss))
         return;
-    }
     struct pack without = back_without_fixed(pack);
     if (s->run.err.kind != ERROR_INPUT || without.n == pack->n)
         return;
@@ -554,10 +560,7 @@ static void run_back(struct session *s, struct pack *pack)
         return;
     }
     s->run.err = (struct error){0}; /* the fixed lane comes again, alone */
-    if (back_run(s, &without, true, loss)) {
-        back_commit(s, &without, loss);
-        let_go(s, &without);
-    }
+    back_whole(s, &without, loss);
 }
 
 /* Adds what the lanes of the line at a rank lack. False: the pack is full, or rows were dropped and

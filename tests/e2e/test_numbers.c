@@ -257,7 +257,7 @@ static void test_rows_that_are_no_numbers(void **state)
         run_release(&r);
     }
     struct term *t = start(&(struct how){.w = 130, .h = 40});
-    assert_shows(t, "W_dec: the value at [");
+    assert_shows(t, "5] is no finite number"); /* the middle may be left out */
     quit(t);
     for (size_t i = 0; i < LATENTS; i++)
         spoil(sae, "W_dec", i * D_MLP + 5, was[i]);
