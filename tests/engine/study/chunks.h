@@ -57,6 +57,18 @@ static inline struct study_in tiny_in(const struct tiny_model *t, const struct c
                              .corpus = c};
 }
 
+/* The document that a row of a table names: a place in a file is one document's of a class. */
+static inline int64_t doc_of_row(const struct corpus *c, const struct table *x, int64_t row)
+{
+    const char *cls = table_str(x, row, table_find(x, "class"));
+    const int64_t number = table_i64(x, row, table_find(x, "doc"));
+    int64_t doc = 0;
+    while (corpus_doc_number(&c->doc[doc]) != number ||
+           strcmp(c->cls[c->doc[doc].cls].name, cls) != 0)
+        assert_true(++doc < c->n_docs);
+    return doc;
+}
+
 /* ---- the demo bundle */
 #define DEMO_CHOSEN                                                                                \
     {                                                                                              \

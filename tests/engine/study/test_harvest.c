@@ -726,12 +726,7 @@ static void histograms_sum_to_one(void **unused)
 
 static void check_example_text(const struct table *x, int64_t r, const struct study_in *in)
 {
-    const char *cls = table_str(x, r, column(x, "class"));
-    int64_t number = table_i64(x, r, column(x, "doc")), pos = table_i64(x, r, column(x, "pos"));
-    int64_t doc = 0; /* the place in its file is that of one document of the class */
-    while (corpus_doc_number(&in->corpus->doc[doc]) != number ||
-           strcmp(in->corpus->cls[in->corpus->doc[doc].cls].name, cls) != 0)
-        assert_true(++doc < in->corpus->n_docs);
+    int64_t doc = doc_of_row(in->corpus, x, r), pos = table_i64(x, r, column(x, "pos"));
     const char *text = table_str(x, r, column(x, "text"));
     int64_t start = table_i64(x, r, column(x, "start")), end = table_i64(x, r, column(x, "end"));
     struct pass_doc *p = pass_docs(in, doc, 1);

@@ -108,7 +108,7 @@ static void quantiles_are_counted(void **unused)
         struct latent_detail *d = harvest_detail(s, j);
         struct table *x = detail_examples(d, &in, 10);
         for (int64_t r = 0; r < x->n_rows; r++) {
-            struct example of = {(int32_t)table_i64(x, r, table_find(x, "doc")),
+            struct example of = {(int32_t)doc_of_row(c, x, r),
                                  (int32_t)table_i64(x, r, table_find(x, "pos")),
                                  (float)table_f64(x, r, table_find(x, "value"))};
             double q = table_f64(x, r, table_find(x, "quantile"));
