@@ -296,6 +296,7 @@ static void test_doctor(void **state)
     assert_true(json_is_null(json_object_get(device, "error")));
     assert_string_equal(get_string(json_object_get(root, "terminal"), "colors"), "256");
     assert_string_equal(get_string(json_object_get(root, "terminal"), "charset"), "UTF-8");
+    assert_true(json_is_null(json_object_get(json_object_get(root, "terminal"), "probed")));
     assert_string_equal(get_string(json_object_get(root, "paths"), "cache"), "/tmp/some cache");
     assert_string_equal(get_string(json_object_get(root, "paths"), "hugging_face"),
                         "/tmp/some home/.cache/huggingface/hub");
@@ -304,6 +305,7 @@ static void test_doctor(void **state)
     run_glimt(&r, NULL, "doctor", NULL);
     expect_done(&r);
     assert_non_null(strstr(r.out, "missing: a full-screen terminal (TERM is dumb)"));
+    assert_non_null(strstr(r.out, "not a terminal: nothing was asked"));
     run_release(&r);
 }
 

@@ -3,6 +3,7 @@
 #include "engine/cpu/cpu.h"
 #include "tui/cli/command.h"
 #include "tui/cli/libraries.h"
+#include "tui/term/report.h"
 #include <curses.h>
 #include <dirent.h>
 #include <langinfo.h>
@@ -22,6 +23,8 @@ struct findings {
     const char *term, *depth, *charset;
     bool utf8, known_term;
     int width, height; /* 0: no terminal */
+    bool on_terminal;  /* standard input and output are one: it was asked */
+    struct terminal_report report;
     struct library library[N_LIBRARIES];
     struct missing {
         char *what, *wanted_for;
@@ -142,6 +145,13 @@ static void find_terminal(struct findings *f, const struct options *o)
     for (int fd = 0; fd < 3 && f->width == 0; fd++)
         if (isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0)
             f->width = size.ws_col, f->height = size.ws_row;
+    f->on_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    if (f->on_terminal) {
+        struct screen_options so = {.depth_auto = o->color == COLOR_AUTO,
+                                    .depth = color_depth(o, true)};
+        terminal_report(&so, &f->report);
+        f->depth = depths[f->report.depth];
+    }
     if (!f->utf8)
         miss(f, xasprintf("a UTF-8 locale (it is %s; try LC_ALL=C.UTF-8)", f->charset),
              "letters beyond ASCII on screen");
@@ -178,6 +188,31 @@ static json_t *string_or_null(const char *s)
     return j ? j : json_null(); /* a path that is no UTF-8 */
 }
 
+static const char *mode_state(int value)
+{
+    return value < 0 ? "not told" : value == 0 || value == 4 ? "no" : "yes";
+}
+
+static json_t *report_json(const struct findings *f)
+{
+    const struct terminal_report *r = &f->report;
+    if (!f->on_terminal)
+        return json_null();
+    json_t *widths = json_object(), *fixes = json_array();
+    for (int i = 0; i < REPORT_WIDTHS; i++)
+        json_object_set_new(widths, report_sample_name[i],
+                            r->width[i] < 0 ? json_null() : json_integer(r->width[i]));
+    for (int i = 0; i < REPORT_FIXES && r->fix[i].line; i++)
+        json_array_append_new(
+            fixes, json_pack("{s:s, s:s}", "line", r->fix[i].line, "for", r->fix[i].gain));
+    return json_pack("{s:b, s:b, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "asked",
+                     r->asked, "answered", r->probe.answered, "rtt_ms", r->probe.rtt_ms, "sync",
+                     mode_state(r->probe.sync), "mouse_1002", mode_state(r->probe.mouse_drag),
+                     "mouse_1006", mode_state(r->probe.mouse_sgr), "colors_reason", r->depth_reason,
+                     "theme", r->background, "theme_reason", r->background_reason, "copy", r->copy,
+                     "widths", widths, "fix", fixes);
+}
+
 static void print_json(struct cli *cli, const struct findings *f)
 {
     json_t *libraries = json_object(), *missing = json_array();
@@ -197,6 +232,7 @@ static void print_json(struct cli *cli, const struct findings *f)
                                   string_or_null(f->term), "known", f->known_term, "colors",
                                   f->depth, "charset", f->charset, "utf8", f->utf8, "columns",
                                   f->width, "rows", f->height));
+    json_object_set_new(json_object_get(root, "terminal"), "probed", report_json(f));
     json_object_set_new(root, "paths",
                         json_pack("{s:o, s:o, s:I, s:o, s:b, s:o, s:o}", "demo",
                                   string_or_null(f->data), "cache", string_or_null(f->cache),
@@ -218,6 +254,53 @@ static void row(struct strbuf *out, const char *name, const char *value, const c
     strbuf_addf(out, "%s\n", note);
 }
 
+static void print_modes(struct strbuf *out, const struct probe *p)
+{
+    char text[96];
+    snprintf(text, sizeof text, "%s",
+             p->sync == 1 || p->sync == 2 ? "shown whole (mode 2026)"
+             : p->sync < 0                ? "mode 2026 is asked for; whether it acts is not told"
+                                          : "may be seen half drawn (no mode 2026)");
+    row(out, "frames", text, "");
+    snprintf(text, sizeof text, "drag (1002) %s, cells beyond 223 (1006) %s",
+             mode_state(p->mouse_drag), mode_state(p->mouse_sgr));
+    row(out, "mouse", text, "");
+}
+
+/* What the terminal said, and what was chosen for that. */
+static void print_report(struct strbuf *out, const struct findings *f)
+{
+    const struct terminal_report *r = &f->report;
+    char text[128];
+    if (!f->on_terminal) {
+        row(out, "answers", "not a terminal: nothing was asked", "");
+        return;
+    }
+    if (!r->asked)
+        snprintf(text, sizeof text, "not asked: this type prints what it does not understand");
+    else if (r->probe.answered)
+        snprintf(text, sizeof text, "in %d ms", r->probe.rtt_ms);
+    else
+        snprintf(text, sizeof text, "none: taken for a terminal that tells nothing");
+    row(out, "answers", text, "");
+    print_modes(out, &r->probe);
+    snprintf(text, sizeof text, "theme %s (%s)", r->background, r->background_reason);
+    if (r->probe.background_rgb >= 0)
+        snprintf(text, sizeof text, "#%06x: theme %s (%s)", (unsigned)r->probe.background_rgb,
+                 r->background, r->background_reason);
+    row(out, "background", text, "");
+    row(out, "copying", r->copy, "");
+    size_t n = 0;
+    for (int i = 0; i < REPORT_WIDTHS && r->width[i] >= 0; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s %d", i ? ", " : "",
+                              report_sample_name[i], r->width[i]);
+    row(out, "widths", n > 0 ? text : "not told", "");
+    for (int i = 0; i < REPORT_FIXES && r->fix[i].line; i++) {
+        snprintf(text, sizeof text, " (%s)", r->fix[i].gain);
+        row(out, "in tmux.conf", r->fix[i].line, text);
+    }
+}
+
 static void print_text(struct strbuf *out, const struct findings *f)
 {
     char text[96];
@@ -232,8 +315,10 @@ static void print_text(struct strbuf *out, const struct findings *f)
     if (f->width > 0)
         snprintf(text, sizeof text, "%d × %d", f->width, f->height);
     row(out, "size", f->width > 0 ? text : "no terminal", "");
-    row(out, "colours", f->depth, "");
+    snprintf(text, sizeof text, " (%s)", f->on_terminal ? f->report.depth_reason : "");
+    row(out, "colours", f->depth, f->on_terminal ? text : "");
     row(out, "charset", f->charset, "");
+    print_report(out, f);
     row(out, "demo", f->data, "");
     snprintf(text, sizeof text, " (%llu bytes)", (unsigned long long)f->cache_bytes);
     row(out, "cache", f->cache, f->cache && strcmp(f->cache, "none") != 0 ? text : "");

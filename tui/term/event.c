@@ -266,6 +266,9 @@ static bool private_csi(const struct csi *c, char final, struct event *out)
         return reply_event(REPLY_DA1, c->param[0], out);
     if (final == 'y' && c->param[0] == 2026)
         return reply_event(REPLY_SYNC, c->param[1], out);
+    if (final == 'y' && (c->param[0] == 1002 || c->param[0] == 1006))
+        return reply_event(c->param[0] == 1002 ? REPLY_MOUSE_DRAG : REPLY_MOUSE_SGR, c->param[1],
+                           out);
     if (final == 'n' && c->param[0] == 997)
         return reply_event(REPLY_DARK_LIGHT, c->param[1], out);
     return false;

@@ -54,7 +54,9 @@ enum reply_kind {
     REPLY_SYNC /* 2026: value */,
     REPLY_STATUS_OK /* CSI 0 n */,
     REPLY_DARK_LIGHT /* 997: 1 dark, 2 light */,
-    REPLY_DIRECT_COLOR /* DECRQSS told our RGB back */
+    REPLY_DIRECT_COLOR /* DECRQSS told our RGB back */,
+    REPLY_MOUSE_DRAG /* 1002: value */,
+    REPLY_MOUSE_SGR /* 1006: value */
 };
 
 struct event {

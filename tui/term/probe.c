@@ -18,23 +18,32 @@ void probe_reply(struct probe *p, const struct event *ev)
     case REPLY_DARK_LIGHT:
         p->background = ev->value == 1 || ev->value == 2 ? (int)ev->value : p->background;
         break;
-    case REPLY_BACKGROUND: p->background = oklab_of(ev->value).L < 0.6 ? 1 : 2; break;
+    case REPLY_BACKGROUND:
+        p->background_rgb = (int32_t)ev->value;
+        p->background = oklab_of(ev->value).L < 0.6 ? 1 : 2;
+        break;
+    case REPLY_MOUSE_DRAG: p->mouse_drag = (int)ev->value; break;
+    case REPLY_MOUSE_SGR: p->mouse_sgr = (int)ev->value; break;
     case REPLY_DIRECT_COLOR: p->direct_color = true; break;
     case REPLY_DA1:
     case REPLY_STATUS_OK: break;
     }
 }
 
-void probe_terminal(struct decoder *d, bool ask_color, int timeout_ms, struct probe *out,
+void probe_terminal(struct decoder *d, unsigned ask, int timeout_ms, struct probe *out,
                     uint64_t *n_input)
 {
-    static const char ask[] = "\033[?2026$p\033]11;?\033\\\033[?996n";
+    static const char always[] = "\033[?2026$p\033]11;?\033\\\033[?996n";
+    static const char mouse[] = "\033[?1002$p\033[?1006$p";
     /* Sets a background, asks what the rendition is now (DECRQSS), sets it back. */
     static const char color[] = "\033[48;2;1;2;3m\033P$qm\033\\\033[m";
     static const char fence[] = "\033[c";
-    *out = (struct probe){.rtt_ms = -1, .sync = -1};
-    tty_write(ask, strlen(ask));
-    if (ask_color)
+    *out = (struct probe){
+        .rtt_ms = -1, .sync = -1, .mouse_drag = -1, .mouse_sgr = -1, .background_rgb = -1};
+    tty_write(always, strlen(always));
+    if (ask & PROBE_MOUSE)
+        tty_write(mouse, strlen(mouse));
+    if (ask & PROBE_COLOR)
         tty_write(color, strlen(color));
     tty_write(fence, strlen(fence));
     int64_t begin = now_ms(), left;

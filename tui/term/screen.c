@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tui/term/clipboard.h"
+#include "tui/term/depth.h"
 #include "tui/term/paint.h"
 #include "tui/term/probe.h"
 #include "tui/term/tty.h"
@@ -85,29 +86,6 @@ static int expect_left_ms(void)
 
 /* --- what the terminal is --- */
 
-static bool env_is(const char *name, const char *value)
-{
-    const char *s = getenv(name);
-    return s && !strcmp(s, value);
-}
-
-static bool env_set(const char *name)
-{
-    return getenv(name) && *getenv(name);
-}
-
-/* GNU screen hands DCS through to whatever terminal is outside, and COLORTERM is that one's. */
-static bool is_gnu_screen(const char *term)
-{
-    return !strncmp(term, "screen", 6) && !env_set("TMUX");
-}
-
-/* Old consoles print what they don't understand of a query. */
-static bool is_console(const char *term)
-{
-    return !strcmp(term, "linux") || !strncmp(term, "vt", 2);
-}
-
 /* Makes our own terminal types findable; the caller frees and hands back the old value. */
 static char *enter_terminfo(void)
 {
@@ -166,35 +144,12 @@ static bool open_term(struct error *e)
 
 static enum depth choose_depth(const struct screen_options *o, const char **reason)
 {
-    int colors = paint_colors();
-    const char *term = screen.info.term;
-    if (!o->depth_auto) {
-        *reason = "--color";
-        return o->depth;
-    }
-    if (env_set("NO_COLOR")) {
-        *reason = "NO_COLOR";
-        return DEPTH_MONO;
-    }
-    if (colors < 8 && !screen.info.term_unknown) {
-        *reason = "terminal type";
-        return DEPTH_MONO;
-    }
-    if (paint_has_rgb()) {
-        *reason = "terminfo RGB";
-        return DEPTH_DIRECT;
-    }
-    if (!is_gnu_screen(term) && !is_console(term) &&
-        (env_is("COLORTERM", "truecolor") || env_is("COLORTERM", "24bit"))) {
-        *reason = "COLORTERM";
-        return DEPTH_DIRECT;
-    }
-    if (screen.probe.direct_color && colors != 16) { /* who names a type of 16 colours wants them */
-        *reason = "terminal's answer";
-        return DEPTH_DIRECT;
-    }
-    *reason = "terminal type";
-    return colors >= 256 ? DEPTH_256 : DEPTH_16;
+    struct depth_facts facts = {.term = screen.info.term,
+                                .term_unknown = screen.info.term_unknown,
+                                .colors = paint_colors(),
+                                .rgb = paint_has_rgb(),
+                                .direct_answer = screen.probe.direct_color};
+    return depth_choose(o, &facts, reason);
 }
 
 /* Changes the open type for one that has the colours wanted; falls back to what there is. */
@@ -224,21 +179,13 @@ static bool reopen_for_depth(struct error *e)
     return true;
 }
 
-static void background_from_env(void)
-{
-    const char *pair = getenv("COLORFGBG"), *last = pair ? strrchr(pair, ';') : NULL;
-    if (!last || screen.info.background || last[1] < '0' || last[1] > '9')
-        return;
-    long bg = strtol(last + 1, NULL, 10);
-    screen.info.background = bg == 7 || (bg >= 9 && bg <= 15) ? 2 : 1;
-}
-
 static void read_probe(void)
 {
     screen.info.rtt_ms = screen.probe.rtt_ms;
     screen.info.sync = screen.probe.sync == 1 || screen.probe.sync == 2;
     screen.info.background = screen.probe.background;
-    background_from_env();
+    if (!screen.info.background)
+        screen.info.background = depth_background_from_env();
 }
 
 /* What a shell must find again, as one string that a signal handler can write. */
@@ -275,11 +222,11 @@ static void ask_what_it_is(const struct screen_options *o)
 {
     const char *term = getenv("TERM") ? getenv("TERM") : "";
     screen.probe = (struct probe){.rtt_ms = -1, .sync = -1};
-    if (is_console(term) || strcmp(term, "dumb") == 0)
+    if (term_is_console(term) || strcmp(term, "dumb") == 0)
         return;
     ask();
-    probe_terminal(screen.decoder, o->depth_auto && !is_gnu_screen(term), PROBE_MS, &screen.probe,
-                   &screen.n_input);
+    probe_terminal(screen.decoder, o->depth_auto && !term_is_gnu_screen(term) ? PROBE_COLOR : 0,
+                   PROBE_MS, &screen.probe, &screen.n_input);
     if (screen.probe.answered)
         answered();
 }

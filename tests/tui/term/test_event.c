@@ -15,7 +15,8 @@ static void tell(const struct event *ev, struct strbuf *out)
     char name[40];
     event_name(ev, name, sizeof name);
     static const char *const mouse[] = {"press", "release", "move", "wheel up", "wheel down"};
-    static const char *const reply[] = {"DA1", "background", "sync", "ok", "dark/light", "direct"};
+    static const char *const reply[] = {"DA1",        "background", "sync",       "ok",
+                                        "dark/light", "direct",     "mouse drag", "mouse sgr"};
     switch (ev->kind) {
     case EVENT_KEY: strbuf_addf(out, "<%s>", name); break;
     case EVENT_TEXT: strbuf_addf(out, "%s", name); break;
@@ -88,6 +89,7 @@ static const struct {
     {"\033[200~\033[201~", "[paste ]"},
     {"\033[?62;22c\033[?6c", "[reply DA1 3e][reply DA1 6]"},
     {"\033[?2026;2$y\033[?2026;0$y\033[?1;2$yx", "[reply sync 2][reply sync 0]x"},
+    {"\033[?1002;2$y\033[?1006;0$yx", "[reply mouse drag 2][reply mouse sgr 0]x"},
     {"\033[0n\033[3nx", "[reply ok 0]x"},
     {"\033[?997;1n\033[?997;2n", "[reply dark/light 1][reply dark/light 2]"},
     {"\033[24;80Rx\033[1;80R\033[R", "x<F3>"}, /* cursor positions are swallowed */
