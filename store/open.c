@@ -158,8 +158,9 @@ static int reserve_sums(struct store *s)
     return sqlite3_file_control(s->db, "main", SQLITE_FCNTL_RESERVE_BYTES, &n);
 }
 
-/* Files of before the sums are written anew. */
-static enum opened check_pages(struct store *s, struct opening *o, bool older)
+/* Files of before the sums are written anew. A new one has another shape only after trouble with
+ * the disk of which SQLite told nobody: nothing is in it yet. */
+static enum opened check_pages(struct store *s, struct opening *o, const struct identity *was)
 {
     int n = -1;
     int64_t size = 0;
@@ -167,8 +168,14 @@ static enum opened check_pages(struct store *s, struct opening *o, bool older)
     if (rc == SQLITE_OK)
         rc = store_pragma_integer(s, "PRAGMA page_size", &size);
     const bool right = n == STORE_SUM_SIZE && size == STORE_PAGE_SIZE;
-    if (rc == SQLITE_OK && !right && older && size == STORE_PAGE_SIZE &&
-        (rc = reserve_sums(s)) == SQLITE_OK)
+    const bool older = was->version < o->how->n_steps && size == STORE_PAGE_SIZE;
+    if (rc == SQLITE_OK && !right && is_new(was)) {
+        error_set(o->e, ERROR_SYSTEM, "cache %s: could not be made as it must be: the disk failed",
+                  s->path);
+        unlink(s->path);
+        return OPEN_FAILED;
+    }
+    if (rc == SQLITE_OK && !right && older && (rc = reserve_sums(s)) == SQLITE_OK)
         rc = store_pragma(s, "VACUUM", NULL, 0);
     else if (rc == SQLITE_OK && !right)
         return aside(o, "damaged", "is damaged (its pages are of another kind)");
@@ -220,7 +227,7 @@ static enum opened examine(struct store *s, struct opening *o)
     if (s->network || id.version < o->how->n_steps)
         result = migrate(s, o);
     if (result == OPENED)
-        result = check_pages(s, o, id.version < o->how->n_steps && !is_new(&id));
+        result = check_pages(s, o, &id);
     if (result != OPENED)
         return result;
     if ((rc = set_journal(s)) != SQLITE_OK || (rc = store_prepare(s)) != SQLITE_OK)
