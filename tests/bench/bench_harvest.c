@@ -113,7 +113,7 @@ static int compare(const void *a, const void *b)
 static void bench(struct workbench *wb)
 {
     struct corpus *c = repeated(wb);
-    struct study_in in = {wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, c, false};
+    struct study_in in = {wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, c, false, false};
     struct study_args args = {0};
     struct error e = {0};
     double seconds[REPEATS];
