@@ -48,8 +48,8 @@ static json_t *sliders_json(const struct sliders *s)
                                                isfinite(u->value) ? (double)u->value : 0.0,
                                                (int)u->fixed));
     }
-    return json_pack("{s:o,s:i,s:b}", "units", units, "insert", (int)s->insert, "join",
-                     (int)s->join);
+    return json_pack("{s:o,s:i,s:b,s:b}", "units", units, "insert", (int)s->insert, "join",
+                     (int)s->join, "special", (int)s->special);
 }
 
 static json_t *step_json(const struct change *c)
@@ -190,6 +190,7 @@ static bool read_sliders(const json_t *o, struct sliders *s)
         !get_size(o, "insert", &insert) || insert > INSERT_ERROR || !get_bool(o, "join", &s->join))
         return false;
     s->insert = (enum insert)insert;
+    s->special = json_is_true(json_object_get(o, "special")); /* absent: an older journal */
     for (size_t i = 0; i < json_array_size(units); i++) {
         struct chosen_unit u;
         if (!read_unit(json_array_get(units, i), &u) || sliders_find(s, u.index) >= 0)

@@ -63,6 +63,14 @@ static void slide(struct fixture *f, int row, double v, bool more)
     history_sliders(&f->history, &before, &f->sliders, more);
 }
 
+/* How the text is read: all one sequence, special tokens as tokens. */
+static void read_otherwise(struct fixture *f)
+{
+    struct sliders before = f->sliders;
+    f->sliders.join = f->sliders.special = true;
+    history_sliders(&f->history, &before, &f->sliders, false);
+}
+
 static void type(struct fixture *f, const char *s)
 {
     for (size_t i = 0; s[i]; i++)
@@ -83,6 +91,7 @@ static void work(struct fixture *f)
 {
     type(f, " og så");
     editor_insert(&f->editor, "blåbær\n漢", strlen("blåbær\n漢"), false);
+    read_otherwise(f);
     for (int i = 1; i < 6; i++)
         slide(f, 0, i * 0.5, true);
     slide(f, 1, -2, false);
