@@ -98,13 +98,15 @@ if make -j"$jobs" B=$A OPT="-O1 -g" HARDEN=-fPIE SAN="$san" all tests >$logs/asa
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
 # left out: hardware-sized, or judged by signals
 abreast asan in_asan $(echo "$units" | grep -vE '/test_(pythia_shapes|memory|screen|terminal)$')
-for t in test_cli test_analyze test_man test_cache; do
+for t in test_cli test_analyze test_man test_cache test_encodings test_numbers; do
     GLIMT_BIN=$A/glimt GLIMT_QUICK=1 run_cmocka "asan e2e/$t" $A/tests/e2e/$t
 done
 
 note "valgrind"
-abreast valgrind in_valgrind \
-    $(echo "$units" | grep -vE '/test_(pythia_shapes|memory|screen|terminal|service|lab|unicode)$')
+# where memory is handled by hand; the numbers' tests have been through the sanitizers
+left_out='/test_(pythia_shapes|memory|screen|terminal|show|service|lab|lab_damage|unicode)$'
+[ -n "$CHECK_LONG" ] || left_out+='|/engine/(backend|model|session|study)/|/test_(store_faults|plot|marks)$'
+abreast valgrind in_valgrind $(echo "$units" | grep -vE "$left_out")
 
 note "fuzzers"
 if make -j"$jobs" B=$B/fuzz CC=clang OPT="-O1 -g" HARDEN= HARDEN_LD= \
