@@ -4,7 +4,7 @@ cd "$(dirname "$0")/.." || exit 1
 bad=0
 say() { echo "lint: $*"; bad=1; }
 
-# part of a path: its place in the order of DESIGN
+# part of a path: its place in the order of CONTRIBUTING.md
 allowed() { # FROM TO → 0 if an include may point so
     case "$1:$2" in
     "$2:$1") return 0 ;;
@@ -42,6 +42,14 @@ while IFS=: read -r file inc; do
     allowed "$from" "$to" || say "$file includes $inc: $from must not know $to"
 done < <(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui/*.[ch]' 'gpu/*' |
     xargs grep -o '^#include "[^"]*"' | sed 's/#include "//; s/"$//')
+
+# what the files of a folder share among themselves
+while IFS=: read -r file inc; do
+    [ "${file%/*}" = "${inc%/*}" ] || say "$file includes $inc, which is private to ${inc%/*}"
+done < <(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui/*.[ch]' 'gpu/*' |
+    xargs grep -o '^#include "[^"]*_private\.h"' | sed 's/#include "//; s/"$//')
+misnamed=$(git ls-files -co --exclude-standard '*.h' | grep -E '(^|/)private\.h$|internal\.h$|_parts\.h$')
+[ -z "$misnamed" ] || say "a private header is called FOLDER_private.h or PART_private.h: $misnamed"
 
 while read -r n file; do
     [ "$file" = total ] || [ "$n" -le 900 ] || say "$file has $n lines: it hides a module"

@@ -3,7 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/text/utf8.h"
 #include "tui/plot/plot.h"
-#include "tui/view/corpus_parts.h"
+#include "tui/view/corpus_private.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
 #include "tui/view/label.h"
-#include "tui/view/pane_parts.h"
+#include "tui/view/pane.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
