@@ -57,6 +57,12 @@ $B/%.o: %.c | $B/deps.ok
 $B/tests/%: $B/tests/%.o $(TEST_O) $B/libglimt.a
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS) -o $@ $< $(TEST_O) $B/libglimt.a $(LDLIBS) $(shell pkg-config --libs $(TEST_PKGS)) -lutil
+# a plugin links nothing of ours: -z defs refuses what engine/backend.h would leave undefined
+$B/tests/engine/plugin.so: tests/engine/plugin.c
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	@$(CC) -I. -std=c17 $(OPT) $(WARN) -fvisibility=hidden -fPIC -shared -Wl,-z,defs -MMD -MP -o $@ $<
+$B/tests/engine/test_plugin: | $B/tests/engine/plugin.so
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 $B/deps.ok:
