@@ -71,4 +71,8 @@ for word in 'TODO' 'FIXME' 'XXX'; do
     hits=$(git ls-files -co --exclude-standard '*.c' '*.h' '*.sh' '*.py' | grep -v tests/lint.sh | xargs grep -n "\b$word\b")
     [ -z "$hits" ] || say "$word:"$'\n'"$hits"
 done
+# what a reader of the repository can't open is not cited
+hits=$(git ls-files -co --exclude-standard | grep -v -e '^tests/lint.sh$' -e '^tests/fuzz/seeds/' -e '^tests/golden/' |
+    xargs grep -nIE '\b(DESIGN|INTERFACES)\b|\b(CLI|TERMINAL|CUDA|STYLE|SAE_FORMATS|methods)\.md\b|\(methods:')
+[ -z "$hits" ] || say "names a document that does not lie here:"$'\n'"$hits"
 exit $bad

@@ -1,4 +1,4 @@
-/* The corpus as running text, each token coloured by a latent (methods: Fig. 6): where it is among
+/* The corpus as running text, each token coloured by a latent: where it is among
  * the active, or its pre-activation around zero on the scale of the shown corpus of that class. */
 #include "engine/base/memory.h"
 #include "engine/text/utf8.h"

@@ -1,4 +1,4 @@
-/* Histograms: one panel a chosen latent, its pre-activations by class (methods: Fig. 5). */
+/* Histograms: one panel a chosen latent, its pre-activations by class. */
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
 #include "tui/view/label.h"
