@@ -89,6 +89,11 @@ $B/check-deps.ok: | $B/test-deps.ok
 	@./tests/need.sh $(CHECK_DEBS)
 	@touch $@
 
+# what `glimt doctor` names; no plugin is among the sources yet
+gpu:
+	@echo "make gpu: these sources have no CUDA plugin; glimt computes on the CPU" >&2; exit 1
+.PHONY: gpu
+
 bench: $B/glimt $(BENCH)
 	@for b in $(BENCH); do echo "== $$(basename $$b)"; $$b || exit 1; done
 	@if [ -n "$(PYTORCH)" ]; then echo "== PyTorch"; $(PYTORCH) tests/bench/pytorch.py && $(PYTORCH) tests/bench/pytorch_harvest.py; else \
