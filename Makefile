@@ -57,6 +57,12 @@ $B/%.o: %.c | $B/deps.ok
 $B/tests/%: $B/tests/%.o $(TEST_O) $B/libglimt.a
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS) -o $@ $< $(TEST_O) $B/libglimt.a $(LDLIBS) $(shell pkg-config --libs $(TEST_PKGS)) -lutil
+# a plugin links nothing of ours: -z defs refuses what engine/backend.h would leave undefined
+$B/tests/engine/plugin.so: tests/engine/plugin.c
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	@$(CC) -I. -std=c17 $(OPT) $(WARN) -fvisibility=hidden -fPIC -shared -Wl,-z,defs -MMD -MP -o $@ $<
+$B/tests/engine/test_plugin: | $B/tests/engine/plugin.so
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 $B/deps.ok:
@@ -82,6 +88,11 @@ $B/test-deps.ok: | $B/deps.ok
 $B/check-deps.ok: | $B/test-deps.ok
 	@./tests/need.sh $(CHECK_DEBS)
 	@touch $@
+
+# what `glimt doctor` names; no plugin is among the sources yet
+gpu:
+	@echo "make gpu: these sources have no CUDA plugin; glimt computes on the CPU" >&2; exit 1
+.PHONY: gpu
 
 bench: $B/glimt $(BENCH)
 	@for b in $(BENCH); do echo "== $$(basename $$b)"; $$b || exit 1; done

@@ -73,7 +73,7 @@ _glimt_complete() {
     *" --insert") _glimt_words "none sae error"; return 0 ;;
     *" --encoding") _glimt_words "latin1 windows-1252 utf-16le utf-16be utf-8"; return 0 ;;
     *" --context") _glimt_words "line join"; return 0 ;;
-    *" --device") _glimt_words "auto cpu cuda"; return 0 ;;
+    *" --device") _glimt_words "auto cpu cuda list"; return 0 ;;
     *" --dtype") _glimt_words "auto f32 bf16 f16"; return 0 ;;
     *" --threads") return 0 ;;
     *" --svg") _glimt_files; return 0 ;;

@@ -135,7 +135,7 @@ _glimt() {
         '--special[special tokens spelled out in a text become their ids; default\: text]' \
         '--encoding=[of text and corpora that are not UTF-8, e.g. latin1]:value:(latin1 windows-1252 utf-16le utf-16be utf-8)' \
         '--context=[each line its own sequence (default), or all of the text one]:value:(line join)' \
-        '--device=[where to compute]:value:(auto cpu cuda)' \
+        '--device=[where to compute; list\: what there is]:value:(auto cpu cuda list)' \
         '--dtype=[what to compute in; the CPU computes in f32]:value:(auto f32 bf16 f16)' \
         '--threads=[threads to compute with; default\: all cores]:value: ' \
         '--json[the result as JSON]' \

@@ -1,6 +1,6 @@
 /* Housekeeping: what is there, what goes, and whether it hangs together. */
 #include "engine/base/memory.h"
-#include "store/internal.h"
+#include "store/store_private.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

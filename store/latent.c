@@ -1,6 +1,6 @@
 /* Results of a run: tables, details of latents, postings. They are written in one transaction that
  * ends with the run marked done: a run is there wholly or not at all. */
-#include "store/internal.h"
+#include "store/store_private.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Opening: which file this is, its version, and how SQLite is to treat it. */
 #include "engine/base/memory.h"
-#include "store/internal.h"
+#include "store/store_private.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

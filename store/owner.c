@@ -2,7 +2,7 @@
  * containers may share a host name; the start time tells a process from a later one of the same
  * number, the serial two openings in one process. */
 #include "engine/base/strbuf.h"
-#include "store/internal.h"
+#include "store/store_private.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -2,7 +2,7 @@
  * changed is met as damage and never as a number: a VFS between SQLite and the file, which adds the
  * sums where pages are written and compares them where they are read (the method of SQLite's
  * ext/misc/cksumvfs.c). Frames of the WAL have sums of their own, compared when it is recovered. */
-#include "store/internal.h"
+#include "store/store_private.h"
 #include <endian.h>
 #include <pthread.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The folder of the cache and the files in it, as the file system sees them. */
 #include "engine/base/memory.h"
-#include "store/internal.h"
+#include "store/store_private.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Objects, runs and who is at them, checkpoints. */
-#include "store/internal.h"
+#include "store/store_private.h"
 #include <string.h>
 
 /* ---- files and objects */

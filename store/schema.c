@@ -2,7 +2,7 @@
  * claim or a list never moves megabytes. Ids are never used twice (AUTOINCREMENT): who still holds
  * the id of a removed run must not read another's results. `file` has one row a file: a changed
  * file replaces its own. */
-#include "store/internal.h"
+#include "store/store_private.h"
 
 static const char first[] =
     "CREATE TABLE file(device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,"

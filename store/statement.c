@@ -1,5 +1,5 @@
 /* Prepared statements, transactions, and what SQLite's results mean to a person. */
-#include "store/internal.h"
+#include "store/store_private.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

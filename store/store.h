@@ -1,5 +1,5 @@
-/* The cache: results, checkpoints and statistics of studies in one SQLite file (INTERFACES, The
- * cache). Knows bytes and keys, nothing of models or tables.
+/* The cache: results, checkpoints and statistics of studies in one SQLite file (glimt.5,
+ * CACHE). Knows bytes and keys, nothing of models or tables.
  *
  * WAL on local disks; on network filesystems (NFS, SMB, Lustre, GPFS, BeeGFS, 9p, FUSE by statfs)
  * TRUNCATE journal with exclusive locking. Two processes may use one file: every call is one

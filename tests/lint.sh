@@ -4,7 +4,7 @@ cd "$(dirname "$0")/.." || exit 1
 bad=0
 say() { echo "lint: $*"; bad=1; }
 
-# part of a path: its place in the order of DESIGN
+# part of a path: its place in the order of CONTRIBUTING.md
 allowed() { # FROM TO → 0 if an include may point so
     case "$1:$2" in
     "$2:$1") return 0 ;;
@@ -14,6 +14,7 @@ allowed() { # FROM TO → 0 if an include may point so
     engine/formats:engine/base|engine/formats:engine/backend) return 0 ;;
     engine/text:engine/base) return 0 ;;
     engine/cpu:engine/base|engine/cpu:engine/backend|engine/reference:engine/base|engine/reference:engine/backend) return 0 ;;
+    engine/devices:engine/base|engine/devices:engine/backend|engine/devices:engine/cpu) return 0 ;;
     engine/run:engine/base|engine/run:engine/backend) return 0 ;;
     engine/dict:engine/run|engine/dict:engine/backend|engine/dict:engine/base|engine/dict:engine/formats) return 0 ;;
     engine/model:engine/dict|engine/model:engine/run|engine/model:engine/backend|engine/model:engine/base|engine/model:engine/formats) return 0 ;;
@@ -31,6 +32,7 @@ part() {
     engine/base/error.h) [ "$2" = to ] && [ "$3" = engine/backend ] && { echo "$1"; return; }; echo engine/base ;;
     engine/backend.h) echo engine/backend ;;
     engine/run.h|engine/run.c|engine/hook.h|engine/hook.c|engine/tape.c|engine/tape.h|engine/arena.c|engine/arena.h) echo engine/run ;;
+    engine/devices.h|engine/devices.c) echo engine/devices ;;
     engine/*/*) echo "engine/$(echo "$1" | cut -d/ -f2)" ;;
     *) echo "${1%%/*}" ;;
     esac
@@ -42,6 +44,17 @@ while IFS=: read -r file inc; do
     allowed "$from" "$to" || say "$file includes $inc: $from must not know $to"
 done < <(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui/*.[ch]' 'gpu/*' |
     xargs grep -o '^#include "[^"]*"' | sed 's/#include "//; s/"$//')
+
+# what the files of a folder share among themselves
+while IFS=: read -r file inc; do
+    [ "${file%/*}" = "${inc%/*}" ] || say "$file includes $inc, which is private to ${inc%/*}"
+done < <(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui/*.[ch]' 'gpu/*' |
+    xargs grep -o '^#include "[^"]*_private\.h"' | sed 's/#include "//; s/"$//')
+misnamed=$(git ls-files -co --exclude-standard '*.h' | grep -E '(^|/)private\.h$|internal\.h$|_parts\.h$')
+[ -z "$misnamed" ] || say "a private header is called FOLDER_private.h or PART_private.h: $misnamed"
+
+hits=$(git ls-files -co --exclude-standard '*.c' | grep -v '^engine/devices\.c$\|^engine/cpu/\|^tests/' | xargs grep -n '\bcpu_backend_new')
+[ -z "$hits" ] || say "a device is opened by device_open of engine/devices.h:"$'\n'"$hits"
 
 while read -r n file; do
     [ "$file" = total ] || [ "$n" -le 900 ] || say "$file has $n lines: it hides a module"
@@ -63,4 +76,8 @@ for word in 'TODO' 'FIXME' 'XXX'; do
     hits=$(git ls-files -co --exclude-standard '*.c' '*.h' '*.sh' '*.py' | grep -v tests/lint.sh | xargs grep -n "\b$word\b")
     [ -z "$hits" ] || say "$word:"$'\n'"$hits"
 done
+# what a reader of the repository can't open is not cited
+hits=$(git ls-files -co --exclude-standard | grep -v -e '^tests/lint.sh$' -e '^tests/fuzz/seeds/' -e '^tests/golden/' |
+    xargs grep -nIE '\b(DESIGN|INTERFACES)\b|\b(CLI|TERMINAL|CUDA|STYLE|SAE_FORMATS|methods)\.md\b|\(methods:')
+[ -z "$hits" ] || say "names a document that does not lie here:"$'\n'"$hits"
 exit $bad

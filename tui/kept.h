@@ -1,5 +1,5 @@
-/* A session on disk, held by one glimt at a time: NAME.json (the state, CLI.md), NAME.journal (what
- * led there, with undo) and NAME.lock in the folder of session.json. */
+/* A session on disk, held by one glimt at a time: NAME.json (the state; glimt.5, SESSION),
+ * NAME.journal (what led there, with undo) and NAME.lock in the folder of session.json. */
 #ifndef GLIMT_TUI_KEPT_H
 #define GLIMT_TUI_KEPT_H
 #include "engine/base/strbuf.h"

@@ -1,6 +1,6 @@
-/* The options common to the explorer and every subcommand (CLI.md), parsed from the command line,
- * the configuration file and the defaults. Plain data; strings are borrowed from argv or owned by
- * the struct (options_release). */
+/* The options common to the explorer and every subcommand (glimt.1, OPTIONS), parsed from the
+ * command line, the configuration file and the defaults. Plain data; strings are borrowed from argv
+ * or owned by the struct (options_release). */
 #ifndef GLIMT_TUI_OPTIONS_H
 #define GLIMT_TUI_OPTIONS_H
 #include "engine/base/error.h"

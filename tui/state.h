@@ -1,5 +1,5 @@
-/* The state of a session: what a start restores, what --state gives; JSON as CLI.md says. Plain
- * data.
+/* The state of a session: what a start restores, what --state gives; JSON as in glimt.5, SESSION.
+ * Plain data.
  *
  * Unknown keys are ignored, wrong types and newer versions refused by name; what is absent is
  * default. */

@@ -1,26 +1,13 @@
 #include "tui/workbench.h"
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
-#include "engine/cpu/cpu.h"
+#include "engine/devices.h"
 #include "engine/formats/hf.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* ---- program data */
-static char *binary_folder(void)
-{
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n <= 0)
-        return NULL;
-    path[n] = '\0';
-    char *slash = strrchr(path, '/');
-    if (!slash)
-        return NULL;
-    *slash = '\0';
-    return xstrdup(path);
-}
-
 static char *if_there(char *path)
 {
     if (path && access(path, R_OK) == 0)
@@ -34,7 +21,7 @@ char *program_data(const char *name)
     const char *root = getenv("GLIMT_DATA");
     if (root && *root)
         return if_there(xasprintf("%s/%s", root, name));
-    char *dir = binary_folder();
+    char *dir = file_program_folder();
     if (!dir)
         return NULL;
     char *path = if_there(xasprintf("%s/../share/glimt/%s", dir, name));
@@ -83,20 +70,14 @@ static void model_progress(void *arg, double share)
 static bool open_device(struct opening *op)
 {
     const struct options *o = op->o;
-    const char *device = o->device ? o->device : "auto", *dtype = o->dtype ? o->dtype : "auto";
-    if (strcmp(device, "cuda") == 0 || strncmp(device, "cuda:", 5) == 0)
-        return error_set(op->e, ERROR_SYSTEM,
-                         "device %s: the plugin glimt-cuda.so is not installed; without --device "
-                         "the CPU is used",
-                         device);
-    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
-        return error_set(op->e, ERROR_INPUT, "--device: found %s, expected auto, cpu or cuda[:N]",
-                         device);
+    const char *dtype = o->dtype ? o->dtype : "auto";
+    op->wb->backend = device_open(o->device, o->threads, op->e);
+    if (!op->wb->backend)
+        return error_prefix(op->e, "--device");
     if (strcmp(dtype, "auto") != 0 && strcmp(dtype, "f32") != 0)
-        return error_set(op->e, ERROR_INPUT, "--dtype: found %s on the device cpu, expected f32",
-                         dtype);
-    op->wb->backend = cpu_backend_new(o->threads, op->e);
-    return op->wb->backend != NULL;
+        return error_set(op->e, ERROR_INPUT, "--dtype: found %s on the device %s, expected f32",
+                         dtype, op->wb->backend->name);
+    return true;
 }
 
 static bool open_bundle(struct opening *op)
@@ -294,8 +275,7 @@ void workbench_free(struct workbench *wb)
     model_free(wb->model);
     tokenizer_free(wb->tokenizer);
     bundle_free(wb->bundle);
-    if (wb->backend)
-        wb->backend->free(wb->backend);
+    device_close(wb->backend);
     free(wb->model_name);
     free(wb->sae_name);
     free(wb);

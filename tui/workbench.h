@@ -34,7 +34,7 @@ bool workbench_open_cancellable(const struct options *,
                                 void (*progress)(void *, double, const char *what), void *arg,
                                 const atomic_bool *cancel, struct workbench **out, struct error *e);
 void workbench_free(struct workbench *);
-/* The folder of program data (CLI.md, Files of our own): $GLIMT_DATA, DIR/../share/glimt, or the
+/* The folder of program data (glimt.1, ENVIRONMENT): $GLIMT_DATA, DIR/../share/glimt, or the
  * build tree's; a file under it by name ("demo/demo.glimt", "themes/dark.theme"), NULL when it is
  * nowhere. Caller frees. */
 char *program_data(const char *name);

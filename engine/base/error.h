@@ -3,7 +3,7 @@
  * A function that can fail takes a `struct error *`, returns false (or NULL) and fills it: what was
  * being done, to which file or tensor, what was found, what was expected. The first error stays:
  * setting a set error does nothing. The caller owns the struct; it holds no memory of its own. Any
- * thread, one struct a thread. */
+ * thread, one struct a thread. Filling one needs no symbol of glimt's, so that a plugin can. */
 #ifndef GLIMT_BASE_ERROR_H
 #define GLIMT_BASE_ERROR_H
 #include <stdbool.h>
@@ -22,11 +22,11 @@ struct error {
 
 /* Fills `e` (may be NULL) unless it is already set; control characters in the result become '?'.
  * Always returns false, so that `return error_set(…)` reads as a failure. */
-bool error_set(struct error *e, enum error_kind kind, const char *format, ...)
+static inline bool error_set(struct error *e, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
 
 /* Puts "prefix: " before the text of a set error; always returns false. */
-bool error_prefix(struct error *e, const char *format, ...)
+static inline bool error_prefix(struct error *e, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 
 static inline bool error_is_set(const struct error *e)
@@ -41,4 +41,6 @@ int error_exit_status(const struct error *e);
  * first (it restores the terminal), then writes the line to stderr and exits with status 1. */
 void panic(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn, cold));
 void panic_set_handler(void (*handler)(void));
+
+#include "engine/base/error_inline.h"
 #endif

@@ -1,4 +1,5 @@
 #include "engine/base/file.h"
+#include "engine/base/memory.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,4 +20,15 @@ bool file_fail(struct error *e, enum error_kind kind, const char *doing, const c
         return error_set(e, kind, "%s %s: %s", doing, path, strerror(why));
     target[n] = '\0';
     return error_set(e, kind, "%s %s: it links to %s, which is not there", doing, path, target);
+}
+
+char *file_program_folder(void)
+{
+    char path[4096];
+    const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0)
+        return NULL;
+    path[n] = '\0';
+    char *slash = strrchr(path, '/');
+    return slash ? xstrndup(path, (size_t)(slash - path)) : NULL;
 }

@@ -3,6 +3,8 @@
 #define GLIMT_BASE_FILE_H
 #include "engine/base/error.h"
 
+/* The folder of the running program, links resolved; NULL: not known. The caller frees. */
+char *file_program_folder(void);
 /* Is there anything of this name, be it a link to nothing? */
 bool file_is_named(const char *path);
 /* "DOING PATH: why" of errno; of a link to nothing, what it links to. Always false. */

@@ -103,7 +103,7 @@ struct table_text { /* how a table is printed for people */
 void table_write_text(const struct table *, const struct table_text *, struct strbuf *);
 /* RFC 4180, LF, a header row of names; missing: empty; floats with 9 significant digits. */
 void table_write_csv(const struct table *, struct strbuf *);
-/* An array of row objects, as CLI.md says; a new reference. */
+/* An array of row objects, keyed by column (glimt.1, JSON OF THE STUDIES); a new reference. */
 json_t *table_json(const struct table *);
 /* Column-wise, little-endian, versioned. table_read_blob takes untrusted bytes: every size is
  * checked; NULL and *e (ERROR_INPUT) when they make no table. */

@@ -1,8 +1,8 @@
 /* A dictionary: an SAE, the neurons of a hook point (the identity), later single directions.
  *
- * f = select(W_e·(x − b_p) + b_e), x̂ = W_dᵀ·f + b_p (methods: Gao et al. 2024 without ReLU unless
- * the file says so). Immutable after opening; several threads may read it, each with its own run.
- * The dict owns its weights and mapping. */
+ * f = select(W_e·(x − b_p) + b_e), x̂ = W_dᵀ·f + b_p (TopK of Gao et al. 2024, without their
+ * ReLU unless the file says so). Immutable after opening; several threads may read it, each with
+ * its own run. The dict owns its weights and mapping. */
 #ifndef GLIMT_ENGINE_DICT_H
 #define GLIMT_ENGINE_DICT_H
 #include "engine/hook.h"
@@ -65,8 +65,8 @@ struct tensor dict_encode_units(struct run *, const struct dict *, struct tensor
                                 const int32_t *unit, int32_t n_units);
 /* x̂ [T, n]. */
 struct tensor dict_decode(struct run *, const struct dict *, const struct sparse *f);
-/* Decoder rows d_j of the units, [n_units, n], pushed through `behind` (no bias; INTERFACES: u_j =
- * W₂·d_j) when it is not NULL: [n_units, behind->out]. Neurons: unit vectors. */
+/* Decoder rows d_j of the units, [n_units, n], pushed through `behind` when it is not NULL (its
+ * weights alone, without the bias: u_j = W·d_j): [n_units, behind->out]. Neurons: unit vectors. */
 struct tensor dict_push(struct run *, const struct dict *, const struct linear *behind,
                         const int32_t *unit, int32_t n_units);
 /* For each unit the `rows` others whose decoder rows have the greatest cosine with its own,

@@ -1,6 +1,6 @@
 /* Labelled text: documents (sentences) of two or more classes, in file order.
  *
- * Told by name and content (CLI.md, Files of our own): lines `text<TAB>label`, the last tab parts;
+ * Told by name and content (glimt.5, CORPORA): lines `text<TAB>label`, the last tab parts;
  * `.tmx` (class = language subtag in lower case, pair = translation unit); or one file a class:
  * `.json` a list of strings, `.jsonl` objects with `text`, `.conllu` its `# text` lines, else one
  * text a line; all of them packed by gzip or xz, too, and in any encoding (text_file.h). Text is

@@ -1,7 +1,7 @@
 /* From the landing point to the losses: every lane is more rows of one batch. */
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,15 +40,15 @@ static bool prepare(struct session *s, struct pack *pack, bool keep)
     for (int32_t i = 0; i < pack->n && keep; i++) {
         struct piece *p = &pack->piece[i];
         enum track t = p->track;
-        struct store *st = p->window->store;
-        st->used = s->tick;
+        struct rows *r = p->window->rows;
+        r->used = s->tick;
         if (!wants_h(s, p))
-            store_drop_h(s, st, t);
-        if ((wants_h(s, p) && !store_reserve_h(s, p->window, t)) ||
-            (wants_kv(s, p) && !store_reserve_kv(s, p->window, t)))
+            rows_drop_h(s, r, t);
+        if ((wants_h(s, p) && !rows_reserve_h(s, p->window, t)) ||
+            (wants_kv(s, p) && !rows_reserve_kv(s, p->window, t)))
             return false;
-        st->back_rows[t] = st->back_rows[t] < p->row ? st->back_rows[t] : p->row;
-        st->back_kv[t] = st->back_kv[t] < p->row ? st->back_kv[t] : p->row;
+        r->back_rows[t] = r->back_rows[t] < p->row ? r->back_rows[t] : p->row;
+        r->back_kv[t] = r->back_kv[t] < p->row ? r->back_kv[t] : p->row;
     }
     return true;
 }
@@ -120,7 +120,7 @@ static struct state gather(struct session *s, const struct pack *pack)
     int32_t at = 0;
     for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
-        const struct store *from = p->window->store;
+        const struct rows *from = p->window->rows;
         struct tensor rows = start_of(s, p->track) == TRACK_SAE ? from->inserted : from->value;
         copy_rows(s, tensor_rows(st.value, at, p->n), tensor_rows(rows, p->row, p->n));
         if (s->has_resid)
@@ -138,7 +138,7 @@ static struct tensor forward(struct session *s, const struct pack *pack, bool ke
     for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
         start[i] = at;
-        kv[i] = keep ? p->window->store->kv[p->track] : NULL;
+        kv[i] = keep ? p->window->rows->kv[p->track] : NULL;
         past[i] = kv[i] ? p->row : 0; /* without keys no layer attends any more */
         at += p->n;
     }
@@ -165,7 +165,7 @@ static void losses(struct session *s, const struct pack *pack, struct tensor h, 
         int32_t kept = p->n_eval > 0 && p->eval == p->row ? 1 : 0, fresh = p->n_eval - kept;
         if (kept)
             copy_rows(s, tensor_rows(rows, at, 1),
-                      tensor_rows(p->window->store->h[p->track], p->row - 1, 1));
+                      tensor_rows(p->window->rows->h[p->track], p->row - 1, 1));
         if (fresh > 0)
             copy_rows(s, tensor_rows(rows, at + kept, fresh),
                       tensor_rows(h, done + p->eval + kept - 1 - p->row, fresh));
@@ -184,7 +184,7 @@ bool back_run(struct session *s, struct pack *pack, bool keep, float *loss)
     int32_t at = 0;
     for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
-        struct tensor kept = p->window->store->h[p->track];
+        struct tensor kept = p->window->rows->h[p->track];
         if (keep && kept.buf)
             copy_rows(s, tensor_rows(kept, p->row, p->n), tensor_rows(h, at, p->n));
         at += p->n;
@@ -213,8 +213,8 @@ void back_commit(struct session *s, const struct pack *pack, const float *loss)
         loss += p->n_eval;
         int32_t end = p->row + p->n;
         w->loss_done[t] = w->loss_done[t] > end ? w->loss_done[t] : end;
-        w->store->back_rows[t] = w->store->h[t].buf ? end : 0;
-        w->store->back_kv[t] = w->store->kv[t] || !attends ? end : 0;
+        w->rows->back_rows[t] = w->rows->h[t].buf ? end : 0;
+        w->rows->back_kv[t] = w->rows->kv[t] || !attends ? end : 0;
     }
 }
 
@@ -258,7 +258,7 @@ bool back_next_run(struct session *s, struct line *l, int32_t token)
     for (int t = 0; t < N_TRACKS; t++)
         if (s->want[t])
             copy_rows(s, tensor_rows(h, row_of[t], 1),
-                      tensor_rows(w->store->h[t], token - w->first, 1));
+                      tensor_rows(w->rows->h[t], token - w->first, 1));
     model_topn(&s->run, s->model, h, n, ids, logp);
     if (!step_ok(s))
         return false;

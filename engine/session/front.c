@@ -1,7 +1,7 @@
 /* From tokens to the hook and on to the landing point, with the dictionary: what a colour needs,
  * and what every lane starts from. */
 #include "engine/base/memory.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,13 +35,13 @@ static bool prepare(struct session *s, struct pack *pack, bool reference)
 {
     for (int32_t i = 0; i < pack->n; i++) {
         struct piece *p = &pack->piece[i];
-        if (!store_reserve(s, p->line, p->window, reference))
+        if (!rows_reserve(s, p->line, p->window, reference))
             return false;
-        if (wants_kv(s, p) && !store_reserve_kv(s, p->window, TRACK_PLAIN))
+        if (wants_kv(s, p) && !rows_reserve_kv(s, p->window, TRACK_PLAIN))
             return false;
-        struct store *st = p->window->store;
-        st->front_rows = st->front_rows < p->row ? st->front_rows : p->row;
-        st->front_kv = st->front_kv < p->row ? st->front_kv : p->row;
+        struct rows *r = p->window->rows;
+        r->front_rows = r->front_rows < p->row ? r->front_rows : p->row;
+        r->front_kv = r->front_kv < p->row ? r->front_kv : p->row;
     }
     return true;
 }
@@ -106,16 +106,16 @@ static void keep_rows(struct front *f)
     int32_t at = 0;
     for (int32_t i = 0; i < f->pack->n; i++) {
         struct piece *p = &f->pack->piece[i];
-        struct store *st = p->window->store;
-        copy_rows(s, tensor_rows(st->value, p->row, p->n), tensor_rows(f->landing.value, at, p->n));
+        struct rows *r = p->window->rows;
+        copy_rows(s, tensor_rows(r->value, p->row, p->n), tensor_rows(f->landing.value, at, p->n));
         if (s->has_resid)
-            copy_rows(s, tensor_rows(st->resid, p->row, p->n),
+            copy_rows(s, tensor_rows(r->resid, p->row, p->n),
                       tensor_rows(f->landing.base, at, p->n));
         if (s->sae)
-            copy_rows(s, tensor_rows(st->inserted, p->row, p->n),
+            copy_rows(s, tensor_rows(r->inserted, p->row, p->n),
                       tensor_rows(f->inserted.value, at, p->n));
-        if (st->with_x)
-            copy_rows(s, tensor_rows(st->x, p->row, p->n), tensor_rows(f->hook.value, at, p->n));
+        if (r->with_x)
+            copy_rows(s, tensor_rows(r->x, p->row, p->n), tensor_rows(f->hook.value, at, p->n));
         at += p->n;
     }
 }
@@ -130,7 +130,7 @@ static void run_batch(struct front *f)
     for (int32_t i = 0; i < f->pack->n; i++) {
         const struct piece *p = &f->pack->piece[i];
         start[i] = at;
-        kv[i] = p->window->store->kv[TRACK_PLAIN];
+        kv[i] = p->window->rows->kv[TRACK_PLAIN];
         past[i] = p->row;
         memcpy(ids + at, p->line->ids + p->window->first + p->row, (size_t)p->n * sizeof *ids);
         at += p->n;
@@ -252,8 +252,8 @@ static void commit(struct front *f)
         }
         int32_t end = p->row + p->n;
         w->front_done = w->front_done > end ? w->front_done : end;
-        w->store->front_rows = end;
-        w->store->front_kv = w->store->kv[TRACK_PLAIN] ? end : 0;
+        w->rows->front_rows = end;
+        w->rows->front_kv = w->rows->kv[TRACK_PLAIN] ? end : 0;
         if (!s->dict)
             w->sum_rows = w->front_done;
     }
@@ -281,9 +281,9 @@ static void watch_block(struct session *s, struct line_latents *p, const struct 
             column[n_units] = i;
             unit[n_units++] = s->watch[i];
         }
-    bool pre = w->store && w->store->with_x && n_units > 0;
+    bool pre = w->rows && w->rows->with_x && n_units > 0;
     if (pre) {
-        struct tensor x = tensor_rows(w->store->x, from, n);
+        struct tensor x = tensor_rows(w->rows->x, from, n);
         struct tensor y = dict_encode_units(&s->run, s->dict, x, unit, n_units);
         run_get(&s->run, scratch_f32(s, PRE, (size_t)n * (size_t)n_units), y);
     }
@@ -326,16 +326,16 @@ bool front_watch_run(struct session *s, struct line *l)
 }
 
 /* ---- Σx */
-static bool add_stored(struct session *s, struct window *w, int32_t from, int32_t to, double sign)
+static bool add_kept(struct session *s, struct window *w, int32_t from, int32_t to, double sign)
 {
     enum { BLOCK = 64 };
     const atomic_bool *cancel = s->run.cancel;
     s->run.cancel = NULL; /* a sum half mended would be worse than a millisecond */
-    bool ok = w->store != NULL;
+    bool ok = w->rows != NULL;
     for (int32_t at = from; at < to && ok; at += BLOCK) {
         int32_t n = to - at < BLOCK ? to - at : BLOCK;
         float *x = scratch_f32(s, X, (size_t)n * (size_t)s->n_in);
-        run_get(&s->run, x, tensor_rows(w->store->x, at, n));
+        run_get(&s->run, x, tensor_rows(w->rows->x, at, n));
         ok = run_ok(&s->run);
         for (int32_t t = 0; t < n && ok; t++)
             for (int32_t i = 0; i < s->n_in && !(at + t == 0 && s->wish.bos && s->bos_id >= 0); i++)
@@ -352,14 +352,13 @@ void front_sum_fix(struct session *s, struct window *w, int32_t keep)
             w->sum_rows = keep;
         return;
     }
-    int32_t gone = w->sum_rows - keep,
-            have = w->store && w->store->with_x ? w->store->front_rows : 0;
+    int32_t gone = w->sum_rows - keep, have = w->rows && w->rows->with_x ? w->rows->front_rows : 0;
     bool ok = false;
     if (keep > 0 && have >= w->sum_rows && gone <= keep) {
-        ok = add_stored(s, w, keep, w->sum_rows, -1.0);
+        ok = add_kept(s, w, keep, w->sum_rows, -1.0);
     } else {
         memset(w->sum_x, 0, (size_t)s->n_in * sizeof *w->sum_x);
-        ok = keep == 0 || (have >= keep && add_stored(s, w, 0, keep, 1.0));
+        ok = keep == 0 || (have >= keep && add_kept(s, w, 0, keep, 1.0));
     }
     w->sum_rows = ok ? keep : 0;
     if (!ok)

@@ -2,7 +2,7 @@
  */
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,7 @@ void line_edit(struct line *l, const char *text, size_t n)
 static void windows_free(struct session *s, struct window *w, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
-        store_free(s, w[i].store);
+        rows_free(s, w[i].rows);
         free(w[i].sum_x);
     }
     free(w);
@@ -158,11 +158,11 @@ static void keep_window(struct session *s, struct window *old, struct window *ne
      * them. */
     if (new->sum_rows < new->front_done)
         new->front_done = new->sum_rows;
-    new->store = old->store;
-    old->store = NULL;
-    store_truncate(new->store, same);
-    if (new->store &&new->store->cap < new->n)
-        store_drop(s, new->store);
+    new->rows = old->rows;
+    old->rows = NULL;
+    rows_truncate(new->rows, same);
+    if (new->rows &&new->rows->cap < new->n)
+        rows_drop(s, new->rows);
 }
 
 static void keep_latents(struct line_latents *to, const struct line_latents *from, int32_t at,
@@ -289,8 +289,8 @@ void line_sync_fixed(const struct session *s, struct line *l)
     for (int32_t i = 0; i < l->n_windows; i++) {
         struct window *w = &l->window[i];
         w->loss_done[TRACK_FIXED] = 0;
-        if (w->store)
-            w->store->back_rows[TRACK_FIXED] = w->store->back_kv[TRACK_FIXED] = 0;
+        if (w->rows)
+            w->rows->back_rows[TRACK_FIXED] = w->rows->back_kv[TRACK_FIXED] = 0;
     }
 }
 

@@ -4,7 +4,7 @@
  * whose count is one is the worker's alone and may be written in place; otherwise it is cloned
  * first. */
 #include "engine/base/memory.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/session/estimate.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "engine/session/session.h"
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,7 +144,7 @@ void session_budget(struct session *s, size_t rows, size_t keys_and_values)
     s->row_budget = rows;
     s->kv_budget = keys_and_values;
     s->kept_lines = -1;
-    store_make_room(s, 0, 0);
+    rows_make_room(s, 0, 0);
 }
 
 const struct error *session_error(const struct session *s)
@@ -344,7 +344,7 @@ static int32_t near_lines(struct session *s)
  * are near with their final rows. */
 static int32_t lines_within(struct session *s, int32_t rank, size_t most)
 {
-    size_t row = store_row_bytes(s, false), bytes = 0,
+    size_t row = rows_token_bytes(s, false), bytes = 0,
            final = N_TRACKS * (size_t)s->d_model * sizeof(float);
     for (; rank < s->n_lines; rank++) {
         bytes += (size_t)line_at(s, rank)->tokens->n * (row + (rank < near_lines(s) ? final : 0));
@@ -366,7 +366,7 @@ static int32_t kept_lines(struct session *s)
 /* So far the colours of lines that are not kept go before their losses. */
 static int32_t ahead_lines(struct session *s)
 {
-    size_t job = (size_t)s->rows_per_job * store_row_bytes(s, false), most = s->row_budget / 4;
+    size_t job = (size_t)s->rows_per_job * rows_token_bytes(s, false), most = s->row_budget / 4;
     most = most < job ? job : most > AHEAD_JOBS * job ? AHEAD_JOBS * job : most;
     int32_t end = lines_within(s, s->hint_back, most);
     return end == s->hint_back && end < s->n_lines ? end + 1 : end; /* a long line goes alone */
@@ -374,8 +374,8 @@ static int32_t ahead_lines(struct session *s)
 
 static void add_piece(struct session *s, struct pack *pack, struct piece p)
 {
-    if (p.window->store)
-        p.window->store->used = s->tick;
+    if (p.window->rows)
+        p.window->rows->used = s->tick;
     pack->rows += p.n;
     pack->piece[pack->n++] = p;
 }
@@ -395,7 +395,7 @@ static int32_t take(const struct session *s, const struct pack *pack, int32_t n)
 static bool add_front(struct session *s, struct pack *pack, struct line *l, struct window *w,
                       bool passes)
 {
-    int32_t start = store_front_start(w), row = start < w->front_done ? start : w->front_done;
+    int32_t start = rows_front_start(w), row = start < w->front_done ? start : w->front_done;
     int32_t n = take(s, pack, w->n - row);
     if (n > 0)
         add_piece(s, pack,
@@ -412,8 +412,8 @@ static void let_go(struct session *s, const struct pack *pack)
             (s->wish.losses && !back_is_done(s, l)))
             continue;
         for (int32_t w = 0; w < l->n_windows; w++) {
-            store_free(s, l->window[w].store);
-            l->window[w].store = NULL;
+            rows_free(s, l->window[w].rows);
+            l->window[w].rows = NULL;
         }
     }
 }
@@ -423,7 +423,7 @@ static bool rows_for_watch(const struct line *l)
     for (int32_t i = 0; i < l->n_windows; i++) {
         const struct window *w = &l->window[i];
         if (w->front_done > 0 &&
-            (!w->store || !w->store->with_x || w->store->front_rows < w->front_done))
+            (!w->rows || !w->rows->with_x || w->rows->front_rows < w->front_done))
             return false;
     }
     return true;
@@ -487,7 +487,7 @@ static bool step_front(struct session *s, int32_t end)
 /* ---- behind the landing */
 static bool has_rows(const struct window *w)
 {
-    return w->store && w->store->front_rows >= w->n;
+    return w->rows && w->rows->front_rows >= w->n;
 }
 
 static bool lacks_losses(const struct session *s, const struct window *w)
@@ -524,7 +524,7 @@ static bool add_back(struct session *s, struct pack *pack, struct piece to)
 {
     struct window *w = to.window;
     enum track t = to.track;
-    int32_t start = store_back_start(w, t), row = start < w->loss_done[t] ? start : w->loss_done[t];
+    int32_t start = rows_back_start(w, t), row = start < w->loss_done[t] ? start : w->loss_done[t];
     int32_t n = take(s, pack, w->n - row);
     if (n <= 0)
         return n == w->n - row;
@@ -618,7 +618,7 @@ static bool rows_for_next(struct session *s, struct line *l, int32_t token)
     struct pack pack = {.n = 0};
     for (int t = 0; t < N_TRACKS; t++) {
         if (!s->want[t] ||
-            (w->store && w->store->h[t].buf && w->store->back_rows[t] > token - w->first))
+            (w->rows && w->rows->h[t].buf && w->rows->back_rows[t] > token - w->first))
             continue;
         if (!has_rows(w)) {
             window_again(s, l, w);

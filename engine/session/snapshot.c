@@ -1,7 +1,7 @@
 /* What a view sees: immutable, built by the worker from what there is, read and released by any
  * thread. */
 #include "engine/base/memory.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* From one text to the next: which lines stay, move, change. */
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include <stdlib.h>
 #include <string.h>
 

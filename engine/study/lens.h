@@ -1,4 +1,5 @@
-/* What a latent writes, without any text (methods: Logit lens, Neighbours). */
+/* What a latent writes, without any text: the tokens it promotes and suppresses, and the latents
+ * whose decoder rows are nearest. */
 #ifndef GLIMT_STUDY_LENS_H
 #define GLIMT_STUDY_LENS_H
 #include "engine/study/study.h"

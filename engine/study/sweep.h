@@ -1,4 +1,4 @@
-/* Sweep: loss of a corpus with units fixed at one value after the other (methods: Sweep, Fig. 8).
+/* Sweep: loss of a corpus with units fixed at one value after the other.
  *
  * Lanes: plain (nothing inserted), for each insertion the unmodified reconstruction, and for each
  * value all units fixed at it; with args.each also each unit alone. Uses the landing of the hook:

@@ -8,7 +8,7 @@
 #define GLIMT_STUDY_VALUES_H
 #include "engine/study/harvest.h"
 
-enum { HISTOGRAM_EDGES = 30 }; /* 29 bins (methods: Finding language latents) */
+enum { HISTOGRAM_EDGES = 30 }; /* 29 bins */
 
 /* Of a study of values_study; rows are tokens in corpus order. */
 int64_t values_n(const struct study *);
@@ -30,7 +30,7 @@ struct table *values_overlap(const struct study *, int32_t target);
  */
 struct table *values_tokens(const struct study *);
 
-/* ---- verification of found latents on held-out documents (methods: Verified) */
+/* ---- verification of found latents on held-out documents */
 struct verify_in {
     const struct harvest_view *found_on; /* shares of the finding half */
     const struct rule *rule;

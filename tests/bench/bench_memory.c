@@ -5,7 +5,7 @@
  * bounds; the sums are those of what was allocated (malloc_usable_size). */
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include "tui/workbench.h"
 #include <malloc.h>
 #include <stdio.h>
@@ -53,7 +53,7 @@ static void add_line(struct bytes *b, const struct line *l)
     b->windows += (double)malloc_usable_size(l->window);
     for (int32_t i = 0; i < l->n_windows; i++) {
         b->windows += (double)(malloc_usable_size(l->window[i].sum_x) +
-                               malloc_usable_size(l->window[i].store));
+                               malloc_usable_size(l->window[i].rows));
     }
     b->n_tokens += l->tokens ? l->tokens->n : 0;
 }

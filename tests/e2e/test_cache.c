@@ -1,7 +1,7 @@
 /* The cache under the command line: what is kept is used again and changes no number, work that was
  * interrupted or killed goes on to the same result, two programs share a file, and a file that is
  * no good is set aside. */
-#include "store/internal.h"
+#include "store/store_private.h"
 #include "tests/support/journey.h"
 #include <errno.h>
 #include <fcntl.h>

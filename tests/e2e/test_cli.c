@@ -294,6 +294,11 @@ static void test_doctor(void **state)
     assert_string_equal(get_string(device, "name"), "cpu");
     assert_true(*get_string(device, "isa") && *get_string(device, "products"));
     assert_true(json_is_null(json_object_get(device, "error")));
+    device = json_array_get(get_list(root, "devices"), 1);
+    assert_string_equal(get_string(device, "name"), "cuda");
+    assert_true(json_is_null(json_object_get(device, "description")));
+    assert_true(json_is_null(json_object_get(device, "isa")));
+    assert_non_null(strstr(get_string(device, "error"), "cuda: no plugin at /"));
     assert_string_equal(get_string(json_object_get(root, "terminal"), "colors"), "256");
     assert_string_equal(get_string(json_object_get(root, "terminal"), "charset"), "UTF-8");
     assert_true(json_is_null(json_object_get(json_object_get(root, "terminal"), "probed")));
@@ -314,6 +319,41 @@ static void test_doctor(void **state)
     expect_done(&r);
     assert_non_null(strstr(r.out, "missing: a full-screen terminal (TERM is dumb)"));
     assert_non_null(strstr(r.out, "not a terminal: nothing was asked"));
+    assert_non_null(strstr(r.out, "device          cuda: no plugin at /"));
+    run_release(&r);
+}
+
+static void lists(const struct run_result *r)
+{
+    assert_int_equal(r->status, 0);
+    assert_string_equal(r->err, "");
+    assert_int_equal(strncmp(r->out, "cpu ", 4), 0);
+    assert_non_null(strstr(r->out, "\ncuda: no plugin at /"));
+}
+
+static void test_device_list(void **state)
+{
+    (void)state;
+    struct run_result r;
+    run_glimt(&r, NULL, "--device", "list", NULL);
+    lists(&r);
+    run_release(&r);
+    run_glimt(&r, NULL, "--session", "x", "--device=list", NULL);
+    lists(&r);
+    run_release(&r);
+    run_glimt(&r, NULL, "analyze", "--device", "list", "--top=2", "x", NULL);
+    lists(&r);
+    run_release(&r);
+    run_glimt(&r, NULL, "--threads=1", "harvest", "--device", "list", NULL);
+    lists(&r);
+    assert_non_null(strstr(r.out, ", 1 thread\n"));
+    run_release(&r);
+    json_t *root = JSON_OF(NULL, "--device", "list");
+    assert_int_equal(json_array_size(get_list(root, "devices")), 2);
+    assert_string_equal(get_string(json_array_get(get_list(root, "devices"), 0), "name"), "cpu");
+    json_decref(root);
+    run_glimt(&r, NULL, "--device", "list", "--nosuch", NULL);
+    expect_error(&r, 2, "nosuch");
     run_release(&r);
 }
 
@@ -504,6 +544,7 @@ int main(void)
         cmocka_unit_test(test_bad_usage),
         cmocka_unit_test(test_configuration_is_read_and_its_errors_told),
         cmocka_unit_test(test_doctor),
+        cmocka_unit_test(test_device_list),
         cmocka_unit_test(test_results_that_can_not_be_written),
         cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_tokenize),

@@ -8,7 +8,7 @@
  * GLIMT_QUICK=1 tries few n (sanitizers, valgrind), GLIMT_LONG=1 every one. */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
-#include "store/internal.h"
+#include "store/store_private.h"
 #include "tests/support/testdata.h"
 #include <errno.h>
 #include <sched.h>

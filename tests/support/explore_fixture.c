@@ -2,7 +2,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include "engine/text/utf8.h"
 #include "tests/support/testdata.h"
 #include "tests/support/view_fixture.h"

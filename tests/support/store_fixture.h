@@ -1,7 +1,7 @@
 /* What the tests of the store share. All of it fails the cmocka test when it can't be done. */
 #ifndef GLIMT_TESTS_STORE_FIXTURE_H
 #define GLIMT_TESTS_STORE_FIXTURE_H
-#include "store/internal.h"
+#include "store/store_private.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>

@@ -84,6 +84,22 @@ void testdata_remove(char *folder)
     free(folder);
 }
 
+char *test_folder;
+
+int test_folder_make(void **state)
+{
+    (void)state;
+    test_folder = testdata_folder();
+    return 0;
+}
+
+int test_folder_drop(void **state)
+{
+    (void)state;
+    testdata_remove(test_folder);
+    return 0;
+}
+
 char *testdata_write(const char *dir, const char *name, const void *p, size_t n)
 {
     char *path = join(dir, name);

@@ -17,6 +17,10 @@ char *golden_path(const char *name);
  * in it. */
 char *testdata_folder(void);
 void testdata_remove(char *folder); /* frees the string too */
+/* The folder of a group of tests, with its set-up and tear-down for cmocka_run_group_tests. */
+extern char *test_folder;
+int test_folder_make(void **state);
+int test_folder_drop(void **state);
 /* Writes DIR/NAME, making the folders in NAME; returns the path. */
 char *testdata_write(const char *dir, const char *name, const void *p, size_t n);
 #endif

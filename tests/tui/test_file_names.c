@@ -14,28 +14,12 @@
 
 #include <cmocka.h>
 
-static char *folder;
-
-static int set_up(void **state)
-{
-    (void)state;
-    folder = testdata_folder();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    testdata_remove(folder);
-    return 0;
-}
-
 static char *in_folder(const char *name)
 {
     static char path[4][4096];
     static int at;
     at = (at + 1) % 4;
-    snprintf(path[at], sizeof path[at], "%s/%s", folder, name);
+    snprintf(path[at], sizeof path[at], "%s/%s", test_folder, name);
     return path[at];
 }
 
@@ -46,7 +30,7 @@ static void make(const char *name)
     fclose(f);
 }
 
-/* What is found, without the folder, between blanks; '|' behind the fitting ones. */
+/* What is found, without the test_folder, between blanks; '|' behind the fitting ones. */
 static char *found(const char *typed, const char *endings)
 {
     static char out[1000];
@@ -56,7 +40,8 @@ static char *found(const char *typed, const char *endings)
     for (size_t i = 0; i <= f.n; i++) {
         n += (size_t)snprintf(out + n, sizeof out - n, "%s", i == f.n_fitting ? "|" : "");
         if (i < f.n)
-            n += (size_t)snprintf(out + n, sizeof out - n, "<%s>", f.name[i] + strlen(folder) + 1);
+            n += (size_t)snprintf(out + n, sizeof out - n, "<%s>",
+                                  f.name[i] + strlen(test_folder) + 1);
     }
     file_names_release(&f);
     return out;
@@ -105,12 +90,12 @@ static void test_homes(void **state)
 {
     (void)state;
     struct error e = {0};
-    setenv("HOME", folder, 1);
+    setenv("HOME", test_folder, 1);
     char *path = path_expanded("~/x y", &e);
     assert_string_equal(path, in_folder("x y"));
     free(path);
     path = path_expanded("~", &e);
-    assert_string_equal(path, folder);
+    assert_string_equal(path, test_folder);
     free(path);
     path = path_expanded("a~b/~", &e);
     assert_string_equal(path, "a~b/~");
@@ -217,5 +202,5 @@ int main(void)
         cmocka_unit_test(test_recall),
         cmocka_unit_test(test_recall_over_sessions),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_folder_make, test_folder_drop);
 }

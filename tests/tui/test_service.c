@@ -130,7 +130,8 @@ static void test_options(void **state)
 static void test_refusals(void **state)
 {
     (void)state;
-    refuses((struct options){.bundle = bundle, .device = "cuda:1"}, ERROR_SYSTEM, "glimt-cuda.so");
+    refuses((struct options){.bundle = bundle, .device = "cuda:1"}, ERROR_INPUT,
+            "--device: cuda: no plugin at ");
     refuses((struct options){.bundle = bundle, .device = "gpu"}, ERROR_INPUT, "gpu");
     refuses((struct options){.bundle = bundle, .dtype = "bf16"}, ERROR_INPUT, "bf16");
     refuses((struct options){.bundle = bundle, .hook = "layers.1.mlp.out"}, ERROR_INPUT,

@@ -1,6 +1,7 @@
 /* Dispatch: one const table of subcommands. */
 #include "tui/cli/cli.h"
 #include "tui/cli/command.h"
+#include "tui/cli/devices.h"
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static bool asks_for_help(int argc, char **argv)
 bool cli_is_command(int argc, char **argv)
 {
     return (argc > 1 && is_said_alone(argv[1])) || asks_for_help(argc, argv) ||
-           options_first_operand(argc, argv) > 0;
+           devices_asked(argc, argv) || options_first_operand(argc, argv) > 0;
 }
 
 static int fail(const struct error *e)
@@ -167,13 +168,19 @@ static int help(int argc, char **argv)
     return fail(&e);
 }
 
+static int list_devices(const struct command *instead_of, int argc, char **argv)
+{
+    const struct command c = devices_command(instead_of);
+    return run_command(&c, argc, argv);
+}
+
 int cli_main(int argc, char **argv)
 {
     if (argc > 1 && is_said_alone(argv[1]))
         return said_alone(argc, argv);
     int at = options_first_operand(argc, argv);
     if (at == 0)
-        return say_help(NULL);
+        return asks_for_help(argc, argv) ? say_help(NULL) : list_devices(NULL, argc, argv);
     if (strcmp(argv[at], "help") == 0)
         return help(argc - at, argv + at);
     const struct command *c = command_find(argv[at]);
@@ -184,6 +191,8 @@ int cli_main(int argc, char **argv)
     argc--;
     if (asks_for_help(argc, argv))
         return say_help(c);
+    if (devices_asked(argc, argv))
+        return list_devices(c, argc, argv);
     interrupt_install();
     return run_command(c, argc, argv);
 }

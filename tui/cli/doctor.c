@@ -1,9 +1,9 @@
 /* glimt doctor: what was found here, and what is missing for what. */
 #include "engine/base/memory.h"
-#include "engine/cpu/cpu.h"
 #include "engine/formats/hf.h"
 #include "tui/cli/cli.h"
 #include "tui/cli/command.h"
+#include "tui/cli/devices.h"
 #include "tui/cli/libraries.h"
 #include "tui/term/locale.h"
 #include "tui/term/report.h"
@@ -20,7 +20,8 @@
 enum { MISSING_MAX = 16 };
 
 struct findings {
-    char *device, *device_error; /* one of them */
+    struct device_info device[DEVICES_MAX];
+    int n_devices;
     char *data, *cache, *configuration, *state, *hub;
     uint64_t cache_bytes;
     const char *term, *depth, *charset;
@@ -49,8 +50,6 @@ static void findings_release(struct findings *f)
         free(f->missing[i].what);
         free(f->missing[i].wanted_for);
     }
-    free(f->device);
-    free(f->device_error);
     free(f->data);
     free(f->cache);
     free(f->configuration);
@@ -118,17 +117,14 @@ static void find_places(struct findings *f, const struct options *o)
 
 /* ---- machine and terminal */
 
-static void find_device(struct findings *f, const struct options *o)
+static void find_devices(struct findings *f, const struct options *o)
 {
-    struct error e = {0};
-    struct backend *b = cpu_backend_new(o->threads, &e);
-    if (b) {
-        f->device = xstrdup(b->caps.device);
-        b->free(b);
-    } else {
-        f->device_error = xstrdup(e.text);
-        miss(f, xasprintf("the device cpu (%s)", e.text), "everything that computes");
-    }
+    f->n_devices = devices_list(o->threads, f->device, DEVICES_MAX);
+    bool computes = false;
+    for (int i = 0; i < f->n_devices; i++)
+        computes |= !error_is_set(&f->device[i].why_not);
+    if (!computes)
+        miss(f, xasprintf("a device (%s)", device_text(&f->device[0])), "everything that computes");
     libraries_list(f->library);
 }
 
@@ -231,10 +227,8 @@ static void print_json(struct cli *cli, const struct findings *f)
         json_array_append_new(missing,
                               json_pack("{s:o, s:s}", "what", json_text(f->missing[i].what), "for",
                                         f->missing[i].wanted_for));
-    json_t *root =
-        json_pack("{s:s, s:[{s:s, s:o, s:s, s:s, s:o}]}", "version", GLIMT_VERSION, "devices",
-                  "name", "cpu", "description", json_text(f->device), "isa", cpu_isa(), "products",
-                  cpu_product_library(), "error", json_text(f->device_error));
+    json_t *root = json_pack("{s:s, s:o}", "version", GLIMT_VERSION, "devices",
+                             devices_json(f->device, f->n_devices));
     json_object_set_new(root, "libraries", libraries);
     json_object_set_new(root, "terminal",
                         json_pack("{s:o, s:b, s:s, s:s, s:b, s:i, s:i}", "term", json_text(f->term),
@@ -308,14 +302,23 @@ static void print_report(struct strbuf *out, const struct findings *f)
     }
 }
 
+static void print_devices(struct strbuf *out, const struct findings *f)
+{
+    for (int i = 0; i < f->n_devices; i++) {
+        const struct device_info *d = &f->device[i];
+        row(out, "device", device_text(d), "");
+        if (d->isa)
+            row(out, "instructions", d->isa, "");
+        if (d->library)
+            row(out, "products", d->library, "");
+    }
+}
+
 static void print_text(struct strbuf *out, const struct findings *f)
 {
     char text[96];
     row(out, "glimt", GLIMT_VERSION, "");
-    row(out, "device", f->device ? f->device : f->device_error, "");
-    row(out, "instructions", cpu_isa(), "");
-    row(out, "products", cpu_product_library(), "");
-    row(out, "GPU", "none: this version computes on the CPU", "");
+    print_devices(out, f);
     for (int i = 0; i < N_LIBRARIES; i++)
         row(out, f->library[i].name, f->library[i].version, "");
     row(out, "terminal", f->term, f->known_term ? "" : " (unknown to terminfo)");
@@ -345,7 +348,7 @@ static bool doctor(struct cli *cli, const void *given, int n_operands, char **op
 {
     struct findings f = {0};
     (void)given, (void)n_operands, (void)operand, (void)e;
-    find_device(&f, &cli->opt);
+    find_devices(&f, &cli->opt);
     find_places(&f, &cli->opt);
     find_terminal(&f, &cli->opt);
     find_unknown_keys(&f, &cli->opt);

@@ -5,7 +5,7 @@
 #include "engine/study/pass.h"
 #include "engine/study/sweep.h"
 #include "engine/study/values.h"
-#include "tui/lab/private.h"
+#include "tui/lab/lab_private.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -2,7 +2,7 @@
  * these are. */
 #include "engine/base/memory.h"
 #include "tui/lab/content.h"
-#include "tui/lab/private.h"
+#include "tui/lab/lab_private.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * since the one before, then the token in its document, or tokens since the one before in the same
  * document; and beside it the activations as f32. */
 #include "engine/base/memory.h"
-#include "tui/lab/private.h"
+#include "tui/lab/lab_private.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* One study through the cache: looked up by its key, resumed, or run and kept. */
 #include "engine/base/memory.h"
-#include "tui/lab/private.h"
+#include "tui/lab/lab_private.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>

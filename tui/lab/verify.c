@@ -1,6 +1,6 @@
 /* A stored run computed anew and compared. */
 #include "engine/base/memory.h"
-#include "tui/lab/private.h"
+#include "tui/lab/lab_private.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Themes: what each role looks like, resolved for a terminal's colour depth.
  *
- * A theme file is data only (CLI.md, Files of our own): `role = value`. Data ramps have lists of
+ * A theme file is data only (glimt.5, THEMES): `role = value`. Data ramps have lists of
  * their own for each depth. Resolution never computes a data ramp of one depth from another. */
 #ifndef GLIMT_TERM_THEME_H
 #define GLIMT_TERM_THEME_H

@@ -1,6 +1,6 @@
 /* Title above; status line and keys below; what is typed into a prompt. */
 #include "tui/unit_words.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The Corpus view drawn. */
 #include "engine/base/memory.h"
 #include "tui/unit_words.h"
-#include "tui/view/corpus_parts.h"
+#include "tui/view/corpus_private.h"
 #include "tui/view/label.h"
 #include "tui/widget/wrap.h"
 #include <limits.h>

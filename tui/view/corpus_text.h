@@ -6,7 +6,7 @@
  * cost. */
 #ifndef GLIMT_VIEW_CORPUS_TEXT_H
 #define GLIMT_VIEW_CORPUS_TEXT_H
-#include "tui/view/pane_parts.h"
+#include "tui/view/pane.h"
 
 struct corpus_doc_rows { /* a document: its rows of the table */
     int64_t first, number;

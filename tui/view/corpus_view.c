@@ -1,9 +1,9 @@
-/* The corpus as running text, each token coloured by a latent (methods: Fig. 6): where it is among
+/* The corpus as running text, each token coloured by a latent: where it is among
  * the active, or its pre-activation around zero on the scale of the shown corpus of that class. */
 #include "engine/base/memory.h"
 #include "engine/text/utf8.h"
 #include "tui/plot/plot.h"
-#include "tui/view/corpus_parts.h"
+#include "tui/view/corpus_private.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

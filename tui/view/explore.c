@@ -1,6 +1,6 @@
 #include "tui/view/explore.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>

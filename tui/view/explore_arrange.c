@@ -1,5 +1,5 @@
 /* Where things stand in the Explore view, for drawing and for the mouse alike. */
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 
 struct text_area text_area(const struct explore *ex)
 {

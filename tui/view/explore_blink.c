@@ -1,7 +1,7 @@
 /* Blink compare: Space lifts the fixed values and puts them back; when the numbers have come, what
  * changed between the two pictures is marked until the next event. */
 #include "engine/base/memory.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <stdlib.h>
 #include <string.h>
 

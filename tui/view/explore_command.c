@@ -2,7 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/formats/text_file.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>

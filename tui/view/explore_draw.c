@@ -1,5 +1,5 @@
 /* The Explore view drawn: the parts that panes share. */
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include "tui/view/label.h"
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/text/utf8.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The mouse in the Explore view. */
 #include "tui/unit_words.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 
 void explore_end_drag(struct explore *ex)
 {

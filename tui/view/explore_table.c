@@ -1,6 +1,6 @@
 /* Explore's panes as tables, and its text and sliders as a command line. */
 #include "engine/base/memory.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include "tui/view/export.h"
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Lines in pairs, 1–2, 3–4 …: the losses of the cursor's line and its twin. */
 #include "engine/base/strbuf.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Names of files in the palette: what Tab makes of them. */
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <stdio.h>
 #include <string.h>
 

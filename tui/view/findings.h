@@ -3,7 +3,7 @@
  * tui/view. */
 #ifndef GLIMT_VIEW_FINDINGS_H
 #define GLIMT_VIEW_FINDINGS_H
-#include "tui/view/pane_parts.h"
+#include "tui/view/pane.h"
 
 struct findings_curve { /* of a sweep: one insertion, unit (−1: all) and class */
     enum insert insert;

@@ -2,7 +2,7 @@
  */
 #include "tui/plot/plot.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include "tui/view/job_line.h"
 #include <math.h>
 #include <stdio.h>

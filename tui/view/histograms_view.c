@@ -1,8 +1,8 @@
-/* Histograms: one panel a chosen latent, its pre-activations by class (methods: Fig. 5). */
+/* Histograms: one panel a chosen latent, its pre-activations by class. */
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
 #include "tui/view/label.h"
-#include "tui/view/pane_parts.h"
+#include "tui/view/pane.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The bar of keys at the bottom: which have room, where they stand, what a click on one does. */
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <string.h>
 
 /* The way out, in and on comes first where not all have room. */

@@ -1,6 +1,6 @@
 /* What the Latents view asks for, and what it hears. */
 #include "engine/base/memory.h"
-#include "tui/view/latents_parts.h"
+#include "tui/view/latents_private.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #include "engine/base/memory.h"
 #include "tui/unit_words.h"
 #include "tui/view/explore.h"
-#include "tui/view/latents_parts.h"
+#include "tui/view/latents_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

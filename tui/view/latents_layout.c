@@ -1,5 +1,5 @@
 /* Where the parts of the Latents view stand. */
-#include "tui/view/latents_parts.h"
+#include "tui/view/latents_private.h"
 
 enum { SIDE_BY_SIDE = 70, LEAST_TABLE = 40, LEAST_DETAIL = 36, ALL_DETAILS = 26 };
 

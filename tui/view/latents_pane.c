@@ -1,6 +1,6 @@
 /* The active latents of the token under the cursor, largest first. */
 #include "tui/unit_words.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include "tui/view/job_line.h"
 #include "tui/view/label.h"
 #include <math.h>

@@ -1,6 +1,6 @@
 /* The rows of the Latents view: sorted, filtered, one selected. */
 #include "engine/base/memory.h"
-#include "tui/view/latents_parts.h"
+#include "tui/view/latents_private.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>

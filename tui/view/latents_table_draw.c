@@ -2,7 +2,7 @@
 #include "tui/unit_words.h"
 #include "tui/view/job_line.h"
 #include "tui/view/label.h"
-#include "tui/view/latents_parts.h"
+#include "tui/view/latents_private.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The table of all latents, and the selected one in detail: histogram, examples, what it writes. */
 #include "engine/base/memory.h"
 #include "tui/unit_words.h"
-#include "tui/view/latents_parts.h"
+#include "tui/view/latents_private.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

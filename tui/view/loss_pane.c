@@ -3,7 +3,7 @@
  * A number never stands beside a knob that it does not describe: what belongs to other slider
  * values says so
  * ("3.41 at 1.8"), what belongs to another text is drawn stale. */
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include "tui/view/label.h"
 #include <math.h>
 #include <stdio.h>

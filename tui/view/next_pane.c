@@ -1,5 +1,5 @@
 /* What the model expects to come next, without and with the fixed values. */
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include "tui/view/label.h"
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * searched. */
 #include "engine/base/memory.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Questions that are answered with y or n, at the bottom of the screen. */
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <stdio.h>
 #include <string.h>
 

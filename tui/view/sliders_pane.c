@@ -1,6 +1,6 @@
 /* The sliders. */
 #include "tui/unit_words.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include "tui/view/label.h"
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * table of its own, and single numbers. The tables may be partial or come from a file. */
 #ifndef GLIMT_VIEW_SWEEP_TABLE_H
 #define GLIMT_VIEW_SWEEP_TABLE_H
-#include "tui/view/pane_parts.h"
+#include "tui/view/pane.h"
 
 enum sweep_shows { SWEEP_LOSS, SWEEP_CHANGE, SWEEP_PAIRED, N_SWEEP_SHOWS };
 

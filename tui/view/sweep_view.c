@@ -1,5 +1,5 @@
-/* Sweep: the loss of each class with the chosen latents fixed at one value after the other
- * (methods: Fig. 8), all together and each alone; live while it runs. */
+/* Sweep: the loss of each class with the chosen latents fixed at one value after the other,
+ * all together and each alone; live while it runs. */
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
 #include "tui/unit_words.h"

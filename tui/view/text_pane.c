@@ -1,5 +1,5 @@
 /* The text with its colours, the rail, the legend, and what the token under the cursor is. */
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include "tui/view/label.h"
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SAEs against the formulas in float64 (tests/reference/dict.py): both formats, every fact. */
-#include "engine/formats/tensors.h"
 #include "tests/engine/dict/sae.h"
+#include "tests/support/golden_tensors.h"
 
 enum { T = 9, N = 40, M = 96, J = 5 };
 static const struct sae_case cases[] = {
@@ -17,15 +17,9 @@ static const struct unit units[J] = {{3, 2.5f, UNIT_FIX},
                                      {21, 0.75f, UNIT_ADD},
                                      {95, -4.0f, UNIT_FIX}};
 
-static struct tensors *golden;
-
 static const void *gold(const char *name, const char *what, size_t n)
 {
-    char full[128];
-    snprintf(full, sizeof full, "%s/%s", name, what);
-    const struct named_tensor *t = tensors_find(golden, full);
-    if (!t)
-        fail_msg("no golden %s", full);
+    const struct named_tensor *t = golden_tensor("%s/%s", name, what);
     assert_int_equal(t->n_bytes, n * 4);
     return t->data;
 }
@@ -143,8 +137,7 @@ static void test_push(void **state)
     int32_t index[J];
     for (int i = 0; i < J; i++)
         index[i] = units[i].index;
-    const struct named_tensor *rows = tensors_find(golden, "push"),
-                              *pushed = tensors_find(golden, "pushed");
+    const struct named_tensor *rows = golden_tensor("push"), *pushed = golden_tensor("pushed");
     float *got = to_host(&dev.run, dict_push(&dev.run, d, NULL, index, J));
     assert_memory_equal(got, rows->data, sizeof(float) * N * J);
     free(got);
@@ -355,22 +348,6 @@ static void test_hints(void **state)
     device_close(&dev);
 }
 
-static int open_golden(void **state)
-{
-    (void)state;
-    struct error e = {0};
-    return tensors_open("tests/golden/dict/results.safetensors", &golden, &e)
-               ? 0
-               : (print_error("%s\n", e.text), -1);
-}
-
-static int close_golden(void **state)
-{
-    (void)state;
-    tensors_close(golden);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -381,5 +358,6 @@ int main(void)
         cmocka_unit_test(test_other_names_and_texts_beside),
         cmocka_unit_test(test_hints),
     };
-    return cmocka_run_group_tests(tests, open_golden, close_golden);
+    golden_tensors = "dict/results.safetensors";
+    return cmocka_run_group_tests(tests, golden_open, golden_close);
 }

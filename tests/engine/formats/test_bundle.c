@@ -12,8 +12,6 @@
 
 #include <cmocka.h>
 
-static char *dir;
-
 /* Statistics of 2 classes and 4 latents; element `at` of tensor `which` replaced by `value`, which
  * -1: none. */
 static void write_statistics(const char *name, int which, float value)
@@ -31,7 +29,7 @@ static void write_statistics(const char *name, int which, float value)
     if (which >= 0)
         data[which][3] = value;
     char path[256];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    snprintf(path, sizeof path, "%s/%s", test_folder, name);
     struct error e = {0};
     if (!tensors_save_safetensors(path, out, 4, NULL, &e))
         fail_msg("%s", e.text);
@@ -54,7 +52,7 @@ static void write_odd_statistics(const char *name, int which, struct tensor_out 
         odd.name = names[which];
     out[which] = odd;
     char path[256];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    snprintf(path, sizeof path, "%s/%s", test_folder, name);
     struct error e = {0};
     if (!tensors_save_safetensors(path, out, 4, NULL, &e))
         fail_msg("%s", e.text);
@@ -62,13 +60,12 @@ static void write_odd_statistics(const char *name, int which, struct tensor_out 
 
 static void write_text(const char *name, const char *s)
 {
-    free(testdata_write(dir, name, s, strlen(s)));
+    free(testdata_write(test_folder, name, s, strlen(s)));
 }
 
-static int make_folder(void **state)
+static int write_files(void **state)
 {
-    (void)state;
-    dir = testdata_folder();
+    test_folder_make(state);
     write_statistics("statistics.safetensors", -1, 0);
     write_text("da.txt", "R\xc3\xa5"
                          "det godkender.\r\n Ja \nNej");
@@ -79,19 +76,13 @@ static int make_folder(void **state)
     write_text("gap.txt", "one\n\nthree\n");
     write_text("latin1.txt", "R\xe5"
                              "det\n");
-    free(testdata_write(dir, "nul.txt", "a\0b\n", 4));
-    return 0;
-}
-static int drop_folder(void **state)
-{
-    (void)state;
-    testdata_remove(dir);
+    free(testdata_write(test_folder, "nul.txt", "a\0b\n", 4));
     return 0;
 }
 
 static bool open_text(const char *text, struct bundle **b, struct error *e)
 {
-    char *path = testdata_write(dir, "x.glimt", text, strlen(text));
+    char *path = testdata_write(test_folder, "x.glimt", text, strlen(text));
     const bool ok = bundle_open(path, b, e);
     free(path);
     return ok;
@@ -114,11 +105,11 @@ static void whole_bundle(void **state)
         fail_msg("%s", e.text);
     char want[256];
     assert_string_equal(b->title, "Demo");
-    snprintf(want, sizeof want, "%s/x.glimt", dir);
+    snprintf(want, sizeof want, "%s/x.glimt", test_folder);
     assert_string_equal(b->path, want);
-    snprintf(want, sizeof want, "%s/model", dir);
+    snprintf(want, sizeof want, "%s/model", test_folder);
     assert_string_equal(b->model, want);
-    snprintf(want, sizeof want, "%s/sub/sae.safetensors", dir);
+    snprintf(want, sizeof want, "%s/sub/sae.safetensors", test_folder);
     assert_string_equal(b->sae, want);
     assert_string_equal(b->hook, "layers.3.mlp.act");
     assert_int_equal(b->n_classes, 2);
@@ -172,7 +163,7 @@ static void small_bundles(void **state)
         if (cases[i].model != NULL)
             assert_string_equal(b->model, cases[i].model);
         else
-            assert_memory_equal(b->model, dir, strlen(dir));
+            assert_memory_equal(b->model, test_folder, strlen(test_folder));
         if (b->n_classes > 0)
             assert_string_equal(b->cls[0].label, "x");
         bundle_free(b);
@@ -272,7 +263,7 @@ static void bad_bundles_are_refused(void **state)
             fail_msg("case %zu was not refused, expected '%s'", i, bad[i].word);
         assert_null(b);
         assert_int_equal(e.kind, ERROR_INPUT);
-        if (strstr(e.text, bad[i].word) == NULL || strstr(e.text, dir) == NULL)
+        if (strstr(e.text, bad[i].word) == NULL || strstr(e.text, test_folder) == NULL)
             fail_msg("case %zu: '%s' does not say '%s'", i, e.text, bad[i].word);
     }
     for (size_t n = 0; n < sizeof WHOLE - 1; n++) {
@@ -349,5 +340,5 @@ int main(void)
         cmocka_unit_test(bundle_without_a_folder),
         cmocka_unit_test(hashes_are_verified),
     };
-    return cmocka_run_group_tests(tests, make_folder, drop_folder);
+    return cmocka_run_group_tests(tests, write_files, test_folder_drop);
 }

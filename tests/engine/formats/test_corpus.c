@@ -11,21 +11,6 @@
 
 #include <cmocka.h>
 
-static char *dir;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    dir = testdata_folder();
-    return 0;
-}
-static int drop_folder(void **state)
-{
-    (void)state;
-    testdata_remove(dir);
-    return 0;
-}
-
 /* ---- opening what a test writes */
 static struct corpus *must_open(const struct corpus_spec *spec)
 {
@@ -40,7 +25,7 @@ static struct corpus *must_open(const struct corpus_spec *spec)
 /* The file `name` with n bytes, opened with the rest of the spec (path is set here). */
 static struct corpus *open_bytes(const char *name, const void *p, size_t n, struct corpus_spec spec)
 {
-    char *path = testdata_write(dir, name, p, n);
+    char *path = testdata_write(test_folder, name, p, n);
     spec.path = path;
     struct corpus *c = must_open(&spec);
     free(path);
@@ -65,7 +50,7 @@ static void refused(struct corpus_spec spec, const char *const says[3])
 static void refused_bytes(const char *name, const void *p, size_t n, struct corpus_spec spec,
                           const char *const says[3])
 {
-    char *path = testdata_write(dir, name, p, n);
+    char *path = testdata_write(test_folder, name, p, n);
     spec.path = path;
     refused(spec, says);
     free(path);
@@ -153,7 +138,7 @@ static void headers(void **state)
     for (size_t i = 0; i < sizeof header / sizeof *header; i++) {
         char text[100];
         snprintf(text, sizeof text, "%s\nJa\t0\nYes\t1\n", header[i]);
-        char *path = testdata_write(dir, "a.tsv", text, strlen(text));
+        char *path = testdata_write(test_folder, "a.tsv", text, strlen(text));
         struct corpus_spec spec = DEMO;
         spec.path = path;
         refused(spec,
@@ -218,7 +203,7 @@ static void packed_files(void **state)
                {"a.gz", "Ja\r\n"},
                {"a.conllu.gz", "# text = Ja\n"}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        char *path = testdata_write(dir, row[i].name, "", 0);
+        char *path = testdata_write(test_folder, row[i].name, "", 0);
         gzFile z = gzopen(path, "wb");
         assert_true(gzputs(z, row[i].text) > 0);
         gzclose(z);
@@ -322,7 +307,7 @@ static void expect_files(const char *const files[][3], int32_t n, struct corpus_
     char *path[4];
     spec.n_files = n;
     for (int32_t i = 0; i < n; i++) {
-        path[i] = testdata_write(dir, files[i][1], files[i][2], strlen(files[i][2]));
+        path[i] = testdata_write(test_folder, files[i][1], files[i][2], strlen(files[i][2]));
         spec.file[i].cls = files[i][0];
         spec.file[i].path = path[i];
     }
@@ -362,7 +347,7 @@ static void class_files(void **state)
 
 static void bad_class_file(const char *cls, const char *name, const char *text, const char *says)
 {
-    char *path = testdata_write(dir, name, text, strlen(text));
+    char *path = testdata_write(test_folder, name, text, strlen(text));
     refused((struct corpus_spec){.n_files = 1, .file = {{cls, path}}},
             (const char *const[3]){name, says});
     free(path);
@@ -397,8 +382,8 @@ static void bad_class_files(void **state)
 static void labelled_and_class_file(void **state)
 {
     (void)state;
-    char *a = testdata_write(dir, "a.tsv", "Ja\t0\nYes\t1\n", 11),
-         *b = testdata_write(dir, "b.txt", "Nein\n", 5);
+    char *a = testdata_write(test_folder, "a.tsv", "Ja\t0\nYes\t1\n", 11),
+         *b = testdata_write(test_folder, "b.txt", "Nein\n", 5);
     struct corpus_spec spec = DEMO;
     spec.path = a;
     spec.n_files = 1;
@@ -530,7 +515,7 @@ static void entities(void **state)
             "<?xml version=\"1.0\"?>\n<!DOCTYPE tmx [<!ENTITY a \"ha\">\n"
             "<!ENTITY b \"&a;&a;&a;&a;\">]><tmx><body>" BOTH("&b;", "x") "</body></tmx>",
             ANY, "a.tmx:2: found a declaration of the entity a, expected none");
-    char *secret = testdata_write(dir, "secret.txt", "secret", 6);
+    char *secret = testdata_write(test_folder, "secret.txt", "secret", 6);
     REFUSED("a.tmx",
             "<!DOCTYPE tmx [<!ENTITY a SYSTEM \"secret.txt\">]><tmx><body>" BOTH(
                 "&a;", "x") "</body></tmx>",
@@ -721,5 +706,5 @@ int main(void)
         cmocka_unit_test(ted_talks),
         cmocka_unit_test(real_class_files),
     };
-    return cmocka_run_group_tests(tests, make_folder, drop_folder);
+    return cmocka_run_group_tests(tests, test_folder_make, test_folder_drop);
 }

@@ -15,21 +15,6 @@
 
 #include "engine/base/memory.h"
 
-static char *dir;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    dir = testdata_folder();
-    return 0;
-}
-static int drop_folder(void **state)
-{
-    (void)state;
-    testdata_remove(dir);
-    return 0;
-}
-
 /* As pythia-70m's config.json has it. */
 static const char pythia[] = "{\"architectures\":[\"GPTNeoXForCausalLM\"],\"bos_token_id\":0,\"eos_"
                              "token_id\":0,\"hidden_act\":\"gelu\","
@@ -58,11 +43,11 @@ static bool read_changed(const char *change, const char *drop, struct model_conf
         s += n + (s[n] == ' ');
     }
     char *text = json_dumps(j, 0);
-    free(testdata_write(dir, "config.json", text, strlen(text)));
+    free(testdata_write(test_folder, "config.json", text, strlen(text)));
     free(text);
     json_decref(j);
     json_decref(patch);
-    return hf_config_read(dir, c, e);
+    return hf_config_read(test_folder, c, e);
 }
 
 static void pythia_config(void **state)
@@ -254,16 +239,16 @@ static void broken_files_are_refused(void **state)
     struct model_config c;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error e = {0};
-        free(testdata_write(dir, "config.json", cases[i].text, strlen(cases[i].text)));
-        assert_false(hf_config_read(dir, &c, &e));
+        free(testdata_write(test_folder, "config.json", cases[i].text, strlen(cases[i].text)));
+        assert_false(hf_config_read(test_folder, &c, &e));
         assert_int_equal(e.kind, ERROR_INPUT);
         if (strstr(e.text, cases[i].word) == NULL)
             fail_msg("'%s' does not say '%s'", e.text, cases[i].word);
     }
     for (size_t n = 0; n < sizeof pythia - 1; n++) {
         struct error e = {0};
-        free(testdata_write(dir, "config.json", pythia, n));
-        assert_false(hf_config_read(dir, &c, &e));
+        free(testdata_write(test_folder, "config.json", pythia, n));
+        assert_false(hf_config_read(test_folder, &c, &e));
         assert_int_equal(e.kind, ERROR_INPUT);
     }
     struct error e = {0};
@@ -300,11 +285,11 @@ static void make_cached(const char *hub, const char *repo, const char *ref, cons
 {
     char name[256];
     snprintf(name, sizeof name, "%s/%s/snapshots/%s/config.json", hub, repo, commit);
-    free(testdata_write(dir, name, "{}", 2));
+    free(testdata_write(test_folder, name, "{}", 2));
     if (ref == NULL)
         return;
     snprintf(name, sizeof name, "%s/%s/refs/%s", hub, repo, ref);
-    free(testdata_write(dir, name, commit, strlen(commit)));
+    free(testdata_write(test_folder, name, commit, strlen(commit)));
 }
 
 static void cache_is_searched_in_order(void **state)
@@ -315,14 +300,14 @@ static void cache_is_searched_in_order(void **state)
     make_cached("home/hub", "models--EleutherAI--pythia-160m", "step1000", "bbbb");
     make_cached("user/.cache/huggingface/hub", "models--o.w-n_er--n", "refs/pr/1", "cccc");
     make_cached("user/.cache/huggingface/hub", "models--bad--ref", "main", "dddd");
-    free(testdata_write(dir, "user/.cache/huggingface/hub/models--bad--ref/refs/main", "../../x\n",
-                        8));
-    free(testdata_write(dir, "user/.cache/huggingface/hub/models--lost--snapshot/refs/main",
+    free(testdata_write(test_folder, "user/.cache/huggingface/hub/models--bad--ref/refs/main",
+                        "../../x\n", 8));
+    free(testdata_write(test_folder, "user/.cache/huggingface/hub/models--lost--snapshot/refs/main",
                         "eeee\n", 5));
     char path[4][256];
     static const char *const parts[] = {"hub1", "home", "user", "user/.cache/huggingface/hub"};
     for (size_t i = 0; i < 4; i++)
-        snprintf(path[i], sizeof path[i], "%s/%s", dir, parts[i]);
+        snprintf(path[i], sizeof path[i], "%s/%s", test_folder, parts[i]);
     unsetenv("HUGGINGFACE_HUB_CACHE");
     unsetenv("XDG_CACHE_HOME");
     setenv("HF_HUB_CACHE", path[0], 1);
@@ -413,14 +398,14 @@ static void numbers_that_json_has_not(void **state)
     char text[2000];
     snprintf(text, sizeof text, "{\"a\":NaN,\"b\":[Infinity,-Infinity],\"NaN\":\"a \\\" NaN\",%s",
              pythia + 1);
-    free(testdata_write(dir, "config.json", text, strlen(text)));
-    if (!hf_config_read(dir, &c, &e))
+    free(testdata_write(test_folder, "config.json", text, strlen(text)));
+    if (!hf_config_read(test_folder, &c, &e))
         fail_msg("%s", e.text);
     assert_int_equal(c.d_model, 512);
     char *needed = strstr(text, "\"hidden_size\":512");
     memcpy(needed + 14, "NaN", 3);
-    free(testdata_write(dir, "config.json", text, strlen(text)));
-    assert_false(hf_config_read(dir, &c, &e));
+    free(testdata_write(test_folder, "config.json", text, strlen(text)));
+    assert_false(hf_config_read(test_folder, &c, &e));
     assert_non_null(strstr(e.text, "hidden_size"));
 }
 
@@ -430,7 +415,7 @@ static void links_to_nothing(void **state)
     (void)state;
     struct model_config c;
     struct error e = {0};
-    char *folder = xasprintf("%s/broken", dir), *link = xasprintf("%s/config.json", folder);
+    char *folder = xasprintf("%s/broken", test_folder), *link = xasprintf("%s/config.json", folder);
     assert_int_equal(mkdir(folder, 0700), 0);
     assert_int_equal(symlink("../../blobs/0123abcd", link), 0);
     assert_false(hf_config_read(folder, &c, &e));
@@ -456,5 +441,5 @@ int main(void)
         cmocka_unit_test(numbers_that_json_has_not),
         cmocka_unit_test(links_to_nothing),
     };
-    return cmocka_run_group_tests(tests, make_folder, drop_folder);
+    return cmocka_run_group_tests(tests, test_folder_make, test_folder_drop);
 }

@@ -6,21 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 
-static char *dir;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    dir = testdata_folder();
-    return 0;
-}
-static int drop_folder(void **state)
-{
-    (void)state;
-    testdata_remove(dir);
-    return 0;
-}
-
 /* ---- pickles, as C strings of opcodes: {"a": tensor over storage 0 of 6 floats} in parts */
 
 #define GLOBAL(module, name) "c" module "\n" name "\n"
@@ -46,7 +31,7 @@ static bool open_pickle(const void *pickle, size_t n, size_t n_data, struct tens
                                     {"archive/byteorder", "little", 6, 0, 0},
                                     {"archive/data/0", six, n_data, 0, 0}};
     zip_build(&b, entries, 3, &(struct options){0});
-    char *path = testdata_write(dir, "x.pt", b.p, b.n);
+    char *path = testdata_write(test_folder, "x.pt", b.p, b.n);
     const bool ok = tensors_open(path, ts, e);
     free(path);
     return ok;
@@ -414,7 +399,7 @@ static void transposed_views_do_not_multiply(void **state)
     const struct entry entries[] = {{"a/data.pkl", pickle.p, pickle.n, 0, 0},
                                     {"a/data/0", data, sizeof data, 0, 0}};
     zip_build(&zip, entries, 2, &(struct options){0});
-    char *path = testdata_write(dir, "views.pt", zip.p, zip.n);
+    char *path = testdata_write(test_folder, "views.pt", zip.p, zip.n);
     struct tensors *ts = NULL;
     struct error e = {0};
     assert_false(tensors_open(path, &ts, &e));
@@ -447,7 +432,7 @@ static void true_archive_shapes(void **state)
                                         {name[1], six, sizeof six, 0, 8},
                                         {name[2], "3\n", 2, 0, 0}};
         zip_build(&b, entries, 3, &cases[i].o);
-        char *path = testdata_write(dir, "y.pt", b.p, b.n);
+        char *path = testdata_write(test_folder, "y.pt", b.p, b.n);
         struct tensors *ts = NULL;
         struct error e = {0};
         if (!tensors_open(path, &ts, &e))
@@ -508,7 +493,7 @@ static void bad_archives_are_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         static struct bytes b;
         zip_build(&b, cases[i].e, 3, &cases[i].o);
-        char *path = testdata_write(dir, "z.pt", b.p, b.n);
+        char *path = testdata_write(test_folder, "z.pt", b.p, b.n);
         struct tensors *ts = NULL;
         struct error e = {0};
         if (tensors_open(path, &ts, &e))
@@ -529,7 +514,7 @@ static void cut_and_flipped_files(void **state)
         size_t n = 0;
         char *p = golden_read(files[f], &n);
         for (size_t k = 0; k < n; k += f == 0 ? 1 : 7) {
-            char *path = testdata_write(dir, "cut.pt", p, k);
+            char *path = testdata_write(test_folder, "cut.pt", p, k);
             struct tensors *ts = NULL;
             struct error e = {0};
             assert_false(tensors_open(path, &ts, &e));
@@ -538,7 +523,7 @@ static void cut_and_flipped_files(void **state)
         }
         for (size_t k = 0; k < n; k += f == 0 ? 1 : 7) {
             p[k] = (char)~p[k];
-            char *path = testdata_write(dir, "flip.pt", p, n);
+            char *path = testdata_write(test_folder, "flip.pt", p, n);
             struct tensors *ts = NULL;
             struct error e = {0};
             if (tensors_open(path, &ts, &e))
@@ -568,5 +553,5 @@ int main(void)
         cmocka_unit_test(bad_archives_are_refused),
         cmocka_unit_test(cut_and_flipped_files),
     };
-    return cmocka_run_group_tests(tests, make_folder, drop_folder);
+    return cmocka_run_group_tests(tests, test_folder_make, test_folder_drop);
 }

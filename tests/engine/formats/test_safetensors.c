@@ -2,21 +2,6 @@
 #include "tests/engine/formats/expected.h"
 #include <stdio.h>
 
-static char *dir;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    dir = testdata_folder();
-    return 0;
-}
-static int drop_folder(void **state)
-{
-    (void)state;
-    testdata_remove(dir);
-    return 0;
-}
-
 /* A file of this header and n bytes of data, counting up. */
 static char *write_file(const char *name, const char *header, size_t n_data)
 {
@@ -28,7 +13,7 @@ static char *write_file(const char *name, const char *header, size_t n_data)
     memcpy(p + 8, header, n_header);
     for (size_t i = 0; i < n_data; i++)
         p[8 + n_header + i] = (uint8_t)i;
-    char *path = testdata_write(dir, name, p, n);
+    char *path = testdata_write(test_folder, name, p, n);
     free(p);
     return path;
 }
@@ -222,18 +207,18 @@ static void cut_off_files_are_refused(void **state)
     size_t n = 0;
     char *p = golden_read("formats/types.safetensors", &n);
     for (size_t k = 0; k < n; k++) {
-        char *path = testdata_write(dir, "cut.safetensors", p, k);
+        char *path = testdata_write(test_folder, "cut.safetensors", p, k);
         refused(path, path);
         free(path);
     }
-    char *path = testdata_write(dir, "cut.safetensors", p, n);
+    char *path = testdata_write(test_folder, "cut.safetensors", p, n);
     struct tensors *ts = NULL;
     struct error e = {0};
     assert_true(tensors_open(path, &ts, &e));
     tensors_close(ts);
     free(path);
     memset(p, 0xff, 8);
-    path = testdata_write(dir, "cut.safetensors", p, n);
+    path = testdata_write(test_folder, "cut.safetensors", p, n);
     refused(path, "header of 18446744073709551615");
     free(path);
     free(p);
@@ -243,7 +228,7 @@ static void missing_and_odd_paths(void **state)
 {
     (void)state;
     refused("/nowhere/x.safetensors", "No such file");
-    refused(dir, "neither model.safetensors nor model.safetensors.index.json");
+    refused(test_folder, "neither model.safetensors nor model.safetensors.index.json");
     refused("/dev/null", "device");
 }
 
@@ -294,12 +279,12 @@ static void shards_are_one(void **state)
     (void)state;
     static const char index[] =
         "{\"metadata\":{},\"weight_map\":{\"b\":\"m-2.safetensors\",\"a\":\"m-1.safetensors\"}}";
-    char *made[] = {
-        write_file("shards/m-1.safetensors", ONE("a"), 4),
-        write_file("shards/m-2.safetensors", ONE("b"), 4),
-        testdata_write(dir, "shards/model.safetensors.index.json", index, sizeof index - 1)};
+    char *made[] = {write_file("shards/m-1.safetensors", ONE("a"), 4),
+                    write_file("shards/m-2.safetensors", ONE("b"), 4),
+                    testdata_write(test_folder, "shards/model.safetensors.index.json", index,
+                                   sizeof index - 1)};
     char folder[256];
-    snprintf(folder, sizeof folder, "%s/shards", dir);
+    snprintf(folder, sizeof folder, "%s/shards", test_folder);
     struct tensors *ts = NULL;
     struct error e = {0};
     if (!tensors_open(folder, &ts, &e))
@@ -320,7 +305,7 @@ static void bad_indexes_are_refused(void **state)
     free(write_file("index/m-1.safetensors", ONE("a"), 4));
     free(write_file("index/m-2.safetensors", ONE("a"), 4));
     char folder[256];
-    snprintf(folder, sizeof folder, "%s/index", dir);
+    snprintf(folder, sizeof folder, "%s/index", test_folder);
     static const struct {
         const char *index, *word;
     } cases[] = {
@@ -338,7 +323,7 @@ static void bad_indexes_are_refused(void **state)
          "'a' is there twice"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        free(testdata_write(dir, "index/model.safetensors.index.json", cases[i].index,
+        free(testdata_write(test_folder, "index/model.safetensors.index.json", cases[i].index,
                             strlen(cases[i].index)));
         struct tensors *ts = NULL;
         struct error e = {0};
@@ -371,7 +356,7 @@ static void saved_is_read_back(void **state)
     const char *const facts[] = {"format", "glimt-sae", "hook", "layers.3.mlp.act",
                                  "æ",      "ø\n",       NULL};
     char path[256];
-    snprintf(path, sizeof path, "%s/saved.safetensors", dir);
+    snprintf(path, sizeof path, "%s/saved.safetensors", test_folder);
     struct error e = {0};
     if (!tensors_save_safetensors(path, out, 5, facts, &e))
         fail_msg("%s", e.text);
@@ -445,5 +430,5 @@ int main(void)
         cmocka_unit_test(saved_is_read_back),
         cmocka_unit_test(what_cannot_be_saved_leaves_nothing),
     };
-    return cmocka_run_group_tests(tests, make_folder, drop_folder);
+    return cmocka_run_group_tests(tests, test_folder_make, test_folder_drop);
 }

@@ -1,28 +1,16 @@
 /* The forward against transformers: every hook point, logits, losses, interventions
  * (tests/reference/model.py). */
-#include "engine/formats/tensors.h"
 #include "tests/engine/model/small.h"
+#include "tests/support/golden_tensors.h"
 #include <stdio.h>
 
 enum { N_ROWS = 11, N_KEPT = 4 };
 static const int32_t kept[N_KEPT] = {1, 6, 7, 10};
 static const int32_t starts[] = {0, 7, 11};
 
-static struct tensors *golden;
-
-static const struct named_tensor *gold(const char *config, const char *name)
-{
-    char full[160];
-    snprintf(full, sizeof full, "%s/%s", config, name);
-    const struct named_tensor *t = tensors_find(golden, full);
-    if (!t)
-        fail_msg("no golden %s", full);
-    return t;
-}
-
 static float *gold_f32(const char *config, const char *name, size_t n)
 {
-    const struct named_tensor *t = gold(config, name);
+    const struct named_tensor *t = golden_tensor("%s/%s", config, name);
     assert_int_equal(t->n_bytes, n * sizeof(float));
     float *v = malloc(t->n_bytes);
     memcpy(v, t->data, t->n_bytes);
@@ -31,7 +19,7 @@ static float *gold_f32(const char *config, const char *name, size_t n)
 
 static struct batch batch_of(const char *config, int32_t ids[N_ROWS])
 {
-    const struct named_tensor *t = gold(config, "ids");
+    const struct named_tensor *t = golden_tensor("%s/ids", config);
     assert_int_equal(t->n_bytes, N_ROWS * sizeof(int32_t));
     memcpy(ids, t->data, t->n_bytes);
     return (struct batch){.n_rows = N_ROWS, .ids = ids, .seqs = {.n = 2, .start = starts}};
@@ -254,22 +242,6 @@ static void test_topn(void **state)
     fixture_close(&f);
 }
 
-static int open_golden(void **state)
-{
-    (void)state;
-    struct error e = {0};
-    return tensors_open("tests/golden/model/small.safetensors", &golden, &e)
-               ? 0
-               : (print_error("%s\n", e.text), -1);
-}
-
-static int close_golden(void **state)
-{
-    (void)state;
-    tensors_close(golden);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,5 +249,6 @@ int main(void)
         cmocka_unit_test(test_interventions),
         cmocka_unit_test(test_topn),
     };
-    return cmocka_run_group_tests(tests, open_golden, close_golden);
+    golden_tensors = "model/small.safetensors";
+    return cmocka_run_group_tests(tests, golden_open, golden_close);
 }

@@ -1,7 +1,7 @@
 /* Two layers of all seven true Pythia configurations in hash weights, one at a time, against
  * transformers. */
-#include "engine/formats/tensors.h"
 #include "tests/engine/model/small.h"
+#include "tests/support/golden_tensors.h"
 #include <stdio.h>
 
 #define PYTHIA(name, d, heads, e)                                                                  \
@@ -24,14 +24,9 @@ enum { N_DA = 15, N_IDS = sizeof ids / sizeof ids[0] };
 static const int32_t starts[] = {0, N_DA, N_IDS};
 static const char *const language[] = {"da", "en"};
 
-static struct tensors *golden;
-
 static const void *gold(const char *config, int s, const char *name, size_t bytes)
 {
-    char full[96];
-    snprintf(full, sizeof full, "%s/%s/%s", config, language[s], name);
-    const struct named_tensor *t = tensors_find(golden, full);
-    assert_non_null(t);
+    const struct named_tensor *t = golden_tensor("%s/%s/%s", config, language[s], name);
     assert_int_equal(t->n_bytes, bytes);
     return t->data;
 }
@@ -110,24 +105,9 @@ static void test_shapes(void **state)
     }
 }
 
-static int open_golden(void **state)
-{
-    (void)state;
-    struct error e = {0};
-    return tensors_open("tests/golden/model/pythia.safetensors", &golden, &e)
-               ? 0
-               : (print_error("%s\n", e.text), -1);
-}
-
-static int close_golden(void **state)
-{
-    (void)state;
-    tensors_close(golden);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes)};
-    return cmocka_run_group_tests(tests, open_golden, close_golden);
+    golden_tensors = "model/pythia.safetensors";
+    return cmocka_run_group_tests(tests, golden_open, golden_close);
 }

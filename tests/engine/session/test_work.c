@@ -1,6 +1,6 @@
 /* What the session does not do again: rows of operations are counted. */
 #include "engine/base/memory.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include "tests/support/session_oracle.h"
 #include "tests/support/tiny_model.h"
 #include <math.h>
@@ -331,23 +331,23 @@ static void test_far_lines_pass_through(void **state)
     session_set(f->s, &f->w);
     session_run_to_idle(f->s);
     int32_t n = tokens_of(f);
-    assert_true((size_t)n * store_row_bytes(f->s, false) > 2 * budget || lines < 300);
+    assert_true((size_t)n * rows_token_bytes(f->s, false) > 2 * budget || lines < 300);
     assert_int_equal(count.front, n);
     assert_int_equal(count.back, 3 * n);
     assert_true(f->s->row_bytes <= budget);
-    for (const struct store *st = f->s->stores; st; st = st->next)
+    for (const struct rows *r = f->s->text_rows; r; r = r->next)
         listed++;
-    assert_true(listed * 20 * store_row_bytes(f->s, false) < 4 * budget); /* those of kept lines */
+    assert_true(listed * 20 * rows_token_bytes(f->s, false) < 4 * budget); /* those of kept lines */
     for (int32_t i = 0; i < f->s->n_lines; i++) {
         const struct line *l = f->s->line[i];
         host += l->tokens->n > 0 ? host_bytes(l) : 0;
         for (int32_t w = 0; w < l->n_windows && abs(i - f->s->cursor_line) > 40; w++)
             if (lines == 300)
-                assert_null(l->window[w].store);
+                assert_null(l->window[w].rows);
     }
     assert_true(host / (size_t)n < 1024); /* a token's results */
     const struct line *here = f->s->line[f->s->cursor_line];
-    assert_true(here->window[0].store && here->window[0].store->front_rows == here->tokens->n);
+    assert_true(here->window[0].rows && here->window[0].rows->front_rows == here->tokens->n);
     f->w.unit[0].value = 2.0f; /* a slider: the kept ones are there, the others come again, once */
     f->w.generation++;
     count.front = count.back = 0;

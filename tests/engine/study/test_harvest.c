@@ -1,20 +1,16 @@
 /* Harvest against an independent script (tests/reference/harvest.py), plain loops, and itself. */
 #include "engine/base/rng.h"
-#include "engine/formats/tensors.h"
 #include "engine/study/harvest_private.h"
 #include "tests/engine/dict/sae.h"
 #include "tests/engine/study/chunks.h"
+#include "tests/support/golden_tensors.h"
 
 static const struct study_args nothing;
 
 /* ---- the demo bundle against the script */
-static struct tensors *golden;
-
 static const void *gold(const char *name, size_t n)
 {
-    const struct named_tensor *t = tensors_find(golden, name);
-    if (!t)
-        fail_msg("no golden %s", name);
+    const struct named_tensor *t = golden_tensor("%s", name);
     if (n > 0)
         assert_int_equal(t->n_bytes, n * 4);
     return t->data;
@@ -59,7 +55,7 @@ static void check_examples(const struct example *x, int32_t n, const float *want
 
 static void check_shown(const struct study *s, int32_t m)
 {
-    const struct named_tensor *t = tensors_find(golden, "shown");
+    const struct named_tensor *t = golden_tensor("shown");
     size_t n = (size_t)t->dim[0];
     const int32_t *shown = t->data, *bins = gold("bins", n * 2 * HARVEST_BINS);
     const int32_t *edges = gold("near_edges", 2 * (size_t)m);
@@ -149,11 +145,8 @@ static void demo_agrees_with_the_script(void **unused)
         skip();
     }
     struct demo d;
-    struct error e = {0};
     struct harvest_view h;
-    char *path = golden_path("study/harvest.safetensors");
     demo_open(&d);
-    assert_true(tensors_open(path, &golden, &e));
     struct corpus *c = corpus_of(d.line[0], 64, d.line[1], 64, true, CORPUS_ALL);
     struct study_in in = demo_in(&d, c);
     struct study *s = study_done(&harvest_study, &in, &nothing);
@@ -174,8 +167,6 @@ static void demo_agrees_with_the_script(void **unused)
     table_set_unref(set);
     harvest_study.free(s);
     corpus_free(c);
-    tensors_close(golden);
-    free(path);
     demo_close(&d);
 }
 
@@ -875,5 +866,6 @@ int main(void)
         cmocka_unit_test(values_that_are_no_numbers_end_the_run),
         cmocka_unit_test(inputs_that_make_no_sense_are_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    golden_tensors = "study/harvest.safetensors";
+    return cmocka_run_group_tests(tests, golden_open, golden_close);
 }

@@ -2,7 +2,7 @@
  * make them. */
 #include "engine/base/memory.h"
 #include "tests/support/view_fixture.h"
-#include "tui/view/corpus_parts.h"
+#include "tui/view/corpus_private.h"
 #include <limits.h>
 #include <math.h>
 #include <setjmp.h>

@@ -1,9 +1,9 @@
 /* Comparing in Explore: with and without the fixed values, a line and its twin, a brushed phrase
  * and the rest; and the last change again. */
 #include "engine/base/memory.h"
-#include "engine/session/internal.h"
+#include "engine/session/session_private.h"
 #include "tests/support/explore_fixture.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

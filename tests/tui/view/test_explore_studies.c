@@ -5,7 +5,7 @@
 #include "tests/support/explore_fixture.h"
 #include "tests/support/view_fixture.h"
 #include "tui/plot/plot.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include "tui/view/export.h"
 #include <math.h>
 #include <setjmp.h>

@@ -2,7 +2,7 @@
  * seen at every level of every theme at every depth, by more than colour alone. */
 #include "engine/base/memory.h"
 #include "tests/support/explore_fixture.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
  * what is missing; never an ellipsis that stays. */
 #include "engine/base/strbuf.h"
 #include "tests/support/explore_fixture.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

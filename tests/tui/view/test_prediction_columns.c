@@ -2,7 +2,7 @@
  * bars long enough to be seen or none. */
 #include "engine/base/memory.h"
 #include "tests/support/explore_fixture.h"
-#include "tui/view/explore_parts.h"
+#include "tui/view/explore_private.h"
 #include "tui/view/label.h"
 #include <setjmp.h>
 #include <stdarg.h>

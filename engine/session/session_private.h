@@ -6,12 +6,12 @@
  * computed twice.
  *
  * What a line knows lies in two places. Results (tokens, latents, losses) are on the host and stay.
- * Rows of activations and keys and values are in a `store` on the device, which may be dropped
- * under a budget; it is computed again when an edit or a slider needs it. Every count of rows says
- * how long a prefix is right, is lowered before anything is overwritten and raised after all of it
- * succeeded: so a cancel at any operation leaves a shorter prefix, never a wrong one. */
-#ifndef GLIMT_SESSION_INTERNAL_H
-#define GLIMT_SESSION_INTERNAL_H
+ * Activations, keys and values are in its windows' `rows` on the device, which may be dropped
+ * under a budget; they are computed again when an edit or a slider needs them. Every count of rows
+ * says how long a prefix is right, is lowered before anything is overwritten and raised after all
+ * of it succeeded: so a cancel at any operation leaves a shorter prefix, never a wrong one. */
+#ifndef GLIMT_SESSION_PRIVATE_H
+#define GLIMT_SESSION_PRIVATE_H
 #include "engine/session/session.h"
 
 enum track { TRACK_PLAIN, TRACK_SAE, TRACK_FIXED, N_TRACKS };
@@ -29,10 +29,10 @@ enum {
 };
 
 /* ---- device rows of a window */
-struct store {
-    struct store *prev, *next; /* of the session's list; every text window's store is in it,
-                                  reference stores are not */
-    int32_t cap;               /* rows; 0: no buffers */
+struct rows {
+    struct rows *prev, *next; /* of the session's list; those of every text window are in it,
+                                  those of references are not */
+    int32_t cap;              /* rows; 0: no buffers */
     bool with_x;
     size_t bytes, kv_bytes;
     uint64_t used;              /* the step that touched it last */
@@ -51,7 +51,7 @@ struct window {                  /* tokens that are one sequence of the model */
     int32_t first, n;            /* in the line's tokens */
     int32_t front_done;          /* tokens with their latents on the host */
     int32_t loss_done[N_TRACKS]; /* tokens with their loss on the host */
-    struct store *store;         /* NULL before the first use */
+    struct rows *rows;           /* NULL before the first use */
     double *
         sum_x; /* [n_in] Σx of the first sum_rows tokens, BOS left out; NULL without a dictionary */
     int32_t sum_rows;
@@ -169,7 +169,7 @@ struct session {
     struct tensor pushed; /* [SESSION_MAX_UNITS, width] u_j of the chosen units */
     uint64_t pushed_key;  /* 0: none */
 
-    struct store *stores;
+    struct rows *text_rows;
     size_t row_bytes, kv_bytes, row_budget, kv_budget;
 
     struct { /* what the predictions were computed for */
@@ -204,22 +204,22 @@ void line_losses_unref(struct line_losses *);
 void line_latents_own(struct line_latents **);
 void line_losses_own(struct line_losses **);
 
-/* ---- store.c */
+/* ---- rows.c */
 /* Makes room for the window's rows: false with the run's error set when the device has none. */
-bool store_reserve(struct session *, const struct line *, struct window *, bool reference);
+bool rows_reserve(struct session *, const struct line *, struct window *, bool reference);
 /* Drops what was least recently used until so many bytes more fit into the budgets. */
-void store_make_room(struct session *, size_t rows, size_t keys_and_values);
-bool store_reserve_h(struct session *, struct window *, enum track);
-bool store_reserve_kv(struct session *, struct window *, enum track);
-void store_drop(struct session *, struct store *); /* its buffers; counts become 0 */
-void store_drop_h(struct session *, struct store *, enum track);
+void rows_make_room(struct session *, size_t rows, size_t keys_and_values);
+bool rows_reserve_h(struct session *, struct window *, enum track);
+bool rows_reserve_kv(struct session *, struct window *, enum track);
+void rows_drop(struct session *, struct rows *); /* its buffers; counts become 0 */
+void rows_drop_h(struct session *, struct rows *, enum track);
 /* Bytes a token of the text takes up to the landing. */
-size_t store_row_bytes(const struct session *, bool reference);
-void store_free(struct session *, struct store *);
-void store_truncate(struct store *, int32_t rows); /* rows from there on belong to another text */
+size_t rows_token_bytes(const struct session *, bool reference);
+void rows_free(struct session *, struct rows *);
+void rows_truncate(struct rows *, int32_t n); /* those from there on belong to another text */
 /* Rows can go on from here: 0 where nothing can be used. */
-int32_t store_front_start(const struct window *);
-int32_t store_back_start(const struct window *, enum track);
+int32_t rows_front_start(const struct window *);
+int32_t rows_back_start(const struct window *, enum track);
 
 /* ---- line.c */
 struct line *line_new(const char *text, size_t n);

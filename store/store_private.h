@@ -1,6 +1,6 @@
 /* What the parts of the store share, and the doors tests go in by. */
-#ifndef GLIMT_STORE_INTERNAL_H
-#define GLIMT_STORE_INTERNAL_H
+#ifndef GLIMT_STORE_PRIVATE_H
+#define GLIMT_STORE_PRIVATE_H
 #include "store/sql.h"
 #include "store/store.h"
 #include <sqlite3.h>

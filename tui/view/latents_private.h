@@ -1,10 +1,10 @@
 /* What the files of the Latents view share: its state, where its panes stand, how they are drawn.
  * Private to it. */
-#ifndef GLIMT_VIEW_LATENTS_PARTS_H
-#define GLIMT_VIEW_LATENTS_PARTS_H
+#ifndef GLIMT_VIEW_LATENTS_PRIVATE_H
+#define GLIMT_VIEW_LATENTS_PRIVATE_H
 #include "tui/plot/plot.h"
 #include "tui/view/latents_filter.h"
-#include "tui/view/pane_parts.h"
+#include "tui/view/pane.h"
 #include "tui/widget/list.h"
 #include "tui/widget/prompt.h"
 

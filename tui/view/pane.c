@@ -1,4 +1,4 @@
-#include "tui/view/pane_parts.h"
+#include "tui/view/pane.h"
 #include "engine/base/memory.h"
 #include "tui/unit_words.h"
 #include "tui/view/job_line.h"

@@ -1,7 +1,7 @@
 /* What the views beside Explore share: the job that answers them, columns of tables that come from
  * outside, frames. Private to tui/view. */
-#ifndef GLIMT_VIEW_PANE_PARTS_H
-#define GLIMT_VIEW_PANE_PARTS_H
+#ifndef GLIMT_VIEW_PANE_H
+#define GLIMT_VIEW_PANE_H
 #include "tui/view/view.h"
 #include <math.h>
 

@@ -1,7 +1,7 @@
 /* What the files of the Explore view share: where things stand, what is looked at, the panes.
  * Private to it. */
-#ifndef GLIMT_VIEW_EXPLORE_PARTS_H
-#define GLIMT_VIEW_EXPLORE_PARTS_H
+#ifndef GLIMT_VIEW_EXPLORE_PRIVATE_H
+#define GLIMT_VIEW_EXPLORE_PRIVATE_H
 #include "tui/view/explore.h"
 
 /* ---- the token looked at */

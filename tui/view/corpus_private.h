@@ -1,7 +1,7 @@
 /* What the files of the Corpus view share: its state, where things stand, the rows on the screen.
  * Private to it. */
-#ifndef GLIMT_VIEW_CORPUS_PARTS_H
-#define GLIMT_VIEW_CORPUS_PARTS_H
+#ifndef GLIMT_VIEW_CORPUS_PRIVATE_H
+#define GLIMT_VIEW_CORPUS_PRIVATE_H
 #include "tui/view/corpus_text.h"
 #include "tui/widget/prompt.h"
 
