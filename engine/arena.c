@@ -1,6 +1,7 @@
 /* The arena of a run: blocks of device memory, filled one after the other. */
 #include "engine/arena.h"
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include <stdlib.h>
 
 #define ALIGN 64
@@ -32,7 +33,7 @@ void arena_free(struct arena *a)
     if (a == NULL)
         return;
     for (size_t i = 0; i < a->n_blocks; i++)
-        a->backend->buf_free(a->backend, a->block[i].buf);
+        device_buf_free(a->backend, a->block[i].buf);
     free(a->block);
     free(a);
 }
@@ -70,7 +71,7 @@ static bool bring_block(struct arena *a, size_t i, size_t n, struct error *e)
         }
     size_t size = a->held < MIN_BLOCK ? MIN_BLOCK : a->held < MAX_BLOCK ? a->held : MAX_BLOCK;
     size = size > n ? size : n;
-    struct buf *buf = a->backend->alloc(a->backend, size, e);
+    struct buf *buf = device_alloc(a->backend, size, e);
     if (buf == NULL)
         return false;
     a->block = grow(a->block, &a->cap, a->n_blocks + 1, sizeof *a->block);

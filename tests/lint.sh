@@ -31,7 +31,7 @@ part() {
     case "$1" in
     engine/base/error.h) [ "$2" = to ] && [ "$3" = engine/backend ] && { echo "$1"; return; }; echo engine/base ;;
     engine/backend.h) echo engine/backend ;;
-    engine/run.h|engine/run.c|engine/hook.h|engine/hook.c|engine/tape.c|engine/tape.h|engine/arena.c|engine/arena.h) echo engine/run ;;
+    engine/device.h|engine/run.h|engine/run.c|engine/hook.h|engine/hook.c|engine/tape.c|engine/tape.h|engine/arena.c|engine/arena.h) echo engine/run ;;
     engine/devices.h|engine/devices.c) echo engine/devices ;;
     engine/*/*) echo "engine/$(echo "$1" | cut -d/ -f2)" ;;
     *) echo "${1%%/*}" ;;
@@ -55,6 +55,13 @@ misnamed=$(git ls-files -co --exclude-standard '*.h' | grep -E '(^|/)private\.h$
 
 hits=$(git ls-files -co --exclude-standard '*.c' | grep -v '^engine/devices\.c$\|^engine/cpu/\|^tests/' | xargs grep -n '\bcpu_backend_new')
 [ -z "$hits" ] || say "a device is opened by device_open of engine/devices.h:"$'\n'"$hits"
+
+ambiguous='free|status|sync|alloc|put|get|norm|act|select|decode|add|copy'
+own='weight_new|weight_free|weight_bytes|weight_in|weight_rows|buf_free|kv_new|kv_free|add_outer|rows_get|rows_set|linear|xent|topn|attn'
+hits=$(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui/*.[ch]' |
+    grep -vE '^engine/(cpu/|reference/|backend\.h$|device\.h$|devices\.c$|run\.c$)' |
+    xargs grep -nE -- "->($own)\(|(backend|\bb|\bbe)->($ambiguous)\(|[.>]buf->")
+[ -z "$hits" ] || say "a backend is called through engine/run.h or engine/device.h:"$'\n'"$hits"
 
 while read -r n file; do
     [ "$file" = total ] || [ "$n" -le 900 ] || say "$file has $n lines: it hides a module"

@@ -1,4 +1,5 @@
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/dict/dict_private.h"
 #include "engine/dict/pack.h"
 #include <dirent.h>
@@ -63,7 +64,7 @@ static bool put_vector(struct dict *d, const float *v, int32_t n, struct tensor 
     *out = tensor_new(d->backend, 1, n, d->backend->caps.real, e);
     if (!out->buf)
         return false;
-    d->backend->put(d->backend, *out, v);
+    device_put(d->backend, *out, v);
     d->bytes += (size_t)n * sizeof *v;
     return true;
 }
@@ -92,13 +93,13 @@ static bool open_weights(struct dict *d, const struct dict_parts *p, struct erro
     d->encoder = pack_weight(b, d->tensors, p->encoder, p->order, USE_PRODUCT | USE_ROWS, e);
     if (!d->encoder)
         return false;
-    d->bytes += b->weight_bytes(d->encoder);
+    d->bytes += device_weight_bytes(b, d->encoder);
     d->decoder = d->encoder;
     if (p->decoder) {
         d->decoder = pack_weight(b, d->tensors, p->decoder, ORDER_OUT_IN, USE_ROWS, e);
         if (!d->decoder)
             return false;
-        d->bytes += b->weight_bytes(d->decoder);
+        d->bytes += device_weight_bytes(b, d->decoder);
     }
     d->decoder_source = p->decoder ? p->decoder : p->encoder;
     d->encode.w = d->encoder;
@@ -191,13 +192,13 @@ void dict_free(struct dict *d)
         return;
     struct backend *b = d->backend;
     if (d->decoder && d->decoder != d->encoder)
-        b->weight_free(b, d->decoder);
+        device_weight_free(b, d->decoder);
     if (d->encoder)
-        b->weight_free(b, d->encoder);
+        device_weight_free(b, d->encoder);
     if (d->encode.bias.buf)
-        b->buf_free(b, d->encode.bias.buf);
+        device_buf_free(b, d->encode.bias.buf);
     if (d->decoder_bias.buf)
-        b->buf_free(b, d->decoder_bias.buf);
+        device_buf_free(b, d->decoder_bias.buf);
     free(d->bias);
     tensors_close(d->tensors);
     free(d->path);

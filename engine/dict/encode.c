@@ -1,5 +1,6 @@
 /* Encoding, decoding and what single units do. */
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/dict/dict_private.h"
 #include <math.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ static void copy_column(struct run *run, struct tensor y, int32_t column, struct
                         int32_t unit)
 {
     if (run_ok(run))
-        run->backend->copy(run->backend, tensor_cols(y, column, 1), tensor_cols(x, unit, 1));
+        device_copy(run->backend, tensor_cols(y, column, 1), tensor_cols(x, unit, 1));
 }
 
 /* ---- values that are no numbers */
@@ -149,14 +150,14 @@ static struct tensor encode_gathered(struct run *run, const struct dict *d, stru
         bias[i] = d->bias[unit[i]];
     run_get(run, rows, op_rows(run, d->encoder, run_put_ids(run, n_units, 1, unit)));
     struct linear few = {.out = n_units, .in = d->spec.n, .bias = run_put(run, 1, n_units, bias)};
-    struct weight *w = run_ok(run) ? b->weight_new(b, DTYPE_F32, n_units, d->spec.n, ORDER_OUT_IN,
-                                                   rows, USE_PRODUCT, &run->err)
+    struct weight *w = run_ok(run) ? device_weight_new(b, DTYPE_F32, n_units, d->spec.n,
+                                                       ORDER_OUT_IN, rows, USE_PRODUCT, &run->err)
                                    : NULL;
     few.w = w;
     if (w) {
-        b->linear(b, y, x, w, few.bias, EPILOGUE_NONE);
-        b->sync(b); /* the weight goes before anyone else would wait for the product */
-        b->weight_free(b, w);
+        device_linear(b, y, x, w, few.bias, EPILOGUE_NONE);
+        device_sync(b); /* the weight goes before anyone else would wait for the product */
+        device_weight_free(b, w);
     }
     free(rows);
     free(bias);
@@ -296,7 +297,7 @@ struct tensor dict_unit_change(struct run *run, const struct dict *d, const stru
     for (size_t i = 0; i < n; i++)
         c[i] = change(&units[i % J], c[i]);
     if (run_ok(run))
-        run->backend->put(run->backend, y, c);
+        device_put(run->backend, y, c);
     free(c);
     return y;
 }

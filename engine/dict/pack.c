@@ -1,5 +1,6 @@
 #include "engine/dict/pack.h"
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include <stdlib.h>
 
 struct weight *pack_weight(struct backend *b, const struct tensors *ts,
@@ -12,8 +13,8 @@ struct weight *pack_weight(struct backend *b, const struct tensors *ts,
                   t->file, t->name, (long long)t->dim[0], (long long)t->dim[1], INT32_MAX);
         return NULL;
     }
-    struct weight *w =
-        b->weight_new(b, (enum dtype)t->type, (int32_t)out, (int32_t)in, order, t->data, uses, e);
+    struct weight *w = device_weight_new(b, (enum dtype)t->type, (int32_t)out, (int32_t)in, order,
+                                         t->data, uses, e);
     if (!w)
         error_prefix(e, "%s: %s", t->file, t->name);
     tensors_done(ts, t);
@@ -31,7 +32,7 @@ bool pack_vector(struct backend *b, const struct tensors *ts, const char *name, 
         return error_prefix(e, "%s: %s", t->file, name);
     float *host = xreallocarray(NULL, (size_t)n, sizeof *host);
     tensor_to_f32(host, t->data, (enum dtype)t->type, (size_t)n);
-    b->put(b, *out, host);
+    device_put(b, *out, host);
     free(host);
     tensors_done(ts, t);
     return true;

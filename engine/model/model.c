@@ -1,4 +1,5 @@
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/dict/pack.h"
 #include "engine/formats/hf.h"
 #include "engine/model/model_private.h"
@@ -51,7 +52,7 @@ static struct weight *open_weight(struct opening *o, const char *name, int32_t o
     struct weight *w =
         t ? pack_weight(o->m->backend, o->m->tensors, t, ORDER_OUT_IN, uses, o->e) : NULL;
     if (w)
-        o->m->bytes += o->m->backend->weight_bytes(w);
+        o->m->bytes += device_weight_bytes(o->m->backend, w);
     return w;
 }
 
@@ -166,7 +167,7 @@ bool model_open(struct backend *b, const char *dir, void (*progress)(void *, dou
 static void free_tensor(struct backend *b, struct tensor t)
 {
     if (t.buf)
-        b->buf_free(b, t.buf);
+        device_buf_free(b, t.buf);
 }
 
 static void free_norm(struct backend *b, struct norm *n)
@@ -178,7 +179,7 @@ static void free_norm(struct backend *b, struct norm *n)
 static void free_weight(struct backend *b, const struct weight *w)
 {
     if (w)
-        b->weight_free(b, (struct weight *)w);
+        device_weight_free(b, (struct weight *)w);
 }
 
 static void free_linear(struct backend *b, struct linear *l)
@@ -268,12 +269,12 @@ struct point model_end(const struct model *m)
 
 struct kv *model_kv_new(const struct model *m, int32_t first_layer, int32_t cap, struct error *e)
 {
-    return m->backend->kv_new(m->backend, first_layer, m->config.n_layers - first_layer,
-                              m->config.d_model, cap, e);
+    return device_kv_new(m->backend, first_layer, m->config.n_layers - first_layer,
+                         m->config.d_model, cap, e);
 }
 
 void model_kv_free(const struct model *m, struct kv *kv)
 {
     if (kv)
-        m->backend->kv_free(m->backend, kv);
+        device_kv_free(m->backend, kv);
 }

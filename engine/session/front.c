@@ -1,6 +1,7 @@
 /* From tokens to the hook and on to the landing point, with the dictionary: what a colour needs,
  * and what every lane starts from. */
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
@@ -60,7 +61,7 @@ static struct tensor watch_columns(struct front *f)
     struct tensor y = run_tensor(&s->run, f->hook.value.rows, s->n_watch);
     for (int32_t i = 0; i < s->n_watch && run_ok(&s->run); i++)
         if (s->watch[i] >= 0)
-            s->backend->copy(s->backend, tensor_cols(y, i, 1), tensor_cols(f->pre, s->watch[i], 1));
+            device_copy(s->backend, tensor_cols(y, i, 1), tensor_cols(f->pre, s->watch[i], 1));
     return y;
 }
 

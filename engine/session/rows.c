@@ -1,5 +1,6 @@
 /* Rows of activations and keys and values of the windows, on the device, under a budget. */
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/session/session_private.h"
 #include <stdlib.h>
 
@@ -27,7 +28,7 @@ static bool is_listed(const struct session *s, const struct rows *r)
 static void free_tensor(struct session *s, struct tensor *t)
 {
     if (t->buf)
-        s->backend->buf_free(s->backend, t->buf);
+        device_buf_free(s->backend, t->buf);
     *t = (struct tensor){0};
 }
 

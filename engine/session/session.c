@@ -2,6 +2,7 @@
 #include "engine/session/session.h"
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ enum {
 /* ---- small things the other files need */
 bool step_ok(struct session *s)
 {
-    return run_ok(&s->run) && s->backend->status(s->backend, &s->run.err);
+    return run_ok(&s->run) && device_status(s->backend, &s->run.err);
 }
 
 float *scratch_f32(struct session *s, int which, size_t n)
@@ -37,7 +38,7 @@ int32_t *scratch_i32(struct session *s, size_t n)
 void copy_rows(struct session *s, struct tensor to, struct tensor from)
 {
     if (run_ok(&s->run))
-        s->backend->copy(s->backend, to, from);
+        device_copy(s->backend, to, from);
 }
 
 bool line_is_coded(const struct session *s, const struct line *l)
@@ -130,7 +131,7 @@ void session_free(struct session *s)
     text_clear(s);
     refsets_release(s);
     if (s->pushed.buf)
-        s->backend->buf_free(s->backend, s->pushed.buf);
+        device_buf_free(s->backend, s->pushed.buf);
     if (s->run.arena)
         arena_free(s->run.arena);
     for (int i = 0; i < 4; i++)

@@ -2,6 +2,7 @@
  * Intervals and tables: sweep_tables.c. */
 #include "engine/study/sweep.h"
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/study/pass.h"
 #include "engine/study/sweep_private.h"
 #include <math.h>
@@ -55,7 +56,7 @@ static void sweep_free(struct study *s)
     if (!s)
         return;
     if (s->pushed.buf)
-        s->in.backend->buf_free(s->in.backend, s->pushed.buf);
+        device_buf_free(s->in.backend, s->pushed.buf);
     units_release(&s->units);
     free(s->lane);
     free(s->loss);
@@ -133,7 +134,7 @@ static bool push_units(struct study *s, struct run *run)
     struct arena_mark mark = arena_mark(run->arena);
     struct tensor u = dict_push(run, s->in.dict, behind, s->units.id, s->units.n);
     if (run_ok(run))
-        b->copy(b, s->pushed, u);
+        device_copy(b, s->pushed, u);
     arena_reset(run->arena, mark);
     return s->has_pushed = run_ok(run);
 }
@@ -180,7 +181,7 @@ struct pack { /* lanes side by side in one batch */
 static void copy_rows(struct run *run, struct tensor to, struct tensor from)
 {
     if (run_ok(run))
-        run->backend->copy(run->backend, to, from);
+        device_copy(run->backend, to, from);
 }
 
 /* r′ = B + Σ c_j·u_j, c_j(t) = v − f_j(t) */

@@ -1,9 +1,7 @@
 /* Files named in the explorer's palette: completed, expanded, never replaced unasked. */
 #include "engine/base/memory.h"
-#include "tests/support/run.h"
-#include "tests/support/terminal.h"
+#include "tests/support/explorer.h"
 #include "tests/support/testdata.h"
-#include "tests/support/tiny_model.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,46 +13,12 @@
 /* cmocka.h wants some of the headers above it. */
 #include <cmocka.h>
 
-#define WAIT TERM_DEADLINE_MS
-
-static char *folder, *bundle;
-
-static int set_up(void **state)
-{
-    (void)state;
-    folder = testdata_folder();
-    tiny_write(folder, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
-    tiny_write_bundle(folder, "layers.1.mlp.act");
-    bundle = xasprintf("%s/tiny.glimt", folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    free(bundle);
-    testdata_remove(folder);
-    return 0;
-}
-
 /* The session is kept: HOME is `home`, or a fresh folder. */
-static struct term *start(const char *home, int w, int h)
+static struct term *start_in(const char *home, int w, int h)
 {
-    const char *argv[] = {glimt_binary(), "--bundle",  bundle, "--theme",
-                          "dark",         "--threads", "1",    NULL};
-    struct term *t = term_start(&(struct term_options){.argv = argv, .w = w, .h = h, .home = home});
-    assert_true(term_wait_idle(t, WAIT));
-    term_key(t, "Esc");
-    assert_true(term_wait_idle(t, WAIT));
+    struct term *t = start(&(struct how){.home = home, .w = w, .h = h});
+    escape(t);
     return t;
-}
-
-static void quit(struct term *t)
-{
-    assert_true(term_wait_idle(t, WAIT));
-    term_type(t, "q");
-    assert_int_equal(term_wait_exit(t, WAIT), 0);
-    term_free(t);
 }
 
 static void command(struct term *t, const char *line)
@@ -62,12 +26,6 @@ static void command(struct term *t, const char *line)
     term_type(t, line);
     term_key(t, "Enter");
     assert_true(term_wait_idle(t, WAIT));
-}
-
-static void assert_shows(struct term *t, const char *text)
-{
-    if (!term_wait_text(t, text, WAIT))
-        fail_msg("never on the screen: %s", text);
 }
 
 static const char *at_home(struct term *t, const char *name)
@@ -103,7 +61,7 @@ static void test_nothing_is_replaced_unasked(void **state)
     (void)state;
     static const int widths[] = {120, 40};
     for (size_t i = 0; i < 2; i++) {
-        struct term *t = start(NULL, widths[i], 24);
+        struct term *t = start_in(NULL, widths[i], 24);
         const char *shot = at_home(t, "billede æøå.txt"), *table = at_home(t, "tal.csv");
         put(shot, "mine", 4);
         put(table, "mine", 4);
@@ -139,7 +97,7 @@ static void test_nothing_is_replaced_unasked(void **state)
 static void test_tab_completes(void **state)
 {
     (void)state;
-    struct term *t = start(NULL, 40, 24);
+    struct term *t = start_in(NULL, 40, 24);
     const char *text = "Rødgrød med fløde";
     mkdir(at_home(t, "mappe å"), 0700);
     put(at_home(t, "mappe å/tekst é.txt"), text, strlen(text));
@@ -167,7 +125,7 @@ static void test_tab_completes(void **state)
 static void test_open_asks(void **state)
 {
     (void)state;
-    struct term *t = start(NULL, 120, 24);
+    struct term *t = start_in(NULL, 120, 24);
     const char *big = at_home(t, "stor.txt"), *pipe = at_home(t, "fifo");
     put(at_home(t, "bin.dat"), "MZ\0\1binært", 10);
     put(big, "stort", 5);
@@ -200,11 +158,11 @@ static void test_lines_come_again(void **state)
     (void)state;
     char *home = xasprintf("%s/home", folder);
     mkdir(home, 0700);
-    struct term *t = start(home, 100, 24);
+    struct term *t = start_in(home, 100, 24);
     command(t, ":colour loss");
     command(t, ":rail on");
     quit(t);
-    t = start(home, 100, 24); /* another session */
+    t = start_in(home, 100, 24); /* another session */
     term_type(t, ":");
     term_key(t, "Up");
     assert_shows(t, ":rail on");
@@ -217,7 +175,7 @@ static void test_lines_come_again(void **state)
     term_type(t, ":colour ");
     term_key(t, "Up");
     assert_shows(t, ":colour loss");
-    term_key(t, "Esc");
+    escape(t);
     quit(t);
     free(home);
 }

@@ -1,10 +1,8 @@
 /* What panes of the real program show where there is nothing to be had yet, and which corpus their
  * numbers are of: a tiny random model and its bundle, which has no statistics. */
 #include "engine/base/memory.h"
-#include "tests/support/run.h"
-#include "tests/support/terminal.h"
+#include "tests/support/explorer.h"
 #include "tests/support/testdata.h"
-#include "tests/support/tiny_model.h"
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,43 +12,23 @@
 /* cmocka.h wants some of the headers above it. */
 #include <cmocka.h>
 
-#define WAIT TERM_DEADLINE_MS
+static char *text_file, *corpus;
 
-static char *folder, *bundle, *text_file, *corpus;
-
-static int set_up(void **state)
+static int write_files(void **state)
 {
-    (void)state;
     static const char text[] = "Hun gik hjem.\nHe went home.\n",
                       lines[] = "Vi ses i morgen.\tda\nSee you tomorrow.\ten\n";
-    folder = testdata_folder();
-    tiny_write(folder, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
-    tiny_write_bundle(folder, "layers.1.mlp.act");
-    bundle = xasprintf("%s/tiny.glimt", folder);
+    set_up(state);
     text_file = testdata_write(folder, "text.txt", text, sizeof text - 1);
     corpus = testdata_write(folder, "news.tsv", lines, sizeof lines - 1);
     return 0;
 }
 
-static int tear_down(void **state)
+static int free_files(void **state)
 {
-    (void)state;
-    free(bundle);
     free(text_file);
     free(corpus);
-    testdata_remove(folder);
-    return 0;
-}
-
-static struct term *start(void)
-{
-    const char *argv[] = {glimt_binary(), "--bundle",  bundle, "--theme",
-                          "dark",         "--threads", "1",    NULL};
-    struct term *t = term_start(&(struct term_options){.argv = argv, .w = 120, .h = 36});
-    assert_true(term_wait_idle(t, WAIT));
-    term_key(t, "Esc");
-    assert_true(term_wait_idle(t, WAIT));
-    return t;
+    return tear_down(state);
 }
 
 static void command(struct term *t, const char *name, const char *arg)
@@ -60,12 +38,6 @@ static void command(struct term *t, const char *name, const char *arg)
     term_key(t, "Enter");
     assert_true(term_wait_idle(t, WAIT));
     free(line);
-}
-
-static void assert_shows(struct term *t, const char *text)
-{
-    if (!term_wait_text(t, text, WAIT))
-        fail_msg("never on the screen: %s", text);
 }
 
 /* The row below a pane's heading has a prediction with its probability. */
@@ -91,7 +63,8 @@ static void assert_predicts(struct term *t, const char *title)
 static void test_predictions_are_there_or_say_why(void **state)
 {
     (void)state;
-    struct term *t = start();
+    struct term *t = start(&(struct how){0});
+    escape(t);
     command(t, "open", text_file);
     assert_predicts(t, "Next token after");
     command(t, "twin", "1");
@@ -115,7 +88,8 @@ static void test_predictions_are_there_or_say_why(void **state)
 static void test_numbers_say_what_they_are_of(void **state)
 {
     (void)state;
-    struct term *t = start();
+    struct term *t = start(&(struct how){0});
+    escape(t);
     assert_shows(t, "shares of references");
     assert_shows(t, "· references");
     command(t, "corpus", corpus);
@@ -137,5 +111,5 @@ int main(void)
         cmocka_unit_test(test_predictions_are_there_or_say_why),
         cmocka_unit_test(test_numbers_say_what_they_are_of),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, write_files, free_files);
 }

@@ -126,6 +126,17 @@ void fixture_init(struct explore_fixture *f, const char *text, enum depth depth,
     f->ex.status = (struct service_status){.idle = true};
 }
 
+void fixture_theme(struct explore_fixture *f, const char *name)
+{
+    struct error e = {0};
+    struct theme *theme;
+    if (!theme_open(name, theme_depth(f->theme), theme_ascii(f->theme), &theme, &e))
+        fail_msg("%s", e.text);
+    explore_theme(&f->ex, theme);
+    theme_free(f->theme);
+    f->theme = theme;
+}
+
 void fixture_release(struct explore_fixture *f)
 {
     explore_release(&f->ex);

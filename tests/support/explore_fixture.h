@@ -27,6 +27,8 @@ struct explore_fixture {
  * without a snapshot. */
 void fixture_init(struct explore_fixture *, const char *text, enum depth, bool ascii, int w, int h);
 void fixture_release(struct explore_fixture *);
+/* Another theme than "dark". */
+void fixture_theme(struct explore_fixture *, const char *name);
 /* The units are latents, unless they are said to be neurons. */
 void fixture_neurons(struct explore_fixture *, bool neurons);
 /* What an idle worker would publish for a wish. The caller's reference. */

@@ -45,7 +45,7 @@ char *golden_read(const char *name, size_t *n)
     FILE *f = fopen(path, "rb");
     size_t len = 0;
     if (f == NULL)
-        fail_msg("%s is not there", path);
+        fail_msg("%s is not there; GLIMT_GOLDEN_UPDATE=1 writes those that have no script", path);
     for (size_t cap = 4096;; cap *= 2) {
         text = realloc(text, cap + 1);
         assert_non_null(text);
@@ -60,6 +60,22 @@ char *golden_read(const char *name, size_t *n)
         *n = len;
     free(path);
     return text;
+}
+
+char *golden_of(const char *name, const char *text)
+{
+    const char *update = getenv("GLIMT_GOLDEN_UPDATE");
+    if (update != NULL && update[0] != '\0')
+        free(testdata_write("tests/golden", name, text, strlen(text)));
+    return golden_read(name, NULL);
+}
+
+void golden_expect(const char *name, const char *text)
+{
+    char *golden = golden_of(name, text);
+    if (strcmp(golden, text) != 0)
+        fail_msg("tests/golden/%s differs from what is written:\n%s", name, text);
+    free(golden);
 }
 
 char *testdata_folder(void)

@@ -12,6 +12,11 @@ char *testdata_path(const char *name);
  * test when absent. */
 char *golden_read(const char *name, size_t *n);
 char *golden_path(const char *name);
+/* A text that the program wrote, against tests/golden/NAME: fails the test, showing it, where they
+ * differ. GLIMT_GOLDEN_UPDATE=1 writes the golden. */
+void golden_expect(const char *name, const char *text);
+/* The golden that `text` is compared with, for other comparisons than golden_expect's. */
+char *golden_of(const char *name, const char *text);
 
 /* An empty folder of its own, below $TMPDIR or /tmp; testdata_remove takes it away with all that is
  * in it. */

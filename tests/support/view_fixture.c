@@ -2,6 +2,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
+#include "tests/support/testdata.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -230,35 +231,11 @@ void view_fixture_expect(struct view_fixture *f, const char *s)
     fail_msg("%s is not on the screen", s);
 }
 
-static char *read_whole(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return NULL;
-    char *s = xmalloc(1 << 20);
-    size_t n = fread(s, 1, (1 << 20) - 1, f);
-    s[n] = 0;
-    fclose(f);
-    return s;
-}
-
 void view_fixture_compare(struct view_fixture *f, const char *name)
 {
     char path[200], *drawn = screen(f);
-    snprintf(path, sizeof path, "tests/golden/view/%s.txt", name);
-    const char *update = getenv("GLIMT_GOLDEN_UPDATE");
-    if (update && *update) {
-        FILE *file = fopen(path, "wb");
-        assert_non_null(file);
-        fputs(drawn, file);
-        fclose(file);
-    }
-    char *golden = read_whole(path);
-    if (!golden)
-        fail_msg("%s is missing: GLIMT_GOLDEN_UPDATE=1 writes it", path);
-    if (strcmp(golden, drawn) != 0)
-        fail_msg("%s differs from what is drawn:\n%s", path, drawn);
-    free(golden);
+    snprintf(path, sizeof path, "view/%s.txt", name);
+    golden_expect(path, drawn);
     free(drawn);
 }
 

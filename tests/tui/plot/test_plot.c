@@ -4,6 +4,7 @@
 #include "engine/base/rng.h"
 #include "engine/text/utf8.h"
 #include "tests/support/plot_fixture.h"
+#include "tests/support/testdata.h"
 #include "tui/plot/plot.h"
 #include "tui/plot/scale.h"
 #include <ctype.h>
@@ -92,36 +93,12 @@ static int count(const char *s, const char *what)
     return n;
 }
 
-static char *read_whole(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return NULL;
-    char *s = xmalloc(1 << 20);
-    size_t n = fread(s, 1, (1 << 20) - 1, f);
-    s[n] = 0;
-    fclose(f);
-    return s;
-}
-
 /* Frees s. */
 static void compare(char *s, const char *name)
 {
     char path[200];
-    snprintf(path, sizeof path, "tests/golden/plot/%s", name);
-    const char *update = getenv("GLIMT_GOLDEN_UPDATE");
-    if (update && *update) {
-        FILE *file = fopen(path, "wb");
-        assert_non_null(file);
-        fwrite(s, 1, strlen(s), file);
-        fclose(file);
-    }
-    char *golden = read_whole(path);
-    if (!golden)
-        fail_msg("%s is missing: GLIMT_GOLDEN_UPDATE=1 writes it", path);
-    if (strcmp(golden, s) != 0)
-        fail_msg("%s differs from what is drawn:\n%s", path, s);
-    free(golden);
+    snprintf(path, sizeof path, "plot/%s", name);
+    golden_expect(path, s);
     free(s);
 }
 

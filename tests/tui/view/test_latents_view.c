@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tests/support/latents_scene.h"
+#include "tests/support/testdata.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,35 +14,11 @@
 #include <cmocka.h>
 
 /* ---- screens */
-static char *read_whole(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return NULL;
-    char *s = xmalloc(1 << 20);
-    size_t n = fread(s, 1, (1 << 20) - 1, f);
-    s[n] = 0;
-    fclose(f);
-    return s;
-}
-
 static void compare(struct scene *s, const char *name)
 {
     char path[200], *now = scene_screen(s);
-    snprintf(path, sizeof path, "tests/golden/view/latents-view-%s.txt", name);
-    const char *update = getenv("GLIMT_GOLDEN_UPDATE");
-    if (update && *update) {
-        FILE *file = fopen(path, "wb");
-        assert_non_null(file);
-        fputs(now, file);
-        fclose(file);
-    }
-    char *golden = read_whole(path);
-    if (!golden)
-        fail_msg("%s is missing: GLIMT_GOLDEN_UPDATE=1 writes it", path);
-    if (strcmp(golden, now) != 0)
-        fail_msg("%s differs from what is drawn:\n%s", path, now);
-    free(golden);
+    snprintf(path, sizeof path, "view/latents-view-%s.txt", name);
+    golden_expect(path, now);
     free(now);
 }
 

@@ -1,8 +1,10 @@
-/* The Explore view drawn into cells at five sizes, compared with committed text.
+/* The Explore view drawn into cells at five sizes, compared with committed text, and with
+ * their colours where those are the point.
  * GLIMT_GOLDEN_UPDATE=1 writes them. */
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tests/support/explore_fixture.h"
+#include "tests/support/testdata.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,18 +14,6 @@
 
 #include <cmocka.h>
 
-static char *read_whole(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return NULL;
-    char *s = xmalloc(1 << 20);
-    size_t n = fread(s, 1, (1 << 20) - 1, f);
-    s[n] = 0;
-    fclose(f);
-    return s;
-}
-
 static void compare(struct explore_fixture *f, const char *name)
 {
     char path[200];
@@ -31,20 +21,72 @@ static void compare(struct explore_fixture *f, const char *name)
     strbuf_init(&out);
     fixture_draw(f);
     grid_write_text(&f->grid, &out);
-    snprintf(path, sizeof path, "tests/golden/view/%s.txt", name);
-    const char *update = getenv("GLIMT_GOLDEN_UPDATE");
-    if (update && *update) {
-        FILE *file = fopen(path, "wb");
-        assert_non_null(file);
-        fwrite(out.s, 1, out.len, file);
-        fclose(file);
+    snprintf(path, sizeof path, "view/%s.txt", name);
+    golden_expect(path, out.s);
+    strbuf_release(&out);
+}
+
+/* ---- cells with their colours, as grid_write_ansi writes them */
+struct ansi_cell {
+    int n_style, n_glyph, columns;
+    const char *style, *glyph; /* the style's escape sequence; plain: none */
+};
+
+/* False at the end of the row. */
+static bool next_cell(const char **p, struct ansi_cell *c)
+{
+    char drawn[GRID_GLYPH_MAX];
+    for (; **p == '\033'; *p += c->n_style) {
+        c->style = *p;
+        c->n_style = (int)strcspn(*p, "m") + 1;
     }
-    char *golden = read_whole(path);
-    if (!golden)
-        fail_msg("%s is missing: GLIMT_GOLDEN_UPDATE=1 writes it", path);
-    if (strcmp(golden, out.s) != 0)
-        fail_msg("%s differs from what is drawn:\n%s", path, out.s);
-    free(golden);
+    if (**p == '\n' || **p == 0)
+        return false;
+    c->glyph = *p;
+    c->n_glyph = (int)text_cluster(*p, strlen(*p), &c->columns, drawn);
+    *p += c->n_glyph;
+    return true;
+}
+
+static bool same_bytes(const char *a, int n_a, const char *b, int n_b)
+{
+    return n_a == n_b && memcmp(a, b, (size_t)n_a) == 0;
+}
+
+static void compare_row(const char *path, int y, const char **golden, const char **drawn)
+{
+    struct ansi_cell want = {.style = "", .glyph = ""}, got = want;
+    for (int x = 0;; x += want.columns) {
+        bool more = next_cell(golden, &want);
+        if (next_cell(drawn, &got) != more)
+            fail_msg("%s: row %d ends at another column than %d", path, y, x);
+        if (!more) {
+            assert_int_equal(**golden, **drawn);
+            return;
+        }
+        if (!same_bytes(want.glyph, want.n_glyph, got.glyph, got.n_glyph) ||
+            !same_bytes(want.style, want.n_style, got.style, got.n_style))
+            fail_msg("%s: row %d, column %d is %.*s in ESC%.*s, expected %.*s in ESC%.*s", path, y,
+                     x, got.n_glyph, got.glyph, got.n_style ? got.n_style - 1 : 0,
+                     got.style + (got.n_style > 0), want.n_glyph, want.glyph,
+                     want.n_style ? want.n_style - 1 : 0, want.style + (want.n_style > 0));
+    }
+}
+
+static void compare_colours(struct explore_fixture *f, const char *name)
+{
+    char path[200];
+    struct strbuf out;
+    strbuf_init(&out);
+    fixture_draw(f);
+    grid_write_ansi(&f->grid, &out);
+    snprintf(path, sizeof path, "view/%s.ansi", name);
+    char *whole = golden_of(path, out.s);
+    const char *golden = whole, *drawn = out.s;
+    for (int y = 0; *golden && *drawn; y++, golden++, drawn++)
+        compare_row(path, y, &golden, &drawn);
+    assert_int_equal(*golden, *drawn); /* as many rows */
+    free(whole);
     strbuf_release(&out);
 }
 
@@ -86,6 +128,26 @@ static void test_fixed(void **state)
         fixture_settle(&f);
         snprintf(name, sizeof name, "fixed-%s", sizes[i].name);
         compare(&f, name);
+        fixture_release(&f);
+    }
+}
+
+static void test_fixed_in_colours(void **state)
+{
+    (void)state;
+    static const char *const themes[] = {"dark", "light"};
+    for (size_t i = 0; i < sizeof themes / sizeof *themes; i++) {
+        struct explore_fixture f;
+        char name[40];
+        fixture_init(&f, NULL, DEPTH_256, false, 120, 36);
+        fixture_theme(&f, themes[i]);
+        fixture_host(&f);
+        explore_command(&f.ex, "fix 1482=2,77=-1.3");
+        fixture_settle(&f);
+        fixture_keys(&f, "Tab Tab Tab Tab Down");
+        fixture_settle(&f);
+        snprintf(name, sizeof name, "fixed-%s-120x36", themes[i]);
+        compare_colours(&f, name);
         fixture_release(&f);
     }
 }
@@ -263,15 +325,11 @@ static void test_whatever_is_done(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_typing),
-        cmocka_unit_test(test_fixed),
-        cmocka_unit_test(test_without_colours),
-        cmocka_unit_test(test_overlays),
-        cmocka_unit_test(test_swept),
-        cmocka_unit_test(test_blinked),
-        cmocka_unit_test(test_loading),
-        cmocka_unit_test(test_every_size_draws),
-        cmocka_unit_test(test_whatever_is_done),
+        cmocka_unit_test(test_typing),           cmocka_unit_test(test_fixed),
+        cmocka_unit_test(test_fixed_in_colours), cmocka_unit_test(test_without_colours),
+        cmocka_unit_test(test_overlays),         cmocka_unit_test(test_swept),
+        cmocka_unit_test(test_blinked),          cmocka_unit_test(test_loading),
+        cmocka_unit_test(test_every_size_draws), cmocka_unit_test(test_whatever_is_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
