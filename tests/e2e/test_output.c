@@ -30,6 +30,9 @@ static void test_a_dash_is_standard_output(void **state)
     assert_int_not_equal(access("-", F_OK), 0);
     run_release(&dash);
     run_release(&plain);
+    run_glimt(&dash, NULL, "analyze", "hus", "--logits", "-", NULL);
+    expect_error(&dash, 2, "--logits: found -");
+    run_release(&dash);
     run_glimt(&dash, NULL, "logit-lens", "418", "--svg", "-", NULL);
     expect_done(&dash);
     assert_int_equal(strncmp(dash.out, "<svg", 4), 0);

@@ -153,6 +153,10 @@ bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o,
 {
     struct wish wish;
     *a = (struct analysis){.cli = cli, .in = in, .insert = options_insert(o), .n_next = n_next};
+    if (logits_file && strcmp(logits_file, "-") == 0)
+        return error_set(e, ERROR_INPUT,
+                         "--logits: found -, expected the name of a file: logits are no text, and "
+                         "the analysis is on standard output");
     if (!cli_open(cli, o, &a->wb, e))
         return false;
     a->n_chosen = o->n_units ? o->n_units : a->wb->n_chosen;

@@ -1,5 +1,6 @@
 /* Explore's panes as tables, and its text and sliders as a command line. */
 #include "engine/base/memory.h"
+#include "tui/unit_words.h"
 #include "tui/view/explore_private.h"
 #include "tui/view/export.h"
 #include <math.h>
@@ -59,7 +60,9 @@ static struct table *tokens_table(const struct explore *ex)
 
 static struct table *active_table(const struct explore *ex)
 {
-    struct table *t = table_new("active", "Active latents at the token", MARK_BAR);
+    char title[] = "Active latents at the token";
+    unit_words_in(ex->workbench, title);
+    struct table *t = table_new("active", title, MARK_BAR);
     struct here h = explore_here(ex, ex->snapshot);
     int32_t id;
     float value;

@@ -113,7 +113,7 @@ static struct table *curve_new(enum sweep_shows shows, struct sweep_pick pick, c
     char all[200];
     snprintf(all, sizeof all, "%s, %s, %s", title[shows], what, pick.error ? "SAE + error" : "SAE");
     struct table *t = table_new("rows", all, MARK_LINE);
-    table_column(t, "value", "", "what the latents are fixed at", COLUMN_F64, COLUMN_X);
+    table_column(t, "value", "", "what the units are fixed at", COLUMN_F64, COLUMN_X);
     if (shows != SWEEP_PAIRED)
         table_column(t, "class", "", "class of the sentences", COLUMN_STR, COLUMN_SERIES);
     table_column(t, y_name[shows], "nats", "mean over sentences", COLUMN_F64, COLUMN_Y);
