@@ -7,7 +7,7 @@ B=build A=build-asan # beside build, so that its binary finds the demo
 passed=0 failed=0 skipped=0 started=$SECONDS
 logs=$B/logs
 mkdir -p $logs
-rm -f $logs/*.seconds
+rm -f $logs/*.seconds $logs/*.status
 if [ -n "$CHECK_LONG" ]; then export GLIMT_LONG=1 FUZZ_SECONDS=${FUZZ_SECONDS:-60}; fi
 steps='' step='' step_started=$SECONDS
 # note STEP: begins it; what the one before took is told at the end
@@ -51,20 +51,15 @@ count() {
         bad "$label (status $status)" "$log"
     fi
 }
-run_cmocka() {
-    run "$@"
-    count "$1"
-}
 # abreast LABEL FUNCTION PROGRAM…: FUNCTION runs each under "LABEL name", as many at once as there are cores
 abreast() {
     local label=$1 how=$2 t
     shift 2
-    rm -f $logs/"${label}"_*.status
     printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} bash -c "$how \"$label \$(name_of {})\" {}"
     for t in "$@"; do count "$label $(name_of "$t")"; done
 }
 name_of() { echo "${1#"$B"/tests/}"; }
-in_asan() { GLIMT_QUICK=1 run "$1" "$A/tests/$(name_of "$2")"; }
+in_asan() { GLIMT_BIN=$A/glimt GLIMT_QUICK=1 run "$1" "$A/tests/$(name_of "$2")"; }
 in_valgrind() {
     GLIMT_QUICK=1 run "$1" valgrind -q --error-exitcode=9 --leak-check=full \
         --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp "$2"
@@ -87,10 +82,10 @@ if [ -z "$twice" ]; then ok; else bad "names both in the library and in tests/su
 
 note "unit tests"
 units=$(find $B/tests -path $B/tests/e2e -prune -o -name 'test_*' -type f -perm -u+x -print | sort)
-for t in $units; do run_cmocka "${t#"$B"/tests/}" "$t"; done
+abreast unit run $units
 
 note "journeys with the real binary"
-for t in $(find $B/tests/e2e -name 'test_*' -type f -perm -u+x | sort); do run_cmocka "${t#"$B"/tests/}" "$t"; done
+abreast journey run $(find $B/tests/e2e -name 'test_*' -type f -perm -u+x | sort)
 
 note "AddressSanitizer and UndefinedBehaviorSanitizer"
 san="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
@@ -98,9 +93,7 @@ if make -j"$jobs" B=$A OPT="-O1 -g" HARDEN=-fPIE SAN="$san" all tests >$logs/asa
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
 # left out: hardware-sized, or judged by signals
 abreast asan in_asan $(echo "$units" | grep -vE '/test_(pythia_shapes|memory|screen|terminal)$')
-for t in test_cli test_analyze test_man test_cache test_encodings test_numbers; do
-    GLIMT_BIN=$A/glimt GLIMT_QUICK=1 run_cmocka "asan e2e/$t" $A/tests/e2e/$t
-done
+abreast asan in_asan $B/tests/e2e/test_{cli,analyze,man,cache,encodings,numbers}
 
 note "valgrind"
 # where memory is handled by hand; the numbers' tests have been through the sanitizers
@@ -111,7 +104,6 @@ abreast valgrind in_valgrind $(echo "$units" | grep -vE "$left_out")
 note "fuzzers"
 if make -j"$jobs" B=$B/fuzz CC=clang OPT="-O1 -g" HARDEN= HARDEN_LD= \
     SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzzers >$logs/fuzz-build.log 2>&1; then
-    rm -f $logs/fuzz_*.status
     fuzzers=$(find $B/fuzz -maxdepth 1 -name 'fuzz_*' -type f -perm -u+x | sort)
     echo "$fuzzers" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'
     for f in $fuzzers; do
