@@ -533,11 +533,14 @@ static void test_a_damaged_page_heals_in_the_command_that_meets_it(void **state)
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     const long n = st.st_size / STORE_PAGE_SIZE;
-    const long step = getenv("GLIMT_LONG") ? 1 : n / (getenv("GLIMT_QUICK") ? 2 : 8);
+    const bool quick = getenv("GLIMT_QUICK") != NULL; /* each command meets one page */
+    const long step = getenv("GLIMT_LONG") ? 1 : n / (quick ? (long)N_HEALING : 8);
     assert_true(n > 64);
     for (long page = 0; page < n; page += step)
         for (size_t i = 0; i < N_HEALING; i++)
             for (int zero = 0; zero < 2; zero++) {
+                if (quick && (i != (size_t)(page / step) || zero != (int)(i % 2)))
+                    continue;
                 copy_file(sound, path);
                 damage_page(path, page, zero);
                 expect_healed(&p, i, undisturbed[i], page);
