@@ -91,32 +91,31 @@ static double normal_two_sided(double t, double *log_p)
     return p;
 }
 
+/* P(|T| ≥ |t|) and, in *log_p, its logarithm. */
+static double student_both(double t, double df, double *log_p)
+{
+    *log_p = NAN;
+    if (isnan(t) || !(df > 0))
+        return NAN;
+    *log_p = t == 0 ? 0 : -INFINITY;
+    if (t == 0 || isinf(t))
+        return t == 0;
+    if (df > 1e18) /* no longer told from the normal distribution */
+        return normal_two_sided(fabs(t), log_p);
+    return two_sided(fabs(t), df, log_p);
+}
+
 double student_log_two_sided(double t, double df)
 {
     double log_p;
-    if (isnan(t) || !(df > 0))
-        return NAN;
-    if (t == 0)
-        return 0;
-    if (isinf(t))
-        return -INFINITY;
-    if (df > 1e18) /* no longer told from the normal distribution */
-        normal_two_sided(fabs(t), &log_p);
-    else
-        two_sided(fabs(t), df, &log_p);
+    student_both(t, df, &log_p);
     return log_p;
 }
 
 double student_two_sided(double t, double df)
 {
     double log_p;
-    if (isnan(t) || !(df > 0))
-        return NAN;
-    if (t == 0)
-        return 1;
-    if (isinf(t))
-        return 0;
-    const double p = df > 1e18 ? normal_two_sided(fabs(t), &log_p) : two_sided(fabs(t), df, &log_p);
+    const double p = student_both(t, df, &log_p);
     return p < DBL_MIN ? exp(log_p) : p; /* a factor of it may be 0 before it is */
 }
 
