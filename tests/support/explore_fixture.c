@@ -514,3 +514,35 @@ bool fixture_find(struct explore_fixture *f, const char *s, int *x, int *y)
     }
     return false;
 }
+
+void fixture_shows(struct explore_fixture *f, const char *s)
+{
+    if (!fixture_find(f, s, NULL, NULL))
+        fail_msg("not on the screen: %s", s);
+}
+
+void fixture_hides(struct explore_fixture *f, const char *s)
+{
+    if (fixture_find(f, s, NULL, NULL))
+        fail_msg("on the screen: %s", s);
+}
+
+char *fixture_pane_text(struct explore_fixture *f, enum pane p)
+{
+    struct rect r = layout_inner(&f->ex.layout, p);
+    struct strbuf b;
+    strbuf_init(&b);
+    fixture_draw(f);
+    for (int y = r.y; y < r.y + r.h; y++, strbuf_addc(&b, '\n'))
+        for (int x = r.x; x < r.x + r.w; x++)
+            strbuf_adds(&b, f->grid.cell[y * f->grid.w + x].glyph);
+    return strbuf_detach(&b);
+}
+
+void fixture_pane(struct explore_fixture *f, enum pane p, const char *s, bool there)
+{
+    char *text = fixture_pane_text(f, p);
+    if ((strstr(text, s) != NULL) != there)
+        fail_msg("pane %d %s %s:\n%s", (int)p, there ? "lacks" : "shows", s, text);
+    free(text);
+}

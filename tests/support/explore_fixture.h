@@ -54,4 +54,10 @@ void fixture_mouse(struct explore_fixture *, enum mouse_kind, int button, int x,
 void fixture_draw(struct explore_fixture *);
 char *fixture_row(struct explore_fixture *, int y);
 bool fixture_find(struct explore_fixture *, const char *s, int *x, int *y);
+/* Fail unless some row holds s, or where one does; the same of the rows of a pane. */
+void fixture_shows(struct explore_fixture *, const char *s);
+void fixture_hides(struct explore_fixture *, const char *s);
+void fixture_pane(struct explore_fixture *, enum pane, const char *s, bool there);
+/* What is drawn in a pane, rows joined by newlines; the caller's. */
+char *fixture_pane_text(struct explore_fixture *, enum pane);
 #endif

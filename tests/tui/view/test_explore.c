@@ -32,18 +32,6 @@ static const struct cell *cell(int x, int y)
     return &f.grid.cell[y * f.grid.w + x];
 }
 
-static void assert_shows(const char *s)
-{
-    if (!fixture_find(&f, s, NULL, NULL))
-        fail_msg("not on the screen: %s", s);
-}
-
-static void assert_hides(const char *s)
-{
-    if (fixture_find(&f, s, NULL, NULL))
-        fail_msg("on the screen: %s", s);
-}
-
 /* ---- states and panes */
 static void test_starts_in_text(void **state)
 {
@@ -213,16 +201,16 @@ static void test_token_steps_and_info(void **state)
     begin("en to tre", 120, 36);
     fixture_keys(&f, "Esc Home");
     fixture_settle(&f);
-    assert_shows("Latents at en");
+    fixture_shows(&f, "Latents at en");
     fixture_keys(&f, "Right");
     fixture_settle(&f);
-    assert_shows("Latents at ·to");
-    assert_shows("▕to▏");
-    assert_shows("token 2 of 3");
+    fixture_shows(&f, "Latents at ·to");
+    fixture_shows(&f, "▕to▏");
+    fixture_shows(&f, "token 2 of 3");
     fixture_keys(&f, "Right Right Right Right");
-    assert_shows("Latents at ·tre");
+    fixture_shows(&f, "Latents at ·tre");
     fixture_keys(&f, "h");
-    assert_shows("Latents at ·to");
+    fixture_shows(&f, "Latents at ·to");
 }
 
 static void test_rail_and_legend(void **state)
@@ -230,8 +218,8 @@ static void test_rail_and_legend(void **state)
     (void)state;
     begin("en to tre", 120, 36);
     fixture_keys(&f, "Esc C");
-    assert_shows("p99 of |pre|, the bundle's");
-    assert_shows("+4.00");
+    fixture_shows(&f, "p99 of |pre|, the bundle's");
+    fixture_shows(&f, "+4.00");
     int x, y;
     fixture_keys(&f, "v Home");
     assert_true(fixture_find(&f, "en▏to", &x, &y));
@@ -249,8 +237,8 @@ static void cut_shows(enum depth depth, bool ascii, const char *row)
     fixture_init(&f, "en to tre fire fem", depth, ascii, 120, 36);
     fixture_context(2);
     fixture_settle(&f);
-    assert_shows(row);
-    assert_shows("longer than the model's context");
+    fixture_shows(&f, row);
+    fixture_shows(&f, "longer than the model's context");
     fixture_release(&f);
 }
 
@@ -266,25 +254,25 @@ static void test_where_the_context_is_full(void **state)
     assert_int_equal(cell(x + 5, y)->style.fg, theme_style(f.theme, ROLE_WARNING).fg);
     fixture_keys(&f, "Esc C Home");
     fixture_settle(&f);
-    assert_hides("longer than the model's context"); /* said once */
-    assert_shows("│ a new context begins");
-    assert_shows("no loss: nothing before it");
+    fixture_hides(&f, "longer than the model's context"); /* said once */
+    fixture_shows(&f, "│ a new context begins");
+    fixture_shows(&f, "no loss: nothing before it");
     fixture_keys(&f, "Right");
     fixture_settle(&f);
-    assert_shows("to│tre");
-    assert_hides("no loss");
+    fixture_shows(&f, "to│tre");
+    fixture_hides(&f, "no loss");
     fixture_keys(&f, "Right");
     fixture_settle(&f);
-    assert_shows("Latents at ·tre");
-    assert_shows("no loss: a new context");
-    assert_shows("to│tre▏fire│fem"); /* no bracket over the mark */
-    fixture_keys(&f, "i Backspace"); /* an edit moves it along until the next snapshot */
+    fixture_shows(&f, "Latents at ·tre");
+    fixture_shows(&f, "no loss: a new context");
+    fixture_shows(&f, "to│tre▏fire│fem"); /* no bracket over the mark */
+    fixture_keys(&f, "i Backspace");      /* an edit moves it along until the next snapshot */
     fixture_draw(&f);
-    assert_shows("en t│tre");
+    fixture_shows(&f, "en t│tre");
     fixture_context(0);
     fixture_settle(&f);
-    assert_hides("│tre");
-    assert_hides("│ a new context begins");
+    fixture_hides(&f, "│tre");
+    fixture_hides(&f, "│ a new context begins");
 }
 
 static void test_paste_is_one_step_and_enters_text(void **state)
@@ -469,19 +457,19 @@ static void test_a_number_names_its_knob(void **state)
     begin("en to", 120, 36);
     explore_command(&f.ex, "fix 1482=1.8");
     fixture_settle(&f);
-    assert_shows("3.14"); /* 2.96 + 0.18 */
-    assert_hides("at 1.8");
+    fixture_shows(&f, "3.14"); /* 2.96 + 0.18 */
+    fixture_hides(&f, "at 1.8");
     explore_command(&f.ex, "fix 1482=3");
-    assert_shows("3.14 at 1.8");
-    assert_hides("+0.18");
+    fixture_shows(&f, "3.14 at 1.8");
+    fixture_hides(&f, "+0.18");
     fixture_settle(&f);
-    assert_hides("at 1.8");
-    assert_shows("3.26");
+    fixture_hides(&f, "at 1.8");
+    fixture_shows(&f, "3.26");
     explore_command(&f.ex, "free all");
-    assert_shows("at 3.0");
+    fixture_shows(&f, "at 3.0");
     fixture_settle(&f);
-    assert_hides("at 3.0");
-    assert_hides("3.26");
+    fixture_hides(&f, "at 3.0");
+    fixture_hides(&f, "3.26");
 }
 
 static void test_a_count_while_measuring(void **state)
@@ -490,8 +478,8 @@ static void test_a_count_while_measuring(void **state)
     begin("en to", 200, 60);
     explore_command(&f.ex, "fix 1482=1");
     fixture_settle(&f);
-    assert_shows("80/120");
-    assert_shows("± 0.01");
+    fixture_shows(&f, "80/120");
+    fixture_shows(&f, "± 0.01");
 }
 
 static void test_no_uncertainty_shows_as_zero(void **state)
@@ -502,11 +490,11 @@ static void test_no_uncertainty_shows_as_zero(void **state)
     fixture_settle(&f);
     for (int i = 0; i < 2; i++)
         f.ex.refset[i].view.diff.half = .003;
-    assert_shows("± <.01");
-    assert_hides("± 0.0");
+    fixture_shows(&f, "± <.01");
+    fixture_hides(&f, "± 0.0");
     for (int i = 0; i < 2; i++)
         f.ex.refset[i].view.diff.half = (double)NAN; /* no two sentences differ */
-    assert_hides("±");
+    fixture_hides(&f, "±");
 }
 
 /* ---- predictions */
@@ -514,9 +502,9 @@ static void test_accepting_a_prediction(void **state)
 {
     (void)state;
     begin("Parlamentets", 200, 60);
-    assert_shows("·holdning");
-    assert_shows("‹C3›");
-    assert_shows("⏎");
+    fixture_shows(&f, "·holdning");
+    fixture_shows(&f, "‹C3›");
+    fixture_shows(&f, "⏎");
     fixture_keys(&f, "Esc Tab Tab Enter");
     assert_string_equal(f.ex.editor.text.s, "Parlamentets holdning");
     fixture_settle(&f);
@@ -617,7 +605,7 @@ static void test_palette(void **state)
     fixture_keys(&f, "Esc :");
     assert_int_equal(f.ex.overlay, OVERLAY_PALETTE);
     fixture_type(&f, "cnt");
-    assert_shows("context line|join");
+    fixture_shows(&f, "context line|join");
     fixture_keys(&f, "Tab");
     assert_string_equal(f.ex.prompt.s, "context ");
     fixture_keys(&f, "Tab Tab");
@@ -636,7 +624,7 @@ static void test_every_action_can_be_found(void **state)
     (void)state;
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc ?");
-    assert_shows("Keys: the text");
+    fixture_shows(&f, "Keys: the text");
     fixture_keys(&f, "Down Down Esc");
     assert_int_equal(f.ex.overlay, OVERLAY_NONE);
     assert_false(f.ex.typing);

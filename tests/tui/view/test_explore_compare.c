@@ -38,18 +38,6 @@ static const struct cell *cell(int x, int y)
     return &f.grid.cell[y * f.grid.w + x];
 }
 
-static void assert_shows(const char *s)
-{
-    if (!fixture_find(&f, s, NULL, NULL))
-        fail_msg("not on the screen: %s", s);
-}
-
-static void assert_hides(const char *s)
-{
-    if (fixture_find(&f, s, NULL, NULL))
-        fail_msg("on the screen: %s", s);
-}
-
 static void assert_value(int row, double v)
 {
     if (fabs(sliders_value(&f.ex.sliders, row, NULL) - v) > 1e-5)
@@ -74,10 +62,10 @@ static void test_blink_lifts_and_puts_back(void **state)
     assert_true(kept.unit[0].fixed && kept.unit[0].value == 2);
     f.ex.wish_changed = true;
     fixture_settle(&f);
-    assert_shows("without the fixed values: Space puts them back");
-    assert_shows("without them: Space puts back");
-    assert_shows("free"); /* above the numbers that stood under "fixed" */
-    assert_hides("+0.07");
+    fixture_shows(&f, "without the fixed values: Space puts them back");
+    fixture_shows(&f, "without them: Space puts back");
+    fixture_shows(&f, "free"); /* above the numbers that stood under "fixed" */
+    fixture_hides(&f, "+0.07");
     fixture_keys(&f, "Tab"); /* looking round does not end it */
     assert_true(explore_lifted(&f.ex));
     fixture_keys(&f, "Space");
@@ -87,8 +75,8 @@ static void test_blink_lifts_and_puts_back(void **state)
     assert_true(w.unit[0].fixed && w.unit[0].value == 2 && w.unit[1].fixed);
     f.ex.wish_changed = true;
     fixture_settle(&f);
-    assert_shows("+0.07");
-    assert_hides("Space puts");
+    fixture_shows(&f, "+0.07");
+    fixture_hides(&f, "Space puts");
 }
 
 static void test_any_change_ends_the_blink(void **state)
@@ -125,7 +113,7 @@ static void test_nothing_to_blink(void **state)
     fixture_keys(&f, "Esc Space");
     assert_false(f.ex.wish_changed);
     assert_false(explore_lifted(&f.ex));
-    assert_shows("nothing is fixed");
+    fixture_shows(&f, "nothing is fixed");
 }
 
 /* Cells of the panes whose glyph or style is not what it was are marked, all others are not. */
@@ -252,8 +240,8 @@ static void test_a_full_block_is_shaded(void **state)
     }
     f.ex.blink.changed = changed;
     assert_true(blocks > 5);
-    assert_hides("█");
-    assert_shows("▓▓▓");
+    fixture_hides(&f, "█");
+    fixture_shows(&f, "▓▓▓");
 }
 
 /* ---- twins */
@@ -291,13 +279,13 @@ static void test_a_line_and_its_twin(void **state)
     assert_int_equal(f.ex.pair.line[0], 2); /* the cursor is at the end */
     assert_mean(0, LANE_PLAIN, mean_of_words("fem seks", 0));
     assert_mean(1, LANE_PLAIN, mean_of_words("five six seven", 0));
-    assert_shows("line 3");
-    assert_shows("line 4");
+    fixture_shows(&f, "line 3");
+    fixture_shows(&f, "line 4");
     fixture_keys(&f, "Up Up"); /* into the other pair */
     assert_int_equal(f.ex.pair.line[0], 0);
     assert_mean(0, LANE_PLAIN, mean_of_words("en to tre fire", 0));
     explore_command(&f.ex, "fix 1482=2");
-    assert_hides("0.20");
+    fixture_hides(&f, "0.20");
     fixture_settle(&f); /* both move on one slider */
     assert_mean(0, LANE_BASE, mean_of_words("en to tre fire", 0));
     assert_mean(0, LANE_FIXED, mean_of_words("en to tre fire", .2));
@@ -317,7 +305,7 @@ static void test_a_line_and_its_twin(void **state)
     assert_non_null(strstr(row, "at 2.0"));
     free(row);
     fixture_keys(&f, "T");
-    assert_hides("line 1");
+    fixture_hides(&f, "line 1");
 }
 
 static void test_twins_at_80_columns(void **state)
@@ -325,9 +313,9 @@ static void test_twins_at_80_columns(void **state)
     (void)state;
     begin(four_lines, 80, 24);
     fixture_keys(&f, "Esc T");
-    assert_shows("line 4");
-    assert_shows("Danish");
-    assert_shows("English");
+    fixture_shows(&f, "line 4");
+    fixture_shows(&f, "Danish");
+    fixture_shows(&f, "English");
     int x, y;
     assert_true(fixture_find(&f, "five six", &x, &y));
     assert_string_equal(cell(x - 1, y)->glyph, "▸"); /* the cursor's */
@@ -341,16 +329,16 @@ static void test_a_line_without_a_twin(void **state)
     begin("en to\none two\ntre fire", 120, 36);
     fixture_keys(&f, "Esc T");
     assert_int_equal(f.ex.pair.n, 1);
-    assert_shows("line 3 has no twin: lines stand in pairs");
+    fixture_shows(&f, "line 3 has no twin: lines stand in pairs");
     fixture_keys(&f, "Home");
-    assert_shows("line 3 has no twin"); /* on the pane, as long as it is so */
+    fixture_shows(&f, "line 3 has no twin"); /* on the pane, as long as it is so */
     fixture_keys(&f, "Up");
-    assert_hides("has no twin");
+    fixture_hides(&f, "has no twin");
     fixture_keys(&f, "Down i End");
     fixture_type(&f, "\n \nx");
     fixture_settle(&f);
     fixture_keys(&f, "Up Up");
-    assert_shows("line 3 has no twin"); /* a blank line is none */
+    fixture_shows(&f, "line 3 has no twin"); /* a blank line is none */
 }
 
 static void test_twin_of_an_edited_line_is_stale(void **state)
@@ -386,7 +374,7 @@ static void test_twins_wait_for_their_lane(void **state)
     snapshot_unref(s);
     assert_mean(0, LANE_FIXED, mean_of_words("en to", .2));
     assert_true(f.ex.pair.of.unit[0].value == 2);
-    assert_shows("at 2.0");
+    fixture_shows(&f, "at 2.0");
     s = fixture_snapshot(&w);
     explore_snapshot(&f.ex, s);
     snapshot_unref(s);
@@ -402,13 +390,13 @@ static void test_reference_pairs(void **state)
     assert_string_equal(f.ex.editor.text.s, "To.\nTo.");
     assert_true(f.ex.twin);
     assert_int_equal(f.ex.pair.line[0], 0);
-    assert_shows("reference pair 2 of 2: Danish, English");
+    fixture_shows(&f, "reference pair 2 of 2: Danish, English");
     fixture_keys(&f, "u");
     assert_string_equal(f.ex.editor.text.s, "x");
     assert_true(explore_command(&f.ex, "twin off"));
     assert_false(f.ex.twin);
     assert_false(explore_command(&f.ex, "twin 3"));
-    assert_shows("pair 3: expected 1 … 2");
+    fixture_shows(&f, "pair 3: expected 1 … 2");
     assert_false(explore_command(&f.ex, "twin 0"));
     assert_false(explore_command(&f.ex, "twin both"));
     assert_false(f.ex.twin);
@@ -497,12 +485,12 @@ static void test_brushing_with_the_mouse(void **state)
     begin("en to tre fire", 120, 36);
     int x, y;
     assert_true(fixture_find(&f, "en to", &x, &y));
-    assert_shows("Latents at");
+    fixture_shows(&f, "Latents at");
     fixture_mouse(&f, MOUSE_PRESS, 1, x, y, 0, 1);
     fixture_mouse(&f, MOUSE_MOVE, 1, x + 5, y, 0, 0);
     fixture_mouse(&f, MOUSE_RELEASE, 1, x + 5, y, 0, 0);
-    assert_shows("Latents of the selection: 2 tokens");
-    assert_shows("share here; of the other 2");
+    fixture_shows(&f, "Latents of the selection: 2 tokens");
+    fixture_shows(&f, "share here; of the other 2");
     assert_int_equal(f.ex.latents.n, f.ex.brush.n);
     int32_t first = f.ex.brush.row[0].latent;
     assert_true(f.ex.brush.row[0].inside > f.ex.brush.row[0].rest);
@@ -511,7 +499,7 @@ static void test_brushing_with_the_mouse(void **state)
     fixture_keys(&f, "Shift-Tab");
     fixture_mouse(&f, MOUSE_PRESS, 1, x, y, 0, 1);
     fixture_mouse(&f, MOUSE_RELEASE, 1, x, y, 0, 1);
-    assert_shows("Latents at");
+    fixture_shows(&f, "Latents at");
 }
 
 /* ---- . */
@@ -520,7 +508,7 @@ static void test_repeating(void **state)
     (void)state;
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc .");
-    assert_shows("nothing to repeat");
+    fixture_shows(&f, "nothing to repeat");
     fixture_keys(&f, "Tab Tab Tab Tab Down } .");
     assert_value(0, .2);
     fixture_keys(&f, "Down .");

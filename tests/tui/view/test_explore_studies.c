@@ -38,39 +38,6 @@ static int end(void **state)
     return 0;
 }
 
-static void assert_shows(const char *s)
-{
-    if (!fixture_find(&f, s, NULL, NULL))
-        fail_msg("not on the screen: %s", s);
-}
-
-static void assert_hides(const char *s)
-{
-    if (fixture_find(&f, s, NULL, NULL))
-        fail_msg("on the screen: %s", s);
-}
-
-/* What is drawn in a pane, rows joined by newlines. */
-static char *pane_text(enum pane p)
-{
-    struct rect r = layout_inner(&f.ex.layout, p);
-    struct strbuf b;
-    strbuf_init(&b);
-    fixture_draw(&f);
-    for (int y = r.y; y < r.y + r.h; y++, strbuf_addc(&b, '\n'))
-        for (int x = r.x; x < r.x + r.w; x++)
-            strbuf_adds(&b, f.grid.cell[y * f.grid.w + x].glyph);
-    return strbuf_detach(&b);
-}
-
-static void assert_pane(enum pane p, const char *s, bool there)
-{
-    char *text = pane_text(p);
-    if ((strstr(text, s) != NULL) != there)
-        fail_msg("pane %d %s %s:\n%s", (int)p, there ? "lacks" : "shows", s, text);
-    free(text);
-}
-
 /* ---- the histogram pane */
 static void test_histogram_follows_what_is_looked_at(void **state)
 {
@@ -82,21 +49,21 @@ static void test_histogram_follows_what_is_looked_at(void **state)
     assert_int_equal(j->request.unit[0], 1482);
     int32_t unit = 1482;
     fixture_answer(&f, j, JOB_RUNNING, NULL);
-    assert_pane(PANE_HISTOGRAM, "harvesting", true);
+    fixture_pane(&f, PANE_HISTOGRAM, "harvesting", true);
     fixture_answer(&f, j, JOB_DONE, histogram_tables(&unit, 1));
-    assert_pane(PANE_HISTOGRAM, "▲", true);
-    assert_pane(PANE_HISTOGRAM, "token", true);
-    assert_pane(PANE_HISTOGRAM, "fixed", false);
-    assert_shows("Histogram 1482");
+    fixture_pane(&f, PANE_HISTOGRAM, "▲", true);
+    fixture_pane(&f, PANE_HISTOGRAM, "token", true);
+    fixture_pane(&f, PANE_HISTOGRAM, "fixed", false);
+    fixture_shows(&f, "Histogram 1482");
     explore_command(&f.ex, "fix 1482=2");
-    assert_pane(PANE_HISTOGRAM, "fixed", true);
+    fixture_pane(&f, PANE_HISTOGRAM, "fixed", true);
     int asked = f.n_jobs;
     explore_command(&f.ex, "unit 55"); /* as by a key, in scripts too */
     assert_int_equal(f.n_jobs, asked + 1);
-    assert_shows("Histogram 55");
-    assert_pane(PANE_HISTOGRAM, "▲", false);
+    fixture_shows(&f, "Histogram 55");
+    fixture_pane(&f, PANE_HISTOGRAM, "▲", false);
     fixture_answer(&f, fixture_job(&f, REQUEST_BINS), JOB_FAILED, NULL);
-    assert_pane(PANE_HISTOGRAM, "not known", true);
+    fixture_pane(&f, PANE_HISTOGRAM, "not known", true);
     fixture_keys(&f, "Esc Left Right");
     assert_int_equal(f.n_jobs, asked + 1); /* asked once */
 }
@@ -114,8 +81,8 @@ static void test_another_result_is_no_histogram(void **state)
     table_set_i64(t, table_row(t), 0, 1482);
     j->progress = (struct study_progress){.done = 42, .total = 100, .share = .42, .left = NAN};
     fixture_answer(&f, j, JOB_RUNNING, set_of(t));
-    assert_pane(PANE_HISTOGRAM, "fire_share", false);
-    assert_pane(PANE_HISTOGRAM, "harvesting references … 42 %", true);
+    fixture_pane(&f, PANE_HISTOGRAM, "fire_share", false);
+    fixture_pane(&f, PANE_HISTOGRAM, "harvesting references … 42 %", true);
     assert_null(histogram_table(&f.ex));
     fixture_keys(&f, "Esc s");
     t = table_new("rows", "Sweep", MARK_HIST);
@@ -146,25 +113,25 @@ static void test_shares_name_their_corpus(void **state)
 {
     (void)state;
     begin_as("en to", DEPTH_256, false, true, 120, 36);
-    assert_shows("shares of the bundle");
-    assert_pane(PANE_LATENTS, "da 72 %", true); /* 1482, as the bundle has it */
+    fixture_shows(&f, "shares of the bundle");
+    fixture_pane(&f, PANE_LATENTS, "da 72 %", true); /* 1482, as the bundle has it */
     int32_t unit = 1482;
     fixture_answer(&f, fixture_job(&f, REQUEST_BINS), JOB_DONE, histogram_tables(&unit, 1));
     struct job *j = fixture_job(&f, REQUEST_LATENTS);
     assert_non_null(j);
     assert_true(j->request.only_kept); /* nothing more is computed for it */
     fixture_answer(&f, j, JOB_DONE, latents_tables(.8, .07));
-    assert_shows("shares of references");
-    assert_hides("shares of the bundle");
-    assert_pane(PANE_LATENTS, "da 80 %  en  7 %", true);
-    assert_pane(PANE_LATENTS, "da 70 %  en  7 %", true);
-    assert_pane(PANE_LATENTS, "da  0 %  en  0 %", true); /* never fired */
-    assert_shows("Histogram 1482 · references");
+    fixture_shows(&f, "shares of references");
+    fixture_hides(&f, "shares of the bundle");
+    fixture_pane(&f, PANE_LATENTS, "da 80 %  en  7 %", true);
+    fixture_pane(&f, PANE_LATENTS, "da 70 %  en  7 %", true);
+    fixture_pane(&f, PANE_LATENTS, "da  0 %  en  0 %", true); /* never fired */
+    fixture_shows(&f, "Histogram 1482 · references");
     explore_use_corpus(&f.ex, "/somewhere/news.tsv");
-    assert_shows("shares of the bundle");
-    assert_shows("Histogram 1482 · news.tsv");
-    assert_pane(PANE_LATENTS, "da 80 %", false);
-    assert_pane(PANE_HISTOGRAM, "▲", false); /* nor the picture of the one before */
+    fixture_shows(&f, "shares of the bundle");
+    fixture_shows(&f, "Histogram 1482 · news.tsv");
+    fixture_pane(&f, PANE_LATENTS, "da 80 %", false);
+    fixture_pane(&f, PANE_HISTOGRAM, "▲", false); /* nor the picture of the one before */
 }
 
 static void test_harvest_is_asked_for(void **state)
@@ -174,26 +141,26 @@ static void test_harvest_is_asked_for(void **state)
     f.wb.bundle_is_ours = false; /* no statistics */
     f.wb.n_sets = 2;
     fixture_answer(&f, fixture_job(&f, REQUEST_BINS), JOB_CANCELLED, NULL);
-    assert_shows("not harvested: H harvests");
-    assert_pane(PANE_LATENTS, "da ", false);
+    fixture_shows(&f, "not harvested: H harvests");
+    fixture_pane(&f, PANE_LATENTS, "da ", false);
     fixture_keys(&f, "Esc H");
-    assert_shows("harvesting references");
+    fixture_shows(&f, "harvesting references");
     struct job *j = fixture_job(&f, REQUEST_LATENTS);
     assert_non_null(j);
     assert_false(j->request.only_kept);
     j->progress = (struct study_progress){.done = 42, .total = 100, .share = .42, .left = NAN};
     fixture_answer(&f, j, JOB_RUNNING, latents_tables(.5, .5)); /* so far */
     f.ex.message[0] = 0;
-    assert_shows("harvesting references … 42 %");
-    assert_pane(PANE_LATENTS, "da 50 %", false);
+    fixture_shows(&f, "harvesting references … 42 %");
+    fixture_pane(&f, PANE_LATENTS, "da 50 %", false);
     int asked = f.n_jobs;
     fixture_keys(&f, "H");
     assert_int_equal(f.n_jobs, asked);
     fixture_answer(&f, j, JOB_DONE, latents_tables(.8, .07));
-    assert_pane(PANE_LATENTS, "da 80 %  en  7 %", true);
-    assert_shows("shares of references");
+    fixture_pane(&f, PANE_LATENTS, "da 80 %  en  7 %", true);
+    fixture_shows(&f, "shares of references");
     fixture_keys(&f, "H");
-    assert_shows("references: harvested already");
+    fixture_shows(&f, "references: harvested already");
     assert_true(explore_command(&f.ex, "harvest")); /* in the palette, too */
 }
 
@@ -204,21 +171,21 @@ static void test_histogram_log_and_mirror(void **state)
     fixture_keys(&f, "Esc Tab Tab Tab");
     assert_int_equal(f.ex.focus, PANE_HISTOGRAM);
     struct plot_options o;
-    char *mirrored = pane_text(PANE_HISTOGRAM);
+    char *mirrored = fixture_pane_text(&f, PANE_HISTOGRAM);
     histogram_plot(&f.ex, &o);
     assert_true(o.mirrored && !o.log_y);
     fixture_keys(&f, "L");
-    char *logarithmic = pane_text(PANE_HISTOGRAM);
+    char *logarithmic = fixture_pane_text(&f, PANE_HISTOGRAM);
     histogram_plot(&f.ex, &o);
     assert_true(o.mirrored && o.log_y);
     fixture_keys(&f, "L b");
-    char *overlaid = pane_text(PANE_HISTOGRAM);
+    char *overlaid = fixture_pane_text(&f, PANE_HISTOGRAM);
     histogram_plot(&f.ex, &o);
     assert_true(!o.mirrored && !o.log_y);
     assert_string_not_equal(mirrored, logarithmic);
     assert_string_not_equal(mirrored, overlaid);
     fixture_keys(&f, "b");
-    char *again = pane_text(PANE_HISTOGRAM);
+    char *again = fixture_pane_text(&f, PANE_HISTOGRAM);
     assert_string_equal(mirrored, again);
     free(mirrored);
     free(logarithmic);
@@ -251,7 +218,7 @@ static void test_click_on_a_column(void **state)
     struct sliders before = f.ex.sliders;
     fixture_mouse(&f, MOUSE_PRESS, 1, x, y, 0, 1);
     assert_true(sliders_equal(&before, &f.ex.sliders));
-    assert_shows("latent 55 is no slider");
+    fixture_shows(&f, "latent 55 is no slider");
     fixture_mouse(&f, MOUSE_PRESS, 1, r.x, r.y + r.h - 1, 0, 1); /* the axis is no column */
     assert_true(sliders_equal(&before, &f.ex.sliders));
 }
@@ -293,7 +260,7 @@ static void assert_about(double da, bool there)
 {
     char text[40];
     snprintf(text, sizeof text, "≈ %.2f", da);
-    assert_pane(PANE_LOSS, there ? text : "≈", there);
+    fixture_pane(&f, PANE_LOSS, there ? text : "≈", there);
 }
 
 static void test_about_until_it_is_measured(void **state)
@@ -304,32 +271,32 @@ static void test_about_until_it_is_measured(void **state)
     fixture_keys(&f, "Esc s");
     explore_news(&f.ex);
     assert_true(findings_apply(&f.ex.findings, f.wb.chosen, 6));
-    assert_shows("Fixed values · loss of references");
-    assert_pane(PANE_LOSS, "≈", false);   /* what is measured stands there */
-    explore_command(&f.ex, "fix 1482=2"); /* one alone */
+    fixture_shows(&f, "Fixed values · loss of references");
+    fixture_pane(&f, PANE_LOSS, "≈", false); /* what is measured stands there */
+    explore_command(&f.ex, "fix 1482=2");    /* one alone */
     assert_about(swept("da", &first, 2), true);
     explore_command(&f.ex, "fix 1482=3"); /* between two: linear */
     double between = (swept("da", &first, 2) + swept("da", &first, 4)) / 2;
     assert_about(between, true);
     fixture_settle(&f);
-    assert_pane(PANE_LOSS, "≈", false);
+    fixture_pane(&f, PANE_LOSS, "≈", false);
     explore_command(&f.ex, "fix 77=1"); /* two at different values: nobody measured that */
-    assert_pane(PANE_LOSS, "≈", false);
-    assert_pane(PANE_LOSS, "at ", true);
+    fixture_pane(&f, PANE_LOSS, "≈", false);
+    fixture_pane(&f, PANE_LOSS, "at ", true);
     explore_command(&f.ex, "fix 1482=4,77=4,2310=4,904=4,11=4,2047=4"); /* all of them at one */
     assert_about(swept("da", NULL, 4), true);
     explore_command(&f.ex, "fix 2047=5"); /* one of them elsewhere */
-    assert_pane(PANE_LOSS, "≈", false);
+    fixture_pane(&f, PANE_LOSS, "≈", false);
     explore_command(&f.ex, "fix 1482=9,77=9,2310=9,904=9,11=9,2047=9"); /* beyond what was swept */
-    assert_pane(PANE_LOSS, "≈", false);
+    fixture_pane(&f, PANE_LOSS, "≈", false);
     explore_command(&f.ex, "free all");
     explore_command(&f.ex, "fix 1482=2");
     assert_about(swept("da", &first, 2), true);
     fixture_keys(&f, "Space"); /* without the fixed values no such number */
-    assert_pane(PANE_LOSS, "≈", false);
+    fixture_pane(&f, PANE_LOSS, "≈", false);
     fixture_keys(&f, "Space");
     explore_command(&f.ex, "insert error"); /* another insertion has curves of its own */
-    char *text = pane_text(PANE_LOSS);
+    char *text = fixture_pane_text(&f, PANE_LOSS);
     char sae[40];
     snprintf(sae, sizeof sae, "≈ %.2f", swept("da", &first, 2));
     assert_null(strstr(text, sae));
@@ -344,20 +311,20 @@ static void test_no_about_for_other_units(void **state)
     fixture_keys(&f, "Esc s");
     explore_news(&f.ex);
     explore_command(&f.ex, "fix 1482=2");
-    assert_pane(PANE_LOSS, "≈", true);
+    fixture_pane(&f, PANE_LOSS, "≈", true);
     fixture_settle(&f);
     fixture_keys(&f, "Tab Tab Tab Tab End x"); /* five are chosen now */
     explore_command(&f.ex, "fix 1482=4");
-    assert_pane(PANE_LOSS, "≈", false);
-    assert_pane(PANE_LOSS, "at 2.0", true);
+    fixture_pane(&f, PANE_LOSS, "≈", false);
+    fixture_pane(&f, PANE_LOSS, "at 2.0", true);
     fixture_keys(&f, "u u");
     explore_command(&f.ex, "fix 1482=4");
-    assert_pane(PANE_LOSS, "≈", true);
+    fixture_pane(&f, PANE_LOSS, "≈", true);
     explore_use_corpus(&f.ex, "other.tsv"); /* the loss shown is that of the references */
     fixture_keys(&f, "s");
     explore_news(&f.ex);
     assert_true(findings_apply(&f.ex.findings, f.wb.chosen, 6));
-    assert_pane(PANE_LOSS, "≈", false);
+    fixture_pane(&f, PANE_LOSS, "≈", false);
 }
 
 static void test_ctrl_c_cancels_what_runs(void **state)
@@ -387,7 +354,7 @@ static void test_a_kept_sweep_is_recalled(void **state)
     explore_news(&f.ex);
     assert_true(findings_apply(&f.ex.findings, f.wb.chosen, 6));
     explore_command(&f.ex, "fix 1482=2");
-    assert_pane(PANE_LOSS, "≈", true);
+    fixture_pane(&f, PANE_LOSS, "≈", true);
 }
 
 static void test_a_part_of_a_sweep(void **state)
@@ -398,9 +365,9 @@ static void test_a_part_of_a_sweep(void **state)
     struct job *j = fixture_job(&f, REQUEST_SWEEP);
     fixture_answer(&f, j, JOB_RUNNING, fixture_sweep_tables(f.wb.chosen, 6, .05, false));
     explore_command(&f.ex, "fix 11=2"); /* its lane has no number yet */
-    assert_pane(PANE_LOSS, "≈", false);
+    fixture_pane(&f, PANE_LOSS, "≈", false);
     fixture_answer(&f, j, JOB_DONE, fixture_sweep_tables(f.wb.chosen, 6, 1, false));
-    assert_pane(PANE_LOSS, "≈", true);
+    fixture_pane(&f, PANE_LOSS, "≈", true);
 }
 
 static void test_tables_of_another_shape(void **state)
@@ -512,15 +479,15 @@ static void test_the_palette_in_a_view(void **state)
     (void)state;
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc : s w e e p - c h");
-    assert_hides("sweep-change");
+    fixture_hides(&f, "sweep-change");
     fixture_keys(&f, "Esc 4");
     explore_news(&f.ex);
-    assert_hides("Change of loss");
+    fixture_hides(&f, "Change of loss");
     fixture_keys(&f, ": s w e e p - c h");
-    assert_shows("sweep-change");
+    fixture_shows(&f, "sweep-change");
     explore_news(&f.ex);
     fixture_keys(&f, "Enter");
-    assert_shows("Change of loss");      /* as its key would do it there */
+    fixture_shows(&f, "Change of loss"); /* as its key would do it there */
     fixture_keys(&f, ": t y p e Enter"); /* spelled out: goes where it can be done */
     assert_int_equal(f.ex.views.now, VIEW_EXPLORE);
     assert_true(f.ex.typing);
@@ -543,7 +510,7 @@ static void test_copy_menu(void **state)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             f.ex.wants = 0;
             fixture_keys(&f, "y");
-            assert_shows("Copy: t text");
+            fixture_shows(&f, "Copy: t text");
             fixture_keys(&f, cases[i].keys + 2);
             assert_int_equal(f.ex.wants, cases[i].want);
             assert_int_equal(f.ex.overlay, OVERLAY_NONE);

@@ -1,6 +1,5 @@
 /* The predictions, wherever the cursor has come to and by whatever way: of the token looked at, or
  * what is missing; never an ellipsis that stays. */
-#include "engine/base/strbuf.h"
 #include "tests/support/explore_fixture.h"
 #include "tui/view/explore_private.h"
 #include <setjmp.h>
@@ -26,27 +25,6 @@ static int end(void **state)
     return 0;
 }
 
-/* What is drawn in a pane, rows joined by newlines; the caller's. */
-static char *pane_text(enum pane p)
-{
-    struct rect r = layout_inner(&f.ex.layout, p);
-    struct strbuf b;
-    strbuf_init(&b);
-    fixture_draw(&f);
-    for (int y = r.y; y < r.y + r.h; y++, strbuf_addc(&b, '\n'))
-        for (int x = r.x; x < r.x + r.w; x++)
-            strbuf_adds(&b, f.grid.cell[y * f.grid.w + x].glyph);
-    return strbuf_detach(&b);
-}
-
-static void assert_pane(enum pane p, const char *s, bool there)
-{
-    char *text = pane_text(p);
-    if ((strstr(text, s) != NULL) != there)
-        fail_msg("pane %d %s %s:\n%s", (int)p, there ? "lacks" : "shows", s, text);
-    free(text);
-}
-
 /* One wish brings the predictions of the token that is looked at. */
 static void assert_predicts(const char *label)
 {
@@ -55,9 +33,9 @@ static void assert_predicts(const char *label)
     struct here h = explore_here(&f.ex, f.ex.snapshot);
     assert_true(h.valid && !h.stale);
     assert_int_equal(f.ex.snapshot->next_token, h.token);
-    assert_pane(PANE_NEXT, "%", true);
-    assert_pane(PANE_NEXT, "…", false);
-    assert_pane(PANE_LATENTS, "…", false);
+    fixture_pane(&f, PANE_NEXT, "%", true);
+    fixture_pane(&f, PANE_NEXT, "…", false);
+    fixture_pane(&f, PANE_LATENTS, "…", false);
     snprintf(title, sizeof title, "Next token after %s ", label);
     if (!fixture_find(&f, title, NULL, NULL))
         fail_msg("not on the screen: %s", title);
@@ -66,11 +44,11 @@ static void assert_predicts(const char *label)
 static void assert_lacks(const char *why)
 {
     fixture_settle(&f);
-    assert_pane(PANE_NEXT, why, true);
-    assert_pane(PANE_NEXT, "%", false);
-    assert_pane(PANE_NEXT, "…", false);
-    assert_pane(PANE_LATENTS, why, true);
-    assert_pane(PANE_LATENTS, "…", false);
+    fixture_pane(&f, PANE_NEXT, why, true);
+    fixture_pane(&f, PANE_NEXT, "%", false);
+    fixture_pane(&f, PANE_NEXT, "…", false);
+    fixture_pane(&f, PANE_LATENTS, why, true);
+    fixture_pane(&f, PANE_LATENTS, "…", false);
 }
 
 static void test_another_text(void **state)
@@ -83,7 +61,7 @@ static void test_another_text(void **state)
     assert_predicts("En");
     fixture_keys(&f, "Esc u");
     fixture_settle(&f);
-    assert_pane(PANE_NEXT, "…", false);
+    fixture_pane(&f, PANE_NEXT, "…", false);
     fixture_keys(&f, "u");
     assert_predicts("·four");
     fixture_keys(&f, "Ctrl-R");
@@ -128,7 +106,7 @@ static void test_nothing_to_follow(void **state)
     fixture_settle(&f);
     explore_command(&f.ex, "insert sae");
     fixture_settle(&f);
-    assert_pane(PANE_NEXT, "…", false);
+    fixture_pane(&f, PANE_NEXT, "…", false);
 }
 
 /* As one sequence an empty line is a part of it like any other. */
@@ -141,7 +119,7 @@ static void test_all_one_sequence(void **state)
     struct here h = explore_here(&f.ex, f.ex.snapshot);
     assert_true(h.valid);
     assert_int_equal(f.ex.snapshot->next_token, h.token);
-    assert_pane(PANE_NEXT, "%", true);
+    fixture_pane(&f, PANE_NEXT, "%", true);
 }
 
 /* The worker gave up: the status line has the reason, the panes don't pretend. */
@@ -153,7 +131,7 @@ static void test_an_error_is_no_ellipsis(void **state)
     f.ex.snapshot->next.valid = false; /* nothing came after it */
     f.ex.status.idle = true;
     error_set(&f.ex.status.error, ERROR_SYSTEM, "the device is lost");
-    assert_pane(PANE_NEXT, "not computed", true);
+    fixture_pane(&f, PANE_NEXT, "not computed", true);
 }
 
 int main(void)

@@ -25,18 +25,6 @@ static int end(void **state)
     return 0;
 }
 
-static void assert_shows(const char *s)
-{
-    if (!fixture_find(&f, s, NULL, NULL))
-        fail_msg("not on the screen: %s", s);
-}
-
-static void assert_hides(const char *s)
-{
-    if (fixture_find(&f, s, NULL, NULL))
-        fail_msg("on the screen: %s", s);
-}
-
 /* A click on what stands in the bar, `right` columns behind its beginning. */
 static void click(const char *label, int right)
 {
@@ -137,14 +125,14 @@ static void test_essential_keys_have_room(void **state)
             snprintf(key, sizeof key, "%d", view);
             fixture_keys(&f, "Esc");
             fixture_keys(&f, key);
-            assert_shows(": command");
-            assert_shows("? help");
-            assert_shows("q quit");
+            fixture_shows(&f, ": command");
+            fixture_shows(&f, "? help");
+            fixture_shows(&f, "q quit");
             fixture_release(&f);
         }
     begin("x", 40, 24);
-    assert_shows("Esc commands");
-    assert_shows("F1 help");
+    fixture_shows(&f, "Esc commands");
+    fixture_shows(&f, "F1 help");
 }
 
 static void test_a_drag_over_the_bar_stays_one(void **state)
@@ -173,7 +161,7 @@ static void test_help_is_searched_and_closed(void **state)
     fixture_keys(&f, "Esc ? /");
     fixture_type(&f, "SLIDER");
     assert_int_equal(f.ex.overlay, OVERLAY_HELP);
-    assert_shows("/SLIDER");
+    fixture_shows(&f, "/SLIDER");
     int first = f.ex.page.match;
     assert_true(first >= 0);
     fixture_keys(&f, "Enter n");
@@ -186,7 +174,7 @@ static void test_help_is_searched_and_closed(void **state)
     fixture_type(&f, "q no such");
     assert_int_equal(f.ex.page.match, -1);
     fixture_keys(&f, "Enter");
-    assert_shows("no q no such here");
+    fixture_shows(&f, "no q no such here");
     fixture_keys(&f, "/ Esc");
     assert_int_equal(f.ex.overlay, OVERLAY_HELP);
     static const char *const closing[] = {"q", "Esc", "?", "F1"};
@@ -253,19 +241,19 @@ static void test_unbound_keys_say_so(void **state)
     (void)state;
     begin("en to", 80, 24);
     fixture_keys(&f, "Esc K");
-    assert_shows("K is not bound here; ? shows the keys");
+    fixture_shows(&f, "K is not bound here; ? shows the keys");
     fixture_keys(&f, "j");
-    assert_hides("not bound");
+    fixture_hides(&f, "not bound");
     fixture_keys(&f, "2 K");
-    assert_shows("K is not bound here");
+    fixture_shows(&f, "K is not bound here");
     fixture_keys(&f, "1 i Ctrl-X");
-    assert_shows("Ctrl-X is not bound here; F1 shows the keys");
+    fixture_shows(&f, "Ctrl-X is not bound here; F1 shows the keys");
     fixture_keys(&f, "Esc Esc");
-    assert_hides("not bound");
+    fixture_hides(&f, "not bound");
     fixture_mouse(&f, MOUSE_PRESS, 2, 0, 0, 0, 1);
     struct event noise = {.kind = EVENT_REPLY, .reply = REPLY_DA1};
     explore_event(&f.ex, &noise);
-    assert_hides("not bound");
+    fixture_hides(&f, "not bound");
 }
 
 /* ---- messages */
@@ -279,14 +267,14 @@ static void test_messages_are_kept(void **state)
     explore_message(&f.ex, false, "said twice");
     fixture_keys(&f, "Esc K : m e s s a g e s Enter");
     assert_int_equal(f.ex.overlay, OVERLAY_MESSAGES);
-    assert_shows("said twice (2 times)");
-    assert_shows("message 299");
-    assert_hides("not bound"); /* a hint is no message */
-    assert_hides("message 101");
+    fixture_shows(&f, "said twice (2 times)");
+    fixture_shows(&f, "message 299");
+    fixture_hides(&f, "not bound"); /* a hint is no message */
+    fixture_hides(&f, "message 101");
     fixture_keys(&f, "Home");
-    assert_shows("message 101");
+    fixture_shows(&f, "message 101");
     fixture_keys(&f, "/ 2 0 0 Enter");
-    assert_shows("message 200");
+    fixture_shows(&f, "message 200");
     fixture_keys(&f, "q");
     assert_int_equal(f.ex.overlay, OVERLAY_NONE);
     assert_false(f.ex.wants & WANT_QUIT);
@@ -294,7 +282,7 @@ static void test_messages_are_kept(void **state)
     snprintf(failed.error.text, sizeof failed.error.text, "no such model");
     explore_status(&f.ex, &failed);
     fixture_keys(&f, "!");
-    assert_shows("no such model");
+    fixture_shows(&f, "no such model");
 }
 
 /* ---- ends of the text */
