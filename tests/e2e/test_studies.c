@@ -491,6 +491,19 @@ static void test_corpora_of_every_form(void **state)
 }
 
 /* "Danish or not English?": a third language beside the two. */
+/* Europarl has paragraphs longer than the demo's context: the one note that may be said. */
+static json_t *json_with_note_of_cuts(struct run_result *r)
+{
+    if (r->n_err) {
+        assert_non_null(strstr(r->err, "longer than the context"));
+        assert_ptr_equal(strchr(r->err, '\n'), r->err + r->n_err - 1);
+        r->err[0] = 0;
+    }
+    json_t *root = json_result(r);
+    run_release(r);
+    return root;
+}
+
 static void test_danish_or_not_english(void **state)
 {
     (void)state;
@@ -507,14 +520,18 @@ static void test_danish_or_not_english(void **state)
         free(path);
     }
     const char *limit = getenv("GLIMT_QUICK") ? "--limit=6" : "--limit=40";
-    json_t *root = JSON_OF(&with_cache, "latents", cls[0], cls[1], cls[2], cls[3], cls[4], limit);
+    struct run_result r;
+    run_glimt(&r, &with_cache, "latents", cls[0], cls[1], cls[2], cls[3], cls[4], limit, "--json",
+              NULL);
+    json_t *root = json_with_note_of_cuts(&r);
     json_t *row = row_of(get_list(root, "rows"), "latent", 418, NULL);
     double da = nested(row, "fire_share", "da"), en = nested(row, "fire_share", "en");
     assert_true(nested(row, "fire_share", "sv") > 2 * en); /* "not English" to a good part */
     assert_true(da > 2 * en);
     json_decref(root);
-    root = JSON_OF(&with_cache, "find", cls[0], cls[1], cls[2], cls[3], cls[4], limit,
-                   "--min-share=.2", "--max-other=.1");
+    run_glimt(&r, &with_cache, "find", cls[0], cls[1], cls[2], cls[3], cls[4], limit,
+              "--min-share=.2", "--max-other=.1", "--json", NULL);
+    root = json_with_note_of_cuts(&r);
     /* the confound: a tokenizer of Danish and English cuts the others to pieces */
     double words_da = nested(root, "tokens_per_word", "da");
     assert_true(words_da > 1 && words_da < 3);
