@@ -1,5 +1,4 @@
 #include "engine/formats/bundle.h"
-#include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/formats/json.h"
 #include "engine/formats/mapping.h"
@@ -370,10 +369,17 @@ void bundle_free(struct bundle *b)
     free(b);
 }
 
-static bool verify_file(const struct reader *r, const char *name, const json_t *v)
+/* ---- its files' hashes */
+
+struct listed { /* what the bundle says of its files */
+    char **path;
+    struct sha256 *want;
+    size_t n;
+};
+
+static bool add_listed(const struct reader *r, const char *name, const json_t *v, struct listed *l)
 {
-    struct sha256 want, found;
-    if (!json_is_string(v) || !sha256_from_hex(json_string_value(v), &want))
+    if (!json_is_string(v) || !sha256_from_hex(json_string_value(v), &l->want[l->n]))
         return error_set(r->e, ERROR_INPUT, "%s: the sha256 of '%s' is not 64 hexadecimal digits",
                          r->path, name);
     if (!stays_inside(name))
@@ -381,38 +387,59 @@ static bool verify_file(const struct reader *r, const char *name, const json_t *
             r->e, ERROR_INPUT,
             "%s: sha256 of '%s', expected a path relative to the bundle and not upward", r->path,
             name);
-    char *file = resolve(r->path, name);
-    bool ok = sha256_file(file, &found, r->e);
-    if (ok && memcmp(&want, &found, sizeof want) != 0) {
-        char hex[2][65];
-        sha256_hex(&want, hex[0]);
-        sha256_hex(&found, hex[1]);
-        ok = error_set(r->e, ERROR_INPUT,
-                       "%s: SHA-256 is %.16s…, expected %.16s…: not the file of this bundle", file,
-                       hex[1], hex[0]);
-    }
-    free(file);
-    return ok;
+    l->path[l->n++] = resolve(r->path, name);
+    return true;
 }
 
-bool bundle_verify(const struct bundle *b, struct error *e)
+static bool read_listed(const struct reader *r, struct listed *l)
+{
+    json_t *list = json_object_get(r->j, "sha256"), *v;
+    const char *name;
+    if (list == NULL || json_is_null(list))
+        return true;
+    if (!json_is_object(list))
+        return error_set(r->e, ERROR_INPUT, "%s: sha256 is %s, expected an object", r->path,
+                         json_kind(list));
+    l->path = xcalloc(json_object_size(list), sizeof *l->path);
+    l->want = xcalloc(json_object_size(list), sizeof *l->want);
+    json_object_foreach(list, name, v)
+    {
+        if (!add_listed(r, name, v, l))
+            return false;
+    }
+    return true;
+}
+
+static bool compare_listed(const struct listed *l, const struct sha256 *found, struct error *e)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (memcmp(&l->want[i], &found[i], sizeof *found) == 0)
+            continue;
+        char hex[2][65];
+        sha256_hex(&l->want[i], hex[0]);
+        sha256_hex(&found[i], hex[1]);
+        return error_set(e, ERROR_INPUT,
+                         "%s: SHA-256 is %.16s…, expected %.16s…: not the file of this bundle",
+                         l->path[i], hex[1], hex[0]);
+    }
+    return true;
+}
+
+bool bundle_verify(const struct bundle *b, bundle_hash *hash, void *arg, struct error *e)
 {
     json_t *j = json_read_object(b->path, BUNDLE_MAX, e);
     if (j == NULL)
         return false;
-    const struct reader r = {.j = j, .path = b->path, .e = e};
-    json_t *list = json_object_get(j, "sha256"), *v;
-    const char *name;
-    bool ok =
-        list == NULL || json_is_null(list) || json_is_object(list) ||
-        error_set(e, ERROR_INPUT, "%s: sha256 is %s, expected an object", b->path, json_kind(list));
-    if (ok && json_is_object(list))
-        json_object_foreach(list, name, v)
-        {
-            ok = verify_file(&r, name, v);
-            if (!ok)
-                break;
-        }
+    struct listed l = {0};
+    bool ok = read_listed(&(struct reader){.j = j, .path = b->path, .e = e}, &l);
+    struct sha256 *found = xcalloc(l.n, sizeof *found);
+    ok =
+        ok && hash(arg, (const char *const *)l.path, l.n, found, e) && compare_listed(&l, found, e);
+    for (size_t i = 0; i < l.n; i++)
+        free(l.path[i]);
+    free(l.path);
+    free(l.want);
+    free(found);
     json_decref(j);
     return ok;
 }

@@ -4,6 +4,7 @@
 #ifndef GLIMT_FORMATS_BUNDLE_H
 #define GLIMT_FORMATS_BUNDLE_H
 #include "engine/base/error.h"
+#include "engine/base/hash.h"
 #include <stdint.h>
 
 struct bundle_class {
@@ -32,7 +33,10 @@ struct bundle { /* read-only after opening; owned by the caller, freed with bund
 
 bool bundle_open(const char *path, struct bundle **out, struct error *e);
 void bundle_free(struct bundle *);
-/* Checks the SHA-256 of every file that the bundle lists; ERROR_INPUT names the first that differs.
- */
-bool bundle_verify(const struct bundle *, struct error *e);
+/* SHA-256 of n files; false and *e. */
+typedef bool bundle_hash(void *arg, const char *const *path, size_t n, struct sha256 *out,
+                         struct error *e);
+/* Checks the SHA-256 of every file that the bundle lists, as `hash` gives them; ERROR_INPUT names
+ * the first that differs. */
+bool bundle_verify(const struct bundle *, bundle_hash *hash, void *arg, struct error *e);
 #endif

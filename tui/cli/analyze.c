@@ -104,32 +104,21 @@ static json_t *tokens_json(const struct analysis *a, int32_t top)
     return tokens;
 }
 
-static bool model_json(const struct workbench *wb, json_t **out, struct error *e)
+static json_t *model_json(const struct workbench *wb, const char *hash)
 {
-    char hash[65];
     const struct model_config *c = model_config(wb->model);
-    if (!cli_weights_hash(model_dir(wb->model), hash, e))
-        return false;
-    *out = json_pack("{s:o, s:s, s:i, s:i}", "name", json_text(wb->model_name), "hash", hash,
+    return json_pack("{s:o, s:s, s:i, s:i}", "name", json_text(wb->model_name), "hash", hash,
                      "n_layers", (int)c->n_layers, "d_model", (int)c->d_model);
-    return true;
 }
 
-static bool sae_json(const struct analysis *a, json_t **out, struct error *e)
+static json_t *sae_json(const struct analysis *a, const char *hash)
 {
-    char hash[65];
-    *out = NULL;
-    if (!analysis_has_sae(a)) {
-        *out = json_null();
-        return true;
-    }
+    if (!analysis_has_sae(a))
+        return json_null();
     const struct dict_spec *s = dict_spec(a->wb->dict);
-    if (!cli_weights_hash(dict_path(a->wb->dict), hash, e))
-        return false;
-    *out = json_pack("{s:o, s:s, s:i, s:i, s:o, s:s}", "name", json_text(a->wb->sae_name), "hash",
+    return json_pack("{s:o, s:s, s:i, s:i, s:o, s:s}", "name", json_text(a->wb->sae_name), "hash",
                      hash, "d_in", (int)s->n, "d_sae", (int)s->m, "k",
                      s->k > 0 ? json_integer(s->k) : json_null(), "format", s->format);
-    return true;
 }
 
 static json_t *fixed_json(const struct options *o)
@@ -154,18 +143,16 @@ static json_t *chosen_json(const struct analysis *a)
 static bool print_json(const struct analysis *a, const struct options *o, int32_t top,
                        struct error *e)
 {
-    json_t *model, *sae;
-    if (!model_json(a->wb, &model, e))
+    const char *const path[2] = {model_dir(a->wb->model),
+                                 analysis_has_sae(a) ? dict_path(a->wb->dict) : NULL};
+    char hash[2][65], hook[POINT_NAME_MAX];
+    if (!cli_weights_hash(a->cli, path, 2, hash, e))
         return false;
-    if (!sae_json(a, &sae, e)) {
-        json_decref(model);
-        return false;
-    }
-    char hook[POINT_NAME_MAX];
     point_name(a->wb->at, hook);
-    json_t *root = json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:o}", "model", model, "sae", sae,
-                             "hook", hook, "device", a->wb->backend->name, "dtype", "f32", "insert",
-                             insert_name[a->insert], "fixed", fixed_json(o));
+    json_t *root =
+        json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:o}", "model", model_json(a->wb, hash[0]), "sae",
+                  sae_json(a, hash[1]), "hook", hook, "device", a->wb->backend->name, "dtype",
+                  "f32", "insert", insert_name[a->insert], "fixed", fixed_json(o));
     json_object_set_new(root, "tokens", tokens_json(a, top));
     json_object_set_new(root, "chosen", chosen_json(a));
     json_object_set_new(root, "loss_mean", json_number(a->snap->loss_mean[a->lane]));

@@ -120,8 +120,12 @@ bool cli_tokenizer_open(struct cli *, struct tokenizer **, struct error *e);
 /* Runs the wish to its end (generation, refsets and cursor are set here) and takes the snapshot. */
 bool cli_session(struct cli *, const struct workbench *, struct wish *, struct snapshot **,
                  struct error *e);
-/* weights_hash (tui/lab/content.h) as hex. */
-bool cli_weights_hash(const char *path, char out[65], struct error *e);
+/* files_hash and, as hex, weights_hash (tui/lab/content.h): remembered in the cache, with progress;
+ * SIGINT cancels. cli: struct cli. */
+bool cli_files_hash(void *cli, const char *const *path, size_t n, struct sha256 *out,
+                    struct error *e);
+bool cli_weights_hash(struct cli *, const char *const *path, size_t n, char hex[][65],
+                      struct error *e);
 
 /* ---- --help, --version, --completions */
 void help_add(struct strbuf *, const struct command *); /* NULL: of the program */

@@ -2,7 +2,7 @@
  * without its screen. */
 #include "engine/base/memory.h"
 #include "engine/formats/hf.h"
-#include "tui/cli/command.h"
+#include "tui/cli/study.h"
 #include "tui/lab/content.h"
 #include <stdlib.h>
 #include <string.h>
@@ -81,11 +81,35 @@ bool cli_session(struct cli *cli, const struct workbench *wb, struct wish *wish,
     return *out != NULL;
 }
 
-bool cli_weights_hash(const char *path, char out[65], struct error *e)
+/* Hashes either way, remembered in the cache. */
+static bool hash_through(struct cli *cli,
+                         bool (*hash)(const char *const *path, size_t n, struct hash_memory *,
+                                      const struct lab_loop *, struct sha256 *, struct error *),
+                         const char *const *path, size_t n, struct sha256 *out, struct error *e)
 {
-    struct sha256 h;
-    if (!weights_hash(path, NULL, NULL, &h, e))
-        return false;
-    sha256_hex(&h, out);
-    return true;
+    struct hash_memory memory = {.dir = cache_folder(&cli->opt)};
+    struct lab_loop loop = cli_loop(cli);
+    bool ok = hash(path, n, &memory, &loop, out, e);
+    progress_clear(&cli->progress);
+    hash_memory_close(&memory);
+    if (memory.said[0])
+        fprintf(stderr, "glimt: %s\n", memory.said);
+    return ok;
+}
+
+bool cli_files_hash(void *cli, const char *const *path, size_t n, struct sha256 *out,
+                    struct error *e)
+{
+    return hash_through(cli, files_hash, path, n, out, e);
+}
+
+bool cli_weights_hash(struct cli *cli, const char *const *path, size_t n, char hex[][65],
+                      struct error *e)
+{
+    struct sha256 *h = xcalloc(n, sizeof *h);
+    bool ok = hash_through(cli, weights_hash, path, n, h, e);
+    for (size_t i = 0; ok && i < n; i++)
+        sha256_hex(&h[i], hex[i]);
+    free(h);
+    return ok;
 }

@@ -118,10 +118,11 @@ static bool verify(struct cli *cli, const void *given, int n_operands, char **op
                   "verify: found --fix or --insert, expected neither: it looks at the plain model");
         goto cleanup;
     }
-    if (!cli_open(cli, &o, &v.wb, e) || !cli_weights_hash(model_dir(v.wb->model), v.hash, e))
+    if (!cli_open(cli, &o, &v.wb, e) ||
+        !cli_weights_hash(cli, (const char *const[]){model_dir(v.wb->model)}, 1, &v.hash, e))
         goto cleanup;
     if (v.wb->bundle_is_ours) {
-        if (!bundle_verify(v.wb->bundle, e))
+        if (!bundle_verify(v.wb->bundle, cli_files_hash, cli, e))
             goto cleanup;
         v.bundle_checked = true;
     }

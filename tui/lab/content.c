@@ -1,13 +1,18 @@
 #include "tui/lab/content.h"
 #include "engine/base/memory.h"
 #include "engine/formats/tensors.h"
+#include <errno.h>
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #define GRAIN_NS INT64_C(2000000000)
+#define POLL_NS 5000000 /* the live text waits no longer than this */
 
 static bool blob_hash(const char *path, struct sha256 *out)
 {
@@ -43,87 +48,276 @@ static bool is_settled(const struct store_file *f)
     return age < 0 || age > GRAIN_NS;
 }
 
+void hash_memory_close(struct hash_memory *m)
+{
+    if (m->ours)
+        store_close(m->store);
+    free(m->dir);
+    m->store = NULL, m->dir = NULL, m->ours = false;
+}
+
+/* ---- several files side by side */
+struct file_job {
+    const char *path;
+    struct store_file file;
+    bool known;   /* by its name or the memory: nothing is read */
+    bool keep;    /* the memory has to hear of it */
+    int64_t done; /* bytes */
+    struct sha256 *out;
+};
+
 struct hashing {
-    const struct lab_loop *loop;
-    struct study_progress progress;
+    struct file_job *job;
+    size_t n;
+    const atomic_bool *cancel;
+    atomic_size_t next;
+    atomic_llong done; /* bytes */
+    atomic_bool stop;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    int running;        /* threads */
+    struct error error; /* the first */
+};
+
+struct reading { /* one file */
+    struct hashing *h;
+    int64_t told;
 };
 
 static bool go_on(void *arg, int64_t done)
 {
+    struct reading *r = arg;
+    atomic_fetch_add(&r->h->done, done - r->told);
+    r->told = done;
+    return !atomic_load(&r->h->stop) && !(r->h->cancel && atomic_load(r->h->cancel));
+}
+
+static void *hash_files(void *arg)
+{
     struct hashing *h = arg;
-    const struct lab_loop *l = h->loop;
-    h->progress.done = done;
-    h->progress.share = h->progress.total > 0 ? (double)done / (double)h->progress.total : 0;
-    if (l->progress)
-        l->progress(l->progress_arg, &h->progress, "hashing weights");
+    for (size_t i; (i = atomic_fetch_add(&h->next, 1)) < h->n && !atomic_load(&h->stop);) {
+        struct file_job *j = &h->job[i];
+        struct reading r = {.h = h};
+        struct error e = {0};
+        if (j->known || sha256_file_in_pieces(j->path, go_on, &r, j->out, &e))
+            continue;
+        pthread_mutex_lock(&h->lock);
+        if (!error_is_set(&h->error))
+            h->error = e;
+        pthread_mutex_unlock(&h->lock);
+        atomic_store(&h->stop, true); /* now, so that nobody's "interrupted" comes first */
+    }
+    pthread_mutex_lock(&h->lock);
+    h->running--;
+    pthread_cond_signal(&h->ended);
+    pthread_mutex_unlock(&h->lock);
+    return NULL;
+}
+
+/* Signals are for the thread that started it. */
+static int start_threads(struct hashing *h, pthread_t *thread, int n)
+{
+    sigset_t all, old;
+    int started = 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    h->running = n;
+    while (started < n && pthread_create(&thread[started], NULL, hash_files, h) == 0)
+        started++;
+    pthread_mutex_lock(&h->lock);
+    h->running -= n - started;
+    pthread_mutex_unlock(&h->lock);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return started;
+}
+
+static void tell(struct hashing *h, int64_t total, const struct lab_loop *l)
+{
+    struct study_progress p = {.total = total, .left = NAN, .done = atomic_load(&h->done)};
+    p.share = total > 0 ? (double)p.done / (double)total : 0;
+    if (l->progress && p.done > 0)
+        l->progress(l->progress_arg, &p, "hashing weights");
     if (l->poll)
         l->poll(l->poll_arg);
-    return !l->cancel || !atomic_load(l->cancel);
 }
 
-static bool one_hash(const char *path, struct store *store, const struct lab_loop *loop,
-                     struct sha256 *out, struct error *e)
+/* Until all threads have ended; the caller's loop goes on meanwhile. */
+static void wait_for_threads(struct hashing *h, int64_t total, const struct lab_loop *loop)
 {
-    struct store_file file = {0};
-    if (blob_hash(path, out))
-        return true;
-    bool known = identify(path, &file) && store;
-    if (known && store_file_hash(store, &file, out))
-        return true;
-    struct hashing h = {loop, {.total = file.size, .left = NAN}};
-    if (!sha256_file_in_pieces(path, loop ? go_on : NULL, &h, out, e))
-        return false;
-    if (known && is_settled(&file))
-        store_file_remember(store, &file, out, NULL); /* losing it costs only time */
-    return true;
+    pthread_mutex_lock(&h->lock);
+    while (h->running > 0) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += POLL_NS;
+        if (until.tv_nsec >= 1000000000)
+            until.tv_sec++, until.tv_nsec -= 1000000000;
+        if (!loop)
+            pthread_cond_wait(&h->ended, &h->lock);
+        else if (pthread_cond_timedwait(&h->ended, &h->lock, &until) == ETIMEDOUT) {
+            pthread_mutex_unlock(&h->lock);
+            tell(h, total, loop);
+            pthread_mutex_lock(&h->lock);
+        }
+    }
+    pthread_mutex_unlock(&h->lock);
 }
 
+static int n_cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+static int larger_first(const void *a, const void *b)
+{
+    const int64_t x = ((const struct file_job *)a)->file.size,
+                  y = ((const struct file_job *)b)->file.size;
+    return (x < y) - (x > y);
+}
+
+/* The largest first, so that no thread is left alone with it at the end. */
+static bool read_files(struct file_job *job, size_t n, size_t n_unknown, int64_t total,
+                       const struct lab_loop *loop, struct error *e)
+{
+    struct hashing h = {.job = job, .n = n, .cancel = loop ? loop->cancel : NULL};
+    const int n_threads = n_unknown < (size_t)n_cores() ? (int)n_unknown : n_cores();
+    pthread_t *thread = xcalloc((size_t)n_threads, sizeof *thread);
+    pthread_condattr_t attr;
+    qsort(job, n, sizeof *job, larger_first);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&h.ended, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&h.lock, NULL);
+    const int started = start_threads(&h, thread, n_threads);
+    if (started == 0) {
+        h.running = 1;
+        hash_files(&h);
+    }
+    wait_for_threads(&h, total, loop);
+    for (int i = 0; i < started; i++)
+        pthread_join(thread[i], NULL);
+    pthread_cond_destroy(&h.ended);
+    pthread_mutex_destroy(&h.lock);
+    free(thread);
+    if (error_is_set(&h.error) && e)
+        *e = h.error;
+    return !error_is_set(&h.error);
+}
+
+static void open_memory(struct hash_memory *m)
+{
+    if (m->store || !m->dir)
+        return;
+    m->ours = store_open(m->dir, &m->store, m->said, sizeof m->said, NULL);
+    if (!m->ours) { /* losing it costs only time */
+        free(m->dir);
+        m->dir = NULL;
+    }
+}
+
+bool files_hash(const char *const *path, size_t n, struct hash_memory *m,
+                const struct lab_loop *loop, struct sha256 *out, struct error *e)
+{
+    struct file_job *job = xcalloc(n, sizeof *job);
+    int64_t total = 0;
+    size_t n_unknown = 0;
+    for (size_t i = 0; i < n; i++) {
+        job[i] = (struct file_job){.path = path[i], .out = &out[i]};
+        job[i].known = blob_hash(path[i], &out[i]);
+        job[i].keep = !job[i].known && identify(path[i], &job[i].file);
+        total += job[i].keep ? job[i].file.size : 0;
+    }
+    if (m && total >= HASH_WORTH)
+        open_memory(m);
+    for (size_t i = 0; i < n; i++) {
+        struct file_job *j = &job[i];
+        if (m && m->store && j->keep && store_file_hash(m->store, &j->file, j->out))
+            j->known = true, j->keep = false, total -= j->file.size;
+        n_unknown += !j->known;
+    }
+    const bool ok = n_unknown == 0 || read_files(job, n, n_unknown, total, loop, e);
+    for (size_t i = 0; ok && m && m->store && i < n; i++)
+        if (job[i].keep && is_settled(&job[i].file))
+            store_file_remember(m->store, &job[i].file, job[i].out, NULL);
+    free(job);
+    return ok;
+}
+
+/* ---- weights */
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-bool weights_hash(const char *path, struct store *store, const struct lab_loop *loop,
-                  struct sha256 *out, struct error *e)
+struct file_list {
+    char **path;
+    size_t n, cap;
+};
+
+/* The files of the weights at path, in name order, at the end of the list. */
+static bool add_weights(struct file_list *l, const char *path, struct error *e)
 {
     struct tensors *t = NULL;
-    const char **file = NULL;
-    size_t n = 0, cap = 0;
-    struct strbuf lines;
-    bool ok = false;
-    strbuf_init(&lines);
+    const size_t first = l->n;
     if (!tensors_open(path, &t, e))
-        goto cleanup;
+        return false;
     for (size_t i = 0; i < tensors_count(t); i++) {
         const char *name = tensors_at(t, i)->file;
         bool known = false;
-        for (size_t j = 0; j < n && !known; j++)
-            known = strcmp(file[j], name) == 0;
+        for (size_t j = first; j < l->n && !known; j++)
+            known = strcmp(l->path[j], name) == 0;
         if (known)
             continue;
-        file = grow(file, &cap, n + 1, sizeof *file);
-        file[n++] = name;
+        l->path = grow(l->path, &l->cap, l->n + 1, sizeof *l->path);
+        l->path[l->n++] = xstrdup(name);
     }
-    if (n == 0) {
-        error_set(e, ERROR_INPUT, "hashing %s: found no tensors, expected some", path);
-        goto cleanup;
-    }
-    qsort(file, n, sizeof *file, by_name);
-    for (size_t i = 0; i < n; i++) {
-        char hex[65];
-        if (!one_hash(file[i], store, loop, out, e))
-            goto cleanup;
-        sha256_hex(out, hex);
-        const char *slash = strrchr(file[i], '/');
-        strbuf_addf(&lines, "%s  %s\n", hex, slash ? slash + 1 : file[i]);
-    }
-    if (n > 1)
-        *out = sha256_bytes(lines.s, lines.len);
-    ok = true;
-cleanup:
-    strbuf_release(&lines);
-    free(file);
     tensors_close(t);
+    if (l->n == first)
+        return error_set(e, ERROR_INPUT, "hashing %s: found no tensors, expected some", path);
+    qsort(l->path + first, l->n - first, sizeof *l->path, by_name);
+    return true;
+}
+
+static struct sha256 hash_of_all(const struct file_list *l, const struct sha256 *hash, size_t first,
+                                 size_t end)
+{
+    struct strbuf lines;
+    if (end == first + 1)
+        return hash[first];
+    strbuf_init(&lines);
+    for (size_t i = first; i < end; i++) {
+        char hex[65];
+        sha256_hex(&hash[i], hex);
+        const char *slash = strrchr(l->path[i], '/');
+        strbuf_addf(&lines, "%s  %s\n", hex, slash ? slash + 1 : l->path[i]);
+    }
+    struct sha256 all = sha256_bytes(lines.s, lines.len);
+    strbuf_release(&lines);
+    return all;
+}
+
+bool weights_hash(const char *const *path, size_t n, struct hash_memory *m,
+                  const struct lab_loop *loop, struct sha256 *out, struct error *e)
+{
+    struct file_list l = {0};
+    size_t *end = xcalloc(n, sizeof *end);
+    struct sha256 *hash = NULL;
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++) {
+        ok = !path[i] || add_weights(&l, path[i], e);
+        end[i] = l.n;
+    }
+    hash = xcalloc(l.n, sizeof *hash);
+    ok = ok && files_hash((const char *const *)l.path, l.n, m, loop, hash, e);
+    for (size_t i = 0, first = 0; ok && i < n; first = end[i++])
+        if (path[i])
+            out[i] = hash_of_all(&l, hash, first, end[i]);
+    for (size_t i = 0; i < l.n; i++)
+        free(l.path[i]);
+    free(l.path);
+    free(hash);
+    free(end);
     return ok;
 }
 

@@ -95,36 +95,41 @@ const char *lab_said(const struct lab *lab)
 }
 
 /* ---- what this is */
-static bool hash_model(struct lab *lab, const struct lab_loop *loop, struct error *e)
+static struct sha256 model_hash(const struct sha256 *weights, const struct sha256 *config)
 {
-    static const char *const config[] = {"config.json", NULL};
-    static const char *const words[] = {"tokenizer.json", "vocab.json", "merges.txt", NULL};
-    const char *dir = model_dir(lab->wb->model);
-    struct sha256 part[2];
-    if (!weights_hash(dir, lab->store, loop, &part[0], e) ||
-        !folder_hash(dir, config, &part[1], e) || !folder_hash(dir, words, &lab->tokenizer, e))
-        return false;
-    lab->model = sha256_bytes(part, sizeof part);
-    return true;
+    const struct sha256 part[2] = {*weights, *config};
+    return sha256_bytes(part, sizeof part);
 }
 
-static bool hash_dict(struct lab *lab, const struct lab_loop *loop, struct error *e)
+static struct sha256 dict_hash(const struct lab *lab, const struct sha256 *weights)
 {
     const struct dict *d = lab->wb->dict;
-    const char *path = d ? dict_path(d) : NULL;
-    struct sha256 weights = {0};
-    if (path && !weights_hash(path, lab->store, loop, &weights, e))
-        return false;
     char point[POINT_NAME_MAX], hex[65];
     point_name(lab->wb->at, point);
-    sha256_hex(&weights, hex);
+    sha256_hex(weights, hex);
     const struct dict_spec *s = d ? dict_spec(d) : NULL;
     char *facts =
         s ? xasprintf("%s %s n %d m %d k %d select %d relu %d centre %d", hex, point, (int)s->n,
                       (int)s->m, (int)s->k, (int)s->select, (int)s->relu, s->centre)
           : xstrdup("none");
-    lab->dict = sha256_bytes(facts, strlen(facts));
+    struct sha256 hash = sha256_bytes(facts, strlen(facts));
     free(facts);
+    return hash;
+}
+
+static bool hash_all(struct lab *lab, const struct lab_loop *loop, struct error *e)
+{
+    static const char *const config[] = {"config.json", NULL};
+    static const char *const words[] = {"tokenizer.json", "vocab.json", "merges.txt", NULL};
+    const char *dir = model_dir(lab->wb->model);
+    const char *const path[2] = {dir, lab->wb->dict ? dict_path(lab->wb->dict) : NULL};
+    struct hash_memory memory = {.store = lab->store};
+    struct sha256 weights[2] = {0}, facts;
+    if (!weights_hash(path, 2, &memory, loop, weights, e) || !folder_hash(dir, config, &facts, e) ||
+        !folder_hash(dir, words, &lab->tokenizer, e))
+        return false;
+    lab->model = model_hash(&weights[0], &facts);
+    lab->dict = dict_hash(lab, &weights[1]);
     return true;
 }
 
@@ -152,7 +157,7 @@ bool lab_identify(struct lab *lab, const struct lab_loop *loop, struct error *e)
     if (lab->identified)
         return true;
     lab_store(lab, NULL);
-    if (!hash_model(lab, loop, e) || !hash_dict(lab, loop, e))
+    if (!hash_all(lab, loop, e))
         return false;
     lab->identified = true;
     register_objects(lab);
