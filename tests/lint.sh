@@ -18,6 +18,7 @@ allowed() { # FROM TO → 0 if an include may point so
     engine/run:engine/base|engine/run:engine/backend) return 0 ;;
     engine/dict:engine/run|engine/dict:engine/backend|engine/dict:engine/base|engine/dict:engine/formats) return 0 ;;
     engine/model:engine/dict|engine/model:engine/run|engine/model:engine/backend|engine/model:engine/base|engine/model:engine/formats) return 0 ;;
+    engine/lane:engine/model|engine/lane:engine/dict|engine/lane:engine/run|engine/lane:engine/backend|engine/lane:engine/base|engine/lane:engine/text) return 0 ;;
     engine/session:engine/study) return 1 ;;
     engine/session:engine/*) return 0 ;;
     engine/study:engine/*) return 0 ;;

@@ -170,7 +170,7 @@ static void losses(struct session *s, const struct pack *pack, struct tensor h, 
             copy_rows(s, tensor_rows(rows, at + kept, fresh),
                       tensor_rows(h, done + p->eval + kept - 1 - p->row, fresh));
         for (int32_t j = 0; j < p->n_eval; j++)
-            target[at++] = p->line->ids[p->window->first + p->eval + j];
+            target[at++] = p->line->seq.target[p->window->first + p->eval + j - 1];
         done += p->n;
     }
     run_get(&s->run, loss, model_loss(&s->run, s->model, rows, target));

@@ -133,7 +133,7 @@ static void run_batch(struct front *f)
         start[i] = at;
         kv[i] = p->window->rows->kv[TRACK_PLAIN];
         past[i] = p->row;
-        memcpy(ids + at, p->line->ids + p->window->first + p->row, (size_t)p->n * sizeof *ids);
+        memcpy(ids + at, p->line->seq.ids + p->window->first + p->row, (size_t)p->n * sizeof *ids);
         at += p->n;
     }
     start[f->pack->n] = at;
@@ -226,7 +226,7 @@ static void row_sums(struct session *s, const struct piece *p, int32_t token, in
     if (!w->sum_x)
         w->sum_x = xcalloc((size_t)s->n_in, sizeof *w->sum_x);
     w->sum_rows = token + 1;
-    if (!token_is_bos(s, p->line, w->first + token))
+    if (!token_is_bos(p->line, w->first + token))
         for (int32_t i = 0; i < s->n_in; i++)
             w->sum_x[i] += (double)x[i];
 }
@@ -339,7 +339,7 @@ static bool add_kept(struct session *s, struct window *w, int32_t from, int32_t 
         run_get(&s->run, x, tensor_rows(w->rows->x, at, n));
         ok = run_ok(&s->run);
         for (int32_t t = 0; t < n && ok; t++)
-            for (int32_t i = 0; i < s->n_in && !(at + t == 0 && s->wish.bos && s->bos_id >= 0); i++)
+            for (int32_t i = 0; i < s->n_in && !(at + t == 0 && s->cut.bos >= 0); i++)
                 w->sum_x[i] += sign * (double)x[(size_t)t * (size_t)s->n_in + (size_t)i];
     }
     s->run.cancel = cancel;

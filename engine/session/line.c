@@ -56,7 +56,7 @@ void line_free(struct session *s, struct line *l)
     free(l->text);
     free(l->coded);
     free(l->raw);
-    free(l->ids);
+    sequences_release(&l->seq);
     free(l->sq);
     free(l->sse);
     free(l);
@@ -104,34 +104,22 @@ static void encode(const struct session *s, struct line *l)
     l->n_coded = l->n_text;
 }
 
-/* Cuts the tokens into windows of the model's context, each with its own BOS. */
-static struct line_tokens *lay_out(const struct session *s, const struct line *l)
+/* The rows of its windows as tokens; BOS stands where the first token of its window does. */
+static struct line_tokens *lay_out(const struct line *l, const struct sequences *seq)
 {
-    int32_t bos = s->wish.bos && s->bos_id >= 0 ? 1 : 0, n_ctx = model_config(s->model)->n_ctx;
-    int32_t room = n_ctx > bos ? n_ctx - bos : 1, n_raw = (int32_t)l->n_raw;
-    int32_t n_windows = n_raw > 0 ? (n_raw - 1) / room + 1 : 1;
-    struct line_tokens *p = line_tokens_new(n_raw + bos * n_windows, n_windows);
-    int32_t at = 0;
-    for (int32_t w = 0, next = 0; w < n_windows; w++) {
-        p->window_start[w] = at;
-        int32_t here = next < n_raw ? l->raw[next].start : 0;
-        if (bos)
-            p->token[at++] = (struct token){s->bos_id, here, here};
-        for (int32_t i = 0; i < room && next < n_raw; i++)
-            p->token[at++] = l->raw[next++];
+    struct line_tokens *p = line_tokens_new(seq->n_rows, seq->n);
+    for (int32_t i = seq->n_rows - 1, here = 0; i >= 0; i--) {
+        bool bos = seq->pos[i] < 0;
+        p->token[i] = bos ? (struct token){seq->ids[i], here, here} : l->raw[seq->pos[i]];
+        here = p->token[i].start;
     }
-    p->window_start[n_windows] = at;
+    memcpy(p->window_start, seq->start, ((size_t)seq->n + 1) * sizeof *p->window_start);
     return p;
 }
 
-bool token_is_bos(const struct session *s, const struct line *l, int32_t token)
+bool token_is_bos(const struct line *l, int32_t token)
 {
-    if (!l->coded_bos)
-        return false;
-    for (int32_t w = 0; w < l->n_windows; w++)
-        if (l->window[w].first == token)
-            return s->bos_id >= 0;
-    return false;
+    return l->seq.pos[token] < 0;
 }
 
 /* ---- what stays */
@@ -139,7 +127,7 @@ static int32_t same_ids(const struct line *l, const struct window *old, const in
                         const struct window *new)
 {
     int32_t n = min32(old->n, new->n), i = 0;
-    while (i < n && l->ids[old->first + i] == ids[new->first + i])
+    while (i < n && l->seq.ids[old->first + i] == ids[new->first + i])
         i++;
     return i;
 }
@@ -178,7 +166,7 @@ static void keep_latents(struct line_latents *to, const struct line_latents *fro
 
 struct kept { /* the line as it will be */
     struct line_tokens *tokens;
-    int32_t *ids;
+    struct sequences seq;
     double *sq, *sse;
     struct window *window;
     int32_t n_windows;
@@ -198,7 +186,7 @@ static void keep_results(struct session *s, struct line *l, struct kept *k)
             loss[t] = line_losses_new(k->tokens->n, l->loss[t]->key);
     for (int32_t i = 0; i < k->n_windows && i < l->n_windows; i++) {
         struct window *old = &l->window[i], *new = &k->window[i];
-        keep_window(s, old, new, same_ids(l, old, k->ids, new));
+        keep_window(s, old, new, same_ids(l, old, k->seq.ids, new));
         size_t rows = (size_t) new->front_done;
         if (latents)
             keep_latents(latents, l->latents, new->first, old->first, new->front_done);
@@ -229,15 +217,14 @@ void line_code(struct session *s, struct line *l)
     l->coded_valid = true;
     l->coded_bos = s->wish.bos;
     l->coded_special = s->wish.special;
-    struct kept k = {.tokens = lay_out(s, l)};
+    struct kept k = {.sq = NULL};
+    lane_sequences(&k.seq, l->raw, (int32_t)l->n_raw, s->cut);
+    k.tokens = lay_out(l, &k.seq);
     size_t n = (size_t)k.tokens->n;
     k.n_windows = k.tokens->n_windows;
-    k.ids = xcalloc(n + 1, sizeof *k.ids);
     k.sq = xcalloc(n + 1, sizeof *k.sq);
     k.sse = xcalloc(n + 1, sizeof *k.sse);
     k.window = xcalloc((size_t)k.n_windows, sizeof *k.window);
-    for (size_t i = 0; i < n; i++)
-        k.ids[i] = k.tokens->token[i].id;
     for (int32_t i = 0; i < k.n_windows; i++) {
         k.window[i].first = k.tokens->window_start[i];
         k.window[i].n = k.tokens->window_start[i + 1] - k.window[i].first;
@@ -245,10 +232,10 @@ void line_code(struct session *s, struct line *l)
     keep_results(s, l, &k);
     windows_free(s, l->window, l->n_windows);
     line_tokens_unref(l->tokens);
-    free(l->ids);
+    sequences_release(&l->seq);
     free(l->sq);
     free(l->sse);
-    l->tokens = k.tokens, l->ids = k.ids, l->sq = k.sq, l->sse = k.sse;
+    l->tokens = k.tokens, l->seq = k.seq, l->sq = k.sq, l->sse = k.sse;
     l->window = k.window, l->n_windows = k.n_windows;
     l->version = ++s->versions;
 }

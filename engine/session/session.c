@@ -54,7 +54,7 @@ int32_t cursor_token(const struct session *s)
     size_t at = s->wish.cursor - s->span[s->cursor_line].start;
     at = at < l->n_text ? at : l->n_text;
     for (int32_t i = l->tokens->n - 1; i >= 0; i--)
-        if ((size_t)l->tokens->token[i].start < at || (at == 0 && i == 0 && token_is_bos(s, l, 0)))
+        if ((size_t)l->tokens->token[i].start < at || (at == 0 && i == 0 && token_is_bos(l, 0)))
             return i;
     return -1;
 }
@@ -106,7 +106,7 @@ struct session *session_new(struct backend *b, const struct model *model,
     s->width = model_width(model, s->landing);
     s->d_model = c->d_model;
     s->first_back = first_layer_behind(s->landing);
-    s->bos_id = c->bos_id >= 0 && c->bos_id < c->n_vocab ? c->bos_id : tokenizer_eot(tokenizer);
+    s->cut = model_cut(model, tokenizer, false);
     s->rows_per_job = b->caps.rows_per_job > 0 ? b->caps.rows_per_job : 64;
     s->near_lines = s->kept_lines = -1;
     s->row_budget = (size_t)128 << 20, s->kv_budget = (size_t)64 << 20;
@@ -231,6 +231,7 @@ void session_set(struct session *s, const struct wish *w)
     if (w->bos != s->wish.bos || w->special != s->wish.special)
         s->fvu_valid = false;
     s->wish = *w;
+    s->cut = model_cut(s->model, s->tokenizer, w->bos);
     s->wish.text = s->text, s->wish.n_text = n;
     if (!same) {
         text_set(s, text, n, w->join);

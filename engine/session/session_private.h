@@ -12,6 +12,7 @@
  * of it succeeded: so a cancel at any operation leaves a shorter prefix, never a wrong one. */
 #ifndef GLIMT_SESSION_PRIVATE_H
 #define GLIMT_SESSION_PRIVATE_H
+#include "engine/lane/sequences.h"
 #include "engine/session/session.h"
 
 enum track { TRACK_PLAIN, TRACK_SAE, TRACK_FIXED, N_TRACKS };
@@ -71,9 +72,9 @@ struct line {
     size_t special_start, special_end; /* of the first special token read as text; equal: none */
     struct token *raw;                 /* without BOS */
     size_t n_raw, cap_raw;
-    int32_t *ids;     /* [tokens->n] */
-    double *sq, *sse; /* [tokens->n] ‖x‖², ‖x − x̂‖² */
-    uint64_t version; /* counts changes of ids */
+    struct sequences seq; /* its windows: tokens->n rows, BOS among them */
+    double *sq, *sse;     /* [tokens->n] ‖x‖², ‖x − x̂‖² */
+    uint64_t version;     /* counts changes of the ids */
 
     struct line_tokens *tokens;
     struct line_latents *latents;
@@ -137,8 +138,8 @@ struct session {
     struct point at, landing;
     bool has_resid, sae, identity; /* sae: a dictionary that reconstructs */
     int32_t n_in, width, d_model,
-        top; /* widths at the hook and at the landing; top: length of the top list */
-    int32_t bos_id, first_back; /* first layer whose attention comes after the landing */
+        top;            /* widths at the hook and at the landing; top: length of the top list */
+    int32_t first_back; /* first layer whose attention comes after the landing */
     int32_t rows_per_job;
     int32_t near_lines; /* of the text, in order of distance: so many are near; −1: not known yet */
     int32_t kept_lines; /* the same: the rows of so many fit into the budget */
@@ -148,6 +149,7 @@ struct session {
     uint64_t tick; /* counts steps */
 
     struct wish wish; /* its text is ours: */
+    struct cut cut;   /* of its lines, and of the reference sentences */
     char *text;
     struct line **line; /* of the text, in order */
     struct span *span;
@@ -231,7 +233,7 @@ bool line_watch_is(const struct session *, const struct line *);
 bool line_track_done(const struct session *, const struct line *, enum track);
 void line_sync_fixed(const struct session *,
                      struct line *); /* forgets rows of another fixed lane */
-bool token_is_bos(const struct session *, const struct line *, int32_t token);
+bool token_is_bos(const struct line *, int32_t token);
 /* Mean loss over the line's tokens with one: sum and count added. */
 void line_loss_sum(const struct line *, enum track, double *sum, int64_t *count);
 

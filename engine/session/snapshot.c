@@ -63,7 +63,7 @@ static void finish_latents(struct session *s, struct line *l)
     p->complete = true;
     p->sse = p->sum_sq = 0;
     for (int32_t i = 0; i < l->tokens->n; i++)
-        if (!token_is_bos(s, l, i)) {
+        if (!token_is_bos(l, i)) {
             p->sse += l->sse[i];
             p->sum_sq += l->sq[i];
         }
@@ -92,7 +92,7 @@ static double variance_unexplained(const struct session *s)
         for (int32_t w = 0; w < l->n_windows; w++) {
             for (int32_t j = 0; l->window[w].sum_x && j < s->n_in; j++)
                 sum[j] += l->window[w].sum_x[j];
-            n += l->window[w].n - (l->window[w].n > 0 && token_is_bos(s, l, l->window[w].first));
+            n += l->window[w].n - (l->window[w].n > 0 && token_is_bos(l, l->window[w].first));
         }
         sse += l->latents->sse;
         sq += l->latents->sum_sq;

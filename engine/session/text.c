@@ -7,18 +7,11 @@
 
 static struct span *split(const char *text, size_t n, bool join, int32_t *n_out)
 {
-    size_t cap = 0, count = 0;
-    struct span *span = NULL;
-    size_t start = 0;
-    for (;;) {
-        const char *nl = join ? NULL : memchr(text + start, '\n', n - start);
-        size_t end = nl ? (size_t)(nl - text) : n;
+    size_t cap = 0, count = 0, at = 0;
+    struct span *span = NULL, next;
+    while (count < INT32_MAX && line_next(text, n, join, &at, &next.start, &next.end)) {
         span = grow(span, &cap, count + 1, sizeof *span);
-        bool cr = nl && end > start && text[end - 1] == '\r';
-        span[count++] = (struct span){start, cr ? end - 1 : end};
-        if (!nl || count == INT32_MAX)
-            break;
-        start = end + 1;
+        span[count++] = next;
     }
     *n_out = (int32_t)count;
     return span;

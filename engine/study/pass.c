@@ -1,6 +1,7 @@
 /* Documents through the model up to a hook point. */
 #include "engine/study/pass.h"
 #include "engine/base/memory.h"
+#include "engine/lane/sequences.h"
 #include <stdlib.h>
 
 int64_t pass_chunks(const struct study_in *in)
@@ -51,83 +52,48 @@ struct packer { /* a sub-batch being filled */
     const struct study_in *in;
     void (*each)(void *, struct run *, const struct pass_batch *);
     void *arg;
-    int32_t n_rows, limit, n_seqs;
-    size_t cap, cap_seqs;
+    int32_t limit;
+    struct sequences seq, doc; /* of the sub-batch; of one document */
     struct pass_row *row;
-    int32_t *ids, *target, *start;
+    size_t cap;
 };
 
 static void flush(struct packer *p)
 {
     bool before = run_ok(p->run);
-    if (p->n_rows == 0 || !before)
+    if (p->seq.n_rows == 0 || !before)
         return;
     struct arena_mark mark = arena_mark(p->run->arena);
-    p->start[p->n_seqs] = p->n_rows;
-    struct pass_batch b = {.n_rows = p->n_rows,
+    struct pass_batch b = {.n_rows = p->seq.n_rows,
                            .row = p->row,
-                           .ids = p->ids,
-                           .target = p->target,
-                           .seqs = {.n = p->n_seqs, .start = p->start}};
+                           .ids = p->seq.ids,
+                           .target = p->seq.target,
+                           .seqs = {.n = p->seq.n, .start = p->seq.start}};
     struct batch batch = {.n_rows = b.n_rows, .ids = b.ids, .seqs = b.seqs};
     model_forward(p->run, p->in->model, &batch, NULL, p->in->at, NULL, 0, &b.state);
     if (run_ok(p->run))
         p->each(p->arg, p->run, &b);
     run_name(p->run, before, "sentences %lld to %lld of the corpus", (long long)p->row[0].doc + 1,
-             (long long)p->row[p->n_rows - 1].doc + 1);
+             (long long)p->row[b.n_rows - 1].doc + 1);
     arena_reset(p->run->arena, mark);
-    p->n_rows = p->n_seqs = 0;
+    sequences_clear(&p->seq);
 }
 
-static void reserve(struct packer *p, int32_t rows)
+static void add_window(struct packer *p, int64_t doc, int32_t window)
 {
-    size_t need = (size_t)p->n_rows + (size_t)rows;
-    if (need > p->cap) {
-        p->cap = need > 2 * p->cap ? need : 2 * p->cap;
-        p->row = xreallocarray(p->row, p->cap, sizeof *p->row);
-        p->ids = xreallocarray(p->ids, p->cap, sizeof *p->ids);
-        p->target = xreallocarray(p->target, p->cap, sizeof *p->target);
-    }
-    p->start = grow(p->start, &p->cap_seqs, (size_t)p->n_seqs + 2, sizeof *p->start);
-}
-
-static void add_row(struct packer *p, int64_t doc, int32_t pos, int32_t id)
-{
-    p->row[p->n_rows] = (struct pass_row){doc, pos};
-    p->ids[p->n_rows] = id;
-    p->target[p->n_rows] = -1;
-    if (p->n_rows > p->start[p->n_seqs])
-        p->target[p->n_rows - 1] = id;
-    p->n_rows++;
-}
-
-/* Tokens first … first + n − 1 of a document, as a sequence of their own. */
-static void add_window(struct packer *p, const struct pass_doc *d, int32_t first, int32_t n,
-                       int32_t bos)
-{
-    int32_t rows = n + (bos >= 0 ? 1 : 0);
-    if (p->n_rows > 0 && rows > p->limit - p->n_rows)
+    int32_t rows = p->doc.start[window + 1] - p->doc.start[window];
+    if (p->seq.n_rows > 0 && rows > p->limit - p->seq.n_rows)
         flush(p);
-    reserve(p, rows);
-    p->start[p->n_seqs] = p->n_rows;
-    if (bos >= 0)
-        add_row(p, d->doc, -1, bos);
-    for (int32_t i = first; i < first + n; i++)
-        add_row(p, d->doc, i, d->token[i].id);
-    p->n_seqs++;
+    int32_t first = p->seq.n_rows;
+    sequences_add(&p->seq, &p->doc, window);
+    p->row = grow(p->row, &p->cap, (size_t)p->seq.n_rows, sizeof *p->row);
+    for (int32_t i = first; i < p->seq.n_rows; i++)
+        p->row[i] = (struct pass_row){doc, p->seq.pos[i]};
 }
 
-static int32_t bos_id(const struct study_in *in)
+static struct cut cut_of(const struct study_in *in)
 {
-    const struct model_config *c = model_config(in->model);
-    return c->bos_id >= 0 && c->bos_id < c->n_vocab ? c->bos_id : tokenizer_eot(in->tokenizer);
-}
-
-/* Tokens of the text that a window has. */
-static int32_t window_room(const struct study_in *in)
-{
-    const struct model_config *c = model_config(in->model);
-    return in->bos && bos_id(in) >= 0 && c->n_ctx > 1 ? c->n_ctx - 1 : c->n_ctx;
+    return model_cut(in->model, in->tokenizer, in->bos);
 }
 
 /* A token has a byte at least, in NFC: that has at most three bytes for each of a character beyond
@@ -142,7 +108,7 @@ static bool may_be_longer(const struct corpus_doc *d, int32_t room)
 
 bool pass_cut(const struct study_in *in, const atomic_bool *cancel, struct pass_cut *out)
 {
-    const int32_t room = window_room(in);
+    const int32_t room = cut_room(cut_of(in));
     *out = (struct pass_cut){.first = -1};
     for (int64_t i = 0; i < in->corpus->n_docs; i++) {
         if (cancel && atomic_load(cancel))
@@ -163,9 +129,12 @@ bool pass_cut(const struct study_in *in, const atomic_bool *cancel, struct pass_
 
 static void add_doc(struct packer *p, const struct pass_doc *d)
 {
-    int32_t bos = p->in->bos ? bos_id(p->in) : -1, room = window_room(p->in);
-    for (int32_t at = 0; at < d->n && run_ok(p->run); at += room)
-        add_window(p, d, at, d->n - at < room ? d->n - at : room, bos);
+    if (d->n == 0)
+        return;
+    sequences_clear(&p->doc);
+    int32_t n = lane_sequences(&p->doc, d->token, d->n, cut_of(p->in));
+    for (int32_t i = 0; i < n && run_ok(p->run); i++)
+        add_window(p, d->doc, i);
 }
 
 void pass_chunk(struct run *run, const struct study_in *in, int64_t i,
@@ -181,8 +150,7 @@ void pass_chunk(struct run *run, const struct study_in *in, int64_t i,
         add_doc(&p, &docs[d]);
     flush(&p);
     pass_docs_free(docs, n);
+    sequences_release(&p.seq);
+    sequences_release(&p.doc);
     free(p.row);
-    free(p.ids);
-    free(p.target);
-    free(p.start);
 }

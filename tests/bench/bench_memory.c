@@ -44,9 +44,10 @@ static void add_line(struct bytes *b, const struct line *l)
 {
     b->text += (double)(malloc_usable_size((void *)(uintptr_t)l) + malloc_usable_size(l->text) +
                         malloc_usable_size(l->coded));
-    b->tokens += (double)(malloc_usable_size(l->raw) + malloc_usable_size(l->ids) +
-                          malloc_usable_size(l->sq) + malloc_usable_size(l->sse) +
-                          malloc_usable_size(l->tokens));
+    b->tokens += (double)(malloc_usable_size(l->raw) + malloc_usable_size(l->seq.ids) +
+                          malloc_usable_size(l->seq.target) + malloc_usable_size(l->seq.pos) +
+                          malloc_usable_size(l->seq.start) + malloc_usable_size(l->sq) +
+                          malloc_usable_size(l->sse) + malloc_usable_size(l->tokens));
     b->latents += (double)malloc_usable_size(l->latents);
     for (int t = 0; t < N_TRACKS; t++)
         b->losses += (double)malloc_usable_size(l->loss[t]);

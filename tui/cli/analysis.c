@@ -3,6 +3,7 @@
 #include "tui/cli/analysis.h"
 #include "engine/base/memory.h"
 #include "engine/formats/tensors.h"
+#include "engine/lane/sequences.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,21 +27,11 @@ static bool add_unit(struct wish *w, const struct unit *u, bool fixed, struct er
     return true;
 }
 
-/* The length of the text without the line end that a pipe brings: it ends a line, it does not begin
- * one. */
-static size_t text_length(const struct input *in, bool join)
-{
-    size_t n = in->n;
-    if (!join && n > 0 && in->text[n - 1] == '\n')
-        n--;
-    return !join && n < in->n && n > 0 && in->text[n - 1] == '\r' ? n - 1 : n;
-}
-
 static bool wish_fill(struct wish *w, const struct analysis *a, const struct options *o,
                       struct error *e)
 {
     *w = (struct wish){.text = a->in->text,
-                       .n_text = text_length(a->in, o->join),
+                       .n_text = o->join ? a->in->n : text_without_end(a->in->text, a->in->n),
                        .join = o->join,
                        .bos = o->bos,
                        .special = o->special,

@@ -3,6 +3,7 @@
  */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
+#include "engine/lane/sequences.h"
 #include "engine/text/utf8.h"
 #include "tui/cli/command.h"
 #include "tui/term/grid.h"
@@ -158,14 +159,16 @@ static bool prompt_encode(struct generation *g, const struct input *in, struct e
     const struct options *o = &g->cli->opt;
     struct token *token = NULL;
     size_t n = 0, cap = 0;
-    int32_t n_ctx = model_config(g->wb->model)->n_ctx, bos = model_config(g->wb->model)->bos_id;
+    int32_t n_ctx = model_config(g->wb->model)->n_ctx;
+    struct cut whole = {.context = INT32_MAX,
+                        .bos = model_cut(g->wb->model, g->wb->tokenizer, o->bos).bos};
+    struct sequences seq = {0};
     tokenizer_encode(g->wb->tokenizer, in->text, in->n, o->special, &token, &n, &cap);
     bool ok = false;
     input_note_special(in, g->cli, g->wb->tokenizer);
-    if (bos < 0)
-        bos = tokenizer_eot(g->wb->tokenizer);
-    g->with_bos = o->bos && bos >= 0;
-    g->n_prompt = (int32_t)n + g->with_bos;
+    lane_sequences(&seq, token, (int32_t)n, whole);
+    g->with_bos = whole.bos >= 0;
+    g->n_prompt = seq.n_rows;
     if (g->n_prompt == 0)
         error_set(e, ERROR_INPUT, "generate: found an empty prompt, expected text or --bos");
     else if (g->n_prompt >= n_ctx)
@@ -184,12 +187,10 @@ static bool prompt_encode(struct generation *g, const struct input *in, struct e
         ok = true;
     if (ok) {
         g->ids = xcalloc((size_t)g->values->tokens, sizeof *g->ids);
-        if (g->with_bos)
-            g->ids[0] = bos;
-        for (size_t i = 0; i < n; i++)
-            g->ids[g->with_bos + i] = token[i].id;
+        memcpy(g->ids, seq.ids, (size_t)seq.n_rows * sizeof *g->ids);
         g->n = g->n_prompt;
     }
+    sequences_release(&seq);
     free(token);
     return ok;
 }

@@ -1,5 +1,6 @@
 /* glimt tokenize: text to token ids and back. */
 #include "engine/base/memory.h"
+#include "engine/lane/sequences.h"
 #include "engine/text/utf8.h"
 #include "tui/cli/command.h"
 #include <errno.h>
@@ -46,19 +47,9 @@ static void encode_part(struct tokens *all, const struct tokenizer *t, const str
 static void encode(struct tokens *all, const struct tokenizer *t, const struct input *in,
                    const struct options *o)
 {
-    if (o->join) {
-        encode_part(all, t, in, 0, in->n, o);
-        return;
-    }
-    for (size_t start = 0; start < in->n;) {
-        const char *newline = memchr(in->text + start, '\n', in->n - start);
-        size_t stop = newline ? (size_t)(newline - in->text) : in->n,
-               next = newline ? stop + 1 : in->n;
-        if (newline && stop > start && in->text[stop - 1] == '\r')
-            stop--;
-        encode_part(all, t, in, start, stop, o);
-        start = next;
-    }
+    size_t n = o->join ? in->n : text_without_end(in->text, in->n), at = 0, start, end;
+    while (line_next(in->text, n, o->join, &at, &start, &end))
+        encode_part(all, t, in, start, end, o);
 }
 
 static json_t *ids_json(const struct tokens *all)
