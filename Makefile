@@ -29,9 +29,9 @@ LDLIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -ldl -lpthread
 
 ENGINE = $(wildcard engine/*.c engine/*/*.c)
 STORE = $(wildcard store/*.c)
-TUI = $(filter-out tui/main.c,$(wildcard tui/*.c tui/*/*.c))
+TUI = $(filter-out tui/main.c,$(wildcard tui/*.c tui/*/*.c tui/*/*/*.c))
 LIB_O = $(patsubst %.c,$B/%.o,$(ENGINE) $(STORE) $(TUI))
-UNITS = $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/engine/*/test_*.c tests/engine/test_*.c tests/tui/*/test_*.c tests/tui/test_*.c tests/store/test_*.c))
+UNITS = $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/engine/*/test_*.c tests/engine/test_*.c tests/tui/*/*/test_*.c tests/tui/*/test_*.c tests/tui/test_*.c tests/store/test_*.c))
 E2E = $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/e2e/test_*.c))
 FUZZ = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 TEST_O = $(patsubst %.c,$B/%.o,$(wildcard tests/support/*.c))

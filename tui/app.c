@@ -4,9 +4,9 @@
 #include "tui/desk.h"
 #include "tui/kept.h"
 #include "tui/script.h"
+#include "tui/shell/export.h"
 #include "tui/term/locale.h"
 #include "tui/term/screen.h"
-#include "tui/view/export.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

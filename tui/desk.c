@@ -2,7 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "engine/formats/text_file.h"
-#include "tui/view/export.h"
+#include "tui/shell/export.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Views and worker together, without a terminal: what the explorer and `glimt snapshot` share. */
 #ifndef GLIMT_TUI_DESK_H
 #define GLIMT_TUI_DESK_H
-#include "tui/view/explore.h"
+#include "tui/shell/shell.h"
 
 struct desk {
     struct explore explore;

@@ -4,7 +4,7 @@
  * `:command`, `#` comment. The whole file is checked before the first step. */
 #ifndef GLIMT_TUI_SCRIPT_H
 #define GLIMT_TUI_SCRIPT_H
-#include "tui/view/explore.h"
+#include "tui/shell/shell.h"
 
 struct script;
 

@@ -1,7 +1,7 @@
 /* The Latents view with the largest dictionary there is: what a person waits for between a key and
  * the frame. A table made here, no model. Prints medians; asserts no time. */
 #include "engine/base/memory.h"
-#include "tui/view/latents_private.h"
+#include "tui/view/latents/latents_private.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #ifndef GLIMT_TESTS_EXPLORE_FIXTURE_H
 #define GLIMT_TESTS_EXPLORE_FIXTURE_H
 #include "tui/options.h"
-#include "tui/view/explore.h"
+#include "tui/shell/shell.h"
 
 #define FIXTURE_JOBS 400
 struct explore_fixture {

@@ -3,7 +3,7 @@
 #ifndef GLIMT_TESTS_LATENTS_SCENE_H
 #define GLIMT_TESTS_LATENTS_SCENE_H
 #include "tests/support/explore_fixture.h"
-#include "tui/view/latents_private.h"
+#include "tui/view/latents/latents_private.h"
 
 enum { SCENE_UNITS = 60, SCENE_CLASSES = 6 };
 extern const char *const scene_class[SCENE_CLASSES]; /* the last with an escape in it */

@@ -1,0 +1,223 @@
+/* The active latents of the token under the cursor, largest first. */
+#include "tui/unit_words.h"
+#include "tui/view/explore/explore.h"
+#include "tui/view/job_line.h"
+#include "tui/view/label.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* How often each latent fires in a class: on the corpus in use once it is harvested, until then as
+ * the bundle's statistics have it. */
+static const struct bundle *statistics(const struct drawing *d)
+{
+    const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
+    return b && b->fire_share ? b : NULL;
+}
+
+static int n_shares(const struct drawing *d)
+{
+    const struct bundle *b = statistics(d);
+    int n = d->ex->findings.shares.n_classes;
+    n = n > 0 ? n : b ? b->n_classes : 0;
+    return n < 4 ? n : 4;
+}
+
+static const char *share_class(const struct drawing *d, int c)
+{
+    const struct findings_shares *s = &d->ex->findings.shares;
+    return s->n_classes > 0 ? s->cls[c] : statistics(d)->cls[c].name;
+}
+
+static double share_of(const struct drawing *d, int c, int32_t id)
+{
+    const struct bundle *b = statistics(d);
+    if (d->ex->findings.shares.n_classes > 0)
+        return findings_share(&d->ex->findings, c, id);
+    return id < b->n_latents ? (double)b->fire_share[(size_t)c * (size_t)b->n_latents + (size_t)id]
+                             : (double)NAN;
+}
+
+static void draw_shares(const struct drawing *d, struct rect r, int x, int y, int32_t id,
+                        bool roomy, bool selected)
+{
+    for (int c = 0; c < n_shares(d); c++) {
+        double share = 100 * share_of(d, c, id);
+        if (!isfinite(share))
+            return;
+        x = grid_printf(d->grid, r, x, y, draw_style(d, selected ? ROLE_SELECTION : class_role(c)),
+                        "%s%.2s", roomy ? "  " : " ", share_class(d, c));
+        x = grid_printf(d->grid, r, x, y, draw_style(d, selected ? ROLE_SELECTION : ROLE_TEXT),
+                        roomy ? "%3.0f %%" : "%3.0f", share);
+    }
+}
+
+static int shares_width(const struct drawing *d, bool roomy)
+{
+    return n_shares(d) * (roomy ? 9 : 6);
+}
+
+/* Columns of a bar beside the shares, which go where there is no room for both. */
+static int bar_width(const struct drawing *d, struct rect r)
+{
+    int w = r.w - 15 - shares_width(d, r.w >= 46);
+    return w >= 4 ? w : r.w - 15 > 4 ? r.w - 15 : 0;
+}
+
+static bool shares_fit(const struct drawing *d, struct rect r)
+{
+    return r.w - 15 - bar_width(d, r) >= shares_width(d, r.w >= 46);
+}
+
+/* What the shares are of; why there are none. In `columns` where it can be shorter. */
+static void shares_note(const struct drawing *d, struct rect r, int columns, char *out, size_t n)
+{
+    const struct job *j = &d->ex->findings.latents.job;
+    const char *kept = "not harvested: H harvests";
+    char name[96];
+    out[0] = 0;
+    if (d->ex->findings.shares.n_classes > 0) {
+        corpus_choice_name(&j->request.corpus, name, sizeof name);
+        if (shares_fit(d, r))
+            snprintf(out, n, "%s%s", r.w >= 46 ? "shares of " : "", name);
+    } else if (j->id && job_is_pending(j) && !j->request.only_kept) {
+        job_working_text(j, d->ascii, columns, out, n);
+    } else if (n_shares(d) > 0) {
+        if (shares_fit(d, r))
+            snprintf(out, n, "%s", r.w >= 46 ? "shares of the bundle" : "bundle");
+    } else if (d->wb && d->wb->dict) {
+        const struct job *bins = &d->ex->findings.bins.job;
+        if (bins->id && job_is_pending(bins))
+            job_working_text(bins, d->ascii, columns, out, n);
+        else
+            snprintf(out, n, "%s", r.w >= 28 ? kept : "H harvests");
+    }
+}
+
+static void draw_row(const struct drawing *d, struct rect r, int y, int rank, double largest)
+{
+    int32_t id;
+    float v;
+    char number[32];
+    if (!here_active(&d->here, rank, &id, &v))
+        return;
+    const struct explore *ex = d->ex;
+    bool selected = ex->focus == PANE_LATENTS && ex->latents.selected == rank;
+    bool chosen = sliders_find(&ex->sliders, id) >= 0, roomy = r.w >= 46;
+    struct style s = draw_style(d, d->here.stale ? ROLE_STALE : chosen ? ROLE_FIXED : ROLE_TEXT);
+    if (selected)
+        grid_fill(d->grid, (struct rect){r.x, y, r.w, 1}, draw_style(d, ROLE_SELECTION));
+    if (selected)
+        s = draw_style(d, ROLE_SELECTION);
+    grid_text(d->grid, r, r.x, y, s, chosen ? (d->ascii ? ">" : "▸") : " ",
+              chosen && !d->ascii ? 3 : 1);
+    plain_number((double)v, 2, d->ascii, number, sizeof number);
+    grid_printf(d->grid, r, r.x + 2, y, s, "%5d", id);
+    grid_printf(d->grid, r, r.x + 8 + 6 - text_columns(number, strlen(number)), y, s, "%s", number);
+    int w = bar_width(d, r);
+    draw_bar(d, r, r.x + 15, y, w, fabs((double)v) / largest,
+             selected ? s : draw_style(d, ROLE_BAR));
+    if (shares_fit(d, r))
+        draw_shares(d, r, r.x + 15 + w, y, id, roomy, selected);
+}
+
+/* What parts the brushed phrase from the rest: shares inside and outside. */
+static void draw_brush(const struct drawing *d, struct rect r)
+{
+    const struct brush *b = &d->ex->brush;
+    const struct list *l = &d->ex->latents;
+    bool roomy = r.w >= 34;
+    for (int i = 0; i < r.h && l->top + i < b->n; i++) {
+        const struct brush_row *row = &b->row[l->top + i];
+        bool selected = l->selected == l->top + i && d->ex->focus == PANE_LATENTS;
+        struct style s = draw_style(d, selected ? ROLE_FOCUS : ROLE_TEXT);
+        int y = r.y + i, w = r.w - (roomy ? 27 : 20);
+        grid_printf(d->grid, r, r.x + 1, y, s, "%d", (int)row->latent);
+        if (w > 0)
+            draw_bar(d, r, r.x + 8, y, w, (double)(row->inside - row->rest),
+                     selected ? s : draw_style(d, ROLE_BAR));
+        grid_printf(d->grid, r, r.x + r.w - (roomy ? 18 : 11), y, s,
+                    roomy ? "%4.0f %% rest %3.0f %%" : "%4.0f %4.0f %%", 100 * (double)row->inside,
+                    100 * (double)row->rest);
+    }
+}
+
+static void draw_brushed(const struct drawing *d)
+{
+    const struct brush *b = &d->ex->brush;
+    char title[80], edge[64];
+    snprintf(title, sizeof title, "%s of the selection: %d token%s", unit_words(d->wb)->title,
+             (int)b->n_inside, b->n_inside == 1 ? "" : "s");
+    if (d->ex->layout.pane[PANE_LATENTS].w < (int)strlen(title) + 4)
+        snprintf(title, sizeof title, "%s of %d token%s", unit_words(d->wb)->title,
+                 (int)b->n_inside, b->n_inside == 1 ? "" : "s");
+    draw_frame(d, PANE_LATENTS, title);
+    struct rect r = pane_rows(d->ex, PANE_LATENTS);
+    if (r.h <= 0)
+        return;
+    draw_brush(d, r);
+    snprintf(edge, sizeof edge, "share here; of the other %d", (int)b->n_rest);
+    draw_edge(d, PANE_LATENTS, edge);
+    if (d->ex->focus == PANE_LATENTS && d->ex->overlay == OVERLAY_NONE) {
+        d->grid->cursor_x = r.x;
+        d->grid->cursor_y = r.y + (d->ex->latents.selected - d->ex->latents.top);
+    }
+}
+
+static const char *nothing_active(const struct drawing *d)
+{
+    const struct line_latents *l = d->here.valid ? d->here.line->latents : NULL;
+    if (l && l->complete && !d->here.stale)
+        return "none is active";
+    return missing(d, d->snap && d->snap->tokens.valid && !d->here.valid);
+}
+
+static void draw_lower_edge(const struct drawing *d, struct rect r, int32_t n)
+{
+    const struct list *l = &d->ex->latents;
+    char edge[256] = "", part[200];
+    if (n > r.h) {
+        snprintf(part, sizeof part, "%d%s%d of %d", l->top + 1, d->ascii ? "-" : "–", l->top + r.h,
+                 n);
+        edge_add(d, PANE_LATENTS, edge, sizeof edge, part);
+    }
+    shares_note(d, r, r.w - 7 - text_columns(edge, strlen(edge)), part, sizeof part);
+    if (n > 0)
+        edge_add(d, PANE_LATENTS, edge, sizeof edge, part);
+    if (n > 0 && n <= r.h && d->ex->focus == PANE_LATENTS) {
+        edge_add(d, PANE_LATENTS, edge, sizeof edge, "f slider");
+        edge_add(d, PANE_LATENTS, edge, sizeof edge, "Enter colour");
+    }
+    draw_edge(d, PANE_LATENTS, edge);
+}
+
+void draw_latents_pane(const struct drawing *d)
+{
+    char title[160], label[LABEL_MAX];
+    if (d->ex->brush.n > 0) {
+        draw_brushed(d);
+        return;
+    }
+    here_label(d, label);
+    snprintf(title, sizeof title, "%s at %s", unit_words(d->wb)->title, label);
+    draw_frame(d, PANE_LATENTS, d->here.valid ? title : unit_words(d->wb)->title);
+    struct rect r = pane_rows(d->ex, PANE_LATENTS);
+    const struct list *l = &d->ex->latents;
+    int32_t n = here_n_active(&d->here), id;
+    float largest = 1;
+    if (r.h <= 0)
+        return;
+    if (d->wb && !d->wb->dict)
+        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "no SAE: start with --sae");
+    else if (n == 0)
+        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), "%s", nothing_active(d));
+    if (here_active(&d->here, 0, &id, &largest))
+        largest = fabsf(largest) > 0 ? fabsf(largest) : 1;
+    for (int i = 0; i < r.h && l->top + i < n; i++)
+        draw_row(d, r, r.y + i, l->top + i, (double)largest);
+    draw_lower_edge(d, r, n);
+    if (d->ex->focus == PANE_LATENTS && d->ex->overlay == OVERLAY_NONE) {
+        d->grid->cursor_x = r.x;
+        d->grid->cursor_y = r.y + (l->selected - l->top);
+    }
+}
