@@ -1,17 +1,18 @@
-/* Co-activation: how often each unit fires together with every latent. */
-#include "engine/study/coactive.h"
+/* Co-activation: how often each unit fires together with every latent: tokens with both among the k
+ * over tokens with either (Jaccard).
+ *
+ * Table "rows": latent, other, tokens (with both), jaccard; the `rows` others with the largest
+ * jaccard for each unit (ties: lower latent). */
 #include "engine/base/memory.h"
 #include "engine/study/pass.h"
 #include "engine/study/units.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_ROWS = 20 }; /* of the study's own tables */
-
 struct study {
     struct study_in in;
     struct units units;
-    int32_t m;
+    int32_t m, rows;
     uint32_t *fired; /* [m] tokens */
     uint32_t *both;  /* [n_units, m] tokens */
 };
@@ -34,10 +35,10 @@ static void coactive_free(struct study *s)
     free(s);
 }
 
-static bool coactive_open(const struct study_in *in, const struct study_args *args,
+static bool coactive_open(const struct study_in *in, const struct params *params,
                           struct study **out, struct error *e)
 {
-    if (args->n_units < 1)
+    if (!params_has(params, "units"))
         return error_set(e, ERROR_INPUT, "co-activation: no latent is given, expected 1 to %d",
                          STUDY_MAX_UNITS);
     if (in->dict && dict_spec(in->dict)->identity)
@@ -47,7 +48,8 @@ static bool coactive_open(const struct study_in *in, const struct study_args *ar
             "expected an SAE");
     struct study *s = xcalloc(1, sizeof *s);
     s->in = *in;
-    if (!units_init(&s->units, "co-activation", in, args, e))
+    s->rows = (int32_t)params_int(params, "rows");
+    if (!units_init(&s->units, "co-activation", in, params, e))
         goto fail;
     s->m = dict_spec(in->dict)->m;
     s->fired = calloc((size_t)s->m, sizeof *s->fired);
@@ -196,7 +198,7 @@ static int32_t others_of(const struct study *s, int32_t unit, struct other *out)
     return n;
 }
 
-struct table *coactive_table(const struct study *s, int32_t rows)
+static struct table *coactive_table(const struct study *s)
 {
     struct table *t = table_new("rows", "Latents active together", MARK_LIST);
     table_column(t, "latent", "", "the latent asked about", COLUMN_I64, COLUMN_KEY);
@@ -207,7 +209,7 @@ struct table *coactive_table(const struct study *s, int32_t rows)
     struct other *other = xcalloc((size_t)s->m, sizeof *other);
     for (int32_t j = 0; j < s->units.n; j++) {
         int32_t n = others_of(s, j, other);
-        for (int32_t i = 0; i < n && i < rows; i++) {
+        for (int32_t i = 0; i < n && i < s->rows; i++) {
             int64_t row = table_row(t);
             table_set_i64(t, row, 0, s->units.id[j]);
             table_set_i64(t, row, 1, other[i].id);
@@ -222,12 +224,18 @@ struct table *coactive_table(const struct study *s, int32_t rows)
 static struct table_set *coactive_tables(struct study *s)
 {
     struct table_set *set = table_set_new();
-    table_set_add(set, coactive_table(s, TABLE_ROWS));
+    table_set_add(set, coactive_table(s));
     return set;
 }
 
+static const struct param params[] = {
+    STUDY_UNITS_ROW,
+    {"rows", "N", "others of each latent", PARAM_INT, "10", .min = 1, .max = INT32_MAX},
+    {.name = NULL},
+};
+
 const struct study_ops coactive_study = {.name = "coactive",
-                                         .uses = USES_UNITS,
+                                         .params = params,
                                          .open = coactive_open,
                                          .free = coactive_free,
                                          .n_chunks = coactive_chunks,

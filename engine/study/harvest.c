@@ -68,14 +68,14 @@ static bool check_inputs(const struct study_in *in, struct error *e)
     return true;
 }
 
-static bool harvest_open(const struct study_in *in, const struct study_args *args,
-                         struct study **out, struct error *e)
+static bool harvest_open(const struct study_in *in, const struct params *params, struct study **out,
+                         struct error *e)
 {
     if (!check_inputs(in, e))
         return false;
     struct study *s = xcalloc(1, sizeof *s);
     s->in = *in;
-    s->keep = args && args->postings;
+    s->keep = params_flag(params, "keep-activations");
     s->m = dict_spec(in->dict)->m;
     s->n_classes = in->corpus->n_classes;
     dense_init(&s->dense, s->m, s->n_classes);
@@ -551,8 +551,13 @@ static struct table_set *harvest_tables(struct study *s)
     return set;
 }
 
+static const struct param params[] = {
+    {"keep-activations", NULL, "also keep every activation", PARAM_FLAG, .in_key = true},
+    {.name = NULL},
+};
+
 const struct study_ops harvest_study = {.name = "harvest",
-                                        .uses = USES_POSTINGS,
+                                        .params = params,
                                         .open = harvest_open,
                                         .free = harvest_free,
                                         .n_chunks = harvest_chunks,

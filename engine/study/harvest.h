@@ -55,7 +55,7 @@ struct latent_detail *harvest_detail(const struct study *, int32_t latent);
 /* Text form for the store. Parse takes untrusted bytes: NULL and *e when they make no detail. */
 void latent_detail_print(const struct latent_detail *, struct strbuf *);
 struct latent_detail *latent_detail_parse(const void *p, size_t n, struct error *e);
-/* Postings (args.postings): hands over every activation so far, token-major in corpus order: for
+/* Postings (keep-activations): hands over every activation so far, token-major in corpus order: for
  * each token its doc, pos, and k (id, value) pairs. */
 typedef void posting_sink(void *arg, int32_t doc, int32_t pos, int32_t n, const int32_t *id,
                           const float *value);

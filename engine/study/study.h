@@ -13,11 +13,10 @@
 #include "engine/formats/corpus.h"
 #include "engine/model/model.h"
 #include "engine/session/session.h"
+#include "engine/study/param.h"
 #include "engine/text/tokenizer.h"
 
-#define STUDY_VERSION 2 /* counted up when any study's numbers change: part of every cache key */
-#define STUDY_MAX_UNITS 256
-#define STUDY_MAX_VALUES 64
+#define STUDY_VERSION 3 /* counted up when any study's numbers change: part of every cache key */
 
 struct study_in { /* all borrowed; must outlive the study */
     struct backend *backend;
@@ -30,33 +29,15 @@ struct study_in { /* all borrowed; must outlive the study */
     bool special;                /* special tokens spelled out become their ids */
 };
 
-struct study_args { /* plain data; a study reads only what concerns it (study_ops.uses) */
-    int32_t n_units;
-    int32_t unit[STUDY_MAX_UNITS];
-    int32_t n_values;
-    double value[STUDY_MAX_VALUES];
-    unsigned inserts; /* sweep: 1 << INSERT_SAE | 1 << INSERT_ERROR */
-    bool each;        /* sweep: also each unit alone */
-    bool postings;    /* harvest: keep every activation */
-    uint64_t seed;
-};
-enum study_uses { /* what of the args changes the result: what a cache key must hold */
-                  USES_UNITS = 1,
-                  USES_VALUES = 2,
-                  USES_INSERTS = 4,
-                  USES_EACH = 8,
-                  USES_SEED = 16,
-                  USES_POSTINGS = 32
-};
-
 struct study;   /* each study has its own */
 struct partial; /* likewise: what one chunk gives */
 
 struct study_ops {
     const char *name;
-    unsigned uses;
-    /* False and *e: inputs or args make no sense (a unit out of range: found and expected). */
-    bool (*open)(const struct study_in *, const struct study_args *, struct study **out,
+    const struct param *params; /* NULL: none */
+    /* False and *e: inputs or parameters make no sense (a unit out of range: found and expected).
+     * params has at least the rows of the table. */
+    bool (*open)(const struct study_in *, const struct params *, struct study **out,
                  struct error *e);
     void (*free)(struct study *);
     int64_t (*n_chunks)(const struct study *);
@@ -68,7 +49,7 @@ struct study_ops {
     /* Takes chunk i in; called with i = 0, 1, …; the partial stays the caller's. */
     void (*fold)(struct study *, int64_t i, const struct partial *);
     /* All that fold changed, to go on from later; load takes untrusted bytes of a study opened with
-     * the same inputs and args. */
+     * the same inputs and parameters. */
     void (*save)(const struct study *, struct strbuf *);
     bool (*load)(struct study *, const void *p, size_t n, struct error *e);
     /* The result so far: valid at any time. A new set, the caller's. */

@@ -27,26 +27,25 @@ static void add_lane(struct study *s, struct sweep_lane is, int32_t same_as, int
 
 static void add_insertion(struct study *s, int32_t insert)
 {
-    const struct study_args *a = &s->args;
     int32_t base = s->n_lanes, all = base + 1;
     /* with the error kept an unmodified reconstruction is the plain value again */
     add_lane(s, (struct sweep_lane){insert, ALL_UNITS, (double)NAN},
              insert == INSERT_ERROR ? 0 : -1, base);
-    for (int32_t v = 0; v < a->n_values; v++)
-        add_lane(s, (struct sweep_lane){insert, ALL_UNITS, a->value[v]}, -1, base);
-    for (int32_t j = 0; j < a->n_units && a->each; j++)
-        for (int32_t v = 0; v < a->n_values; v++)
-            add_lane(s, (struct sweep_lane){insert, j, a->value[v]}, a->n_units == 1 ? all + v : -1,
+    for (int32_t v = 0; v < s->n_values; v++)
+        add_lane(s, (struct sweep_lane){insert, ALL_UNITS, s->value[v]}, -1, base);
+    for (int32_t j = 0; j < s->units.n && s->each; j++)
+        for (int32_t v = 0; v < s->n_values; v++)
+            add_lane(s, (struct sweep_lane){insert, j, s->value[v]}, s->units.n == 1 ? all + v : -1,
                      base);
 }
 
 static void make_lanes(struct study *s)
 {
-    size_t values = (size_t)s->args.n_values * (1 + (size_t)s->args.n_units);
+    size_t values = (size_t)s->n_values * (1 + (size_t)s->units.n);
     s->lane = xcalloc(1 + 2 * (1 + values), sizeof *s->lane);
     add_lane(s, (struct sweep_lane){INSERT_NONE, ALL_UNITS, (double)NAN}, -1, 0);
     for (int32_t insert = INSERT_SAE; insert <= INSERT_ERROR; insert++)
-        if (s->args.inserts & 1u << insert)
+        if (s->insert[insert])
             add_insertion(s, insert);
 }
 
@@ -64,22 +63,41 @@ static void sweep_free(struct study *s)
     free(s);
 }
 
-static bool check_args(const struct study_args *a, struct error *e)
+enum { IN_SAE, IN_ERROR }; /* choices of `insert` */
+static const char *const inserts[] = {"sae", "error", NULL};
+static const struct param params[] = {
+    {"values", "LIST", "FROM:TO:STEP or a list", PARAM_VALUES, "-8:8:2", .in_key = true},
+    {"insert", "sae|error|sae,error", "what the values are set in", PARAM_SET, "sae",
+     .choices = inserts, .in_key = true},
+    {"each", NULL, "also every latent alone", PARAM_FLAG, .in_key = true},
+    {"seed", "N", "of the intervals", PARAM_SEED, "0", .in_key = true},
+    STUDY_UNITS_ROW,
+    {.name = NULL},
+};
+
+static bool take_params(struct study *s, const struct params *p, struct error *e)
 {
-    const unsigned known = 1u << INSERT_SAE | 1u << INSERT_ERROR;
-    if (a->n_values < 0 || a->n_values > STUDY_MAX_VALUES)
-        return error_set(e, ERROR_INPUT, "sweep: %d values, expected at most %d", a->n_values,
+    const double *value;
+    const unsigned in = params_set(p, "insert");
+    s->n_values = params_values(p, "values", &value);
+    if (s->n_values > STUDY_MAX_VALUES)
+        return error_set(e, ERROR_INPUT, "sweep: %d values, expected at most %d", s->n_values,
                          STUDY_MAX_VALUES);
-    for (int32_t v = 0; v < a->n_values; v++)
-        if (!isfinite((float)a->value[v]))
+    for (int32_t v = 0; v < s->n_values; v++) {
+        if (!isfinite((float)value[v]))
             return error_set(e, ERROR_INPUT, "sweep: value %d is %g, expected a finite number",
-                             v + 1, a->value[v]);
-    if (a->n_values > 0 && a->n_units < 1)
+                             v + 1, value[v]);
+        s->value[v] = value[v];
+    }
+    if (s->n_values > 0 && !params_has(p, "units"))
         return error_set(e, ERROR_INPUT, "sweep: values but no unit to fix, expected 1 to %d units",
                          STUDY_MAX_UNITS);
-    if (a->inserts == 0 || (a->inserts & ~known))
-        return error_set(e, ERROR_INPUT, "sweep: insertions %#x, expected sae, error or both",
-                         a->inserts);
+    if (in == 0)
+        return error_set(e, ERROR_INPUT, "sweep: no insertion, expected sae, error or both");
+    s->insert[INSERT_SAE] = in & 1u << IN_SAE;
+    s->insert[INSERT_ERROR] = in & 1u << IN_ERROR;
+    s->each = params_flag(p, "each");
+    s->seed = params_seed(p, "seed");
     return true;
 }
 
@@ -96,13 +114,12 @@ static bool reserve_losses(struct study *s, struct error *e)
            error_set(e, ERROR_SYSTEM, "sweep: no memory for %lld losses", (long long)cells);
 }
 
-static bool sweep_open(const struct study_in *in, const struct study_args *args, struct study **out,
+static bool sweep_open(const struct study_in *in, const struct params *p, struct study **out,
                        struct error *e)
 {
     struct study *s = xcalloc(1, sizeof *s);
     s->in = *in;
-    s->args = *args;
-    if (!check_args(args, e) || !units_init(&s->units, "sweep", in, args, e))
+    if (!take_params(s, p, e) || !units_init(&s->units, "sweep", in, p, e))
         goto fail;
     make_lanes(s);
     if (!reserve_losses(s, e))
@@ -165,7 +182,7 @@ static void front(struct work *w)
     struct study *s = w->s;
     struct tensor x = w->b->state.value;
     struct sparse f = {0};
-    bool sae = s->args.inserts & 1u << INSERT_SAE;
+    bool sae = s->insert[INSERT_SAE];
     to_landing(w, x, &w->plain);
     dict_encode(w->run, s->in.dict, x, &f, NULL);
     if (sae)
@@ -426,8 +443,7 @@ double sweep_loss(const struct study *s, int32_t lane, int64_t doc)
 }
 
 const struct study_ops sweep_study = {.name = "sweep",
-                                      .uses = USES_UNITS | USES_VALUES | USES_INSERTS | USES_EACH |
-                                              USES_SEED,
+                                      .params = params,
                                       .open = sweep_open,
                                       .free = sweep_free,
                                       .n_chunks = sweep_chunks,

@@ -1,11 +1,11 @@
 /* Sweep: loss of a corpus with units fixed at one value after the other.
  *
  * Lanes: plain (nothing inserted), for each insertion the unmodified reconstruction, and for each
- * value all units fixed at it; with args.each also each unit alone. Uses the landing of the hook:
+ * value all units fixed at it; with `each` also each unit alone. Uses the landing of the hook:
  * r′ = B + Σ c·u (engine/session/session.h), so only the layers behind it run for each lane.
  * A sentence of one token (without BOS) has no loss and is left out.
  *
- * study_ops: sweep_study (uses units, values, inserts, each, seed).
+ * study_ops: sweep_study.
  * tables: "rows": value (X; missing: unmodified), insert (KEY: none, sae, error), unit (missing:
  * all of them), class (SERIES), loss_sentence_mean (Y), ci95.lo, ci95.hi (LO, HI; percentile
  * bootstrap over sentences, 2,000 draws), loss_token_mean, sentences, tokens. mark LINE.
@@ -19,7 +19,7 @@
 
 struct sweep_lane {
     int32_t insert; /* enum insert; INSERT_NONE: plain */
-    int32_t unit;   /* −1: all units; else the index in args.unit of the only one fixed */
+    int32_t unit;   /* −1: all units; else the index among the units of the only one fixed */
     double value;   /* NaN: nothing fixed */
 };
 int32_t sweep_n_lanes(const struct study *);

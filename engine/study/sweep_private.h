@@ -13,8 +13,12 @@ struct lane {
 
 struct study {
     struct study_in in;
-    struct study_args args;
     struct units units;
+    int32_t n_values;
+    double value[STUDY_MAX_VALUES];
+    bool insert[INSERT_ERROR + 1]; /* by enum insert */
+    bool each;                     /* also each unit alone */
+    uint64_t seed;
     int32_t n_lanes;
     struct lane *lane;
     struct tensor pushed; /* u_j [n_units, width at the landing], once `has_pushed` */

@@ -170,7 +170,7 @@ static void sample_of(const struct study *s, int32_t cls,
             q->x[q->n * q->L + l] = value(s, d, l);
         q->n++;
     }
-    sweep_bootstrap(q->x, q->n, q->L, DRAWS, s->args.seed, q->ci);
+    sweep_bootstrap(q->x, q->n, q->L, DRAWS, s->seed, q->ci);
 }
 
 static double token_mean(const struct study *s, int32_t lane, int32_t cls, int64_t *tokens)
@@ -259,7 +259,7 @@ static void pairs_of(const struct study *s, struct sample *q)
         q->n++;
     }
     free(doc_of);
-    sweep_bootstrap(q->x, q->n, q->L, DRAWS, s->args.seed, q->ci);
+    sweep_bootstrap(q->x, q->n, q->L, DRAWS, s->seed, q->ci);
 }
 
 static struct table *pairs_table(const struct study *s)

@@ -25,9 +25,10 @@ static bool check_in(const char *name, const struct study_in *in, struct error *
 }
 
 bool units_init(struct units *u, const char *name, const struct study_in *in,
-                const struct study_args *args, struct error *e)
+                const struct params *params, struct error *e)
 {
-    *u = (struct units){.n = args->n_units};
+    const int32_t *unit;
+    *u = (struct units){.n = params_units(params, "units", &unit)};
     if (!check_in(name, in, e))
         return false;
     if (u->n < 0 || u->n > STUDY_MAX_UNITS)
@@ -40,7 +41,7 @@ bool units_init(struct units *u, const char *name, const struct study_in *in,
     for (int32_t i = 0; i < d->m; i++)
         u->column[i] = -1;
     for (int32_t i = 0; i < u->n; i++) {
-        int32_t id = u->id[i] = args->unit[i];
+        int32_t id = u->id[i] = unit[i];
         if (id < 0 || id >= d->m)
             error_set(e, ERROR_INPUT, "%s: there is no unit %d, expected 0 to %d", name, id,
                       d->m - 1);

@@ -11,10 +11,16 @@ struct units {
     bool positive;   /* only what is > 0 is active: all but the signed top k */
 };
 
+/* The row of studies of units. */
+#define STUDY_UNITS_ROW                                                                            \
+    {                                                                                              \
+        "units", "ID…", "the latents; default: the chosen ones", PARAM_UNITS, .in_key = true       \
+    }
+
 /* Checks inputs and units for the study `name`: a corpus and a dictionary that fits the hook, units
  * in range and different from each other. False and *e otherwise; nothing to release then. */
-bool units_init(struct units *, const char *name, const struct study_in *,
-                const struct study_args *, struct error *e);
+bool units_init(struct units *, const char *name, const struct study_in *, const struct params *,
+                struct error *e);
 void units_release(struct units *);
 /* Activations [T, n] to the host: the selected value, −0 for a selected 0, +0 where not active.
  * f: dict_encode of the rows. Neurons: the values as they are. */

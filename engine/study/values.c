@@ -28,15 +28,15 @@ static void values_free(struct study *s)
     free(s);
 }
 
-static bool values_open(const struct study_in *in, const struct study_args *args,
-                        struct study **out, struct error *e)
+static bool values_open(const struct study_in *in, const struct params *params, struct study **out,
+                        struct error *e)
 {
-    if (args->n_units < 1)
+    if (!params_has(params, "units"))
         return error_set(e, ERROR_INPUT, "values: no unit is given, expected 1 to %d",
                          STUDY_MAX_UNITS);
     struct study *s = xcalloc(1, sizeof *s);
     s->in = *in;
-    if (!units_init(&s->units, "values", in, args, e)) {
+    if (!units_init(&s->units, "values", in, params, e)) {
         free(s);
         return false;
     }
@@ -276,8 +276,10 @@ static struct table_set *values_tables(struct study *s)
     return set;
 }
 
+static const struct param params[] = {STUDY_UNITS_ROW, {.name = NULL}};
+
 const struct study_ops values_study = {.name = "values",
-                                       .uses = USES_UNITS,
+                                       .params = params,
                                        .open = values_open,
                                        .free = values_free,
                                        .n_chunks = values_chunks,

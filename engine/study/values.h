@@ -2,7 +2,7 @@
  * histograms and overlaps, verification by sentence, running text.
  *
  * Pre-activations come from dict_encode_units, activations from the k active (0: not active).
- * study_ops: values_study (uses units). tables: "values" (doc, class, pos, start, end, then pre.ID
+ * study_ops: values_study . tables: "values" (doc, class, pos, start, end, then pre.ID
  * and act.ID of each unit), only when asked for by values_table. */
 #ifndef GLIMT_STUDY_VALUES_H
 #define GLIMT_STUDY_VALUES_H

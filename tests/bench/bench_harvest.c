@@ -114,15 +114,16 @@ static void bench(struct workbench *wb)
 {
     struct corpus *c = repeated(wb);
     struct study_in in = {wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, c, false, false};
-    struct study_args args = {0};
+    struct params params;
     struct error e = {0};
     double seconds[REPEATS];
     int64_t tokens = 0;
+    params_init(&params, harvest_study.params);
     int32_t m = dict_spec(wb->dict)->m;
     for (int i = 0; i < REPEATS; i++) {
         struct study *s = NULL;
         double t = now();
-        if (!harvest_study.open(&in, &args, &s, &e) ||
+        if (!harvest_study.open(&in, &params, &s, &e) ||
             !study_run(&harvest_study, s, wb->backend, 0, NULL, &e)) {
             fprintf(stderr, "%s\n", e.text);
             exit(1);

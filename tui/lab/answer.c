@@ -1,6 +1,5 @@
 /* Requests answered: which studies they need, and the tables that come out. */
 #include "engine/base/memory.h"
-#include "engine/study/coactive.h"
 #include "engine/study/lens.h"
 #include "engine/study/pass.h"
 #include "engine/study/sweep.h"
@@ -10,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { EXAMPLES_A_CLASS = 10, LENS_ROWS = 10, COACTIVE_ROWS = 10 };
+enum { EXAMPLES_A_CLASS = 10, LENS_ROWS = 10 };
 
 struct answer { /* one request under way */
     struct lab *lab;
@@ -88,15 +87,17 @@ static bool need_units(struct answer *a)
     return true;
 }
 
-static void take_units(const struct answer *a, struct study_args *args)
+static void take_units(const struct answer *a, struct study_call *call)
 {
-    args->n_units = a->n_units;
-    memcpy(args->unit, a->unit, (size_t)a->n_units * sizeof *a->unit);
+    params_set_units(&call->params, "units", a->unit, a->n_units);
 }
 
-static bool run(struct answer *a, const struct study_call *call, struct finished *f)
+/* Releases the call. */
+static bool run(struct answer *a, struct study_call *call, struct finished *f)
 {
-    if (!lab_study(a->lab, call, a->loop, false, f, a->e))
+    bool ok = lab_study(a->lab, call, a->loop, false, f, a->e);
+    lab_call_release(call);
+    if (!ok)
         return false;
     a->facts.cached = f->cached;
     a->facts.resumed = a->facts.resumed || f->resumed;
@@ -182,7 +183,7 @@ static bool verify_found(struct answer *a, struct harvest_source *s, int32_t n_f
     if (!half)
         return false;
     lab_call_init(a->lab, &call, &values_study, half, "verifying");
-    take_units(a, &call.args);
+    take_units(a, &call);
     if (!run(a, &call, &f))
         return false;
     struct verify_in in = {.found_on = &s->view,
@@ -253,9 +254,12 @@ static bool add_other_half(struct answer *a, struct table *classes)
         pass_docs_free(d, 1);
         if (a->loop->poll)
             a->loop->poll(a->loop->poll_arg);
-        if (a->loop->cancel && atomic_load(a->loop->cancel))
+        if (a->loop->cancel && atomic_load(a->loop->cancel)) {
+            lab_call_release(&call);
             return error_set(a->e, ERROR_CANCELLED, "interrupted");
+        }
     }
+    lab_call_release(&call);
     const int32_t name = table_find(classes, "class"), n = table_find(classes, "sentences"),
                   t = table_find(classes, "tokens"), w = table_find(classes, "words");
     for (int64_t row = 0; row < classes->n_rows; row++) {
@@ -304,7 +308,7 @@ static bool values(struct answer *a, struct table_set *(*partial)(void *, struct
     if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
         return false;
     lab_call_init(a->lab, &call, &values_study, a->corpus, request_name[a->request->kind]);
-    take_units(a, &call.args);
+    take_units(a, &call);
     call.partial = partial;
     call.partial_arg = a;
     return run(a, &call, f);
@@ -373,6 +377,7 @@ static bool answer_details(struct answer *a)
     }
     if (all)
         add_rows(a, all);
+    lab_call_release(&call);
     bool ok = no_error(&s, a->e);
     if (ok && a->request->keep_activations) {
         struct table *t = lab_activations(a->lab, &s, a->corpus->corpus, a->unit, a->n_units, a->e);
@@ -394,23 +399,19 @@ static bool answer_lens(struct answer *a)
     struct study_loop loop = {
         .cancel = a->loop->cancel, .poll = a->loop->poll, .poll_arg = a->loop->poll_arg};
     int32_t rows = a->request->rows > 0 ? a->request->rows : LENS_ROWS;
-    if (!lens_run(&call.in, a->unit, a->n_units, rows, &loop, &set, a->e))
+    bool ok = lens_run(&call.in, a->unit, a->n_units, rows, &loop, &set, a->e);
+    lab_call_release(&call);
+    if (!ok)
         return false;
     table_set_unref(a->set);
     a->set = set;
     return true;
 }
 
-static int32_t coactive_rows(const struct answer *a)
-{
-    return a->request->rows > 0 ? a->request->rows : COACTIVE_ROWS;
-}
-
 static struct table_set *growing_coactive(void *arg, struct study *study)
 {
-    struct table_set *set = table_set_new();
-    table_set_add(set, coactive_table(study, coactive_rows(arg)));
-    return set;
+    (void)arg;
+    return coactive_study.tables(study);
 }
 
 static bool answer_coactive(struct answer *a)
@@ -420,12 +421,14 @@ static bool answer_coactive(struct answer *a)
     if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
         return false;
     lab_call_init(a->lab, &call, &coactive_study, a->corpus, "co-activation");
-    take_units(a, &call.args);
+    take_units(a, &call);
+    if (a->request->rows > 0)
+        params_set_int(&call.params, "rows", a->request->rows);
     call.partial = growing_coactive;
-    call.partial_arg = a;
     if (!run(a, &call, &f))
         return false;
-    table_set_add(a->set, coactive_table(f.study, coactive_rows(a)));
+    table_set_unref(a->set);
+    a->set = coactive_study.tables(f.study);
     finished_release(&f);
     return true;
 }
@@ -457,14 +460,13 @@ static bool answer_sweep(struct answer *a)
     if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
         return false;
     lab_call_init(a->lab, &call, &sweep_study, a->corpus, "sweep");
-    take_units(a, &call.args);
-    call.args.n_values = r->n_values;
-    memcpy(call.args.value, r->value, sizeof call.args.value);
-    if (r->n_values == 0 &&
-        !request_parse_values("-8:8:2", call.args.value, &call.args.n_values, a->e))
-        return false;
-    call.args.inserts = r->inserts ? r->inserts : 1u << INSERT_SAE;
-    call.args.each = r->each;
+    take_units(a, &call);
+    static const char *const inserts[] = {"sae", "error", "sae,error"};
+    if (r->n_values > 0)
+        params_set_values(&call.params, "values", r->value, r->n_values);
+    if (r->inserts)
+        params_parse(&call.params, "insert", inserts[r->inserts / 2 - 1], NULL);
+    params_set_flag(&call.params, "each", r->each);
     call.only_kept = r->only_kept;
     call.partial = growing_sweep;
     if (!run(a, &call, &f))
@@ -526,6 +528,7 @@ bool lab_cut(struct lab *lab, const struct corpus_choice *choice, const struct l
     if (!c)
         return false;
     lab_call_init(lab, &call, &harvest_study, c, "");
-    return pass_cut(&call.in, loop ? loop->cancel : NULL, out) ||
-           error_set(e, ERROR_CANCELLED, "interrupted");
+    bool ok = pass_cut(&call.in, loop ? loop->cancel : NULL, out);
+    lab_call_release(&call);
+    return ok || error_set(e, ERROR_CANCELLED, "interrupted");
 }

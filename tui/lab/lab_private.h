@@ -46,7 +46,7 @@ struct lab {
 struct study_call { /* a study, ready to be looked up or run */
     const struct study_ops *ops;
     struct study_in in;
-    struct study_args args;
+    struct params params;             /* the study's own */
     const struct open_corpus *corpus; /* NULL: none */
     const char *what;                 /* for people */
     bool only_kept;                   /* nothing is computed */
@@ -64,8 +64,10 @@ bool lab_wants_store(const struct lab *);
 /* The cache is there; false and *e: why not, which is said no other way then. */
 bool lab_need_store(struct lab *, struct error *e);
 void lab_say(struct lab *, const char *line);
+/* Parameters at their presets, the seed the session's. */
 void lab_call_init(const struct lab *, struct study_call *, const struct study_ops *,
                    const struct open_corpus *, const char *what);
+void lab_call_release(struct study_call *);
 /* From the cache, resumed, or computed; kept where there is a cache. must_keep: not being able to
  * keep it is an error; else it is said (lab_said). */
 bool lab_study(struct lab *, const struct study_call *, const struct lab_loop *, bool must_keep,
@@ -100,7 +102,7 @@ bool lab_harvest(struct lab *, const struct open_corpus *, const struct harvest_
                  struct error *e);
 void harvest_source_release(struct harvest_source *);
 
-/* Of a harvest with args.postings: keeps them (within the transaction of its results), and reads
+/* Of a harvest with keep-activations: keeps them (within the transaction of its results), and reads
  * those of some latents: latent, class, doc, pos, value. NULL and *e. */
 bool lab_keep_postings(struct lab *, int64_t run, struct study *, struct error *e);
 struct table *lab_activations(struct lab *, const struct harvest_source *, const struct corpus *,

@@ -13,7 +13,7 @@ enum request_kind {
     REQUEST_BINS,      /* "rows": detail_histogram of each unit, from the harvest (quick, ≈) */
     REQUEST_EXAMPLES,  /* "rows": detail_examples of each unit */
     REQUEST_LENS,      /* "promoted", "suppressed", "neighbours": engine/study/lens.h */
-    REQUEST_COACTIVE,  /* "rows": engine/study/coactive.h */
+    REQUEST_COACTIVE,  /* "rows": engine/study/coactive.c */
     REQUEST_SWEEP,     /* "rows", "differences", "pairs": engine/study/sweep.h */
     REQUEST_TOKENS,    /* "tokens": values_tokens; "overlaps": values_overlap */
     N_REQUESTS

@@ -1,14 +1,14 @@
 /* One study through the cache: looked up by its key, resumed, or run and kept. */
 #include "engine/base/memory.h"
 #include "tui/lab/lab_private.h"
-#include <jansson.h>
+#include "tui/lab/param_json.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define PARTIAL_S 0.25
-#define FORMAT_OF_KEYS 1
+#define FORMAT_OF_KEYS 2
 
 void lab_call_init(const struct lab *lab, struct study_call *call, const struct study_ops *ops,
                    const struct open_corpus *corpus, const char *what)
@@ -23,36 +23,17 @@ void lab_call_init(const struct lab *lab, struct study_call *call, const struct 
                                  .corpus = corpus ? corpus->corpus : NULL,
                                  .bos = lab->options->bos,
                                  .special = corpus && corpus->choice.special};
-    call->args.seed = lab->options->seed;
+    params_init(&call->params, ops->params);
+    if (params_know(&call->params, "seed"))
+        params_set_seed(&call->params, "seed", lab->options->seed);
+}
+
+void lab_call_release(struct study_call *call)
+{
+    params_release(&call->params);
 }
 
 /* ---- keys */
-static void add_args(const struct study_call *call, json_t *o)
-{
-    const struct study_args *a = &call->args;
-    unsigned uses = call->ops->uses;
-    if (uses & USES_UNITS) {
-        json_t *units = json_array();
-        for (int32_t i = 0; i < a->n_units; i++)
-            json_array_append_new(units, json_integer(a->unit[i]));
-        json_object_set_new(o, "units", units);
-    }
-    if (uses & USES_VALUES) {
-        json_t *values = json_array();
-        for (int32_t i = 0; i < a->n_values; i++)
-            json_array_append_new(values, json_real(a->value[i]));
-        json_object_set_new(o, "values", values);
-    }
-    if (uses & USES_INSERTS)
-        json_object_set_new(o, "inserts", json_integer((json_int_t)a->inserts));
-    if (uses & USES_EACH)
-        json_object_set_new(o, "each", json_boolean(a->each));
-    if (uses & USES_SEED)
-        json_object_set_new(o, "seed", json_integer((json_int_t)a->seed));
-    if (uses & USES_POSTINGS)
-        json_object_set_new(o, "postings", json_boolean(a->postings));
-}
-
 struct sha256 lab_key(const struct lab *lab, const struct study_call *call)
 {
     char model[65], dict[65], tokenizer[65], corpus[65] = "none", point[POINT_NAME_MAX];
@@ -63,7 +44,7 @@ struct sha256 lab_key(const struct lab *lab, const struct study_call *call)
     if (call->in.corpus)
         sha256_hex(&call->in.corpus->hash, corpus);
     point_name(call->in.at, point);
-    add_args(call, o);
+    json_object_set_new(o, "params", params_json(&call->params, PARAMS_KEY));
     json_object_set_new(o, "format", json_integer(FORMAT_OF_KEYS));
     json_object_set_new(o, "engine", json_integer(STUDY_VERSION));
     json_object_set_new(o, "study", json_string(call->ops->name));
@@ -108,7 +89,7 @@ char *lab_call_print(const struct study_call *call)
     for (int32_t i = 0; c && i < c->n_files; i++)
         json_array_append_new(files, json_pack("[o, o]", string_or_null(c->file[i].cls),
                                                path_or_null(c->file[i].path)));
-    add_args(call, o);
+    json_object_set_new(o, "params", params_json(&call->params, PARAMS_KEY));
     json_object_set_new(o, "path", path_or_null(c ? c->path : NULL));
     json_object_set_new(o, "files", files);
     json_object_set_new(o, "limit", json_integer(c ? c->limit : 0));
@@ -238,7 +219,7 @@ bool lab_study_fresh(struct lab *lab, const struct study_call *call, const struc
                      struct study **out, struct error *e)
 {
     struct running r = {.lab = lab, .call = call, .loop = loop ? loop : &no_loop};
-    if (!call->ops->open(&call->in, &call->args, &r.study, e))
+    if (!call->ops->open(&call->in, &call->params, &r.study, e))
         return false;
     if (run_study(&r, 0, e)) {
         *out = r.study;
@@ -255,7 +236,7 @@ static bool load_result(struct lab *lab, const struct study_call *call, struct f
 {
     struct strbuf blob;
     strbuf_init(&blob);
-    bool ok = call->ops->open(&call->in, &call->args, &f->study, e);
+    bool ok = call->ops->open(&call->in, &call->params, &f->study, e);
     if (ok) {
         ok = store_get_result(lab->store, f->run, RESULT_STATE, &blob, e) == 1 &&
              call->ops->load(f->study, blob.s, blob.len, e);
@@ -284,7 +265,7 @@ static int64_t load_state(struct lab *lab, const struct study_call *call, struct
         } else { /* half loaded */
             call->ops->free(*study);
             *study = NULL;
-            if (!call->ops->open(&call->in, &call->args, study, NULL))
+            if (!call->ops->open(&call->in, &call->params, study, NULL))
                 panic("a study that opened does not open again");
         }
     }
@@ -321,7 +302,8 @@ static bool keep(struct lab *lab, const struct study_call *call, const struct fi
         return false;
     if (harvest) {
         ok = keep_harvest(lab, f->run, f->study, e) &&
-             (!call->args.postings || lab_keep_postings(lab, f->run, f->study, e));
+             (!params_flag(&call->params, "keep-activations") ||
+              lab_keep_postings(lab, f->run, f->study, e));
     } else {
         struct strbuf blob;
         strbuf_init(&blob);
@@ -371,7 +353,7 @@ static enum store_claim claim(struct lab *lab, const struct study_call *call,
     if (call->in.corpus && !store_object(lab->store, "corpus", &call->in.corpus->hash,
                                          call->in.corpus->name, "{}", &key.corpus, e))
         goto cleanup;
-    if (!call->ops->open(&call->in, &call->args, &study, e))
+    if (!call->ops->open(&call->in, &call->params, &study, e))
         goto cleanup;
     key.n_chunks = call->ops->n_chunks(study);
     call->ops->free(study);
@@ -401,7 +383,7 @@ static bool compute(struct lab *lab, const struct study_call *call, const struct
                         .key = f->key,
                         .must_keep = must_keep};
     int64_t first = 0;
-    if (!call->ops->open(&call->in, &call->args, &r.study, e))
+    if (!call->ops->open(&call->in, &call->params, &r.study, e))
         return false;
     r.n_chunks = call->ops->n_chunks(r.study);
     if (f->run)
@@ -557,27 +539,21 @@ static bool of_memory(struct lab *lab, const struct open_corpus *c, struct harve
     return true;
 }
 
-bool lab_harvest(struct lab *lab, const struct open_corpus *corpus, const struct harvest_call *how,
-                 const struct lab_loop *loop, struct harvest_source *s, struct lab_facts *facts,
-                 struct error *e)
+static bool harvest_of(struct lab *lab, const struct study_call *call,
+                       const struct harvest_call *how, const struct lab_loop *loop,
+                       struct harvest_source *s, struct lab_facts *facts, struct error *e)
 {
-    struct study_call call;
     struct finished f;
-    *s = (struct harvest_source){.lab = lab, .loop = loop};
-    lab_call_init(lab, &call, &harvest_study, corpus, "harvest");
-    call.args.postings = how->postings;
-    call.only_kept = how->only_kept;
-    call.partial = how->partial;
-    call.partial_arg = how->partial_arg;
+    const struct open_corpus *corpus = call->corpus;
     if (!lab_identify(lab, loop, e))
         return false;
-    struct sha256 key = lab_key(lab, &call);
+    struct sha256 key = lab_key(lab, call);
     if (!how->must_keep && lab->harvest.study && memcmp(&key, &lab->harvest.key, sizeof key) == 0) {
         if (facts)
             facts->cached = true;
         return of_memory(lab, corpus, s);
     }
-    if (!lab_study(lab, &call, loop, how->must_keep, &f, e))
+    if (!lab_study(lab, call, loop, how->must_keep, &f, e))
         return false;
     if (facts) {
         facts->cached = f.cached;
@@ -598,6 +574,22 @@ bool lab_harvest(struct lab *lab, const struct open_corpus *corpus, const struct
                                     .detail = stored_detail,
                                     .arg = s};
     return true;
+}
+
+bool lab_harvest(struct lab *lab, const struct open_corpus *corpus, const struct harvest_call *how,
+                 const struct lab_loop *loop, struct harvest_source *s, struct lab_facts *facts,
+                 struct error *e)
+{
+    struct study_call call;
+    *s = (struct harvest_source){.lab = lab, .loop = loop};
+    lab_call_init(lab, &call, &harvest_study, corpus, "harvest");
+    params_set_flag(&call.params, "keep-activations", how->postings);
+    call.only_kept = how->only_kept;
+    call.partial = how->partial;
+    call.partial_arg = how->partial_arg;
+    bool ok = harvest_of(lab, &call, how, loop, s, facts, e);
+    lab_call_release(&call);
+    return ok;
 }
 
 void harvest_source_release(struct harvest_source *s)

@@ -1,6 +1,7 @@
 /* A stored run computed anew and compared. */
 #include "engine/base/memory.h"
 #include "tui/lab/lab_private.h"
+#include "tui/lab/param_json.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,20 +14,6 @@ static const struct study_ops *study_named(const char *name)
         if (strcmp(all_studies[i]->name, name) == 0)
             return all_studies[i];
     return NULL;
-}
-
-static void parse_args(const json_t *o, struct study_args *a)
-{
-    size_t i;
-    json_t *v;
-    json_array_foreach(json_object_get(o, "units"), i, v) if (a->n_units < STUDY_MAX_UNITS)
-        a->unit[a->n_units++] = (int32_t)json_integer_value(v);
-    json_array_foreach(json_object_get(o, "values"), i, v) if (a->n_values < STUDY_MAX_VALUES)
-        a->value[a->n_values++] = json_number_value(v);
-    a->inserts = (unsigned)json_integer_value(json_object_get(o, "inserts"));
-    a->each = json_is_true(json_object_get(o, "each"));
-    a->seed = (uint64_t)json_integer_value(json_object_get(o, "seed"));
-    a->postings = json_is_true(json_object_get(o, "postings"));
 }
 
 static void parse_corpus(const json_t *o, struct corpus_choice *c)
@@ -94,13 +81,30 @@ static bool compare_state(struct lab *lab, int64_t run, const struct study_ops *
     return ok;
 }
 
+static bool compare(struct lab *lab, const struct store_entry *entry, const struct study_call *call,
+                    const struct lab_loop *loop, bool *comparable, struct error *e)
+{
+    struct study *fresh = NULL;
+    struct sha256 key = lab_key(lab, call);
+    if (memcmp(&key, &entry->key, sizeof key) != 0)
+        return error_set(e, ERROR_INPUT,
+                         "made from another model, dictionary or corpus than the ones at hand, or "
+                         "by another version of glimt");
+    *comparable = true;
+    if (!lab_study_fresh(lab, call, loop, &fresh, e))
+        return false;
+    bool ok = call->ops == &harvest_study ? compare_harvest(lab, entry->id, fresh, e)
+                                          : compare_state(lab, entry->id, call->ops, fresh, e);
+    call->ops->free(fresh);
+    return ok;
+}
+
 static bool verify(struct lab *lab, const struct store_entry *entry, const json_t *o,
                    const struct lab_loop *loop, bool *comparable, struct error *e)
 {
     const struct study_ops *ops = study_named(entry->study);
     struct corpus_choice choice = {0};
     struct study_call call;
-    struct study *fresh = NULL;
     if (!ops)
         return error_set(e, ERROR_INPUT, "unknown study %s", entry->study);
     parse_corpus(o, &choice);
@@ -110,18 +114,12 @@ static bool verify(struct lab *lab, const struct store_entry *entry, const json_
     if (!c)
         return false;
     lab_call_init(lab, &call, ops, c, "verify");
-    parse_args(o, &call.args);
+    params_release(&call.params); /* the run's, not this session's */
+    params_init(&call.params, ops->params);
+    params_take_json(&call.params, json_object_get(o, "params"));
     call.in.bos = json_is_true(json_object_get(o, "bos"));
-    struct sha256 key = lab_key(lab, &call);
-    if (memcmp(&key, &entry->key, sizeof key) != 0)
-        return error_set(e, ERROR_INPUT,
-                         "made from another model, dictionary or corpus than the ones at hand");
-    *comparable = true;
-    if (!lab_study_fresh(lab, &call, loop, &fresh, e))
-        return false;
-    bool ok = ops == &harvest_study ? compare_harvest(lab, entry->id, fresh, e)
-                                    : compare_state(lab, entry->id, ops, fresh, e);
-    ops->free(fresh);
+    bool ok = compare(lab, entry, &call, loop, comparable, e);
+    lab_call_release(&call);
     return ok;
 }
 

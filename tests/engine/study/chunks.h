@@ -70,10 +70,7 @@ static inline int64_t doc_of_row(const struct corpus *c, const struct table *x, 
 }
 
 /* ---- the demo bundle */
-#define DEMO_CHOSEN                                                                                \
-    {                                                                                              \
-        418, 390, 92, 527, 559, 348                                                                \
-    }
+#define DEMO_CHOSEN "418,390,92,527,559,348"
 struct demo {
     struct backend *backend;
     struct model *model;
@@ -141,9 +138,43 @@ static inline json_t *golden_json(const char *name)
     return j;
 }
 
+/* ---- parameters */
+/* Of a study, as "units=3,17,40 values=-2,0 each=true" ("values": none); the same until 32
+ * more were made. */
+static inline const struct params *given(const struct study_ops *ops, const char *text)
+{
+    static struct params made[32];
+    static unsigned next;
+    struct params *p = &made[next++ % 32];
+    char *words = xstrdup(text), *rest = words;
+    params_release(p);
+    params_init(p, ops->params);
+    for (char *word; (word = strsep(&rest, " ")) != NULL;) {
+        char *value = word + strcspn(word, "=");
+        struct error e = {0};
+        if (*value)
+            *value++ = '\0';
+        if (*word && !params_parse(p, word, *value ? value : NULL, &e))
+            fail_msg("%s: %s", word, e.text);
+    }
+    free(words);
+    return p;
+}
+
+/* The same with other units. */
+static inline const struct params *given_units(const struct study_ops *ops,
+                                               const struct params *others, const int32_t *unit,
+                                               int32_t n)
+{
+    struct params *p = (struct params *)given(ops, "");
+    params_take(p, others);
+    params_set_units(p, "units", unit, n);
+    return p;
+}
+
 /* ---- running */
 static inline struct study *study_new(const struct study_ops *ops, const struct study_in *in,
-                                      const struct study_args *args)
+                                      const struct params *args)
 {
     struct error e = {0};
     struct study *s = NULL;
@@ -160,7 +191,7 @@ static inline void study_finish(const struct study_ops *ops, struct study *s, st
 }
 
 static inline struct study *study_done(const struct study_ops *ops, const struct study_in *in,
-                                       const struct study_args *args)
+                                       const struct params *args)
 {
     struct study *s = study_new(ops, in, args);
     study_finish(ops, s, in->backend);
@@ -192,7 +223,7 @@ static inline void same_tables(const struct table_set *a, const struct table_set
 
 /* Stopped and begun again after every chunk, a study gives the tables of an undisturbed one. */
 static inline void check_resume(const struct study_ops *ops, const struct study_in *in,
-                                const struct study_args *args)
+                                const struct params *args)
 {
     struct study *whole = study_new(ops, in, args), *s = study_new(ops, in, args);
     struct run run = {.backend = in->backend, .arena = arena_new(in->backend)};
@@ -220,7 +251,7 @@ static inline void check_resume(const struct study_ops *ops, const struct study_
 /* A state that was cut, lengthened or changed where the counts stand is refused and breaks nothing.
  */
 static inline void check_bad_states(const struct study_ops *ops, const struct study_in *in,
-                                    const struct study_args *args)
+                                    const struct params *args)
 {
     struct study *s = study_done(ops, in, args);
     struct strbuf state;
@@ -268,7 +299,7 @@ static inline void count_down(void *arg)
 
 /* Cancelled at every n-th operation, the study goes on from there to the same tables. */
 static inline void check_cancel(const struct study_ops *ops, const struct study_in *in,
-                                const struct study_args *args, int step)
+                                const struct params *args, int step)
 {
     struct study *whole = study_done(ops, in, args), *s = study_new(ops, in, args);
     struct run run = {.backend = in->backend, .arena = arena_new(in->backend), .poll = count_down};
@@ -295,7 +326,7 @@ static inline void check_cancel(const struct study_ops *ops, const struct study_
 
 /* The three checks on the tiny model: stopped anywhere, spoilt, cancelled anywhere. */
 static inline void check_going_on(const struct study_ops *ops, const char *hook,
-                                  const struct study_args *args)
+                                  const struct params *args)
 {
     struct tiny_model t;
     tiny_open(&t, &(struct tiny_spec){.hook = hook});
@@ -309,7 +340,7 @@ static inline void check_going_on(const struct study_ops *ops, const char *hook,
 }
 
 static inline void check_refused(const struct study_ops *ops, const struct study_in *in,
-                                 const struct study_args *args, const char *says)
+                                 const struct params *args, const char *says)
 {
     struct error e = {0};
     struct study *s = NULL;
@@ -321,20 +352,20 @@ static inline void check_refused(const struct study_ops *ops, const struct study
 
 /* Units, inputs and dictionaries that no study takes. */
 static inline void check_units_refused(const struct study_ops *ops, const struct study_in *in,
-                                       const struct study_args *good)
+                                       const struct params *good)
 {
-    struct study_args a = *good;
     struct study_in no = *in;
-    a.unit[1] = dict_spec(in->dict)->m;
-    check_refused(ops, in, &a, "there is no unit 80, expected 0 to 79");
-    a.unit[1] = -1;
-    check_refused(ops, in, &a, "there is no unit -1");
-    a.unit[1] = a.unit[0];
-    check_refused(ops, in, &a, "given twice");
-    a.n_units = STUDY_MAX_UNITS + 1;
-    check_refused(ops, in, &a, "expected at most 256");
-    a.n_units = 0;
-    check_refused(ops, in, &a, "expected 1 to 256");
+    const int32_t *unit;
+    int32_t n = params_units(good, "units", &unit), a[STUDY_MAX_UNITS + 1] = {0};
+    memcpy(a, unit, (size_t)n * sizeof *a);
+    a[1] = dict_spec(in->dict)->m;
+    check_refused(ops, in, given_units(ops, good, a, n), "there is no unit 80, expected 0 to 79");
+    a[1] = -1;
+    check_refused(ops, in, given_units(ops, good, a, n), "there is no unit -1");
+    a[1] = a[0];
+    check_refused(ops, in, given_units(ops, good, a, n), "given twice");
+    check_refused(ops, in, given_units(ops, good, a, STUDY_MAX_UNITS + 1), "expected at most 256");
+    check_refused(ops, in, given_units(ops, good, a, 0), "expected 1 to 256");
     no.corpus = NULL;
     check_refused(ops, &no, good, "there is no text");
     no = *in, no.dict = NULL;

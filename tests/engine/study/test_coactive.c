@@ -1,8 +1,8 @@
 /* Co-activation against plain counting and an independent script. */
-#include "engine/study/coactive.h"
 #include "tests/engine/study/chunks.h"
 
-static const struct study_args three = {.n_units = 3, .unit = {3, 17, 40}};
+static const int32_t three_units[] = {3, 17, 40};
+#define three given(&coactive_study, "units=3,17,40")
 
 struct counted { /* which latents each token has, the direct way */
     bool on[2048][80];
@@ -59,7 +59,7 @@ static void check_table(const struct counted *q, const struct table *t, int32_t 
 {
     int64_t row = 0;
     for (int32_t j = 0; j < 3; j++) {
-        int32_t unit = three.unit[j];
+        int32_t unit = three_units[j];
         bool used[80] = {false};
         used[unit] = true;
         for (int32_t i = 0; i < rows; i++) { /* the next best, ties to the lower */
@@ -92,21 +92,21 @@ static void test_counts(void **state)
     struct study_in in = tiny_in(&t, c);
     struct counted *q = xcalloc(1, sizeof *q);
     count(q, &in);
-    struct study *s = study_done(&coactive_study, &in, &three);
-    static const int32_t rows[] = {0, 1, 5, 80};
-    for (size_t i = 1; i < sizeof rows / sizeof *rows; i++) {
-        struct table *table = coactive_table(s, rows[i]);
-        check_table(q, table, rows[i]);
-        table_free(table);
+    static const int32_t rows[] = {1, 5, 80};
+    struct study *s;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct params *p = (struct params *)three;
+        params_set_int(p, "rows", rows[i]);
+        s = study_done(&coactive_study, &in, p);
+        struct table_set *set = coactive_study.tables(s);
+        check_table(q, table_set_find(set, "rows"), rows[i]);
+        table_set_unref(set);
+        coactive_study.free(s);
     }
-    struct table *none = coactive_table(s, 0);
-    assert_int_equal(none->n_rows, 0);
-    table_free(none);
-    coactive_study.free(s);
     /* BOS is no token of the text */
     in.bos = true;
     struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};
-    s = study_new(&coactive_study, &in, &three);
+    s = study_new(&coactive_study, &in, three);
     int64_t tokens = 0;
     for (int64_t i = 0; i < coactive_study.n_chunks(s); i++) {
         struct partial *p = coactive_study.chunk(s, i, &run);
@@ -124,7 +124,6 @@ static void test_counts(void **state)
 
 static void test_golden(void **state)
 {
-    static const struct study_args args = {.n_units = 6, .unit = DEMO_CHOSEN};
     enum { N = 12 };
     struct demo demo;
     (void)state;
@@ -135,8 +134,10 @@ static void test_golden(void **state)
     demo_open(&demo);
     struct corpus *c = corpus_of(demo.line[0], 64, demo.line[1], 64, true, CORPUS_ALL);
     struct study_in in = demo_in(&demo, c);
-    struct study *s = study_done(&coactive_study, &in, &args);
-    struct table *t = coactive_table(s, N);
+    struct study *s =
+        study_done(&coactive_study, &in, given(&coactive_study, "units=" DEMO_CHOSEN " rows=12"));
+    struct table_set *set = coactive_study.tables(s);
+    const struct table *t = table_set_find(set, "rows");
     json_t *golden = golden_json("study/values.json"),
            *latents = json_object_get(golden, "latents");
     assert_int_equal(t->n_rows, 6 * N);
@@ -154,7 +155,7 @@ static void test_golden(void **state)
              1e-12, "jaccard", (long)row, 0);
     }
     json_decref(golden);
-    table_free(t);
+    table_set_unref(set);
     coactive_study.free(s);
     corpus_free(c);
     demo_close(&demo);
@@ -163,7 +164,7 @@ static void test_golden(void **state)
 static void test_resume(void **state)
 {
     (void)state;
-    check_going_on(&coactive_study, "layers.2.attn.out", &three);
+    check_going_on(&coactive_study, "layers.2.attn.out", three);
 }
 
 static void test_refused(void **state)
@@ -173,13 +174,13 @@ static void test_refused(void **state)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
     struct corpus *c = tiny_corpus(2, true);
     struct study_in in = tiny_in(&t, c);
-    check_units_refused(&coactive_study, &in, &three);
+    check_units_refused(&coactive_study, &in, three);
     corpus_free(c);
     tiny_close(&t);
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = true});
     c = tiny_corpus(2, true);
     in = tiny_in(&t, c);
-    check_refused(&coactive_study, &in, &three, "expected an SAE");
+    check_refused(&coactive_study, &in, three, "expected an SAE");
     corpus_free(c);
     tiny_close(&t);
 }

@@ -69,7 +69,7 @@ static void progress_counts_chunks_and_tokens(void **unused)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
     struct corpus *c = tiny_corpus(20, true);
     struct study_in in = tiny_in(&t, c);
-    struct study *s = study_new(&harvest_study, &in, &(struct study_args){0});
+    struct study *s = study_new(&harvest_study, &in, given(&harvest_study, ""));
     struct heard h = {0};
     struct study_loop loop = loop_of(&h);
     struct error e = {0};
@@ -99,11 +99,11 @@ static void cancelled_runs_go_on(void **unused)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
     struct corpus *c = tiny_corpus(20, false);
     struct study_in in = tiny_in(&t, c);
-    struct study *whole = study_done(&harvest_study, &in, &(struct study_args){0});
+    struct study *whole = study_done(&harvest_study, &in, given(&harvest_study, ""));
     for (int64_t n = 1; n <= 3; n++) {
         struct heard h = {.stop_after = n};
         struct study_loop loop = loop_of(&h);
-        struct study *s = study_new(&harvest_study, &in, &(struct study_args){0});
+        struct study *s = study_new(&harvest_study, &in, given(&harvest_study, ""));
         struct error e = {0};
         bool ok = study_run(&harvest_study, s, t.backend, 0, &loop, &e);
         assert_true(ok == (n == 3)); /* raised after the last chunk it comes too late */
@@ -111,7 +111,7 @@ static void cancelled_runs_go_on(void **unused)
             assert_true(e.kind == ERROR_CANCELLED);
             assert_int_equal(h.saved_at, n);
             harvest_study.free(s);
-            s = study_new(&harvest_study, &in, &(struct study_args){0});
+            s = study_new(&harvest_study, &in, given(&harvest_study, ""));
             e = (struct error){0};
             assert_true(harvest_study.load(s, h.state.s, h.state.len, &e));
             assert_true(study_run(&harvest_study, s, t.backend, h.saved_at, NULL, &e));
@@ -133,13 +133,13 @@ static void cancel_inside_a_chunk(void **unused)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .rows_per_job = 8});
     struct corpus *c = tiny_corpus(20, true);
     struct study_in in = tiny_in(&t, c);
-    struct study *whole = study_done(&harvest_study, &in, &(struct study_args){0});
+    struct study *whole = study_done(&harvest_study, &in, given(&harvest_study, ""));
     int64_t stops = 0;
     for (int n = 1;; n += quick() ? 41 : 7) {
         struct heard h = {0};
         struct study_loop loop = loop_of(&h);
         struct countdown down = {.left = n};
-        struct study *s = study_new(&harvest_study, &in, &(struct study_args){0});
+        struct study *s = study_new(&harvest_study, &in, given(&harvest_study, ""));
         struct error e = {0};
         loop.cancel = &down.cancel;
         loop.poll = count_down;
@@ -171,7 +171,7 @@ static void a_refused_checkpoint_ends_the_run(void **unused)
     struct corpus *c = tiny_corpus(20, true);
     struct study_in in = tiny_in(&t, c);
     for (int stop = 0; stop < 2; stop++) { /* on time; on cancelling */
-        struct study *s = study_new(&harvest_study, &in, &(struct study_args){0});
+        struct study *s = study_new(&harvest_study, &in, given(&harvest_study, ""));
         struct heard h = {.refuse = true, .stop_after = stop};
         struct study_loop loop = loop_of(&h);
         struct error e = {0};

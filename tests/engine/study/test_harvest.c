@@ -5,7 +5,8 @@
 #include "tests/engine/study/chunks.h"
 #include "tests/support/golden_tensors.h"
 
-static const struct study_args nothing;
+#define nothing given(&harvest_study, "")
+#define keeping given(&harvest_study, "keep-activations=true")
 
 /* ---- the demo bundle against the script */
 static const void *gold(const char *name, size_t n)
@@ -149,7 +150,7 @@ static void demo_agrees_with_the_script(void **unused)
     demo_open(&d);
     struct corpus *c = corpus_of(d.line[0], 64, d.line[1], 64, true, CORPUS_ALL);
     struct study_in in = demo_in(&d, c);
-    struct study *s = study_done(&harvest_study, &in, &nothing);
+    struct study *s = study_done(&harvest_study, &in, nothing);
     int32_t m = harvest_n_latents(s);
     const char *names[] = {c->cls[0].name, c->cls[1].name};
     check_counts(s, m);
@@ -194,7 +195,7 @@ static void assert_same(const struct study *a, const struct study *b)
 }
 
 /* After every chunk saved, loaded in a fresh study and gone on with: the same bytes. */
-static void check_cuts(const struct study_in *in, const struct study_args *args)
+static void check_cuts(const struct study_in *in, const struct params *args)
 {
     struct study *whole = study_done(&harvest_study, in, args);
     for (int64_t i = 0; i <= harvest_study.n_chunks(whole); i++) {
@@ -232,10 +233,10 @@ static void any_cut_gives_the_same_bytes(void **unused)
         struct corpus *c = tiny_corpus(20, i == 1);
         struct study_in in = tiny_in(&t, c);
         in.bos = i == 1;
-        check_cuts(&in, &nothing);
-        check_resume(&harvest_study, &in, &nothing);
-        check_bad_states(&harvest_study, &in, &nothing);
-        check_cancel(&harvest_study, &in, &nothing, quick() ? 97 : 5);
+        check_cuts(&in, nothing);
+        check_resume(&harvest_study, &in, nothing);
+        check_bad_states(&harvest_study, &in, nothing);
+        check_cancel(&harvest_study, &in, nothing, quick() ? 97 : 5);
         corpus_free(c);
         tiny_close(&t);
     }
@@ -250,10 +251,10 @@ static void chunks_are_pure(void **unused)
     tiny_open(&two, &(struct tiny_spec){.hook = "layers.1.mlp.act", .threads = 2});
     struct corpus *c = tiny_corpus(20, true);
     struct study_in in = tiny_in(&t, c), in_two = tiny_in(&two, c);
-    struct study *a = study_done(&harvest_study, &in, &nothing);
-    struct study *b = study_done(&harvest_study, &in_two, &nothing);
+    struct study *a = study_done(&harvest_study, &in, nothing);
+    struct study *b = study_done(&harvest_study, &in_two, nothing);
     assert_same(a, b);
-    struct study *s = study_new(&harvest_study, &in, &nothing);
+    struct study *s = study_new(&harvest_study, &in, nothing);
     struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};
     struct partial *last = harvest_study.chunk(s, 2, &run), *p[3];
     harvest_study.partial_free(last); /* its memory is used again */
@@ -304,7 +305,7 @@ static void postings_hold_every_activation(void **unused)
         tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = neurons});
         struct corpus *c = tiny_corpus(12, false);
         struct study_in in = tiny_in(&t, c);
-        struct study *s = study_done(&harvest_study, &in, &(struct study_args){.postings = true});
+        struct study *s = study_done(&harvest_study, &in, keeping);
         struct posted p = {.s = s, .k = neurons ? -1 : 6};
         harvest_postings(s, take_posting, &p);
         assert_int_equal(p.tokens, harvest_class(s, 0)->tokens + harvest_class(s, 1)->tokens);
@@ -314,8 +315,8 @@ static void postings_hold_every_activation(void **unused)
             free(d);
         }
         assert_true(p.pairs > 0 && (!neurons || p.above == p.pairs));
-        check_cuts(&in, &(struct study_args){.postings = true}); /* they are part of the state */
-        check_bad_states(&harvest_study, &in, &(struct study_args){.postings = true});
+        check_cuts(&in, keeping); /* they are part of the state */
+        check_bad_states(&harvest_study, &in, keeping);
         harvest_study.free(s);
         corpus_free(c);
         tiny_close(&t);
@@ -341,7 +342,7 @@ static void signs_count_as_the_sae_says(void **unused)
         sae_write(path, &sae, NULL, NULL);
         assert_true(dict_open(t.backend, path, &(struct dict_hint){0}, &d, &e));
         in.dict = d;
-        struct study *s = study_done(&harvest_study, &in, &(struct study_args){.postings = true});
+        struct study *s = study_done(&harvest_study, &in, keeping);
         p[i] = (struct posted){.s = s, .k = i == 0 ? 60 : -1};
         harvest_postings(s, take_posting, &p[i]);
         int64_t fired = 0;
@@ -397,7 +398,7 @@ static void neurons_are_counted_above_zero(void **unused)
     struct corpus *c = tiny_corpus(20, false);
     struct study_in in = tiny_in(&t, c);
     in.bos = true;
-    struct study *s = study_done(&harvest_study, &in, &nothing);
+    struct study *s = study_done(&harvest_study, &in, nothing);
     struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};
     for (int64_t i = 0; i < pass_chunks(&in); i++)
         pass_chunk(&run, &in, i, add_plain, &p);
@@ -436,7 +437,7 @@ static void large_classes_are_sampled(void **unused)
         da[i] = text;
     struct corpus *c = corpus_of(da, DOCS, en, 2, false, CORPUS_ALL);
     struct study_in in = tiny_in(&t, c);
-    struct study *s = study_done(&harvest_study, &in, &nothing);
+    struct study *s = study_done(&harvest_study, &in, nothing);
     const struct harvest_class *big = harvest_class(s, 0), *small = harvest_class(s, 1);
     struct latent_detail *d = harvest_detail(s, 3);
     assert_true(big->tokens > HARVEST_SAMPLE);
@@ -571,7 +572,7 @@ static struct latent_detail *one_detail(struct study **s, struct tiny_model *t, 
     tiny_open(t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
     *c = tiny_corpus(20, true);
     struct study_in in = tiny_in(t, *c);
-    *s = study_done(&harvest_study, &in, &nothing);
+    *s = study_done(&harvest_study, &in, nothing);
     for (int32_t j = 0; j < t->m; j++) {
         struct latent_detail *d = harvest_detail(*s, j);
         if (d->cls[0].fired > 10 && d->cls[1].fired > HARVEST_TOP)
@@ -651,7 +652,7 @@ static void what_never_was_has_no_numbers(void **unused)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
     struct corpus *c = tiny_corpus(20, true);
     struct study_in in = tiny_in(&t, c);
-    struct study *s = study_new(&harvest_study, &in, &nothing);
+    struct study *s = study_new(&harvest_study, &in, nothing);
     struct latent_detail *d = harvest_detail(s, 7);
     const char *names[] = {"da", "en"};
     struct strbuf text;
@@ -745,7 +746,7 @@ static void examples_show_their_token(void **unused)
     const char *texts[] = {da, da + 31, da + 54, da + 7};
     struct corpus *c = corpus_of(texts, 4, tiny_sets[1].sentence, 20, false, CORPUS_ALL);
     struct study_in in = tiny_in(&t, c);
-    struct study *s = study_done(&harvest_study, &in, &nothing);
+    struct study *s = study_done(&harvest_study, &in, nothing);
     int64_t rows = 0;
     for (int32_t j = 0; j < t.m; j++) {
         struct latent_detail *d = harvest_detail(s, j);
@@ -805,7 +806,7 @@ static void values_that_are_no_numbers_end_the_run(void **unused)
         tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = cases[i].neurons});
         struct corpus *c = tiny_corpus(4, true);
         struct study_in in = tiny_in(&t, c);
-        struct study *s = study_new(&harvest_study, &in, &nothing);
+        struct study *s = study_new(&harvest_study, &in, nothing);
         struct error e = {0};
         real_get = t.backend->get;
         poisoned = cases[i].columns;
@@ -816,7 +817,7 @@ static void values_that_are_no_numbers_end_the_run(void **unused)
         assert_non_null(strstr(e.text, " has a value that is no finite number"));
         t.backend->get = real_get;
         study_finish(&harvest_study, s, t.backend); /* nothing of it stayed */
-        struct study *clean = study_done(&harvest_study, &in, &nothing);
+        struct study *clean = study_done(&harvest_study, &in, nothing);
         assert_same(clean, s);
         harvest_study.free(clean);
         harvest_study.free(s);
@@ -833,15 +834,15 @@ static void inputs_that_make_no_sense_are_refused(void **unused)
     struct corpus *c = tiny_corpus(4, true), empty = {.n_classes = 1};
     struct study_in in = tiny_in(&t, c), no = in;
     no.dict = NULL;
-    check_refused(&harvest_study, &no, &nothing, "an SAE or --neurons");
+    check_refused(&harvest_study, &no, nothing, "an SAE or --neurons");
     no = in, no.corpus = NULL;
-    check_refused(&harvest_study, &no, &nothing, "expected a corpus");
+    check_refused(&harvest_study, &no, nothing, "expected a corpus");
     no.corpus = &empty;
-    check_refused(&harvest_study, &no, &nothing, "expected a corpus");
+    check_refused(&harvest_study, &no, nothing, "expected a corpus");
     no = in, no.at = (struct point){1, SITE_ATTN_OUT};
-    check_refused(&harvest_study, &no, &nothing, "width");
+    check_refused(&harvest_study, &no, nothing, "width");
     no.at = (struct point){9, SITE_ATTN_OUT};
-    check_refused(&harvest_study, &no, &nothing, "layers.9");
+    check_refused(&harvest_study, &no, nothing, "layers.9");
     corpus_free(c);
     tiny_close(&t);
 }

@@ -99,7 +99,8 @@ static void quantiles_are_counted(void **unused)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
     struct corpus *c = tiny_corpus(20, true);
     struct study_in in = tiny_in(&t, c);
-    struct study *s = study_done(&harvest_study, &in, &(struct study_args){.postings = true});
+    struct study *s =
+        study_done(&harvest_study, &in, given(&harvest_study, "keep-activations=true"));
     struct all all = {0};
     double off = 0;
     int64_t counted = 0, about = 0, few = 0;

@@ -5,25 +5,43 @@
 #include "engine/study/sweep_private.h"
 #include "tests/engine/study/chunks.h"
 
-static const struct study_args three = {.n_units = 3,
-                                        .unit = {3, 17, 40},
-                                        .n_values = 3,
-                                        .value = {-2, 0, 1.5},
-                                        .inserts = 1u << INSERT_SAE | 1u << INSERT_ERROR,
-                                        .each = true,
-                                        .seed = 7};
+#define three given(&sweep_study, "units=3,17,40 values=-2,0,1.5 insert=sae,error each=true seed=7")
+
+static const double three_values[] = {-2, 0, 1.5};
+
+static int32_t unit_of(const struct params *a, int32_t j)
+{
+    const int32_t *unit;
+    assert_true(j < params_units(a, "units", &unit));
+    return unit[j];
+}
+
+static int32_t n_units_of(const struct params *a)
+{
+    const int32_t *unit;
+    return params_units(a, "units", &unit);
+}
+
+/* The same without each unit alone. */
+static const struct params *together(const struct params *a)
+{
+    struct params *p = (struct params *)given(&sweep_study, "");
+    params_take(p, a);
+    params_set_flag(p, "each", false);
+    return p;
+}
 
 /* ---- the direct route */
-static int32_t window_losses(const struct study_in *in, const struct study_args *a,
+static int32_t window_losses(const struct study_in *in, const struct params *a,
                              struct sweep_lane lane, const int32_t *ids, int32_t n, double *sum)
 {
     struct run run = {.backend = in->backend, .arena = arena_new(in->backend)};
     struct unit units[STUDY_MAX_UNITS];
     int32_t n_units = 0, start[2] = {0, n}, target[256], count = 0;
     float loss[256];
-    for (int32_t j = 0; j < a->n_units && !isnan(lane.value); j++)
+    for (int32_t j = 0; j < n_units_of(a) && !isnan(lane.value); j++)
         if (lane.unit < 0 || lane.unit == j)
-            units[n_units++] = (struct unit){a->unit[j], (float)lane.value, UNIT_FIX};
+            units[n_units++] = (struct unit){unit_of(a, j), (float)lane.value, UNIT_FIX};
     struct hook hook = {.at = in->at,
                         .op = HOOK_INSERT,
                         .dict = in->dict,
@@ -44,7 +62,7 @@ static int32_t window_losses(const struct study_in *in, const struct study_args 
     return count;
 }
 
-static double direct(const struct study_in *in, const struct study_args *a, struct sweep_lane lane,
+static double direct(const struct study_in *in, const struct params *a, struct sweep_lane lane,
                      int64_t doc, int32_t *n_loss)
 {
     const struct corpus_doc *d = &in->corpus->doc[doc];
@@ -67,13 +85,11 @@ static double direct(const struct study_in *in, const struct study_args *a, stru
     return count > 0 ? sum / count : (double)NAN;
 }
 
-static void check_direct(const struct tiny_spec *spec, const struct study_args *args, bool bos,
+static void check_direct(const struct tiny_spec *spec, const struct params *args, bool bos,
                          int32_t n)
 {
     struct tiny_model t;
-    struct study_args fewer = *args;
-    const struct study_args *a = &fewer;
-    fewer.each = args->each && (!quick() || args->n_units == 1);
+    const struct params *a = quick() && n_units_of(args) > 1 ? together(args) : args;
     tiny_open(&t, spec);
     struct corpus *c = tiny_corpus(quick() ? 2 : n, true);
     struct study_in in = tiny_in(&t, c);
@@ -112,26 +128,26 @@ static void test_direct(void **state)
                                        "final_norm"};
     (void)state;
     for (size_t i = 0; i < sizeof hook / sizeof *hook; i += quick() ? 5 : 1)
-        check_direct(&(struct tiny_spec){.hook = hook[i]}, &three, i % 2 == 1, 10);
+        check_direct(&(struct tiny_spec){.hook = hook[i]}, three, i % 2 == 1, 10);
 }
 
 static void test_direct_sequential(void **state)
 {
     (void)state;
-    check_direct(&(struct tiny_spec){.hook = "layers.1.attn.out", .sequential = true}, &three,
-                 false, 8);
-    check_direct(&(struct tiny_spec){.hook = "layers.1.mlp.act", .sequential = true}, &three, true,
+    check_direct(&(struct tiny_spec){.hook = "layers.1.attn.out", .sequential = true}, three, false,
+                 8);
+    check_direct(&(struct tiny_spec){.hook = "layers.1.mlp.act", .sequential = true}, three, true,
                  8);
 }
 
 static void test_direct_windows(void **state)
 {
     (void)state;
-    check_direct(&(struct tiny_spec){.hook = "layers.1.mlp.act", .n_ctx = 8}, &three, false, 10);
-    check_direct(&(struct tiny_spec){.hook = "layers.1.attn.out", .n_ctx = 8}, &three, true, 10);
+    check_direct(&(struct tiny_spec){.hook = "layers.1.mlp.act", .n_ctx = 8}, three, false, 10);
+    check_direct(&(struct tiny_spec){.hook = "layers.1.attn.out", .n_ctx = 8}, three, true, 10);
     /* sub-batches of one window each, several lanes of one in a pack */
     check_direct(&(struct tiny_spec){.hook = "layers.1.mlp.act", .n_ctx = 8, .rows_per_job = 2},
-                 &three, false, 6);
+                 three, false, 6);
 }
 
 /* Several lanes in one batch, the last one not full; with a residual beside the value (mlp.pre). */
@@ -140,22 +156,15 @@ static void test_direct_packs(void **state)
     static const char *const hook[] = {"layers.1.mlp.pre", "layers.1.mlp.act", "embed"};
     (void)state;
     for (size_t i = 0; i < 3; i++)
-        check_direct(&(struct tiny_spec){.hook = hook[i], .rows_per_job = 400}, &three, i == 1, 3);
+        check_direct(&(struct tiny_spec){.hook = hook[i], .rows_per_job = 400}, three, i == 1, 3);
 }
 
 static void test_direct_neurons(void **state)
 {
     (void)state;
-    check_direct(&(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = true}, &three, false,
-                 8);
+    check_direct(&(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = true}, three, false, 8);
     check_direct(&(struct tiny_spec){.hook = "layers.1.resid.post", .neurons = true},
-                 &(struct study_args){.n_units = 1,
-                                      .unit = {5},
-                                      .n_values = 2,
-                                      .value = {-3, 4},
-                                      .inserts = 1u << INSERT_ERROR,
-                                      .each = true},
-                 false, 8);
+                 given(&sweep_study, "units=5 values=-3,4 insert=error each=true"), false, 8);
 }
 
 /* ---- lanes */
@@ -166,7 +175,7 @@ static void test_lanes(void **state)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.resid.post"});
     struct corpus *c = tiny_corpus(4, true);
     struct study_in in = tiny_in(&t, c);
-    struct study *s = study_new(&sweep_study, &in, &three);
+    struct study *s = study_new(&sweep_study, &in, three);
     assert_int_equal(sweep_n_lanes(s), 1 + 2 * (1 + 3 * 4));
     for (int32_t l = 0; l < sweep_n_lanes(s); l++) {
         struct sweep_lane lane = sweep_lane(s, l);
@@ -176,7 +185,7 @@ static void test_lanes(void **state)
         if (l == 0 || in_insertion == 0)
             assert_true(isnan(lane.value));
         else
-            assert_true(lane.value == three.value[(in_insertion - 1) % 3]);
+            assert_true(lane.value == three_values[(in_insertion - 1) % 3]);
         assert_true(isnan(sweep_loss(s, l, 0)));
     }
     assert_true(isnan(sweep_loss(s, -1, 0)) && isnan(sweep_loss(s, 99, 0)));
@@ -213,7 +222,7 @@ static void test_work(void **state)
     tokens = docs[0].n + docs[1].n;
     pass_docs_free(docs, 2);
     forwarded = 0;
-    struct study *s = study_done(&sweep_study, &in, &three);
+    struct study *s = study_done(&sweep_study, &in, three);
     assert_int_equal(forwarded, tokens * (1 + 13 + 12));
     sweep_study.free(s);
     corpus_free(c);
@@ -239,11 +248,8 @@ static int32_t find_lane(const struct study *s, const json_t *row)
 
 static void test_golden(void **state)
 {
-    static const struct study_args args = {.n_units = 6,
-                                           .unit = DEMO_CHOSEN,
-                                           .n_values = 5,
-                                           .value = {-8, -2, 0, 2, 8},
-                                           .inserts = 1u << INSERT_SAE | 1u << INSERT_ERROR};
+    const struct params *args =
+        given(&sweep_study, "units=" DEMO_CHOSEN " values=-8,-2,0,2,8 insert=sae,error");
     struct demo demo;
     (void)state;
     demo_open(&demo);
@@ -251,7 +257,7 @@ static void test_golden(void **state)
     int32_t n = quick() ? 1 : 24;
     struct corpus *c = corpus_of(demo.line[0], n, demo.line[1], n, true, CORPUS_ALL);
     struct study_in in = demo_in(&demo, c);
-    struct study *s = study_done(&sweep_study, &in, &args);
+    struct study *s = study_done(&sweep_study, &in, args);
     assert_int_equal(sweep_n_lanes(s), json_array_size(lanes));
     int32_t seen[2] = {0};
     for (int64_t d = 0; d < c->n_docs; d++) {
@@ -319,12 +325,12 @@ static void check_estimate(const struct table *t, int64_t row, const char *colum
 }
 
 static void check_keys(const struct table *t, int64_t row, struct sweep_lane lane, const char *cls,
-                       const struct study_args *a)
+                       const struct params *a)
 {
     static const char *const name[] = {"none", "sae", "error"};
     near(cell(t, row, "value"), lane.value, 0, "value", (long)row, 0);
     assert_string_equal(table_str(t, row, table_find(t, "insert")), name[lane.insert]);
-    near(cell(t, row, "unit"), lane.unit < 0 ? (double)NAN : a->unit[lane.unit], 0, "unit",
+    near(cell(t, row, "unit"), lane.unit < 0 ? (double)NAN : unit_of(a, lane.unit), 0, "unit",
          (long)row, 0);
     if (cls)
         assert_string_equal(table_str(t, row, table_find(t, "class")), cls);
@@ -339,7 +345,7 @@ static int32_t base_lane(const struct study *s, int32_t lane)
 }
 
 static void check_rows(const struct study *s, const struct corpus *c, const struct table *t,
-                       const struct table *diff, const struct study_args *a)
+                       const struct table *diff, const struct params *a)
 {
     int64_t row = 0, d_row = 0;
     for (int32_t l = 0; l < sweep_n_lanes(s); l++)
@@ -350,7 +356,7 @@ static void check_rows(const struct study *s, const struct corpus *c, const stru
             for (int64_t i = 0; i < q.n; i++)
                 sum += q.x[i] * q.n_loss[i], tokens += q.n_loss[i];
             check_keys(t, row, lane, c->cls[cls].name, a);
-            check_estimate(t, row, "loss_sentence_mean", q.x, q.n, a->seed);
+            check_estimate(t, row, "loss_sentence_mean", q.x, q.n, params_seed(a, "seed"));
             near(cell(t, row, "loss_token_mean"), tokens > 0 ? sum / tokens : (double)NAN, 1e-12,
                  "token mean", (long)row, 0);
             assert_true(cell(t, row, "sentences") == (double)q.n);
@@ -359,14 +365,14 @@ static void check_rows(const struct study *s, const struct corpus *c, const stru
                 continue;
             q = numbers_of(s, c, l, base_lane(s, l), cls);
             check_keys(diff, d_row, lane, c->cls[cls].name, a);
-            check_estimate(diff, d_row++, "difference", q.x, q.n, a->seed);
+            check_estimate(diff, d_row++, "difference", q.x, q.n, params_seed(a, "seed"));
         }
     assert_int_equal(t->n_rows, row);
     assert_int_equal(diff->n_rows, d_row);
 }
 
 static void check_pairs(const struct study *s, const struct corpus *c, const struct table *t,
-                        const struct study_args *a)
+                        const struct params *a)
 {
     int64_t row = 0;
     for (int32_t l = 0; l < sweep_n_lanes(s); l++) {
@@ -384,7 +390,7 @@ static void check_pairs(const struct study *s, const struct corpus *c, const str
                 x[n++] = d[0] - d[1];
         }
         check_keys(t, row, sweep_lane(s, l), NULL, a);
-        check_estimate(t, row, "difference", x, n, a->seed);
+        check_estimate(t, row, "difference", x, n, params_seed(a, "seed"));
         assert_true(cell(t, row++, "pairs") == (double)n);
     }
     assert_int_equal(t->n_rows, row);
@@ -398,9 +404,8 @@ static void test_tables(void **state)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
     struct corpus *c = tiny_corpus(quick() ? 9 : 20, true);
     struct study_in in = tiny_in(&t, c);
-    struct study_args a = three;
-    a.each = !quick();
-    struct study *s = study_new(&sweep_study, &in, &a);
+    const struct params *a = quick() ? together(three) : three;
+    struct study *s = study_new(&sweep_study, &in, a);
     struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};
     int64_t n = sweep_study.n_chunks(s);
     assert_int_equal(n, quick() ? 2 : 3);
@@ -409,9 +414,9 @@ static void test_tables(void **state)
         const struct table *rows = table_set_find(set, "rows"), *pairs;
         assert_int_equal(set->n, 3);
         assert_int_equal(rows->mark, MARK_LINE);
-        check_rows(s, c, rows, table_set_find(set, "differences"), &a);
+        check_rows(s, c, rows, table_set_find(set, "differences"), a);
         assert_non_null(pairs = table_set_find(set, "pairs"));
-        check_pairs(s, c, pairs, &a);
+        check_pairs(s, c, pairs, a);
         if (i == 0)
             assert_false(table_has(rows, 0, table_find(rows, "loss_sentence_mean")));
         if (i == n) /* "Ja.", "å", "Ø" …: sentences of one token have no loss */
@@ -426,7 +431,7 @@ static void test_tables(void **state)
     corpus_free(c);
     c = tiny_corpus(3, false);
     in.corpus = c;
-    s = study_new(&sweep_study, &in, &three);
+    s = study_new(&sweep_study, &in, three);
     struct table_set *set = sweep_study.tables(s);
     assert_null(table_set_find(set, "pairs"));
     table_set_unref(set);
@@ -468,14 +473,13 @@ static void test_resume(void **state)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
     struct corpus *c = tiny_corpus(quick() ? 9 : 20, true);
     struct study_in in = tiny_in(&t, c);
-    struct study_args a = three;
-    a.each = false;
-    check_resume(&sweep_study, &in, &a);
-    check_bad_states(&sweep_study, &in, &a);
+    const struct params *a = together(three);
+    check_resume(&sweep_study, &in, a);
+    check_bad_states(&sweep_study, &in, a);
     corpus_free(c);
     c = tiny_corpus(quick() ? 1 : 4, true);
     in.corpus = c;
-    check_cancel(&sweep_study, &in, &a, quick() ? 61 : 3);
+    check_cancel(&sweep_study, &in, a, quick() ? 61 : 3);
     corpus_free(c);
     tiny_close(&t);
 }
@@ -487,21 +491,21 @@ static void test_refused(void **state)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.resid.post"});
     struct corpus *c = tiny_corpus(2, true);
     struct study_in in = tiny_in(&t, c);
-    check_units_refused(&sweep_study, &in, &three);
-    struct study_args a = three;
-    a.inserts = 0;
-    check_refused(&sweep_study, &in, &a, "insertions");
-    a.inserts = 1u << INSERT_NONE;
-    check_refused(&sweep_study, &in, &a, "insertions");
-    a = three, a.value[1] = 1e300;
-    check_refused(&sweep_study, &in, &a, "value 2");
-    a.value[1] = (double)NAN;
-    check_refused(&sweep_study, &in, &a, "value 2");
-    a = three, a.n_values = STUDY_MAX_VALUES + 1;
-    check_refused(&sweep_study, &in, &a, "expected at most 64");
+    check_units_refused(&sweep_study, &in, three);
+    struct params *a = (struct params *)given(&sweep_study, "units=3,17,40 insert");
+    double values[STUDY_MAX_VALUES + 1] = {0, 1e300};
+    check_refused(&sweep_study, &in, a, "insertion");
+    params_parse(a, "insert", "sae", NULL);
+    params_set_values(a, "values", values, 3);
+    check_refused(&sweep_study, &in, a, "value 2");
+    values[1] = (double)NAN;
+    params_set_values(a, "values", values, 3);
+    check_refused(&sweep_study, &in, a, "value 2");
+    params_set_values(a, "values", values, STUDY_MAX_VALUES + 1);
+    check_refused(&sweep_study, &in, a, "expected at most 64");
+    check_refused(&sweep_study, &in, given(&sweep_study, ""), "no unit to fix");
     /* nothing fixed: plain and unmodified alone */
-    a = (struct study_args){.inserts = 1u << INSERT_SAE};
-    struct study *s = study_done(&sweep_study, &in, &a);
+    struct study *s = study_done(&sweep_study, &in, given(&sweep_study, "values"));
     assert_int_equal(sweep_n_lanes(s), 2);
     assert_true(isfinite(sweep_loss(s, 1, 0)) && sweep_loss(s, 1, 0) != sweep_loss(s, 0, 0));
     sweep_study.free(s);

@@ -4,7 +4,8 @@
 #include "tests/engine/study/chunks.h"
 #include "tests/support/hash_weights.h"
 
-static const struct study_args three = {.n_units = 3, .unit = {3, 17, 40}};
+static const int32_t three_units[] = {3, 17, 40};
+#define three given(&values_study, "units=3,17,40")
 
 static double cell(const struct table *t, int64_t row, const char *column)
 {
@@ -74,7 +75,7 @@ static void check_direct(const struct tiny_spec *spec, bool bos)
     struct corpus *c = tiny_corpus(quick() ? 2 : 20, true);
     struct study_in in = tiny_in(&t, c);
     in.bos = bos;
-    struct study *s = study_done(&values_study, &in, &three);
+    struct study *s = study_done(&values_study, &in, three);
     int64_t row = 0, active = 0;
     size_t m = (size_t)t.m;
     for (int64_t d = 0; d < c->n_docs; d++) {
@@ -86,7 +87,7 @@ static void check_direct(const struct tiny_spec *spec, bool bos)
             assert_true(doc == d && pos == (int32_t)i);
             assert_true(start == x.token[i].start && end == x.token[i].end);
             for (int32_t j = 0; j < 3; j++) {
-                size_t at = i * m + (size_t)three.unit[j];
+                size_t at = i * m + (size_t)three_units[j];
                 near((double)values_pre(s, j)[row], (double)x.pre[at], 2e-5, "pre", (long)row, j);
                 near((double)values_act(s, j)[row], (double)x.act[at], 2e-5, "act", (long)row, j);
                 active += values_act(s, j)[row] != 0.0f;
@@ -148,7 +149,7 @@ static void test_zero_is_active(void **state)
             fail_msg("%s", e.text);
         struct corpus *c = tiny_corpus(2, true);
         struct study_in in = tiny_in(&t, c);
-        struct study *s = study_done(&values_study, &in, &three); /* 3 is selected, 17 is not */
+        struct study *s = study_done(&values_study, &in, three); /* 3 is selected, 17 is not */
         for (int64_t i = 0; i < values_n(s); i++) {
             assert_true(values_act(s, 0)[i] == 0.0f && values_act(s, 1)[i] == 0.0f);
             assert_true(signbit(values_act(s, 0)[i]) ? !relu : relu);
@@ -179,7 +180,7 @@ static void three_open(struct three_classes *q)
     if (!corpus_from_lists("three", list, 3, false, 0, CORPUS_ALL, &q->c, &e))
         fail_msg("%s", e.text);
     struct study_in in = tiny_in(&q->t, q->c);
-    q->s = study_done(&values_study, &in, &three);
+    q->s = study_done(&values_study, &in, three);
 }
 
 static void three_close(struct three_classes *q)
@@ -228,7 +229,7 @@ static void check_histogram(const struct three_classes *q, bool own_range)
                     double x = (double)values_pre(q->s, j)[i];
                     count += class_of(q, i) == c && x >= from && (x < to || b == bins - 1);
                 }
-                assert_true(cell(t, row, "latent") == three.unit[j]);
+                assert_true(cell(t, row, "latent") == three_units[j]);
                 assert_string_equal(word(t, row, "class"), q->c->cls[c].name);
                 assert_true(cell(t, row, "count") == (double)count);
                 near(cell(t, row, "density"), (double)count / (double)all / (to - from), 1e-12,
@@ -360,7 +361,7 @@ static void golden_values(struct study *s, const struct corpus *c, const json_t 
         assert_int_equal(tokens[k], number(golden, "tokens", c->cls[k].name));
 }
 
-static const struct study_args chosen = {.n_units = 6, .unit = DEMO_CHOSEN};
+#define chosen given(&values_study, "units=" DEMO_CHOSEN)
 
 static void test_golden(void **state)
 {
@@ -373,7 +374,7 @@ static void test_golden(void **state)
     demo_open(&demo);
     struct corpus *c = corpus_of(demo.line[0], 64, demo.line[1], 64, true, CORPUS_ALL);
     struct study_in in = demo_in(&demo, c);
-    struct study *s = study_done(&values_study, &in, &chosen);
+    struct study *s = study_done(&values_study, &in, chosen);
     json_t *golden = golden_json("study/values.json"),
            *latents = json_object_get(golden, "latents");
     struct table *joint = values_histogram(s, false), *own = values_histogram(s, true),
@@ -467,7 +468,7 @@ static void test_verify(void **state)
     demo_open(&demo);
     struct corpus *c = corpus_of(demo.line[0], 64, demo.line[1], 64, true, CORPUS_ODD);
     struct study_in in = demo_in(&demo, c);
-    struct study *s = study_done(&values_study, &in, &chosen);
+    struct study *s = study_done(&values_study, &in, chosen);
     json_t *golden = golden_json("study/values.json");
     struct found found = {.latents = json_object_get(golden, "latents")};
     const char *const names[] = {"en", "da"};
@@ -526,7 +527,7 @@ static void test_verify_empty(void **state)
     struct corpus *c = corpus_of(text, 3, none, 1, false, CORPUS_ALL);
     c->doc[0].n = c->doc[2].n = c->doc[3].n = 0;
     struct study_in in = tiny_in(&t, c);
-    struct study *s = study_new(&values_study, &in, &three);
+    struct study *s = study_new(&values_study, &in, three);
     const char *const names[] = {"da", "en"};
     struct harvest_class counts[2] = {{0}};
     struct found found = {0};
@@ -558,7 +559,7 @@ static void test_verify_empty(void **state)
 static void test_resume(void **state)
 {
     (void)state;
-    check_going_on(&values_study, "layers.1.attn.out", &three);
+    check_going_on(&values_study, "layers.1.attn.out", three);
 }
 
 static void test_bad_rows(void **state)
@@ -572,7 +573,7 @@ static void test_bad_rows(void **state)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
     struct corpus *c = tiny_corpus(2, true);
     struct study_in in = tiny_in(&t, c);
-    struct study *s = study_done(&values_study, &in, &three);
+    struct study *s = study_done(&values_study, &in, three);
     struct strbuf state_of;
     strbuf_init(&state_of);
     values_study.save(s, &state_of);
@@ -597,7 +598,7 @@ static void test_refused(void **state)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
     struct corpus *c = tiny_corpus(2, true);
     struct study_in in = tiny_in(&t, c);
-    check_units_refused(&values_study, &in, &three);
+    check_units_refused(&values_study, &in, three);
     corpus_free(c);
     tiny_close(&t);
 }
