@@ -1,4 +1,5 @@
 /* The folder of the cache and the files in it, as the file system sees them. */
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "store/store_private.h"
 #include <errno.h>
@@ -11,42 +12,25 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* mkdir −p; every folder made is the user's alone. */
-static int make_folders(char *path)
-{
-    for (char *s = path + 1; (s = strchr(s, '/')) != NULL; s++) {
-        *s = '\0';
-        const int made = mkdir(path, 0700);
-        const int why = errno;
-        *s = '/';
-        if (made != 0 && why != EEXIST && why != EISDIR && access(path, F_OK) != 0) {
-            errno = why;
-            return -1;
-        }
-    }
-    return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : -1;
-}
-
 char *store_folder(const char *dir, struct error *e)
 {
     if (dir == NULL || dir[0] == '\0') {
         error_set(e, ERROR_INPUT, "the cache: no folder given");
         return NULL;
     }
-    char *path = xstrdup(dir), *real = NULL;
+    char *real = NULL;
     struct stat st;
-    if (make_folders(path) != 0 || stat(path, &st) != 0)
+    if (!file_make_folders(dir) || stat(dir, &st) != 0)
         error_set(e, ERROR_SYSTEM, "cache: the folder %s can't be made: %s", dir, strerror(errno));
     else if (!S_ISDIR(st.st_mode))
         error_set(e, ERROR_INPUT, "cache: %s is a file, expected a folder", dir);
-    else if (access(path, W_OK | X_OK) != 0)
+    else if (access(dir, W_OK | X_OK) != 0)
         error_set(e, ERROR_SYSTEM,
                   "cache: the folder %s can't be written: %s; --cache DIR takes another place, "
                   "--cache none goes without",
                   dir, strerror(errno));
-    else if ((real = realpath(path, NULL)) == NULL)
+    else if ((real = realpath(dir, NULL)) == NULL)
         error_set(e, ERROR_SYSTEM, "cache: the folder %s: %s", dir, strerror(errno));
-    free(path);
     return real;
 }
 

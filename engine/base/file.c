@@ -1,6 +1,7 @@
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,25 @@ bool file_fail(struct error *e, enum error_kind kind, const char *doing, const c
         return error_set(e, kind, "%s %s: %s", doing, path, strerror(why));
     target[n] = '\0';
     return error_set(e, kind, "%s %s: it links to %s, which is not there", doing, path, target);
+}
+
+bool file_make_folders(const char *path)
+{
+    char *part = xstrdup(path);
+    bool ok = true;
+    for (char *s = part + 1; ok && *part != '\0' && (s = strchr(s, '/')) != NULL; s++) {
+        *s = '\0';
+        const int made = mkdir(part, 0700);
+        const int why = errno;
+        ok = made == 0 || why == EEXIST || why == EISDIR || access(part, F_OK) == 0;
+        errno = why;
+        *s = '/';
+    }
+    ok = ok && (mkdir(part, 0700) == 0 || errno == EEXIST);
+    const int why = errno;
+    free(part);
+    errno = why;
+    return ok;
 }
 
 char *file_program_folder(void)

@@ -7,6 +7,8 @@
 char *file_program_folder(void);
 /* Is there anything of this name, be it a link to nothing? */
 bool file_is_named(const char *path);
+/* mkdir −p; every folder made is the user's alone. False and errno. */
+bool file_make_folders(const char *path);
 /* "DOING PATH: why" of errno; of a link to nothing, what it links to. Always false. */
 bool file_fail(struct error *e, enum error_kind kind, const char *doing, const char *path);
 #endif

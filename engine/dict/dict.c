@@ -1,6 +1,7 @@
 #include "engine/base/memory.h"
 #include "engine/device.h"
 #include "engine/dict/dict_private.h"
+#include "engine/dict/fold.h"
 #include "engine/dict/pack.h"
 #include <dirent.h>
 #include <math.h>
@@ -14,40 +15,7 @@ static bool ends_with(const char *s, const char *end)
     return n >= k && strcmp(s + n - k, end) == 0;
 }
 
-/* ---- the encoder's bias with b_p folded in: b_e − W_e·b_p, so that encoding needs no pass over x
- */
-static double dot(const float *a, const float *b, size_t n)
-{
-    double s[4] = {0};
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4)
-        for (size_t j = 0; j < 4; j++)
-            s[j] += (double)a[i + j] * (double)b[i + j];
-    for (; i < n; i++)
-        s[0] += (double)a[i] * (double)b[i];
-    return s[0] + s[1] + (s[2] + s[3]);
-}
-
-static void fold_bias(const struct named_tensor *w, enum order order, const float *bp, float *bias)
-{
-    size_t rows = (size_t)w->dim[0], cols = (size_t)w->dim[1];
-    enum dtype type = (enum dtype)w->type;
-    float *row = xreallocarray(NULL, cols, sizeof *row);
-    double *sum = order == ORDER_IN_OUT ? xcalloc(cols, sizeof *sum) : NULL;
-    for (size_t r = 0; r < rows; r++) {
-        tensor_to_f32(row, (const char *)w->data + r * cols * dtype_size(type), type, cols);
-        if (order == ORDER_OUT_IN)
-            bias[r] = (float)((double)bias[r] - dot(row, bp, cols));
-        else
-            for (size_t c = 0; c < cols; c++)
-                sum[c] += (double)row[c] * (double)bp[r];
-    }
-    for (size_t c = 0; sum && c < cols; c++)
-        bias[c] = (float)((double)bias[c] - sum[c]);
-    free(sum);
-    free(row);
-}
-
+/* ---- the encoder's bias, b_p folded in */
 static float *read_vector(const struct tensors *ts, const char *name, int32_t n, struct error *e)
 {
     const struct named_tensor *t = tensors_need(ts, name, 1, (const int64_t[]){n}, e);

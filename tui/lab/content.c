@@ -1,10 +1,10 @@
 #include "tui/lab/content.h"
 #include "engine/base/memory.h"
+#include "engine/base/parallel.h"
 #include "engine/formats/tensors.h"
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,12 +162,6 @@ static void wait_for_threads(struct hashing *h, int64_t total, const struct lab_
     pthread_mutex_unlock(&h->lock);
 }
 
-static int n_cores(void)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 static int larger_first(const void *a, const void *b)
 {
     const int64_t x = ((const struct file_job *)a)->file.size,
@@ -180,7 +174,7 @@ static bool read_files(struct file_job *job, size_t n, size_t n_unknown, int64_t
                        const struct lab_loop *loop, struct error *e)
 {
     struct hashing h = {.job = job, .n = n, .cancel = loop ? loop->cancel : NULL};
-    const int n_threads = n_unknown < (size_t)n_cores() ? (int)n_unknown : n_cores();
+    const int n_threads = n_unknown < (size_t)parallel_cores() ? (int)n_unknown : parallel_cores();
     pthread_t *thread = xcalloc((size_t)n_threads, sizeof *thread);
     pthread_condattr_t attr;
     qsort(job, n, sizeof *job, larger_first);
