@@ -273,3 +273,11 @@ struct tensor op_copy(struct run *r, struct tensor x)
     record(r, (struct op_record){.kind = OP_COPY, .out = y, .in = {x}});
     return y;
 }
+
+void op_copy_to(struct run *r, struct tensor y, struct tensor x)
+{
+    if (!begin(r))
+        return;
+    r->backend->copy(r->backend, y, x);
+    record(r, (struct op_record){.kind = OP_COPY, .out = y, .in = {x}});
+}

@@ -78,6 +78,7 @@ void op_add_outer(struct run *, struct tensor y, struct tensor C, struct tensor 
 struct tensor op_rows_get(struct run *, struct tensor x, struct tensor rows);
 void op_rows_set(struct run *, struct tensor y, struct tensor x, struct tensor rows);
 struct tensor op_copy(struct run *, struct tensor x);
+void op_copy_to(struct run *, struct tensor y, struct tensor x); /* the same shape */
 
 /* ---- the tape: the operations of a forward pass in order, with their inputs and outputs (views,
  * so the arena must not be reset while it is in use). A sequence with a KV past can't be recorded:

@@ -89,6 +89,12 @@ void sequences_add(struct sequences *s, const struct sequences *from, int32_t i)
     s->start[++s->n] = s->n_rows;
 }
 
+struct batch sequences_batch(const struct sequences *s)
+{
+    return (struct batch){
+        .n_rows = s->n_rows, .ids = s->ids, .seqs = {.n = s->n, .start = s->start}};
+}
+
 void sequences_clear(struct sequences *s)
 {
     s->n = s->n_rows = 0;

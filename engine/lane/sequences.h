@@ -41,6 +41,8 @@ struct sequences { /* rows of a batch; zeroed at first */
 int32_t lane_sequences(struct sequences *, const struct token *, int32_t n, struct cut);
 /* Appends sequence i of another. */
 void sequences_add(struct sequences *, const struct sequences *from, int32_t i);
+/* All of them in one batch, nothing kept; borrows their arrays. */
+struct batch sequences_batch(const struct sequences *);
 void sequences_clear(struct sequences *); /* keeps its memory */
 void sequences_release(struct sequences *);
 #endif

@@ -22,20 +22,16 @@ static bool check_values(struct run *run, const float *v, size_t n, const char *
     return run_ok(run);
 }
 
-static void check_losses(struct run *run, struct tensor loss, const int32_t *target)
+static void fetch_losses(struct run *run, struct tensor of, const int32_t *target, float *loss)
 {
-    float *v = xcalloc((size_t)loss.rows + 1, sizeof *v);
-    size_t n = 0;
-    run_get(run, v, loss);
-    for (int32_t i = 0; i < loss.rows; i++)
+    run_get(run, loss, of);
+    for (int32_t i = 0; i < of.rows; i++)
         if (target[i] >= 0)
-            v[n++] = v[i];
-    check_values(run, v, n, "losses");
-    free(v);
+            check_values(run, loss + i, 1, "losses");
 }
 
 struct tensor model_loss(struct run *run, const struct model *m, struct tensor h,
-                         const int32_t *target)
+                         const int32_t *target, float *loss)
 {
     struct tensor none = {.rows = h.rows, .cols = 1, .ld = 1};
     if (!check_hidden(run, m, h))
@@ -47,9 +43,10 @@ struct tensor model_loss(struct run *run, const struct model *m, struct tensor h
                       m->config.n_vocab - 1);
             return none;
         }
-    struct tensor loss = op_xent(run, h, m->unembed, run_put_ids(run, h.rows, 1, target));
-    check_losses(run, loss, target);
-    return loss;
+    struct tensor of = op_xent(run, h, m->unembed, run_put_ids(run, h.rows, 1, target));
+    if (loss)
+        fetch_losses(run, of, target, loss);
+    return of;
 }
 
 void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t n, int32_t *ids,

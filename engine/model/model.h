@@ -54,9 +54,10 @@ void model_forward(struct run *, const struct model *, const struct batch *,
                    struct state *out);
 struct point model_end(const struct model *); /* final_norm */
 
-/* h: rows at final_norm. loss [T, 1] against target (host, −1: NaN). */
-struct tensor model_loss(struct run *, const struct model *, struct tensor h,
-                         const int32_t *target);
+/* h: rows at final_norm. loss [T, 1] against target (host, −1: NaN); to host memory `loss` too, and
+ * looked at there, unless that is NULL. */
+struct tensor model_loss(struct run *, const struct model *, struct tensor h, const int32_t *target,
+                         float *loss);
 /* The n most likely next tokens of each row of h: host arrays [T·n]. Ids beyond the tokenizer are
  * possible. */
 void model_topn(struct run *, const struct model *, struct tensor h, int32_t n, int32_t *ids,

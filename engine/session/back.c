@@ -173,7 +173,7 @@ static void losses(struct session *s, const struct pack *pack, struct tensor h, 
             target[at++] = p->line->seq.target[p->window->first + p->eval + j - 1];
         done += p->n;
     }
-    run_get(&s->run, loss, model_loss(&s->run, s->model, rows, target));
+    model_loss(&s->run, s->model, rows, target, loss);
 }
 
 bool back_run(struct session *s, struct pack *pack, bool keep, float *loss)

@@ -12,15 +12,12 @@
  * Only the layers after it run again. */
 #ifndef GLIMT_SESSION_H
 #define GLIMT_SESSION_H
-#include "engine/dict/dict.h"
-#include "engine/model/model.h"
-#include "engine/text/tokenizer.h"
+#include "engine/lane/lane.h"
 
 #define SESSION_MAX_UNITS 16
 #define SESSION_MAX_CLASSES 8
 #define SESSION_MAX_NEXT 20
 
-enum insert { INSERT_NONE, INSERT_SAE, INSERT_ERROR };
 enum lane_kind {
     LANE_PLAIN,
     LANE_BASE /* the same insertion, nothing fixed */,

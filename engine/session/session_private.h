@@ -12,7 +12,6 @@
  * of it succeeded: so a cancel at any operation leaves a shorter prefix, never a wrong one. */
 #ifndef GLIMT_SESSION_PRIVATE_H
 #define GLIMT_SESSION_PRIVATE_H
-#include "engine/lane/sequences.h"
 #include "engine/session/session.h"
 
 enum track { TRACK_PLAIN, TRACK_SAE, TRACK_FIXED, N_TRACKS };

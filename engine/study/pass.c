@@ -1,7 +1,6 @@
 /* Documents through the model up to a hook point. */
 #include "engine/study/pass.h"
 #include "engine/base/memory.h"
-#include "engine/lane/sequences.h"
 #include <stdlib.h>
 
 int64_t pass_chunks(const struct study_in *in)
@@ -64,12 +63,8 @@ static void flush(struct packer *p)
     if (p->seq.n_rows == 0 || !before)
         return;
     struct arena_mark mark = arena_mark(p->run->arena);
-    struct pass_batch b = {.n_rows = p->seq.n_rows,
-                           .row = p->row,
-                           .ids = p->seq.ids,
-                           .target = p->seq.target,
-                           .seqs = {.n = p->seq.n, .start = p->seq.start}};
-    struct batch batch = {.n_rows = b.n_rows, .ids = b.ids, .seqs = b.seqs};
+    struct pass_batch b = {.n_rows = p->seq.n_rows, .row = p->row, .seq = &p->seq};
+    struct batch batch = sequences_batch(&p->seq);
     model_forward(p->run, p->in->model, &batch, NULL, p->in->at, NULL, 0, &b.state);
     if (run_ok(p->run))
         p->each(p->arg, p->run, &b);

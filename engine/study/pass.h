@@ -5,6 +5,7 @@
  * asked). Sub-batches of whole windows keep each operation under about 10 ms on the CPU. */
 #ifndef GLIMT_STUDY_PASS_H
 #define GLIMT_STUDY_PASS_H
+#include "engine/lane/sequences.h"
 #include "engine/study/study.h"
 
 enum { PASS_DOCS = 16 };
@@ -32,13 +33,11 @@ struct pass_cut {                 /* documents longer than the context, which wi
  */
 bool pass_cut(const struct study_in *, const atomic_bool *cancel, struct pass_cut *);
 
-struct pass_batch { /* a sub-batch with the state at the hook */
+struct pass_batch { /* a sub-batch with the state at the hook; no keys or values are kept */
     int32_t n_rows;
     const struct pass_row *row;
-    const int32_t *ids;
-    const int32_t *target; /* [n_rows] the token after it in its window, −1: none */
-    struct seqs seqs;      /* nothing kept */
-    struct state state;    /* at study_in.at */
+    const struct sequences *seq; /* its windows */
+    struct state state;          /* at study_in.at */
 };
 /* Calls `each` for the sub-batches of chunk i in order; the arena is reset after each call. Stops
  * when the run is not ok; values that are no numbers are an error that names the sentences. */

@@ -2,7 +2,6 @@
  * Intervals and tables: sweep_tables.c. */
 #include "engine/study/sweep.h"
 #include "engine/base/memory.h"
-#include "engine/device.h"
 #include "engine/study/pass.h"
 #include "engine/study/sweep_private.h"
 #include <math.h>
@@ -20,31 +19,42 @@ struct partial { /* means of one chunk's documents */
 };
 
 /* ---- lanes */
-static void add_lane(struct study *s, struct sweep_lane is, int32_t same_as, int32_t base)
+enum { NO_VALUE = -1 };
+
+static void add_lane(struct study *s, enum insert insert, int32_t unit, int32_t value,
+                     int32_t same_as, int32_t base)
 {
-    s->lane[s->n_lanes++] = (struct lane){is, same_as, base};
+    struct swept *l = &s->lane[s->n_lanes++];
+    *l = (struct swept){
+        .is = {insert, unit, (double)NAN}, .same_as = same_as, .base = base, .lane.insert = insert};
+    if (value < 0)
+        return;
+    l->is.value = s->value[value];
+    l->lane.n_units = unit == ALL_UNITS ? s->units.n : 1;
+    l->lane.units = s->fixed + value * s->units.n + (unit == ALL_UNITS ? 0 : unit);
 }
 
-static void add_insertion(struct study *s, int32_t insert)
+static void add_insertion(struct study *s, enum insert insert)
 {
     int32_t base = s->n_lanes, all = base + 1;
     /* with the error kept an unmodified reconstruction is the plain value again */
-    add_lane(s, (struct sweep_lane){insert, ALL_UNITS, (double)NAN},
-             insert == INSERT_ERROR ? 0 : -1, base);
+    add_lane(s, insert, ALL_UNITS, NO_VALUE, insert == INSERT_ERROR ? 0 : -1, base);
     for (int32_t v = 0; v < s->n_values; v++)
-        add_lane(s, (struct sweep_lane){insert, ALL_UNITS, s->value[v]}, -1, base);
+        add_lane(s, insert, ALL_UNITS, v, -1, base);
     for (int32_t j = 0; j < s->units.n && s->each; j++)
         for (int32_t v = 0; v < s->n_values; v++)
-            add_lane(s, (struct sweep_lane){insert, j, s->value[v]}, s->units.n == 1 ? all + v : -1,
-                     base);
+            add_lane(s, insert, j, v, s->units.n == 1 ? all + v : -1, base);
 }
 
 static void make_lanes(struct study *s)
 {
-    size_t values = (size_t)s->n_values * (1 + (size_t)s->units.n);
-    s->lane = xcalloc(1 + 2 * (1 + values), sizeof *s->lane);
-    add_lane(s, (struct sweep_lane){INSERT_NONE, ALL_UNITS, (double)NAN}, -1, 0);
-    for (int32_t insert = INSERT_SAE; insert <= INSERT_ERROR; insert++)
+    size_t n_values = (size_t)s->n_values, J = (size_t)s->units.n;
+    s->lane = xcalloc(1 + 2 * (1 + n_values * (1 + J)), sizeof *s->lane);
+    s->fixed = xcalloc(n_values * J + 1, sizeof *s->fixed);
+    for (size_t i = 0; i < n_values * J; i++)
+        s->fixed[i] = (struct unit){.index = s->units.id[i % J], .value = (float)s->value[i / J]};
+    add_lane(s, INSERT_NONE, ALL_UNITS, NO_VALUE, -1, 0);
+    for (enum insert insert = INSERT_SAE; insert <= INSERT_ERROR; insert++)
         if (s->insert[insert])
             add_insertion(s, insert);
 }
@@ -54,10 +64,10 @@ static void sweep_free(struct study *s)
 {
     if (!s)
         return;
-    if (s->pushed.buf)
-        device_buf_free(s->in.backend, s->pushed.buf);
+    directions_free(s->in.backend, &s->directions);
     units_release(&s->units);
     free(s->lane);
+    free(s->fixed);
     free(s->loss);
     free(s->n_loss);
     free(s);
@@ -121,6 +131,7 @@ static bool sweep_open(const struct study_in *in, const struct params *p, struct
     s->in = *in;
     if (!take_params(s, p, e) || !units_init(&s->units, "sweep", in, p, e))
         goto fail;
+    s->place = lane_place(in->model, in->dict, in->at);
     make_lanes(s);
     if (!reserve_losses(s, e))
         goto fail;
@@ -136,58 +147,32 @@ static int64_t sweep_chunks(const struct study *s)
     return pass_chunks(&s->in);
 }
 
-/* ---- u_j, once a study */
-static bool push_units(struct study *s, struct run *run)
-{
-    if (s->has_pushed || s->units.n < 1)
-        return true;
-    struct backend *b = s->in.backend;
-    const struct linear *behind = model_linear_behind(s->in.model, s->in.at);
-    int32_t width = behind ? behind->out : dict_spec(s->in.dict)->n;
-    if (!s->pushed.buf)
-        s->pushed = tensor_new(b, s->units.n, width, b->caps.real, &run->err);
-    if (!s->pushed.buf)
-        return error_prefix(&run->err, "sweep: keeping the directions of %d units", s->units.n);
-    struct arena_mark mark = arena_mark(run->arena);
-    struct tensor u = dict_push(run, s->in.dict, behind, s->units.id, s->units.n);
-    if (run_ok(run))
-        device_copy(b, s->pushed, u);
-    arena_reset(run->arena, mark);
-    return s->has_pushed = run_ok(run);
-}
-
 /* ---- a sub-batch */
 struct work {
     struct study *s;
     struct partial *p;
     struct run *run;
     const struct pass_batch *b;
-    struct state plain, inserted; /* at the landing */
-    float *act;                   /* [n_rows, n_units] */
-    int32_t n_eval, *eval;        /* rows with a loss */
+    struct landed landed;
+    struct tensor act;     /* [n_rows, n_units] */
+    int32_t n_eval, *eval; /* rows with a loss */
+    struct sequences seq;  /* of the lanes of a pack */
+    struct lane_rows *rows;
 };
-
-/* A state at the hook taken to where the lanes part. */
-static void to_landing(struct work *w, struct tensor value, struct state *out)
-{
-    const struct study_in *in = &w->s->in;
-    struct batch batch = {.n_rows = w->b->n_rows, .ids = w->b->ids, .seqs = w->b->seqs};
-    struct state from = w->b->state;
-    from.value = value;
-    model_forward(w->run, in->model, &batch, &from, model_landing(in->model, in->at), NULL, 0, out);
-}
 
 static void front(struct work *w)
 {
     struct study *s = w->s;
-    struct tensor x = w->b->state.value;
-    struct sparse f = {0};
-    bool sae = s->insert[INSERT_SAE];
-    to_landing(w, x, &w->plain);
-    dict_encode(w->run, s->in.dict, x, &f, NULL);
-    if (sae)
-        to_landing(w, dict_decode(w->run, s->in.dict, &f), &w->inserted);
-    units_act(w->run, &s->units, &s->in, &f, w->act);
+    size_t T = (size_t)w->b->n_rows, J = (size_t)s->units.n;
+    unsigned want = LAND_CODES | (s->insert[INSERT_SAE] ? LAND_INSERTED : 0u);
+    struct batch batch = sequences_batch(w->b->seq);
+    lane_front(w->run, &s->place, &batch, &w->b->state, want, &w->landed);
+    if (J == 0)
+        return;
+    float *act = xcalloc(T * J, sizeof *act);
+    units_act(w->run, &s->units, &s->in, &w->landed.codes, act);
+    w->act = run_put(w->run, w->b->n_rows, s->units.n, act);
+    free(act);
 }
 
 struct pack { /* lanes side by side in one batch */
@@ -195,86 +180,32 @@ struct pack { /* lanes side by side in one batch */
     const int32_t *lane;
 };
 
-static void copy_rows(struct run *run, struct tensor to, struct tensor from)
-{
-    if (run_ok(run))
-        device_copy(run->backend, to, from);
-}
-
-/* r′ = B + Σ c_j·u_j, c_j(t) = v − f_j(t) */
-static void fix_units(struct work *w, const struct pack *pack, struct tensor value)
+static void fix_units(struct work *w, const struct lane *lane, struct tensor value)
 {
     struct study *s = w->s;
-    size_t T = (size_t)w->b->n_rows, J = (size_t)s->units.n, at = 0;
-    float *c = xcalloc((size_t)pack->n * T * J + 1, sizeof *c);
-    for (int32_t l = 0; l < pack->n; l++) {
-        struct sweep_lane lane = s->lane[pack->lane[l]].is;
-        size_t first = lane.unit < 0 ? 0 : (size_t)lane.unit, end = lane.unit < 0 ? J : first + 1;
-        for (size_t t = 0; t < T && !isnan(lane.value); t++)
-            for (size_t j = first; j < end; j++)
-                c[at++] = (float)lane.value - w->act[t * J + j];
-    }
-    struct tensor all = {0};
-    if (at > 0)
-        all = run_put(w->run, 1, (int32_t)at, c);
-    free(c);
-    for (int32_t l = 0; l < pack->n && at > 0; l++) {
-        struct sweep_lane lane = s->lane[pack->lane[l]].is;
-        if (isnan(lane.value))
-            continue;
-        int32_t n = lane.unit < 0 ? s->units.n : 1;
-        struct tensor C = all;
-        C.rows = w->b->n_rows, C.cols = C.ld = n;
-        op_add_outer(w->run, tensor_rows(value, l * w->b->n_rows, w->b->n_rows), C,
-                     tensor_rows(s->pushed, lane.unit < 0 ? 0 : lane.unit, n));
-        all.off += T * (size_t)n * sizeof(float);
-    }
-}
-
-static struct state lanes_state(struct work *w, const struct pack *pack)
-{
-    int32_t T = w->b->n_rows, rows = T * pack->n;
-    struct state st = {.at = w->plain.at, .value = run_tensor(w->run, rows, w->plain.value.cols)};
-    bool has_base = w->plain.base.buf != NULL;
-    if (has_base)
-        st.base = run_tensor(w->run, rows, w->plain.base.cols);
-    for (int32_t l = 0; l < pack->n; l++) {
-        bool sae = w->s->lane[pack->lane[l]].is.insert == INSERT_SAE;
-        copy_rows(w->run, tensor_rows(st.value, l * T, T),
-                  sae ? w->inserted.value : w->plain.value);
-        if (has_base)
-            copy_rows(w->run, tensor_rows(st.base, l * T, T), w->plain.base);
-    }
-    fix_units(w, pack, st.value);
-    return st;
+    int32_t first = (int32_t)((lane->units - s->fixed) % s->units.n);
+    lane_change(w->run, lane, value, tensor_cols(w->act, first, lane->n_units),
+                tensor_rows(s->directions.u, first, lane->n_units));
 }
 
 /* Losses [pack, n_eval] to the host. */
-static void lanes_losses(struct work *w, const struct pack *pack, float *loss)
+static void losses_of(struct work *w, const struct pack *pack, float *loss)
 {
-    const struct pass_batch *b = w->b;
-    int32_t T = b->n_rows, S = b->seqs.n, n = pack->n * w->n_eval;
-    int32_t *start = xcalloc((size_t)pack->n * (size_t)S + 1, sizeof *start);
-    int32_t *row = xcalloc((size_t)n + 1, sizeof *row),
-            *target = xcalloc((size_t)n + 1, sizeof *target);
+    int32_t T = w->b->n_rows;
+    sequences_clear(&w->seq);
     for (int32_t l = 0; l < pack->n; l++) {
-        for (int32_t i = 0; i < S; i++)
-            start[l * S + i] = l * T + b->seqs.start[i];
-        for (int32_t i = 0; i < w->n_eval; i++) {
-            row[l * w->n_eval + i] = l * T + w->eval[i];
-            target[l * w->n_eval + i] = b->target[w->eval[i]];
-        }
+        for (int32_t i = 0; i < w->b->seq->n; i++)
+            sequences_add(&w->seq, w->b->seq, i);
+        w->rows[l] = (struct lane_rows){.lane = &w->s->lane[pack->lane[l]].lane,
+                                        .plain = w->landed.plain.value,
+                                        .inserted = w->landed.inserted.value,
+                                        .base = w->landed.plain.base};
     }
-    start[pack->n * S] = pack->n * T;
-    struct batch batch = {.n_rows = pack->n * T, .seqs = {.n = pack->n * S, .start = start}};
-    struct state from = lanes_state(w, pack), end = {0};
-    const struct model *m = w->s->in.model;
-    model_forward(w->run, m, &batch, &from, model_end(m), NULL, 0, &end);
-    struct tensor h = op_rows_get(w->run, end.value, run_put_ids(w->run, n, 1, row));
-    run_get(w->run, loss, model_loss(w->run, m, h, target));
-    free(start);
-    free(row);
-    free(target);
+    struct state from = lane_pack(w->run, &w->s->place, w->rows, pack->n);
+    for (int32_t l = 0; l < pack->n; l++)
+        if (w->rows[l].lane->n_units > 0)
+            fix_units(w, w->rows[l].lane, tensor_rows(from.value, l * T, T));
+    lane_losses(w->run, w->s->in.model, &w->seq, &from, loss);
 }
 
 static void add_losses(struct work *w, const struct pack *pack, const float *loss)
@@ -294,6 +225,7 @@ static void back(struct work *w)
     int32_t rows = w->run->backend->caps.rows_per_job, per_pack = rows / w->b->n_rows;
     per_pack = per_pack < 1 ? 1 : per_pack;
     int32_t *lane = xcalloc((size_t)per_pack, sizeof *lane);
+    w->rows = xcalloc((size_t)per_pack, sizeof *w->rows);
     float *loss = xcalloc((size_t)per_pack * (size_t)w->n_eval, sizeof *loss);
     struct pack pack = {.lane = lane};
     for (int32_t l = 0; l < s->n_lanes && run_ok(w->run); l++) {
@@ -302,26 +234,25 @@ static void back(struct work *w)
         if (pack.n == 0 || (pack.n < per_pack && l + 1 < s->n_lanes))
             continue;
         struct arena_mark mark = arena_mark(w->run->arena);
-        lanes_losses(w, &pack, loss);
+        losses_of(w, &pack, loss);
         arena_reset(w->run->arena, mark);
         if (run_ok(w->run))
             add_losses(w, &pack, loss);
         pack.n = 0;
     }
     free(lane);
+    free(w->rows);
     free(loss);
 }
 
 static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 {
     struct work *w = arg;
-    size_t T = (size_t)b->n_rows;
     w->run = run, w->b = b, w->n_eval = 0;
-    w->eval = xcalloc(T + 1, sizeof *w->eval);
-    w->act = xcalloc(T * (size_t)w->s->units.n + 1, sizeof *w->act);
+    w->eval = xcalloc((size_t)b->n_rows + 1, sizeof *w->eval);
     for (int32_t i = 0; i < b->n_rows; i++) {
         w->p->tokens += b->row[i].pos >= 0;
-        if (b->target[i] < 0)
+        if (b->seq->target[i] < 0)
             continue;
         w->p->n_loss[b->row[i].doc - w->p->first]++;
         w->eval[w->n_eval++] = i;
@@ -331,7 +262,6 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
         back(w);
     }
     free(w->eval);
-    free(w->act);
 }
 
 /* ---- a chunk */
@@ -370,8 +300,9 @@ static struct partial *sweep_chunk(struct study *s, int64_t i, struct run *run)
     p->n_loss = xcalloc((size_t)p->n, sizeof *p->n_loss);
     p->loss = xcalloc((size_t)p->n * (size_t)p->n_lanes, sizeof *p->loss);
     struct work w = {.s = s, .p = p};
-    if (push_units(s, run))
+    if (directions_set(run, &s->place, &s->directions, s->units.id, s->units.n))
         pass_chunk(run, &s->in, i, take_batch, &w);
+    sequences_release(&w.seq);
     if (!run_ok(run)) {
         partial_free(p);
         return NULL;

@@ -2,13 +2,15 @@
 #ifndef GLIMT_SWEEP_PRIVATE_H
 #define GLIMT_SWEEP_PRIVATE_H
 #include "engine/base/statistics.h"
+#include "engine/lane/lane.h"
 #include "engine/study/sweep.h"
 #include "engine/study/units.h"
 
-struct lane {
+struct swept {
     struct sweep_lane is;
-    int32_t same_as; /* an earlier lane with the same losses; −1: none */
-    int32_t base;    /* the same insertion, unmodified */
+    struct lane lane; /* units in study.fixed */
+    int32_t same_as;  /* an earlier lane with the same losses; −1: none */
+    int32_t base;     /* the same insertion, unmodified */
 };
 
 struct study {
@@ -20,12 +22,13 @@ struct study {
     bool each;                     /* also each unit alone */
     uint64_t seed;
     int32_t n_lanes;
-    struct lane *lane;
-    struct tensor pushed; /* u_j [n_units, width at the landing], once `has_pushed` */
-    bool has_pushed;
-    int64_t docs_done; /* the first ones */
-    double *loss;      /* [n_docs, n_lanes] means; NaN: no loss */
-    int32_t *n_loss;   /* [n_docs] losses of the sentence, alike in every lane */
+    struct swept *lane;
+    struct unit *fixed; /* [n_values, n_units] */
+    struct lane_place place;
+    struct directions directions; /* of all units */
+    int64_t docs_done;            /* the first ones */
+    double *loss;                 /* [n_docs, n_lanes] means; NaN: no loss */
+    int32_t *n_loss;              /* [n_docs] losses of the sentence, alike in every lane */
 };
 
 /* Percentile intervals of the means of the columns of x [n, L]: out[l] is what bootstrap_ratio

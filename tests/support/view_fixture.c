@@ -308,14 +308,14 @@ struct table_set *histogram_tables(const int32_t *unit, int32_t n)
     return s;
 }
 
-struct lane {
+struct sweep_shape {
     double value; /* NaN: unmodified */
     int insert;   /* 0 none, 1 sae, 2 error */
     int32_t unit; /* −1: all */
     double strength;
 };
 
-static double lane_loss(struct lane l, int cls)
+static double lane_loss(struct sweep_shape l, int cls)
 {
     double base = (cls ? 3.77 : 3.02) + (l.insert == 1 ? .06 : 0);
     if (isnan(l.value))
@@ -324,7 +324,7 @@ static double lane_loss(struct lane l, int cls)
     return base + l.strength * (cls ? .0035 : .021) * away * away - (cls ? .001 : .05) * l.strength;
 }
 
-static void lane_key(struct table *t, int64_t row, struct lane l)
+static void lane_key(struct table *t, int64_t row, struct sweep_shape l)
 {
     static const char *const insert[] = {"none", "sae", "error"};
     if (!isnan(l.value))
@@ -357,9 +357,9 @@ static void lane_number(struct table *t, int64_t row, int32_t col, double y, dou
     table_set_i64(t, row, col + 3, n);
 }
 
-static void add_lane(struct table *t[3], struct lane l, bool there)
+static void add_lane(struct table *t[3], struct sweep_shape l, bool there)
 {
-    struct lane base = l;
+    struct sweep_shape base = l;
     double change[2];
     base.value = NAN;
     for (int c = 0; c < 2; c++) {
@@ -391,13 +391,13 @@ struct table_set *fixture_sweep_tables(const int32_t *unit, int32_t n, double sh
                           lane_table("differences", "difference", true),
                           pairs ? lane_table("pairs", "difference", false) : NULL};
     int n_lanes = 1 + 2 * (1 + 9 * (n + 1)), at = 0;
-    add_lane(t, (struct lane){NAN, 0, -1, 0}, at++ < share * n_lanes);
+    add_lane(t, (struct sweep_shape){NAN, 0, -1, 0}, at++ < share * n_lanes);
     for (int insert = 1; insert <= 2; insert++) {
-        add_lane(t, (struct lane){NAN, insert, -1, 0}, at++ < share * n_lanes);
+        add_lane(t, (struct sweep_shape){NAN, insert, -1, 0}, at++ < share * n_lanes);
         for (int32_t u = -1; u < n; u++)
             for (int v = -8; v <= 8; v += 2)
                 add_lane(t,
-                         (struct lane){v, insert, u < 0 ? -1 : unit[u], u < 0 ? 1 : .3 - .04 * u},
+                         (struct sweep_shape){v, insert, u < 0 ? -1 : unit[u], u < 0 ? 1 : .3 - .04 * u},
                          at++ < share * n_lanes);
     }
     struct table_set *s = set_of(t[0]);

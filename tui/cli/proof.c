@@ -156,7 +156,7 @@ static void losses(struct proving *p, const struct batch *batch, const struct st
             hook = (struct hook){.at = p->wb->at, .op = HOOK_SET, .io = &zero};
         }
         model_forward(&p->run, model, batch, at, model_end(model), &hook, lane > 0, &end);
-        run_get(&p->run, loss, model_loss(&p->run, model, end.value, target));
+        model_loss(&p->run, model, end.value, target, loss);
         for (size_t i = 0; run_ok(&p->run) && i < n; i++)
             if (target[i] >= 0) {
                 p->sums.loss[lane] += (double)loss[i];

@@ -71,7 +71,8 @@ static bool run_losses(struct fixture *f, const struct hook *hook, int32_t n_hoo
     struct state end;
     f->run.err = (struct error){0};
     model_forward(&f->run, f->model, &batch, NULL, model_end(f->model), hook, n_hooks, &end);
-    model_loss(&f->run, f->model, end.value, target);
+    float loss[T];
+    model_loss(&f->run, f->model, end.value, target, loss);
     return run_ok(&f->run);
 }
 

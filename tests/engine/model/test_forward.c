@@ -105,7 +105,9 @@ static void golden_of(int device, const struct hash_model *config)
     check_rows(&f.run, name, "final_norm", end.value, 2e-5f * f.tolerance);
     check_logits(&f, name, "logits", end.value);
     targets_of(&b, target);
-    float *loss = to_host(&f.run, model_loss(&f.run, f.m, end.value, target));
+    float fetched[N_ROWS],
+        *loss = to_host(&f.run, model_loss(&f.run, f.m, end.value, target, fetched));
+    assert_memory_equal(loss, fetched, sizeof fetched);
     float *want = gold_f32(name, "loss", N_ROWS);
     assert_close(name, loss, want, N_ROWS, 2e-5f * f.tolerance);
     assert_true(isnan(loss[6]) && isnan(loss[10]) && !isnan(loss[5]));

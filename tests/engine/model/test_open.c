@@ -116,8 +116,9 @@ static void must_fail(struct fixture *f, const struct batch *b, const struct sta
     int32_t target[4] = {0}, id[4] = {7, 7, 7, 7};
     float logp[4] = {7, 7, 7, 7};
     struct tensor h = {.rows = 4, .cols = 32, .ld = 32};
-    struct tensor loss = model_loss(&f->run, f->m, h, target);
+    struct tensor loss = model_loss(&f->run, f->m, h, target, logp);
     assert_null(loss.buf);
+    assert_true(logp[0] == 7 && logp[3] == 7);
     model_topn(&f->run, f->m, h, 1, id, logp);
     assert_int_equal(id[0], 7);
     f->run.err = (struct error){0};

@@ -60,7 +60,8 @@ static void check_losses(struct fixture *f, const char *config, struct tensor h)
     int32_t target[N_IDS];
     for (int32_t i = 0; i < N_IDS; i++)
         target[i] = i == N_DA - 1 || i == N_IDS - 1 ? -1 : ids[i + 1];
-    float *loss = to_host(&f->run, model_loss(&f->run, f->m, h, target));
+    float *loss = calloc(N_IDS, sizeof *loss);
+    model_loss(&f->run, f->m, h, target, loss);
     for (int s = 0; s < 2; s++) {
         size_t n = (size_t)(starts[s + 1] - starts[s]);
         assert_close(config, loss + starts[s], gold(config, s, "loss", n * sizeof *loss), n, 1e-4f);

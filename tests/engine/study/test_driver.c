@@ -203,9 +203,10 @@ static void check_state(struct run *run, const struct study_in *in, const struct
     float *all = xcalloc((size_t)b->n_rows * (size_t)width, sizeof *all);
     float *one = xcalloc((size_t)b->n_rows * (size_t)width, sizeof *one);
     run_get(run, all, b->state.value);
-    for (int32_t s = 0; s < b->seqs.n; s++) { /* each window by itself */
-        int32_t at = b->seqs.start[s], n = b->seqs.start[s + 1] - at, start[2] = {0, n};
-        struct batch batch = {.n_rows = n, .ids = b->ids + at, .seqs = {.n = 1, .start = start}};
+    for (int32_t s = 0; s < b->seq->n; s++) { /* each window by itself */
+        int32_t at = b->seq->start[s], n = b->seq->start[s + 1] - at, start[2] = {0, n};
+        struct batch batch = {
+            .n_rows = n, .ids = b->seq->ids + at, .seqs = {.n = 1, .start = start}};
         struct state state;
         model_forward(run, in->model, &batch, NULL, in->at, NULL, 0, &state);
         run_get(run, one, state.value);
@@ -222,14 +223,14 @@ static void see(void *arg, struct run *run, const struct pass_batch *b)
     struct seen *x = arg;
     x->n_batches++;
     x->most = b->n_rows > x->most ? b->n_rows : x->most;
-    assert_int_equal(b->seqs.start[0], 0);
-    assert_int_equal(b->seqs.start[b->seqs.n], b->n_rows);
-    for (int32_t s = 0; s < b->seqs.n; s++)
-        x->first[x->n + b->seqs.start[s]] = true;
+    assert_int_equal(b->seq->start[0], 0);
+    assert_int_equal(b->seq->start[b->seq->n], b->n_rows);
+    for (int32_t s = 0; s < b->seq->n; s++)
+        x->first[x->n + b->seq->start[s]] = true;
     for (int32_t r = 0; r < b->n_rows; r++, x->n++) {
         x->row[x->n] = b->row[r];
-        x->id[x->n] = b->ids[r];
-        x->target[x->n] = b->target[r];
+        x->id[x->n] = b->seq->ids[r];
+        x->target[x->n] = b->seq->target[r];
     }
     check_state(run, x->in, b);
 }

@@ -54,7 +54,7 @@ static int32_t window_losses(const struct study_in *in, const struct params *a,
         target[i] = i + 1 < n ? ids[i + 1] : -1;
     model_forward(&run, in->model, &batch, NULL, model_end(in->model), &hook,
                   lane.insert == INSERT_NONE ? 0 : 1, &end);
-    run_get(&run, loss, model_loss(&run, in->model, end.value, target));
+    model_loss(&run, in->model, end.value, target, loss);
     assert_true(run_ok(&run));
     for (int32_t i = 0; i + 1 < n; i++, count++)
         *sum += (double)loss[i];

@@ -1,0 +1,75 @@
+/* From the hook to the losses: what every lane (plain, inserted, units fixed) shares is computed
+ * once, and each lane is more rows of one batch.
+ *
+ * The rest of a layer behind the hook is linear up to its landing (model_landing). There a lane is
+ * r′(t) = B(t) + Σ_j c_j(t)·u_j: B the plain value (INSERT_NONE, INSERT_ERROR) or the value with
+ * the reconstruction at the hook (INSERT_SAE), c_j what unit j's activation changes by, u_j its
+ * decoder row pushed through what lies between hook and landing. So a change of units costs only
+ * the layers behind the landing. */
+#ifndef GLIMT_LANE_LANE_H
+#define GLIMT_LANE_LANE_H
+#include "engine/lane/sequences.h"
+
+enum insert { INSERT_NONE, INSERT_SAE, INSERT_ERROR /* the reconstruction with its error */ };
+
+struct lane {
+    enum insert insert;
+    int32_t n_units;
+    const struct unit *units; /* different ones of the dictionary */
+};
+
+struct lane_place { /* where lanes part; borrowed */
+    const struct model *model;
+    const struct dict *dict; /* NULL: plain lanes only */
+    struct point at, landing;
+    int32_t width; /* of the value at the landing */
+    bool has_base; /* the state at the landing has a residual beside it, [d_model] wide */
+    int32_t layer; /* the first whose attention comes after the landing */
+};
+struct lane_place lane_place(const struct model *, const struct dict *, struct point at);
+
+/* ---- what the lanes share. Tensors are the arena's, a row each of the batch. */
+struct landed {
+    struct state hook;            /* x, as the dictionary reads it */
+    struct state plain, inserted; /* at the landing; inserted: with x̂ in place of x */
+    struct sparse codes;          /* of x */
+    struct tensor xhat, pre;      /* pre: all pre-activations */
+};
+enum { LAND_CODES = 1, LAND_INSERTED = 2 /* and xhat */, LAND_PRE = 4 };
+/* The batch from its ids to the hook (`hook` NULL), or from a state there, and on to the landing;
+ * `want`: what else is computed (codes with either of the others). What is not is zero. */
+void lane_front(struct run *, const struct lane_place *, const struct batch *,
+                const struct state *hook, unsigned want, struct landed *);
+/* Any value at the hook in place of x, taken to the landing. */
+void lane_land(struct run *, const struct lane_place *, const struct batch *,
+               const struct state *hook, struct tensor value, struct state *out);
+
+/* ---- u_j [n, width], on the device until somebody asks for others. */
+struct directions {
+    int32_t n;
+    int32_t *unit; /* [n] of the dictionary */
+    struct tensor u;
+    size_t cap;
+};
+/* Those of n units; nothing is computed where they are there. False with the run's error set. */
+bool directions_set(struct run *, const struct lane_place *, struct directions *,
+                    const int32_t *unit, int32_t n);
+void directions_free(struct backend *, struct directions *);
+
+/* ---- lanes */
+struct lane_rows { /* so many rows of one lane: where they start, at the landing */
+    const struct lane *lane;
+    struct tensor plain, inserted /* read by INSERT_SAE only */, base /* where there is one */;
+};
+/* The B of the pieces one after the other, as one state at the landing. */
+struct state lane_pack(struct run *, const struct lane_place *, const struct lane_rows *,
+                       int32_t n);
+/* value [T, width], rows of one lane, += Σ_j c_j·u_j. f [T, n_units]: activations of its units in
+ * these rows; u [n_units, width]: their directions. */
+void lane_change(struct run *, const struct lane *, struct tensor value, struct tensor f,
+                 struct tensor u);
+/* From a state at the landing to the end: losses of the rows that have a target, in their order, to
+ * host memory. */
+void lane_losses(struct run *, const struct model *, const struct sequences *,
+                 const struct state *from, float *loss);
+#endif
