@@ -1,6 +1,7 @@
 #if defined(__x86_64__)
 #define LANES 8
 #define MAX_ROWS 6
+#define FETCH_FEW 0
 #define TARGET __attribute__((target("avx2,fma,f16c")))
 #define KERNELS kernels_avx2
 #define KERNELS_NAME "AVX2"

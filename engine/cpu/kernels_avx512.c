@@ -1,6 +1,7 @@
 #if defined(__x86_64__)
 #define LANES 16
 #define MAX_ROWS 12
+#define FETCH_FEW 2048
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
 #define KERNELS kernels_avx512
 #define KERNELS_NAME "AVX-512"
