@@ -25,8 +25,10 @@ static void add_lane(struct study *s, enum insert insert, int32_t unit, int32_t 
                      int32_t same_as, int32_t base)
 {
     struct swept *l = &s->lane[s->n_lanes++];
-    *l = (struct swept){
-        .is = {insert, unit, (double)NAN}, .same_as = same_as, .base = base, .lane.insert = insert};
+    *l = (struct swept){.is = {(int32_t)insert, unit, (double)NAN},
+                        .same_as = same_as,
+                        .base = base,
+                        .lane.insert = insert};
     if (value < 0)
         return;
     l->is.value = s->value[value];

@@ -12,17 +12,7 @@
 #include <cmocka.h>
 
 enum { CONTEXT = 256 };
-static char cache[160], config[160];
-static const char *const env[] = {cache, NULL};
-static const struct run_how with_cache = {.env = env};
-
-static int begin(void **state)
-{
-    if (journey_begin(state) != 0)
-        return -1;
-    snprintf(cache, sizeof cache, "GLIMT_CACHE=%s", scratch_path("cache"));
-    return 0;
-}
+static char config[160];
 
 /* The sentence so often, on one line. */
 static char *many(const char *sentence, int times)
@@ -177,7 +167,7 @@ static void test_a_corpus_is_not_joined(void **state)
     fputs("context = join\n", f);
     fclose(f);
     snprintf(config, sizeof config, "XDG_CONFIG_HOME=%s", scratch_path("joined"));
-    const char *const both[] = {cache, config, NULL};
+    const char *const both[] = {with_cache.env[0], config, NULL};
     run_glimt(&r, &(struct run_how){.env = both}, "harvest", "--limit=2", "--json", NULL);
     expect_done(&r);
     json_t *joined = json_loads(r.out, 0, NULL);
@@ -238,5 +228,5 @@ int main(void)
         cmocka_unit_test(test_a_corpus_is_not_joined),
         cmocka_unit_test(test_neurons_are_active_above_zero),
     };
-    return cmocka_run_group_tests_name("the context", tests, begin, journey_end);
+    return cmocka_run_group_tests_name("the context", tests, journey_begin_with_cache, journey_end);
 }

@@ -14,18 +14,6 @@
 
 #include <cmocka.h>
 
-static char cache[160];
-static const char *const env[] = {cache, NULL};
-static const struct run_how with_cache = {.env = env};
-
-static int begin(void **state)
-{
-    if (journey_begin(state) != 0)
-        return -1;
-    snprintf(cache, sizeof cache, "GLIMT_CACHE=%s", scratch_path("cache"));
-    return 0;
-}
-
 static const char *write_scratch(const char *name, const char *text)
 {
     const char *path = scratch_path(name);
@@ -755,5 +743,6 @@ int main(void)
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_no_sae),
     };
-    return cmocka_run_group_tests_name("studies by the command line", tests, begin, journey_end);
+    return cmocka_run_group_tests_name("studies by the command line", tests,
+                                       journey_begin_with_cache, journey_end);
 }

@@ -117,6 +117,18 @@ int journey_begin(void **state)
     return mkdtemp(scratch) ? 0 : -1;
 }
 
+static char cache[160];
+static const char *const cache_env[] = {cache, NULL};
+const struct run_how with_cache = {.env = cache_env};
+
+int journey_begin_with_cache(void **state)
+{
+    if (journey_begin(state) != 0)
+        return -1;
+    snprintf(cache, sizeof cache, "GLIMT_CACHE=%s", scratch_path("cache"));
+    return 0;
+}
+
 int journey_end(void **state)
 {
     (void)state;

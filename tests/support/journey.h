@@ -7,6 +7,9 @@
 /* Group set-up and tear-down: a scratch folder. */
 int journey_begin(void **state);
 int journey_end(void **state);
+/* … with a cache in the folder, for what is run with_cache. */
+int journey_begin_with_cache(void **state);
+extern const struct run_how with_cache;
 /* A path in it; four of them stay valid at a time. */
 const char *scratch_path(const char *name);
 /* Skips the test, with a word, while the demo bundle is not there. */

@@ -396,9 +396,10 @@ struct table_set *fixture_sweep_tables(const int32_t *unit, int32_t n, double sh
         add_lane(t, (struct sweep_shape){NAN, insert, -1, 0}, at++ < share * n_lanes);
         for (int32_t u = -1; u < n; u++)
             for (int v = -8; v <= 8; v += 2)
-                add_lane(t,
-                         (struct sweep_shape){v, insert, u < 0 ? -1 : unit[u], u < 0 ? 1 : .3 - .04 * u},
-                         at++ < share * n_lanes);
+                add_lane(
+                    t,
+                    (struct sweep_shape){v, insert, u < 0 ? -1 : unit[u], u < 0 ? 1 : .3 - .04 * u},
+                    at++ < share * n_lanes);
     }
     struct table_set *s = set_of(t[0]);
     table_set_add(s, t[1]);

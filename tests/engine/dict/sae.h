@@ -4,28 +4,16 @@
 #define GLIMT_TEST_DICT_SAE_H
 #include "engine/cpu/cpu.h"
 #include "engine/dict/dict.h"
+#include "tests/engine/numbers.h"
 #include "tests/support/hash_weights.h"
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-/* after its prerequisites */
-#include <cmocka.h>
 
 struct device {
     struct backend *b;
     struct arena *arena;
     struct run run;
 };
-
-static inline void assert_no_error(const struct error *e)
-{
-    if (error_is_set(e))
-        print_error("%s\n", e->text);
-    assert_false(error_is_set(e));
-}
 
 static inline void device_open(struct device *d)
 {
@@ -96,20 +84,4 @@ static inline struct tensor hash_input(struct run *run, const char *key, int32_t
     return t;
 }
 
-static inline float *to_host(struct run *run, struct tensor t)
-{
-    float *p = calloc((size_t)t.rows * (size_t)t.cols + 1, sizeof *p);
-    run_get(run, p, t);
-    assert_no_error(&run->err);
-    return p;
-}
-
-static inline void assert_close(const char *what, const float *a, const float *b, size_t n,
-                                float tolerance)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!(fabsf(a[i] - b[i]) <= tolerance))
-            fail_msg("%s: element %zu of %zu is %.8g, expected %.8g", what, i, n, (double)a[i],
-                     (double)b[i]);
-}
 #endif

@@ -5,14 +5,9 @@
 #include "engine/cpu/cpu.h"
 #include "engine/model/model.h"
 #include "engine/reference/reference.h"
+#include "tests/engine/numbers.h"
 #include "tests/support/hash_weights.h"
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-/* after its prerequisites */
-#include <cmocka.h>
 
 static const struct hash_model small_model[] = {
     {"parallel", 3, 32, 80, 4, 101, 32, 0.25, .type = DTYPE_F32, .exponent = 2},
@@ -36,13 +31,6 @@ struct fixture {
     char dir[64];
     float tolerance; /* share of the CPU's */
 };
-
-static inline void assert_no_error(const struct error *e)
-{
-    if (error_is_set(e))
-        print_error("%s\n", e->text);
-    assert_false(error_is_set(e));
-}
 
 /* Devices that compute the same: within `tolerance` of the CPU's. */
 enum { ON_CPU, IN_DOUBLE, N_DEVICES };
@@ -78,24 +66,6 @@ static inline void fixture_close(struct fixture *f)
     model_free(f->m);
     f->b->free(f->b);
     test_dir_remove(f->dir);
-}
-
-/* Contents of a tensor on the heap. */
-static inline float *to_host(struct run *run, struct tensor t)
-{
-    float *p = calloc((size_t)t.rows * (size_t)t.cols, sizeof *p);
-    run_get(run, p, t);
-    assert_no_error(&run->err);
-    return p;
-}
-
-static inline void assert_close(const char *what, const float *a, const float *b, size_t n,
-                                float tolerance)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!(fabsf(a[i] - b[i]) <= tolerance) && !(isnan(a[i]) && isnan(b[i])))
-            fail_msg("%s: element %zu of %zu is %.8g, expected %.8g", what, i, n, (double)a[i],
-                     (double)b[i]);
 }
 
 static inline void assert_tensors_close(struct run *run, const char *what, struct tensor a,

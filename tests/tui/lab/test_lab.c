@@ -1,9 +1,7 @@
 /* The lab on a tiny bundle: the same answers computed, kept, resumed and in memory alone; what
  * can't be answered; a stored result that is verified, and one that was tampered with. */
-#include "tests/support/store_fixture.h"
+#include "tests/support/lab_fixture.h"
 #include "tests/support/testdata.h"
-#include "tests/support/tiny_model.h"
-#include "tui/lab/lab.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,44 +14,6 @@
 #include <cmocka.h>
 
 #include "engine/base/memory.h"
-
-#define HOOK "layers.1.mlp.act"
-
-struct place {
-    char *dir, *bundle, *cache;
-    struct options options;
-    struct workbench *wb;
-};
-
-static int setup(void **state)
-{
-    struct place *p = xcalloc(1, sizeof *p);
-    struct error e = {0};
-    p->dir = testdata_folder();
-    tiny_write(p->dir, &(struct tiny_spec){.hook = HOOK});
-    tiny_write_bundle(p->dir, HOOK);
-    p->bundle = xasprintf("%s/tiny.glimt", p->dir);
-    p->cache = xasprintf("%s/cache", p->dir);
-    options_init(&p->options);
-    p->options.bundle = p->bundle;
-    p->options.cache = p->cache;
-    p->options.threads = 1;
-    if (!workbench_open(&p->options, NULL, NULL, &p->wb, &e))
-        fail_msg("workbench_open: %s", e.text);
-    *state = p;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct place *p = *state;
-    workbench_free(p->wb);
-    free(p->bundle);
-    free(p->cache);
-    testdata_remove(p->dir);
-    free(p);
-    return 0;
-}
 
 /* All tables of a set, byte for byte. */
 static char *blob_of(const struct table_set *set, size_t *n)
@@ -106,7 +66,7 @@ static void ask(struct request *r, enum request_kind kind)
 
 static void test_kept_and_not_kept_agree(void **state)
 {
-    struct place *p = *state;
+    struct lab_place *p = *state;
     struct options none = p->options;
     none.cache = "none";
     struct lab *kept = lab_new(p->wb, &p->options), *again = lab_new(p->wb, &p->options),
@@ -148,7 +108,7 @@ static void stop_there(void *arg, const struct study_progress *p, const char *wh
 
 static void test_interrupted_and_resumed(void **state)
 {
-    struct place *p = *state;
+    struct lab_place *p = *state;
     static const enum request_kind kinds[] = {REQUEST_LATENTS, REQUEST_SWEEP, REQUEST_HISTOGRAM,
                                               REQUEST_COACTIVE};
     struct options none = p->options;
@@ -193,7 +153,7 @@ static void poll_count(void *arg)
 
 static void test_gives_way_between_operations(void **state)
 {
-    struct place *p = *state;
+    struct lab_place *p = *state;
     struct lab *lab = lab_new(p->wb, &p->options);
     struct request r;
     int64_t polls = 0;
@@ -259,7 +219,7 @@ static void same_kind(const struct table_set *part, const struct table_set *whol
 
 static void test_tables_that_grow_are_of_the_request(void **state)
 {
-    struct place *p = *state;
+    struct lab_place *p = *state;
     struct options none = p->options;
     none.cache = "none";
     char *corpus = write_corpus(p->dir);
@@ -299,7 +259,7 @@ static void refuses(struct lab *lab, const struct request *r, const char *part)
 
 static void test_refusals(void **state)
 {
-    struct place *p = *state;
+    struct lab_place *p = *state;
     struct lab *lab = lab_new(p->wb, &p->options);
     struct request r;
     ask(&r, REQUEST_HISTOGRAM);
@@ -327,7 +287,7 @@ static void test_refusals(void **state)
 /* A cache that can't be had costs time, never the answer. */
 static void test_no_place_for_the_cache(void **state)
 {
-    struct place *p = *state;
+    struct lab_place *p = *state;
     char *file = testdata_write(p->dir, "file", "x", 1), *dir = xasprintf("%s/cache", file);
     struct options o = p->options;
     o.cache = dir;
@@ -342,7 +302,7 @@ static void test_no_place_for_the_cache(void **state)
     free(dir);
 }
 
-static int64_t verified(struct place *p, int64_t *wrong)
+static int64_t verified(struct lab_place *p, int64_t *wrong)
 {
     struct lab *lab = lab_new(p->wb, &p->options);
     struct store_entry *entry = NULL;
@@ -368,7 +328,7 @@ static int64_t verified(struct place *p, int64_t *wrong)
  * kept says how it was read. */
 static void test_how_a_corpus_is_read_counts(void **state)
 {
-    struct place *p = *state;
+    struct lab_place *p = *state;
     static const char latin1[] = "H\xe5r <|endoftext|>\tda\nHair here\ten\n",
                       utf8[] = "Hår <|endoftext|>\tda\nHair here\ten\n";
     char *path[2] = {testdata_write(p->dir, "l.tsv", latin1, sizeof latin1 - 1),
@@ -405,7 +365,7 @@ static void test_how_a_corpus_is_read_counts(void **state)
 
 static void test_verify_finds_what_differs(void **state)
 {
-    struct place *p = *state;
+    struct lab_place *p = *state;
     struct lab *lab = lab_new(p->wb, &p->options);
     int64_t wrong;
     static const enum request_kind kinds[] = {REQUEST_HARVEST, REQUEST_SWEEP, REQUEST_HISTOGRAM};
@@ -427,14 +387,14 @@ static void test_verify_finds_what_differs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_tables_that_grow_are_of_the_request, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_kept_and_not_kept_agree, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_how_a_corpus_is_read_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_interrupted_and_resumed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_gives_way_between_operations, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_place_for_the_cache, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_verify_finds_what_differs, setup, teardown),
+        LAB_TEST(test_tables_that_grow_are_of_the_request),
+        LAB_TEST(test_kept_and_not_kept_agree),
+        LAB_TEST(test_how_a_corpus_is_read_counts),
+        LAB_TEST(test_interrupted_and_resumed),
+        LAB_TEST(test_gives_way_between_operations),
+        LAB_TEST(test_refusals),
+        LAB_TEST(test_no_place_for_the_cache),
+        LAB_TEST(test_verify_finds_what_differs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,8 @@
 /* A damaged cache heals in the request that meets it. Every page of the file, and of the WAL that a
  * killed process leaves, is zeroed and changed in a bit; rows are removed and made senseless. The
  * answers are those of an undisturbed cache each time, and what was damaged is set aside. */
-#include "tests/support/store_fixture.h"
+#include "tests/support/lab_fixture.h"
 #include "tests/support/testdata.h"
-#include "tests/support/tiny_model.h"
-#include "tui/lab/lab.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,14 +10,6 @@
 #include <unistd.h>
 
 #include "engine/base/memory.h"
-
-#define HOOK "layers.1.mlp.act"
-
-struct place {
-    char *dir, *bundle, *cache;
-    struct options options;
-    struct workbench *wb;
-};
 
 static const enum request_kind kinds[] = {REQUEST_HARVEST,  REQUEST_LATENTS,   REQUEST_EXAMPLES,
                                           REQUEST_BINS,     REQUEST_HISTOGRAM, REQUEST_FIND,
@@ -54,7 +44,7 @@ static bool ask(struct lab *lab, size_t i, struct strbuf *out, struct lab_facts 
     return ok;
 }
 
-static void take_answers(struct place *p, struct answers *a)
+static void take_answers(struct lab_place *p, struct answers *a)
 {
     struct lab *lab = lab_new(p->wb, &p->options);
     for (size_t i = 0; i < N_KINDS; i++) {
@@ -76,7 +66,7 @@ static void release_answers(struct answers *a)
 }
 
 /* One request by a lab of its own, as a command does it; was anything set aside? */
-static bool expect_answer(struct place *p, const struct answers *a, size_t i, const char *what)
+static bool expect_answer(struct lab_place *p, const struct answers *a, size_t i, const char *what)
 {
     struct lab *lab = lab_new(p->wb, &p->options);
     struct strbuf b;
@@ -114,7 +104,7 @@ static char *slurp(const char *path, size_t *n)
 }
 
 /* The cache's folder with nothing but these two files. */
-static void lay_out(const struct place *p, const char *db, size_t n_db, const char *wal,
+static void lay_out(const struct lab_place *p, const char *db, size_t n_db, const char *wal,
                     size_t n_wal)
 {
     testdata_remove(xstrdup(p->cache));
@@ -126,7 +116,7 @@ static void lay_out(const struct place *p, const char *db, size_t n_db, const ch
 
 /* Damages `bytes` page by page in each way and asks one request after the other, each of a copy of
  * its own; how often something was set aside. */
-static int damage_each(struct place *p, const struct answers *a, char *bytes, size_t n,
+static int damage_each(struct lab_place *p, const struct answers *a, char *bytes, size_t n,
                        const char *name, const char *db, size_t n_db)
 {
     int aside = 0;
@@ -156,39 +146,9 @@ static int damage_each(struct place *p, const struct answers *a, char *bytes, si
     return aside;
 }
 
-static int setup(void **state)
-{
-    struct place *p = xcalloc(1, sizeof *p);
-    struct error e = {0};
-    p->dir = testdata_folder();
-    tiny_write(p->dir, &(struct tiny_spec){.hook = HOOK});
-    tiny_write_bundle(p->dir, HOOK);
-    p->bundle = xasprintf("%s/tiny.glimt", p->dir);
-    p->cache = xasprintf("%s/cache", p->dir);
-    options_init(&p->options);
-    p->options.bundle = p->bundle;
-    p->options.cache = p->cache;
-    p->options.threads = 1;
-    if (!workbench_open(&p->options, NULL, NULL, &p->wb, &e))
-        fail_msg("workbench_open: %s", e.text);
-    *state = p;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct place *p = *state;
-    workbench_free(p->wb);
-    free(p->bundle);
-    free(p->cache);
-    testdata_remove(p->dir);
-    free(p);
-    return 0;
-}
-
 static void test_every_page(void **state)
 {
-    struct place *p = *state;
+    struct lab_place *p = *state;
     struct answers a;
     size_t n;
     take_answers(p, &a);
@@ -209,7 +169,7 @@ static void test_every_page(void **state)
  * process is gone before it could. */
 static void test_every_page_of_the_journal(void **state)
 {
-    struct place *p = *state;
+    struct lab_place *p = *state;
     struct answers a;
     size_t n_db, n_wal;
     store_close(store_open_or_fail(p->cache, NULL, 0));
@@ -259,7 +219,7 @@ static void test_rows_that_make_no_sense(void **state)
         "UPDATE posting SET vals = substr(vals, 1, 3)",
         "PRAGMA foreign_keys = 0; DELETE FROM object; UPDATE sqlite_sequence SET seq = 99",
     };
-    struct place *p = *state;
+    struct lab_place *p = *state;
     struct answers a;
     size_t n;
     take_answers(p, &a);
@@ -282,7 +242,7 @@ static void test_rows_that_make_no_sense(void **state)
 /* The explorer's case: the lab stays, the file is damaged under it, then deleted. */
 static void test_under_an_open_lab(void **state)
 {
-    struct place *p = *state;
+    struct lab_place *p = *state;
     struct answers a;
     take_answers(p, &a);
     struct lab *lab = lab_new(p->wb, &p->options);
@@ -331,10 +291,10 @@ static void test_under_an_open_lab(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_every_page, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_every_page_of_the_journal, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_rows_that_make_no_sense, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_under_an_open_lab, setup, teardown),
+        LAB_TEST(test_every_page),
+        LAB_TEST(test_every_page_of_the_journal),
+        LAB_TEST(test_rows_that_make_no_sense),
+        LAB_TEST(test_under_an_open_lab),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
