@@ -8,6 +8,7 @@
 #define GLIMT_TUI_ACTION_H
 #include "tui/layout.h"
 #include "tui/term/event.h"
+#include "tui/view_table.h"
 
 /* Contexts: typing, or command state with one of the panes focused. */
 enum where {
@@ -22,13 +23,17 @@ enum where {
     IN_SWEEP_VIEW = 1 << 8,
     IN_CORPUS_VIEW = 1 << 9,
     IN_JOBS_VIEW = 1 << 10,
-    IN_VIEWS = IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_CORPUS_VIEW | IN_JOBS_VIEW,
+    IN_VIEW = 1 << 12, /* a view without actions of its own */
+    IN_VIEWS = IN_VIEW | IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_CORPUS_VIEW |
+               IN_JOBS_VIEW,
     IN_HISTOGRAM = 1 << 11,
     IN_LISTS = IN_LATENTS | IN_NEXT | IN_SLIDERS | IN_LOSS | IN_HISTOGRAM,
     IN_COMMAND = IN_TEXT | IN_LISTS,
     IN_ANY = IN_COMMAND | IN_VIEWS, /* command state, whatever is shown */
     IN_ALL = IN_TYPING | IN_ANY
 };
+
+#define VIEW_ACTION(X, id, name, key, help) X(VIEW_##id, "view-" #name, key, IN_ANY, "", help)
 
 /* id, name, keys (the first is the one shown), where, label in the key bar ("": not there), help
  * line */
@@ -89,14 +94,7 @@ enum where {
       "what is inserted: nothing, the SAE, the SAE + error")                                       \
     X(CONTEXT, "context-next", "J", IN_COMMAND, "",                                                \
       "each line its own sequence, or all of the text one")                                        \
-    X(VIEW_EXPLORE, "view-explore", "1", IN_ANY, "",                                               \
-      "the text and its latents, sliders and losses")                                              \
-    X(VIEW_LATENTS, "view-latents", "2", IN_ANY, "", "the table of all latents")                   \
-    X(VIEW_HISTOGRAMS, "view-histograms", "3", IN_ANY, "",                                         \
-      "histograms of the chosen latents by class")                                                 \
-    X(VIEW_SWEEP, "view-sweep", "4", IN_ANY, "", "loss along the fixed value")                     \
-    X(VIEW_CORPUS, "view-corpus", "5", IN_ANY, "", "the corpus as running text, coloured")         \
-    X(VIEW_JOBS, "view-jobs", "6", IN_ANY, "", "what runs and has run")                            \
+    VIEWS(VIEW_ACTION, X)                                                                          \
     X(VIEW_UP, "view-up", "Up k", IN_VIEWS, "", "the row above")                                   \
     X(VIEW_DOWN, "view-down", "Down j", IN_VIEWS, "", "the row below")                             \
     X(VIEW_LEFT, "view-left", "Left h", IN_VIEWS, "", "to the left: column, panel, value")         \

@@ -62,7 +62,7 @@ static void first_theme(struct app *a)
     a->theme_auto = !name;
     if (use_theme(a, name ? name : background_theme(), &e))
         return;
-    explore_message(&a->desk.explore, true, "%s", e.text);
+    shared_message(&a->desk.shell.sh, true, "%s", e.text);
     e = (struct error){0};
     if (!use_theme(a, "dark", &e))
         panic("%s", e.text);
@@ -72,13 +72,13 @@ static void describe_link(struct app *a)
 {
     static const char *const depth[] = {"mono", "16 colours", "256 colours", "true colour"};
     const struct screen_info *info = screen_info();
-    char text[sizeof a->desk.explore.link];
+    char text[sizeof a->desk.shell.link];
     if (info->rtt_ms >= 5) /* nearer is nobody's concern, and would redraw for nothing */
         snprintf(text, sizeof text, "%s · rtt %d ms", depth[info->depth],
                  info->rtt_ms < 20 ? info->rtt_ms : info->rtt_ms / 10 * 10);
     else
         snprintf(text, sizeof text, "%s", depth[info->depth]);
-    memcpy(a->desk.explore.link, text, sizeof text); /* shown with the next frame */
+    memcpy(a->desk.shell.link, text, sizeof text); /* shown with the next frame */
 }
 
 /* ---- session file */
@@ -134,18 +134,18 @@ static void on_note(void *arg, const struct history_note *n)
 
 static void begin_view(struct app *a)
 {
-    struct explore *ex = &a->desk.explore;
+    struct shell *shell = &a->desk.shell;
     bool same = !a->start.restored || fill_options(a);
-    explore_init(ex, &a->options, a->start.restored ? &a->start.state : NULL);
-    explore_take_history(ex, &a->start.history);
+    shell_init(shell, &a->options, a->start.restored ? &a->start.state : NULL);
+    shell_take_history(shell, &a->start.history);
     if (a->kept) {
-        ex->history.note = on_note;
-        ex->history.note_arg = a;
+        shell->sh.history.note = on_note;
+        shell->sh.history.note_arg = a;
     }
     if (!same)
-        history_drop_sliders(&ex->history, 0);
+        history_drop_sliders(&shell->sh.history, 0);
     if (a->start.said[0])
-        explore_message(ex, a->start.said_error, "%s", a->start.said);
+        shared_message(&shell->sh, a->start.said_error, "%s", a->start.said);
 }
 
 /* Folders and files named from where glimt was started; names of models stay. */
@@ -183,14 +183,14 @@ static void add_names(const struct app *a, struct saved_state *s)
 
 static void state_now(const struct app *a, struct saved_state *s)
 {
-    explore_save(&a->desk.explore, s);
+    shell_save(&a->desk.shell, s);
     add_names(a, s);
 }
 
 static void note_look(struct app *a)
 {
     struct saved_state s;
-    explore_look(&a->desk.explore, &s);
+    shell_look(&a->desk.shell, &s);
     add_names(a, &s);
     kept_look(a->kept, &s);
     state_release(&s);
@@ -201,7 +201,7 @@ static void recall_commands(struct app *a)
     char *path = a->kept ? state_path() : NULL, *slash = path ? strrchr(path, '/') : NULL;
     if (slash) {
         a->commands_path = xasprintf("%.*scommands", (int)(slash + 1 - path), path);
-        recall_load(&a->desk.explore.recall, a->commands_path);
+        recall_load(&a->desk.shell.recall, a->commands_path);
     }
     free(path);
 }
@@ -210,7 +210,7 @@ static void keep_commands(struct app *a)
 {
     struct error ignored = {0}; /* the folder is the session's: what is wrong with it is said */
     if (a->commands_path)
-        recall_keep(&a->desk.explore.recall, a->commands_path, &ignored);
+        recall_keep(&a->desk.shell.recall, a->commands_path, &ignored);
 }
 
 static void save(struct app *a)
@@ -220,11 +220,11 @@ static void save(struct app *a)
     if (!a->kept)
         return;
     state_now(a, &s);
-    bool ok = kept_save(a->kept, &s, &a->desk.explore.history, &e);
+    bool ok = kept_save(a->kept, &s, &a->desk.shell.sh.history, &e);
     if (!ok && !a->save_failed)
-        explore_message(&a->desk.explore, true, "%s", e.text);
+        shared_message(&a->desk.shell.sh, true, "%s", e.text);
     else if (ok && a->save_failed)
-        explore_message(&a->desk.explore, false, "the session is saved again");
+        shared_message(&a->desk.shell.sh, false, "the session is saved again");
     a->save_failed = a->needs_save = !ok;
     a->save_at = now_ms() + RETRY_MS;
     state_release(&s);
@@ -257,7 +257,7 @@ static int save_at_end(struct app *a)
     if (!a->kept)
         return 0;
     state_now(a, &s);
-    bool ok = kept_save(a->kept, &s, &a->desk.explore.history, &e);
+    bool ok = kept_save(a->kept, &s, &a->desk.shell.sh.history, &e);
     keep_commands(a);
     screen_close();
     if (!ok && kept_unsaved(a->kept))
@@ -272,21 +272,21 @@ static void say_sessions(struct app *a)
     strbuf_init(&names);
     if (a->kept)
         kept_list(a->kept, &names);
-    explore_message(&a->desk.explore, false, "%s",
-                    names.len > 0 ? names.s : "no session is kept yet");
+    shared_message(&a->desk.shell.sh, false, "%s",
+                   names.len > 0 ? names.s : "no session is kept yet");
     strbuf_release(&names);
 }
 
 /* ---- what the view asks for */
 static void copy(struct app *a)
 {
-    const struct editor *e = &a->desk.explore.editor;
+    const struct editor *e = &a->desk.shell.sh.editor;
     size_t from, to;
     if (!editor_selection(e, &from, &to)) {
         from = 0;
         to = e->text.n;
     }
-    explore_message(&a->desk.explore, false, "%s", screen_copy(e->text.s + from, to - from));
+    shared_message(&a->desk.shell.sh, false, "%s", screen_copy(e->text.s + from, to - from));
 }
 
 /* `glimt --state '…'` reopens this screen. */
@@ -299,7 +299,7 @@ static void copy_state(struct app *a)
     char *json = state_print(&s);
     strbuf_adds(&line, "glimt --state ");
     request_quote(&line, json);
-    explore_message(&a->desk.explore, false, "%s", screen_copy(line.s, line.len));
+    shared_message(&a->desk.shell.sh, false, "%s", screen_copy(line.s, line.len));
     free(json);
     state_release(&s);
     strbuf_release(&line);
@@ -309,29 +309,29 @@ static void copy_command(struct app *a)
 {
     struct strbuf line;
     strbuf_init(&line);
-    export_command(&a->desk.explore, &a->options, &line);
-    explore_message(&a->desk.explore, false, "%s: %s", screen_copy(line.s, line.len), line.s);
+    export_command(&a->desk.shell, &a->options, &line);
+    shared_message(&a->desk.shell.sh, false, "%s: %s", screen_copy(line.s, line.len), line.s);
     strbuf_release(&line);
 }
 
 static void change_theme(struct app *a)
 {
     struct error e = {0};
-    if (use_theme(a, a->desk.explore.want_arg, &e)) {
+    if (use_theme(a, a->desk.shell.want_arg, &e)) {
         a->theme_auto = false;
-        a->desk.explore.state_changed = true;
+        a->desk.shell.sh.state_changed = true;
     } else {
-        explore_message(&a->desk.explore, true, "%s", e.text);
+        shared_message(&a->desk.shell.sh, true, "%s", e.text);
     }
 }
 
 /* False: quit. */
 static bool fulfil(struct app *a)
 {
-    unsigned wants = a->desk.explore.wants;
-    a->desk.explore.wants = 0;
+    unsigned wants = a->desk.shell.wants;
+    a->desk.shell.wants = 0;
     if (wants & WANT_MOUSE)
-        screen_mouse(a->desk.explore.mouse);
+        screen_mouse(a->desk.shell.mouse);
     if (wants & WANT_THEME)
         change_theme(a);
     if (wants & WANT_COPY)
@@ -351,7 +351,7 @@ static bool fulfil(struct app *a)
         screen_invalidate();
     }
     if (wants)
-        a->desk.explore.redraw = true;
+        a->desk.shell.sh.redraw = true;
     return !(wants & WANT_QUIT);
 }
 
@@ -366,8 +366,8 @@ static void start_again(struct app *a, const char *why)
     name_files(a);
     if (!desk_start(&a->desk, &a->options, &e))
         panic("%s", e.text);
-    explore_message(&a->desk.explore, true, "not as last time: %s", why);
-    a->desk.explore.wish_changed = true;
+    shared_message(&a->desk.shell.sh, true, "not as last time: %s", why);
+    a->desk.shell.sh.wish_changed = true;
 }
 
 static bool is_restored(const struct app *a)
@@ -396,12 +396,12 @@ static void draw(struct app *a)
     screen_size(&w, &h);
     if (w != a->desk.grid.w || h != a->desk.grid.h) {
         grid_resize(&a->desk.grid, w, h, theme_style(a->desk.theme, ROLE_TEXT));
-        explore_resize(&a->desk.explore, w, h);
+        shell_resize(&a->desk.shell, w, h);
     }
     describe_link(a);
     desk_draw(&a->desk);
     a->drawn = screen_flush(&a->desk.grid) >= 0;
-    a->desk.explore.redraw = !a->drawn;
+    a->desk.shell.sh.redraw = !a->drawn;
     if (a->drawn)
         a->frame_at = now_ms();
 }
@@ -425,7 +425,7 @@ static void end_script(struct app *a)
 
 static void play(struct app *a)
 {
-    if (a->script && script_step(a->script, &a->desk.explore, a->idle, now_ms()) == SCRIPT_ENDED)
+    if (a->script && script_step(a->script, &a->desk.shell, a->idle, now_ms()) == SCRIPT_ENDED)
         end_script(a);
 }
 
@@ -435,10 +435,10 @@ static void drain(struct app *a, const struct screen_news *news)
     uint64_t n;
     if (news->fd_ready && read(service_fd(a->desk.service), &n, sizeof n) < 0 && errno != EAGAIN &&
         errno != EINTR)
-        explore_message(&a->desk.explore, true, "the worker's signal: %s", strerror(errno));
+        shared_message(&a->desk.shell.sh, true, "the worker's signal: %s", strerror(errno));
     if (news->resized) {
         screen_invalidate();
-        a->desk.explore.redraw = true;
+        a->desk.shell.sh.redraw = true;
     }
     while (screen_event(&e)) {
         if (e.kind == EVENT_REPLY) { /* late: the background may be known only now */
@@ -448,7 +448,7 @@ static void drain(struct app *a, const struct screen_news *news)
         } else {
             if (a->script && (e.kind == EVENT_KEY || e.kind == EVENT_TEXT))
                 end_script(a);
-            explore_event(&a->desk.explore, &e);
+            shell_event(&a->desk.shell, &e);
         }
     }
 }
@@ -456,12 +456,12 @@ static void drain(struct app *a, const struct screen_news *news)
 /* What has changed is in the journal before it is on the screen, and soon in the state file. */
 static void keep(struct app *a)
 {
-    struct explore *ex = &a->desk.explore;
+    struct shell *shell = &a->desk.shell;
     if (!a->kept)
         return;
-    if (ex->state_changed || ex->drag.active)
+    if (shell->sh.state_changed || views_grabs(shell))
         note_look(a);
-    ex->state_changed = false;
+    shell->sh.state_changed = false;
     bool unsaved = kept_unsaved(a->kept);
     if (unsaved && !a->needs_save) {
         a->needs_save = true;
@@ -482,8 +482,8 @@ static void loop(struct app *a)
             return;
         desk_post(&a->desk);
         keep(a);
-        bool paced = a->desk.explore.redraw && left(a->frame_at + FRAME_MS) > 0;
-        if (a->desk.explore.redraw && !paced)
+        bool paced = a->desk.shell.sh.redraw && left(a->frame_at + FRAME_MS) > 0;
+        if (a->desk.shell.sh.redraw && !paced)
             draw(a);
         a->idle = desk_idle(&a->desk);
         bool played = !a->script;
@@ -492,7 +492,7 @@ static void loop(struct app *a)
             wait = sooner(wait, left(a->frame_at + FRAME_MS));
         if (a->script) {
             int ms = script_wait_ms(a->script, now_ms());
-            wait = sooner(wait, ms >= 0 ? ms : a->idle || !a->desk.explore.redraw ? 0 : -1);
+            wait = sooner(wait, ms >= 0 ? ms : a->idle || !a->desk.shell.sh.redraw ? 0 : -1);
         }
         screen_test_mark(a->idle && played);
         if (!screen_wait(service_fd(a->desk.service), wait, &news))
@@ -525,22 +525,22 @@ static bool begin(struct app *a, const struct app_options *o, bool *no_terminal,
         return false;
     }
     first_theme(a);
-    if (screen_info()->term_unknown && !a->desk.explore.message[0])
-        explore_message(&a->desk.explore, false, "this terminal is unknown here: taken for %s",
-                        screen_info()->term);
-    if (locale_fault() && !a->desk.explore.message[0])
-        explore_message(&a->desk.explore, false,
-                        "%s: what is not ASCII is drawn as ASCII; LC_ALL=C.UTF-8 shows it",
-                        locale_fault());
-    if (!a->start.restored && !a->desk.explore.message[0])
-        explore_message(&a->desk.explore, false,
-                        "type Danish or English; Tab to the sliders, drag them too");
+    if (screen_info()->term_unknown && !a->desk.shell.sh.message[0])
+        shared_message(&a->desk.shell.sh, false, "this terminal is unknown here: taken for %s",
+                       screen_info()->term);
+    if (locale_fault() && !a->desk.shell.sh.message[0])
+        shared_message(&a->desk.shell.sh, false,
+                       "%s: what is not ASCII is drawn as ASCII; LC_ALL=C.UTF-8 shows it",
+                       locale_fault());
+    if (!a->start.restored && !a->desk.shell.sh.message[0])
+        shared_message(&a->desk.shell.sh, false,
+                       "type Danish or English; Tab to the sliders, drag them too");
     int w, h;
     screen_size(&w, &h);
     grid_init(&a->desk.grid, w, h, theme_style(a->desk.theme, ROLE_TEXT));
-    explore_resize(&a->desk.explore, w, h);
+    shell_resize(&a->desk.shell, w, h);
     if (o->text)
-        explore_replace_text(&a->desk.explore, o->text, o->n_text);
+        shared_replace_text(&a->desk.shell.sh, o->text, o->n_text);
     return desk_start(&a->desk, &a->options, e);
 }
 

@@ -23,7 +23,7 @@ bool desk_start(struct desk *d, const struct options *o, struct error *e)
     if (!d->service)
         return false;
     struct job_host host = service_jobs(d->service);
-    explore_host(&d->explore, &host);
+    shell_host(&d->shell, &host);
     return true;
 }
 
@@ -62,13 +62,13 @@ void desk_still(struct desk *d)
 {
     struct job_host host = {still_ask, still_cancel, still_job, still_jobs, d};
     d->host = service_jobs(d->service);
-    d->explore.still = true;
-    explore_host(&d->explore, &host);
+    d->shell.sh.still = true;
+    shell_host(&d->shell, &host);
 }
 
 void desk_release(struct desk *d)
 {
-    explore_release(&d->explore); /* its snapshot borrows from the service's reference sets */
+    shell_release(&d->shell); /* its snapshot borrows from the service's reference sets */
     service_free(d->service);
     theme_free(d->theme);
     grid_release(&d->grid);
@@ -77,22 +77,22 @@ void desk_release(struct desk *d)
 void desk_news(struct desk *d, const struct service_status *status)
 {
     const struct workbench *wb = service_workbench(d->service);
-    if (wb && !d->explore.workbench)
-        explore_loaded(&d->explore, wb);
-    explore_news(&d->explore);
-    explore_status(&d->explore, status);
+    if (wb && !d->shell.sh.workbench)
+        shell_loaded(&d->shell, wb);
+    shell_news(&d->shell);
+    shell_status(&d->shell, status);
     struct snapshot *s = service_latest(d->service);
-    if (s && s != d->explore.snapshot)
-        explore_snapshot(&d->explore, s);
+    if (s && s != d->shell.sh.snapshot)
+        shell_snapshot(&d->shell, s);
     snapshot_unref(s);
 }
 
 void desk_post(struct desk *d)
 {
     struct wish w;
-    if (!d->explore.wish_changed)
+    if (!d->shell.sh.wish_changed)
         return;
-    explore_wish(&d->explore, &w);
+    shell_wish(&d->shell, &w);
     service_post(d->service, &w);
 }
 
@@ -100,14 +100,14 @@ bool desk_idle(const struct desk *d)
 {
     struct service_status status;
     service_status(d->service, &status);
-    const struct service_status *known = &d->explore.status;
+    const struct service_status *known = &d->shell.sh.status;
     bool still = (known->idle && status.idle) || (known->failed && status.failed);
-    return !d->explore.redraw && !d->explore.wish_changed && still && status.n_jobs == 0;
+    return !d->shell.sh.redraw && !d->shell.sh.wish_changed && still && status.n_jobs == 0;
 }
 
 void desk_draw(struct desk *d)
 {
-    explore_draw(&d->explore, d->explore.snapshot, d->explore.workbench, d->theme, &d->grid);
+    shell_draw(&d->shell, &d->grid);
 }
 
 bool desk_theme(struct desk *d, const char *name, enum depth depth, bool ascii, struct error *e)
@@ -115,7 +115,7 @@ bool desk_theme(struct desk *d, const char *name, enum depth depth, bool ascii, 
     struct theme *theme;
     if (!theme_open(name, depth, ascii, &theme, e))
         return false;
-    explore_theme(&d->explore, theme);
+    shell_theme(&d->shell, theme);
     theme_free(d->theme);
     d->theme = theme;
     return true;
@@ -127,14 +127,14 @@ bool desk_theme(struct desk *d, const char *name, enum depth depth, bool ascii, 
 static bool asked_to_replace(struct desk *d, enum want want, const char *path)
 {
     struct stat st;
-    if (!d->explore.want_asks || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+    if (!d->shell.want_asks || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
         return false;
     struct question q = {.wants = (unsigned)want,
                          .text = "exists: overwrite?",
                          .narrow = "overwrite?",
                          .refused = "is left as it is"};
     snprintf(q.name, sizeof q.name, "%s", path);
-    explore_ask(&d->explore, &q);
+    shell_ask(&d->shell, &q);
     return true;
 }
 
@@ -152,15 +152,15 @@ static void write_shot(struct desk *d, const char *path)
     else
         grid_write_text(&d->grid, &out);
     bool ok = file_write(path, out.s, out.len, &e);
-    explore_message(&d->explore, !ok, ok ? "wrote %s" : "%s", ok ? path : e.text);
+    shared_message(&d->shell.sh, !ok, ok ? "wrote %s" : "%s", ok ? path : e.text);
     strbuf_release(&out);
 }
 
 static void write_table(struct desk *d, const char *path)
 {
     struct error e = {0};
-    bool ok = export_write(&d->explore, path, &e);
-    explore_message(&d->explore, !ok, ok ? "wrote %s" : "%s", ok ? path : e.text);
+    bool ok = export_write(&d->shell, path, &e);
+    shared_message(&d->shell.sh, !ok, ok ? "wrote %s" : "%s", ok ? path : e.text);
 }
 
 /* Bytes that no text has, near its beginning. */
@@ -172,7 +172,7 @@ static bool is_binary(const struct text_file *t)
 static bool asked_to_open(struct desk *d, const char *path, const struct text_file *t, off_t size)
 {
     bool binary = is_binary(t), big = size > OPEN_ASKS_BYTES;
-    if (!d->explore.want_asks || !(binary || big))
+    if (!d->shell.want_asks || !(binary || big))
         return false;
     struct question q = {.wants = WANT_OPEN,
                          .text = binary ? "is no text: open it?"
@@ -180,26 +180,26 @@ static bool asked_to_open(struct desk *d, const char *path, const struct text_fi
                          .narrow = binary ? "no text: open?" : "big: open?",
                          .refused = "is not opened"};
     snprintf(q.name, sizeof q.name, "%s", path);
-    explore_ask(&d->explore, &q);
+    shell_ask(&d->shell, &q);
     return true;
 }
 
 static void open_text(struct desk *d, const char *path)
 {
-    const char *encoding = d->explore.encoding;
+    const char *encoding = d->shell.encoding;
     const struct text_spec how = {
         .encoding = *encoding ? encoding : NULL, .limit = 64 << 20, .first = EDITOR_MAX_BYTES + 1};
     struct text_file t;
     struct stat st = {0};
     struct error e = {0};
     if (!text_open(&t, path, &how, &e) || stat(path, &st) != 0) {
-        explore_message(&d->explore, true, "%s", e.text);
+        shared_message(&d->shell.sh, true, "%s", e.text);
     } else if (!asked_to_open(d, path, &t, st.st_size)) {
-        explore_replace_text(&d->explore, t.p, t.n);
+        shared_replace_text(&d->shell.sh, t.p, t.n);
         if (t.n > EDITOR_MAX_BYTES)
-            explore_message(&d->explore, true,
-                            "%s has %lld bytes, the text ends at 2 MiB: the rest was left out",
-                            path, (long long)st.st_size);
+            shared_message(&d->shell.sh, true,
+                           "%s has %lld bytes, the text ends at 2 MiB: the rest was left out", path,
+                           (long long)st.st_size);
     }
     text_close(&t);
 }
@@ -207,7 +207,7 @@ static void open_text(struct desk *d, const char *path)
 void desk_files(struct desk *d, unsigned wants)
 {
     char path[WANT_ARG_MAX];
-    snprintf(path, sizeof path, "%s", d->explore.want_arg);
+    snprintf(path, sizeof path, "%s", d->shell.want_arg);
     if (wants & WANT_OPEN)
         open_text(d, path);
     if (wants & WANT_SHOT && !asked_to_replace(d, WANT_SHOT, path))

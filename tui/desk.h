@@ -4,7 +4,7 @@
 #include "tui/shell/shell.h"
 
 struct desk {
-    struct explore explore;
+    struct shell shell;
     struct service *service;
     struct theme *theme; /* owned */
     struct grid grid;

@@ -6,14 +6,26 @@ static int at_most(int a, int b)
 }
 
 /* Title above, status and keys below; what is left between them. */
-static struct rect bars(struct layout *l, bool title)
+void bars_compute(struct bars *b, int w, int h)
 {
-    int y = 0, below = 2;
-    if (title)
-        l->title = (struct rect){0, y++, l->w, 1};
-    l->status = (struct rect){0, l->h - 2, l->w, 1};
-    l->keys = (struct rect){0, l->h - 1, l->w, 1};
-    return (struct rect){0, y, l->w, l->h - y - below};
+    *b = (struct bars){.w = w < 1 ? 1 : w, .h = h < 1 ? 1 : h};
+    if (b->w < 24 || b->h < 6) {
+        b->mode = LAYOUT_TINY;
+        int text = b->h > 1 ? b->h - 1 : 1;
+        b->inside = (struct rect){0, 0, b->w, text};
+        b->status = (struct rect){0, text, b->w, b->h - text};
+    } else if (b->w < 40 || b->h < 8) {
+        b->mode = LAYOUT_SINGLE;
+        b->inside = (struct rect){0, 0, b->w, b->h - 1};
+        b->status = (struct rect){0, b->h - 1, b->w, 1};
+    } else {
+        b->mode = b->w < 80 || b->h < 24 ? LAYOUT_ACCORDION : LAYOUT_FULL;
+        int title = b->h >= 14;
+        b->title = (struct rect){0, 0, b->w, title};
+        b->inside = (struct rect){0, title, b->w, b->h - title - 2};
+        b->status = (struct rect){0, b->h - 2, b->w, 1};
+        b->keys = (struct rect){0, b->h - 1, b->w, 1};
+    }
 }
 
 static int at_least(int a, int b)
@@ -117,9 +129,8 @@ static void columns(struct layout *l, struct rect r, struct heights want)
     l->pane[PANE_LOSS] = (struct rect){left, y, right, r.y + r.h - y};
 }
 
-static void full(struct layout *l, struct layout_rows rows)
+static void full(struct layout *l, struct rect r, struct layout_rows rows)
 {
-    struct rect r = bars(l, true);
     if (l->w >= 160 && l->h >= 48)
         columns(l, r, heights_of(rows));
     else
@@ -127,9 +138,8 @@ static void full(struct layout *l, struct layout_rows rows)
     l->frame = true;
 }
 
-static void accordion(struct layout *l, enum pane focus)
+static void accordion(struct layout *l, struct rect r, enum pane focus)
 {
-    struct rect r = bars(l, l->h >= 14);
     int y = r.y, open = r.h - (N_PANES - 1);
     if (open < 3) { /* too low even for one-line titles */
         l->pane[focus] = r;
@@ -148,26 +158,21 @@ static void accordion(struct layout *l, enum pane focus)
 void layout_compute(struct layout *l, int w, int h, enum pane focus, bool zoom,
                     struct layout_rows rows)
 {
-    *l = (struct layout){.w = w < 1 ? 1 : w, .h = h < 1 ? 1 : h};
-    if (l->w < 24 || l->h < 6) {
-        l->mode = LAYOUT_TINY;
-        int text = l->h > 1 ? l->h - 1 : 1;
-        l->pane[PANE_TEXT] = (struct rect){0, 0, l->w, text};
-        l->status = (struct rect){0, text, l->w, l->h - text};
-    } else if (l->w < 40 || l->h < 8) {
-        l->mode = LAYOUT_SINGLE;
-        l->pane[focus] = (struct rect){0, 0, l->w, l->h - 1};
-        l->status = (struct rect){0, l->h - 1, l->w, 1};
-    } else if (l->w < 80 || l->h < 24) {
-        l->mode = LAYOUT_ACCORDION;
-        accordion(l, focus);
+    struct bars b;
+    bars_compute(&b, w, h);
+    *l = (struct layout){
+        .w = b.w, .h = b.h, .mode = b.mode, .title = b.title, .status = b.status, .keys = b.keys};
+    if (b.mode == LAYOUT_TINY) {
+        l->pane[PANE_TEXT] = b.inside;
+    } else if (b.mode == LAYOUT_SINGLE) {
+        l->pane[focus] = b.inside;
+    } else if (b.mode == LAYOUT_ACCORDION) {
+        accordion(l, b.inside, focus);
     } else if (zoom) {
-        l->mode = LAYOUT_FULL;
-        l->pane[focus] = bars(l, true);
+        l->pane[focus] = b.inside;
         l->frame = true;
     } else {
-        l->mode = LAYOUT_FULL;
-        full(l, rows);
+        full(l, b.inside, rows);
         if (l->pane[focus].h == 0) { /* the predictions, where there is no room for them */
             struct rect below = l->pane[PANE_HISTOGRAM];
             l->pane[PANE_HISTOGRAM] = (struct rect){0};

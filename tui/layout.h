@@ -16,6 +16,14 @@ enum layout_mode {
     LAYOUT_TINY       /* text, and one line with the loss */
 };
 
+struct bars { /* around a view, whichever it is */
+    int w, h;
+    enum layout_mode mode;
+    struct rect title, status, keys; /* h 0: not drawn */
+    struct rect inside;              /* what they leave */
+};
+void bars_compute(struct bars *, int w, int h);
+
 struct layout {
     int w, h;
     enum layout_mode mode;

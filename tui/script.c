@@ -167,26 +167,26 @@ void script_free(struct script *s)
 }
 
 /* ---- playing */
-static void send_key(struct explore *ex, const char *name)
+static void send_key(struct shell *shell, const char *name)
 {
     struct event e;
     if (event_parse(name, &e))
-        explore_event(ex, &e);
+        shell_event(shell, &e);
 }
 
-static void send_text(struct explore *ex, const char *s)
+static void send_text(struct shell *shell, const char *s)
 {
     for (size_t n = strlen(s), i = 0, k; i < n; i += k) {
         struct event e = {.kind = EVENT_TEXT, .code = utf8_decode(s + i, n - i, &k, NULL)};
-        explore_event(ex, &e);
+        shell_event(shell, &e);
     }
 }
 
-static void send_mouse(struct script *s, struct explore *ex, enum mouse_kind kind, int x)
+static void send_mouse(struct script *s, struct shell *shell, enum mouse_kind kind, int x)
 {
     struct event e = {
         .kind = EVENT_MOUSE, .mouse = kind, .button = 1, .x = x, .y = s->y, .clicks = 1};
-    explore_event(ex, &e);
+    shell_event(shell, &e);
 }
 
 static bool next_step(struct script *s)
@@ -198,74 +198,74 @@ static bool next_step(struct script *s)
 }
 
 /* Types one cluster's first code point at a time, so that each is seen. */
-static bool type_on(struct script *s, struct explore *ex, const char *text)
+static bool type_on(struct script *s, struct shell *shell, const char *text)
 {
     size_t n = strlen(text), k;
     if (s->typed >= n)
         return next_step(s);
     struct event e = {.kind = EVENT_TEXT,
                       .code = utf8_decode(text + s->typed, n - s->typed, &k, NULL)};
-    explore_event(ex, &e);
+    shell_event(shell, &e);
     s->typed += k;
     return true;
 }
 
-static bool drag_start(struct script *s, struct explore *ex, const struct step *p, int64_t now)
+static bool drag_start(struct script *s, struct shell *shell, const struct step *p, int64_t now)
 {
     struct slider_track t;
-    int x, row = p->unit == SLIDER_ALL ? SLIDER_ALL : sliders_find(&ex->sliders, p->unit);
-    for (int i = 0; i < N_PANES && (ex->focus != PANE_SLIDERS || ex->typing); i++)
-        send_key(ex, "Tab");
-    if ((row < 0 && p->unit != SLIDER_ALL) || ex->sliders.n == 0) {
-        explore_message(ex, true, "%s line %d: %d is no slider", s->name, p->line, p->unit);
+    int x, row = p->unit == SLIDER_ALL ? SLIDER_ALL : sliders_find(&shell->sh.sliders, p->unit);
+    for (int i = 0; i < N_PANES && shell_where(shell) != IN_SLIDERS; i++)
+        send_key(shell, "Tab");
+    if ((row < 0 && p->unit != SLIDER_ALL) || shell->sh.sliders.n == 0) {
+        shared_message(&shell->sh, true, "%s line %d: %d is no slider", s->name, p->line, p->unit);
         return next_step(s);
     }
-    send_key(ex, "Home");
+    send_key(shell, "Home");
     for (int i = 0; i <= row; i++)
-        send_key(ex, "Down");
+        send_key(shell, "Down");
     s->phase = PHASE_EXACT;
-    if (!explore_track(ex, row, &t, &x, &s->y) || fabs(p->value) > t.range)
+    if (!shell_track(shell, row, &t, &x, &s->y) || fabs(p->value) > t.range)
         return true; /* no room for a track: the value is typed */
-    s->from_x = x + track_cell(t, sliders_value(&ex->sliders, row, NULL));
+    s->from_x = x + track_cell(t, sliders_value(&shell->sh.sliders, row, NULL));
     s->to_x = x + track_cell(t, p->value);
     s->n_moves = (int)ceil(p->seconds * DRAG_STEPS_A_SECOND);
     s->n_moves = s->n_moves < 1 ? 1 : s->n_moves;
     s->done = 0;
     s->start_ms = now;
     s->phase = PHASE_MOVE;
-    send_mouse(s, ex, MOUSE_PRESS, s->from_x);
+    send_mouse(s, shell, MOUSE_PRESS, s->from_x);
     return true;
 }
 
-static bool drag_on(struct script *s, struct explore *ex, const struct step *p, int64_t now)
+static bool drag_on(struct script *s, struct shell *shell, const struct step *p, int64_t now)
 {
     if (s->phase == PHASE_START)
-        return drag_start(s, ex, p, now);
+        return drag_start(s, shell, p, now);
     if (s->phase == PHASE_MOVE) {
         if (script_wait_ms(s, now) > 0)
             return false;
         s->done++;
         int x = s->from_x + (int)lround((double)(s->to_x - s->from_x) * s->done / s->n_moves);
-        send_mouse(s, ex, s->done == s->n_moves ? MOUSE_RELEASE : MOUSE_MOVE, x);
+        send_mouse(s, shell, s->done == s->n_moves ? MOUSE_RELEASE : MOUSE_MOVE, x);
         if (s->done == s->n_moves)
             s->phase = PHASE_EXACT;
         return true;
     }
-    int row = p->unit == SLIDER_ALL ? SLIDER_ALL : sliders_find(&ex->sliders, p->unit);
-    bool fixed = row == SLIDER_ALL ? sliders_any_fixed(&ex->sliders)
-                                   : row >= 0 && ex->sliders.unit[row].fixed;
-    if (!fixed || fabs(sliders_value(&ex->sliders, row, NULL) - p->value) >
+    int row = p->unit == SLIDER_ALL ? SLIDER_ALL : sliders_find(&shell->sh.sliders, p->unit);
+    bool fixed = row == SLIDER_ALL ? sliders_any_fixed(&shell->sh.sliders)
+                                   : row >= 0 && shell->sh.sliders.unit[row].fixed;
+    if (!fixed || fabs(sliders_value(&shell->sh.sliders, row, NULL) - p->value) >
                       .01) { /* cells are coarser than values */
         char number[32];
         snprintf(number, sizeof number, "%.1f", p->value);
-        send_key(ex, "=");
-        send_text(ex, number);
-        send_key(ex, "Enter");
+        send_key(shell, "=");
+        send_text(shell, number);
+        send_key(shell, "Enter");
     }
     return next_step(s);
 }
 
-enum script_state script_step(struct script *s, struct explore *ex, bool idle, int64_t now)
+enum script_state script_step(struct script *s, struct shell *shell, bool idle, int64_t now)
 {
     if (s->at >= s->n)
         return SCRIPT_ENDED;
@@ -273,19 +273,19 @@ enum script_state script_step(struct script *s, struct explore *ex, bool idle, i
     bool went = true;
     switch (p->kind) {
     case STEP_KEY:
-        explore_event(ex, &p->event);
+        shell_event(shell, &p->event);
         next_step(s);
         break;
-    case STEP_TYPE: went = type_on(s, ex, p->text); break;
-    case STEP_DRAG: went = drag_on(s, ex, p, now); break;
+    case STEP_TYPE: went = type_on(s, shell, p->text); break;
+    case STEP_DRAG: went = drag_on(s, shell, p, now); break;
     case STEP_WAIT: went = idle && next_step(s); break;
     case STEP_SAY:
-        explore_message(ex, false, "%s", p->text);
+        shared_message(&shell->sh, false, "%s", p->text);
         next_step(s);
         break;
     case STEP_MARK: next_step(s); break;
     case STEP_COMMAND:
-        explore_command(ex, p->text);
+        shell_command(shell, p->text);
         next_step(s);
         break;
     }

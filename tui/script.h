@@ -17,7 +17,7 @@ void script_free(struct script *);
 enum script_state { SCRIPT_ENDED, SCRIPT_RUNS, SCRIPT_WAITS /* for idle or for the time */ };
 /* Plays what may be played now: one event, or nothing while it waits. idle: nothing is left to be
  * computed or drawn. */
-enum script_state script_step(struct script *, struct explore *, bool idle, int64_t now_ms);
+enum script_state script_step(struct script *, struct shell *, bool idle, int64_t now_ms);
 /* Milliseconds until the next step of a timed drag; −1: it does not wait for the time. */
 int script_wait_ms(const struct script *, int64_t now_ms);
 #endif

@@ -104,15 +104,18 @@ static void press(struct scene *s, const char *name)
         exit(1);
     enum action_id a = ACTION_NONE;
     if (!latents_view.typing(&s->v))
-        a = action_for(&e, latents_view.where);
-    latents_view.event(&s->v, &s->in, &e, a);
+        a = action_for(&e, (enum where)latents_view.where);
+    if (a == ACTION_NONE)
+        latents_view.event(&s->v, &s->in, &e);
+    else
+        latents_view.act(&s->v, &s->in, a, false);
     draw(s);
 }
 
 static void open_view(struct scene *s)
 {
-    latents_view.init(&s->v);
-    latents_view.resize(&s->v, &s->in, (struct rect){0, 0, W, H});
+    latents_view.init(&s->v, &s->in);
+    latents_view.arrange(&s->v, &s->in, (struct rect){0, 0, W, H});
     latents_view.enter(&s->v, &s->in);
     latents_view.update(&s->v, &s->in);
     draw(s);

@@ -115,15 +115,16 @@ void fixture_init(struct explore_fixture *f, const char *text, enum depth depth,
     state_init(&s);
     s.text = text ? xstrdup(text) : NULL;
     s.n_text = s.cursor = text ? strlen(text) : 0;
-    explore_init(&f->ex, &f->options, &s);
+    shell_init(&f->shell, &f->options, &s);
+    f->ex = f->shell.views.state[VIEW_EXPLORE];
     state_release(&s);
     grid_init(&f->grid, w, h, theme_style(f->theme, ROLE_TEXT));
-    explore_theme(&f->ex, f->theme);
-    explore_resize(&f->ex, w, h);
-    explore_loaded(&f->ex, &f->wb);
-    strcpy(f->ex.title, "demo · layers.3.mlp.act · 3072 latents, k 32 · cpu");
-    strcpy(f->ex.link, "256 colours");
-    f->ex.status = (struct service_status){.idle = true};
+    shell_theme(&f->shell, f->theme);
+    shell_resize(&f->shell, w, h);
+    shell_loaded(&f->shell, &f->wb);
+    strcpy(f->shell.title, "demo · layers.3.mlp.act · 3072 latents, k 32 · cpu");
+    strcpy(f->shell.link, "256 colours");
+    f->shell.sh.status = (struct service_status){.idle = true};
 }
 
 void fixture_theme(struct explore_fixture *f, const char *name)
@@ -132,14 +133,14 @@ void fixture_theme(struct explore_fixture *f, const char *name)
     struct theme *theme;
     if (!theme_open(name, theme_depth(f->theme), theme_ascii(f->theme), &theme, &e))
         fail_msg("%s", e.text);
-    explore_theme(&f->ex, theme);
+    shell_theme(&f->shell, theme);
     theme_free(f->theme);
     f->theme = theme;
 }
 
 void fixture_release(struct explore_fixture *f)
 {
-    explore_release(&f->ex);
+    shell_release(&f->shell);
     for (int i = 0; i < f->n_jobs; i++) {
         request_release(&f->job[i].request);
         table_set_unref(f->job[i].tables);
@@ -215,10 +216,9 @@ static int list(void *arg, uint64_t *id, int max)
 void fixture_host(struct explore_fixture *f)
 {
     const struct job_host host = {.ask = ask, .cancel = cancel, .job = get, .jobs = list, .arg = f};
-    explore_host(&f->ex, &host);
-    explore_resize(&f->ex, f->ex.layout.w, f->ex.layout.h);
-    views_sync(&f->ex);
-    explore_news(&f->ex);
+    shell_host(&f->shell, &host);
+    shell_resize(&f->shell, f->shell.bars.w, f->shell.bars.h);
+    shell_news(&f->shell);
 }
 
 struct job *fixture_job(struct explore_fixture *f, enum request_kind kind)
@@ -238,7 +238,7 @@ void fixture_answer(struct explore_fixture *f, struct job *j, enum job_status st
     }
     j->status = status;
     j->version++;
-    explore_news(&f->ex);
+    shell_news(&f->shell);
 }
 
 /* ---- snapshots by rule */
@@ -441,11 +441,11 @@ struct snapshot *fixture_snapshot(const struct wish *w)
 /* ---- driving */
 void fixture_settle(struct explore_fixture *f)
 {
-    for (int i = 0; i < 3 && (f->ex.wish_changed || i == 0); i++) {
+    for (int i = 0; i < 3 && (f->shell.sh.wish_changed || i == 0); i++) {
         struct wish w;
-        explore_wish(&f->ex, &w);
+        shell_wish(&f->shell, &w);
         struct snapshot *s = fixture_snapshot(&w);
-        explore_snapshot(&f->ex, s);
+        shell_snapshot(&f->shell, s);
         snapshot_unref(s);
     }
 }
@@ -457,7 +457,7 @@ void fixture_keys(struct explore_fixture *f, const char *names)
         struct event e;
         if (!event_parse(k, &e))
             fail_msg("unknown key %s", k);
-        explore_event(&f->ex, &e);
+        shell_event(&f->shell, &e);
     }
     free(all);
 }
@@ -466,7 +466,7 @@ void fixture_type(struct explore_fixture *f, const char *utf8)
 {
     for (size_t n = strlen(utf8), i = 0, k; i < n; i += k) {
         struct event e = {.kind = EVENT_TEXT, .code = utf8_decode(utf8 + i, n - i, &k, NULL)};
-        explore_event(&f->ex, &e);
+        shell_event(&f->shell, &e);
     }
 }
 
@@ -480,12 +480,12 @@ void fixture_mouse(struct explore_fixture *f, enum mouse_kind kind, int button, 
                       .y = y,
                       .mods = mods,
                       .clicks = clicks};
-    explore_event(&f->ex, &e);
+    shell_event(&f->shell, &e);
 }
 
 void fixture_draw(struct explore_fixture *f)
 {
-    explore_draw(&f->ex, f->ex.snapshot, f->ex.workbench, f->theme, &f->grid);
+    shell_draw(&f->shell, &f->grid);
 }
 
 char *fixture_row(struct explore_fixture *f, int y)
@@ -529,7 +529,7 @@ void fixture_hides(struct explore_fixture *f, const char *s)
 
 char *fixture_pane_text(struct explore_fixture *f, enum pane p)
 {
-    struct rect r = layout_inner(&f->ex.layout, p);
+    struct rect r = layout_inner(&f->ex->layout, p);
     struct strbuf b;
     strbuf_init(&b);
     fixture_draw(f);

@@ -6,6 +6,7 @@
 #define GLIMT_TESTS_EXPLORE_FIXTURE_H
 #include "tui/options.h"
 #include "tui/shell/shell.h"
+#include "tui/view/explore/explore_private.h"
 
 #define FIXTURE_JOBS 400
 struct explore_fixture {
@@ -13,7 +14,8 @@ struct explore_fixture {
     struct bundle bundle;
     struct bundle_class cls[2];
     struct theme *theme;
-    struct explore ex;
+    struct shell shell;
+    struct explore *ex; /* its view */
     struct grid grid;
     char *folder;
     struct job job[FIXTURE_JOBS]; /* id i + 1 */

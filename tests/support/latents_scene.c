@@ -259,7 +259,7 @@ void scene_place(struct scene *s, int w, int h)
 {
     s->r = (struct rect){0, 0, w, h};
     grid_resize(&s->f.grid, w, h, theme_style(s->f.theme, ROLE_TEXT));
-    latents_view.resize(&s->v, &s->in, s->r);
+    latents_view.arrange(&s->v, &s->in, s->r);
 }
 
 void scene_open(struct scene *s, bool hold, bool ascii, int w, int h)
@@ -273,9 +273,10 @@ void scene_open(struct scene *s, bool hold, bool ascii, int w, int h)
                              .theme = s->f.theme,
                              .host = &s->host,
                              .corpus = &s->corpus,
-                             .explore = &s->f.ex,
+                             .shared = &s->f.shell.sh,
+                             .shown = true,
                              .ascii = ascii};
-    latents_view.init(&s->v);
+    latents_view.init(&s->v, &s->in);
     scene_place(s, w, h);
     latents_view.enter(&s->v, &s->in);
     latents_view.update(&s->v, &s->in);
@@ -299,8 +300,12 @@ static void event(struct scene *s, const struct event *e)
 {
     enum action_id a = ACTION_NONE;
     if (e->kind != EVENT_MOUSE && !latents_view.typing(&s->v))
-        a = action_for(e, latents_view.where);
-    latents_view.event(&s->v, &s->in, e, a);
+        a = action_for(e, (enum where)latents_view.where);
+    if (a == ACTION_NONE)
+        latents_view.event(&s->v, &s->in, e);
+    else
+        latents_view.act(&s->v, &s->in, a, false);
+    views_sync(&s->f.shell); /* where it wants to go */
     latents_view.update(&s->v, &s->in);
 }
 

@@ -71,11 +71,12 @@ void view_fixture_init(struct view_fixture *f, const struct view_ops *ops, enum 
     f->in = (struct view_in){.workbench = &f->around.wb,
                              .theme = f->around.theme,
                              .host = &f->host,
-                             .explore = &f->around.ex,
+                             .shared = &f->around.shell.sh,
+                             .shown = true,
                              .ascii = ascii};
     grid_init(&f->grid, w + 2, h + 2, theme_style(f->in.theme, ROLE_TEXT));
     f->view = xcalloc(1, ops->size);
-    ops->init(f->view);
+    ops->init(f->view, &f->in);
     view_fixture_resize(f, w, h);
 }
 
@@ -93,20 +94,20 @@ void view_fixture_resize(struct view_fixture *f, int w, int h)
 {
     grid_resize(&f->grid, w + 2, h + 2, theme_style(f->in.theme, ROLE_TEXT));
     f->r = (struct rect){1, 1, w, h};
-    f->ops->resize(f->view, &f->in, f->r);
+    f->ops->arrange(f->view, &f->in, f->r);
 }
 
 void view_fixture_enter(struct view_fixture *f)
 {
     f->ops->enter(f->view, &f->in);
     f->ops->update(f->view, &f->in);
-    f->ops->resize(f->view, &f->in, f->r);
+    f->ops->arrange(f->view, &f->in, f->r);
 }
 
 bool view_fixture_news(struct view_fixture *f)
 {
     bool draw = f->ops->update(f->view, &f->in);
-    f->ops->resize(f->view, &f->in, f->r);
+    f->ops->arrange(f->view, &f->in, f->r);
     return draw;
 }
 
@@ -127,9 +128,11 @@ static bool send(struct view_fixture *f, const struct event *e)
 {
     bool typing = f->ops->typing && f->ops->typing(f->view);
     enum action_id a =
-        typing || e->kind == EVENT_MOUSE ? ACTION_NONE : action_for(e, f->ops->where);
-    bool mine = f->ops->event(f->view, &f->in, e, a);
-    f->ops->resize(f->view, &f->in, f->r);
+        typing || e->kind == EVENT_MOUSE ? ACTION_NONE : action_for(e, (enum where)f->ops->where);
+    bool mine = a == ACTION_NONE ? f->ops->event(f->view, &f->in, e)
+                                 : f->ops->act(f->view, &f->in, a, false);
+    views_sync(&f->around.shell); /* where it wants to go */
+    f->ops->arrange(f->view, &f->in, f->r);
     return mine;
 }
 

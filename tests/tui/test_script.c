@@ -26,7 +26,7 @@ static int64_t play(struct script *s, struct explore_fixture *f)
 {
     int64_t now = 0;
     for (int i = 0; i < 100000; i++) {
-        enum script_state state = script_step(s, &f->ex, !f->ex.wish_changed, now);
+        enum script_state state = script_step(s, &f->shell, !f->shell.sh.wish_changed, now);
         if (state == SCRIPT_ENDED)
             return now;
         if (state == SCRIPT_WAITS) {
@@ -49,12 +49,12 @@ static void test_steps(void **state)
         parsed("# comment\n\n  type Børn æ: #ikke en kommentar\nwait idle\r\nkey Esc c c\n"
                ":fix 77=1\nsay hej\nmark her\n");
     play(s, &f);
-    assert_string_equal(f.ex.editor.text.s, "Børn æ: #ikke en kommentar");
-    assert_false(f.ex.typing);
-    assert_int_equal(f.ex.colouring, COLOUR_LOSS);
-    assert_true(f.ex.sliders.unit[1].fixed);
-    assert_string_equal(f.ex.message, "hej");
-    assert_int_equal(script_step(s, &f.ex, true, 0), SCRIPT_ENDED);
+    assert_string_equal(f.shell.sh.editor.text.s, "Børn æ: #ikke en kommentar");
+    assert_false(f.ex->typing);
+    assert_int_equal(f.shell.sh.colouring, COLOUR_LOSS);
+    assert_true(f.shell.sh.sliders.unit[1].fixed);
+    assert_string_equal(f.shell.sh.message, "hej");
+    assert_int_equal(script_step(s, &f.shell, true, 0), SCRIPT_ENDED);
     script_free(s);
     fixture_release(&f);
 }
@@ -66,11 +66,11 @@ static void test_wait_waits(void **state)
     fixture_init(&f, "x", DEPTH_256, false, 120, 36);
     struct script *s = parsed("wait idle\nkey Esc\n");
     for (int i = 0; i < 5; i++)
-        assert_int_equal(script_step(s, &f.ex, false, i), SCRIPT_WAITS);
-    assert_true(f.ex.typing);
-    assert_int_equal(script_step(s, &f.ex, true, 6), SCRIPT_RUNS);
-    script_step(s, &f.ex, true, 6);
-    assert_false(f.ex.typing);
+        assert_int_equal(script_step(s, &f.shell, false, i), SCRIPT_WAITS);
+    assert_true(f.ex->typing);
+    assert_int_equal(script_step(s, &f.shell, true, 6), SCRIPT_RUNS);
+    script_step(s, &f.shell, true, 6);
+    assert_false(f.ex->typing);
     script_free(s);
     fixture_release(&f);
 }
@@ -97,10 +97,10 @@ static void test_drags_reach_their_value(void **state)
             struct script *s = parsed(cases[c].script);
             int64_t took = play(s, &f);
             bool same;
-            double v = sliders_value(&f.ex.sliders, cases[c].row, &same);
+            double v = sliders_value(&f.shell.sh.sliders, cases[c].row, &same);
             if (fabs(v - cases[c].value) > .01 || !same)
                 fail_msg("%s at %d×%d: %g", cases[c].script, size[k][0], size[k][1], v);
-            assert_true(sliders_any_fixed(&f.ex.sliders));
+            assert_true(sliders_any_fixed(&f.shell.sh.sliders));
             if (strstr(cases[c].script, "in 1s") && size[k][0] >= 60)
                 assert_in_range(took, 960, 1040); /* of the script's clock, not the wall's */
             script_free(s);
@@ -115,9 +115,9 @@ static void test_no_such_slider(void **state)
     fixture_init(&f, "x", DEPTH_256, false, 120, 36);
     struct script *s = parsed("drag 5 to 1\nkey i\n");
     play(s, &f);
-    assert_true(f.ex.message_is_error || f.ex.typing); /* said, and the script goes on */
-    assert_true(f.ex.typing);
-    assert_false(sliders_any_fixed(&f.ex.sliders));
+    assert_true(f.shell.sh.message_is_error || f.ex->typing); /* said, and the script goes on */
+    assert_true(f.ex->typing);
+    assert_false(sliders_any_fixed(&f.shell.sh.sliders));
     script_free(s);
     fixture_release(&f);
 }

@@ -39,9 +39,9 @@ static void test_every_view(void **state)
         fixture_init(&f, NULL, DEPTH_256, false, size[i][0], size[i][1]);
         fixture_neurons(&f, true);
         f.options.neurons = true;
-        explore_loaded(&f.ex, &f.wb);
+        shell_loaded(&f.shell, &f.wb);
         fixture_host(&f);
-        explore_command(&f.ex, "fix 1482=2");
+        shell_command(&f.shell, "fix 1482=2");
         fixture_settle(&f);
         fixture_keys(&f, "Esc");
         check("the explorer");
@@ -87,7 +87,7 @@ static void test_padding(void **state)
     assert_string_equal(label, "padding id 50277");
     fixture_init(&f, "en", DEPTH_256, false, 200, 60);
     fixture_settle(&f);
-    f.ex.snapshot->next_plain.id[0] = 50277;
+    f.shell.sh.snapshot->next_plain.id[0] = 50277;
     fixture_draw(&f);
     assert_true(fixture_find(&f, "padding id 50277", NULL, NULL));
     fixture_release(&f);

@@ -3,7 +3,7 @@
 #include "engine/hook.h"
 #include "tui/cli/command.h"
 #include "tui/cli/explorer_options.h"
-#include "tui/view/view.h"
+#include "tui/shell/views.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,10 +34,8 @@ static bool has(const char *s, size_t n, const char *what)
 
 static void views_add(struct completes *c)
 {
-    for (int i = 0; i < N_VIEWS; i++) {
-        const char *name = view_table[i] ? view_table[i]->name : "explore";
-        word_add(c, name, strlen(name));
-    }
+    for (int i = 0; i < N_VIEWS; i++)
+        word_add(c, view_table[i]->name, strlen(view_table[i]->name));
 }
 
 /* As the table spells it: words stand for themselves, FILE and its like for files. */

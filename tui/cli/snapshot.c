@@ -66,16 +66,16 @@ static bool settle(struct desk *d, struct script *script, struct error *e)
             return false;
         }
         desk_news(d, &status);
-        d->explore.redraw = false; /* drawn once, at the end */
+        d->shell.sh.redraw = false; /* drawn once, at the end */
         bool idle = status.idle && status.n_jobs == 0 && !status.loading && desk_idle(d);
         if (!ended)
-            ended = script_step(script, &d->explore, idle, now_ms()) == SCRIPT_ENDED;
-        desk_files(d, d->explore.wants);
-        if (d->explore.wants & WANT_QUIT)
+            ended = script_step(script, &d->shell, idle, now_ms()) == SCRIPT_ENDED;
+        desk_files(d, d->shell.wants);
+        if (d->shell.wants & WANT_QUIT)
             return true;
-        d->explore.wants = 0;
+        d->shell.wants = 0;
         desk_post(d);
-        d->explore.redraw = false;
+        d->shell.sh.redraw = false;
         /* idle before the news was taken, and after: what came last is on the screen */
         if (ended && idle && desk_idle(d)) {
             *e = status.error;
@@ -88,17 +88,22 @@ static bool settle(struct desk *d, struct script *script, struct error *e)
     }
 }
 
-static bool find_view(const char *name, enum view_id *out, struct error *e)
+static bool find_view(const char *name, int *out, struct error *e)
 {
+    *out = view_named(view_table, N_VIEWS, name);
+    if (*out >= 0)
+        return true;
+    struct strbuf names;
+    strbuf_init(&names);
     for (int i = 0; i < N_VIEWS; i++)
-        if (strcmp(name, view_table[i] ? view_table[i]->name : "explore") == 0) {
-            *out = (enum view_id)i;
-            return true;
-        }
-    return error_set(e, ERROR_INPUT,
-                     "snapshot: found %s, expected explore, latents, histograms, sweep, corpus or "
-                     "jobs",
-                     name);
+        strbuf_addf(&names, "%s%s",
+                    i == 0             ? ""
+                    : i == N_VIEWS - 1 ? " or "
+                                       : ", ",
+                    view_table[i]->name);
+    error_set(e, ERROR_INPUT, "snapshot: found %s, expected %s", name, names.s);
+    strbuf_release(&names);
+    return false;
 }
 
 static bool write_picture(struct cli *cli, struct desk *d, const struct snapshot_values *v,
@@ -121,22 +126,22 @@ static bool write_picture(struct cli *cli, struct desk *d, const struct snapshot
     return ok;
 }
 
-static bool draw(struct cli *cli, const struct snapshot_values *v, enum view_id view,
+static bool draw(struct cli *cli, const struct snapshot_values *v, int view,
                  const struct saved_state *state, struct script *script, struct error *e)
 {
     struct desk d = {0};
     enum depth depth = cli->opt.color == COLOR_AUTO ? DEPTH_DIRECT : color_depth(&cli->opt, true);
-    explore_init(&d.explore, &cli->opt, state);
+    shell_init(&d.shell, &cli->opt, state);
     bool ok = desk_theme(&d, cli->opt.theme, depth, false, e) && desk_start(&d, &cli->opt, e);
     if (ok) {
         desk_still(&d);
-        d.explore.typing = false;
+        shell_do(&d.shell, ACTION_LEAVE);
         grid_init(&d.grid, v->w, v->h, theme_style(d.theme, ROLE_TEXT));
-        explore_resize(&d.explore, v->w, v->h);
-        explore_go(&d.explore, view);
+        shell_resize(&d.shell, v->w, v->h);
+        shell_go(&d.shell, view);
         ok = settle(&d, script, e) && write_picture(cli, &d, v, e);
-        if (d.explore.status.said[0] && !cli->opt.quiet)
-            fprintf(stderr, "glimt: %s\n", d.explore.status.said);
+        if (d.shell.sh.status.said[0] && !cli->opt.quiet)
+            fprintf(stderr, "glimt: %s\n", d.shell.sh.status.said);
     }
     desk_release(&d);
     return ok;
@@ -147,7 +152,7 @@ static bool snapshot(struct cli *cli, const void *values, int n, char **operand,
     const struct snapshot_values *v = values;
     struct saved_state state;
     struct script *script = NULL;
-    enum view_id view = VIEW_EXPLORE;
+    int view = HOME;
     state_init(&state);
     bool ok = (n == 0 || find_view(operand[0], &view, e)) &&
               (!v->play || script_open(v->play, &script, e)) &&

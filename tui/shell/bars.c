@@ -1,77 +1,39 @@
 /* Title above; status line and keys below; what is typed into a prompt. */
+#include "tui/shell/shell_private.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/pane.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static void draw_tabs(const struct drawing *d, struct rect r, int from)
+struct style paint_style(const struct painting *d, enum theme_role role)
 {
-    int x[N_VIEWS], w[N_VIEWS];
-    views_tabs(r, x, w);
-    if (x[0] < from) /* a long name of a model */
-        grid_fill(d->grid, (struct rect){x[0] - 1, r.y, r.w, 1}, draw_style(d, ROLE_TEXT));
-    for (int i = 0; i < N_VIEWS; i++) {
-        bool now = d->ex->views.now == (enum view_id)i;
-        grid_printf(d->grid, r, x[i], r.y, draw_style(d, ROLE_KEY), "%d", i + 1);
-        grid_printf(d->grid, r, x[i] + 2, r.y, draw_style(d, now ? ROLE_SELECTION : ROLE_DIM), "%s",
-                    view_title((enum view_id)i, d->wb));
-    }
+    return theme_style(d->theme, role);
 }
 
-static void draw_title(const struct drawing *d)
-{
-    struct rect r = d->ex->layout.title;
-    struct style s = draw_style(d, ROLE_TITLE), dim = draw_style(d, ROLE_DIM);
-    if (r.h <= 0)
-        return;
-    int x = grid_text(d->grid, r, r.x + 1, r.y, s, "glimt", 5);
-    const char *title = d->ex->title[0]        ? d->ex->title
-                        : d->ex->status.failed ? ""
-                        : d->ascii             ? "loading"
-                                               : "loading …";
-    x = grid_text(d->grid, r, x + 2, r.y, dim, title, strlen(title));
-    if (r.w >= TABS_FROM) {
-        draw_tabs(d, r, x + 2);
-        return;
-    }
-    const struct view_ops *view = view_table[d->ex->views.now];
-    char state[64];
-    if (view)
-        snprintf(state, sizeof state, d->ascii ? "%s - 1-6" : "%s · 1–6",
-                 view_title(d->ex->views.now, d->wb));
-    else if (d->ex->typing)
-        snprintf(state, sizeof state, "typing %s Esc for commands", d->ascii ? "-" : "·");
-    else
-        snprintf(state, sizeof state, d->ascii ? "1-6 views - ? keys" : "1–6 views · ? keys");
-    int w = text_columns(state, strlen(state));
-    if (r.x + r.w - w - 1 > x + 1)
-        grid_text(d->grid, r, r.x + r.w - w - 1, r.y, dim, state, strlen(state));
-}
-
-static int draw_progress(const struct drawing *d, struct rect r, int x, struct style s,
+static int draw_progress(const struct painting *d, struct rect r, int x, struct style s,
                          double share)
 {
     int w = r.w >= 60 ? 20 : 8;
     struct style bar = s;
     for (int i = 0; i < w; i++)
         grid_put(d->grid, r, x + i, r.y, bar, d->ascii ? "." : "░", 1);
-    draw_bar(d, r, x, r.y, w, share, bar);
+    share_bar(d->grid, r, x, r.y, w, share, bar, d->ascii);
     return grid_printf(d->grid, r, x + w, r.y, s, " %.0f %%",
                        100 * (share < 0   ? 0
                               : share > 1 ? 1
                                           : share));
 }
 
-static int draw_work(const struct drawing *d, struct rect r, struct style s)
+static int draw_work(const struct painting *d, struct rect r, struct style s)
 {
-    const struct service_status *w = &d->ex->status;
-    const struct snapshot *snap = d->snap;
+    const struct service_status *w = &d->shell->sh.status;
+    const struct snapshot *snap = d->shell->sh.snapshot;
     const char *dot = d->ascii ? " - " : " · ";
     int x = r.x + 1;
     if (w->failed)
-        return grid_printf(d->grid, r, x, r.y, draw_style(d, ROLE_ERROR), "%s", w->error.text);
-    if (w->loading && !d->wb) {
+        return grid_printf(d->grid, r, x, r.y, paint_style(d, ROLE_ERROR), "%s", w->error.text);
+    if (w->loading && !d->shell->sh.workbench) {
         x = grid_printf(d->grid, r, x, r.y, s, "%s ", w->what[0] ? w->what : "loading");
         return draw_progress(d, r, x, s, w->progress);
     }
@@ -81,24 +43,24 @@ static int draw_work(const struct drawing *d, struct rect r, struct style s)
     if (snap->progress < .999 && snap->n_tokens > 64)
         x = grid_printf(d->grid, r, x, r.y, s, "%s%.0f %%", dot, 100 * snap->progress);
     float ms = snap->latents.ms + snap->loss.ms;
-    if (d->ex->still)
+    if (d->shell->sh.still)
         return x;
     if (r.w >= 100)
         x = grid_printf(d->grid, r, x, r.y, s, "%scolours %.1f ms%sloss %.1f ms", dot,
                         (double)snap->latents.ms, dot, (double)snap->loss.ms);
     else
         x = grid_printf(d->grid, r, x, r.y, s, "%s%.1f ms", dot, (double)ms);
-    if (snap->refset_progress < .999 && !d->ex->refsets_paused && r.w >= 60)
+    if (snap->refset_progress < .999 && !d->shell->sh.refsets_paused && r.w >= 60)
         x = grid_printf(d->grid, r, x, r.y, s, "%sreference %.0f %%", dot,
                         100 * snap->refset_progress);
-    if (d->ex->status.job[0])
-        x = grid_printf(d->grid, r, x, r.y, s, "%s%s", dot, d->ex->status.job);
+    if (d->shell->sh.status.job[0])
+        x = grid_printf(d->grid, r, x, r.y, s, "%s%s", dot, d->shell->sh.status.job);
     return x;
 }
 
 /* What is said from column x on; too long, its middle goes: the beginning says what was being done,
  * the end why not. */
-static void draw_said(const struct drawing *d, struct rect r, int x, struct style s,
+static void draw_said(const struct painting *d, struct rect r, int x, struct style s,
                       const char *text)
 {
     int room = r.x + r.w - x, columns;
@@ -116,27 +78,30 @@ static void draw_said(const struct drawing *d, struct rect r, int x, struct styl
     grid_text(d->grid, r, x, r.y, s, text + from, n - from);
 }
 
-static void draw_status(const struct drawing *d)
+static void draw_status(const struct painting *d)
 {
-    struct rect r = d->ex->layout.status;
-    struct style s = draw_style(d, ROLE_STATUS);
-    const struct explore *ex = d->ex;
+    struct rect r = d->shell->bars.status;
+    struct style s = paint_style(d, ROLE_STATUS);
+    const struct shell *shell = d->shell;
     if (r.h <= 0)
         return;
     grid_fill(d->grid, r, s);
-    int x = draw_work(d, r, s), w = text_columns(ex->link, strlen(ex->link));
+    int x = draw_work(d, r, s), w = text_columns(shell->link, strlen(shell->link));
     int right = r.x + r.w;
-    bool said = ex->message[0] &&
-                (ex->message_is_error || !ex->status.error.text[0]); /* what is wrong comes first */
-    bool error = !said || ex->message_is_error;
-    const char *text = said ? ex->message : ex->status.failed ? "" : ex->status.error.text;
-    if (!*text && d->lifted) {
+    bool said =
+        shell->sh.message[0] && (shell->sh.message_is_error ||
+                                 !shell->sh.status.error.text[0]); /* what is wrong comes first */
+    bool error = !said || shell->sh.message_is_error;
+    const char *text = said                      ? shell->sh.message
+                       : shell->sh.status.failed ? ""
+                                                 : shell->sh.status.error.text;
+    if (!*text && shared_lifted(&d->shell->sh)) {
         text = "without the fixed values: Space puts them back";
         error = false;
     }
     int need = text_columns(text, strlen(text));
     if (w > 0 && r.w >= 60 && x + need + 4 + w < right)
-        grid_text(d->grid, r, right - w - 1, r.y, s, ex->link, strlen(ex->link));
+        grid_text(d->grid, r, right - w - 1, r.y, s, shell->link, strlen(shell->link));
     if (!*text)
         return;
     if (x + 3 + need > right) { /* what was said last matters more than how fast it went */
@@ -145,7 +110,7 @@ static void draw_status(const struct drawing *d)
     }
     struct style message = s;
     if (error) {
-        message = draw_style(d, ROLE_ERROR);
+        message = paint_style(d, ROLE_ERROR);
         message.bg = s.bg;
         message.attr |= s.attr & ATTR_REVERSE;
     }
@@ -153,63 +118,63 @@ static void draw_status(const struct drawing *d)
 }
 
 /* ---- prompts */
-static void prompt_label(const struct explore *ex, bool ascii, char *out, size_t n)
+static void prompt_label(const struct shell *shell, bool ascii, char *out, size_t n)
 {
-    int row = slider_of_row(ex->rows.selected);
-    if (ex->overlay == OVERLAY_PALETTE)
+    int row = shared_slider(&shell->sh);
+    if (shell->overlay == OVERLAY_PALETTE)
         snprintf(out, n, ":");
-    else if (ex->overlay == OVERLAY_ASK)
-        question_label(ex, ex->layout.w, ascii, out, n);
-    else if (ex->overlay == OVERLAY_COPY)
+    else if (shell->overlay == OVERLAY_ASK)
+        question_label(shell, shell->bars.w, ascii, out, n);
+    else if (shell->overlay == OVERLAY_COPY)
         snprintf(out, n, "Copy: t text, c command line that reproduces this, l state as a line ");
     else if (row == SLIDER_ALL)
-        snprintf(out, n, "value of all %d = ", ex->sliders.n);
+        snprintf(out, n, "value of all %d = ", shell->sh.sliders.n);
     else
-        snprintf(out, n, "value of %d = ", ex->sliders.unit[row].index);
+        snprintf(out, n, "value of %d = ", shell->sh.sliders.unit[row].index);
 }
 
-static void draw_prompt(const struct drawing *d)
+static void draw_prompt(const struct painting *d)
 {
-    const struct explore *ex = d->ex;
-    struct rect r = ex->layout.keys.h > 0 ? ex->layout.keys : ex->layout.status;
+    const struct shell *shell = d->shell;
+    struct rect r = shell->bars.keys.h > 0 ? shell->bars.keys : shell->bars.status;
     char label[WANT_ARG_MAX + 80];
     if (r.h <= 0) /* one row is all there is */
-        r = (struct rect){0, ex->layout.h - 1, ex->layout.w, 1};
-    prompt_label(ex, d->ascii, label, sizeof label);
-    grid_fill(d->grid, r, draw_style(d, ROLE_TEXT));
-    int x = grid_text(d->grid, r, r.x, r.y, draw_style(d, ROLE_HEADING), label, strlen(label));
-    int w = text_columns(ex->prompt.s, ex->prompt.cursor), hidden = x + w + 1 - (r.x + r.w);
+        r = (struct rect){0, shell->bars.h - 1, shell->bars.w, 1};
+    prompt_label(shell, d->ascii, label, sizeof label);
+    grid_fill(d->grid, r, paint_style(d, ROLE_TEXT));
+    int x = grid_text(d->grid, r, r.x, r.y, paint_style(d, ROLE_HEADING), label, strlen(label));
+    int w = text_columns(shell->prompt.s, shell->prompt.cursor), hidden = x + w + 1 - (r.x + r.w);
     if (hidden > 0) { /* keep the cursor in sight */
-        grid_fill(d->grid, r, draw_style(d, ROLE_TEXT));
+        grid_fill(d->grid, r, paint_style(d, ROLE_TEXT));
         x -= hidden;
     }
-    grid_text(d->grid, r, x, r.y, draw_style(d, ROLE_TEXT), ex->prompt.s, ex->prompt.n);
+    grid_text(d->grid, r, x, r.y, paint_style(d, ROLE_TEXT), shell->prompt.s, shell->prompt.n);
     d->grid->cursor_x = x + w < r.x + r.w ? x + w : r.x + r.w - 1;
     d->grid->cursor_y = r.y;
 }
 
-static void draw_choices(const struct drawing *d)
+static void draw_choices(const struct painting *d)
 {
-    const struct explore *ex = d->ex;
+    const struct shell *shell = d->shell;
     struct palette_item item[PALETTE_MAX];
-    int n = palette_find(ex->prompt.s, palette_where(ex), item),
-        shown = ex->choices.height > 0 ? ex->choices.height : ex->layout.h / 2;
+    int n = palette_find(shell, item),
+        shown = shell->choices.height > 0 ? shell->choices.height : shell->bars.h / 2;
     shown = shown > 10 ? 10 : shown;
     shown = n < shown ? n : shown;
-    int bottom = ex->layout.keys.h > 0 ? ex->layout.keys.y : ex->layout.h - 1;
-    if (ex->files.n > 0) {
-        draw_files(d, (struct rect){0, 0, ex->layout.w < 84 ? ex->layout.w : 84, bottom});
+    int bottom = shell->bars.keys.h > 0 ? shell->bars.keys.y : shell->bars.h - 1;
+    if (shell->files.n > 0) {
+        draw_files(d, (struct rect){0, 0, shell->bars.w < 84 ? shell->bars.w : 84, bottom});
         return;
     }
-    struct rect box = {0, bottom - shown - 2, ex->layout.w < 84 ? ex->layout.w : 84, shown + 2};
+    struct rect box = {0, bottom - shown - 2, shell->bars.w < 84 ? shell->bars.w : 84, shown + 2};
     if (box.y < 0 || shown < 1)
         return;
-    grid_fill(d->grid, box, draw_style(d, ROLE_TEXT));
+    grid_fill(d->grid, box, paint_style(d, ROLE_TEXT));
     struct rect r = grid_box(d->grid, box, "Commands: Tab completes", true, d->theme);
-    for (int i = 0; i < shown && ex->choices.top + i < n; i++) {
-        const struct palette_item *it = &item[ex->choices.top + i];
-        bool selected = ex->choices.top + i == ex->choices.selected;
-        struct style s = draw_style(d, selected ? ROLE_SELECTION : ROLE_TEXT);
+    for (int i = 0; i < shown && shell->choices.top + i < n; i++) {
+        const struct palette_item *it = &item[shell->choices.top + i];
+        bool selected = shell->choices.top + i == shell->choices.selected;
+        struct style s = paint_style(d, selected ? ROLE_SELECTION : ROLE_TEXT);
         char key[32] = "";
         if (it->action != ACTION_NONE)
             action_key(it->action, key, sizeof key);
@@ -217,36 +182,37 @@ static void draw_choices(const struct drawing *d)
         int x = grid_printf(d->grid, r, r.x + 1, r.y + i, s, "%s %s", it->name, it->args);
         char help[200];
         snprintf(help, sizeof help, "%s", it->help);
-        unit_words_in(d->wb, help);
+        unit_words_in(d->shell->sh.workbench, help);
         grid_text(d->grid, r, x + 2 > r.x + 32 ? x + 2 : r.x + 32, r.y + i, s, help, strlen(help));
         int w = text_columns(key, strlen(key));
-        grid_printf(d->grid, r, r.x + r.w - w - 2, r.y + i, selected ? s : draw_style(d, ROLE_KEY),
+        grid_printf(d->grid, r, r.x + r.w - w - 2, r.y + i, selected ? s : paint_style(d, ROLE_KEY),
                     " %s ", key);
     }
 }
 
 /* In the smallest layout the one line says what the pane would. */
-static void draw_tiny_loss(const struct drawing *d)
+static void draw_tiny_loss(const struct painting *d)
 {
-    const struct explore *ex = d->ex;
-    struct rect r = ex->layout.status;
-    struct style s = draw_style(d, ROLE_STATUS);
+    const struct shell *shell = d->shell;
+    struct rect r = shell->bars.status;
+    struct style s = paint_style(d, ROLE_STATUS);
     if (r.h <= 0)
         return;
     grid_fill(d->grid, r, s);
-    if (ex->message[0] && (ex->message_is_error || !ex->status.error.text[0]))
-        draw_said(d, r, r.x, s, ex->message);
-    else if (ex->status.error.text[0])
-        grid_printf(d->grid, r, r.x, r.y, draw_style(d, ROLE_ERROR), "%s", ex->status.error.text);
-    else if (!d->wb && ex->status.loading)
-        grid_printf(d->grid, r, r.x, r.y, s, "loading %.0f %%", 100 * ex->status.progress);
-    else if (!ex->loss.valid)
+    if (shell->sh.message[0] && (shell->sh.message_is_error || !shell->sh.status.error.text[0]))
+        draw_said(d, r, r.x, s, shell->sh.message);
+    else if (shell->sh.status.error.text[0])
+        grid_printf(d->grid, r, r.x, r.y, paint_style(d, ROLE_ERROR), "%s",
+                    shell->sh.status.error.text);
+    else if (!d->shell->sh.workbench && shell->sh.status.loading)
+        grid_printf(d->grid, r, r.x, r.y, s, "loading %.0f %%", 100 * shell->sh.status.progress);
+    else if (!shell->sh.loss.valid)
         grid_printf(d->grid, r, r.x, r.y, s, "loss %s", d->ascii ? "-" : "–");
     else {
-        bool inserted = sliders_insert(&ex->loss.of) != INSERT_NONE,
-             fixed = sliders_any_fixed(&ex->loss.of);
-        double without = ex->loss.mean[inserted ? LANE_BASE : LANE_PLAIN],
-               with = ex->loss.mean[LANE_FIXED];
+        bool inserted = sliders_insert(&shell->sh.loss.of) != INSERT_NONE,
+             fixed = sliders_any_fixed(&shell->sh.loss.of);
+        double without = shell->sh.loss.mean[inserted ? LANE_BASE : LANE_PLAIN],
+               with = shell->sh.loss.mean[LANE_FIXED];
         int x = isfinite(without)
                     ? grid_printf(d->grid, r, r.x, r.y, s, "loss %.2f", without)
                     : grid_printf(d->grid, r, r.x, r.y, s, "loss %s", d->ascii ? "-" : "–");
@@ -255,19 +221,19 @@ static void draw_tiny_loss(const struct drawing *d)
     }
 }
 
-void draw_bars(const struct drawing *d)
+void draw_bars(const struct painting *d)
 {
     draw_title(d);
-    if (d->ex->layout.mode == LAYOUT_TINY)
+    if (d->shell->bars.mode == LAYOUT_TINY)
         draw_tiny_loss(d);
     else
         draw_status(d);
     draw_keys(d);
 }
 
-void draw_overlay(const struct drawing *d)
+void draw_overlay(const struct painting *d)
 {
-    switch (d->ex->overlay) {
+    switch (d->shell->overlay) {
     case OVERLAY_NONE: return;
     case OVERLAY_HELP:
     case OVERLAY_MESSAGES: draw_page(d); return;

@@ -1,9 +1,8 @@
-/* The commands of the palette: what ':' and scripts understand. */
+/* The commands of the shell: what ':' and scripts understand. */
 #include "engine/base/memory.h"
 #include "engine/formats/text_file.h"
+#include "tui/shell/shell_private.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore/explore.h"
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,8 +16,6 @@ static const char *const insert_names[] = {"none", "sae", "error", NULL};
 static const char *const context_names[] = {"line", "join", NULL};
 static const char *const colour_names[] = {"pre", "act", "loss", "delta", NULL};
 static const char *const switch_names[] = {"on", "off", NULL};
-static const char *const view_names[] = {"explore", "latents", "histograms", "sweep",
-                                         "corpus",  "jobs",    NULL};
 static const char *const corpus_names[] = {"references", NULL};
 static const char *const encoding_names[] = {"latin1",   "windows-1252", "utf-16le",
                                              "utf-16be", "utf-8",        NULL};
@@ -42,76 +39,77 @@ static bool unit_number(const char *s, char **end, int32_t *out)
     return true;
 }
 
-static bool unit_known(struct explore *ex, int32_t unit)
+static bool unit_known(struct shell *shell, int32_t unit)
 {
-    if (!explore_dict_known(ex))
+    if (!shared_dict_known(&shell->sh))
         return false;
-    const struct dict_spec *spec =
-        ex->workbench && ex->workbench->dict ? dict_spec(ex->workbench->dict) : NULL;
+    const struct dict_spec *spec = shell->sh.workbench && shell->sh.workbench->dict
+                                       ? dict_spec(shell->sh.workbench->dict)
+                                       : NULL;
     if (!spec || unit < spec->m)
         return true;
-    explore_message(ex, true, "unit %d: expected 0 … %d", unit, spec->m - 1);
+    shared_message(&shell->sh, true, "unit %d: expected 0 … %d", unit, spec->m - 1);
     return false;
 }
 
 /* ---- each takes its argument, "" where none was given; false: it makes no sense (the usage is
  * then shown) */
-static bool run_context(struct explore *ex, const char *arg)
+static bool run_context(struct shell *shell, const char *arg)
 {
     int c = choice(context_names, arg);
-    struct sliders before = ex->sliders;
-    ex->sliders.join = c == 1;
+    struct sliders before = shell->sh.sliders;
+    shell->sh.sliders.join = c == 1;
     if (c >= 0)
-        explore_changed_sliders(ex, &before, false);
+        shared_changed_sliders(&shell->sh, &before, false);
     else
-        ex->sliders = before;
+        shell->sh.sliders = before;
     return c >= 0;
 }
 
-static bool run_insert(struct explore *ex, const char *arg)
+static bool run_insert(struct shell *shell, const char *arg)
 {
     int c = choice(insert_names, arg);
     if (c < 0)
         return false;
-    if (c != INSERT_NONE && !explore_dict_known(ex))
+    if (c != INSERT_NONE && !shared_dict_known(&shell->sh))
         return true;
-    struct sliders before = ex->sliders;
-    ex->sliders.insert = (enum insert)c;
-    explore_changed_sliders(ex, &before, false);
-    if (c == INSERT_NONE && sliders_any_fixed(&ex->sliders))
-        explore_message(ex, false, "values are fixed: %s until all are free",
-                        unit_words(ex->workbench)->inserted[INSERT_SAE]);
+    struct sliders before = shell->sh.sliders;
+    shell->sh.sliders.insert = (enum insert)c;
+    shared_changed_sliders(&shell->sh, &before, false);
+    if (c == INSERT_NONE && sliders_any_fixed(&shell->sh.sliders))
+        shared_message(&shell->sh, false, "values are fixed: %s until all are free",
+                       unit_words(shell->sh.workbench)->inserted[INSERT_SAE]);
     return true;
 }
 
-static bool run_colour(struct explore *ex, const char *arg)
+static bool run_colour(struct shell *shell, const char *arg)
 {
     int c = choice(colour_names, arg);
     if (c < 0)
         return false;
-    if (c != COLOUR_LOSS && !explore_dict_known(ex))
+    if (c != COLOUR_LOSS && !shared_dict_known(&shell->sh))
         return true;
-    ex->colouring = (enum colouring)c;
-    ex->state_changed = true;
-    explore_recolour(ex);
+    shell->sh.colouring = (enum colouring)c;
+    shell->sh.state_changed = true;
+    shell->sh.recolour = shell->sh.redraw = true;
     return true;
 }
 
-static bool run_unit(struct explore *ex, const char *arg)
+static bool run_unit(struct shell *shell, const char *arg)
 {
     char *end = NULL;
     int32_t unit = UNIT_ALL;
     if (strcmp(arg, "all") != 0 && (!unit_number(arg, &end, &unit) || *end))
         return false;
-    if (unit != UNIT_ALL && !unit_known(ex, unit))
+    if (unit != UNIT_ALL && !unit_known(shell, unit))
         return true;
-    explore_colour_by(ex, unit);
+    shared_colour_by(&shell->sh, unit);
     return true;
 }
 
-static bool run_fix(struct explore *ex, const char *arg)
+static bool run_fix(struct shell *shell, const char *arg)
 {
-    struct sliders before = ex->sliders, made = ex->sliders;
+    struct sliders before = shell->sh.sliders, made = shell->sh.sliders;
     const char *p = arg;
     do {
         char *end;
@@ -122,54 +120,54 @@ static bool run_fix(struct explore *ex, const char *arg)
         double v = strtod(p, &end);
         if (end == p || !isfinite(v) || (*end && *end != ','))
             return false;
-        if (!unit_known(ex, unit) || !explore_value_fits(ex, unit, v))
+        if (!unit_known(shell, unit) || !shared_value_fits(&shell->sh, unit, v))
             return true;
         int row = sliders_take(&made, unit, v);
         if (row < 0) {
-            explore_message(ex, true, "all %d sliders are fixed: free one first",
-                            SESSION_MAX_UNITS);
+            shared_message(&shell->sh, true, "all %d sliders are fixed: free one first",
+                           SESSION_MAX_UNITS);
             return true;
         }
         sliders_set(&made, row, v);
-        ex->rows.selected = row + 1;
+        shell->sh.rows.selected = row + 1;
         p = *end ? end + 1 : end;
     } while (*p);
-    ex->sliders = made;
-    explore_changed_sliders(ex, &before, false);
+    shell->sh.sliders = made;
+    shared_changed_sliders(&shell->sh, &before, false);
     return true;
 }
 
-static bool run_free(struct explore *ex, const char *arg)
+static bool run_free(struct shell *shell, const char *arg)
 {
-    struct sliders before = ex->sliders;
+    struct sliders before = shell->sh.sliders;
     char *end;
     int32_t unit;
     int row = -1;
     bool all = strcmp(arg, "all") == 0;
     if (!all && (!unit_number(arg, &end, &unit) || *end))
         return false;
-    if (!all && (row = sliders_find(&ex->sliders, unit)) < 0) {
-        explore_message(ex, true, "%d is no slider", unit);
+    if (!all && (row = sliders_find(&shell->sh.sliders, unit)) < 0) {
+        shared_message(&shell->sh, true, "%d is no slider", unit);
         return true;
     }
-    for (int i = 0; i < ex->sliders.n; i++)
+    for (int i = 0; i < shell->sh.sliders.n; i++)
         if (all || i == row)
-            ex->sliders.unit[i].fixed = false;
-    explore_changed_sliders(ex, &before, false);
+            shell->sh.sliders.unit[i].fixed = false;
+    shared_changed_sliders(&shell->sh, &before, false);
     return true;
 }
 
-static bool ask_program(struct explore *ex, enum want want, const char *arg)
+static bool ask_program(struct shell *shell, enum want want, const char *arg)
 {
     if (!*arg)
         return false;
-    if (strlen(arg) >= sizeof ex->want_arg) {
-        explore_message(ex, true, "found a name of %zu bytes, expected fewer than %zu", strlen(arg),
-                        sizeof ex->want_arg);
+    if (strlen(arg) >= sizeof shell->want_arg) {
+        shared_message(&shell->sh, true, "found a name of %zu bytes, expected fewer than %zu",
+                       strlen(arg), sizeof shell->want_arg);
         return true;
     }
-    snprintf(ex->want_arg, sizeof ex->want_arg, "%s", arg);
-    ex->wants |= (unsigned)want;
+    snprintf(shell->want_arg, sizeof shell->want_arg, "%s", arg);
+    shell->wants |= (unsigned)want;
     return true;
 }
 
@@ -185,143 +183,116 @@ static bool ends_in(const char *path, const char *endings)
 #define WRITE_ENDINGS ".svg .json .csv"
 #define CORPUS_ENDINGS ".tsv .tmx .txt .json .jsonl .conllu .gz .xz"
 
-static bool run_theme(struct explore *ex, const char *arg)
+static bool run_theme(struct shell *shell, const char *arg)
 {
-    return ask_program(ex, WANT_THEME, arg);
+    return ask_program(shell, WANT_THEME, arg);
 }
 
-static bool run_shot(struct explore *ex, const char *arg)
+static bool run_shot(struct shell *shell, const char *arg)
 {
-    return ends_in(arg, SHOT_ENDINGS) && ask_program(ex, WANT_SHOT, arg);
+    return ends_in(arg, SHOT_ENDINGS) && ask_program(shell, WANT_SHOT, arg);
 }
 
-static bool run_open(struct explore *ex, const char *arg)
+static bool run_open(struct shell *shell, const char *arg)
 {
-    return ask_program(ex, WANT_OPEN, arg);
+    return ask_program(shell, WANT_OPEN, arg);
 }
 
-static bool run_sessions(struct explore *ex, const char *arg)
+static bool run_sessions(struct shell *shell, const char *arg)
 {
-    ex->wants |= WANT_SESSIONS;
+    shell->wants |= WANT_SESSIONS;
     return !*arg;
 }
 
-static bool run_write(struct explore *ex, const char *arg)
+static bool run_write(struct shell *shell, const char *arg)
 {
-    return ends_in(arg, WRITE_ENDINGS) && ask_program(ex, WANT_WRITE, arg);
+    return ends_in(arg, WRITE_ENDINGS) && ask_program(shell, WANT_WRITE, arg);
 }
 
-static bool run_corpus(struct explore *ex, const char *arg)
+static bool run_corpus(struct shell *shell, const char *arg)
 {
     struct stat st;
     if (!*arg)
         return false;
     bool own = choice(corpus_names, arg) < 0;
     if (own && (stat(arg, &st) < 0 || access(arg, R_OK) < 0))
-        explore_message(ex, true, "corpus %s: %s", arg, strerror(errno));
+        shared_message(&shell->sh, true, "corpus %s: %s", arg, strerror(errno));
     else if (own && S_ISDIR(st.st_mode))
-        explore_message(ex, true, "corpus %s: found a folder, expected a file", arg);
+        shared_message(&shell->sh, true, "corpus %s: found a folder, expected a file", arg);
     else
-        explore_use_corpus(ex, arg);
+        shell_use_corpus(shell, arg);
     return true;
 }
 
-static bool run_twin(struct explore *ex, const char *arg)
+static bool run_special(struct shell *shell, const char *arg)
 {
     int c = choice(switch_names, arg);
-    char *end;
-    errno = 0;
-    long n = strtol(arg, &end, 10);
-    if (c >= 0 || !*arg) {
-        twin_switch(ex, *arg ? c == 0 : !ex->twin);
-        return true;
-    }
-    if (end == arg || *end || errno)
-        return false;
-    return twin_reference(ex, n);
-}
-
-static bool run_special(struct explore *ex, const char *arg)
-{
-    int c = choice(switch_names, arg);
-    struct sliders before = ex->sliders;
+    struct sliders before = shell->sh.sliders;
     if (c < 0 && *arg)
         return false;
-    ex->sliders.special = *arg ? c == 0 : !before.special;
-    explore_changed_sliders(ex, &before, false);
-    explore_message(ex, false, "special tokens spelled out are %s",
-                    ex->sliders.special ? "their tokens" : "plain text");
+    shell->sh.sliders.special = *arg ? c == 0 : !before.special;
+    shared_changed_sliders(&shell->sh, &before, false);
+    shared_message(&shell->sh, false, "special tokens spelled out are %s",
+                   shell->sh.sliders.special ? "their tokens" : "plain text");
     return true;
 }
 
 /* A corpus that is there is read anew. */
-static void read_anew(struct explore *ex)
+static void read_anew(struct shell *shell)
 {
-    if (ex->views.corpus.path)
-        explore_use_corpus(ex, ex->views.corpus.path);
+    if (shell->sh.corpus.path)
+        shell_use_corpus(shell, shell->sh.corpus.path);
 }
 
-static bool run_encoding(struct explore *ex, const char *arg)
+static bool run_encoding(struct shell *shell, const char *arg)
 {
-    if (!text_encoding_known(arg) || strlen(arg) >= sizeof ex->encoding)
+    if (!text_encoding_known(arg) || strlen(arg) >= sizeof shell->encoding)
         return false;
-    snprintf(ex->encoding, sizeof ex->encoding, "%s", arg);
-    explore_message(ex, false, "files that are not UTF-8 are read as %s", arg);
-    read_anew(ex);
+    snprintf(shell->encoding, sizeof shell->encoding, "%s", arg);
+    shared_message(&shell->sh, false, "files that are not UTF-8 are read as %s", arg);
+    read_anew(shell);
     return true;
 }
 
-static bool run_header(struct explore *ex, const char *arg)
+static bool run_header(struct shell *shell, const char *arg)
 {
     int c = choice(switch_names, arg);
     if (c < 0 && *arg)
         return false;
-    ex->header = *arg ? c == 0 : !ex->header;
-    explore_message(ex, false,
-                    ex->header ? "the first line of a corpus is a header"
-                               : "corpora have no header");
-    read_anew(ex);
+    shell->header = *arg ? c == 0 : !shell->header;
+    shared_message(&shell->sh, false,
+                   shell->header ? "the first line of a corpus is a header"
+                                 : "corpora have no header");
+    read_anew(shell);
     return true;
 }
 
-static bool run_view(struct explore *ex, const char *arg)
+static bool run_view(struct shell *shell, const char *arg)
 {
-    for (int i = 0; i < N_VIEWS; i++)
-        if (strcmp(arg, view_table[i] ? view_table[i]->name : "explore") == 0) {
-            views_go(ex, (enum view_id)i);
-            return true;
-        }
-    return false;
+    int view = view_named(shell->views.table, shell->views.n, arg);
+    if (view >= 0)
+        views_go(shell, view);
+    return view >= 0;
 }
 
-static bool run_switch(struct explore *ex, const char *arg, bool *value, enum action_id toggle)
+static bool run_mouse(struct shell *shell, const char *arg)
 {
     int c = choice(switch_names, arg);
     if (c < 0 && *arg)
         return false;
-    if (c < 0 || *value != (c == 0))
-        explore_do(ex, toggle);
+    if (c < 0 || shell->mouse != (c == 0))
+        shell_do(shell, ACTION_MOUSE);
     return true;
 }
 
-static bool run_mouse(struct explore *ex, const char *arg)
-{
-    return run_switch(ex, arg, &ex->mouse, ACTION_MOUSE);
-}
-
-static bool run_rail(struct explore *ex, const char *arg)
-{
-    return run_switch(ex, arg, &ex->rail, ACTION_RAIL);
-}
-
-static bool run_clear(struct explore *ex, const char *arg)
+static bool run_clear(struct shell *shell, const char *arg)
 {
     if (*arg)
         return false;
-    editor_do(&ex->editor, EDIT_SELECT_ALL, false);
-    history_break(&ex->history);
-    editor_do(&ex->editor, EDIT_DELETE, false);
-    explore_moved(ex);
+    editor_do(&shell->sh.editor, EDIT_SELECT_ALL, false);
+    history_break(&shell->sh.history);
+    editor_do(&shell->sh.editor, EDIT_DELETE, false);
+    shared_moved(&shell->sh);
     return true;
 }
 
@@ -329,7 +300,7 @@ static const struct command_row {
     const char *name, *args, *help;
     enum action_id key; /* shown beside it */
     const char *const *values;
-    bool (*run)(struct explore *, const char *arg);
+    bool (*run)(struct shell *, const char *arg);
     const char *endings; /* of the files it takes, "": all; NULL: it takes none */
 } commands[] = {
     {"fix", "ID=V[,ID=V…]", "hold latents at fixed values", ACTION_VALUE, NULL, run_fix, NULL},
@@ -343,16 +314,12 @@ static const struct command_row {
     {"context", "line|join", "each line its own sequence, or all one", ACTION_CONTEXT,
      context_names, run_context, NULL},
     {"theme", "NAME", "colours of the screen", ACTION_NONE, NULL, run_theme, NULL},
-    {"rail", "on|off", "values as a rail below each line", ACTION_RAIL, switch_names, run_rail,
-     NULL},
     {"mouse", "on|off", "the mouse for glimt, or for the terminal", ACTION_MOUSE, switch_names,
      run_mouse, NULL},
-    {"twin", "on|off|N", "a line and its twin; N: reference pair N as the text", ACTION_TWIN,
-     switch_names, run_twin, NULL},
     {"open", "FILE", "put the text of a file in place of the text", ACTION_NONE, NULL, run_open,
      ""},
     {"clear", "", "delete the text (undo brings it back)", ACTION_NONE, NULL, run_clear, NULL},
-    {"view", "explore|latents|…", "another view", ACTION_NONE, view_names, run_view, NULL},
+    {"view", "explore|latents|…", "another view", ACTION_NONE, NULL, run_view, NULL},
     {"corpus", "FILE|references", "the corpus that views read", ACTION_NONE, corpus_names,
      run_corpus, CORPUS_ENDINGS},
     {"encoding", "NAME", "of files that are not UTF-8, e.g. latin1", ACTION_NONE, encoding_names,
@@ -379,19 +346,65 @@ static const struct command_row *command_named(const char *name, size_t n)
 }
 
 /* With a file the name stands for what a shell would make of it. */
-static bool run_row(struct explore *ex, const struct command_row *c, const char *text)
+static bool run_row(struct shell *shell, const struct command_row *c, const char *text)
 {
     struct error e = {0};
     char *path = c->endings ? path_expanded(text, &e) : NULL;
-    bool ok = error_is_set(&e) || c->run(ex, path ? path : text);
+    bool ok = error_is_set(&e) || c->run(shell, path ? path : text);
     if (error_is_set(&e))
-        explore_message(ex, true, "%s", e.text);
+        shared_message(&shell->sh, true, "%s", e.text);
     free(path);
     return ok;
 }
 
+bool shell_command_named(const struct shell *shell, const char *name, size_t n,
+                         struct shell_command *out)
+{
+    const struct command_row *c = command_named(name, n);
+    int view;
+    const struct view_command *v = c ? NULL : views_command(shell, name, n, &view);
+    if (c)
+        *out = (struct shell_command){c->name, c->run == run_view ? shell->views.name : c->values,
+                                      c->endings};
+    else if (v)
+        *out = (struct shell_command){v->name, v->values, NULL};
+    return c || v;
+}
+
+bool shell_command_at(const struct shell *shell, int i, struct palette_item *out)
+{
+    const struct views *v = &shell->views;
+    const int of[] = {HOME, v->now};
+    if (i < (int)N_COMMANDS) {
+        const struct command_row *c = &commands[i];
+        *out = (struct palette_item){c->name, c->args, c->help, c->key, 0};
+        return true;
+    }
+    i -= (int)N_COMMANDS;
+    for (int k = 0; k < (v->now == HOME ? 1 : 2); k++)
+        for (const struct view_command *c = v->table[of[k]]->commands; c && c->name; c++)
+            if (i-- == 0) {
+                *out = (struct palette_item){c->name, c->args, c->help, c->key, 0};
+                return true;
+            }
+    return false;
+}
+
+static bool run_named(struct shell *shell, const char *name, size_t n, const char *text)
+{
+    const struct command_row *c = command_named(name, n);
+    int view;
+    const struct view_command *v = c ? NULL : views_command(shell, name, n, &view);
+    bool ok = c ? run_row(shell, c, text) : views_run(shell, v, view, text);
+    const char *args = c ? c->args : v->args;
+    if (!ok && !shell->sh.message[0])
+        shared_message(&shell->sh, true, ":%s: found %s, expected %s", c ? c->name : v->name,
+                       *text ? text : "nothing", *args ? args : "nothing");
+    return ok;
+}
+
 /* `!` behind a command that takes a file: without asking. */
-static bool run_line(struct explore *ex, const char *line, bool asks)
+bool shell_command_line(struct shell *shell, const char *line, bool asks)
 {
     while (*line == ' ' || *line == ':')
         line++;
@@ -402,174 +415,31 @@ static bool run_line(struct explore *ex, const char *line, bool asks)
         text[k - 1] = 0;
     snprintf(name, sizeof name, "%.*s", (int)n, line);
     bool sure = n > 1 && line[n - 1] == '!';
-    const struct command_row *c = command_named(line, sure ? n - 1 : n);
-    if (sure && c && !c->endings)
-        c = NULL;
+    struct shell_command found;
+    bool is_command = shell_command_named(shell, line, sure ? n - 1 : n, &found);
+    if (sure && is_command && !found.endings)
+        is_command = false;
     enum action_id a = action_named(name);
-    ex->want_asks = asks && !sure;
+    shell->want_asks = asks && !sure;
     bool ok = true;
-    ex->message[0] = 0;
-    ex->redraw = true;
-    if (c) {
-        ok = run_row(ex, c, text);
-        if (!ok && !ex->message[0])
-            explore_message(ex, true, ":%s: found %s, expected %s", c->name,
-                            *text ? text : "nothing", *c->args ? c->args : "nothing");
+    shell->sh.message[0] = 0;
+    shell->sh.redraw = true;
+    if (is_command) {
+        ok = run_named(shell, line, sure ? n - 1 : n, text);
     } else if (a != ACTION_NONE && !*text) {
-        if (!views_do(ex, a))
-            explore_do(ex, a);
+        shell_do(shell, a);
     } else if (n > 0) {
         ok = false;
-        explore_message(ex, true,
-                        a != ACTION_NONE ? ":%s takes no argument" : "unknown command :%s", name);
+        shared_message(&shell->sh, true,
+                       a != ACTION_NONE ? ":%s takes no argument" : "unknown command :%s", name);
     }
     free(text);
-    explore_arrange(ex);
-    views_sync(ex);
+    shell_arrange(shell);
+    views_sync(shell);
     return ok;
 }
 
-bool explore_command(struct explore *ex, const char *line)
+bool shell_command(struct shell *shell, const char *line)
 {
-    return run_line(ex, line, false);
-}
-
-/* ---- the palette */
-
-/* How well typed letters fit a name in their order; 0: not at all. Runs and word beginnings count
- * more. */
-static int fuzzy(const char *typed, const char *name)
-{
-    int score = 1, run = 0;
-    const char *from = name;
-    for (; *typed; typed++) {
-        const char *p = from;
-        while (*p && tolower((unsigned char)*p) != tolower((unsigned char)*typed))
-            p++;
-        if (!*p)
-            return 0;
-        run = p == from && from != name ? run + 1 : 0;
-        score += 4 + 6 * run +
-                 (p == name      ? 20
-                  : p[-1] == '-' ? 10
-                                 : 0) -
-                 (int)(p - from > 3 ? 3 : p - from);
-        from = p + 1;
-    }
-    return score + (*from ? 0 : 15);
-}
-
-static int by_score(const void *a, const void *b)
-{
-    const struct palette_item *x = a, *y = b;
-    if (x->score != y->score)
-        return y->score - x->score;
-    return strcmp(x->name, y->name);
-}
-
-unsigned palette_where(const struct explore *ex)
-{
-    return ex->views.now == VIEW_EXPLORE ? (unsigned)IN_COMMAND : (unsigned)explore_where(ex);
-}
-
-int palette_find(const char *typed, unsigned where, struct palette_item out[PALETTE_MAX])
-{
-    char word[40];
-    int n = 0;
-    snprintf(word, sizeof word, "%.*s", (int)strcspn(typed, " "), typed);
-    for (size_t i = 0; i < N_COMMANDS; i++) {
-        int score = fuzzy(word, commands[i].name);
-        if (score > 0)
-            out[n++] = (struct palette_item){commands[i].name, commands[i].args, commands[i].help,
-                                             commands[i].key, score + 5};
-    }
-    for (int a = 0; a < N_ACTIONS && n < PALETTE_MAX; a++) {
-        int score =
-            (actions[a].where & where) && !command_named(actions[a].name, strlen(actions[a].name))
-                ? fuzzy(word, actions[a].name)
-                : 0;
-        if (score > 0)
-            out[n++] = (struct palette_item){actions[a].name, "", actions[a].help,
-                                             (enum action_id)a, score};
-    }
-    qsort(out, (size_t)n, sizeof *out, by_score);
-    return n;
-}
-
-/* The first value that begins with what is typed; the one after it where a value stands there
- * whole. */
-static const char *next_value(const char *const *values, const char *typed)
-{
-    int whole = choice(values, typed);
-    if (whole >= 0)
-        return values[whole + 1] ? values[whole + 1] : values[0];
-    for (int i = 0; values[i]; i++)
-        if (strncmp(values[i], typed, strlen(typed)) == 0)
-            return values[i];
-    return NULL;
-}
-
-static void complete_argument(struct explore *ex, const struct command_row *c, const char *typed)
-{
-    char line[PROMPT_MAX];
-    char **themes = strcmp(c->name, "theme") == 0 ? theme_list() : NULL;
-    const char *const *values = themes ? (const char *const *)themes : c->values;
-    const char *value = values ? next_value(values, typed) : NULL;
-    if (value) {
-        snprintf(line, sizeof line, "%s %s", c->name, value);
-        prompt_set(&ex->prompt, line);
-    }
-    for (int i = 0; themes && themes[i]; i++)
-        free(themes[i]);
-    free(themes);
-}
-
-void palette_complete(struct explore *ex, int by)
-{
-    struct palette_item items[PALETTE_MAX];
-    char command[40];
-    size_t n = strcspn(ex->prompt.s, " ");
-    const struct command_row *c =
-        command_named(ex->prompt.s, n > 0 && ex->prompt.s[n - 1] == '!' ? n - 1 : n);
-    if (c && ex->prompt.s[n] == ' ') {
-        const char *typed = ex->prompt.s + n + strspn(ex->prompt.s + n, " ");
-        snprintf(command, sizeof command, "%.*s", (int)n, ex->prompt.s);
-        if (c->endings)
-            file_prompt_complete(ex, command, typed, c->endings, c->values, by);
-        else
-            complete_argument(ex, c, typed);
-        return;
-    }
-    int found = palette_find(ex->prompt.s, palette_where(ex), items);
-    if (ex->choices.selected < found) {
-        char line[80];
-        const struct palette_item *it = &items[ex->choices.selected];
-        snprintf(line, sizeof line, "%s%s", it->name, *it->args ? " " : "");
-        prompt_set(&ex->prompt, line);
-        ex->choices.selected = ex->choices.top = 0;
-    }
-}
-
-void palette_run(struct explore *ex)
-{
-    struct palette_item items[PALETTE_MAX];
-    size_t n = strcspn(ex->prompt.s, " ");
-    char line[PROMPT_MAX];
-    snprintf(line, sizeof line, "%s", ex->prompt.s);
-    int found = palette_find(ex->prompt.s, palette_where(ex), items);
-    bool typed_out =
-        ex->prompt.s[n] == ' ' || (ex->choices.selected == 0 && command_named(line, n));
-    if (!typed_out && ex->choices.selected < found) {
-        const struct palette_item *it = &items[ex->choices.selected];
-        if (*it->args) { /* more must be typed */
-            palette_complete(ex, 1);
-            return;
-        }
-        snprintf(line, sizeof line, "%s", it->name);
-    }
-    ex->overlay = OVERLAY_NONE;
-    recall_add(&ex->recall, line);
-    ex->state_changed = true;
-    if (line[0])
-        run_line(ex, line, true);
+    return shell_command_line(shell, line, false);
 }

@@ -34,14 +34,13 @@ static bool add_table(const struct table *t, const struct plot_options *plot, co
     return true;
 }
 
-bool export_write(const struct explore *ex, const char *path, struct error *e)
+bool export_write(const struct shell *shell, const char *path, struct error *e)
 {
     struct plot_options plot;
-    struct table *own = ex->views.now == VIEW_EXPLORE ? explore_table(ex) : NULL;
-    const struct table *t = views_table(ex, &plot);
+    struct table *own;
+    const struct table *t = views_table(shell, &plot, &own);
     struct strbuf out;
     strbuf_init(&out);
-    t = own ? own : t;
     bool ok = t ? add_table(t, &plot, path, &out, e) && file_write(path, out.s, out.len, e)
                 : error_set(e, ERROR_INPUT, "writing %s: there is nothing to write yet", path);
     strbuf_release(&out);
@@ -49,13 +48,14 @@ bool export_write(const struct explore *ex, const char *path, struct error *e)
     return ok;
 }
 
-void export_command(const struct explore *ex, const struct options *o, struct strbuf *out)
+void export_command(const struct shell *shell, const struct options *o, struct strbuf *out)
 {
+    const struct views *v = &shell->views;
     struct request r;
-    if (ex->views.now != VIEW_EXPLORE && views_request(ex, &r)) {
+    if (views_request(shell, &r)) {
         request_command(&r, o, out);
         request_release(&r);
-    } else {
-        explore_command_line(ex, o, out);
+    } else if (v->table[HOME]->command_line) {
+        v->table[HOME]->command_line(v->state[HOME], o, out);
     }
 }

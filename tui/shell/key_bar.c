@@ -1,5 +1,5 @@
 /* The bar of keys at the bottom: which have room, where they stand, what a click on one does. */
-#include "tui/view/explore/explore.h"
+#include "tui/shell/shell_private.h"
 #include <string.h>
 
 /* The way out, in and on comes first where not all have room. */
@@ -15,10 +15,10 @@ static bool usable_key(enum action_id a, bool typing, char *key, size_t n)
     return false;
 }
 
-static bool has_label(const struct explore *ex, enum action_id a, char *key, size_t n)
+static bool has_label(const struct shell *shell, enum action_id a, char *key, size_t n)
 {
-    return *actions[a].bar && (actions[a].where & (unsigned)explore_where(ex)) &&
-           usable_key(a, ex->typing, key, n);
+    return *actions[a].bar && (actions[a].where & (unsigned)shell_where(shell)) &&
+           usable_key(a, shell_where(shell) == IN_TYPING, key, n);
 }
 
 static int columns(const char *s)
@@ -42,12 +42,12 @@ static bool is_essential(enum action_id a)
 }
 
 /* Marks what has room in `left` columns: of the essential ones or of the others, in their order. */
-static void choose(const struct explore *ex, bool wanted, bool shown[N_ACTIONS], int *left)
+static void choose(const struct shell *shell, bool wanted, bool shown[N_ACTIONS], int *left)
 {
     char key[32];
     for (int a = 0; a < N_ACTIONS; a++) {
         enum action_id id = (enum action_id)a;
-        if (is_essential(id) != wanted || !has_label(ex, id, key, sizeof key))
+        if (is_essential(id) != wanted || !has_label(shell, id, key, sizeof key))
             continue;
         int need = label_columns(id, key);
         if (need > *left)
@@ -57,18 +57,18 @@ static void choose(const struct explore *ex, bool wanted, bool shown[N_ACTIONS],
     }
 }
 
-int key_bar(const struct explore *ex, struct key_label out[KEY_LABELS_MAX])
+int key_bar(const struct shell *shell, struct key_label out[KEY_LABELS_MAX])
 {
-    struct rect r = ex->layout.keys;
+    struct rect r = shell->bars.keys;
     bool shown[N_ACTIONS] = {0};
     int n = 0, left = r.w - 1, x = r.x + 1;
     if (r.h <= 0)
         return 0;
-    choose(ex, true, shown, &left);
-    choose(ex, false, shown, &left);
+    choose(shell, true, shown, &left);
+    choose(shell, false, shown, &left);
     for (int a = 0; a < N_ACTIONS && n < KEY_LABELS_MAX; a++) {
         struct key_label k = {.action = (enum action_id)a, .x = x};
-        if (!shown[a] || !has_label(ex, k.action, k.key, sizeof k.key))
+        if (!shown[a] || !has_label(shell, k.action, k.key, sizeof k.key))
             continue;
         k.w = label_columns(k.action, k.key);
         x += k.w + 2;
@@ -77,23 +77,23 @@ int key_bar(const struct explore *ex, struct key_label out[KEY_LABELS_MAX])
     return n;
 }
 
-void draw_keys(const struct drawing *d)
+void draw_keys(const struct painting *d)
 {
-    struct rect r = d->ex->layout.keys;
+    struct rect r = d->shell->bars.keys;
     struct key_label label[KEY_LABELS_MAX];
-    for (int i = 0, n = key_bar(d->ex, label); i < n; i++) {
+    for (int i = 0, n = key_bar(d->shell, label); i < n; i++) {
         const struct key_label *k = &label[i];
         const char *text = actions[k->action].bar;
-        grid_text(d->grid, r, k->x, r.y, draw_style(d, ROLE_KEY), k->key, strlen(k->key));
-        grid_text(d->grid, r, k->x + k->w - columns(text), r.y, draw_style(d, ROLE_TEXT), text,
+        grid_text(d->grid, r, k->x, r.y, paint_style(d, ROLE_KEY), k->key, strlen(k->key));
+        grid_text(d->grid, r, k->x + k->w - columns(text), r.y, paint_style(d, ROLE_TEXT), text,
                   strlen(text));
     }
 }
 
-static enum action_id action_at(const struct explore *ex, int x)
+static enum action_id action_at(const struct shell *shell, int x)
 {
     struct key_label label[KEY_LABELS_MAX];
-    for (int i = 0, n = key_bar(ex, label); i < n; i++) {
+    for (int i = 0, n = key_bar(shell, label); i < n; i++) {
         const struct key_label *k = &label[i];
         if (x < k->x || x >= k->x + k->w)
             continue;
@@ -103,18 +103,17 @@ static enum action_id action_at(const struct explore *ex, int x)
     return ACTION_NONE;
 }
 
-bool key_bar_press(struct explore *ex, const struct event *e)
+bool key_bar_press(struct shell *shell, const struct event *e)
 {
-    struct rect r = ex->layout.keys;
+    struct rect r = shell->bars.keys;
     if (e->mouse != MOUSE_PRESS || !rect_has(r, e->x, e->y))
         return false;
-    enum action_id a = e->button == 1 ? action_at(ex, e->x) : ACTION_NONE;
+    enum action_id a = e->button == 1 ? action_at(shell, e->x) : ACTION_NONE;
     if (a == ACTION_NONE)
         return true;
-    explore_end_drag(ex);
-    views_end_typing(ex);
-    ex->message[0] = 0;
-    if (!views_do(ex, a))
-        explore_do(ex, a);
+    views_let_go(shell);
+    views_end_typing(shell);
+    shell->sh.message[0] = 0;
+    shell_do(shell, a);
     return true;
 }

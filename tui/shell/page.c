@@ -1,8 +1,8 @@
 /* Pages over the screen, the help and the messages: rows in two columns, wrapped, scrolled,
  * searched. */
 #include "engine/base/memory.h"
+#include "tui/shell/shell_private.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore/explore.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +29,13 @@ struct geometry {
 };
 
 /* ---- entries */
-static const char *const where_name[N_PANES] = {
-    "the text, not typing", "latents", "predictions", "histogram", "sliders", "losses"};
+static const struct {
+    enum where where;
+    const char *name;
+} contexts[] = {{IN_TYPING, "typing"},       {IN_TEXT, "the text, not typing"},
+                {IN_LATENTS, "latents"},     {IN_NEXT, "predictions"},
+                {IN_HISTOGRAM, "histogram"}, {IN_SLIDERS, "sliders"},
+                {IN_LOSS, "losses"}};
 
 /* First what only this context has, then what others share. */
 static int entry_action(enum where where, int entry)
@@ -62,22 +67,22 @@ struct entry {
     char left[100], right[MESSAGE_MAX + 40];
 };
 
-static bool help_entry(const struct explore *ex, int i, struct entry *out)
+static bool help_entry(const struct shell *shell, int i, struct entry *out)
 {
-    int a = entry_action(explore_where(ex), i);
+    int a = entry_action(shell_where(shell), i);
     if (a == ACTION_NONE)
         return false;
-    all_keys((enum action_id)a, ex->typing, out->left, sizeof out->left);
+    all_keys((enum action_id)a, shell_where(shell) == IN_TYPING, out->left, sizeof out->left);
     snprintf(out->right, sizeof out->right, "%s", actions[a].help);
-    unit_words_in(ex->workbench, out->right);
+    unit_words_in(shell->sh.workbench, out->right);
     return true;
 }
 
-static bool message_entry(const struct explore *ex, int i, struct entry *out)
+static bool message_entry(const struct shell *shell, int i, struct entry *out)
 {
-    if (i >= ex->messages.n)
+    if (i >= shell->sh.messages.n)
         return false;
-    const struct message *m = messages_at(&ex->messages, i);
+    const struct message *m = messages_at(&shell->sh.messages, i);
     struct tm t;
     out->error = m->error;
     if (localtime_r(&m->at, &t))
@@ -89,10 +94,11 @@ static bool message_entry(const struct explore *ex, int i, struct entry *out)
     return true;
 }
 
-static bool page_entry(const struct explore *ex, int i, struct entry *out)
+static bool page_entry(const struct shell *shell, int i, struct entry *out)
 {
     *out = (struct entry){0};
-    return ex->overlay == OVERLAY_HELP ? help_entry(ex, i, out) : message_entry(ex, i, out);
+    return shell->overlay == OVERLAY_HELP ? help_entry(shell, i, out)
+                                          : message_entry(shell, i, out);
 }
 
 /* ---- lines */
@@ -147,11 +153,11 @@ static void add_entry(struct lines *l, int entry, const struct entry *e, const s
         fill(l, l->n, g->inner.w - 2, e->right, false, &like);
 }
 
-static int longest(const struct explore *ex, bool one_line)
+static int longest(const struct shell *shell, bool one_line)
 {
     struct entry e;
     int w = 0;
-    for (int i = 0; page_entry(ex, i, &e); i++)
+    for (int i = 0; page_entry(shell, i, &e); i++)
         for (char *s = e.left; *s;) {
             size_t n = one_line ? strlen(s) : strcspn(s, " ");
             int columns = text_columns(s, n);
@@ -161,15 +167,15 @@ static int longest(const struct explore *ex, bool one_line)
     return w;
 }
 
-static struct geometry geometry(const struct explore *ex)
+static struct geometry geometry(const struct shell *shell)
 {
     struct geometry g = {0};
-    int w = ex->layout.w < PAGE_COLUMNS ? ex->layout.w : PAGE_COLUMNS;
-    g.frame = w >= 3 && ex->layout.h >= 3;
+    int w = shell->bars.w < PAGE_COLUMNS ? shell->bars.w : PAGE_COLUMNS;
+    g.frame = w >= 3 && shell->bars.h >= 3;
     g.inner.w = g.frame ? w - 2 : w;
     g.pad = g.inner.w >= 30;
     if (g.inner.w >= TWO_COLUMNS)
-        g.column = longest(ex, g.inner.w >= ONE_LINE) + (g.inner.w >= ONE_LINE ? 3 : 1 + g.pad);
+        g.column = longest(shell, g.inner.w >= ONE_LINE) + (g.inner.w >= ONE_LINE ? 3 : 1 + g.pad);
     if (g.column > g.inner.w / 2)
         g.column = g.inner.w / 2;
     g.box.w = w;
@@ -177,35 +183,35 @@ static struct geometry geometry(const struct explore *ex)
 }
 
 /* The lines of the page; g: where they stand. The caller frees lines.line. */
-static struct lines page_lines(const struct explore *ex, struct geometry *g)
+static struct lines page_lines(const struct shell *shell, struct geometry *g)
 {
     struct lines l = {0};
     struct entry e;
-    *g = geometry(ex);
-    for (int i = 0; page_entry(ex, i, &e); i++)
+    *g = geometry(shell);
+    for (int i = 0; page_entry(shell, i, &e); i++)
         add_entry(&l, i, &e, g);
     int edge = g->frame ? 2 : 0, h = l.n + edge;
-    h = h > ex->layout.h ? ex->layout.h : h < edge + 1 ? edge + 1 : h;
-    g->box = (struct rect){(ex->layout.w - g->box.w) / 2, (ex->layout.h - h) / 2, g->box.w, h};
+    h = h > shell->bars.h ? shell->bars.h : h < edge + 1 ? edge + 1 : h;
+    g->box = (struct rect){(shell->bars.w - g->box.w) / 2, (shell->bars.h - h) / 2, g->box.w, h};
     g->inner = g->frame ? rect_inner(g->box, 1, 1) : g->box;
     return l;
 }
 
-void page_arrange(struct explore *ex)
+void page_arrange(struct shell *shell)
 {
     struct geometry g;
-    struct lines l = page_lines(ex, &g);
-    list_resize(&ex->page.list, l.n, g.inner.h);
+    struct lines l = page_lines(shell, &g);
+    list_resize(&shell->page.list, l.n, g.inner.h);
     free(l.line);
 }
 
-void page_open(struct explore *ex, enum overlay overlay)
+void page_open(struct shell *shell, enum overlay overlay)
 {
-    explore_prompt(ex, overlay, "");
-    ex->page = (struct page){.match = -1};
-    page_arrange(ex);
+    shell_prompt(shell, overlay, "");
+    shell->page = (struct page){.match = -1};
+    page_arrange(shell);
     if (overlay == OVERLAY_MESSAGES) /* the newest */
-        list_select(&ex->page.list, ex->page.list.n - 1);
+        list_select(&shell->page.list, shell->page.list.n - 1);
 }
 
 /* ---- searching */
@@ -230,51 +236,51 @@ static bool matches(const struct entry *e, const char *needle)
     return found;
 }
 
-static void show_entry(struct explore *ex, int entry)
+static void show_entry(struct shell *shell, int entry)
 {
     struct geometry g;
-    struct lines l = page_lines(ex, &g);
+    struct lines l = page_lines(shell, &g);
     int at = 0, end;
     while (at < l.n && l.line[at].entry != entry)
         at++;
     for (end = at; end + 1 < l.n && l.line[end + 1].entry == entry;)
         end++;
     free(l.line);
-    list_select(&ex->page.list, end); /* all of it, at least its first line */
-    list_select(&ex->page.list, at);
+    list_select(&shell->page.list, end); /* all of it, at least its first line */
+    list_select(&shell->page.list, at);
 }
 
 /* From entry `from` on, round the end; false and nothing moved: it is nowhere. */
-static bool search(struct explore *ex, int from, int by)
+static bool search(struct shell *shell, int from, int by)
 {
     struct entry e;
     int n = 0;
-    while (page_entry(ex, n, &e))
+    while (page_entry(shell, n, &e))
         n++;
     for (int k = 0; k < n; k++) {
         int i = ((from + by * k) % n + n) % n;
-        if (page_entry(ex, i, &e) && matches(&e, ex->page.search.s)) {
-            ex->page.match = i;
-            show_entry(ex, i);
+        if (page_entry(shell, i, &e) && matches(&e, shell->page.search.s)) {
+            shell->page.match = i;
+            show_entry(shell, i);
             return true;
         }
     }
-    ex->page.match = -1;
+    shell->page.match = -1;
     return false;
 }
 
-static int top_entry(const struct explore *ex)
+static int top_entry(const struct shell *shell)
 {
     struct geometry g;
-    struct lines l = page_lines(ex, &g);
-    int top = ex->page.list.top, entry = top < l.n ? l.line[top].entry : 0;
+    struct lines l = page_lines(shell, &g);
+    int top = shell->page.list.top, entry = top < l.n ? l.line[top].entry : 0;
     free(l.line);
     return entry;
 }
 
-static void search_event(struct explore *ex, const struct event *e)
+static void search_event(struct shell *shell, const struct event *e)
 {
-    struct page *p = &ex->page;
+    struct page *p = &shell->page;
     bool esc = e->kind == EVENT_KEY && e->key == KEYS_ESC;
     bool erased = e->kind == EVENT_KEY && e->key == KEYS_BACKSPACE && p->search.n == 0;
     if (esc || erased) {
@@ -286,15 +292,15 @@ static void search_event(struct explore *ex, const struct event *e)
     } else if (prompt_event(&p->search, e)) {
         p->match = -1;
         if (p->search.n > 0)
-            search(ex, p->search_from, 1);
+            search(shell, p->search_from, 1);
     }
 }
 
-static void next_match(struct explore *ex, int by)
+static void next_match(struct shell *shell, int by)
 {
-    struct page *p = &ex->page;
+    struct page *p = &shell->page;
     if (p->search.n > 0)
-        search(ex, p->match >= 0 ? p->match + by : top_entry(ex), by);
+        search(shell, p->match >= 0 ? p->match + by : top_entry(shell), by);
 }
 
 /* ---- keys */
@@ -329,59 +335,60 @@ static bool closes(const struct event *e)
     return false;
 }
 
-static void key(struct explore *ex, const struct event *e)
+static void key(struct shell *shell, const struct event *e)
 {
-    struct page *p = &ex->page;
+    struct page *p = &shell->page;
     if (scroll_key(&p->list, e))
         return;
     if (closes(e)) {
-        ex->overlay = OVERLAY_NONE;
+        shell->overlay = OVERLAY_NONE;
     } else if (e->kind == EVENT_TEXT && e->code == '/') {
         p->searching = true;
-        p->search_from = top_entry(ex);
+        p->search_from = top_entry(shell);
         prompt_set(&p->search, "");
     } else if (e->kind == EVENT_TEXT && (e->code == 'n' || e->code == 'N')) {
-        next_match(ex, e->code == 'n' ? 1 : -1);
+        next_match(shell, e->code == 'n' ? 1 : -1);
     }
 }
 
-void page_event(struct explore *ex, const struct event *e)
+void page_event(struct shell *shell, const struct event *e)
 {
     if (e->kind == EVENT_MOUSE && (e->mouse == MOUSE_WHEEL_UP || e->mouse == MOUSE_WHEEL_DOWN))
-        list_scroll(&ex->page.list, e->mouse == MOUSE_WHEEL_UP ? -3 : 3);
+        list_scroll(&shell->page.list, e->mouse == MOUSE_WHEEL_UP ? -3 : 3);
     else if (e->kind == EVENT_MOUSE && e->mouse == MOUSE_PRESS)
-        ex->overlay = OVERLAY_NONE;
+        shell->overlay = OVERLAY_NONE;
     else if (e->kind == EVENT_MOUSE)
         return;
-    else if (ex->page.searching)
-        search_event(ex, e);
+    else if (shell->page.searching)
+        search_event(shell, e);
     else if (e->kind == EVENT_KEY || e->kind == EVENT_TEXT)
-        key(ex, e);
+        key(shell, e);
 }
 
 /* ---- drawing */
-static void title(const struct explore *ex, char *out, size_t n)
+static void title(const struct shell *shell, char *out, size_t n)
 {
-    const struct view_ops *view = view_table[ex->views.now];
-    if (ex->overlay == OVERLAY_MESSAGES)
+    char name[64];
+    if (shell->overlay == OVERLAY_MESSAGES) {
         snprintf(out, n, "Messages");
-    else
-        snprintf(out, n, "Keys: %s",
-                 view         ? view_title(ex->views.now, ex->workbench)
-                 : ex->typing ? "typing"
-                              : where_name[ex->focus]);
-    if (ex->overlay != OVERLAY_MESSAGES)
-        unit_words_in(ex->workbench, out);
+        return;
+    }
+    view_title(shell, shell->views.now, name, sizeof name);
+    for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++)
+        if (contexts[i].where == shell_where(shell))
+            snprintf(name, sizeof name, "%s", contexts[i].name);
+    snprintf(out, n, "Keys: %s", name);
+    unit_words_in(shell->sh.workbench, out);
 }
 
-static void draw_line(const struct drawing *d, const struct geometry *g, const struct line *l,
+static void draw_line(const struct painting *d, const struct geometry *g, const struct line *l,
                       int y)
 {
     struct rect r = {g->inner.x, y, g->inner.w, 1}, left = r;
-    struct style key = draw_style(d, ROLE_KEY),
-                 text = draw_style(d, l->error ? ROLE_ERROR : ROLE_TEXT);
-    if (l->entry == d->ex->page.match) {
-        key = text = draw_style(d, ROLE_SELECTION);
+    struct style key = paint_style(d, ROLE_KEY),
+                 text = paint_style(d, l->error ? ROLE_ERROR : ROLE_TEXT);
+    if (l->entry == d->shell->page.match) {
+        key = text = paint_style(d, ROLE_SELECTION);
         grid_fill(d->grid, r, text);
     }
     if (g->column)
@@ -391,25 +398,25 @@ static void draw_line(const struct drawing *d, const struct geometry *g, const s
 }
 
 /* What is searched, else how much there is. */
-static void draw_foot(const struct drawing *d, const struct geometry *g, int n)
+static void draw_foot(const struct painting *d, const struct geometry *g, int n)
 {
-    const struct page *p = &d->ex->page;
+    const struct page *p = &d->shell->page;
     struct rect edge = {g->box.x + 1, g->box.y + g->box.h - 1, g->box.w - 2, 1};
-    struct style s = draw_style(d, ROLE_DIM);
+    struct style s = paint_style(d, ROLE_DIM);
     int last = p->list.top + g->inner.h;
     if (!g->frame && p->searching) { /* without a frame the last line is lent */
         edge = (struct rect){g->box.x, g->box.y + g->box.h - 1, g->box.w, 1};
-        grid_fill(d->grid, edge, draw_style(d, ROLE_TEXT));
+        grid_fill(d->grid, edge, paint_style(d, ROLE_TEXT));
     } else if (!g->frame)
         return;
     if (p->searching) {
         int x = grid_printf(d->grid, edge, edge.x + (edge.w >= 20), edge.y,
-                            draw_style(d, ROLE_TEXT), "/%s", p->search.s);
+                            paint_style(d, ROLE_TEXT), "/%s", p->search.s);
         grid_text(d->grid, edge, x, edge.y, s, " ", 1);
         d->grid->cursor_x = x < edge.x + edge.w ? x : edge.x + edge.w - 1;
         d->grid->cursor_y = edge.y;
     } else if (p->search.n > 0 && p->match < 0) {
-        grid_printf(d->grid, edge, edge.x + 1, edge.y, draw_style(d, ROLE_ERROR), " no %s here ",
+        grid_printf(d->grid, edge, edge.x + 1, edge.y, paint_style(d, ROLE_ERROR), " no %s here ",
                     p->search.s);
     } else if (n > g->inner.h && edge.w >= 50) {
         grid_printf(d->grid, edge, edge.x + 1, edge.y, s,
@@ -421,24 +428,24 @@ static void draw_foot(const struct drawing *d, const struct geometry *g, int n)
     }
 }
 
-void draw_page(const struct drawing *d)
+void draw_page(const struct painting *d)
 {
     struct geometry g;
-    struct lines l = page_lines(d->ex, &g);
+    struct lines l = page_lines(d->shell, &g);
     char text[80];
-    int top = d->ex->page.list.top;
-    title(d->ex, text, sizeof text);
-    grid_fill(d->grid, g.box, draw_style(d, ROLE_TEXT));
+    int top = d->shell->page.list.top;
+    title(d->shell, text, sizeof text);
+    grid_fill(d->grid, g.box, paint_style(d, ROLE_TEXT));
     if (g.frame)
         grid_box(d->grid, g.box, text, true, d->theme);
     d->grid->cursor_x = g.inner.x;
     d->grid->cursor_y = g.inner.y;
     if (l.n == 0)
-        grid_printf(d->grid, g.inner, g.inner.x + g.pad, g.inner.y, draw_style(d, ROLE_DIM),
+        grid_printf(d->grid, g.inner, g.inner.x + g.pad, g.inner.y, paint_style(d, ROLE_DIM),
                     "nothing said yet");
     for (int i = 0; i < g.inner.h && top + i < l.n; i++) {
         draw_line(d, &g, &l.line[top + i], g.inner.y + i);
-        if (l.line[top + i].entry == d->ex->page.match && d->grid->cursor_y == g.inner.y)
+        if (l.line[top + i].entry == d->shell->page.match && d->grid->cursor_y == g.inner.y)
             d->grid->cursor_y = g.inner.y + i;
     }
     draw_foot(d, &g, l.n);

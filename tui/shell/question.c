@@ -1,12 +1,12 @@
 /* Questions that are answered with y or n, at the bottom of the screen. */
-#include "tui/view/explore/explore.h"
+#include "tui/shell/shell_private.h"
 #include <stdio.h>
 #include <string.h>
 
-void explore_ask(struct explore *ex, const struct question *q)
+void shell_ask(struct shell *shell, const struct question *q)
 {
-    explore_prompt(ex, OVERLAY_ASK, "");
-    ex->question = *q;
+    shell_prompt(shell, OVERLAY_ASK, "");
+    shell->question = *q;
 }
 
 /* The end of a name matters more than where it lies. */
@@ -20,9 +20,9 @@ static void shortened(const char *name, int w, char *out, size_t n)
     snprintf(out, n, from > name ? "…%s" : "%s", from);
 }
 
-void question_label(const struct explore *ex, int w, bool ascii, char *out, size_t n)
+void question_label(const struct shell *shell, int w, bool ascii, char *out, size_t n)
 {
-    const struct question *q = &ex->question;
+    const struct question *q = &shell->question;
     char name[sizeof q->name + 8];
     const char *blank = q->name[0] ? " " : "";
     for (int narrow = 0; narrow < 2; narrow++) {
@@ -38,21 +38,21 @@ void question_label(const struct explore *ex, int w, bool ascii, char *out, size
     snprintf(out, n, "%s%s%s y/n ", name, blank, q->narrow);
 }
 
-void question_event(struct explore *ex, const struct event *e)
+void question_event(struct shell *shell, const struct event *e)
 {
     if (e->kind != EVENT_TEXT && e->kind != EVENT_KEY)
         return;
-    const struct question *q = &ex->question;
+    const struct question *q = &shell->question;
     char key[32];
     event_name(e, key, sizeof key);
     bool yes = strcmp(key, "y") == 0 || strcmp(key, "j") == 0 ||
                (q->wants & WANT_QUIT && (strcmp(key, "q") == 0 || strcmp(key, "Ctrl-C") == 0));
-    ex->overlay = OVERLAY_NONE;
+    shell->overlay = OVERLAY_NONE;
     if (yes) {
-        ex->wants |= q->wants;
-        ex->want_asks = false;
-        snprintf(ex->want_arg, sizeof ex->want_arg, "%s", q->name);
+        shell->wants |= q->wants;
+        shell->want_asks = false;
+        snprintf(shell->want_arg, sizeof shell->want_arg, "%s", q->name);
     } else if (q->refused) {
-        explore_message(ex, false, "%s %s", q->name, q->refused);
+        shared_message(&shell->sh, false, "%s %s", q->name, q->refused);
     }
 }

@@ -1,81 +1,105 @@
 #include "tui/shell/views.h"
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
+#include "tui/shell/shell_private.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore/explore.h"
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const struct view_ops *const view_table[N_VIEWS] = {
-    [VIEW_EXPLORE] = NULL,
-    [VIEW_LATENTS] = &latents_view,
-    [VIEW_HISTOGRAMS] = &histograms_view,
-    [VIEW_SWEEP] = &sweep_view,
-    [VIEW_CORPUS] = &corpus_view,
-    [VIEW_JOBS] = &jobs_view,
+#define VIEW_ROW(X, id, name, key, help) &name##_view,
+    VIEWS(VIEW_ROW, )
+#undef VIEW_ROW
 };
 
-static const struct view_ops *shown(const struct explore *ex)
+int view_named(const struct view_ops *const *table, int n, const char *name)
 {
-    return view_table[ex->views.now];
+    for (int i = 0; i < n; i++)
+        if (strcmp(table[i]->name, name) == 0)
+            return i;
+    return -1;
 }
 
-/* Drawing and asking a view change nothing around it; the pointer to Explore is for its events. */
-static struct view_in around(const struct explore *ex, const struct workbench *wb,
-                             const struct theme *theme)
+static const struct view_ops *shown(const struct shell *shell)
 {
-    return (struct view_in){.workbench = wb,
-                            .theme = theme,
-                            .host = &ex->views.host,
-                            .corpus = &ex->views.corpus,
-                            .options = ex->options,
-                            .explore = (struct explore *)(uintptr_t)ex,
-                            .ascii = theme && theme_ascii(theme)};
+    return shell->views.table[shell->views.now];
+}
+
+static void *state(const struct shell *shell)
+{
+    return shell->views.state[shell->views.now];
+}
+
+/* Drawing and asking a view change nothing around it; the pointer to what views share is for its
+ * events. */
+static struct view_in around(const struct shell *shell, int view)
+{
+    const struct shared *sh = &shell->sh;
+    return (struct view_in){.workbench = sh->workbench,
+                            .theme = sh->theme,
+                            .host = &sh->host,
+                            .corpus = &sh->corpus,
+                            .options = sh->options,
+                            .shared = (struct shared *)(uintptr_t)sh,
+                            .ascii = sh->theme && theme_ascii(sh->theme),
+                            .shown = view == shell->views.now,
+                            .covered = shell->overlay != OVERLAY_NONE,
+                            .w = shell->bars.w,
+                            .h = shell->bars.h};
+}
+
+/* ---- which */
+static void open_view(struct shell *shell, int view)
+{
+    struct views *v = &shell->views;
+    struct view_in in = around(shell, view);
+    if (v->state[view])
+        return;
+    v->state[view] = xcalloc(1, v->table[view]->size);
+    v->table[view]->init(v->state[view], &in);
+}
+
+void views_init(struct shell *shell, const struct view_ops *const *table, int n)
+{
+    shell->views = (struct views){.table = table, .n = n < VIEWS_MAX ? n : VIEWS_MAX};
+    for (int i = 0; i < shell->views.n; i++)
+        shell->views.name[i] = table[i]->name;
+    open_view(shell, HOME);
 }
 
 void views_release(struct views *v)
 {
-    for (int i = 0; i < N_VIEWS; i++)
+    for (int i = 0; i < v->n; i++)
         if (v->state[i]) {
-            view_table[i]->release(v->state[i]);
+            v->table[i]->release(v->state[i]);
             free(v->state[i]);
         }
-    corpus_choice_release(&v->corpus);
     *v = (struct views){0};
 }
 
-static struct rect view_area(const struct layout *l)
+void views_go(struct shell *shell, int view)
 {
-    int y = l->title.h, bottom = l->h;
-    if (l->status.h > 0 && l->status.y < bottom)
-        bottom = l->status.y;
-    return (struct rect){0, y, l->w, bottom - y};
+    struct views *v = &shell->views;
+    views_let_go(shell);
+    if (view != v->now && shown(shell)->leave) {
+        struct view_in in = around(shell, v->now);
+        shown(shell)->leave(state(shell), &in);
+    }
+    v->now = view;
+    v->entered = false;
+    shell->sh.redraw = shell->sh.state_changed = true;
+    open_view(shell, view);
+    views_sync(shell);
 }
 
-void views_go(struct explore *ex, enum view_id id)
-{
-    struct views *v = &ex->views;
-    const struct view_ops *ops = view_table[id];
-    explore_end_drag(ex);
-    v->now = id;
-    v->entered = false;
-    ex->redraw = ex->state_changed = true;
-    if (!ops)
-        return;
-    ex->typing = false;
-    if (!v->state[id]) {
-        v->state[id] = xcalloc(1, ops->size);
-        ops->init(v->state[id]);
-    }
-    views_sync(ex);
-}
+/* ---- told of what has changed */
 
 /* True once after the chosen latents changed or another view was gone to. */
-static bool units_are_new(struct explore *ex)
+static bool units_are_new(struct shell *shell)
 {
-    struct views *v = &ex->views;
-    int32_t unit[SESSION_MAX_UNITS], n = explore_units(ex, unit);
+    struct views *v = &shell->views;
+    int32_t unit[SESSION_MAX_UNITS], n = shared_units(&shell->sh, unit);
     if (v->entered && n == v->n_units && memcmp(unit, v->unit, (size_t)n * sizeof *unit) == 0)
         return false;
     v->entered = true;
@@ -84,268 +108,185 @@ static bool units_are_new(struct explore *ex)
     return true;
 }
 
-/* What was asked of another corpus, or of this one read otherwise, is nobody's any longer. */
-static void ask_anew(struct explore *ex)
+void views_ask_anew(struct shell *shell)
 {
-    findings_release(&ex->findings);
-    ex->views.entered = false;
+    findings_release(&shell->sh.findings);
+    shell->views.entered = false;
 }
 
-void views_sync(struct explore *ex)
+/* What the view wants of the shell. */
+static void take_wishes(struct shell *shell)
 {
-    struct views *v = &ex->views;
-    const struct view_ops *ops = shown(ex);
-    if (v->corpus.special != ex->sliders.special) {
-        v->corpus.special = ex->sliders.special;
-        ask_anew(ex);
+    struct shared *sh = &shell->sh;
+    while (sh->go >= 0 || sh->then != ACTION_NONE) {
+        int go = sh->go;
+        enum action_id then = sh->then;
+        sh->go = -1;
+        sh->then = ACTION_NONE;
+        if (go >= 0 && go < shell->views.n)
+            views_go(shell, go);
+        if (then != ACTION_NONE)
+            shell_do(shell, then);
     }
-    if (!ops) {
-        bool ready = ex->workbench && ex->workbench->dict && v->host.ask;
-        if (findings_look_at(&ex->findings, &v->host, &v->corpus, ready ? histogram_unit(ex) : -1))
-            ex->redraw = true;
-        if (ready && units_are_new(ex)) {
-            bool shares = findings_seek_shares(&ex->findings, &v->host, &v->corpus);
-            if (findings_recall(&ex->findings, &v->host, &v->corpus, v->unit, v->n_units) || shares)
-                ex->redraw = true;
-        }
-        return;
+}
+
+void views_sync(struct shell *shell)
+{
+    struct views *v = &shell->views;
+    struct shared *sh = &shell->sh;
+    take_wishes(shell);
+    const struct view_ops *ops = shown(shell);
+    struct view_in in = around(shell, v->now);
+    struct rect area = shell->bars.inside;
+    if (sh->corpus.special != sh->sliders.special) {
+        sh->corpus.special = sh->sliders.special;
+        views_ask_anew(shell);
     }
-    struct view_in in = around(ex, ex->workbench, ex->theme);
-    struct rect area = view_area(&ex->layout);
-    if (ex->workbench && v->host.ask && units_are_new(ex)) {
-        ops->enter(v->state[v->now], &in);
-        ops->update(v->state[v->now], &in);
-        ex->redraw = true;
+    if (sh->workbench && sh->host.ask && units_are_new(shell)) {
+        ops->enter(state(shell), &in);
+        ops->update(state(shell), &in);
+        sh->redraw = true;
     }
     if (memcmp(&area, &v->area, sizeof area) != 0)
-        ex->redraw = true;
+        sh->redraw = true;
     v->area = area;
-    if (ops->resize)
-        ops->resize(v->state[v->now], &in, area);
+    if (ops->arrange)
+        ops->arrange(state(shell), &in, area);
 }
 
-void views_news(struct explore *ex)
+void views_news(struct shell *shell)
 {
-    const struct view_ops *ops = shown(ex);
-    if (!ops || !ex->views.entered)
+    if (!shell->views.entered)
         return;
-    struct view_in in = around(ex, ex->workbench, ex->theme);
-    if (ops->update(ex->views.state[ex->views.now], &in))
-        ex->redraw = true;
+    struct view_in in = around(shell, shell->views.now);
+    if (shown(shell)->update(state(shell), &in))
+        shell->sh.redraw = true;
 }
 
-void views_draw(const struct explore *ex, const struct workbench *wb, const struct theme *theme,
-                struct grid *g)
+void views_heard(struct shell *shell, enum view_news news)
 {
-    const struct view_ops *ops = shown(ex);
-    struct view_in in = around(ex, wb, theme);
-    struct rect r = view_area(&ex->layout);
+    struct views *v = &shell->views;
+    for (int i = 0; i < v->n; i++) {
+        struct view_in in = around(shell, i);
+        if (v->state[i] && v->table[i]->heard)
+            v->table[i]->heard(v->state[i], &in, news);
+    }
+}
+
+void views_draw(const struct shell *shell, struct grid *g)
+{
+    struct view_in in = around(shell, shell->views.now);
+    struct rect r = shell->bars.inside;
     if (r.w > 0 && r.h > 0)
-        ops->draw(ex->views.state[ex->views.now], &in, g, r);
+        shown(shell)->draw(state(shell), &in, g, r);
     if (!rect_has(r, g->cursor_x, g->cursor_y)) /* a cursor is somewhere for who follows it */
         g->cursor_x = r.x, g->cursor_y = r.y;
 }
 
-bool views_typing(const struct explore *ex)
+/* ---- keys, mouse, commands */
+bool views_typing(const struct shell *shell)
 {
-    const struct view_ops *ops = shown(ex);
-    return ops && ops->typing && ops->typing(ex->views.state[ex->views.now]);
+    return shown(shell)->typing && shown(shell)->typing(state(shell));
 }
 
-void views_end_typing(struct explore *ex)
+void views_end_typing(struct shell *shell)
 {
-    if (views_typing(ex))
-        views_event(ex, &(struct event){.kind = EVENT_KEY, .key = KEYS_ENTER});
+    struct view_in in = around(shell, shell->views.now);
+    if (views_typing(shell))
+        shown(shell)->end_typing(state(shell), &in);
 }
 
-bool views_event(struct explore *ex, const struct event *e)
+bool views_grabs(const struct shell *shell)
 {
-    const struct view_ops *ops = shown(ex);
-    struct view_in in = around(ex, ex->workbench, ex->theme);
-    enum action_id a = views_typing(ex) ? ACTION_NONE : action_for(e, ops->where);
-    return ops->event(ex->views.state[ex->views.now], &in, e, a);
+    return shown(shell)->grabs && shown(shell)->grabs(state(shell));
 }
 
-bool views_do(struct explore *ex, enum action_id a)
+void views_let_go(struct shell *shell)
 {
-    const struct view_ops *ops = shown(ex);
-    struct event e;
-    char key[32];
-    action_key(a, key, sizeof key);
-    if (!ops || !(actions[a].where & (unsigned)ops->where) || !event_parse(key, &e))
+    struct view_in in = around(shell, shell->views.now);
+    if (shown(shell)->let_go)
+        shown(shell)->let_go(state(shell), &in);
+}
+
+bool views_event(struct shell *shell, const struct event *e)
+{
+    struct view_in in = around(shell, shell->views.now);
+    return shown(shell)->event(state(shell), &in, e);
+}
+
+/* The home view's are done from wherever they are named. */
+bool views_act(struct shell *shell, enum action_id a, bool extend)
+{
+    struct views *v = &shell->views;
+    struct view_in in = around(shell, v->now);
+    if (v->now != HOME && !(actions[a].where & shown(shell)->where))
         return false;
-    struct view_in in = around(ex, ex->workbench, ex->theme);
-    return ops->event(ex->views.state[ex->views.now], &in, &e, a);
+    return shown(shell)->act(state(shell), &in, a, extend);
 }
 
-enum where explore_where(const struct explore *ex)
+bool views_home_act(struct shell *shell, enum action_id a)
 {
-    const struct view_ops *ops = shown(ex);
-    return ops ? ops->where : action_where(ex->focus, ex->typing);
+    struct views *v = &shell->views;
+    struct view_in in = around(shell, HOME);
+    return v->now != HOME && v->table[HOME]->act(v->state[HOME], &in, a, false);
 }
 
-/* ---- tabs */
-const char *view_title(enum view_id id, const struct workbench *wb)
+const struct view_command *views_command(const struct shell *shell, const char *name, size_t n,
+                                         int *view)
 {
-    if (id == VIEW_LATENTS)
-        return unit_words(wb)->title;
-    return view_table[id] ? view_table[id]->title : "Explore";
+    const struct views *v = &shell->views;
+    const int of[] = {v->now, HOME};
+    for (int i = 0; i < 2; i++)
+        for (const struct view_command *c = v->table[of[i]]->commands; c && c->name; c++)
+            if (strlen(c->name) == n && strncmp(c->name, name, n) == 0) {
+                *view = of[i];
+                return c;
+            }
+    return NULL;
 }
 
-int views_tabs(struct rect r, int x[N_VIEWS], int w[N_VIEWS])
+bool views_run(struct shell *shell, const struct view_command *c, int view, const char *arg)
 {
-    int total = 0;
-    for (int i = 0; i < N_VIEWS; i++) {
-        const char *title = view_title((enum view_id)i, NULL); /* the longest are equally long */
-        w[i] = text_columns(title, strlen(title)) + 2;
-        total += w[i] + 1;
-    }
-    int at = r.x + r.w - total;
-    for (int i = 0; i < N_VIEWS; i++) {
-        x[i] = at;
-        at += w[i] + 1;
-    }
-    return total;
+    struct view_in in = around(shell, view);
+    return c->run(shell->views.state[view], &in, arg);
+}
+
+enum where shell_where(const struct shell *shell)
+{
+    const struct view_ops *ops = shown(shell);
+    return ops->context ? ops->context(state(shell)) : (enum where)ops->where;
+}
+
+bool shell_track(const struct shell *shell, int row, struct slider_track *t, int *x, int *y)
+{
+    const struct view_ops *ops = shown(shell);
+    return ops->track && ops->track(state(shell), row, t, x, y);
+}
+
+/* ---- names */
+void view_title(const struct shell *shell, int view, char *out, size_t n)
+{
+    snprintf(out, n, "%s", shell->views.table[view]->title);
+    unit_words_in(shell->sh.workbench, out);
 }
 
 /* ---- what is shown, taken home */
-const struct table *views_table(const struct explore *ex, struct plot_options *plot)
+const struct table *views_table(const struct shell *shell, struct plot_options *plot,
+                                struct table **own)
 {
-    const struct view_ops *ops = shown(ex);
+    const struct view_ops *ops = shown(shell);
     plot_options_init(plot);
-    if (!ops && ex->focus == PANE_HISTOGRAM)
-        histogram_plot(ex, plot);
-    if (!ops)
-        return NULL;
-    const void *state = ex->views.state[ex->views.now];
+    *own = NULL;
     if (ops->plot)
-        ops->plot(state, plot);
-    return ops->table ? ops->table(state) : NULL;
+        ops->plot(state(shell), plot);
+    if (ops->make_table)
+        *own = ops->make_table(state(shell));
+    return *own ? *own : ops->table ? ops->table(state(shell)) : NULL;
 }
 
-bool views_request(const struct explore *ex, struct request *out)
+bool views_request(const struct shell *shell, struct request *out)
 {
-    const struct view_ops *ops = shown(ex);
-    struct view_in in = around(ex, ex->workbench, ex->theme);
-    return ops && ops->request && ops->request(ex->views.state[ex->views.now], &in, out);
-}
-
-/* ---- what views may do to Explore */
-int32_t explore_units(const struct explore *ex, int32_t out[SESSION_MAX_UNITS])
-{
-    for (int i = 0; i < ex->sliders.n; i++)
-        out[i] = ex->sliders.unit[i].index;
-    return ex->sliders.n;
-}
-
-static void say_taken(struct explore *ex, const struct sliders *before, int32_t unit)
-{
-    int row = sliders_find(&ex->sliders, unit);
-    explore_message(
-        ex, false,
-        sliders_find(before, unit) < 0 ? "%s %d is a slider now; f fixes it" : "%s %d %s",
-        unit_words(ex->workbench)->one, (int)unit, ex->sliders.unit[row].fixed ? "fixed" : "freed");
-}
-
-void explore_take(struct explore *ex, int32_t unit, double value)
-{
-    struct sliders before = ex->sliders;
-    int row = sliders_find(&ex->sliders, unit);
-    if (row >= 0)
-        sliders_toggle(&ex->sliders, row);
-    else
-        row = sliders_take(&ex->sliders, unit, value);
-    if (row < 0) {
-        explore_message(ex, true, "all %d sliders are fixed: free one first", SESSION_MAX_UNITS);
-        return;
-    }
-    explore_changed_sliders(ex, &before, false);
-    list_select(&ex->rows, row + 1);
-    say_taken(ex, &before, unit);
-}
-
-void explore_colour_by(struct explore *ex, int32_t unit)
-{
-    ex->colour_unit = unit;
-    if (ex->colouring != COLOUR_PRE && ex->colouring != COLOUR_ACT)
-        ex->colouring = COLOUR_PRE;
-    ex->wish_changed = ex->state_changed = true;
-    explore_recolour(ex);
-}
-
-void explore_set_value(struct explore *ex, int32_t unit, double value)
-{
-    struct sliders before = ex->sliders;
-    int row = sliders_find(&ex->sliders, unit);
-    if (row < 0)
-        row = sliders_take(&ex->sliders, unit, value);
-    if (row < 0) {
-        explore_message(ex, true, "all %d sliders are fixed: free one first", SESSION_MAX_UNITS);
-        return;
-    }
-    sliders_set(&ex->sliders, row, value);
-    explore_changed_sliders(ex, &before, false);
-}
-
-double explore_value_here(const struct explore *ex, int32_t unit)
-{
-    struct here h = explore_here(ex, ex->snapshot);
-    float pre, act;
-    return h.valid && here_unit(&h, unit, &pre, &act) ? (double)pre : NAN;
-}
-
-double explore_fixed_value(const struct explore *ex, int32_t unit)
-{
-    int row = sliders_find(&ex->sliders, unit);
-    return row >= 0 && ex->sliders.unit[row].fixed ? (double)ex->sliders.unit[row].value : NAN;
-}
-
-void explore_show_text(struct explore *ex, const char *utf8, size_t n, size_t cursor)
-{
-    explore_replace_text(ex, utf8, n);
-    editor_goto(&ex->editor, cursor < n ? cursor : n, false);
-    explore_moved(ex);
-    views_go(ex, VIEW_EXPLORE);
-    explore_focus(ex, PANE_TEXT, false);
-}
-
-void explore_go(struct explore *ex, enum view_id id)
-{
-    views_go(ex, id);
-}
-
-void explore_harvest(struct explore *ex)
-{
-    struct views *v = &ex->views;
-    char name[96];
-    corpus_choice_name(&v->corpus, name, sizeof name);
-    if (!ex->workbench || !v->host.ask || !ex->workbench->dict) {
-        explore_message(ex, false, ex->workbench ? "no SAE: start with --sae" : "still loading");
-        return;
-    }
-    explore_message(ex, false,
-                    ex->findings.shares.n_classes > 0 ? "%s: harvested already" : "harvesting %s",
-                    name);
-    findings_harvest(&ex->findings, &v->host, &v->corpus);
-    if (v->now != VIEW_EXPLORE)
-        v->entered = false; /* a view whose job was cancelled asks again */
-    views_sync(ex);
-}
-
-bool explore_use_corpus(struct explore *ex, const char *path)
-{
-    struct corpus_choice *c = &ex->views.corpus;
-    char *kept = xstrdup(path); /* it may be the one that goes */
-    corpus_choice_release(c);
-    c->special = ex->sliders.special;
-    if (*kept && strcmp(kept, "references") != 0) {
-        c->path = kept;
-        c->encoding = ex->encoding[0] ? xstrdup(ex->encoding) : NULL;
-        c->header = ex->header;
-    } else {
-        free(kept);
-    }
-    ask_anew(ex);
-    views_sync(ex);
-    return true;
+    const struct view_ops *ops = shown(shell);
+    struct view_in in = around(shell, shell->views.now);
+    return ops->request && ops->request(state(shell), &in, out);
 }

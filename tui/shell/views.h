@@ -1,43 +1,56 @@
-/* The views beside Explore and which of them is shown: the part of the Explore state that hosts
- * them. Private to tui/view. */
-#ifndef GLIMT_VIEW_VIEWS_H
-#define GLIMT_VIEW_VIEWS_H
+/* Which view is shown, and how the shell speaks to the views. */
+#ifndef GLIMT_SHELL_VIEWS_H
+#define GLIMT_SHELL_VIEWS_H
 #include "tui/view/view.h"
 
+#define VIEWS_MAX 32
+enum { HOME = 0 }; /* the first view of a table: tui/view_table.h */
+
+extern const struct view_ops *const view_table[N_VIEWS];
+/* Its place in the table; −1: no such. */
+int view_named(const struct view_ops *const *, int n, const char *name);
+
 struct views {
-    enum view_id now;
-    void *state[N_VIEWS]; /* NULL: not opened yet */
-    struct job_host host; /* ask NULL: there is nobody to ask */
-    struct corpus_choice corpus;
+    const struct view_ops *const *table; /* [n] */
+    int n, now;
+    const char *name[VIEWS_MAX + 1];          /* NULL at the end */
+    void *state[VIEWS_MAX];                   /* NULL: not opened yet */
     struct rect area;                         /* of the view, from the last layout */
     bool entered;                             /* the view shown has asked for what it needs */
     int32_t n_units, unit[SESSION_MAX_UNITS]; /* the chosen ones it was entered with */
 };
 
-struct explore;
+struct shell;
+/* Opens the home view. */
+void views_init(struct shell *, const struct view_ops *const *, int n);
 void views_release(struct views *);
 /* Shows a view. */
-void views_go(struct explore *, enum view_id);
+void views_go(struct shell *, int view);
 /* After anything that may concern the view: enters it anew when the model has come, or the chosen
- * latents or the corpus changed; gives it its area. */
-void views_sync(struct explore *);
+ * latents or the corpus changed; gives it its area; does what it wants of the shell. */
+void views_sync(struct shell *);
 /* Jobs have news. */
-void views_news(struct explore *);
-void views_draw(const struct explore *, const struct workbench *, const struct theme *,
-                struct grid *);
-/* False: not the view's. */
-bool views_event(struct explore *, const struct event *);
-/* An action by its name, as its key would do it; false: not the view's. */
-bool views_do(struct explore *, enum action_id);
-bool views_typing(const struct explore *);
-void views_end_typing(struct explore *); /* what is typed holds, as by Enter */
-/* The context of actions: of the view shown, or of the focused pane. */
-enum where explore_where(const struct explore *);
-/* The tabs of the title, right-aligned in r; the view at a cell, −1: none. */
-int views_tabs(struct rect r, int x[N_VIEWS], int w[N_VIEWS]);
-/* What a view is called on the screen: the one of latents is that of neurons where units are. */
-const char *view_title(enum view_id, const struct workbench *);
-/* Table, plot and request of what is shown (of Explore: the text's latents and losses). */
-const struct table *views_table(const struct explore *, struct plot_options *);
-bool views_request(const struct explore *, struct request *);
+void views_news(struct shell *);
+/* For all that are open, shown or not. */
+void views_heard(struct shell *, enum view_news);
+/* What was asked of another corpus, or of this one read otherwise, is nobody's any longer. */
+void views_ask_anew(struct shell *);
+void views_draw(const struct shell *, struct grid *);
+bool views_event(struct shell *, const struct event *); /* false: not the view's */
+/* False: neither the view's nor the home view's. */
+bool views_act(struct shell *, enum action_id, bool extend);
+bool views_home_act(struct shell *, enum action_id);
+bool views_typing(const struct shell *);
+void views_end_typing(struct shell *);
+bool views_grabs(const struct shell *);
+void views_let_go(struct shell *);
+/* A command of the view shown or of the home view; NULL: none. *view: whose it is. */
+const struct view_command *views_command(const struct shell *, const char *name, size_t n,
+                                         int *view);
+bool views_run(struct shell *, const struct view_command *, int view, const char *arg);
+/* What a view is called on the screen, where units may be neurons. */
+void view_title(const struct shell *, int view, char *out, size_t n);
+/* Table, plot and request of what is shown. *own: the table, where the caller frees it. */
+const struct table *views_table(const struct shell *, struct plot_options *, struct table **own);
+bool views_request(const struct shell *, struct request *);
 #endif

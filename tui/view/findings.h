@@ -1,9 +1,8 @@
-/* What studies have found about the latents that Explore shows: the histogram of the one looked at,
- * the sweep of the chosen ones and how often each latent fires, over the corpus in use. Private to
- * tui/view. */
+/* What studies have found about the chosen latents: the histogram of the one looked at,
+ * the sweep of the chosen ones and how often each latent fires, over the corpus in use. */
 #ifndef GLIMT_VIEW_FINDINGS_H
 #define GLIMT_VIEW_FINDINGS_H
-#include "tui/view/pane.h"
+#include "tui/view/watch.h"
 
 struct findings_curve { /* of a sweep: one insertion, unit (−1: all) and class */
     enum insert insert;

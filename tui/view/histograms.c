@@ -24,8 +24,9 @@ struct histograms {
     struct rect r;
 };
 
-static void init(void *view)
+static void init(void *view, const struct view_in *in)
 {
+    (void)in;
     struct histograms *v = view;
     *v = (struct histograms){0};
 }
@@ -226,9 +227,9 @@ struct values { /* of a latent on its x axis; NaN: none */
 static struct values values_of(const struct view_in *in, int32_t unit)
 {
     struct values v = {NAN, NAN};
-    if (in->explore) {
-        v.here = explore_value_here(in->explore, unit);
-        v.fixed = explore_fixed_value(in->explore, unit);
+    if (in->shared) {
+        v.here = shared_value_here(in->shared, unit);
+        v.fixed = shared_fixed_value(in->shared, unit);
     }
     return v;
 }
@@ -369,7 +370,7 @@ static void draw(const void *view, const struct view_in *in, struct grid *g, str
         draw_footer(v, in, g, (struct rect){r.x, r.y + p.r.h, r.w, 1});
 }
 
-static void resize(void *view, const struct view_in *in, struct rect r)
+static void arrange(void *view, const struct view_in *in, struct rect r)
 {
     struct histograms *v = view;
     (void)in;
@@ -422,8 +423,8 @@ static bool mouse(struct histograms *v, const struct view_in *in, const struct e
         if (!rect_has(r, e->x, e->y))
             continue;
         double value = value_at(v, in, r, i, e->x, e->y);
-        if ((i == v->selected || e->clicks >= 2) && isfinite(value) && in->explore)
-            explore_set_value(in->explore, unit_of(v, i), round(value * 10) / 10);
+        if ((i == v->selected || e->clicks >= 2) && isfinite(value) && in->shared)
+            shared_set_value(in->shared, unit_of(v, i), round(value * 10) / 10);
         select_panel(v, i);
         return true;
     }
@@ -432,28 +433,31 @@ static bool mouse(struct histograms *v, const struct view_in *in, const struct e
 
 static void colour_by(struct histograms *v, const struct view_in *in)
 {
-    if (!in->explore || n_panels(v) == 0)
+    if (!in->shared || n_panels(v) == 0)
         return;
-    explore_colour_by(in->explore, unit_of(v, v->selected));
-    explore_go(in->explore, VIEW_EXPLORE);
+    shared_colour_by(in->shared, unit_of(v, v->selected));
+    shared_go(in->shared, VIEW_EXPLORE);
 }
 
 static void take(struct histograms *v, const struct view_in *in)
 {
-    if (!in->explore || n_panels(v) == 0)
+    if (!in->shared || n_panels(v) == 0)
         return;
-    double here = explore_value_here(in->explore, unit_of(v, v->selected));
-    explore_take(in->explore, unit_of(v, v->selected), isfinite(here) ? here : 0);
+    double here = shared_value_here(in->shared, unit_of(v, v->selected));
+    shared_take(in->shared, unit_of(v, v->selected), isfinite(here) ? here : 0);
 }
 
-static bool event(void *view, const struct view_in *in, const struct event *e,
-                  enum action_id action)
+static bool event(void *view, const struct view_in *in, const struct event *e)
+{
+    return e->kind == EVENT_MOUSE && mouse(view, in, e);
+}
+
+static bool act(void *view, const struct view_in *in, enum action_id action, bool extend)
 {
     struct histograms *v = view;
     struct grid_of p = panels(v, v->r);
     int step = v->zoom ? 1 : p.columns;
-    if (e->kind == EVENT_MOUSE)
-        return mouse(v, in, e);
+    (void)extend;
     switch (action) {
     case ACTION_NEXT_PANE:
         select_panel(v, v->selected + 1 < n_panels(v) ? v->selected + 1 : 0);
@@ -521,7 +525,8 @@ const struct view_ops histograms_view = {.name = "histograms",
                                          .enter = enter,
                                          .update = update,
                                          .draw = draw,
-                                         .resize = resize,
+                                         .arrange = arrange,
+                                         .act = act,
                                          .event = event,
                                          .table = table,
                                          .plot = plot,

@@ -20,8 +20,9 @@ struct jobs {
     struct rect r;
 };
 
-static void init(void *view)
+static void init(void *view, const struct view_in *in)
 {
+    (void)in;
     struct jobs *v = view;
     *v = (struct jobs){0};
 }
@@ -166,7 +167,7 @@ static struct rect inside(struct rect r)
     return r.h < 3 || r.w < 6 ? r : rect_inner(r, 1, 1);
 }
 
-static void resize(void *view, const struct view_in *in, struct rect r)
+static void arrange(void *view, const struct view_in *in, struct rect r)
 {
     struct jobs *v = view;
     (void)in;
@@ -359,8 +360,8 @@ static void open_job(const struct jobs *v, const struct view_in *in)
         [REQUEST_LENS] = VIEW_LATENTS,    [REQUEST_COACTIVE] = VIEW_LATENTS,
         [REQUEST_SWEEP] = VIEW_SWEEP,     [REQUEST_TOKENS] = VIEW_CORPUS,
     };
-    if (in->explore && v->list.selected < v->n)
-        explore_go(in->explore, shown_by[v->job[v->list.selected].request.kind]);
+    if (in->shared && v->list.selected < v->n)
+        shared_go(in->shared, shown_by[v->job[v->list.selected].request.kind]);
 }
 
 static void cancel(const struct jobs *v, const struct view_in *in)
@@ -388,13 +389,16 @@ static bool mouse(struct jobs *v, const struct view_in *in, const struct event *
     return true;
 }
 
-static bool event(void *view, const struct view_in *in, const struct event *e,
-                  enum action_id action)
+static bool event(void *view, const struct view_in *in, const struct event *e)
+{
+    return e->kind == EVENT_MOUSE && mouse(view, in, e);
+}
+
+static bool act(void *view, const struct view_in *in, enum action_id action, bool extend)
 {
     struct jobs *v = view;
     int page = v->list.height > 1 ? v->list.height - 1 : 1;
-    if (e->kind == EVENT_MOUSE)
-        return mouse(v, in, e);
+    (void)extend;
     switch (action) {
     case ACTION_VIEW_UP: list_select(&v->list, v->list.selected - 1); break;
     case ACTION_VIEW_DOWN: list_select(&v->list, v->list.selected + 1); break;
@@ -441,7 +445,8 @@ const struct view_ops jobs_view = {.name = "jobs",
                                    .enter = enter,
                                    .update = update,
                                    .draw = draw,
-                                   .resize = resize,
+                                   .arrange = arrange,
+                                   .act = act,
                                    .event = event,
                                    .table = table,
                                    .plot = plot,

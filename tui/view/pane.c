@@ -6,128 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- what a view has asked for */
-static void forget(struct watch *w)
-{
-    if (w->job.id)
-        job_release(&w->job);
-    w->job = (struct job){0};
-}
-
-void watch_release(struct watch *w)
-{
-    forget(w);
-    if (w->asked)
-        request_release(&w->request);
-    *w = (struct watch){0};
-}
-
-bool watch_ask(struct watch *w, const struct job_host *host, struct request *r)
-{
-    bool another = !w->asked || !request_equal(&w->request, r);
-    if (another) {
-        watch_release(w);
-        w->request = *r;
-        w->asked = true;
-    } else {
-        request_release(r);
-    }
-    uint64_t id = host && host->ask ? host->ask(host->arg, &w->request) : 0;
-    struct job news;
-    if (id && id != w->job.id && host->job(host->arg, id, &news)) {
-        forget(w);
-        w->job = news;
-    }
-    return another;
-}
-
-static bool same_double(double a, double b)
-{
-    return memcmp(&a, &b, sizeof a) == 0;
-}
-
-static bool same_news(const struct job *a, const struct job *b)
-{
-    return a->version == b->version && a->status == b->status && a->tables == b->tables &&
-           a->progress.done == b->progress.done && a->progress.total == b->progress.total &&
-           same_double(a->progress.share, b->progress.share) &&
-           same_double(a->progress.left, b->progress.left) &&
-           same_double(a->progress.tokens_per_s, b->progress.tokens_per_s) &&
-           strcmp(a->what, b->what) == 0;
-}
-
-bool watch_update(struct watch *w, const struct job_host *host)
-{
-    struct job news;
-    if (!host || !host->job || !w->job.id || !host->job(host->arg, w->job.id, &news))
-        return false;
-    bool changed = !same_news(&w->job, &news);
-    if (!news.tables && w->job.tables) /* cancelled or failed: what was there stays */
-        news.tables = table_set_ref(w->job.tables);
-    forget(w);
-    w->job = news;
-    return changed;
-}
-
-bool watch_request(const struct watch *w, struct request *out)
-{
-    if (w->asked)
-        request_copy(out, &w->request);
-    return w->asked;
-}
-
-/* What panes draw of answers: each kind has a mark and columns of its own. */
-static const struct answer_kind {
-    const char *name;
-    enum mark mark;
-    const char *column[4];
-} answer_kind[N_REQUESTS][3] = {
-    [REQUEST_HISTOGRAM] = {{"rows", MARK_HIST, {"class", "lo", "hi", "density"}}},
-    [REQUEST_BINS] = {{"rows", MARK_HIST, {"class", "lo", "hi", "density"}}},
-    [REQUEST_EXAMPLES] = {{"rows", MARK_LIST, {"class", "quantile", "value", "text"}}},
-    [REQUEST_COACTIVE] = {{"rows", MARK_LIST, {"latent", "other"}}},
-    [REQUEST_SWEEP] = {{"rows", MARK_LINE, {"value", "insert", "class", "loss_sentence_mean"}},
-                       {"differences", MARK_LINE, {"value", "insert", "class", "difference"}},
-                       {"pairs", MARK_LINE, {"value", "insert", "difference"}}},
-    [REQUEST_TOKENS] = {{"tokens", MARK_LIST, {"class", "doc", "start", "text"}}},
-};
-
-static bool is_of_kind(const struct table *t, const struct answer_kind *k)
-{
-    if (t->mark != k->mark)
-        return false;
-    for (size_t i = 0; i < sizeof k->column / sizeof *k->column && k->column[i]; i++)
-        if (table_find(t, k->column[i]) < 0)
-            return false;
-    return true;
-}
-
-const struct table *job_table(const struct job *j, const char *name)
-{
-    const struct table *t = j->id && j->tables ? table_set_find(j->tables, name) : NULL;
-    for (int i = 0; t && i < 3; i++) {
-        const struct answer_kind *k = &answer_kind[j->request.kind][i];
-        if (k->name && strcmp(k->name, name) == 0 && !is_of_kind(t, k))
-            return NULL;
-    }
-    return t;
-}
-
-const struct table *watch_table(const struct watch *w, const char *name)
-{
-    return job_table(&w->job, name);
-}
-
-bool watch_shows_line(const struct watch *w)
-{
-    return w->job.id && w->job.status != JOB_DONE;
-}
-
 /* ---- units and requests */
 int32_t pane_units(const struct view_in *in, int32_t out[SESSION_MAX_UNITS])
 {
-    if (in->explore)
-        return explore_units(in->explore, out);
+    if (in->shared)
+        return shared_units(in->shared, out);
     if (!in->workbench)
         return 0;
     memcpy(out, in->workbench->chosen, (size_t)in->workbench->n_chosen * sizeof *out);
@@ -270,4 +153,20 @@ void pane_progress(const struct view_in *in, const struct watch *w, struct grid 
 {
     if (r.h > 0 && watch_shows_line(w))
         job_line_draw(&w->job, in->theme, g, r, r.x + (r.w > 40), r.y);
+}
+
+void share_bar(struct grid *g, struct rect clip, int x, int y, int w, double share,
+               struct style style, bool ascii)
+{
+    static const char *const eighth[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    share = !(share > 0) ? 0 : share > 1 ? 1 : share;
+    int n = (int)lround(share * w * 8);
+    if (n == 0 && share > 0)
+        n = 1; /* a little is not nothing */
+    for (int i = 0; i < n / 8; i++)
+        grid_put(g, clip, x + i, y, style, ascii ? "#" : "█", 1);
+    if (n % 8 && ascii)
+        grid_put(g, clip, x + n / 8, y, style, n % 8 >= 4 ? "=" : "-", 1);
+    else if (n % 8)
+        grid_put(g, clip, x + n / 8, y, style, eighth[n % 8], 1);
 }

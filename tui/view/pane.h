@@ -1,33 +1,13 @@
-/* What the views beside Explore share: the job that answers them, columns of tables that come from
- * outside, frames. Private to tui/view. */
+/* What views are made of: requests about the chosen units, columns of tables that come from
+ * outside, frames. */
 #ifndef GLIMT_VIEW_PANE_H
 #define GLIMT_VIEW_PANE_H
 #include "tui/view/view.h"
+#include "tui/view/watch.h"
 #include <math.h>
 
-/* ---- what a view has asked for */
-struct watch {
-    bool asked;
-    struct request request; /* valid while asked */
-    struct job job;         /* the last news; id 0: none */
-};
-void watch_release(struct watch *);
-/* Asks (again); takes the request over. True: it is another than before, and what was there is
- * gone. */
-bool watch_ask(struct watch *, const struct job_host *, struct request *);
-/* Fetches news. True: something changed. */
-bool watch_update(struct watch *, const struct job_host *);
-const struct table *watch_table(const struct watch *, const char *name); /* NULL: not there */
-/* A table of a job's, NULL: not there, or not what such a request is answered with (other marks or
- * columns: nothing that a pane for it could show). */
-const struct table *job_table(const struct job *, const char *name);
-/* Not at its end: progress or an error is to be shown. */
-bool watch_shows_line(const struct watch *);
-/* What was asked for, a copy; false: nothing yet. */
-bool watch_request(const struct watch *, struct request *out);
-
 /* ---- units and requests */
-/* The chosen units: Explore's sliders, without it the workbench's. */
+/* The chosen units: the sliders', without them the workbench's. */
 int32_t pane_units(const struct view_in *, int32_t out[SESSION_MAX_UNITS]);
 /* A request about the chosen units on the corpus in use. False: nothing to ask (nothing loaded, no
  * dictionary, no units). */
@@ -66,4 +46,7 @@ void pane_waiting(const struct view_in *, const struct watch *, struct grid *, s
 /* The same where something is shown already: one line, drawn when the job is not at its end. */
 void pane_progress(const struct view_in *, const struct watch *, struct grid *, struct rect line);
 int text_width(const char *);
+/* A bar of share · w cells with eighths at its end. */
+void share_bar(struct grid *, struct rect clip, int x, int y, int w, double share, struct style,
+               bool ascii);
 #endif

@@ -31,7 +31,7 @@ static void click(const char *label, int right)
     int x, y;
     if (!fixture_find(&f, label, &x, &y))
         fail_msg("not in the bar: %s", label);
-    assert_int_equal(y, f.ex.layout.keys.y);
+    assert_int_equal(y, f.ex->layout.keys.y);
     fixture_mouse(&f, MOUSE_PRESS, 1, x + right, y, 0, 1);
     fixture_mouse(&f, MOUSE_RELEASE, 1, x + right, y, 0, 0);
 }
@@ -42,25 +42,25 @@ static void test_labels_act(void **state)
     (void)state;
     begin("en to", 120, 36);
     click("Esc commands", 5);
-    assert_false(f.ex.typing);
+    assert_false(f.ex->typing);
     click("i type", 0);
-    assert_true(f.ex.typing);
+    assert_true(f.ex->typing);
     click("F1 help", 3);
-    assert_int_equal(f.ex.overlay, OVERLAY_HELP);
+    assert_int_equal(f.shell.overlay, OVERLAY_HELP);
     fixture_keys(&f, "Esc Esc");
     click("Tab pane", 0);
-    assert_int_equal(f.ex.focus, PANE_LATENTS);
-    double v = sliders_value(&f.ex.sliders, SLIDER_ALL, NULL);
+    assert_int_equal(f.ex->focus, PANE_LATENTS);
+    double v = sliders_value(&f.shell.sh.sliders, SLIDER_ALL, NULL);
     click("[] value", 0);
-    assert_true(sliders_value(&f.ex.sliders, SLIDER_ALL, NULL) == v - .5);
+    assert_true(sliders_value(&f.shell.sh.sliders, SLIDER_ALL, NULL) == v - .5);
     click("[] value", 1);
-    assert_true(sliders_value(&f.ex.sliders, SLIDER_ALL, NULL) == v);
+    assert_true(sliders_value(&f.shell.sh.sliders, SLIDER_ALL, NULL) == v);
     click(": command", 0);
-    assert_int_equal(f.ex.overlay, OVERLAY_PALETTE);
+    assert_int_equal(f.shell.overlay, OVERLAY_PALETTE);
     fixture_keys(&f, "Esc");
-    assert_false(f.ex.wants & WANT_QUIT);
+    assert_false(f.shell.wants & WANT_QUIT);
     click("q quit", 2);
-    assert_true(f.ex.wants & WANT_QUIT);
+    assert_true(f.shell.wants & WANT_QUIT);
 }
 
 /* In every context each label does exactly what its key does: the overlay, focus, view and wish are
@@ -90,8 +90,9 @@ static void test_every_label_is_its_key(void **state)
                     snprintf(key, sizeof key, "%.*s", at[0] == '[' ? 1 : (int)strcspn(at, " "), at);
                     fixture_keys(&f, key);
                 }
-                int now[6] = {(int)f.ex.overlay, (int)f.ex.focus,     (int)f.ex.views.now,
-                              f.ex.typing,       (int)f.ex.colouring, (int)f.ex.wants};
+                int now[6] = {(int)f.shell.overlay,      (int)f.ex->focus,
+                              (int)f.shell.views.now,    f.ex->typing,
+                              (int)f.shell.sh.colouring, (int)f.shell.wants};
                 memcpy(seen[by_mouse], now, sizeof now);
                 free(bar);
                 fixture_release(&f);
@@ -108,10 +109,10 @@ static void test_a_label_ends_the_filter(void **state)
     (void)state;
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc 5 / e");
-    assert_true(views_typing(&f.ex));
+    assert_true(views_typing(&f.shell));
     click("q quit", 0);
-    assert_false(views_typing(&f.ex));
-    assert_true(f.ex.wants & WANT_QUIT);
+    assert_false(views_typing(&f.shell));
+    assert_true(f.shell.wants & WANT_QUIT);
 }
 
 static void test_essential_keys_have_room(void **state)
@@ -141,16 +142,16 @@ static void test_a_drag_over_the_bar_stays_one(void **state)
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc Tab Tab Tab Tab");
     struct slider_track t;
-    int x, y, bar = f.ex.layout.keys.y;
-    assert_true(explore_track(&f.ex, 0, &t, &x, &y));
+    int x, y, bar = f.ex->layout.keys.y;
+    assert_true(shell_track(&f.shell, 0, &t, &x, &y));
     fixture_mouse(&f, MOUSE_PRESS, 1, x + 4, y, 0, 1);
-    double before = sliders_value(&f.ex.sliders, 0, NULL);
+    double before = sliders_value(&f.shell.sh.sliders, 0, NULL);
     fixture_mouse(&f, MOUSE_MOVE, 1, x + 9, bar, 0, 0);
-    assert_true(f.ex.drag.active);
+    assert_true(f.ex->drag.active);
     fixture_mouse(&f, MOUSE_PRESS, 3, 2, bar, 0, 1); /* takes the drag back */
-    assert_false(f.ex.drag.active);
-    assert_true(sliders_value(&f.ex.sliders, 0, NULL) != before || !f.ex.typing);
-    assert_int_equal(f.ex.focus, PANE_SLIDERS);
+    assert_false(f.ex->drag.active);
+    assert_true(sliders_value(&f.shell.sh.sliders, 0, NULL) != before || !f.ex->typing);
+    assert_int_equal(f.ex->focus, PANE_SLIDERS);
 }
 
 /* ---- the help */
@@ -160,35 +161,35 @@ static void test_help_is_searched_and_closed(void **state)
     begin("en to", 80, 24);
     fixture_keys(&f, "Esc ? /");
     fixture_type(&f, "SLIDER");
-    assert_int_equal(f.ex.overlay, OVERLAY_HELP);
+    assert_int_equal(f.shell.overlay, OVERLAY_HELP);
     fixture_shows(&f, "/SLIDER");
-    int first = f.ex.page.match;
+    int first = f.shell.page.match;
     assert_true(first >= 0);
     fixture_keys(&f, "Enter n");
-    assert_true(f.ex.page.match > first);
+    assert_true(f.shell.page.match > first);
     fixture_keys(&f, "N");
-    assert_int_equal(f.ex.page.match, first);
+    assert_int_equal(f.shell.page.match, first);
     fixture_keys(&f, "N"); /* round the end */
-    assert_true(f.ex.page.match > first);
+    assert_true(f.shell.page.match > first);
     fixture_keys(&f, "/");
     fixture_type(&f, "q no such");
-    assert_int_equal(f.ex.page.match, -1);
+    assert_int_equal(f.shell.page.match, -1);
     fixture_keys(&f, "Enter");
     fixture_shows(&f, "no q no such here");
     fixture_keys(&f, "/ Esc");
-    assert_int_equal(f.ex.overlay, OVERLAY_HELP);
+    assert_int_equal(f.shell.overlay, OVERLAY_HELP);
     static const char *const closing[] = {"q", "Esc", "?", "F1"};
     for (size_t i = 0; i < sizeof closing / sizeof *closing; i++) {
-        f.ex.overlay = OVERLAY_NONE;
+        f.shell.overlay = OVERLAY_NONE;
         fixture_keys(&f, "?");
-        assert_int_equal(f.ex.overlay, OVERLAY_HELP);
+        assert_int_equal(f.shell.overlay, OVERLAY_HELP);
         fixture_keys(&f, closing[i]);
-        assert_int_equal(f.ex.overlay, OVERLAY_NONE);
+        assert_int_equal(f.shell.overlay, OVERLAY_NONE);
     }
     fixture_keys(&f, "? f x 0"); /* other keys neither close it nor act below it */
-    assert_int_equal(f.ex.overlay, OVERLAY_HELP);
-    assert_false(sliders_any_fixed(&f.ex.sliders));
-    assert_false(f.ex.wants & WANT_QUIT);
+    assert_int_equal(f.shell.overlay, OVERLAY_HELP);
+    assert_false(sliders_any_fixed(&f.shell.sh.sliders));
+    assert_false(f.shell.wants & WANT_QUIT);
 }
 
 /* Every word of every help line comes by at some place of the scrolling. */
@@ -206,9 +207,9 @@ static void all_help_comes_by(int w, int h)
             free(row);
             assert_true(n < sizeof seen);
         }
-        int top = f.ex.page.list.top;
+        int top = f.shell.page.list.top;
         fixture_keys(&f, "PageDown");
-        if (f.ex.page.list.top == top)
+        if (f.shell.page.list.top == top)
             break;
     }
     for (int a = 0; a < N_ACTIONS; a++) {
@@ -252,7 +253,7 @@ static void test_unbound_keys_say_so(void **state)
     fixture_hides(&f, "not bound");
     fixture_mouse(&f, MOUSE_PRESS, 2, 0, 0, 0, 1);
     struct event noise = {.kind = EVENT_REPLY, .reply = REPLY_DA1};
-    explore_event(&f.ex, &noise);
+    shell_event(&f.shell, &noise);
     fixture_hides(&f, "not bound");
 }
 
@@ -262,11 +263,11 @@ static void test_messages_are_kept(void **state)
     (void)state;
     begin("en to", 80, 24);
     for (int i = 0; i < 300; i++)
-        explore_message(&f.ex, i % 2, "message %d", i);
-    explore_message(&f.ex, false, "said twice");
-    explore_message(&f.ex, false, "said twice");
+        shared_message(&f.shell.sh, i % 2, "message %d", i);
+    shared_message(&f.shell.sh, false, "said twice");
+    shared_message(&f.shell.sh, false, "said twice");
     fixture_keys(&f, "Esc K : m e s s a g e s Enter");
-    assert_int_equal(f.ex.overlay, OVERLAY_MESSAGES);
+    assert_int_equal(f.shell.overlay, OVERLAY_MESSAGES);
     fixture_shows(&f, "said twice (2 times)");
     fixture_shows(&f, "message 299");
     fixture_hides(&f, "not bound"); /* a hint is no message */
@@ -276,11 +277,11 @@ static void test_messages_are_kept(void **state)
     fixture_keys(&f, "/ 2 0 0 Enter");
     fixture_shows(&f, "message 200");
     fixture_keys(&f, "q");
-    assert_int_equal(f.ex.overlay, OVERLAY_NONE);
-    assert_false(f.ex.wants & WANT_QUIT);
+    assert_int_equal(f.shell.overlay, OVERLAY_NONE);
+    assert_false(f.shell.wants & WANT_QUIT);
     struct service_status failed = {.failed = true};
     snprintf(failed.error.text, sizeof failed.error.text, "no such model");
-    explore_status(&f.ex, &failed);
+    shell_status(&f.shell, &failed);
     fixture_keys(&f, "!");
     fixture_shows(&f, "no such model");
 }
@@ -291,20 +292,20 @@ static void test_ends_of_line_and_text(void **state)
     (void)state;
     begin("\nen to\ntre fire fem\n\n", 80, 24);
     fixture_keys(&f, "Esc <");
-    assert_int_equal(f.ex.editor.cursor, 1);
+    assert_int_equal(f.shell.sh.editor.cursor, 1);
     fixture_keys(&f, ">");
-    assert_int_equal(f.ex.editor.cursor, strlen("\nen to\ntre fire fem"));
+    assert_int_equal(f.shell.sh.editor.cursor, strlen("\nen to\ntre fire fem"));
     fixture_keys(&f, "Ctrl-A");
-    assert_int_equal(f.ex.editor.cursor, strlen("\nen to\n"));
+    assert_int_equal(f.shell.sh.editor.cursor, strlen("\nen to\n"));
     fixture_keys(&f, "Ctrl-Home Ctrl-E");
-    assert_int_equal(f.ex.editor.cursor, strlen("\nen to"));
+    assert_int_equal(f.shell.sh.editor.cursor, strlen("\nen to"));
     fixture_keys(&f, "Ctrl-End");
-    assert_int_equal(f.ex.editor.cursor, strlen("\nen to\ntre fire fem"));
-    assert_false(f.ex.typing);
+    assert_int_equal(f.shell.sh.editor.cursor, strlen("\nen to\ntre fire fem"));
+    assert_false(f.ex->typing);
     fixture_keys(&f, "Tab >");
-    assert_int_equal(f.ex.latents.selected, f.ex.latents.n - 1);
+    assert_int_equal(f.ex->latents.selected, f.ex->latents.n - 1);
     fixture_keys(&f, "<");
-    assert_int_equal(f.ex.latents.selected, 0);
+    assert_int_equal(f.ex->latents.selected, 0);
 }
 
 int main(void)

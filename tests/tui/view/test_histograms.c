@@ -27,7 +27,7 @@ static void answer(void)
 
 static bool is_fixed(int32_t unit)
 {
-    return isfinite(explore_fixed_value(&f.around.ex, unit));
+    return isfinite(shared_fixed_value(&f.around.shell.sh, unit));
 }
 
 static int close_view(void **state)
@@ -45,7 +45,7 @@ static void test_screens(void **state)
         char name[60];
         open_sized(DEPTH_256, false, size[i][0], size[i][1]);
         answer();
-        explore_set_value(&f.around.ex, 77, 2);
+        shared_set_value(&f.around.shell.sh, 77, 2);
         snprintf(name, sizeof name, "histograms-%dx%d", size[i][0], size[i][1]);
         view_fixture_compare(&f, name);
         if (i + 1 < sizeof size / sizeof *size)
@@ -58,7 +58,7 @@ static void test_without_colours(void **state)
     (void)state;
     open_sized(DEPTH_MONO, true, 80, 22);
     answer();
-    explore_set_value(&f.around.ex, 1482, -1);
+    shared_set_value(&f.around.shell.sh, 1482, -1);
     assert_true(view_fixture_keys(&f, "b"));
     view_fixture_compare(&f, "histograms-mono-80x22");
 }
@@ -115,7 +115,7 @@ static void test_what_it_asks(void **state)
     assert_int_equal(f.n_jobs, 1);
     assert_non_null(f.ops->table(f.view));
     f.in.corpus = &corpus;
-    explore_take(&f.around.ex, 500, 1);
+    shared_take(&f.around.shell.sh, 500, 1);
     view_fixture_enter(&f);
     assert_int_equal(f.n_jobs, 2);
     assert_string_equal(f.job[1].request.corpus.path, "news.tsv");
@@ -151,10 +151,10 @@ static void test_keys(void **state)
     view_fixture_keys(&f, "End f Home f Up Left f");
     assert_true(is_fixed(2047));
     assert_false(is_fixed(1482)); /* fixed, freed */
-    explore_go(&f.around.ex, VIEW_HISTOGRAMS);
+    shell_go(&f.around.shell, VIEW_HISTOGRAMS);
     view_fixture_keys(&f, "Tab Enter");
-    assert_int_equal(f.around.ex.colour_unit, 77);
-    assert_int_equal(f.around.ex.views.now, VIEW_EXPLORE);
+    assert_int_equal(f.around.shell.sh.colour_unit, 77);
+    assert_int_equal(f.around.shell.views.now, VIEW_EXPLORE);
 }
 
 static void test_mouse(void **state)
@@ -167,7 +167,7 @@ static void test_mouse(void **state)
     view_fixture_mouse(&f, MOUSE_PRESS, x + 25, y + 5, 1); /* selects */
     assert_false(is_fixed(2310));
     view_fixture_mouse(&f, MOUSE_PRESS, x + 25, y + 5, 1); /* sets */
-    double at = explore_fixed_value(&f.around.ex, 2310);
+    double at = shared_fixed_value(&f.around.shell.sh, 2310);
     assert_true(at > -3 && at < 5.7);
     view_fixture_draw(&f);
     assert_true(view_fixture_find(&f, "● fixed ", NULL, NULL));
@@ -194,13 +194,13 @@ static void test_nothing_there(void **state)
     view_fixture_expect(&f, "loading");
     f.in.workbench = &f.around.wb;
     f.in.host = NULL;
-    f.in.explore = NULL;
+    f.in.shared = NULL;
     view_fixture_enter(&f);
     view_fixture_keys(&f, "Down Enter f t z");
     view_fixture_draw(&f);
     f.in.host = &f.host;
-    f.in.explore = &f.around.ex;
-    f.around.ex.sliders.n = 0;
+    f.in.shared = &f.around.shell.sh;
+    f.around.shell.sh.sliders.n = 0;
     view_fixture_enter(&f);
     assert_int_equal(f.n_jobs, 0);
     view_fixture_expect(&f, "no latent is chosen");
@@ -211,7 +211,7 @@ static void test_without_explore(void **state)
 {
     (void)state;
     view_fixture_init(&f, &histograms_view, DEPTH_256, false, 80, 22);
-    f.in.explore = NULL;
+    f.in.shared = NULL;
     view_fixture_enter(&f);
     assert_int_equal(f.job[0].request.n_units, 6);
     answer();

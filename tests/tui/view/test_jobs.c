@@ -139,17 +139,17 @@ static void test_enter_goes_there(void **state)
                                          VIEW_LATENTS, VIEW_LATENTS, VIEW_LATENTS, VIEW_LATENTS};
     open_full(DEPTH_256, false, 80, 22);
     for (size_t i = 0; i < sizeof shows / sizeof *shows; i++) {
-        explore_go(&f.around.ex, VIEW_EXPLORE);
+        shell_go(&f.around.shell, VIEW_EXPLORE);
         view_fixture_keys(&f, "Enter");
-        assert_int_equal(f.around.ex.views.now, shows[i]);
+        assert_int_equal(f.around.shell.views.now, shows[i]);
         view_fixture_keys(&f, "Down");
     }
     int x, y;
     assert_true(view_fixture_find(&f, "histograms of 6", &x, &y));
     view_fixture_mouse(&f, MOUSE_PRESS, x, y, 1);
-    assert_int_equal(f.around.ex.views.now, VIEW_LATENTS);
+    assert_int_equal(f.around.shell.views.now, VIEW_LATENTS);
     view_fixture_mouse(&f, MOUSE_PRESS, x, y, 2);
-    assert_int_equal(f.around.ex.views.now, VIEW_HISTOGRAMS);
+    assert_int_equal(f.around.shell.views.now, VIEW_HISTOGRAMS);
 }
 
 /* The selection stays with its job when others come; at the top it stays at the top. */

@@ -122,7 +122,7 @@ static void test_fixed(void **state)
         char name[40];
         fixture_init(&f, NULL, DEPTH_256, false, sizes[i].w, sizes[i].h);
         fixture_host(&f);
-        explore_command(&f.ex, "fix 1482=2,77=-1.3");
+        shell_command(&f.shell, "fix 1482=2,77=-1.3");
         fixture_settle(&f);
         fixture_keys(&f, "Tab Tab Tab Tab Down");
         fixture_settle(&f);
@@ -142,7 +142,7 @@ static void test_fixed_in_colours(void **state)
         fixture_init(&f, NULL, DEPTH_256, false, 120, 36);
         fixture_theme(&f, themes[i]);
         fixture_host(&f);
-        explore_command(&f.ex, "fix 1482=2,77=-1.3");
+        shell_command(&f.shell, "fix 1482=2,77=-1.3");
         fixture_settle(&f);
         fixture_keys(&f, "Tab Tab Tab Tab Down");
         fixture_settle(&f);
@@ -172,9 +172,9 @@ static void test_swept(void **state)
         fixture_host(&f);
         fixture_settle(&f);
         fixture_keys(&f, "Esc s T Up Up");
-        explore_command(&f.ex, "fix 1482=2");
+        shell_command(&f.shell, "fix 1482=2");
         fixture_settle(&f);
-        explore_command(&f.ex, "fix 1482=3");
+        shell_command(&f.shell, "fix 1482=3");
         compare(&f, cases[i].name);
         fixture_release(&f);
     }
@@ -188,7 +188,7 @@ static void test_blinked(void **state)
         char name[40];
         fixture_init(&f, NULL, DEPTH_256, false, sizes[i].w, sizes[i].h);
         fixture_host(&f);
-        explore_command(&f.ex, "fix 1482=2");
+        shell_command(&f.shell, "fix 1482=2");
         fixture_settle(&f);
         fixture_keys(&f, "Esc Space");
         fixture_settle(&f);
@@ -204,7 +204,7 @@ static void test_without_colours(void **state)
     struct explore_fixture f;
     fixture_init(&f, NULL, DEPTH_MONO, true, 80, 24);
     fixture_host(&f);
-    explore_command(&f.ex, "fix 1482=2");
+    shell_command(&f.shell, "fix 1482=2");
     fixture_settle(&f);
     fixture_keys(&f, "Esc C");
     compare(&f, "mono-80x24");
@@ -232,7 +232,7 @@ static void test_overlays(void **state)
         fixture_settle(&f);
         fixture_keys(&f, cases[i].keys);
         fixture_settle(&f);
-        explore_news(&f.ex);
+        shell_news(&f.shell);
         compare(&f, cases[i].name);
         fixture_release(&f);
     }
@@ -243,11 +243,11 @@ static void test_loading(void **state)
     (void)state;
     struct explore_fixture f;
     fixture_init(&f, "Skriv straks", DEPTH_256, false, 80, 24);
-    f.ex.workbench = NULL;
-    f.ex.title[0] = 0;
-    f.ex.sliders.n = 0;
+    f.shell.sh.workbench = NULL;
+    f.shell.title[0] = 0;
+    f.shell.sh.sliders.n = 0;
     struct service_status loading = {.loading = true, .progress = .43, .what = "loading model"};
-    explore_status(&f.ex, &loading);
+    shell_status(&f.shell, &loading);
     compare(&f, "loading-80x24");
     fixture_release(&f);
 }
@@ -260,7 +260,7 @@ static void test_every_size_draws(void **state)
     struct explore_fixture f;
     fixture_init(&f, "a\tb\x01 \n\n漢字漢字 👩‍👩‍👧 x", DEPTH_DIRECT, false, 80, 24);
     fixture_host(&f);
-    explore_command(&f.ex, "fix 1482=2,77=-3");
+    shell_command(&f.shell, "fix 1482=2,77=-3");
     fixture_settle(&f);
     fixture_keys(&f, "Esc s T i");
     for (int w = 1; w <= 200; w += w < 45 ? 1 : 13)
@@ -268,7 +268,7 @@ static void test_every_size_draws(void **state)
             for (int key = 0; key < 6; key++) {
                 static const char *const keys[] = {"Tab", "Tab", "Tab", "Tab", "Tab", "v"};
                 grid_resize(&f.grid, w, h, theme_style(f.theme, ROLE_TEXT));
-                explore_resize(&f.ex, w, h);
+                shell_resize(&f.shell, w, h);
                 fixture_keys(&f, keys[key]);
                 fixture_draw(&f);
                 assert_true(f.grid.cursor_x < w && f.grid.cursor_y < h);
@@ -307,17 +307,17 @@ static void test_whatever_is_done(void **state)
         else if (what == 13)
             fixture_settle(&f);
         else if (what == 14)
-            explore_news(&f.ex);
+            shell_news(&f.shell);
         else if (of % 4 == 0) {
             grid_resize(&f.grid, x + 1, y + 1, theme_style(f.theme, ROLE_TEXT));
-            explore_resize(&f.ex, x + 1, y + 1);
+            shell_resize(&f.shell, x + 1, y + 1);
         }
         fixture_draw(&f);
         if (f.grid.cursor_x >= f.grid.w || f.grid.cursor_y >= f.grid.h)
             fail_msg("step %d: cursor %d,%d in %d×%d, view %d, pane %d, overlay %d", i,
-                     f.grid.cursor_x, f.grid.cursor_y, f.grid.w, f.grid.h, (int)f.ex.views.now,
-                     (int)f.ex.focus, (int)f.ex.overlay);
-        assert_true(f.ex.sliders.n <= SESSION_MAX_UNITS);
+                     f.grid.cursor_x, f.grid.cursor_y, f.grid.w, f.grid.h, (int)f.shell.views.now,
+                     (int)f.ex->focus, (int)f.shell.overlay);
+        assert_true(f.shell.sh.sliders.n <= SESSION_MAX_UNITS);
     }
     fixture_release(&f);
 }

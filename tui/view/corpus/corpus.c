@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void init(void *view)
+static void init(void *view, const struct view_in *in)
 {
+    (void)in;
     struct corpus_view *v = view;
     *v = (struct corpus_view){.cls = -1, .token = -1};
 }
@@ -209,7 +210,7 @@ static bool update(void *view, const struct view_in *in)
     return changed;
 }
 
-static void resize(void *view, const struct view_in *in, struct rect r)
+static void arrange(void *view, const struct view_in *in, struct rect r)
 {
     struct corpus_view *v = view;
     (void)in;
@@ -305,14 +306,14 @@ static bool mouse(struct corpus_view *v, const struct event *e)
 /* ---- actions */
 static void open_document(const struct corpus_view *v, const struct view_in *in)
 {
-    if (!in->explore || corpus_n_shown(v) == 0)
+    if (!in->shared || corpus_n_shown(v) == 0)
         return;
     struct corpus_text t;
     corpus_text_make(&v->index, corpus_shown(v, v->at.doc), &t);
     size_t n, cursor = v->token >= 0 && v->token < t.n_tokens ? t.token[v->token].start : 0;
     char *clean = utf8_repair(t.s, t.n, &n, NULL);
     cursor = cursor > n || n != t.n ? 0 : cursor;
-    explore_show_text(in->explore, clean, n, cursor);
+    shared_show_text(in->shared, clean, n, cursor);
     free(clean);
     corpus_text_release(&t);
 }
@@ -336,8 +337,8 @@ static void next_subject(struct corpus_view *v, int by)
 static void take(const struct corpus_view *v, const struct view_in *in)
 {
     int subject = corpus_subject(v);
-    if (in->explore && subject > 0)
-        explore_take(in->explore, v->index.unit[subject - 1], 0);
+    if (in->shared && subject > 0)
+        shared_take(in->shared, v->index.unit[subject - 1], 0);
 }
 
 /* Esc: first the match, then the class. */
@@ -377,20 +378,29 @@ static bool move(struct corpus_view *v, enum action_id action)
     }
 }
 
-static bool event(void *view, const struct view_in *in, const struct event *e,
-                  enum action_id action)
+static bool event(void *view, const struct view_in *in, const struct event *e)
 {
     struct corpus_view *v = view;
+    (void)in;
     if (v->typing)
         return type(v, e);
-    if (e->kind == EVENT_MOUSE)
-        return mouse(v, e);
+    return e->kind == EVENT_MOUSE && mouse(v, e);
+}
+
+static void end_typing(void *view, const struct view_in *in)
+{
+    event(view, in, &(struct event){.kind = EVENT_KEY, .key = KEYS_ENTER});
+}
+
+static bool act(void *view, const struct view_in *in, enum action_id action, bool extend)
+{
+    struct corpus_view *v = view;
+    (void)extend;
     switch (action) {
     case ACTION_VIEW_LEFT:
     case ACTION_PREVIOUS_PANE: next_subject(v, -1); return true;
     case ACTION_VIEW_RIGHT:
     case ACTION_NEXT_PANE: next_subject(v, 1); return true;
-    case ACTION_COLOURING: /* the same key; it stands before in the table */
     case ACTION_COLOUR_KIND: v->by_value = !v->by_value; return true;
     case ACTION_TARGET: next_class(v); return true;
     case ACTION_FILTER:
@@ -440,8 +450,10 @@ const struct view_ops corpus_view = {.name = "corpus",
                                      .enter = enter,
                                      .update = update,
                                      .draw = corpus_draw,
-                                     .resize = resize,
+                                     .arrange = arrange,
+                                     .act = act,
                                      .event = event,
+                                     .end_typing = end_typing,
                                      .typing = typing,
                                      .table = table,
                                      .plot = plot,

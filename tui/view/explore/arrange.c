@@ -1,5 +1,5 @@
 /* Where things stand in the Explore view, for drawing and for the mouse alike. */
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 
 struct text_area text_area(const struct explore *ex)
 {
@@ -46,14 +46,15 @@ struct rect pane_rows(const struct explore *ex, enum pane p)
     return r;
 }
 
-bool explore_track(const struct explore *ex, int row, struct slider_track *t, int *x, int *y)
+bool explore_track(const void *view, int row, struct slider_track *t, int *x, int *y)
 {
+    const struct explore *ex = view;
     struct slider_columns c = slider_columns(ex);
-    int at = (row == SLIDER_ALL ? 0 : row + 1) - ex->rows.top;
+    int at = (row == SLIDER_ALL ? 0 : row + 1) - ex->sh->rows.top;
     if (!layout_open(&ex->layout, PANE_SLIDERS) || at < 0 || at >= c.rows.h || c.track_w == 0)
         return false;
     *t = ex->drag.active ? ex->drag.track
-                         : (struct slider_track){c.track_w, sliders_range(&ex->sliders)};
+                         : (struct slider_track){c.track_w, sliders_range(&ex->sh->sliders)};
     *x = c.track_x;
     *y = c.rows.y + at;
     return true;
@@ -73,10 +74,10 @@ static void update_brush(struct explore *ex)
 {
     size_t from = 0, to = 0;
     bool exact_from = true, exact_to = true;
-    const struct snapshot *s = ex->snapshot;
-    if (s && editor_selection(&ex->editor, &from, &to)) {
-        from = map_to_old(&ex->map, from, &exact_from);
-        to = map_to_old(&ex->map, to, &exact_to);
+    const struct snapshot *s = ex->sh->snapshot;
+    if (s && editor_selection(&ex->sh->editor, &from, &to)) {
+        from = map_to_old(&ex->sh->map, from, &exact_from);
+        to = map_to_old(&ex->sh->map, to, &exact_to);
     }
     brush_update(&ex->brush, exact_from && exact_to ? s : NULL, from, to);
 }
@@ -84,8 +85,8 @@ static void update_brush(struct explore *ex)
 /* Of the dictionary, not of the token looked at: nothing moves while one types. */
 static struct layout_rows rows_of(const struct explore *ex)
 {
-    const struct dict *d = ex->workbench ? ex->workbench->dict : NULL;
-    return (struct layout_rows){d ? dict_spec(d)->k : 0, SESSION_MAX_NEXT, ex->sliders.n + 1};
+    const struct dict *d = ex->sh->workbench ? ex->sh->workbench->dict : NULL;
+    return (struct layout_rows){d ? dict_spec(d)->k : 0, SESSION_MAX_NEXT, ex->sh->sliders.n + 1};
 }
 
 void explore_arrange(struct explore *ex)
@@ -93,18 +94,14 @@ void explore_arrange(struct explore *ex)
     layout_compute(&ex->layout, ex->layout.w, ex->layout.h, ex->focus, ex->zoom, rows_of(ex));
     struct text_area a = text_area(ex);
     if (layout_open(&ex->layout, PANE_TEXT)) /* one column is the cursor's, behind a full row */
-        editor_resize(&ex->editor, a.rows.w - 1, a.rows.h / a.step);
-    if (ex->follow)
-        editor_show_cursor(&ex->editor);
-    struct here h = explore_here(ex, ex->snapshot);
+        editor_resize(&ex->sh->editor, a.rows.w - 1, a.rows.h / a.step);
+    if (ex->sh->follow)
+        editor_show_cursor(&ex->sh->editor);
+    struct here h = shared_here(ex->sh, ex->sh->snapshot);
     update_brush(ex);
     twin_update(ex);
-    if (ex->blink.off && !explore_lifted(ex))
-        ex->blink.off = false;
     list_resize(&ex->latents, explore_n_latents(ex, &h), pane_rows(ex, PANE_LATENTS).h);
-    list_resize(&ex->rows, ex->sliders.n + 1, pane_rows(ex, PANE_SLIDERS).h);
-    if (ex->overlay == OVERLAY_HELP || ex->overlay == OVERLAY_MESSAGES)
-        page_arrange(ex);
+    list_resize(&ex->sh->rows, ex->sh->sliders.n + 1, pane_rows(ex, PANE_SLIDERS).h);
     list_resize(&ex->next, next_n(ex), pane_rows(ex, PANE_NEXT).h);
 }
 
@@ -114,18 +111,8 @@ void explore_resize(struct explore *ex, int w, int h)
     ex->layout.h = h;
     if (w < 24 || h < 6)
         ex->focus = PANE_TEXT;
-    explore_end_drag(ex);
     blink_forget(ex);
-    ex->follow = true;
-    explore_arrange(ex);
-    ex->redraw = true;
-}
-
-void explore_moved(struct explore *ex)
-{
-    ex->token_at = ex->editor.cursor;
-    ex->follow = true;
-    ex->wish_changed = ex->redraw = ex->state_changed = true;
+    ex->sh->follow = ex->sh->redraw = true;
 }
 
 void explore_focus(struct explore *ex, enum pane p, bool typing)
@@ -134,7 +121,7 @@ void explore_focus(struct explore *ex, enum pane p, bool typing)
         return;
     ex->focus = p;
     ex->typing = typing && p == PANE_TEXT;
-    ex->follow = true;
-    ex->redraw = true;
+    ex->sh->follow = true;
+    ex->sh->redraw = true;
     explore_arrange(ex);
 }

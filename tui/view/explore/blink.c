@@ -1,31 +1,15 @@
 /* Blink compare: Space lifts the fixed values and puts them back; when the numbers have come, what
  * changed between the two pictures is marked until the next event. */
 #include "engine/base/memory.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include <stdlib.h>
 #include <string.h>
 
-bool explore_lifted(const struct explore *ex)
-{
-    return ex->blink.off && sliders_equal(&ex->blink.of, &ex->sliders);
-}
-
-/* The insertion stays, so that the fixed values are all that changes. */
-struct sliders explore_in_force(const struct explore *ex)
-{
-    struct sliders s = ex->sliders;
-    if (!explore_lifted(ex))
-        return s;
-    s.insert = sliders_insert(&ex->sliders);
-    for (int i = 0; i < s.n; i++)
-        s.unit[i].fixed = false;
-    return s;
-}
-
 static void draw_picture(const struct explore *ex, struct grid *g)
 {
-    grid_init(g, ex->layout.w, ex->layout.h, theme_style(ex->theme, ROLE_TEXT));
-    explore_draw(ex, ex->snapshot, ex->workbench, ex->theme, g);
+    grid_init(g, ex->layout.w, ex->layout.h, theme_style(ex->sh->theme, ROLE_TEXT));
+    struct drawing d = explore_drawing(ex, g, false);
+    draw_panes(&d);
 }
 
 static void release_grid(struct grid *g)
@@ -39,7 +23,7 @@ void blink_forget(struct explore *ex)
 {
     struct blink *b = &ex->blink;
     if (b->changed)
-        ex->redraw = true;
+        ex->sh->redraw = true;
     release_grid(&b->before);
     free(b->changed);
     b->changed = NULL;
@@ -49,34 +33,29 @@ void blink_forget(struct explore *ex)
 void blink_flip(struct explore *ex)
 {
     struct blink *b = &ex->blink;
-    bool lifted = explore_lifted(ex);
+    bool lifted = shared_lifted(ex->sh);
     blink_forget(ex);
-    if (!lifted && !sliders_any_fixed(&ex->sliders)) {
-        explore_message(ex, false, "nothing is fixed: there is nothing to look at without it");
+    if (!lifted && !sliders_any_fixed(&ex->sh->sliders)) {
+        shared_message(ex->sh, false, "nothing is fixed: there is nothing to look at without it");
         return;
     }
-    if (ex->theme && ex->snapshot) {
+    if (ex->sh->theme && ex->sh->snapshot) {
         draw_picture(ex, &b->before);
         b->waiting = true;
-        b->generation = 0;
+        b->generation = ex->sh->generation + 1;
+        b->event = ex->sh->n_events;
     }
-    b->off = !lifted;
-    b->of = ex->sliders;
-    ex->wish_changed = ex->redraw = true;
-}
-
-void blink_wished(struct explore *ex, uint64_t generation)
-{
-    if (ex->blink.waiting && ex->blink.generation == 0)
-        ex->blink.generation = generation;
+    ex->sh->lift.off = !lifted;
+    ex->sh->lift.of = ex->sh->sliders;
+    ex->sh->wish_changed = ex->sh->redraw = true;
 }
 
 static bool is_complete(const struct explore *ex)
 {
-    const struct snapshot *s = ex->snapshot;
+    const struct snapshot *s = ex->sh->snapshot;
     return s->generation >= ex->blink.generation && s->tokens.valid && s->latents.valid &&
            s->loss.valid && s->next.valid &&
-           (s->refsets.valid || s->n_refsets == 0 || ex->refsets_paused);
+           (s->refsets.valid || s->n_refsets == 0 || ex->sh->refsets_paused);
 }
 
 static bool cell_equal(const struct cell *a, const struct cell *b)
@@ -94,15 +73,21 @@ static void compare(struct blink *b, struct rect r, const struct grid *after)
         }
 }
 
-void blink_compare(struct explore *ex)
+void blink_follow(struct explore *ex)
+{
+    if (ex->blink.event != ex->sh->n_events)
+        blink_forget(ex);
+}
+
+void blink_compare(struct explore *ex, bool shown)
 {
     struct blink *b = &ex->blink;
     struct grid after;
-    if (!b->waiting || b->generation == 0 || !is_complete(ex))
+    blink_follow(ex);
+    if (!b->waiting || !is_complete(ex))
         return;
     b->waiting = false;
-    if (b->before.w == ex->layout.w && b->before.h == ex->layout.h &&
-        ex->views.now == VIEW_EXPLORE) {
+    if (b->before.w == ex->layout.w && b->before.h == ex->layout.h && shown) {
         draw_picture(ex, &after);
         b->w = after.w;
         b->h = after.h;
@@ -110,10 +95,8 @@ void blink_compare(struct explore *ex)
         for (int p = 0; p < N_PANES; p++)
             if (p != PANE_SLIDERS)
                 compare(b, layout_inner(&ex->layout, (enum pane)p), &after);
-        if (ex->layout.mode == LAYOUT_TINY)
-            compare(b, ex->layout.status, &after);
         grid_release(&after);
-        ex->redraw = true;
+        ex->sh->redraw = true;
     }
     release_grid(&b->before);
 }

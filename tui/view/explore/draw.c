@@ -1,5 +1,5 @@
 /* The Explore view drawn: the parts that panes share. */
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include "tui/view/label.h"
 #include <math.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ struct rect draw_frame(const struct drawing *d, enum pane p, const char *title)
 {
     const struct layout *l = &d->ex->layout;
     struct rect r = l->pane[p];
-    bool focused = d->ex->focus == p && d->ex->overlay == OVERLAY_NONE;
+    bool focused = d->ex->focus == p && !d->covered;
     if (r.h <= 0 || r.w <= 0)
         return (struct rect){r.x, r.y, 0, 0};
     if (l->folded[p]) {
@@ -54,32 +54,22 @@ void edge_add(const struct drawing *d, enum pane p, char *edge, size_t n, const 
 void draw_bar(const struct drawing *d, struct rect clip, int x, int y, int w, double share,
               struct style style)
 {
-    static const char *const eighth[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-    share = !(share > 0) ? 0 : share > 1 ? 1 : share;
-    int n = (int)lround(share * w * 8);
-    if (n == 0 && share > 0)
-        n = 1; /* a little is not nothing */
-    for (int i = 0; i < n / 8; i++)
-        grid_put(d->grid, clip, x + i, y, style, d->ascii ? "#" : "█", 1);
-    if (n % 8 && d->ascii)
-        grid_put(d->grid, clip, x + n / 8, y, style, n % 8 >= 4 ? "=" : "-", 1);
-    else if (n % 8)
-        grid_put(d->grid, clip, x + n / 8, y, style, eighth[n % 8], 1);
+    share_bar(d->grid, clip, x, y, w, share, style, d->ascii);
 }
 
 const char *waiting(const struct drawing *d)
 {
-    return d->ex->status.failed ? "not loaded" : "loading";
+    return d->ex->sh->status.failed ? "not loaded" : "loading";
 }
 
 const char *missing(const struct drawing *d, bool no_token)
 {
-    const struct textbuf *t = &d->ex->editor.text;
+    const struct textbuf *t = &d->ex->sh->editor.text;
     if (!d->wb)
         return waiting(d);
     if (no_token)
-        return t->n == 0 || d->ex->sliders.join ? "no token yet" : "no token in this line yet";
-    if (d->ex->status.idle && error_is_set(&d->ex->status.error))
+        return t->n == 0 || d->ex->sh->sliders.join ? "no token yet" : "no token in this line yet";
+    if (d->ex->sh->status.idle && error_is_set(&d->ex->sh->status.error))
         return "not computed"; /* the status line says why */
     return d->ascii ? "..." : "…";
 }
@@ -96,27 +86,35 @@ void here_label(const struct drawing *d, char out[])
         snprintf(out, LABEL_MAX, "BOS");
 }
 
-void explore_draw(const struct explore *ex, const struct snapshot *snap, const struct workbench *wb,
-                  const struct theme *theme, struct grid *g)
+struct drawing explore_drawing(const struct explore *ex, struct grid *g, bool covered)
 {
-    struct drawing d = {
-        .ex = ex, .snap = snap, .wb = wb, .theme = theme, .grid = g, .ascii = theme_ascii(theme)};
-    d.here = explore_here(ex, snap);
-    d.in_force = explore_in_force(ex);
-    d.lifted = explore_lifted(ex);
-    grid_fill(g, (struct rect){0, 0, g->w, g->h}, draw_style(&d, ROLE_TEXT));
-    g->cursor_x = g->cursor_y = -1;
-    if (ex->views.now == VIEW_EXPLORE) {
-        draw_text_pane(&d);
-        draw_latents_pane(&d);
-        draw_next_pane(&d);
-        draw_sliders_pane(&d);
-        draw_histogram_pane(&d);
-        draw_loss_pane(&d);
-        draw_changes(&d);
-    } else {
-        views_draw(ex, wb, theme, g);
-    }
-    draw_bars(&d);
-    draw_overlay(&d);
+    const struct shared *sh = ex->sh;
+    return (struct drawing){.ex = ex,
+                            .snap = sh->snapshot,
+                            .wb = sh->workbench,
+                            .theme = sh->theme,
+                            .grid = g,
+                            .ascii = theme_ascii(sh->theme),
+                            .covered = covered,
+                            .here = shared_here(sh, sh->snapshot),
+                            .in_force = shared_in_force(sh),
+                            .lifted = shared_lifted(sh)};
+}
+
+void draw_panes(const struct drawing *d)
+{
+    draw_text_pane(d);
+    draw_latents_pane(d);
+    draw_next_pane(d);
+    draw_sliders_pane(d);
+    draw_histogram_pane(d);
+    draw_loss_pane(d);
+    draw_changes(d);
+}
+
+void explore_draw(const void *view, const struct view_in *in, struct grid *g, struct rect r)
+{
+    struct drawing d = explore_drawing(view, g, in->covered);
+    (void)r; /* the panes stand where the layout has them, for the mouse alike */
+    draw_panes(&d);
 }

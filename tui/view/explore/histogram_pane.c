@@ -2,7 +2,7 @@
  */
 #include "tui/plot/plot.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include "tui/view/job_line.h"
 #include <math.h>
 #include <stdio.h>
@@ -10,12 +10,12 @@
 
 int32_t histogram_unit(const struct explore *ex)
 {
-    int row = slider_of_row(ex->rows.selected);
-    if (ex->colour_unit >= 0)
-        return ex->colour_unit;
-    if (ex->sliders.n == 0)
+    int row = shared_slider(ex->sh);
+    if (ex->sh->colour_unit >= 0)
+        return ex->sh->colour_unit;
+    if (ex->sh->sliders.n == 0)
         return -1;
-    return ex->sliders.unit[row == SLIDER_ALL ? 0 : row].index;
+    return ex->sh->sliders.unit[row == SLIDER_ALL ? 0 : row].index;
 }
 
 void histogram_plot(const struct explore *ex, struct plot_options *o)
@@ -25,13 +25,13 @@ void histogram_plot(const struct explore *ex, struct plot_options *o)
     o->title = "";
     o->mirrored = !ex->histogram_overlaid;
     o->log_y = ex->histogram_log;
-    o->glyphs = ex->theme && theme_ascii(ex->theme) ? PLOT_ASCII : PLOT_BLOCKS;
-    double here = explore_value_here(ex, unit), fixed = explore_fixed_value(ex, unit);
+    o->glyphs = ex->sh->theme && theme_ascii(ex->sh->theme) ? PLOT_ASCII : PLOT_BLOCKS;
+    double here = shared_value_here(ex->sh, unit), fixed = shared_fixed_value(ex->sh, unit);
     if (isfinite(here)) {
         o->at[o->n_at] = here;
         o->at_label[o->n_at++] = "token";
     }
-    if (isfinite(fixed) && !explore_lifted(ex)) {
+    if (isfinite(fixed) && !shared_lifted(ex->sh)) {
         o->at[o->n_at] = fixed;
         o->at_label[o->n_at++] = "fixed";
     }
@@ -39,7 +39,7 @@ void histogram_plot(const struct explore *ex, struct plot_options *o)
 
 const struct table *histogram_table(const struct explore *ex)
 {
-    return watch_table(&ex->findings.bins, "rows");
+    return watch_table(&ex->sh->findings.bins, "rows");
 }
 
 /* One latent, which the frame names: no panel title. */
@@ -68,11 +68,11 @@ bool histogram_value_at(const struct explore *ex, int x, int y, double *v)
     struct plot_layout l = {0};
     struct plain_table plain;
     struct grid scratch;
-    if (!t || !ex->theme || r.h <= 0)
+    if (!t || !ex->sh->theme || r.h <= 0)
         return false;
     histogram_plot(ex, &o);
-    grid_init(&scratch, ex->layout.w, ex->layout.h, theme_style(ex->theme, ROLE_TEXT));
-    plot_cells(without_facet(t, &plain), &o, ex->theme, &scratch, r,
+    grid_init(&scratch, ex->layout.w, ex->layout.h, theme_style(ex->sh->theme, ROLE_TEXT));
+    plot_cells(without_facet(t, &plain), &o, ex->sh->theme, &scratch, r,
                &l); /* where things stand depends on the labels */
     grid_release(&scratch);
     if (l.n_panels == 0 || !rect_has(l.panel[0].inner, x, y))
@@ -105,13 +105,13 @@ static void title_of(const struct drawing *d, int32_t unit, char *out, size_t n)
         return;
     if (w - k - 7 < 10) /* which latent and which corpus; the picture says what it is */
         k = snprintf(out, n, "%d", (int)unit);
-    corpus_label(&d->ex->views.corpus, d->ascii, w - k - 7, corpus, sizeof corpus);
+    corpus_label(&d->ex->sh->corpus, d->ascii, w - k - 7, corpus, sizeof corpus);
     snprintf(out + k, n - (size_t)k, "%s%s", dot, corpus);
 }
 
 static void what_is_missing(const struct drawing *d, int32_t unit, int columns, char *out, size_t n)
 {
-    const struct job *j = &d->ex->findings.bins.job;
+    const struct job *j = &d->ex->sh->findings.bins.job;
     if (!d->wb)
         snprintf(out, n, "%s", waiting(d));
     else if (unit < 0)
@@ -149,7 +149,7 @@ void draw_histogram_pane(const struct drawing *d)
         what_is_missing(d, unit, r.w, text, sizeof text);
         grid_text(d->grid, r, r.x, r.y, draw_style(d, ROLE_DIM), text, strlen(text));
     }
-    if (ex->focus == PANE_HISTOGRAM && ex->overlay == OVERLAY_NONE) {
+    if (ex->focus == PANE_HISTOGRAM && !d->covered) {
         d->grid->cursor_x = r.x;
         d->grid->cursor_y = r.y;
     }

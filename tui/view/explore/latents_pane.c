@@ -1,6 +1,6 @@
 /* The active latents of the token under the cursor, largest first. */
 #include "tui/unit_words.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include "tui/view/job_line.h"
 #include "tui/view/label.h"
 #include <math.h>
@@ -18,22 +18,22 @@ static const struct bundle *statistics(const struct drawing *d)
 static int n_shares(const struct drawing *d)
 {
     const struct bundle *b = statistics(d);
-    int n = d->ex->findings.shares.n_classes;
+    int n = d->ex->sh->findings.shares.n_classes;
     n = n > 0 ? n : b ? b->n_classes : 0;
     return n < 4 ? n : 4;
 }
 
 static const char *share_class(const struct drawing *d, int c)
 {
-    const struct findings_shares *s = &d->ex->findings.shares;
+    const struct findings_shares *s = &d->ex->sh->findings.shares;
     return s->n_classes > 0 ? s->cls[c] : statistics(d)->cls[c].name;
 }
 
 static double share_of(const struct drawing *d, int c, int32_t id)
 {
     const struct bundle *b = statistics(d);
-    if (d->ex->findings.shares.n_classes > 0)
-        return findings_share(&d->ex->findings, c, id);
+    if (d->ex->sh->findings.shares.n_classes > 0)
+        return findings_share(&d->ex->sh->findings, c, id);
     return id < b->n_latents ? (double)b->fire_share[(size_t)c * (size_t)b->n_latents + (size_t)id]
                              : (double)NAN;
 }
@@ -72,11 +72,11 @@ static bool shares_fit(const struct drawing *d, struct rect r)
 /* What the shares are of; why there are none. In `columns` where it can be shorter. */
 static void shares_note(const struct drawing *d, struct rect r, int columns, char *out, size_t n)
 {
-    const struct job *j = &d->ex->findings.latents.job;
+    const struct job *j = &d->ex->sh->findings.latents.job;
     const char *kept = "not harvested: H harvests";
     char name[96];
     out[0] = 0;
-    if (d->ex->findings.shares.n_classes > 0) {
+    if (d->ex->sh->findings.shares.n_classes > 0) {
         corpus_choice_name(&j->request.corpus, name, sizeof name);
         if (shares_fit(d, r))
             snprintf(out, n, "%s%s", r.w >= 46 ? "shares of " : "", name);
@@ -86,7 +86,7 @@ static void shares_note(const struct drawing *d, struct rect r, int columns, cha
         if (shares_fit(d, r))
             snprintf(out, n, "%s", r.w >= 46 ? "shares of the bundle" : "bundle");
     } else if (d->wb && d->wb->dict) {
-        const struct job *bins = &d->ex->findings.bins.job;
+        const struct job *bins = &d->ex->sh->findings.bins.job;
         if (bins->id && job_is_pending(bins))
             job_working_text(bins, d->ascii, columns, out, n);
         else
@@ -103,7 +103,7 @@ static void draw_row(const struct drawing *d, struct rect r, int y, int rank, do
         return;
     const struct explore *ex = d->ex;
     bool selected = ex->focus == PANE_LATENTS && ex->latents.selected == rank;
-    bool chosen = sliders_find(&ex->sliders, id) >= 0, roomy = r.w >= 46;
+    bool chosen = sliders_find(&ex->sh->sliders, id) >= 0, roomy = r.w >= 46;
     struct style s = draw_style(d, d->here.stale ? ROLE_STALE : chosen ? ROLE_FIXED : ROLE_TEXT);
     if (selected)
         grid_fill(d->grid, (struct rect){r.x, y, r.w, 1}, draw_style(d, ROLE_SELECTION));
@@ -158,7 +158,7 @@ static void draw_brushed(const struct drawing *d)
     draw_brush(d, r);
     snprintf(edge, sizeof edge, "share here; of the other %d", (int)b->n_rest);
     draw_edge(d, PANE_LATENTS, edge);
-    if (d->ex->focus == PANE_LATENTS && d->ex->overlay == OVERLAY_NONE) {
+    if (d->ex->focus == PANE_LATENTS && !d->covered) {
         d->grid->cursor_x = r.x;
         d->grid->cursor_y = r.y + (d->ex->latents.selected - d->ex->latents.top);
     }
@@ -216,7 +216,7 @@ void draw_latents_pane(const struct drawing *d)
     for (int i = 0; i < r.h && l->top + i < n; i++)
         draw_row(d, r, r.y + i, l->top + i, (double)largest);
     draw_lower_edge(d, r, n);
-    if (d->ex->focus == PANE_LATENTS && d->ex->overlay == OVERLAY_NONE) {
+    if (d->ex->focus == PANE_LATENTS && !d->covered) {
         d->grid->cursor_x = r.x;
         d->grid->cursor_y = r.y + (l->selected - l->top);
     }

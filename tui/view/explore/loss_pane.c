@@ -3,7 +3,7 @@
  * A number never stands beside a knob that it does not describe: what belongs to other slider
  * values says so
  * ("3.41 at 1.8"), what belongs to another text is drawn stale. */
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include "tui/view/label.h"
 #include <math.h>
 #include <stdio.h>
@@ -64,11 +64,11 @@ static struct loss_row text_row(const struct drawing *d)
                          .diff = NAN,
                          .half = NAN,
                          .role = ROLE_TEXT};
-    if (!ex->loss.valid)
+    if (!ex->sh->loss.valid)
         return r;
-    const struct sliders *of = &ex->loss.of;
-    r.other_text = ex->loss.version != ex->editor.version;
-    set_means(d, &r, of, ex->loss.mean);
+    const struct sliders *of = &ex->sh->loss.of;
+    r.other_text = ex->sh->loss.version != ex->sh->editor.version;
+    set_means(d, &r, of, ex->sh->loss.mean);
     return r;
 }
 
@@ -77,7 +77,7 @@ static struct loss_row line_row(const struct drawing *d, int i, char name[16])
 {
     const struct explore *ex = d->ex;
     const struct pair_shown *p = &ex->pair;
-    bool own = p->line[i] == textbuf_line_of(&ex->editor.text, ex->editor.cursor);
+    bool own = p->line[i] == textbuf_line_of(&ex->sh->editor.text, ex->sh->editor.cursor);
     struct loss_row r = {.name = name,
                          .without = NAN,
                          .fixed = NAN,
@@ -94,7 +94,7 @@ static struct loss_row line_row(const struct drawing *d, int i, char name[16])
 static struct loss_row refset_row(const struct drawing *d, int i)
 {
     const struct explore *ex = d->ex;
-    const struct refset_shown *s = &ex->refset[i];
+    const struct refset_shown *s = &ex->sh->refset[i];
     const struct refset_view *v = s->valid                            ? &s->view
                                   : d->snap && i < d->snap->n_refsets ? &d->snap->refset[i]
                                                                       : NULL;
@@ -116,7 +116,7 @@ static struct loss_row refset_row(const struct drawing *d, int i)
     if (d->lifted && !r.stale)
         r.fixed = r.without;
     double about = r.stale ? explore_sweep_now(ex, v->name) : NAN;
-    double base = findings_base(&ex->findings, sliders_insert(&d->in_force), v->name);
+    double base = findings_base(&ex->sh->findings, sliders_insert(&d->in_force), v->name);
     if (isfinite(about) && isfinite(base)) { /* at once, until it is measured */
         r.about = true;
         r.stale = false;
@@ -205,10 +205,10 @@ static void draw_wide(const struct drawing *d, struct rect r, const struct loss_
         if (!(row[i].stale && isfinite(row[i].fixed)))
             draw_count(d, r, c.diff + 8, y, &row[i]);
     }
-    if (inserted && d->ex->loss.valid && y + 1 < r.y + r.h &&
-        isfinite(d->ex->loss.mean[LANE_PLAIN]))
+    if (inserted && d->ex->sh->loss.valid && y + 1 < r.y + r.h &&
+        isfinite(d->ex->sh->loss.mean[LANE_PLAIN]))
         grid_printf(d->grid, r, r.x, y + 1, heading, "plain model, this text %.2f",
-                    d->ex->loss.mean[LANE_PLAIN]);
+                    d->ex->sh->loss.mean[LANE_PLAIN]);
 }
 
 static void draw_narrow(const struct drawing *d, struct rect r, const struct loss_row *row, int n)
@@ -252,8 +252,8 @@ void draw_loss_pane(const struct drawing *d)
         snprintf(edge, sizeof edge, "measuring %.0f %%", 100 * d->snap->refset_progress);
     else if (d->ex->layout.pane[PANE_LOSS].w >= 45)
         snprintf(edge, sizeof edge, "reference sentences: mean of means");
-    draw_edge(d, PANE_LOSS, d->ex->refsets_paused ? "stopped: any key goes on" : edge);
-    if (d->ex->focus == PANE_LOSS && d->ex->overlay == OVERLAY_NONE) {
+    draw_edge(d, PANE_LOSS, d->ex->sh->refsets_paused ? "stopped: any key goes on" : edge);
+    if (d->ex->focus == PANE_LOSS && !d->covered) {
         d->grid->cursor_x = r.x;
         d->grid->cursor_y = r.y;
     }

@@ -1,34 +1,35 @@
 /* The mouse in the Explore view. */
 #include "tui/unit_words.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 
 void explore_end_drag(struct explore *ex)
 {
     if (!ex->drag.active)
         return;
     ex->drag.active = false;
-    if (!sliders_equal(&ex->drag.before, &ex->sliders))
-        explore_repeatable(ex, ACTION_VALUE, sliders_value(&ex->sliders, ex->drag.row, NULL));
-    explore_changed_sliders(ex, &ex->drag.before, false);
+    if (!sliders_equal(&ex->drag.before, &ex->sh->sliders))
+        shared_repeatable(ex->sh, ACTION_VALUE,
+                          sliders_value(&ex->sh->sliders, ex->drag.row, NULL));
+    shared_changed_sliders(ex->sh, &ex->drag.before, false);
 }
 
 /* ---- sliders */
 static void double_click(struct explore *ex)
 {
-    const struct history *h = &ex->history;
+    const struct history *h = &ex->sh->history;
     if (h->done > 0 && h->done == h->n && h->change[h->done - 1].kind == CHANGE_SLIDERS &&
         sliders_equal(&h->change[h->done - 1].sliders.before, &ex->before_click))
-        explore_do(ex, ACTION_UNDO); /* the first click's jump was not meant */
-    explore_do(ex, ACTION_VALUE);
+        shared_undo(ex->sh); /* the first click's jump was not meant */
+    ex->sh->then = ACTION_VALUE;
 }
 
 static void press_slider(struct explore *ex, const struct event *e)
 {
     struct slider_columns c = slider_columns(ex);
-    int at = e->y - c.rows.y + ex->rows.top;
-    if (at < 0 || at > ex->sliders.n || ex->sliders.n == 0)
+    int at = e->y - c.rows.y + ex->sh->rows.top;
+    if (at < 0 || at > ex->sh->sliders.n || ex->sh->sliders.n == 0)
         return;
-    list_select(&ex->rows, at);
+    list_select(&ex->sh->rows, at);
     int row = slider_of_row(at);
     struct slider_track track;
     int x, y;
@@ -40,19 +41,19 @@ static void press_slider(struct explore *ex, const struct event *e)
     else if (e->button == 1 && e->clicks == 2)
         double_click(ex);
     else if (e->button == 1 && on_track) {
-        ex->before_click = ex->sliders;
-        drag_begin(&ex->drag, &ex->sliders, row, track, e->x - x, y);
-        ex->wish_changed = true;
+        ex->before_click = ex->sh->sliders;
+        drag_begin(&ex->drag, &ex->sh->sliders, row, track, e->x - x, y);
+        ex->sh->wish_changed = true;
     }
 }
 
 static void wheel_slider(struct explore *ex, const struct event *e)
 {
     struct slider_columns c = slider_columns(ex);
-    int at = e->y - c.rows.y + ex->rows.top;
-    if (at < 0 || at > ex->sliders.n || ex->sliders.n == 0)
+    int at = e->y - c.rows.y + ex->sh->rows.top;
+    if (at < 0 || at > ex->sh->sliders.n || ex->sh->sliders.n == 0)
         return;
-    list_select(&ex->rows, at);
+    list_select(&ex->sh->rows, at);
     bool up = e->mouse == MOUSE_WHEEL_UP, fine = e->mods & MOD_CTRL;
     explore_do(ex,
                up ? (fine ? ACTION_UP_FINE : ACTION_UP) : (fine ? ACTION_DOWN_FINE : ACTION_DOWN));
@@ -62,14 +63,14 @@ static void drag_event(struct explore *ex, const struct event *e)
 {
     struct slider_columns c = slider_columns(ex);
     if (e->mouse == MOUSE_PRESS && e->button == 3) {
-        drag_cancel(&ex->drag, &ex->sliders);
-        ex->wish_changed = true;
+        drag_cancel(&ex->drag, &ex->sh->sliders);
+        ex->sh->wish_changed = true;
     } else if (e->mouse == MOUSE_MOVE && e->button == 1) {
-        if (drag_move(&ex->drag, &ex->sliders, e->x - c.track_x, e->y, e->mods & MOD_CTRL))
-            ex->wish_changed = true;
+        if (drag_move(&ex->drag, &ex->sh->sliders, e->x - c.track_x, e->y, e->mods & MOD_CTRL))
+            ex->sh->wish_changed = true;
     } else if (e->mouse == MOUSE_RELEASE) {
-        if (drag_move(&ex->drag, &ex->sliders, e->x - c.track_x, e->y, e->mods & MOD_CTRL))
-            ex->wish_changed = true;
+        if (drag_move(&ex->drag, &ex->sh->sliders, e->x - c.track_x, e->y, e->mods & MOD_CTRL))
+            ex->sh->wish_changed = true;
         explore_end_drag(ex);
     } else if (e->mouse == MOUSE_MOVE || e->mouse == MOUSE_PRESS) { /* the release was not seen */
         explore_end_drag(ex);
@@ -81,8 +82,8 @@ static size_t text_at(const struct explore *ex, const struct event *e)
 {
     struct text_area a = text_area(ex);
     int y = e->y - a.rows.y, row = y < 0 ? -1 : y / a.step;
-    return editor_at_cell(&ex->editor, e->x - a.rows.x,
-                          row < ex->editor.height ? row : ex->editor.height);
+    return editor_at_cell(&ex->sh->editor, e->x - a.rows.x,
+                          row < ex->sh->editor.height ? row : ex->sh->editor.height);
 }
 
 static void press_text(struct explore *ex, const struct event *e)
@@ -93,13 +94,13 @@ static void press_text(struct explore *ex, const struct event *e)
     size_t at = text_at(ex, e);
     ex->typing = true;
     if (e->clicks == 2)
-        editor_select_word(&ex->editor, at);
+        editor_select_word(&ex->sh->editor, at);
     else if (e->clicks >= 3)
-        editor_select_line(&ex->editor, at);
+        editor_select_line(&ex->sh->editor, at);
     else
-        editor_goto(&ex->editor, at, e->mods & MOD_SHIFT);
+        editor_goto(&ex->sh->editor, at, e->mods & MOD_SHIFT);
     ex->selecting = e->clicks < 2;
-    explore_moved(ex);
+    shared_moved(ex->sh);
 }
 
 static bool select_event(struct explore *ex, const struct event *e)
@@ -108,9 +109,9 @@ static bool select_event(struct explore *ex, const struct event *e)
         return false;
     if (e->mouse == MOUSE_MOVE && e->button == 1) {
         size_t at = text_at(ex, e);
-        if (at != ex->editor.cursor) {
-            editor_goto(&ex->editor, at, true);
-            explore_moved(ex);
+        if (at != ex->sh->editor.cursor) {
+            editor_goto(&ex->sh->editor, at, true);
+            shared_moved(ex->sh);
         }
         return true;
     }
@@ -125,15 +126,15 @@ static void press_histogram(struct explore *ex, const struct event *e)
     double v;
     if (e->button != 1 || !histogram_value_at(ex, e->x, e->y, &v))
         return;
-    int row = sliders_find(&ex->sliders, unit);
+    int row = sliders_find(&ex->sh->sliders, unit);
     if (row < 0) {
-        explore_message(ex, false, "%s %d is no slider: take it in its pane with f",
-                        unit_words(ex->workbench)->one, (int)unit);
+        shared_message(ex->sh, false, "%s %d is no slider: take it in its pane with f",
+                       unit_words(ex->sh->workbench)->one, (int)unit);
         return;
     }
-    list_select(&ex->rows, row + 1);
-    explore_set_value(ex, unit, v);
-    explore_repeatable(ex, ACTION_VALUE, slider_snap(v));
+    list_select(&ex->sh->rows, row + 1);
+    shared_set_value(ex->sh, unit, v);
+    shared_repeatable(ex->sh, ACTION_VALUE, slider_snap(v));
 }
 
 /* ---- all */
@@ -169,8 +170,8 @@ static void wheel(struct explore *ex, enum pane p, const struct event *e)
     if (!layout_open(&ex->layout, p))
         return;
     if (p == PANE_TEXT) {
-        editor_scroll(&ex->editor, rows);
-        ex->follow = false;
+        editor_scroll(&ex->sh->editor, rows);
+        ex->sh->follow = false;
     } else if (p == PANE_SLIDERS) {
         wheel_slider(ex, e);
     } else if (p == PANE_LATENTS || p == PANE_NEXT) {
@@ -192,7 +193,7 @@ void explore_mouse(struct explore *ex, const struct event *e)
     if (p < 0)
         return;
     if (e->mouse == MOUSE_PRESS) {
-        ex->message[0] = 0;
+        ex->sh->message[0] = 0;
         press(ex, (enum pane)p, e);
     } else if (e->mouse == MOUSE_WHEEL_UP || e->mouse == MOUSE_WHEEL_DOWN) {
         wheel(ex, (enum pane)p, e);

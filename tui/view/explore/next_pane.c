@@ -1,5 +1,5 @@
 /* What the model expects to come next, without and with the fixed values. */
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include "tui/view/label.h"
 #include <math.h>
 #include <stdio.h>
@@ -94,7 +94,7 @@ void draw_next_pane(const struct drawing *d)
     struct rect all = layout_inner(&d->ex->layout, PANE_NEXT), r = pane_rows(d->ex, PANE_NEXT);
     if (r.h <= 0)
         return;
-    if (d->ex->focus == PANE_NEXT && d->ex->overlay == OVERLAY_NONE) {
+    if (d->ex->focus == PANE_NEXT && !d->covered) {
         d->grid->cursor_x = r.x;
         d->grid->cursor_y = r.y + d->ex->next.selected - d->ex->next.top;
     }

@@ -1,6 +1,6 @@
 /* The sliders. */
 #include "tui/unit_words.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include "tui/view/label.h"
 #include <math.h>
 #include <stdio.h>
@@ -28,11 +28,12 @@ struct loss_change { /* of the loss at a value, for the class that suffers most 
 static struct loss_change change_at(const struct drawing *d, int32_t unit, double v)
 {
     const struct explore *ex = d->ex;
-    enum insert insert = sliders_insert(&ex->sliders) == INSERT_ERROR ? INSERT_ERROR : INSERT_SAE;
+    enum insert insert =
+        sliders_insert(&ex->sh->sliders) == INSERT_ERROR ? INSERT_ERROR : INSERT_SAE;
     struct loss_change worst = {-1, NAN};
     for (int i = 0; d->wb && i < d->wb->n_sets && i < 4; i++) {
-        double base = findings_base(&ex->findings, insert, d->wb->set[i].name);
-        double c = findings_loss(&ex->findings, insert, unit, d->wb->set[i].name, v) - base;
+        double base = findings_base(&ex->sh->findings, insert, d->wb->set[i].name);
+        double c = findings_loss(&ex->sh->findings, insert, unit, d->wb->set[i].name, v) - base;
         if (isfinite(c) && (worst.cls < 0 || c > worst.nats))
             worst = (struct loss_change){i, c};
     }
@@ -46,10 +47,10 @@ static bool draw_curve(const struct drawing *d, struct rect r, struct slider_tra
     static const char *const block[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     static const char ascii[] = "_.-~=+*#";
     const struct explore *ex = d->ex;
-    int32_t chosen[SESSION_MAX_UNITS], n = explore_units(ex, chosen);
-    int32_t unit = row == SLIDER_ALL ? -1 : ex->sliders.unit[row].index;
+    int32_t chosen[SESSION_MAX_UNITS], n = shared_units(ex->sh, chosen);
+    int32_t unit = row == SLIDER_ALL ? -1 : ex->sh->sliders.unit[row].index;
     double most = .05; /* nats: less is flat */
-    if (!findings_apply(&ex->findings, chosen, n))
+    if (!findings_apply(&ex->sh->findings, chosen, n))
         return false;
     for (int i = 0; i < t.w; i++)
         most = fmax(most, change_at(d, unit, track_value(t, i)).nats);
@@ -70,7 +71,7 @@ static bool draw_curve(const struct drawing *d, struct rect r, struct slider_tra
 static bool draw_track(const struct drawing *d, struct rect r, struct slider_track t, int x, int y,
                        int row)
 {
-    const struct sliders *s = &d->ex->sliders;
+    const struct sliders *s = &d->ex->sh->sliders;
     const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
     int32_t unit = row == SLIDER_ALL ? -1 : s->unit[row].index;
     bool known = b && unit >= 0 && unit < b->n_latents;
@@ -132,7 +133,7 @@ static void draw_air(const struct drawing *d, struct rect r, struct slider_track
 static void draw_value(const struct drawing *d, struct slider_columns c, int y, int row,
                        struct style s)
 {
-    const struct sliders *sl = &d->ex->sliders;
+    const struct sliders *sl = &d->ex->sh->sliders;
     bool same, fixed = row == SLIDER_ALL ? sliders_any_fixed(sl) : sl->unit[row].fixed;
     double v = sliders_value(sl, row, &same);
     char number[32];
@@ -146,8 +147,9 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
 {
     const struct explore *ex = d->ex;
     int row = slider_of_row(at), x, ty;
-    bool fixed = row == SLIDER_ALL ? sliders_any_fixed(&ex->sliders) : ex->sliders.unit[row].fixed;
-    bool selected = ex->rows.selected == at, focused = selected && ex->focus == PANE_SLIDERS;
+    bool fixed =
+        row == SLIDER_ALL ? sliders_any_fixed(&ex->sh->sliders) : ex->sh->sliders.unit[row].fixed;
+    bool selected = ex->sh->rows.selected == at, focused = selected && ex->focus == PANE_SLIDERS;
     struct style s = draw_style(d, focused              ? ROLE_FOCUS
                                    : fixed && d->lifted ? ROLE_DIM
                                    : fixed              ? ROLE_FIXED
@@ -157,14 +159,14 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
               selected && !d->ascii ? 3 : 1);
     if (row == SLIDER_ALL)
         grid_printf(d->grid, c.rows, c.label_x + 1, y, s,
-                    c.mark_x - c.label_x >= 8 ? "all %d" : "all", ex->sliders.n);
+                    c.mark_x - c.label_x >= 8 ? "all %d" : "all", ex->sh->sliders.n);
     else
-        grid_printf(d->grid, c.rows, c.label_x + 1, y, s, "%d", ex->sliders.unit[row].index);
+        grid_printf(d->grid, c.rows, c.label_x + 1, y, s, "%d", ex->sh->sliders.unit[row].index);
     const char *mark = mark_of(d, row);
     grid_text(d->grid, c.rows, c.mark_x, y, s, mark, strlen(mark));
     if (explore_track(ex, row, &t, &x, &ty)) {
         bool same, curve = draw_track(d, c.rows, t, x, y, row);
-        double v = sliders_value(&ex->sliders, row, &same);
+        double v = sliders_value(&ex->sh->sliders, row, &same);
         if (curve)
             draw_air(d, c.rows, t, x, y, v, fixed || row == SLIDER_ALL);
         if (fixed || row == SLIDER_ALL)
@@ -176,7 +178,7 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
             grid_put(d->grid, c.rows, x + track_cell(t, v), y, draw_style(d, ROLE_DIM),
                      d->ascii ? "o" : "○", 1);
     }
-    if (focused && ex->overlay == OVERLAY_NONE) { /* on the knob a block cursor would be a hole */
+    if (focused && !d->covered) { /* on the knob a block cursor would be a hole */
         d->grid->cursor_x = c.label_x;
         d->grid->cursor_y = y;
     }
@@ -187,15 +189,15 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
 static bool has_medians(const struct drawing *d)
 {
     const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
-    int32_t unit[SESSION_MAX_UNITS], n = explore_units(d->ex, unit);
-    return b && b->pre_median && n > 0 && !findings_apply(&d->ex->findings, unit, n);
+    int32_t unit[SESSION_MAX_UNITS], n = shared_units(d->ex->sh, unit);
+    return b && b->pre_median && n > 0 && !findings_apply(&d->ex->sh->findings, unit, n);
 }
 
 static void draw_lower_edge(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
     char text[96];
-    double range = sliders_range(&ex->sliders);
+    double range = sliders_range(&ex->sh->sliders);
     bool roomy = ex->layout.pane[PANE_SLIDERS].w >= 34;
     if (d->lifted)
         snprintf(text, sizeof text, roomy ? "without them: Space puts back" : "Space puts back");
@@ -204,10 +206,10 @@ static void draw_lower_edge(const struct drawing *d)
     else if (roomy)
         snprintf(text, sizeof text, "%s%.0f %s %.0f %s %s", d->ascii ? "-" : "−", range,
                  d->ascii ? "to" : "…", range, d->ascii ? "-" : "·",
-                 unit_words(d->wb)->inserted[sliders_insert(&ex->sliders)]);
+                 unit_words(d->wb)->inserted[sliders_insert(&ex->sh->sliders)]);
     else
         snprintf(text, sizeof text, "%s",
-                 unit_words(d->wb)->inserted[sliders_insert(&ex->sliders)]);
+                 unit_words(d->wb)->inserted[sliders_insert(&ex->sh->sliders)]);
     if (!d->lifted && !ex->drag.active && has_medians(d)) {
         size_t before = strlen(text);
         edge_add(d, PANE_SLIDERS, text, sizeof text,
@@ -222,11 +224,11 @@ static void draw_lower_edge(const struct drawing *d)
 static void title_of(const struct drawing *d, char *out, size_t n)
 {
     static const char *const title = "Fixed values";
-    const struct findings *f = &d->ex->findings;
+    const struct findings *f = &d->ex->sh->findings;
     int32_t unit[SESSION_MAX_UNITS], w = d->ex->layout.pane[PANE_SLIDERS].w - 4;
     char corpus[96];
     int k = snprintf(out, n, "%s", title);
-    if (!findings_apply(f, unit, explore_units(d->ex, unit)))
+    if (!findings_apply(f, unit, shared_units(d->ex->sh, unit)))
         return;
     const char *loss = w >= 36 ? "loss of " : "";
     corpus_label(&f->sweep.request.corpus, d->ascii, w - k - 3 - (int)strlen(loss), corpus,
@@ -243,7 +245,7 @@ void draw_sliders_pane(const struct drawing *d)
     struct slider_columns c = slider_columns(ex);
     if (c.rows.h <= 0)
         return;
-    if (ex->sliders.n == 0) {
+    if (ex->sh->sliders.n == 0) {
         char take[40];
         snprintf(take, sizeof take, "take a %s with f", unit_words(d->wb)->one);
         grid_printf(d->grid, c.rows, c.rows.x, c.rows.y, draw_style(d, ROLE_DIM), "%s",
@@ -252,7 +254,7 @@ void draw_sliders_pane(const struct drawing *d)
                                   : "no SAE");
         return;
     }
-    for (int i = 0; i < c.rows.h && ex->rows.top + i <= ex->sliders.n; i++)
-        draw_row(d, c, ex->rows.top + i, c.rows.y + i);
+    for (int i = 0; i < c.rows.h && ex->sh->rows.top + i <= ex->sh->sliders.n; i++)
+        draw_row(d, c, ex->sh->rows.top + i, c.rows.y + i);
     draw_lower_edge(d);
 }

@@ -1,8 +1,7 @@
 /* Explore's panes as tables, and its text and sliders as a command line. */
 #include "engine/base/memory.h"
-#include "tui/shell/export.h"
 #include "tui/unit_words.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +19,8 @@ static struct table *tokens_columns(const struct explore *ex)
     table_column(t, "loss.base", "nats", "inserted, nothing fixed", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "loss.fixed", "nats", "with the fixed values", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "text", "", "its part of the text", COLUMN_STR, COLUMN_TEXT);
-    for (int i = 0; i < ex->sliders.n; i++) {
-        snprintf(name, sizeof name, "pre.%d", (int)ex->sliders.unit[i].index);
+    for (int i = 0; i < ex->sh->sliders.n; i++) {
+        snprintf(name, sizeof name, "pre.%d", (int)ex->sh->sliders.unit[i].index);
         table_column(t, name, "", "pre-activation", COLUMN_F64, COLUMN_TEXT);
     }
     return t;
@@ -39,11 +38,11 @@ static void token_row(struct table *t, const struct explore *ex, const struct li
     for (int lane = 0; lane < N_LANES; lane++)
         if (l->loss[lane] && i < l->loss[lane]->n)
             table_set_f64(t, row, 3 + lane, (double)l->loss[lane]->loss[i]);
-    table_set_strn(t, row, 6, ex->snapshot->text + start, end - start);
+    table_set_strn(t, row, 6, ex->sh->snapshot->text + start, end - start);
     struct here h = {.valid = true, .line = l, .i = i};
-    for (int u = 0; u < ex->sliders.n; u++) {
+    for (int u = 0; u < ex->sh->sliders.n; u++) {
         float pre, act;
-        if (here_unit(&h, ex->sliders.unit[u].index, &pre, &act))
+        if (here_unit(&h, ex->sh->sliders.unit[u].index, &pre, &act))
             table_set_f64(t, row, FIXED_COLUMNS + u, (double)pre);
     }
 }
@@ -51,7 +50,7 @@ static void token_row(struct table *t, const struct explore *ex, const struct li
 static struct table *tokens_table(const struct explore *ex)
 {
     struct table *t = tokens_columns(ex);
-    const struct snapshot *s = ex->snapshot;
+    const struct snapshot *s = ex->sh->snapshot;
     for (int32_t n = 0; n < s->n_lines; n++)
         for (int32_t i = 0; s->line[n].tokens && i < s->line[n].tokens->n; i++)
             token_row(t, ex, &s->line[n], i);
@@ -61,9 +60,9 @@ static struct table *tokens_table(const struct explore *ex)
 static struct table *active_table(const struct explore *ex)
 {
     char title[] = "Active latents at the token";
-    unit_words_in(ex->workbench, title);
+    unit_words_in(ex->sh->workbench, title);
     struct table *t = table_new("active", title, MARK_BAR);
-    struct here h = explore_here(ex, ex->snapshot);
+    struct here h = shared_here(ex->sh, ex->sh->snapshot);
     int32_t id;
     float value;
     table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
@@ -79,7 +78,7 @@ static struct table *active_table(const struct explore *ex)
 static struct table *next_table(const struct explore *ex)
 {
     struct table *t = table_new("next", "Next tokens", MARK_LIST);
-    const struct snapshot *s = ex->snapshot;
+    const struct snapshot *s = ex->sh->snapshot;
     const struct next_list *list[] = {&s->next_plain, &s->next_base, &s->next_fixed};
     static const char *const lane[] = {"plain", "base", "fixed"};
     table_column(t, "lane", "", "plain, inserted, with the fixed values", COLUMN_STR, COLUMN_KEY);
@@ -90,7 +89,7 @@ static struct table *next_table(const struct explore *ex)
         for (int32_t i = 0; i < list[k]->n; i++) {
             size_t n = 0;
             int64_t row = table_row(t);
-            const char *bytes = tokenizer_bytes(ex->workbench->tokenizer, list[k]->id[i], &n);
+            const char *bytes = tokenizer_bytes(ex->sh->workbench->tokenizer, list[k]->id[i], &n);
             table_set_str(t, row, 0, lane[k]);
             table_set_i64(t, row, 1, list[k]->id[i]);
             table_set_f64(t, row, 2, (double)list[k]->p[i]);
@@ -106,11 +105,11 @@ static struct table *sliders_table(const struct explore *ex)
     table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
     table_column(t, "fixed", "", "takes effect", COLUMN_BOOL, COLUMN_TEXT);
     table_column(t, "value", "", "of the slider", COLUMN_F64, COLUMN_Y);
-    for (int i = 0; i < ex->sliders.n; i++) {
+    for (int i = 0; i < ex->sh->sliders.n; i++) {
         int64_t row = table_row(t);
-        table_set_i64(t, row, 0, ex->sliders.unit[i].index);
-        table_set_bool(t, row, 1, ex->sliders.unit[i].fixed);
-        table_set_f64(t, row, 2, (double)ex->sliders.unit[i].value);
+        table_set_i64(t, row, 0, ex->sh->sliders.unit[i].index);
+        table_set_bool(t, row, 1, ex->sh->sliders.unit[i].fixed);
+        table_set_f64(t, row, 2, (double)ex->sh->sliders.unit[i].value);
     }
     return t;
 }
@@ -118,7 +117,7 @@ static struct table *sliders_table(const struct explore *ex)
 static struct table *loss_table(const struct explore *ex)
 {
     struct table *t = table_new("loss", "Loss", MARK_LIST);
-    const struct snapshot *s = ex->snapshot;
+    const struct snapshot *s = ex->sh->snapshot;
     table_column(t, "of", "", "this text, or a class of the references", COLUMN_STR, COLUMN_KEY);
     table_column(t, "base", "nats", "inserted, nothing fixed", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "fixed", "nats", "with the fixed values", COLUMN_F64, COLUMN_TEXT);
@@ -142,10 +141,8 @@ static struct table *loss_table(const struct explore *ex)
     return t;
 }
 
-struct table *explore_table(const struct explore *ex)
+static struct table *pane_table(const struct explore *ex)
 {
-    if (!ex->snapshot || !ex->workbench)
-        return NULL;
     switch (ex->focus) {
     case PANE_LATENTS: return active_table(ex);
     case PANE_NEXT: return next_table(ex);
@@ -156,38 +153,45 @@ struct table *explore_table(const struct explore *ex)
     }
 }
 
+struct table *explore_make_table(const void *view)
+{
+    const struct explore *ex = view;
+    return ex->sh->snapshot && ex->sh->workbench ? pane_table(ex) : NULL;
+}
+
 /* ---- the command line */
 static void add_fixed(const struct explore *ex, struct strbuf *out)
 {
     bool first = true;
-    for (int i = 0; i < ex->sliders.n; i++)
-        if (ex->sliders.unit[i].fixed) {
-            strbuf_addf(out, "%s%d=%.9g", first ? " --fix " : ",", (int)ex->sliders.unit[i].index,
-                        (double)ex->sliders.unit[i].value);
+    for (int i = 0; i < ex->sh->sliders.n; i++)
+        if (ex->sh->sliders.unit[i].fixed) {
+            strbuf_addf(out, "%s%d=%.9g", first ? " --fix " : ",",
+                        (int)ex->sh->sliders.unit[i].index, (double)ex->sh->sliders.unit[i].value);
             first = false;
         }
 }
 
-void explore_command_line(const struct explore *ex, const struct options *o, struct strbuf *out)
+void explore_command_line(const void *view, const struct options *o, struct strbuf *out)
 {
+    const struct explore *ex = view;
     static const char *const insert[] = {"none", "sae", "error"};
     struct request r;
     struct strbuf line;
     strbuf_init(&line);
     request_init(&r, REQUEST_LENS); /* its units and the session's options */
-    r.n_units = explore_units(ex, r.unit);
+    r.n_units = shared_units(ex->sh, r.unit);
     request_command(&r, o, &line);
     strbuf_adds(out, "glimt analyze ");
-    request_quote(out, ex->editor.text.s);
+    request_quote(out, ex->sh->editor.text.s);
     strbuf_adds(out, line.s + strlen("glimt logit-lens"));
     strbuf_release(&line);
     add_fixed(ex, out);
-    if (sliders_insert(&ex->sliders) !=
-        (sliders_any_fixed(&ex->sliders) ? INSERT_SAE : INSERT_NONE))
-        strbuf_addf(out, " --insert %s", insert[sliders_insert(&ex->sliders)]);
-    if (ex->sliders.join)
+    if (sliders_insert(&ex->sh->sliders) !=
+        (sliders_any_fixed(&ex->sh->sliders) ? INSERT_SAE : INSERT_NONE))
+        strbuf_addf(out, " --insert %s", insert[sliders_insert(&ex->sh->sliders)]);
+    if (ex->sh->sliders.join)
         strbuf_adds(out, " --context join");
-    if (ex->sliders.special)
+    if (ex->sh->sliders.special)
         strbuf_adds(out, " --special");
     request_release(&r);
 }

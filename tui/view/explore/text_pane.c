@@ -1,5 +1,5 @@
 /* The text with its colours, the rail, the legend, and what the token under the cursor is. */
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include "tui/view/label.h"
 #include <math.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ static struct style style_at(struct text_look *l, size_t at, const struct paint_
 {
     struct style s = draw_style(l->d, ROLE_TEXT);
     if (t && t->level != 0)
-        s = level_style(l->d, t->level, l->d->ex->colouring);
+        s = level_style(l->d, t->level, l->d->ex->sh->colouring);
     if (t && t->stale)
         s.attr |= ATTR_DIM;
     unsigned marks = 0;
@@ -88,7 +88,7 @@ static void mark_cut(const struct drawing *d, struct style *s, char glyph[GRID_G
 static int draw_cluster(struct text_look *l, struct text_area a, size_t at, size_t end, int x,
                         int y, size_t *n)
 {
-    const struct editor *e = &l->d->ex->editor;
+    const struct editor *e = &l->d->ex->sh->editor;
     const struct paint_token *t = token_at(l, at);
     int columns;
     char glyph[GRID_GLYPH_MAX];
@@ -139,7 +139,7 @@ static void draw_side(const struct drawing *d, struct rect rows, int x, int y, b
 
 static void draw_sides(const struct drawing *d, struct span here)
 {
-    const struct editor *e = &d->ex->editor;
+    const struct editor *e = &d->ex->sh->editor;
     struct text_area a = text_area(d->ex);
     if (d->ex->typing || here.to <= here.from)
         return;
@@ -158,7 +158,7 @@ static void draw_sides(const struct drawing *d, struct span here)
 /* In the margin: the cursor's line and, lighter, its twin. */
 static void draw_twin_marks(const struct drawing *d, struct text_area a)
 {
-    const struct editor *e = &d->ex->editor;
+    const struct editor *e = &d->ex->sh->editor;
     size_t line[2], at = textbuf_line_of(&e->text, e->cursor);
     struct rect inner = layout_inner(&d->ex->layout, PANE_TEXT);
     if (!d->ex->twin || a.rows.x == inner.x || twin_lines(d->ex, line) == 1)
@@ -176,12 +176,12 @@ static void draw_twin_marks(const struct drawing *d, struct text_area a)
 static void draw_rows(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
-    const struct editor *e = &ex->editor;
+    const struct editor *e = &ex->sh->editor;
     struct text_area a = text_area(ex);
     struct text_look l = {.d = d, .paint = &ex->paint};
     editor_selection(e, &l.selection.from, &l.selection.to);
     if (d->here.valid && !d->here.stale &&
-        !map_to_new(&ex->map, d->here.start, d->here.end, &l.here.from, &l.here.to))
+        !map_to_new(&ex->sh->map, d->here.start, d->here.end, &l.here.from, &l.here.to))
         l.here = (struct span){0, 0};
     for (int row = 0; row < e->height && e->top + (size_t)row < e->wrap.n_rows; row++) {
         size_t r = e->top + (size_t)row, at = e->wrap.row[r].start,
@@ -196,7 +196,7 @@ static void draw_rows(const struct drawing *d)
     }
     draw_sides(d, l.here);
     draw_twin_marks(d, a);
-    if (ex->focus != PANE_TEXT || ex->overlay != OVERLAY_NONE)
+    if (ex->focus != PANE_TEXT || d->covered)
         return;
     int column, row;
     editor_cursor_cell(e, &column, &row);
@@ -210,13 +210,13 @@ static void draw_rows(const struct drawing *d)
 static void subject(const struct drawing *d, char *out, size_t n)
 {
     const struct explore *ex = d->ex;
-    const char *name = colouring_name[ex->colouring];
-    if (ex->colouring == COLOUR_LOSS || ex->colouring == COLOUR_DELTA)
+    const char *name = colouring_name[ex->sh->colouring];
+    if (ex->sh->colouring == COLOUR_LOSS || ex->sh->colouring == COLOUR_DELTA)
         snprintf(out, n, "%s", name);
-    else if (ex->colour_unit == UNIT_ALL)
-        snprintf(out, n, "%s of all %d", name, ex->sliders.n);
-    else if (ex->colour_unit >= 0)
-        snprintf(out, n, "%s of %d", name, ex->colour_unit);
+    else if (ex->sh->colour_unit == UNIT_ALL)
+        snprintf(out, n, "%s of all %d", name, ex->sh->sliders.n);
+    else if (ex->sh->colour_unit >= 0)
+        snprintf(out, n, "%s of %d", name, ex->sh->colour_unit);
     else
         snprintf(out, n, "%s", name);
 }
@@ -235,7 +235,7 @@ static void draw_colour_edge(const struct drawing *d)
                                   i > 1        ? ""
                                   : ex->typing ? "F2 "
                                                : "c ",
-                                  brief[((int)ex->colouring + i) % N_COLOURINGS]);
+                                  brief[((int)ex->sh->colouring + i) % N_COLOURINGS]);
     else
         snprintf(text + n, sizeof text - n, "%s%s next", d->ascii ? " - " : " · ",
                  ex->typing ? "F2" : "c");
@@ -246,15 +246,15 @@ static float full_scale(const struct drawing *d, const char **source)
 {
     const struct explore *ex = d->ex;
     bool from_bundle = false;
-    if (ex->colouring == COLOUR_LOSS || ex->colouring == COLOUR_DELTA) {
+    if (ex->sh->colouring == COLOUR_LOSS || ex->sh->colouring == COLOUR_DELTA) {
         *source = "nats, a fixed scale";
-        return ex->colouring == COLOUR_LOSS ? PAINT_LOSS_SCALE : PAINT_DELTA_SCALE;
+        return ex->sh->colouring == COLOUR_LOSS ? PAINT_LOSS_SCALE : PAINT_DELTA_SCALE;
     }
-    if (ex->colour_unit < 0) {
+    if (ex->sh->colour_unit < 0) {
         *source = "mean of value / scale of each";
         return 1;
     }
-    float s = explore_scale(ex, d->wb, ex->colour_unit, &from_bundle);
+    float s = explore_scale(ex, d->wb, ex->sh->colour_unit, &from_bundle);
     *source = from_bundle ? "p99 of |pre|, the bundle's" : "p99 of |pre| on this text";
     return s;
 }
@@ -263,7 +263,7 @@ static void draw_legend(const struct drawing *d, struct rect r)
 {
     const char *source;
     float scale = full_scale(d, &source);
-    bool one_sided = d->ex->colouring == COLOUR_LOSS;
+    bool one_sided = d->ex->sh->colouring == COLOUR_LOSS;
     int n = theme_levels(d->theme), x = r.x;
     char number[32];
     if (r.h < 2)
@@ -272,16 +272,17 @@ static void draw_legend(const struct drawing *d, struct rect r)
         signed_number(-(double)scale, 2, d->ascii, number, sizeof number);
         x = grid_printf(d->grid, r, x, r.y, draw_style(d, ROLE_DIM), "%s ", number);
         for (int i = n; i > 0; i--)
-            x = grid_text(d->grid, r, x, r.y, level_style(d, -i, d->ex->colouring), "- ",
+            x = grid_text(d->grid, r, x, r.y, level_style(d, -i, d->ex->sh->colouring), "- ",
                           n > 6 ? 1 : 2);
     }
     x = grid_text(d->grid, r, x, r.y, draw_style(d, ROLE_DIM), " 0 ", 3);
     for (int i = 1; i <= n; i++)
-        x = grid_text(d->grid, r, x, r.y, level_style(d, i, d->ex->colouring), "+ ", n > 6 ? 1 : 2);
+        x = grid_text(d->grid, r, x, r.y, level_style(d, i, d->ex->sh->colouring), "+ ",
+                      n > 6 ? 1 : 2);
     signed_number((double)scale, 2, d->ascii, number, sizeof number);
     grid_printf(d->grid, r, x, r.y, draw_style(d, ROLE_DIM), " %s", number);
     x = grid_printf(d->grid, r, r.x, r.y + 1, draw_style(d, ROLE_DIM), "full: %s", source);
-    if (!explore_is_cut(d->snap))
+    if (!snapshot_is_cut(d->snap))
         return;
     char mark[GRID_GLYPH_MAX] = " ";
     struct style s = draw_style(d, ROLE_TEXT);
@@ -352,7 +353,7 @@ static void draw_info(const struct drawing *d, struct rect r)
     struct style s = draw_style(d, h->stale ? ROLE_STALE : ROLE_HEADING);
     int x = grid_text(d->grid, r, r.x, r.y, s, label, strlen(label));
     float pre, act;
-    int32_t unit = d->ex->colour_unit;
+    int32_t unit = d->ex->sh->colour_unit;
     if (unit >= 0 && here_unit(h, unit, &pre, &act)) {
         x = add_number(d, r, x, "pre", (double)pre, true);
         x = add_number(d, r, x, "act", (double)act, false);

@@ -1,6 +1,6 @@
 /* Lines in pairs, 1–2, 3–4 …: the losses of the cursor's line and its twin. */
 #include "engine/base/strbuf.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include <math.h>
 #include <string.h>
 
@@ -14,8 +14,8 @@ static bool is_blank(const struct textbuf *t, size_t line)
 
 int twin_lines(const struct explore *ex, size_t line[2])
 {
-    const struct textbuf *t = &ex->editor.text;
-    size_t at = textbuf_line_of(t, ex->editor.cursor), other = at ^ 1;
+    const struct textbuf *t = &ex->sh->editor.text;
+    size_t at = textbuf_line_of(t, ex->sh->editor.cursor), other = at ^ 1;
     line[0] = line[1] = at;
     if (other >= t->n_lines || is_blank(t, at) || is_blank(t, other))
         return 1;
@@ -31,11 +31,12 @@ struct range { /* bytes of the snapshot's text */
 
 static struct range range_of(const struct explore *ex, size_t line, bool *same)
 {
-    const struct textbuf *t = &ex->editor.text;
-    const struct snapshot *s = ex->snapshot;
+    const struct textbuf *t = &ex->sh->editor.text;
+    const struct snapshot *s = ex->sh->snapshot;
     size_t from = t->line[line], to = textbuf_line_end(t, line);
     bool from_exact, to_exact;
-    struct range r = {map_to_old(&ex->map, from, &from_exact), map_to_old(&ex->map, to, &to_exact)};
+    struct range r = {map_to_old(&ex->sh->map, from, &from_exact),
+                      map_to_old(&ex->sh->map, to, &to_exact)};
     *same = from_exact && to_exact && r.to >= r.from && r.to - r.from == to - from &&
             r.to <= s->n_text && memcmp(s->text + r.from, t->s + from, to - from) == 0;
     return r;
@@ -79,7 +80,7 @@ static bool mean_of(const struct snapshot *s, struct range r, double mean[N_LANE
 void twin_update(struct explore *ex)
 {
     struct pair_shown p = {.valid = true}, *old = &ex->pair;
-    const struct snapshot *s = ex->snapshot;
+    const struct snapshot *s = ex->sh->snapshot;
     if (!ex->twin || !s)
         return;
     p.n = twin_lines(ex, p.line);
@@ -93,7 +94,7 @@ void twin_update(struct explore *ex)
         else
             complete = mean_of(s, r, p.mean[i]) && complete;
     }
-    if (ex->sliders.join && ex->loss.version != ex->editor.version)
+    if (ex->sh->sliders.join && ex->sh->loss.version != ex->sh->editor.version)
         p.other_text = true; /* one sequence: a line's losses hang on those before it */
     p.of = (struct sliders){.n = s->n_units, .insert = s->insert};
     memcpy(p.of.unit, s->unit, sizeof p.of.unit);
@@ -113,14 +114,14 @@ void twin_switch(struct explore *ex, bool on)
     ex->pair = (struct pair_shown){0};
     twin_update(ex);
     if (on && twin_lines(ex, line) == 1)
-        explore_message(ex, false,
-                        "line %zu has no twin: lines stand in pairs, 1 and 2, 3 and 4 and so on",
-                        line[0] + 1);
+        shared_message(ex->sh, false,
+                       "line %zu has no twin: lines stand in pairs, 1 and 2, 3 and 4 and so on",
+                       line[0] + 1);
     else
-        explore_message(ex, false,
-                        on ? "losses of lines in pairs: a line and its twin"
-                           : "losses of all lines");
-    ex->redraw = true;
+        shared_message(ex->sh, false,
+                       on ? "losses of lines in pairs: a line and its twin"
+                          : "losses of all lines");
+    ex->sh->redraw = true;
 }
 
 /* A sentence on one line. */
@@ -132,16 +133,16 @@ static void add_line(struct strbuf *out, const char *sentence)
 
 bool twin_reference(struct explore *ex, long n)
 {
-    const struct workbench *wb = ex->workbench;
+    const struct workbench *wb = ex->sh->workbench;
     if (!wb) {
-        explore_message(ex, false, "still loading");
+        shared_message(ex->sh, false, "still loading");
         return true;
     }
     long most = wb->n_sets < 2 ? 0 : wb->set[0].n < wb->set[1].n ? wb->set[0].n : wb->set[1].n;
     if (most == 0 || n < 1 || n > most) {
-        explore_message(
-            ex, true, most == 0 ? "the reference texts are no pairs" : "pair %ld: expected 1 … %ld",
-            n, most);
+        shared_message(
+            ex->sh, true,
+            most == 0 ? "the reference texts are no pairs" : "pair %ld: expected 1 … %ld", n, most);
         return most == 0;
     }
     struct strbuf text;
@@ -149,11 +150,11 @@ bool twin_reference(struct explore *ex, long n)
     add_line(&text, wb->set[0].sentence[n - 1]);
     strbuf_addc(&text, '\n');
     add_line(&text, wb->set[1].sentence[n - 1]);
-    views_go(ex, VIEW_EXPLORE);
-    explore_replace_text(ex, text.s, text.len);
+    shared_go(ex->sh, VIEW_EXPLORE);
+    shared_replace_text(ex->sh, text.s, text.len);
     strbuf_release(&text);
     twin_switch(ex, true);
-    explore_message(ex, false, "reference pair %ld of %ld: %s, %s", n, most, wb->set[0].label,
-                    wb->set[1].label);
+    shared_message(ex->sh, false, "reference pair %ld of %ld: %s, %s", n, most, wb->set[0].label,
+                   wb->set[1].label);
     return true;
 }

@@ -100,9 +100,9 @@ void latents_draw_histogram(const struct latents *v, const struct view_in *in, s
     latents_plot_options(v, &o);
     o.title = ""; /* the frame has it */
     o.glyphs = in->ascii ? PLOT_ASCII : PLOT_BLOCKS;
-    if (in->explore) {
-        double here = explore_value_here(in->explore, v->unit),
-               fixed = explore_fixed_value(in->explore, v->unit);
+    if (in->shared) {
+        double here = shared_value_here(in->shared, v->unit),
+               fixed = shared_fixed_value(in->shared, v->unit);
         if (isfinite(here)) {
             o.at_label[o.n_at] = "here";
             o.at[o.n_at++] = here;

@@ -1,6 +1,5 @@
 /* Keys and mouse of the Latents view. */
 #include "engine/base/memory.h"
-#include "tui/shell/shell.h"
 #include "tui/unit_words.h"
 #include "tui/view/latents/latents_private.h"
 #include <math.h>
@@ -117,30 +116,30 @@ static void next_target(struct latents *v, const struct view_in *in)
 /* ---- the selected latent */
 static void take(const struct latents *v, const struct view_in *in)
 {
-    if (in->explore && v->unit >= 0)
-        explore_take(in->explore, v->unit, latents_value(v, v->unit));
+    if (in->shared && v->unit >= 0)
+        shared_take(in->shared, v->unit, latents_value(v, v->unit));
 }
 
 static void colour(const struct latents *v, const struct view_in *in)
 {
-    if (!in->explore || v->unit < 0)
+    if (!in->shared || v->unit < 0)
         return;
-    explore_colour_by(in->explore, v->unit);
-    explore_go(in->explore, VIEW_EXPLORE);
+    shared_colour_by(in->shared, v->unit);
+    shared_go(in->shared, VIEW_EXPLORE);
 }
 
 static void show_example(const struct latents *v, const struct view_in *in)
 {
     const struct table *t = latents_detail_table(v, DETAIL_EXAMPLES, "rows");
     int row = v->examples.selected;
-    if (!t || row < 0 || row >= t->n_rows || !in->explore)
+    if (!t || row < 0 || row >= t->n_rows || !in->shared)
         return;
     const char *text = column_str(t, row, column_text(t, "text"));
     double start = column_f64(t, row, column_number(t, "start"));
     size_t n = strlen(text), at = start >= 0 && start <= (double)n ? (size_t)start : 0;
     char *copy = xmemdup(text, n + 1); /* leaving may take the table away */
-    explore_colour_by(in->explore, v->unit);
-    explore_show_text(in->explore, copy, n, at);
+    shared_colour_by(in->shared, v->unit);
+    shared_show_text(in->shared, copy, n, at);
     free(copy);
 }
 
@@ -157,9 +156,9 @@ static void go_to(struct latents *v, const struct view_in *in)
     int at = latents_find(v, (int32_t)other);
     if (at >= 0)
         move(v, in, at - v->list.selected);
-    else if (in->explore)
-        explore_message(in->explore, false, "%s %d is not in the table: it never fired",
-                        unit_words(in->workbench)->one, (int)other);
+    else if (in->shared)
+        shared_message(in->shared, false, "%s %d is not in the table: it never fired",
+                       unit_words(in->workbench)->one, (int)other);
 }
 
 static void enter(struct latents *v, const struct view_in *in)
@@ -190,8 +189,10 @@ static bool moving(struct latents *v, const struct view_in *in, enum action_id a
     }
 }
 
-static bool act(struct latents *v, const struct view_in *in, enum action_id a)
+bool latents_act(void *view, const struct view_in *in, enum action_id a, bool extend)
 {
+    struct latents *v = view;
+    (void)extend;
     switch (a) {
     case ACTION_NEXT_PANE: focus(v, in, (v->focus + 1) % N_PARTS); return true;
     case ACTION_PREVIOUS_PANE: focus(v, in, (v->focus + N_PARTS - 1) % N_PARTS); return true;
@@ -207,8 +208,8 @@ static bool act(struct latents *v, const struct view_in *in, enum action_id a)
     case ACTION_VIEW_BACK:
         if (v->prompt.n > 0)
             clear_filter(v, in);
-        else if (in->explore)
-            explore_go(in->explore, VIEW_EXPLORE);
+        else if (in->shared)
+            shared_go(in->shared, VIEW_EXPLORE);
         return true;
     case ACTION_TARGET: next_target(v, in); return true;
     case ACTION_LOG: v->log = !v->log; return true;
@@ -248,7 +249,7 @@ static void press_histogram(struct latents *v, const struct view_in *in, const s
 {
     struct plot_layout layout = {.n_panels = 0};
     struct grid scratch;
-    if (!in->theme || !in->explore)
+    if (!in->theme || !in->shared)
         return;
     grid_init(&scratch, inner.x + inner.w, inner.y + inner.h, theme_style(in->theme, ROLE_TEXT));
     latents_draw_histogram(v, in, &scratch, inner, &layout);
@@ -257,7 +258,7 @@ static void press_histogram(struct latents *v, const struct view_in *in, const s
         if (rect_has(layout.panel[i].inner, e->x, e->y)) {
             double x = plot_value_at(&layout.panel[i], e->x);
             if (isfinite(x))
-                explore_set_value(in->explore, v->unit, round(10 * x) / 10);
+                shared_set_value(in->shared, v->unit, round(10 * x) / 10);
             return;
         }
 }
@@ -332,12 +333,17 @@ static bool mouse(struct latents *v, const struct view_in *in, const struct even
     return rect_has(v->area, e->x, e->y); /* nothing of Explore's lies below it */
 }
 
-bool latents_event(void *view, const struct view_in *in, const struct event *e, enum action_id a)
+bool latents_event(void *view, const struct view_in *in, const struct event *e)
 {
     struct latents *v = view;
     if (e->kind == EVENT_MOUSE)
         return mouse(v, in, e);
-    if (v->typing && (a == ACTION_NONE || e->kind == EVENT_TEXT))
-        return typing_event(v, in, e);
-    return act(v, in, a);
+    return v->typing && typing_event(v, in, e);
+}
+
+void latents_end_typing(void *view, const struct view_in *in)
+{
+    struct latents *v = view;
+    v->typing = false;
+    refiltered(v, in);
 }

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void init(void *view)
+static void init(void *view, const struct view_in *in)
 {
+    (void)in;
     struct latents *v = view;
     v->made = xcalloc(1, sizeof *v->made);
     v->latent_col = -1;
@@ -61,7 +62,7 @@ static bool update(void *view, const struct view_in *in)
     return latents_look(v, in) || news;
 }
 
-static void resize(void *view, const struct view_in *in, struct rect r)
+static void arrange(void *view, const struct view_in *in, struct rect r)
 {
     struct latents *v = view;
     v->area = r;
@@ -217,8 +218,10 @@ const struct view_ops latents_view = {
     .enter = enter,
     .update = update,
     .draw = draw,
-    .resize = resize,
+    .arrange = arrange,
+    .act = latents_act,
     .event = latents_event,
+    .end_typing = latents_end_typing,
     .typing = typing,
     .table = table,
     .plot = plot,

@@ -155,5 +155,7 @@ void latents_draw_lens(const struct latents_drawing *, struct rect inner);
 void latents_table_note(const struct latents_drawing *, char *out, size_t n);
 
 /* ---- events (latents_event.c) */
-bool latents_event(void *view, const struct view_in *, const struct event *, enum action_id);
+bool latents_act(void *view, const struct view_in *, enum action_id, bool extend);
+bool latents_event(void *view, const struct view_in *, const struct event *);
+void latents_end_typing(void *view, const struct view_in *);
 #endif

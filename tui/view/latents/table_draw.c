@@ -16,7 +16,7 @@ static const char *mark_of(const struct latents_drawing *d, const struct marks *
 {
     for (int32_t i = 0; i < m->n; i++)
         if (m->unit[i] == unit) {
-            bool fixed = d->in->explore && !isnan(explore_fixed_value(d->in->explore, unit));
+            bool fixed = d->in->shared && !isnan(shared_fixed_value(d->in->shared, unit));
             return fixed ? (d->in->ascii ? "*" : "●") : d->in->ascii ? "o" : "○";
         }
     return " ";

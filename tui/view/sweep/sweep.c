@@ -26,8 +26,9 @@ struct sweep {
     struct rect r;
 };
 
-static void init(void *view)
+static void init(void *view, const struct view_in *in)
 {
+    (void)in;
     struct sweep *v = view;
     *v = (struct sweep){0};
 }
@@ -122,8 +123,8 @@ static void enter(void *view, const struct view_in *in)
         watch_release(&v->watch);
     }
     if (!v->at_chosen) { /* where the sliders are, else where an effect is to be expected */
-        double fixed = in->explore && pane_units(in, unit) > 0
-                           ? explore_fixed_value(in->explore, unit[0])
+        double fixed = in->shared && pane_units(in, unit) > 0
+                           ? shared_fixed_value(in->shared, unit[0])
                            : (double)NAN;
         v->at = isfinite(fixed) ? fixed : 2;
     }
@@ -189,7 +190,7 @@ static struct rect list_rows(struct rect list)
     return r;
 }
 
-static void resize(void *view, const struct view_in *in, struct rect r)
+static void arrange(void *view, const struct view_in *in, struct rect r)
 {
     struct sweep *v = view;
     (void)in;
@@ -551,11 +552,11 @@ static void select_value(struct sweep *v, int index)
 static void fix(const struct sweep *v, const struct view_in *in)
 {
     int row = v->rows.selected;
-    if (!in->explore || v->n_values == 0)
+    if (!in->shared || v->n_values == 0)
         return;
     for (int i = 0; i < n_units(v); i++)
         if (row == 0 || row == i + 1)
-            explore_set_value(in->explore, v->watch.request.unit[i], v->at);
+            shared_set_value(in->shared, v->watch.request.unit[i], v->at);
 }
 
 /* The x value under a cell of the plot; the layout is found by drawing again. */
@@ -604,13 +605,16 @@ static bool mouse(struct sweep *v, const struct view_in *in, const struct event 
     return true;
 }
 
-static bool event(void *view, const struct view_in *in, const struct event *e,
-                  enum action_id action)
+static bool event(void *view, const struct view_in *in, const struct event *e)
+{
+    return e->kind == EVENT_MOUSE && mouse(view, in, e);
+}
+
+static bool act(void *view, const struct view_in *in, enum action_id action, bool extend)
 {
     struct sweep *v = view;
     int page = v->rows.height > 1 ? v->rows.height - 1 : 1;
-    if (e->kind == EVENT_MOUSE)
-        return mouse(v, in, e);
+    (void)extend;
     switch (action) {
     case ACTION_VIEW_UP: select_row(v, v->rows.selected - 1); break;
     case ACTION_VIEW_DOWN: select_row(v, v->rows.selected + 1); break;
@@ -676,7 +680,8 @@ const struct view_ops sweep_view = {.name = "sweep",
                                     .enter = enter,
                                     .update = update,
                                     .draw = draw,
-                                    .resize = resize,
+                                    .arrange = arrange,
+                                    .act = act,
                                     .event = event,
                                     .table = table,
                                     .plot = plot,

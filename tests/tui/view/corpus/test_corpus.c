@@ -160,7 +160,7 @@ static void test_subjects(void **state)
     view_fixture_mouse(&f, MOUSE_PRESS, x + 3, y, 1);
     assert_int_equal(view()->subject, 3);
     view_fixture_keys(&f, "f");
-    assert_true(isfinite(explore_fixed_value(&f.around.ex, 2310)));
+    assert_true(isfinite(shared_fixed_value(&f.around.shell.sh, 2310)));
     /* its share of active tokens is the one in the table */
     const struct table *t = f.ops->table(f.view);
     int64_t active = 0, all = 0;
@@ -232,9 +232,9 @@ static void test_click_and_open(void **state)
     view_fixture_keys(&f, "Right");
     view_fixture_expect(&f, "·ferries.  pre ");
     view_fixture_keys(&f, "Enter");
-    assert_int_equal(f.around.ex.views.now, VIEW_EXPLORE);
-    assert_string_equal(f.around.ex.editor.text.s, texts[3]);
-    assert_int_equal(f.around.ex.editor.cursor, strlen("The islands have"));
+    assert_int_equal(f.around.shell.views.now, VIEW_EXPLORE);
+    assert_string_equal(f.around.shell.sh.editor.text.s, texts[3]);
+    assert_int_equal(f.around.shell.sh.editor.cursor, strlen("The islands have"));
 }
 
 static void test_one_class(void **state)
@@ -249,8 +249,8 @@ static void test_one_class(void **state)
     view_fixture_expect(&f, "only en");
     assert_false(view_fixture_find(&f, "Toget", NULL, NULL));
     view_fixture_keys(&f, "Home Enter");
-    assert_string_equal(f.around.ex.editor.text.s, texts[1]);
-    explore_go(&f.around.ex, VIEW_CORPUS);
+    assert_string_equal(f.around.shell.sh.editor.text.s, texts[1]);
+    shell_go(&f.around.shell, VIEW_CORPUS);
     assert_true(view_fixture_keys(&f, "Esc"));
     view_fixture_expect(&f, "all classes");
     assert_false(view_fixture_keys(&f, "Esc")); /* out of the view */
@@ -362,7 +362,7 @@ static void test_split_characters(void **state)
     view_fixture_mouse(&f, MOUSE_PRESS, 12, 4, 1);
     view_fixture_draw(&f);
     view_fixture_keys(&f, "End Enter");
-    assert_string_equal(f.around.ex.editor.text.s, "\xe2\x80\xae");
+    assert_string_equal(f.around.shell.sh.editor.text.s, "\xe2\x80\xae");
 }
 
 static void test_strange_tables(void **state)
@@ -432,7 +432,7 @@ static void test_nothing_there(void **state)
     (void)state;
     view_fixture_init(&f, &corpus_view, DEPTH_256, false, 60, 12);
     f.in.workbench = NULL;
-    f.in.explore = NULL;
+    f.in.shared = NULL;
     view_fixture_enter(&f);
     view_fixture_keys(&f, "Down Right c t n N Enter End PageUp f");
     look_for("x");

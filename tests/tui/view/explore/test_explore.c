@@ -38,13 +38,13 @@ static void test_starts_in_text(void **state)
     (void)state;
     begin("", 120, 36);
     fixture_type(&f, "æ?q:");
-    assert_string_equal(f.ex.editor.text.s, "æ?q:");
+    assert_string_equal(f.shell.sh.editor.text.s, "æ?q:");
     fixture_keys(&f, "Esc");
     fixture_keys(&f, "q");
-    assert_true(f.ex.wants & WANT_QUIT);
-    assert_string_equal(f.ex.editor.text.s, "æ?q:");
+    assert_true(f.shell.wants & WANT_QUIT);
+    assert_string_equal(f.shell.sh.editor.text.s, "æ?q:");
     fixture_keys(&f, "i x");
-    assert_string_equal(f.ex.editor.text.s, "æ?q:x");
+    assert_string_equal(f.shell.sh.editor.text.s, "æ?q:x");
 }
 
 static void test_tab_goes_round(void **state)
@@ -53,11 +53,11 @@ static void test_tab_goes_round(void **state)
     begin("x", 120, 36);
     for (int i = 1; i <= N_PANES; i++) {
         fixture_keys(&f, "Tab");
-        assert_int_equal(f.ex.focus, i % N_PANES);
-        assert_false(f.ex.typing);
+        assert_int_equal(f.ex->focus, i % N_PANES);
+        assert_false(f.ex->typing);
     }
     fixture_keys(&f, "Shift-Tab");
-    assert_int_equal(f.ex.focus, PANE_LOSS);
+    assert_int_equal(f.ex->focus, PANE_LOSS);
 }
 
 static void test_tiny_keeps_the_text(void **state)
@@ -65,13 +65,13 @@ static void test_tiny_keeps_the_text(void **state)
     (void)state;
     begin("x", 20, 5);
     fixture_keys(&f, "Tab");
-    assert_int_equal(f.ex.focus, PANE_TEXT);
+    assert_int_equal(f.ex->focus, PANE_TEXT);
     fixture_keys(&f, "f"); /* the slider is not drawn, yet its value can be fixed from the text: it
                               shows in the loss */
-    explore_resize(&f.ex, 120, 36);
+    shell_resize(&f.shell, 120, 36);
     fixture_keys(&f, "Tab Tab");
-    explore_resize(&f.ex, 20, 5);
-    assert_int_equal(f.ex.focus, PANE_TEXT);
+    shell_resize(&f.shell, 20, 5);
+    assert_int_equal(f.ex->focus, PANE_TEXT);
 }
 
 static void test_accordion_unfolds_by_a_click(void **state)
@@ -80,10 +80,10 @@ static void test_accordion_unfolds_by_a_click(void **state)
     begin("x", 60, 20);
     int x, y;
     assert_true(fixture_find(&f, "Fixed values", &x, &y));
-    double before = sliders_value(&f.ex.sliders, 0, NULL);
+    double before = sliders_value(&f.shell.sh.sliders, 0, NULL);
     fixture_mouse(&f, MOUSE_PRESS, 1, x, y, 0, 1);
-    assert_int_equal(f.ex.focus, PANE_SLIDERS);
-    assert_true(sliders_value(&f.ex.sliders, 0, NULL) == before);
+    assert_int_equal(f.ex->focus, PANE_SLIDERS);
+    assert_true(sliders_value(&f.shell.sh.sliders, 0, NULL) == before);
 }
 
 static void test_the_cursor_sits_on_the_focus(void **state)
@@ -92,7 +92,7 @@ static void test_the_cursor_sits_on_the_focus(void **state)
     begin("to ord", 120, 36);
     for (int p = 0; p < N_PANES; p++) {
         fixture_draw(&f);
-        assert_true(rect_has(f.ex.layout.pane[f.ex.focus], f.grid.cursor_x, f.grid.cursor_y));
+        assert_true(rect_has(f.ex->layout.pane[f.ex->focus], f.grid.cursor_x, f.grid.cursor_y));
         fixture_keys(&f, "Tab");
     }
 }
@@ -108,11 +108,11 @@ static void test_click_places_the_cursor(void **state)
     fixture_keys(&f, "Tab");
     fixture_mouse(&f, MOUSE_PRESS, 1, x + 1, y, 0, 1);
     fixture_mouse(&f, MOUSE_RELEASE, 1, x + 1, y, 0, 0);
-    assert_true(f.ex.typing);
-    assert_int_equal(f.ex.editor.cursor, strlen("Rådet s"));
+    assert_true(f.ex->typing);
+    assert_int_equal(f.shell.sh.editor.cursor, strlen("Rådet s"));
     fixture_mouse(&f, MOUSE_PRESS, 1, x, y, 0, 2);
     fixture_type(&f, "X");
-    assert_string_equal(f.ex.editor.text.s, "Rådet X");
+    assert_string_equal(f.shell.sh.editor.text.s, "Rådet X");
 }
 
 static void test_dragging_selects(void **state)
@@ -126,7 +126,7 @@ static void test_dragging_selects(void **state)
     fixture_mouse(&f, MOUSE_RELEASE, 1, x + 6, y, 0, 0);
     fixture_mouse(&f, MOUSE_MOVE, 0, x + 9, y, 0, 0);
     size_t from, to;
-    assert_true(editor_selection(&f.ex.editor, &from, &to));
+    assert_true(editor_selection(&f.shell.sh.editor, &from, &to));
     assert_int_equal(from, 0);
     assert_int_equal(to, strlen("Råde"));
     fixture_draw(&f);
@@ -143,7 +143,7 @@ static void test_tokens_have_their_levels(void **state)
     fixture_keys(&f, "Esc Home"); /* the cursor's token looks otherwise */
     for (int c = 0; c < 2; c++) {
         fixture_draw(&f);
-        const struct line_latents *l = f.ex.snapshot->line[0].latents;
+        const struct line_latents *l = f.shell.sh.snapshot->line[0].latents;
         float v = c ? l->act[3 * l->n_watch] : l->pre[3 * l->n_watch];
         int level = theme_level(f.theme, (double)v / 4, INT_MIN);
         struct style s =
@@ -159,8 +159,8 @@ static void test_an_edit_dims_what_follows_in_its_line(void **state)
     (void)state;
     begin("en to tre\nfire fem", 120, 36);
     fixture_keys(&f, "Up Home Right Right Right x");
-    assert_string_equal(f.ex.editor.text.s, "en xto tre\nfire fem");
-    const struct paint *p = &f.ex.paint;
+    assert_string_equal(f.shell.sh.editor.text.s, "en xto tre\nfire fem");
+    const struct paint *p = &f.ex->paint;
     assert_false(p->token[0].stale); /* "en" */
     bool stale_tre = false;
     for (size_t i = 0; i < p->n; i++) {
@@ -171,9 +171,9 @@ static void test_an_edit_dims_what_follows_in_its_line(void **state)
     }
     assert_true(stale_tre);
     fixture_settle(&f);
-    for (size_t i = 0; i < f.ex.paint.n; i++)
-        assert_false(f.ex.paint.token[i].stale);
-    assert_int_equal(f.ex.paint.n, 5);
+    for (size_t i = 0; i < f.ex->paint.n; i++)
+        assert_false(f.ex->paint.token[i].stale);
+    assert_int_equal(f.ex->paint.n, 5);
 }
 
 static void test_a_late_snapshot_is_mapped(void **state)
@@ -182,17 +182,18 @@ static void test_a_late_snapshot_is_mapped(void **state)
     begin("", 120, 36);
     fixture_type(&f, "en to");
     struct wish w;
-    explore_wish(&f.ex, &w);
+    shell_wish(&f.shell, &w);
     struct snapshot *s = fixture_snapshot(&w);
     fixture_type(&f, " tre");
     fixture_keys(&f, "Home");
     fixture_type(&f, "og ");
-    explore_snapshot(&f.ex, s); /* of "en to" while "og en to tre" is shown */
+    shell_snapshot(&f.shell, s); /* of "en to" while "og en to tre" is shown */
     snapshot_unref(s);
-    assert_string_equal(f.ex.editor.text.s, "og en to tre");
-    for (size_t i = 0; i < f.ex.paint.n; i++)
-        assert_true(f.ex.paint.token[i].end <= f.ex.editor.text.n);
-    assert_true(f.ex.loss.version != f.ex.editor.version); /* its loss is another text's */
+    assert_string_equal(f.shell.sh.editor.text.s, "og en to tre");
+    for (size_t i = 0; i < f.ex->paint.n; i++)
+        assert_true(f.ex->paint.token[i].end <= f.shell.sh.editor.text.n);
+    assert_true(f.shell.sh.loss.version !=
+                f.shell.sh.editor.version); /* its loss is another text's */
 }
 
 static void test_token_steps_and_info(void **state)
@@ -223,8 +224,8 @@ static void test_rail_and_legend(void **state)
     int x, y;
     fixture_keys(&f, "v Home");
     assert_true(fixture_find(&f, "en▏to", &x, &y));
-    assert_true(f.ex.rail);
-    float v = f.ex.paint.token[1].value;
+    assert_true(f.ex->rail);
+    float v = f.ex->paint.token[1].value;
     const char *glyph = cell(x + 3, y + 1)->glyph;
     if (fabsf(v) >= .04f)
         assert_string_not_equal(glyph, " ");
@@ -281,11 +282,11 @@ static void test_paste_is_one_step_and_enters_text(void **state)
     begin("x", 120, 36);
     fixture_keys(&f, "Tab");
     struct event e = {.kind = EVENT_PASTE, .paste = " indsat\ntekst", .n_paste = 13};
-    explore_event(&f.ex, &e);
-    assert_string_equal(f.ex.editor.text.s, "x indsat\ntekst");
-    assert_true(f.ex.typing && f.ex.focus == PANE_TEXT);
+    shell_event(&f.shell, &e);
+    assert_string_equal(f.shell.sh.editor.text.s, "x indsat\ntekst");
+    assert_true(f.ex->typing && f.ex->focus == PANE_TEXT);
     fixture_keys(&f, "Ctrl-_");
-    assert_string_equal(f.ex.editor.text.s, "x");
+    assert_string_equal(f.shell.sh.editor.text.s, "x");
 }
 
 /* ---- latents */
@@ -294,41 +295,41 @@ static void test_taking_and_colouring(void **state)
     (void)state;
     begin("en to tre", 120, 36);
     fixture_keys(&f, "Esc Tab End");
-    struct list *l = &f.ex.latents;
+    struct list *l = &f.ex->latents;
     assert_int_equal(l->selected, l->n - 1);
     fixture_keys(&f, "f");
-    int32_t taken = f.ex.sliders.unit[5].index; /* the last free slider gave its place */
+    int32_t taken = f.shell.sh.sliders.unit[5].index; /* the last free slider gave its place */
     assert_int_not_equal(taken, 2047);
-    assert_int_equal(f.ex.rows.selected, 6);
-    assert_false(f.ex.sliders.unit[5].fixed);
+    assert_int_equal(f.shell.sh.rows.selected, 6);
+    assert_false(f.shell.sh.sliders.unit[5].fixed);
     fixture_keys(&f, "f");
-    assert_true(f.ex.sliders.unit[5].fixed);
+    assert_true(f.shell.sh.sliders.unit[5].fixed);
     fixture_keys(&f, "Enter");
-    assert_int_equal(f.ex.colour_unit, taken);
+    assert_int_equal(f.shell.sh.colour_unit, taken);
     fixture_keys(&f, "u u");
-    assert_int_equal(f.ex.sliders.unit[5].index, 2047);
+    assert_int_equal(f.shell.sh.sliders.unit[5].index, 2047);
     fixture_keys(&f, "a");
-    assert_int_equal(f.ex.colour_unit, UNIT_ALL);
+    assert_int_equal(f.shell.sh.colour_unit, UNIT_ALL);
 }
 
 static void test_watching_another_latent(void **state)
 {
     (void)state;
     begin("en to tre", 120, 36);
-    assert_true(explore_command(&f.ex, "unit 55"));
+    assert_true(shell_command(&f.shell, "unit 55"));
     struct wish w;
-    explore_wish(&f.ex, &w);
+    shell_wish(&f.shell, &w);
     assert_int_equal(w.watch, 55);
-    assert_false(explore_command(&f.ex, "unit x"));
-    explore_command(&f.ex, "unit 99999");
-    assert_int_equal(f.ex.colour_unit, 55);
+    assert_false(shell_command(&f.shell, "unit x"));
+    shell_command(&f.shell, "unit 99999");
+    assert_int_equal(f.shell.sh.colour_unit, 55);
 }
 
 /* ---- sliders */
 static void slider_at(int row, struct slider_track *t, int *x, int *y)
 {
     fixture_draw(&f);
-    assert_true(explore_track(&f.ex, row, t, x, y));
+    assert_true(shell_track(&f.shell, row, t, x, y));
 }
 
 static void test_drag_is_one_undo_step(void **state)
@@ -342,15 +343,16 @@ static void test_drag_is_one_undo_step(void **state)
     fixture_mouse(&f, MOUSE_PRESS, 1, at, y, 0, 1);
     for (int i = 1; i <= 4; i++)
         fixture_mouse(&f, MOUSE_MOVE, 1, at + i, y, 0, 0);
-    assert_true(f.ex.wish_changed);
+    assert_true(f.shell.sh.wish_changed);
     fixture_mouse(&f, MOUSE_RELEASE, 1, at + 4, y, 0, 0);
-    double v = sliders_value(&f.ex.sliders, 1, NULL);
-    assert_true(v > 1 && f.ex.sliders.unit[1].fixed);
-    assert_false(f.ex.drag.active);
+    double v = sliders_value(&f.shell.sh.sliders, 1, NULL);
+    assert_true(v > 1 && f.shell.sh.sliders.unit[1].fixed);
+    assert_false(f.ex->drag.active);
     fixture_keys(&f, "u");
-    assert_true(sliders_value(&f.ex.sliders, 1, NULL) == 0 && !f.ex.sliders.unit[1].fixed);
+    assert_true(sliders_value(&f.shell.sh.sliders, 1, NULL) == 0 &&
+                !f.shell.sh.sliders.unit[1].fixed);
     fixture_keys(&f, "Ctrl-R");
-    assert_true(sliders_value(&f.ex.sliders, 1, NULL) == v);
+    assert_true(sliders_value(&f.shell.sh.sliders, 1, NULL) == v);
 }
 
 static void test_drag_ends(void **state)
@@ -364,23 +366,24 @@ static void test_drag_ends(void **state)
     fixture_mouse(&f, MOUSE_PRESS, 1, at, y, 0, 1); /* Esc puts back */
     fixture_mouse(&f, MOUSE_MOVE, 1, at + 3, y, 0, 0);
     fixture_keys(&f, "Esc");
-    assert_true(sliders_value(&f.ex.sliders, 0, NULL) == 0);
-    assert_int_equal(f.ex.history.n, 0);
+    assert_true(sliders_value(&f.shell.sh.sliders, 0, NULL) == 0);
+    assert_int_equal(f.shell.sh.history.n, 0);
     fixture_mouse(&f, MOUSE_PRESS, 1, at, y, 0, 1); /* so does the right button */
     fixture_mouse(&f, MOUSE_MOVE, 1, at + 3, y, 0, 0);
     fixture_mouse(&f, MOUSE_PRESS, 3, at + 3, y, 0, 1);
-    assert_true(sliders_value(&f.ex.sliders, 0, NULL) == 0 && !f.ex.sliders.unit[0].fixed);
+    assert_true(sliders_value(&f.shell.sh.sliders, 0, NULL) == 0 &&
+                !f.shell.sh.sliders.unit[0].fixed);
     fixture_mouse(&f, MOUSE_PRESS, 1, at, y, 0,
                   1); /* a motion without button ends it, the value stays */
     fixture_mouse(&f, MOUSE_MOVE, 1, at + 3, y, 0, 0);
-    double v = sliders_value(&f.ex.sliders, 0, NULL);
+    double v = sliders_value(&f.shell.sh.sliders, 0, NULL);
     fixture_mouse(&f, MOUSE_MOVE, 0, at + 9, y, 0, 0);
-    assert_false(f.ex.drag.active);
-    assert_true(v > 0 && sliders_value(&f.ex.sliders, 0, NULL) == v);
+    assert_false(f.ex->drag.active);
+    assert_true(v > 0 && sliders_value(&f.shell.sh.sliders, 0, NULL) == v);
     struct event out = {.kind = EVENT_FOCUS_OUT};
     fixture_mouse(&f, MOUSE_PRESS, 1, x + track_cell(t, v), y, 0, 1); /* losing the focus too */
-    explore_event(&f.ex, &out);
-    assert_false(f.ex.drag.active);
+    shell_event(&f.shell, &out);
+    assert_false(f.ex->drag.active);
 }
 
 static void test_other_buttons(void **state)
@@ -391,13 +394,13 @@ static void test_other_buttons(void **state)
     int x, y;
     slider_at(0, &t, &x, &y);
     fixture_mouse(&f, MOUSE_PRESS, 2, x, y, 0, 1);
-    assert_true(fabs(sliders_value(&f.ex.sliders, 0, NULL) - 1.5) < 1e-6); /* the median */
+    assert_true(fabs(sliders_value(&f.shell.sh.sliders, 0, NULL) - 1.5) < 1e-6); /* the median */
     fixture_mouse(&f, MOUSE_PRESS, 3, x, y, 0, 1);
-    assert_false(f.ex.sliders.unit[0].fixed);
+    assert_false(f.shell.sh.sliders.unit[0].fixed);
     fixture_mouse(&f, MOUSE_WHEEL_UP, 0, x, y, 0, 0);
-    assert_true(fabs(sliders_value(&f.ex.sliders, 0, NULL) - 2) < 1e-6);
+    assert_true(fabs(sliders_value(&f.shell.sh.sliders, 0, NULL) - 2) < 1e-6);
     fixture_mouse(&f, MOUSE_WHEEL_DOWN, 0, x, y, MOD_CTRL, 0);
-    assert_true(fabs(sliders_value(&f.ex.sliders, 0, NULL) - 1.9) < 1e-5);
+    assert_true(fabs(sliders_value(&f.shell.sh.sliders, 0, NULL) - 1.9) < 1e-5);
 }
 
 static void test_double_click_types_a_number(void **state)
@@ -411,16 +414,16 @@ static void test_double_click_types_a_number(void **state)
     fixture_mouse(&f, MOUSE_RELEASE, 1, x + 2, y, 0, 0);
     fixture_mouse(&f, MOUSE_PRESS, 1, x + 2, y, 0, 2);
     fixture_mouse(&f, MOUSE_RELEASE, 1, x + 2, y, 0, 0);
-    assert_int_equal(f.ex.overlay, OVERLAY_VALUE);
-    assert_true(sliders_value(&f.ex.sliders, 2, NULL) ==
+    assert_int_equal(f.shell.overlay, OVERLAY_VALUE);
+    assert_true(sliders_value(&f.shell.sh.sliders, 2, NULL) ==
                 0); /* the first click's jump is taken back */
     fixture_type(&f, "-2,5");
     fixture_keys(&f, "Enter");
-    assert_int_equal(f.ex.overlay, OVERLAY_NONE);
-    assert_true(sliders_value(&f.ex.sliders, 2, NULL) == -2.5);
+    assert_int_equal(f.shell.overlay, OVERLAY_NONE);
+    assert_true(sliders_value(&f.shell.sh.sliders, 2, NULL) == -2.5);
     fixture_keys(&f, "= x Enter");
-    assert_true(sliders_value(&f.ex.sliders, 2, NULL) == -2.5);
-    assert_true(f.ex.message_is_error);
+    assert_true(sliders_value(&f.shell.sh.sliders, 2, NULL) == -2.5);
+    assert_true(f.shell.sh.message_is_error);
     fixture_keys(&f, "= 1 2 Enter");
     slider_at(2, &t, &x, &y);
     assert_true(t.range == 12);
@@ -431,21 +434,22 @@ static void test_keys_of_sliders(void **state)
     (void)state;
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc Tab Tab Tab Tab Down ] ] }");
-    assert_true(fabs(sliders_value(&f.ex.sliders, 0, NULL) - 1.1) < 1e-6);
+    assert_true(fabs(sliders_value(&f.shell.sh.sliders, 0, NULL) - 1.1) < 1e-6);
     fixture_keys(&f, "Left Shift-Right");
-    assert_true(fabs(sliders_value(&f.ex.sliders, 0, NULL) - .7) < 1e-6);
+    assert_true(fabs(sliders_value(&f.shell.sh.sliders, 0, NULL) - .7) < 1e-6);
     fixture_keys(&f, "f");
-    assert_false(f.ex.sliders.unit[0].fixed);
+    assert_false(f.shell.sh.sliders.unit[0].fixed);
     fixture_keys(&f, "f 0");
-    assert_true(sliders_value(&f.ex.sliders, 0, NULL) == 0 && !f.ex.sliders.unit[0].fixed);
+    assert_true(sliders_value(&f.shell.sh.sliders, 0, NULL) == 0 &&
+                !f.shell.sh.sliders.unit[0].fixed);
     fixture_keys(&f, "Home ]");
     for (int i = 0; i < 6; i++)
-        assert_true(f.ex.sliders.unit[i].fixed && f.ex.sliders.unit[i].value == .5f);
+        assert_true(f.shell.sh.sliders.unit[i].fixed && f.shell.sh.sliders.unit[i].value == .5f);
     fixture_keys(&f, "End x");
-    assert_int_equal(f.ex.sliders.n, 5);
+    assert_int_equal(f.shell.sh.sliders.n, 5);
     fixture_keys(&f, "I");
     struct wish w;
-    explore_wish(&f.ex, &w);
+    shell_wish(&f.shell, &w);
     assert_int_equal(w.insert, INSERT_SAE);
     assert_int_equal(w.n_units, 5);
 }
@@ -455,17 +459,17 @@ static void test_a_number_names_its_knob(void **state)
 {
     (void)state;
     begin("en to", 120, 36);
-    explore_command(&f.ex, "fix 1482=1.8");
+    shell_command(&f.shell, "fix 1482=1.8");
     fixture_settle(&f);
     fixture_shows(&f, "3.14"); /* 2.96 + 0.18 */
     fixture_hides(&f, "at 1.8");
-    explore_command(&f.ex, "fix 1482=3");
+    shell_command(&f.shell, "fix 1482=3");
     fixture_shows(&f, "3.14 at 1.8");
     fixture_hides(&f, "+0.18");
     fixture_settle(&f);
     fixture_hides(&f, "at 1.8");
     fixture_shows(&f, "3.26");
-    explore_command(&f.ex, "free all");
+    shell_command(&f.shell, "free all");
     fixture_shows(&f, "at 3.0");
     fixture_settle(&f);
     fixture_hides(&f, "at 3.0");
@@ -476,7 +480,7 @@ static void test_a_count_while_measuring(void **state)
 {
     (void)state;
     begin("en to", 200, 60);
-    explore_command(&f.ex, "fix 1482=1");
+    shell_command(&f.shell, "fix 1482=1");
     fixture_settle(&f);
     fixture_shows(&f, "80/120");
     fixture_shows(&f, "± 0.01");
@@ -486,14 +490,14 @@ static void test_no_uncertainty_shows_as_zero(void **state)
 {
     (void)state;
     begin("en to", 200, 60);
-    explore_command(&f.ex, "fix 1482=1");
+    shell_command(&f.shell, "fix 1482=1");
     fixture_settle(&f);
     for (int i = 0; i < 2; i++)
-        f.ex.refset[i].view.diff.half = .003;
+        f.shell.sh.refset[i].view.diff.half = .003;
     fixture_shows(&f, "± <.01");
     fixture_hides(&f, "± 0.0");
     for (int i = 0; i < 2; i++)
-        f.ex.refset[i].view.diff.half = (double)NAN; /* no two sentences differ */
+        f.shell.sh.refset[i].view.diff.half = (double)NAN; /* no two sentences differ */
     fixture_hides(&f, "±");
 }
 
@@ -506,12 +510,12 @@ static void test_accepting_a_prediction(void **state)
     fixture_shows(&f, "‹C3›");
     fixture_shows(&f, "⏎");
     fixture_keys(&f, "Esc Tab Tab Enter");
-    assert_string_equal(f.ex.editor.text.s, "Parlamentets holdning");
+    assert_string_equal(f.shell.sh.editor.text.s, "Parlamentets holdning");
     fixture_settle(&f);
-    f.ex.next.selected = 5; /* a byte of a character */
+    f.ex->next.selected = 5; /* a byte of a character */
     fixture_keys(&f, "Enter");
-    assert_string_equal(f.ex.editor.text.s, "Parlamentets holdning");
-    assert_true(f.ex.message_is_error);
+    assert_string_equal(f.shell.sh.editor.text.s, "Parlamentets holdning");
+    assert_true(f.shell.sh.message_is_error);
 }
 
 /* ---- commands */
@@ -558,15 +562,15 @@ static void test_commands(void **state)
                  {"quit now", false}};
     begin("en to", 120, 36);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (explore_command(&f.ex, cases[i].line) != cases[i].ok)
+        if (shell_command(&f.shell, cases[i].line) != cases[i].ok)
             fail_msg(":%s: expected %s", cases[i].line, cases[i].ok ? "sense" : "nonsense");
-    assert_int_equal(f.ex.colouring, COLOUR_LOSS);
-    assert_int_equal(f.ex.sliders.insert, INSERT_ERROR);
-    assert_true(f.ex.sliders.join && f.ex.sliders.special && f.ex.header);
-    assert_string_equal(f.ex.encoding, "latin-1");
-    assert_true(f.ex.wants & WANT_QUIT && f.ex.wants & WANT_SHOT && f.ex.wants & WANT_THEME &&
-                f.ex.wants & WANT_MOUSE);
-    assert_int_equal(f.ex.editor.text.n, 0);
+    assert_int_equal(f.shell.sh.colouring, COLOUR_LOSS);
+    assert_int_equal(f.shell.sh.sliders.insert, INSERT_ERROR);
+    assert_true(f.shell.sh.sliders.join && f.shell.sh.sliders.special && f.shell.header);
+    assert_string_equal(f.shell.encoding, "latin-1");
+    assert_true(f.shell.wants & WANT_QUIT && f.shell.wants & WANT_SHOT &&
+                f.shell.wants & WANT_THEME && f.shell.wants & WANT_MOUSE);
+    assert_int_equal(f.shell.sh.editor.text.n, 0);
 }
 
 /* How a corpus is read is asked with it; changed, it is asked anew, and undo takes that back. */
@@ -575,27 +579,27 @@ static void test_how_a_corpus_is_read(void **state)
     (void)state;
     begin("en to", 120, 36);
     fixture_host(&f);
-    explore_command(&f.ex, "encoding latin1");
-    explore_command(&f.ex, "corpus tests/golden/text/small.txt"); /* some file */
-    explore_go(&f.ex, VIEW_LATENTS);
+    shell_command(&f.shell, "encoding latin1");
+    shell_command(&f.shell, "corpus tests/golden/text/small.txt"); /* some file */
+    shell_go(&f.shell, VIEW_LATENTS);
     const struct corpus_choice *c = &fixture_job(&f, REQUEST_LATENTS)->request.corpus;
     assert_string_equal(c->path, "tests/golden/text/small.txt");
     assert_string_equal(c->encoding, "latin1");
     assert_false(c->header || c->special);
-    explore_command(&f.ex, "header on");
+    shell_command(&f.shell, "header on");
     c = &fixture_job(&f, REQUEST_LATENTS)->request.corpus;
     assert_true(c->header && !c->special);
-    explore_command(&f.ex, "special on");
+    shell_command(&f.shell, "special on");
     c = &fixture_job(&f, REQUEST_LATENTS)->request.corpus;
     assert_true(c->header && c->special);
     struct wish w;
-    explore_wish(&f.ex, &w);
+    shell_wish(&f.shell, &w);
     assert_true(w.special);
-    explore_go(&f.ex, VIEW_EXPLORE);
+    shell_go(&f.shell, VIEW_EXPLORE);
     fixture_keys(&f, "u");
-    assert_false(f.ex.sliders.special || f.ex.views.corpus.special);
-    explore_command(&f.ex, "corpus references");
-    assert_true(!f.ex.views.corpus.encoding && !f.ex.views.corpus.header);
+    assert_false(f.shell.sh.sliders.special || f.shell.sh.corpus.special);
+    shell_command(&f.shell, "corpus references");
+    assert_true(!f.shell.sh.corpus.encoding && !f.shell.sh.corpus.header);
 }
 
 static void test_palette(void **state)
@@ -603,20 +607,20 @@ static void test_palette(void **state)
     (void)state;
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc :");
-    assert_int_equal(f.ex.overlay, OVERLAY_PALETTE);
+    assert_int_equal(f.shell.overlay, OVERLAY_PALETTE);
     fixture_type(&f, "cnt");
     fixture_shows(&f, "context line|join");
     fixture_keys(&f, "Tab");
-    assert_string_equal(f.ex.prompt.s, "context ");
+    assert_string_equal(f.shell.prompt.s, "context ");
     fixture_keys(&f, "Tab Tab");
-    assert_string_equal(f.ex.prompt.s, "context join");
+    assert_string_equal(f.shell.prompt.s, "context join");
     fixture_keys(&f, "Enter");
-    assert_int_equal(f.ex.overlay, OVERLAY_NONE);
-    assert_true(f.ex.sliders.join);
+    assert_int_equal(f.shell.overlay, OVERLAY_NONE);
+    assert_true(f.shell.sh.sliders.join);
     fixture_keys(&f, ": z o o Enter"); /* an action by its name */
-    assert_true(f.ex.zoom);
+    assert_true(f.ex->zoom);
     fixture_keys(&f, ": Backspace");
-    assert_int_equal(f.ex.overlay, OVERLAY_NONE);
+    assert_int_equal(f.shell.overlay, OVERLAY_NONE);
 }
 
 static void test_every_action_can_be_found(void **state)
@@ -626,29 +630,29 @@ static void test_every_action_can_be_found(void **state)
     fixture_keys(&f, "Esc ?");
     fixture_shows(&f, "Keys: the text");
     fixture_keys(&f, "Down Down Esc");
-    assert_int_equal(f.ex.overlay, OVERLAY_NONE);
-    assert_false(f.ex.typing);
+    assert_int_equal(f.shell.overlay, OVERLAY_NONE);
+    assert_false(f.ex->typing);
 }
 
 static void test_cancel_then_ask(void **state)
 {
     (void)state;
     begin("en to", 120, 36);
-    f.ex.status.idle = false;
+    f.shell.sh.status.idle = false;
     fixture_keys(&f, "Ctrl-C");
     struct wish w;
-    explore_wish(&f.ex, &w);
+    shell_wish(&f.shell, &w);
     assert_false(w.refsets);
     fixture_keys(&f, "Ctrl-C");
-    assert_int_equal(f.ex.overlay, OVERLAY_ASK);
+    assert_int_equal(f.shell.overlay, OVERLAY_ASK);
     fixture_keys(&f, "n");
-    assert_false(f.ex.wants & WANT_QUIT);
+    assert_false(f.shell.wants & WANT_QUIT);
     fixture_keys(&f, "x"); /* work goes on */
-    explore_wish(&f.ex, &w);
+    shell_wish(&f.shell, &w);
     assert_true(w.refsets);
-    f.ex.status.idle = true;
+    f.shell.sh.status.idle = true;
     fixture_keys(&f, "Ctrl-C y");
-    assert_true(f.ex.wants & WANT_QUIT);
+    assert_true(f.shell.wants & WANT_QUIT);
 }
 
 static void test_wish(void **state)
@@ -656,7 +660,7 @@ static void test_wish(void **state)
     (void)state;
     begin("en to", 120, 36);
     struct wish w;
-    explore_wish(&f.ex, &w);
+    shell_wish(&f.shell, &w);
     uint64_t generation = w.generation;
     assert_int_equal(w.insert, INSERT_NONE);
     assert_int_equal(w.n_units, 6);
@@ -664,8 +668,8 @@ static void test_wish(void **state)
     assert_true(w.losses && w.refsets);
     assert_int_equal(w.cursor, 5);
     fixture_keys(&f, "Home");
-    assert_true(f.ex.wish_changed);
-    explore_wish(&f.ex, &w);
+    assert_true(f.shell.sh.wish_changed);
+    shell_wish(&f.shell, &w);
     assert_true(w.generation > generation);
     assert_int_equal(w.cursor, 1); /* behind a byte of the token looked at */
 }
@@ -674,30 +678,30 @@ static void test_save_and_restore(void **state)
 {
     (void)state;
     begin("en to", 120, 36);
-    explore_command(&f.ex, "fix 1482=2");
-    explore_command(&f.ex, "colour delta");
+    shell_command(&f.shell, "fix 1482=2");
+    shell_command(&f.shell, "colour delta");
     struct saved_state s;
     struct options o = {0};
-    explore_go(&f.ex, VIEW_SWEEP);
-    explore_save(&f.ex, &s);
+    shell_go(&f.shell, VIEW_SWEEP);
+    shell_save(&f.shell, &s);
     assert_string_equal(s.view, "sweep");
-    struct explore again;
-    explore_init(&again, &o, &s);
-    explore_loaded(&again, &f.wb);
-    assert_string_equal(again.editor.text.s, "en to");
-    assert_true(sliders_equal(&again.sliders, &f.ex.sliders));
-    assert_int_equal(again.colouring, COLOUR_DELTA);
-    assert_int_equal(again.colour_unit, 1482);
+    struct shell again;
+    shell_init(&again, &o, &s);
+    shell_loaded(&again, &f.wb);
+    assert_string_equal(again.sh.editor.text.s, "en to");
+    assert_true(sliders_equal(&again.sh.sliders, &f.shell.sh.sliders));
+    assert_int_equal(again.sh.colouring, COLOUR_DELTA);
+    assert_int_equal(again.sh.colour_unit, 1482);
     assert_int_equal(again.views.now, VIEW_SWEEP);
-    explore_release(&again);
+    shell_release(&again);
     snprintf(s.view, sizeof s.view, "circuits"); /* of a later version */
     s.sliders.unit[1].index = 100000;            /* of a larger SAE */
-    explore_init(&again, &o, &s);
-    explore_loaded(&again, &f.wb);
-    assert_int_equal(again.sliders.n, 5);
+    shell_init(&again, &o, &s);
+    shell_loaded(&again, &f.wb);
+    assert_int_equal(again.sh.sliders.n, 5);
     assert_int_equal(again.views.now, VIEW_EXPLORE);
-    assert_true(again.message_is_error);
-    explore_release(&again);
+    assert_true(again.sh.message_is_error);
+    shell_release(&again);
     state_release(&s);
 }
 

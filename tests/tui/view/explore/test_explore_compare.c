@@ -3,7 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/session/session_private.h"
 #include "tests/support/explore_fixture.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,8 +40,9 @@ static const struct cell *cell(int x, int y)
 
 static void assert_value(int row, double v)
 {
-    if (fabs(sliders_value(&f.ex.sliders, row, NULL) - v) > 1e-5)
-        fail_msg("slider %d: %g, expected %g", row, sliders_value(&f.ex.sliders, row, NULL), v);
+    if (fabs(sliders_value(&f.shell.sh.sliders, row, NULL) - v) > 1e-5)
+        fail_msg("slider %d: %g, expected %g", row, sliders_value(&f.shell.sh.sliders, row, NULL),
+                 v);
 }
 
 /* ---- Space */
@@ -49,31 +50,31 @@ static void test_blink_lifts_and_puts_back(void **state)
 {
     (void)state;
     begin("en to tre\nfire fem", 120, 36);
-    explore_command(&f.ex, "fix 1482=2,77=-1.3");
+    shell_command(&f.shell, "fix 1482=2,77=-1.3");
     fixture_settle(&f);
     fixture_keys(&f, "Esc Space");
-    struct sliders kept = f.ex.sliders;
+    struct sliders kept = f.shell.sh.sliders;
     struct wish w;
-    assert_true(f.ex.wish_changed);
-    explore_wish(&f.ex, &w);
+    assert_true(f.shell.sh.wish_changed);
+    shell_wish(&f.shell, &w);
     assert_int_equal(w.insert, INSERT_SAE); /* the fixed values are all that changes */
     for (int i = 0; i < w.n_units; i++)
         assert_false(w.unit[i].fixed);
     assert_true(kept.unit[0].fixed && kept.unit[0].value == 2);
-    f.ex.wish_changed = true;
+    f.shell.sh.wish_changed = true;
     fixture_settle(&f);
     fixture_shows(&f, "without the fixed values: Space puts them back");
     fixture_shows(&f, "without them: Space puts back");
     fixture_shows(&f, "free"); /* above the numbers that stood under "fixed" */
     fixture_hides(&f, "+0.07");
     fixture_keys(&f, "Tab"); /* looking round does not end it */
-    assert_true(explore_lifted(&f.ex));
+    assert_true(shared_lifted(&f.shell.sh));
     fixture_keys(&f, "Space");
-    assert_false(explore_lifted(&f.ex));
-    assert_true(sliders_equal(&kept, &f.ex.sliders));
-    explore_wish(&f.ex, &w);
+    assert_false(shared_lifted(&f.shell.sh));
+    assert_true(sliders_equal(&kept, &f.shell.sh.sliders));
+    shell_wish(&f.shell, &w);
     assert_true(w.unit[0].fixed && w.unit[0].value == 2 && w.unit[1].fixed);
-    f.ex.wish_changed = true;
+    f.shell.sh.wish_changed = true;
     fixture_settle(&f);
     fixture_shows(&f, "+0.07");
     fixture_hides(&f, "Space puts");
@@ -86,12 +87,12 @@ static void test_any_change_ends_the_blink(void **state)
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         begin("en to", 120, 36);
         fixture_keys(&f, "Esc Tab Tab Tab Tab Down ] ] Space");
-        assert_true(explore_lifted(&f.ex));
+        assert_true(shared_lifted(&f.shell.sh));
         fixture_keys(&f, changes[i]);
-        if (explore_lifted(&f.ex))
+        if (shared_lifted(&f.shell.sh))
             fail_msg("%s: still without the fixed values", changes[i]);
         fixture_keys(&f, "u Ctrl-R"); /* and it does not come back by undoing the change */
-        assert_false(explore_lifted(&f.ex));
+        assert_false(shared_lifted(&f.shell.sh));
         fixture_release(&f);
     }
     begin("en to", 120, 36); /* the mouse */
@@ -99,9 +100,9 @@ static void test_any_change_ends_the_blink(void **state)
     int x, y;
     fixture_keys(&f, "Esc ] Space");
     fixture_draw(&f);
-    assert_true(explore_track(&f.ex, 1, &t, &x, &y));
+    assert_true(shell_track(&f.shell, 1, &t, &x, &y));
     fixture_mouse(&f, MOUSE_PRESS, 1, x + 2, y, 0, 1);
-    assert_false(explore_lifted(&f.ex));
+    assert_false(shared_lifted(&f.shell.sh));
     fixture_mouse(&f, MOUSE_RELEASE, 1, x + 2, y, 0, 1);
 }
 
@@ -109,10 +110,10 @@ static void test_nothing_to_blink(void **state)
 {
     (void)state;
     begin("en to", 120, 36);
-    f.ex.wish_changed = false;
+    f.shell.sh.wish_changed = false;
     fixture_keys(&f, "Esc Space");
-    assert_false(f.ex.wish_changed);
-    assert_false(explore_lifted(&f.ex));
+    assert_false(f.shell.sh.wish_changed);
+    assert_false(shared_lifted(&f.shell.sh));
     fixture_shows(&f, "nothing is fixed");
 }
 
@@ -120,17 +121,17 @@ static void test_nothing_to_blink(void **state)
 static void check_marks(const struct grid *before, int *n_marked)
 {
     struct grid plain;
-    uint8_t *changed = f.ex.blink.changed;
+    uint8_t *changed = f.ex->blink.changed;
     *n_marked = 0;
     assert_non_null(changed);
-    f.ex.blink.changed = NULL;
+    f.ex->blink.changed = NULL;
     fixture_draw(&f);
     grid_init(&plain, f.grid.w, f.grid.h, theme_style(f.theme, ROLE_TEXT));
     memcpy(plain.cell, f.grid.cell, (size_t)plain.w * (size_t)plain.h * sizeof *plain.cell);
-    f.ex.blink.changed = changed;
+    f.ex->blink.changed = changed;
     fixture_draw(&f);
     for (int p = 0; p < N_PANES; p++) {
-        struct rect r = layout_inner(&f.ex.layout, (enum pane)p);
+        struct rect r = layout_inner(&f.ex->layout, (enum pane)p);
         for (int y = r.y; y < r.y + r.h; y++)
             for (int x = r.x; x < r.x + r.w; x++) {
                 int at = y * plain.w + x;
@@ -159,23 +160,23 @@ static void test_what_changed_is_marked_once(void **state)
         struct grid before;
         int n_marked;
         begin_as("en to tre\nfire fem", cases[i].depth, cases[i].ascii, cases[i].w, cases[i].h);
-        explore_command(&f.ex, "fix 1482=2");
-        explore_command(&f.ex, "colour loss");
+        shell_command(&f.shell, "fix 1482=2");
+        shell_command(&f.shell, "colour loss");
         fixture_settle(&f);
         fixture_keys(&f, "Esc"); /* the picture as it stands in command state */
         fixture_draw(&f);
         grid_init(&before, f.grid.w, f.grid.h, theme_style(f.theme, ROLE_TEXT));
         memcpy(before.cell, f.grid.cell, (size_t)before.w * (size_t)before.h * sizeof *before.cell);
         fixture_keys(&f, "Space");
-        assert_null(f.ex.blink.changed); /* not before the numbers have come */
+        assert_null(f.ex->blink.changed); /* not before the numbers have come */
         fixture_settle(&f);
         check_marks(&before, &n_marked);
         assert_true(n_marked > 3);
         fixture_keys(&f, "Right"); /* the next event takes the marks away */
-        assert_null(f.ex.blink.changed);
+        assert_null(f.ex->blink.changed);
         fixture_keys(&f, "Left Space");
         fixture_settle(&f);
-        assert_non_null(f.ex.blink.changed);
+        assert_non_null(f.ex->blink.changed);
         grid_release(&before);
         fixture_release(&f);
     }
@@ -185,36 +186,36 @@ static void test_marks_wait_for_all_numbers(void **state)
 {
     (void)state;
     begin("en to tre", 120, 36);
-    explore_command(&f.ex, "fix 1482=2");
+    shell_command(&f.shell, "fix 1482=2");
     fixture_settle(&f);
     fixture_keys(&f, "Esc");
     fixture_settle(&f);
     fixture_keys(&f, "Space");
-    struct snapshot *old = f.ex.snapshot;
+    struct snapshot *old = f.shell.sh.snapshot;
     snapshot_ref(old);
-    explore_snapshot(&f.ex, old); /* one that was on its way */
-    assert_null(f.ex.blink.changed);
+    shell_snapshot(&f.shell, old); /* one that was on its way */
+    assert_null(f.ex->blink.changed);
     struct wish w;
-    explore_wish(&f.ex, &w);
-    explore_snapshot(&f.ex, old); /* one more, complete for what was asked before */
+    shell_wish(&f.shell, &w);
+    shell_snapshot(&f.shell, old); /* one more, complete for what was asked before */
     snapshot_unref(old);
-    assert_null(f.ex.blink.changed);
+    assert_null(f.ex->blink.changed);
     for (int part = 0; part < 4; part++) {
         struct snapshot *s = fixture_snapshot(&w);
         *(part == 0   ? &s->latents.valid
           : part == 1 ? &s->loss.valid
           : part == 2 ? &s->refsets.valid
                       : &s->next.valid) = false;
-        explore_snapshot(&f.ex, s);
+        shell_snapshot(&f.shell, s);
         snapshot_unref(s);
-        assert_null(f.ex.blink.changed);
+        assert_null(f.ex->blink.changed);
     }
     struct snapshot *s = fixture_snapshot(&w);
-    explore_snapshot(&f.ex, s);
+    shell_snapshot(&f.shell, s);
     snapshot_unref(s);
-    assert_non_null(f.ex.blink.changed);
-    explore_resize(&f.ex, 100, 30);
-    assert_null(f.ex.blink.changed);
+    assert_non_null(f.ex->blink.changed);
+    shell_resize(&f.shell, 100, 30);
+    assert_null(f.ex->blink.changed);
 }
 
 static void test_a_full_block_is_shaded(void **state)
@@ -222,23 +223,23 @@ static void test_a_full_block_is_shaded(void **state)
     (void)state;
     begin("en to tre", 200, 60);
     fixture_keys(&f, "Esc");
-    explore_command(&f.ex, "fix 1482=2");
+    shell_command(&f.shell, "fix 1482=2");
     fixture_settle(&f);
     fixture_keys(&f, "Space");
     fixture_settle(&f);
     fixture_keys(&f, "Space"); /* bars of the predictions grow where blanks were */
     fixture_settle(&f);
-    f.ex.blink.changed[0] = 0;
-    int n = f.ex.blink.w * f.ex.blink.h, blocks = 0;
-    uint8_t *changed = f.ex.blink.changed;
-    f.ex.blink.changed = NULL;
+    f.ex->blink.changed[0] = 0;
+    int n = f.ex->blink.w * f.ex->blink.h, blocks = 0;
+    uint8_t *changed = f.ex->blink.changed;
+    f.ex->blink.changed = NULL;
     fixture_draw(&f);
     for (int i = 0; i < n; i++) {
         bool block = strcmp(f.grid.cell[i].glyph, "█") == 0;
         changed[i] = block;
         blocks += block;
     }
-    f.ex.blink.changed = changed;
+    f.ex->blink.changed = changed;
     assert_true(blocks > 5);
     fixture_hides(&f, "█");
     fixture_shows(&f, "▓▓▓");
@@ -262,9 +263,9 @@ static double mean_of_words(const char *line, double more)
 
 static void assert_mean(int i, enum lane_kind lane, double expected)
 {
-    assert_true(f.ex.pair.valid);
-    if (fabs(f.ex.pair.mean[i][lane] - expected) > 1e-5)
-        fail_msg("line %d lane %d: %g, expected %g", i, (int)lane, f.ex.pair.mean[i][lane],
+    assert_true(f.ex->pair.valid);
+    if (fabs(f.ex->pair.mean[i][lane] - expected) > 1e-5)
+        fail_msg("line %d lane %d: %g, expected %g", i, (int)lane, f.ex->pair.mean[i][lane],
                  expected);
 }
 
@@ -275,16 +276,16 @@ static void test_a_line_and_its_twin(void **state)
     (void)state;
     begin(four_lines, 120, 36);
     fixture_keys(&f, "Esc T");
-    assert_int_equal(f.ex.pair.n, 2);
-    assert_int_equal(f.ex.pair.line[0], 2); /* the cursor is at the end */
+    assert_int_equal(f.ex->pair.n, 2);
+    assert_int_equal(f.ex->pair.line[0], 2); /* the cursor is at the end */
     assert_mean(0, LANE_PLAIN, mean_of_words("fem seks", 0));
     assert_mean(1, LANE_PLAIN, mean_of_words("five six seven", 0));
     fixture_shows(&f, "line 3");
     fixture_shows(&f, "line 4");
     fixture_keys(&f, "Up Up"); /* into the other pair */
-    assert_int_equal(f.ex.pair.line[0], 0);
+    assert_int_equal(f.ex->pair.line[0], 0);
     assert_mean(0, LANE_PLAIN, mean_of_words("en to tre fire", 0));
-    explore_command(&f.ex, "fix 1482=2");
+    shell_command(&f.shell, "fix 1482=2");
     fixture_hides(&f, "0.20");
     fixture_settle(&f); /* both move on one slider */
     assert_mean(0, LANE_BASE, mean_of_words("en to tre fire", 0));
@@ -293,13 +294,13 @@ static void test_a_line_and_its_twin(void **state)
     int x, y;
     assert_true(fixture_find(&f, "line 1", &x, &y));
     char *row = fixture_row(&f, y), want[64];
-    snprintf(want, sizeof want, "%.2f    %.2f   +%.2f", f.ex.pair.mean[0][LANE_BASE],
-             f.ex.pair.mean[0][LANE_FIXED],
-             f.ex.pair.mean[0][LANE_FIXED] - f.ex.pair.mean[0][LANE_BASE]);
+    snprintf(want, sizeof want, "%.2f    %.2f   +%.2f", f.ex->pair.mean[0][LANE_BASE],
+             f.ex->pair.mean[0][LANE_FIXED],
+             f.ex->pair.mean[0][LANE_FIXED] - f.ex->pair.mean[0][LANE_BASE]);
     if (!strstr(row, want))
         fail_msg("found %s, expected %s", row, want);
     free(row);
-    explore_command(&f.ex, "fix 1482=3"); /* until it is measured: of the old value */
+    shell_command(&f.shell, "fix 1482=3"); /* until it is measured: of the old value */
     assert_true(fixture_find(&f, "line 2", NULL, &y));
     row = fixture_row(&f, y);
     assert_non_null(strstr(row, "at 2.0"));
@@ -328,7 +329,7 @@ static void test_a_line_without_a_twin(void **state)
     (void)state;
     begin("en to\none two\ntre fire", 120, 36);
     fixture_keys(&f, "Esc T");
-    assert_int_equal(f.ex.pair.n, 1);
+    assert_int_equal(f.ex->pair.n, 1);
     fixture_shows(&f, "line 3 has no twin: lines stand in pairs");
     fixture_keys(&f, "Home");
     fixture_shows(&f, "line 3 has no twin"); /* on the pane, as long as it is so */
@@ -347,9 +348,9 @@ static void test_twin_of_an_edited_line_is_stale(void **state)
     begin("en to\none two", 120, 36);
     fixture_keys(&f, "Esc T i");
     fixture_type(&f, " three");
-    assert_true(f.ex.pair.valid && f.ex.pair.other_text);
+    assert_true(f.ex->pair.valid && f.ex->pair.other_text);
     fixture_settle(&f);
-    assert_false(f.ex.pair.other_text);
+    assert_false(f.ex->pair.other_text);
     assert_mean(1, LANE_PLAIN, mean_of_words("one two three", 0));
     fixture_keys(&f, "Ctrl-Home"); /* other lines may change: a line is a sequence of its own */
     fixture_keys(&f, "End Enter x Enter y Up Up");
@@ -363,20 +364,20 @@ static void test_twins_wait_for_their_lane(void **state)
     (void)state;
     begin("en to\none two", 120, 36);
     fixture_keys(&f, "Esc T");
-    explore_command(&f.ex, "fix 1482=2");
+    shell_command(&f.shell, "fix 1482=2");
     fixture_settle(&f);
-    explore_command(&f.ex, "fix 1482=4");
+    shell_command(&f.shell, "fix 1482=4");
     struct wish w;
-    explore_wish(&f.ex, &w);
+    shell_wish(&f.shell, &w);
     struct snapshot *s = fixture_snapshot(&w);
     s->lane_key[LANE_FIXED]++;
-    explore_snapshot(&f.ex, s);
+    shell_snapshot(&f.shell, s);
     snapshot_unref(s);
     assert_mean(0, LANE_FIXED, mean_of_words("en to", .2));
-    assert_true(f.ex.pair.of.unit[0].value == 2);
+    assert_true(f.ex->pair.of.unit[0].value == 2);
     fixture_shows(&f, "at 2.0");
     s = fixture_snapshot(&w);
-    explore_snapshot(&f.ex, s);
+    shell_snapshot(&f.shell, s);
     snapshot_unref(s);
     assert_mean(0, LANE_FIXED, mean_of_words("en to", .4));
 }
@@ -386,22 +387,22 @@ static void test_reference_pairs(void **state)
     (void)state;
     begin("x", 120, 36);
     fixture_keys(&f, "Esc");
-    assert_true(explore_command(&f.ex, "twin 2"));
-    assert_string_equal(f.ex.editor.text.s, "To.\nTo.");
-    assert_true(f.ex.twin);
-    assert_int_equal(f.ex.pair.line[0], 0);
+    assert_true(shell_command(&f.shell, "twin 2"));
+    assert_string_equal(f.shell.sh.editor.text.s, "To.\nTo.");
+    assert_true(f.ex->twin);
+    assert_int_equal(f.ex->pair.line[0], 0);
     fixture_shows(&f, "reference pair 2 of 2: Danish, English");
     fixture_keys(&f, "u");
-    assert_string_equal(f.ex.editor.text.s, "x");
-    assert_true(explore_command(&f.ex, "twin off"));
-    assert_false(f.ex.twin);
-    assert_false(explore_command(&f.ex, "twin 3"));
+    assert_string_equal(f.shell.sh.editor.text.s, "x");
+    assert_true(shell_command(&f.shell, "twin off"));
+    assert_false(f.ex->twin);
+    assert_false(shell_command(&f.shell, "twin 3"));
     fixture_shows(&f, "pair 3: expected 1 … 2");
-    assert_false(explore_command(&f.ex, "twin 0"));
-    assert_false(explore_command(&f.ex, "twin both"));
-    assert_false(f.ex.twin);
-    assert_true(explore_command(&f.ex, "twin"));
-    assert_true(f.ex.twin);
+    assert_false(shell_command(&f.shell, "twin 0"));
+    assert_false(shell_command(&f.shell, "twin both"));
+    assert_false(f.ex->twin);
+    assert_true(shell_command(&f.shell, "twin"));
+    assert_true(f.ex->twin);
 }
 
 /* ---- a brushed phrase */
@@ -491,11 +492,11 @@ static void test_brushing_with_the_mouse(void **state)
     fixture_mouse(&f, MOUSE_RELEASE, 1, x + 5, y, 0, 0);
     fixture_shows(&f, "Latents of the selection: 2 tokens");
     fixture_shows(&f, "share here; of the other 2");
-    assert_int_equal(f.ex.latents.n, f.ex.brush.n);
-    int32_t first = f.ex.brush.row[0].latent;
-    assert_true(f.ex.brush.row[0].inside > f.ex.brush.row[0].rest);
+    assert_int_equal(f.ex->latents.n, f.ex->brush.n);
+    int32_t first = f.ex->brush.row[0].latent;
+    assert_true(f.ex->brush.row[0].inside > f.ex->brush.row[0].rest);
     fixture_keys(&f, "Esc Tab Home Enter"); /* rows are latents as ever */
-    assert_int_equal(f.ex.colour_unit, first);
+    assert_int_equal(f.shell.sh.colour_unit, first);
     fixture_keys(&f, "Shift-Tab");
     fixture_mouse(&f, MOUSE_PRESS, 1, x, y, 0, 1);
     fixture_mouse(&f, MOUSE_RELEASE, 1, x, y, 0, 1);
@@ -515,18 +516,18 @@ static void test_repeating(void **state)
     assert_value(1, .1);
     fixture_keys(&f, "= 2 Enter Down .");
     assert_value(2, 2);
-    assert_true(f.ex.sliders.unit[2].fixed);
+    assert_true(f.shell.sh.sliders.unit[2].fixed);
     fixture_keys(&f, "f Up .");
-    assert_false(f.ex.sliders.unit[1].fixed);
+    assert_false(f.shell.sh.sliders.unit[1].fixed);
     fixture_keys(&f, "0 Up .");
     assert_value(0, 0);
     struct slider_track t; /* what the mouse does counts too */
     int x, y;
     fixture_draw(&f);
-    assert_true(explore_track(&f.ex, 3, &t, &x, &y));
+    assert_true(shell_track(&f.shell, 3, &t, &x, &y));
     fixture_mouse(&f, MOUSE_PRESS, 1, x + 2, y, 0, 1);
     fixture_mouse(&f, MOUSE_RELEASE, 1, x + 2, y, 0, 1);
-    double v = sliders_value(&f.ex.sliders, 3, NULL);
+    double v = sliders_value(&f.shell.sh.sliders, 3, NULL);
     fixture_keys(&f, "Down .");
     assert_value(4, v);
     fixture_keys(&f, "u");

@@ -6,7 +6,8 @@
 #include "tests/support/view_fixture.h"
 #include "tui/plot/plot.h"
 #include "tui/shell/export.h"
-#include "tui/view/explore/explore.h"
+#include "tui/shell/shell_private.h"
+#include "tui/view/explore/explore_private.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,10 +56,10 @@ static void test_histogram_follows_what_is_looked_at(void **state)
     fixture_pane(&f, PANE_HISTOGRAM, "token", true);
     fixture_pane(&f, PANE_HISTOGRAM, "fixed", false);
     fixture_shows(&f, "Histogram 1482");
-    explore_command(&f.ex, "fix 1482=2");
+    shell_command(&f.shell, "fix 1482=2");
     fixture_pane(&f, PANE_HISTOGRAM, "fixed", true);
     int asked = f.n_jobs;
-    explore_command(&f.ex, "unit 55"); /* as by a key, in scripts too */
+    shell_command(&f.shell, "unit 55"); /* as by a key, in scripts too */
     assert_int_equal(f.n_jobs, asked + 1);
     fixture_shows(&f, "Histogram 55");
     fixture_pane(&f, PANE_HISTOGRAM, "▲", false);
@@ -83,12 +84,12 @@ static void test_another_result_is_no_histogram(void **state)
     fixture_answer(&f, j, JOB_RUNNING, set_of(t));
     fixture_pane(&f, PANE_HISTOGRAM, "fire_share", false);
     fixture_pane(&f, PANE_HISTOGRAM, "harvesting references … 42 %", true);
-    assert_null(histogram_table(&f.ex));
+    assert_null(histogram_table(f.ex));
     fixture_keys(&f, "Esc s");
     t = table_new("rows", "Sweep", MARK_HIST);
     table_column(t, "value", "", "", COLUMN_F64, COLUMN_X);
     fixture_answer(&f, fixture_job(&f, REQUEST_SWEEP), JOB_RUNNING, set_of(t));
-    assert_int_equal(f.ex.findings.n_curves, 0);
+    assert_int_equal(f.shell.sh.findings.n_curves, 0);
 }
 
 /* ---- how often each latent fires */
@@ -127,7 +128,7 @@ static void test_shares_name_their_corpus(void **state)
     fixture_pane(&f, PANE_LATENTS, "da 70 %  en  7 %", true);
     fixture_pane(&f, PANE_LATENTS, "da  0 %  en  0 %", true); /* never fired */
     fixture_shows(&f, "Histogram 1482 · references");
-    explore_use_corpus(&f.ex, "/somewhere/news.tsv");
+    shell_use_corpus(&f.shell, "/somewhere/news.tsv");
     fixture_shows(&f, "shares of the bundle");
     fixture_shows(&f, "Histogram 1482 · news.tsv");
     fixture_pane(&f, PANE_LATENTS, "da 80 %", false);
@@ -150,7 +151,7 @@ static void test_harvest_is_asked_for(void **state)
     assert_false(j->request.only_kept);
     j->progress = (struct study_progress){.done = 42, .total = 100, .share = .42, .left = NAN};
     fixture_answer(&f, j, JOB_RUNNING, latents_tables(.5, .5)); /* so far */
-    f.ex.message[0] = 0;
+    f.shell.sh.message[0] = 0;
     fixture_shows(&f, "harvesting references … 42 %");
     fixture_pane(&f, PANE_LATENTS, "da 50 %", false);
     int asked = f.n_jobs;
@@ -161,7 +162,7 @@ static void test_harvest_is_asked_for(void **state)
     fixture_shows(&f, "shares of references");
     fixture_keys(&f, "H");
     fixture_shows(&f, "references: harvested already");
-    assert_true(explore_command(&f.ex, "harvest")); /* in the palette, too */
+    assert_true(shell_command(&f.shell, "harvest")); /* in the palette, too */
 }
 
 static void test_histogram_log_and_mirror(void **state)
@@ -169,18 +170,18 @@ static void test_histogram_log_and_mirror(void **state)
     (void)state;
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc Tab Tab Tab");
-    assert_int_equal(f.ex.focus, PANE_HISTOGRAM);
+    assert_int_equal(f.ex->focus, PANE_HISTOGRAM);
     struct plot_options o;
     char *mirrored = fixture_pane_text(&f, PANE_HISTOGRAM);
-    histogram_plot(&f.ex, &o);
+    histogram_plot(f.ex, &o);
     assert_true(o.mirrored && !o.log_y);
     fixture_keys(&f, "L");
     char *logarithmic = fixture_pane_text(&f, PANE_HISTOGRAM);
-    histogram_plot(&f.ex, &o);
+    histogram_plot(f.ex, &o);
     assert_true(o.mirrored && o.log_y);
     fixture_keys(&f, "L b");
     char *overlaid = fixture_pane_text(&f, PANE_HISTOGRAM);
-    histogram_plot(&f.ex, &o);
+    histogram_plot(f.ex, &o);
     assert_true(!o.mirrored && !o.log_y);
     assert_string_not_equal(mirrored, logarithmic);
     assert_string_not_equal(mirrored, overlaid);
@@ -198,14 +199,14 @@ static void test_click_on_a_column(void **state)
 {
     (void)state;
     begin("en to", 120, 36);
-    struct rect r = layout_inner(&f.ex.layout, PANE_HISTOGRAM);
+    struct rect r = layout_inner(&f.ex->layout, PANE_HISTOGRAM);
     int x = r.x + r.w * 2 / 3, y = r.y + r.h / 2;
     double v;
-    assert_true(histogram_value_at(&f.ex, x, y, &v));
+    assert_true(histogram_value_at(f.ex, x, y, &v));
     fixture_mouse(&f, MOUSE_PRESS, 1, x, y, 0, 1);
-    assert_true(f.ex.sliders.unit[0].fixed);
-    assert_true(fabs((double)f.ex.sliders.unit[0].value - slider_snap(v)) < 1e-6);
-    assert_int_equal(f.ex.rows.selected, 1);
+    assert_true(f.shell.sh.sliders.unit[0].fixed);
+    assert_true(fabs((double)f.shell.sh.sliders.unit[0].value - slider_snap(v)) < 1e-6);
+    assert_int_equal(f.shell.sh.rows.selected, 1);
     fixture_draw(&f);
     bool marked = false;
     for (int row = y; row < r.y + r.h; row++)
@@ -213,14 +214,14 @@ static void test_click_on_a_column(void **state)
             marked = marked || strcmp(f.grid.cell[row * f.grid.w + x + d].glyph, "▲") == 0;
     assert_true(marked);
     fixture_keys(&f, "u");
-    assert_false(f.ex.sliders.unit[0].fixed);
-    explore_command(&f.ex, "unit 55"); /* no slider */
-    struct sliders before = f.ex.sliders;
+    assert_false(f.shell.sh.sliders.unit[0].fixed);
+    shell_command(&f.shell, "unit 55"); /* no slider */
+    struct sliders before = f.shell.sh.sliders;
     fixture_mouse(&f, MOUSE_PRESS, 1, x, y, 0, 1);
-    assert_true(sliders_equal(&before, &f.ex.sliders));
+    assert_true(sliders_equal(&before, &f.shell.sh.sliders));
     fixture_shows(&f, "latent 55 is no slider");
     fixture_mouse(&f, MOUSE_PRESS, 1, r.x, r.y + r.h - 1, 0, 1); /* the axis is no column */
-    assert_true(sliders_equal(&before, &f.ex.sliders));
+    assert_true(sliders_equal(&before, &f.shell.sh.sliders));
 }
 
 /* ---- the sweep of the chosen ones */
@@ -269,33 +270,33 @@ static void test_about_until_it_is_measured(void **state)
     int32_t first = 1482;
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc s");
-    explore_news(&f.ex);
-    assert_true(findings_apply(&f.ex.findings, f.wb.chosen, 6));
+    shell_news(&f.shell);
+    assert_true(findings_apply(&f.shell.sh.findings, f.wb.chosen, 6));
     fixture_shows(&f, "Fixed values · loss of references");
     fixture_pane(&f, PANE_LOSS, "≈", false); /* what is measured stands there */
-    explore_command(&f.ex, "fix 1482=2");    /* one alone */
+    shell_command(&f.shell, "fix 1482=2");   /* one alone */
     assert_about(swept("da", &first, 2), true);
-    explore_command(&f.ex, "fix 1482=3"); /* between two: linear */
+    shell_command(&f.shell, "fix 1482=3"); /* between two: linear */
     double between = (swept("da", &first, 2) + swept("da", &first, 4)) / 2;
     assert_about(between, true);
     fixture_settle(&f);
     fixture_pane(&f, PANE_LOSS, "≈", false);
-    explore_command(&f.ex, "fix 77=1"); /* two at different values: nobody measured that */
+    shell_command(&f.shell, "fix 77=1"); /* two at different values: nobody measured that */
     fixture_pane(&f, PANE_LOSS, "≈", false);
     fixture_pane(&f, PANE_LOSS, "at ", true);
-    explore_command(&f.ex, "fix 1482=4,77=4,2310=4,904=4,11=4,2047=4"); /* all of them at one */
+    shell_command(&f.shell, "fix 1482=4,77=4,2310=4,904=4,11=4,2047=4"); /* all of them at one */
     assert_about(swept("da", NULL, 4), true);
-    explore_command(&f.ex, "fix 2047=5"); /* one of them elsewhere */
+    shell_command(&f.shell, "fix 2047=5"); /* one of them elsewhere */
     fixture_pane(&f, PANE_LOSS, "≈", false);
-    explore_command(&f.ex, "fix 1482=9,77=9,2310=9,904=9,11=9,2047=9"); /* beyond what was swept */
+    shell_command(&f.shell, "fix 1482=9,77=9,2310=9,904=9,11=9,2047=9"); /* beyond what was swept */
     fixture_pane(&f, PANE_LOSS, "≈", false);
-    explore_command(&f.ex, "free all");
-    explore_command(&f.ex, "fix 1482=2");
+    shell_command(&f.shell, "free all");
+    shell_command(&f.shell, "fix 1482=2");
     assert_about(swept("da", &first, 2), true);
     fixture_keys(&f, "Space"); /* without the fixed values no such number */
     fixture_pane(&f, PANE_LOSS, "≈", false);
     fixture_keys(&f, "Space");
-    explore_command(&f.ex, "insert error"); /* another insertion has curves of its own */
+    shell_command(&f.shell, "insert error"); /* another insertion has curves of its own */
     char *text = fixture_pane_text(&f, PANE_LOSS);
     char sae[40];
     snprintf(sae, sizeof sae, "≈ %.2f", swept("da", &first, 2));
@@ -309,21 +310,21 @@ static void test_no_about_for_other_units(void **state)
     (void)state;
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc s");
-    explore_news(&f.ex);
-    explore_command(&f.ex, "fix 1482=2");
+    shell_news(&f.shell);
+    shell_command(&f.shell, "fix 1482=2");
     fixture_pane(&f, PANE_LOSS, "≈", true);
     fixture_settle(&f);
     fixture_keys(&f, "Tab Tab Tab Tab End x"); /* five are chosen now */
-    explore_command(&f.ex, "fix 1482=4");
+    shell_command(&f.shell, "fix 1482=4");
     fixture_pane(&f, PANE_LOSS, "≈", false);
     fixture_pane(&f, PANE_LOSS, "at 2.0", true);
     fixture_keys(&f, "u u");
-    explore_command(&f.ex, "fix 1482=4");
+    shell_command(&f.shell, "fix 1482=4");
     fixture_pane(&f, PANE_LOSS, "≈", true);
-    explore_use_corpus(&f.ex, "other.tsv"); /* the loss shown is that of the references */
+    shell_use_corpus(&f.shell, "other.tsv"); /* the loss shown is that of the references */
     fixture_keys(&f, "s");
-    explore_news(&f.ex);
-    assert_true(findings_apply(&f.ex.findings, f.wb.chosen, 6));
+    shell_news(&f.shell);
+    assert_true(findings_apply(&f.shell.sh.findings, f.wb.chosen, 6));
     fixture_pane(&f, PANE_LOSS, "≈", false);
 }
 
@@ -336,10 +337,10 @@ static void test_ctrl_c_cancels_what_runs(void **state)
     fixture_answer(&f, j, JOB_RUNNING, NULL);
     fixture_keys(&f, "Ctrl-C");
     assert_int_equal(j->status, JOB_CANCELLED);
-    assert_int_equal(f.ex.overlay, OVERLAY_NONE);
-    assert_non_null(strstr(f.ex.message, "sweep cancelled"));
+    assert_int_equal(f.shell.overlay, OVERLAY_NONE);
+    assert_non_null(strstr(f.shell.sh.message, "sweep cancelled"));
     fixture_keys(&f, "Ctrl-C"); /* nothing runs any more */
-    assert_int_equal(f.ex.overlay, OVERLAY_ASK);
+    assert_int_equal(f.shell.overlay, OVERLAY_ASK);
 }
 
 /* What an earlier session measured is there without being asked for. */
@@ -347,13 +348,13 @@ static void test_a_kept_sweep_is_recalled(void **state)
 {
     (void)state;
     begin_as("en to", DEPTH_256, false, true, 120, 36);
-    assert_null(watch_table(&f.ex.findings.sweep, "rows"));
+    assert_null(watch_table(&f.shell.sh.findings.sweep, "rows"));
     f.hold = false;
     f.kept = true;
     fixture_keys(&f, "Esc 2 1"); /* back from another view: looked for again */
-    explore_news(&f.ex);
-    assert_true(findings_apply(&f.ex.findings, f.wb.chosen, 6));
-    explore_command(&f.ex, "fix 1482=2");
+    shell_news(&f.shell);
+    assert_true(findings_apply(&f.shell.sh.findings, f.wb.chosen, 6));
+    shell_command(&f.shell, "fix 1482=2");
     fixture_pane(&f, PANE_LOSS, "≈", true);
 }
 
@@ -364,7 +365,7 @@ static void test_a_part_of_a_sweep(void **state)
     fixture_keys(&f, "Esc s");
     struct job *j = fixture_job(&f, REQUEST_SWEEP);
     fixture_answer(&f, j, JOB_RUNNING, fixture_sweep_tables(f.wb.chosen, 6, .05, false));
-    explore_command(&f.ex, "fix 11=2"); /* its lane has no number yet */
+    shell_command(&f.shell, "fix 11=2"); /* its lane has no number yet */
     fixture_pane(&f, PANE_LOSS, "≈", false);
     fixture_answer(&f, j, JOB_DONE, fixture_sweep_tables(f.wb.chosen, 6, 1, false));
     fixture_pane(&f, PANE_LOSS, "≈", true);
@@ -383,7 +384,7 @@ static void test_tables_of_another_shape(void **state)
     table_column(t, "loss_sentence_mean", "", "", COLUMN_STR, COLUMN_Y);
     table_row(t);
     fixture_answer(&f, fixture_job(&f, REQUEST_SWEEP), JOB_DONE, set_of(t));
-    assert_int_equal(f.ex.findings.n_curves, 0);
+    assert_int_equal(f.shell.sh.findings.n_curves, 0);
     fixture_answer(&f, fixture_job(&f, REQUEST_BINS), JOB_DONE,
                    set_of(table_new("rows", "", MARK_HIST)));
     fixture_draw(&f);
@@ -398,11 +399,11 @@ static void test_tracks_are_curves(void **state)
         struct slider_track t;
         int x, y;
         fixture_draw(&f);
-        assert_true(explore_track(&f.ex, SLIDER_ALL, &t, &x, &y));
+        assert_true(shell_track(&f.shell, SLIDER_ALL, &t, &x, &y));
         const char *before = f.grid.cell[y * f.grid.w + x].glyph;
         assert_string_equal(before, ascii ? "-" : "─");
         fixture_keys(&f, "Esc s");
-        explore_news(&f.ex);
+        shell_news(&f.shell);
         fixture_draw(&f);
         static const char *const block[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
         static const char *const plain[] = {"_", ".", "-", "~", "=", "+", "*", "#"};
@@ -427,31 +428,31 @@ static void test_tabs_and_keys_of_views(void **state)
     fixture_keys(&f, "Esc");
     for (int i = N_VIEWS - 1; i >= 0; i--) {
         char key[2] = {(char)('1' + i), 0};
-        int x[N_VIEWS], w[N_VIEWS];
+        int x[VIEWS_MAX], w[VIEWS_MAX];
         fixture_keys(&f, key);
-        assert_int_equal(f.ex.views.now, i);
+        assert_int_equal(f.shell.views.now, i);
         fixture_draw(&f);
         fixture_keys(&f, "1");
-        views_tabs(f.ex.layout.title, x, w);
+        tabs_place(&f.shell, x, w);
         fixture_mouse(&f, MOUSE_PRESS, 1, x[i] + 2, 0, 0, 1);
-        assert_int_equal(f.ex.views.now, i);
+        assert_int_equal(f.shell.views.now, i);
         fixture_keys(&f, "1");
         fixture_mouse(&f, MOUSE_PRESS, 1, x[i] + w[i] - 1, 0, 0, 1);
-        assert_int_equal(f.ex.views.now, i);
+        assert_int_equal(f.shell.views.now, i);
         fixture_mouse(&f, MOUSE_PRESS, 1, x[0] - 2, 0, 0, 1); /* beside them */
-        assert_int_equal(f.ex.views.now, i);
+        assert_int_equal(f.shell.views.now, i);
     }
     static const char *const names[] = {"explore", "latents", "histograms",
                                         "sweep",   "corpus",  "jobs"};
     for (int i = 0; i < N_VIEWS; i++) {
         char line[40];
         snprintf(line, sizeof line, "view %s", names[i]);
-        assert_true(explore_command(&f.ex, line));
-        assert_int_equal(f.ex.views.now, i);
+        assert_true(shell_command(&f.shell, line));
+        assert_int_equal(f.shell.views.now, i);
     }
-    assert_false(explore_command(&f.ex, "view nowhere"));
+    assert_false(shell_command(&f.shell, "view nowhere"));
     fixture_keys(&f, "Esc");
-    assert_int_equal(f.ex.views.now, VIEW_EXPLORE);
+    assert_int_equal(f.shell.views.now, VIEW_EXPLORE);
 }
 
 /* The mouse in another view never reaches the panes behind it. */
@@ -460,7 +461,7 @@ static void test_the_mouse_stays_in_its_view(void **state)
     (void)state;
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc 6");
-    struct sliders before = f.ex.sliders;
+    struct sliders before = f.shell.sh.sliders;
     for (int y = 1; y < 34; y += 2)
         for (int x = 0; x < 120; x += 5)
             for (int button = 1; button <= 3; button++) {
@@ -468,9 +469,9 @@ static void test_the_mouse_stays_in_its_view(void **state)
                 fixture_mouse(&f, MOUSE_RELEASE, button, x, y, 0, 1);
                 fixture_mouse(&f, MOUSE_WHEEL_UP, 0, x, y, 0, 1);
             }
-    assert_true(sliders_equal(&before, &f.ex.sliders));
-    assert_false(f.ex.typing);
-    assert_int_equal(f.ex.focus, PANE_TEXT);
+    assert_true(sliders_equal(&before, &f.shell.sh.sliders));
+    assert_false(f.ex->typing);
+    assert_int_equal(f.ex->focus, PANE_TEXT);
 }
 
 /* The palette offers what can be done where one is, and does it there. */
@@ -481,16 +482,16 @@ static void test_the_palette_in_a_view(void **state)
     fixture_keys(&f, "Esc : s w e e p - c h");
     fixture_hides(&f, "sweep-change");
     fixture_keys(&f, "Esc 4");
-    explore_news(&f.ex);
+    shell_news(&f.shell);
     fixture_hides(&f, "Change of loss");
     fixture_keys(&f, ": s w e e p - c h");
     fixture_shows(&f, "sweep-change");
-    explore_news(&f.ex);
+    shell_news(&f.shell);
     fixture_keys(&f, "Enter");
     fixture_shows(&f, "Change of loss"); /* as its key would do it there */
     fixture_keys(&f, ": t y p e Enter"); /* spelled out: goes where it can be done */
-    assert_int_equal(f.ex.views.now, VIEW_EXPLORE);
-    assert_true(f.ex.typing);
+    assert_int_equal(f.shell.views.now, VIEW_EXPLORE);
+    assert_true(f.ex->typing);
 }
 
 /* ---- taken home */
@@ -508,12 +509,12 @@ static void test_copy_menu(void **state)
         char key[2] = {(char)('1' + view), 0};
         fixture_keys(&f, key);
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-            f.ex.wants = 0;
+            f.shell.wants = 0;
             fixture_keys(&f, "y");
             fixture_shows(&f, "Copy: t text");
             fixture_keys(&f, cases[i].keys + 2);
-            assert_int_equal(f.ex.wants, cases[i].want);
-            assert_int_equal(f.ex.overlay, OVERLAY_NONE);
+            assert_int_equal(f.shell.wants, cases[i].want);
+            assert_int_equal(f.shell.overlay, OVERLAY_NONE);
         }
     }
 }
@@ -528,11 +529,11 @@ static void test_write_wants(void **state)
                  {"write d.png", false}, {"write noname", false}, {"write", false}};
     begin("en to", 120, 36);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        f.ex.wants = 0;
-        assert_int_equal(explore_command(&f.ex, cases[i].line), cases[i].ok);
-        assert_int_equal(f.ex.wants, cases[i].ok ? WANT_WRITE : 0);
+        f.shell.wants = 0;
+        assert_int_equal(shell_command(&f.shell, cases[i].line), cases[i].ok);
+        assert_int_equal(f.shell.wants, cases[i].ok ? WANT_WRITE : 0);
         if (cases[i].ok)
-            assert_string_equal(f.ex.want_arg, cases[i].line + strlen("write "));
+            assert_string_equal(f.shell.want_arg, cases[i].line + strlen("write "));
     }
 }
 
@@ -546,13 +547,14 @@ static void test_tables_of_panes(void **state)
     fixture_keys(&f, "Esc");
     for (int p = 0; p < N_PANES; p++) {
         struct plot_options o;
-        assert_int_equal(f.ex.focus, p);
-        struct table *t = explore_table(&f.ex);
+        assert_int_equal(f.ex->focus, p);
+        struct table *own;
+        const struct table *t = views_table(&f.shell, &o, &own);
         assert_non_null(t);
+        assert_ptr_equal(t, own);
         assert_string_equal(t->name, names[p]);
         assert_true(t->n_rows > 0);
-        table_free(t);
-        assert_null(views_table(&f.ex, &o));
+        table_free(own);
         assert_int_equal(o.mirrored, p == PANE_HISTOGRAM);
         fixture_keys(&f, "Tab");
     }
@@ -565,8 +567,8 @@ static void test_the_command_line(void **state)
     struct strbuf out;
     strbuf_init(&out);
     begin("en to", 120, 36);
-    explore_command(&f.ex, "fix 1482=2,77=-1.5");
-    export_command(&f.ex, &o, &out);
+    shell_command(&f.shell, "fix 1482=2,77=-1.5");
+    export_command(&f.shell, &o, &out);
     assert_string_equal(out.s, "glimt analyze 'en to' --latents 1482,77,2310,904,11,2047 --fix "
                                "1482=2,77=-1.5");
     strbuf_release(&out);

@@ -2,7 +2,7 @@
  * seen at every level of every theme at every depth, by more than colour alone. */
 #include "engine/base/memory.h"
 #include "tests/support/explore_fixture.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,8 +32,8 @@ static void begin(const char *theme, enum depth depth)
     fixture_init(&f, text, depth, false, 140, 36);
     theme_free(f.theme);
     f.theme = t;
-    explore_theme(&f.ex, t);
-    f.ex.typing = false;
+    shell_theme(&f.shell, t);
+    f.ex->typing = false;
     fixture_settle(&f);
 }
 
@@ -46,14 +46,14 @@ static int level_of(int word)
 /* The look of the last letter of each word, as the pane draws it. */
 static void looks(struct style out[MAX_LEVELS])
 {
-    const struct editor *e = &f.ex.editor;
-    struct rect r = text_area(&f.ex).rows;
+    const struct editor *e = &f.shell.sh.editor;
+    struct rect r = text_area(f.ex).rows;
     int n = theme_levels(f.theme);
-    assert_int_equal(f.ex.paint.n, n_words);
+    assert_int_equal(f.ex->paint.n, n_words);
     for (int i = 0; i < n_words; i++)
-        f.ex.paint.token[i].level = level_of(i);
+        f.ex->paint.token[i].level = level_of(i);
     for (int part = 0; part < 2; part++) {
-        f.ex.colouring = part ? COLOUR_LOSS : COLOUR_PRE;
+        f.shell.sh.colouring = part ? COLOUR_LOSS : COLOUR_PRE;
         fixture_draw(&f);
         for (size_t i = part ? (size_t)(2 * n + 1) : 0; i < (size_t)n_words; i++) {
             int row = (int)wrap_row_of(&e->wrap, i * 3 + 1);
@@ -74,7 +74,7 @@ static void looked_at(struct style out[MAX_LEVELS])
 {
     for (int i = 0; i < n_words; i++) {
         struct style all[MAX_LEVELS];
-        f.ex.token_at = (size_t)i * 3 + 1;
+        f.shell.sh.token_at = (size_t)i * 3 + 1;
         looks(all);
         out[i] = all[i];
     }
@@ -84,9 +84,9 @@ static void looked_at(struct style out[MAX_LEVELS])
 static void looked_past(struct style out[MAX_LEVELS])
 {
     struct style all[MAX_LEVELS];
-    f.ex.token_at = 1;
+    f.shell.sh.token_at = 1;
     looks(out);
-    f.ex.token_at = 4;
+    f.shell.sh.token_at = 4;
     looks(all);
     out[0] = all[0];
 }
@@ -108,7 +108,7 @@ static void check_text(const char *theme, int depth)
     struct style plain[MAX_LEVELS], token[MAX_LEVELS], selected[MAX_LEVELS], both[MAX_LEVELS];
     looked_past(plain);
     looked_at(token);
-    editor_do(&f.ex.editor, EDIT_SELECT_ALL, false);
+    editor_do(&f.shell.sh.editor, EDIT_SELECT_ALL, false);
     looked_past(selected);
     looked_at(both);
     for (int i = 0; i < n_words; i++) {
@@ -131,17 +131,17 @@ static void check_blink(const char *theme, int depth)
     size_t n = (size_t)f.grid.w * (size_t)f.grid.h;
     for (int selected = 0; selected < 2; selected++) {
         looked_past(before);
-        f.ex.blink.w = f.grid.w;
-        f.ex.blink.h = f.grid.h;
-        f.ex.blink.changed = xcalloc(n, 1);
-        memset(f.ex.blink.changed, 1, n);
+        f.ex->blink.w = f.grid.w;
+        f.ex->blink.h = f.grid.h;
+        f.ex->blink.changed = xcalloc(n, 1);
+        memset(f.ex->blink.changed, 1, n);
         looked_past(after);
-        free(f.ex.blink.changed);
-        f.ex.blink.changed = NULL;
+        free(f.ex->blink.changed);
+        f.ex->blink.changed = NULL;
         for (int i = 0; i < n_words; i++)
             if (!apart(before[i], after[i]))
                 fail_msg("%s, depth %d: level %d changed", theme, depth, level_of(i));
-        editor_do(&f.ex.editor, EDIT_SELECT_ALL, false);
+        editor_do(&f.shell.sh.editor, EDIT_SELECT_ALL, false);
     }
 }
 
@@ -165,9 +165,9 @@ static void test_the_sides_of_a_token(void **state)
         fixture_init(&f, "en holdning er", DEPTH_MONO, ascii, 120, 36);
         fixture_settle(&f);
         fixture_keys(&f, "Esc Left");
-        f.ex.token_at = 5;
+        f.shell.sh.token_at = 5;
         fixture_draw(&f);
-        struct rect r = text_area(&f.ex).rows;
+        struct rect r = text_area(f.ex).rows;
         const struct cell *row = &f.grid.cell[r.y * f.grid.w];
         int x = r.x + 3;
         assert_string_equal(row[x - 1].glyph, ascii ? "[" : "▕");
@@ -187,14 +187,14 @@ static void test_the_cursor_leaves_the_knob_alone(void **state)
     for (int w = 40; w <= 200; w += 40) {
         fixture_init(&f, "x", DEPTH_256, false, w, 36);
         fixture_settle(&f);
-        f.ex.focus = PANE_SLIDERS;
-        f.ex.typing = false;
-        explore_resize(&f.ex, w, 36);
+        f.ex->focus = PANE_SLIDERS;
+        f.ex->typing = false;
+        shell_resize(&f.shell, w, 36);
         for (int row = 0; row < 4; row++) {
             struct slider_track t;
             int x, y;
             fixture_draw(&f);
-            assert_true(explore_track(&f.ex, row - 1 < 0 ? SLIDER_ALL : row - 1, &t, &x, &y));
+            assert_true(shell_track(&f.shell, row - 1 < 0 ? SLIDER_ALL : row - 1, &t, &x, &y));
             assert_int_equal(f.grid.cursor_y, y);
             assert_true(f.grid.cursor_x >= 0 && f.grid.cursor_x < x);
             fixture_keys(&f, "Down");

@@ -1,7 +1,7 @@
 /* The predictions, wherever the cursor has come to and by whatever way: of the token looked at, or
  * what is missing; never an ellipsis that stays. */
 #include "tests/support/explore_fixture.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,9 +30,9 @@ static void assert_predicts(const char *label)
 {
     char title[80];
     fixture_settle(&f);
-    struct here h = explore_here(&f.ex, f.ex.snapshot);
+    struct here h = shared_here(&f.shell.sh, f.shell.sh.snapshot);
     assert_true(h.valid && !h.stale);
-    assert_int_equal(f.ex.snapshot->next_token, h.token);
+    assert_int_equal(f.shell.sh.snapshot->next_token, h.token);
     fixture_pane(&f, PANE_NEXT, "%", true);
     fixture_pane(&f, PANE_NEXT, "…", false);
     fixture_pane(&f, PANE_LATENTS, "…", false);
@@ -55,9 +55,9 @@ static void test_another_text(void **state)
 {
     (void)state;
     begin("one two\nthree four");
-    explore_replace_text(&f.ex, "en to\ntre fire\n", 15); /* as :open does */
+    shared_replace_text(&f.shell.sh, "en to\ntre fire\n", 15); /* as :open does */
     assert_predicts("en");
-    explore_command(&f.ex, "twin 1");
+    shell_command(&f.shell, "twin 1");
     assert_predicts("En");
     fixture_keys(&f, "Esc u");
     fixture_settle(&f);
@@ -66,7 +66,7 @@ static void test_another_text(void **state)
     assert_predicts("·four");
     fixture_keys(&f, "Ctrl-R");
     fixture_settle(&f);
-    explore_show_text(&f.ex, "alpha beta gamma", 16, 6);
+    shared_show_text(&f.shell.sh, "alpha beta gamma", 16, 6);
     assert_predicts("·beta");
 }
 
@@ -99,12 +99,12 @@ static void test_nothing_to_follow(void **state)
     fixture_keys(&f, "Enter Up"); /* an empty line between */
     fixture_type(&f, "");
     assert_lacks("no token in this line yet");
-    explore_command(&f.ex, "clear");
+    shell_command(&f.shell, "clear");
     assert_lacks("no token yet");
     fixture_keys(&f, "Esc u");
     fixture_keys(&f, "Ctrl-Home");
     fixture_settle(&f);
-    explore_command(&f.ex, "insert sae");
+    shell_command(&f.shell, "insert sae");
     fixture_settle(&f);
     fixture_pane(&f, PANE_NEXT, "…", false);
 }
@@ -114,11 +114,11 @@ static void test_all_one_sequence(void **state)
 {
     (void)state;
     begin("one two\n");
-    explore_command(&f.ex, "context join");
+    shell_command(&f.shell, "context join");
     fixture_settle(&f);
-    struct here h = explore_here(&f.ex, f.ex.snapshot);
+    struct here h = shared_here(&f.shell.sh, f.shell.sh.snapshot);
     assert_true(h.valid);
-    assert_int_equal(f.ex.snapshot->next_token, h.token);
+    assert_int_equal(f.shell.sh.snapshot->next_token, h.token);
     fixture_pane(&f, PANE_NEXT, "%", true);
 }
 
@@ -128,9 +128,9 @@ static void test_an_error_is_no_ellipsis(void **state)
     (void)state;
     begin("");
     fixture_type(&f, "a");
-    f.ex.snapshot->next.valid = false; /* nothing came after it */
-    f.ex.status.idle = true;
-    error_set(&f.ex.status.error, ERROR_SYSTEM, "the device is lost");
+    f.shell.sh.snapshot->next.valid = false; /* nothing came after it */
+    f.shell.sh.status.idle = true;
+    error_set(&f.shell.sh.status.error, ERROR_SYSTEM, "the device is lost");
     fixture_pane(&f, PANE_NEXT, "not computed", true);
 }
 

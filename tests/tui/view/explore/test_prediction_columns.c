@@ -2,7 +2,7 @@
  * bars long enough to be seen or none. */
 #include "engine/base/memory.h"
 #include "tests/support/explore_fixture.h"
-#include "tui/view/explore/explore.h"
+#include "tui/view/explore/explore_private.h"
 #include "tui/view/label.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,17 +59,17 @@ static void test_every_width(void **state)
     for (int two = 0; two < 2; two++) {
         fixture_init(&f, "en holdning", DEPTH_256, false, 80, 36);
         if (two)
-            explore_command(&f.ex, "fix 1482=2");
-        f.ex.typing = false;
-        f.ex.focus = PANE_NEXT;
+            shell_command(&f.shell, "fix 1482=2");
+        f.ex->typing = false;
+        f.ex->focus = PANE_NEXT;
         for (int w = 40; w <= 300; w++) {
-            explore_resize(&f.ex, w, 36);
+            shell_resize(&f.shell, w, 36);
             fixture_settle(&f);
             grid_resize(&f.grid, w, 36, theme_style(f.theme, ROLE_TEXT));
             fixture_draw(&f);
-            struct rect r = pane_rows(&f.ex, PANE_NEXT);
+            struct rect r = pane_rows(f.ex, PANE_NEXT);
             int half = two ? (r.w - 1) / 2 : r.w;
-            check_column((struct rect){r.x, r.y, half, r.h}, &f.ex.snapshot->next_plain);
+            check_column((struct rect){r.x, r.y, half, r.h}, &f.shell.sh.snapshot->next_plain);
             bars = bars || bar_cells(r.x, half, r.y) > 0;
         }
         fixture_release(&f);

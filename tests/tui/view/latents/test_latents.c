@@ -100,7 +100,7 @@ static void test_failure(void **state)
     struct dict *dict = s.f.wb.dict;
     s.f.wb.dict = NULL;
     latents_view.release(&s.v);
-    latents_view.init(&s.v);
+    latents_view.init(&s.v, &s.in);
     scene_place(&s, 80, 21);
     latents_view.enter(&s.v, &s.in);
     scene_assert_shows(&s, "no SAE");
@@ -187,7 +187,7 @@ static void test_filter(void **state)
     assert_int_equal(table_i64(latents_view.table(&s.v), 0, 0), scene_unit(5));
     scene_keys(&s, "Esc");
     assert_int_equal(s.v.n_shown, SCENE_UNITS);
-    assert_int_equal(s.f.ex.views.now, VIEW_EXPLORE);
+    assert_int_equal(s.f.shell.views.now, VIEW_EXPLORE);
     scene_keys(&s, "/");
     scene_type(&s, "zzz");
     assert_int_equal(s.v.n_shown, SCENE_UNITS); /* nonsense is ignored */
@@ -428,18 +428,19 @@ static void test_explore(void **state)
     scene_open(&s, false, false, 120, 33);
     scene_keys(&s, "End f");
     int32_t unit = scene_selected(&s);
-    int row = sliders_find(&s.f.ex.sliders, unit);
+    int row = sliders_find(&s.f.shell.sh.sliders, unit);
     assert_true(row >= 0);
-    assert_true(fabs((double)s.f.ex.sliders.unit[row].value - latents_value(&s.v, unit)) < .051);
+    assert_true(fabs((double)s.f.shell.sh.sliders.unit[row].value - latents_value(&s.v, unit)) <
+                .051);
     scene_keys(&s, "f");
-    assert_true(s.f.ex.sliders.unit[row].fixed);
+    assert_true(s.f.shell.sh.sliders.unit[row].fixed);
     scene_assert_shows(&s, "●");
     scene_keys(&s, "Home Enter");
-    assert_int_equal(s.f.ex.colour_unit, 1482);
-    assert_int_equal(s.f.ex.views.now, VIEW_EXPLORE);
+    assert_int_equal(s.f.shell.sh.colour_unit, 1482);
+    assert_int_equal(s.f.shell.views.now, VIEW_EXPLORE);
     scene_keys(&s, "Tab Tab Down Enter");
-    size_t n = s.f.ex.editor.text.n;
-    char *text = xstrndup(s.f.ex.editor.text.s, n);
+    size_t n = s.f.shell.sh.editor.text.n;
+    char *text = xstrndup(s.f.shell.sh.editor.text.s, n);
     assert_non_null(strstr(text, "Mange unge mennesker flytter til de store byer, fordi"));
     free(text);
     /* a neighbour */
@@ -478,14 +479,14 @@ static void test_mouse(void **state)
     int64_t top = latents_row(&s.v, s.v.list.top);
     scene_click(&s, 3, 4, 2, 1);
     assert_int_equal(scene_selected(&s), table_i64(s.v.rows, top, 0));
-    int n = sliders_find(&s.f.ex.sliders, scene_selected(&s));
+    int n = sliders_find(&s.f.shell.sh.sliders, scene_selected(&s));
     assert_true(n >= 0);
     scene_find(&s, "Pre-activations", &x, &y);
     scene_click(&s, 1, x + 20, y + 4, 1);
     assert_int_equal(s.v.focus, PART_HISTOGRAM);
-    assert_false(s.f.ex.sliders.unit[n].fixed);
+    assert_false(s.f.shell.sh.sliders.unit[n].fixed);
     scene_click(&s, 1, x + 20, y + 4, 1);
-    assert_true(s.f.ex.sliders.unit[n].fixed); /* the value that stands below the pointer */
+    assert_true(s.f.shell.sh.sliders.unit[n].fixed); /* the value that stands below the pointer */
     scene_close(&s);
 }
 
@@ -619,7 +620,7 @@ static void test_alone(void **state)
     (void)state;
     struct scene s;
     scene_open(&s, false, false, 120, 33);
-    s.in.explore = NULL;
+    s.in.shared = NULL;
     scene_assert_shows(&s, "1482");
     scene_keys(&s, "f Enter Down Esc Tab f Enter Tab Enter Tab Enter");
     s.in.host = NULL;

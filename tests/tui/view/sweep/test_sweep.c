@@ -35,7 +35,7 @@ static int close_view(void **state)
 
 static double fixed(int32_t unit)
 {
-    return explore_fixed_value(&f.around.ex, unit);
+    return shared_fixed_value(&f.around.shell.sh, unit);
 }
 
 static bool is_free(int32_t unit)
@@ -213,7 +213,7 @@ static void test_begins_at_the_sliders(void **state)
 {
     (void)state;
     view_fixture_init(&f, &sweep_view, DEPTH_256, false, 120, 34);
-    explore_set_value(&f.around.ex, 1482, -6);
+    shared_set_value(&f.around.shell.sh, 1482, -6);
     view_fixture_enter(&f);
     answer(JOB_DONE, 1, true);
     view_fixture_expect(&f, "all 6 fixed at −6");
@@ -250,7 +250,7 @@ static void test_nothing_there(void **state)
     view_fixture_expect(&f, "loading");
     view_fixture_mouse(&f, MOUSE_PRESS, 20, 8, 2);
     f.in.workbench = &f.around.wb;
-    f.around.ex.sliders.n = 1; /* one latent: all of them is it */
+    f.around.shell.sh.sliders.n = 1; /* one latent: all of them is it */
     view_fixture_enter(&f);
     struct table_set *s = fixture_sweep_tables(f.job[0].request.unit, 1, 1, false);
     view_fixture_answer(&f, JOB_DONE, s);
