@@ -95,6 +95,14 @@ struct batch sequences_batch(const struct sequences *s)
         .n_rows = s->n_rows, .ids = s->ids, .seqs = {.n = s->n, .start = s->start}};
 }
 
+int32_t sequences_losses(const struct sequences *s)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < s->n_rows; i++)
+        n += s->target[i] >= 0;
+    return n;
+}
+
 void sequences_clear(struct sequences *s)
 {
     s->n = s->n_rows = 0;

@@ -43,6 +43,8 @@ int32_t lane_sequences(struct sequences *, const struct token *, int32_t n, stru
 void sequences_add(struct sequences *, const struct sequences *from, int32_t i);
 /* All of them in one batch, nothing kept; borrows their arrays. */
 struct batch sequences_batch(const struct sequences *);
+/* How many rows have a target. */
+int32_t sequences_losses(const struct sequences *);
 void sequences_clear(struct sequences *); /* keeps its memory */
 void sequences_release(struct sequences *);
 #endif

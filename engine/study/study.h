@@ -94,5 +94,5 @@ int64_t blob_i64(struct blob_reader *);
 double blob_f64(struct blob_reader *);
 void blob_bytes(struct blob_reader *, void *out, size_t n);
 
-extern const struct study_ops harvest_study, values_study, sweep_study, coactive_study;
+extern const struct study_ops harvest_study, values_study, sweep_study, coactive_study, proof_study;
 #endif

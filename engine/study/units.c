@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool check_in(const char *name, const struct study_in *in, struct error *e)
+bool units_check_in(const char *name, const struct study_in *in, struct error *e)
 {
     if (!in->corpus || in->corpus->n_docs < 1)
         return error_set(e, ERROR_INPUT, "%s: there is no text, expected a corpus", name);
@@ -29,7 +29,7 @@ bool units_init(struct units *u, const char *name, const struct study_in *in,
 {
     const int32_t *unit;
     *u = (struct units){.n = params_units(params, "units", &unit)};
-    if (!check_in(name, in, e))
+    if (!units_check_in(name, in, e))
         return false;
     if (u->n < 0 || u->n > STUDY_MAX_UNITS)
         return error_set(e, ERROR_INPUT, "%s: %d units, expected at most %d", name, u->n,

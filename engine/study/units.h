@@ -17,6 +17,8 @@ struct units {
         "units", "ID…", "the latents; default: the chosen ones", PARAM_UNITS, .in_key = true       \
     }
 
+/* Checks the inputs of the study `name`: a corpus and a dictionary that fits the hook. */
+bool units_check_in(const char *name, const struct study_in *, struct error *e);
 /* Checks inputs and units for the study `name`: a corpus and a dictionary that fits the hook, units
  * in range and different from each other. False and *e otherwise; nothing to release then. */
 bool units_init(struct units *, const char *name, const struct study_in *, const struct params *,

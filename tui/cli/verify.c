@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "tui/cli/analysis.h"
 #include "tui/cli/proof.h"
+#include "tui/cli/study.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,8 @@ struct verification {
     struct snapshot *snap;
     char hash[65];
     double loss[N_SENTENCES]; /* mean of the line; NaN: no loss */
-    bool proven, bundle_checked;
-    struct proof proof;
+    bool bundle_checked;
+    struct table_set *proof; /* owned; NULL: there is nothing to prove, or to prove it on */
 };
 
 static bool sentences_run(struct verification *v, struct cli *cli, struct error *e)
@@ -58,6 +59,22 @@ static bool sentences_run(struct verification *v, struct cli *cli, struct error 
     return ok;
 }
 
+/* On the reference sentences. */
+static bool prove(struct verification *v, struct cli *cli, const struct options *o, struct error *e)
+{
+    struct request r;
+    struct lab *lab = lab_new(v->wb, o);
+    struct lab_loop loop = cli_loop(cli);
+    request_init(&r, REQUEST_PROOF);
+    bool ok = lab_run(lab, &r, &loop, &v->proof, NULL, e);
+    progress_clear(&cli->progress);
+    if (lab_said(lab)[0] && !cli->opt.quiet)
+        fprintf(stderr, "glimt: %s\n", lab_said(lab));
+    request_release(&r);
+    lab_free(lab);
+    return ok;
+}
+
 static void print_text(struct strbuf *out, const struct verification *v)
 {
     const struct workbench *wb = v->wb;
@@ -73,14 +90,14 @@ static void print_text(struct strbuf *out, const struct verification *v)
             strbuf_addf(out, " %d", t->token[j].id);
         strbuf_addc(out, '\n');
     }
-    if (!v->proven)
+    if (!v->proof)
         return;
     strbuf_adds(out, "\nSAE ");
     text_add(out, wb->sae_name, strlen(wb->sae_name), 0);
     char hook[POINT_NAME_MAX];
     point_name(wb->at, hook);
     strbuf_addf(out, " at %s, %s\n", hook, dict_spec(wb->dict)->format);
-    proof_text(&v->proof, out);
+    proof_text(v->proof, out);
 }
 
 static void print_json(struct cli *cli, const struct verification *v)
@@ -100,7 +117,7 @@ static void print_json(struct cli *cli, const struct verification *v)
     json_t *root = json_pack("{s:{s:o, s:s}, s:o, s:o}", "model", "name", json_text(wb->model_name),
                              "hash", v->hash, "chosen", chosen, "lines", lines);
     json_object_set_new(root, "bundle_verified", json_boolean(v->bundle_checked));
-    json_object_set_new(root, "proof", v->proven ? proof_json(&v->proof) : json_null());
+    json_object_set_new(root, "proof", v->proof ? proof_json(v->proof) : json_null());
     output_json(cli, root);
 }
 
@@ -128,17 +145,16 @@ static bool verify(struct cli *cli, const void *given, int n_operands, char **op
     }
     if (!sentences_run(&v, cli, e))
         goto cleanup;
-    if (v.wb->dict && !dict_spec(v.wb->dict)->identity && v.wb->n_sets > 0) {
-        if (!proof_run(cli, v.wb, &v.proof, e))
-            goto cleanup;
-        v.proven = true;
-    }
+    if (v.wb->dict && !dict_spec(v.wb->dict)->identity && v.wb->n_sets > 0 &&
+        !prove(&v, cli, &o, e))
+        goto cleanup;
     if (cli->opt.output == OUTPUT_JSON)
         print_json(cli, &v);
     else
         print_text(&cli->out, &v);
     ok = true;
 cleanup:
+    table_set_unref(v.proof);
     snapshot_unref(v.snap);
     workbench_free(v.wb);
     return ok;

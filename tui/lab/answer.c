@@ -477,6 +477,22 @@ static bool answer_sweep(struct answer *a)
     return has_losses(a);
 }
 
+static bool answer_proof(struct answer *a)
+{
+    struct study_call call;
+    struct finished f;
+    if (!need_dict(a) || !open_corpus(a, CORPUS_ALL))
+        return false;
+    lab_call_init(a->lab, &call, &proof_study, a->corpus, "proving the SAE");
+    call.only_kept = a->request->only_kept;
+    if (!run(a, &call, &f))
+        return false;
+    table_set_unref(a->set);
+    a->set = proof_study.tables(f.study);
+    finished_release(&f);
+    return true;
+}
+
 bool lab_run(struct lab *lab, const struct request *r, const struct lab_loop *loop,
              struct table_set **out, struct lab_facts *facts, struct error *e)
 {
@@ -486,6 +502,7 @@ bool lab_run(struct lab *lab, const struct request *r, const struct lab_loop *lo
         [REQUEST_BINS] = answer_details,    [REQUEST_EXAMPLES] = answer_details,
         [REQUEST_LENS] = answer_lens,       [REQUEST_COACTIVE] = answer_coactive,
         [REQUEST_SWEEP] = answer_sweep,     [REQUEST_TOKENS] = answer_tokens,
+        [REQUEST_PROOF] = answer_proof,
     };
     static const struct lab_loop quiet;
     struct timespec from, to;

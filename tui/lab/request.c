@@ -11,6 +11,7 @@ const char *const request_name[N_REQUESTS] = {
     [REQUEST_BINS] = "histogram",  [REQUEST_EXAMPLES] = "examples",
     [REQUEST_LENS] = "logit-lens", [REQUEST_COACTIVE] = "coactive",
     [REQUEST_SWEEP] = "sweep",     [REQUEST_TOKENS] = "histogram",
+    [REQUEST_PROOF] = "verify",
 };
 
 /* ---- corpora */

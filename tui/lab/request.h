@@ -16,6 +16,7 @@ enum request_kind {
     REQUEST_COACTIVE,  /* "rows": engine/study/coactive.c */
     REQUEST_SWEEP,     /* "rows", "differences", "pairs": engine/study/sweep.h */
     REQUEST_TOKENS,    /* "tokens": values_tokens; "overlaps": values_overlap */
+    REQUEST_PROOF,     /* "facts", "readings", "numbers": engine/study/proof.c */
     N_REQUESTS
 };
 extern const char *const request_name[N_REQUESTS]; /* the subcommand: "harvest", … */

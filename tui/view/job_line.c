@@ -75,6 +75,7 @@ static const char *const kind_word[N_REQUESTS] = {
     [REQUEST_BINS] = "histogram",  [REQUEST_EXAMPLES] = "examples",
     [REQUEST_LENS] = "logit lens", [REQUEST_COACTIVE] = "co-active",
     [REQUEST_SWEEP] = "sweep",     [REQUEST_TOKENS] = "running text",
+    [REQUEST_PROOF] = "proof",
 };
 
 static const char *word_of(const struct job *j)

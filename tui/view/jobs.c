@@ -359,6 +359,7 @@ static void open_job(const struct jobs *v, const struct view_in *in)
         [REQUEST_BINS] = VIEW_LATENTS,    [REQUEST_EXAMPLES] = VIEW_LATENTS,
         [REQUEST_LENS] = VIEW_LATENTS,    [REQUEST_COACTIVE] = VIEW_LATENTS,
         [REQUEST_SWEEP] = VIEW_SWEEP,     [REQUEST_TOKENS] = VIEW_CORPUS,
+        [REQUEST_PROOF] = VIEW_EXPLORE,
     };
     if (in->shared && v->list.selected < v->n)
         shared_go(in->shared, shown_by[v->job[v->list.selected].request.kind]);

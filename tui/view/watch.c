@@ -85,6 +85,9 @@ static const struct answer_kind {
                        {"differences", MARK_LINE, {"value", "insert", "class", "difference"}},
                        {"pairs", MARK_LINE, {"value", "insert", "difference"}}},
     [REQUEST_TOKENS] = {{"tokens", MARK_LIST, {"class", "doc", "start", "text"}}},
+    [REQUEST_PROOF] = {{"facts", MARK_LIST, {"fact", "value", "source"}},
+                       {"readings", MARK_LIST, {"reading", "says", "fvu"}},
+                       {"numbers", MARK_LIST, {"tokens", "fvu", "l0", "loss_recovered"}}},
 };
 
 static bool is_of_kind(const struct table *t, const struct answer_kind *k)

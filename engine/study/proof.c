@@ -1,0 +1,442 @@
+/* Proof of an SAE: what was assumed about its file and from where, how well it rebuilds the values
+ * at its hook over a corpus, what its reconstruction costs the model, and whether the file fits
+ * better when it is read another way.
+ *
+ * FVU = Σ‖x − x̂‖² / Σ‖x − x̄‖² over the tokens of the text; loss recovered = (zero − sae)/(zero −
+ * plain) of the mean losses a token, zero: x replaced by zeros (Gao et al. 2024).
+ *
+ * Tables: "facts": fact (KEY), value, source. "readings": reading (KEY: as_read, centre, relu,
+ * centre_and_relu: which facts are read the other way), says, fvu (Y; missing where this reading
+ * means nothing). "numbers", one row: sentences, tokens, fvu, l0 (mean number of active latents),
+ * loss_plain, loss_sae, loss_zero (nats a token), loss_recovered, better_reading (the reading that
+ * fits better by more than 1 %; missing: none). */
+#include "engine/base/memory.h"
+#include "engine/study/pass.h"
+#include "engine/study/units.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum reading { READ_AS_IS, READ_CENTRE, READ_RELU, READ_BOTH, N_READINGS };
+enum { PLAIN, SAE, ZERO, N_LOSSES };
+
+static const char *const reading_name[N_READINGS] = {"as_read", "centre", "relu",
+                                                     "centre_and_relu"};
+static const char *const reading_says[N_READINGS] = {"as it is", "with the centring the other way",
+                                                     "with the ReLU the other way",
+                                                     "with centring and ReLU the other way"};
+
+struct partial { /* sums over rows of the text, of some documents */
+    int64_t sentences, tokens, active, n_losses;
+    bool shift; /* b_p is not 0: centring makes a difference */
+    double sq, sse[N_READINGS], loss[N_LOSSES];
+    double x[]; /* [n] */
+};
+struct study {
+    struct study_in in;
+    const struct dict_spec *spec;
+    struct lane_place place;
+    struct partial *sums;
+};
+
+/* ---- opening */
+static struct partial *partial_new(const struct study *s)
+{
+    return xcalloc(1, sizeof(struct partial) + (size_t)s->spec->n * sizeof(double));
+}
+
+static void proof_free(struct study *s)
+{
+    if (!s)
+        return;
+    free(s->sums);
+    free(s);
+}
+
+static bool proof_open(const struct study_in *in, const struct params *p, struct study **out,
+                       struct error *e)
+{
+    (void)p;
+    if (!units_check_in("proof", in, e))
+        return false;
+    if (dict_spec(in->dict)->identity)
+        return error_set(e, ERROR_INPUT, "proof: found neurons, expected an SAE");
+    struct study *s = xcalloc(1, sizeof *s);
+    s->in = *in;
+    s->spec = dict_spec(in->dict);
+    s->place = lane_place(in->model, in->dict, in->at);
+    s->sums = partial_new(s);
+    *out = s;
+    return true;
+}
+
+static int64_t proof_chunks(const struct study *s)
+{
+    return pass_chunks(&s->in);
+}
+
+/* ---- a sub-batch */
+struct work {
+    struct study *s;
+    struct partial *p;
+    struct run *run;
+    const struct pass_batch *b;
+    struct tensor shift; /* [1, n] b_p */
+    float *x, *rebuilt;  /* [rows, n] */
+};
+
+/* b_p is what decodes from nothing: ids below 0 contribute nothing. */
+static void find_shift(struct work *w)
+{
+    const int32_t none = -1;
+    const float zero = 0;
+    struct study *s = w->s;
+    struct sparse f = {run_put_ids(w->run, 1, 1, &none), run_put(w->run, 1, 1, &zero)};
+    float *b = xcalloc((size_t)s->spec->n, sizeof *b);
+    w->shift = dict_decode(w->run, s->in.dict, &f);
+    run_get(w->run, b, w->shift);
+    for (int32_t i = 0; i < s->spec->n; i++)
+        w->p->shift |= b[i] != 0;
+    free(b);
+}
+
+static bool reading_applies(const struct study *s, const struct partial *p, enum reading r)
+{
+    bool centre = r == READ_CENTRE || r == READ_BOTH, relu = r == READ_RELU || r == READ_BOTH;
+    return (!centre || p->shift) && (!relu || s->spec->select == SELECT_TOPK);
+}
+
+/* The codes with the ReLU read the other way: cut at 0, or the k largest as they are. */
+static void flip_relu(struct work *w, struct sparse *f, struct tensor pre)
+{
+    const struct dict_spec *spec = w->s->spec;
+    if (spec->relu == RELU_NEVER) {
+        f->vals = op_act(w->run, f->vals, ACT_RELU);
+        return;
+    }
+    f->ids = run_ids(w->run, pre.rows, spec->k);
+    f->vals = run_tensor(w->run, pre.rows, spec->k);
+    op_select(w->run, pre, f->ids, f->vals);
+}
+
+static void count_active(struct work *w, const struct sparse *f)
+{
+    size_t k = (size_t)f->vals.cols, n = (size_t)f->vals.rows * k;
+    float *v = xcalloc(n + 1, sizeof *v);
+    run_get(w->run, v, f->vals);
+    for (size_t i = 0; i < n; i++)
+        w->p->active += w->b->row[i / k].pos >= 0 && v[i] != 0;
+    free(v);
+}
+
+/* x̂ under a reading. The codes of the other centring are those of x ± b_p. */
+static struct tensor rebuild(struct work *w, const struct landed *landed, enum reading r)
+{
+    struct study *s = w->s;
+    struct tensor in = landed->hook.value, pre;
+    struct sparse f;
+    bool flip = r == READ_RELU || r == READ_BOTH;
+    if (r == READ_CENTRE || r == READ_BOTH) {
+        in = op_copy(w->run, in);
+        op_add(w->run, in, w->shift, s->spec->centre ? 1.0f : -1.0f);
+    }
+    dict_encode(w->run, s->in.dict, in, &f, flip ? &pre : NULL);
+    if (flip)
+        flip_relu(w, &f, pre);
+    return dict_decode(w->run, s->in.dict, &f);
+}
+
+static void add_rebuilt(struct work *w, enum reading r, struct tensor xhat)
+{
+    int32_t n = w->s->spec->n;
+    run_get(w->run, w->rebuilt, xhat);
+    for (int32_t t = 0; t < w->b->n_rows && run_ok(w->run); t++)
+        for (int32_t i = 0; i < n && w->b->row[t].pos >= 0; i++) {
+            size_t at = (size_t)t * (size_t)n + (size_t)i;
+            double d = (double)w->x[at] - (double)w->rebuilt[at];
+            w->p->sse[r] += d * d;
+        }
+}
+
+static void add_values(struct work *w, struct tensor x)
+{
+    int32_t n = w->s->spec->n;
+    run_get(w->run, w->x, x);
+    for (int32_t t = 0; t < w->b->n_rows && run_ok(w->run); t++)
+        for (int32_t i = 0; i < n && w->b->row[t].pos >= 0; i++) {
+            double v = (double)w->x[(size_t)t * (size_t)n + (size_t)i];
+            w->p->x[i] += v;
+            w->p->sq += v * v;
+        }
+}
+
+/* Plain, with the reconstruction, with zeros in place of x. */
+static void add_losses(struct work *w, const struct landed *landed)
+{
+    struct study *s = w->s;
+    const struct sequences *seq = w->b->seq;
+    struct batch batch = sequences_batch(seq);
+    struct state end[N_LOSSES] = {[PLAIN] = landed->plain, [SAE] = landed->inserted};
+    float *loss = xcalloc((size_t)seq->n_rows + 1, sizeof *loss),
+          *zeros = xcalloc((size_t)seq->n_rows * (size_t)s->spec->n, sizeof *zeros);
+    lane_land(w->run, &s->place, &batch, &landed->hook,
+              run_put(w->run, seq->n_rows, s->spec->n, zeros), &end[ZERO]);
+    int32_t n = sequences_losses(seq);
+    for (int kind = 0; kind < N_LOSSES && n > 0; kind++) {
+        struct arena_mark mark = arena_mark(w->run->arena);
+        lane_losses(w->run, s->in.model, seq, &end[kind], loss);
+        for (int32_t i = 0; i < n && run_ok(w->run); i++)
+            w->p->loss[kind] += (double)loss[i];
+        arena_reset(w->run->arena, mark);
+    }
+    w->p->n_losses += n;
+    free(loss);
+    free(zeros);
+}
+
+static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
+{
+    struct work *w = arg;
+    struct study *s = w->s;
+    struct batch batch = sequences_batch(b->seq);
+    struct landed landed;
+    size_t cells = (size_t)b->n_rows * (size_t)s->spec->n;
+    w->run = run, w->b = b;
+    w->x = xrealloc(w->x, (cells + 1) * sizeof *w->x);
+    w->rebuilt = xrealloc(w->rebuilt, (cells + 1) * sizeof *w->rebuilt);
+    find_shift(w);
+    lane_front(run, &s->place, &batch, &b->state, LAND_INSERTED, &landed);
+    for (int32_t t = 0; t < b->n_rows; t++)
+        w->p->tokens += b->row[t].pos >= 0;
+    add_values(w, landed.hook.value);
+    count_active(w, &landed.codes);
+    add_rebuilt(w, READ_AS_IS, landed.xhat);
+    for (enum reading r = READ_CENTRE; r < N_READINGS; r++) {
+        struct arena_mark mark = arena_mark(run->arena);
+        if (reading_applies(s, w->p, r))
+            add_rebuilt(w, r, rebuild(w, &landed, r));
+        arena_reset(run->arena, mark);
+    }
+    add_losses(w, &landed);
+}
+
+/* ---- a chunk */
+static void partial_free(struct partial *p)
+{
+    free(p);
+}
+
+static int64_t partial_tokens(const struct partial *p)
+{
+    return p->tokens;
+}
+
+static struct partial *proof_chunk(struct study *s, int64_t i, struct run *run)
+{
+    struct work w = {.s = s, .p = partial_new(s)};
+    int64_t left = s->in.corpus->n_docs - i * PASS_DOCS;
+    pass_chunk(run, &s->in, i, take_batch, &w);
+    w.p->sentences = left < PASS_DOCS ? left : PASS_DOCS;
+    free(w.x);
+    free(w.rebuilt);
+    if (run_ok(run))
+        return w.p;
+    partial_free(w.p);
+    return NULL;
+}
+
+static void proof_fold(struct study *s, int64_t i, const struct partial *p)
+{
+    struct partial *to = s->sums;
+    (void)i;
+    to->shift |= p->shift;
+    to->sentences += p->sentences;
+    to->tokens += p->tokens;
+    to->active += p->active;
+    to->n_losses += p->n_losses;
+    to->sq += p->sq;
+    for (int r = 0; r < N_READINGS; r++)
+        to->sse[r] += p->sse[r];
+    for (int kind = 0; kind < N_LOSSES; kind++)
+        to->loss[kind] += p->loss[kind];
+    for (int32_t j = 0; j < s->spec->n; j++)
+        to->x[j] += p->x[j];
+}
+
+/* ---- checkpoints */
+static void proof_save(const struct study *s, struct strbuf *b)
+{
+    const struct partial *p = s->sums;
+    const int64_t counts[] = {p->shift, p->sentences, p->tokens, p->active, p->n_losses};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        blob_add_i64(b, counts[i]);
+    blob_add_f64(b, p->sq);
+    for (int r = 0; r < N_READINGS; r++)
+        blob_add_f64(b, p->sse[r]);
+    for (int kind = 0; kind < N_LOSSES; kind++)
+        blob_add_f64(b, p->loss[kind]);
+    for (int32_t j = 0; j < s->spec->n; j++)
+        blob_add_f64(b, p->x[j]);
+}
+
+static bool proof_load(struct study *s, const void *bytes, size_t n, struct error *e)
+{
+    struct blob_reader r = {.p = bytes, .n = n};
+    struct partial *p = s->sums;
+    int64_t shift = blob_i64(&r);
+    p->shift = shift == 1;
+    p->sentences = blob_i64(&r);
+    p->tokens = blob_i64(&r);
+    p->active = blob_i64(&r);
+    p->n_losses = blob_i64(&r);
+    p->sq = blob_f64(&r);
+    for (int i = 0; i < N_READINGS; i++)
+        p->sse[i] = blob_f64(&r);
+    for (int i = 0; i < N_LOSSES; i++)
+        p->loss[i] = blob_f64(&r);
+    for (int32_t j = 0; j < s->spec->n; j++)
+        p->x[j] = blob_f64(&r);
+    bool ok = !r.bad && r.n == 0 && (shift == 0 || shift == 1) && p->sentences >= 0 &&
+              p->sentences <= s->in.corpus->n_docs && p->tokens >= 0 && p->active >= 0 &&
+              p->n_losses >= 0 && p->n_losses <= p->tokens;
+    return ok || error_set(e, ERROR_INPUT,
+                           "proof: a checkpoint of %zu bytes does not hold sums of %d columns", n,
+                           s->spec->n);
+}
+
+/* ---- tables */
+static const char *relu_name(enum relu_kind r)
+{
+    return r == RELU_NEVER ? "never" : r == RELU_BEFORE ? "before selection" : "after selection";
+}
+
+static struct table *facts_table(const struct dict_spec *s)
+{
+    static const char *const names[DICT_N_FACTS] = {
+        [DICT_FACT_CENTRE] = "centre", [DICT_FACT_NORM] = "norm",
+        [DICT_FACT_RELU] = "relu",     [DICT_FACT_SELECT] = "select",
+        [DICT_FACT_K] = "k",           [DICT_FACT_RESCALE] = "norm_rescale",
+        [DICT_FACT_SKIP] = "skip"};
+    char k[16];
+    snprintf(k, sizeof k, "%d", s->k);
+    const char *const value[DICT_N_FACTS] = {[DICT_FACT_CENTRE] = s->centre ? "yes" : "no",
+                                             [DICT_FACT_RELU] = relu_name(s->relu),
+                                             [DICT_FACT_SELECT] =
+                                                 s->select == SELECT_TOPK ? "topk" : "all",
+                                             [DICT_FACT_K] = s->k > 0 ? k : NULL};
+    struct table *t = table_new("facts", "What was assumed of the SAE", MARK_LIST);
+    int32_t fact = table_column(t, "fact", "", "what", COLUMN_STR, COLUMN_KEY),
+            is = table_column(t, "value", "", "how it is read", COLUMN_STR, COLUMN_TEXT),
+            source =
+                table_column(t, "source", "", "where that comes from", COLUMN_STR, COLUMN_TEXT);
+    for (int i = 0; i < DICT_N_FACTS; i++) {
+        int64_t row = table_row(t);
+        table_set_str(t, row, fact, names[i]);
+        table_set_str(t, row, is, value[i] ? value[i] : "none");
+        table_set_str(t, row, source, s->source[i] ? s->source[i] : "default");
+    }
+    return t;
+}
+
+/* NaN: this reading means nothing here. */
+static double fvu_of(const struct study *s, enum reading r)
+{
+    const struct partial *p = s->sums;
+    double of_sum = 0;
+    for (int32_t j = 0; j < s->spec->n; j++)
+        of_sum += p->x[j] * p->x[j];
+    double spread = p->sq - of_sum / (double)p->tokens;
+    return reading_applies(s, p, r) && spread > 0 ? p->sse[r] / spread : (double)NAN;
+}
+
+/* The one that fits best, and by more than 1 %. */
+static enum reading best_reading(const double fvu[N_READINGS])
+{
+    enum reading best = READ_AS_IS;
+    for (enum reading r = READ_CENTRE; r < N_READINGS; r++)
+        if (fvu[r] < 0.99 * fvu[READ_AS_IS] && !(fvu[r] >= fvu[best]))
+            best = r;
+    return best;
+}
+
+static struct table *readings_table(const double fvu[N_READINGS])
+{
+    struct table *t = table_new("readings", "The SAE read this way and others", MARK_LIST);
+    int32_t reading = table_column(t, "reading", "", "what is read the other way", COLUMN_STR,
+                                   COLUMN_KEY),
+            says = table_column(t, "says", "", "in words", COLUMN_STR, COLUMN_TEXT),
+            col = table_column(t, "fvu", "", "share of the variance that is not rebuilt",
+                               COLUMN_F64, COLUMN_Y);
+    for (enum reading r = READ_AS_IS; r < N_READINGS; r++) {
+        int64_t row = table_row(t);
+        table_set_str(t, row, reading, reading_name[r]);
+        table_set_str(t, row, says, reading_says[r]);
+        if (isfinite(fvu[r]))
+            table_set_f64(t, row, col, fvu[r]);
+    }
+    return t;
+}
+
+static struct table *numbers_table(const struct study *s, const double fvu[N_READINGS])
+{
+    const struct partial *p = s->sums;
+    double n = (double)p->n_losses, plain = p->loss[PLAIN] / n, sae = p->loss[SAE] / n,
+           zero = p->loss[ZERO] / n;
+    const struct {
+        const char *name, *unit, *doc;
+        double value;
+    } cell[] = {
+        {"fvu", "", "share of the variance that is not rebuilt", fvu[READ_AS_IS]},
+        {"l0", "", "latents that are active, mean over tokens",
+         (double)p->active / (double)p->tokens},
+        {"loss_plain", "nats", "mean over tokens, nothing replaced", plain},
+        {"loss_sae", "nats", "the reconstruction in place of the activation", sae},
+        {"loss_zero", "nats", "zeros in place of the activation", zero},
+        {"loss_recovered", "", "(zero − reconstruction)/(zero − plain)",
+         (zero - sae) / (zero - plain)},
+    };
+    struct table *t = table_new("numbers", "How well the SAE rebuilds the text", MARK_LIST);
+    table_row(t);
+    table_set_i64(t, 0, table_column(t, "sentences", "", "of the corpus", COLUMN_I64, COLUMN_Y),
+                  p->sentences);
+    table_set_i64(t, 0, table_column(t, "tokens", "", "of them", COLUMN_I64, COLUMN_Y), p->tokens);
+    for (size_t i = 0; i < sizeof cell / sizeof *cell; i++) {
+        int32_t c = table_column(t, cell[i].name, cell[i].unit, cell[i].doc, COLUMN_F64, COLUMN_Y);
+        if (isfinite(cell[i].value))
+            table_set_f64(t, 0, c, cell[i].value);
+    }
+    int32_t better = table_column(t, "better_reading", "", "which facts to read the other way",
+                                  COLUMN_STR, COLUMN_TEXT);
+    enum reading best = best_reading(fvu);
+    if (best == READ_AS_IS)
+        return t;
+    table_set_str(t, 0, better, reading_name[best]);
+    table_note(t, "the file fits better %s: FVU %.4f instead of %.4f", reading_says[best],
+               fvu[best], fvu[READ_AS_IS]);
+    return t;
+}
+
+static struct table_set *proof_tables(struct study *s)
+{
+    double fvu[N_READINGS];
+    struct table_set *set = table_set_new();
+    for (enum reading r = READ_AS_IS; r < N_READINGS; r++)
+        fvu[r] = fvu_of(s, r);
+    table_set_add(set, facts_table(s->spec));
+    table_set_add(set, readings_table(fvu));
+    table_set_add(set, numbers_table(s, fvu));
+    return set;
+}
+
+const struct study_ops proof_study = {.name = "proof",
+                                      .open = proof_open,
+                                      .free = proof_free,
+                                      .n_chunks = proof_chunks,
+                                      .chunk = proof_chunk,
+                                      .partial_free = partial_free,
+                                      .partial_tokens = partial_tokens,
+                                      .fold = proof_fold,
+                                      .save = proof_save,
+                                      .load = proof_load,
+                                      .tables = proof_tables};
