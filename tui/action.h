@@ -136,6 +136,7 @@ enum where {
     X(PALETTE, "palette", ":", IN_ANY, "command", "all commands, found by typing parts of them")   \
     X(HELP, "help", "? F1", IN_ALL, "help", "the keys of this pane")                               \
     X(MESSAGES, "messages", "!", IN_ANY, "", "what the status line has said, with the times")      \
+    X(PROOF, "proof", "P", IN_ANY, "", "what was assumed of the SAE, and how well it rebuilds")    \
     X(QUIT, "quit", "q", IN_ANY, "quit", "quit; text and sliders are there next time")             \
     X(SUSPEND, "suspend", "Ctrl-Z", IN_ALL, "", "suspend to the shell")                            \
     X(CANCEL, "cancel", "Ctrl-C", IN_ALL, "", "stop what runs; again: ask whether to quit")        \

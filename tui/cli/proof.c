@@ -1,5 +1,5 @@
 #include "tui/cli/proof.h"
-#include <math.h>
+#include "tui/proof_words.h"
 #include <string.h>
 
 static double number(const struct table_set *set, const char *name)
@@ -16,29 +16,18 @@ static const char *cell(const struct table *t, int64_t row, const char *name)
 
 void proof_text(const struct table_set *set, struct strbuf *out)
 {
-    const struct table *facts = table_set_find(set, "facts"),
-                       *readings = table_set_find(set, "readings"),
-                       *numbers = table_set_find(set, "numbers");
-    for (int64_t i = 0; i < facts->n_rows; i++) {
-        const char *source = cell(facts, i, "source");
-        strbuf_addf(out, "  %-14s%-18s(", cell(facts, i, "fact"), cell(facts, i, "value"));
-        text_add(out, source, strlen(source), 0);
-        strbuf_adds(out, ")\n");
+    struct proof_line line;
+    for (int i = 0; proof_words(set, i, &line); i++) {
+        if (line.warning)
+            strbuf_addf(out, "  warning: %s\n", line.says);
+        else if (!line.source)
+            strbuf_addf(out, *line.name ? "  %-14s%s\n" : "  %s%s\n", line.name, line.says);
+        else {
+            strbuf_addf(out, "  %-14s%-18s(", line.name, line.says);
+            text_add(out, line.source, strlen(line.source), 0);
+            strbuf_adds(out, ")\n");
+        }
     }
-    strbuf_addf(out, "  on %.0f reference sentences, %.0f tokens:\n", number(set, "sentences"),
-                number(set, "tokens"));
-    strbuf_addf(out, "  FVU           %.4f\n  L0            %.2f\n", number(set, "fvu"),
-                number(set, "l0"));
-    strbuf_addf(out, "  loss          plain %.4f, reconstruction %.4f, zeros %.4f nats a token\n",
-                number(set, "loss_plain"), number(set, "loss_sae"), number(set, "loss_zero"));
-    strbuf_addf(out, "  recovered     %.1f %% of the loss\n", 100 * number(set, "loss_recovered"));
-    for (int64_t i = 1; i < readings->n_rows; i++) {
-        double fvu = table_f64(readings, i, table_find(readings, "fvu"));
-        if (isfinite(fvu))
-            strbuf_addf(out, "  FVU           %.4f %s\n", fvu, cell(readings, i, "says"));
-    }
-    if (*numbers->note)
-        strbuf_addf(out, "  warning: %s\n", numbers->note);
 }
 
 json_t *proof_json(const struct table_set *set)

@@ -236,7 +236,8 @@ void draw_overlay(const struct painting *d)
     switch (d->shell->overlay) {
     case OVERLAY_NONE: return;
     case OVERLAY_HELP:
-    case OVERLAY_MESSAGES: draw_page(d); return;
+    case OVERLAY_MESSAGES:
+    case OVERLAY_PROOF: draw_page(d); return;
     case OVERLAY_PALETTE: draw_choices(d); break;
     default: break;
     }

@@ -84,6 +84,7 @@ static bool own_act(struct shell *shell, enum action_id a)
     case ACTION_MOUSE: switch_mouse(shell); break;
     case ACTION_HELP: page_open(shell, OVERLAY_HELP); break;
     case ACTION_MESSAGES: page_open(shell, OVERLAY_MESSAGES); break;
+    case ACTION_PROOF: page_prove(shell); break;
     case ACTION_PALETTE: shell_prompt(shell, OVERLAY_PALETTE, ""); break;
     case ACTION_COPY: shell_prompt(shell, OVERLAY_COPY, ""); break;
     case ACTION_VALUE: type_value(shell); break;

@@ -87,7 +87,8 @@ bool overlay_event(struct shell *shell, const struct event *e)
     case OVERLAY_ASK: question_event(shell, e); break;
     case OVERLAY_COPY: copy_event(shell, e); break;
     case OVERLAY_HELP:
-    case OVERLAY_MESSAGES: page_event(shell, e); break;
+    case OVERLAY_MESSAGES:
+    case OVERLAY_PROOF: page_event(shell, e); break;
     default: prompt_keys(shell, e); break;
     }
     return true;

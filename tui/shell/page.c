@@ -1,8 +1,10 @@
-/* Pages over the screen, the help and the messages: rows in two columns, wrapped, scrolled,
- * searched. */
+/* Pages over the screen, the help, the messages and the proof of the SAE: rows in two columns,
+ * wrapped, scrolled, searched. */
 #include "engine/base/memory.h"
+#include "tui/proof_words.h"
 #include "tui/shell/shell_private.h"
 #include "tui/unit_words.h"
+#include "tui/view/job_line.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +66,7 @@ static void all_keys(enum action_id a, bool typing, char *out, size_t n)
 
 struct entry {
     bool error;
-    char left[100], right[MESSAGE_MAX + 40];
+    char left[100], right[sizeof((struct error *)0)->text + 40]; /* no message is longer */
 };
 
 static bool help_entry(const struct shell *shell, int i, struct entry *out)
@@ -94,11 +96,39 @@ static bool message_entry(const struct shell *shell, int i, struct entry *out)
     return true;
 }
 
+/* Until it is there, how far it is. */
+static bool proof_entry(const struct shell *shell, int i, struct entry *out)
+{
+    const struct job *j = &shell->proof.job;
+    struct proof_line line;
+    if (!j->id || j->status != JOB_DONE) {
+        if (j->id && job_is_pending(j))
+            job_working_text(j, theme_ascii(shell->sh.theme), PAGE_COLUMNS - 4, out->right,
+                             sizeof out->right);
+        else
+            snprintf(out->right, sizeof out->right, "%s", j->error.text);
+        out->error = j->status == JOB_FAILED;
+        return i == 0;
+    }
+    if (!proof_words(j->tables, i, &line))
+        return false;
+    out->error = line.warning;
+    snprintf(out->left, sizeof out->left, "%s", line.name);
+    if (line.source)
+        snprintf(out->right, sizeof out->right, "%s (%s)", line.says, line.source);
+    else
+        snprintf(out->right, sizeof out->right, "%s", line.says);
+    return true;
+}
+
 static bool page_entry(const struct shell *shell, int i, struct entry *out)
 {
     *out = (struct entry){0};
-    return shell->overlay == OVERLAY_HELP ? help_entry(shell, i, out)
-                                          : message_entry(shell, i, out);
+    switch (shell->overlay) {
+    case OVERLAY_HELP: return help_entry(shell, i, out);
+    case OVERLAY_PROOF: return proof_entry(shell, i, out);
+    default: return message_entry(shell, i, out);
+    }
 }
 
 /* ---- lines */
@@ -214,6 +244,21 @@ void page_open(struct shell *shell, enum overlay overlay)
         list_select(&shell->page.list, shell->page.list.n - 1);
 }
 
+void page_prove(struct shell *shell)
+{
+    struct shared *sh = &shell->sh;
+    struct request r;
+    if (!sh->host.ask || !sh->workbench || !shared_dict_known(sh))
+        return;
+    if (dict_spec(sh->workbench->dict)->identity) {
+        shared_message(sh, false, "neurons rebuild themselves: there is no SAE to prove");
+        return;
+    }
+    request_init(&r, REQUEST_PROOF);
+    watch_ask(&shell->proof, &sh->host, &r);
+    page_open(shell, OVERLAY_PROOF);
+}
+
 /* ---- searching */
 
 /* NULL: out of memory or no UTF-8. */
@@ -326,7 +371,7 @@ static bool scroll_key(struct list *l, const struct event *e)
 
 static bool closes(const struct event *e)
 {
-    static const char *const keys[] = {"q", "Esc", "?", "F1", "!", "Ctrl-C"};
+    static const char *const keys[] = {"q", "Esc", "?", "F1", "!", "P", "Ctrl-C"};
     char name[32];
     event_name(e, name, sizeof name);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -369,8 +414,8 @@ void page_event(struct shell *shell, const struct event *e)
 static void title(const struct shell *shell, char *out, size_t n)
 {
     char name[64];
-    if (shell->overlay == OVERLAY_MESSAGES) {
-        snprintf(out, n, "Messages");
+    if (shell->overlay != OVERLAY_HELP) {
+        snprintf(out, n, shell->overlay == OVERLAY_PROOF ? "Proof of the SAE" : "Messages");
         return;
     }
     view_title(shell, shell->views.now, name, sizeof name);

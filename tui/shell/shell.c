@@ -83,6 +83,7 @@ void shell_release(struct shell *shell)
     views_release(&shell->views);
     file_prompt_end(shell);
     recall_release(&shell->recall);
+    watch_release(&shell->proof);
     shared_release(&shell->sh);
 }
 
@@ -199,6 +200,10 @@ void shell_news(struct shell *shell)
     views_news(shell);
     if (findings_update(&shell->sh.findings, &shell->sh.host))
         shell->sh.redraw = true;
+    if (watch_update(&shell->proof, &shell->sh.host) && shell->overlay == OVERLAY_PROOF) {
+        page_arrange(shell);
+        shell->sh.redraw = true;
+    }
 }
 
 void shell_status(struct shell *shell, const struct service_status *s)
@@ -271,7 +276,8 @@ void shell_arrange(struct shell *shell)
     struct shared *sh = &shell->sh;
     if (sh->lift.off && !shared_lifted(sh))
         sh->lift.off = false;
-    if (shell->overlay == OVERLAY_HELP || shell->overlay == OVERLAY_MESSAGES)
+    if (shell->overlay == OVERLAY_HELP || shell->overlay == OVERLAY_MESSAGES ||
+        shell->overlay == OVERLAY_PROOF)
         page_arrange(shell);
 }
 

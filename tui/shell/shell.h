@@ -18,6 +18,7 @@ enum overlay {
     OVERLAY_NONE,
     OVERLAY_HELP,
     OVERLAY_MESSAGES,
+    OVERLAY_PROOF,
     OVERLAY_PALETTE,
     OVERLAY_VALUE,
     OVERLAY_ASK,
@@ -48,7 +49,7 @@ struct question { /* answered with y: what is then wanted; with anything else: n
     const char *refused;       /* said behind the name when it is not wanted; NULL: nothing */
 };
 
-struct page {         /* the help, or the messages */
+struct page {         /* the help, the messages, the proof of the SAE */
     struct list list; /* its lines */
     bool searching;   /* what is searched is being typed */
     struct prompt search;
@@ -67,6 +68,7 @@ struct shell {
     int file_at;             /* the one in the prompt; −1: none of them */
     struct question question;
     struct page page;
+    struct watch proof; /* of the SAE, on the reference texts */
 
     char title[200];   /* model · hook · latents · device */
     char link[64];     /* "256 colours · rtt 3 ms" */

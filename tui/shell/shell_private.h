@@ -27,10 +27,11 @@ bool tabs_press(struct shell *, const struct event *); /* false: not on one */
 void shell_prompt(struct shell *, enum overlay, const char *text);
 bool overlay_event(struct shell *, const struct event *); /* false: there is none */
 
-/* ---- pages: the help and the messages */
+/* ---- pages: the help, the messages, the proof of the SAE */
 void page_open(struct shell *, enum overlay);
 void page_arrange(struct shell *); /* after anything that may change its lines */
 void page_event(struct shell *, const struct event *);
+void page_prove(struct shell *); /* asks for the proof, unless it is there, and opens its page */
 
 /* ---- commands and the palette */
 struct palette_item {

@@ -286,6 +286,86 @@ static void test_messages_are_kept(void **state)
     fixture_shows(&f, "no such model");
 }
 
+/* ---- the proof */
+static struct table_set *proof_set(const char *better)
+{
+    struct table *facts = table_new("facts", "", MARK_LIST),
+                 *readings = table_new("readings", "", MARK_LIST),
+                 *numbers = table_new("numbers", "", MARK_LIST);
+    struct table_set *set = table_set_new();
+    const char *const name[] = {"fact", "value", "source"}, *const fact[] = {"k", "32", "metadata"};
+    table_row(facts);
+    for (int c = 0; c < 3; c++)
+        table_set_str(facts, 0, table_column(facts, name[c], "", "", COLUMN_STR, COLUMN_TEXT),
+                      fact[c]);
+    const char *const reading[] = {"as_read", "centre"}, *const says[] = {"as it is",
+                                                                          "another way"};
+    table_column(readings, "reading", "", "", COLUMN_STR, COLUMN_KEY);
+    table_column(readings, "says", "", "", COLUMN_STR, COLUMN_TEXT);
+    table_column(readings, "fvu", "", "", COLUMN_F64, COLUMN_Y);
+    for (int r = 0; r < 2; r++) {
+        table_row(readings);
+        table_set_str(readings, r, 0, reading[r]);
+        table_set_str(readings, r, 1, says[r]);
+        table_set_f64(readings, r, 2, .125 + r / 8.0);
+    }
+    const struct {
+        const char *name;
+        double value;
+    } cell[] = {{"sentences", 128},  {"tokens", 1599},  {"fvu", .125},      {"l0", 31.5},
+                {"loss_plain", 3.5}, {"loss_sae", 3.6}, {"loss_zero", 4.5}, {"loss_recovered", .9}};
+    table_row(numbers);
+    for (size_t c = 0; c < sizeof cell / sizeof *cell; c++)
+        table_set_f64(numbers, 0, table_column(numbers, cell[c].name, "", "", COLUMN_F64, COLUMN_Y),
+                      cell[c].value);
+    if (better)
+        table_note(numbers, "%s", better);
+    table_set_add(set, facts);
+    table_set_add(set, readings);
+    table_set_add(set, numbers);
+    return set;
+}
+
+static void test_proof_of_the_sae(void **state)
+{
+    (void)state;
+    begin("en to", 100, 30);
+    f.hold = true;
+    fixture_keys(&f, "Esc P");
+    assert_int_equal(f.shell.overlay, OVERLAY_PROOF);
+    struct job *j = fixture_job(&f, REQUEST_PROOF);
+    assert_non_null(j);
+    assert_false(corpus_choice_has_files(&j->request.corpus));
+    fixture_shows(&f, "Proof of the SAE");
+    fixture_hides(&f, "FVU");
+    fixture_answer(&f, j, JOB_DONE, proof_set(NULL));
+    fixture_shows(&f, "32 (metadata)");
+    fixture_shows(&f, "on 128 reference sentences, 1599 tokens:");
+    fixture_shows(&f, "0.1250");
+    fixture_shows(&f, "31.50");
+    fixture_shows(&f, "plain 3.5000, reconstruction 3.6000, zeros 4.5000 nats a token");
+    fixture_shows(&f, "90.0 % of the loss");
+    fixture_shows(&f, "0.2500 another way");
+    fixture_hides(&f, "fits better");
+    fixture_keys(&f, "P");
+    assert_int_equal(f.shell.overlay, OVERLAY_NONE);
+    fixture_answer(&f, j, JOB_DONE, proof_set("the file fits better another way"));
+    fixture_keys(&f, ": p r o o f Enter");
+    fixture_shows(&f, "the file fits better another way");
+    fixture_keys(&f, "q");
+    fixture_answer(&f, j, JOB_FAILED, NULL);
+    snprintf(j->error.text, sizeof j->error.text, "no memory for it");
+    fixture_answer(&f, j, JOB_FAILED, NULL);
+    fixture_keys(&f, "P");
+    fixture_shows(&f, "no memory for it");
+    fixture_keys(&f, "q");
+    fixture_neurons(&f, true);
+    fixture_keys(&f, "P");
+    assert_int_equal(f.shell.overlay, OVERLAY_NONE);
+    fixture_shows(&f, "there is no SAE to prove");
+    fixture_neurons(&f, false);
+}
+
 /* ---- ends of the text */
 static void test_ends_of_line_and_text(void **state)
 {
@@ -320,6 +400,7 @@ int main(void)
         cmocka_unit_test_teardown(test_help_lists_everything, end),
         cmocka_unit_test_teardown(test_unbound_keys_say_so, end),
         cmocka_unit_test_teardown(test_messages_are_kept, end),
+        cmocka_unit_test_teardown(test_proof_of_the_sae, end),
         cmocka_unit_test_teardown(test_ends_of_line_and_text, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
