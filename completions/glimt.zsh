@@ -16,49 +16,49 @@ _glimt() {
         '*:operand: ' \
         ) ;;
     harvest) own=( \
+        '--keep-activations[also keep every activation]' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '--keep-activations[also keep every activation]' \
         '*:operand:_files' \
         ) ;;
     latents) own=( \
-        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
-        '--limit=[the first N sentences of each class]:value: ' \
-        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--sort=[a column of the table; default\: difference]:value:(latent difference overlap higher density fire_share.da fire_share.en mean_pre.da mean_pre.en)' \
         '--rows=[rows printed]:value: ' \
-        '--min-share=[more than this share of the target'\''s tokens; default .5]:value: ' \
-        '--max-other=[less than this share of the others'\''; default .01]:value: ' \
+        '--min-share=[more than this share of the target'\''s tokens]:value: ' \
+        '--max-other=[less than this share of the others'\'']:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '*:operand:_files' \
         ) ;;
     find) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '--min-share=[more than this share of the target'\''s tokens; default\: .5]:value: ' \
+        '--max-other=[less than this share of the others'\''; default\: .01]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '--target=[the class asked about; default\: the first]:value: ' \
-        '--rows=[rows printed]:value: ' \
-        '--min-share=[more than this share of the target'\''s tokens; default .5]:value: ' \
-        '--max-other=[less than this share of the others'\''; default .01]:value: ' \
         '*:operand:_files' \
         ) ;;
     histogram) own=( \
+        '--tokens[the values themselves, token by token]' \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--as-published[30 bins over each class'\''s own range]' \
+        '--rows=[rows printed]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '--target=[the class asked about; default\: the first]:value: ' \
-        '--as-published[30 bins over each class'\''s own range]' \
-        '--tokens[the values themselves, token by token]' \
-        '--rows=[rows printed]:value: ' \
         '*:operand:_files' \
         ) ;;
     examples) own=( \
+        '--rows=[examples of each class; default\: 10]:value: ' \
+        '--all[every activation, as --keep-activations keeps them]' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '--rows=[examples of each class; default\: 10]:value: ' \
-        '--all[every activation, as --keep-activations keeps them]' \
         '*:operand:_files' \
         ) ;;
     logit-lens) own=( \
@@ -66,20 +66,20 @@ _glimt() {
         '*:operand: ' \
         ) ;;
     coactive) own=( \
+        '--rows=[others of each latent; default\: 10]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '--rows=[others of each latent; default\: 10]:value: ' \
         '*:operand:_files' \
         ) ;;
     sweep) own=( \
-        '--values=[FROM\:TO\:STEP or a list; default -8\:8\:2]:value: ' \
+        '--values=[FROM\:TO\:STEP or a list; default\: -8\:8\:2]:value: ' \
         '--insert=[what the values are set in; default\: sae]:value:(sae error sae,error)' \
         '--each[also every latent alone]' \
+        '--rows=[rows printed]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '--rows=[rows printed]:value: ' \
         '*:operand:_files' \
         ) ;;
     generate) own=( \

@@ -178,7 +178,7 @@ struct working {
     struct job_run *run;
 };
 
-static void run_job(struct service *s, enum request_kind kind);
+static void run_job(struct service *s, const struct query *query);
 
 static void serve(void *arg)
 {
@@ -186,8 +186,8 @@ static void serve(void *arg)
     struct service *s = w->service;
     if (atomic_exchange(&s->news, false)) {
         s->refsets_only = false;
-        if (w->run->request.kind != REQUEST_LENS) /* needs no corpus, takes milliseconds */
-            run_job(s, REQUEST_LENS);
+        if (w->run->request.query != &lens_query) /* needs no corpus, takes milliseconds */
+            run_job(s, &lens_query);
         live_turn(s, false);
     }
     while (!s->live_idle && !s->refsets_only && !atomic_load(&s->quit))
@@ -212,18 +212,18 @@ static void job_partial(void *arg, struct table_set *set)
     job_run_partial(w->run, set);
 }
 
-static void run_job(struct service *s, enum request_kind kind)
+static void run_job(struct service *s, const struct query *query)
 {
     struct job_run run;
-    if (!job_queue_begin(s->queue, kind, &run))
+    if (!job_queue_begin(s->queue, query, &run))
         return;
-    if (kind == N_REQUESTS) {
+    if (!query) {
         s->refsets_ms = 0;
         clock_gettime(CLOCK_MONOTONIC, &s->job_from);
     }
     struct working w = {s, &run};
     struct lab_loop loop = {.cancel = &run.cancel,
-                            .poll = kind == N_REQUESTS ? serve : NULL,
+                            .poll = !query ? serve : NULL,
                             .poll_arg = &w,
                             .progress = job_progress,
                             .progress_arg = &w,
@@ -247,7 +247,7 @@ static void run(struct service *s)
         atomic_store(&s->news, false);
         bool jobs = (s->live_idle || s->refsets_only) && job_queue_pending(s->queue) > 0;
         if (jobs)
-            run_job(s, N_REQUESTS);
+            run_job(s, NULL);
         live_turn(s, !jobs);
     }
 }

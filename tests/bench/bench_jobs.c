@@ -118,7 +118,7 @@ int main(int argc, char **argv)
     struct job_host host = service_jobs(s);
     struct request r;
     struct job job;
-    request_init(&r, REQUEST_HARVEST);
+    request_init(&r, &harvest_query);
     r.corpus.path = path;
     printf("%-44s %8s %8s\n", "a key in the middle of about 100 tokens, ms", "p50", "p95");
     measure(s, "to its colours, nothing else runs", text, &generation, idle);

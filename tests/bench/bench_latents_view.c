@@ -76,7 +76,7 @@ static struct table_set *dictionary(void)
 static uint64_t ask(void *arg, const struct request *r)
 {
     (void)arg;
-    return r->kind == REQUEST_LATENTS ? 1 : 2;
+    return r->query == &latents_query ? 1 : 2;
 }
 
 static bool job(void *arg, uint64_t id, struct job *out)

@@ -123,7 +123,7 @@ static void test_completions_have_every_option(void **state)
         expect_options(shells[i], text, common_options);
         expect_options(shells[i], text, explorer_options);
         for (size_t c = 0; cli_commands[c]; c++) {
-            expect_options(shells[i], text, cli_commands[c]->options);
+            expect_options(shells[i], text, command_options(cli_commands[c]));
             assert_non_null(strstr(text, cli_commands[c]->name));
         }
         free(text);

@@ -1,5 +1,6 @@
 /* The manual: its examples run, and it names every command and option that the program has, and no
  * other. */
+#include "engine/base/memory.h"
 #include "tests/support/run.h"
 #include "tui/cli/command.h"
 #include "tui/cli/explorer_options.h"
@@ -134,10 +135,104 @@ static void test_every_option_is_in_the_manual(void **state)
         snprintf(line, sizeof line, "\n.B glimt %s\n", cli_commands[i]->name);
         if (!strstr(text, line))
             fail_msg("the synopsis of man/glimt.1 has no %s", cli_commands[i]->name);
-        for (const struct option_row *r = cli_commands[i]->options; r && r->name; r++)
+        for (const struct option_row *r = command_options(cli_commands[i]); r && r->name; r++)
             if (!names(text, r->name))
                 fail_msg("man/glimt.1 does not name --%s of %s", r->name, cli_commands[i]->name);
     }
+    free(text);
+}
+
+/* What stands from `at` to the next line that begins with one of these. */
+static char *until(const char *at, const char *const *ends)
+{
+    size_t n = strlen(at);
+    for (int i = 0; ends[i]; i++) {
+        const char *end = strstr(at + 1, ends[i]);
+        n = end && (size_t)(end - at) < n ? (size_t)(end - at) : n;
+    }
+    return xstrndup(at, n);
+}
+
+/* Without changes of font and quotes. */
+static void plain(char *s)
+{
+    char *to = s;
+    for (; *s; s++) {
+        if (s[0] == '\\' && s[1] == 'f' && s[2])
+            s += 2;
+        else if (*s != '"')
+            *to++ = *s;
+    }
+    *to = '\0';
+}
+
+/* The paragraph of an option: its name with what stands for its value, then the text. */
+static char *paragraph_of(const char *text, const struct option_row *r)
+{
+    static const char *const ends[] = {"\n.TP", "\n.RE", NULL};
+    char *tag =
+        xasprintf(r->arg ? "\n.BI --%s %s\n" : "\n.B --%s%s\n", r->name, r->arg ? r->arg : "");
+    for (const char *at = strstr(text, "\n.TP"); at; at = strstr(at + 1, "\n.TP")) {
+        char *p = until(at + 4, ends);
+        plain(p);
+        for (char *two = strstr(p, "  "); two; two = strstr(p, "  "))
+            memmove(two, two + 1, strlen(two));
+        if (strstr(p, tag)) {
+            free(tag);
+            return p;
+        }
+        free(p);
+    }
+    free(tag);
+    return NULL;
+}
+
+static char *section_of(const char *text, const char *command)
+{
+    static const char *const ends[] = {"\n.TP\n.BR ", "\n.TP\n.B doctor", "\n.SH", NULL};
+    char *tag = xasprintf("\n.TP\n.BR %s \"", command);
+    const char *at = strstr(text, tag);
+    if (!at)
+        fail_msg("man/glimt.1 has no section %s", command);
+    free(tag);
+    return until(at, ends);
+}
+
+/* Parameters of studies: the value's name and what it is when nothing is given. */
+static void test_parameters_are_told_as_they_are(void **state)
+{
+    (void)state;
+    char *text = manual("man/glimt.1");
+    int told = 0, presets = 0;
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct command *c = cli_commands[i];
+        char *section = c->query ? section_of(text, c->name) : NULL;
+        for (const struct option_row *r = command_options(c); section && r->name; r++) {
+            char *paragraph = paragraph_of(text, r);
+            if (!paragraph)
+                fail_msg("man/glimt.1 does not explain --%s %s", r->name, r->arg ? r->arg : "");
+            told++;
+            if (r->param && r->param->preset) {
+                struct param_value v = {.of = r->param};
+                struct strbuf written;
+                strbuf_init(&written);
+                assert_true(param_value_parse(&v, r->param->preset, NULL));
+                if (v.of->type == PARAM_VALUES)
+                    strbuf_adds(&written, r->param->preset);
+                else
+                    param_value_print(&v, &written);
+                if (!strstr(paragraph, written.s) && !strstr(section, written.s))
+                    fail_msg("man/glimt.1: --%s of %s is %s when nothing is given", r->name,
+                             c->name, written.s);
+                presets++;
+                param_value_parse(&v, NULL, NULL);
+                strbuf_release(&written);
+            }
+            free(paragraph);
+        }
+        free(section);
+    }
+    assert_true(told > 30 && presets >= 6);
     free(text);
 }
 
@@ -157,7 +252,7 @@ static bool known(const char *name, size_t n)
         is_said_alone(name, n))
         return true;
     for (size_t i = 0; cli_commands[i]; i++)
-        if (option_find(cli_commands[i]->options, name, n))
+        if (option_find(command_options(cli_commands[i]), name, n))
             return true;
     return false;
 }
@@ -199,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_examples_run),
         cmocka_unit_test(test_every_option_is_in_the_manual),
+        cmocka_unit_test(test_parameters_are_told_as_they_are),
         cmocka_unit_test(test_the_manual_promises_nothing_else),
         cmocka_unit_test(test_pages_are_clean_roff),
     };

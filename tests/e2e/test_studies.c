@@ -267,6 +267,11 @@ static void test_sweep_of_the_reference(void **state)
     json_t *root =
         JSON_OF(&with_cache, "sweep", "--limit=24", "--values=-8,-2,0,2,8", "--insert=sae,error");
     assert_string_equal(get_string(root, "insert"), "sae,error");
+    const json_t *asked = json_object_get(root, "parameters");
+    assert_string_equal(get_string(asked, "insert"), "sae,error");
+    assert_int_equal(json_array_size(get_list(asked, "values")), 5);
+    assert_int_equal(json_integer_value(json_array_get(get_list(asked, "units"), 1)), 390);
+    assert_null(json_object_get(asked, "each"));
     assert_int_equal(json_array_size(get_list(root, "latents")), 6);
     json_t *rows = get_list(root, "rows");
     assert_int_equal(json_array_size(rows), 2 * 13);
@@ -680,10 +685,10 @@ static void test_bad_input(void **state)
         {{"find", "--target=xx"}, NULL, "--target: found xx, expected a class of references: da, "},
         {{"sweep", "--values=nonsense"}, NULL, "--values: found nonsense, expected FROM:TO:STEP"},
         {{"sweep", "--values=1:0:1"}, NULL, "--values: found 1:0:1, expected"},
-        {{"sweep", "--insert=none"}, NULL, "--insert: found none, expected sae, error or sae,err"},
+        {{"sweep", "--insert=none"}, NULL, "--insert: found none, expected some of sae, error"},
         {{"sweep", "--fix=3=1"}, NULL, "sweep: found --fix, expected none"},
         {{"latents", "--sort=size"}, NULL, "--sort: found size, expected one of latent, fire_sh"},
-        {{"find", "--min-share=2"}, NULL, "--min-share: found 2, expected a share from 0 to 1"},
+        {{"find", "--min-share=2"}, NULL, "--min-share: found 2, expected a number from 0 to 1"},
         {{"harvest", "--class=da"}, NULL, "--class: found da, expected NAME=FILE"},
         {{"harvest", "--limit=0"}, NULL, "--limit: found 0, expected a whole number from 1"},
         {{"harvest", "a.tsv", "b.tsv"}, NULL, "harvest: found one more argument, b.tsv, expected"},

@@ -4,6 +4,7 @@
 #include "engine/base/strbuf.h"
 #include "engine/session/session_private.h"
 #include "engine/text/utf8.h"
+#include "tests/support/requests.h"
 #include "tests/support/testdata.h"
 #include "tests/support/view_fixture.h"
 #include <math.h>
@@ -158,9 +159,11 @@ void fixture_release(struct explore_fixture *f)
 /* ---- whoever answers questions */
 static struct table_set *answer_to(const struct request *r)
 {
-    if (r->kind == REQUEST_BINS)
-        return histogram_tables(r->unit, r->n_units);
-    return r->kind == REQUEST_SWEEP ? fixture_sweep_tables(r->unit, r->n_units, 1, false) : NULL;
+    if (r->query == &bins_query)
+        return histogram_tables(units_asked(r), n_units_asked(r));
+    return r->query == &sweep_query
+               ? fixture_sweep_tables(units_asked(r), n_units_asked(r), 1, false)
+               : NULL;
 }
 
 static uint64_t ask(void *arg, const struct request *r)
@@ -221,10 +224,10 @@ void fixture_host(struct explore_fixture *f)
     shell_news(&f->shell);
 }
 
-struct job *fixture_job(struct explore_fixture *f, enum request_kind kind)
+struct job *fixture_job(struct explore_fixture *f, const struct query *query)
 {
     for (int i = f->n_jobs - 1; i >= 0; i--)
-        if (f->job[i].request.kind == kind)
+        if (f->job[i].request.query == query)
             return &f->job[i];
     return NULL;
 }

@@ -41,7 +41,7 @@ void fixture_context(int32_t n_ctx);
  * the tables of view_fixture.h; others stay queued. */
 void fixture_host(struct explore_fixture *);
 /* The newest job of a kind; NULL: none. */
-struct job *fixture_job(struct explore_fixture *, enum request_kind);
+struct job *fixture_job(struct explore_fixture *, const struct query *);
 /* It gets a status and tables (taken over); the view hears of it. */
 void fixture_answer(struct explore_fixture *, struct job *, enum job_status, struct table_set *);
 /* Posts what the view wishes and hands it the snapshot. */

@@ -2,6 +2,7 @@
 #include "tests/support/latents_scene.h"
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
+#include "tests/support/requests.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -188,15 +189,18 @@ static struct table_set *answer(const struct scene_jobs *a, const struct request
     int target = 0;
     if (a->strange)
         return scene_set(strange_table());
-    for (int c = 0; r->target && c < a->classes; c++)
-        target = strcmp(r->target, scene_class[c]) == 0 ? c : target;
-    switch (r->kind) {
-    case REQUEST_LATENTS: return scene_set(scene_rows(a->rows, a->classes, target));
-    case REQUEST_BINS: return scene_set(bins_of(r->unit[0]));
-    case REQUEST_EXAMPLES: return scene_set(scene_examples(r->unit[0]));
-    case REQUEST_LENS: return lens_of(r->unit[0]);
-    default: fail_msg("asks for %s", request_name[r->kind]); return NULL;
-    }
+    const bool latents = r->query == &latents_query;
+    for (int c = 0; latents && target_asked(r) && c < a->classes; c++)
+        target = strcmp(target_asked(r), scene_class[c]) == 0 ? c : target;
+    if (latents)
+        return scene_set(scene_rows(a->rows, a->classes, target));
+    if (r->query == &bins_query)
+        return scene_set(bins_of(units_asked(r)[0]));
+    if (r->query == &examples_query)
+        return scene_set(scene_examples(units_asked(r)[0]));
+    if (r->query != &lens_query)
+        fail_msg("asks for %s", r->query->name);
+    return lens_of(units_asked(r)[0]);
 }
 
 void scene_finish(struct scene_jobs *a, struct job *j)

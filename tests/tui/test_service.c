@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "tests/engine/dict/sae.h"
 #include "tests/support/hash_weights.h"
+#include "tests/support/requests.h"
 #include "tests/support/session_oracle.h"
 #include "tests/support/tiny_model.h"
 #include "tui/service.h"
@@ -375,12 +376,8 @@ static void test_pictures_while_dragging(void **state)
 static struct request sweep_of_three(void)
 {
     struct request r;
-    request_init(&r, REQUEST_SWEEP);
-    r.n_units = 3;
-    r.unit[0] = 3, r.unit[1] = 17, r.unit[2] = 40;
-    r.n_values = 2;
-    r.value[0] = -2, r.value[1] = 2;
-    r.each = true;
+    request_init(&r, &sweep_query);
+    request_say(&r, "units=3,17,40 values=-2,2 each=true");
     return r;
 }
 
@@ -418,9 +415,9 @@ static void test_wishes_while_jobs_run(void **state)
     struct service *s = starts_without_cache();
     struct job_host host = service_jobs(s);
     struct request r = sweep_of_three(), h, lens;
-    request_init(&h, REQUEST_LATENTS);
-    request_init(&lens, REQUEST_LENS);
-    lens.n_units = 1;
+    request_init(&h, &latents_query);
+    request_init(&lens, &lens_query);
+    request_say(&lens, "units=0");
     uint64_t sweep = host.ask(host.arg, &r), harvest = host.ask(host.arg, &h),
              short_one = host.ask(host.arg, &lens), ids[8];
     struct wish w = wish_for(1, 0);
@@ -440,6 +437,8 @@ static void test_wishes_while_jobs_run(void **state)
     await_idle(s);
     check_last(s, &w);
     request_release(&r);
+    request_release(&h);
+    request_release(&lens);
     service_free(s);
 }
 
@@ -512,6 +511,7 @@ static void test_a_wish_while_weights_are_hashed(void **state)
     assert_true(hashes(&host, id));
     host.cancel(host.arg, id); /* in the middle of it */
     assert_int_equal(await_job(s, id), JOB_CANCELLED);
+    request_release(&r);
     service_free(s);
     assert_int_equal(rename(small, weights), 0);
     free(small);
@@ -524,7 +524,7 @@ static void test_job_cancelled(void **state)
     struct service *s = starts_without_cache();
     struct job_host host = service_jobs(s);
     struct request r = sweep_of_three(), h;
-    request_init(&h, REQUEST_HARVEST);
+    request_init(&h, &harvest_query);
     uint64_t first = host.ask(host.arg, &r), second = host.ask(host.arg, &h);
     host.cancel(host.arg, second); /* queued or running, never done before the first */
     enum job_status status = await_job(s, second);
@@ -534,6 +534,8 @@ static void test_job_cancelled(void **state)
     assert_true(again != second);
     assert_int_equal(await_job(s, again), JOB_DONE);
     assert_false(host.job(host.arg, 99, &(struct job){0}));
+    request_release(&r);
+    request_release(&h);
     service_free(s);
 }
 
@@ -544,12 +546,13 @@ static void test_job_that_fails(void **state)
     struct job_host host = service_jobs(s);
     struct request r = sweep_of_three();
     struct job job;
-    r.unit[2] = 4000;
+    request_say(&r, "units=3,17,4000");
     uint64_t id = host.ask(host.arg, &r);
     assert_int_equal(await_job(s, id), JOB_FAILED);
     assert_true(host.job(host.arg, id, &job));
     assert_non_null(strstr(job.error.text, "4000"));
     job_release(&job);
+    request_release(&r);
     service_free(s);
 }
 
@@ -567,6 +570,7 @@ static void test_free_while_a_job_runs(void **state)
             assert_true(host.job(host.arg, id, &job));
             job_release(&(struct job){.request = job.request, .tables = job.tables});
         }
+        request_release(&r);
         service_free(s);
     }
 }

@@ -106,8 +106,8 @@ static int run_command(const struct command *c, int argc, char **argv)
     if (c->values_size > 0)
         memcpy(values, c->defaults, c->values_size);
     strbuf_init(&cli.out);
-    int status = (c->tolerant ? options_parse_tolerant
-                              : options_parse_with)(&cli.opt, c->options, values, &argc, argv, &e);
+    int status = (c->tolerant ? options_parse_tolerant : options_parse_with)(
+        &cli.opt, command_options(c), values, &argc, argv, &e);
     if (status == 0) {
         progress_init(&cli.progress, &cli.opt);
         bool ok = check_operands(c, argc, argv, &e);

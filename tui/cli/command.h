@@ -5,6 +5,7 @@
 #include "engine/base/strbuf.h"
 #include "engine/study/study.h"
 #include "tui/cli/option_table.h"
+#include "tui/lab/query.h"
 #include "tui/term/theme.h"
 #include "tui/workbench.h"
 #include <jansson.h>
@@ -20,7 +21,8 @@ struct command {
     bool csv, svg; /* knows --csv, --svg */
     bool no_json;  /* does not know --json */
     bool tolerant; /* goes on with what it can where configuration or theme are wrong */
-    const struct option_row *options; /* its own; NULL: none */
+    const struct option_row *options; /* its own; NULL: none. All of them: command_options */
+    const struct query *query; /* what it asks: its parameters are options too; NULL: nothing */
     const void *defaults; /* of the struct that the options' offsets mean; copied before parsing */
     size_t values_size;   /* at most CLI_VALUES_MAX */
     /* operand: n_operands strings. False and *e when it could not; what was put into cli->out is
@@ -30,6 +32,8 @@ struct command {
 #define CLI_VALUES_MAX 512
 extern const struct command *const cli_commands[]; /* NULL-terminated */
 const struct command *command_find(const char *name);
+/* NULL: none. */
+const struct option_row *command_options(const struct command *);
 
 struct progress { /* on standard error; overwritten in place on a terminal, else lines of every
                      tenth */

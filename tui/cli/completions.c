@@ -199,7 +199,7 @@ static bool is_met_before(size_t command, const char *name)
     size_t n = strlen(name);
     bool met = option_find(common_options, name, n) || option_find(explorer_options, name, n);
     for (size_t i = 0; i < command && !met; i++)
-        met = option_find(cli_commands[i]->options, name, n) != NULL;
+        met = option_find(command_options(cli_commands[i]), name, n) != NULL;
     return met;
 }
 
@@ -214,14 +214,14 @@ static void bash_commands(struct strbuf *out)
                 bar = "|";
             }
     for (size_t i = 0; cli_commands[i]; i++)
-        for (const struct option_row *r = cli_commands[i]->options; r && r->name; r++)
+        for (const struct option_row *r = command_options(cli_commands[i]); r && r->name; r++)
             if (r->arg && !is_met_before(i, r->name))
                 strbuf_addf(out, "|--%s", r->name);
     strbuf_adds(out, ") skip=1 ;;\n        -*) ;;\n");
     for (size_t i = 0; cli_commands[i]; i++) {
         strbuf_addf(out, "        %s) [[ $command ]] || command=$word own=\"",
                     cli_commands[i]->name);
-        names_add(out, cli_commands[i]->options, false);
+        names_add(out, command_options(cli_commands[i]), false);
         strbuf_adds(out, "\" ;;\n");
     }
     strbuf_adds(out, "        esac\n    done\n");
@@ -231,7 +231,7 @@ static void bash_complete(struct strbuf *out)
 {
     strbuf_adds(out, "_glimt_complete() {\n    [[ $after ]] || case $command\" \"$prev in\n");
     for (size_t i = 0; cli_commands[i]; i++)
-        bash_values(out, cli_commands[i]->name, cli_commands[i]->options);
+        bash_values(out, cli_commands[i]->name, command_options(cli_commands[i]));
     bash_values(out, "", explorer_options);
     bash_values(out, "*", common_options);
     strbuf_adds(out, "    esac\n    if [[ $cur == -* && ! $after ]]; then\n        "
@@ -317,7 +317,7 @@ static void zsh_commands(struct strbuf *out)
     for (size_t i = 0; cli_commands[i]; i++) {
         struct completes c;
         strbuf_addf(out, "    %s) own=( \\\n", cli_commands[i]->name);
-        zsh_options(out, cli_commands[i]->options, "        ");
+        zsh_options(out, command_options(cli_commands[i]), "        ");
         completes_operand(&c, cli_commands[i]);
         strbuf_adds(out, "        '*");
         zsh_place(out, "operand", &c);
@@ -451,7 +451,7 @@ static void fish_add(struct strbuf *out)
             strbuf_addc(out, '\n');
         }
         strbuf_release(&c.words);
-        fish_options(out, condition, cli_commands[i]->options);
+        fish_options(out, condition, command_options(cli_commands[i]));
     }
 }
 

@@ -172,7 +172,7 @@ static void find_unknown_keys(struct findings *f, const struct options *o)
         bool known = option_find(common_options, key, n) || strcmp(key, "plot") == 0 ||
                      strncmp(key, "bind.", 5) == 0;
         for (size_t c = 0; cli_commands[c] && !known; c++)
-            known = option_find(cli_commands[c]->options, key, n) != NULL;
+            known = option_find(command_options(cli_commands[c]), key, n) != NULL;
         if (!known)
             miss(f,
                  xasprintf("an option called %s (%s:%d)", key, o->store->path,

@@ -63,9 +63,9 @@ void help_add(struct strbuf *out, const struct command *c)
     }
     strbuf_addf(out, "glimt %s [OPTION…]%s%s: %s\n", c->name, *c->operands ? " " : "", c->operands,
                 c->summary);
-    if (c->options) {
+    if (command_options(c)) {
         strbuf_adds(out, "\nOptions of its own:\n");
-        options_list(out, c->options);
+        options_list(out, command_options(c));
     }
     strbuf_adds(out, "\nCommon options:\n");
     options_list(out, common_options);

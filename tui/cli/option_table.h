@@ -2,6 +2,7 @@
  * same rows. */
 #ifndef GLIMT_TUI_OPTION_TABLE_H
 #define GLIMT_TUI_OPTION_TABLE_H
+#include "engine/study/param.h"
 #include "tui/options.h"
 
 enum option_kind {
@@ -13,6 +14,7 @@ enum option_kind {
     OPTION_REAL,   /* double within min … max */
     OPTION_CHOICE, /* int: the index in choices */
     OPTION_CALL,   /* whatever call does */
+    OPTION_PARAM,  /* const char *, checked: a value of param; of a flag "true" */
 };
 
 struct option_row {
@@ -26,6 +28,7 @@ struct option_row {
     /* OPTION_CALL: value is NULL for a row without arg. False and *e: found and expected (the name
      * is put before). */
     bool (*call)(void *values, const char *value, struct error *e);
+    const struct param *param; /* OPTION_PARAM */
 };
 
 /* The common options; values: struct options. */

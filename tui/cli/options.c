@@ -305,6 +305,11 @@ static bool row_apply(const struct option_row *r, void *values, const char *valu
     case OPTION_REAL: return real_parse(value, r, at, e);
     case OPTION_CHOICE: return pick(value, r->choices, at, e);
     case OPTION_CALL: return r->call(values, value, e);
+    case OPTION_PARAM:
+        if (value && !param_check(r->param, value, e))
+            return false;
+        *(const char **)at = value ? value : "true";
+        return true;
     }
     return false;
 }
@@ -395,6 +400,10 @@ static bool config_apply(const struct option_row *r, void *values, const char *v
         return false;
     if (r->kind == OPTION_CALL)
         return on ? r->call(values, NULL, e) : true;
+    if (r->kind == OPTION_PARAM) {
+        *(const char **)((char *)values + r->offset) = on ? "true" : NULL;
+        return true;
+    }
     *(bool *)((char *)values + r->offset) = on == (r->kind == OPTION_FLAG);
     return true;
 }
@@ -406,7 +415,7 @@ static bool config_check(const struct config_row *c, struct error *e)
     for (size_t i = 0; cli_commands[i]; i++) {
         const struct command *command = cli_commands[i];
         alignas(max_align_t) char values[CLI_VALUES_MAX] = {0};
-        const struct option_row *r = option_find(command->options, c->key, strlen(c->key));
+        const struct option_row *r = option_find(command_options(command), c->key, strlen(c->key));
         if (!r)
             continue;
         memcpy(values, command->defaults, command->values_size);

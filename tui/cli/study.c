@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/formats/mapping.h"
 #include "engine/text/utf8.h"
+#include "tui/lab/param_json.h"
 #include "tui/plot/plot.h"
 #include "tui/unit_words.h"
 #include "tui/view/label.h"
@@ -28,10 +29,11 @@ static bool is_number(const char *s)
     return *s && s[strspn(s, "0123456789")] == '\0';
 }
 
-static bool take_operands(struct inquiry *q, bool ids, bool corpus, int n, char **operand,
-                          struct error *e)
+static bool take_operands(struct inquiry *q, int n, char **operand, struct error *e)
 {
     struct request *r = &q->request;
+    const bool ids = strstr(q->cli->command->operands, "ID") != NULL;
+    int32_t unit[STUDY_MAX_UNITS], n_units = 0;
     int i = 0;
     for (; ids && i < n && is_number(operand[i]); i++) {
         errno = 0;
@@ -39,12 +41,14 @@ static bool take_operands(struct inquiry *q, bool ids, bool corpus, int n, char 
         if (errno || v > INT32_MAX)
             return error_set(e, ERROR_INPUT, "%s: found %s, expected the number of a latent",
                              q->cli->command->name, operand[i]);
-        if (r->n_units == STUDY_MAX_UNITS)
+        if (n_units == STUDY_MAX_UNITS)
             return error_set(e, ERROR_INPUT, "%s: found one more latent, %s, expected at most %d",
                              q->cli->command->name, operand[i], STUDY_MAX_UNITS);
-        r->unit[r->n_units++] = (int32_t)v;
+        unit[n_units++] = (int32_t)v;
     }
-    if (corpus && i < n)
+    if (n_units > 0)
+        request_set_units(r, unit, n_units);
+    if (r->query->corpus && i < n)
         r->corpus.path = xstrdup(operand[i++]);
     if (i < n)
         return error_set(e, ERROR_INPUT, "%s: found one more argument, %s, expected %s",
@@ -70,12 +74,6 @@ static bool take_files(struct inquiry *q, struct error *e)
     return true;
 }
 
-/* --rows is of each latent, which the study does itself; else of the first table. */
-static bool rows_are_a_latent(enum request_kind kind)
-{
-    return kind == REQUEST_EXAMPLES || kind == REQUEST_LENS || kind == REQUEST_COACTIVE;
-}
-
 static bool take_values(struct inquiry *q, struct error *e)
 {
     const struct study_values *v = q->values;
@@ -86,16 +84,13 @@ static bool take_values(struct inquiry *q, struct error *e)
     r->corpus.special = q->cli->opt.special;
     if (corpus_choice_has_files(&r->corpus))
         r->corpus.encoding = encoding ? xstrdup(encoding) : NULL;
-    r->target = v->target ? xstrdup(v->target) : NULL;
-    r->rule = (struct rule){v->min_share, v->max_other};
-    r->inserts = v->inserts;
-    r->each = v->each;
-    r->own_range = v->own_range;
-    r->keep_activations = v->keep;
-    if (rows_are_a_latent(r->kind))
-        r->rows = v->rows;
-    if (v->values && !request_parse_values(v->values, r->value, &r->n_values, e))
-        return error_prefix(e, "--values");
+    for (int i = 0; i < r->params.n; i++) {
+        struct param_value *p = &r->params.value[i];
+        if (v->given[i] && !param_value_parse(p, v->given[i], e))
+            return error_prefix(e, "--%s", p->of->name);
+        if (p->of->type == PARAM_SEED)
+            params_set_seed(&r->params, p->of->name, q->cli->opt.seed);
+    }
     return true;
 }
 
@@ -106,9 +101,9 @@ static bool join_given(const struct options *o)
     return o->join && !(config && strcmp(config, "join") == 0);
 }
 
-static bool check(const struct cli *cli, bool corpus, struct error *e)
+static bool check(const struct cli *cli, const struct query *query, struct error *e)
 {
-    if (corpus && join_given(&cli->opt))
+    if (query->corpus && join_given(&cli->opt))
         return error_set(e, ERROR_INPUT,
                          "%s: found --context join, expected none: a document is a sequence of its "
                          "own, and what is counted, paired and drawn again for an interval",
@@ -153,20 +148,19 @@ static void note_cut(const struct inquiry *q)
 }
 
 bool inquiry_run(struct inquiry *q, struct cli *cli, const struct study_values *v,
-                 enum request_kind kind, bool ids, bool corpus, int n_operands, char **operand,
-                 struct error *e)
+                 const struct query *query, int n_operands, char **operand, struct error *e)
 {
     *q = (struct inquiry){.cli = cli, .values = v};
-    request_init(&q->request, kind);
-    if (!check(cli, corpus, e) || !take_operands(q, ids, corpus, n_operands, operand, e) ||
-        !take_files(q, e) || !take_values(q, e) || !cli_open(cli, &cli->opt, &q->wb, e))
+    request_init(&q->request, query);
+    if (!check(cli, query, e) || !take_operands(q, n_operands, operand, e) || !take_files(q, e) ||
+        !take_values(q, e) || !cli_open(cli, &cli->opt, &q->wb, e))
         return false;
     struct lab_loop loop = cli_loop(cli);
     q->lab = lab_new(q->wb, &cli->opt);
     bool ok = lab_run(q->lab, &q->request, &loop, &q->set, &q->facts, e);
-    ok = ok && (!corpus || lab_cut(q->lab, &q->request.corpus, &loop, &q->cut, e));
+    ok = ok && (!query->corpus || lab_cut(q->lab, &q->request.corpus, &loop, &q->cut, e));
     progress_clear(&cli->progress);
-    if (ok && corpus)
+    if (ok && query->corpus)
         note_cut(q);
     if (lab_said(q->lab)[0] && !cli->opt.quiet)
         fprintf(stderr, "glimt: %s\n", lab_said(q->lab));
@@ -189,15 +183,19 @@ const struct table *inquiry_table(const struct inquiry *q, const char *name)
     return table_set_find(q->set, name);
 }
 
-static int64_t most_rows(const struct inquiry *q)
+int64_t inquiry_rows(const struct inquiry *q)
 {
-    return rows_are_a_latent(q->request.kind) ? 0 : q->values->rows;
+    const struct params *p = &q->request.params;
+    for (int i = 0; i < p->n; i++)
+        if (p->value[i].of->prints && p->value[i].there)
+            return p->value[i].i;
+    return 0;
 }
 
 /* At most --rows rows of the first table. New. */
 static struct table *first_rows(const struct inquiry *q, const struct table *t)
 {
-    int64_t most = most_rows(q), n = most > 0 && most < t->n_rows ? most : t->n_rows;
+    int64_t most = inquiry_rows(q), n = most > 0 && most < t->n_rows ? most : t->n_rows;
     int64_t *row = xcalloc((size_t)n + 1, sizeof *row);
     for (int64_t i = 0; i < n; i++)
         row[i] = i;
@@ -250,7 +248,7 @@ static void print_text(struct inquiry *q, const char *const *names, const struct
         if (!t)
             continue;
         if (i == 0)
-            how.rows = most_rows(q);
+            how.rows = inquiry_rows(q);
         if (out->len > 0)
             strbuf_addc(out, '\n');
         struct table *said = for_people(q, t);
@@ -281,14 +279,29 @@ static bool write_svg(struct inquiry *q, struct error *e)
     return ok;
 }
 
+/* What was asked, with the units that were meant. */
+static json_t *parameters(const struct inquiry *q)
+{
+    struct params p;
+    const int32_t *unit;
+    params_copy(&p, &q->request.params);
+    if (params_know(&p, "units") && params_units(&p, "units", &unit) == 0)
+        params_set_units(&p, "units", q->wb->chosen, q->wb->n_chosen);
+    json_t *o = params_json(&p, PARAMS_THERE);
+    params_release(&p);
+    return o;
+}
+
 bool inquiry_print(struct inquiry *q, json_t *root, const char *const *names,
                    const struct table *instead, struct error *e)
 {
     const struct table *first = instead ? instead : inquiry_table(q, names[0]);
-    if (q->cli->opt.output == OUTPUT_JSON)
+    if (q->cli->opt.output == OUTPUT_JSON) {
+        json_object_set_new(root, "parameters", parameters(q));
         output_json(q->cli, root);
-    else
+    } else {
         json_decref(root);
+    }
     if (q->cli->opt.output == OUTPUT_CSV && first)
         print_csv(q, first);
     if (q->cli->opt.output == OUTPUT_TEXT)

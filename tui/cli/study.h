@@ -5,12 +5,10 @@
 #include "tui/cli/command.h"
 #include "tui/lab/lab.h"
 
-struct study_values { /* of all study commands; each has rows for those it knows */
-    int rows, limit;
-    const char *target, *values, *sort;
-    double min_share, max_other;
-    bool rule_given, each, keep, own_range, tokens, header;
-    unsigned inserts;
+struct study_values { /* of all study commands: words of their options, NULL: not given */
+    const char *given[PARAMS_MAX]; /* in the order of query_params */
+    int limit;
+    bool header, tokens;
     int32_t n_files;
     const char *file[CORPUS_MAX_CLASSES]; /* NAME=FILE */
 };
@@ -25,19 +23,21 @@ struct inquiry { /* a command's request, its answer, and where it comes from */
     struct lab_facts facts;
     struct pass_cut cut; /* of a corpus: documents longer than the context */
 };
-/* Opens what the options name and answers. operand: IDs first where `ids`, then a corpus where
- * `corpus`. Release in either case. */
-bool inquiry_run(struct inquiry *, struct cli *, const struct study_values *, enum request_kind,
-                 bool ids, bool corpus, int n_operands, char **operand, struct error *e);
+/* Opens what the options name and answers. operand: IDs first where the command has them, then a
+ * corpus where the query reads one. Release in either case. */
+bool inquiry_run(struct inquiry *, struct cli *, const struct study_values *, const struct query *,
+                 int n_operands, char **operand, struct error *e);
 void inquiry_release(struct inquiry *);
 /* The lab's loop for the command line: SIGINT cancels, progress is shown. */
 struct lab_loop cli_loop(struct cli *);
 const struct table *inquiry_table(const struct inquiry *, const char *name);
+/* How many rows of the first table are printed; 0: all. */
+int64_t inquiry_rows(const struct inquiry *);
 /* {"NAME": [...], …} of the tables named (NULL-terminated) that are there; the first has at most
  * --rows rows. */
 json_t *inquiry_json(const struct inquiry *, const char *const *names);
-/* All as --json (root, taken over), --csv (the first table named) or text; and --svg. instead
- * (NULL: none): printed in text and CSV for the first table. */
+/* All as --json (root, taken over, with "parameters": what was asked), --csv (the first table
+ * named) or text; and --svg. instead (NULL: none): printed in text and CSV for the first table. */
 bool inquiry_print(struct inquiry *, json_t *root, const char *const *names,
                    const struct table *instead, struct error *e);
 /* Examples for people: the tokens below each other, each with what stands around it. New. */

@@ -68,8 +68,12 @@ static int columns_before(const struct table *t)
 
 static void note_silent(const struct inquiry *q, const struct table *from, struct table *t)
 {
-    const int32_t *unit = q->request.n_units > 0 ? q->request.unit : q->wb->chosen;
-    int32_t n = q->request.n_units > 0 ? q->request.n_units : q->wb->n_chosen;
+    const int32_t *unit;
+    int32_t n = request_units(&q->request, &unit);
+    if (n == 0) {
+        unit = q->wb->chosen;
+        n = q->wb->n_chosen;
+    }
     struct strbuf ids;
     strbuf_init(&ids);
     for (int32_t i = 0; i < n; i++) {

@@ -65,7 +65,7 @@ static bool prove(struct verification *v, struct cli *cli, const struct options 
     struct request r;
     struct lab *lab = lab_new(v->wb, o);
     struct lab_loop loop = cli_loop(cli);
-    request_init(&r, REQUEST_PROOF);
+    request_init(&r, &proof_query);
     bool ok = lab_run(lab, &r, &loop, &v->proof, NULL, e);
     progress_clear(&cli->progress);
     if (lab_said(lab)[0] && !cli->opt.quiet)

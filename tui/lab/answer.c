@@ -9,8 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { EXAMPLES_A_CLASS = 10, LENS_ROWS = 10 };
-
 struct answer { /* one request under way */
     struct lab *lab;
     const struct request *request;
@@ -28,7 +26,8 @@ struct answer { /* one request under way */
 static bool find_target(struct answer *a)
 {
     const struct corpus *c = a->corpus->corpus;
-    const char *name = a->request->target;
+    const struct params *p = &a->request->params;
+    const char *name = params_know(p, "target") ? params_text(p, "target") : NULL;
     a->target = name ? corpus_class_find(c, name) : 0;
     if (a->target >= 0)
         return true;
@@ -65,20 +64,22 @@ static bool need_dict(struct answer *a)
         return true;
     return error_set(a->e, ERROR_INPUT,
                      "%s: the model %s has no SAE here, expected --sae PATH or --neurons A,B,…",
-                     request_name[a->request->kind], a->lab->wb->model_name);
+                     a->request->query->command, a->lab->wb->model_name);
 }
 
 static bool need_units(struct answer *a)
 {
     const struct workbench *wb = a->lab->wb;
-    const struct request *r = a->request;
-    a->n_units = r->n_units > 0 ? r->n_units : wb->n_chosen;
-    a->unit = r->n_units > 0 ? r->unit : wb->chosen;
+    a->n_units = request_units(a->request, &a->unit);
+    if (a->n_units == 0) {
+        a->n_units = wb->n_chosen;
+        a->unit = wb->chosen;
+    }
     if (!need_dict(a))
         return false;
     if (a->n_units == 0)
         return error_set(a->e, ERROR_INPUT, "%s: found no latents, expected numbers or --latents",
-                         request_name[r->kind]);
+                         a->request->query->command);
     for (int32_t i = 0; i < a->n_units; i++)
         if (a->unit[i] < 0 || a->unit[i] >= dict_spec(wb->dict)->m)
             return error_set(a->e, ERROR_INPUT, "latent %d: expected 0 … %d (%s)", (int)a->unit[i],
@@ -87,9 +88,13 @@ static bool need_units(struct answer *a)
     return true;
 }
 
-static void take_units(const struct answer *a, struct study_call *call)
+/* A study with what the request says of its parameters. */
+static void call_init(const struct answer *a, struct study_call *call, const struct study_ops *ops,
+                      const struct open_corpus *corpus, const char *what)
 {
-    params_set_units(&call->params, "units", a->unit, a->n_units);
+    lab_call_init(a->lab, call, ops, corpus, what, &a->request->params);
+    if (params_know(&call->params, "units"))
+        params_set_units(&call->params, "units", a->unit, a->n_units);
 }
 
 /* Releases the call. */
@@ -103,6 +108,8 @@ static bool run(struct answer *a, struct study_call *call, struct finished *f)
     a->facts.resumed = a->facts.resumed || f->resumed;
     return true;
 }
+
+typedef struct table_set *growing(void *, struct study *);
 
 static struct table_set *growing_classes(void *arg, struct study *study)
 {
@@ -123,15 +130,19 @@ static struct table_set *growing_latents(void *arg, struct study *study)
     return set;
 }
 
-static bool harvest(struct answer *a, bool must_keep, struct harvest_source *s)
+static bool keeps_activations(const struct params *p)
+{
+    return (params_know(p, "keep-activations") && params_flag(p, "keep-activations")) ||
+           (params_know(p, "all") && params_flag(p, "all"));
+}
+
+static bool harvest(struct answer *a, bool must_keep, growing *partial, struct harvest_source *s)
 {
     const struct request *r = a->request;
-    struct harvest_call how = {.postings = r->keep_activations,
+    struct harvest_call how = {.postings = keeps_activations(&r->params),
                                .must_keep = must_keep,
                                .only_kept = r->only_kept,
-                               .partial = r->kind == REQUEST_LATENTS   ? growing_latents
-                                          : r->kind == REQUEST_HARVEST ? growing_classes
-                                                                       : NULL,
+                               .partial = partial,
                                .partial_arg = a};
     return need_dict(a) && lab_harvest(a->lab, a->corpus, &how, a->loop, s, &a->facts, a->e);
 }
@@ -143,12 +154,12 @@ static void add_rows(struct answer *a, struct table *t)
     table_set_add(a->set, t);
 }
 
-static bool answer_harvest(struct answer *a)
+bool answer_harvest(struct answer *a)
 {
     struct harvest_source s = {0};
     const bool must_keep = lab_wants_store(a->lab);
     if (!open_corpus(a, CORPUS_ALL) || !lab_identify(a->lab, a->loop, a->e) ||
-        (must_keep && !lab_need_store(a->lab, a->e)) || !harvest(a, must_keep, &s))
+        (must_keep && !lab_need_store(a->lab, a->e)) || !harvest(a, must_keep, growing_classes, &s))
         return false;
     table_set_add(a->set, table_copy(s.classes));
     harvest_source_release(&s);
@@ -163,10 +174,10 @@ static bool no_error(const struct harvest_source *s, struct error *e)
     return false;
 }
 
-static bool answer_latents(struct answer *a)
+bool answer_latents(struct answer *a)
 {
     struct harvest_source s = {0};
-    if (!open_corpus(a, CORPUS_ALL) || !harvest(a, false, &s))
+    if (!open_corpus(a, CORPUS_ALL) || !harvest(a, false, growing_latents, &s))
         return false;
     add_rows(a, latents_table(&s.view, a->target, false));
     table_set_add(a->set, table_copy(s.classes));
@@ -182,12 +193,13 @@ static bool verify_found(struct answer *a, struct harvest_source *s, int32_t n_f
     const struct open_corpus *half = lab_open_corpus(a->lab, &a->request->corpus, CORPUS_ODD, a->e);
     if (!half)
         return false;
-    lab_call_init(a->lab, &call, &values_study, half, "verifying");
-    take_units(a, &call);
+    call_init(a, &call, &values_study, half, "verifying");
     if (!run(a, &call, &f))
         return false;
+    struct rule rule;
+    request_rule(a->request, &rule);
     struct verify_in in = {.found_on = &s->view,
-                           .rule = &a->request->rule,
+                           .rule = &rule,
                            .target = a->target,
                            .m = dict_spec(a->lab->wb->dict)->m,
                            .seed = a->lab->options->seed};
@@ -213,10 +225,11 @@ static void note_nearest(const struct answer *a, const struct harvest_view *view
     int64_t *order = xcalloc((size_t)all->n_rows + 1, sizeof *order);
     table_sort(all, difference, true, order);
     double s = table_f64(all, order[0], share), d = table_f64(all, order[0], difference);
+    struct rule rule;
+    request_rule(a->request, &rule);
     char *line = xasprintf("no latent is active on more than %.3g %% of %s and less than %.3g %% "
                            "of the other tokens",
-                           a->request->rule.min_share * 100, a->corpus->cls[a->target],
-                           a->request->rule.max_other * 100);
+                           rule.min_share * 100, a->corpus->cls[a->target], rule.max_other * 100);
     if (all->n_rows > 0)
         table_note(t, "%s; the largest difference has %lld: %.3g %% and %.3g %%", line,
                    (long long)table_i64(all, order[0], table_find(all, "latent")), s * 100,
@@ -246,7 +259,7 @@ static bool add_other_half(struct answer *a, struct table *classes)
         return false;
     const struct corpus *c = half->corpus;
     double tokens[CORPUS_MAX_CLASSES] = {0}, words[CORPUS_MAX_CLASSES] = {0};
-    lab_call_init(a->lab, &call, &values_study, half, "");
+    lab_call_init(a->lab, &call, &values_study, half, "", NULL);
     for (int64_t i = 0; i < c->n_docs; i++) {
         struct pass_doc *d = pass_docs(&call.in, i, 1);
         tokens[c->doc[i].cls] += d->n;
@@ -278,13 +291,15 @@ static bool add_other_half(struct answer *a, struct table *classes)
     return true;
 }
 
-static bool answer_find(struct answer *a)
+bool answer_find(struct answer *a)
 {
     struct harvest_source s = {0};
-    if (!open_corpus(a, CORPUS_EVEN) || !need_classes(a, 2) || !harvest(a, false, &s))
+    if (!open_corpus(a, CORPUS_EVEN) || !need_classes(a, 2) || !harvest(a, false, NULL, &s))
         return false;
     int32_t n = 0;
-    int32_t *found = rule_pick(&s.view, a->target, &a->request->rule, &n);
+    struct rule rule;
+    request_rule(a->request, &rule);
+    int32_t *found = rule_pick(&s.view, a->target, &rule, &n);
     a->unit = found;
     a->n_units = n < STUDY_MAX_UNITS ? n : STUDY_MAX_UNITS;
     bool ok = true;
@@ -301,14 +316,12 @@ static bool answer_find(struct answer *a)
     return ok;
 }
 
-static bool values(struct answer *a, struct table_set *(*partial)(void *, struct study *),
-                   struct finished *f)
+static bool values(struct answer *a, growing *partial, struct finished *f)
 {
     struct study_call call;
     if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
         return false;
-    lab_call_init(a->lab, &call, &values_study, a->corpus, request_name[a->request->kind]);
-    take_units(a, &call);
+    call_init(a, &call, &values_study, a->corpus, a->request->query->command);
     call.partial = partial;
     call.partial_arg = a;
     return run(a, &call, f);
@@ -316,7 +329,7 @@ static bool values(struct answer *a, struct table_set *(*partial)(void *, struct
 
 static void add_histogram(const struct answer *a, struct study *study, struct table_set *set)
 {
-    table_set_add(set, values_histogram(study, a->request->own_range));
+    table_set_add(set, values_histogram(study, params_flag(&a->request->params, "as-published")));
     table_set_add(set, values_overlap(study, a->target));
 }
 
@@ -327,7 +340,7 @@ static struct table_set *growing_histogram(void *arg, struct study *study)
     return set;
 }
 
-static bool answer_histogram(struct answer *a)
+bool answer_histogram(struct answer *a)
 {
     struct finished f;
     if (!values(a, growing_histogram, &f))
@@ -337,7 +350,7 @@ static bool answer_histogram(struct answer *a)
     return true;
 }
 
-static bool answer_tokens(struct answer *a)
+bool answer_tokens(struct answer *a)
 {
     struct finished f;
     if (!values(a, NULL, &f))
@@ -359,27 +372,42 @@ static void append(struct table **all, struct table *t)
     }
 }
 
-static bool answer_details(struct answer *a)
+static struct table *bins_of(const struct answer *a, const struct latent_detail *d,
+                             const struct harvest_source *s, const struct study_in *in)
+{
+    (void)a, (void)in;
+    return detail_histogram(d, s->view.cls);
+}
+
+static struct table *examples_of(const struct answer *a, const struct latent_detail *d,
+                                 const struct harvest_source *s, const struct study_in *in)
+{
+    (void)s;
+    return detail_examples(d, in, (int32_t)params_int(&a->request->params, "rows"));
+}
+
+static bool details(struct answer *a,
+                    struct table *(*of_unit)(const struct answer *, const struct latent_detail *,
+                                             const struct harvest_source *,
+                                             const struct study_in *))
 {
     struct harvest_source s = {0};
     struct study_call call;
     struct table *all = NULL;
-    if (!need_units(a) || !open_corpus(a, CORPUS_ALL) || !harvest(a, false, &s))
+    if (!need_units(a) || !open_corpus(a, CORPUS_ALL) || !harvest(a, false, NULL, &s))
         return false;
-    lab_call_init(a->lab, &call, &harvest_study, a->corpus, "");
-    int32_t rows = a->request->rows > 0 ? a->request->rows : EXAMPLES_A_CLASS;
+    lab_call_init(a->lab, &call, &harvest_study, a->corpus, "", NULL);
     for (int32_t i = 0; i < a->n_units; i++) {
         const struct latent_detail *d = s.view.detail(s.view.arg, a->unit[i]);
         if (!d)
             break;
-        append(&all, a->request->kind == REQUEST_BINS ? detail_histogram(d, s.view.cls)
-                                                      : detail_examples(d, &call.in, rows));
+        append(&all, of_unit(a, d, &s, &call.in));
     }
     if (all)
         add_rows(a, all);
     lab_call_release(&call);
     bool ok = no_error(&s, a->e);
-    if (ok && a->request->keep_activations) {
+    if (ok && keeps_activations(&a->request->params)) {
         struct table *t = lab_activations(a->lab, &s, a->corpus->corpus, a->unit, a->n_units, a->e);
         if (t)
             table_set_add(a->set, t);
@@ -389,16 +417,26 @@ static bool answer_details(struct answer *a)
     return ok;
 }
 
-static bool answer_lens(struct answer *a)
+bool answer_bins(struct answer *a)
+{
+    return details(a, bins_of);
+}
+
+bool answer_examples(struct answer *a)
+{
+    return details(a, examples_of);
+}
+
+bool answer_lens(struct answer *a)
 {
     struct study_call call;
     struct table_set *set = NULL;
     if (!need_units(a))
         return false;
-    lab_call_init(a->lab, &call, &values_study, NULL, "logit lens");
+    lab_call_init(a->lab, &call, &values_study, NULL, "logit lens", NULL);
     struct study_loop loop = {
         .cancel = a->loop->cancel, .poll = a->loop->poll, .poll_arg = a->loop->poll_arg};
-    int32_t rows = a->request->rows > 0 ? a->request->rows : LENS_ROWS;
+    int32_t rows = (int32_t)params_int(&a->request->params, "rows");
     bool ok = lens_run(&call.in, a->unit, a->n_units, rows, &loop, &set, a->e);
     lab_call_release(&call);
     if (!ok)
@@ -414,16 +452,13 @@ static struct table_set *growing_coactive(void *arg, struct study *study)
     return coactive_study.tables(study);
 }
 
-static bool answer_coactive(struct answer *a)
+bool answer_coactive(struct answer *a)
 {
     struct study_call call;
     struct finished f;
     if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
         return false;
-    lab_call_init(a->lab, &call, &coactive_study, a->corpus, "co-activation");
-    take_units(a, &call);
-    if (a->request->rows > 0)
-        params_set_int(&call.params, "rows", a->request->rows);
+    call_init(a, &call, &coactive_study, a->corpus, "co-activation");
     call.partial = growing_coactive;
     if (!run(a, &call, &f))
         return false;
@@ -452,22 +487,14 @@ static struct table_set *growing_sweep(void *arg, struct study *study)
     return sweep_study.tables(study);
 }
 
-static bool answer_sweep(struct answer *a)
+bool answer_sweep(struct answer *a)
 {
     struct study_call call;
     struct finished f;
-    const struct request *r = a->request;
     if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
         return false;
-    lab_call_init(a->lab, &call, &sweep_study, a->corpus, "sweep");
-    take_units(a, &call);
-    static const char *const inserts[] = {"sae", "error", "sae,error"};
-    if (r->n_values > 0)
-        params_set_values(&call.params, "values", r->value, r->n_values);
-    if (r->inserts)
-        params_parse(&call.params, "insert", inserts[r->inserts / 2 - 1], NULL);
-    params_set_flag(&call.params, "each", r->each);
-    call.only_kept = r->only_kept;
+    call_init(a, &call, &sweep_study, a->corpus, "sweep");
+    call.only_kept = a->request->only_kept;
     call.partial = growing_sweep;
     if (!run(a, &call, &f))
         return false;
@@ -477,13 +504,13 @@ static bool answer_sweep(struct answer *a)
     return has_losses(a);
 }
 
-static bool answer_proof(struct answer *a)
+bool answer_proof(struct answer *a)
 {
     struct study_call call;
     struct finished f;
     if (!need_dict(a) || !open_corpus(a, CORPUS_ALL))
         return false;
-    lab_call_init(a->lab, &call, &proof_study, a->corpus, "proving the SAE");
+    call_init(a, &call, &proof_study, a->corpus, "proving the SAE");
     call.only_kept = a->request->only_kept;
     if (!run(a, &call, &f))
         return false;
@@ -496,14 +523,6 @@ static bool answer_proof(struct answer *a)
 bool lab_run(struct lab *lab, const struct request *r, const struct lab_loop *loop,
              struct table_set **out, struct lab_facts *facts, struct error *e)
 {
-    static bool (*const answer_of[N_REQUESTS])(struct answer *) = {
-        [REQUEST_HARVEST] = answer_harvest, [REQUEST_LATENTS] = answer_latents,
-        [REQUEST_FIND] = answer_find,       [REQUEST_HISTOGRAM] = answer_histogram,
-        [REQUEST_BINS] = answer_details,    [REQUEST_EXAMPLES] = answer_details,
-        [REQUEST_LENS] = answer_lens,       [REQUEST_COACTIVE] = answer_coactive,
-        [REQUEST_SWEEP] = answer_sweep,     [REQUEST_TOKENS] = answer_tokens,
-        [REQUEST_PROOF] = answer_proof,
-    };
     static const struct lab_loop quiet;
     struct timespec from, to;
     struct answer a = {.lab = lab, .request = r, .loop = loop ? loop : &quiet, .e = e};
@@ -518,7 +537,7 @@ bool lab_run(struct lab *lab, const struct request *r, const struct lab_loop *lo
         int heals = lab->heals;
         a.set = table_set_new();
         a.e = &why;
-        ok = answer_of[r->kind](&a);
+        ok = r->query->answer(&a);
         lab_heal(lab);
         again = i == 0 && lab->heals != heals;
         if (!ok)
@@ -544,7 +563,7 @@ bool lab_cut(struct lab *lab, const struct corpus_choice *choice, const struct l
     const struct open_corpus *c = lab_open_corpus(lab, choice, CORPUS_ALL, e);
     if (!c)
         return false;
-    lab_call_init(lab, &call, &harvest_study, c, "");
+    lab_call_init(lab, &call, &harvest_study, c, "", NULL);
     bool ok = pass_cut(&call.in, loop ? loop->cancel : NULL, out);
     lab_call_release(&call);
     return ok || error_set(e, ERROR_CANCELLED, "interrupted");

@@ -187,13 +187,12 @@ void job_queue_close(struct job_queue *q)
 }
 
 /* ---- the worker's side */
-bool job_queue_begin(struct job_queue *q, enum request_kind kind, struct job_run *run)
+bool job_queue_begin(struct job_queue *q, const struct query *query, struct job_run *run)
 {
     struct job *j = NULL;
     pthread_mutex_lock(&q->lock);
     for (size_t i = 0; i < q->n && !j && !q->closed && q->n_running < 2; i++)
-        if (q->job[i]->status == JOB_QUEUED &&
-            (kind == N_REQUESTS || q->job[i]->request.kind == kind))
+        if (q->job[i]->status == JOB_QUEUED && (!query || q->job[i]->request.query == query))
             j = q->job[i];
     if (j) {
         j->status = JOB_RUNNING;

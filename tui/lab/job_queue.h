@@ -28,8 +28,8 @@ struct job_run { /* one that runs */
     struct request request; /* released by job_queue_end */
     atomic_bool cancel;
 };
-/* The next queued one (only of `kind` unless kind is N_REQUESTS): running now; false: none. */
-bool job_queue_begin(struct job_queue *, enum request_kind kind, struct job_run *);
+/* The next queued one (only of `query` unless that is NULL): running now; false: none. */
+bool job_queue_begin(struct job_queue *, const struct query *query, struct job_run *);
 void job_run_progress(struct job_run *, const struct study_progress *, const char *what);
 void job_run_partial(struct job_run *, struct table_set *);
 /* set: a reference that is taken over, NULL: *e says why not. */

@@ -186,8 +186,7 @@ bool lab_heal(struct lab *lab)
 static bool same_choice(const struct open_corpus *c, const struct corpus_choice *choice,
                         enum corpus_split split)
 {
-    struct request a = {.corpus = c->choice}, b = {.corpus = *choice};
-    return c->split == split && request_equal(&a, &b);
+    return c->split == split && corpus_choice_equal(&c->choice, choice);
 }
 
 /* Says once that a special token is spelled out and stays text. */

@@ -64,15 +64,21 @@ bool lab_wants_store(const struct lab *);
 /* The cache is there; false and *e: why not, which is said no other way then. */
 bool lab_need_store(struct lab *, struct error *e);
 void lab_say(struct lab *, const char *line);
-/* Parameters at their presets, the seed the session's. */
+/* Parameters from `params` where it has them (NULL: none), else at their presets; the seed is the
+ * session's. */
 void lab_call_init(const struct lab *, struct study_call *, const struct study_ops *,
-                   const struct open_corpus *, const char *what);
+                   const struct open_corpus *, const char *what, const struct params *params);
 void lab_call_release(struct study_call *);
 /* From the cache, resumed, or computed; kept where there is a cache. must_keep: not being able to
  * keep it is an error; else it is said (lab_said). */
 bool lab_study(struct lab *, const struct study_call *, const struct lab_loop *, bool must_keep,
                struct finished *out, struct error *e);
 /* The same without the cache. */
+/* One a query (query.c). */
+bool answer_harvest(struct answer *), answer_latents(struct answer *), answer_find(struct answer *),
+    answer_histogram(struct answer *), answer_tokens(struct answer *), answer_bins(struct answer *),
+    answer_examples(struct answer *), answer_lens(struct answer *),
+    answer_coactive(struct answer *), answer_sweep(struct answer *), answer_proof(struct answer *);
 bool lab_study_fresh(struct lab *, const struct study_call *, const struct lab_loop *,
                      struct study **out, struct error *e);
 struct sha256 lab_key(const struct lab *, const struct study_call *);

@@ -1,18 +1,7 @@
 #include "tui/lab/request.h"
 #include "engine/base/memory.h"
-#include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-const char *const request_name[N_REQUESTS] = {
-    [REQUEST_HARVEST] = "harvest", [REQUEST_LATENTS] = "latents",
-    [REQUEST_FIND] = "find",       [REQUEST_HISTOGRAM] = "histogram",
-    [REQUEST_BINS] = "histogram",  [REQUEST_EXAMPLES] = "examples",
-    [REQUEST_LENS] = "logit-lens", [REQUEST_COACTIVE] = "coactive",
-    [REQUEST_SWEEP] = "sweep",     [REQUEST_TOKENS] = "histogram",
-    [REQUEST_PROOF] = "verify",
-};
 
 /* ---- corpora */
 static char *copy(const char *s)
@@ -72,7 +61,7 @@ static bool same(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static bool corpus_choice_equal(const struct corpus_choice *a, const struct corpus_choice *b)
+bool corpus_choice_equal(const struct corpus_choice *a, const struct corpus_choice *b)
 {
     if (!same(a->path, b->path) || a->n_files != b->n_files || a->limit != b->limit ||
         !same(a->encoding, b->encoding) || a->header != b->header || a->special != b->special)
@@ -84,45 +73,48 @@ static bool corpus_choice_equal(const struct corpus_choice *a, const struct corp
 }
 
 /* ---- requests */
-void request_init(struct request *r, enum request_kind kind)
+void request_init(struct request *r, const struct query *query)
 {
-    *r = (struct request){.kind = kind, .rule = {.min_share = 0.5, .max_other = 0.01}};
+    *r = (struct request){.query = query};
+    query_params(query, &r->params);
 }
 
 void request_copy(struct request *to, const struct request *from)
 {
     *to = *from;
     corpus_choice_copy(&to->corpus, &from->corpus);
-    to->target = copy(from->target);
+    params_copy(&to->params, &from->params);
 }
 
 void request_release(struct request *r)
 {
     corpus_choice_release(&r->corpus);
-    free(r->target);
-    r->target = NULL;
-}
-
-static bool values_equal(const struct request *a, const struct request *b)
-{
-    if (a->n_values != b->n_values)
-        return false;
-    for (int i = 0; i < a->n_values; i++)
-        if (a->value[i] < b->value[i] || a->value[i] > b->value[i])
-            return false;
-    return true;
+    params_release(&r->params);
 }
 
 bool request_equal(const struct request *a, const struct request *b)
 {
-    return a->kind == b->kind && corpus_choice_equal(&a->corpus, &b->corpus) &&
-           same(a->target, b->target) && a->n_units == b->n_units &&
-           memcmp(a->unit, b->unit, (size_t)a->n_units * sizeof *a->unit) == 0 &&
-           values_equal(a, b) && a->inserts == b->inserts && a->each == b->each &&
-           !(fabs(a->rule.min_share - b->rule.min_share) > 0) &&
-           !(fabs(a->rule.max_other - b->rule.max_other) > 0) && a->rows == b->rows &&
-           a->own_range == b->own_range && a->keep_activations == b->keep_activations &&
-           a->only_kept == b->only_kept;
+    return a->query == b->query && corpus_choice_equal(&a->corpus, &b->corpus) &&
+           params_equal(&a->params, &b->params) && a->only_kept == b->only_kept;
+}
+
+int32_t request_units(const struct request *r, const int32_t **unit)
+{
+    *unit = NULL;
+    return params_know(&r->params, "units") ? params_units(&r->params, "units", unit) : 0;
+}
+
+void request_set_units(struct request *r, const int32_t *unit, int32_t n)
+{
+    params_set_units(&r->params, "units", unit, n);
+}
+
+bool request_rule(const struct request *r, struct rule *rule)
+{
+    bool min = params_has(&r->params, "min-share"), max = params_has(&r->params, "max-other");
+    rule->min_share = min ? params_real(&r->params, "min-share") : .5;
+    rule->max_other = max ? params_real(&r->params, "max-other") : .01;
+    return min || max;
 }
 
 /* ---- the command line */
@@ -155,46 +147,36 @@ static void add_option(struct strbuf *out, const char *name, const char *value)
     add_word(out, value);
 }
 
-static void add_units(const struct request *r, const struct options *o, struct strbuf *out)
+/* Some commands ask about the units of a session, others take them as operands too: all take
+ * --latents. */
+static void add_units(const struct param_value *v, const struct options *o, struct strbuf *out)
 {
     struct strbuf list;
     strbuf_init(&list);
-    for (int i = 0; i < r->n_units; i++)
-        strbuf_addf(&list, "%s%d", i ? "," : "", (int)r->unit[i]);
-    if (r->n_units > 0)
+    if (v)
+        param_value_print(v, &list);
+    if (list.len > 0)
         add_option(out, o->neurons ? "--neurons" : "--latents", list.s);
     else if (o->neurons)
         add_option(out, "--neurons", "0");
     strbuf_release(&list);
 }
 
-static void add_sweep(const struct request *r, struct strbuf *out)
+static void add_param(const struct param_value *v, struct strbuf *out)
 {
-    struct strbuf list;
-    strbuf_init(&list);
-    for (int i = 0; i < r->n_values; i++)
-        strbuf_addf(&list, "%s%.9g", i ? "," : "", r->value[i]);
-    if (r->n_values > 0) {
-        char *option = xasprintf("--values=%s", list.s); /* may begin with '-' */
+    struct strbuf value;
+    if (v->of->type == PARAM_UNITS || v->of->type == PARAM_SEED || param_is_preset(v))
+        return;
+    strbuf_init(&value);
+    param_value_print(v, &value);
+    bool dash = value.s[0] == '-'; /* not to be taken for an option */
+    char *option = xasprintf("--%s%s%s", v->of->name, dash ? "=" : "", dash ? value.s : "");
+    if (dash || !v->of->value_name)
         add_word(out, option);
-        free(option);
-    }
-    if (r->inserts == (1u << INSERT_SAE | 1u << INSERT_ERROR))
-        add_option(out, "--insert", "sae,error");
-    else if (r->inserts == 1u << INSERT_ERROR)
-        add_option(out, "--insert", "error");
-    if (r->each)
-        add_word(out, "--each");
-    strbuf_release(&list);
-}
-
-static void add_rule(const struct request *r, struct strbuf *out)
-{
-    char number[32];
-    snprintf(number, sizeof number, "%.9g", r->rule.min_share);
-    add_option(out, "--min-share", number);
-    snprintf(number, sizeof number, "%.9g", r->rule.max_other);
-    add_option(out, "--max-other", number);
+    else
+        add_option(out, option, value.s);
+    free(option);
+    strbuf_release(&value);
 }
 
 static void add_corpus(const struct corpus_choice *c, struct strbuf *out)
@@ -239,79 +221,21 @@ static void add_session(const struct options *o, struct strbuf *out)
 void request_command(const struct request *r, const struct options *o, struct strbuf *out)
 {
     struct strbuf line;
-    char number[32];
+    const struct param_value *units = NULL;
     strbuf_init(&line);
     add_word(&line, "glimt");
-    add_word(&line, request_name[r->kind]);
-    if (r->kind != REQUEST_LENS)
+    add_word(&line, r->query->command);
+    if (r->query->corpus)
         add_corpus(&r->corpus, &line);
-    add_units(r, o, &line);
-    add_option(&line, "--target", r->target);
-    if (r->kind == REQUEST_SWEEP)
-        add_sweep(r, &line);
-    if (r->kind == REQUEST_FIND)
-        add_rule(r, &line);
-    if (r->rows > 0) {
-        snprintf(number, sizeof number, "%d", (int)r->rows);
-        add_option(&line, "--rows", number);
-    }
-    if (r->kind == REQUEST_TOKENS)
-        add_word(&line, "--tokens");
-    if (r->own_range)
-        add_word(&line, "--as-published");
-    if (r->keep_activations)
-        add_word(&line, "--keep-activations");
+    for (int i = 0; i < r->params.n; i++)
+        if (r->params.value[i].of->type == PARAM_UNITS)
+            units = &r->params.value[i];
+    add_units(units, o, &line);
+    for (int i = 0; i < r->params.n; i++)
+        add_param(&r->params.value[i], &line);
+    if (r->query->also)
+        add_word(&line, r->query->also);
     add_session(o, &line);
     strbuf_add(out, line.s, line.len);
     strbuf_release(&line);
-}
-
-/* ---- values */
-static bool add_value(double v, double *out, int32_t *n, struct error *e)
-{
-    if (*n == STUDY_MAX_VALUES)
-        return error_set(e, ERROR_INPUT, "found more than %d values, expected at most so many",
-                         STUDY_MAX_VALUES);
-    out[(*n)++] = v;
-    return true;
-}
-
-#define VALUE_LIMIT 1e6
-
-static bool parse_number(const char **s, double *v)
-{
-    char *end;
-    errno = 0;
-    *v = strtod(*s, &end);
-    bool ok = end != *s && isfinite(*v) && fabs(*v) < VALUE_LIMIT;
-    *s = end;
-    return ok;
-}
-
-bool request_parse_values(const char *s, double out[STUDY_MAX_VALUES], int32_t *n, struct error *e)
-{
-    static const char expected[] =
-        "expected FROM:TO:STEP (-8:8:2) or a list (-2,0,2.5), values nearer to 0 than 1000000";
-    const char *p = s;
-    double v[3] = {0};
-    int parts = 0;
-    *n = 0;
-    if (strchr(s, ':')) {
-        while (parts < 3 && parse_number(&p, &v[parts]) && parts++ < 2 && *p == ':')
-            p++;
-        if (parts != 3 || *p || !(v[2] > 0) || v[1] < v[0])
-            return error_set(e, ERROR_INPUT, "found %s, %s", s, expected);
-        for (int i = 0; v[0] + i * v[2] <= v[1] + v[2] * 1e-9; i++)
-            if (!add_value(v[0] + i * v[2], out, n, e))
-                return false;
-        return true;
-    }
-    for (;; p++) {
-        if (!parse_number(&p, &v[0]) || (*p && *p != ','))
-            return error_set(e, ERROR_INPUT, "found %s, %s", s, expected);
-        if (!add_value(v[0], out, n, e))
-            return false;
-        if (!*p)
-            return true;
-    }
 }

@@ -11,7 +11,7 @@
 #define FORMAT_OF_KEYS 2
 
 void lab_call_init(const struct lab *lab, struct study_call *call, const struct study_ops *ops,
-                   const struct open_corpus *corpus, const char *what)
+                   const struct open_corpus *corpus, const char *what, const struct params *params)
 {
     const struct workbench *wb = lab->wb;
     *call = (struct study_call){.ops = ops, .corpus = corpus, .what = what};
@@ -24,6 +24,8 @@ void lab_call_init(const struct lab *lab, struct study_call *call, const struct 
                                  .bos = lab->options->bos,
                                  .special = corpus && corpus->choice.special};
     params_init(&call->params, ops->params);
+    if (params)
+        params_take(&call->params, params);
     if (params_know(&call->params, "seed"))
         params_set_seed(&call->params, "seed", lab->options->seed);
 }
@@ -582,7 +584,7 @@ bool lab_harvest(struct lab *lab, const struct open_corpus *corpus, const struct
 {
     struct study_call call;
     *s = (struct harvest_source){.lab = lab, .loop = loop};
-    lab_call_init(lab, &call, &harvest_study, corpus, "harvest");
+    lab_call_init(lab, &call, &harvest_study, corpus, "harvest", NULL);
     params_set_flag(&call.params, "keep-activations", how->postings);
     call.only_kept = how->only_kept;
     call.partial = how->partial;

@@ -113,7 +113,7 @@ static bool verify(struct lab *lab, const struct store_entry *entry, const json_
     corpus_choice_release(&choice);
     if (!c)
         return false;
-    lab_call_init(lab, &call, ops, c, "verify");
+    lab_call_init(lab, &call, ops, c, "verify", NULL);
     params_release(&call.params); /* the run's, not this session's */
     params_init(&call.params, ops->params);
     params_take_json(&call.params, json_object_get(o, "params"));

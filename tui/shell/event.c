@@ -18,7 +18,7 @@ static bool cancel_job(struct shell *shell)
         if (cancelled) {
             host->cancel(host->arg, id[i]);
             shared_message(&shell->sh, false, "%s cancelled; what it has done is kept",
-                           request_name[job.request.kind]);
+                           job.request.query->command);
         }
         job_release(&job);
     }

@@ -254,7 +254,7 @@ void page_prove(struct shell *shell)
         shared_message(sh, false, "neurons rebuild themselves: there is no SAE to prove");
         return;
     }
-    request_init(&r, REQUEST_PROOF);
+    request_init(&r, &proof_query);
     watch_ask(&shell->proof, &sh->host, &r);
     page_open(shell, OVERLAY_PROOF);
 }

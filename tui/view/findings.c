@@ -146,7 +146,7 @@ static bool ask_shares(struct findings *f, const struct job_host *host,
     if (!host->ask || f->shares.n_classes > 0 ||
         (f->latents.job.id && job_is_pending(&f->latents.job)))
         return false;
-    request_init(&r, REQUEST_LATENTS);
+    request_init(&r, &latents_query);
     corpus_choice_copy(&r.corpus, corpus);
     r.only_kept = only_kept;
     watch_ask(&f->latents, host, &r);
@@ -198,25 +198,25 @@ void findings_release(struct findings *f)
     f->n_curves = 0;
 }
 
-static void request_units(struct request *r, enum request_kind kind,
-                          const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
+static void about_units(struct request *r, const struct query *query,
+                        const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
 {
-    request_init(r, kind);
+    request_init(r, query);
     corpus_choice_copy(&r->corpus, corpus);
-    r->n_units = n;
-    memcpy(r->unit, unit, (size_t)n * sizeof *unit);
+    request_set_units(r, unit, n);
 }
 
 bool findings_look_at(struct findings *f, const struct job_host *host,
                       const struct corpus_choice *corpus, int32_t unit)
 {
     struct request r;
-    if (f->bins.job.id && f->bins.request.unit[0] == unit)
+    const int32_t *shown;
+    if (f->bins.job.id && request_units(&f->bins.request, &shown) > 0 && shown[0] == unit)
         return false;
     watch_release(&f->bins);
     if (unit < 0 || !host->ask)
         return false;
-    request_units(&r, REQUEST_BINS, corpus, &unit, 1);
+    about_units(&r, &bins_query, corpus, &unit, 1);
     bool another = watch_ask(&f->bins, host, &r);
     seek_after_bins(f, host);
     return another;
@@ -224,8 +224,8 @@ bool findings_look_at(struct findings *f, const struct job_host *host,
 
 void sweep_lanes(struct request *r)
 {
-    r->inserts = 1u << INSERT_SAE | 1u << INSERT_ERROR;
-    r->each = true;
+    params_parse(&r->params, "insert", "sae,error", NULL);
+    params_set_flag(&r->params, "each", true);
 }
 
 void findings_sweep(struct findings *f, const struct job_host *host,
@@ -234,7 +234,7 @@ void findings_sweep(struct findings *f, const struct job_host *host,
     struct request r;
     if (n == 0 || !host->ask)
         return;
-    request_units(&r, REQUEST_SWEEP, corpus, unit, n);
+    about_units(&r, &sweep_query, corpus, unit, n);
     sweep_lanes(&r);
     watch_ask(&f->sweep, host, &r);
     read_curves(f);
@@ -247,7 +247,7 @@ bool findings_recall(struct findings *f, const struct job_host *host,
     bool running = f->sweep.job.id && job_is_pending(&f->sweep.job);
     if (n == 0 || !host->ask || running || findings_apply(f, unit, n))
         return false;
-    request_units(&r, REQUEST_SWEEP, corpus, unit, n);
+    about_units(&r, &sweep_query, corpus, unit, n);
     sweep_lanes(&r);
     r.only_kept = true;
     watch_ask(&f->recall, host, &r);
@@ -289,7 +289,7 @@ double findings_base(const struct findings *f, enum insert insert, const char *c
 
 bool findings_apply(const struct findings *f, const int32_t *unit, int32_t n)
 {
-    const struct request *r = &f->sweep.request;
-    return f->n_curves > 0 && f->sweep.asked && r->n_units == n &&
-           memcmp(r->unit, unit, (size_t)n * sizeof *unit) == 0;
+    const int32_t *swept;
+    return f->n_curves > 0 && f->sweep.asked && request_units(&f->sweep.request, &swept) == n &&
+           memcmp(swept, unit, (size_t)n * sizeof *unit) == 0;
 }

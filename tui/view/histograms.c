@@ -49,12 +49,15 @@ static void release(void *view)
 /* ---- what is there */
 static int n_panels(const struct histograms *v)
 {
-    return v->watch.asked ? v->watch.request.n_units : 0;
+    const int32_t *unit;
+    return v->watch.asked ? request_units(&v->watch.request, &unit) : 0;
 }
 
 static int32_t unit_of(const struct histograms *v, int panel)
 {
-    return v->watch.request.unit[panel];
+    const int32_t *unit;
+    request_units(&v->watch.request, &unit);
+    return unit[panel];
 }
 
 static void select_panel(struct histograms *v, int panel)
@@ -120,7 +123,7 @@ static void enter(void *view, const struct view_in *in)
 {
     struct histograms *v = view;
     struct request r;
-    if (pane_request(in, REQUEST_HISTOGRAM, v->target[0] ? v->target : NULL, &r))
+    if (pane_request(in, &histogram_query, v->target[0] ? v->target : NULL, &r))
         watch_ask(&v->watch, in->host, &r);
     else if (in->workbench)
         watch_release(&v->watch);

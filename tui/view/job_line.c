@@ -69,27 +69,19 @@ static double rounded(double v)
 }
 
 /* ---- what is asked */
-static const char *const kind_word[N_REQUESTS] = {
-    [REQUEST_HARVEST] = "harvest", [REQUEST_LATENTS] = "latents",
-    [REQUEST_FIND] = "find",       [REQUEST_HISTOGRAM] = "histograms",
-    [REQUEST_BINS] = "histogram",  [REQUEST_EXAMPLES] = "examples",
-    [REQUEST_LENS] = "logit lens", [REQUEST_COACTIVE] = "co-active",
-    [REQUEST_SWEEP] = "sweep",     [REQUEST_TOKENS] = "running text",
-    [REQUEST_PROOF] = "proof",
-};
-
 static const char *word_of(const struct job *j)
 {
-    return j->request.kind < N_REQUESTS ? kind_word[j->request.kind] : "";
+    return j->request.query ? j->request.query->name : "";
 }
 
 void job_line_what(const struct job *j, char *out, size_t n)
 {
-    const struct request *r = &j->request;
-    if (r->n_units == 1)
-        snprintf(out, n, "%s %d", word_of(j), (int)r->unit[0]);
-    else if (r->n_units > 1)
-        snprintf(out, n, "%s of %d latents", word_of(j), (int)r->n_units);
+    const int32_t *unit;
+    int32_t n_units = request_units(&j->request, &unit);
+    if (n_units == 1)
+        snprintf(out, n, "%s %d", word_of(j), (int)unit[0]);
+    else if (n_units > 1)
+        snprintf(out, n, "%s of %d latents", word_of(j), (int)n_units);
     else
         snprintf(out, n, "%s", word_of(j));
 }
@@ -128,7 +120,7 @@ static void add_name(const struct job *j, struct job_line *l)
     bool running = j->status == JOB_RUNNING && j->what[0];
     add(l, ROLE_TEXT, "", running ? j->what : word_of(j));
     corpus_choice_name(&j->request.corpus, corpus, sizeof corpus);
-    if (j->request.kind != REQUEST_LENS)
+    if (j->request.query && j->request.query->corpus)
         add(l, ROLE_TEXT, " ", corpus);
 }
 

@@ -214,7 +214,7 @@ static void draw_row(const struct jobs_drawing *d, struct rect r, int y, int row
     struct rect cell = rect_clip((struct rect){r.x + 3, y, what_w - 1, 1}, r);
     grid_text(d->g, cell, cell.x, y, look(d, ROLE_TEXT), what, strlen(what));
     cell = rect_clip((struct rect){r.x + 3 + what_w, y, corpus_w - 1, 1}, r);
-    if (corpus_w > 0 && j->request.kind != REQUEST_LENS)
+    if (corpus_w > 0 && j->request.query->corpus)
         grid_text(d->g, cell, cell.x, y, look(d, ROLE_DIM), corpus, strlen(corpus));
     int x = r.x + 3 + what_w + corpus_w;
     if (r.w >= 40) {
@@ -353,16 +353,8 @@ static void draw(const void *view, const struct view_in *in, struct grid *g, str
 /* ---- events */
 static void open_job(const struct jobs *v, const struct view_in *in)
 {
-    static const enum view_id shown_by[N_REQUESTS] = {
-        [REQUEST_HARVEST] = VIEW_LATENTS, [REQUEST_LATENTS] = VIEW_LATENTS,
-        [REQUEST_FIND] = VIEW_LATENTS,    [REQUEST_HISTOGRAM] = VIEW_HISTOGRAMS,
-        [REQUEST_BINS] = VIEW_LATENTS,    [REQUEST_EXAMPLES] = VIEW_LATENTS,
-        [REQUEST_LENS] = VIEW_LATENTS,    [REQUEST_COACTIVE] = VIEW_LATENTS,
-        [REQUEST_SWEEP] = VIEW_SWEEP,     [REQUEST_TOKENS] = VIEW_CORPUS,
-        [REQUEST_PROOF] = VIEW_EXPLORE,
-    };
     if (in->shared && v->list.selected < v->n)
-        shared_go(in->shared, shown_by[v->job[v->list.selected].request.kind]);
+        shared_go(in->shared, v->job[v->list.selected].request.query->view);
 }
 
 static void cancel(const struct jobs *v, const struct view_in *in)

@@ -17,7 +17,7 @@ int32_t pane_units(const struct view_in *in, int32_t out[SESSION_MAX_UNITS])
     return in->workbench->n_chosen;
 }
 
-bool pane_request(const struct view_in *in, enum request_kind kind, const char *target,
+bool pane_request(const struct view_in *in, const struct query *query, const char *target,
                   struct request *r)
 {
     int32_t unit[SESSION_MAX_UNITS];
@@ -26,15 +26,14 @@ bool pane_request(const struct view_in *in, enum request_kind kind, const char *
     int32_t n = pane_units(in, unit);
     if (n <= 0)
         return false;
-    request_init(r, kind);
+    request_init(r, query);
     if (in->corpus) {
         corpus_choice_release(&r->corpus);
         corpus_choice_copy(&r->corpus, in->corpus);
     }
-    r->n_units = n;
-    memcpy(r->unit, unit, (size_t)n * sizeof *unit);
+    request_set_units(r, unit, n);
     if (target)
-        r->target = xstrdup(target);
+        params_set_text(&r->params, "target", target);
     return true;
 }
 

@@ -11,7 +11,8 @@
 int32_t pane_units(const struct view_in *, int32_t out[SESSION_MAX_UNITS]);
 /* A request about the chosen units on the corpus in use. False: nothing to ask (nothing loaded, no
  * dictionary, no units). */
-bool pane_request(const struct view_in *, enum request_kind, const char *target, struct request *);
+bool pane_request(const struct view_in *, const struct query *, const char *target,
+                  struct request *);
 
 /* ---- columns of a table that may come from a file: −1 unless there with this type */
 int32_t column_number(const struct table *, const char *name); /* I64 or F64 */

@@ -71,31 +71,12 @@ bool watch_request(const struct watch *w, struct request *out)
     return w->asked;
 }
 
-/* What panes draw of answers: each kind has a mark and columns of its own. */
-static const struct answer_kind {
-    const char *name;
-    enum mark mark;
-    const char *column[4];
-} answer_kind[N_REQUESTS][3] = {
-    [REQUEST_HISTOGRAM] = {{"rows", MARK_HIST, {"class", "lo", "hi", "density"}}},
-    [REQUEST_BINS] = {{"rows", MARK_HIST, {"class", "lo", "hi", "density"}}},
-    [REQUEST_EXAMPLES] = {{"rows", MARK_LIST, {"class", "quantile", "value", "text"}}},
-    [REQUEST_COACTIVE] = {{"rows", MARK_LIST, {"latent", "other"}}},
-    [REQUEST_SWEEP] = {{"rows", MARK_LINE, {"value", "insert", "class", "loss_sentence_mean"}},
-                       {"differences", MARK_LINE, {"value", "insert", "class", "difference"}},
-                       {"pairs", MARK_LINE, {"value", "insert", "difference"}}},
-    [REQUEST_TOKENS] = {{"tokens", MARK_LIST, {"class", "doc", "start", "text"}}},
-    [REQUEST_PROOF] = {{"facts", MARK_LIST, {"fact", "value", "source"}},
-                       {"readings", MARK_LIST, {"reading", "says", "fvu"}},
-                       {"numbers", MARK_LIST, {"tokens", "fvu", "l0", "loss_recovered"}}},
-};
-
-static bool is_of_kind(const struct table *t, const struct answer_kind *k)
+static bool keeps(const struct promise *p, const struct table *t)
 {
-    if (t->mark != k->mark)
+    if (t->mark != p->mark)
         return false;
-    for (size_t i = 0; i < sizeof k->column / sizeof *k->column && k->column[i]; i++)
-        if (table_find(t, k->column[i]) < 0)
+    for (size_t i = 0; i < sizeof p->column / sizeof *p->column && p->column[i]; i++)
+        if (table_find(t, p->column[i]) < 0)
             return false;
     return true;
 }
@@ -104,8 +85,8 @@ const struct table *job_table(const struct job *j, const char *name)
 {
     const struct table *t = j->id && j->tables ? table_set_find(j->tables, name) : NULL;
     for (int i = 0; t && i < 3; i++) {
-        const struct answer_kind *k = &answer_kind[j->request.kind][i];
-        if (k->name && strcmp(k->name, name) == 0 && !is_of_kind(t, k))
+        const struct promise *p = &j->request.query->promise[i];
+        if (p->table && strcmp(p->table, name) == 0 && !keeps(p, t))
             return NULL;
     }
     return t;

@@ -170,7 +170,7 @@ static void test_every_command_is_whole(void **state)
         assert_non_null(c->operands);
         assert_non_null(c->run);
         assert_ptr_equal(command_find(c->name), c);
-        for (const struct option_row *r = c->options; r && r->name; r++) {
+        for (const struct option_row *r = command_options(c); r && r->name; r++) {
             assert_true(*r->help);
             /* sweep takes several insertions where others take one */
             if (strcmp(c->name, "sweep") != 0 || strcmp(r->name, "insert") != 0)

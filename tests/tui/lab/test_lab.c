@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "engine/base/memory.h"
+#include "tests/support/requests.h"
 
 /* All tables of a set, byte for byte. */
 static char *blob_of(const struct table_set *set, size_t *n)
@@ -42,26 +43,16 @@ static struct table_set *answers(struct lab *lab, const struct request *r,
     struct table_set *set = NULL;
     struct error e = {0};
     if (!lab_run(lab, r, loop, &set, facts, &e))
-        fail_msg("%s: %s", request_name[r->kind], e.text);
+        fail_msg("%s: %s", r->query->name, e.text);
     assert_non_null(set);
     return set;
 }
 
-static void ask(struct request *r, enum request_kind kind)
+static void ask(struct request *r, const struct query *query)
 {
-    request_init(r, kind);
-    r->n_units = 3;
-    r->unit[0] = 3;
-    r->unit[1] = 17;
-    r->unit[2] = 40;
-    r->rule = (struct rule){.05, .5};
-    if (kind == REQUEST_SWEEP) {
-        r->n_values = 2;
-        r->value[0] = -1;
-        r->value[1] = 2;
-        r->inserts = 1u << INSERT_SAE | 1u << INSERT_ERROR;
-        r->each = true;
-    }
+    request_init(r, query);
+    request_say(r, "units=3,17,40 min-share=.05 max-other=.5 values=-1,2 insert=sae,error "
+                   "each=true");
 }
 
 static void test_kept_and_not_kept_agree(void **state)
@@ -71,16 +62,16 @@ static void test_kept_and_not_kept_agree(void **state)
     none.cache = "none";
     struct lab *kept = lab_new(p->wb, &p->options), *again = lab_new(p->wb, &p->options),
                *plain = lab_new(p->wb, &none);
-    for (int kind = 0; kind < N_REQUESTS; kind++) {
+    for (int k = 0; k < N_QUERIES; k++) {
         struct request r;
         struct lab_facts first, second;
-        ask(&r, (enum request_kind)kind);
+        ask(&r, queries[k]);
         struct table_set *a = answers(kept, &r, NULL, &first),
                          *b = answers(again, &r, NULL, &second),
                          *c = answers(plain, &r, NULL, NULL);
         same_tables(a, b);
         same_tables(a, c);
-        if (kind != REQUEST_LENS) /* needs no corpus and is not kept */
+        if (queries[k] != &lens_query) /* needs no corpus and is not kept */
             assert_true(second.cached);
         table_set_unref(a);
         table_set_unref(b);
@@ -109,8 +100,8 @@ static void stop_there(void *arg, const struct study_progress *p, const char *wh
 static void test_interrupted_and_resumed(void **state)
 {
     struct lab_place *p = *state;
-    static const enum request_kind kinds[] = {REQUEST_LATENTS, REQUEST_SWEEP, REQUEST_HISTOGRAM,
-                                              REQUEST_COACTIVE};
+    static const struct query *const kinds[] = {&latents_query, &sweep_query, &histogram_query,
+                                              &coactive_query};
     struct options none = p->options;
     none.cache = "none";
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -160,7 +151,7 @@ static void test_gives_way_between_operations(void **state)
     int partials = 0;
     struct lab_loop loop = {
         .poll = poll_count, .poll_arg = &polls, .partial = partial, .partial_arg = &partials};
-    ask(&r, REQUEST_HARVEST);
+    ask(&r, &harvest_query);
     table_set_unref(answers(lab, &r, &loop, NULL));
     assert_true(polls > 10); /* operations, not chunks */
     request_release(&r);
@@ -224,17 +215,17 @@ static void test_tables_that_grow_are_of_the_request(void **state)
     none.cache = "none";
     char *corpus = write_corpus(p->dir);
     int handed_on = 0;
-    for (int kind = 0; kind < N_REQUESTS; kind++) {
+    for (int k = 0; k < N_QUERIES; k++) {
         struct request r;
         struct lab *lab = lab_new(p->wb, &none);
         struct growing g = {.request = &r};
         struct lab_loop loop = {.progress = slow_chunk, .partial = keep_last, .partial_arg = &g};
-        ask(&r, (enum request_kind)kind);
+        ask(&r, queries[k]);
         r.corpus.path = xstrdup(corpus);
         struct table_set *whole = answers(lab, &r, &loop, NULL);
         if (g.last)
             same_kind(g.last, whole);
-        if (kind == REQUEST_LATENTS || kind == REQUEST_SWEEP || kind == REQUEST_HISTOGRAM)
+        if (r.query == &latents_query || r.query == &sweep_query || r.query == &histogram_query)
             assert_true(g.n > 0);
         handed_on += g.n;
         table_set_unref(whole);
@@ -262,20 +253,20 @@ static void test_refusals(void **state)
     struct lab_place *p = *state;
     struct lab *lab = lab_new(p->wb, &p->options);
     struct request r;
-    ask(&r, REQUEST_HISTOGRAM);
-    r.unit[1] = 100000;
+    ask(&r, &histogram_query);
+    request_set_units(&r, (const int32_t[]){3, 100000}, 2);
     refuses(lab, &r, "latent 100000");
     request_release(&r);
-    ask(&r, REQUEST_LATENTS);
-    r.target = xstrdup("fr");
+    ask(&r, &latents_query);
+    params_set_text(&r.params, "target", "fr");
     refuses(lab, &r, "fr");
     request_release(&r);
-    ask(&r, REQUEST_LATENTS);
+    ask(&r, &latents_query);
     r.corpus.path = xstrdup("/nowhere.tsv");
     refuses(lab, &r, "/nowhere.tsv");
     request_release(&r);
     char *one = testdata_write(p->dir, "one.txt", "kun dansk\nmere dansk\n", 21);
-    ask(&r, REQUEST_FIND);
+    ask(&r, &find_query);
     r.corpus.n_files = 1;
     r.corpus.file[0].cls = xstrdup("da");
     r.corpus.file[0].path = one;
@@ -293,7 +284,7 @@ static void test_no_place_for_the_cache(void **state)
     o.cache = dir;
     struct lab *lab = lab_new(p->wb, &o);
     struct request r;
-    ask(&r, REQUEST_LATENTS);
+    ask(&r, &latents_query);
     table_set_unref(answers(lab, &r, NULL, NULL));
     assert_non_null(strstr(lab_said(lab), dir));
     request_release(&r);
@@ -344,7 +335,7 @@ static void test_how_a_corpus_is_read_counts(void **state)
         struct lab *lab = lab_new(p->wb, &p->options);
         struct request r;
         struct lab_facts facts;
-        request_init(&r, REQUEST_HARVEST);
+        request_init(&r, &harvest_query);
         r.corpus.path = xstrdup(path[row[i].file]);
         r.corpus.encoding = row[i].encoding ? xstrdup(row[i].encoding) : NULL;
         r.corpus.special = row[i].special;
@@ -368,7 +359,7 @@ static void test_verify_finds_what_differs(void **state)
     struct lab_place *p = *state;
     struct lab *lab = lab_new(p->wb, &p->options);
     int64_t wrong;
-    static const enum request_kind kinds[] = {REQUEST_HARVEST, REQUEST_SWEEP, REQUEST_HISTOGRAM};
+    static const struct query *const kinds[] = {&harvest_query, &sweep_query, &histogram_query};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         struct request r;
         ask(&r, kinds[k]);

@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #include "engine/base/memory.h"
+#include "tests/support/requests.h"
 
-static const enum request_kind kinds[] = {REQUEST_HARVEST,  REQUEST_LATENTS,   REQUEST_EXAMPLES,
-                                          REQUEST_BINS,     REQUEST_HISTOGRAM, REQUEST_FIND,
-                                          REQUEST_COACTIVE, REQUEST_SWEEP,     REQUEST_EXAMPLES};
+static const struct query *const kinds[] = {&harvest_query,  &latents_query,   &examples_query,
+                                          &bins_query,     &histogram_query, &find_query,
+                                          &coactive_query, &sweep_query,     &examples_query};
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 #define LAST_KEEPS (N_KINDS - 1) /* with every activation */
 
@@ -28,13 +29,9 @@ static bool ask(struct lab *lab, size_t i, struct strbuf *out, struct lab_facts 
     struct request r;
     struct table_set *set = NULL;
     request_init(&r, kinds[i]);
-    r.n_units = 2;
-    r.unit[0] = 3;
-    r.unit[1] = 17;
-    r.rule = (struct rule){.05, .5};
-    r.n_values = 1;
-    r.value[0] = 2;
-    r.keep_activations = i == LAST_KEEPS;
+    request_say(&r, "units=3,17 min-share=.05 max-other=.5 values=2");
+    if (i == LAST_KEEPS)
+        params_set_flag(&r.params, "all", true);
     bool ok = lab_run(lab, &r, NULL, &set, facts, e);
     for (int32_t k = 0; ok && k < set->n; k++)
         table_write_blob(set->table[k], out);
@@ -52,7 +49,7 @@ static void take_answers(struct lab_place *p, struct answers *a)
         struct error e = {0};
         strbuf_init(&b);
         if (!ask(lab, i, &b, NULL, &e))
-            fail_msg("%s: %s", request_name[kinds[i]], e.text);
+            fail_msg("%s: %s", kinds[i]->name, e.text);
         a->n[i] = b.len;
         a->blob[i] = strbuf_detach(&b);
     }
@@ -73,18 +70,18 @@ static bool expect_answer(struct lab_place *p, const struct answers *a, size_t i
     struct error e = {0};
     strbuf_init(&b);
     if (!ask(lab, i, &b, NULL, &e))
-        fail_msg("%s: %s: %s", what, request_name[kinds[i]], e.text);
+        fail_msg("%s: %s: %s", what, kinds[i]->name, e.text);
     if (b.len != a->n[i] || memcmp(b.s, a->blob[i], b.len) != 0)
-        fail_msg("%s: %s: another answer", what, request_name[kinds[i]]);
+        fail_msg("%s: %s: another answer", what, kinds[i]->name);
     strbuf_release(&b);
     const char *said = lab_said(lab);
     bool aside = said[0] != '\0';
     if (aside && (!strstr(said, "glimt.db.damaged-1, a new one begun") || strchr(said, '\n')))
-        fail_msg("%s: %s: says %s", what, request_name[kinds[i]], said);
+        fail_msg("%s: %s: says %s", what, kinds[i]->name, said);
     lab_free(lab);
     char *damaged = xasprintf("%s/glimt.db.damaged-1", p->cache);
     if (aside != (access(damaged, F_OK) == 0))
-        fail_msg("%s: %s: said \"%s\", and the file is %s", what, request_name[kinds[i]], said,
+        fail_msg("%s: %s: said \"%s\", and the file is %s", what, kinds[i]->name, said,
                  aside ? "not there" : "there");
     free(damaged);
     return aside;
@@ -264,7 +261,7 @@ static void test_under_an_open_lab(void **state)
         for (size_t i = 0; i < N_KINDS; i++) {
             strbuf_init(&b);
             if (!ask(lab, i, &b, NULL, &e))
-                fail_msg("round %d: %s: %s", round, request_name[kinds[i]], e.text);
+                fail_msg("round %d: %s: %s", round, kinds[i]->name, e.text);
             assert_int_equal(b.len, a.n[i]);
             assert_memory_equal(b.s, a.blob[i], b.len);
             strbuf_release(&b);

@@ -333,7 +333,7 @@ static void test_proof_of_the_sae(void **state)
     f.hold = true;
     fixture_keys(&f, "Esc P");
     assert_int_equal(f.shell.overlay, OVERLAY_PROOF);
-    struct job *j = fixture_job(&f, REQUEST_PROOF);
+    struct job *j = fixture_job(&f, &proof_query);
     assert_non_null(j);
     assert_false(corpus_choice_has_files(&j->request.corpus));
     fixture_shows(&f, "Proof of the SAE");

@@ -1,5 +1,6 @@
 /* The Histograms view: its screens, what it asks, keys and mouse. */
 #include "engine/base/memory.h"
+#include "tests/support/requests.h"
 #include "tests/support/view_fixture.h"
 #include "tui/plot/plot.h"
 #include <math.h>
@@ -22,7 +23,7 @@ static void open_sized(enum depth depth, bool ascii, int w, int h)
 static void answer(void)
 {
     const struct request *r = &f.job[f.n_jobs - 1].request;
-    view_fixture_answer(&f, JOB_DONE, histogram_tables(r->unit, r->n_units));
+    view_fixture_answer(&f, JOB_DONE, histogram_tables(units_asked(r), n_units_asked(r)));
 }
 
 static bool is_fixed(int32_t unit)
@@ -105,9 +106,9 @@ static void test_what_it_asks(void **state)
     struct request r;
     open_sized(DEPTH_256, false, 80, 22);
     assert_int_equal(f.n_jobs, 1);
-    assert_int_equal(f.job[0].request.kind, REQUEST_HISTOGRAM);
-    assert_int_equal(f.job[0].request.n_units, 6);
-    assert_int_equal(f.job[0].request.unit[1], 77);
+    assert_ptr_equal(f.job[0].request.query, &histogram_query);
+    assert_int_equal(n_units_asked(&f.job[0].request), 6);
+    assert_int_equal(units_asked(&f.job[0].request)[1], 77);
     assert_null(f.job[0].request.corpus.path);
     answer();
     assert_ptr_equal(f.ops->table(f.view), table_set_find(f.job[0].tables, "rows"));
@@ -133,10 +134,10 @@ static void test_class_asked_about(void **state)
     answer();
     assert_true(view_fixture_keys(&f, "t"));
     assert_int_equal(f.n_jobs, 2);
-    assert_string_equal(f.job[1].request.target, "en");
+    assert_string_equal(target_asked(&f.job[1].request), "en");
     answer();
     assert_true(view_fixture_keys(&f, "t"));
-    assert_string_equal(f.job[f.n_jobs - 1].request.target, "da");
+    assert_string_equal(target_asked(&f.job[f.n_jobs - 1].request), "da");
 }
 
 static void test_keys(void **state)
@@ -213,7 +214,7 @@ static void test_without_explore(void **state)
     view_fixture_init(&f, &histograms_view, DEPTH_256, false, 80, 22);
     f.in.shared = NULL;
     view_fixture_enter(&f);
-    assert_int_equal(f.job[0].request.n_units, 6);
+    assert_int_equal(n_units_asked(&f.job[0].request), 6);
     answer();
     view_fixture_keys(&f, "Right f Enter");
     view_fixture_mouse(&f, MOUSE_PRESS, 20, 5, 2);

@@ -15,14 +15,13 @@
 
 static struct view_fixture f; /* too large for the stack */
 
-static struct job *add(enum request_kind kind, const char *path, int n_units)
+static struct job *add(const struct query *query, const char *path, int n_units)
 {
     struct request r;
-    request_init(&r, kind);
+    request_init(&r, query);
     r.corpus.path = path ? xstrdup(path) : NULL;
-    r.n_units = n_units;
-    for (int i = 0; i < n_units; i++)
-        r.unit[i] = f.around.wb.chosen[i];
+    if (n_units > 0)
+        request_set_units(&r, f.around.wb.chosen, n_units);
     struct job *j = view_fixture_job(&f, &r);
     request_release(&r);
     return j;
@@ -53,18 +52,18 @@ static void run(struct job *j, const char *what, double share, double rate, doub
 static void open_full(enum depth depth, bool ascii, int w, int h)
 {
     view_fixture_init(&f, &jobs_view, depth, ascii, w, h);
-    finish(add(REQUEST_HARVEST, NULL, 0), JOB_DONE, 61.2, false);
-    finish(add(REQUEST_LATENTS, NULL, 0), JOB_DONE, .01, true);
-    finish(add(REQUEST_EXAMPLES, NULL, 1), JOB_DONE, .21, false);
-    finish(add(REQUEST_LENS, NULL, 1), JOB_DONE, .08, false);
-    struct job *j = add(REQUEST_HISTOGRAM, "/corpora/it's mine/news.tsv", 6);
+    finish(add(&harvest_query, NULL, 0), JOB_DONE, 61.2, false);
+    finish(add(&latents_query, NULL, 0), JOB_DONE, .01, true);
+    finish(add(&examples_query, NULL, 1), JOB_DONE, .21, false);
+    finish(add(&lens_query, NULL, 1), JOB_DONE, .08, false);
+    struct job *j = add(&histogram_query, "/corpora/it's mine/news.tsv", 6);
     finish(j, JOB_FAILED, .3, false);
     j->error = (struct error){
         ERROR_INPUT,
         "/corpora/it's mine/news.tsv: line 310: found no tab, expected TEXT<TAB>LABEL"};
-    finish(add(REQUEST_SWEEP, "elrc.tmx", 6), JOB_CANCELLED, 12, false);
-    run(add(REQUEST_SWEEP, NULL, 6), "sweep", .434, 12345, 4.2);
-    add(REQUEST_TOKENS, NULL, 6);
+    finish(add(&sweep_query, "elrc.tmx", 6), JOB_CANCELLED, 12, false);
+    run(add(&sweep_query, NULL, 6), "sweep", .434, 12345, 4.2);
+    add(&tokens_query, NULL, 6);
     view_fixture_enter(&f);
 }
 
@@ -159,16 +158,16 @@ static void test_selection(void **state)
     struct request r;
     open_full(DEPTH_256, false, 80, 22);
     view_fixture_keys(&f, "Down Down");
-    add(REQUEST_COACTIVE, NULL, 1);
+    add(&coactive_query, NULL, 1);
     assert_true(view_fixture_news(&f));
     assert_true(f.ops->request(f.view, &f.in, &r));
     assert_string_equal(r.corpus.path, "elrc.tmx");
     request_release(&r);
     view_fixture_keys(&f, "Home");
-    add(REQUEST_FIND, NULL, 0);
+    add(&find_query, NULL, 0);
     assert_true(view_fixture_news(&f));
     assert_true(f.ops->request(f.view, &f.in, &r));
-    assert_int_equal(r.kind, REQUEST_FIND);
+    assert_ptr_equal(r.query, &find_query);
     request_release(&r);
     assert_false(view_fixture_news(&f));
     f.job[6].progress.left = 3;
@@ -192,7 +191,7 @@ static void test_many(void **state)
     (void)state;
     view_fixture_init(&f, &jobs_view, DEPTH_256, false, 80, 22);
     for (int i = 0; i < VIEW_FIXTURE_JOBS; i++)
-        add(REQUEST_EXAMPLES, NULL, 1);
+        add(&examples_query, NULL, 1);
     view_fixture_enter(&f);
     view_fixture_expect(&f, "1–13 of 300");
     view_fixture_keys(&f, "PageDown PageDown PageUp End PageDown");

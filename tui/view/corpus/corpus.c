@@ -178,9 +178,10 @@ static void index_anew(struct corpus_view *v)
     corpus_index_release(&v->index);
     table_set_unref(v->indexed);
     v->indexed = set ? table_set_ref(set) : NULL;
+    const int32_t *unit = NULL;
+    int32_t n = set ? request_units(&v->watch.request, &unit) : 0;
     if (set)
-        corpus_index_make(&v->index, watch_table(&v->watch, "tokens"), v->watch.request.unit,
-                          v->watch.request.n_units);
+        corpus_index_make(&v->index, watch_table(&v->watch, "tokens"), unit, n);
     if (v->subject > v->index.n_units)
         v->subject = 0;
     v->token = -1;
@@ -193,7 +194,7 @@ static void enter(void *view, const struct view_in *in)
 {
     struct corpus_view *v = view;
     struct request r;
-    if (pane_request(in, REQUEST_TOKENS, NULL, &r)) {
+    if (pane_request(in, &tokens_query, NULL, &r)) {
         if (watch_ask(&v->watch, in->host, &r))
             v->at = v->top = (struct corpus_at){0, 0};
     } else if (in->workbench) {

@@ -176,10 +176,11 @@ void explore_command_line(const void *view, const struct options *o, struct strb
     const struct explore *ex = view;
     static const char *const insert[] = {"none", "sae", "error"};
     struct request r;
+    int32_t unit[SESSION_MAX_UNITS];
     struct strbuf line;
     strbuf_init(&line);
-    request_init(&r, REQUEST_LENS); /* its units and the session's options */
-    r.n_units = shared_units(ex->sh, r.unit);
+    request_init(&r, &lens_query); /* its units and the session's options */
+    request_set_units(&r, unit, shared_units(ex->sh, unit));
     request_command(&r, o, &line);
     strbuf_adds(out, "glimt analyze ");
     request_quote(out, ex->sh->editor.text.s);

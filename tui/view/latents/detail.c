@@ -5,8 +5,8 @@
 #include <string.h>
 
 const char *const lens_table[3] = {"promoted", "suppressed", "neighbours"};
-static const enum request_kind detail_kind[N_DETAILS] = {REQUEST_BINS, REQUEST_EXAMPLES,
-                                                         REQUEST_LENS};
+static const struct query *const detail_query[N_DETAILS] = {&bins_query, &examples_query,
+                                                            &lens_query};
 
 static const struct job_host *host_of(const struct view_in *in)
 {
@@ -18,15 +18,13 @@ bool latents_request(const struct latents *v, const struct view_in *in, int deta
 {
     if (!in->workbench || !in->workbench->dict || (detail >= 0 && v->unit < 0))
         return false;
-    request_init(r, detail < 0 ? REQUEST_LATENTS : detail_kind[detail]);
+    request_init(r, detail < 0 ? &latents_query : detail_query[detail]);
     if (in->corpus && detail != DETAIL_LENS) /* the lens reads no text */
         corpus_choice_copy(&r->corpus, in->corpus);
     if (detail < 0)
-        r->target = v->target ? xstrdup(v->target) : NULL;
-    else {
-        r->n_units = 1;
-        r->unit[0] = v->unit;
-    }
+        params_set_text(&r->params, "target", v->target);
+    else
+        request_set_units(r, &v->unit, 1);
     return true;
 }
 

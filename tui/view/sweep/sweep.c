@@ -44,7 +44,14 @@ static void release(void *view)
 /* ---- what is there */
 static int n_units(const struct sweep *v)
 {
-    return v->watch.asked ? v->watch.request.n_units : 0;
+    const int32_t *unit;
+    return v->watch.asked ? request_units(&v->watch.request, &unit) : 0;
+}
+
+static int32_t unit_at(const struct sweep *v, int i)
+{
+    const int32_t *unit;
+    return i < request_units(&v->watch.request, &unit) ? unit[i] : -1;
 }
 
 static const struct table_set *tables(const struct sweep *v)
@@ -60,13 +67,13 @@ static int n_rows(const struct sweep *v)
 
 static struct sweep_pick pick_of(const struct sweep *v, int row)
 {
-    return (struct sweep_pick){v->error, row > 0 ? v->watch.request.unit[row - 1] : -1};
+    return (struct sweep_pick){v->error, row > 0 ? unit_at(v, row - 1) : -1};
 }
 
 static void row_name(const struct sweep *v, int row, char out[40])
 {
     if (row > 0 || n_units(v) == 1)
-        snprintf(out, 40, "%d", (int)v->watch.request.unit[row > 0 ? row - 1 : 0]);
+        snprintf(out, 40, "%d", (int)unit_at(v, row > 0 ? row - 1 : 0));
     else
         snprintf(out, 40, "all %d", n_units(v));
 }
@@ -116,7 +123,7 @@ static void enter(void *view, const struct view_in *in)
     struct sweep *v = view;
     struct request r;
     int32_t unit[SESSION_MAX_UNITS];
-    if (pane_request(in, REQUEST_SWEEP, NULL, &r)) {
+    if (pane_request(in, &sweep_query, NULL, &r)) {
         sweep_lanes(&r);
         watch_ask(&v->watch, in->host, &r);
     } else if (in->workbench) {
@@ -556,7 +563,7 @@ static void fix(const struct sweep *v, const struct view_in *in)
         return;
     for (int i = 0; i < n_units(v); i++)
         if (row == 0 || row == i + 1)
-            shared_set_value(in->shared, v->watch.request.unit[i], v->at);
+            shared_set_value(in->shared, unit_at(v, i), v->at);
 }
 
 /* The x value under a cell of the plot; the layout is found by drawing again. */

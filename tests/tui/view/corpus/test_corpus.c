@@ -1,6 +1,7 @@
 /* The Corpus view: its screens and colours, scrolling, finding, and texts as no tokenizer should
  * make them. */
 #include "engine/base/memory.h"
+#include "tests/support/requests.h"
 #include "tests/support/view_fixture.h"
 #include "tui/view/corpus/corpus_private.h"
 #include <limits.h>
@@ -39,7 +40,7 @@ static void open_with(const char *const *text, int64_t n, enum depth depth, bool
     view_fixture_init(&f, &corpus_view, depth, ascii, w, h);
     view_fixture_enter(&f);
     const struct request *r = &f.job[0].request;
-    view_fixture_answer(&f, JOB_DONE, token_tables(r->unit, r->n_units, text, n));
+    view_fixture_answer(&f, JOB_DONE, token_tables(units_asked(r), n_units_asked(r), text, n));
 }
 
 static void open_sized(int w, int h)
@@ -83,16 +84,17 @@ static void test_while_it_runs(void **state)
     (void)state;
     view_fixture_init(&f, &corpus_view, DEPTH_256, false, 80, 22);
     view_fixture_enter(&f);
-    assert_int_equal(f.job[0].request.kind, REQUEST_TOKENS);
+    assert_ptr_equal(f.job[0].request.query, &tokens_query);
     view_fixture_expect(&f, "running text references waits");
     strcpy(f.job[0].what, "reading values");
     f.job[0].progress = (struct study_progress){.done = 1, .total = 4, .share = .25, .left = NAN};
     const struct request *r = &f.job[0].request;
-    view_fixture_answer(&f, JOB_RUNNING, token_tables(r->unit, r->n_units, texts, 2));
+    view_fixture_answer(&f, JOB_RUNNING, token_tables(units_asked(r), n_units_asked(r), texts, 2));
     view_fixture_expect(&f, "reading values references 25 % ▕████");
     view_fixture_expect(&f, "2 documents");
     view_fixture_keys(&f, "End");
-    view_fixture_answer(&f, JOB_DONE, token_tables(r->unit, r->n_units, texts, N_TEXTS));
+    view_fixture_answer(&f, JOB_DONE,
+                        token_tables(units_asked(r), n_units_asked(r), texts, N_TEXTS));
     view_fixture_expect(&f, "8 documents");
     assert_int_equal(view()->at.doc, 1); /* where it was */
     assert_ptr_equal(f.ops->table(f.view), table_set_find(f.job[0].tables, "tokens"));
@@ -112,7 +114,7 @@ static void test_colours(void **state)
     view_fixture_init(&f, &corpus_view, DEPTH_256, false, 80, 22);
     view_fixture_enter(&f);
     const struct request *r = &f.job[0].request;
-    struct table *t = token_table_new(r->unit, r->n_units);
+    struct table *t = token_table_new(units_asked(r), n_units_asked(r));
     token_table_add(t, 0, "da", 0, 4, "halv", 2, 2);
     token_table_add(t, 0, "da", 4, 8, " fuld", 4, 4);
     token_table_add(t, 0, "da", 8, 12, " nul", 0, -0.0); /* active with exactly 0 */
@@ -342,7 +344,7 @@ static void test_split_characters(void **state)
     view_fixture_init(&f, &corpus_view, DEPTH_256, false, 60, 12);
     view_fixture_enter(&f);
     const struct request *r = &f.job[0].request;
-    struct table *t = token_table_new(r->unit, r->n_units);
+    struct table *t = token_table_new(units_asked(r), n_units_asked(r));
     token_table_add(t, 7, "da", 0, 2, "r\xc3", 1, 1); /* a token ends inside å */
     token_table_add(t, 7, "da", 2, 4, "\xa5t", 1, 1);
     token_table_add(t, 7, "da", 2, 4, "\xa5t", 1, 1);    /* the same bytes once more */

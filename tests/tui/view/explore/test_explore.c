@@ -582,15 +582,15 @@ static void test_how_a_corpus_is_read(void **state)
     shell_command(&f.shell, "encoding latin1");
     shell_command(&f.shell, "corpus tests/golden/text/small.txt"); /* some file */
     shell_go(&f.shell, VIEW_LATENTS);
-    const struct corpus_choice *c = &fixture_job(&f, REQUEST_LATENTS)->request.corpus;
+    const struct corpus_choice *c = &fixture_job(&f, &latents_query)->request.corpus;
     assert_string_equal(c->path, "tests/golden/text/small.txt");
     assert_string_equal(c->encoding, "latin1");
     assert_false(c->header || c->special);
     shell_command(&f.shell, "header on");
-    c = &fixture_job(&f, REQUEST_LATENTS)->request.corpus;
+    c = &fixture_job(&f, &latents_query)->request.corpus;
     assert_true(c->header && !c->special);
     shell_command(&f.shell, "special on");
-    c = &fixture_job(&f, REQUEST_LATENTS)->request.corpus;
+    c = &fixture_job(&f, &latents_query)->request.corpus;
     assert_true(c->header && c->special);
     struct wish w;
     shell_wish(&f.shell, &w);

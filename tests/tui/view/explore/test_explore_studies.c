@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tests/support/explore_fixture.h"
+#include "tests/support/requests.h"
 #include "tests/support/view_fixture.h"
 #include "tui/plot/plot.h"
 #include "tui/shell/export.h"
@@ -44,10 +45,10 @@ static void test_histogram_follows_what_is_looked_at(void **state)
 {
     (void)state;
     begin_as("en to", DEPTH_256, false, true, 120, 36);
-    struct job *j = fixture_job(&f, REQUEST_BINS);
+    struct job *j = fixture_job(&f, &bins_query);
     assert_non_null(j);
-    assert_int_equal(j->request.n_units, 1);
-    assert_int_equal(j->request.unit[0], 1482);
+    assert_int_equal(n_units_asked(&j->request), 1);
+    assert_int_equal(units_asked(&j->request)[0], 1482);
     int32_t unit = 1482;
     fixture_answer(&f, j, JOB_RUNNING, NULL);
     fixture_pane(&f, PANE_HISTOGRAM, "harvesting", true);
@@ -63,7 +64,7 @@ static void test_histogram_follows_what_is_looked_at(void **state)
     assert_int_equal(f.n_jobs, asked + 1);
     fixture_shows(&f, "Histogram 55");
     fixture_pane(&f, PANE_HISTOGRAM, "▲", false);
-    fixture_answer(&f, fixture_job(&f, REQUEST_BINS), JOB_FAILED, NULL);
+    fixture_answer(&f, fixture_job(&f, &bins_query), JOB_FAILED, NULL);
     fixture_pane(&f, PANE_HISTOGRAM, "not known", true);
     fixture_keys(&f, "Esc Left Right");
     assert_int_equal(f.n_jobs, asked + 1); /* asked once */
@@ -75,7 +76,7 @@ static void test_another_result_is_no_histogram(void **state)
 {
     (void)state;
     begin_as("en to", DEPTH_256, false, true, 120, 36);
-    struct job *j = fixture_job(&f, REQUEST_BINS);
+    struct job *j = fixture_job(&f, &bins_query);
     struct table *t = table_new("rows", "Latents", MARK_LIST);
     table_column(t, "latent", "", "", COLUMN_I64, COLUMN_KEY);
     table_column(t, "fire_share.da", "share", "", COLUMN_F64, COLUMN_TEXT);
@@ -88,7 +89,7 @@ static void test_another_result_is_no_histogram(void **state)
     fixture_keys(&f, "Esc s");
     t = table_new("rows", "Sweep", MARK_HIST);
     table_column(t, "value", "", "", COLUMN_F64, COLUMN_X);
-    fixture_answer(&f, fixture_job(&f, REQUEST_SWEEP), JOB_RUNNING, set_of(t));
+    fixture_answer(&f, fixture_job(&f, &sweep_query), JOB_RUNNING, set_of(t));
     assert_int_equal(f.shell.sh.findings.n_curves, 0);
 }
 
@@ -117,8 +118,8 @@ static void test_shares_name_their_corpus(void **state)
     fixture_shows(&f, "shares of the bundle");
     fixture_pane(&f, PANE_LATENTS, "da 72 %", true); /* 1482, as the bundle has it */
     int32_t unit = 1482;
-    fixture_answer(&f, fixture_job(&f, REQUEST_BINS), JOB_DONE, histogram_tables(&unit, 1));
-    struct job *j = fixture_job(&f, REQUEST_LATENTS);
+    fixture_answer(&f, fixture_job(&f, &bins_query), JOB_DONE, histogram_tables(&unit, 1));
+    struct job *j = fixture_job(&f, &latents_query);
     assert_non_null(j);
     assert_true(j->request.only_kept); /* nothing more is computed for it */
     fixture_answer(&f, j, JOB_DONE, latents_tables(.8, .07));
@@ -141,12 +142,12 @@ static void test_harvest_is_asked_for(void **state)
     begin_as("en to", DEPTH_256, false, true, 120, 36);
     f.wb.bundle_is_ours = false; /* no statistics */
     f.wb.n_sets = 2;
-    fixture_answer(&f, fixture_job(&f, REQUEST_BINS), JOB_CANCELLED, NULL);
+    fixture_answer(&f, fixture_job(&f, &bins_query), JOB_CANCELLED, NULL);
     fixture_shows(&f, "not harvested: H harvests");
     fixture_pane(&f, PANE_LATENTS, "da ", false);
     fixture_keys(&f, "Esc H");
     fixture_shows(&f, "harvesting references");
-    struct job *j = fixture_job(&f, REQUEST_LATENTS);
+    struct job *j = fixture_job(&f, &latents_query);
     assert_non_null(j);
     assert_false(j->request.only_kept);
     j->progress = (struct study_progress){.done = 42, .total = 100, .share = .42, .left = NAN};
@@ -230,14 +231,14 @@ static void test_sweep_is_asked_for(void **state)
     (void)state;
     begin_as("en to", DEPTH_256, false, true, 120, 36);
     fixture_keys(&f, "Esc s");
-    struct job *j = fixture_job(&f, REQUEST_SWEEP);
+    struct job *j = fixture_job(&f, &sweep_query);
     assert_non_null(j);
-    assert_int_equal(j->request.n_units, 6);
-    assert_memory_equal(j->request.unit, f.wb.chosen, 6 * sizeof(int32_t));
-    assert_true(j->request.each);
-    assert_int_equal(j->request.inserts, 1u << INSERT_SAE | 1u << INSERT_ERROR);
+    assert_int_equal(n_units_asked(&j->request), 6);
+    assert_memory_equal(units_asked(&j->request), f.wb.chosen, 6 * sizeof(int32_t));
+    assert_true(params_flag(&j->request.params, "each"));
+    assert_int_equal(params_set(&j->request.params, "insert"), 3); /* both */
     fixture_keys(&f, "s");
-    assert_int_equal(fixture_job(&f, REQUEST_SWEEP)->id, j->id);
+    assert_int_equal(fixture_job(&f, &sweep_query)->id, j->id);
 }
 
 static double swept(const char *cls, const int32_t *unit, double v)
@@ -333,7 +334,7 @@ static void test_ctrl_c_cancels_what_runs(void **state)
     (void)state;
     begin_as("en to", DEPTH_256, false, true, 120, 36);
     fixture_keys(&f, "Esc s");
-    struct job *j = fixture_job(&f, REQUEST_SWEEP);
+    struct job *j = fixture_job(&f, &sweep_query);
     fixture_answer(&f, j, JOB_RUNNING, NULL);
     fixture_keys(&f, "Ctrl-C");
     assert_int_equal(j->status, JOB_CANCELLED);
@@ -363,7 +364,7 @@ static void test_a_part_of_a_sweep(void **state)
     (void)state;
     begin_as("en to", DEPTH_256, false, true, 120, 36);
     fixture_keys(&f, "Esc s");
-    struct job *j = fixture_job(&f, REQUEST_SWEEP);
+    struct job *j = fixture_job(&f, &sweep_query);
     fixture_answer(&f, j, JOB_RUNNING, fixture_sweep_tables(f.wb.chosen, 6, .05, false));
     shell_command(&f.shell, "fix 11=2"); /* its lane has no number yet */
     fixture_pane(&f, PANE_LOSS, "≈", false);
@@ -383,9 +384,9 @@ static void test_tables_of_another_shape(void **state)
     table_column(t, "class", "", "", COLUMN_I64, COLUMN_SERIES);
     table_column(t, "loss_sentence_mean", "", "", COLUMN_STR, COLUMN_Y);
     table_row(t);
-    fixture_answer(&f, fixture_job(&f, REQUEST_SWEEP), JOB_DONE, set_of(t));
+    fixture_answer(&f, fixture_job(&f, &sweep_query), JOB_DONE, set_of(t));
     assert_int_equal(f.shell.sh.findings.n_curves, 0);
-    fixture_answer(&f, fixture_job(&f, REQUEST_BINS), JOB_DONE,
+    fixture_answer(&f, fixture_job(&f, &bins_query), JOB_DONE,
                    set_of(table_new("rows", "", MARK_HIST)));
     fixture_draw(&f);
 }

@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tests/support/latents_scene.h"
+#include "tests/support/requests.h"
 #include "tests/support/testdata.h"
 #include <math.h>
 #include <setjmp.h>
@@ -206,11 +207,11 @@ static void test_filter(void **state)
 }
 
 /* ---- what is asked */
-static int asked_units(const struct scene *s, enum request_kind kind)
+static int asked_units(const struct scene *s, const struct query *query)
 {
     int n = 0;
     for (int i = 0; i < s->a.n; i++)
-        n += s->a.job[i].request.kind == kind;
+        n += s->a.job[i].request.query == query;
     return n;
 }
 
@@ -223,12 +224,12 @@ static void test_asks_for_the_newest(void **state)
     s.a.hold = true;
     scene_keys(&s, "Down Down Down Down Down");
     assert_int_equal(s.a.n, 7); /* only about the first that was passed */
-    assert_int_equal(s.a.job[4].request.unit[0], 77);
+    assert_int_equal(units_asked(&s.a.job[4].request)[0], 77);
     assert_int_equal(scene_selected(&s), 2047);
     scene_finish_all(&s.a);
     latents_view.update(&s.v, &s.in);
     assert_int_equal(s.a.n, 10);
-    assert_int_equal(s.a.job[7].request.unit[0], 2047); /* where one stopped */
+    assert_int_equal(units_asked(&s.a.job[7].request)[0], 2047); /* where one stopped */
     scene_finish_all(&s.a);
     assert_true(latents_view.update(&s.v, &s.in));
     scene_assert_shows(&s, "What 2047 writes");
@@ -237,7 +238,7 @@ static void test_asks_for_the_newest(void **state)
     scene_keys(&s, "Home");
     assert_int_equal(s.a.asks, asks); /* is there already */
     scene_assert_shows(&s, "1482 in context");
-    assert_int_equal(asked_units(&s, REQUEST_LENS), 3);
+    assert_int_equal(asked_units(&s, &lens_query), 3);
     scene_close(&s);
 }
 
@@ -252,7 +253,7 @@ static void test_many_selections(void **state)
     for (int i = 0; i < SCENE_UNITS + 5; i++)
         scene_keys(&s, "Down");
     assert_int_equal(s.v.list.selected, SCENE_UNITS - 1);
-    assert_int_equal(asked_units(&s, REQUEST_BINS), SCENE_UNITS);
+    assert_int_equal(asked_units(&s, &bins_query), SCENE_UNITS);
     int asks = s.a.asks;
     for (int i = 0; i < SCENE_UNITS + 5; i++)
         scene_keys(&s, "k");
@@ -273,7 +274,7 @@ static void test_zoomed_table_asks_nothing(void **state)
     assert_int_equal(s.a.n, 4);
     scene_keys(&s, "Tab");
     assert_int_equal(s.a.n, 5);
-    assert_int_equal(s.a.job[4].request.kind, REQUEST_BINS);
+    assert_int_equal(s.a.job[4].request.query, &bins_query);
     scene_close(&s);
 }
 
@@ -311,8 +312,8 @@ static void test_target(void **state)
     s.a.hold = true;
     scene_keys(&s, "t");
     assert_true(latents_view.request(&s.v, &s.in, &r));
-    assert_int_equal(r.kind, REQUEST_LATENTS);
-    assert_string_equal(r.target, "en");
+    assert_ptr_equal(r.query, &latents_query);
+    assert_string_equal(target_asked(&r), "en");
     request_release(&r);
     assert_true(s.v.stale); /* the other class's rows, and told so */
     scene_draw(&s);
@@ -325,18 +326,18 @@ static void test_target(void **state)
     int n = s.a.n;
     scene_keys(&s, "t");
     assert_true(latents_view.request(&s.v, &s.in, &r));
-    assert_null(r.target);
+    assert_null(target_asked(&r));
     request_release(&r);
     scene_finish_all(&s.a);
     latents_view.update(&s.v, &s.in);
-    assert_true(asked_units(&s, REQUEST_LATENTS) == 2 && s.a.n >= n);
+    assert_true(asked_units(&s, &latents_query) == 2 && s.a.n >= n);
     assert_int_equal(scene_selected(&s), 1482);
     /* another corpus has classes of its own */
     scene_keys(&s, "t");
     s.corpus.path = xstrdup("other.tsv");
     latents_view.enter(&s.v, &s.in);
     assert_true(latents_view.request(&s.v, &s.in, &r));
-    assert_null(r.target);
+    assert_null(target_asked(&r));
     assert_string_equal(r.corpus.path, "other.tsv");
     request_release(&r);
     corpus_choice_release(&s.corpus);
@@ -396,17 +397,17 @@ static void test_numbers_of_another_corpus(void **state)
 static void test_requests_and_tables(void **state)
 {
     (void)state;
-    static const enum request_kind kind[] = {REQUEST_LATENTS, REQUEST_BINS, REQUEST_EXAMPLES,
-                                             REQUEST_LENS};
+    static const struct query *const query[] = {&latents_query, &bins_query, &examples_query,
+                                                &lens_query};
     struct scene s;
     struct plot_options o;
     scene_open(&s, false, false, 120, 33);
     for (int i = 0; i < 4; i++, scene_keys(&s, "Tab")) {
         struct request r;
         assert_true(latents_view.request(&s.v, &s.in, &r));
-        assert_int_equal(r.kind, kind[i]);
-        assert_int_equal(r.n_units, i > 0);
-        assert_true(i == 0 || r.unit[0] == 1482);
+        assert_ptr_equal(r.query, query[i]);
+        assert_int_equal(n_units_asked(&r), i > 0);
+        assert_true(i == 0 || units_asked(&r)[0] == 1482);
         request_release(&r);
         assert_non_null(latents_view.table(&s.v));
     }

@@ -1,5 +1,6 @@
 /* The Sweep view: its screens, the numbers it reads off, keys and mouse. */
 #include "engine/base/memory.h"
+#include "tests/support/requests.h"
 #include "tests/support/view_fixture.h"
 #include "tui/plot/plot.h"
 #include "tui/view/sweep/table.h"
@@ -23,7 +24,8 @@ static void open_sized(enum depth depth, bool ascii, int w, int h)
 static void answer(enum job_status status, double share, bool pairs)
 {
     const struct request *r = &f.job[0].request;
-    view_fixture_answer(&f, status, fixture_sweep_tables(r->unit, r->n_units, share, pairs));
+    view_fixture_answer(&f, status,
+                        fixture_sweep_tables(units_asked(r), n_units_asked(r), share, pairs));
 }
 
 static int close_view(void **state)
@@ -77,7 +79,7 @@ static void test_what_is_shown(void **state)
 static void answer_with_width(double half)
 {
     const struct request *r = &f.job[0].request;
-    struct table_set *set = fixture_sweep_tables(r->unit, r->n_units, 1, true);
+    struct table_set *set = fixture_sweep_tables(units_asked(r), n_units_asked(r), 1, true);
     for (int32_t i = 0; i < set->n; i++) {
         struct table *t = set->table[i];
         int32_t lo = table_find(t, "ci95.lo");
@@ -140,11 +142,12 @@ static void test_what_it_asks(void **state)
     struct request r;
     open_sized(DEPTH_256, false, 80, 22);
     const struct request *asked = &f.job[0].request;
-    assert_int_equal(asked->kind, REQUEST_SWEEP);
-    assert_int_equal(asked->n_units, 6);
-    assert_int_equal(asked->n_values, 0); /* −8 … 8 */
-    assert_int_equal(asked->inserts, 1u << INSERT_SAE | 1u << INSERT_ERROR);
-    assert_true(asked->each);
+    assert_ptr_equal(asked->query, &sweep_query);
+    const double *value;
+    assert_int_equal(n_units_asked(asked), 6);
+    assert_int_equal(params_values(&asked->params, "values", &value), 9); /* −8 … 8 */
+    assert_int_equal(params_set(&asked->params, "insert"), 3);            /* both */
+    assert_true(params_flag(&asked->params, "each"));
     assert_true(f.ops->request(f.view, &f.in, &r));
     assert_true(request_equal(&r, asked));
     request_release(&r);
@@ -194,7 +197,7 @@ static void test_values_and_sliders(void **state)
     assert_true(is_free(1482));
     view_fixture_keys(&f, "Enter");
     for (int i = 0; i < 6; i++)
-        assert_true(fabs(fixed(f.job[0].request.unit[i]) - 4) < 1e-9);
+        assert_true(fabs(fixed(units_asked(&f.job[0].request)[i]) - 4) < 1e-9);
     view_fixture_keys(&f, "Down Down Left Left Left Left Left Left Left Left Left f");
     view_fixture_expect(&f, "77 alone fixed at −8");
     assert_true(fabs(fixed(77) + 8) < 1e-9);
@@ -252,7 +255,7 @@ static void test_nothing_there(void **state)
     f.in.workbench = &f.around.wb;
     f.around.shell.sh.sliders.n = 1; /* one latent: all of them is it */
     view_fixture_enter(&f);
-    struct table_set *s = fixture_sweep_tables(f.job[0].request.unit, 1, 1, false);
+    struct table_set *s = fixture_sweep_tables(units_asked(&f.job[0].request), 1, 1, false);
     view_fixture_answer(&f, JOB_DONE, s);
     view_fixture_keys(&f, "z Esc");
     view_fixture_expect(&f, "1482 fixed at 2");

@@ -1,0 +1,180 @@
+#include "tui/lab/query.h"
+#include "engine/study/harvest.h"
+#include "tui/lab/lab_private.h"
+
+#define END                                                                                        \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+#define UNITS                                                                                      \
+    {                                                                                              \
+        "units", "ID…", "the latents; default: the chosen ones", .type = PARAM_UNITS               \
+    }
+#define TARGET                                                                                     \
+    {                                                                                              \
+        "target", "NAME", "the class asked about; default: the first", .type = PARAM_CLASS         \
+    }
+#define ROWS_PRINTED                                                                               \
+    {                                                                                              \
+        "rows", "N", "rows printed", .type = PARAM_INT, .min = 1, .max = INT32_MAX, .prints = true \
+    }
+#define MIN_SHARE(default_)                                                                        \
+    {                                                                                              \
+        "min-share", "SHARE", "more than this share of the target's tokens",                       \
+            .type = PARAM_REAL, .preset = (default_), .min = 0, .max = 1                           \
+    }
+#define MAX_OTHER(default_)                                                                        \
+    {                                                                                              \
+        "max-other", "SHARE", "less than this share of the others'",                               \
+            .type = PARAM_REAL, .preset = (default_), .min = 0, .max = 1                           \
+    }
+
+const struct query harvest_query = {.command = "harvest",
+                                    .name = "harvest",
+                                    .study = &harvest_study,
+                                    .corpus = true,
+                                    .view = VIEW_LATENTS,
+                                    .answer = answer_harvest};
+
+/* Classes are the references' here: what completion can know. */
+static const char *const latents_columns[] = {
+    "latent",        "difference",    "overlap",     "higher",      "density",
+    "fire_share.da", "fire_share.en", "mean_pre.da", "mean_pre.en", NULL};
+static const struct param latents_params[] = {
+    TARGET,
+    {"sort", "COLUMN", "a column of the table; default: difference", .type = PARAM_TEXT,
+     .choices = latents_columns},
+    ROWS_PRINTED,
+    MIN_SHARE(NULL),
+    MAX_OTHER(NULL),
+    END,
+};
+const struct query latents_query = {.command = "latents",
+                                    .name = "latents",
+                                    .params = latents_params,
+                                    .corpus = true,
+                                    .view = VIEW_LATENTS,
+                                    .answer = answer_latents};
+
+static const struct param find_params[] = {
+    TARGET, ROWS_PRINTED, MIN_SHARE(".5"), MAX_OTHER(".01"), END,
+};
+const struct query find_query = {.command = "find",
+                                 .name = "find",
+                                 .params = find_params,
+                                 .corpus = true,
+                                 .view = VIEW_LATENTS,
+                                 .answer = answer_find};
+
+static const struct param histogram_params[] = {
+    TARGET,
+    {"as-published", NULL, "30 bins over each class's own range", .type = PARAM_FLAG},
+    ROWS_PRINTED,
+    END,
+};
+#define HISTOGRAM                                                                                  \
+    {                                                                                              \
+        "rows", MARK_HIST,                                                                         \
+        {                                                                                          \
+            "class", "lo", "hi", "density"                                                         \
+        }                                                                                          \
+    }
+const struct query histogram_query = {.command = "histogram",
+                                      .name = "histograms",
+                                      .study = &values_study,
+                                      .params = histogram_params,
+                                      .corpus = true,
+                                      .view = VIEW_HISTOGRAMS,
+                                      .promise = {HISTOGRAM},
+                                      .answer = answer_histogram};
+
+const struct query tokens_query = {
+    .command = "histogram",
+    .also = "--tokens",
+    .name = "running text",
+    .study = &values_study,
+    .params = histogram_params,
+    .corpus = true,
+    .view = VIEW_CORPUS,
+    .promise = {{"tokens", MARK_LIST, {"class", "doc", "start", "text"}}},
+    .answer = answer_tokens};
+
+static const struct param bins_params[] = {UNITS, END};
+const struct query bins_query = {.command = "histogram",
+                                 .name = "histogram",
+                                 .params = bins_params,
+                                 .corpus = true,
+                                 .view = VIEW_LATENTS,
+                                 .promise = {HISTOGRAM},
+                                 .answer = answer_bins};
+
+static const struct param examples_params[] = {
+    UNITS,
+    {"rows", "N", "examples of each class", .type = PARAM_INT, .preset = "10", .min = 1,
+     .max = 2 * HARVEST_TOP},
+    {"all", NULL, "every activation, as --keep-activations keeps them", .type = PARAM_FLAG},
+    END,
+};
+const struct query examples_query = {
+    .command = "examples",
+    .name = "examples",
+    .params = examples_params,
+    .corpus = true,
+    .view = VIEW_LATENTS,
+    .promise = {{"rows", MARK_LIST, {"class", "quantile", "value", "text"}}},
+    .answer = answer_examples};
+
+static const struct param lens_params[] = {
+    UNITS,
+    {"rows", "N", "tokens and neighbours of each latent", .type = PARAM_INT, .preset = "10",
+     .min = 1, .max = 1000},
+    END,
+};
+const struct query lens_query = {.command = "logit-lens",
+                                 .name = "logit lens",
+                                 .params = lens_params,
+                                 .view = VIEW_LATENTS,
+                                 .answer = answer_lens};
+
+const struct query coactive_query = {.command = "coactive",
+                                     .name = "co-active",
+                                     .study = &coactive_study,
+                                     .corpus = true,
+                                     .view = VIEW_LATENTS,
+                                     .promise = {{"rows", MARK_LIST, {"latent", "other"}}},
+                                     .answer = answer_coactive};
+
+static const struct param sweep_params[] = {ROWS_PRINTED, END};
+const struct query sweep_query = {
+    .command = "sweep",
+    .name = "sweep",
+    .study = &sweep_study,
+    .params = sweep_params,
+    .corpus = true,
+    .view = VIEW_SWEEP,
+    .promise = {{"rows", MARK_LINE, {"value", "insert", "class", "loss_sentence_mean"}},
+                {"differences", MARK_LINE, {"value", "insert", "class", "difference"}},
+                {"pairs", MARK_LINE, {"value", "insert", "difference"}}},
+    .answer = answer_sweep};
+
+const struct query proof_query = {
+    .command = "verify",
+    .name = "proof",
+    .study = &proof_study,
+    .corpus = true,
+    .view = VIEW_EXPLORE,
+    .promise = {{"facts", MARK_LIST, {"fact", "value", "source"}},
+                {"readings", MARK_LIST, {"reading", "says", "fvu"}},
+                {"numbers", MARK_LIST, {"tokens", "fvu", "l0", "loss_recovered"}}},
+    .answer = answer_proof};
+
+const struct query *const queries[N_QUERIES] = {
+    &harvest_query,  &latents_query, &find_query,     &histogram_query, &tokens_query, &bins_query,
+    &examples_query, &lens_query,    &coactive_query, &sweep_query,     &proof_query,
+};
+
+void query_params(const struct query *q, struct params *p)
+{
+    params_init(p, q->study ? q->study->params : NULL);
+    params_add(p, q->params);
+}

@@ -1,0 +1,42 @@
+/* What can be asked: one row each. The command that asks it, its parameters, what its answer looks
+ * like and where it is shown stand here and nowhere else. */
+#ifndef GLIMT_LAB_QUERY_H
+#define GLIMT_LAB_QUERY_H
+#include "engine/base/table.h"
+#include "engine/study/study.h"
+#include "tui/view_table.h"
+
+struct answer; /* a request under way: answer.c */
+
+struct query {
+    const char *command;           /* the subcommand: "histogram" */
+    const char *also;              /* what it needs besides: "--tokens"; NULL: nothing */
+    const char *name;              /* for people: "running text" */
+    const struct study_ops *study; /* whose parameters are the query's too; NULL: none of them */
+    const struct param *params;    /* its own; NULL: none */
+    bool corpus;                   /* reads one */
+    enum view_id view;             /* that shows it */
+    struct promise {               /* what panes draw of the answer: a table's mark and columns */
+        const char *table;
+        enum mark mark;
+        const char *column[4];
+    } promise[3];
+    bool (*answer)(struct answer *);
+};
+extern const struct query
+    harvest_query,   /* tables: "classes" (class, sentences, tokens, words, tokens_per_word) */
+    latents_query,   /* "rows": engine/study/harvest.h, latents_table; "classes" */
+    find_query,      /* "rows": engine/study/values.h, values_verify; "overlaps"; "classes" */
+    histogram_query, /* "rows": values_histogram; "latents": values_overlap */
+    tokens_query,    /* "tokens": values_tokens; "overlaps": values_overlap */
+    bins_query,      /* "rows": detail_histogram of each unit, from the harvest (quick, ≈) */
+    examples_query,  /* "rows": detail_examples of each unit */
+    lens_query,      /* "promoted", "suppressed", "neighbours": engine/study/lens.h */
+    coactive_query,  /* "rows": engine/study/coactive.c */
+    sweep_query,     /* "rows", "differences", "pairs": engine/study/sweep.h */
+    proof_query;     /* "facts", "readings", "numbers": engine/study/proof.c */
+enum { N_QUERIES = 11 };
+extern const struct query *const queries[N_QUERIES];
+/* Its rows with their presets. */
+void query_params(const struct query *, struct params *);
+#endif
