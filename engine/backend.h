@@ -11,6 +11,7 @@
 #ifndef GLIMT_ENGINE_BACKEND_H
 #define GLIMT_ENGINE_BACKEND_H
 #include "engine/base/error.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,40 @@ struct rope {    /* rotary embedding (Su et al. 2021), halves rotated as in GPT-
     int32_t rot; /* leading dimensions of each head that are rotated, even; 0: none */
     float base;
 };
+
+/* Sparse codes: the entries of row t are start[t] … start[t+1]−1 of ids and vals, which may have
+ * room for more. Within a row no id stands twice. */
+struct csr {
+    int32_t n_rows;
+    struct tensor start;     /* [n_rows + 1, 1] I32, from 0 upwards */
+    struct tensor ids, vals; /* [capacity, 1], ld 1 */
+};
+
+/* Which values of a row of pre-activations p [m] are active, and what they are. A value of 0 is not
+ * active under any of them. */
+enum select_kind {
+    SELECT_TOPK,      /* the k largest, signed, largest first, ties to the lower index */
+    SELECT_ABSTOPK,   /* the k largest by |p|, signed, largest |p| first, ties to the lower index */
+    SELECT_THRESHOLD, /* p > threshold; here and below in rising index */
+    SELECT_GATED,     /* p > 0, with the value max(0, scale·p + shift) */
+    SELECT_GROUPMAX,  /* the largest of each of k groups of m/k consecutive, ties to the lower */
+    SELECT_ALL
+};
+struct select {
+    enum select_kind kind;
+    bool relu;                  /* values are max(0, ·) */
+    int32_t k;                  /* TOPK, ABSTOPK: at most m; GROUPMAX: divides m */
+    struct tensor threshold;    /* THRESHOLD: [1, 1] or [1, m] */
+    struct tensor scale, shift; /* GATED: [1, m] */
+    const char *what;           /* of a column, for errors: "latent", "neuron" */
+};
+static inline bool select_is_bounded(const struct select *s) /* at most k a row */
+{
+    return s->kind == SELECT_TOPK || s->kind == SELECT_ABSTOPK || s->kind == SELECT_GROUPMAX;
+}
+
+/* What is done to one unit's activation f, and so the change of it. */
+enum unit_mode { UNIT_FIX /* v − f */, UNIT_SCALE /* (v − 1)·f */, UNIT_ADD /* v */, UNIT_ZERO };
 
 enum epilogue { EPILOGUE_NONE, EPILOGUE_GELU /* exact, erf */, EPILOGUE_ADD /* y += x·Wᵀ + b */ };
 enum activation { ACT_GELU, ACT_GELU_TANH, ACT_RELU };
@@ -123,20 +158,38 @@ struct backend {
      * log). */
     void (*topn)(struct backend *, struct tensor ids, struct tensor logp, struct tensor h,
                  const struct weight *U);
-    /* The k = ids.cols largest values of each row of pre [T, m], signed, largest first, ties to the
-     * lower index; ids [T, k] I32, vals [T, k]. */
-    void (*select)(struct backend *, struct tensor ids, struct tensor vals, struct tensor pre);
-    /* y[t] = bias + Σ_i vals[t,i]·W[ids[t,i]] (W rows [m, n]); a negative id contributes nothing.
+    /* Rows first … first + T − 1 of f from pre [T, m]; start[first] is there already (start[0] is
+     * set to 0). Bounded kinds need room for k a row. The others write as many whole rows as there
+     * is room for, and every start, so that start[first + T] beyond the capacity asks for as much.
+     * A value that is no finite number is an error that names its column: of what is selected under
+     * TOPK and ABSTOPK, of all of pre under the others. */
+    void (*select)(struct backend *, struct csr *f, int32_t first, struct tensor pre,
+                   const struct select *);
+    /* y[t] = bias + Σ_i vals[i]·W[ids[i]] over the entries of row t, in their order (W rows [m,
+     * n]).
      */
-    void (*decode)(struct backend *, struct tensor y, struct tensor ids, struct tensor vals,
-                   const struct weight *W, struct tensor bias);
+    void (*decode)(struct backend *, struct tensor y, const struct csr *, const struct weight *W,
+                   struct tensor bias);
+    /* y[t, j] = the value of ids[j] in row t, or 0; y [T, J], ids [J, 1]. */
+    void (*csr_get)(struct backend *, struct tensor y, const struct csr *, struct tensor ids);
+    /* y[t, j] = x[t]·W[ids[j]] + bias[ids[j]]: a product with few rows of W (USE_ROWS). y [T, J],
+     * ids [J, 1], bias [1, m] or absent. */
+    void (*dot_rows)(struct backend *, struct tensor y, struct tensor x, const struct weight *W,
+                     struct tensor ids, struct tensor bias);
+    /* c[t, j] = what `mode[j]` with value[j] changes in f[t, j]; c may be f. c, f [T, J]; value
+     * [1, J]; mode [1, J] I32 of enum unit_mode. */
+    void (*unit_change)(struct backend *, struct tensor c, struct tensor f, struct tensor value,
+                        struct tensor mode);
     /* y += a·x, same shape; a row vector x [1, n] is added to every row. */
     void (*add)(struct backend *, struct tensor y, struct tensor x, float a);
     /* y += C·U: C [T, J], U [J, n], J small (units fixed by sliders). */
     void (*add_outer)(struct backend *, struct tensor y, struct tensor C, struct tensor U);
-    /* y[i] = x[rows[i]] and y[rows[i]] = x[i]; rows [R, 1] I32. copy: same shape. */
+    /* y[i] = x[rows[i]], y[rows[i]] = x[i], y[rows[i]] += x[i] (one after the other where a row is
+     * named twice); y[t, j] = x[t, cols[j]]; rows, cols [R, 1] I32. copy: same shape. */
     void (*rows_get)(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
     void (*rows_set)(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
+    void (*rows_add)(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
+    void (*cols_get)(struct backend *, struct tensor y, struct tensor x, struct tensor cols);
     void (*copy)(struct backend *, struct tensor y, struct tensor x);
 };
 

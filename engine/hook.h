@@ -30,7 +30,6 @@ void point_name(struct point, char out[POINT_NAME_MAX]);
 
 struct dict;
 
-enum unit_mode { UNIT_FIX, UNIT_SCALE, UNIT_ADD, UNIT_ZERO };
 struct unit { /* what happens to one latent (or neuron) at every position */
     int32_t index;
     float value; /* FIX: the activation; SCALE: factor; ADD: offset; ZERO: unused */

@@ -5,6 +5,7 @@
 #include "engine/tape.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 bool run_ok(struct run *r)
 {
@@ -94,6 +95,57 @@ void run_get(struct run *r, void *host, struct tensor t)
         return;
     r->backend->get(r->backend, host, t);
     run_ok(r);
+}
+
+/* ---- codes */
+struct csr run_csr(struct run *r, int32_t n_rows, int64_t capacity)
+{
+    struct csr f = {.n_rows = n_rows};
+    if (run_ok(r) && (capacity < 0 || capacity > INT32_MAX || n_rows == INT32_MAX))
+        error_set(&r->err, ERROR_SYSTEM, "run: codes of %d rows with %lld entries can't be held",
+                  n_rows, (long long)capacity);
+    bool ok = run_ok(r);
+    f.start = run_ids(r, n_rows + ok, 1);
+    f.ids = run_ids(r, ok ? (int32_t)capacity : 0, 1);
+    f.vals = run_tensor(r, ok ? (int32_t)capacity : 0, 1);
+    return f;
+}
+
+struct csr run_put_csr(struct run *r, int32_t n_rows, const int32_t *start, const int32_t *ids,
+                       const float *vals)
+{
+    struct csr f = {.n_rows = n_rows};
+    f.start = run_put_ids(r, n_rows + 1, 1, start);
+    f.ids = run_put_ids(r, start[n_rows], 1, ids);
+    f.vals = run_put(r, start[n_rows], 1, vals);
+    return f;
+}
+
+bool run_get_csr(struct run *r, struct csr_host *to, const struct csr *f)
+{
+    to->n_rows = 0;
+    to->start = grow(to->start, &to->cap_start, (size_t)f->n_rows + 1, sizeof *to->start);
+    to->start[0] = 0;
+    run_get(r, to->start, f->start);
+    if (!run_ok(r))
+        return false;
+    int32_t n = to->start[f->n_rows];
+    to->ids = grow(to->ids, &to->cap_ids, (size_t)n + 1, sizeof *to->ids);
+    to->vals = grow(to->vals, &to->cap_vals, (size_t)n + 1, sizeof *to->vals);
+    run_get(r, to->ids, tensor_rows(f->ids, 0, n));
+    run_get(r, to->vals, tensor_rows(f->vals, 0, n));
+    if (!run_ok(r))
+        return false;
+    to->n_rows = f->n_rows;
+    return true;
+}
+
+void csr_host_release(struct csr_host *h)
+{
+    free(h->start);
+    free(h->ids);
+    free(h->vals);
+    *h = (struct csr_host){0};
 }
 
 static void record(struct run *r, struct op_record op)
@@ -211,23 +263,61 @@ void op_topn(struct run *r, struct tensor h, const struct weight *U, struct tens
         r->backend->topn(r->backend, ids, logp, h, U);
 }
 
-void op_select(struct run *r, struct tensor pre, struct tensor ids, struct tensor vals)
+void op_select(struct run *r, struct csr *f, int32_t first, struct tensor pre,
+               const struct select *by)
 {
     if (!begin(r))
         return;
-    r->backend->select(r->backend, ids, vals, pre);
-    record(r, (struct op_record){.kind = OP_SELECT, .out = vals, .in = {pre, ids}});
+    r->backend->select(r->backend, f, first, pre, by);
+    record(r, (struct op_record){.kind = OP_SELECT,
+                                 .out = f->vals,
+                                 .in = {pre, f->ids, f->start},
+                                 .p.select = {*by, first}});
 }
 
-struct tensor op_decode(struct run *r, struct tensor ids, struct tensor vals,
-                        const struct weight *W, struct tensor bias, int32_t n)
+struct tensor op_decode(struct run *r, const struct csr *f, const struct weight *W,
+                        struct tensor bias, int32_t n)
 {
     struct tensor y;
-    if (!begin_into(r, &y, ids.rows, n, real(r)))
+    if (!begin_into(r, &y, f->n_rows, n, real(r)))
         return y;
-    r->backend->decode(r->backend, y, ids, vals, W, bias);
-    record(r, (struct op_record){.kind = OP_DECODE, .out = y, .in = {ids, vals, bias}, .w = W});
+    r->backend->decode(r->backend, y, f, W, bias);
+    record(r, (struct op_record){
+                  .kind = OP_DECODE, .out = y, .in = {f->ids, f->vals, bias, f->start}, .w = W});
     return y;
+}
+
+struct tensor op_csr_get(struct run *r, const struct csr *f, struct tensor ids)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, f->n_rows, ids.rows, real(r)))
+        return y;
+    r->backend->csr_get(r->backend, y, f, ids);
+    record(r, (struct op_record){
+                  .kind = OP_CSR_GET, .out = y, .in = {f->ids, f->vals, ids, f->start}});
+    return y;
+}
+
+struct tensor op_dot_rows(struct run *r, struct tensor x, const struct weight *W, struct tensor ids,
+                          struct tensor bias)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, x.rows, ids.rows, real(r)))
+        return y;
+    r->backend->dot_rows(r->backend, y, x, W, ids, bias);
+    record(r, (struct op_record){.kind = OP_DOT_ROWS, .out = y, .in = {x, ids, bias}, .w = W});
+    return y;
+}
+
+struct tensor op_unit_change(struct run *r, struct tensor f, struct tensor value,
+                             struct tensor mode)
+{
+    struct tensor c;
+    if (!begin_into(r, &c, f.rows, f.cols, real(r)))
+        return c;
+    r->backend->unit_change(r->backend, c, f, value, mode);
+    record(r, (struct op_record){.kind = OP_UNIT_CHANGE, .out = c, .in = {f, value, mode}});
+    return c;
 }
 
 void op_add(struct run *r, struct tensor y, struct tensor x, float a)
@@ -262,6 +352,24 @@ void op_rows_set(struct run *r, struct tensor y, struct tensor x, struct tensor 
         return;
     r->backend->rows_set(r->backend, y, x, rows);
     record(r, (struct op_record){.kind = OP_ROWS_SET, .out = y, .in = {x, rows}});
+}
+
+void op_rows_add(struct run *r, struct tensor y, struct tensor x, struct tensor rows)
+{
+    if (!begin(r))
+        return;
+    r->backend->rows_add(r->backend, y, x, rows);
+    record(r, (struct op_record){.kind = OP_ROWS_ADD, .out = y, .in = {x, rows}});
+}
+
+struct tensor op_cols_get(struct run *r, struct tensor x, struct tensor cols)
+{
+    struct tensor y;
+    if (!begin_into(r, &y, x.rows, cols.rows, x.dtype))
+        return y;
+    r->backend->cols_get(r->backend, y, x, cols);
+    record(r, (struct op_record){.kind = OP_COLS_GET, .out = y, .in = {x, cols}});
+    return y;
 }
 
 struct tensor op_copy(struct run *r, struct tensor x)

@@ -46,8 +46,23 @@ struct tensor run_ids(struct run *, int32_t rows, int32_t cols);
 /* The same, filled from host memory (rows × cols, contiguous). */
 struct tensor run_put(struct run *, int32_t rows, int32_t cols, const float *host);
 struct tensor run_put_ids(struct run *, int32_t rows, int32_t cols, const int32_t *host);
+/* Room for codes of n_rows rows with at most `capacity` entries. */
+struct csr run_csr(struct run *, int32_t n_rows, int64_t capacity);
 /* Copies to host memory (floats, or int32_t of ids) and waits; does nothing after an error. */
 void run_get(struct run *, void *host, struct tensor);
+
+struct csr_host { /* codes on the host; zero: nothing yet */
+    int32_t n_rows;
+    int32_t *start, *ids; /* the entries of row t: start[t] … start[t+1] − 1 */
+    float *vals;
+    size_t cap_start, cap_ids, cap_vals;
+};
+/* Copies codes, growing what is there; no rows after an error (false). */
+bool run_get_csr(struct run *, struct csr_host *, const struct csr *);
+/* Codes of the host on the device (arena). */
+struct csr run_put_csr(struct run *, int32_t n_rows, const int32_t *start, const int32_t *ids,
+                       const float *vals);
+void csr_host_release(struct csr_host *);
 
 struct linear { /* weight [out, in] and its bias [1, out] or absent */
     const struct weight *w;
@@ -70,13 +85,21 @@ struct tensor op_rows(struct run *, const struct weight *, struct tensor ids);
 struct tensor op_xent(struct run *, struct tensor h, const struct weight *U, struct tensor target);
 void op_topn(struct run *, struct tensor h, const struct weight *U, struct tensor ids,
              struct tensor logp);
-void op_select(struct run *, struct tensor pre, struct tensor ids, struct tensor vals);
-struct tensor op_decode(struct run *, struct tensor ids, struct tensor vals, const struct weight *W,
+void op_select(struct run *, struct csr *f, int32_t first, struct tensor pre,
+               const struct select *);
+struct tensor op_decode(struct run *, const struct csr *, const struct weight *W,
                         struct tensor bias, int32_t n);
+struct tensor op_csr_get(struct run *, const struct csr *, struct tensor ids);
+struct tensor op_dot_rows(struct run *, struct tensor x, const struct weight *W, struct tensor ids,
+                          struct tensor bias);
+struct tensor op_unit_change(struct run *, struct tensor f, struct tensor value,
+                             struct tensor mode);
 void op_add(struct run *, struct tensor y, struct tensor x, float a);
 void op_add_outer(struct run *, struct tensor y, struct tensor C, struct tensor U);
 struct tensor op_rows_get(struct run *, struct tensor x, struct tensor rows);
 void op_rows_set(struct run *, struct tensor y, struct tensor x, struct tensor rows);
+void op_rows_add(struct run *, struct tensor y, struct tensor x, struct tensor rows);
+struct tensor op_cols_get(struct run *, struct tensor x, struct tensor cols);
 struct tensor op_copy(struct run *, struct tensor x);
 void op_copy_to(struct run *, struct tensor y, struct tensor x); /* the same shape */
 
@@ -92,10 +115,15 @@ enum op_kind {
     OP_XENT,
     OP_SELECT,
     OP_DECODE,
+    OP_CSR_GET,
+    OP_DOT_ROWS,
+    OP_UNIT_CHANGE,
     OP_ADD,
     OP_ADD_OUTER,
     OP_ROWS_GET,
     OP_ROWS_SET,
+    OP_ROWS_ADD,
+    OP_COLS_GET,
     OP_COPY
 };
 struct op_record {
@@ -106,6 +134,10 @@ struct op_record {
         enum epilogue epilogue;
         enum activation act;
         float a; /* add: factor; norm: eps */
+        struct {
+            struct select by;
+            int32_t first; /* row of the codes */
+        } select;
         struct {
             int32_t heads, layer, n_seqs;
             float scale;

@@ -198,10 +198,15 @@ static const struct backend vtable = {
     .topn = cpu_topn,
     .select = cpu_select,
     .decode = cpu_decode,
+    .csr_get = cpu_csr_get,
+    .dot_rows = cpu_dot_rows,
+    .unit_change = cpu_unit_change,
     .add = cpu_add,
     .add_outer = cpu_add_outer,
     .rows_get = cpu_rows_get,
     .rows_set = cpu_rows_set,
+    .rows_add = cpu_rows_add,
+    .cols_get = cpu_cols_get,
     .copy = cpu_copy,
 };
 

@@ -31,7 +31,7 @@ struct kv { /* keys as in struct attend, values row by row; [layer][keys, values
     void *memory;
 };
 
-enum scratch { SCRATCH_THREADS, SCRATCH_SEQS, SCRATCH_ROPE, SCRATCH_PARTS, SCRATCH_N };
+enum scratch { SCRATCH_THREADS, SCRATCH_SEQS, SCRATCH_ROPE, SCRATCH_PARTS, SCRATCH_FEW, SCRATCH_N };
 
 struct cpu {
     struct backend backend; /* first: struct backend * is struct cpu * */
@@ -84,6 +84,11 @@ static inline float *cpu_f32(struct cpu *c, const char *op, const char *arg, str
     return cpu_view(c, op, arg, t, DTYPE_F32, rows, cols);
 }
 
+/* The entries of codes whose ids are below `out`; false and the device's error set when something
+ * is wrong with them. */
+bool cpu_codes(struct cpu *, const char *op, const struct csr *, int32_t out, const int32_t **start,
+               const int32_t **ids, const float **vals);
+
 /* Calls fn(arg, first, n) over the rows, on several threads when rows × cost (elements) is worth
  * it. */
 typedef void rows_fn(void *arg, int thread, int32_t first, int32_t n);
@@ -97,8 +102,10 @@ void cpu_weight_free(struct backend *, struct weight *);
 size_t cpu_weight_bytes(const struct weight *);
 int32_t cpu_weight_in(const struct weight *);
 void cpu_weight_rows(struct backend *, struct tensor y, const struct weight *, struct tensor ids);
-void cpu_decode(struct backend *, struct tensor y, struct tensor ids, struct tensor vals,
-                const struct weight *, struct tensor bias);
+void cpu_decode(struct backend *, struct tensor y, const struct csr *, const struct weight *,
+                struct tensor bias);
+void cpu_dot_rows(struct backend *, struct tensor y, struct tensor x, const struct weight *,
+                  struct tensor ids, struct tensor bias);
 /* product.c */
 void cpu_linear(struct backend *, struct tensor y, struct tensor x, const struct weight *,
                 struct tensor bias, enum epilogue);
@@ -113,8 +120,10 @@ struct kv *cpu_kv_new(struct backend *, int32_t first_layer, int32_t n_layers, i
 void cpu_kv_free(struct backend *, struct kv *);
 void cpu_attn(struct backend *, struct tensor y, struct tensor qkv, int32_t heads, float scale,
               int32_t layer, const struct seqs *, struct rope);
-/* select.c */
-void cpu_select(struct backend *, struct tensor ids, struct tensor vals, struct tensor pre);
+/* codes.c */
+void cpu_select(struct backend *, struct csr *, int32_t first, struct tensor pre,
+                const struct select *);
+void cpu_csr_get(struct backend *, struct tensor y, const struct csr *, struct tensor ids);
 /* rows.c */
 void cpu_norm(struct backend *, struct tensor y, struct tensor x, struct tensor gamma,
               struct tensor beta, float eps);
@@ -123,5 +132,9 @@ void cpu_add(struct backend *, struct tensor y, struct tensor x, float a);
 void cpu_add_outer(struct backend *, struct tensor y, struct tensor C, struct tensor U);
 void cpu_rows_get(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
 void cpu_rows_set(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
+void cpu_rows_add(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
+void cpu_cols_get(struct backend *, struct tensor y, struct tensor x, struct tensor cols);
+void cpu_unit_change(struct backend *, struct tensor c, struct tensor f, struct tensor value,
+                     struct tensor mode);
 void cpu_copy(struct backend *, struct tensor y, struct tensor x);
 #endif

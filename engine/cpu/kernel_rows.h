@@ -174,8 +174,6 @@ ALWAYS void gather_as(const enum dtype type, float *y, const float *bias, const 
         UNROLL for (int v = 0; v < GATHER_VECTORS; v++) acc[v] =
             bias ? load(bias + j + v * LANES) : splat(0.0f);
         for (int32_t i = 0; i < k; i++) {
-            if (ids[i] < 0)
-                continue;
             const char *p = w + (size_t)ids[i] * row + (size_t)j * size;
             UNROLL for (int v = 0; v < GATHER_VECTORS; v++) acc[v] =
                 fma_(splat(vals[i]), load_as(type, p + (size_t)(v * LANES) * size), acc[v]);
@@ -186,9 +184,8 @@ ALWAYS void gather_as(const enum dtype type, float *y, const float *bias, const 
         int32_t m = n - j < LANES ? n - j : LANES;
         vf acc = bias ? load_tail(bias + j, m, 0.0f) : splat(0.0f);
         for (int32_t i = 0; i < k; i++)
-            if (ids[i] >= 0)
-                acc = fma_(splat(vals[i]),
-                           load_as_tail(type, w + (size_t)ids[i] * row + (size_t)j * size, m), acc);
+            acc = fma_(splat(vals[i]),
+                       load_as_tail(type, w + (size_t)ids[i] * row + (size_t)j * size, m), acc);
         store_tail(y + j, acc, m);
     }
 }

@@ -64,8 +64,7 @@ struct kernels {
     void (*act)(float *y, const float *x, int32_t n, enum activation);
     void (*add)(float *y, const float *x, float a, int32_t n); /* y += a·x */
     void (*widen)(float *y, const void *x, enum dtype, int32_t n);
-    /* y = bias + Σ_i vals[i]·(row ids[i] of w, of n elements); bias NULL: 0; negative ids are
-     * skipped. */
+    /* y = bias + Σ_i vals[i]·(row ids[i] of w, of n elements); bias NULL: 0. */
     void (*gather_sum)(float *y, const float *bias, const void *w, enum dtype, const int32_t *ids,
                        const float *vals, int32_t k, int32_t n);
     /* dst = src [dim], the first 2·half dimensions rotated: i and i + half by the angle with that

@@ -159,6 +159,71 @@ void cpu_rows_set(struct backend *b, struct tensor y, struct tensor x, struct te
                    (size_t)j.n * sizeof *j.y);
 }
 
+/* On one thread, as above. */
+void cpu_rows_add(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+{
+    struct cpu *c = cpu_of(b);
+    if (cpu_failed(c) || rows.rows == 0)
+        return;
+    struct rows_job j = {
+        .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)rows.ld, .n = x.cols};
+    if ((j.rows = cpu_view(c, "rows_add", "rows", rows, DTYPE_I32, -1, 1)) &&
+        (j.x = cpu_f32(c, "rows_add", "x", x, rows.rows, -1)) &&
+        (j.y = cpu_f32(c, "rows_add", "y", y, -1, x.cols)) &&
+        check_rows(c, "rows_add", &j, rows.rows, y.rows))
+        for (int32_t i = 0; i < rows.rows; i++)
+            c->k->add(j.y + (size_t)j.rows[(size_t)i * j.ld_rows] * j.ldy, j.x + (size_t)i * j.ldx,
+                      1.0f, j.n);
+}
+
+static void get_cols(void *arg, int thread, int32_t first, int32_t n)
+{
+    (void)thread;
+    const struct rows_job *j = arg;
+    for (int32_t t = first; t < first + n; t++)
+        for (int32_t i = 0; i < j->n; i++)
+            j->y[(size_t)t * j->ldy + (size_t)i] =
+                j->x[(size_t)t * j->ldx + (size_t)j->rows[(size_t)i * j->ld_rows]];
+}
+
+void cpu_cols_get(struct backend *b, struct tensor y, struct tensor x, struct tensor cols)
+{
+    struct cpu *c = cpu_of(b);
+    if (cpu_failed(c) || x.rows == 0 || cols.rows == 0)
+        return;
+    struct rows_job j = {
+        .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)cols.ld, .n = cols.rows};
+    if ((j.rows = cpu_view(c, "cols_get", "cols", cols, DTYPE_I32, -1, 1)) &&
+        (j.x = cpu_f32(c, "cols_get", "x", x, -1, -1)) &&
+        (j.y = cpu_f32(c, "cols_get", "y", y, x.rows, cols.rows)) &&
+        check_rows(c, "cols_get", &j, cols.rows, x.cols))
+        cpu_for_rows(c, x.rows, cols.rows, get_cols, &j);
+}
+
+void cpu_unit_change(struct backend *b, struct tensor change, struct tensor f, struct tensor value,
+                     struct tensor mode)
+{
+    struct cpu *c = cpu_of(b);
+    const float *v;
+    struct rows_job j = {.ldy = (size_t)change.ld, .ldx = (size_t)f.ld, .n = f.cols};
+    if (cpu_failed(c) || f.rows == 0 || f.cols == 0 ||
+        !(j.x = cpu_f32(c, "unit_change", "f", f, -1, -1)) ||
+        !(j.y = cpu_f32(c, "unit_change", "c", change, f.rows, f.cols)) ||
+        !(v = cpu_f32(c, "unit_change", "value", value, 1, f.cols)) ||
+        !(j.rows = cpu_view(c, "unit_change", "mode", mode, DTYPE_I32, 1, f.cols)))
+        return;
+    for (int32_t t = 0; t < f.rows; t++)
+        for (int32_t i = 0; i < f.cols; i++) {
+            float x = j.x[(size_t)t * j.ldx + (size_t)i], *y = j.y + (size_t)t * j.ldy + i;
+            switch ((enum unit_mode)j.rows[i]) {
+            case UNIT_FIX: *y = v[i] - x; break;
+            case UNIT_SCALE: *y = (v[i] - 1.0f) * x; break;
+            case UNIT_ADD: *y = v[i]; break;
+            default: *y = -x;
+            }
+        }
+}
+
 static void copy_rows(void *arg, int thread, int32_t first, int32_t n)
 {
     (void)thread;

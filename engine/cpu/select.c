@@ -2,7 +2,6 @@
  * NaNs, large k) in one pass: values above the k-th largest so far are collected, and when there
  * are too many, the k largest remain and the threshold rises. */
 #include "engine/cpu/select.h"
-#include "engine/cpu/device.h"
 #include <math.h>
 #include <string.h>
 
@@ -155,48 +154,4 @@ uint64_t *select_top(const struct kernels *kernels, const float *x, int32_t m, i
     keep_largest(key, n, k);
     select_sort(key, k);
     return key;
-}
-
-struct select_job {
-    struct cpu *cpu;
-    const float *pre;
-    int32_t *ids;
-    float *vals;
-    size_t ld_pre, ld_ids, ld_vals, bytes;
-    int32_t m, k;
-};
-
-static void select_rows(void *arg, int thread, int32_t first, int32_t n)
-{
-    const struct select_job *s = arg;
-    void *memory = cpu_scratch_of(s->cpu, thread, s->bytes);
-    for (int32_t t = first; t < first + n; t++) {
-        const float *pre = s->pre + (size_t)t * s->ld_pre;
-        const uint64_t *key = select_top(s->cpu->k, pre, s->m, s->k, memory);
-        for (int32_t i = 0; i < s->k; i++) {
-            int32_t id = select_index(key[i]);
-            s->ids[(size_t)t * s->ld_ids + (size_t)i] = id;
-            s->vals[(size_t)t * s->ld_vals + (size_t)i] = isnan(pre[id]) ? -INFINITY : pre[id];
-        }
-    }
-}
-
-void cpu_select(struct backend *b, struct tensor ids, struct tensor vals, struct tensor pre)
-{
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || pre.rows == 0 || ids.cols == 0)
-        return;
-    struct select_job s = {.cpu = c, .m = pre.cols, .k = ids.cols};
-    s.ld_pre = (size_t)pre.ld, s.ld_ids = (size_t)ids.ld, s.ld_vals = (size_t)vals.ld;
-    if (s.k > s.m) {
-        error_set(&c->err, ERROR_INPUT, "cpu select: %d of %d values asked", s.k, s.m);
-        return;
-    }
-    if (!(s.pre = cpu_f32(c, "select", "pre", pre, -1, -1)) ||
-        !(s.ids = cpu_view(c, "select", "ids", ids, DTYPE_I32, pre.rows, s.k)) ||
-        !(s.vals = cpu_f32(c, "select", "vals", vals, pre.rows, s.k)))
-        return;
-    s.bytes = (select_bytes(s.m, s.k) + 63) / 64 * 64;
-    if (cpu_scratch(c, SCRATCH_THREADS, s.bytes * (size_t)pool_threads(c->pool)))
-        cpu_for_rows(c, pre.rows, s.m, select_rows, &s);
 }

@@ -138,11 +138,9 @@ struct gather {
     const struct weight *w;
     float *y;
     size_t ldy;
-    const int32_t *ids;
+    const int32_t *start, *ids; /* of row t: start[t] … start[t+1] − 1; NULL: one, t·ld_ids */
     size_t ld_ids;
     const float *vals, *bias;
-    size_t ld_vals;
-    int32_t k;
     atomic_int *bad;
 };
 
@@ -155,13 +153,13 @@ static float element(const struct gather *g, int32_t row, int32_t col)
     return v;
 }
 
-static void decode_strided(const struct gather *g, float *y, const int32_t *ids, const float *vals)
+static void decode_strided(const struct gather *g, float *y, const int32_t *ids, const float *vals,
+                           int32_t k)
 {
     for (int32_t j = 0; j < g->w->in; j++) {
         float sum = g->bias ? g->bias[j] : 0.0f;
-        for (int32_t i = 0; i < g->k; i++)
-            if (ids[i] >= 0)
-                sum += vals[i] * element(g, ids[i], j);
+        for (int32_t i = 0; i < k; i++)
+            sum += vals[i] * element(g, ids[i], j);
         y[j] = sum;
     }
 }
@@ -172,12 +170,12 @@ static void decode_rows(void *arg, int thread, int32_t first, int32_t n)
     const struct gather *g = arg;
     for (int32_t t = first; t < first + n; t++) {
         float *y = g->y + (size_t)t * g->ldy;
-        const int32_t *ids = g->ids + (size_t)t * g->ld_ids;
-        const float *vals = g->vals + (size_t)t * g->ld_vals;
+        const int32_t *ids = g->ids + g->start[t], k = g->start[t + 1] - g->start[t];
+        const float *vals = g->vals + g->start[t];
         if (g->w->order == ORDER_IN_OUT)
-            decode_strided(g, y, ids, vals);
+            decode_strided(g, y, ids, vals, k);
         else
-            g->cpu->k->gather_sum(y, g->bias, g->w->rows, g->w->type, ids, vals, g->k, g->w->in);
+            g->cpu->k->gather_sum(y, g->bias, g->w->rows, g->w->type, ids, vals, k, g->w->in);
         if (!g->cpu->k->all_finite(y, DTYPE_F32, (size_t)g->w->in))
             row_is_bad(g->bad, t);
     }
@@ -210,10 +208,10 @@ static void widen_rows(void *arg, int thread, int32_t first, int32_t n)
 static void tell_bad_row(struct cpu *c, const struct gather *g, int32_t t)
 {
     float *y = g->y + (size_t)t * g->ldy;
-    for (int32_t i = 0; i < g->k; i++) {
-        int32_t id = g->ids[(size_t)t * g->ld_ids + (size_t)i], j = 0;
-        if (id < 0)
-            continue;
+    size_t from = g->start ? (size_t)g->start[t] : (size_t)t * g->ld_ids,
+           end = g->start ? (size_t)g->start[t + 1] : from + 1;
+    for (; from < end; from++) {
+        int32_t id = g->ids[from], j = 0;
         widen_row(g, y, id);
         while (j < g->w->in && isfinite(y[j]))
             j++;
@@ -225,19 +223,20 @@ static void tell_bad_row(struct cpu *c, const struct gather *g, int32_t t)
     error_set(&c->err, ERROR_INPUT, "a sum of rows is too large for float32");
 }
 
-static bool check_ids(struct cpu *c, const char *op, const struct gather *g, int32_t rows,
-                      int32_t lowest)
+static bool has_rows(struct cpu *c, const char *op, const struct weight *w)
 {
-    if (!(g->w->uses & USE_ROWS))
-        return error_set(&c->err, ERROR_SYSTEM, "cpu %s: the weight was not opened for its rows",
-                         op);
-    for (int32_t t = 0; t < rows; t++)
-        for (int32_t i = 0; i < g->k; i++) {
-            int32_t id = g->ids[(size_t)t * g->ld_ids + (size_t)i];
-            if (id < lowest || id >= g->w->out)
-                return error_set(&c->err, ERROR_INPUT, "cpu %s: row %d asked of %d", op, id,
-                                 g->w->out);
-        }
+    return (w->uses & USE_ROWS) ||
+           error_set(&c->err, ERROR_SYSTEM, "cpu %s: the weight was not opened for its rows", op);
+}
+
+static bool check_ids(struct cpu *c, const char *op, const struct weight *w, const int32_t *ids,
+                      size_t ld, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++) {
+        int32_t id = ids[(size_t)i * ld];
+        if (id < 0 || id >= w->out)
+            return error_set(&c->err, ERROR_INPUT, "cpu %s: row %d asked of %d", op, id, w->out);
+    }
     return true;
 }
 
@@ -248,37 +247,84 @@ void cpu_weight_rows(struct backend *b, struct tensor y, const struct weight *w,
         return;
     atomic_int bad = INT32_MAX;
     struct gather g = {
-        .cpu = c, .w = w, .ldy = (size_t)y.ld, .ld_ids = (size_t)ids.ld, .k = 1, .bad = &bad};
-    if (!(g.ids = cpu_view(c, "weight_rows", "ids", ids, DTYPE_I32, -1, 1)) ||
+        .cpu = c, .w = w, .ldy = (size_t)y.ld, .ld_ids = (size_t)ids.ld, .bad = &bad};
+    if (!has_rows(c, "weight_rows", w) ||
+        !(g.ids = cpu_view(c, "weight_rows", "ids", ids, DTYPE_I32, -1, 1)) ||
         !(g.y = cpu_f32(c, "weight_rows", "y", y, ids.rows, w->in)) ||
-        !check_ids(c, "weight_rows", &g, ids.rows, 0))
+        !check_ids(c, "weight_rows", w, g.ids, g.ld_ids, ids.rows))
         return;
     cpu_for_rows(c, ids.rows, w->in, widen_rows, &g);
     if (bad != INT32_MAX)
         tell_bad_row(c, &g, bad);
 }
 
-void cpu_decode(struct backend *b, struct tensor y, struct tensor ids, struct tensor vals,
-                const struct weight *w, struct tensor bias)
+void cpu_decode(struct backend *b, struct tensor y, const struct csr *f, const struct weight *w,
+                struct tensor bias)
 {
     struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || ids.rows == 0)
+    if (cpu_failed(c) || f->n_rows == 0)
         return;
     atomic_int bad = INT32_MAX;
-    struct gather g = {.cpu = c,
-                       .w = w,
-                       .bad = &bad,
-                       .ldy = (size_t)y.ld,
-                       .ld_ids = (size_t)ids.ld,
-                       .ld_vals = (size_t)vals.ld};
-    g.k = ids.cols;
-    if (!(g.ids = cpu_view(c, "decode", "ids", ids, DTYPE_I32, -1, -1)) ||
-        !(g.vals = cpu_f32(c, "decode", "vals", vals, ids.rows, ids.cols)) ||
-        !(g.y = cpu_f32(c, "decode", "y", y, ids.rows, w->in)) ||
-        (bias.buf && !(g.bias = cpu_f32(c, "decode", "bias", bias, 1, w->in))) ||
-        !check_ids(c, "decode", &g, ids.rows, INT32_MIN))
+    struct gather g = {.cpu = c, .w = w, .bad = &bad, .ldy = (size_t)y.ld};
+    if (!has_rows(c, "decode", w) ||
+        !cpu_codes(c, "decode", f, w->out, &g.start, &g.ids, &g.vals) ||
+        !(g.y = cpu_f32(c, "decode", "y", y, f->n_rows, w->in)) ||
+        (bias.buf && !(g.bias = cpu_f32(c, "decode", "bias", bias, 1, w->in))))
         return;
-    cpu_for_rows(c, ids.rows, (int64_t)w->in * g.k, decode_rows, &g);
+    int32_t entries = g.start[f->n_rows] - g.start[0];
+    cpu_for_rows(c, f->n_rows, (int64_t)w->in * (entries / f->n_rows + 1), decode_rows, &g);
     if (bad != INT32_MAX)
         tell_bad_row(c, &g, bad);
+}
+
+/* ---- a product with few rows: they are packed as a weight of their own */
+static void pack_few(struct weight *few, const struct weight *w, const int32_t *ids, size_t ld)
+{
+    const size_t size = dtype_size(w->type), width = (size_t)few->width;
+    const bool turned = w->order == ORDER_IN_OUT;
+    const size_t row = turned ? size : (size_t)w->in * size,
+                 step = turned ? (size_t)w->out * size : size;
+    memset(few->packed, 0, few->panel_bytes * (size_t)few->n_panels);
+    for (int32_t j = 0; j < few->out; j++) {
+        const char *src = w->rows + (size_t)ids[(size_t)j * ld] * row;
+        char *to = few->packed + (size_t)(j / few->width) * few->panel_bytes +
+                   (size_t)(j % few->width) * size;
+        if (size == 2)
+            for (size_t k = 0; k < (size_t)w->in; k++)
+                memcpy(to + k * width * 2, src + k * step, 2);
+        else
+            for (size_t k = 0; k < (size_t)w->in; k++)
+                memcpy(to + k * width * 4, src + k * step, 4);
+    }
+}
+
+void cpu_dot_rows(struct backend *b, struct tensor y, struct tensor x, const struct weight *w,
+                  struct tensor ids, struct tensor bias)
+{
+    struct cpu *c = cpu_of(b);
+    const int32_t *id;
+    const float *all = NULL;
+    if (cpu_failed(c) || x.rows == 0 || ids.rows == 0 || !has_rows(c, "dot_rows", w) ||
+        !(id = cpu_view(c, "dot_rows", "ids", ids, DTYPE_I32, -1, 1)) ||
+        (bias.buf && !(all = cpu_f32(c, "dot_rows", "bias", bias, 1, w->out))) ||
+        !check_ids(c, "dot_rows", w, id, (size_t)ids.ld, ids.rows))
+        return;
+    struct weight few = {.out = ids.rows, .in = w->in, .type = w->type, .uses = USE_PRODUCT};
+    few.width = c->k->width, few.n_panels = (few.out - 1) / few.width + 1;
+    few.panel_bytes = (size_t)few.width * dtype_size(w->type) * (size_t)w->in;
+    size_t panels = (few.panel_bytes * (size_t)few.n_panels + 63) / 64 * 64;
+    few.packed = cpu_scratch(c, SCRATCH_FEW, panels + (size_t)few.out * sizeof(float));
+    if (!few.packed)
+        return;
+    pack_few(&few, w, id, (size_t)ids.ld);
+    float *own = (float *)(void *)(few.packed + panels);
+    struct buf own_buf = {(char *)own, (size_t)few.out * sizeof *own};
+    for (int32_t j = 0; j < few.out && all; j++)
+        own[j] = all[id[(size_t)j * (size_t)ids.ld]];
+    struct tensor own_bias = {.buf = all ? &own_buf : NULL,
+                              .rows = 1,
+                              .cols = few.out,
+                              .ld = few.out,
+                              .dtype = DTYPE_F32};
+    cpu_linear(b, y, x, &few, own_bias, EPILOGUE_NONE);
 }

@@ -76,6 +76,57 @@ static bool open_weights(struct dict *d, const struct dict_parts *p, struct erro
     return true;
 }
 
+/* ---- selection */
+/* The vector `name` [n] on the device. */
+static bool open_vector(struct dict *d, const char *name, int32_t n, struct tensor *out,
+                        struct error *e)
+{
+    float *v = read_vector(d->tensors, name, n, e);
+    bool ok = v && put_vector(d, v, n, out, e);
+    free(v);
+    return ok;
+}
+
+/* max(0, e^r·e + b) in terms of what the gate looks at, p = e + gate_bias: scale = e^r, shift = b −
+ * e^r·gate_bias. */
+static bool open_gate(struct dict *d, const struct dict_parts *p, struct error *e)
+{
+    const int32_t m = d->spec.m;
+    float *scale = read_vector(d->tensors, p->log_scale, m, e),
+          *shift = scale ? read_vector(d->tensors, p->value_bias, m, e) : NULL,
+          *gate = shift ? read_vector(d->tensors, p->encoder_bias, m, e) : NULL;
+    bool ok = gate != NULL;
+    for (int32_t i = 0; ok && i < m; i++) {
+        double s = exp((double)scale[i]);
+        shift[i] = (float)((double)shift[i] - s * (double)gate[i]);
+        scale[i] = (float)s;
+        if (!isfinite(scale[i]) || !isfinite(shift[i]))
+            ok =
+                error_set(e, ERROR_INPUT, "%s: %s: e to the value at [%d] is too large for float32",
+                          d->path, p->log_scale, i);
+    }
+    ok = ok && put_vector(d, scale, m, &d->by.scale, e) && put_vector(d, shift, m, &d->by.shift, e);
+    free(scale);
+    free(shift);
+    free(gate);
+    return ok;
+}
+
+static bool open_selection(struct dict *d, const struct dict_parts *p, struct error *e)
+{
+    const struct dict_spec *s = &d->spec;
+    d->by = (struct select){
+        .kind = s->select, .relu = s->relu != RELU_NEVER, .k = s->k, .what = "latent"};
+    /* of values that are all at least 0 the largest are those of largest size */
+    if (s->select == SELECT_ABSTOPK && s->relu == RELU_BEFORE)
+        d->by.kind = SELECT_TOPK;
+    d->per_row = xcalloc(1, sizeof *d->per_row);
+    atomic_init(d->per_row, 32);
+    if (s->select == SELECT_THRESHOLD)
+        return open_vector(d, p->threshold, s->n_thresholds, &d->by.threshold, e);
+    return s->select != SELECT_GATED || open_gate(d, p, e);
+}
+
 /* Last, so that a tensor that is at fault is named first. */
 static bool check_bias(const struct dict *d, const struct dict_parts *p, struct error *e)
 {
@@ -97,7 +148,7 @@ static bool open_file(struct dict *d, const struct dict_hint *hint, struct error
                  struct dict_parts *, struct error *) =
         tensors_are_pickled(d->tensors) ? dict_read_sibbesen : dict_read_glimt;
     return read(d->tensors, d->path, hint, &d->spec, &parts, e) && open_biases(d, &parts, e) &&
-           open_weights(d, &parts, e) && check_bias(d, &parts, e);
+           open_weights(d, &parts, e) && open_selection(d, &parts, e) && check_bias(d, &parts, e);
 }
 
 /* A folder stands for the one SAE file in it; NULL and *e when there is none or more than one. */
@@ -167,6 +218,11 @@ void dict_free(struct dict *d)
         device_buf_free(b, d->encode.bias.buf);
     if (d->decoder_bias.buf)
         device_buf_free(b, d->decoder_bias.buf);
+    const struct tensor own[] = {d->by.threshold, d->by.scale, d->by.shift};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (own[i].buf)
+            device_buf_free(b, own[i].buf);
+    free(d->per_row);
     free(d->bias);
     tensors_close(d->tensors);
     free(d->path);

@@ -1,14 +1,15 @@
 /* A dictionary: an SAE, the neurons of a hook point (the identity), later single directions.
  *
- * f = select(W_e·(x − b_p) + b_e), x̂ = W_dᵀ·f + b_p (TopK of Gao et al. 2024, without their
- * ReLU unless the file says so). Immutable after opening; several threads may read it, each with
- * its own run. The dict owns its weights and mapping. */
+ * f = select(W_e·(x − b_p) + b_e), x̂ = W_dᵀ·f + b_p. Selection by kind (enum select_kind): TopK
+ * (Gao et al. 2024) with their ReLU or without, JumpReLU (Rajamanoharan et al. 2024), gated
+ * (2024; p is what the gate looks at, W_e·(x − b_p) + gate_bias), the largest of each group, all
+ * (ReLU). A value of 0 is not active. Immutable after opening; several threads may read it, each
+ * with its own run. The dict owns its weights and mapping. */
 #ifndef GLIMT_ENGINE_DICT_H
 #define GLIMT_ENGINE_DICT_H
 #include "engine/hook.h"
 #include "engine/run.h"
 
-enum select_kind { SELECT_ALL, SELECT_TOPK };
 enum relu_kind { RELU_NEVER, RELU_BEFORE, RELU_AFTER };
 enum {
     DICT_FACT_CENTRE,
@@ -22,9 +23,11 @@ enum {
 };
 
 struct dict_spec {
-    bool identity;   /* neurons: x̂ = x, f = x */
-    struct point at; /* layer −2: the file does not say */
-    int32_t n, m, k; /* input width, latents, active ones (0: all) */
+    bool identity;        /* neurons: x̂ = x, f = x */
+    struct point at;      /* layer −2: the file does not say */
+    int32_t n, m;         /* input width, latents */
+    int32_t k;            /* TOPK, ABSTOPK: active ones; GROUPMAX: groups; else 0 */
+    int32_t n_thresholds; /* THRESHOLD: 1 for all, or m; else 0 */
     enum select_kind select;
     enum relu_kind relu;
     bool centre;                      /* b_p is subtracted before encoding */
@@ -51,20 +54,31 @@ const struct dict_spec *dict_spec(const struct dict *);
 const char *dict_path(const struct dict *); /* NULL: neurons */
 size_t dict_bytes(const struct dict *);     /* packed */
 
-struct sparse { /* k values a row; neurons: ids absent, vals [T, n] dense */
-    struct tensor ids, vals;
+struct code {            /* activations of T rows */
+    struct csr sparse;   /* an SAE's active latents, in the order of its kind */
+    struct tensor dense; /* neurons: [T, n], the values as they are; else absent */
 };
 
-/* x [T, n] → the active latents, largest first; and, where pre is not NULL, all pre-activations [T,
- * m] (arena). */
-void dict_encode(struct run *, const struct dict *, struct tensor x, struct sparse *f,
+/* x [T, n] → activations; and, where pre is not NULL, all pre-activations [T, m] (arena). A latent
+ * that is no finite number is an error that names it; neurons are not looked at. */
+void dict_encode(struct run *, const struct dict *, struct tensor x, struct code *f,
                  struct tensor *pre);
+/* The units that count as active. An SAE's: its codes. Neurons: those above 0, in rising index, or
+ * with most > 0 the `most` largest of them, largest first. */
+struct csr dict_active(struct run *, const struct dict *, const struct code *f, int32_t most);
+/* Activations of single units, [T, n_units]; 0 where a latent is not active. */
+struct tensor dict_values(struct run *, const struct dict *, const struct code *f,
+                          const int32_t *unit, int32_t n_units);
 /* Pre-activations of single units, [T, n_units], from encoder rows in the file's dtype (fp32
  * accumulation). */
 struct tensor dict_encode_units(struct run *, const struct dict *, struct tensor x,
                                 const int32_t *unit, int32_t n_units);
+/* The run's error and false when one of the values [T, n_units] of the units (a negative one:
+ * none; NULL: 0, 1, 2 …), brought to the host, is no finite number. */
+bool dict_check_values(struct run *, const struct dict *, const float *values, int32_t rows,
+                       const int32_t *unit, int32_t n_units);
 /* x̂ [T, n]. */
-struct tensor dict_decode(struct run *, const struct dict *, const struct sparse *f);
+struct tensor dict_decode(struct run *, const struct dict *, const struct code *f);
 /* Decoder rows d_j of the units, [n_units, n], pushed through `behind` when it is not NULL (its
  * weights alone, without the bias: u_j = W·d_j): [n_units, behind->out]. Neurons: unit vectors. */
 struct tensor dict_push(struct run *, const struct dict *, const struct linear *behind,
@@ -75,9 +89,10 @@ struct tensor dict_push(struct run *, const struct dict *, const struct linear *
  * none. False when the run is not ok. */
 bool dict_neighbours(struct run *, const struct dict *, const int32_t *unit, int32_t n_units,
                      int32_t rows, int32_t *ids, double *cosine);
-/* c [T, n_units]: what each unit adds to its activation: FIX v − f, SCALE (v − 1)·f, ADD v, ZERO
- * −f, where f is the unit's selected value in `f` or 0. */
-struct tensor dict_unit_change(struct run *, const struct dict *, const struct sparse *f,
+/* c [T, n], for activations f [T, n] of the units: FIX v − f, SCALE (v − 1)·f, ADD v, ZERO −f. */
+struct tensor units_change(struct run *, struct tensor f, const struct unit *units, int32_t n);
+/* c [T, n_units]: what each unit adds to its activation in `f`. */
+struct tensor dict_unit_change(struct run *, const struct dict *, const struct code *f,
                                const struct unit *units, int32_t n_units);
 /* HOOK_INSERT on x: x̂ (+ x − x̂ with keep_error) + Σ c_j·d_j. */
 struct tensor dict_insert(struct run *, const struct dict *, struct tensor x, bool keep_error,

@@ -3,6 +3,7 @@
 #define GLIMT_DICT_PRIVATE_H
 #include "engine/dict/dict.h"
 #include "engine/formats/tensors.h"
+#include <stdatomic.h>
 
 struct dict {
     struct dict_spec spec;
@@ -16,6 +17,8 @@ struct dict {
     struct linear encode;       /* pre = x·W_eᵀ + bias, b_p folded into the bias when centring */
     float *bias;                /* the same bias on the host, [m] */
     struct tensor decoder_bias; /* [1, n]; absent: none */
+    struct select by;           /* owns its tensors */
+    atomic_int *per_row;        /* active latents a row lately, of kinds without a bound */
 };
 
 /* What a format has learnt about a file before its weights are packed. */
@@ -23,8 +26,10 @@ struct dict_parts {
     const struct named_tensor *encoder; /* in `order` */
     enum order order;
     const struct named_tensor *decoder; /* [m, n]; NULL: tied to the encoder */
-    const char *encoder_bias;           /* name of a tensor [m] */
+    const char *encoder_bias;           /* name of a tensor [m]; GATED: the gate's */
     const char *decoder_bias;           /* name of a tensor [n]; NULL: none */
+    const char *threshold;              /* THRESHOLD: of a tensor [spec.n_thresholds] */
+    const char *log_scale, *value_bias; /* GATED: r_mag and mag_bias [m] */
 };
 
 /* Formats: fill spec and parts from an open file, or refuse. */

@@ -26,66 +26,22 @@ static struct tensor absent(int32_t rows, int32_t cols, enum dtype type)
     return (struct tensor){.rows = rows, .cols = cols, .ld = cols, .dtype = type};
 }
 
-/* Column `unit` of x, without arithmetic: a copy between one-column views. */
-static void copy_column(struct run *run, struct tensor y, int32_t column, struct tensor x,
-                        int32_t unit)
-{
-    if (run_ok(run))
-        device_copy(run->backend, tensor_cols(y, column, 1), tensor_cols(x, unit, 1));
-}
-
 /* ---- values that are no numbers */
-static bool refuse_value(struct run *run, const struct dict *d, int32_t unit)
+bool dict_check_values(struct run *run, const struct dict *d, const float *v, int32_t rows,
+                       const int32_t *unit, int32_t n_units)
 {
-    return error_set(&run->err, ERROR_INPUT,
-                     "%s %d has a value that is no finite number, or too large for float32",
-                     d->spec.identity ? "neuron" : "latent", unit);
-}
-
-/* Columns of values [T, n], of the units `unit` (NULL: column j is unit j). */
-static void check_columns(struct run *run, const struct dict *d, struct tensor x,
-                          const int32_t *unit)
-{
-    size_t n = (size_t)x.rows * (size_t)x.cols;
-    float *v = xcalloc(n + 1, sizeof *v);
-    run_get(run, v, x);
-    for (size_t i = 0; run_ok(run) && i < n; i++)
-        if (!isfinite(v[i])) {
-            int32_t column = (int32_t)(i % (size_t)x.cols);
-            refuse_value(run, d, unit ? unit[column] : column);
-        }
-    free(v);
-}
-
-/* NaNs are selected last and infinities at an end: the first and the last of the k tell. */
-static void check_selected(struct run *run, const struct dict *d, struct tensor ids,
-                           struct tensor vals)
-{
-    const int32_t end[2] = {0, vals.cols - 1};
-    size_t n = (size_t)vals.rows;
-    int32_t *id = xcalloc(n + 1, sizeof *id);
-    float *v = xcalloc(n + 1, sizeof *v);
-    for (int side = 0; side < 2; side++) {
-        run_get(run, id, tensor_cols(ids, end[side], 1));
-        run_get(run, v, tensor_cols(vals, end[side], 1));
-        for (size_t i = 0; run_ok(run) && i < n; i++)
-            if (!isfinite(v[i]))
-                refuse_value(run, d, id[i]);
+    size_t n = (size_t)rows * (size_t)n_units;
+    for (size_t i = 0; run_ok(run) && i < n; i++) {
+        int32_t column = (int32_t)(i % (size_t)n_units), id = unit ? unit[column] : column;
+        if (id >= 0 && !isfinite(v[i]))
+            error_set(&run->err, ERROR_INPUT,
+                      "%s %d has a value that is no finite number, or too large for float32",
+                      d->spec.identity ? "neuron" : "latent", id);
     }
-    free(id);
-    free(v);
+    return run_ok(run);
 }
 
 /* ---- encode */
-static void select_rows(struct run *run, const struct dict *d, struct tensor pre, struct tensor ids,
-                        struct tensor vals)
-{
-    if (d->spec.relu == RELU_BEFORE)
-        pre = op_act(run, pre, ACT_RELU);
-    op_select(run, pre, ids, vals);
-    check_selected(run, d, ids, vals);
-}
-
 /* Rows whose pre-activations take at most 32 MiB, at least 128: all rows of a long text at 65,536
  * latents would not fit a small machine. */
 static int32_t chunk_rows(const struct dict *d)
@@ -94,75 +50,119 @@ static int32_t chunk_rows(const struct dict *d)
     return fit < 128 ? 128 : fit > 1024 ? 1024 : fit;
 }
 
-static void encode_chunks(struct run *run, const struct dict *d, struct tensor x,
-                          const struct sparse *f)
+/* Room for the codes of so many rows: what a bounded kind can take, else half as many again as were
+ * active lately. */
+static int64_t room_for(const struct dict *d, int32_t rows)
 {
-    int32_t step = chunk_rows(d);
-    for (int32_t i = 0; i < x.rows && run_ok(run); i += step) {
-        int32_t n = x.rows - i < step ? x.rows - i : step;
+    int32_t per_row = select_is_bounded(&d->by) ? d->by.k : atomic_load(d->per_row) * 3 / 2 + 16;
+    return (int64_t)rows * (per_row < d->spec.m ? per_row : d->spec.m);
+}
+
+/* How many entries rows 0 … n − 1 have, whether or not there was room. */
+static int32_t entries(struct run *run, const struct csr *f, int32_t n)
+{
+    int32_t end = 0;
+    run_get(run, &end, tensor_rows(f->start, n, 1));
+    return end;
+}
+
+static void remember(const struct dict *d, int32_t n, int32_t rows)
+{
+    if (rows > 0)
+        atomic_store(d->per_row, n / rows + 1);
+}
+
+/* Selects rows `first` … of pre; false when there was no room for all of them. */
+static bool select_fits(struct run *run, const struct dict *d, struct csr *f, int32_t first,
+                        struct tensor pre, int32_t *need)
+{
+    op_select(run, f, first, pre, &d->by);
+    if (select_is_bounded(&d->by) || !run_ok(run))
+        return true;
+    *need = entries(run, f, first + pre.rows);
+    if (run_ok(run) && *need > f->ids.rows)
+        return false;
+    remember(d, *need, first + pre.rows);
+    return true;
+}
+
+static void select_all(struct run *run, const struct dict *d, struct csr *f, struct tensor pre)
+{
+    int32_t need = 0;
+    *f = run_csr(run, pre.rows, room_for(d, pre.rows));
+    if (select_fits(run, d, f, 0, pre, &need))
+        return;
+    *f = run_csr(run, pre.rows, need);
+    op_select(run, f, 0, pre, &d->by);
+    remember(d, need, pre.rows);
+}
+
+/* The codes so far in a larger place. */
+static void move_codes(struct run *run, struct csr *f, int32_t rows, int64_t capacity)
+{
+    struct csr to = run_csr(run, f->n_rows, capacity);
+    int32_t n = entries(run, f, rows);
+    if (!run_ok(run))
+        return;
+    device_copy(run->backend, tensor_rows(to.start, 0, rows + 1),
+                tensor_rows(f->start, 0, rows + 1));
+    device_copy(run->backend, tensor_rows(to.ids, 0, n), tensor_rows(f->ids, 0, n));
+    device_copy(run->backend, tensor_rows(to.vals, 0, n), tensor_rows(f->vals, 0, n));
+    *f = to;
+}
+
+static void encode_chunks(struct run *run, const struct dict *d, struct tensor x, struct csr *f)
+{
+    const int32_t step = chunk_rows(d);
+    *f = run_csr(run, x.rows, room_for(d, x.rows));
+    for (int32_t i = 0; i < x.rows && run_ok(run);) {
+        const int32_t n = x.rows - i < step ? x.rows - i : step;
+        int32_t need = 0;
         struct arena_mark mark = arena_mark(run->arena);
         struct tensor pre = op_linear(run, tensor_rows(x, i, n), &d->encode, EPILOGUE_NONE);
-        select_rows(run, d, pre, tensor_rows(f->ids, i, n), tensor_rows(f->vals, i, n));
-        if (!run->tape)
-            arena_reset(run->arena, mark);
+        bool fits = select_fits(run, d, f, i, pre, &need);
+        arena_reset(run->arena, mark);
+        if (fits)
+            i += n;
+        else
+            move_codes(run, f, i, (int64_t)need * x.rows / (i + n) * 5 / 4 + need);
     }
 }
 
-void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct sparse *f,
+void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct code *f,
                  struct tensor *pre)
 {
+    *f = (struct code){.sparse.n_rows = x.rows};
     if (d->spec.identity) {
-        *f = (struct sparse){.vals = x};
+        f->dense = x;
         if (pre)
             *pre = x;
-        check_columns(run, d, x, NULL);
         return;
     }
-    f->ids = absent(x.rows, d->spec.k, DTYPE_I32);
-    f->vals = absent(x.rows, d->spec.k, DTYPE_F32);
     if (pre)
         *pre = absent(x.rows, d->spec.m, DTYPE_F32);
     if (!check_width(run, d, x))
         return;
-    f->ids = run_ids(run, x.rows, d->spec.k);
-    f->vals = run_tensor(run, x.rows, d->spec.k);
-    if (pre) {
-        *pre = op_linear(run, x, &d->encode, EPILOGUE_NONE);
-        select_rows(run, d, *pre, f->ids, f->vals);
-    } else {
-        encode_chunks(run, d, x, f);
+    if (!pre && !run->tape) {
+        encode_chunks(run, d, x, &f->sparse);
+        return;
     }
-    if (d->spec.relu == RELU_AFTER)
-        f->vals = op_act(run, f->vals, ACT_RELU);
+    struct tensor all = op_linear(run, x, &d->encode, EPILOGUE_NONE);
+    select_all(run, d, &f->sparse, all);
+    if (pre)
+        *pre = all;
 }
 
-/* Encoder rows gathered as a small weight of their own, used once. */
-static struct tensor encode_gathered(struct run *run, const struct dict *d, struct tensor x,
-                                     const int32_t *unit, int32_t n_units)
+struct csr dict_active(struct run *run, const struct dict *d, const struct code *f, int32_t most)
 {
-    size_t n = (size_t)d->spec.n;
-    struct backend *b = run->backend;
-    struct tensor y = run_tensor(run, x.rows, n_units);
-    struct arena_mark mark = arena_mark(run->arena);
-    float *rows = xreallocarray(NULL, n * (size_t)n_units, sizeof *rows);
-    float *bias = xreallocarray(NULL, (size_t)n_units, sizeof *bias);
-    for (int32_t i = 0; i < n_units; i++)
-        bias[i] = d->bias[unit[i]];
-    run_get(run, rows, op_rows(run, d->encoder, run_put_ids(run, n_units, 1, unit)));
-    struct linear few = {.out = n_units, .in = d->spec.n, .bias = run_put(run, 1, n_units, bias)};
-    struct weight *w = run_ok(run) ? device_weight_new(b, DTYPE_F32, n_units, d->spec.n,
-                                                       ORDER_OUT_IN, rows, USE_PRODUCT, &run->err)
-                                   : NULL;
-    few.w = w;
-    if (w) {
-        device_linear(b, y, x, w, few.bias, EPILOGUE_NONE);
-        device_sync(b); /* the weight goes before anyone else would wait for the product */
-        device_weight_free(b, w);
-    }
-    free(rows);
-    free(bias);
-    arena_reset(run->arena, mark);
-    return y;
+    if (!d->spec.identity)
+        return f->sparse;
+    int32_t T = f->dense.rows, n = most > 0 && most < d->spec.n ? most : d->spec.n;
+    struct select by = {
+        .kind = most > 0 ? SELECT_TOPK : SELECT_ALL, .relu = true, .k = n, .what = "neuron"};
+    struct csr active = run_csr(run, T, (int64_t)T * n);
+    op_select(run, &active, 0, f->dense, &by);
+    return active;
 }
 
 struct tensor dict_encode_units(struct run *run, const struct dict *d, struct tensor x,
@@ -174,15 +174,22 @@ struct tensor dict_encode_units(struct run *run, const struct dict *d, struct te
         ok = ok && check_unit(run, d, unit[i]);
     if (!ok || n_units < 1)
         return y;
-    if (d->spec.identity) {
-        y = run_tensor(run, x.rows, n_units);
-        for (int32_t i = 0; i < n_units; i++)
-            copy_column(run, y, i, x, unit[i]);
-    } else {
-        y = encode_gathered(run, d, x, unit, n_units);
-    }
-    check_columns(run, d, y, unit);
-    return y;
+    struct tensor ids = run_put_ids(run, n_units, 1, unit);
+    return d->spec.identity ? op_cols_get(run, x, ids)
+                            : op_dot_rows(run, x, d->encoder, ids, d->encode.bias);
+}
+
+struct tensor dict_values(struct run *run, const struct dict *d, const struct code *f,
+                          const int32_t *unit, int32_t n_units)
+{
+    int32_t T = d->spec.identity ? f->dense.rows : f->sparse.n_rows;
+    bool ok = n_units > 0 && run_ok(run);
+    for (int32_t i = 0; i < n_units; i++)
+        ok = ok && check_unit(run, d, unit[i]);
+    if (!ok)
+        return absent(T, n_units, DTYPE_F32);
+    struct tensor ids = run_put_ids(run, n_units, 1, unit);
+    return d->spec.identity ? op_cols_get(run, f->dense, ids) : op_csr_get(run, &f->sparse, ids);
 }
 
 /* ---- decode */
@@ -191,12 +198,12 @@ static void name_decoder(struct run *run, bool before, const struct dict *d)
     run_name(run, before, "%s: %s", d->decoder_source->file, d->decoder_source->name);
 }
 
-struct tensor dict_decode(struct run *run, const struct dict *d, const struct sparse *f)
+struct tensor dict_decode(struct run *run, const struct dict *d, const struct code *f)
 {
     if (d->spec.identity)
-        return f->vals;
+        return f->dense;
     bool before = run_ok(run);
-    struct tensor y = op_decode(run, f->ids, f->vals, d->decoder, d->decoder_bias, d->spec.n);
+    struct tensor y = op_decode(run, &f->sparse, d->decoder, d->decoder_bias, d->spec.n);
     name_decoder(run, before, d);
     return y;
 }
@@ -243,63 +250,28 @@ struct tensor dict_push(struct run *run, const struct dict *d, const struct line
     return op_linear(run, rows, &without_bias, EPILOGUE_NONE);
 }
 
-static float change(const struct unit *u, float f)
+struct tensor units_change(struct run *run, struct tensor f, const struct unit *units, int32_t n)
 {
-    switch (u->mode) {
-    case UNIT_FIX: return u->value - f;
-    case UNIT_SCALE: return (u->value - 1.0f) * f;
-    case UNIT_ADD: return u->value;
-    case UNIT_ZERO: return -f;
-    }
-    return 0.0f;
+    int32_t *mode = xreallocarray(NULL, (size_t)n + 1, sizeof *mode);
+    float *value = xreallocarray(NULL, (size_t)n + 1, sizeof *value);
+    for (int32_t j = 0; j < n; j++)
+        mode[j] = (int32_t)units[j].mode, value[j] = units[j].value;
+    struct tensor c =
+        op_unit_change(run, f, run_put(run, 1, n, value), run_put_ids(run, 1, n, mode));
+    free(mode);
+    free(value);
+    return c;
 }
 
-/* Activations of the units to the host, [T, n_units]: the selected value, or 0. */
-static void selected(struct run *run, const struct dict *d, const struct sparse *f,
-                     const struct unit *units, int32_t J, float *out)
-{
-    int32_t T = f->vals.rows, k = f->vals.cols;
-    if (d->spec.identity) {
-        struct tensor y = run_tensor(run, T, J);
-        for (int32_t j = 0; j < J; j++)
-            copy_column(run, y, j, f->vals, units[j].index);
-        run_get(run, out, y);
-        return;
-    }
-    size_t n = (size_t)T * (size_t)k;
-    int32_t *ids = xcalloc(n, sizeof *ids);
-    float *vals = xcalloc(n, sizeof *vals);
-    run_get(run, ids, f->ids);
-    run_get(run, vals, f->vals);
-    for (size_t i = 0; i < n; i++)
-        for (int32_t j = 0; j < J; j++)
-            if (ids[i] == units[j].index)
-                out[i / (size_t)k * (size_t)J + (size_t)j] = vals[i];
-    free(ids);
-    free(vals);
-}
-
-struct tensor dict_unit_change(struct run *run, const struct dict *d, const struct sparse *f,
+struct tensor dict_unit_change(struct run *run, const struct dict *d, const struct code *f,
                                const struct unit *units, int32_t n_units)
 {
-    int32_t T = f->vals.rows;
-    bool ok = T > 0 && n_units > 0;
+    int32_t *index = xreallocarray(NULL, (size_t)n_units + 1, sizeof *index);
     for (int32_t j = 0; j < n_units; j++)
-        ok = ok && check_unit(run, d, units[j].index);
-    if (!ok)
-        return absent(T, n_units, DTYPE_F32);
-    size_t J = (size_t)n_units, n = (size_t)T * J;
-    float *c = xcalloc(n, sizeof *c);
-    struct tensor y = run_tensor(run, T, n_units);
-    struct arena_mark mark = arena_mark(run->arena);
-    selected(run, d, f, units, n_units, c);
-    arena_reset(run->arena, mark);
-    for (size_t i = 0; i < n; i++)
-        c[i] = change(&units[i % J], c[i]);
-    if (run_ok(run))
-        device_put(run->backend, y, c);
-    free(c);
-    return y;
+        index[j] = units[j].index;
+    struct tensor c = dict_values(run, d, f, index, n_units);
+    free(index);
+    return n_units > 0 ? units_change(run, c, units, n_units) : c;
 }
 
 struct tensor dict_insert(struct run *run, const struct dict *d, struct tensor x, bool keep_error,
@@ -310,7 +282,7 @@ struct tensor dict_insert(struct run *run, const struct dict *d, struct tensor x
         return y;
     /* with the error kept x̂ + (x − x̂) is x itself: only the units' change needs the code */
     bool plain = keep_error || d->spec.identity;
-    struct sparse f = {0};
+    struct code f = {0};
     if (!plain || n_units > 0)
         dict_encode(run, d, x, &f, NULL);
     y = plain ? op_copy(run, x) : dict_decode(run, d, &f);

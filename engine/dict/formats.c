@@ -27,11 +27,24 @@ static bool set_sizes(struct dict_spec *s,
     return true;
 }
 
+static bool wants_k(const struct dict_spec *s)
+{
+    return s->select == SELECT_TOPK || s->select == SELECT_ABSTOPK || s->select == SELECT_GROUPMAX;
+}
+
 static bool check_k(const struct dict_spec *s, const char *path, struct error *e)
 {
-    return (s->k >= 1 && s->k <= s->m) ||
-           error_set(e, ERROR_INPUT, "%s: k is %d (from the %s), expected 1 to %d", path, s->k,
-                     s->source[DICT_FACT_K], s->m);
+    if (!wants_k(s))
+        return true;
+    if (s->k < 1 || s->k > s->m)
+        return error_set(e, ERROR_INPUT, "%s: k is %d (from the %s), expected 1 to %d", path, s->k,
+                         s->source[DICT_FACT_K], s->m);
+    return s->select != SELECT_GROUPMAX || s->m % s->k == 0 ||
+           error_set(
+               e, ERROR_INPUT,
+               "%s: k is %d (from the %s), expected a divisor of the %d latents, which are in "
+               "k groups",
+               path, s->k, s->source[DICT_FACT_K], s->m);
 }
 
 /* Digits only, at most nine: −1 otherwise. */
@@ -77,30 +90,13 @@ static int fact_among(const struct fact *f, const char *key, const char *const *
     return -1;
 }
 
-static bool read_facts(const struct fact *f, const struct dict_hint *hint, struct dict_spec *s)
+static bool read_k(const struct fact *f, const struct dict_hint *hint, struct dict_spec *s)
 {
-    static const char *const is_false[] = {"false", "none", "no", "0", "False", NULL};
-    static const char *const boolean[] = {"false", "true", "False", "True", "0", "1", NULL};
-    static const char *const relus[] = {"never", "before", "after", NULL};
-    if (fact_among(f, "format", (const char *const[]){"glimt-sae", NULL}) < 0 ||
-        fact_among(f, "version", (const char *const[]){"1", NULL}) < 0 ||
-        fact_among(f, "select", (const char *const[]){"topk", NULL}) < 0 ||
-        fact_among(f, "norm", (const char *const[]){"none", NULL}) < 0 ||
-        fact_among(f, "norm_rescale", is_false) < 0 || fact_among(f, "skip", is_false) < 0)
-        return false;
-    int relu = fact_among(f, "relu", relus), centre = fact_among(f, "centre", boolean);
-    if (relu < 0 || centre < 0)
-        return false;
-    s->select = SELECT_TOPK;
-    s->relu = (enum relu_kind)relu;
-    s->centre = centre % 2 == 1;
-    for (int i = 0; i < DICT_N_FACTS; i++)
-        s->source[i] = "metadata";
-    s->k = hint->k;
-    if (hint->k > 0) {
+    s->k = wants_k(s) ? hint->k : 0;
+    if (s->k > 0)
         s->source[DICT_FACT_K] = "option";
+    if (s->k > 0 || !wants_k(s))
         return true;
-    }
     const char *k = fact(f, "k"), *end = "";
     if (!k)
         return false;
@@ -108,6 +104,75 @@ static bool read_facts(const struct fact *f, const struct dict_hint *hint, struc
     return *end == 0 ? true
                      : error_set(f->e, ERROR_INPUT, "%s: metadata 'k' is '%s', expected a number",
                                  f->path, k);
+}
+
+static bool read_facts(const struct fact *f, const struct dict_hint *hint, struct dict_spec *s)
+{
+    static const char *const kinds[] = {
+        [SELECT_TOPK] = "topk",   [SELECT_ABSTOPK] = "abstopk",   [SELECT_THRESHOLD] = "threshold",
+        [SELECT_GATED] = "gated", [SELECT_GROUPMAX] = "groupmax", [SELECT_ALL] = "all",
+        [SELECT_ALL + 1] = NULL};
+    static const char *const is_false[] = {"false", "none", "no", "0", "False", NULL};
+    static const char *const boolean[] = {"false", "true", "False", "True", "0", "1", NULL};
+    static const char *const relus[] = {"never", "before", "after", NULL};
+    if (fact_among(f, "format", (const char *const[]){"glimt-sae", NULL}) < 0 ||
+        fact_among(f, "version", (const char *const[]){"1", NULL}) < 0 ||
+        fact_among(f, "norm", (const char *const[]){"none", NULL}) < 0 ||
+        fact_among(f, "norm_rescale", is_false) < 0 || fact_among(f, "skip", is_false) < 0)
+        return false;
+    int select = fact_among(f, "select", kinds);
+    int relu = select < 0 ? -1 : fact_among(f, "relu", relus);
+    int centre = relu < 0 ? -1 : fact_among(f, "centre", boolean);
+    if (centre < 0)
+        return false;
+    s->select = (enum select_kind)select;
+    s->relu = (enum relu_kind)relu;
+    s->centre = centre % 2 == 1;
+    for (int i = 0; i < DICT_N_FACTS; i++)
+        s->source[i] = "metadata";
+    if (s->select == SELECT_GATED && s->relu != RELU_BEFORE)
+        return error_set(f->e, ERROR_INPUT,
+                         "%s: metadata says select 'gated' and relu '%s', expected 'before'",
+                         f->path, relus[relu]);
+    return read_k(f, hint, s);
+}
+
+/* What the kind of selection needs beside the encoder. */
+static bool read_selection(const struct tensors *ts, const char *path, struct dict_spec *s,
+                           struct dict_parts *p, struct error *e)
+{
+    static const struct {
+        const char *tensor;
+        enum select_kind of;
+    } own[] = {{"threshold", SELECT_THRESHOLD},
+               {"gate_bias", SELECT_GATED},
+               {"mag_bias", SELECT_GATED},
+               {"r_mag", SELECT_GATED}};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (tensors_find(ts, own[i].tensor) && own[i].of != s->select)
+            return error_set(e, ERROR_INPUT,
+                             "%s: has a tensor '%s' although its metadata says select '%s'", path,
+                             own[i].tensor, tensors_metadata(ts, "select"));
+    bool gated = s->select == SELECT_GATED;
+    if (gated && tensors_find(ts, "encoder.bias"))
+        return error_set(e, ERROR_INPUT,
+                         "%s: has a tensor 'encoder.bias' although its metadata says select "
+                         "'gated', whose bias is gate_bias",
+                         path);
+    p->encoder_bias = gated ? "gate_bias" : "encoder.bias";
+    p->log_scale = "r_mag";
+    p->value_bias = "mag_bias";
+    p->threshold = "threshold";
+    if (s->select != SELECT_THRESHOLD)
+        return true;
+    const struct named_tensor *t = tensors_need(ts, p->threshold, 1, (const int64_t[]){-1}, e);
+    if (!t)
+        return false;
+    if (t->dim[0] != 1 && t->dim[0] != s->m)
+        return error_set(e, ERROR_INPUT, "%s: threshold has %lld values, expected 1 or %d", path,
+                         (long long)t->dim[0], s->m);
+    s->n_thresholds = (int32_t)t->dim[0];
+    return true;
 }
 
 bool dict_read_glimt(const struct tensors *ts, const char *path, const struct dict_hint *hint,
@@ -126,16 +191,11 @@ bool dict_read_glimt(const struct tensors *ts, const char *path, const struct di
         return false;
     p->order = ORDER_OUT_IN;
     p->decoder = tensors_need(ts, "W_dec", 2, (const int64_t[]){s->m, s->n}, e);
-    p->encoder_bias = "encoder.bias";
     p->decoder_bias = tensors_find(ts, "b_dec") ? "b_dec" : NULL;
     if (s->centre && !p->decoder_bias)
         return error_set(e, ERROR_INPUT, "%s: metadata says that it centres, but there is no b_dec",
                          path);
-    if (tensors_find(ts, "threshold"))
-        return error_set(e, ERROR_INPUT,
-                         "%s: has a tensor 'threshold' although its metadata says select 'topk'",
-                         path);
-    return p->decoder != NULL;
+    return p->decoder != NULL && read_selection(ts, path, s, p, e);
 }
 
 /* ---- the authors' .pt: tensors, then the file's name, then the .json beside it, which is often
@@ -266,17 +326,17 @@ bool dict_read_sibbesen(const struct tensors *ts, const char *path, const struct
     if (strstr(stem, "topk"))
         s->source[DICT_FACT_SELECT] = s->source[DICT_FACT_RELU] = "file name";
     free(stem);
-    if (relu)
-        return error_set(
-            e, ERROR_INPUT,
-            "%s: by its name an SAE with ReLU in place of topk, which this version does "
-            "not support",
-            path);
+    if (relu) { /* in place of topk */
+        s->select = SELECT_ALL;
+        s->relu = RELU_AFTER;
+        s->source[DICT_FACT_SELECT] = s->source[DICT_FACT_RELU] = "file name";
+    }
     if (!read_shapes(ts, s, p, e))
         return false;
     struct error bad = {0};
     json_t *json = beside(path, &bad);
-    bool ok = choose_k(path, json, &bad, hint, s, e) && choose_hook(path, json, hint, s, e);
+    bool ok =
+        (relu || choose_k(path, json, &bad, hint, s, e)) && choose_hook(path, json, hint, s, e);
     json_decref(json);
     return ok;
 }

@@ -99,29 +99,11 @@ struct state lane_pack(struct run *run, const struct lane_place *p, const struct
     return st;
 }
 
-static float change(const struct unit *u, float f)
-{
-    switch (u->mode) {
-    case UNIT_FIX: return u->value - f;
-    case UNIT_SCALE: return (u->value - 1.0f) * f;
-    case UNIT_ADD: return u->value;
-    case UNIT_ZERO: return -f;
-    }
-    return 0.0f;
-}
-
 void lane_change(struct run *run, const struct lane *lane, struct tensor value, struct tensor f,
                  struct tensor u)
 {
-    if (lane->n_units < 1 || value.rows < 1)
-        return;
-    size_t J = (size_t)lane->n_units, n = (size_t)value.rows * J;
-    float *c = xcalloc(n, sizeof *c);
-    run_get(run, c, f);
-    for (size_t i = 0; i < n; i++)
-        c[i] = change(&lane->units[i % J], c[i]);
-    op_add_outer(run, value, run_put(run, value.rows, lane->n_units, c), u);
-    free(c);
+    if (lane->n_units > 0 && value.rows > 0)
+        op_add_outer(run, value, units_change(run, f, lane->units, lane->n_units), u);
 }
 
 void lane_losses(struct run *run, const struct model *m, const struct sequences *seq,

@@ -32,7 +32,7 @@ struct lane_place lane_place(const struct model *, const struct dict *, struct p
 struct landed {
     struct state hook;            /* x, as the dictionary reads it */
     struct state plain, inserted; /* at the landing; inserted: with x̂ in place of x */
-    struct sparse codes;          /* of x */
+    struct code codes;            /* of x */
     struct tensor xhat, pre;      /* pre: all pre-activations */
 };
 enum { LAND_CODES = 1, LAND_INSERTED = 2 /* and xhat */, LAND_PRE = 4 };

@@ -65,23 +65,6 @@ static void linear(struct backend *b, struct tensor y, struct tensor x, const st
         }
 }
 
-/* The rows that were gathered into those of y that are not finite, or the sum. */
-static void check_gathered(struct backend *b, struct tensor ids, const struct weight *w,
-                           const struct view *y)
-{
-    struct error *e = &reference_of(b)->err;
-    for (int32_t t = 0; t < ids.rows && !error_is_set(e); t++) {
-        bool finite = true;
-        for (int32_t i = 0; i < w->in; i++)
-            finite = finite && isfinite(row(y, t)[i]);
-        for (int32_t j = 0; j < ids.cols && !finite; j++)
-            if (ids_row(ids, t)[j] >= 0 && !reference_row_is_finite(w, ids_row(ids, t)[j], e))
-                return;
-        if (!finite)
-            error_set(e, ERROR_INPUT, "a sum of rows is too large for float32");
-    }
-}
-
 static void weight_rows(struct backend *b, struct tensor y, const struct weight *w,
                         struct tensor ids)
 {
@@ -92,7 +75,9 @@ static void weight_rows(struct backend *b, struct tensor y, const struct weight 
     for (int32_t t = 0; t < ids.rows; t++)
         for (int32_t i = 0; i < w->in; i++)
             row(&vy, t)[i] = (real)w->w[(size_t)ids_row(ids, t)[0] * (size_t)w->in + (size_t)i];
-    check_gathered(b, ids, w, &vy);
+    for (int32_t t = 0; t < ids.rows; t++)
+        if (!reference_row_is_finite(w, ids_row(ids, t)[0], &reference_of(b)->err))
+            return;
 }
 
 static void norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
@@ -282,48 +267,225 @@ static void topn(struct backend *b, struct tensor ids, struct tensor logp, struc
 
 /* ---- codes */
 
-static void select_best(struct backend *b, struct tensor ids, struct tensor vals, struct tensor pre)
+struct codes {
+    int32_t *start, *ids;
+    real *vals;
+};
+
+static bool codes(struct backend *b, const char *op, const struct csr *f, struct codes *c)
 {
-    struct view vx, vv;
-    int32_t *out = reference_view(reference_of(b), "select", ids, DTYPE_I32, pre.rows, -1);
-    if (!out || !view(b, "select", pre, -1, -1, &vx) ||
-        !view(b, "select", vals, pre.rows, ids.cols, &vv))
-        return;
-    if (ids.cols > pre.cols) {
-        error_set(&reference_of(b)->err, ERROR_INPUT, "reference select: %d of %d values asked",
-                  ids.cols, pre.cols);
-        return;
-    }
-    double *x = xmalloc((size_t)(pre.cols + 1) * sizeof *x);
-    for (int32_t t = 0; t < pre.rows; t++, out += ids.ld) {
-        for (int32_t i = 0; i < pre.cols; i++)
-            x[i] = (double)row(&vx, t)[i];
-        reference_best(x, pre.cols, ids.cols, out);
-        for (int32_t i = 0; i < ids.cols; i++)
-            row(&vv, t)[i] = isnan(x[out[i]]) ? (real)-INFINITY : row(&vx, t)[out[i]];
-    }
-    free(x);
+    struct reference *d = reference_of(b);
+    c->start = reference_view(d, op, f->start, DTYPE_I32, f->n_rows + 1, 1);
+    c->ids = reference_view(d, op, f->ids, DTYPE_I32, -1, 1);
+    c->vals = reference_view(d, op, f->vals, REAL, f->ids.rows, 1);
+    if (!c->start || !c->ids || !c->vals)
+        return false;
+    if (f->start.ld == 1 && f->ids.ld == 1 && f->vals.ld == 1)
+        return true;
+    return error_set(&d->err, ERROR_SYSTEM, "reference %s: codes must be contiguous", op);
 }
 
-static void decode(struct backend *b, struct tensor y, struct tensor ids, struct tensor vals,
-                   const struct weight *w, struct tensor bias)
+/* Codes that are read: entries where there is room for them, ids below `out`. */
+static bool read_codes(struct backend *b, const char *op, const struct csr *f, int32_t out,
+                       struct codes *c)
 {
-    struct view vy, vv, vb = {0};
-    if (!reference_ids(reference_of(b), "decode", ids, INT32_MIN, w->out) ||
-        !view(b, "decode", vals, ids.rows, ids.cols, &vv) ||
-        !view(b, "decode", y, ids.rows, w->in, &vy) ||
+    struct error *e = &reference_of(b)->err;
+    if (!codes(b, op, f, c))
+        return false;
+    for (int32_t t = 0; t < f->n_rows; t++) {
+        if (c->start[t] < 0 || c->start[t + 1] < c->start[t] || c->start[t + 1] > f->ids.rows)
+            return error_set(e, ERROR_SYSTEM, "reference %s: row %d has the entries %d to %d of %d",
+                             op, t, c->start[t], c->start[t + 1], f->ids.rows);
+        for (int32_t i = c->start[t]; i < c->start[t + 1]; i++)
+            if (c->ids[i] < 0 || c->ids[i] >= out)
+                return error_set(e, ERROR_INPUT, "reference %s: %d asked of %d", op, c->ids[i],
+                                 out);
+    }
+    return true;
+}
+
+struct selection {
+    const struct select *by;
+    struct view threshold, scale, shift;
+    int32_t m;
+    double *value; /* [m] of the row */
+    int32_t *id;   /* [m] in the order of the kind */
+};
+
+/* The row's values by the definition of the kind (0: not active), and the order in which they are
+ * listed; returns the column with a value that is no finite number, or −1. */
+static int32_t select_row(struct selection *s, const real *x)
+{
+    const struct select *by = s->by;
+    int32_t m = s->m, bad = -1;
+    bool top = by->kind == SELECT_TOPK || by->kind == SELECT_ABSTOPK;
+    for (int32_t i = 0; i < m; i++) {
+        double p = (double)x[i], v = p;
+        if (by->kind == SELECT_THRESHOLD)
+            v = p > (double)s->threshold.at[s->threshold.cols > 1 ? i : 0] ? p : 0;
+        if (by->kind == SELECT_GATED)
+            v = p > 0 ? fmax(0, (double)s->scale.at[i] * p + (double)s->shift.at[i]) : 0;
+        if (by->kind == SELECT_GROUPMAX)
+            for (int32_t j = i - i % (m / by->k); j < i - i % (m / by->k) + m / by->k; j++)
+                if (x[j] > x[i] || (j < i && x[j] >= x[i]))
+                    v = 0;
+        s->value[i] = by->kind == SELECT_ABSTOPK ? fabs(v) : v;
+        s->id[i] = i;
+        if (!top && bad < 0 && !(isfinite((real)p) && isfinite((real)v)))
+            bad = i;
+    }
+    if (top)
+        reference_best(s->value, m, by->k, s->id);
+    for (int32_t i = 0; i < by->k && top; i++)
+        bad = bad < 0 && !isfinite(x[s->id[i]]) ? s->id[i] : bad;
+    if (by->kind == SELECT_ABSTOPK)
+        for (int32_t i = 0; i < m; i++)
+            s->value[i] = (double)x[i];
+    return bad;
+}
+
+/* Entries of a row from `at` on where they all fit; returns their number. */
+static int32_t write_row(const struct selection *s, const struct codes *c, int32_t at, int32_t room)
+{
+    bool top = s->by->kind == SELECT_TOPK || s->by->kind == SELECT_ABSTOPK;
+    int32_t n = 0, listed = top ? s->by->k : s->m;
+    for (int pass = 0; pass < 2; pass++) {
+        if (pass == 1 && n > room - at)
+            break;
+        n = 0;
+        for (int32_t i = 0; i < listed; i++) {
+            double v = s->value[s->id[i]];
+            if (v == 0 || (s->by->relu && v < 0))
+                continue;
+            if (pass == 1)
+                c->ids[at + n] = s->id[i], c->vals[at + n] = (real)v;
+            n++;
+        }
+    }
+    return n;
+}
+
+static bool check_select(struct backend *b, const struct csr *f, int32_t first, int32_t rows,
+                         struct selection *s)
+{
+    struct error *e = &reference_of(b)->err;
+    const struct select *by = s->by;
+    int32_t m = s->m;
+    if (first < 0 || first > f->n_rows || rows > f->n_rows - first)
+        return error_set(e, ERROR_SYSTEM, "reference select: %d rows from %d of %d", rows, first,
+                         f->n_rows);
+    if (select_is_bounded(by) &&
+        (by->k < 1 || by->k > m || (by->kind == SELECT_GROUPMAX && m % by->k != 0)))
+        return error_set(e, ERROR_INPUT, "reference select: %d of %d values asked", by->k, m);
+    if (by->kind == SELECT_THRESHOLD)
+        return view(b, "select", by->threshold, 1, by->threshold.cols == 1 ? 1 : m, &s->threshold);
+    return by->kind != SELECT_GATED || (view(b, "select", by->scale, 1, m, &s->scale) &&
+                                        view(b, "select", by->shift, 1, m, &s->shift));
+}
+
+static void select_codes(struct backend *b, struct csr *f, int32_t first, struct tensor pre,
+                         const struct select *by)
+{
+    struct view vx;
+    struct codes c;
+    struct selection s = {.by = by, .m = pre.cols};
+    struct error *e = &reference_of(b)->err;
+    if (!codes(b, "select", f, &c) || !view(b, "select", pre, -1, -1, &vx) ||
+        !check_select(b, f, first, pre.rows, &s))
+        return;
+    s.value = xmalloc((size_t)(s.m + 1) * sizeof *s.value);
+    s.id = xmalloc((size_t)(s.m + 1) * sizeof *s.id);
+    if (first == 0)
+        c.start[0] = 0;
+    if (select_is_bounded(by) && (int64_t)c.start[first] + (int64_t)pre.rows * by->k > f->ids.rows)
+        error_set(e, ERROR_SYSTEM, "reference select: room for %d entries, too few", f->ids.rows);
+    for (int32_t t = 0; t < pre.rows && !error_is_set(e); t++) {
+        int32_t bad = select_row(&s, row(&vx, t)), at = c.start[first + t];
+        c.start[first + t + 1] = at + write_row(&s, &c, at, f->ids.rows);
+        if (bad >= 0)
+            error_set(e, ERROR_INPUT,
+                      "%s %d has a value that is no finite number, or too large for float32",
+                      by->what ? by->what : "column", bad);
+    }
+    free(s.value);
+    free(s.id);
+}
+
+static void decode(struct backend *b, struct tensor y, const struct csr *f, const struct weight *w,
+                   struct tensor bias)
+{
+    struct view vy, vb = {0};
+    struct codes c;
+    struct error *e = &reference_of(b)->err;
+    if (!read_codes(b, "decode", f, w->out, &c) || !view(b, "decode", y, f->n_rows, w->in, &vy) ||
         (bias.buf && !view(b, "decode", bias, 1, w->in, &vb)))
         return;
-    for (int32_t t = 0; t < ids.rows; t++)
+    for (int32_t t = 0; t < f->n_rows && !error_is_set(e); t++) {
+        bool finite = true;
         for (int32_t i = 0; i < w->in; i++) {
             double sum = vb.at ? (double)vb.at[i] : 0;
-            for (int32_t j = 0; j < ids.cols; j++)
-                if (ids_row(ids, t)[j] >= 0)
-                    sum += (double)row(&vv, t)[j] *
-                           w->w[(size_t)ids_row(ids, t)[j] * (size_t)w->in + (size_t)i];
+            for (int32_t j = c.start[t]; j < c.start[t + 1]; j++)
+                sum += (double)c.vals[j] * w->w[(size_t)c.ids[j] * (size_t)w->in + (size_t)i];
             row(&vy, t)[i] = (real)sum;
+            finite = finite && isfinite((real)sum);
         }
-    check_gathered(b, ids, w, &vy);
+        for (int32_t j = c.start[t]; j < c.start[t + 1] && !finite; j++)
+            if (!reference_row_is_finite(w, c.ids[j], e))
+                return;
+        if (!finite)
+            error_set(e, ERROR_INPUT, "a sum of rows is too large for float32");
+    }
+}
+
+static void csr_get(struct backend *b, struct tensor y, const struct csr *f, struct tensor ids)
+{
+    struct view vy;
+    struct codes c;
+    if (!read_codes(b, "csr_get", f, INT32_MAX, &c) ||
+        !view(b, "csr_get", y, f->n_rows, ids.rows, &vy) ||
+        !reference_ids(reference_of(b), "csr_get", ids, INT32_MIN, INT32_MAX))
+        return;
+    for (int32_t t = 0; t < f->n_rows; t++)
+        for (int32_t j = 0; j < ids.rows; j++) {
+            row(&vy, t)[j] = 0;
+            for (int32_t i = c.start[t]; i < c.start[t + 1]; i++)
+                if (c.ids[i] == ids_row(ids, j)[0])
+                    row(&vy, t)[j] = c.vals[i];
+        }
+}
+
+static void dot_rows(struct backend *b, struct tensor y, struct tensor x, const struct weight *w,
+                     struct tensor ids, struct tensor bias)
+{
+    struct view vy, vx, vb = {0};
+    if (!view(b, "dot_rows", x, -1, w->in, &vx) || !view(b, "dot_rows", y, x.rows, ids.rows, &vy) ||
+        !reference_ids(reference_of(b), "dot_rows", ids, 0, w->out) ||
+        (bias.buf && !view(b, "dot_rows", bias, 1, w->out, &vb)))
+        return;
+    for (int32_t t = 0; t < x.rows; t++)
+        for (int32_t j = 0; j < ids.rows; j++) {
+            int32_t id = ids_row(ids, j)[0];
+            row(&vy, t)[j] = (real)(dot(w, id, row(&vx, t)) + (vb.at ? (double)vb.at[id] : 0));
+        }
+}
+
+static void unit_change(struct backend *b, struct tensor c, struct tensor f, struct tensor value,
+                        struct tensor mode)
+{
+    struct view vc, vf, vv;
+    const int32_t *how = reference_view(reference_of(b), "unit_change", mode, DTYPE_I32, 1, f.cols);
+    if (!how || !view(b, "unit_change", f, -1, -1, &vf) ||
+        !view(b, "unit_change", c, f.rows, f.cols, &vc) ||
+        !view(b, "unit_change", value, 1, f.cols, &vv))
+        return;
+    for (int32_t t = 0; t < f.rows; t++)
+        for (int32_t j = 0; j < f.cols; j++) {
+            double x = (double)row(&vf, t)[j], v = (double)vv.at[j];
+            row(&vc, t)[j] = (real)(how[j] == UNIT_FIX     ? v - x
+                                    : how[j] == UNIT_SCALE ? (v - 1) * x
+                                    : how[j] == UNIT_ADD   ? v
+                                                           : -x);
+        }
 }
 
 /* ---- sums and rows */
@@ -382,6 +544,28 @@ static void rows_set(struct backend *b, struct tensor y, struct tensor x, struct
     move_rows(b, "rows_set", y, &rows, x, NULL, rows.rows);
 }
 
+static void rows_add(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+{
+    struct view vy, vx;
+    if (!view(b, "rows_add", x, rows.rows, -1, &vx) || !view(b, "rows_add", y, -1, x.cols, &vy) ||
+        !reference_ids(reference_of(b), "rows_add", rows, 0, y.rows))
+        return;
+    for (int32_t i = 0; i < rows.rows; i++)
+        for (int32_t j = 0; j < x.cols; j++)
+            row(&vy, ids_row(rows, i)[0])[j] += row(&vx, i)[j];
+}
+
+static void cols_get(struct backend *b, struct tensor y, struct tensor x, struct tensor cols)
+{
+    struct view vy, vx;
+    if (!view(b, "cols_get", x, -1, -1, &vx) || !view(b, "cols_get", y, x.rows, cols.rows, &vy) ||
+        !reference_ids(reference_of(b), "cols_get", cols, 0, x.cols))
+        return;
+    for (int32_t t = 0; t < x.rows; t++)
+        for (int32_t j = 0; j < cols.rows; j++)
+            row(&vy, t)[j] = row(&vx, t)[ids_row(cols, j)[0]];
+}
+
 static void copy(struct backend *b, struct tensor y, struct tensor x)
 {
     move_rows(b, "copy", y, NULL, x, NULL, x.rows);
@@ -396,11 +580,16 @@ void OPS(struct backend *b)
     b->attn = attn;
     b->xent = xent;
     b->topn = topn;
-    b->select = select_best;
+    b->select = select_codes;
     b->decode = decode;
+    b->csr_get = csr_get;
+    b->dot_rows = dot_rows;
+    b->unit_change = unit_change;
     b->add = add;
     b->add_outer = add_outer;
     b->rows_get = rows_get;
     b->rows_set = rows_set;
+    b->rows_add = rows_add;
+    b->cols_get = cols_get;
     b->copy = copy;
 }

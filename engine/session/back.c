@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHANGE = 0 }; /* host scratch */
-
 static bool wants_kv(const struct session *s, const struct piece *p)
 {
     return p->row > 0 || p->n < p->window->n || p->window->n > s->rows_per_job ||
@@ -82,34 +80,31 @@ static enum track start_of(const struct session *s, enum track t)
     return t == TRACK_FIXED ? s->lane_track[LANE_BASE] : t;
 }
 
-/* c_j(t) = v_j − f_j(t), [rows, n_fixed] */
-static void changes(const struct session *s, const struct piece *p, float *c)
-{
-    const struct line_latents *l = p->line->latents;
-    for (int32_t t = p->row; t < p->row + p->n; t++)
-        for (int32_t j = 0; j < s->n_fixed; j++)
-            *c++ = s->fixed_value[j] - l->act[(size_t)(p->window->first + t) * (size_t)l->n_watch +
-                                              (size_t)s->fixed_column[j]];
-}
-
+/* Σ_j c_j(t)·u_j on the rows of the fixed lane, c_j(t) = v_j − f_j(t) */
 static void add_changes(struct session *s, const struct pack *pack, struct tensor value)
 {
-    int32_t first = 0, rows = 0;
+    int32_t first = 0, rows = 0, mode[SESSION_MAX_UNITS], n = s->n_fixed;
     for (int32_t i = 0; i < pack->n; i++)
         *(pack->piece[i].track == TRACK_FIXED ? &rows : &first) += pack->piece[i].n;
     if (rows == 0)
         return;
-    size_t J = (size_t)s->n_fixed;
-    float *c = scratch_f32(s, CHANGE, (size_t)rows * J);
-    for (int32_t i = 0, at = 0; i < pack->n; i++)
-        if (pack->piece[i].track == TRACK_FIXED) {
-            changes(s, &pack->piece[i], c + (size_t)at * J);
-            at += pack->piece[i].n;
-        }
-    struct tensor column = run_put_ids(&s->run, s->n_fixed, 1, s->fixed_column);
+    struct tensor watched = run_tensor(&s->run, rows, s->n_watch);
+    for (int32_t i = 0, at = 0; i < pack->n; i++) {
+        const struct piece *p = &pack->piece[i];
+        if (p->track != TRACK_FIXED)
+            continue;
+        copy_rows(s, tensor_rows(watched, at, p->n),
+                  tensor_cols(tensor_rows(p->window->rows->f, p->row, p->n), 0, s->n_watch));
+        at += p->n;
+    }
+    for (int32_t j = 0; j < n; j++)
+        mode[j] = UNIT_FIX;
+    struct tensor column = run_put_ids(&s->run, n, 1, s->fixed_column);
     struct tensor u = op_rows_get(&s->run, s->pushed, column);
-    struct tensor C = run_put(&s->run, rows, s->n_fixed, c);
-    op_add_outer(&s->run, tensor_rows(value, first, rows), C, u);
+    struct tensor c =
+        op_unit_change(&s->run, op_cols_get(&s->run, watched, column),
+                       run_put(&s->run, 1, n, s->fixed_value), run_put_ids(&s->run, 1, n, mode));
+    op_add_outer(&s->run, tensor_rows(value, first, rows), c, u);
 }
 
 static struct state gather(struct session *s, const struct pack *pack)

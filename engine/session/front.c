@@ -1,13 +1,12 @@
 /* From tokens to the hook and on to the landing point, with the dictionary: what a colour needs,
  * and what every lane starts from. */
 #include "engine/base/memory.h"
-#include "engine/device.h"
 #include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { X, XHAT, VALS, PRE }; /* host scratch */
+enum { X, XHAT, ACT, PRE }; /* host scratch */
 enum {
     PRE_MAX = 1 << 23
 }; /* pre-activations that are worth writing for the few that are watched */
@@ -17,7 +16,8 @@ struct front { /* a pack on its way */
     struct pack *pack;
     bool reference;
     struct state hook, landing, inserted;
-    struct sparse f;
+    struct code code;
+    struct tensor f; /* [R, n_watch] activations of the watched units; absent: nothing is watched */
     struct tensor xhat;
     struct tensor pre; /* [R, m]; absent: too large, or nothing is watched */
 };
@@ -47,39 +47,44 @@ static bool prepare(struct session *s, struct pack *pack, bool reference)
     return true;
 }
 
+/* The watched units; 0 in place of one that doesn't exist. */
+static void watched(const struct session *s, int32_t unit[SESSION_MAX_WATCH])
+{
+    for (int32_t i = 0; i < s->n_watch; i++)
+        unit[i] = s->watch[i] < 0 ? 0 : s->watch[i];
+}
+
 /* Pre-activations of the watched units [R, n_watch]: columns of all of them where those are at
  * hand. */
 static struct tensor watch_columns(struct front *f)
 {
     struct session *s = f->s;
-    if (!f->pre.buf) {
-        int32_t unit[SESSION_MAX_WATCH];
-        for (int32_t i = 0; i < s->n_watch; i++)
-            unit[i] = s->watch[i] < 0 ? 0 : s->watch[i];
+    int32_t unit[SESSION_MAX_WATCH];
+    watched(s, unit);
+    if (!f->pre.buf)
         return dict_encode_units(&s->run, s->dict, f->hook.value, unit, s->n_watch);
-    }
-    struct tensor y = run_tensor(&s->run, f->hook.value.rows, s->n_watch);
-    for (int32_t i = 0; i < s->n_watch && run_ok(&s->run); i++)
-        if (s->watch[i] >= 0)
-            device_copy(s->backend, tensor_cols(y, i, 1), tensor_cols(f->pre, s->watch[i], 1));
-    return y;
+    return op_cols_get(&s->run, f->pre, run_put_ids(&s->run, s->n_watch, 1, unit));
 }
 
 static void fetch(struct front *f)
 {
     struct session *s = f->s;
     struct run *r = &s->run;
-    size_t rows = (size_t)f->pack->rows;
-    if (!f->reference && s->dict)
-        run_get(r, scratch_f32(s, X, rows * (size_t)s->n_in), f->hook.value);
-    if (!s->sae)
+    size_t rows = (size_t)f->pack->rows, cells = rows * (size_t)s->n_watch;
+    if (!s->dict)
         return;
     if (!f->reference)
+        run_get(r, scratch_f32(s, X, rows * (size_t)s->n_in), f->hook.value);
+    if (s->sae && !f->reference)
         run_get(r, scratch_f32(s, XHAT, rows * (size_t)s->n_in), f->xhat);
-    run_get(r, scratch_i32(s, rows * (size_t)s->top), f->f.ids);
-    run_get(r, scratch_f32(s, VALS, rows * (size_t)s->top), f->f.vals);
-    if (!f->reference && s->n_watch > 0)
-        run_get(r, scratch_f32(s, PRE, rows * (size_t)s->n_watch), watch_columns(f));
+    if (s->sae || !f->reference) {
+        struct csr active = dict_active(r, s->dict, &f->code, TOP_MAX_DENSE);
+        run_get_csr(r, &s->codes, &active);
+    }
+    if (f->reference || s->n_watch == 0)
+        return;
+    run_get(r, scratch_f32(s, ACT, cells), f->f);
+    run_get(r, scratch_f32(s, PRE, cells), s->sae ? watch_columns(f) : f->f);
 }
 
 /* What neither a norm nor the dictionary has looked at: neurons, and watched units that were not
@@ -87,18 +92,12 @@ static void fetch(struct front *f)
 static void check_fetched(struct front *f)
 {
     struct session *s = f->s;
-    const int32_t columns = s->identity ? s->n_in : s->sae ? s->n_watch : 0;
-    const float *v = s->scratch[s->identity ? X : PRE];
-    size_t n = f->reference ? 0 : (size_t)f->pack->rows * (size_t)columns;
-    for (size_t i = 0; i < n && run_ok(&s->run); i++) {
-        int32_t unit = (int32_t)(i % (size_t)columns);
-        if (s->sae)
-            unit = s->watch[unit];
-        if (unit >= 0 && !isfinite(v[i]))
-            error_set(&s->run.err, ERROR_INPUT,
-                      "%s %d has a value that is no finite number, or too large for float32",
-                      s->sae ? "latent" : "neuron", unit);
-    }
+    if (f->reference || !s->dict)
+        return;
+    if (s->identity)
+        dict_check_values(&s->run, s->dict, s->scratch[X], f->pack->rows, NULL, s->n_in);
+    else if (s->n_watch > 0)
+        dict_check_values(&s->run, s->dict, s->scratch[PRE], f->pack->rows, s->watch, s->n_watch);
 }
 
 static void keep_rows(struct front *f)
@@ -117,6 +116,9 @@ static void keep_rows(struct front *f)
                       tensor_rows(f->inserted.value, at, p->n));
         if (r->with_x)
             copy_rows(s, tensor_rows(r->x, p->row, p->n), tensor_rows(f->hook.value, at, p->n));
+        if (f->f.buf)
+            copy_rows(s, tensor_cols(tensor_rows(r->f, p->row, p->n), 0, s->n_watch),
+                      tensor_rows(f->f, at, p->n));
         at += p->n;
     }
 }
@@ -143,11 +145,18 @@ static void run_batch(struct front *f)
     if (s->sae) {
         bool all =
             !f->reference && s->n_watch > 0 && (int64_t)at * dict_spec(s->dict)->m <= PRE_MAX;
-        dict_encode(r, s->dict, f->hook.value, &f->f, all ? &f->pre : NULL);
-        f->xhat = dict_decode(r, s->dict, &f->f);
+        dict_encode(r, s->dict, f->hook.value, &f->code, all ? &f->pre : NULL);
+        f->xhat = dict_decode(r, s->dict, &f->code);
         struct state from = f->hook;
         from.value = f->xhat;
         model_forward(r, s->model, &batch, &from, s->landing, NULL, 0, &f->inserted);
+    } else if (s->identity) {
+        dict_encode(r, s->dict, f->hook.value, &f->code, NULL);
+    }
+    if (s->n_watch > 0) {
+        int32_t unit[SESSION_MAX_WATCH];
+        watched(s, unit);
+        f->f = dict_values(r, s->dict, &f->code, unit, s->n_watch);
     }
     keep_rows(f);
     fetch(f);
@@ -155,56 +164,41 @@ static void run_batch(struct front *f)
 }
 
 /* ---- to the host */
-/* A neuron is active above 0, as in every study. */
-static void dense_top(const float *x, int32_t n, int32_t k, int32_t *id, float *val)
+static int by_value(const void *a, const void *b)
 {
-    int32_t have = 0;
-    for (int32_t i = 0; i < n; i++) {
-        if (!(x[i] > 0) || (have == k && x[i] <= val[k - 1]))
-            continue;
-        int32_t at = have < k ? have++ : k - 1;
-        while (at > 0 && val[at - 1] < x[i]) {
-            id[at] = id[at - 1];
-            val[at] = val[at - 1];
-            at--;
-        }
-        id[at] = i;
-        val[at] = x[i];
-    }
-    for (; have < k; have++)
-        id[have] = -1, val[have] = 0;
+    const struct active_latent *x = a, *y = b;
+    if (x->value > y->value || x->value < y->value)
+        return x->value > y->value ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
 }
 
-static float selected(const int32_t *id, const float *val, int32_t k, int32_t unit)
+/* The active latents of a row of the codes that were brought here, largest first. */
+static int32_t row_active(struct session *s, int32_t row)
 {
-    for (int32_t i = 0; i < k; i++)
-        if (id[i] == unit)
-            return val[i];
-    return 0.0f;
+    const struct csr_host *c = &s->codes;
+    const enum select_kind kind = dict_spec(s->dict)->select;
+    int32_t n = c->start[row + 1] - c->start[row];
+    s->active = grow(s->active, &s->cap_active, (size_t)n + 1, sizeof *s->active);
+    for (int32_t i = 0; i < n; i++)
+        s->active[i] =
+            (struct active_latent){c->ids[c->start[row] + i], c->vals[c->start[row] + i]};
+    if (s->sae && kind != SELECT_TOPK && kind != SELECT_ABSTOPK)
+        qsort(s->active, (size_t)n, sizeof *s->active, by_value);
+    return n;
 }
 
 static void row_latents(struct front *f, struct line_latents *p, int32_t token, int32_t row)
 {
     struct session *s = f->s;
-    size_t k = (size_t)s->top, t = (size_t)token, r = (size_t)row;
-    int32_t *id = p->top_id + t * k;
-    float *val = p->top_val + t * k;
-    const float *x = s->scratch[X] + r * (size_t)s->n_in;
-    if (s->sae) {
-        memcpy(id, s->scratch_ids + r * k, k * sizeof *id);
-        memcpy(val, s->scratch[VALS] + r * k, k * sizeof *val);
-    } else if (!f->reference) {
-        dense_top(x, s->n_in, s->top, id, val);
-    }
+    size_t t = (size_t)token, r = (size_t)row;
+    if (s->sae || !f->reference)
+        line_latents_set(p, token, s->active, row_active(s, row));
     if (f->reference)
         return;
     for (int32_t i = 0; i < p->n_watch; i++) {
-        int32_t unit = p->watch[i];
-        size_t cell = t * (size_t)p->n_watch + (size_t)i;
-        p->pre[cell] = unit < 0 ? NAN
-                       : s->sae ? s->scratch[PRE][r * (size_t)s->n_watch + (size_t)i]
-                                : x[unit];
-        p->act[cell] = unit < 0 ? 0.0f : s->sae ? selected(id, val, s->top, unit) : x[unit];
+        size_t cell = t * (size_t)p->n_watch + (size_t)i, from = r * (size_t)s->n_watch + (size_t)i;
+        p->pre[cell] = p->watch[i] < 0 ? NAN : s->scratch[PRE][from];
+        p->act[cell] = p->watch[i] < 0 ? 0.0f : s->scratch[ACT][from];
     }
 }
 
@@ -240,8 +234,7 @@ static void commit(struct front *f)
         struct window *w = p->window;
         struct line *l = p->line;
         if (!l->latents) {
-            l->latents =
-                line_latents_new(l->tokens->n, s->dict ? s->top : 0, f->reference ? 0 : s->n_watch);
+            l->latents = line_latents_new(l->tokens->n, f->reference ? 0 : s->n_watch);
             memcpy(l->latents->watch, s->watch, (size_t)l->latents->n_watch * sizeof *s->watch);
         }
         line_latents_own(&l->latents);
@@ -273,45 +266,83 @@ bool front_run(struct session *s, struct pack *pack, bool reference)
 }
 
 /* ---- watched columns */
+/* Activations of the watched units [n, n_watch] of rows `from` … of a window: neurons from the kept
+ * rows (absent where there are none), latents from the lists that the line has. */
+static struct tensor watch_values(struct session *s, const struct line_latents *p,
+                                  const struct window *w, int32_t from, int32_t n)
+{
+    struct code code = {.sparse.n_rows = n};
+    int32_t unit[SESSION_MAX_WATCH];
+    watched(s, unit);
+    if (s->identity) {
+        if (!w->rows || !w->rows->with_x)
+            return (struct tensor){0};
+        code.dense = tensor_rows(w->rows->x, from, n);
+        return dict_values(&s->run, s->dict, &code, unit, s->n_watch);
+    }
+    const struct latent_list *list = p->list + w->first + from;
+    size_t total = 0;
+    for (int32_t t = 0; t < n; t++)
+        total += (size_t)list[t].n;
+    int32_t *start = xcalloc((size_t)n + 1 + total, sizeof *start), *id = start + n + 1;
+    float *value = xcalloc(total + 1, sizeof *value);
+    for (int32_t t = 0; t < n; t++) {
+        start[t + 1] = start[t] + list[t].n;
+        for (int32_t i = 0; i < list[t].n; i++) {
+            id[start[t] + i] = p->active[list[t].at + i].id;
+            value[start[t] + i] = p->active[list[t].at + i].value;
+        }
+    }
+    code.sparse = run_put_csr(&s->run, n, start, id, value);
+    free(start);
+    free(value);
+    return dict_values(&s->run, s->dict, &code, unit, s->n_watch);
+}
+
 static void watch_block(struct session *s, struct line_latents *p, const struct window *w,
                         int32_t from, int32_t n)
 {
-    int32_t unit[SESSION_MAX_WATCH], column[SESSION_MAX_WATCH], n_units = 0;
-    for (int32_t i = 0; i < s->n_watch; i++)
-        if (s->watch[i] >= 0) {
-            column[n_units] = i;
-            unit[n_units++] = s->watch[i];
-        }
-    bool pre = w->rows && w->rows->with_x && n_units > 0;
-    if (pre) {
+    size_t cells = (size_t)n * (size_t)s->n_watch;
+    int32_t unit[SESSION_MAX_WATCH];
+    struct run *r = &s->run;
+    struct tensor f = watch_values(s, p, w, from, n);
+    float *pre = NULL, *act = f.buf ? scratch_f32(s, ACT, cells) : NULL;
+    watched(s, unit);
+    if (act)
+        run_get(r, act, f);
+    if (w->rows && w->rows->with_x) {
         struct tensor x = tensor_rows(w->rows->x, from, n);
-        struct tensor y = dict_encode_units(&s->run, s->dict, x, unit, n_units);
-        run_get(&s->run, scratch_f32(s, PRE, (size_t)n * (size_t)n_units), y);
+        pre = scratch_f32(s, PRE, cells);
+        run_get(r, pre, dict_encode_units(r, s->dict, x, unit, s->n_watch));
+        dict_check_values(r, s->dict, pre, n, s->watch, s->n_watch);
     }
-    for (int32_t t = 0; t < n; t++) {
-        size_t token = (size_t)w->first + (size_t)from + (size_t)t, k = (size_t)p->k;
-        for (int32_t j = 0; j < n_units; j++) {
-            size_t cell = token * (size_t)p->n_watch + (size_t)column[j];
-            if (pre && run_ok(&s->run))
-                p->pre[cell] = s->scratch[PRE][(size_t)t * (size_t)n_units + (size_t)j];
-            p->act[cell] =
-                s->sae ? selected(p->top_id + token * k, p->top_val + token * k, p->k, unit[j])
-                       : p->pre[cell];
+    if (f.buf && w->rows && w->rows->cap >= w->n)
+        copy_rows(s, tensor_cols(tensor_rows(w->rows->f, from, n), 0, s->n_watch), f);
+    for (int32_t t = 0; t < n && run_ok(r); t++)
+        for (int32_t j = 0; j < s->n_watch; j++) {
+            size_t cell = (size_t)(w->first + from + t) * (size_t)p->n_watch + (size_t)j,
+                   at = (size_t)t * (size_t)s->n_watch + (size_t)j;
+            if (s->watch[j] >= 0 && pre)
+                p->pre[cell] = pre[at];
+            if (s->watch[j] >= 0)
+                p->act[cell] = act ? act[at] : p->pre[cell];
         }
-    }
 }
 
 bool front_watch_run(struct session *s, struct line *l)
 {
     enum { BLOCK = 256 };
     struct line_latents *old = l->latents;
-    struct line_latents *p = line_latents_new(old->n, old->k, s->n_watch);
+    struct line_latents *p = line_latents_new(old->n, s->n_watch);
     memcpy(p->watch, s->watch, (size_t)s->n_watch * sizeof *p->watch);
-    memcpy(p->top_id, old->top_id, (size_t)old->n * (size_t)old->k * sizeof *p->top_id);
-    memcpy(p->top_val, old->top_val, (size_t)old->n * (size_t)old->k * sizeof *p->top_val);
+    for (int32_t t = 0; t < old->n; t++) {
+        const struct active_latent *active;
+        int32_t n = latents_of_token(old, t, &active);
+        line_latents_set(p, t, active, n);
+    }
     for (int32_t i = 0; i < l->n_windows; i++) {
         const struct window *w = &l->window[i];
-        for (int32_t at = 0; at < w->front_done && run_ok(&s->run); at += BLOCK) {
+        for (int32_t at = 0; at < w->front_done && s->n_watch > 0 && run_ok(&s->run); at += BLOCK) {
             struct arena_mark mark = arena_mark(s->run.arena);
             watch_block(s, p, w, at, w->front_done - at < BLOCK ? w->front_done - at : BLOCK);
             arena_reset(s->run.arena, mark);

@@ -156,10 +156,12 @@ static void keep_window(struct session *s, struct window *old, struct window *ne
 static void keep_latents(struct line_latents *to, const struct line_latents *from, int32_t at,
                          int32_t was, int32_t n)
 {
-    size_t k = (size_t)to->k, w = (size_t)to->n_watch, rows = (size_t)n, a = (size_t)at,
-           b = (size_t)was;
-    memcpy(to->top_id + a * k, from->top_id + b * k, rows * k * sizeof(int32_t));
-    memcpy(to->top_val + a * k, from->top_val + b * k, rows * k * sizeof(float));
+    size_t w = (size_t)to->n_watch, rows = (size_t)n, a = (size_t)at, b = (size_t)was;
+    for (int32_t i = 0; i < n; i++) {
+        const struct active_latent *active;
+        int32_t n_active = latents_of_token(from, was + i, &active);
+        line_latents_set(to, at + i, active, n_active);
+    }
     memcpy(to->pre + a * w, from->pre + b * w, rows * w * sizeof(float));
     memcpy(to->act + a * w, from->act + b * w, rows * w * sizeof(float));
 }
@@ -177,7 +179,7 @@ static void keep_results(struct session *s, struct line *l, struct kept *k)
     struct line_latents *latents = NULL;
     struct line_losses *loss[N_TRACKS] = {0};
     if (l->latents) {
-        latents = line_latents_new(k->tokens->n, l->latents->k, l->latents->n_watch);
+        latents = line_latents_new(k->tokens->n, l->latents->n_watch);
         memcpy(latents->watch, l->latents->watch,
                (size_t)latents->n_watch * sizeof *latents->watch);
     }

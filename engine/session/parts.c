@@ -1,4 +1,4 @@
-/* The immutable parts that snapshots share: each is one block of memory with a reference count.
+/* The immutable parts that snapshots share: each has a reference count.
  *
  * Only the worker makes references (a snapshot takes its own while the worker builds it), so a part
  * whose count is one is the worker's alone and may be written in place; otherwise it is cloned
@@ -25,31 +25,61 @@ struct line_tokens *line_tokens_new(int32_t n, int32_t n_windows)
 static void latents_lay(struct line_latents *p)
 {
     size_t rows = (size_t)p->n;
-    p->top_id = (int32_t *)(p + 1);
-    p->top_val = (float *)(p->top_id + rows * (size_t)p->k);
-    p->watch = (int32_t *)(p->top_val + rows * (size_t)p->k);
+    p->list = (struct latent_list *)(p + 1);
+    p->watch = (int32_t *)(p->list + rows);
     p->pre = (float *)(p->watch + p->n_watch);
     p->act = p->pre + rows * (size_t)p->n_watch;
 }
 
-static size_t latents_size(int32_t n, int32_t k, int32_t n_watch)
+static size_t latents_size(int32_t n, int32_t n_watch)
 {
-    size_t rows = (size_t)n,
-           cells = 2 * rows * (size_t)k + (size_t)n_watch + 2 * rows * (size_t)n_watch;
-    return sizeof(struct line_latents) + cells * sizeof(float);
+    size_t rows = (size_t)n, cells = (size_t)n_watch + 2 * rows * (size_t)n_watch;
+    return sizeof(struct line_latents) + rows * sizeof(struct latent_list) + cells * sizeof(float);
 }
 
-struct line_latents *line_latents_new(int32_t n, int32_t k, int32_t n_watch)
+struct line_latents *line_latents_new(int32_t n, int32_t n_watch)
 {
-    struct line_latents *p = xcalloc(1, latents_size(n, k, n_watch));
+    struct line_latents *p = xcalloc(1, latents_size(n, n_watch));
     atomic_init(&p->refs, 1);
-    p->n = n, p->k = k, p->n_watch = n_watch;
+    p->n = n, p->n_watch = n_watch;
     latents_lay(p);
-    for (size_t i = 0; i < (size_t)n * (size_t)k; i++)
-        p->top_id[i] = -1;
     for (size_t i = 0; i < (size_t)n * (size_t)n_watch; i++)
         p->pre[i] = NAN;
     return p;
+}
+
+/* Lists that were replaced leave gaps: they go when they are more than what is in use. */
+static void close_gaps(struct line_latents *p)
+{
+    size_t used = 0;
+    for (int32_t i = 0; i < p->n; i++)
+        used += (size_t)p->list[i].n;
+    if (p->n_active <= 2 * used + 1024)
+        return;
+    struct active_latent *all = xreallocarray(NULL, used + 1, sizeof *all);
+    size_t at = 0;
+    for (int32_t i = 0; i < p->n; i++) {
+        struct latent_list *l = &p->list[i];
+        if (l->n > 0)
+            memcpy(all + at, p->active + l->at, (size_t)l->n * sizeof *all);
+        l->at = (int32_t)at;
+        at += (size_t)l->n;
+    }
+    free(p->active);
+    p->active = all;
+    p->n_active = at, p->cap_active = used + 1;
+}
+
+void line_latents_set(struct line_latents *p, int32_t token, const struct active_latent *active,
+                      int32_t n)
+{
+    p->list[token] = (struct latent_list){0};
+    close_gaps(p);
+    p->active = grow(p->active, &p->cap_active, p->n_active + (size_t)n, sizeof *p->active);
+    if (n > 0)
+        memcpy(p->active + p->n_active, active, (size_t)n * sizeof *active);
+    p->list[token] = (struct latent_list){(int32_t)p->n_active, n};
+    p->n_active += (size_t)n;
 }
 
 struct line_losses *line_losses_new(int32_t n, uint64_t key)
@@ -70,8 +100,10 @@ void line_tokens_unref(struct line_tokens *p)
 
 void line_latents_unref(struct line_latents *p)
 {
-    if (p && atomic_fetch_sub(&p->refs, 1) == 1)
-        free(p);
+    if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
+        return;
+    free(p->active);
+    free(p);
 }
 
 void line_losses_unref(struct line_losses *p)
@@ -85,9 +117,13 @@ void line_latents_own(struct line_latents **part)
     struct line_latents *p = *part;
     if (atomic_load(&p->refs) == 1)
         return;
-    struct line_latents *q = line_latents_new(p->n, p->k, p->n_watch);
+    struct line_latents *q = line_latents_new(p->n, p->n_watch);
     q->sse = p->sse, q->sum_sq = p->sum_sq, q->complete = p->complete;
-    memcpy(q + 1, p + 1, latents_size(p->n, p->k, p->n_watch) - sizeof *p);
+    memcpy(q + 1, p + 1, latents_size(p->n, p->n_watch) - sizeof *p);
+    q->active = grow(NULL, &q->cap_active, p->n_active + 1, sizeof *q->active);
+    if (p->n_active > 0)
+        memcpy(q->active, p->active, p->n_active * sizeof *q->active);
+    q->n_active = p->n_active;
     line_latents_unref(p);
     *part = q;
 }

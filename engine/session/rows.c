@@ -52,6 +52,7 @@ void rows_drop(struct session *s, struct rows *r)
     free_tensor(s, &r->value);
     free_tensor(s, &r->resid);
     free_tensor(s, &r->inserted);
+    free_tensor(s, &r->f);
     for (int t = 0; t < N_TRACKS; t++) {
         free_tensor(s, &r->h[t]);
         r->back_rows[t] = 0;
@@ -185,7 +186,7 @@ static bool keeps_x(const struct session *s, bool reference)
 size_t rows_token_bytes(const struct session *s, bool reference)
 {
     size_t cols = (size_t)s->width * (s->sae ? 2 : 1) + (s->has_resid ? (size_t)s->d_model : 0) +
-                  (keeps_x(s, reference) ? (size_t)s->n_in : 0);
+                  (keeps_x(s, reference) ? (size_t)s->n_in : 0) + (s->dict ? SESSION_MAX_WATCH : 0);
     return cols * sizeof(float);
 }
 
@@ -206,6 +207,7 @@ bool rows_reserve(struct session *s, const struct line *l, struct window *w, boo
     if (add_tensor(s, r, &r->value, s->width) &&
         (!s->has_resid || add_tensor(s, r, &r->resid, s->d_model)) &&
         (!s->sae || add_tensor(s, r, &r->inserted, s->width)) &&
+        (!s->dict || add_tensor(s, r, &r->f, SESSION_MAX_WATCH)) &&
         (!r->with_x || add_tensor(s, r, &r->x, s->n_in)))
         return true;
     rows_drop(s, r);

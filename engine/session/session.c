@@ -79,10 +79,6 @@ static bool check_parts(const struct session *s, const struct dict *dict, struct
                          "the SAE %s reads a width of %d, the model %s has %d at %s",
                          dict_path(dict) ? dict_path(dict) : d->format, d->n, model_dir(s->model),
                          model_width(s->model, s->at), name);
-    if (!d->identity && d->k < 1)
-        return error_set(e, ERROR_INPUT,
-                         "the SAE %s selects no fixed number of latents, expected k of at least 1",
-                         dict_path(dict));
     return true;
 }
 
@@ -118,7 +114,6 @@ struct session *session_new(struct backend *b, const struct model *model,
         const struct dict_spec *d = dict_spec(dict);
         s->n_in = d->n;
         s->identity = d->identity, s->sae = !d->identity;
-        s->top = s->sae ? d->k : d->n < TOP_MAX_DENSE ? d->n : TOP_MAX_DENSE;
     }
     s->run = (struct run){.backend = b, .arena = arena_new(b)};
     return s;
@@ -137,6 +132,8 @@ void session_free(struct session *s)
     for (int i = 0; i < 4; i++)
         free(s->scratch[i]);
     free(s->scratch_ids);
+    csr_host_release(&s->codes);
+    free(s->active);
     free(s);
 }
 

@@ -59,19 +59,33 @@ struct line_tokens {
                               longer */
     int32_t *window_start; /* n_windows + 1, token indices; the first token of each has no loss */
 };
+struct active_latent {
+    int32_t id;
+    float value;
+};
 struct line_latents {
     atomic_int refs;
-    bool
-        complete; /* every token is there; else those that are not yet have top_id −1 and pre NaN */
-    int32_t n, k, n_watch; /* n: all tokens of the line */
-    int32_t *top_id; /* [n, k] active latents, largest first (neurons: those above 0, k at most 32);
-                        −1: no more */
-    float *top_val;  /* [n, k] */
+    bool complete;       /* every token is there; else those that are not yet have no active latents
+                            and pre NaN */
+    int32_t n, n_watch;  /* n: all tokens of the line */
+    struct latent_list { /* active[at] … active[at + n − 1]: see latents_of_token */
+        int32_t at, n;
+    } * list; /* [n] */
+    struct active_latent *active;
+    size_t n_active, cap_active;
     int32_t *watch; /* n_watch units: the chosen ones, then wish.watch; −1: there is no such unit */
     float *pre;     /* [n, n_watch] pre-activations */
     float *act;     /* [n, n_watch] selected value or 0 */
     double sse, sum_sq; /* Σ‖x − x̂‖², Σ‖x‖² over the line's tokens without BOS; when complete */
 };
+/* The active latents of a token, largest first (of signed ones chosen by size, largest in size
+ * first; neurons: those above 0, at most 32); their number. */
+static inline int32_t latents_of_token(const struct line_latents *l, int32_t token,
+                                       const struct active_latent **active)
+{
+    *active = l->active + l->list[token].at;
+    return l->list[token].n;
+}
 struct line_losses {
     atomic_int refs;
     bool complete; /* every token is there; else those that are not yet are NaN */

@@ -39,6 +39,8 @@ struct rows {
     struct tensor x;            /* [cap, n] at the hook, as the dictionary reads it */
     struct tensor value, resid; /* at the landing, plain; resid absent where the state has none */
     struct tensor inserted; /* the value at the landing with x̂ at the hook; absent without an SAE */
+    struct tensor f; /* [cap, SESSION_MAX_WATCH] activations of the watched units; absent without a
+                        dictionary */
     struct tensor h[N_TRACKS]; /* [cap, d_model] at final_norm; absent until first used */
     struct kv
         *kv[N_TRACKS]; /* TRACK_PLAIN: of all layers; the others: of those behind the landing */
@@ -136,9 +138,8 @@ struct session {
     const struct dict *dict;
     struct point at, landing;
     bool has_resid, sae, identity; /* sae: a dictionary that reconstructs */
-    int32_t n_in, width, d_model,
-        top;            /* widths at the hook and at the landing; top: length of the top list */
-    int32_t first_back; /* first layer whose attention comes after the landing */
+    int32_t n_in, width, d_model;  /* widths at the hook and at the landing */
+    int32_t first_back;            /* first layer whose attention comes after the landing */
     int32_t rows_per_job;
     int32_t near_lines; /* of the text, in order of distance: so many are near; −1: not known yet */
     int32_t kept_lines; /* the same: the rows of so many fit into the budget */
@@ -193,11 +194,17 @@ struct session {
     size_t scratch_cap[4];
     int32_t *scratch_ids;
     size_t scratch_ids_cap;
+    struct csr_host codes;
+    struct active_latent *active; /* of one token */
+    size_t cap_active;
 };
 
 /* ---- parts.c: immutable arrays shared with snapshots; *_own gives one that nobody else sees */
 struct line_tokens *line_tokens_new(int32_t n, int32_t n_windows);
-struct line_latents *line_latents_new(int32_t n, int32_t k, int32_t n_watch);
+struct line_latents *line_latents_new(int32_t n, int32_t n_watch);
+/* The active latents of a token, copied in this order, in place of those it had. */
+void line_latents_set(struct line_latents *, int32_t token, const struct active_latent *,
+                      int32_t n);
 struct line_losses *line_losses_new(int32_t n, uint64_t key);
 void line_tokens_unref(struct line_tokens *);
 void line_latents_unref(struct line_latents *);

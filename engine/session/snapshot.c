@@ -55,7 +55,7 @@ static void finish_latents(struct session *s, struct line *l)
     if (!line_front_done(l) || (l->latents && l->latents->complete))
         return;
     if (!l->latents) { /* a line without tokens */
-        l->latents = line_latents_new(l->tokens->n, s->top, s->n_watch);
+        l->latents = line_latents_new(l->tokens->n, s->n_watch);
         memcpy(l->latents->watch, s->watch, (size_t)s->n_watch * sizeof *s->watch);
     }
     line_latents_own(&l->latents);

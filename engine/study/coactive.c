@@ -85,14 +85,13 @@ static int64_t partial_tokens(const struct partial *p)
     return p->tokens;
 }
 
-static void take_row(struct partial *p, const int32_t *id, const float *val, size_t k,
-                     bool positive)
+static void take_row(struct partial *p, const int32_t *id, size_t n)
 {
-    p->id = grow(p->id, &p->cap_id, p->n + k, sizeof *p->id);
+    p->id = grow(p->id, &p->cap_id, p->n + n, sizeof *p->id);
     p->end = grow(p->end, &p->cap_end, p->n_end + 1, sizeof *p->end);
-    for (size_t i = 0; i < k; i++)
-        if (id[i] >= 0 && (!positive || val[i] > 0.0f))
-            p->id[p->n++] = id[i];
+    if (n > 0)
+        memcpy(p->id + p->n, id, n * sizeof *id);
+    p->n += n;
     p->end[p->n_end++] = p->n;
     p->tokens++;
 }
@@ -105,18 +104,14 @@ struct work {
 static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 {
     struct work *w = arg;
-    struct sparse f = {0};
+    struct code f = {0};
+    struct csr_host c = {0};
     dict_encode(run, w->s->in.dict, b->state.value, &f, NULL);
-    size_t T = (size_t)b->n_rows, k = (size_t)f.vals.cols;
-    int32_t *id = xreallocarray(NULL, T * k + 1, sizeof *id);
-    float *val = xreallocarray(NULL, T * k + 1, sizeof *val);
-    run_get(run, id, f.ids);
-    run_get(run, val, f.vals);
-    for (size_t t = 0; t < T && run_ok(run); t++)
+    bool ok = run_get_csr(run, &c, &f.sparse);
+    for (int32_t t = 0; ok && t < b->n_rows; t++)
         if (b->row[t].pos >= 0)
-            take_row(w->p, id + t * k, val + t * k, k, w->s->units.positive);
-    free(id);
-    free(val);
+            take_row(w->p, c.ids + c.start[t], (size_t)(c.start[t + 1] - c.start[t]));
+    csr_host_release(&c);
 }
 
 static struct partial *coactive_chunk(struct study *s, int64_t i, struct run *run)

@@ -38,6 +38,7 @@ static void harvest_free(struct study *s)
     free(s->postings.id);
     free(s->postings.value);
     free(s->host);
+    csr_host_release(&s->codes);
     free(s);
 }
 
@@ -207,66 +208,36 @@ static void fired(struct batch_work *w, int32_t row, int32_t latent, float value
                  (struct example){(int32_t)w->b->row[row].doc, w->b->row[row].pos, value});
 }
 
-static bool fires(const struct dict_spec *d, float value)
+static void active_rows(struct batch_work *w, const struct csr *f, int32_t first)
 {
-    return value > 0 || (d->select == SELECT_TOPK && d->relu == RELU_NEVER && !d->identity);
-}
-
-static void sparse_rows(struct batch_work *w, const struct sparse *f)
-{
-    const struct dict_spec *d = dict_spec(w->s->in.dict);
-    int32_t k = f->ids.cols;
-    size_t n = (size_t)w->b->n_rows * (size_t)k;
-    int32_t *id = xreallocarray(NULL, n + 1, sizeof *id);
-    float *value = xreallocarray(NULL, n + 1, sizeof *value);
-    run_get(w->run, id, f->ids);
-    run_get(w->run, value, f->vals);
-    for (int32_t r = 0; r < w->b->n_rows && run_ok(w->run); r++) {
+    struct csr_host *c = &w->s->codes;
+    if (!run_get_csr(w->run, c, f))
+        return;
+    for (int32_t t = 0; t < f->n_rows; t++) {
+        int32_t r = first + t;
         if (w->cls[r] < 0)
             continue;
         if (w->s->keep)
             post_token(&w->p->postings, (int32_t)w->b->row[r].doc, w->b->row[r].pos);
-        for (size_t i = (size_t)r * (size_t)k; i < ((size_t)r + 1) * (size_t)k; i++) {
-            if (id[i] < 0 || id[i] >= w->s->m)
-                continue;
-            if (!isfinite(value[i])) {
-                bad_value(w, id[i]);
-                break;
-            }
-            if (!fires(d, value[i]))
-                continue;
-            fired(w, r, id[i], value[i]);
+        for (int32_t i = c->start[t]; i < c->start[t + 1]; i++) {
+            fired(w, r, c->ids[i], c->vals[i]);
             if (w->s->keep)
-                post(&w->p->postings, id[i], value[i]);
+                post(&w->p->postings, c->ids[i], c->vals[i]);
         }
     }
-    free(id);
-    free(value);
 }
 
-/* Neurons: what is above 0, token by token. */
-static void dense_rows(struct batch_work *w, struct tensor vals)
+/* Neurons, of which about half are active: a few rows at a time. */
+static void active_neurons(struct batch_work *w, struct tensor dense)
 {
-    int32_t step = FETCH / (vals.cols > 0 ? vals.cols : 1) + 1;
-    for (int32_t first = 0; first < vals.rows && breathe(w->run); first += step) {
-        int32_t n = vals.rows - first < step ? vals.rows - first : step;
-        run_get(w->run, w->host, tensor_rows(vals, first, n));
-        for (int32_t r = first; r < first + n && run_ok(w->run); r++) {
-            const float *v = w->host + (size_t)(r - first) * (size_t)vals.cols;
-            if (w->cls[r] < 0)
-                continue;
-            if (w->s->keep)
-                post_token(&w->p->postings, (int32_t)w->b->row[r].doc, w->b->row[r].pos);
-            for (int32_t j = 0; j < vals.cols; j++) {
-                if (!isfinite(v[j]))
-                    bad_value(w, j);
-                if (!(v[j] > 0) || !isfinite(v[j]))
-                    continue;
-                fired(w, r, j, v[j]);
-                if (w->s->keep)
-                    post(&w->p->postings, j, v[j]);
-            }
-        }
+    int32_t step = FETCH / (dense.cols > 0 ? dense.cols : 1) + 1;
+    for (int32_t first = 0; first < dense.rows && breathe(w->run); first += step) {
+        struct arena_mark mark = arena_mark(w->run->arena);
+        int32_t n = dense.rows - first < step ? dense.rows - first : step;
+        struct code few = {.dense = tensor_rows(dense, first, n)};
+        struct csr f = dict_active(w->run, w->s->in.dict, &few, 0);
+        active_rows(w, &f, first);
+        arena_reset(w->run->arena, mark);
     }
 }
 
@@ -312,7 +283,7 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     struct batch_work w = {.s = c->s, .p = c->p, .b = b, .run = run};
     size_t rows = (size_t)b->n_rows, width = DENSE_COLUMNS;
     size_t host = rows * width + FETCH + (size_t)c->s->m;
-    struct sparse f;
+    struct code f;
     struct tensor pre;
     w.cls = xreallocarray(NULL, rows, 3 * sizeof *w.cls);
     w.in_sample = w.cls + rows;
@@ -321,10 +292,10 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     w.host = c->s->host;
     classify(&w);
     dict_encode(run, c->s->in.dict, b->state.value, &f, w.n_sampled > 0 ? &pre : NULL);
-    if (f.ids.buf)
-        sparse_rows(&w, &f);
-    else if (run_ok(run))
-        dense_rows(&w, f.vals);
+    if (f.dense.buf)
+        active_neurons(&w, f.dense);
+    else
+        active_rows(&w, &f.sparse, 0);
     if (w.n_sampled > 0)
         statistics(&w, pre);
     free(w.cls);

@@ -117,6 +117,7 @@ struct study {
     struct example_pool pool;
     struct postings postings;
     struct partial *spare; /* of an earlier chunk */
+    struct csr_host codes; /* of the batch at hand */
     float *host;           /* where values are brought */
     size_t cap_host;
 };

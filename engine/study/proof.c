@@ -86,13 +86,13 @@ struct work {
     float *x, *rebuilt;  /* [rows, n] */
 };
 
-/* b_p is what decodes from nothing: ids below 0 contribute nothing. */
+/* b_p is what decodes from nothing. */
 static void find_shift(struct work *w)
 {
-    const int32_t none = -1;
+    const int32_t none[2] = {0, 0};
     const float zero = 0;
     struct study *s = w->s;
-    struct sparse f = {run_put_ids(w->run, 1, 1, &none), run_put(w->run, 1, 1, &zero)};
+    struct code f = {.sparse = run_put_csr(w->run, 1, none, none, &zero)};
     float *b = xcalloc((size_t)s->spec->n, sizeof *b);
     w->shift = dict_decode(w->run, s->in.dict, &f);
     run_get(w->run, b, w->shift);
@@ -107,27 +107,23 @@ static bool reading_applies(const struct study *s, const struct partial *p, enum
     return (!centre || p->shift) && (!relu || s->spec->select == SELECT_TOPK);
 }
 
-/* The codes with the ReLU read the other way: cut at 0, or the k largest as they are. */
-static void flip_relu(struct work *w, struct sparse *f, struct tensor pre)
+/* The k largest with the ReLU read the other way: cut at 0, or as they are. */
+static void flip_relu(struct work *w, struct code *f, struct tensor pre)
 {
     const struct dict_spec *spec = w->s->spec;
-    if (spec->relu == RELU_NEVER) {
-        f->vals = op_act(w->run, f->vals, ACT_RELU);
-        return;
-    }
-    f->ids = run_ids(w->run, pre.rows, spec->k);
-    f->vals = run_tensor(w->run, pre.rows, spec->k);
-    op_select(w->run, pre, f->ids, f->vals);
+    const struct select by = {
+        .kind = SELECT_TOPK, .k = spec->k, .relu = spec->relu == RELU_NEVER, .what = "latent"};
+    f->sparse = run_csr(w->run, pre.rows, (int64_t)pre.rows * spec->k);
+    op_select(w->run, &f->sparse, 0, pre, &by);
 }
 
-static void count_active(struct work *w, const struct sparse *f)
+static void count_active(struct work *w, const struct code *f)
 {
-    size_t k = (size_t)f->vals.cols, n = (size_t)f->vals.rows * k;
-    float *v = xcalloc(n + 1, sizeof *v);
-    run_get(w->run, v, f->vals);
-    for (size_t i = 0; i < n; i++)
-        w->p->active += w->b->row[i / k].pos >= 0 && v[i] != 0;
-    free(v);
+    int32_t n = f->sparse.n_rows, *start = xcalloc((size_t)n + 1, sizeof *start);
+    run_get(w->run, start, f->sparse.start);
+    for (int32_t t = 0; t < n; t++)
+        w->p->active += w->b->row[t].pos >= 0 ? start[t + 1] - start[t] : 0;
+    free(start);
 }
 
 /* x̂ under a reading. The codes of the other centring are those of x ± b_p. */
@@ -135,7 +131,7 @@ static struct tensor rebuild(struct work *w, const struct landed *landed, enum r
 {
     struct study *s = w->s;
     struct tensor in = landed->hook.value, pre;
-    struct sparse f;
+    struct code f;
     bool flip = r == READ_RELU || r == READ_BOTH;
     if (r == READ_CENTRE || r == READ_BOTH) {
         in = op_copy(w->run, in);
@@ -311,6 +307,14 @@ static const char *relu_name(enum relu_kind r)
     return r == RELU_NEVER ? "never" : r == RELU_BEFORE ? "before selection" : "after selection";
 }
 
+static const char *select_name(enum select_kind k)
+{
+    static const char *const name[] = {
+        [SELECT_TOPK] = "topk",   [SELECT_ABSTOPK] = "abstopk",   [SELECT_THRESHOLD] = "threshold",
+        [SELECT_GATED] = "gated", [SELECT_GROUPMAX] = "groupmax", [SELECT_ALL] = "all"};
+    return name[k];
+}
+
 static struct table *facts_table(const struct dict_spec *s)
 {
     static const char *const names[DICT_N_FACTS] = {
@@ -322,8 +326,7 @@ static struct table *facts_table(const struct dict_spec *s)
     snprintf(k, sizeof k, "%d", s->k);
     const char *const value[DICT_N_FACTS] = {[DICT_FACT_CENTRE] = s->centre ? "yes" : "no",
                                              [DICT_FACT_RELU] = relu_name(s->relu),
-                                             [DICT_FACT_SELECT] =
-                                                 s->select == SELECT_TOPK ? "topk" : "all",
+                                             [DICT_FACT_SELECT] = select_name(s->select),
                                              [DICT_FACT_K] = s->k > 0 ? k : NULL};
     struct table *t = table_new("facts", "What was assumed of the SAE", MARK_LIST);
     int32_t fact = table_column(t, "fact", "", "what", COLUMN_STR, COLUMN_KEY),

@@ -165,16 +165,11 @@ struct work {
 static void front(struct work *w)
 {
     struct study *s = w->s;
-    size_t T = (size_t)w->b->n_rows, J = (size_t)s->units.n;
     unsigned want = LAND_CODES | (s->insert[INSERT_SAE] ? LAND_INSERTED : 0u);
     struct batch batch = sequences_batch(w->b->seq);
     lane_front(w->run, &s->place, &batch, &w->b->state, want, &w->landed);
-    if (J == 0)
-        return;
-    float *act = xcalloc(T * J, sizeof *act);
-    units_act(w->run, &s->units, &s->in, &w->landed.codes, act);
-    w->act = run_put(w->run, w->b->n_rows, s->units.n, act);
-    free(act);
+    if (s->units.n > 0)
+        w->act = dict_values(w->run, s->in.dict, &w->landed.codes, s->units.id, s->units.n);
 }
 
 struct pack { /* lanes side by side in one batch */

@@ -1,8 +1,6 @@
 #include "engine/study/units.h"
 #include "engine/base/memory.h"
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 bool units_check_in(const char *name, const struct study_in *in, struct error *e)
 {
@@ -36,7 +34,6 @@ bool units_init(struct units *u, const char *name, const struct study_in *in,
                          STUDY_MAX_UNITS);
     const struct dict_spec *d = dict_spec(in->dict);
     u->identity = d->identity;
-    u->positive = d->identity || d->select != SELECT_TOPK || d->relu != RELU_NEVER;
     u->column = xmalloc((size_t)d->m * sizeof *u->column);
     for (int32_t i = 0; i < d->m; i++)
         u->column[i] = -1;
@@ -63,40 +60,20 @@ void units_release(struct units *u)
     u->column = NULL;
 }
 
-static void scatter(const struct units *u, const int32_t *id, const float *val, size_t T, size_t k,
-                    float *act)
-{
-    memset(act, 0, T * (size_t)u->n * sizeof *act);
-    for (size_t i = 0; i < T * k; i++) {
-        int32_t j = id[i] < 0 ? -1 : u->column[id[i]];
-        if (j >= 0 && (!u->positive || val[i] > 0.0f))
-            act[i / k * (size_t)u->n + (size_t)j] = val[i] == 0.0f ? -0.0f : val[i];
-    }
-}
-
 void units_act(struct run *run, const struct units *u, const struct study_in *in,
-               const struct sparse *f, float *act)
+               const struct code *f, float *act)
 {
     if (u->n < 1)
         return;
     struct arena_mark mark = arena_mark(run->arena);
-    if (u->identity) {
-        run_get(run, act, dict_encode_units(run, in->dict, f->vals, u->id, u->n));
-    } else {
-        size_t T = (size_t)f->vals.rows, k = (size_t)f->vals.cols;
-        int32_t *id = xreallocarray(NULL, T * k + 1, sizeof *id);
-        float *val = xreallocarray(NULL, T * k + 1, sizeof *val);
-        run_get(run, id, f->ids);
-        run_get(run, val, f->vals);
-        if (run_ok(run))
-            scatter(u, id, val, T, k, act);
-        free(id);
-        free(val);
-    }
+    struct tensor v = dict_values(run, in->dict, f, u->id, u->n);
+    run_get(run, act, v);
+    if (u->identity)
+        dict_check_values(run, in->dict, act, v.rows, u->id, u->n);
     arena_reset(run->arena, mark);
 }
 
 bool units_active(const struct units *u, float act)
 {
-    return u->positive ? act > 0.0f : act != 0.0f || signbit(act);
+    return u->identity ? act > 0.0f : act != 0.0f;
 }

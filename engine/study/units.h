@@ -7,8 +7,7 @@
 struct units {
     int32_t n, id[STUDY_MAX_UNITS];
     int32_t *column; /* [m] index in id, −1: not asked for; owned */
-    bool identity;   /* neurons */
-    bool positive;   /* only what is > 0 is active: all but the signed top k */
+    bool identity;   /* neurons: only what is > 0 is active */
 };
 
 /* The row of studies of units. */
@@ -24,9 +23,9 @@ bool units_check_in(const char *name, const struct study_in *, struct error *e);
 bool units_init(struct units *, const char *name, const struct study_in *, const struct params *,
                 struct error *e);
 void units_release(struct units *);
-/* Activations [T, n] to the host: the selected value, −0 for a selected 0, +0 where not active.
- * f: dict_encode of the rows. Neurons: the values as they are. */
-void units_act(struct run *, const struct units *, const struct study_in *, const struct sparse *f,
+/* Activations [T, n] to the host; 0 where a latent is not active. f: dict_encode of the rows.
+ * Neurons: the values as they are. */
+void units_act(struct run *, const struct units *, const struct study_in *, const struct code *f,
                float *act);
 /* Whether a value of units_act belongs to an active unit. */
 bool units_active(const struct units *, float act);

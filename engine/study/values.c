@@ -95,8 +95,9 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     const struct study_in *in = &w->s->in;
     size_t J = (size_t)u->n, T = (size_t)b->n_rows;
     float *pre = xcalloc(T * J + 1, sizeof *pre), *act = xcalloc(T * J + 1, sizeof *act);
-    struct sparse f = {0};
+    struct code f = {0};
     run_get(run, pre, dict_encode_units(run, in->dict, b->state.value, u->id, u->n));
+    dict_check_values(run, in->dict, pre, b->n_rows, u->id, u->n);
     if (u->identity) {
         memcpy(act, pre, T * J * sizeof *act);
     } else {

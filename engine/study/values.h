@@ -13,9 +13,7 @@ enum { HISTOGRAM_EDGES = 30 }; /* 29 bins */
 /* Of a study of values_study; rows are tokens in corpus order. */
 int64_t values_n(const struct study *);
 const float *values_pre(const struct study *, int32_t unit_index); /* [n] */
-const float *values_act(const struct study *,
-                        int32_t unit_index); /* [n] 0: not active; a value of
-                                                exactly 0 that is active: −0 */
+const float *values_act(const struct study *, int32_t unit_index); /* [n] 0: not active */
 bool values_row(const struct study *, int64_t row, int32_t *doc, int32_t *pos, int32_t *start,
                 int32_t *end);
 

@@ -89,8 +89,14 @@ static void test_operations(void **state)
                  row);
     struct tensor normed = op_norm(r, y, row, row, 1e-5f), relu = op_act(r, y, ACT_RELU);
     op_rows_set(r, y, row, run_put_ids(r, 1, 1, (int32_t[]){1}));
-    op_select(r, y, best, p);
-    struct tensor xhat = op_decode(r, best, p, d.w, none, 4);
+    struct csr f = run_csr(r, 3, 6);
+    op_select(r, &f, 0, y, &(struct select){.kind = SELECT_TOPK, .k = 2});
+    struct tensor xhat = op_decode(r, &f, d.w, none, 4), two = run_put_ids(r, 2, 1, ids + 1);
+    struct tensor units = op_csr_get(r, &f, two), columns = op_cols_get(r, y, two);
+    struct tensor few = op_dot_rows(r, x, d.w, two, none);
+    struct tensor change = op_unit_change(r, units, run_put(r, 1, 2, (const float[]){1, 2}),
+                                          run_put_ids(r, 1, 2, (const int32_t[]){0, 1}));
+    op_rows_add(r, y, row, run_put_ids(r, 1, 1, (int32_t[]){1}));
     if (!run_ok(r))
         fail_msg("%s", r->err.text);
     assert_int_equal(y.rows * 100 + y.cols, 306);
@@ -99,6 +105,15 @@ static void test_operations(void **state)
     assert_int_equal(attn.rows * 100 + attn.cols, 302);
     assert_int_equal(normed.cols + relu.cols, 12);
     assert_int_equal(xhat.rows * 100 + xhat.cols, 304);
+    assert_int_equal(units.cols + columns.cols + few.cols + change.cols, 8);
+    struct csr_host host = {0};
+    assert_true(run_get_csr(r, &host, &f));
+    struct csr again = run_put_csr(r, 3, host.start, host.ids, host.vals);
+    float both[2][12];
+    run_get(r, both[0], xhat);
+    run_get(r, both[1], op_decode(r, &again, d.w, none, 4));
+    assert_memory_equal(both[0], both[1], sizeof both[0]);
+    csr_host_release(&host);
     float l[3];
     run_get(r, l, loss);
     assert_true(isnan(l[1]) && l[0] > 0 && l[2] > 0);

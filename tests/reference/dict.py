@@ -20,7 +20,7 @@ import hash_weights as hw  # noqa: E402
 OUT = os.path.join(os.path.dirname(__file__), "..", "golden", "dict")
 T, N, M = 9, 40, 96
 UNITS = [(3, "fix", 2.5), (17, "scale", 3.0), (8, "zero", 0.0), (21, "add", 0.75), (95, "fix", -4.0)]
-# k, ReLU, centred, decoder bias, dtype
+# k, ReLU, centred, decoder bias, dtype, selection (values of the format's metadata)
 CASES = {
     "never-centred": (5, "never", True, True, "f32"),
     "never": (7, "never", False, True, "f16"),
@@ -28,19 +28,64 @@ CASES = {
     "before": (60, "before", True, True, "f32"),
     "after": (60, "after", False, True, "f16"),
     "all-of-them": (96, "never", True, True, "bf16"),
+    "abs-never": (9, "never", True, True, "f32", "abstopk"),
+    "abs-after": (9, "after", False, True, "f16", "abstopk"),
+    "abs-before": (9, "before", True, True, "f32", "abstopk"),
+    "jump": (0, "after", True, True, "f32", "threshold"),
+    "jump-signed": (0, "never", False, True, "f16", "threshold"),
+    "one-threshold": (0, "before", True, True, "f32", "threshold-1"),
+    "gated": (0, "before", True, True, "f32", "gated"),
+    "gated-half": (0, "before", False, False, "f16", "gated"),
+    "groups": (12, "before", True, True, "f32", "groupmax"),
+    "groups-signed": (12, "never", False, True, "bf16", "groupmax"),
+    "relu": (0, "before", True, True, "f16", "all"),
+    "linear": (0, "never", False, True, "f32", "all"),
 }
 
 
-def results(x, w_e, b_e, w_d, b, k, relu, centre):
+def selected(pre, k, relu, select, extra):
+    """The code [T, m]: 0 where a latent is not active."""
+    p = np.maximum(pre, 0) if relu == "before" else pre
+    code = np.zeros_like(p)
+    if select in ("topk", "abstopk"):
+        order = np.argsort(-np.abs(p) if select == "abstopk" else -p, axis=-1, kind="stable")[:, :k]
+        np.put_along_axis(code, order, np.take_along_axis(p, order, -1), -1)
+    elif select.startswith("threshold"):
+        code = np.where(p > extra["threshold"], p, 0)
+    elif select == "gated":  # p is what the gate looks at
+        e = pre - extra["gate_bias"]
+        code = np.where(pre > 0, np.maximum(np.exp(extra["r_mag"]) * e + extra["mag_bias"], 0), 0)
+    elif select == "groupmax":
+        for t in range(len(p)):
+            for g in range(k):
+                group = slice(g * p.shape[1] // k, (g + 1) * p.shape[1] // k)
+                best = group.start + np.argmax(p[t, group])
+                code[t, best] = p[t, best]
+    else:
+        code = p
+    return np.maximum(code, 0) if relu == "after" else code
+
+
+def listed(code, select):
+    """Active latents of each row in the order of the kind, −1 behind the last: ids and values [T, longest]."""
+    key = {"topk": -code, "abstopk": -np.abs(code)}.get(select)
+    rows = []
+    for t, row in enumerate(code):
+        active = np.flatnonzero(row)
+        rows.append(active if key is None else active[np.argsort(key[t, active], kind="stable")])
+    ids = np.full((len(code), max(len(r) for r in rows)), -1, np.int32)
+    vals = np.zeros(ids.shape)
+    for t, r in enumerate(rows):
+        ids[t, :len(r)] = r
+        vals[t, :len(r)] = code[t, r]
+    return ids, vals
+
+
+def results(x, w_e, b_e, w_d, b, k, relu, centre, select="topk", extra=None):
     """x [T, n]; w_e, w_d [m, n]; b [n] the decoder's bias, subtracted first when `centre`."""
     pre = (x - b if centre else x) @ w_e.T + b_e
-    p = np.maximum(pre, 0) if relu == "before" else pre
-    order = np.argsort(-p, axis=-1, kind="stable")[:, :k]
-    vals = np.take_along_axis(p, order, -1)
-    if relu == "after":
-        vals = np.maximum(vals, 0)
-    code = np.zeros_like(pre)
-    np.put_along_axis(code, order, vals, -1)
+    code = selected(pre, k, relu, select, extra)
+    order, vals = listed(code, select)
     x_hat = code @ w_d + b
     new = code.copy()
     change = np.zeros((len(x), len(UNITS)))
@@ -48,7 +93,7 @@ def results(x, w_e, b_e, w_d, b, k, relu, centre):
         f = code[:, i]
         new[:, i] = {"fix": v, "scale": v * f, "zero": 0, "add": f + v}[mode]
         change[:, j] = new[:, i] - f
-    return {"pre": pre, "ids": order.astype(np.int32), "vals": vals, "x_hat": x_hat, "change": change,
+    return {"pre": pre, "ids": order, "vals": vals, "x_hat": x_hat, "change": change,
             "insert": new @ w_d + b, "insert_error": x + (new - code) @ w_d}
 
 
@@ -60,13 +105,18 @@ def add(out, name, r):
 def hashed():
     out = {}
     x = hw.uniform("x", (T, N), 0).astype(np.float64)
-    for name, (k, relu, centre, bias, dtype) in CASES.items():
+    for name, (k, relu, centre, bias, dtype, *select) in CASES.items():
+        select = select[0] if select else "topk"
         bf16 = dtype == "bf16"
         w_e = hw.uniform("encoder.weight", (M, N), 1, bf16).astype(np.float64)
         w_d = hw.uniform("W_dec", (M, N), 1, bf16).astype(np.float64)
-        b_e = hw.uniform("encoder.bias", (M,), 3, bf16).astype(np.float64)
+        extra = {a: hw.uniform(a, (M,), exponent, bf16).astype(np.float64)
+                 for a, exponent in (("threshold", 1), ("gate_bias", 3), ("mag_bias", 2), ("r_mag", 1))}
+        if select == "threshold-1":
+            extra["threshold"] = extra["threshold"][:1]
+        b_e = extra["gate_bias"] if select == "gated" else hw.uniform("encoder.bias", (M,), 3, bf16).astype(np.float64)
         b = hw.uniform("b_dec", (N,), 1, bf16).astype(np.float64) if bias else np.zeros(N)
-        add(out, name, results(x, w_e, b_e, w_d, b, k, relu, centre))
+        add(out, name, results(x, w_e, b_e, w_d, b, k, relu, centre, select, extra))
     behind = hw.uniform("behind", (24, N), 1).astype(np.float64)
     rows = hw.uniform("W_dec", (M, N), 1).astype(np.float64)[[u[0] for u in UNITS]]
     out["push"] = rows.astype(np.float32)

@@ -287,17 +287,18 @@ static const struct line_latents *latents_of(const struct wish *w, const char *s
                                              const struct line_tokens *t)
 {
     int32_t k = 12, n_watch = w->n_units + (w->watch >= 0);
-    struct line_latents *l = line_latents_new(t->n, k, n_watch);
+    struct line_latents *l = line_latents_new(t->n, n_watch);
     l->complete = true;
     for (int32_t u = 0; u < n_watch; u++)
         l->watch[u] = u < w->n_units ? w->unit[u].index : w->watch;
     for (int32_t i = 0; i < t->n; i++) {
         const char *bytes = s + t->token[i].start;
         int32_t n = t->token[i].end - t->token[i].start;
-        for (int32_t r = 0; r < k; r++) {
-            l->top_id[i * k + r] = r < w->n_units ? w->unit[r].index : 17 * r + 40 + i;
-            l->top_val[i * k + r] = 4.5f / (float)(r + 1) * (r == 5 ? -1 : 1);
-        }
+        struct active_latent active[12];
+        for (int32_t r = 0; r < k; r++)
+            active[r] = (struct active_latent){r < w->n_units ? w->unit[r].index : 17 * r + 40 + i,
+                                               4.5f / (float)(r + 1) * (r == 5 ? -1 : 1)};
+        line_latents_set(l, i, active, k);
         for (int32_t u = 0; u < n_watch; u++) {
             float v = value_of(bytes, n, l->watch[u]);
             l->pre[i * n_watch + u] = v;

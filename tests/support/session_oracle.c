@@ -41,15 +41,19 @@ static void same_latents(const struct line_latents *a, const struct line_latents
 {
     assert_true(a->complete && b->complete);
     same(a->n, b->n, "rows of latents", 0);
-    same(a->k, b->k, "k", 0);
     same(a->n_watch, b->n_watch, "watched units", 0);
     for (int32_t j = 0; j < a->n_watch; j++)
         same(a->watch[j], b->watch[j], "watched unit", j);
-    for (int32_t i = 0; i < a->n * a->k; i++) {
-        near((double)a->top_val[i], (double)b->top_val[i], tol, "top value", i);
-        if (a->top_id[i] != b->top_id[i]) /* only a tie may be told the other way */
-            near((double)a->top_val[i], (double)b->top_val[i], 1e-5, "value of another top latent",
-                 i);
+    for (int32_t t = 0; t < a->n; t++) {
+        const struct active_latent *x, *y;
+        int32_t n = latents_of_token(a, t, &x);
+        same(n, latents_of_token(b, t, &y), "active latents of token", t);
+        for (int32_t i = 0; i < n; i++) {
+            near((double)x[i].value, (double)y[i].value, tol, "top value", i);
+            if (x[i].id != y[i].id) /* only a tie may be told the other way */
+                near((double)x[i].value, (double)y[i].value, 1e-5, "value of another top latent",
+                     i);
+        }
     }
     for (int32_t i = 0; i < a->n * a->n_watch; i++) {
         near((double)a->pre[i], (double)b->pre[i], tol, "pre-activation", i);
@@ -129,8 +133,11 @@ void snapshot_check_same(const struct snapshot *a, const struct snapshot *b, dou
 static uint64_t digest_latents(uint64_t h, const struct line_latents *l)
 {
     size_t n = (size_t)l->n;
-    h = hash_bytes(h, l->top_id, n * (size_t)l->k * sizeof *l->top_id);
-    h = hash_bytes(h, l->top_val, n * (size_t)l->k * sizeof *l->top_val);
+    for (int32_t t = 0; t < l->n; t++) {
+        const struct active_latent *active;
+        int32_t n_active = latents_of_token(l, t, &active);
+        h = hash_bytes(h, active, (size_t)n_active * sizeof *active);
+    }
     h = hash_bytes(h, l->watch, (size_t)l->n_watch * sizeof *l->watch);
     h = hash_bytes(h, l->pre, n * (size_t)l->n_watch * sizeof *l->pre);
     h = hash_bytes(h, l->act, n * (size_t)l->n_watch * sizeof *l->act);
@@ -173,7 +180,7 @@ struct sequence { /* one window, all of it */
     int32_t ids[SEQ_MAX], n;
     float loss[N_LANES][SEQ_MAX];
     struct tensor h[N_LANES], x, pre;
-    struct sparse f;
+    struct code f;
 };
 
 static void compute(struct direct *d, struct sequence *q)
@@ -236,49 +243,46 @@ static void check_sums(struct direct *d, const struct sequence *q, bool bos)
 static void check_latents(struct direct *d, const struct sequence *q, const struct line_latents *l,
                           int32_t first)
 {
-    int32_t m = d->t->m, k = is_identity(d) ? m : q->f.vals.cols;
-    float *pre = xcalloc((size_t)q->n * (size_t)m, sizeof *pre),
-          *val = xcalloc((size_t)q->n * (size_t)k, sizeof *val);
-    int32_t *id = xcalloc((size_t)q->n * (size_t)k, sizeof *id);
+    int32_t m = d->t->m;
+    struct csr_host c = {0};
+    float *pre = xcalloc((size_t)q->n * (size_t)m, sizeof *pre);
     run_get(&d->run, pre, q->pre);
-    run_get(&d->run, val, q->f.vals);
     if (!is_identity(d))
-        run_get(&d->run, id, q->f.ids);
+        assert_true(run_get_csr(&d->run, &c, &q->f.sparse));
     for (int32_t i = 0; i < q->n; i++) {
         size_t row = (size_t)(first + i);
-        for (int32_t j = 0; j < l->k; j++) {
-            int32_t unit = l->top_id[row * (size_t)l->k + (size_t)j];
-            float v = l->top_val[row * (size_t)l->k + (size_t)j];
-            if (is_identity(d) && unit < 0) { /* fewer are above 0 */
-                int32_t above = 0;
-                for (int32_t u = 0; u < m; u++)
-                    above += pre[i * m + u] > 0;
-                assert_in_range(above, j > 0 ? j - 1 : 0, j + 1); /* but for rounding */
-                break;
-            }
-            near((double)v, (double)pre[i * m + unit], d->tol, "value of a top latent of row", i);
+        const struct active_latent *active;
+        int32_t n = latents_of_token(l, first + i, &active), above = 0;
+        for (int32_t u = 0; u < m; u++)
+            above += pre[i * m + u] > 0;
+        if (!is_identity(d))
+            same(n, c.start[i + 1] - c.start[i], "active latents of row", i);
+        else if (n < 32) /* but for rounding */
+            assert_in_range(above, n > 0 ? n - 1 : 0, n + 1);
+        for (int32_t j = 0; j < n; j++) {
+            float v = active[j].value;
+            near((double)v, (double)pre[i * m + active[j].id], d->tol,
+                 "value of a top latent of row", i);
             if (!is_identity(d))
-                near((double)v, (double)val[i * k + j], d->tol, "ranked value of row", i);
+                near((double)v, (double)c.vals[c.start[i] + j], d->tol, "ranked value of row", i);
             else
-                assert_true(v > 0 &&
-                            (j == 0 || v <= l->top_val[row * (size_t)l->k + (size_t)j - 1]));
+                assert_true(v > 0 && (j == 0 || v <= active[j - 1].value));
         }
         for (int32_t j = 0; j < l->n_watch; j++) {
             size_t cell = row * (size_t)l->n_watch + (size_t)j;
             if (l->watch[j] < 0)
                 continue;
             float act = is_identity(d) ? pre[i * m + l->watch[j]] : 0;
-            for (int32_t s = 0; s < k && !is_identity(d); s++)
-                if (id[i * k + s] == l->watch[j])
-                    act = val[i * k + s];
+            for (int32_t s = is_identity(d) ? 0 : c.start[i]; c.start && s < c.start[i + 1]; s++)
+                if (c.ids[s] == l->watch[j])
+                    act = c.vals[s];
             near((double)l->pre[cell], (double)pre[i * m + l->watch[j]], d->tol,
                  "watched pre-activation of row", i);
             near((double)l->act[cell], (double)act, d->tol, "watched activation of row", i);
         }
     }
     free(pre);
-    free(val);
-    free(id);
+    csr_host_release(&c);
 }
 
 static void check_next(struct direct *d, const struct sequence *q, const struct snapshot *p,

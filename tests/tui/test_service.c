@@ -150,7 +150,7 @@ static void test_refusals(void **state)
 /* Every point in every spelling, said by the SAE's file and by --hook: opened, and a text runs. */
 static void open_at(const char *name, const char *ours, int32_t width)
 {
-    const struct sae_case small = {"small", width, 40, 4, "never", true, true, DTYPE_F32};
+    const struct sae_case small = {"small", width, 40, 4, "never", true, true, DTYPE_F32, NULL, 0};
     char path[128], other[128], found[POINT_NAME_MAX];
     snprintf(path, sizeof path, "%s/spelt.safetensors", dir);
     snprintf(other, sizeof other, "%s/silent.safetensors", dir);
@@ -219,7 +219,7 @@ static void test_spellings_of_points(void **state)
 static void test_points_that_are_not_there(void **state)
 {
     (void)state;
-    const struct sae_case small = {"small", 48, 40, 4, "never", true, true, DTYPE_F32};
+    const struct sae_case small = {"small", 48, 40, 4, "never", true, true, DTYPE_F32, NULL, 0};
     char path[128];
     snprintf(path, sizeof path, "%s/spelt.safetensors", dir);
     sae_write(path, &small, "hook", "gpt_neox.layers.3.mlp.act");

@@ -243,20 +243,16 @@ int32_t analysis_n_top(const struct analysis *a, const struct analysis_token *t,
     const struct line_latents *l = t->line->latents;
     if (!l || !a->wb->dict)
         return 0;
-    int32_t n = l->k;
-    while (n > 0 && l->top_id[t->in_line * l->k + n - 1] < 0)
-        n--;
-    if (dict_spec(a->wb->dict)->relu != RELU_NEVER)
-        while (n > 0 && l->top_val[t->in_line * l->k + n - 1] == 0)
-            n--;
+    int32_t n = l->list[t->in_line].n;
     return limit >= 0 && limit < n ? limit : n;
 }
 
 void analysis_top(const struct analysis_token *t, int32_t i, int32_t *id, float *value)
 {
-    const struct line_latents *l = t->line->latents;
-    *id = l->top_id[t->in_line * l->k + i];
-    *value = l->top_val[t->in_line * l->k + i];
+    const struct active_latent *active;
+    latents_of_token(t->line->latents, t->in_line, &active);
+    *id = active[i].id;
+    *value = active[i].value;
 }
 
 bool analysis_has_sae(const struct analysis *a)

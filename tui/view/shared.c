@@ -351,21 +351,18 @@ static const struct line_latents *here_latents(const struct here *h)
 int32_t here_n_active(const struct here *h)
 {
     const struct line_latents *l = here_latents(h);
-    int32_t n = 0;
-    while (l && n < l->k && l->top_id[(size_t)h->i * (size_t)l->k + (size_t)n] >= 0)
-        n++;
-    return n;
+    return l ? l->list[h->i].n : 0;
 }
 
 bool here_active(const struct here *h, int32_t rank, int32_t *id, float *value)
 {
     const struct line_latents *l = here_latents(h);
-    if (!l || rank < 0 || rank >= l->k)
+    const struct active_latent *active;
+    if (!l || rank < 0 || rank >= latents_of_token(l, h->i, &active))
         return false;
-    size_t at = (size_t)h->i * (size_t)l->k + (size_t)rank;
-    *id = l->top_id[at];
-    *value = l->top_val[at];
-    return *id >= 0;
+    *id = active[rank].id;
+    *value = active[rank].value;
+    return true;
 }
 
 bool here_unit(const struct here *h, int32_t unit, float *pre, float *act)

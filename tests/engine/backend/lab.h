@@ -117,6 +117,37 @@ static inline struct tensor lab_put_i32(struct lab *l, int32_t rows, int32_t col
     return lab_tensor(l, rows, cols, DTYPE_I32, v);
 }
 
+/* Codes of rows with the entries start[t] … start[t+1] − 1. */
+static inline struct csr lab_put_csr(struct lab *l, int32_t rows, const int32_t *start,
+                                     const int32_t *ids, const float *vals)
+{
+    struct csr f = {.n_rows = rows};
+    f.start = lab_put_i32(l, rows + 1, 1, NULL), f.start.ld = 1;
+    f.ids = lab_put_i32(l, start[rows], 1, NULL), f.ids.ld = 1;
+    f.vals = lab_put(l, start[rows], 1, NULL), f.vals.ld = 1;
+    l->b->put(l->b, f.start, start);
+    l->b->put(l->b, f.ids, ids);
+    l->b->put(l->b, f.vals, vals);
+    return f;
+}
+/* k entries on every row. */
+static inline struct csr lab_put_codes(struct lab *l, int32_t rows, int32_t k, const int32_t *ids,
+                                       const float *vals)
+{
+    int32_t *start = lab_host(l, ((size_t)rows + 1) * sizeof *start);
+    for (int32_t t = 0; t <= rows; t++)
+        start[t] = t * k;
+    return lab_put_csr(l, rows, start, ids, vals);
+}
+static inline struct csr lab_csr(struct lab *l, int32_t rows, int32_t capacity)
+{
+    struct csr f = {.n_rows = rows};
+    f.start = lab_put_i32(l, rows + 1, 1, NULL), f.start.ld = 1;
+    f.ids = lab_put_i32(l, capacity, 1, NULL), f.ids.ld = 1;
+    f.vals = lab_put(l, capacity, 1, NULL), f.vals.ld = 1;
+    return f;
+}
+
 static inline bool inside(const struct tensor *t, size_t i)
 {
     size_t first = t->off / dtype_size(t->dtype), ld = (size_t)t->ld;

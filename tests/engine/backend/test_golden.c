@@ -161,14 +161,22 @@ static void vocabulary(const struct golden *g)
 static void sparse(const struct golden *g)
 {
     struct backend *b = g->lab->b;
-    struct tensor pre = floats(g, "select.pre"), ids = lab_put_i32(g->lab, 4, 9, NULL);
-    struct tensor vals = lab_put(g->lab, 4, 9, NULL), y = lab_put(g->lab, 5, 18, NULL);
-    b->select(b, ids, vals, pre);
+    struct tensor pre = floats(g, "select.pre"), y = lab_put(g->lab, 5, 18, NULL);
+    struct csr f = lab_csr(g->lab, 4, 36);
+    b->select(b, &f, 0, pre, &(struct select){.kind = SELECT_TOPK, .k = 9});
+    struct tensor ids = f.ids, vals = f.vals;
+    ids.rows = vals.rows = 4, ids.cols = ids.ld = vals.cols = vals.ld = 9;
     expect_ids(g, ids, "select.ids");
     expect(g, vals, "select.vals", 1e-8);
     struct weight *w = halves(g, "decode.w", USE_ROWS);
     struct tensor active = integers(g, "decode.ids");
-    b->decode(b, y, active, floats(g, "decode.vals"), w, floats(g, "decode.bias"));
+    struct array id = find(g, "decode.ids"), val = find(g, "decode.vals");
+    int32_t ids_of[5 * 8];
+    float vals_of[5 * 8];
+    for (int i = 0; i < 5 * 8; i++)
+        ids_of[i] = (int32_t)id.v[i], vals_of[i] = (float)val.v[i];
+    f = lab_put_codes(g->lab, 5, 8, ids_of, vals_of);
+    b->decode(b, y, &f, w, floats(g, "decode.bias"));
     expect(g, y, "decode.y", 1e-6);
     b->weight_rows(b, y, w, tensor_cols(active, 0, 1));
     expect(g, y, "decode.rows", 1e-8);

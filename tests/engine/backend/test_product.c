@@ -218,14 +218,15 @@ static void check_spoilt(struct lab *l, int32_t m, int32_t n, enum dtype type, e
     const float one[2] = {1, 1};
     struct tensor y = lab_put(l, 1, n, NULL), two = lab_put(l, 2, n, NULL);
     l->b->weight_rows(l->b, y, w, lab_put_i32(l, 1, 1, both));
-    l->b->decode(l->b, y, lab_put_i32(l, 1, 1, both), lab_put(l, 1, 1, one), w, (struct tensor){0});
+    struct csr f = lab_put_codes(l, 1, 1, both, one), g = lab_put_codes(l, 1, 2, both, one);
+    l->b->decode(l->b, y, &f, w, (struct tensor){0});
     assert_int_equal(l->b->status(l->b, &e), m > 1);
     l->b->weight_rows(l->b, two, w, lab_put_i32(l, 2, 1, both));
     assert_false(l->b->status(l->b, &gathered));
     snprintf(place, sizeof place, "[%d, %d] is no finite", row, column);
     assert_non_null(strstr(gathered.text, place));
     gathered = (struct error){0};
-    l->b->decode(l->b, y, lab_put_i32(l, 1, 2, both), lab_put(l, 1, 2, one), w, (struct tensor){0});
+    l->b->decode(l->b, y, &g, w, (struct tensor){0});
     assert_false(l->b->status(l->b, &gathered));
     assert_non_null(strstr(gathered.text, place));
     l->b->weight_free(l->b, w);
@@ -259,23 +260,26 @@ static void check_gathered(struct lab *l, int32_t m, int32_t n, int32_t rows, in
     const void *src = lab_source(l, type, (size_t)m * (size_t)n, &w);
     struct weight *weight = l->b->weight_new(l->b, type, m, n, order, src, USE_ROWS, &e);
     const float *bias = lab_random(l, (size_t)n), *vals = lab_random(l, (size_t)rows * (size_t)k);
-    int32_t *ids = lab_host(l, (size_t)rows * (size_t)k * sizeof *ids);
+    int32_t *ids = lab_host(l, ((size_t)rows * (size_t)k + (size_t)rows) * sizeof *ids);
+    int32_t *start = lab_host(l, ((size_t)rows + 1) * sizeof *start);
+    start[0] = 0;
+    for (int32_t t = 0; t < rows; t++)
+        start[t + 1] = start[t] + below(l, k + 1);
     for (int32_t i = 0; i < rows * k; i++)
-        ids[i] = below(l, 8) == 0 ? -1 - below(l, 3) : below(l, m);
+        ids[i] = below(l, m);
     bool with_bias = below(l, 2) == 0;
     struct tensor y = lab_put(l, rows, n, NULL),
                   tb = with_bias ? lab_put(l, 1, n, bias) : (struct tensor){0};
-    l->b->decode(l->b, y, lab_put_i32(l, rows, k, ids), lab_put(l, rows, k, vals), weight, tb);
+    struct csr f = lab_put_csr(l, rows, start, ids, vals);
+    l->b->decode(l->b, y, &f, weight, tb);
     const float *got = lab_get(l, y);
     for (int32_t t = 0; t < rows; t++)
         for (int32_t j = 0; j < n; j++) {
             double sum = with_bias ? (double)bias[j] : 0, size = fabs(sum);
-            for (int32_t i = 0; i < k; i++)
-                if (ids[at(t, i, k)] >= 0) {
-                    double v =
-                        (double)vals[at(t, i, k)] * element_of(w, order, m, n, ids[at(t, i, k)], j);
-                    sum += v, size += fabs(v);
-                }
+            for (int32_t i = start[t]; i < start[t + 1]; i++) {
+                double v = (double)vals[i] * element_of(w, order, m, n, ids[i], j);
+                sum += v, size += fabs(v);
+            }
             assert_near(got[at(t, j, n)], sum, 1e-6 * size);
         }
     for (int32_t t = 0; t < rows; t++)

@@ -1,93 +1,5 @@
-/* Selection, cross-entropy and the most likely tokens. */
+/* Cross-entropy and the most likely tokens. */
 #include "tests/engine/backend/lab.h"
-
-struct entry {
-    float v;
-    int32_t i;
-};
-
-static int compare_entries(const void *a, const void *b)
-{
-    const struct entry *x = a, *y = b;
-    if (x->v > y->v || x->v < y->v)
-        return x->v > y->v ? -1 : 1;
-    return x->i < y->i ? -1 : x->i > y->i;
-}
-
-/* What a stable sort of the whole row gives, NaN as −∞. */
-static struct entry *sorted(struct lab *l, const float *x, int32_t m)
-{
-    struct entry *s = lab_host(l, (size_t)m * sizeof *s);
-    for (int32_t i = 0; i < m; i++)
-        s[i] = (struct entry){isnan(x[i]) ? -INFINITY : x[i], i};
-    qsort(s, (size_t)m, sizeof *s, compare_entries);
-    return s;
-}
-
-enum row_kind {
-    RANDOM,
-    RISING,
-    FALLING,
-    EQUAL,
-    FEW_VALUES,
-    NANS,
-    ALL_NAN,
-    MINUS_ZERO,
-    TOWERS,
-    N_KINDS
-};
-
-static float row_value(struct lab *l, enum row_kind kind, int32_t i)
-{
-    switch (kind) {
-    case RISING: return (float)i;
-    case FALLING: return (float)-i;
-    case EQUAL: return 1.5f;
-    case FEW_VALUES: return (float)below(l, 3);
-    case NANS: return below(l, 3) == 0 ? NAN : below(l, 9) == 0 ? -INFINITY : normal(l);
-    case ALL_NAN: return NAN;
-    case MINUS_ZERO: return below(l, 2) ? 0.0f : -0.0f;
-    case TOWERS: return i % 2 ? (float)i : (float)-i;
-    default: return normal(l);
-    }
-}
-
-static void check_select(struct lab *l, int32_t rows, int32_t m, int32_t k)
-{
-    float *x = lab_host(l, (size_t)rows * (size_t)m * sizeof *x);
-    for (int32_t t = 0; t < rows; t++) {
-        enum row_kind kind = (enum row_kind)((t + below(l, N_KINDS)) % N_KINDS);
-        for (int32_t i = 0; i < m; i++)
-            x[at(t, i, m)] = row_value(l, kind, i);
-    }
-    struct tensor ids = lab_put_i32(l, rows, k, NULL), vals = lab_put(l, rows, k, NULL);
-    l->b->select(l->b, ids, vals, lab_put(l, rows, m, x));
-    const int32_t *id = lab_get(l, ids);
-    const float *v = lab_get(l, vals);
-    for (int32_t t = 0; t < rows; t++) {
-        const struct entry *want = sorted(l, x + at(t, 0, m), m);
-        for (int32_t i = 0; i < k; i++) {
-            assert_int_equal(id[at(t, i, k)], want[i].i);
-            assert_true(v[at(t, i, k)] >= want[i].v && v[at(t, i, k)] <= want[i].v);
-        }
-    }
-    lab_clear(l);
-}
-
-static void selections(struct lab *l)
-{
-    for (int i = 0; i < 40; i++) {
-        int32_t m = 1 + below(l, i % 4 == 0 ? 5000 : 300);
-        check_select(l, 1 + below(l, 12), m, 1 + below(l, i % 3 == 0 ? m : m < 33 ? m : 33));
-    }
-    check_select(l, 9, 65536, 32);
-    check_select(l, 3, 4097, 4097);
-}
-static void test_select(void **state)
-{
-    (void)state;
-    lab_everywhere(selections, 1);
-}
 
 struct head {
     int32_t rows, in, vocab;
@@ -240,7 +152,6 @@ static void test_equal_logits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_select),
         cmocka_unit_test(test_xent),
         cmocka_unit_test(test_topn),
         cmocka_unit_test(test_equal_logits),

@@ -38,6 +38,8 @@ struct sae_case {
     const char *relu;
     bool centre, bias;
     enum dtype type;
+    const char *select;   /* NULL: topk */
+    int32_t n_thresholds; /* of "threshold" */
 };
 
 /* PATH in glimt's own format; `key` and `value` replace or, with value NULL, drop one fact. */
@@ -45,12 +47,14 @@ static inline void sae_write(const char *path, const struct sae_case *c, const c
                              const char *value)
 {
     char k[16];
+    const char *select = c->select ? c->select : "topk";
+    bool gated = strcmp(select, "gated") == 0, threshold = strcmp(select, "threshold") == 0;
     snprintf(k, sizeof k, "%d", c->k);
     const char *facts[][2] = {{"format", "glimt-sae"},
                               {"version", "1"},
                               {"hook", "layers.3.mlp.act"},
                               {"k", k},
-                              {"select", "topk"},
+                              {"select", select},
                               {"relu", c->relu},
                               {"norm", "none"},
                               {"centre", c->centre ? "true" : "false"},
@@ -68,11 +72,21 @@ static inline void sae_write(const char *path, const struct sae_case *c, const c
     metadata[n] = NULL;
     const struct hash_tensor t[] = {
         {"encoder.weight", NULL, HASH_UNIFORM, 1, 2, {c->m, c->n}, c->type, NULL},
-        {"encoder.bias", NULL, HASH_UNIFORM, 3, 1, {c->m}, c->type, NULL},
         {"W_dec", NULL, HASH_UNIFORM, 1, 2, {c->m, c->n}, c->type, NULL},
+        {"encoder.bias", NULL, HASH_UNIFORM, 3, 1, {c->m}, c->type, NULL},
         {"b_dec", NULL, HASH_UNIFORM, 1, 1, {c->n}, c->type, NULL},
+        {"gate_bias", NULL, HASH_UNIFORM, 3, 1, {c->m}, c->type, NULL},
+        {"mag_bias", NULL, HASH_UNIFORM, 2, 1, {c->m}, c->type, NULL},
+        {"r_mag", NULL, HASH_UNIFORM, 1, 1, {c->m}, c->type, NULL},
+        {"threshold", NULL, HASH_UNIFORM, 1, 1, {c->n_thresholds}, c->type, NULL},
     };
-    hash_file_write(path, t, c->bias ? 4 : 3, metadata);
+    struct hash_tensor has[8];
+    size_t n_has = 0;
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+        if (i < 2 || (i == 2 && !gated) || (i == 3 && c->bias) || (i > 3 && i < 7 && gated) ||
+            (i == 7 && threshold))
+            has[n_has++] = t[i];
+    hash_file_write(path, has, n_has, metadata);
 }
 
 static inline struct tensor hash_input(struct run *run, const char *key, int32_t rows, int32_t cols)

@@ -4,12 +4,24 @@
 
 enum { T = 9, N = 40, M = 96, J = 5 };
 static const struct sae_case cases[] = {
-    {"never-centred", N, M, 5, "never", true, true, DTYPE_F32},
-    {"never", N, M, 7, "never", false, true, DTYPE_F16},
-    {"no-bias", N, M, 1, "never", false, false, DTYPE_BF16},
-    {"before", N, M, 60, "before", true, true, DTYPE_F32},
-    {"after", N, M, 60, "after", false, true, DTYPE_F16},
-    {"all-of-them", N, M, 96, "never", true, true, DTYPE_BF16},
+    {"never-centred", N, M, 5, "never", true, true, DTYPE_F32, NULL, 0},
+    {"never", N, M, 7, "never", false, true, DTYPE_F16, NULL, 0},
+    {"no-bias", N, M, 1, "never", false, false, DTYPE_BF16, NULL, 0},
+    {"before", N, M, 60, "before", true, true, DTYPE_F32, NULL, 0},
+    {"after", N, M, 60, "after", false, true, DTYPE_F16, NULL, 0},
+    {"all-of-them", N, M, 96, "never", true, true, DTYPE_BF16, NULL, 0},
+    {"abs-never", N, M, 9, "never", true, true, DTYPE_F32, "abstopk", 0},
+    {"abs-after", N, M, 9, "after", false, true, DTYPE_F16, "abstopk", 0},
+    {"abs-before", N, M, 9, "before", true, true, DTYPE_F32, "abstopk", 0},
+    {"jump", N, M, 0, "after", true, true, DTYPE_F32, "threshold", M},
+    {"jump-signed", N, M, 0, "never", false, true, DTYPE_F16, "threshold", M},
+    {"one-threshold", N, M, 0, "before", true, true, DTYPE_F32, "threshold", 1},
+    {"gated", N, M, 0, "before", true, true, DTYPE_F32, "gated", 0},
+    {"gated-half", N, M, 0, "before", false, false, DTYPE_F16, "gated", 0},
+    {"groups", N, M, 12, "before", true, true, DTYPE_F32, "groupmax", 0},
+    {"groups-signed", N, M, 12, "never", false, true, DTYPE_BF16, "groupmax", 0},
+    {"relu", N, M, 0, "before", true, true, DTYPE_F16, "all", 0},
+    {"linear", N, M, 0, "never", false, true, DTYPE_F32, "all", 0},
 };
 static const struct unit units[J] = {{3, 2.5f, UNIT_FIX},
                                      {17, 3.0f, UNIT_SCALE},
@@ -37,36 +49,60 @@ static void check(struct run *run, const char *name, const char *what, struct te
 }
 
 /* Same latents in the same order, but values equal to 1e-5 may swap. */
-static void check_ids(struct run *run, const char *name, const struct sparse *f)
+static void check_codes(struct run *run, const char *name, const struct csr *f)
 {
-    size_t k = (size_t)f->ids.cols, n = (size_t)f->ids.rows * k;
-    int32_t *ids = malloc(n * sizeof *ids), *want = malloc(n * sizeof *want);
-    float *vals = to_host(run, f->vals);
-    run_get(run, ids, f->ids);
-    memcpy(want, gold(name, "ids", n), n * sizeof *want);
-    for (size_t i = 0; i < n; i++) {
-        bool tie = (i % k > 0 && vals[i - 1] - vals[i] < 1e-5f) ||
-                   (i % k < k - 1 && vals[i] - vals[i + 1] < 1e-5f);
-        if (ids[i] != want[i] && !tie)
-            fail_msg("%s: latent %zu is %d, expected %d", name, i, ids[i], want[i]);
+    const struct named_tensor *gold_ids = golden_tensor("%s/ids", name);
+    size_t longest = (size_t)gold_ids->dim[1];
+    const int32_t *want = gold_ids->data;
+    const float *want_val = gold(name, "vals", (size_t)f->n_rows * longest);
+    struct csr_host c = {0};
+    assert_true(run_get_csr(run, &c, f));
+    for (int32_t t = 0; t < f->n_rows; t++, want += longest, want_val += longest) {
+        int32_t n = 0, first = c.start[t];
+        while ((size_t)n < longest && want[n] >= 0)
+            n++;
+        assert_int_equal(c.start[t + 1] - first, n);
+        assert_close(name, c.vals + first, want_val, (size_t)n, 1e-5f);
+        for (int32_t i = 0; i < n; i++) {
+            bool tie = (i > 0 && fabsf(want_val[i - 1] - want_val[i]) < 1e-5f) ||
+                       (i < n - 1 && fabsf(want_val[i] - want_val[i + 1]) < 1e-5f);
+            if (c.ids[first + i] != want[i] && !tie)
+                fail_msg("%s: latent %d of row %d is %d, expected %d", name, i, t, c.ids[first + i],
+                         want[i]);
+        }
     }
-    free(ids);
-    free(want);
-    free(vals);
+    csr_host_release(&c);
+}
+
+/* Activations of single units: the value in the code, or 0. */
+static void check_values(struct run *run, const struct dict *d, const struct code *f)
+{
+    const int32_t some[] = {21, 3, 21, 8};
+    struct csr_host c = {0};
+    float *v = to_host(run, dict_values(run, d, f, some, 4));
+    assert_true(run_get_csr(run, &c, &f->sparse));
+    for (int32_t t = 0; t < c.n_rows; t++)
+        for (int j = 0; j < 4; j++) {
+            float want = 0;
+            for (int32_t i = c.start[t]; i < c.start[t + 1]; i++)
+                want = c.ids[i] == some[j] ? c.vals[i] : want;
+            assert_true(v[t * 4 + j] == want);
+        }
+    free(v);
+    csr_host_release(&c);
 }
 
 static void check_all(struct run *run, const struct dict *d, const char *name, struct tensor x,
                       int32_t n_units)
 {
-    struct sparse f, g;
+    struct code f, g;
     struct tensor pre;
     dict_encode(run, d, x, &f, &pre);
     check(run, name, "pre", pre);
-    check(run, name, "vals", f.vals);
-    check_ids(run, name, &f);
+    check_codes(run, name, &f.sparse);
     dict_encode(run, d, x, &g, NULL); /* in chunks, without all pre-activations */
-    check(run, name, "vals", g.vals);
-    check_ids(run, name, &g);
+    check_codes(run, name, &g.sparse);
+    check_values(run, d, &f);
     check(run, name, "x_hat", dict_decode(run, d, &f));
     if (n_units == J)
         check(run, name, "change", dict_unit_change(run, d, &f, units, J));
@@ -161,6 +197,34 @@ static void test_push(void **state)
     test_dir_remove(dir);
 }
 
+/* Neurons above 0: all of them in rising index, or the largest first. */
+static void check_neurons(struct run *run, const struct dict *d, const struct code *f,
+                          const float *x)
+{
+    struct csr all = dict_active(run, d, f, 0), top = dict_active(run, d, f, 3);
+    struct csr_host a = {0}, b = {0};
+    assert_true(run_get_csr(run, &a, &all) && run_get_csr(run, &b, &top));
+    for (int32_t t = 0; t < T; t++) {
+        int32_t at = a.start[t];
+        for (int32_t i = 0; i < N; i++)
+            if (x[t * N + i] > 0) {
+                assert_true(a.ids[at] == i && a.vals[at] == x[t * N + i]);
+                at++;
+            }
+        assert_int_equal(at, a.start[t + 1]);
+        assert_int_equal(b.start[t + 1] - b.start[t], at - a.start[t] < 3 ? at - a.start[t] : 3);
+        float least = INFINITY;
+        for (int32_t i = b.start[t]; i < b.start[t + 1]; i++) {
+            assert_true(b.vals[i] == x[t * N + b.ids[i]] && b.vals[i] <= least);
+            least = b.vals[i];
+        }
+        for (int32_t i = a.start[t], above = 0; i < at; i++)
+            assert_true((above += a.vals[i] > least) < 3);
+    }
+    csr_host_release(&a);
+    csr_host_release(&b);
+}
+
 static void test_neurons(void **state)
 {
     (void)state;
@@ -173,11 +237,12 @@ static void test_neurons(void **state)
     assert_null(dict_path(d));
     assert_int_equal(dict_bytes(d), 0);
     struct tensor x = hash_input(&dev.run, "x", T, N), pre;
-    struct sparse f;
+    struct code f;
     float *want = to_host(&dev.run, x);
     dict_encode(&dev.run, d, x, &f, &pre);
-    assert_null(f.ids.buf);
-    float *v[] = {to_host(&dev.run, f.vals), to_host(&dev.run, pre),
+    assert_null(f.sparse.ids.buf);
+    check_neurons(&dev.run, d, &f, want);
+    float *v[] = {to_host(&dev.run, f.dense), to_host(&dev.run, pre),
                   to_host(&dev.run, dict_decode(&dev.run, d, &f)),
                   to_host(&dev.run, dict_insert(&dev.run, d, x, false, NULL, 0))};
     for (int i = 0; i < 4; i++) {
@@ -313,7 +378,8 @@ static void test_other_names_and_texts_beside(void **state)
     struct dict *d = NULL;
     test_dir_new(dir);
     snprintf(path, sizeof path, "%s/topk4.pt", dir); /* by its name alone, a pickle */
-    sae_write(path, &(struct sae_case){"x", 6, 12, 3, "never", true, true, DTYPE_F32}, NULL, NULL);
+    sae_write(path, &(struct sae_case){"x", 6, 12, 3, "never", true, true, DTYPE_F32, NULL, 0},
+              NULL, NULL);
     dict_open(dev.b, path, NULL, &d, &e);
     assert_no_error(&e);
     assert_string_equal(dict_spec(d)->format, "glimt-sae 1");

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct sae_case small = {"small", 24, 48, 4, "never", true, true, DTYPE_F32};
+static const struct sae_case small = {"small", 24, 48, 4, "never", true, true, DTYPE_F32, NULL, 0};
 
 static void must_refuse(struct backend *b, const char *path, const char *word)
 {
@@ -27,7 +27,7 @@ static void test_facts(void **state)
         {"version", NULL},
         {"version", "2"},
         {"select", NULL},
-        {"select", "all"},
+        {"select", "best"},
         {"relu", NULL},
         {"relu", "sometimes"},
         {"norm", NULL},
@@ -112,7 +112,7 @@ static void test_values_that_are_no_numbers(void **state)
     dev.run.err = (struct error){0};
     float *x = calloc((size_t)f32.n, sizeof *x);
     x[0] = 1e38f; /* what a layer made of finite weights */
-    struct sparse code;
+    struct code code;
     dict_encode(&dev.run, d, run_put(&dev.run, 1, f32.n, x), &code, NULL);
     bool finite = run_ok(&dev.run);
     x[0] = NAN;
@@ -193,9 +193,9 @@ static void test_run_errors(void **state)
     assert_true(dict_open(dev.b, path, NULL, &d, &e));
     struct run *r = &dev.run;
     struct tensor x = hash_input(r, "x", 3, 24), narrow = hash_input(r, "x", 3, 23), pre;
-    struct sparse f;
+    struct code f;
     dict_encode(r, d, narrow, &f, &pre);
-    assert_int_equal(f.vals.cols, 4);
+    assert_int_equal(f.sparse.n_rows, 3);
     assert_int_equal(pre.cols, 48);
     assert_null(pre.buf);
     failed(&dev, "width 23");
@@ -231,7 +231,7 @@ static void test_chunks(void **state)
 {
     (void)state;
     enum { ROWS = 270 };
-    const struct sae_case wide = {"wide", 8, 65536, 8, "never", true, true, DTYPE_F16};
+    const struct sae_case wide = {"wide", 8, 65536, 8, "never", true, true, DTYPE_F16, NULL, 0};
     struct device dev;
     device_open(&dev);
     char dir[64], path[96];
@@ -243,16 +243,16 @@ static void test_chunks(void **state)
     assert_true(dict_open(dev.b, path, NULL, &d, &e));
     struct run *r = &dev.run;
     struct tensor x = hash_input(r, "x", ROWS, 8), pre;
-    struct sparse f, g;
+    struct code f, g;
     dict_encode(r, d, x, &f, NULL);
     assert_no_error(&r->err);
     assert_true(arena_peak(dev.arena) < (size_t)48 << 20); /* all at once would be 67 MiB */
-    float *vals = to_host(r, f.vals);
+    float *vals = to_host(r, f.sparse.vals);
     for (int32_t from = 0; from < ROWS; from += 120) { /* across the chunks' borders */
         struct arena_mark mark = arena_mark(dev.arena);
         int32_t n = 20;
         dict_encode(r, d, tensor_rows(x, from, n), &g, &pre);
-        float *some = to_host(r, g.vals);
+        float *some = to_host(r, g.sparse.vals);
         assert_close("chunk", vals + (size_t)from * 8, some, (size_t)n * 8, 1e-6f);
         free(some);
         arena_reset(dev.arena, mark);

@@ -225,7 +225,7 @@ static void test_landing(void **state)
             struct state want, base;
             model_forward(&f.run, f.m, &b, NULL, land, &insert, 1, &want);
             model_forward(&f.run, f.m, &b, NULL, land, &get, 1, &base);
-            struct sparse code;
+            struct code code;
             dict_encode(&f.run, d, x, &code, NULL);
             struct tensor r = op_copy(&f.run, base.value);
             op_add_outer(&f.run, r, dict_unit_change(&f.run, d, &code, unit, 2),

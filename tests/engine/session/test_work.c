@@ -311,8 +311,9 @@ static void test_budget_is_kept(void **state)
 
 static size_t host_bytes(const struct line *l)
 {
-    size_t n = (size_t)l->tokens->n, k = (size_t)l->latents->k, w = (size_t)l->latents->n_watch;
-    return n * (2 * k + 2 * w) * sizeof(float) + n * N_TRACKS * sizeof(float);
+    size_t n = (size_t)l->tokens->n, w = (size_t)l->latents->n_watch;
+    return l->latents->n_active * sizeof(struct active_latent) +
+           n * (sizeof(struct latent_list) + 2 * w * sizeof(float)) + n * N_TRACKS * sizeof(float);
 }
 
 /* Of a text that is larger than the budget rows are kept around the cursor alone; the rest passes
@@ -321,7 +322,7 @@ static void test_far_lines_pass_through(void **state)
 {
     struct fixture *f = *state;
     int lines = getenv("GLIMT_QUICK") ? 60 : 300;
-    size_t budget = 400000, at = 0, listed = 0, host = 0;
+    size_t budget = 893 * rows_token_bytes(f->s, false), at = 0, listed = 0, host = 0;
     char *text = xcalloc((size_t)lines, 80);
     for (int i = 0; i < lines; i++)
         at += (size_t)snprintf(text + at, 80, "Linje nummer %d er hverken lang eller kort.\n", i);

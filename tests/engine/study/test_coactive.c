@@ -16,25 +16,24 @@ static void count(struct counted *q, const struct study_in *in)
         struct run run = {.backend = in->backend, .arena = arena_new(in->backend)};
         struct token *token = NULL;
         size_t n = 0, cap = 0;
-        int32_t ids[128], id[128 * 6];
-        float val[128 * 6];
+        int32_t ids[128];
+        struct csr_host c = {0};
         tokenizer_encode(in->tokenizer, doc->text, doc->n, false, &token, &n, &cap);
         for (size_t i = 0; i < n; i++)
             ids[i] = token[i].id;
         int32_t start[2] = {0, (int32_t)n};
         struct batch batch = {.n_rows = (int32_t)n, .ids = ids, .seqs = {.n = 1, .start = start}};
         struct state hook;
-        struct sparse f;
+        struct code f;
         model_forward(&run, in->model, &batch, NULL, in->at, NULL, 0, &hook);
         dict_encode(&run, in->dict, hook.value, &f, NULL);
-        assert_int_equal(f.ids.cols, 6);
-        run_get(&run, id, f.ids);
-        run_get(&run, val, f.vals);
-        assert_true(run_ok(&run));
-        bool positive = dict_spec(in->dict)->relu != RELU_NEVER;
-        for (size_t i = 0; i < n * 6; i++)
-            if (!positive || val[i] > 0)
-                q->on[q->n + (int32_t)(i / 6)][id[i]] = true;
+        assert_true(run_get_csr(&run, &c, &f.sparse));
+        for (int32_t t = 0; t < (int32_t)n; t++) {
+            assert_in_range(c.start[t + 1] - c.start[t], 0, 6);
+            for (int32_t i = c.start[t]; i < c.start[t + 1]; i++)
+                q->on[q->n + t][c.ids[i]] = true;
+        }
+        csr_host_release(&c);
         q->n += (int32_t)n;
         free(token);
         arena_free(run.arena);

@@ -333,7 +333,7 @@ static void signs_count_as_the_sae_says(void **unused)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
     struct corpus *c = tiny_corpus(20, true);
     for (int i = 0; i < 3; i++) {
-        struct sae_case sae = {"signs", 48, 80, 60, relu[i], true, true, DTYPE_F32};
+        struct sae_case sae = {"signs", 48, 80, 60, relu[i], true, true, DTYPE_F32, NULL, 0};
         struct study_in in = tiny_in(&t, c);
         struct dict *d = NULL;
         struct error e = {0};

@@ -116,10 +116,9 @@ void corpus_index_release(struct corpus_index *x)
     *x = (struct corpus_index){0};
 }
 
-/* An active unit whose value is exactly 0 has −0. */
 static bool is_active(double act)
 {
-    return act < 0 || act > 0 || (!isnan(act) && signbit(act));
+    return act < 0 || act > 0;
 }
 
 double corpus_pre(const struct corpus_index *x, int64_t row, int subject)

@@ -52,14 +52,13 @@ static struct tally *tally(struct tallies *a, int32_t latent)
 
 static void count_token(struct tallies *a, const struct line_latents *l, int32_t i, bool inside)
 {
-    for (int32_t k = 0; k < l->k; k++) {
-        size_t at = (size_t)i * (size_t)l->k + (size_t)k;
-        if (l->top_id[at] < 0)
-            return;
-        struct tally *t = tally(a, l->top_id[at]);
+    const struct active_latent *active;
+    int32_t n = latents_of_token(l, i, &active);
+    for (int32_t k = 0; k < n; k++) {
+        struct tally *t = tally(a, active[k].id);
         t->inside += inside;
         t->rest += !inside;
-        t->sum += inside ? l->top_val[at] : 0;
+        t->sum += inside ? active[k].value : 0;
     }
 }
 

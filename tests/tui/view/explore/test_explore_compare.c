@@ -409,10 +409,16 @@ static void test_reference_pairs(void **state)
 static struct line_latents *latents_of_rows(int32_t n, int32_t k, const int32_t *id,
                                             const float *value)
 {
-    struct line_latents *l = line_latents_new(n, k, 0);
+    struct line_latents *l = line_latents_new(n, 0);
     l->complete = true;
-    memcpy(l->top_id, id, (size_t)(n * k) * sizeof *id);
-    memcpy(l->top_val, value, (size_t)(n * k) * sizeof *value);
+    for (int32_t t = 0; t < n; t++) {
+        struct active_latent active[8];
+        int32_t n_active = 0;
+        for (; n_active < k && id[t * k + n_active] >= 0; n_active++)
+            active[n_active] =
+                (struct active_latent){id[t * k + n_active], value[t * k + n_active]};
+        line_latents_set(l, t, active, n_active);
+    }
     return l;
 }
 
