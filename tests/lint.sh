@@ -46,6 +46,31 @@ while IFS=: read -r file inc; do
 done < <(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui/*.[ch]' 'gpu/*' |
     xargs grep -o '^#include "[^"]*"' | sed 's/#include "//; s/"$//')
 
+# inside tui: cli, shell → view → widget, plot → term; a view knows no other view and not the shell
+tui_place() { # of a file; "": at tui's top
+    case "$1" in
+    tui/app.h|tui/desk.h|tui/kept.h|tui/script.h) echo above ;;
+    tui/view/*/*) echo "view/$(echo "$1" | cut -d/ -f3)" ;;
+    tui/*/*) echo "$1" | cut -d/ -f2 ;;
+    esac
+}
+tui_allowed() { # FROM TO → 0 if an include may point so
+    case "$1:$2" in
+    "$2:$1"|:*|*:) return 0 ;;
+    cli:view/*|shell:view/*) return 1 ;; # the rows of tui/view_table.h are all that names one
+    cli:*|above:*) return 0 ;;
+    shell:cli|shell:above) return 1 ;;
+    shell:*) return 0 ;;
+    view/*:view|view*:widget|view*:plot|view*:term|view*:lab|widget:term|plot:term) return 0 ;;
+    esac
+    return 1
+}
+while IFS=: read -r file inc; do
+    from=$(tui_place "$file")
+    to=$(tui_place "$inc")
+    tui_allowed "$from" "$to" || say "$file includes $inc: tui/$from must not know tui/$to"
+done < <(git ls-files -co --exclude-standard 'tui/*.[ch]' | xargs grep -o '^#include "tui/[^"]*"' | sed 's/#include "//; s/"$//')
+
 # what the files of a folder share among themselves
 while IFS=: read -r file inc; do
     [ "${file%/*}" = "${inc%/*}" ] || say "$file includes $inc, which is private to ${inc%/*}"

@@ -104,6 +104,12 @@ static void world(struct explore_fixture *f)
 void fixture_init(struct explore_fixture *f, const char *text, enum depth depth, bool ascii, int w,
                   int h)
 {
+    fixture_init_views(f, text, depth, ascii, w, h, view_table, N_VIEWS);
+}
+
+void fixture_init_views(struct explore_fixture *f, const char *text, enum depth depth, bool ascii,
+                        int w, int h, const struct view_ops *const *views, int n)
+{
     struct error e = {0};
     struct saved_state s;
     *f = (struct explore_fixture){0};
@@ -116,7 +122,7 @@ void fixture_init(struct explore_fixture *f, const char *text, enum depth depth,
     state_init(&s);
     s.text = text ? xstrdup(text) : NULL;
     s.n_text = s.cursor = text ? strlen(text) : 0;
-    shell_init(&f->shell, &f->options, &s);
+    shell_init_views(&f->shell, &f->options, &s, views, n);
     f->ex = f->shell.views.state[VIEW_EXPLORE];
     state_release(&s);
     grid_init(&f->grid, w, h, theme_style(f->theme, ROLE_TEXT));

@@ -28,6 +28,9 @@ struct explore_fixture {
 /* theme_depth etc. as theme_open; text NULL: the example. The Explore view is loaded, w × h,
  * without a snapshot. */
 void fixture_init(struct explore_fixture *, const char *text, enum depth, bool ascii, int w, int h);
+/* With a table of views of its own; the first is Explore. */
+void fixture_init_views(struct explore_fixture *, const char *text, enum depth, bool ascii, int w,
+                        int h, const struct view_ops *const *, int n);
 void fixture_release(struct explore_fixture *);
 /* Another theme than "dark". */
 void fixture_theme(struct explore_fixture *, const char *name);

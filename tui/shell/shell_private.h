@@ -19,8 +19,13 @@ int key_bar(const struct shell *, struct key_label out[KEY_LABELS_MAX]);
 bool key_bar_press(struct shell *, const struct event *);
 
 /* ---- tabs */
-/* Their place in the title; x, w: [views.n]. All columns. */
-int tabs_place(const struct shell *, int x[VIEWS_MAX], int w[VIEWS_MAX]);
+struct tabs { /* views first … end − 1 have one; where not all have room, marks beside them */
+    int first, end, x;
+    int before,
+        after; /* columns of the marks, −1: none; a press on one shows the next view there */
+    int tab_x[VIEWS_MAX], tab_w[VIEWS_MAX];
+};
+bool tabs_place(const struct shell *, struct tabs *);  /* false: the title has none */
 bool tabs_press(struct shell *, const struct event *); /* false: not on one */
 
 /* ---- overlays */

@@ -3,40 +3,97 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TABS_FROM 110 /* columns from which the title has the views' names */
+enum {
+    TABS_FROM = 110, /* columns from which the title has the views' names */
+    KEYS = 9,        /* views have the digits; more are named at any width */
+    LEAST = 24,      /* columns that tabs have at least; on a wide screen three fifths */
+    MARK = 2         /* of more tabs beside those shown */
+};
 
 static int columns(const char *s)
 {
     return text_columns(s, strlen(s));
 }
 
-int tabs_place(const struct shell *shell, int x[VIEWS_MAX], int w[VIEWS_MAX])
+static const char *what_is_open(const struct shell *shell, bool ascii)
 {
-    struct rect r = shell->bars.title;
-    int total = 0;
-    for (int i = 0; i < shell->views.n; i++) {
-        w[i] =
-            columns(shell->views.table[i]->title) + 2; /* neurons' title is as long as latents' */
-        total += w[i] + 1;
-    }
-    for (int i = 0, at = r.x + r.w - total; i < shell->views.n; i++) {
-        x[i] = at;
-        at += w[i] + 1;
-    }
-    return total;
+    return shell->title[0]           ? shell->title
+           : shell->sh.status.failed ? ""
+           : ascii                   ? "loading"
+                                     : "loading …";
 }
 
-static void draw_tabs(const struct painting *d, struct rect r, int from)
+/* Digit and name; neurons' title is as long as latents'. */
+static int tab_columns(const struct shell *shell, int view)
 {
-    int x[VIEWS_MAX], w[VIEWS_MAX];
-    tabs_place(d->shell, x, w);
-    if (x[0] < from) /* a long name of a model */
-        grid_fill(d->grid, (struct rect){x[0] - 1, r.y, r.w, 1}, paint_style(d, ROLE_TEXT));
-    for (int i = 0; i < d->shell->views.n; i++) {
+    return columns(shell->views.table[view]->title) + (view < KEYS ? 2 : 0);
+}
+
+static int sum(const struct shell *shell, int first, int end)
+{
+    int w = 0;
+    for (int i = first; i < end; i++)
+        w += tab_columns(shell, i) + 1;
+    return w;
+}
+
+/* Those that have room, the one shown among them. */
+static void choose(const struct shell *shell, struct tabs *t, int room)
+{
+    int n = shell->views.n, now = shell->views.now;
+    t->first = 0;
+    t->end = n;
+    if (sum(shell, 0, n) <= room)
+        return;
+    while (t->first < now && sum(shell, t->first, now + 1) > room - 2 * MARK)
+        t->first++;
+    t->end = now + 1;
+    while (t->end < n && sum(shell, t->first, t->end + 1) <= room - 2 * MARK)
+        t->end++;
+}
+
+bool tabs_place(const struct shell *shell, struct tabs *t)
+{
+    struct rect r = shell->bars.title;
+    int left = r.x + 10 + columns(what_is_open(shell, false)), right = r.x + r.w,
+        least = r.w >= TABS_FROM ? r.w * 3 / 5 : LEAST;
+    *t = (struct tabs){.before = -1, .after = -1};
+    if (r.h <= 0 || (r.w < TABS_FROM && shell->views.n <= KEYS))
+        return false;
+    choose(shell, t, right - left > least ? right - left : least);
+    if (t->end < shell->views.n)
+        t->after = right -= MARK;
+    int at = right - sum(shell, t->first, t->end);
+    if (t->first > 0)
+        t->before = at - MARK;
+    t->x = t->first > 0 ? t->before : at;
+    for (int i = t->first; i < t->end; i++) {
+        t->tab_x[i] = at;
+        t->tab_w[i] = tab_columns(shell, i);
+        at += t->tab_w[i] + 1;
+    }
+    return true;
+}
+
+static void draw_tabs(const struct painting *d, const struct tabs *t, int from)
+{
+    struct rect r = d->shell->bars.title;
+    struct style key = paint_style(d, ROLE_KEY);
+    if (t->x < from) /* a long name of a model */
+        grid_fill(d->grid, (struct rect){t->x - 1, r.y, r.w, 1}, paint_style(d, ROLE_TEXT));
+    if (t->before >= 0)
+        grid_printf(d->grid, r, t->before, r.y, key, "%s", d->ascii ? "<" : "‹");
+    if (t->after >= 0)
+        grid_printf(d->grid, r, t->after, r.y, key, "%s", d->ascii ? ">" : "›");
+    for (int i = t->first; i < t->end; i++) {
         char title[64];
+        int x = t->tab_x[i];
         view_title(d->shell, i, title, sizeof title);
-        grid_printf(d->grid, r, x[i], r.y, paint_style(d, ROLE_KEY), "%d", i + 1);
-        grid_printf(d->grid, r, x[i] + 2, r.y,
+        if (i < KEYS) {
+            grid_printf(d->grid, r, x, r.y, key, "%d", i + 1);
+            x += 2;
+        }
+        grid_printf(d->grid, r, x, r.y,
                     paint_style(d, d->shell->views.now == i ? ROLE_SELECTION : ROLE_DIM), "%s",
                     title);
     }
@@ -63,13 +120,11 @@ void draw_title(const struct painting *d)
     if (r.h <= 0)
         return;
     int x = grid_text(d->grid, r, r.x + 1, r.y, s, "glimt", 5);
-    const char *title = d->shell->title[0]           ? d->shell->title
-                        : d->shell->sh.status.failed ? ""
-                        : d->ascii                   ? "loading"
-                                                     : "loading …";
+    const char *title = what_is_open(d->shell, d->ascii);
     x = grid_text(d->grid, r, x + 2, r.y, dim, title, strlen(title));
-    if (r.w >= TABS_FROM) {
-        draw_tabs(d, r, x + 2);
+    struct tabs tabs;
+    if (tabs_place(d->shell, &tabs)) {
+        draw_tabs(d, &tabs, x + 2);
         return;
     }
     char state[96];
@@ -81,15 +136,18 @@ void draw_title(const struct painting *d)
 
 bool tabs_press(struct shell *shell, const struct event *e)
 {
-    struct rect r = shell->bars.title;
-    int x[VIEWS_MAX], w[VIEWS_MAX];
-    if (e->mouse != MOUSE_PRESS || r.h <= 0 || e->y != r.y || shell->bars.w < TABS_FROM)
+    struct tabs t;
+    int view = -1;
+    if (e->mouse != MOUSE_PRESS || e->y != shell->bars.title.y || !tabs_place(shell, &t))
         return false;
-    tabs_place(shell, x, w);
-    for (int i = 0; i < shell->views.n; i++)
-        if (e->x >= x[i] && e->x < x[i] + w[i]) {
-            views_go(shell, i);
-            return true;
-        }
-    return false;
+    if (e->x == t.before)
+        view = t.first - 1;
+    if (e->x == t.after)
+        view = t.end;
+    for (int i = t.first; i < t.end; i++)
+        if (e->x >= t.tab_x[i] && e->x < t.tab_x[i] + t.tab_w[i])
+            view = i;
+    if (view >= 0)
+        views_go(shell, view);
+    return view >= 0;
 }

@@ -56,8 +56,9 @@ static void open_view(struct shell *shell, int view)
     struct view_in in = around(shell, view);
     if (v->state[view])
         return;
-    v->state[view] = xcalloc(1, v->table[view]->size);
-    v->table[view]->init(v->state[view], &in);
+    v->state[view] = xcalloc(1, v->table[view]->size + 1);
+    if (v->table[view]->init)
+        v->table[view]->init(v->state[view], &in);
 }
 
 void views_init(struct shell *shell, const struct view_ops *const *table, int n)
@@ -72,7 +73,8 @@ void views_release(struct views *v)
 {
     for (int i = 0; i < v->n; i++)
         if (v->state[i]) {
-            v->table[i]->release(v->state[i]);
+            if (v->table[i]->release)
+                v->table[i]->release(v->state[i]);
             free(v->state[i]);
         }
     *v = (struct views){0};
@@ -143,8 +145,10 @@ void views_sync(struct shell *shell)
         views_ask_anew(shell);
     }
     if (sh->workbench && sh->host.ask && units_are_new(shell)) {
-        ops->enter(state(shell), &in);
-        ops->update(state(shell), &in);
+        if (ops->enter)
+            ops->enter(state(shell), &in);
+        if (ops->update)
+            ops->update(state(shell), &in);
         sh->redraw = true;
     }
     if (memcmp(&area, &v->area, sizeof area) != 0)
@@ -156,7 +160,7 @@ void views_sync(struct shell *shell)
 
 void views_news(struct shell *shell)
 {
-    if (!shell->views.entered)
+    if (!shell->views.entered || !shown(shell)->update)
         return;
     struct view_in in = around(shell, shell->views.now);
     if (shown(shell)->update(state(shell), &in))
@@ -211,7 +215,7 @@ void views_let_go(struct shell *shell)
 bool views_event(struct shell *shell, const struct event *e)
 {
     struct view_in in = around(shell, shell->views.now);
-    return shown(shell)->event(state(shell), &in, e);
+    return shown(shell)->event && shown(shell)->event(state(shell), &in, e);
 }
 
 /* The home view's are done from wherever they are named. */
@@ -221,14 +225,15 @@ bool views_act(struct shell *shell, enum action_id a, bool extend)
     struct view_in in = around(shell, v->now);
     if (v->now != HOME && !(actions[a].where & shown(shell)->where))
         return false;
-    return shown(shell)->act(state(shell), &in, a, extend);
+    return shown(shell)->act && shown(shell)->act(state(shell), &in, a, extend);
 }
 
 bool views_home_act(struct shell *shell, enum action_id a)
 {
     struct views *v = &shell->views;
     struct view_in in = around(shell, HOME);
-    return v->now != HOME && v->table[HOME]->act(v->state[HOME], &in, a, false);
+    return v->now != HOME && v->table[HOME]->act &&
+           v->table[HOME]->act(v->state[HOME], &in, a, false);
 }
 
 const struct view_command *views_command(const struct shell *shell, const char *name, size_t n,

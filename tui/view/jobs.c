@@ -2,9 +2,11 @@
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
 #include "tui/unit_words.h"
-#include "tui/view/corpus/text.h"
 #include "tui/view/job_line.h"
+#include "tui/view/pane.h"
+#include "tui/view/view.h"
 #include "tui/widget/list.h"
+#include "tui/widget/text_rows.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -275,11 +277,10 @@ static void draw_list(const struct jobs_drawing *d, struct rect r)
 static int draw_wrapped(const struct jobs_drawing *d, struct rect r, struct style s,
                         const char *text)
 {
-    struct corpus_text t = {.s = (char *)(uintptr_t)text, .n = strlen(text)};
     int32_t n;
     if (r.w <= 0 || r.h <= 0)
         return 0;
-    struct corpus_row *row = corpus_wrap(&t, r.w, &n);
+    struct text_row *row = text_rows(text, strlen(text), r.w, &n);
     for (int32_t i = 0; i < n && i < r.h; i++)
         grid_text(d->g, r, r.x, r.y + i, s, text + row[i].start, row[i].end - row[i].start);
     free(row);

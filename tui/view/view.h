@@ -35,25 +35,25 @@ struct view_command { /* of the palette and of scripts */
     bool (*run)(void *view, const struct view_in *, const char *arg); /* false: it makes no sense */
 };
 
-struct view_ops {
+struct view_ops { /* what has nothing to do may be NULL, all but name, title, where and draw */
     const char *name, *title;            /* "latents", "Latents" */
     unsigned where;                      /* contexts of its actions: enum where, or-ed */
     size_t size;                         /* of its state, zeroed before init */
-    const struct view_command *commands; /* name NULL at the end; NULL: none */
+    const struct view_command *commands; /* name NULL at the end */
     void (*init)(void *view, const struct view_in *);
     void (*release)(void *view);
     /* Shown now, or the corpus, the chosen latents or the model changed while it is: asks for what
      * it needs. */
     void (*enter)(void *view, const struct view_in *);
-    /* Another view is shown now; NULL: nothing to be done. */
+    /* Another view is shown now. */
     void (*leave)(void *view, const struct view_in *);
     /* Some job has news. True: draw again. */
     bool (*update)(void *view, const struct view_in *);
-    /* News that it may have to follow while another view is shown; NULL: it need not. */
+    /* News that it may have to follow while another view is shown. */
     void (*heard)(void *view, const struct view_in *, enum view_news);
     /* Pure. r is the whole area between title and status line, from 0×0 up. */
     void (*draw)(const void *view, const struct view_in *, struct grid *, struct rect r);
-    /* After whatever may change where things stand, in r; NULL: nothing moves. */
+    /* After whatever may change where things stand, in r. */
     void (*arrange)(void *view, const struct view_in *, struct rect r);
     /* The context of keys, one of `where` or IN_TYPING; NULL: always `where`. */
     enum where (*context)(const void *view);
@@ -63,23 +63,23 @@ struct view_ops {
     /* The mouse, pasted text, keys that stand for no action, and all keys while `typing`. False:
      * not mine. */
     bool (*event)(void *view, const struct view_in *, const struct event *);
-    /* True while a line is typed (a filter): keys go to the view as they are. NULL: never. */
+    /* True while a line is typed (a filter): keys go to the view as they are. */
     bool (*typing)(const void *view);
-    /* What is typed holds, as by Enter; NULL: nothing is ever typed. */
+    /* What is typed holds, as by Enter. */
     void (*end_typing)(void *view, const struct view_in *);
-    /* The mouse holds something: all of its events are the view's. NULL: never. */
+    /* The mouse holds something: all of its events are the view's. */
     bool (*grabs)(const void *view);
-    /* Something else takes keys and mouse: what is held is let go; NULL: nothing ever is. */
+    /* Something else takes keys and mouse: what is held is let go. */
     void (*let_go)(void *view, const struct view_in *);
     /* What the focused pane shows; NULL: nothing yet. */
     const struct table *(*table)(const void *view);
-    /* The same where it is made for the caller, who frees it; NULL: it never is. */
+    /* The same where it is made for the caller, who frees it. */
     struct table *(*make_table)(const void *view);
     /* How that table is plotted (options' strings borrowed from the view). */
     void (*plot)(const void *view, struct plot_options *);
     /* The request that reproduces the focused pane. False: none yet. The caller releases it. */
     bool (*request)(const void *view, const struct view_in *, struct request *);
-    /* The command line that does, where it is no request's; NULL: it is. */
+    /* The command line that does, where it is no request's. */
     void (*command_line)(const void *view, const struct options *, struct strbuf *);
     /* The track of a slider on the screen, for scripts: false where it is not drawn. */
     bool (*track)(const void *view, int row, struct slider_track *, int *x, int *y);

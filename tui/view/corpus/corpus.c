@@ -72,7 +72,7 @@ static int32_t rows_of(const struct corpus_view *v, int64_t shown)
     struct corpus_text t;
     int32_t n;
     corpus_text_make(&v->index, corpus_shown(v, shown), &t);
-    free(corpus_wrap(&t, corpus_text_width(v, v->r), &n));
+    free(text_rows(t.s, t.n, corpus_text_width(v, v->r), &n));
     corpus_text_release(&t);
     return n;
 }
@@ -161,7 +161,7 @@ static void scroll(struct corpus_view *v, int rows)
 static int32_t row_of(const struct corpus_view *v, const struct corpus_text *t, size_t byte)
 {
     int32_t n, row = 0;
-    struct corpus_row *rows = corpus_wrap(t, corpus_text_width(v, v->r), &n);
+    struct text_row *rows = text_rows(t->s, t->n, corpus_text_width(v, v->r), &n);
     while (row + 1 < n && rows[row + 1].start <= byte)
         row++;
     free(rows);

@@ -11,7 +11,7 @@ struct corpus_at { /* a row of a shown document */
 };
 struct corpus_line { /* a row of the screen */
     struct corpus_at at;
-    struct corpus_row bytes;
+    struct text_row bytes;
     int text; /* index into page.text */
 };
 struct corpus_page {

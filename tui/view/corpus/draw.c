@@ -64,7 +64,7 @@ void corpus_page_make(const struct corpus_view *v, struct rect r, struct corpus_
         int32_t n;
         struct corpus_text *t = &p->text[p->n_texts];
         corpus_text_make(&v->index, corpus_shown(v, at.doc), t);
-        struct corpus_row *row = corpus_wrap(t, width, &n);
+        struct text_row *row = text_rows(t->s, t->n, width, &n);
         at.row = at.row < n ? at.row : n - 1;
         for (; at.row < n && p->n_lines < a.rows.h; at.row++)
             p->line[p->n_lines++] = (struct corpus_line){at, row[at.row], p->n_texts};

@@ -7,6 +7,7 @@
 #ifndef GLIMT_VIEW_CORPUS_TEXT_H
 #define GLIMT_VIEW_CORPUS_TEXT_H
 #include "tui/view/pane.h"
+#include "tui/widget/text_rows.h"
 
 struct corpus_doc_rows { /* a document: its rows of the table */
     int64_t first, number;
@@ -51,13 +52,6 @@ struct corpus_text {
 };
 void corpus_text_make(const struct corpus_index *, int64_t doc, struct corpus_text *);
 void corpus_text_release(struct corpus_text *);
-
-struct corpus_row {
-    size_t start, end; /* a newline between two rows belongs to neither */
-};
-/* Rows of at most `width` columns, at least one; the caller frees. Breaks as tui/widget/wrap.h
- * does. */
-struct corpus_row *corpus_wrap(const struct corpus_text *, int width, int32_t *n);
 
 /* The first (or last) place of the words in [from, to) of the text, letters of either case alike.
  * False: none. */

@@ -391,44 +391,6 @@ static void test_strange_tables(void **state)
     view_fixture_draw(&f);
 }
 
-/* Rows: nothing lost, nothing twice, none too wide, words whole where they fit. */
-static void test_rows(void **state)
-{
-    (void)state;
-    static const char *const s[] = {"",
-                                    " ",
-                                    "en to tre fire",
-                                    "a\n\nb\n",
-                                    "漢字漢字漢字 ab",
-                                    "Donaudampfschiffahrtsgesellschaft x",
-                                    "\n"};
-    open_sized(40, 12);
-    for (size_t i = 0; i < sizeof s / sizeof *s; i++)
-        for (int width = 1; width < 20; width++) {
-            struct corpus_text t = {.s = (char *)(uintptr_t)s[i], .n = strlen(s[i])};
-            int32_t n;
-            struct corpus_row *row = corpus_wrap(&t, width, &n);
-            assert_true(n >= 1 && row[0].start == 0 && row[n - 1].end == t.n);
-            for (int32_t k = 0; k < n; k++) {
-                size_t end = row[k].end;
-                assert_true(k == 0 || row[k].start == row[k - 1].end ||
-                            (row[k].start == row[k - 1].end + 1 && s[i][row[k - 1].end] == '\n'));
-                while (end > row[k].start && s[i][end - 1] == ' ')
-                    end--; /* blanks hang */
-                int w = text_columns(s[i] + row[k].start, end - row[k].start);
-                assert_true(w <= width || (width == 1 && w == 2));
-            }
-            free(row);
-        }
-    struct corpus_text t = {.s = (char *)(uintptr_t)s[2], .n = strlen(s[2])};
-    int32_t n;
-    struct corpus_row *row = corpus_wrap(&t, 7, &n);
-    assert_int_equal(n, 3);
-    assert_int_equal(row[1].start, 6);
-    assert_int_equal(row[2].start, 10);
-    free(row);
-}
-
 static void test_nothing_there(void **state)
 {
     (void)state;
@@ -477,7 +439,6 @@ int main(void)
         TEST(test_many_documents),
         TEST(test_split_characters),
         TEST(test_strange_tables),
-        TEST(test_rows),
         TEST(test_nothing_there),
         TEST(test_every_size),
     };

@@ -429,12 +429,13 @@ static void test_tabs_and_keys_of_views(void **state)
     fixture_keys(&f, "Esc");
     for (int i = N_VIEWS - 1; i >= 0; i--) {
         char key[2] = {(char)('1' + i), 0};
-        int x[VIEWS_MAX], w[VIEWS_MAX];
+        struct tabs t;
         fixture_keys(&f, key);
         assert_int_equal(f.shell.views.now, i);
         fixture_draw(&f);
         fixture_keys(&f, "1");
-        tabs_place(&f.shell, x, w);
+        assert_true(tabs_place(&f.shell, &t));
+        const int *x = t.tab_x, *w = t.tab_w;
         fixture_mouse(&f, MOUSE_PRESS, 1, x[i] + 2, 0, 0, 1);
         assert_int_equal(f.shell.views.now, i);
         fixture_keys(&f, "1");
@@ -443,11 +444,9 @@ static void test_tabs_and_keys_of_views(void **state)
         fixture_mouse(&f, MOUSE_PRESS, 1, x[0] - 2, 0, 0, 1); /* beside them */
         assert_int_equal(f.shell.views.now, i);
     }
-    static const char *const names[] = {"explore", "latents", "histograms",
-                                        "sweep",   "corpus",  "jobs"};
     for (int i = 0; i < N_VIEWS; i++) {
         char line[40];
-        snprintf(line, sizeof line, "view %s", names[i]);
+        snprintf(line, sizeof line, "view %s", view_table[i]->name);
         assert_true(shell_command(&f.shell, line));
         assert_int_equal(f.shell.views.now, i);
     }
