@@ -1,5 +1,4 @@
 /* From the landing point to the losses: every lane is more rows of one batch. */
-#include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/session/session_private.h"
 #include <math.h>
@@ -57,33 +56,13 @@ bool back_push_units(struct session *s)
     int32_t unit[SESSION_MAX_UNITS], n = s->wish.n_units;
     for (int32_t i = 0; i < n; i++)
         unit[i] = s->watch[i] < 0 ? 0 : s->watch[i]; /* one that doesn't exist is never fixed */
-    uint64_t key = hash_bytes(HASH_SEED, unit, (size_t)n * sizeof *unit) | 1;
-    if (s->pushed_key == key)
-        return true;
-    s->pushed_key = 0;
-    if (!s->pushed.buf)
-        s->pushed =
-            tensor_new(s->backend, SESSION_MAX_UNITS, s->width, s->backend->caps.real, &s->run.err);
-    if (!s->pushed.buf)
-        return error_prefix(&s->run.err, "keeping the directions of %d units", n);
-    const struct linear *behind = model_linear_behind(s->model, s->at);
-    copy_rows(s, tensor_rows(s->pushed, 0, n), dict_push(&s->run, s->dict, behind, unit, n));
-    if (!step_ok(s))
-        return false;
-    s->pushed_key = key;
-    return true;
+    return directions_set(&s->run, &s->place, &s->directions, unit, n);
 }
 
 /* ---- rows at the landing */
-static enum track start_of(const struct session *s, enum track t)
-{
-    return t == TRACK_FIXED ? s->lane_track[LANE_BASE] : t;
-}
-
-/* Σ_j c_j(t)·u_j on the rows of the fixed lane, c_j(t) = v_j − f_j(t) */
 static void add_changes(struct session *s, const struct pack *pack, struct tensor value)
 {
-    int32_t first = 0, rows = 0, mode[SESSION_MAX_UNITS], n = s->n_fixed;
+    int32_t first = 0, rows = 0;
     for (int32_t i = 0; i < pack->n; i++)
         *(pack->piece[i].track == TRACK_FIXED ? &rows : &first) += pack->piece[i].n;
     if (rows == 0)
@@ -93,35 +72,31 @@ static void add_changes(struct session *s, const struct pack *pack, struct tenso
         const struct piece *p = &pack->piece[i];
         if (p->track != TRACK_FIXED)
             continue;
-        copy_rows(s, tensor_rows(watched, at, p->n),
-                  tensor_cols(tensor_rows(p->window->rows->f, p->row, p->n), 0, s->n_watch));
+        op_copy_to(&s->run, tensor_rows(watched, at, p->n),
+                   tensor_cols(tensor_rows(p->window->rows->f, p->row, p->n), 0, s->n_watch));
         at += p->n;
     }
-    for (int32_t j = 0; j < n; j++)
-        mode[j] = UNIT_FIX;
-    struct tensor column = run_put_ids(&s->run, n, 1, s->fixed_column);
-    struct tensor u = op_rows_get(&s->run, s->pushed, column);
-    struct tensor c =
-        op_unit_change(&s->run, op_cols_get(&s->run, watched, column),
-                       run_put(&s->run, 1, n, s->fixed_value), run_put_ids(&s->run, 1, n, mode));
-    op_add_outer(&s->run, tensor_rows(value, first, rows), c, u);
+    const struct lane *lane = &s->lane[TRACK_FIXED];
+    struct tensor column = run_put_ids(&s->run, lane->n_units, 1, s->fixed_column);
+    lane_change(&s->run, lane, tensor_rows(value, first, rows),
+                op_cols_get(&s->run, watched, column),
+                op_rows_get(&s->run, s->directions.u, column));
 }
 
 static struct state gather(struct session *s, const struct pack *pack)
 {
-    struct state st = {.at = s->landing, .value = run_tensor(&s->run, pack->rows, s->width)};
-    if (s->has_resid)
-        st.base = run_tensor(&s->run, pack->rows, s->d_model);
-    int32_t at = 0;
+    struct lane_rows from[MAX_PIECES];
     for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
-        const struct rows *from = p->window->rows;
-        struct tensor rows = start_of(s, p->track) == TRACK_SAE ? from->inserted : from->value;
-        copy_rows(s, tensor_rows(st.value, at, p->n), tensor_rows(rows, p->row, p->n));
-        if (s->has_resid)
-            copy_rows(s, tensor_rows(st.base, at, p->n), tensor_rows(from->resid, p->row, p->n));
-        at += p->n;
+        const struct rows *r = p->window->rows;
+        from[i] = (struct lane_rows){.lane = &s->lane[p->track],
+                                     .plain = tensor_rows(r->value, p->row, p->n)};
+        if (s->sae)
+            from[i].inserted = tensor_rows(r->inserted, p->row, p->n);
+        if (s->place.has_base)
+            from[i].base = tensor_rows(r->resid, p->row, p->n);
     }
+    struct state st = lane_pack(&s->run, &s->place, from, pack->n);
     add_changes(s, pack, st.value);
     return st;
 }
@@ -159,11 +134,11 @@ static void losses(struct session *s, const struct pack *pack, struct tensor h, 
         const struct piece *p = &pack->piece[i];
         int32_t kept = p->n_eval > 0 && p->eval == p->row ? 1 : 0, fresh = p->n_eval - kept;
         if (kept)
-            copy_rows(s, tensor_rows(rows, at, 1),
-                      tensor_rows(p->window->rows->h[p->track], p->row - 1, 1));
+            op_copy_to(&s->run, tensor_rows(rows, at, 1),
+                       tensor_rows(p->window->rows->h[p->track], p->row - 1, 1));
         if (fresh > 0)
-            copy_rows(s, tensor_rows(rows, at + kept, fresh),
-                      tensor_rows(h, done + p->eval + kept - 1 - p->row, fresh));
+            op_copy_to(&s->run, tensor_rows(rows, at + kept, fresh),
+                       tensor_rows(h, done + p->eval + kept - 1 - p->row, fresh));
         for (int32_t j = 0; j < p->n_eval; j++)
             target[at++] = p->line->seq.target[p->window->first + p->eval + j - 1];
         done += p->n;
@@ -181,7 +156,7 @@ bool back_run(struct session *s, struct pack *pack, bool keep, float *loss)
         const struct piece *p = &pack->piece[i];
         struct tensor kept = p->window->rows->h[p->track];
         if (keep && kept.buf)
-            copy_rows(s, tensor_rows(kept, p->row, p->n), tensor_rows(h, at, p->n));
+            op_copy_to(&s->run, tensor_rows(kept, p->row, p->n), tensor_rows(h, at, p->n));
         at += p->n;
     }
     losses(s, pack, h, loss);
@@ -190,7 +165,7 @@ bool back_run(struct session *s, struct pack *pack, bool keep, float *loss)
 
 void back_commit(struct session *s, const struct pack *pack, const float *loss)
 {
-    bool attends = s->first_back < model_config(s->model)->n_layers;
+    bool attends = s->place.layer < model_config(s->model)->n_layers;
     for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
         enum track t = p->track;
@@ -230,7 +205,7 @@ void back_blame_fixed(struct session *s)
     char list[160] = "";
     for (int32_t i = 0, at = 0; i < s->n_fixed && at < (int32_t)sizeof list - 32; i++)
         at += snprintf(list + at, sizeof list - (size_t)at, "%s%d = %g", i ? ", " : "",
-                       s->wish.unit[s->fixed_column[i]].index, (double)s->fixed_value[i]);
+                       s->wish.unit[s->fixed_column[i]].index, (double)s->fixed[i].value);
     if (s->run.err.kind == ERROR_INPUT)
         error_prefix(&s->run.err, "float32 can't carry the fixed %s through the model", list);
 }
@@ -252,8 +227,8 @@ bool back_next_run(struct session *s, struct line *l, int32_t token)
     struct tensor h = run_tensor(&s->run, rows, s->d_model);
     for (int t = 0; t < N_TRACKS; t++)
         if (s->want[t])
-            copy_rows(s, tensor_rows(h, row_of[t], 1),
-                      tensor_rows(w->rows->h[t], token - w->first, 1));
+            op_copy_to(&s->run, tensor_rows(h, row_of[t], 1),
+                       tensor_rows(w->rows->h[t], token - w->first, 1));
     model_topn(&s->run, s->model, h, n, ids, logp);
     if (!step_ok(s))
         return false;

@@ -15,11 +15,8 @@ struct front { /* a pack on its way */
     struct session *s;
     struct pack *pack;
     bool reference;
-    struct state hook, landing, inserted;
-    struct code code;
+    struct landed landed;
     struct tensor f; /* [R, n_watch] activations of the watched units; absent: nothing is watched */
-    struct tensor xhat;
-    struct tensor pre; /* [R, m]; absent: too large, or nothing is watched */
 };
 
 /* Keys and values are worth their memory where the line is being edited, and needed where a window
@@ -61,9 +58,9 @@ static struct tensor watch_columns(struct front *f)
     struct session *s = f->s;
     int32_t unit[SESSION_MAX_WATCH];
     watched(s, unit);
-    if (!f->pre.buf)
-        return dict_encode_units(&s->run, s->dict, f->hook.value, unit, s->n_watch);
-    return op_cols_get(&s->run, f->pre, run_put_ids(&s->run, s->n_watch, 1, unit));
+    if (!f->landed.pre.buf)
+        return dict_encode_units(&s->run, s->dict, f->landed.hook.value, unit, s->n_watch);
+    return op_cols_get(&s->run, f->landed.pre, run_put_ids(&s->run, s->n_watch, 1, unit));
 }
 
 static void fetch(struct front *f)
@@ -74,11 +71,11 @@ static void fetch(struct front *f)
     if (!s->dict)
         return;
     if (!f->reference)
-        run_get(r, scratch_f32(s, X, rows * (size_t)s->n_in), f->hook.value);
+        run_get(r, scratch_f32(s, X, rows * (size_t)s->n_in), f->landed.hook.value);
     if (s->sae && !f->reference)
-        run_get(r, scratch_f32(s, XHAT, rows * (size_t)s->n_in), f->xhat);
+        run_get(r, scratch_f32(s, XHAT, rows * (size_t)s->n_in), f->landed.xhat);
     if (s->sae || !f->reference) {
-        struct csr active = dict_active(r, s->dict, &f->code, TOP_MAX_DENSE);
+        struct csr active = dict_active(r, s->dict, &f->landed.codes, TOP_MAX_DENSE);
         run_get_csr(r, &s->codes, &active);
     }
     if (f->reference || s->n_watch == 0)
@@ -107,18 +104,20 @@ static void keep_rows(struct front *f)
     for (int32_t i = 0; i < f->pack->n; i++) {
         struct piece *p = &f->pack->piece[i];
         struct rows *r = p->window->rows;
-        copy_rows(s, tensor_rows(r->value, p->row, p->n), tensor_rows(f->landing.value, at, p->n));
-        if (s->has_resid)
-            copy_rows(s, tensor_rows(r->resid, p->row, p->n),
-                      tensor_rows(f->landing.base, at, p->n));
+        op_copy_to(&s->run, tensor_rows(r->value, p->row, p->n),
+                   tensor_rows(f->landed.plain.value, at, p->n));
+        if (s->place.has_base)
+            op_copy_to(&s->run, tensor_rows(r->resid, p->row, p->n),
+                       tensor_rows(f->landed.plain.base, at, p->n));
         if (s->sae)
-            copy_rows(s, tensor_rows(r->inserted, p->row, p->n),
-                      tensor_rows(f->inserted.value, at, p->n));
+            op_copy_to(&s->run, tensor_rows(r->inserted, p->row, p->n),
+                       tensor_rows(f->landed.inserted.value, at, p->n));
         if (r->with_x)
-            copy_rows(s, tensor_rows(r->x, p->row, p->n), tensor_rows(f->hook.value, at, p->n));
+            op_copy_to(&s->run, tensor_rows(r->x, p->row, p->n),
+                       tensor_rows(f->landed.hook.value, at, p->n));
         if (f->f.buf)
-            copy_rows(s, tensor_cols(tensor_rows(r->f, p->row, p->n), 0, s->n_watch),
-                      tensor_rows(f->f, at, p->n));
+            op_copy_to(&s->run, tensor_cols(tensor_rows(r->f, p->row, p->n), 0, s->n_watch),
+                       tensor_rows(f->f, at, p->n));
         at += p->n;
     }
 }
@@ -140,23 +139,15 @@ static void run_batch(struct front *f)
     }
     start[f->pack->n] = at;
     struct batch batch = {.n_rows = at, .ids = ids, .seqs = {f->pack->n, start, past, kv}};
-    model_forward(r, s->model, &batch, NULL, s->at, NULL, 0, &f->hook);
-    model_forward(r, s->model, &batch, &f->hook, s->landing, NULL, 0, &f->landing);
-    if (s->sae) {
-        bool all =
-            !f->reference && s->n_watch > 0 && (int64_t)at * dict_spec(s->dict)->m <= PRE_MAX;
-        dict_encode(r, s->dict, f->hook.value, &f->code, all ? &f->pre : NULL);
-        f->xhat = dict_decode(r, s->dict, &f->code);
-        struct state from = f->hook;
-        from.value = f->xhat;
-        model_forward(r, s->model, &batch, &from, s->landing, NULL, 0, &f->inserted);
-    } else if (s->identity) {
-        dict_encode(r, s->dict, f->hook.value, &f->code, NULL);
-    }
+    unsigned want = s->sae ? LAND_INSERTED : s->identity ? LAND_CODES : 0;
+    /* all pre-activations where they are not too many and one is watched */
+    if (s->sae && !f->reference && s->n_watch > 0 && (int64_t)at * dict_spec(s->dict)->m <= PRE_MAX)
+        want |= LAND_PRE;
+    lane_front(r, &s->place, &batch, NULL, want, &f->landed);
     if (s->n_watch > 0) {
         int32_t unit[SESSION_MAX_WATCH];
         watched(s, unit);
-        f->f = dict_values(r, s->dict, &f->code, unit, s->n_watch);
+        f->f = dict_values(r, s->dict, &f->landed.codes, unit, s->n_watch);
     }
     keep_rows(f);
     fetch(f);
@@ -317,7 +308,7 @@ static void watch_block(struct session *s, struct line_latents *p, const struct 
         dict_check_values(r, s->dict, pre, n, s->watch, s->n_watch);
     }
     if (f.buf && w->rows && w->rows->cap >= w->n)
-        copy_rows(s, tensor_cols(tensor_rows(w->rows->f, from, n), 0, s->n_watch), f);
+        op_copy_to(&s->run, tensor_cols(tensor_rows(w->rows->f, from, n), 0, s->n_watch), f);
     for (int32_t t = 0; t < n && run_ok(r); t++)
         for (int32_t j = 0; j < s->n_watch; j++) {
             size_t cell = (size_t)(w->first + from + t) * (size_t)p->n_watch + (size_t)j,

@@ -185,7 +185,8 @@ static bool keeps_x(const struct session *s, bool reference)
 
 size_t rows_token_bytes(const struct session *s, bool reference)
 {
-    size_t cols = (size_t)s->width * (s->sae ? 2 : 1) + (s->has_resid ? (size_t)s->d_model : 0) +
+    size_t cols = (size_t)s->place.width * (s->sae ? 2 : 1) +
+                  (s->place.has_base ? (size_t)s->d_model : 0) +
                   (keeps_x(s, reference) ? (size_t)s->n_in : 0) + (s->dict ? SESSION_MAX_WATCH : 0);
     return cols * sizeof(float);
 }
@@ -204,9 +205,9 @@ bool rows_reserve(struct session *s, const struct line *l, struct window *w, boo
     if (!reference)
         rows_make_room(s, (size_t)cap * rows_token_bytes(s, false), 0);
     r->cap = cap;
-    if (add_tensor(s, r, &r->value, s->width) &&
-        (!s->has_resid || add_tensor(s, r, &r->resid, s->d_model)) &&
-        (!s->sae || add_tensor(s, r, &r->inserted, s->width)) &&
+    if (add_tensor(s, r, &r->value, s->place.width) &&
+        (!s->place.has_base || add_tensor(s, r, &r->resid, s->d_model)) &&
+        (!s->sae || add_tensor(s, r, &r->inserted, s->place.width)) &&
         (!s->dict || add_tensor(s, r, &r->f, SESSION_MAX_WATCH)) &&
         (!r->with_x || add_tensor(s, r, &r->x, s->n_in)))
         return true;
@@ -227,7 +228,7 @@ bool rows_reserve_kv(struct session *s, struct window *w, enum track t)
 {
     struct rows *r = w->rows;
     const struct model_config *c = model_config(s->model);
-    int32_t first = t == TRACK_PLAIN ? 0 : s->first_back;
+    int32_t first = t == TRACK_PLAIN ? 0 : s->place.layer;
     if (r->kv[t] || first >= c->n_layers)
         return true;
     size_t bytes =

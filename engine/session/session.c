@@ -35,12 +35,6 @@ int32_t *scratch_i32(struct session *s, size_t n)
     return s->scratch_ids;
 }
 
-void copy_rows(struct session *s, struct tensor to, struct tensor from)
-{
-    if (run_ok(&s->run))
-        device_copy(s->backend, to, from);
-}
-
 bool line_is_coded(const struct session *s, const struct line *l)
 {
     return l->coded_valid && l->coded_bos == s->wish.bos && l->coded_special == s->wish.special;
@@ -82,13 +76,6 @@ static bool check_parts(const struct session *s, const struct dict *dict, struct
     return true;
 }
 
-static int32_t first_layer_behind(struct point landing)
-{
-    if (landing.site == SITE_EMBED)
-        return 0;
-    return landing.site == SITE_RESID_PRE ? landing.layer : landing.layer + 1;
-}
-
 struct session *session_new(struct backend *b, const struct model *model,
                             const struct tokenizer *tokenizer, const struct dict *dict,
                             struct point at, const struct reference_set *set, int32_t n_sets,
@@ -97,11 +84,8 @@ struct session *session_new(struct backend *b, const struct model *model,
     struct session *s = xcalloc(1, sizeof *s);
     const struct model_config *c = model_config(model);
     s->backend = b, s->model = model, s->tokenizer = tokenizer, s->dict = dict, s->at = at;
-    s->landing = model_landing(model, at);
-    s->has_resid = s->landing.site >= SITE_ATTN_OUT && s->landing.site <= SITE_MLP_OUT;
-    s->width = model_width(model, s->landing);
+    s->place = lane_place(model, dict, at);
     s->d_model = c->d_model;
-    s->first_back = first_layer_behind(s->landing);
     s->cut = model_cut(model, tokenizer, false);
     s->rows_per_job = b->caps.rows_per_job > 0 ? b->caps.rows_per_job : 64;
     s->near_lines = s->kept_lines = -1;
@@ -125,8 +109,7 @@ void session_free(struct session *s)
         return;
     text_clear(s);
     refsets_release(s);
-    if (s->pushed.buf)
-        device_buf_free(s->backend, s->pushed.buf);
+    directions_free(s->backend, &s->directions);
     if (s->run.arena)
         arena_free(s->run.arena);
     for (int i = 0; i < 4; i++)
@@ -164,7 +147,7 @@ static void set_units(struct session *s)
         for (int32_t j = 0; j < s->n_fixed; j++)
             again |= w->unit[s->fixed_column[j]].index == u->index;
         if (there && u->fixed && !again && isfinite(u->value)) {
-            s->fixed_value[s->n_fixed] = u->value;
+            s->fixed[s->n_fixed] = (struct unit){.index = u->index, .value = u->value};
             s->fixed_column[s->n_fixed++] = i;
         }
         s->watch[s->n_watch++] = there ? u->index : -1;
@@ -187,8 +170,8 @@ static uint64_t fixed_key(const struct session *s, uint64_t base)
     }
     uint64_t key = hash_bytes(base, "fixed", 5);
     for (int32_t i = 0; i < s->n_fixed; i++) {
-        int32_t unit = s->wish.unit[s->fixed_column[order[i]]].index;
-        float value = s->fixed_value[order[i]] + 0.0f; /* −0 is 0 */
+        int32_t unit = s->fixed[order[i]].index;
+        float value = s->fixed[order[i]].value + 0.0f; /* −0 is 0 */
         key = hash_bytes(hash_bytes(key, &unit, sizeof unit), &value, sizeof value);
     }
     return key;
@@ -200,6 +183,10 @@ static void set_lanes(struct session *s)
     s->lane_track[LANE_PLAIN] = TRACK_PLAIN;
     s->lane_track[LANE_BASE] = inserted ? TRACK_SAE : TRACK_PLAIN;
     s->lane_track[LANE_FIXED] = s->n_fixed > 0 ? TRACK_FIXED : s->lane_track[LANE_BASE];
+    s->lane[TRACK_PLAIN] = (struct lane){.insert = INSERT_NONE};
+    s->lane[TRACK_SAE] = (struct lane){.insert = INSERT_SAE};
+    s->lane[TRACK_FIXED] =
+        (struct lane){inserted ? INSERT_SAE : INSERT_ERROR, s->n_fixed, s->fixed};
     s->key[TRACK_PLAIN] = hash_bytes(HASH_SEED, "plain", 5);
     s->key[TRACK_SAE] = hash_bytes(HASH_SEED, "inserted", 8);
     s->key[TRACK_FIXED] = s->n_fixed > 0 ? fixed_key(s, s->key[s->lane_track[LANE_BASE]]) : 0;

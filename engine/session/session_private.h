@@ -136,10 +136,10 @@ struct session {
     const struct model *model;
     const struct tokenizer *tokenizer;
     const struct dict *dict;
-    struct point at, landing;
-    bool has_resid, sae, identity; /* sae: a dictionary that reconstructs */
-    int32_t n_in, width, d_model;  /* widths at the hook and at the landing */
-    int32_t first_back;            /* first layer whose attention comes after the landing */
+    struct point at;
+    struct lane_place place;
+    bool sae, identity;    /* sae: a dictionary that reconstructs */
+    int32_t n_in, d_model; /* widths at the hook and of the residual */
     int32_t rows_per_job;
     int32_t near_lines; /* of the text, in order of distance: so many are near; −1: not known yet */
     int32_t kept_lines; /* the same: the rows of so many fit into the budget */
@@ -162,14 +162,14 @@ struct session {
 
     int32_t n_watch, watch[SESSION_MAX_WATCH]; /* −1 for a unit that doesn't exist */
     int32_t n_fixed, fixed_column[SESSION_MAX_UNITS];
-    float fixed_value[SESSION_MAX_UNITS];
+    struct unit fixed[SESSION_MAX_UNITS];
+    struct lane lane[N_TRACKS]; /* what its rows are made of */
     uint64_t key[N_TRACKS];
     enum track lane_track[N_LANES];
     bool want[N_TRACKS];
     bool fvu_valid;
-    bool announce_tokens; /* a large change: its tokens alone are worth a snapshot */
-    struct tensor pushed; /* [SESSION_MAX_UNITS, width] u_j of the chosen units */
-    uint64_t pushed_key;  /* 0: none */
+    bool announce_tokens;         /* a large change: its tokens alone are worth a snapshot */
+    struct directions directions; /* of the chosen units */
 
     struct rows *text_rows;
     size_t row_bytes, kv_bytes, row_budget, kv_budget;
@@ -285,8 +285,6 @@ bool line_is_coded(const struct session *, const struct line *);
 bool step_ok(struct session *); /* all operations of the step succeeded and nobody cancelled */
 float *scratch_f32(struct session *, int which, size_t n);
 int32_t *scratch_i32(struct session *, size_t n);
-void copy_rows(struct session *, struct tensor to,
-               struct tensor from); /* if the run is all right */
 /* The token that the predictions follow, of the cursor's line; −1: none. */
 int32_t cursor_token(const struct session *);
 #endif
