@@ -146,6 +146,27 @@ static void losses(struct session *s, const struct pack *pack, struct tensor h, 
     model_loss(&s->run, s->model, rows, target, loss);
 }
 
+/* Tokens of the lines before this one. */
+static int32_t tokens_before(const struct session *s, int32_t line)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < line; i++)
+        n += s->line[i]->tokens->n;
+    return n;
+}
+
+static void tell(struct session *s, const struct pack *pack, struct tensor h)
+{
+    int32_t n_tokens = tokens_before(s, s->n_lines);
+    for (int32_t i = 0, at = 0; i < pack->n && run_ok(&s->run); i++) {
+        const struct piece *p = &pack->piece[i];
+        if (p->track == s->lane_track[LANE_FIXED])
+            s->hear(s->hear_arg, &s->run, tokens_before(s, p->at) + p->window->first + p->row,
+                    n_tokens, tensor_rows(h, at, p->n));
+        at += p->n;
+    }
+}
+
 bool back_run(struct session *s, struct pack *pack, bool keep, float *loss)
 {
     if (!prepare(s, pack, keep))
@@ -160,6 +181,8 @@ bool back_run(struct session *s, struct pack *pack, bool keep, float *loss)
         at += p->n;
     }
     losses(s, pack, h, loss);
+    if (keep && s->hear)
+        tell(s, pack, h);
     return step_ok(s);
 }
 

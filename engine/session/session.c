@@ -128,6 +128,12 @@ void session_budget(struct session *s, size_t rows, size_t keys_and_values)
     rows_make_room(s, 0, 0);
 }
 
+void session_listen(struct session *s, session_hear *hear, void *arg)
+{
+    s->hear = hear;
+    s->hear_arg = arg;
+}
+
 const struct error *session_error(const struct session *s)
 {
     return &s->error;
@@ -562,6 +568,7 @@ static bool fill_back(struct session *s, struct pack *pack, int32_t rank)
             if (!has_rows(w) || !add_back(s, pack,
                                           (struct piece){.line = l,
                                                          .window = w,
+                                                         .at = text_line_at(s, rank),
                                                          .track = (enum track)t,
                                                          .near = rank < near_lines(s),
                                                          .passes = rank >= kept_lines(s)}))
@@ -611,7 +618,11 @@ static bool rows_for_next(struct session *s, struct line *l, int32_t token)
             return false;
         }
         if (!add_back(s, &pack,
-                      (struct piece){.line = l, .window = w, .track = (enum track)t, .near = true}))
+                      (struct piece){.line = l,
+                                     .window = w,
+                                     .at = s->cursor_line,
+                                     .track = (enum track)t,
+                                     .near = true}))
             break;
     }
     if (pack.n > 0)

@@ -193,6 +193,12 @@ enum stage session_step(struct session *, const atomic_bool *cancel);
 bool session_should_publish(const struct session *);
 struct snapshot *session_snapshot(struct session *); /* a new reference, the caller's */
 const struct error *session_error(const struct session *);
+/* Hears of the rows at final_norm of the text under LANE_FIXED as they are computed: those of
+ * tokens first … first + h.rows − 1 of the whole text, which has n_tokens. Every token's comes,
+ * some may come again. `run` is the step's: its error is the session's. */
+typedef void session_hear(void *arg, struct run *run, int32_t first, int32_t n_tokens,
+                          struct tensor h);
+void session_listen(struct session *, session_hear *, void *arg);
 /* Bytes of device memory for rows of activations and for keys and values of lines that are not
  * being worked on; what is beyond is computed again when it is needed. Default: 128 and 64 MiB. */
 void session_budget(struct session *, size_t rows, size_t keys_and_values);

@@ -94,7 +94,8 @@ struct span {
 struct piece {
     struct line *line;
     struct window *window;
-    enum track track;     /* behind the landing only */
+    int32_t at; /* place of the line in the text; behind the landing only, as is: */
+    enum track track;
     int32_t row, n;       /* rows of the window */
     int32_t eval, n_eval; /* losses of tokens eval … eval + n_eval − 1 of the window come out */
     bool near;            /* the line is near the cursor: its final rows are kept for predictions */
@@ -170,6 +171,9 @@ struct session {
     bool fvu_valid;
     bool announce_tokens;         /* a large change: its tokens alone are worth a snapshot */
     struct directions directions; /* of the chosen units */
+
+    session_hear *hear; /* NULL: nobody */
+    void *hear_arg;
 
     struct rows *text_rows;
     size_t row_bytes, kv_bytes, row_budget, kv_budget;

@@ -137,7 +137,7 @@ static void test_losses_are_those_of_the_logits(void **state)
             const float *row = logits + i * n_vocab;
             if (!json_is_null(json_object_get(t, "loss")))
                 expect_close(get_number(t, "loss"),
-                             cross_entropy(row - n_vocab, n_vocab, get_whole(t, "id")), 1e-4);
+                             cross_entropy(row - n_vocab, n_vocab, get_whole(t, "id")), 1e-5);
             else
                 assert_true(get_whole(t, "start") == 0 || text[get_whole(t, "start") - 1] == '\n');
             json_t *next = get_list(t, "next");

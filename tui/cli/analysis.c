@@ -1,5 +1,4 @@
-/* Analysing a text: a session run to its end, and a forward pass where logits or predictions are
- * wanted. */
+/* Analysing a text: a session run to its end; predictions and logits come from its rows. */
 #include "tui/cli/analysis.h"
 #include "engine/base/memory.h"
 #include "engine/formats/tensors.h"
@@ -47,61 +46,43 @@ static bool wish_fill(struct wish *w, const struct analysis *a, const struct opt
     return true;
 }
 
-/* One window of one line through the model under the insertion; predictions and logits of its rows.
- */
-static bool window_forward(const struct analysis *a, struct run *run, const struct token *token,
-                           int32_t n, const struct hook *hook, int32_t n_hooks, int32_t *next_id,
-                           float *next_logp, float *logits)
+/* ---- predictions and logits, from the rows that the losses come from */
+struct hearing {
+    struct analysis *a;
+    bool wants_logits;
+    float *logits; /* [n_tokens, vocabulary] */
+};
+
+static bool reserve(struct hearing *h, int32_t n_tokens, struct error *e)
 {
-    struct arena_mark mark = arena_mark(run->arena);
-    int32_t *ids = xmalloc((size_t)n * sizeof *ids);
-    for (int32_t i = 0; i < n; i++)
-        ids[i] = token[i].id;
-    const int32_t start[2] = {0, n};
-    struct batch batch = {.n_rows = n, .ids = ids, .seqs = {.n = 1, .start = start}};
-    struct state end;
-    model_forward(run, a->wb->model, &batch, NULL, model_end(a->wb->model), hook, n_hooks, &end);
-    if (a->n_next > 0)
-        model_topn(run, a->wb->model, end.value, a->n_next, next_id, next_logp);
-    if (logits)
-        model_logits(run, a->wb->model, end.value, logits);
-    bool ok = run_ok(run);
-    free(ids);
-    arena_reset(run->arena, mark);
-    return ok;
+    struct analysis *a = h->a;
+    size_t n = (size_t)n_tokens, n_vocab = (size_t)model_config(a->wb->model)->n_vocab, size;
+    if (a->n_next > 0 && !a->next_id) {
+        a->next_id = xcalloc(n * (size_t)a->n_next + 1, sizeof *a->next_id);
+        a->next_logp = xcalloc(n * (size_t)a->n_next + 1, sizeof *a->next_logp);
+    }
+    if (!h->wants_logits || h->logits)
+        return true;
+    if (size_mul(n, n_vocab * sizeof(float), &size) && (h->logits = malloc(size + 1)))
+        return true;
+    return error_set(e, ERROR_SYSTEM,
+                     "--logits: found no memory for %zu × %zu logits, expected a shorter text", n,
+                     n_vocab);
 }
 
-static bool forward(struct analysis *a, const struct options *o, float *logits, struct error *e)
+static void hear(void *arg, struct run *run, int32_t first, int32_t n_tokens, struct tensor rows)
 {
-    const struct snapshot *s = a->snap;
-    size_t n_vocab = (size_t)model_config(a->wb->model)->n_vocab, n_next = (size_t)a->n_next;
-    struct run run = {
-        .backend = a->wb->backend, .arena = arena_new(a->wb->backend), .cancel = interrupt_flag()};
-    const struct hook hook = {.at = a->wb->at,
-                              .op = HOOK_INSERT,
-                              .dict = a->wb->dict,
-                              .keep_error = a->insert == INSERT_ERROR,
-                              .units = o->fix,
-                              .n_units = o->n_fix};
-    bool ok = true;
-    for (int32_t l = 0; ok && l < s->n_lines; l++) {
-        const struct line_view *line = &s->line[l];
-        for (int32_t w = 0; ok && w < line->tokens->n_windows; w++) {
-            int32_t first = line->tokens->window_start[w],
-                    n = line->tokens->window_start[w + 1] - first;
-            size_t row = (size_t)(line->first_token + first);
-            ok = n == 0 || window_forward(a, &run, line->tokens->token + first, n, &hook,
-                                          a->insert != INSERT_NONE, a->next_id + row * n_next,
-                                          a->next_logp + row * n_next,
-                                          logits ? logits + row * n_vocab : NULL);
-            progress_show(&a->cli->progress, (double)row / s->n_tokens, "predicting");
-        }
-    }
-    progress_clear(&a->cli->progress);
-    arena_free(run.arena);
-    if (!ok)
-        *e = run.err;
-    return ok;
+    struct hearing *h = arg;
+    struct analysis *a = h->a;
+    const struct model *m = a->wb->model;
+    size_t at = (size_t)first;
+    if (!reserve(h, n_tokens, &run->err))
+        return;
+    if (a->n_next > 0)
+        model_topn(run, m, rows, a->n_next, a->next_id + at * (size_t)a->n_next,
+                   a->next_logp + at * (size_t)a->n_next);
+    if (h->wants_logits)
+        model_logits(run, m, rows, h->logits + at * (size_t)model_config(m)->n_vocab);
 }
 
 static bool logits_write(const struct analysis *a, const char *path, const float *logits,
@@ -115,27 +96,14 @@ static bool logits_write(const struct analysis *a, const char *path, const float
     return tensors_save_safetensors(path, &out, 1, NULL, e);
 }
 
-static bool predict(struct analysis *a, const struct options *o, const char *logits_file,
-                    struct error *e)
+static bool compute(struct analysis *a, struct wish *wish, const char *logits_file, struct error *e)
 {
-    size_t n_tokens = (size_t)a->snap->n_tokens,
-           n_vocab = (size_t)model_config(a->wb->model)->n_vocab, size;
-    float *logits = NULL;
-    if (a->n_next == 0 && !logits_file)
-        return true;
-    if (a->n_next > 0) {
-        a->next_id = xcalloc(n_tokens * (size_t)a->n_next + 1, sizeof *a->next_id);
-        a->next_logp = xcalloc(n_tokens * (size_t)a->n_next + 1, sizeof *a->next_logp);
-    }
-    if (logits_file) {
-        if (!size_mul(n_tokens, n_vocab * sizeof(float), &size) || !(logits = malloc(size + 1)))
-            return error_set(
-                e, ERROR_SYSTEM,
-                "--logits: found no memory for %zu × %zu logits, expected a shorter text", n_tokens,
-                n_vocab);
-    }
-    bool ok = forward(a, o, logits, e) && (!logits_file || logits_write(a, logits_file, logits, e));
-    free(logits);
+    struct hearing h = {.a = a, .wants_logits = logits_file != NULL};
+    bool wants = a->n_next > 0 || logits_file;
+    bool ok = cli_session(a->cli, a->wb, wish, wants ? hear : NULL, &h, &a->snap, e) &&
+              reserve(&h, a->snap->n_tokens, e) &&
+              (!logits_file || logits_write(a, logits_file, h.logits, e));
+    free(h.logits);
     return ok;
 }
 
@@ -154,8 +122,7 @@ bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o,
     a->chosen = o->n_units ? o->unit : a->wb->chosen;
     a->lane = o->n_fix > 0 ? LANE_FIXED : a->insert != INSERT_NONE ? LANE_BASE : LANE_PLAIN;
     input_note_special(in, cli, a->wb->tokenizer);
-    if (!wish_fill(&wish, a, o, e) || !cli_session(cli, a->wb, &wish, &a->snap, e) ||
-        !predict(a, o, logits_file, e))
+    if (!wish_fill(&wish, a, o, e) || !compute(a, &wish, logits_file, e))
         return false;
     note_windows(cli, a->wb, a->snap);
     return true;

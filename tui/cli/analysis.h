@@ -18,7 +18,7 @@ struct analysis {
 };
 
 /* Opens what the options name and runs the text; logits_file (NULL: none) gets the logits [T,
- * vocab], computed like the predictions by a forward pass of its own. Release in either case. */
+ * vocab], of the rows that the losses come from, like the predictions. Release in either case. */
 bool analysis_run(struct analysis *, struct cli *, const struct options *, const struct input *,
                   int32_t n_next, const char *logits_file, struct error *e);
 void analysis_release(struct analysis *);

@@ -121,9 +121,10 @@ void input_release(struct input *);
 bool cli_open(struct cli *, const struct options *, struct workbench **, struct error *e);
 /* The tokenizer of the model that the options name, without opening the model. */
 bool cli_tokenizer_open(struct cli *, struct tokenizer **, struct error *e);
-/* Runs the wish to its end (generation, refsets and cursor are set here) and takes the snapshot. */
-bool cli_session(struct cli *, const struct workbench *, struct wish *, struct snapshot **,
-                 struct error *e);
+/* Runs the wish to its end (generation, refsets and cursor are set here) and takes the snapshot;
+ * who hears of the rows: session_listen. */
+bool cli_session(struct cli *, const struct workbench *, struct wish *, session_hear *, void *arg,
+                 struct snapshot **, struct error *e);
 /* files_hash and, as hex, weights_hash (tui/lab/content.h): remembered in the cache, with progress;
  * SIGINT cancels. cli: struct cli. */
 bool cli_files_hash(void *cli, const char *const *path, size_t n, struct sha256 *out,

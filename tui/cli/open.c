@@ -50,8 +50,8 @@ cleanup:
     return ok;
 }
 
-bool cli_session(struct cli *cli, const struct workbench *wb, struct wish *wish,
-                 struct snapshot **out, struct error *e)
+bool cli_session(struct cli *cli, const struct workbench *wb, struct wish *wish, session_hear *hear,
+                 void *arg, struct snapshot **out, struct error *e)
 {
     struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at,
                                     wb->set, wb->n_sets, e);
@@ -62,6 +62,7 @@ bool cli_session(struct cli *cli, const struct workbench *wb, struct wish *wish,
     wish->cursor = 0;
     wish->n_next = 0;
     wish->refsets = false;
+    session_listen(s, hear, arg);
     session_set(s, wish);
     while (session_step(s, interrupt_flag()) != STAGE_IDLE && interrupt_check(NULL)) {
         if (!cli->progress.on || !session_should_publish(s))

@@ -41,7 +41,7 @@ static bool sentences_run(struct verification *v, struct cli *cli, struct error 
                         .insert = INSERT_NONE,
                         .watch = -1,
                         .losses = true};
-    bool ok = cli_session(cli, v->wb, &wish, &v->snap, e);
+    bool ok = cli_session(cli, v->wb, &wish, NULL, NULL, &v->snap, e);
     strbuf_release(&text);
     if (ok)
         note_windows(cli, v->wb, v->snap);
