@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tests/support/requests.h"
+#include "tui/shell/shell_private.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -309,7 +310,7 @@ static void event(struct scene *s, const struct event *e)
         latents_view.event(&s->v, &s->in, e);
     else
         latents_view.act(&s->v, &s->in, a, false);
-    views_sync(&s->f.shell); /* where it wants to go */
+    shell_sync(&s->f.shell); /* where it wants to go */
     latents_view.update(&s->v, &s->in);
 }
 

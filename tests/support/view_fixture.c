@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tests/support/testdata.h"
+#include "tui/shell/shell_private.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,7 +132,7 @@ static bool send(struct view_fixture *f, const struct event *e)
         typing || e->kind == EVENT_MOUSE ? ACTION_NONE : action_for(e, (enum where)f->ops->where);
     bool mine = a == ACTION_NONE ? f->ops->event(f->view, &f->in, e)
                                  : f->ops->act(f->view, &f->in, a, false);
-    views_sync(&f->around.shell); /* where it wants to go */
+    shell_sync(&f->around.shell); /* where it wants to go */
     f->ops->arrange(f->view, &f->in, f->r);
     return mine;
 }

@@ -222,11 +222,6 @@ const struct option_row common_options[] = {
 };
 #undef AT
 
-void options_init(struct options *o)
-{
-    *o = (struct options){.device = "auto", .dtype = "auto"};
-}
-
 void options_release(struct options *o)
 {
     if (o->store) {
@@ -237,11 +232,6 @@ void options_release(struct options *o)
         free(o->store);
     }
     options_init(o);
-}
-
-enum insert options_insert(const struct options *o)
-{
-    return o->insert_given ? o->insert : o->n_fix > 0 ? INSERT_SAE : INSERT_NONE;
 }
 
 const struct option_row *option_find(const struct option_row *table, const char *name, size_t n)

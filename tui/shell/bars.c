@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-struct style paint_style(const struct painting *d, enum theme_role role)
-{
-    return theme_style(d->theme, role);
-}
-
 static int draw_progress(const struct painting *d, struct rect r, int x, struct style s,
                          double share)
 {
@@ -32,7 +27,8 @@ static int draw_work(const struct painting *d, struct rect r, struct style s)
     const char *dot = d->ascii ? " - " : " · ";
     int x = r.x + 1;
     if (w->failed)
-        return grid_printf(d->grid, r, x, r.y, paint_style(d, ROLE_ERROR), "%s", w->error.text);
+        return grid_printf(d->grid, r, x, r.y, theme_style(d->theme, ROLE_ERROR), "%s",
+                           w->error.text);
     if (w->loading && !d->shell->sh.workbench) {
         x = grid_printf(d->grid, r, x, r.y, s, "%s ", w->what[0] ? w->what : "loading");
         return draw_progress(d, r, x, s, w->progress);
@@ -81,7 +77,7 @@ static void draw_said(const struct painting *d, struct rect r, int x, struct sty
 static void draw_status(const struct painting *d)
 {
     struct rect r = d->shell->bars.status;
-    struct style s = paint_style(d, ROLE_STATUS);
+    struct style s = theme_style(d->theme, ROLE_STATUS);
     const struct shell *shell = d->shell;
     if (r.h <= 0)
         return;
@@ -110,7 +106,7 @@ static void draw_status(const struct painting *d)
     }
     struct style message = s;
     if (error) {
-        message = paint_style(d, ROLE_ERROR);
+        message = theme_style(d->theme, ROLE_ERROR);
         message.bg = s.bg;
         message.attr |= s.attr & ATTR_REVERSE;
     }
@@ -141,14 +137,16 @@ static void draw_prompt(const struct painting *d)
     if (r.h <= 0) /* one row is all there is */
         r = (struct rect){0, shell->bars.h - 1, shell->bars.w, 1};
     prompt_label(shell, d->ascii, label, sizeof label);
-    grid_fill(d->grid, r, paint_style(d, ROLE_TEXT));
-    int x = grid_text(d->grid, r, r.x, r.y, paint_style(d, ROLE_HEADING), label, strlen(label));
+    grid_fill(d->grid, r, theme_style(d->theme, ROLE_TEXT));
+    int x =
+        grid_text(d->grid, r, r.x, r.y, theme_style(d->theme, ROLE_HEADING), label, strlen(label));
     int w = text_columns(shell->prompt.s, shell->prompt.cursor), hidden = x + w + 1 - (r.x + r.w);
     if (hidden > 0) { /* keep the cursor in sight */
-        grid_fill(d->grid, r, paint_style(d, ROLE_TEXT));
+        grid_fill(d->grid, r, theme_style(d->theme, ROLE_TEXT));
         x -= hidden;
     }
-    grid_text(d->grid, r, x, r.y, paint_style(d, ROLE_TEXT), shell->prompt.s, shell->prompt.n);
+    grid_text(d->grid, r, x, r.y, theme_style(d->theme, ROLE_TEXT), shell->prompt.s,
+              shell->prompt.n);
     d->grid->cursor_x = x + w < r.x + r.w ? x + w : r.x + r.w - 1;
     d->grid->cursor_y = r.y;
 }
@@ -169,12 +167,12 @@ static void draw_choices(const struct painting *d)
     struct rect box = {0, bottom - shown - 2, shell->bars.w < 84 ? shell->bars.w : 84, shown + 2};
     if (box.y < 0 || shown < 1)
         return;
-    grid_fill(d->grid, box, paint_style(d, ROLE_TEXT));
+    grid_fill(d->grid, box, theme_style(d->theme, ROLE_TEXT));
     struct rect r = grid_box(d->grid, box, "Commands: Tab completes", true, d->theme);
     for (int i = 0; i < shown && shell->choices.top + i < n; i++) {
         const struct palette_item *it = &item[shell->choices.top + i];
         bool selected = shell->choices.top + i == shell->choices.selected;
-        struct style s = paint_style(d, selected ? ROLE_SELECTION : ROLE_TEXT);
+        struct style s = theme_style(d->theme, selected ? ROLE_SELECTION : ROLE_TEXT);
         char key[32] = "";
         if (it->action != ACTION_NONE)
             action_key(it->action, key, sizeof key);
@@ -185,8 +183,8 @@ static void draw_choices(const struct painting *d)
         unit_words_in(d->shell->sh.workbench, help);
         grid_text(d->grid, r, x + 2 > r.x + 32 ? x + 2 : r.x + 32, r.y + i, s, help, strlen(help));
         int w = text_columns(key, strlen(key));
-        grid_printf(d->grid, r, r.x + r.w - w - 2, r.y + i, selected ? s : paint_style(d, ROLE_KEY),
-                    " %s ", key);
+        grid_printf(d->grid, r, r.x + r.w - w - 2, r.y + i,
+                    selected ? s : theme_style(d->theme, ROLE_KEY), " %s ", key);
     }
 }
 
@@ -195,14 +193,14 @@ static void draw_tiny_loss(const struct painting *d)
 {
     const struct shell *shell = d->shell;
     struct rect r = shell->bars.status;
-    struct style s = paint_style(d, ROLE_STATUS);
+    struct style s = theme_style(d->theme, ROLE_STATUS);
     if (r.h <= 0)
         return;
     grid_fill(d->grid, r, s);
     if (shell->sh.message[0] && (shell->sh.message_is_error || !shell->sh.status.error.text[0]))
         draw_said(d, r, r.x, s, shell->sh.message);
     else if (shell->sh.status.error.text[0])
-        grid_printf(d->grid, r, r.x, r.y, paint_style(d, ROLE_ERROR), "%s",
+        grid_printf(d->grid, r, r.x, r.y, theme_style(d->theme, ROLE_ERROR), "%s",
                     shell->sh.status.error.text);
     else if (!d->shell->sh.workbench && shell->sh.status.loading)
         grid_printf(d->grid, r, r.x, r.y, s, "loading %.0f %%", 100 * shell->sh.status.progress);

@@ -435,7 +435,7 @@ bool shell_command_line(struct shell *shell, const char *line, bool asks)
     }
     free(text);
     shell_arrange(shell);
-    views_sync(shell);
+    shell_sync(shell);
     return ok;
 }
 

@@ -60,21 +60,21 @@ void draw_files(const struct painting *d, struct rect above)
     struct rect box = {0, bottom - shown - 2, above.w, shown + 2};
     if (box.y < 0 || shown < 1)
         return;
-    grid_fill(d->grid, box, paint_style(d, ROLE_TEXT));
+    grid_fill(d->grid, box, theme_style(d->theme, ROLE_TEXT));
     struct rect r = grid_box(d->grid, box, "Files: Tab goes on", true, d->theme);
     for (int i = 0; i < shown; i++) {
         const char *name = f->name[top + i], *last = name + strlen(name) - 1;
         while (last > name && last[-1] != '/')
             last--;
         bool fits = top + i < (int)f->n_fitting;
-        struct style s = paint_style(d, top + i == at ? ROLE_SELECTION
-                                        : fits        ? ROLE_TEXT
-                                                      : ROLE_DIM);
+        struct style s = theme_style(d->theme, top + i == at ? ROLE_SELECTION
+                                               : fits        ? ROLE_TEXT
+                                                             : ROLE_DIM);
         grid_fill(d->grid, (struct rect){r.x, r.y + i, r.w, 1}, s);
         grid_text(d->grid, r, r.x + (r.w >= 30), r.y + i, s, last, strlen(last));
     }
     if ((int)f->n > shown)
         grid_printf(d->grid, (struct rect){box.x + 1, box.y, box.w - 2, box.h}, box.x + 2,
-                    box.y + box.h - 1, paint_style(d, ROLE_DIM), " %d of %zu ",
+                    box.y + box.h - 1, theme_style(d->theme, ROLE_DIM), " %d of %zu ",
                     at < 0 ? shown : top + shown, f->n);
 }

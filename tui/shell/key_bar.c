@@ -84,9 +84,9 @@ void draw_keys(const struct painting *d)
     for (int i = 0, n = key_bar(d->shell, label); i < n; i++) {
         const struct key_label *k = &label[i];
         const char *text = actions[k->action].bar;
-        grid_text(d->grid, r, k->x, r.y, paint_style(d, ROLE_KEY), k->key, strlen(k->key));
-        grid_text(d->grid, r, k->x + k->w - columns(text), r.y, paint_style(d, ROLE_TEXT), text,
-                  strlen(text));
+        grid_text(d->grid, r, k->x, r.y, theme_style(d->theme, ROLE_KEY), k->key, strlen(k->key));
+        grid_text(d->grid, r, k->x + k->w - columns(text), r.y, theme_style(d->theme, ROLE_TEXT),
+                  text, strlen(text));
     }
 }
 

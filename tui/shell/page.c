@@ -430,10 +430,10 @@ static void draw_line(const struct painting *d, const struct geometry *g, const 
                       int y)
 {
     struct rect r = {g->inner.x, y, g->inner.w, 1}, left = r;
-    struct style key = paint_style(d, ROLE_KEY),
-                 text = paint_style(d, l->error ? ROLE_ERROR : ROLE_TEXT);
+    struct style key = theme_style(d->theme, ROLE_KEY),
+                 text = theme_style(d->theme, l->error ? ROLE_ERROR : ROLE_TEXT);
     if (l->entry == d->shell->page.match) {
-        key = text = paint_style(d, ROLE_SELECTION);
+        key = text = theme_style(d->theme, ROLE_SELECTION);
         grid_fill(d->grid, r, text);
     }
     if (g->column)
@@ -447,22 +447,22 @@ static void draw_foot(const struct painting *d, const struct geometry *g, int n)
 {
     const struct page *p = &d->shell->page;
     struct rect edge = {g->box.x + 1, g->box.y + g->box.h - 1, g->box.w - 2, 1};
-    struct style s = paint_style(d, ROLE_DIM);
+    struct style s = theme_style(d->theme, ROLE_DIM);
     int last = p->list.top + g->inner.h;
     if (!g->frame && p->searching) { /* without a frame the last line is lent */
         edge = (struct rect){g->box.x, g->box.y + g->box.h - 1, g->box.w, 1};
-        grid_fill(d->grid, edge, paint_style(d, ROLE_TEXT));
+        grid_fill(d->grid, edge, theme_style(d->theme, ROLE_TEXT));
     } else if (!g->frame)
         return;
     if (p->searching) {
         int x = grid_printf(d->grid, edge, edge.x + (edge.w >= 20), edge.y,
-                            paint_style(d, ROLE_TEXT), "/%s", p->search.s);
+                            theme_style(d->theme, ROLE_TEXT), "/%s", p->search.s);
         grid_text(d->grid, edge, x, edge.y, s, " ", 1);
         d->grid->cursor_x = x < edge.x + edge.w ? x : edge.x + edge.w - 1;
         d->grid->cursor_y = edge.y;
     } else if (p->search.n > 0 && p->match < 0) {
-        grid_printf(d->grid, edge, edge.x + 1, edge.y, paint_style(d, ROLE_ERROR), " no %s here ",
-                    p->search.s);
+        grid_printf(d->grid, edge, edge.x + 1, edge.y, theme_style(d->theme, ROLE_ERROR),
+                    " no %s here ", p->search.s);
     } else if (n > g->inner.h && edge.w >= 50) {
         grid_printf(d->grid, edge, edge.x + 1, edge.y, s,
                     " %d of %d, arrows scroll, / searches, q closes ", last, n);
@@ -480,13 +480,13 @@ void draw_page(const struct painting *d)
     char text[80];
     int top = d->shell->page.list.top;
     title(d->shell, text, sizeof text);
-    grid_fill(d->grid, g.box, paint_style(d, ROLE_TEXT));
+    grid_fill(d->grid, g.box, theme_style(d->theme, ROLE_TEXT));
     if (g.frame)
         grid_box(d->grid, g.box, text, true, d->theme);
     d->grid->cursor_x = g.inner.x;
     d->grid->cursor_y = g.inner.y;
     if (l.n == 0)
-        grid_printf(d->grid, g.inner, g.inner.x + g.pad, g.inner.y, paint_style(d, ROLE_DIM),
+        grid_printf(d->grid, g.inner, g.inner.x + g.pad, g.inner.y, theme_style(d->theme, ROLE_DIM),
                     "nothing said yet");
     for (int i = 0; i < g.inner.h && top + i < l.n; i++) {
         draw_line(d, &g, &l.line[top + i], g.inner.y + i);

@@ -187,7 +187,7 @@ void shell_loaded(struct shell *shell, const struct workbench *wb)
         shell->sh.colouring = COLOUR_LOSS;
     shell->sh.wish_changed = shell->sh.redraw = true;
     shell_arrange(shell);
-    views_sync(shell);
+    shell_sync(shell);
 }
 
 void shell_host(struct shell *shell, const struct job_host *host)
@@ -270,16 +270,7 @@ void shell_look(const struct shell *shell, struct saved_state *s)
     s->has_insert = true;
 }
 
-/* ---- size, corpus */
-void shell_arrange(struct shell *shell)
-{
-    struct shared *sh = &shell->sh;
-    if (sh->lift.off && !shared_lifted(sh))
-        sh->lift.off = false;
-    if (shell->overlay == OVERLAY_HELP || shell->overlay == OVERLAY_MESSAGES ||
-        shell->overlay == OVERLAY_PROOF)
-        page_arrange(shell);
-}
+/* ---- size, picture */
 
 void shell_resize(struct shell *shell, int w, int h)
 {
@@ -287,25 +278,7 @@ void shell_resize(struct shell *shell, int w, int h)
     views_let_go(shell);
     shell->sh.follow = shell->sh.redraw = true;
     shell_arrange(shell);
-    views_sync(shell);
-}
-
-bool shell_use_corpus(struct shell *shell, const char *path)
-{
-    struct corpus_choice *c = &shell->sh.corpus;
-    char *kept = xstrdup(path); /* it may be the one that goes */
-    corpus_choice_release(c);
-    c->special = shell->sh.sliders.special;
-    if (*kept && strcmp(kept, "references") != 0) {
-        c->path = kept;
-        c->encoding = shell->encoding[0] ? xstrdup(shell->encoding) : NULL;
-        c->header = shell->header;
-    } else {
-        free(kept);
-    }
-    views_ask_anew(shell);
-    views_sync(shell);
-    return true;
+    shell_sync(shell);
 }
 
 void shell_go(struct shell *shell, int view)
@@ -317,7 +290,7 @@ void shell_draw(const struct shell *shell, struct grid *g)
 {
     const struct theme *theme = shell->sh.theme;
     struct painting d = {.shell = shell, .theme = theme, .grid = g, .ascii = theme_ascii(theme)};
-    grid_fill(g, (struct rect){0, 0, g->w, g->h}, paint_style(&d, ROLE_TEXT));
+    grid_fill(g, (struct rect){0, 0, g->w, g->h}, theme_style(theme, ROLE_TEXT));
     g->cursor_x = g->cursor_y = -1;
     views_draw(shell, g);
     draw_bars(&d);

@@ -6,6 +6,11 @@
 /* After anything that may move what stands on the screen. */
 void shell_arrange(struct shell *);
 
+/* The view gets what it wishes, and hears of what has changed: views_sync. */
+void shell_sync(struct shell *);
+/* An action that the view shown has left. */
+void shell_act(struct shell *, enum action_id);
+
 /* ---- the bar of keys */
 struct key_label {
     enum action_id action;
@@ -81,7 +86,6 @@ struct painting {
     struct grid *grid;
     bool ascii;
 };
-struct style paint_style(const struct painting *, enum theme_role);
 void draw_bars(const struct painting *); /* title, status, keys */
 void draw_title(const struct painting *);
 void draw_keys(const struct painting *);

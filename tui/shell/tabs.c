@@ -78,9 +78,9 @@ bool tabs_place(const struct shell *shell, struct tabs *t)
 static void draw_tabs(const struct painting *d, const struct tabs *t, int from)
 {
     struct rect r = d->shell->bars.title;
-    struct style key = paint_style(d, ROLE_KEY);
+    struct style key = theme_style(d->theme, ROLE_KEY);
     if (t->x < from) /* a long name of a model */
-        grid_fill(d->grid, (struct rect){t->x - 1, r.y, r.w, 1}, paint_style(d, ROLE_TEXT));
+        grid_fill(d->grid, (struct rect){t->x - 1, r.y, r.w, 1}, theme_style(d->theme, ROLE_TEXT));
     if (t->before >= 0)
         grid_printf(d->grid, r, t->before, r.y, key, "%s", d->ascii ? "<" : "‹");
     if (t->after >= 0)
@@ -94,8 +94,8 @@ static void draw_tabs(const struct painting *d, const struct tabs *t, int from)
             x += 2;
         }
         grid_printf(d->grid, r, x, r.y,
-                    paint_style(d, d->shell->views.now == i ? ROLE_SELECTION : ROLE_DIM), "%s",
-                    title);
+                    theme_style(d->theme, d->shell->views.now == i ? ROLE_SELECTION : ROLE_DIM),
+                    "%s", title);
     }
 }
 
@@ -116,7 +116,7 @@ static void where_one_is(const struct painting *d, char *out, size_t n)
 void draw_title(const struct painting *d)
 {
     struct rect r = d->shell->bars.title;
-    struct style s = paint_style(d, ROLE_TITLE), dim = paint_style(d, ROLE_DIM);
+    struct style s = theme_style(d->theme, ROLE_TITLE), dim = theme_style(d->theme, ROLE_DIM);
     if (r.h <= 0)
         return;
     int x = grid_text(d->grid, r, r.x + 1, r.y, s, "glimt", 5);

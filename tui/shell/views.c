@@ -116,27 +116,10 @@ void views_ask_anew(struct shell *shell)
     shell->views.entered = false;
 }
 
-/* What the view wants of the shell. */
-static void take_wishes(struct shell *shell)
-{
-    struct shared *sh = &shell->sh;
-    while (sh->go >= 0 || sh->then != ACTION_NONE) {
-        int go = sh->go;
-        enum action_id then = sh->then;
-        sh->go = -1;
-        sh->then = ACTION_NONE;
-        if (go >= 0 && go < shell->views.n)
-            views_go(shell, go);
-        if (then != ACTION_NONE)
-            shell_do(shell, then);
-    }
-}
-
 void views_sync(struct shell *shell)
 {
     struct views *v = &shell->views;
     struct shared *sh = &shell->sh;
-    take_wishes(shell);
     const struct view_ops *ops = shown(shell);
     struct view_in in = around(shell, v->now);
     struct rect area = shell->bars.inside;

@@ -27,7 +27,7 @@ void views_release(struct views *);
 /* Shows a view. */
 void views_go(struct shell *, int view);
 /* After anything that may concern the view: enters it anew when the model has come, or the chosen
- * latents or the corpus changed; gives it its area; does what it wants of the shell. */
+ * latents or the corpus changed; gives it its area. */
 void views_sync(struct shell *);
 /* Jobs have news. */
 void views_news(struct shell *);

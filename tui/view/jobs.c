@@ -57,7 +57,6 @@ static void command_of(const struct job *j, const struct view_in *in, struct str
     struct options plain;
     options_init(&plain);
     request_command(&j->request, in->options ? in->options : &plain, out);
-    options_release(&plain);
 }
 
 static struct table *table_of(const struct jobs *v, const struct view_in *in)

@@ -100,20 +100,3 @@ void blink_compare(struct explore *ex, bool shown)
     }
     release_grid(&b->before);
 }
-
-/* Underlined, reversed where it is underlined already; a full block hides both, so it is shaded. */
-void draw_changes(const struct drawing *d)
-{
-    const struct blink *b = &d->ex->blink;
-    struct grid *g = d->grid;
-    if (!b->changed || b->w != g->w || b->h != g->h)
-        return;
-    for (int i = 0; i < g->w * g->h; i++) {
-        struct cell *c = &g->cell[i];
-        if (!b->changed[i])
-            continue;
-        if (strcmp(c->glyph, "█") == 0)
-            memcpy(c->glyph, "▓", sizeof "▓");
-        c->style.attr ^= c->style.attr & ATTR_UNDERLINE ? ATTR_REVERSE : ATTR_UNDERLINE;
-    }
-}

@@ -65,17 +65,10 @@ int slider_of_row(int row); /* list row → slider row or SLIDER_ALL */
 float explore_scale(const struct explore *, const struct workbench *, int32_t unit,
                     bool *from_bundle);
 struct paint_rule explore_rule(const struct explore *, const struct workbench *);
-/* Alike as far as losses go: the same insertion, the same fixed units at the same values. */
-bool same_effect(const struct sliders *, const struct sliders *);
-/* "at 1.8": which value `of` had where `now` has another. */
-void at_label(const struct sliders *of, const struct sliders *now, bool ascii, char *out, size_t n);
 /* A row of the latents pane: of the brushed phrase, else of the token. */
 int32_t explore_n_latents(const struct explore *, const struct here *);
 bool explore_latent(const struct explore *, const struct here *, int32_t row, int32_t *id,
                     float *value);
-/* Loss of a class with the sliders as they are, from the sweep of the chosen latents; NaN: not
- * known. */
-double explore_sweep_now(const struct explore *, const char *cls);
 
 /* ---- the view, in its parts (tui/view/view.h) */
 bool explore_act(void *, const struct view_in *, enum action_id, bool extend);
@@ -88,7 +81,9 @@ bool explore_track(const void *, int row, struct slider_track *, int *x, int *y)
 /* ---- changes */
 bool explore_do(struct explore *, enum action_id); /* false: not Explore's */
 void explore_resize(struct explore *, int w, int h);
-void explore_arrange(struct explore *);  /* after anything that may move rows: bounds, scrolling */
+void explore_arrange(struct explore *); /* after anything that may move rows: bounds, scrolling */
+/* Scales of what the bundle knows nothing about. */
+void explore_measure(struct explore *, const struct snapshot *);
 void explore_recolour(struct explore *); /* what is coloured, or by what, changed */
 void explore_focus(struct explore *, enum pane, bool typing);
 void explore_mouse(struct explore *, const struct event *);
@@ -139,7 +134,6 @@ void draw_sliders_pane(const struct drawing *);
 void draw_histogram_pane(const struct drawing *);
 void draw_loss_pane(const struct drawing *);
 void draw_next_pane(const struct drawing *);
-void draw_changes(const struct drawing *); /* marks cells, after the panes */
 /* The frame of a pane (or its folded line), titled; what is inside. */
 struct rect draw_frame(const struct drawing *, enum pane, const char *title);
 /* The lower edge of a pane's frame. */

@@ -19,6 +19,79 @@ struct loss_row {
     enum theme_role role;
 };
 
+/* Alike as far as losses go: the same insertion, the same fixed units at the same values. */
+static bool same_effect(const struct sliders *a, const struct sliders *b)
+{
+    if (sliders_insert(a) != sliders_insert(b))
+        return false;
+    for (int side = 0; side < 2; side++) {
+        const struct sliders *p = side ? b : a, *q = side ? a : b;
+        for (int i = 0; i < p->n; i++) {
+            int j = sliders_find(q, p->unit[i].index);
+            if (p->unit[i].fixed &&
+                (j < 0 || !q->unit[j].fixed || fabsf(q->unit[j].value - p->unit[i].value) > 1e-6f))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* "at 1.8": which value `of` had where `now` has another. */
+static void at_label(const struct sliders *of, const struct sliders *now, bool ascii, char *out,
+                     size_t n)
+{
+    int differ = 0, fixed = 0;
+    const struct chosen_unit *one = NULL;
+    bool alike = true;
+    float value = 0;
+    for (int i = 0; i < of->n; i++) {
+        const struct chosen_unit *u = &of->unit[i];
+        int j = sliders_find(now, u->index);
+        bool same = j >= 0 && now->unit[j].fixed == u->fixed &&
+                    (!u->fixed || now->unit[j].value == u->value);
+        if (!same) {
+            differ++;
+            one = u;
+        }
+        if (u->fixed) {
+            alike = alike && (fixed == 0 || u->value == value);
+            value = u->value;
+            fixed++;
+        }
+    }
+    if (fixed == 0)
+        snprintf(out, n, "at free");
+    else if (differ == 1 || alike)
+        snprintf(out, n, one && differ == 1 && !one->fixed ? "at free" : "at %s%.1f",
+                 (double)(differ == 1 ? one->value : value) < 0 ? (ascii ? "-" : "−") : "",
+                 fabs((double)(differ == 1 ? one->value : value)));
+    else
+        snprintf(out, n, "at others");
+}
+
+/* Loss of a class with the sliders as they are, from the sweep of the chosen latents; NaN: not
+ * known. */
+static double sweep_now(const struct explore *ex, const char *cls)
+{
+    int32_t unit[SESSION_MAX_UNITS], n = shared_units(ex->sh, unit);
+    int32_t fixed = 0, which = -1;
+    bool same, references = !ex->sh->corpus.path && ex->sh->corpus.n_files == 0;
+    double v = sliders_value(&ex->sh->sliders, SLIDER_ALL, &same);
+    if (!references || shared_lifted(ex->sh) || !findings_apply(&ex->sh->findings, unit, n))
+        return NAN;
+    for (int i = 0; i < n; i++)
+        if (ex->sh->sliders.unit[i].fixed) {
+            fixed++;
+            which = i;
+        }
+    if (fixed == 1)
+        v = (double)ex->sh->sliders.unit[which].value;
+    else if (fixed != n || !same)
+        return NAN;
+    return findings_loss(&ex->sh->findings, sliders_insert(&ex->sh->sliders),
+                         fixed == 1 && n > 1 ? unit[which] : -1, cls, v);
+}
+
 /* Digits finer than the standard error are dimmed: they may well be others on other sentences. */
 static void draw_estimate(const struct drawing *d, struct rect r, int right, int y, struct style s,
                           double v, double half, bool sign)
@@ -115,7 +188,7 @@ static struct loss_row refset_row(const struct drawing *d, int i)
     r.stale = !same_effect(&s->of, &d->in_force);
     if (d->lifted && !r.stale)
         r.fixed = r.without;
-    double about = r.stale ? explore_sweep_now(ex, v->name) : NAN;
+    double about = r.stale ? sweep_now(ex, v->name) : NAN;
     double base = findings_base(&ex->sh->findings, sliders_insert(&d->in_force), v->name);
     if (isfinite(about) && isfinite(base)) { /* at once, until it is measured */
         r.about = true;

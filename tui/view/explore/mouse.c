@@ -2,17 +2,6 @@
 #include "tui/unit_words.h"
 #include "tui/view/explore/explore_private.h"
 
-void explore_end_drag(struct explore *ex)
-{
-    if (!ex->drag.active)
-        return;
-    ex->drag.active = false;
-    if (!sliders_equal(&ex->drag.before, &ex->sh->sliders))
-        shared_repeatable(ex->sh, ACTION_VALUE,
-                          sliders_value(&ex->sh->sliders, ex->drag.row, NULL));
-    shared_changed_sliders(ex->sh, &ex->drag.before, false);
-}
-
 /* ---- sliders */
 static void double_click(struct explore *ex)
 {
