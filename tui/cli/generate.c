@@ -3,7 +3,7 @@
  */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
-#include "engine/lane/sequences.h"
+#include "engine/lane/lane.h"
 #include "engine/text/utf8.h"
 #include "tui/cli/command.h"
 #include "tui/term/grid.h"
@@ -36,7 +36,10 @@ struct generation {
     int32_t n, n_prompt;
     bool with_bos;
     struct kv *kv;
-    float *logits; /* [n_vocab] after the last token */
+    struct lane_place place;
+    struct lane lane;
+    struct directions directions; /* of its units */
+    float *logits;                /* [n_vocab] after the last token */
     double *weight;
     struct rng rng;
     bool streams;
@@ -78,24 +81,36 @@ static void stream(struct generation *g, int32_t id, bool last)
     fflush(stdout);
 }
 
+/* The lane's state at the landing: the rows of the batch with latents held. */
+static struct state hold(struct generation *g, struct run *run, const struct batch *batch)
+{
+    const struct lane *lane = &g->lane;
+    struct landed landed;
+    unsigned want = lane->insert == INSERT_SAE ? LAND_INSERTED : lane->n_units > 0 ? LAND_CODES : 0;
+    lane_front(run, &g->place, batch, NULL, want, &landed);
+    struct lane_rows rows = {lane, landed.plain.value, landed.inserted.value, landed.plain.base};
+    struct state from = lane_pack(run, &g->place, &rows, 1);
+    int32_t *unit = xcalloc((size_t)lane->n_units + 1, sizeof *unit);
+    for (int32_t i = 0; i < lane->n_units; i++)
+        unit[i] = lane->units[i].index;
+    if (lane->n_units > 0 && directions_set(run, &g->place, &g->directions, unit, lane->n_units))
+        lane_change(run, lane, from.value,
+                    dict_values(run, g->wb->dict, &landed.codes, unit, lane->n_units),
+                    g->directions.u);
+    free(unit);
+    return from;
+}
+
 /* Runs the tokens from `past` on through the model and leaves the logits after the last one. */
 static bool advance(struct generation *g, struct run *run, int32_t past, struct error *e)
 {
-    const struct options *o = &g->cli->opt;
     const int32_t start[2] = {0, g->n - past};
-    const struct hook hook = {.at = g->wb->at,
-                              .op = HOOK_INSERT,
-                              .dict = g->wb->dict,
-                              .keep_error = options_insert(o) == INSERT_ERROR,
-                              .units = o->fix,
-                              .n_units = o->n_fix};
     struct batch batch = {.n_rows = g->n - past,
                           .ids = g->ids + past,
                           .seqs = {.n = 1, .start = start, .past = &past, .kv = &g->kv}};
     struct arena_mark mark = arena_mark(run->arena);
-    struct state end;
-    model_forward(run, g->wb->model, &batch, NULL, model_end(g->wb->model), &hook,
-                  options_insert(o) != INSERT_NONE, &end);
+    struct state from = hold(g, run, &batch), end;
+    model_forward(run, g->wb->model, &batch, &from, model_end(g->wb->model), NULL, 0, &end);
     model_logits(run, g->wb->model, tensor_rows(end.value, batch.n_rows - 1, 1), g->logits);
     bool ok = run_ok(run);
     arena_reset(run->arena, mark);
@@ -247,6 +262,8 @@ static bool generate(struct cli *cli, const void *given, int n_operands, char **
         !cli_open(cli, &cli->opt, &wb, e))
         goto cleanup;
     g.wb = wb;
+    g.place = lane_place(wb->model, wb->dict, wb->at);
+    g.lane = (struct lane){options_insert(&cli->opt), cli->opt.n_fix, cli->opt.fix};
     g.streams = cli->opt.output == OUTPUT_TEXT && !cli->opt.output_file;
     rng_seed(&g.rng, cli->opt.seed);
     if (!prompt_encode(&g, &in, e) || !(g.kv = model_kv_new(wb->model, 0, g.values->tokens, e)))
@@ -259,6 +276,8 @@ static bool generate(struct cli *cli, const void *given, int n_operands, char **
     else if (ok && !g.streams)
         print_text(cli, &g);
 cleanup:
+    if (wb)
+        directions_free(wb->backend, &g.directions);
     if (g.kv)
         model_kv_free(wb->model, g.kv);
     free(g.ids);
