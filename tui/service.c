@@ -21,6 +21,8 @@
 #define HUNGER_MS 120.0
 /* While a job runs, the reference sets get this share of the time. */
 #define REFSETS_SHARE 0.5
+/* So often jobs that wait are looked at again: what is quick changes. */
+#define LOOK_MS 250.0
 
 struct mail { /* a wish and its own copy of the text */
     struct wish wish;
@@ -50,6 +52,7 @@ struct service {
     bool refsets_only;        /* what is left of the wish can wait */
     double refsets_ms;        /* of the worker's time that the reference sets took during a job, */
     struct timespec job_from; /* which began then */
+    struct timespec looked;   /* when jobs that wait were looked at */
 
     struct job_queue *queue;
     atomic_bool news; /* a wish or a short job may be waiting */
@@ -172,26 +175,58 @@ static void live_turn(struct service *s, bool wait)
     s->shown = true;
 }
 
-/* ---- jobs: studies, between whose operations live requests go first */
+/* ---- jobs: studies, between whose operations live requests go first, and quick jobs */
 struct working {
     struct service *service;
     struct job_run *run;
 };
 
-static void run_job(struct service *s, const struct query *query);
+static void run_job(struct service *s, uint64_t id, bool inside);
+
+/* Those that wait and that nothing has to be computed for first. */
+static void run_quick(struct service *s, bool inside)
+{
+    struct request r;
+    clock_gettime(CLOCK_MONOTONIC, &s->looked);
+    for (uint64_t id = 0; !atomic_load(&s->quit) && job_queue_waits(s->queue, id, &id, &r);) {
+        const bool quick = lab_is_quick(s->lab, &r);
+        request_release(&r);
+        if (quick)
+            run_job(s, id, inside);
+    }
+}
+
+static void serve_live(void *arg)
+{
+    struct working *w = arg;
+    struct service *s = w->service;
+    while (!s->live_idle && !s->refsets_only && !atomic_load(&s->quit))
+        live_turn(s, false);
+}
+
+/* Inside a quick job: live requests alone. */
+static void serve_inside(void *arg)
+{
+    struct service *s = ((struct working *)arg)->service;
+    if (atomic_load(&s->news)) { /* it stays: jobs are looked at by the one around */
+        s->refsets_only = false;
+        live_turn(s, false);
+    }
+    serve_live(arg);
+}
 
 static void serve(void *arg)
 {
     struct working *w = arg;
     struct service *s = w->service;
-    if (atomic_exchange(&s->news, false)) {
+    const bool news = atomic_exchange(&s->news, false);
+    if (news || ms_since(&s->looked) > LOOK_MS) /* a corpus that has come makes jobs quick */
+        run_quick(s, true);
+    if (news) {
         s->refsets_only = false;
-        if (w->run->request.query != &lens_query) /* needs no corpus, takes milliseconds */
-            run_job(s, &lens_query);
         live_turn(s, false);
     }
-    while (!s->live_idle && !s->refsets_only && !atomic_load(&s->quit))
-        live_turn(s, false);
+    serve_live(arg);
     if (s->live_idle || s->refsets_ms > REFSETS_SHARE * ms_since(&s->job_from))
         return;
     struct timespec from;
@@ -212,18 +247,18 @@ static void job_partial(void *arg, struct table_set *set)
     job_run_partial(w->run, set);
 }
 
-static void run_job(struct service *s, const struct query *query)
+static void run_job(struct service *s, uint64_t id, bool inside)
 {
     struct job_run run;
-    if (!job_queue_begin(s->queue, query, &run))
+    if (!job_queue_begin(s->queue, id, &run))
         return;
-    if (!query) {
+    if (!inside) {
         s->refsets_ms = 0;
         clock_gettime(CLOCK_MONOTONIC, &s->job_from);
     }
     struct working w = {s, &run};
     struct lab_loop loop = {.cancel = &run.cancel,
-                            .poll = !query ? serve : NULL,
+                            .poll = inside ? serve_inside : serve,
                             .poll_arg = &w,
                             .progress = job_progress,
                             .progress_arg = &w,
@@ -246,8 +281,10 @@ static void run(struct service *s)
     while (!atomic_load(&s->quit)) {
         atomic_store(&s->news, false);
         bool jobs = (s->live_idle || s->refsets_only) && job_queue_pending(s->queue) > 0;
-        if (jobs)
-            run_job(s, NULL);
+        if (jobs) {
+            run_quick(s, false);
+            run_job(s, 0, false);
+        }
         live_turn(s, !jobs);
     }
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <utf8proc.h>
 
 enum { NAME_MAX_BYTES = 64 };
@@ -82,6 +83,29 @@ int32_t corpus_class_of(struct corpus_builder *b, const char *name, size_t n)
 int32_t corpus_class_find(const struct corpus *c, const char *name)
 {
     return find_class(c, name, strlen(name));
+}
+
+/* ---- who waits */
+/* Reading is taken for most of the work, the hash for the rest: of 10 bytes so many are read. */
+enum { READ = 8, OF = 10 };
+
+static bool step(struct corpus_builder *b, int64_t done)
+{
+    struct corpus_watch *w = b->watch;
+    if (w == NULL || b->stopped)
+        return !b->stopped;
+    atomic_store(&w->done, done);
+    if (w->cancel != NULL && atomic_load(w->cancel)) {
+        b->stopped = true;
+        error_set(b->e, ERROR_CANCELLED, "interrupted");
+    }
+    return !b->stopped;
+}
+
+bool corpus_step(struct corpus_builder *b, size_t at, size_t n)
+{
+    const double share = n > 0 ? (double)at / (double)n : 1;
+    return step(b, (b->before + (int64_t)(share * (double)b->size)) * READ / OF);
 }
 
 /* ---- documents */
@@ -247,8 +271,10 @@ static void hash_string(struct sha256_ctx *ctx, const char *p, size_t n)
     sha256_update(ctx, n, (const uint8_t *)p);
 }
 
-static void hash_corpus(struct corpus *c)
+static bool hash_corpus(struct corpus_builder *b)
 {
+    enum { DOCS_A_STEP = 4096 };
+    struct corpus *c = b->c;
     struct sha256_ctx ctx;
     sha256_init(&ctx);
     hash_string(&ctx, "corpus 1", 8);
@@ -258,10 +284,15 @@ static void hash_corpus(struct corpus *c)
     hash_number(&ctx, (uint64_t)c->n_docs);
     for (int64_t i = 0; i < c->n_docs; i++) {
         const struct corpus_doc *d = &c->doc[i];
+        const double share = (double)i / (double)c->n_docs;
+        if (i % DOCS_A_STEP == 0 &&
+            !step(b, (int64_t)((double)b->before * (READ + share * (OF - READ)) / OF)))
+            return false;
         hash_number(&ctx, (uint64_t)(uint32_t)d->cls << 32 | (uint32_t)d->pair);
         hash_string(&ctx, d->text, d->n);
     }
     sha256_digest(&ctx, sizeof c->hash.byte, c->hash.byte);
+    return true;
 }
 
 /* Whether the documents are whole units of one document a class, unit after unit. */
@@ -328,7 +359,8 @@ static bool finish(struct corpus_builder *b, int32_t min_classes, struct corpus 
     for (int64_t i = 0; i < c->n_docs; text += c->doc[i++].n)
         c->doc[i].text = text;
     c->paired = is_paired(c);
-    hash_corpus(c);
+    if (!hash_corpus(b))
+        return false;
     *out = c;
     return true;
 }
@@ -383,6 +415,12 @@ static bool read_class(struct corpus_builder *b, const struct text_file *t, cons
                                            : corpus_read_lines(b, t, id);
 }
 
+static int64_t file_size(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 ? s.st_size : 0;
+}
+
 /* cls NULL: a file that names its classes. */
 static bool read_file(struct corpus_builder *b, const struct corpus_spec *spec, const char *path,
                       const char *cls)
@@ -391,12 +429,14 @@ static bool read_file(struct corpus_builder *b, const struct corpus_spec *spec, 
     struct text_file t;
     b->path = path;
     b->line = 0;
-    const bool ok =
+    b->size = file_size(path);
+    bool ok =
         text_open(&t, path, &how, b->e) && (cls != NULL        ? read_class(b, &t, cls)
                                             : is_tmx(&t, path) ? corpus_read_tmx(b, &t)
                                                                : corpus_read_tsv(b, &t, spec));
     text_close(&t);
-    return ok;
+    b->before += b->size;
+    return ok && !b->stopped;
 }
 
 static void add_file_name(char **name, const char *path)
@@ -414,8 +454,15 @@ bool corpus_open(const struct corpus_spec *spec, struct corpus **out, struct err
         return error_set(e, ERROR_INPUT, "corpus: %d class files and %d names, expected at most %d",
                          spec->n_files, spec->n_names, CORPUS_MAX_CLASSES);
     struct corpus *c = xcalloc(1, sizeof *c);
-    struct corpus_builder b = {.c = c, .limit = spec->limit, .split = spec->split, .e = e};
+    struct corpus_builder b = {
+        .c = c, .limit = spec->limit, .split = spec->split, .watch = spec->watch, .e = e};
     bool ok = true;
+    if (spec->watch != NULL) {
+        int64_t total = spec->path != NULL ? file_size(spec->path) : 0;
+        for (int32_t i = 0; i < spec->n_files; i++)
+            total += file_size(spec->file[i].path);
+        atomic_store(&spec->watch->total, total);
+    }
     if (spec->path != NULL) {
         add_file_name(&c->name, spec->path);
         ok = read_file(&b, spec, spec->path, NULL);

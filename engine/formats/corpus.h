@@ -9,6 +9,7 @@
 #define GLIMT_FORMATS_CORPUS_H
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,11 @@ struct corpus {         /* read-only after opening */
     char *bytes; /* what the texts point into */
 };
 
+struct corpus_watch {          /* of an opening under way; looked at from another thread */
+    const atomic_bool *cancel; /* once raised it ends with ERROR_CANCELLED; NULL: never */
+    atomic_llong done, total;  /* bytes of the files */
+};
+
 struct corpus_spec {  /* strings borrowed */
     const char *path; /* tsv or tmx; NULL: class files alone */
     int32_t n_files;
@@ -60,6 +66,7 @@ struct corpus_spec {  /* strings borrowed */
     const char *encoding;                 /* of files that are not UTF-8; NULL: refused */
     bool header; /* the first of the lines text<TAB>label is none of them; false: what looks like a
                     header is refused */
+    struct corpus_watch *watch; /* NULL: nobody waits */
 };
 
 /* What people are told as number of a document: its place in its file, from 0. */

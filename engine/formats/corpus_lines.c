@@ -7,18 +7,20 @@
 #include <strings.h>
 
 struct cursor {
-    const char *p, *end;
+    const char *p, *end, *begin;
 };
 
 static struct cursor begin(const struct text_file *t)
 {
-    return (struct cursor){t->p, t->p + t->n};
+    return (struct cursor){t->p, t->p + t->n, t->p};
 }
 
 /* The next line without its end (\n or \r\n). */
 static bool next_line(struct corpus_builder *b, struct cursor *c, const char **line, size_t *n)
 {
-    if (c->p == c->end)
+    enum { LINES_A_STEP = 4096 };
+    if (c->p == c->end || (b->line % LINES_A_STEP == 0 &&
+                           !corpus_step(b, (size_t)(c->p - c->begin), (size_t)(c->end - c->begin))))
         return false;
     const char *end = memchr(c->p, '\n', (size_t)(c->end - c->p));
     *line = c->p;

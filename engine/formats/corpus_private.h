@@ -17,6 +17,9 @@ struct corpus_builder {
     const char *path;                 /* what is read now, for messages */
     int64_t line;                     /* likewise; 0: none */
     bool labelled;                    /* a file of lines text<TAB>label was read */
+    struct corpus_watch *watch;       /* NULL: nobody waits */
+    int64_t before, size;             /* bytes of the files before this one; of this one */
+    bool stopped;                     /* cancelled: e says so */
     struct error *e;
 };
 
@@ -26,6 +29,9 @@ bool corpus_refuse(struct corpus_builder *, const char *format, ...)
 /* The class of this name, made where there is none yet; −1 and an error for a name that is empty,
  * too long, no UTF-8 or has control characters, or for one class too many. */
 int32_t corpus_class_of(struct corpus_builder *, const char *name, size_t n);
+/* Tells how much of the file is read (`at` of n bytes of its text); false: stop. Called every few
+ * thousand documents. */
+bool corpus_step(struct corpus_builder *, size_t at, size_t n);
 /* Room for n more bytes of text: what a reader that knows its file's size asks for first. */
 bool corpus_reserve(struct corpus_builder *, size_t n);
 /* Text of a document piece by piece, and its end. Limit and split don't apply: units are chosen

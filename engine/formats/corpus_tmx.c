@@ -173,8 +173,8 @@ static bool parse(struct tmx *t, const struct text_file *m)
         const char *piece = m->p + at;
         at += n;
         status = XML_Parse(t->xml, piece, (int)n, at == m->n);
-    } while (status == XML_STATUS_OK && at < m->n);
-    if (t->failed)
+    } while (status == XML_STATUS_OK && at < m->n && corpus_step(t->b, at, m->n));
+    if (t->b->stopped || t->failed)
         return false;
     if (status == XML_STATUS_OK)
         return true;

@@ -61,6 +61,7 @@ struct study_progress {
     double share;         /* 0 … 1 */
     double tokens;        /* so far in this run of the program */
     double tokens_per_s;  /* over about the last 5 s; 0: not known yet */
+    double bytes_per_s;   /* where bytes are read instead */
     double elapsed, left; /* seconds; left NaN: not known yet */
 };
 

@@ -518,6 +518,116 @@ static void test_a_wish_while_weights_are_hashed(void **state)
     free(weights);
 }
 
+static char *write_lines(const char *name, int lines)
+{
+    struct strbuf b;
+    strbuf_init(&b);
+    for (int i = 0; i < lines; i++)
+        strbuf_addf(&b,
+                    "Sætning %d er en af mange, og nummer %d er ikke langt.\tda\n"
+                    "Sentence %d is one of many.\ten\n",
+                    i, i + 1, i);
+    char *path = xasprintf("%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(b.s, 1, b.len, f), b.len);
+    fclose(f);
+    strbuf_release(&b);
+    return path;
+}
+
+static bool does(const struct job_host *host, uint64_t id, const char *what)
+{
+    struct job job;
+    assert_true(host->job(host->arg, id, &job));
+    if (job.status > JOB_RUNNING)
+        fail_msg("the job is over (status %d): %s", job.status, job.error.text);
+    bool is = job.status == JOB_RUNNING && strcmp(job.what, what) == 0;
+    assert_true(!is || strcmp(what, "reading") != 0 ||
+                (job.progress.total > 0 && job.progress.bytes_per_s > 0 && job.progress.share > 0));
+    job_release(&job);
+    return is;
+}
+
+/* A large corpus is read: what is typed meanwhile is answered before, and it can be cancelled. */
+static void test_a_wish_while_a_corpus_opens(void **state)
+{
+    (void)state;
+    char *corpus = write_lines("large.tsv", getenv("GLIMT_QUICK") ? 400000 : 1600000);
+    struct service *s = starts_without_cache();
+    struct job_host host = service_jobs(s);
+    struct request r;
+    request_init(&r, &harvest_query);
+    r.corpus.path = corpus;
+    uint64_t id = host.ask(host.arg, &r);
+    while (!does(&host, id, "reading"))
+        await(s);
+    struct wish w = wish_for(1, 0);
+    service_post(s, &w);
+    for (bool coloured = false; !coloured;) {
+        await(s);
+        struct snapshot *p = service_latest(s);
+        coloured = p && p->generation == w.generation && p->latents.valid && p->loss.valid;
+        snapshot_unref(p);
+    }
+    assert_true(does(&host, id, "reading"));
+    host.cancel(host.arg, id);
+    assert_int_equal(await_job(s, id), JOB_CANCELLED);
+    service_free(s);
+    assert_int_equal(unlink(corpus), 0);
+    request_release(&r);
+}
+
+static enum job_status status_of(const struct job_host *host, uint64_t id)
+{
+    struct job job;
+    assert_true(host->job(host->arg, id, &job));
+    const enum job_status status = job.status;
+    job_release(&job);
+    return status;
+}
+
+/* What takes a moment does not wait for what takes long: a lens, and examples of a corpus that is
+ * harvested; those of one that isn't wait. */
+static void test_quick_jobs_overtake(void **state)
+{
+    (void)state;
+    char *corpus = write_lines("long.tsv", 4000);
+    struct service *s = starts_without_cache();
+    struct job_host host = service_jobs(s);
+    struct request references, sweep, lens, examples, later;
+    request_init(&references, &latents_query);
+    assert_int_equal(await_job(s, host.ask(host.arg, &references)), JOB_DONE);
+    request_init(&sweep, &sweep_query);
+    request_say(&sweep, "units=3,17,40 values=-8:8:1 each=true");
+    sweep.corpus.path = corpus;
+    request_init(&lens, &lens_query);
+    request_say(&lens, "units=3");
+    request_init(&examples, &examples_query);
+    request_say(&examples, "units=3");
+    request_copy(&later, &examples);
+    later.corpus.path = xstrdup(corpus);
+    uint64_t long_one = host.ask(host.arg, &sweep);
+    while (!does(&host, long_one, "sweep"))
+        await(s);
+    uint64_t waits = host.ask(host.arg, &later);
+    uint64_t quick[2] = {host.ask(host.arg, &lens), host.ask(host.arg, &examples)};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(await_job(s, quick[i]), JOB_DONE);
+    assert_int_equal(status_of(&host, long_one), JOB_RUNNING);
+    assert_int_equal(status_of(&host, waits), JOB_QUEUED);
+    host.cancel(host.arg, waits);
+    host.cancel(host.arg, long_one);
+    assert_int_equal(await_job(s, long_one), JOB_CANCELLED);
+    service_free(s);
+    assert_int_equal(unlink(corpus), 0);
+    request_release(&references);
+    request_release(&sweep);
+    request_release(&lens);
+    request_release(&examples);
+    request_release(&later);
+}
+
 static void test_job_cancelled(void **state)
 {
     (void)state;
@@ -649,6 +759,8 @@ int main(void)
         cmocka_unit_test(test_pictures_while_dragging),
         cmocka_unit_test(test_wishes_while_jobs_run),
         cmocka_unit_test(test_a_wish_while_weights_are_hashed),
+        cmocka_unit_test(test_a_wish_while_a_corpus_opens),
+        cmocka_unit_test(test_quick_jobs_overtake),
         cmocka_unit_test(test_job_cancelled),
         cmocka_unit_test(test_job_that_fails),
         cmocka_unit_test(test_free_while_a_job_runs),

@@ -158,6 +158,8 @@ void progress_study(struct progress *p, const struct study_progress *s, const ch
     int n = snprintf(line, sizeof line, "%s", what);
     if (p->on && p->terminal && s->tokens_per_s > 0)
         n += snprintf(line + n, sizeof line - (size_t)n, " · %.0f tokens/s", s->tokens_per_s);
+    if (p->on && p->terminal && s->bytes_per_s > 0)
+        n += snprintf(line + n, sizeof line - (size_t)n, " · %.0f MB/s", s->bytes_per_s / 1e6);
     if (p->on && p->terminal && isfinite(s->left))
         snprintf(line + n, sizeof line - (size_t)n, " · %.0f s left ·", s->left);
     progress_show(p, s->share, line);

@@ -43,7 +43,7 @@ static bool find_target(struct answer *a)
 
 static bool open_corpus(struct answer *a, enum corpus_split split)
 {
-    a->corpus = lab_open_corpus(a->lab, &a->request->corpus, split, a->e);
+    a->corpus = lab_open_corpus(a->lab, &a->request->corpus, split, a->loop, a->e);
     return a->corpus && find_target(a);
 }
 
@@ -190,7 +190,8 @@ static bool verify_found(struct answer *a, struct harvest_source *s, int32_t n_f
 {
     struct study_call call;
     struct finished f;
-    const struct open_corpus *half = lab_open_corpus(a->lab, &a->request->corpus, CORPUS_ODD, a->e);
+    const struct open_corpus *half =
+        lab_open_corpus(a->lab, &a->request->corpus, CORPUS_ODD, a->loop, a->e);
     if (!half)
         return false;
     call_init(a, &call, &values_study, half, "verifying");
@@ -254,7 +255,8 @@ static struct table *nothing_found(const struct answer *a, const struct harvest_
 static bool add_other_half(struct answer *a, struct table *classes)
 {
     struct study_call call;
-    const struct open_corpus *half = lab_open_corpus(a->lab, &a->request->corpus, CORPUS_ODD, a->e);
+    const struct open_corpus *half =
+        lab_open_corpus(a->lab, &a->request->corpus, CORPUS_ODD, a->loop, a->e);
     if (!half)
         return false;
     const struct corpus *c = half->corpus;
@@ -520,6 +522,27 @@ bool answer_proof(struct answer *a)
     return true;
 }
 
+bool lab_is_quick(struct lab *lab, const struct request *r)
+{
+    struct study_call call;
+    struct store_run run;
+    if (lab->writing || !(r->query->quick || r->only_kept))
+        return false;
+    if (!r->query->corpus)
+        return true;
+    if (!lab->identified || !lab_corpus_is_open(lab, &r->corpus, CORPUS_ALL))
+        return false;
+    if (r->only_kept) /* what is not there is not computed */
+        return true;
+    const struct open_corpus *c = lab_open_corpus(lab, &r->corpus, CORPUS_ALL, NULL, NULL);
+    lab_call_init(lab, &call, &harvest_study, c, "", NULL);
+    params_set_flag(&call.params, "keep-activations", keeps_activations(&r->params));
+    const struct sha256 key = lab_key(lab, &call);
+    lab_call_release(&call);
+    return (lab->harvest.study && memcmp(&key, &lab->harvest.key, sizeof key) == 0) ||
+           (lab->store && store_look(lab->store, &key, &run, NULL) == CLAIM_DONE);
+}
+
 bool lab_run(struct lab *lab, const struct request *r, const struct lab_loop *loop,
              struct table_set **out, struct lab_facts *facts, struct error *e)
 {
@@ -560,7 +583,7 @@ bool lab_cut(struct lab *lab, const struct corpus_choice *choice, const struct l
              struct pass_cut *out, struct error *e)
 {
     struct study_call call;
-    const struct open_corpus *c = lab_open_corpus(lab, choice, CORPUS_ALL, e);
+    const struct open_corpus *c = lab_open_corpus(lab, choice, CORPUS_ALL, loop, e);
     if (!c)
         return false;
     lab_call_init(lab, &call, &harvest_study, c, "", NULL);

@@ -187,12 +187,29 @@ void job_queue_close(struct job_queue *q)
 }
 
 /* ---- the worker's side */
-bool job_queue_begin(struct job_queue *q, const struct query *query, struct job_run *run)
+bool job_queue_waits(struct job_queue *q, uint64_t after, uint64_t *id, struct request *out)
+{
+    bool found = false;
+    pthread_mutex_lock(&q->lock);
+    for (size_t i = 0; i < q->n && !found; i++) {
+        const struct job *j = q->job[i];
+        found = j->id > after && j->status == JOB_QUEUED &&
+                (j->request.query->quick || j->request.only_kept);
+        if (found) {
+            *id = j->id;
+            request_copy(out, &j->request);
+        }
+    }
+    pthread_mutex_unlock(&q->lock);
+    return found;
+}
+
+bool job_queue_begin(struct job_queue *q, uint64_t id, struct job_run *run)
 {
     struct job *j = NULL;
     pthread_mutex_lock(&q->lock);
     for (size_t i = 0; i < q->n && !j && !q->closed && q->n_running < 2; i++)
-        if (q->job[i]->status == JOB_QUEUED && (!query || q->job[i]->request.query == query))
+        if (q->job[i]->status == JOB_QUEUED && (id == 0 || q->job[i]->id == id))
             j = q->job[i];
     if (j) {
         j->status = JOB_RUNNING;

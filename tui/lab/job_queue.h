@@ -1,5 +1,5 @@
-/* The jobs of a service: asked for by the UI thread, run one after the other by the worker. All
- * functions lock; any thread. */
+/* The jobs of a service: asked for by the UI thread, run one after the other by the worker; quick
+ * ones (struct query) inside a long one. All functions lock; any thread. */
 #ifndef GLIMT_LAB_JOB_QUEUE_H
 #define GLIMT_LAB_JOB_QUEUE_H
 #include "tui/lab/job.h"
@@ -28,8 +28,11 @@ struct job_run { /* one that runs */
     struct request request; /* released by job_queue_end */
     atomic_bool cancel;
 };
-/* The next queued one (only of `query` unless that is NULL): running now; false: none. */
-bool job_queue_begin(struct job_queue *, const struct query *query, struct job_run *);
+/* The first queued one behind `after` that may be quick: a copy of its request and its id; false:
+ * none. */
+bool job_queue_waits(struct job_queue *, uint64_t after, uint64_t *id, struct request *);
+/* A queued one (0: the oldest) runs now, inside another where one runs; false: there is none. */
+bool job_queue_begin(struct job_queue *, uint64_t id, struct job_run *);
 void job_run_progress(struct job_run *, const struct study_progress *, const char *what);
 void job_run_partial(struct job_run *, struct table_set *);
 /* set: a reference that is taken over, NULL: *e says why not. */

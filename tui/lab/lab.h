@@ -36,6 +36,8 @@ struct lab_facts { /* how it was answered */
  * cache. */
 bool lab_run(struct lab *, const struct request *, const struct lab_loop *, struct table_set **out,
              struct lab_facts *facts, struct error *e);
+/* Would it be answered in about a second: nothing has to be read, hashed or harvested before? */
+bool lab_is_quick(struct lab *, const struct request *);
 /* The corpus of a choice, opened once and kept; borrowed until lab_free. */
 const struct corpus *lab_corpus(struct lab *, const struct corpus_choice *, enum corpus_split,
                                 struct error *e);

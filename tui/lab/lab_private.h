@@ -1,4 +1,4 @@
-/* What the files of the lab share: lab.c (cache folder, corpora, identities), study.c (a study
+/* What the files of the lab share: lab.c (cache folder, identities), corpora.c, study.c (a study
  * through the cache), answer.c (requests to tables), postings.c, verify.c. */
 #ifndef GLIMT_LAB_PRIVATE_H
 #define GLIMT_LAB_PRIVATE_H
@@ -31,8 +31,9 @@ struct lab {
     const struct options *options;
     struct store *store;
     bool store_tried;
-    int heals; /* how often lab_heal had something to do */
-    int depth; /* requests under way: one may be answered while another polls */
+    int heals;    /* how often lab_heal had something to do */
+    int depth;    /* requests under way: one may be answered while another polls */
+    bool writing; /* polled in the middle of a transaction */
     char said[480];
     char note[240]; /* of a corpus; said when nothing else is */
     bool identified;
@@ -55,8 +56,11 @@ struct study_call { /* a study, ready to be looked up or run */
     struct table_set *(*partial)(void *, struct study *);
     void *partial_arg;
 };
+/* Reading files polls, tells how far it is, and can be cancelled. */
 const struct open_corpus *lab_open_corpus(struct lab *, const struct corpus_choice *,
-                                          enum corpus_split, struct error *e);
+                                          enum corpus_split, const struct lab_loop *,
+                                          struct error *e);
+bool lab_corpus_is_open(const struct lab *, const struct corpus_choice *, enum corpus_split);
 /* Hashes of model, dictionary and tokenizer, once. */
 bool lab_identify(struct lab *, const struct lab_loop *, struct error *e);
 /* Is there a folder for the cache (no --cache none)? */
@@ -110,7 +114,10 @@ void harvest_source_release(struct harvest_source *);
 
 /* Of a harvest with keep-activations: keeps them (within the transaction of its results), and reads
  * those of some latents: latent, class, doc, pos, value. NULL and *e. */
-bool lab_keep_postings(struct lab *, int64_t run, struct study *, struct error *e);
+bool lab_keep_postings(struct lab *, int64_t run, struct study *, const struct lab_loop *,
+                       struct error *e);
+/* Lets live requests through while results are written; false: cancelled. */
+bool lab_breathe(struct lab *, const struct lab_loop *, struct error *e);
 struct table *lab_activations(struct lab *, const struct harvest_source *, const struct corpus *,
                               const int32_t *unit, int32_t n, struct error *e);
 #endif

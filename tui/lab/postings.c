@@ -70,8 +70,10 @@ static void release(struct posting_lists *lists)
     free(lists->list);
 }
 
-bool lab_keep_postings(struct lab *lab, int64_t run, struct study *study, struct error *e)
+bool lab_keep_postings(struct lab *lab, int64_t run, struct study *study,
+                       const struct lab_loop *loop, struct error *e)
 {
+    enum { WRITTEN_AT_ONCE = 64 };
     struct posting_lists lists;
     bool ok = true;
     collect(&lists, study);
@@ -80,6 +82,7 @@ bool lab_keep_postings(struct lab *lab, int64_t run, struct study *study, struct
         if (l->value.len > 0)
             ok = store_put_posting(lab->store, run, j, 0, l->position.s, l->position.len,
                                    l->value.s, l->value.len, e);
+        ok = ok && (j % WRITTEN_AT_ONCE != 0 || lab_breathe(lab, loop, e));
     }
     release(&lists);
     return ok;

@@ -104,6 +104,7 @@ const struct query bins_query = {.command = "histogram",
                                  .name = "histogram",
                                  .params = bins_params,
                                  .corpus = true,
+                                 .quick = true,
                                  .view = VIEW_LATENTS,
                                  .promise = {HISTOGRAM},
                                  .answer = answer_bins};
@@ -120,6 +121,7 @@ const struct query examples_query = {
     .name = "examples",
     .params = examples_params,
     .corpus = true,
+    .quick = true,
     .view = VIEW_LATENTS,
     .promise = {{"rows", MARK_LIST, {"class", "quantile", "value", "text"}}},
     .answer = answer_examples};
@@ -133,6 +135,7 @@ static const struct param lens_params[] = {
 const struct query lens_query = {.command = "logit-lens",
                                  .name = "logit lens",
                                  .params = lens_params,
+                                 .quick = true,
                                  .view = VIEW_LATENTS,
                                  .answer = answer_lens};
 

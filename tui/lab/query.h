@@ -15,8 +15,9 @@ struct query {
     const struct study_ops *study; /* whose parameters are the query's too; NULL: none of them */
     const struct param *params;    /* its own; NULL: none */
     bool corpus;                   /* reads one */
-    enum view_id view;             /* that shows it */
-    struct promise {               /* what panes draw of the answer: a table's mark and columns */
+    bool quick; /* takes under about a second once the corpus is harvested: overtakes others */
+    enum view_id view; /* that shows it */
+    struct promise {   /* what panes draw of the answer: a table's mark and columns */
         const char *table;
         enum mark mark;
         const char *column[4];

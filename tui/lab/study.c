@@ -277,8 +277,20 @@ static int64_t load_state(struct lab *lab, const struct study_call *call, struct
     return first;
 }
 
-static bool keep_harvest(struct lab *lab, int64_t run, struct study *study, struct error *e)
+/* Between two pieces of a result that is being written. */
+bool lab_breathe(struct lab *lab, const struct lab_loop *loop, struct error *e)
 {
+    lab->writing = true; /* nothing else is written or asked of the cache meanwhile */
+    if (loop->poll)
+        loop->poll(loop->poll_arg);
+    lab->writing = false;
+    return !is_cancelled(loop) || error_set(e, ERROR_CANCELLED, "interrupted");
+}
+
+static bool keep_harvest(struct lab *lab, int64_t run, struct study *study,
+                         const struct lab_loop *loop, struct error *e)
+{
+    enum { WRITTEN_AT_ONCE = 64 };
     struct strbuf blob;
     strbuf_init(&blob);
     struct table_set *set = harvest_study.tables(study);
@@ -288,7 +300,8 @@ static bool keep_harvest(struct lab *lab, int64_t run, struct study *study, stru
         struct latent_detail *d = harvest_detail(study, j);
         strbuf_clear(&blob);
         latent_detail_print(d, &blob);
-        ok = store_put_latent(lab->store, run, j, blob.s, blob.len, e);
+        ok = store_put_latent(lab->store, run, j, blob.s, blob.len, e) &&
+             (j % WRITTEN_AT_ONCE != 0 || lab_breathe(lab, loop, e));
         free(d);
     }
     table_set_unref(set);
@@ -296,16 +309,16 @@ static bool keep_harvest(struct lab *lab, int64_t run, struct study *study, stru
     return ok;
 }
 
-static bool keep(struct lab *lab, const struct study_call *call, const struct finished *f,
-                 struct error *e)
+static bool keep(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
+                 const struct finished *f, struct error *e)
 {
     bool harvest = call->ops == &harvest_study, ok;
     if (!store_finish_begin(lab->store, f->run, e))
         return false;
     if (harvest) {
-        ok = keep_harvest(lab, f->run, f->study, e) &&
+        ok = keep_harvest(lab, f->run, f->study, loop, e) &&
              (!params_flag(&call->params, "keep-activations") ||
-              lab_keep_postings(lab, f->run, f->study, e));
+              lab_keep_postings(lab, f->run, f->study, loop, e));
     } else {
         struct strbuf blob;
         strbuf_init(&blob);
@@ -320,12 +333,28 @@ static bool keep(struct lab *lab, const struct study_call *call, const struct fi
 }
 
 /* In the new cache that came for a damaged one. */
-static bool keep_anew(struct lab *lab, const struct study_call *call, struct finished *f)
+static bool keep_anew(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
+                      struct finished *f)
 {
     if (!lab_heal(lab))
         return false;
     f->run = claim_again(lab, call, &f->key, call->ops->n_chunks(f->study));
-    return f->run && keep(lab, call, f, NULL);
+    return f->run && keep(lab, call, loop, f, NULL);
+}
+
+/* Cancelled while it was written: all its chunks are done, what is left is to write it. Always
+ * false. */
+static bool leave_for_later(struct lab *lab, const struct study_call *call,
+                            const struct finished *f, struct error *e)
+{
+    struct strbuf state;
+    struct error lost = {0};
+    strbuf_init(&state);
+    call->ops->save(f->study, &state);
+    if (!store_checkpoint(lab->store, f->run, call->ops->n_chunks(f->study), &state, &lost))
+        *e = lost;
+    strbuf_release(&state);
+    return false;
 }
 
 /* ---- a study through the cache */
@@ -463,7 +492,13 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
         return found == LOOKED_DONE;
     struct error lost = {0};
     bool ok = compute(lab, call, loop, &kept, must_keep, f, e);
-    if (ok && f->run && !keep(lab, call, f, &lost) && !keep_anew(lab, call, f)) {
+    bool unkept = ok && f->run && !keep(lab, call, loop, f, &lost);
+    if (unkept && lost.kind == ERROR_CANCELLED) {
+        unkept = false;
+        ok = leave_for_later(lab, call, f, &lost);
+        *e = lost;
+    }
+    if (unkept && !keep_anew(lab, call, loop, f)) {
         if (f->run)
             store_release(lab->store, f->run);
         f->run = 0;

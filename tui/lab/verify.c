@@ -109,7 +109,7 @@ static bool verify(struct lab *lab, const struct store_entry *entry, const json_
         return error_set(e, ERROR_INPUT, "unknown study %s", entry->study);
     parse_corpus(o, &choice);
     enum corpus_split split = (enum corpus_split)json_integer_value(json_object_get(o, "split"));
-    const struct open_corpus *c = lab_open_corpus(lab, &choice, split, e);
+    const struct open_corpus *c = lab_open_corpus(lab, &choice, split, loop, e);
     corpus_choice_release(&choice);
     if (!c)
         return false;

@@ -141,10 +141,15 @@ static void add_running(const struct job *j, bool ascii, int columns, struct job
         add(l, ROLE_DIM, "", ascii ? "]" : "▏");
     }
     count_text(rounded(j->progress.tokens_per_s), number, sizeof number);
-    snprintf(rate, sizeof rate, "%s tokens/s", number);
+    const bool bytes = j->progress.bytes_per_s > 0;
+    if (bytes)
+        snprintf(rate, sizeof rate, "%.0f MB/s", j->progress.bytes_per_s / 1e6);
+    else
+        snprintf(rate, sizeof rate, "%s tokens/s", number);
     duration_text(j->progress.left, time, sizeof time);
     snprintf(left, sizeof left, "%s left", time);
-    bool with_rate = j->progress.tokens_per_s > 0 && try_add(l, columns, ROLE_DIM, " ", rate);
+    bool with_rate =
+        (bytes || j->progress.tokens_per_s > 0) && try_add(l, columns, ROLE_DIM, " ", rate);
     if (*time)
         try_add(l, columns, ROLE_DIM, with_rate ? ", " : " ", left);
 }

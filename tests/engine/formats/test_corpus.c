@@ -1,3 +1,4 @@
+#include "engine/base/strbuf.h"
 #include "engine/formats/corpus.h"
 #include "tests/support/testdata.h"
 #include <setjmp.h>
@@ -679,6 +680,38 @@ static void real_class_files(void **state)
     corpus_free(c);
 }
 
+/* Whoever waits sees how far it is, and can end it. */
+static void test_watched(void **state)
+{
+    enum { LINES = 20000 };
+    struct strbuf b;
+    (void)state;
+    strbuf_init(&b);
+    for (int i = 0; i < LINES; i++)
+        strbuf_addf(&b, "Sætning %d.\t%s\n", i, i % 2 ? "da" : "en");
+    char *path = testdata_write(test_folder, "watched.tsv", b.s, b.len);
+    struct corpus_watch w = {.cancel = NULL};
+    struct corpus_spec spec = {.path = path, .watch = &w};
+    struct corpus *c = must_open(&spec), *alone;
+    assert_int_equal(atomic_load(&w.total), b.len);
+    assert_true(atomic_load(&w.done) > (long long)b.len / 2);
+    spec.watch = NULL;
+    alone = must_open(&spec);
+    assert_memory_equal(&c->hash, &alone->hash, sizeof c->hash);
+    corpus_free(c);
+    corpus_free(alone);
+    atomic_bool cancel = true;
+    struct error e = {0};
+    struct corpus_watch ended = {.cancel = &cancel};
+    spec.watch = &ended;
+    c = NULL;
+    assert_false(corpus_open(&spec, &c, &e));
+    assert_null(c);
+    assert_int_equal(e.kind, ERROR_CANCELLED);
+    free(path);
+    strbuf_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -703,6 +736,7 @@ int main(void)
         cmocka_unit_test(lists),
         cmocka_unit_test(hashes),
         cmocka_unit_test(words),
+        cmocka_unit_test(test_watched),
         cmocka_unit_test(ted_talks),
         cmocka_unit_test(real_class_files),
     };

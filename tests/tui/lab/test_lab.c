@@ -101,7 +101,7 @@ static void test_interrupted_and_resumed(void **state)
 {
     struct lab_place *p = *state;
     static const struct query *const kinds[] = {&latents_query, &sweep_query, &histogram_query,
-                                              &coactive_query};
+                                                &coactive_query};
     struct options none = p->options;
     none.cache = "none";
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -127,6 +127,60 @@ static void test_interrupted_and_resumed(void **state)
         lab_free(plain);
         request_release(&r);
     }
+}
+
+/* A result that is being written lets others through, and can be interrupted: what is left then is
+ * to write it. */
+struct writing {
+    atomic_bool cancel;
+    bool computed;
+    int polls; /* after the last chunk */
+};
+
+static void note_end(void *arg, const struct study_progress *p, const char *what)
+{
+    struct writing *w = arg;
+    (void)what;
+    w->computed = p->done == p->total;
+}
+
+static void stop_writing(void *arg)
+{
+    struct writing *w = arg;
+    if (w->computed && ++w->polls == 2)
+        atomic_store(&w->cancel, true);
+}
+
+static void test_interrupted_while_it_is_written(void **state)
+{
+    struct lab_place *p = *state;
+    struct request r;
+    struct table_set *set = NULL;
+    struct lab_facts facts = {0};
+    struct error e = {0};
+    struct options none = p->options;
+    none.cache = "none";
+    struct writing w = {.polls = 0};
+    struct lab_loop loop = {.cancel = &w.cancel,
+                            .poll = stop_writing,
+                            .poll_arg = &w,
+                            .progress = note_end,
+                            .progress_arg = &w};
+    struct lab *first = lab_new(p->wb, &p->options), *second = lab_new(p->wb, &p->options),
+               *plain = lab_new(p->wb, &none);
+    ask(&r, &latents_query);
+    assert_false(lab_run(first, &r, &loop, &set, NULL, &e));
+    assert_int_equal(e.kind, ERROR_CANCELLED);
+    assert_int_equal(w.polls, 2);
+    lab_free(first);
+    struct table_set *a = answers(second, &r, NULL, &facts), *b = answers(plain, &r, NULL, NULL);
+    assert_true(facts.resumed && !facts.cached);
+    same_tables(a, b);
+    table_set_unref(a);
+    table_set_unref(b);
+    lab_free(second);
+    lab_free(plain);
+    request_release(&r);
 }
 
 static void partial(void *arg, struct table_set *set)
@@ -382,6 +436,7 @@ int main(void)
         LAB_TEST(test_kept_and_not_kept_agree),
         LAB_TEST(test_how_a_corpus_is_read_counts),
         LAB_TEST(test_interrupted_and_resumed),
+        LAB_TEST(test_interrupted_while_it_is_written),
         LAB_TEST(test_gives_way_between_operations),
         LAB_TEST(test_refusals),
         LAB_TEST(test_no_place_for_the_cache),
