@@ -6,16 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool wants_kv(const struct session *s, const struct piece *p)
-{
-    return p->row > 0 || p->n < p->window->n || p->window->n > s->rows_per_job ||
-           (s->n_lines > 0 && p->line == s->line[s->cursor_line]);
-}
-
 /* Final rows serve predictions, and losses of a window that goes on. */
 static bool wants_h(const struct session *s, const struct piece *p)
 {
-    return p->near || wants_kv(s, p);
+    return p->near || rows_wants_kv(s, p);
 }
 
 /* The fixed lane's rows come last, so that one rank-J update serves all of them. */
@@ -42,7 +36,7 @@ static bool prepare(struct session *s, struct pack *pack, bool keep)
         if (!wants_h(s, p))
             rows_drop_h(s, r, t);
         if ((wants_h(s, p) && !rows_reserve_h(s, p->window, t)) ||
-            (wants_kv(s, p) && !rows_reserve_kv(s, p->window, t)))
+            (rows_wants_kv(s, p) && !rows_reserve_kv(s, p->window, t)))
             return false;
         r->back_rows[t] = r->back_rows[t] < p->row ? r->back_rows[t] : p->row;
         r->back_kv[t] = r->back_kv[t] < p->row ? r->back_kv[t] : p->row;

@@ -19,23 +19,13 @@ struct front { /* a pack on its way */
     struct tensor f; /* [R, n_watch] activations of the watched units; absent: nothing is watched */
 };
 
-/* Keys and values are worth their memory where the line is being edited, and needed where a window
- * is computed in several pieces. */
-static bool wants_kv(const struct session *s, const struct piece *p)
-{
-    if (p->line->reference)
-        return false;
-    return p->row > 0 || p->n < p->window->n || p->window->n > s->rows_per_job ||
-           (s->n_lines > 0 && p->line == s->line[s->cursor_line]);
-}
-
 static bool prepare(struct session *s, struct pack *pack, bool reference)
 {
     for (int32_t i = 0; i < pack->n; i++) {
         struct piece *p = &pack->piece[i];
         if (!rows_reserve(s, p->line, p->window, reference))
             return false;
-        if (wants_kv(s, p) && !rows_reserve_kv(s, p->window, TRACK_PLAIN))
+        if (rows_wants_kv(s, p) && !rows_reserve_kv(s, p->window, TRACK_PLAIN))
             return false;
         struct rows *r = p->window->rows;
         r->front_rows = r->front_rows < p->row ? r->front_rows : p->row;

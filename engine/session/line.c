@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int32_t min32(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
-
 static void set_text(struct line *l, const char *text, size_t n)
 {
     free(l->text);

@@ -4,11 +4,6 @@
 #include "engine/session/session_private.h"
 #include <stdlib.h>
 
-static int32_t min32(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
-
 static void unlink_rows(struct session *s, struct rows *r)
 {
     if (s->text_rows == r)
@@ -222,6 +217,14 @@ bool rows_reserve_h(struct session *s, struct window *w, enum track t)
         return true;
     rows_make_room(s, (size_t)r->cap * (size_t)s->d_model * sizeof(float), 0);
     return add_tensor(s, r, &r->h[t], s->d_model);
+}
+
+bool rows_wants_kv(const struct session *s, const struct piece *p)
+{
+    if (p->line->reference)
+        return false;
+    return p->row > 0 || p->n < p->window->n || p->window->n > s->rows_per_job ||
+           (s->n_lines > 0 && p->line == s->line[s->cursor_line]);
 }
 
 bool rows_reserve_kv(struct session *s, struct window *w, enum track t)

@@ -216,12 +216,20 @@ void line_losses_unref(struct line_losses *);
 void line_latents_own(struct line_latents **);
 void line_losses_own(struct line_losses **);
 
+static inline int32_t min32(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
 /* ---- rows.c */
 /* Makes room for the window's rows: false with the run's error set when the device has none. */
 bool rows_reserve(struct session *, const struct line *, struct window *, bool reference);
 /* Drops what was least recently used until so many bytes more fit into the budgets. */
 void rows_make_room(struct session *, size_t rows, size_t keys_and_values);
 bool rows_reserve_h(struct session *, struct window *, enum track);
+/* Keys and values are worth their memory where the line is being edited, and needed where a window
+ * is computed in several pieces. */
+bool rows_wants_kv(const struct session *, const struct piece *);
 bool rows_reserve_kv(struct session *, struct window *, enum track);
 void rows_drop(struct session *, struct rows *); /* its buffers; counts become 0 */
 void rows_drop_h(struct session *, struct rows *, enum track);

@@ -30,6 +30,14 @@ static inline bool quick(void)
     return getenv("GLIMT_QUICK") != NULL;
 }
 
+static inline void skip_when_quick(void)
+{
+    if (!quick())
+        return;
+    print_message("GLIMT_QUICK: not on the whole demo\n");
+    skip();
+}
+
 /* ---- corpora of two reference sets */
 static inline struct corpus *corpus_of(const char *const *da, int64_t n_da, const char *const *en,
                                        int64_t n_en, bool paired, enum corpus_split split)
@@ -198,6 +206,30 @@ static inline struct study *study_done(const struct study_ops *ops, const struct
     return s;
 }
 
+/* Of the demo's 64 + 64 reference sentences. */
+struct on_demo {
+    struct demo demo;
+    struct corpus *corpus;
+    struct study_in in;
+    const struct study_ops *ops;
+    struct study *study;
+};
+static inline void on_demo_open(struct on_demo *x, const struct study_ops *ops,
+                                const struct params *args, enum corpus_split split)
+{
+    demo_open(&x->demo);
+    x->corpus = corpus_of(x->demo.line[0], 64, x->demo.line[1], 64, true, split);
+    x->in = demo_in(&x->demo, x->corpus);
+    x->ops = ops;
+    x->study = study_done(ops, &x->in, args);
+}
+static inline void on_demo_close(struct on_demo *x)
+{
+    x->ops->free(x->study);
+    corpus_free(x->corpus);
+    demo_close(&x->demo);
+}
+
 /* One chunk folded; false when it gave nothing. */
 static inline bool study_chunk(const struct study_ops *ops, struct study *s, int64_t i,
                                struct run *run)
@@ -351,10 +383,13 @@ static inline void check_refused(const struct study_ops *ops, const struct study
 }
 
 /* Units, inputs and dictionaries that no study takes. */
-static inline void check_units_refused(const struct study_ops *ops, const struct study_in *in,
-                                       const struct params *good)
+static inline void check_units_refused(const struct study_ops *ops, const struct params *good)
 {
-    struct study_in no = *in;
+    struct tiny_model t;
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
+    struct corpus *c = tiny_corpus(2, true);
+    const struct study_in fine = tiny_in(&t, c), *in = &fine;
+    struct study_in no = fine;
     const int32_t *unit;
     int32_t n = params_units(good, "units", &unit), a[STUDY_MAX_UNITS + 1] = {0};
     memcpy(a, unit, (size_t)n * sizeof *a);
@@ -374,5 +409,7 @@ static inline void check_units_refused(const struct study_ops *ops, const struct
     check_refused(ops, &no, good, "layers.9");
     no.at = (struct point){1, SITE_MLP_ACT};
     check_refused(ops, &no, good, "width");
+    corpus_free(c);
+    tiny_close(&t);
 }
 #endif

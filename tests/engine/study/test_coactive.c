@@ -124,18 +124,12 @@ static void test_counts(void **state)
 static void test_golden(void **state)
 {
     enum { N = 12 };
-    struct demo demo;
+    struct on_demo on;
     (void)state;
-    if (quick()) {
-        print_message("GLIMT_QUICK: not on the whole demo\n");
-        skip();
-    }
-    demo_open(&demo);
-    struct corpus *c = corpus_of(demo.line[0], 64, demo.line[1], 64, true, CORPUS_ALL);
-    struct study_in in = demo_in(&demo, c);
-    struct study *s =
-        study_done(&coactive_study, &in, given(&coactive_study, "units=" DEMO_CHOSEN " rows=12"));
-    struct table_set *set = coactive_study.tables(s);
+    skip_when_quick();
+    on_demo_open(&on, &coactive_study, given(&coactive_study, "units=" DEMO_CHOSEN " rows=12"),
+                 CORPUS_ALL);
+    struct table_set *set = coactive_study.tables(on.study);
     const struct table *t = table_set_find(set, "rows");
     json_t *golden = golden_json("study/values.json"),
            *latents = json_object_get(golden, "latents");
@@ -155,9 +149,7 @@ static void test_golden(void **state)
     }
     json_decref(golden);
     table_set_unref(set);
-    coactive_study.free(s);
-    corpus_free(c);
-    demo_close(&demo);
+    on_demo_close(&on);
 }
 
 static void test_resume(void **state)
@@ -170,15 +162,10 @@ static void test_refused(void **state)
 {
     struct tiny_model t;
     (void)state;
-    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
+    check_units_refused(&coactive_study, three);
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = true});
     struct corpus *c = tiny_corpus(2, true);
     struct study_in in = tiny_in(&t, c);
-    check_units_refused(&coactive_study, &in, three);
-    corpus_free(c);
-    tiny_close(&t);
-    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = true});
-    c = tiny_corpus(2, true);
-    in = tiny_in(&t, c);
     check_refused(&coactive_study, &in, three, "expected an SAE");
     corpus_free(c);
     tiny_close(&t);

@@ -491,7 +491,7 @@ static void test_refused(void **state)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.resid.post"});
     struct corpus *c = tiny_corpus(2, true);
     struct study_in in = tiny_in(&t, c);
-    check_units_refused(&sweep_study, &in, three);
+    check_units_refused(&sweep_study, three);
     struct params *a = (struct params *)given(&sweep_study, "units=3,17,40 insert");
     double values[STUDY_MAX_VALUES + 1] = {0, 1e300};
     check_refused(&sweep_study, &in, a, "insertion");

@@ -362,21 +362,16 @@ static void golden_values(struct study *s, const struct corpus *c, const json_t 
 
 static void test_golden(void **state)
 {
-    struct demo demo;
+    struct on_demo on;
     (void)state;
-    if (quick()) {
-        print_message("GLIMT_QUICK: not on the whole demo\n");
-        skip();
-    }
-    demo_open(&demo);
-    struct corpus *c = corpus_of(demo.line[0], 64, demo.line[1], 64, true, CORPUS_ALL);
-    struct study_in in = demo_in(&demo, c);
-    struct study *s = study_done(&values_study, &in, chosen);
+    skip_when_quick();
+    on_demo_open(&on, &values_study, chosen, CORPUS_ALL);
+    struct study *s = on.study;
     json_t *golden = golden_json("study/values.json"),
            *latents = json_object_get(golden, "latents");
     struct table *joint = values_histogram(s, false), *own = values_histogram(s, true),
                  *overlap = values_overlap(s, 0);
-    golden_values(s, c, golden);
+    golden_values(s, on.corpus, golden);
     for (int32_t j = 0; j < 6; j++) {
         const json_t *g = json_array_get(latents, (size_t)j);
         near(cell(joint, j * 58, "lo"), json_number_value(json_object_get(g, "lo")), 1e-4, "lo", j,
@@ -384,7 +379,7 @@ static void test_golden(void **state)
         near(cell(joint, j * 58 + 28, "hi"), json_number_value(json_object_get(g, "hi")), 1e-4,
              "hi", j, 0);
         for (int32_t k = 0; k < 2; k++) {
-            const char *cls = c->cls[k].name;
+            const char *cls = on.corpus->cls[k].name;
             golden_histogram(joint, j * 58 + k * 29,
                              json_object_get(json_object_get(g, "count"), cls),
                              json_object_get(json_object_get(g, "density"), cls), 29);
@@ -400,9 +395,7 @@ static void test_golden(void **state)
     table_free(own);
     table_free(overlap);
     json_decref(golden);
-    values_study.free(s);
-    corpus_free(c);
-    demo_close(&demo);
+    on_demo_close(&on);
 }
 
 /* ---- verification */
@@ -456,16 +449,11 @@ static void check_interval(const struct study *s, const struct corpus *c, int32_
 
 static void test_verify(void **state)
 {
-    struct demo demo;
+    struct on_demo on;
     (void)state;
-    if (quick()) {
-        print_message("GLIMT_QUICK: not on the whole demo\n");
-        skip();
-    }
-    demo_open(&demo);
-    struct corpus *c = corpus_of(demo.line[0], 64, demo.line[1], 64, true, CORPUS_ODD);
-    struct study_in in = demo_in(&demo, c);
-    struct study *s = study_done(&values_study, &in, chosen);
+    skip_when_quick();
+    on_demo_open(&on, &values_study, chosen, CORPUS_ODD);
+    struct study *s = on.study;
     json_t *golden = golden_json("study/values.json");
     struct found found = {.latents = json_object_get(golden, "latents")};
     const char *const names[] = {"en", "da"};
@@ -481,7 +469,7 @@ static void test_verify(void **state)
         double p = json_number_value(json_object_get(g, "p")), fired, share[2];
         for (int32_t k = 0; k < 2; k++) {
             char name[40];
-            const char *cls = c->cls[k].name;
+            const char *cls = on.corpus->cls[k].name;
             fired = number(g, "fired_even", cls) / number(golden, "tokens_even", cls);
             snprintf(name, sizeof name, "fire_share.%s", cls);
             near(cell(t, j, name), fired, 1e-12, name, j, k);
@@ -492,7 +480,7 @@ static void test_verify(void **state)
         near(cell(t, j, "t"), json_number_value(json_object_get(g, "t")), 1e-9, "t", j, 0);
         near(cell(t, j, "p") / p, 1, 1e-9, "p", j, 0);
         near(cell(t, j, "p_adjusted") / fmin(1, 1024 * p), 1, 1e-9, "p·m", j, 0);
-        check_interval(s, c, j, &v, t, j);
+        check_interval(s, on.corpus, j, &v, t, j);
         bool holds = share[0] > 0.2 && share[1] < 0.05 && 1024 * p < 0.05;
         assert_true(cell(t, j, "verified") == (holds ? 1.0 : 0.0));
         n_verified += holds;
@@ -504,14 +492,12 @@ static void test_verify(void **state)
     for (int32_t j = 0; j < 6; j++) {
         assert_true(cell(t, j, "t") < 0 && cell(t, j, "p") == 1 && cell(t, j, "p_adjusted") == 1);
         assert_true(cell(t, j, "verified") == 0);
-        check_interval(s, c, j, &v, t, j);
+        check_interval(s, on.corpus, j, &v, t, j);
     }
     table_free(t);
     free(found.detail);
     json_decref(golden);
-    values_study.free(s);
-    corpus_free(c);
-    demo_close(&demo);
+    on_demo_close(&on);
 }
 
 /* Sentences without tokens count nowhere; a class without any is no error. */
@@ -590,14 +576,8 @@ static void test_bad_rows(void **state)
 
 static void test_refused(void **state)
 {
-    struct tiny_model t;
     (void)state;
-    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
-    struct corpus *c = tiny_corpus(2, true);
-    struct study_in in = tiny_in(&t, c);
-    check_units_refused(&values_study, &in, three);
-    corpus_free(c);
-    tiny_close(&t);
+    check_units_refused(&values_study, three);
 }
 
 int main(void)
