@@ -136,6 +136,14 @@ static void coactive_fold(struct study *s, int64_t i, const struct partial *p)
         }
 }
 
+static void coactive_merge(struct study *to, const struct study *from)
+{
+    for (int32_t i = 0; i < to->m; i++)
+        to->fired[i] += from->fired[i];
+    for (size_t i = 0; i < (size_t)to->m * (size_t)to->units.n; i++)
+        to->both[i] += from->both[i];
+}
+
 /* ---- checkpoints */
 static void coactive_save(const struct study *s, struct strbuf *b)
 {
@@ -238,6 +246,8 @@ const struct study_ops coactive_study = {.name = "coactive",
                                          .partial_free = partial_free,
                                          .partial_tokens = partial_tokens,
                                          .fold = coactive_fold,
+                                         .segment = STUDY_SEGMENT,
+                                         .merge = coactive_merge,
                                          .save = coactive_save,
                                          .load = coactive_load,
                                          .tables = coactive_tables};

@@ -88,6 +88,8 @@ static bool one_chunk(struct loop *l, struct error *e)
     struct partial *p = l->ops->chunk(l->study, i, &l->run);
     arena_reset(l->run.arena, mark);
     if (p) {
+        if (l->ops->segment > 0 && l->ops->end_segment && i % l->ops->segment == 0)
+            l->ops->end_segment(l->study);
         l->ops->fold(l->study, i, p);
         l->progress.tokens += (double)l->ops->partial_tokens(p);
         l->progress.done++;
@@ -131,6 +133,8 @@ bool study_run(const struct study_ops *ops, struct study *s, struct backend *b, 
     struct error own = {0}, saving = {0};
     struct loop l = {.ops = ops, .study = s, .to = to ? to : &nobody};
     l.progress = (struct study_progress){.done = first, .total = ops->n_chunks(s)};
+    if (l.to->end > 0 && l.to->end < l.progress.total)
+        l.progress.total = l.to->end;
     if (first < 0 || first > l.progress.total)
         return error_set(e, ERROR_INPUT, "study %s: to go on from chunk %lld, expected 0 to %lld",
                          ops->name, (long long)first, (long long)l.progress.total);

@@ -33,6 +33,8 @@ static void harvest_free(struct study *s)
         return;
     partial_release(s->spare);
     dense_release(&s->dense);
+    free(s->closed_sum);
+    free(s->closed_sum_sq);
     pool_release(&s->pool);
     free(s->postings.token);
     free(s->postings.id);
@@ -80,6 +82,9 @@ static bool harvest_open(const struct study_in *in, const struct params *params,
     s->m = dict_spec(in->dict)->m;
     s->n_classes = in->corpus->n_classes;
     dense_init(&s->dense, s->m, s->n_classes);
+    size_t cells = (size_t)s->m * (size_t)s->n_classes;
+    s->closed_sum = xcalloc(cells, sizeof *s->closed_sum);
+    s->closed_sum_sq = xcalloc(cells, sizeof *s->closed_sum_sq);
     pool_init(&s->pool, s->m, s->n_classes);
     *out = s;
     return true;
@@ -121,7 +126,8 @@ static double count_tokens(struct study *s, int32_t cls, struct run *run)
     return bytes > 0 ? tokens / bytes * (double)c->cls[cls].n_bytes : 0;
 }
 
-/* Five standard deviations below HARVEST_SAMPLE, so that a draw does not go beyond it. */
+/* Five standard deviations below HARVEST_SAMPLE, so that a draw does not go beyond it, as far as
+ * the tokens of the class are known. */
 static bool measure(struct study *s, struct run *run)
 {
     const double most = HARVEST_SAMPLE, aim = most - 5 * sqrt(most);
@@ -377,14 +383,37 @@ static void harvest_fold(struct study *s, int64_t i, const struct partial *p)
         s->count[c].sentences += p->count[c].sentences;
         s->count[c].tokens += p->count[c].tokens;
         s->count[c].words += p->count[c].words;
-        if (s->count[c].sampled + p->count[c].sampled > HARVEST_SAMPLE)
-            continue; /* a draw far beyond what was expected: the sample ends here */
         s->count[c].sampled += p->count[c].sampled;
         dense_fold(&s->dense, &p->dense, c);
     }
     pool_fold(&s->pool, &p->pool);
     if (s->keep)
         fold_postings(&s->postings, &p->postings);
+}
+
+/* Only sums of floating-point numbers depend on the order. */
+static void harvest_end_segment(struct study *s)
+{
+    for (size_t i = 0; i < (size_t)s->m * (size_t)s->n_classes; i++) {
+        s->closed_sum[i] += s->dense.sum[i];
+        s->closed_sum_sq[i] += s->dense.sum_sq[i];
+        s->dense.sum[i] = s->dense.sum_sq[i] = 0;
+    }
+}
+
+static void harvest_merge(struct study *to, const struct study *from)
+{
+    harvest_end_segment(to);
+    for (int32_t c = 0; c < to->n_classes; c++) {
+        to->count[c].sentences += from->count[c].sentences;
+        to->count[c].tokens += from->count[c].tokens;
+        to->count[c].words += from->count[c].words;
+        to->count[c].sampled += from->count[c].sampled;
+        dense_fold(&to->dense, &from->dense, c);
+    }
+    pool_fold(&to->pool, &from->pool);
+    if (to->keep)
+        fold_postings(&to->postings, &from->postings);
 }
 
 /* ---- results */
@@ -414,8 +443,8 @@ static void class_detail(const struct study *s, int32_t latent, int32_t c, struc
     size_t cell = dense_at(&s->dense, c, latent);
     const struct examples *x = pool_find(&s->pool, pool_cell(&s->pool, latent, c));
     out->n = s->dense.n[c];
-    out->sum = s->dense.sum[cell];
-    out->sum_sq = s->dense.sum_sq[cell];
+    out->sum = s->closed_sum[cell] + s->dense.sum[cell];
+    out->sum_sq = s->closed_sum_sq[cell] + s->dense.sum_sq[cell];
     out->min = out->n > 0 ? s->dense.min[cell] : NAN;
     out->max = out->n > 0 ? s->dense.max[cell] : NAN;
     memcpy(out->bin, s->dense.bin + cell * HARVEST_BINS, sizeof out->bin);
@@ -536,6 +565,9 @@ const struct study_ops harvest_study = {.name = "harvest",
                                         .partial_free = partial_free,
                                         .partial_tokens = partial_tokens,
                                         .fold = harvest_fold,
+                                        .segment = STUDY_SEGMENT,
+                                        .end_segment = harvest_end_segment,
+                                        .merge = harvest_merge,
                                         .save = harvest_save,
                                         .load = harvest_load,
                                         .tables = harvest_tables};

@@ -3,8 +3,8 @@
  *
  * Counted over all tokens: fired (among the k active; with a ReLU also > 0; neurons: > 0), at which
  * level of activation, tokens, words. Over a
- * fixed pseudo-random sample of at most HARVEST_SAMPLE tokens a class (all, if there are fewer):
- * Σ, Σ², smallest, largest and histogram of pre-activations.
+ * fixed pseudo-random sample of about HARVEST_SAMPLE tokens a class at most (all, if there are
+ * fewer): Σ, Σ², smallest, largest and histogram of pre-activations.
  *
  * Histogram: HARVEST_BINS bins of width 2^e around 0 (bin i covers [(i − 32)·2^e, (i − 31)·2^e));
  * when a value lies outside, the width is doubled by merging pairs: exact, independent of order.

@@ -113,7 +113,8 @@ struct study {
     bool measured;                    /* share is known */
     double share[CORPUS_MAX_CLASSES]; /* of a class's tokens in the sample */
     struct harvest_class count[CORPUS_MAX_CLASSES];
-    struct dense dense;
+    struct dense dense;                 /* its sums: of the segment at hand */
+    double *closed_sum, *closed_sum_sq; /* [C][m] of the segments before, in order */
     struct example_pool pool;
     struct postings postings;
     struct partial *spare; /* of an earlier chunk */

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#define STATE_MAGIC UINT32_C(0x32766168) /* "hav2" */
+#define STATE_MAGIC UINT32_C(0x33766168) /* "hav3" */
 
 /* ---- writing */
 static void put_bytes(struct strbuf *b, const uint8_t *p, size_t n)
@@ -71,6 +71,8 @@ static void put_examples(struct strbuf *b, const struct example *x, uint16_t n_e
 
 static void put_moments(const struct study *s, size_t cell, struct strbuf *b)
 {
+    blob_add_f64(b, s->closed_sum[cell]);
+    blob_add_f64(b, s->closed_sum_sq[cell]);
     blob_add_f64(b, s->dense.sum[cell]);
     blob_add_f64(b, s->dense.sum_sq[cell]);
     blob_add_u32(b, float_bits(s->dense.min[cell]));
@@ -198,12 +200,15 @@ static void get_moments(struct study *s, int32_t latent, int32_t c, struct blob_
     uint32_t *bin = s->dense.bin + cell * HARVEST_BINS;
     int32_t e = s->dense.exponent[latent];
     s->dense.used[latent] = true;
+    s->closed_sum[cell] = blob_f64(r);
+    s->closed_sum_sq[cell] = blob_f64(r);
+    r->bad |= !isfinite(s->closed_sum[cell]) || !isfinite(s->closed_sum_sq[cell]);
     s->dense.sum[cell] = blob_f64(r);
     s->dense.sum_sq[cell] = blob_f64(r);
     float lo = s->dense.min[cell] = get_float(r), hi = s->dense.max[cell] = get_float(r);
     r->bad |= !isfinite(s->dense.sum[cell]) || !isfinite(s->dense.sum_sq[cell]) || lo > hi ||
               bins_exponent(e, lo) != e || bins_exponent(e, hi) != e;
-    r->bad |= get_bins(r, HARVEST_SAMPLE, bin) != s->dense.n[c];
+    r->bad |= get_bins(r, UINT32_MAX, bin) != s->dense.n[c];
 }
 
 struct reader_of { /* of one cell */
@@ -273,8 +278,7 @@ static void get_counts(struct study *s, struct blob_reader *r)
         n->words = blob_i64(r);
         n->sampled = blob_i64(r);
         r->bad |= n->sentences < 0 || n->sentences > s->in.corpus->cls[c].n_docs || n->tokens < 0 ||
-                  n->words < 0 || n->sampled < 0 || n->sampled > n->tokens ||
-                  n->sampled > HARVEST_SAMPLE;
+                  n->words < 0 || n->sampled < 0 || n->sampled > n->tokens;
         s->dense.n[c] = n->sampled;
     }
 }
@@ -328,6 +332,16 @@ static void get_postings(struct study *s, struct blob_reader *r)
     q->n_pairs = n_pairs;
 }
 
+static void forget_sums(struct study *s)
+{
+    size_t cells = (size_t)s->m * (size_t)s->n_classes;
+    dense_release(&s->dense);
+    pool_clear(&s->pool);
+    dense_init(&s->dense, s->m, s->n_classes);
+    memset(s->closed_sum, 0, cells * sizeof *s->closed_sum);
+    memset(s->closed_sum_sq, 0, cells * sizeof *s->closed_sum_sq);
+}
+
 bool harvest_load(struct study *s, const void *p, size_t n, struct error *e)
 {
     struct blob_reader r = {p, n, false};
@@ -337,9 +351,7 @@ bool harvest_load(struct study *s, const void *p, size_t n, struct error *e)
                          "harvest: a kept state is of %u latents and %u classes, expected %d and "
                          "%d",
                          m, classes, s->m, s->n_classes);
-    dense_release(&s->dense);
-    pool_clear(&s->pool);
-    dense_init(&s->dense, s->m, s->n_classes);
+    forget_sums(s);
     get_counts(s, &r);
     for (int32_t j = 0; j < s->m && !r.bad; j++)
         get_latent(s, j, &r);
@@ -348,9 +360,7 @@ bool harvest_load(struct study *s, const void *p, size_t n, struct error *e)
         get_postings(s, &r);
     if (!r.bad && r.n == 0)
         return true;
-    dense_release(&s->dense);
-    pool_clear(&s->pool);
-    dense_init(&s->dense, s->m, s->n_classes);
+    forget_sums(s);
     s->postings.n = s->postings.n_pairs = 0;
     memset(s->count, 0, sizeof s->count);
     return error_set(e, ERROR_INPUT, "harvest: a kept state of %zu bytes is damaged", n);

@@ -5,6 +5,9 @@
  * checkpoints; who calls it decides where checkpoints go. A chunk's composition is fixed by the
  * study, never by the machine, so a resumed run equals an undisturbed one bit for bit.
  *
+ * Chunks fold within fixed segments, and segments merge in order: several processes that fold a
+ * segment each, and send it by save and load, give the bits of one process that does them all.
+ *
  * Between two operations of a chunk `run.poll` is called: a live request overtakes there. */
 #ifndef GLIMT_STUDY_STUDY_H
 #define GLIMT_STUDY_STUDY_H
@@ -29,6 +32,8 @@ struct study_in { /* all borrowed; must outlive the study */
     bool special;                /* special tokens spelled out become their ids */
 };
 
+#define STUDY_SEGMENT 1024 /* chunks: most corpora are one segment */
+
 struct study;   /* each study has its own */
 struct partial; /* likewise: what one chunk gives */
 
@@ -48,6 +53,13 @@ struct study_ops {
     int64_t (*partial_tokens)(const struct partial *); /* of the text, for the rate */
     /* Takes chunk i in; called with i = 0, 1, …; the partial stays the caller's. */
     void (*fold)(struct study *, int64_t i, const struct partial *);
+    /* Chunks of a segment; 0: the study is one, and has no merge. */
+    int64_t segment;
+    /* What is folded next begins a segment; NULL: sums of this study do not depend on the order. */
+    void (*end_segment)(struct study *);
+    /* Takes in `from`, a study of the same inputs and parameters that has folded one segment, the
+     * one behind those of `to`. */
+    void (*merge)(struct study *to, const struct study *from);
     /* All that fold changed, to go on from later; load takes untrusted bytes of a study opened with
      * the same inputs and parameters. */
     void (*save)(const struct study *, struct strbuf *);
@@ -75,10 +87,11 @@ struct study_loop { /* what the driver reports to; all may be NULL / 0 */
     bool (*checkpoint)(void *, const struct strbuf *state, int64_t next_chunk, struct error *e);
     void *checkpoint_arg;
     double checkpoint_s; /* 0: 20 */
+    int64_t end;         /* chunks before this one alone: of one segment; 0: all */
 };
 
-/* Runs chunks from `first` to the end. False: *e is ERROR_CANCELLED (a checkpoint was made), or
- * what went wrong. */
+/* Runs chunks from `first` to the end (or the loop's). False: *e is ERROR_CANCELLED (a checkpoint
+ * was made), or what went wrong. */
 bool study_run(const struct study_ops *, struct study *, struct backend *, int64_t first,
                const struct study_loop *, struct error *e);
 /* Reads and writes for save/load: little-endian, sizes checked. */

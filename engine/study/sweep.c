@@ -314,15 +314,31 @@ static void sweep_fold(struct study *s, int64_t i, const struct partial *p)
     size_t first = (size_t)p->first, n = (size_t)p->n, L = (size_t)s->n_lanes;
     memcpy(s->n_loss + first, p->n_loss, n * sizeof *s->n_loss);
     memcpy(s->loss + first * L, p->loss, n * L * sizeof *s->loss);
+    if (s->docs_done == s->docs_from)
+        s->docs_from = p->first; /* a segment begins where it begins */
     s->docs_done = p->first + p->n;
+}
+
+static void sweep_merge(struct study *to, const struct study *from)
+{
+    const size_t first = (size_t)from->docs_from, n = (size_t)(from->docs_done - from->docs_from),
+                 L = (size_t)to->n_lanes;
+    if (n == 0)
+        return;
+    memcpy(to->n_loss + first, from->n_loss + first, n * sizeof *to->n_loss);
+    memcpy(to->loss + first * L, from->loss + first * L, n * L * sizeof *to->loss);
+    if (to->docs_done == to->docs_from)
+        to->docs_from = from->docs_from;
+    to->docs_done = from->docs_done;
 }
 
 /* ---- checkpoints */
 static void sweep_save(const struct study *s, struct strbuf *b)
 {
     blob_add_i64(b, s->n_lanes);
+    blob_add_i64(b, s->docs_from);
     blob_add_i64(b, s->docs_done);
-    for (int64_t d = 0; d < s->docs_done; d++) {
+    for (int64_t d = s->docs_from; d < s->docs_done; d++) {
         blob_add_u32(b, (uint32_t)s->n_loss[d]);
         for (int32_t l = 0; l < s->n_lanes; l++)
             blob_add_f64(b, s->loss[d * s->n_lanes + l]);
@@ -332,12 +348,13 @@ static void sweep_save(const struct study *s, struct strbuf *b)
 static bool sweep_load(struct study *s, const void *p, size_t n, struct error *e)
 {
     struct blob_reader r = {.p = p, .n = n};
-    int64_t n_lanes = blob_i64(&r), docs = blob_i64(&r);
+    int64_t n_lanes = blob_i64(&r), from = blob_i64(&r), docs = blob_i64(&r);
     size_t doc = 4 + 8 * (size_t)s->n_lanes;
-    bool ok = !r.bad && n_lanes == s->n_lanes && docs >= 0 && docs <= s->in.corpus->n_docs &&
-              r.n % doc == 0 && (uint64_t)docs == r.n / doc;
-    s->docs_done = 0;
-    for (int64_t d = 0; d < docs && ok; d++) {
+    bool ok = !r.bad && n_lanes == s->n_lanes && from >= 0 && docs >= from &&
+              docs <= s->in.corpus->n_docs && r.n % doc == 0 &&
+              (uint64_t)(docs - from) == r.n / doc;
+    s->docs_from = s->docs_done = 0;
+    for (int64_t d = from; ok && d < docs; d++) {
         uint32_t n_loss = blob_u32(&r);
         ok = n_loss <= INT32_MAX;
         s->n_loss[d] = ok ? (int32_t)n_loss : 0;
@@ -348,6 +365,7 @@ static bool sweep_load(struct study *s, const void *p, size_t n, struct error *e
         return error_set(e, ERROR_INPUT,
                          "sweep: a checkpoint of %zu bytes does not hold losses of %d lanes", n,
                          s->n_lanes);
+    s->docs_from = from;
     s->docs_done = docs;
     return true;
 }
@@ -365,7 +383,7 @@ struct sweep_lane sweep_lane(const struct study *s, int32_t lane)
 
 double sweep_loss(const struct study *s, int32_t lane, int64_t doc)
 {
-    if (lane < 0 || lane >= s->n_lanes || doc < 0 || doc >= s->docs_done)
+    if (lane < 0 || lane >= s->n_lanes || doc < s->docs_from || doc >= s->docs_done)
         return (double)NAN;
     return s->loss[doc * s->n_lanes + lane];
 }
@@ -379,6 +397,8 @@ const struct study_ops sweep_study = {.name = "sweep",
                                       .partial_free = partial_free,
                                       .partial_tokens = partial_tokens,
                                       .fold = sweep_fold,
+                                      .segment = STUDY_SEGMENT,
+                                      .merge = sweep_merge,
                                       .save = sweep_save,
                                       .load = sweep_load,
                                       .tables = sweep_tables};

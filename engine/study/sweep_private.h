@@ -26,7 +26,7 @@ struct study {
     struct unit *fixed; /* [n_values, n_units] */
     struct lane_place place;
     struct directions directions; /* of all units */
-    int64_t docs_done;            /* the first ones */
+    int64_t docs_from, docs_done; /* measured are those from … to before … */
     double *loss;                 /* [n_docs, n_lanes] means; NaN: no loss */
     int32_t *n_loss;              /* [n_docs] losses of the sentence, alike in every lane */
 };

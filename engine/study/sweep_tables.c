@@ -160,10 +160,10 @@ static void sample_of(const struct study *s, int32_t cls,
                       struct sample *q)
 {
     int64_t n = 0;
-    for (int64_t d = 0; d < s->docs_done; d++)
+    for (int64_t d = s->docs_from; d < s->docs_done; d++)
         n += counts(s, d, cls);
     sample_init(q, n, s->n_lanes);
-    for (int64_t d = 0; d < s->docs_done; d++) {
+    for (int64_t d = s->docs_from; d < s->docs_done; d++) {
         if (!counts(s, d, cls))
             continue;
         for (int32_t l = 0; l < q->L; l++)
@@ -177,7 +177,7 @@ static double token_mean(const struct study *s, int32_t lane, int32_t cls, int64
 {
     double sum = 0;
     *tokens = 0;
-    for (int64_t d = 0; d < s->docs_done; d++)
+    for (int64_t d = s->docs_from; d < s->docs_done; d++)
         if (counts(s, d, cls)) {
             sum += loss(s, d, lane) * s->n_loss[d];
             *tokens += s->n_loss[d];
@@ -234,13 +234,13 @@ static int64_t *pair_docs(const struct study *s, int64_t *n_pairs)
 {
     const struct corpus *corpus = s->in.corpus;
     int32_t last = -1;
-    for (int64_t d = 0; d < s->docs_done; d++)
+    for (int64_t d = s->docs_from; d < s->docs_done; d++)
         last = corpus->doc[d].pair > last ? corpus->doc[d].pair : last;
     *n_pairs = (int64_t)last + 1;
     int64_t *doc_of = xcalloc((size_t)*n_pairs * 2 + 1, sizeof *doc_of);
     for (int64_t i = 0; i < *n_pairs * 2; i++)
         doc_of[i] = -1;
-    for (int64_t d = 0; d < s->docs_done; d++)
+    for (int64_t d = s->docs_from; d < s->docs_done; d++)
         if (corpus->doc[d].pair >= 0 && s->n_loss[d] > 0)
             doc_of[(int64_t)corpus->doc[d].pair * 2 + corpus->doc[d].cls] = d;
     return doc_of;

@@ -176,6 +176,23 @@ static void values_fold(struct study *s, int64_t i, const struct partial *p)
     s->n += p->n;
 }
 
+static void values_merge(struct study *to, const struct study *from)
+{
+    size_t n = (size_t)from->n, at = (size_t)to->n;
+    if (n == 0)
+        return;
+    reserve(to, at + n);
+    memcpy(to->doc + at, from->doc, n * sizeof *to->doc);
+    memcpy(to->pos + at, from->pos, n * sizeof *to->pos);
+    memcpy(to->start + at, from->start, n * sizeof *to->start);
+    memcpy(to->end + at, from->end, n * sizeof *to->end);
+    for (int32_t j = 0; j < to->units.n; j++) {
+        memcpy(to->pre[j] + at, from->pre[j], n * sizeof(float));
+        memcpy(to->act[j] + at, from->act[j], n * sizeof(float));
+    }
+    to->n += from->n;
+}
+
 /* ---- checkpoints */
 static void add_f32(struct strbuf *b, float f)
 {
@@ -288,6 +305,8 @@ const struct study_ops values_study = {.name = "values",
                                        .partial_free = partial_free,
                                        .partial_tokens = partial_tokens,
                                        .fold = values_fold,
+                                       .segment = STUDY_SEGMENT,
+                                       .merge = values_merge,
                                        .save = values_save,
                                        .load = values_load,
                                        .tables = values_tables};

@@ -317,6 +317,69 @@ static inline void check_bad_states(const struct study_ops *ops, const struct st
     ops->free(s);
 }
 
+/* ---- segments */
+static inline void study_segment(const struct study_ops *ops, struct study *s, struct backend *b,
+                                 int64_t segment)
+{
+    struct error e = {0};
+    const struct study_loop loop = {.end = (segment + 1) * ops->segment};
+    if (!study_run(ops, s, b, segment * ops->segment, &loop, &e))
+        fail_msg("%s, segment %ld: %s", ops->name, (long)segment, e.text);
+}
+
+/* Segments folded each by itself, every other one sent as bytes, and merged in order give the state
+ * of one run, bit for bit. */
+static inline void check_segments(const struct study_ops *of, const struct study_in *inputs,
+                                  const struct params *args)
+{
+    enum { N = 40, KNOWN = 20 };
+    struct study_ops ops = *of;
+    struct study_in large = *inputs, *in = &large;
+    const char *text[2][N];
+    for (int i = 0; i < 2 * N; i++)
+        text[i / N][i % N] = tiny_sets[i / N].sentence[i % N % KNOWN];
+    struct corpus *c = corpus_of(text[0], N, text[1], N, true, CORPUS_ALL);
+    large.corpus = c;
+    struct strbuf one, merged, sent;
+    struct error e = {0};
+    assert_true(of->segment == STUDY_SEGMENT);
+    ops.segment = 2; /* a small corpus has several then */
+    struct study *whole = study_done(&ops, in, args), *total = study_new(&ops, in, args);
+    const int64_t n = (ops.n_chunks(whole) + 1) / 2;
+    assert_true(n >= 3);
+    strbuf_init(&one);
+    strbuf_init(&merged);
+    strbuf_init(&sent);
+    for (int64_t i = 0; i < n; i++) {
+        struct study *part = study_new(&ops, in, args);
+        study_segment(&ops, part, in->backend, i);
+        if (i % 2 == 1) {
+            strbuf_clear(&sent);
+            ops.save(part, &sent);
+            ops.free(part);
+            part = study_new(&ops, in, args);
+            if (!ops.load(part, sent.s, sent.len, &e))
+                fail_msg("%s: segment %ld: %s", ops.name, (long)i, e.text);
+        }
+        ops.merge(total, part);
+        ops.free(part);
+    }
+    ops.save(whole, &one);
+    ops.save(total, &merged);
+    assert_int_equal(one.len, merged.len);
+    assert_memory_equal(one.s, merged.s, one.len);
+    struct table_set *a = ops.tables(whole), *b = ops.tables(total);
+    same_tables(a, b);
+    table_set_unref(a);
+    table_set_unref(b);
+    strbuf_release(&one);
+    strbuf_release(&merged);
+    strbuf_release(&sent);
+    ops.free(whole);
+    ops.free(total);
+    corpus_free(c);
+}
+
 /* ---- cancelling in the middle of a chunk */
 struct countdown {
     int left;
@@ -365,6 +428,8 @@ static inline void check_going_on(const struct study_ops *ops, const char *hook,
     struct corpus *c = tiny_corpus(quick() ? 9 : 20, true);
     struct study_in in = tiny_in(&t, c);
     check_resume(ops, &in, args);
+    if (ops->merge)
+        check_segments(ops, &in, args);
     check_bad_states(ops, &in, args);
     check_cancel(ops, &in, args, quick() ? 7 : 1);
     corpus_free(c);

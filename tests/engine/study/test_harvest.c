@@ -235,6 +235,8 @@ static void any_cut_gives_the_same_bytes(void **unused)
         in.bos = i == 1;
         check_cuts(&in, nothing);
         check_resume(&harvest_study, &in, nothing);
+        check_segments(&harvest_study, &in, nothing);
+        check_segments(&harvest_study, &in, keeping);
         check_bad_states(&harvest_study, &in, nothing);
         check_cancel(&harvest_study, &in, nothing, quick() ? 97 : 5);
         corpus_free(c);

@@ -475,6 +475,7 @@ static void test_resume(void **state)
     struct study_in in = tiny_in(&t, c);
     const struct params *a = together(three);
     check_resume(&sweep_study, &in, a);
+    check_segments(&sweep_study, &in, a);
     check_bad_states(&sweep_study, &in, a);
     corpus_free(c);
     c = tiny_corpus(quick() ? 1 : 4, true);
