@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BACKEND_ABI 1
+#define BACKEND_ABI 2
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_F64 };
 static inline size_t dtype_size(enum dtype t)
@@ -45,10 +45,16 @@ struct seqs {
     struct kv *const *kv; /* n; NULL: none */
 };
 
-struct rope {    /* rotary embedding (Su et al. 2021), halves rotated as in GPT-NeoX; inv_freq_i =
-                    base^(-2i/rot) */
-    int32_t rot; /* leading dimensions of each head that are rotated, even; 0: none */
-    float base;
+/* Rotary embedding (Su et al. 2021): pairs (u, v) of the leading `rot` dimensions of a head turn by
+ * the angle position·inv_freq_i. A table of frequencies covers every scaling of them. */
+enum rope_style {
+    ROPE_NEOX, /* u, v are dimensions i and i + rot/2 */
+    ROPE_GPTJ, /* 2i and 2i + 1 */
+};
+struct rope {
+    int32_t rot; /* even; 0: nothing is rotated */
+    enum rope_style style;
+    struct tensor inv_freq; /* [1, rot/2]; each rounded to float, as the models' own code has it */
 };
 
 /* Sparse codes: the entries of row t are start[t] … start[t+1]−1 of ids and vals, which may have
@@ -85,10 +91,44 @@ static inline bool select_is_bounded(const struct select *s) /* at most k a row 
 /* What is done to one unit's activation f, and so the change of it. */
 enum unit_mode { UNIT_FIX /* v − f */, UNIT_SCALE /* (v − 1)·f */, UNIT_ADD /* v */, UNIT_ZERO };
 
-enum epilogue { EPILOGUE_NONE, EPILOGUE_GELU /* exact, erf */, EPILOGUE_ADD /* y += x·Wᵀ + b */ };
-enum activation { ACT_GELU, ACT_GELU_TANH, ACT_RELU };
+struct attn_shape {
+    int32_t n_heads, n_kv_heads; /* query head h reads keys and values of head h·n_kv/n */
+    int32_t head_dim;
+    int32_t window; /* a row sees itself and the window − 1 positions before it; 0: all */
+    float scale;    /* of scores, q·k */
+    float soft_cap; /* scores become cap·tanh(score/cap); 0: they stay */
+    struct rope rope;
+};
+
+enum norm_kind {
+    NORM_LAYER, /* (x − mean)·s, s = 1/√(mean (x − mean)² + eps)  (Ba et al. 2016) */
+    NORM_RMS,   /* x·s, s = 1/√(mean x² + eps)  (Zhang, Sennrich 2019); a checkpoint's 1 + γ is
+                   folded when it is opened */
+    NORM_CENTRE, /* x − mean: s is 1 */
+};
+
+/* f of …_MUL (gated MLPs, Shazeer 2020) is SiLU, the exact GELU, or its tanh form. */
+enum epilogue {
+    EPILOGUE_NONE,
+    EPILOGUE_GELU, /* exact, erf */
+    EPILOGUE_GELU_TANH,
+    EPILOGUE_ADD,      /* y += x·Wᵀ + b */
+    EPILOGUE_SILU_MUL, /* y = f(x·Wᵀ + b) ⊙ y */
+    EPILOGUE_GELU_MUL,
+    EPILOGUE_GELU_TANH_MUL,
+};
+enum activation { ACT_GELU, ACT_GELU_TANH, ACT_RELU, ACT_SILU };
 enum order { ORDER_OUT_IN, ORDER_IN_OUT }; /* of the source: [out, in] (nn.Linear), or [in, out] */
 enum weight_use { USE_PRODUCT = 1, USE_ROWS = 2 }; /* linear, xent, topn · weight_rows, decode */
+
+struct weight_source { /* host memory; W is [out, in] */
+    enum dtype type;
+    int32_t out, in;
+    enum order order;
+    const void *data;    /* out × in elements, at any address */
+    const int32_t *rows; /* [out]: row o of W is row rows[o] of the source (its column with
+                            ORDER_IN_OUT), NULL: in order. With USE_PRODUCT alone */
+};
 
 struct backend_caps {
     const char *device;   /* "cpu AVX-512, 2 threads" */
@@ -113,19 +153,18 @@ struct backend {
     void (*put)(struct backend *, struct tensor dst, const void *src);
     void (*get)(struct backend *, void *dst, struct tensor src);
 
-    /* ---- weights. src: out × in elements of `type` in `order`; with USE_ROWS the CPU borrows src,
-     * which must outlive the weight (a mapping); with USE_PRODUCT alone src may go after the call.
-     * What is packed for products is looked at: a value that is not finite is an error that names
-     * its place in src.
-     * bias: f32 vector, see vector_new. */
-    struct weight *(*weight_new)(struct backend *, enum dtype type, int32_t out, int32_t in,
-                                 enum order order, const void *src, unsigned uses, struct error *e);
+    /* ---- weights. With USE_ROWS the CPU borrows the source's data, which must outlive the weight
+     * (a mapping); with USE_PRODUCT alone all of the source may go after the call. What is packed
+     * for products is looked at: a value that is not finite is an error that names its place in the
+     * source. */
+    struct weight *(*weight_new)(struct backend *, const struct weight_source *, unsigned uses,
+                                 struct error *e);
     void (*weight_free)(struct backend *, struct weight *);
     size_t (*weight_bytes)(const struct weight *); /* packed size */
     int32_t (*weight_in)(const struct weight *);   /* elements of a row */
 
     /* ---- keys and values: `cap` positions of `n_layers` layers (layers first_layer …), `width` =
-     * heads × head_dim */
+     * n_kv_heads × head_dim */
     struct kv *(*kv_new)(struct backend *, int32_t first_layer, int32_t n_layers, int32_t width,
                          int32_t cap, struct error *e);
     void (*kv_free)(struct backend *, struct kv *);
@@ -138,26 +177,30 @@ struct backend {
      * names it, here and in `decode`. */
     void (*weight_rows)(struct backend *, struct tensor y, const struct weight *,
                         struct tensor ids);
-    /* LayerNorm over the row: (x − mean)/sqrt(var + eps)·gamma + beta; gamma, beta [1, n]. y may be
-     * x. A row that is not finite, or whose variance overflows, is an error. */
+    /* Over each row, by kind: gamma ⊙ (what the kind makes of x) + beta; gamma, beta [1, n] or
+     * absent. y may be x. scale_out [T, 1] (or absent) ← the rows' s; scale_in [T, 1], where it is
+     * there, stands in for s (a frozen norm). A row that is not finite, or whose sum of squares
+     * overflows, is an error. */
     void (*norm)(struct backend *, struct tensor y, struct tensor x, struct tensor gamma,
-                 struct tensor beta, float eps);
-    void (*act)(struct backend *, struct tensor y, struct tensor x,
-                enum activation); /* y may be x */
-    /* Causal attention. qkv [T, 3·heads·head_dim], per head q, k, v adjacent (GPT-NeoX); rotates q
-     * and k, appends k and v to the sequence's kv at its past, y [T, heads·head_dim]; scores ×
-     * scale. Position of a row: past + its index. */
-    void (*attn)(struct backend *, struct tensor y, struct tensor qkv, int32_t heads, float scale,
-                 int32_t layer, const struct seqs *, struct rope);
-    /* loss[t] = logsumexp(h[t]·Uᵀ) − (h[t]·Uᵀ)[target[t]]; target [T, 1] I32, −1: loss NaN; h
-     * already normalised. Columns of U at and beyond n_vocab (padding) stay in the sum, as in the
-     * reference. loss [T, 1]. */
+                 struct tensor beta, float eps, enum norm_kind, struct tensor scale_out,
+                 struct tensor scale_in);
+    /* y = f(x), or f(x) ⊙ mul where mul is there; y may be x or mul. */
+    void (*act)(struct backend *, struct tensor y, struct tensor x, struct tensor mul,
+                enum activation);
+    /* Causal attention. Q, y [T, n_heads·head_dim], K, V [T, n_kv_heads·head_dim], head by head;
+     * rotates Q and K on the way, appends K and V to the sequence's kv at its past. Position of a
+     * row: past + its index. */
+    void (*attn)(struct backend *, struct tensor y, struct tensor Q, struct tensor K,
+                 struct tensor V, const struct attn_shape *, int32_t layer, const struct seqs *);
+    /* loss[t] = logsumexp z − z[target[t]], logits z = h[t]·Uᵀ or, with a soft_cap that is not 0,
+     * cap·tanh(h[t]·Uᵀ/cap); target [T, 1] I32, −1: loss NaN; h already normalised. Columns of U at
+     * and beyond n_vocab (padding) stay in the sum, as in the reference. loss [T, 1]. */
     void (*xent)(struct backend *, struct tensor loss, struct tensor h, const struct weight *U,
-                 struct tensor target);
+                 struct tensor target, float soft_cap);
     /* The n most likely next tokens of each row, best first: ids [T, n] I32, logp [T, n] (natural
-     * log). */
+     * log); logits as in xent. */
     void (*topn)(struct backend *, struct tensor ids, struct tensor logp, struct tensor h,
-                 const struct weight *U);
+                 const struct weight *U, float soft_cap);
     /* Rows first … first + T − 1 of f from pre [T, m]; start[first] is there already (start[0] is
      * set to 0). Bounded kinds need room for k a row. The others write as many whole rows as there
      * is room for, and every start, so that start[first + T] beyond the capacity asks for as much.

@@ -31,11 +31,10 @@ static inline void device_copy(struct backend *b, struct tensor y, struct tensor
     b->copy(b, y, x);
 }
 
-static inline struct weight *device_weight_new(struct backend *b, enum dtype type, int32_t out,
-                                               int32_t in, enum order order, const void *src,
+static inline struct weight *device_weight_new(struct backend *b, const struct weight_source *src,
                                                unsigned uses, struct error *e)
 {
-    return b->weight_new(b, type, out, in, order, src, uses, e);
+    return b->weight_new(b, src, uses, e);
 }
 static inline void device_weight_free(struct backend *b, struct weight *w)
 {

@@ -162,14 +162,25 @@ static bool begin_into(struct run *r, struct tensor *y, int32_t rows, int32_t co
     return go && y->buf;
 }
 
+static const struct tensor absent;
+
+/* The activation of an epilogue. */
+static enum activation act_of(enum epilogue e)
+{
+    return e == EPILOGUE_GELU || e == EPILOGUE_GELU_MUL ? ACT_GELU
+           : e == EPILOGUE_SILU_MUL                     ? ACT_SILU
+                                                        : ACT_GELU_TANH;
+}
+
 struct tensor op_linear(struct run *r, struct tensor x, const struct linear *l, enum epilogue e)
 {
     struct tensor y;
+    if (r->tape && e != EPILOGUE_NONE)
+        return op_act(r, op_linear(r, x, l, EPILOGUE_NONE), absent, act_of(e));
     if (!begin_into(r, &y, x.rows, l->out, real(r)))
         return y;
     r->backend->linear(r->backend, y, x, l->w, l->bias, e);
-    record(r, (struct op_record){
-                  .kind = OP_LINEAR, .out = y, .in = {x, l->bias}, .w = l->w, .p.epilogue = e});
+    record(r, (struct op_record){.kind = OP_LINEAR, .out = y, .in = {x, l->bias}, .w = l->w});
     return y;
 }
 
@@ -185,24 +196,38 @@ void op_linear_add(struct run *r, struct tensor y, struct tensor x, const struct
                                  .p.epilogue = EPILOGUE_ADD});
 }
 
-struct tensor op_norm(struct run *r, struct tensor x, struct tensor gamma, struct tensor beta,
-                      float eps)
+struct tensor op_linear_mul(struct run *r, struct tensor up, struct tensor x,
+                            const struct linear *l, enum epilogue e)
 {
-    struct tensor y;
+    if (r->tape)
+        return op_act(r, op_linear(r, x, l, EPILOGUE_NONE), up, act_of(e));
+    if (begin(r))
+        r->backend->linear(r->backend, up, x, l->w, l->bias, e);
+    return up;
+}
+
+struct tensor op_norm(struct run *r, struct tensor x, const struct norm *n, struct tensor frozen)
+{
+    struct tensor y, scale = absent;
     if (!begin_into(r, &y, x.rows, x.cols, real(r)))
         return y;
-    r->backend->norm(r->backend, y, x, gamma, beta, eps);
-    record(r, (struct op_record){.kind = OP_NORM, .out = y, .in = {x, gamma, beta}, .p.a = eps});
+    if (r->tape && !frozen.buf && !(scale = take(r, x.rows, 1, real(r))).buf)
+        return y;
+    r->backend->norm(r->backend, y, x, n->gamma, n->beta, n->eps, n->kind, scale, frozen);
+    record(r, (struct op_record){.kind = OP_NORM,
+                                 .out = y,
+                                 .in = {x, n->gamma, n->beta, frozen.buf ? frozen : scale},
+                                 .p.norm = {n->kind, n->eps, frozen.buf != NULL}});
     return y;
 }
 
-struct tensor op_act(struct run *r, struct tensor x, enum activation act)
+struct tensor op_act(struct run *r, struct tensor x, struct tensor mul, enum activation act)
 {
     struct tensor y;
     if (!begin_into(r, &y, x.rows, x.cols, real(r)))
         return y;
-    r->backend->act(r->backend, y, x, act);
-    record(r, (struct op_record){.kind = OP_ACT, .out = y, .in = {x}, .p.act = act});
+    r->backend->act(r->backend, y, x, mul, act);
+    record(r, (struct op_record){.kind = OP_ACT, .out = y, .in = {x, mul}, .p.act = act});
     return y;
 }
 
@@ -217,19 +242,18 @@ static bool tape_takes(struct run *r, const struct seqs *s, int32_t layer)
     return true;
 }
 
-struct tensor op_attn(struct run *r, struct tensor qkv, int32_t heads, float scale, int32_t layer,
-                      const struct seqs *s, struct rope rope)
+struct tensor op_attn(struct run *r, struct tensor Q, struct tensor K, struct tensor V,
+                      const struct attn_shape *shape, int32_t layer, const struct seqs *s)
 {
     struct tensor y;
-    if (!begin_into(r, &y, qkv.rows, qkv.cols / 3, real(r)))
+    if (!begin_into(r, &y, Q.rows, Q.cols, real(r)))
         return y;
     if (!tape_takes(r, s, layer))
         return (struct tensor){.rows = y.rows, .cols = y.cols, .ld = y.ld};
-    r->backend->attn(r->backend, y, qkv, heads, scale, layer, s, rope);
+    r->backend->attn(r->backend, y, Q, K, V, shape, layer, s);
     if (r->tape) {
-        struct op_record op = {.kind = OP_ATTN, .out = y, .in = {qkv}};
-        op.p.attn.heads = heads, op.p.attn.layer = layer, op.p.attn.n_seqs = s->n;
-        op.p.attn.scale = scale, op.p.attn.rope = rope;
+        struct op_record op = {.kind = OP_ATTN, .out = y, .in = {Q, K, V}};
+        op.p.attn.shape = *shape, op.p.attn.layer = layer, op.p.attn.n_seqs = s->n;
         op.p.attn.start = tape_keep(r->tape, s->start, (size_t)s->n + 1);
         record(r, op);
     }
@@ -246,21 +270,23 @@ struct tensor op_rows(struct run *r, const struct weight *w, struct tensor ids)
     return y;
 }
 
-struct tensor op_xent(struct run *r, struct tensor h, const struct weight *U, struct tensor target)
+struct tensor op_xent(struct run *r, struct tensor h, const struct weight *U, struct tensor target,
+                      float soft_cap)
 {
     struct tensor y;
     if (!begin_into(r, &y, h.rows, 1, real(r)))
         return y;
-    r->backend->xent(r->backend, y, h, U, target);
-    record(r, (struct op_record){.kind = OP_XENT, .out = y, .in = {h, target}, .w = U});
+    r->backend->xent(r->backend, y, h, U, target, soft_cap);
+    record(r, (struct op_record){
+                  .kind = OP_XENT, .out = y, .in = {h, target}, .w = U, .p.a = soft_cap});
     return y;
 }
 
-void op_topn(struct run *r, struct tensor h, const struct weight *U, struct tensor ids,
-             struct tensor logp)
+void op_topn(struct run *r, struct tensor h, const struct weight *U, float soft_cap,
+             struct tensor ids, struct tensor logp)
 {
     if (begin(r))
-        r->backend->topn(r->backend, ids, logp, h, U);
+        r->backend->topn(r->backend, ids, logp, h, U, soft_cap);
 }
 
 void op_select(struct run *r, struct csr *f, int32_t first, struct tensor pre,

@@ -69,22 +69,33 @@ struct linear { /* weight [out, in] and its bias [1, out] or absent */
     struct tensor bias;
     int32_t out, in;
 };
+struct norm {
+    enum norm_kind kind;
+    float eps;
+    struct tensor gamma, beta; /* [1, n] or absent */
+};
 
 /* Each executes on the run's device and records itself if there is a tape. Results live in the
- * arena. Formulas: engine/backend.h. */
+ * arena. Formulas: engine/backend.h. Under a tape no epilogue swallows a value that a backward pass
+ * needs: the product and the activation are two operations then, with the same numbers. */
 struct tensor op_linear(struct run *, struct tensor x, const struct linear *,
-                        enum epilogue /* not ADD */);
+                        enum epilogue /* NONE, GELU, GELU_TANH */);
 void op_linear_add(struct run *, struct tensor y, struct tensor x,
                    const struct linear *); /* y += x·Wᵀ + b */
-struct tensor op_norm(struct run *, struct tensor x, struct tensor gamma, struct tensor beta,
-                      float eps);
-struct tensor op_act(struct run *, struct tensor x, enum activation);
-struct tensor op_attn(struct run *, struct tensor qkv, int32_t heads, float scale, int32_t layer,
-                      const struct seqs *, struct rope);
+/* f(x·Wᵀ + b) ⊙ up, in the memory of `up` unless there is a tape. */
+struct tensor op_linear_mul(struct run *, struct tensor up, struct tensor x, const struct linear *,
+                            enum epilogue /* …_MUL */);
+/* frozen: [T, 1], what stands in for the rows' scale; or absent. */
+struct tensor op_norm(struct run *, struct tensor x, const struct norm *, struct tensor frozen);
+struct tensor op_act(struct run *, struct tensor x, struct tensor mul /* or absent */,
+                     enum activation);
+struct tensor op_attn(struct run *, struct tensor Q, struct tensor K, struct tensor V,
+                      const struct attn_shape *, int32_t layer, const struct seqs *);
 struct tensor op_rows(struct run *, const struct weight *, struct tensor ids);
-struct tensor op_xent(struct run *, struct tensor h, const struct weight *U, struct tensor target);
-void op_topn(struct run *, struct tensor h, const struct weight *U, struct tensor ids,
-             struct tensor logp);
+struct tensor op_xent(struct run *, struct tensor h, const struct weight *U, struct tensor target,
+                      float soft_cap);
+void op_topn(struct run *, struct tensor h, const struct weight *U, float soft_cap,
+             struct tensor ids, struct tensor logp);
 void op_select(struct run *, struct csr *f, int32_t first, struct tensor pre,
                const struct select *);
 struct tensor op_decode(struct run *, const struct csr *, const struct weight *W,
@@ -133,15 +144,19 @@ struct op_record {
     union {
         enum epilogue epilogue;
         enum activation act;
-        float a; /* add: factor; norm: eps */
+        float a; /* add: factor; xent: soft cap */
         struct {
             struct select by;
             int32_t first; /* row of the codes */
         } select;
         struct {
-            int32_t heads, layer, n_seqs;
-            float scale;
-            struct rope rope;
+            enum norm_kind kind;
+            float eps;
+            bool frozen; /* in[3], the rows' scale, was given */
+        } norm;
+        struct {
+            struct attn_shape shape;
+            int32_t layer, n_seqs;
             const int32_t *start;
         } attn;
     } p;

@@ -5,6 +5,7 @@
 #include "engine/cpu/device.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WHOLE 128    /* up to here a sequence's head is one task */
 #define CHUNK 32     /* rows of one task */
@@ -59,19 +60,20 @@ struct place {                   /* of one sequence */
 
 struct attn {
     struct cpu *cpu;
-    const float *qkv;
+    const struct attn_shape *shape;
+    const float *q, *k, *v;
     float *y;
-    size_t ld, ldy;
-    int32_t heads, dim, n_seqs, n_chunks;
+    size_t ldq, ldk, ldv, ldy;
+    int32_t dim, group; /* query heads that share keys and values */
+    int32_t n_seqs, n_chunks;
     int32_t longest, most; /* rows of the longest sequence; positions with its past */
     struct place *seq;
     const float *cos, *sin; /* [position, rot/2] */
     int32_t half;
-    float scale;
     size_t thread_bytes;
 };
 
-struct head { /* of one sequence, as in struct attend */
+struct head { /* keys and values of one sequence, as in struct attend */
     int32_t number;
     float *q, *keys, *values, *scores;
 };
@@ -98,59 +100,53 @@ static struct head head_of(const struct attn *a, const struct place *p, int32_t 
 static void copy_rotated(const struct attn *a, float *dst, const float *src, int32_t pos)
 {
     size_t at = (size_t)pos * (size_t)a->half;
-    a->cpu->k->head_copy(dst, src, a->dim, a->cos + at, a->sin + at, a->half);
+    a->cpu->k->head_copy(dst, src, a->dim, a->cos + at, a->sin + at, a->half, a->shape->rope.style);
 }
 
-static void append(const struct attn *a, const struct place *p, const struct head *h)
+/* Keys and values of row t of the sequence. */
+static void append(const struct attn *a, const struct place *p, const struct head *h, int32_t t)
 {
     const size_t dim = (size_t)a->dim, lanes = (size_t)a->cpu->k->lanes;
-    for (int32_t t = 0; t < p->n; t++) {
-        const float *src = a->qkv + (size_t)(p->row + t) * a->ld + (size_t)h->number * 3 * dim;
-        size_t pos = (size_t)p->past + (size_t)t;
-        float *to = h->keys + pos / lanes * lanes * dim + pos % lanes;
-        copy_rotated(a, h->q, src + dim, p->past + t);
-        for (size_t d = 0; d < dim; d++)
-            to[d * lanes] = h->q[d];
-        a->cpu->k->head_copy(h->values + pos * dim, src + 2 * dim, a->dim, a->cos, a->sin, 0);
-    }
+    const size_t row = (size_t)(p->row + t), column = (size_t)h->number * dim,
+                 pos = (size_t)p->past + (size_t)t;
+    float *to = h->keys + pos / lanes * lanes * dim + pos % lanes;
+    copy_rotated(a, h->q, a->k + row * a->ldk + column, p->past + t);
+    for (size_t d = 0; d < dim; d++)
+        to[d * lanes] = h->q[d];
+    a->cpu->k->head_copy(h->values + pos * dim, a->v + row * a->ldv + column, a->dim, a->cos,
+                         a->sin, 0, ROPE_NEOX);
 }
 
-/* Rows first … end−1 of the sequence. */
+/* Rows first … end−1 of the sequence, one query head. */
 static void attend_rows(const struct attn *a, const struct place *p, const struct head *h,
-                        int32_t first, int32_t end)
+                        int32_t query_head, int32_t first, int32_t end)
 {
-    const size_t dim = (size_t)a->dim;
+    const size_t dim = (size_t)a->dim, column = (size_t)query_head * dim;
     struct attend g = {
         .dim = a->dim, .q = h->q, .keys = h->keys, .values = h->values, .scores = h->scores};
-    g.ldy = a->ldy, g.scale = a->scale;
+    g.ldy = a->ldy, g.scale = a->shape->scale;
+    g.window = a->shape->window, g.soft_cap = a->shape->soft_cap;
     for (int32_t t = first; t < end; t += ATTEND_ROWS) {
         g.rows = end - t < ATTEND_ROWS ? end - t : ATTEND_ROWS;
         g.pos = p->past + t;
         for (int32_t r = 0; r < g.rows; r++)
             copy_rotated(a, h->q + (size_t)r * dim,
-                         a->qkv + (size_t)(p->row + t + r) * a->ld + (size_t)h->number * 3 * dim,
-                         g.pos + r);
-        g.y = a->y + (size_t)(p->row + t) * a->ldy + (size_t)h->number * dim;
+                         a->q + (size_t)(p->row + t + r) * a->ldq + column, g.pos + r);
+        g.y = a->y + (size_t)(p->row + t) * a->ldy + column;
         a->cpu->k->attend(&g);
     }
 }
 
-/* One head of one sequence: its keys and values, then all its rows while they are near. */
+/* One head of keys and values of one sequence, then all its queries while they are near. */
 static void whole_task(void *arg, int thread, int64_t i)
 {
     const struct attn *a = arg;
-    const struct place *p = &a->seq[i / a->heads];
-    struct head h = head_of(a, p, (int32_t)(i % a->heads), thread);
-    append(a, p, &h);
-    attend_rows(a, p, &h, 0, p->n);
-}
-
-static void append_task(void *arg, int thread, int64_t i)
-{
-    const struct attn *a = arg;
-    const struct place *p = &a->seq[i / a->heads];
-    struct head h = head_of(a, p, (int32_t)(i % a->heads), thread);
-    append(a, p, &h);
+    const struct place *p = &a->seq[i / a->shape->n_kv_heads];
+    struct head h = head_of(a, p, (int32_t)(i % a->shape->n_kv_heads), thread);
+    for (int32_t t = 0; t < p->n; t++)
+        append(a, p, &h, t);
+    for (int32_t j = 0; j < a->group; j++)
+        attend_rows(a, p, &h, h.number * a->group + j, 0, p->n);
 }
 
 static const struct place *place_of_chunk(const struct attn *a, int32_t chunk)
@@ -166,60 +162,113 @@ static const struct place *place_of_chunk(const struct attn *a, int32_t chunk)
     return &a->seq[lo];
 }
 
+/* Row by row, as they lie in K and V: those of a long batch are far away. */
+static void append_task(void *arg, int thread, int64_t chunk)
+{
+    const struct attn *a = arg;
+    const struct place *p = place_of_chunk(a, (int32_t)chunk);
+    const int32_t first = ((int32_t)chunk - p->chunk) * CHUNK,
+                  end = p->n - first < CHUNK ? p->n : first + CHUNK;
+    for (int32_t t = first; t < end; t++)
+        for (int32_t i = 0; i < a->shape->n_kv_heads; i++) {
+            struct head h = head_of(a, p, i, thread);
+            append(a, p, &h, t);
+        }
+}
+
 static void chunk_task(void *arg, int thread, int64_t i)
 {
     const struct attn *a = arg;
-    const int32_t chunk = (int32_t)(i / a->heads);
+    const int32_t chunk = (int32_t)(i / a->shape->n_heads),
+                  query_head = (int32_t)(i % a->shape->n_heads);
     const struct place *p = place_of_chunk(a, chunk);
-    struct head h = head_of(a, p, (int32_t)(i % a->heads), thread);
+    struct head h = head_of(a, p, query_head / a->group, thread);
     int32_t first = (chunk - p->chunk) * CHUNK;
-    attend_rows(a, p, &h, first, p->n - first < CHUNK ? p->n : first + CHUNK);
+    attend_rows(a, p, &h, query_head, first, p->n - first < CHUNK ? p->n : first + CHUNK);
 }
 
-/* cos and sin of pos·base^(−2i/rot); the angle is a float's product, as in the models' own code. */
-static bool rope_table(struct cpu *c, struct attn *a, struct rope rope, int32_t n)
+/* ---- angles */
+void cpu_rope_free(struct cpu *c)
+{
+    for (int i = 0; i < ROPE_TABLES; i++) {
+        free(c->rope[i].inv_freq);
+        free(c->rope[i].angle);
+    }
+}
+
+/* The table of these frequencies, or the one that was asked for longest ago. */
+static struct rope_table *find_table(struct cpu *c, const float *inv_freq, int32_t half)
+{
+    struct rope_table *oldest = &c->rope[0];
+    for (int i = 0; i < ROPE_TABLES; i++) {
+        struct rope_table *t = &c->rope[i];
+        if (t->half == half && memcmp(t->inv_freq, inv_freq, (size_t)half * sizeof *inv_freq) == 0)
+            return t;
+        if (t->used < oldest->used)
+            oldest = t;
+    }
+    oldest->n = 0;
+    return oldest;
+}
+
+/* The angle is a float's product, as in the models' own code. */
+static bool fill_table(struct cpu *c, struct rope_table *t, const float *inv_freq, int32_t half,
+                       int32_t n)
+{
+    const size_t side = (size_t)n * (size_t)half;
+    float *angle = malloc(2 * side * sizeof *angle);
+    if (angle == NULL)
+        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: no memory for %d angles at %d positions",
+                         half, n);
+    for (int32_t pos = 0; pos < n; pos++)
+        for (int32_t i = 0; i < half; i++) {
+            double a = (double)((float)pos * inv_freq[i]);
+            size_t at = (size_t)pos * (size_t)half + (size_t)i;
+            angle[at] = (float)cos(a), angle[side + at] = (float)sin(a);
+        }
+    float *copy = xmemdup(inv_freq, (size_t)half * sizeof *copy);
+    free(t->angle);
+    free(t->inv_freq);
+    *t = (struct rope_table){.inv_freq = copy, .angle = angle, .half = half, .n = n};
+    return true;
+}
+
+static bool rope_table(struct cpu *c, struct attn *a)
 {
     static const float none[1];
-    a->half = rope.rot / 2;
+    const struct rope *rope = &a->shape->rope;
+    a->half = rope->rot / 2;
     a->cos = a->sin = none;
     if (a->half == 0)
         return true;
-    bool same = c->rope.rope.rot == rope.rot && !(c->rope.rope.base < rope.base) &&
-                !(c->rope.rope.base > rope.base);
-    if (!same || c->rope.n < n) {
-        int32_t want = n < INT32_MAX / 2 ? 2 * n : n;
-        float *t = cpu_scratch(c, SCRATCH_ROPE, (size_t)want * (size_t)a->half * 2 * sizeof *t);
-        if (t == NULL)
-            return false;
-        for (int32_t i = 0; i < a->half; i++) {
-            float inv_freq = (float)(1.0 / pow((double)rope.base, 2.0 * i / rope.rot));
-            for (int32_t pos = 0; pos < want; pos++) {
-                double angle = (double)((float)pos * inv_freq);
-                t[(size_t)pos * (size_t)a->half + (size_t)i] = (float)cos(angle);
-                t[((size_t)want + (size_t)pos) * (size_t)a->half + (size_t)i] = (float)sin(angle);
-            }
-        }
-        c->rope.rope = rope, c->rope.n = want;
-    }
-    a->cos = (const float *)(void *)c->scratch[SCRATCH_ROPE].bytes;
-    a->sin = a->cos + (size_t)c->rope.n * (size_t)a->half;
+    const float *inv_freq = cpu_f32(c, "attn", "inv_freq", rope->inv_freq, 1, a->half);
+    if (inv_freq == NULL)
+        return false;
+    struct rope_table *t = find_table(c, inv_freq, a->half);
+    if (t->n < a->most &&
+        !fill_table(c, t, inv_freq, a->half, a->most < INT32_MAX / 2 ? 2 * a->most : a->most))
+        return false;
+    t->used = ++c->n_attns;
+    a->cos = t->angle;
+    a->sin = a->cos + (size_t)t->n * (size_t)a->half;
     return true;
 }
 
 static bool check_kv(struct cpu *c, const struct attn *a, struct kv *kv, int32_t layer, int32_t end)
 {
+    const int32_t heads = a->shape->n_kv_heads;
     if (layer < kv->first_layer || layer - kv->first_layer >= kv->n_layers ||
-        kv->width != a->heads * a->dim)
+        kv->width != heads * a->dim)
         return error_set(&c->err, ERROR_SYSTEM,
                          "cpu attn: layer %d of width %d, kept are %d from %d of width %d", layer,
-                         a->heads * a->dim, kv->n_layers, kv->first_layer, kv->width);
+                         heads * a->dim, kv->n_layers, kv->first_layer, kv->width);
     if (end > kv->cap)
         return error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d positions, kept are %d at most", end,
                          kv->cap);
-    if (kv->heads != 0 && kv->heads != a->heads)
-        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d heads, kept were %d", a->heads,
-                         kv->heads);
-    kv->heads = a->heads;
+    if (kv->n_kv_heads != 0 && kv->n_kv_heads != heads)
+        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d heads, kept were %d", heads,
+                         kv->n_kv_heads);
+    kv->n_kv_heads = heads;
     return true;
 }
 
@@ -246,7 +295,7 @@ static bool check_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, i
  * room. */
 static bool place_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, int32_t layer)
 {
-    const size_t width = (size_t)a->heads * (size_t)a->dim;
+    const size_t width = (size_t)a->shape->n_kv_heads * (size_t)a->dim;
     size_t want = 0, table = ((size_t)seqs->n * sizeof *a->seq + 63) / 64 * 64;
     for (int32_t i = 0; i < seqs->n && a->longest > WHOLE; i++)
         if (!seqs->kv || !seqs->kv[i])
@@ -287,36 +336,54 @@ static void run_tasks(const struct attn *a, int64_t n, pool_task *task, bool alo
             task((void *)(uintptr_t)a, 0, i);
 }
 
-void cpu_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads, float scale,
-              int32_t layer, const struct seqs *seqs, struct rope rope)
+static bool check_shape(struct cpu *c, const struct attn_shape *s)
+{
+    if (s->n_heads < 1 || s->n_kv_heads < 1 || s->head_dim < 1 || s->n_heads % s->n_kv_heads != 0 ||
+        s->head_dim > INT32_MAX / s->n_heads)
+        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d heads on %d of keys, of width %d",
+                         s->n_heads, s->n_kv_heads, s->head_dim);
+    if (s->rope.rot < 0 || s->rope.rot % 2 != 0 || s->rope.rot > s->head_dim || s->window < 0)
+        return error_set(&c->err, ERROR_SYSTEM,
+                         "cpu attn: heads of width %d, %d rotated, a window of %d", s->head_dim,
+                         s->rope.rot, s->window);
+    return true;
+}
+
+/* Room for each thread; then all tasks. */
+static void run_attn(struct cpu *c, struct attn *a, int32_t rows)
+{
+    const int32_t kv_heads = a->shape->n_kv_heads;
+    size_t sides =
+        a->longest > WHOLE ? 0 : 2 * (size_t)padded(a->longest) * (size_t)a->dim + MAX_LANES;
+    a->thread_bytes = ((q_floats(a) + score_floats(a) + sides) * sizeof(float) + 63) / 64 * 64;
+    if (!cpu_scratch(c, SCRATCH_THREADS, a->thread_bytes * (size_t)pool_threads(c->pool)))
+        return;
+    if (a->longest > WHOLE) {
+        run_tasks(a, a->n_chunks, append_task, false);
+        run_tasks(a, (int64_t)a->n_chunks * a->shape->n_heads, chunk_task, false);
+    } else {
+        int64_t columns = ((int64_t)a->shape->n_heads + 2 * kv_heads) * a->dim;
+        run_tasks(a, (int64_t)a->n_seqs * kv_heads, whole_task,
+                  rows * columns < ALONE && a->most < 256);
+    }
+}
+
+void cpu_attn(struct backend *b, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
+              const struct attn_shape *shape, int32_t layer, const struct seqs *seqs)
 {
     struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || qkv.rows == 0 || seqs->n == 0)
+    if (cpu_failed(c) || Q.rows == 0 || seqs->n == 0 || !check_shape(c, shape))
         return;
-    if (heads <= 0 || qkv.cols % (3 * heads) != 0 || rope.rot < 0 || rope.rot % 2 != 0 ||
-        rope.rot > qkv.cols / (3 * heads)) {
-        error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d columns for %d heads, %d rotated", qkv.cols,
-                  heads, rope.rot);
+    const int32_t width = shape->n_heads * shape->head_dim,
+                  kv_width = shape->n_kv_heads * shape->head_dim;
+    struct attn a = {.cpu = c, .shape = shape, .dim = shape->head_dim, .n_seqs = seqs->n};
+    a.group = shape->n_heads / shape->n_kv_heads;
+    a.ldq = (size_t)Q.ld, a.ldk = (size_t)K.ld, a.ldv = (size_t)V.ld, a.ldy = (size_t)y.ld;
+    if (!(a.q = cpu_f32(c, "attn", "Q", Q, -1, width)) ||
+        !(a.k = cpu_f32(c, "attn", "K", K, Q.rows, kv_width)) ||
+        !(a.v = cpu_f32(c, "attn", "V", V, Q.rows, kv_width)) ||
+        !(a.y = cpu_f32(c, "attn", "y", y, Q.rows, width)) || !check_seqs(c, &a, seqs, Q.rows) ||
+        !place_seqs(c, &a, seqs, layer) || !rope_table(c, &a))
         return;
-    }
-    struct attn a = {
-        .cpu = c, .ld = (size_t)qkv.ld, .ldy = (size_t)y.ld, .heads = heads, .scale = scale};
-    a.dim = qkv.cols / (3 * heads), a.n_seqs = seqs->n;
-    if (!(a.qkv = cpu_f32(c, "attn", "qkv", qkv, -1, -1)) ||
-        !(a.y = cpu_f32(c, "attn", "y", y, qkv.rows, heads * a.dim)) ||
-        !check_seqs(c, &a, seqs, qkv.rows) || !place_seqs(c, &a, seqs, layer) ||
-        !rope_table(c, &a, rope, a.most))
-        return;
-    size_t sides =
-        a.longest > WHOLE ? 0 : 2 * (size_t)padded(a.longest) * (size_t)a.dim + MAX_LANES;
-    a.thread_bytes = ((q_floats(&a) + score_floats(&a) + sides) * sizeof(float) + 63) / 64 * 64;
-    if (!cpu_scratch(c, SCRATCH_THREADS, a.thread_bytes * (size_t)pool_threads(c->pool)))
-        return;
-    if (a.longest > WHOLE) {
-        run_tasks(&a, (int64_t)a.n_seqs * heads, append_task, false);
-        run_tasks(&a, (int64_t)a.n_chunks * heads, chunk_task, false);
-    } else {
-        bool alone = (int64_t)qkv.rows * qkv.cols < ALONE && a.most < 256;
-        run_tasks(&a, (int64_t)a.n_seqs * heads, whole_task, alone);
-    }
+    run_attn(c, &a, Q.rows);
 }

@@ -168,6 +168,7 @@ static void cpu_free(struct backend *b)
     pool_free(c->pool);
     for (int i = 0; i < SCRATCH_N; i++)
         free(c->scratch[i].bytes);
+    cpu_rope_free(c);
     free(c);
 }
 

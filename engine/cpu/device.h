@@ -25,13 +25,20 @@ struct weight {
 
 struct kv { /* keys as in struct attend, values row by row; [layer][keys, values] */
     int32_t first_layer, n_layers, width, cap;
-    int32_t heads; /* 0 until the first attention: the layout depends on it */
-    size_t side;   /* floats of the keys (or values) of one layer */
+    int32_t n_kv_heads; /* 0 until the first attention: the layout depends on it */
+    size_t side;        /* floats of the keys (or values) of one layer */
     float *data;
     void *memory;
 };
 
-enum scratch { SCRATCH_THREADS, SCRATCH_SEQS, SCRATCH_ROPE, SCRATCH_PARTS, SCRATCH_FEW, SCRATCH_N };
+enum scratch { SCRATCH_THREADS, SCRATCH_SEQS, SCRATCH_PARTS, SCRATCH_FEW, SCRATCH_N };
+
+struct rope_table { /* [2: cos, sin][n positions][half] */
+    float *inv_freq, *angle;
+    int32_t half, n;
+    uint64_t used; /* by which attention it was asked for last */
+};
+#define ROPE_TABLES 4 /* models have one, or one for local and one for global attention */
 
 struct cpu {
     struct backend backend; /* first: struct backend * is struct cpu * */
@@ -43,10 +50,8 @@ struct cpu {
         char *bytes;
         size_t n;
     } scratch[SCRATCH_N];
-    struct {
-        struct rope rope;
-        int32_t n; /* positions in SCRATCH_ROPE */
-    } rope;
+    struct rope_table rope[ROPE_TABLES];
+    uint64_t n_attns;
 };
 
 static inline struct cpu *cpu_of(struct backend *b)
@@ -96,8 +101,8 @@ void cpu_for_rows(struct cpu *, int32_t rows, int64_t cost, rows_fn *, void *arg
 
 /* ---- the operations, by file */
 /* weight.c */
-struct weight *cpu_weight_new(struct backend *, enum dtype, int32_t out, int32_t in, enum order,
-                              const void *src, unsigned uses, struct error *);
+struct weight *cpu_weight_new(struct backend *, const struct weight_source *, unsigned uses,
+                              struct error *);
 void cpu_weight_free(struct backend *, struct weight *);
 size_t cpu_weight_bytes(const struct weight *);
 int32_t cpu_weight_in(const struct weight *);
@@ -111,23 +116,26 @@ void cpu_linear(struct backend *, struct tensor y, struct tensor x, const struct
                 struct tensor bias, enum epilogue);
 /* vocab.c */
 void cpu_xent(struct backend *, struct tensor loss, struct tensor h, const struct weight *U,
-              struct tensor target);
+              struct tensor target, float soft_cap);
 void cpu_topn(struct backend *, struct tensor ids, struct tensor logp, struct tensor h,
-              const struct weight *U);
+              const struct weight *U, float soft_cap);
 /* attn.c */
 struct kv *cpu_kv_new(struct backend *, int32_t first_layer, int32_t n_layers, int32_t width,
                       int32_t cap, struct error *);
 void cpu_kv_free(struct backend *, struct kv *);
-void cpu_attn(struct backend *, struct tensor y, struct tensor qkv, int32_t heads, float scale,
-              int32_t layer, const struct seqs *, struct rope);
+void cpu_attn(struct backend *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
+              const struct attn_shape *, int32_t layer, const struct seqs *);
+void cpu_rope_free(struct cpu *);
 /* codes.c */
 void cpu_select(struct backend *, struct csr *, int32_t first, struct tensor pre,
                 const struct select *);
 void cpu_csr_get(struct backend *, struct tensor y, const struct csr *, struct tensor ids);
 /* rows.c */
 void cpu_norm(struct backend *, struct tensor y, struct tensor x, struct tensor gamma,
-              struct tensor beta, float eps);
-void cpu_act(struct backend *, struct tensor y, struct tensor x, enum activation);
+              struct tensor beta, float eps, enum norm_kind, struct tensor scale_out,
+              struct tensor scale_in);
+void cpu_act(struct backend *, struct tensor y, struct tensor x, struct tensor mul,
+             enum activation);
 void cpu_add(struct backend *, struct tensor y, struct tensor x, float a);
 void cpu_add_outer(struct backend *, struct tensor y, struct tensor C, struct tensor U);
 void cpu_rows_get(struct backend *, struct tensor y, struct tensor x, struct tensor rows);

@@ -5,9 +5,10 @@
 
 #include "engine/cpu/simd.h"
 
-#include "engine/cpu/kernel_attend.h"
 #include "engine/cpu/kernel_product.h"
 #include "engine/cpu/kernel_rows.h"
+
+#include "engine/cpu/kernel_attend.h"
 
 const struct kernels KERNELS = {
     .name = KERNELS_NAME,
@@ -21,6 +22,7 @@ const struct kernels KERNELS = {
     .norm = norm,
     .all_finite = all_finite,
     .act = act,
+    .soft_cap = soft_cap,
     .add = add,
     .widen = widen,
     .gather_sum = gather_sum,

@@ -40,10 +40,18 @@ ALWAYS void score_rows(const int R, const struct attend *a, int32_t n_blocks, si
     }
 }
 
-/* e^(s − max s) in place over the first n scores, 0 up to the end of the block; returns their sum.
- */
-ALWAYS float soften(float *s, int32_t n)
+/* The first position that row r sees. */
+ALWAYS int32_t first_seen(const struct attend *a, int32_t r)
 {
+    return a->window > 0 && a->pos + r >= a->window ? a->pos + r - a->window + 1 : 0;
+}
+
+/* e^(s − max s) in place over scores `from` … n − 1, 0 before and up to the end of the block;
+ * returns their sum. */
+ALWAYS float soften(float *s, int32_t from, int32_t n)
+{
+    for (int32_t i = 0; i < from; i++)
+        s[i] = -INFINITY;
     int32_t last = (n - 1) / LANES * LANES;
     store(s + last, first_lanes(load(s + last), n - last, -INFINITY));
     vf top = load(s), total = splat(0.0f);
@@ -58,19 +66,35 @@ ALWAYS float soften(float *s, int32_t n)
     return sum_lanes(total);
 }
 
-/* y = Σ p·v for V vectors of columns from column j on; m of the columns are stored. Positions that
- * all rows see come first, then each row's own: a later position never touches an earlier row. */
+/* acc += p·v over row r's positions from … to. */
+ALWAYS void mix_own(const int V, const struct attend *a, const float *v0, int r, int32_t from,
+                    int32_t to, size_t ld, vf acc[4])
+{
+    for (int32_t s = from; s <= to; s++) {
+        vf p = splat(a->scores[(size_t)r * ld + (size_t)s]);
+        UNROLL for (int i = 0; i < V; i++) acc[i] =
+            fma_(p, load(v0 + (size_t)s * (size_t)a->dim + i * LANES), acc[i]);
+    }
+}
+
+/* y = Σ p·v for V vectors of columns from column j on; m of the columns are stored. Each row's sum
+ * runs in the order of its positions, and only over those it sees: first what only rows before the
+ * last one see, then what all see, then its own. */
 ALWAYS void mix(const int R, const int V, const struct attend *a, const float *inv, int32_t j,
                 int32_t m, size_t ld)
 {
     vf acc[ATTEND_ROWS][4];
     const size_t dim = (size_t)a->dim;
     const float *v0 = a->values + j;
+    const int32_t all = first_seen(a, R - 1);
     UNROLL for (int r = 0; r < R; r++)
     {
         UNROLL for (int i = 0; i < V; i++) acc[r][i] = splat(0.0f);
+        if (all > 0)
+            mix_own(V, a, v0, r, first_seen(a, r), all <= a->pos + r ? all - 1 : a->pos + r, ld,
+                    acc[r]);
     }
-    for (int32_t s = 0; s <= a->pos; s++) {
+    for (int32_t s = all; s <= a->pos; s++) {
         const float *v = v0 + (size_t)s * dim;
         UNROLL for (int r = 0; r < R; r++)
         {
@@ -80,11 +104,7 @@ ALWAYS void mix(const int R, const int V, const struct attend *a, const float *i
     }
     UNROLL for (int r = 0; r < R; r++)
     {
-        for (int32_t s = a->pos + 1; s <= a->pos + r; s++) {
-            vf p = splat(a->scores[(size_t)r * ld + (size_t)s]);
-            UNROLL for (int i = 0; i < V; i++) acc[r][i] =
-                fma_(p, load(v0 + (size_t)s * dim + i * LANES), acc[r][i]);
-        }
+        mix_own(V, a, v0, r, all > a->pos ? all : a->pos + 1, a->pos + r, ld, acc[r]);
         float *y = a->y + (size_t)r * a->ldy + (size_t)j;
         UNROLL for (int i = 0; i < V; i++)
         {
@@ -103,8 +123,10 @@ ALWAYS void attend_rows(const int R, const struct attend *a)
     size_t ld = (size_t)n_blocks * LANES;
     float inv[ATTEND_ROWS];
     score_rows(R, a, n_blocks, ld);
+    if (a->soft_cap > 0)
+        soft_cap(a->scores, R * (int32_t)ld, a->soft_cap);
     for (int r = 0; r < R; r++)
-        inv[r] = 1.0f / soften(a->scores + (size_t)r * ld, a->pos + 1 + r);
+        inv[r] = 1.0f / soften(a->scores + (size_t)r * ld, first_seen(a, r), a->pos + 1 + r);
     int32_t j = 0;
     for (; j + 3 * LANES < a->dim; j += 4 * LANES)
         mix(R, 4, a, inv, j, a->dim - j, ld);
@@ -114,27 +136,39 @@ ALWAYS void attend_rows(const int R, const struct attend *a)
         mix(R, 1, a, inv, j, a->dim - j, ld);
 }
 
+ALWAYS void rotate(float *dst, const float *src, int32_t u, int32_t v, float cosine, float sine)
+{
+    dst[u] = src[u] * cosine - src[v] * sine;
+    dst[v] = src[v] * cosine + src[u] * sine;
+}
+
 TARGET static void head_copy(float *dst, const float *src, int32_t dim, const float *cosine,
-                             const float *sine, int32_t half)
+                             const float *sine, int32_t half, enum rope_style style)
 {
     int32_t d = 0;
     for (; d + LANES <= dim; d += LANES)
         store(dst + d, load(src + d));
     for (; d < dim; d++)
         dst[d] = src[d];
-    for (int32_t i = 0; i < half; i++) {
-        float u = src[i], v = src[i + half];
-        dst[i] = u * cosine[i] - v * sine[i];
-        dst[i + half] = v * cosine[i] + u * sine[i];
-    }
+    if (style == ROPE_NEOX)
+        for (int32_t i = 0; i < half; i++)
+            rotate(dst, src, i, i + half, cosine[i], sine[i]);
+    else
+        for (int32_t i = 0; i < half; i++)
+            rotate(dst, src, 2 * i, 2 * i + 1, cosine[i], sine[i]);
 }
 
-TARGET static void attend(const struct attend *a)
+/* Blocks of keys that no row sees are left out; sums begin as if they had been there. */
+TARGET static void attend(const struct attend *whole)
 {
-    switch (a->rows) {
-    case 1: attend_rows(1, a); break;
-    case 2: attend_rows(2, a); break;
-    case 3: attend_rows(3, a); break;
-    default: attend_rows(4, a); break;
+    struct attend a = *whole;
+    const int32_t skip = first_seen(whole, 0) / LANES * LANES;
+    a.pos -= skip;
+    a.keys += (size_t)skip * (size_t)a.dim, a.values += (size_t)skip * (size_t)a.dim;
+    switch (a.rows) {
+    case 1: attend_rows(1, &a); break;
+    case 2: attend_rows(2, &a); break;
+    case 3: attend_rows(3, &a); break;
+    default: attend_rows(4, &a); break;
     }
 }

@@ -1,18 +1,30 @@
 /* Row by row: epilogues, LayerNorm, activations, softmax sums, selection, gathered rows. Part of
  * kernel_all.h. */
 
+ALWAYS vf end_of_product(const enum epilogue e, vf v, vf y)
+{
+    return e == EPILOGUE_ADD             ? v + y
+           : e == EPILOGUE_GELU          ? vgelu(v)
+           : e == EPILOGUE_GELU_TANH     ? vgelu_tanh(v)
+           : e == EPILOGUE_SILU_MUL      ? vact(v, ACT_SILU) * y
+           : e == EPILOGUE_GELU_MUL      ? vgelu(v) * y
+           : e == EPILOGUE_GELU_TANH_MUL ? vgelu_tanh(v) * y
+                                         : v;
+}
+
 ALWAYS void epilogue_as(const enum epilogue e, float *y, const float *c, const float *bias,
                         int32_t n)
 {
+    const bool onto = e != EPILOGUE_NONE && e != EPILOGUE_GELU && e != EPILOGUE_GELU_TANH;
     for (int32_t j = 0; j < n; j += LANES) {
         bool whole = n - j >= LANES;
         vf v = whole ? load(c + j) : load_tail(c + j, n - j, 0.0f);
         if (bias)
             v += whole ? load(bias + j) : load_tail(bias + j, n - j, 0.0f);
-        if (e == EPILOGUE_GELU)
-            v = vgelu(v);
-        if (e == EPILOGUE_ADD)
-            v += whole ? load(y + j) : load_tail(y + j, n - j, 0.0f);
+        v = end_of_product(e, v,
+                           !onto   ? splat(0.0f)
+                           : whole ? load(y + j)
+                                   : load_tail(y + j, n - j, 0.0f));
         if (whole)
             store(y + j, v);
         else
@@ -22,12 +34,15 @@ ALWAYS void epilogue_as(const enum epilogue e, float *y, const float *c, const f
 
 TARGET static void epilogue(float *y, const float *c, const float *bias, int32_t n, enum epilogue e)
 {
-    if (e == EPILOGUE_GELU)
-        epilogue_as(EPILOGUE_GELU, y, c, bias, n);
-    else if (e == EPILOGUE_ADD)
-        epilogue_as(EPILOGUE_ADD, y, c, bias, n);
-    else
-        epilogue_as(EPILOGUE_NONE, y, c, bias, n);
+    switch (e) {
+    case EPILOGUE_NONE: epilogue_as(EPILOGUE_NONE, y, c, bias, n); break;
+    case EPILOGUE_GELU: epilogue_as(EPILOGUE_GELU, y, c, bias, n); break;
+    case EPILOGUE_GELU_TANH: epilogue_as(EPILOGUE_GELU_TANH, y, c, bias, n); break;
+    case EPILOGUE_ADD: epilogue_as(EPILOGUE_ADD, y, c, bias, n); break;
+    case EPILOGUE_SILU_MUL: epilogue_as(EPILOGUE_SILU_MUL, y, c, bias, n); break;
+    case EPILOGUE_GELU_MUL: epilogue_as(EPILOGUE_GELU_MUL, y, c, bias, n); break;
+    case EPILOGUE_GELU_TANH_MUL: epilogue_as(EPILOGUE_GELU_TANH_MUL, y, c, bias, n); break;
+    }
 }
 
 TARGET static void exp_sum(const float *x, int32_t n, float *max, float *sum)
@@ -92,16 +107,32 @@ TARGET static bool all_finite(const void *x, enum dtype type, size_t n)
                                : finite_as(DTYPE_BF16, x, n);
 }
 
-TARGET static bool norm(float *y, const float *x, const float *gamma, const float *beta, int32_t n,
-                        float eps)
+/* LANES of a row from column j on, or its last `tail` columns; `otherwise` where there are none. */
+ALWAYS vf row_part(const float *p, int32_t j, int32_t tail, float otherwise)
 {
-    int32_t whole = n - n % LANES, tail = n - whole;
+    return !p ? splat(otherwise) : tail == 0 ? load(p + j) : load_tail(p + j, tail, otherwise);
+}
+
+ALWAYS vf norm_part(const struct norm_row *r, const float *x, int32_t j, int32_t tail, float mean,
+                    float inv)
+{
+    return fma_((row_part(x, j, tail, mean) - mean) * inv, row_part(r->gamma, j, tail, 1.0f),
+                row_part(r->beta, j, tail, 0.0f));
+}
+
+/* Sums and their order are the same for all kinds; those that don't centre subtract a mean of 0. */
+ALWAYS bool norm_as(const bool centred, float *y, const float *x, const struct norm_row *r,
+                    const float *frozen, float *scale)
+{
+    const int32_t n = r->n, tail = n % LANES, whole = n - tail;
+    float mean = 0.0f;
     vf s = splat(0.0f);
-    for (int32_t j = 0; j < whole; j += LANES)
+    for (int32_t j = 0; centred && j < whole; j += LANES)
         s += load(x + j);
-    if (tail)
+    if (centred && tail)
         s += load_tail(x + whole, tail, 0.0f);
-    float mean = sum_lanes(s) / (float)n;
+    if (centred)
+        mean = sum_lanes(s) / (float)n;
     s = splat(0.0f);
     for (int32_t j = 0; j < whole; j += LANES) {
         vf d = load(x + j) - mean;
@@ -111,34 +142,61 @@ TARGET static bool norm(float *y, const float *x, const float *gamma, const floa
         vf d = load_tail(x + whole, tail, mean) - mean;
         s = fma_(d, d, s);
     }
-    float var = sum_lanes(s) / (float)n, inv = 1.0f / sqrtf(var + eps);
-    for (int32_t j = 0; j < whole; j += LANES)
-        store(y + j, fma_((load(x + j) - mean) * inv, load(gamma + j), load(beta + j)));
+    float var = sum_lanes(s) / (float)n;
+    float inv = frozen ? *frozen : r->kind == NORM_CENTRE ? 1.0f : 1.0f / sqrtf(var + r->eps);
+    if (r->gamma && r->beta)
+        for (int32_t j = 0; j < whole; j += LANES)
+            store(y + j, fma_((load(x + j) - mean) * inv, load(r->gamma + j), load(r->beta + j)));
+    else
+        for (int32_t j = 0; j < whole; j += LANES)
+            store(y + j, norm_part(r, x, j, 0, mean, inv));
     if (tail)
-        store_tail(y + whole,
-                   fma_((load_tail(x + whole, tail, mean) - mean) * inv,
-                        load_tail(gamma + whole, tail, 0.0f), load_tail(beta + whole, tail, 0.0f)),
-                   tail);
-    return isfinite(var);
+        store_tail(y + whole, norm_part(r, x, whole, tail, mean, inv), tail);
+    if (scale)
+        *scale = inv;
+    return isfinite(var) && isfinite(inv);
 }
 
-ALWAYS void act_as(const enum activation f, float *y, const float *x, int32_t n)
+TARGET static bool norm(float *y, const float *x, const struct norm_row *r, const float *frozen,
+                        float *scale)
+{
+    return r->kind == NORM_RMS ? norm_as(false, y, x, r, frozen, scale)
+                               : norm_as(true, y, x, r, frozen, scale);
+}
+
+ALWAYS void act_as(const enum activation f, float *y, const float *x, const float *mul, int32_t n)
+{
+    const int32_t tail = n % LANES, whole = n - tail;
+    if (mul)
+        for (int32_t j = 0; j < whole; j += LANES)
+            store(y + j, vact(load(x + j), f) * load(mul + j));
+    else
+        for (int32_t j = 0; j < whole; j += LANES)
+            store(y + j, vact(load(x + j), f));
+    if (tail)
+        store_tail(y + whole,
+                   vact(load_tail(x + whole, tail, 0.0f), f) *
+                       (mul ? load_tail(mul + whole, tail, 0.0f) : splat(1.0f)),
+                   tail);
+}
+
+TARGET static void act(float *y, const float *x, const float *mul, int32_t n, enum activation f)
+{
+    switch (f) {
+    case ACT_GELU: act_as(ACT_GELU, y, x, mul, n); break;
+    case ACT_GELU_TANH: act_as(ACT_GELU_TANH, y, x, mul, n); break;
+    case ACT_RELU: act_as(ACT_RELU, y, x, mul, n); break;
+    case ACT_SILU: act_as(ACT_SILU, y, x, mul, n); break;
+    }
+}
+
+TARGET static void soft_cap(float *x, int32_t n, float cap)
 {
     int32_t j = 0;
     for (; j + LANES <= n; j += LANES)
-        store(y + j, vact(load(x + j), f));
+        store(x + j, cap * vtanh(load(x + j) / cap));
     if (j < n)
-        store_tail(y + j, vact(load_tail(x + j, n - j, 0.0f), f), n - j);
-}
-
-TARGET static void act(float *y, const float *x, int32_t n, enum activation f)
-{
-    if (f == ACT_GELU)
-        act_as(ACT_GELU, y, x, n);
-    else if (f == ACT_GELU_TANH)
-        act_as(ACT_GELU_TANH, y, x, n);
-    else
-        act_as(ACT_RELU, y, x, n);
+        store_tail(x + j, cap * vtanh(load_tail(x + j, n - j, 0.0f) / cap), n - j);
 }
 
 TARGET static void add(float *y, const float *x, float a, int32_t n)

@@ -27,16 +27,24 @@ struct product {
 
 /* Attention of `rows` consecutive queries of one head. Keys lie in blocks of `lanes` positions,
  * [block][dim][lane]; values row by row, [position][dim], followed by at least `lanes` readable
- * floats. Row i sees positions 0 … pos+i. q [rows, dim] is rotated already; y [rows, dim] with
- * stride ldy; scores: room for rows × (pos + rows + 4·lanes). */
+ * floats. Row i sees positions 0 … pos+i, with a window that is not 0 the last `window` of them.
+ * q [rows, dim] is rotated already; y [rows, dim] with stride ldy; scores: room for rows × (pos +
+ * rows + 4·lanes). */
 struct attend {
-    int32_t rows, dim, pos;
+    int32_t rows, dim, pos, window;
     const float *q, *keys, *values;
     float *scores, *y;
     size_t ldy;
-    float scale;
+    float scale, soft_cap; /* as in struct attn_shape */
 };
 #define ATTEND_ROWS 4 /* most rows of one call */
+
+struct norm_row { /* backend.h, norm */
+    enum norm_kind kind;
+    int32_t n;
+    float eps;
+    const float *gamma, *beta; /* [n]; NULL: ones, zeros */
+};
 
 struct kernels {
     const char *name;
@@ -45,7 +53,7 @@ struct kernels {
     int32_t max_rows; /* rows of the largest register tile */
 
     void (*product)(const struct product *);
-    /* y = epilogue(c + bias), n columns; bias may be NULL. */
+    /* y = epilogue(c + bias, y), n columns; bias may be NULL. */
     void (*epilogue)(float *y, const float *c, const float *bias, int32_t n, enum epilogue);
     /* *max = max x, *sum = Σ exp(x − max); n > 0. */
     void (*exp_sum)(const float *x, int32_t n, float *max, float *sum);
@@ -57,20 +65,23 @@ struct kernels {
      * NaNs don't count.
      */
     void (*group_max)(const float *x, int32_t m, float *at, int32_t n);
-    /* False, and y is nothing, where x is not finite or its variance overflows. */
-    bool (*norm)(float *y, const float *x, const float *gamma, const float *beta, int32_t n,
-                 float eps);
+    /* False, and y is nothing, where x is not finite or its sum of squares overflows. frozen: what
+     * stands in for s; scale ← s; either may be NULL. */
+    bool (*norm)(float *y, const float *x, const struct norm_row *, const float *frozen,
+                 float *scale);
     bool (*all_finite)(const void *x, enum dtype, size_t n); /* no NaN and no infinity */
-    void (*act)(float *y, const float *x, int32_t n, enum activation);
+    /* y = f(x), ⊙ mul unless it is NULL. */
+    void (*act)(float *y, const float *x, const float *mul, int32_t n, enum activation);
+    void (*soft_cap)(float *x, int32_t n, float cap);          /* x = cap·tanh(x/cap) */
     void (*add)(float *y, const float *x, float a, int32_t n); /* y += a·x */
     void (*widen)(float *y, const void *x, enum dtype, int32_t n);
     /* y = bias + Σ_i vals[i]·(row ids[i] of w, of n elements); bias NULL: 0. */
     void (*gather_sum)(float *y, const float *bias, const void *w, enum dtype, const int32_t *ids,
                        const float *vals, int32_t k, int32_t n);
-    /* dst = src [dim], the first 2·half dimensions rotated: i and i + half by the angle with that
-     * cosine and sine. */
+    /* dst = src [dim], the first 2·half dimensions rotated: pair i of the style by the angle with
+     * that cosine and sine. */
     void (*head_copy)(float *dst, const float *src, int32_t dim, const float *cosine,
-                      const float *sine, int32_t half);
+                      const float *sine, int32_t half, enum rope_style);
     void (*attend)(const struct attend *);
 };
 

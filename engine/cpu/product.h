@@ -5,7 +5,7 @@
 
 struct block { /* of X·Wᵀ, without bias; columns beyond the weight's rows are not part of it */
     int32_t row, rows, col, cols;
-    const float *c;
+    float *c;
     size_t ldc;
 };
 /* Takes what it needs from a block, which is gone afterwards. Several threads, one block each. */

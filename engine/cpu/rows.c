@@ -4,12 +4,13 @@
 
 struct rows_job {
     const struct kernels *k;
-    float *y;
-    const float *x, *u, *gamma, *beta;
+    float *y, *scale_out;
+    const float *x, *u, *scale_in;
     const int32_t *rows;
-    size_t ldy, ldx, ldu, ld_rows;
+    size_t ldy, ldx, ldu, ld_rows, ld_in, ld_out;
     int32_t n, m;
     float a;
+    struct norm_row norm;
     enum activation act;
     atomic_int *bad;
 };
@@ -19,29 +20,43 @@ static void norm_rows(void *arg, int thread, int32_t first, int32_t n)
     (void)thread;
     const struct rows_job *j = arg;
     for (int32_t t = first; t < first + n; t++)
-        if (!j->k->norm(j->y + (size_t)t * j->ldy, j->x + (size_t)t * j->ldx, j->gamma, j->beta,
-                        j->n, j->a))
+        if (!j->k->norm(j->y + (size_t)t * j->ldy, j->x + (size_t)t * j->ldx, &j->norm,
+                        j->scale_in ? j->scale_in + (size_t)t * j->ld_in : NULL,
+                        j->scale_out ? j->scale_out + (size_t)t * j->ld_out : NULL))
             row_is_bad(j->bad, t);
 }
 
-void cpu_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
-              struct tensor beta, float eps)
+/* An argument that may be absent: *p is NULL then. */
+static bool optional(struct cpu *c, const char *op, const char *arg, struct tensor t, int32_t rows,
+                     int32_t cols, const float **p)
 {
+    *p = NULL;
+    return !t.buf || (*p = cpu_f32(c, op, arg, t, rows, cols)) != NULL;
+}
+
+void cpu_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
+              struct tensor beta, float eps, enum norm_kind kind, struct tensor scale_out,
+              struct tensor scale_in)
+{
+    static const char *const name[] = {"a LayerNorm", "an RMSNorm", "a centred row"};
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || x.rows == 0)
         return;
     atomic_int bad = INT32_MAX;
-    struct rows_job j = {
-        .k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols, .a = eps, .bad = &bad};
+    struct rows_job j = {.k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .bad = &bad};
+    j.norm = (struct norm_row){.kind = kind, .n = x.cols, .eps = eps};
+    j.ld_in = (size_t)scale_in.ld, j.ld_out = (size_t)scale_out.ld;
     if (!(j.x = cpu_f32(c, "norm", "x", x, -1, -1)) ||
         !(j.y = cpu_f32(c, "norm", "y", y, x.rows, x.cols)) ||
-        !(j.gamma = cpu_f32(c, "norm", "gamma", gamma, 1, x.cols)) ||
-        !(j.beta = cpu_f32(c, "norm", "beta", beta, 1, x.cols)))
+        !optional(c, "norm", "gamma", gamma, 1, x.cols, &j.norm.gamma) ||
+        !optional(c, "norm", "beta", beta, 1, x.cols, &j.norm.beta) ||
+        !optional(c, "norm", "scale_in", scale_in, x.rows, 1, &j.scale_in) ||
+        (scale_out.buf && !(j.scale_out = cpu_f32(c, "norm", "scale_out", scale_out, x.rows, 1))))
         return;
     cpu_for_rows(c, x.rows, (int64_t)x.cols * 2, norm_rows, &j);
     if (bad != INT32_MAX)
         error_set(&c->err, ERROR_INPUT,
-                  "a value is no finite number, or too large for a LayerNorm in float32");
+                  "a value is no finite number, or too large for %s in float32", name[kind]);
 }
 
 static void act_rows(void *arg, int thread, int32_t first, int32_t n)
@@ -49,17 +64,20 @@ static void act_rows(void *arg, int thread, int32_t first, int32_t n)
     (void)thread;
     const struct rows_job *j = arg;
     for (int32_t t = first; t < first + n; t++)
-        j->k->act(j->y + (size_t)t * j->ldy, j->x + (size_t)t * j->ldx, j->n, j->act);
+        j->k->act(j->y + (size_t)t * j->ldy, j->x + (size_t)t * j->ldx,
+                  j->u ? j->u + (size_t)t * j->ldu : NULL, j->n, j->act);
 }
 
-void cpu_act(struct backend *b, struct tensor y, struct tensor x, enum activation act)
+void cpu_act(struct backend *b, struct tensor y, struct tensor x, struct tensor mul,
+             enum activation act)
 {
     struct cpu *c = cpu_of(b);
     if (cpu_failed(c) || x.rows == 0)
         return;
-    struct rows_job j = {
-        .k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols, .act = act};
+    struct rows_job j = {.k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols};
+    j.act = act, j.ldu = (size_t)mul.ld;
     if ((j.x = cpu_f32(c, "act", "x", x, -1, -1)) &&
+        optional(c, "act", "mul", mul, x.rows, x.cols, &j.u) &&
         (j.y = cpu_f32(c, "act", "y", y, x.rows, x.cols)))
         cpu_for_rows(c, x.rows, (int64_t)x.cols * 4, act_rows, &j);
 }

@@ -260,5 +260,21 @@ ALWAYS vf vact(vf x, enum activation f)
 {
     return f == ACT_GELU        ? vgelu(x)
            : f == ACT_GELU_TANH ? vgelu_tanh(x)
+           : f == ACT_SILU      ? x / (1.0f + vexp(vmin(-x, splat(88.0f))))
                                 : pick(x < 0, splat(0.0f), x);
+}
+
+/* The polynomial is that of tanhf in S. L. Moshier's Cephes library; beyond it 1 − 2/(e^(2|x|) + 1)
+ * loses nothing. */
+ALWAYS vf vtanh(vf x)
+{
+    vf z = x * x, a = vabs(x);
+    vf p = splat(-5.70498872745e-3f);
+    p = fma_(p, z, splat(2.06390887954e-2f));
+    p = fma_(p, z, splat(-5.37397155531e-2f));
+    p = fma_(p, z, splat(1.33314422036e-1f));
+    p = fma_(p, z, splat(-3.33332819422e-1f));
+    vf big = 1.0f - 2.0f / (vexp(vmin(a + a, splat(88.0f))) + 1.0f);
+    big = (vf)((vi)big | ((vi)x & INT32_MIN));
+    return pick(a < 0.625f, fma_(p * z, x, x), pick(x == x, big, x));
 }

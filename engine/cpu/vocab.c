@@ -30,7 +30,16 @@ struct xent {
     const int32_t *target;
     size_t ld_target, ld_loss;
     float *loss;
+    float soft_cap;
 };
+
+static float *capped(const struct kernels *k, const struct block *b, int32_t row, float cap)
+{
+    float *logit = b->c + (size_t)row * b->ldc;
+    if (cap > 0)
+        k->soft_cap(logit, b->cols, cap);
+    return logit;
+}
 
 static void xent_sink(void *arg, int thread, const struct block *b)
 {
@@ -38,7 +47,7 @@ static void xent_sink(void *arg, int thread, const struct block *b)
     const struct xent *x = arg;
     int32_t group = b->col / (x->sweep->group * x->sweep->w->width);
     for (int32_t r = 0; r < b->rows; r++) {
-        const float *logit = b->c + (size_t)r * b->ldc;
+        const float *logit = capped(x->k, b, r, x->soft_cap);
         struct part *p =
             x->part + (size_t)(b->row + r) * (size_t)x->sweep->n_groups + (size_t)group;
         int32_t target = x->target[(size_t)(b->row + r) * x->ld_target];
@@ -72,12 +81,13 @@ static bool check_targets(struct cpu *c, const struct xent *x, int32_t rows, int
 }
 
 void cpu_xent(struct backend *be, struct tensor loss, struct tensor h, const struct weight *U,
-              struct tensor target)
+              struct tensor target, float soft_cap)
 {
     struct cpu *c = cpu_of(be);
     if (cpu_failed(c) || h.rows == 0 || !sweep_check(c, "xent", U, h.cols))
         return;
     struct xent x = {.k = c->k, .ld_target = (size_t)target.ld, .ld_loss = (size_t)loss.ld};
+    x.soft_cap = soft_cap;
     struct sweep s = {.cpu = c, .w = U, .ldx = (size_t)h.ld, .rows = h.rows, .group = SWEEP_GROUP};
     s.sink = xent_sink, s.arg = &x, x.sweep = &s;
     if (!(s.x = cpu_f32(c, "xent", "h", h, -1, U->in)) ||
@@ -104,6 +114,7 @@ struct topn {
     int32_t *ids;
     float *logp;
     size_t ld_ids, ld_logp;
+    float soft_cap;
 };
 
 static void topn_sink(void *arg, int thread, const struct block *b)
@@ -113,7 +124,7 @@ static void topn_sink(void *arg, int thread, const struct block *b)
            n_groups = (size_t)x->sweep->n_groups;
     int32_t n = x->n < b->cols ? x->n : b->cols;
     for (int32_t r = 0; r < b->rows; r++) {
-        const float *logit = b->c + (size_t)r * b->ldc;
+        const float *logit = capped(x->k, b, r, x->soft_cap);
         size_t at = (size_t)(b->row + r) * n_groups + group;
         uint64_t *key = x->key + at * (size_t)x->n;
         x->k->exp_sum(logit, b->cols, &x->part[at].max, &x->part[at].sum);
@@ -156,7 +167,7 @@ static void topn_rows(struct cpu *c, struct topn *x, struct sweep *s)
 }
 
 void cpu_topn(struct backend *be, struct tensor ids, struct tensor logp, struct tensor h,
-              const struct weight *U)
+              const struct weight *U, float soft_cap)
 {
     struct cpu *c = cpu_of(be);
     if (cpu_failed(c) || h.rows == 0 || ids.cols == 0 || !sweep_check(c, "topn", U, h.cols))
@@ -164,7 +175,7 @@ void cpu_topn(struct backend *be, struct tensor ids, struct tensor logp, struct 
     struct topn x = {
         .k = c->k, .n = ids.cols, .ld_ids = (size_t)ids.ld, .ld_logp = (size_t)logp.ld};
     struct sweep s = {.cpu = c, .w = U, .ldx = (size_t)h.ld, .sink = topn_sink, .arg = &x};
-    x.sweep = &s;
+    x.sweep = &s, x.soft_cap = soft_cap;
     const float *first = cpu_f32(c, "topn", "h", h, -1, U->in);
     int32_t *to_ids = cpu_view(c, "topn", "ids", ids, DTYPE_I32, h.rows, -1);
     float *to_logp = cpu_f32(c, "topn", "logp", logp, h.rows, ids.cols);

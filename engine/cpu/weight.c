@@ -15,18 +15,25 @@ struct pack {
     const struct kernels *k;
     const struct weight *w;
     const char *src;
-    atomic_int *bad; /* panel */
+    const int32_t *rows; /* as in struct weight_source */
+    atomic_int *bad;     /* panel */
 };
+
+static int32_t source_row(const struct pack *p, int32_t row)
+{
+    return p->rows ? p->rows[row] : row;
+}
 
 /* Element by element of a size known at compile time, so that a copy is one move. */
 #define PACK_OUT_IN(NAME, TYPE)                                                                    \
-    static void NAME(const struct weight *w, const char *src, char *panel, int32_t first,          \
-                     int32_t n)                                                                    \
+    static void NAME(const struct pack *p, char *panel, int32_t first, int32_t n)                  \
     {                                                                                              \
+        const struct weight *w = p->w;                                                             \
         for (int32_t from = 0; from < w->in; from += PACK_DEPTH) {                                 \
             int32_t to = w->in - from < PACK_DEPTH ? w->in : from + PACK_DEPTH;                    \
             for (int32_t j = 0; j < n; j++) {                                                      \
-                const char *row = src + (size_t)(first + j) * (size_t)w->in * sizeof(TYPE);        \
+                const char *row =                                                                  \
+                    p->src + (size_t)source_row(p, first + j) * (size_t)w->in * sizeof(TYPE);      \
                 for (int32_t k = from; k < to; k++)                                                \
                     memcpy(panel + ((size_t)k * (size_t)w->width + (size_t)j) * sizeof(TYPE),      \
                            row + (size_t)k * sizeof(TYPE), sizeof(TYPE));                          \
@@ -35,6 +42,20 @@ struct pack {
     }
 PACK_OUT_IN(pack_out_in_16, uint16_t)
 PACK_OUT_IN(pack_out_in_32, uint32_t)
+
+static void pack_in_out(const struct pack *p, char *panel, int32_t first, int32_t n)
+{
+    const struct weight *w = p->w;
+    const size_t size = dtype_size(w->type);
+    for (int32_t k = 0; k < w->in; k++) {
+        const char *column = p->src + (size_t)k * (size_t)w->out * size;
+        char *to = panel + (size_t)k * (size_t)w->width * size;
+        if (!p->rows)
+            memcpy(to, column + (size_t)first * size, (size_t)n * size);
+        for (int32_t j = 0; p->rows && j < n; j++)
+            memcpy(to + (size_t)j * size, column + (size_t)p->rows[first + j] * size, size);
+    }
+}
 
 static void pack_panel(void *arg, int thread, int64_t i)
 {
@@ -48,13 +69,11 @@ static void pack_panel(void *arg, int thread, int64_t i)
     if (n < w->width)
         memset(panel, 0, w->panel_bytes);
     if (w->order == ORDER_IN_OUT)
-        for (int32_t k = 0; k < w->in; k++)
-            memcpy(panel + (size_t)k * (size_t)w->width * size,
-                   p->src + ((size_t)k * (size_t)w->out + (size_t)first) * size, (size_t)n * size);
+        pack_in_out(p, panel, first, n);
     else if (size == 2)
-        pack_out_in_16(w, p->src, panel, first, n);
+        pack_out_in_16(p, panel, first, n);
     else
-        pack_out_in_32(w, p->src, panel, first, n);
+        pack_out_in_32(p, panel, first, n);
     if (!p->k->all_finite(panel, w->type, w->panel_bytes / size)) /* while it is near */
         row_is_bad(p->bad, (int32_t)i);
 }
@@ -67,16 +86,16 @@ static bool refuse_panel(const struct pack *p, int32_t panel, struct error *e)
     size_t size = dtype_size(w->type), width = (size_t)w->width;
     for (int32_t j = 0; j < w->width; j++)
         for (int32_t k = 0; k < w->in; k++) {
-            int32_t row = panel * w->width + j;
             if (p->k->all_finite(at + ((size_t)k * width + (size_t)j) * size, w->type, 1))
                 continue;
+            int32_t row = source_row(p, panel * w->width + j);
             return error_set(e, ERROR_INPUT, NOT_FINITE, w->order == ORDER_IN_OUT ? k : row,
                              w->order == ORDER_IN_OUT ? row : k);
         }
     return true;
 }
 
-static bool pack(struct cpu *c, struct weight *w, const void *src, struct error *e)
+static bool pack(struct cpu *c, struct weight *w, const struct weight_source *src, struct error *e)
 {
     size_t total = 0;
     w->width = c->k->width;
@@ -90,23 +109,34 @@ static bool pack(struct cpu *c, struct weight *w, const void *src, struct error 
                          w->in, total);
     w->packed_bytes = total;
     atomic_int bad = INT32_MAX;
-    struct pack p = {c->k, w, src, &bad};
+    struct pack p = {.k = c->k, .w = w, .src = src->data, .rows = src->rows, .bad = &bad};
     pool_run(c->pool, w->n_panels, pack_panel, &p);
     return bad == INT32_MAX || refuse_panel(&p, bad, e);
 }
 
-struct weight *cpu_weight_new(struct backend *b, enum dtype type, int32_t out, int32_t in,
-                              enum order order, const void *src, unsigned uses, struct error *e)
+static bool check_source(const struct weight_source *src, unsigned uses, struct error *e)
 {
-    if (out <= 0 || in <= 0 || type == DTYPE_I32 || src == NULL || uses == 0) {
-        error_set(e, ERROR_INPUT, "cpu: a weight [%d, %d] of dtype %d can't be used", out, in,
-                  (int)type);
+    if (src->out <= 0 || src->in <= 0 || src->type == DTYPE_I32 || src->type == DTYPE_F64 ||
+        src->data == NULL || uses == 0 || (src->rows && uses != USE_PRODUCT))
+        return error_set(e, ERROR_INPUT, "cpu: a weight [%d, %d] of dtype %d can't be used",
+                         src->out, src->in, (int)src->type);
+    for (int32_t i = 0; src->rows && i < src->out; i++)
+        if (src->rows[i] < 0 || src->rows[i] >= src->out)
+            return error_set(e, ERROR_SYSTEM, "cpu: row %d of a weight is row %d of %d", i,
+                             src->rows[i], src->out);
+    return true;
+}
+
+struct weight *cpu_weight_new(struct backend *b, const struct weight_source *src, unsigned uses,
+                              struct error *e)
+{
+    if (!check_source(src, uses, e))
         return NULL;
-    }
     struct weight *w = xcalloc(1, sizeof *w);
-    w->out = out, w->in = in, w->type = type, w->order = order, w->uses = uses;
+    w->out = src->out, w->in = src->in, w->type = src->type, w->order = src->order;
+    w->uses = uses;
     if (uses & USE_ROWS)
-        w->rows = src;
+        w->rows = src->data;
     if ((uses & USE_PRODUCT) && !pack(cpu_of(b), w, src, e)) {
         cpu_weight_free(b, w);
         return NULL;

@@ -58,13 +58,13 @@ static bool open_biases(struct dict *d, const struct dict_parts *p, struct error
 static bool open_weights(struct dict *d, const struct dict_parts *p, struct error *e)
 {
     struct backend *b = d->backend;
-    d->encoder = pack_weight(b, d->tensors, p->encoder, p->order, USE_PRODUCT | USE_ROWS, e);
+    d->encoder = pack_weight(b, d->tensors, p->encoder, p->order, NULL, USE_PRODUCT | USE_ROWS, e);
     if (!d->encoder)
         return false;
     d->bytes += device_weight_bytes(b, d->encoder);
     d->decoder = d->encoder;
     if (p->decoder) {
-        d->decoder = pack_weight(b, d->tensors, p->decoder, ORDER_OUT_IN, USE_ROWS, e);
+        d->decoder = pack_weight(b, d->tensors, p->decoder, ORDER_OUT_IN, NULL, USE_ROWS, e);
         if (!d->decoder)
             return false;
         d->bytes += device_weight_bytes(b, d->decoder);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 struct weight *pack_weight(struct backend *b, const struct tensors *ts,
-                           const struct named_tensor *t, enum order order, unsigned uses,
-                           struct error *e)
+                           const struct named_tensor *t, enum order order, const int32_t *rows,
+                           unsigned uses, struct error *e)
 {
     int64_t out = t->dim[order == ORDER_OUT_IN ? 0 : 1], in = t->dim[order == ORDER_OUT_IN ? 1 : 0];
     if (out < 1 || in < 1 || out > INT32_MAX || in > INT32_MAX) {
@@ -13,8 +13,14 @@ struct weight *pack_weight(struct backend *b, const struct tensors *ts,
                   t->file, t->name, (long long)t->dim[0], (long long)t->dim[1], INT32_MAX);
         return NULL;
     }
-    struct weight *w = device_weight_new(b, (enum dtype)t->type, (int32_t)out, (int32_t)in, order,
-                                         t->data, uses, e);
+    struct weight *w = device_weight_new(b,
+                                         &(struct weight_source){.type = (enum dtype)t->type,
+                                                                 .out = (int32_t)out,
+                                                                 .in = (int32_t)in,
+                                                                 .order = order,
+                                                                 .data = t->data,
+                                                                 .rows = rows},
+                                         uses, e);
     if (!w)
         error_prefix(e, "%s: %s", t->file, t->name);
     tensors_done(ts, t);
@@ -22,7 +28,7 @@ struct weight *pack_weight(struct backend *b, const struct tensors *ts,
 }
 
 bool pack_vector(struct backend *b, const struct tensors *ts, const char *name, int32_t n,
-                 struct tensor *out, struct error *e)
+                 const int32_t *order, struct tensor *out, struct error *e)
 {
     const struct named_tensor *t = tensors_need(ts, name, 1, (const int64_t[]){n}, e);
     if (!t || !tensor_check_finite(t, e))
@@ -32,7 +38,15 @@ bool pack_vector(struct backend *b, const struct tensors *ts, const char *name, 
         return error_prefix(e, "%s: %s", t->file, name);
     float *host = xreallocarray(NULL, (size_t)n, sizeof *host);
     tensor_to_f32(host, t->data, (enum dtype)t->type, (size_t)n);
-    device_put(b, *out, host);
+    float *in_order = host;
+    if (order) {
+        in_order = xreallocarray(NULL, (size_t)n, sizeof *in_order);
+        for (int32_t i = 0; i < n; i++)
+            in_order[i] = host[order[i]];
+    }
+    device_put(b, *out, in_order);
+    if (order)
+        free(in_order);
     free(host);
     tensors_done(ts, t);
     return true;

@@ -7,11 +7,12 @@
 /* Packs a two-dimensional tensor, already checked by tensors_need, as a weight: [out, in] or, with
  * ORDER_IN_OUT, [in, out]; drops the source's pages. With USE_ROWS the weight goes on reading the
  * file's mapping. A value that is not finite is refused: with USE_PRODUCT here, rows that are only
- * gathered when they are (backend.h). NULL and *e on failure. */
+ * gathered when they are (backend.h). rows: as in struct weight_source, or NULL. NULL and *e on
+ * failure. */
 struct weight *pack_weight(struct backend *, const struct tensors *, const struct named_tensor *,
-                           enum order, unsigned uses, struct error *e);
-/* The tensor `name` of shape [n], every value finite, as an f32 vector [1, n] of the device; the
- * caller frees out->buf. */
+                           enum order, const int32_t *rows, unsigned uses, struct error *e);
+/* The tensor `name` of shape [n], every value finite, as an f32 vector [1, n] of the device, its
+ * element i the source's element order[i] (NULL: i); the caller frees out->buf. */
 bool pack_vector(struct backend *, const struct tensors *, const char *name, int32_t n,
-                 struct tensor *out, struct error *e);
+                 const int32_t *order, struct tensor *out, struct error *e);
 #endif

@@ -1,7 +1,6 @@
 /* The resumable forward: a walk over the ordered hook points that computes no more than somebody
  * looks at. */
 #include "engine/model/model_private.h"
-#include <math.h>
 #include <stdio.h>
 
 struct held { /* a tensor and whether somebody else may still read its memory */
@@ -68,7 +67,7 @@ static struct tensor norm(struct walk *w, enum residual which, struct held *x, c
     bool before = run_ok(w->run);
     if (w->run->tape)
         x->shared = true;
-    struct tensor y = op_norm(w->run, x->t, n->gamma, n->beta, w->m->config.norm_eps);
+    struct tensor y = op_norm(w->run, x->t, n, (struct tensor){0});
     if (!run_ok(w->run)) {
         residual_name(w, which, name);
         run_name(w->run, before, "%s", name);
@@ -168,22 +167,20 @@ static void layer_end(struct walk *w)
 static struct tensor attention(struct walk *w, struct held *resid)
 {
     const struct layer *l = layer_of(w);
-    const struct model_config *c = &w->m->config;
-    int32_t head_dim = c->d_model / c->n_heads;
-    /* the share is a decimal in config.json: 0.7 · 10 must be 7 also in float */
-    struct rope rope = {(int32_t)(head_dim * (double)c->rotary_pct + 1e-4), c->rotary_base};
+    const int32_t d = w->m->config.d_model;
     struct tensor qkv =
         op_linear(w->run, norm(w, BEFORE_THE_LAYER, resid, &l->attn_norm), &l->qkv, EPILOGUE_NONE);
-    return op_attn(w->run, qkv, c->n_heads, 1.0f / sqrtf((float)head_dim), w->at.layer,
-                   &w->batch->seqs, rope);
+    return op_attn(w->run, tensor_cols(qkv, 0, d), tensor_cols(qkv, d, d),
+                   tensor_cols(qkv, 2 * d, d), &l->attn, w->at.layer, &w->batch->seqs);
 }
 
 static void enter_mlp(struct walk *w, struct tensor x)
 {
     const struct layer *l = layer_of(w);
-    bool fused = w->m->config.act == ACT_GELU && !observed(w, SITE_MLP_PRE);
-    w->value =
-        (struct held){op_linear(w->run, x, &l->up, fused ? EPILOGUE_GELU : EPILOGUE_NONE), false};
+    const enum activation act = w->m->config.act;
+    bool fused = (act == ACT_GELU || act == ACT_GELU_TANH) && !observed(w, SITE_MLP_PRE);
+    enum epilogue e = !fused ? EPILOGUE_NONE : act == ACT_GELU ? EPILOGUE_GELU : EPILOGUE_GELU_TANH;
+    w->value = (struct held){op_linear(w->run, x, &l->up, e), false};
     w->at.site = fused ? SITE_MLP_ACT : SITE_MLP_PRE;
 }
 
@@ -270,7 +267,8 @@ static void advance(struct walk *w)
     case SITE_RESID_PRE: from_resid_pre(w); break;
     case SITE_ATTN_OUT: from_attn_out(w); break;
     case SITE_MLP_PRE:
-        w->value = (struct held){op_act(w->run, w->value.t, w->m->config.act), false};
+        w->value =
+            (struct held){op_act(w->run, w->value.t, (struct tensor){0}, w->m->config.act), false};
         w->at.site = SITE_MLP_ACT;
         break;
     case SITE_MLP_ACT: from_mlp_act(w); break;

@@ -43,7 +43,7 @@ struct tensor model_loss(struct run *run, const struct model *m, struct tensor h
                       m->config.n_vocab - 1);
             return none;
         }
-    struct tensor of = op_xent(run, h, m->unembed, run_put_ids(run, h.rows, 1, target));
+    struct tensor of = op_xent(run, h, m->unembed, run_put_ids(run, h.rows, 1, target), 0);
     if (loss)
         fetch_losses(run, of, target, loss);
     return of;
@@ -61,7 +61,7 @@ void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t
     }
     struct arena_mark mark = arena_mark(run->arena);
     struct tensor best = run_ids(run, h.rows, n), p = run_tensor(run, h.rows, n);
-    op_topn(run, h, m->unembed, best, p);
+    op_topn(run, h, m->unembed, 0, best, p);
     run_get(run, ids, best);
     run_get(run, logp, p);
     check_values(run, logp, (size_t)h.rows * (size_t)n, "predictions");
@@ -91,22 +91,8 @@ void model_direct_logits(struct run *run, const struct model *m, struct tensor u
 {
     if (!check_hidden(run, m, u))
         return;
-    const size_t d = (size_t)m->config.d_model;
     struct arena_mark mark = arena_mark(run->arena);
-    float *rows = xcalloc((size_t)u.rows * d, sizeof *rows);
-    float *gamma = xcalloc(d, sizeof *gamma);
-    run_get(run, rows, u);
-    run_get(run, gamma, m->final_norm.gamma);
-    for (size_t t = 0; t < (size_t)u.rows; t++) {
-        float *row = rows + t * d;
-        double mean = 0;
-        for (size_t i = 0; i < d; i++)
-            mean += (double)row[i] / (double)d;
-        for (size_t i = 0; i < d; i++)
-            row[i] = (float)((double)gamma[i] * ((double)row[i] - mean));
-    }
-    model_logits(run, m, run_put(run, u.rows, u.cols, rows), logits);
+    const struct norm centre = {.kind = NORM_CENTRE, .gamma = m->final_norm.gamma};
+    model_logits(run, m, op_norm(run, u, &centre, (struct tensor){0}), logits);
     arena_reset(run->arena, mark);
-    free(gamma);
-    free(rows);
 }

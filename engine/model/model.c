@@ -3,6 +3,7 @@
 #include "engine/dict/pack.h"
 #include "engine/formats/hf.h"
 #include "engine/model/model_private.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@ enum { NAME_MAX_LEN = 128 };
 
 struct opening { /* what the steps of model_open share */
     struct model *m;
+    int32_t *qkv_rows;  /* where rows of q, of k, of v stand among those of the file */
     const char *prefix; /* "gpt_neox." or "" */
     struct error *e;
     void (*progress)(void *, double);
@@ -27,11 +29,11 @@ static void full_name(const struct opening *o, int32_t layer, const char *part, 
 }
 
 static bool open_vector(struct opening *o, int32_t layer, const char *part, const char *kind,
-                        int32_t n, struct tensor *out)
+                        int32_t n, const int32_t *order, struct tensor *out)
 {
     char name[NAME_MAX_LEN];
     full_name(o, layer, part, kind, name);
-    if (!pack_vector(o->m->backend, o->m->tensors, name, n, out, o->e))
+    if (!pack_vector(o->m->backend, o->m->tensors, name, n, order, out, o->e))
         return false;
     o->m->bytes += (size_t)n * sizeof(float);
     return true;
@@ -40,30 +42,66 @@ static bool open_vector(struct opening *o, int32_t layer, const char *part, cons
 static bool open_norm(struct opening *o, int32_t layer, const char *part, struct norm *out)
 {
     int32_t n = o->m->config.d_model;
-    return open_vector(o, layer, part, "weight", n, &out->gamma) &&
-           open_vector(o, layer, part, "bias", n, &out->beta);
+    out->kind = NORM_LAYER, out->eps = o->m->config.norm_eps;
+    return open_vector(o, layer, part, "weight", n, NULL, &out->gamma) &&
+           open_vector(o, layer, part, "bias", n, NULL, &out->beta);
 }
 
 static struct weight *open_weight(struct opening *o, const char *name, int32_t out, int32_t in,
-                                  unsigned uses)
+                                  const int32_t *rows, unsigned uses)
 {
     const struct named_tensor *t =
         tensors_need(o->m->tensors, name, 2, (const int64_t[]){out, in}, o->e);
     struct weight *w =
-        t ? pack_weight(o->m->backend, o->m->tensors, t, ORDER_OUT_IN, uses, o->e) : NULL;
+        t ? pack_weight(o->m->backend, o->m->tensors, t, ORDER_OUT_IN, rows, uses, o->e) : NULL;
     if (w)
         o->m->bytes += device_weight_bytes(o->m->backend, w);
     return w;
 }
 
 static bool open_linear(struct opening *o, int32_t layer, const char *part, int32_t out, int32_t in,
-                        bool bias, struct linear *l)
+                        bool bias, const int32_t *rows, struct linear *l)
 {
     char name[NAME_MAX_LEN];
     full_name(o, layer, part, "weight", name);
     l->out = out, l->in = in;
-    l->w = open_weight(o, name, out, in, USE_PRODUCT);
-    return l->w && (!bias || open_vector(o, layer, part, "bias", out, &l->bias));
+    l->w = open_weight(o, name, out, in, rows, USE_PRODUCT);
+    return l->w && (!bias || open_vector(o, layer, part, "bias", out, rows, &l->bias));
+}
+
+/* A head's q, k and v stand beside each other in the file; attention wants all of each. */
+static int32_t *qkv_rows(const struct model_config *c)
+{
+    const int32_t d = c->d_model, dim = d / c->n_heads;
+    int32_t *rows = xreallocarray(NULL, (size_t)d * 3, sizeof *rows);
+    for (int32_t part = 0; part < 3; part++)
+        for (int32_t i = 0; i < d; i++)
+            rows[part * d + i] = (i / dim * 3 + part) * dim + i % dim;
+    return rows;
+}
+
+/* inv_freq_i = base^(−2i/rot), in float as transformers has it. */
+static bool open_rotation(struct opening *o)
+{
+    const struct model_config *c = &o->m->config;
+    const int32_t dim = c->d_model / c->n_heads;
+    /* the share is a decimal in config.json: 0.7 · 10 must be 7 also in float */
+    struct rope rope = {.rot = (int32_t)(dim * (double)c->rotary_pct + 1e-4), .style = ROPE_NEOX};
+    struct backend *b = o->m->backend;
+    float *host = xcalloc((size_t)rope.rot / 2 + 1, sizeof *host);
+    for (int32_t i = 0; i < rope.rot / 2; i++)
+        host[i] = (float)(1.0 / pow((double)c->rotary_base, 2.0 * i / rope.rot));
+    rope.inv_freq = o->m->inv_freq = tensor_new(b, 1, rope.rot / 2, b->caps.real, o->e);
+    if (rope.inv_freq.buf)
+        device_put(b, rope.inv_freq, host);
+    free(host);
+    for (int32_t i = 0; i < c->n_layers; i++)
+        o->m->layer[i].attn = (struct attn_shape){.n_heads = c->n_heads,
+                                                  .n_kv_heads = c->n_heads,
+                                                  .head_dim = dim,
+                                                  .scale = 1.0f / sqrtf((float)dim),
+                                                  .rope = rope};
+    return rope.inv_freq.buf != NULL;
 }
 
 static bool open_layer(struct opening *o, int32_t i)
@@ -74,10 +112,10 @@ static bool open_layer(struct opening *o, int32_t i)
     return open_norm(o, i, "input_layernorm", &l->attn_norm) &&
            open_norm(o, i, "post_attention_layernorm", &l->mlp_norm) &&
            open_linear(o, i, "attention.query_key_value", 3 * c->d_model, c->d_model, bias,
-                       &l->qkv) &&
-           open_linear(o, i, "attention.dense", c->d_model, c->d_model, bias, &l->proj) &&
-           open_linear(o, i, "mlp.dense_h_to_4h", c->d_mlp, c->d_model, true, &l->up) &&
-           open_linear(o, i, "mlp.dense_4h_to_h", c->d_model, c->d_mlp, true, &l->down);
+                       o->qkv_rows, &l->qkv) &&
+           open_linear(o, i, "attention.dense", c->d_model, c->d_model, bias, NULL, &l->proj) &&
+           open_linear(o, i, "mlp.dense_h_to_4h", c->d_mlp, c->d_model, true, NULL, &l->up) &&
+           open_linear(o, i, "mlp.dense_4h_to_h", c->d_model, c->d_mlp, true, NULL, &l->down);
 }
 
 /* The embedding stays in the mapping; the unembedding is packed. The largest product comes first,
@@ -93,10 +131,10 @@ static bool open_vocabulary(struct opening *o)
         unembed = "lm_head.weight"; /* what transformers 5 calls it in memory */
     if (!tensors_find(m->tensors, unembed) && c->tied)
         unembed = embed;
-    m->unembed = open_weight(o, unembed, c->n_vocab, c->d_model, USE_PRODUCT);
+    m->unembed = open_weight(o, unembed, c->n_vocab, c->d_model, NULL, USE_PRODUCT);
     if (!m->unembed)
         return false;
-    m->embed = open_weight(o, embed, c->n_vocab, c->d_model, USE_ROWS);
+    m->embed = open_weight(o, embed, c->n_vocab, c->d_model, NULL, USE_ROWS);
     if (!m->embed)
         return false;
     m->embed_source = tensors_find(m->tensors, embed);
@@ -136,7 +174,8 @@ static bool open_all(struct opening *o)
         tensors_find(m->tensors, "embed_in.weight"))
         o->prefix = "";
     m->layer = xcalloc((size_t)m->config.n_layers, sizeof *m->layer);
-    if (!open_vocabulary(o))
+    o->qkv_rows = qkv_rows(&m->config);
+    if (!open_vocabulary(o) || !open_rotation(o))
         return false;
     /* the unembedding counts as two layers, about its share in small models */
     double steps = m->config.n_layers + 2;
@@ -156,7 +195,9 @@ bool model_open(struct backend *b, const char *dir, void (*progress)(void *, dou
     m->backend = b;
     m->dir = xstrdup(dir);
     struct opening o = {.m = m, .prefix = "gpt_neox.", .e = e, .progress = progress, .arg = arg};
-    if (!open_all(&o)) {
+    const bool ok = open_all(&o);
+    free(o.qkv_rows);
+    if (!ok) {
         model_free(m);
         return error_prefix(e, "opening model %s", dir);
     }
@@ -203,6 +244,7 @@ void model_free(struct model *m)
         free_linear(b, &l->down);
     }
     free_norm(b, &m->final_norm);
+    free_tensor(b, m->inv_freq);
     free_weight(b, m->embed);
     free_weight(b, m->unembed);
     free(m->layer);

@@ -4,13 +4,10 @@
 #include "engine/formats/tensors.h"
 #include "engine/model/model.h"
 
-struct norm {
-    struct tensor gamma, beta; /* [1, d_model] */
-};
-
 struct layer {
     struct norm attn_norm, mlp_norm;
-    struct linear qkv, proj; /* [3·d, d], [d, d] */
+    struct attn_shape attn;
+    struct linear qkv, proj; /* [all of q, then of k, then of v; d], [d, d] */
     struct linear up, down;  /* [d_mlp, d], [d, d_mlp] */
 };
 
@@ -24,6 +21,7 @@ struct model {
     struct weight *embed, *unembed;
     const struct named_tensor *embed_source;
     struct norm final_norm;
+    struct tensor inv_freq; /* of the layers' rotation */
     struct layer *layer;
 };
 

@@ -194,24 +194,27 @@ bool reference_row_is_finite(const struct weight *w, int32_t row, struct error *
 }
 
 /* In the order of the source. */
-static bool is_finite(const struct weight *w, enum order order, struct error *e)
+static bool is_finite(const struct weight *w, const struct weight_source *src, struct error *e)
 {
-    for (int32_t i = 0; order == ORDER_OUT_IN && i < w->out; i++)
-        if (!reference_row_is_finite(w, i, e))
-            return false;
-    for (int32_t i = 0; order == ORDER_IN_OUT && i < w->in; i++)
-        for (int32_t o = 0; o < w->out; o++)
-            if (!isfinite(w->w[(size_t)o * (size_t)w->in + (size_t)i]))
-                return error_set(e, ERROR_INPUT, NOT_FINITE, i, o);
+    const bool by_row = src->order == ORDER_OUT_IN;
+    for (int32_t i = 0; i < (by_row ? w->out : w->in); i++)
+        for (int32_t j = 0; j < (by_row ? w->in : w->out); j++) {
+            const int32_t o = by_row ? i : j, at = src->rows ? src->rows[o] : o;
+            if (!isfinite(w->w[(size_t)o * (size_t)w->in + (size_t)(by_row ? j : i)]))
+                return error_set(e, ERROR_INPUT, NOT_FINITE, by_row ? at : i, by_row ? j : at);
+        }
     return true;
 }
 
-static struct weight *weight_new(struct backend *b, enum dtype type, int32_t out, int32_t in,
-                                 enum order order, const void *src, unsigned uses, struct error *e)
+static struct weight *weight_new(struct backend *b, const struct weight_source *src, unsigned uses,
+                                 struct error *e)
 {
+    const enum dtype type = src->type;
+    const int32_t out = src->out, in = src->in;
     size_t n;
-    if (out <= 0 || in <= 0 || dtype_size(type) > 4 || type == DTYPE_I32 || src == NULL ||
-        uses == 0 || !size_mul((size_t)out, (size_t)in, &n) || n > PTRDIFF_MAX / sizeof(double)) {
+    if (out <= 0 || in <= 0 || dtype_size(type) > 4 || type == DTYPE_I32 || src->data == NULL ||
+        uses == 0 || (src->rows && uses != USE_PRODUCT) || !size_mul((size_t)out, (size_t)in, &n) ||
+        n > PTRDIFF_MAX / sizeof(double)) {
         error_set(e, ERROR_INPUT, "reference: a weight [%d, %d] of dtype %d can't be used", out, in,
                   (int)type);
         return NULL;
@@ -223,11 +226,14 @@ static struct weight *weight_new(struct backend *b, enum dtype type, int32_t out
         weight_free(b, w);
         return NULL;
     }
-    for (size_t o = 0; o < (size_t)out; o++)
+    for (size_t o = 0; o < (size_t)out; o++) {
+        const size_t from = src->rows ? (size_t)src->rows[o] : o;
         for (size_t i = 0; i < (size_t)in; i++)
             w->w[o * (size_t)in + i] = source_value(
-                src, type, order == ORDER_OUT_IN ? o * (size_t)in + i : i * (size_t)out + o);
-    if ((uses & USE_PRODUCT) && !is_finite(w, order, e)) {
+                src->data, type,
+                src->order == ORDER_OUT_IN ? from * (size_t)in + i : i * (size_t)out + from);
+    }
+    if ((uses & USE_PRODUCT) && !is_finite(w, src, e)) {
         weight_free(b, w);
         return NULL;
     }

@@ -45,7 +45,23 @@ static double activate(double x, enum activation f)
         return x > 0 ? x : isnan(x) ? x : 0;
     if (f == ACT_GELU)
         return 0.5 * x * erfc(-x * sqrt(0.5));
+    if (f == ACT_SILU)
+        return x / (1 + exp(-x));
     return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+}
+
+static double end_of_product(enum epilogue e, double v, double y)
+{
+    switch (e) {
+    case EPILOGUE_NONE: break;
+    case EPILOGUE_ADD: return y + v;
+    case EPILOGUE_GELU: return activate(v, ACT_GELU);
+    case EPILOGUE_GELU_TANH: return activate(v, ACT_GELU_TANH);
+    case EPILOGUE_SILU_MUL: return activate(v, ACT_SILU) * y;
+    case EPILOGUE_GELU_MUL: return activate(v, ACT_GELU) * y;
+    case EPILOGUE_GELU_TANH_MUL: return activate(v, ACT_GELU_TANH) * y;
+    }
+    return v;
 }
 
 static void linear(struct backend *b, struct tensor y, struct tensor x, const struct weight *w,
@@ -59,9 +75,7 @@ static void linear(struct backend *b, struct tensor y, struct tensor x, const st
         for (int32_t o = 0; o < w->out; o++) {
             double v = dot(w, o, row(&vx, t)) + (vb.at ? (double)vb.at[o] : 0);
             real *at = row(&vy, t) + o;
-            *at = (real)(e == EPILOGUE_GELU  ? activate(v, ACT_GELU)
-                         : e == EPILOGUE_ADD ? (double)*at + v
-                                             : v);
+            *at = (real)end_of_product(e, v, (double)*at);
         }
 }
 
@@ -80,103 +94,137 @@ static void weight_rows(struct backend *b, struct tensor y, const struct weight 
             return;
 }
 
-static void norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
-                 struct tensor beta, float eps)
+/* Argument of a norm or an activation that may be absent. */
+static bool optional(struct backend *b, const char *op, struct tensor t, int32_t rows, int32_t cols,
+                     struct view *v)
 {
-    struct view vy, vx, vg, vb;
+    *v = (struct view){0};
+    return !t.buf || view(b, op, t, rows, cols, v);
+}
+
+static void norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
+                 struct tensor beta, float eps, enum norm_kind kind, struct tensor scale_out,
+                 struct tensor scale_in)
+{
+    static const char *const name[] = {"a LayerNorm", "an RMSNorm", "a centred row"};
+    struct view vy, vx, vg, vb, out, in;
     if (!view(b, "norm", x, -1, -1, &vx) || !view(b, "norm", y, x.rows, x.cols, &vy) ||
-        !view(b, "norm", gamma, 1, x.cols, &vg) || !view(b, "norm", beta, 1, x.cols, &vb))
+        !optional(b, "norm", gamma, 1, x.cols, &vg) || !optional(b, "norm", beta, 1, x.cols, &vb) ||
+        !optional(b, "norm", scale_out, x.rows, 1, &out) ||
+        !optional(b, "norm", scale_in, x.rows, 1, &in))
         return;
     for (int32_t t = 0; t < x.rows; t++) {
+        const real *at = row(&vx, t);
         double mean = 0, var = 0;
+        for (int32_t i = 0; kind != NORM_RMS && i < x.cols; i++)
+            mean += (double)at[i] / x.cols;
         for (int32_t i = 0; i < x.cols; i++)
-            mean += (double)row(&vx, t)[i] / x.cols;
-        for (int32_t i = 0; i < x.cols; i++)
-            var += ((double)row(&vx, t)[i] - mean) * ((double)row(&vx, t)[i] - mean) / x.cols;
+            var += ((double)at[i] - mean) * ((double)at[i] - mean) / x.cols;
         if (!isfinite((real)(var * x.cols))) { /* the sum of squares, as a device would form it */
             error_set(&reference_of(b)->err, ERROR_INPUT,
-                      "a value is no finite number, or too large for a LayerNorm in float32");
+                      "a value is no finite number, or too large for %s in float32", name[kind]);
             return;
         }
-        double scale = 1 / sqrt(var + (double)eps);
+        double scale = in.at                 ? (double)*row(&in, t)
+                       : kind == NORM_CENTRE ? 1
+                                             : 1 / sqrt(var + (double)eps);
         for (int32_t i = 0; i < x.cols; i++)
-            row(&vy, t)[i] = (real)(((double)row(&vx, t)[i] - mean) * scale * (double)vg.at[i] +
-                                    (double)vb.at[i]);
+            row(&vy, t)[i] =
+                (real)(((double)at[i] - mean) * scale * (vg.at ? (double)vg.at[i] : 1) +
+                       (vb.at ? (double)vb.at[i] : 0));
+        if (out.at)
+            *row(&out, t) = (real)scale;
     }
 }
 
-static void act(struct backend *b, struct tensor y, struct tensor x, enum activation f)
+static void act(struct backend *b, struct tensor y, struct tensor x, struct tensor mul,
+                enum activation f)
 {
-    struct view vy, vx;
-    if (!view(b, "act", x, -1, -1, &vx) || !view(b, "act", y, x.rows, x.cols, &vy))
+    struct view vy, vx, vm;
+    if (!view(b, "act", x, -1, -1, &vx) || !view(b, "act", y, x.rows, x.cols, &vy) ||
+        !optional(b, "act", mul, x.rows, x.cols, &vm))
         return;
     for (int32_t t = 0; t < x.rows; t++)
         for (int32_t i = 0; i < x.cols; i++)
-            row(&vy, t)[i] = (real)activate((double)row(&vx, t)[i], f);
+            row(&vy, t)[i] =
+                (real)(activate((double)row(&vx, t)[i], f) * (vm.at ? (double)row(&vm, t)[i] : 1));
 }
 
 /* ---- attention */
 
-struct heads {
-    int32_t n, dim, rot;
-    float base, scale;
-};
+static double capped(double x, float cap)
+{
+    return cap > 0 ? (double)cap * tanh(x / (double)cap) : x;
+}
 
 /* The angle is a float's product, as in the models' own code. */
-static void rotated(const struct heads *h, const real *x, int32_t pos, double *out)
+static void rotated(const struct attn_shape *a, const struct view *inv_freq, const real *x,
+                    int32_t pos, double *out)
 {
-    int32_t half = h->rot / 2;
-    for (int32_t i = 0; i < h->dim; i++)
+    const int32_t half = a->rope.rot / 2;
+    for (int32_t i = 0; i < a->head_dim; i++)
         out[i] = (double)x[i];
     for (int32_t i = 0; i < half; i++) {
-        float inv_freq = (float)(1.0 / pow((double)h->base, 2.0 * i / h->rot));
-        double angle = (double)((float)pos * inv_freq), c = cos(angle), s = sin(angle);
-        double low = (double)x[i], high = (double)x[i + half];
-        out[i] = low * c - high * s, out[i + half] = high * c + low * s;
+        const bool apart = a->rope.style == ROPE_NEOX;
+        const int32_t u = apart ? i : 2 * i, v = apart ? i + half : 2 * i + 1;
+        double angle = (double)((float)pos * (float)inv_freq->at[i]);
+        out[u] = (double)x[u] * cos(angle) - (double)x[v] * sin(angle);
+        out[v] = (double)x[v] * cos(angle) + (double)x[u] * sin(angle);
     }
 }
 
-static void attend(const struct heads *h, const double *q, const double *keys, const double *values,
-                   int32_t n, real *y)
+/* One query at position n − 1 over one head of keys and values [position, width]. */
+static void attend(const struct attn_shape *a, const double *q, const double *keys,
+                   const double *values, int32_t n, real *y)
 {
-    size_t width = (size_t)h->n * (size_t)h->dim;
+    const size_t width = (size_t)a->n_kv_heads * (size_t)a->head_dim;
+    const int32_t first = a->window > 0 && n > a->window ? n - a->window : 0;
     double *p = xmalloc((size_t)n * sizeof *p), max = -INFINITY, sum = 0;
-    for (int32_t s = 0; s < n; s++) {
+    for (int32_t s = first; s < n; s++) {
         p[s] = 0;
-        for (int32_t i = 0; i < h->dim; i++)
+        for (int32_t i = 0; i < a->head_dim; i++)
             p[s] += q[i] * keys[(size_t)s * width + (size_t)i];
-        p[s] *= (double)h->scale;
+        p[s] = capped(p[s] * (double)a->scale, a->soft_cap);
         max = p[s] > max ? p[s] : max;
     }
-    for (int32_t s = 0; s < n; s++)
+    for (int32_t s = first; s < n; s++)
         sum += p[s] = exp(p[s] - max);
-    for (int32_t i = 0; i < h->dim; i++) {
+    for (int32_t i = 0; i < a->head_dim; i++) {
         double v = 0;
-        for (int32_t s = 0; s < n; s++)
+        for (int32_t s = first; s < n; s++)
             v += p[s] / sum * values[(size_t)s * width + (size_t)i];
         y[i] = (real)v;
     }
     free(p);
 }
 
+struct attn_args {
+    const struct attn_shape *shape;
+    struct view y, q, k, v, inv_freq;
+};
+
 /* One sequence: rows first … end − 1 behind `past` kept positions of keys and values [cap, width].
  */
-static void attend_sequence(const struct heads *h, const struct view *y, const struct view *qkv,
-                            int32_t first, int32_t end, int32_t past, double *keys, double *values)
+static void attend_sequence(const struct attn_args *a, int32_t first, int32_t end, int32_t past,
+                            double *keys, double *values)
 {
-    size_t dim = (size_t)h->dim, width = (size_t)h->n * dim;
+    const struct attn_shape *s = a->shape;
+    const size_t dim = (size_t)s->head_dim, width = (size_t)s->n_kv_heads * dim;
+    const int32_t group = s->n_heads / s->n_kv_heads;
     double *q = xmalloc(dim * sizeof *q);
-    for (int32_t t = first; t < end; t++)
-        for (int32_t k = 0; k < h->n; k++) {
-            const real *src = row(qkv, t) + (size_t)k * 3 * dim;
-            size_t pos = (size_t)past + (size_t)(t - first), to = pos * width + (size_t)k * dim;
-            rotated(h, src, (int32_t)pos, q);
-            rotated(h, src + dim, (int32_t)pos, keys + to);
-            for (size_t i = 0; i < dim; i++)
-                values[to + i] = (double)src[2 * dim + i];
-            attend(h, q, keys + (size_t)k * dim, values + (size_t)k * dim, (int32_t)pos + 1,
-                   row(y, t) + (size_t)k * dim);
+    for (int32_t t = first; t < end; t++) {
+        const int32_t pos = past + t - first;
+        for (size_t i = 0; i < width; i++)
+            values[(size_t)pos * width + i] = (double)row(&a->v, t)[i];
+        for (size_t k = 0; k < (size_t)s->n_kv_heads; k++)
+            rotated(s, &a->inv_freq, row(&a->k, t) + k * dim, pos,
+                    keys + (size_t)pos * width + k * dim);
+        for (int32_t h = 0; h < s->n_heads; h++) {
+            const size_t kv = (size_t)(h / group) * dim;
+            rotated(s, &a->inv_freq, row(&a->q, t) + (size_t)h * dim, pos, q);
+            attend(s, q, keys + kv, values + kv, pos + 1, row(&a->y, t) + (size_t)h * dim);
         }
+    }
     free(q);
 }
 
@@ -192,23 +240,27 @@ static bool kv_fits(struct backend *b, const struct kv *kv, int32_t layer, int32
                      layer, end, kv->n_layers, kv->first_layer, kv->cap);
 }
 
-static void attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t n_heads,
-                 float scale, int32_t layer, const struct seqs *s, struct rope rope)
+static void attn(struct backend *b, struct tensor y, struct tensor q, struct tensor k,
+                 struct tensor v, const struct attn_shape *shape, int32_t layer,
+                 const struct seqs *s)
 {
-    struct view vy, vx;
-    if (!view(b, "attn", qkv, -1, -1, &vx) || !view(b, "attn", y, qkv.rows, qkv.cols / 3, &vy))
+    struct attn_args a = {.shape = shape};
+    const int32_t width = shape->n_kv_heads * shape->head_dim,
+                  q_width = shape->n_heads * shape->head_dim;
+    if (!view(b, "attn", q, -1, q_width, &a.q) || !view(b, "attn", k, q.rows, width, &a.k) ||
+        !view(b, "attn", v, q.rows, width, &a.v) || !view(b, "attn", y, q.rows, q_width, &a.y) ||
+        (shape->rope.rot > 0 &&
+         !view(b, "attn", shape->rope.inv_freq, 1, shape->rope.rot / 2, &a.inv_freq)))
         return;
-    struct heads h = {n_heads, qkv.cols / 3 / n_heads, rope.rot, rope.base, scale};
-    size_t width = (size_t)(qkv.cols / 3);
     for (int32_t i = 0; i < s->n; i++) {
         int32_t past = s->past ? s->past[i] : 0, n = s->start[i + 1] - s->start[i];
         struct kv *kv = s->kv ? s->kv[i] : NULL;
-        if (!kv_fits(b, kv, layer, past + n, (int32_t)width) || (kv == NULL && past != 0))
+        if (!kv_fits(b, kv, layer, past + n, width) || (kv == NULL && past != 0))
             return;
-        size_t side = (size_t)(kv ? kv->cap : n) * width;
+        size_t side = (size_t)(kv ? kv->cap : n) * (size_t)width;
         double *own = kv ? NULL : xmalloc((2 * side + 1) * sizeof *own);
         double *keys = kv ? kv->data + (size_t)(layer - kv->first_layer) * 2 * side : own;
-        attend_sequence(&h, &vy, &vx, s->start[i], s->start[i + 1], past, keys, keys + side);
+        attend_sequence(&a, s->start[i], s->start[i + 1], past, keys, keys + side);
         free(own);
     }
 }
@@ -225,23 +277,23 @@ static double log_sum_exp(const double *x, int32_t n)
     return max + log(sum);
 }
 
-static double *logits(const struct view *h, int32_t t, const struct weight *u)
+static double *logits(const struct view *h, int32_t t, const struct weight *u, float soft_cap)
 {
     double *x = xmalloc((size_t)u->out * sizeof *x);
     for (int32_t o = 0; o < u->out; o++)
-        x[o] = dot(u, o, row(h, t));
+        x[o] = capped(dot(u, o, row(h, t)), soft_cap);
     return x;
 }
 
 static void xent(struct backend *b, struct tensor loss, struct tensor h, const struct weight *u,
-                 struct tensor target)
+                 struct tensor target, float soft_cap)
 {
     struct view vh, vl;
     if (!view(b, "xent", h, -1, u->in, &vh) || !view(b, "xent", loss, h.rows, 1, &vl) ||
         !reference_ids(reference_of(b), "xent", target, INT32_MIN, u->out))
         return;
     for (int32_t t = 0; t < h.rows; t++) {
-        double *x = logits(&vh, t, u);
+        double *x = logits(&vh, t, u, soft_cap);
         int32_t id = ids_row(target, t)[0];
         *row(&vl, t) = id < 0 ? (real)NAN : (real)(log_sum_exp(x, u->out) - x[id]);
         free(x);
@@ -249,7 +301,7 @@ static void xent(struct backend *b, struct tensor loss, struct tensor h, const s
 }
 
 static void topn(struct backend *b, struct tensor ids, struct tensor logp, struct tensor h,
-                 const struct weight *u)
+                 const struct weight *u, float soft_cap)
 {
     struct view vh, vp;
     int32_t *out = reference_view(reference_of(b), "topn", ids, DTYPE_I32, h.rows, -1);
@@ -257,7 +309,7 @@ static void topn(struct backend *b, struct tensor ids, struct tensor logp, struc
         !view(b, "topn", logp, h.rows, ids.cols, &vp))
         return;
     for (int32_t t = 0; t < h.rows; t++, out += ids.ld) {
-        double *x = logits(&vh, t, u), total = log_sum_exp(x, u->out);
+        double *x = logits(&vh, t, u, soft_cap), total = log_sum_exp(x, u->out);
         reference_best(x, u->out, ids.cols, out);
         for (int32_t i = 0; i < ids.cols; i++)
             row(&vp, t)[i] = (real)(x[out[i]] - total);

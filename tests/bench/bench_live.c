@@ -27,25 +27,26 @@ static double now_ms(void)
 static struct { /* rows since the last reset */
     double front, back, unembedded;
     int last_layer;
-    void (*attn)(struct backend *, struct tensor, struct tensor, int32_t, float, int32_t,
-                 const struct seqs *, struct rope);
+    void (*attn)(struct backend *, struct tensor, struct tensor, struct tensor, struct tensor,
+                 const struct attn_shape *, int32_t, const struct seqs *);
     void (*xent)(struct backend *, struct tensor, struct tensor, const struct weight *,
-                 struct tensor);
+                 struct tensor, float);
 } rows;
 
-static void counting_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads,
-                          float scale, int32_t layer, const struct seqs *s, struct rope rope)
+static void counting_attn(struct backend *b, struct tensor y, struct tensor Q, struct tensor K,
+                          struct tensor V, const struct attn_shape *shape, int32_t layer,
+                          const struct seqs *s)
 {
-    rows.front += layer == 0 ? qkv.rows : 0;
-    rows.back += layer == rows.last_layer ? qkv.rows : 0;
-    rows.attn(b, y, qkv, heads, scale, layer, s, rope);
+    rows.front += layer == 0 ? Q.rows : 0;
+    rows.back += layer == rows.last_layer ? Q.rows : 0;
+    rows.attn(b, y, Q, K, V, shape, layer, s);
 }
 
 static void counting_xent(struct backend *b, struct tensor loss, struct tensor h,
-                          const struct weight *u, struct tensor target)
+                          const struct weight *u, struct tensor target, float soft_cap)
 {
     rows.unembedded += h.rows;
-    rows.xent(b, loss, h, u, target);
+    rows.xent(b, loss, h, u, target, soft_cap);
 }
 
 /* ---- what a row costs */

@@ -43,7 +43,8 @@ static void bench_shape(struct backend *b, int32_t in, int32_t out, double peak)
     uint16_t *src = xmalloc(n * sizeof *src);
     for (size_t i = 0; i < n; i++)
         src[i] = (uint16_t)(rng_at(1, i) & 0xb3ff);
-    struct weight *w = b->weight_new(b, DTYPE_F16, out, in, ORDER_OUT_IN, src, USE_PRODUCT, &e);
+    struct weight *w = b->weight_new(
+        b, &(struct weight_source){DTYPE_F16, out, in, ORDER_OUT_IN, src, NULL}, USE_PRODUCT, &e);
     free(src);
     for (size_t i = 0; w && i < sizeof rows / sizeof *rows; i++) {
         struct tensor x = tensor_new(b, rows[i], in, DTYPE_F32, &e),

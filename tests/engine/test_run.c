@@ -15,8 +15,9 @@ static void desk_init(struct desk *d)
     memset(d, 0, sizeof *d);
     lab_init(&d->l, cpu_backend_new(1, NULL), 1);
     d->run = (struct run){.backend = d->l.b, .arena = arena_new(d->l.b)};
-    d->w = d->l.b->weight_new(d->l.b, DTYPE_F32, 6, 4, ORDER_OUT_IN, lab_random(&d->l, 24),
-                              USE_PRODUCT | USE_ROWS, &e);
+    d->w = d->l.b->weight_new(
+        d->l.b, &(struct weight_source){DTYPE_F32, 6, 4, ORDER_OUT_IN, lab_random(&d->l, 24), NULL},
+        USE_PRODUCT | USE_ROWS, &e);
     d->linear = (struct linear){
         .w = d->w, .bias = lab_put(&d->l, 1, 6, lab_random(&d->l, 6)), .out = 6, .in = 4};
 }
@@ -67,6 +68,9 @@ static void test_arena(void **state)
     desk_release(&d);
 }
 
+static const struct attn_shape heads_of_2 = {
+    .n_heads = 1, .n_kv_heads = 1, .head_dim = 2, .scale = 1.0f};
+
 static void test_operations(void **state)
 {
     (void)state;
@@ -77,17 +81,21 @@ static void test_operations(void **state)
     const struct seqs seqs = {.n = 1, .start = start};
     struct tensor x = input(&d, 3, 4), none = {0}, row = input(&d, 1, 6);
     struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_GELU), at = run_put_ids(r, 3, 1, ids);
-    struct tensor loss = op_xent(r, x, d.w, run_put_ids(r, 3, 1, target));
+    struct tensor loss = op_xent(r, x, d.w, run_put_ids(r, 3, 1, target), 0);
     struct tensor rows = op_rows(r, d.w, at), back = op_copy(r, y);
     struct tensor best = run_ids(r, 3, 2), p = run_tensor(r, 3, 2);
-    struct tensor attn = op_attn(r, y, 1, 1.0f, 0, &seqs, (struct rope){0});
-    op_topn(r, x, d.w, best, p);
+    struct tensor attn = op_attn(r, tensor_cols(y, 0, 2), tensor_cols(y, 2, 2),
+                                 tensor_cols(y, 4, 2), &heads_of_2, 0, &seqs);
+    op_topn(r, x, d.w, 0, best, p);
     op_linear_add(r, back, x, &d.linear);
     op_add(r, y, row, 1.0f);
     op_add_outer(r, y,
                  op_rows_get(r, tensor_cols(x, 0, 1), run_put_ids(r, 3, 1, (int32_t[]){0, 1, 2})),
                  row);
-    struct tensor normed = op_norm(r, y, row, row, 1e-5f), relu = op_act(r, y, ACT_RELU);
+    const struct norm norm = {.eps = 1e-5f, .gamma = row, .beta = row};
+    struct tensor normed = op_norm(r, y, &norm, none), relu = op_act(r, y, none, ACT_RELU);
+    struct tensor up = op_linear(r, x, &d.linear, EPILOGUE_NONE),
+                  gated = op_linear_mul(r, up, x, &d.linear, EPILOGUE_SILU_MUL);
     op_rows_set(r, y, row, run_put_ids(r, 1, 1, (int32_t[]){1}));
     struct csr f = run_csr(r, 3, 6);
     op_select(r, &f, 0, y, &(struct select){.kind = SELECT_TOPK, .k = 2});
@@ -104,6 +112,7 @@ static void test_operations(void **state)
     assert_int_equal(rows.rows * 100 + rows.cols, 304);
     assert_int_equal(attn.rows * 100 + attn.cols, 302);
     assert_int_equal(normed.cols + relu.cols, 12);
+    assert_true(gated.buf == up.buf && gated.off == up.off);
     assert_int_equal(xhat.rows * 100 + xhat.cols, 304);
     assert_int_equal(units.cols + columns.cols + few.cols + change.cols, 8);
     struct csr_host host = {0};
@@ -137,7 +146,7 @@ static void test_errors_stick(void **state)
     struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_NONE);
     assert_null(y.buf);
     assert_int_equal(y.rows * 100 + y.cols, 206);
-    struct tensor z = op_norm(r, y, y, y, 1e-5f);
+    struct tensor z = op_norm(r, y, &(struct norm){.gamma = y, .beta = y}, (struct tensor){0});
     assert_int_equal(z.rows * 100 + z.cols, 206);
     assert_null(run_put_ids(r, 1, 1, bad).buf);
     assert_false(run_ok(r));
@@ -214,32 +223,70 @@ static void test_tape(void **state)
     int32_t start[] = {0, 2, 3};
     const int32_t ids[] = {4, 0, 1};
     const struct seqs seqs = {.n = 2, .start = start};
+    const struct tensor none = {0};
     struct tensor x = op_rows(r, d.w, run_put_ids(r, 3, 1, ids));
     struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_GELU);
-    struct tensor a = op_attn(r, y, 2, 0.5f, 7, &seqs, (struct rope){0, 10000.0f});
+    struct tensor a = op_attn(r, tensor_cols(y, 0, 2), tensor_cols(y, 2, 2), tensor_cols(y, 4, 2),
+                              &heads_of_2, 7, &seqs);
     op_linear_add(r, y, x, &d.linear);
     op_add(r, y, y, 0.25f);
-    struct tensor z = op_act(r, a, ACT_GELU_TANH);
+    struct tensor z = op_act(r, a, none, ACT_GELU_TANH);
     start[1] = 1; /* the record keeps its own */
     assert_true(run_ok(r));
-    static const enum op_kind kind[] = {OP_ROWS, OP_LINEAR, OP_ATTN, OP_LINEAR, OP_ADD, OP_ACT};
-    assert_int_equal(tape_length(r->tape), 6);
-    for (size_t i = 0; i < 6; i++)
+    static const enum op_kind kind[] = {OP_ROWS,   OP_LINEAR, OP_ACT, OP_ATTN,
+                                        OP_LINEAR, OP_ADD,    OP_ACT};
+    assert_int_equal(tape_length(r->tape), 7);
+    for (size_t i = 0; i < 7; i++)
         assert_int_equal(tape_at(r->tape, i)->kind, kind[i]);
-    const struct op_record *linear = tape_at(r->tape, 1), *attn = tape_at(r->tape, 2),
-                           *more = tape_at(r->tape, 3);
-    assert_true(linear->w == d.w && linear->in[0].off == x.off && linear->out.off == y.off);
+    const struct op_record *linear = tape_at(r->tape, 1), *gelu = tape_at(r->tape, 2),
+                           *attn = tape_at(r->tape, 3), *more = tape_at(r->tape, 4);
+    assert_true(linear->w == d.w && linear->in[0].off == x.off);
     assert_true(linear->in[1].buf == d.linear.bias.buf && linear->in[2].buf == NULL);
-    assert_int_equal(linear->p.epilogue, EPILOGUE_GELU);
+    assert_int_equal(linear->p.epilogue, EPILOGUE_NONE); /* the pre-activation stays */
+    assert_true(gelu->in[0].off == linear->out.off && gelu->out.off == y.off);
+    assert_int_equal(gelu->p.act, ACT_GELU);
     assert_int_equal(more->p.epilogue, EPILOGUE_ADD);
     assert_true(more->out.off == y.off && more->in[0].off == x.off);
-    assert_int_equal(attn->p.attn.heads, 2);
+    assert_int_equal(attn->p.attn.shape.head_dim, 2);
     assert_int_equal(attn->p.attn.layer, 7);
     assert_int_equal(attn->p.attn.n_seqs, 2);
     assert_int_equal(attn->p.attn.start[1], 2);
-    assert_true(tape_at(r->tape, 4)->p.a > 0.2f && tape_at(r->tape, 4)->p.a < 0.3f);
-    assert_true(tape_at(r->tape, 5)->out.off == z.off &&
-                tape_at(r->tape, 5)->p.act == ACT_GELU_TANH);
+    assert_true(attn->in[2].off == y.off + 4 * sizeof(float));
+    assert_true(tape_at(r->tape, 5)->p.a > 0.2f && tape_at(r->tape, 5)->p.a < 0.3f);
+    assert_true(tape_at(r->tape, 6)->out.off == z.off &&
+                tape_at(r->tape, 6)->p.act == ACT_GELU_TANH);
+    desk_release(&d);
+}
+
+/* Under a tape the same numbers, but nothing that a backward pass reads is gone: what a gate
+ * multiplies, a norm's scale. */
+static void test_tape_keeps(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    struct run *r = &d.run;
+    const struct tensor none = {0};
+    float fused[18], kept[18], up_before[18], up_after[18], scale[3], frozen[12], normed[12];
+    struct tensor x = input(&d, 3, 4), up = input(&d, 3, 6), row = input(&d, 1, 4);
+    const struct norm norm = {.kind = NORM_RMS, .eps = 1e-5f, .gamma = row};
+    run_get(r, up_before, up);
+    run_get(r, fused, op_linear_mul(r, op_copy(r, up), x, &d.linear, EPILOGUE_GELU_MUL));
+    r->tape = tape_new();
+    run_get(r, kept, op_linear_mul(r, up, x, &d.linear, EPILOGUE_GELU_MUL));
+    run_get(r, up_after, up);
+    assert_memory_equal(fused, kept, sizeof fused);
+    assert_memory_equal(up_before, up_after, sizeof up_after);
+    assert_true(tape_at(r->tape, 1)->in[1].off == up.off);
+    run_get(r, normed, op_norm(r, x, &norm, none));
+    const struct op_record computed = *tape_at(r->tape, 2);
+    assert_false(computed.p.norm.frozen);
+    assert_int_equal(computed.p.norm.kind, NORM_RMS);
+    run_get(r, scale, computed.in[3]);
+    run_get(r, frozen, op_norm(r, x, &norm, run_put(r, 3, 1, scale)));
+    assert_memory_equal(normed, frozen, sizeof normed);
+    assert_true(tape_at(r->tape, 3)->p.norm.frozen);
+    assert_true(run_ok(r));
     desk_release(&d);
 }
 
@@ -253,13 +300,11 @@ static void test_tape_refuses_a_past(void **state)
     struct error e = {0};
     struct kv *kv = d.l.b->kv_new(d.l.b, 0, 1, 2, 8, &e);
     const int32_t start[] = {0, 2}, none[] = {0}, past[] = {2};
-    struct tensor x = input(&d, 2, 6);
-    op_attn(r, x, 1, 1.0f, 0, &(struct seqs){1, start, none, (struct kv *const[]){kv}},
-            (struct rope){0});
+    struct tensor x = input(&d, 2, 2);
+    op_attn(r, x, x, x, &heads_of_2, 0, &(struct seqs){1, start, none, (struct kv *const[]){kv}});
     r->tape = tape_new();
-    struct tensor y =
-        op_attn(r, x, 1, 1.0f, 0, &(struct seqs){1, start, past, (struct kv *const[]){kv}},
-                (struct rope){0});
+    struct tensor y = op_attn(r, x, x, x, &heads_of_2, 0,
+                              &(struct seqs){1, start, past, (struct kv *const[]){kv}});
     assert_int_equal(y.rows * 100 + y.cols, 202);
     assert_false(run_ok(r));
     assert_non_null(strstr(r->err.text, "2 kept positions"));
@@ -271,13 +316,10 @@ static void test_tape_refuses_a_past(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arena),
-        cmocka_unit_test(test_operations),
-        cmocka_unit_test(test_errors_stick),
-        cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_poll_and_cancel),
-        cmocka_unit_test(test_tape),
-        cmocka_unit_test(test_tape_refuses_a_past),
+        cmocka_unit_test(test_arena),           cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_errors_stick),    cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_poll_and_cancel), cmocka_unit_test(test_tape),
+        cmocka_unit_test(test_tape_keeps),      cmocka_unit_test(test_tape_refuses_a_past),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,7 +188,8 @@ double machine_product_rate(struct backend *b, int32_t out, int32_t in)
     rng_seed(&r, 1);
     for (size_t i = 0; i < n; i++)
         w[i] = (float)rng_unit(&r) - 0.5f;
-    struct weight *packed = b->weight_new(b, DTYPE_F32, out, in, ORDER_OUT_IN, w, USE_PRODUCT, &e);
+    struct weight *packed = b->weight_new(
+        b, &(struct weight_source){DTYPE_F32, out, in, ORDER_OUT_IN, w, NULL}, USE_PRODUCT, &e);
     struct tensor x = tensor_new(b, ROWS, in, DTYPE_F32, &e),
                   y = tensor_new(b, ROWS, out, DTYPE_F32, &e);
     double best = 1e30;

@@ -262,8 +262,8 @@ static void check_dot(struct lab *l, int32_t rows, int32_t m, int32_t n, int32_t
     struct error e = {0};
     double *w;
     const void *src = lab_source(l, type, (size_t)m * (size_t)n, &w);
-    struct weight *weight =
-        l->b->weight_new(l->b, type, m, n, order, src, USE_ROWS | USE_PRODUCT, &e);
+    struct weight *weight = l->b->weight_new(
+        l->b, &(struct weight_source){type, m, n, order, src, NULL}, USE_ROWS | USE_PRODUCT, &e);
     assert_non_null(weight);
     const float *x = lab_random(l, (size_t)rows * (size_t)n), *bias = lab_random(l, (size_t)m);
     int32_t *id = lab_host(l, (size_t)few * sizeof *id);

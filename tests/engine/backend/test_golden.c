@@ -74,8 +74,9 @@ static struct weight *halves(const struct golden *g, const char *name, unsigned 
         v[i] = half_of(a.v[i]);
         assert_near(half_value(v[i]), a.v[i], 1e-8 * fabs(a.v[i]));
     }
-    struct weight *w =
-        g->lab->b->weight_new(g->lab->b, DTYPE_F16, a.rows, a.cols, ORDER_OUT_IN, v, uses, &e);
+    struct weight *w = g->lab->b->weight_new(
+        g->lab->b, &(struct weight_source){DTYPE_F16, a.rows, a.cols, ORDER_OUT_IN, v, NULL}, uses,
+        &e);
     assert_non_null(w);
     return w;
 }
@@ -122,10 +123,11 @@ static void rows(const struct golden *g)
     struct tensor x = floats(g, "act.x"), y = lab_put(g->lab, x.rows, x.cols, NULL),
                   z = floats(g, "norm.x");
     for (int i = 0; i < 3; i++) {
-        b->act(b, y, x, (enum activation)i);
+        b->act(b, y, x, (struct tensor){0}, (enum activation)i);
         expect(g, y, acts[i], 5e-7);
     }
-    b->norm(b, z, z, floats(g, "norm.gamma"), floats(g, "norm.beta"), 1e-5f);
+    b->norm(b, z, z, floats(g, "norm.gamma"), floats(g, "norm.beta"), 1e-5f, NORM_LAYER,
+            (struct tensor){0}, (struct tensor){0});
     expect(g, z, "norm.y", 1e-6);
     struct tensor sum = floats(g, "outer.y");
     b->add_outer(b, sum, floats(g, "outer.c"), floats(g, "outer.u"));
@@ -136,9 +138,19 @@ static void attention(const struct golden *g)
 {
     static const int32_t start[] = {0, 11, 17};
     struct backend *b = g->lab->b;
-    struct tensor qkv = floats(g, "attn.qkv"), y = lab_put(g->lab, 17, 36, NULL);
+    /* heads of GPT-NeoX: each one's q, k and v beside each other */
+    struct array qkv = find(g, "attn.qkv");
+    float part[3][17 * 36], inv_freq[3];
+    for (int i = 0; i < 17 * 108; i++)
+        part[i % 36 / 12][i / 108 * 36 + i % 108 / 36 * 12 + i % 12] = (float)qkv.v[i];
+    for (int i = 0; i < 3; i++)
+        inv_freq[i] = (float)pow(10000.0, -2.0 * i / 6);
     const struct seqs seqs = {.n = 2, .start = start};
-    b->attn(b, y, qkv, 3, 1.0f / sqrtf(12.0f), 0, &seqs, (struct rope){6, 10000.0f});
+    const struct attn_shape shape = {
+        3, 3, 12, 0, 1.0f / sqrtf(12.0f), 0, {6, ROPE_NEOX, lab_put(g->lab, 1, 3, inv_freq)}};
+    struct tensor y = lab_put(g->lab, 17, 36, NULL);
+    b->attn(b, y, lab_put(g->lab, 17, 36, part[0]), lab_put(g->lab, 17, 36, part[1]),
+            lab_put(g->lab, 17, 36, part[2]), &shape, 0, &seqs);
     expect(g, y, "attn.y", 1e-6);
 }
 
@@ -150,9 +162,9 @@ static void vocabulary(const struct golden *g)
     struct weight *u = halves(g, "vocab.u", USE_PRODUCT);
     struct tensor target = integers(g, "vocab.target"), column = loss;
     target.rows = column.rows = 6, target.cols = column.cols = target.ld = column.ld = 1;
-    b->xent(b, column, h, u, target);
+    b->xent(b, column, h, u, target, 0);
     expect(g, loss, "vocab.loss", 1e-6);
-    b->topn(b, ids, logp, h, u);
+    b->topn(b, ids, logp, h, u, 0);
     expect_ids(g, ids, "vocab.ids");
     expect(g, logp, "vocab.logp", 1e-6);
     b->weight_free(b, u);

@@ -9,27 +9,41 @@ static float *plus(struct lab *l, const float *x, size_t n, float a, float b)
     return v;
 }
 
+struct norm_case {
+    enum norm_kind kind;
+    bool in_place, frozen, gamma, beta;
+};
+
 static void check_norm(struct lab *l, int32_t rows, int32_t n, float size, float offset,
-                       bool in_place)
+                       struct norm_case c)
 {
     const float *x =
         plus(l, lab_random(l, (size_t)rows * (size_t)n), (size_t)rows * (size_t)n, size, offset);
-    const float *gamma = lab_random(l, (size_t)n), *beta = lab_random(l, (size_t)n);
-    struct tensor tx = lab_put(l, rows, n, x), ty = in_place ? tx : lab_put(l, rows, n, NULL);
-    l->b->norm(l->b, ty, tx, lab_put(l, 1, n, gamma), lab_put(l, 1, n, beta), 1e-5f);
-    const float *y = lab_get(l, ty);
+    const float *gamma = lab_random(l, (size_t)n), *beta = lab_random(l, (size_t)n),
+                *given = lab_random(l, (size_t)rows);
+    const struct tensor none = {0};
+    struct tensor tx = lab_put(l, rows, n, x), ty = c.in_place ? tx : lab_put(l, rows, n, NULL),
+                  scales = lab_put(l, rows, 1, NULL);
+    l->b->norm(l->b, ty, tx, c.gamma ? lab_put(l, 1, n, gamma) : none,
+               c.beta ? lab_put(l, 1, n, beta) : none, 1e-5f, c.kind, scales,
+               c.frozen ? lab_put(l, rows, 1, given) : none);
+    const float *y = lab_get(l, ty), *s = lab_get(l, scales);
     for (int32_t t = 0; t < rows; t++) {
-        double mean = 0, var = 0;
-        for (int32_t i = 0; i < n; i++)
+        double mean = 0, squares = 0;
+        for (int32_t i = 0; c.kind != NORM_RMS && i < n; i++)
             mean += (double)x[at(t, i, n)] / n;
         for (int32_t i = 0; i < n; i++)
-            var += pow((double)x[at(t, i, n)] - mean, 2) / n;
+            squares += pow((double)x[at(t, i, n)] - mean, 2) / n;
+        double scale = c.frozen                ? (double)given[t]
+                       : c.kind == NORM_CENTRE ? 1
+                                               : 1 / sqrt(squares + 1e-5);
+        assert_near(s[t], scale, 2e-6 * fabs(scale) + 1e-30);
         /* What is left of a small spread around a large mean is known as well as the floats hold
          * it. */
-        double scale = 1 / sqrt(var + 1e-5), loss = 3e-7 * (1 + fabs((double)offset) * scale);
+        double loss = 3e-7 * (1 + fabs((double)offset) * fabs(scale));
         for (int32_t i = 0; i < n; i++) {
-            double v = ((double)x[at(t, i, n)] - mean) * scale, g = (double)gamma[i];
-            assert_near(y[at(t, i, n)], v * g + (double)beta[i],
+            double v = ((double)x[at(t, i, n)] - mean) * scale, g = c.gamma ? (double)gamma[i] : 1;
+            assert_near(y[at(t, i, n)], v * g + (c.beta ? (double)beta[i] : 0),
                         loss * (1 + fabs(v)) * (1 + fabs(g)) + 1e-6);
         }
     }
@@ -38,11 +52,16 @@ static void check_norm(struct lab *l, int32_t rows, int32_t n, float size, float
 
 static void norms(struct lab *l)
 {
-    for (int i = 0; i < 40; i++)
+    for (int i = 0; i < 60; i++)
         check_norm(l, 1 + below(l, 70), 2 + below(l, 300), i % 3 ? 1.0f : 30.0f,
-                   i % 4 ? 0.0f : 8.0f, i % 2 == 0);
-    check_norm(l, 600, 256, 1.0f, 0.0f, true);
-    check_norm(l, 3, 256, 1e17f, 0.0f, true); /* large, and right */
+                   i % 4 ? 0.0f : 8.0f,
+                   (struct norm_case){(enum norm_kind)below(l, 3), i % 2 == 0, below(l, 4) == 0,
+                                      below(l, 3) > 0, below(l, 3) > 0});
+    for (enum norm_kind kind = NORM_LAYER; kind <= NORM_RMS; kind++) {
+        const struct norm_case c = {kind, true, false, true, true};
+        check_norm(l, 600, 256, 1.0f, 0.0f, c);
+        check_norm(l, 3, 256, 1e17f, 0.0f, c); /* large, and right */
+    }
 }
 
 /* What float32 can't normalise is an error, wherever it stands: never a row of plain beta. */
@@ -57,10 +76,12 @@ static void bad_norms(struct lab *l)
         const float *gamma = lab_random(l, (size_t)n);
         struct tensor w = lab_put(l, 1, n, gamma), y = lab_put(l, rows, n, NULL);
         struct error e = {0};
-        l->b->norm(l->b, y, lab_put(l, rows, n, x), w, w, 1e-5f);
+        const enum norm_kind kind = (enum norm_kind)(i / n_bad % 3);
+        const struct tensor none = {0};
+        l->b->norm(l->b, y, lab_put(l, rows, n, x), w, w, 1e-5f, kind, none, none);
         assert_true(l->b->status(l->b, &e));
         x[at(below(l, rows), below(l, n), n)] = bad[i % n_bad];
-        l->b->norm(l->b, y, lab_put(l, rows, n, x), w, w, 1e-5f);
+        l->b->norm(l->b, y, lab_put(l, rows, n, x), w, w, 1e-5f, kind, none, none);
         assert_false(l->b->status(l->b, &e));
         assert_int_equal(e.kind, ERROR_INPUT);
         lab_clear(l);
@@ -83,6 +104,8 @@ static double act_exact(double x, enum activation f)
         return gelu_exact(x);
     if (f == ACT_RELU)
         return x > 0 ? x : 0;
+    if (f == ACT_SILU)
+        return x / (1 + exp(-x));
     return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
 }
 
@@ -96,19 +119,19 @@ static void activations(struct lab *l)
     for (int i = 0; i < N; i++)
         x[i] = (float)(i - HALF) * (1.0f / 2000.0f);
     memcpy(x + N, ends, sizeof ends);
-    for (enum activation f = ACT_GELU; f <= ACT_RELU; f++) {
+    for (enum activation f = ACT_GELU; f <= ACT_SILU; f++) {
         struct tensor tx = lab_put(l, 1, N + ENDS, x),
                       ty = f == ACT_RELU ? tx : lab_put(l, 1, N + ENDS, NULL);
-        l->b->act(l->b, ty, tx, f);
+        l->b->act(l->b, ty, tx, (struct tensor){0}, f);
         const float *y = lab_get(l, ty);
         for (int i = 0; i < N + ENDS; i++)
             assert_near(y[i], act_exact((double)x[i], f), 2e-7 + 2e-7 * fabs((double)x[i]));
     }
     lab_clear(l);
     const float odd[] = {NAN, INFINITY};
-    for (enum activation f = ACT_GELU; f <= ACT_GELU_TANH; f++) {
+    for (enum activation f = ACT_GELU; f <= ACT_SILU; f++) {
         struct tensor t = lab_put(l, 1, 2, odd);
-        l->b->act(l->b, t, t, f);
+        l->b->act(l->b, t, t, (struct tensor){0}, f);
         const float *y = lab_get(l, t);
         assert_true(isnan(y[0]) && isinf(y[1]) && y[1] > 0);
     }
@@ -118,6 +141,47 @@ static void test_activations(void **state)
 {
     (void)state;
     lab_everywhere(activations, 2);
+}
+
+/* Gates: halves of one matrix, in place, or each by itself. */
+static void check_gate(struct lab *l, int32_t rows, int32_t n, enum activation f, bool halves)
+{
+    const float *x = lab_random(l, (size_t)rows * (size_t)n),
+                *up = lab_random(l, (size_t)rows * (size_t)n);
+    struct tensor both = lab_put(l, rows, 2 * n, NULL),
+                  gate = halves ? tensor_cols(both, 0, n) : lab_put(l, rows, n, NULL),
+                  mul = halves ? tensor_cols(both, n, n) : lab_put(l, rows, n, NULL);
+    l->b->put(l->b, gate, x);
+    l->b->put(l->b, mul, up);
+    struct tensor y = !halves ? lab_put(l, rows, n, NULL) : below(l, 2) ? gate : mul;
+    l->b->act(l->b, y, gate, mul, f);
+    if (halves) { /* what stands around the half that was written is the other one */
+        float *got = lab_host(l, (size_t)rows * (size_t)n * sizeof *got), *all = lab_get(l, both);
+        l->b->get(l->b, got, y);
+        for (int32_t t = 0; t < rows; t++)
+            for (int32_t i = 0; i < n; i++) {
+                const bool first = y.off == gate.off;
+                assert_near(got[at(t, i, n)],
+                            act_exact((double)x[at(t, i, n)], f) * (double)up[at(t, i, n)], 3e-6);
+                assert_near(all[at(t, first ? n + i : i, 2 * n)], (first ? up : x)[at(t, i, n)], 0);
+            }
+        return lab_clear(l);
+    }
+    const float *got = lab_get(l, y);
+    for (int32_t i = 0; i < rows * n; i++)
+        assert_near(got[i], act_exact((double)x[i], f) * (double)up[i], 3e-6);
+    lab_clear(l);
+}
+
+static void gates(struct lab *l)
+{
+    for (int i = 0; i < 40; i++)
+        check_gate(l, 1 + below(l, 70), 1 + below(l, 130), (enum activation)(i % 4), i / 4 % 2);
+}
+static void test_gates(void **state)
+{
+    (void)state;
+    lab_everywhere(gates, 5);
 }
 
 static void check_sums(struct lab *l, int32_t rows, int32_t n, int32_t m)
@@ -204,8 +268,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_norm),        cmocka_unit_test(test_bad_norm),
-        cmocka_unit_test(test_activations), cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_activations), cmocka_unit_test(test_gates),
+        cmocka_unit_test(test_sums),        cmocka_unit_test(test_moves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@ struct head {
 };
 
 static struct head random_head(struct lab *l, int32_t rows, int32_t in, int32_t vocab,
-                               enum dtype type, float size)
+                               enum dtype type, float size, float soft_cap)
 {
     struct error e = {0};
     struct head d = {.rows = rows, .in = in, .vocab = vocab};
@@ -24,10 +24,12 @@ static struct head random_head(struct lab *l, int32_t rows, int32_t in, int32_t 
             double sum = 0;
             for (int32_t i = 0; i < in; i++)
                 sum += (double)h[at(t, i, in)] * w[at(o, i, in)];
-            d.logit[at(t, o, vocab)] = sum;
+            d.logit[at(t, o, vocab)] =
+                soft_cap > 0 ? (double)soft_cap * tanh(sum / (double)soft_cap) : sum;
         }
     d.h = lab_put(l, rows, in, h);
-    d.U = l->b->weight_new(l->b, type, vocab, in, ORDER_OUT_IN, src, USE_PRODUCT, &e);
+    d.U = l->b->weight_new(l->b, &(struct weight_source){type, vocab, in, ORDER_OUT_IN, src, NULL},
+                           USE_PRODUCT, &e);
     assert_non_null(d.U);
     return d;
 }
@@ -43,14 +45,14 @@ static double log_sum(const double *x, int32_t n)
 }
 
 static void check_xent(struct lab *l, int32_t rows, int32_t in, int32_t vocab, enum dtype type,
-                       float size)
+                       float size, float soft_cap)
 {
-    struct head d = random_head(l, rows, in, vocab, type, size);
+    struct head d = random_head(l, rows, in, vocab, type, size, soft_cap);
     int32_t *target = lab_host(l, (size_t)rows * sizeof *target);
     for (int32_t t = 0; t < rows; t++)
         target[t] = t % 5 == 3 ? -1 : t % 5 == 1 ? vocab - 1 : below(l, vocab);
     struct tensor loss = lab_put(l, rows, 1, NULL), targets = lab_put_i32(l, rows, 1, target);
-    l->b->xent(l->b, loss, d.h, d.U, targets);
+    l->b->xent(l->b, loss, d.h, d.U, targets, soft_cap);
     const float *got = lab_get(l, loss);
     for (int32_t t = 0; t < rows; t++) {
         const double *logit = d.logit + at(t, 0, vocab);
@@ -62,7 +64,8 @@ static void check_xent(struct lab *l, int32_t rows, int32_t in, int32_t vocab, e
     }
     int32_t first = below(l, rows), n = 1 + below(l, rows - first);
     struct tensor part = lab_put(l, n, 1, NULL);
-    l->b->xent(l->b, part, tensor_rows(d.h, first, n), d.U, tensor_rows(targets, first, n));
+    l->b->xent(l->b, part, tensor_rows(d.h, first, n), d.U, tensor_rows(targets, first, n),
+               soft_cap);
     assert_memory_equal(lab_get(l, part), got + first, (size_t)n * sizeof *got);
     l->b->weight_free(l->b, d.U);
     lab_clear(l);
@@ -73,8 +76,8 @@ static void losses(struct lab *l)
     static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
     for (int i = 0; i < 10; i++)
         check_xent(l, 1 + below(l, 70), 1 + below(l, 40), 1 + below(l, i % 2 ? 1500 : 60),
-                   types[i % 3], 0.5f);
-    check_xent(l, 7, 16, 1024, DTYPE_F16, 20.0f); /* e^logit beyond the floats */
+                   types[i % 3], 0.5f, i % 3 == 1 ? 4.0f : 0);
+    check_xent(l, 7, 16, 1024, DTYPE_F16, 20.0f, 0); /* e^logit beyond the floats */
 }
 static void test_xent(void **state)
 {
@@ -82,11 +85,12 @@ static void test_xent(void **state)
     lab_everywhere(losses, 2);
 }
 
-static void check_topn(struct lab *l, int32_t rows, int32_t in, int32_t vocab, int32_t n)
+static void check_topn(struct lab *l, int32_t rows, int32_t in, int32_t vocab, int32_t n,
+                       float soft_cap)
 {
-    struct head d = random_head(l, rows, in, vocab, DTYPE_F16, 0.5f);
+    struct head d = random_head(l, rows, in, vocab, DTYPE_F16, 0.5f, soft_cap);
     struct tensor ids = lab_put_i32(l, rows, n, NULL), logp = lab_put(l, rows, n, NULL);
-    l->b->topn(l->b, ids, logp, d.h, d.U);
+    l->b->topn(l->b, ids, logp, d.h, d.U, soft_cap);
     const int32_t *id = lab_get(l, ids);
     const float *p = lab_get(l, logp);
     bool *seen = lab_host(l, (size_t)vocab * sizeof *seen);
@@ -114,10 +118,10 @@ static void likely(struct lab *l)
     for (int i = 0; i < 8; i++) {
         int32_t vocab = 1 + below(l, i % 2 ? 1500 : 60);
         check_topn(l, 1 + below(l, 20), 1 + below(l, 40), vocab,
-                   1 + below(l, vocab < 12 ? vocab : 12));
+                   1 + below(l, vocab < 12 ? vocab : 12), i % 3 == 1 ? 4.0f : 0);
     }
-    check_topn(l, 300, 3, 40, 5);
-    check_topn(l, 2, 3, 700, 700);
+    check_topn(l, 300, 3, 40, 5, 30.0f);
+    check_topn(l, 2, 3, 700, 700, 0);
 }
 static void test_topn(void **state)
 {
@@ -134,10 +138,10 @@ static void equal_logits(struct lab *l)
     const float one = 1.0f;
     for (int i = 0; i < VOCAB; i++)
         w[i] = i % 260 == 255 ? 2.0f : 1.0f;
-    struct weight *U =
-        l->b->weight_new(l->b, DTYPE_F32, VOCAB, 1, ORDER_OUT_IN, w, USE_PRODUCT, &e);
+    struct weight *U = l->b->weight_new(
+        l->b, &(struct weight_source){DTYPE_F32, VOCAB, 1, ORDER_OUT_IN, w, NULL}, USE_PRODUCT, &e);
     struct tensor ids = lab_put_i32(l, 1, N, NULL), logp = lab_put(l, 1, N, NULL);
-    l->b->topn(l->b, ids, logp, lab_put(l, 1, 1, &one), U);
+    l->b->topn(l->b, ids, logp, lab_put(l, 1, 1, &one), U, 0);
     const int32_t *id = lab_get(l, ids), want[N] = {255, 515, 775, 1035, 1295, 0};
     assert_memory_equal(id, want, sizeof want);
     l->b->weight_free(l->b, U);

@@ -75,9 +75,12 @@ static void test_refusals(void **state)
     const float *src = lab_random(&l, 64);
     const int32_t bad[] = {0, 8}, good[] = {0, 7};
     struct weight *w =
-        b->weight_new(b, DTYPE_F32, 8, 8, ORDER_OUT_IN, src, USE_PRODUCT | USE_ROWS, &e);
-    struct weight *rows = b->weight_new(b, DTYPE_F32, 8, 8, ORDER_OUT_IN, src, USE_ROWS, &e);
-    struct weight *product = b->weight_new(b, DTYPE_F32, 8, 8, ORDER_OUT_IN, src, USE_PRODUCT, &e);
+        b->weight_new(b, &(struct weight_source){DTYPE_F32, 8, 8, ORDER_OUT_IN, src, NULL},
+                      USE_PRODUCT | USE_ROWS, &e);
+    struct weight *rows = b->weight_new(
+        b, &(struct weight_source){DTYPE_F32, 8, 8, ORDER_OUT_IN, src, NULL}, USE_ROWS, &e);
+    struct weight *product = b->weight_new(
+        b, &(struct weight_source){DTYPE_F32, 8, 8, ORDER_OUT_IN, src, NULL}, USE_PRODUCT, &e);
     assert_int_equal(b->weight_bytes(rows), 0);
     struct tensor x = lab_put(&l, 2, 8, src), y = lab_put(&l, 2, 8, NULL),
                   row = lab_put(&l, 1, 8, src), none = {0};
@@ -115,7 +118,7 @@ static void test_refusals(void **state)
     odd.ids.rows = odd.vals.rows = 1;
     b->csr_get(b, column, &odd, lab_put_i32(&l, 1, 1, good));
     expect_failure(&l, "entries 0 to 2 of 1");
-    b->xent(b, column, x, w, ids);
+    b->xent(b, column, x, w, ids, 0);
     expect_failure(&l, "target 8");
     b->rows_get(b, y, x, ids);
     expect_failure(&l, "row 8 asked of 2");
@@ -137,10 +140,14 @@ static void test_refusals(void **state)
     expect_failure(&l, "room for 2 entries, expected 4");
     b->select(b, &wide, 0, x, &(struct select){.kind = SELECT_THRESHOLD, .threshold = column});
     expect_failure(&l, "threshold is [2, 1]");
-    b->topn(b, lab_put_i32(&l, 2, 9, NULL), lab_put(&l, 2, 9, NULL), x, w);
+    b->topn(b, lab_put_i32(&l, 2, 9, NULL), lab_put(&l, 2, 9, NULL), x, w, 0);
     expect_failure(&l, "9 of 8");
-    b->norm(b, y, x, row, tensor_cols(row, 0, 7), 1e-5f);
+    b->norm(b, y, x, row, tensor_cols(row, 0, 7), 1e-5f, NORM_LAYER, none, none);
     expect_failure(&l, "beta");
+    b->norm(b, y, x, row, row, 1e-5f, NORM_RMS, row, none);
+    expect_failure(&l, "scale_out");
+    b->act(b, y, x, row, ACT_SILU);
+    expect_failure(&l, "mul");
     b->add(b, y, tensor_cols(x, 0, 5), 1.0f);
     expect_failure(&l, "x is [2, 5]");
     b->copy(b, y, ids);
@@ -181,16 +188,20 @@ static void test_weights_refused(void **state)
     const float src[16] = {0};
     for (size_t i = 0; i < 4; i++) {
         struct error e = {0};
-        assert_null(l.b->weight_new(l.b, DTYPE_F32, shape[i][0], shape[i][1], ORDER_OUT_IN, src,
-                                    USE_PRODUCT, &e));
+        assert_null(l.b->weight_new(
+            l.b,
+            &(struct weight_source){DTYPE_F32, shape[i][0], shape[i][1], ORDER_OUT_IN, src, NULL},
+            USE_PRODUCT, &e));
         assert_int_equal(e.kind, ERROR_INPUT);
     }
     struct error e = {0};
-    assert_null(l.b->weight_new(l.b, DTYPE_I32, 4, 4, ORDER_OUT_IN, src, USE_PRODUCT, &e));
+    assert_null(l.b->weight_new(
+        l.b, &(struct weight_source){DTYPE_I32, 4, 4, ORDER_OUT_IN, src, NULL}, USE_PRODUCT, &e));
     assert_int_equal(e.kind, ERROR_INPUT);
     e = (struct error){0};
-    assert_null(
-        l.b->weight_new(l.b, DTYPE_F32, INT32_MAX, INT32_MAX, ORDER_OUT_IN, src, USE_PRODUCT, &e));
+    assert_null(l.b->weight_new(
+        l.b, &(struct weight_source){DTYPE_F32, INT32_MAX, INT32_MAX, ORDER_OUT_IN, src, NULL},
+        USE_PRODUCT, &e));
     assert_true(error_is_set(&e));
     lab_release(&l);
 }
@@ -207,10 +218,13 @@ static void test_no_rows(void **state)
     const int32_t start[] = {0, 0};
     const struct seqs seqs = {.n = 1, .start = start}, no_seqs = {.n = 0, .start = start};
     struct weight *w =
-        b->weight_new(b, DTYPE_F32, 4, 12, ORDER_OUT_IN, src, USE_PRODUCT | USE_ROWS, &e);
+        b->weight_new(b, &(struct weight_source){DTYPE_F32, 4, 12, ORDER_OUT_IN, src, NULL},
+                      USE_PRODUCT | USE_ROWS, &e);
     struct tensor x = lab_put(&l, 0, 12, src), y = lab_put(&l, 0, 4, NULL),
                   ids = lab_put_i32(&l, 0, 1, NULL);
-    struct tensor row = lab_put(&l, 1, 12, src), vals = lab_put(&l, 0, 1, NULL);
+    const struct attn_shape shape = {.n_heads = 1, .n_kv_heads = 1, .head_dim = 4, .scale = 1.0f};
+    struct tensor row = lab_put(&l, 1, 12, src), vals = lab_put(&l, 0, 1, NULL),
+                  four = lab_put(&l, 1, 4, src);
     b->linear(b, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
     b->weight_rows(b, x, w, ids);
     const int32_t none = 0;
@@ -219,12 +233,12 @@ static void test_no_rows(void **state)
     b->csr_get(b, y, &f, lab_put_i32(&l, 4, 1, (const int32_t[]){0, 1, 2, 3}));
     b->dot_rows(b, y, x, w, lab_put_i32(&l, 4, 1, (const int32_t[]){0, 1, 2, 3}),
                 (struct tensor){0});
-    b->norm(b, x, x, row, row, 1e-5f);
-    b->act(b, x, x, ACT_GELU);
-    b->attn(b, y, x, 1, 1.0f, 0, &no_seqs, (struct rope){0});
-    b->attn(b, lab_put(&l, 1, 4, src), row, 1, 1.0f, 0, &seqs, (struct rope){0});
-    b->xent(b, vals, x, w, ids);
-    b->topn(b, ids, vals, x, w);
+    b->norm(b, x, x, row, row, 1e-5f, NORM_LAYER, vals, vals);
+    b->act(b, x, x, x, ACT_GELU);
+    b->attn(b, y, y, y, y, &shape, 0, &no_seqs);
+    b->attn(b, four, four, four, four, &shape, 0, &seqs);
+    b->xent(b, vals, x, w, ids, 0);
+    b->topn(b, ids, vals, x, w, 0);
     b->select(b, &f, 0, y, &(struct select){.kind = SELECT_TOPK, .k = 2});
     b->rows_add(b, row, x, ids);
     b->cols_get(b, vals, x, lab_put_i32(&l, 1, 1, &none));

@@ -165,8 +165,8 @@ static void test_push(void **state)
     assert_true(dict_open(dev.b, path, NULL, &d, &e));
     float w[24 * N], *want = malloc(sizeof(float) * 24 * J);
     hash_fill(w, DTYPE_F32, "behind", HASH_UNIFORM, 1, 0, 24 * N);
-    struct weight *behind_w =
-        dev.b->weight_new(dev.b, DTYPE_F32, 24, N, ORDER_OUT_IN, w, USE_PRODUCT, &e);
+    struct weight *behind_w = dev.b->weight_new(
+        dev.b, &(struct weight_source){DTYPE_F32, 24, N, ORDER_OUT_IN, w, NULL}, USE_PRODUCT, &e);
     assert_no_error(&e);
     struct linear behind = {.w = behind_w, .out = 24, .in = N};
     behind.bias = hash_input(&dev.run, "x", 1, 24); /* must not be added */

@@ -22,7 +22,7 @@ static struct {
     void (*linear)(struct backend *, struct tensor, struct tensor, const struct weight *,
                    struct tensor, enum epilogue);
     void (*norm)(struct backend *, struct tensor, struct tensor, struct tensor, struct tensor,
-                 float);
+                 float, enum norm_kind, struct tensor, struct tensor);
 } fuse = {.left = -1};
 
 static void burn(void)
@@ -39,10 +39,11 @@ static void fused_linear(struct backend *b, struct tensor y, struct tensor x,
 }
 
 static void fused_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor g,
-                       struct tensor h, float eps)
+                       struct tensor h, float eps, enum norm_kind kind, struct tensor out,
+                       struct tensor in)
 {
     burn();
-    fuse.norm(b, y, x, g, h, eps);
+    fuse.norm(b, y, x, g, h, eps, kind, out, in);
 }
 
 static void fuse_install(struct backend *b)

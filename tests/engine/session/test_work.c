@@ -15,27 +15,28 @@
 
 static struct { /* rows that went through since the last reset */
     int front, back, unembedded;
-    void (*attn)(struct backend *, struct tensor, struct tensor, int32_t, float, int32_t,
-                 const struct seqs *, struct rope);
+    void (*attn)(struct backend *, struct tensor, struct tensor, struct tensor, struct tensor,
+                 const struct attn_shape *, int32_t, const struct seqs *);
     void (*xent)(struct backend *, struct tensor, struct tensor, const struct weight *,
-                 struct tensor);
+                 struct tensor, float);
 } count;
 
-static void counting_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads,
-                          float scale, int32_t layer, const struct seqs *s, struct rope rope)
+static void counting_attn(struct backend *b, struct tensor y, struct tensor Q, struct tensor K,
+                          struct tensor V, const struct attn_shape *shape, int32_t layer,
+                          const struct seqs *s)
 {
     if (layer == 0)
-        count.front += qkv.rows;
+        count.front += Q.rows;
     if (layer == 2)
-        count.back += qkv.rows;
-    count.attn(b, y, qkv, heads, scale, layer, s, rope);
+        count.back += Q.rows;
+    count.attn(b, y, Q, K, V, shape, layer, s);
 }
 
 static void counting_xent(struct backend *b, struct tensor loss, struct tensor h,
-                          const struct weight *u, struct tensor target)
+                          const struct weight *u, struct tensor target, float soft_cap)
 {
     count.unembedded += h.rows;
-    count.xent(b, loss, h, u, target);
+    count.xent(b, loss, h, u, target, soft_cap);
 }
 
 struct fixture {

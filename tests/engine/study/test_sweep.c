@@ -195,14 +195,15 @@ static void test_lanes(void **state)
 }
 
 static int forwarded; /* rows through the last layer */
-static void (*real_attn)(struct backend *, struct tensor, struct tensor, int32_t, float, int32_t,
-                         const struct seqs *, struct rope);
-static void counting_attn(struct backend *b, struct tensor y, struct tensor qkv, int32_t heads,
-                          float scale, int32_t layer, const struct seqs *s, struct rope rope)
+static void (*real_attn)(struct backend *, struct tensor, struct tensor, struct tensor,
+                         struct tensor, const struct attn_shape *, int32_t, const struct seqs *);
+static void counting_attn(struct backend *b, struct tensor y, struct tensor Q, struct tensor K,
+                          struct tensor V, const struct attn_shape *shape, int32_t layer,
+                          const struct seqs *s)
 {
     if (layer == 2)
-        forwarded += qkv.rows;
-    real_attn(b, y, qkv, heads, scale, layer, s, rope);
+        forwarded += Q.rows;
+    real_attn(b, y, Q, K, V, shape, layer, s);
 }
 
 /* The front is computed once for all lanes, and an unmodified lane with the error kept not at all.
