@@ -30,7 +30,8 @@ static void release(void *view)
     blink_forget(ex);
 }
 
-/* The histogram of the latent looked at. */
+/* Asks for the histogram of the latent looked at; what comes, here and below, is for
+ * shared->findings to hear. */
 static bool look(struct explore *ex)
 {
     struct shared *sh = ex->sh;
@@ -57,14 +58,6 @@ static void leave(void *view, const struct view_in *in)
     struct explore *ex = view;
     (void)in;
     ex->typing = false;
-}
-
-/* What it asks for stands in shared->findings, which hears of it. */
-static bool update(void *view, const struct view_in *in)
-{
-    (void)view;
-    (void)in;
-    return false;
 }
 
 static void heard(void *view, const struct view_in *in, enum view_news news)
@@ -182,7 +175,6 @@ const struct view_ops explore_view = {.name = "explore",
                                       .release = release,
                                       .enter = enter,
                                       .leave = leave,
-                                      .update = update,
                                       .heard = heard,
                                       .draw = explore_draw,
                                       .arrange = arrange,
