@@ -30,8 +30,19 @@ void point_name(struct point, char out[POINT_NAME_MAX]);
 
 struct dict;
 
+struct unit_id {   /* which latent or neuron; no padding, so that its bytes can be hashed */
+    int32_t dict;  /* the dictionary's place in its set (engine/dict/set.h); −1: no unit */
+    int32_t index; /* in it; −1: the error term, x − x̂ */
+};
+#define UNIT_NONE ((struct unit_id){-1, -1})
+
+static inline bool unit_same(struct unit_id a, struct unit_id b)
+{
+    return a.dict == b.dict && a.index == b.index;
+}
+
 struct unit { /* what happens to one latent (or neuron) at every position */
-    int32_t index;
+    struct unit_id id;
     float value; /* FIX: the activation; SCALE: factor; ADD: offset; ZERO: unused */
     enum unit_mode mode;
 };
@@ -50,7 +61,7 @@ struct hook {
     struct tensor *io;        /* GET, SET, ADD */
     const struct dict *dict;  /* INSERT */
     bool keep_error;          /* INSERT */
-    const struct unit *units; /* INSERT */
+    const struct unit *units; /* INSERT; of this dictionary */
     int32_t n_units;
 };
 #endif

@@ -143,7 +143,7 @@ static void begin_view(struct app *a)
         shell->sh.history.note_arg = a;
     }
     if (!same)
-        history_drop_sliders(&shell->sh.history, 0);
+        history_drop_sliders(&shell->sh.history, NULL, 0);
     if (a->start.said[0])
         shared_message(&shell->sh, a->start.said_error, "%s", a->start.said);
 }

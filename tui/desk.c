@@ -14,11 +14,14 @@
 bool desk_start(struct desk *d, const struct options *o, struct error *e)
 {
     for (int32_t i = 0; i < o->n_fix; i++)
-        if (!slider_holds((double)o->fix[i].value))
+        if (!slider_holds((double)o->fix[i].value)) {
+            char name[UNIT_NAME_MAX];
+            unit_word_name(&o->fix[i].unit, name);
             return error_set(
                 e, ERROR_INPUT,
-                "--fix: found %d = %g, expected −%.0f to %.0f, as far as a slider goes",
-                o->fix[i].index, (double)o->fix[i].value, SLIDER_LIMIT, SLIDER_LIMIT);
+                "--fix: found %s = %g, expected −%.0f to %.0f, as far as a slider goes", name,
+                (double)o->fix[i].value, SLIDER_LIMIT, SLIDER_LIMIT);
+        }
     d->service = service_new(o, e);
     if (!d->service)
         return false;

@@ -187,21 +187,22 @@ const struct change *history_redo(struct history *h)
     return c;
 }
 
-static bool has_unit_from(const struct sliders *s, int32_t limit)
+static bool has_unit_beyond(const struct sliders *s, const int32_t *limit, int32_t n)
 {
     for (int i = 0; i < s->n; i++)
-        if (s->unit[i].index >= limit)
+        if (s->unit[i].id.dict >= n || s->unit[i].id.index >= limit[s->unit[i].id.dict])
             return true;
     return false;
 }
 
-void history_drop_sliders(struct history *h, int32_t limit)
+void history_drop_sliders(struct history *h, const int32_t *limit, int32_t n_limits)
 {
     size_t kept = 0, done = 0;
     for (size_t i = 0; i < h->n; i++) {
         const struct change *c = &h->change[i];
-        bool drops = c->kind == CHANGE_SLIDERS && (has_unit_from(&c->sliders.before, limit) ||
-                                                   has_unit_from(&c->sliders.after, limit));
+        bool drops =
+            c->kind == CHANGE_SLIDERS && (has_unit_beyond(&c->sliders.before, limit, n_limits) ||
+                                          has_unit_beyond(&c->sliders.after, limit, n_limits));
         if (drops)
             continue;
         done += i < h->done;
@@ -211,7 +212,7 @@ void history_drop_sliders(struct history *h, int32_t limit)
         return;
     h->n = kept;
     h->done = done;
-    note(h, &(struct history_note){.kind = NOTE_DROP, .limit = limit});
+    note(h, &(struct history_note){.kind = NOTE_DROP, .limit = limit, .n_limits = n_limits});
 }
 
 static size_t size_of(const struct change *c)

@@ -25,7 +25,8 @@ struct history_note { /* what was done with it: a journal can do the same again 
     const struct edit *edit;      /* EDIT; borrowed */
     const struct sliders *before; /* SLIDERS; borrowed */
     const struct sliders *after;  /* the sliders that it brings; NULL: it is about the text */
-    int32_t limit;                /* DROP */
+    const int32_t *limit;         /* DROP: units of each dictionary; borrowed */
+    int32_t n_limits;
 };
 
 struct history {
@@ -47,8 +48,9 @@ void history_break(struct history *); /* what comes next is a step of its own */
 /* Puts a change that was kept somewhere behind the others, which are all in force; takes over its
  * strings. Nobody hears of it. */
 void history_push(struct history *, const struct change *);
-/* Forgets changes of sliders, or only those with a unit from `limit` on: of another dictionary. */
-void history_drop_sliders(struct history *, int32_t limit);
+/* Forgets changes of sliders with units that are not there: dictionary i has limit[i] units; none
+ * (n_limits 0): all changes with units. */
+void history_drop_sliders(struct history *, const int32_t *limit, int32_t n_limits);
 /* The part around `done` whose text is at most max_bytes: changes *from … *to − 1. What is in force
  * goes before what can be done again. */
 void history_window(const struct history *, size_t max_bytes, size_t *from, size_t *to);

@@ -1,5 +1,6 @@
 #include "tui/journal.h"
 #include "engine/base/memory.h"
+#include "tui/unit_json.h"
 #include "tui/widget/editor.h"
 #include <jansson.h>
 #include <math.h>
@@ -39,12 +40,12 @@ static json_t *whole(size_t n)
     return json_integer((json_int_t)n);
 }
 
-static json_t *sliders_json(const struct sliders *s)
+static json_t *sliders_json(const struct dict_set *dicts, const struct sliders *s)
 {
     json_t *units = json_array();
     for (int i = 0; i < s->n; i++) {
         const struct chosen_unit *u = &s->unit[i];
-        json_array_append_new(units, json_pack("[i,f,b]", (int)u->index,
+        json_array_append_new(units, json_pack("[o,f,b]", unit_json(dicts, u->id),
                                                isfinite(u->value) ? (double)u->value : 0.0,
                                                (int)u->fixed));
     }
@@ -52,11 +53,11 @@ static json_t *sliders_json(const struct sliders *s)
                      (int)s->join, "special", (int)s->special);
 }
 
-static json_t *step_json(const struct change *c)
+static json_t *step_json(const struct dict_set *dicts, const struct change *c)
 {
     if (c->kind == CHANGE_SLIDERS)
-        return json_pack("{s:o,s:o,s:b}", "before", sliders_json(&c->sliders.before), "after",
-                         sliders_json(&c->sliders.after), "open", (int)c->open);
+        return json_pack("{s:o,s:o,s:b}", "before", sliders_json(dicts, &c->sliders.before),
+                         "after", sliders_json(dicts, &c->sliders.after), "open", (int)c->open);
     const struct edit *e = &c->edit;
     json_t *o = json_object();
     json_object_set_new(o, "at", whole(e->at));
@@ -75,8 +76,8 @@ static void add_one(struct strbuf *out, const char *key, json_t *value)
 
 static void add_state(struct strbuf *out, const struct saved_state *s)
 {
-    add_line(out,
-             json_pack("{s:o,s:o}", "state", state_json(s), "sliders", sliders_json(&s->sliders)));
+    add_line(out, json_pack("{s:o,s:o}", "state", state_json(s), "sliders",
+                            sliders_json(&s->dicts, &s->sliders)));
 }
 
 void journal_begin(struct strbuf *out, const struct saved_state *s, const struct history *h,
@@ -89,11 +90,22 @@ void journal_begin(struct strbuf *out, const struct saved_state *s, const struct
     add_state(out, s);
     history_window(h, JOURNAL_MAX_HISTORY, &from, &to);
     for (size_t i = from; i < to; i++)
-        add_one(out, "step", step_json(&h->change[i]));
+        add_one(out, "step", step_json(&s->dicts, &h->change[i]));
     add_one(out, "done", whole(h->done - from));
 }
 
-void journal_note(struct strbuf *out, const struct history_note *n)
+/* A number for one dictionary, or none. */
+static json_t *limits_json(const struct history_note *n)
+{
+    if (n->n_limits < 2)
+        return json_integer(n->n_limits ? n->limit[0] : 0);
+    json_t *list = json_array();
+    for (int32_t i = 0; i < n->n_limits; i++)
+        json_array_append_new(list, json_integer(n->limit[i]));
+    return list;
+}
+
+void journal_note(struct strbuf *out, const struct dict_set *dicts, const struct history_note *n)
 {
     const struct edit *e = n->edit;
     switch (n->kind) {
@@ -109,13 +121,13 @@ void journal_note(struct strbuf *out, const struct history_note *n)
         break;
     }
     case NOTE_SLIDERS:
-        add_line(out, json_pack("{s:o,s:o,s:b}", "sliders", sliders_json(n->after), "before",
-                                sliders_json(n->before), "joins", (int)n->joins));
+        add_line(out, json_pack("{s:o,s:o,s:b}", "sliders", sliders_json(dicts, n->after), "before",
+                                sliders_json(dicts, n->before), "joins", (int)n->joins));
         break;
     case NOTE_BREAK: add_one(out, "break", json_true()); break;
     case NOTE_UNDO: add_one(out, "undo", json_true()); break;
     case NOTE_REDO: add_one(out, "redo", json_true()); break;
-    case NOTE_DROP: add_one(out, "drop", json_integer(n->limit)); break;
+    case NOTE_DROP: add_one(out, "drop", limits_json(n)); break;
     }
 }
 
@@ -126,7 +138,8 @@ void journal_look(struct strbuf *out, const struct saved_state *s)
     json_t *state = state_json(&look);
     if (s->cursor != SIZE_MAX) /* which state_json leaves out without a text */
         json_object_set_new(state, "cursor", whole(s->cursor));
-    add_line(out, json_pack("{s:o,s:o}", "state", state, "sliders", sliders_json(&s->sliders)));
+    add_line(out, json_pack("{s:o,s:o}", "state", state, "sliders",
+                            sliders_json(&s->dicts, &s->sliders)));
 }
 
 void journal_file(struct strbuf *out, const struct sha256 *file)
@@ -168,20 +181,18 @@ static bool get_text(const json_t *o, const char *key, const char **out, size_t 
     return *out && *n <= EDITOR_MAX_BYTES && !memchr(*out, '\r', *n) && !memchr(*out, 0, *n);
 }
 
-static bool read_unit(const json_t *v, struct chosen_unit *u)
+static bool read_unit(const struct dict_set *dicts, const json_t *v, struct chosen_unit *u)
 {
-    const json_t *index = json_array_get(v, 0), *value = json_array_get(v, 1),
-                 *fixed = json_array_get(v, 2);
-    if (!json_is_integer(index) || json_integer_value(index) < 0 ||
-        json_integer_value(index) > INT32_MAX || !json_is_number(value) || !json_is_boolean(fixed))
+    const json_t *value = json_array_get(v, 1), *fixed = json_array_get(v, 2);
+    struct unit_id id;
+    if (!unit_from_json(dicts, json_array_get(v, 0), &id) || !json_is_number(value) ||
+        !json_is_boolean(fixed))
         return false;
-    double number = json_number_value(value);
-    *u = (struct chosen_unit){(int32_t)json_integer_value(index), json_is_true(fixed),
-                              (float)number};
+    *u = (struct chosen_unit){id, json_is_true(fixed), (float)json_number_value(value)};
     return isfinite(u->value);
 }
 
-static bool read_sliders(const json_t *o, struct sliders *s)
+static bool read_sliders(const struct dict_set *dicts, const json_t *o, struct sliders *s)
 {
     const json_t *units = json_object_get(o, "units");
     size_t insert;
@@ -193,7 +204,7 @@ static bool read_sliders(const json_t *o, struct sliders *s)
     s->special = json_is_true(json_object_get(o, "special")); /* absent: an older journal */
     for (size_t i = 0; i < json_array_size(units); i++) {
         struct chosen_unit u;
-        if (!read_unit(json_array_get(units, i), &u) || sliders_find(s, u.index) >= 0)
+        if (!read_unit(dicts, json_array_get(units, i), &u) || sliders_find(s, u.id) >= 0)
             return false;
         s->unit[s->n++] = u;
     }
@@ -224,7 +235,8 @@ static bool read_state(struct reader *r, const json_t *o)
     struct error e = {0};
     struct sliders sliders;
     bool ok = state_from_json(json_object_get(o, "state"), &s, &e) &&
-              read_sliders(json_object_get(o, "sliders"), &sliders) && !s.text == r->begun;
+              read_sliders(&s.dicts, json_object_get(o, "sliders"), &sliders) &&
+              !s.text == r->begun;
     if (ok && !r->begun) {
         const char *text;
         size_t n;
@@ -251,8 +263,8 @@ static bool read_step(struct reader *r, const json_t *o)
     if (!get_bool(o, "open", &c.open))
         return false;
     if (!json_object_get(o, "at")) {
-        if (!read_sliders(json_object_get(o, "before"), &c.sliders.before) ||
-            !read_sliders(json_object_get(o, "after"), &c.sliders.after))
+        if (!read_sliders(&r->j->state.dicts, json_object_get(o, "before"), &c.sliders.before) ||
+            !read_sliders(&r->j->state.dicts, json_object_get(o, "after"), &c.sliders.after))
             return false;
         history_push(&r->j->history, &c);
         return true;
@@ -308,8 +320,9 @@ static bool read_moved(struct reader *r, const json_t *o)
 {
     struct sliders before, after;
     bool joins;
-    if (!read_sliders(json_object_get(o, "sliders"), &after) ||
-        !read_sliders(json_object_get(o, "before"), &before) || !get_bool(o, "joins", &joins))
+    if (!read_sliders(&r->j->state.dicts, json_object_get(o, "sliders"), &after) ||
+        !read_sliders(&r->j->state.dicts, json_object_get(o, "before"), &before) ||
+        !get_bool(o, "joins", &joins))
         return false;
     history_sliders(&r->j->history, &before, &after, joins);
     r->j->state.sliders = after;
@@ -339,6 +352,26 @@ static bool apply(struct reader *r, bool undo)
     return true;
 }
 
+static bool get_limit(const json_t *v, int32_t *out)
+{
+    json_int_t n = json_integer_value(v);
+    *out = n > INT32_MAX ? INT32_MAX : (int32_t)n;
+    return json_is_integer(v) && n >= 0;
+}
+
+static bool read_drop(struct reader *r, const json_t *v)
+{
+    size_t n = json_is_array(v) ? json_array_size(v) : 1;
+    int32_t *limit = xcalloc(n + 1, sizeof *limit);
+    bool ok = n <= INT32_MAX;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = get_limit(json_is_array(v) ? json_array_get(v, i) : v, &limit[i]);
+    if (ok)
+        history_drop_sliders(&r->j->history, limit, (int32_t)n);
+    free(limit);
+    return ok;
+}
+
 static bool take_record(struct reader *r, const json_t *o, bool first)
 {
     if (first)
@@ -360,11 +393,8 @@ static bool take_record(struct reader *r, const json_t *o, bool first)
         history_break(&r->j->history);
         return true;
     }
-    size_t limit;
-    if (get_size(o, "drop", &limit)) {
-        history_drop_sliders(&r->j->history, limit > INT32_MAX ? INT32_MAX : (int32_t)limit);
-        return true;
-    }
+    if (json_object_get(o, "drop"))
+        return read_drop(r, json_object_get(o, "drop"));
     if (json_object_get(o, "undo"))
         return apply(r, true);
     return json_object_get(o, "redo") ? apply(r, false) : true; /* of tomorrow: nothing to do */

@@ -16,7 +16,8 @@
  * JOURNAL_MAX_HISTORY. files: those that the state lies or will lie in (two). */
 void journal_begin(struct strbuf *, const struct saved_state *, const struct history *,
                    const struct sha256 files[2]);
-void journal_note(struct strbuf *, const struct history_note *);
+/* dicts: of the state that was written last. */
+void journal_note(struct strbuf *, const struct dict_set *dicts, const struct history_note *);
 /* How things look now: everything of the state but its text. */
 void journal_look(struct strbuf *, const struct saved_state *);
 /* The state file becomes one with this content: said before, and again when it is. */

@@ -375,7 +375,7 @@ void kept_note(struct kept *k, const struct history_note *n)
     if (n->after)
         k->look.sliders = *n->after;
     if (!k->stale)
-        journal_note(&k->pending, n);
+        journal_note(&k->pending, &k->look.dicts, n);
 }
 
 void kept_look(struct kept *k, const struct saved_state *s)

@@ -4,18 +4,24 @@
 #ifndef GLIMT_TUI_OPTIONS_H
 #define GLIMT_TUI_OPTIONS_H
 #include "engine/base/error.h"
+#include "engine/dict/unit.h"
 #include "engine/session/session.h"
 
 enum color_mode { COLOR_AUTO, COLOR_NEVER, COLOR_ALWAYS, COLOR_16, COLOR_256, COLOR_DIRECT };
 enum output_mode { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV };
 
+struct fix_word { /* UNIT=V */
+    struct unit_word unit;
+    float value;
+};
+
 struct options {
     const char *model, *sae, *hook, *bundle; /* NULL: default */
     int32_t n_units;                         /* --latents / --neurons; 0: the bundle's */
-    int32_t unit[SESSION_MAX_UNITS];
+    struct unit_word unit[SESSION_MAX_UNITS];
     bool neurons;
     int32_t n_fix;
-    struct unit fix[SESSION_MAX_UNITS];
+    struct fix_word fix[SESSION_MAX_UNITS];
     bool insert_given;
     enum insert insert;
     bool bos, join, special;

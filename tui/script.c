@@ -14,9 +14,10 @@ enum step_kind { STEP_KEY, STEP_TYPE, STEP_DRAG, STEP_WAIT, STEP_SAY, STEP_MARK,
 struct step {
     enum step_kind kind;
     int line;
-    struct event event; /* KEY */
-    char *text;         /* TYPE, SAY, MARK, COMMAND */
-    int32_t unit;       /* DRAG; SLIDER_ALL */
+    struct event event;    /* KEY */
+    char *text;            /* TYPE, SAY, MARK, COMMAND */
+    struct unit_word unit; /* DRAG, unless all */
+    bool all;
     double value, seconds;
 };
 
@@ -55,25 +56,26 @@ static bool add_keys(struct script *s, char *names, int line, struct error *e)
 
 static bool add_drag(struct script *s, const char *arg, int line, struct error *e)
 {
-    char id[16], unit[16] = "";
+    char id[UNIT_NAME_MAX], unit[16] = "";
     double v, seconds = 0;
-    int n = sscanf(arg, "%15s to %lf in %15s", id, &v, unit);
+    int n = sscanf(arg, "%63s to %lf in %15s", id, &v, unit);
     char *end = unit;
-    long number = SLIDER_ALL;
+    struct unit_word word = {.layer = -1};
     if (n == 3)
         seconds = strtod(unit, &end);
     bool ok = n >= 2 && isfinite(v) && (*end == 0 || strcmp(end, "s") == 0) && seconds >= 0 &&
               seconds <= 3600;
-    if (ok && strcmp(id, "all") != 0) {
-        number = strtol(id, &end, 10);
-        ok = *end == 0 && number >= 0 && number <= INT32_MAX;
-    }
+    const char *name = id;
+    bool all = ok && strcmp(id, "all") == 0;
+    if (ok && !all)
+        ok = unit_word_read(&name, &word, NULL) && !*name && word.index >= 0;
     if (!ok)
         return error_set(e, ERROR_INPUT,
                          "%s line %d: drag: found %s, expected ID to VALUE [in SECONDS]", s->name,
                          line, arg);
     struct step *p = add(s, STEP_DRAG, line);
-    p->unit = (int32_t)number;
+    p->unit = word;
+    p->all = all;
     p->value = slider_snap(v);
     p->seconds = seconds;
     return true;
@@ -210,14 +212,27 @@ static bool type_on(struct script *s, struct shell *shell, const char *text)
     return true;
 }
 
+/* SLIDER_ALL also where there is none. */
+static int row_of(const struct shell *shell, const struct step *p)
+{
+    struct unit_id unit;
+    const struct workbench *wb = shell->sh.workbench;
+    return !p->all && unit_find(wb ? &wb->dicts : NULL, &p->unit, &unit, NULL)
+               ? sliders_find(&shell->sh.sliders, unit)
+               : SLIDER_ALL;
+}
+
 static bool drag_start(struct script *s, struct shell *shell, const struct step *p, int64_t now)
 {
     struct slider_track t;
-    int x, row = p->unit == SLIDER_ALL ? SLIDER_ALL : sliders_find(&shell->sh.sliders, p->unit);
+    int x, row = row_of(shell, p);
     for (int i = 0; i < N_PANES && shell_where(shell) != IN_SLIDERS; i++)
         send_key(shell, "Tab");
-    if ((row < 0 && p->unit != SLIDER_ALL) || shell->sh.sliders.n == 0) {
-        shared_message(&shell->sh, true, "%s line %d: %d is no slider", s->name, p->line, p->unit);
+    if ((row < 0 && !p->all) || shell->sh.sliders.n == 0) {
+        char name[UNIT_NAME_MAX] = "all";
+        if (!p->all)
+            unit_word_name(&p->unit, name);
+        shared_message(&shell->sh, true, "%s line %d: %s is no slider", s->name, p->line, name);
         return next_step(s);
     }
     send_key(shell, "Home");
@@ -251,9 +266,9 @@ static bool drag_on(struct script *s, struct shell *shell, const struct step *p,
             s->phase = PHASE_EXACT;
         return true;
     }
-    int row = p->unit == SLIDER_ALL ? SLIDER_ALL : sliders_find(&shell->sh.sliders, p->unit);
-    bool fixed = row == SLIDER_ALL ? sliders_any_fixed(&shell->sh.sliders)
-                                   : row >= 0 && shell->sh.sliders.unit[row].fixed;
+    int row = row_of(shell, p);
+    bool fixed = p->all ? sliders_any_fixed(&shell->sh.sliders)
+                        : row >= 0 && shell->sh.sliders.unit[row].fixed;
     if (!fixed || fabs(sliders_value(&shell->sh.sliders, row, NULL) - p->value) >
                       .01) { /* cells are coarser than values */
         char number[32];

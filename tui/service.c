@@ -429,7 +429,12 @@ static void host_cancel(void *arg, uint64_t id)
 
 static bool host_job(void *arg, uint64_t id, struct job *out)
 {
-    return job_queue_get(((struct service *)arg)->queue, id, out);
+    struct service *s = arg;
+    const struct workbench *wb = service_workbench(s);
+    bool there = job_queue_get(s->queue, id, out);
+    if (there)
+        out->dicts = wb ? &wb->dicts : NULL;
+    return there;
 }
 
 static int host_jobs(void *arg, uint64_t *id, int max)

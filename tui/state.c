@@ -1,5 +1,6 @@
 #include "tui/state.h"
 #include "engine/base/memory.h"
+#include "tui/unit_json.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -16,7 +17,7 @@
 
 void state_init(struct saved_state *s)
 {
-    *s = (struct saved_state){.unit = -1, .cursor = SIZE_MAX};
+    *s = (struct saved_state){.unit = UNIT_NONE, .cursor = SIZE_MAX};
 }
 
 void state_release(struct saved_state *s)
@@ -27,6 +28,7 @@ void state_release(struct saved_state *s)
     free(s->hook);
     free(s->theme);
     free(s->text);
+    dict_set_release(&s->dicts);
     state_init(s);
 }
 
@@ -43,6 +45,7 @@ void state_copy_look(const struct saved_state *from, struct saved_state *out)
     out->sae = copy(from->sae);
     out->hook = copy(from->hook);
     out->theme = copy(from->theme);
+    dict_set_copy_plan(&from->dicts, &out->dicts);
     out->text = NULL;
     out->n_text = 0;
     out->cursor = SIZE_MAX;
@@ -57,7 +60,8 @@ bool state_same_look(const struct saved_state *a, const struct saved_state *b)
 {
     return same(a->bundle, b->bundle) && same(a->model, b->model) && same(a->sae, b->sae) &&
            same(a->hook, b->hook) && same(a->theme, b->theme) && strcmp(a->view, b->view) == 0 &&
-           strcmp(a->colour, b->colour) == 0 && a->has_unit == b->has_unit && a->unit == b->unit &&
+           strcmp(a->colour, b->colour) == 0 && a->has_unit == b->has_unit &&
+           unit_same(a->unit, b->unit) && dict_set_same(&a->dicts, &b->dicts) &&
            a->neurons == b->neurons && a->has_units == b->has_units &&
            a->has_insert == b->has_insert && sliders_equal(&a->sliders, &b->sliders);
 }
@@ -86,11 +90,22 @@ static bool read_string(struct reader *r, const char *key, char **out, size_t *n
     return true;
 }
 
-static bool to_unit(const json_t *v, int32_t *out)
+static bool read_dicts(struct reader *r, struct saved_state *s)
 {
-    if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > INT32_MAX)
-        return false;
-    *out = (int32_t)json_integer_value(v);
+    const json_t *list = json_object_get(r->root, "dictionaries"), *v,
+                 *neurons = json_object_get(r->root, "neurons");
+    size_t i;
+    if (!list || json_is_null(list))
+        return true;
+    if (!json_is_array(list))
+        return wrong(r, "dictionaries", "a list of hook points");
+    json_array_foreach(list, i, v)
+    {
+        struct point at;
+        if (!json_is_string(v) || !point_parse(json_string_value(v), 0, &at, NULL) ||
+            !dict_set_plan(&s->dicts, at, neurons && !json_is_null(neurons)))
+            return wrong(r, "dictionaries", "a list of hook points, each once");
+    }
     return true;
 }
 
@@ -107,11 +122,11 @@ static bool read_units(struct reader *r, const char *key, struct saved_state *s)
     s->sliders.n = 0;
     json_array_foreach(list, i, v)
     {
-        int32_t unit;
-        if (!to_unit(v, &unit))
-            return wrong(r, key, "a list of numbers from 0");
+        struct unit_id unit;
+        if (!unit_from_json(&s->dicts, v, &unit))
+            return wrong(r, key, "a list of numbers from 0, or names of units");
         if (sliders_find(&s->sliders, unit) < 0)
-            s->sliders.unit[s->sliders.n++] = (struct chosen_unit){.index = unit};
+            s->sliders.unit[s->sliders.n++] = (struct chosen_unit){.id = unit};
     }
     return true;
 }
@@ -126,15 +141,15 @@ static bool read_fixed(struct reader *r, struct saved_state *s)
         return wrong(r, "fixed", "an object of numbers");
     json_object_foreach(fixed, key, v)
     {
-        char *end;
-        errno = 0;
-        long unit = strtol(key, &end, 10);
-        if (*key < '0' || *key > '9' || *end || errno || unit > INT32_MAX || !json_is_number(v) ||
-            !slider_holds(json_number_value(v)))
-            return wrong(r, "fixed", "an object from unit numbers to numbers, −1000 to 1000");
-        int row = sliders_find(&s->sliders, (int32_t)unit);
+        struct unit_id unit;
+        json_t *name = json_string(key);
+        bool known = unit_from_json(&s->dicts, name, &unit);
+        json_decref(name);
+        if (!known || !json_is_number(v) || !slider_holds(json_number_value(v)))
+            return wrong(r, "fixed", "an object from units to numbers, −1000 to 1000");
+        int row = sliders_find(&s->sliders, unit);
         if (row < 0 && s->sliders.n < SESSION_MAX_UNITS)
-            s->sliders.unit[row = s->sliders.n++] = (struct chosen_unit){.index = (int32_t)unit};
+            s->sliders.unit[row = s->sliders.n++] = (struct chosen_unit){.id = unit};
         if (row < 0)
             return wrong(r, "fixed", "about at most 16 units");
         sliders_set(&s->sliders, row, json_number_value(v));
@@ -193,10 +208,10 @@ static bool read_places(struct reader *r, struct saved_state *s)
     }
     if (unit && !json_is_null(unit)) {
         s->has_unit = true;
-        s->unit = -1;
-        if (!to_unit(unit, &s->unit) &&
-            !(json_is_string(unit) && strcmp(json_string_value(unit), "all") == 0))
-            return wrong(r, "unit", "a number from 0 or \"all\"");
+        s->unit = UNIT_NONE;
+        bool all = json_is_string(unit) && strcmp(json_string_value(unit), "all") == 0;
+        if (!all && !unit_from_json(&s->dicts, unit, &s->unit))
+            return wrong(r, "unit", "a number from 0, the name of a unit or \"all\"");
     }
     if (cursor && !json_is_null(cursor)) {
         if (!json_is_integer(cursor) || json_integer_value(cursor) < 0)
@@ -221,7 +236,7 @@ bool state_from_json(const json_t *root, struct saved_state *s, struct error *e)
     ok = ok && read_string(&r, "bundle", &s->bundle, NULL) &&
          read_string(&r, "model", &s->model, NULL) && read_string(&r, "sae", &s->sae, NULL) &&
          read_string(&r, "hook", &s->hook, NULL) && read_string(&r, "theme", &s->theme, NULL) &&
-         read_string(&r, "text", &s->text, &s->n_text) && read_places(&r, s) &&
+         read_string(&r, "text", &s->text, &s->n_text) && read_dicts(&r, s) && read_places(&r, s) &&
          read_units(&r, "latents", s) && read_units(&r, "neurons", s) && read_choices(&r, s) &&
          read_fixed(&r, s);
     return ok;
@@ -246,6 +261,17 @@ static void set_string(json_t *o, const char *key, const char *s)
         json_object_set_new(o, key, json_string(s));
 }
 
+static json_t *points_json(const struct dict_set *dicts)
+{
+    json_t *list = json_array();
+    for (int32_t i = 0; i < dicts->n; i++) {
+        char name[POINT_NAME_MAX];
+        point_name(dicts->place[i].at, name);
+        json_array_append_new(list, json_string(name));
+    }
+    return list;
+}
+
 json_t *state_json(const struct saved_state *s)
 {
     json_t *o = json_object(), *units = json_array(), *fixed = json_object();
@@ -263,12 +289,15 @@ json_t *state_json(const struct saved_state *s)
     if (s->colour[0])
         set_string(o, "colour", s->colour);
     if (s->has_unit)
-        json_object_set_new(o, "unit", s->unit < 0 ? json_string("all") : json_integer(s->unit));
+        json_object_set_new(o, "unit",
+                            s->unit.dict < 0 ? json_string("all") : unit_json(&s->dicts, s->unit));
+    if (s->dicts.n > 1)
+        json_object_set_new(o, "dictionaries", points_json(&s->dicts));
     for (int i = 0; i < s->sliders.n; i++) {
         const struct chosen_unit *u = &s->sliders.unit[i];
-        char key[16];
-        snprintf(key, sizeof key, "%d", u->index);
-        json_array_append_new(units, json_integer(u->index));
+        char key[UNIT_NAME_MAX];
+        unit_name(&s->dicts, u->id, key);
+        json_array_append_new(units, unit_json(&s->dicts, u->id));
         if (u->fixed)
             json_object_set_new(fixed, key, json_real(nearbyint((double)u->value * 10) / 10));
     }

@@ -6,6 +6,7 @@
 #ifndef GLIMT_TUI_STATE_H
 #define GLIMT_TUI_STATE_H
 #include "engine/base/error.h"
+#include "engine/dict/set.h"
 #include "tui/widget/sliders.h"
 #include <stddef.h>
 
@@ -16,8 +17,9 @@ struct saved_state {
     char view[16];                             /* its name; "": explore */
     char colour[8];                            /* "pre", "act", "loss", "delta"; "": default */
     bool has_unit;
-    int32_t unit; /* −1: all */
-    bool neurons; /* `units` are neurons */
+    struct unit_id unit;   /* UNIT_NONE: all */
+    bool neurons;          /* `units` are neurons */
+    struct dict_set dicts; /* several: where they are; empty: one. None is open. Owned */
     bool has_units;
     struct sliders sliders; /* the units with their fixed values; insert, join, special */
     bool has_insert;

@@ -29,3 +29,9 @@ void unit_words_in(const struct workbench *wb, char *text)
             at[-1] = (char)(at[-1] == 'l' ? one[0] : one[0] - 'a' + 'A');
         }
 }
+
+const char *unit_label(const struct workbench *wb, struct unit_id u, char out[UNIT_NAME_MAX])
+{
+    unit_name(wb ? &wb->dicts : NULL, u, out);
+    return out;
+}

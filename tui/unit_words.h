@@ -14,4 +14,6 @@ struct unit_words {
 const struct unit_words *unit_words(const struct workbench *);
 /* A text of our own that speaks of latents, changed in place. */
 void unit_words_in(const struct workbench *, char *text);
+/* The name of a unit; NULL: as in a set of one. UNIT_NONE: "all". */
+const char *unit_label(const struct workbench *, struct unit_id, char out[UNIT_NAME_MAX]);
 #endif

@@ -143,7 +143,13 @@ static bool read_hook(struct opening *op)
            error_prefix(op->e, "--hook");
 }
 
-/* Where the dictionary is hooked: --hook, what the SAE's file says, what the bundle says. */
+static bool unit_names_point(const struct opening *op)
+{
+    return op->o->n_units > 0 && !unit_word_alone(&op->o->unit[0]);
+}
+
+/* Where the dictionary is hooked: --hook, what the neurons' names say, what the SAE's file says,
+ * what the bundle says. */
 static bool find_point(struct opening *op)
 {
     struct workbench *wb = op->wb;
@@ -151,6 +157,9 @@ static bool find_point(struct opening *op)
     bool bundle_counts = wb->bundle && wb->bundle->hook && (op->o->bundle || !op->o->model);
     if (op->o->hook) {
         /* read already */
+    } else if (op->o->neurons && unit_names_point(op)) {
+        if (!unit_word_point(&op->o->unit[0], c->n_layers, &wb->at, op->e))
+            return error_prefix(op->e, "--neurons");
     } else if (wb->dict && dict_spec(wb->dict)->at.layer != -2) {
         wb->at = dict_spec(wb->dict)->at;
     } else if (bundle_counts) {
@@ -174,6 +183,10 @@ static bool fit_dict(struct opening *op)
     point_name(wb->at, name);
     if (op->o->neurons)
         wb->dict = dict_neurons(wb->at, width);
+    if (wb->dict && !dict_set_add(&wb->dicts, wb->dict, wb->at, op->e)) {
+        wb->dict = NULL;
+        return false;
+    }
     if (wb->dict && dict_spec(wb->dict)->n != width)
         return error_set(op->e, ERROR_INPUT,
                          "the SAE %s reads a width of %d, the model %s has %d at %s",
@@ -187,22 +200,57 @@ static bool fit_dict(struct opening *op)
     return true;
 }
 
+/* A unit that a session can watch and fix: "--latents: found unit 9999, expected 0 to 1023 (demo)".
+ */
+static bool find_unit(struct opening *op, const char *whose, const struct unit_word *w,
+                      struct unit_id *out)
+{
+    const struct workbench *wb = op->wb;
+    char name[UNIT_NAME_MAX];
+    if (!unit_find(&wb->dicts, w, out, op->e)) {
+        size_t n = strlen(op->e->text);
+        snprintf(op->e->text + n, sizeof op->e->text - n, " (%s)",
+                 wb->sae_name ? wb->sae_name : "neurons");
+        return error_prefix(op->e, "%s", whose);
+    }
+    unit_word_name(w, name);
+    return out->index >= 0 ||
+           error_set(op->e, ERROR_INPUT, "%s: found the error term %s, expected a unit", whose,
+                     name);
+}
+
 static bool choose(struct opening *op)
 {
     struct workbench *wb = op->wb;
     const struct options *o = op->o;
-    const int32_t *unit = o->n_units > 0 ? o->unit : wb->bundle_is_ours ? wb->bundle->chosen : NULL;
-    int32_t n = o->n_units > 0 ? o->n_units : wb->bundle_is_ours ? wb->bundle->n_chosen : 0;
-    int32_t m = wb->dict ? dict_spec(wb->dict)->m : 0;
+    const struct bundle *b = wb->bundle_is_ours ? wb->bundle : NULL;
+    const char *whose = o->n_units == 0 && b ? b->path : o->neurons ? "--neurons" : "--latents";
+    int32_t n = o->n_units > 0 ? o->n_units : b ? b->n_chosen : 0;
     for (int32_t i = 0; i < n && i < SESSION_MAX_UNITS && wb->dict; i++) {
-        if (unit[i] < 0 || unit[i] >= m)
-            return error_set(op->e, ERROR_INPUT, "%s: found unit %d, expected 0 to %d (%s)",
-                             o->n_units == 0 ? wb->bundle->path
-                             : o->neurons    ? "--neurons"
-                                             : "--latents",
-                             unit[i], m - 1, wb->sae_name ? wb->sae_name : "neurons");
-        wb->chosen[wb->n_chosen++] = unit[i];
+        struct unit_word w = {.layer = -1, .index = o->n_units > 0 ? 0 : b->chosen[i]};
+        if (!find_unit(op, whose, o->n_units > 0 ? &o->unit[i] : &w, &wb->chosen[wb->n_chosen++]))
+            return false;
     }
+    return true;
+}
+
+static bool choose_fixed(struct opening *op)
+{
+    const struct options *o = op->o;
+    struct workbench *wb = op->wb;
+    for (int32_t i = 0; i < o->n_fix; i++) {
+        wb->fix[i] = (struct unit){.value = o->fix[i].value, .mode = UNIT_FIX};
+        if (!find_unit(op, "--fix", &o->fix[i].unit, &wb->fix[i].id))
+            return false;
+        for (int32_t j = 0; j < i; j++)
+            if (unit_same(wb->fix[i].id, wb->fix[j].id)) {
+                char name[UNIT_NAME_MAX];
+                unit_name(&wb->dicts, wb->fix[i].id, name);
+                return error_set(op->e, ERROR_INPUT,
+                                 "--fix: found unit %s twice, expected each once", name);
+            }
+    }
+    wb->n_fix = o->n_fix;
     return true;
 }
 
@@ -219,12 +267,7 @@ static bool check_options(struct opening *op)
                          : inserts ? "--insert"
                                    : "--latents",
                          wb->model_name);
-    int32_t m = wb->dict ? dict_spec(wb->dict)->m : 0;
-    for (int32_t i = 0; i < o->n_fix; i++)
-        if (o->fix[i].index >= m)
-            return error_set(op->e, ERROR_INPUT, "--fix: found unit %d, expected 0 to %d (%s)",
-                             o->fix[i].index, m - 1, wb->sae_name ? wb->sae_name : "neurons");
-    return true;
+    return choose_fixed(op);
 }
 
 static void take_references(struct workbench *wb)
@@ -271,7 +314,9 @@ void workbench_free(struct workbench *wb)
 {
     if (!wb)
         return;
-    dict_free(wb->dict);
+    if (wb->dicts.n == 0) /* read, but not in its place yet */
+        dict_free(wb->dict);
+    dict_set_release(&wb->dicts);
     model_free(wb->model);
     tokenizer_free(wb->tokenizer);
     bundle_free(wb->bundle);

@@ -2,6 +2,7 @@
  * read-only afterwards. */
 #ifndef GLIMT_TUI_WORKBENCH_H
 #define GLIMT_TUI_WORKBENCH_H
+#include "engine/dict/unit.h"
 #include "engine/formats/bundle.h"
 #include "engine/session/session.h"
 #include "tui/options.h"
@@ -10,7 +11,8 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
     struct backend *backend;
     struct model *model;
     struct tokenizer *tokenizer;
-    struct dict *dict; /* NULL: a model without an SAE and no --neurons */
+    struct dict_set dicts; /* what units are of; empty: a model without an SAE, no --neurons */
+    struct dict *dict;     /* the first of them; NULL: none */
     struct bundle
         *bundle; /* of the reference texts, always there unless program data are missing; may be
                     another model's: then chosen, statistics and SAE are not used */
@@ -18,7 +20,9 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
     struct point at;
     char *model_name, *sae_name; /* for people: "demo", "pythia-1.4b" */
     int32_t n_chosen;
-    int32_t chosen[SESSION_MAX_UNITS];
+    struct unit_id chosen[SESSION_MAX_UNITS];
+    int32_t n_fix; /* what --fix holds */
+    struct unit fix[SESSION_MAX_UNITS];
     int32_t n_sets;
     struct reference_set set[SESSION_MAX_CLASSES];
 };

@@ -91,7 +91,8 @@ bool dict_neighbours(struct run *, const struct dict *, const int32_t *unit, int
                      int32_t rows, int32_t *ids, double *cosine);
 /* c [T, n], for activations f [T, n] of the units: FIX v − f, SCALE (v − 1)·f, ADD v, ZERO −f. */
 struct tensor units_change(struct run *, struct tensor f, const struct unit *units, int32_t n);
-/* c [T, n_units]: what each unit adds to its activation in `f`. */
+/* c [T, n_units]: what each unit adds to its activation in `f`. Of a unit's id only the index
+ * counts. */
 struct tensor dict_unit_change(struct run *, const struct dict *, const struct code *f,
                                const struct unit *units, int32_t n_units);
 /* HOOK_INSERT on x: x̂ (+ x − x̂ with keep_error) + Σ c_j·d_j. */

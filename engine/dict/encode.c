@@ -268,7 +268,7 @@ struct tensor dict_unit_change(struct run *run, const struct dict *d, const stru
 {
     int32_t *index = xreallocarray(NULL, (size_t)n_units + 1, sizeof *index);
     for (int32_t j = 0; j < n_units; j++)
-        index[j] = units[j].index;
+        index[j] = units[j].id.index;
     struct tensor c = dict_values(run, d, f, index, n_units);
     free(index);
     return n_units > 0 ? units_change(run, c, units, n_units) : c;
@@ -290,7 +290,7 @@ struct tensor dict_insert(struct run *run, const struct dict *d, struct tensor x
         return y;
     int32_t *index = xreallocarray(NULL, (size_t)n_units, sizeof *index);
     for (int32_t j = 0; j < n_units; j++)
-        index[j] = units[j].index;
+        index[j] = units[j].id.index;
     struct tensor c = dict_unit_change(run, d, &f, units, n_units);
     op_add_outer(run, y, c, dict_push(run, d, NULL, index, n_units));
     free(index);

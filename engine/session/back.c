@@ -49,7 +49,9 @@ bool back_push_units(struct session *s)
 {
     int32_t unit[SESSION_MAX_UNITS], n = s->wish.n_units;
     for (int32_t i = 0; i < n; i++)
-        unit[i] = s->watch[i] < 0 ? 0 : s->watch[i]; /* one that doesn't exist is never fixed */
+        unit[i] = s->watch[i].dict < 0
+                      ? 0
+                      : s->watch[i].index; /* one that doesn't exist is never fixed */
     return directions_set(&s->run, &s->place, &s->directions, unit, n);
 }
 
@@ -222,7 +224,7 @@ void back_blame_fixed(struct session *s)
     char list[160] = "";
     for (int32_t i = 0, at = 0; i < s->n_fixed && at < (int32_t)sizeof list - 32; i++)
         at += snprintf(list + at, sizeof list - (size_t)at, "%s%d = %g", i ? ", " : "",
-                       s->wish.unit[s->fixed_column[i]].index, (double)s->fixed[i].value);
+                       s->wish.unit[s->fixed_column[i]].id.index, (double)s->fixed[i].value);
     if (s->run.err.kind == ERROR_INPUT)
         error_prefix(&s->run.err, "float32 can't carry the fixed %s through the model", list);
 }

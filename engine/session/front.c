@@ -34,11 +34,11 @@ static bool prepare(struct session *s, struct pack *pack, bool reference)
     return true;
 }
 
-/* The watched units; 0 in place of one that doesn't exist. */
-static void watched(const struct session *s, int32_t unit[SESSION_MAX_WATCH])
+/* The watched units in their dictionary, and what stands for one that doesn't exist. */
+static void watched(const struct session *s, int32_t missing, int32_t unit[SESSION_MAX_WATCH])
 {
     for (int32_t i = 0; i < s->n_watch; i++)
-        unit[i] = s->watch[i] < 0 ? 0 : s->watch[i];
+        unit[i] = s->watch[i].dict < 0 ? missing : s->watch[i].index;
 }
 
 /* Pre-activations of the watched units [R, n_watch]: columns of all of them where those are at
@@ -47,7 +47,7 @@ static struct tensor watch_columns(struct front *f)
 {
     struct session *s = f->s;
     int32_t unit[SESSION_MAX_WATCH];
-    watched(s, unit);
+    watched(s, 0, unit);
     if (!f->landed.pre.buf)
         return dict_encode_units(&s->run, s->dict, f->landed.hook.value, unit, s->n_watch);
     return op_cols_get(&s->run, f->landed.pre, run_put_ids(&s->run, s->n_watch, 1, unit));
@@ -79,12 +79,14 @@ static void fetch(struct front *f)
 static void check_fetched(struct front *f)
 {
     struct session *s = f->s;
+    int32_t unit[SESSION_MAX_WATCH];
     if (f->reference || !s->dict)
         return;
+    watched(s, -1, unit);
     if (s->identity)
         dict_check_values(&s->run, s->dict, s->scratch[X], f->pack->rows, NULL, s->n_in);
     else if (s->n_watch > 0)
-        dict_check_values(&s->run, s->dict, s->scratch[PRE], f->pack->rows, s->watch, s->n_watch);
+        dict_check_values(&s->run, s->dict, s->scratch[PRE], f->pack->rows, unit, s->n_watch);
 }
 
 static void keep_rows(struct front *f)
@@ -136,7 +138,7 @@ static void run_batch(struct front *f)
     lane_front(r, &s->place, &batch, NULL, want, &f->landed);
     if (s->n_watch > 0) {
         int32_t unit[SESSION_MAX_WATCH];
-        watched(s, unit);
+        watched(s, 0, unit);
         f->f = dict_values(r, s->dict, &f->landed.codes, unit, s->n_watch);
     }
     keep_rows(f);
@@ -178,8 +180,8 @@ static void row_latents(struct front *f, struct line_latents *p, int32_t token, 
         return;
     for (int32_t i = 0; i < p->n_watch; i++) {
         size_t cell = t * (size_t)p->n_watch + (size_t)i, from = r * (size_t)s->n_watch + (size_t)i;
-        p->pre[cell] = p->watch[i] < 0 ? NAN : s->scratch[PRE][from];
-        p->act[cell] = p->watch[i] < 0 ? 0.0f : s->scratch[ACT][from];
+        p->pre[cell] = p->watch[i].dict < 0 ? NAN : s->scratch[PRE][from];
+        p->act[cell] = p->watch[i].dict < 0 ? 0.0f : s->scratch[ACT][from];
     }
 }
 
@@ -254,7 +256,7 @@ static struct tensor watch_values(struct session *s, const struct line_latents *
 {
     struct code code = {.sparse.n_rows = n};
     int32_t unit[SESSION_MAX_WATCH];
-    watched(s, unit);
+    watched(s, 0, unit);
     if (s->identity) {
         if (!w->rows || !w->rows->with_x)
             return (struct tensor){0};
@@ -288,14 +290,15 @@ static void watch_block(struct session *s, struct line_latents *p, const struct 
     struct run *r = &s->run;
     struct tensor f = watch_values(s, p, w, from, n);
     float *pre = NULL, *act = f.buf ? scratch_f32(s, ACT, cells) : NULL;
-    watched(s, unit);
+    watched(s, 0, unit);
     if (act)
         run_get(r, act, f);
     if (w->rows && w->rows->with_x) {
         struct tensor x = tensor_rows(w->rows->x, from, n);
         pre = scratch_f32(s, PRE, cells);
         run_get(r, pre, dict_encode_units(r, s->dict, x, unit, s->n_watch));
-        dict_check_values(r, s->dict, pre, n, s->watch, s->n_watch);
+        watched(s, -1, unit);
+        dict_check_values(r, s->dict, pre, n, unit, s->n_watch);
     }
     if (f.buf && w->rows && w->rows->cap >= w->n)
         op_copy_to(&s->run, tensor_cols(tensor_rows(w->rows->f, from, n), 0, s->n_watch), f);
@@ -303,9 +306,9 @@ static void watch_block(struct session *s, struct line_latents *p, const struct 
         for (int32_t j = 0; j < s->n_watch; j++) {
             size_t cell = (size_t)(w->first + from + t) * (size_t)p->n_watch + (size_t)j,
                    at = (size_t)t * (size_t)s->n_watch + (size_t)j;
-            if (s->watch[j] >= 0 && pre)
+            if (s->watch[j].dict >= 0 && pre)
                 p->pre[cell] = pre[at];
-            if (s->watch[j] >= 0)
+            if (s->watch[j].dict >= 0)
                 p->act[cell] = act ? act[at] : p->pre[cell];
         }
 }

@@ -26,15 +26,16 @@ static void latents_lay(struct line_latents *p)
 {
     size_t rows = (size_t)p->n;
     p->list = (struct latent_list *)(p + 1);
-    p->watch = (int32_t *)(p->list + rows);
+    p->watch = (struct unit_id *)(p->list + rows);
     p->pre = (float *)(p->watch + p->n_watch);
     p->act = p->pre + rows * (size_t)p->n_watch;
 }
 
 static size_t latents_size(int32_t n, int32_t n_watch)
 {
-    size_t rows = (size_t)n, cells = (size_t)n_watch + 2 * rows * (size_t)n_watch;
-    return sizeof(struct line_latents) + rows * sizeof(struct latent_list) + cells * sizeof(float);
+    size_t rows = (size_t)n, cells = 2 * rows * (size_t)n_watch;
+    return sizeof(struct line_latents) + rows * sizeof(struct latent_list) + cells * sizeof(float) +
+           (size_t)n_watch * sizeof(struct unit_id);
 }
 
 struct line_latents *line_latents_new(int32_t n, int32_t n_watch)

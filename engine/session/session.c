@@ -140,26 +140,35 @@ const struct error *session_error(const struct session *s)
 }
 
 /* ---- a new wish */
+static bool unit_is_there(const struct session *s, struct unit_id u)
+{
+    return s->dict && u.dict == 0 && u.index >= 0 && u.index < dict_spec(s->dict)->m;
+}
+
 static void set_units(struct session *s)
 {
     const struct wish *w = &s->wish;
-    int32_t m = s->dict ? dict_spec(s->dict)->m : 0;
     s->n_watch = s->n_fixed = 0;
     if (!s->dict)
         return;
     for (int32_t i = 0; i < w->n_units; i++) {
         const struct chosen_unit *u = &w->unit[i];
-        bool there = u->index >= 0 && u->index < m, again = false;
+        bool there = unit_is_there(s, u->id), again = false;
         for (int32_t j = 0; j < s->n_fixed; j++)
-            again |= w->unit[s->fixed_column[j]].index == u->index;
+            again |= unit_same(w->unit[s->fixed_column[j]].id, u->id);
         if (there && u->fixed && !again && isfinite(u->value)) {
-            s->fixed[s->n_fixed] = (struct unit){.index = u->index, .value = u->value};
+            s->fixed[s->n_fixed] = (struct unit){.id = u->id, .value = u->value};
             s->fixed_column[s->n_fixed++] = i;
         }
-        s->watch[s->n_watch++] = there ? u->index : -1;
+        s->watch[s->n_watch++] = there ? u->id : UNIT_NONE;
     }
-    if (w->watch >= 0)
-        s->watch[s->n_watch++] = w->watch < m ? w->watch : -1;
+    if (w->watch.dict >= 0)
+        s->watch[s->n_watch++] = unit_is_there(s, w->watch) ? w->watch : UNIT_NONE;
+}
+
+static bool unit_before(struct unit_id a, struct unit_id b)
+{
+    return a.dict != b.dict ? a.dict < b.dict : a.index < b.index;
 }
 
 /* The fixed lane's key does not depend on the order of the sliders. */
@@ -168,15 +177,15 @@ static uint64_t fixed_key(const struct session *s, uint64_t base)
     int32_t order[SESSION_MAX_UNITS];
     for (int32_t i = 0; i < s->n_fixed; i++) {
         int32_t at = i;
-        for (; at > 0 && s->wish.unit[s->fixed_column[order[at - 1]]].index >
-                             s->wish.unit[s->fixed_column[i]].index;
+        for (; at > 0 && unit_before(s->wish.unit[s->fixed_column[i]].id,
+                                     s->wish.unit[s->fixed_column[order[at - 1]]].id);
              at--)
             order[at] = order[at - 1];
         order[at] = i;
     }
     uint64_t key = hash_bytes(base, "fixed", 5);
     for (int32_t i = 0; i < s->n_fixed; i++) {
-        int32_t unit = s->fixed[order[i]].index;
+        struct unit_id unit = s->fixed[order[i]].id;
         float value = s->fixed[order[i]].value + 0.0f; /* −0 is 0 */
         key = hash_bytes(hash_bytes(key, &unit, sizeof unit), &value, sizeof value);
     }

@@ -26,7 +26,7 @@ enum lane_kind {
 };
 
 struct chosen_unit {
-    int32_t index;
+    struct unit_id id;
     bool fixed;
     float value; /* the slider's value; takes effect when fixed */
 };
@@ -42,7 +42,7 @@ struct wish {            /* plain data; the session copies what it needs */
     enum insert insert; /* of LANE_BASE and LANE_FIXED */
     int32_t n_units;    /* the chosen units, in slider order */
     struct chosen_unit unit[SESSION_MAX_UNITS];
-    int32_t watch;  /* one more unit whose pre-activations are wanted; −1: none */
+    struct unit_id watch; /* one more whose pre-activations are wanted; UNIT_NONE: none */
     size_t cursor;  /* byte offset in text: near it is done first; predictions are for what follows
                        it */
     int32_t n_next; /* predictions wanted, ≤ SESSION_MAX_NEXT */
@@ -70,12 +70,14 @@ struct line_latents {
     int32_t n, n_watch;  /* n: all tokens of the line */
     struct latent_list { /* active[at] … active[at + n − 1]: see latents_of_token */
         int32_t at, n;
-    } * list; /* [n] */
+    } * list;     /* [n] */
+    int32_t dict; /* the place of the dictionary that `active` is of */
     struct active_latent *active;
     size_t n_active, cap_active;
-    int32_t *watch; /* n_watch units: the chosen ones, then wish.watch; −1: there is no such unit */
-    float *pre;     /* [n, n_watch] pre-activations */
-    float *act;     /* [n, n_watch] selected value or 0 */
+    struct unit_id *watch; /* n_watch units: the chosen ones, then wish.watch; UNIT_NONE: there is
+                              no such unit */
+    float *pre;            /* [n, n_watch] pre-activations */
+    float *act;            /* [n, n_watch] selected value or 0 */
     double sse, sum_sq; /* Σ‖x − x̂‖², Σ‖x‖² over the line's tokens without BOS; when complete */
 };
 /* The active latents of a token, largest first (of signed ones chosen by size, largest in size

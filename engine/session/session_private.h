@@ -161,7 +161,8 @@ struct session {
     int32_t hint_tokens, hint_front, hint_back; /* so many lines in order of distance are done */
     uint64_t versions;
 
-    int32_t n_watch, watch[SESSION_MAX_WATCH]; /* −1 for a unit that doesn't exist */
+    int32_t n_watch;
+    struct unit_id watch[SESSION_MAX_WATCH]; /* UNIT_NONE for a unit that doesn't exist */
     int32_t n_fixed, fixed_column[SESSION_MAX_UNITS];
     struct unit fixed[SESSION_MAX_UNITS];
     struct lane lane[N_TRACKS]; /* what its rows are made of */

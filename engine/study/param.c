@@ -94,7 +94,7 @@ bool param_value_equal(const struct param_value *a, const struct param_value *b)
         if (!same_number(a->value[i], b->value[i]))
             return false;
     for (int32_t i = 0; a->unit && i < a->n; i++)
-        if (a->unit[i] != b->unit[i])
+        if (!unit_same(a->unit[i], b->unit[i]))
             return false;
     return true;
 }
@@ -178,7 +178,7 @@ int32_t params_values(const struct params *p, const char *name, const double **v
     return v->n;
 }
 
-int32_t params_units(const struct params *p, const char *name, const int32_t **unit)
+int32_t params_units(const struct params *p, const char *name, const struct unit_id **unit)
 {
     const struct param_value *v = need(p, name, PARAM_UNITS, PARAM_UNITS);
     *unit = v->unit;
@@ -225,10 +225,10 @@ void params_set_values(struct params *p, const char *name, const double *value, 
     v->there = n > 0;
 }
 
-void params_set_units(struct params *p, const char *name, const int32_t *unit, int32_t n)
+void params_set_units(struct params *p, const char *name, const struct unit_id *unit, int32_t n)
 {
     struct param_value *v = need(p, name, PARAM_UNITS, PARAM_UNITS);
-    int32_t *copy = n > 0 ? xmemdup(unit, (size_t)n * sizeof *copy) : NULL;
+    struct unit_id *copy = n > 0 ? xmemdup(unit, (size_t)n * sizeof *copy) : NULL;
     value_release(v);
     v->unit = copy;
     v->n = n;
@@ -363,17 +363,16 @@ static bool parse_units(struct param_value *v, const char *s, struct error *e)
 {
     v->unit = xcalloc(STUDY_MAX_UNITS, sizeof *v->unit);
     for (const char *p = s;; p++) {
-        char *end;
-        errno = 0;
-        long i = strtol(p, &end, 10);
-        if (end == p || *p < '0' || *p > '9' || errno || i > INT32_MAX || (*end && *end != ','))
+        struct unit_word w;
+        struct unit_id id;
+        if (!unit_word_read(&p, &w, NULL) || !unit_find(NULL, &w, &id, NULL) || id.index < 0 ||
+            (*p && *p != ','))
             return error_set(e, ERROR_INPUT,
                              "found %s, expected numbers from 0 with commas between them", s);
         if (v->n == STUDY_MAX_UNITS)
             return error_set(e, ERROR_INPUT, "found more than %d units, expected at most so many",
                              STUDY_MAX_UNITS);
-        v->unit[v->n++] = (int32_t)i;
-        p = end;
+        v->unit[v->n++] = id;
         if (!*p)
             return true;
     }
@@ -452,8 +451,11 @@ void param_value_print(const struct param_value *v, struct strbuf *out)
             strbuf_addf(out, "%s%.9g", i ? "," : "", v->value[i]);
         break;
     case PARAM_UNITS:
-        for (int32_t i = 0; i < v->n; i++)
-            strbuf_addf(out, "%s%d", i ? "," : "", (int)v->unit[i]);
+        for (int32_t i = 0; i < v->n; i++) {
+            char name[UNIT_NAME_MAX];
+            unit_name(NULL, v->unit[i], name);
+            strbuf_addf(out, "%s%s", i ? "," : "", name);
+        }
         break;
     }
 }

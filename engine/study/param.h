@@ -8,6 +8,7 @@
 #define GLIMT_STUDY_PARAM_H
 #include "engine/base/error.h"
 #include "engine/base/strbuf.h"
+#include "engine/dict/unit.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,7 +50,7 @@ struct param_value {
     char *text; /* TEXT, CLASS */
     int32_t n;  /* VALUES, UNITS */
     double *value;
-    int32_t *unit;
+    struct unit_id *unit;
 };
 #define PARAMS_MAX 16
 struct params {
@@ -81,14 +82,14 @@ uint64_t params_seed(const struct params *, const char *name);
 const char *params_text(const struct params *, const char *name); /* TEXT, CLASS; NULL: absent */
 /* How many; borrowed. */
 int32_t params_values(const struct params *, const char *name, const double **value);
-int32_t params_units(const struct params *, const char *name, const int32_t **unit);
+int32_t params_units(const struct params *, const char *name, const struct unit_id **unit);
 
 void params_set_int(struct params *, const char *name, int64_t);
 void params_set_flag(struct params *, const char *name, bool);
 void params_set_seed(struct params *, const char *name, uint64_t);
 void params_set_text(struct params *, const char *name, const char *); /* NULL: absent */
 void params_set_values(struct params *, const char *name, const double *, int32_t n);
-void params_set_units(struct params *, const char *name, const int32_t *, int32_t n);
+void params_set_units(struct params *, const char *name, const struct unit_id *, int32_t n);
 
 /* ---- as written. NULL: absent, or of a flag off; a flag takes "true" and "false". False and *e:
  * found and expected, the value stays. */

@@ -54,7 +54,8 @@ static void make_lanes(struct study *s)
     s->lane = xcalloc(1 + 2 * (1 + n_values * (1 + J)), sizeof *s->lane);
     s->fixed = xcalloc(n_values * J + 1, sizeof *s->fixed);
     for (size_t i = 0; i < n_values * J; i++)
-        s->fixed[i] = (struct unit){.index = s->units.id[i % J], .value = (float)s->value[i / J]};
+        s->fixed[i] =
+            (struct unit){.id.index = s->units.id[i % J], .value = (float)s->value[i / J]};
     add_lane(s, INSERT_NONE, ALL_UNITS, NO_VALUE, -1, 0);
     for (enum insert insert = INSERT_SAE; insert <= INSERT_ERROR; insert++)
         if (s->insert[insert])

@@ -25,7 +25,7 @@ bool units_check_in(const char *name, const struct study_in *in, struct error *e
 bool units_init(struct units *u, const char *name, const struct study_in *in,
                 const struct params *params, struct error *e)
 {
-    const int32_t *unit;
+    const struct unit_id *unit;
     *u = (struct units){.n = params_units(params, "units", &unit)};
     if (!units_check_in(name, in, e))
         return false;
@@ -38,7 +38,7 @@ bool units_init(struct units *u, const char *name, const struct study_in *in,
     for (int32_t i = 0; i < d->m; i++)
         u->column[i] = -1;
     for (int32_t i = 0; i < u->n; i++) {
-        int32_t id = u->id[i] = unit[i];
+        int32_t id = u->id[i] = unit[i].index;
         if (id < 0 || id >= d->m)
             error_set(e, ERROR_INPUT, "%s: there is no unit %d, expected 0 to %d", name, id,
                       d->m - 1);

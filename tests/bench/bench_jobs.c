@@ -35,7 +35,7 @@ static double keypress(struct service *s, const char *text, uint64_t generation)
     struct wish w = {.generation = generation,
                      .text = text,
                      .n_text = strlen(text),
-                     .watch = -1,
+                     .watch = UNIT_NONE,
                      .cursor = strlen(text) / 2,
                      .losses = true};
     double from = now_ms();

@@ -246,7 +246,7 @@ static void sliders(struct bench *b, int32_t n)
     for (int i = 0; i < REPEATS; i++) {
         for (int32_t j = 0; j < b->wish.n_units; j++)
             b->wish.unit[j] =
-                (struct chosen_unit){b->wish.unit[j].index, true, (float)(i + 1) / 10};
+                (struct chosen_unit){b->wish.unit[j].id.index, true, (float)(i + 1) / 10};
         reset_rows();
         double t = now_ms();
         post(b);
@@ -270,7 +270,7 @@ static void cold_opens(const char *bundle, const char *sentence)
     for (int i = 0; i < OPENS; i++) {
         struct options o = {.bundle = bundle};
         struct error e = {0};
-        struct bench b = {.wish = {.insert = INSERT_SAE, .watch = -1, .losses = true}};
+        struct bench b = {.wish = {.insert = INSERT_SAE, .watch = UNIT_NONE, .losses = true}};
         double t = now_ms();
         if (!workbench_open(&o, NULL, NULL, &b.wb, &e)) {
             fprintf(stderr, "%s\n", e.text);
@@ -303,8 +303,11 @@ static void bench_all(const char *bundle, struct workbench *wb)
         1e-3 *
         machine_read_rate((size_t)(b.cost.front_bytes + b.cost.back_bytes + b.cost.unembed_bytes),
                           machine_threads(wb->backend));
-    b.wish = (struct wish){
-        .insert = INSERT_SAE, .watch = -1, .losses = true, .n_next = 5, .n_units = wb->n_chosen};
+    b.wish = (struct wish){.insert = INSERT_SAE,
+                           .watch = UNIT_NONE,
+                           .losses = true,
+                           .n_next = 5,
+                           .n_units = wb->n_chosen};
     for (int32_t i = 0; i < wb->n_chosen; i++)
         b.wish.unit[i] = (struct chosen_unit){wb->chosen[i], true, 2.0f};
     printf("%s on %s: product %.1f GFLOP/s, memory %.1f GB/s\n", wb->model_name,

@@ -106,11 +106,11 @@ int main(int argc, char **argv)
                      .n_text = text.len,
                      .insert = INSERT_SAE,
                      .n_units = wb->n_chosen,
-                     .watch = -1,
+                     .watch = UNIT_NONE,
                      .n_next = SESSION_MAX_NEXT,
                      .losses = true};
     for (int32_t i = 0; i < wb->n_chosen; i++)
-        w.unit[i] = (struct chosen_unit){.index = wb->chosen[i], .fixed = true, .value = 2};
+        w.unit[i] = (struct chosen_unit){.id = {0, wb->chosen[i]}, .fixed = true, .value = 2};
     double before = resident();
     session_set(s, &w);
     while (session_step(s, NULL) != STAGE_IDLE)

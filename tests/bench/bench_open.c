@@ -115,7 +115,7 @@ static void colour(struct session *s, const char *text, size_t n)
 {
     static uint64_t generation;
     const struct wish w = {
-        .generation = ++generation, .text = text, .n_text = n, .watch = -1, .cursor = n};
+        .generation = ++generation, .text = text, .n_text = n, .watch = UNIT_NONE, .cursor = n};
     session_set(s, &w);
     while (session_step(s, NULL) != STAGE_IDLE)
         ;

@@ -679,7 +679,7 @@ static void test_bad_input(void **state)
         {{"harvest"}, "missing.tsv", "missing.tsv: No such file"},
         {{"harvest"}, "folder", "folder: found a folder, expected"},
         {{"harvest", "--model"}, "no-model", "no-model"},
-        {{"histogram", "5000"}, NULL, "latent 5000: expected 0 … 1023"},
+        {{"histogram", "5000"}, NULL, "found unit 5000, expected 0 to 1023"},
         {{"examples", "99999999999"}, NULL, "found 99999999999, expected the number of a latent"},
         {{"sweep", "--latents=1024"}, NULL, "1024"},
         {{"find", "--target=xx"}, NULL, "--target: found xx, expected a class of references: da, "},

@@ -6,6 +6,7 @@
 #include "engine/text/utf8.h"
 #include "tests/support/requests.h"
 #include "tests/support/testdata.h"
+#include "tests/support/unit.h"
 #include "tests/support/view_fixture.h"
 #include <math.h>
 #include <setjmp.h>
@@ -92,10 +93,12 @@ static void world(struct explore_fixture *f)
     f->wb.bundle_is_ours = true;
     f->wb.at = (struct point){3, SITE_MLP_ACT};
     f->wb.dict = dict_neurons(f->wb.at, N_LATENTS);
+    dict_set_add(&f->wb.dicts, f->wb.dict, f->wb.at, NULL);
     fixture_neurons(f, false);
     f->wb.model_name = (char *)"demo";
     f->wb.n_chosen = 6;
-    memcpy(f->wb.chosen, chosen, sizeof chosen);
+    for (int i = 0; i < 6; i++)
+        f->wb.chosen[i] = UNIT(chosen[i]);
     f->wb.n_sets = 2;
     for (int i = 0; i < 2; i++)
         f->wb.set[i] = (struct reference_set){f->cls[i].name, f->cls[i].label, sentences, 2};
@@ -155,7 +158,7 @@ void fixture_release(struct explore_fixture *f)
     theme_free(f->theme);
     grid_release(&f->grid);
     tokenizer_free(f->wb.tokenizer);
-    dict_free(f->wb.dict);
+    dict_set_release(&f->wb.dicts);
     free(f->bundle.fire_share);
     free(f->bundle.pre_median);
     free(f->bundle.abs_pre_p99);
@@ -292,21 +295,22 @@ static const struct line_tokens *tokens_of(const char *s, int32_t n)
 static const struct line_latents *latents_of(const struct wish *w, const char *s,
                                              const struct line_tokens *t)
 {
-    int32_t k = 12, n_watch = w->n_units + (w->watch >= 0);
+    int32_t k = 12, n_watch = w->n_units + (w->watch.dict >= 0);
     struct line_latents *l = line_latents_new(t->n, n_watch);
     l->complete = true;
     for (int32_t u = 0; u < n_watch; u++)
-        l->watch[u] = u < w->n_units ? w->unit[u].index : w->watch;
+        l->watch[u] = u < w->n_units ? w->unit[u].id : w->watch;
     for (int32_t i = 0; i < t->n; i++) {
         const char *bytes = s + t->token[i].start;
         int32_t n = t->token[i].end - t->token[i].start;
         struct active_latent active[12];
         for (int32_t r = 0; r < k; r++)
-            active[r] = (struct active_latent){r < w->n_units ? w->unit[r].index : 17 * r + 40 + i,
-                                               4.5f / (float)(r + 1) * (r == 5 ? -1 : 1)};
+            active[r] =
+                (struct active_latent){r < w->n_units ? w->unit[r].id.index : 17 * r + 40 + i,
+                                       4.5f / (float)(r + 1) * (r == 5 ? -1 : 1)};
         line_latents_set(l, i, active, k);
         for (int32_t u = 0; u < n_watch; u++) {
-            float v = value_of(bytes, n, l->watch[u]);
+            float v = value_of(bytes, n, l->watch[u].index);
             l->pre[i * n_watch + u] = v;
             l->act[i * n_watch + u] = v > 1 ? v : 0;
         }
@@ -328,7 +332,7 @@ static uint64_t key_of(const struct wish *w)
     uint64_t h = hash_bytes(HASH_SEED, &w->insert, sizeof w->insert);
     for (int32_t u = 0; u < w->n_units; u++)
         if (w->unit[u].fixed) {
-            h = hash_bytes(h, &w->unit[u].index, sizeof w->unit[u].index);
+            h = hash_bytes(h, &w->unit[u].id.index, sizeof w->unit[u].id.index);
             h = hash_bytes(h, &w->unit[u].value, sizeof w->unit[u].value);
         }
     return h;

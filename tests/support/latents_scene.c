@@ -196,12 +196,12 @@ static struct table_set *answer(const struct scene_jobs *a, const struct request
     if (latents)
         return scene_set(scene_rows(a->rows, a->classes, target));
     if (r->query == &bins_query)
-        return scene_set(bins_of(units_asked(r)[0]));
+        return scene_set(bins_of(units_asked(r)[0].index));
     if (r->query == &examples_query)
-        return scene_set(scene_examples(units_asked(r)[0]));
+        return scene_set(scene_examples(units_asked(r)[0].index));
     if (r->query != &lens_query)
         fail_msg("asks for %s", r->query->name);
-    return lens_of(units_asked(r)[0]);
+    return lens_of(units_asked(r)[0].index);
 }
 
 void scene_finish(struct scene_jobs *a, struct job *j)

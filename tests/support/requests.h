@@ -14,13 +14,13 @@
 
 static inline int32_t n_units_asked(const struct request *r)
 {
-    const int32_t *unit;
+    const struct unit_id *unit;
     return request_units(r, &unit);
 }
 
-static inline const int32_t *units_asked(const struct request *r)
+static inline const struct unit_id *units_asked(const struct request *r)
 {
-    const int32_t *unit;
+    const struct unit_id *unit;
     request_units(r, &unit);
     return unit;
 }

@@ -43,7 +43,7 @@ static void same_latents(const struct line_latents *a, const struct line_latents
     same(a->n, b->n, "rows of latents", 0);
     same(a->n_watch, b->n_watch, "watched units", 0);
     for (int32_t j = 0; j < a->n_watch; j++)
-        same(a->watch[j], b->watch[j], "watched unit", j);
+        same(a->watch[j].index, b->watch[j].index, "watched unit", j);
     for (int32_t t = 0; t < a->n; t++) {
         const struct active_latent *x, *y;
         int32_t n = latents_of_token(a, t, &x);
@@ -270,13 +270,13 @@ static void check_latents(struct direct *d, const struct sequence *q, const stru
         }
         for (int32_t j = 0; j < l->n_watch; j++) {
             size_t cell = row * (size_t)l->n_watch + (size_t)j;
-            if (l->watch[j] < 0)
+            if (l->watch[j].dict < 0)
                 continue;
-            float act = is_identity(d) ? pre[i * m + l->watch[j]] : 0;
+            float act = is_identity(d) ? pre[i * m + l->watch[j].index] : 0;
             for (int32_t s = is_identity(d) ? 0 : c.start[i]; c.start && s < c.start[i + 1]; s++)
-                if (c.ids[s] == l->watch[j])
+                if (c.ids[s] == l->watch[j].index)
                     act = c.vals[s];
-            near((double)l->pre[cell], (double)pre[i * m + l->watch[j]], d->tol,
+            near((double)l->pre[cell], (double)pre[i * m + l->watch[j].index], d->tol,
                  "watched pre-activation of row", i);
             near((double)l->act[cell], (double)act, d->tol, "watched activation of row", i);
         }
@@ -395,8 +395,8 @@ void session_check_direct(const struct tiny_model *t, const struct reference_set
     d.run = (struct run){.backend = t->backend, .arena = arena_new(t->backend)};
     d.sum_x = xcalloc(1 << 12, sizeof *d.sum_x);
     for (int32_t i = 0; i < wish->n_units && t->dict; i++)
-        if (wish->unit[i].fixed && wish->unit[i].index >= 0 && wish->unit[i].index < t->m)
-            d.unit[d.n_units++] = (struct unit){wish->unit[i].index, wish->unit[i].value, UNIT_FIX};
+        if (wish->unit[i].fixed && wish->unit[i].id.index >= 0 && wish->unit[i].id.index < t->m)
+            d.unit[d.n_units++] = (struct unit){wish->unit[i].id, wish->unit[i].value, UNIT_FIX};
     for (int32_t i = 0; i < p->n_lines; i++)
         check_line(&d, p, i);
     if (t->dict) {

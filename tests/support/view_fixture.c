@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
 #include "tests/support/testdata.h"
+#include "tests/support/unit.h"
 #include "tui/shell/shell_private.h"
 #include <math.h>
 #include <setjmp.h>
@@ -274,7 +275,7 @@ static double bell(double x, double middle, double width)
     return exp(-z * z / 2) / width * .3989;
 }
 
-struct table_set *histogram_tables(const int32_t *unit, int32_t n)
+struct table_set *histogram_tables(const struct unit_id *unit, int32_t n)
 {
     struct table *t = table_new("rows", "Pre-activations", MARK_HIST);
     int32_t latent = table_column(t, "latent", "", "", COLUMN_I64, COLUMN_FACET),
@@ -295,7 +296,7 @@ struct table_set *histogram_tables(const int32_t *unit, int32_t n)
                 if (d * 900 < .5) /* a count of tokens */
                     d = 0;
                 int64_t row = table_row(t);
-                table_set_i64(t, row, latent, unit[u]);
+                table_set_i64(t, row, latent, unit[u].index);
                 table_set_str(t, row, cls, c ? "en" : "da");
                 table_set_f64(t, row, lo, from);
                 table_set_f64(t, row, hi, from + .3);
@@ -303,7 +304,7 @@ struct table_set *histogram_tables(const int32_t *unit, int32_t n)
                 table_set_i64(t, row, count, (int64_t)(d * 900 + .5));
             }
         int64_t row = table_row(o);
-        table_set_i64(o, row, o_latent, unit[u]);
+        table_set_i64(o, row, o_latent, unit[u].index);
         table_set_f64(o, row, overlap, .08 + .06 * u);
         table_set_str(o, row, higher, "da");
     }
@@ -389,7 +390,8 @@ static void add_lane(struct table *t[3], struct sweep_shape l, bool there)
         lane_number(t[2], row, 3, change[0] - change[1], .04, 243);
 }
 
-struct table_set *fixture_sweep_tables(const int32_t *unit, int32_t n, double share, bool pairs)
+struct table_set *fixture_sweep_tables(const struct unit_id *unit, int32_t n, double share,
+                                       bool pairs)
 {
     struct table *t[3] = {lane_table("rows", "loss_sentence_mean", true),
                           lane_table("differences", "difference", true),
@@ -400,10 +402,10 @@ struct table_set *fixture_sweep_tables(const int32_t *unit, int32_t n, double sh
         add_lane(t, (struct sweep_shape){NAN, insert, -1, 0}, at++ < share * n_lanes);
         for (int32_t u = -1; u < n; u++)
             for (int v = -8; v <= 8; v += 2)
-                add_lane(
-                    t,
-                    (struct sweep_shape){v, insert, u < 0 ? -1 : unit[u], u < 0 ? 1 : .3 - .04 * u},
-                    at++ < share * n_lanes);
+                add_lane(t,
+                         (struct sweep_shape){v, insert, u < 0 ? -1 : unit[u].index,
+                                              u < 0 ? 1 : .3 - .04 * u},
+                         at++ < share * n_lanes);
     }
     struct table_set *s = set_of(t[0]);
     table_set_add(s, t[1]);
@@ -414,7 +416,7 @@ struct table_set *fixture_sweep_tables(const int32_t *unit, int32_t n, double sh
 
 enum { T_DOC, T_CLASS, T_POS, T_START, T_END, T_TEXT, T_UNITS };
 
-struct table *token_table_new(const int32_t *unit, int32_t n)
+struct table *token_table_new(const struct unit_id *unit, int32_t n)
 {
     struct table *t = table_new("tokens", "Tokens", MARK_LIST);
     table_column(t, "doc", "", "", COLUMN_I64, COLUMN_KEY);
@@ -425,9 +427,9 @@ struct table *token_table_new(const int32_t *unit, int32_t n)
     table_column(t, "text", "", "", COLUMN_STR, COLUMN_TEXT);
     for (int32_t u = 0; u < n; u++) {
         char name[32];
-        snprintf(name, sizeof name, "pre.%d", (int)unit[u]);
+        snprintf(name, sizeof name, "pre.%d", (int)unit[u].index);
         table_column(t, name, "", "", COLUMN_F64, COLUMN_TEXT);
-        snprintf(name, sizeof name, "act.%d", (int)unit[u]);
+        snprintf(name, sizeof name, "act.%d", (int)unit[u].index);
         table_column(t, name, "", "", COLUMN_F64, COLUMN_TEXT);
     }
     return t;
@@ -457,7 +459,7 @@ void token_table_add(struct table *t, int64_t doc, const char *cls, int64_t star
     }
 }
 
-struct table_set *token_tables(const int32_t *unit, int32_t n_units, const char *const *text,
+struct table_set *token_tables(const struct unit_id *unit, int32_t n_units, const char *const *text,
                                int64_t n)
 {
     struct table *t = token_table_new(unit, n_units);
@@ -471,7 +473,7 @@ struct table_set *token_tables(const int32_t *unit, int32_t n_units, const char 
                                     s + start, i - start);
             for (int32_t u = 0; u < n_units; u++) {
                 uint64_t h = hash_bytes(HASH_SEED, s + start, i - start);
-                h = hash_bytes(h, &unit[u], sizeof unit[u]);
+                h = hash_bytes(h, &unit[u].index, sizeof unit[u].index);
                 double pre = (double)(h % 5000) / 1000 - (d % 2 ? 3.5 : 1);
                 table_set_f64(t, row, T_UNITS + 2 * u, pre);
                 table_set_f64(t, row, T_UNITS + 2 * u + 1, pre > 1 ? pre : 0);

@@ -50,13 +50,14 @@ void view_fixture_compare(struct view_fixture *, const char *name);
 void view_fixture_every_size(struct view_fixture *);
 
 /* Tables as the studies make them, with numbers by rule. */
-struct table_set *histogram_tables(const int32_t *unit, int32_t n);
+struct table_set *histogram_tables(const struct unit_id *unit, int32_t n);
 /* Curves of classes da and en; of the lanes only the first `share` have numbers. */
-struct table_set *fixture_sweep_tables(const int32_t *unit, int32_t n, double share, bool pairs);
+struct table_set *fixture_sweep_tables(const struct unit_id *unit, int32_t n, double share,
+                                       bool pairs);
 /* Tokens: each word with the blank before it; n texts, the classes in turn. */
-struct table_set *token_tables(const int32_t *unit, int32_t n_units, const char *const *text,
+struct table_set *token_tables(const struct unit_id *unit, int32_t n_units, const char *const *text,
                                int64_t n);
-struct table *token_table_new(const int32_t *unit, int32_t n_units);
+struct table *token_table_new(const struct unit_id *unit, int32_t n_units);
 void token_table_add(struct table *, int64_t doc, const char *cls, int64_t start, int64_t end,
                      const char *text, double pre, double act); /* pre and act of every unit */
 struct table_set *set_of(struct table *);

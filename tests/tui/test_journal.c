@@ -20,7 +20,7 @@ struct fixture {
 
 static void on_note(void *arg, const struct history_note *n)
 {
-    journal_note(arg, n);
+    journal_note(arg, NULL, n);
 }
 
 static struct saved_state state_of(const struct fixture *f)
@@ -37,7 +37,7 @@ static struct saved_state state_of(const struct fixture *f)
 
 static void begin(struct fixture *f, const char *text)
 {
-    *f = (struct fixture){.sliders = {.n = 2, .unit = {{.index = 7}, {.index = 9}}}};
+    *f = (struct fixture){.sliders = {.n = 2, .unit = {{.id = {0, 7}}, {.id = {0, 9}}}}};
     history_init(&f->history);
     editor_init(&f->editor, &f->history);
     editor_set(&f->editor, text, strlen(text), SIZE_MAX);
@@ -288,7 +288,7 @@ static void test_sliders_of_another_dictionary(void **state)
     type(&f, "b");
     slide(&f, 1, 2, false);
     type(&f, "c");
-    history_drop_sliders(&f.history, 9); /* units 7 and 9 */
+    history_drop_sliders(&f.history, (const int32_t[]){9}, 1); /* units 7 and 9 */
     assert_int_equal(f.history.n, 2);
     assert_int_equal(f.history.done, 2);
     undo(&f, true);

@@ -6,6 +6,7 @@
 #include "tests/support/requests.h"
 #include "tests/support/session_oracle.h"
 #include "tests/support/tiny_model.h"
+#include "tests/support/unit.h"
 #include "tui/service.h"
 #include <poll.h>
 #include <pthread.h>
@@ -86,7 +87,7 @@ static void test_bundle(void **state)
     assert_string_equal(wb->model_name, "tiny");
     assert_string_equal(wb->sae_name, "sae");
     assert_int_equal(wb->n_chosen, 3);
-    assert_int_equal(wb->chosen[2], 40);
+    assert_unit(wb->chosen[2], 40);
     assert_int_equal(wb->n_sets, 2);
     assert_string_equal(wb->set[1].label, "English");
     assert_int_equal(wb->set[0].n, tiny_sets[0].n);
@@ -98,12 +99,16 @@ static void test_bundle(void **state)
 static void test_options(void **state)
 {
     (void)state;
-    struct workbench *wb = opens((struct options){.bundle = bundle, .n_units = 2, .unit = {7, 8}});
+    struct workbench *wb = opens(
+        (struct options){.bundle = bundle, .n_units = 2, .unit = {UNIT_WORD(7), UNIT_WORD(8)}});
     assert_int_equal(wb->n_chosen, 2);
-    assert_int_equal(wb->chosen[1], 8);
+    assert_unit(wb->chosen[1], 8);
     workbench_free(wb);
-    wb = opens((struct options){
-        .bundle = bundle, .neurons = true, .n_units = 1, .unit = {47}, .hook = "layers.0.mlp.act"});
+    wb = opens((struct options){.bundle = bundle,
+                                .neurons = true,
+                                .n_units = 1,
+                                .unit = {UNIT_WORD(47)},
+                                .hook = "layers.0.mlp.act"});
     assert_true(dict_spec(wb->dict)->identity && !wb->bundle_is_ours && wb->at.layer == 0);
     assert_int_equal(wb->n_chosen, 1);
     assert_int_equal(wb->n_sets, 2);
@@ -140,7 +145,8 @@ static void test_refusals(void **state)
     refuses((struct options){.bundle = bundle, .hook = "layers.1.mlp.out"}, ERROR_INPUT, "32");
     refuses((struct options){.bundle = bundle, .hook = "layers.9.mlp.act"}, ERROR_INPUT,
             "layers.9.mlp.act");
-    refuses((struct options){.bundle = bundle, .n_units = 1, .unit = {80}}, ERROR_INPUT, "80");
+    refuses((struct options){.bundle = bundle, .n_units = 1, .unit = {UNIT_WORD(80)}}, ERROR_INPUT,
+            "80");
     refuses((struct options){.bundle = "/nowhere.glimt"}, ERROR_INPUT, "/nowhere.glimt");
     refuses((struct options){.model = "/nowhere"}, ERROR_INPUT, "/nowhere");
     refuses((struct options){.model = model, .sae = "/nowhere.safetensors"}, ERROR_INPUT,
@@ -168,7 +174,7 @@ static void open_at(const char *name, const char *ours, int32_t width)
         struct session *s =
             session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, NULL, 0, &e);
         assert_non_null(s);
-        struct wish w = {.text = "Hej med dig", .n_text = 11, .watch = -1, .losses = true};
+        struct wish w = {.text = "Hej med dig", .n_text = 11, .watch = UNIT_NONE, .losses = true};
         w.insert = INSERT_SAE;
         session_set(s, &w);
         while (session_step(s, NULL) != STAGE_IDLE)
@@ -285,14 +291,14 @@ static struct wish wish_for(uint64_t generation, float value)
                      .text = text,
                      .n_text = sizeof text - 1,
                      .insert = INSERT_SAE,
-                     .watch = -1,
+                     .watch = UNIT_NONE,
                      .cursor = 20,
                      .n_next = 3,
                      .losses = true,
                      .refsets = true,
                      .n_units = 2};
-    w.unit[0] = (struct chosen_unit){3, true, value};
-    w.unit[1] = (struct chosen_unit){17, value > 0, 1.5f};
+    w.unit[0] = (struct chosen_unit){UNIT(3), true, value};
+    w.unit[1] = (struct chosen_unit){UNIT(17), value > 0, 1.5f};
     return w;
 }
 

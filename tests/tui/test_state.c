@@ -1,5 +1,6 @@
 /* The state of a session: printed, read back, refused, kept in its file. */
 #include "tests/support/testdata.h"
+#include "tests/support/unit.h"
 #include "tui/state.h"
 #include <fcntl.h>
 #include <setjmp.h>
@@ -36,9 +37,9 @@ static void test_whole(void **state)
     assert_int_equal(s.n_text, strlen("Råd\nto"));
     assert_int_equal(s.cursor, 4);
     assert_string_equal(s.colour, "delta");
-    assert_true(s.has_unit && s.unit == 1482);
+    assert_true(s.has_unit && unit_same(s.unit, UNIT(1482)));
     assert_int_equal(s.sliders.n, 3);
-    assert_int_equal(s.sliders.unit[1].index, 77);
+    assert_int_equal(s.sliders.unit[1].id.index, 77);
     assert_false(s.sliders.unit[1].fixed);
     assert_true(s.sliders.unit[2].fixed && s.sliders.unit[2].value == -1.5f);
     assert_int_equal(s.sliders.insert, INSERT_ERROR);
@@ -69,7 +70,7 @@ static void test_absent_is_default(void **state)
     assert_int_equal(s.sliders.n, 0);
     state_release(&s);
     assert_true(parse("{\"glimt_state\":1,\"unit\":\"all\",\"neurons\":[3]}", &s, &e));
-    assert_true(s.has_unit && s.unit == -1 && s.neurons && s.has_units);
+    assert_true(s.has_unit && unit_same(s.unit, UNIT_NONE) && s.neurons && s.has_units);
     state_release(&s);
 }
 

@@ -12,7 +12,7 @@ const char *const insert_name[] = {"none", "sae", "error"};
 static bool add_unit(struct wish *w, const struct unit *u, bool fixed, struct error *e)
 {
     int32_t i = 0;
-    while (i < w->n_units && w->unit[i].index != u->index)
+    while (i < w->n_units && !unit_same(w->unit[i].id, u->id))
         i++;
     if (i == SESSION_MAX_UNITS)
         return error_set(
@@ -20,7 +20,7 @@ static bool add_unit(struct wish *w, const struct unit *u, bool fixed, struct er
             "--fix: found %d chosen and fixed units and one more, expected at most %d together",
             SESSION_MAX_UNITS, SESSION_MAX_UNITS);
     if (i == w->n_units)
-        w->unit[w->n_units++].index = u->index;
+        w->unit[w->n_units++].id = u->id;
     w->unit[i].fixed = fixed;
     w->unit[i].value = u->value;
     return true;
@@ -35,13 +35,13 @@ static bool wish_fill(struct wish *w, const struct analysis *a, const struct opt
                        .bos = o->bos,
                        .special = o->special,
                        .insert = a->insert,
-                       .watch = -1,
+                       .watch = UNIT_NONE,
                        .losses = true};
     for (int32_t i = 0; i < a->n_chosen; i++)
-        if (!add_unit(w, &(struct unit){.index = a->chosen[i]}, false, e))
+        if (!add_unit(w, &(struct unit){.id = a->chosen[i]}, false, e))
             return false;
-    for (int32_t i = 0; i < o->n_fix; i++)
-        if (!add_unit(w, &o->fix[i], true, e))
+    for (int32_t i = 0; i < a->wb->n_fix; i++)
+        if (!add_unit(w, &a->wb->fix[i], true, e))
             return false;
     return true;
 }
@@ -118,8 +118,8 @@ bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o,
                          "the analysis is on standard output");
     if (!cli_open(cli, o, &a->wb, e))
         return false;
-    a->n_chosen = o->n_units ? o->n_units : a->wb->n_chosen;
-    a->chosen = o->n_units ? o->unit : a->wb->chosen;
+    a->n_chosen = a->wb->n_chosen;
+    a->chosen = a->wb->chosen;
     a->lane = o->n_fix > 0 ? LANE_FIXED : a->insert != INSERT_NONE ? LANE_BASE : LANE_PLAIN;
     input_note_special(in, cli, a->wb->tokenizer);
     if (!wish_fill(&wish, a, o, e) || !compute(a, &wish, logits_file, e))
@@ -191,14 +191,14 @@ bool analysis_next(const struct analysis *a, struct analysis_iterator *i,
     return true;
 }
 
-void analysis_unit(const struct analysis *a, const struct analysis_token *t, int32_t unit,
+void analysis_unit(const struct analysis *a, const struct analysis_token *t, struct unit_id unit,
                    float *pre, float *act)
 {
     const struct line_latents *l = t->line->latents;
     (void)a;
     *pre = *act = NAN;
     for (int32_t i = 0; l && i < l->n_watch; i++)
-        if (l->watch[i] == unit) {
+        if (unit_same(l->watch[i], unit)) {
             *pre = l->pre[t->in_line * l->n_watch + i];
             *act = l->act[t->in_line * l->n_watch + i];
             return;
@@ -214,11 +214,11 @@ int32_t analysis_n_top(const struct analysis *a, const struct analysis_token *t,
     return limit >= 0 && limit < n ? limit : n;
 }
 
-void analysis_top(const struct analysis_token *t, int32_t i, int32_t *id, float *value)
+void analysis_top(const struct analysis_token *t, int32_t i, struct unit_id *id, float *value)
 {
     const struct active_latent *active;
     latents_of_token(t->line->latents, t->in_line, &active);
-    *id = active[i].id;
+    *id = (struct unit_id){t->line->latents->dict, active[i].id};
     *value = active[i].value;
 }
 

@@ -9,7 +9,7 @@ struct analysis {
     struct snapshot *snap; /* owned; complete */
     const struct input *in;
     int32_t n_chosen;
-    const int32_t *chosen;
+    const struct unit_id *chosen;
     enum insert insert;
     enum lane_kind lane; /* whose losses are shown */
     int32_t n_next;      /* predictions a token */
@@ -38,12 +38,12 @@ struct analysis_iterator {
 };
 bool analysis_next(const struct analysis *, struct analysis_iterator *, struct analysis_token *);
 /* Pre-activation and activation of a unit that was wished for; NaN where it is not known. */
-void analysis_unit(const struct analysis *, const struct analysis_token *, int32_t unit, float *pre,
-                   float *act);
+void analysis_unit(const struct analysis *, const struct analysis_token *, struct unit_id,
+                   float *pre, float *act);
 /* Active latents of a token, largest first: how many there are, at most `limit` (negative: all);
  * the i-th in *id, *value. Zeros left by a ReLU are not active. */
 int32_t analysis_n_top(const struct analysis *, const struct analysis_token *, int32_t limit);
-void analysis_top(const struct analysis_token *, int32_t i, int32_t *id, float *value);
+void analysis_top(const struct analysis_token *, int32_t i, struct unit_id *id, float *value);
 /* A line on standard error where lines are longer than the context, unless --quiet. */
 void note_windows(const struct cli *, const struct workbench *, const struct snapshot *);
 /* True with an SAE (no neurons, not nothing). */

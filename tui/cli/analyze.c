@@ -2,6 +2,7 @@
 #include "engine/text/utf8.h"
 #include "tui/cli/analysis.h"
 #include "tui/cli/cli.h"
+#include "tui/unit_json.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +39,14 @@ static json_t *array(void)
     return a;
 }
 
-static json_t *unit_value(int32_t unit, float pre, float act)
+/* In a set of several its name beside its number. */
+static json_t *unit_value(const struct analysis *a, struct unit_id unit, float pre, float act)
 {
-    return json_pack("{s:i, s:o, s:o}", "latent", (int)unit, "pre", json_number(pre), "act",
-                     json_number(act));
+    json_t *v = json_pack("{s:i, s:o, s:o}", "latent", (int)unit.index, "pre", json_number(pre),
+                          "act", json_number(act));
+    if (a->wb->dicts.n > 1)
+        json_object_set_new(v, "unit", unit_json(&a->wb->dicts, unit));
+    return v;
 }
 
 static json_t *token_top(const struct analysis *a, const struct analysis_token *t, int32_t limit)
@@ -49,10 +54,10 @@ static json_t *token_top(const struct analysis *a, const struct analysis_token *
     json_t *top = array();
     int32_t n = analysis_n_top(a, t, limit);
     for (int32_t i = 0; i < n; i++) {
-        int32_t id;
+        struct unit_id id;
         float value; /* no ReLU, or a positive value: the pre-activation itself */
         analysis_top(t, i, &id, &value);
-        json_array_append_new(top, unit_value(id, value, value));
+        json_array_append_new(top, unit_value(a, id, value, value));
     }
     return top;
 }
@@ -63,7 +68,7 @@ static json_t *token_chosen(const struct analysis *a, const struct analysis_toke
     for (int32_t i = 0; i < a->n_chosen; i++) {
         float pre, act;
         analysis_unit(a, t, a->chosen[i], &pre, &act);
-        json_array_append_new(chosen, unit_value(a->chosen[i], pre, act));
+        json_array_append_new(chosen, unit_value(a, a->chosen[i], pre, act));
     }
     return chosen;
 }
@@ -121,13 +126,13 @@ static json_t *sae_json(const struct analysis *a, const char *hash)
                      s->k > 0 ? json_integer(s->k) : json_null(), "format", s->format);
 }
 
-static json_t *fixed_json(const struct options *o)
+static json_t *fixed_json(const struct workbench *wb)
 {
     json_t *fixed = json_object();
-    for (int32_t i = 0; i < o->n_fix; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "%d", o->fix[i].index);
-        json_object_set_new(fixed, id, json_number(o->fix[i].value));
+    for (int32_t i = 0; i < wb->n_fix; i++) {
+        char id[UNIT_NAME_MAX];
+        unit_name(&wb->dicts, wb->fix[i].id, id);
+        json_object_set_new(fixed, id, json_number(wb->fix[i].value));
     }
     return fixed;
 }
@@ -136,12 +141,11 @@ static json_t *chosen_json(const struct analysis *a)
 {
     json_t *chosen = array();
     for (int32_t i = 0; i < a->n_chosen; i++)
-        json_array_append_new(chosen, json_integer(a->chosen[i]));
+        json_array_append_new(chosen, unit_json(&a->wb->dicts, a->chosen[i]));
     return chosen;
 }
 
-static bool print_json(const struct analysis *a, const struct options *o, int32_t top,
-                       struct error *e)
+static bool print_json(const struct analysis *a, int32_t top, struct error *e)
 {
     const char *const path[2] = {model_dir(a->wb->model),
                                  analysis_has_sae(a) ? dict_path(a->wb->dict) : NULL};
@@ -152,7 +156,7 @@ static bool print_json(const struct analysis *a, const struct options *o, int32_
     json_t *root =
         json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:o}", "model", model_json(a->wb, hash[0]), "sae",
                   sae_json(a, hash[1]), "hook", hook, "device", a->wb->backend->name, "dtype",
-                  "f32", "insert", insert_name[a->insert], "fixed", fixed_json(o));
+                  "f32", "insert", insert_name[a->insert], "fixed", fixed_json(a->wb));
     json_object_set_new(root, "tokens", tokens_json(a, top));
     json_object_set_new(root, "chosen", chosen_json(a));
     json_object_set_new(root, "loss_mean", json_number(a->snap->loss_mean[a->lane]));
@@ -186,8 +190,11 @@ static void print_csv(const struct analysis *a, int32_t top)
 {
     struct strbuf *out = &a->cli->out;
     strbuf_adds(out, "index,id,text,bytes,start,end,loss");
-    for (int32_t i = 0; i < a->n_chosen; i++)
-        strbuf_addf(out, ",pre.%d", a->chosen[i]);
+    for (int32_t i = 0; i < a->n_chosen; i++) {
+        char name[UNIT_NAME_MAX];
+        unit_name(&a->wb->dicts, a->chosen[i], name);
+        strbuf_addf(out, ",pre.%s", name);
+    }
     for (int32_t i = 0; i < top; i++)
         strbuf_addf(out, ",top.%d.latent,top.%d.act", i, i);
     strbuf_addc(out, '\n');
@@ -211,11 +218,13 @@ static void print_csv(const struct analysis *a, int32_t top)
         }
         int32_t n_top = analysis_n_top(a, &t, top);
         for (int32_t i = 0; i < top; i++) {
-            int32_t id = 0;
+            struct unit_id id = {0};
             float value = NAN;
             if (i < n_top)
                 analysis_top(&t, i, &id, &value);
-            strbuf_addf(out, i < n_top ? ",%d" : ",", id);
+            strbuf_addc(out, ',');
+            if (i < n_top)
+                strbuf_addf(out, "%d", id.index);
             csv_number(out, value);
         }
         strbuf_addc(out, '\n');
@@ -228,7 +237,7 @@ static bool print(const struct analysis *a, const struct options *o, int32_t top
 {
     struct theme *theme = NULL;
     switch (o->output) {
-    case OUTPUT_JSON: return print_json(a, o, top, e);
+    case OUTPUT_JSON: return print_json(a, top, e);
     case OUTPUT_CSV: print_csv(a, top < 0 ? TABLE_TOP : top); return true;
     case OUTPUT_TEXT: break;
     }

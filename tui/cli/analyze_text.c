@@ -18,11 +18,12 @@ enum {
 
 /* |pre| that takes the strongest colour: the bundle's 99th percentile, so that it does not depend
  * on this text; else the largest in this text. */
-static double unit_scale(const struct analysis *a, int32_t unit)
+static double unit_scale(const struct analysis *a, struct unit_id unit)
 {
     const struct workbench *wb = a->wb;
-    if (wb->bundle_is_ours && unit < wb->bundle->n_latents && wb->bundle->abs_pre_p99[unit] > 0)
-        return (double)wb->bundle->abs_pre_p99[unit];
+    if (wb->bundle_is_ours && unit.index < wb->bundle->n_latents &&
+        wb->bundle->abs_pre_p99[unit.index] > 0)
+        return (double)wb->bundle->abs_pre_p99[unit.index];
     double scale = 0;
     struct analysis_iterator i = {0};
     struct analysis_token t;
@@ -49,7 +50,6 @@ static struct style role_style(const struct theme *theme, enum theme_role role)
 static void head(const struct analysis *a, const struct theme *theme)
 {
     const struct workbench *wb = a->wb;
-    const struct options *o = &a->cli->opt;
     struct strbuf line;
     char hook[POINT_NAME_MAX];
     point_name(wb->at, hook);
@@ -69,9 +69,11 @@ static void head(const struct analysis *a, const struct theme *theme)
     strbuf_addf(&line, " · %s", wb->backend->name);
     if (a->insert != INSERT_NONE)
         strbuf_addf(&line, " · insert %s", insert_name[a->insert]);
-    for (int32_t i = 0; i < o->n_fix; i++)
-        strbuf_addf(&line, "%s%d = %g", i ? ", " : " · fixed ", o->fix[i].index,
-                    (double)o->fix[i].value);
+    for (int32_t i = 0; i < wb->n_fix; i++) {
+        char name[UNIT_NAME_MAX];
+        unit_name(&wb->dicts, wb->fix[i].id, name);
+        strbuf_addf(&line, "%s%s = %g", i ? ", " : " · fixed ", name, (double)wb->fix[i].value);
+    }
     color_add(&a->cli->out, theme, role_style(theme, ROLE_TITLE), line.s);
     strbuf_adds(&a->cli->out, "\n\n");
     strbuf_release(&line);
@@ -113,12 +115,15 @@ static void running_text(const struct analysis *a, const struct theme *theme, co
         shown = end;
     }
     strbuf_clear(&glyphs);
-    for (int32_t j = 0; j < a->n_chosen; j++)
-        strbuf_addf(&glyphs, "%s%d",
+    for (int32_t j = 0; j < a->n_chosen; j++) {
+        char name[UNIT_NAME_MAX];
+        unit_name(&a->wb->dicts, a->chosen[j], name);
+        strbuf_addf(&glyphs, "%s%s",
                     j                 ? ", "
                     : a->n_chosen > 1 ? "colour: mean pre-activation of "
                                       : "colour: ",
-                    a->chosen[j]);
+                    name);
+    }
     if (line)
         strbuf_addc(out, '\n');
     color_add(out, theme, role_style(theme, ROLE_DIM), glyphs.s);
@@ -157,8 +162,11 @@ static void left_out(const struct analysis *a, const struct theme *theme, const 
 {
     struct strbuf line;
     strbuf_init(&line);
-    for (int32_t i = s->chosen; i < a->n_chosen; i++)
-        strbuf_addf(&line, "%s%d", line.len > 0 ? ", " : "", a->chosen[i]);
+    for (int32_t i = s->chosen; i < a->n_chosen; i++) {
+        char name[UNIT_NAME_MAX];
+        unit_name(&a->wb->dicts, a->chosen[i], name);
+        strbuf_addf(&line, "%s%s", line.len > 0 ? ", " : "", name);
+    }
     if (a->wb->dict && s->top < top)
         strbuf_addf(&line, "%s%sstrongest", line.len > 0 ? ", " : "",
                     s->top > 0 ? "more of the " : "");
@@ -179,8 +187,11 @@ static void column_names(const struct analysis *a, const struct theme *theme, co
     strbuf_addf(&line, "%5s  ", "#");
     text_add(&line, "token", 5, TOKEN_COLUMNS);
     strbuf_addf(&line, "%*s", NUMBER_COLUMNS, "loss");
-    for (int32_t i = 0; i < s->chosen; i++)
-        strbuf_addf(&line, "%*d", NUMBER_COLUMNS, a->chosen[i]);
+    for (int32_t i = 0; i < s->chosen; i++) {
+        char name[UNIT_NAME_MAX];
+        unit_name(&a->wb->dicts, a->chosen[i], name);
+        strbuf_addf(&line, "%*s", NUMBER_COLUMNS, name);
+    }
     if (s->top > 0) {
         strbuf_adds(&line, "  ");
         text_add(&line, "strongest", 9, s->next ? PAIR_COLUMNS * s->top : 0);
@@ -221,12 +232,12 @@ static void token_row(const struct analysis *a, const struct theme *theme,
     }
     int32_t n_top = analysis_n_top(a, t, s->top);
     for (int32_t i = 0; i < n_top || (s->next > 0 && i < s->top); i++) {
-        int32_t id = 0;
+        struct unit_id id = {0};
         float value = 0;
         if (i < n_top)
             analysis_top(t, i, &id, &value);
         if (i < n_top)
-            strbuf_addf(out, "  %5d %6.2f", id, (double)value);
+            strbuf_addf(out, "  %5d %6.2f", id.index, (double)value);
         else
             strbuf_addf(out, "%*s", PAIR_COLUMNS, "");
     }

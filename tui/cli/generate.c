@@ -92,7 +92,7 @@ static struct state hold(struct generation *g, struct run *run, const struct bat
     struct state from = lane_pack(run, &g->place, &rows, 1);
     int32_t *unit = xcalloc((size_t)lane->n_units + 1, sizeof *unit);
     for (int32_t i = 0; i < lane->n_units; i++)
-        unit[i] = lane->units[i].index;
+        unit[i] = lane->units[i].id.index;
     if (lane->n_units > 0 && directions_set(run, &g->place, &g->directions, unit, lane->n_units))
         lane_change(run, lane, from.value,
                     dict_values(run, g->wb->dict, &landed.codes, unit, lane->n_units),
@@ -224,10 +224,10 @@ static void print_json(struct cli *cli, const struct generation *g, const struct
         if (!special)
             strbuf_add(&text, bytes, n);
     }
-    for (int32_t i = 0; i < cli->opt.n_fix; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "%d", cli->opt.fix[i].index);
-        json_object_set_new(fixed, id, json_number(cli->opt.fix[i].value));
+    for (int32_t i = 0; i < g->wb->n_fix; i++) {
+        char id[UNIT_NAME_MAX];
+        unit_name(&g->wb->dicts, g->wb->fix[i].id, id);
+        json_object_set_new(fixed, id, json_number(g->wb->fix[i].value));
     }
     size_t n;
     char *repaired = utf8_repair(text.s, text.len, &n, NULL);
@@ -263,7 +263,7 @@ static bool generate(struct cli *cli, const void *given, int n_operands, char **
         goto cleanup;
     g.wb = wb;
     g.place = lane_place(wb->model, wb->dict, wb->at);
-    g.lane = (struct lane){options_insert(&cli->opt), cli->opt.n_fix, cli->opt.fix};
+    g.lane = (struct lane){options_insert(&cli->opt), wb->n_fix, wb->fix};
     g.streams = cli->opt.output == OUTPUT_TEXT && !cli->opt.output_file;
     rng_seed(&g.rng, cli->opt.seed);
     if (!prompt_encode(&g, &in, e) || !(g.kv = model_kv_new(wb->model, 0, g.values->tokens, e)))

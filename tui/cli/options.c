@@ -33,26 +33,19 @@ static bool pick(const char *value, const char *const *names, int *out, struct e
     return error_set(e, ERROR_INPUT, "found %s, expected one of %s", value, list);
 }
 
-/* One unit number at *s; *s ← what follows it. */
-static bool unit_parse(const char **s, int32_t *out, struct error *e)
-{
-    char *end;
-    errno = 0;
-    long v = strtol(*s, &end, 10);
-    if (end == *s || **s == '+' || **s == ' ' || errno || v < 0 || v > INT32_MAX)
-        return error_set(e, ERROR_INPUT,
-                         "found %s, expected numbers from 0 with commas between them", *s);
-    *s = end;
-    *out = (int32_t)v;
-    return true;
-}
-
 static bool too_many(const char *value, struct error *e)
 {
     int n = 1;
     for (; *value; value++)
         n += *value == ',';
     return error_set(e, ERROR_INPUT, "found %d units, expected at most %d", n, SESSION_MAX_UNITS);
+}
+
+static bool twice(const struct unit_word *w, struct error *e)
+{
+    char name[UNIT_NAME_MAX];
+    unit_word_name(w, name);
+    return error_set(e, ERROR_INPUT, "found unit %s twice, expected each once", name);
 }
 
 static bool units_parse(struct options *o, const char *value, bool neurons, struct error *e)
@@ -62,18 +55,18 @@ static bool units_parse(struct options *o, const char *value, bool neurons, stru
     for (const char *s = value;; s++) {
         if (o->n_units == SESSION_MAX_UNITS)
             return too_many(value, e);
-        int32_t unit;
-        if (!unit_parse(&s, &unit, e))
+        struct unit_word unit;
+        if (!unit_word_read(&s, &unit, e))
             return false;
         for (int32_t i = 0; i < o->n_units; i++)
-            if (o->unit[i] == unit)
-                return error_set(e, ERROR_INPUT, "found unit %d twice, expected each once", unit);
+            if (unit_word_same(&o->unit[i], &unit))
+                return twice(&unit, e);
         o->unit[o->n_units++] = unit;
         if (*s == '\0')
             return true;
         if (*s != ',')
-            return error_set(e, ERROR_INPUT,
-                             "found %s, expected numbers from 0 with commas between them", value);
+            return error_set(e, ERROR_INPUT, "found %s, expected units with commas between them",
+                             value);
     }
 }
 
@@ -94,19 +87,18 @@ static bool fix_call(void *values, const char *value, struct error *e)
     for (const char *s = value;; s++) {
         if (o->n_fix == SESSION_MAX_UNITS)
             return too_many(value, e);
-        struct unit u = {.mode = UNIT_FIX};
-        if (!unit_parse(&s, &u.index, e))
+        struct fix_word f = {.value = 0};
+        if (!unit_word_read(&s, &f.unit, e))
             return false;
         char *end = NULL;
         if (*s == '=')
-            u.value = strtof(s + 1, &end);
-        if (!end || end == s + 1 || !isfinite(u.value) || (*end != '\0' && *end != ','))
-            return error_set(e, ERROR_INPUT, "found %s, expected ID=VALUE[,ID=VALUE…]", value);
+            f.value = strtof(s + 1, &end);
+        if (!end || end == s + 1 || !isfinite(f.value) || (*end != '\0' && *end != ','))
+            return error_set(e, ERROR_INPUT, "found %s, expected UNIT=VALUE[,UNIT=VALUE…]", value);
         for (int32_t i = 0; i < o->n_fix; i++)
-            if (o->fix[i].index == u.index)
-                return error_set(e, ERROR_INPUT, "found unit %d twice, expected each once",
-                                 u.index);
-        o->fix[o->n_fix++] = u;
+            if (unit_word_same(&o->fix[i].unit, &f.unit))
+                return twice(&f.unit, e);
+        o->fix[o->n_fix++] = f;
         if (*end == '\0')
             return true;
         s = end;
@@ -188,7 +180,7 @@ const struct option_row common_options[] = {
     {"latents", "A,B,…", "the chosen latents", OPTION_CALL, .call = latents_call},
     {"neurons", "A,B,…", "coordinates of the hooked activation instead of latents", OPTION_CALL,
      .call = neurons_call},
-    {"fix", "ID=V[,ID=V…]", "hold these at fixed values at every position", OPTION_CALL,
+    {"fix", "UNIT=V[,UNIT=V…]", "hold these at fixed values at every position", OPTION_CALL,
      .call = fix_call},
     {"insert", "none|sae|error", "what replaces the activation; default: none, with --fix sae",
      OPTION_CALL, .call = insert_call, .choices = insert_names},

@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "tui/cli/study.h"
 #include "tui/lab/param_json.h"
+#include "tui/unit_json.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,7 +324,7 @@ static bool sweep(struct cli *cli, const void *values, int n, char **operand, st
         json_t *root = inquiry_json(&q, names), *latents = json_array(),
                *asked = params_json(&q.request.params, PARAMS_THERE);
         for (int32_t i = 0; i < q.wb->n_chosen; i++)
-            json_array_append_new(latents, json_integer(q.wb->chosen[i]));
+            json_array_append_new(latents, unit_json(&q.wb->dicts, q.wb->chosen[i]));
         json_object_set_new(root, "latents", latents);
         json_object_set(root, "insert", json_object_get(asked, "insert"));
         json_decref(asked);

@@ -6,7 +6,6 @@
 #include "tui/plot/plot.h"
 #include "tui/unit_words.h"
 #include "tui/view/label.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +23,13 @@ struct lab_loop cli_loop(struct cli *cli)
 }
 
 /* ---- the request */
+/* An operand that is the name of a unit, and no file: "418", "L3N669", "mlp_3/418". */
+static bool is_unit(const char *s, struct unit_word *w)
+{
+    const char *end = s;
+    return unit_word_read(&end, w, NULL) && !*end && (!w->place[0] || access(s, F_OK) != 0);
+}
+
 static bool is_number(const char *s)
 {
     return *s && s[strspn(s, "0123456789")] == '\0';
@@ -33,26 +39,35 @@ static bool take_operands(struct inquiry *q, int n, char **operand, struct error
 {
     struct request *r = &q->request;
     const bool ids = strstr(q->cli->command->operands, "ID") != NULL;
-    int32_t unit[STUDY_MAX_UNITS], n_units = 0;
+    struct unit_word w;
     int i = 0;
-    for (; ids && i < n && is_number(operand[i]); i++) {
-        errno = 0;
-        long long v = strtoll(operand[i], NULL, 10);
-        if (errno || v > INT32_MAX)
+    for (; ids && i < n && (is_unit(operand[i], &w) || is_number(operand[i])); i++) {
+        if (!is_unit(operand[i], &w))
             return error_set(e, ERROR_INPUT, "%s: found %s, expected the number of a latent",
                              q->cli->command->name, operand[i]);
-        if (n_units == STUDY_MAX_UNITS)
+        if (q->n_words == STUDY_MAX_UNITS)
             return error_set(e, ERROR_INPUT, "%s: found one more latent, %s, expected at most %d",
                              q->cli->command->name, operand[i], STUDY_MAX_UNITS);
-        unit[n_units++] = (int32_t)v;
+        q->word[q->n_words++] = w;
     }
-    if (n_units > 0)
-        request_set_units(r, unit, n_units);
     if (r->query->corpus && i < n)
         r->corpus.path = xstrdup(operand[i++]);
     if (i < n)
         return error_set(e, ERROR_INPUT, "%s: found one more argument, %s, expected %s",
                          q->cli->command->name, operand[i], q->cli->command->operands);
+    return true;
+}
+
+/* The operands' units, once it is known what there is; without an SAE that is said elsewhere. */
+static bool find_units(struct inquiry *q, struct error *e)
+{
+    const struct dict_set *dicts = &q->wb->dicts;
+    struct unit_id unit[STUDY_MAX_UNITS];
+    for (int32_t i = 0; i < q->n_words && dicts->n > 0; i++)
+        if (!unit_find(dicts, &q->word[i], &unit[i], e))
+            return error_prefix(e, "%s", q->cli->command->name);
+    if (q->n_words > 0 && dicts->n > 0)
+        request_set_units(&q->request, unit, q->n_words);
     return true;
 }
 
@@ -153,7 +168,7 @@ bool inquiry_run(struct inquiry *q, struct cli *cli, const struct study_values *
     *q = (struct inquiry){.cli = cli, .values = v};
     request_init(&q->request, query);
     if (!check(cli, query, e) || !take_operands(q, n_operands, operand, e) || !take_files(q, e) ||
-        !take_values(q, e) || !cli_open(cli, &cli->opt, &q->wb, e))
+        !take_values(q, e) || !cli_open(cli, &cli->opt, &q->wb, e) || !find_units(q, e))
         return false;
     struct lab_loop loop = cli_loop(cli);
     q->lab = lab_new(q->wb, &cli->opt);
@@ -283,7 +298,7 @@ static bool write_svg(struct inquiry *q, struct error *e)
 static json_t *parameters(const struct inquiry *q)
 {
     struct params p;
-    const int32_t *unit;
+    const struct unit_id *unit;
     params_copy(&p, &q->request.params);
     if (params_know(&p, "units") && params_units(&p, "units", &unit) == 0)
         params_set_units(&p, "units", q->wb->chosen, q->wb->n_chosen);

@@ -19,6 +19,8 @@ struct inquiry { /* a command's request, its answer, and where it comes from */
     struct workbench *wb;
     struct lab *lab;
     struct request request;
+    struct unit_word word[STUDY_MAX_UNITS]; /* operands, before it is known what there is */
+    int32_t n_words;
     struct table_set *set;
     struct lab_facts facts;
     struct pass_cut cut; /* of a corpus: documents longer than the context */

@@ -68,7 +68,7 @@ static int columns_before(const struct table *t)
 
 static void note_silent(const struct inquiry *q, const struct table *from, struct table *t)
 {
-    const int32_t *unit;
+    const struct unit_id *unit;
     int32_t n = request_units(&q->request, &unit);
     if (n == 0) {
         unit = q->wb->chosen;
@@ -79,9 +79,11 @@ static void note_silent(const struct inquiry *q, const struct table *from, struc
     for (int32_t i = 0; i < n; i++) {
         bool fires = false;
         for (int64_t r = 0; r < from->n_rows && !fires; r++)
-            fires = table_i64(from, r, table_find(from, "latent")) == unit[i];
+            fires = table_i64(from, r, table_find(from, "latent")) == unit[i].index;
+        char name[UNIT_NAME_MAX];
+        unit_name(&q->wb->dicts, unit[i], name);
         if (!fires)
-            strbuf_addf(&ids, "%s%d", ids.len > 0 ? ", " : "", (int)unit[i]);
+            strbuf_addf(&ids, "%s%s", ids.len > 0 ? ", " : "", name);
     }
     if (ids.len > 0)
         table_note(t, "never active on this corpus: %s", ids.s);

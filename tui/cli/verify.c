@@ -4,6 +4,7 @@
 #include "tui/cli/analysis.h"
 #include "tui/cli/proof.h"
 #include "tui/cli/study.h"
+#include "tui/unit_json.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static bool sentences_run(struct verification *v, struct cli *cli, struct error 
                         .n_text = text.len,
                         .bos = cli->opt.bos,
                         .insert = INSERT_NONE,
-                        .watch = -1,
+                        .watch = UNIT_NONE,
                         .losses = true};
     bool ok = cli_session(cli, v->wb, &wish, NULL, NULL, &v->snap, e);
     strbuf_release(&text);
@@ -105,7 +106,7 @@ static void print_json(struct cli *cli, const struct verification *v)
     const struct workbench *wb = v->wb;
     json_t *chosen = json_array(), *lines = json_array();
     for (int32_t i = 0; i < wb->n_chosen; i++)
-        json_array_append_new(chosen, json_integer(wb->chosen[i]));
+        json_array_append_new(chosen, unit_json(&wb->dicts, wb->chosen[i]));
     for (int i = 0; i < N_SENTENCES; i++) {
         const struct line_tokens *t = v->snap->line[i].tokens;
         json_t *ids = json_array();

@@ -16,7 +16,9 @@ struct answer { /* one request under way */
     const struct open_corpus *corpus;
     int32_t target;
     int32_t n_units;
-    const int32_t *unit; /* the request's, else the workbench's chosen ones */
+    const struct unit_id *unit; /* the request's, else the workbench's chosen ones */
+    struct unit_id found[STUDY_MAX_UNITS];
+    int32_t index[STUDY_MAX_UNITS]; /* of `unit`, in their dictionary */
     struct table_set *set;
     struct lab_facts facts;
     struct error *e;
@@ -67,6 +69,18 @@ static bool need_dict(struct answer *a)
                      a->request->query->command, a->lab->wb->model_name);
 }
 
+static bool check_unit(const struct answer *a, struct unit_id u)
+{
+    const struct workbench *wb = a->lab->wb;
+    int32_t m = dict_spec(wb->dict)->m;
+    char name[UNIT_NAME_MAX];
+    if (u.dict == 0 && u.index >= 0 && u.index < m)
+        return true;
+    unit_name(&wb->dicts, u, name);
+    return error_set(a->e, ERROR_INPUT, "latent %s: expected 0 … %d (%s)", name, (int)m - 1,
+                     wb->sae_name ? wb->sae_name : "neurons");
+}
+
 static bool need_units(struct answer *a)
 {
     const struct workbench *wb = a->lab->wb;
@@ -81,10 +95,10 @@ static bool need_units(struct answer *a)
         return error_set(a->e, ERROR_INPUT, "%s: found no latents, expected numbers or --latents",
                          a->request->query->command);
     for (int32_t i = 0; i < a->n_units; i++)
-        if (a->unit[i] < 0 || a->unit[i] >= dict_spec(wb->dict)->m)
-            return error_set(a->e, ERROR_INPUT, "latent %d: expected 0 … %d (%s)", (int)a->unit[i],
-                             (int)dict_spec(wb->dict)->m - 1,
-                             wb->sae_name ? wb->sae_name : "neurons");
+        if (!check_unit(a, a->unit[i]))
+            return false;
+    for (int32_t i = 0; i < a->n_units; i++)
+        a->index[i] = a->unit[i].index;
     return true;
 }
 
@@ -302,8 +316,10 @@ bool answer_find(struct answer *a)
     struct rule rule;
     request_rule(a->request, &rule);
     int32_t *found = rule_pick(&s.view, a->target, &rule, &n);
-    a->unit = found;
     a->n_units = n < STUDY_MAX_UNITS ? n : STUDY_MAX_UNITS;
+    for (int32_t i = 0; i < a->n_units; i++)
+        a->found[i] = (struct unit_id){0, found[i]};
+    a->unit = a->found;
     bool ok = true;
     if (n > 0)
         ok = verify_found(a, &s, n);
@@ -400,7 +416,7 @@ static bool details(struct answer *a,
         return false;
     lab_call_init(a->lab, &call, &harvest_study, a->corpus, "", NULL);
     for (int32_t i = 0; i < a->n_units; i++) {
-        const struct latent_detail *d = s.view.detail(s.view.arg, a->unit[i]);
+        const struct latent_detail *d = s.view.detail(s.view.arg, a->index[i]);
         if (!d)
             break;
         append(&all, of_unit(a, d, &s, &call.in));
@@ -410,7 +426,8 @@ static bool details(struct answer *a,
     lab_call_release(&call);
     bool ok = no_error(&s, a->e);
     if (ok && keeps_activations(&a->request->params)) {
-        struct table *t = lab_activations(a->lab, &s, a->corpus->corpus, a->unit, a->n_units, a->e);
+        struct table *t =
+            lab_activations(a->lab, &s, a->corpus->corpus, a->index, a->n_units, a->e);
         if (t)
             table_set_add(a->set, t);
         ok = t != NULL;
@@ -439,7 +456,7 @@ bool answer_lens(struct answer *a)
     struct study_loop loop = {
         .cancel = a->loop->cancel, .poll = a->loop->poll, .poll_arg = a->loop->poll_arg};
     int32_t rows = (int32_t)params_int(&a->request->params, "rows");
-    bool ok = lens_run(&call.in, a->unit, a->n_units, rows, &loop, &set, a->e);
+    bool ok = lens_run(&call.in, a->index, a->n_units, rows, &loop, &set, a->e);
     lab_call_release(&call);
     if (!ok)
         return false;

@@ -8,6 +8,7 @@ enum job_status { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED }
 struct job {     /* a copy of the reader's: job_release */
     uint64_t id; /* 0: none */
     struct request request;
+    const struct dict_set *dicts; /* what its units are of, borrowed; NULL: one dictionary */
     enum job_status status;
     struct study_progress progress;
     char what[64]; /* "harvest", "tokenising" */

@@ -1,5 +1,6 @@
 #include "tui/lab/param_json.h"
 #include "engine/base/strbuf.h"
+#include "tui/unit_json.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ static json_t *value_json(const struct param_value *v)
     case PARAM_UNITS:
         list = json_array();
         for (int32_t i = 0; i < v->n; i++)
-            json_array_append_new(list, json_integer(v->unit[i]));
+            json_array_append_new(list, unit_json(NULL, v->unit[i]));
         return list;
     case PARAM_TEXT:
     case PARAM_CLASS:
@@ -53,14 +54,15 @@ json_t *params_json(const struct params *p, enum params_which which)
 static void take_list(struct params *p, const struct param *of, const json_t *list)
 {
     double value[STUDY_MAX_VALUES];
-    int32_t unit[STUDY_MAX_UNITS], n = 0;
+    struct unit_id unit[STUDY_MAX_UNITS];
+    int32_t n = 0;
     size_t i;
     json_t *v;
     bool units = of->type == PARAM_UNITS;
     json_array_foreach(list, i, v)
     {
         if (n < STUDY_MAX_UNITS && units)
-            unit[n++] = (int32_t)json_integer_value(v);
+            n += unit_from_json(NULL, v, &unit[n]);
         else if (n < STUDY_MAX_VALUES && !units)
             value[n++] = json_number_value(v);
     }

@@ -98,13 +98,13 @@ bool request_equal(const struct request *a, const struct request *b)
            params_equal(&a->params, &b->params) && a->only_kept == b->only_kept;
 }
 
-int32_t request_units(const struct request *r, const int32_t **unit)
+int32_t request_units(const struct request *r, const struct unit_id **unit)
 {
     *unit = NULL;
     return params_know(&r->params, "units") ? params_units(&r->params, "units", unit) : 0;
 }
 
-void request_set_units(struct request *r, const int32_t *unit, int32_t n)
+void request_set_units(struct request *r, const struct unit_id *unit, int32_t n)
 {
     params_set_units(&r->params, "units", unit, n);
 }
@@ -149,12 +149,16 @@ static void add_option(struct strbuf *out, const char *name, const char *value)
 
 /* Some commands ask about the units of a session, others take them as operands too: all take
  * --latents. */
-static void add_units(const struct param_value *v, const struct options *o, struct strbuf *out)
+static void add_units(const struct param_value *v, const struct options *o,
+                      const struct dict_set *dicts, struct strbuf *out)
 {
     struct strbuf list;
     strbuf_init(&list);
-    if (v)
-        param_value_print(v, &list);
+    for (int32_t i = 0; v && i < v->n; i++) {
+        char name[UNIT_NAME_MAX];
+        unit_name(dicts, v->unit[i], name);
+        strbuf_addf(&list, "%s%s", i ? "," : "", name);
+    }
     if (list.len > 0)
         add_option(out, o->neurons ? "--neurons" : "--latents", list.s);
     else if (o->neurons)
@@ -218,7 +222,8 @@ static void add_session(const struct options *o, struct strbuf *out)
     }
 }
 
-void request_command(const struct request *r, const struct options *o, struct strbuf *out)
+void request_command(const struct request *r, const struct options *o, const struct dict_set *dicts,
+                     struct strbuf *out)
 {
     struct strbuf line;
     const struct param_value *units = NULL;
@@ -230,7 +235,7 @@ void request_command(const struct request *r, const struct options *o, struct st
     for (int i = 0; i < r->params.n; i++)
         if (r->params.value[i].of->type == PARAM_UNITS)
             units = &r->params.value[i];
-    add_units(units, o, &line);
+    add_units(units, o, dicts, &line);
     for (int i = 0; i < r->params.n; i++)
         add_param(&r->params.value[i], &line);
     if (r->query->also)

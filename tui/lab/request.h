@@ -38,12 +38,13 @@ bool request_equal(const struct request *, const struct request *);
 /* "glimt sweep corpus.tsv --latents 418,390 --values -8:8:2", quoted for a shell; with the options
  * of the session that differ from the defaults (model, sae, hook, bundle, neurons, bos, cache,
  * seed). */
-void request_command(const struct request *, const struct options *, struct strbuf *out);
+void request_command(const struct request *, const struct options *, const struct dict_set *dicts,
+                     struct strbuf *out);
 /* A word of a command line, in quotes where a shell needs them. */
 void request_quote(struct strbuf *out, const char *s);
 /* The units asked about; 0: none named, or a query without. Borrowed. */
-int32_t request_units(const struct request *, const int32_t **unit);
-void request_set_units(struct request *, const int32_t *unit, int32_t n);
+int32_t request_units(const struct request *, const struct unit_id **unit);
+void request_set_units(struct request *, const struct unit_id *unit, int32_t n);
 /* Of find and latents: true where a share is given or preset. */
 bool request_rule(const struct request *, struct rule *);
 #endif

@@ -117,6 +117,7 @@ static void draw_status(const struct painting *d)
 static void prompt_label(const struct shell *shell, bool ascii, char *out, size_t n)
 {
     int row = shared_slider(&shell->sh);
+    char name[UNIT_NAME_MAX];
     if (shell->overlay == OVERLAY_PALETTE)
         snprintf(out, n, ":");
     else if (shell->overlay == OVERLAY_ASK)
@@ -126,7 +127,8 @@ static void prompt_label(const struct shell *shell, bool ascii, char *out, size_
     else if (row == SLIDER_ALL)
         snprintf(out, n, "value of all %d = ", shell->sh.sliders.n);
     else
-        snprintf(out, n, "value of %d = ", shell->sh.sliders.unit[row].index);
+        snprintf(out, n, "value of %s = ",
+                 unit_label(shell->sh.workbench, shell->sh.sliders.unit[row].id, name));
 }
 
 static void draw_prompt(const struct painting *d)

@@ -29,27 +29,26 @@ static int choice(const char *const *names, const char *s)
     return -1;
 }
 
-static bool unit_number(const char *s, char **end, int32_t *out)
+/* Before it is loaded numbers are believed. False, and says so: there is no such unit. */
+static bool unit_known(struct shell *shell, const struct unit_word *w, struct unit_id *out)
 {
-    errno = 0;
-    long v = strtol(s, end, 10);
-    if (*end == s || v < 0 || v > INT32_MAX || errno)
-        return false;
-    *out = (int32_t)v;
-    return true;
-}
-
-static bool unit_known(struct shell *shell, int32_t unit)
-{
+    const struct workbench *wb = shell->sh.workbench;
+    struct error e = {0};
     if (!shared_dict_known(&shell->sh))
         return false;
-    const struct dict_spec *spec = shell->sh.workbench && shell->sh.workbench->dict
-                                       ? dict_spec(shell->sh.workbench->dict)
-                                       : NULL;
-    if (!spec || unit < spec->m)
+    if (!unit_find(wb ? &wb->dicts : NULL, w, out, &e))
+        shared_message(&shell->sh, true, "%s", e.text);
+    else if (out->index < 0)
+        shared_message(&shell->sh, true, "found an error term, expected a unit");
+    else
         return true;
-    shared_message(&shell->sh, true, "unit %d: expected 0 … %d", unit, spec->m - 1);
     return false;
+}
+
+/* One unit and nothing else. */
+static bool unit_word_whole(const char *s, struct unit_word *w)
+{
+    return unit_word_read(&s, w, NULL) && !*s;
 }
 
 /* ---- each takes its argument, "" where none was given; false: it makes no sense (the usage is
@@ -97,11 +96,12 @@ static bool run_colour(struct shell *shell, const char *arg)
 
 static bool run_unit(struct shell *shell, const char *arg)
 {
-    char *end = NULL;
-    int32_t unit = UNIT_ALL;
-    if (strcmp(arg, "all") != 0 && (!unit_number(arg, &end, &unit) || *end))
+    struct unit_word w;
+    struct unit_id unit = UNIT_ALL;
+    bool all = strcmp(arg, "all") == 0;
+    if (!all && !unit_word_whole(arg, &w))
         return false;
-    if (unit != UNIT_ALL && !unit_known(shell, unit))
+    if (!all && !unit_known(shell, &w, &unit))
         return true;
     shared_colour_by(&shell->sh, unit);
     return true;
@@ -113,14 +113,15 @@ static bool run_fix(struct shell *shell, const char *arg)
     const char *p = arg;
     do {
         char *end;
-        int32_t unit;
-        if (!unit_number(p, &end, &unit) || *end != '=')
+        struct unit_word w;
+        struct unit_id unit;
+        if (!unit_word_read(&p, &w, NULL) || *p != '=')
             return false;
-        p = end + 1;
+        p++;
         double v = strtod(p, &end);
         if (end == p || !isfinite(v) || (*end && *end != ','))
             return false;
-        if (!unit_known(shell, unit) || !shared_value_fits(&shell->sh, unit, v))
+        if (!unit_known(shell, &w, &unit) || !shared_value_fits(&shell->sh, unit, v))
             return true;
         int row = sliders_take(&made, unit, v);
         if (row < 0) {
@@ -140,14 +141,16 @@ static bool run_fix(struct shell *shell, const char *arg)
 static bool run_free(struct shell *shell, const char *arg)
 {
     struct sliders before = shell->sh.sliders;
-    char *end;
-    int32_t unit;
+    struct unit_word w;
+    struct unit_id unit;
     int row = -1;
     bool all = strcmp(arg, "all") == 0;
-    if (!all && (!unit_number(arg, &end, &unit) || *end))
+    if (!all && !unit_word_whole(arg, &w))
         return false;
+    if (!all && !unit_known(shell, &w, &unit))
+        return true;
     if (!all && (row = sliders_find(&shell->sh.sliders, unit)) < 0) {
-        shared_message(&shell->sh, true, "%d is no slider", unit);
+        shared_message(&shell->sh, true, "%s is no slider", arg);
         return true;
     }
     for (int i = 0; i < shell->sh.sliders.n; i++)
@@ -303,7 +306,7 @@ static const struct command_row {
     bool (*run)(struct shell *, const char *arg);
     const char *endings; /* of the files it takes, "": all; NULL: it takes none */
 } commands[] = {
-    {"fix", "ID=V[,ID=V…]", "hold latents at fixed values", ACTION_VALUE, NULL, run_fix, NULL},
+    {"fix", "UNIT=V[,UNIT=V…]", "hold latents at fixed values", ACTION_VALUE, NULL, run_fix, NULL},
     {"free", "ID|all", "free fixed values", ACTION_FIX, all_names, run_free, NULL},
     {"colour", "pre|act|loss|delta", "what colours the text", ACTION_COLOURING, colour_names,
      run_colour, NULL},

@@ -22,20 +22,29 @@ static void restore(struct shell *shell, const struct saved_state *s)
     shell->sh.sliders = s->sliders;
 }
 
+static void fix_unit(struct shell *shell, struct unit_id id, float value)
+{
+    struct sliders *s = &shell->sh.sliders;
+    int row = sliders_find(s, id);
+    if (row < 0 && s->n < SESSION_MAX_UNITS)
+        s->unit[row = s->n++] = (struct chosen_unit){.id = id};
+    if (row >= 0)
+        sliders_set(s, row, (double)value);
+}
+
+/* Units whose name says where they are wait until it is known what there is (shell_loaded). */
 static void apply_options(struct shell *shell, const struct options *o)
 {
+    struct sliders *s = &shell->sh.sliders;
+    struct unit_id id;
     if (o->n_units > 0)
-        shell->sh.sliders.n = 0;
+        s->n = 0;
     for (int i = 0; i < o->n_units; i++)
-        shell->sh.sliders.unit[shell->sh.sliders.n++] = (struct chosen_unit){.index = o->unit[i]};
-    for (int i = 0; i < o->n_fix; i++) {
-        int row = sliders_find(&shell->sh.sliders, o->fix[i].index);
-        if (row < 0 && shell->sh.sliders.n < SESSION_MAX_UNITS)
-            shell->sh.sliders.unit[row = shell->sh.sliders.n++] =
-                (struct chosen_unit){.index = o->fix[i].index};
-        if (row >= 0)
-            sliders_set(&shell->sh.sliders, row, (double)o->fix[i].value);
-    }
+        if (unit_find(NULL, &o->unit[i], &id, NULL))
+            s->unit[s->n++] = (struct chosen_unit){.id = id};
+    for (int i = 0; i < o->n_fix; i++)
+        if (unit_find(NULL, &o->fix[i].unit, &id, NULL))
+            fix_unit(shell, id, o->fix[i].value);
     if (o->insert_given)
         shell->sh.sliders.insert = o->insert;
     shell->sh.sliders.join = shell->sh.sliders.join || o->join;
@@ -45,7 +54,7 @@ static void apply_options(struct shell *shell, const struct options *o)
     shell->sh.bos = o->bos;
 }
 
-#define UNIT_UNSET (-2) /* until the chosen latents are known */
+#define UNIT_UNSET ((struct unit_id){-2, -1}) /* until the chosen latents are known */
 
 void shell_init_views(struct shell *shell, const struct options *o, const struct saved_state *s,
                       const struct view_ops *const *table, int n)
@@ -137,11 +146,17 @@ void shell_theme(struct shell *shell, const struct theme *theme)
     shell->sh.redraw = true;
 }
 
-static void drop_impossible_units(struct shell *shell, int32_t m)
+static bool unit_is_there(const struct dict_set *dicts, struct unit_id u)
+{
+    return u.dict < dicts->n && u.index < dicts->place[u.dict].m;
+}
+
+static void drop_impossible_units(struct shell *shell, const struct dict_set *dicts)
 {
     int dropped = 0;
+    int32_t m = dicts->place[0].m;
     for (int i = shell->sh.sliders.n - 1; i >= 0; i--)
-        if (shell->sh.sliders.unit[i].index >= m) {
+        if (!unit_is_there(dicts, shell->sh.sliders.unit[i].id)) {
             sliders_remove(&shell->sh.sliders, i);
             dropped++;
         }
@@ -150,6 +165,32 @@ static void drop_impossible_units(struct shell *shell, int32_t m)
                        dropped > 1 ? unit_words(shell->sh.workbench)->many
                                    : unit_words(shell->sh.workbench)->one,
                        m);
+}
+
+static void drop_impossible_steps(struct shell *shell, const struct dict_set *dicts)
+{
+    int32_t *m = xcalloc((size_t)dicts->n + 1, sizeof *m);
+    for (int32_t i = 0; i < dicts->n; i++)
+        m[i] = dicts->place[i].m;
+    history_drop_sliders(&shell->sh.history, m, dicts->n);
+    free(m);
+}
+
+/* The chosen ones unless a state named others; those of the options whose names had to wait. */
+static void choose_units(struct shell *shell, const struct workbench *wb)
+{
+    const struct options *o = shell->sh.options;
+    struct sliders *s = &shell->sh.sliders;
+    bool none = s->n == 0, waited = false;
+    for (int i = 0; i < o->n_units; i++)
+        waited |= !unit_word_alone(&o->unit[i]);
+    if (waited)
+        s->n = 0;
+    for (int i = 0; (none || waited) && i < wb->n_chosen && i < SESSION_MAX_UNITS; i++)
+        s->unit[s->n++] = (struct chosen_unit){.id = wb->chosen[i]};
+    for (int i = 0; i < wb->n_fix; i++)
+        if (waited || !unit_word_alone(&o->fix[i].unit))
+            fix_unit(shell, wb->fix[i].id, wb->fix[i].value);
 }
 
 void shell_loaded(struct shell *shell, const struct workbench *wb)
@@ -168,21 +209,17 @@ void shell_loaded(struct shell *shell, const struct workbench *wb)
                  unit_words(wb)->many, device);
     else
         snprintf(shell->title, sizeof shell->title, "%s · no SAE · %s", model, device);
-    for (int i = 0;
-         shell->sh.sliders.n == 0 && wb->dict && i < wb->n_chosen && i < SESSION_MAX_UNITS; i++)
-        shell->sh.sliders.unit[i] = (struct chosen_unit){.index = wb->chosen[i]};
-    if (shell->sh.sliders.n == 0 && wb->dict)
-        shell->sh.sliders.n = wb->n_chosen < SESSION_MAX_UNITS ? wb->n_chosen : SESSION_MAX_UNITS;
+    choose_units(shell, wb);
     if (!spec && shell->sh.sliders.n > 0)
         shared_message(&shell->sh, true, "no SAE: the chosen latents are left out");
     if (spec)
-        drop_impossible_units(shell, spec->m);
+        drop_impossible_units(shell, &wb->dicts);
     else
         shell->sh.sliders.n = 0;
-    history_drop_sliders(&shell->sh.history, spec ? spec->m : 0);
-    if (shell->sh.colour_unit == UNIT_UNSET || (spec && shell->sh.colour_unit >= spec->m))
-        shell->sh.colour_unit =
-            shell->sh.sliders.n > 0 ? shell->sh.sliders.unit[0].index : UNIT_ALL;
+    drop_impossible_steps(shell, &wb->dicts);
+    if (unit_same(shell->sh.colour_unit, UNIT_UNSET) ||
+        (spec && !unit_is_there(&wb->dicts, shell->sh.colour_unit)))
+        shell->sh.colour_unit = shell->sh.sliders.n > 0 ? shell->sh.sliders.unit[0].id : UNIT_ALL;
     if (!spec)
         shell->sh.colouring = COLOUR_LOSS;
     shell->sh.wish_changed = shell->sh.redraw = true;
@@ -233,14 +270,15 @@ void shell_wish(struct shell *shell, struct wish *w)
                        .special = shell->sh.sliders.special,
                        .insert = sliders_insert(&shell->sh.sliders),
                        .n_units = shell->sh.sliders.n,
-                       .watch = -1,
+                       .watch = UNIT_NONE,
                        .cursor = shared_cursor(&shell->sh),
                        .n_next = SESSION_MAX_NEXT,
                        .losses = true,
                        .refsets = !shell->sh.refsets_paused};
     struct sliders in_force = shared_in_force(&shell->sh);
     memcpy(w->unit, in_force.unit, sizeof w->unit);
-    if (shell->sh.colour_unit >= 0 && sliders_find(&shell->sh.sliders, shell->sh.colour_unit) < 0)
+    if (shell->sh.colour_unit.dict >= 0 &&
+        sliders_find(&shell->sh.sliders, shell->sh.colour_unit) < 0)
         w->watch = shell->sh.colour_unit;
     shell->sh.wish_changed = false;
 }
@@ -263,7 +301,7 @@ void shell_look(const struct shell *shell, struct saved_state *s)
     snprintf(s->colour, sizeof s->colour, "%s", names[shell->sh.colouring]);
     if (shell->views.now != HOME)
         snprintf(s->view, sizeof s->view, "%s", shell->views.table[shell->views.now]->name);
-    s->has_unit = shell->sh.colour_unit >= UNIT_ALL;
+    s->has_unit = !unit_same(shell->sh.colour_unit, UNIT_UNSET);
     s->unit = shell->sh.colour_unit;
     s->has_units = shell->sh.sliders.n > 0;
     s->sliders = shell->sh.sliders;

@@ -13,11 +13,12 @@ int view_named(const struct view_ops *const *, int n, const char *name);
 struct views {
     const struct view_ops *const *table; /* [n] */
     int n, now;
-    const char *name[VIEWS_MAX + 1];          /* NULL at the end */
-    void *state[VIEWS_MAX];                   /* NULL: not opened yet */
-    struct rect area;                         /* of the view, from the last layout */
-    bool entered;                             /* the view shown has asked for what it needs */
-    int32_t n_units, unit[SESSION_MAX_UNITS]; /* the chosen ones it was entered with */
+    const char *name[VIEWS_MAX + 1]; /* NULL at the end */
+    void *state[VIEWS_MAX];          /* NULL: not opened yet */
+    struct rect area;                /* of the view, from the last layout */
+    bool entered;                    /* the view shown has asked for what it needs */
+    int32_t n_units;                 /* the chosen ones it was entered with */
+    struct unit_id unit[SESSION_MAX_UNITS];
 };
 
 struct shell;

@@ -6,16 +6,17 @@
 
 /* ---- curves */
 /* Its place among the curves; −1: there is none. */
-static int curve_find(const struct findings *f, enum insert insert, int32_t unit, const char *cls)
+static int curve_find(const struct findings *f, enum insert insert, struct unit_id unit,
+                      const char *cls)
 {
     for (int i = 0; i < f->n_curves; i++)
-        if (f->curve[i].insert == insert && f->curve[i].unit == unit &&
+        if (f->curve[i].insert == insert && unit_same(f->curve[i].unit, unit) &&
             strcmp(f->curve[i].cls, cls) == 0)
             return i;
     return -1;
 }
 
-static struct findings_curve *curve_for(struct findings *f, enum insert insert, int32_t unit,
+static struct findings_curve *curve_for(struct findings *f, enum insert insert, struct unit_id unit,
                                         const char *cls)
 {
     int at = curve_find(f, insert, unit, cls);
@@ -59,12 +60,13 @@ static void read_curves(struct findings *f)
             continue;
         if (!table_has(t, i, value)) { /* unmodified; with the error kept that is the plain model */
             enum insert of = strcmp(in, "none") == 0 ? INSERT_ERROR : INSERT_SAE;
-            struct findings_curve *c = curve_for(f, of, -1, k);
+            struct findings_curve *c = curve_for(f, of, UNIT_NONE, k);
             if (c)
                 c->base = table_f64(t, i, loss);
             continue;
         }
-        int32_t of = table_has(t, i, unit) ? (int32_t)table_i64(t, i, unit) : -1;
+        struct unit_id of =
+            table_has(t, i, unit) ? (struct unit_id){0, (int32_t)table_i64(t, i, unit)} : UNIT_NONE;
         add_point(curve_for(f, strcmp(in, "error") == 0 ? INSERT_ERROR : INSERT_SAE, of, k),
                   table_f64(t, i, value), table_f64(t, i, loss));
     }
@@ -132,10 +134,10 @@ static void read_shares(struct findings *f)
     index_rows(&f->shares, t, latent);
 }
 
-double findings_share(const struct findings *f, int c, int32_t unit)
+double findings_share(const struct findings *f, int c, struct unit_id unit)
 {
     const struct findings_shares *s = &f->shares;
-    int64_t row = unit >= 0 && unit < s->n_units ? s->row[unit] : -1;
+    int64_t row = unit.index >= 0 && unit.index < s->n_units ? s->row[unit.index] : -1;
     return row < 0 ? 0 : table_f64(watch_table(&f->latents, "rows"), row, s->col[c]);
 }
 
@@ -199,7 +201,7 @@ void findings_release(struct findings *f)
 }
 
 static void about_units(struct request *r, const struct query *query,
-                        const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
+                        const struct corpus_choice *corpus, const struct unit_id *unit, int32_t n)
 {
     request_init(r, query);
     corpus_choice_copy(&r->corpus, corpus);
@@ -207,14 +209,14 @@ static void about_units(struct request *r, const struct query *query,
 }
 
 bool findings_look_at(struct findings *f, const struct job_host *host,
-                      const struct corpus_choice *corpus, int32_t unit)
+                      const struct corpus_choice *corpus, struct unit_id unit)
 {
     struct request r;
-    const int32_t *shown;
-    if (f->bins.job.id && request_units(&f->bins.request, &shown) > 0 && shown[0] == unit)
+    const struct unit_id *shown;
+    if (f->bins.job.id && request_units(&f->bins.request, &shown) > 0 && unit_same(shown[0], unit))
         return false;
     watch_release(&f->bins);
-    if (unit < 0 || !host->ask)
+    if (unit.dict < 0 || !host->ask)
         return false;
     about_units(&r, &bins_query, corpus, &unit, 1);
     bool another = watch_ask(&f->bins, host, &r);
@@ -229,7 +231,7 @@ void sweep_lanes(struct request *r)
 }
 
 void findings_sweep(struct findings *f, const struct job_host *host,
-                    const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
+                    const struct corpus_choice *corpus, const struct unit_id *unit, int32_t n)
 {
     struct request r;
     if (n == 0 || !host->ask)
@@ -241,7 +243,7 @@ void findings_sweep(struct findings *f, const struct job_host *host,
 }
 
 bool findings_recall(struct findings *f, const struct job_host *host,
-                     const struct corpus_choice *corpus, const int32_t *unit, int32_t n)
+                     const struct corpus_choice *corpus, const struct unit_id *unit, int32_t n)
 {
     struct request r;
     bool running = f->sweep.job.id && job_is_pending(&f->sweep.job);
@@ -265,8 +267,8 @@ bool findings_update(struct findings *f, const struct job_host *host)
 }
 
 /* ---- reading */
-double findings_loss(const struct findings *f, enum insert insert, int32_t unit, const char *cls,
-                     double v)
+double findings_loss(const struct findings *f, enum insert insert, struct unit_id unit,
+                     const char *cls, double v)
 {
     int at = curve_find(f, insert, unit, cls);
     const struct findings_curve *c = at >= 0 ? &f->curve[at] : NULL;
@@ -283,13 +285,13 @@ double findings_loss(const struct findings *f, enum insert insert, int32_t unit,
 
 double findings_base(const struct findings *f, enum insert insert, const char *cls)
 {
-    int at = curve_find(f, insert, -1, cls);
+    int at = curve_find(f, insert, UNIT_NONE, cls);
     return at >= 0 ? f->curve[at].base : NAN;
 }
 
-bool findings_apply(const struct findings *f, const int32_t *unit, int32_t n)
+bool findings_apply(const struct findings *f, const struct unit_id *unit, int32_t n)
 {
-    const int32_t *swept;
+    const struct unit_id *swept;
     return f->n_curves > 0 && f->sweep.asked && request_units(&f->sweep.request, &swept) == n &&
            memcmp(swept, unit, (size_t)n * sizeof *unit) == 0;
 }

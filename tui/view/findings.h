@@ -4,9 +4,9 @@
 #define GLIMT_VIEW_FINDINGS_H
 #include "tui/view/watch.h"
 
-struct findings_curve { /* of a sweep: one insertion, unit (−1: all) and class */
+struct findings_curve { /* of a sweep: one insertion, unit (UNIT_NONE: all) and class */
     enum insert insert;
-    int32_t unit;
+    struct unit_id unit;
     char cls[32];
     int32_t n;
     double base; /* nothing fixed; NaN: not measured yet */
@@ -33,15 +33,15 @@ struct findings {
     struct findings_curve curve[FINDINGS_MAX_CURVES];
 };
 void findings_release(struct findings *);
-/* Asks for the histogram of a unit, unless it is there; unit < 0: none. True: another is shown. */
+/* Asks for the histogram of a unit, unless it is there; UNIT_NONE: none. True: another is shown. */
 bool findings_look_at(struct findings *, const struct job_host *, const struct corpus_choice *,
-                      int32_t unit);
+                      struct unit_id);
 /* Asks for the sweep of the chosen units, all together and each alone. */
 void findings_sweep(struct findings *, const struct job_host *, const struct corpus_choice *,
-                    const int32_t *unit, int32_t n);
+                    const struct unit_id *unit, int32_t n);
 /* The same, but only if it was measured before: nothing is computed. True: it is there. */
 bool findings_recall(struct findings *, const struct job_host *, const struct corpus_choice *,
-                     const int32_t *unit, int32_t n);
+                     const struct unit_id *unit, int32_t n);
 /* Takes what has come; true: something changed. */
 bool findings_update(struct findings *, const struct job_host *);
 
@@ -51,17 +51,17 @@ bool findings_seek_shares(struct findings *, const struct job_host *, const stru
 /* Harvests the corpus, unless that is done or under way. */
 void findings_harvest(struct findings *, const struct job_host *, const struct corpus_choice *);
 /* Share of a class's tokens on which a unit is active. c < shares.n_classes. */
-double findings_share(const struct findings *, int c, int32_t unit);
+double findings_share(const struct findings *, int c, struct unit_id);
 
 /* What a view's sweep measures beside its units and corpus: Explore and the Sweep view ask for the
  * same, so that it is one job. */
 void sweep_lanes(struct request *);
-/* Loss of a class with unit (−1: all) fixed at v, between the measured values (linear); NaN: not
- * measured, or outside. insert: INSERT_SAE or INSERT_ERROR. */
-double findings_loss(const struct findings *, enum insert insert, int32_t unit, const char *cls,
+/* Loss of a class with unit (UNIT_NONE: all) fixed at v, between the measured values (linear); NaN:
+ * not measured, or outside. insert: INSERT_SAE or INSERT_ERROR. */
+double findings_loss(const struct findings *, enum insert insert, struct unit_id, const char *cls,
                      double v);
 /* Of a class, nothing fixed; NaN: not measured. */
 double findings_base(const struct findings *, enum insert insert, const char *cls);
 /* There is a sweep of just these units. */
-bool findings_apply(const struct findings *, const int32_t *unit, int32_t n);
+bool findings_apply(const struct findings *, const struct unit_id *unit, int32_t n);
 #endif

@@ -1,6 +1,7 @@
 /* Histograms: one panel a chosen latent, its pre-activations by class. */
 #include "engine/base/memory.h"
 #include "tui/plot/plot.h"
+#include "tui/unit_words.h"
 #include "tui/view/label.h"
 #include "tui/view/pane.h"
 #include <math.h>
@@ -49,13 +50,13 @@ static void release(void *view)
 /* ---- what is there */
 static int n_panels(const struct histograms *v)
 {
-    const int32_t *unit;
+    const struct unit_id *unit;
     return v->watch.asked ? request_units(&v->watch.request, &unit) : 0;
 }
 
-static int32_t unit_of(const struct histograms *v, int panel)
+static struct unit_id unit_of(const struct histograms *v, int panel)
 {
-    const int32_t *unit;
+    const struct unit_id *unit;
     request_units(&v->watch.request, &unit);
     return unit[panel];
 }
@@ -65,7 +66,7 @@ static void select_panel(struct histograms *v, int panel)
     int n = n_panels(v);
     v->selected = panel >= n ? (n > 0 ? n - 1 : 0) : panel < 0 ? 0 : panel;
     if (n > 0)
-        snprintf(v->facet, sizeof v->facet, "%d", (int)unit_of(v, v->selected));
+        snprintf(v->facet, sizeof v->facet, "%d", (int)unit_of(v, v->selected).index);
     else
         v->facet[0] = 0;
 }
@@ -115,8 +116,8 @@ static void derive(struct histograms *v)
     forget_panels(v);
     for (int64_t i = 0; c.latent >= 0 && i < t->n_rows; i++)
         for (int u = 0; u < n_panels(v); u++)
-            if (table_i64(t, i, c.latent) == unit_of(v, u))
-                add_bin(&v->panel[u], unit_of(v, u), t, &c, i);
+            if (table_i64(t, i, c.latent) == unit_of(v, u).index)
+                add_bin(&v->panel[u], unit_of(v, u).index, t, &c, i);
 }
 
 static void enter(void *view, const struct view_in *in)
@@ -207,11 +208,13 @@ static void panel_title(const struct histograms *v, const struct view_in *in, in
                         char *out, size_t n)
 {
     const struct table *t = watch_table(&v->watch, "latents");
-    int32_t unit = unit_of(v, panel), latent = column_number(t, "latent");
+    struct unit_id unit = unit_of(v, panel);
+    int32_t latent = column_number(t, "latent");
     const char *dot = in->ascii ? "-" : "·";
-    int at = snprintf(out, n, "%d", (int)unit);
+    char name[UNIT_NAME_MAX];
+    int at = snprintf(out, n, "%s", unit_label(in->workbench, unit, name));
     for (int64_t i = 0; latent >= 0 && i < t->n_rows; i++) {
-        if (table_i64(t, i, latent) != unit)
+        if (table_i64(t, i, latent) != unit.index)
             continue;
         double overlap = column_f64(t, i, column_number(t, "overlap"));
         const char *higher = column_str(t, i, column_text(t, "higher"));
@@ -227,7 +230,7 @@ struct values { /* of a latent on its x axis; NaN: none */
     double here, fixed;
 };
 
-static struct values values_of(const struct view_in *in, int32_t unit)
+static struct values values_of(const struct view_in *in, struct unit_id unit)
 {
     struct values v = {NAN, NAN};
     if (in->shared) {
@@ -243,7 +246,7 @@ static void set_options(const struct histograms *v, struct plot_options *o)
     o->log_y = v->log;
 }
 
-static void panel_options(const struct histograms *v, const struct view_in *in, int32_t unit,
+static void panel_options(const struct histograms *v, const struct view_in *in, struct unit_id unit,
                           struct rect room, struct plot_options *o)
 {
     struct values at = values_of(in, unit);

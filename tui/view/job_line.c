@@ -76,11 +76,13 @@ static const char *word_of(const struct job *j)
 
 void job_line_what(const struct job *j, char *out, size_t n)
 {
-    const int32_t *unit;
+    const struct unit_id *unit;
+    char name[UNIT_NAME_MAX];
     int32_t n_units = request_units(&j->request, &unit);
-    if (n_units == 1)
-        snprintf(out, n, "%s %d", word_of(j), (int)unit[0]);
-    else if (n_units > 1)
+    if (n_units == 1) {
+        unit_name(j->dicts, unit[0], name);
+        snprintf(out, n, "%s %s", word_of(j), name);
+    } else if (n_units > 1)
         snprintf(out, n, "%s of %d latents", word_of(j), (int)n_units);
     else
         snprintf(out, n, "%s", word_of(j));

@@ -56,7 +56,7 @@ static void command_of(const struct job *j, const struct view_in *in, struct str
 {
     struct options plain;
     options_init(&plain);
-    request_command(&j->request, in->options ? in->options : &plain, out);
+    request_command(&j->request, in->options ? in->options : &plain, j->dicts, out);
 }
 
 static struct table *table_of(const struct jobs *v, const struct view_in *in)

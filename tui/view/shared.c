@@ -94,19 +94,20 @@ bool shared_dict_known(struct shared *sh)
     return false;
 }
 
-bool shared_value_fits(struct shared *sh, int32_t unit, double v)
+bool shared_value_fits(struct shared *sh, struct unit_id unit, double v)
 {
+    char name[UNIT_NAME_MAX];
     if (slider_holds(v))
         return true;
-    shared_message(sh, true, "%d = %g: a slider goes from −%.0f to %.0f", unit, v, SLIDER_LIMIT,
-                   SLIDER_LIMIT);
+    shared_message(sh, true, "%s = %g: a slider goes from −%.0f to %.0f",
+                   unit_label(sh->workbench, unit, name), v, SLIDER_LIMIT, SLIDER_LIMIT);
     return false;
 }
 
-int32_t shared_units(const struct shared *sh, int32_t out[SESSION_MAX_UNITS])
+int32_t shared_units(const struct shared *sh, struct unit_id out[SESSION_MAX_UNITS])
 {
     for (int i = 0; i < sh->sliders.n; i++)
-        out[i] = sh->sliders.unit[i].index;
+        out[i] = sh->sliders.unit[i].id;
     return sh->sliders.n;
 }
 
@@ -146,23 +147,25 @@ void shared_set_selected(struct shared *sh, double v)
 {
     struct sliders before = sh->sliders;
     int row = shared_slider(sh);
-    if (!shared_value_fits(sh, sh->sliders.unit[row == SLIDER_ALL ? 0 : row].index, v))
+    if (!shared_value_fits(sh, sh->sliders.unit[row == SLIDER_ALL ? 0 : row].id, v))
         return;
     sliders_set(&sh->sliders, row, v);
     shared_repeatable(sh, ACTION_VALUE, v);
     shared_changed_sliders(sh, &before, false);
 }
 
-static void say_taken(struct shared *sh, const struct sliders *before, int32_t unit)
+static void say_taken(struct shared *sh, const struct sliders *before, struct unit_id unit)
 {
+    char name[UNIT_NAME_MAX];
     int row = sliders_find(&sh->sliders, unit);
-    shared_message(
-        sh, false,
-        sliders_find(before, unit) < 0 ? "%s %d is a slider now; f fixes it" : "%s %d %s",
-        unit_words(sh->workbench)->one, (int)unit, sh->sliders.unit[row].fixed ? "fixed" : "freed");
+    shared_message(sh, false,
+                   sliders_find(before, unit) < 0 ? "%s %s is a slider now; f fixes it"
+                                                  : "%s %s %s",
+                   unit_words(sh->workbench)->one, unit_label(sh->workbench, unit, name),
+                   sh->sliders.unit[row].fixed ? "fixed" : "freed");
 }
 
-void shared_take(struct shared *sh, int32_t unit, double value)
+void shared_take(struct shared *sh, struct unit_id unit, double value)
 {
     struct sliders before = sh->sliders;
     int row = sliders_find(&sh->sliders, unit);
@@ -179,7 +182,7 @@ void shared_take(struct shared *sh, int32_t unit, double value)
     say_taken(sh, &before, unit);
 }
 
-void shared_colour_by(struct shared *sh, int32_t unit)
+void shared_colour_by(struct shared *sh, struct unit_id unit)
 {
     sh->colour_unit = unit;
     if (sh->colouring != COLOUR_PRE && sh->colouring != COLOUR_ACT)
@@ -187,7 +190,7 @@ void shared_colour_by(struct shared *sh, int32_t unit)
     sh->wish_changed = sh->state_changed = sh->recolour = sh->redraw = true;
 }
 
-void shared_set_value(struct shared *sh, int32_t unit, double value)
+void shared_set_value(struct shared *sh, struct unit_id unit, double value)
 {
     struct sliders before = sh->sliders;
     int row = sliders_find(&sh->sliders, unit);
@@ -201,7 +204,7 @@ void shared_set_value(struct shared *sh, int32_t unit, double value)
     shared_changed_sliders(sh, &before, false);
 }
 
-double shared_fixed_value(const struct shared *sh, int32_t unit)
+double shared_fixed_value(const struct shared *sh, struct unit_id unit)
 {
     int row = sliders_find(&sh->sliders, unit);
     return row >= 0 && sh->sliders.unit[row].fixed ? (double)sh->sliders.unit[row].value : NAN;
@@ -354,22 +357,22 @@ int32_t here_n_active(const struct here *h)
     return l ? l->list[h->i].n : 0;
 }
 
-bool here_active(const struct here *h, int32_t rank, int32_t *id, float *value)
+bool here_active(const struct here *h, int32_t rank, struct unit_id *id, float *value)
 {
     const struct line_latents *l = here_latents(h);
     const struct active_latent *active;
     if (!l || rank < 0 || rank >= latents_of_token(l, h->i, &active))
         return false;
-    *id = active[rank].id;
+    *id = (struct unit_id){h->line->latents->dict, active[rank].id};
     *value = active[rank].value;
     return true;
 }
 
-bool here_unit(const struct here *h, int32_t unit, float *pre, float *act)
+bool here_unit(const struct here *h, struct unit_id unit, float *pre, float *act)
 {
     const struct line_latents *l = here_latents(h);
     for (int32_t w = 0; l && w < l->n_watch; w++)
-        if (l->watch[w] == unit) {
+        if (unit_same(l->watch[w], unit)) {
             size_t at = (size_t)h->i * (size_t)l->n_watch + (size_t)w;
             *pre = l->pre[at];
             *act = l->act[at];
@@ -378,7 +381,7 @@ bool here_unit(const struct here *h, int32_t unit, float *pre, float *act)
     return false;
 }
 
-double shared_value_here(const struct shared *sh, int32_t unit)
+double shared_value_here(const struct shared *sh, struct unit_id unit)
 {
     struct here h = shared_here(sh, sh->snapshot);
     float pre, act;

@@ -59,8 +59,8 @@ struct shared {
     struct last_change last;
     struct lift lift;
     enum colouring colouring;
-    int32_t colour_unit; /* UNIT_ALL or a unit */
-    size_t token_at;     /* byte whose token is looked at: the cursor's, or inside its character */
+    struct unit_id colour_unit; /* UNIT_ALL or a unit */
+    size_t token_at; /* byte whose token is looked at: the cursor's, or inside its character */
     bool bos, refsets_paused;
     bool still; /* a picture: says nothing of the moment */
 
@@ -105,17 +105,17 @@ void shared_show_text(struct shared *, const char *utf8, size_t n, size_t cursor
  * known. */
 bool shared_dict_known(struct shared *);
 /* False, and says so, when no slider goes as far. */
-bool shared_value_fits(struct shared *, int32_t unit, double v);
+bool shared_value_fits(struct shared *, struct unit_id, double v);
 /* The chosen units in slider order; how many. */
-int32_t shared_units(const struct shared *, int32_t out[SESSION_MAX_UNITS]);
+int32_t shared_units(const struct shared *, struct unit_id out[SESSION_MAX_UNITS]);
 /* `f`: takes the unit as a slider (at `value`), fixes it, or frees it. */
-void shared_take(struct shared *, int32_t unit, double value);
+void shared_take(struct shared *, struct unit_id, double value);
 /* Colours the text by the unit. */
-void shared_colour_by(struct shared *, int32_t unit);
+void shared_colour_by(struct shared *, struct unit_id);
 /* Sets the value of a unit's slider (taking it first). */
-void shared_set_value(struct shared *, int32_t unit, double value);
+void shared_set_value(struct shared *, struct unit_id, double value);
 /* The value a unit's slider is at; NaN: free or no slider. */
-double shared_fixed_value(const struct shared *, int32_t unit);
+double shared_fixed_value(const struct shared *, struct unit_id);
 /* The sliders were changed from `before`: a step of undo, which the next may join if both may. */
 void shared_changed_sliders(struct shared *, const struct sliders *before, bool more_may_join);
 int shared_slider(const struct shared *); /* the selected row: SLIDER_ALL or a slider */
@@ -153,12 +153,12 @@ struct here shared_here(const struct shared *, const struct snapshot *);
  * predictions follow it, whether its bounds are known yet or not. */
 size_t shared_cursor(const struct shared *);
 /* Pre-activation of a unit at the token that is looked at; NaN: not known. */
-double shared_value_here(const struct shared *, int32_t unit);
+double shared_value_here(const struct shared *, struct unit_id);
 /* The active latents of a token: how many, and one of them. */
 int32_t here_n_active(const struct here *);
-bool here_active(const struct here *, int32_t rank, int32_t *id, float *value);
+bool here_active(const struct here *, int32_t rank, struct unit_id *, float *value);
 /* The value of a unit at the token; false: not known. */
-bool here_unit(const struct here *, int32_t unit, float *pre, float *act);
+bool here_unit(const struct here *, struct unit_id, float *pre, float *act);
 
 /* ---- what has come */
 /* Some line is longer than the model's context. */

@@ -58,7 +58,7 @@ bool rule_equal(const struct paint_rule *a, const struct paint_rule *b)
     if (a->colouring != b->colouring || a->n_units != b->n_units)
         return false;
     for (int i = 0; i < a->n_units; i++)
-        if (a->unit[i] != b->unit[i])
+        if (!unit_same(a->unit[i], b->unit[i]))
             return false;
     return true;
 }
@@ -82,7 +82,7 @@ static bool latent_value(const struct line_view *l, const struct paint_rule *r, 
     int32_t found = 0;
     for (int32_t u = 0; u < r->n_units; u++)
         for (int32_t w = 0; w < a->n_watch; w++)
-            if (a->watch[w] == r->unit[u]) {
+            if (unit_same(a->watch[w], r->unit[u])) {
                 const float *values = r->colouring == COLOUR_ACT ? a->act : a->pre;
                 sum += values[(size_t)i * (size_t)a->n_watch + (size_t)w] / r->scale[u];
                 found++;

@@ -10,12 +10,12 @@
 #include "tui/widget/textbuf.h"
 
 enum colouring { COLOUR_PRE, COLOUR_ACT, COLOUR_LOSS, COLOUR_DELTA, N_COLOURINGS };
-#define UNIT_ALL (-1) /* the mean of v/scale over the chosen units */
+#define UNIT_ALL UNIT_NONE /* the mean of v/scale over the chosen units */
 
 struct paint_rule { /* what is shown */
     enum colouring colouring;
     int32_t n_units; /* PRE, ACT: 1, or all the chosen ones */
-    int32_t unit[SESSION_MAX_UNITS];
+    struct unit_id unit[SESSION_MAX_UNITS];
     float scale[SESSION_MAX_UNITS]; /* that counts as full; > 0 */
 };
 #define PAINT_LOSS_SCALE                                                                           \

@@ -9,7 +9,7 @@ bool sliders_equal(const struct sliders *a, const struct sliders *b)
         return false;
     for (int i = 0; i < a->n; i++) {
         const struct chosen_unit *p = &a->unit[i], *q = &b->unit[i];
-        if (p->index != q->index || p->fixed != q->fixed || fabsf(p->value - q->value) > 1e-6f)
+        if (!unit_same(p->id, q->id) || p->fixed != q->fixed || fabsf(p->value - q->value) > 1e-6f)
             return false;
     }
     return true;
@@ -28,10 +28,10 @@ enum insert sliders_insert(const struct sliders *s)
     return s->insert == INSERT_NONE && sliders_any_fixed(s) ? INSERT_SAE : s->insert;
 }
 
-int sliders_find(const struct sliders *s, int32_t unit)
+int sliders_find(const struct sliders *s, struct unit_id unit)
 {
     for (int i = 0; i < s->n; i++)
-        if (s->unit[i].index == unit)
+        if (unit_same(s->unit[i].id, unit))
             return i;
     return -1;
 }
@@ -97,7 +97,7 @@ double sliders_value(const struct sliders *s, int row, bool *same)
     return s->n > 0 ? slider_snap(sum / s->n) : 0;
 }
 
-int sliders_take(struct sliders *s, int32_t unit, double v)
+int sliders_take(struct sliders *s, struct unit_id unit, double v)
 {
     int row = sliders_find(s, unit);
     if (row >= 0)
@@ -111,7 +111,7 @@ int sliders_take(struct sliders *s, int32_t unit, double v)
         return -1;
     if (row == s->n)
         s->n++;
-    s->unit[row] = (struct chosen_unit){.index = unit, .value = (float)slider_snap(v)};
+    s->unit[row] = (struct chosen_unit){.id = unit, .value = (float)slider_snap(v)};
     return row;
 }
 

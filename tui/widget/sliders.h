@@ -20,9 +20,9 @@ bool sliders_any_fixed(const struct sliders *);
 /* What takes effect: fixing needs an insertion, so `none` becomes the SAE's reconstruction while
  * something is fixed. */
 enum insert sliders_insert(const struct sliders *);
-int sliders_find(const struct sliders *, int32_t unit); /* its row, −1: none */
-bool slider_holds(double v);                            /* finite and within the limit */
-double slider_snap(double v);                           /* to 0.1, within the limit, never −0 */
+int sliders_find(const struct sliders *, struct unit_id); /* its row, −1: none */
+bool slider_holds(double v);                              /* finite and within the limit */
+double slider_snap(double v);                             /* to 0.1, within the limit, never −0 */
 /* Sets a row (or SLIDER_ALL) to a value and fixes it. */
 void sliders_set(struct sliders *, int row, double v);
 /* Fixes or frees a row; all: frees when all are fixed, else fixes all. */
@@ -35,7 +35,7 @@ double sliders_value(const struct sliders *, int row, bool *same);
 /* Makes room for a unit: its row if it is there, a new one while fewer than six, in place of the
  * last free one, a new one while fewer than SESSION_MAX_UNITS; −1: no room. A new one is free and
  * holds v. */
-int sliders_take(struct sliders *, int32_t unit, double v);
+int sliders_take(struct sliders *, struct unit_id, double v);
 void sliders_remove(struct sliders *, int row);
 /* Half the width of the track: 8, or the next whole number that holds every value. */
 double sliders_range(const struct sliders *);

@@ -23,11 +23,11 @@ static const struct sae_case cases[] = {
     {"relu", N, M, 0, "before", true, true, DTYPE_F16, "all", 0},
     {"linear", N, M, 0, "never", false, true, DTYPE_F32, "all", 0},
 };
-static const struct unit units[J] = {{3, 2.5f, UNIT_FIX},
-                                     {17, 3.0f, UNIT_SCALE},
-                                     {8, 0.0f, UNIT_ZERO},
-                                     {21, 0.75f, UNIT_ADD},
-                                     {95, -4.0f, UNIT_FIX}};
+static const struct unit units[J] = {{{0, 3}, 2.5f, UNIT_FIX},
+                                     {{0, 17}, 3.0f, UNIT_SCALE},
+                                     {{0, 8}, 0.0f, UNIT_ZERO},
+                                     {{0, 21}, 0.75f, UNIT_ADD},
+                                     {{0, 95}, -4.0f, UNIT_FIX}};
 
 static const void *gold(const char *name, const char *what, size_t n)
 {
@@ -172,7 +172,7 @@ static void test_push(void **state)
     behind.bias = hash_input(&dev.run, "x", 1, 24); /* must not be added */
     int32_t index[J];
     for (int i = 0; i < J; i++)
-        index[i] = units[i].index;
+        index[i] = units[i].id.index;
     const struct named_tensor *rows = golden_tensor("push"), *pushed = golden_tensor("pushed");
     float *got = to_host(&dev.run, dict_push(&dev.run, d, NULL, index, J));
     assert_memory_equal(got, rows->data, sizeof(float) * N * J);
@@ -249,7 +249,7 @@ static void test_neurons(void **state)
         assert_memory_equal(v[i], want, sizeof(float) * T * N);
         free(v[i]);
     }
-    const struct unit u[] = {{39, 1.5f, UNIT_FIX}, {0, 2.0f, UNIT_SCALE}};
+    const struct unit u[] = {{{0, 39}, 1.5f, UNIT_FIX}, {{0, 0}, 2.0f, UNIT_SCALE}};
     const int32_t index[] = {39, 0};
     float *few = to_host(&dev.run, dict_encode_units(&dev.run, d, x, index, 2));
     float *c = to_host(&dev.run, dict_unit_change(&dev.run, d, &f, u, 2));

@@ -206,7 +206,7 @@ static void test_run_errors(void **state)
     failed(&dev, "no unit 48");
     dict_push(r, d, NULL, negative, 1);
     failed(&dev, "no unit -1");
-    const struct unit u[] = {{48, 1, UNIT_ADD}};
+    const struct unit u[] = {{{0, 48}, 1, UNIT_ADD}};
     struct tensor y = dict_insert(r, d, x, false, u, 1);
     assert_int_equal(y.cols, 24);
     failed(&dev, "no unit 48");

@@ -42,8 +42,10 @@ static void setup(struct fixture *f, const struct tiny_spec *spec)
     for (int32_t i = 0; i < f->seq.n_rows; i++)
         f->n_losses += f->seq.target[i] >= 0;
     f->place = lane_place(f->t.model, f->t.dict, f->t.at);
-    const struct unit unit[J] = {
-        {3, 2.5f, UNIT_FIX}, {1, 0.25f, UNIT_SCALE}, {7, -1.5f, UNIT_ADD}, {5, 99.0f, UNIT_ZERO}};
+    const struct unit unit[J] = {{{0, 3}, 2.5f, UNIT_FIX},
+                                 {{0, 1}, 0.25f, UNIT_SCALE},
+                                 {{0, 7}, -1.5f, UNIT_ADD},
+                                 {{0, 5}, 99.0f, UNIT_ZERO}};
     memcpy(f->unit, unit, sizeof unit);
 }
 
@@ -59,7 +61,7 @@ static void teardown(struct fixture *f)
 static void units_of(const struct unit *units, int32_t n, int32_t index[J])
 {
     for (int32_t i = 0; i < n; i++)
-        index[i] = units[i].index;
+        index[i] = units[i].id.index;
 }
 
 /* Every layer, the reconstruction at the hook. */
@@ -89,7 +91,7 @@ static struct tensor activations(struct fixture *f, const struct landed *landed,
     struct unit zero[J];
     float v[ROWS_MAX * J];
     for (int32_t j = 0; j < lane->n_units; j++)
-        zero[j] = (struct unit){.index = lane->units[j].index, .mode = UNIT_ZERO};
+        zero[j] = (struct unit){.id = lane->units[j].id, .mode = UNIT_ZERO};
     run_get(&f->run, v, dict_unit_change(&f->run, f->t.dict, &landed->codes, zero, lane->n_units));
     for (int32_t i = 0; i < f->seq.n_rows * lane->n_units; i++)
         v[i] = -v[i];

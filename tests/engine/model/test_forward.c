@@ -158,11 +158,11 @@ static struct dict *open_sae(struct fixture *f, int32_t n)
     return d;
 }
 
-static const struct unit units[] = {{3, 2.5f, UNIT_FIX},
-                                    {17, -1.0f, UNIT_FIX},
-                                    {8, 3.0f, UNIT_SCALE},
-                                    {21, 0.75f, UNIT_ADD},
-                                    {40, 0.0f, UNIT_ZERO}};
+static const struct unit units[] = {{{0, 3}, 2.5f, UNIT_FIX},
+                                    {{0, 17}, -1.0f, UNIT_FIX},
+                                    {{0, 8}, 3.0f, UNIT_SCALE},
+                                    {{0, 21}, 0.75f, UNIT_ADD},
+                                    {{0, 40}, 0.0f, UNIT_ZERO}};
 
 static void intervene(struct fixture *f, const char *config, const char *name,
                       const struct batch *b, const struct hook *hook, int32_t n)

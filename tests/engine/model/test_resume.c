@@ -211,7 +211,7 @@ static void test_landing(void **state)
         fixture_open(&f, &small_model[c]);
         int32_t ids[N_ROWS];
         struct batch b = whole(&small_model[c], ids);
-        const struct unit unit[] = {{5, 1.5f, UNIT_FIX}, {11, 0, UNIT_ZERO}};
+        const struct unit unit[] = {{{0, 5}, 1.5f, UNIT_FIX}, {{0, 11}, 0, UNIT_ZERO}};
         const int32_t index[] = {5, 11};
         for (uint8_t site = SITE_RESID_PRE; site <= SITE_RESID_POST; site++) {
             struct point at = {0, site}, land = model_landing(f.m, at);

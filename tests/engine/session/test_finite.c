@@ -31,8 +31,8 @@ static struct snapshot *run_to_the_end(struct session *s, float value, bool refs
                      .n_text = sizeof text - 1,
                      .insert = INSERT_SAE,
                      .n_units = 2,
-                     .unit = {{.index = 3, .fixed = true, .value = value}, {.index = 17}},
-                     .watch = -1,
+                     .unit = {{.id = {0, 3}, .fixed = true, .value = value}, {.id = {0, 17}}},
+                     .watch = UNIT_NONE,
                      .n_next = 3,
                      .losses = true,
                      .refsets = refsets};
@@ -100,8 +100,8 @@ static void test_references(void **state)
                      .text = "",
                      .insert = INSERT_SAE,
                      .n_units = 1,
-                     .unit = {{.index = 3, .fixed = true, .value = 1e25f}},
-                     .watch = -1,
+                     .unit = {{.id = {0, 3}, .fixed = true, .value = 1e25f}},
+                     .watch = UNIT_NONE,
                      .losses = true,
                      .refsets = true};
     session_set(s, &w);
@@ -163,7 +163,7 @@ static void test_neurons(void **state)
     snprintf(path, sizeof path, "%s/model", t.dir);
     assert_true(model_open(t.backend, path, NULL, NULL, &t.model, &e));
     struct session *s = session_of(&t);
-    struct wish w = {.generation = 1, .text = text, .n_text = sizeof text - 1, .watch = -1};
+    struct wish w = {.generation = 1, .text = text, .n_text = sizeof text - 1, .watch = UNIT_NONE};
     session_set(s, &w);
     while (session_step(s, NULL) != STAGE_IDLE)
         ;

@@ -70,13 +70,13 @@ static void check(const struct tiny_spec *spec, enum insert insert, bool fix, bo
                      .n_text = strlen(text),
                      .bos = bos,
                      .insert = insert,
-                     .watch = -1,
+                     .watch = UNIT_NONE,
                      .losses = true,
                      .refsets = true}; /* of which nothing is heard */
     if (fix) {
         w.n_units = 2;
-        w.unit[0] = (struct chosen_unit){3, true, 2.0f};
-        w.unit[1] = (struct chosen_unit){17, true, -1.0f};
+        w.unit[0] = (struct chosen_unit){{0, 3}, true, 2.0f};
+        w.unit[1] = (struct chosen_unit){{0, 17}, true, -1.0f};
     }
     session_listen(s, hear, &x);
     session_set(s, &w);
@@ -117,8 +117,8 @@ static void its_error_is_the_sessions(void **unused)
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
     struct session *s = session_new(t.backend, t.model, t.tokenizer, t.dict, t.at, NULL, 0, &e);
     session_listen(s, refuse, NULL);
-    session_set(s,
-                &(struct wish){.text = text, .n_text = strlen(text), .watch = -1, .losses = true});
+    session_set(s, &(struct wish){
+                       .text = text, .n_text = strlen(text), .watch = UNIT_NONE, .losses = true});
     while (session_step(s, NULL) != STAGE_IDLE)
         ;
     assert_string_equal(session_error(s)->text, "no room for rows");

@@ -5,6 +5,7 @@
 #include "engine/session/session.h"
 #include "tests/support/session_oracle.h"
 #include "tests/support/tiny_model.h"
+#include "tests/support/unit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -152,10 +153,10 @@ static void choose_units(struct editor *e)
     struct wish *w = &e->wish;
     w->n_units = (int32_t)below(e, 4);
     for (int32_t i = 0; i < w->n_units; i++)
-        w->unit[i] = (struct chosen_unit){i * (e->m > 8 ? e->m / 4 : 1) + (int32_t)below(e, 5),
-                                          below(e, 2), 0.5f};
+        w->unit[i] = (struct chosen_unit){
+            UNIT(i * (e->m > 8 ? e->m / 4 : 1) + (int32_t)below(e, 5)), below(e, 2), 0.5f};
     if (w->n_units == 3 && below(e, 4) == 0)
-        w->unit[2].index = 1 << 20; /* there is no such unit */
+        w->unit[2].id.index = 1 << 20; /* there is no such unit */
 }
 
 static void edit_wish(struct editor *e)
@@ -178,7 +179,11 @@ static void edit_wish(struct editor *e)
             w->unit[below(e, (uint64_t)w->n_units)].fixed = false;
         break;
     case 6: w->insert = (enum insert)below(e, 3); break;
-    case 7: w->watch = e->m > 0 ? (int32_t)below(e, (uint64_t)e->m + 1) - 1 : -1; break;
+    case 7:
+        w->watch = e->m > 0 && below(e, (uint64_t)e->m + 1) > 0
+                       ? UNIT((int32_t)below(e, (uint64_t)e->m))
+                       : UNIT_NONE;
+        break;
     case 8:
     case 9: w->cursor = boundary(e, below(e, e->n + 1)); break;
     case 10: choose_units(e); break;
@@ -303,7 +308,7 @@ static void live(const struct tiny_spec *spec, uint64_t seed, int rounds, size_t
     rng_seed(&e->rng, seed + (more ? strtoull(more, NULL, 10) : 0) * 1000);
     e->m = t.m;
     e->wish = (struct wish){
-        .insert = INSERT_SAE, .watch = -1, .n_next = 3, .losses = true, .refsets = true};
+        .insert = INSERT_SAE, .watch = UNIT_NONE, .n_next = 3, .losses = true, .refsets = true};
     choose_units(e);
     for (int i = 0; i < rounds; i++) {
         next_wish(e);

@@ -3,6 +3,7 @@
 #include "engine/session/session_private.h"
 #include "tests/support/session_oracle.h"
 #include "tests/support/tiny_model.h"
+#include "tests/support/unit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -68,9 +69,9 @@ static int setup(void **state)
     f->s =
         session_new(f->t.backend, f->t.model, f->t.tokenizer, f->t.dict, f->t.at, tiny_sets, 2, &e);
     assert_non_null(f->s);
-    f->w = (struct wish){.insert = INSERT_SAE, .watch = -1, .losses = true, .n_units = 2};
-    f->w.unit[0] = (struct chosen_unit){5, true, 1.0f};
-    f->w.unit[1] = (struct chosen_unit){9, false, 0.0f};
+    f->w = (struct wish){.insert = INSERT_SAE, .watch = UNIT_NONE, .losses = true, .n_units = 2};
+    f->w.unit[0] = (struct chosen_unit){UNIT(5), true, 1.0f};
+    f->w.unit[1] = (struct chosen_unit){UNIT(9), false, 0.0f};
     *state = f;
     return 0;
 }
@@ -200,12 +201,12 @@ static void test_watch_and_cursor(void **state)
 {
     struct fixture *f = *state;
     set(f, "Hun læser en bog.\nToget kører klokken otte.");
-    f->w.watch = 33;
+    f->w.watch = UNIT(33);
     f->w.cursor = 3;
     set(f, f->text);
     assert_int_equal(count.front + count.back + count.unembedded, 0);
     struct snapshot *p = look(f);
-    assert_int_equal(p->line[0].latents->watch[2], 33);
+    assert_unit(p->line[0].latents->watch[2], 33);
     assert_true(isfinite(p->line[1].latents->pre[2]));
     snapshot_unref(p);
 }

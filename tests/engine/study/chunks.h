@@ -171,8 +171,8 @@ static inline const struct params *given(const struct study_ops *ops, const char
 
 /* The same with other units. */
 static inline const struct params *given_units(const struct study_ops *ops,
-                                               const struct params *others, const int32_t *unit,
-                                               int32_t n)
+                                               const struct params *others,
+                                               const struct unit_id *unit, int32_t n)
 {
     struct params *p = (struct params *)given(ops, "");
     params_take(p, others);
@@ -455,12 +455,13 @@ static inline void check_units_refused(const struct study_ops *ops, const struct
     struct corpus *c = tiny_corpus(2, true);
     const struct study_in fine = tiny_in(&t, c), *in = &fine;
     struct study_in no = fine;
-    const int32_t *unit;
-    int32_t n = params_units(good, "units", &unit), a[STUDY_MAX_UNITS + 1] = {0};
+    const struct unit_id *unit;
+    struct unit_id a[STUDY_MAX_UNITS + 1] = {{0, 0}};
+    int32_t n = params_units(good, "units", &unit);
     memcpy(a, unit, (size_t)n * sizeof *a);
-    a[1] = dict_spec(in->dict)->m;
+    a[1].index = dict_spec(in->dict)->m;
     check_refused(ops, in, given_units(ops, good, a, n), "there is no unit 80, expected 0 to 79");
-    a[1] = -1;
+    a[1].index = -1;
     check_refused(ops, in, given_units(ops, good, a, n), "there is no unit -1");
     a[1] = a[0];
     check_refused(ops, in, given_units(ops, good, a, n), "given twice");

@@ -120,10 +120,10 @@ static void test_nonsense(void **state)
 
 static void test_presets_and_equality(void **state)
 {
-    static const int32_t units[] = {3, 17};
+    static const struct unit_id units[] = {{0, 3}, {0, 17}};
     struct params p, q;
     const double *value;
-    const int32_t *unit;
+    const struct unit_id *unit;
     (void)state;
     params_init(&p, table);
     assert_int_equal(params_int(&p, "count"), 10);

@@ -4,6 +4,7 @@
 #include "engine/study/sweep.h"
 #include "engine/study/sweep_private.h"
 #include "tests/engine/study/chunks.h"
+#include "tests/support/unit.h"
 
 #define three given(&sweep_study, "units=3,17,40 values=-2,0,1.5 insert=sae,error each=true seed=7")
 
@@ -11,14 +12,14 @@ static const double three_values[] = {-2, 0, 1.5};
 
 static int32_t unit_of(const struct params *a, int32_t j)
 {
-    const int32_t *unit;
+    const struct unit_id *unit;
     assert_true(j < params_units(a, "units", &unit));
-    return unit[j];
+    return unit[j].index;
 }
 
 static int32_t n_units_of(const struct params *a)
 {
-    const int32_t *unit;
+    const struct unit_id *unit;
     return params_units(a, "units", &unit);
 }
 
@@ -41,7 +42,7 @@ static int32_t window_losses(const struct study_in *in, const struct params *a,
     float loss[256];
     for (int32_t j = 0; j < n_units_of(a) && !isnan(lane.value); j++)
         if (lane.unit < 0 || lane.unit == j)
-            units[n_units++] = (struct unit){unit_of(a, j), (float)lane.value, UNIT_FIX};
+            units[n_units++] = (struct unit){UNIT(unit_of(a, j)), (float)lane.value, UNIT_FIX};
     struct hook hook = {.at = in->at,
                         .op = HOOK_INSERT,
                         .dict = in->dict,

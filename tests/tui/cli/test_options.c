@@ -64,14 +64,13 @@ static void test_both_spellings(void **state)
     assert_string_equal(p.o.model, "a/b=c");
     assert_string_equal(p.o.sae, "x.pt");
     assert_int_equal(p.o.n_units, 3);
-    assert_int_equal(p.o.unit[0], 5);
-    assert_int_equal(p.o.unit[1], 0);
-    assert_int_equal(p.o.unit[2], 12);
+    assert_int_equal(p.o.unit[0].index, 5);
+    assert_int_equal(p.o.unit[1].index, 0);
+    assert_int_equal(p.o.unit[2].index, 12);
     assert_false(p.o.neurons);
     assert_int_equal(p.o.n_fix, 2);
-    assert_int_equal(p.o.fix[1].index, 0);
+    assert_int_equal(p.o.fix[1].unit.index, 0);
     assert_float_equal(p.o.fix[1].value, -15.0, 0);
-    assert_int_equal(p.o.fix[1].mode, UNIT_FIX);
     assert_int_equal(options_insert(&p.o), INSERT_ERROR);
     assert_true(p.o.bos);
     assert_true(p.o.join);
@@ -251,7 +250,7 @@ static void test_config(void **state)
     assert_true(p.o.bos);
     assert_int_equal(p.o.color, COLOR_NEVER);
     assert_int_equal(p.o.n_fix, 1);
-    assert_int_equal(p.o.fix[0].index, 3);
+    assert_int_equal(p.o.fix[0].unit.index, 3);
     assert_int_equal(v.top, 4);
     assert_int_equal(p.o.threads, 5);
     assert_string_equal(options_config(&p.o, "bind.quit"), "C-x");

@@ -15,6 +15,7 @@
 
 #include "engine/base/memory.h"
 #include "tests/support/requests.h"
+#include "tests/support/unit.h"
 
 /* All tables of a set, byte for byte. */
 static char *blob_of(const struct table_set *set, size_t *n)
@@ -308,7 +309,7 @@ static void test_refusals(void **state)
     struct lab *lab = lab_new(p->wb, &p->options);
     struct request r;
     ask(&r, &histogram_query);
-    request_set_units(&r, (const int32_t[]){3, 100000}, 2);
+    request_set_units(&r, (const struct unit_id[]){UNIT(3), UNIT(100000)}, 2);
     refuses(lab, &r, "latent 100000");
     request_release(&r);
     ask(&r, &latents_query);

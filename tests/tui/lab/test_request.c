@@ -16,7 +16,7 @@ static char *command(const struct request *r, const struct options *o)
 {
     struct strbuf b;
     strbuf_init(&b);
-    request_command(r, o, &b);
+    request_command(r, o, NULL, &b);
     return strbuf_detach(&b);
 }
 

@@ -1,6 +1,7 @@
 /* The Histograms view: its screens, what it asks, keys and mouse. */
 #include "engine/base/memory.h"
 #include "tests/support/requests.h"
+#include "tests/support/unit.h"
 #include "tests/support/view_fixture.h"
 #include "tui/plot/plot.h"
 #include <math.h>
@@ -28,7 +29,7 @@ static void answer(void)
 
 static bool is_fixed(int32_t unit)
 {
-    return isfinite(shared_fixed_value(&f.around.shell.sh, unit));
+    return isfinite(shared_fixed_value(&f.around.shell.sh, UNIT(unit)));
 }
 
 static int close_view(void **state)
@@ -46,7 +47,7 @@ static void test_screens(void **state)
         char name[60];
         open_sized(DEPTH_256, false, size[i][0], size[i][1]);
         answer();
-        shared_set_value(&f.around.shell.sh, 77, 2);
+        shared_set_value(&f.around.shell.sh, UNIT(77), 2);
         snprintf(name, sizeof name, "histograms-%dx%d", size[i][0], size[i][1]);
         view_fixture_compare(&f, name);
         if (i + 1 < sizeof size / sizeof *size)
@@ -59,7 +60,7 @@ static void test_without_colours(void **state)
     (void)state;
     open_sized(DEPTH_MONO, true, 80, 22);
     answer();
-    shared_set_value(&f.around.shell.sh, 1482, -1);
+    shared_set_value(&f.around.shell.sh, UNIT(1482), -1);
     assert_true(view_fixture_keys(&f, "b"));
     view_fixture_compare(&f, "histograms-mono-80x22");
 }
@@ -108,7 +109,7 @@ static void test_what_it_asks(void **state)
     assert_int_equal(f.n_jobs, 1);
     assert_ptr_equal(f.job[0].request.query, &histogram_query);
     assert_int_equal(n_units_asked(&f.job[0].request), 6);
-    assert_int_equal(units_asked(&f.job[0].request)[1], 77);
+    assert_unit(units_asked(&f.job[0].request)[1], 77);
     assert_null(f.job[0].request.corpus.path);
     answer();
     assert_ptr_equal(f.ops->table(f.view), table_set_find(f.job[0].tables, "rows"));
@@ -116,7 +117,7 @@ static void test_what_it_asks(void **state)
     assert_int_equal(f.n_jobs, 1);
     assert_non_null(f.ops->table(f.view));
     f.in.corpus = &corpus;
-    shared_take(&f.around.shell.sh, 500, 1);
+    shared_take(&f.around.shell.sh, UNIT(500), 1);
     view_fixture_enter(&f);
     assert_int_equal(f.n_jobs, 2);
     assert_string_equal(f.job[1].request.corpus.path, "news.tsv");
@@ -154,7 +155,7 @@ static void test_keys(void **state)
     assert_false(is_fixed(1482)); /* fixed, freed */
     shell_go(&f.around.shell, VIEW_HISTOGRAMS);
     view_fixture_keys(&f, "Tab Enter");
-    assert_int_equal(f.around.shell.sh.colour_unit, 77);
+    assert_unit(f.around.shell.sh.colour_unit, 77);
     assert_int_equal(f.around.shell.views.now, VIEW_EXPLORE);
 }
 
@@ -168,7 +169,7 @@ static void test_mouse(void **state)
     view_fixture_mouse(&f, MOUSE_PRESS, x + 25, y + 5, 1); /* selects */
     assert_false(is_fixed(2310));
     view_fixture_mouse(&f, MOUSE_PRESS, x + 25, y + 5, 1); /* sets */
-    double at = shared_fixed_value(&f.around.shell.sh, 2310);
+    double at = shared_fixed_value(&f.around.shell.sh, UNIT(2310));
     assert_true(at > -3 && at < 5.7);
     view_fixture_draw(&f);
     assert_true(view_fixture_find(&f, "● fixed ", NULL, NULL));

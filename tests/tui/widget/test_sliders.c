@@ -1,4 +1,5 @@
 /* Sliders: the arithmetic of tracks, the gestures, and one history with the text. */
+#include "tests/support/unit.h"
 #include "tui/history.h"
 #include "tui/widget/list.h"
 #include "tui/widget/prompt.h"
@@ -14,7 +15,7 @@ static struct sliders six(void)
 {
     struct sliders s = {.n = 6};
     for (int i = 0; i < 6; i++)
-        s.unit[i].index = 100 + i;
+        s.unit[i].id.index = 100 + i;
     return s;
 }
 
@@ -169,22 +170,22 @@ static void test_taking_latents(void **state)
 {
     (void)state;
     struct sliders s = six();
-    assert_int_equal(sliders_take(&s, 103, 9), 3); /* there already, untouched */
+    assert_int_equal(sliders_take(&s, UNIT(103), 9), 3); /* there already, untouched */
     assert_value(&s, 3, 0);
     sliders_set(&s, 5, 1);
-    assert_int_equal(sliders_take(&s, 7, 1.23), 4); /* the last free one goes */
+    assert_int_equal(sliders_take(&s, UNIT(7), 1.23), 4); /* the last free one goes */
     assert_int_equal(s.n, 6);
     assert_value(&s, 4, 1.2);
     assert_false(s.unit[4].fixed);
     sliders_set(&s, SLIDER_ALL, 1);
     for (int i = 6; i < SESSION_MAX_UNITS; i++) {
-        assert_int_equal(sliders_take(&s, 200 + i, 0), i);
+        assert_int_equal(sliders_take(&s, UNIT(200 + i), 0), i);
         sliders_set(&s, i, 1);
     }
-    assert_int_equal(sliders_take(&s, 999, 0), -1);
+    assert_int_equal(sliders_take(&s, UNIT(999), 0), -1);
     sliders_remove(&s, 0);
     assert_int_equal(s.n, SESSION_MAX_UNITS - 1);
-    assert_int_equal(s.unit[0].index, 101);
+    assert_int_equal(s.unit[0].id.index, 101);
 }
 
 static void test_fixing_inserts(void **state)

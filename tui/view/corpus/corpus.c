@@ -178,7 +178,7 @@ static void index_anew(struct corpus_view *v)
     corpus_index_release(&v->index);
     table_set_unref(v->indexed);
     v->indexed = set ? table_set_ref(set) : NULL;
-    const int32_t *unit = NULL;
+    const struct unit_id *unit = NULL;
     int32_t n = set ? request_units(&v->watch.request, &unit) : 0;
     if (set)
         corpus_index_make(&v->index, watch_table(&v->watch, "tokens"), unit, n);

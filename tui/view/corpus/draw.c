@@ -190,12 +190,12 @@ static void draw_text(const struct corpus_view *v, const struct view_in *in, str
 }
 
 /* ---- around the text */
-static void subject_name(const struct corpus_view *v, int subject, char out[24])
+static void subject_name(const struct corpus_view *v, int subject, char out[UNIT_NAME_MAX])
 {
     if (subject > 0)
-        snprintf(out, 24, "%d", (int)v->index.unit[subject - 1]);
+        unit_name(v->watch.job.dicts, v->index.unit[subject - 1], out);
     else
-        snprintf(out, 24, "all %d", (int)v->index.n_units);
+        snprintf(out, UNIT_NAME_MAX, "all %d", (int)v->index.n_units);
 }
 
 /* Where a subject's name begins, counted from the first. */
@@ -203,7 +203,7 @@ static int tab_offset(const struct corpus_view *v, int subject, int *w)
 {
     int x = 0;
     for (int i = v->index.n_units == 1;; i++) {
-        char name[24];
+        char name[UNIT_NAME_MAX];
         subject_name(v, i, name);
         *w = text_width(name) + 2;
         if (i >= subject)
@@ -234,7 +234,7 @@ static void draw_tabs(const struct corpus_view *v, const struct view_in *in, str
 {
     int end = r.x, subject = corpus_subject(v);
     for (int i = v->index.n_units == 1; i <= v->index.n_units && r.h > 0; i++) {
-        char name[24];
+        char name[UNIT_NAME_MAX];
         int w, x = tab_x(v, r, i, &w);
         subject_name(v, i, name);
         struct style s = theme_style(in->theme, i == subject ? ROLE_SELECTION : ROLE_DIM);

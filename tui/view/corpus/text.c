@@ -12,7 +12,7 @@
 #define TEXT_MAX ((size_t)1 << 20)
 
 /* ---- the index */
-static void find_columns(struct corpus_index *x, const int32_t *unit, int32_t n_units)
+static void find_columns(struct corpus_index *x, const struct unit_id *unit, int32_t n_units)
 {
     x->col_class = column_text(x->tokens, "class");
     x->col_doc = column_number(x->tokens, "doc");
@@ -22,9 +22,9 @@ static void find_columns(struct corpus_index *x, const int32_t *unit, int32_t n_
     x->col_text = column_text(x->tokens, "text");
     for (int32_t i = 0; i < n_units && x->n_units < SESSION_MAX_UNITS; i++) {
         char name[32];
-        snprintf(name, sizeof name, "pre.%d", (int)unit[i]);
+        snprintf(name, sizeof name, "pre.%d", (int)unit[i].index);
         int32_t pre = column_number(x->tokens, name);
-        snprintf(name, sizeof name, "act.%d", (int)unit[i]);
+        snprintf(name, sizeof name, "act.%d", (int)unit[i].index);
         int32_t act = column_number(x->tokens, name);
         if (pre < 0 && act < 0)
             continue;
@@ -97,8 +97,8 @@ static void measure_all(struct corpus_index *x)
     }
 }
 
-void corpus_index_make(struct corpus_index *x, const struct table *tokens, const int32_t *unit,
-                       int32_t n_units)
+void corpus_index_make(struct corpus_index *x, const struct table *tokens,
+                       const struct unit_id *unit, int32_t n_units)
 {
     *x = (struct corpus_index){.tokens = tokens};
     if (!tokens)

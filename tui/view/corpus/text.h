@@ -24,7 +24,8 @@ struct corpus_index {
     const struct table *tokens; /* NULL: nothing indexed */
     int32_t col_class, col_doc, col_pos, col_start, col_end, col_text;
     int32_t n_units;
-    int32_t unit[SESSION_MAX_UNITS], col_pre[SESSION_MAX_UNITS], col_act[SESSION_MAX_UNITS];
+    struct unit_id unit[SESSION_MAX_UNITS];
+    int32_t col_pre[SESSION_MAX_UNITS], col_act[SESSION_MAX_UNITS];
     struct names classes;
     int64_t class_tokens[CORPUS_MAX_CLASSES];
     struct corpus_extent (*extent)[SESSION_MAX_UNITS + 1]; /* [classes][subject] */
@@ -33,8 +34,8 @@ struct corpus_index {
     int digits; /* of the largest document number */
 };
 /* Units without columns in the table are left out. */
-void corpus_index_make(struct corpus_index *, const struct table *tokens, const int32_t *unit,
-                       int32_t n_units);
+void corpus_index_make(struct corpus_index *, const struct table *tokens,
+                       const struct unit_id *unit, int32_t n_units);
 void corpus_index_release(struct corpus_index *);
 /* The pre-activation of a subject at a row (NaN: not known), and of how many of its units it is
  * among the active. */

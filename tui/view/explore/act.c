@@ -34,7 +34,7 @@ static double median_of(const struct explore *ex, int row)
 {
     const struct bundle *b =
         ex->sh->workbench && ex->sh->workbench->bundle_is_ours ? ex->sh->workbench->bundle : NULL;
-    int32_t unit = ex->sh->sliders.unit[row].index;
+    int32_t unit = ex->sh->sliders.unit[row].id.index;
     return b && b->pre_median && unit < b->n_latents ? (double)b->pre_median[unit] : NAN;
 }
 
@@ -45,7 +45,7 @@ static void to_median(struct explore *ex, int row)
     for (int i = 0; i < ex->sh->sliders.n; i++)
         if ((row == SLIDER_ALL || row == i) && isfinite(median_of(ex, i))) {
             known = true;
-            if (shared_value_fits(ex->sh, ex->sh->sliders.unit[i].index, median_of(ex, i)))
+            if (shared_value_fits(ex->sh, ex->sh->sliders.unit[i].id, median_of(ex, i)))
                 sliders_set(&ex->sh->sliders, i, median_of(ex, i));
         }
     if (!known)
@@ -59,7 +59,7 @@ static void to_median(struct explore *ex, int row)
 static void take_latent(struct explore *ex)
 {
     struct here h = shared_here(ex->sh, ex->sh->snapshot);
-    int32_t id;
+    struct unit_id id;
     float value;
     if (explore_latent(ex, &h, ex->latents.selected, &id, &value))
         shared_take(ex->sh, id, (double)value);
@@ -77,7 +77,8 @@ static void change_row(struct explore *ex, void (*change)(struct sliders *, int)
 
 static void sweep_chosen(struct explore *ex)
 {
-    int32_t unit[SESSION_MAX_UNITS], n = shared_units(ex->sh, unit);
+    struct unit_id unit[SESSION_MAX_UNITS];
+    int32_t n = shared_units(ex->sh, unit);
     if (!shared_sliders_known(ex->sh) || !ex->sh->workbench)
         return;
     findings_sweep(&ex->sh->findings, &ex->sh->host, &ex->sh->corpus, unit, n);
@@ -100,13 +101,13 @@ void explore_end_drag(struct explore *ex)
 static void colour_by_selected(struct explore *ex)
 {
     struct here h = shared_here(ex->sh, ex->sh->snapshot);
-    int32_t id;
+    struct unit_id id;
     float value;
     int row = shared_slider(ex->sh);
     if (ex->focus == PANE_LATENTS && explore_latent(ex, &h, ex->latents.selected, &id, &value))
         shared_colour_by(ex->sh, id);
     else if (ex->focus == PANE_SLIDERS)
-        shared_colour_by(ex->sh, row == SLIDER_ALL ? UNIT_ALL : ex->sh->sliders.unit[row].index);
+        shared_colour_by(ex->sh, row == SLIDER_ALL ? UNIT_ALL : ex->sh->sliders.unit[row].id);
 }
 
 /* ---- history */

@@ -74,6 +74,7 @@ static void count(struct brush *b, struct tallies *a, const struct snapshot *s)
                 continue; /* BOS */
             b->n_inside += inside;
             b->n_rest += !inside;
+            b->dict = v->latents->dict;
             count_token(a, v->latents, i, inside);
         }
     }

@@ -13,6 +13,7 @@ struct brush_row {
 struct brush {
     const struct snapshot *of; /* what it was made from; only compared */
     size_t from, to;           /* bytes of the snapshot's text; from == to: nothing is brushed */
+    int32_t dict;              /* the place of the dictionary that the latents are of */
     int32_t n_inside, n_rest;  /* tokens */
     int32_t n;
     struct brush_row row[BRUSH_ROWS]; /* largest inside − rest first; ties: larger value */

@@ -3,19 +3,21 @@
 #include <math.h>
 #include <stdlib.h>
 
-float explore_scale(const struct explore *ex, const struct workbench *wb, int32_t unit,
+float explore_scale(const struct explore *ex, const struct workbench *wb, struct unit_id unit,
                     bool *from_bundle)
 {
     const struct bundle *b = wb && wb->bundle_is_ours ? wb->bundle : NULL;
+    int32_t i_bundle = unit.dict >= 0 ? unit.index : -1;
     if (from_bundle)
         *from_bundle = false;
-    if (b && b->abs_pre_p99 && unit >= 0 && unit < b->n_latents && b->abs_pre_p99[unit] > 0) {
+    if (b && b->abs_pre_p99 && i_bundle >= 0 && i_bundle < b->n_latents &&
+        b->abs_pre_p99[i_bundle] > 0) {
         if (from_bundle)
             *from_bundle = true;
-        return b->abs_pre_p99[unit];
+        return b->abs_pre_p99[i_bundle];
     }
     for (int i = 0; i < ex->n_scales; i++)
-        if (ex->scale[i].unit == unit)
+        if (unit_same(ex->scale[i].unit, unit))
             return ex->scale[i].p99;
     return 1;
 }
@@ -25,10 +27,10 @@ struct paint_rule explore_rule(const struct explore *ex, const struct workbench 
     struct paint_rule r = {.colouring = ex->sh->colouring};
     if (ex->sh->colouring == COLOUR_LOSS || ex->sh->colouring == COLOUR_DELTA)
         return r;
-    if (ex->sh->colour_unit >= 0)
+    if (ex->sh->colour_unit.dict >= 0)
         r.unit[r.n_units++] = ex->sh->colour_unit;
-    for (int i = 0; ex->sh->colour_unit == UNIT_ALL && i < ex->sh->sliders.n; i++)
-        r.unit[r.n_units++] = ex->sh->sliders.unit[i].index;
+    for (int i = 0; unit_same(ex->sh->colour_unit, UNIT_ALL) && i < ex->sh->sliders.n; i++)
+        r.unit[r.n_units++] = ex->sh->sliders.unit[i].id;
     for (int i = 0; i < r.n_units; i++)
         r.scale[i] = explore_scale(ex, wb, r.unit[i], NULL);
     return r;
@@ -42,7 +44,7 @@ static int by_size(const void *a, const void *b)
 
 /* The 99th percentile of |pre| over (at most) the first 4,096 tokens of the text; 0: nothing known.
  */
-static float measured_p99(const struct snapshot *s, int32_t unit)
+static float measured_p99(const struct snapshot *s, struct unit_id unit)
 {
     static const int most = 4096;
     float *v = malloc((size_t)most * sizeof *v);
@@ -50,7 +52,7 @@ static float measured_p99(const struct snapshot *s, int32_t unit)
     for (int32_t l = 0; v && l < s->n_lines && n < most; l++) {
         const struct line_latents *a = s->line[l].latents;
         for (int32_t w = 0; a && w < a->n_watch; w++)
-            if (a->watch[w] == unit)
+            if (unit_same(a->watch[w], unit))
                 for (int32_t i = 0; i < a->n && n < most; i++) {
                     float pre = a->pre[(size_t)i * (size_t)a->n_watch + (size_t)w];
                     if (isfinite(pre))
@@ -75,7 +77,7 @@ void explore_measure(struct explore *ex, const struct snapshot *s)
         if (!(p99 > 0) || !isfinite(p99))
             continue;
         int i = 0;
-        while (i < ex->n_scales && ex->scale[i].unit != rule.unit[u])
+        while (i < ex->n_scales && !unit_same(ex->scale[i].unit, rule.unit[u]))
             i++;
         if (i < ex->n_scales && p99 < 1.5f * old && p99 > old / 3)
             continue;
@@ -84,7 +86,7 @@ void explore_measure(struct explore *ex, const struct snapshot *s)
         if (i < ex->n_scales)
             ex->scale[i] = (struct measured_scale){rule.unit[u], p99};
         else /* the oldest goes */
-            ex->scale[(unsigned)rule.unit[u] % (2 * SESSION_MAX_UNITS)] =
+            ex->scale[(unsigned)rule.unit[u].index % (2 * SESSION_MAX_UNITS)] =
                 (struct measured_scale){rule.unit[u], p99};
     }
 }

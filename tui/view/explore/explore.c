@@ -36,7 +36,8 @@ static bool look(struct explore *ex)
 {
     struct shared *sh = ex->sh;
     bool ready = sh->workbench && sh->workbench->dict && sh->host.ask;
-    if (findings_look_at(&sh->findings, &sh->host, &sh->corpus, ready ? histogram_unit(ex) : -1))
+    if (findings_look_at(&sh->findings, &sh->host, &sh->corpus,
+                         ready ? histogram_unit(ex) : UNIT_NONE))
         sh->redraw = true;
     return ready;
 }
@@ -45,7 +46,8 @@ static void enter(void *view, const struct view_in *in)
 {
     struct explore *ex = view;
     struct shared *sh = ex->sh;
-    int32_t unit[SESSION_MAX_UNITS], n = shared_units(sh, unit);
+    struct unit_id unit[SESSION_MAX_UNITS];
+    int32_t n = shared_units(sh, unit);
     (void)in;
     if (!look(ex))
         return;

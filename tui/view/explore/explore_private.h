@@ -24,7 +24,7 @@ struct blink {           /* what changes when the fixed values are lifted or put
     int w, h;
 };
 struct measured_scale {
-    int32_t unit;
+    struct unit_id unit;
     float p99;
 };
 
@@ -62,12 +62,12 @@ struct rect pane_rows(const struct explore *, enum pane); /* rows of the list in
 int slider_of_row(int row); /* list row → slider row or SLIDER_ALL */
 
 /* ---- meaning */
-float explore_scale(const struct explore *, const struct workbench *, int32_t unit,
+float explore_scale(const struct explore *, const struct workbench *, struct unit_id,
                     bool *from_bundle);
 struct paint_rule explore_rule(const struct explore *, const struct workbench *);
 /* A row of the latents pane: of the brushed phrase, else of the token. */
 int32_t explore_n_latents(const struct explore *, const struct here *);
-bool explore_latent(const struct explore *, const struct here *, int32_t row, int32_t *id,
+bool explore_latent(const struct explore *, const struct here *, int32_t row, struct unit_id *,
                     float *value);
 
 /* ---- the view, in its parts (tui/view/view.h) */
@@ -91,7 +91,7 @@ void explore_end_drag(struct explore *);
 bool explore_next_item(const struct explore *, int row, int32_t *id);
 
 /* ---- the histogram pane */
-int32_t histogram_unit(const struct explore *); /* whose it is; −1: none */
+struct unit_id histogram_unit(const struct explore *); /* whose it is; UNIT_NONE: none */
 void histogram_plot(const struct explore *, struct plot_options *);
 const struct table *histogram_table(const struct explore *); /* NULL: not there yet */
 

@@ -8,19 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
-int32_t histogram_unit(const struct explore *ex)
+struct unit_id histogram_unit(const struct explore *ex)
 {
     int row = shared_slider(ex->sh);
-    if (ex->sh->colour_unit >= 0)
+    if (ex->sh->colour_unit.dict >= 0)
         return ex->sh->colour_unit;
     if (ex->sh->sliders.n == 0)
-        return -1;
-    return ex->sh->sliders.unit[row == SLIDER_ALL ? 0 : row].index;
+        return UNIT_NONE;
+    return ex->sh->sliders.unit[row == SLIDER_ALL ? 0 : row].id;
 }
 
 void histogram_plot(const struct explore *ex, struct plot_options *o)
 {
-    int32_t unit = histogram_unit(ex);
+    struct unit_id unit = histogram_unit(ex);
     plot_options_init(o);
     o->title = "";
     o->mirrored = !ex->histogram_overlaid;
@@ -95,26 +95,30 @@ static bool make_room(struct plot_options *o, const struct plot_layout *l)
     return true;
 }
 
-static void title_of(const struct drawing *d, int32_t unit, char *out, size_t n)
+static void title_of(const struct drawing *d, struct unit_id unit, char *out, size_t n)
 {
     char corpus[96];
     const char *dot = d->ascii ? " - " : " · ";
     int w = d->ex->layout.pane[PANE_HISTOGRAM].w;
-    int k = snprintf(out, n, unit >= 0 ? "Histogram %d" : "Histogram", (int)unit);
-    if (unit < 0)
+    char name[UNIT_NAME_MAX];
+    int k = snprintf(out, n, "Histogram");
+    if (unit.dict < 0)
         return;
+    unit_label(d->wb, unit, name);
+    k = snprintf(out, n, "Histogram %s", name);
     if (w - k - 7 < 10) /* which latent and which corpus; the picture says what it is */
-        k = snprintf(out, n, "%d", (int)unit);
+        k = snprintf(out, n, "%s", name);
     corpus_label(&d->ex->sh->corpus, d->ascii, w - k - 7, corpus, sizeof corpus);
     snprintf(out + k, n - (size_t)k, "%s%s", dot, corpus);
 }
 
-static void what_is_missing(const struct drawing *d, int32_t unit, int columns, char *out, size_t n)
+static void what_is_missing(const struct drawing *d, struct unit_id unit, int columns, char *out,
+                            size_t n)
 {
     const struct job *j = &d->ex->sh->findings.bins.job;
     if (!d->wb)
         snprintf(out, n, "%s", waiting(d));
-    else if (unit < 0)
+    else if (unit.dict < 0)
         snprintf(out, n, "no %s", unit_words(d->wb)->one);
     else if (j->id && job_is_pending(j))
         job_working_text(j, d->ascii, columns, out, n);
@@ -126,7 +130,7 @@ void draw_histogram_pane(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
     char title[128];
-    int32_t unit = histogram_unit(ex);
+    struct unit_id unit = histogram_unit(ex);
     title_of(d, unit, title, sizeof title);
     draw_frame(d, PANE_HISTOGRAM, title);
     struct rect r = layout_inner(&ex->layout, PANE_HISTOGRAM);

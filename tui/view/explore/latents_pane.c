@@ -29,16 +29,17 @@ static const char *share_class(const struct drawing *d, int c)
     return s->n_classes > 0 ? s->cls[c] : statistics(d)->cls[c].name;
 }
 
-static double share_of(const struct drawing *d, int c, int32_t id)
+static double share_of(const struct drawing *d, int c, struct unit_id id)
 {
     const struct bundle *b = statistics(d);
     if (d->ex->sh->findings.shares.n_classes > 0)
         return findings_share(&d->ex->sh->findings, c, id);
-    return id < b->n_latents ? (double)b->fire_share[(size_t)c * (size_t)b->n_latents + (size_t)id]
-                             : (double)NAN;
+    return id.index < b->n_latents
+               ? (double)b->fire_share[(size_t)c * (size_t)b->n_latents + (size_t)id.index]
+               : (double)NAN;
 }
 
-static void draw_shares(const struct drawing *d, struct rect r, int x, int y, int32_t id,
+static void draw_shares(const struct drawing *d, struct rect r, int x, int y, struct unit_id id,
                         bool roomy, bool selected)
 {
     for (int c = 0; c < n_shares(d); c++) {
@@ -96,7 +97,7 @@ static void shares_note(const struct drawing *d, struct rect r, int columns, cha
 
 static void draw_row(const struct drawing *d, struct rect r, int y, int rank, double largest)
 {
-    int32_t id;
+    struct unit_id id;
     float v;
     char number[32];
     if (!here_active(&d->here, rank, &id, &v))
@@ -112,7 +113,7 @@ static void draw_row(const struct drawing *d, struct rect r, int y, int rank, do
     grid_text(d->grid, r, r.x, y, s, chosen ? (d->ascii ? ">" : "▸") : " ",
               chosen && !d->ascii ? 3 : 1);
     plain_number((double)v, 2, d->ascii, number, sizeof number);
-    grid_printf(d->grid, r, r.x + 2, y, s, "%5d", id);
+    grid_printf(d->grid, r, r.x + 2, y, s, "%5d", id.index);
     grid_printf(d->grid, r, r.x + 8 + 6 - text_columns(number, strlen(number)), y, s, "%s", number);
     int w = bar_width(d, r);
     draw_bar(d, r, r.x + 15, y, w, fabs((double)v) / largest,
@@ -203,7 +204,8 @@ void draw_latents_pane(const struct drawing *d)
     draw_frame(d, PANE_LATENTS, d->here.valid ? title : unit_words(d->wb)->title);
     struct rect r = pane_rows(d->ex, PANE_LATENTS);
     const struct list *l = &d->ex->latents;
-    int32_t n = here_n_active(&d->here), id;
+    int32_t n = here_n_active(&d->here);
+    struct unit_id id;
     float largest = 1;
     if (r.h <= 0)
         return;

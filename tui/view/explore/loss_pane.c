@@ -27,7 +27,7 @@ static bool same_effect(const struct sliders *a, const struct sliders *b)
     for (int side = 0; side < 2; side++) {
         const struct sliders *p = side ? b : a, *q = side ? a : b;
         for (int i = 0; i < p->n; i++) {
-            int j = sliders_find(q, p->unit[i].index);
+            int j = sliders_find(q, p->unit[i].id);
             if (p->unit[i].fixed &&
                 (j < 0 || !q->unit[j].fixed || fabsf(q->unit[j].value - p->unit[i].value) > 1e-6f))
                 return false;
@@ -46,7 +46,7 @@ static void at_label(const struct sliders *of, const struct sliders *now, bool a
     float value = 0;
     for (int i = 0; i < of->n; i++) {
         const struct chosen_unit *u = &of->unit[i];
-        int j = sliders_find(now, u->index);
+        int j = sliders_find(now, u->id);
         bool same = j >= 0 && now->unit[j].fixed == u->fixed &&
                     (!u->fixed || now->unit[j].value == u->value);
         if (!same) {
@@ -73,7 +73,8 @@ static void at_label(const struct sliders *of, const struct sliders *now, bool a
  * known. */
 static double sweep_now(const struct explore *ex, const char *cls)
 {
-    int32_t unit[SESSION_MAX_UNITS], n = shared_units(ex->sh, unit);
+    struct unit_id unit[SESSION_MAX_UNITS];
+    int32_t n = shared_units(ex->sh, unit);
     int32_t fixed = 0, which = -1;
     bool same, references = !ex->sh->corpus.path && ex->sh->corpus.n_files == 0;
     double v = sliders_value(&ex->sh->sliders, SLIDER_ALL, &same);
@@ -89,7 +90,7 @@ static double sweep_now(const struct explore *ex, const char *cls)
     else if (fixed != n || !same)
         return NAN;
     return findings_loss(&ex->sh->findings, sliders_insert(&ex->sh->sliders),
-                         fixed == 1 && n > 1 ? unit[which] : -1, cls, v);
+                         fixed == 1 && n > 1 ? unit[which] : UNIT_NONE, cls, v);
 }
 
 /* Digits finer than the standard error are dimmed: they may well be others on other sentences. */

@@ -111,14 +111,16 @@ static bool select_event(struct explore *ex, const struct event *e)
 /* ---- histogram */
 static void press_histogram(struct explore *ex, const struct event *e)
 {
-    int32_t unit = histogram_unit(ex);
+    struct unit_id unit = histogram_unit(ex);
+    char name[UNIT_NAME_MAX];
     double v;
     if (e->button != 1 || !histogram_value_at(ex, e->x, e->y, &v))
         return;
     int row = sliders_find(&ex->sh->sliders, unit);
     if (row < 0) {
-        shared_message(ex->sh, false, "%s %d is no slider: take it in its pane with f",
-                       unit_words(ex->sh->workbench)->one, (int)unit);
+        shared_message(ex->sh, false, "%s %s is no slider: take it in its pane with f",
+                       unit_words(ex->sh->workbench)->one,
+                       unit_label(ex->sh->workbench, unit, name));
         return;
     }
     list_select(&ex->sh->rows, row + 1);

@@ -66,14 +66,14 @@ int32_t explore_n_latents(const struct explore *ex, const struct here *h)
     return ex->brush.n > 0 ? ex->brush.n : here_n_active(h);
 }
 
-bool explore_latent(const struct explore *ex, const struct here *h, int32_t row, int32_t *id,
+bool explore_latent(const struct explore *ex, const struct here *h, int32_t row, struct unit_id *id,
                     float *value)
 {
     if (ex->brush.n == 0)
         return here_active(h, row, id, value);
     if (row < 0 || row >= ex->brush.n)
         return false;
-    *id = ex->brush.row[row].latent;
+    *id = (struct unit_id){ex->brush.dict, ex->brush.row[row].latent};
     *value = ex->brush.row[row].value;
     return true;
 }

@@ -25,7 +25,7 @@ struct loss_change { /* of the loss at a value, for the class that suffers most 
     double nats;
 };
 
-static struct loss_change change_at(const struct drawing *d, int32_t unit, double v)
+static struct loss_change change_at(const struct drawing *d, struct unit_id unit, double v)
 {
     const struct explore *ex = d->ex;
     enum insert insert =
@@ -47,8 +47,9 @@ static bool draw_curve(const struct drawing *d, struct rect r, struct slider_tra
     static const char *const block[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     static const char ascii[] = "_.-~=+*#";
     const struct explore *ex = d->ex;
-    int32_t chosen[SESSION_MAX_UNITS], n = shared_units(ex->sh, chosen);
-    int32_t unit = row == SLIDER_ALL ? -1 : ex->sh->sliders.unit[row].index;
+    struct unit_id chosen[SESSION_MAX_UNITS];
+    int32_t n = shared_units(ex->sh, chosen);
+    struct unit_id unit = row == SLIDER_ALL ? UNIT_NONE : ex->sh->sliders.unit[row].id;
     double most = .05; /* nats: less is flat */
     if (!findings_apply(&ex->sh->findings, chosen, n))
         return false;
@@ -73,7 +74,7 @@ static bool draw_track(const struct drawing *d, struct rect r, struct slider_tra
 {
     const struct sliders *s = &d->ex->sh->sliders;
     const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
-    int32_t unit = row == SLIDER_ALL ? -1 : s->unit[row].index;
+    int32_t unit = row == SLIDER_ALL ? -1 : s->unit[row].id.index;
     bool known = b && unit >= 0 && unit < b->n_latents;
     double usual = known && b->abs_pre_p99 ? (double)b->abs_pre_p99[unit] : INFINITY;
     struct style style = draw_style(d, ROLE_TRACK);
@@ -155,13 +156,15 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
                                    : fixed              ? ROLE_FIXED
                                                         : ROLE_TEXT);
     struct slider_track t;
+    char name[UNIT_NAME_MAX];
     grid_text(d->grid, c.rows, c.label_x, y, s, selected ? (d->ascii ? ">" : "▸") : " ",
               selected && !d->ascii ? 3 : 1);
     if (row == SLIDER_ALL)
         grid_printf(d->grid, c.rows, c.label_x + 1, y, s,
                     c.mark_x - c.label_x >= 8 ? "all %d" : "all", ex->sh->sliders.n);
     else
-        grid_printf(d->grid, c.rows, c.label_x + 1, y, s, "%d", ex->sh->sliders.unit[row].index);
+        grid_printf(d->grid, c.rows, c.label_x + 1, y, s, "%s",
+                    unit_label(d->wb, ex->sh->sliders.unit[row].id, name));
     const char *mark = mark_of(d, row);
     grid_text(d->grid, c.rows, c.mark_x, y, s, mark, strlen(mark));
     if (explore_track(ex, row, &t, &x, &ty)) {
@@ -189,7 +192,8 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
 static bool has_medians(const struct drawing *d)
 {
     const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
-    int32_t unit[SESSION_MAX_UNITS], n = shared_units(d->ex->sh, unit);
+    struct unit_id unit[SESSION_MAX_UNITS];
+    int32_t n = shared_units(d->ex->sh, unit);
     return b && b->pre_median && n > 0 && !findings_apply(&d->ex->sh->findings, unit, n);
 }
 
@@ -225,7 +229,8 @@ static void title_of(const struct drawing *d, char *out, size_t n)
 {
     static const char *const title = "Fixed values";
     const struct findings *f = &d->ex->sh->findings;
-    int32_t unit[SESSION_MAX_UNITS], w = d->ex->layout.pane[PANE_SLIDERS].w - 4;
+    struct unit_id unit[SESSION_MAX_UNITS];
+    int w = d->ex->layout.pane[PANE_SLIDERS].w - 4;
     char corpus[96];
     int k = snprintf(out, n, "%s", title);
     if (!findings_apply(f, unit, shared_units(d->ex->sh, unit)))

@@ -11,7 +11,7 @@ enum { FIXED_COLUMNS = 7 };
 static struct table *tokens_columns(const struct explore *ex)
 {
     struct table *t = table_new("tokens", "Tokens", MARK_LIST);
-    char name[40];
+    char name[UNIT_NAME_MAX + 8], unit[UNIT_NAME_MAX];
     table_column(t, "index", "", "token of the text", COLUMN_I64, COLUMN_KEY);
     table_column(t, "start", "bytes", "first byte in the text", COLUMN_I64, COLUMN_TEXT);
     table_column(t, "end", "bytes", "byte after its last", COLUMN_I64, COLUMN_TEXT);
@@ -20,7 +20,8 @@ static struct table *tokens_columns(const struct explore *ex)
     table_column(t, "loss.fixed", "nats", "with the fixed values", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "text", "", "its part of the text", COLUMN_STR, COLUMN_TEXT);
     for (int i = 0; i < ex->sh->sliders.n; i++) {
-        snprintf(name, sizeof name, "pre.%d", (int)ex->sh->sliders.unit[i].index);
+        snprintf(name, sizeof name, "pre.%s",
+                 unit_label(ex->sh->workbench, ex->sh->sliders.unit[i].id, unit));
         table_column(t, name, "", "pre-activation", COLUMN_F64, COLUMN_TEXT);
     }
     return t;
@@ -42,7 +43,7 @@ static void token_row(struct table *t, const struct explore *ex, const struct li
     struct here h = {.valid = true, .line = l, .i = i};
     for (int u = 0; u < ex->sh->sliders.n; u++) {
         float pre, act;
-        if (here_unit(&h, ex->sh->sliders.unit[u].index, &pre, &act))
+        if (here_unit(&h, ex->sh->sliders.unit[u].id, &pre, &act))
             table_set_f64(t, row, FIXED_COLUMNS + u, (double)pre);
     }
 }
@@ -63,13 +64,13 @@ static struct table *active_table(const struct explore *ex)
     unit_words_in(ex->sh->workbench, title);
     struct table *t = table_new("active", title, MARK_BAR);
     struct here h = shared_here(ex->sh, ex->sh->snapshot);
-    int32_t id;
+    struct unit_id id;
     float value;
     table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
     table_column(t, "act", "", "activation", COLUMN_F64, COLUMN_Y);
     for (int32_t i = 0; i < here_n_active(&h) && here_active(&h, i, &id, &value); i++) {
         int64_t row = table_row(t);
-        table_set_i64(t, row, 0, id);
+        table_set_i64(t, row, 0, id.index);
         table_set_f64(t, row, 1, (double)value);
     }
     return t;
@@ -107,7 +108,7 @@ static struct table *sliders_table(const struct explore *ex)
     table_column(t, "value", "", "of the slider", COLUMN_F64, COLUMN_Y);
     for (int i = 0; i < ex->sh->sliders.n; i++) {
         int64_t row = table_row(t);
-        table_set_i64(t, row, 0, ex->sh->sliders.unit[i].index);
+        table_set_i64(t, row, 0, ex->sh->sliders.unit[i].id.index);
         table_set_bool(t, row, 1, ex->sh->sliders.unit[i].fixed);
         table_set_f64(t, row, 2, (double)ex->sh->sliders.unit[i].value);
     }
@@ -165,8 +166,10 @@ static void add_fixed(const struct explore *ex, struct strbuf *out)
     bool first = true;
     for (int i = 0; i < ex->sh->sliders.n; i++)
         if (ex->sh->sliders.unit[i].fixed) {
-            strbuf_addf(out, "%s%d=%.9g", first ? " --fix " : ",",
-                        (int)ex->sh->sliders.unit[i].index, (double)ex->sh->sliders.unit[i].value);
+            char name[UNIT_NAME_MAX];
+            strbuf_addf(out, "%s%s=%.9g", first ? " --fix " : ",",
+                        unit_label(ex->sh->workbench, ex->sh->sliders.unit[i].id, name),
+                        (double)ex->sh->sliders.unit[i].value);
             first = false;
         }
 }
@@ -176,12 +179,12 @@ void explore_command_line(const void *view, const struct options *o, struct strb
     const struct explore *ex = view;
     static const char *const insert[] = {"none", "sae", "error"};
     struct request r;
-    int32_t unit[SESSION_MAX_UNITS];
+    struct unit_id unit[SESSION_MAX_UNITS];
     struct strbuf line;
     strbuf_init(&line);
     request_init(&r, &lens_query); /* its units and the session's options */
     request_set_units(&r, unit, shared_units(ex->sh, unit));
-    request_command(&r, o, &line);
+    request_command(&r, o, ex->sh->workbench ? &ex->sh->workbench->dicts : NULL, &line);
     strbuf_adds(out, "glimt analyze ");
     request_quote(out, ex->sh->editor.text.s);
     strbuf_adds(out, line.s + strlen("glimt logit-lens"));

@@ -1,4 +1,5 @@
 /* The text with its colours, the rail, the legend, and what the token under the cursor is. */
+#include "tui/unit_words.h"
 #include "tui/view/explore/explore_private.h"
 #include "tui/view/label.h"
 #include <math.h>
@@ -211,12 +212,13 @@ static void subject(const struct drawing *d, char *out, size_t n)
 {
     const struct explore *ex = d->ex;
     const char *name = colouring_name[ex->sh->colouring];
+    char unit[UNIT_NAME_MAX];
     if (ex->sh->colouring == COLOUR_LOSS || ex->sh->colouring == COLOUR_DELTA)
         snprintf(out, n, "%s", name);
-    else if (ex->sh->colour_unit == UNIT_ALL)
+    else if (unit_same(ex->sh->colour_unit, UNIT_ALL))
         snprintf(out, n, "%s of all %d", name, ex->sh->sliders.n);
-    else if (ex->sh->colour_unit >= 0)
-        snprintf(out, n, "%s of %d", name, ex->sh->colour_unit);
+    else if (ex->sh->colour_unit.dict >= 0)
+        snprintf(out, n, "%s of %s", name, unit_label(d->wb, ex->sh->colour_unit, unit));
     else
         snprintf(out, n, "%s", name);
 }
@@ -225,7 +227,7 @@ static void draw_colour_edge(const struct drawing *d)
 {
     static const char *const brief[N_COLOURINGS] = {"pre", "activation", "loss", "difference"};
     const struct explore *ex = d->ex;
-    char text[200], what[80];
+    char text[200], what[120];
     subject(d, what, sizeof what);
     bool roomy = ex->layout.pane[PANE_TEXT].w >= 64;
     size_t n = (size_t)snprintf(text, sizeof text, "%s%s", roomy ? "colour: " : "", what);
@@ -250,7 +252,7 @@ static float full_scale(const struct drawing *d, const char **source)
         *source = "nats, a fixed scale";
         return ex->sh->colouring == COLOUR_LOSS ? PAINT_LOSS_SCALE : PAINT_DELTA_SCALE;
     }
-    if (ex->sh->colour_unit < 0) {
+    if (ex->sh->colour_unit.dict < 0) {
         *source = "mean of value / scale of each";
         return 1;
     }
@@ -353,8 +355,8 @@ static void draw_info(const struct drawing *d, struct rect r)
     struct style s = draw_style(d, h->stale ? ROLE_STALE : ROLE_HEADING);
     int x = grid_text(d->grid, r, r.x, r.y, s, label, strlen(label));
     float pre, act;
-    int32_t unit = d->ex->sh->colour_unit;
-    if (unit >= 0 && here_unit(h, unit, &pre, &act)) {
+    struct unit_id unit = d->ex->sh->colour_unit;
+    if (unit.dict >= 0 && here_unit(h, unit, &pre, &act)) {
         x = add_number(d, r, x, "pre", (double)pre, true);
         x = add_number(d, r, x, "act", (double)act, false);
     }

@@ -24,7 +24,7 @@ bool latents_request(const struct latents *v, const struct view_in *in, int deta
     if (detail < 0)
         params_set_text(&r->params, "target", v->target);
     else
-        request_set_units(r, &v->unit, 1);
+        request_set_units(r, (const struct unit_id[]){latents_unit(v->unit)}, 1);
     return true;
 }
 

@@ -117,14 +117,14 @@ static void next_target(struct latents *v, const struct view_in *in)
 static void take(const struct latents *v, const struct view_in *in)
 {
     if (in->shared && v->unit >= 0)
-        shared_take(in->shared, v->unit, latents_value(v, v->unit));
+        shared_take(in->shared, latents_unit(v->unit), latents_value(v, v->unit));
 }
 
 static void colour(const struct latents *v, const struct view_in *in)
 {
     if (!in->shared || v->unit < 0)
         return;
-    shared_colour_by(in->shared, v->unit);
+    shared_colour_by(in->shared, latents_unit(v->unit));
     shared_go(in->shared, VIEW_EXPLORE);
 }
 
@@ -138,7 +138,7 @@ static void show_example(const struct latents *v, const struct view_in *in)
     double start = column_f64(t, row, column_number(t, "start"));
     size_t n = strlen(text), at = start >= 0 && start <= (double)n ? (size_t)start : 0;
     char *copy = xmemdup(text, n + 1); /* leaving may take the table away */
-    shared_colour_by(in->shared, v->unit);
+    shared_colour_by(in->shared, latents_unit(v->unit));
     shared_show_text(in->shared, copy, n, at);
     free(copy);
 }
@@ -258,7 +258,7 @@ static void press_histogram(struct latents *v, const struct view_in *in, const s
         if (rect_has(layout.panel[i].inner, e->x, e->y)) {
             double x = plot_value_at(&layout.panel[i], e->x);
             if (isfinite(x))
-                shared_set_value(in->shared, v->unit, round(10 * x) / 10);
+                shared_set_value(in->shared, latents_unit(v->unit), round(10 * x) / 10);
             return;
         }
 }

@@ -79,6 +79,12 @@ struct latents {
     int lens_column; /* promoted, suppressed, neighbours */
 };
 
+/* The unit of a latent of the table; −1: UNIT_NONE. */
+static inline struct unit_id latents_unit(int32_t latent)
+{
+    return latent < 0 ? UNIT_NONE : (struct unit_id){0, latent};
+}
+
 /* ---- the table (latents_table.c) */
 void latents_take(struct latents *, struct table_set *); /* another set: a reference of its own */
 void latents_arrange(struct latents *);                  /* sorts and filters anew */

@@ -9,13 +9,15 @@
 
 /* What is known of the sliders, once a frame. */
 struct marks {
-    int32_t n, unit[SESSION_MAX_UNITS];
+    int32_t n;
+    struct unit_id unit[SESSION_MAX_UNITS];
 };
 
-static const char *mark_of(const struct latents_drawing *d, const struct marks *m, int32_t unit)
+static const char *mark_of(const struct latents_drawing *d, const struct marks *m, int32_t latent)
 {
+    struct unit_id unit = latents_unit(latent);
     for (int32_t i = 0; i < m->n; i++)
-        if (m->unit[i] == unit) {
+        if (unit_same(m->unit[i], unit)) {
             bool fixed = d->in->shared && !isnan(shared_fixed_value(d->in->shared, unit));
             return fixed ? (d->in->ascii ? "*" : "●") : d->in->ascii ? "o" : "○";
         }

@@ -44,14 +44,14 @@ static void release(void *view)
 /* ---- what is there */
 static int n_units(const struct sweep *v)
 {
-    const int32_t *unit;
+    const struct unit_id *unit;
     return v->watch.asked ? request_units(&v->watch.request, &unit) : 0;
 }
 
-static int32_t unit_at(const struct sweep *v, int i)
+static struct unit_id unit_at(const struct sweep *v, int i)
 {
-    const int32_t *unit;
-    return i < request_units(&v->watch.request, &unit) ? unit[i] : -1;
+    const struct unit_id *unit;
+    return i < request_units(&v->watch.request, &unit) ? unit[i] : UNIT_NONE;
 }
 
 static const struct table_set *tables(const struct sweep *v)
@@ -67,22 +67,22 @@ static int n_rows(const struct sweep *v)
 
 static struct sweep_pick pick_of(const struct sweep *v, int row)
 {
-    return (struct sweep_pick){v->error, row > 0 ? unit_at(v, row - 1) : -1};
+    return (struct sweep_pick){v->error, row > 0 ? unit_at(v, row - 1) : UNIT_NONE};
 }
 
-static void row_name(const struct sweep *v, int row, char out[40])
+static void row_name(const struct sweep *v, int row, char out[UNIT_NAME_MAX])
 {
     if (row > 0 || n_units(v) == 1)
-        snprintf(out, 40, "%d", (int)unit_at(v, row > 0 ? row - 1 : 0));
+        unit_name(v->watch.job.dicts, unit_at(v, row > 0 ? row - 1 : 0), out);
     else
-        snprintf(out, 40, "all %d", n_units(v));
+        snprintf(out, UNIT_NAME_MAX, "all %d", n_units(v));
 }
 
-static void what_is_fixed(const struct sweep *v, char out[64])
+static void what_is_fixed(const struct sweep *v, char out[UNIT_NAME_MAX + 16])
 {
-    char name[40];
+    char name[UNIT_NAME_MAX];
     row_name(v, v->rows.selected, name);
-    snprintf(out, 64, "%s%s fixed", name, v->rows.selected > 0 ? " alone" : "");
+    snprintf(out, UNIT_NAME_MAX + 16, "%.60s%s fixed", name, v->rows.selected > 0 ? " alone" : "");
 }
 
 /* Value nearest to the selected one, as an index. */
@@ -104,7 +104,7 @@ static bool has_pairs(const struct sweep *v)
 /* The curve and all that depends on the tables, the pick, or what is shown of it. */
 static void derive(struct sweep *v)
 {
-    char what[64];
+    char what[UNIT_NAME_MAX + 16];
     const struct table *rows = sweep_source(tables(v), SWEEP_LOSS);
     if (v->shows == SWEEP_PAIRED && tables(v) && !has_pairs(v))
         v->shows = SWEEP_LOSS;
@@ -122,7 +122,7 @@ static void enter(void *view, const struct view_in *in)
 {
     struct sweep *v = view;
     struct request r;
-    int32_t unit[SESSION_MAX_UNITS];
+    struct unit_id unit[SESSION_MAX_UNITS];
     if (pane_request(in, &sweep_query, NULL, &r)) {
         sweep_lanes(&r);
         watch_ask(&v->watch, in->host, &r);
@@ -243,7 +243,7 @@ static void plot_title(const struct sweep *v, const struct view_in *in, int w, c
     static const char *const name[N_SWEEP_SHOWS] = {"Loss", "Change of loss", "Paired changes"},
                              *const unit[N_SWEEP_SHOWS] = {"nats a token", "nats", "nats"},
                              *const brief[N_SWEEP_SHOWS] = {"Loss", "Change", "Paired"};
-    char what[64], corpus[96];
+    char what[UNIT_NAME_MAX + 16], corpus[96];
     what_is_fixed(v, what);
     if (n_units(v) == 0) {
         snprintf(out, n, "Sweep");
@@ -339,7 +339,7 @@ static void draw_list_row(const struct sweep_drawing *d, struct rect r, int y, i
     const struct sweep *v = d->v;
     bool selected = row == v->rows.selected;
     struct style s = look(d, selected ? ROLE_SELECTION : ROLE_TEXT);
-    char name[40];
+    char name[UNIT_NAME_MAX];
     if (selected)
         grid_fill(d->g, (struct rect){r.x, y, r.w, 1}, s);
     grid_text(d->g, r, r.x, y, s, selected ? (d->in->ascii ? ">" : "▸") : " ",
@@ -499,7 +499,7 @@ static void draw_values(const struct sweep_drawing *d, struct rect r)
 static void draw_numbers(const struct sweep_drawing *d, struct rect r)
 {
     const struct sweep *v = d->v;
-    char title[240], what[64], value[32];
+    char title[240], what[UNIT_NAME_MAX + 16], value[32];
     if (r.h <= 0 || r.w <= 0)
         return;
     what_is_fixed(v, what);

@@ -34,7 +34,7 @@ static bool picked(const struct table *t, const struct columns *c, int64_t row,
     if (strcmp(column_str(t, row, c->insert), pick.error ? "error" : "sae") != 0)
         return false;
     bool has = c->unit >= 0 && table_has(t, row, c->unit);
-    return pick.unit < 0 ? !has : has && table_i64(t, row, c->unit) == pick.unit;
+    return pick.unit.dict < 0 ? !has : has && table_i64(t, row, c->unit) == pick.unit.index;
 }
 
 static struct sweep_number number_of(const struct table *t, const struct columns *c, int64_t row)
@@ -69,7 +69,7 @@ struct sweep_number sweep_at(const struct table_set *set, enum sweep_shows shows
         return nothing();
     struct columns c = columns_of(t, shows);
     if (isnan(value))
-        pick.unit = -1;
+        pick.unit = UNIT_NONE;
     for (int64_t i = 0; i < t->n_rows; i++)
         if (picked(t, &c, i, pick) && same_value(column_f64(t, i, c.value), value) &&
             of_class(t, &c, i, cls))

@@ -2,6 +2,7 @@
  * make them. */
 #include "engine/base/memory.h"
 #include "tests/support/requests.h"
+#include "tests/support/unit.h"
 #include "tests/support/view_fixture.h"
 #include "tui/view/corpus/corpus_private.h"
 #include <limits.h>
@@ -162,7 +163,7 @@ static void test_subjects(void **state)
     view_fixture_mouse(&f, MOUSE_PRESS, x + 3, y, 1);
     assert_int_equal(view()->subject, 3);
     view_fixture_keys(&f, "f");
-    assert_true(isfinite(shared_fixed_value(&f.around.shell.sh, 2310)));
+    assert_true(isfinite(shared_fixed_value(&f.around.shell.sh, UNIT(2310))));
     /* its share of active tokens is the one in the table */
     const struct table *t = f.ops->table(f.view);
     int64_t active = 0, all = 0;

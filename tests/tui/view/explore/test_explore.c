@@ -2,6 +2,7 @@
  * is then shown. */
 #include "engine/base/memory.h"
 #include "tests/support/explore_fixture.h"
+#include "tests/support/unit.h"
 #include <limits.h>
 #include <math.h>
 #include <setjmp.h>
@@ -298,18 +299,18 @@ static void test_taking_and_colouring(void **state)
     struct list *l = &f.ex->latents;
     assert_int_equal(l->selected, l->n - 1);
     fixture_keys(&f, "f");
-    int32_t taken = f.shell.sh.sliders.unit[5].index; /* the last free slider gave its place */
-    assert_int_not_equal(taken, 2047);
+    struct unit_id taken = f.shell.sh.sliders.unit[5].id; /* the last free slider gave its place */
+    assert_int_not_equal(taken.index, 2047);
     assert_int_equal(f.shell.sh.rows.selected, 6);
     assert_false(f.shell.sh.sliders.unit[5].fixed);
     fixture_keys(&f, "f");
     assert_true(f.shell.sh.sliders.unit[5].fixed);
     fixture_keys(&f, "Enter");
-    assert_int_equal(f.shell.sh.colour_unit, taken);
+    assert_true(unit_same(f.shell.sh.colour_unit, taken));
     fixture_keys(&f, "u u");
-    assert_int_equal(f.shell.sh.sliders.unit[5].index, 2047);
+    assert_int_equal(f.shell.sh.sliders.unit[5].id.index, 2047);
     fixture_keys(&f, "a");
-    assert_int_equal(f.shell.sh.colour_unit, UNIT_ALL);
+    assert_true(unit_same(f.shell.sh.colour_unit, UNIT_ALL));
 }
 
 static void test_watching_another_latent(void **state)
@@ -319,10 +320,10 @@ static void test_watching_another_latent(void **state)
     assert_true(shell_command(&f.shell, "unit 55"));
     struct wish w;
     shell_wish(&f.shell, &w);
-    assert_int_equal(w.watch, 55);
+    assert_unit(w.watch, 55);
     assert_false(shell_command(&f.shell, "unit x"));
     shell_command(&f.shell, "unit 99999");
-    assert_int_equal(f.shell.sh.colour_unit, 55);
+    assert_unit(f.shell.sh.colour_unit, 55);
 }
 
 /* ---- sliders */
@@ -664,7 +665,7 @@ static void test_wish(void **state)
     uint64_t generation = w.generation;
     assert_int_equal(w.insert, INSERT_NONE);
     assert_int_equal(w.n_units, 6);
-    assert_int_equal(w.watch, -1); /* the coloured one is among the sliders */
+    assert_int_equal(w.watch.dict, -1); /* the coloured one is among the sliders */
     assert_true(w.losses && w.refsets);
     assert_int_equal(w.cursor, 5);
     fixture_keys(&f, "Home");
@@ -691,11 +692,11 @@ static void test_save_and_restore(void **state)
     assert_string_equal(again.sh.editor.text.s, "en to");
     assert_true(sliders_equal(&again.sh.sliders, &f.shell.sh.sliders));
     assert_int_equal(again.sh.colouring, COLOUR_DELTA);
-    assert_int_equal(again.sh.colour_unit, 1482);
+    assert_unit(again.sh.colour_unit, 1482);
     assert_int_equal(again.views.now, VIEW_SWEEP);
     shell_release(&again);
     snprintf(s.view, sizeof s.view, "circuits"); /* of a later version */
-    s.sliders.unit[1].index = 100000;            /* of a larger SAE */
+    s.sliders.unit[1].id.index = 100000;         /* of a larger SAE */
     shell_init(&again, &o, &s);
     shell_loaded(&again, &f.wb);
     assert_int_equal(again.sh.sliders.n, 5);

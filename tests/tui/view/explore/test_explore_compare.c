@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/session/session_private.h"
 #include "tests/support/explore_fixture.h"
+#include "tests/support/unit.h"
 #include "tui/view/explore/explore_private.h"
 #include <math.h>
 #include <setjmp.h>
@@ -249,7 +250,7 @@ static void test_a_full_block_is_shaded(void **state)
 static double mean_of_words(const char *line, double more)
 {
     char *text = xstrdup(line);
-    struct wish w = {.text = text, .n_text = strlen(text), .watch = -1};
+    struct wish w = {.text = text, .n_text = strlen(text), .watch = UNIT_NONE};
     struct snapshot *s = fixture_snapshot(&w);
     const struct line_view *l = &s->line[0];
     double sum = 0;
@@ -502,7 +503,7 @@ static void test_brushing_with_the_mouse(void **state)
     int32_t first = f.ex->brush.row[0].latent;
     assert_true(f.ex->brush.row[0].inside > f.ex->brush.row[0].rest);
     fixture_keys(&f, "Esc Tab Home Enter"); /* rows are latents as ever */
-    assert_int_equal(f.shell.sh.colour_unit, first);
+    assert_unit(f.shell.sh.colour_unit, first);
     fixture_keys(&f, "Shift-Tab");
     fixture_mouse(&f, MOUSE_PRESS, 1, x, y, 0, 1);
     fixture_mouse(&f, MOUSE_RELEASE, 1, x, y, 0, 1);

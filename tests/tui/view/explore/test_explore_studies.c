@@ -4,6 +4,7 @@
 #include "engine/base/strbuf.h"
 #include "tests/support/explore_fixture.h"
 #include "tests/support/requests.h"
+#include "tests/support/unit.h"
 #include "tests/support/view_fixture.h"
 #include "tui/plot/plot.h"
 #include "tui/shell/export.h"
@@ -48,8 +49,8 @@ static void test_histogram_follows_what_is_looked_at(void **state)
     struct job *j = fixture_job(&f, &bins_query);
     assert_non_null(j);
     assert_int_equal(n_units_asked(&j->request), 1);
-    assert_int_equal(units_asked(&j->request)[0], 1482);
-    int32_t unit = 1482;
+    assert_unit(units_asked(&j->request)[0], 1482);
+    struct unit_id unit = UNIT(1482);
     fixture_answer(&f, j, JOB_RUNNING, NULL);
     fixture_pane(&f, PANE_HISTOGRAM, "harvesting", true);
     fixture_answer(&f, j, JOB_DONE, histogram_tables(&unit, 1));
@@ -117,7 +118,7 @@ static void test_shares_name_their_corpus(void **state)
     begin_as("en to", DEPTH_256, false, true, 120, 36);
     fixture_shows(&f, "shares of the bundle");
     fixture_pane(&f, PANE_LATENTS, "da 72 %", true); /* 1482, as the bundle has it */
-    int32_t unit = 1482;
+    struct unit_id unit = UNIT(1482);
     fixture_answer(&f, fixture_job(&f, &bins_query), JOB_DONE, histogram_tables(&unit, 1));
     struct job *j = fixture_job(&f, &latents_query);
     assert_non_null(j);
@@ -234,7 +235,7 @@ static void test_sweep_is_asked_for(void **state)
     struct job *j = fixture_job(&f, &sweep_query);
     assert_non_null(j);
     assert_int_equal(n_units_asked(&j->request), 6);
-    assert_memory_equal(units_asked(&j->request), f.wb.chosen, 6 * sizeof(int32_t));
+    assert_memory_equal(units_asked(&j->request), f.wb.chosen, 6 * sizeof(struct unit_id));
     assert_true(params_flag(&j->request.params, "each"));
     assert_int_equal(params_set(&j->request.params, "insert"), 3); /* both */
     fixture_keys(&f, "s");

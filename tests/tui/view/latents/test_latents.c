@@ -4,6 +4,7 @@
 #include "tests/support/latents_scene.h"
 #include "tests/support/requests.h"
 #include "tests/support/testdata.h"
+#include "tests/support/unit.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -224,12 +225,12 @@ static void test_asks_for_the_newest(void **state)
     s.a.hold = true;
     scene_keys(&s, "Down Down Down Down Down");
     assert_int_equal(s.a.n, 7); /* only about the first that was passed */
-    assert_int_equal(units_asked(&s.a.job[4].request)[0], 77);
+    assert_unit(units_asked(&s.a.job[4].request)[0], 77);
     assert_int_equal(scene_selected(&s), 2047);
     scene_finish_all(&s.a);
     latents_view.update(&s.v, &s.in);
     assert_int_equal(s.a.n, 10);
-    assert_int_equal(units_asked(&s.a.job[7].request)[0], 2047); /* where one stopped */
+    assert_unit(units_asked(&s.a.job[7].request)[0], 2047); /* where one stopped */
     scene_finish_all(&s.a);
     assert_true(latents_view.update(&s.v, &s.in));
     scene_assert_shows(&s, "What 2047 writes");
@@ -407,7 +408,7 @@ static void test_requests_and_tables(void **state)
         assert_true(latents_view.request(&s.v, &s.in, &r));
         assert_ptr_equal(r.query, query[i]);
         assert_int_equal(n_units_asked(&r), i > 0);
-        assert_true(i == 0 || units_asked(&r)[0] == 1482);
+        assert_true(i == 0 || units_asked(&r)[0].index == 1482);
         request_release(&r);
         assert_non_null(latents_view.table(&s.v));
     }
@@ -429,7 +430,7 @@ static void test_explore(void **state)
     scene_open(&s, false, false, 120, 33);
     scene_keys(&s, "End f");
     int32_t unit = scene_selected(&s);
-    int row = sliders_find(&s.f.shell.sh.sliders, unit);
+    int row = sliders_find(&s.f.shell.sh.sliders, UNIT(unit));
     assert_true(row >= 0);
     assert_true(fabs((double)s.f.shell.sh.sliders.unit[row].value - latents_value(&s.v, unit)) <
                 .051);
@@ -437,7 +438,7 @@ static void test_explore(void **state)
     assert_true(s.f.shell.sh.sliders.unit[row].fixed);
     scene_assert_shows(&s, "●");
     scene_keys(&s, "Home Enter");
-    assert_int_equal(s.f.shell.sh.colour_unit, 1482);
+    assert_unit(s.f.shell.sh.colour_unit, 1482);
     assert_int_equal(s.f.shell.views.now, VIEW_EXPLORE);
     scene_keys(&s, "Tab Tab Down Enter");
     size_t n = s.f.shell.sh.editor.text.n;
@@ -480,7 +481,7 @@ static void test_mouse(void **state)
     int64_t top = latents_row(&s.v, s.v.list.top);
     scene_click(&s, 3, 4, 2, 1);
     assert_int_equal(scene_selected(&s), table_i64(s.v.rows, top, 0));
-    int n = sliders_find(&s.f.shell.sh.sliders, scene_selected(&s));
+    int n = sliders_find(&s.f.shell.sh.sliders, UNIT(scene_selected(&s)));
     assert_true(n >= 0);
     scene_find(&s, "Pre-activations", &x, &y);
     scene_click(&s, 1, x + 20, y + 4, 1);

@@ -1,6 +1,7 @@
 /* The Sweep view: its screens, the numbers it reads off, keys and mouse. */
 #include "engine/base/memory.h"
 #include "tests/support/requests.h"
+#include "tests/support/unit.h"
 #include "tests/support/view_fixture.h"
 #include "tui/plot/plot.h"
 #include "tui/view/sweep/table.h"
@@ -37,7 +38,7 @@ static int close_view(void **state)
 
 static double fixed(int32_t unit)
 {
-    return shared_fixed_value(&f.around.shell.sh, unit);
+    return shared_fixed_value(&f.around.shell.sh, UNIT(unit));
 }
 
 static bool is_free(int32_t unit)
@@ -157,9 +158,9 @@ static void test_what_it_asks(void **state)
 static void test_numbers(void **state)
 {
     (void)state;
-    const int32_t unit[] = {5, 9};
+    const struct unit_id unit[] = {UNIT(5), UNIT(9)};
     struct table_set *s = fixture_sweep_tables(unit, 2, 1, true);
-    struct sweep_pick all = {false, -1}, nine = {true, 9}, other = {false, 6};
+    struct sweep_pick all = {false, UNIT_NONE}, nine = {true, UNIT(9)}, other = {false, UNIT(6)};
     double value[STUDY_MAX_VALUES];
     struct sweep_number n = sweep_at(s, SWEEP_LOSS, all, 2, "da");
     assert_true(fabs(n.y - (3.02 + .06 + .021 * .25 - .05)) < 1e-9);
@@ -197,7 +198,7 @@ static void test_values_and_sliders(void **state)
     assert_true(is_free(1482));
     view_fixture_keys(&f, "Enter");
     for (int i = 0; i < 6; i++)
-        assert_true(fabs(fixed(units_asked(&f.job[0].request)[i]) - 4) < 1e-9);
+        assert_true(fabs(fixed(units_asked(&f.job[0].request)[i].index) - 4) < 1e-9);
     view_fixture_keys(&f, "Down Down Left Left Left Left Left Left Left Left Left f");
     view_fixture_expect(&f, "77 alone fixed at −8");
     assert_true(fabs(fixed(77) + 8) < 1e-9);
@@ -216,7 +217,7 @@ static void test_begins_at_the_sliders(void **state)
 {
     (void)state;
     view_fixture_init(&f, &sweep_view, DEPTH_256, false, 120, 34);
-    shared_set_value(&f.around.shell.sh, 1482, -6);
+    shared_set_value(&f.around.shell.sh, UNIT(1482), -6);
     view_fixture_enter(&f);
     answer(JOB_DONE, 1, true);
     view_fixture_expect(&f, "all 6 fixed at −6");

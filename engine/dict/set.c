@@ -1,0 +1,59 @@
+#include "engine/dict/set.h"
+#include "engine/base/memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+static bool put(struct dict_set *s, struct dict_place p)
+{
+    int32_t at = 0;
+    while (at < s->n && point_compare(s->place[at].at, p.at) < 0)
+        at++;
+    if (at < s->n && point_compare(s->place[at].at, p.at) == 0)
+        return false;
+    s->place = grow(s->place, &s->cap, (size_t)s->n + 1, sizeof *s->place);
+    memmove(s->place + at + 1, s->place + at, (size_t)(s->n - at) * sizeof *s->place);
+    s->place[at] = p;
+    s->n++;
+    return true;
+}
+
+bool dict_set_add(struct dict_set *s, struct dict *d, struct point at, struct error *e)
+{
+    const struct dict_spec *spec = dict_spec(d);
+    char name[POINT_NAME_MAX];
+    if (put(s, (struct dict_place){d, at, spec->identity, spec->m}))
+        return true;
+    point_name(at, name);
+    error_set(e, ERROR_INPUT, "found two dictionaries at %s, expected one a hook point", name);
+    dict_free(d);
+    return false;
+}
+
+bool dict_set_plan(struct dict_set *s, struct point at, bool neurons)
+{
+    return put(s, (struct dict_place){.at = at, .neurons = neurons});
+}
+
+bool dict_set_same(const struct dict_set *a, const struct dict_set *b)
+{
+    bool same = a->n == b->n;
+    for (int32_t i = 0; same && i < a->n; i++)
+        same = point_compare(a->place[i].at, b->place[i].at) == 0 &&
+               a->place[i].neurons == b->place[i].neurons;
+    return same;
+}
+
+void dict_set_copy_plan(const struct dict_set *from, struct dict_set *out)
+{
+    *out = (struct dict_set){0};
+    for (int32_t i = 0; i < from->n; i++)
+        dict_set_plan(out, from->place[i].at, from->place[i].neurons);
+}
+
+void dict_set_release(struct dict_set *s)
+{
+    for (int32_t i = 0; i < s->n; i++)
+        dict_free(s->place[i].dict);
+    free(s->place);
+    *s = (struct dict_set){0};
+}

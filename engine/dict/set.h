@@ -1,0 +1,28 @@
+/* Dictionaries at several hook points: one is a set of one. A unit's `dict` is a place in it. */
+#ifndef GLIMT_DICT_SET_H
+#define GLIMT_DICT_SET_H
+#include "engine/dict/dict.h"
+
+struct dict_place {
+    struct dict *dict; /* owned; NULL: not open, as in what an earlier session says of its units */
+    struct point at;   /* where it is hooked: may be another point than its file says */
+    bool neurons;
+    int32_t m; /* units; 0: not known */
+};
+struct dict_set {
+    int32_t n;
+    struct dict_place *place; /* by point, each point once; owned */
+    size_t cap;
+};
+
+/* Puts a dictionary into its place and takes it over; those behind it move up, so units are named
+ * afterwards. False and *e, the dictionary freed: there is one at that point already. */
+bool dict_set_add(struct dict_set *, struct dict *, struct point at, struct error *e);
+/* A place whose dictionary is not open; false: there is one already. */
+bool dict_set_plan(struct dict_set *, struct point at, bool neurons);
+/* Points and kinds are the same. */
+bool dict_set_same(const struct dict_set *, const struct dict_set *);
+/* The places without the dictionaries. */
+void dict_set_copy_plan(const struct dict_set *from, struct dict_set *out);
+void dict_set_release(struct dict_set *);
+#endif

@@ -1,0 +1,224 @@
+/* Names of units: read and printed the same, in sets of one and of several, and what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/support/unit.h"
+#include <string.h>
+
+static const struct dict_set *set_of(struct dict_set *s, bool neurons, const char *const *point)
+{
+    *s = (struct dict_set){0};
+    for (; *point; point++) {
+        struct point at;
+        assert_true(point_parse(*point, 12, &at, NULL));
+        assert_true(dict_set_plan(s, at, neurons));
+    }
+    return s;
+}
+
+static void same(const struct dict_set *s, struct unit_id u, const char *name)
+{
+    char printed[UNIT_NAME_MAX];
+    struct unit_id read;
+    struct error e = {0};
+    unit_name(s, u, printed);
+    assert_string_equal(printed, name);
+    if (!unit_parse(s, name, &read, &e))
+        fail_msg("%s: %s", name, e.text);
+    assert_true(unit_same(read, u));
+}
+
+static void refused(const struct dict_set *s, const char *name, const char *because)
+{
+    struct unit_id u;
+    struct error e = {0};
+    assert_false(unit_parse(s, name, &u, &e));
+    if (!strstr(e.text, because))
+        fail_msg("%s: found '%s', expected '%s'", name, e.text, because);
+    assert_int_equal(e.kind, ERROR_INPUT);
+}
+
+/* Every site that there is in one set, beside another layer of it: each place has its own name. */
+static void test_all_sites(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *point, *first;
+    } site[] = {{"embed", "embed/7"},
+                {"layers.2.resid.pre", "layers.2.resid.pre/7"},
+                {"layers.2.attn.out", "attn_2/7"},
+                {"layers.2.mlp.act", "mlp_2/7"},
+                {"layers.2.resid.post", "resid_2/7"},
+                {"layers.3.mlp.pre", "mlp_3/7"},
+                {"layers.4.mlp.out", "mlp_4/7"},
+                {"final_norm", "final_norm/7"}};
+    const char *point[sizeof site / sizeof *site + 1] = {0};
+    struct dict_set s;
+    for (size_t i = 0; i < sizeof site / sizeof *site; i++)
+        point[i] = site[i].point;
+    set_of(&s, false, point);
+    assert_int_equal(s.n, sizeof site / sizeof *site);
+    for (int32_t i = 0; i < s.n; i++) {
+        struct unit_id by_point;
+        char name[UNIT_NAME_MAX], own[POINT_NAME_MAX];
+        same(&s, (struct unit_id){i, 7}, site[i].first);
+        unit_place_name(&s, i, name);
+        assert_int_equal(unit_place_find(&s, name, NULL), i);
+        strcat(name, "/ε");
+        same(&s, (struct unit_id){i, -1}, name);
+        point_name(s.place[i].at, own);
+        strcat(own, "/7");
+        assert_true(unit_parse(&s, own, &by_point, NULL));
+        assert_true(unit_same(by_point, (struct unit_id){i, 7}));
+    }
+    struct unit_id u;
+    assert_true(unit_parse(&s, "gpt_neox.layers.2.mlp.act/0", &u, NULL));
+    assert_true(unit_same(u, (struct unit_id){3, 0}));
+    assert_true(unit_parse(&s, "blocks.2.hook_attn_out/error", &u, NULL));
+    assert_true(unit_same(u, (struct unit_id){2, -1}));
+    dict_set_release(&s);
+}
+
+/* Two dictionaries in one MLP: the short name would be either's. */
+static void test_shared_short_name(void **state)
+{
+    (void)state;
+    struct dict_set s;
+    set_of(&s, false, (const char *const[]){"layers.3.mlp.out", "layers.3.mlp.act", NULL});
+    same(&s, (struct unit_id){0, 1}, "layers.3.mlp.act/1");
+    same(&s, (struct unit_id){1, 1}, "layers.3.mlp.out/1");
+    refused(&s, "mlp_3/1", "which dictionary of several");
+    dict_set_release(&s);
+}
+
+static void test_one(void **state)
+{
+    (void)state;
+    struct dict_set s;
+    struct unit_id u;
+    set_of(&s, false, (const char *const[]){"layers.3.mlp.act", NULL});
+    s.place[0].m = 3072;
+    same(&s, (struct unit_id){0, 418}, "418");
+    same(&s, (struct unit_id){0, -1}, "ε");
+    same(NULL, (struct unit_id){0, INT32_MAX}, "2147483647");
+    assert_true(unit_parse(&s, "mlp_3/418", &u, NULL)); /* the long name of the only one */
+    assert_unit(u, 418);
+    refused(&s, "3072", "expected 0 to 3071");
+    refused(&s, "mlp_4/1", "a dictionary that there is: mlp_3");
+    refused(&s, "L3N5", "a dictionary that there is"); /* no neurons */
+    refused(NULL, "mlp_3/1", "before any dictionary is there");
+    dict_set_release(&s);
+    refused(&s, "418", "there is no SAE");
+}
+
+static void test_neurons(void **state)
+{
+    (void)state;
+    struct dict_set s;
+    set_of(&s, true,
+           (const char *const[]){"layers.4.mlp.act", "layers.3.mlp.act", "layers.4.mlp.out", NULL});
+    same(&s, (struct unit_id){0, 669}, "L3N669");
+    same(&s, (struct unit_id){1, 482}, "L4N482");
+    same(&s, (struct unit_id){2, 5}, "layers.4.mlp.out/5");
+    refused(&s, "L5N1", "a dictionary that there is");
+    refused(&s, "669", "which dictionary of several");
+    dict_set_release(&s);
+    set_of(&s, true, (const char *const[]){"layers.3.mlp.act", NULL});
+    struct unit_id u;
+    same(&s, (struct unit_id){0, 669}, "669"); /* a set of one: as it always was */
+    assert_true(unit_parse(&s, "L3N669", &u, NULL));
+    assert_unit(u, 669);
+    dict_set_release(&s);
+}
+
+static void test_bad_words(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "-1",
+                                      "+4",
+                                      " 4",
+                                      "4x",
+                                      "L3",
+                                      "L3N",
+                                      "LN4",
+                                      "N4",
+                                      "mlp_3/",
+                                      "/4",
+                                      "mlp_3/-1",
+                                      "L3N-1",
+                                      "mlp_3/x",
+                                      "4,5",
+                                      "4=1",
+                                      "L40000N1",
+                                      "99999999999",
+                                      "mlp_3/99999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        refused(NULL, bad[i], "expected");
+    char longest[200];
+    memset(longest, 'a', sizeof longest);
+    strcpy(longest + 150, "/1");
+    refused(NULL, longest, "expected a unit");
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    const char *s = "L3N669,mlp_3/418=2.5";
+    struct unit_word w, v;
+    struct point p;
+    char name[UNIT_NAME_MAX];
+    assert_true(unit_word_read(&s, &w, NULL));
+    assert_string_equal(s, ",mlp_3/418=2.5");
+    assert_false(unit_word_alone(&w));
+    assert_true(unit_word_point(&w, 12, &p, NULL));
+    assert_int_equal(p.layer, 3);
+    assert_int_equal(p.site, SITE_MLP_ACT);
+    assert_false(unit_word_point(&w, 3, &p, NULL)); /* layers 0 to 2 */
+    unit_word_name(&w, name);
+    assert_string_equal(name, "L3N669");
+    s++;
+    assert_true(unit_word_read(&s, &v, NULL));
+    assert_string_equal(s, "=2.5");
+    assert_false(unit_word_same(&w, &v));
+    unit_word_name(&v, name);
+    assert_string_equal(name, "mlp_3/418");
+    assert_false(unit_word_point(&v, 12, &p, NULL)); /* one of several points of the MLP */
+}
+
+/* Places are kept in order of execution, one a point. */
+static void test_set(void **state)
+{
+    (void)state;
+    struct dict_set s = {0}, plan;
+    struct error e = {0};
+    struct point three = {3, SITE_MLP_ACT}, one = {1, SITE_RESID_POST};
+    assert_true(dict_set_add(&s, dict_neurons(three, 8), three, &e));
+    assert_true(dict_set_add(&s, dict_neurons(one, 4), one, &e));
+    assert_int_equal(s.place[0].m, 4);
+    assert_int_equal(s.place[1].m, 8);
+    assert_false(dict_set_add(&s, dict_neurons(three, 8), three, &e));
+    assert_non_null(strstr(e.text, "two dictionaries at layers.3.mlp.act"));
+    dict_set_copy_plan(&s, &plan);
+    assert_true(dict_set_same(&s, &plan));
+    assert_null(plan.place[0].dict);
+    refused(&s, "layers.3.mlp.act/8", "expected 0 to 7");
+    dict_set_release(&s);
+    assert_false(dict_set_same(&s, &plan));
+    dict_set_release(&plan);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_sites), cmocka_unit_test(test_shared_short_name),
+        cmocka_unit_test(test_one),       cmocka_unit_test(test_neurons),
+        cmocka_unit_test(test_bad_words), cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_set),
+    };
+    return cmocka_run_group_tests_name("unit names", tests, NULL, NULL);
+}

@@ -1,0 +1,11 @@
+/* Units in JSON: a number in a set of one, else the name (engine/dict/unit.h). */
+#ifndef GLIMT_TUI_UNIT_JSON_H
+#define GLIMT_TUI_UNIT_JSON_H
+#include "engine/dict/unit.h"
+#include <jansson.h>
+
+/* New, the caller's. set NULL: a set of one. */
+json_t *unit_json(const struct dict_set *, struct unit_id);
+/* Number or name of a unit that is no error term; false: neither, or not in the set. */
+bool unit_from_json(const struct dict_set *, const json_t *, struct unit_id *);
+#endif
