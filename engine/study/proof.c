@@ -37,7 +37,7 @@ struct study {
     struct study_in in;
     const struct dict_spec *spec;
     struct lane_place place;
-    struct partial *sums;
+    struct partial *before, *sums; /* of the segments before; of the one that is folded */
 };
 
 /* ---- opening */
@@ -50,6 +50,7 @@ static void proof_free(struct study *s)
 {
     if (!s)
         return;
+    free(s->before);
     free(s->sums);
     free(s);
 }
@@ -66,6 +67,7 @@ static bool proof_open(const struct study_in *in, const struct params *p, struct
     s->in = *in;
     s->spec = dict_spec(in->dict);
     s->place = lane_place(in->model, in->dict, in->at);
+    s->before = partial_new(s);
     s->sums = partial_new(s);
     *out = s;
     return true;
@@ -242,10 +244,8 @@ static struct partial *proof_chunk(struct study *s, int64_t i, struct run *run)
     return NULL;
 }
 
-static void proof_fold(struct study *s, int64_t i, const struct partial *p)
+static void add(const struct study *s, struct partial *to, const struct partial *p)
 {
-    struct partial *to = s->sums;
-    (void)i;
     to->shift |= p->shift;
     to->sentences += p->sentences;
     to->tokens += p->tokens;
@@ -260,10 +260,28 @@ static void proof_fold(struct study *s, int64_t i, const struct partial *p)
         to->x[j] += p->x[j];
 }
 
-/* ---- checkpoints */
-static void proof_save(const struct study *s, struct strbuf *b)
+static void proof_fold(struct study *s, int64_t i, const struct partial *p)
 {
-    const struct partial *p = s->sums;
+    (void)i;
+    add(s, s->sums, p);
+}
+
+static void proof_end_segment(struct study *s)
+{
+    add(s, s->before, s->sums);
+    free(s->sums);
+    s->sums = partial_new(s);
+}
+
+static void proof_merge(struct study *to, const struct study *from)
+{
+    proof_end_segment(to);
+    add(to, to->sums, from->sums);
+}
+
+/* ---- checkpoints */
+static void save(const struct study *s, const struct partial *p, struct strbuf *b)
+{
     const int64_t counts[] = {p->shift, p->sentences, p->tokens, p->active, p->n_losses};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         blob_add_i64(b, counts[i]);
@@ -276,26 +294,37 @@ static void proof_save(const struct study *s, struct strbuf *b)
         blob_add_f64(b, p->x[j]);
 }
 
+static void proof_save(const struct study *s, struct strbuf *b)
+{
+    save(s, s->sums, b);
+    save(s, s->before, b);
+}
+
+static bool load(const struct study *s, struct partial *p, struct blob_reader *r)
+{
+    int64_t shift = blob_i64(r);
+    p->shift = shift == 1;
+    p->sentences = blob_i64(r);
+    p->tokens = blob_i64(r);
+    p->active = blob_i64(r);
+    p->n_losses = blob_i64(r);
+    p->sq = blob_f64(r);
+    for (int i = 0; i < N_READINGS; i++)
+        p->sse[i] = blob_f64(r);
+    for (int i = 0; i < N_LOSSES; i++)
+        p->loss[i] = blob_f64(r);
+    for (int32_t j = 0; j < s->spec->n; j++)
+        p->x[j] = blob_f64(r);
+    return !r->bad && (shift == 0 || shift == 1) && p->sentences >= 0 &&
+           p->sentences <= s->in.corpus->n_docs && p->tokens >= 0 && p->active >= 0 &&
+           p->n_losses >= 0 && p->n_losses <= p->tokens;
+}
+
 static bool proof_load(struct study *s, const void *bytes, size_t n, struct error *e)
 {
     struct blob_reader r = {.p = bytes, .n = n};
-    struct partial *p = s->sums;
-    int64_t shift = blob_i64(&r);
-    p->shift = shift == 1;
-    p->sentences = blob_i64(&r);
-    p->tokens = blob_i64(&r);
-    p->active = blob_i64(&r);
-    p->n_losses = blob_i64(&r);
-    p->sq = blob_f64(&r);
-    for (int i = 0; i < N_READINGS; i++)
-        p->sse[i] = blob_f64(&r);
-    for (int i = 0; i < N_LOSSES; i++)
-        p->loss[i] = blob_f64(&r);
-    for (int32_t j = 0; j < s->spec->n; j++)
-        p->x[j] = blob_f64(&r);
-    bool ok = !r.bad && r.n == 0 && (shift == 0 || shift == 1) && p->sentences >= 0 &&
-              p->sentences <= s->in.corpus->n_docs && p->tokens >= 0 && p->active >= 0 &&
-              p->n_losses >= 0 && p->n_losses <= p->tokens;
+    bool ok = load(s, s->sums, &r) && load(s, s->before, &r) && r.n == 0 &&
+              s->sums->sentences + s->before->sentences <= s->in.corpus->n_docs;
     return ok || error_set(e, ERROR_INPUT,
                            "proof: a checkpoint of %zu bytes does not hold sums of %d columns", n,
                            s->spec->n);
@@ -343,9 +372,8 @@ static struct table *facts_table(const struct dict_spec *s)
 }
 
 /* NaN: this reading means nothing here. */
-static double fvu_of(const struct study *s, enum reading r)
+static double fvu_of(const struct study *s, const struct partial *p, enum reading r)
 {
-    const struct partial *p = s->sums;
     double of_sum = 0;
     for (int32_t j = 0; j < s->spec->n; j++)
         of_sum += p->x[j] * p->x[j];
@@ -381,9 +409,8 @@ static struct table *readings_table(const double fvu[N_READINGS])
     return t;
 }
 
-static struct table *numbers_table(const struct study *s, const double fvu[N_READINGS])
+static struct table *numbers_table(const struct partial *p, const double fvu[N_READINGS])
 {
-    const struct partial *p = s->sums;
     double n = (double)p->n_losses, plain = p->loss[PLAIN] / n, sae = p->loss[SAE] / n,
            zero = p->loss[ZERO] / n;
     const struct {
@@ -424,11 +451,15 @@ static struct table_set *proof_tables(struct study *s)
 {
     double fvu[N_READINGS];
     struct table_set *set = table_set_new();
+    struct partial *all = partial_new(s);
+    add(s, all, s->before);
+    add(s, all, s->sums);
     for (enum reading r = READ_AS_IS; r < N_READINGS; r++)
-        fvu[r] = fvu_of(s, r);
+        fvu[r] = fvu_of(s, all, r);
     table_set_add(set, facts_table(s->spec));
     table_set_add(set, readings_table(fvu));
-    table_set_add(set, numbers_table(s, fvu));
+    table_set_add(set, numbers_table(all, fvu));
+    free(all);
     return set;
 }
 
@@ -440,6 +471,9 @@ const struct study_ops proof_study = {.name = "proof",
                                       .partial_free = partial_free,
                                       .partial_tokens = partial_tokens,
                                       .fold = proof_fold,
+                                      .segment = STUDY_SEGMENT,
+                                      .end_segment = proof_end_segment,
+                                      .merge = proof_merge,
                                       .save = proof_save,
                                       .load = proof_load,
                                       .tables = proof_tables};

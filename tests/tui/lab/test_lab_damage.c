@@ -13,8 +13,8 @@
 #include "tests/support/requests.h"
 
 static const struct query *const kinds[] = {&harvest_query,  &latents_query,   &examples_query,
-                                          &bins_query,     &histogram_query, &find_query,
-                                          &coactive_query, &sweep_query,     &examples_query};
+                                            &bins_query,     &histogram_query, &find_query,
+                                            &coactive_query, &sweep_query,     &examples_query};
 #define N_KINDS (sizeof kinds / sizeof *kinds)
 #define LAST_KEEPS (N_KINDS - 1) /* with every activation */
 
