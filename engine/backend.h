@@ -32,7 +32,7 @@ struct tensor { /* a view; owns nothing. buf NULL: absent */
     struct buf *buf;
     size_t off;             /* bytes from the start of buf */
     int32_t rows, cols, ld; /* elements */
-    enum dtype dtype;       /* caps.real or I32 */
+    enum dtype dtype;       /* caps.real, I32, or F64 for sums */
 };
 
 /* Packed sequences: rows start[i] … start[i+1]-1 of the batch are sequence i, whose first past[i]
@@ -152,6 +152,8 @@ struct backend {
     /* Host memory: rows × cols, contiguous, of floats (whatever caps.real is) or of I32. */
     void (*put)(struct backend *, struct tensor dst, const void *src);
     void (*get)(struct backend *, void *dst, struct tensor src);
+    /* The same as doubles, of caps.real or F64. */
+    void (*get_f64)(struct backend *, double *dst, struct tensor src);
 
     /* ---- weights. With USE_ROWS the CPU borrows the source's data, which must outlive the weight
      * (a mapping); with USE_PRODUCT alone all of the source may go after the call. What is packed
@@ -234,6 +236,10 @@ struct backend {
     void (*rows_add)(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
     void (*cols_get)(struct backend *, struct tensor y, struct tensor x, struct tensor cols);
     void (*copy)(struct backend *, struct tensor y, struct tensor x);
+    /* Sums in double, y of F64, x of caps.real or F64. row_stats: y[t] = ‖x[t]‖², ‖x[t] − z[t]‖² (0
+     * where z is absent), y [T, 2]. col_sums: y += a·Σ_t x[t], y [1, n]. */
+    void (*row_stats)(struct backend *, struct tensor y, struct tensor x, struct tensor z);
+    void (*col_sums)(struct backend *, struct tensor y, struct tensor x, double a);
 };
 
 /* f32 vector or any host matrix as a tensor of its own buffer: owner frees t.buf with buf_free. */

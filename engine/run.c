@@ -148,6 +148,14 @@ void csr_host_release(struct csr_host *h)
     *h = (struct csr_host){0};
 }
 
+void run_get_f64(struct run *r, double *host, struct tensor t)
+{
+    if (!run_ok(r))
+        return;
+    r->backend->get_f64(r->backend, host, t);
+    run_ok(r);
+}
+
 static void record(struct run *r, struct op_record op)
 {
     if (r->tape && !error_is_set(&r->err))
@@ -378,6 +386,20 @@ void op_rows_set(struct run *r, struct tensor y, struct tensor x, struct tensor 
         return;
     r->backend->rows_set(r->backend, y, x, rows);
     record(r, (struct op_record){.kind = OP_ROWS_SET, .out = y, .in = {x, rows}});
+}
+
+struct tensor op_row_stats(struct run *r, struct tensor x, struct tensor z)
+{
+    struct tensor y;
+    if (begin_into(r, &y, x.rows, 2, DTYPE_F64))
+        r->backend->row_stats(r->backend, y, x, z);
+    return y;
+}
+
+void op_col_sums(struct run *r, struct tensor y, struct tensor x, double a)
+{
+    if (begin(r))
+        r->backend->col_sums(r->backend, y, x, a);
 }
 
 void op_rows_add(struct run *r, struct tensor y, struct tensor x, struct tensor rows)

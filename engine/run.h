@@ -51,6 +51,8 @@ struct csr run_csr(struct run *, int32_t n_rows, int64_t capacity);
 /* Copies to host memory (floats, or int32_t of ids) and waits; does nothing after an error. */
 void run_get(struct run *, void *host, struct tensor);
 
+void run_get_f64(struct run *, double *host, struct tensor); /* as doubles */
+
 struct csr_host { /* codes on the host; zero: nothing yet */
     int32_t n_rows;
     int32_t *start, *ids; /* the entries of row t: start[t] … start[t+1] − 1 */
@@ -112,6 +114,9 @@ void op_rows_set(struct run *, struct tensor y, struct tensor x, struct tensor r
 void op_rows_add(struct run *, struct tensor y, struct tensor x, struct tensor rows);
 struct tensor op_cols_get(struct run *, struct tensor x, struct tensor cols);
 struct tensor op_copy(struct run *, struct tensor x);
+/* Statistics, F64; no tape records them. y += a·Σ rows. */
+struct tensor op_row_stats(struct run *, struct tensor x, struct tensor z);
+void op_col_sums(struct run *, struct tensor y, struct tensor x, double a);
 void op_copy_to(struct run *, struct tensor y, struct tensor x); /* the same shape */
 
 /* ---- the tape: the operations of a forward pass in order, with their inputs and outputs (views,

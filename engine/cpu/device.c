@@ -184,6 +184,7 @@ static const struct backend vtable = {
     .buf_free = cpu_buf_free,
     .put = cpu_put,
     .get = cpu_get,
+    .get_f64 = cpu_get_f64,
     .weight_new = cpu_weight_new,
     .weight_free = cpu_weight_free,
     .weight_bytes = cpu_weight_bytes,
@@ -209,6 +210,8 @@ static const struct backend vtable = {
     .rows_add = cpu_rows_add,
     .cols_get = cpu_cols_get,
     .copy = cpu_copy,
+    .row_stats = cpu_row_stats,
+    .col_sums = cpu_col_sums,
 };
 
 struct backend *cpu_backend_new_isa(int n_threads, enum isa isa, struct error *e)

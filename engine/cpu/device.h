@@ -145,4 +145,8 @@ void cpu_cols_get(struct backend *, struct tensor y, struct tensor x, struct ten
 void cpu_unit_change(struct backend *, struct tensor c, struct tensor f, struct tensor value,
                      struct tensor mode);
 void cpu_copy(struct backend *, struct tensor y, struct tensor x);
+/* sums.c */
+void cpu_row_stats(struct backend *, struct tensor y, struct tensor x, struct tensor z);
+void cpu_col_sums(struct backend *, struct tensor y, struct tensor x, double a);
+void cpu_get_f64(struct backend *, double *dst, struct tensor src);
 #endif

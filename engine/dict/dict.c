@@ -233,6 +233,13 @@ const struct dict_spec *dict_spec(const struct dict *d)
 {
     return &d->spec;
 }
+void dict_spec_facts(const struct dict_spec *s, struct strbuf *out)
+{
+    strbuf_addf(out, "%s at %d.%d identity %d n %d m %d k %d thresholds %d select %s relu %d ",
+                s->format, (int)s->at.layer, (int)s->at.site, s->identity, (int)s->n, (int)s->m,
+                (int)s->k, (int)s->n_thresholds, select_name(s->select), (int)s->relu);
+    strbuf_addf(out, "centre %d", s->centre);
+}
 const char *dict_path(const struct dict *d)
 {
     return d->path;

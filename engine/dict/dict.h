@@ -7,6 +7,7 @@
  * with its own run. The dict owns its weights and mapping. */
 #ifndef GLIMT_ENGINE_DICT_H
 #define GLIMT_ENGINE_DICT_H
+#include "engine/base/strbuf.h"
 #include "engine/hook.h"
 #include "engine/run.h"
 
@@ -51,6 +52,11 @@ struct dict *dict_neurons(struct point, int32_t n);
 void dict_free(struct dict *);
 
 const struct dict_spec *dict_spec(const struct dict *);
+/* Every fact that a number can depend on, in words: what a cache's key holds of a dictionary beside
+ * its file's contents. Where a fact came from is none. */
+void dict_spec_facts(const struct dict_spec *, struct strbuf *);
+/* "topk", "abstopk", "threshold", "gated", "groupmax", "all": as the metadata of a file says it. */
+const char *select_name(enum select_kind);
 const char *dict_path(const struct dict *); /* NULL: neurons */
 size_t dict_bytes(const struct dict *);     /* packed */
 

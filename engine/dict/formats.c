@@ -106,12 +106,18 @@ static bool read_k(const struct fact *f, const struct dict_hint *hint, struct di
                                  f->path, k);
 }
 
+static const char *const kinds[] = {
+    [SELECT_TOPK] = "topk",   [SELECT_ABSTOPK] = "abstopk",   [SELECT_THRESHOLD] = "threshold",
+    [SELECT_GATED] = "gated", [SELECT_GROUPMAX] = "groupmax", [SELECT_ALL] = "all",
+    [SELECT_ALL + 1] = NULL};
+
+const char *select_name(enum select_kind k)
+{
+    return kinds[k];
+}
+
 static bool read_facts(const struct fact *f, const struct dict_hint *hint, struct dict_spec *s)
 {
-    static const char *const kinds[] = {
-        [SELECT_TOPK] = "topk",   [SELECT_ABSTOPK] = "abstopk",   [SELECT_THRESHOLD] = "threshold",
-        [SELECT_GATED] = "gated", [SELECT_GROUPMAX] = "groupmax", [SELECT_ALL] = "all",
-        [SELECT_ALL + 1] = NULL};
     static const char *const is_false[] = {"false", "none", "no", "0", "False", NULL};
     static const char *const boolean[] = {"false", "true", "False", "True", "0", "1", NULL};
     static const char *const relus[] = {"never", "before", "after", NULL};

@@ -136,6 +136,12 @@ static void get(struct backend *b, void *dst, struct tensor src)
         }
 }
 
+static void get_f64(struct backend *b, double *dst, struct tensor src)
+{
+    if (reference_view(reference_of(b), "get_f64", src, src.dtype, -1, -1))
+        reference_values(src, dst);
+}
+
 void reference_values(struct tensor t, double *out)
 {
     const char *p = t.buf->bytes + t.off;
@@ -303,6 +309,7 @@ struct backend *reference_backend_new(enum dtype real, struct error *e)
         .buf_free = buf_free,
         .put = put,
         .get = get,
+        .get_f64 = get_f64,
         .weight_new = weight_new,
         .weight_free = weight_free,
         .weight_bytes = weight_bytes,

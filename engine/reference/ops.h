@@ -623,6 +623,45 @@ static void copy(struct backend *b, struct tensor y, struct tensor x)
     move_rows(b, "copy", y, NULL, x, NULL, x.rows);
 }
 
+/* ---- sums in double */
+
+static double value_of(struct tensor x, int32_t t, int32_t i)
+{
+    size_t at = (size_t)t * (size_t)x.ld + (size_t)i;
+    const char *p = x.buf->bytes + x.off;
+    return x.dtype == DTYPE_F64 ? ((const double *)(const void *)p)[at]
+                                : (double)((const float *)(const void *)p)[at];
+}
+
+static void row_stats(struct backend *b, struct tensor y, struct tensor x, struct tensor z)
+{
+    struct reference *d = reference_of(b);
+    enum dtype type = x.dtype == DTYPE_F64 ? DTYPE_F64 : REAL;
+    double *out = reference_view(d, "row_stats", y, DTYPE_F64, x.rows, 2);
+    if (!out || !reference_view(d, "row_stats", x, type, -1, -1) ||
+        (z.buf && !reference_view(d, "row_stats", z, type, x.rows, x.cols)))
+        return;
+    for (int32_t t = 0; t < x.rows; t++, out += y.ld) {
+        out[0] = out[1] = 0;
+        for (int32_t i = 0; i < x.cols; i++) {
+            double v = value_of(x, t, i), e = z.buf ? v - value_of(z, t, i) : 0;
+            out[0] += v * v;
+            out[1] += e * e;
+        }
+    }
+}
+
+static void col_sums(struct backend *b, struct tensor y, struct tensor x, double a)
+{
+    struct reference *d = reference_of(b);
+    double *out = reference_view(d, "col_sums", y, DTYPE_F64, 1, x.cols);
+    if (!out || !reference_view(d, "col_sums", x, x.dtype == DTYPE_F64 ? DTYPE_F64 : REAL, -1, -1))
+        return;
+    for (int32_t t = 0; t < x.rows; t++)
+        for (int32_t i = 0; i < x.cols; i++)
+            out[i] += a * value_of(x, t, i);
+}
+
 void OPS(struct backend *b)
 {
     b->linear = linear;
@@ -644,4 +683,6 @@ void OPS(struct backend *b)
     b->rows_add = rows_add;
     b->cols_get = cols_get;
     b->copy = copy;
+    b->row_stats = row_stats;
+    b->col_sums = col_sums;
 }

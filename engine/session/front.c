@@ -1,12 +1,13 @@
 /* From tokens to the hook and on to the landing point, with the dictionary: what a colour needs,
  * and what every lane starts from. */
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { X, XHAT, ACT, PRE }; /* host scratch */
+enum { ACT = 2, PRE }; /* host scratch */
 enum {
     PRE_MAX = 1 << 23
 }; /* pre-activations that are worth writing for the few that are watched */
@@ -60,10 +61,10 @@ static void fetch(struct front *f)
     size_t rows = (size_t)f->pack->rows, cells = rows * (size_t)s->n_watch;
     if (!s->dict)
         return;
-    if (!f->reference)
-        run_get(r, scratch_f32(s, X, rows * (size_t)s->n_in), f->landed.hook.value);
-    if (s->sae && !f->reference)
-        run_get(r, scratch_f32(s, XHAT, rows * (size_t)s->n_in), f->landed.xhat);
+    if (!f->reference) {
+        s->stats = grow(s->stats, &s->cap_stats, 2 * rows + 1, sizeof *s->stats);
+        run_get_f64(r, s->stats, op_row_stats(r, f->landed.hook.value, f->landed.xhat));
+    }
     if (s->sae || !f->reference) {
         struct csr active = dict_active(r, s->dict, &f->landed.codes, TOP_MAX_DENSE);
         run_get_csr(r, &s->codes, &active);
@@ -83,9 +84,14 @@ static void check_fetched(struct front *f)
     if (f->reference || !s->dict)
         return;
     watched(s, -1, unit);
-    if (s->identity)
-        dict_check_values(&s->run, s->dict, s->scratch[X], f->pack->rows, NULL, s->n_in);
-    else if (s->n_watch > 0)
+    for (int32_t t = 0; s->identity && t < f->pack->rows && run_ok(&s->run); t++)
+        if (!isfinite(s->stats[2 * t])) {
+            float *x = xcalloc((size_t)s->n_in, sizeof *x);
+            run_get(&s->run, x, tensor_rows(f->landed.hook.value, t, 1));
+            dict_check_values(&s->run, s->dict, x, 1, NULL, s->n_in);
+            free(x);
+        }
+    if (s->sae && s->n_watch > 0)
         dict_check_values(&s->run, s->dict, s->scratch[PRE], f->pack->rows, unit, s->n_watch);
 }
 
@@ -174,8 +180,10 @@ static void row_latents(struct front *f, struct line_latents *p, int32_t token, 
 {
     struct session *s = f->s;
     size_t t = (size_t)token, r = (size_t)row;
-    if (s->sae || !f->reference)
-        line_latents_set(p, token, s->active, row_active(s, row));
+    if (s->sae || !f->reference) {
+        int32_t n = row_active(s, row);
+        line_latents_set(p, token, s->active, n);
+    }
     if (f->reference)
         return;
     for (int32_t i = 0; i < p->n_watch; i++) {
@@ -185,27 +193,46 @@ static void row_latents(struct front *f, struct line_latents *p, int32_t token, 
     }
 }
 
-static void row_sums(struct session *s, const struct piece *p, int32_t token, int32_t row)
+/* Σx of the window's rows from … to − 1, without BOS, times `sign` on top of what is there. */
+static bool add_rows(struct session *s, struct window *w, struct tensor x, int32_t from,
+                     double sign)
 {
+    const atomic_bool *cancel = s->run.cancel;
+    s->run.cancel = NULL; /* a sum half mended would be worse than a millisecond */
+    int32_t skip = from == 0 && s->cut.bos >= 0 && x.rows > 0 ? 1 : 0;
+    op_col_sums(&s->run, w->sum_x, tensor_rows(x, skip, x.rows - skip), sign);
+    bool ok = run_ok(&s->run);
+    s->run.cancel = cancel;
+    return ok;
+}
+
+static bool clear_sum(struct session *s, struct window *w)
+{
+    if (!w->sum_x.buf)
+        w->sum_x = tensor_new(s->backend, 1, s->n_in, DTYPE_F64, &s->run.err);
+    if (!w->sum_x.buf)
+        return error_prefix(&s->run.err, "keeping the sums of a line");
+    double *zero = xcalloc((size_t)s->n_in, sizeof *zero);
+    device_put(s->backend, w->sum_x, zero);
+    free(zero);
+    return true;
+}
+
+/* The sums of a piece, whose rows of x begin at `at` in the batch. */
+static void piece_sums(struct front *f, const struct piece *p, int32_t at)
+{
+    struct session *s = f->s;
     struct window *w = p->window;
-    const float *x = s->scratch[X] + (size_t)row * (size_t)s->n_in, *y = s->scratch[XHAT];
-    y = s->sae ? y + (size_t)row * (size_t)s->n_in : x;
-    double sq = 0, sse = 0;
-    for (int32_t i = 0; i < s->n_in; i++) {
-        double e = (double)x[i] - (double)y[i];
-        sq += (double)x[i] * (double)x[i];
-        sse += e * e;
+    for (int32_t t = 0; t < p->n; t++) {
+        p->line->sq[w->first + p->row + t] = s->stats[2 * (at + t)];
+        p->line->sse[w->first + p->row + t] = s->sae ? s->stats[2 * (at + t) + 1] : 0;
     }
-    p->line->sq[w->first + token] = sq;
-    p->line->sse[w->first + token] = sse;
-    if (token < w->sum_rows)
+    int32_t from = w->sum_rows > p->row ? w->sum_rows : p->row, end = p->row + p->n;
+    if (from >= end)
         return;
-    if (!w->sum_x)
-        w->sum_x = xcalloc((size_t)s->n_in, sizeof *w->sum_x);
-    w->sum_rows = token + 1;
-    if (!token_is_bos(p->line, w->first + token))
-        for (int32_t i = 0; i < s->n_in; i++)
-            w->sum_x[i] += (double)x[i];
+    struct tensor x = tensor_rows(f->landed.hook.value, at + from - p->row, end - from);
+    bool ok = (w->sum_x.buf || clear_sum(s, w)) && add_rows(s, w, x, from, 1);
+    w->sum_rows = ok ? end : 0;
 }
 
 static void commit(struct front *f)
@@ -222,11 +249,10 @@ static void commit(struct front *f)
         }
         line_latents_own(&l->latents);
         l->latents->complete = false;
-        for (int32_t t = p->row; s->dict && t < p->row + p->n; t++, row++) {
+        if (s->dict && !f->reference)
+            piece_sums(f, p, row);
+        for (int32_t t = p->row; s->dict && t < p->row + p->n; t++, row++)
             row_latents(f, l->latents, w->first + t, row);
-            if (!f->reference)
-                row_sums(s, p, t, row);
-        }
         int32_t end = p->row + p->n;
         w->front_done = w->front_done > end ? w->front_done : end;
         w->rows->front_rows = end;
@@ -342,41 +368,22 @@ bool front_watch_run(struct session *s, struct line *l)
 }
 
 /* ---- Σx */
-static bool add_kept(struct session *s, struct window *w, int32_t from, int32_t to, double sign)
-{
-    enum { BLOCK = 64 };
-    const atomic_bool *cancel = s->run.cancel;
-    s->run.cancel = NULL; /* a sum half mended would be worse than a millisecond */
-    bool ok = w->rows != NULL;
-    for (int32_t at = from; at < to && ok; at += BLOCK) {
-        int32_t n = to - at < BLOCK ? to - at : BLOCK;
-        float *x = scratch_f32(s, X, (size_t)n * (size_t)s->n_in);
-        run_get(&s->run, x, tensor_rows(w->rows->x, at, n));
-        ok = run_ok(&s->run);
-        for (int32_t t = 0; t < n && ok; t++)
-            for (int32_t i = 0; i < s->n_in && !(at + t == 0 && s->cut.bos >= 0); i++)
-                w->sum_x[i] += sign * (double)x[(size_t)t * (size_t)s->n_in + (size_t)i];
-    }
-    s->run.cancel = cancel;
-    return ok;
-}
-
 void front_sum_fix(struct session *s, struct window *w, int32_t keep)
 {
-    if (!w->sum_x || w->sum_rows <= keep) {
+    if (!w->sum_x.buf || w->sum_rows <= keep) {
         if (!s->dict && w->sum_rows > keep)
             w->sum_rows = keep;
         return;
     }
     int32_t gone = w->sum_rows - keep, have = w->rows && w->rows->with_x ? w->rows->front_rows : 0;
     bool ok = false;
-    if (keep > 0 && have >= w->sum_rows && gone <= keep) {
-        ok = add_kept(s, w, keep, w->sum_rows, -1.0);
-    } else {
-        memset(w->sum_x, 0, (size_t)s->n_in * sizeof *w->sum_x);
-        ok = keep == 0 || (have >= keep && add_kept(s, w, 0, keep, 1.0));
-    }
+    if (keep > 0 && have >= w->sum_rows && gone <= keep)
+        ok = add_rows(s, w, tensor_rows(w->rows->x, keep, gone), keep, -1);
+    else
+        ok =
+            clear_sum(s, w) &&
+            (keep == 0 || (have >= keep && add_rows(s, w, tensor_rows(w->rows->x, 0, keep), 0, 1)));
     w->sum_rows = ok ? keep : 0;
     if (!ok)
-        memset(w->sum_x, 0, (size_t)s->n_in * sizeof *w->sum_x);
+        clear_sum(s, w);
 }

@@ -2,6 +2,7 @@
  */
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
@@ -34,7 +35,8 @@ static void windows_free(struct session *s, struct window *w, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
         rows_free(s, w[i].rows);
-        free(w[i].sum_x);
+        if (w[i].sum_x.buf)
+            device_buf_free(s->backend, w[i].sum_x.buf);
     }
     free(w);
 }
@@ -136,7 +138,7 @@ static void keep_window(struct session *s, struct window *old, struct window *ne
         new->loss_done[t] = min32(old->loss_done[t], same);
     new->sum_x = old->sum_x;
     new->sum_rows = min32(old->sum_rows, same);
-    old->sum_x = NULL;
+    old->sum_x = (struct tensor){0};
     /* Σx can't be mended without its rows: then the latents are computed again, and the sum with
      * them. */
     if (new->sum_rows < new->front_done)

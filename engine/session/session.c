@@ -116,6 +116,9 @@ void session_free(struct session *s)
         free(s->scratch[i]);
     free(s->scratch_ids);
     csr_host_release(&s->codes);
+    free(s->stats);
+    if (s->sum_x.buf)
+        device_buf_free(s->backend, s->sum_x.buf);
     free(s->active);
     free(s);
 }

@@ -54,8 +54,8 @@ struct window {                  /* tokens that are one sequence of the model */
     int32_t front_done;          /* tokens with their latents on the host */
     int32_t loss_done[N_TRACKS]; /* tokens with their loss on the host */
     struct rows *rows;           /* NULL before the first use */
-    double *
-        sum_x; /* [n_in] Σx of the first sum_rows tokens, BOS left out; NULL without a dictionary */
+    struct tensor sum_x; /* [1, n_in] F64: Σx of the first sum_rows tokens, BOS left out; absent
+                            before the first and without a dictionary */
     int32_t sum_rows;
 };
 
@@ -200,6 +200,9 @@ struct session {
     int32_t *scratch_ids;
     size_t scratch_ids_cap;
     struct csr_host codes;
+    double *stats; /* of the rows of a batch: ‖x‖², ‖x − x̂‖² */
+    size_t cap_stats;
+    struct tensor sum_x;          /* [1, n_in] F64, of the whole text */
     struct active_latent *active; /* of one token */
     size_t cap_active;
 };

@@ -1,6 +1,7 @@
 /* What a view sees: immutable, built by the worker from what there is, read and released by any
  * thread. */
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
@@ -82,27 +83,42 @@ static void finish_losses(struct session *s, struct line *l, enum track t)
     l->loss[t]->complete = true;
 }
 
-/* Σ‖x − x̂‖² / Σ‖x − x̄‖² */
-static double variance_unexplained(const struct session *s)
+/* ‖Σx‖² over the windows of the text; NaN when the device fails. */
+static double square_of_sum(struct session *s)
 {
-    double sse = 0, sq = 0, *sum = xcalloc((size_t)s->n_in + 1, sizeof *sum), mean_sq = 0;
+    struct run run = {.backend = s->backend, .arena = s->run.arena};
+    struct arena_mark mark = arena_mark(run.arena);
+    double *zero = xcalloc((size_t)s->n_in + 1, sizeof *zero), square[2] = {NAN, 0};
+    if (!s->sum_x.buf)
+        s->sum_x = tensor_new(s->backend, 1, s->n_in, DTYPE_F64, &run.err);
+    if (s->sum_x.buf)
+        device_put(s->backend, s->sum_x, zero);
+    free(zero);
+    for (int32_t i = 0; i < s->n_lines; i++)
+        for (int32_t w = 0; w < s->line[i]->n_windows; w++)
+            if (s->line[i]->window[w].sum_x.buf)
+                op_col_sums(&run, s->sum_x, s->line[i]->window[w].sum_x, 1);
+    run_get_f64(&run, square, op_row_stats(&run, s->sum_x, (struct tensor){0}));
+    arena_reset(run.arena, mark);
+    return square[0];
+}
+
+/* Σ‖x − x̂‖² / Σ‖x − x̄‖² */
+static double variance_unexplained(struct session *s)
+{
+    double sse = 0, sq = 0;
     int64_t n = 0;
     for (int32_t i = 0; i < s->n_lines; i++) {
         const struct line *l = s->line[i];
-        for (int32_t w = 0; w < l->n_windows; w++) {
-            for (int32_t j = 0; l->window[w].sum_x && j < s->n_in; j++)
-                sum[j] += l->window[w].sum_x[j];
+        for (int32_t w = 0; w < l->n_windows; w++)
             n += l->window[w].n - (l->window[w].n > 0 && token_is_bos(l, l->window[w].first));
-        }
         sse += l->latents->sse;
         sq += l->latents->sum_sq;
     }
-    for (int32_t j = 0; j < s->n_in; j++)
-        mean_sq += sum[j] * sum[j];
-    free(sum);
-    double total = n > 0 ? sq - mean_sq / (double)n : 0;
-    return n > 1 && total > 1e-10 * sq ? sse / total
-                                       : NAN; /* below that it is rounding: all tokens are alike */
+    if (n < 2)
+        return NAN;
+    double all = sq - square_of_sum(s) / (double)n;
+    return all > 1e-10 * sq ? sse / all : NAN; /* below that it is rounding: all tokens are alike */
 }
 
 /* ---- building */

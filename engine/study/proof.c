@@ -336,14 +336,6 @@ static const char *relu_name(enum relu_kind r)
     return r == RELU_NEVER ? "never" : r == RELU_BEFORE ? "before selection" : "after selection";
 }
 
-static const char *select_name(enum select_kind k)
-{
-    static const char *const name[] = {
-        [SELECT_TOPK] = "topk",   [SELECT_ABSTOPK] = "abstopk",   [SELECT_THRESHOLD] = "threshold",
-        [SELECT_GATED] = "gated", [SELECT_GROUPMAX] = "groupmax", [SELECT_ALL] = "all"};
-    return name[k];
-}
-
 static struct table *facts_table(const struct dict_spec *s)
 {
     static const char *const names[DICT_N_FACTS] = {

@@ -105,15 +105,18 @@ static struct sha256 dict_hash(const struct lab *lab, const struct sha256 *weigh
 {
     const struct dict *d = lab->wb->dict;
     char point[POINT_NAME_MAX], hex[65];
+    struct strbuf facts;
+    strbuf_init(&facts);
     point_name(lab->wb->at, point);
     sha256_hex(weights, hex);
-    const struct dict_spec *s = d ? dict_spec(d) : NULL;
-    char *facts =
-        s ? xasprintf("%s %s n %d m %d k %d select %d relu %d centre %d", hex, point, (int)s->n,
-                      (int)s->m, (int)s->k, (int)s->select, (int)s->relu, s->centre)
-          : xstrdup("none");
-    struct sha256 hash = sha256_bytes(facts, strlen(facts));
-    free(facts);
+    if (d) {
+        strbuf_addf(&facts, "%s %s ", hex, point);
+        dict_spec_facts(dict_spec(d), &facts);
+    } else {
+        strbuf_adds(&facts, "none");
+    }
+    struct sha256 hash = sha256_bytes(facts.s, facts.len);
+    strbuf_release(&facts);
     return hash;
 }
 

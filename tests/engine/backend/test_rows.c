@@ -264,12 +264,108 @@ static void test_moves(void **state)
     lab_everywhere(moves, 4);
 }
 
+/* Sums in double; columns are added to what is there. */
+static void check_double_sums(struct lab *l, int32_t rows, int32_t n)
+{
+    const float *x = lab_random(l, (size_t)rows * (size_t)n),
+                *z = lab_random(l, (size_t)rows * (size_t)n);
+    const float zeros[2 * 130] = {0};
+    struct tensor tx = lab_put(l, rows, n, x), tz = lab_put(l, rows, n, z), none = {0};
+    struct tensor both = lab_tensor(l, rows, 2, DTYPE_F64, NULL),
+                  one = lab_tensor(l, rows, 2, DTYPE_F64, NULL),
+                  sum = lab_tensor(l, 1, n, DTYPE_F64, zeros),
+                  of_sum = lab_tensor(l, 1, 2, DTYPE_F64, NULL);
+    l->b->row_stats(l->b, both, tx, tz);
+    l->b->row_stats(l->b, one, tx, none);
+    l->b->col_sums(l->b, sum, tx, 1);
+    l->b->col_sums(l->b, sum, tensor_rows(tz, 0, rows), -1);
+    l->b->col_sums(l->b, sum, sum, 1); /* of doubles, and in place: twice as much */
+    l->b->row_stats(l->b, of_sum, sum, none);
+    double got[80 * 2], alone[80 * 2], column[130], square[2], want = 0;
+    l->b->get_f64(l->b, got, both);
+    l->b->get_f64(l->b, alone, one);
+    l->b->get_f64(l->b, column, sum);
+    l->b->get_f64(l->b, square, of_sum);
+    double *back = lab_host(l, (size_t)rows * (size_t)n * sizeof *back);
+    l->b->get_f64(l->b, back, tx);
+    for (int32_t t = 0; t < rows; t++) {
+        double sq = 0, se = 0;
+        for (int32_t i = 0; i < n; i++) {
+            double v = (double)x[at(t, i, n)], e = v - (double)z[at(t, i, n)];
+            sq += v * v, se += e * e;
+            assert_near(back[at(t, i, n)], v, 0);
+        }
+        assert_near(got[t * 2], sq, 1e-13 * sq);
+        assert_near(got[t * 2 + 1], se, 1e-13 * se);
+        assert_near(alone[t * 2], sq, 1e-13 * sq);
+        assert_near(alone[t * 2 + 1], 0, 0);
+    }
+    for (int32_t i = 0; i < n; i++) {
+        double s = 0;
+        for (int32_t t = 0; t < rows; t++)
+            s += 2 * ((double)x[at(t, i, n)] - (double)z[at(t, i, n)]);
+        assert_near(column[i], s, 1e-12);
+        want += s * s;
+    }
+    assert_near(square[0], want, 1e-11 * (1 + want));
+    lab_clear(l);
+}
+
+static void double_sums(struct lab *l)
+{
+    for (int i = 0; i < 30; i++)
+        check_double_sums(l, 1 + below(l, 70), 1 + below(l, 130));
+}
+static void test_double_sums(void **state)
+{
+    (void)state;
+    lab_everywhere(double_sums, 5);
+}
+
+/* Rows that are added where several may fall on one, and columns by number. */
+static void check_rows_add(struct lab *l, int32_t rows, int32_t n, int32_t picked)
+{
+    const float *y = lab_random(l, (size_t)rows * (size_t)n),
+                *x = lab_random(l, (size_t)picked * (size_t)n);
+    int32_t *id = lab_host(l, (size_t)picked * sizeof *id),
+            *col = lab_host(l, (size_t)picked * sizeof *col);
+    for (int32_t i = 0; i < picked; i++)
+        id[i] = below(l, rows), col[i] = below(l, n);
+    struct tensor ty = lab_put(l, rows, n, y), few = lab_put(l, rows, picked, NULL);
+    l->b->cols_get(l->b, few, ty, lab_put_i32(l, picked, 1, col));
+    l->b->rows_add(l->b, ty, lab_put(l, picked, n, x), lab_put_i32(l, picked, 1, id));
+    const float *got = lab_get(l, ty), *columns = lab_get(l, few);
+    for (int32_t t = 0; t < rows; t++) {
+        for (int32_t i = 0; i < n; i++) {
+            double sum = (double)y[at(t, i, n)];
+            for (int32_t j = 0; j < picked; j++)
+                sum += id[j] == t ? (double)x[at(j, i, n)] : 0;
+            assert_near(got[at(t, i, n)], sum, 2e-5);
+        }
+        for (int32_t j = 0; j < picked; j++)
+            assert_near(columns[at(t, j, picked)], y[at(t, col[j], n)], 0);
+    }
+    lab_clear(l);
+}
+
+static void rows_added(struct lab *l)
+{
+    for (int i = 0; i < 30; i++)
+        check_rows_add(l, 1 + below(l, 40), 1 + below(l, 130), 1 + below(l, 60));
+}
+static void test_rows_add(void **state)
+{
+    (void)state;
+    lab_everywhere(rows_added, 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_norm),        cmocka_unit_test(test_bad_norm),
         cmocka_unit_test(test_activations), cmocka_unit_test(test_gates),
         cmocka_unit_test(test_sums),        cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_double_sums), cmocka_unit_test(test_rows_add),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

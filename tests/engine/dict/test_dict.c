@@ -272,6 +272,48 @@ static void test_neurons(void **state)
     device_close(&dev);
 }
 
+/* No two specs that differ in a fact share a key. */
+static void test_facts_are_told_apart(void **state)
+{
+    (void)state;
+    struct dict_spec all[16];
+    int n = 0;
+    const struct dict_spec first = {
+        .at = {3, SITE_MLP_ACT}, .n = 24, .m = 48, .k = 4, .format = "glimt-sae 1"};
+#define OTHER(field, value) all[n] = first, all[n++].field = value
+    all[n++] = first;
+    OTHER(identity, true);
+    OTHER(at.layer, 2);
+    OTHER(at.site, SITE_MLP_OUT);
+    OTHER(n, 25);
+    OTHER(m, 49);
+    OTHER(k, 5);
+    OTHER(n_thresholds, 1);
+    OTHER(select, SELECT_ABSTOPK);
+    OTHER(select, SELECT_ALL);
+    OTHER(relu, RELU_BEFORE);
+    OTHER(relu, RELU_AFTER);
+    OTHER(centre, true);
+    OTHER(format, "sibbesen .pt");
+#undef OTHER
+    struct strbuf facts[16];
+    for (int i = 0; i < n; i++) {
+        strbuf_init(&facts[i]);
+        dict_spec_facts(&all[i], &facts[i]);
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(facts[i].s, facts[j].s);
+    }
+    struct dict_spec again = first; /* from elsewhere, the same */
+    again.source[DICT_FACT_K] = "option";
+    struct strbuf same;
+    strbuf_init(&same);
+    dict_spec_facts(&again, &same);
+    assert_string_equal(same.s, facts[0].s);
+    strbuf_release(&same);
+    while (n > 0)
+        strbuf_release(&facts[--n]);
+}
+
 struct author_case {
     const char *path, *name, *hook, *centre, *k_from;
     int32_t n, m, k, n_units;
@@ -417,6 +459,7 @@ static void test_hints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_facts_are_told_apart),
         cmocka_unit_test(test_own_format),
         cmocka_unit_test(test_push),
         cmocka_unit_test(test_neurons),
