@@ -130,4 +130,4 @@ complete -c glimt -n '__fish_seen_subcommand_from verify' -F
 complete -c glimt -n '__fish_seen_subcommand_from cache' -a 'list verify prune'
 complete -c glimt -n '__fish_seen_subcommand_from cache' -l sample -x -d 'verify: so many results, the last used first; default: 3'
 complete -c glimt -n '__fish_seen_subcommand_from cache' -l days -x -d 'prune: what was not used for N days'
-complete -c glimt -n '__fish_seen_subcommand_from cache' -l bytes -x -d 'prune: the longest unused, until the file has at most N bytes'
+complete -c glimt -n '__fish_seen_subcommand_from cache' -l bytes -x -d 'prune: packed weights, then the longest unused, until at most N bytes are left'

@@ -106,7 +106,7 @@ _glimt() {
     cache) own=( \
         '--sample=[verify\: so many results, the last used first; default\: 3]:value: ' \
         '--days=[prune\: what was not used for N days]:value: ' \
-        '--bytes=[prune\: the longest unused, until the file has at most N bytes]:value: ' \
+        '--bytes=[prune\: packed weights, then the longest unused, until at most N bytes are left]:value: ' \
         '*:operand:(list verify prune)' \
         ) ;;
     doctor) own=( \

@@ -132,6 +132,8 @@ struct weight_source { /* host memory; W is [out, in] */
 
 struct backend_caps {
     const char *device;   /* "cpu AVX-512, 2 threads" */
+    const char *layout;   /* of packed weights, with its version: what one device packed another of
+                             the same layout can take; NULL: weights are packed each time */
     enum dtype real;      /* of activations: F32; F64 on the device that others are compared with */
     int32_t rows_per_job; /* sub-batch that keeps one operation under about 10 ms */
 };
@@ -161,6 +163,13 @@ struct backend {
      * source. */
     struct weight *(*weight_new)(struct backend *, const struct weight_source *, unsigned uses,
                                  struct error *e);
+    /* The same without packing (NULL where caps.layout is): `packed` is what weight_packed gave for
+     * an equal source and uses, n bytes at a multiple of 64, borrowed like rows. Its values are not
+     * looked at; a wrong n is an error. */
+    struct weight *(*weight_take)(struct backend *, const struct weight_source *, unsigned uses,
+                                  const void *packed, size_t n, struct error *e);
+    /* What was packed, *n bytes, the weight's own; NULL: nothing. */
+    const void *(*weight_packed)(const struct weight *, size_t *n);
     void (*weight_free)(struct backend *, struct weight *);
     size_t (*weight_bytes)(const struct weight *); /* packed size */
     int32_t (*weight_in)(const struct weight *);   /* elements of a row */

@@ -36,6 +36,17 @@ static inline struct weight *device_weight_new(struct backend *b, const struct w
 {
     return b->weight_new(b, src, uses, e);
 }
+static inline struct weight *device_weight_take(struct backend *b, const struct weight_source *src,
+                                                unsigned uses, const void *packed, size_t n,
+                                                struct error *e)
+{
+    return b->weight_take(b, src, uses, packed, n, e);
+}
+static inline const void *device_weight_packed(const struct backend *b, const struct weight *w,
+                                               size_t *n)
+{
+    return b->weight_packed(w, n);
+}
 static inline void device_weight_free(struct backend *b, struct weight *w)
 {
     b->weight_free(b, w);

@@ -23,6 +23,8 @@ bool store_open(const char *dir, struct store **out, char *said, size_t n_said, 
 void store_close(struct store *);
 const char *store_path(const struct store *);
 bool store_is_network(const struct store *);
+/* Does a folder lie on a network filesystem? */
+bool store_on_network(const char *dir);
 
 /* Damage is met anywhere: a call fails, or a row that has to be there isn't. */
 bool store_is_damaged(const struct store *);

@@ -53,7 +53,6 @@ void store_vfs_register(void); /* once is enough; connections name it, STORE_VFS
 /* ---- place.c: the folder and the files in it */
 /* Makes dir where it is missing and returns its absolute name, the caller's; NULL and *e. */
 char *store_folder(const char *dir, struct error *e);
-bool store_on_network(const char *dir);
 bool store_type_is_network(uint32_t f_type); /* of statfs */
 /* Keeps other processes from opening or setting aside at the same time; −1: the filesystem has no
  * such lock. */

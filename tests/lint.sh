@@ -83,7 +83,7 @@ hits=$(git ls-files -co --exclude-standard '*.c' | grep -v '^engine/devices\.c$\
 [ -z "$hits" ] || say "a device is opened by device_open of engine/devices.h:"$'\n'"$hits"
 
 ambiguous='free|status|sync|alloc|put|get|norm|act|select|decode|add|copy'
-own='weight_new|weight_free|weight_bytes|weight_in|weight_rows|buf_free|kv_new|kv_free|add_outer|rows_get|rows_set|linear|xent|topn|attn'
+own='weight_new|weight_take|weight_packed|weight_free|weight_bytes|weight_in|weight_rows|buf_free|kv_new|kv_free|add_outer|rows_get|rows_set|linear|xent|topn|attn'
 hits=$(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui/*.[ch]' |
     grep -vE '^engine/(cpu/|reference/|backend\.h$|device\.h$|devices\.c$|run\.c$)' |
     xargs grep -nE -- "->($own)\(|(backend|\bb|\bbe)->($ambiguous)\(|[.>]buf->")

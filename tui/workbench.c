@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/devices.h"
 #include "engine/formats/hf.h"
+#include "tui/packing.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ struct opening {
     void (*progress)(void *, double, const char *);
     void *arg;
     const atomic_bool *cancel;
+    struct packing packing;
     char *model_dir;
     double from, to; /* shares of the whole that the current part takes */
     const char *what;
@@ -112,6 +114,14 @@ static char *short_name(const char *path, bool file)
     return name;
 }
 
+/* NULL: none. */
+static const char *sae_path(const struct opening *op)
+{
+    const struct options *o = op->o;
+    bool from_bundle = !o->sae && !o->model && op->wb->bundle;
+    return o->neurons ? NULL : o->sae ? o->sae : from_bundle ? op->wb->bundle->sae : NULL;
+}
+
 static bool open_model(struct opening *op)
 {
     struct workbench *wb = op->wb;
@@ -119,19 +129,27 @@ static bool open_model(struct opening *op)
     wb->model_name = op->o->model ? short_name(spec, false) : short_name(wb->bundle->path, true);
     if (!hf_resolve(spec, &op->model_dir, op->e))
         return false;
-    return model_open(wb->backend, op->model_dir, model_progress, op, &wb->model, op->e);
+    op->packing = (struct packing){.options = op->o,
+                                   .sae = sae_path(op),
+                                   .progress = op->progress,
+                                   .progress_arg = op->arg,
+                                   .cancel = op->cancel};
+    wb->packs = packing_begin(&op->packing);
+    return model_open(
+        wb->backend, op->model_dir,
+        &(struct model_how){.progress = model_progress, .progress_arg = op, .packs = wb->packs},
+        &wb->model, op->e);
 }
 
 static bool open_sae(struct opening *op)
 {
-    const struct options *o = op->o;
     struct workbench *wb = op->wb;
-    bool from_bundle = !o->sae && !o->model && wb->bundle;
-    const char *path = o->sae ? o->sae : from_bundle ? wb->bundle->sae : NULL;
-    if (o->neurons || !path)
+    const char *path = sae_path(op);
+    if (!path)
         return true;
     wb->sae_name = short_name(path, true);
-    struct dict_hint hint = {.hook = o->hook, .n_layers = model_config(wb->model)->n_layers};
+    struct dict_hint hint = {
+        .hook = op->o->hook, .n_layers = model_config(wb->model)->n_layers, .packs = wb->packs};
     return dict_open(wb->backend, path, &hint, &wb->dict, op->e);
 }
 
@@ -300,6 +318,8 @@ bool workbench_open_cancellable(const struct options *o,
         return false;
     }
     take_references(wb);
+    if (wb->packs)
+        packs_write(wb->packs);
     *out = wb;
     return true;
 }
@@ -314,10 +334,13 @@ void workbench_free(struct workbench *wb)
 {
     if (!wb)
         return;
+    packs_stop(
+        wb->packs);       /* it reads what the dictionaries and the model free, who read its maps */
     if (wb->dicts.n == 0) /* read, but not in its place yet */
         dict_free(wb->dict);
     dict_set_release(&wb->dicts);
     model_free(wb->model);
+    packs_free(wb->packs);
     tokenizer_free(wb->tokenizer);
     bundle_free(wb->bundle);
     device_close(wb->backend);

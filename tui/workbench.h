@@ -9,6 +9,7 @@
 
 struct workbench { /* owned by workbench_free; members may be NULL where noted */
     struct backend *backend;
+    struct packs *packs; /* packed weights that are kept; NULL: none */
     struct model *model;
     struct tokenizer *tokenizer;
     struct dict_set dicts; /* what units are of; empty: a model without an SAE, no --neurons */

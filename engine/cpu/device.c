@@ -186,6 +186,8 @@ static const struct backend vtable = {
     .get = cpu_get,
     .get_f64 = cpu_get_f64,
     .weight_new = cpu_weight_new,
+    .weight_take = cpu_weight_take,
+    .weight_packed = cpu_weight_packed,
     .weight_free = cpu_weight_free,
     .weight_bytes = cpu_weight_bytes,
     .weight_in = cpu_weight_in,
@@ -228,6 +230,8 @@ struct backend *cpu_backend_new_isa(int n_threads, enum isa isa, struct error *e
     int n = pool_threads(c->pool);
     snprintf(c->device, sizeof c->device, "cpu %s, %d thread%s", c->k->name, n, n == 1 ? "" : "s");
     c->backend.caps.device = c->device;
+    snprintf(c->layout, sizeof c->layout, "cpu %d, panels of %d", PANELS_VERSION, c->k->width);
+    c->backend.caps.layout = c->layout;
     return &c->backend;
 }
 

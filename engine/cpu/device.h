@@ -11,12 +11,14 @@ struct buf {
     size_t n;
 };
 
+#define PANELS_VERSION 1 /* of `packed` below, which is kept on disk: count up when it changes */
 struct weight {
     int32_t out, in;
     enum dtype type;
     enum order order;
     unsigned uses;
     const char *rows; /* USE_ROWS: the source, borrowed */
+    char *own;        /* the memory of `packed`; NULL where that is borrowed */
     char *packed; /* USE_PRODUCT: panels of `width` rows of W, each [in, width], zeros beyond the
                      last row */
     int32_t width, n_panels;
@@ -45,7 +47,7 @@ struct cpu {
     const struct kernels *k;
     struct pool *pool;
     struct error err; /* the first of an operation since `status` */
-    char device[64];
+    char device[64], layout[32];
     struct {
         char *bytes;
         size_t n;
@@ -103,6 +105,9 @@ void cpu_for_rows(struct cpu *, int32_t rows, int64_t cost, rows_fn *, void *arg
 /* weight.c */
 struct weight *cpu_weight_new(struct backend *, const struct weight_source *, unsigned uses,
                               struct error *);
+struct weight *cpu_weight_take(struct backend *, const struct weight_source *, unsigned uses,
+                               const void *packed, size_t n, struct error *);
+const void *cpu_weight_packed(const struct weight *, size_t *n);
 void cpu_weight_free(struct backend *, struct weight *);
 size_t cpu_weight_bytes(const struct weight *);
 int32_t cpu_weight_in(const struct weight *);

@@ -8,6 +8,9 @@
 #define PACK_DEPTH                                                                                 \
     64 /* columns of the source packed at a time: 32 lines of it stay in the first cache */
 
+#define PACK_GROUP                                                                                 \
+    16 /* panels that go through a transposed source together: a kilobyte of each of its rows */
+
 #define NOT_FINITE                                                                                 \
     "the value at [%d, %d] is no finite number, expected weights without NaNs and infinities"
 
@@ -16,6 +19,7 @@ struct pack {
     const struct weight *w;
     const char *src;
     const int32_t *rows; /* as in struct weight_source */
+    int32_t group;       /* panels of a task */
     atomic_int *bad;     /* panel */
 };
 
@@ -43,39 +47,58 @@ static int32_t source_row(const struct pack *p, int32_t row)
 PACK_OUT_IN(pack_out_in_16, uint16_t)
 PACK_OUT_IN(pack_out_in_32, uint32_t)
 
-static void pack_in_out(const struct pack *p, char *panel, int32_t first, int32_t n)
+/* Row k of the source has k of every panel: a group of panels goes through it together, so that
+ * what is read lies together. */
+static void pack_in_out(const struct pack *p, int32_t panel, int32_t n_panels)
 {
     const struct weight *w = p->w;
-    const size_t size = dtype_size(w->type);
+    const size_t size = dtype_size(w->type), step = (size_t)w->width * size;
+    char *to = w->packed + (size_t)panel * w->panel_bytes;
+    const int32_t first = panel * w->width,
+                  n = w->out - first < n_panels * w->width ? w->out - first : n_panels * w->width;
     for (int32_t k = 0; k < w->in; k++) {
-        const char *column = p->src + (size_t)k * (size_t)w->out * size;
-        char *to = panel + (size_t)k * (size_t)w->width * size;
-        if (!p->rows)
-            memcpy(to, column + (size_t)first * size, (size_t)n * size);
+        const char *from = p->src + (size_t)k * (size_t)w->out * size;
+        for (int32_t j = 0; !p->rows && j < n; j += w->width)
+            memcpy(to + (size_t)(j / w->width) * w->panel_bytes + (size_t)k * step,
+                   from + (size_t)(first + j) * size,
+                   (size_t)(n - j < w->width ? n - j : w->width) * size);
         for (int32_t j = 0; p->rows && j < n; j++)
-            memcpy(to + (size_t)j * size, column + (size_t)p->rows[first + j] * size, size);
+            memcpy(to + (size_t)(j / w->width) * w->panel_bytes + (size_t)k * step +
+                       (size_t)(j % w->width) * size,
+                   from + (size_t)p->rows[first + j] * size, size);
     }
 }
 
-static void pack_panel(void *arg, int thread, int64_t i)
+static void pack_panel(const struct pack *p, int32_t panel)
+{
+    const struct weight *w = p->w;
+    const int32_t first = panel * w->width,
+                  n = w->out - first < w->width ? w->out - first : w->width;
+    char *to = w->packed + (size_t)panel * w->panel_bytes;
+    if (dtype_size(w->type) == 2)
+        pack_out_in_16(p, to, first, n);
+    else
+        pack_out_in_32(p, to, first, n);
+}
+
+static void pack_group(void *arg, int thread, int64_t i)
 {
     (void)thread;
     const struct pack *p = arg;
     const struct weight *w = p->w;
-    size_t size = dtype_size(w->type);
-    int32_t first = (int32_t)i * w->width,
-            n = w->out - first < w->width ? w->out - first : w->width;
-    char *panel = w->packed + (size_t)i * w->panel_bytes;
-    if (n < w->width)
-        memset(panel, 0, w->panel_bytes);
+    const int32_t first = (int32_t)i * p->group,
+                  end = w->n_panels - first < p->group ? w->n_panels : first + p->group;
+    if (end == w->n_panels && w->out % w->width != 0)
+        memset(w->packed + (size_t)(end - 1) * w->panel_bytes, 0, w->panel_bytes);
     if (w->order == ORDER_IN_OUT)
-        pack_in_out(p, panel, first, n);
-    else if (size == 2)
-        pack_out_in_16(p, panel, first, n);
-    else
-        pack_out_in_32(p, panel, first, n);
-    if (!p->k->all_finite(panel, w->type, w->panel_bytes / size)) /* while it is near */
-        row_is_bad(p->bad, (int32_t)i);
+        pack_in_out(p, first, end - first);
+    for (int32_t panel = first; panel < end; panel++) {
+        if (w->order == ORDER_OUT_IN)
+            pack_panel(p, panel);
+        if (!p->k->all_finite(w->packed + (size_t)panel * w->panel_bytes, w->type,
+                              w->panel_bytes / dtype_size(w->type))) /* while it is near */
+            row_is_bad(p->bad, panel);
+    }
 }
 
 /* Names the first value of the panel that is not finite, by its place in the source. */
@@ -95,23 +118,37 @@ static bool refuse_panel(const struct pack *p, int32_t panel, struct error *e)
     return true;
 }
 
-static bool pack(struct cpu *c, struct weight *w, const struct weight_source *src, struct error *e)
+/* Fills in the shape of the panels. */
+static bool plan(struct cpu *c, struct weight *w, struct error *e)
 {
-    size_t total = 0;
     w->width = c->k->width;
     w->n_panels = (w->out - 1) / w->width + 1;
-    if (!size_mul((size_t)w->width * dtype_size(w->type), (size_t)w->in, &w->panel_bytes) ||
-        !size_mul(w->panel_bytes, (size_t)w->n_panels, &total))
-        return error_set(e, ERROR_INPUT, "cpu: a weight [%d, %d] is too large", w->out, w->in);
-    w->packed = cpu_alloc(total);
+    return (size_mul((size_t)w->width * dtype_size(w->type), (size_t)w->in, &w->panel_bytes) &&
+            size_mul(w->panel_bytes, (size_t)w->n_panels, &w->packed_bytes)) ||
+           error_set(e, ERROR_INPUT, "cpu: a weight [%d, %d] is too large", w->out, w->in);
+}
+
+static bool pack(struct cpu *c, struct weight *w, const struct weight_source *src, struct error *e)
+{
+    w->own = w->packed = cpu_alloc(w->packed_bytes);
     if (w->packed == NULL)
         return error_set(e, ERROR_SYSTEM, "cpu: no memory for a weight [%d, %d], %zu bytes", w->out,
-                         w->in, total);
-    w->packed_bytes = total;
+                         w->in, w->packed_bytes);
     atomic_int bad = INT32_MAX;
     struct pack p = {.k = c->k, .w = w, .src = src->data, .rows = src->rows, .bad = &bad};
-    pool_run(c->pool, w->n_panels, pack_panel, &p);
+    p.group = w->order == ORDER_IN_OUT ? PACK_GROUP : 1;
+    pool_run(c->pool, (w->n_panels - 1) / p.group + 1, pack_group, &p);
     return bad == INT32_MAX || refuse_panel(&p, bad, e);
+}
+
+/* Panels that were packed before, in memory that is not the weight's. */
+static bool take(struct weight *w, const void *packed, size_t n, struct error *e)
+{
+    if (n != w->packed_bytes || (uintptr_t)packed % 64 != 0)
+        return error_set(e, ERROR_INPUT, "cpu: %zu packed bytes of a weight [%d, %d], expected %zu",
+                         n, w->out, w->in, w->packed_bytes);
+    w->packed = (char *)(uintptr_t)packed;
+    return true;
 }
 
 static bool check_source(const struct weight_source *src, unsigned uses, struct error *e)
@@ -127,9 +164,10 @@ static bool check_source(const struct weight_source *src, unsigned uses, struct 
     return true;
 }
 
-struct weight *cpu_weight_new(struct backend *b, const struct weight_source *src, unsigned uses,
-                              struct error *e)
+static struct weight *weight_of(struct backend *b, const struct weight_source *src, unsigned uses,
+                                const void *packed, size_t n, struct error *e)
 {
+    struct cpu *c = cpu_of(b);
     if (!check_source(src, uses, e))
         return NULL;
     struct weight *w = xcalloc(1, sizeof *w);
@@ -137,18 +175,37 @@ struct weight *cpu_weight_new(struct backend *b, const struct weight_source *src
     w->uses = uses;
     if (uses & USE_ROWS)
         w->rows = src->data;
-    if ((uses & USE_PRODUCT) && !pack(cpu_of(b), w, src, e)) {
+    if ((uses & USE_PRODUCT) &&
+        !(plan(c, w, e) && (packed ? take(w, packed, n, e) : pack(c, w, src, e)))) {
         cpu_weight_free(b, w);
         return NULL;
     }
     return w;
 }
 
+struct weight *cpu_weight_new(struct backend *b, const struct weight_source *src, unsigned uses,
+                              struct error *e)
+{
+    return weight_of(b, src, uses, NULL, 0, e);
+}
+
+struct weight *cpu_weight_take(struct backend *b, const struct weight_source *src, unsigned uses,
+                               const void *packed, size_t n, struct error *e)
+{
+    return weight_of(b, src, uses, packed, n, e);
+}
+
+const void *cpu_weight_packed(const struct weight *w, size_t *n)
+{
+    *n = w->packed ? w->packed_bytes : 0;
+    return w->packed;
+}
+
 void cpu_weight_free(struct backend *b, struct weight *w)
 {
     (void)b;
     if (w)
-        free(w->packed);
+        free(w->own);
     free(w);
 }
 

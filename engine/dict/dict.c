@@ -37,6 +37,30 @@ static bool put_vector(struct dict *d, const float *v, int32_t n, struct tensor 
     return true;
 }
 
+/* The bias with W_e·b_p folded in, from what is kept (which saves reading W_e) or by computing it.
+ */
+static void fold(struct dict *d, const struct dict_parts *p, const float *bp)
+{
+    const size_t n = (size_t)d->spec.m * sizeof *d->bias;
+    size_t found = 0;
+    if (!d->packs) {
+        fold_bias(p->encoder, p->order, bp, d->bias);
+        return;
+    }
+    char *what = xasprintf("bias %s less %s times %s, order %d", p->encoder_bias, p->encoder->name,
+                           p->decoder_bias, (int)p->order);
+    const void *kept = packs_find(d->packs, p->encoder->file, what, &found);
+    if (kept && found == n) {
+        memcpy(d->bias, kept, n);
+    } else {
+        if (kept)
+            packs_distrust(d->packs, p->encoder->file, what);
+        fold_bias(p->encoder, p->order, bp, d->bias);
+        packs_put(d->packs, p->encoder->file, what, d->bias, n);
+    }
+    free(what);
+}
+
 static bool open_biases(struct dict *d, const struct dict_parts *p, struct error *e)
 {
     const struct dict_spec *s = &d->spec;
@@ -47,7 +71,7 @@ static bool open_biases(struct dict *d, const struct dict_parts *p, struct error
         float *bp = read_vector(d->tensors, p->decoder_bias, s->n, e);
         bool ok = bp && put_vector(d, bp, s->n, &d->decoder_bias, e);
         if (ok && s->centre)
-            fold_bias(p->encoder, p->order, bp, d->bias);
+            fold(d, p, bp);
         free(bp);
         if (!ok)
             return false;
@@ -58,13 +82,15 @@ static bool open_biases(struct dict *d, const struct dict_parts *p, struct error
 static bool open_weights(struct dict *d, const struct dict_parts *p, struct error *e)
 {
     struct backend *b = d->backend;
-    d->encoder = pack_weight(b, d->tensors, p->encoder, p->order, NULL, USE_PRODUCT | USE_ROWS, e);
+    d->encoder =
+        pack_weight(b, d->tensors, p->encoder, p->order, NULL, USE_PRODUCT | USE_ROWS, d->packs, e);
     if (!d->encoder)
         return false;
     d->bytes += device_weight_bytes(b, d->encoder);
     d->decoder = d->encoder;
     if (p->decoder) {
-        d->decoder = pack_weight(b, d->tensors, p->decoder, ORDER_OUT_IN, NULL, USE_ROWS, e);
+        d->decoder =
+            pack_weight(b, d->tensors, p->decoder, ORDER_OUT_IN, NULL, USE_ROWS, d->packs, e);
         if (!d->decoder)
             return false;
         d->bytes += device_weight_bytes(b, d->decoder);
@@ -142,7 +168,7 @@ static bool check_bias(const struct dict *d, const struct dict_parts *p, struct 
 static bool open_file(struct dict *d, const struct dict_hint *hint, struct error *e)
 {
     struct dict_parts parts = {0};
-    if (!tensors_open(d->path, &d->tensors, e))
+    if (!tensors_open(d->path, &d->tensors, e) || (d->packs && !packs_add(d->packs, d->tensors, e)))
         return false;
     bool (*read)(const struct tensors *, const char *, const struct dict_hint *, struct dict_spec *,
                  struct dict_parts *, struct error *) =
@@ -188,7 +214,9 @@ bool dict_open(struct backend *b, const char *path, const struct dict_hint *hint
     bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     d->backend = b;
     d->path = folder ? file_in(path, e) : xstrdup(path);
+    d->packs = hint ? hint->packs : NULL;
     if (!d->path || !open_file(d, hint ? hint : &nothing, e)) {
+        packs_stop(d->packs);
         dict_free(d);
         return error_prefix(e, "opening SAE %s", path);
     }

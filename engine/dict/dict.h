@@ -37,10 +37,12 @@ struct dict_spec {
                                          "config", "default" */
 };
 
+struct packs;
 struct dict_hint { /* what the user or the bundle says; zero: nothing */
     const char *hook;
     int32_t k;
     int32_t n_layers; /* of the model that it is for: bounds the hook's layer, places final_norm */
+    struct packs *packs; /* where packed weights are kept, which outlives the dict; NULL: nowhere */
 };
 
 /* Opens an SAE file (or folder) for a device: glimt's .safetensors or the authors' .pt (SAE with a

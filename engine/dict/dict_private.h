@@ -10,6 +10,7 @@ struct dict {
     struct backend *backend; /* NULL: neurons */
     char *path;
     struct tensors *tensors; /* rows are gathered from its mapping */
+    struct packs *packs;     /* the user's; NULL: none */
     const struct named_tensor *decoder_source;
     size_t bytes;
     struct weight *encoder;     /* [m, n], products and rows */

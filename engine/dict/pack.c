@@ -3,9 +3,51 @@
 #include "engine/device.h"
 #include <stdlib.h>
 
+/* All that the packed form depends on beside the file; the caller frees. */
+static char *packed_as(const struct backend *b, const struct named_tensor *t,
+                       const struct weight_source *s)
+{
+    char rows[65] = "all";
+    if (s->rows) {
+        struct sha256 h = sha256_bytes(s->rows, (size_t)s->out * sizeof *s->rows);
+        sha256_hex(&h, rows);
+    }
+    return xasprintf("%s: %s [%d, %d] of dtype %d, order %d, rows %s", b->caps.layout, t->name,
+                     s->out, s->in, (int)s->type, (int)s->order, rows);
+}
+
+static struct weight *take(struct backend *b, const struct named_tensor *t,
+                           const struct weight_source *s, unsigned uses, const char *what,
+                           struct packs *packs)
+{
+    size_t n;
+    const void *packed = packs_find(packs, t->file, what, &n);
+    struct weight *w = packed ? device_weight_take(b, s, uses, packed, n, NULL) : NULL;
+    if (packed && !w)
+        packs_distrust(packs, t->file, what);
+    return w;
+}
+
+static struct weight *take_or_pack(struct backend *b, const struct named_tensor *t,
+                                   const struct weight_source *s, unsigned uses,
+                                   struct packs *packs, struct error *e)
+{
+    if (!packs || !b->caps.layout || !(uses & USE_PRODUCT))
+        return device_weight_new(b, s, uses, e);
+    char *what = packed_as(b, t, s);
+    struct weight *w = take(b, t, s, uses, what, packs);
+    if (!w && (w = device_weight_new(b, s, uses, e)) != NULL) {
+        size_t n;
+        const void *packed = device_weight_packed(b, w, &n);
+        packs_put(packs, t->file, what, packed, n);
+    }
+    free(what);
+    return w;
+}
+
 struct weight *pack_weight(struct backend *b, const struct tensors *ts,
                            const struct named_tensor *t, enum order order, const int32_t *rows,
-                           unsigned uses, struct error *e)
+                           unsigned uses, struct packs *packs, struct error *e)
 {
     int64_t out = t->dim[order == ORDER_OUT_IN ? 0 : 1], in = t->dim[order == ORDER_OUT_IN ? 1 : 0];
     if (out < 1 || in < 1 || out > INT32_MAX || in > INT32_MAX) {
@@ -13,14 +55,14 @@ struct weight *pack_weight(struct backend *b, const struct tensors *ts,
                   t->file, t->name, (long long)t->dim[0], (long long)t->dim[1], INT32_MAX);
         return NULL;
     }
-    struct weight *w = device_weight_new(b,
-                                         &(struct weight_source){.type = (enum dtype)t->type,
-                                                                 .out = (int32_t)out,
-                                                                 .in = (int32_t)in,
-                                                                 .order = order,
-                                                                 .data = t->data,
-                                                                 .rows = rows},
-                                         uses, e);
+    struct weight *w = take_or_pack(b, t,
+                                    &(struct weight_source){.type = (enum dtype)t->type,
+                                                            .out = (int32_t)out,
+                                                            .in = (int32_t)in,
+                                                            .order = order,
+                                                            .data = t->data,
+                                                            .rows = rows},
+                                    uses, packs, e);
     if (!w)
         error_prefix(e, "%s: %s", t->file, t->name);
     tensors_done(ts, t);

@@ -2,15 +2,18 @@
  * engine/. */
 #ifndef GLIMT_DICT_PACK_H
 #define GLIMT_DICT_PACK_H
+#include "engine/formats/packs.h"
 #include "engine/formats/tensors.h"
 
 /* Packs a two-dimensional tensor, already checked by tensors_need, as a weight: [out, in] or, with
  * ORDER_IN_OUT, [in, out]; drops the source's pages. With USE_ROWS the weight goes on reading the
  * file's mapping. A value that is not finite is refused: with USE_PRODUCT here, rows that are only
- * gathered when they are (backend.h). rows: as in struct weight_source, or NULL. NULL and *e on
+ * gathered when they are (backend.h). rows: as in struct weight_source, or NULL. What is packed is
+ * taken from `packs` (which the weight then reads) or put there, which may be NULL. NULL and *e on
  * failure. */
 struct weight *pack_weight(struct backend *, const struct tensors *, const struct named_tensor *,
-                           enum order, const int32_t *rows, unsigned uses, struct error *e);
+                           enum order, const int32_t *rows, unsigned uses, struct packs *,
+                           struct error *e);
 /* The tensor `name` of shape [n], every value finite, as an f32 vector [1, n] of the device, its
  * element i the source's element order[i] (NULL: i); the caller frees out->buf. */
 bool pack_vector(struct backend *, const struct tensors *, const char *name, int32_t n,

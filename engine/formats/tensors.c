@@ -253,6 +253,16 @@ void tensors_close(struct tensors *ts)
     free(ts);
 }
 
+size_t tensors_files(const struct tensors *ts)
+{
+    return ts->n_files;
+}
+
+const char *tensors_file(const struct tensors *ts, size_t i)
+{
+    return ts->file[i].path;
+}
+
 size_t tensors_count(const struct tensors *ts)
 {
     return ts->n;

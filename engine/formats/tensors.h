@@ -26,6 +26,8 @@ struct tensors;
 /* path: a .safetensors or .pt file, or a folder with model.safetensors or its index. */
 bool tensors_open(const char *path, struct tensors **out, struct error *e);
 void tensors_close(struct tensors *);
+size_t tensors_files(const struct tensors *); /* how many, and their paths */
+const char *tensors_file(const struct tensors *, size_t i);
 size_t tensors_count(const struct tensors *);
 const struct named_tensor *tensors_at(const struct tensors *, size_t i);
 const struct named_tensor *tensors_find(const struct tensors *,

@@ -15,8 +15,7 @@ struct opening { /* what the steps of model_open share */
     int32_t *qkv_rows;  /* where rows of q, of k, of v stand among those of the file */
     const char *prefix; /* "gpt_neox." or "" */
     struct error *e;
-    void (*progress)(void *, double);
-    void *arg;
+    const struct model_how *how;
 };
 
 static void full_name(const struct opening *o, int32_t layer, const char *part, const char *kind,
@@ -52,8 +51,9 @@ static struct weight *open_weight(struct opening *o, const char *name, int32_t o
 {
     const struct named_tensor *t =
         tensors_need(o->m->tensors, name, 2, (const int64_t[]){out, in}, o->e);
-    struct weight *w =
-        t ? pack_weight(o->m->backend, o->m->tensors, t, ORDER_OUT_IN, rows, uses, o->e) : NULL;
+    struct weight *w = t ? pack_weight(o->m->backend, o->m->tensors, t, ORDER_OUT_IN, rows, uses,
+                                       o->how->packs, o->e)
+                         : NULL;
     if (w)
         o->m->bytes += device_weight_bytes(o->m->backend, w);
     return w;
@@ -160,15 +160,16 @@ static bool check_config(const struct model_config *c, const char *dir, struct e
 
 static void said(const struct opening *o, double share)
 {
-    if (o->progress)
-        o->progress(o->arg, share);
+    if (o->how->progress)
+        o->how->progress(o->how->progress_arg, share);
 }
 
 static bool open_all(struct opening *o)
 {
     struct model *m = o->m;
     if (!hf_config_read(m->dir, &m->config, o->e) || !check_config(&m->config, m->dir, o->e) ||
-        !tensors_open(m->dir, &m->tensors, o->e))
+        !tensors_open(m->dir, &m->tensors, o->e) ||
+        (o->how->packs && !packs_add(o->how->packs, m->tensors, o->e)))
         return false;
     if (!tensors_find(m->tensors, "gpt_neox.embed_in.weight") &&
         tensors_find(m->tensors, "embed_in.weight"))
@@ -188,16 +189,18 @@ static bool open_all(struct opening *o)
     return open_norm(o, -1, "final_layer_norm", &m->final_norm);
 }
 
-bool model_open(struct backend *b, const char *dir, void (*progress)(void *, double), void *arg,
-                struct model **out, struct error *e)
+bool model_open(struct backend *b, const char *dir, const struct model_how *how, struct model **out,
+                struct error *e)
 {
+    static const struct model_how nothing;
     struct model *m = xcalloc(1, sizeof *m);
     m->backend = b;
     m->dir = xstrdup(dir);
-    struct opening o = {.m = m, .prefix = "gpt_neox.", .e = e, .progress = progress, .arg = arg};
+    struct opening o = {.m = m, .prefix = "gpt_neox.", .e = e, .how = how ? how : &nothing};
     const bool ok = open_all(&o);
     free(o.qkv_rows);
     if (!ok) {
+        packs_stop(o.how->packs);
         model_free(m);
         return error_prefix(e, "opening model %s", dir);
     }

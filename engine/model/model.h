@@ -12,11 +12,18 @@
 #include "engine/run.h"
 
 struct model;
+struct packs; /* engine/formats/packs.h */
 
-/* Reads config.json and the safetensors of `dir` (one file or shards), packs tensor by tensor.
- * `progress` (may be NULL) hears the share done, 0 … 1. The caller owns *out. */
-bool model_open(struct backend *, const char *dir, void (*progress)(void *, double), void *arg,
-                struct model **out, struct error *e);
+struct model_how {                    /* zero: nothing */
+    void (*progress)(void *, double); /* hears the share done, 0 … 1; may be NULL */
+    void *progress_arg;
+    struct packs
+        *packs; /* where packed weights are kept, which outlives the model; NULL: nowhere */
+};
+/* Reads config.json and the safetensors of `dir` (one file or shards), packs tensor by tensor. how
+ * may be NULL. The caller owns *out. */
+bool model_open(struct backend *, const char *dir, const struct model_how *how, struct model **out,
+                struct error *e);
 void model_free(struct model *);
 const struct model_config *model_config(const struct model *);
 const char *model_dir(const struct model *);

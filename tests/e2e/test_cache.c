@@ -2,6 +2,7 @@
  * interrupted or killed goes on to the same result, two programs share a file, and a file that is
  * no good is set aside. */
 #include "store/store_private.h"
+#include "tests/support/hash_weights.h"
 #include "tests/support/journey.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -584,6 +585,78 @@ static void test_a_full_disk(void **state)
     expect_sound(&p);
 }
 
+/* ---- packed weights of a file that is large enough */
+static void analysed(const struct run_how *how, const char *model, const char *cache,
+                     struct run_result *r)
+{
+    run_glimt(r, how, "analyze", "Hej verden", "--json", "--neurons=1", "--model", model, cache,
+              NULL);
+    expect_done(r);
+}
+
+static json_t *packed_of(json_t *root)
+{
+    json_t *packed = json_object_get(root, "packed");
+    assert_non_null(packed);
+    return packed;
+}
+
+static void test_a_large_model_is_packed_once(void **state)
+{
+    (void)state;
+    need_demo();
+    if (getenv("GLIMT_QUICK")) {
+        print_message("GLIMT_QUICK: no large files\n");
+        skip();
+    }
+    struct place p;
+    struct run_result plain, r;
+    char model[160];
+    place_init(&p, "packed");
+    snprintf(model, sizeof model, "%s", scratch_path("large"));
+    assert_int_equal(mkdir(model, 0700), 0);
+    hash_model_write(model, &(struct hash_model){.name = "large",
+                                                 .n_layers = 1,
+                                                 .d_model = 512,
+                                                 .d_mlp = 2048,
+                                                 .n_heads = 8,
+                                                 .n_vocab = 70000,
+                                                 .n_ctx = 64,
+                                                 .rotary_pct = .25,
+                                                 .tied = true,
+                                                 .exponent = 4,
+                                                 .type = DTYPE_F32});
+    char *tokenizer = NULL;
+    assert_true(asprintf(&tokenizer, "%s/tokenizer.json", model) > 0);
+    copy_file("store/demo/model/tokenizer.json", tokenizer);
+    free(tokenizer);
+    analysed(&p.how, model, "--cache=none", &plain);
+    assert_int_equal(access(p.dir, F_OK), -1);
+    /* each writes what it has the time for */
+    int files = 0;
+    for (int i = 0; i < 100 && files < 5; i++) {
+        analysed(&p.how, model, "--seed=0", &r);
+        assert_string_equal(r.out, plain.out);
+        run_release(&r);
+        json_t *root = JSON_OF(&p.how, "cache");
+        const int now = get_whole(packed_of(root), "files");
+        assert_true(now >= files);
+        files = now;
+        json_decref(root);
+    }
+    assert_int_equal(files, 5); /* four of the layer, the unembedding */
+    analysed(&p.how, model, "--seed=0", &r);
+    assert_string_equal(r.out, plain.out);
+    run_release(&r);
+    json_t *root = JSON_OF(&p.how, "cache", "prune", "--days=1");
+    assert_int_equal(get_whole(packed_of(root), "files"), 5);
+    json_decref(root);
+    root = JSON_OF(&p.how, "cache", "prune", "--bytes=200000");
+    assert_int_equal(get_whole(packed_of(root), "files"), 0);
+    json_decref(root);
+    run_release(&plain);
+}
+
 static void test_no_cache_to_be_had(void **state)
 {
     (void)state;
@@ -621,6 +694,7 @@ int main(void)
         cmocka_unit_test(test_a_file_that_is_no_good_is_set_aside),
         cmocka_unit_test(test_a_damaged_page_heals_in_the_command_that_meets_it),
         cmocka_unit_test(test_a_full_disk),
+        cmocka_unit_test(test_a_large_model_is_packed_once),
         cmocka_unit_test(test_no_cache_to_be_had),
     };
     return cmocka_run_group_tests_name("the cache by the command line", tests, journey_begin,

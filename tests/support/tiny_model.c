@@ -172,7 +172,7 @@ void tiny_open(struct tiny_model *t, const struct tiny_spec *spec)
     tiny_write(t->dir, spec);
     t->backend = cpu_backend_new(spec->threads > 0 ? spec->threads : 1, &e);
     snprintf(path, sizeof path, "%s/model", t->dir);
-    if (!t->backend || !model_open(t->backend, path, NULL, NULL, &t->model, &e) ||
+    if (!t->backend || !model_open(t->backend, path, NULL, &t->model, &e) ||
         !tokenizer_open(path, &t->tokenizer, &e) || !point_parse(spec->hook, LAYERS, &t->at, &e))
         die(path, &e);
     if (spec->rows_per_job > 0)

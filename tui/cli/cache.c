@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/text/utf8.h"
 #include "tui/cli/study.h"
+#include "tui/packing.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +19,33 @@ static const struct option_row cache_options[] = {
      AT(sample), .min = 1, .max = INT32_MAX},
     {"days", "N", "prune: what was not used for N days", OPTION_REAL, AT(days), .min = 0,
      .max = 100000},
-    {"bytes", "N", "prune: the longest unused, until the file has at most N bytes", OPTION_REAL,
-     AT(bytes), .min = 0, .max = INT64_C(1) << 60},
+    {"bytes", "N", "prune: packed weights, then the longest unused, until at most N bytes are left",
+     OPTION_REAL, AT(bytes), .min = 0, .max = INT64_C(1) << 60},
     {.name = NULL},
 };
 #undef AT
 static const struct cache_values cache_defaults = {.sample = 3, .days = -1, .bytes = -1};
+
+/* What lies in packed/, beside the file of the store. */
+static char *packed_folder(const struct cli *cli)
+{
+    char *cache = cache_folder(&cli->opt), *dir = cache ? packing_folder(cache) : NULL;
+    free(cache);
+    return dir;
+}
+
+static struct packs_size packed_size(const struct cli *cli)
+{
+    char *dir = packed_folder(cli);
+    struct packs_size size = packs_count(dir);
+    free(dir);
+    return size;
+}
+
+static json_t *packed_json(struct packs_size s)
+{
+    return json_pack("{s:I, s:I}", "files", (json_int_t)s.files, "bytes", (json_int_t)s.bytes);
+}
 
 static bool open_cache(struct cli *cli, struct store **store, struct error *e)
 {
@@ -91,15 +113,20 @@ static bool list(struct cli *cli, struct store *store, struct error *e)
         return false;
     struct table *t = entries_table(entry, n);
     struct table_text how = output_table(cli);
+    const struct packs_size packed = packed_size(cli);
     if (cli->opt.output == OUTPUT_JSON) {
-        output_json(cli, json_pack("{s:o, s:I, s:o}", "path", json_text(store_path(store)), "bytes",
-                                   (json_int_t)store_bytes(store), "rows", table_json(t)));
+        output_json(cli, json_pack("{s:o, s:I, s:o, s:o}", "path", json_text(store_path(store)),
+                                   "bytes", (json_int_t)store_bytes(store), "packed",
+                                   packed_json(packed), "rows", table_json(t)));
     } else if (cli->opt.output == OUTPUT_CSV) {
         table_write_csv(t, &cli->out);
     } else {
         strbuf_addf(&cli->out, "%s: %.1f MB%s\n", store_path(store),
                     (double)store_bytes(store) * 1e-6,
                     store_is_network(store) ? ", on a network filesystem" : "");
+        if (packed.files > 0)
+            strbuf_addf(&cli->out, "packed weights beside it: %.1f MB in %" PRId64 " files\n",
+                        (double)packed.bytes * 1e-6, packed.files);
         if (n > 0)
             table_write_text(t, &how, &cli->out);
     }
@@ -209,6 +236,7 @@ static bool verify(struct cli *cli, const struct cache_values *v, struct error *
     return ok;
 }
 
+/* Packed weights first: they are made anew in seconds. */
 static bool prune(struct cli *cli, struct store *store, const struct cache_values *v,
                   struct error *e)
 {
@@ -217,14 +245,30 @@ static bool prune(struct cli *cli, struct store *store, const struct cache_value
         return error_set(e, ERROR_INPUT,
                          "cache prune: found neither, expected --days N or --bytes "
                          "N");
-    if (!store_prune(store, v->days, v->bytes < 0 ? -1 : (int64_t)v->bytes, &removed, e))
+    const int64_t most = v->bytes < 0 ? -1 : (int64_t)v->bytes, results = store_bytes(store);
+    char *dir = packed_folder(cli);
+    const struct packs_size packed = packs_prune(dir, v->days,
+                                                 most < 0         ? -1
+                                                 : most > results ? most - results
+                                                                  : 0);
+    free(dir);
+    const struct packs_size left = packed_size(cli);
+    if (!store_prune(store, v->days,
+                     most < 0            ? -1
+                     : most > left.bytes ? most - left.bytes
+                                         : 0,
+                     &removed, e))
         return false;
-    if (cli->opt.output == OUTPUT_JSON)
-        output_json(cli, json_pack("{s:I, s:I}", "removed", (json_int_t)removed, "bytes",
-                                   (json_int_t)store_bytes(store)));
-    else
-        strbuf_addf(&cli->out, "%" PRId64 " removed, %.1f MB left\n", removed,
-                    (double)store_bytes(store) * 1e-6);
+    if (cli->opt.output == OUTPUT_JSON) {
+        output_json(cli, json_pack("{s:I, s:I, s:o}", "removed", (json_int_t)removed, "bytes",
+                                   (json_int_t)store_bytes(store), "packed", packed_json(left)));
+        return true;
+    }
+    strbuf_addf(&cli->out, "%" PRId64 " removed, %.1f MB left\n", removed,
+                (double)store_bytes(store) * 1e-6);
+    if (packed.files > 0)
+        strbuf_addf(&cli->out, "packed weights: %" PRId64 " files removed, %.1f MB left\n",
+                    packed.files, (double)left.bytes * 1e-6);
     return true;
 }
 

@@ -231,7 +231,7 @@ static void cut_is_of(const char *config_bos, int32_t n_ctx, bool wished, int32_
     fprintf(f, "%.*s%s%s", (int)(at - text), text, config_bos, at + strlen("\"bos_token_id\":0,"));
     assert_int_equal(fclose(f), 0);
     struct model *m = NULL;
-    if (!model_open(t.backend, dir, NULL, NULL, &m, &e))
+    if (!model_open(t.backend, dir, NULL, &m, &e))
         fail_msg("%s", e.text);
     struct cut cut = model_cut(m, t.tokenizer, wished);
     assert_int_equal(cut.context, n_ctx);

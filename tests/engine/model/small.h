@@ -44,7 +44,7 @@ static inline void fixture_open_on(struct fixture *f, int device, const struct h
     f->b = device == IN_DOUBLE ? reference_backend_new(DTYPE_F64, &e) : cpu_backend_new(2, &e);
     f->tolerance = device == IN_DOUBLE ? 0.05f : 1.0f;
     assert_no_error(&e);
-    bool ok = model_open(f->b, f->dir, NULL, NULL, &f->m, &e);
+    bool ok = model_open(f->b, f->dir, NULL, &f->m, &e);
     assert_no_error(&e);
     assert_true(ok);
     f->arena = arena_new(f->b);

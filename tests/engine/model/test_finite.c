@@ -51,7 +51,7 @@ static void write_model(struct fixture *f, bool sequential)
 static void must_open(struct fixture *f)
 {
     struct error e = {0};
-    if (!model_open(f->backend, f->dir, NULL, NULL, &f->model, &e))
+    if (!model_open(f->backend, f->dir, NULL, &f->model, &e))
         fail_msg("%s", e.text);
 }
 
@@ -101,7 +101,7 @@ static void test_weights(void **state)
             continue;
         float was = spoil(f.path, t->name, last, bad[i % 3]);
         e = (struct error){0};
-        assert_false(model_open(f.backend, f.dir, NULL, NULL, &f.model, &e));
+        assert_false(model_open(f.backend, f.dir, NULL, &f.model, &e));
         must_name(&e, t->name);
         must_name(&e, f.path);
         must_name(&e, "is no finite number");

@@ -36,7 +36,7 @@ static void child(const char *dir, int fd)
     struct report r = {.before = status_kib("VmRSS:") << 10};
     struct backend *b = cpu_backend_new(2, &e);
     struct model *m = NULL;
-    if (!b || !model_open(b, dir, NULL, NULL, &m, &e))
+    if (!b || !model_open(b, dir, NULL, &m, &e))
         _exit(1);
     r.packed = model_bytes(m);
     r.peak = status_kib("VmHWM:") << 10;

@@ -12,7 +12,7 @@ static void must_refuse(const char *dir, struct backend *b, const char *word)
 {
     struct model *m = NULL;
     struct error e = {0};
-    assert_false(model_open(b, dir, NULL, NULL, &m, &e));
+    assert_false(model_open(b, dir, NULL, &m, &e));
     assert_null(m);
     assert_int_equal(e.kind, ERROR_INPUT);
     if (!strstr(e.text, word))
@@ -93,7 +93,8 @@ static void test_progress(void **state)
     hash_model_write(dir, &base);
     struct model *m = NULL;
     double last = 0;
-    assert_true(model_open(b, dir, heard, &last, &m, &e));
+    assert_true(
+        model_open(b, dir, &(struct model_how){.progress = heard, .progress_arg = &last}, &m, &e));
     assert_true(last == 1.0);
     assert_int_equal(model_config(m)->n_ctx, 16);
     model_free(m);

@@ -161,7 +161,7 @@ static void test_neurons(void **state)
     spoil(path, "gpt_neox.layers.1.mlp.dense_h_to_4h.weight", 0, 3e38f);
     model_free(t.model);
     snprintf(path, sizeof path, "%s/model", t.dir);
-    assert_true(model_open(t.backend, path, NULL, NULL, &t.model, &e));
+    assert_true(model_open(t.backend, path, NULL, &t.model, &e));
     struct session *s = session_of(&t);
     struct wish w = {.generation = 1, .text = text, .n_text = sizeof text - 1, .watch = UNIT_NONE};
     session_set(s, &w);

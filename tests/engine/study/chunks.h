@@ -94,7 +94,7 @@ static inline void demo_open(struct demo *d)
                                              "store/demo/reference-en.txt"};
     struct error e = {0};
     *d = (struct demo){.backend = cpu_backend_new(1, &e)};
-    if (!d->backend || !model_open(d->backend, "store/demo/model", NULL, NULL, &d->model, &e) ||
+    if (!d->backend || !model_open(d->backend, "store/demo/model", NULL, &d->model, &e) ||
         !tokenizer_open("store/demo/model", &d->tokenizer, &e) ||
         !dict_open(d->backend, "store/demo/sae.safetensors", NULL, &d->dict, &e))
         fail_msg("demo: %s", e.text);

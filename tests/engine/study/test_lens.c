@@ -58,7 +58,7 @@ static void demo_open(struct demo *d, const char *hook, int32_t neurons)
     *d = (struct demo){0};
     d->backend = cpu_backend_new(2, &e);
     must(d->backend != NULL, &e);
-    must(model_open(d->backend, "store/demo/model", NULL, NULL, &d->model, &e), &e);
+    must(model_open(d->backend, "store/demo/model", NULL, &d->model, &e), &e);
     must(tokenizer_open("store/demo/model", &d->tokenizer, &e), &e);
     must(point_parse(hook, model_config(d->model)->n_layers, &d->in.at, &e), &e);
     if (neurons > 0)
