@@ -8,6 +8,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/study/harvest_private.h"
+#include "tests/support/counting.h"
 #include "tests/support/machine.h"
 #include "tui/workbench.h"
 #include <math.h>
@@ -119,6 +120,8 @@ static void bench(struct workbench *wb)
     double seconds[REPEATS];
     int64_t tokens = 0;
     params_init(&params, harvest_study.params);
+    counting_install(wb->backend);
+    struct counted crossed = {0};
     int32_t m = dict_spec(wb->dict)->m;
     for (int i = 0; i < REPEATS; i++) {
         struct study *s = NULL;
@@ -129,6 +132,7 @@ static void bench(struct workbench *wb)
             exit(1);
         }
         seconds[i] = now() - t;
+        crossed = counting_take();
         tokens = 0;
         for (int32_t k = 0; k < c->n_classes; k++)
             tokens += harvest_class(s, k)->tokens;
@@ -148,6 +152,8 @@ static void bench(struct workbench *wb)
            (long long)tokens, m, 2e-6 * n);
     printf("%-36s %12s %12s\n", "", "tokens/s", "us a token");
     printf("%-36s %12.0f %12.2f\n", "harvest", (double)tokens / took, took / (double)tokens * 1e6);
+    printf("%-36s %12.0f %12.0f bytes to the device and from it a token\n", "   crossing",
+           (double)crossed.put / (double)tokens, (double)crossed.got / (double)tokens);
     printf("%-36s %12.0f %12.2f\n", "floor of the products", 1 / floor_s, floor_s * 1e6);
     printf("%-36s %12.0f %12.2f  (%.0f %% of the harvest)\n", "dense statistics alone",
            (double)tokens / dense, dense / (double)tokens * 1e6, 100 * dense / took);

@@ -6,6 +6,7 @@
  * need at the rate at which this machine reads that many bytes again and again (measured here). */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
+#include "tests/support/counting.h"
 #include "tests/support/machine.h"
 #include "tui/workbench.h"
 #include <math.h>
@@ -192,6 +193,14 @@ static void reset_rows(void)
     rows.front = rows.back = rows.unembedded = 0;
 }
 
+/* What crossed between host and device since the last take. */
+static void report_crossing(const char *name, int n)
+{
+    const struct counted c = counting_take();
+    printf("%-44s %9.0f %9.0f %9.1f\n", name, (double)c.put / n, (double)c.got / n,
+           (double)c.allocs / n);
+}
+
 static void keypresses(struct bench *b, int32_t n, bool at_end)
 {
     double first[REPEATS], second[REPEATS], front = 0, back = 0, unembed = 0;
@@ -214,6 +223,8 @@ static void keypresses(struct bench *b, int32_t n, bool at_end)
             b->n_text++;
         }
         reset_rows();
+        if (i == 0)
+            counting_take();
         double t = now_ms();
         post(b);
         double one = until(b, t, latents_done), two = until(b, t, losses_done);
@@ -230,6 +241,7 @@ static void keypresses(struct bench *b, int32_t n, bool at_end)
     snprintf(name, sizeof name, "key at the %s of %d tokens -> losses", at_end ? "end" : "middle",
              n);
     report(name, second, REPEATS, floor_of(&b->cost, front, back, unembed));
+    report_crossing("   bytes to the device, from it; allocations", REPEATS);
 }
 
 static void sliders(struct bench *b, int32_t n)
@@ -243,10 +255,10 @@ static void sliders(struct bench *b, int32_t n)
     b->wish.refsets = true;
     post(b);
     to_idle(b);
+    counting_take();
     for (int i = 0; i < REPEATS; i++) {
         for (int32_t j = 0; j < b->wish.n_units; j++)
-            b->wish.unit[j] =
-                (struct chosen_unit){b->wish.unit[j].id.index, true, (float)(i + 1) / 10};
+            b->wish.unit[j] = (struct chosen_unit){b->wish.unit[j].id, true, (float)(i + 1) / 10};
         reset_rows();
         double t = now_ms();
         post(b);
@@ -262,6 +274,7 @@ static void sliders(struct bench *b, int32_t n)
     report("slider -> first look at the references", look, REPEATS,
            floor_of(&b->cost, 0, back_look, unembed_look));
     report("slider -> all references", all, REPEATS, floor_of(&b->cost, 0, back, unembed));
+    report_crossing("   bytes to the device, from it; allocations", REPEATS);
 }
 
 static void cold_opens(const char *bundle, const char *sentence)
@@ -296,6 +309,7 @@ static void bench_all(const char *bundle, struct workbench *wb)
     rows.last_layer = c->n_layers - 1;
     rows.attn = wb->backend->attn, rows.xent = wb->backend->xent;
     wb->backend->attn = counting_attn, wb->backend->xent = counting_xent;
+    counting_install(wb->backend);
     b.cost.flops =
         1e-3 * (d && !d->identity ? machine_product_rate(wb->backend, d->m, d->n)
                                   : machine_product_rate(wb->backend, c->d_mlp, c->d_model));

@@ -53,8 +53,8 @@ static void add_line(struct bytes *b, const struct line *l)
         b->losses += (double)malloc_usable_size(l->loss[t]);
     b->windows += (double)malloc_usable_size(l->window);
     for (int32_t i = 0; i < l->n_windows; i++) {
-        b->windows += (double)(malloc_usable_size(l->window[i].sum_x) +
-                               malloc_usable_size(l->window[i].rows));
+        b->windows += (double)malloc_usable_size(l->window[i].rows) +
+                      (double)l->window[i].sum_x.cols * sizeof(double); /* on the device */
     }
     b->n_tokens += l->tokens ? l->tokens->n : 0;
 }
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
                      .n_next = SESSION_MAX_NEXT,
                      .losses = true};
     for (int32_t i = 0; i < wb->n_chosen; i++)
-        w.unit[i] = (struct chosen_unit){.id = {0, wb->chosen[i]}, .fixed = true, .value = 2};
+        w.unit[i] = (struct chosen_unit){.id = wb->chosen[i], .fixed = true, .value = 2};
     double before = resident();
     session_set(s, &w);
     while (session_step(s, NULL) != STAGE_IDLE)

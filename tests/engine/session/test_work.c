@@ -1,6 +1,7 @@
 /* What the session does not do again: rows of operations are counted. */
 #include "engine/base/memory.h"
 #include "engine/session/session_private.h"
+#include "tests/support/counting.h"
 #include "tests/support/session_oracle.h"
 #include "tests/support/tiny_model.h"
 #include "tests/support/unit.h"
@@ -393,6 +394,39 @@ static void test_large_paste_is_progressive(void **state)
     free(text);
 }
 
+/* Once warm, neither a key at the end nor a slider makes a buffer; a slider's values go up and its
+ * losses come down, and nothing of the text's size does. */
+static void test_warm_steps_allocate_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct counted slider[2];
+    counting_install(f->t.backend);
+    for (int round = 0; round < 2; round++) {
+        char text[400] = "Rådet skal godkende det, og vi taler om det";
+        for (int i = 0; i < 20; i++) {
+            if (i == 10)
+                counting_take(); /* the first ones warm up */
+            strcat(text, i % 4 == 3 ? " " : "e");
+            set(f, text);
+            assert_true(i < 10 || counting_take().allocs == 0);
+        }
+        for (int i = 0; i < 8; i++) {
+            f->w.unit[0].value = (float)(i + 8 * round) / 2;
+            counting_take();
+            set(f, text);
+            slider[round] = counting_take();
+            assert_true(i < 2 || slider[round].allocs == 0);
+        }
+        assert_true(slider[round].put > 0 && slider[round].got > 0);
+        struct snapshot *p = look(f);
+        /* less than one row of the residual (32 floats) a token */
+        assert_true(slider[round].got < (int64_t)p->n_tokens * 32 * (int64_t)sizeof(float));
+        snapshot_unref(p);
+    }
+    assert_int_equal(slider[0].put, slider[1].put);
+    assert_int_equal(slider[0].got, slider[1].got);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +441,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_budget_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_far_lines_pass_through, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_paste_is_progressive, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_warm_steps_allocate_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,48 @@
+#include "tests/support/counting.h"
+
+static struct backend real;
+static struct counted counted;
+
+static int64_t host_bytes(struct tensor t) /* a device in double takes and gives floats */
+{
+    return (int64_t)t.rows * t.cols * (int64_t)(t.dtype == DTYPE_F64 ? 4 : dtype_size(t.dtype));
+}
+
+static struct buf *counting_alloc(struct backend *b, size_t n, struct error *e)
+{
+    counted.allocs++;
+    return real.alloc(b, n, e);
+}
+
+static struct kv *counting_kv_new(struct backend *b, int32_t first_layer, int32_t n_layers,
+                                  int32_t width, int32_t cap, struct error *e)
+{
+    counted.allocs++;
+    return real.kv_new(b, first_layer, n_layers, width, cap, e);
+}
+
+static void counting_put(struct backend *b, struct tensor dst, const void *src)
+{
+    counted.put += host_bytes(dst);
+    real.put(b, dst, src);
+}
+
+static void counting_get(struct backend *b, void *dst, struct tensor src)
+{
+    counted.got += host_bytes(src);
+    real.get(b, dst, src);
+}
+
+void counting_install(struct backend *b)
+{
+    real = *b, counted = (struct counted){0};
+    b->alloc = counting_alloc, b->kv_new = counting_kv_new;
+    b->put = counting_put, b->get = counting_get;
+}
+
+struct counted counting_take(void)
+{
+    struct counted c = counted;
+    counted = (struct counted){0};
+    return c;
+}
