@@ -19,7 +19,7 @@ HARDEN_LD = -pie -Wl,-z,relro,-z,now
 PKGS = ncursesw libutf8proc jansson nettle sqlite3 expat zlib liblzma
 TEST_PKGS = cmocka vterm
 BUILD_DEBS = gcc make pkg-config libncurses-dev libutf8proc-dev libjansson-dev nettle-dev libsqlite3-dev libexpat1-dev zlib1g-dev liblzma-dev ncurses-bin
-TEST_DEBS = libcmocka-dev libvterm-dev
+TEST_DEBS = libcmocka-dev libvterm-dev g++
 CHECK_DEBS = $(BUILD_DEBS) $(TEST_DEBS) valgrind clang libclang-rt-14-dev tmux ncurses-term bc clang-format procps
 
 CPPFLAGS += -I. -D_GNU_SOURCE -DGLIMT_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -37,8 +37,23 @@ FUZZ = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 TEST_O = $(patsubst %.c,$B/%.o,$(wildcard tests/support/*.c))
 BENCH = $(patsubst tests/bench/%.c,$B/tests/bench/%,$(wildcard tests/bench/bench_*.c))
 
+# The CUDA plugin: by the toolkit's compiler where there is one. Its kernels are C++ twice over: everywhere
+# they also run on the CPU, through gpu/shim, for the tests.
+NVCC ?= $(firstword $(wildcard /usr/local/cuda/bin/nvcc) $(shell command -v nvcc 2>/dev/null))
+CUDA = $(patsubst %/bin/nvcc,%,$(NVCC))
+CXX = $(if $(findstring ccache,$(CC)),ccache )g++
+CXXWARN = -Wall -Wextra -Wshadow -Wno-missing-field-initializers -Wno-unknown-pragmas
+CXXFLAGS += -std=c++17 $(OPT) $(CXXWARN) -fno-exceptions -fno-rtti $(HARDEN) $(SAN)
+ifeq ($(shell uname -m),x86_64)
+SHIM_O = $(patsubst %,$B/%.o,$(wildcard gpu/*.cu gpu/shim/*.cc)) $(patsubst %.c,$B/%.o,$(wildcard gpu/*.c))
+UNITS += $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/gpu/test_*.c)) $(patsubst tests/%.cc,$B/tests/%,$(wildcard tests/gpu/test_*.cc))
+endif
+
+# what is built when nothing is said
+everything: all $(if $(NVCC),$B/glimt-cuda.so)
 all: $B/glimt
-.PHONY: all
+.PHONY: all everything
+.DEFAULT_GOAL = everything
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -56,13 +71,39 @@ $B/%.o: %.c | $B/deps.ok
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(subst /,_,$(basename $<))) -MMD -MP -c -o $@ $<
 $B/tests/%: $B/tests/%.o $(TEST_O) $B/libglimt.a
 	@echo "  LD    $@"
-	@$(CC) $(LDFLAGS) -o $@ $< $(TEST_O) $B/libglimt.a $(LDLIBS) $(shell pkg-config --libs $(TEST_PKGS)) -lutil
+	@$(CC) $(LDFLAGS) -o $@ $< $(TEST_O) $(WITH_SHIM) $B/libglimt.a $(LDLIBS) $(shell pkg-config --libs $(TEST_PKGS)) -lutil
+# operations are tested on the plugin too, through the shim
+ON_SHIM = $(filter $B/tests/gpu/% $B/tests/engine/backend/% $B/tests/engine/model/%,$(UNITS))
+ifdef SHIM_O
+$(ON_SHIM): $B/libshim.a
+$(ON_SHIM): WITH_SHIM = $B/libshim.a -lstdc++
+endif
+$B/libshim.a: $(SHIM_O)
+	@echo "  AR    $@"
+	@rm -f $@; ar rcs $@ $(SHIM_O)
+$B/%.cu.o: %.cu | $B/test-deps.ok
+	@echo "  CXX   $<"
+	@mkdir -p $(@D)
+	@$(CXX) -x c++ -I. -D_GNU_SOURCE $(CXXFLAGS) -MMD -MP -c -o $@ $<
+$B/%.cc.o: %.cc | $B/test-deps.ok
+	@echo "  CXX   $<"
+	@mkdir -p $(@D)
+	@$(CXX) -I. -D_GNU_SOURCE $(CXXFLAGS) -MMD -MP -c -o $@ $<
+$B/tests/gpu/%.o: tests/gpu/%.cc | $B/test-deps.ok
+	@echo "  CXX   $<"
+	@mkdir -p $(@D)
+	@$(CXX) -I. -D_GNU_SOURCE $(CXXFLAGS) $(shell pkg-config --cflags $(TEST_PKGS)) -MMD -MP -c -o $@ $<
 # a plugin links nothing of ours: -z defs refuses what engine/backend.h would leave undefined
 $B/tests/engine/plugin.so: tests/engine/plugin.c
 	@echo "  LD    $@"
 	@mkdir -p $(@D)
 	@$(CC) -I. -std=c17 $(OPT) $(WARN) -fvisibility=hidden -fPIC -shared -Wl,-z,defs -MMD -MP -o $@ $<
+$B/tests/engine/plugin_of_another_abi.so: tests/engine/plugin.c
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	@$(CC) -I. -std=c17 $(OPT) $(WARN) -DANOTHER_ABI -fvisibility=hidden -fPIC -shared -Wl,-z,defs -MMD -MP -o $@ $<
 $B/tests/engine/test_plugin: | $B/tests/engine/plugin.so
+$B/tests/engine/test_devices: | $B/tests/engine/plugin.so $B/tests/engine/plugin_of_another_abi.so
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
 $B/deps.ok:
@@ -89,9 +130,27 @@ $B/check-deps.ok: | $B/test-deps.ok
 	@./tests/need.sh $(CHECK_DEBS)
 	@touch $@
 
-# what `glimt doctor` names; no plugin is among the sources yet
+# Needs libc alone; cuBLASLt, half a gigabyte, is opened when a device is.
+CUDA_CODE = -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90 -gencode arch=compute_90,code=compute_90
+CUDA_HOST = -fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics,-Wall,-Wextra,-Wno-missing-field-initializers,-Wno-unknown-pragmas
+CUDA_O = $(patsubst %.cu,$B/cuda/%.cu.o,$(wildcard gpu/*.cu)) $(patsubst %.c,$B/cuda/%.o,$(wildcard gpu/*.c))
+$B/cuda/%.cu.o: %.cu
+	@echo "  NVCC  $<"
+	@mkdir -p $(@D)
+	@$(NVCC) -std=c++17 -O3 -DGLIMT_CUDA -I. $(CUDA_CODE) -Xptxas -v -Xcompiler $(CUDA_HOST) -MMD -MP -MF $(@:.o=.d) -c -o $@ $< 2>$(@:.o=.log) || { cat $(@:.o=.log); exit 1; }
+$B/cuda/%.o: %.c
+	@echo "  CC    $< (CUDA)"
+	@mkdir -p $(@D)
+	@$(CC) -I. -isystem $(CUDA)/include -D_GNU_SOURCE -DGLIMT_CUDA -DGLIMT_CUBLASLT_DIR='"$(CUDA)/lib64"' -std=gnu17 $(OPT) $(WARN) -fvisibility=hidden -fPIC -MMD -MP -c -o $@ $<
+$B/glimt-cuda.so: $(CUDA_O)
+	@echo "  LD    $@"
+	@$(CC) -shared -o $@ $(CUDA_O) -L$(CUDA)/lib64 -lcudart_static -Wl,--exclude-libs,ALL -Wl,-z,defs -Wl,--as-needed -lpthread -ldl -lrt -lm
+ifneq ($(NVCC),)
+gpu: $B/glimt-cuda.so
+else
 gpu:
-	@echo "make gpu: these sources have no CUDA plugin; glimt computes on the CPU" >&2; exit 1
+	@echo "make gpu: no nvcc (NVCC=/path/to/nvcc says where it is); glimt computes on the CPU" >&2; exit 1
+endif
 .PHONY: gpu
 
 bench: $B/glimt $(BENCH)
@@ -130,6 +189,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 install: $B/glimt
 	install -d $(BIN) $(SHARE)/glimt/demo $(SHARE)/glimt/themes $(SHARE)/man/man1 $(SHARE)/man/man5
 	install -m 755 $B/glimt $(BIN)/glimt
+	if [ -e $B/glimt-cuda.so ]; then install -D -m 755 $B/glimt-cuda.so $(DESTDIR)$(PREFIX)/lib/glimt/glimt-cuda.so; fi
 	cp -r store/demo/. $(SHARE)/glimt/demo/
 	install -d $(SHARE)/glimt/terminfo && tic -x -o $(SHARE)/glimt/terminfo store/terminfo/glimt-direct.ti
 	install -m 644 themes/*.theme $(SHARE)/glimt/themes/
@@ -139,7 +199,7 @@ install: $B/glimt
 	install -D -m 644 completions/glimt.zsh $(SHARE)/zsh/site-functions/_glimt
 	install -D -m 644 completions/glimt.fish $(SHARE)/fish/vendor_completions.d/glimt.fish
 uninstall:
-	rm -f $(BIN)/glimt $(SHARE)/man/man1/glimt.1 $(SHARE)/man/man5/glimt.5
+	rm -f $(BIN)/glimt $(DESTDIR)$(PREFIX)/lib/glimt/glimt-cuda.so $(SHARE)/man/man1/glimt.1 $(SHARE)/man/man5/glimt.5
 	rm -rf $(SHARE)/glimt $(SHARE)/bash-completion/completions/glimt $(SHARE)/zsh/site-functions/_glimt \
 	  $(SHARE)/fish/vendor_completions.d/glimt.fish
 dist:
@@ -149,7 +209,8 @@ dist:
 clean:
 	rm -rf $B build-asan
 help:
-	@echo "make            build $B/glimt"
+	@echo "make            build $B/glimt, and the CUDA plugin where there is nvcc"
+	@echo "make gpu        the CUDA plugin beside it (NVCC= says where nvcc is)"
 	@echo "make run        build and start the explorer (ARGS='analyze …' for a command)"
 	@echo "make check      all tests; closes with the counts"
 	@echo "make check-long nothing left out: each test under valgrind, each fault at every step; an hour or more"

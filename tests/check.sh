@@ -80,6 +80,29 @@ symbols() { nm "$@" 2>/dev/null | awk '$2 ~ /^[TDBR]$/ { print $3 }' | sort -u; 
 twice=$(comm -12 <(symbols $B/libglimt.a) <(symbols $(find $B/tests/support -name '*.o')))
 if [ -z "$twice" ]; then ok; else bad "names both in the library and in tests/support: $twice"; fi
 
+note "CUDA plugin"
+nvcc=${NVCC:-$(ls /usr/local/cuda/bin/nvcc 2>/dev/null || command -v nvcc)}
+if [ -z "$nvcc" ]; then
+    skipped=$((skipped + 1))
+    echo "skipped: no nvcc"
+elif make -j"$jobs" OPT="-O2 -g -Werror" NVCC="$nvcc" gpu >$logs/gpu.log 2>&1; then
+    ok
+    so=$B/glimt-cuda.so
+    spills=$(grep -lE '[1-9][0-9]* bytes spill' $B/cuda/gpu/*.log)
+    if [ -z "$spills" ]; then ok; else bad "kernels whose registers spill: $spills"; fi
+    needed=$(objdump -p $so | awk '$1 == "NEEDED" { print $2 }' | paste -sd' ')
+    case "$needed" in
+    libc.so.6 | "libc.so.6 ld-linux-"*) ok ;;
+    *) bad "the plugin needs $needed, expected libc alone" ;;
+    esac
+    exported=$(nm -D --defined-only $so | awk '{ print $3 }' | sort | paste -sd' ')
+    if [ "$exported" = "glimt_backend_abi glimt_backend_new glimt_backend_score" ]; then ok; else bad "the plugin exports $exported"; fi
+    # usable, or a reason that is not the plugin's fault
+    if $B/glimt --device list | grep -E '^cuda(:| .*cuda:0 )' | grep -qE 'no NVIDIA driver|driver for CUDA|no GPU|needs 8.0|libcublasLt|cuda:0 '; then ok; else bad "$($B/glimt --device list)"; fi
+else
+    bad "build of the CUDA plugin" $logs/gpu.log
+fi
+
 note "unit tests"
 units=$(find $B/tests -path $B/tests/e2e -prune -o -name 'test_*' -type f -perm -u+x -print | sort)
 abreast unit run $units
@@ -98,7 +121,7 @@ abreast asan in_asan $B/tests/e2e/test_{cli,analyze,man,cache,encodings,numbers}
 note "valgrind"
 # where memory is handled by hand; the numbers' tests have been through the sanitizers
 left_out='/test_(pythia_shapes|memory|screen|screen_end|terminal|service|lab|lab_damage|unicode)$'
-[ -n "$CHECK_LONG" ] || left_out+='|/engine/(backend|model|session|study)/|/test_(store_faults|plot|marks)$'
+[ -n "$CHECK_LONG" ] || left_out+='|/gpu/|/engine/(backend|model|session|study)/|/test_(store_faults|plot|marks)$'
 abreast valgrind in_valgrind $(echo "$units" | grep -vE "$left_out")
 
 note "fuzzers"

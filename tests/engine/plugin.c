@@ -3,15 +3,26 @@
 #include "engine/backend.h"
 
 #define EXPORT __attribute__((visibility("default")))
-EXPORT uint32_t plugin_abi(void);
-EXPORT struct backend *plugin_new(int ordinal, struct error *e);
+EXPORT uint32_t glimt_backend_abi(void);
+EXPORT int glimt_backend_score(int ordinal, char *why, size_t n);
+EXPORT struct backend *glimt_backend_new(int ordinal, struct error *e);
 
-EXPORT uint32_t plugin_abi(void)
+uint32_t glimt_backend_abi(void)
 {
+#ifdef ANOTHER_ABI
+    return BACKEND_ABI + 1;
+#else
     return BACKEND_ABI;
+#endif
 }
 
-EXPORT struct backend *plugin_new(int ordinal, struct error *e)
+int glimt_backend_score(int ordinal, char *why, size_t n)
+{
+    snprintf(why, n, "cuda: GPU %d is 7.5, needs 8.0", ordinal);
+    return 0;
+}
+
+struct backend *glimt_backend_new(int ordinal, struct error *e)
 {
     error_set(e, ERROR_SYSTEM, "GPU %d\nis 7.5, needs 8.0", ordinal);
     error_prefix(e, "opening %s", "cuda");

@@ -31,8 +31,8 @@ static void fills_the_error_of_its_host(void **state)
     void *plugin = plugin_open();
     uint32_t (*abi)(void);
     struct backend *(*new)(int, struct error *);
-    *(void **)&abi = dlsym(plugin, "plugin_abi");
-    *(void **)&new = dlsym(plugin, "plugin_new");
+    *(void **)&abi = dlsym(plugin, "glimt_backend_abi");
+    *(void **)&new = dlsym(plugin, "glimt_backend_new");
     assert_true(abi && new);
     assert_int_equal(abi(), BACKEND_ABI);
     struct error e = {0};

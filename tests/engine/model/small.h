@@ -5,6 +5,7 @@
 #include "engine/cpu/cpu.h"
 #include "engine/model/model.h"
 #include "engine/reference/reference.h"
+#include "gpu/plugin.h"
 #include "tests/engine/numbers.h"
 #include "tests/support/hash_weights.h"
 #include <string.h>
@@ -33,7 +34,7 @@ struct fixture {
 };
 
 /* Devices that compute the same: within `tolerance` of the CPU's. */
-enum { ON_CPU, IN_DOUBLE, N_DEVICES };
+enum { ON_CPU, IN_DOUBLE, ON_CUDA /* on the shim */, N_DEVICES };
 
 static inline void fixture_open_on(struct fixture *f, int device, const struct hash_model *config)
 {
@@ -41,7 +42,9 @@ static inline void fixture_open_on(struct fixture *f, int device, const struct h
     memset(f, 0, sizeof *f);
     test_dir_new(f->dir);
     hash_model_write(f->dir, config);
-    f->b = device == IN_DOUBLE ? reference_backend_new(DTYPE_F64, &e) : cpu_backend_new(2, &e);
+    f->b = device == IN_DOUBLE ? reference_backend_new(DTYPE_F64, &e)
+           : device == ON_CUDA ? glimt_backend_new(0, &e)
+                               : cpu_backend_new(2, &e);
     f->tolerance = device == IN_DOUBLE ? 0.05f : 1.0f;
     assert_no_error(&e);
     bool ok = model_open(f->b, f->dir, NULL, &f->m, &e);

@@ -1,0 +1,186 @@
+/* Launches of the kernels: memory of the device, on a stream. Shapes as in engine/backend.h;
+ * whoever calls has checked the arguments, but not what lies in the device's memory: ids out of
+ * range, values that are no finite numbers go to *fault, where the first one stays. */
+#ifndef GLIMT_GPU_KERNELS_H
+#define GLIMT_GPU_KERNELS_H
+#include "engine/backend.h"
+#include "gpu/cuda.h"
+#include <stdbool.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mat { /* rows apart by ld elements */
+    float *at;
+    size_t ld;
+    int32_t rows, cols;
+};
+struct ints {
+    int32_t *at;
+    size_t ld;
+    int32_t n;
+};
+struct wmat { /* [out, in], ld a multiple of 8, the columns from `in` on are 0; rows aligned to 16
+                 bytes */
+    const void *at;
+    size_t ld;
+    int32_t out, in;
+    enum dtype type;
+};
+struct codes { /* struct csr */
+    int32_t *start, *ids;
+    float *vals;
+    int32_t n_rows, capacity;
+};
+
+enum fault_kind {
+    FAULT_NONE,
+    FAULT_NORM,     /* a row that can't be normalised */
+    FAULT_ID,       /* id a, of b */
+    FAULT_WEIGHT,   /* the weight's [a, b] is not finite */
+    FAULT_SUM,      /* a sum of rows overflows */
+    FAULT_VALUE,    /* column a of what is selected from is not finite */
+    FAULT_STARTS,   /* row a of codes has the entries b to c */
+    FAULT_CAPACITY, /* a selection of more than INT32_MAX entries */
+};
+struct fault {
+    int32_t kind, a, b, c, op; /* op: whose */
+};
+
+/* x → y, for each row: gamma ⊙ ((x − mean)·s) + beta, with the mean and s as asked for. */
+struct norm_kernel {
+    bool centre, scale;        /* x − mean, or x; s = 1/√(mean square + eps), or 1 */
+    const float *gamma, *beta; /* NULL: 1, 0 */
+    const float *scale_in;     /* NULL: none; else it stands for s */
+    float *scale_out;          /* NULL: not told */
+    size_t ld_scale_in, ld_scale_out;
+    float eps;
+};
+void gpu_norm(struct mat y, struct mat x, const struct norm_kernel *, struct fault *, int op,
+              cudaStream_t);
+/* y = f(x) ⊙ mul; mul.at NULL: 1. */
+void gpu_act(struct mat y, struct mat x, struct mat mul, enum activation, cudaStream_t);
+
+void gpu_add(struct mat y, struct mat x, float a, cudaStream_t); /* x of one row: to each */
+void gpu_add_outer(struct mat y, struct mat c, struct mat u, cudaStream_t);
+void gpu_unit_change(struct mat c, struct mat f, const float *value, const int32_t *mode,
+                     cudaStream_t);
+/* Elements of 2, 4 or 8 bytes; ld in elements. */
+struct move {
+    void *y;
+    const void *x;
+    size_t ldy, ldx, size;
+    int32_t y_rows, x_rows, cols;
+};
+void gpu_copy(const struct move *, cudaStream_t);
+void gpu_rows_get(const struct move *, struct ints rows, struct fault *, int op, cudaStream_t);
+void gpu_rows_set(const struct move *, struct ints rows, struct fault *, int op, cudaStream_t);
+void gpu_rows_add(struct mat y, struct mat x, struct ints rows, struct fault *, int op,
+                  cudaStream_t);
+void gpu_cols_get(struct mat y, struct mat x, struct ints cols, struct fault *, int op,
+                  cudaStream_t);
+struct reals { /* floats, or doubles (wide) */
+    const void *at;
+    size_t ld;
+    int32_t rows, cols;
+    bool wide;
+};
+void gpu_row_stats(double *stats, size_t ld, struct reals x, struct reals z, cudaStream_t);
+void gpu_col_sums(double *sums, struct reals x, double a, cudaStream_t);
+
+/* ---- weights */
+void gpu_weight_rows(struct mat y, struct wmat, struct ints ids, struct fault *, int op,
+                     cudaStream_t);
+void gpu_decode(struct mat y, struct codes, struct wmat, const float *bias, struct fault *, int op,
+                cudaStream_t);
+void gpu_dot_rows(struct mat y, struct mat x, struct wmat, struct ints ids, const float *bias,
+                  struct fault *, int op, cudaStream_t);
+/* W [out, in] ← src [in, n] where row o is column map[o] (NULL: o); columns first … of W. */
+void gpu_transpose(struct wmat to, const void *src, size_t ld_src, int32_t first, int32_t n_in,
+                   const int32_t *map, cudaStream_t);
+/* *where ← the least row·in + column of what is not finite, if it is less. */
+void gpu_find_bad(struct wmat, uint64_t *where, cudaStream_t);
+
+/* How a product ends: v = x·Wᵀ + bias, then by the epilogue. */
+struct product_end {
+    const float *bias; /* NULL: 0 */
+    enum epilogue epilogue;
+};
+enum { GEMV_ROWS = 8 };
+void gpu_gemv(struct mat y, struct mat x, struct wmat, struct product_end, cudaStream_t);
+/* x in 16-bit rows whose products with 16-bit weights add up to a float's: F16 2 (with a power of
+ * two a row, in `scale`), BF16 3; parts [n_parts, rows, ld], columns from cols on 0. */
+void gpu_split(void *parts, size_t ld, float *scale, enum dtype type, struct mat x, cudaStream_t);
+/* y from the products of the parts [n_parts, rows, out]; type F32: of one part. */
+void gpu_join(struct mat y, const float *parts, const float *scale, enum dtype type,
+              struct product_end, cudaStream_t);
+
+/* ---- codes */
+struct select_kernel {
+    enum select_kind kind;
+    bool relu;
+    int32_t k;
+    const float *threshold, *scale, *shift;
+    bool each_threshold;
+};
+/* Bytes of working space for T rows of m. */
+size_t gpu_select_bytes(const struct select_kernel *, int32_t rows, int32_t m);
+void gpu_select(struct codes, int32_t first, struct mat pre, const struct select_kernel *,
+                void *memory, struct fault *, int op, cudaStream_t);
+/* The k largest of each row, NaN as −∞, ties to the lower index: ids, vals [T, k]. */
+size_t gpu_top_bytes(int32_t rows, int32_t k);
+void gpu_top(int32_t *ids, size_t ld_ids, float *vals, size_t ld_vals, struct mat x, int32_t k,
+             bool by_size, void *memory, cudaStream_t);
+void gpu_csr_get(struct mat y, struct codes, struct ints ids, struct fault *, int op, cudaStream_t);
+
+/* ---- the vocabulary, a chunk of its columns at a time */
+struct vocab_state {
+    double sum;
+    float max, target;
+};
+void gpu_soft_cap(struct mat z, float cap, cudaStream_t);
+/* Folds columns first … of the logits into the rows' states; first 0 begins them. */
+void gpu_vocab_fold(struct vocab_state *, struct mat z, int32_t first, struct ints target,
+                    int32_t vocab, struct fault *, int op, cudaStream_t);
+void gpu_vocab_loss(float *loss, size_t ld, const struct vocab_state *, struct ints target,
+                    cudaStream_t);
+/* logp −= lse of the row; ids[t, i] = candidate[t, at[t, i]]. */
+void gpu_vocab_best(struct ints ids, struct mat logp, const int32_t *candidate, size_t ld_candidate,
+                    const int32_t *at, const struct vocab_state *, cudaStream_t);
+void gpu_shift_ids(int32_t *ids, size_t ld, int32_t rows, int32_t n, int32_t by, cudaStream_t);
+
+/* ---- attention */
+struct attn_seq {         /* of the device: one sequence */
+    float *keys, *values; /* position 0 of layer `first_layer` */
+    size_t layer_step;    /* elements from a layer's keys to the next's; 0: there is one */
+    int32_t row, n, past, first_layer;
+};
+struct attn_task {
+    int32_t seq, first, n; /* rows of the sequence, at most ATTN_ROWS */
+    int32_t begin, end;    /* positions looked at */
+    int32_t part;          /* −1: all of them are; else where the partial sums go */
+};
+struct attn_whole {                /* rows whose keys were split */
+    int32_t row, n, part, n_parts; /* n ≤ ATTN_ROWS; parts follow each other */
+};
+enum { ATTN_ROWS = 16, ATTN_KEYS = 64, ATTN_SPLIT = 256, ATTN_DIM = 256 };
+struct attn_kernel {
+    struct mat q, k, v, y;
+    float *turned; /* [T, n_heads · dim]: room for the rotated queries */
+    int32_t n_heads, n_kv_heads, dim, window, layer;
+    float scale, soft_cap;
+    int32_t rot;
+    bool neighbours; /* pairs are 2i, 2i + 1 */
+    const float *inv_freq;
+    const struct attn_seq *seq;
+    const struct attn_task *task;
+    const struct attn_whole *whole;
+    int32_t n_seqs, n_tasks, n_wholes;
+    float *part; /* [n_parts, n_heads, ATTN_ROWS, 2 + dim]: max, sum, Σ p·v */
+};
+void gpu_attn(const struct attn_kernel *, cudaStream_t);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,46 @@
+/* What the files of kernels share. */
+#ifndef GLIMT_GPU_LAUNCH_CUH
+#define GLIMT_GPU_LAUNCH_CUH
+#include "gpu/kernels.h"
+#include "gpu/types.cuh"
+
+/* The first fault stays. */
+__device__ __forceinline__ void report(fault *f, int op, fault_kind kind, int32_t a, int32_t b,
+                                       int32_t c)
+{
+    if (atomicCAS(&f->kind, (int32_t)FAULT_NONE, (int32_t)kind) == FAULT_NONE)
+        f->op = op, f->a = a, f->b = b, f->c = c;
+}
+
+__device__ __forceinline__ float activate(float x, activation f)
+{
+    switch (f) {
+    case ACT_RELU: return x > 0.0f || x != x ? x : 0.0f;
+    case ACT_GELU: return 0.5f * x * erfcf(-x * 0.70710678118654752f);
+    case ACT_SILU: return x / (1.0f + expf(-x));
+    case ACT_GELU_TANH: break;
+    }
+    return 0.5f * x * (1.0f + tanhf(0.79788456080286536f * (x + 0.044715f * x * x * x)));
+}
+
+/* Elements [t, i] of a matrix, dealt to the threads of a grid of over_elements. */
+#define EACH_ELEMENT(t, i, rows, cols)                                                             \
+    for (int32_t t = (int32_t)blockIdx.y; t < (rows); t += (int32_t)gridDim.y)                     \
+        for (int32_t i = (int32_t)(blockIdx.x * blockDim.x + threadIdx.x); i < (cols);             \
+             i += (int32_t)(gridDim.x * blockDim.x))
+
+template <class... P, class... A>
+void over_elements(void (*kernel)(P...), int32_t rows, int32_t cols, cudaStream_t s, A... a)
+{
+    constexpr unsigned THREADS = 256, MOST_ROWS = 65535;
+    const unsigned threads = (unsigned)cols < THREADS ? ((unsigned)cols + 31) / 32 * 32 : THREADS;
+    if (rows > 0 && cols > 0)
+        launch(kernel,
+               dim3(((unsigned)cols + threads - 1) / threads,
+                    (unsigned)rows < MOST_ROWS ? (unsigned)rows : MOST_ROWS),
+               threads, 0, s, a...);
+}
+
+#define OF_TYPE(kernel, type)                                                                      \
+    ((type) == DTYPE_F16 ? kernel<f16> : (type) == DTYPE_BF16 ? kernel<bf16> : kernel<float>)
+#endif

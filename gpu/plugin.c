@@ -1,0 +1,147 @@
+/* The plugin's door: what is here, and opening a device. */
+#include "gpu/plugin.h"
+#include "gpu/gpu_private.h"
+#include <dlfcn.h>
+#include <stdlib.h>
+
+enum { ROWS_PER_JOB = 1024, LEAST_MAJOR = 8, LEAST_LT = 120000 };
+
+uint32_t glimt_backend_abi(void)
+{
+    return BACKEND_ABI;
+}
+
+/* CUDA's version number as people write it. */
+#define MAJOR(v) ((v) / 1000), ((v) % 1000 / 10)
+
+#ifdef GLIMT_CUDA
+enum { BUILT_WITH = CUDART_VERSION };
+/* The library of the toolkit that this was built with, or the one that the loader finds. */
+static void *lt_symbol(const char *name, struct error *e)
+{
+    static void *library;
+    static const char *const places[] = {GLIMT_CUBLASLT_DIR "/libcublasLt.so.13",
+                                         "libcublasLt.so.13"};
+    for (size_t i = 0; i < sizeof places / sizeof *places && !library; i++)
+        library = dlopen(places[i], RTLD_NOW | RTLD_LOCAL);
+    void *p = library ? dlsym(library, name) : NULL;
+    if (!library)
+        error_set(e, ERROR_INPUT, "cuda: libcublasLt.so.13 not found");
+    else if (!p)
+        error_set(e, ERROR_INPUT, "cuda: libcublasLt.so.13 has no %s", name);
+    return p;
+}
+#else
+enum { BUILT_WITH = 13000 };
+static void *lt_symbol(const char *name, struct error *e)
+{
+    static const struct {
+        const char *name;
+        void *at;
+    } table[] = {
+#define ROW(f) {"cublasLt" #f, (void *)(uintptr_t)cublasLt##f},
+        LT_FUNCTIONS(ROW)
+#undef ROW
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].name, name) == 0)
+            return table[i].at;
+    error_set(e, ERROR_INPUT, "cuda: the shim has no %s", name);
+    return NULL;
+}
+#endif
+
+bool lt_load(struct lt *lt, struct error *e)
+{
+    void *p;
+#define LOAD(f)                                                                                    \
+    if (!(p = lt_symbol("cublasLt" #f, e)))                                                        \
+        return false;                                                                              \
+    memcpy(&lt->f, &p, sizeof p);
+    LT_FUNCTIONS(LOAD)
+#undef LOAD
+    return lt->GetVersion() >= LEAST_LT ||
+           error_set(e, ERROR_INPUT, "cuda: cuBLASLt is %zu, expected at least %d",
+                     lt->GetVersion(), (int)LEAST_LT);
+}
+
+static bool look(int ordinal, struct cudaDeviceProp *p, struct error *e)
+{
+    int n = 0, driver = 0;
+    const cudaError_t code = cudaGetDeviceCount(&n);
+    cudaGetLastError();
+    if (code == cudaErrorInsufficientDriver) {
+        cudaDriverGetVersion(&driver);
+        if (driver == 0)
+            return error_set(e, ERROR_INPUT, "cuda: no NVIDIA driver");
+        return error_set(
+            e, ERROR_INPUT,
+            "cuda: driver for CUDA %d.%d, the plugin needs %d.%d; update it, or make gpu "
+            "with an older CUDA",
+            MAJOR(driver), MAJOR(BUILT_WITH));
+    }
+    if (code != cudaSuccess && code != cudaErrorNoDevice)
+        return error_set(e, ERROR_SYSTEM, "cuda: %s", cudaGetErrorString(code));
+    if (ordinal < 0 || ordinal >= n)
+        return error_set(e, ERROR_INPUT, "cuda: no GPU %d, there %s %d", ordinal,
+                         n == 1 ? "is" : "are", n);
+    const cudaError_t told = cudaGetDeviceProperties(p, ordinal);
+    if (told != cudaSuccess)
+        return error_set(e, ERROR_SYSTEM, "cuda: GPU %d: %s", ordinal, cudaGetErrorString(told));
+    return p->major >= LEAST_MAJOR || error_set(e, ERROR_INPUT, "cuda: GPU %d is %d.%d, needs %d.0",
+                                                ordinal, p->major, p->minor, (int)LEAST_MAJOR);
+}
+
+int glimt_backend_score(int ordinal, char *why, size_t n)
+{
+    struct cudaDeviceProp p;
+    struct error e = {0};
+    memset(&p, 0, sizeof p);
+    const bool ok = look(ordinal, &p, &e);
+    snprintf(why, n, "%s", ok ? "" : e.text);
+    return ok ? 100 * p.major + p.minor : 0;
+}
+
+static void close_gpu(struct backend *b)
+{
+    if (!b)
+        return;
+    struct gpu *g = queue_of(b)->gpu;
+    cudaSetDevice(g->ordinal);
+    stage_close(g);
+    queue_close(&g->queue);
+    if (g->lt.Create)
+        plans_free(g);
+    if (g->handle)
+        g->lt.Destroy(g->handle);
+    free(g);
+}
+
+struct backend *glimt_backend_new(int ordinal, struct error *e)
+{
+    struct cudaDeviceProp p;
+    memset(&p, 0, sizeof p);
+    if (!look(ordinal, &p, e))
+        return NULL;
+    struct gpu *g = calloc(1, sizeof *g);
+    if (!g) {
+        error_set(e, ERROR_SYSTEM, "cuda: no memory");
+        return NULL;
+    }
+    g->ordinal = ordinal;
+    g->queue.gpu = g;
+    g->backend.abi = BACKEND_ABI, g->backend.size = sizeof g->backend;
+    snprintf(g->name, sizeof g->name, "cuda:%d", ordinal);
+    snprintf(g->device, sizeof g->device, "cuda:%d %s", ordinal, p.name);
+    g->backend.name = g->name;
+    g->backend.caps =
+        (struct backend_caps){.device = g->device, .real = DTYPE_F32, .rows_per_job = ROWS_PER_JOB};
+    ops_fill(&g->backend);
+    g->backend.free = close_gpu;
+    if (lt_load(&g->lt, e) && queue_open(&g->queue, g, e) &&
+        (g->lt.Create(&g->handle) == CUBLAS_STATUS_SUCCESS ||
+         error_set(e, ERROR_SYSTEM, "cuda: cuBLASLt can't be opened on GPU %d", ordinal)))
+        return &g->backend;
+    close_gpu(&g->backend);
+    return NULL;
+}

@@ -1,0 +1,338 @@
+/* Selection: the largest of a row by radix, or all that pass a condition, and their way into sparse
+ * codes. */
+#include "gpu/launch.cuh"
+#include <math.h>
+
+enum { SELECT_THREADS = 512, DIGIT = 11, BINS = 1 << DIGIT, HELD = 2048 };
+
+/* Of equal values the lower index is the larger key; −0 is 0, NaN is −∞: as on the CPU. */
+__device__ __forceinline__ uint32_t order_of(float v)
+{
+    const uint32_t bits = float_bits(v != v ? -INFINITY : v + 0.0f);
+    return bits ^ (bits >> 31 ? UINT32_MAX : 0x80000000U);
+}
+__device__ __forceinline__ uint32_t order_of(float v, bool by_size)
+{
+    return order_of(by_size && v == v ? fabsf(v) : v);
+}
+__device__ __forceinline__ uint64_t key_of(uint32_t order, int32_t index)
+{
+    return (uint64_t)order << 32 | (uint32_t) ~(uint32_t)index;
+}
+
+/* Sums of the threads before this one, in order, and of all. `part`: 33 numbers. */
+__device__ int32_t scan_before(int32_t v, int32_t *part, int32_t *all)
+{
+    const int32_t lane = threadIdx.x % 32, warp = (int32_t)threadIdx.x / 32,
+                  warps = (int32_t)blockDim.x / 32;
+    int32_t sum = v;
+    for (int by = 1; by < 32; by *= 2) {
+        const int32_t other = __shfl_up_sync(ALL_LANES, sum, by);
+        sum += lane >= by ? other : 0;
+    }
+    __syncthreads();
+    if (lane == 31)
+        part[warp] = sum;
+    __syncthreads();
+    int32_t before = 0, total = 0;
+    for (int32_t i = 0; i < warps; i++) {
+        before += i < warp ? part[i] : 0;
+        total += part[i];
+    }
+    *all = total;
+    return before + sum - v;
+}
+
+struct cut { /* what is known of the k-th largest: the leading bits of its order */
+    uint32_t prefix;
+    int32_t bits, above, inside; /* values over the prefix; with it */
+};
+
+/* Finds digit by digit what the k-th largest begins with, until what begins so fits `room`. */
+__device__ cut find_cut(const float *x, int32_t m, int32_t k, bool by_size, int32_t room,
+                        uint32_t *bins, int32_t *part, cut *shared)
+{
+    if (threadIdx.x == 0)
+        *shared = cut{0, 0, 0, m};
+    __syncthreads();
+    for (cut c = *shared; c.bits < 32 && c.above + c.inside > room; c = *shared) {
+        const int32_t digit = 32 - c.bits < DIGIT ? 32 - c.bits : DIGIT,
+                      shift = 32 - c.bits - digit, n_bins = 1 << digit;
+        for (int32_t i = (int32_t)threadIdx.x; i < BINS; i += SELECT_THREADS)
+            bins[i] = 0;
+        __syncthreads();
+        for (int32_t i = (int32_t)threadIdx.x; i < m; i += SELECT_THREADS) {
+            const uint32_t o = order_of(x[i], by_size);
+            if (c.bits == 0 || o >> (32 - c.bits) == c.prefix)
+                atomicAdd(&bins[o >> shift & (uint32_t)(n_bins - 1)], 1U);
+        }
+        __syncthreads();
+        /* From the top bin down: each thread sums a run of them. */
+        const int32_t run = BINS / SELECT_THREADS, top = n_bins - 1 - (int32_t)threadIdx.x * run;
+        int32_t mine = 0, all;
+        for (int32_t j = 0; j < run; j++)
+            mine += top - j >= 0 ? (int32_t)bins[top - j] : 0;
+        int32_t above = c.above + scan_before(mine, part, &all);
+        for (int32_t j = 0; j < run && top - j >= 0; j++) {
+            const int32_t n = (int32_t)bins[top - j];
+            if (above < k && k <= above + n)
+                *shared = cut{c.prefix << digit | (uint32_t)(top - j), c.bits + digit, above, n};
+            above += n;
+        }
+        __syncthreads();
+    }
+    const cut c = *shared;
+    __syncthreads();
+    return c;
+}
+
+/* Largest first; n a power of two. */
+__device__ void sort_keys(uint64_t *key, int32_t n)
+{
+    for (int32_t size = 2; size <= n; size *= 2)
+        for (int32_t step = size / 2; step > 0; step /= 2) {
+            __syncthreads();
+            for (int32_t i = (int32_t)threadIdx.x; i < n / 2; i += SELECT_THREADS) {
+                const int32_t a = i / step * 2 * step + i % step, b = a + step;
+                const uint64_t u = key[a], v = key[b];
+                if ((u < v) == ((a & size) == 0))
+                    key[a] = v, key[b] = u;
+            }
+        }
+    __syncthreads();
+}
+
+__device__ int32_t power_over(int32_t n)
+{
+    int32_t p = 1;
+    while (p < n)
+        p *= 2;
+    return p;
+}
+
+/* The keys of the k largest of a row to the start of `key`, sorted, by one block. key: room for the
+ * power of two over max(k, HELD). */
+__device__ void row_top(const float *x, int32_t m, int32_t k, bool by_size, uint64_t *key)
+{
+    SHARED(uint32_t, bins, BINS);
+    SHARED(int32_t, part, 33);
+    SHARED(cut, shared, 1);
+    SHARED(int32_t, n_kept, 1);
+    const int32_t room = k > HELD ? k : HELD;
+    const cut c = find_cut(x, m, k, by_size, room, bins, part, shared);
+    const bool fits = c.above + c.inside <= room;
+    if (threadIdx.x == 0)
+        *n_kept = 0;
+    __syncthreads();
+    for (int32_t i = (int32_t)threadIdx.x; i < m; i += SELECT_THREADS) {
+        const uint32_t o = order_of(x[i], by_size),
+                       head = c.bits == 0 ? c.prefix : o >> (32 - c.bits);
+        if (head > c.prefix || (fits && head == c.prefix))
+            key[atomicAdd(n_kept, 1)] = key_of(o, i);
+    }
+    __syncthreads();
+    int32_t n = *n_kept;
+    /* More equal values than there is room for: the first in the order of their indices. */
+    for (int32_t from = 0; from < m && !fits && n < k; from += SELECT_THREADS) {
+        const int32_t i = from + (int32_t)threadIdx.x;
+        const uint32_t o = i < m ? order_of(x[i], by_size) : 0;
+        const bool is = i < m && o == c.prefix;
+        int32_t all;
+        const int32_t at = n + scan_before(is, part, &all);
+        if (is && at < k)
+            key[at] = key_of(o, i);
+        n += all;
+    }
+    n = n < k || fits ? n : k;
+    const int32_t whole = power_over(n);
+    __syncthreads();
+    for (int32_t i = n + (int32_t)threadIdx.x; i < whole; i += SELECT_THREADS)
+        key[i] = 0;
+    sort_keys(key, whole);
+}
+
+static __host__ __device__ size_t keys_of(int32_t k)
+{
+    size_t n = HELD;
+    while (n < (size_t)k)
+        n *= 2;
+    return n;
+}
+size_t gpu_top_bytes(int32_t rows, int32_t k)
+{
+    return k > HELD ? (size_t)rows * keys_of(k) * sizeof(uint64_t) : 0;
+}
+
+__global__ void __launch_bounds__(SELECT_THREADS)
+    top_of_rows(int32_t *ids, size_t ld_ids, float *vals, size_t ld_vals, mat x, int32_t k,
+                bool by_size, uint64_t *memory)
+{
+    SHARED(uint64_t, held, HELD);
+    const int32_t t = (int32_t)blockIdx.x;
+    const float *row = x.at + (size_t)t * x.ld;
+    uint64_t *key = k > HELD ? memory + (size_t)t * keys_of(k) : held;
+    row_top(row, x.cols, k, by_size, key);
+    for (int32_t i = (int32_t)threadIdx.x; i < k; i += SELECT_THREADS) {
+        const int32_t id = (int32_t) ~(uint32_t)key[i];
+        ids[(size_t)t * ld_ids + (size_t)i] = id;
+        vals[(size_t)t * ld_vals + (size_t)i] = row[id] != row[id] ? -INFINITY : row[id];
+    }
+}
+void gpu_top(int32_t *ids, size_t ld_ids, float *vals, size_t ld_vals, mat x, int32_t k,
+             bool by_size, void *memory, cudaStream_t s)
+{
+    if (x.rows > 0)
+        launch(top_of_rows, (unsigned)x.rows, SELECT_THREADS, 0, s, ids, ld_ids, vals, ld_vals, x,
+               k, by_size, static_cast<uint64_t *>(memory));
+}
+
+/* ---- into codes: each row's number of entries, then where they begin, then the entries */
+__device__ __forceinline__ float value_at(const select_kernel &k, float v, int32_t i)
+{
+    if (k.kind == SELECT_THRESHOLD)
+        v = v > k.threshold[k.each_threshold ? i : 0] ? v : 0.0f;
+    if (k.kind == SELECT_GATED) {
+        const float a = fmaf(k.scale[i], v, k.shift[i]);
+        v = v > 0.0f && a > 0.0f ? a : 0.0f;
+    }
+    return k.relu && v < 0.0f ? 0.0f : v;
+}
+
+/* Bounded kinds: k places a row, ids −1 where nothing is. */
+__device__ void check_value(float v, int32_t id, fault *f, int op)
+{
+    if (!is_finite(v))
+        report(f, op, FAULT_VALUE, id, 0, 0);
+}
+__global__ void __launch_bounds__(SELECT_THREADS)
+    count_top(int32_t *count, int32_t *ids, mat x, select_kernel k, fault *f, int op)
+{
+    SHARED(int32_t, n, 1);
+    const int32_t t = (int32_t)blockIdx.x;
+    const float *row = x.at + (size_t)t * x.ld;
+    if (threadIdx.x == 0)
+        *n = 0;
+    __syncthreads();
+    for (int32_t i = (int32_t)threadIdx.x; i < k.k; i += SELECT_THREADS) {
+        int32_t *id = ids + (size_t)t * (size_t)k.k + (size_t)i;
+        const float v = row[*id];
+        check_value(v, *id, f, op);
+        if (v == 0.0f || (k.relu && v < 0.0f))
+            *id = -1;
+        else
+            atomicAdd(n, 1);
+    }
+    __syncthreads();
+    if (threadIdx.x == 0)
+        count[t] = *n;
+}
+__global__ void best_of_groups(int32_t *ids, mat x, int32_t k, fault *f, int op)
+{
+    const int32_t width = x.cols / k, lane = threadIdx.x % 32;
+    const int64_t at = ((int64_t)blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    if (at >= (int64_t)x.rows * k)
+        return;
+    const int32_t first = (int32_t)(at % k) * width;
+    const float *row = x.at + (size_t)(at / k) * x.ld;
+    uint64_t best = 0;
+    for (int32_t i = first + lane; i < first + width; i += 32) {
+        const uint64_t key = key_of(order_of(row[i]), i);
+        check_value(row[i], i, f, op);
+        best = key > best ? key : best;
+    }
+    best = warp_max(best);
+    if (lane == 0)
+        ids[at] = (int32_t) ~(uint32_t)best;
+}
+__global__ void __launch_bounds__(SELECT_THREADS)
+    count_passing(int32_t *count, mat x, select_kernel k, fault *f, int op)
+{
+    SHARED(int32_t, part, 32);
+    const int32_t t = (int32_t)blockIdx.x;
+    int32_t n = 0;
+    for (int32_t i = (int32_t)threadIdx.x; i < x.cols; i += SELECT_THREADS) {
+        const float v = x.at[(size_t)t * x.ld + (size_t)i], kept = value_at(k, v, i);
+        check_value(v, i, f, op);
+        check_value(kept, i, f, op);
+        n += kept != 0.0f;
+    }
+    n = block_sum(n, part);
+    if (threadIdx.x == 0)
+        count[t] = n;
+}
+
+__global__ void __launch_bounds__(SELECT_THREADS)
+    starts_of_rows(codes c, int32_t first, const int32_t *count, int32_t rows, fault *f, int op)
+{
+    SHARED(int32_t, part, 33);
+    int64_t at = first == 0 ? 0 : c.start[first];
+    for (int32_t from = 0; from < rows; from += SELECT_THREADS) {
+        const int32_t t = from + (int32_t)threadIdx.x;
+        int32_t all;
+        /* A row has at most 2¹⁷ entries or so, 512 of them fit. */
+        const int32_t n = t < rows ? count[t] : 0, before = scan_before(n, part, &all);
+        if (t < rows && at + before + n <= INT32_MAX)
+            c.start[first + 1 + t] = (int32_t)(at + before + n);
+        else if (t < rows)
+            report(f, op, FAULT_CAPACITY, t, 0, 0);
+        at += all;
+    }
+    if (first == 0 && threadIdx.x == 0)
+        c.start[0] = 0;
+}
+
+/* ids NULL: what passes of each row; else what of its k places is taken. In order. */
+__global__ void __launch_bounds__(SELECT_THREADS)
+    write_rows(codes c, int32_t first, mat x, select_kernel k, const int32_t *ids)
+{
+    SHARED(int32_t, part, 33);
+    const int32_t t = (int32_t)blockIdx.x, end = c.start[first + t + 1], n = ids ? k.k : x.cols;
+    const float *row = x.at + (size_t)t * x.ld;
+    int32_t at = c.start[first + t];
+    for (int32_t from = 0; from < n && at < end && end <= c.capacity; from += SELECT_THREADS) {
+        const int32_t i = from + (int32_t)threadIdx.x,
+                      id = i >= n ? -1
+                           : ids  ? ids[(size_t)t * (size_t)k.k + (size_t)i]
+                                  : i;
+        const float v = id < 0 ? 0.0f : ids ? row[id] : value_at(k, row[id], id);
+        const bool kept = v != 0.0f;
+        int32_t all;
+        const int32_t to = at + scan_before(kept, part, &all);
+        if (kept && to < end)
+            c.ids[to] = id, c.vals[to] = v;
+        at += all;
+    }
+}
+
+size_t gpu_select_bytes(const select_kernel *k, int32_t rows, int32_t)
+{
+    size_t n = (size_t)rows * sizeof(int32_t);
+    if (k->kind == SELECT_TOPK || k->kind == SELECT_ABSTOPK || k->kind == SELECT_GROUPMAX)
+        n += (size_t)rows * (size_t)k->k * (sizeof(int32_t) + sizeof(float));
+    return (n + 255) / 256 * 256 + gpu_top_bytes(rows, k->k);
+}
+void gpu_select(codes c, int32_t first, mat x, const select_kernel *k, void *memory, fault *f,
+                int op, cudaStream_t s)
+{
+    const unsigned rows = (unsigned)x.rows;
+    int32_t *count = static_cast<int32_t *>(memory), *ids = nullptr;
+    if (rows == 0)
+        return;
+    if (k->kind == SELECT_TOPK || k->kind == SELECT_ABSTOPK || k->kind == SELECT_GROUPMAX) {
+        const size_t places = (size_t)rows * (size_t)k->k;
+        ids = count + rows;
+        if (k->kind == SELECT_GROUPMAX) {
+            launch(best_of_groups, (unsigned)((places + 7) / 8), 256, 0, s, ids, x, k->k, f, op);
+        } else {
+            char *rest = static_cast<char *>(memory) + gpu_select_bytes(k, x.rows, x.cols) -
+                         gpu_top_bytes(x.rows, k->k);
+            gpu_top(ids, (size_t)k->k, reinterpret_cast<float *>(ids + places), (size_t)k->k, x,
+                    k->k, k->kind == SELECT_ABSTOPK, rest, s);
+        }
+        launch(count_top, rows, SELECT_THREADS, 0, s, count, ids, x, *k, f, op);
+    } else {
+        launch(count_passing, rows, SELECT_THREADS, 0, s, count, x, *k, f, op);
+    }
+    launch(starts_of_rows, 1, SELECT_THREADS, 0, s, c, first, count, x.rows, f, op);
+    launch(write_rows, rows, SELECT_THREADS, 0, s, c, first, x, *k, ids);
+}

@@ -1,0 +1,311 @@
+/* Memory, lazy streams and events. */
+#include "gpu/shim/device.h"
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <vector>
+
+struct shim_event {
+    uint64_t asked, done; /* how often it was recorded, and how often that came to be */
+};
+struct shim_stream {
+    std::deque<std::function<bool(void)>> work; /* false: waits for another stream */
+};
+struct shim_pool {
+    int none;
+};
+
+static std::vector<shim_stream *> streams;
+static std::map<void *, size_t> held;
+static size_t n_held;
+static uint64_t seed = 1;
+static int calls, fails;
+static cudaError_t failure, last;
+void shim_run(dim3 grid, dim3 block, size_t bytes, const std::function<void()> &kernel);
+
+uint64_t shim_random(void) /* xorshift64*, Vigna 2016 */
+{
+    seed ^= seed >> 12, seed ^= seed << 25, seed ^= seed >> 27;
+    return seed * 0x2545f4914f6cdd1dULL >> 16;
+}
+void shim_seed(uint64_t s)
+{
+    seed = s * 2 + 1;
+}
+void shim_fail(int n, cudaError_t e)
+{
+    fails = n, failure = e, last = cudaSuccess;
+}
+int shim_calls(void)
+{
+    return calls;
+}
+size_t shim_bytes(void)
+{
+    return n_held;
+}
+
+static bool fails_now(void)
+{
+    calls++;
+    const bool sticky = failure == cudaErrorIllegalAddress && fails < 0;
+    if (!sticky && (fails <= 0 || --fails > 0))
+        return false;
+    fails = -1, last = failure;
+    return true;
+}
+#define MAY_FAIL()                                                                                 \
+    if (fails_now())                                                                               \
+    return failure
+
+/* ---- streams */
+static bool step(shim_stream *s)
+{
+    if (s->work.empty())
+        return false;
+    std::function<bool(void)> work = std::move(s->work.front());
+    s->work.pop_front();
+    if (work())
+        return true;
+    s->work.push_front(std::move(work));
+    return false;
+}
+
+static bool step_any(void)
+{
+    const size_t from = shim_random();
+    for (size_t i = 0; i < streams.size(); i++)
+        if (step(streams[(from + i) % streams.size()]))
+            return true;
+    return false;
+}
+
+template <class F> static void run_until(shim_stream *s, F finished)
+{
+    while (!finished())
+        if (!(s && shim_random() % 4 != 0 && step(s)) && !step_any()) {
+            fprintf(stderr, "shim: streams wait for each other\n");
+            abort();
+        }
+}
+static void run_all(void)
+{
+    run_until(nullptr, [] {
+        for (shim_stream *s : streams)
+            if (!s->work.empty())
+                return false;
+        return true;
+    });
+}
+void shim_later(cudaStream_t s, std::function<void()> f)
+{
+    s->work.push_back([f = std::move(f)] {
+        f();
+        return true;
+    });
+}
+
+void shim_launch(dim3 grid, dim3 block, size_t bytes, cudaStream_t s, std::function<void()> kernel)
+{
+    const uint64_t threads = (uint64_t)block.x * block.y * block.z;
+    if (fails_now())
+        return;
+    if (threads < 1 || threads > 1024 || grid.x < 1 || grid.y < 1 || grid.z < 1 ||
+        grid.x > INT32_MAX || grid.y > 65535 || grid.z > 65535 || bytes > 227 << 10)
+        last = cudaErrorInvalidValue;
+    else
+        shim_later(s, [=] { shim_run(grid, block, bytes, kernel); });
+}
+
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t *s, unsigned, int)
+{
+    MAY_FAIL();
+    streams.push_back(*s = new shim_stream);
+    return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t s)
+{
+    MAY_FAIL();
+    run_until(s, [s] { return s->work.empty(); });
+    return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t s)
+{
+    run_until(s, [s] { return s->work.empty(); });
+    for (size_t i = 0; i < streams.size(); i++)
+        if (streams[i] == s)
+            streams.erase(streams.begin() + (long)i);
+    delete s;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
+{
+    MAY_FAIL();
+    const uint64_t n = e->asked;
+    s->work.push_back([e, n] { return e->done >= n; });
+    return cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
+{
+    MAY_FAIL();
+    *e = new shim_event{};
+    return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t e)
+{
+    run_until(nullptr, [e] { return e->done >= e->asked; });
+    delete e;
+    return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
+{
+    MAY_FAIL();
+    const uint64_t n = ++e->asked;
+    shim_later(s, [e, n] { e->done = n; });
+    return cudaSuccess;
+}
+cudaError_t cudaEventQuery(cudaEvent_t e)
+{
+    MAY_FAIL();
+    if (e->done < e->asked && shim_random() % 4 == 0)
+        step_any();
+    return e->done >= e->asked ? cudaSuccess : cudaErrorNotReady;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t e)
+{
+    MAY_FAIL();
+    run_until(nullptr, [e] { return e->done >= e->asked; });
+    return cudaSuccess;
+}
+
+/* ---- memory: as NaN, of exactly the size */
+static cudaError_t hold(void **p, size_t n)
+{
+    *p = nullptr;
+    MAY_FAIL();
+    if (n > (size_t)1 << 36 || posix_memalign(p, 256, n) != 0)
+        return last = cudaErrorMemoryAllocation;
+    memset(*p, 0xff, n < 1 << 22 ? n : 1 << 22);
+    held[*p] = n, n_held += n;
+    return cudaSuccess;
+}
+static void drop(void *p)
+{
+    if (!p)
+        return;
+    n_held -= held.at(p);
+    held.erase(p);
+    free(p);
+}
+cudaError_t cudaMalloc(void **p, size_t n)
+{
+    run_all();
+    return hold(p, n);
+}
+cudaError_t cudaFree(void *p)
+{
+    run_all();
+    drop(p);
+    return cudaSuccess;
+}
+cudaError_t cudaMallocHost(void **p, size_t n)
+{
+    return hold(p, n);
+}
+cudaError_t cudaFreeHost(void *p)
+{
+    return cudaFree(p);
+}
+cudaError_t cudaMemPoolCreate(cudaMemPool_t *p, const struct cudaMemPoolProps *)
+{
+    MAY_FAIL();
+    *p = new shim_pool{};
+    return cudaSuccess;
+}
+cudaError_t cudaMemPoolDestroy(cudaMemPool_t p)
+{
+    delete p;
+    return cudaSuccess;
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, enum cudaMemPoolAttr, void *)
+{
+    return cudaSuccess;
+}
+cudaError_t cudaMallocFromPoolAsync(void **p, size_t n, cudaMemPool_t, cudaStream_t)
+{
+    return hold(p, n);
+}
+cudaError_t cudaFreeAsync(void *p, cudaStream_t s)
+{
+    shim_later(s, [p] { drop(p); });
+    return cudaSuccess;
+}
+cudaError_t cudaMemcpy2DAsync(void *d, size_t to, const void *s, size_t from, size_t width,
+                              size_t height, enum cudaMemcpyKind, cudaStream_t q)
+{
+    MAY_FAIL();
+    shim_later(q, [=] {
+        for (size_t i = 0; i < height; i++)
+            memmove(static_cast<char *>(d) + i * to, static_cast<const char *>(s) + i * from,
+                    width);
+    });
+    return cudaSuccess;
+}
+cudaError_t cudaMemcpyAsync(void *d, const void *s, size_t n, enum cudaMemcpyKind k, cudaStream_t q)
+{
+    return cudaMemcpy2DAsync(d, n, s, n, n, 1, k, q);
+}
+cudaError_t cudaMemsetAsync(void *d, int v, size_t n, cudaStream_t q)
+{
+    MAY_FAIL();
+    shim_later(q, [=] { memset(d, v, n); });
+    return cudaSuccess;
+}
+
+/* ---- the device */
+cudaError_t cudaGetLastError(void)
+{
+    const cudaError_t e = last;
+    last = cudaSuccess;
+    return e;
+}
+const char *cudaGetErrorString(cudaError_t e)
+{
+    return e == cudaErrorMemoryAllocation     ? "out of memory"
+           : e == cudaErrorInvalidValue       ? "invalid argument"
+           : e == cudaErrorIllegalAddress     ? "an illegal memory access was encountered"
+           : e == cudaErrorInsufficientDriver ? "driver insufficient"
+                                              : "an error of the shim";
+}
+cudaError_t cudaDriverGetVersion(int *v)
+{
+    *v = 13000;
+    return cudaSuccess;
+}
+cudaError_t cudaGetDeviceCount(int *n)
+{
+    MAY_FAIL();
+    *n = 1;
+    return cudaSuccess;
+}
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int)
+{
+    MAY_FAIL();
+    *p = cudaDeviceProp{"shim", 9, 0, 132, (size_t)8 << 30};
+    return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int)
+{
+    return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
+{
+    *total = (size_t)8 << 30, *free_bytes = *total - n_held;
+    return cudaSuccess;
+}
+cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest)
+{
+    *least = 0, *greatest = -5;
+    return cudaSuccess;
+}

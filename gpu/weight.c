@@ -1,0 +1,214 @@
+/* Weights on their way: one row-major copy [out, in] serves products and rows. */
+#include "gpu/gpu_private.h"
+#include <stdlib.h>
+
+enum { STAGE_BYTES = 8 << 20, LD_STEP = 8 };
+
+static bool failed(struct error *e, const char *what, cudaError_t code)
+{
+    if (code == cudaSuccess)
+        return false;
+    cudaGetLastError();
+    error_set(e, ERROR_SYSTEM, "cuda: %s: %s", what, cudaGetErrorString(code));
+    return true;
+}
+
+void stage_close(struct gpu *g)
+{
+    for (int i = 0; i < 2; i++) {
+        if (g->staged[i])
+            cudaEventDestroy(g->staged[i]);
+        cudaFreeHost(g->stage[i]);
+        g->stage[i] = NULL, g->staged[i] = NULL;
+    }
+    g->stage_bytes = 0;
+}
+
+static bool stage_open(struct gpu *g, size_t n, struct error *e)
+{
+    if (n <= g->stage_bytes)
+        return true;
+    stage_close(g);
+    for (int i = 0; i < 2; i++)
+        if (failed(e, "pinned memory", cudaMallocHost((void **)&g->stage[i], n)) ||
+            failed(e, "an event",
+                   cudaEventCreateWithFlags(&g->staged[i], cudaEventDisableTiming))) {
+            stage_close(g);
+            return false;
+        }
+    g->stage_bytes = n;
+    return true;
+}
+
+struct load { /* of one weight */
+    struct gpu *g;
+    cudaStream_t stream;
+    const struct weight_source *src;
+    struct wmat w;
+    size_t size;
+    struct error *e;
+};
+
+/* Row by row through pinned memory, two pieces in turn; row o of W is `row(o)` of the source. */
+static bool load_rows(const struct load *l)
+{
+    const size_t row = (size_t)l->w.in * l->size, step = l->w.ld * l->size;
+    const int32_t at_once = (int32_t)(l->g->stage_bytes / step);
+    int turn = 0;
+    for (int32_t first = 0; first < l->w.out; first += at_once, turn ^= 1) {
+        const int32_t n = l->w.out - first < at_once ? l->w.out - first : at_once;
+        char *to = l->g->stage[turn];
+        if (failed(l->e, "waiting", cudaEventSynchronize(l->g->staged[turn])))
+            return false;
+        for (int32_t o = 0; o < n; o++) {
+            const int32_t from = l->src->rows ? l->src->rows[first + o] : first + o;
+            memcpy(to + (size_t)o * step, (const char *)l->src->data + (size_t)from * row, row);
+            memset(to + (size_t)o * step + row, 0, step - row);
+        }
+        if (failed(l->e, "a copy",
+                   cudaMemcpyAsync((char *)(uintptr_t)l->w.at + (size_t)first * step, to,
+                                   (size_t)n * step, cudaMemcpyHostToDevice, l->stream)) ||
+            failed(l->e, "an event", cudaEventRecord(l->g->staged[turn], l->stream)))
+            return false;
+    }
+    return true;
+}
+
+/* Columns of the source, some of its rows at a time, turned on the device. */
+static bool load_turned(const struct load *l, char *piece, const int32_t *map)
+{
+    const size_t row = (size_t)l->w.out * l->size;
+    const int32_t at_once = (int32_t)(l->g->stage_bytes / row);
+    int turn = 0;
+    if (failed(l->e, "a copy",
+               cudaMemsetAsync((void *)(uintptr_t)l->w.at, 0, (size_t)l->w.out * l->w.ld * l->size,
+                               l->stream)))
+        return false;
+    for (int32_t first = 0; first < l->w.in; first += at_once, turn ^= 1) {
+        const int32_t n = l->w.in - first < at_once ? l->w.in - first : at_once;
+        if (failed(l->e, "waiting", cudaEventSynchronize(l->g->staged[turn])))
+            return false;
+        memcpy(l->g->stage[turn], (const char *)l->src->data + (size_t)first * row,
+               (size_t)n * row);
+        if (failed(l->e, "a copy",
+                   cudaMemcpyAsync(piece, l->g->stage[turn], (size_t)n * row,
+                                   cudaMemcpyHostToDevice, l->stream)) ||
+            failed(l->e, "an event", cudaEventRecord(l->g->staged[turn], l->stream)))
+            return false;
+        gpu_transpose(l->w, piece, (size_t)l->w.out, first, n, map, l->stream);
+    }
+    return true;
+}
+
+static bool load(struct load *l)
+{
+    const bool turned = l->src->order == ORDER_IN_OUT;
+    const size_t row = (size_t)(turned ? (size_t)l->w.out : l->w.ld) * l->size;
+    struct queue *q = &l->g->queue;
+    if (!stage_open(l->g, row > STAGE_BYTES ? row : STAGE_BYTES, l->e))
+        return false;
+    if (!turned)
+        return load_rows(l);
+    const size_t table = l->src->rows ? (size_t)l->w.out * sizeof(int32_t) : 0;
+    char *piece = queue_room(q, ROOM_OP, l->g->stage_bytes + table);
+    if (!piece || (table && !queue_upload(q, piece + l->g->stage_bytes, l->src->rows, table))) {
+        error_set(l->e, q->err.kind, "%s", q->err.text);
+        q->err = (struct error){0};
+        return false;
+    }
+    return load_turned(l, piece, table ? (int32_t *)(void *)(piece + l->g->stage_bytes) : NULL);
+}
+
+/* A value that is not finite is named by its place in the source. */
+static bool look(const struct load *l)
+{
+    struct queue *q = &l->g->queue;
+    uint64_t *where = queue_room(q, ROOM_OP, sizeof *where), least = UINT64_MAX;
+    if (!where) {
+        error_set(l->e, q->err.kind, "%s", q->err.text);
+        q->err = (struct error){0};
+        return false;
+    }
+    if (failed(l->e, "a copy", cudaMemsetAsync(where, 0xff, sizeof *where, l->stream)))
+        return false;
+    gpu_find_bad(l->w, where, l->stream);
+    if (failed(l->e, "a copy",
+               cudaMemcpyAsync(q->down, where, sizeof least, cudaMemcpyDeviceToHost, l->stream)) ||
+        failed(l->e, "loading a weight", cudaStreamSynchronize(l->stream)))
+        return false;
+    memcpy(&least, q->down, sizeof least);
+    if (least == UINT64_MAX)
+        return true;
+    const int32_t o = (int32_t)(least / (uint64_t)l->w.in),
+                  i = (int32_t)(least % (uint64_t)l->w.in),
+                  row = l->src->rows ? l->src->rows[o] : o;
+    const bool turned = l->src->order == ORDER_IN_OUT;
+    return error_set(l->e, ERROR_INPUT,
+                     "the value at [%d, %d] is no finite number, expected weights without NaNs and "
+                     "infinities",
+                     turned ? i : row, turned ? row : i);
+}
+
+static bool check_source(const struct weight_source *src, unsigned uses, struct error *e)
+{
+    if (src->out <= 0 || src->in <= 0 || src->type == DTYPE_I32 || src->type == DTYPE_F64 ||
+        src->data == NULL || uses == 0 || (src->rows && uses != USE_PRODUCT))
+        return error_set(e, ERROR_INPUT, "cuda: a weight [%d, %d] of dtype %d can't be used",
+                         src->out, src->in, (int)src->type);
+    for (int32_t i = 0; src->rows && i < src->out; i++)
+        if (src->rows[i] < 0 || src->rows[i] >= src->out)
+            return error_set(e, ERROR_SYSTEM, "cuda: row %d of a weight is row %d of %d", i,
+                             src->rows[i], src->out);
+    return true;
+}
+
+struct weight *cuda_weight_new(struct backend *b, const struct weight_source *src, unsigned uses,
+                               struct error *e)
+{
+    struct gpu *g = queue_of(b)->gpu;
+    if (!check_source(src, uses, e) || failed(e, "choosing the device", cudaSetDevice(g->ordinal)))
+        return NULL;
+    struct weight *w = calloc(1, sizeof *w);
+    if (!w) {
+        error_set(e, ERROR_SYSTEM, "cuda: no memory for a weight");
+        return NULL;
+    }
+    const size_t ld = ((size_t)src->in + LD_STEP - 1) / LD_STEP * LD_STEP,
+                 size = dtype_size(src->type);
+    void *at = NULL;
+    w->uses = uses;
+    w->w = (struct wmat){NULL, ld, src->out, src->in, src->type};
+    const cudaError_t code = cudaMalloc(&at, (size_t)src->out * ld * size);
+    w->w.at = at;
+    struct load l = {g, g->queue.stream, src, w->w, size, e};
+    if (code == cudaErrorMemoryAllocation)
+        error_set(e, ERROR_SYSTEM, "cuda: no memory for a weight [%d, %d], %zu bytes", src->out,
+                  src->in, (size_t)src->out * ld * size);
+    if (failed(e, "memory for a weight", code) || !load(&l) ||
+        ((uses & USE_PRODUCT) && !look(&l)) ||
+        failed(e, "loading a weight", cudaStreamSynchronize(l.stream)) ||
+        failed(e, "loading a weight", cudaGetLastError())) {
+        cudaStreamSynchronize(l.stream); /* what was queued reads the source's copy */
+        cuda_weight_free(b, w);
+        return NULL;
+    }
+    return w;
+}
+
+void cuda_weight_free(struct backend *b, struct weight *w)
+{
+    if (w) {
+        cudaSetDevice(queue_of(b)->gpu->ordinal);
+        cudaFree((void *)(uintptr_t)w->w.at);
+    }
+    free(w);
+}
+
+size_t cuda_weight_bytes(const struct weight *w)
+{
+    return (size_t)w->w.out * w->w.ld * dtype_size(w->w.type);
+}
+int32_t cuda_weight_in(const struct weight *w)
+{
+    return w->w.in;
+}

@@ -1,0 +1,350 @@
+/* The CUDA backend on the shim, where it differs from other devices: what is on its way while the
+ * host goes on, work that is cut into pieces, calls of the runtime that fail. The operations
+ * themselves are tested with every device's (tests/engine/backend). */
+#include "gpu/cuda.h"
+#include "gpu/plugin.h"
+#include "tests/engine/backend/lab.h"
+
+enum { SEEDS = 4 };
+
+static void on_seeds(lab_case *body)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        const size_t before = shim_bytes();
+        struct error e = {0};
+        shim_seed(seed);
+        lab_on(body, glimt_backend_new(0, &e), seed + 1);
+        assert_int_equal(shim_bytes(), before);
+    }
+}
+
+/* ---- on the way */
+/* What is put may go at once, also while the ring goes round, and rows longer than a piece of it.
+ */
+static void put_and_go(struct lab *l)
+{
+    enum { ROWS = 300, COLS = 5000, LONG = 100003 };
+    struct error e = {0};
+    float *x = lab_host(l, (size_t)ROWS * COLS * sizeof *x),
+          *back = lab_host(l, (size_t)ROWS * COLS * sizeof *x);
+    struct tensor t = tensor_new(l->b, ROWS, COLS, DTYPE_F32, &e), s = tensor_cols(t, 3, COLS - 5);
+    struct tensor row = tensor_new(l->b, 2, LONG, DTYPE_F32, &e);
+    for (int round = 0; round < 2; round++) {
+        struct tensor to = round ? s : t;
+        const size_t n = (size_t)to.rows * (size_t)to.cols;
+        for (size_t i = 0; i < n; i++)
+            x[i] = (float)i;
+        l->b->put(l->b, to, x);
+        memset(x, 0, n * sizeof *x);
+        l->b->get(l->b, back, to);
+        for (size_t i = 0; i < n; i++)
+            assert_near(back[i], i, 0);
+    }
+    for (size_t i = 0; i < 2 * (size_t)LONG; i++)
+        x[i] = (float)i;
+    l->b->put(l->b, row, x);
+    memset(x, 0, 2 * LONG * sizeof *x);
+    l->b->get(l->b, back, row);
+    for (size_t i = 0; i < 2 * (size_t)LONG; i++)
+        assert_near(back[i], i, 0);
+    l->b->buf_free(l->b, t.buf);
+    l->b->buf_free(l->b, row.buf);
+    lab_clear(l);
+}
+static void test_puts(void **state)
+{
+    (void)state;
+    on_seeds(put_and_go);
+}
+
+/* A buffer that is given back while work with it is queued, and one that takes its place. */
+static void reuse(struct lab *l)
+{
+    struct error e = {0};
+    for (int i = 0; i < 20; i++) {
+        const float v[4] = {(float)i, 2, 3, 4};
+        struct tensor a = tensor_new(l->b, 1, 4, DTYPE_F32, &e),
+                      b = tensor_new(l->b, 1, 4, DTYPE_F32, &e);
+        float back[4];
+        l->b->put(l->b, a, v);
+        l->b->copy(l->b, b, a);
+        l->b->buf_free(l->b, a.buf);
+        a = tensor_new(l->b, 1, 4, DTYPE_F32, &e);
+        l->b->put(l->b, a, (float[4]){-1, -1, -1, -1});
+        l->b->add(l->b, b, a, 1);
+        l->b->get(l->b, back, b);
+        assert_near(back[0], i - 1, 0);
+        assert_near(back[3], 3, 0);
+        l->b->buf_free(l->b, a.buf);
+        l->b->buf_free(l->b, b.buf);
+    }
+}
+static void test_reuse(void **state)
+{
+    (void)state;
+    on_seeds(reuse);
+}
+
+/* What a kernel finds belongs before what the host refuses later, and both are told once. */
+static void errors(struct lab *l)
+{
+    const float bad[4] = {1, NAN, 2, 3};
+    const struct tensor none = {0};
+    struct tensor x = lab_put(l, 1, 4, bad), y = lab_put(l, 1, 4, NULL),
+                  wide = lab_put(l, 1, 5, NULL);
+    struct error e = {0};
+    l->b->norm(l->b, y, x, none, none, 1e-5f, NORM_LAYER, none, none);
+    l->b->add(l->b, y, wide, 1);
+    assert_false(l->b->status(l->b, &e));
+    assert_int_equal(e.kind, ERROR_INPUT);
+    assert_non_null(strstr(e.text, "LayerNorm"));
+    e = (struct error){0};
+    assert_true(l->b->status(l->b, &e));
+    l->b->add(l->b, y, wide, 1);
+    assert_false(l->b->status(l->b, &e));
+    assert_non_null(strstr(e.text, "cuda add: x is [1, 5]"));
+    lab_clear(l);
+}
+static void test_errors(void **state)
+{
+    (void)state;
+    on_seeds(errors);
+}
+
+/* ---- in pieces */
+/* Few queries behind a long past are split by keys: as when all are looked at in one. */
+static void long_past(struct lab *l)
+{
+    enum { PAST = 600, N = 5, T = PAST + N, HEADS = 4, KV_HEADS = 2, DIM = 24 };
+    struct error e = {0};
+    const float freq[4] = {1, 0.3f, 0.1f, 0.03f};
+    struct attn_shape s = {
+        HEADS, KV_HEADS, DIM, 0, 0.3f, 0, {8, ROPE_NEOX, lab_put(l, 1, 4, freq)}};
+    const float *q = lab_random(l, (size_t)T * HEADS * DIM),
+                *k = lab_random(l, (size_t)T * KV_HEADS * DIM),
+                *v = lab_random(l, (size_t)T * KV_HEADS * DIM);
+    struct tensor Q = lab_put(l, T, HEADS * DIM, q), K = lab_put(l, T, KV_HEADS * DIM, k),
+                  V = lab_put(l, T, KV_HEADS * DIM, v), whole = lab_put(l, T, HEADS * DIM, NULL),
+                  parts = lab_put(l, T, HEADS * DIM, NULL);
+    for (int i = 0; i < 2; i++) {
+        s.window = i ? 550 : 0, s.soft_cap = i ? 3.0f : 0.0f;
+        struct kv *kv = l->b->kv_new(l->b, 3, 2, KV_HEADS * DIM, T + 7, &e);
+        const int32_t all[] = {0, T}, past[] = {0, PAST}, first[] = {0, PAST}, rest[] = {0, N};
+        l->b->attn(l->b, whole, Q, K, V, &s, 4, &(struct seqs){1, all, NULL, NULL});
+        l->b->attn(l->b, tensor_rows(parts, 0, PAST), tensor_rows(Q, 0, PAST),
+                   tensor_rows(K, 0, PAST), tensor_rows(V, 0, PAST), &s, 4,
+                   &(struct seqs){1, first, past, &kv});
+        l->b->attn(l->b, tensor_rows(parts, PAST, N), tensor_rows(Q, PAST, N),
+                   tensor_rows(K, PAST, N), tensor_rows(V, PAST, N), &s, 4,
+                   &(struct seqs){1, rest, past + 1, &kv});
+        const float *a = lab_get(l, whole), *b = lab_get(l, parts);
+        for (int32_t j = 0; j < T * HEADS * DIM; j++)
+            assert_near(a[j], b[j], 2e-6 * (1 + fabs((double)a[j])));
+        l->b->kv_free(l->b, kv);
+    }
+    assert_memory_equal(lab_get(l, Q), q, (size_t)T * HEADS * DIM * sizeof *q);
+    lab_clear(l);
+}
+static void test_long_past(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct error e = {0};
+    shim_seed(3);
+    lab_init(&l, glimt_backend_new(0, &e), 1);
+    long_past(&l);
+    lab_release(&l);
+}
+
+/* Floats of any size times 16-bit weights: as near as the same product of floats would be. */
+static void sizes(struct lab *l)
+{
+    enum { ROWS = 24, IN = 70, OUT = 33 };
+    for (int i = 0; i < 4; i++) {
+        const enum dtype type = i % 2 ? DTYPE_BF16 : DTYPE_F16;
+        struct error e = {0};
+        double *w;
+        const void *src = lab_source(l, type, (size_t)OUT * IN, &w);
+        float *x = lab_host(l, (size_t)ROWS * IN * sizeof *x);
+        for (int32_t t = 0; t < ROWS; t++)
+            for (int32_t j = 0; j < IN; j++)
+                x[at(t, j, IN)] =
+                    normal(l) * powf(10, (float)(3 * t - 36)) * (j == 7 ? 1000.0f : 1.0f);
+        memset(x + at(5, 0, IN), 0, IN * sizeof *x);
+        struct weight *W = l->b->weight_new(
+            l->b, &(struct weight_source){type, OUT, IN, ORDER_OUT_IN, src, NULL}, USE_PRODUCT, &e);
+        struct tensor y = lab_put(l, ROWS, OUT, NULL);
+        l->b->linear(l->b, y, lab_put(l, ROWS, IN, x), W, (struct tensor){0}, EPILOGUE_NONE);
+        const float *got = lab_get(l, y);
+        for (int32_t t = 0; t < ROWS; t++)
+            for (int32_t o = 0; o < OUT; o++) {
+                double sum = 0, size = 0;
+                for (int32_t j = 0; j < IN; j++) {
+                    const double v = (double)x[at(t, j, IN)] * w[at(o, j, IN)];
+                    sum += v, size += fabs(v);
+                }
+                assert_near(got[at(t, o, OUT)], sum, 5e-7 * size + 1e-37);
+            }
+        l->b->weight_free(l->b, W);
+        lab_clear(l);
+    }
+}
+static void test_sizes(void **state)
+{
+    (void)state;
+    on_seeds(sizes);
+}
+
+/* More rows than the room for parts takes at once. */
+static void many_rows(struct lab *l)
+{
+    enum { ROWS = 700, IN = 3, OUT = 12000 };
+    struct error e = {0};
+    double *w;
+    const void *src = lab_source(l, DTYPE_F16, (size_t)OUT * IN, &w);
+    const float *x = lab_random(l, (size_t)ROWS * IN);
+    struct weight *W =
+        l->b->weight_new(l->b, &(struct weight_source){DTYPE_F16, OUT, IN, ORDER_OUT_IN, src, NULL},
+                         USE_PRODUCT, &e);
+    struct tensor y = lab_put(l, ROWS, OUT, NULL);
+    l->b->linear(l->b, y, lab_put(l, ROWS, IN, x), W, (struct tensor){0}, EPILOGUE_NONE);
+    const float *got = lab_get(l, y);
+    for (int32_t t = 0; t < ROWS; t++)
+        for (int32_t o = 0; o < OUT; o += 997) {
+            double sum = 0;
+            for (int32_t j = 0; j < IN; j++)
+                sum += (double)x[at(t, j, IN)] * w[at(o, j, IN)];
+            assert_near(got[at(t, o, OUT)], sum, 1e-5);
+        }
+    l->b->weight_free(l->b, W);
+    lab_clear(l);
+}
+static void test_many_rows(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct error e = {0};
+    lab_init(&l, glimt_backend_new(0, &e), 1);
+    many_rows(&l);
+    lab_release(&l);
+}
+
+/* ---- calls that fail */
+/* A little of everything, as far as it goes; true when all of it went. */
+static bool some_work(struct backend *b, struct error *e)
+{
+    enum { T = 20, N = 24, V = 300 };
+    float w[V * N], x[T * N];
+    int32_t ids[T];
+    for (int i = 0; i < V * N; i++)
+        w[i] = (float)(i % 17) / 17.0f - 0.4f;
+    for (int i = 0; i < T * N; i++)
+        x[i] = (float)(i % 13) / 13.0f - 0.3f;
+    for (int i = 0; i < T; i++)
+        ids[i] = i;
+    const struct weight_source source = {DTYPE_F32, V, N, ORDER_OUT_IN, w, NULL},
+                               turned = {DTYPE_F32, V, N, ORDER_IN_OUT, w, NULL};
+    struct weight *W = b->weight_new(b, &source, USE_PRODUCT | USE_ROWS, e),
+                  *U = W ? b->weight_new(b, &turned, USE_PRODUCT, e) : NULL;
+    struct kv *kv = U ? b->kv_new(b, 0, 1, N, 40, e) : NULL;
+    struct tensor tx = kv ? tensor_new(b, T, N, DTYPE_F32, e) : (struct tensor){0},
+                  ty = tx.buf ? tensor_new(b, T, N, DTYPE_F32, e) : (struct tensor){0},
+                  ti = ty.buf ? tensor_new(b, T, 1, DTYPE_I32, e) : (struct tensor){0},
+                  loss = ti.buf ? tensor_new(b, T, 1, DTYPE_F32, e) : (struct tensor){0};
+    bool ok = loss.buf != NULL;
+    if (ok) {
+        const struct attn_shape s = {2, 2, N / 2, 0, 0.3f, 0, {0}};
+        const struct tensor none = {0};
+        const int32_t start[] = {0, T}, past[] = {0};
+        float got[T];
+        b->put(b, tx, x);
+        b->put(b, ti, ids);
+        b->norm(b, ty, tx, none, none, 1e-5f, NORM_RMS, none, none);
+        b->attn(b, ty, tx, tx, tx, &s, 0, &(struct seqs){1, start, past, &kv});
+        b->xent(b, loss, ty, W, ti, 0);
+        b->xent(b, loss, ty, U, ti, 0);
+        b->get(b, got, loss);
+        ok = b->status(b, e);
+        for (int i = 0; i < T && ok; i++)
+            assert_true(got[i] > 0 && got[i] < 100);
+    }
+    struct tensor all[] = {tx, ty, ti, loss};
+    for (int i = 0; i < 4; i++)
+        b->buf_free(b, all[i].buf);
+    b->kv_free(b, kv);
+    if (U)
+        b->weight_free(b, U);
+    if (W)
+        b->weight_free(b, W);
+    return ok;
+}
+
+static bool opened_and_worked(struct error *e)
+{
+    struct backend *b = glimt_backend_new(0, e);
+    bool ok = b && some_work(b, e);
+    if (b)
+        b->free(b);
+    return ok;
+}
+
+static void fail_each(cudaError_t code)
+{
+    struct error e = {0};
+    const size_t before = shim_bytes();
+    const int from = shim_calls();
+    assert_true(opened_and_worked(&e));
+    const int calls = shim_calls() - from;
+    assert_in_range(calls, 50, 1000);
+    for (int n = 1; n <= calls; n++) {
+        e = (struct error){0};
+        shim_fail(n, code);
+        const bool ok = opened_and_worked(&e);
+        shim_fail(0, cudaSuccess);
+        assert_true(ok || error_is_set(&e));
+        assert_true(ok || strncmp(e.text, "cuda: ", 6) == 0 || strstr(e.text, ": cuda: "));
+        assert_int_equal(shim_bytes(), before);
+        e = (struct error){0};
+    }
+    assert_true(opened_and_worked(&e));
+}
+static void test_each_call_fails(void **state)
+{
+    (void)state;
+    fail_each(cudaErrorMemoryAllocation);
+}
+
+static void test_score(void **state)
+{
+    (void)state;
+    char why[200];
+    struct error e = {0};
+    assert_int_equal(glimt_backend_abi(), BACKEND_ABI);
+    assert_int_equal(glimt_backend_score(0, why, sizeof why), 900);
+    assert_string_equal(why, "");
+    assert_int_equal(glimt_backend_score(1, why, sizeof why), 0);
+    assert_string_equal(why, "cuda: no GPU 1, there is 1");
+    assert_null(glimt_backend_new(7, &e));
+    assert_string_equal(e.text, "cuda: no GPU 7, there is 1");
+    shim_fail(1, cudaErrorInsufficientDriver);
+    assert_int_equal(glimt_backend_score(0, why, sizeof why), 0);
+    assert_string_equal(why,
+                        "cuda: driver for CUDA 13.0, the plugin needs 13.0; update it, or make "
+                        "gpu with an older CUDA");
+    shim_fail(0, cudaSuccess);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_puts),
+        cmocka_unit_test(test_reuse),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_long_past),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_each_call_fails),
+        cmocka_unit_test(test_score),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
