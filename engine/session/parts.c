@@ -52,12 +52,9 @@ struct line_latents *line_latents_new(int32_t n, int32_t n_watch)
 /* Lists that were replaced leave gaps: they go when they are more than what is in use. */
 static void close_gaps(struct line_latents *p)
 {
-    size_t used = 0;
-    for (int32_t i = 0; i < p->n; i++)
-        used += (size_t)p->list[i].n;
-    if (p->n_active <= 2 * used + 1024)
+    if (p->n_active <= 2 * p->n_used + 1024)
         return;
-    struct active_latent *all = xreallocarray(NULL, used + 1, sizeof *all);
+    struct active_latent *all = xreallocarray(NULL, p->n_used + 1, sizeof *all);
     size_t at = 0;
     for (int32_t i = 0; i < p->n; i++) {
         struct latent_list *l = &p->list[i];
@@ -68,12 +65,13 @@ static void close_gaps(struct line_latents *p)
     }
     free(p->active);
     p->active = all;
-    p->n_active = at, p->cap_active = used + 1;
+    p->n_active = at, p->cap_active = p->n_used + 1;
 }
 
 void line_latents_set(struct line_latents *p, int32_t token, const struct active_latent *active,
                       int32_t n)
 {
+    p->n_used -= (size_t)p->list[token].n;
     p->list[token] = (struct latent_list){0};
     close_gaps(p);
     p->active = grow(p->active, &p->cap_active, p->n_active + (size_t)n, sizeof *p->active);
@@ -81,6 +79,7 @@ void line_latents_set(struct line_latents *p, int32_t token, const struct active
         memcpy(p->active + p->n_active, active, (size_t)n * sizeof *active);
     p->list[token] = (struct latent_list){(int32_t)p->n_active, n};
     p->n_active += (size_t)n;
+    p->n_used += (size_t)n;
 }
 
 struct line_losses *line_losses_new(int32_t n, uint64_t key)
@@ -124,7 +123,7 @@ void line_latents_own(struct line_latents **part)
     q->active = grow(NULL, &q->cap_active, p->n_active + 1, sizeof *q->active);
     if (p->n_active > 0)
         memcpy(q->active, p->active, p->n_active * sizeof *q->active);
-    q->n_active = p->n_active;
+    q->n_active = p->n_active, q->n_used = p->n_used;
     line_latents_unref(p);
     *part = q;
 }

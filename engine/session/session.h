@@ -73,7 +73,7 @@ struct line_latents {
     } * list;     /* [n] */
     int32_t dict; /* the place of the dictionary that `active` is of */
     struct active_latent *active;
-    size_t n_active, cap_active;
+    size_t n_active, cap_active, n_used; /* n_used: those that a list names */
     struct unit_id *watch; /* n_watch units: the chosen ones, then wish.watch; UNIT_NONE: there is
                               no such unit */
     float *pre;            /* [n, n_watch] pre-activations */
