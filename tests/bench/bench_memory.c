@@ -48,7 +48,8 @@ static void add_line(struct bytes *b, const struct line *l)
                           malloc_usable_size(l->seq.target) + malloc_usable_size(l->seq.pos) +
                           malloc_usable_size(l->seq.start) + malloc_usable_size(l->sq) +
                           malloc_usable_size(l->sse) + malloc_usable_size(l->tokens));
-    b->latents += (double)malloc_usable_size(l->latents);
+    b->latents += (double)(malloc_usable_size(l->latents) +
+                           (l->latents ? malloc_usable_size(l->latents->active) : 0));
     for (int t = 0; t < N_TRACKS; t++)
         b->losses += (double)malloc_usable_size(l->loss[t]);
     b->windows += (double)malloc_usable_size(l->window);
