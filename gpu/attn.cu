@@ -68,7 +68,7 @@ __global__ void rotate_and_keep(attn_kernel a)
 }
 
 /* A block: a task's queries and one head. DIMS: of 16 columns a thread, and so its sums. */
-template <int DIMS> __global__ void __launch_bounds__(THREADS) attend(attn_kernel a)
+template <int DIMS> __global__ void __launch_bounds__(THREADS, 2) attend(attn_kernel a)
 {
     DYNAMIC_SHARED(float, memory);
     const attn_task task = a.task[blockIdx.x];
