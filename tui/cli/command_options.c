@@ -55,6 +55,8 @@ static struct option_row *make_rows(const struct command *c)
     query_params(c->query, &p);
     for (int i = 0; i < p.n; i++) {
         const struct param *of = p.value[i].of;
+        if (is_of_session(of))
+            continue;
         const struct option_row row = {.name = of->name,
                                        .arg = of->value_name,
                                        .help = help_of(of),
@@ -63,8 +65,7 @@ static struct option_row *make_rows(const struct command *c)
                                                  (size_t)i * sizeof(char *),
                                        .choices = of->type == PARAM_TEXT ? of->choices : NULL,
                                        .param = of};
-        if (!is_of_session(of))
-            n = add_rows(rows, n, (const struct option_row[]){row, {.name = NULL}});
+        n = add_rows(rows, n, (const struct option_row[]){row, {.name = NULL}});
     }
     add_rows(rows, n, c->query->corpus ? corpus_rows : NULL);
     params_release(&p);

@@ -94,8 +94,8 @@ static inline struct tensor lab_tensor(struct lab *l, int32_t rows, int32_t cols
     assert_in_range(l->n_bufs, 0, 127);
     struct buf *buf = l->buf[l->n_bufs++] = l->b->alloc(l->b, n * size, &e);
     assert_non_null(buf);
-    float *guard = xmalloc(n * sizeof *guard);
-    for (size_t i = 0; i < n; i++)
+    float *guard = xmalloc(2 * n * sizeof *guard); /* doubles are put as they are */
+    for (size_t i = 0; i < 2 * n; i++)
         guard[i] = -12345.0f;
     l->b->put(
         l->b,

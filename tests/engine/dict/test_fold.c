@@ -13,14 +13,16 @@
 static void check(int64_t out, int64_t in, enum dtype type, enum order order, size_t shift)
 {
     const size_t n = (size_t)(out * in), size = dtype_size(type);
-    char *memory = malloc(n * size + shift);
+    char *memory = malloc(n * size + shift), *aligned = malloc(n * size);
     float *w = malloc(n * sizeof *w), *bp = malloc((size_t)in * sizeof *bp),
           *bias = malloc((size_t)out * sizeof *bias), *before = malloc((size_t)out * sizeof *bias);
-    hash_fill(memory + shift, type, "W", HASH_UNIFORM, 0, 0, n);
+    hash_fill(aligned, type, "W", HASH_UNIFORM, 0, 0, n);
+    memcpy(memory + shift, aligned, n * size);
     hash_fill(bp, DTYPE_F32, "bp", HASH_UNIFORM, 0, 0, (size_t)in);
     hash_fill(before, DTYPE_F32, "b", HASH_UNIFORM, 0, 0, (size_t)out);
     memcpy(bias, before, (size_t)out * sizeof *bias);
-    tensor_to_f32(w, memory + shift, type, n);
+    tensor_to_f32(w, aligned, type, n);
+    free(aligned);
     const bool turned = order == ORDER_IN_OUT;
     const struct named_tensor t = {.type = (int)type,
                                    .n_dims = 2,
