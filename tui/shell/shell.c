@@ -148,7 +148,7 @@ void shell_theme(struct shell *shell, const struct theme *theme)
 
 static bool unit_is_there(const struct dict_set *dicts, struct unit_id u)
 {
-    return u.dict < dicts->n && u.index < dicts->place[u.dict].m;
+    return u.dict >= 0 && u.dict < dicts->n && u.index < dicts->place[u.dict].m;
 }
 
 static void drop_impossible_units(struct shell *shell, const struct dict_set *dicts)
@@ -218,7 +218,8 @@ void shell_loaded(struct shell *shell, const struct workbench *wb)
         shell->sh.sliders.n = 0;
     drop_impossible_steps(shell, &wb->dicts);
     if (unit_same(shell->sh.colour_unit, UNIT_UNSET) ||
-        (spec && !unit_is_there(&wb->dicts, shell->sh.colour_unit)))
+        (spec && shell->sh.colour_unit.dict >= 0 && /* below: all of them */
+         !unit_is_there(&wb->dicts, shell->sh.colour_unit)))
         shell->sh.colour_unit = shell->sh.sliders.n > 0 ? shell->sh.sliders.unit[0].id : UNIT_ALL;
     if (!spec)
         shell->sh.colouring = COLOUR_LOSS;
