@@ -120,7 +120,8 @@ abreast asan in_asan $B/tests/e2e/test_{cli,analyze,man,cache,encodings,numbers}
 
 note "valgrind"
 # where memory is handled by hand; the numbers' tests have been through the sanitizers
-left_out='/test_(pythia_shapes|memory|screen|screen_end|terminal|service|lab|lab_damage|unicode)$'
+# test_devices looks beside its own program, which is valgrind there
+left_out='/test_(pythia_shapes|memory|devices|screen|screen_end|terminal|service|lab|lab_damage|unicode)$'
 [ -n "$CHECK_LONG" ] || left_out+='|/gpu/|/engine/(backend|model|session|study)/|/test_(store_faults|plot|marks)$'
 abreast valgrind in_valgrind $(echo "$units" | grep -vE "$left_out")
 
