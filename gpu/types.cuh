@@ -121,29 +121,24 @@ template <class T> __device__ __forceinline__ T warp_max(T v)
 }
 /* Of a block of whole warps, in a fixed order, for all threads. `part`: 32 numbers of shared
  * memory; barriers before and after, so that it may be used again at once. */
-template <class T> __device__ T block_sum(T v, T *part)
+template <class T, class Fold> __device__ __forceinline__ T block_fold(T of_warp, T *part, Fold fold)
 {
-    v = warp_sum(v);
     __syncthreads();
     if (threadIdx.x % 32 == 0)
-        part[threadIdx.x / 32] = v;
+        part[threadIdx.x / 32] = of_warp;
     __syncthreads();
-    v = part[0];
+    T v = part[0];
     for (unsigned i = 1; i < blockDim.x / 32; i++)
-        v += part[i];
+        v = fold(v, part[i]);
     return v;
+}
+template <class T> __device__ T block_sum(T v, T *part)
+{
+    return block_fold(warp_sum(v), part, [](T a, T b) { return a + b; });
 }
 template <class T> __device__ T block_max(T v, T *part)
 {
-    v = warp_max(v);
-    __syncthreads();
-    if (threadIdx.x % 32 == 0)
-        part[threadIdx.x / 32] = v;
-    __syncthreads();
-    v = part[0];
-    for (unsigned i = 1; i < blockDim.x / 32; i++)
-        v = part[i] > v ? part[i] : v;
-    return v;
+    return block_fold(warp_max(v), part, [](T a, T b) { return b > a ? b : a; });
 }
 __device__ __forceinline__ bool is_finite(float v)
 {

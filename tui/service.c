@@ -1,10 +1,10 @@
 #include "tui/service.h"
 #include "engine/base/memory.h"
+#include "engine/base/parallel.h"
 #include "tui/lab/job_queue.h"
 #include "tui/lab/lab.h"
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -322,12 +322,7 @@ struct service *service_new(const struct options *o, struct error *e)
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->posted, NULL);
     s->queue = job_queue_new(jobs_changed, s);
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all,
-                    &old); /* the worker inherits it: signals are the UI thread's */
-    int failed = pthread_create(&s->thread, NULL, work, s);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    int failed = thread_start(&s->thread, work, s);
     if (!failed)
         return s;
     error_set(e, ERROR_SYSTEM, "starting the worker: %s", strerror(failed));

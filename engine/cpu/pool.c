@@ -1,8 +1,8 @@
 #include "engine/cpu/pool.h"
 #include "engine/base/memory.h"
+#include "engine/base/parallel.h"
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -166,32 +166,19 @@ void pool_run(struct pool *p, int64_t n, pool_task *task, void *arg)
         wait_for_workers(p);
 }
 
-static int n_cores(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        return CPU_COUNT(&set);
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n > 0 ? (int)n : 1;
-}
-
 static void start_workers(struct pool *p, int n)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     for (; p->n_threads < n; p->n_threads++) {
         int i = p->n_threads;
         p->slot[i] = (struct pool_slot){p, i};
-        if (pthread_create(&p->thread[i], NULL, worker, &p->slot[i]) != 0)
+        if (thread_start(&p->thread[i], worker, &p->slot[i]) != 0)
             break;
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 struct pool *pool_new(int n_threads)
 {
-    int n = n_threads > 0 ? n_threads : n_cores();
+    int n = n_threads > 0 ? n_threads : parallel_cores();
     struct pool *p = aligned_alloc(64, sizeof *p);
     if (p == NULL)
         return NULL;

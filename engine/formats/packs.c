@@ -1,12 +1,12 @@
 #include "engine/formats/packs.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
+#include "engine/base/parallel.h"
 #include "engine/formats/mapping.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -338,16 +338,10 @@ static void *write_all(void *arg)
     return NULL;
 }
 
-/* Signals are for the other threads. */
 void packs_write(struct packs *p)
 {
-    sigset_t all, old;
-    if (p->writing || p->n_puts == 0 || is_stopped(p))
-        return;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    p->writing = pthread_create(&p->writer, NULL, write_all, p) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (!p->writing && p->n_puts > 0 && !is_stopped(p))
+        p->writing = thread_start(&p->writer, write_all, p) == 0;
 }
 
 bool packs_wait(struct packs *p)

@@ -2,17 +2,14 @@
 #include "engine/base/memory.h"
 #include "engine/base/parallel.h"
 #include "engine/formats/tensors.h"
-#include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #define GRAIN_NS INT64_C(2000000000)
-#define POLL_NS 5000000 /* the live text waits no longer than this */
 
 static bool blob_hash(const char *path, struct sha256 *out)
 {
@@ -74,9 +71,9 @@ struct hashing {
     atomic_llong done; /* bytes */
     atomic_bool stop;
     pthread_mutex_t lock;
-    pthread_cond_t ended;
-    int running;        /* threads */
     struct error error; /* the first */
+    int64_t total;      /* bytes */
+    const struct lab_loop *loop;
 };
 
 struct reading { /* one file */
@@ -92,7 +89,7 @@ static bool go_on(void *arg, int64_t done)
     return !atomic_load(&r->h->stop) && !(r->h->cancel && atomic_load(r->h->cancel));
 }
 
-static void *hash_files(void *arg)
+static void hash_files(void *arg)
 {
     struct hashing *h = arg;
     for (size_t i; (i = atomic_fetch_add(&h->next, 1)) < h->n && !atomic_load(&h->stop);) {
@@ -107,59 +104,18 @@ static void *hash_files(void *arg)
         pthread_mutex_unlock(&h->lock);
         atomic_store(&h->stop, true); /* now, so that nobody's "interrupted" comes first */
     }
-    pthread_mutex_lock(&h->lock);
-    h->running--;
-    pthread_cond_signal(&h->ended);
-    pthread_mutex_unlock(&h->lock);
-    return NULL;
 }
 
-/* Signals are for the thread that started it. */
-static int start_threads(struct hashing *h, pthread_t *thread, int n)
+static void tell(void *arg)
 {
-    sigset_t all, old;
-    int started = 0;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    h->running = n;
-    while (started < n && pthread_create(&thread[started], NULL, hash_files, h) == 0)
-        started++;
-    pthread_mutex_lock(&h->lock);
-    h->running -= n - started;
-    pthread_mutex_unlock(&h->lock);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return started;
-}
-
-static void tell(struct hashing *h, int64_t total, const struct lab_loop *l)
-{
-    struct study_progress p = {.total = total, .left = NAN, .done = atomic_load(&h->done)};
-    p.share = total > 0 ? (double)p.done / (double)total : 0;
+    const struct hashing *h = arg;
+    const struct lab_loop *l = h->loop;
+    struct study_progress p = {.total = h->total, .left = NAN, .done = atomic_load(&h->done)};
+    p.share = p.total > 0 ? (double)p.done / (double)p.total : 0;
     if (l->progress && p.done > 0)
         l->progress(l->progress_arg, &p, "hashing weights");
     if (l->poll)
         l->poll(l->poll_arg);
-}
-
-/* Until all threads have ended; the caller's loop goes on meanwhile. */
-static void wait_for_threads(struct hashing *h, int64_t total, const struct lab_loop *loop)
-{
-    pthread_mutex_lock(&h->lock);
-    while (h->running > 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += POLL_NS;
-        if (until.tv_nsec >= 1000000000)
-            until.tv_sec++, until.tv_nsec -= 1000000000;
-        if (!loop)
-            pthread_cond_wait(&h->ended, &h->lock);
-        else if (pthread_cond_timedwait(&h->ended, &h->lock, &until) == ETIMEDOUT) {
-            pthread_mutex_unlock(&h->lock);
-            tell(h, total, loop);
-            pthread_mutex_lock(&h->lock);
-        }
-    }
-    pthread_mutex_unlock(&h->lock);
 }
 
 static int larger_first(const void *a, const void *b)
@@ -173,27 +129,13 @@ static int larger_first(const void *a, const void *b)
 static bool read_files(struct file_job *job, size_t n, size_t n_unknown, int64_t total,
                        const struct lab_loop *loop, struct error *e)
 {
-    struct hashing h = {.job = job, .n = n, .cancel = loop ? loop->cancel : NULL};
+    struct hashing h = {
+        .job = job, .n = n, .cancel = loop ? loop->cancel : NULL, .total = total, .loop = loop};
     const int n_threads = n_unknown < (size_t)parallel_cores() ? (int)n_unknown : parallel_cores();
-    pthread_t *thread = xcalloc((size_t)n_threads, sizeof *thread);
-    pthread_condattr_t attr;
     qsort(job, n, sizeof *job, larger_first);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&h.ended, &attr);
-    pthread_condattr_destroy(&attr);
     pthread_mutex_init(&h.lock, NULL);
-    const int started = start_threads(&h, thread, n_threads);
-    if (started == 0) {
-        h.running = 1;
-        hash_files(&h);
-    }
-    wait_for_threads(&h, total, loop);
-    for (int i = 0; i < started; i++)
-        pthread_join(thread[i], NULL);
-    pthread_cond_destroy(&h.ended);
+    parallel_beside(n_threads, hash_files, &h, loop ? tell : NULL, &h);
     pthread_mutex_destroy(&h.lock);
-    free(thread);
     if (error_is_set(&h.error) && e)
         *e = h.error;
     return !error_is_set(&h.error);

@@ -1,15 +1,11 @@
 /* Corpora that requests name, opened once and kept. */
 #include "engine/base/memory.h"
+#include "engine/base/parallel.h"
 #include "tui/lab/lab_private.h"
-#include <errno.h>
 #include <math.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-
-#define POLL_NS 5000000 /* the live text waits no longer than this */
 
 static bool same_choice(const struct open_corpus *c, const struct corpus_choice *choice,
                         enum corpus_split split)
@@ -101,30 +97,19 @@ struct opening {
     struct corpus *corpus;             /* NULL: error says why */
     struct specials specials;
     struct error error;
-    pthread_mutex_t lock;
-    pthread_cond_t ended;
-    bool over;
+    double since; /* seconds */
+    const struct lab_loop *loop;
 };
 
-static void open_now(struct opening *o)
+static void open_now(void *arg)
 {
+    struct opening *o = arg;
     if (corpus_open(&o->spec, &o->corpus, &o->error) && o->tokenizer &&
         !find_specials(o->tokenizer, o->corpus, o->watch.cancel, &o->specials)) {
         corpus_free(o->corpus);
         o->corpus = NULL;
         error_set(&o->error, ERROR_CANCELLED, "interrupted");
     }
-}
-
-static void *open_there(void *arg)
-{
-    struct opening *o = arg;
-    open_now(o);
-    pthread_mutex_lock(&o->lock);
-    o->over = true;
-    pthread_cond_signal(&o->ended);
-    pthread_mutex_unlock(&o->lock);
-    return NULL;
 }
 
 static double seconds_now(void)
@@ -134,11 +119,12 @@ static double seconds_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void tell_progress(const struct opening *o, double since, const struct lab_loop *loop)
+static void tell_progress(const struct opening *o)
 {
+    const struct lab_loop *loop = o->loop;
     struct study_progress p = {.done = atomic_load(&o->watch.done),
                                .total = atomic_load(&o->watch.total),
-                               .elapsed = seconds_now() - since,
+                               .elapsed = seconds_now() - o->since,
                                .left = NAN};
     if (!loop->progress || p.total <= 0 || p.done <= 0)
         return;
@@ -149,56 +135,27 @@ static void tell_progress(const struct opening *o, double since, const struct la
     loop->progress(loop->progress_arg, &p, "reading");
 }
 
-static void wait_for(struct opening *o, const struct lab_loop *loop)
+static void go_on(void *arg)
 {
-    const double since = seconds_now();
-    pthread_mutex_lock(&o->lock);
-    while (!o->over) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += POLL_NS;
-        if (until.tv_nsec >= 1000000000)
-            until.tv_sec++, until.tv_nsec -= 1000000000;
-        if (pthread_cond_timedwait(&o->ended, &o->lock, &until) != ETIMEDOUT)
-            continue;
-        pthread_mutex_unlock(&o->lock);
-        tell_progress(o, since, loop);
-        if (loop->poll)
-            loop->poll(loop->poll_arg);
-        pthread_mutex_lock(&o->lock);
-    }
-    pthread_mutex_unlock(&o->lock);
-}
-
-/* Signals are for the thread that started it. */
-static bool start(struct opening *o, pthread_t *thread)
-{
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    const bool ok = pthread_create(thread, NULL, open_there, o) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return ok;
+    const struct opening *o = arg;
+    tell_progress(o);
+    if (o->loop->poll)
+        o->loop->poll(o->loop->poll_arg);
 }
 
 static bool open_files(struct lab *lab, const struct corpus_choice *choice, enum corpus_split split,
                        const struct lab_loop *loop, struct corpus **out, struct error *e)
 {
-    pthread_t thread;
     struct opening o = {.spec = spec_of(lab, choice, split),
                         .watch = {.cancel = loop ? loop->cancel : NULL},
-                        .tokenizer = choice->special ? NULL : lab->wb->tokenizer};
+                        .tokenizer = choice->special ? NULL : lab->wb->tokenizer,
+                        .since = seconds_now(),
+                        .loop = loop};
     o.spec.watch = &o.watch;
-    pthread_mutex_init(&o.lock, NULL);
-    pthread_cond_init(&o.ended, NULL);
-    if (loop && start(&o, &thread)) {
-        wait_for(&o, loop);
-        pthread_join(thread, NULL);
-    } else {
+    if (loop)
+        parallel_beside(1, open_now, &o, go_on, &o);
+    else
         open_now(&o);
-    }
-    pthread_cond_destroy(&o.ended);
-    pthread_mutex_destroy(&o.lock);
     tell_specials(lab, &o.specials);
     *out = o.corpus;
     return o.corpus || error_set(e, o.error.kind, "%s", o.error.text);

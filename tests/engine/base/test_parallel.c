@@ -1,6 +1,8 @@
 /* Every index once, whatever the ranges. */
 #include "engine/base/parallel.h"
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -39,8 +41,65 @@ static void every_index_once(void **state)
     assert_true(parallel_cores() >= 1);
 }
 
+struct together {
+    atomic_int started, between;
+};
+
+/* Each waits for all the others, and for the caller: none of them is called after the other. */
+static void wait_for_all(void *arg)
+{
+    struct together *t = arg;
+    atomic_fetch_add(&t->started, 1);
+    while (atomic_load(&t->started) < 3 || atomic_load(&t->between) == 0)
+        sched_yield();
+}
+
+static void between(void *arg)
+{
+    atomic_fetch_add(&((struct together *)arg)->between, 1);
+}
+
+static void count_start(void *arg)
+{
+    atomic_fetch_add(&((struct together *)arg)->started, 1);
+}
+
+static void beside_the_caller(void **state)
+{
+    (void)state;
+    struct together t = {0}, alone = {0};
+    parallel_beside(3, wait_for_all, &t, between, &t);
+    assert_int_equal(t.started, 3);
+    assert_true(t.between > 0);
+    parallel_beside(2, count_start, &alone, NULL, NULL);
+    assert_int_equal(alone.started, 2);
+}
+
+static void *mask_there(void *arg)
+{
+    sigset_t *mask = arg;
+    pthread_sigmask(SIG_SETMASK, NULL, mask);
+    return NULL;
+}
+
+static void no_signals_there(void **state)
+{
+    (void)state;
+    sigset_t there, before, after;
+    pthread_t thread;
+    sigemptyset(&there);
+    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    assert_int_equal(thread_start(&thread, mask_there, &there), 0);
+    pthread_join(thread, NULL);
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    assert_true(sigismember(&there, SIGINT) && sigismember(&there, SIGWINCH));
+    assert_int_equal(sigismember(&after, SIGINT), sigismember(&before, SIGINT));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_index_once)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_index_once),
+                                       cmocka_unit_test(beside_the_caller),
+                                       cmocka_unit_test(no_signals_there)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
