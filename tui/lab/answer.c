@@ -471,20 +471,27 @@ static struct table_set *growing_coactive(void *arg, struct study *study)
     return coactive_study.tables(study);
 }
 
-bool answer_coactive(struct answer *a)
+/* The study's own tables are the answer. */
+static bool answer_by(struct answer *a, const struct study_ops *ops, const char *what,
+                      growing *partial)
 {
     struct study_call call;
     struct finished f;
-    if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
-        return false;
-    call_init(a, &call, &coactive_study, a->corpus, "co-activation");
-    call.partial = growing_coactive;
+    call_init(a, &call, ops, a->corpus, what);
+    call.only_kept = a->request->only_kept;
+    call.partial = partial;
     if (!run(a, &call, &f))
         return false;
     table_set_unref(a->set);
-    a->set = coactive_study.tables(f.study);
+    a->set = ops->tables(f.study);
     finished_release(&f);
     return true;
+}
+
+bool answer_coactive(struct answer *a)
+{
+    return need_units(a) && open_corpus(a, CORPUS_ALL) &&
+           answer_by(a, &coactive_study, "co-activation", growing_coactive);
 }
 
 /* A sentence of one token has no loss. */
@@ -508,35 +515,14 @@ static struct table_set *growing_sweep(void *arg, struct study *study)
 
 bool answer_sweep(struct answer *a)
 {
-    struct study_call call;
-    struct finished f;
-    if (!need_units(a) || !open_corpus(a, CORPUS_ALL))
-        return false;
-    call_init(a, &call, &sweep_study, a->corpus, "sweep");
-    call.only_kept = a->request->only_kept;
-    call.partial = growing_sweep;
-    if (!run(a, &call, &f))
-        return false;
-    table_set_unref(a->set);
-    a->set = sweep_study.tables(f.study);
-    finished_release(&f);
-    return has_losses(a);
+    return need_units(a) && open_corpus(a, CORPUS_ALL) &&
+           answer_by(a, &sweep_study, "sweep", growing_sweep) && has_losses(a);
 }
 
 bool answer_proof(struct answer *a)
 {
-    struct study_call call;
-    struct finished f;
-    if (!need_dict(a) || !open_corpus(a, CORPUS_ALL))
-        return false;
-    call_init(a, &call, &proof_study, a->corpus, "proving the SAE");
-    call.only_kept = a->request->only_kept;
-    if (!run(a, &call, &f))
-        return false;
-    table_set_unref(a->set);
-    a->set = proof_study.tables(f.study);
-    finished_release(&f);
-    return true;
+    return need_dict(a) && open_corpus(a, CORPUS_ALL) &&
+           answer_by(a, &proof_study, "proving the SAE", NULL);
 }
 
 bool lab_is_quick(struct lab *lab, const struct request *r)
