@@ -7,7 +7,34 @@ _glimt_themes() {
     compadd -a themes
 }
 _glimt() {
-    local -a own
+    local -a own common=( \
+        '--model=[a Hugging Face folder or a name in its cache; default\: the demo]:value:_files' \
+        '--sae=[sparse autoencoder, a file or folder]:value:_files' \
+        '--hook=[hook point, e.g. layers.3.mlp.act; default\: what the SAE says]:value:(embed layers.0.resid.pre layers.0.attn.out layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.out layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.out layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.out layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.out layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.out layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.out layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.out layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.out layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.out layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.out layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.out layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm)' \
+        '--bundle=[model, SAE, hook, classes and chosen latents in one]:value:_files' \
+        '--latents=[the chosen latents]:value: ' \
+        '--neurons=[coordinates of the hooked activation instead of latents]:value: ' \
+        '--fix=[hold these at fixed values at every position]:value: ' \
+        '--insert=[what replaces the activation; default\: none, with --fix sae]:value:(none sae error)' \
+        '--bos[put the BOS token before each sequence]' \
+        '--no-bos[no BOS token (default)]' \
+        '--special[special tokens spelled out in a text become their ids; default\: text]' \
+        '--encoding=[of text and corpora that are not UTF-8, e.g. latin1]:value:(latin1 windows-1252 utf-16le utf-16be utf-8)' \
+        '--context=[each line its own sequence (default), or all of the text one]:value:(line join)' \
+        '--device=[where to compute; list\: what there is]:value:(auto cpu cuda list)' \
+        '--dtype=[what to compute in; the CPU computes in f32]:value:(auto f32 bf16 f16)' \
+        '--threads=[threads to compute with; default\: all cores]:value: ' \
+        '--json[the result as JSON]' \
+        '--csv[the result as comma-separated values]' \
+        '--svg=[a picture of the result to a file]:value:_files' \
+        '--output=[write the result to a file]:value:_files' \
+        '--cache=[where results are kept]:value: _glimt_files_or none' \
+        '--seed=[of everything drawn at random; default\: 0]:value: ' \
+        '--quiet[no progress and no notes]' \
+        '--progress[progress also where standard error is no terminal]' \
+        '--color=[auto, never, always, 16, 256 or direct]:value:(auto never always 16 256 direct)' \
+        '--theme=[colours, e.g. dark]:value:_glimt_themes' \
+        )
     case ${words[(r)(analyze|harvest|latents|find|histogram|examples|logit-lens|coactive|sweep|generate|snapshot|tokenize|verify|cache|doctor)]} in
     analyze) own=( \
         '--top=[active latents shown for each token; default\: all in JSON, 4 in the table]:value: ' \
@@ -81,7 +108,7 @@ _glimt() {
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
     generate) own=( \
         '--tokens=[length with the prompt, in tokens; default\: 20]:value: ' \
         '--temperature=[draw from the softmax of logits/T; default\: 0, the most likely token]:value: ' \
@@ -113,41 +140,15 @@ _glimt() {
         '*:operand: ' \
         ) ;;
     *) own=( \
+        '--version[version, with -v libraries]' \
+        '--completions[for a shell]:shell:(bash zsh fish)' \
         '--state=[begin with a state (one line, as in the session file)]:value: ' \
         '--play=[play a script, then go on]:value:_files' \
         '--session=[a session of this name (\:sessions lists them)]:value: ' \
         ) ;;
     esac
-    _arguments $own \
+    _arguments $own $common \
         '--help[what there is]' \
-        '--version[version, with -v libraries]' \
-        '--completions[for a shell]:shell:(bash zsh fish)' \
-        '--model=[a Hugging Face folder or a name in its cache; default\: the demo]:value:_files' \
-        '--sae=[sparse autoencoder, a file or folder]:value:_files' \
-        '--hook=[hook point, e.g. layers.3.mlp.act; default\: what the SAE says]:value:(embed layers.0.resid.pre layers.0.attn.out layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.out layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.out layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.out layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.out layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.out layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.out layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.out layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.out layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.out layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.out layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.out layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm)' \
-        '--bundle=[model, SAE, hook, classes and chosen latents in one]:value:_files' \
-        '--latents=[the chosen latents]:value: ' \
-        '--neurons=[coordinates of the hooked activation instead of latents]:value: ' \
-        '--fix=[hold these at fixed values at every position]:value: ' \
-        '--insert=[what replaces the activation; default\: none, with --fix sae]:value:(none sae error)' \
-        '--bos[put the BOS token before each sequence]' \
-        '--no-bos[no BOS token (default)]' \
-        '--special[special tokens spelled out in a text become their ids; default\: text]' \
-        '--encoding=[of text and corpora that are not UTF-8, e.g. latin1]:value:(latin1 windows-1252 utf-16le utf-16be utf-8)' \
-        '--context=[each line its own sequence (default), or all of the text one]:value:(line join)' \
-        '--device=[where to compute; list\: what there is]:value:(auto cpu cuda list)' \
-        '--dtype=[what to compute in; the CPU computes in f32]:value:(auto f32 bf16 f16)' \
-        '--threads=[threads to compute with; default\: all cores]:value: ' \
-        '--json[the result as JSON]' \
-        '--csv[the result as comma-separated values]' \
-        '--svg=[a picture of the result to a file]:value:_files' \
-        '--output=[write the result to a file]:value:_files' \
-        '--cache=[where results are kept]:value: _glimt_files_or none' \
-        '--seed=[of everything drawn at random; default\: 0]:value: ' \
-        '--quiet[no progress and no notes]' \
-        '--progress[progress also where standard error is no terminal]' \
-        '--color=[auto, never, always, 16, 256 or direct]:value:(auto never always 16 256 direct)' \
-        '--theme=[colours, e.g. dark]:value:_glimt_themes' \
         '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))'
 }
 _glimt "$@"

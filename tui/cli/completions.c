@@ -295,6 +295,16 @@ static void zsh_place(struct strbuf *out, const char *what, const struct complet
         strbuf_addc(out, ' ');
 }
 
+/* Writes the names of the commands that have an option of this name of their own; their number. */
+static int own_add(struct strbuf *out, const char *name)
+{
+    int n = 0;
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (option_find(command_options(cli_commands[i]), name, strlen(name)))
+            strbuf_addf(out, "%s%s", n++ ? " " : "", cli_commands[i]->name);
+    return n;
+}
+
 static void zsh_options(struct strbuf *out, const struct option_row *table, const char *indent)
 {
     struct completes c;
@@ -321,10 +331,16 @@ static void zsh_commands(struct strbuf *out)
         completes_operand(&c, cli_commands[i]);
         strbuf_adds(out, "        '*");
         zsh_place(out, "operand", &c);
-        strbuf_adds(out, "' \\\n        ) ;;\n");
+        strbuf_adds(out, "' \\\n        )");
+        for (const struct option_row *r = common_options; r->name; r++)
+            if (option_find(command_options(cli_commands[i]), r->name, strlen(r->name)))
+                strbuf_addf(out, " common=(\"${common[@]:#--%s[=\\[]*}\")", r->name);
+        strbuf_adds(out, " ;;\n");
         strbuf_release(&c.words);
     }
-    strbuf_adds(out, "    *) own=( \\\n");
+    strbuf_adds(out, "    *) own=( \\\n"
+                     "        '--version[version, with -v libraries]' \\\n"
+                     "        '--completions[for a shell]:shell:(bash zsh fish)' \\\n");
     zsh_options(out, explorer_options, "        ");
     strbuf_adds(out, "        ) ;;\n");
 }
@@ -348,15 +364,15 @@ static void zsh_add(struct strbuf *out)
                      "    compadd -a themes\n"
                      "}\n"
                      "_glimt() {\n"
-                     "    local -a own\n    case ${words[(r)(");
+                     "    local -a own common=( \\\n");
+    zsh_options(out, common_options, "        ");
+    strbuf_adds(out, "        )\n    case ${words[(r)(");
     commands_add(out, "|");
     strbuf_adds(out, ")]} in\n");
     zsh_commands(out);
-    strbuf_adds(out, "    esac\n    _arguments $own \\\n        '--help[what there is]' \\\n"
-                     "        '--version[version, with -v libraries]' \\\n"
-                     "        '--completions[for a shell]:shell:(bash zsh fish)' \\\n");
-    zsh_options(out, common_options, "        ");
-    strbuf_adds(out, "        '1:command:((");
+    strbuf_adds(out, "    esac\n    _arguments $own $common \\\n"
+                     "        '--help[what there is]' \\\n"
+                     "        '1:command:((");
     for (size_t i = 0; cli_commands[i]; i++) {
         strbuf_addf(out, "%s%s\\:\"", i ? " " : "", cli_commands[i]->name);
         zsh_quoted(out, cli_commands[i]->summary);
@@ -389,11 +405,25 @@ static void fish_place(struct strbuf *out, const struct completes *c)
         strbuf_adds(out, " -F");
 }
 
+/* The condition of an option that all have: not where a command has one of that name of its own. */
+static void fish_common(struct strbuf *out, const char *name)
+{
+    struct strbuf own;
+    strbuf_init(&own);
+    if (own_add(&own, name))
+        strbuf_addf(out, " -n 'not __fish_seen_subcommand_from %s'", own.s);
+    strbuf_release(&own);
+}
+
+/* condition NULL: of all commands. */
 static void fish_options(struct strbuf *out, const char *condition, const struct option_row *table)
 {
     struct completes c;
     for (const struct option_row *r = table; r && r->name; r++) {
-        strbuf_addf(out, "complete -c glimt%s -l %s", condition, r->name);
+        strbuf_addf(out, "complete -c glimt%s", condition ? condition : "");
+        if (!condition)
+            fish_common(out, r->name);
+        strbuf_addf(out, " -l %s", r->name);
         if (r->arg) {
             completes_value(&c, r);
             strbuf_adds(out, c.files ? " -r" : " -x");
@@ -408,7 +438,7 @@ static void fish_options(struct strbuf *out, const char *condition, const struct
 
 static void fish_add(struct strbuf *out)
 {
-    static const char none[] = " -n __fish_use_subcommand";
+    static const char none[] = " -n __glimt_no_command";
     strbuf_adds(out,
                 "# fish completion of glimt, made by: glimt --completions fish\n"
                 "function __glimt_class\n"
@@ -427,7 +457,10 @@ static void fish_add(struct strbuf *out)
                 "        basename $file .theme\n"
                 "    end\n"
                 "end\n"
-                "complete -c glimt -f\n");
+                "function __glimt_no_command\n"
+                "    not __fish_seen_subcommand_from ");
+    commands_add(out, " ");
+    strbuf_adds(out, "\nend\ncomplete -c glimt -f\n");
     for (size_t i = 0; cli_commands[i]; i++) {
         strbuf_addf(out, "complete -c glimt%s -a %s -d ", none, cli_commands[i]->name);
         fish_quoted(out, cli_commands[i]->summary);
@@ -438,7 +471,7 @@ static void fish_add(struct strbuf *out)
                 none);
     fish_options(out, none, explorer_options);
     strbuf_adds(out, "complete -c glimt -l help -d 'what there is'\n");
-    fish_options(out, "", common_options);
+    fish_options(out, NULL, common_options);
     for (size_t i = 0; cli_commands[i]; i++) {
         char condition[80];
         struct completes c;
