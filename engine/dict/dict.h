@@ -40,7 +40,7 @@ struct dict_spec {
 struct packs;
 struct dict_hint { /* what the user or the bundle says; zero: nothing */
     const char *hook;
-    int32_t k;
+    int32_t k;        /* refused of a kind that has none */
     int32_t n_layers; /* of the model that it is for: bounds the hook's layer, places final_norm */
     struct packs *packs; /* where packed weights are kept, which outlives the dict; NULL: nowhere */
 };

@@ -32,10 +32,14 @@ static bool wants_k(const struct dict_spec *s)
     return s->select == SELECT_TOPK || s->select == SELECT_ABSTOPK || s->select == SELECT_GROUPMAX;
 }
 
-static bool check_k(const struct dict_spec *s, const char *path, struct error *e)
+static bool check_k(const struct dict_spec *s, const struct dict_hint *hint, const char *path,
+                    struct error *e)
 {
     if (!wants_k(s))
-        return true;
+        return hint->k <= 0 ||
+               error_set(e, ERROR_INPUT,
+                         "%s: k is %d (from the option), expected none: select '%s' has no k", path,
+                         hint->k, select_name(s->select));
     if (s->k < 1 || s->k > s->m)
         return error_set(e, ERROR_INPUT, "%s: k is %d (from the %s), expected 1 to %d", path, s->k,
                          s->source[DICT_FACT_K], s->m);
@@ -193,7 +197,7 @@ bool dict_read_glimt(const struct tensors *ts, const char *path, const struct di
     if (hook && !set_hook(s, path, hook, hint->n_layers, e))
         return false;
     p->encoder = tensors_need(ts, "encoder.weight", 2, (const int64_t[]){-1, -1}, e);
-    if (!p->encoder || !set_sizes(s, p->encoder, false, e) || !check_k(s, path, e))
+    if (!p->encoder || !set_sizes(s, p->encoder, false, e) || !check_k(s, hint, path, e))
         return false;
     p->order = ORDER_OUT_IN;
     p->decoder = tensors_need(ts, "W_dec", 2, (const int64_t[]){s->m, s->n}, e);
@@ -273,7 +277,7 @@ static bool choose_k(const char *path, const json_t *json, const struct error *b
     else
         return error_set(e, ERROR_INPUT,
                          "%s: neither the name (…topk32…) nor the .json beside it says k", path);
-    return check_k(s, path, e);
+    return check_k(s, hint, path, e);
 }
 
 static bool choose_hook(const char *path, const json_t *json, const struct dict_hint *hint,
@@ -341,8 +345,8 @@ bool dict_read_sibbesen(const struct tensors *ts, const char *path, const struct
         return false;
     struct error bad = {0};
     json_t *json = beside(path, &bad);
-    bool ok =
-        (relu || choose_k(path, json, &bad, hint, s, e)) && choose_hook(path, json, hint, s, e);
+    bool ok = (relu ? check_k(s, hint, path, e) : choose_k(path, json, &bad, hint, s, e)) &&
+              choose_hook(path, json, hint, s, e);
     json_decref(json);
     return ok;
 }

@@ -1,6 +1,9 @@
 /* SAEs against the formulas in float64 (tests/reference/dict.py): both formats, every fact. */
 #include "tests/engine/dict/sae.h"
 #include "tests/support/golden_tensors.h"
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { T = 9, N = 40, M = 96, J = 5 };
 static const struct sae_case cases[] = {
@@ -456,6 +459,42 @@ static void test_hints(void **state)
     device_close(&dev);
 }
 
+static void refuses_k(struct device *dev, const char *path, const char *says)
+{
+    const struct dict_hint hint = {.hook = "layers.1.mlp.act", .k = 9},
+                           no_k = {.hook = "layers.1.mlp.act"};
+    struct error e = {0};
+    struct dict *d = NULL;
+    assert_false(dict_open(dev->b, path, &hint, &d, &e));
+    assert_int_equal(e.kind, ERROR_INPUT);
+    if (!strstr(e.text, says))
+        fail_msg("%s, expected %s", e.text, says);
+    e = (struct error){0};
+    assert_true(dict_open(dev->b, path, &no_k, &d, &e));
+    assert_int_equal(dict_spec(d)->k, 0);
+    dict_free(d);
+}
+
+static void test_k_of_kinds_without_k(void **state)
+{
+    (void)state;
+    struct device dev;
+    char dir[64], path[160], from[PATH_MAX];
+    device_open(&dev);
+    test_dir_new(dir);
+    snprintf(path, sizeof path, "%s/jump.safetensors", dir);
+    sae_write(path,
+              &(struct sae_case){"jump", 6, 12, 0, "after", true, true, DTYPE_F32, "threshold", 12},
+              NULL, NULL);
+    refuses_k(&dev, path, "k is 9 (from the option), expected none: select 'threshold' has no k");
+    assert_non_null(realpath("tests/golden/dict/topk4/gpt_neox.layers.1.mlp.act.pt", from));
+    snprintf(path, sizeof path, "%s/k1_activation_function_relu.pt", dir);
+    assert_int_equal(symlink(from, path), 0);
+    refuses_k(&dev, path, "k is 9 (from the option), expected none: select 'all' has no k");
+    test_dir_remove(dir);
+    device_close(&dev);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_authors_format),
         cmocka_unit_test(test_other_names_and_texts_beside),
         cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_k_of_kinds_without_k),
     };
     golden_tensors = "dict/results.safetensors";
     return cmocka_run_group_tests(tests, golden_open, golden_close);
