@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define SPIN_NS 30000
+#define PAUSE_NS 1000000
 #define CLOSED (-1)
 
 struct pool {
@@ -22,6 +23,9 @@ struct pool {
     atomic_int sleepers;
     atomic_bool stop, caller_waits;
     int n_threads;
+    int kept_off;      /* the core where no worker runs; −1: they run anywhere */
+    int64_t ended;     /* the last loop */
+    cpu_set_t allowed; /* when the pool began */
     pool_task *task;
     void *arg;
     int64_t n;
@@ -132,6 +136,38 @@ static bool try_close(struct pool *p)
     return atomic_compare_exchange_strong(&p->users, &none, CLOSED);
 }
 
+static void allow_workers(struct pool *p, const cpu_set_t *cpus)
+{
+    for (int i = 1; i < p->n_threads; i++)
+        pthread_setaffinity_np(p->thread[i], sizeof *cpus, cpus);
+}
+
+/* After some idle milliseconds the kernel likes to wake a worker on the caller's own core, where
+ * the two then take turns for the first dozens of loops. So after a pause workers are kept off it.
+ */
+static void keep_workers_off_the_caller(struct pool *p)
+{
+    int cpu = atomic_load(&p->sleepers) == 0 ? -1 : sched_getcpu();
+    if (cpu < 0 || cpu >= CPU_SETSIZE || cpu == p->kept_off || now_ns() - p->ended < PAUSE_NS)
+        return;
+    cpu_set_t others = p->allowed;
+    CPU_CLR((size_t)cpu, &others);
+    if (CPU_COUNT(&others) < p->n_threads - 1)
+        return;
+    allow_workers(p, &others);
+    p->kept_off = cpu;
+}
+
+/* Others compete for the cores that are left: a worker that waits for its turn there could go on
+ * where the caller now only waits. */
+static void let_workers_go(struct pool *p)
+{
+    if (p->kept_off < 0)
+        return;
+    allow_workers(p, &p->allowed);
+    p->kept_off = -1;
+}
+
 static void wait_for_workers(struct pool *p)
 {
     int64_t end = now_ns() + SPIN_NS;
@@ -142,6 +178,7 @@ static void wait_for_workers(struct pool *p)
             relax();
         }
     } while (now_ns() < end);
+    let_workers_go(p);
     pthread_mutex_lock(&p->lock);
     atomic_store(&p->caller_waits, true);
     while (!try_close(p))
@@ -160,10 +197,12 @@ void pool_run(struct pool *p, int64_t n, pool_task *task, void *arg)
     p->task = task, p->arg = arg, p->n = n;
     atomic_store_explicit(&p->next, 0, memory_order_relaxed);
     atomic_store(&p->users, 0);
+    keep_workers_off_the_caller(p);
     wake(p);
     work(p, 0);
     if (!try_close(p))
         wait_for_workers(p);
+    p->ended = now_ns();
 }
 
 static void start_workers(struct pool *p, int n)
@@ -182,7 +221,9 @@ struct pool *pool_new(int n_threads)
     struct pool *p = aligned_alloc(64, sizeof *p);
     if (p == NULL)
         return NULL;
-    *p = (struct pool){.n_threads = 1};
+    *p = (struct pool){.n_threads = 1, .kept_off = -1};
+    if (sched_getaffinity(0, sizeof p->allowed, &p->allowed) != 0)
+        CPU_ZERO(&p->allowed);
     p->thread = xcalloc((size_t)n, sizeof *p->thread);
     p->slot = xcalloc((size_t)n, sizeof *p->slot);
     atomic_init(&p->users, CLOSED);

@@ -1,6 +1,7 @@
 /* A pool of threads for loops of independent tasks. One loop at a time, started by one thread,
  * which works along. Workers spin for a few microseconds after a loop, then sleep; they are a
- * little nicer than the caller and take no signals. */
+ * little nicer than the caller, take no signals, and after a pause begin on other cores than the
+ * caller's. */
 #ifndef GLIMT_ENGINE_CPU_POOL_H
 #define GLIMT_ENGINE_CPU_POOL_H
 #include <stdint.h>

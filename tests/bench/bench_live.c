@@ -92,7 +92,7 @@ static void report(const char *name, double *ms, int n, double least)
 {
     qsort(ms, (size_t)n, sizeof *ms, by_value);
     double p50 = ms[n / 2], p95 = ms[(n * 95 + 99) / 100 - 1];
-    printf("%-44s %9.2f %9.2f %9.2f", name, p50, p95, least);
+    printf("%-52s %9.2f %9.2f %9.2f", name, p50, p95, least);
     if (least > 0)
         printf(" %7.1f x", p50 / least);
     printf("\n");
@@ -197,14 +197,18 @@ static void reset_rows(void)
 static void report_crossing(const char *name, int n)
 {
     const struct counted c = counting_take();
-    printf("%-44s %9.0f %9.0f %9.1f\n", name, (double)c.put / n, (double)c.got / n,
+    printf("%-52s %9.0f %9.0f %9.1f\n", name, (double)c.put / n, (double)c.got / n,
            (double)c.allocs / n);
 }
 
-static void keypresses(struct bench *b, int32_t n, bool at_end)
+/* pause_ms: nothing happens for so long before each key, as between the keys of a person: threads
+ * sleep, and cores have forgotten them. */
+static void keypresses(struct bench *b, int32_t n, bool at_end, int pause_ms)
 {
     double first[REPEATS], second[REPEATS], front = 0, back = 0, unembed = 0;
-    char name[80];
+    char name[80], place[48];
+    snprintf(place, sizeof place, "%s of %d tokens%s", at_end ? "end" : "middle", n,
+             pause_ms > 0 ? ", after a pause" : "");
     make_text(b, n);
     size_t at = at_end ? b->n_text : b->n_text / 2;
     while (at < b->n_text && ((unsigned char)b->text[at] & 0xc0) == 0x80)
@@ -225,6 +229,7 @@ static void keypresses(struct bench *b, int32_t n, bool at_end)
         reset_rows();
         if (i == 0)
             counting_take();
+        usleep((useconds_t)pause_ms * 1000);
         double t = now_ms();
         post(b);
         double one = until(b, t, latents_done), two = until(b, t, losses_done);
@@ -235,11 +240,9 @@ static void keypresses(struct bench *b, int32_t n, bool at_end)
         front += rows.front / REPEATS, back += rows.back / REPEATS,
             unembed += rows.unembedded / REPEATS;
     }
-    snprintf(name, sizeof name, "key at the %s of %d tokens -> colours", at_end ? "end" : "middle",
-             n);
+    snprintf(name, sizeof name, "key at the %s -> colours", place);
     report(name, first, REPEATS, floor_of(&b->cost, front, 0, 0));
-    snprintf(name, sizeof name, "key at the %s of %d tokens -> losses", at_end ? "end" : "middle",
-             n);
+    snprintf(name, sizeof name, "key at the %s -> losses", place);
     report(name, second, REPEATS, floor_of(&b->cost, front, back, unembed));
     report_crossing("   bytes to the device, from it; allocations", REPEATS);
 }
@@ -326,12 +329,13 @@ static void bench_all(const char *bundle, struct workbench *wb)
         b.wish.unit[i] = (struct chosen_unit){wb->chosen[i], true, 2.0f};
     printf("%s on %s: product %.1f GFLOP/s, memory %.1f GB/s\n", wb->model_name,
            wb->backend->caps.device, b.cost.flops / 1e6, b.cost.bandwidth / 1e6);
-    printf("%-44s %9s %9s %9s\n", "ms", "p50", "p95", "floor");
+    printf("%-52s %9s %9s %9s\n", "ms", "p50", "p95", "floor");
     b.s = new_session(wb);
     const int32_t size[] = {20, 100, 400};
     for (int i = 0; i < 3; i++) {
-        keypresses(&b, size[i], true);
-        keypresses(&b, size[i], false);
+        keypresses(&b, size[i], true, 0);
+        keypresses(&b, size[i], false, 0);
+        keypresses(&b, size[i], true, 30);
     }
     sliders(&b, 100);
     cold_opens(bundle, wb->set[0].sentence[0]);
