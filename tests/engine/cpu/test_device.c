@@ -2,6 +2,7 @@
 #include "engine/cpu/cpu.h"
 #include "engine/cpu/pool.h"
 #include "tests/engine/backend/lab.h"
+#include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -310,6 +311,49 @@ static void test_pool_sleeps_and_wakes(void **state)
     pool_free(p);
 }
 
+struct placing {
+    cpu_set_t allowed;
+    atomic_int outside, worked, naps;
+};
+
+static void look_where(void *arg, int thread, int64_t i)
+{
+    struct placing *p = arg;
+    cpu_set_t mine;
+    assert_int_equal(sched_getaffinity(0, sizeof mine, &mine), 0);
+    for (size_t c = 0; c < CPU_SETSIZE; c++)
+        if (CPU_ISSET(c, &mine) && !CPU_ISSET(c, &p->allowed))
+            atomic_fetch_add(&p->outside, 1);
+    if (thread > 0)
+        atomic_fetch_add(&p->worked, 1);
+    nap(&p->naps, thread, i);
+}
+
+/* Workers are moved after pauses, but never to a core that the process may not use, and with one
+ * core for all of them they work on it. */
+static void test_pool_stays_on_allowed_cores(void **state)
+{
+    (void)state;
+    cpu_set_t before, one;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    for (int limited = 0; limited < 2; limited++) {
+        struct placing at = {.allowed = limited ? one : before};
+        assert_int_equal(sched_setaffinity(0, sizeof at.allowed, &at.allowed), 0);
+        struct pool *p = pool_new(3);
+        for (int loop = 0; loop < 20; loop++) {
+            struct timespec pause = {.tv_nsec = 2000000};
+            nanosleep(&pause, NULL);
+            pool_run(p, 6, look_where, &at);
+        }
+        pool_free(p);
+        assert_int_equal(atomic_load(&at.outside), 0);
+        assert_true(atomic_load(&at.worked) > 0);
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_no_rows),
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_pool_sleeps_and_wakes),
+        cmocka_unit_test(test_pool_stays_on_allowed_cores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
