@@ -91,6 +91,20 @@ static inline bool select_is_bounded(const struct select *s) /* at most k a row 
 /* What is done to one unit's activation f, and so the change of it. */
 enum unit_mode { UNIT_FIX /* v − f */, UNIT_SCALE /* (v − 1)·f */, UNIT_ADD /* v */, UNIT_ZERO };
 
+/* Histograms and moments of m columns, by class of the row. Bin i of column j counts the values in
+ * [(i − 32)·2^e, (i − 31)·2^e), where e = exponent[j] is the smallest from HIST_LEAST on at which
+ * the column's values of all classes lie inside: bins are merged in pairs when it grows, so counts
+ * are exact and do not depend on the order of the rows. */
+enum { HIST_BINS = 64, HIST_LEAST = -8, HIST_MOST = 123 /* 32·2^123 is beyond every float */ };
+struct hist {
+    int32_t n_classes;
+    struct tensor bins;     /* [n_classes·m, HIST_BINS] I32 without a sign, class by class */
+    struct tensor exponent; /* [1, m] I32 */
+    struct tensor sums;     /* [2·n_classes, m] F64: Σ v of each class, then Σ v² */
+    struct tensor range; /* [2·n_classes, m] smallest of each class, then largest; +∞, −∞: none */
+    const char *what; /* of a column, for errors: "latent", "neuron" */
+};
+
 struct attn_shape {
     int32_t n_heads, n_kv_heads; /* query head h reads keys and values of head h·n_kv/n */
     int32_t head_dim;
@@ -249,6 +263,13 @@ struct backend {
      * where z is absent), y [T, 2]. col_sums: y += a·Σ_t x[t], y [1, n]. */
     void (*row_stats)(struct backend *, struct tensor y, struct tensor x, struct tensor z);
     void (*col_sums)(struct backend *, struct tensor y, struct tensor x, double a);
+    /* Adds the rows of pre [T, m], each to its class; cls [T, 1] I32, −1: not counted. Sums run in
+     * the order of the rows. A counted value that is no finite number is an error that names its
+     * column, after which the histogram is good for nothing but hist_clear. */
+    void (*hist)(struct backend *, const struct hist *, struct tensor pre, struct tensor cls);
+    /* Adds `from`, of as many columns and classes, and empties it. */
+    void (*hist_move)(struct backend *, const struct hist *to, const struct hist *from);
+    void (*hist_clear)(struct backend *, const struct hist *); /* whatever it held */
 };
 
 /* f32 vector or any host matrix as a tensor of its own buffer: owner frees t.buf with buf_free. */

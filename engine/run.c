@@ -402,6 +402,54 @@ void op_col_sums(struct run *r, struct tensor y, struct tensor x, double a)
         r->backend->col_sums(r->backend, y, x, a);
 }
 
+struct hist run_hist(struct run *r, int32_t m, int32_t n_classes)
+{
+    run_ok(r);
+    return (struct hist){.n_classes = n_classes,
+                         .bins = take(r, n_classes * m, HIST_BINS, DTYPE_I32),
+                         .exponent = take(r, 1, m, DTYPE_I32),
+                         .sums = take(r, 2 * n_classes, m, DTYPE_F64),
+                         .range = take(r, 2 * n_classes, m, real(r))};
+}
+
+void run_get_hist(struct run *r, struct hist_host to, const struct hist *h)
+{
+    run_get(r, to.bins, h->bins);
+    run_get(r, to.exponent, h->exponent);
+    run_get_f64(r, to.sums, h->sums);
+    run_get(r, to.range, h->range);
+}
+
+void run_put_hist(struct run *r, const struct hist *h, struct hist_host from)
+{
+    struct tensor bits = h->sums; /* doubles go as pairs of I32 */
+    bits.cols *= 2, bits.ld *= 2, bits.dtype = DTYPE_I32;
+    if (!run_ok(r))
+        return;
+    filled(r, h->bins, from.bins);
+    filled(r, h->exponent, from.exponent);
+    filled(r, bits, from.sums);
+    filled(r, h->range, from.range);
+}
+
+void op_hist(struct run *r, const struct hist *h, struct tensor pre, struct tensor cls)
+{
+    if (begin(r))
+        r->backend->hist(r->backend, h, pre, cls);
+}
+
+void op_hist_move(struct run *r, const struct hist *to, const struct hist *from)
+{
+    if (begin(r))
+        r->backend->hist_move(r->backend, to, from);
+}
+
+void op_hist_clear(struct run *r, const struct hist *h)
+{
+    if (begin(r))
+        r->backend->hist_clear(r->backend, h);
+}
+
 void op_rows_add(struct run *r, struct tensor y, struct tensor x, struct tensor rows)
 {
     if (!begin(r))

@@ -117,6 +117,19 @@ struct tensor op_copy(struct run *, struct tensor x);
 /* Statistics, F64; no tape records them. y += a·Σ rows. */
 struct tensor op_row_stats(struct run *, struct tensor x, struct tensor z);
 void op_col_sums(struct run *, struct tensor y, struct tensor x, double a);
+/* A histogram of m columns in the arena, its contents undefined (op_hist_clear). */
+struct hist run_hist(struct run *, int32_t m, int32_t n_classes);
+struct hist_host { /* its arrays on the host, contiguous, in the shapes of struct hist */
+    uint32_t *bins;
+    int32_t *exponent;
+    double *sums;
+    float *range;
+};
+void run_get_hist(struct run *, struct hist_host, const struct hist *);
+void run_put_hist(struct run *, const struct hist *, struct hist_host); /* to the bit */
+void op_hist(struct run *, const struct hist *, struct tensor pre, struct tensor cls);
+void op_hist_move(struct run *, const struct hist *to, const struct hist *from);
+void op_hist_clear(struct run *, const struct hist *);
 void op_copy_to(struct run *, struct tensor y, struct tensor x); /* the same shape */
 
 /* ---- the tape: the operations of a forward pass in order, with their inputs and outputs (views,

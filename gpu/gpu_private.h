@@ -132,6 +132,7 @@ enum op {
     OP_ROWS_SET,
     OP_ROWS_ADD,
     OP_COLS_GET,
+    OP_HIST,
 };
 /* To be given to a kernel that reports. */
 static inline struct fault *queue_fault(struct queue *q)

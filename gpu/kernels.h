@@ -87,6 +87,17 @@ struct reals { /* floats, or doubles (wide) */
 };
 void gpu_row_stats(double *stats, size_t ld, struct reals x, struct reals z, cudaStream_t);
 void gpu_col_sums(double *sums, struct reals x, double a, cudaStream_t);
+struct hist_kernel { /* struct hist */
+    int32_t m, n_classes;
+    int32_t *bin, *exponent;
+    double *sum;
+    float *range;
+    size_t ld_bin, ld_sum, ld_range;
+};
+void gpu_hist(const struct hist_kernel *, struct mat pre, struct ints cls, struct fault *, int op,
+              cudaStream_t);
+void gpu_hist_move(const struct hist_kernel *to, const struct hist_kernel *from, cudaStream_t);
+void gpu_hist_clear(const struct hist_kernel *, cudaStream_t);
 
 /* ---- weights */
 void gpu_weight_rows(struct mat y, struct wmat, struct ints ids, struct fault *, int op,

@@ -281,6 +281,58 @@ static void col_sums(struct backend *b, struct tensor y, struct tensor x, double
         gpu_col_sums(to, from, a, q->stream);
 }
 
+/* ---- histograms */
+static bool arg_hist(struct queue *q, const char *op, const struct hist *h, int32_t m,
+                     struct hist_kernel *k)
+{
+    const int32_t n = h->n_classes;
+    *k = (struct hist_kernel){.m = h->exponent.cols,
+                              .n_classes = n,
+                              .ld_bin = (size_t)h->bins.ld,
+                              .ld_sum = (size_t)h->sums.ld,
+                              .ld_range = (size_t)h->range.ld};
+    return (k->exponent = arg_view(q, op, "exponent", h->exponent, DTYPE_I32, 1, m)) &&
+           (k->bin = arg_view(q, op, "bins", h->bins, DTYPE_I32, n * k->m, HIST_BINS)) &&
+           (k->sum = arg_view(q, op, "sums", h->sums, DTYPE_F64, 2 * n, k->m)) &&
+           (k->range = arg_view(q, op, "range", h->range, DTYPE_F32, 2 * n, k->m));
+}
+
+static void hist(struct backend *b, const struct hist *to, struct tensor pre, struct tensor cls)
+{
+    struct queue *q = queue_of(b);
+    struct hist_kernel k;
+    struct mat x;
+    struct ints of;
+    if (queue_failed(q) || pre.rows == 0 || !arg_hist(q, "hist", to, pre.cols, &k) ||
+        !arg_mat(q, "hist", "pre", pre, -1, -1, &x) ||
+        !arg_ints(q, "hist", "cls", cls, pre.rows, &of))
+        return;
+    q->what = to->what;
+    gpu_hist(&k, x, of, queue_fault(q), OP_HIST, q->stream);
+}
+
+static void hist_move(struct backend *b, const struct hist *to, const struct hist *from)
+{
+    struct queue *q = queue_of(b);
+    struct hist_kernel k, l;
+    if (queue_failed(q) || !arg_hist(q, "hist_move", to, -1, &k) ||
+        !arg_hist(q, "hist_move", from, k.m, &l))
+        return;
+    if (k.n_classes != l.n_classes)
+        error_set(&q->err, ERROR_SYSTEM, "cuda hist_move: %d classes to %d", l.n_classes,
+                  k.n_classes);
+    else
+        gpu_hist_move(&k, &l, q->stream);
+}
+
+static void hist_clear(struct backend *b, const struct hist *h)
+{
+    struct queue *q = queue_of(b);
+    struct hist_kernel k;
+    if (!queue_failed(q) && arg_hist(q, "hist_clear", h, -1, &k))
+        gpu_hist_clear(&k, q->stream);
+}
+
 void ops_fill(struct backend *b)
 {
     b->status = cuda_status;
@@ -317,4 +369,7 @@ void ops_fill(struct backend *b)
     b->copy = copy;
     b->row_stats = row_stats;
     b->col_sums = col_sums;
+    b->hist = hist;
+    b->hist_move = hist_move;
+    b->hist_clear = hist_clear;
 }

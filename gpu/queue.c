@@ -87,7 +87,7 @@ void queue_close(struct queue *q)
 /* ---- errors */
 static const char *const op_name[] = {
     "a LayerNorm", "an RMSNorm", "a centred row", "weight_rows", "decode",   "dot_rows", "csr_get",
-    "select",      "xent",       "rows_get",      "rows_set",    "rows_add", "cols_get",
+    "select",      "xent",       "rows_get",      "rows_set",    "rows_add", "cols_get", "hist",
 };
 
 void fault_tell(const struct fault *f, const char *what, struct error *e)

@@ -214,6 +214,9 @@ static const struct backend vtable = {
     .copy = cpu_copy,
     .row_stats = cpu_row_stats,
     .col_sums = cpu_col_sums,
+    .hist = cpu_hist,
+    .hist_move = cpu_hist_move,
+    .hist_clear = cpu_hist_clear,
 };
 
 struct backend *cpu_backend_new_isa(int n_threads, enum isa isa, struct error *e)

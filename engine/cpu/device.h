@@ -154,4 +154,8 @@ void cpu_copy(struct backend *, struct tensor y, struct tensor x);
 void cpu_row_stats(struct backend *, struct tensor y, struct tensor x, struct tensor z);
 void cpu_col_sums(struct backend *, struct tensor y, struct tensor x, double a);
 void cpu_get_f64(struct backend *, double *dst, struct tensor src);
+/* hist.c */
+void cpu_hist(struct backend *, const struct hist *, struct tensor pre, struct tensor cls);
+void cpu_hist_move(struct backend *, const struct hist *to, const struct hist *from);
+void cpu_hist_clear(struct backend *, const struct hist *);
 #endif

@@ -10,6 +10,8 @@
 
 #include "engine/cpu/kernel_attend.h"
 
+#include "engine/cpu/kernel_hist.h"
+
 const struct kernels KERNELS = {
     .name = KERNELS_NAME,
     .lanes = LANES,
@@ -29,4 +31,6 @@ const struct kernels KERNELS = {
     .group_max = group_max,
     .head_copy = head_copy,
     .attend = attend,
+    .moments = moments,
+    .count_bins = count_bins,
 };

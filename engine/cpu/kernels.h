@@ -39,6 +39,15 @@ struct attend {
 };
 #define ATTEND_ROWS 4 /* most rows of one call */
 
+/* The bin of v; 2^−exponent is exact, so is the product, and its floor is the bin. */
+static inline int32_t bin_of(float v, float scale)
+{
+    float x = v * scale;
+    int32_t i = (int32_t)x;
+    /* truncated towards 0; a tiny negative may have become −0 */
+    return i - ((x < (float)i) | ((v < 0.0f) & (i == 0))) + HIST_BINS / 2;
+}
+
 struct norm_row { /* backend.h, norm */
     enum norm_kind kind;
     int32_t n;
@@ -83,6 +92,10 @@ struct kernels {
     void (*head_copy)(float *dst, const float *src, int32_t dim, const float *cosine,
                       const float *sine, int32_t half, enum rope_style);
     void (*attend)(const struct attend *);
+    /* One row more of n columns: Σ x, Σ x², smallest, largest; then its bins (struct hist), which
+     * it must lie in: scale[j] = 2^−exponent[j], bin [n, ld]. */
+    void (*moments)(const float *x, int32_t n, double *sum, double *sum_sq, float *min, float *max);
+    void (*count_bins)(const float *x, int32_t n, const float *scale, uint32_t *bin, size_t ld);
 };
 
 extern const struct kernels kernels_avx512, kernels_avx2, kernels_portable;

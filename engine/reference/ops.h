@@ -662,6 +662,8 @@ static void col_sums(struct backend *b, struct tensor y, struct tensor x, double
             out[i] += a * value_of(x, t, i);
 }
 
+#include "engine/reference/ops_hist.h"
+
 void OPS(struct backend *b)
 {
     b->linear = linear;
@@ -685,4 +687,7 @@ void OPS(struct backend *b)
     b->copy = copy;
     b->row_stats = row_stats;
     b->col_sums = col_sums;
+    b->hist = hist;
+    b->hist_move = hist_move;
+    b->hist_clear = hist_clear;
 }

@@ -66,11 +66,19 @@ struct loop { /* one run of a study */
     double saved; /* when the last checkpoint was made */
 };
 
+static bool collect(struct loop *l, struct error *e)
+{
+    return !l->ops->collect || l->ops->collect(l->study, e) ||
+           error_prefix(e, "study %s", l->ops->name);
+}
+
 static bool checkpoint(struct loop *l, struct error *e)
 {
     struct strbuf state;
     if (!l->to->checkpoint)
         return true;
+    if (!collect(l, e))
+        return false;
     strbuf_init(&state);
     l->ops->save(l->study, &state);
     bool ok = l->to->checkpoint(l->to->checkpoint_arg, &state, l->progress.done, e);
@@ -123,7 +131,7 @@ static bool run_chunks(struct loop *l, struct error *e)
         if (l->progress.done < l->progress.total && now() - l->saved >= every && !checkpoint(l, e))
             return false;
     }
-    return true;
+    return collect(l, e);
 }
 
 bool study_run(const struct study_ops *ops, struct study *s, struct backend *b, int64_t first,

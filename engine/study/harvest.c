@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    FETCH = 1 << 18,         /* values brought to the host at a time: about a millisecond's work */
+    FETCH = 1 << 18,         /* neurons looked at at a time: about a millisecond's work */
     MEASURE = 2 << 20,       /* bytes of a class that are tokenised to know its tokens */
     SURE_BYTES_PER_TOKEN = 3 /* an invalid byte is three bytes of U+FFFD, at most a token each */
 };
@@ -19,7 +19,7 @@ static void partial_release(struct partial *p)
 {
     if (!p)
         return;
-    dense_release(&p->dense);
+    free(p->tally);
     pool_release(&p->pool);
     free(p->postings.token);
     free(p->postings.id);
@@ -27,19 +27,25 @@ static void partial_release(struct partial *p)
     free(p);
 }
 
+static void release_spare(struct study *s)
+{
+    for (struct partial *p = s->spare, *next; p; p = next) {
+        next = p->next;
+        partial_release(p);
+    }
+    s->spare = NULL;
+}
+
 static void harvest_free(struct study *s)
 {
     if (!s)
         return;
-    partial_release(s->spare);
-    dense_release(&s->dense);
-    free(s->closed_sum);
-    free(s->closed_sum_sq);
+    release_spare(s);
+    dense_free(s->dense);
     pool_release(&s->pool);
     free(s->postings.token);
     free(s->postings.id);
     free(s->postings.value);
-    free(s->host);
     csr_host_release(&s->codes);
     free(s);
 }
@@ -81,10 +87,7 @@ static bool harvest_open(const struct study_in *in, const struct params *params,
     s->keep = params_flag(params, "keep-activations");
     s->m = dict_spec(in->dict)->m;
     s->n_classes = in->corpus->n_classes;
-    dense_init(&s->dense, s->m, s->n_classes);
-    size_t cells = (size_t)s->m * (size_t)s->n_classes;
-    s->closed_sum = xcalloc(cells, sizeof *s->closed_sum);
-    s->closed_sum_sq = xcalloc(cells, sizeof *s->closed_sum_sq);
+    s->dense = dense_new(in->backend, s->m, s->n_classes);
     pool_init(&s->pool, s->m, s->n_classes);
     *out = s;
     return true;
@@ -157,10 +160,8 @@ struct batch_work {
     const struct pass_batch *b;
     struct run *run;
     int32_t n_sampled;
-    int32_t *cls;       /* [n_rows] of every row; −1: BOS */
-    int32_t *in_sample; /* [n_rows] rows of the sample */
-    int32_t *in_cls;    /* [n_sampled] their classes */
-    float *host;
+    int32_t *cls;        /* [n_rows] of every row; −1: BOS */
+    int32_t *sample_cls; /* [n_rows] of the rows of the sample; −1: another */
 };
 
 static void classify(struct batch_work *w)
@@ -170,23 +171,16 @@ static void classify(struct batch_work *w)
         const struct pass_row *row = &b->row[r];
         int32_t cls = w->s->in.corpus->doc[row->doc].cls;
         w->cls[r] = row->pos < 0 ? -1 : cls;
+        w->sample_cls[r] = -1;
         if (row->pos < 0)
             continue;
         w->p->count[cls].tokens++;
         if (!sampled(w->s, cls, row))
             continue;
-        w->in_sample[w->n_sampled] = r;
-        w->in_cls[w->n_sampled++] = cls;
+        w->sample_cls[r] = cls;
+        w->n_sampled++;
         w->p->count[cls].sampled++;
-        w->p->dense.n[cls]++;
     }
-}
-
-static bool bad_value(struct batch_work *w, int32_t latent)
-{
-    return error_set(&w->run->err, ERROR_INPUT,
-                     "latent %d has a value that is no finite number, or too large for float32",
-                     latent);
 }
 
 static void post(struct postings *q, int32_t id, float value)
@@ -247,35 +241,10 @@ static void active_neurons(struct batch_work *w, struct tensor dense)
     }
 }
 
-static void statistics_block(struct batch_work *w, int32_t first, int32_t n)
-{
-    for (int32_t j = 0; j < n; j += DENSE_COLUMNS) {
-        struct dense_block b = {.first = first + j,
-                                .n = n - j < DENSE_COLUMNS ? n - j : DENSE_COLUMNS,
-                                .n_rows = w->n_sampled,
-                                .v = w->host + j,
-                                .ld = (size_t)n,
-                                .cls = w->in_cls};
-        int32_t bad = dense_add(&w->p->dense, &b);
-        if (bad >= 0 && !bad_value(w, bad))
-            return;
-    }
-}
-
 static void statistics(struct batch_work *w, struct tensor pre)
 {
-    if (w->n_sampled == 0)
-        return;
-    if (w->n_sampled < pre.rows)
-        pre = op_rows_get(w->run, pre, run_put_ids(w->run, w->n_sampled, 1, w->in_sample));
-    int32_t step = FETCH / w->n_sampled / DENSE_COLUMNS * DENSE_COLUMNS;
-    step = step < DENSE_COLUMNS ? DENSE_COLUMNS : step;
-    for (int32_t j = 0; j < w->s->m && breathe(w->run); j += step) {
-        int32_t n = w->s->m - j < step ? w->s->m - j : step;
-        run_get(w->run, w->host, tensor_cols(pre, j, n));
-        if (run_ok(w->run))
-            statistics_block(w, j, n);
-    }
+    w->p->tally->filled = true;
+    op_hist(w->run, &w->p->tally->hist, pre, run_put_ids(w->run, pre.rows, 1, w->sample_cls));
 }
 
 struct chunk_work {
@@ -287,15 +256,11 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 {
     struct chunk_work *c = arg;
     struct batch_work w = {.s = c->s, .p = c->p, .b = b, .run = run};
-    size_t rows = (size_t)b->n_rows, width = DENSE_COLUMNS;
-    size_t host = rows * width + FETCH + (size_t)c->s->m;
+    size_t rows = (size_t)b->n_rows;
     struct code f;
     struct tensor pre;
-    w.cls = xreallocarray(NULL, rows, 3 * sizeof *w.cls);
-    w.in_sample = w.cls + rows;
-    w.in_cls = w.cls + 2 * rows;
-    c->s->host = grow(c->s->host, &c->s->cap_host, host, sizeof *c->s->host);
-    w.host = c->s->host;
+    w.cls = xreallocarray(NULL, rows, 2 * sizeof *w.cls);
+    w.sample_cls = w.cls + rows;
     classify(&w);
     dict_encode(run, c->s->in.dict, b->state.value, &f, w.n_sampled > 0 ? &pre : NULL);
     if (f.dense.buf)
@@ -311,26 +276,29 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 static struct partial *partial_take(struct study *s)
 {
     struct partial *p = s->spare;
-    s->spare = NULL;
-    if (!p) {
-        p = xcalloc(1, sizeof *p);
-        dense_init(&p->dense, s->m, s->n_classes);
-        pool_init(&p->pool, s->m, s->n_classes);
+    if (p) {
+        s->spare = p->next;
+        return p;
     }
+    p = xcalloc(1, sizeof *p);
     p->study = s;
+    p->tally = xcalloc(1, sizeof *p->tally);
+    p->tally->hist = dense_part(s->dense);
+    pool_init(&p->pool, s->m, s->n_classes);
     return p;
 }
 
 static void partial_free(struct partial *p)
 {
-    if (!p || p->study->spare) {
-        partial_release(p);
+    if (!p)
         return;
-    }
-    dense_clear(&p->dense);
+    if (p->tally->filled) /* and not folded */
+        dense_clear(p->study->dense, &p->tally->hist);
+    p->tally->filled = false;
     pool_clear(&p->pool);
     p->postings.n = p->postings.n_pairs = 0;
     memset(p->count, 0, sizeof p->count);
+    p->next = p->study->spare;
     p->study->spare = p;
 }
 
@@ -342,9 +310,16 @@ static int64_t partial_tokens(const struct partial *p)
     return n;
 }
 
+/* What went wrong where chunks are put together. */
+static bool device_is_well(const struct study *s, struct error *e)
+{
+    const struct error *of = &s->dense->run.err;
+    return !error_is_set(of) || error_set(e, of->kind, "%s", of->text);
+}
+
 static struct partial *harvest_chunk(struct study *s, int64_t i, struct run *run)
 {
-    if (!measure(s, run))
+    if (!measure(s, run) || !device_is_well(s, &run->err))
         return NULL;
     struct chunk_work c = {s, partial_take(s)};
     const struct corpus *corpus = s->in.corpus;
@@ -356,7 +331,7 @@ static struct partial *harvest_chunk(struct study *s, int64_t i, struct run *run
     }
     if (run_ok(run))
         return c.p;
-    partial_release(c.p); /* half filled: nothing to use again */
+    partial_free(c.p);
     return NULL;
 }
 
@@ -384,32 +359,45 @@ static void harvest_fold(struct study *s, int64_t i, const struct partial *p)
         s->count[c].tokens += p->count[c].tokens;
         s->count[c].words += p->count[c].words;
         s->count[c].sampled += p->count[c].sampled;
-        dense_fold(&s->dense, &p->dense, c);
+        s->dense->n[c] += p->count[c].sampled;
     }
+    if (p->tally->filled)
+        dense_take(s->dense, &p->tally->hist);
+    p->tally->filled = false;
     pool_fold(&s->pool, &p->pool);
     if (s->keep)
         fold_postings(&s->postings, &p->postings);
 }
 
-/* Only sums of floating-point numbers depend on the order. */
 static void harvest_end_segment(struct study *s)
 {
-    for (size_t i = 0; i < (size_t)s->m * (size_t)s->n_classes; i++) {
-        s->closed_sum[i] += s->dense.sum[i];
-        s->closed_sum_sq[i] += s->dense.sum_sq[i];
-        s->dense.sum[i] = s->dense.sum_sq[i] = 0;
+    dense_end_segment(s->dense);
+}
+
+static bool harvest_collect(struct study *s, struct error *e)
+{
+    int64_t folded = 0;
+    dense_read(s->dense);
+    for (int32_t c = 0; c < s->n_classes; c++)
+        folded += s->count[c].sentences;
+    if (!device_is_well(s, e))
+        return false;
+    if (folded == s->in.corpus->n_docs) { /* no chunk is left */
+        release_spare(s);
+        dense_leave(s->dense);
     }
+    return true;
 }
 
 static void harvest_merge(struct study *to, const struct study *from)
 {
-    harvest_end_segment(to);
+    dense_read(from->dense);
+    dense_merge(to->dense, from->dense);
     for (int32_t c = 0; c < to->n_classes; c++) {
         to->count[c].sentences += from->count[c].sentences;
         to->count[c].tokens += from->count[c].tokens;
         to->count[c].words += from->count[c].words;
         to->count[c].sampled += from->count[c].sampled;
-        dense_fold(&to->dense, &from->dense, c);
     }
     pool_fold(&to->pool, &from->pool);
     if (to->keep)
@@ -440,14 +428,15 @@ static int by_value(const void *a, const void *b)
 
 static void class_detail(const struct study *s, int32_t latent, int32_t c, struct latent_class *out)
 {
-    size_t cell = dense_at(&s->dense, c, latent);
+    const struct dense *d = s->dense;
+    size_t cell = dense_at(d, c, latent);
     const struct examples *x = pool_find(&s->pool, pool_cell(&s->pool, latent, c));
-    out->n = s->dense.n[c];
-    out->sum = s->closed_sum[cell] + s->dense.sum[cell];
-    out->sum_sq = s->closed_sum_sq[cell] + s->dense.sum_sq[cell];
-    out->min = out->n > 0 ? s->dense.min[cell] : NAN;
-    out->max = out->n > 0 ? s->dense.max[cell] : NAN;
-    memcpy(out->bin, s->dense.bin + cell * HARVEST_BINS, sizeof out->bin);
+    out->n = d->n[c];
+    out->sum = d->closed[cell] + d->sum[cell];
+    out->sum_sq = d->closed_sq[cell] + d->sum_sq[cell];
+    out->min = out->n > 0 ? d->min[cell] : NAN;
+    out->max = out->n > 0 ? d->max[cell] : NAN;
+    memcpy(out->bin, d->bin + cell * HARVEST_BINS, sizeof out->bin);
     if (!x)
         return;
     out->fired = x->fired;
@@ -463,8 +452,9 @@ static void class_detail(const struct study *s, int32_t latent, int32_t c, struc
 static void fill_detail(const struct study *s, int32_t latent, struct latent_detail *d)
 {
     memset(d, 0, sizeof *d + (size_t)s->n_classes * sizeof *d->cls);
+    dense_read(s->dense);
     d->latent = latent;
-    d->exponent = s->dense.exponent[latent];
+    d->exponent = s->dense->exponent[latent];
     d->n_classes = s->n_classes;
     for (int32_t c = 0; c < s->n_classes; c++)
         class_detail(s, latent, c, &d->cls[c]);
@@ -567,6 +557,7 @@ const struct study_ops harvest_study = {.name = "harvest",
                                         .fold = harvest_fold,
                                         .segment = STUDY_SEGMENT,
                                         .end_segment = harvest_end_segment,
+                                        .collect = harvest_collect,
                                         .merge = harvest_merge,
                                         .save = harvest_save,
                                         .load = harvest_load,

@@ -16,7 +16,7 @@
 #define GLIMT_STUDY_HARVEST_H
 #include "engine/study/study.h"
 
-enum { HARVEST_BINS = 64, HARVEST_TOP = 20, HARVEST_SAMPLE = 200000, HARVEST_LEVELS = 64 };
+enum { HARVEST_BINS = HIST_BINS, HARVEST_TOP = 20, HARVEST_SAMPLE = 200000, HARVEST_LEVELS = 64 };
 
 struct example { /* one token on which a latent was active */
     int32_t doc, pos;

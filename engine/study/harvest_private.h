@@ -1,8 +1,9 @@
 /* The parts of a harvest: dense statistics (every latent on every sampled token) and examples
  * (tokens on which a latent was active), both for one chunk and for all of them.
  *
- * Memory at m latents and C classes: dense 280·m·C bytes (one of all chunks, one of the chunk at
- * hand: a chunk of raw pre-activations would take 4·m a token), examples 768 bytes for each latent
+ * Memory at m latents and C classes: dense 280·m·C bytes (on the device one of all chunks and one
+ * of the chunk at hand: a chunk of raw pre-activations would take 4·m a token; one on the host),
+ * examples 768 bytes for each latent
  * and class that fired. 65,536 latents and 2 classes: 37 + 37 + at most 101 MB, and 12 MB for the
  * examples of an ordinary chunk. */
 #ifndef GLIMT_STUDY_HARVEST_PRIVATE_H
@@ -10,37 +11,36 @@
 #include "engine/study/harvest.h"
 #include "engine/study/pass.h"
 
-enum { HARVEST_E0 = -8, HARVEST_E_MAX = 123 }; /* 32·2^123 is beyond every float */
-
 /* ---- histograms and moments */
 struct dense { /* arrays by class: [C][m], bins [C][m][HARVEST_BINS] */
     int32_t m, n_classes;
     int64_t n[CORPUS_MAX_CLASSES]; /* tokens */
-    int16_t *exponent;             /* [m] */
-    float *scale;                  /* [m] 2^−exponent */
-    bool *used;                    /* [m] a value is counted */
-    double *sum, *sum_sq;
-    float *min, *max; /* +∞, −∞ while there is nothing */
+    int32_t *exponent;             /* [m] */
+    double *sum, *sum_sq;          /* of the segment at hand */
+    double *closed, *closed_sq;    /* of the segments before, in order */
+    float *min, *max;              /* +∞, −∞ while there is nothing */
     uint32_t *bin;
+    /* All but n and what is closed is counted on the device: */
+    struct run run;    /* that nothing interrupts; its error stays */
+    struct hist total; /* there: it holds what these arrays do; newer: more */
+    bool there, newer;
 };
-struct dense_block { /* pre-activations of latents first … first + n − 1 on some rows */
-    int32_t first, n, n_rows;
-    const float *v; /* [n_rows, ld] */
-    size_t ld;
-    const int32_t *cls; /* [n_rows] −1: not counted */
-};
-enum { DENSE_COLUMNS = 256 }; /* latents of a block at most: their counters stay in the cache */
-
-void dense_init(struct dense *, int32_t m, int32_t n_classes);
-void dense_release(struct dense *);
-void dense_clear(struct dense *);
-/* Counts a block; d->n is the caller's. The first latent with a value that is no finite number, or
- * −1. */
-int32_t dense_add(struct dense *, const struct dense_block *);
-void dense_fold(struct dense *, const struct dense *from, int32_t cls);
-/* The smallest exponent ≥ e at which v is inside; bins at exponent e merged for exponent `to`. */
+struct dense *dense_new(struct backend *, int32_t m, int32_t n_classes);
+void dense_free(struct dense *);
+void dense_forget(struct dense *); /* nothing is counted */
+/* A part to count in, empty, and one made empty again. */
+struct hist dense_part(struct dense *);
+void dense_clear(struct dense *, const struct hist *);
+/* Moves what a part holds into the whole; n is the caller's. */
+void dense_take(struct dense *, const struct hist *);
+/* The arrays are right after it, until the next dense_take. An error stays in run.err. */
+void dense_read(struct dense *);
+void dense_leave(struct dense *); /* gives the device's memory back, that of all parts */
+void dense_end_segment(struct dense *);
+/* A segment that was counted elsewhere; `from` is read. */
+void dense_merge(struct dense *, const struct dense *from);
+/* The smallest exponent ≥ e at which v is inside. */
 int32_t bins_exponent(int32_t e, float v);
-void bins_widen(uint32_t bin[HARVEST_BINS], int32_t e, int32_t to);
 static inline size_t dense_at(const struct dense *d, int32_t cls, int32_t latent)
 {
     return (size_t)cls * (size_t)d->m + (size_t)latent;
@@ -99,9 +99,14 @@ struct postings {
     int32_t *id;
     float *value;
 };
+struct tally { /* on the device, of a chunk */
+    struct hist hist;
+    bool filled;
+};
 struct partial {
-    struct study *study; /* that takes the memory back */
-    struct dense dense;
+    struct study *study;  /* that takes the memory back */
+    struct partial *next; /* spare */
+    struct tally *tally;
     struct example_pool pool;
     struct harvest_class count[CORPUS_MAX_CLASSES];
     struct postings postings;
@@ -113,14 +118,11 @@ struct study {
     bool measured;                    /* share is known */
     double share[CORPUS_MAX_CLASSES]; /* of a class's tokens in the sample */
     struct harvest_class count[CORPUS_MAX_CLASSES];
-    struct dense dense;                 /* its sums: of the segment at hand */
-    double *closed_sum, *closed_sum_sq; /* [C][m] of the segments before, in order */
+    struct dense *dense;
     struct example_pool pool;
     struct postings postings;
-    struct partial *spare; /* of an earlier chunk */
+    struct partial *spare; /* of earlier chunks */
     struct csr_host codes; /* of the batch at hand */
-    float *host;           /* where values are brought */
-    size_t cap_host;
 };
 void harvest_save(const struct study *, struct strbuf *);
 bool harvest_load(struct study *, const void *, size_t, struct error *);

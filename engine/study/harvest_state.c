@@ -71,13 +71,13 @@ static void put_examples(struct strbuf *b, const struct example *x, uint16_t n_e
 
 static void put_moments(const struct study *s, size_t cell, struct strbuf *b)
 {
-    blob_add_f64(b, s->closed_sum[cell]);
-    blob_add_f64(b, s->closed_sum_sq[cell]);
-    blob_add_f64(b, s->dense.sum[cell]);
-    blob_add_f64(b, s->dense.sum_sq[cell]);
-    blob_add_u32(b, float_bits(s->dense.min[cell]));
-    blob_add_u32(b, float_bits(s->dense.max[cell]));
-    put_bins(b, s->dense.bin + cell * HARVEST_BINS);
+    blob_add_f64(b, s->dense->closed[cell]);
+    blob_add_f64(b, s->dense->closed_sq[cell]);
+    blob_add_f64(b, s->dense->sum[cell]);
+    blob_add_f64(b, s->dense->sum_sq[cell]);
+    blob_add_u32(b, float_bits(s->dense->min[cell]));
+    blob_add_u32(b, float_bits(s->dense->max[cell]));
+    put_bins(b, s->dense->bin + cell * HARVEST_BINS);
 }
 
 static void put_latent(const struct study *s, int32_t latent, bool sampled, struct strbuf *b)
@@ -85,12 +85,12 @@ static void put_latent(const struct study *s, int32_t latent, bool sampled, stru
     bool any = sampled;
     for (int32_t c = 0; c < s->n_classes && !any; c++)
         any = pool_find(&s->pool, pool_cell(&s->pool, latent, c)) != NULL;
-    uint8_t head[2] = {any, (uint8_t)(s->dense.exponent[latent] - HARVEST_E0)};
+    uint8_t head[2] = {any, (uint8_t)(s->dense->exponent[latent] - HIST_LEAST)};
     put_bytes(b, head, any ? 2 : 1);
     for (int32_t c = 0; c < s->n_classes && any; c++) {
         const struct examples *x = pool_find(&s->pool, pool_cell(&s->pool, latent, c));
-        if (s->dense.n[c] > 0)
-            put_moments(s, dense_at(&s->dense, c, latent), b);
+        if (s->dense->n[c] > 0)
+            put_moments(s, dense_at(s->dense, c, latent), b);
         put_varint(b, x ? (uint64_t)x->fired : 0);
         if (x) {
             put_examples(b, x->top, x->n_top);
@@ -124,6 +124,7 @@ static void put_postings(const struct postings *q, struct strbuf *b)
 void harvest_save(const struct study *s, struct strbuf *b)
 {
     bool sampled = false;
+    dense_read(s->dense);
     blob_add_u32(b, STATE_MAGIC);
     blob_add_u32(b, (uint32_t)s->m);
     blob_add_u32(b, (uint32_t)s->n_classes);
@@ -196,19 +197,18 @@ static void get_levels(struct blob_reader *r, int64_t fired, struct levels *q)
 
 static void get_moments(struct study *s, int32_t latent, int32_t c, struct blob_reader *r)
 {
-    size_t cell = dense_at(&s->dense, c, latent);
-    uint32_t *bin = s->dense.bin + cell * HARVEST_BINS;
-    int32_t e = s->dense.exponent[latent];
-    s->dense.used[latent] = true;
-    s->closed_sum[cell] = blob_f64(r);
-    s->closed_sum_sq[cell] = blob_f64(r);
-    r->bad |= !isfinite(s->closed_sum[cell]) || !isfinite(s->closed_sum_sq[cell]);
-    s->dense.sum[cell] = blob_f64(r);
-    s->dense.sum_sq[cell] = blob_f64(r);
-    float lo = s->dense.min[cell] = get_float(r), hi = s->dense.max[cell] = get_float(r);
-    r->bad |= !isfinite(s->dense.sum[cell]) || !isfinite(s->dense.sum_sq[cell]) || lo > hi ||
+    size_t cell = dense_at(s->dense, c, latent);
+    uint32_t *bin = s->dense->bin + cell * HARVEST_BINS;
+    int32_t e = s->dense->exponent[latent];
+    s->dense->closed[cell] = blob_f64(r);
+    s->dense->closed_sq[cell] = blob_f64(r);
+    r->bad |= !isfinite(s->dense->closed[cell]) || !isfinite(s->dense->closed_sq[cell]);
+    s->dense->sum[cell] = blob_f64(r);
+    s->dense->sum_sq[cell] = blob_f64(r);
+    float lo = s->dense->min[cell] = get_float(r), hi = s->dense->max[cell] = get_float(r);
+    r->bad |= !isfinite(s->dense->sum[cell]) || !isfinite(s->dense->sum_sq[cell]) || lo > hi ||
               bins_exponent(e, lo) != e || bins_exponent(e, hi) != e;
-    r->bad |= get_bins(r, UINT32_MAX, bin) != s->dense.n[c];
+    r->bad |= get_bins(r, UINT32_MAX, bin) != s->dense->n[c];
 }
 
 struct reader_of { /* of one cell */
@@ -256,12 +256,11 @@ static void get_latent(struct study *s, int32_t latent, struct blob_reader *r)
 {
     if (!get_byte(r, 1))
         return;
-    int32_t e = HARVEST_E0 + get_byte(r, HARVEST_E_MAX - HARVEST_E0);
-    s->dense.exponent[latent] = (int16_t)e;
-    s->dense.scale[latent] = ldexpf(1.0f, -e);
+    int32_t e = HIST_LEAST + get_byte(r, HIST_MOST - HIST_LEAST);
+    s->dense->exponent[latent] = e;
     for (int32_t c = 0; c < s->n_classes && !r->bad; c++) {
         struct reader_of o = {s, r, latent, c};
-        if (s->dense.n[c] > 0)
+        if (s->dense->n[c] > 0)
             get_moments(s, latent, c, r);
         int64_t fired = (int64_t)get_varint(r, (uint64_t)s->count[c].tokens);
         if (fired > 0 && !r->bad)
@@ -279,7 +278,7 @@ static void get_counts(struct study *s, struct blob_reader *r)
         n->sampled = blob_i64(r);
         r->bad |= n->sentences < 0 || n->sentences > s->in.corpus->cls[c].n_docs || n->tokens < 0 ||
                   n->words < 0 || n->sampled < 0 || n->sampled > n->tokens;
-        s->dense.n[c] = n->sampled;
+        s->dense->n[c] = n->sampled;
     }
 }
 
@@ -334,12 +333,8 @@ static void get_postings(struct study *s, struct blob_reader *r)
 
 static void forget_sums(struct study *s)
 {
-    size_t cells = (size_t)s->m * (size_t)s->n_classes;
-    dense_release(&s->dense);
+    dense_forget(s->dense);
     pool_clear(&s->pool);
-    dense_init(&s->dense, s->m, s->n_classes);
-    memset(s->closed_sum, 0, cells * sizeof *s->closed_sum);
-    memset(s->closed_sum_sq, 0, cells * sizeof *s->closed_sum_sq);
 }
 
 bool harvest_load(struct study *s, const void *p, size_t n, struct error *e)

@@ -246,7 +246,7 @@ struct latent_detail *latent_detail_parse(const void *p, size_t n, struct error 
     struct scan s = {p, n > 0 ? (const char *)p + n : p, n == 0};
     struct latent_detail *d = NULL;
     int32_t latent = (int32_t)scan_int(&s, "latent ", 0, INT32_MAX);
-    int32_t exponent = (int32_t)scan_int(&s, " exponent ", HARVEST_E0, HARVEST_E_MAX);
+    int32_t exponent = (int32_t)scan_int(&s, " exponent ", HIST_LEAST, HIST_MOST);
     int32_t classes = (int32_t)scan_int(&s, " classes ", 1, CORPUS_MAX_CLASSES);
     scan_word(&s, "\n");
     if (!s.bad) {

@@ -60,6 +60,9 @@ struct study_ops {
     /* Takes in `from`, a study of the same inputs and parameters that has folded one segment, the
      * one behind those of `to`. */
     void (*merge)(struct study *to, const struct study *from);
+    /* Brings what fold left on the device; false and *e: it was lost. Whoever reads a study without
+     * it gets as much, but hears of no failure. NULL: nothing is left there. */
+    bool (*collect)(struct study *, struct error *e);
     /* All that fold changed, to go on from later; load takes untrusted bytes of a study opened with
      * the same inputs and parameters. */
     void (*save)(const struct study *, struct strbuf *);

@@ -7,7 +7,8 @@
  * this machine reads that many bytes again and again (measured here). */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
-#include "engine/study/harvest_private.h"
+#include "engine/device.h"
+#include "engine/study/harvest.h"
 #include "tests/support/counting.h"
 #include "tests/support/machine.h"
 #include "tui/workbench.h"
@@ -75,9 +76,9 @@ static struct corpus *repeated(const struct workbench *wb)
 }
 
 /* ---- the dense statistics alone, on as many tokens */
-static double dense_seconds(int32_t m, int32_t n_classes, int64_t tokens)
+static double dense_seconds(struct backend *b, int32_t m, int32_t n_classes, int64_t tokens)
 {
-    struct dense d;
+    struct run run = {.backend = b, .arena = arena_new(b)};
     int32_t cls[ROWS];
     float *v = xreallocarray(NULL, (size_t)ROWS * (size_t)m, sizeof *v);
     double t, best = 1e30;
@@ -85,22 +86,17 @@ static double dense_seconds(int32_t m, int32_t n_classes, int64_t tokens)
         cls[r] = r * n_classes / ROWS;
     for (size_t i = 0; i < (size_t)ROWS * (size_t)m; i++)
         v[i] = (float)((double)(rng_at(1, i) >> 11) * 0x1p-53 - 0.5);
-    dense_init(&d, m, n_classes);
-    for (int i = 0; i < REPEATS; i++) {
+    struct hist h = run_hist(&run, m, n_classes);
+    struct tensor pre = run_put(&run, ROWS, m, v), of = run_put_ids(&run, ROWS, 1, cls);
+    op_hist_clear(&run, &h);
+    for (int i = 0; i < REPEATS && run_ok(&run); i++) {
         t = now();
-        for (int32_t j = 0; j < m; j += DENSE_COLUMNS) {
-            struct dense_block b = {.first = j,
-                                    .n = m - j < DENSE_COLUMNS ? m - j : DENSE_COLUMNS,
-                                    .n_rows = ROWS,
-                                    .v = v + j,
-                                    .ld = (size_t)m,
-                                    .cls = cls};
-            dense_add(&d, &b);
-        }
+        op_hist(&run, &h, pre, of);
+        device_sync(b);
         t = now() - t;
         best = t < best ? t : best;
     }
-    dense_release(&d);
+    arena_free(run.arena);
     free(v);
     return best / ROWS * (double)tokens;
 }
@@ -139,7 +135,7 @@ static void bench(struct workbench *wb)
         harvest_study.free(s);
     }
     qsort(seconds, REPEATS, sizeof *seconds, compare);
-    double n = weights_of(wb), dense = dense_seconds(m, c->n_classes, tokens);
+    double n = weights_of(wb), dense = dense_seconds(wb->backend, m, c->n_classes, tokens);
     double rate = machine_product_rate(wb->backend, m, dict_spec(wb->dict)->n);
     double bytes = (double)dtype_size(model_file_dtype(wb->model)) * n;
     double memory = machine_read_rate((size_t)bytes, machine_threads(wb->backend));

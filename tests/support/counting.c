@@ -33,11 +33,18 @@ static void counting_get(struct backend *b, void *dst, struct tensor src)
     real.get(b, dst, src);
 }
 
+static void counting_get_f64(struct backend *b, double *dst, struct tensor src)
+{
+    counted.got += (int64_t)src.rows * src.cols * (int64_t)sizeof *dst;
+    real.get_f64(b, dst, src);
+}
+
 void counting_install(struct backend *b)
 {
     real = *b, counted = (struct counted){0};
     b->alloc = counting_alloc, b->kv_new = counting_kv_new;
     b->put = counting_put, b->get = counting_get;
+    b->get_f64 = counting_get_f64;
 }
 
 struct counted counting_take(void)

@@ -460,83 +460,6 @@ static void large_classes_are_sampled(void **unused)
     tiny_close(&t);
 }
 
-/* ---- bins */
-static float some_value(uint64_t i)
-{
-    uint64_t r = rng_at(77, i);
-    float v = ldexpf((float)(int64_t)(r >> 40) - 8388608.0f, (int)(r % 40) - 38);
-    return r % 97 == 0    ? -0.0f
-           : r % 101 == 0 ? -1e-45f
-           : r % 103 == 0 ? ldexpf(1, (int)(r % 9))
-                          : v;
-}
-
-static void add_rows(struct dense *d, const float *v, const int32_t *cls, int32_t n, int32_t m)
-{
-    struct dense_block b = {.n = m, .n_rows = n, .v = v, .ld = (size_t)m, .cls = cls};
-    assert_int_equal(dense_add(d, &b), -1);
-    for (int32_t r = 0; r < n; r++)
-        if (cls[r] >= 0)
-            d->n[cls[r]]++;
-}
-
-static void check_bins(const struct dense *d, const float *v, const int32_t *cls, int32_t n)
-{
-    for (int32_t j = 0; j < d->m; j++) {
-        uint32_t want[2][HARVEST_BINS] = {{0}};
-        int32_t e = HARVEST_E0;
-        for (int32_t r = 0; r < n; r++)
-            while (cls[r] >= 0 && ((double)v[r * d->m + j] < -ldexp(32, e) ||
-                                   (double)v[r * d->m + j] >= ldexp(32, e)))
-                e++;
-        assert_int_equal(d->exponent[j], e);
-        for (int32_t r = 0; r < n; r++)
-            if (cls[r] >= 0)
-                want[cls[r]][(int32_t)floor(ldexp((double)v[r * d->m + j], -e)) + 32]++;
-        for (int32_t c = 0; c < 2; c++)
-            assert_memory_equal(d->bin + dense_at(d, c, j) * HARVEST_BINS, want[c], sizeof want[c]);
-    }
-}
-
-/* In any cut into chunks and any order, the bins are those of all values at the final width. */
-static void bins_are_exact(void **unused)
-{
-    (void)unused;
-    enum { N = 400, M = 37 };
-    float *v = xcalloc(N * M, sizeof *v);
-    int32_t cls[N];
-    for (int32_t i = 0; i < N * M; i++)
-        v[i] = some_value((uint64_t)i);
-    for (int32_t r = 0; r < N; r++)
-        cls[r] = r % 7 == 3 ? -1 : r % 3 == 1;
-    for (int32_t step = 1; step <= N; step = 3 * step + 1) {
-        struct dense all, one;
-        dense_init(&all, M, 2);
-        dense_init(&one, M, 2);
-        for (int32_t k = (N - 1) / step; k >= 0; k--) { /* the last rows first */
-            int32_t n = N - k * step < step ? N - k * step : step;
-            add_rows(&one, v + k * step * M, cls + k * step, n, M);
-            for (int32_t c = 0; c < 2; c++)
-                dense_fold(&all, &one, c);
-            dense_clear(&one);
-        }
-        check_bins(&all, v, cls, N);
-        dense_release(&all);
-        dense_release(&one);
-    }
-    v[5] = NAN;
-    struct dense d;
-    struct dense_block b = {.n = M, .n_rows = 1, .v = v, .ld = M, .cls = cls};
-    dense_init(&d, M, 2);
-    assert_int_equal(dense_add(&d, &b), 5);
-    dense_release(&d);
-    v[5] = -INFINITY;
-    dense_init(&d, M, 2);
-    assert_int_equal(dense_add(&d, &b), 5);
-    dense_release(&d);
-    free(v);
-}
-
 /* ---- examples against sorting all of them */
 static int best_first(const void *a, const void *b)
 {
@@ -785,43 +708,64 @@ static void examples_show_their_token(void **unused)
 }
 
 /* ---- what is refused */
-static int32_t poisoned; /* results of at least so many columns get a NaN on their way */
-static void (*real_get)(struct backend *, void *, struct tensor);
+static void (*real_hist)(struct backend *, const struct hist *, struct tensor, struct tensor);
 
-static void poisoning_get(struct backend *b, void *dst, struct tensor src)
+static void poisoning_hist(struct backend *b, const struct hist *h, struct tensor pre,
+                           struct tensor cls)
 {
-    real_get(b, dst, src);
-    if (src.dtype == DTYPE_F32 && src.cols >= poisoned && src.rows > 0)
-        memcpy(dst, &(float){NAN}, sizeof(float));
+    b->put(b, tensor_cols(tensor_rows(pre, 0, 1), 3, 1), &(float){NAN});
+    real_hist(b, h, pre, cls);
 }
 
 /* Nothing that is no number gets into a result: the run ends and says where. */
 static void values_that_are_no_numbers_end_the_run(void **unused)
 {
     (void)unused;
-    static const struct {
-        bool neurons;
-        int32_t columns; /* activations; pre-activations */
-    } cases[] = {{false, 1}, {false, 80}, {true, 1}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (int neurons = 0; neurons < 2; neurons++) {
         struct tiny_model t;
-        tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = cases[i].neurons});
+        tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = neurons});
         struct corpus *c = tiny_corpus(4, true);
         struct study_in in = tiny_in(&t, c);
         struct study *s = study_new(&harvest_study, &in, nothing);
         struct error e = {0};
-        real_get = t.backend->get;
-        poisoned = cases[i].columns;
-        t.backend->get = poisoning_get;
+        real_hist = t.backend->hist;
+        t.backend->hist = poisoning_hist;
         assert_false(study_run(&harvest_study, s, t.backend, 0, NULL, &e));
         assert_true(e.kind == ERROR_INPUT);
         assert_non_null(strstr(e.text, "sentences 1 to "));
-        assert_non_null(strstr(e.text, " has a value that is no finite number"));
-        t.backend->get = real_get;
+        assert_non_null(strstr(e.text, "latent 3 has a value that is no finite number"));
+        t.backend->hist = real_hist;
         study_finish(&harvest_study, s, t.backend); /* nothing of it stayed */
         struct study *clean = study_done(&harvest_study, &in, nothing);
         assert_same(clean, s);
         harvest_study.free(clean);
+        harvest_study.free(s);
+        corpus_free(c);
+        tiny_close(&t);
+    }
+}
+
+/* What goes wrong where chunks are put together is told with the next chunk, or at the end. */
+static void failing_move(struct backend *b, const struct hist *to, const struct hist *from)
+{
+    b->hist_clear(b, &(struct hist){.exponent = to->exponent}); /* shapes that do not fit */
+    (void)from;
+}
+
+static void a_failing_device_ends_the_run(void **unused)
+{
+    (void)unused;
+    for (int32_t n = 4; n <= 20; n += 16) { /* one chunk; several */
+        struct tiny_model t;
+        tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
+        struct corpus *c = tiny_corpus(n, true);
+        struct study_in in = tiny_in(&t, c);
+        struct study *s = study_new(&harvest_study, &in, nothing);
+        struct error e = {0};
+        t.backend->hist_move = failing_move;
+        assert_false(study_run(&harvest_study, s, t.backend, 0, NULL, &e));
+        if (!strstr(e.text, "study harvest: cpu hist_clear"))
+            fail_msg("%s", e.text);
         harvest_study.free(s);
         corpus_free(c);
         tiny_close(&t);
@@ -859,7 +803,6 @@ int main(void)
         cmocka_unit_test(signs_count_as_the_sae_says),
         cmocka_unit_test(neurons_are_counted_above_zero),
         cmocka_unit_test(large_classes_are_sampled),
-        cmocka_unit_test(bins_are_exact),
         cmocka_unit_test(best_examples_stay),
         cmocka_unit_test(numbers_too_long_are_refused),
         cmocka_unit_test(details_print_and_parse),
@@ -867,6 +810,7 @@ int main(void)
         cmocka_unit_test(histograms_sum_to_one),
         cmocka_unit_test(examples_show_their_token),
         cmocka_unit_test(values_that_are_no_numbers_end_the_run),
+        cmocka_unit_test(a_failing_device_ends_the_run),
         cmocka_unit_test(inputs_that_make_no_sense_are_refused),
     };
     golden_tensors = "study/harvest.safetensors";
