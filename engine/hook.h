@@ -35,6 +35,7 @@ struct unit_id {   /* which latent or neuron; no padding, so that its bytes can 
     int32_t index; /* in it; −1: the error term, x − x̂ */
 };
 #define UNIT_NONE ((struct unit_id){-1, -1})
+#define UNITS_MAX 256 /* chosen, fixed or asked about at a time */
 
 static inline bool unit_same(struct unit_id a, struct unit_id b)
 {

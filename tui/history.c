@@ -11,11 +11,15 @@ void history_init(struct history *h)
     *h = (struct history){0};
 }
 
+static size_t bytes_of(const struct change *c)
+{
+    return c->kind == CHANGE_TEXT ? c->edit.n_removed + c->edit.n_inserted : sizeof *c->sliders;
+}
+
 static void change_release(struct history *h, struct change *c)
 {
-    if (c->kind != CHANGE_TEXT)
-        return;
-    h->n_bytes -= c->edit.n_removed + c->edit.n_inserted;
+    h->n_bytes -= bytes_of(c);
+    free(c->sliders);
     free(c->edit.removed);
     free(c->edit.inserted);
 }
@@ -48,8 +52,7 @@ static void note(const struct history *h, const struct history_note *n)
 
 void history_push(struct history *h, const struct change *c)
 {
-    if (c->kind == CHANGE_TEXT)
-        h->n_bytes += c->edit.n_removed + c->edit.n_inserted;
+    h->n_bytes += bytes_of(c);
     while (h->n > h->done)
         change_release(h, &h->change[--h->n]);
     h->change = grow(h->change, &h->cap, h->n + 1, sizeof *h->change);
@@ -117,10 +120,11 @@ void history_edit(struct history *h, const struct edit *e, bool typing)
 static bool moves_on(const struct change *last, const struct sliders *before,
                      const struct sliders *after)
 {
-    if (!last->open || last->kind != CHANGE_SLIDERS || !sliders_equal(&last->sliders.after, before))
+    if (!last->open || last->kind != CHANGE_SLIDERS ||
+        !sliders_equal(&last->sliders->after, before))
         return false;
     for (int i = 0; i < after->n; i++) {
-        const struct sliders *a = &last->sliders.before, *b = &last->sliders.after;
+        const struct sliders *a = &last->sliders->before, *b = &last->sliders->after;
         bool moved_then = i < a->n && a->unit[i].value != b->unit[i].value;
         bool moves_now = before->unit[i].value != after->unit[i].value;
         if (moved_then != moves_now)
@@ -137,12 +141,13 @@ void history_sliders(struct history *h, const struct sliders *before, const stru
     note(h, &(struct history_note){
                 .kind = NOTE_SLIDERS, .joins = more, .before = before, .after = after});
     if (more && h->done > 0 && h->done == h->n && moves_on(&h->change[h->n - 1], before, after)) {
-        h->change[h->n - 1].sliders.after = *after;
+        h->change[h->n - 1].sliders->after = *after;
         return;
     }
-    struct change c = {.kind = CHANGE_SLIDERS, .open = more};
-    c.sliders.before = *before;
-    c.sliders.after = *after;
+    struct change c = {
+        .kind = CHANGE_SLIDERS, .open = more, .sliders = xcalloc(1, sizeof *c.sliders)};
+    c.sliders->before = *before;
+    c.sliders->after = *after;
     history_push(h, &c);
 }
 
@@ -164,7 +169,7 @@ static const struct sliders *sliders_of(const struct change *c, bool undo)
 {
     if (c->kind != CHANGE_SLIDERS)
         return NULL;
-    return undo ? &c->sliders.before : &c->sliders.after;
+    return undo ? &c->sliders->before : &c->sliders->after;
 }
 
 const struct change *history_undo(struct history *h)
@@ -199,12 +204,14 @@ void history_drop_sliders(struct history *h, const int32_t *limit, int32_t n_lim
 {
     size_t kept = 0, done = 0;
     for (size_t i = 0; i < h->n; i++) {
-        const struct change *c = &h->change[i];
+        struct change *c = &h->change[i];
         bool drops =
-            c->kind == CHANGE_SLIDERS && (has_unit_beyond(&c->sliders.before, limit, n_limits) ||
-                                          has_unit_beyond(&c->sliders.after, limit, n_limits));
-        if (drops)
+            c->kind == CHANGE_SLIDERS && (has_unit_beyond(&c->sliders->before, limit, n_limits) ||
+                                          has_unit_beyond(&c->sliders->after, limit, n_limits));
+        if (drops) {
+            change_release(h, c);
             continue;
+        }
         done += i < h->done;
         h->change[kept++] = *c;
     }

@@ -14,9 +14,9 @@ struct change {
     enum { CHANGE_TEXT, CHANGE_SLIDERS } kind;
     bool open; /* more typing may join it */
     struct edit edit;
-    struct {
+    struct slider_change { /* NULL of a text; owned */
         struct sliders before, after;
-    } sliders;
+    } * sliders;
 };
 
 struct history_note { /* what was done with it: a journal can do the same again */
@@ -32,7 +32,7 @@ struct history_note { /* what was done with it: a journal can do the same again 
 struct history {
     struct change *change;
     size_t n, cap, done; /* changes before `done` are in force, later ones can be redone */
-    size_t n_bytes;      /* of text kept; the oldest changes go when it is too much */
+    size_t n_bytes;      /* kept; the oldest changes go when it is too much */
     void (*note)(void *arg, const struct history_note *); /* hears of everything; NULL: nobody */
     void *note_arg;
 };

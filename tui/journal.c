@@ -56,8 +56,8 @@ static json_t *sliders_json(const struct dict_set *dicts, const struct sliders *
 static json_t *step_json(const struct dict_set *dicts, const struct change *c)
 {
     if (c->kind == CHANGE_SLIDERS)
-        return json_pack("{s:o,s:o,s:b}", "before", sliders_json(dicts, &c->sliders.before),
-                         "after", sliders_json(dicts, &c->sliders.after), "open", (int)c->open);
+        return json_pack("{s:o,s:o,s:b}", "before", sliders_json(dicts, &c->sliders->before),
+                         "after", sliders_json(dicts, &c->sliders->after), "open", (int)c->open);
     const struct edit *e = &c->edit;
     json_t *o = json_object();
     json_object_set_new(o, "at", whole(e->at));
@@ -197,7 +197,7 @@ static bool read_sliders(const struct dict_set *dicts, const json_t *o, struct s
     const json_t *units = json_object_get(o, "units");
     size_t insert;
     *s = (struct sliders){0};
-    if (!json_is_array(units) || json_array_size(units) > SESSION_MAX_UNITS ||
+    if (!json_is_array(units) || json_array_size(units) > UNITS_MAX ||
         !get_size(o, "insert", &insert) || insert > INSERT_ERROR || !get_bool(o, "join", &s->join))
         return false;
     s->insert = (enum insert)insert;
@@ -263,9 +263,12 @@ static bool read_step(struct reader *r, const json_t *o)
     if (!get_bool(o, "open", &c.open))
         return false;
     if (!json_object_get(o, "at")) {
-        if (!read_sliders(&r->j->state.dicts, json_object_get(o, "before"), &c.sliders.before) ||
-            !read_sliders(&r->j->state.dicts, json_object_get(o, "after"), &c.sliders.after))
+        struct sliders before, after;
+        if (!read_sliders(&r->j->state.dicts, json_object_get(o, "before"), &before) ||
+            !read_sliders(&r->j->state.dicts, json_object_get(o, "after"), &after))
             return false;
+        c.sliders = xmalloc(sizeof *c.sliders);
+        *c.sliders = (struct slider_change){before, after};
         history_push(&r->j->history, &c);
         return true;
     }
@@ -337,7 +340,7 @@ static bool apply(struct reader *r, bool undo)
     if (!c)
         return false;
     if (c->kind == CHANGE_SLIDERS) {
-        r->j->state.sliders = undo ? c->sliders.before : c->sliders.after;
+        r->j->state.sliders = undo ? c->sliders->before : c->sliders->after;
         return true;
     }
     const struct edit *e = &c->edit;

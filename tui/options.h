@@ -18,10 +18,10 @@ struct fix_word { /* UNIT=V */
 struct options {
     const char *model, *sae, *hook, *bundle; /* NULL: default */
     int32_t n_units;                         /* --latents / --neurons; 0: the bundle's */
-    struct unit_word unit[SESSION_MAX_UNITS];
+    struct unit_word unit[UNITS_MAX];
     bool neurons;
     int32_t n_fix;
-    struct fix_word fix[SESSION_MAX_UNITS];
+    struct fix_word fix[UNITS_MAX];
     bool insert_given;
     enum insert insert;
     bool bos, join, special;

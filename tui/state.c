@@ -115,8 +115,9 @@ static bool read_units(struct reader *r, const char *key, struct saved_state *s)
     size_t i;
     if (!list || json_is_null(list))
         return true;
-    if (!json_is_array(list) || json_array_size(list) > SESSION_MAX_UNITS)
-        return wrong(r, key, "a list of at most 16 numbers");
+    if (!json_is_array(list) || json_array_size(list) > UNITS_MAX)
+        return error_set(r->e, ERROR_INPUT,
+                         "state: \"%s\" is no list, or one of more than %d units", key, UNITS_MAX);
     s->has_units = true;
     s->neurons = strcmp(key, "neurons") == 0;
     s->sliders.n = 0;
@@ -148,10 +149,11 @@ static bool read_fixed(struct reader *r, struct saved_state *s)
         if (!known || !json_is_number(v) || !slider_holds(json_number_value(v)))
             return wrong(r, "fixed", "an object from units to numbers, −1000 to 1000");
         int row = sliders_find(&s->sliders, unit);
-        if (row < 0 && s->sliders.n < SESSION_MAX_UNITS)
+        if (row < 0 && s->sliders.n < UNITS_MAX)
             s->sliders.unit[row = s->sliders.n++] = (struct chosen_unit){.id = unit};
         if (row < 0)
-            return wrong(r, "fixed", "about at most 16 units");
+            return error_set(r->e, ERROR_INPUT, "state: \"fixed\" makes more than %d units",
+                             UNITS_MAX);
         sliders_set(&s->sliders, row, json_number_value(v));
     }
     return true;

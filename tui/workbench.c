@@ -244,7 +244,10 @@ static bool choose(struct opening *op)
     const struct bundle *b = wb->bundle_is_ours ? wb->bundle : NULL;
     const char *whose = o->n_units == 0 && b ? b->path : o->neurons ? "--neurons" : "--latents";
     int32_t n = o->n_units > 0 ? o->n_units : b ? b->n_chosen : 0;
-    for (int32_t i = 0; i < n && i < SESSION_MAX_UNITS && wb->dict; i++) {
+    if (n > UNITS_MAX)
+        return error_set(op->e, ERROR_INPUT, "%s: found %d chosen units, expected at most %d",
+                         whose, n, UNITS_MAX);
+    for (int32_t i = 0; i < n && wb->dict; i++) {
         struct unit_word w = {.layer = -1, .index = o->n_units > 0 ? 0 : b->chosen[i]};
         if (!find_unit(op, whose, o->n_units > 0 ? &o->unit[i] : &w, &wb->chosen[wb->n_chosen++]))
             return false;
@@ -290,8 +293,7 @@ static bool check_options(struct opening *op)
 
 static void take_references(struct workbench *wb)
 {
-    for (int32_t i = 0; wb->bundle && i < wb->bundle->n_classes && wb->n_sets < SESSION_MAX_CLASSES;
-         i++) {
+    for (int32_t i = 0; wb->bundle && i < wb->bundle->n_classes; i++) {
         const struct bundle_class *c = &wb->bundle->cls[i];
         if (c->n_sentences > 0)
             wb->set[wb->n_sets++] =

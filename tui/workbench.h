@@ -21,11 +21,11 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
     struct point at;
     char *model_name, *sae_name; /* for people: "demo", "pythia-1.4b" */
     int32_t n_chosen;
-    struct unit_id chosen[SESSION_MAX_UNITS];
+    struct unit_id chosen[UNITS_MAX];
     int32_t n_fix; /* what --fix holds */
-    struct unit fix[SESSION_MAX_UNITS];
+    struct unit fix[UNITS_MAX];
     int32_t n_sets;
-    struct reference_set set[SESSION_MAX_CLASSES];
+    struct reference_set set[CORPUS_MAX_CLASSES];
 };
 
 /* Opens everything the options name and refuses what they ask of it in vain (units that are not

@@ -1,5 +1,6 @@
 #include "engine/formats/bundle.h"
 #include "engine/base/memory.h"
+#include "engine/formats/corpus.h"
 #include "engine/formats/json.h"
 #include "engine/formats/mapping.h"
 #include "engine/formats/tensors.h"
@@ -11,7 +12,6 @@
 #define VERSION 1
 #define BUNDLE_MAX ((size_t)4 << 20)
 #define REFERENCE_MAX ((size_t)16 << 20)
-#define CLASSES_MAX 64
 
 struct reader {
     struct bundle *b;
@@ -250,9 +250,9 @@ static bool read_classes(const struct reader *r)
     const json_t *v = json_object_get(r->j, "classes");
     if (v == NULL || json_is_null(v))
         return true;
-    if (!json_is_array(v) || json_array_size(v) > CLASSES_MAX)
+    if (!json_is_array(v) || json_array_size(v) > CORPUS_MAX_CLASSES)
         return error_set(r->e, ERROR_INPUT, "%s: classes is %s, expected a list of at most %d",
-                         r->path, json_is_array(v) ? "longer" : json_kind(v), CLASSES_MAX);
+                         r->path, json_is_array(v) ? "longer" : json_kind(v), CORPUS_MAX_CLASSES);
     struct bundle *b = r->b;
     b->n_classes = (int32_t)json_array_size(v);
     b->cls = xcalloc((size_t)b->n_classes, sizeof *b->cls);

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CORPUS_MAX_CLASSES 32
+#define CORPUS_MAX_CLASSES 64
 
 enum corpus_split { /* of the documents of each class, counted from 0 in file order; pairs: of units
                      */

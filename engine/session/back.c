@@ -47,7 +47,7 @@ static bool prepare(struct session *s, struct pack *pack, bool keep)
 /* ---- u_j */
 bool back_push_units(struct session *s)
 {
-    int32_t unit[SESSION_MAX_UNITS], n = s->wish.n_units;
+    int32_t unit[UNITS_MAX], n = s->wish.n_units;
     for (int32_t i = 0; i < n; i++)
         unit[i] = s->watch[i].dict < 0
                       ? 0

@@ -36,7 +36,7 @@ static bool prepare(struct session *s, struct pack *pack, bool reference)
 }
 
 /* The watched units in their dictionary, and what stands for one that doesn't exist. */
-static void watched(const struct session *s, int32_t missing, int32_t unit[SESSION_MAX_WATCH])
+static void watched(const struct session *s, int32_t missing, int32_t unit[WATCH_MAX])
 {
     for (int32_t i = 0; i < s->n_watch; i++)
         unit[i] = s->watch[i].dict < 0 ? missing : s->watch[i].index;
@@ -47,7 +47,7 @@ static void watched(const struct session *s, int32_t missing, int32_t unit[SESSI
 static struct tensor watch_columns(struct front *f)
 {
     struct session *s = f->s;
-    int32_t unit[SESSION_MAX_WATCH];
+    int32_t unit[WATCH_MAX];
     watched(s, 0, unit);
     if (!f->landed.pre.buf)
         return dict_encode_units(&s->run, s->dict, f->landed.hook.value, unit, s->n_watch);
@@ -80,7 +80,7 @@ static void fetch(struct front *f)
 static void check_fetched(struct front *f)
 {
     struct session *s = f->s;
-    int32_t unit[SESSION_MAX_WATCH];
+    int32_t unit[WATCH_MAX];
     if (f->reference || !s->dict)
         return;
     watched(s, -1, unit);
@@ -143,7 +143,7 @@ static void run_batch(struct front *f)
         want |= LAND_PRE;
     lane_front(r, &s->place, &batch, NULL, want, &f->landed);
     if (s->n_watch > 0) {
-        int32_t unit[SESSION_MAX_WATCH];
+        int32_t unit[WATCH_MAX];
         watched(s, 0, unit);
         f->f = dict_values(r, s->dict, &f->landed.codes, unit, s->n_watch);
     }
@@ -281,7 +281,7 @@ static struct tensor watch_values(struct session *s, const struct line_latents *
                                   const struct window *w, int32_t from, int32_t n)
 {
     struct code code = {.sparse.n_rows = n};
-    int32_t unit[SESSION_MAX_WATCH];
+    int32_t unit[WATCH_MAX];
     watched(s, 0, unit);
     if (s->identity) {
         if (!w->rows || !w->rows->with_x)
@@ -312,7 +312,7 @@ static void watch_block(struct session *s, struct line_latents *p, const struct 
                         int32_t from, int32_t n)
 {
     size_t cells = (size_t)n * (size_t)s->n_watch;
-    int32_t unit[SESSION_MAX_WATCH];
+    int32_t unit[WATCH_MAX];
     struct run *r = &s->run;
     struct tensor f = watch_values(s, p, w, from, n);
     float *pre = NULL, *act = f.buf ? scratch_f32(s, ACT, cells) : NULL;
@@ -352,6 +352,8 @@ bool front_watch_run(struct session *s, struct line *l)
     }
     for (int32_t i = 0; i < l->n_windows; i++) {
         const struct window *w = &l->window[i];
+        if (w->rows && !rows_reserve_watch(s, w->rows))
+            break;
         for (int32_t at = 0; at < w->front_done && s->n_watch > 0 && run_ok(&s->run); at += BLOCK) {
             struct arena_mark mark = arena_mark(s->run.arena);
             watch_block(s, p, w, at, w->front_done - at < BLOCK ? w->front_done - at : BLOCK);

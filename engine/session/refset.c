@@ -34,9 +34,9 @@ bool refsets_init(struct session *s, const struct reference_set *set, int32_t n_
                   struct error *e)
 {
     struct refsets *r = &s->refs;
-    if (n_sets > SESSION_MAX_CLASSES)
+    if (n_sets > CORPUS_MAX_CLASSES)
         return error_set(e, ERROR_INPUT, "reference sets: %d classes, expected at most %d", n_sets,
-                         SESSION_MAX_CLASSES);
+                         CORPUS_MAX_CLASSES);
     *r = (struct refsets){.set = set, .n_sets = n_sets};
     int64_t n = 0;
     for (int32_t i = 0; i < n_sets; i++) {

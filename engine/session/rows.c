@@ -178,12 +178,34 @@ static bool keeps_x(const struct session *s, bool reference)
     return reference ? s->identity : s->dict != NULL;
 }
 
+/* Units come and go one at a time: columns for some more than are watched now. */
+static int32_t watch_cols(const struct session *s)
+{
+    enum { FEW = 17, STEP = 16 };
+    return s->n_watch <= FEW ? FEW : min32(WATCH_MAX, FEW + (s->n_watch - 1) / STEP * STEP);
+}
+
 size_t rows_token_bytes(const struct session *s, bool reference)
 {
-    size_t cols = (size_t)s->place.width * (s->sae ? 2 : 1) +
-                  (s->place.has_base ? (size_t)s->d_model : 0) +
-                  (keeps_x(s, reference) ? (size_t)s->n_in : 0) + (s->dict ? SESSION_MAX_WATCH : 0);
+    size_t cols =
+        (size_t)s->place.width * (s->sae ? 2 : 1) + (s->place.has_base ? (size_t)s->d_model : 0) +
+        (keeps_x(s, reference) ? (size_t)s->n_in : 0) + (s->dict ? (size_t)watch_cols(s) : 0);
     return cols * sizeof(float);
+}
+
+bool rows_reserve_watch(struct session *s, struct rows *r)
+{
+    if (!r->f.buf || r->f.cols >= s->n_watch)
+        return true;
+    size_t bytes = (size_t)r->cap * (size_t)r->f.cols * sizeof(float);
+    free_tensor(s, &r->f);
+    r->bytes -= bytes;
+    if (is_listed(s, r))
+        s->row_bytes -= bytes;
+    if (add_tensor(s, r, &r->f, watch_cols(s)))
+        return true;
+    rows_drop(s, r);
+    return false;
 }
 
 bool rows_reserve(struct session *s, const struct line *l, struct window *w, bool reference)
@@ -193,7 +215,7 @@ bool rows_reserve(struct session *s, const struct line *l, struct window *w, boo
     struct rows *r = w->rows;
     r->used = s->tick;
     if (r->cap >= w->n && r->value.buf)
-        return true;
+        return rows_reserve_watch(s, r);
     rows_drop(s, r);
     int32_t cap = capacity(s, l, w->n);
     r->with_x = keeps_x(s, reference);
@@ -203,7 +225,7 @@ bool rows_reserve(struct session *s, const struct line *l, struct window *w, boo
     if (add_tensor(s, r, &r->value, s->place.width) &&
         (!s->place.has_base || add_tensor(s, r, &r->resid, s->d_model)) &&
         (!s->sae || add_tensor(s, r, &r->inserted, s->place.width)) &&
-        (!s->dict || add_tensor(s, r, &r->f, SESSION_MAX_WATCH)) &&
+        (!s->dict || add_tensor(s, r, &r->f, watch_cols(s))) &&
         (!r->with_x || add_tensor(s, r, &r->x, s->n_in)))
         return true;
     rows_drop(s, r);

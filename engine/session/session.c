@@ -177,7 +177,7 @@ static bool unit_before(struct unit_id a, struct unit_id b)
 /* The fixed lane's key does not depend on the order of the sliders. */
 static uint64_t fixed_key(const struct session *s, uint64_t base)
 {
-    int32_t order[SESSION_MAX_UNITS];
+    int32_t order[UNITS_MAX];
     for (int32_t i = 0; i < s->n_fixed; i++) {
         int32_t at = i;
         for (; at > 0 && unit_before(s->wish.unit[s->fixed_column[i]].id,
@@ -241,9 +241,7 @@ void session_set(struct session *s, const struct wish *w)
         if (n > before + LARGE_CHANGE)
             s->announce_tokens = true;
     }
-    s->wish.n_units = w->n_units < 0                   ? 0
-                      : w->n_units > SESSION_MAX_UNITS ? SESSION_MAX_UNITS
-                                                       : w->n_units;
+    s->wish.n_units = w->n_units < 0 ? 0 : w->n_units > UNITS_MAX ? UNITS_MAX : w->n_units;
     s->wish.n_next = w->n_next < 0                  ? 0
                      : w->n_next > SESSION_MAX_NEXT ? SESSION_MAX_NEXT
                                                     : w->n_next;

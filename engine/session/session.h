@@ -12,10 +12,9 @@
  * Only the layers after it run again. */
 #ifndef GLIMT_SESSION_H
 #define GLIMT_SESSION_H
+#include "engine/formats/corpus.h"
 #include "engine/lane/lane.h"
 
-#define SESSION_MAX_UNITS 16
-#define SESSION_MAX_CLASSES 8
 #define SESSION_MAX_NEXT 20
 
 enum lane_kind {
@@ -41,7 +40,7 @@ struct wish {            /* plain data; the session copies what it needs */
     bool bos;           /* put the BOS token before each sequence (shown, without a loss) */
     enum insert insert; /* of LANE_BASE and LANE_FIXED */
     int32_t n_units;    /* the chosen units, in slider order */
-    struct chosen_unit unit[SESSION_MAX_UNITS];
+    struct chosen_unit unit[UNITS_MAX];
     struct unit_id watch; /* one more whose pre-activations are wanted; UNIT_NONE: none */
     size_t cursor;  /* byte offset in text: near it is done first; predictions are for what follows
                        it */
@@ -142,13 +141,13 @@ struct snapshot {
     struct line_view *line;
     enum insert insert; /* as wished */
     int32_t n_units;
-    struct chosen_unit unit[SESSION_MAX_UNITS];
+    struct chosen_unit unit[UNITS_MAX];
     bool any_fixed;
     uint64_t lane_key[N_LANES];
     double loss_mean[N_LANES]; /* over tokens with a loss; NaN: none or incomplete */
     double fvu;                /* NaN without a dictionary or a second token */
     int32_t n_refsets;
-    struct refset_view refset[SESSION_MAX_CLASSES];
+    struct refset_view refset[CORPUS_MAX_CLASSES];
     double refset_progress; /* 0 … 1 of what the reference sets still need */
     size_t next_at;         /* byte offset that the predictions follow */
     int32_t next_token;     /* token index in the whole text that they follow, −1: none */

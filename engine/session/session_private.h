@@ -17,7 +17,7 @@
 enum track { TRACK_PLAIN, TRACK_SAE, TRACK_FIXED, N_TRACKS };
 
 enum {
-    SESSION_MAX_WATCH = SESSION_MAX_UNITS + 1,
+    WATCH_MAX = UNITS_MAX + 1,
     TOP_MAX_DENSE = 32, /* of a dictionary that selects nothing (neurons) so many are listed */
     NEAR_TOKENS = 512,  /* the text around the cursor that goes before the reference sets */
     AHEAD_JOBS = 8,     /* of far text that passes through: colours so many jobs before losses */
@@ -39,8 +39,8 @@ struct rows {
     struct tensor x;            /* [cap, n] at the hook, as the dictionary reads it */
     struct tensor value, resid; /* at the landing, plain; resid absent where the state has none */
     struct tensor inserted; /* the value at the landing with x̂ at the hook; absent without an SAE */
-    struct tensor f; /* [cap, SESSION_MAX_WATCH] activations of the watched units; absent without a
-                        dictionary */
+    struct tensor f; /* [cap, cols] activations of the watched units, as many as rows_reserve made
+                        room for; absent without a dictionary */
     struct tensor h[N_TRACKS]; /* [cap, d_model] at final_norm; absent until first used */
     struct kv
         *kv[N_TRACKS]; /* TRACK_PLAIN: of all layers; the others: of those behind the landing */
@@ -126,7 +126,7 @@ struct refsets {
     struct ref_lane *lane;
     size_t n_lanes, cap_lanes;
     uint64_t clock;
-    struct refset_view shown[SESSION_MAX_CLASSES]; /* the last numbers of a fixed lane, until the
+    struct refset_view shown[CORPUS_MAX_CLASSES]; /* the last numbers of a fixed lane, until the
                                                       next lane has some */
 };
 
@@ -162,9 +162,9 @@ struct session {
     uint64_t versions;
 
     int32_t n_watch;
-    struct unit_id watch[SESSION_MAX_WATCH]; /* UNIT_NONE for a unit that doesn't exist */
-    int32_t n_fixed, fixed_column[SESSION_MAX_UNITS];
-    struct unit fixed[SESSION_MAX_UNITS];
+    struct unit_id watch[WATCH_MAX]; /* UNIT_NONE for a unit that doesn't exist */
+    int32_t n_fixed, fixed_column[UNITS_MAX];
+    struct unit fixed[UNITS_MAX];
     struct lane lane[N_TRACKS]; /* what its rows are made of */
     uint64_t key[N_TRACKS];
     enum track lane_track[N_LANES];
@@ -228,6 +228,8 @@ static inline int32_t min32(int32_t a, int32_t b)
 /* ---- rows.c */
 /* Makes room for the window's rows: false with the run's error set when the device has none. */
 bool rows_reserve(struct session *, const struct line *, struct window *, bool reference);
+/* Columns for what is watched now; what they held is lost where there were too few. */
+bool rows_reserve_watch(struct session *, struct rows *);
 /* Drops what was least recently used until so many bytes more fit into the budgets. */
 void rows_make_room(struct session *, size_t rows, size_t keys_and_values);
 bool rows_reserve_h(struct session *, struct window *, enum track);

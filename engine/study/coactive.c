@@ -40,7 +40,7 @@ static bool coactive_open(const struct study_in *in, const struct params *params
 {
     if (!params_has(params, "units"))
         return error_set(e, ERROR_INPUT, "co-activation: no latent is given, expected 1 to %d",
-                         STUDY_MAX_UNITS);
+                         UNITS_MAX);
     if (in->dict && dict_spec(in->dict)->identity)
         return error_set(
             e, ERROR_INPUT,

@@ -361,7 +361,7 @@ static bool parse_values(struct param_value *v, const char *s, struct error *e)
 
 static bool parse_units(struct param_value *v, const char *s, struct error *e)
 {
-    v->unit = xcalloc(STUDY_MAX_UNITS, sizeof *v->unit);
+    v->unit = xcalloc(UNITS_MAX, sizeof *v->unit);
     for (const char *p = s;; p++) {
         struct unit_word w;
         struct unit_id id;
@@ -369,9 +369,9 @@ static bool parse_units(struct param_value *v, const char *s, struct error *e)
             (*p && *p != ','))
             return error_set(e, ERROR_INPUT,
                              "found %s, expected numbers from 0 with commas between them", s);
-        if (v->n == STUDY_MAX_UNITS)
+        if (v->n == UNITS_MAX)
             return error_set(e, ERROR_INPUT, "found more than %d units, expected at most so many",
-                             STUDY_MAX_UNITS);
+                             UNITS_MAX);
         v->unit[v->n++] = id;
         if (!*p)
             return true;

@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STUDY_MAX_UNITS 256
 #define STUDY_MAX_VALUES 64
 
 enum param_type {
@@ -22,7 +21,7 @@ enum param_type {
     PARAM_FLAG,   /* off unless given */
     PARAM_SET,    /* some of the choices, commas between them */
     PARAM_VALUES, /* FROM:TO:STEP or a list, at most STUDY_MAX_VALUES */
-    PARAM_UNITS,  /* at most STUDY_MAX_UNITS; on a command line the session's: operands, --latents,
+    PARAM_UNITS,  /* at most UNITS_MAX; on a command line the session's: operands, --latents,
                      --neurons */
     PARAM_CLASS,  /* the name of a class of the corpus */
     PARAM_SEED,   /* on a command line the session's: --seed */

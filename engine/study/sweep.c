@@ -104,7 +104,7 @@ static bool take_params(struct study *s, const struct params *p, struct error *e
     }
     if (s->n_values > 0 && !params_has(p, "units"))
         return error_set(e, ERROR_INPUT, "sweep: values but no unit to fix, expected 1 to %d units",
-                         STUDY_MAX_UNITS);
+                         UNITS_MAX);
     if (in == 0)
         return error_set(e, ERROR_INPUT, "sweep: no insertion, expected sae, error or both");
     s->insert[INSERT_SAE] = in & 1u << IN_SAE;

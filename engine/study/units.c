@@ -29,9 +29,9 @@ bool units_init(struct units *u, const char *name, const struct study_in *in,
     *u = (struct units){.n = params_units(params, "units", &unit)};
     if (!units_check_in(name, in, e))
         return false;
-    if (u->n < 0 || u->n > STUDY_MAX_UNITS)
+    if (u->n < 0 || u->n > UNITS_MAX)
         return error_set(e, ERROR_INPUT, "%s: %d units, expected at most %d", name, u->n,
-                         STUDY_MAX_UNITS);
+                         UNITS_MAX);
     const struct dict_spec *d = dict_spec(in->dict);
     u->identity = d->identity;
     u->column = xmalloc((size_t)d->m * sizeof *u->column);

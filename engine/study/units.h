@@ -5,7 +5,7 @@
 #include "engine/study/study.h"
 
 struct units {
-    int32_t n, id[STUDY_MAX_UNITS];
+    int32_t n, id[UNITS_MAX];
     int32_t *column; /* [m] index in id, −1: not asked for; owned */
     bool identity;   /* neurons: only what is > 0 is active */
 };

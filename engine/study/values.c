@@ -32,8 +32,7 @@ static bool values_open(const struct study_in *in, const struct params *params, 
                         struct error *e)
 {
     if (!params_has(params, "units"))
-        return error_set(e, ERROR_INPUT, "values: no unit is given, expected 1 to %d",
-                         STUDY_MAX_UNITS);
+        return error_set(e, ERROR_INPUT, "values: no unit is given, expected 1 to %d", UNITS_MAX);
     struct study *s = xcalloc(1, sizeof *s);
     s->in = *in;
     if (!units_init(&s->units, "values", in, params, e)) {

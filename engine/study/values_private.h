@@ -10,6 +10,6 @@ struct study {
     int64_t n; /* tokens so far */
     size_t cap;
     int32_t *doc, *pos, *start, *end; /* [n] */
-    float *pre[STUDY_MAX_UNITS], *act[STUDY_MAX_UNITS];
+    float *pre[UNITS_MAX], *act[UNITS_MAX];
 };
 #endif

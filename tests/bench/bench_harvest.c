@@ -46,7 +46,7 @@ static double weights_of(const struct workbench *wb)
 /* ---- the corpus */
 static struct corpus *repeated(const struct workbench *wb)
 {
-    struct corpus_list list[SESSION_MAX_CLASSES];
+    struct corpus_list list[CORPUS_MAX_CLASSES];
     struct corpus *c = NULL;
     struct error e = {0};
     size_t n_tokens = 0;

@@ -1,5 +1,6 @@
 /* Where results go and what they are: standard output by name, pictures that are the same each
  * time, what no command can print, errors that every command tells alike. */
+#include "engine/hook.h"
 #include "tests/support/journey.h"
 #include "tests/support/terminal.h"
 #include "tui/term/grid.h"
@@ -195,10 +196,17 @@ static void test_too_many_units(void **state)
 {
     (void)state;
     struct run_result r;
-    run_glimt(&r, NULL, "analyze", "x", "--latents=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18",
-              NULL);
-    expect_error(&r, 2, "--latents: found 18 units, expected at most 16");
+    char units[8 * UNITS_MAX];
+    size_t n = (size_t)snprintf(units, sizeof units, "--latents=1");
+    for (int i = 2; i <= UNITS_MAX + 1; i++)
+        n += (size_t)snprintf(units + n, sizeof units - n, ",%d", i);
+    run_glimt(&r, NULL, "analyze", "x", units, NULL);
+    expect_error(&r, 2, "--latents: found 257 units, expected at most 256");
     run_release(&r);
+    *strrchr(units, ',') = '\0'; /* all that go */
+    json_t *root = json_of(NULL, "analyze", "x", units, "--json", NULL);
+    assert_int_equal(json_array_size(get_list(root, "chosen")), UNITS_MAX);
+    json_decref(root);
 }
 
 /* ---- tables as wide as the screen */

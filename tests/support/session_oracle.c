@@ -169,7 +169,7 @@ struct direct {
     const struct tiny_model *t;
     const struct wish *wish;
     struct run run;
-    struct unit unit[SESSION_MAX_UNITS];
+    struct unit unit[UNITS_MAX];
     int32_t n_units;
     double tol, *sum_x, sum_sq, sse;
     int64_t n_x;

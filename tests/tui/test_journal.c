@@ -83,7 +83,7 @@ static void undo(struct fixture *f, bool back)
     if (c && c->kind == CHANGE_TEXT)
         editor_apply(&f->editor, &c->edit, back);
     else if (c)
-        f->sliders = back ? c->sliders.before : c->sliders.after;
+        f->sliders = back ? c->sliders->before : c->sliders->after;
 }
 
 /* Everything that can be done, some of it twice. */
@@ -121,8 +121,8 @@ static void assert_same(const struct fixture *f, const struct journal *j)
         assert_int_equal(a->kind, b->kind);
         assert_int_equal(a->open, b->open);
         if (a->kind == CHANGE_SLIDERS) {
-            assert_true(sliders_equal(&a->sliders.before, &b->sliders.before));
-            assert_true(sliders_equal(&a->sliders.after, &b->sliders.after));
+            assert_true(sliders_equal(&a->sliders->before, &b->sliders->before));
+            assert_true(sliders_equal(&a->sliders->after, &b->sliders->after));
             continue;
         }
         assert_int_equal(a->edit.at, b->edit.at);

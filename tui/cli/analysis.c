@@ -14,11 +14,11 @@ static bool add_unit(struct wish *w, const struct unit *u, bool fixed, struct er
     int32_t i = 0;
     while (i < w->n_units && !unit_same(w->unit[i].id, u->id))
         i++;
-    if (i == SESSION_MAX_UNITS)
+    if (i == UNITS_MAX)
         return error_set(
             e, ERROR_INPUT,
             "--fix: found %d chosen and fixed units and one more, expected at most %d together",
-            SESSION_MAX_UNITS, SESSION_MAX_UNITS);
+            UNITS_MAX, UNITS_MAX);
     if (i == w->n_units)
         w->unit[w->n_units++].id = u->id;
     w->unit[i].fixed = fixed;

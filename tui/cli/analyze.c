@@ -273,7 +273,6 @@ const struct command analyze_command = {
     .values_size = sizeof analyze_defaults,
     .run = analyze,
 };
-_Static_assert(sizeof(struct analyze_values) <= CLI_VALUES_MAX, "values of a command");
 
 int cli_analyze(const struct options *o, const char *text, size_t n)
 {

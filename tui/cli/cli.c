@@ -2,7 +2,6 @@
 #include "tui/cli/cli.h"
 #include "tui/cli/command.h"
 #include "tui/cli/devices.h"
-#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -102,9 +101,7 @@ static int run_command(const struct command *c, int argc, char **argv)
 {
     struct cli cli = {.command = c};
     struct error e = {0};
-    alignas(max_align_t) char values[CLI_VALUES_MAX] = {0};
-    if (c->values_size > 0)
-        memcpy(values, c->defaults, c->values_size);
+    void *values = command_values(c);
     strbuf_init(&cli.out);
     int status = (c->tolerant ? options_parse_tolerant : options_parse_with)(
         &cli.opt, command_options(c), values, &argc, argv, &e);
@@ -127,6 +124,7 @@ static int run_command(const struct command *c, int argc, char **argv)
     }
     strbuf_release(&cli.out);
     options_release(&cli.opt);
+    free(values);
     return status ? fail(&e) : 0;
 }
 

@@ -24,16 +24,16 @@ struct command {
     const struct option_row *options; /* its own; NULL: none. All of them: command_options */
     const struct query *query; /* what it asks: its parameters are options too; NULL: nothing */
     const void *defaults; /* of the struct that the options' offsets mean; copied before parsing */
-    size_t values_size;   /* at most CLI_VALUES_MAX */
+    size_t values_size;
     /* operand: n_operands strings. False and *e when it could not; what was put into cli->out is
      * then dropped. */
     bool (*run)(struct cli *, const void *values, int n_operands, char **operand, struct error *e);
 };
-#define CLI_VALUES_MAX 512
 extern const struct command *const cli_commands[]; /* NULL-terminated */
 const struct command *command_find(const char *name);
 /* NULL: none. */
 const struct option_row *command_options(const struct command *);
+void *command_values(const struct command *); /* its defaults, to be parsed into; free() */
 
 struct progress { /* on standard error; overwritten in place on a terminal, else lines of every
                      tenth */

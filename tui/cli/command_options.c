@@ -1,6 +1,7 @@
 /* The options of a command: its own rows, and those of what it asks. */
 #include "engine/base/memory.h"
 #include "tui/cli/study.h"
+#include <string.h>
 
 enum { ROWS_MAX = 24 };
 
@@ -86,4 +87,12 @@ const struct option_row *command_options(const struct command *c)
     if (!made[i].query)
         made[i] = (struct made){c->query, make_rows(c)};
     return made[i].rows;
+}
+
+void *command_values(const struct command *c)
+{
+    char *values = xcalloc(1, c->values_size + 1);
+    if (c->values_size > 0)
+        memcpy(values, c->defaults, c->values_size);
+    return values;
 }

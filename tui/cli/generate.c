@@ -299,4 +299,3 @@ const struct command generate_command = {
     .values_size = sizeof generate_defaults,
     .run = generate,
 };
-_Static_assert(sizeof(struct generate_values) <= CLI_VALUES_MAX, "values of a command");

@@ -6,7 +6,6 @@
 #include "tui/cli/option_table.h"
 #include <errno.h>
 #include <math.h>
-#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,7 +37,7 @@ static bool too_many(const char *value, struct error *e)
     int n = 1;
     for (; *value; value++)
         n += *value == ',';
-    return error_set(e, ERROR_INPUT, "found %d units, expected at most %d", n, SESSION_MAX_UNITS);
+    return error_set(e, ERROR_INPUT, "found %d units, expected at most %d", n, UNITS_MAX);
 }
 
 static bool twice(const struct unit_word *w, struct error *e)
@@ -53,7 +52,7 @@ static bool units_parse(struct options *o, const char *value, bool neurons, stru
     o->n_units = 0;
     o->neurons = neurons;
     for (const char *s = value;; s++) {
-        if (o->n_units == SESSION_MAX_UNITS)
+        if (o->n_units == UNITS_MAX)
             return too_many(value, e);
         struct unit_word unit;
         if (!unit_word_read(&s, &unit, e))
@@ -85,7 +84,7 @@ static bool fix_call(void *values, const char *value, struct error *e)
     struct options *o = values;
     o->n_fix = 0;
     for (const char *s = value;; s++) {
-        if (o->n_fix == SESSION_MAX_UNITS)
+        if (o->n_fix == UNITS_MAX)
             return too_many(value, e);
         struct fix_word f = {.value = 0};
         if (!unit_word_read(&s, &f.unit, e))
@@ -396,13 +395,14 @@ static bool config_check(const struct config_row *c, struct error *e)
     bool known = false;
     for (size_t i = 0; cli_commands[i]; i++) {
         const struct command *command = cli_commands[i];
-        alignas(max_align_t) char values[CLI_VALUES_MAX] = {0};
         const struct option_row *r = option_find(command_options(command), c->key, strlen(c->key));
         if (!r)
             continue;
-        memcpy(values, command->defaults, command->values_size);
+        void *values = command_values(command);
         *e = (struct error){0};
-        if (config_apply(r, values, c->value, e))
+        bool takes = config_apply(r, values, c->value, e);
+        free(values);
+        if (takes)
             return true;
         known = true;
     }

@@ -45,9 +45,9 @@ static bool take_operands(struct inquiry *q, int n, char **operand, struct error
         if (!is_unit(operand[i], &w))
             return error_set(e, ERROR_INPUT, "%s: found %s, expected the number of a latent",
                              q->cli->command->name, operand[i]);
-        if (q->n_words == STUDY_MAX_UNITS)
+        if (q->n_words == UNITS_MAX)
             return error_set(e, ERROR_INPUT, "%s: found one more latent, %s, expected at most %d",
-                             q->cli->command->name, operand[i], STUDY_MAX_UNITS);
+                             q->cli->command->name, operand[i], UNITS_MAX);
         q->word[q->n_words++] = w;
     }
     if (r->query->corpus && i < n)
@@ -62,7 +62,7 @@ static bool take_operands(struct inquiry *q, int n, char **operand, struct error
 static bool find_units(struct inquiry *q, struct error *e)
 {
     const struct dict_set *dicts = &q->wb->dicts;
-    struct unit_id unit[STUDY_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     for (int32_t i = 0; i < q->n_words && dicts->n > 0; i++)
         if (!unit_find(dicts, &q->word[i], &unit[i], e))
             return error_prefix(e, "%s", q->cli->command->name);

@@ -19,7 +19,7 @@ struct inquiry { /* a command's request, its answer, and where it comes from */
     struct workbench *wb;
     struct lab *lab;
     struct request request;
-    struct unit_word word[STUDY_MAX_UNITS]; /* operands, before it is known what there is */
+    struct unit_word word[UNITS_MAX]; /* operands, before it is known what there is */
     int32_t n_words;
     struct table_set *set;
     struct lab_facts facts;

@@ -174,4 +174,3 @@ const struct command tokenize_command = {
     .values_size = sizeof tokenize_defaults,
     .run = tokenize,
 };
-_Static_assert(sizeof(struct tokenize_values) <= CLI_VALUES_MAX, "values of a command");

@@ -17,8 +17,8 @@ struct answer { /* one request under way */
     int32_t target;
     int32_t n_units;
     const struct unit_id *unit; /* the request's, else the workbench's chosen ones */
-    struct unit_id found[STUDY_MAX_UNITS];
-    int32_t index[STUDY_MAX_UNITS]; /* of `unit`, in their dictionary */
+    struct unit_id found[UNITS_MAX];
+    int32_t index[UNITS_MAX]; /* of `unit`, in their dictionary */
     struct table_set *set;
     struct lab_facts facts;
     struct error *e;
@@ -316,7 +316,7 @@ bool answer_find(struct answer *a)
     struct rule rule;
     request_rule(a->request, &rule);
     int32_t *found = rule_pick(&s.view, a->target, &rule, &n);
-    a->n_units = n < STUDY_MAX_UNITS ? n : STUDY_MAX_UNITS;
+    a->n_units = n < UNITS_MAX ? n : UNITS_MAX;
     for (int32_t i = 0; i < a->n_units; i++)
         a->found[i] = (struct unit_id){0, found[i]};
     a->unit = a->found;

@@ -52,7 +52,7 @@ static bool open_references(struct lab *lab, const struct corpus_choice *choice,
     if (choice->header)
         return error_set(e, ERROR_INPUT,
                          "--header: found no CORPUS, expected lines text<TAB>label");
-    struct corpus_list list[SESSION_MAX_CLASSES];
+    struct corpus_list list[CORPUS_MAX_CLASSES];
     bool paired = wb->n_sets > 1;
     if (wb->n_sets == 0)
         return error_set(e, ERROR_INPUT,

@@ -19,6 +19,7 @@ struct job {     /* a copy of the reader's: job_release */
     uint64_t version; /* counts changes of tables and status */
     struct error error;
 };
+enum { JOBS_KEPT = 300 }; /* while so many are there, finished ones go, the oldest first */
 void job_release(struct job *);
 bool job_is_pending(const struct job *); /* queued or running */
 

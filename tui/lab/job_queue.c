@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { JOBS_KEPT = 300 };
 #define NEWS_S 0.05 /* progress is news at most so often */
 
 struct job_queue {

@@ -54,14 +54,14 @@ json_t *params_json(const struct params *p, enum params_which which)
 static void take_list(struct params *p, const struct param *of, const json_t *list)
 {
     double value[STUDY_MAX_VALUES];
-    struct unit_id unit[STUDY_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     int32_t n = 0;
     size_t i;
     json_t *v;
     bool units = of->type == PARAM_UNITS;
     json_array_foreach(list, i, v)
     {
-        if (n < STUDY_MAX_UNITS && units)
+        if (n < UNITS_MAX && units)
             n += unit_from_json(NULL, v, &unit[n]);
         else if (n < STUDY_MAX_VALUES && !units)
             value[n++] = json_number_value(v);

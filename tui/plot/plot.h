@@ -37,7 +37,7 @@ struct plot_area {     /* where a panel landed, for the mouse */
     struct rect inner; /* cells of the data */
     double x0, x1, y0, y1;
 };
-#define PLOT_MAX_PANELS 32
+#define PLOT_MAX_PANELS 256
 struct plot_layout {
     int n_panels;
     struct plot_area panel[PLOT_MAX_PANELS];

@@ -125,8 +125,7 @@ static bool run_fix(struct shell *shell, const char *arg)
             return true;
         int row = sliders_take(&made, unit, v);
         if (row < 0) {
-            shared_message(&shell->sh, true, "all %d sliders are fixed: free one first",
-                           SESSION_MAX_UNITS);
+            shared_message(&shell->sh, true, "all %d sliders are taken: x removes one", UNITS_MAX);
             return true;
         }
         sliders_set(&made, row, v);

@@ -26,7 +26,7 @@ static void fix_unit(struct shell *shell, struct unit_id id, float value)
 {
     struct sliders *s = &shell->sh.sliders;
     int row = sliders_find(s, id);
-    if (row < 0 && s->n < SESSION_MAX_UNITS)
+    if (row < 0 && s->n < UNITS_MAX)
         s->unit[row = s->n++] = (struct chosen_unit){.id = id};
     if (row >= 0)
         sliders_set(s, row, (double)value);
@@ -186,7 +186,7 @@ static void choose_units(struct shell *shell, const struct workbench *wb)
         waited |= !unit_word_alone(&o->unit[i]);
     if (waited)
         s->n = 0;
-    for (int i = 0; (none || waited) && i < wb->n_chosen && i < SESSION_MAX_UNITS; i++)
+    for (int i = 0; (none || waited) && i < wb->n_chosen && i < UNITS_MAX; i++)
         s->unit[s->n++] = (struct chosen_unit){.id = wb->chosen[i]};
     for (int i = 0; i < wb->n_fix; i++)
         if (waited || !unit_word_alone(&o->fix[i].unit))

@@ -101,7 +101,7 @@ void views_go(struct shell *shell, int view)
 static bool units_are_new(struct shell *shell)
 {
     struct views *v = &shell->views;
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     int32_t n = shared_units(&shell->sh, unit);
     if (v->entered && n == v->n_units && memcmp(unit, v->unit, (size_t)n * sizeof *unit) == 0)
         return false;

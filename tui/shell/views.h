@@ -18,7 +18,7 @@ struct views {
     struct rect area;                /* of the view, from the last layout */
     bool entered;                    /* the view shown has asked for what it needs */
     int32_t n_units;                 /* the chosen ones it was entered with */
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
 };
 
 struct shell;

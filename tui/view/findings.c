@@ -22,17 +22,15 @@ static struct findings_curve *curve_for(struct findings *f, enum insert insert, 
     int at = curve_find(f, insert, unit, cls);
     if (at >= 0)
         return &f->curve[at];
-    if (f->n_curves == FINDINGS_MAX_CURVES || strlen(cls) >= sizeof f->curve->cls)
-        return NULL;
+    f->curve = grow(f->curve, &f->cap_curves, (size_t)f->n_curves + 1, sizeof *f->curve);
     struct findings_curve *c = &f->curve[f->n_curves++];
-    *c = (struct findings_curve){.insert = insert, .unit = unit, .base = NAN};
-    memcpy(c->cls, cls, strlen(cls) + 1);
+    *c = (struct findings_curve){.insert = insert, .unit = unit, .cls = xstrdup(cls), .base = NAN};
     return c;
 }
 
 static void add_point(struct findings_curve *c, double value, double loss)
 {
-    if (!c || c->n == STUDY_MAX_VALUES || !isfinite(loss))
+    if (c->n == STUDY_MAX_VALUES || !isfinite(loss))
         return;
     int at = c->n++;
     for (; at > 0 && c->value[at - 1] > value; at--) {
@@ -43,10 +41,17 @@ static void add_point(struct findings_curve *c, double value, double loss)
     c->loss[at] = loss;
 }
 
+static void forget_curves(struct findings *f)
+{
+    for (int i = 0; i < f->n_curves; i++)
+        free(f->curve[i].cls);
+    f->n_curves = 0;
+}
+
 static void read_curves(struct findings *f)
 {
     const struct table *t = watch_table(&f->sweep, "rows");
-    f->n_curves = 0;
+    forget_curves(f);
     if (!t)
         return;
     int32_t value = table_find(t, "value"), insert = table_find(t, "insert"),
@@ -60,9 +65,7 @@ static void read_curves(struct findings *f)
             continue;
         if (!table_has(t, i, value)) { /* unmodified; with the error kept that is the plain model */
             enum insert of = strcmp(in, "none") == 0 ? INSERT_ERROR : INSERT_SAE;
-            struct findings_curve *c = curve_for(f, of, UNIT_NONE, k);
-            if (c)
-                c->base = table_f64(t, i, loss);
+            curve_for(f, of, UNIT_NONE, k)->base = table_f64(t, i, loss);
             continue;
         }
         struct unit_id of =
@@ -197,7 +200,10 @@ void findings_release(struct findings *f)
     forget_shares(f);
     watch_release(&f->latents);
     f->sought = 0;
-    f->n_curves = 0;
+    forget_curves(f);
+    free(f->curve);
+    f->curve = NULL;
+    f->cap_curves = 0;
 }
 
 static void about_units(struct request *r, const struct query *query,

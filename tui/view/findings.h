@@ -7,12 +7,11 @@
 struct findings_curve { /* of a sweep: one insertion, unit (UNIT_NONE: all) and class */
     enum insert insert;
     struct unit_id unit;
-    char cls[32];
+    char *cls; /* owned */
     int32_t n;
     double base; /* nothing fixed; NaN: not measured yet */
     double value[STUDY_MAX_VALUES], loss[STUDY_MAX_VALUES]; /* ascending */
 };
-#define FINDINGS_MAX_CURVES (2 * (SESSION_MAX_UNITS + 1) * 4)
 
 struct findings_shares { /* read off the harvest's table, which they are borrowed from */
     int n_classes;       /* 0: not there */
@@ -30,7 +29,8 @@ struct findings {
     struct findings_shares shares;
     uint64_t sought; /* the histogram's job after which it was looked for */
     int n_curves;    /* of sweep */
-    struct findings_curve curve[FINDINGS_MAX_CURVES];
+    struct findings_curve *curve;
+    size_t cap_curves;
 };
 void findings_release(struct findings *);
 /* Asks for the histogram of a unit, unless it is there; UNIT_NONE: none. True: another is shown. */

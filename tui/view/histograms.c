@@ -21,7 +21,7 @@ struct histograms {
     char facet[16];  /* the selected latent as the table prints it */
     int selected;
     bool zoom, log, overlaid;
-    struct table *panel[SESSION_MAX_UNITS]; /* rows of each latent; NULL: none yet */
+    struct table *panel[UNITS_MAX]; /* rows of each latent; NULL: none yet */
     struct rect r;
 };
 
@@ -34,7 +34,7 @@ static void init(void *view, const struct view_in *in)
 
 static void forget_panels(struct histograms *v)
 {
-    for (int i = 0; i < SESSION_MAX_UNITS; i++) {
+    for (int i = 0; i < UNITS_MAX; i++) {
         table_free(v->panel[i]);
         v->panel[i] = NULL;
     }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_JOBS = 256, DETAIL_ROWS = 7 };
+enum { DETAIL_ROWS = 7 };
 
 struct jobs {
     struct job *job; /* [n] newest first */
@@ -121,13 +121,13 @@ static bool same_job(const struct job *a, const struct job *b)
 static bool update(void *view, const struct view_in *in)
 {
     struct jobs *v = view;
-    uint64_t id[MAX_JOBS], selected = selected_id(v);
+    uint64_t id[JOBS_KEPT], selected = selected_id(v);
     struct jobs fresh = {.list = v->list, .zoom = v->zoom, .r = v->r};
     if (!in->host || !in->host->jobs)
         return false;
-    fresh.n_all = in->host->jobs(in->host->arg, id, MAX_JOBS);
-    fresh.job = xcalloc(MAX_JOBS, sizeof *fresh.job);
-    for (int i = 0; i < fresh.n_all && i < MAX_JOBS; i++)
+    fresh.n_all = in->host->jobs(in->host->arg, id, JOBS_KEPT);
+    fresh.job = xcalloc(JOBS_KEPT, sizeof *fresh.job);
+    for (int i = 0; i < fresh.n_all && i < JOBS_KEPT; i++)
         fresh.n += in->host->job(in->host->arg, id[i], &fresh.job[fresh.n]);
     bool same = fresh.n == v->n && v->table;
     for (int i = 0; same && i < v->n; i++)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* ---- units and requests */
-int32_t pane_units(const struct view_in *in, struct unit_id out[SESSION_MAX_UNITS])
+int32_t pane_units(const struct view_in *in, struct unit_id out[UNITS_MAX])
 {
     if (in->shared)
         return shared_units(in->shared, out);
@@ -20,7 +20,7 @@ int32_t pane_units(const struct view_in *in, struct unit_id out[SESSION_MAX_UNIT
 bool pane_request(const struct view_in *in, const struct query *query, const char *target,
                   struct request *r)
 {
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     if (!in->host || !in->host->ask || !in->workbench || !in->workbench->dict)
         return false;
     int32_t n = pane_units(in, unit);
@@ -129,7 +129,7 @@ void pane_waiting(const struct view_in *in, const struct watch *w, struct grid *
 {
     const char *text = "";
     char none[40];
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     if (r.w <= 0 || r.h <= 0)
         return;
     if (w->job.id) {

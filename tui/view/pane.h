@@ -8,7 +8,7 @@
 
 /* ---- units and requests */
 /* The chosen units: the sliders', without them the workbench's. */
-int32_t pane_units(const struct view_in *, struct unit_id out[SESSION_MAX_UNITS]);
+int32_t pane_units(const struct view_in *, struct unit_id out[UNITS_MAX]);
 /* A request about the chosen units on the corpus in use. False: nothing to ask (nothing loaded, no
  * dictionary, no units). */
 bool pane_request(const struct view_in *, const struct query *, const char *target,

@@ -104,7 +104,7 @@ bool shared_value_fits(struct shared *sh, struct unit_id unit, double v)
     return false;
 }
 
-int32_t shared_units(const struct shared *sh, struct unit_id out[SESSION_MAX_UNITS])
+int32_t shared_units(const struct shared *sh, struct unit_id out[UNITS_MAX])
 {
     for (int i = 0; i < sh->sliders.n; i++)
         out[i] = sh->sliders.unit[i].id;
@@ -174,7 +174,7 @@ void shared_take(struct shared *sh, struct unit_id unit, double value)
     else
         row = sliders_take(&sh->sliders, unit, value);
     if (row < 0) {
-        shared_message(sh, true, "all %d sliders are fixed: free one first", SESSION_MAX_UNITS);
+        shared_message(sh, true, "all %d sliders are taken: x removes one", UNITS_MAX);
         return;
     }
     shared_changed_sliders(sh, &before, false);
@@ -197,7 +197,7 @@ void shared_set_value(struct shared *sh, struct unit_id unit, double value)
     if (row < 0)
         row = sliders_take(&sh->sliders, unit, value);
     if (row < 0) {
-        shared_message(sh, true, "all %d sliders are fixed: free one first", SESSION_MAX_UNITS);
+        shared_message(sh, true, "all %d sliders are taken: x removes one", UNITS_MAX);
         return;
     }
     sliders_set(&sh->sliders, row, value);
@@ -274,7 +274,7 @@ static void apply_change(struct shared *sh, const struct change *c, bool undo)
         editor_apply(&sh->editor, &c->edit, undo);
         shared_moved(sh);
     } else {
-        sh->sliders = undo ? c->sliders.before : c->sliders.after;
+        sh->sliders = undo ? c->sliders->before : c->sliders->after;
         list_resize(&sh->rows, sh->sliders.n + 1, sh->rows.height);
         sh->wish_changed = sh->state_changed = sh->redraw = true;
     }
@@ -409,8 +409,7 @@ bool snapshot_is_cut(const struct snapshot *s)
 
 static struct sliders sliders_of(const struct snapshot *s)
 {
-    struct sliders r = {.n = s->n_units < SESSION_MAX_UNITS ? s->n_units : SESSION_MAX_UNITS,
-                        .insert = s->insert};
+    struct sliders r = {.n = s->n_units < UNITS_MAX ? s->n_units : UNITS_MAX, .insert = s->insert};
     memcpy(r.unit, s->unit, (size_t)r.n * sizeof r.unit[0]);
     return r;
 }
@@ -439,7 +438,7 @@ static void keep_numbers(struct shared *sh, const struct snapshot *s)
             .valid = true, .of = of, .version = same_text ? sh->editor.version : 0};
         memcpy(sh->loss.mean, s->loss_mean, sizeof sh->loss.mean);
     }
-    for (int i = 0; i < s->n_refsets && i < SESSION_MAX_CLASSES; i++) {
+    for (int i = 0; i < s->n_refsets && i < CORPUS_MAX_CLASSES; i++) {
         const struct refset_view *v = &s->refset[i];
         struct refset_shown *r = &sh->refset[i];
         if (!v->base_valid && !v->fixed_valid)

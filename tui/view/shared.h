@@ -70,7 +70,7 @@ struct shared {
     struct lane_name lane[LANES_KEPT];
     int n_lanes;
     struct loss_shown loss;
-    struct refset_shown refset[SESSION_MAX_CLASSES];
+    struct refset_shown refset[CORPUS_MAX_CLASSES];
     struct findings findings;
 
     char message[MESSAGE_MAX]; /* in the status line; "": none */
@@ -107,7 +107,7 @@ bool shared_dict_known(struct shared *);
 /* False, and says so, when no slider goes as far. */
 bool shared_value_fits(struct shared *, struct unit_id, double v);
 /* The chosen units in slider order; how many. */
-int32_t shared_units(const struct shared *, struct unit_id out[SESSION_MAX_UNITS]);
+int32_t shared_units(const struct shared *, struct unit_id out[UNITS_MAX]);
 /* `f`: takes the unit as a slider (at `value`), fixes it, or frees it. */
 void shared_take(struct shared *, struct unit_id, double value);
 /* Colours the text by the unit. */

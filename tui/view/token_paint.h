@@ -15,8 +15,8 @@ enum colouring { COLOUR_PRE, COLOUR_ACT, COLOUR_LOSS, COLOUR_DELTA, N_COLOURINGS
 struct paint_rule { /* what is shown */
     enum colouring colouring;
     int32_t n_units; /* PRE, ACT: 1, or all the chosen ones */
-    struct unit_id unit[SESSION_MAX_UNITS];
-    float scale[SESSION_MAX_UNITS]; /* that counts as full; > 0 */
+    struct unit_id unit[UNITS_MAX];
+    float scale[UNITS_MAX]; /* that counts as full; > 0 */
 };
 #define PAINT_LOSS_SCALE                                                                           \
     8.0f /* nats a token: full colour; fixed, so that typing recolours nothing */

@@ -102,15 +102,9 @@ int sliders_take(struct sliders *s, struct unit_id unit, double v)
     int row = sliders_find(s, unit);
     if (row >= 0)
         return row;
-    row = s->n;
-    if (s->n >= 6)
-        for (int i = s->n - 1; i >= 0 && row == s->n; i--)
-            if (!s->unit[i].fixed)
-                row = i;
-    if (row >= SESSION_MAX_UNITS)
+    if (s->n >= UNITS_MAX)
         return -1;
-    if (row == s->n)
-        s->n++;
+    row = s->n++;
     s->unit[row] = (struct chosen_unit){.id = unit, .value = (float)slider_snap(v)};
     return row;
 }

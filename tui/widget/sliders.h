@@ -10,7 +10,7 @@
 
 struct sliders { /* restored by undo as a whole */
     int32_t n;
-    struct chosen_unit unit[SESSION_MAX_UNITS];
+    struct chosen_unit unit[UNITS_MAX];
     enum insert insert; /* wished; see sliders_insert */
     bool join, special; /* how the text is read: all one sequence; special tokens as tokens */
 };
@@ -32,9 +32,8 @@ void sliders_reset(struct sliders *, int row);
 /* The value a row stands for: its own; all: the mean. *same (may be NULL): all have it and are
  * alike fixed or free. */
 double sliders_value(const struct sliders *, int row, bool *same);
-/* Makes room for a unit: its row if it is there, a new one while fewer than six, in place of the
- * last free one, a new one while fewer than SESSION_MAX_UNITS; −1: no room. A new one is free and
- * holds v. */
+/* Makes room for a unit: its row if it is there, else a new one, which is free and holds v; −1:
+ * there are UNITS_MAX. */
 int sliders_take(struct sliders *, struct unit_id, double v);
 void sliders_remove(struct sliders *, int row);
 /* Half the width of the track: 8, or the next whole number that holds every value. */

@@ -273,11 +273,11 @@ static void too_few(void **state)
     for (int i = 0; i <= CORPUS_MAX_CLASSES; i++)
         n += (size_t)snprintf(many + n, sizeof many - n, "t\t%d\n", i);
     refused_bytes("a.tsv", many, n, ANY,
-                  (const char *const[3]){"a.tsv:33: found \"32\"", "at most 32 classes"});
+                  (const char *const[3]){"a.tsv:65: found \"64\"", "at most 64 classes"});
     refused((struct corpus_spec){0}, (const char *const[3]){"found no file"});
     refused((struct corpus_spec){.path = "/nowhere/a.tsv"}, (const char *const[3]){"/nowhere/a"});
     refused((struct corpus_spec){.n_files = CORPUS_MAX_CLASSES + 1},
-            (const char *const[3]){"33 class files"});
+            (const char *const[3]){"65 class files"});
 }
 
 static void limit_and_split(void **state)

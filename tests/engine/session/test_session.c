@@ -151,6 +151,12 @@ static void swap_undo(struct editor *e)
 static void choose_units(struct editor *e)
 {
     struct wish *w = &e->wish;
+    if (below(e, 6) == 0) { /* more than rows keep columns for, and again fewer */
+        w->n_units = 12 + (int32_t)below(e, 30);
+        for (int32_t i = 0; i < w->n_units; i++)
+            w->unit[i] = (struct chosen_unit){UNIT(i % (e->m > 0 ? e->m : 1)), below(e, 2), 0.5f};
+        return;
+    }
     w->n_units = (int32_t)below(e, 4);
     for (int32_t i = 0; i < w->n_units; i++)
         w->unit[i] = (struct chosen_unit){

@@ -456,7 +456,7 @@ static inline void check_units_refused(const struct study_ops *ops, const struct
     const struct study_in fine = tiny_in(&t, c), *in = &fine;
     struct study_in no = fine;
     const struct unit_id *unit;
-    struct unit_id a[STUDY_MAX_UNITS + 1] = {{0, 0}};
+    struct unit_id a[UNITS_MAX + 1] = {{0, 0}};
     int32_t n = params_units(good, "units", &unit);
     memcpy(a, unit, (size_t)n * sizeof *a);
     a[1].index = dict_spec(in->dict)->m;
@@ -465,7 +465,7 @@ static inline void check_units_refused(const struct study_ops *ops, const struct
     check_refused(ops, in, given_units(ops, good, a, n), "there is no unit -1");
     a[1] = a[0];
     check_refused(ops, in, given_units(ops, good, a, n), "given twice");
-    check_refused(ops, in, given_units(ops, good, a, STUDY_MAX_UNITS + 1), "expected at most 256");
+    check_refused(ops, in, given_units(ops, good, a, UNITS_MAX + 1), "expected at most 256");
     check_refused(ops, in, given_units(ops, good, a, 0), "expected 1 to 256");
     no.corpus = NULL;
     check_refused(ops, &no, good, "there is no text");

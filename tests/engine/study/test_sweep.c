@@ -37,7 +37,7 @@ static int32_t window_losses(const struct study_in *in, const struct params *a,
                              struct sweep_lane lane, const int32_t *ids, int32_t n, double *sum)
 {
     struct run run = {.backend = in->backend, .arena = arena_new(in->backend)};
-    struct unit units[STUDY_MAX_UNITS];
+    struct unit units[UNITS_MAX];
     int32_t n_units = 0, start[2] = {0, n}, target[256], count = 0;
     float loss[256];
     for (int32_t j = 0; j < n_units_of(a) && !isnan(lane.value); j++)

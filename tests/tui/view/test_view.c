@@ -317,7 +317,7 @@ static void test_whatever_is_done(void **state)
             fail_msg("step %d: cursor %d,%d in %d×%d, view %d, pane %d, overlay %d", i,
                      f.grid.cursor_x, f.grid.cursor_y, f.grid.w, f.grid.h, (int)f.shell.views.now,
                      (int)f.ex->focus, (int)f.shell.overlay);
-        assert_true(f.shell.sh.sliders.n <= SESSION_MAX_UNITS);
+        assert_true(f.shell.sh.sliders.n <= UNITS_MAX);
     }
     fixture_release(&f);
 }

@@ -173,18 +173,18 @@ static void test_taking_latents(void **state)
     assert_int_equal(sliders_take(&s, UNIT(103), 9), 3); /* there already, untouched */
     assert_value(&s, 3, 0);
     sliders_set(&s, 5, 1);
-    assert_int_equal(sliders_take(&s, UNIT(7), 1.23), 4); /* the last free one goes */
-    assert_int_equal(s.n, 6);
-    assert_value(&s, 4, 1.2);
-    assert_false(s.unit[4].fixed);
+    assert_int_equal(sliders_take(&s, UNIT(7), 1.23), 6); /* none goes for it */
+    assert_int_equal(s.n, 7);
+    assert_value(&s, 6, 1.2);
+    assert_false(s.unit[6].fixed);
     sliders_set(&s, SLIDER_ALL, 1);
-    for (int i = 6; i < SESSION_MAX_UNITS; i++) {
+    for (int i = 7; i < UNITS_MAX; i++) {
         assert_int_equal(sliders_take(&s, UNIT(200 + i), 0), i);
         sliders_set(&s, i, 1);
     }
     assert_int_equal(sliders_take(&s, UNIT(999), 0), -1);
     sliders_remove(&s, 0);
-    assert_int_equal(s.n, SESSION_MAX_UNITS - 1);
+    assert_int_equal(s.n, UNITS_MAX - 1);
     assert_int_equal(s.unit[0].id.index, 101);
 }
 
@@ -219,11 +219,11 @@ static void test_history_of_sliders(void **state)
     assert_int_equal(h.n, 3);
     const struct change *u = history_undo(&h);
     assert_int_equal(u->kind, CHANGE_SLIDERS);
-    assert_true(sliders_equal(&u->sliders.before, &c));
+    assert_true(sliders_equal(&u->sliders->before, &c));
     assert_int_equal(history_undo(&h)->kind, CHANGE_TEXT);
     u = history_undo(&h);
-    assert_true(sliders_equal(&u->sliders.before, &a));
-    assert_true(sliders_equal(&u->sliders.after, &c));
+    assert_true(sliders_equal(&u->sliders->before, &a));
+    assert_true(sliders_equal(&u->sliders->after, &c));
     assert_null(history_undo(&h));
     assert_int_equal(history_redo(&h)->kind, CHANGE_SLIDERS);
     history_release(&h);

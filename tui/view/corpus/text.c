@@ -20,7 +20,7 @@ static void find_columns(struct corpus_index *x, const struct unit_id *unit, int
     x->col_start = column_number(x->tokens, "start");
     x->col_end = column_number(x->tokens, "end");
     x->col_text = column_text(x->tokens, "text");
-    for (int32_t i = 0; i < n_units && x->n_units < SESSION_MAX_UNITS; i++) {
+    for (int32_t i = 0; i < n_units && x->n_units < UNITS_MAX; i++) {
         char name[32];
         snprintf(name, sizeof name, "pre.%d", (int)unit[i].index);
         int32_t pre = column_number(x->tokens, name);

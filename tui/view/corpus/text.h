@@ -24,11 +24,11 @@ struct corpus_index {
     const struct table *tokens; /* NULL: nothing indexed */
     int32_t col_class, col_doc, col_pos, col_start, col_end, col_text;
     int32_t n_units;
-    struct unit_id unit[SESSION_MAX_UNITS];
-    int32_t col_pre[SESSION_MAX_UNITS], col_act[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
+    int32_t col_pre[UNITS_MAX], col_act[UNITS_MAX];
     struct names classes;
     int64_t class_tokens[CORPUS_MAX_CLASSES];
-    struct corpus_extent (*extent)[SESSION_MAX_UNITS + 1]; /* [classes][subject] */
+    struct corpus_extent (*extent)[UNITS_MAX + 1]; /* [classes][subject] */
     struct corpus_doc_rows *doc;
     int64_t n_docs;
     int digits; /* of the largest document number */

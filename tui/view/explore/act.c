@@ -77,7 +77,7 @@ static void change_row(struct explore *ex, void (*change)(struct sliders *, int)
 
 static void sweep_chosen(struct explore *ex)
 {
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     int32_t n = shared_units(ex->sh, unit);
     if (!shared_sliders_known(ex->sh) || !ex->sh->workbench)
         return;
@@ -181,14 +181,18 @@ static struct list *focused_list(struct explore *ex)
     return ex->focus == PANE_LATENTS   ? &ex->latents
            : ex->focus == PANE_SLIDERS ? &ex->sh->rows
            : ex->focus == PANE_NEXT    ? &ex->next
+           : ex->focus == PANE_LOSS    ? &ex->losses
                                        : NULL;
 }
 
 static void move_in_list(struct explore *ex, int rows)
 {
     struct list *l = focused_list(ex);
-    if (l && list_select(l, l->selected + rows))
-        ex->sh->redraw = true;
+    if (l == &ex->losses) /* nothing in it is chosen */
+        list_scroll(l, rows);
+    else if (l)
+        list_select(l, l->selected + rows);
+    ex->sh->redraw = true;
 }
 
 static void half_page(struct explore *ex, int sign)

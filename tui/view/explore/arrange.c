@@ -44,6 +44,7 @@ void explore_arrange(struct explore *ex)
     list_resize(&ex->latents, explore_n_latents(ex, &h), pane_rows(ex, PANE_LATENTS).h);
     list_resize(&ex->sh->rows, ex->sh->sliders.n + 1, pane_rows(ex, PANE_SLIDERS).h);
     list_resize(&ex->next, next_n(ex), pane_rows(ex, PANE_NEXT).h);
+    list_resize(&ex->losses, loss_rows(ex), layout_inner(&ex->layout, PANE_LOSS).h);
 }
 
 void explore_resize(struct explore *ex, int w, int h)

@@ -81,12 +81,12 @@ void explore_measure(struct explore *ex, const struct snapshot *s)
             i++;
         if (i < ex->n_scales && p99 < 1.5f * old && p99 > old / 3)
             continue;
-        if (i == ex->n_scales && ex->n_scales < 2 * SESSION_MAX_UNITS)
+        if (i == ex->n_scales && ex->n_scales < 2 * UNITS_MAX)
             ex->n_scales++;
         if (i < ex->n_scales)
             ex->scale[i] = (struct measured_scale){rule.unit[u], p99};
         else /* the oldest goes */
-            ex->scale[(unsigned)rule.unit[u].index % (2 * SESSION_MAX_UNITS)] =
+            ex->scale[(unsigned)rule.unit[u].index % (2 * UNITS_MAX)] =
                 (struct measured_scale){rule.unit[u], p99};
     }
 }

@@ -46,7 +46,7 @@ static void enter(void *view, const struct view_in *in)
 {
     struct explore *ex = view;
     struct shared *sh = ex->sh;
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     int32_t n = shared_units(sh, unit);
     (void)in;
     if (!look(ex))

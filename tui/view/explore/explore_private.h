@@ -34,7 +34,7 @@ struct explore {
     struct layout layout;
     enum pane focus;
     bool typing, zoom, rail, legend;
-    struct list latents, next;
+    struct list latents, next, losses;
     struct drag drag;
     bool selecting;                         /* the mouse drags over the text */
     struct sliders before_click;            /* a double click takes the first click's jump back */
@@ -43,7 +43,7 @@ struct explore {
     bool twin;                              /* losses of the cursor's line and its twin */
     struct pair_shown pair;
     struct blink blink;
-    struct measured_scale scale[2 * SESSION_MAX_UNITS];
+    struct measured_scale scale[2 * UNITS_MAX];
     int n_scales;
 };
 
@@ -88,6 +88,7 @@ void explore_recolour(struct explore *); /* what is coloured, or by what, change
 void explore_focus(struct explore *, enum pane, bool typing);
 void explore_mouse(struct explore *, const struct event *);
 void explore_end_drag(struct explore *);
+int loss_rows(const struct explore *); /* of the loss pane */
 bool explore_next_item(const struct explore *, int row, int32_t *id);
 
 /* ---- the histogram pane */

@@ -19,8 +19,7 @@ static int n_shares(const struct drawing *d)
 {
     const struct bundle *b = statistics(d);
     int n = d->ex->sh->findings.shares.n_classes;
-    n = n > 0 ? n : b ? b->n_classes : 0;
-    return n < 4 ? n : 4;
+    return n > 0 ? n : b ? b->n_classes : 0;
 }
 
 static const char *share_class(const struct drawing *d, int c)
@@ -39,10 +38,31 @@ static double share_of(const struct drawing *d, int c, struct unit_id id)
                : (double)NAN;
 }
 
+static int share_width(struct rect r)
+{
+    return r.w >= 46 ? 9 : 6;
+}
+
+/* Classes that have room beside a bar: all, of many as many as fit; none of few, where half would
+ * be taken for all. */
+static int shown_shares(const struct drawing *d, struct rect r)
+{
+    enum { FEW = 4, BEFORE = 15, BAR = 4 };
+    int n = n_shares(d), room = (r.w - BEFORE - BAR) / share_width(r);
+    return n <= room ? n : n > FEW && room > 1 ? room : 0;
+}
+
+/* Columns of a bar beside the shares, which go where there is no room for both. */
+static int bar_width(const struct drawing *d, struct rect r)
+{
+    int shown = shown_shares(d, r), w = r.w - 15 - shown * share_width(r);
+    return w >= 4 && (shown > 0 || n_shares(d) == 0) ? w : r.w - 15 > 4 ? r.w - 15 : 0;
+}
+
 static void draw_shares(const struct drawing *d, struct rect r, int x, int y, struct unit_id id,
                         bool roomy, bool selected)
 {
-    for (int c = 0; c < n_shares(d); c++) {
+    for (int c = 0; c < shown_shares(d, r); c++) {
         double share = 100 * share_of(d, c, id);
         if (!isfinite(share))
             return;
@@ -53,21 +73,12 @@ static void draw_shares(const struct drawing *d, struct rect r, int x, int y, st
     }
 }
 
-static int shares_width(const struct drawing *d, bool roomy)
+/* The Latents view shows all. */
+static void some_of(const struct drawing *d, struct rect r, int at, char *out, size_t n)
 {
-    return n_shares(d) * (roomy ? 9 : 6);
-}
-
-/* Columns of a bar beside the shares, which go where there is no room for both. */
-static int bar_width(const struct drawing *d, struct rect r)
-{
-    int w = r.w - 15 - shares_width(d, r.w >= 46);
-    return w >= 4 ? w : r.w - 15 > 4 ? r.w - 15 : 0;
-}
-
-static bool shares_fit(const struct drawing *d, struct rect r)
-{
-    return r.w - 15 - bar_width(d, r) >= shares_width(d, r.w >= 46);
+    int shown = shown_shares(d, r), all = n_shares(d);
+    if (shown < all && at >= 0 && (size_t)at < n)
+        snprintf(out + at, n - (size_t)at, ", %d of %d classes", shown, all);
 }
 
 /* What the shares are of; why there are none. In `columns` where it can be shorter. */
@@ -79,13 +90,14 @@ static void shares_note(const struct drawing *d, struct rect r, int columns, cha
     out[0] = 0;
     if (d->ex->sh->findings.shares.n_classes > 0) {
         corpus_choice_name(&j->request.corpus, name, sizeof name);
-        if (shares_fit(d, r))
-            snprintf(out, n, "%s%s", r.w >= 46 ? "shares of " : "", name);
+        if (shown_shares(d, r) > 0)
+            some_of(d, r, snprintf(out, n, "%s%s", r.w >= 46 ? "shares of " : "", name), out, n);
     } else if (j->id && job_is_pending(j) && !j->request.only_kept) {
         job_working_text(j, d->ascii, columns, out, n);
     } else if (n_shares(d) > 0) {
-        if (shares_fit(d, r))
-            snprintf(out, n, "%s", r.w >= 46 ? "shares of the bundle" : "bundle");
+        if (shown_shares(d, r) > 0)
+            some_of(d, r, snprintf(out, n, "%s", r.w >= 46 ? "shares of the bundle" : "bundle"),
+                    out, n);
     } else if (d->wb && d->wb->dict) {
         const struct job *bins = &d->ex->sh->findings.bins.job;
         if (bins->id && job_is_pending(bins))
@@ -118,7 +130,7 @@ static void draw_row(const struct drawing *d, struct rect r, int y, int rank, do
     int w = bar_width(d, r);
     draw_bar(d, r, r.x + 15, y, w, fabs((double)v) / largest,
              selected ? s : draw_style(d, ROLE_BAR));
-    if (shares_fit(d, r))
+    if (shown_shares(d, r) > 0)
         draw_shares(d, r, r.x + 15 + w, y, id, roomy, selected);
 }
 

@@ -73,7 +73,7 @@ static void at_label(const struct sliders *of, const struct sliders *now, bool a
  * known. */
 static double sweep_now(const struct explore *ex, const char *cls)
 {
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     int32_t n = shared_units(ex->sh, unit);
     int32_t fixed = 0, which = -1;
     bool same, references = !ex->sh->corpus.path && ex->sh->corpus.n_files == 0;
@@ -299,24 +299,55 @@ static void draw_narrow(const struct drawing *d, struct rect r, const struct los
     }
 }
 
+static bool is_wide(const struct explore *ex)
+{
+    return layout_inner(&ex->layout, PANE_LOSS).w >= 41;
+}
+
+static const struct pair_shown *pair_of(const struct explore *ex)
+{
+    return ex->twin && ex->sh->snapshot ? &ex->pair : NULL;
+}
+
+static int n_refsets(const struct explore *ex)
+{
+    const struct workbench *wb = ex->sh->workbench;
+    return ex->sh->snapshot ? ex->sh->snapshot->n_refsets : wb ? wb->n_sets : 0;
+}
+
+int loss_rows(const struct explore *ex)
+{
+    const struct pair_shown *pair = pair_of(ex);
+    return (is_wide(ex) || !pair) + (pair ? pair->n : 0) + n_refsets(ex);
+}
+
+/* Row i of those of the pane. */
+static struct loss_row row_at(const struct drawing *d, int i, char name[16])
+{
+    const struct pair_shown *pair = pair_of(d->ex);
+    if (is_wide(d->ex) || !pair) {
+        if (i == 0)
+            return text_row(d);
+        i--;
+    }
+    if (pair && i < pair->n)
+        return line_row(d, i, name);
+    return refset_row(d, i - (pair ? pair->n : 0));
+}
+
 void draw_loss_pane(const struct drawing *d)
 {
     draw_frame(d, PANE_LOSS, d->ex->layout.pane[PANE_LOSS].w >= 26 ? "Loss, nats a token" : "Loss");
     struct rect r = layout_inner(&d->ex->layout, PANE_LOSS);
-    struct loss_row row[3 + SESSION_MAX_CLASSES];
-    char edge[64] = "", name[2][16];
-    const struct pair_shown *pair = d->ex->twin && d->snap ? &d->ex->pair : NULL;
-    bool wide = r.w >= 41;
-    int n = 0, sets = d->snap ? d->snap->n_refsets : d->wb ? d->wb->n_sets : 0;
+    struct loss_row row[3 + CORPUS_MAX_CLASSES];
+    char edge[64] = "", more[32], name[3 + CORPUS_MAX_CLASSES][16];
+    const struct pair_shown *pair = pair_of(d->ex);
+    const int all = loss_rows(d->ex), top = all > r.h ? d->ex->losses.top : 0, n = all - top;
     if (r.h <= 0)
         return;
-    if (wide || !pair)
-        row[n++] = text_row(d);
-    for (int i = 0; pair && i < pair->n; i++)
-        row[n++] = line_row(d, i, name[i]);
-    for (int i = 0; i < sets && i < SESSION_MAX_CLASSES; i++)
-        row[n++] = refset_row(d, i);
-    if (wide)
+    for (int i = 0; i < n; i++)
+        row[i] = row_at(d, top + i, name[i]);
+    if (is_wide(d->ex))
         draw_wide(d, r, row, n);
     else
         draw_narrow(d, r, row, n);
@@ -326,6 +357,13 @@ void draw_loss_pane(const struct drawing *d)
         snprintf(edge, sizeof edge, "measuring %.0f %%", 100 * d->snap->refset_progress);
     else if (d->ex->layout.pane[PANE_LOSS].w >= 45)
         snprintf(edge, sizeof edge, "reference sentences: mean of means");
+    if (all > r.h) {
+        snprintf(more, sizeof more, "+%d more", all - r.h);
+        if (!edge[0] || edge[0] == 'r')
+            snprintf(edge, sizeof edge, "%s", more);
+        else
+            edge_add(d, PANE_LOSS, edge, sizeof edge, more);
+    }
     draw_edge(d, PANE_LOSS, d->ex->sh->refsets_paused ? "stopped: any key goes on" : edge);
     if (d->ex->focus == PANE_LOSS && !d->covered) {
         d->grid->cursor_x = r.x;

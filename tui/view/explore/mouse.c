@@ -7,7 +7,7 @@ static void double_click(struct explore *ex)
 {
     const struct history *h = &ex->sh->history;
     if (h->done > 0 && h->done == h->n && h->change[h->done - 1].kind == CHANGE_SLIDERS &&
-        sliders_equal(&h->change[h->done - 1].sliders.before, &ex->before_click))
+        sliders_equal(&h->change[h->done - 1].sliders->before, &ex->before_click))
         shared_undo(ex->sh); /* the first click's jump was not meant */
     ex->sh->then = ACTION_VALUE;
 }
@@ -165,8 +165,11 @@ static void wheel(struct explore *ex, enum pane p, const struct event *e)
         ex->sh->follow = false;
     } else if (p == PANE_SLIDERS) {
         wheel_slider(ex, e);
-    } else if (p == PANE_LATENTS || p == PANE_NEXT) {
-        list_scroll(p == PANE_LATENTS ? &ex->latents : &ex->next, rows);
+    } else if (p != PANE_HISTOGRAM) {
+        list_scroll(p == PANE_LATENTS ? &ex->latents
+                    : p == PANE_NEXT  ? &ex->next
+                                      : &ex->losses,
+                    rows);
     }
 }
 

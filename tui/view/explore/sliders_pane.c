@@ -47,7 +47,7 @@ static bool draw_curve(const struct drawing *d, struct rect r, struct slider_tra
     static const char *const block[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     static const char ascii[] = "_.-~=+*#";
     const struct explore *ex = d->ex;
-    struct unit_id chosen[SESSION_MAX_UNITS];
+    struct unit_id chosen[UNITS_MAX];
     int32_t n = shared_units(ex->sh, chosen);
     struct unit_id unit = row == SLIDER_ALL ? UNIT_NONE : ex->sh->sliders.unit[row].id;
     double most = .05; /* nats: less is flat */
@@ -192,9 +192,23 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
 static bool has_medians(const struct drawing *d)
 {
     const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     int32_t n = shared_units(d->ex->sh, unit);
     return b && b->pre_median && n > 0 && !findings_apply(&d->ex->sh->findings, unit, n);
+}
+
+/* How many rows are beyond the pane; in place of all else where there is no room beside it. */
+static void add_beyond(const struct drawing *d, char *text, size_t n)
+{
+    char beyond[32];
+    int more = d->ex->sh->rows.n - slider_columns(d->ex).rows.h;
+    size_t before = strlen(text);
+    if (more <= 0)
+        return;
+    snprintf(beyond, sizeof beyond, "+%d more", more);
+    edge_add(d, PANE_SLIDERS, text, n, beyond);
+    if (strlen(text) == before && !d->lifted && !d->ex->drag.active)
+        snprintf(text, n, "%s", beyond);
 }
 
 static void draw_lower_edge(const struct drawing *d)
@@ -214,6 +228,7 @@ static void draw_lower_edge(const struct drawing *d)
     else
         snprintf(text, sizeof text, "%s",
                  unit_words(d->wb)->inserted[sliders_insert(&ex->sh->sliders)]);
+    add_beyond(d, text, sizeof text);
     if (!d->lifted && !ex->drag.active && has_medians(d)) {
         size_t before = strlen(text);
         edge_add(d, PANE_SLIDERS, text, sizeof text,
@@ -229,7 +244,7 @@ static void title_of(const struct drawing *d, char *out, size_t n)
 {
     static const char *const title = "Fixed values";
     const struct findings *f = &d->ex->sh->findings;
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     int w = d->ex->layout.pane[PANE_SLIDERS].w - 4;
     char corpus[96];
     int k = snprintf(out, n, "%s", title);

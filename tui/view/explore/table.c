@@ -179,7 +179,7 @@ void explore_command_line(const void *view, const struct options *o, struct strb
     const struct explore *ex = view;
     static const char *const insert[] = {"none", "sae", "error"};
     struct request r;
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     struct strbuf line;
     strbuf_init(&line);
     request_init(&r, &lens_query); /* its units and the session's options */

@@ -10,7 +10,7 @@
 /* What is known of the sliders, once a frame. */
 struct marks {
     int32_t n;
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
 };
 
 static const char *mark_of(const struct latents_drawing *d, const struct marks *m, int32_t latent)

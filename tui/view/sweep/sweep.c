@@ -122,7 +122,7 @@ static void enter(void *view, const struct view_in *in)
 {
     struct sweep *v = view;
     struct request r;
-    struct unit_id unit[SESSION_MAX_UNITS];
+    struct unit_id unit[UNITS_MAX];
     if (pane_request(in, &sweep_query, NULL, &r)) {
         sweep_lanes(&r);
         watch_ask(&v->watch, in->host, &r);

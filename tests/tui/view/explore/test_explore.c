@@ -299,16 +299,16 @@ static void test_taking_and_colouring(void **state)
     struct list *l = &f.ex->latents;
     assert_int_equal(l->selected, l->n - 1);
     fixture_keys(&f, "f");
-    struct unit_id taken = f.shell.sh.sliders.unit[5].id; /* the last free slider gave its place */
-    assert_int_not_equal(taken.index, 2047);
-    assert_int_equal(f.shell.sh.rows.selected, 6);
-    assert_false(f.shell.sh.sliders.unit[5].fixed);
+    struct unit_id taken = f.shell.sh.sliders.unit[6].id; /* one more */
+    assert_int_equal(f.shell.sh.sliders.unit[5].id.index, 2047);
+    assert_int_equal(f.shell.sh.rows.selected, 7);
+    assert_false(f.shell.sh.sliders.unit[6].fixed);
     fixture_keys(&f, "f");
-    assert_true(f.shell.sh.sliders.unit[5].fixed);
+    assert_true(f.shell.sh.sliders.unit[6].fixed);
     fixture_keys(&f, "Enter");
     assert_true(unit_same(f.shell.sh.colour_unit, taken));
     fixture_keys(&f, "u u");
-    assert_int_equal(f.shell.sh.sliders.unit[5].id.index, 2047);
+    assert_int_equal(f.shell.sh.sliders.n, 6);
     fixture_keys(&f, "a");
     assert_true(unit_same(f.shell.sh.colour_unit, UNIT_ALL));
 }
