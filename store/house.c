@@ -193,6 +193,10 @@ static bool prune_rest(struct store *s, int64_t before, struct error *e)
     int rc = store_do(s, SQL_OBJECT_ORPHANS, VALUES(INT(store_now() - (int64_t)DAY_S)));
     if (rc == SQLITE_OK)
         rc = store_do(s, SQL_FILE_OLD, VALUES(INT(before)));
+    if (rc == SQLITE_OK)
+        rc = store_do(s, SQL_STATE_LEFT, NO_VALUES);
+    if (rc == SQLITE_OK)
+        rc = store_do(s, SQL_PIECE_LEFT, NO_VALUES);
     return rc == SQLITE_OK || store_fail(s, rc, e, "removing what nothing refers to");
 }
 
@@ -220,23 +224,25 @@ static const struct relation {
     const char *sql, *what, *fault;
 } relations[] = {
     {"SELECT id FROM run WHERE done = 1 AND NOT EXISTS"
-     " (SELECT 1 FROM result WHERE result.run = run.id)",
+     " (SELECT 1 FROM result WHERE result.run = run.id) AND NOT EXISTS (SELECT 1 FROM state s"
+     " WHERE s.run = run.id AND s.generation = run.generation)",
      "run", "is done and has no result"},
     {"SELECT id FROM run WHERE next_chunk < 0 OR next_chunk > n_chunks", "run",
      "has more chunks behind it than it has"},
     {"SELECT id FROM run WHERE done = 1 AND next_chunk <> n_chunks", "run",
      "is done before its last chunk"},
     {"SELECT id FROM run WHERE done = 1 AND owner IS NOT NULL", "run", "is done and has an owner"},
-    {"SELECT run FROM state WHERE run IN (SELECT id FROM run WHERE done = 1)", "run",
-     "is done and has a state"},
-    {"SELECT id FROM run WHERE done = 0 AND next_chunk > 0 AND id NOT IN (SELECT run FROM state)",
+    {"SELECT id FROM run WHERE done = 0 AND next_chunk > 0 AND NOT EXISTS (SELECT 1 FROM state s"
+     " WHERE s.run = run.id AND s.generation = run.generation)",
      "run", "is under way and has no state"},
-    {"SELECT run FROM result WHERE run NOT IN (SELECT id FROM run WHERE done = 1)", "run",
-     "has results and is not done"},
-    {"SELECT run FROM posting WHERE run NOT IN (SELECT id FROM run WHERE done = 1)", "run",
-     "has activations and is not done"},
-    {"SELECT id >> 32 FROM latent WHERE id >> 32 NOT IN (SELECT id FROM run WHERE done = 1)", "run",
-     "has latents and is not done"},
+    {"SELECT s.run FROM state s JOIN run r ON r.id = s.run AND r.generation = s.generation"
+     " GROUP BY s.run HAVING count(*) <> max(s.ord) + 1 OR min(s.ord) <> 0",
+     "run", "has a state with a gap"},
+    {"SELECT s.run FROM state s LEFT JOIN piece p ON p.run = s.run AND p.id = s.piece"
+     " WHERE p.id IS NULL OR length(p.bytes) <> s.size",
+     "run", "has a state without one of its pieces"},
+    {"SELECT id >> 32 FROM latent WHERE id >> 32 NOT IN (SELECT id FROM run)", "run",
+     "has latents and is not there"},
     {"SELECT id FROM run WHERE id >= 1 << 31", "run", "has a number out of range"},
     {"SELECT id FROM run WHERE length(key) <> 32", "run", "has a key of another length"},
     {"SELECT id FROM object WHERE length(hash) <> 32", "object", "has a hash of another length"},

@@ -1,5 +1,5 @@
-/* Results of a run: tables, details of latents, postings. They are written in one transaction that
- * ends with the run marked done: a run is there wholly or not at all. */
+/* Results of a run: tables, details of latents, postings. They are written in one transaction or
+ * several, the last of which marks the run done: a run is there wholly or not at all. */
 #include "store/store_private.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,6 +49,9 @@ bool store_finish_begin(struct store *s, int64_t run, struct error *e)
     if (run <= 0 || run > INT32_MAX)
         return error_set(e, ERROR_SYSTEM, "cache %s: there is no run %lld", s->path,
                          (long long)run);
+    if (s->finish.open)
+        return error_set(e, ERROR_SYSTEM, "cache %s: run %lld is being written", s->path,
+                         (long long)s->finish.run);
     if (!store_begin(s, e))
         return false;
     if (!is_ours(s, run, e) || !store_drop_results(s, run, e)) {
@@ -56,9 +59,36 @@ bool store_finish_begin(struct store *s, int64_t run, struct error *e)
         return false;
     }
     memset(&s->finish, 0, sizeof s->finish);
-    s->finish.open = true;
+    s->finish.open = s->finish.begun = true;
     s->finish.run = run;
     return true;
+}
+
+bool store_finish_pause(struct store *s, struct error *e)
+{
+    struct error *sticky = &s->finish.error;
+    if (!s->finish.begun)
+        return !error_is_set(sticky) || error_set(e, sticky->kind, "%s", sticky->text);
+    const int64_t most = s->network ? STORE_NETWORK_BYTES : STORE_LOCAL_BYTES;
+    if (!error_is_set(sticky) && s->finish.bytes - s->finish.committed < most)
+        return true;
+    s->finish.begun = false;
+    s->finish.committed = s->finish.bytes;
+    if (store_commit(s, !error_is_set(sticky), sticky))
+        return true;
+    return error_set(e, sticky->kind, "%s", sticky->text);
+}
+
+/* After a pause somebody else may have taken the run. */
+static bool go_on(struct store *s)
+{
+    struct error *e = &s->finish.error;
+    if (!s->finish.begun && !error_is_set(e)) {
+        s->finish.begun = store_begin(s, e);
+        if (s->finish.begun)
+            is_ours(s, s->finish.run, e);
+    }
+    return !error_is_set(e);
 }
 
 /* May anything be put now? The first error stays until the end: what was rolled back with it must
@@ -69,7 +99,7 @@ static bool may_put(struct store *s, int64_t run, struct error *e)
         return error_set(e, ERROR_SYSTEM, "cache %s: run %lld is not being written", s->path,
                          (long long)run);
     struct error *sticky = &s->finish.error;
-    return !error_is_set(sticky) || error_set(e, sticky->kind, "%s", sticky->text);
+    return go_on(s) || error_set(e, sticky->kind, "%s", sticky->text);
 }
 
 static bool fail_put(struct store *s, int rc, struct error *e, const char *what, int32_t i,
@@ -124,40 +154,48 @@ bool store_put_posting(struct store *s, int64_t run, int32_t latent, int32_t seg
     return true;
 }
 
-static bool mark_done(struct store *s, int64_t run, struct error *e)
+static bool mark_done(struct store *s, int64_t run, const struct store_save *state, struct error *e)
 {
-    if (s->finish.n_results == 0)
+    const bool has_state = state != NULL && state->ord > 0;
+    if (s->finish.n_results == 0 && !has_state)
         return error_set(e, ERROR_SYSTEM, "cache %s: run %lld has no result to finish with",
                          s->path, (long long)run);
-    int rc = store_do(s, SQL_RUN_FINISH,
-                      VALUES(INT(run), TEXT(s->owner), INT(s->finish.bytes), INT(store_now())));
+    if (has_state && !store_save_is_whole(state, e))
+        return false;
+    int64_t generation = has_state ? state->generation : 0;
+    int rc = has_state ? SQLITE_OK : store_next_generation(s, run, &generation);
+    if (rc == SQLITE_OK)
+        rc = store_do(s, SQL_RUN_FINISH,
+                      VALUES(INT(run), TEXT(s->owner), INT(s->finish.bytes), INT(store_now()),
+                             INT(generation)));
     if (rc == SQLITE_OK && sqlite3_changes(s->db) != 1)
         return error_set(e, ERROR_SYSTEM, "cache %s: run %lld was lost while it was written",
                          s->path, (long long)run);
-    if (rc == SQLITE_OK)
-        rc = store_do(s, SQL_STATE_DROP, VALUES(INT(run)));
     return rc == SQLITE_OK || store_fail(s, rc, e, "finishing run %lld", (long long)run);
 }
 
-bool store_finish(struct store *s, int64_t run, struct error *e)
+bool store_finish(struct store *s, int64_t run, const struct store_save *state, struct error *e)
 {
     bool ok = may_put(s, run, e);
     if (!s->finish.open)
         return ok;
-    ok = ok && mark_done(s, run, e);
-    s->finish.open = false;
+    ok = ok && mark_done(s, run, state, e);
+    s->finish.begun = s->finish.open = false;
     ok = store_commit(s, ok, e);
     if (ok) /* the journal of a large result would stay on the disk beside it */
         store_flush(s, false);
     return ok;
 }
 
+/* What earlier transactions wrote goes too; where that fails, the next begin removes it. */
 void store_finish_abort(struct store *s, int64_t run)
 {
     if (!s->finish.open || run != s->finish.run)
         return;
-    s->finish.open = false;
+    s->finish.begun = s->finish.open = false;
     store_rollback(s);
+    if (store_begin(s, NULL))
+        store_commit(s, is_ours(s, run, NULL) && store_drop_results(s, run, NULL), NULL);
 }
 
 /* ---- reading */

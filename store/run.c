@@ -1,4 +1,4 @@
-/* Objects, runs and who is at them, checkpoints. */
+/* Objects, runs and who is at them. */
 #include "store/store_private.h"
 #include <string.h>
 
@@ -127,7 +127,7 @@ static int take(struct store *s, const struct store_run_key *k, struct found *f)
     int rc = SQLITE_OK;
     const struct store_run *r = &f->run;
     if (r->n_chunks != k->n_chunks || (r->next_chunk > 0 && !r->has_state)) {
-        rc = store_do(s, SQL_STATE_DROP, VALUES(INT(r->id)));
+        rc = store_drop_state(s, r->id);
         f->run = (struct store_run){.id = r->id, .n_chunks = k->n_chunks};
     }
     if (rc == SQLITE_OK)
@@ -188,65 +188,10 @@ enum store_claim store_look(struct store *s, const struct sha256 *key, struct st
     return f.done ? CLAIM_DONE : CLAIM_OURS;
 }
 
-/* ---- checkpoints */
-
-bool store_state(struct store *s, int64_t run, struct strbuf *out, struct error *e)
-{
-    const int rc = store_first(s, SQL_STATE_GET, VALUES(INT(run)));
-    if (rc == SQLITE_DONE)
-        return error_set(e, ERROR_SYSTEM, "cache %s: run %lld has no saved state", s->path,
-                         (long long)run);
-    if (rc != SQLITE_ROW)
-        return store_fail(s, rc, e, "reading the state of run %lld", (long long)run);
-    const bool ok = store_column(store_row(s, SQL_STATE_GET), 0, out);
-    store_reset(s, SQL_STATE_GET);
-    return ok || store_fail(s, SQLITE_NOMEM, e, "reading the state of run %lld", (long long)run);
-}
-
-static bool not_ours(struct store *s, int64_t run, struct error *e)
-{
-    return error_set(e, ERROR_SYSTEM,
-                     "cache %s: run %lld is not this process's any more: another one took it over, "
-                     "finished or removed it",
-                     s->path, (long long)run);
-}
-
-bool store_checkpoint(struct store *s, int64_t run, int64_t next_chunk, const struct strbuf *state,
-                      struct error *e)
-{
-    if (!store_begin(s, e))
-        return false;
-    int rc = store_do(s, SQL_RUN_CHECKPOINT,
-                      VALUES(INT(run), TEXT(s->owner), INT(next_chunk), INT(store_now())));
-    if (rc == SQLITE_OK && sqlite3_changes(s->db) != 1)
-        return store_commit(s, not_ours(s, run, e), e);
-    if (rc == SQLITE_OK)
-        rc = store_do(s, SQL_STATE_PUT, VALUES(INT(run), BLOB(state->s, state->len)));
-    if (rc != SQLITE_OK)
-        store_fail(s, rc, e, "saving run %lld at chunk %lld", (long long)run,
-                   (long long)next_chunk);
-    return store_commit(s, rc == SQLITE_OK, e);
-}
-
 void store_release(struct store *s, int64_t run)
 {
     if (!store_begin(s, NULL))
         return;
     const int rc = store_do(s, SQL_RUN_RELEASE, VALUES(INT(run), TEXT(s->owner)));
     store_commit(s, rc == SQLITE_OK, NULL);
-}
-
-bool store_restart(struct store *s, int64_t run, struct error *e)
-{
-    if (!store_begin(s, e))
-        return false;
-    int rc =
-        store_do(s, SQL_RUN_CHECKPOINT, VALUES(INT(run), TEXT(s->owner), INT(0), INT(store_now())));
-    if (rc == SQLITE_OK && sqlite3_changes(s->db) != 1)
-        return store_commit(s, not_ours(s, run, e), e);
-    if (rc == SQLITE_OK)
-        rc = store_do(s, SQL_STATE_DROP, VALUES(INT(run)));
-    if (rc != SQLITE_OK)
-        store_fail(s, rc, e, "beginning run %lld again", (long long)run);
-    return store_commit(s, rc == SQLITE_OK, e);
 }

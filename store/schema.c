@@ -1,7 +1,8 @@
 /* The tables. A run's large and changing state lies apart from its row, so that a heartbeat, a
- * claim or a list never moves megabytes. Ids are never used twice (AUTOINCREMENT): who still holds
- * the id of a removed run must not read another's results. `file` has one row a file: a changed
- * file replaces its own. */
+ * claim or a list never moves megabytes; it lies in the same file as all else, so that whatever
+ * removes, moves, checks or locks the cache takes it along. Ids are never used twice
+ * (AUTOINCREMENT): who still holds the id of a removed run must not read another's results. `file`
+ * has one row a file: a changed file replaces its own. */
 #include "store/store_private.h"
 
 static const char first[] =
@@ -37,5 +38,25 @@ static const char second[] =
     " hash BLOB NOT NULL CHECK(length(hash) = 32), last_used INTEGER NOT NULL,"
     " PRIMARY KEY(device, inode)) STRICT, WITHOUT ROWID;";
 
-const char *const store_steps[] = {first, second};
+/* A state lies in pieces, and so does a result that is a study's last state (ord 0 of what is no
+ * harvest's). A generation of a run is a list of pieces; the run's row says which one counts. */
+static const char third[] =
+    "ALTER TABLE run ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE piece(run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,"
+    " id INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY(run, id)) STRICT;"
+    "INSERT INTO piece(run, id, bytes) SELECT run, 0, bytes FROM state;"
+    "INSERT INTO piece(run, id, bytes) SELECT run, 0, tbl FROM result WHERE ord = 0;"
+    "UPDATE run SET bytes = bytes - (SELECT length(tbl) FROM result WHERE run = id AND ord = 0)"
+    " WHERE id IN (SELECT run FROM result WHERE ord = 0);"
+    "DELETE FROM result WHERE ord = 0;"
+    "DROP TABLE state;"
+    "CREATE TABLE state(run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,"
+    " generation INTEGER NOT NULL, ord INTEGER NOT NULL,"
+    " sum BLOB CHECK(length(sum) = 32)," /* NULL: of before there were sums */
+    " size INTEGER NOT NULL, piece INTEGER NOT NULL,"
+    " PRIMARY KEY(run, generation, ord)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO state(run, generation, ord, size, piece)"
+    " SELECT run, 0, 0, length(bytes), id FROM piece;";
+
+const char *const store_steps[] = {first, second, third};
 const int store_n_steps = sizeof store_steps / sizeof *store_steps;

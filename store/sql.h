@@ -27,8 +27,8 @@
                           " SELECT corpus FROM run WHERE corpus IS NOT NULL)")                     \
     /* runs */                                                                                     \
     X(SQL_RUN_BY_KEY, "SELECT r.id, r.next_chunk, r.n_chunks, r.done, r.owner, r.heartbeat,"       \
-                      " r.last_used, s.run IS NOT NULL FROM run r LEFT JOIN state s"               \
-                      " ON s.run = r.id WHERE r.key = ?1")                                         \
+                      " r.last_used, EXISTS (SELECT 1 FROM state s WHERE s.run = r.id"             \
+                      " AND s.generation = r.generation) FROM run r WHERE r.key = ?1")             \
     X(SQL_RUN_BY_ID, "SELECT owner, heartbeat, done, n_chunks FROM run WHERE id = ?1")             \
     X(SQL_RUN_NEW, "INSERT INTO run(key, study, args, precision, engine, model, dict, corpus,"     \
                    " n_chunks, owner, heartbeat, last_used)"                                       \
@@ -36,27 +36,53 @@
     X(SQL_RUN_TAKE, "UPDATE run SET owner = ?2, heartbeat = ?3, last_used = ?3, next_chunk = ?4,"  \
                     " n_chunks = ?5 WHERE id = ?1")                                                \
     X(SQL_RUN_TOUCH, "UPDATE run SET last_used = ?2 WHERE id = ?1")                                \
-    X(SQL_RUN_CHECKPOINT, "UPDATE run SET next_chunk = ?3, heartbeat = ?4, last_used = ?4"         \
-                          " WHERE id = ?1 AND owner = ?2 AND done = 0")                            \
+    X(SQL_RUN_CHECKPOINT, "UPDATE run SET next_chunk = ?3, heartbeat = ?4, last_used = ?4,"        \
+                          " generation = ?5 WHERE id = ?1 AND owner = ?2 AND done = 0")            \
+    X(SQL_RUN_BEAT, "UPDATE run SET heartbeat = ?3 WHERE id = ?1 AND owner = ?2 AND done = 0")     \
+    X(SQL_RUN_GENERATION,                                                                          \
+      "SELECT r.generation, max(r.generation, coalesce(max(s.generation), 0),"                     \
+      " coalesce((SELECT max(id) >> 32 FROM piece WHERE run = ?1), 0))"                            \
+      " FROM run r LEFT JOIN state s ON s.run = r.id WHERE r.id = ?1 GROUP BY r.id")               \
     X(SQL_RUN_RELEASE, "UPDATE run SET owner = NULL WHERE id = ?1 AND owner = ?2 AND done = 0")    \
     X(SQL_RUN_RELEASE_ALL, "UPDATE run SET owner = NULL WHERE owner = ?1 AND done = 0")            \
     X(SQL_RUN_FINISH, "UPDATE run SET done = 1, next_chunk = n_chunks, owner = NULL, bytes = ?3,"  \
-                      " heartbeat = ?4, last_used = ?4"                                            \
+                      " heartbeat = ?4, last_used = ?4, generation = ?5"                           \
                       " WHERE id = ?1 AND owner = ?2 AND done = 0")                                \
     X(SQL_RUN_DROP, "DELETE FROM run WHERE id = ?1")                                               \
     X(SQL_RUN_ARGS, "SELECT args FROM run WHERE id = ?1")                                          \
     X(SQL_RUN_OLDEST, "SELECT id, last_used, owner, heartbeat, done FROM run"                      \
                       " ORDER BY last_used, id")                                                   \
-    X(SQL_RUN_LIST, "SELECT r.id, r.bytes + coalesce(length(s.bytes), 0), r.last_used,"            \
+    X(SQL_RUN_LIST, "SELECT r.id, r.bytes + coalesce((SELECT sum(s.size) FROM state s WHERE"       \
+                    " s.run = r.id AND s.generation = r.generation), 0), r.last_used,"             \
                     " r.n_chunks, r.next_chunk, r.done, r.study, m.name, d.name, c.name,"          \
                     " r.precision, r.engine, r.key"                                                \
-                    " FROM run r LEFT JOIN state s ON s.run = r.id"                                \
+                    " FROM run r"                                                                  \
                     " LEFT JOIN object m ON m.id = r.model LEFT JOIN object d ON d.id = r.dict"    \
                     " LEFT JOIN object c ON c.id = r.corpus ORDER BY r.last_used DESC, r.id DESC") \
-    X(SQL_STATE_GET, "SELECT bytes FROM state WHERE run = ?1")                                     \
-    X(SQL_STATE_PUT, "INSERT INTO state(run, bytes) VALUES(?1, ?2)"                                \
-                     " ON CONFLICT(run) DO UPDATE SET bytes = ?2")                                 \
+    /* states: pieces of a run, and which of them a generation is made of */                       \
+    X(SQL_STATE_GET, "SELECT r.generation, count(s.ord), coalesce(sum(s.size), 0) FROM run r"      \
+                     " LEFT JOIN state s ON s.run = r.id AND s.generation = r.generation"          \
+                     " WHERE r.id = ?1 GROUP BY r.id")                                             \
+    X(SQL_STATE_PUT, "INSERT INTO state(run, generation, ord, sum, size, piece)"                   \
+                     " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                            \
+    X(SQL_STATE_PIECES, "SELECT count(*) FROM state WHERE run = ?1 AND generation = ?2")           \
+    X(SQL_STATE_OLD, "DELETE FROM state WHERE run = ?1 AND generation <>"                          \
+                     " (SELECT generation FROM run WHERE id = ?1)")                                \
     X(SQL_STATE_DROP, "DELETE FROM state WHERE run = ?1")                                          \
+    X(SQL_STATE_LEFT, "DELETE FROM state WHERE NOT EXISTS (SELECT 1 FROM run r WHERE"              \
+                      " r.id = state.run AND (r.generation = state.generation OR r.done = 0))")    \
+    X(SQL_PIECE_SAME, "SELECT piece FROM state WHERE run = ?1 AND generation = ?2 AND ord = ?3"    \
+                      " AND sum = ?4 AND size = ?5")                                               \
+    X(SQL_PIECE_PUT, "INSERT INTO piece(run, id, bytes) VALUES(?1, ?2, ?3)")                       \
+    X(SQL_PIECE_GET, "SELECT p.bytes, s.sum FROM state s JOIN piece p ON p.run = s.run AND"        \
+                     " p.id = s.piece WHERE s.run = ?1 AND s.generation = ?2 AND s.ord = ?3")      \
+    X(SQL_PIECE_OLD, "DELETE FROM piece WHERE run = ?1 AND id IN (SELECT id FROM piece"            \
+                     " WHERE run = ?1 AND id NOT IN (SELECT piece FROM state WHERE run = ?1)"      \
+                     " LIMIT ?2)")                                                                 \
+    X(SQL_PIECE_DROP, "DELETE FROM piece WHERE run = ?1")                                          \
+    X(SQL_PIECE_LEFT, "DELETE FROM piece WHERE run IN (SELECT id FROM run WHERE done = 1) AND"     \
+                      " NOT EXISTS (SELECT 1 FROM state s WHERE s.run = piece.run AND"             \
+                      " s.piece = piece.id)")                                                      \
     /* results */                                                                                  \
     X(SQL_RESULT_PUT, "INSERT INTO result(run, ord, tbl) VALUES(?1, ?2, ?3)")                      \
     X(SQL_RESULT_GET, "SELECT tbl FROM result WHERE run = ?1 AND ord = ?2")                        \

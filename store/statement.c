@@ -204,9 +204,11 @@ void store_rollback(struct store *s)
 
 bool store_begin(struct store *s, struct error *e)
 {
-    if (s->finish.open)
+    if (s->finish.begun)
         return error_set(e, ERROR_SYSTEM, "cache %s: run %lld is being written", s->path,
                          (long long)s->finish.run);
+    if (s->loose > 0)
+        store_commit(s, true, NULL); /* what is lost by it is missed at the end (state.c) */
     store_rollback(s);
     const int rc = store_do(s, SQL_BEGIN, NO_VALUES);
     return rc == SQLITE_OK || store_fail(s, rc, e, "beginning to write");
@@ -214,6 +216,7 @@ bool store_begin(struct store *s, struct error *e)
 
 bool store_commit(struct store *s, bool ok, struct error *e)
 {
+    s->loose = 0;
     if (ok) {
         const int rc = store_do(s, SQL_COMMIT, NO_VALUES);
         if (rc == SQLITE_OK)
@@ -226,7 +229,7 @@ bool store_commit(struct store *s, bool ok, struct error *e)
 
 void store_touch(struct store *s, enum statement which, const struct value *v, int n)
 {
-    if (s->finish.open)
+    if (s->finish.begun)
         return;
     sqlite3_busy_timeout(s->db, 0);
     store_do(s, which, v, n);

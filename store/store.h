@@ -73,18 +73,43 @@ enum store_claim store_claim(struct store *, const struct store_run_key *, struc
 /* Read-only: CLAIM_DONE or CLAIM_OURS (not there, or unfinished; out->id 0: not there). */
 enum store_claim store_look(struct store *, const struct sha256 *key, struct store_run *out,
                             struct error *e);
-bool store_state(struct store *, int64_t run, struct strbuf *out, struct error *e);
-/* Saves a checkpoint and the heartbeat in one transaction; false when the run is no longer ours. */
-bool store_checkpoint(struct store *, int64_t run, int64_t next_chunk, const struct strbuf *state,
-                      struct error *e);
 /* Gives an unfinished run back, so that another process need not wait for the heartbeat. */
 void store_release(struct store *, int64_t run);
+
+/* ---- what a study has so far, in pieces of any size
+ * The caller may do anything between two pieces, also read the state that counts. Until
+ * store_save_end that is the older one, then the new one: a process that is killed at any moment
+ * leaves one of them whole. What is given up needs no call. */
+struct store_save {
+    struct store *store;
+    int64_t run, generation, before;
+    int32_t ord; /* of the next piece */
+};
+bool store_save_begin(struct store *, int64_t run, struct store_save *, struct error *e);
+/* A piece that the state before has at the same place is not written again. */
+bool store_save_piece(struct store_save *, const void *p, size_t n, struct error *e);
+/* The checkpoint counts from here on. All of these: false when the run is no longer ours. */
+bool store_save_end(struct store_save *, int64_t next_chunk, struct error *e);
+/* Removes a few pieces that nothing needs any more; true: there are more. */
+bool store_sweep(struct store *, int64_t run);
 /* Forgets an unfinished run's state (it could not be read): begins again at chunk 0. */
 bool store_restart(struct store *, int64_t run, struct error *e);
 
-/* Writing results: everything between begin and finish is one transaction; abort rolls back. finish
- * marks the run done and drops its state. */
+struct store_state {
+    int64_t run, generation, n_pieces, bytes;
+};
+/* The state that counts: of the last checkpoint, or of a finished run. false: there is none. */
+bool store_state(struct store *, int64_t run, struct store_state *, struct error *e);
+/* Appended to *out, its sum compared. */
+bool store_state_piece(struct store *, const struct store_state *, int64_t ord, struct strbuf *out,
+                       struct error *e);
+
+/* Writing results: a run is there wholly or not at all. What is put between begin, pauses and
+ * finish is a transaction each; abort, and the next begin, remove what lies there of an unfinished
+ * run. */
 bool store_finish_begin(struct store *, int64_t run, struct error *e);
+/* Ends a transaction where it is large: others may write, and the journal stays small. */
+bool store_finish_pause(struct store *, struct error *e);
 bool store_put_result(struct store *, int64_t run, int32_t ord, const void *p, size_t n,
                       struct error *e);
 bool store_put_latent(struct store *, int64_t run, int32_t latent, const void *p, size_t n,
@@ -92,7 +117,9 @@ bool store_put_latent(struct store *, int64_t run, int32_t latent, const void *p
 bool store_put_posting(struct store *, int64_t run, int32_t latent, int32_t segment,
                        const void *positions, size_t n_positions, const void *values,
                        size_t n_values, struct error *e);
-bool store_finish(struct store *, int64_t run, struct error *e);
+/* Marks the run done. Its state: the one that was saved with all its pieces and not ended (NULL:
+ * none). */
+bool store_finish(struct store *, int64_t run, const struct store_save *state, struct error *e);
 void store_finish_abort(struct store *, int64_t run);
 
 /* Reading: 1 there, 0 not there, −1 and *e. Bytes are appended to *out. */

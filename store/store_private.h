@@ -13,7 +13,11 @@
 #define STORE_PAGE_SIZE 8192
 #define STORE_SUM_SIZE 8
 #define STORE_BUSY_MS 10000
-#define STORE_ALIVE_S 60   /* a heartbeat older than this is nobody's */
+#define STORE_ALIVE_S 60 /* a heartbeat older than this is nobody's */
+/* On a network folder a transaction costs several round trips, and locks nobody out who is not
+ * already: it may hold more. */
+#define STORE_NETWORK_BYTES (16 * 1024 * 1024)
+#define STORE_LOCAL_BYTES (256 * 1024)
 #define STORE_TOUCH_S 3600 /* last_used is right to the hour: reading does not write each time */
 
 struct store {
@@ -25,10 +29,13 @@ struct store {
     dev_t device; /* which file path was when it was opened */
     ino_t inode;
     char owner[320];
+    int64_t loose; /* bytes of pieces in an open transaction: they count for nothing yet */
     sqlite3_stmt *statement[SQL_N];
     struct { /* between store_finish_begin and store_finish or _abort */
         bool open;
+        bool begun; /* a transaction is; not between store_finish_pause and what is put next */
         int64_t run, bytes, n_results;
+        int64_t committed;  /* of bytes */
         struct error error; /* sticky */
     } finish;
 };
@@ -111,7 +118,7 @@ bool store_column(sqlite3_stmt *, int column, struct strbuf *out);
  * knows. */
 bool store_fail(struct store *, int rc, struct error *, const char *doing, ...)
     __attribute__((format(printf, 4, 5), cold));
-/* One write transaction; refused between finish_begin and finish. */
+/* One write transaction; refused within that of a finish. */
 bool store_begin(struct store *, struct error *);
 /* Commits if ok, else rolls back; ok and committed. */
 bool store_commit(struct store *, bool ok, struct error *);
@@ -120,6 +127,14 @@ void store_rollback(struct store *);
 void store_touch(struct store *, enum statement, const struct value *, int n);
 /* Empties the WAL into the file; what another process holds stays. wait: for its readers. */
 void store_flush(struct store *, bool wait);
+
+/* ---- state.c */
+/* With its pieces, within a transaction. */
+int store_drop_state(struct store *, int64_t run);
+/* All pieces of it are there; false and *e. Within a transaction. */
+bool store_save_is_whole(const struct store_save *, struct error *e);
+/* One that has no pieces. */
+int store_next_generation(struct store *, int64_t run, int64_t *out);
 
 /* ---- latent.c */
 bool store_drop_results(struct store *, int64_t run, struct error *);

@@ -145,7 +145,7 @@ static void coactive_merge(struct study *to, const struct study *from)
 }
 
 /* ---- checkpoints */
-static void coactive_save(const struct study *s, struct strbuf *b)
+static void coactive_save(const struct study *s, struct blob_writer *b)
 {
     blob_add_i64(b, s->units.n);
     blob_add_i64(b, s->m);
@@ -155,21 +155,21 @@ static void coactive_save(const struct study *s, struct strbuf *b)
         blob_add_u32(b, s->both[i]);
 }
 
-static bool coactive_load(struct study *s, const void *p, size_t n, struct error *e)
+static bool coactive_load(struct study *s, struct blob_reader *r, struct error *e)
 {
-    struct blob_reader r = {.p = p, .n = n};
-    int64_t n_units = blob_i64(&r), m = blob_i64(&r);
+    const unsigned long long n = r->left;
+    int64_t n_units = blob_i64(r), m = blob_i64(r);
     size_t counts = (size_t)s->m * ((size_t)s->units.n + 1);
-    if (r.bad || n_units != s->units.n || m != s->m || r.n != counts * 4)
+    if (r->bad || n_units != s->units.n || m != s->m || r->left != counts * 4)
         return error_set(
             e, ERROR_INPUT,
-            "co-activation: a checkpoint of %zu bytes does not hold the counts of %d × %d latents",
+            "co-activation: a checkpoint of %llu bytes does not hold the counts of %d × %d latents",
             n, s->units.n, s->m);
     for (int32_t i = 0; i < s->m; i++)
-        s->fired[i] = blob_u32(&r);
+        s->fired[i] = blob_u32(r);
     for (size_t i = 0; i < (size_t)s->m * (size_t)s->units.n; i++)
-        s->both[i] = blob_u32(&r);
-    return !r.bad;
+        s->both[i] = blob_u32(r);
+    return blob_end(r) || error_set(e, ERROR_INPUT, "co-activation: a checkpoint can't be read");
 }
 
 /* ---- the table */

@@ -74,15 +74,11 @@ static bool collect(struct loop *l, struct error *e)
 
 static bool checkpoint(struct loop *l, struct error *e)
 {
-    struct strbuf state;
     if (!l->to->checkpoint)
         return true;
     if (!collect(l, e))
         return false;
-    strbuf_init(&state);
-    l->ops->save(l->study, &state);
-    bool ok = l->to->checkpoint(l->to->checkpoint_arg, &state, l->progress.done, e);
-    strbuf_release(&state);
+    bool ok = l->to->checkpoint(l->to->checkpoint_arg, l->study, l->progress.done, e);
     l->saved = now();
     if (!ok && !error_is_set(e))
         error_set(e, ERROR_SYSTEM, "a checkpoint could not be made");

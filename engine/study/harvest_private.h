@@ -124,8 +124,8 @@ struct study {
     struct partial *spare; /* of earlier chunks */
     struct csr_host codes; /* of the batch at hand */
 };
-void harvest_save(const struct study *, struct strbuf *);
-bool harvest_load(struct study *, const void *, size_t, struct error *);
+void harvest_save(const struct study *, struct blob_writer *);
+bool harvest_load(struct study *, struct blob_reader *, struct error *);
 
 /* Share of the target and pooled share of the others; NaN where there are no tokens. */
 void detail_shares(const struct latent_detail *, const struct harvest_class *, int32_t target,

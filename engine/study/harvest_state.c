@@ -9,11 +9,6 @@
 #define STATE_MAGIC UINT32_C(0x33766168) /* "hav3" */
 
 /* ---- writing */
-static void put_bytes(struct strbuf *b, const uint8_t *p, size_t n)
-{
-    strbuf_add(b, (const char *)p, n);
-}
-
 /* Seven bits a byte, least significant first. */
 static size_t varint(uint8_t *p, uint64_t v)
 {
@@ -24,10 +19,10 @@ static size_t varint(uint8_t *p, uint64_t v)
     return n;
 }
 
-static void put_varint(struct strbuf *b, uint64_t v)
+static void put_varint(struct blob_writer *b, uint64_t v)
 {
     uint8_t p[10];
-    put_bytes(b, p, varint(p, v));
+    blob_add(b, p, varint(p, v));
 }
 
 static uint32_t float_bits(float v)
@@ -38,7 +33,7 @@ static uint32_t float_bits(float v)
 }
 
 _Static_assert(HARVEST_LEVELS == HARVEST_BINS, "both are written by put_bins");
-static void put_bins(struct strbuf *b, const uint32_t *bin)
+static void put_bins(struct blob_writer *b, const uint32_t *bin)
 {
     int32_t lo = 0, hi = HARVEST_BINS;
     while (lo < hi && bin[lo] == 0)
@@ -51,10 +46,10 @@ static void put_bins(struct strbuf *b, const uint32_t *bin)
     p[n++] = (uint8_t)(hi - lo);
     for (int32_t i = lo; i < hi; i++)
         n += varint(p + n, bin[i]);
-    put_bytes(b, p, n);
+    blob_add(b, p, n);
 }
 
-static void put_examples(struct strbuf *b, const struct example *x, uint16_t n_examples)
+static void put_examples(struct blob_writer *b, const struct example *x, uint16_t n_examples)
 {
     uint8_t p[2 + 14 * HARVEST_TOP];
     size_t n = 0;
@@ -66,10 +61,10 @@ static void put_examples(struct strbuf *b, const struct example *x, uint16_t n_e
         for (int k = 0; k < 4; k++)
             p[n++] = (uint8_t)(bits >> (8 * k));
     }
-    put_bytes(b, p, n);
+    blob_add(b, p, n);
 }
 
-static void put_moments(const struct study *s, size_t cell, struct strbuf *b)
+static void put_moments(const struct study *s, size_t cell, struct blob_writer *b)
 {
     blob_add_f64(b, s->dense->closed[cell]);
     blob_add_f64(b, s->dense->closed_sq[cell]);
@@ -80,13 +75,13 @@ static void put_moments(const struct study *s, size_t cell, struct strbuf *b)
     put_bins(b, s->dense->bin + cell * HARVEST_BINS);
 }
 
-static void put_latent(const struct study *s, int32_t latent, bool sampled, struct strbuf *b)
+static void put_latent(const struct study *s, int32_t latent, bool sampled, struct blob_writer *b)
 {
     bool any = sampled;
     for (int32_t c = 0; c < s->n_classes && !any; c++)
         any = pool_find(&s->pool, pool_cell(&s->pool, latent, c)) != NULL;
     uint8_t head[2] = {any, (uint8_t)(s->dense->exponent[latent] - HIST_LEAST)};
-    put_bytes(b, head, any ? 2 : 1);
+    blob_add(b, head, any ? 2 : 1);
     for (int32_t c = 0; c < s->n_classes && any; c++) {
         const struct examples *x = pool_find(&s->pool, pool_cell(&s->pool, latent, c));
         if (s->dense->n[c] > 0)
@@ -104,7 +99,7 @@ static void put_latent(const struct study *s, int32_t latent, bool sampled, stru
 }
 
 /* Documents as differences; then the pairs of all tokens. */
-static void put_postings(const struct postings *q, struct strbuf *b)
+static void put_postings(const struct postings *q, struct blob_writer *b)
 {
     int32_t doc = 0;
     blob_add_i64(b, (int64_t)q->n);
@@ -121,7 +116,7 @@ static void put_postings(const struct postings *q, struct strbuf *b)
     }
 }
 
-void harvest_save(const struct study *s, struct strbuf *b)
+void harvest_save(const struct study *s, struct blob_writer *b)
 {
     bool sampled = false;
     dense_read(s->dense);
@@ -286,7 +281,7 @@ static void get_counts(struct study *s, struct blob_reader *r)
 static size_t get_number(struct blob_reader *r, size_t size)
 {
     int64_t n = blob_i64(r);
-    r->bad |= n < 0 || (uint64_t)n > r->n / size;
+    r->bad |= n < 0 || (uint64_t)n > r->left / size;
     return r->bad ? 0 : (size_t)n;
 }
 
@@ -337,26 +332,26 @@ static void forget_sums(struct study *s)
     pool_clear(&s->pool);
 }
 
-bool harvest_load(struct study *s, const void *p, size_t n, struct error *e)
+bool harvest_load(struct study *s, struct blob_reader *r, struct error *e)
 {
-    struct blob_reader r = {p, n, false};
-    uint32_t magic = blob_u32(&r), m = blob_u32(&r), classes = blob_u32(&r);
-    if (r.bad || magic != STATE_MAGIC || m != (uint32_t)s->m || classes != (uint32_t)s->n_classes)
+    const unsigned long long n = r->left;
+    uint32_t magic = blob_u32(r), m = blob_u32(r), classes = blob_u32(r);
+    if (r->bad || magic != STATE_MAGIC || m != (uint32_t)s->m || classes != (uint32_t)s->n_classes)
         return error_set(e, ERROR_INPUT,
                          "harvest: a kept state is of %u latents and %u classes, expected %d and "
                          "%d",
                          m, classes, s->m, s->n_classes);
     forget_sums(s);
-    get_counts(s, &r);
-    for (int32_t j = 0; j < s->m && !r.bad; j++)
-        get_latent(s, j, &r);
+    get_counts(s, r);
+    for (int32_t j = 0; j < s->m && !r->bad; j++)
+        get_latent(s, j, r);
     s->postings.n = s->postings.n_pairs = 0;
-    if (s->keep && !r.bad)
-        get_postings(s, &r);
-    if (!r.bad && r.n == 0)
+    if (s->keep && !r->bad)
+        get_postings(s, r);
+    if (blob_end(r))
         return true;
     forget_sums(s);
     s->postings.n = s->postings.n_pairs = 0;
     memset(s->count, 0, sizeof s->count);
-    return error_set(e, ERROR_INPUT, "harvest: a kept state of %zu bytes is damaged", n);
+    return error_set(e, ERROR_INPUT, "harvest: a kept state of %llu bytes is damaged", n);
 }

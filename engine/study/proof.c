@@ -280,7 +280,7 @@ static void proof_merge(struct study *to, const struct study *from)
 }
 
 /* ---- checkpoints */
-static void save(const struct study *s, const struct partial *p, struct strbuf *b)
+static void save(const struct study *s, const struct partial *p, struct blob_writer *b)
 {
     const int64_t counts[] = {p->shift, p->sentences, p->tokens, p->active, p->n_losses};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
@@ -294,7 +294,7 @@ static void save(const struct study *s, const struct partial *p, struct strbuf *
         blob_add_f64(b, p->x[j]);
 }
 
-static void proof_save(const struct study *s, struct strbuf *b)
+static void proof_save(const struct study *s, struct blob_writer *b)
 {
     save(s, s->sums, b);
     save(s, s->before, b);
@@ -320,13 +320,13 @@ static bool load(const struct study *s, struct partial *p, struct blob_reader *r
            p->n_losses >= 0 && p->n_losses <= p->tokens;
 }
 
-static bool proof_load(struct study *s, const void *bytes, size_t n, struct error *e)
+static bool proof_load(struct study *s, struct blob_reader *r, struct error *e)
 {
-    struct blob_reader r = {.p = bytes, .n = n};
-    bool ok = load(s, s->sums, &r) && load(s, s->before, &r) && r.n == 0 &&
+    const unsigned long long n = r->left;
+    bool ok = load(s, s->sums, r) && load(s, s->before, r) && blob_end(r) &&
               s->sums->sentences + s->before->sentences <= s->in.corpus->n_docs;
     return ok || error_set(e, ERROR_INPUT,
-                           "proof: a checkpoint of %zu bytes does not hold sums of %d columns", n,
+                           "proof: a checkpoint of %llu bytes does not hold sums of %d columns", n,
                            s->spec->n);
 }
 

@@ -16,6 +16,7 @@
 #include "engine/formats/corpus.h"
 #include "engine/model/model.h"
 #include "engine/session/session.h"
+#include "engine/study/blob.h"
 #include "engine/study/param.h"
 #include "engine/text/tokenizer.h"
 
@@ -63,10 +64,10 @@ struct study_ops {
     /* Brings what fold left on the device; false and *e: it was lost. Whoever reads a study without
      * it gets as much, but hears of no failure. NULL: nothing is left there. */
     bool (*collect)(struct study *, struct error *e);
-    /* All that fold changed, to go on from later; load takes untrusted bytes of a study opened with
-     * the same inputs and parameters. */
-    void (*save)(const struct study *, struct strbuf *);
-    bool (*load)(struct study *, const void *p, size_t n, struct error *e);
+    /* All that fold changed, to go on from later; load takes untrusted bytes, to their end, of a
+     * study opened with the same inputs and parameters. Neither makes a copy of the whole. */
+    void (*save)(const struct study *, struct blob_writer *);
+    bool (*load)(struct study *, struct blob_reader *, struct error *e);
     /* The result so far: valid at any time. A new set, the caller's. */
     struct table_set *(*tables)(struct study *);
 };
@@ -86,8 +87,9 @@ struct study_loop { /* what the driver reports to; all may be NULL / 0 */
     void *poll_arg;
     void (*progress)(void *, const struct study_progress *); /* after each chunk */
     void *progress_arg;
-    /* Every checkpoint_s seconds, and when cancelled; false and *e ends the run. */
-    bool (*checkpoint)(void *, const struct strbuf *state, int64_t next_chunk, struct error *e);
+    /* Every checkpoint_s seconds, and when cancelled: keeps what the study saves; false and *e ends
+     * the run. */
+    bool (*checkpoint)(void *, const struct study *, int64_t next_chunk, struct error *e);
     void *checkpoint_arg;
     double checkpoint_s; /* 0: 20 */
     int64_t end;         /* chunks before this one alone: of one segment; 0: all */
@@ -97,19 +99,6 @@ struct study_loop { /* what the driver reports to; all may be NULL / 0 */
  * was made), or what went wrong. */
 bool study_run(const struct study_ops *, struct study *, struct backend *, int64_t first,
                const struct study_loop *, struct error *e);
-/* Reads and writes for save/load: little-endian, sizes checked. */
-struct blob_reader {
-    const uint8_t *p;
-    size_t n;
-    bool bad; /* sticky: something did not fit */
-};
-void blob_add_u32(struct strbuf *, uint32_t);
-void blob_add_i64(struct strbuf *, int64_t);
-void blob_add_f64(struct strbuf *, double);
-uint32_t blob_u32(struct blob_reader *);
-int64_t blob_i64(struct blob_reader *);
-double blob_f64(struct blob_reader *);
-void blob_bytes(struct blob_reader *, void *out, size_t n);
 
 extern const struct study_ops harvest_study, values_study, sweep_study, coactive_study, proof_study;
 #endif

@@ -334,7 +334,7 @@ static void sweep_merge(struct study *to, const struct study *from)
 }
 
 /* ---- checkpoints */
-static void sweep_save(const struct study *s, struct strbuf *b)
+static void sweep_save(const struct study *s, struct blob_writer *b)
 {
     blob_add_i64(b, s->n_lanes);
     blob_add_i64(b, s->docs_from);
@@ -346,25 +346,25 @@ static void sweep_save(const struct study *s, struct strbuf *b)
     }
 }
 
-static bool sweep_load(struct study *s, const void *p, size_t n, struct error *e)
+static bool sweep_load(struct study *s, struct blob_reader *r, struct error *e)
 {
-    struct blob_reader r = {.p = p, .n = n};
-    int64_t n_lanes = blob_i64(&r), from = blob_i64(&r), docs = blob_i64(&r);
+    const unsigned long long n = r->left;
+    int64_t n_lanes = blob_i64(r), from = blob_i64(r), docs = blob_i64(r);
     size_t doc = 4 + 8 * (size_t)s->n_lanes;
-    bool ok = !r.bad && n_lanes == s->n_lanes && from >= 0 && docs >= from &&
-              docs <= s->in.corpus->n_docs && r.n % doc == 0 &&
-              (uint64_t)(docs - from) == r.n / doc;
+    bool ok = !r->bad && n_lanes == s->n_lanes && from >= 0 && docs >= from &&
+              docs <= s->in.corpus->n_docs && r->left % doc == 0 &&
+              (uint64_t)(docs - from) == r->left / doc;
     s->docs_from = s->docs_done = 0;
     for (int64_t d = from; ok && d < docs; d++) {
-        uint32_t n_loss = blob_u32(&r);
+        uint32_t n_loss = blob_u32(r);
         ok = n_loss <= INT32_MAX;
         s->n_loss[d] = ok ? (int32_t)n_loss : 0;
         for (int32_t l = 0; l < s->n_lanes; l++)
-            s->loss[d * s->n_lanes + l] = blob_f64(&r);
+            s->loss[d * s->n_lanes + l] = blob_f64(r);
     }
-    if (!ok || r.bad)
+    if (!ok || !blob_end(r))
         return error_set(e, ERROR_INPUT,
-                         "sweep: a checkpoint of %zu bytes does not hold losses of %d lanes", n,
+                         "sweep: a checkpoint of %llu bytes does not hold losses of %d lanes", n,
                          s->n_lanes);
     s->docs_from = from;
     s->docs_done = docs;

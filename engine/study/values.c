@@ -193,7 +193,7 @@ static void values_merge(struct study *to, const struct study *from)
 }
 
 /* ---- checkpoints */
-static void add_f32(struct strbuf *b, float f)
+static void add_f32(struct blob_writer *b, float f)
 {
     uint32_t u;
     memcpy(&u, &f, sizeof u);
@@ -208,7 +208,7 @@ static float get_f32(struct blob_reader *r)
     return f;
 }
 
-static void values_save(const struct study *s, struct strbuf *b)
+static void values_save(const struct study *s, struct blob_writer *b)
 {
     blob_add_i64(b, s->units.n);
     blob_add_i64(b, s->n);
@@ -240,19 +240,20 @@ static bool read_row(struct study *s, struct blob_reader *r, int64_t t)
     return !r->bad;
 }
 
-static bool values_load(struct study *s, const void *p, size_t n, struct error *e)
+static bool values_load(struct study *s, struct blob_reader *r, struct error *e)
 {
-    struct blob_reader r = {.p = p, .n = n};
-    int64_t n_units = blob_i64(&r), rows = blob_i64(&r);
+    const unsigned long long n = r->left;
+    int64_t n_units = blob_i64(r), rows = blob_i64(r);
     size_t row = 16 + 8 * (size_t)s->units.n;
-    if (r.bad || n_units != s->units.n || rows < 0 || r.n % row != 0 || (uint64_t)rows != r.n / row)
+    if (r->bad || n_units != s->units.n || rows < 0 || r->left % row != 0 ||
+        (uint64_t)rows != r->left / row)
         return error_set(e, ERROR_INPUT,
-                         "values: a checkpoint of %zu bytes does not hold whole rows of %d units",
+                         "values: a checkpoint of %llu bytes does not hold whole rows of %d units",
                          n, s->units.n);
     reserve(s, (size_t)rows);
     s->n = 0;
     for (int64_t t = 0; t < rows; t++)
-        if (!read_row(s, &r, t))
+        if (!read_row(s, r, t))
             return error_set(e, ERROR_INPUT,
                              "values: row %lld of the checkpoint is no token of the corpus",
                              (long long)t);

@@ -3,8 +3,11 @@
  * bench_jobs [BUNDLE] (default store/demo/demo.glimt): the service of the explorer on the bundle; a
  * letter is put into the middle of 100 tokens, and the time until a snapshot holds the latents of
  * that text is taken: idle, then while a harvest of the reference texts repeated many times goes
- * on. Prints both and how far the harvest came meanwhile. */
+ * on. Prints both and how far the harvest came meanwhile. Then the longest time in which a study
+ * lets nobody through, while it is computed and saved each second, and while its result is kept. */
 #include "engine/base/memory.h"
+#include "tests/support/testdata.h"
+#include "tui/lab/lab.h"
 #include "tui/service.h"
 #include <poll.h>
 #include <stdio.h>
@@ -89,6 +92,74 @@ static char *write_corpus(const struct workbench *wb)
     return path;
 }
 
+/* ---- the longest stretch without a poll */
+struct stretch {
+    double last, computing, keeping; /* ms */
+    bool computed;
+};
+
+static void polled(void *arg)
+{
+    struct stretch *s = arg;
+    const double now = now_ms(), ms = now - s->last;
+    double *most = s->computed ? &s->keeping : &s->computing;
+    *most = ms > *most ? ms : *most;
+    s->last = now;
+}
+
+static void progressed(void *arg, const struct study_progress *p, const char *what)
+{
+    struct stretch *s = arg;
+    (void)what;
+    polled(s); /* of the last chunk, too */
+    s->computed = p->done == p->total && p->total > 0;
+}
+
+static void measure_stretch(struct lab *lab, const char *what, const struct request *r)
+{
+    struct stretch s = {.last = now_ms()};
+    const struct lab_loop loop = {
+        .poll = polled, .poll_arg = &s, .progress = progressed, .progress_arg = &s};
+    struct table_set *set = NULL;
+    struct error e = {0};
+    const double from = now_ms();
+    if (!lab_run(lab, r, &loop, &set, NULL, &e)) {
+        fprintf(stderr, "bench_jobs: %s: %s\n", what, e.text);
+        exit(1);
+    }
+    polled(&s);
+    printf("%-44s %8.1f %8.1f %8.1f\n", what, s.computing, s.keeping, (now_ms() - from) / 1e3);
+    table_set_unref(set);
+}
+
+static void measure_stretches(const struct workbench *wb, const struct options *of,
+                              const char *corpus)
+{
+    struct options o = *of;
+    char *folder = testdata_folder();
+    struct request r;
+    o.cache = folder;
+    setenv("GLIMT_CHECKPOINT", "1", 1);
+    struct lab *lab = lab_new(wb, &o);
+    printf("%-44s %8s %8s %8s\n", "longest stretch without letting others in, ms", "computed",
+           "kept", "seconds");
+    const struct query *const query[] = {&harvest_query, &examples_query, &histogram_query,
+                                         &sweep_query};
+    static const char *const what[] = {"harvest", "harvest with every activation",
+                                       "histogram of the chosen latents", "sweep"};
+    for (size_t i = 0; i < sizeof query / sizeof *query; i++) {
+        request_init(&r, query[i]);
+        if (query[i] != &sweep_query)
+            r.corpus.path = xstrdup(corpus);
+        if (query[i] == &examples_query)
+            params_set_flag(&r.params, "all", true);
+        measure_stretch(lab, what[i], &r);
+        request_release(&r);
+    }
+    lab_free(lab);
+    testdata_remove(folder);
+}
+
 int main(int argc, char **argv)
 {
     struct options o;
@@ -130,6 +201,8 @@ int main(int argc, char **argv)
                job.progress.tokens_per_s, busy[0] / idle[0]);
         job_release(&job);
     }
+    host.cancel(host.arg, id);
+    measure_stretches(service_workbench(s), &o, path);
     service_free(s);
     unlink(path);
     request_release(&r); /* frees path */

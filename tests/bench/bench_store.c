@@ -42,7 +42,7 @@ static bool write_all(struct store *s, int64_t run, const char *bytes, struct er
     for (int32_t i = 0; i < N_LATENTS; i++)
         if (!store_put_latent(s, run, i, bytes + i, detail_bytes(i), e))
             return false;
-    return store_finish(s, run, e);
+    return store_finish(s, run, NULL, e);
 }
 
 static bool read_details(struct store *s, int64_t run, struct error *e)

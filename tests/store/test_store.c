@@ -75,7 +75,7 @@ static void a_run_from_claim_to_result(void **state)
     assert_int_equal(store_look(s, &key, &run, &e), CLAIM_OURS);
     assert_int_equal(run.id, 0);
     const int64_t id = assert_claim(s, "x", 10, CLAIM_OURS, 0);
-    EXPECT_ERROR(store_state(s, id, &b, &why), "no saved state");
+    EXPECT_ERROR(read_state(s, id, &b, &why), "no saved state");
     save_checkpoint(s, id, 4, "four");
     save_checkpoint(s, id, 7, "seven");
     assert_sound(s);
@@ -85,7 +85,7 @@ static void a_run_from_claim_to_result(void **state)
     assert_int_equal(run.next_chunk, 7);
     assert_true(run.has_state);
     assert_int_equal(assert_claim(s, "x", 10, CLAIM_OURS, 7), id);
-    assert_ok(store_state(s, id, &b, &e), &e);
+    assert_ok(read_state(s, id, &b, &e), &e);
     assert_strbuf(1, &b, "seven", 5);
     finish_run(s, id, 20);
     assert_int_equal(assert_claim(s, "x", 10, CLAIM_DONE, 10), id);
@@ -98,7 +98,7 @@ static void a_run_from_claim_to_result(void **state)
     EXPECT_ERROR(store_finish_begin(s, id, &why), "finished already");
     struct strbuf none;
     strbuf_init(&none);
-    EXPECT_ERROR(store_checkpoint(s, id, 3, &none, &why), "finished");
+    EXPECT_ERROR(save_state(s, id, 3, &none, 3, &why), "finished");
     assert_sound(s);
     strbuf_release(&b);
     store_close(s);
@@ -125,14 +125,14 @@ static void checkpoints_out_of_range(void **state)
     struct strbuf b;
     strbuf_init(&b);
     const int64_t id = assert_claim(s, "x", 10, CLAIM_OURS, 0);
-    EXPECT_ERROR(store_checkpoint(s, id, 11, &b, &why), "CHECK constraint");
-    EXPECT_ERROR(store_checkpoint(s, id, -1, &b, &why), "CHECK constraint");
-    EXPECT_ERROR(store_checkpoint(s, id + 1, 1, &b, &why), "not this process's");
+    EXPECT_ERROR(save_state(s, id, 11, &b, 3, &why), "CHECK constraint");
+    EXPECT_ERROR(save_state(s, id, -1, &b, 3, &why), "CHECK constraint");
+    EXPECT_ERROR(save_state(s, id + 1, 1, &b, 3, &why), "not this process's");
     struct error e = {0};
-    assert_ok(store_checkpoint(s, id, 10, &b, &e), &e); /* an empty state is a state */
+    assert_ok(save_state(s, id, 10, &b, 3, &e), &e); /* an empty state is a state */
     s = store_reopen(s, *state);
     assert_claim(s, "x", 10, CLAIM_OURS, 10);
-    assert_ok(store_state(s, id, &b, &e), &e);
+    assert_ok(read_state(s, id, &b, &e), &e);
     assert_int_equal(b.len, 0);
     assert_sound(s);
     strbuf_release(&b);
@@ -157,7 +157,7 @@ static void two_openings_of_one_process(void **state)
     assert_claim(a, "x", 10, CLAIM_BUSY, 2);
     struct strbuf none;
     strbuf_init(&none);
-    EXPECT_ERROR(store_checkpoint(a, id, 3, &none, &why), "not this process's");
+    EXPECT_ERROR(save_state(a, id, 3, &none, 3, &why), "not this process's");
     assert_ok(store_restart(b, id, &e), &e);
     assert_sound(b);
     store_close(b); /* gives back what it holds */
@@ -298,7 +298,7 @@ static void everything_that_can_be_kept(void **state)
     assert_ok(store_put_latent(s, id, INT32_MAX, "Lmax", 4, &e), &e);
     assert_ok(store_put_posting(s, id, 7, 2, "pos", 3, "v", 1, &e), &e);
     assert_ok(store_put_posting(s, id, 7, 0, NULL, 0, zeros, 3, &e), &e);
-    assert_ok(store_finish(s, id, &e), &e);
+    assert_ok(store_finish(s, id, NULL, &e), &e);
     /* a second run of the same objects has results of its own */
     struct store_run_key k2 = k;
     struct store_run run;
@@ -307,7 +307,7 @@ static void everything_that_can_be_kept(void **state)
     assert_ok(store_finish_begin(s, run.id, &e), &e);
     assert_ok(store_put_result(s, run.id, 0, "y", 1, &e), &e);
     assert_ok(store_put_posting(s, run.id, 7, 2, "other", 5, "w", 1, &e), &e);
-    assert_ok(store_finish(s, run.id, &e), &e);
+    assert_ok(store_finish(s, run.id, NULL, &e), &e);
     s = store_reopen(s, *state);
     assert_sound(s);
     struct strbuf a, b;
@@ -352,10 +352,10 @@ static void nothing_stays_of_what_was_not_finished(void **state)
     save_checkpoint(s, id, 2, "two");
     for (int how = 0; how < 7; how++) {
         assert_ok(store_finish_begin(s, id, &e), &e);
-        EXPECT_ERROR(store_checkpoint(s, id, 3, &b, &why), "is being written");
+        EXPECT_ERROR(save_state(s, id, 3, &b, 3, &why), "is being written");
         EXPECT_ERROR(store_finish_begin(s, id, &why), "is being written");
         EXPECT_ERROR(store_put_result(s, id + 1, 0, "x", 1, &why), "is not being written");
-        EXPECT_ERROR(store_finish(s, id + 1, &why), "is not being written");
+        EXPECT_ERROR(store_finish(s, id + 1, NULL, &why), "is not being written");
         assert_ok(store_finish_begin(s, id, &e), &e);
         assert_ok(store_put_latent(s, id, 3, "three", 5, &e), &e);
         assert_ok(store_put_posting(s, id, 1, 0, "p", 1, "v", 1, &e), &e);
@@ -363,14 +363,14 @@ static void nothing_stays_of_what_was_not_finished(void **state)
             assert_ok(store_put_result(s, id, 0, "r", 1, &e), &e);
         assert_int_equal(store_get_latent(s, id, 3, &b, &e), 1);
         switch (how) {
-        case 0: EXPECT_ERROR(store_finish(s, id, &why), "has no result"); break;
+        case 0: EXPECT_ERROR(store_finish(s, id, NULL, &why), "has no result"); break;
         case 1: store_finish_abort(s, id); break;
         case 2:
             EXPECT_ERROR(store_put_latent(s, id, 3, "again", 5, &why),
                          "writing latent 3 of run 1: UNIQUE");
             EXPECT_ERROR(store_put_latent(s, id, 4, "next", 4, &why),
                          "writing latent 3 of run 1: UNIQUE");
-            EXPECT_ERROR(store_finish(s, id, &why), "writing latent 3 of run 1: UNIQUE");
+            EXPECT_ERROR(store_finish(s, id, NULL, &why), "writing latent 3 of run 1: UNIQUE");
             break;
         case 3:
             assert_int_equal(store_pragma(s, "DELETE FROM run", NULL, 0), SQLITE_OK);
@@ -382,14 +382,14 @@ static void nothing_stays_of_what_was_not_finished(void **state)
             break;
         case 4:
             EXPECT_ERROR(store_put_latent(s, id, -1, "x", 1, &why), "there is no latent -1");
-            EXPECT_ERROR(store_finish(s, id, &why), "there is no latent -1");
+            EXPECT_ERROR(store_finish(s, id, NULL, &why), "there is no latent -1");
             break;
         case 5: s = store_reopen(s, *state); break;
         case 6:
             assert_int_equal(store_pragma(s, "DELETE FROM run", NULL, 0), SQLITE_OK);
             EXPECT_ERROR(store_put_result(s, id, 1, "r", 1, &why),
                          "writing result 1 of run 1: FOREIGN KEY");
-            EXPECT_ERROR(store_finish(s, id, &why), "writing result 1 of run 1: FOREIGN KEY");
+            EXPECT_ERROR(store_finish(s, id, NULL, &why), "writing result 1 of run 1: FOREIGN KEY");
             break;
         }
         strbuf_clear(&b);
@@ -398,7 +398,7 @@ static void nothing_stays_of_what_was_not_finished(void **state)
         assert_int_equal(store_get_result(s, id, 0, &b, &e), 0);
         assert_int_equal(store_get_posting(s, id, 1, 0, &b, &b, &e), 0);
         assert_int_equal(assert_claim(s, "x", 3, CLAIM_OURS, 2), id);
-        assert_ok(store_state(s, id, &b, &e), &e);
+        assert_ok(read_state(s, id, &b, &e), &e);
         assert_strbuf(1, &b, "two", 3);
         assert_sound(s);
     }

@@ -9,6 +9,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "store/store_private.h"
+#include "tests/support/store_fixture.h"
 #include "tests/support/testdata.h"
 #include <errno.h>
 #include <sched.h>
@@ -307,6 +308,29 @@ static void fill(char *p, size_t n, unsigned seed)
         p[i] = (char)(seed * 31 + i * 7 + i / 251);
 }
 
+/* The state at a chunk: three pieces, of which the first stays, the second changes and the third
+ * has another length each time. */
+enum { STATE_PIECE = 3000 };
+
+static void state_text(struct strbuf *b, int64_t chunk)
+{
+    strbuf_clear(b);
+    while (b->len < STATE_PIECE)
+        strbuf_addc(b, 's');
+    while (b->len < 2 * STATE_PIECE + (size_t)chunk)
+        strbuf_addf(b, "state %lld ", (long long)chunk);
+}
+
+static bool is_state(const struct strbuf *found, int64_t chunk)
+{
+    struct strbuf expected;
+    strbuf_init(&expected);
+    state_text(&expected, chunk);
+    const bool same = found->len == expected.len && memcmp(found->s, expected.s, expected.len) == 0;
+    strbuf_release(&expected);
+    return same;
+}
+
 static bool holds(const struct strbuf *b, size_t n, unsigned seed)
 {
     char expected[RESULT_BYTES];
@@ -341,7 +365,7 @@ static bool finish(struct store *s, int64_t run, struct error *e)
         store_finish_abort(s, run);
         return false;
     }
-    return store_finish(s, run, e);
+    return store_finish(s, run, NULL, e);
 }
 
 /* Claims run `name` and takes it from where it is to its end, noting what is confirmed. */
@@ -359,10 +383,9 @@ static bool complete(struct store *s, const char *name, int64_t *chunk, int64_t 
     strbuf_init(&state);
     bool good = true;
     for (int64_t i = run.next_chunk + 1; i <= N_CHUNKS && good; i++) {
-        strbuf_clear(&state);
-        strbuf_addf(&state, "state %lld", (long long)i);
+        state_text(&state, i);
         *tried = i;
-        good = store_checkpoint(s, run.id, i, &state, e);
+        good = save_state(s, run.id, i, &state, STATE_PIECE, e);
         *chunk = good ? i : *chunk;
     }
     strbuf_release(&state);
@@ -466,11 +489,10 @@ static void verify(const char *dir, const struct progress *p, const char *what)
                  (int)p->chunk, (int)p->tried);
     if (stays == 0 && run.next_chunk > 0) {
         struct strbuf b;
-        char expected[40];
         strbuf_init(&b);
-        snprintf(expected, sizeof expected, "state %d", (int)run.next_chunk);
-        if (!store_state(s, run.id, &b, &e) || strcmp(b.s, expected) != 0)
-            fail_msg("%s: %s for %s %s", what, b.s, expected, e.text);
+        if (!read_state(s, run.id, &b, &e) || !is_state(&b, run.next_chunk))
+            fail_msg("%s: no state of chunk %d: %zu bytes, %.20s %s", what, (int)run.next_chunk,
+                     b.len, b.s, e.text);
         strbuf_release(&b);
     }
     const int gone = read_back(s, "gone", &run, &e);
@@ -711,9 +733,8 @@ static void works_until_killed(const char *dir, struct pulse *p)
         struct strbuf state;
         strbuf_init(&state);
         for (int64_t i = run.next_chunk + 1; claim == CLAIM_OURS && i <= N_CHUNKS; i++) {
-            strbuf_clear(&state);
-            strbuf_addf(&state, "state %lld", (long long)i);
-            if (!store_checkpoint(s, run.id, i, &state, &e))
+            state_text(&state, i);
+            if (!save_state(s, run.id, i, &state, STATE_PIECE, &e))
                 panic("%s", e.text);
             atomic_store(&p->chunk, (int)i);
             atomic_fetch_add(&p->beats, 1);
@@ -781,41 +802,34 @@ static void killed_at_any_moment(void **state)
     munmap(p, sizeof *p);
 }
 
-static int set_up(void **state)
-{
-    *state = testdata_folder();
-    return 0;
-}
-
 static int tear_down(void **state)
 {
     fault.kind = FAULT_NONE;
-    testdata_remove(*state);
-    return 0;
+    return store_tear_down(state);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define FAULT_TEST(f) cmocka_unit_test_setup_teardown(f, store_set_up, tear_down)
 
 int main(void)
 {
     install();
     const struct CMUnitTest tests[] = {
-        TEST(io_fails_once),
-        TEST(io_fails_from_then_on),
-        TEST(io_fails_once_on_a_network_folder),
-        TEST(io_fails_from_then_on_on_a_network_folder),
-        TEST(disk_full_once),
-        TEST(disk_full_from_then_on),
-        TEST(disk_full_on_a_network_folder),
-        TEST(memory_fails_once),
-        TEST(memory_fails_from_then_on),
-        TEST(steps_fail_once),
-        TEST(steps_fail_from_then_on),
-        TEST(commits_fail_once),
-        TEST(commits_fail_from_then_on),
-        TEST(dies_at_every_operation),
-        TEST(several_processes),
-        TEST(killed_at_any_moment),
+        FAULT_TEST(io_fails_once),
+        FAULT_TEST(io_fails_from_then_on),
+        FAULT_TEST(io_fails_once_on_a_network_folder),
+        FAULT_TEST(io_fails_from_then_on_on_a_network_folder),
+        FAULT_TEST(disk_full_once),
+        FAULT_TEST(disk_full_from_then_on),
+        FAULT_TEST(disk_full_on_a_network_folder),
+        FAULT_TEST(memory_fails_once),
+        FAULT_TEST(memory_fails_from_then_on),
+        FAULT_TEST(steps_fail_once),
+        FAULT_TEST(steps_fail_from_then_on),
+        FAULT_TEST(commits_fail_once),
+        FAULT_TEST(commits_fail_from_then_on),
+        FAULT_TEST(dies_at_every_operation),
+        FAULT_TEST(several_processes),
+        FAULT_TEST(killed_at_any_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -284,31 +284,35 @@ static void migrations(void **state)
     struct store *s = store_open_or_fail(dir, NULL, 0);
     finished_run(s, "old", 10);
     store_close(s);
-    const char *steps[] = {store_steps[0], store_steps[1], "ALTER TABLE run ADD COLUMN note TEXT",
-                           "CREATE TABLE extra(id INTEGER PRIMARY KEY) STRICT"};
-    const char *wrong[] = {store_steps[0], store_steps[1],
-                           "CREATE TABLE note(x); CREATE TABLE run(x)"};
+    enum { NOW = 3 }; /* this glimt's version */
+    const char *steps[NOW + 2], *wrong[NOW + 1];
+    assert_int_equal(store_n_steps, NOW);
+    for (int i = 0; i < NOW; i++)
+        steps[i] = wrong[i] = store_steps[i];
+    steps[NOW] = "ALTER TABLE run ADD COLUMN note TEXT";
+    steps[NOW + 1] = "CREATE TABLE extra(id INTEGER PRIMARY KEY) STRICT";
+    wrong[NOW] = "CREATE TABLE note(x); CREATE TABLE run(x)";
     char said[300];
     struct error e = {0};
-    struct store_how how = {false, STORE_BUSY_MS, steps, 4};
-    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), 2);
+    struct store_how how = {false, STORE_BUSY_MS, steps, NOW + 2};
+    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), NOW);
     assert_ok(store_open_as(dir, &how, &s, said, sizeof said, &e), &e);
     assert_string_equal(said, "");
     assert_claim(s, "old", 3, CLAIM_DONE, 3);
     assert_sound(s);
     store_close(s);
-    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), 4);
+    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), NOW + 2);
     assert_int_equal(store_sql_integer(dir, "SELECT count(note) FROM run"), 0);
     assert_int_equal(store_sql_integer(dir, "SELECT count(*) FROM extra"), 0);
-    assert_set_aside(dir, "is of a newer glimt (version 4, this one knows 2)", "aside", 1);
+    assert_set_aside(dir, "is of a newer glimt (version 5, this one knows 3)", "aside", 1);
     /* a step that fails in the middle leaves nothing of itself */
-    how.step = wrong, how.n_steps = 3;
+    how.step = wrong, how.n_steps = NOW + 1;
     assert_false(store_open_as(dir, &how, &s, said, sizeof said, &e));
     assert_non_null(strstr(said, "damaged-1"));
     assert_non_null(strstr(e.text, "already exists"));
     char *from = xasprintf("%s/glimt.db.damaged-1", dir), *to = xasprintf("%s/" STORE_FILE, dir);
     assert_int_equal(rename(from, to), 0);
-    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), 2);
+    assert_int_equal(store_sql_integer(dir, "PRAGMA user_version"), NOW);
     assert_int_equal(
         store_sql_integer(dir, "SELECT count(*) FROM sqlite_schema WHERE name = 'note'"), 0);
     free(from);

@@ -21,6 +21,10 @@ struct store_run_key store_key_of(struct store *, const char *name, int64_t n_ch
 /* Claims it and compares; its id. */
 int64_t assert_claim(struct store *, const char *name, int64_t n_chunks, enum store_claim expected,
                      int64_t next_chunk);
+/* A checkpoint as bytes, in pieces of at most `piece`; and what was saved, appended. */
+bool save_state(struct store *, int64_t run, int64_t next, const struct strbuf *, size_t piece,
+                struct error *);
+bool read_state(struct store *, int64_t run, struct strbuf *out, struct error *);
 void save_checkpoint(struct store *, int64_t run, int64_t next, const char *state);
 void finish_run(struct store *, int64_t run, size_t bytes);            /* with one result */
 void finished_run(struct store *, const char *name, size_t bytes);     /* claim and finish */

@@ -4,11 +4,9 @@
 #define GLIMT_LAB_PRIVATE_H
 #include "tui/lab/lab.h"
 
-/* Results of a run in the store: */
-enum {
-    RESULT_STATE = 0,   /* what ops->save gave at the end, of all but harvests */
-    RESULT_CLASSES = 1, /* of a harvest: its table "classes" */
-};
+/* What the store has of a finished harvest besides its latents: the table "classes". Of any other
+ * study it has the last state. */
+enum { RESULT_CLASSES = 1 };
 
 struct open_corpus {
     struct corpus_choice choice;
@@ -33,7 +31,7 @@ struct lab {
     bool store_tried;
     int heals;    /* how often lab_heal had something to do */
     int depth;    /* requests under way: one may be answered while another polls */
-    bool writing; /* polled in the middle of a transaction */
+    bool writing; /* polled in the middle of a result: no other is written meanwhile */
     char said[480];
     char note[240]; /* of a corpus; said when nothing else is */
     bool identified;
@@ -85,6 +83,20 @@ bool answer_harvest(struct answer *), answer_latents(struct answer *), answer_fi
     answer_coactive(struct answer *), answer_sweep(struct answer *), answer_proof(struct answer *);
 bool lab_study_fresh(struct lab *, const struct study_call *, const struct lab_loop *,
                      struct study **out, struct error *e);
+/* ---- states, in pieces; live requests are let through between them (loop: NULL, nobody's) */
+/* All pieces, to be ended or finished with. */
+bool lab_save(struct lab *, int64_t run, const struct study_ops *, const struct study *,
+              const struct lab_loop *loop, struct store_save *, struct error *e);
+/* Is not cancelled: cancelling is when one is wanted. */
+bool lab_checkpoint(struct lab *, int64_t run, const struct study_ops *, const struct study *,
+                    int64_t next_chunk, const struct lab_loop *loop, struct error *e);
+/* Removes the pieces that nothing needs any more. */
+void lab_sweep(struct lab *, int64_t run, const struct lab_loop *loop);
+bool lab_load(struct lab *, int64_t run, const struct study_ops *, struct study *,
+              const struct lab_loop *loop, struct error *e);
+/* Has the run the state that the study has? false and *e. */
+bool lab_same_state(struct lab *, int64_t run, const struct study_ops *, const struct study *,
+                    struct error *e);
 struct sha256 lab_key(const struct lab *, const struct study_call *);
 /* The call as JSON, to be rebuilt by lab_call_parse; both for the store's args. A new string. */
 char *lab_call_print(const struct study_call *);

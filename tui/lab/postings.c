@@ -15,6 +15,8 @@ struct posting_list {
 struct posting_lists {
     int32_t m;
     struct posting_list *list; /* [m] */
+    int64_t n;                 /* tokens taken */
+    const struct lab_loop *loop;
 };
 
 static void add_varint(struct strbuf *b, uint32_t v)
@@ -39,7 +41,10 @@ static bool take_varint(const struct strbuf *b, size_t *at, uint32_t *v)
 static void take_posting(void *arg, int32_t doc, int32_t pos, int32_t n, const int32_t *id,
                          const float *value)
 {
+    enum { TAKEN_AT_ONCE = 4096 }; /* a few milliseconds */
     struct posting_lists *lists = arg;
+    if (++lists->n % TAKEN_AT_ONCE == 0 && lists->loop && lists->loop->poll)
+        lists->loop->poll(lists->loop->poll_arg);
     for (int32_t i = 0; i < n; i++) {
         struct posting_list *l = &lists->list[id[i]];
         add_varint(&l->position, (uint32_t)(doc - l->doc));
@@ -50,8 +55,9 @@ static void take_posting(void *arg, int32_t doc, int32_t pos, int32_t n, const i
     }
 }
 
-static void collect(struct posting_lists *lists, struct study *study)
+static void collect(struct posting_lists *lists, struct study *study, const struct lab_loop *loop)
 {
+    lists->loop = loop;
     lists->m = harvest_n_latents(study);
     lists->list = xcalloc((size_t)lists->m, sizeof *lists->list);
     for (int32_t j = 0; j < lists->m; j++) {
@@ -74,9 +80,11 @@ bool lab_keep_postings(struct lab *lab, int64_t run, struct study *study,
                        const struct lab_loop *loop, struct error *e)
 {
     enum { WRITTEN_AT_ONCE = 64 };
-    struct posting_lists lists;
+    struct posting_lists lists = {0};
     bool ok = true;
-    collect(&lists, study);
+    lab->writing = true;
+    collect(&lists, study, loop);
+    lab->writing = false;
     for (int32_t j = 0; ok && j < lists.m; j++) {
         const struct posting_list *l = &lists.list[j];
         if (l->value.len > 0)
@@ -146,7 +154,7 @@ struct table *lab_activations(struct lab *lab, const struct harvest_source *s,
     table_column(t, "pos", "", "token of the document", COLUMN_I64, COLUMN_TEXT);
     table_column(t, "value", "", "activation", COLUMN_F64, COLUMN_Y);
     if (!s->run)
-        collect(&lists, s->study);
+        collect(&lists, s->study, s->loop);
     for (int32_t i = 0; ok && i < n; i++)
         ok = s->run ? add_stored(lab, s->run, corpus, unit[i], t, e)
                     : add_rows(t, corpus, unit[i], &lists.list[unit[i]].position,

@@ -171,15 +171,16 @@ static int64_t claim_again(struct lab *lab, const struct study_call *call, const
 }
 
 /* The answer does not need the cache: on a full disk it is computed to the end all the same. */
-static bool checkpoint(void *arg, const struct strbuf *state, int64_t next_chunk, struct error *e)
+static bool checkpoint(void *arg, const struct study *study, int64_t next_chunk, struct error *e)
 {
     struct running *r = arg;
+    const struct study_ops *ops = r->call->ops;
     struct error lost = {0};
-    if (!r->run || store_checkpoint(r->lab->store, r->run, next_chunk, state, &lost))
+    if (!r->run || lab_checkpoint(r->lab, r->run, ops, study, next_chunk, r->loop, &lost))
         return true;
     if (lab_heal(r->lab)) {
         r->run = claim_again(r->lab, r->call, &r->key, r->n_chunks);
-        if (r->run && store_checkpoint(r->lab->store, r->run, next_chunk, state, &lost))
+        if (r->run && lab_checkpoint(r->lab, r->run, ops, study, next_chunk, r->loop, &lost))
             return true;
     }
     if (r->must_keep || is_cancelled(r->loop)) {
@@ -233,54 +234,42 @@ bool lab_study_fresh(struct lab *lab, const struct study_call *call, const struc
 
 /* ---- what was kept */
 /* What is not there or can't be read is damage (store_distrust). */
-static bool load_result(struct lab *lab, const struct study_call *call, struct finished *f,
-                        struct error *e)
+static bool load_result(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
+                        struct finished *f, struct error *e)
 {
-    struct strbuf blob;
-    strbuf_init(&blob);
-    bool ok = call->ops->open(&call->in, &call->params, &f->study, e);
-    if (ok) {
-        ok = store_get_result(lab->store, f->run, RESULT_STATE, &blob, e) == 1 &&
-             call->ops->load(f->study, blob.s, blob.len, e);
-        if (!ok)
-            store_distrust(lab->store, f->run);
-    }
-    if (!ok && f->study) {
-        call->ops->free(f->study);
-        f->study = NULL;
-    }
-    strbuf_release(&blob);
-    return ok;
+    if (!call->ops->open(&call->in, &call->params, &f->study, e))
+        return false;
+    if (lab_load(lab, f->run, call->ops, f->study, loop, e))
+        return true;
+    store_distrust(lab->store, f->run);
+    call->ops->free(f->study);
+    f->study = NULL;
+    return false;
 }
 
 /* Where an unfinished run stopped; what can't be read is begun again. */
-static int64_t load_state(struct lab *lab, const struct study_call *call, struct study **study,
+static int64_t load_state(struct lab *lab, const struct study_call *call,
+                          const struct lab_loop *loop, struct study **study,
                           const struct store_run *kept)
 {
-    struct strbuf state;
-    strbuf_init(&state);
-    int64_t first = 0;
-    if (kept->next_chunk > 0 && kept->has_state &&
-        store_state(lab->store, kept->id, &state, NULL)) {
-        if (call->ops->load(*study, state.s, state.len, NULL)) {
-            first = kept->next_chunk;
-        } else { /* half loaded */
-            call->ops->free(*study);
-            *study = NULL;
-            if (!call->ops->open(&call->in, &call->params, study, NULL))
-                panic("a study that opened does not open again");
-        }
-    }
-    if (first == 0 && kept->next_chunk > 0)
-        store_restart(lab->store, kept->id, NULL);
-    strbuf_release(&state);
-    return first;
+    if (kept->next_chunk == 0)
+        return 0;
+    if (kept->has_state && lab_load(lab, kept->id, call->ops, *study, loop, NULL))
+        return kept->next_chunk;
+    call->ops->free(*study); /* half loaded */
+    *study = NULL;
+    if (!call->ops->open(&call->in, &call->params, study, NULL))
+        panic("a study that opened does not open again");
+    store_restart(lab->store, kept->id, NULL);
+    return 0;
 }
 
 /* Between two pieces of a result that is being written. */
 bool lab_breathe(struct lab *lab, const struct lab_loop *loop, struct error *e)
 {
-    lab->writing = true; /* nothing else is written or asked of the cache meanwhile */
+    if (!store_finish_pause(lab->store, e))
+        return false;
+    lab->writing = true;
     if (loop->poll)
         loop->poll(loop->poll_arg);
     lab->writing = false;
@@ -312,24 +301,21 @@ static bool keep_harvest(struct lab *lab, int64_t run, struct study *study,
 static bool keep(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
                  const struct finished *f, struct error *e)
 {
-    bool harvest = call->ops == &harvest_study, ok;
+    const bool harvest = call->ops == &harvest_study;
+    struct store_save state;
+    if (!harvest && !lab_save(lab, f->run, call->ops, f->study, loop, &state, e))
+        return false;
     if (!store_finish_begin(lab->store, f->run, e))
         return false;
-    if (harvest) {
-        ok = keep_harvest(lab, f->run, f->study, loop, e) &&
-             (!params_flag(&call->params, "keep-activations") ||
-              lab_keep_postings(lab, f->run, f->study, loop, e));
-    } else {
-        struct strbuf blob;
-        strbuf_init(&blob);
-        call->ops->save(f->study, &blob);
-        ok = store_put_result(lab->store, f->run, RESULT_STATE, blob.s, blob.len, e);
-        strbuf_release(&blob);
-    }
+    bool ok = !harvest || (keep_harvest(lab, f->run, f->study, loop, e) &&
+                           (!params_flag(&call->params, "keep-activations") ||
+                            lab_keep_postings(lab, f->run, f->study, loop, e)));
+    if (!ok)
+        store_finish_abort(lab->store, f->run);
+    ok = ok && store_finish(lab->store, f->run, harvest ? NULL : &state, e);
     if (ok)
-        return store_finish(lab->store, f->run, e);
-    store_finish_abort(lab->store, f->run);
-    return false;
+        lab_sweep(lab, f->run, loop);
+    return ok;
 }
 
 /* In the new cache that came for a damaged one. */
@@ -345,15 +331,12 @@ static bool keep_anew(struct lab *lab, const struct study_call *call, const stru
 /* Cancelled while it was written: all its chunks are done, what is left is to write it. Always
  * false. */
 static bool leave_for_later(struct lab *lab, const struct study_call *call,
-                            const struct finished *f, struct error *e)
+                            const struct lab_loop *loop, const struct finished *f, struct error *e)
 {
-    struct strbuf state;
     struct error lost = {0};
-    strbuf_init(&state);
-    call->ops->save(f->study, &state);
-    if (!store_checkpoint(lab->store, f->run, call->ops->n_chunks(f->study), &state, &lost))
+    if (!lab_checkpoint(lab, f->run, call->ops, f->study, call->ops->n_chunks(f->study), loop,
+                        &lost))
         *e = lost;
-    strbuf_release(&state);
     return false;
 }
 
@@ -418,7 +401,7 @@ static bool compute(struct lab *lab, const struct study_call *call, const struct
         return false;
     r.n_chunks = call->ops->n_chunks(r.study);
     if (f->run)
-        first = load_state(lab, call, &r.study, kept);
+        first = load_state(lab, call, loop, &r.study, kept);
     f->resumed = first > 0;
     bool ok = run_study(&r, first, e);
     f->study = r.study;
@@ -435,7 +418,7 @@ static enum store_claim claim_loaded(struct lab *lab, const struct study_call *c
 {
     enum store_claim c = claim(lab, call, loop, f, kept, e);
     f->run = kept->id;
-    if (c == CLAIM_DONE && call->ops != &harvest_study && !load_result(lab, call, f, e))
+    if (c == CLAIM_DONE && call->ops != &harvest_study && !load_result(lab, call, loop, f, e))
         c = CLAIM_FAILED;
     return c;
 }
@@ -495,7 +478,7 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
     bool unkept = ok && f->run && !keep(lab, call, loop, f, &lost);
     if (unkept && lost.kind == ERROR_CANCELLED) {
         unkept = false;
-        ok = leave_for_later(lab, call, f, &lost);
+        ok = leave_for_later(lab, call, loop, f, &lost);
         *e = lost;
     }
     if (unkept && !keep_anew(lab, call, loop, f)) {

@@ -65,22 +65,6 @@ static bool compare_harvest(struct lab *lab, int64_t run, struct study *fresh, s
     return ok;
 }
 
-static bool compare_state(struct lab *lab, int64_t run, const struct study_ops *ops,
-                          struct study *fresh, struct error *e)
-{
-    struct strbuf kept, now;
-    strbuf_init(&kept);
-    strbuf_init(&now);
-    ops->save(fresh, &now);
-    bool ok =
-        store_get_result(lab->store, run, RESULT_STATE, &kept, e) == 1 && same_bytes(&kept, &now);
-    if (!ok)
-        error_set(e, ERROR_SYSTEM, "the numbers differ");
-    strbuf_release(&kept);
-    strbuf_release(&now);
-    return ok;
-}
-
 static bool compare(struct lab *lab, const struct store_entry *entry, const struct study_call *call,
                     const struct lab_loop *loop, bool *comparable, struct error *e)
 {
@@ -94,7 +78,7 @@ static bool compare(struct lab *lab, const struct store_entry *entry, const stru
     if (!lab_study_fresh(lab, call, loop, &fresh, e))
         return false;
     bool ok = call->ops == &harvest_study ? compare_harvest(lab, entry->id, fresh, e)
-                                          : compare_state(lab, entry->id, call->ops, fresh, e);
+                                          : lab_same_state(lab, entry->id, call->ops, fresh, e);
     call->ops->free(fresh);
     return ok;
 }

@@ -1,4 +1,4 @@
-/* The driver, the pass over documents and the bytes of states, by a real study. */
+/* The driver and the pass over documents, by a real study. */
 #include "engine/study/harvest.h"
 #include "tests/engine/study/chunks.h"
 
@@ -23,7 +23,7 @@ static void hear(void *arg, const struct study_progress *p)
         atomic_store(&h->cancel, true);
 }
 
-static bool keep_state(void *arg, const struct strbuf *state, int64_t next, struct error *e)
+static bool keep_state(void *arg, const struct study *study, int64_t next, struct error *e)
 {
     struct heard *h = arg;
     if (h->refuse)
@@ -31,7 +31,7 @@ static bool keep_state(void *arg, const struct strbuf *state, int64_t next, stru
     h->saved_at = next;
     h->n_saved++;
     strbuf_clear(&h->state);
-    strbuf_add(&h->state, state->s, state->len);
+    state_save(&harvest_study, study, &h->state);
     return true;
 }
 
@@ -49,7 +49,7 @@ static struct strbuf state_of(struct study *s)
 {
     struct strbuf b;
     strbuf_init(&b);
-    harvest_study.save(s, &b);
+    state_save(&harvest_study, s, &b);
     return b;
 }
 
@@ -113,7 +113,7 @@ static void cancelled_runs_go_on(void **unused)
             harvest_study.free(s);
             s = study_new(&harvest_study, &in, given(&harvest_study, ""));
             e = (struct error){0};
-            assert_true(harvest_study.load(s, h.state.s, h.state.len, &e));
+            assert_true(state_load(&harvest_study, s, h.state.s, h.state.len, &e));
             assert_true(study_run(&harvest_study, s, t.backend, h.saved_at, NULL, &e));
         }
         assert_same_state(whole, s);
@@ -290,39 +290,6 @@ static void documents_become_windows(void **unused)
     tiny_close(&t);
 }
 
-/* ---- bytes */
-static void numbers_read_back(void **unused)
-{
-    (void)unused;
-    static const double f[] = {0, -0.0, 1.5, -1e300, INFINITY};
-    struct strbuf b;
-    uint8_t three[3];
-    strbuf_init(&b);
-    blob_add_u32(&b, 0x01020304);
-    blob_add_i64(&b, INT64_MIN);
-    for (size_t i = 0; i < 5; i++)
-        blob_add_f64(&b, f[i]);
-    strbuf_add(&b, "abc", 3);
-    assert_int_equal(b.len, 4 + 8 + 40 + 3);
-    assert_memory_equal(b.s, "\4\3\2\1", 4); /* little-endian everywhere */
-    struct blob_reader r = {(const uint8_t *)b.s, b.len, false};
-    assert_int_equal(blob_u32(&r), 0x01020304);
-    assert_true(blob_i64(&r) == INT64_MIN);
-    for (size_t i = 0; i < 5; i++) {
-        double v = blob_f64(&r);
-        assert_memory_equal(&v, &f[i], sizeof v);
-    }
-    blob_bytes(&r, three, 3);
-    assert_true(!r.bad && r.n == 0 && memcmp(three, "abc", 3) == 0);
-    assert_int_equal(blob_u32(&r), 0);
-    assert_true(r.bad);
-    struct blob_reader cut = {(const uint8_t *)b.s, 7, false};
-    assert_int_equal(blob_i64(&cut), 0); /* one byte is missing, and nothing is taken */
-    assert_true(cut.bad);
-    assert_int_equal(blob_u32(&cut), 0); /* sticky */
-    strbuf_release(&b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,7 +298,6 @@ int main(void)
         cmocka_unit_test(cancel_inside_a_chunk),
         cmocka_unit_test(a_refused_checkpoint_ends_the_run),
         cmocka_unit_test(documents_become_windows),
-        cmocka_unit_test(numbers_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,7 +176,7 @@ static struct strbuf all_of(const struct study *s)
 {
     struct strbuf b;
     strbuf_init(&b);
-    harvest_save(s, &b);
+    state_save(&harvest_study, s, &b);
     for (int32_t j = 0; j < harvest_n_latents(s); j++) {
         struct latent_detail *d = harvest_detail(s, j);
         latent_detail_print(d, &b);
@@ -206,10 +206,10 @@ static void check_cuts(const struct study_in *in, const struct params *args)
         for (int64_t k = 0; k < i; k++)
             assert_true(study_chunk(&harvest_study, s, k, &run));
         strbuf_init(&state);
-        harvest_study.save(s, &state);
+        state_save(&harvest_study, s, &state);
         harvest_study.free(s);
         s = study_new(&harvest_study, in, args);
-        assert_true(harvest_study.load(s, state.s, state.len, &e));
+        assert_true(state_load(&harvest_study, s, state.s, state.len, &e));
         assert_true(study_run(&harvest_study, s, in->backend, i, NULL, &e));
         assert_same(whole, s);
         strbuf_release(&state);

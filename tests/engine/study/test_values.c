@@ -559,12 +559,12 @@ static void test_bad_rows(void **state)
     struct study *s = study_done(&values_study, &in, three);
     struct strbuf state_of;
     strbuf_init(&state_of);
-    values_study.save(s, &state_of);
+    state_save(&values_study, s, &state_of);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct error e = {0};
         char kept = state_of.s[bad[i].at];
         state_of.s[bad[i].at] = (char)bad[i].byte;
-        assert_false(values_study.load(s, state_of.s, state_of.len, &e));
+        assert_false(state_load(&values_study, s, state_of.s, state_of.len, &e));
         assert_non_null(strstr(e.text, "no token of the corpus"));
         state_of.s[bad[i].at] = kept;
     }

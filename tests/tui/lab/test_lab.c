@@ -172,7 +172,7 @@ static void test_interrupted_while_it_is_written(void **state)
     ask(&r, &latents_query);
     assert_false(lab_run(first, &r, &loop, &set, NULL, &e));
     assert_int_equal(e.kind, ERROR_CANCELLED);
-    assert_int_equal(w.polls, 2);
+    assert_true(w.polls >= 2); /* the checkpoint that is made then polls too */
     lab_free(first);
     struct table_set *a = answers(second, &r, NULL, &facts), *b = answers(plain, &r, NULL, NULL);
     assert_true(facts.resumed && !facts.cached);
