@@ -103,6 +103,7 @@ static bool fill_options(struct app *a)
     if (!same) {
         s->sliders = (struct sliders){.join = s->sliders.join, .special = s->sliders.special};
         s->has_unit = s->has_insert = false;
+        dict_set_release(&s->dicts);
         return false;
     }
     o->bundle = either(o->bundle, s->bundle);

@@ -192,10 +192,28 @@ const struct change *history_redo(struct history *h)
     return c;
 }
 
+struct unit_id unit_moved(struct unit_id u, const int32_t *place, int32_t n)
+{
+    u.dict = u.dict >= 0 && u.dict < n ? place[u.dict] : -1;
+    return u;
+}
+
+void history_move_units(struct history *h, const int32_t *place, int32_t n)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        struct slider_change *c = h->change[i].sliders;
+        for (int j = 0; c && j < c->before.n; j++)
+            c->before.unit[j].id = unit_moved(c->before.unit[j].id, place, n);
+        for (int j = 0; c && j < c->after.n; j++)
+            c->after.unit[j].id = unit_moved(c->after.unit[j].id, place, n);
+    }
+}
+
 static bool has_unit_beyond(const struct sliders *s, const int32_t *limit, int32_t n)
 {
     for (int i = 0; i < s->n; i++)
-        if (s->unit[i].id.dict >= n || s->unit[i].id.index >= limit[s->unit[i].id.dict])
+        if (s->unit[i].id.dict < 0 || s->unit[i].id.dict >= n ||
+            s->unit[i].id.index >= limit[s->unit[i].id.dict])
             return true;
     return false;
 }

@@ -51,6 +51,10 @@ void history_push(struct history *, const struct change *);
 /* Forgets changes of sliders with units that are not there: dictionary i has limit[i] units; none
  * (n_limits 0): all changes with units. */
 void history_drop_sliders(struct history *, const int32_t *limit, int32_t n_limits);
+/* Place i of the dictionaries becomes place[i] (−1: gone) in all changes. Nobody hears of it. */
+void history_move_units(struct history *, const int32_t *place, int32_t n);
+/* The unit in the set that has place i as place[i]; a gone one: of no place, its index kept. */
+struct unit_id unit_moved(struct unit_id, const int32_t *place, int32_t n);
 /* The part around `done` whose text is at most max_bytes: changes *from … *to − 1. What is in force
  * goes before what can be done again. */
 void history_window(const struct history *, size_t max_bytes, size_t *from, size_t *to);

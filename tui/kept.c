@@ -383,6 +383,8 @@ void kept_look(struct kept *k, const struct saved_state *s)
     if (state_same_look(&k->look, s))
         return;
     k->touched = k->unsaved = true;
+    if (!dict_set_same(&k->look.dicts, &s->dicts)) /* what the journal names means others now */
+        k->stale = true;
     state_release(&k->look);
     state_copy_look(s, &k->look);
     if (!k->stale)

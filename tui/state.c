@@ -93,7 +93,8 @@ static bool read_string(struct reader *r, const char *key, char **out, size_t *n
 static bool read_dicts(struct reader *r, struct saved_state *s)
 {
     const json_t *list = json_object_get(r->root, "dictionaries"), *v,
-                 *neurons = json_object_get(r->root, "neurons");
+                 *key = json_object_get(r->root, "neurons");
+    const bool all = key && !json_is_null(key);
     size_t i;
     if (!list || json_is_null(list))
         return true;
@@ -102,8 +103,10 @@ static bool read_dicts(struct reader *r, struct saved_state *s)
     json_array_foreach(list, i, v)
     {
         struct point at;
-        if (!json_is_string(v) || !point_parse(json_string_value(v), 0, &at, NULL) ||
-            !dict_set_plan(&s->dicts, at, neurons && !json_is_null(neurons)))
+        const json_t *neurons = json_object_get(v, "neurons");
+        const char *name = json_string_value(neurons ? neurons : v);
+        if (!name || !point_parse(name, 0, &at, NULL) ||
+            !dict_set_plan(&s->dicts, at, all || neurons))
             return wrong(r, "dictionaries", "a list of hook points, each once");
     }
     return true;
@@ -263,13 +266,16 @@ static void set_string(json_t *o, const char *key, const char *s)
         json_object_set_new(o, key, json_string(s));
 }
 
-static json_t *points_json(const struct dict_set *dicts)
+/* Neurons beside SAEs say so. */
+static json_t *points_json(const struct saved_state *s)
 {
     json_t *list = json_array();
-    for (int32_t i = 0; i < dicts->n; i++) {
+    for (int32_t i = 0; i < s->dicts.n; i++) {
+        const struct dict_place *p = &s->dicts.place[i];
         char name[POINT_NAME_MAX];
-        point_name(dicts->place[i].at, name);
-        json_array_append_new(list, json_string(name));
+        point_name(p->at, name);
+        json_array_append_new(list, p->neurons && !s->neurons ? json_pack("{s:s}", "neurons", name)
+                                                              : json_string(name));
     }
     return list;
 }
@@ -294,7 +300,7 @@ json_t *state_json(const struct saved_state *s)
         json_object_set_new(o, "unit",
                             s->unit.dict < 0 ? json_string("all") : unit_json(&s->dicts, s->unit));
     if (s->dicts.n > 1)
-        json_object_set_new(o, "dictionaries", points_json(&s->dicts));
+        json_object_set_new(o, "dictionaries", points_json(s));
     for (int i = 0; i < s->sliders.n; i++) {
         const struct chosen_unit *u = &s->sliders.unit[i];
         char key[UNIT_NAME_MAX];

@@ -20,6 +20,7 @@ static void restore(struct shell *shell, const struct saved_state *s)
     if (s->has_unit)
         shell->sh.colour_unit = s->unit;
     shell->sh.sliders = s->sliders;
+    dict_set_copy_plan(&s->dicts, &shell->dicts);
 }
 
 static void fix_unit(struct shell *shell, struct unit_id id, float value)
@@ -53,8 +54,6 @@ static void apply_options(struct shell *shell, const struct options *o)
         snprintf(shell->encoding, sizeof shell->encoding, "%s", o->encoding);
     shell->sh.bos = o->bos;
 }
-
-#define UNIT_UNSET ((struct unit_id){-2, -1}) /* until the chosen latents are known */
 
 void shell_init_views(struct shell *shell, const struct options *o, const struct saved_state *s,
                       const struct view_ops *const *table, int n)
@@ -94,6 +93,7 @@ void shell_release(struct shell *shell)
     recall_release(&shell->recall);
     watch_release(&shell->proof);
     shared_release(&shell->sh);
+    dict_set_release(&shell->dicts);
 }
 
 void shell_take_history(struct shell *shell, struct history *h)
@@ -146,36 +146,6 @@ void shell_theme(struct shell *shell, const struct theme *theme)
     shell->sh.redraw = true;
 }
 
-static bool unit_is_there(const struct dict_set *dicts, struct unit_id u)
-{
-    return u.dict >= 0 && u.dict < dicts->n && u.index < dicts->place[u.dict].m;
-}
-
-static void drop_impossible_units(struct shell *shell, const struct dict_set *dicts)
-{
-    int dropped = 0;
-    int32_t m = dicts->place[0].m;
-    for (int i = shell->sh.sliders.n - 1; i >= 0; i--)
-        if (!unit_is_there(dicts, shell->sh.sliders.unit[i].id)) {
-            sliders_remove(&shell->sh.sliders, i);
-            dropped++;
-        }
-    if (dropped)
-        shared_message(&shell->sh, true, "%d %s beyond the %d there are: left out", dropped,
-                       dropped > 1 ? unit_words(shell->sh.workbench)->many
-                                   : unit_words(shell->sh.workbench)->one,
-                       m);
-}
-
-static void drop_impossible_steps(struct shell *shell, const struct dict_set *dicts)
-{
-    int32_t *m = xcalloc((size_t)dicts->n + 1, sizeof *m);
-    for (int32_t i = 0; i < dicts->n; i++)
-        m[i] = dicts->place[i].m;
-    history_drop_sliders(&shell->sh.history, m, dicts->n);
-    free(m);
-}
-
 /* The chosen ones unless a state named others; those of the options whose names had to wait. */
 static void choose_units(struct shell *shell, const struct workbench *wb)
 {
@@ -209,18 +179,9 @@ void shell_loaded(struct shell *shell, const struct workbench *wb)
                  unit_words(wb)->many, device);
     else
         snprintf(shell->title, sizeof shell->title, "%s · no SAE · %s", model, device);
+    earlier_move(shell, &wb->dicts);
     choose_units(shell, wb);
-    if (!spec && shell->sh.sliders.n > 0)
-        shared_message(&shell->sh, true, "no SAE: the chosen latents are left out");
-    if (spec)
-        drop_impossible_units(shell, &wb->dicts);
-    else
-        shell->sh.sliders.n = 0;
-    drop_impossible_steps(shell, &wb->dicts);
-    if (unit_same(shell->sh.colour_unit, UNIT_UNSET) ||
-        (spec && shell->sh.colour_unit.dict >= 0 && /* below: all of them */
-         !unit_is_there(&wb->dicts, shell->sh.colour_unit)))
-        shell->sh.colour_unit = shell->sh.sliders.n > 0 ? shell->sh.sliders.unit[0].id : UNIT_ALL;
+    earlier_drop(shell, &wb->dicts);
     if (!spec)
         shell->sh.colouring = COLOUR_LOSS;
     shell->sh.wish_changed = shell->sh.redraw = true;
@@ -306,6 +267,7 @@ void shell_look(const struct shell *shell, struct saved_state *s)
     s->unit = shell->sh.colour_unit;
     s->has_units = shell->sh.sliders.n > 0;
     s->sliders = shell->sh.sliders;
+    dict_set_copy_plan(&shell->dicts, &s->dicts);
     s->has_insert = true;
 }
 

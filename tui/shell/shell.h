@@ -70,6 +70,8 @@ struct shell {
     struct page page;
     struct watch proof; /* of the SAE, on the reference texts */
 
+    struct dict_set
+        dicts;         /* that units are of: an earlier session's until it is loaded; none open */
     char title[200];   /* model · hook · latents · device */
     char link[64];     /* "256 colours · rtt 3 ms" */
     bool told_cut;     /* that the text is longer than the model's context */

@@ -11,6 +11,12 @@ void shell_sync(struct shell *);
 /* An action that the view shown has left. */
 void shell_act(struct shell *, enum action_id);
 
+#define UNIT_UNSET ((struct unit_id){-2, -1}) /* of the colour, until the chosen ones are known */
+/* Sliders, colour and undo are about units of shell->dicts: they move to where those are now. */
+void earlier_move(struct shell *, const struct dict_set *now);
+/* What is nowhere goes, and is said once. */
+void earlier_drop(struct shell *, const struct dict_set *now);
+
 /* ---- the bar of keys */
 struct key_label {
     enum action_id action;
