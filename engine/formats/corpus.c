@@ -102,10 +102,22 @@ static bool step(struct corpus_builder *b, int64_t done)
     return !b->stopped;
 }
 
+static bool step_in_file(struct corpus_builder *b, double share)
+{
+    return step(b, (b->before + (int64_t)(share * (double)b->size)) * READ / OF);
+}
+
 bool corpus_step(struct corpus_builder *b, size_t at, size_t n)
 {
-    const double share = n > 0 ? (double)at / (double)n : 1;
-    return step(b, (b->before + (int64_t)(share * (double)b->size)) * READ / OF);
+    return step_in_file(b, b->opened + (1 - b->opened) * (n > 0 ? (double)at / (double)n : 1));
+}
+
+/* While the file is unpacked or decoded, before its text is read. */
+static bool opening_step(void *arg, double share)
+{
+    struct corpus_builder *b = arg;
+    b->opened = .6;
+    return step_in_file(b, share * b->opened);
 }
 
 /* ---- documents */
@@ -425,11 +437,15 @@ static int64_t file_size(const char *path)
 static bool read_file(struct corpus_builder *b, const struct corpus_spec *spec, const char *path,
                       const char *cls)
 {
-    const struct text_spec how = {.encoding = spec->encoding, .xml = cls == NULL};
+    const struct text_spec how = {.encoding = spec->encoding,
+                                  .xml = cls == NULL,
+                                  .step = spec->watch != NULL ? opening_step : NULL,
+                                  .step_arg = b};
     struct text_file t;
     b->path = path;
     b->line = 0;
     b->size = file_size(path);
+    b->opened = 0;
     bool ok =
         text_open(&t, path, &how, b->e) && (cls != NULL        ? read_class(b, &t, cls)
                                             : is_tmx(&t, path) ? corpus_read_tmx(b, &t)

@@ -219,13 +219,34 @@ bool corpus_read_conllu(struct corpus_builder *b, const struct text_file *t, int
     return ok;
 }
 
+struct json_text { /* handed on piece by piece */
+    struct corpus_builder *b;
+    struct cursor c;
+};
+
+static size_t next_bytes(void *buffer, size_t room, void *arg)
+{
+    struct json_text *t = arg;
+    const size_t left = (size_t)(t->c.end - t->c.p), n = left < room ? left : room;
+    if (!corpus_step(t->b, (size_t)(t->c.p - t->c.begin), (size_t)(t->c.end - t->c.begin)))
+        return (size_t)-1;
+    memcpy(buffer, t->c.p, n);
+    t->c.p += n;
+    return n;
+}
+
 bool corpus_read_json(struct corpus_builder *b, const struct text_file *t, int32_t cls)
 {
-    struct cursor c = begin(t);
+    const struct cursor c = begin(t);
+    struct json_text text = {b, c};
     json_error_t why = {0};
-    json_t *list = c.p != c.end ? json_loadb(c.p, (size_t)(c.end - c.p),
-                                             JSON_ALLOW_NUL | JSON_DECODE_ANY, &why)
-                                : NULL;
+    json_t *list =
+        c.p != c.end ? json_load_callback(next_bytes, &text, JSON_ALLOW_NUL | JSON_DECODE_ANY, &why)
+                     : NULL;
+    if (b->stopped) {
+        json_decref(list);
+        return false;
+    }
     if (list == NULL)
         return c.p == c.end ? corpus_refuse(b, "found an empty file, expected a list of strings")
                             : corpus_refuse(b, "not valid JSON (line %d, column %d: %s)", why.line,

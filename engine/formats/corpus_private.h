@@ -19,7 +19,9 @@ struct corpus_builder {
     bool labelled;                    /* a file of lines text<TAB>label was read */
     struct corpus_watch *watch;       /* NULL: nobody waits */
     int64_t before, size;             /* bytes of the files before this one; of this one */
-    bool stopped;                     /* cancelled: e says so */
+    double opened; /* share of this file's work that unpacking and decoding it was; 0: it was
+                      neither */
+    bool stopped;  /* cancelled: e says so */
     struct error *e;
 };
 

@@ -13,6 +13,7 @@
 #define NO_CONVERTER ((iconv_t)(intptr_t)-1)
 
 enum { NAME_MAX_BYTES = 64 };
+#define UNPACKED 0.7 /* share of opening that unpacking is taken for, decoding is the rest */
 
 /* ---- encodings */
 static iconv_t converter(const char *name)
@@ -161,6 +162,8 @@ struct conversion {
     char *out;
     size_t n_out, cap;
     bool cut; /* the end is no end: half a character may stand there */
+    const struct text_spec *spec;
+    double from; /* share of all that was done before */
     struct error *e;
 };
 
@@ -185,19 +188,33 @@ static bool refuse_character(struct conversion *c)
                      c->name, (long long)line, byte, c->at, c->encoding);
 }
 
+static bool step_of(const struct conversion *c)
+{
+    const double share = c->n > 0 ? (double)c->at / (double)c->n : 1;
+    return !c->spec->step || c->spec->step(c->spec->step_arg, c->from + (1 - c->from) * share) ||
+           error_set(c->e, ERROR_CANCELLED, "interrupted");
+}
+
 static bool convert_all(struct conversion *c, iconv_t cd)
 {
-    bool ended = false; /* all taken: what is left is a shift back */
+    enum { PIECE = 1 << 22 }; /* between two steps */
+    bool ended = false;       /* all taken: what is left is a shift back */
     while (c->cap > 0 || grow_out(c)) {
         char *in = (char *)(uintptr_t)(c->p + c->at), *to = c->out + c->n_out;
-        size_t left = c->n - c->at, room = c->cap - c->n_out;
+        const size_t rest = c->n - c->at, given = rest < PIECE ? rest : PIECE;
+        size_t left = given, room = c->cap - c->n_out;
+        if (!step_of(c))
+            return false;
         const size_t status =
             ended ? iconv(cd, NULL, NULL, &to, &room) : iconv(cd, &in, &left, &to, &room);
         const int why = errno;
-        c->at = c->n - left;
+        if (!ended)
+            c->at += given - left;
         c->n_out = c->cap - room;
         if (status != (size_t)-1 && ended)
             return true;
+        if (given < rest && (status != (size_t)-1 || (why == EINVAL && left < given)))
+            continue; /* half a character at the end of a piece comes with the next one */
         if (status != (size_t)-1 || (why == EINVAL && c->cut))
             ended = true;
         else if (why == E2BIG) {
@@ -211,11 +228,17 @@ static bool convert_all(struct conversion *c, iconv_t cd)
 }
 
 /* Takes the place of what was there. */
-static bool convert(struct text_file *t, const char *name, const char *encoding, bool cut,
-                    struct error *e)
+static bool convert(struct text_file *t, const char *name, const char *encoding,
+                    const struct text_spec *spec, bool cut, struct error *e)
 {
-    struct conversion c = {
-        .name = name, .encoding = encoding, .p = t->p, .n = t->n, .cut = cut, .e = e};
+    struct conversion c = {.name = name,
+                           .encoding = encoding,
+                           .p = t->p,
+                           .n = t->n,
+                           .cut = cut,
+                           .spec = spec,
+                           .from = t->own != NULL ? UNPACKED : 0,
+                           .e = e};
     iconv_t cd = converter(encoding);
     if (cd == NO_CONVERTER)
         return error_set(e, ERROR_INPUT,
@@ -306,19 +329,19 @@ static bool decode(struct text_file *t, const char *name, const struct text_spec
         t->mark = t->own == NULL ? mark->n : 0;
     }
     if (mark != NULL && mark->encoding != NULL)
-        return convert(t, name, mark->encoding, cut, e);
+        return convert(t, name, mark->encoding, spec, cut, e);
     const struct looks l = look(t->p, t->n);
     if (cut && t->n - l.valid < 4)
         t->n = l.valid;
     const char *xml = mark == NULL && spec->xml ? xml_encoding(t, &l, xml_name) : NULL;
     if (xml != NULL)
         return convert(t, name, spec->encoding != NULL && l.utf16 == NULL ? spec->encoding : xml,
-                       cut, e);
+                       spec, cut, e);
     if (mark != NULL ? l.valid == t->n : is_utf8(t, &l, spec->encoding))
         return true;
     if (mark != NULL || spec->encoding == NULL)
         return refuse_bytes(name, t->p, &l, mark != NULL ? mark->n : 0, e);
-    return convert(t, name, spec->encoding, cut, e);
+    return convert(t, name, spec->encoding, spec, cut, e);
 }
 
 /* ---- the way in */
@@ -332,6 +355,12 @@ static size_t unpacked_limit(const struct text_spec *spec, size_t n)
     return n < most / times ? n * times : most;
 }
 
+static bool unpack_step(void *arg, double share)
+{
+    const struct text_spec *spec = arg;
+    return spec->step(spec->step_arg, share * UNPACKED);
+}
+
 bool text_of_bytes(struct text_file *t, const char *name, const void *p, size_t n,
                    const struct text_spec *spec, struct error *e)
 {
@@ -342,7 +371,9 @@ bool text_of_bytes(struct text_file *t, const char *name, const void *p, size_t 
     *t = (struct text_file){.p = n > 0 ? p : "", .n = n};
     if (packing != PACKING_NONE) {
         size_t n_out;
-        if (!unpack(name, packing, p, n, unpacked_limit(spec, n), &t->own, &n_out, e))
+        const struct unpack_watch watch = {unpack_step, (void *)(uintptr_t)spec};
+        if (!unpack(name, packing, p, n, unpacked_limit(spec, n), spec->step ? &watch : NULL,
+                    &t->own, &n_out, e))
             return false;
         t->p = t->own != NULL ? t->own : "";
         t->n = n_out;

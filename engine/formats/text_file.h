@@ -14,6 +14,10 @@ struct text_spec {        /* strings borrowed */
                              a larger file that is not packed the end is not looked at; 0: all */
     size_t limit;         /* more bytes of text are refused; 0: none but packed data that can be no
                              text (more than 256 times their size and 64 MiB, or 4 GiB) */
+    /* Told while it is unpacked and decoded what share of that is done (of text that is neither:
+     * never); false ends it with ERROR_CANCELLED. NULL: nobody waits. */
+    bool (*step)(void *arg, double share);
+    void *step_arg;
 };
 
 struct text_file {

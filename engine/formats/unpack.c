@@ -5,7 +5,7 @@
 #include <zlib.h>
 
 enum {
-    PIECE = 1 << 30,       /* zlib counts bytes in 32 bits */
+    PIECE = 1 << 22,       /* between two steps; zlib counts bytes in 32 bits */
     XZ_MEMORY = 256 << 20, /* a file may ask for more than there is; xz -9 needs 65 MiB */
     FIRST_ROOM = 1 << 16
 };
@@ -19,6 +19,7 @@ struct packed {
     size_t n, at; /* at: taken so far */
     uint8_t *out;
     size_t n_out, cap, limit;
+    const struct unpack_watch *watch;
     struct error *e;
 };
 
@@ -70,6 +71,13 @@ static bool make_room(struct packed *k)
     return true;
 }
 
+static bool go_on(struct packed *k)
+{
+    if (!k->watch || k->watch->step(k->watch->arg, k->n > 0 ? (double)k->at / (double)k->n : 1))
+        return true;
+    return error_set(k->e, ERROR_CANCELLED, "interrupted");
+}
+
 static size_t piece(size_t n)
 {
     return n < PIECE ? n : PIECE;
@@ -79,7 +87,7 @@ static size_t piece(size_t n)
 static bool inflate_all(struct packed *k, z_stream *z)
 {
     for (;;) {
-        if (!make_room(k))
+        if (!go_on(k) || !make_room(k))
             return false;
         const size_t in = piece(k->n - k->at), room = piece(k->cap - k->n_out);
         z->next_in = (Bytef *)(uintptr_t)(k->p + k->at);
@@ -120,14 +128,14 @@ static bool unpack_gzip(struct packed *k)
 static bool decode_all(struct packed *k, lzma_stream *x)
 {
     for (;;) {
-        if (!make_room(k))
+        if (!go_on(k) || !make_room(k))
             return false;
-        const size_t in = k->n - k->at, room = k->cap - k->n_out;
+        const size_t in = piece(k->n - k->at), room = piece(k->cap - k->n_out);
         x->next_in = k->p + k->at;
         x->avail_in = in;
         x->next_out = k->out + k->n_out;
         x->avail_out = room;
-        const lzma_ret status = lzma_code(x, LZMA_FINISH);
+        const lzma_ret status = lzma_code(x, k->at + in == k->n ? LZMA_FINISH : LZMA_RUN);
         k->at += in - x->avail_in;
         k->n_out += room - x->avail_out;
         switch (status) {
@@ -158,9 +166,10 @@ static bool unpack_xz(struct packed *k)
 }
 
 bool unpack(const char *name, enum packing packing, const void *p, size_t n, size_t limit,
-            char **out, size_t *n_out, struct error *e)
+            const struct unpack_watch *watch, char **out, size_t *n_out, struct error *e)
 {
-    struct packed k = {.name = name, .packing = packing, .p = p, .n = n, .limit = limit, .e = e};
+    struct packed k = {
+        .name = name, .packing = packing, .p = p, .n = n, .limit = limit, .watch = watch, .e = e};
     *out = NULL;
     *n_out = 0;
     if (!(packing == PACKING_XZ ? unpack_xz(&k) : unpack_gzip(&k))) {
