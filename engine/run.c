@@ -396,6 +396,24 @@ struct tensor op_row_stats(struct run *r, struct tensor x, struct tensor z)
     return y;
 }
 
+/* Doubles go as pairs of I32. */
+static struct tensor filled_f64(struct run *r, struct tensor t, const double *host)
+{
+    struct tensor bits = t;
+    bits.cols *= 2, bits.ld *= 2, bits.dtype = DTYPE_I32;
+    filled(r, bits, host);
+    return t;
+}
+
+struct tensor run_sums(struct run *r, int32_t n)
+{
+    double *zero = xcalloc((size_t)n + 1, sizeof *zero);
+    run_ok(r);
+    struct tensor y = filled_f64(r, take(r, 1, n, DTYPE_F64), zero);
+    free(zero);
+    return y;
+}
+
 void op_col_sums(struct run *r, struct tensor y, struct tensor x, double a)
 {
     if (begin(r))
@@ -422,13 +440,11 @@ void run_get_hist(struct run *r, struct hist_host to, const struct hist *h)
 
 void run_put_hist(struct run *r, const struct hist *h, struct hist_host from)
 {
-    struct tensor bits = h->sums; /* doubles go as pairs of I32 */
-    bits.cols *= 2, bits.ld *= 2, bits.dtype = DTYPE_I32;
     if (!run_ok(r))
         return;
     filled(r, h->bins, from.bins);
     filled(r, h->exponent, from.exponent);
-    filled(r, bits, from.sums);
+    filled_f64(r, h->sums, from.sums);
     filled(r, h->range, from.range);
 }
 

@@ -114,7 +114,8 @@ void op_rows_set(struct run *, struct tensor y, struct tensor x, struct tensor r
 void op_rows_add(struct run *, struct tensor y, struct tensor x, struct tensor rows);
 struct tensor op_cols_get(struct run *, struct tensor x, struct tensor cols);
 struct tensor op_copy(struct run *, struct tensor x);
-/* Statistics, F64; no tape records them. y += a·Σ rows. */
+/* Statistics, F64; no tape records them. run_sums: [1, n] zeros, for col_sums: y += a·Σ rows. */
+struct tensor run_sums(struct run *, int32_t n);
 struct tensor op_row_stats(struct run *, struct tensor x, struct tensor z);
 void op_col_sums(struct run *, struct tensor y, struct tensor x, double a);
 /* A histogram of m columns in the arena, its contents undefined (op_hist_clear). */

@@ -37,6 +37,7 @@ struct study {
     struct study_in in;
     const struct dict_spec *spec;
     struct lane_place place;
+    enum { SHIFT_UNKNOWN, SHIFT_NONE, SHIFT_THERE } shift; /* whether b_p is not 0 */
     struct partial *before, *sums; /* of the segments before; of the one that is folded */
 };
 
@@ -85,7 +86,8 @@ struct work {
     struct run *run;
     const struct pass_batch *b;
     struct tensor shift; /* [1, n] b_p */
-    float *x, *rebuilt;  /* [rows, n] */
+    struct tensor sums;  /* [1, n] F64 of x */
+    double *stats;       /* [rows, 2] */
 };
 
 /* b_p is what decodes from nothing. */
@@ -95,12 +97,14 @@ static void find_shift(struct work *w)
     const float zero = 0;
     struct study *s = w->s;
     struct code f = {.sparse = run_put_csr(w->run, 1, none, none, &zero)};
-    float *b = xcalloc((size_t)s->spec->n, sizeof *b);
     w->shift = dict_decode(w->run, s->in.dict, &f);
-    run_get(w->run, b, w->shift);
-    for (int32_t i = 0; i < s->spec->n; i++)
-        w->p->shift |= b[i] != 0;
-    free(b);
+    if (s->shift == SHIFT_UNKNOWN) {
+        double size[2] = {0};
+        run_get_f64(w->run, size, op_row_stats(w->run, w->shift, (struct tensor){0}));
+        if (run_ok(w->run))
+            s->shift = size[0] > 0 ? SHIFT_THERE : SHIFT_NONE;
+    }
+    w->p->shift = s->shift == SHIFT_THERE;
 }
 
 static bool reading_applies(const struct study *s, const struct partial *p, enum reading r)
@@ -145,28 +149,40 @@ static struct tensor rebuild(struct work *w, const struct landed *landed, enum r
     return dict_decode(w->run, s->in.dict, &f);
 }
 
-static void add_rebuilt(struct work *w, enum reading r, struct tensor xhat)
+/* ‖x − x̂‖² of the rows of the text, and the first time ‖x‖². */
+static void add_rebuilt(struct work *w, const struct landed *landed, enum reading r,
+                        struct tensor xhat)
 {
-    int32_t n = w->s->spec->n;
-    run_get(w->run, w->rebuilt, xhat);
-    for (int32_t t = 0; t < w->b->n_rows && run_ok(w->run); t++)
-        for (int32_t i = 0; i < n && w->b->row[t].pos >= 0; i++) {
-            size_t at = (size_t)t * (size_t)n + (size_t)i;
-            double d = (double)w->x[at] - (double)w->rebuilt[at];
-            w->p->sse[r] += d * d;
-        }
+    run_get_f64(w->run, w->stats, op_row_stats(w->run, landed->hook.value, xhat));
+    for (int32_t t = 0; t < w->b->n_rows && run_ok(w->run); t++) {
+        if (w->b->row[t].pos < 0)
+            continue;
+        w->p->sq += r == READ_AS_IS ? w->stats[2 * t] : 0;
+        w->p->sse[r] += w->stats[2 * t + 1];
+    }
 }
 
 static void add_values(struct work *w, struct tensor x)
 {
-    int32_t n = w->s->spec->n;
-    run_get(w->run, w->x, x);
-    for (int32_t t = 0; t < w->b->n_rows && run_ok(w->run); t++)
-        for (int32_t i = 0; i < n && w->b->row[t].pos >= 0; i++) {
-            double v = (double)w->x[(size_t)t * (size_t)n + (size_t)i];
-            w->p->x[i] += v;
-            w->p->sq += v * v;
-        }
+    const int32_t n = w->b->n_rows;
+    int32_t *text = xreallocarray(NULL, (size_t)n, sizeof *text), count = 0;
+    for (int32_t t = 0; t < n; t++)
+        if (w->b->row[t].pos >= 0)
+            text[count++] = t;
+    w->p->tokens += count;
+    if (count > 0)
+        op_col_sums(w->run, w->sums,
+                    count == n ? x : op_rows_get(w->run, x, run_put_ids(w->run, count, 1, text)),
+                    1);
+    free(text);
+}
+
+/* As many zeros. */
+static struct tensor nothing_of(struct run *run, struct tensor x)
+{
+    struct tensor y = op_copy(run, x);
+    op_add(run, y, x, -1.0f);
+    return y;
 }
 
 /* Plain, with the reconstruction, with zeros in place of x. */
@@ -176,10 +192,9 @@ static void add_losses(struct work *w, const struct landed *landed)
     const struct sequences *seq = w->b->seq;
     struct batch batch = sequences_batch(seq);
     struct state end[N_LOSSES] = {[PLAIN] = landed->plain, [SAE] = landed->inserted};
-    float *loss = xcalloc((size_t)seq->n_rows + 1, sizeof *loss),
-          *zeros = xcalloc((size_t)seq->n_rows * (size_t)s->spec->n, sizeof *zeros);
-    lane_land(w->run, &s->place, &batch, &landed->hook,
-              run_put(w->run, seq->n_rows, s->spec->n, zeros), &end[ZERO]);
+    float *loss = xcalloc((size_t)seq->n_rows + 1, sizeof *loss);
+    lane_land(w->run, &s->place, &batch, &landed->hook, nothing_of(w->run, landed->hook.value),
+              &end[ZERO]);
     int32_t n = sequences_losses(seq);
     for (int kind = 0; kind < N_LOSSES && n > 0; kind++) {
         struct arena_mark mark = arena_mark(w->run->arena);
@@ -190,7 +205,6 @@ static void add_losses(struct work *w, const struct landed *landed)
     }
     w->p->n_losses += n;
     free(loss);
-    free(zeros);
 }
 
 static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
@@ -199,21 +213,16 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     struct study *s = w->s;
     struct batch batch = sequences_batch(b->seq);
     struct landed landed;
-    size_t cells = (size_t)b->n_rows * (size_t)s->spec->n;
     w->run = run, w->b = b;
-    w->x = xrealloc(w->x, (cells + 1) * sizeof *w->x);
-    w->rebuilt = xrealloc(w->rebuilt, (cells + 1) * sizeof *w->rebuilt);
-    find_shift(w);
+    w->stats = xreallocarray(w->stats, (size_t)b->n_rows + 1, 2 * sizeof *w->stats);
     lane_front(run, &s->place, &batch, &b->state, LAND_INSERTED, &landed);
-    for (int32_t t = 0; t < b->n_rows; t++)
-        w->p->tokens += b->row[t].pos >= 0;
     add_values(w, landed.hook.value);
     count_active(w, &landed.codes);
-    add_rebuilt(w, READ_AS_IS, landed.xhat);
+    add_rebuilt(w, &landed, READ_AS_IS, landed.xhat);
     for (enum reading r = READ_CENTRE; r < N_READINGS; r++) {
         struct arena_mark mark = arena_mark(run->arena);
         if (reading_applies(s, w->p, r))
-            add_rebuilt(w, r, rebuild(w, &landed, r));
+            add_rebuilt(w, &landed, r, rebuild(w, &landed, r));
         arena_reset(run->arena, mark);
     }
     add_losses(w, &landed);
@@ -232,12 +241,14 @@ static int64_t partial_tokens(const struct partial *p)
 
 static struct partial *proof_chunk(struct study *s, int64_t i, struct run *run)
 {
-    struct work w = {.s = s, .p = partial_new(s)};
+    struct work w = {.s = s, .p = partial_new(s), .run = run};
     int64_t left = s->in.corpus->n_docs - i * PASS_DOCS;
+    w.sums = run_sums(run, s->spec->n);
+    find_shift(&w);
     pass_chunk(run, &s->in, i, take_batch, &w);
+    run_get_f64(run, w.p->x, w.sums);
     w.p->sentences = left < PASS_DOCS ? left : PASS_DOCS;
-    free(w.x);
-    free(w.rebuilt);
+    free(w.stats);
     if (run_ok(run))
         return w.p;
     partial_free(w.p);
@@ -456,6 +467,7 @@ static struct table_set *proof_tables(struct study *s)
 }
 
 const struct study_ops proof_study = {.name = "proof",
+                                      .version = 1,
                                       .open = proof_open,
                                       .free = proof_free,
                                       .n_chunks = proof_chunks,

@@ -20,7 +20,7 @@
 #include "engine/study/param.h"
 #include "engine/text/tokenizer.h"
 
-#define STUDY_VERSION 3 /* counted up when any study's numbers change: part of every cache key */
+#define STUDY_VERSION 3 /* part of every cache key: counted up when the numbers of all change */
 
 struct study_in { /* all borrowed; must outlive the study */
     struct backend *backend;
@@ -40,6 +40,7 @@ struct partial; /* likewise: what one chunk gives */
 
 struct study_ops {
     const char *name;
+    int32_t version; /* counted up when its numbers change: part of its keys, unless it is 0 */
     const struct param *params; /* NULL: none */
     /* False and *e: inputs or parameters make no sense (a unit out of range: found and expected).
      * params has at least the rows of the table. */

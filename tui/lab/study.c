@@ -50,13 +50,15 @@ struct sha256 lab_key(const struct lab *lab, const struct study_call *call)
     json_object_set_new(o, "format", json_integer(FORMAT_OF_KEYS));
     json_object_set_new(o, "engine", json_integer(STUDY_VERSION));
     json_object_set_new(o, "study", json_string(call->ops->name));
+    if (call->ops->version > 0) /* keys of before stay what they were */
+        json_object_set_new(o, "version", json_integer(call->ops->version));
     json_object_set_new(o, "model", json_string(model));
     json_object_set_new(o, "dict", json_string(dict));
     json_object_set_new(o, "tokenizer", json_string(tokenizer));
     json_object_set_new(o, "corpus", json_string(corpus));
     json_object_set_new(o, "hook", json_string(point));
     json_object_set_new(o, "bos", json_boolean(call->in.bos));
-    if (call->in.special) /* keys of before stay what they were */
+    if (call->in.special) /* likewise */
         json_object_set_new(o, "special", json_true());
     json_object_set_new(o, "precision", json_string("f32"));
     json_object_set_new(o, "device", json_string(call->in.backend->name));
