@@ -1,6 +1,7 @@
 #include "tui/service.h"
 #include "engine/base/memory.h"
 #include "engine/base/parallel.h"
+#include "engine/formats/packs.h"
 #include "tui/lab/job_queue.h"
 #include "tui/lab/lab.h"
 #include <errno.h>
@@ -101,8 +102,10 @@ static bool open_all(struct service *s)
     s->status.loading = false;
     s->status.failed = !ok;
     s->status.error = e;
-    if (ok)
+    if (ok) {
         s->workbench = wb;
+        snprintf(s->status.said, sizeof s->status.said, "%s", packs_said(wb->packs));
+    }
     pthread_mutex_unlock(&s->lock);
     if (!ok)
         workbench_free(wb);

@@ -1,6 +1,7 @@
 #include "tui/workbench.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
+#include "engine/base/parallel.h"
 #include "engine/devices.h"
 #include "engine/formats/hf.h"
 #include "tui/packing.h"
@@ -73,6 +74,7 @@ static bool open_device(struct opening *op)
 {
     const struct options *o = op->o;
     const char *dtype = o->dtype ? o->dtype : "auto";
+    parallel_limit(o->threads);
     op->wb->backend = device_open(o->device, o->threads, op->e);
     if (!op->wb->backend)
         return error_prefix(op->e, "--device");

@@ -29,6 +29,13 @@ int thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
     return failed;
 }
 
+static atomic_int limit;
+
+void parallel_limit(int n)
+{
+    atomic_store(&limit, n);
+}
+
 struct loop {
     int64_t n, grain;
     void (*fn)(void *arg, int64_t first, int64_t end);
@@ -49,7 +56,8 @@ void parallel_for(int64_t n, int64_t grain, void (*fn)(void *arg, int64_t first,
 {
     struct loop l = {.n = n, .grain = grain, .fn = fn, .arg = arg};
     const int64_t ranges = (n + grain - 1) / grain;
-    const int most = ranges < parallel_cores() ? (int)ranges : parallel_cores();
+    const int asked = atomic_load(&limit), threads = asked > 0 ? asked : parallel_cores();
+    const int most = ranges < threads ? (int)ranges : threads;
     pthread_t *thread = xcalloc((size_t)most + 1, sizeof *thread);
     int started = 0;
     while (started < most - 1 && thread_start(&thread[started], work, &l) == 0)

@@ -9,6 +9,8 @@
  * order and from several threads; returns when all are done. */
 void parallel_for(int64_t n, int64_t grain, void (*fn)(void *arg, int64_t first, int64_t end),
                   void *arg);
+/* In so many threads at most from now on (--threads); 0: as many as there are cores. */
+void parallel_limit(int n);
 /* fn(arg) in n threads at once, n ≥ 1; returns when all have ended. Meanwhile the calling thread
  * calls `between` (may be NULL) about every 5 ms. Where no thread can be had fn runs in the calling
  * one, once. */

@@ -68,6 +68,8 @@ struct packs {
     bool writing;
     atomic_bool stop;
     atomic_size_t written;
+    int n_aside;
+    char said[400];
 };
 
 struct packs *packs_new(const char *dir, int64_t worth, packs_hash *hash, void *arg)
@@ -174,12 +176,27 @@ static bool is_sound(const struct mapping *m, const struct sha256 *key)
     return memcmp(&edges, &h.edges, sizeof edges) == 0;
 }
 
-static void set_aside(const char *name)
+/* A model has a hundred matrices: their files are told of in one line. */
+static void set_aside(struct packs *p, const char *name)
 {
     char *aside = xasprintf("%s" DAMAGED, name);
     if (rename(name, aside) != 0)
         unlink(name);
+    if (p->n_aside++ == 0)
+        snprintf(p->said, sizeof p->said,
+                 "The packed weights %.280s are damaged: set aside as NAME" DAMAGED ", packed anew",
+                 name);
+    else
+        snprintf(p->said, sizeof p->said,
+                 "%d files of packed weights in %.280s are damaged: set aside as NAME" DAMAGED
+                 ", packed anew",
+                 p->n_aside, p->dir);
     free(aside);
+}
+
+const char *packs_said(const struct packs *p)
+{
+    return p ? p->said : "";
 }
 
 /* When it was used last, to the hour. */
@@ -202,7 +219,7 @@ const void *packs_find(struct packs *p, const char *file, const char *what, size
     }
     if (!is_sound(&map, &key)) {
         mapping_close(&map);
-        set_aside(name);
+        set_aside(p, name);
         free(name);
         return NULL;
     }
@@ -218,7 +235,7 @@ void packs_distrust(struct packs *p, const char *file, const char *what)
     struct sha256 key;
     char *name = name_of(p, file, what, &key);
     if (name)
-        set_aside(name);
+        set_aside(p, name);
     free(name);
 }
 

@@ -4,6 +4,7 @@
 #include "store/store_private.h"
 #include "tests/support/hash_weights.h"
 #include "tests/support/journey.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -601,6 +602,23 @@ static json_t *packed_of(json_t *root)
     return packed;
 }
 
+/* Loses the end of one of the files. */
+static void cut_a_pack(const char *cache)
+{
+    char *folder = NULL, *path = NULL;
+    assert_true(asprintf(&folder, "%s/packed", cache) > 0);
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    for (struct dirent *f; !path && (f = readdir(d));)
+        if (f->d_name[0] != '.' && !strchr(f->d_name, '.'))
+            assert_true(asprintf(&path, "%s/%s", folder, f->d_name) > 0);
+    closedir(d);
+    assert_non_null(path);
+    assert_int_equal(truncate(path, 5000), 0);
+    free(path);
+    free(folder);
+}
+
 static void test_a_large_model_is_packed_once(void **state)
 {
     (void)state;
@@ -650,6 +668,13 @@ static void test_a_large_model_is_packed_once(void **state)
     run_release(&r);
     json_t *root = JSON_OF(&p.how, "cache", "prune", "--days=1");
     assert_int_equal(get_whole(packed_of(root), "files"), 5);
+    cut_a_pack(p.dir);
+    run_glimt(&r, &p.how, "analyze", "Hej verden", "--json", "--neurons=1", "--model", model, NULL);
+    assert_int_equal(r.status, 0);
+    assert_string_equal(r.out, plain.out);
+    assert_non_null(strstr(r.err, "glimt: The packed weights "));
+    assert_non_null(strstr(r.err, " are damaged: set aside as NAME.damaged, packed anew\n"));
+    run_release(&r);
     json_decref(root);
     root = JSON_OF(&p.how, "cache", "prune", "--bytes=200000");
     assert_int_equal(get_whole(packed_of(root), "files"), 0);

@@ -2,6 +2,7 @@
  * without its screen. */
 #include "engine/base/memory.h"
 #include "engine/formats/hf.h"
+#include "engine/formats/packs.h"
 #include "tui/cli/study.h"
 #include "tui/lab/content.h"
 #include <stdlib.h>
@@ -19,6 +20,8 @@ bool cli_open(struct cli *cli, const struct options *o, struct workbench **wb, s
     bool ok = workbench_open(o, loading, &cli->progress, wb, e);
     interrupt_at_once(false);
     progress_clear(&cli->progress);
+    if (ok && !o->quiet && packs_said((*wb)->packs)[0])
+        fprintf(stderr, "glimt: %s\n", packs_said((*wb)->packs));
     return ok;
 }
 

@@ -41,6 +41,41 @@ static void every_index_once(void **state)
     assert_true(parallel_cores() >= 1);
 }
 
+struct threads {
+    pthread_t caller;
+    atomic_int at_once, elsewhere;
+};
+
+static void with_two_others(void *arg, int64_t first, int64_t end)
+{
+    struct threads *t = arg;
+    (void)first, (void)end;
+    atomic_fetch_add(&t->at_once, 1);
+    while (atomic_load(&t->at_once) < 3) /* each in a thread of its own */
+        sched_yield();
+}
+
+static void where(void *arg, int64_t first, int64_t end)
+{
+    struct threads *t = arg;
+    (void)first, (void)end;
+    if (!pthread_equal(pthread_self(), t->caller))
+        atomic_fetch_add(&t->elsewhere, 1);
+}
+
+static void so_many_threads_as_asked(void **state)
+{
+    (void)state;
+    struct threads t = {.caller = pthread_self()};
+    parallel_limit(3);
+    parallel_for(3, 1, with_two_others, &t);
+    assert_int_equal(t.at_once, 3);
+    parallel_limit(1);
+    parallel_for(100, 1, where, &t);
+    assert_int_equal(t.elsewhere, 0);
+    parallel_limit(0);
+}
+
 struct together {
     atomic_int started, between;
 };
@@ -98,8 +133,8 @@ static void no_signals_there(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_index_once),
-                                       cmocka_unit_test(beside_the_caller),
-                                       cmocka_unit_test(no_signals_there)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_index_once), cmocka_unit_test(so_many_threads_as_asked),
+        cmocka_unit_test(beside_the_caller), cmocka_unit_test(no_signals_there)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,8 +207,11 @@ static void what_does_not_fit_is_set_aside_and_made_anew(void **state)
     keep(p, "panels", bytes, N);
     assert_found(p, "panels", bytes, N);
     struct packs *packs = begin(p);
+    assert_string_equal(packs_said(packs), "");
     packs_distrust(packs, p->weights, "panels");
+    assert_non_null(strstr(packs_said(packs), "are damaged: set aside as NAME.damaged, packed"));
     packs_free(packs);
+    assert_string_equal(packs_said(NULL), "");
     assert_found(p, "panels", NULL, 0);
 }
 
