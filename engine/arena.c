@@ -14,17 +14,17 @@ struct arena_block {
 };
 
 struct arena {
-    struct backend *backend;
+    struct queue *queue;
     struct arena_block *block;
     size_t n_blocks, cap;
     size_t at, used; /* the block being filled and how far */
     size_t held;
 };
 
-struct arena *arena_new(struct backend *b)
+struct arena *arena_new(struct queue *q)
 {
     struct arena *a = xcalloc(1, sizeof *a);
-    a->backend = b;
+    a->queue = q;
     return a;
 }
 
@@ -33,7 +33,7 @@ void arena_free(struct arena *a)
     if (a == NULL)
         return;
     for (size_t i = 0; i < a->n_blocks; i++)
-        device_buf_free(a->backend, a->block[i].buf);
+        device_buf_free(a->queue, a->block[i].buf);
     free(a->block);
     free(a);
 }
@@ -71,7 +71,7 @@ static bool bring_block(struct arena *a, size_t i, size_t n, struct error *e)
         }
     size_t size = a->held < MIN_BLOCK ? MIN_BLOCK : a->held < MAX_BLOCK ? a->held : MAX_BLOCK;
     size = size > n ? size : n;
-    struct buf *buf = device_alloc(a->backend, size, e);
+    struct buf *buf = device_alloc(a->queue, size, e);
     if (buf == NULL)
         return false;
     a->block = grow(a->block, &a->cap, a->n_blocks + 1, sizeof *a->block);

@@ -3,11 +3,21 @@
  *
  * Activations are matrices [rows, cols] of caps.real, row-major with leading dimension `ld`
  * (elements).
- * Operations are queued in order and may be asynchronous; `get` and `sync` wait. An operation that
- * fails remembers the first error in the device
- * (`status`); after that operations do nothing. Calls come from one thread at a time.
- * Weights are opaque, packed once for their product; what is only gathered by row stays in the
- * file's dtype. */
+ *
+ * Operations go into a queue, are done in its order, and may be asynchronous. What goes wrong with
+ * one is the queue's error, the first one: from then on the queue's operations do nothing, until
+ * queue_status has told it. Queues know nothing of each other: live work has one and jobs another,
+ * so that neither finds the other's error; what one needs of another it waits for (queue_wait).
+ * Calls come from one thread at a time.
+ *
+ * Lifetimes. Host memory that an operation reads (the source of put; of struct seqs, struct select
+ * and the like the structs and all arrays) may go when the call returns. Host memory that fetch
+ * writes must stay until the queue is waited for. Buffers, keys and values belong to the queue that
+ * they were made on: freeing one behind queued operations is safe, they still find it. Before
+ * another queue reads them it waits, and they go when it has no more work with them.
+ * Weights are the backend's: complete when the call returns, read by every queue.
+ * They are opaque, packed once for their product; what is only gathered by row stays in the file's
+ * dtype. */
 #ifndef GLIMT_ENGINE_BACKEND_H
 #define GLIMT_ENGINE_BACKEND_H
 #include "engine/base/error.h"
@@ -15,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BACKEND_ABI 2
+#define BACKEND_ABI 3
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_F64 };
 static inline size_t dtype_size(enum dtype t)
@@ -27,6 +37,17 @@ struct backend;
 struct buf;    /* device memory */
 struct weight; /* [out, in], packed */
 struct kv;     /* keys and values of one sequence, all layers */
+
+enum queue_kind {
+    QUEUE_LIVE, /* of what somebody waits for: first where there is a choice */
+    QUEUE_JOB,
+    QUEUE_LOAD, /* of what comes with weights */
+};
+struct queue { /* the beginning of what a device makes; read only */
+    struct backend *backend;
+    enum queue_kind kind;
+    struct error err; /* as far as it is known: queue_status */
+};
 
 struct tensor { /* a view; owns nothing. buf NULL: absent */
     struct buf *buf;
@@ -150,6 +171,14 @@ struct backend_caps {
                              the same layout can take; NULL: weights are packed each time */
     enum dtype real;      /* of activations: F32; F64 on the device that others are compared with */
     int32_t rows_per_job; /* sub-batch that keeps one operation under about 10 ms */
+    int32_t chunk_docs;   /* documents that a study's chunk is best made of */
+    bool backward;        /* the entries from linear_dx on are there; false: they are NULL */
+};
+
+struct adam { /* Kingma, Ba 2015; decay of weights apart from the gradient: Loshchilov, Hutter 2019
+               */
+    float rate, beta1, beta2, eps, decay;
+    int32_t step; /* from 1 */
 };
 
 struct backend {
@@ -158,18 +187,29 @@ struct backend {
     struct backend_caps caps;
 
     void (*free)(struct backend *);
-    /* false and *e filled if any operation since the last call failed; clears it. */
-    bool (*status)(struct backend *, struct error *e);
-    void (*sync)(struct backend *);
+
+    /* ---- queues. queue_free (NULL: nothing) waits for what is queued; all that was made on it
+     * must have been freed. */
+    struct queue *(*queue_new)(struct backend *, enum queue_kind, struct error *e);
+    void (*queue_free)(struct queue *);
+    /* False and *e filled if any operation queued since the last call failed; clears it. */
+    bool (*queue_status)(struct queue *, struct error *e);
+    void (*queue_sync)(struct queue *); /* all is done, and what was fetched is there */
+    /* What has been queued so far; and whether any of that may be unfinished. Never blocks. Once
+     * it is false, what was fetched before the mark is there. */
+    uint64_t (*queue_mark)(struct queue *);
+    bool (*queue_pending)(struct queue *, uint64_t mark);
+    /* What is queued from now on begins when `other`, of the same backend, has reached the mark. */
+    void (*queue_wait)(struct queue *, struct queue *other, uint64_t mark);
 
     /* ---- memory. alloc: NULL and *e when there is none; contents undefined, 64-byte aligned. */
-    struct buf *(*alloc)(struct backend *, size_t n, struct error *e);
-    void (*buf_free)(struct backend *, struct buf *);
+    struct buf *(*alloc)(struct queue *, size_t n, struct error *e);
+    void (*buf_free)(struct queue *, struct buf *);
     /* Host memory: rows × cols, contiguous, of floats (whatever caps.real is) or of I32. */
-    void (*put)(struct backend *, struct tensor dst, const void *src);
-    void (*get)(struct backend *, void *dst, struct tensor src);
+    void (*put)(struct queue *, struct tensor dst, const void *src);
+    void (*fetch)(struct queue *, void *dst, struct tensor src);
     /* The same as doubles, of caps.real or F64. */
-    void (*get_f64)(struct backend *, double *dst, struct tensor src);
+    void (*fetch_f64)(struct queue *, double *dst, struct tensor src);
 
     /* ---- weights. With USE_ROWS the CPU borrows the source's data, which must outlive the weight
      * (a mapping); with USE_PRODUCT alone all of the source may go after the call. What is packed
@@ -190,95 +230,154 @@ struct backend {
 
     /* ---- keys and values: `cap` positions of `n_layers` layers (layers first_layer …), `width` =
      * n_kv_heads × head_dim */
-    struct kv *(*kv_new)(struct backend *, int32_t first_layer, int32_t n_layers, int32_t width,
+    struct kv *(*kv_new)(struct queue *, int32_t first_layer, int32_t n_layers, int32_t width,
                          int32_t cap, struct error *e);
-    void (*kv_free)(struct backend *, struct kv *);
+    void (*kv_free)(struct queue *, struct kv *);
 
     /* ---- operations. Shapes: x [T, in], y [T, out]; y and x do not overlap unless said. */
     /* y = x·Wᵀ + bias (bias [1, out] or absent), then the epilogue. */
-    void (*linear)(struct backend *, struct tensor y, struct tensor x, const struct weight *,
+    void (*linear)(struct queue *, struct tensor y, struct tensor x, const struct weight *,
                    struct tensor bias, enum epilogue);
     /* y[t] = W[ids[t]], rows of W as f32; ids [T, 1] I32. A row that is not finite is an error that
      * names it, here and in `decode`. */
-    void (*weight_rows)(struct backend *, struct tensor y, const struct weight *,
-                        struct tensor ids);
+    void (*weight_rows)(struct queue *, struct tensor y, const struct weight *, struct tensor ids);
     /* Over each row, by kind: gamma ⊙ (what the kind makes of x) + beta; gamma, beta [1, n] or
      * absent. y may be x. scale_out [T, 1] (or absent) ← the rows' s; scale_in [T, 1], where it is
      * there, stands in for s (a frozen norm). A row that is not finite, or whose sum of squares
      * overflows, is an error. */
-    void (*norm)(struct backend *, struct tensor y, struct tensor x, struct tensor gamma,
+    void (*norm)(struct queue *, struct tensor y, struct tensor x, struct tensor gamma,
                  struct tensor beta, float eps, enum norm_kind, struct tensor scale_out,
                  struct tensor scale_in);
     /* y = f(x), or f(x) ⊙ mul where mul is there; y may be x or mul. */
-    void (*act)(struct backend *, struct tensor y, struct tensor x, struct tensor mul,
+    void (*act)(struct queue *, struct tensor y, struct tensor x, struct tensor mul,
                 enum activation);
     /* Causal attention. Q, y [T, n_heads·head_dim], K, V [T, n_kv_heads·head_dim], head by head;
      * rotates Q and K on the way, appends K and V to the sequence's kv at its past. Position of a
      * row: past + its index. */
-    void (*attn)(struct backend *, struct tensor y, struct tensor Q, struct tensor K,
-                 struct tensor V, const struct attn_shape *, int32_t layer, const struct seqs *);
+    void (*attn)(struct queue *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
+                 const struct attn_shape *, int32_t layer, const struct seqs *);
     /* loss[t] = logsumexp z − z[target[t]], logits z = h[t]·Uᵀ or, with a soft_cap that is not 0,
      * cap·tanh(h[t]·Uᵀ/cap); target [T, 1] I32, −1: loss NaN; h already normalised. Columns of U at
      * and beyond n_vocab (padding) stay in the sum, as in the reference. loss [T, 1]. */
-    void (*xent)(struct backend *, struct tensor loss, struct tensor h, const struct weight *U,
+    void (*xent)(struct queue *, struct tensor loss, struct tensor h, const struct weight *U,
                  struct tensor target, float soft_cap);
     /* The n most likely next tokens of each row, best first: ids [T, n] I32, logp [T, n] (natural
      * log); logits as in xent. */
-    void (*topn)(struct backend *, struct tensor ids, struct tensor logp, struct tensor h,
+    void (*topn)(struct queue *, struct tensor ids, struct tensor logp, struct tensor h,
                  const struct weight *U, float soft_cap);
     /* Rows first … first + T − 1 of f from pre [T, m]; start[first] is there already (start[0] is
      * set to 0). Bounded kinds need room for k a row. The others write as many whole rows as there
      * is room for, and every start, so that start[first + T] beyond the capacity asks for as much.
      * A value that is no finite number is an error that names its column: of what is selected under
      * TOPK and ABSTOPK, of all of pre under the others. */
-    void (*select)(struct backend *, struct csr *f, int32_t first, struct tensor pre,
+    void (*select)(struct queue *, struct csr *f, int32_t first, struct tensor pre,
                    const struct select *);
     /* y[t] = bias + Σ_i vals[i]·W[ids[i]] over the entries of row t, in their order (W rows [m,
      * n]).
      */
-    void (*decode)(struct backend *, struct tensor y, const struct csr *, const struct weight *W,
+    void (*decode)(struct queue *, struct tensor y, const struct csr *, const struct weight *W,
                    struct tensor bias);
     /* y[t, j] = the value of ids[j] in row t, or 0; y [T, J], ids [J, 1]. */
-    void (*csr_get)(struct backend *, struct tensor y, const struct csr *, struct tensor ids);
+    void (*csr_get)(struct queue *, struct tensor y, const struct csr *, struct tensor ids);
     /* y[t, j] = x[t]·W[ids[j]] + bias[ids[j]]: a product with few rows of W (USE_ROWS). y [T, J],
      * ids [J, 1], bias [1, m] or absent. */
-    void (*dot_rows)(struct backend *, struct tensor y, struct tensor x, const struct weight *W,
+    void (*dot_rows)(struct queue *, struct tensor y, struct tensor x, const struct weight *W,
                      struct tensor ids, struct tensor bias);
     /* c[t, j] = what `mode[j]` with value[j] changes in f[t, j]; c may be f. c, f [T, J]; value
      * [1, J]; mode [1, J] I32 of enum unit_mode. */
-    void (*unit_change)(struct backend *, struct tensor c, struct tensor f, struct tensor value,
+    void (*unit_change)(struct queue *, struct tensor c, struct tensor f, struct tensor value,
                         struct tensor mode);
     /* y += a·x, same shape; a row vector x [1, n] is added to every row. */
-    void (*add)(struct backend *, struct tensor y, struct tensor x, float a);
+    void (*add)(struct queue *, struct tensor y, struct tensor x, float a);
     /* y += C·U: C [T, J], U [J, n], J small (units fixed by sliders). */
-    void (*add_outer)(struct backend *, struct tensor y, struct tensor C, struct tensor U);
+    void (*add_outer)(struct queue *, struct tensor y, struct tensor C, struct tensor U);
     /* y[i] = x[rows[i]], y[rows[i]] = x[i], y[rows[i]] += x[i] (one after the other where a row is
      * named twice); y[t, j] = x[t, cols[j]]; rows, cols [R, 1] I32. copy: same shape. */
-    void (*rows_get)(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
-    void (*rows_set)(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
-    void (*rows_add)(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
-    void (*cols_get)(struct backend *, struct tensor y, struct tensor x, struct tensor cols);
-    void (*copy)(struct backend *, struct tensor y, struct tensor x);
+    void (*rows_get)(struct queue *, struct tensor y, struct tensor x, struct tensor rows);
+    void (*rows_set)(struct queue *, struct tensor y, struct tensor x, struct tensor rows);
+    void (*rows_add)(struct queue *, struct tensor y, struct tensor x, struct tensor rows);
+    void (*cols_get)(struct queue *, struct tensor y, struct tensor x, struct tensor cols);
+    void (*copy)(struct queue *, struct tensor y, struct tensor x);
     /* Sums in double, y of F64, x of caps.real or F64. row_stats: y[t] = ‖x[t]‖², ‖x[t] − z[t]‖² (0
      * where z is absent), y [T, 2]. col_sums: y += a·Σ_t x[t], y [1, n]. */
-    void (*row_stats)(struct backend *, struct tensor y, struct tensor x, struct tensor z);
-    void (*col_sums)(struct backend *, struct tensor y, struct tensor x, double a);
+    void (*row_stats)(struct queue *, struct tensor y, struct tensor x, struct tensor z);
+    void (*col_sums)(struct queue *, struct tensor y, struct tensor x, double a);
     /* Adds the rows of pre [T, m], each to its class; cls [T, 1] I32, −1: not counted. Sums run in
      * the order of the rows. A counted value that is no finite number is an error that names its
      * column, after which the histogram is good for nothing but hist_clear. */
-    void (*hist)(struct backend *, const struct hist *, struct tensor pre, struct tensor cls);
+    void (*hist)(struct queue *, const struct hist *, struct tensor pre, struct tensor cls);
     /* Adds `from`, of as many columns and classes, and empties it. */
-    void (*hist_move)(struct backend *, const struct hist *to, const struct hist *from);
-    void (*hist_clear)(struct backend *, const struct hist *); /* whatever it held */
+    void (*hist_move)(struct queue *, const struct hist *to, const struct hist *from);
+    void (*hist_clear)(struct queue *, const struct hist *); /* whatever it held */
+
+    /* ---- backward: d… are gradients of what the name says, shaped like it; they are added to, and
+     * one that is absent is not computed. Inputs are the forward's. Gradients of rows_get are
+     * rows_add, of rows_set and rows_add rows_get, of weight_rows rows_add; of unit_change
+     * unit_change with (SCALE, 0) for FIX and ZERO, (SCALE, v) for SCALE, (SCALE, 1) for ADD. */
+    /* dx += dy·W. */
+    void (*linear_dx)(struct queue *, struct tensor dx, struct tensor dy, const struct weight *W);
+    /* dW += dyᵀ·x [out, in], dbias += Σ_t dy[t] [1, out]. */
+    void (*linear_dw)(struct queue *, struct tensor dW, struct tensor dbias, struct tensor dy,
+                      struct tensor x);
+    /* With g = gamma ⊙ dy, s = scale [T, 1] (scale_out, or what was frozen), m = mean x (RMS: 0)
+     * and z = s·(x − m): dx += s·(g − mean g [not RMS] − z·mean (g ⊙ z) [not frozen]); CENTRE: dx
+     * += g − mean g, scale absent. dgamma += Σ_t dy ⊙ z, dbeta += Σ_t dy; both [1, n]. */
+    void (*norm_bwd)(struct queue *, struct tensor dx, struct tensor dgamma, struct tensor dbeta,
+                     struct tensor dy, struct tensor x, struct tensor gamma, enum norm_kind,
+                     struct tensor scale, bool frozen);
+    /* dx += dy ⊙ mul ⊙ f′(x), dmul += dy ⊙ f(x); mul absent: 1. */
+    void (*act_bwd)(struct queue *, struct tensor dx, struct tensor dmul, struct tensor dy,
+                    struct tensor x, struct tensor mul, enum activation);
+    /* Of whole sequences (past 0, no kv); Q, K, V before they are rotated, as in attn, and their
+     * gradients too. With p the softmax of the scores s: dV += pᵀ·dy, ds = p ⊙ (dy·Vᵀ − Σ_j p_j
+     * (dy·Vᵀ)_j), times 1 − (s/cap)² where scores are capped, dQ += scale·ds·K, dK += scale·dsᵀ·Q,
+     * turned back; heads that share keys add up. */
+    void (*attn_bwd)(struct queue *, struct tensor dQ, struct tensor dK, struct tensor dV,
+                     struct tensor dy, struct tensor Q, struct tensor K, struct tensor V,
+                     const struct attn_shape *, const struct seqs *);
+    /* dz[t] = dloss[t]·(softmax z − onehot target[t]), times 1 − (z/cap)² where logits are capped;
+     * 0 where target is −1. dh += dz·U; dU += dzᵀ·h [out, in]. */
+    void (*xent_bwd)(struct queue *, struct tensor dh, struct tensor dU, struct tensor dloss,
+                     struct tensor h, const struct weight *U, struct tensor target, float soft_cap);
+    /* Codes: gradients of vals are [capacity, 1], entry by entry.
+     * decode: dvals[i] += dy[t]·W[ids[i]], dW[ids[i]] += vals[i]·dy[t] [m, n], dbias += Σ_t dy[t].
+     */
+    void (*decode_bwd)(struct queue *, struct tensor dvals, struct tensor dW, struct tensor dbias,
+                       struct tensor dy, const struct csr *, const struct weight *W);
+    /* csr_get: dvals[i] += dy[t, j] where ids[j] is the entry's. */
+    void (*csr_bwd)(struct queue *, struct tensor dvals, struct tensor dy, const struct csr *,
+                    struct tensor ids);
+    /* select of rows first …: dpre[t, ids[i]] += dvals[i], times scale[ids[i]] under GATED; what
+     * was not selected, or was at 0, has none, and thresholds have none. */
+    void (*select_bwd)(struct queue *, struct tensor dpre, struct tensor dvals, const struct csr *,
+                       int32_t first, const struct select *);
+    /* dot_rows: dx[t] += Σ_j dy[t, j]·W[ids[j]], dW[ids[j]] += Σ_t dy[t, j]·x[t] [out, in],
+     * dbias[ids[j]] += Σ_t dy[t, j] [1, out]. */
+    void (*dot_rows_bwd)(struct queue *, struct tensor dx, struct tensor dW, struct tensor dbias,
+                         struct tensor dy, struct tensor x, const struct weight *W,
+                         struct tensor ids);
+    /* add_outer: dC += dy·Uᵀ, dU += Cᵀ·dy. */
+    void (*outer_bwd)(struct queue *, struct tensor dC, struct tensor dU, struct tensor dy,
+                      struct tensor C, struct tensor U);
+    /* y[t, cols[j]] += x[t, j]: of cols_get. */
+    void (*cols_add)(struct queue *, struct tensor y, struct tensor x, struct tensor cols);
+    /* m = β₁·m + (1 − β₁)·g, v = β₂·v + (1 − β₂)·g²; w −= rate·(m / (1 − β₁^step) / (√(v / (1 −
+     * β₂^step)) + eps) + decay·w). All of one shape. */
+    void (*adam)(struct queue *, struct tensor w, struct tensor m, struct tensor v, struct tensor g,
+                 const struct adam *);
+    /* A weight's values become those of w [out, in], rounded to its dtype, in all its uses; it must
+     * have been made of data that is its own (USE_PRODUCT alone). */
+    void (*weight_set)(struct queue *, struct weight *, struct tensor w);
 };
 
-/* f32 vector or any host matrix as a tensor of its own buffer: owner frees t.buf with buf_free. */
-static inline struct tensor tensor_new(struct backend *b, int32_t rows, int32_t cols,
-                                       enum dtype type, struct error *e)
+/* f32 vector or any host matrix as a tensor of its own buffer: the owner frees t.buf with buf_free.
+ */
+static inline struct tensor tensor_new(struct queue *q, int32_t rows, int32_t cols, enum dtype type,
+                                       struct error *e)
 {
     struct tensor t = {0};
-    t.buf = b->alloc(
-        b, (size_t)(rows > 0 ? rows : 1) * (size_t)(cols > 0 ? cols : 1) * dtype_size(type), e);
+    t.buf = q->backend->alloc(
+        q, (size_t)(rows > 0 ? rows : 1) * (size_t)(cols > 0 ? cols : 1) * dtype_size(type), e);
     t.rows = rows, t.cols = cols, t.ld = cols, t.dtype = type;
     return t;
 }
@@ -294,4 +393,11 @@ static inline struct tensor tensor_cols(struct tensor t, int32_t first, int32_t 
     t.cols = n;
     return t;
 }
+
+/* ---- what a plugin exports, found by these names (engine/devices.c) */
+#define BACKEND_EXPORT __attribute__((visibility("default")))
+BACKEND_EXPORT uint32_t glimt_backend_abi(void); /* BACKEND_ABI of its build */
+/* How well device `ordinal` would serve; 0: it can't, and why. */
+BACKEND_EXPORT int glimt_backend_score(int ordinal, char *why, size_t n);
+BACKEND_EXPORT struct backend *glimt_backend_new(int ordinal, struct error *);
 #endif

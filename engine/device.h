@@ -5,30 +5,68 @@
 #define GLIMT_ENGINE_DEVICE_H
 #include "engine/backend.h"
 
-static inline bool device_status(struct backend *b, struct error *e)
+static inline struct queue *device_queue(struct backend *b, enum queue_kind kind, struct error *e)
 {
-    return b->status(b, e);
+    return b->queue_new(b, kind, e);
 }
-static inline void device_sync(struct backend *b)
+static inline void device_queue_free(struct queue *q) /* NULL: nothing */
 {
-    b->sync(b);
+    if (q)
+        q->backend->queue_free(q);
+}
+static inline bool device_status(struct queue *q, struct error *e)
+{
+    return q->backend->queue_status(q, e);
+}
+static inline void device_sync(struct queue *q)
+{
+    q->backend->queue_sync(q);
+}
+/* Waits for all that is queued; false and *e when something of it failed. */
+static inline bool device_well(struct queue *q, struct error *e)
+{
+    device_sync(q);
+    return device_status(q, e);
+}
+static inline uint64_t device_mark(struct queue *q)
+{
+    return q->backend->queue_mark(q);
+}
+static inline bool device_pending(struct queue *q, uint64_t mark)
+{
+    return q->backend->queue_pending(q, mark);
+}
+static inline void device_wait(struct queue *q, struct queue *other, uint64_t mark)
+{
+    q->backend->queue_wait(q, other, mark);
 }
 
-static inline struct buf *device_alloc(struct backend *b, size_t n, struct error *e)
+static inline struct buf *device_alloc(struct queue *q, size_t n, struct error *e)
 {
-    return b->alloc(b, n, e);
+    return q->backend->alloc(q, n, e);
 }
-static inline void device_buf_free(struct backend *b, struct buf *buf)
+static inline void device_buf_free(struct queue *q, struct buf *buf)
 {
-    b->buf_free(b, buf);
+    q->backend->buf_free(q, buf);
 }
-static inline void device_put(struct backend *b, struct tensor dst, const void *src)
+static inline void device_put(struct queue *q, struct tensor dst, const void *src)
 {
-    b->put(b, dst, src);
+    q->backend->put(q, dst, src);
 }
-static inline void device_copy(struct backend *b, struct tensor y, struct tensor x)
+/* fetch, and waits: dst is filled when it returns, unless the queue has failed. */
+static inline void device_get(struct queue *q, void *dst, struct tensor src)
 {
-    b->copy(b, y, x);
+    q->backend->fetch(q, dst, src);
+    q->backend->queue_sync(q);
+}
+static inline void device_get_f64(struct queue *q, double *dst, struct tensor src)
+{
+    q->backend->fetch_f64(q, dst, src);
+    q->backend->queue_sync(q);
+}
+static inline void device_copy(struct queue *q, struct tensor y, struct tensor x)
+{
+    q->backend->copy(q, y, x);
 }
 
 static inline struct weight *device_weight_new(struct backend *b, const struct weight_source *src,
@@ -55,19 +93,19 @@ static inline size_t device_weight_bytes(const struct backend *b, const struct w
 {
     return b->weight_bytes(w);
 }
-static inline void device_linear(struct backend *b, struct tensor y, struct tensor x,
+static inline void device_linear(struct queue *q, struct tensor y, struct tensor x,
                                  const struct weight *w, struct tensor bias, enum epilogue epilogue)
 {
-    b->linear(b, y, x, w, bias, epilogue);
+    q->backend->linear(q, y, x, w, bias, epilogue);
 }
 
-static inline struct kv *device_kv_new(struct backend *b, int32_t first_layer, int32_t n_layers,
+static inline struct kv *device_kv_new(struct queue *q, int32_t first_layer, int32_t n_layers,
                                        int32_t width, int32_t cap, struct error *e)
 {
-    return b->kv_new(b, first_layer, n_layers, width, cap, e);
+    return q->backend->kv_new(q, first_layer, n_layers, width, cap, e);
 }
-static inline void device_kv_free(struct backend *b, struct kv *kv)
+static inline void device_kv_free(struct queue *q, struct kv *kv)
 {
-    b->kv_free(b, kv);
+    q->backend->kv_free(q, kv);
 }
 #endif

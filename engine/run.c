@@ -2,10 +2,12 @@
 #include "engine/run.h"
 #include "engine/arena.h"
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/tape.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 bool run_ok(struct run *r)
 {
@@ -13,7 +15,7 @@ bool run_ok(struct run *r)
         return false;
     if (r->cancel && atomic_load_explicit(r->cancel, memory_order_relaxed))
         return error_set(&r->err, ERROR_CANCELLED, "cancelled");
-    return r->backend->status(r->backend, &r->err);
+    return device_status(r->queue, &r->err);
 }
 
 bool run_name(struct run *r, bool before, const char *format, ...)
@@ -30,15 +32,24 @@ bool run_name(struct run *r, bool before, const char *format, ...)
     return error_prefix(&r->err, "%s", name);
 }
 
-/* Looks before the poll too: a live request on the same device must not find this run's error. */
 static bool begin(struct run *r)
 {
-    if (!run_ok(r))
-        return false;
-    if (r->poll == NULL)
-        return true;
-    r->poll(r->poll_arg);
+    if (r->poll && !error_is_set(&r->err))
+        r->poll(r->poll_arg);
     return run_ok(r);
+}
+
+/* Until what was fetched is there; a live request gets in meanwhile. */
+static void wait(struct run *r)
+{
+    const struct timespec nap = {.tv_nsec = 50000};
+    if (r->poll)
+        for (uint64_t mark = device_mark(r->queue); device_pending(r->queue, mark);) {
+            r->poll(r->poll_arg);
+            nanosleep(&nap, NULL);
+        }
+    device_sync(r->queue);
+    run_ok(r);
 }
 
 static struct tensor take(struct run *r, int32_t rows, int32_t cols, enum dtype type)
@@ -57,7 +68,7 @@ static struct tensor take(struct run *r, int32_t rows, int32_t cols, enum dtype 
 
 static enum dtype real(const struct run *r)
 {
-    return r->backend->caps.real;
+    return r->queue->backend->caps.real;
 }
 
 struct tensor run_tensor(struct run *r, int32_t rows, int32_t cols)
@@ -75,7 +86,7 @@ struct tensor run_ids(struct run *r, int32_t rows, int32_t cols)
 static struct tensor filled(struct run *r, struct tensor t, const void *host)
 {
     if (t.buf)
-        r->backend->put(r->backend, t, host);
+        r->queue->backend->put(r->queue, t, host);
     return t;
 }
 
@@ -93,8 +104,8 @@ void run_get(struct run *r, void *host, struct tensor t)
 {
     if (!run_ok(r))
         return;
-    r->backend->get(r->backend, host, t);
-    run_ok(r);
+    r->queue->backend->fetch(r->queue, host, t);
+    wait(r);
 }
 
 /* ---- codes */
@@ -129,11 +140,12 @@ bool run_get_csr(struct run *r, struct csr_host *to, const struct csr *f)
     run_get(r, to->start, f->start);
     if (!run_ok(r))
         return false;
-    int32_t n = to->start[f->n_rows];
+    const int32_t n = to->start[f->n_rows];
     to->ids = grow(to->ids, &to->cap_ids, (size_t)n + 1, sizeof *to->ids);
     to->vals = grow(to->vals, &to->cap_vals, (size_t)n + 1, sizeof *to->vals);
-    run_get(r, to->ids, tensor_rows(f->ids, 0, n));
-    run_get(r, to->vals, tensor_rows(f->vals, 0, n));
+    r->queue->backend->fetch(r->queue, to->ids, tensor_rows(f->ids, 0, n));
+    r->queue->backend->fetch(r->queue, to->vals, tensor_rows(f->vals, 0, n));
+    wait(r);
     if (!run_ok(r))
         return false;
     to->n_rows = f->n_rows;
@@ -152,8 +164,8 @@ void run_get_f64(struct run *r, double *host, struct tensor t)
 {
     if (!run_ok(r))
         return;
-    r->backend->get_f64(r->backend, host, t);
-    run_ok(r);
+    r->queue->backend->fetch_f64(r->queue, host, t);
+    wait(r);
 }
 
 static void record(struct run *r, struct op_record op)
@@ -187,7 +199,7 @@ struct tensor op_linear(struct run *r, struct tensor x, const struct linear *l, 
         return op_act(r, op_linear(r, x, l, EPILOGUE_NONE), absent, act_of(e));
     if (!begin_into(r, &y, x.rows, l->out, real(r)))
         return y;
-    r->backend->linear(r->backend, y, x, l->w, l->bias, e);
+    r->queue->backend->linear(r->queue, y, x, l->w, l->bias, e);
     record(r, (struct op_record){.kind = OP_LINEAR, .out = y, .in = {x, l->bias}, .w = l->w});
     return y;
 }
@@ -196,7 +208,7 @@ void op_linear_add(struct run *r, struct tensor y, struct tensor x, const struct
 {
     if (!begin(r))
         return;
-    r->backend->linear(r->backend, y, x, l->w, l->bias, EPILOGUE_ADD);
+    r->queue->backend->linear(r->queue, y, x, l->w, l->bias, EPILOGUE_ADD);
     record(r, (struct op_record){.kind = OP_LINEAR,
                                  .out = y,
                                  .in = {x, l->bias},
@@ -210,7 +222,7 @@ struct tensor op_linear_mul(struct run *r, struct tensor up, struct tensor x,
     if (r->tape)
         return op_act(r, op_linear(r, x, l, EPILOGUE_NONE), up, act_of(e));
     if (begin(r))
-        r->backend->linear(r->backend, up, x, l->w, l->bias, e);
+        r->queue->backend->linear(r->queue, up, x, l->w, l->bias, e);
     return up;
 }
 
@@ -221,7 +233,7 @@ struct tensor op_norm(struct run *r, struct tensor x, const struct norm *n, stru
         return y;
     if (r->tape && !frozen.buf && !(scale = take(r, x.rows, 1, real(r))).buf)
         return y;
-    r->backend->norm(r->backend, y, x, n->gamma, n->beta, n->eps, n->kind, scale, frozen);
+    r->queue->backend->norm(r->queue, y, x, n->gamma, n->beta, n->eps, n->kind, scale, frozen);
     record(r, (struct op_record){.kind = OP_NORM,
                                  .out = y,
                                  .in = {x, n->gamma, n->beta, frozen.buf ? frozen : scale},
@@ -234,7 +246,7 @@ struct tensor op_act(struct run *r, struct tensor x, struct tensor mul, enum act
     struct tensor y;
     if (!begin_into(r, &y, x.rows, x.cols, real(r)))
         return y;
-    r->backend->act(r->backend, y, x, mul, act);
+    r->queue->backend->act(r->queue, y, x, mul, act);
     record(r, (struct op_record){.kind = OP_ACT, .out = y, .in = {x, mul}, .p.act = act});
     return y;
 }
@@ -258,7 +270,7 @@ struct tensor op_attn(struct run *r, struct tensor Q, struct tensor K, struct te
         return y;
     if (!tape_takes(r, s, layer))
         return (struct tensor){.rows = y.rows, .cols = y.cols, .ld = y.ld};
-    r->backend->attn(r->backend, y, Q, K, V, shape, layer, s);
+    r->queue->backend->attn(r->queue, y, Q, K, V, shape, layer, s);
     if (r->tape) {
         struct op_record op = {.kind = OP_ATTN, .out = y, .in = {Q, K, V}};
         op.p.attn.shape = *shape, op.p.attn.layer = layer, op.p.attn.n_seqs = s->n;
@@ -271,9 +283,9 @@ struct tensor op_attn(struct run *r, struct tensor Q, struct tensor K, struct te
 struct tensor op_rows(struct run *r, const struct weight *w, struct tensor ids)
 {
     struct tensor y;
-    if (!begin_into(r, &y, ids.rows, r->backend->weight_in(w), real(r)))
+    if (!begin_into(r, &y, ids.rows, r->queue->backend->weight_in(w), real(r)))
         return y;
-    r->backend->weight_rows(r->backend, y, w, ids);
+    r->queue->backend->weight_rows(r->queue, y, w, ids);
     record(r, (struct op_record){.kind = OP_ROWS, .out = y, .in = {ids}, .w = w});
     return y;
 }
@@ -284,7 +296,7 @@ struct tensor op_xent(struct run *r, struct tensor h, const struct weight *U, st
     struct tensor y;
     if (!begin_into(r, &y, h.rows, 1, real(r)))
         return y;
-    r->backend->xent(r->backend, y, h, U, target, soft_cap);
+    r->queue->backend->xent(r->queue, y, h, U, target, soft_cap);
     record(r, (struct op_record){
                   .kind = OP_XENT, .out = y, .in = {h, target}, .w = U, .p.a = soft_cap});
     return y;
@@ -294,7 +306,7 @@ void op_topn(struct run *r, struct tensor h, const struct weight *U, float soft_
              struct tensor ids, struct tensor logp)
 {
     if (begin(r))
-        r->backend->topn(r->backend, ids, logp, h, U, soft_cap);
+        r->queue->backend->topn(r->queue, ids, logp, h, U, soft_cap);
 }
 
 void op_select(struct run *r, struct csr *f, int32_t first, struct tensor pre,
@@ -302,7 +314,7 @@ void op_select(struct run *r, struct csr *f, int32_t first, struct tensor pre,
 {
     if (!begin(r))
         return;
-    r->backend->select(r->backend, f, first, pre, by);
+    r->queue->backend->select(r->queue, f, first, pre, by);
     record(r, (struct op_record){.kind = OP_SELECT,
                                  .out = f->vals,
                                  .in = {pre, f->ids, f->start},
@@ -315,7 +327,7 @@ struct tensor op_decode(struct run *r, const struct csr *f, const struct weight 
     struct tensor y;
     if (!begin_into(r, &y, f->n_rows, n, real(r)))
         return y;
-    r->backend->decode(r->backend, y, f, W, bias);
+    r->queue->backend->decode(r->queue, y, f, W, bias);
     record(r, (struct op_record){
                   .kind = OP_DECODE, .out = y, .in = {f->ids, f->vals, bias, f->start}, .w = W});
     return y;
@@ -326,7 +338,7 @@ struct tensor op_csr_get(struct run *r, const struct csr *f, struct tensor ids)
     struct tensor y;
     if (!begin_into(r, &y, f->n_rows, ids.rows, real(r)))
         return y;
-    r->backend->csr_get(r->backend, y, f, ids);
+    r->queue->backend->csr_get(r->queue, y, f, ids);
     record(r, (struct op_record){
                   .kind = OP_CSR_GET, .out = y, .in = {f->ids, f->vals, ids, f->start}});
     return y;
@@ -338,7 +350,7 @@ struct tensor op_dot_rows(struct run *r, struct tensor x, const struct weight *W
     struct tensor y;
     if (!begin_into(r, &y, x.rows, ids.rows, real(r)))
         return y;
-    r->backend->dot_rows(r->backend, y, x, W, ids, bias);
+    r->queue->backend->dot_rows(r->queue, y, x, W, ids, bias);
     record(r, (struct op_record){.kind = OP_DOT_ROWS, .out = y, .in = {x, ids, bias}, .w = W});
     return y;
 }
@@ -349,7 +361,7 @@ struct tensor op_unit_change(struct run *r, struct tensor f, struct tensor value
     struct tensor c;
     if (!begin_into(r, &c, f.rows, f.cols, real(r)))
         return c;
-    r->backend->unit_change(r->backend, c, f, value, mode);
+    r->queue->backend->unit_change(r->queue, c, f, value, mode);
     record(r, (struct op_record){.kind = OP_UNIT_CHANGE, .out = c, .in = {f, value, mode}});
     return c;
 }
@@ -358,7 +370,7 @@ void op_add(struct run *r, struct tensor y, struct tensor x, float a)
 {
     if (!begin(r))
         return;
-    r->backend->add(r->backend, y, x, a);
+    r->queue->backend->add(r->queue, y, x, a);
     record(r, (struct op_record){.kind = OP_ADD, .out = y, .in = {x}, .p.a = a});
 }
 
@@ -366,7 +378,7 @@ void op_add_outer(struct run *r, struct tensor y, struct tensor C, struct tensor
 {
     if (!begin(r))
         return;
-    r->backend->add_outer(r->backend, y, C, U);
+    r->queue->backend->add_outer(r->queue, y, C, U);
     record(r, (struct op_record){.kind = OP_ADD_OUTER, .out = y, .in = {C, U}});
 }
 
@@ -375,7 +387,7 @@ struct tensor op_rows_get(struct run *r, struct tensor x, struct tensor rows)
     struct tensor y;
     if (!begin_into(r, &y, rows.rows, x.cols, x.dtype))
         return y;
-    r->backend->rows_get(r->backend, y, x, rows);
+    r->queue->backend->rows_get(r->queue, y, x, rows);
     record(r, (struct op_record){.kind = OP_ROWS_GET, .out = y, .in = {x, rows}});
     return y;
 }
@@ -384,7 +396,7 @@ void op_rows_set(struct run *r, struct tensor y, struct tensor x, struct tensor 
 {
     if (!begin(r))
         return;
-    r->backend->rows_set(r->backend, y, x, rows);
+    r->queue->backend->rows_set(r->queue, y, x, rows);
     record(r, (struct op_record){.kind = OP_ROWS_SET, .out = y, .in = {x, rows}});
 }
 
@@ -392,7 +404,7 @@ struct tensor op_row_stats(struct run *r, struct tensor x, struct tensor z)
 {
     struct tensor y;
     if (begin_into(r, &y, x.rows, 2, DTYPE_F64))
-        r->backend->row_stats(r->backend, y, x, z);
+        r->queue->backend->row_stats(r->queue, y, x, z);
     return y;
 }
 
@@ -417,7 +429,7 @@ struct tensor run_sums(struct run *r, int32_t n)
 void op_col_sums(struct run *r, struct tensor y, struct tensor x, double a)
 {
     if (begin(r))
-        r->backend->col_sums(r->backend, y, x, a);
+        r->queue->backend->col_sums(r->queue, y, x, a);
 }
 
 struct hist run_hist(struct run *r, int32_t m, int32_t n_classes)
@@ -451,26 +463,26 @@ void run_put_hist(struct run *r, const struct hist *h, struct hist_host from)
 void op_hist(struct run *r, const struct hist *h, struct tensor pre, struct tensor cls)
 {
     if (begin(r))
-        r->backend->hist(r->backend, h, pre, cls);
+        r->queue->backend->hist(r->queue, h, pre, cls);
 }
 
 void op_hist_move(struct run *r, const struct hist *to, const struct hist *from)
 {
     if (begin(r))
-        r->backend->hist_move(r->backend, to, from);
+        r->queue->backend->hist_move(r->queue, to, from);
 }
 
 void op_hist_clear(struct run *r, const struct hist *h)
 {
     if (begin(r))
-        r->backend->hist_clear(r->backend, h);
+        r->queue->backend->hist_clear(r->queue, h);
 }
 
 void op_rows_add(struct run *r, struct tensor y, struct tensor x, struct tensor rows)
 {
     if (!begin(r))
         return;
-    r->backend->rows_add(r->backend, y, x, rows);
+    r->queue->backend->rows_add(r->queue, y, x, rows);
     record(r, (struct op_record){.kind = OP_ROWS_ADD, .out = y, .in = {x, rows}});
 }
 
@@ -479,7 +491,7 @@ struct tensor op_cols_get(struct run *r, struct tensor x, struct tensor cols)
     struct tensor y;
     if (!begin_into(r, &y, x.rows, cols.rows, x.dtype))
         return y;
-    r->backend->cols_get(r->backend, y, x, cols);
+    r->queue->backend->cols_get(r->queue, y, x, cols);
     record(r, (struct op_record){.kind = OP_COLS_GET, .out = y, .in = {x, cols}});
     return y;
 }
@@ -489,7 +501,7 @@ struct tensor op_copy(struct run *r, struct tensor x)
     struct tensor y;
     if (!begin_into(r, &y, x.rows, x.cols, x.dtype))
         return y;
-    r->backend->copy(r->backend, y, x);
+    r->queue->backend->copy(r->queue, y, x);
     record(r, (struct op_record){.kind = OP_COPY, .out = y, .in = {x}});
     return y;
 }
@@ -498,6 +510,6 @@ void op_copy_to(struct run *r, struct tensor y, struct tensor x)
 {
     if (!begin(r))
         return;
-    r->backend->copy(r->backend, y, x);
+    r->queue->backend->copy(r->queue, y, x);
     record(r, (struct op_record){.kind = OP_COPY, .out = y, .in = {x}});
 }

@@ -1,4 +1,4 @@
-/* What every operation gets: the device, an arena for results, the tape, and a sticky error.
+/* What every operation gets: a device's queue, an arena for results, the tape, and a sticky error.
  *
  * Numeric code has no error branches: after an error or a cancel, operations do nothing and return
  * tensors of the right shape. Look at run_ok() at the end. Between operations `poll` lets a live
@@ -13,16 +13,17 @@ struct arena; /* bump allocator over device buffers; blocks stay when reset, so 
 struct tape;  /* records operations for a later backward pass; NULL: nothing is recorded */
 
 struct run {
-    struct backend *backend;
+    struct queue *queue;
     struct arena *arena;
     struct tape *tape;
     const atomic_bool *cancel; /* may be NULL */
-    void (*poll)(void *);      /* may be NULL; called before each operation */
+    void (*poll)(void *);      /* may be NULL; called before each operation, and while one waits;
+                                  what it does on the device it does in another queue */
     void *poll_arg;
     struct error err;
 };
 
-struct arena *arena_new(struct backend *);
+struct arena *arena_new(struct queue *); /* freed before the queue */
 void arena_free(struct arena *);
 struct arena_mark {
     size_t block, used;

@@ -4,7 +4,7 @@
 
 enum { SPLIT_FROM = 512 }; /* positions behind which few queries' keys are split */
 
-struct kv *cuda_kv_new(struct backend *b, int32_t first_layer, int32_t n_layers, int32_t width,
+struct kv *cuda_kv_new(struct queue *on, int32_t first_layer, int32_t n_layers, int32_t width,
                        int32_t cap, struct error *e)
 {
     const size_t layers = n_layers > 0 ? 2 * (size_t)n_layers * sizeof(float) : 1;
@@ -18,7 +18,7 @@ struct kv *cuda_kv_new(struct backend *b, int32_t first_layer, int32_t n_layers,
     }
     kv->first_layer = first_layer, kv->n_layers = n_layers, kv->width = width, kv->cap = cap;
     kv->side = (size_t)width * (size_t)cap;
-    struct buf *buf = cuda_alloc(b, kv->side * layers, e);
+    struct buf *buf = cuda_alloc(on, kv->side * layers, e);
     if (buf)
         kv->at = (float *)(void *)buf->at;
     else
@@ -31,9 +31,9 @@ struct kv *cuda_kv_new(struct backend *b, int32_t first_layer, int32_t n_layers,
     return NULL;
 }
 
-void cuda_kv_free(struct backend *b, struct kv *kv)
+void cuda_kv_free(struct queue *on, struct kv *kv)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     if (kv) {
         cudaSetDevice(q->gpu->ordinal);
         cudaFreeAsync(kv->at, q->stream);
@@ -41,45 +41,48 @@ void cuda_kv_free(struct backend *b, struct kv *kv)
     free(kv);
 }
 
-static bool check_shape(struct queue *q, const struct attn_shape *s)
+static bool check_shape(struct gpu_queue *q, const struct attn_shape *s)
 {
     if (s->n_heads < 1 || s->n_kv_heads < 1 || s->head_dim < 1 || s->n_heads % s->n_kv_heads != 0 ||
         s->head_dim > INT32_MAX / s->n_heads)
-        return error_set(&q->err, ERROR_SYSTEM, "cuda attn: %d heads on %d of keys, of width %d",
-                         s->n_heads, s->n_kv_heads, s->head_dim);
+        return error_set(&q->base.err, ERROR_SYSTEM,
+                         "cuda attn: %d heads on %d of keys, of width %d", s->n_heads,
+                         s->n_kv_heads, s->head_dim);
     if (s->rope.rot < 0 || s->rope.rot % 2 != 0 || s->rope.rot > s->head_dim || s->window < 0)
-        return error_set(&q->err, ERROR_SYSTEM,
+        return error_set(&q->base.err, ERROR_SYSTEM,
                          "cuda attn: heads of width %d, %d rotated, a window of %d", s->head_dim,
                          s->rope.rot, s->window);
-    return s->head_dim <= ATTN_DIM ||
-           error_set(&q->err, ERROR_SYSTEM, "cuda attn: heads of width %d, expected at most %d",
-                     s->head_dim, (int)ATTN_DIM);
+    return s->head_dim <= ATTN_DIM || error_set(&q->base.err, ERROR_SYSTEM,
+                                                "cuda attn: heads of width %d, expected at most %d",
+                                                s->head_dim, (int)ATTN_DIM);
 }
 
-static bool check_kv(struct queue *q, const struct attn_kernel *a, const struct kv *kv, int32_t end)
+static bool check_kv(struct gpu_queue *q, const struct attn_kernel *a, const struct kv *kv,
+                     int32_t end)
 {
     const int32_t width = a->n_kv_heads * a->dim;
     if (a->layer < kv->first_layer || a->layer - kv->first_layer >= kv->n_layers ||
         kv->width != width)
-        return error_set(&q->err, ERROR_SYSTEM,
+        return error_set(&q->base.err, ERROR_SYSTEM,
                          "cuda attn: layer %d of width %d, kept are %d from %d of width %d",
                          a->layer, width, kv->n_layers, kv->first_layer, kv->width);
     return end <= kv->cap ||
-           error_set(&q->err, ERROR_SYSTEM, "cuda attn: %d positions, kept are %d at most", end,
-                     kv->cap);
+           error_set(&q->base.err, ERROR_SYSTEM, "cuda attn: %d positions, kept are %d at most",
+                     end, kv->cap);
 }
 
-static bool check_seqs(struct queue *q, const struct attn_kernel *a, const struct seqs *s)
+static bool check_seqs(struct gpu_queue *q, const struct attn_kernel *a, const struct seqs *s)
 {
     for (int32_t i = 0; i < s->n; i++) {
         const int32_t first = s->start[i], end = s->start[i + 1], past = s->past ? s->past[i] : 0;
         const struct kv *kv = s->kv ? s->kv[i] : NULL;
         if (first < 0 || end < first || end > a->q.rows)
-            return error_set(&q->err, ERROR_SYSTEM, "cuda attn: sequence %d is rows %d to %d of %d",
-                             i, first, end, a->q.rows);
+            return error_set(&q->base.err, ERROR_SYSTEM,
+                             "cuda attn: sequence %d is rows %d to %d of %d", i, first, end,
+                             a->q.rows);
         if (past < 0 || (past > 0 && !kv) || past > INT32_MAX - (end - first))
             return error_set(
-                &q->err, ERROR_SYSTEM,
+                &q->base.err, ERROR_SYSTEM,
                 "cuda attn: sequence %d goes on from %d positions of which none is kept", i, past);
         if (kv && !check_kv(q, a, kv, past + end - first))
             return false;
@@ -155,7 +158,7 @@ static void plan_seqs(struct plan_of_tasks *p, const struct attn_kernel *a, cons
 }
 
 /* The table of before, when it is the same: all layers of a forward pass share one. */
-static char *upload_table(struct queue *q, void *table, size_t n)
+static char *upload_table(struct gpu_queue *q, void *table, size_t n)
 {
     if (q->table.n == n && q->table.host && memcmp(q->table.host, table, n) == 0) {
         free(table);
@@ -179,7 +182,7 @@ static char *upload_table(struct queue *q, void *table, size_t n)
     return NULL;
 }
 
-static void attend(struct queue *q, struct attn_kernel *a, const struct seqs *s)
+static void attend(struct gpu_queue *q, struct attn_kernel *a, const struct seqs *s)
 {
     struct plan_of_tasks p = {0};
     const size_t rows = (size_t)a->q.rows, width = (size_t)a->n_kv_heads * (size_t)a->dim,
@@ -191,7 +194,8 @@ static void attend(struct queue *q, struct attn_kernel *a, const struct seqs *s)
     float *room = queue_room(q, ROOM_OP, (turned + 2 * rows * width + parts) * sizeof(float));
     char *table = calloc(1, seqs + tasks + wholes + 1);
     if (!room || !table) {
-        error_set(&q->err, ERROR_SYSTEM, "cuda attn: no memory for a table of %d sequences", s->n);
+        error_set(&q->base.err, ERROR_SYSTEM, "cuda attn: no memory for a table of %d sequences",
+                  s->n);
         free(table);
         return;
     }
@@ -210,10 +214,10 @@ static void attend(struct queue *q, struct attn_kernel *a, const struct seqs *s)
     gpu_attn(a, q->stream);
 }
 
-void cuda_attn(struct backend *b, struct tensor y, struct tensor Q, struct tensor K,
-               struct tensor V, const struct attn_shape *shape, int32_t layer, const struct seqs *s)
+void cuda_attn(struct queue *on, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
+               const struct attn_shape *shape, int32_t layer, const struct seqs *s)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     if (queue_failed(q) || Q.rows == 0 || s->n == 0 || !check_shape(q, shape))
         return;
     const int32_t width = shape->n_heads * shape->head_dim,

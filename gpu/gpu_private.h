@@ -42,22 +42,33 @@ struct plan { /* of one product; the layouts and the algorithm that the heuristi
     uint64_t used;
 };
 enum { N_PLANS = 128, RING = 8, RING_BYTES = 256 << 10, DOWN_BYTES = 1 << 20, LT_BYTES = 32 << 20 };
+enum { DELIVERIES = 32, MARKS = 16 };
 enum room { ROOM_OP, ROOM_PRODUCT, ROOM_N };
 
 struct gpu;
-struct queue {
+struct gpu_queue {
+    struct queue base; /* first: struct queue * is struct gpu_queue * */
     struct gpu *gpu;
     cudaStream_t stream;
     cudaMemPool_t pool;
-    struct error err;
     char *ring; /* pinned: what `put` copies from, RING pieces in turn */
     cudaEvent_t ring_free[RING];
     unsigned ring_at;
-    char *down;                    /* pinned: what `get` copies to */
+    char *down; /* pinned: where what is fetched arrives, on its way to the host's memory */
+    size_t down_used;
+    struct delivery {
+        void *to;
+        size_t from, n; /* bytes of down */
+        bool widen;     /* floats become doubles */
+        uint64_t mark;  /* there once it is reached */
+    } delivery[DELIVERIES];
+    int n_deliveries;
+    uint64_t marks; /* how many were made: the last MARKS have their events */
+    cudaEvent_t marked[MARKS];
     struct fault *fault, *faulted; /* the device's; pinned */
     bool may_fault;                /* something was queued that looks at its values */
     const char *what;              /* of the columns that were selected from last */
-    void *lt_memory;
+    void *lt_memory;               /* cuBLASLt's working space; NULL until a product */
     struct {
         void *at;
         size_t n;
@@ -72,7 +83,8 @@ struct gpu {
     struct backend backend; /* first: struct backend * is struct gpu * */
     char name[16], device[320];
     int ordinal;
-    struct queue queue;
+    struct gpu_queue *load; /* of weights on their way */
+    struct gpu_queue *last; /* who launched last: what a launch went wrong with is its error */
     struct lt lt;
     cublasLtHandle_t handle;
     struct plan plan[N_PLANS];
@@ -95,27 +107,36 @@ struct kv { /* keys, then values, of each layer: [position, width] */
     int32_t first_layer, n_layers, width, cap;
 };
 
-static inline struct queue *queue_of(struct backend *b)
+static inline struct gpu *gpu_of(struct backend *b)
 {
-    return &((struct gpu *)(void *)b)->queue;
+    return (struct gpu *)(void *)b;
+}
+static inline struct gpu_queue *queue_of(struct queue *q)
+{
+    return (struct gpu_queue *)(void *)q;
 }
 
 /* ---- queue.c */
-bool queue_open(struct queue *, struct gpu *, struct error *);
-void queue_close(struct queue *);
+struct queue *cuda_queue_new(struct backend *, enum queue_kind, struct error *);
+void cuda_queue_free(struct queue *);
 /* Whether operations do nothing; makes the device the calling thread's. */
-bool queue_failed(struct queue *);
+bool queue_failed(struct gpu_queue *);
 /* False, and the queue's error set, when a call of the runtime failed. */
-bool queue_check(struct queue *, const char *what, cudaError_t);
-void *queue_room(struct queue *, enum room, size_t); /* working space; NULL and the error: none */
-bool queue_upload(struct queue *, void *to, const void *from, size_t);
-bool cuda_status(struct backend *, struct error *);
-void cuda_sync(struct backend *);
-struct buf *cuda_alloc(struct backend *, size_t, struct error *);
-void cuda_buf_free(struct backend *, struct buf *);
-void cuda_put(struct backend *, struct tensor, const void *);
-void cuda_get(struct backend *, void *, struct tensor);
-void cuda_get_f64(struct backend *, double *, struct tensor);
+bool queue_check(struct gpu_queue *, const char *what, cudaError_t);
+void *queue_room(struct gpu_queue *, enum room,
+                 size_t); /* working space; NULL and the error: none */
+bool queue_upload(struct gpu_queue *, void *to, const void *from, size_t);
+bool queue_ring(struct gpu_queue *); /* pinned memory of both ways is there */
+bool cuda_queue_status(struct queue *, struct error *);
+void cuda_queue_sync(struct queue *);
+uint64_t cuda_queue_mark(struct queue *);
+bool cuda_queue_pending(struct queue *, uint64_t mark);
+void cuda_queue_wait(struct queue *, struct queue *other, uint64_t mark);
+struct buf *cuda_alloc(struct queue *, size_t, struct error *);
+void cuda_buf_free(struct queue *, struct buf *);
+void cuda_put(struct queue *, struct tensor, const void *);
+void cuda_fetch(struct queue *, void *, struct tensor);
+void cuda_fetch_f64(struct queue *, double *, struct tensor);
 
 /* What may be wrong with an operation's values, for words. */
 enum op {
@@ -135,7 +156,7 @@ enum op {
     OP_HIST,
 };
 /* To be given to a kernel that reports. */
-static inline struct fault *queue_fault(struct queue *q)
+static inline struct fault *queue_fault(struct gpu_queue *q)
 {
     q->may_fault = true;
     return q->fault;
@@ -144,15 +165,15 @@ void fault_tell(const struct fault *, const char *what, struct error *);
 
 /* ---- arguments; rows, cols < 0: any. False and the queue's error set when they are not what the
  * operation takes. */
-void *arg_view(struct queue *, const char *op, const char *arg, struct tensor, enum dtype,
+void *arg_view(struct gpu_queue *, const char *op, const char *arg, struct tensor, enum dtype,
                int32_t rows, int32_t cols);
-bool arg_mat(struct queue *, const char *op, const char *arg, struct tensor, int32_t rows,
+bool arg_mat(struct gpu_queue *, const char *op, const char *arg, struct tensor, int32_t rows,
              int32_t cols, struct mat *);
-bool arg_ints(struct queue *, const char *op, const char *arg, struct tensor, int32_t rows,
+bool arg_ints(struct gpu_queue *, const char *op, const char *arg, struct tensor, int32_t rows,
               struct ints *);
-bool arg_vector(struct queue *, const char *op, const char *arg, struct tensor, int32_t cols,
+bool arg_vector(struct gpu_queue *, const char *op, const char *arg, struct tensor, int32_t cols,
                 const float **); /* absent: NULL */
-bool arg_codes(struct queue *, const char *op, const struct csr *, struct codes *);
+bool arg_codes(struct gpu_queue *, const char *op, const struct csr *, struct codes *);
 
 /* ---- weight.c */
 struct weight *cuda_weight_new(struct backend *, const struct weight_source *, unsigned,
@@ -164,21 +185,21 @@ void stage_close(struct gpu *);
 
 /* ---- product.c */
 /* y = x·Wᵀ + bias and its end; y, x on the device. */
-void queue_product(struct queue *, struct mat y, struct mat x, struct wmat, struct product_end);
+void queue_product(struct gpu_queue *, struct mat y, struct mat x, struct wmat, struct product_end);
 void plans_free(struct gpu *);
-bool arg_product(struct queue *, const char *op, const struct weight *);
-void cuda_linear(struct backend *, struct tensor y, struct tensor x, const struct weight *,
+bool arg_product(struct gpu_queue *, const char *op, const struct weight *);
+void cuda_linear(struct queue *, struct tensor y, struct tensor x, const struct weight *,
                  struct tensor bias, enum epilogue);
-void cuda_xent(struct backend *, struct tensor loss, struct tensor h, const struct weight *,
+void cuda_xent(struct queue *, struct tensor loss, struct tensor h, const struct weight *,
                struct tensor target, float soft_cap);
-void cuda_topn(struct backend *, struct tensor ids, struct tensor logp, struct tensor h,
+void cuda_topn(struct queue *, struct tensor ids, struct tensor logp, struct tensor h,
                const struct weight *, float soft_cap);
 
 /* ---- attention.c */
-struct kv *cuda_kv_new(struct backend *, int32_t first_layer, int32_t n_layers, int32_t width,
+struct kv *cuda_kv_new(struct queue *, int32_t first_layer, int32_t n_layers, int32_t width,
                        int32_t cap, struct error *);
-void cuda_kv_free(struct backend *, struct kv *);
-void cuda_attn(struct backend *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
+void cuda_kv_free(struct queue *, struct kv *);
+void cuda_attn(struct queue *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
                const struct attn_shape *, int32_t layer, const struct seqs *);
 
 /* ---- ops.c */

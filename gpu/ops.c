@@ -1,23 +1,23 @@
 /* Operations: arguments are looked at, then a kernel is queued. */
 #include "gpu/gpu_private.h"
 
-static bool arg_rows(struct queue *q, const char *op, const struct weight *w)
+static bool arg_rows(struct gpu_queue *q, const char *op, const struct weight *w)
 {
-    return (w->uses & USE_ROWS) ||
-           error_set(&q->err, ERROR_SYSTEM, "cuda %s: the weight was not opened for its rows", op);
+    return (w->uses & USE_ROWS) || error_set(&q->base.err, ERROR_SYSTEM,
+                                             "cuda %s: the weight was not opened for its rows", op);
 }
 
-static bool arg_optional(struct queue *q, const char *op, const char *arg, struct tensor t,
+static bool arg_optional(struct gpu_queue *q, const char *op, const char *arg, struct tensor t,
                          int32_t rows, int32_t cols, struct mat *m)
 {
     *m = (struct mat){0};
     return !t.buf || arg_mat(q, op, arg, t, rows, cols, m);
 }
 
-static void weight_rows(struct backend *b, struct tensor y, const struct weight *w,
+static void weight_rows(struct queue *on, struct tensor y, const struct weight *w,
                         struct tensor ids)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct mat to;
     struct ints id;
     if (!queue_failed(q) && ids.rows != 0 && arg_rows(q, "weight_rows", w) &&
@@ -26,11 +26,11 @@ static void weight_rows(struct backend *b, struct tensor y, const struct weight 
         gpu_weight_rows(to, w->w, id, queue_fault(q), OP_WEIGHT_ROWS, q->stream);
 }
 
-static void norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
+static void norm(struct queue *on, struct tensor y, struct tensor x, struct tensor gamma,
                  struct tensor beta, float eps, enum norm_kind kind, struct tensor scale_out,
                  struct tensor scale_in)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct norm_kernel k = {.centre = kind != NORM_RMS, .scale = kind != NORM_CENTRE, .eps = eps};
     struct mat to, from, in, out;
     if (queue_failed(q) || x.rows == 0 || !arg_mat(q, "norm", "x", x, -1, -1, &from) ||
@@ -48,10 +48,10 @@ static void norm(struct backend *b, struct tensor y, struct tensor x, struct ten
              q->stream);
 }
 
-static void act(struct backend *b, struct tensor y, struct tensor x, struct tensor mul,
+static void act(struct queue *on, struct tensor y, struct tensor x, struct tensor mul,
                 enum activation f)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct mat to, from, by;
     if (!queue_failed(q) && x.rows != 0 && arg_mat(q, "act", "x", x, -1, -1, &from) &&
         arg_optional(q, "act", "mul", mul, x.rows, x.cols, &by) &&
@@ -60,17 +60,19 @@ static void act(struct backend *b, struct tensor y, struct tensor x, struct tens
 }
 
 /* ---- codes */
-static bool check_kind(struct queue *q, const struct select *by, int32_t rows, int32_t m,
+static bool check_kind(struct gpu_queue *q, const struct select *by, int32_t rows, int32_t m,
                        const struct codes *c, struct select_kernel *k)
 {
     *k = (struct select_kernel){.kind = by->kind, .relu = by->relu, .k = by->k};
     if (select_is_bounded(by) && (by->k < 1 || by->k > m))
-        return error_set(&q->err, ERROR_INPUT, "cuda select: %d of %d values asked", by->k, m);
+        return error_set(&q->base.err, ERROR_INPUT, "cuda select: %d of %d values asked", by->k, m);
     if (by->kind == SELECT_GROUPMAX && m % by->k != 0)
-        return error_set(&q->err, ERROR_INPUT, "cuda select: %d groups of %d values", by->k, m);
+        return error_set(&q->base.err, ERROR_INPUT, "cuda select: %d groups of %d values", by->k,
+                         m);
     if (select_is_bounded(by) && (int64_t)rows * by->k > c->capacity)
-        return error_set(&q->err, ERROR_SYSTEM, "cuda select: room for %d entries, expected %lld",
-                         c->capacity, (long long)rows * by->k);
+        return error_set(&q->base.err, ERROR_SYSTEM,
+                         "cuda select: room for %d entries, expected %lld", c->capacity,
+                         (long long)rows * by->k);
     k->each_threshold = by->threshold.cols > 1;
     if (by->kind == SELECT_THRESHOLD)
         return (k->threshold = arg_view(q, "select", "threshold", by->threshold, DTYPE_F32, 1,
@@ -80,10 +82,10 @@ static bool check_kind(struct queue *q, const struct select *by, int32_t rows, i
             (k->shift = arg_view(q, "select", "shift", by->shift, DTYPE_F32, 1, m)));
 }
 
-static void select_codes(struct backend *b, struct csr *f, int32_t first, struct tensor pre,
+static void select_codes(struct queue *on, struct csr *f, int32_t first, struct tensor pre,
                          const struct select *by)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct codes c;
     struct mat x;
     struct select_kernel k;
@@ -91,7 +93,7 @@ static void select_codes(struct backend *b, struct csr *f, int32_t first, struct
         !arg_mat(q, "select", "pre", pre, -1, -1, &x))
         return;
     if (first < 0 || first > f->n_rows || pre.rows > f->n_rows - first) {
-        error_set(&q->err, ERROR_SYSTEM, "cuda select: %d rows from %d of %d", pre.rows, first,
+        error_set(&q->base.err, ERROR_SYSTEM, "cuda select: %d rows from %d of %d", pre.rows, first,
                   f->n_rows);
         return;
     }
@@ -109,10 +111,10 @@ static void select_codes(struct backend *b, struct csr *f, int32_t first, struct
     gpu_select(c, first, x, &k, memory, queue_fault(q), OP_SELECT, q->stream);
 }
 
-static void decode(struct backend *b, struct tensor y, const struct csr *f, const struct weight *w,
+static void decode(struct queue *on, struct tensor y, const struct csr *f, const struct weight *w,
                    struct tensor bias)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct codes c;
     struct mat to;
     const float *add;
@@ -122,9 +124,9 @@ static void decode(struct backend *b, struct tensor y, const struct csr *f, cons
         gpu_decode(to, c, w->w, add, queue_fault(q), OP_DECODE, q->stream);
 }
 
-static void csr_get(struct backend *b, struct tensor y, const struct csr *f, struct tensor ids)
+static void csr_get(struct queue *on, struct tensor y, const struct csr *f, struct tensor ids)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct codes c;
     struct mat to;
     struct ints id;
@@ -134,10 +136,10 @@ static void csr_get(struct backend *b, struct tensor y, const struct csr *f, str
         gpu_csr_get(to, c, id, queue_fault(q), OP_CSR_GET, q->stream);
 }
 
-static void dot_rows(struct backend *b, struct tensor y, struct tensor x, const struct weight *w,
+static void dot_rows(struct queue *on, struct tensor y, struct tensor x, const struct weight *w,
                      struct tensor ids, struct tensor bias)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct mat to, from;
     struct ints id;
     const float *add;
@@ -149,10 +151,10 @@ static void dot_rows(struct backend *b, struct tensor y, struct tensor x, const 
         gpu_dot_rows(to, from, w->w, id, add, queue_fault(q), OP_DOT_ROWS, q->stream);
 }
 
-static void unit_change(struct backend *b, struct tensor change, struct tensor f,
+static void unit_change(struct queue *on, struct tensor change, struct tensor f,
                         struct tensor value, struct tensor mode)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct mat to, from;
     const float *v;
     const int32_t *how;
@@ -165,18 +167,18 @@ static void unit_change(struct backend *b, struct tensor change, struct tensor f
 }
 
 /* ---- sums and rows */
-static void add(struct backend *b, struct tensor y, struct tensor x, float a)
+static void add(struct queue *on, struct tensor y, struct tensor x, float a)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct mat to, from;
     if (!queue_failed(q) && y.rows != 0 && arg_mat(q, "add", "y", y, -1, -1, &to) &&
         arg_mat(q, "add", "x", x, x.rows == 1 ? 1 : y.rows, y.cols, &from))
         gpu_add(to, from, a, q->stream);
 }
 
-static void add_outer(struct backend *b, struct tensor y, struct tensor C, struct tensor U)
+static void add_outer(struct queue *on, struct tensor y, struct tensor C, struct tensor U)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct mat to, c, u;
     if (!queue_failed(q) && y.rows != 0 && C.cols != 0 &&
         arg_mat(q, "add_outer", "y", y, -1, -1, &to) &&
@@ -186,7 +188,7 @@ static void add_outer(struct backend *b, struct tensor y, struct tensor C, struc
 }
 
 /* Of any type; rows < 0: any number. */
-static bool arg_move(struct queue *q, const char *op, struct tensor y, int32_t y_rows,
+static bool arg_move(struct gpu_queue *q, const char *op, struct tensor y, int32_t y_rows,
                      struct tensor x, int32_t x_rows, struct move *m)
 {
     *m = (struct move){.ldy = (size_t)(y.ld > 0 ? y.ld : 0),
@@ -199,9 +201,9 @@ static bool arg_move(struct queue *q, const char *op, struct tensor y, int32_t y
            (m->y = arg_view(q, op, "y", y, y.dtype, y_rows, x.cols));
 }
 
-static void rows_get(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+static void rows_get(struct queue *on, struct tensor y, struct tensor x, struct tensor rows)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct move m;
     struct ints row;
     if (!queue_failed(q) && rows.rows != 0 && arg_ints(q, "rows_get", "rows", rows, -1, &row) &&
@@ -209,9 +211,9 @@ static void rows_get(struct backend *b, struct tensor y, struct tensor x, struct
         gpu_rows_get(&m, row, queue_fault(q), OP_ROWS_GET, q->stream);
 }
 
-static void rows_set(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+static void rows_set(struct queue *on, struct tensor y, struct tensor x, struct tensor rows)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct move m;
     struct ints row;
     if (!queue_failed(q) && rows.rows != 0 && arg_ints(q, "rows_set", "rows", rows, -1, &row) &&
@@ -219,9 +221,9 @@ static void rows_set(struct backend *b, struct tensor y, struct tensor x, struct
         gpu_rows_set(&m, row, queue_fault(q), OP_ROWS_SET, q->stream);
 }
 
-static void rows_add(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+static void rows_add(struct queue *on, struct tensor y, struct tensor x, struct tensor rows)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct mat to, from;
     struct ints row;
     if (!queue_failed(q) && rows.rows != 0 && arg_ints(q, "rows_add", "rows", rows, -1, &row) &&
@@ -230,9 +232,9 @@ static void rows_add(struct backend *b, struct tensor y, struct tensor x, struct
         gpu_rows_add(to, from, row, queue_fault(q), OP_ROWS_ADD, q->stream);
 }
 
-static void cols_get(struct backend *b, struct tensor y, struct tensor x, struct tensor cols)
+static void cols_get(struct queue *on, struct tensor y, struct tensor x, struct tensor cols)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct mat to, from;
     struct ints col;
     if (!queue_failed(q) && x.rows != 0 && cols.rows != 0 &&
@@ -242,16 +244,16 @@ static void cols_get(struct backend *b, struct tensor y, struct tensor x, struct
         gpu_cols_get(to, from, col, queue_fault(q), OP_COLS_GET, q->stream);
 }
 
-static void copy(struct backend *b, struct tensor y, struct tensor x)
+static void copy(struct queue *on, struct tensor y, struct tensor x)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct move m;
     if (!queue_failed(q) && x.rows != 0 && arg_move(q, "copy", y, x.rows, x, -1, &m))
         gpu_copy(&m, q->stream);
 }
 
 /* ---- sums in double */
-static bool arg_reals(struct queue *q, const char *op, const char *arg, struct tensor t,
+static bool arg_reals(struct gpu_queue *q, const char *op, const char *arg, struct tensor t,
                       int32_t rows, int32_t cols, struct reals *x)
 {
     x->wide = t.dtype == DTYPE_F64;
@@ -260,9 +262,9 @@ static bool arg_reals(struct queue *q, const char *op, const char *arg, struct t
     return x->at != NULL;
 }
 
-static void row_stats(struct backend *b, struct tensor y, struct tensor x, struct tensor z)
+static void row_stats(struct queue *on, struct tensor y, struct tensor x, struct tensor z)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct reals from, other = {0};
     double *to;
     if (!queue_failed(q) && x.rows != 0 && arg_reals(q, "row_stats", "x", x, -1, -1, &from) &&
@@ -271,9 +273,9 @@ static void row_stats(struct backend *b, struct tensor y, struct tensor x, struc
         gpu_row_stats(to, (size_t)(y.ld > 0 ? y.ld : 0), from, other, q->stream);
 }
 
-static void col_sums(struct backend *b, struct tensor y, struct tensor x, double a)
+static void col_sums(struct queue *on, struct tensor y, struct tensor x, double a)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct reals from;
     double *to;
     if (!queue_failed(q) && x.rows != 0 && arg_reals(q, "col_sums", "x", x, -1, -1, &from) &&
@@ -282,7 +284,7 @@ static void col_sums(struct backend *b, struct tensor y, struct tensor x, double
 }
 
 /* ---- histograms */
-static bool arg_hist(struct queue *q, const char *op, const struct hist *h, int32_t m,
+static bool arg_hist(struct gpu_queue *q, const char *op, const struct hist *h, int32_t m,
                      struct hist_kernel *k)
 {
     const int32_t n = h->n_classes;
@@ -297,9 +299,9 @@ static bool arg_hist(struct queue *q, const char *op, const struct hist *h, int3
            (k->range = arg_view(q, op, "range", h->range, DTYPE_F32, 2 * n, k->m));
 }
 
-static void hist(struct backend *b, const struct hist *to, struct tensor pre, struct tensor cls)
+static void hist(struct queue *on, const struct hist *to, struct tensor pre, struct tensor cls)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct hist_kernel k;
     struct mat x;
     struct ints of;
@@ -311,23 +313,23 @@ static void hist(struct backend *b, const struct hist *to, struct tensor pre, st
     gpu_hist(&k, x, of, queue_fault(q), OP_HIST, q->stream);
 }
 
-static void hist_move(struct backend *b, const struct hist *to, const struct hist *from)
+static void hist_move(struct queue *on, const struct hist *to, const struct hist *from)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct hist_kernel k, l;
     if (queue_failed(q) || !arg_hist(q, "hist_move", to, -1, &k) ||
         !arg_hist(q, "hist_move", from, k.m, &l))
         return;
     if (k.n_classes != l.n_classes)
-        error_set(&q->err, ERROR_SYSTEM, "cuda hist_move: %d classes to %d", l.n_classes,
+        error_set(&q->base.err, ERROR_SYSTEM, "cuda hist_move: %d classes to %d", l.n_classes,
                   k.n_classes);
     else
         gpu_hist_move(&k, &l, q->stream);
 }
 
-static void hist_clear(struct backend *b, const struct hist *h)
+static void hist_clear(struct queue *on, const struct hist *h)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct hist_kernel k;
     if (!queue_failed(q) && arg_hist(q, "hist_clear", h, -1, &k))
         gpu_hist_clear(&k, q->stream);
@@ -335,13 +337,18 @@ static void hist_clear(struct backend *b, const struct hist *h)
 
 void ops_fill(struct backend *b)
 {
-    b->status = cuda_status;
-    b->sync = cuda_sync;
+    b->queue_new = cuda_queue_new;
+    b->queue_free = cuda_queue_free;
+    b->queue_status = cuda_queue_status;
+    b->queue_sync = cuda_queue_sync;
+    b->queue_mark = cuda_queue_mark;
+    b->queue_pending = cuda_queue_pending;
+    b->queue_wait = cuda_queue_wait;
     b->alloc = cuda_alloc;
     b->buf_free = cuda_buf_free;
     b->put = cuda_put;
-    b->get = cuda_get;
-    b->get_f64 = cuda_get_f64;
+    b->fetch = cuda_fetch;
+    b->fetch_f64 = cuda_fetch_f64;
     b->weight_new = cuda_weight_new;
     b->weight_free = cuda_weight_free;
     b->weight_bytes = cuda_weight_bytes;

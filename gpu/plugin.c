@@ -1,10 +1,9 @@
 /* The plugin's door: what is here, and opening a device. */
-#include "gpu/plugin.h"
 #include "gpu/gpu_private.h"
 #include <dlfcn.h>
 #include <stdlib.h>
 
-enum { ROWS_PER_JOB = 1024, LEAST_MAJOR = 8, LEAST_LT = 120000 };
+enum { ROWS_PER_JOB = 1024, CHUNK_DOCS = 128, LEAST_MAJOR = 8, LEAST_LT = 120000 };
 
 uint32_t glimt_backend_abi(void)
 {
@@ -106,10 +105,11 @@ static void close_gpu(struct backend *b)
 {
     if (!b)
         return;
-    struct gpu *g = queue_of(b)->gpu;
+    struct gpu *g = gpu_of(b);
     cudaSetDevice(g->ordinal);
     stage_close(g);
-    queue_close(&g->queue);
+    if (g->load)
+        cuda_queue_free(&g->load->base);
     if (g->lt.Create)
         plans_free(g);
     if (g->handle)
@@ -129,16 +129,17 @@ struct backend *glimt_backend_new(int ordinal, struct error *e)
         return NULL;
     }
     g->ordinal = ordinal;
-    g->queue.gpu = g;
     g->backend.abi = BACKEND_ABI, g->backend.size = sizeof g->backend;
     snprintf(g->name, sizeof g->name, "cuda:%d", ordinal);
     snprintf(g->device, sizeof g->device, "cuda:%d %s", ordinal, p.name);
     g->backend.name = g->name;
-    g->backend.caps =
-        (struct backend_caps){.device = g->device, .real = DTYPE_F32, .rows_per_job = ROWS_PER_JOB};
+    g->backend.caps = (struct backend_caps){.device = g->device,
+                                            .real = DTYPE_F32,
+                                            .rows_per_job = ROWS_PER_JOB,
+                                            .chunk_docs = CHUNK_DOCS};
     ops_fill(&g->backend);
     g->backend.free = close_gpu;
-    if (lt_load(&g->lt, e) && queue_open(&g->queue, g, e) &&
+    if (lt_load(&g->lt, e) && (g->load = queue_of(cuda_queue_new(&g->backend, QUEUE_LOAD, e))) &&
         (g->lt.Create(&g->handle) == CUBLAS_STATUS_SUCCESS ||
          error_set(e, ERROR_SYSTEM, "cuda: cuBLASLt can't be opened on GPU %d", ordinal)))
         return &g->backend;

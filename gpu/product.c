@@ -7,10 +7,11 @@
 enum { PARTS_BYTES = 64 << 20, CHUNK_BYTES = 24 << 20, TOPN_ROWS = 512 };
 
 /* ---- plans */
-static bool lt_ok(struct queue *q, const char *what, cublasStatus_t s)
+static bool lt_ok(struct gpu_queue *q, const char *what, cublasStatus_t s)
 {
     return s == CUBLAS_STATUS_SUCCESS ||
-           error_set(&q->err, ERROR_SYSTEM, "cuda: cuBLASLt refuses %s (status %d)", what, (int)s);
+           error_set(&q->base.err, ERROR_SYSTEM, "cuda: cuBLASLt refuses %s (status %d)", what,
+                     (int)s);
 }
 
 static void plan_release(struct lt *lt, struct plan *p)
@@ -37,7 +38,7 @@ static cudaDataType_t lt_type(enum dtype t)
     return t == DTYPE_F16 ? CUDA_R_16F : t == DTYPE_BF16 ? CUDA_R_16BF : CUDA_R_32F;
 }
 
-static bool plan_algorithm(struct queue *q, struct plan *p)
+static bool plan_algorithm(struct gpu_queue *q, struct plan *p)
 {
     struct lt *lt = &q->gpu->lt;
     cublasLtMatmulPreference_t pref = NULL;
@@ -61,15 +62,16 @@ static bool plan_algorithm(struct queue *q, struct plan *p)
                      lt->MatmulAlgoGetHeuristic(q->gpu->handle, p->desc, p->w, p->x, p->y, p->y,
                                                 pref, 1, &found, &n));
     if (ok && n < 1)
-        ok = error_set(&q->err, ERROR_SYSTEM, "cuda: cuBLASLt knows no product [%d, %d]·[%d, %d]ᵀ",
-                       p->key.rows, p->key.in, p->key.out, p->key.in);
+        ok = error_set(&q->base.err, ERROR_SYSTEM,
+                       "cuda: cuBLASLt knows no product [%d, %d]·[%d, %d]ᵀ", p->key.rows, p->key.in,
+                       p->key.out, p->key.in);
     p->algo = found.algo;
     lt->MatmulPreferenceDestroy(pref);
     return ok;
 }
 
 /* In cuBLASLt's column-major words: Yᵀ [out, rows] = W (as it lies, transposed) · Xᵀ. */
-static bool plan_new(struct queue *q, struct plan *p, const struct plan_key *k)
+static bool plan_new(struct gpu_queue *q, struct plan *p, const struct plan_key *k)
 {
     struct lt *lt = &q->gpu->lt;
     const int32_t turned = CUBLAS_OP_T, bias = CUBLASLT_EPILOGUE_BIAS;
@@ -97,7 +99,7 @@ static bool plan_new(struct queue *q, struct plan *p, const struct plan_key *k)
     return false;
 }
 
-static struct plan *plan_for(struct queue *q, const struct plan_key *k)
+static struct plan *plan_for(struct gpu_queue *q, const struct plan_key *k)
 {
     struct plan *oldest = &q->gpu->plan[0];
     for (int i = 0; i < N_PLANS; i++) {
@@ -121,7 +123,7 @@ static int32_t alignment(const void *p, size_t step)
 }
 
 /* y (+)= x·Wᵀ (+ bias); x in the weight's own type, rows apart by ldx. */
-static bool multiply(struct queue *q, struct mat y, const void *x, size_t ldx, struct wmat w,
+static bool multiply(struct gpu_queue *q, struct mat y, const void *x, size_t ldx, struct wmat w,
                      const float *bias, bool sum)
 {
     const size_t size = dtype_size(w.type);
@@ -135,7 +137,7 @@ static bool multiply(struct queue *q, struct mat y, const void *x, size_t ldx, s
     k.ldw = (int64_t)w.ld, k.ldx = (int64_t)ldx, k.ldy = (int64_t)y.ld;
     k.type = w.type, k.bias = bias != NULL, k.sum = sum;
     struct plan *p = plan_for(q, &k);
-    return p &&
+    return p && (q->lt_memory || queue_check(q, "memory", cudaMalloc(&q->lt_memory, LT_BYTES))) &&
            (!bias || lt_ok(q, "a bias",
                            q->gpu->lt.MatmulDescSetAttribute(
                                p->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias))) &&
@@ -151,7 +153,7 @@ static struct mat rows_of(struct mat m, int32_t first, int32_t n)
     return m;
 }
 
-static bool product_of_parts(struct queue *q, struct mat y, struct mat x, struct wmat w,
+static bool product_of_parts(struct gpu_queue *q, struct mat y, struct mat x, struct wmat w,
                              struct product_end end)
 {
     const size_t n_parts = w.type == DTYPE_F16    ? 2
@@ -180,7 +182,7 @@ static bool product_of_parts(struct queue *q, struct mat y, struct mat x, struct
     return true;
 }
 
-void queue_product(struct queue *q, struct mat y, struct mat x, struct wmat w,
+void queue_product(struct gpu_queue *q, struct mat y, struct mat x, struct wmat w,
                    struct product_end end)
 {
     if (x.rows <= GEMV_ROWS)
@@ -192,16 +194,17 @@ void queue_product(struct queue *q, struct mat y, struct mat x, struct wmat w,
         product_of_parts(q, y, x, w, end);
 }
 
-bool arg_product(struct queue *q, const char *op, const struct weight *w)
+bool arg_product(struct gpu_queue *q, const char *op, const struct weight *w)
 {
     return (w->uses & USE_PRODUCT) ||
-           error_set(&q->err, ERROR_SYSTEM, "cuda %s: the weight was not opened for products", op);
+           error_set(&q->base.err, ERROR_SYSTEM, "cuda %s: the weight was not opened for products",
+                     op);
 }
 
-void cuda_linear(struct backend *b, struct tensor y, struct tensor x, const struct weight *w,
+void cuda_linear(struct queue *on, struct tensor y, struct tensor x, const struct weight *w,
                  struct tensor bias, enum epilogue epilogue)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct mat to, from;
     struct product_end end = {NULL, epilogue};
     if (!queue_failed(q) && x.rows != 0 && arg_product(q, "linear", w) &&
@@ -233,17 +236,17 @@ static int32_t chunk_first(int32_t vocab, int32_t i, int32_t n)
     return (int32_t)((int64_t)vocab * i / n);
 }
 
-static void logits(struct queue *q, struct mat z, struct mat h, struct wmat w, float soft_cap)
+static void logits(struct gpu_queue *q, struct mat z, struct mat h, struct wmat w, float soft_cap)
 {
     queue_product(q, z, h, w, (struct product_end){NULL, EPILOGUE_NONE});
     if (soft_cap > 0)
         gpu_soft_cap(z, soft_cap, q->stream);
 }
 
-void cuda_xent(struct backend *b, struct tensor loss, struct tensor h, const struct weight *w,
+void cuda_xent(struct queue *on, struct tensor loss, struct tensor h, const struct weight *w,
                struct tensor target, float soft_cap)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct mat x, to;
     struct ints goal;
     if (queue_failed(q) || h.rows == 0 || !arg_product(q, "xent", w) ||
@@ -255,7 +258,7 @@ void cuda_xent(struct backend *b, struct tensor loss, struct tensor h, const str
     const size_t states = ((size_t)x.rows * sizeof(struct vocab_state) + 255) / 256 * 256;
     char *memory = queue_room(q, ROOM_OP, states + (size_t)x.rows * (size_t)widest * sizeof(float));
     struct vocab_state *state = (struct vocab_state *)(void *)memory;
-    for (int32_t i = 0; i < n && memory && !error_is_set(&q->err); i++) {
+    for (int32_t i = 0; i < n && memory && !error_is_set(&q->base.err); i++) {
         const int32_t first = chunk_first(w->w.out, i, n),
                       cols = chunk_first(w->w.out, i + 1, n) - first;
         struct mat z = {(float *)(void *)(memory + states), (size_t)cols, x.rows, cols};
@@ -267,7 +270,7 @@ void cuda_xent(struct backend *b, struct tensor loss, struct tensor h, const str
 }
 
 /* The best of each chunk are candidates; of equal ones the first is that of the lower index. */
-static void topn_rows(struct queue *q, struct ints ids, struct mat logp, struct mat x,
+static void topn_rows(struct gpu_queue *q, struct ints ids, struct mat logp, struct mat x,
                       const struct wmat *w, float soft_cap)
 {
     const int32_t k = logp.cols, n = chunks_for(x.rows, w->out, k), widest = w->out / n + 1;
@@ -283,7 +286,7 @@ static void topn_rows(struct queue *q, struct ints ids, struct mat logp, struct 
     float *value = (float *)(void *)(candidate + rows * wide);
     int32_t *at = (int32_t *)(void *)(value + rows * wide);
     struct mat z = {(float *)(void *)(at + rows * (size_t)k), 0, x.rows, 0};
-    for (int32_t i = 0; i < n && !error_is_set(&q->err); i++) {
+    for (int32_t i = 0; i < n && !error_is_set(&q->base.err); i++) {
         const int32_t first = chunk_first(w->out, i, n);
         z.cols = chunk_first(w->out, i + 1, n) - first, z.ld = (size_t)z.cols;
         logits(q, z, x, columns(*w, first, z.cols), soft_cap);
@@ -297,10 +300,10 @@ static void topn_rows(struct queue *q, struct ints ids, struct mat logp, struct 
     gpu_vocab_best(ids, logp, candidate, wide, at, state, q->stream);
 }
 
-void cuda_topn(struct backend *b, struct tensor ids, struct tensor logp, struct tensor h,
+void cuda_topn(struct queue *on, struct tensor ids, struct tensor logp, struct tensor h,
                const struct weight *w, float soft_cap)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct mat x, to;
     int32_t *at;
     if (queue_failed(q) || h.rows == 0 || ids.cols == 0 || !arg_product(q, "topn", w) ||
@@ -309,11 +312,12 @@ void cuda_topn(struct backend *b, struct tensor ids, struct tensor logp, struct 
         !arg_mat(q, "topn", "logp", logp, h.rows, ids.cols, &to))
         return;
     if (ids.cols > w->w.out) {
-        error_set(&q->err, ERROR_INPUT, "cuda topn: %d of %d tokens asked", ids.cols, w->w.out);
+        error_set(&q->base.err, ERROR_INPUT, "cuda topn: %d of %d tokens asked", ids.cols,
+                  w->w.out);
         return;
     }
     const size_t ld = (size_t)(ids.ld > 0 ? ids.ld : 0);
-    for (int32_t t = 0; t < x.rows && !error_is_set(&q->err); t += TOPN_ROWS) {
+    for (int32_t t = 0; t < x.rows && !error_is_set(&q->base.err); t += TOPN_ROWS) {
         const int32_t n = x.rows - t < TOPN_ROWS ? x.rows - t : TOPN_ROWS;
         topn_rows(q, (struct ints){at + (size_t)t * ld, ld, n}, rows_of(to, t, n), rows_of(x, t, n),
                   &w->w, soft_cap);

@@ -11,54 +11,92 @@ static bool check(struct error *e, const char *what, cudaError_t code)
            error_set(e, ERROR_SYSTEM, "cuda: %s: %s", what, cudaGetErrorString(code));
 }
 
-bool queue_check(struct queue *q, const char *what, cudaError_t code)
+bool queue_check(struct gpu_queue *q, const char *what, cudaError_t code)
 {
-    return check(&q->err, what, code);
+    return check(&q->base.err, what, code);
 }
 
-bool queue_failed(struct queue *q)
+bool queue_failed(struct gpu_queue *q)
 {
-    if (error_is_set(&q->err))
+    struct gpu *g = q->gpu;
+    if (g->last && g->last != q)
+        queue_check(g->last, "a launch", cudaGetLastError());
+    g->last = q;
+    if (error_is_set(&q->base.err))
         return true;
-    return !queue_check(q, "choosing the device", cudaSetDevice(q->gpu->ordinal));
+    return !queue_check(q, "choosing the device", cudaSetDevice(g->ordinal));
 }
 
-bool queue_open(struct queue *q, struct gpu *g, struct error *e)
+static bool open_stream(struct gpu_queue *q, struct error *e)
 {
-    int least = 0, greatest = 0;
+    int least = 0, greatest = 0, reuse = 0;
     uint64_t keep = UINT64_MAX;
-    int reuse = 0;
     struct cudaMemPoolProps props = {0};
     props.allocType = cudaMemAllocationTypePinned;
     props.location.type = cudaMemLocationTypeDevice;
-    props.location.id = g->ordinal;
-    q->gpu = g;
-    if (!check(e, "choosing the device", cudaSetDevice(g->ordinal)) ||
-        !check(e, "a stream", cudaDeviceGetStreamPriorityRange(&least, &greatest)) ||
-        !check(e, "a stream",
-               cudaStreamCreateWithPriority(&q->stream, cudaStreamNonBlocking, greatest)) ||
-        !check(e, "a memory pool", cudaMemPoolCreate(&q->pool, &props)) ||
-        !check(e, "a memory pool",
-               cudaMemPoolSetAttribute(q->pool, cudaMemPoolAttrReleaseThreshold, &keep)) ||
-        !check(e, "a memory pool",
-               cudaMemPoolSetAttribute(q->pool, cudaMemPoolReuseAllowInternalDependencies, &reuse)))
-        return false;
-    if (!check(e, "pinned memory", cudaMallocHost((void **)&q->ring, (size_t)RING * RING_BYTES)) ||
-        !check(e, "pinned memory", cudaMallocHost((void **)&q->down, DOWN_BYTES)) ||
-        !check(e, "pinned memory", cudaMallocHost((void **)&q->faulted, sizeof *q->faulted)) ||
-        !check(e, "memory", cudaMalloc((void **)&q->fault, sizeof *q->fault)) ||
-        !check(e, "memory", cudaMalloc(&q->lt_memory, LT_BYTES)) ||
-        !check(e, "memory", cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream)))
-        return false;
-    for (int i = 0; i < RING; i++)
-        if (!check(e, "an event",
-                   cudaEventCreateWithFlags(&q->ring_free[i], cudaEventDisableTiming)))
+    props.location.id = q->gpu->ordinal;
+    return check(e, "choosing the device", cudaSetDevice(q->gpu->ordinal)) &&
+           check(e, "a stream", cudaDeviceGetStreamPriorityRange(&least, &greatest)) &&
+           check(e, "a stream",
+                 cudaStreamCreateWithPriority(&q->stream, cudaStreamNonBlocking,
+                                              q->base.kind == QUEUE_LIVE ? greatest : least)) &&
+           check(e, "a memory pool", cudaMemPoolCreate(&q->pool, &props)) &&
+           check(e, "a memory pool",
+                 cudaMemPoolSetAttribute(q->pool, cudaMemPoolAttrReleaseThreshold, &keep)) &&
+           check(
+               e, "a memory pool",
+               cudaMemPoolSetAttribute(q->pool, cudaMemPoolReuseAllowInternalDependencies, &reuse));
+}
+
+static bool open_events(cudaEvent_t *event, int n, struct error *e)
+{
+    for (int i = 0; i < n; i++)
+        if (!check(e, "an event", cudaEventCreateWithFlags(&event[i], cudaEventDisableTiming)))
             return false;
     return true;
 }
 
-void queue_close(struct queue *q)
+struct queue *cuda_queue_new(struct backend *b, enum queue_kind kind, struct error *e)
 {
+    struct gpu_queue *q = calloc(1, sizeof *q);
+    if (!q) {
+        error_set(e, ERROR_SYSTEM, "cuda: no memory for a queue");
+        return NULL;
+    }
+    q->base = (struct queue){.backend = b, .kind = kind};
+    q->gpu = gpu_of(b);
+    if (open_stream(q, e) && open_events(q->ring_free, RING, e) &&
+        open_events(q->marked, MARKS, e) &&
+        check(e, "pinned memory", cudaMallocHost((void **)&q->faulted, sizeof *q->faulted)) &&
+        check(e, "memory", cudaMalloc((void **)&q->fault, sizeof *q->fault)) &&
+        check(e, "memory", cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream)))
+        return &q->base;
+    cuda_queue_free(&q->base);
+    return NULL;
+}
+
+/* The first time that something is put or fetched. */
+bool queue_ring(struct gpu_queue *q)
+{
+    return (q->ring || queue_check(q, "pinned memory",
+                                   cudaMallocHost((void **)&q->ring, (size_t)RING * RING_BYTES))) &&
+           (q->down ||
+            queue_check(q, "pinned memory", cudaMallocHost((void **)&q->down, DOWN_BYTES)));
+}
+
+static void close_events(cudaEvent_t *event, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (event[i])
+            cudaEventDestroy(event[i]);
+}
+
+void cuda_queue_free(struct queue *on)
+{
+    struct gpu_queue *q = queue_of(on);
+    if (!q)
+        return;
+    cudaSetDevice(q->gpu->ordinal);
     if (q->stream)
         cudaStreamSynchronize(q->stream);
     for (int i = 0; i < ROOM_N && q->stream; i++)
@@ -67,9 +105,8 @@ void queue_close(struct queue *q)
     if (q->table.at)
         cudaFreeAsync(q->table.at, q->stream);
     free(q->table.host);
-    for (int i = 0; i < RING; i++)
-        if (q->ring_free[i])
-            cudaEventDestroy(q->ring_free[i]);
+    close_events(q->ring_free, RING);
+    close_events(q->marked, MARKS);
     if (q->stream)
         cudaStreamSynchronize(q->stream);
     cudaFree(q->lt_memory);
@@ -81,7 +118,11 @@ void queue_close(struct queue *q)
         cudaStreamDestroy(q->stream);
     if (q->pool)
         cudaMemPoolDestroy(q->pool);
-    *q = (struct queue){0};
+    if (q->gpu->last == q) {
+        cudaGetLastError();
+        q->gpu->last = NULL;
+    }
+    free(q);
 }
 
 /* ---- errors */
@@ -123,50 +164,117 @@ void fault_tell(const struct fault *f, const char *what, struct error *e)
     }
 }
 
-/* Waits, and learns what the kernels found. */
-static void wait(struct queue *q)
+/* What was fetched up to a mark goes where it was asked for. */
+static void deliver(struct gpu_queue *q, uint64_t mark)
 {
-    const bool look = q->may_fault;
-    if (look && !queue_check(q, "a copy",
-                             cudaMemcpyAsync(q->faulted, q->fault, sizeof *q->fault,
-                                             cudaMemcpyDeviceToHost, q->stream)))
-        return;
-    if (!queue_check(q, "waiting", cudaStreamSynchronize(q->stream)) || !look)
-        return;
-    q->may_fault = false;
-    if (q->faulted->kind == FAULT_NONE)
-        return;
-    fault_tell(q->faulted, q->what, &q->err);
-    cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream);
+    int n = 0;
+    for (int i = 0; i < q->n_deliveries; i++) {
+        const struct delivery *d = &q->delivery[i];
+        if (d->mark > mark) {
+            q->delivery[n++] = *d;
+            continue;
+        }
+        if (!d->widen)
+            memcpy(d->to, q->down + d->from, d->n);
+        for (size_t at = 0; d->widen && at < d->n / sizeof(float); at++) {
+            float v;
+            memcpy(&v, q->down + d->from + at * sizeof v, sizeof v);
+            ((double *)d->to)[at] = (double)v;
+        }
+    }
+    q->n_deliveries = n;
+    if (n == 0)
+        q->down_used = 0;
 }
 
-bool cuda_status(struct backend *b, struct error *e)
+/* Waits, and learns what the kernels found. */
+static void wait(struct gpu_queue *q)
 {
-    struct queue *q = queue_of(b);
-    struct error later = q->err;
+    const bool look = q->may_fault;
+    if (look)
+        queue_check(q, "a copy",
+                    cudaMemcpyAsync(q->faulted, q->fault, sizeof *q->fault, cudaMemcpyDeviceToHost,
+                                    q->stream));
+    const bool done = queue_check(q, "waiting", cudaStreamSynchronize(q->stream));
+    if (done && look && !error_is_set(&q->base.err)) {
+        q->may_fault = false;
+        if (q->faulted->kind != FAULT_NONE) {
+            fault_tell(q->faulted, q->what, &q->base.err);
+            cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream);
+        }
+    }
+    if (error_is_set(&q->base.err)) /* nobody reads what comes of a queue that has failed */
+        q->n_deliveries = 0, q->down_used = 0;
+    else
+        deliver(q, UINT64_MAX);
+}
+
+bool cuda_queue_status(struct queue *on, struct error *e)
+{
+    struct gpu_queue *q = queue_of(on);
+    struct error later = q->base.err;
     /* What a kernel found was queued before what the host refused. */
-    q->err = (struct error){0};
-    queue_check(q, "a launch", cudaGetLastError());
-    if (q->may_fault && !error_is_set(&q->err))
+    q->base.err = (struct error){0};
+    if (!q->gpu->last || q->gpu->last == q)
+        queue_check(q, "a launch", cudaGetLastError());
+    if (q->may_fault && !error_is_set(&q->base.err))
         wait(q);
-    if (!error_is_set(&q->err))
-        q->err = later;
-    if (!error_is_set(&q->err))
+    if (!error_is_set(&q->base.err))
+        q->base.err = later;
+    if (!error_is_set(&q->base.err))
         return true;
-    error_set(e, q->err.kind, "%s", q->err.text);
-    q->err = (struct error){0};
+    error_set(e, q->base.err.kind, "%s", q->base.err.text);
+    q->base.err = (struct error){0};
     return false;
 }
 
-void cuda_sync(struct backend *b)
+void cuda_queue_sync(struct queue *on)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     if (!queue_failed(q))
         wait(q);
 }
 
+/* ---- marks */
+uint64_t cuda_queue_mark(struct queue *on)
+{
+    struct gpu_queue *q = queue_of(on);
+    if (!queue_failed(q))
+        queue_check(q, "an event", cudaEventRecord(q->marked[++q->marks % MARKS], q->stream));
+    return q->marks;
+}
+
+/* The event of a mark, or of the oldest that still has one. */
+static cudaEvent_t event_of(const struct gpu_queue *q, uint64_t *mark)
+{
+    if (*mark + MARKS <= q->marks)
+        *mark = q->marks - MARKS + 1;
+    return q->marked[*mark % MARKS];
+}
+
+bool cuda_queue_pending(struct queue *on, uint64_t mark)
+{
+    struct gpu_queue *q = queue_of(on);
+    if (mark == 0 || queue_failed(q))
+        return false;
+    const cudaError_t code = cudaEventQuery(event_of(q, &mark));
+    if (code == cudaErrorNotReady)
+        return true;
+    if (queue_check(q, "waiting", code))
+        deliver(q, mark);
+    return false;
+}
+
+void cuda_queue_wait(struct queue *on, struct queue *other, uint64_t mark)
+{
+    struct gpu_queue *q = queue_of(on);
+    if (mark != 0 && !queue_failed(q))
+        queue_check(q, "an event",
+                    cudaStreamWaitEvent(q->stream, event_of(queue_of(other), &mark), 0));
+}
+
 /* ---- memory */
-static void *take(struct queue *q, size_t n, struct error *e)
+static void *take(struct gpu_queue *q, size_t n, struct error *e)
 {
     void *p = NULL;
     const cudaError_t code = cudaMallocFromPoolAsync(&p, n > 0 ? n : 1, q->pool, q->stream);
@@ -179,12 +287,12 @@ static void *take(struct queue *q, size_t n, struct error *e)
     return NULL;
 }
 
-void *queue_room(struct queue *q, enum room r, size_t n)
+void *queue_room(struct gpu_queue *q, enum room r, size_t n)
 {
     if (n <= q->room[r].n)
         return q->room[r].at;
     const size_t grown = q->room[r].n + q->room[r].n / 2, want = n > grown ? n : grown;
-    void *p = take(q, want, &q->err);
+    void *p = take(q, want, &q->base.err);
     if (!p)
         return NULL;
     if (q->room[r].at)
@@ -193,9 +301,9 @@ void *queue_room(struct queue *q, enum room r, size_t n)
     return p;
 }
 
-struct buf *cuda_alloc(struct backend *b, size_t n, struct error *e)
+struct buf *cuda_alloc(struct queue *on, size_t n, struct error *e)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     struct buf *buf = malloc(sizeof *buf);
     if (!buf || !check(e, "choosing the device", cudaSetDevice(q->gpu->ordinal)) ||
         !(buf->at = take(q, n, e))) {
@@ -207,9 +315,9 @@ struct buf *cuda_alloc(struct backend *b, size_t n, struct error *e)
     return buf;
 }
 
-void cuda_buf_free(struct backend *b, struct buf *buf)
+void cuda_buf_free(struct queue *on, struct buf *buf)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     if (buf) {
         cudaSetDevice(q->gpu->ordinal);
         cudaFreeAsync(buf->at, q->stream);
@@ -218,20 +326,20 @@ void cuda_buf_free(struct backend *b, struct buf *buf)
 }
 
 /* A piece of the ring, when it is free again. */
-static char *piece(struct queue *q)
+static char *piece(struct gpu_queue *q)
 {
     return queue_check(q, "waiting", cudaEventSynchronize(q->ring_free[q->ring_at % RING]))
                ? q->ring + (size_t)(q->ring_at % RING) * RING_BYTES
                : NULL;
 }
-static bool piece_done(struct queue *q)
+static bool piece_done(struct gpu_queue *q)
 {
     return queue_check(q, "an event",
                        cudaEventRecord(q->ring_free[q->ring_at++ % RING], q->stream));
 }
 
 /* Rows of n bytes, of which none is longer than a piece. */
-static bool put_rows(struct queue *q, char *to, size_t step, const char *from, size_t n,
+static bool put_rows(struct gpu_queue *q, char *to, size_t step, const char *from, size_t n,
                      int32_t rows)
 {
     const int32_t at_once = (int32_t)(RING_BYTES / n);
@@ -250,8 +358,10 @@ static bool put_rows(struct queue *q, char *to, size_t step, const char *from, s
     return true;
 }
 
-bool queue_upload(struct queue *q, void *to, const void *from, size_t n)
+bool queue_upload(struct gpu_queue *q, void *to, const void *from, size_t n)
 {
+    if (!queue_ring(q))
+        return false;
     for (size_t at = 0; at < n; at += RING_BYTES) {
         const size_t count = n - at < RING_BYTES ? n - at : RING_BYTES;
         if (!put_rows(q, (char *)to + at, count, (const char *)from + at, count, 1))
@@ -260,12 +370,12 @@ bool queue_upload(struct queue *q, void *to, const void *from, size_t n)
     return true;
 }
 
-void cuda_put(struct backend *b, struct tensor dst, const void *src)
+void cuda_put(struct queue *on, struct tensor dst, const void *src)
 {
-    struct queue *q = queue_of(b);
+    struct gpu_queue *q = queue_of(on);
     char *to = queue_failed(q) ? NULL : arg_view(q, "put", "dst", dst, dst.dtype, -1, -1);
     const size_t size = dtype_size(dst.dtype), n = (size_t)dst.cols * size;
-    if (!to || n == 0 || dst.rows == 0)
+    if (!to || n == 0 || dst.rows == 0 || !queue_ring(q))
         return;
     if (n <= RING_BYTES)
         put_rows(q, to, (size_t)dst.ld * size, src, n, dst.rows);
@@ -276,73 +386,69 @@ void cuda_put(struct backend *b, struct tensor dst, const void *src)
                 return;
 }
 
-static bool get_rows(struct queue *q, char *to, const char *from, size_t step, size_t n,
-                     int32_t rows)
+/* Rows of n bytes, of which none is longer than `down`, on their way to `to`. */
+static bool fetch_rows(struct gpu_queue *q, char *to, const char *from, size_t step, size_t n,
+                       int32_t rows, bool widen)
 {
     const int32_t at_once = (int32_t)(DOWN_BYTES / n);
     for (int32_t t = 0; t < rows; t += at_once) {
         const int32_t count = rows - t < at_once ? rows - t : at_once;
-        if (!queue_check(q, "a copy",
-                         cudaMemcpy2DAsync(q->down, n, from + (size_t)t * step, step, n,
-                                           (size_t)count, cudaMemcpyDeviceToHost, q->stream)))
+        const size_t bytes = (size_t)count * n;
+        if (q->n_deliveries == DELIVERIES || bytes > DOWN_BYTES - q->down_used)
+            wait(q);
+        if (error_is_set(&q->base.err) ||
+            !queue_check(q, "a copy",
+                         cudaMemcpy2DAsync(q->down + q->down_used, n, from + (size_t)t * step, step,
+                                           n, (size_t)count, cudaMemcpyDeviceToHost, q->stream)))
             return false;
-        wait(q);
-        if (error_is_set(&q->err))
-            return false;
-        memcpy(to + (size_t)t * n, q->down, (size_t)count * n);
+        q->delivery[q->n_deliveries++] = (struct delivery){
+            to + (size_t)t * n * (widen ? 2 : 1), q->down_used, bytes, widen, q->marks + 1};
+        q->down_used += (bytes + 7) / 8 * 8;
     }
     return true;
 }
 
-void cuda_get(struct backend *b, void *dst, struct tensor src)
+static void fetch(struct gpu_queue *q, const char *op, void *dst, struct tensor src, bool widen)
 {
-    struct queue *q = queue_of(b);
-    const char *from = queue_failed(q) ? NULL : arg_view(q, "get", "src", src, src.dtype, -1, -1);
+    const char *from = queue_failed(q) ? NULL : arg_view(q, op, "src", src, src.dtype, -1, -1);
     const size_t size = dtype_size(src.dtype), n = (size_t)src.cols * size,
-                 step = (size_t)src.ld * size;
-    if (!from || n == 0 || src.rows == 0)
+                 step = (size_t)src.ld * size, wide = widen ? 2 : 1;
+    if (!from || n == 0 || src.rows == 0 || !queue_ring(q))
         return;
     if (n <= DOWN_BYTES) {
-        get_rows(q, dst, from, step, n, src.rows);
+        fetch_rows(q, dst, from, step, n, src.rows, widen);
         return;
     }
     for (int32_t t = 0; t < src.rows; t++)
         for (size_t at = 0; at < n; at += DOWN_BYTES) {
             const size_t count = n - at < DOWN_BYTES ? n - at : DOWN_BYTES;
-            if (!get_rows(q, (char *)dst + (size_t)t * n + at, from + (size_t)t * step + at, count,
-                          count, 1))
+            if (!fetch_rows(q, (char *)dst + ((size_t)t * n + at) * wide,
+                            from + (size_t)t * step + at, count, count, 1, widen))
                 return;
         }
 }
 
-/* Floats are fetched to the end of where their doubles go, and widened from the front. */
-void cuda_get_f64(struct backend *b, double *dst, struct tensor src)
+void cuda_fetch(struct queue *on, void *dst, struct tensor src)
 {
-    struct queue *q = queue_of(b);
-    const size_t n = (size_t)(src.rows > 0 ? src.rows : 0) * (size_t)(src.cols > 0 ? src.cols : 0);
-    if (src.dtype == DTYPE_F64) {
-        cuda_get(b, dst, src);
-        return;
-    }
-    float *half = (float *)(void *)dst + n, v;
-    if (queue_failed(q) || !arg_view(q, "get_f64", "src", src, DTYPE_F32, -1, -1))
-        return;
-    cuda_get(b, half, src);
-    for (size_t i = 0; i < n && !error_is_set(&q->err); i++) {
-        memcpy(&v, half + i, sizeof v);
-        const double d = (double)v;
-        memcpy(dst + i, &d, sizeof d);
-    }
+    fetch(queue_of(on), "fetch", dst, src, false);
+}
+
+void cuda_fetch_f64(struct queue *on, double *dst, struct tensor src)
+{
+    struct gpu_queue *q = queue_of(on);
+    if (src.dtype == DTYPE_F64 ||
+        (!queue_failed(q) && arg_view(q, "fetch_f64", "src", src, DTYPE_F32, -1, -1)))
+        fetch(q, "fetch_f64", dst, src, src.dtype != DTYPE_F64);
 }
 
 /* ---- arguments */
-void *arg_view(struct queue *q, const char *op, const char *arg, struct tensor t, enum dtype type,
-               int32_t rows, int32_t cols)
+void *arg_view(struct gpu_queue *q, const char *op, const char *arg, struct tensor t,
+               enum dtype type, int32_t rows, int32_t cols)
 {
     if (t.buf == NULL || t.dtype != type || t.rows < 0 || t.cols < 0 ||
         (rows >= 0 && t.rows != rows) || (cols >= 0 && t.cols != cols) ||
         (t.rows > 1 && t.ld < t.cols)) {
-        error_set(&q->err, ERROR_SYSTEM,
+        error_set(&q->base.err, ERROR_SYSTEM,
                   "cuda %s: %s is [%d, %d] (ld %d, dtype %d%s), expected [%d, %d] of dtype %d", op,
                   arg, t.rows, t.cols, t.ld, (int)t.dtype, t.buf ? "" : ", absent", rows, cols,
                   (int)type);
@@ -353,7 +459,7 @@ void *arg_view(struct queue *q, const char *op, const char *arg, struct tensor t
     const size_t size = dtype_size(type), ld = t.ld > 0 ? (size_t)t.ld : 0,
                  last = ((size_t)(t.rows - 1) * ld + (size_t)t.cols) * size;
     if (t.off > t.buf->n || last > t.buf->n - t.off || t.off % size != 0) {
-        error_set(&q->err, ERROR_SYSTEM,
+        error_set(&q->base.err, ERROR_SYSTEM,
                   "cuda %s: %s needs %zu bytes at offset %zu of a buffer of %zu", op, arg, last,
                   t.off, t.buf->n);
         return NULL;
@@ -361,7 +467,7 @@ void *arg_view(struct queue *q, const char *op, const char *arg, struct tensor t
     return t.buf->at + t.off;
 }
 
-bool arg_mat(struct queue *q, const char *op, const char *arg, struct tensor t, int32_t rows,
+bool arg_mat(struct gpu_queue *q, const char *op, const char *arg, struct tensor t, int32_t rows,
              int32_t cols, struct mat *m)
 {
     *m = (struct mat){arg_view(q, op, arg, t, DTYPE_F32, rows, cols), (size_t)(t.ld > 0 ? t.ld : 0),
@@ -369,7 +475,7 @@ bool arg_mat(struct queue *q, const char *op, const char *arg, struct tensor t, 
     return m->at != NULL;
 }
 
-bool arg_ints(struct queue *q, const char *op, const char *arg, struct tensor t, int32_t rows,
+bool arg_ints(struct gpu_queue *q, const char *op, const char *arg, struct tensor t, int32_t rows,
               struct ints *v)
 {
     *v = (struct ints){arg_view(q, op, arg, t, DTYPE_I32, rows, 1), (size_t)(t.ld > 0 ? t.ld : 0),
@@ -377,14 +483,14 @@ bool arg_ints(struct queue *q, const char *op, const char *arg, struct tensor t,
     return v->at != NULL;
 }
 
-bool arg_vector(struct queue *q, const char *op, const char *arg, struct tensor t, int32_t cols,
+bool arg_vector(struct gpu_queue *q, const char *op, const char *arg, struct tensor t, int32_t cols,
                 const float **v)
 {
     *v = NULL;
     return !t.buf || (*v = arg_view(q, op, arg, t, DTYPE_F32, 1, cols)) != NULL;
 }
 
-bool arg_codes(struct queue *q, const char *op, const struct csr *f, struct codes *c)
+bool arg_codes(struct gpu_queue *q, const char *op, const struct csr *f, struct codes *c)
 {
     *c = (struct codes){.n_rows = f->n_rows, .capacity = f->ids.rows};
     if (!(c->start = arg_view(q, op, "start", f->start, DTYPE_I32, f->n_rows + 1, 1)) ||
@@ -393,5 +499,5 @@ bool arg_codes(struct queue *q, const char *op, const struct csr *f, struct code
         return false;
     if (f->start.ld == 1 && f->ids.ld == 1 && f->vals.ld == 1)
         return true;
-    return error_set(&q->err, ERROR_SYSTEM, "cuda %s: codes must be contiguous", op);
+    return error_set(&q->base.err, ERROR_SYSTEM, "cuda %s: codes must be contiguous", op);
 }

@@ -104,7 +104,7 @@ static bool load(struct load *l)
 {
     const bool turned = l->src->order == ORDER_IN_OUT;
     const size_t row = (size_t)(turned ? (size_t)l->w.out : l->w.ld) * l->size;
-    struct queue *q = &l->g->queue;
+    struct gpu_queue *q = l->g->load;
     if (!stage_open(l->g, row > STAGE_BYTES ? row : STAGE_BYTES, l->e))
         return false;
     if (!turned)
@@ -112,8 +112,8 @@ static bool load(struct load *l)
     const size_t table = l->src->rows ? (size_t)l->w.out * sizeof(int32_t) : 0;
     char *piece = queue_room(q, ROOM_OP, l->g->stage_bytes + table);
     if (!piece || (table && !queue_upload(q, piece + l->g->stage_bytes, l->src->rows, table))) {
-        error_set(l->e, q->err.kind, "%s", q->err.text);
-        q->err = (struct error){0};
+        error_set(l->e, q->base.err.kind, "%s", q->base.err.text);
+        q->base.err = (struct error){0};
         return false;
     }
     return load_turned(l, piece, table ? (int32_t *)(void *)(piece + l->g->stage_bytes) : NULL);
@@ -122,11 +122,11 @@ static bool load(struct load *l)
 /* A value that is not finite is named by its place in the source. */
 static bool look(const struct load *l)
 {
-    struct queue *q = &l->g->queue;
+    struct gpu_queue *q = l->g->load;
     uint64_t *where = queue_room(q, ROOM_OP, sizeof *where), least = UINT64_MAX;
-    if (!where) {
-        error_set(l->e, q->err.kind, "%s", q->err.text);
-        q->err = (struct error){0};
+    if (!where || !queue_ring(q)) {
+        error_set(l->e, q->base.err.kind, "%s", q->base.err.text);
+        q->base.err = (struct error){0};
         return false;
     }
     if (failed(l->e, "a copy", cudaMemsetAsync(where, 0xff, sizeof *where, l->stream)))
@@ -165,9 +165,10 @@ static bool check_source(const struct weight_source *src, unsigned uses, struct 
 struct weight *cuda_weight_new(struct backend *b, const struct weight_source *src, unsigned uses,
                                struct error *e)
 {
-    struct gpu *g = queue_of(b)->gpu;
+    struct gpu *g = gpu_of(b);
     if (!check_source(src, uses, e) || failed(e, "choosing the device", cudaSetDevice(g->ordinal)))
         return NULL;
+    queue_failed(g->load); /* what another one's launch went wrong with is not this one's */
     struct weight *w = calloc(1, sizeof *w);
     if (!w) {
         error_set(e, ERROR_SYSTEM, "cuda: no memory for a weight");
@@ -180,7 +181,7 @@ struct weight *cuda_weight_new(struct backend *b, const struct weight_source *sr
     w->w = (struct wmat){NULL, ld, src->out, src->in, src->type};
     const cudaError_t code = cudaMalloc(&at, (size_t)src->out * ld * size);
     w->w.at = at;
-    struct load l = {g, g->queue.stream, src, w->w, size, e};
+    struct load l = {g, g->load->stream, src, w->w, size, e};
     if (code == cudaErrorMemoryAllocation)
         error_set(e, ERROR_SYSTEM, "cuda: no memory for a weight [%d, %d], %zu bytes", src->out,
                   src->in, (size_t)src->out * ld * size);
@@ -198,7 +199,7 @@ struct weight *cuda_weight_new(struct backend *b, const struct weight_source *sr
 void cuda_weight_free(struct backend *b, struct weight *w)
 {
     if (w) {
-        cudaSetDevice(queue_of(b)->gpu->ordinal);
+        cudaSetDevice(gpu_of(b)->ordinal);
         cudaFree((void *)(uintptr_t)w->w.at);
     }
     free(w);

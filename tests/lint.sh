@@ -82,11 +82,11 @@ misnamed=$(git ls-files -co --exclude-standard '*.h' | grep -E '(^|/)private\.h$
 hits=$(git ls-files -co --exclude-standard '*.c' | grep -v '^engine/devices\.c$\|^engine/cpu/\|^tests/' | xargs grep -n '\bcpu_backend_new')
 [ -z "$hits" ] || say "a device is opened by device_open of engine/devices.h:"$'\n'"$hits"
 
-ambiguous='free|status|sync|alloc|put|get|norm|act|select|decode|add|copy'
-own='weight_new|weight_take|weight_packed|weight_free|weight_bytes|weight_in|weight_rows|buf_free|kv_new|kv_free|add_outer|rows_get|rows_set|linear|xent|topn|attn'
+ambiguous='free|alloc|put|fetch|fetch_f64|norm|act|select|decode|add|copy'
+own='queue_new|queue_free|queue_status|queue_sync|queue_mark|queue_pending|queue_wait|weight_new|weight_take|weight_packed|weight_free|weight_bytes|weight_in|weight_rows|buf_free|kv_new|kv_free|add_outer|rows_get|rows_set|linear|xent|topn|attn'
 hits=$(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui/*.[ch]' |
     grep -vE '^engine/(cpu/|reference/|backend\.h$|device\.h$|devices\.c$|run\.c$)' |
-    xargs grep -nE -- "->($own)\(|(backend|\bb|\bbe)->($ambiguous)\(|[.>]buf->")
+    xargs grep -nE -- "->($own)\(|(backend|\bb|\bbe|\bq)->($ambiguous)\(|[.>]buf->")
 [ -z "$hits" ] || say "a backend is called through engine/run.h or engine/device.h:"$'\n'"$hits"
 
 while read -r n file; do

@@ -2,6 +2,7 @@
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/base/parallel.h"
+#include "engine/device.h"
 #include "engine/devices.h"
 #include "engine/formats/hf.h"
 #include "tui/packing.h"
@@ -76,7 +77,9 @@ static bool open_device(struct opening *op)
     const char *dtype = o->dtype ? o->dtype : "auto";
     parallel_limit(o->threads);
     op->wb->backend = device_open(o->device, o->threads, op->e);
-    if (!op->wb->backend)
+    if (op->wb->backend)
+        op->wb->jobs = device_queue(op->wb->backend, QUEUE_JOB, op->e);
+    if (!op->wb->jobs)
         return error_prefix(op->e, "--device");
     if (strcmp(dtype, "auto") != 0 && strcmp(dtype, "f32") != 0)
         return error_set(op->e, ERROR_INPUT, "--dtype: found %s on the device %s, expected f32",
@@ -347,6 +350,7 @@ void workbench_free(struct workbench *wb)
     packs_free(wb->packs);
     tokenizer_free(wb->tokenizer);
     bundle_free(wb->bundle);
+    device_queue_free(wb->jobs);
     device_close(wb->backend);
     free(wb->model_name);
     free(wb->sae_name);

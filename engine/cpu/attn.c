@@ -17,10 +17,10 @@ static int32_t padded(int32_t n)
     return (n + MAX_LANES - 1) / MAX_LANES * MAX_LANES;
 }
 
-struct kv *cpu_kv_new(struct backend *b, int32_t first_layer, int32_t n_layers, int32_t width,
+struct kv *cpu_kv_new(struct queue *q, int32_t first_layer, int32_t n_layers, int32_t width,
                       int32_t cap, struct error *e)
 {
-    (void)b;
+    (void)q;
     size_t n = 0;
     struct kv *kv = NULL;
     if (n_layers < 0 || width <= 0 || cap <= 0 || cap > INT32_MAX - MAX_LANES) {
@@ -44,9 +44,9 @@ struct kv *cpu_kv_new(struct backend *b, int32_t first_layer, int32_t n_layers, 
     return kv;
 }
 
-void cpu_kv_free(struct backend *b, struct kv *kv)
+void cpu_kv_free(struct queue *q, struct kv *kv)
 {
-    (void)b;
+    (void)q;
     if (kv)
         free(kv->memory);
     free(kv);
@@ -212,13 +212,13 @@ static struct rope_table *find_table(struct cpu *c, const float *inv_freq, int32
 }
 
 /* The angle is a float's product, as in the models' own code. */
-static bool fill_table(struct cpu *c, struct rope_table *t, const float *inv_freq, int32_t half,
+static bool fill_table(struct queue *q, struct rope_table *t, const float *inv_freq, int32_t half,
                        int32_t n)
 {
     const size_t side = (size_t)n * (size_t)half;
     float *angle = malloc(2 * side * sizeof *angle);
     if (angle == NULL)
-        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: no memory for %d angles at %d positions",
+        return error_set(&q->err, ERROR_SYSTEM, "cpu attn: no memory for %d angles at %d positions",
                          half, n);
     for (int32_t pos = 0; pos < n; pos++)
         for (int32_t i = 0; i < half; i++) {
@@ -233,7 +233,7 @@ static bool fill_table(struct cpu *c, struct rope_table *t, const float *inv_fre
     return true;
 }
 
-static bool rope_table(struct cpu *c, struct attn *a)
+static bool rope_table(struct queue *q, struct attn *a)
 {
     static const float none[1];
     const struct rope *rope = &a->shape->rope;
@@ -241,49 +241,50 @@ static bool rope_table(struct cpu *c, struct attn *a)
     a->cos = a->sin = none;
     if (a->half == 0)
         return true;
-    const float *inv_freq = cpu_f32(c, "attn", "inv_freq", rope->inv_freq, 1, a->half);
+    const float *inv_freq = cpu_f32(q, "attn", "inv_freq", rope->inv_freq, 1, a->half);
     if (inv_freq == NULL)
         return false;
-    struct rope_table *t = find_table(c, inv_freq, a->half);
+    struct rope_table *t = find_table(cpu_of(q), inv_freq, a->half);
     if (t->n < a->most &&
-        !fill_table(c, t, inv_freq, a->half, a->most < INT32_MAX / 2 ? 2 * a->most : a->most))
+        !fill_table(q, t, inv_freq, a->half, a->most < INT32_MAX / 2 ? 2 * a->most : a->most))
         return false;
-    t->used = ++c->n_attns;
+    t->used = ++cpu_of(q)->n_attns;
     a->cos = t->angle;
     a->sin = a->cos + (size_t)t->n * (size_t)a->half;
     return true;
 }
 
-static bool check_kv(struct cpu *c, const struct attn *a, struct kv *kv, int32_t layer, int32_t end)
+static bool check_kv(struct queue *q, const struct attn *a, struct kv *kv, int32_t layer,
+                     int32_t end)
 {
     const int32_t heads = a->shape->n_kv_heads;
     if (layer < kv->first_layer || layer - kv->first_layer >= kv->n_layers ||
         kv->width != heads * a->dim)
-        return error_set(&c->err, ERROR_SYSTEM,
+        return error_set(&q->err, ERROR_SYSTEM,
                          "cpu attn: layer %d of width %d, kept are %d from %d of width %d", layer,
                          heads * a->dim, kv->n_layers, kv->first_layer, kv->width);
     if (end > kv->cap)
-        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d positions, kept are %d at most", end,
+        return error_set(&q->err, ERROR_SYSTEM, "cpu attn: %d positions, kept are %d at most", end,
                          kv->cap);
     if (kv->n_kv_heads != 0 && kv->n_kv_heads != heads)
-        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d heads, kept were %d", heads,
+        return error_set(&q->err, ERROR_SYSTEM, "cpu attn: %d heads, kept were %d", heads,
                          kv->n_kv_heads);
     kv->n_kv_heads = heads;
     return true;
 }
 
-static bool check_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, int32_t rows)
+static bool check_seqs(struct queue *q, struct attn *a, const struct seqs *seqs, int32_t rows)
 {
     for (int32_t i = 0; i < seqs->n; i++) {
         int32_t first = seqs->start[i], end = seqs->start[i + 1],
                 past = seqs->past ? seqs->past[i] : 0;
         if (first < 0 || end < first || end > rows)
-            return error_set(&c->err, ERROR_SYSTEM, "cpu attn: sequence %d is rows %d to %d of %d",
+            return error_set(&q->err, ERROR_SYSTEM, "cpu attn: sequence %d is rows %d to %d of %d",
                              i, first, end, rows);
         if (past < 0 || (past > 0 && !(seqs->kv && seqs->kv[i])) ||
             past > INT32_MAX - MAX_LANES - (end - first))
             return error_set(
-                &c->err, ERROR_SYSTEM,
+                &q->err, ERROR_SYSTEM,
                 "cpu attn: sequence %d goes on from %d positions of which none is kept", i, past);
         a->longest = end - first > a->longest ? end - first : a->longest;
         a->most = past + end - first > a->most ? past + end - first : a->most;
@@ -293,14 +294,14 @@ static bool check_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, i
 
 /* Where each sequence's keys and values are. Short sequences that keep none use each thread's own
  * room. */
-static bool place_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, int32_t layer)
+static bool place_seqs(struct queue *q, struct attn *a, const struct seqs *seqs, int32_t layer)
 {
     const size_t width = (size_t)a->shape->n_kv_heads * (size_t)a->dim;
     size_t want = 0, table = ((size_t)seqs->n * sizeof *a->seq + 63) / 64 * 64;
     for (int32_t i = 0; i < seqs->n && a->longest > WHOLE; i++)
         if (!seqs->kv || !seqs->kv[i])
             want += (size_t)padded(seqs->start[i + 1] - seqs->start[i]) * width * 2;
-    char *memory = cpu_scratch(c, SCRATCH_SEQS, table + (want + MAX_LANES) * sizeof(float));
+    char *memory = cpu_scratch(q, SCRATCH_SEQS, table + (want + MAX_LANES) * sizeof(float));
     if (memory == NULL)
         return false;
     a->seq = (struct place *)(void *)memory;
@@ -311,7 +312,7 @@ static bool place_seqs(struct cpu *c, struct attn *a, const struct seqs *seqs, i
             .row = seqs->start[i], .n = seqs->start[i + 1] - seqs->start[i], .chunk = a->n_chunks};
         p.past = seqs->past ? seqs->past[i] : 0;
         if (kv) {
-            if (!check_kv(c, a, kv, layer, p.past + p.n))
+            if (!check_kv(q, a, kv, layer, p.past + p.n))
                 return false;
             p.cap = kv->cap;
             p.keys = kv->data + 2 * (size_t)(layer - kv->first_layer) * kv->side;
@@ -336,27 +337,27 @@ static void run_tasks(const struct attn *a, int64_t n, pool_task *task, bool alo
             task((void *)(uintptr_t)a, 0, i);
 }
 
-static bool check_shape(struct cpu *c, const struct attn_shape *s)
+static bool check_shape(struct queue *q, const struct attn_shape *s)
 {
     if (s->n_heads < 1 || s->n_kv_heads < 1 || s->head_dim < 1 || s->n_heads % s->n_kv_heads != 0 ||
         s->head_dim > INT32_MAX / s->n_heads)
-        return error_set(&c->err, ERROR_SYSTEM, "cpu attn: %d heads on %d of keys, of width %d",
+        return error_set(&q->err, ERROR_SYSTEM, "cpu attn: %d heads on %d of keys, of width %d",
                          s->n_heads, s->n_kv_heads, s->head_dim);
     if (s->rope.rot < 0 || s->rope.rot % 2 != 0 || s->rope.rot > s->head_dim || s->window < 0)
-        return error_set(&c->err, ERROR_SYSTEM,
+        return error_set(&q->err, ERROR_SYSTEM,
                          "cpu attn: heads of width %d, %d rotated, a window of %d", s->head_dim,
                          s->rope.rot, s->window);
     return true;
 }
 
 /* Room for each thread; then all tasks. */
-static void run_attn(struct cpu *c, struct attn *a, int32_t rows)
+static void run_attn(struct queue *q, struct attn *a, int32_t rows)
 {
     const int32_t kv_heads = a->shape->n_kv_heads;
     size_t sides =
         a->longest > WHOLE ? 0 : 2 * (size_t)padded(a->longest) * (size_t)a->dim + MAX_LANES;
     a->thread_bytes = ((q_floats(a) + score_floats(a) + sides) * sizeof(float) + 63) / 64 * 64;
-    if (!cpu_scratch(c, SCRATCH_THREADS, a->thread_bytes * (size_t)pool_threads(c->pool)))
+    if (!cpu_scratch(q, SCRATCH_THREADS, a->thread_bytes * (size_t)pool_threads(cpu_of(q)->pool)))
         return;
     if (a->longest > WHOLE) {
         run_tasks(a, a->n_chunks, append_task, false);
@@ -368,22 +369,21 @@ static void run_attn(struct cpu *c, struct attn *a, int32_t rows)
     }
 }
 
-void cpu_attn(struct backend *b, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
+void cpu_attn(struct queue *q, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
               const struct attn_shape *shape, int32_t layer, const struct seqs *seqs)
 {
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || Q.rows == 0 || seqs->n == 0 || !check_shape(c, shape))
+    if (cpu_failed(q) || Q.rows == 0 || seqs->n == 0 || !check_shape(q, shape))
         return;
     const int32_t width = shape->n_heads * shape->head_dim,
                   kv_width = shape->n_kv_heads * shape->head_dim;
-    struct attn a = {.cpu = c, .shape = shape, .dim = shape->head_dim, .n_seqs = seqs->n};
+    struct attn a = {.cpu = cpu_of(q), .shape = shape, .dim = shape->head_dim, .n_seqs = seqs->n};
     a.group = shape->n_heads / shape->n_kv_heads;
     a.ldq = (size_t)Q.ld, a.ldk = (size_t)K.ld, a.ldv = (size_t)V.ld, a.ldy = (size_t)y.ld;
-    if (!(a.q = cpu_f32(c, "attn", "Q", Q, -1, width)) ||
-        !(a.k = cpu_f32(c, "attn", "K", K, Q.rows, kv_width)) ||
-        !(a.v = cpu_f32(c, "attn", "V", V, Q.rows, kv_width)) ||
-        !(a.y = cpu_f32(c, "attn", "y", y, Q.rows, width)) || !check_seqs(c, &a, seqs, Q.rows) ||
-        !place_seqs(c, &a, seqs, layer) || !rope_table(c, &a))
+    if (!(a.q = cpu_f32(q, "attn", "Q", Q, -1, width)) ||
+        !(a.k = cpu_f32(q, "attn", "K", K, Q.rows, kv_width)) ||
+        !(a.v = cpu_f32(q, "attn", "V", V, Q.rows, kv_width)) ||
+        !(a.y = cpu_f32(q, "attn", "y", y, Q.rows, width)) || !check_seqs(q, &a, seqs, Q.rows) ||
+        !place_seqs(q, &a, seqs, layer) || !rope_table(q, &a))
         return;
-    run_attn(c, &a, Q.rows);
+    run_attn(q, &a, Q.rows);
 }

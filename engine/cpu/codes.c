@@ -14,20 +14,20 @@ struct codes {
 };
 
 /* False and the device's error set when they are not what they should be. */
-static bool codes_view(struct cpu *c, const char *op, const struct csr *f, struct codes *v)
+static bool codes_view(struct queue *q, const char *op, const struct csr *f, struct codes *v)
 {
     *v = (struct codes){.n_rows = f->n_rows, .capacity = f->ids.rows};
-    v->start = cpu_view(c, op, "start", f->start, DTYPE_I32, f->n_rows + 1, 1);
-    if (!v->start || !(v->ids = cpu_view(c, op, "ids", f->ids, DTYPE_I32, -1, 1)) ||
-        !(v->vals = cpu_f32(c, op, "vals", f->vals, f->ids.rows, 1)))
+    v->start = cpu_view(q, op, "start", f->start, DTYPE_I32, f->n_rows + 1, 1);
+    if (!v->start || !(v->ids = cpu_view(q, op, "ids", f->ids, DTYPE_I32, -1, 1)) ||
+        !(v->vals = cpu_f32(q, op, "vals", f->vals, f->ids.rows, 1)))
         return false;
     if (f->start.ld == 1 && f->ids.ld == 1 && f->vals.ld == 1)
         return true;
-    return error_set(&c->err, ERROR_SYSTEM, "cpu %s: codes must be contiguous", op);
+    return error_set(&q->err, ERROR_SYSTEM, "cpu %s: codes must be contiguous", op);
 }
 
 struct select_job {
-    struct cpu *cpu;
+    struct queue *q;
     struct select by;
     const float *pre, *threshold, *scale, *shift;
     size_t ld, each_threshold, bytes;
@@ -58,7 +58,7 @@ static int32_t row_top(const struct select_job *s, const float *x, void *memory,
         memory = size + (s->m + 15) / 16 * 16;
     }
     const uint64_t *key =
-        select_top(s->cpu->k, s->by.kind == SELECT_ABSTOPK ? size : x, s->m, s->by.k, memory);
+        select_top(cpu_of(s->q)->k, s->by.kind == SELECT_ABSTOPK ? size : x, s->m, s->by.k, memory);
     for (int32_t i = 0; i < s->by.k; i++) {
         int32_t id = select_index(key[i]);
         *finite &= isfinite(x[id]) != 0;
@@ -71,7 +71,7 @@ static int32_t row_groups(const struct select_job *s, const float *x, int32_t *i
                           bool *finite)
 {
     int32_t width = s->m / s->by.k, n = 0;
-    *finite = s->cpu->k->all_finite(x, DTYPE_F32, (size_t)s->m);
+    *finite = cpu_of(s->q)->k->all_finite(x, DTYPE_F32, (size_t)s->m);
     for (int32_t g = 0; g < s->by.k; g++) {
         int32_t best = g * width;
         for (int32_t i = best + 1; i < (g + 1) * width; i++)
@@ -84,7 +84,7 @@ static int32_t row_groups(const struct select_job *s, const float *x, int32_t *i
 static void bounded_rows(void *arg, int thread, int32_t first, int32_t n)
 {
     const struct select_job *s = arg;
-    void *memory = cpu_scratch_of(s->cpu, thread, s->bytes);
+    void *memory = cpu_scratch_of(cpu_of(s->q), thread, s->bytes);
     for (int32_t t = first; t < first + n; t++) {
         const float *x = s->pre + (size_t)t * s->ld;
         size_t at = (size_t)s->to.start[s->first] + (size_t)t * (size_t)s->by.k;
@@ -152,7 +152,7 @@ static int32_t row_any(const struct select_job *s, const float *x, int32_t *ids,
 
 static bool row_is_finite(const struct select_job *s, const float *x)
 {
-    if (!s->cpu->k->all_finite(x, DTYPE_F32, (size_t)s->m))
+    if (!cpu_of(s->q)->k->all_finite(x, DTYPE_F32, (size_t)s->m))
         return false;
     for (int32_t i = 0; i < s->m && s->by.kind == SELECT_GATED; i++)
         if (!isfinite(value_at(s, SELECT_GATED, x, i)))
@@ -185,40 +185,40 @@ static void write_rows(void *arg, int thread, int32_t first, int32_t n)
 static void select_any(struct select_job *s, int32_t rows)
 {
     int32_t *start = s->to.start + s->first;
-    cpu_for_rows(s->cpu, rows, s->m, count_rows, s);
+    cpu_for_rows(s->q, rows, s->m, count_rows, s);
     for (int32_t t = 0; t < rows; t++) {
         int64_t end = (int64_t)start[t] + start[t + 1];
         if (end > INT32_MAX) {
-            error_set(&s->cpu->err, ERROR_INPUT, "cpu select: %lld entries are too many",
+            error_set(&s->q->err, ERROR_INPUT, "cpu select: %lld entries are too many",
                       (long long)end);
             return;
         }
         start[t + 1] = (int32_t)end;
     }
-    cpu_for_rows(s->cpu, rows, s->m, write_rows, s);
+    cpu_for_rows(s->q, rows, s->m, write_rows, s);
 }
 
 /* ---- the operation */
 static bool check_kind(struct select_job *s, int32_t rows)
 {
-    struct cpu *c = s->cpu;
+    struct queue *q = s->q;
     const struct select *by = &s->by;
     int64_t need = (int64_t)s->to.start[s->first] + (int64_t)rows * by->k;
     if (select_is_bounded(by) && (by->k < 1 || by->k > s->m))
-        return error_set(&c->err, ERROR_INPUT, "cpu select: %d of %d values asked", by->k, s->m);
+        return error_set(&q->err, ERROR_INPUT, "cpu select: %d of %d values asked", by->k, s->m);
     if (by->kind == SELECT_GROUPMAX && s->m % by->k != 0)
-        return error_set(&c->err, ERROR_INPUT, "cpu select: %d groups of %d values", by->k, s->m);
+        return error_set(&q->err, ERROR_INPUT, "cpu select: %d groups of %d values", by->k, s->m);
     if (select_is_bounded(by) && need > s->to.capacity)
-        return error_set(&c->err, ERROR_SYSTEM, "cpu select: room for %d entries, expected %lld",
+        return error_set(&q->err, ERROR_SYSTEM, "cpu select: room for %d entries, expected %lld",
                          s->to.capacity, (long long)need);
     if (by->kind == SELECT_THRESHOLD) {
         s->each_threshold = by->threshold.cols > 1;
-        return (s->threshold = cpu_f32(c, "select", "threshold", by->threshold, 1,
+        return (s->threshold = cpu_f32(q, "select", "threshold", by->threshold, 1,
                                        by->threshold.cols == 1 ? 1 : s->m)) != NULL;
     }
     return by->kind != SELECT_GATED ||
-           ((s->scale = cpu_f32(c, "select", "scale", by->scale, 1, s->m)) &&
-            (s->shift = cpu_f32(c, "select", "shift", by->shift, 1, s->m)));
+           ((s->scale = cpu_f32(q, "select", "scale", by->scale, 1, s->m)) &&
+            (s->shift = cpu_f32(q, "select", "shift", by->shift, 1, s->m)));
 }
 
 /* The first bad value of a row: of those selected, or of all. */
@@ -238,23 +238,22 @@ static void tell_bad_value(struct select_job *s, int32_t t)
     }
     for (int32_t i = 0; id < 0 && i < s->m; i++)
         id = isfinite(x[i]) ? id : i;
-    error_set(&s->cpu->err, ERROR_INPUT,
+    error_set(&s->q->err, ERROR_INPUT,
               "%s %d has a value that is no finite number, or too large for float32",
               s->by.what ? s->by.what : "column", id);
 }
 
-void cpu_select(struct backend *b, struct csr *f, int32_t first, struct tensor pre,
+void cpu_select(struct queue *q, struct csr *f, int32_t first, struct tensor pre,
                 const struct select *by)
 {
-    struct cpu *c = cpu_of(b);
     atomic_int bad = INT32_MAX;
     struct select_job s = {
-        .cpu = c, .by = *by, .m = pre.cols, .ld = (size_t)pre.ld, .first = first, .bad = &bad};
-    if (cpu_failed(c) || !codes_view(c, "select", f, &s.to) ||
-        !(s.pre = cpu_f32(c, "select", "pre", pre, -1, -1)))
+        .q = q, .by = *by, .m = pre.cols, .ld = (size_t)pre.ld, .first = first, .bad = &bad};
+    if (cpu_failed(q) || !codes_view(q, "select", f, &s.to) ||
+        !(s.pre = cpu_f32(q, "select", "pre", pre, -1, -1)))
         return;
     if (first < 0 || first > f->n_rows || pre.rows > f->n_rows - first) {
-        error_set(&c->err, ERROR_SYSTEM, "cpu select: %d rows from %d of %d", pre.rows, first,
+        error_set(&q->err, ERROR_SYSTEM, "cpu select: %d rows from %d of %d", pre.rows, first,
                   f->n_rows);
         return;
     }
@@ -266,9 +265,9 @@ void cpu_select(struct backend *b, struct csr *f, int32_t first, struct tensor p
         select_any(&s, pre.rows);
     } else {
         s.bytes = (select_bytes(s.m, by->k) + (size_t)s.m * sizeof(float) + 127) / 64 * 64;
-        if (!cpu_scratch(c, SCRATCH_THREADS, s.bytes * (size_t)pool_threads(c->pool)))
+        if (!cpu_scratch(q, SCRATCH_THREADS, s.bytes * (size_t)pool_threads(cpu_of(q)->pool)))
             return;
-        cpu_for_rows(c, pre.rows, s.m, bounded_rows, &s);
+        cpu_for_rows(q, pre.rows, s.m, bounded_rows, &s);
     }
     if (bad != INT32_MAX)
         tell_bad_value(&s, bad);
@@ -300,37 +299,36 @@ static void get_rows(void *arg, int thread, int32_t first, int32_t n)
 }
 
 /* Entries lie where there is room for them, in order. */
-static bool check_starts(struct cpu *c, const char *op, const struct codes *f)
+static bool check_starts(struct queue *q, const char *op, const struct codes *f)
 {
     for (int32_t t = 0; t < f->n_rows; t++)
         if (f->start[t] < 0 || f->start[t + 1] < f->start[t] || f->start[t + 1] > f->capacity)
-            return error_set(&c->err, ERROR_SYSTEM, "cpu %s: row %d has the entries %d to %d of %d",
+            return error_set(&q->err, ERROR_SYSTEM, "cpu %s: row %d has the entries %d to %d of %d",
                              op, t, f->start[t], f->start[t + 1], f->capacity);
     return true;
 }
 
-void cpu_csr_get(struct backend *b, struct tensor y, const struct csr *f, struct tensor ids)
+void cpu_csr_get(struct queue *q, struct tensor y, const struct csr *f, struct tensor ids)
 {
-    struct cpu *c = cpu_of(b);
     struct get_job g = {.ld_ids = (size_t)ids.ld, .ldy = (size_t)y.ld, .n = ids.rows};
-    if (cpu_failed(c) || f->n_rows == 0 || ids.rows == 0 || !codes_view(c, "csr_get", f, &g.f) ||
-        !check_starts(c, "csr_get", &g.f) ||
-        !(g.ids = cpu_view(c, "csr_get", "ids", ids, DTYPE_I32, -1, 1)) ||
-        !(g.y = cpu_f32(c, "csr_get", "y", y, f->n_rows, ids.rows)))
+    if (cpu_failed(q) || f->n_rows == 0 || ids.rows == 0 || !codes_view(q, "csr_get", f, &g.f) ||
+        !check_starts(q, "csr_get", &g.f) ||
+        !(g.ids = cpu_view(q, "csr_get", "ids", ids, DTYPE_I32, -1, 1)) ||
+        !(g.y = cpu_f32(q, "csr_get", "y", y, f->n_rows, ids.rows)))
         return;
     int32_t entries = g.f.start[f->n_rows] - g.f.start[0];
-    cpu_for_rows(c, f->n_rows, (int64_t)entries / f->n_rows * g.n / 4, get_rows, &g);
+    cpu_for_rows(q, f->n_rows, (int64_t)entries / f->n_rows * g.n / 4, get_rows, &g);
 }
 
-bool cpu_codes(struct cpu *c, const char *op, const struct csr *f, int32_t out,
+bool cpu_codes(struct queue *q, const char *op, const struct csr *f, int32_t out,
                const int32_t **start, const int32_t **ids, const float **vals)
 {
     struct codes v;
-    if (!codes_view(c, op, f, &v) || !check_starts(c, op, &v))
+    if (!codes_view(q, op, f, &v) || !check_starts(q, op, &v))
         return false;
     for (int32_t i = v.start[0]; i < v.start[f->n_rows]; i++)
         if (v.ids[i] < 0 || v.ids[i] >= out)
-            return error_set(&c->err, ERROR_INPUT, "cpu %s: row %d asked of %d", op, v.ids[i], out);
+            return error_set(&q->err, ERROR_INPUT, "cpu %s: row %d asked of %d", op, v.ids[i], out);
     *start = v.start, *ids = v.ids, *vals = v.vals;
     return true;
 }

@@ -8,6 +8,7 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 #define ROWS_PER_JOB 64
+#define CHUNK_DOCS 16
 #define MIN_TASK 16384 /* elements: less is done before another thread has woken */
 
 void *cpu_alloc(size_t n)
@@ -22,15 +23,16 @@ void *cpu_alloc(size_t n)
     return p;
 }
 
-void *cpu_scratch(struct cpu *c, enum scratch s, size_t n)
+void *cpu_scratch(struct queue *q, enum scratch s, size_t n)
 {
+    struct cpu *c = cpu_of(q);
     if (n <= c->scratch[s].n)
         return c->scratch[s].bytes;
     size_t want =
         n > c->scratch[s].n + c->scratch[s].n / 2 ? n : c->scratch[s].n + c->scratch[s].n / 2;
     char *p = cpu_alloc(want);
     if (p == NULL) {
-        error_set(&c->err, ERROR_SYSTEM, "cpu: no memory for %zu bytes of working space", want);
+        error_set(&q->err, ERROR_SYSTEM, "cpu: no memory for %zu bytes of working space", want);
         return NULL;
     }
     free(c->scratch[s].bytes);
@@ -43,13 +45,13 @@ void *cpu_scratch_of(struct cpu *c, int thread, size_t n)
     return c->scratch[SCRATCH_THREADS].bytes + (size_t)thread * ((n + 63) / 64 * 64);
 }
 
-void *cpu_view(struct cpu *c, const char *op, const char *arg, struct tensor t, enum dtype type,
+void *cpu_view(struct queue *q, const char *op, const char *arg, struct tensor t, enum dtype type,
                int32_t rows, int32_t cols)
 {
     if (t.buf == NULL || t.dtype != type || t.rows < 0 || t.cols < 0 ||
         (rows >= 0 && t.rows != rows) || (cols >= 0 && t.cols != cols) ||
         (t.rows > 1 && t.ld < t.cols)) {
-        error_set(&c->err, ERROR_SYSTEM,
+        error_set(&q->err, ERROR_SYSTEM,
                   "cpu %s: %s is [%d, %d] (ld %d, dtype %d%s), expected [%d, %d] of dtype %d", op,
                   arg, t.rows, t.cols, t.ld, (int)t.dtype, t.buf ? "" : ", absent", rows, cols,
                   (int)type);
@@ -60,7 +62,7 @@ void *cpu_view(struct cpu *c, const char *op, const char *arg, struct tensor t, 
     size_t last =
         ((size_t)(t.rows - 1) * (size_t)(t.ld > 0 ? t.ld : 0) + (size_t)t.cols) * dtype_size(type);
     if (t.off > t.buf->n || last > t.buf->n - t.off || t.off % dtype_size(type) != 0) {
-        error_set(&c->err, ERROR_SYSTEM,
+        error_set(&q->err, ERROR_SYSTEM,
                   "cpu %s: %s needs %zu bytes at offset %zu of a buffer of %zu", op, arg, last,
                   t.off, t.buf->n);
         return NULL;
@@ -81,9 +83,9 @@ static void row_task(void *arg, int thread, int64_t i)
     l->fn(l->arg, thread, first, left < l->step ? left : l->step);
 }
 
-void cpu_for_rows(struct cpu *c, int32_t rows, int64_t cost, rows_fn *fn, void *arg)
+void cpu_for_rows(struct queue *q, int32_t rows, int64_t cost, rows_fn *fn, void *arg)
 {
-    int64_t threads = pool_threads(c->pool), step = MIN_TASK / (cost > 0 ? cost : 1) + 1;
+    int64_t threads = pool_threads(cpu_of(q)->pool), step = MIN_TASK / (cost > 0 ? cost : 1) + 1;
     int64_t fair = (rows + 4 * threads - 1) / (4 * threads);
     if (threads == 1 || rows * cost < 2 * MIN_TASK)
         step = rows;
@@ -92,27 +94,57 @@ void cpu_for_rows(struct cpu *c, int32_t rows, int64_t cost, rows_fn *fn, void *
     if (step < 1)
         return;
     struct row_loop l = {fn, arg, rows, (int32_t)(step < rows ? step : rows)};
-    pool_run(c->pool, (rows + l.step - 1) / l.step, row_task, &l);
+    pool_run(cpu_of(q)->pool, (rows + l.step - 1) / l.step, row_task, &l);
 }
 
-static bool cpu_status(struct backend *b, struct error *e)
+/* ---- queues: all is done when a call returns */
+static struct queue *queue_new(struct backend *b, enum queue_kind kind, struct error *e)
 {
-    struct cpu *c = cpu_of(b);
-    if (!cpu_failed(c))
+    (void)e;
+    struct queue *q = xcalloc(1, sizeof *q);
+    *q = (struct queue){.backend = b, .kind = kind};
+    return q;
+}
+
+static void queue_free(struct queue *q)
+{
+    free(q);
+}
+
+static bool queue_status(struct queue *q, struct error *e)
+{
+    if (!cpu_failed(q))
         return true;
-    error_set(e, c->err.kind, "%s", c->err.text);
-    c->err = (struct error){0};
+    error_set(e, q->err.kind, "%s", q->err.text);
+    q->err = (struct error){0};
     return false;
 }
 
-static void cpu_sync(struct backend *b)
+static void queue_sync(struct queue *q)
 {
-    (void)b;
+    (void)q;
 }
 
-static struct buf *cpu_buf_new(struct backend *b, size_t n, struct error *e)
+static uint64_t queue_mark(struct queue *q)
 {
-    (void)b;
+    (void)q;
+    return 0;
+}
+
+static bool queue_pending(struct queue *q, uint64_t mark)
+{
+    (void)q, (void)mark;
+    return false;
+}
+
+static void queue_wait(struct queue *q, struct queue *other, uint64_t mark)
+{
+    (void)q, (void)other, (void)mark;
+}
+
+static struct buf *cpu_buf_new(struct queue *q, size_t n, struct error *e)
+{
+    (void)q;
     struct buf *buf = xmalloc(sizeof *buf);
     buf->n = n > 0 ? n : 1;
     buf->bytes = cpu_alloc(buf->n);
@@ -124,9 +156,9 @@ static struct buf *cpu_buf_new(struct backend *b, size_t n, struct error *e)
     return buf;
 }
 
-static void cpu_buf_free(struct backend *b, struct buf *buf)
+static void cpu_buf_free(struct queue *q, struct buf *buf)
 {
-    (void)b;
+    (void)q;
     if (buf)
         free(buf->bytes);
     free(buf);
@@ -142,19 +174,17 @@ static void copy_rows(char *dst, size_t dst_step, const char *src, size_t src_st
             memcpy(dst + (size_t)i * dst_step, src + (size_t)i * src_step, n);
 }
 
-static void cpu_put(struct backend *b, struct tensor dst, const void *src)
+static void cpu_put(struct queue *q, struct tensor dst, const void *src)
 {
-    struct cpu *c = cpu_of(b);
-    char *p = cpu_failed(c) ? NULL : cpu_view(c, "put", "dst", dst, dst.dtype, -1, -1);
+    char *p = cpu_failed(q) ? NULL : cpu_view(q, "put", "dst", dst, dst.dtype, -1, -1);
     size_t size = dtype_size(dst.dtype), n = (size_t)dst.cols * size;
     if (p && n > 0 && dst.rows > 0)
         copy_rows(p, (size_t)dst.ld * size, src, n, n, dst.rows);
 }
 
-static void cpu_get(struct backend *b, void *dst, struct tensor src)
+static void cpu_fetch(struct queue *q, void *dst, struct tensor src)
 {
-    struct cpu *c = cpu_of(b);
-    const char *p = cpu_failed(c) ? NULL : cpu_view(c, "get", "src", src, src.dtype, -1, -1);
+    const char *p = cpu_failed(q) ? NULL : cpu_view(q, "fetch", "src", src, src.dtype, -1, -1);
     size_t size = dtype_size(src.dtype), n = (size_t)src.cols * size;
     if (p && n > 0 && src.rows > 0)
         copy_rows(dst, n, p, (size_t)src.ld * size, n, src.rows);
@@ -162,9 +192,9 @@ static void cpu_get(struct backend *b, void *dst, struct tensor src)
 
 static void cpu_free(struct backend *b)
 {
-    if (b == NULL)
+    struct cpu *c = (struct cpu *)b;
+    if (c == NULL)
         return;
-    struct cpu *c = cpu_of(b);
     pool_free(c->pool);
     for (int i = 0; i < SCRATCH_N; i++)
         free(c->scratch[i].bytes);
@@ -176,15 +206,20 @@ static const struct backend vtable = {
     .abi = BACKEND_ABI,
     .size = sizeof(struct backend),
     .name = "cpu",
-    .caps = {.real = DTYPE_F32, .rows_per_job = ROWS_PER_JOB},
+    .caps = {.real = DTYPE_F32, .rows_per_job = ROWS_PER_JOB, .chunk_docs = CHUNK_DOCS},
     .free = cpu_free,
-    .status = cpu_status,
-    .sync = cpu_sync,
+    .queue_new = queue_new,
+    .queue_free = queue_free,
+    .queue_status = queue_status,
+    .queue_sync = queue_sync,
+    .queue_mark = queue_mark,
+    .queue_pending = queue_pending,
+    .queue_wait = queue_wait,
     .alloc = cpu_buf_new,
     .buf_free = cpu_buf_free,
     .put = cpu_put,
-    .get = cpu_get,
-    .get_f64 = cpu_get_f64,
+    .fetch = cpu_fetch,
+    .fetch_f64 = cpu_fetch_f64,
     .weight_new = cpu_weight_new,
     .weight_take = cpu_weight_take,
     .weight_packed = cpu_weight_packed,

@@ -46,7 +46,6 @@ struct cpu {
     struct backend backend; /* first: struct backend * is struct cpu * */
     const struct kernels *k;
     struct pool *pool;
-    struct error err; /* the first of an operation since `status` */
     char device[64], layout[32];
     struct {
         char *bytes;
@@ -56,13 +55,13 @@ struct cpu {
     uint64_t n_attns;
 };
 
-static inline struct cpu *cpu_of(struct backend *b)
+static inline struct cpu *cpu_of(const struct queue *q)
 {
-    return (struct cpu *)b;
+    return (struct cpu *)q->backend;
 }
-static inline bool cpu_failed(const struct cpu *c)
+static inline bool cpu_failed(const struct queue *q)
 {
-    return error_is_set(&c->err);
+    return error_is_set(&q->err);
 }
 
 /* The first row that a loop over rows, on several threads, found bad; INT32_MAX: none. */
@@ -77,29 +76,29 @@ static inline void row_is_bad(atomic_int *first, int32_t row)
 void *cpu_alloc(size_t n);
 
 /* Memory of the device that lives until it is freed: at least n bytes, contents undefined. NULL and
- * the device's error set when there is none. SCRATCH_THREADS: n for each thread. */
-void *cpu_scratch(struct cpu *, enum scratch, size_t n);
+ * the queue's error set when there is none. SCRATCH_THREADS: n for each thread. */
+void *cpu_scratch(struct queue *, enum scratch, size_t n);
 void *cpu_scratch_of(struct cpu *, int thread, size_t n);
 
-/* The elements of a tensor argument; NULL and the device's error set when its shape, type or room
+/* The elements of a tensor argument; NULL and the queue's error set when its shape, type or room
  * is wrong. rows or cols −1: any. */
-void *cpu_view(struct cpu *, const char *op, const char *arg, struct tensor, enum dtype,
+void *cpu_view(struct queue *, const char *op, const char *arg, struct tensor, enum dtype,
                int32_t rows, int32_t cols);
-static inline float *cpu_f32(struct cpu *c, const char *op, const char *arg, struct tensor t,
+static inline float *cpu_f32(struct queue *q, const char *op, const char *arg, struct tensor t,
                              int32_t rows, int32_t cols)
 {
-    return cpu_view(c, op, arg, t, DTYPE_F32, rows, cols);
+    return cpu_view(q, op, arg, t, DTYPE_F32, rows, cols);
 }
 
-/* The entries of codes whose ids are below `out`; false and the device's error set when something
+/* The entries of codes whose ids are below `out`; false and the queue's error set when something
  * is wrong with them. */
-bool cpu_codes(struct cpu *, const char *op, const struct csr *, int32_t out, const int32_t **start,
-               const int32_t **ids, const float **vals);
+bool cpu_codes(struct queue *, const char *op, const struct csr *, int32_t out,
+               const int32_t **start, const int32_t **ids, const float **vals);
 
 /* Calls fn(arg, first, n) over the rows, on several threads when rows × cost (elements) is worth
  * it. */
 typedef void rows_fn(void *arg, int thread, int32_t first, int32_t n);
-void cpu_for_rows(struct cpu *, int32_t rows, int64_t cost, rows_fn *, void *arg);
+void cpu_for_rows(struct queue *, int32_t rows, int64_t cost, rows_fn *, void *arg);
 
 /* ---- the operations, by file */
 /* weight.c */
@@ -111,51 +110,50 @@ const void *cpu_weight_packed(const struct weight *, size_t *n);
 void cpu_weight_free(struct backend *, struct weight *);
 size_t cpu_weight_bytes(const struct weight *);
 int32_t cpu_weight_in(const struct weight *);
-void cpu_weight_rows(struct backend *, struct tensor y, const struct weight *, struct tensor ids);
-void cpu_decode(struct backend *, struct tensor y, const struct csr *, const struct weight *,
+void cpu_weight_rows(struct queue *, struct tensor y, const struct weight *, struct tensor ids);
+void cpu_decode(struct queue *, struct tensor y, const struct csr *, const struct weight *,
                 struct tensor bias);
-void cpu_dot_rows(struct backend *, struct tensor y, struct tensor x, const struct weight *,
+void cpu_dot_rows(struct queue *, struct tensor y, struct tensor x, const struct weight *,
                   struct tensor ids, struct tensor bias);
 /* product.c */
-void cpu_linear(struct backend *, struct tensor y, struct tensor x, const struct weight *,
+void cpu_linear(struct queue *, struct tensor y, struct tensor x, const struct weight *,
                 struct tensor bias, enum epilogue);
 /* vocab.c */
-void cpu_xent(struct backend *, struct tensor loss, struct tensor h, const struct weight *U,
+void cpu_xent(struct queue *, struct tensor loss, struct tensor h, const struct weight *U,
               struct tensor target, float soft_cap);
-void cpu_topn(struct backend *, struct tensor ids, struct tensor logp, struct tensor h,
+void cpu_topn(struct queue *, struct tensor ids, struct tensor logp, struct tensor h,
               const struct weight *U, float soft_cap);
 /* attn.c */
-struct kv *cpu_kv_new(struct backend *, int32_t first_layer, int32_t n_layers, int32_t width,
+struct kv *cpu_kv_new(struct queue *, int32_t first_layer, int32_t n_layers, int32_t width,
                       int32_t cap, struct error *);
-void cpu_kv_free(struct backend *, struct kv *);
-void cpu_attn(struct backend *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
+void cpu_kv_free(struct queue *, struct kv *);
+void cpu_attn(struct queue *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
               const struct attn_shape *, int32_t layer, const struct seqs *);
 void cpu_rope_free(struct cpu *);
 /* codes.c */
-void cpu_select(struct backend *, struct csr *, int32_t first, struct tensor pre,
+void cpu_select(struct queue *, struct csr *, int32_t first, struct tensor pre,
                 const struct select *);
-void cpu_csr_get(struct backend *, struct tensor y, const struct csr *, struct tensor ids);
+void cpu_csr_get(struct queue *, struct tensor y, const struct csr *, struct tensor ids);
 /* rows.c */
-void cpu_norm(struct backend *, struct tensor y, struct tensor x, struct tensor gamma,
+void cpu_norm(struct queue *, struct tensor y, struct tensor x, struct tensor gamma,
               struct tensor beta, float eps, enum norm_kind, struct tensor scale_out,
               struct tensor scale_in);
-void cpu_act(struct backend *, struct tensor y, struct tensor x, struct tensor mul,
-             enum activation);
-void cpu_add(struct backend *, struct tensor y, struct tensor x, float a);
-void cpu_add_outer(struct backend *, struct tensor y, struct tensor C, struct tensor U);
-void cpu_rows_get(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
-void cpu_rows_set(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
-void cpu_rows_add(struct backend *, struct tensor y, struct tensor x, struct tensor rows);
-void cpu_cols_get(struct backend *, struct tensor y, struct tensor x, struct tensor cols);
-void cpu_unit_change(struct backend *, struct tensor c, struct tensor f, struct tensor value,
+void cpu_act(struct queue *, struct tensor y, struct tensor x, struct tensor mul, enum activation);
+void cpu_add(struct queue *, struct tensor y, struct tensor x, float a);
+void cpu_add_outer(struct queue *, struct tensor y, struct tensor C, struct tensor U);
+void cpu_rows_get(struct queue *, struct tensor y, struct tensor x, struct tensor rows);
+void cpu_rows_set(struct queue *, struct tensor y, struct tensor x, struct tensor rows);
+void cpu_rows_add(struct queue *, struct tensor y, struct tensor x, struct tensor rows);
+void cpu_cols_get(struct queue *, struct tensor y, struct tensor x, struct tensor cols);
+void cpu_unit_change(struct queue *, struct tensor c, struct tensor f, struct tensor value,
                      struct tensor mode);
-void cpu_copy(struct backend *, struct tensor y, struct tensor x);
+void cpu_copy(struct queue *, struct tensor y, struct tensor x);
 /* sums.c */
-void cpu_row_stats(struct backend *, struct tensor y, struct tensor x, struct tensor z);
-void cpu_col_sums(struct backend *, struct tensor y, struct tensor x, double a);
-void cpu_get_f64(struct backend *, double *dst, struct tensor src);
+void cpu_row_stats(struct queue *, struct tensor y, struct tensor x, struct tensor z);
+void cpu_col_sums(struct queue *, struct tensor y, struct tensor x, double a);
+void cpu_fetch_f64(struct queue *, double *dst, struct tensor src);
 /* hist.c */
-void cpu_hist(struct backend *, const struct hist *, struct tensor pre, struct tensor cls);
-void cpu_hist_move(struct backend *, const struct hist *to, const struct hist *from);
-void cpu_hist_clear(struct backend *, const struct hist *);
+void cpu_hist(struct queue *, const struct hist *, struct tensor pre, struct tensor cls);
+void cpu_hist_move(struct queue *, const struct hist *to, const struct hist *from);
+void cpu_hist_clear(struct queue *, const struct hist *);
 #endif

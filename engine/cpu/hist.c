@@ -17,7 +17,8 @@ struct view { /* struct hist */
     size_t ld_bin, ld_sum, ld_range;
 };
 
-static bool view_of(struct cpu *c, const char *op, const struct hist *h, int32_t m, struct view *v)
+static bool view_of(struct queue *q, const char *op, const struct hist *h, int32_t m,
+                    struct view *v)
 {
     const int32_t n = h->n_classes;
     *v = (struct view){.m = h->exponent.cols,
@@ -25,10 +26,10 @@ static bool view_of(struct cpu *c, const char *op, const struct hist *h, int32_t
                        .ld_bin = (size_t)h->bins.ld,
                        .ld_sum = (size_t)h->sums.ld,
                        .ld_range = (size_t)h->range.ld};
-    return (v->exponent = cpu_view(c, op, "exponent", h->exponent, DTYPE_I32, 1, m)) &&
-           (v->bin = cpu_view(c, op, "bins", h->bins, DTYPE_I32, n * v->m, HIST_BINS)) &&
-           (v->sum = cpu_view(c, op, "sums", h->sums, DTYPE_F64, 2 * n, v->m)) &&
-           (v->range = cpu_f32(c, op, "range", h->range, 2 * n, v->m));
+    return (v->exponent = cpu_view(q, op, "exponent", h->exponent, DTYPE_I32, 1, m)) &&
+           (v->bin = cpu_view(q, op, "bins", h->bins, DTYPE_I32, n * v->m, HIST_BINS)) &&
+           (v->sum = cpu_view(q, op, "sums", h->sums, DTYPE_F64, 2 * n, v->m)) &&
+           (v->range = cpu_f32(q, op, "range", h->range, 2 * n, v->m));
 }
 
 static uint32_t *bins_of(const struct view *v, int32_t cls, int32_t j)
@@ -162,28 +163,30 @@ static void hist_blocks(void *arg, int thread, int32_t first, int32_t n)
     }
 }
 
-static bool classes_are(struct cpu *c, const struct hist_job *h)
+static bool classes_are(struct queue *q, const struct hist_job *h)
 {
     for (int32_t t = 0; t < h->rows; t++)
         if (class_of(h, t) < -1 || class_of(h, t) >= h->v.n_classes)
-            return error_set(&c->err, ERROR_SYSTEM, "cpu hist: row %d is of class %d of %d", t,
+            return error_set(&q->err, ERROR_SYSTEM, "cpu hist: row %d is of class %d of %d", t,
                              class_of(h, t), h->v.n_classes);
     return true;
 }
 
-void cpu_hist(struct backend *b, const struct hist *to, struct tensor pre, struct tensor cls)
+void cpu_hist(struct queue *q, const struct hist *to, struct tensor pre, struct tensor cls)
 {
-    struct cpu *c = cpu_of(b);
     atomic_int bad = INT32_MAX;
-    struct hist_job h = {
-        .k = c->k, .rows = pre.rows, .ld = (size_t)pre.ld, .ld_cls = (size_t)cls.ld, .bad = &bad};
-    if (cpu_failed(c) || pre.rows == 0 || !view_of(c, "hist", to, pre.cols, &h.v) ||
-        !(h.pre = cpu_f32(c, "hist", "pre", pre, -1, -1)) ||
-        !(h.cls = cpu_view(c, "hist", "cls", cls, DTYPE_I32, pre.rows, 1)) || !classes_are(c, &h))
+    struct hist_job h = {.k = cpu_of(q)->k,
+                         .rows = pre.rows,
+                         .ld = (size_t)pre.ld,
+                         .ld_cls = (size_t)cls.ld,
+                         .bad = &bad};
+    if (cpu_failed(q) || pre.rows == 0 || !view_of(q, "hist", to, pre.cols, &h.v) ||
+        !(h.pre = cpu_f32(q, "hist", "pre", pre, -1, -1)) ||
+        !(h.cls = cpu_view(q, "hist", "cls", cls, DTYPE_I32, pre.rows, 1)) || !classes_are(q, &h))
         return;
-    cpu_for_rows(c, (h.v.m + BLOCK - 1) / BLOCK, (int64_t)h.rows * BLOCK, hist_blocks, &h);
+    cpu_for_rows(q, (h.v.m + BLOCK - 1) / BLOCK, (int64_t)h.rows * BLOCK, hist_blocks, &h);
     if (bad != INT32_MAX)
-        error_set(&c->err, ERROR_INPUT,
+        error_set(&q->err, ERROR_INPUT,
                   "%s %d has a value that is no finite number, or too large for float32",
                   to->what ? to->what : "column", bad);
 }
@@ -234,18 +237,17 @@ static void move_columns(void *arg, int thread, int32_t first, int32_t n)
     }
 }
 
-void cpu_hist_move(struct backend *b, const struct hist *to, const struct hist *from)
+void cpu_hist_move(struct queue *q, const struct hist *to, const struct hist *from)
 {
-    struct cpu *c = cpu_of(b);
     struct move_job w;
-    if (cpu_failed(c) || !view_of(c, "hist_move", to, -1, &w.to) ||
-        !view_of(c, "hist_move", from, w.to.m, &w.from))
+    if (cpu_failed(q) || !view_of(q, "hist_move", to, -1, &w.to) ||
+        !view_of(q, "hist_move", from, w.to.m, &w.from))
         return;
     if (to->n_classes != from->n_classes)
-        error_set(&c->err, ERROR_SYSTEM, "cpu hist_move: %d classes to %d", from->n_classes,
+        error_set(&q->err, ERROR_SYSTEM, "cpu hist_move: %d classes to %d", from->n_classes,
                   to->n_classes);
     else
-        cpu_for_rows(c, w.to.m, (int64_t)HIST_BINS * w.to.n_classes, move_columns, &w);
+        cpu_for_rows(q, w.to.m, (int64_t)HIST_BINS * w.to.n_classes, move_columns, &w);
 }
 
 static void clear_columns(void *arg, int thread, int32_t first, int32_t n)
@@ -259,10 +261,9 @@ static void clear_columns(void *arg, int thread, int32_t first, int32_t n)
             clear_class(v, c, j, 0, HIST_BINS - 1);
 }
 
-void cpu_hist_clear(struct backend *b, const struct hist *h)
+void cpu_hist_clear(struct queue *q, const struct hist *h)
 {
-    struct cpu *c = cpu_of(b);
     struct view v;
-    if (!cpu_failed(c) && view_of(c, "hist_clear", h, -1, &v))
-        cpu_for_rows(c, v.m, (int64_t)HIST_BINS * v.n_classes, clear_columns, &v);
+    if (!cpu_failed(q) && view_of(q, "hist_clear", h, -1, &v))
+        cpu_for_rows(q, v.m, (int64_t)HIST_BINS * v.n_classes, clear_columns, &v);
 }

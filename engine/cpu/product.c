@@ -8,7 +8,7 @@
 
 static size_t block_bytes(const struct sweep *s)
 {
-    return (size_t)ROW_BLOCK * SWEEP_GROUP * (size_t)s->cpu->k->width * sizeof(float);
+    return (size_t)ROW_BLOCK * SWEEP_GROUP * (size_t)cpu_of(s->q)->k->width * sizeof(float);
 }
 
 static size_t thread_bytes(const struct sweep *s)
@@ -18,23 +18,23 @@ static size_t thread_bytes(const struct sweep *s)
 
 void *sweep_extra(const struct sweep *s, int thread)
 {
-    return (char *)cpu_scratch_of(s->cpu, thread, thread_bytes(s)) + block_bytes(s);
+    return (char *)cpu_scratch_of(cpu_of(s->q), thread, thread_bytes(s)) + block_bytes(s);
 }
 
-bool sweep_check(struct cpu *c, const char *op, const struct weight *w, int32_t in)
+bool sweep_check(struct queue *q, const char *op, const struct weight *w, int32_t in)
 {
     if (!(w->uses & USE_PRODUCT))
-        return error_set(&c->err, ERROR_SYSTEM, "cpu %s: the weight was not packed for products",
+        return error_set(&q->err, ERROR_SYSTEM, "cpu %s: the weight was not packed for products",
                          op);
     if (w->in != in)
-        return error_set(&c->err, ERROR_SYSTEM, "cpu %s: x has %d columns, the weight [%d, %d]", op,
+        return error_set(&q->err, ERROR_SYSTEM, "cpu %s: x has %d columns, the weight [%d, %d]", op,
                          in, w->out, w->in);
     return true;
 }
 
 static int32_t choose_group(const struct sweep *s)
 {
-    int64_t threads = pool_threads(s->cpu->pool), panels = s->w->n_panels;
+    int64_t threads = pool_threads(cpu_of(s->q)->pool), panels = s->w->n_panels;
     int64_t fair = panels * s->n_row_blocks / (threads * 4),
             per_panel = (int64_t)s->row_block * s->w->in * s->w->width;
     int64_t least = TASK_FMAS / per_panel;
@@ -55,14 +55,15 @@ bool sweep_plan(struct sweep *s)
         s->group = choose_group(s);
     s->n_groups = (s->w->n_panels + s->group - 1) / s->group;
     size_t each = (thread_bytes(s) + 63) / 64 * 64;
-    return cpu_scratch(s->cpu, SCRATCH_THREADS, each * (size_t)pool_threads(s->cpu->pool)) != NULL;
+    return cpu_scratch(s->q, SCRATCH_THREADS, each * (size_t)pool_threads(cpu_of(s->q)->pool)) !=
+           NULL;
 }
 
 static void sweep_task(void *arg, int thread, int64_t i)
 {
     const struct sweep *s = arg;
     const struct weight *w = s->w;
-    const struct kernels *k = s->cpu->k;
+    const struct kernels *k = cpu_of(s->q)->k;
     int32_t panel = (int32_t)(i / s->n_row_blocks) * s->group,
             row = (int32_t)(i % s->n_row_blocks) * s->row_block;
     struct product g = {
@@ -71,7 +72,7 @@ static void sweep_task(void *arg, int thread, int64_t i)
     g.rows = s->rows - row < s->row_block ? s->rows - row : s->row_block;
     if (g.rows <= 0)
         return;
-    g.c = cpu_scratch_of(s->cpu, thread, thread_bytes(s));
+    g.c = cpu_scratch_of(cpu_of(s->q), thread, thread_bytes(s));
     g.ldc = (size_t)g.panels * (size_t)w->width;
     for (int32_t from = 0; from < w->in; from += DEPTH, g.first = false) {
         g.depth = w->in - from < DEPTH ? w->in - from : DEPTH;
@@ -89,7 +90,7 @@ void sweep_run(struct sweep *s)
 {
     int64_t n = (int64_t)s->n_groups * s->n_row_blocks;
     if ((int64_t)s->rows * s->w->in * s->w->out >= ALONE_FMAS)
-        pool_run(s->cpu->pool, n, sweep_task, s);
+        pool_run(cpu_of(s->q)->pool, n, sweep_task, s);
     else
         for (int64_t i = 0; i < n; i++)
             sweep_task(s, 0, i);
@@ -113,18 +114,17 @@ static void linear_sink(void *arg, int thread, const struct block *b)
                        b->c + (size_t)r * b->ldc, bias, b->cols, o->epilogue);
 }
 
-void cpu_linear(struct backend *be, struct tensor y, struct tensor x, const struct weight *w,
+void cpu_linear(struct queue *q, struct tensor y, struct tensor x, const struct weight *w,
                 struct tensor bias, enum epilogue epilogue)
 {
-    struct cpu *c = cpu_of(be);
-    if (cpu_failed(c) || x.rows == 0 || !sweep_check(c, "linear", w, x.cols))
+    if (cpu_failed(q) || x.rows == 0 || !sweep_check(q, "linear", w, x.cols))
         return;
-    struct linear_out o = {.k = c->k, .ldy = (size_t)y.ld, .epilogue = epilogue};
+    struct linear_out o = {.k = cpu_of(q)->k, .ldy = (size_t)y.ld, .epilogue = epilogue};
     struct sweep s = {
-        .cpu = c, .w = w, .ldx = (size_t)x.ld, .rows = x.rows, .sink = linear_sink, .arg = &o};
-    if (!(s.x = cpu_f32(c, "linear", "x", x, -1, w->in)) ||
-        !(o.y = cpu_f32(c, "linear", "y", y, x.rows, w->out)) ||
-        (bias.buf && !(o.bias = cpu_f32(c, "linear", "bias", bias, 1, w->out))) || !sweep_plan(&s))
+        .q = q, .w = w, .ldx = (size_t)x.ld, .rows = x.rows, .sink = linear_sink, .arg = &o};
+    if (!(s.x = cpu_f32(q, "linear", "x", x, -1, w->in)) ||
+        !(o.y = cpu_f32(q, "linear", "y", y, x.rows, w->out)) ||
+        (bias.buf && !(o.bias = cpu_f32(q, "linear", "bias", bias, 1, w->out))) || !sweep_plan(&s))
         return;
     sweep_run(&s);
 }

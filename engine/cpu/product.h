@@ -12,7 +12,7 @@ struct block { /* of X·Wᵀ, without bias; columns beyond the weight's rows are
 typedef void block_sink(void *arg, int thread, const struct block *);
 
 struct sweep {
-    struct cpu *cpu;
+    struct queue *q;
     const struct weight *w;
     const float *x;
     size_t ldx;
@@ -32,5 +32,5 @@ bool sweep_plan(struct sweep *);
 void sweep_run(struct sweep *);
 void *sweep_extra(const struct sweep *, int thread);
 /* False and the device's error set unless w was packed for products with rows of `in` elements. */
-bool sweep_check(struct cpu *, const char *op, const struct weight *w, int32_t in);
+bool sweep_check(struct queue *, const char *op, const struct weight *w, int32_t in);
 #endif

@@ -27,35 +27,34 @@ static void norm_rows(void *arg, int thread, int32_t first, int32_t n)
 }
 
 /* An argument that may be absent: *p is NULL then. */
-static bool optional(struct cpu *c, const char *op, const char *arg, struct tensor t, int32_t rows,
-                     int32_t cols, const float **p)
+static bool optional(struct queue *q, const char *op, const char *arg, struct tensor t,
+                     int32_t rows, int32_t cols, const float **p)
 {
     *p = NULL;
-    return !t.buf || (*p = cpu_f32(c, op, arg, t, rows, cols)) != NULL;
+    return !t.buf || (*p = cpu_f32(q, op, arg, t, rows, cols)) != NULL;
 }
 
-void cpu_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
+void cpu_norm(struct queue *q, struct tensor y, struct tensor x, struct tensor gamma,
               struct tensor beta, float eps, enum norm_kind kind, struct tensor scale_out,
               struct tensor scale_in)
 {
     static const char *const name[] = {"a LayerNorm", "an RMSNorm", "a centred row"};
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || x.rows == 0)
+    if (cpu_failed(q) || x.rows == 0)
         return;
     atomic_int bad = INT32_MAX;
-    struct rows_job j = {.k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .bad = &bad};
+    struct rows_job j = {.k = cpu_of(q)->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .bad = &bad};
     j.norm = (struct norm_row){.kind = kind, .n = x.cols, .eps = eps};
     j.ld_in = (size_t)scale_in.ld, j.ld_out = (size_t)scale_out.ld;
-    if (!(j.x = cpu_f32(c, "norm", "x", x, -1, -1)) ||
-        !(j.y = cpu_f32(c, "norm", "y", y, x.rows, x.cols)) ||
-        !optional(c, "norm", "gamma", gamma, 1, x.cols, &j.norm.gamma) ||
-        !optional(c, "norm", "beta", beta, 1, x.cols, &j.norm.beta) ||
-        !optional(c, "norm", "scale_in", scale_in, x.rows, 1, &j.scale_in) ||
-        (scale_out.buf && !(j.scale_out = cpu_f32(c, "norm", "scale_out", scale_out, x.rows, 1))))
+    if (!(j.x = cpu_f32(q, "norm", "x", x, -1, -1)) ||
+        !(j.y = cpu_f32(q, "norm", "y", y, x.rows, x.cols)) ||
+        !optional(q, "norm", "gamma", gamma, 1, x.cols, &j.norm.gamma) ||
+        !optional(q, "norm", "beta", beta, 1, x.cols, &j.norm.beta) ||
+        !optional(q, "norm", "scale_in", scale_in, x.rows, 1, &j.scale_in) ||
+        (scale_out.buf && !(j.scale_out = cpu_f32(q, "norm", "scale_out", scale_out, x.rows, 1))))
         return;
-    cpu_for_rows(c, x.rows, (int64_t)x.cols * 2, norm_rows, &j);
+    cpu_for_rows(q, x.rows, (int64_t)x.cols * 2, norm_rows, &j);
     if (bad != INT32_MAX)
-        error_set(&c->err, ERROR_INPUT,
+        error_set(&q->err, ERROR_INPUT,
                   "a value is no finite number, or too large for %s in float32", name[kind]);
 }
 
@@ -68,18 +67,17 @@ static void act_rows(void *arg, int thread, int32_t first, int32_t n)
                   j->u ? j->u + (size_t)t * j->ldu : NULL, j->n, j->act);
 }
 
-void cpu_act(struct backend *b, struct tensor y, struct tensor x, struct tensor mul,
+void cpu_act(struct queue *q, struct tensor y, struct tensor x, struct tensor mul,
              enum activation act)
 {
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || x.rows == 0)
+    if (cpu_failed(q) || x.rows == 0)
         return;
-    struct rows_job j = {.k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols};
+    struct rows_job j = {.k = cpu_of(q)->k, .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols};
     j.act = act, j.ldu = (size_t)mul.ld;
-    if ((j.x = cpu_f32(c, "act", "x", x, -1, -1)) &&
-        optional(c, "act", "mul", mul, x.rows, x.cols, &j.u) &&
-        (j.y = cpu_f32(c, "act", "y", y, x.rows, x.cols)))
-        cpu_for_rows(c, x.rows, (int64_t)x.cols * 4, act_rows, &j);
+    if ((j.x = cpu_f32(q, "act", "x", x, -1, -1)) &&
+        optional(q, "act", "mul", mul, x.rows, x.cols, &j.u) &&
+        (j.y = cpu_f32(q, "act", "y", y, x.rows, x.cols)))
+        cpu_for_rows(q, x.rows, (int64_t)x.cols * 4, act_rows, &j);
 }
 
 static void add_rows(void *arg, int thread, int32_t first, int32_t n)
@@ -90,16 +88,18 @@ static void add_rows(void *arg, int thread, int32_t first, int32_t n)
         j->k->add(j->y + (size_t)t * j->ldy, j->x + (size_t)t * j->ldx, j->a, j->n);
 }
 
-void cpu_add(struct backend *b, struct tensor y, struct tensor x, float a)
+void cpu_add(struct queue *q, struct tensor y, struct tensor x, float a)
 {
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || y.rows == 0)
+    if (cpu_failed(q) || y.rows == 0)
         return;
-    struct rows_job j = {
-        .k = c->k, .ldy = (size_t)y.ld, .ldx = x.rows == 1 ? 0 : (size_t)x.ld, .n = y.cols, .a = a};
-    if ((j.y = cpu_f32(c, "add", "y", y, -1, -1)) &&
-        (j.x = cpu_f32(c, "add", "x", x, x.rows == 1 ? 1 : y.rows, y.cols)))
-        cpu_for_rows(c, y.rows, y.cols, add_rows, &j);
+    struct rows_job j = {.k = cpu_of(q)->k,
+                         .ldy = (size_t)y.ld,
+                         .ldx = x.rows == 1 ? 0 : (size_t)x.ld,
+                         .n = y.cols,
+                         .a = a};
+    if ((j.y = cpu_f32(q, "add", "y", y, -1, -1)) &&
+        (j.x = cpu_f32(q, "add", "x", x, x.rows == 1 ? 1 : y.rows, y.cols)))
+        cpu_for_rows(q, y.rows, y.cols, add_rows, &j);
 }
 
 static void outer_rows(void *arg, int thread, int32_t first, int32_t n)
@@ -112,18 +112,20 @@ static void outer_rows(void *arg, int thread, int32_t first, int32_t n)
                       j->x[(size_t)t * j->ldx + (size_t)i], j->n);
 }
 
-void cpu_add_outer(struct backend *b, struct tensor y, struct tensor C, struct tensor U)
+void cpu_add_outer(struct queue *q, struct tensor y, struct tensor C, struct tensor U)
 {
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || y.rows == 0 || C.cols == 0)
+    if (cpu_failed(q) || y.rows == 0 || C.cols == 0)
         return;
-    struct rows_job j = {
-        .k = c->k, .ldy = (size_t)y.ld, .ldx = (size_t)C.ld, .ldu = (size_t)U.ld, .n = y.cols};
+    struct rows_job j = {.k = cpu_of(q)->k,
+                         .ldy = (size_t)y.ld,
+                         .ldx = (size_t)C.ld,
+                         .ldu = (size_t)U.ld,
+                         .n = y.cols};
     j.m = C.cols;
-    if ((j.y = cpu_f32(c, "add_outer", "y", y, -1, -1)) &&
-        (j.x = cpu_f32(c, "add_outer", "C", C, y.rows, -1)) &&
-        (j.u = cpu_f32(c, "add_outer", "U", U, C.cols, y.cols)))
-        cpu_for_rows(c, y.rows, (int64_t)y.cols * j.m, outer_rows, &j);
+    if ((j.y = cpu_f32(q, "add_outer", "y", y, -1, -1)) &&
+        (j.x = cpu_f32(q, "add_outer", "C", C, y.rows, -1)) &&
+        (j.u = cpu_f32(q, "add_outer", "U", U, C.cols, y.cols)))
+        cpu_for_rows(q, y.rows, (int64_t)y.cols * j.m, outer_rows, &j);
 }
 
 static void get_rows(void *arg, int thread, int32_t first, int32_t n)
@@ -135,63 +137,60 @@ static void get_rows(void *arg, int thread, int32_t first, int32_t n)
                (size_t)j->n * sizeof *j->y);
 }
 
-static bool check_rows(struct cpu *c, const char *op, const struct rows_job *j, int32_t n,
+static bool check_rows(struct queue *q, const char *op, const struct rows_job *j, int32_t n,
                        int32_t limit)
 {
     for (int32_t i = 0; i < n; i++) {
         int32_t row = j->rows[(size_t)i * j->ld_rows];
         if (row < 0 || row >= limit)
-            return error_set(&c->err, ERROR_SYSTEM, "cpu %s: row %d asked of %d", op, row, limit);
+            return error_set(&q->err, ERROR_SYSTEM, "cpu %s: row %d asked of %d", op, row, limit);
     }
     return true;
 }
 
-void cpu_rows_get(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+void cpu_rows_get(struct queue *q, struct tensor y, struct tensor x, struct tensor rows)
 {
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || rows.rows == 0)
+    if (cpu_failed(q) || rows.rows == 0)
         return;
     struct rows_job j = {
         .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)rows.ld, .n = x.cols};
-    if ((j.rows = cpu_view(c, "rows_get", "rows", rows, DTYPE_I32, -1, 1)) &&
-        (j.x = cpu_view(c, "rows_get", "x", x, y.dtype, -1, -1)) &&
-        (j.y = cpu_view(c, "rows_get", "y", y, y.dtype, rows.rows, x.cols)) &&
-        check_rows(c, "rows_get", &j, rows.rows, x.rows))
-        cpu_for_rows(c, rows.rows, x.cols / 2, get_rows, &j);
+    if ((j.rows = cpu_view(q, "rows_get", "rows", rows, DTYPE_I32, -1, 1)) &&
+        (j.x = cpu_view(q, "rows_get", "x", x, y.dtype, -1, -1)) &&
+        (j.y = cpu_view(q, "rows_get", "y", y, y.dtype, rows.rows, x.cols)) &&
+        check_rows(q, "rows_get", &j, rows.rows, x.rows))
+        cpu_for_rows(q, rows.rows, x.cols / 2, get_rows, &j);
 }
 
 /* On one thread: a row may be named twice, and the last one stays. */
-void cpu_rows_set(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+void cpu_rows_set(struct queue *q, struct tensor y, struct tensor x, struct tensor rows)
 {
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || rows.rows == 0)
+    if (cpu_failed(q) || rows.rows == 0)
         return;
     struct rows_job j = {
         .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)rows.ld, .n = x.cols};
-    if ((j.rows = cpu_view(c, "rows_set", "rows", rows, DTYPE_I32, -1, 1)) &&
-        (j.x = cpu_view(c, "rows_set", "x", x, y.dtype, rows.rows, -1)) &&
-        (j.y = cpu_view(c, "rows_set", "y", y, y.dtype, -1, x.cols)) &&
-        check_rows(c, "rows_set", &j, rows.rows, y.rows))
+    if ((j.rows = cpu_view(q, "rows_set", "rows", rows, DTYPE_I32, -1, 1)) &&
+        (j.x = cpu_view(q, "rows_set", "x", x, y.dtype, rows.rows, -1)) &&
+        (j.y = cpu_view(q, "rows_set", "y", y, y.dtype, -1, x.cols)) &&
+        check_rows(q, "rows_set", &j, rows.rows, y.rows))
         for (int32_t i = 0; i < rows.rows; i++)
             memcpy(j.y + (size_t)j.rows[(size_t)i * j.ld_rows] * j.ldy, j.x + (size_t)i * j.ldx,
                    (size_t)j.n * sizeof *j.y);
 }
 
 /* On one thread, as above. */
-void cpu_rows_add(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+void cpu_rows_add(struct queue *q, struct tensor y, struct tensor x, struct tensor rows)
 {
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || rows.rows == 0)
+    if (cpu_failed(q) || rows.rows == 0)
         return;
     struct rows_job j = {
         .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)rows.ld, .n = x.cols};
-    if ((j.rows = cpu_view(c, "rows_add", "rows", rows, DTYPE_I32, -1, 1)) &&
-        (j.x = cpu_f32(c, "rows_add", "x", x, rows.rows, -1)) &&
-        (j.y = cpu_f32(c, "rows_add", "y", y, -1, x.cols)) &&
-        check_rows(c, "rows_add", &j, rows.rows, y.rows))
+    if ((j.rows = cpu_view(q, "rows_add", "rows", rows, DTYPE_I32, -1, 1)) &&
+        (j.x = cpu_f32(q, "rows_add", "x", x, rows.rows, -1)) &&
+        (j.y = cpu_f32(q, "rows_add", "y", y, -1, x.cols)) &&
+        check_rows(q, "rows_add", &j, rows.rows, y.rows))
         for (int32_t i = 0; i < rows.rows; i++)
-            c->k->add(j.y + (size_t)j.rows[(size_t)i * j.ld_rows] * j.ldy, j.x + (size_t)i * j.ldx,
-                      1.0f, j.n);
+            cpu_of(q)->k->add(j.y + (size_t)j.rows[(size_t)i * j.ld_rows] * j.ldy,
+                              j.x + (size_t)i * j.ldx, 1.0f, j.n);
 }
 
 static void get_cols(void *arg, int thread, int32_t first, int32_t n)
@@ -204,31 +203,29 @@ static void get_cols(void *arg, int thread, int32_t first, int32_t n)
                 j->x[(size_t)t * j->ldx + (size_t)j->rows[(size_t)i * j->ld_rows]];
 }
 
-void cpu_cols_get(struct backend *b, struct tensor y, struct tensor x, struct tensor cols)
+void cpu_cols_get(struct queue *q, struct tensor y, struct tensor x, struct tensor cols)
 {
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || x.rows == 0 || cols.rows == 0)
+    if (cpu_failed(q) || x.rows == 0 || cols.rows == 0)
         return;
     struct rows_job j = {
         .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)cols.ld, .n = cols.rows};
-    if ((j.rows = cpu_view(c, "cols_get", "cols", cols, DTYPE_I32, -1, 1)) &&
-        (j.x = cpu_f32(c, "cols_get", "x", x, -1, -1)) &&
-        (j.y = cpu_f32(c, "cols_get", "y", y, x.rows, cols.rows)) &&
-        check_rows(c, "cols_get", &j, cols.rows, x.cols))
-        cpu_for_rows(c, x.rows, cols.rows, get_cols, &j);
+    if ((j.rows = cpu_view(q, "cols_get", "cols", cols, DTYPE_I32, -1, 1)) &&
+        (j.x = cpu_f32(q, "cols_get", "x", x, -1, -1)) &&
+        (j.y = cpu_f32(q, "cols_get", "y", y, x.rows, cols.rows)) &&
+        check_rows(q, "cols_get", &j, cols.rows, x.cols))
+        cpu_for_rows(q, x.rows, cols.rows, get_cols, &j);
 }
 
-void cpu_unit_change(struct backend *b, struct tensor change, struct tensor f, struct tensor value,
+void cpu_unit_change(struct queue *q, struct tensor change, struct tensor f, struct tensor value,
                      struct tensor mode)
 {
-    struct cpu *c = cpu_of(b);
     const float *v;
     struct rows_job j = {.ldy = (size_t)change.ld, .ldx = (size_t)f.ld, .n = f.cols};
-    if (cpu_failed(c) || f.rows == 0 || f.cols == 0 ||
-        !(j.x = cpu_f32(c, "unit_change", "f", f, -1, -1)) ||
-        !(j.y = cpu_f32(c, "unit_change", "c", change, f.rows, f.cols)) ||
-        !(v = cpu_f32(c, "unit_change", "value", value, 1, f.cols)) ||
-        !(j.rows = cpu_view(c, "unit_change", "mode", mode, DTYPE_I32, 1, f.cols)))
+    if (cpu_failed(q) || f.rows == 0 || f.cols == 0 ||
+        !(j.x = cpu_f32(q, "unit_change", "f", f, -1, -1)) ||
+        !(j.y = cpu_f32(q, "unit_change", "c", change, f.rows, f.cols)) ||
+        !(v = cpu_f32(q, "unit_change", "value", value, 1, f.cols)) ||
+        !(j.rows = cpu_view(q, "unit_change", "mode", mode, DTYPE_I32, 1, f.cols)))
         return;
     for (int32_t t = 0; t < f.rows; t++)
         for (int32_t i = 0; i < f.cols; i++) {
@@ -250,13 +247,12 @@ static void copy_rows(void *arg, int thread, int32_t first, int32_t n)
         memcpy(j->y + (size_t)t * j->ldy, j->x + (size_t)t * j->ldx, (size_t)j->n * sizeof *j->y);
 }
 
-void cpu_copy(struct backend *b, struct tensor y, struct tensor x)
+void cpu_copy(struct queue *q, struct tensor y, struct tensor x)
 {
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || x.rows == 0)
+    if (cpu_failed(q) || x.rows == 0)
         return;
     struct rows_job j = {.ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols};
-    if ((j.x = cpu_view(c, "copy", "x", x, y.dtype, -1, -1)) &&
-        (j.y = cpu_view(c, "copy", "y", y, y.dtype, x.rows, x.cols)))
-        cpu_for_rows(c, x.rows, x.cols / 2, copy_rows, &j);
+    if ((j.x = cpu_view(q, "copy", "x", x, y.dtype, -1, -1)) &&
+        (j.y = cpu_view(q, "copy", "y", y, y.dtype, x.rows, x.cols)))
+        cpu_for_rows(q, x.rows, x.cols / 2, copy_rows, &j);
 }

@@ -9,11 +9,11 @@ struct values { /* of F32 or F64 */
     size_t ld;
 };
 
-static bool values(struct cpu *c, const char *op, const char *arg, struct tensor t, int32_t rows,
+static bool values(struct queue *q, const char *op, const char *arg, struct tensor t, int32_t rows,
                    int32_t cols, struct values *v)
 {
     const void *p =
-        cpu_view(c, op, arg, t, t.dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32, rows, cols);
+        cpu_view(q, op, arg, t, t.dtype == DTYPE_F64 ? DTYPE_F64 : DTYPE_F32, rows, cols);
     *v = (struct values){.ld = (size_t)t.ld};
     if (t.dtype == DTYPE_F64)
         v->d = p;
@@ -82,36 +82,33 @@ static void stats_rows(void *arg, int thread, int32_t first, int32_t n)
     }
 }
 
-void cpu_row_stats(struct backend *b, struct tensor y, struct tensor x, struct tensor z)
+void cpu_row_stats(struct queue *q, struct tensor y, struct tensor x, struct tensor z)
 {
-    struct cpu *c = cpu_of(b);
     struct stats_job j = {.ldy = (size_t)y.ld, .n = x.cols};
-    if (cpu_failed(c) || x.rows == 0 || !values(c, "row_stats", "x", x, -1, -1, &j.x) ||
-        (z.buf && !values(c, "row_stats", "z", z, x.rows, x.cols, &j.z)) ||
-        !(j.y = cpu_view(c, "row_stats", "y", y, DTYPE_F64, x.rows, 2)))
+    if (cpu_failed(q) || x.rows == 0 || !values(q, "row_stats", "x", x, -1, -1, &j.x) ||
+        (z.buf && !values(q, "row_stats", "z", z, x.rows, x.cols, &j.z)) ||
+        !(j.y = cpu_view(q, "row_stats", "y", y, DTYPE_F64, x.rows, 2)))
         return;
     j.both = j.x.f && j.z.f;
-    cpu_for_rows(c, x.rows, x.cols, stats_rows, &j);
+    cpu_for_rows(q, x.rows, x.cols, stats_rows, &j);
 }
 
-void cpu_col_sums(struct backend *b, struct tensor y, struct tensor x, double a)
+void cpu_col_sums(struct queue *q, struct tensor y, struct tensor x, double a)
 {
-    struct cpu *c = cpu_of(b);
     struct values v;
     double *sum;
-    if (cpu_failed(c) || x.rows == 0 || !values(c, "col_sums", "x", x, -1, -1, &v) ||
-        !(sum = cpu_view(c, "col_sums", "y", y, DTYPE_F64, 1, x.cols)))
+    if (cpu_failed(q) || x.rows == 0 || !values(q, "col_sums", "x", x, -1, -1, &v) ||
+        !(sum = cpu_view(q, "col_sums", "y", y, DTYPE_F64, 1, x.cols)))
         return;
     for (int32_t t = 0; t < x.rows; t++)
         for (int32_t i = 0; i < x.cols; i++)
             sum[i] += a * at(&v, t, i);
 }
 
-void cpu_get_f64(struct backend *b, double *dst, struct tensor src)
+void cpu_fetch_f64(struct queue *q, double *dst, struct tensor src)
 {
-    struct cpu *c = cpu_of(b);
     struct values v;
-    if (cpu_failed(c) || !values(c, "get_f64", "src", src, -1, -1, &v))
+    if (cpu_failed(q) || !values(q, "fetch_f64", "src", src, -1, -1, &v))
         return;
     for (int32_t t = 0; t < src.rows; t++)
         for (int32_t i = 0; i < src.cols; i++)

@@ -71,38 +71,37 @@ static void xent_finish(void *arg, int thread, int32_t first, int32_t n)
     }
 }
 
-static bool check_targets(struct cpu *c, const struct xent *x, int32_t rows, int32_t out)
+static bool check_targets(struct queue *q, const struct xent *x, int32_t rows, int32_t out)
 {
     for (int32_t t = 0; t < rows; t++)
         if (x->target[(size_t)t * x->ld_target] >= out)
-            return error_set(&c->err, ERROR_INPUT, "cpu xent: target %d of a vocabulary of %d",
+            return error_set(&q->err, ERROR_INPUT, "cpu xent: target %d of a vocabulary of %d",
                              x->target[(size_t)t * x->ld_target], out);
     return true;
 }
 
-void cpu_xent(struct backend *be, struct tensor loss, struct tensor h, const struct weight *U,
+void cpu_xent(struct queue *q, struct tensor loss, struct tensor h, const struct weight *U,
               struct tensor target, float soft_cap)
 {
-    struct cpu *c = cpu_of(be);
-    if (cpu_failed(c) || h.rows == 0 || !sweep_check(c, "xent", U, h.cols))
+    if (cpu_failed(q) || h.rows == 0 || !sweep_check(q, "xent", U, h.cols))
         return;
-    struct xent x = {.k = c->k, .ld_target = (size_t)target.ld, .ld_loss = (size_t)loss.ld};
+    struct xent x = {.k = cpu_of(q)->k, .ld_target = (size_t)target.ld, .ld_loss = (size_t)loss.ld};
     x.soft_cap = soft_cap;
-    struct sweep s = {.cpu = c, .w = U, .ldx = (size_t)h.ld, .rows = h.rows, .group = SWEEP_GROUP};
+    struct sweep s = {.q = q, .w = U, .ldx = (size_t)h.ld, .rows = h.rows, .group = SWEEP_GROUP};
     s.sink = xent_sink, s.arg = &x, x.sweep = &s;
-    if (!(s.x = cpu_f32(c, "xent", "h", h, -1, U->in)) ||
-        !(x.loss = cpu_f32(c, "xent", "loss", loss, h.rows, 1)) ||
-        !(x.target = cpu_view(c, "xent", "target", target, DTYPE_I32, h.rows, 1)) ||
-        !check_targets(c, &x, h.rows, U->out) || !sweep_plan(&s))
+    if (!(s.x = cpu_f32(q, "xent", "h", h, -1, U->in)) ||
+        !(x.loss = cpu_f32(q, "xent", "loss", loss, h.rows, 1)) ||
+        !(x.target = cpu_view(q, "xent", "target", target, DTYPE_I32, h.rows, 1)) ||
+        !check_targets(q, &x, h.rows, U->out) || !sweep_plan(&s))
         return;
     size_t n_parts = (size_t)h.rows * (size_t)s.n_groups;
     x.part =
-        cpu_scratch(c, SCRATCH_PARTS, n_parts * sizeof *x.part + (size_t)h.rows * sizeof(float));
+        cpu_scratch(q, SCRATCH_PARTS, n_parts * sizeof *x.part + (size_t)h.rows * sizeof(float));
     if (x.part == NULL)
         return;
     x.at_target = (float *)(void *)(x.part + n_parts);
     sweep_run(&s);
-    cpu_for_rows(c, h.rows, (int64_t)s.n_groups * 32, xent_finish, &x);
+    cpu_for_rows(q, h.rows, (int64_t)s.n_groups * 32, xent_finish, &x);
 }
 
 struct topn {
@@ -152,46 +151,45 @@ static void topn_finish(void *arg, int thread, int32_t first, int32_t n)
     }
 }
 
-static void topn_rows(struct cpu *c, struct topn *x, struct sweep *s)
+static void topn_rows(struct queue *q, struct topn *x, struct sweep *s)
 {
     if (!sweep_plan(s))
         return;
     size_t n_parts = (size_t)s->rows * (size_t)s->n_groups;
     x->key =
-        cpu_scratch(c, SCRATCH_PARTS, n_parts * ((size_t)x->n * sizeof *x->key + sizeof *x->part));
+        cpu_scratch(q, SCRATCH_PARTS, n_parts * ((size_t)x->n * sizeof *x->key + sizeof *x->part));
     if (x->key == NULL)
         return;
     x->part = (struct part *)(void *)(x->key + n_parts * (size_t)x->n);
     sweep_run(s);
-    cpu_for_rows(c, s->rows, (int64_t)s->n_groups * x->n * 32, topn_finish, x);
+    cpu_for_rows(q, s->rows, (int64_t)s->n_groups * x->n * 32, topn_finish, x);
 }
 
-void cpu_topn(struct backend *be, struct tensor ids, struct tensor logp, struct tensor h,
+void cpu_topn(struct queue *q, struct tensor ids, struct tensor logp, struct tensor h,
               const struct weight *U, float soft_cap)
 {
-    struct cpu *c = cpu_of(be);
-    if (cpu_failed(c) || h.rows == 0 || ids.cols == 0 || !sweep_check(c, "topn", U, h.cols))
+    if (cpu_failed(q) || h.rows == 0 || ids.cols == 0 || !sweep_check(q, "topn", U, h.cols))
         return;
     struct topn x = {
-        .k = c->k, .n = ids.cols, .ld_ids = (size_t)ids.ld, .ld_logp = (size_t)logp.ld};
-    struct sweep s = {.cpu = c, .w = U, .ldx = (size_t)h.ld, .sink = topn_sink, .arg = &x};
+        .k = cpu_of(q)->k, .n = ids.cols, .ld_ids = (size_t)ids.ld, .ld_logp = (size_t)logp.ld};
+    struct sweep s = {.q = q, .w = U, .ldx = (size_t)h.ld, .sink = topn_sink, .arg = &x};
     x.sweep = &s, x.soft_cap = soft_cap;
-    const float *first = cpu_f32(c, "topn", "h", h, -1, U->in);
-    int32_t *to_ids = cpu_view(c, "topn", "ids", ids, DTYPE_I32, h.rows, -1);
-    float *to_logp = cpu_f32(c, "topn", "logp", logp, h.rows, ids.cols);
+    const float *first = cpu_f32(q, "topn", "h", h, -1, U->in);
+    int32_t *to_ids = cpu_view(q, "topn", "ids", ids, DTYPE_I32, h.rows, -1);
+    float *to_logp = cpu_f32(q, "topn", "logp", logp, h.rows, ids.cols);
     if (!first || !to_ids || !to_logp)
         return;
     if (x.n > U->out) {
-        error_set(&c->err, ERROR_INPUT, "cpu topn: %d of %d tokens asked", x.n, U->out);
+        error_set(&q->err, ERROR_INPUT, "cpu topn: %d of %d tokens asked", x.n, U->out);
         return;
     }
     int32_t cols = SWEEP_GROUP * U->width;
     s.extra = select_bytes(cols, x.n < cols ? x.n : cols);
-    for (int32_t t = 0; t < h.rows && !cpu_failed(c); t += TOPN_ROWS) {
+    for (int32_t t = 0; t < h.rows && !cpu_failed(q); t += TOPN_ROWS) {
         s.group = SWEEP_GROUP;
         s.rows = h.rows - t < TOPN_ROWS ? h.rows - t : TOPN_ROWS;
         s.x = first + (size_t)t * s.ldx;
         x.ids = to_ids + (size_t)t * x.ld_ids, x.logp = to_logp + (size_t)t * x.ld_logp;
-        topn_rows(c, &x, &s);
+        topn_rows(q, &x, &s);
     }
 }

@@ -119,7 +119,7 @@ static bool refuse_panel(const struct pack *p, int32_t panel, struct error *e)
 }
 
 /* Fills in the shape of the panels. */
-static bool plan(struct cpu *c, struct weight *w, struct error *e)
+static bool plan(const struct cpu *c, struct weight *w, struct error *e)
 {
     w->width = c->k->width;
     w->n_panels = (w->out - 1) / w->width + 1;
@@ -167,9 +167,9 @@ static bool check_source(const struct weight_source *src, unsigned uses, struct 
 static struct weight *weight_of(struct backend *b, const struct weight_source *src, unsigned uses,
                                 const void *packed, size_t n, struct error *e)
 {
-    struct cpu *c = cpu_of(b);
     if (!check_source(src, uses, e))
         return NULL;
+    struct cpu *c = (struct cpu *)b;
     struct weight *w = xcalloc(1, sizeof *w);
     w->out = src->out, w->in = src->in, w->type = src->type, w->order = src->order;
     w->uses = uses;
@@ -292,7 +292,7 @@ static void widen_rows(void *arg, int thread, int32_t first, int32_t n)
 
 /* The row of W among those gathered into row t that is not finite; what the sum alone made so has
  * none. y is written over. */
-static void tell_bad_row(struct cpu *c, const struct gather *g, int32_t t)
+static void tell_bad_row(struct queue *q, const struct gather *g, int32_t t)
 {
     float *y = g->y + (size_t)t * g->ldy;
     size_t from = g->start ? (size_t)g->start[t] : (size_t)t * g->ld_ids,
@@ -303,65 +303,63 @@ static void tell_bad_row(struct cpu *c, const struct gather *g, int32_t t)
         while (j < g->w->in && isfinite(y[j]))
             j++;
         if (j < g->w->in) {
-            error_set(&c->err, ERROR_INPUT, NOT_FINITE, id, j);
+            error_set(&q->err, ERROR_INPUT, NOT_FINITE, id, j);
             return;
         }
     }
-    error_set(&c->err, ERROR_INPUT, "a sum of rows is too large for float32");
+    error_set(&q->err, ERROR_INPUT, "a sum of rows is too large for float32");
 }
 
-static bool has_rows(struct cpu *c, const char *op, const struct weight *w)
+static bool has_rows(struct queue *q, const char *op, const struct weight *w)
 {
     return (w->uses & USE_ROWS) ||
-           error_set(&c->err, ERROR_SYSTEM, "cpu %s: the weight was not opened for its rows", op);
+           error_set(&q->err, ERROR_SYSTEM, "cpu %s: the weight was not opened for its rows", op);
 }
 
-static bool check_ids(struct cpu *c, const char *op, const struct weight *w, const int32_t *ids,
+static bool check_ids(struct queue *q, const char *op, const struct weight *w, const int32_t *ids,
                       size_t ld, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
         int32_t id = ids[(size_t)i * ld];
         if (id < 0 || id >= w->out)
-            return error_set(&c->err, ERROR_INPUT, "cpu %s: row %d asked of %d", op, id, w->out);
+            return error_set(&q->err, ERROR_INPUT, "cpu %s: row %d asked of %d", op, id, w->out);
     }
     return true;
 }
 
-void cpu_weight_rows(struct backend *b, struct tensor y, const struct weight *w, struct tensor ids)
+void cpu_weight_rows(struct queue *q, struct tensor y, const struct weight *w, struct tensor ids)
 {
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || ids.rows == 0)
+    if (cpu_failed(q) || ids.rows == 0)
         return;
     atomic_int bad = INT32_MAX;
     struct gather g = {
-        .cpu = c, .w = w, .ldy = (size_t)y.ld, .ld_ids = (size_t)ids.ld, .bad = &bad};
-    if (!has_rows(c, "weight_rows", w) ||
-        !(g.ids = cpu_view(c, "weight_rows", "ids", ids, DTYPE_I32, -1, 1)) ||
-        !(g.y = cpu_f32(c, "weight_rows", "y", y, ids.rows, w->in)) ||
-        !check_ids(c, "weight_rows", w, g.ids, g.ld_ids, ids.rows))
+        .cpu = cpu_of(q), .w = w, .ldy = (size_t)y.ld, .ld_ids = (size_t)ids.ld, .bad = &bad};
+    if (!has_rows(q, "weight_rows", w) ||
+        !(g.ids = cpu_view(q, "weight_rows", "ids", ids, DTYPE_I32, -1, 1)) ||
+        !(g.y = cpu_f32(q, "weight_rows", "y", y, ids.rows, w->in)) ||
+        !check_ids(q, "weight_rows", w, g.ids, g.ld_ids, ids.rows))
         return;
-    cpu_for_rows(c, ids.rows, w->in, widen_rows, &g);
+    cpu_for_rows(q, ids.rows, w->in, widen_rows, &g);
     if (bad != INT32_MAX)
-        tell_bad_row(c, &g, bad);
+        tell_bad_row(q, &g, bad);
 }
 
-void cpu_decode(struct backend *b, struct tensor y, const struct csr *f, const struct weight *w,
+void cpu_decode(struct queue *q, struct tensor y, const struct csr *f, const struct weight *w,
                 struct tensor bias)
 {
-    struct cpu *c = cpu_of(b);
-    if (cpu_failed(c) || f->n_rows == 0)
+    if (cpu_failed(q) || f->n_rows == 0)
         return;
     atomic_int bad = INT32_MAX;
-    struct gather g = {.cpu = c, .w = w, .bad = &bad, .ldy = (size_t)y.ld};
-    if (!has_rows(c, "decode", w) ||
-        !cpu_codes(c, "decode", f, w->out, &g.start, &g.ids, &g.vals) ||
-        !(g.y = cpu_f32(c, "decode", "y", y, f->n_rows, w->in)) ||
-        (bias.buf && !(g.bias = cpu_f32(c, "decode", "bias", bias, 1, w->in))))
+    struct gather g = {.cpu = cpu_of(q), .w = w, .bad = &bad, .ldy = (size_t)y.ld};
+    if (!has_rows(q, "decode", w) ||
+        !cpu_codes(q, "decode", f, w->out, &g.start, &g.ids, &g.vals) ||
+        !(g.y = cpu_f32(q, "decode", "y", y, f->n_rows, w->in)) ||
+        (bias.buf && !(g.bias = cpu_f32(q, "decode", "bias", bias, 1, w->in))))
         return;
     int32_t entries = g.start[f->n_rows] - g.start[0];
-    cpu_for_rows(c, f->n_rows, (int64_t)w->in * (entries / f->n_rows + 1), decode_rows, &g);
+    cpu_for_rows(q, f->n_rows, (int64_t)w->in * (entries / f->n_rows + 1), decode_rows, &g);
     if (bad != INT32_MAX)
-        tell_bad_row(c, &g, bad);
+        tell_bad_row(q, &g, bad);
 }
 
 /* ---- a product with few rows: they are packed as a weight of their own */
@@ -385,22 +383,21 @@ static void pack_few(struct weight *few, const struct weight *w, const int32_t *
     }
 }
 
-void cpu_dot_rows(struct backend *b, struct tensor y, struct tensor x, const struct weight *w,
+void cpu_dot_rows(struct queue *q, struct tensor y, struct tensor x, const struct weight *w,
                   struct tensor ids, struct tensor bias)
 {
-    struct cpu *c = cpu_of(b);
     const int32_t *id;
     const float *all = NULL;
-    if (cpu_failed(c) || x.rows == 0 || ids.rows == 0 || !has_rows(c, "dot_rows", w) ||
-        !(id = cpu_view(c, "dot_rows", "ids", ids, DTYPE_I32, -1, 1)) ||
-        (bias.buf && !(all = cpu_f32(c, "dot_rows", "bias", bias, 1, w->out))) ||
-        !check_ids(c, "dot_rows", w, id, (size_t)ids.ld, ids.rows))
+    if (cpu_failed(q) || x.rows == 0 || ids.rows == 0 || !has_rows(q, "dot_rows", w) ||
+        !(id = cpu_view(q, "dot_rows", "ids", ids, DTYPE_I32, -1, 1)) ||
+        (bias.buf && !(all = cpu_f32(q, "dot_rows", "bias", bias, 1, w->out))) ||
+        !check_ids(q, "dot_rows", w, id, (size_t)ids.ld, ids.rows))
         return;
     struct weight few = {.out = ids.rows, .in = w->in, .type = w->type, .uses = USE_PRODUCT};
-    few.width = c->k->width, few.n_panels = (few.out - 1) / few.width + 1;
+    few.width = cpu_of(q)->k->width, few.n_panels = (few.out - 1) / few.width + 1;
     few.panel_bytes = (size_t)few.width * dtype_size(w->type) * (size_t)w->in;
     size_t panels = (few.panel_bytes * (size_t)few.n_panels + 63) / 64 * 64;
-    few.packed = cpu_scratch(c, SCRATCH_FEW, panels + (size_t)few.out * sizeof(float));
+    few.packed = cpu_scratch(q, SCRATCH_FEW, panels + (size_t)few.out * sizeof(float));
     if (!few.packed)
         return;
     pack_few(&few, w, id, (size_t)ids.ld);
@@ -413,5 +410,5 @@ void cpu_dot_rows(struct backend *b, struct tensor y, struct tensor x, const str
                               .cols = few.out,
                               .ld = few.out,
                               .dtype = DTYPE_F32};
-    cpu_linear(b, y, x, &few, own_bias, EPILOGUE_NONE);
+    cpu_linear(q, y, x, &few, own_bias, EPILOGUE_NONE);
 }

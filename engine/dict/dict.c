@@ -29,10 +29,10 @@ static float *read_vector(const struct tensors *ts, const char *name, int32_t n,
 static bool put_vector(struct dict *d, const float *v, int32_t n, struct tensor *out,
                        struct error *e)
 {
-    *out = tensor_new(d->backend, 1, n, d->backend->caps.real, e);
+    *out = tensor_new(d->queue, 1, n, d->queue->backend->caps.real, e);
     if (!out->buf)
         return false;
-    device_put(d->backend, *out, v);
+    device_put(d->queue, *out, v);
     d->bytes += (size_t)n * sizeof *v;
     return true;
 }
@@ -81,7 +81,7 @@ static bool open_biases(struct dict *d, const struct dict_parts *p, struct error
 
 static bool open_weights(struct dict *d, const struct dict_parts *p, struct error *e)
 {
-    struct backend *b = d->backend;
+    struct backend *b = d->queue->backend;
     d->encoder =
         pack_weight(b, d->tensors, p->encoder, p->order, NULL, USE_PRODUCT | USE_ROWS, d->packs, e);
     if (!d->encoder)
@@ -212,10 +212,11 @@ bool dict_open(struct backend *b, const char *path, const struct dict_hint *hint
     struct dict *d = xcalloc(1, sizeof *d);
     struct stat st;
     bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-    d->backend = b;
+    d->queue = device_queue(b, QUEUE_LOAD, e);
     d->path = folder ? file_in(path, e) : xstrdup(path);
     d->packs = hint ? hint->packs : NULL;
-    if (!d->path || !open_file(d, hint ? hint : &nothing, e)) {
+    if (!d->queue || !d->path || !open_file(d, hint ? hint : &nothing, e) ||
+        !device_well(d->queue, e)) {
         packs_stop(d->packs);
         dict_free(d);
         return error_prefix(e, "opening SAE %s", path);
@@ -237,19 +238,20 @@ void dict_free(struct dict *d)
 {
     if (!d)
         return;
-    struct backend *b = d->backend;
+    struct queue *q = d->queue;
     if (d->decoder && d->decoder != d->encoder)
-        device_weight_free(b, d->decoder);
+        device_weight_free(q->backend, d->decoder);
     if (d->encoder)
-        device_weight_free(b, d->encoder);
+        device_weight_free(q->backend, d->encoder);
     if (d->encode.bias.buf)
-        device_buf_free(b, d->encode.bias.buf);
+        device_buf_free(q, d->encode.bias.buf);
     if (d->decoder_bias.buf)
-        device_buf_free(b, d->decoder_bias.buf);
+        device_buf_free(q, d->decoder_bias.buf);
     const struct tensor own[] = {d->by.threshold, d->by.scale, d->by.shift};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (own[i].buf)
-            device_buf_free(b, own[i].buf);
+            device_buf_free(q, own[i].buf);
+    device_queue_free(q);
     free(d->per_row);
     free(d->bias);
     tensors_close(d->tensors);

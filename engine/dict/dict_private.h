@@ -7,7 +7,7 @@
 
 struct dict {
     struct dict_spec spec;
-    struct backend *backend; /* NULL: neurons */
+    struct queue *queue; /* of the vectors; NULL: neurons */
     char *path;
     struct tensors *tensors; /* rows are gathered from its mapping */
     struct packs *packs;     /* the user's; NULL: none */

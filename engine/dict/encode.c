@@ -104,10 +104,9 @@ static void move_codes(struct run *run, struct csr *f, int32_t rows, int64_t cap
     int32_t n = entries(run, f, rows);
     if (!run_ok(run))
         return;
-    device_copy(run->backend, tensor_rows(to.start, 0, rows + 1),
-                tensor_rows(f->start, 0, rows + 1));
-    device_copy(run->backend, tensor_rows(to.ids, 0, n), tensor_rows(f->ids, 0, n));
-    device_copy(run->backend, tensor_rows(to.vals, 0, n), tensor_rows(f->vals, 0, n));
+    device_copy(run->queue, tensor_rows(to.start, 0, rows + 1), tensor_rows(f->start, 0, rows + 1));
+    device_copy(run->queue, tensor_rows(to.ids, 0, n), tensor_rows(f->ids, 0, n));
+    device_copy(run->queue, tensor_rows(to.vals, 0, n), tensor_rows(f->vals, 0, n));
     *f = to;
 }
 

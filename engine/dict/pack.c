@@ -69,13 +69,13 @@ struct weight *pack_weight(struct backend *b, const struct tensors *ts,
     return w;
 }
 
-bool pack_vector(struct backend *b, const struct tensors *ts, const char *name, int32_t n,
+bool pack_vector(struct queue *q, const struct tensors *ts, const char *name, int32_t n,
                  const int32_t *order, struct tensor *out, struct error *e)
 {
     const struct named_tensor *t = tensors_need(ts, name, 1, (const int64_t[]){n}, e);
     if (!t || !tensor_check_finite(t, e))
         return false;
-    *out = tensor_new(b, 1, n, b->caps.real, e);
+    *out = tensor_new(q, 1, n, q->backend->caps.real, e);
     if (!out->buf)
         return error_prefix(e, "%s: %s", t->file, name);
     float *host = xreallocarray(NULL, (size_t)n, sizeof *host);
@@ -86,7 +86,7 @@ bool pack_vector(struct backend *b, const struct tensors *ts, const char *name, 
         for (int32_t i = 0; i < n; i++)
             in_order[i] = host[order[i]];
     }
-    device_put(b, *out, in_order);
+    device_put(q, *out, in_order);
     if (order)
         free(in_order);
     free(host);

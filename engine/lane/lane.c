@@ -51,8 +51,8 @@ bool directions_set(struct run *run, const struct lane_place *p, struct directio
         return true;
     d->n = 0;
     if ((size_t)n > d->cap) {
-        directions_free(run->backend, d);
-        d->u = tensor_new(run->backend, n, p->width, run->backend->caps.real, &run->err);
+        directions_free(run->queue, d);
+        d->u = tensor_new(run->queue, n, p->width, run->queue->backend->caps.real, &run->err);
         if (!d->u.buf)
             return error_prefix(&run->err, "keeping the directions of %d units", n);
         d->unit = xreallocarray(d->unit, (size_t)n, sizeof *d->unit);
@@ -69,10 +69,10 @@ bool directions_set(struct run *run, const struct lane_place *p, struct directio
     return true;
 }
 
-void directions_free(struct backend *b, struct directions *d)
+void directions_free(struct queue *q, struct directions *d)
 {
     if (d->u.buf)
-        device_buf_free(b, d->u.buf);
+        device_buf_free(q, d->u.buf);
     free(d->unit);
     *d = (struct directions){0};
 }

@@ -54,7 +54,7 @@ struct directions {
 /* Those of n units; nothing is computed where they are there. False with the run's error set. */
 bool directions_set(struct run *, const struct lane_place *, struct directions *,
                     const int32_t *unit, int32_t n);
-void directions_free(struct backend *, struct directions *);
+void directions_free(struct queue *, struct directions *);
 
 /* ---- lanes */
 struct lane_rows { /* so many rows of one lane: where they start, at the landing */

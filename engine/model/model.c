@@ -32,7 +32,7 @@ static bool open_vector(struct opening *o, int32_t layer, const char *part, cons
 {
     char name[NAME_MAX_LEN];
     full_name(o, layer, part, kind, name);
-    if (!pack_vector(o->m->backend, o->m->tensors, name, n, order, out, o->e))
+    if (!pack_vector(o->m->queue, o->m->tensors, name, n, order, out, o->e))
         return false;
     o->m->bytes += (size_t)n * sizeof(float);
     return true;
@@ -51,11 +51,11 @@ static struct weight *open_weight(struct opening *o, const char *name, int32_t o
 {
     const struct named_tensor *t =
         tensors_need(o->m->tensors, name, 2, (const int64_t[]){out, in}, o->e);
-    struct weight *w = t ? pack_weight(o->m->backend, o->m->tensors, t, ORDER_OUT_IN, rows, uses,
-                                       o->how->packs, o->e)
+    struct weight *w = t ? pack_weight(o->m->queue->backend, o->m->tensors, t, ORDER_OUT_IN, rows,
+                                       uses, o->how->packs, o->e)
                          : NULL;
     if (w)
-        o->m->bytes += device_weight_bytes(o->m->backend, w);
+        o->m->bytes += device_weight_bytes(o->m->queue->backend, w);
     return w;
 }
 
@@ -87,13 +87,13 @@ static bool open_rotation(struct opening *o)
     const int32_t dim = c->d_model / c->n_heads;
     /* the share is a decimal in config.json: 0.7 · 10 must be 7 also in float */
     struct rope rope = {.rot = (int32_t)(dim * (double)c->rotary_pct + 1e-4), .style = ROPE_NEOX};
-    struct backend *b = o->m->backend;
+    struct queue *q = o->m->queue;
     float *host = xcalloc((size_t)rope.rot / 2 + 1, sizeof *host);
     for (int32_t i = 0; i < rope.rot / 2; i++)
         host[i] = (float)(1.0 / pow((double)c->rotary_base, 2.0 * i / rope.rot));
-    rope.inv_freq = o->m->inv_freq = tensor_new(b, 1, rope.rot / 2, b->caps.real, o->e);
+    rope.inv_freq = o->m->inv_freq = tensor_new(q, 1, rope.rot / 2, q->backend->caps.real, o->e);
     if (rope.inv_freq.buf)
-        device_put(b, rope.inv_freq, host);
+        device_put(q, rope.inv_freq, host);
     free(host);
     for (int32_t i = 0; i < c->n_layers; i++)
         o->m->layer[i].attn = (struct attn_shape){.n_heads = c->n_heads,
@@ -194,10 +194,10 @@ bool model_open(struct backend *b, const char *dir, const struct model_how *how,
 {
     static const struct model_how nothing;
     struct model *m = xcalloc(1, sizeof *m);
-    m->backend = b;
+    m->queue = device_queue(b, QUEUE_LOAD, e);
     m->dir = xstrdup(dir);
     struct opening o = {.m = m, .prefix = "gpt_neox.", .e = e, .how = how ? how : &nothing};
-    const bool ok = open_all(&o);
+    const bool ok = m->queue && open_all(&o) && device_well(m->queue, e);
     free(o.qkv_rows);
     if (!ok) {
         packs_stop(o.how->packs);
@@ -208,48 +208,49 @@ bool model_open(struct backend *b, const char *dir, const struct model_how *how,
     return true;
 }
 
-static void free_tensor(struct backend *b, struct tensor t)
+static void free_tensor(struct queue *q, struct tensor t)
 {
     if (t.buf)
-        device_buf_free(b, t.buf);
+        device_buf_free(q, t.buf);
 }
 
-static void free_norm(struct backend *b, struct norm *n)
+static void free_norm(struct queue *q, struct norm *n)
 {
-    free_tensor(b, n->gamma);
-    free_tensor(b, n->beta);
+    free_tensor(q, n->gamma);
+    free_tensor(q, n->beta);
 }
 
-static void free_weight(struct backend *b, const struct weight *w)
+static void free_weight(struct queue *q, const struct weight *w)
 {
     if (w)
-        device_weight_free(b, (struct weight *)w);
+        device_weight_free(q->backend, (struct weight *)w);
 }
 
-static void free_linear(struct backend *b, struct linear *l)
+static void free_linear(struct queue *q, struct linear *l)
 {
-    free_weight(b, l->w);
-    free_tensor(b, l->bias);
+    free_weight(q, l->w);
+    free_tensor(q, l->bias);
 }
 
 void model_free(struct model *m)
 {
     if (!m)
         return;
-    struct backend *b = m->backend;
+    struct queue *q = m->queue;
     for (int32_t i = 0; m->layer && i < m->config.n_layers; i++) {
         struct layer *l = &m->layer[i];
-        free_norm(b, &l->attn_norm);
-        free_norm(b, &l->mlp_norm);
-        free_linear(b, &l->qkv);
-        free_linear(b, &l->proj);
-        free_linear(b, &l->up);
-        free_linear(b, &l->down);
+        free_norm(q, &l->attn_norm);
+        free_norm(q, &l->mlp_norm);
+        free_linear(q, &l->qkv);
+        free_linear(q, &l->proj);
+        free_linear(q, &l->up);
+        free_linear(q, &l->down);
     }
-    free_norm(b, &m->final_norm);
-    free_tensor(b, m->inv_freq);
-    free_weight(b, m->embed);
-    free_weight(b, m->unembed);
+    free_norm(q, &m->final_norm);
+    free_tensor(q, m->inv_freq);
+    free_weight(q, m->embed);
+    free_weight(q, m->unembed);
+    device_queue_free(q);
     free(m->layer);
     tensors_close(m->tensors);
     free(m->dir);
@@ -312,14 +313,15 @@ struct point model_end(const struct model *m)
     return (struct point){(int16_t)m->config.n_layers, SITE_FINAL_NORM};
 }
 
-struct kv *model_kv_new(const struct model *m, int32_t first_layer, int32_t cap, struct error *e)
+struct kv *model_kv_new(const struct model *m, struct queue *q, int32_t first_layer, int32_t cap,
+                        struct error *e)
 {
-    return device_kv_new(m->backend, first_layer, m->config.n_layers - first_layer,
-                         m->config.d_model, cap, e);
+    return device_kv_new(q, first_layer, m->config.n_layers - first_layer, m->config.d_model, cap,
+                         e);
 }
 
-void model_kv_free(const struct model *m, struct kv *kv)
+void model_kv_free(struct queue *q, struct kv *kv)
 {
     if (kv)
-        device_kv_free(m->backend, kv);
+        device_kv_free(q, kv);
 }

@@ -77,6 +77,7 @@ void model_logits(struct run *, const struct model *, struct tensor h, float *lo
 void model_direct_logits(struct run *, const struct model *, struct tensor u, float *logits);
 
 /* Keys and values for up to n_ctx positions of layers first … n_layers−1. */
-struct kv *model_kv_new(const struct model *, int32_t first_layer, int32_t cap, struct error *e);
-void model_kv_free(const struct model *, struct kv *);
+struct kv *model_kv_new(const struct model *, struct queue *, int32_t first_layer, int32_t cap,
+                        struct error *e);
+void model_kv_free(struct queue *, struct kv *);
 #endif

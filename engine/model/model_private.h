@@ -12,7 +12,7 @@ struct layer {
 };
 
 struct model {
-    struct backend *backend;
+    struct queue *queue; /* of the vectors */
     struct model_config config;
     char *dir;
     struct tensors *tensors; /* the embedding is read from its mapping */

@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-void *reference_view(struct reference *d, const char *op, struct tensor t, enum dtype type,
+void *reference_view(struct queue *q, const char *op, struct tensor t, enum dtype type,
                      int32_t rows, int32_t cols)
 {
-    if (error_is_set(&d->err))
+    if (error_is_set(&q->err))
         return NULL;
     if (t.buf == NULL || t.dtype != type || t.rows < 0 || t.cols < 0 ||
         (rows >= 0 && t.rows != rows) || (cols >= 0 && t.cols != cols) ||
         (t.rows > 1 && t.ld < t.cols)) {
-        error_set(&d->err, ERROR_SYSTEM,
+        error_set(&q->err, ERROR_SYSTEM,
                   "reference %s: found [%d, %d] (ld %d, dtype %d%s), expected [%d, %d] of dtype %d",
                   op, t.rows, t.cols, t.ld, (int)t.dtype, t.buf ? "" : ", absent", rows, cols,
                   (int)type);
@@ -23,22 +23,21 @@ void *reference_view(struct reference *d, const char *op, struct tensor t, enum 
                       ? 0
                       : ((size_t)(t.rows - 1) * (size_t)t.ld + (size_t)t.cols) * dtype_size(type);
     if (t.off > t.buf->n || last > t.buf->n - t.off || t.off % dtype_size(type) != 0) {
-        error_set(&d->err, ERROR_SYSTEM, "reference %s: %zu bytes at offset %zu of a buffer of %zu",
+        error_set(&q->err, ERROR_SYSTEM, "reference %s: %zu bytes at offset %zu of a buffer of %zu",
                   op, last, t.off, t.buf->n);
         return NULL;
     }
     return t.buf->bytes + t.off;
 }
 
-bool reference_ids(struct reference *d, const char *op, struct tensor ids, int32_t least,
-                   int32_t out)
+bool reference_ids(struct queue *q, const char *op, struct tensor ids, int32_t least, int32_t out)
 {
-    const int32_t *p = reference_view(d, op, ids, DTYPE_I32, -1, -1);
+    const int32_t *p = reference_view(q, op, ids, DTYPE_I32, -1, -1);
     for (int32_t t = 0; p && t < ids.rows; t++)
         for (int32_t i = 0; i < ids.cols; i++) {
             int32_t id = p[(size_t)t * (size_t)ids.ld + (size_t)i];
             if (id < least || id >= out)
-                return error_set(&d->err, ERROR_INPUT, "reference %s: %d asked of %d", op, id, out);
+                return error_set(&q->err, ERROR_INPUT, "reference %s: %d asked of %d", op, id, out);
         }
     return p != NULL;
 }
@@ -69,24 +68,54 @@ void reference_best(const double *x, int32_t m, int32_t n, int32_t *ids)
 
 /* ---- memory */
 
-static bool status(struct backend *b, struct error *e)
+/* ---- queues: all is done when a call returns */
+static struct queue *queue_new(struct backend *b, enum queue_kind kind, struct error *e)
 {
-    struct reference *d = reference_of(b);
-    if (!error_is_set(&d->err))
+    (void)e;
+    struct queue *q = xcalloc(1, sizeof *q);
+    *q = (struct queue){.backend = b, .kind = kind};
+    return q;
+}
+
+static void queue_free(struct queue *q)
+{
+    free(q);
+}
+
+static bool queue_status(struct queue *q, struct error *e)
+{
+    if (!error_is_set(&q->err))
         return true;
-    error_set(e, d->err.kind, "%s", d->err.text);
-    d->err = (struct error){0};
+    error_set(e, q->err.kind, "%s", q->err.text);
+    q->err = (struct error){0};
     return false;
 }
 
-static void sync_all(struct backend *b)
+static void queue_sync(struct queue *q)
 {
-    (void)b;
+    (void)q;
 }
 
-static struct buf *buf_new(struct backend *b, size_t n, struct error *e)
+static uint64_t queue_mark(struct queue *q)
 {
-    (void)b;
+    (void)q;
+    return 0;
+}
+
+static bool queue_pending(struct queue *q, uint64_t mark)
+{
+    (void)q, (void)mark;
+    return false;
+}
+
+static void queue_wait(struct queue *q, struct queue *other, uint64_t mark)
+{
+    (void)q, (void)other, (void)mark;
+}
+
+static struct buf *buf_new(struct queue *q, size_t n, struct error *e)
+{
+    (void)q;
     size_t whole;
     struct buf *buf = xcalloc(1, sizeof *buf);
     if (!size_add(n, 64, &whole) || whole > PTRDIFF_MAX ||
@@ -99,18 +128,18 @@ static struct buf *buf_new(struct backend *b, size_t n, struct error *e)
     return buf;
 }
 
-static void buf_free(struct backend *b, struct buf *buf)
+static void buf_free(struct queue *q, struct buf *buf)
 {
-    (void)b;
+    (void)q;
     if (buf)
         free(buf->bytes);
     free(buf);
 }
 
 /* Host memory holds floats whatever the device computes in. */
-static void put(struct backend *b, struct tensor dst, const void *src)
+static void put(struct queue *q, struct tensor dst, const void *src)
 {
-    char *p = reference_view(reference_of(b), "put", dst, dst.dtype, -1, -1);
+    char *p = reference_view(q, "put", dst, dst.dtype, -1, -1);
     for (int32_t r = 0; p && r < dst.rows; r++)
         for (int32_t c = 0; c < dst.cols; c++) {
             size_t from = (size_t)r * (size_t)dst.cols + (size_t)c,
@@ -122,9 +151,9 @@ static void put(struct backend *b, struct tensor dst, const void *src)
         }
 }
 
-static void get(struct backend *b, void *dst, struct tensor src)
+static void fetch(struct queue *q, void *dst, struct tensor src)
 {
-    const char *p = reference_view(reference_of(b), "get", src, src.dtype, -1, -1);
+    const char *p = reference_view(q, "fetch", src, src.dtype, -1, -1);
     for (int32_t r = 0; p && r < src.rows; r++)
         for (int32_t c = 0; c < src.cols; c++) {
             size_t to = (size_t)r * (size_t)src.cols + (size_t)c,
@@ -136,9 +165,9 @@ static void get(struct backend *b, void *dst, struct tensor src)
         }
 }
 
-static void get_f64(struct backend *b, double *dst, struct tensor src)
+static void fetch_f64(struct queue *q, double *dst, struct tensor src)
 {
-    if (reference_view(reference_of(b), "get_f64", src, src.dtype, -1, -1))
+    if (reference_view(q, "fetch_f64", src, src.dtype, -1, -1))
         reference_values(src, dst);
 }
 
@@ -258,15 +287,15 @@ static int32_t weight_in(const struct weight *w)
 
 /* ---- keys and values */
 
-static void kv_free(struct backend *b, struct kv *kv)
+static void kv_free(struct queue *q, struct kv *kv)
 {
-    (void)b;
+    (void)q;
     if (kv)
         free(kv->data);
     free(kv);
 }
 
-static struct kv *kv_new(struct backend *b, int32_t first_layer, int32_t n_layers, int32_t width,
+static struct kv *kv_new(struct queue *q, int32_t first_layer, int32_t n_layers, int32_t width,
                          int32_t cap, struct error *e)
 {
     struct kv *kv = xcalloc(1, sizeof *kv);
@@ -277,7 +306,7 @@ static struct kv *kv_new(struct backend *b, int32_t first_layer, int32_t n_layer
         error_set(e, ERROR_SYSTEM,
                   "reference: no room for keys and values of %d layers × %d positions × %d",
                   n_layers, cap, width);
-        kv_free(b, kv);
+        kv_free(q, kv);
         return NULL;
     }
     return kv;
@@ -294,22 +323,28 @@ struct backend *reference_backend_new(enum dtype real, struct error *e)
         error_set(e, ERROR_INPUT, "reference: computes in f32 or f64, not in dtype %d", (int)real);
         return NULL;
     }
-    struct reference *d = xcalloc(1, sizeof *d);
-    d->backend = (struct backend){
+    struct backend *b = xcalloc(1, sizeof *b);
+    *b = (struct backend){
         .abi = BACKEND_ABI,
         .size = sizeof(struct backend),
         .name = "reference",
         .caps = {.device = real == DTYPE_F64 ? "reference, double" : "reference, float",
                  .real = real,
-                 .rows_per_job = 64},
+                 .rows_per_job = 64,
+                 .chunk_docs = 16},
         .free = device_free,
-        .status = status,
-        .sync = sync_all,
+        .queue_new = queue_new,
+        .queue_free = queue_free,
+        .queue_status = queue_status,
+        .queue_sync = queue_sync,
+        .queue_mark = queue_mark,
+        .queue_pending = queue_pending,
+        .queue_wait = queue_wait,
         .alloc = buf_new,
         .buf_free = buf_free,
         .put = put,
-        .get = get,
-        .get_f64 = get_f64,
+        .fetch = fetch,
+        .fetch_f64 = fetch_f64,
         .weight_new = weight_new,
         .weight_free = weight_free,
         .weight_bytes = weight_bytes,
@@ -317,6 +352,6 @@ struct backend *reference_backend_new(enum dtype real, struct error *e)
         .kv_new = kv_new,
         .kv_free = kv_free,
     };
-    (real == DTYPE_F64 ? reference_ops_f64 : reference_ops_f32)(&d->backend);
-    return &d->backend;
+    (real == DTYPE_F64 ? reference_ops_f64 : reference_ops_f32)(b);
+    return b;
 }

@@ -12,11 +12,10 @@ struct view {
     int32_t rows, cols;
 };
 
-static bool view(struct backend *b, const char *op, struct tensor t, int32_t rows, int32_t cols,
+static bool view(struct queue *q, const char *op, struct tensor t, int32_t rows, int32_t cols,
                  struct view *v)
 {
-    *v = (struct view){reference_view(reference_of(b), op, t, REAL, rows, cols), (size_t)t.ld,
-                       t.rows, t.cols};
+    *v = (struct view){reference_view(q, op, t, REAL, rows, cols), (size_t)t.ld, t.rows, t.cols};
     return v->at != NULL;
 }
 
@@ -64,12 +63,12 @@ static double end_of_product(enum epilogue e, double v, double y)
     return v;
 }
 
-static void linear(struct backend *b, struct tensor y, struct tensor x, const struct weight *w,
+static void linear(struct queue *q, struct tensor y, struct tensor x, const struct weight *w,
                    struct tensor bias, enum epilogue e)
 {
     struct view vy, vx, vb = {0};
-    if (!view(b, "linear", x, -1, w->in, &vx) || !view(b, "linear", y, x.rows, w->out, &vy) ||
-        (bias.buf && !view(b, "linear", bias, 1, w->out, &vb)))
+    if (!view(q, "linear", x, -1, w->in, &vx) || !view(q, "linear", y, x.rows, w->out, &vy) ||
+        (bias.buf && !view(q, "linear", bias, 1, w->out, &vb)))
         return;
     for (int32_t t = 0; t < x.rows; t++)
         for (int32_t o = 0; o < w->out; o++) {
@@ -79,39 +78,38 @@ static void linear(struct backend *b, struct tensor y, struct tensor x, const st
         }
 }
 
-static void weight_rows(struct backend *b, struct tensor y, const struct weight *w,
-                        struct tensor ids)
+static void weight_rows(struct queue *q, struct tensor y, const struct weight *w, struct tensor ids)
 {
     struct view vy;
-    if (!reference_ids(reference_of(b), "weight_rows", ids, 0, w->out) ||
-        !view(b, "weight_rows", y, ids.rows, w->in, &vy))
+    if (!reference_ids(q, "weight_rows", ids, 0, w->out) ||
+        !view(q, "weight_rows", y, ids.rows, w->in, &vy))
         return;
     for (int32_t t = 0; t < ids.rows; t++)
         for (int32_t i = 0; i < w->in; i++)
             row(&vy, t)[i] = (real)w->w[(size_t)ids_row(ids, t)[0] * (size_t)w->in + (size_t)i];
     for (int32_t t = 0; t < ids.rows; t++)
-        if (!reference_row_is_finite(w, ids_row(ids, t)[0], &reference_of(b)->err))
+        if (!reference_row_is_finite(w, ids_row(ids, t)[0], &q->err))
             return;
 }
 
 /* Argument of a norm or an activation that may be absent. */
-static bool optional(struct backend *b, const char *op, struct tensor t, int32_t rows, int32_t cols,
+static bool optional(struct queue *q, const char *op, struct tensor t, int32_t rows, int32_t cols,
                      struct view *v)
 {
     *v = (struct view){0};
-    return !t.buf || view(b, op, t, rows, cols, v);
+    return !t.buf || view(q, op, t, rows, cols, v);
 }
 
-static void norm(struct backend *b, struct tensor y, struct tensor x, struct tensor gamma,
+static void norm(struct queue *q, struct tensor y, struct tensor x, struct tensor gamma,
                  struct tensor beta, float eps, enum norm_kind kind, struct tensor scale_out,
                  struct tensor scale_in)
 {
     static const char *const name[] = {"a LayerNorm", "an RMSNorm", "a centred row"};
     struct view vy, vx, vg, vb, out, in;
-    if (!view(b, "norm", x, -1, -1, &vx) || !view(b, "norm", y, x.rows, x.cols, &vy) ||
-        !optional(b, "norm", gamma, 1, x.cols, &vg) || !optional(b, "norm", beta, 1, x.cols, &vb) ||
-        !optional(b, "norm", scale_out, x.rows, 1, &out) ||
-        !optional(b, "norm", scale_in, x.rows, 1, &in))
+    if (!view(q, "norm", x, -1, -1, &vx) || !view(q, "norm", y, x.rows, x.cols, &vy) ||
+        !optional(q, "norm", gamma, 1, x.cols, &vg) || !optional(q, "norm", beta, 1, x.cols, &vb) ||
+        !optional(q, "norm", scale_out, x.rows, 1, &out) ||
+        !optional(q, "norm", scale_in, x.rows, 1, &in))
         return;
     for (int32_t t = 0; t < x.rows; t++) {
         const real *at = row(&vx, t);
@@ -121,7 +119,7 @@ static void norm(struct backend *b, struct tensor y, struct tensor x, struct ten
         for (int32_t i = 0; i < x.cols; i++)
             var += ((double)at[i] - mean) * ((double)at[i] - mean) / x.cols;
         if (!isfinite((real)(var * x.cols))) { /* the sum of squares, as a device would form it */
-            error_set(&reference_of(b)->err, ERROR_INPUT,
+            error_set(&q->err, ERROR_INPUT,
                       "a value is no finite number, or too large for %s in float32", name[kind]);
             return;
         }
@@ -137,12 +135,12 @@ static void norm(struct backend *b, struct tensor y, struct tensor x, struct ten
     }
 }
 
-static void act(struct backend *b, struct tensor y, struct tensor x, struct tensor mul,
+static void act(struct queue *q, struct tensor y, struct tensor x, struct tensor mul,
                 enum activation f)
 {
     struct view vy, vx, vm;
-    if (!view(b, "act", x, -1, -1, &vx) || !view(b, "act", y, x.rows, x.cols, &vy) ||
-        !optional(b, "act", mul, x.rows, x.cols, &vm))
+    if (!view(q, "act", x, -1, -1, &vx) || !view(q, "act", y, x.rows, x.cols, &vy) ||
+        !optional(q, "act", mul, x.rows, x.cols, &vm))
         return;
     for (int32_t t = 0; t < x.rows; t++)
         for (int32_t i = 0; i < x.cols; i++)
@@ -228,34 +226,33 @@ static void attend_sequence(const struct attn_args *a, int32_t first, int32_t en
     free(q);
 }
 
-static bool kv_fits(struct backend *b, const struct kv *kv, int32_t layer, int32_t end,
-                    int32_t width)
+static bool kv_fits(struct queue *q, const struct kv *kv, int32_t layer, int32_t end, int32_t width)
 {
     if (kv == NULL || (layer >= kv->first_layer && layer - kv->first_layer < kv->n_layers &&
                        end <= kv->cap && kv->width == width))
         return true;
-    return error_set(&reference_of(b)->err, ERROR_SYSTEM,
+    return error_set(&q->err, ERROR_SYSTEM,
                      "reference attn: layer %d up to position %d, kept are %d layers from %d and "
                      "%d positions",
                      layer, end, kv->n_layers, kv->first_layer, kv->cap);
 }
 
-static void attn(struct backend *b, struct tensor y, struct tensor q, struct tensor k,
-                 struct tensor v, const struct attn_shape *shape, int32_t layer,
+static void attn(struct queue *q, struct tensor y, struct tensor Q, struct tensor K,
+                 struct tensor V, const struct attn_shape *shape, int32_t layer,
                  const struct seqs *s)
 {
     struct attn_args a = {.shape = shape};
     const int32_t width = shape->n_kv_heads * shape->head_dim,
                   q_width = shape->n_heads * shape->head_dim;
-    if (!view(b, "attn", q, -1, q_width, &a.q) || !view(b, "attn", k, q.rows, width, &a.k) ||
-        !view(b, "attn", v, q.rows, width, &a.v) || !view(b, "attn", y, q.rows, q_width, &a.y) ||
+    if (!view(q, "attn", Q, -1, q_width, &a.q) || !view(q, "attn", K, Q.rows, width, &a.k) ||
+        !view(q, "attn", V, Q.rows, width, &a.v) || !view(q, "attn", y, Q.rows, q_width, &a.y) ||
         (shape->rope.rot > 0 &&
-         !view(b, "attn", shape->rope.inv_freq, 1, shape->rope.rot / 2, &a.inv_freq)))
+         !view(q, "attn", shape->rope.inv_freq, 1, shape->rope.rot / 2, &a.inv_freq)))
         return;
     for (int32_t i = 0; i < s->n; i++) {
         int32_t past = s->past ? s->past[i] : 0, n = s->start[i + 1] - s->start[i];
         struct kv *kv = s->kv ? s->kv[i] : NULL;
-        if (!kv_fits(b, kv, layer, past + n, width) || (kv == NULL && past != 0))
+        if (!kv_fits(q, kv, layer, past + n, width) || (kv == NULL && past != 0))
             return;
         size_t side = (size_t)(kv ? kv->cap : n) * (size_t)width;
         double *own = kv ? NULL : xmalloc((2 * side + 1) * sizeof *own);
@@ -285,12 +282,12 @@ static double *logits(const struct view *h, int32_t t, const struct weight *u, f
     return x;
 }
 
-static void xent(struct backend *b, struct tensor loss, struct tensor h, const struct weight *u,
+static void xent(struct queue *q, struct tensor loss, struct tensor h, const struct weight *u,
                  struct tensor target, float soft_cap)
 {
     struct view vh, vl;
-    if (!view(b, "xent", h, -1, u->in, &vh) || !view(b, "xent", loss, h.rows, 1, &vl) ||
-        !reference_ids(reference_of(b), "xent", target, INT32_MIN, u->out))
+    if (!view(q, "xent", h, -1, u->in, &vh) || !view(q, "xent", loss, h.rows, 1, &vl) ||
+        !reference_ids(q, "xent", target, INT32_MIN, u->out))
         return;
     for (int32_t t = 0; t < h.rows; t++) {
         double *x = logits(&vh, t, u, soft_cap);
@@ -300,13 +297,13 @@ static void xent(struct backend *b, struct tensor loss, struct tensor h, const s
     }
 }
 
-static void topn(struct backend *b, struct tensor ids, struct tensor logp, struct tensor h,
+static void topn(struct queue *q, struct tensor ids, struct tensor logp, struct tensor h,
                  const struct weight *u, float soft_cap)
 {
     struct view vh, vp;
-    int32_t *out = reference_view(reference_of(b), "topn", ids, DTYPE_I32, h.rows, -1);
-    if (!out || !view(b, "topn", h, -1, u->in, &vh) ||
-        !view(b, "topn", logp, h.rows, ids.cols, &vp))
+    int32_t *out = reference_view(q, "topn", ids, DTYPE_I32, h.rows, -1);
+    if (!out || !view(q, "topn", h, -1, u->in, &vh) ||
+        !view(q, "topn", logp, h.rows, ids.cols, &vp))
         return;
     for (int32_t t = 0; t < h.rows; t++, out += ids.ld) {
         double *x = logits(&vh, t, u, soft_cap), total = log_sum_exp(x, u->out);
@@ -324,25 +321,24 @@ struct codes {
     real *vals;
 };
 
-static bool codes(struct backend *b, const char *op, const struct csr *f, struct codes *c)
+static bool codes(struct queue *q, const char *op, const struct csr *f, struct codes *c)
 {
-    struct reference *d = reference_of(b);
-    c->start = reference_view(d, op, f->start, DTYPE_I32, f->n_rows + 1, 1);
-    c->ids = reference_view(d, op, f->ids, DTYPE_I32, -1, 1);
-    c->vals = reference_view(d, op, f->vals, REAL, f->ids.rows, 1);
+    c->start = reference_view(q, op, f->start, DTYPE_I32, f->n_rows + 1, 1);
+    c->ids = reference_view(q, op, f->ids, DTYPE_I32, -1, 1);
+    c->vals = reference_view(q, op, f->vals, REAL, f->ids.rows, 1);
     if (!c->start || !c->ids || !c->vals)
         return false;
     if (f->start.ld == 1 && f->ids.ld == 1 && f->vals.ld == 1)
         return true;
-    return error_set(&d->err, ERROR_SYSTEM, "reference %s: codes must be contiguous", op);
+    return error_set(&q->err, ERROR_SYSTEM, "reference %s: codes must be contiguous", op);
 }
 
 /* Codes that are read: entries where there is room for them, ids below `out`. */
-static bool read_codes(struct backend *b, const char *op, const struct csr *f, int32_t out,
+static bool read_codes(struct queue *q, const char *op, const struct csr *f, int32_t out,
                        struct codes *c)
 {
-    struct error *e = &reference_of(b)->err;
-    if (!codes(b, op, f, c))
+    struct error *e = &q->err;
+    if (!codes(q, op, f, c))
         return false;
     for (int32_t t = 0; t < f->n_rows; t++) {
         if (c->start[t] < 0 || c->start[t + 1] < c->start[t] || c->start[t + 1] > f->ids.rows)
@@ -417,10 +413,10 @@ static int32_t write_row(const struct selection *s, const struct codes *c, int32
     return n;
 }
 
-static bool check_select(struct backend *b, const struct csr *f, int32_t first, int32_t rows,
+static bool check_select(struct queue *q, const struct csr *f, int32_t first, int32_t rows,
                          struct selection *s)
 {
-    struct error *e = &reference_of(b)->err;
+    struct error *e = &q->err;
     const struct select *by = s->by;
     int32_t m = s->m;
     if (first < 0 || first > f->n_rows || rows > f->n_rows - first)
@@ -430,20 +426,20 @@ static bool check_select(struct backend *b, const struct csr *f, int32_t first, 
         (by->k < 1 || by->k > m || (by->kind == SELECT_GROUPMAX && m % by->k != 0)))
         return error_set(e, ERROR_INPUT, "reference select: %d of %d values asked", by->k, m);
     if (by->kind == SELECT_THRESHOLD)
-        return view(b, "select", by->threshold, 1, by->threshold.cols == 1 ? 1 : m, &s->threshold);
-    return by->kind != SELECT_GATED || (view(b, "select", by->scale, 1, m, &s->scale) &&
-                                        view(b, "select", by->shift, 1, m, &s->shift));
+        return view(q, "select", by->threshold, 1, by->threshold.cols == 1 ? 1 : m, &s->threshold);
+    return by->kind != SELECT_GATED || (view(q, "select", by->scale, 1, m, &s->scale) &&
+                                        view(q, "select", by->shift, 1, m, &s->shift));
 }
 
-static void select_codes(struct backend *b, struct csr *f, int32_t first, struct tensor pre,
+static void select_codes(struct queue *q, struct csr *f, int32_t first, struct tensor pre,
                          const struct select *by)
 {
     struct view vx;
     struct codes c;
     struct selection s = {.by = by, .m = pre.cols};
-    struct error *e = &reference_of(b)->err;
-    if (!codes(b, "select", f, &c) || !view(b, "select", pre, -1, -1, &vx) ||
-        !check_select(b, f, first, pre.rows, &s))
+    struct error *e = &q->err;
+    if (!codes(q, "select", f, &c) || !view(q, "select", pre, -1, -1, &vx) ||
+        !check_select(q, f, first, pre.rows, &s))
         return;
     s.value = xmalloc((size_t)(s.m + 1) * sizeof *s.value);
     s.id = xmalloc((size_t)(s.m + 1) * sizeof *s.id);
@@ -463,14 +459,14 @@ static void select_codes(struct backend *b, struct csr *f, int32_t first, struct
     free(s.id);
 }
 
-static void decode(struct backend *b, struct tensor y, const struct csr *f, const struct weight *w,
+static void decode(struct queue *q, struct tensor y, const struct csr *f, const struct weight *w,
                    struct tensor bias)
 {
     struct view vy, vb = {0};
     struct codes c;
-    struct error *e = &reference_of(b)->err;
-    if (!read_codes(b, "decode", f, w->out, &c) || !view(b, "decode", y, f->n_rows, w->in, &vy) ||
-        (bias.buf && !view(b, "decode", bias, 1, w->in, &vb)))
+    struct error *e = &q->err;
+    if (!read_codes(q, "decode", f, w->out, &c) || !view(q, "decode", y, f->n_rows, w->in, &vy) ||
+        (bias.buf && !view(q, "decode", bias, 1, w->in, &vb)))
         return;
     for (int32_t t = 0; t < f->n_rows && !error_is_set(e); t++) {
         bool finite = true;
@@ -489,13 +485,13 @@ static void decode(struct backend *b, struct tensor y, const struct csr *f, cons
     }
 }
 
-static void csr_get(struct backend *b, struct tensor y, const struct csr *f, struct tensor ids)
+static void csr_get(struct queue *q, struct tensor y, const struct csr *f, struct tensor ids)
 {
     struct view vy;
     struct codes c;
-    if (!read_codes(b, "csr_get", f, INT32_MAX, &c) ||
-        !view(b, "csr_get", y, f->n_rows, ids.rows, &vy) ||
-        !reference_ids(reference_of(b), "csr_get", ids, INT32_MIN, INT32_MAX))
+    if (!read_codes(q, "csr_get", f, INT32_MAX, &c) ||
+        !view(q, "csr_get", y, f->n_rows, ids.rows, &vy) ||
+        !reference_ids(q, "csr_get", ids, INT32_MIN, INT32_MAX))
         return;
     for (int32_t t = 0; t < f->n_rows; t++)
         for (int32_t j = 0; j < ids.rows; j++) {
@@ -506,13 +502,13 @@ static void csr_get(struct backend *b, struct tensor y, const struct csr *f, str
         }
 }
 
-static void dot_rows(struct backend *b, struct tensor y, struct tensor x, const struct weight *w,
+static void dot_rows(struct queue *q, struct tensor y, struct tensor x, const struct weight *w,
                      struct tensor ids, struct tensor bias)
 {
     struct view vy, vx, vb = {0};
-    if (!view(b, "dot_rows", x, -1, w->in, &vx) || !view(b, "dot_rows", y, x.rows, ids.rows, &vy) ||
-        !reference_ids(reference_of(b), "dot_rows", ids, 0, w->out) ||
-        (bias.buf && !view(b, "dot_rows", bias, 1, w->out, &vb)))
+    if (!view(q, "dot_rows", x, -1, w->in, &vx) || !view(q, "dot_rows", y, x.rows, ids.rows, &vy) ||
+        !reference_ids(q, "dot_rows", ids, 0, w->out) ||
+        (bias.buf && !view(q, "dot_rows", bias, 1, w->out, &vb)))
         return;
     for (int32_t t = 0; t < x.rows; t++)
         for (int32_t j = 0; j < ids.rows; j++) {
@@ -521,14 +517,14 @@ static void dot_rows(struct backend *b, struct tensor y, struct tensor x, const 
         }
 }
 
-static void unit_change(struct backend *b, struct tensor c, struct tensor f, struct tensor value,
+static void unit_change(struct queue *q, struct tensor c, struct tensor f, struct tensor value,
                         struct tensor mode)
 {
     struct view vc, vf, vv;
-    const int32_t *how = reference_view(reference_of(b), "unit_change", mode, DTYPE_I32, 1, f.cols);
-    if (!how || !view(b, "unit_change", f, -1, -1, &vf) ||
-        !view(b, "unit_change", c, f.rows, f.cols, &vc) ||
-        !view(b, "unit_change", value, 1, f.cols, &vv))
+    const int32_t *how = reference_view(q, "unit_change", mode, DTYPE_I32, 1, f.cols);
+    if (!how || !view(q, "unit_change", f, -1, -1, &vf) ||
+        !view(q, "unit_change", c, f.rows, f.cols, &vc) ||
+        !view(q, "unit_change", value, 1, f.cols, &vv))
         return;
     for (int32_t t = 0; t < f.rows; t++)
         for (int32_t j = 0; j < f.cols; j++) {
@@ -542,11 +538,11 @@ static void unit_change(struct backend *b, struct tensor c, struct tensor f, str
 
 /* ---- sums and rows */
 
-static void add(struct backend *b, struct tensor y, struct tensor x, float a)
+static void add(struct queue *q, struct tensor y, struct tensor x, float a)
 {
     struct view vy, vx;
-    if (!view(b, "add", y, -1, -1, &vy) ||
-        !view(b, "add", x, x.rows == 1 ? 1 : y.rows, y.cols, &vx))
+    if (!view(q, "add", y, -1, -1, &vy) ||
+        !view(q, "add", x, x.rows == 1 ? 1 : y.rows, y.cols, &vx))
         return;
     for (int32_t t = 0; t < y.rows; t++)
         for (int32_t i = 0; i < y.cols; i++)
@@ -554,11 +550,11 @@ static void add(struct backend *b, struct tensor y, struct tensor x, float a)
                                     (double)a * (double)row(&vx, x.rows == 1 ? 0 : t)[i]);
 }
 
-static void add_outer(struct backend *b, struct tensor y, struct tensor c, struct tensor u)
+static void add_outer(struct queue *q, struct tensor y, struct tensor c, struct tensor u)
 {
     struct view vy, vc, vu;
-    if (!view(b, "add_outer", y, -1, -1, &vy) || !view(b, "add_outer", c, y.rows, -1, &vc) ||
-        !view(b, "add_outer", u, c.cols, y.cols, &vu))
+    if (!view(q, "add_outer", y, -1, -1, &vy) || !view(q, "add_outer", c, y.rows, -1, &vc) ||
+        !view(q, "add_outer", u, c.cols, y.cols, &vu))
         return;
     for (int32_t t = 0; t < y.rows; t++)
         for (int32_t i = 0; i < y.cols; i++) {
@@ -570,15 +566,14 @@ static void add_outer(struct backend *b, struct tensor y, struct tensor c, struc
 }
 
 /* Rows of any type: y[to[i]] = x[from[i]]; NULL: i. */
-static void move_rows(struct backend *b, const char *op, struct tensor y, const struct tensor *to,
+static void move_rows(struct queue *q, const char *op, struct tensor y, const struct tensor *to,
                       struct tensor x, const struct tensor *from, int32_t n)
 {
-    struct reference *d = reference_of(b);
-    char *out = reference_view(d, op, y, x.dtype, to ? -1 : n, x.cols);
-    const char *in = reference_view(d, op, x, x.dtype, from ? -1 : n, y.cols);
+    char *out = reference_view(q, op, y, x.dtype, to ? -1 : n, x.cols);
+    const char *in = reference_view(q, op, x, x.dtype, from ? -1 : n, y.cols);
     size_t size = dtype_size(x.dtype);
-    if (!out || !in || (to && !reference_ids(d, op, *to, 0, y.rows)) ||
-        (from && !reference_ids(d, op, *from, 0, x.rows)))
+    if (!out || !in || (to && !reference_ids(q, op, *to, 0, y.rows)) ||
+        (from && !reference_ids(q, op, *from, 0, x.rows)))
         return;
     for (int32_t i = 0; i < n; i++)
         memmove(out + (size_t)(to ? ids_row(*to, i)[0] : i) * (size_t)y.ld * size,
@@ -586,41 +581,41 @@ static void move_rows(struct backend *b, const char *op, struct tensor y, const 
                 (size_t)x.cols * size);
 }
 
-static void rows_get(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+static void rows_get(struct queue *q, struct tensor y, struct tensor x, struct tensor rows)
 {
-    move_rows(b, "rows_get", y, NULL, x, &rows, rows.rows);
+    move_rows(q, "rows_get", y, NULL, x, &rows, rows.rows);
 }
 
-static void rows_set(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+static void rows_set(struct queue *q, struct tensor y, struct tensor x, struct tensor rows)
 {
-    move_rows(b, "rows_set", y, &rows, x, NULL, rows.rows);
+    move_rows(q, "rows_set", y, &rows, x, NULL, rows.rows);
 }
 
-static void rows_add(struct backend *b, struct tensor y, struct tensor x, struct tensor rows)
+static void rows_add(struct queue *q, struct tensor y, struct tensor x, struct tensor rows)
 {
     struct view vy, vx;
-    if (!view(b, "rows_add", x, rows.rows, -1, &vx) || !view(b, "rows_add", y, -1, x.cols, &vy) ||
-        !reference_ids(reference_of(b), "rows_add", rows, 0, y.rows))
+    if (!view(q, "rows_add", x, rows.rows, -1, &vx) || !view(q, "rows_add", y, -1, x.cols, &vy) ||
+        !reference_ids(q, "rows_add", rows, 0, y.rows))
         return;
     for (int32_t i = 0; i < rows.rows; i++)
         for (int32_t j = 0; j < x.cols; j++)
             row(&vy, ids_row(rows, i)[0])[j] += row(&vx, i)[j];
 }
 
-static void cols_get(struct backend *b, struct tensor y, struct tensor x, struct tensor cols)
+static void cols_get(struct queue *q, struct tensor y, struct tensor x, struct tensor cols)
 {
     struct view vy, vx;
-    if (!view(b, "cols_get", x, -1, -1, &vx) || !view(b, "cols_get", y, x.rows, cols.rows, &vy) ||
-        !reference_ids(reference_of(b), "cols_get", cols, 0, x.cols))
+    if (!view(q, "cols_get", x, -1, -1, &vx) || !view(q, "cols_get", y, x.rows, cols.rows, &vy) ||
+        !reference_ids(q, "cols_get", cols, 0, x.cols))
         return;
     for (int32_t t = 0; t < x.rows; t++)
         for (int32_t j = 0; j < cols.rows; j++)
             row(&vy, t)[j] = row(&vx, t)[ids_row(cols, j)[0]];
 }
 
-static void copy(struct backend *b, struct tensor y, struct tensor x)
+static void copy(struct queue *q, struct tensor y, struct tensor x)
 {
-    move_rows(b, "copy", y, NULL, x, NULL, x.rows);
+    move_rows(q, "copy", y, NULL, x, NULL, x.rows);
 }
 
 /* ---- sums in double */
@@ -633,13 +628,12 @@ static double value_of(struct tensor x, int32_t t, int32_t i)
                                 : (double)((const float *)(const void *)p)[at];
 }
 
-static void row_stats(struct backend *b, struct tensor y, struct tensor x, struct tensor z)
+static void row_stats(struct queue *q, struct tensor y, struct tensor x, struct tensor z)
 {
-    struct reference *d = reference_of(b);
     enum dtype type = x.dtype == DTYPE_F64 ? DTYPE_F64 : REAL;
-    double *out = reference_view(d, "row_stats", y, DTYPE_F64, x.rows, 2);
-    if (!out || !reference_view(d, "row_stats", x, type, -1, -1) ||
-        (z.buf && !reference_view(d, "row_stats", z, type, x.rows, x.cols)))
+    double *out = reference_view(q, "row_stats", y, DTYPE_F64, x.rows, 2);
+    if (!out || !reference_view(q, "row_stats", x, type, -1, -1) ||
+        (z.buf && !reference_view(q, "row_stats", z, type, x.rows, x.cols)))
         return;
     for (int32_t t = 0; t < x.rows; t++, out += y.ld) {
         out[0] = out[1] = 0;
@@ -651,11 +645,10 @@ static void row_stats(struct backend *b, struct tensor y, struct tensor x, struc
     }
 }
 
-static void col_sums(struct backend *b, struct tensor y, struct tensor x, double a)
+static void col_sums(struct queue *q, struct tensor y, struct tensor x, double a)
 {
-    struct reference *d = reference_of(b);
-    double *out = reference_view(d, "col_sums", y, DTYPE_F64, 1, x.cols);
-    if (!out || !reference_view(d, "col_sums", x, x.dtype == DTYPE_F64 ? DTYPE_F64 : REAL, -1, -1))
+    double *out = reference_view(q, "col_sums", y, DTYPE_F64, 1, x.cols);
+    if (!out || !reference_view(q, "col_sums", x, x.dtype == DTYPE_F64 ? DTYPE_F64 : REAL, -1, -1))
         return;
     for (int32_t t = 0; t < x.rows; t++)
         for (int32_t i = 0; i < x.cols; i++)

@@ -8,20 +8,19 @@ struct hist_view { /* struct hist; rows apart by ld elements */
     size_t ld_bin, ld_sum, ld_range;
 };
 
-static bool hist_view(struct backend *b, const char *op, const struct hist *h, int32_t m,
+static bool hist_view(struct queue *q, const char *op, const struct hist *h, int32_t m,
                       struct hist_view *v)
 {
-    struct reference *d = reference_of(b);
     const int32_t n = h->n_classes;
     *v = (struct hist_view){.m = h->exponent.cols,
                             .n_classes = n,
                             .ld_bin = (size_t)h->bins.ld,
                             .ld_sum = (size_t)h->sums.ld,
                             .ld_range = (size_t)h->range.ld};
-    return (v->exponent = reference_view(d, op, h->exponent, DTYPE_I32, 1, m)) &&
-           (v->bin = reference_view(d, op, h->bins, DTYPE_I32, n * v->m, HIST_BINS)) &&
-           (v->sum = reference_view(d, op, h->sums, DTYPE_F64, 2 * n, v->m)) &&
-           (v->range = reference_view(d, op, h->range, REAL, 2 * n, v->m));
+    return (v->exponent = reference_view(q, op, h->exponent, DTYPE_I32, 1, m)) &&
+           (v->bin = reference_view(q, op, h->bins, DTYPE_I32, n * v->m, HIST_BINS)) &&
+           (v->sum = reference_view(q, op, h->sums, DTYPE_F64, 2 * n, v->m)) &&
+           (v->range = reference_view(q, op, h->range, REAL, 2 * n, v->m));
 }
 
 static int32_t *hist_bins(const struct hist_view *v, int32_t c, int32_t j)
@@ -58,21 +57,20 @@ static void hist_add_value(const struct hist_view *v, int32_t c, int32_t j, real
     *max = x > *max ? x : *max;
 }
 
-static void hist(struct backend *b, const struct hist *to, struct tensor pre, struct tensor cls)
+static void hist(struct queue *q, const struct hist *to, struct tensor pre, struct tensor cls)
 {
-    struct reference *d = reference_of(b);
     struct hist_view v;
     struct view x;
-    if (pre.rows == 0 || !hist_view(b, "hist", to, pre.cols, &v) ||
-        !view(b, "hist", pre, -1, -1, &x) ||
-        !reference_view(d, "hist", cls, DTYPE_I32, pre.rows, 1) ||
-        !reference_ids(d, "hist", cls, -1, to->n_classes))
+    if (pre.rows == 0 || !hist_view(q, "hist", to, pre.cols, &v) ||
+        !view(q, "hist", pre, -1, -1, &x) ||
+        !reference_view(q, "hist", cls, DTYPE_I32, pre.rows, 1) ||
+        !reference_ids(q, "hist", cls, -1, to->n_classes))
         return;
     for (int32_t j = 0; j < v.m; j++)
         for (int32_t t = 0; t < pre.rows; t++) {
             const int32_t c = *ids_row(cls, t);
             if (c >= 0 && !isfinite(row(&x, t)[j])) {
-                error_set(&d->err, ERROR_INPUT,
+                error_set(&q->err, ERROR_INPUT,
                           "%s %d has a value that is no finite number, or too large for float32",
                           to->what ? to->what : "column", j);
                 return;
@@ -97,14 +95,14 @@ static void hist_empty(const struct hist_view *v)
         }
 }
 
-static void hist_move(struct backend *b, const struct hist *to, const struct hist *from)
+static void hist_move(struct queue *q, const struct hist *to, const struct hist *from)
 {
     struct hist_view v, w;
-    if (!hist_view(b, "hist_move", to, -1, &v) || !hist_view(b, "hist_move", from, v.m, &w))
+    if (!hist_view(q, "hist_move", to, -1, &v) || !hist_view(q, "hist_move", from, v.m, &w))
         return;
     if (v.n_classes != w.n_classes) {
-        error_set(&reference_of(b)->err, ERROR_SYSTEM, "reference hist_move: %d classes to %d",
-                  w.n_classes, v.n_classes);
+        error_set(&q->err, ERROR_SYSTEM, "reference hist_move: %d classes to %d", w.n_classes,
+                  v.n_classes);
         return;
     }
     for (int32_t j = 0; j < v.m; j++) {
@@ -124,9 +122,9 @@ static void hist_move(struct backend *b, const struct hist *to, const struct his
     hist_empty(&w);
 }
 
-static void hist_clear(struct backend *b, const struct hist *h)
+static void hist_clear(struct queue *q, const struct hist *h)
 {
     struct hist_view v;
-    if (hist_view(b, "hist_clear", h, -1, &v))
+    if (hist_view(q, "hist_clear", h, -1, &v))
         hist_empty(&v);
 }

@@ -19,23 +19,12 @@ struct kv { /* [layer][keys, values][position, width] */
     double *data;
 };
 
-struct reference {
-    struct backend backend; /* first: struct backend * is struct reference * */
-    struct error err;
-};
-
-static inline struct reference *reference_of(struct backend *b)
-{
-    return (struct reference *)b;
-}
-
 /* Elements of an argument; NULL and the device's error set when its type, shape or room is wrong.
  * rows or cols −1: any. */
-void *reference_view(struct reference *, const char *op, struct tensor, enum dtype, int32_t rows,
+void *reference_view(struct queue *, const char *op, struct tensor, enum dtype, int32_t rows,
                      int32_t cols);
 /* True when no operation has failed and no id of [rows, k] lies outside least … out − 1. */
-bool reference_ids(struct reference *, const char *op, struct tensor ids, int32_t least,
-                   int32_t out);
+bool reference_ids(struct queue *, const char *op, struct tensor ids, int32_t least, int32_t out);
 /* Columns of x, best first (value, then lower index; NaN counts as −∞): the first n of them. */
 void reference_best(const double *x, int32_t m, int32_t n, int32_t *ids);
 

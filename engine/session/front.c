@@ -209,11 +209,11 @@ static bool add_rows(struct session *s, struct window *w, struct tensor x, int32
 static bool clear_sum(struct session *s, struct window *w)
 {
     if (!w->sum_x.buf)
-        w->sum_x = tensor_new(s->backend, 1, s->n_in, DTYPE_F64, &s->run.err);
+        w->sum_x = tensor_new(s->run.queue, 1, s->n_in, DTYPE_F64, &s->run.err);
     if (!w->sum_x.buf)
         return error_prefix(&s->run.err, "keeping the sums of a line");
     double *zero = xcalloc((size_t)s->n_in, sizeof *zero);
-    device_put(s->backend, w->sum_x, zero);
+    device_put(s->run.queue, w->sum_x, zero);
     free(zero);
     return true;
 }

@@ -36,7 +36,7 @@ static void windows_free(struct session *s, struct window *w, int32_t n)
     for (int32_t i = 0; i < n; i++) {
         rows_free(s, w[i].rows);
         if (w[i].sum_x.buf)
-            device_buf_free(s->backend, w[i].sum_x.buf);
+            device_buf_free(s->run.queue, w[i].sum_x.buf);
     }
     free(w);
 }

@@ -23,14 +23,14 @@ static bool is_listed(const struct session *s, const struct rows *r)
 static void free_tensor(struct session *s, struct tensor *t)
 {
     if (t->buf)
-        device_buf_free(s->backend, t->buf);
+        device_buf_free(s->run.queue, t->buf);
     *t = (struct tensor){0};
 }
 
 static void drop_kv(struct session *s, struct rows *r)
 {
     for (int t = 0; t < N_TRACKS; t++) {
-        model_kv_free(s->model, r->kv[t]);
+        model_kv_free(s->run.queue, r->kv[t]);
         r->kv[t] = NULL;
         r->back_kv[t] = 0;
     }
@@ -143,7 +143,7 @@ static void count(struct session *s, struct rows *r, size_t rows, size_t kv)
 
 static bool add_tensor(struct session *s, struct rows *r, struct tensor *t, int32_t cols)
 {
-    *t = tensor_new(s->backend, r->cap, cols, s->backend->caps.real, &s->run.err);
+    *t = tensor_new(s->run.queue, r->cap, cols, s->run.queue->backend->caps.real, &s->run.err);
     if (!t->buf)
         return error_prefix(&s->run.err, "keeping %d rows of the text", r->cap);
     count(s, r, (size_t)r->cap * (size_t)cols * sizeof(float), 0);
@@ -259,7 +259,7 @@ bool rows_reserve_kv(struct session *s, struct window *w, enum track t)
     size_t bytes =
         2 * (size_t)(c->n_layers - first) * (size_t)c->d_model * (size_t)r->cap * sizeof(float);
     rows_make_room(s, 0, bytes);
-    r->kv[t] = model_kv_new(s->model, first, r->cap, &s->run.err);
+    r->kv[t] = model_kv_new(s->model, s->run.queue, first, r->cap, &s->run.err);
     if (!r->kv[t])
         return error_prefix(&s->run.err, "keeping the keys and values of %d tokens", r->cap);
     count(s, r, 0, bytes);

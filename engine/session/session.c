@@ -20,7 +20,7 @@ enum {
 /* ---- small things the other files need */
 bool step_ok(struct session *s)
 {
-    return run_ok(&s->run) && device_status(s->backend, &s->run.err);
+    return run_ok(&s->run) && device_status(s->run.queue, &s->run.err);
 }
 
 float *scratch_f32(struct session *s, int which, size_t n)
@@ -83,14 +83,16 @@ struct session *session_new(struct backend *b, const struct model *model,
 {
     struct session *s = xcalloc(1, sizeof *s);
     const struct model_config *c = model_config(model);
-    s->backend = b, s->model = model, s->tokenizer = tokenizer, s->dict = dict, s->at = at;
+    s->model = model, s->tokenizer = tokenizer, s->dict = dict, s->at = at;
     s->place = lane_place(model, dict, at);
     s->d_model = c->d_model;
     s->cut = model_cut(model, tokenizer, false);
     s->rows_per_job = b->caps.rows_per_job > 0 ? b->caps.rows_per_job : 64;
     s->near_lines = s->kept_lines = -1;
     s->row_budget = (size_t)128 << 20, s->kv_budget = (size_t)64 << 20;
-    if (!check_parts(s, dict, e) || !refsets_init(s, set, n_sets, e)) {
+    s->run.queue = device_queue(b, QUEUE_LIVE, e);
+    s->run.arena = arena_new(s->run.queue);
+    if (!s->run.queue || !check_parts(s, dict, e) || !refsets_init(s, set, n_sets, e)) {
         session_free(s);
         return NULL;
     }
@@ -99,7 +101,6 @@ struct session *session_new(struct backend *b, const struct model *model,
         s->n_in = d->n;
         s->identity = d->identity, s->sae = !d->identity;
     }
-    s->run = (struct run){.backend = b, .arena = arena_new(b)};
     return s;
 }
 
@@ -109,16 +110,16 @@ void session_free(struct session *s)
         return;
     text_clear(s);
     refsets_release(s);
-    directions_free(s->backend, &s->directions);
-    if (s->run.arena)
-        arena_free(s->run.arena);
+    directions_free(s->run.queue, &s->directions);
+    arena_free(s->run.arena);
     for (int i = 0; i < 4; i++)
         free(s->scratch[i]);
     free(s->scratch_ids);
     csr_host_release(&s->codes);
     free(s->stats);
     if (s->sum_x.buf)
-        device_buf_free(s->backend, s->sum_x.buf);
+        device_buf_free(s->run.queue, s->sum_x.buf);
+    device_queue_free(s->run.queue);
     free(s->active);
     free(s);
 }

@@ -133,7 +133,6 @@ struct refsets {
 enum { MARK_TOKENS = 1, MARK_LATENTS = 2, MARK_LOSS = 4, MARK_NEXT = 8, MARK_REFSETS = 16 };
 
 struct session {
-    struct backend *backend;
     const struct model *model;
     const struct tokenizer *tokenizer;
     const struct dict *dict;

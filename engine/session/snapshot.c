@@ -86,13 +86,13 @@ static void finish_losses(struct session *s, struct line *l, enum track t)
 /* ‖Σx‖² over the windows of the text; NaN when the device fails. */
 static double square_of_sum(struct session *s)
 {
-    struct run run = {.backend = s->backend, .arena = s->run.arena};
+    struct run run = {.queue = s->run.queue, .arena = s->run.arena};
     struct arena_mark mark = arena_mark(run.arena);
     double *zero = xcalloc((size_t)s->n_in + 1, sizeof *zero), square[2] = {NAN, 0};
     if (!s->sum_x.buf)
-        s->sum_x = tensor_new(s->backend, 1, s->n_in, DTYPE_F64, &run.err);
+        s->sum_x = tensor_new(s->run.queue, 1, s->n_in, DTYPE_F64, &run.err);
     if (s->sum_x.buf)
-        device_put(s->backend, s->sum_x, zero);
+        device_put(s->run.queue, s->sum_x, zero);
     free(zero);
     for (int32_t i = 0; i < s->n_lines; i++)
         for (int32_t w = 0; w < s->line[i]->n_windows; w++)

@@ -130,7 +130,7 @@ static bool run_chunks(struct loop *l, struct error *e)
     return collect(l, e);
 }
 
-bool study_run(const struct study_ops *ops, struct study *s, struct backend *b, int64_t first,
+bool study_run(const struct study_ops *ops, struct study *s, struct queue *q, int64_t first,
                const struct study_loop *to, struct error *e)
 {
     static const struct study_loop nobody = {0};
@@ -142,8 +142,8 @@ bool study_run(const struct study_ops *ops, struct study *s, struct backend *b, 
     if (first < 0 || first > l.progress.total)
         return error_set(e, ERROR_INPUT, "study %s: to go on from chunk %lld, expected 0 to %lld",
                          ops->name, (long long)first, (long long)l.progress.total);
-    l.run = (struct run){.backend = b,
-                         .arena = arena_new(b),
+    l.run = (struct run){.queue = q,
+                         .arena = arena_new(q),
                          .cancel = l.to->cancel,
                          .poll = l.to->poll,
                          .poll_arg = l.to->poll_arg};

@@ -87,7 +87,7 @@ static bool harvest_open(const struct study_in *in, const struct params *params,
     s->keep = params_flag(params, "keep-activations");
     s->m = dict_spec(in->dict)->m;
     s->n_classes = in->corpus->n_classes;
-    s->dense = dense_new(in->backend, s->m, s->n_classes);
+    s->dense = dense_new(in->queue, s->m, s->n_classes);
     pool_init(&s->pool, s->m, s->n_classes);
     *out = s;
     return true;

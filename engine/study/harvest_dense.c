@@ -28,12 +28,12 @@ void dense_forget(struct dense *d)
     d->newer = d->there = false;
 }
 
-struct dense *dense_new(struct backend *b, int32_t m, int32_t n_classes)
+struct dense *dense_new(struct queue *q, int32_t m, int32_t n_classes)
 {
     struct dense *d = xcalloc(1, sizeof *d);
     const size_t cells = (size_t)m * (size_t)n_classes;
     d->m = m, d->n_classes = n_classes;
-    d->run = (struct run){.backend = b, .arena = arena_new(b)};
+    d->run = (struct run){.queue = q, .arena = arena_new(q)};
     d->exponent = xreallocarray(NULL, (size_t)m, sizeof *d->exponent);
     d->sum = xreallocarray(NULL, cells, 2 * sizeof *d->sum);
     d->closed = xreallocarray(NULL, cells, 2 * sizeof *d->closed);
@@ -99,7 +99,7 @@ void dense_leave(struct dense *d)
 {
     dense_read(d);
     arena_free(d->run.arena);
-    d->run.arena = arena_new(d->run.backend);
+    d->run.arena = arena_new(d->run.queue);
     d->total = (struct hist){0};
     d->there = false;
 }

@@ -25,7 +25,7 @@ struct dense { /* arrays by class: [C][m], bins [C][m][HARVEST_BINS] */
     struct hist total; /* there: it holds what these arrays do; newer: more */
     bool there, newer;
 };
-struct dense *dense_new(struct backend *, int32_t m, int32_t n_classes);
+struct dense *dense_new(struct queue *, int32_t m, int32_t n_classes);
 void dense_free(struct dense *);
 void dense_forget(struct dense *); /* nothing is counted */
 /* A part to count in, empty, and one made empty again. */

@@ -173,7 +173,7 @@ bool lens_run(const struct study_in *in, const int32_t *unit, int32_t n_units, i
     if (!check(in, unit, n_units, rows, e))
         return false;
     struct lens l = {.in = in,
-                     .run = {.backend = in->backend, .arena = arena_new(in->backend)},
+                     .run = {.queue = in->queue, .arena = arena_new(in->queue)},
                      .n_vocab = model_config(in->model)->n_vocab,
                      .n_tokens = tokenizer_n_vocab(in->tokenizer),
                      .rows = rows};

@@ -42,7 +42,8 @@ static int32_t rows_at_once(const struct study_in *in)
         widest = encode > widest ? encode : widest;
     }
     int64_t k = measure / (widest > 0 ? widest : 1);
-    int32_t rows = in->backend->caps.rows_per_job > 0 ? in->backend->caps.rows_per_job : 64;
+    int32_t rows =
+        in->queue->backend->caps.rows_per_job > 0 ? in->queue->backend->caps.rows_per_job : 64;
     return rows * (int32_t)(k < 1 ? 1 : k > MOST ? MOST : k);
 }
 

@@ -22,8 +22,8 @@
 
 #define STUDY_VERSION 3 /* part of every cache key: counted up when the numbers of all change */
 
-struct study_in { /* all borrowed; must outlive the study */
-    struct backend *backend;
+struct study_in {        /* all borrowed; must outlive the study */
+    struct queue *queue; /* of jobs: what a study does on a device it does here */
     const struct model *model;
     const struct tokenizer *tokenizer;
     const struct dict *dict; /* an SAE or neurons */
@@ -98,7 +98,7 @@ struct study_loop { /* what the driver reports to; all may be NULL / 0 */
 
 /* Runs chunks from `first` to the end (or the loop's). False: *e is ERROR_CANCELLED (a checkpoint
  * was made), or what went wrong. */
-bool study_run(const struct study_ops *, struct study *, struct backend *, int64_t first,
+bool study_run(const struct study_ops *, struct study *, struct queue *, int64_t first,
                const struct study_loop *, struct error *e);
 
 extern const struct study_ops harvest_study, values_study, sweep_study, coactive_study, proof_study;

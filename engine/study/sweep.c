@@ -67,7 +67,7 @@ static void sweep_free(struct study *s)
 {
     if (!s)
         return;
-    directions_free(s->in.backend, &s->directions);
+    directions_free(s->in.queue, &s->directions);
     units_release(&s->units);
     free(s->lane);
     free(s->fixed);
@@ -220,7 +220,7 @@ static void add_losses(struct work *w, const struct pack *pack, const float *los
 static void back(struct work *w)
 {
     struct study *s = w->s;
-    int32_t rows = w->run->backend->caps.rows_per_job, per_pack = rows / w->b->n_rows;
+    int32_t rows = w->run->queue->backend->caps.rows_per_job, per_pack = rows / w->b->n_rows;
     per_pack = per_pack < 1 ? 1 : per_pack;
     int32_t *lane = xcalloc((size_t)per_pack, sizeof *lane);
     w->rows = xcalloc((size_t)per_pack, sizeof *w->rows);

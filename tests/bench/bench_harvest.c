@@ -76,9 +76,9 @@ static struct corpus *repeated(const struct workbench *wb)
 }
 
 /* ---- the dense statistics alone, on as many tokens */
-static double dense_seconds(struct backend *b, int32_t m, int32_t n_classes, int64_t tokens)
+static double dense_seconds(struct queue *q, int32_t m, int32_t n_classes, int64_t tokens)
 {
-    struct run run = {.backend = b, .arena = arena_new(b)};
+    struct run run = {.queue = q, .arena = arena_new(q)};
     int32_t cls[ROWS];
     float *v = xreallocarray(NULL, (size_t)ROWS * (size_t)m, sizeof *v);
     double t, best = 1e30;
@@ -92,7 +92,7 @@ static double dense_seconds(struct backend *b, int32_t m, int32_t n_classes, int
     for (int i = 0; i < REPEATS && run_ok(&run); i++) {
         t = now();
         op_hist(&run, &h, pre, of);
-        device_sync(b);
+        device_sync(q);
         t = now() - t;
         best = t < best ? t : best;
     }
@@ -110,7 +110,7 @@ static int compare(const void *a, const void *b)
 static void bench(struct workbench *wb)
 {
     struct corpus *c = repeated(wb);
-    struct study_in in = {wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, c, false, false};
+    struct study_in in = {wb->jobs, wb->model, wb->tokenizer, wb->dict, wb->at, c, false, false};
     struct params params;
     struct error e = {0};
     double seconds[REPEATS];
@@ -123,7 +123,7 @@ static void bench(struct workbench *wb)
         struct study *s = NULL;
         double t = now();
         if (!harvest_study.open(&in, &params, &s, &e) ||
-            !study_run(&harvest_study, s, wb->backend, 0, NULL, &e)) {
+            !study_run(&harvest_study, s, wb->jobs, 0, NULL, &e)) {
             fprintf(stderr, "%s\n", e.text);
             exit(1);
         }
@@ -135,7 +135,7 @@ static void bench(struct workbench *wb)
         harvest_study.free(s);
     }
     qsort(seconds, REPEATS, sizeof *seconds, compare);
-    double n = weights_of(wb), dense = dense_seconds(wb->backend, m, c->n_classes, tokens);
+    double n = weights_of(wb), dense = dense_seconds(wb->jobs, m, c->n_classes, tokens);
     double rate = machine_product_rate(wb->backend, m, dict_spec(wb->dict)->n);
     double bytes = (double)dtype_size(model_file_dtype(wb->model)) * n;
     double memory = machine_read_rate((size_t)bytes, machine_threads(wb->backend));

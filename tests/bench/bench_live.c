@@ -28,26 +28,26 @@ static double now_ms(void)
 static struct { /* rows since the last reset */
     double front, back, unembedded;
     int last_layer;
-    void (*attn)(struct backend *, struct tensor, struct tensor, struct tensor, struct tensor,
+    void (*attn)(struct queue *, struct tensor, struct tensor, struct tensor, struct tensor,
                  const struct attn_shape *, int32_t, const struct seqs *);
-    void (*xent)(struct backend *, struct tensor, struct tensor, const struct weight *,
-                 struct tensor, float);
+    void (*xent)(struct queue *, struct tensor, struct tensor, const struct weight *, struct tensor,
+                 float);
 } rows;
 
-static void counting_attn(struct backend *b, struct tensor y, struct tensor Q, struct tensor K,
+static void counting_attn(struct queue *q, struct tensor y, struct tensor Q, struct tensor K,
                           struct tensor V, const struct attn_shape *shape, int32_t layer,
                           const struct seqs *s)
 {
     rows.front += layer == 0 ? Q.rows : 0;
     rows.back += layer == rows.last_layer ? Q.rows : 0;
-    rows.attn(b, y, Q, K, V, shape, layer, s);
+    rows.attn(q, y, Q, K, V, shape, layer, s);
 }
 
-static void counting_xent(struct backend *b, struct tensor loss, struct tensor h,
+static void counting_xent(struct queue *q, struct tensor loss, struct tensor h,
                           const struct weight *u, struct tensor target, float soft_cap)
 {
     rows.unembedded += h.rows;
-    rows.xent(b, loss, h, u, target, soft_cap);
+    rows.xent(q, loss, h, u, target, soft_cap);
 }
 
 /* ---- what a row costs */

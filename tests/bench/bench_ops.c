@@ -22,13 +22,14 @@ static double now(void)
 
 /* ---- products */
 
-static double best_time(struct backend *b, struct tensor y, struct tensor x, const struct weight *w)
+static double best_time(struct backend *b, struct queue *q, struct tensor y, struct tensor x,
+                        const struct weight *w)
 {
     double best = 1e9, start = now();
     for (int i = 0; i < 5 || (now() - start < 0.15 && i < 2000); i++) {
         double t = now();
-        b->linear(b, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
-        b->sync(b);
+        b->linear(q, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
+        b->queue_sync(q);
         t = now() - t;
         best = t < best ? t : best;
     }
@@ -46,22 +47,24 @@ static void bench_shape(struct backend *b, int32_t in, int32_t out, double peak)
     struct weight *w = b->weight_new(
         b, &(struct weight_source){DTYPE_F16, out, in, ORDER_OUT_IN, src, NULL}, USE_PRODUCT, &e);
     free(src);
-    for (size_t i = 0; w && i < sizeof rows / sizeof *rows; i++) {
-        struct tensor x = tensor_new(b, rows[i], in, DTYPE_F32, &e),
-                      y = tensor_new(b, rows[i], out, DTYPE_F32, &e);
+    struct queue *q = b->queue_new(b, QUEUE_LIVE, &e);
+    for (size_t i = 0; w && q && i < sizeof rows / sizeof *rows; i++) {
+        struct tensor x = tensor_new(q, rows[i], in, DTYPE_F32, &e),
+                      y = tensor_new(q, rows[i], out, DTYPE_F32, &e);
         float *v = xcalloc((size_t)rows[i] * (size_t)in, sizeof *v);
         for (size_t k = 0; k < (size_t)rows[i] * (size_t)in; k++)
             v[k] = (float)(rng_at(2, k) % 1000) * 1e-3f;
-        b->put(b, x, v);
-        double t = best_time(b, y, x, w), f = 2.0 * rows[i] * (double)n / t;
+        b->put(q, x, v);
+        double t = best_time(b, q, y, x, w), f = 2.0 * rows[i] * (double)n / t;
         printf(
             "%5d x %-5d %5d rows %9.1f us %8.1f GFLOP/s %4.0f %% of peak %7.1f GB/s of weights\n",
             in, out, rows[i], t * 1e6, f * 1e-9, 100 * f / peak,
             (double)b->weight_bytes(w) / t * 1e-9);
         free(v);
-        b->buf_free(b, x.buf);
-        b->buf_free(b, y.buf);
+        b->buf_free(q, x.buf);
+        b->buf_free(q, y.buf);
     }
+    b->queue_free(q);
     b->weight_free(b, w);
 }
 

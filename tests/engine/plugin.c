@@ -2,11 +2,6 @@
  * with no undefined symbol allowed. */
 #include "engine/backend.h"
 
-#define EXPORT __attribute__((visibility("default")))
-EXPORT uint32_t glimt_backend_abi(void);
-EXPORT int glimt_backend_score(int ordinal, char *why, size_t n);
-EXPORT struct backend *glimt_backend_new(int ordinal, struct error *e);
-
 uint32_t glimt_backend_abi(void)
 {
 #ifdef ANOTHER_ABI

@@ -14,7 +14,7 @@ static void desk_init(struct desk *d)
     struct error e = {0};
     memset(d, 0, sizeof *d);
     lab_init(&d->l, cpu_backend_new(1, NULL), 1);
-    d->run = (struct run){.backend = d->l.b, .arena = arena_new(d->l.b)};
+    d->run = (struct run){.queue = d->l.q, .arena = arena_new(d->l.q)};
     d->w = d->l.b->weight_new(
         d->l.b, &(struct weight_source){DTYPE_F32, 6, 4, ORDER_OUT_IN, lab_random(&d->l, 24), NULL},
         USE_PRODUCT | USE_ROWS, &e);
@@ -298,7 +298,7 @@ static void test_tape_refuses_a_past(void **state)
     desk_init(&d);
     struct run *r = &d.run;
     struct error e = {0};
-    struct kv *kv = d.l.b->kv_new(d.l.b, 0, 1, 2, 8, &e);
+    struct kv *kv = d.l.b->kv_new(d.l.q, 0, 1, 2, 8, &e);
     const int32_t start[] = {0, 2}, none[] = {0}, past[] = {2};
     struct tensor x = input(&d, 2, 2);
     op_attn(r, x, x, x, &heads_of_2, 0, &(struct seqs){1, start, none, (struct kv *const[]){kv}});
@@ -309,7 +309,7 @@ static void test_tape_refuses_a_past(void **state)
     assert_false(run_ok(r));
     assert_non_null(strstr(r->err.text, "2 kept positions"));
     assert_int_equal(tape_length(r->tape), 0);
-    d.l.b->kv_free(d.l.b, kv);
+    d.l.b->kv_free(d.l.q, kv);
     desk_release(&d);
 }
 

@@ -2,7 +2,6 @@
  * host goes on, work that is cut into pieces, calls of the runtime that fail. The operations
  * themselves are tested with every device's (tests/engine/backend). */
 #include "gpu/cuda.h"
-#include "gpu/plugin.h"
 #include "tests/engine/backend/lab.h"
 
 enum { SEEDS = 4 };
@@ -27,28 +26,28 @@ static void put_and_go(struct lab *l)
     struct error e = {0};
     float *x = lab_host(l, (size_t)ROWS * COLS * sizeof *x),
           *back = lab_host(l, (size_t)ROWS * COLS * sizeof *x);
-    struct tensor t = tensor_new(l->b, ROWS, COLS, DTYPE_F32, &e), s = tensor_cols(t, 3, COLS - 5);
-    struct tensor row = tensor_new(l->b, 2, LONG, DTYPE_F32, &e);
+    struct tensor t = tensor_new(l->q, ROWS, COLS, DTYPE_F32, &e), s = tensor_cols(t, 3, COLS - 5);
+    struct tensor row = tensor_new(l->q, 2, LONG, DTYPE_F32, &e);
     for (int round = 0; round < 2; round++) {
         struct tensor to = round ? s : t;
         const size_t n = (size_t)to.rows * (size_t)to.cols;
         for (size_t i = 0; i < n; i++)
             x[i] = (float)i;
-        l->b->put(l->b, to, x);
+        l->b->put(l->q, to, x);
         memset(x, 0, n * sizeof *x);
-        l->b->get(l->b, back, to);
+        device_get(l->q, back, to);
         for (size_t i = 0; i < n; i++)
             assert_near(back[i], i, 0);
     }
     for (size_t i = 0; i < 2 * (size_t)LONG; i++)
         x[i] = (float)i;
-    l->b->put(l->b, row, x);
+    l->b->put(l->q, row, x);
     memset(x, 0, 2 * LONG * sizeof *x);
-    l->b->get(l->b, back, row);
+    device_get(l->q, back, row);
     for (size_t i = 0; i < 2 * (size_t)LONG; i++)
         assert_near(back[i], i, 0);
-    l->b->buf_free(l->b, t.buf);
-    l->b->buf_free(l->b, row.buf);
+    l->b->buf_free(l->q, t.buf);
+    l->b->buf_free(l->q, row.buf);
     lab_clear(l);
 }
 static void test_puts(void **state)
@@ -63,20 +62,20 @@ static void reuse(struct lab *l)
     struct error e = {0};
     for (int i = 0; i < 20; i++) {
         const float v[4] = {(float)i, 2, 3, 4};
-        struct tensor a = tensor_new(l->b, 1, 4, DTYPE_F32, &e),
-                      b = tensor_new(l->b, 1, 4, DTYPE_F32, &e);
+        struct tensor a = tensor_new(l->q, 1, 4, DTYPE_F32, &e),
+                      b = tensor_new(l->q, 1, 4, DTYPE_F32, &e);
         float back[4];
-        l->b->put(l->b, a, v);
-        l->b->copy(l->b, b, a);
-        l->b->buf_free(l->b, a.buf);
-        a = tensor_new(l->b, 1, 4, DTYPE_F32, &e);
-        l->b->put(l->b, a, (float[4]){-1, -1, -1, -1});
-        l->b->add(l->b, b, a, 1);
-        l->b->get(l->b, back, b);
+        l->b->put(l->q, a, v);
+        l->b->copy(l->q, b, a);
+        l->b->buf_free(l->q, a.buf);
+        a = tensor_new(l->q, 1, 4, DTYPE_F32, &e);
+        l->b->put(l->q, a, (float[4]){-1, -1, -1, -1});
+        l->b->add(l->q, b, a, 1);
+        device_get(l->q, back, b);
         assert_near(back[0], i - 1, 0);
         assert_near(back[3], 3, 0);
-        l->b->buf_free(l->b, a.buf);
-        l->b->buf_free(l->b, b.buf);
+        l->b->buf_free(l->q, a.buf);
+        l->b->buf_free(l->q, b.buf);
     }
 }
 static void test_reuse(void **state)
@@ -93,15 +92,15 @@ static void errors(struct lab *l)
     struct tensor x = lab_put(l, 1, 4, bad), y = lab_put(l, 1, 4, NULL),
                   wide = lab_put(l, 1, 5, NULL);
     struct error e = {0};
-    l->b->norm(l->b, y, x, none, none, 1e-5f, NORM_LAYER, none, none);
-    l->b->add(l->b, y, wide, 1);
-    assert_false(l->b->status(l->b, &e));
+    l->b->norm(l->q, y, x, none, none, 1e-5f, NORM_LAYER, none, none);
+    l->b->add(l->q, y, wide, 1);
+    assert_false(l->b->queue_status(l->q, &e));
     assert_int_equal(e.kind, ERROR_INPUT);
     assert_non_null(strstr(e.text, "LayerNorm"));
     e = (struct error){0};
-    assert_true(l->b->status(l->b, &e));
-    l->b->add(l->b, y, wide, 1);
-    assert_false(l->b->status(l->b, &e));
+    assert_true(l->b->queue_status(l->q, &e));
+    l->b->add(l->q, y, wide, 1);
+    assert_false(l->b->queue_status(l->q, &e));
     assert_non_null(strstr(e.text, "cuda add: x is [1, 5]"));
     lab_clear(l);
 }
@@ -128,19 +127,19 @@ static void long_past(struct lab *l)
                   parts = lab_put(l, T, HEADS * DIM, NULL);
     for (int i = 0; i < 2; i++) {
         s.window = i ? 550 : 0, s.soft_cap = i ? 3.0f : 0.0f;
-        struct kv *kv = l->b->kv_new(l->b, 3, 2, KV_HEADS * DIM, T + 7, &e);
+        struct kv *kv = l->b->kv_new(l->q, 3, 2, KV_HEADS * DIM, T + 7, &e);
         const int32_t all[] = {0, T}, past[] = {0, PAST}, first[] = {0, PAST}, rest[] = {0, N};
-        l->b->attn(l->b, whole, Q, K, V, &s, 4, &(struct seqs){1, all, NULL, NULL});
-        l->b->attn(l->b, tensor_rows(parts, 0, PAST), tensor_rows(Q, 0, PAST),
+        l->b->attn(l->q, whole, Q, K, V, &s, 4, &(struct seqs){1, all, NULL, NULL});
+        l->b->attn(l->q, tensor_rows(parts, 0, PAST), tensor_rows(Q, 0, PAST),
                    tensor_rows(K, 0, PAST), tensor_rows(V, 0, PAST), &s, 4,
                    &(struct seqs){1, first, past, &kv});
-        l->b->attn(l->b, tensor_rows(parts, PAST, N), tensor_rows(Q, PAST, N),
+        l->b->attn(l->q, tensor_rows(parts, PAST, N), tensor_rows(Q, PAST, N),
                    tensor_rows(K, PAST, N), tensor_rows(V, PAST, N), &s, 4,
                    &(struct seqs){1, rest, past + 1, &kv});
         const float *a = lab_get(l, whole), *b = lab_get(l, parts);
         for (int32_t j = 0; j < T * HEADS * DIM; j++)
             assert_near(a[j], b[j], 2e-6 * (1 + fabs((double)a[j])));
-        l->b->kv_free(l->b, kv);
+        l->b->kv_free(l->q, kv);
     }
     assert_memory_equal(lab_get(l, Q), q, (size_t)T * HEADS * DIM * sizeof *q);
     lab_clear(l);
@@ -174,7 +173,7 @@ static void sizes(struct lab *l)
         struct weight *W = l->b->weight_new(
             l->b, &(struct weight_source){type, OUT, IN, ORDER_OUT_IN, src, NULL}, USE_PRODUCT, &e);
         struct tensor y = lab_put(l, ROWS, OUT, NULL);
-        l->b->linear(l->b, y, lab_put(l, ROWS, IN, x), W, (struct tensor){0}, EPILOGUE_NONE);
+        l->b->linear(l->q, y, lab_put(l, ROWS, IN, x), W, (struct tensor){0}, EPILOGUE_NONE);
         const float *got = lab_get(l, y);
         for (int32_t t = 0; t < ROWS; t++)
             for (int32_t o = 0; o < OUT; o++) {
@@ -207,7 +206,7 @@ static void many_rows(struct lab *l)
         l->b->weight_new(l->b, &(struct weight_source){DTYPE_F16, OUT, IN, ORDER_OUT_IN, src, NULL},
                          USE_PRODUCT, &e);
     struct tensor y = lab_put(l, ROWS, OUT, NULL);
-    l->b->linear(l->b, y, lab_put(l, ROWS, IN, x), W, (struct tensor){0}, EPILOGUE_NONE);
+    l->b->linear(l->q, y, lab_put(l, ROWS, IN, x), W, (struct tensor){0}, EPILOGUE_NONE);
     const float *got = lab_get(l, y);
     for (int32_t t = 0; t < ROWS; t++)
         for (int32_t o = 0; o < OUT; o += 997) {
@@ -246,32 +245,36 @@ static bool some_work(struct backend *b, struct error *e)
                                turned = {DTYPE_F32, V, N, ORDER_IN_OUT, w, NULL};
     struct weight *W = b->weight_new(b, &source, USE_PRODUCT | USE_ROWS, e),
                   *U = W ? b->weight_new(b, &turned, USE_PRODUCT, e) : NULL;
-    struct kv *kv = U ? b->kv_new(b, 0, 1, N, 40, e) : NULL;
-    struct tensor tx = kv ? tensor_new(b, T, N, DTYPE_F32, e) : (struct tensor){0},
-                  ty = tx.buf ? tensor_new(b, T, N, DTYPE_F32, e) : (struct tensor){0},
-                  ti = ty.buf ? tensor_new(b, T, 1, DTYPE_I32, e) : (struct tensor){0},
-                  loss = ti.buf ? tensor_new(b, T, 1, DTYPE_F32, e) : (struct tensor){0};
+    struct queue *q = U ? b->queue_new(b, QUEUE_LIVE, e) : NULL;
+    struct kv *kv = q ? b->kv_new(q, 0, 1, N, 40, e) : NULL;
+    struct tensor tx = kv ? tensor_new(q, T, N, DTYPE_F32, e) : (struct tensor){0},
+                  ty = tx.buf ? tensor_new(q, T, N, DTYPE_F32, e) : (struct tensor){0},
+                  ti = ty.buf ? tensor_new(q, T, 1, DTYPE_I32, e) : (struct tensor){0},
+                  loss = ti.buf ? tensor_new(q, T, 1, DTYPE_F32, e) : (struct tensor){0};
     bool ok = loss.buf != NULL;
     if (ok) {
         const struct attn_shape s = {2, 2, N / 2, 0, 0.3f, 0, {0}};
         const struct tensor none = {0};
         const int32_t start[] = {0, T}, past[] = {0};
         float got[T];
-        b->put(b, tx, x);
-        b->put(b, ti, ids);
-        b->norm(b, ty, tx, none, none, 1e-5f, NORM_RMS, none, none);
-        b->attn(b, ty, tx, tx, tx, &s, 0, &(struct seqs){1, start, past, &kv});
-        b->xent(b, loss, ty, W, ti, 0);
-        b->xent(b, loss, ty, U, ti, 0);
-        b->get(b, got, loss);
-        ok = b->status(b, e);
+        b->put(q, tx, x);
+        b->put(q, ti, ids);
+        b->norm(q, ty, tx, none, none, 1e-5f, NORM_RMS, none, none);
+        b->attn(q, ty, tx, tx, tx, &s, 0, &(struct seqs){1, start, past, &kv});
+        b->xent(q, loss, ty, W, ti, 0);
+        b->xent(q, loss, ty, U, ti, 0);
+        device_get(q, got, loss);
+        ok = b->queue_status(q, e);
         for (int i = 0; i < T && ok; i++)
             assert_true(got[i] > 0 && got[i] < 100);
     }
     struct tensor all[] = {tx, ty, ti, loss};
-    for (int i = 0; i < 4; i++)
-        b->buf_free(b, all[i].buf);
-    b->kv_free(b, kv);
+    for (int i = 0; i < 4 && q; i++)
+        b->buf_free(q, all[i].buf);
+    if (q) {
+        b->kv_free(q, kv);
+        b->queue_free(q);
+    }
     if (U)
         b->weight_free(b, U);
     if (W)

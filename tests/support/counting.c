@@ -8,43 +8,43 @@ static int64_t host_bytes(struct tensor t) /* a device in double takes and gives
     return (int64_t)t.rows * t.cols * (int64_t)(t.dtype == DTYPE_F64 ? 4 : dtype_size(t.dtype));
 }
 
-static struct buf *counting_alloc(struct backend *b, size_t n, struct error *e)
+static struct buf *counting_alloc(struct queue *q, size_t n, struct error *e)
 {
     counted.allocs++;
-    return real.alloc(b, n, e);
+    return real.alloc(q, n, e);
 }
 
-static struct kv *counting_kv_new(struct backend *b, int32_t first_layer, int32_t n_layers,
+static struct kv *counting_kv_new(struct queue *q, int32_t first_layer, int32_t n_layers,
                                   int32_t width, int32_t cap, struct error *e)
 {
     counted.allocs++;
-    return real.kv_new(b, first_layer, n_layers, width, cap, e);
+    return real.kv_new(q, first_layer, n_layers, width, cap, e);
 }
 
-static void counting_put(struct backend *b, struct tensor dst, const void *src)
+static void counting_put(struct queue *q, struct tensor dst, const void *src)
 {
     counted.put += host_bytes(dst);
-    real.put(b, dst, src);
+    real.put(q, dst, src);
 }
 
-static void counting_get(struct backend *b, void *dst, struct tensor src)
+static void counting_fetch(struct queue *q, void *dst, struct tensor src)
 {
     counted.got += host_bytes(src);
-    real.get(b, dst, src);
+    real.fetch(q, dst, src);
 }
 
-static void counting_get_f64(struct backend *b, double *dst, struct tensor src)
+static void counting_fetch_f64(struct queue *q, double *dst, struct tensor src)
 {
     counted.got += (int64_t)src.rows * src.cols * (int64_t)sizeof *dst;
-    real.get_f64(b, dst, src);
+    real.fetch_f64(q, dst, src);
 }
 
 void counting_install(struct backend *b)
 {
     real = *b, counted = (struct counted){0};
     b->alloc = counting_alloc, b->kv_new = counting_kv_new;
-    b->put = counting_put, b->get = counting_get;
-    b->get_f64 = counting_get_f64;
+    b->put = counting_put, b->fetch = counting_fetch;
+    b->fetch_f64 = counting_fetch_f64;
 }
 
 struct counted counting_take(void)

@@ -190,19 +190,21 @@ double machine_product_rate(struct backend *b, int32_t out, int32_t in)
         w[i] = (float)rng_unit(&r) - 0.5f;
     struct weight *packed = b->weight_new(
         b, &(struct weight_source){DTYPE_F32, out, in, ORDER_OUT_IN, w, NULL}, USE_PRODUCT, &e);
-    struct tensor x = tensor_new(b, ROWS, in, DTYPE_F32, &e),
-                  y = tensor_new(b, ROWS, out, DTYPE_F32, &e);
+    struct queue *q = b->queue_new(b, QUEUE_JOB, &e);
+    struct tensor x = tensor_new(q, ROWS, in, DTYPE_F32, &e),
+                  y = tensor_new(q, ROWS, out, DTYPE_F32, &e);
     double best = 1e30;
-    b->put(b, x, host);
+    b->put(q, x, host);
     for (int i = 0; i < 30; i++) {
         double t = now();
-        b->linear(b, y, x, packed, (struct tensor){0}, EPILOGUE_NONE);
-        b->sync(b);
+        b->linear(q, y, x, packed, (struct tensor){0}, EPILOGUE_NONE);
+        b->queue_sync(q);
         t = now() - t;
         best = t < best ? t : best;
     }
-    b->buf_free(b, x.buf);
-    b->buf_free(b, y.buf);
+    b->buf_free(q, x.buf);
+    b->buf_free(q, y.buf);
+    b->queue_free(q);
     b->weight_free(b, packed);
     free(host);
     free(w);

@@ -392,7 +392,7 @@ void session_check_direct(const struct tiny_model *t, const struct reference_set
                           double tol)
 {
     struct direct d = {.t = t, .wish = wish, .tol = tol};
-    d.run = (struct run){.backend = t->backend, .arena = arena_new(t->backend)};
+    d.run = (struct run){.queue = t->queue, .arena = arena_new(t->queue)};
     d.sum_x = xcalloc(1 << 12, sizeof *d.sum_x);
     for (int32_t i = 0; i < wish->n_units && t->dict; i++)
         if (wish->unit[i].fixed && wish->unit[i].id.index >= 0 && wish->unit[i].id.index < t->m)

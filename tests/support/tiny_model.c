@@ -172,7 +172,8 @@ void tiny_open(struct tiny_model *t, const struct tiny_spec *spec)
     tiny_write(t->dir, spec);
     t->backend = cpu_backend_new(spec->threads > 0 ? spec->threads : 1, &e);
     snprintf(path, sizeof path, "%s/model", t->dir);
-    if (!t->backend || !model_open(t->backend, path, NULL, &t->model, &e) ||
+    t->queue = t->backend ? t->backend->queue_new(t->backend, QUEUE_JOB, &e) : NULL;
+    if (!t->queue || !model_open(t->backend, path, NULL, &t->model, &e) ||
         !tokenizer_open(path, &t->tokenizer, &e) || !point_parse(spec->hook, LAYERS, &t->at, &e))
         die(path, &e);
     if (spec->rows_per_job > 0)
@@ -190,6 +191,7 @@ void tiny_close(struct tiny_model *t)
     dict_free(t->dict);
     model_free(t->model);
     tokenizer_free(t->tokenizer);
+    t->backend->queue_free(t->queue);
     t->backend->free(t->backend);
     tiny_remove(t->dir);
 }

@@ -20,6 +20,7 @@ struct tiny_spec {
 struct tiny_model {
     char dir[64];
     struct backend *backend;
+    struct queue *queue; /* of jobs */
     struct model *model;
     struct tokenizer *tokenizer;
     struct dict *dict; /* NULL: none */

@@ -145,7 +145,7 @@ static int32_t draw(struct generation *g)
 static bool continue_prompt(struct generation *g, struct error *e)
 {
     struct run run = {
-        .backend = g->wb->backend, .arena = arena_new(g->wb->backend), .cancel = interrupt_flag()};
+        .queue = g->wb->jobs, .arena = arena_new(g->wb->jobs), .cancel = interrupt_flag()};
     int32_t past = 0, eot = tokenizer_eot(g->wb->tokenizer);
     bool ok = true;
     while (g->n < g->values->tokens) {
@@ -266,7 +266,8 @@ static bool generate(struct cli *cli, const void *given, int n_operands, char **
     g.lane = (struct lane){options_insert(&cli->opt), wb->n_fix, wb->fix};
     g.streams = cli->opt.output == OUTPUT_TEXT && !cli->opt.output_file;
     rng_seed(&g.rng, cli->opt.seed);
-    if (!prompt_encode(&g, &in, e) || !(g.kv = model_kv_new(wb->model, 0, g.values->tokens, e)))
+    if (!prompt_encode(&g, &in, e) ||
+        !(g.kv = model_kv_new(wb->model, wb->jobs, 0, g.values->tokens, e)))
         goto cleanup;
     g.logits = xcalloc((size_t)model_config(wb->model)->n_vocab, sizeof *g.logits);
     g.weight = xcalloc((size_t)model_config(wb->model)->n_vocab, sizeof *g.weight);
@@ -277,9 +278,9 @@ static bool generate(struct cli *cli, const void *given, int n_operands, char **
         print_text(cli, &g);
 cleanup:
     if (wb)
-        directions_free(wb->backend, &g.directions);
+        directions_free(wb->jobs, &g.directions);
     if (g.kv)
-        model_kv_free(wb->model, g.kv);
+        model_kv_free(wb->jobs, g.kv);
     free(g.ids);
     free(g.logits);
     free(g.weight);

@@ -15,7 +15,7 @@ void lab_call_init(const struct lab *lab, struct study_call *call, const struct 
 {
     const struct workbench *wb = lab->wb;
     *call = (struct study_call){.ops = ops, .corpus = corpus, .what = what};
-    call->in = (struct study_in){.backend = wb->backend,
+    call->in = (struct study_in){.queue = wb->jobs,
                                  .model = wb->model,
                                  .tokenizer = wb->tokenizer,
                                  .dict = wb->dict,
@@ -61,7 +61,7 @@ struct sha256 lab_key(const struct lab *lab, const struct study_call *call)
     if (call->in.special) /* likewise */
         json_object_set_new(o, "special", json_true());
     json_object_set_new(o, "precision", json_string("f32"));
-    json_object_set_new(o, "device", json_string(call->in.backend->name));
+    json_object_set_new(o, "device", json_string(call->in.queue->backend->name));
     char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     if (!text)
         panic("writing JSON: out of memory");
@@ -217,7 +217,7 @@ static bool run_study(struct running *r, int64_t first, struct error *e)
                               .checkpoint = r->run ? checkpoint : NULL,
                               .checkpoint_arg = r,
                               .checkpoint_s = checkpoint_seconds()};
-    return study_run(r->call->ops, r->study, r->lab->wb->backend, first, &loop, e);
+    return study_run(r->call->ops, r->study, r->lab->wb->jobs, first, &loop, e);
 }
 
 bool lab_study_fresh(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,

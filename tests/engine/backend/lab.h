@@ -14,10 +14,10 @@
 #include "engine/base/rng.h"
 #include "engine/cpu/cpu.h"
 #include "engine/cpu/isa.h"
+#include "engine/device.h"
 #include "engine/reference/reference.h"
 #ifdef __x86_64__ /* where the shim's fibers are */
 #include "gpu/cuda.h"
-#include "gpu/plugin.h"
 #endif
 #include <math.h>
 #include <stdio.h>
@@ -26,6 +26,7 @@
 
 struct lab {
     struct backend *b;
+    struct queue *q; /* of jobs */
     struct rng rng;
     struct buf *buf[128];
     void *host[128];
@@ -36,7 +37,9 @@ struct lab {
 static inline void lab_init(struct lab *l, struct backend *b, uint64_t seed)
 {
     assert_non_null(b);
-    *l = (struct lab){.b = b};
+    struct error e = {0};
+    *l = (struct lab){.b = b, .q = b->queue_new(b, QUEUE_JOB, &e)};
+    assert_non_null(l->q);
     rng_seed(&l->rng, seed);
 }
 
@@ -44,7 +47,7 @@ static inline void lab_init(struct lab *l, struct backend *b, uint64_t seed)
 static inline void lab_clear(struct lab *l)
 {
     for (int i = 0; i < l->n_bufs; i++)
-        l->b->buf_free(l->b, l->buf[i]);
+        l->b->buf_free(l->q, l->buf[i]);
     for (int i = 0; i < l->n_hosts; i++)
         free(l->host[i]);
     l->n_bufs = l->n_hosts = 0;
@@ -53,6 +56,7 @@ static inline void lab_clear(struct lab *l)
 static inline void lab_release(struct lab *l)
 {
     lab_clear(l);
+    l->b->queue_free(l->q);
     l->b->free(l->b);
 }
 
@@ -92,13 +96,13 @@ static inline struct tensor lab_tensor(struct lab *l, int32_t rows, int32_t cols
     int32_t ld = cols + below(l, 5) * below(l, 9), lead = below(l, 37);
     size_t n = (size_t)rows * (size_t)ld + (size_t)lead + 16, size = dtype_size(type);
     assert_in_range(l->n_bufs, 0, 127);
-    struct buf *buf = l->buf[l->n_bufs++] = l->b->alloc(l->b, n * size, &e);
+    struct buf *buf = l->buf[l->n_bufs++] = l->b->alloc(l->q, n * size, &e);
     assert_non_null(buf);
     float *guard = xmalloc(2 * n * sizeof *guard); /* doubles are put as they are */
     for (size_t i = 0; i < 2 * n; i++)
         guard[i] = -12345.0f;
     l->b->put(
-        l->b,
+        l->q,
         (struct tensor){.buf = buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n, .dtype = type},
         guard);
     free(guard);
@@ -109,7 +113,7 @@ static inline struct tensor lab_tensor(struct lab *l, int32_t rows, int32_t cols
                        .ld = ld,
                        .dtype = type};
     if (v)
-        l->b->put(l->b, t, v);
+        l->b->put(l->q, t, v);
     return t;
 }
 static inline struct tensor lab_put(struct lab *l, int32_t rows, int32_t cols, const float *v)
@@ -129,9 +133,9 @@ static inline struct csr lab_put_csr(struct lab *l, int32_t rows, const int32_t 
     f.start = lab_put_i32(l, rows + 1, 1, NULL), f.start.ld = 1;
     f.ids = lab_put_i32(l, start[rows], 1, NULL), f.ids.ld = 1;
     f.vals = lab_put(l, start[rows], 1, NULL), f.vals.ld = 1;
-    l->b->put(l->b, f.start, start);
-    l->b->put(l->b, f.ids, ids);
-    l->b->put(l->b, f.vals, vals);
+    l->b->put(l->q, f.start, start);
+    l->b->put(l->q, f.ids, ids);
+    l->b->put(l->q, f.vals, vals);
     return f;
 }
 /* k entries on every row. */
@@ -165,14 +169,15 @@ static inline void *lab_get(struct lab *l, struct tensor t)
 {
     struct error e = {0};
     void *v = lab_host(l, (size_t)t.rows * (size_t)t.cols * 4);
-    if (!l->b->status(l->b, &e))
+    if (!l->b->queue_status(l->q, &e))
         fail_msg("%s", e.text);
-    l->b->get(l->b, v, t);
+    device_get(l->q, v, t);
     size_t n = t.off / dtype_size(t.dtype) + (size_t)t.rows * (size_t)t.ld + 16;
     float *all = xmalloc(n * sizeof *all);
-    l->b->get(l->b, all,
-              (struct tensor){
-                  .buf = t.buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n, .dtype = t.dtype});
+    device_get(
+        l->q, all,
+        (struct tensor){
+            .buf = t.buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n, .dtype = t.dtype});
     for (size_t i = 0; i < n; i++)
         if (!inside(&t, i) && (all[i] < -12345.0f || all[i] > -12345.0f))
             fail_msg("element %zu outside the result was written: %g", i, (double)all[i]);

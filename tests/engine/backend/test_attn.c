@@ -100,7 +100,7 @@ static void put_views(struct lab *l, const struct attn_case *c, int32_t first, i
         const float *values = from[i] + at(first, 0, width[i]);
         view[i] = together ? tensor_cols(all, column, width[i]) : lab_put(l, n, width[i], values);
         if (together)
-            l->b->put(l->b, view[i], values);
+            l->b->put(l->q, view[i], values);
     }
 }
 
@@ -112,7 +112,7 @@ static const float *run_case(struct lab *l, const struct attn_case *c, struct se
     put_views(l, c, first, n, view);
     if (shape.rope.rot > 0)
         shape.rope.inv_freq = lab_put(l, 1, shape.rope.rot / 2, c->inv_freq);
-    l->b->attn(l->b, y, view[0], view[1], view[2], &shape, 2, &seqs);
+    l->b->attn(l->q, y, view[0], view[1], view[2], &shape, 2, &seqs);
     return lab_get(l, y);
 }
 
@@ -162,7 +162,7 @@ static void in_pieces(struct lab *l)
         c.start[1] = n;
         random_values(l, &c, n + 1);
         const float *whole = run_case(l, &c, (struct seqs){.n = 1, .start = c.start}, 0, n);
-        struct kv *kv = l->b->kv_new(l->b, 1, 3, kv_width(&c), n + below(l, 20), &e);
+        struct kv *kv = l->b->kv_new(l->q, 1, 3, kv_width(&c), n + below(l, 20), &e);
         assert_non_null(kv);
         for (int32_t done = 0, step; done < n; done += step) {
             step = 1 + below(l, n - done);
@@ -176,7 +176,7 @@ static void in_pieces(struct lab *l)
             assert_memory_equal(y, whole + at(done, 0, width),
                                 (size_t)step * (size_t)width * sizeof *y);
         }
-        l->b->kv_free(l->b, kv);
+        l->b->kv_free(l->q, kv);
         lab_clear(l);
     }
 }
@@ -267,11 +267,11 @@ static void expect_refusal(struct lab *l, struct attn_shape shape, struct seqs s
 {
     struct error e = {0};
     struct tensor y = lab_put(l, 10, 16, NULL), x = lab_put(l, 10, 16, lab_random(l, 160));
-    l->b->attn(l->b, y, x, x, x, &shape, 2, &seqs);
-    assert_false(l->b->status(l->b, &e));
+    l->b->attn(l->q, y, x, x, x, &shape, 2, &seqs);
+    assert_false(l->b->queue_status(l->q, &e));
     if (!strstr(e.text, word))
         fail_msg("'%s' does not say '%s'", e.text, word);
-    assert_true(l->b->status(l->b, &e));
+    assert_true(l->b->queue_status(l->q, &e));
 }
 
 static void test_refusals(void **state)
@@ -281,9 +281,9 @@ static void test_refusals(void **state)
     struct error e = {0};
     lab_init(&l, cpu_backend_new(1, NULL), 4);
     struct attn_shape shape = {2, 2, 8, 0, 1.0f, 0, {0}}, bad = shape;
-    struct kv *small = l.b->kv_new(l.b, 2, 1, 16, 4, &e),
-              *other = l.b->kv_new(l.b, 3, 1, 16, 40, &e);
-    struct kv *wide = l.b->kv_new(l.b, 2, 1, 32, 40, &e);
+    struct kv *small = l.b->kv_new(l.q, 2, 1, 16, 4, &e),
+              *other = l.b->kv_new(l.q, 3, 1, 16, 40, &e);
+    struct kv *wide = l.b->kv_new(l.q, 2, 1, 32, 40, &e);
     const int32_t good[] = {0, 10}, beyond[] = {0, 11}, back[] = {5, 2}, past[] = {3}, none[] = {0};
     expect_refusal(&l, shape, (struct seqs){1, beyond, none, NULL}, "rows 0 to 11 of 10");
     expect_refusal(&l, shape, (struct seqs){1, back, none, NULL}, "rows 5 to 2");
@@ -302,11 +302,11 @@ static void test_refusals(void **state)
     expect_refusal(&l, bad, (struct seqs){1, good, none, NULL}, "K is");
     bad = shape, bad.window = -1;
     expect_refusal(&l, bad, (struct seqs){1, good, none, NULL}, "window of -1");
-    assert_null(l.b->kv_new(l.b, 0, 1 << 30, 1 << 30, 1 << 30, &e));
+    assert_null(l.b->kv_new(l.q, 0, 1 << 30, 1 << 30, 1 << 30, &e));
     assert_int_equal(e.kind, ERROR_SYSTEM);
-    l.b->kv_free(l.b, small);
-    l.b->kv_free(l.b, other);
-    l.b->kv_free(l.b, wide);
+    l.b->kv_free(l.q, small);
+    l.b->kv_free(l.q, other);
+    l.b->kv_free(l.q, wide);
     lab_release(&l);
 }
 

@@ -117,8 +117,8 @@ static void same_row(const struct problem *p, int32_t t, const int32_t *id, cons
 static void select_in_two(struct lab *l, struct csr *f, const struct problem *p, int32_t first)
 {
     struct tensor pre = lab_put(l, p->rows, p->m, p->x);
-    l->b->select(l->b, f, 0, tensor_rows(pre, 0, first), &p->by);
-    l->b->select(l->b, f, first, tensor_rows(pre, first, p->rows - first), &p->by);
+    l->b->select(l->q, f, 0, tensor_rows(pre, 0, first), &p->by);
+    l->b->select(l->q, f, first, tensor_rows(pre, first, p->rows - first), &p->by);
 }
 
 static void check_select(struct lab *l, enum select_kind kind, int32_t rows, int32_t m, int32_t k)
@@ -141,7 +141,7 @@ static void check_select(struct lab *l, enum select_kind kind, int32_t rows, int
     /* where there is too little room, the starts say how much is missing */
     int32_t less = 1 + below(l, total - 1);
     struct csr g = lab_csr(l, rows, less);
-    l->b->select(l->b, &g, 0, lab_put(l, rows, m, p.x), &p.by);
+    l->b->select(l->q, &g, 0, lab_put(l, rows, m, p.x), &p.by);
     const int32_t *start_g = lab_get(l, g.start), *id_g = lab_get(l, g.ids);
     assert_memory_equal(start_g, start, ((size_t)rows + 1) * sizeof *start);
     while (fit < rows && start[fit + 1] <= less)
@@ -195,17 +195,17 @@ static void bad_values(struct lab *l)
         if (kind == SELECT_TOPK || kind == SELECT_ABSTOPK)
             p.by.k = largest ? p.by.k : m;
         struct csr f = lab_csr(l, rows, rows * m);
-        l->b->select(l->b, &f, 0, lab_put(l, rows, m, p.x), &p.by);
+        l->b->select(l->q, &f, 0, lab_put(l, rows, m, p.x), &p.by);
         struct error e = {0};
         char says[80];
-        assert_false(l->b->status(l->b, &e));
+        assert_false(l->b->queue_status(l->q, &e));
         assert_int_equal(e.kind, ERROR_INPUT);
         snprintf(says, sizeof says, "latent %d has a value that is no finite number", column);
         assert_non_null(strstr(e.text, says));
         if (kind == SELECT_TOPK && !largest && k < m) { /* not selected: nobody looks at it */
             p.by.k = k;
-            l->b->select(l->b, &f, 0, lab_put(l, rows, m, p.x), &p.by);
-            assert_true(l->b->status(l->b, &e));
+            l->b->select(l->q, &f, 0, lab_put(l, rows, m, p.x), &p.by);
+            assert_true(l->b->queue_status(l->q, &e));
         }
         lab_clear(l);
     }
@@ -233,7 +233,7 @@ static void check_get(struct lab *l, int32_t rows, int32_t m, int32_t n)
         unit[j] = below(l, m);
     struct csr f = lab_put_csr(l, rows, start, id, v);
     struct tensor y = lab_put(l, rows, n, NULL);
-    l->b->csr_get(l->b, y, &f, lab_put_i32(l, n, 1, unit));
+    l->b->csr_get(l->q, y, &f, lab_put_i32(l, n, 1, unit));
     const float *got = lab_get(l, y);
     for (int32_t t = 0; t < rows; t++)
         for (int32_t j = 0; j < n; j++) {
@@ -272,8 +272,8 @@ static void check_dot(struct lab *l, int32_t rows, int32_t m, int32_t n, int32_t
     struct tensor tb = below(l, 2) ? lab_put(l, 1, m, bias) : (struct tensor){0}, none = {0};
     struct tensor tx = lab_put(l, rows, n, x), y = lab_put(l, rows, few, NULL),
                   all = lab_put(l, rows, m, NULL);
-    l->b->dot_rows(l->b, y, tx, weight, lab_put_i32(l, few, 1, id), tb);
-    l->b->linear(l->b, all, tx, weight, tb.buf ? tb : none, EPILOGUE_NONE);
+    l->b->dot_rows(l->q, y, tx, weight, lab_put_i32(l, few, 1, id), tb);
+    l->b->linear(l->q, all, tx, weight, tb.buf ? tb : none, EPILOGUE_NONE);
     const float *got = lab_get(l, y), *product = lab_get(l, all);
     for (int32_t t = 0; t < rows; t++)
         for (int32_t j = 0; j < few; j++) {
@@ -312,7 +312,7 @@ static void changes(struct lab *l)
         for (int32_t j = 0; j < n; j++)
             mode[j] = below(l, UNIT_ZERO + 1);
         struct tensor tf = lab_put(l, rows, n, f), c = i % 2 ? tf : lab_put(l, rows, n, NULL);
-        l->b->unit_change(l->b, c, tf, lab_put(l, 1, n, v), lab_put_i32(l, 1, n, mode));
+        l->b->unit_change(l->q, c, tf, lab_put(l, 1, n, v), lab_put_i32(l, 1, n, mode));
         const float *got = lab_get(l, c);
         for (int32_t t = 0; t < rows; t++)
             for (int32_t j = 0; j < n; j++) {

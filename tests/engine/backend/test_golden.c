@@ -103,15 +103,16 @@ static void expect_ids(const struct golden *g, struct tensor t, const char *name
 static void linear(const struct golden *g)
 {
     struct backend *b = g->lab->b;
+    struct queue *q = g->lab->q;
     struct tensor x = floats(g, "linear.x"), bias = floats(g, "linear.bias"),
                   sum = floats(g, "linear.y");
     struct tensor y = lab_put(g->lab, x.rows, bias.cols, NULL);
     struct weight *w = halves(g, "linear.w", USE_PRODUCT);
-    b->linear(b, y, x, w, bias, EPILOGUE_NONE);
+    b->linear(q, y, x, w, bias, EPILOGUE_NONE);
     expect(g, y, "linear.none", 1e-6);
-    b->linear(b, y, x, w, bias, EPILOGUE_GELU);
+    b->linear(q, y, x, w, bias, EPILOGUE_GELU);
     expect(g, y, "linear.gelu", 1e-6);
-    b->linear(b, sum, x, w, bias, EPILOGUE_ADD);
+    b->linear(q, sum, x, w, bias, EPILOGUE_ADD);
     expect(g, sum, "linear.add", 1e-6);
     b->weight_free(b, w);
 }
@@ -120,17 +121,18 @@ static void rows(const struct golden *g)
 {
     static const char *const acts[] = {"act.gelu", "act.tanh", "act.relu"};
     struct backend *b = g->lab->b;
+    struct queue *q = g->lab->q;
     struct tensor x = floats(g, "act.x"), y = lab_put(g->lab, x.rows, x.cols, NULL),
                   z = floats(g, "norm.x");
     for (int i = 0; i < 3; i++) {
-        b->act(b, y, x, (struct tensor){0}, (enum activation)i);
+        b->act(q, y, x, (struct tensor){0}, (enum activation)i);
         expect(g, y, acts[i], 5e-7);
     }
-    b->norm(b, z, z, floats(g, "norm.gamma"), floats(g, "norm.beta"), 1e-5f, NORM_LAYER,
+    b->norm(q, z, z, floats(g, "norm.gamma"), floats(g, "norm.beta"), 1e-5f, NORM_LAYER,
             (struct tensor){0}, (struct tensor){0});
     expect(g, z, "norm.y", 1e-6);
     struct tensor sum = floats(g, "outer.y");
-    b->add_outer(b, sum, floats(g, "outer.c"), floats(g, "outer.u"));
+    b->add_outer(q, sum, floats(g, "outer.c"), floats(g, "outer.u"));
     expect(g, sum, "outer.sum", 1e-6);
 }
 
@@ -138,6 +140,7 @@ static void attention(const struct golden *g)
 {
     static const int32_t start[] = {0, 11, 17};
     struct backend *b = g->lab->b;
+    struct queue *q = g->lab->q;
     /* heads of GPT-NeoX: each one's q, k and v beside each other */
     struct array qkv = find(g, "attn.qkv");
     float part[3][17 * 36], inv_freq[3];
@@ -149,7 +152,7 @@ static void attention(const struct golden *g)
     const struct attn_shape shape = {
         3, 3, 12, 0, 1.0f / sqrtf(12.0f), 0, {6, ROPE_NEOX, lab_put(g->lab, 1, 3, inv_freq)}};
     struct tensor y = lab_put(g->lab, 17, 36, NULL);
-    b->attn(b, y, lab_put(g->lab, 17, 36, part[0]), lab_put(g->lab, 17, 36, part[1]),
+    b->attn(q, y, lab_put(g->lab, 17, 36, part[0]), lab_put(g->lab, 17, 36, part[1]),
             lab_put(g->lab, 17, 36, part[2]), &shape, 0, &seqs);
     expect(g, y, "attn.y", 1e-6);
 }
@@ -157,14 +160,15 @@ static void attention(const struct golden *g)
 static void vocabulary(const struct golden *g)
 {
     struct backend *b = g->lab->b;
+    struct queue *q = g->lab->q;
     struct tensor h = floats(g, "vocab.h"), loss = lab_put(g->lab, 1, 6, NULL);
     struct tensor ids = lab_put_i32(g->lab, 6, 7, NULL), logp = lab_put(g->lab, 6, 7, NULL);
     struct weight *u = halves(g, "vocab.u", USE_PRODUCT);
     struct tensor target = integers(g, "vocab.target"), column = loss;
     target.rows = column.rows = 6, target.cols = column.cols = target.ld = column.ld = 1;
-    b->xent(b, column, h, u, target, 0);
+    b->xent(q, column, h, u, target, 0);
     expect(g, loss, "vocab.loss", 1e-6);
-    b->topn(b, ids, logp, h, u, 0);
+    b->topn(q, ids, logp, h, u, 0);
     expect_ids(g, ids, "vocab.ids");
     expect(g, logp, "vocab.logp", 1e-6);
     b->weight_free(b, u);
@@ -173,9 +177,10 @@ static void vocabulary(const struct golden *g)
 static void sparse(const struct golden *g)
 {
     struct backend *b = g->lab->b;
+    struct queue *q = g->lab->q;
     struct tensor pre = floats(g, "select.pre"), y = lab_put(g->lab, 5, 18, NULL);
     struct csr f = lab_csr(g->lab, 4, 36);
-    b->select(b, &f, 0, pre, &(struct select){.kind = SELECT_TOPK, .k = 9});
+    b->select(q, &f, 0, pre, &(struct select){.kind = SELECT_TOPK, .k = 9});
     struct tensor ids = f.ids, vals = f.vals;
     ids.rows = vals.rows = 4, ids.cols = ids.ld = vals.cols = vals.ld = 9;
     expect_ids(g, ids, "select.ids");
@@ -188,9 +193,9 @@ static void sparse(const struct golden *g)
     for (int i = 0; i < 5 * 8; i++)
         ids_of[i] = (int32_t)id.v[i], vals_of[i] = (float)val.v[i];
     f = lab_put_codes(g->lab, 5, 8, ids_of, vals_of);
-    b->decode(b, y, &f, w, floats(g, "decode.bias"));
+    b->decode(q, y, &f, w, floats(g, "decode.bias"));
     expect(g, y, "decode.y", 1e-6);
-    b->weight_rows(b, y, w, tensor_cols(active, 0, 1));
+    b->weight_rows(q, y, w, tensor_cols(active, 0, 1));
     expect(g, y, "decode.rows", 1e-8);
     b->weight_free(b, w);
 }

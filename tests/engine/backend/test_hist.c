@@ -12,7 +12,7 @@ static struct hist lab_hist(struct lab *l, int32_t m, int32_t n_classes)
                      .sums = lab_tensor(l, 2 * n_classes, m, DTYPE_F64, NULL),
                      .range = lab_put(l, 2 * n_classes, m, NULL),
                      .what = "latent"};
-    l->b->hist_clear(l->b, &h);
+    l->b->hist_clear(l->q, &h);
     return h;
 }
 
@@ -60,7 +60,7 @@ static void check_hist(struct lab *l, const struct hist *h, const struct rows *r
     const int32_t *bin = lab_get(l, h->bins), *exponent = lab_get(l, h->exponent);
     const float *range = lab_get(l, h->range);
     double *sums = lab_host(l, 2 * (size_t)r->n_classes * (size_t)r->m * sizeof *sums);
-    l->b->get_f64(l->b, sums, h->sums);
+    device_get_f64(l->q, sums, h->sums);
     for (int32_t j = 0; j < r->m; j++) {
         const int32_t e = exponent_of(r, j);
         assert_int_equal(exponent[j], e);
@@ -103,18 +103,18 @@ static void check(struct lab *l, int32_t m, int32_t n_classes, int32_t batches)
         const int32_t n = i == 0 ? 0 : below(l, ROWS);
         struct tensor pre = lab_put(l, n, m, all.v + at(first, 0, m));
         struct tensor cls = lab_put_i32(l, n, 1, all.cls + first);
-        l->b->hist(l->b, &part, pre, cls);
+        l->b->hist(l->q, &part, pre, cls);
         first += n;
         if (i % 2 == 1)
-            l->b->hist_move(l->b, &sum, &part);
+            l->b->hist_move(l->q, &sum, &part);
     }
-    l->b->hist_move(l->b, &sum, &part);
+    l->b->hist_move(l->q, &sum, &part);
     seen.n = first;
     check_hist(l, &sum, &seen);
     check_hist(l, &part, &none);
-    l->b->hist_move(l->b, &part, &sum); /* into an empty one */
+    l->b->hist_move(l->q, &part, &sum); /* into an empty one */
     check_hist(l, &part, &seen);
-    l->b->hist_clear(l->b, &part);
+    l->b->hist_clear(l->q, &part);
     check_hist(l, &part, &none);
     lab_clear(l);
 }
@@ -139,7 +139,7 @@ static void widest(struct lab *l)
     const int32_t cls[] = {0, 0, 0, 0};
     const struct hist h = lab_hist(l, 1, 1);
     for (int32_t t = 3; t >= 0; t--)
-        l->b->hist(l->b, &h, lab_put(l, 1, 1, v + t), lab_put_i32(l, 1, 1, cls));
+        l->b->hist(l->q, &h, lab_put(l, 1, 1, v + t), lab_put_i32(l, 1, 1, cls));
     check_hist(l, &h, &(struct rows){4, 1, 1, v, cls});
     assert_int_equal(*(const int32_t *)lab_get(l, h.exponent), HIST_MOST);
     lab_clear(l);
@@ -153,7 +153,7 @@ static void test_widest(void **state)
 static enum error_kind says(struct lab *l, const char *what)
 {
     struct error e = {0};
-    assert_false(l->b->status(l->b, &e));
+    assert_false(l->b->queue_status(l->q, &e));
     if (!strstr(e.text, what))
         fail_msg("error \"%s\", expected \"%s\" in it", e.text, what);
     return e.kind;
@@ -169,22 +169,22 @@ static void bad(struct lab *l)
     for (int i = 0; i < 2; i++) {
         v[7] = v[300 + 270] = i == 0 ? NAN : INFINITY;
         struct tensor pre = lab_put(l, 2, 300, v), of = lab_put_i32(l, 2, 1, cls);
-        l->b->hist(l->b, &h, tensor_rows(pre, 0, 1), tensor_rows(of, 0, 1));
+        l->b->hist(l->q, &h, tensor_rows(pre, 0, 1), tensor_rows(of, 0, 1));
         check_hist(l, &h, &(struct rows){1, 300, 2, v, cls});
-        l->b->hist(l->b, &h, pre, of);
+        l->b->hist(l->q, &h, pre, of);
         assert_true(says(l, "latent 270 has a value that is no finite number") == ERROR_INPUT);
-        l->b->hist_clear(l->b, &h);
+        l->b->hist_clear(l->q, &h);
         v[300 + 270] = 2;
-        l->b->hist(l->b, &h, lab_put(l, 2, 300, v), of);
+        l->b->hist(l->q, &h, lab_put(l, 2, 300, v), of);
         check_hist(l, &h, &(struct rows){2, 300, 2, v, cls});
-        l->b->hist_clear(l->b, &h);
+        l->b->hist_clear(l->q, &h);
     }
     cls[0] = 2;
-    l->b->hist(l->b, &h, lab_put(l, 2, 300, v), lab_put_i32(l, 2, 1, cls));
+    l->b->hist(l->q, &h, lab_put(l, 2, 300, v), lab_put_i32(l, 2, 1, cls));
     says(l, "2");
-    l->b->hist_move(l->b, &h, &other);
+    l->b->hist_move(l->q, &h, &other);
     says(l, "1");
-    l->b->hist(l->b, &h, lab_put(l, 1, 299, v), lab_put_i32(l, 1, 1, cls));
+    l->b->hist(l->q, &h, lab_put(l, 1, 299, v), lab_put_i32(l, 1, 1, cls));
     says(l, "299");
     lab_clear(l);
 }

@@ -45,7 +45,7 @@ static void check_product(struct lab *l, struct product_case p)
     assert_int_equal(l->b->weight_in(weight), p.in);
     struct tensor ty = lab_put(l, p.rows, p.out, before), tx = lab_put(l, p.rows, p.in, x);
     struct tensor tb = p.bias ? lab_put(l, 1, p.out, bias) : (struct tensor){0};
-    l->b->linear(l->b, ty, tx, weight, tb, p.epilogue);
+    l->b->linear(l->q, ty, tx, weight, tb, p.epilogue);
     const float *y = lab_get(l, ty);
     for (int32_t t = 0; t < p.rows; t++)
         for (int32_t o = 0; o < p.out; o++) {
@@ -112,7 +112,7 @@ static const float *rows_of(struct lab *l, const struct batch_case *c, int32_t f
     float *zero = lab_host(l, (size_t)n * (size_t)c->out * sizeof *zero);
     memset(zero, 0, (size_t)n * (size_t)c->out * sizeof *zero);
     struct tensor y = lab_put(l, n, c->out, zero);
-    l->b->linear(l->b, y, tensor_rows(c->x, first, n), c->w, c->bias, c->epilogue);
+    l->b->linear(l->q, y, tensor_rows(c->x, first, n), c->w, c->bias, c->epilogue);
     return lab_get(l, y);
 }
 
@@ -163,7 +163,7 @@ static void test_threads_agree(void **state)
             &e);
         struct tensor x = lab_put(&l, 130, 600, lab_random(&l, (size_t)130 * 600));
         struct tensor y = lab_put(&l, 130, 700, NULL);
-        l.b->linear(l.b, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
+        l.b->linear(l.q, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
         const float *got = lab_get(&l, y);
         if (first)
             assert_memory_equal(got, first, n * sizeof *got);
@@ -186,7 +186,7 @@ static void odd_halves(struct lab *l)
         l->b->weight_new(l->b, &(struct weight_source){DTYPE_F16, N, 1, ORDER_OUT_IN, half, NULL},
                          USE_PRODUCT | USE_ROWS, &e);
     struct tensor y = lab_put(l, 1, N, NULL), x = lab_put(l, 1, 1, &one);
-    l->b->linear(l->b, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
+    l->b->linear(l->q, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
     const float *v = lab_get(l, y);
     int32_t id[N];
     for (int i = 0; i < N; i++) {
@@ -194,7 +194,7 @@ static void odd_halves(struct lab *l)
         assert_true((double)v[i] >= half_value(half[i]) && (double)v[i] <= half_value(half[i]));
     }
     struct tensor rows = lab_put(l, N, 1, NULL);
-    l->b->weight_rows(l->b, rows, w, lab_put_i32(l, N, 1, id));
+    l->b->weight_rows(l->q, rows, w, lab_put_i32(l, N, 1, id));
     const float *r = lab_get(l, rows);
     for (int i = 0; i < N; i++)
         assert_true((double)r[i] >= half_value(half[i]) && (double)r[i] <= half_value(half[i]));
@@ -246,17 +246,17 @@ static void check_spoilt(struct lab *l, int32_t m, int32_t n, enum dtype type, e
     const int32_t both[2] = {other, row};
     const float one[2] = {1, 1};
     struct tensor y = lab_put(l, 1, n, NULL), two = lab_put(l, 2, n, NULL);
-    l->b->weight_rows(l->b, y, w, lab_put_i32(l, 1, 1, both));
+    l->b->weight_rows(l->q, y, w, lab_put_i32(l, 1, 1, both));
     struct csr f = lab_put_codes(l, 1, 1, both, one), g = lab_put_codes(l, 1, 2, both, one);
-    l->b->decode(l->b, y, &f, w, (struct tensor){0});
-    assert_int_equal(l->b->status(l->b, &e), m > 1);
-    l->b->weight_rows(l->b, two, w, lab_put_i32(l, 2, 1, both));
-    assert_false(l->b->status(l->b, &gathered));
+    l->b->decode(l->q, y, &f, w, (struct tensor){0});
+    assert_int_equal(l->b->queue_status(l->q, &e), m > 1);
+    l->b->weight_rows(l->q, two, w, lab_put_i32(l, 2, 1, both));
+    assert_false(l->b->queue_status(l->q, &gathered));
     snprintf(place, sizeof place, "[%d, %d] is no finite", row, column);
     assert_non_null(strstr(gathered.text, place));
     gathered = (struct error){0};
-    l->b->decode(l->b, y, &g, w, (struct tensor){0});
-    assert_false(l->b->status(l->b, &gathered));
+    l->b->decode(l->q, y, &g, w, (struct tensor){0});
+    assert_false(l->b->queue_status(l->q, &gathered));
     assert_non_null(strstr(gathered.text, place));
     l->b->weight_free(l->b, w);
     lab_clear(l);
@@ -297,8 +297,8 @@ static void check_reordered(struct lab *l, int32_t out, int32_t in, enum dtype t
                                  USE_PRODUCT | USE_ROWS, &e));
     struct tensor x = lab_put(l, n, in, lab_random(l, (size_t)n * (size_t)in)),
                   y = lab_put(l, n, out, NULL), z = lab_put(l, n, out, NULL);
-    l->b->linear(l->b, y, x, plain, (struct tensor){0}, EPILOGUE_NONE);
-    l->b->linear(l->b, z, x, moved, (struct tensor){0}, EPILOGUE_NONE);
+    l->b->linear(l->q, y, x, plain, (struct tensor){0}, EPILOGUE_NONE);
+    l->b->linear(l->q, z, x, moved, (struct tensor){0}, EPILOGUE_NONE);
     const float *a = lab_get(l, y), *b = lab_get(l, z);
     for (int32_t t = 0; t < n; t++)
         for (int32_t o = 0; o < out; o++)
@@ -346,7 +346,7 @@ static void check_gathered(struct lab *l, int32_t m, int32_t n, int32_t rows, in
     struct tensor y = lab_put(l, rows, n, NULL),
                   tb = with_bias ? lab_put(l, 1, n, bias) : (struct tensor){0};
     struct csr f = lab_put_csr(l, rows, start, ids, vals);
-    l->b->decode(l->b, y, &f, weight, tb);
+    l->b->decode(l->q, y, &f, weight, tb);
     const float *got = lab_get(l, y);
     for (int32_t t = 0; t < rows; t++)
         for (int32_t j = 0; j < n; j++) {
@@ -360,7 +360,7 @@ static void check_gathered(struct lab *l, int32_t m, int32_t n, int32_t rows, in
     for (int32_t t = 0; t < rows; t++)
         ids[t] = below(l, m);
     struct tensor z = lab_put(l, rows, n, NULL);
-    l->b->weight_rows(l->b, z, weight, lab_put_i32(l, rows, 1, ids));
+    l->b->weight_rows(l->q, z, weight, lab_put_i32(l, rows, 1, ids));
     got = lab_get(l, z);
     for (int32_t t = 0; t < rows; t++)
         for (int32_t j = 0; j < n; j++)

@@ -24,7 +24,7 @@ static void check_norm(struct lab *l, int32_t rows, int32_t n, float size, float
     const struct tensor none = {0};
     struct tensor tx = lab_put(l, rows, n, x), ty = c.in_place ? tx : lab_put(l, rows, n, NULL),
                   scales = lab_put(l, rows, 1, NULL);
-    l->b->norm(l->b, ty, tx, c.gamma ? lab_put(l, 1, n, gamma) : none,
+    l->b->norm(l->q, ty, tx, c.gamma ? lab_put(l, 1, n, gamma) : none,
                c.beta ? lab_put(l, 1, n, beta) : none, 1e-5f, c.kind, scales,
                c.frozen ? lab_put(l, rows, 1, given) : none);
     const float *y = lab_get(l, ty), *s = lab_get(l, scales);
@@ -78,11 +78,11 @@ static void bad_norms(struct lab *l)
         struct error e = {0};
         const enum norm_kind kind = (enum norm_kind)(i / n_bad % 3);
         const struct tensor none = {0};
-        l->b->norm(l->b, y, lab_put(l, rows, n, x), w, w, 1e-5f, kind, none, none);
-        assert_true(l->b->status(l->b, &e));
+        l->b->norm(l->q, y, lab_put(l, rows, n, x), w, w, 1e-5f, kind, none, none);
+        assert_true(l->b->queue_status(l->q, &e));
         x[at(below(l, rows), below(l, n), n)] = bad[i % n_bad];
-        l->b->norm(l->b, y, lab_put(l, rows, n, x), w, w, 1e-5f, kind, none, none);
-        assert_false(l->b->status(l->b, &e));
+        l->b->norm(l->q, y, lab_put(l, rows, n, x), w, w, 1e-5f, kind, none, none);
+        assert_false(l->b->queue_status(l->q, &e));
         assert_int_equal(e.kind, ERROR_INPUT);
         lab_clear(l);
     }
@@ -122,7 +122,7 @@ static void activations(struct lab *l)
     for (enum activation f = ACT_GELU; f <= ACT_SILU; f++) {
         struct tensor tx = lab_put(l, 1, N + ENDS, x),
                       ty = f == ACT_RELU ? tx : lab_put(l, 1, N + ENDS, NULL);
-        l->b->act(l->b, ty, tx, (struct tensor){0}, f);
+        l->b->act(l->q, ty, tx, (struct tensor){0}, f);
         const float *y = lab_get(l, ty);
         for (int i = 0; i < N + ENDS; i++)
             assert_near(y[i], act_exact((double)x[i], f), 2e-7 + 2e-7 * fabs((double)x[i]));
@@ -131,7 +131,7 @@ static void activations(struct lab *l)
     const float odd[] = {NAN, INFINITY};
     for (enum activation f = ACT_GELU; f <= ACT_SILU; f++) {
         struct tensor t = lab_put(l, 1, 2, odd);
-        l->b->act(l->b, t, t, (struct tensor){0}, f);
+        l->b->act(l->q, t, t, (struct tensor){0}, f);
         const float *y = lab_get(l, t);
         assert_true(isnan(y[0]) && isinf(y[1]) && y[1] > 0);
     }
@@ -151,13 +151,13 @@ static void check_gate(struct lab *l, int32_t rows, int32_t n, enum activation f
     struct tensor both = lab_put(l, rows, 2 * n, NULL),
                   gate = halves ? tensor_cols(both, 0, n) : lab_put(l, rows, n, NULL),
                   mul = halves ? tensor_cols(both, n, n) : lab_put(l, rows, n, NULL);
-    l->b->put(l->b, gate, x);
-    l->b->put(l->b, mul, up);
+    l->b->put(l->q, gate, x);
+    l->b->put(l->q, mul, up);
     struct tensor y = !halves ? lab_put(l, rows, n, NULL) : below(l, 2) ? gate : mul;
-    l->b->act(l->b, y, gate, mul, f);
+    l->b->act(l->q, y, gate, mul, f);
     if (halves) { /* what stands around the half that was written is the other one */
         float *got = lab_host(l, (size_t)rows * (size_t)n * sizeof *got), *all = lab_get(l, both);
-        l->b->get(l->b, got, y);
+        device_get(l->q, got, y);
         for (int32_t t = 0; t < rows; t++)
             for (int32_t i = 0; i < n; i++) {
                 const bool first = y.off == gate.off;
@@ -193,9 +193,9 @@ static void check_sums(struct lab *l, int32_t rows, int32_t n, int32_t m)
     struct tensor ty = lab_put(l, rows, n, y), tx = lab_put(l, rows, n, x),
                   row = lab_put(l, 1, n, x);
     struct tensor tz = lab_put(l, rows, n, y), tw = lab_put(l, rows, n, y);
-    l->b->add(l->b, ty, tx, -0.75f);
-    l->b->add(l->b, tz, row, 2.0f);
-    l->b->add_outer(l->b, tw, lab_put(l, rows, m, c), lab_put(l, m, n, u));
+    l->b->add(l->q, ty, tx, -0.75f);
+    l->b->add(l->q, tz, row, 2.0f);
+    l->b->add_outer(l->q, tw, lab_put(l, rows, m, c), lab_put(l, m, n, u));
     const float *a = lab_get(l, ty), *b = lab_get(l, tz), *o = lab_get(l, tw);
     for (int32_t t = 0; t < rows; t++)
         for (int32_t i = 0; i < n; i++) {
@@ -232,9 +232,9 @@ static void check_moves(struct lab *l, int32_t rows, int32_t n, int32_t picked)
         last[id[i] = below(l, rows)] = i;
     struct tensor tx = lab_put(l, rows, n, x), ids = lab_put_i32(l, picked, 1, id);
     struct tensor ty = lab_put(l, picked, n, NULL), copy = lab_put(l, rows, n, NULL);
-    l->b->rows_get(l->b, ty, tx, ids);
-    l->b->copy(l->b, copy, tx);
-    l->b->rows_set(l->b, tx, lab_put(l, picked, n, z), ids);
+    l->b->rows_get(l->q, ty, tx, ids);
+    l->b->copy(l->q, copy, tx);
+    l->b->rows_set(l->q, tx, lab_put(l, picked, n, z), ids);
     const float *y = lab_get(l, ty), *set = lab_get(l, tx);
     for (int32_t i = 0; i < picked; i++)
         assert_memory_equal(y + at(i, 0, n), x + at(id[i], 0, n), (size_t)n * sizeof *y);
@@ -252,7 +252,7 @@ static void moves(struct lab *l)
         check_moves(l, 1 + below(l, 70), 1 + below(l, 130), 1 + below(l, 90));
     const int32_t v[] = {5, -7, INT32_MAX, 0}, id[] = {3, 1};
     struct tensor whole = lab_put_i32(l, 4, 1, v), two = lab_put_i32(l, 2, 1, NULL);
-    l->b->rows_get(l->b, two, whole, lab_put_i32(l, 2, 1, id));
+    l->b->rows_get(l->q, two, whole, lab_put_i32(l, 2, 1, id));
     const int32_t *got = lab_get(l, two);
     assert_int_equal(got[0], 0);
     assert_int_equal(got[1], -7);
@@ -275,19 +275,19 @@ static void check_double_sums(struct lab *l, int32_t rows, int32_t n)
                   one = lab_tensor(l, rows, 2, DTYPE_F64, NULL),
                   sum = lab_tensor(l, 1, n, DTYPE_F64, zeros),
                   of_sum = lab_tensor(l, 1, 2, DTYPE_F64, NULL);
-    l->b->row_stats(l->b, both, tx, tz);
-    l->b->row_stats(l->b, one, tx, none);
-    l->b->col_sums(l->b, sum, tx, 1);
-    l->b->col_sums(l->b, sum, tensor_rows(tz, 0, rows), -1);
-    l->b->col_sums(l->b, sum, sum, 1); /* of doubles, and in place: twice as much */
-    l->b->row_stats(l->b, of_sum, sum, none);
+    l->b->row_stats(l->q, both, tx, tz);
+    l->b->row_stats(l->q, one, tx, none);
+    l->b->col_sums(l->q, sum, tx, 1);
+    l->b->col_sums(l->q, sum, tensor_rows(tz, 0, rows), -1);
+    l->b->col_sums(l->q, sum, sum, 1); /* of doubles, and in place: twice as much */
+    l->b->row_stats(l->q, of_sum, sum, none);
     double got[80 * 2], alone[80 * 2], column[130], square[2], want = 0;
-    l->b->get_f64(l->b, got, both);
-    l->b->get_f64(l->b, alone, one);
-    l->b->get_f64(l->b, column, sum);
-    l->b->get_f64(l->b, square, of_sum);
+    device_get_f64(l->q, got, both);
+    device_get_f64(l->q, alone, one);
+    device_get_f64(l->q, column, sum);
+    device_get_f64(l->q, square, of_sum);
     double *back = lab_host(l, (size_t)rows * (size_t)n * sizeof *back);
-    l->b->get_f64(l->b, back, tx);
+    device_get_f64(l->q, back, tx);
     for (int32_t t = 0; t < rows; t++) {
         double sq = 0, se = 0;
         for (int32_t i = 0; i < n; i++) {
@@ -332,8 +332,8 @@ static void check_rows_add(struct lab *l, int32_t rows, int32_t n, int32_t picke
     for (int32_t i = 0; i < picked; i++)
         id[i] = below(l, rows), col[i] = below(l, n);
     struct tensor ty = lab_put(l, rows, n, y), few = lab_put(l, rows, picked, NULL);
-    l->b->cols_get(l->b, few, ty, lab_put_i32(l, picked, 1, col));
-    l->b->rows_add(l->b, ty, lab_put(l, picked, n, x), lab_put_i32(l, picked, 1, id));
+    l->b->cols_get(l->q, few, ty, lab_put_i32(l, picked, 1, col));
+    l->b->rows_add(l->q, ty, lab_put(l, picked, n, x), lab_put_i32(l, picked, 1, id));
     const float *got = lab_get(l, ty), *columns = lab_get(l, few);
     for (int32_t t = 0; t < rows; t++) {
         for (int32_t i = 0; i < n; i++) {

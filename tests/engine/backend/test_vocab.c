@@ -52,7 +52,7 @@ static void check_xent(struct lab *l, int32_t rows, int32_t in, int32_t vocab, e
     for (int32_t t = 0; t < rows; t++)
         target[t] = t % 5 == 3 ? -1 : t % 5 == 1 ? vocab - 1 : below(l, vocab);
     struct tensor loss = lab_put(l, rows, 1, NULL), targets = lab_put_i32(l, rows, 1, target);
-    l->b->xent(l->b, loss, d.h, d.U, targets, soft_cap);
+    l->b->xent(l->q, loss, d.h, d.U, targets, soft_cap);
     const float *got = lab_get(l, loss);
     for (int32_t t = 0; t < rows; t++) {
         const double *logit = d.logit + at(t, 0, vocab);
@@ -64,7 +64,7 @@ static void check_xent(struct lab *l, int32_t rows, int32_t in, int32_t vocab, e
     }
     int32_t first = below(l, rows), n = 1 + below(l, rows - first);
     struct tensor part = lab_put(l, n, 1, NULL);
-    l->b->xent(l->b, part, tensor_rows(d.h, first, n), d.U, tensor_rows(targets, first, n),
+    l->b->xent(l->q, part, tensor_rows(d.h, first, n), d.U, tensor_rows(targets, first, n),
                soft_cap);
     lab_same_rows(l, lab_get(l, part), got + first, (size_t)n);
     l->b->weight_free(l->b, d.U);
@@ -90,7 +90,7 @@ static void check_topn(struct lab *l, int32_t rows, int32_t in, int32_t vocab, i
 {
     struct head d = random_head(l, rows, in, vocab, DTYPE_F16, 0.5f, soft_cap);
     struct tensor ids = lab_put_i32(l, rows, n, NULL), logp = lab_put(l, rows, n, NULL);
-    l->b->topn(l->b, ids, logp, d.h, d.U, soft_cap);
+    l->b->topn(l->q, ids, logp, d.h, d.U, soft_cap);
     const int32_t *id = lab_get(l, ids);
     const float *p = lab_get(l, logp);
     bool *seen = lab_host(l, (size_t)vocab * sizeof *seen);
@@ -141,7 +141,7 @@ static void equal_logits(struct lab *l)
     struct weight *U = l->b->weight_new(
         l->b, &(struct weight_source){DTYPE_F32, VOCAB, 1, ORDER_OUT_IN, w, NULL}, USE_PRODUCT, &e);
     struct tensor ids = lab_put_i32(l, 1, N, NULL), logp = lab_put(l, 1, N, NULL);
-    l->b->topn(l->b, ids, logp, lab_put(l, 1, 1, &one), U, 0);
+    l->b->topn(l->q, ids, logp, lab_put(l, 1, 1, &one), U, 0);
     const int32_t *id = lab_get(l, ids), want[N] = {255, 515, 775, 1035, 1295, 0};
     assert_memory_equal(id, want, sizeof want);
     l->b->weight_free(l->b, U);

@@ -18,11 +18,14 @@ static void test_names(void **state)
     assert_string_equal(b->name, "cpu");
     assert_int_equal(b->abi, BACKEND_ABI);
     assert_int_equal(b->size, sizeof *b);
-    assert_true(b->caps.rows_per_job > 0);
+    assert_true(b->caps.rows_per_job > 0 && b->caps.chunk_docs > 0);
     assert_non_null(strstr(cpu_product_library(), "glimt"));
     for (void (*const *op)(void) = (void (*const *)(void))(uintptr_t)&b->free;
          (const char *)op < (const char *)b + sizeof *b; op++)
-        assert_non_null(*op);
+        if ((const char *)op < (const char *)&b->linear_dx)
+            assert_non_null(*op);
+        else
+            assert_int_equal(*op != NULL, b->caps.backward);
     b->free(b);
 }
 
@@ -35,22 +38,22 @@ static void test_memory(void **state)
     float in[12], out[12];
     for (int i = 0; i < 12; i++)
         in[i] = (float)i;
-    struct tensor t = tensor_new(l.b, 4, 10, DTYPE_F32, &e),
+    struct tensor t = tensor_new(l.q, 4, 10, DTYPE_F32, &e),
                   part = tensor_cols(tensor_rows(t, 1, 3), 5, 4);
     assert_non_null(t.buf);
     assert_int_equal(part.off, (10 + 5) * sizeof(float));
-    l.b->put(l.b, part, in);
-    l.b->get(l.b, out, part);
+    l.b->put(l.q, part, in);
+    device_get(l.q, out, part);
     assert_memory_equal(in, out, sizeof in);
-    l.b->get(l.b, out, tensor_cols(tensor_rows(t, 2, 1), 6, 2));
+    device_get(l.q, out, tensor_cols(tensor_rows(t, 2, 1), 6, 2));
     assert_true(out[0] > 4.5f && out[0] < 5.5f && out[1] > 5.5f && out[1] < 6.5f);
-    l.b->sync(l.b);
-    assert_true(l.b->status(l.b, &e));
-    l.b->buf_free(l.b, t.buf);
-    assert_null(l.b->alloc(l.b, SIZE_MAX / 2, &e));
+    l.b->queue_sync(l.q);
+    assert_true(l.b->queue_status(l.q, &e));
+    l.b->buf_free(l.q, t.buf);
+    assert_null(l.b->alloc(l.q, SIZE_MAX / 2, &e));
     assert_int_equal(e.kind, ERROR_SYSTEM);
     e = (struct error){0};
-    assert_null(l.b->alloc(l.b, SIZE_MAX, &e));
+    assert_null(l.b->alloc(l.q, SIZE_MAX, &e));
     assert_int_equal(e.kind, ERROR_SYSTEM);
     lab_release(&l);
 }
@@ -58,11 +61,11 @@ static void test_memory(void **state)
 static void expect_failure(struct lab *l, const char *word)
 {
     struct error e = {0};
-    assert_false(l->b->status(l->b, &e));
+    assert_false(l->b->queue_status(l->q, &e));
     if (!strstr(e.text, word))
         fail_msg("'%s' does not say '%s'", e.text, word);
     e = (struct error){0};
-    assert_true(l->b->status(l->b, &e));
+    assert_true(l->b->queue_status(l->q, &e));
     assert_false(error_is_set(&e));
 }
 
@@ -72,6 +75,7 @@ static void test_refusals(void **state)
     struct lab l;
     struct error e = {0};
     lab_init(&l, cpu_backend_new(2, NULL), 2);
+    struct queue *q = l.q;
     struct backend *b = l.b;
     const float *src = lab_random(&l, 64);
     const int32_t bad[] = {0, 8}, good[] = {0, 7};
@@ -86,72 +90,72 @@ static void test_refusals(void **state)
     struct tensor x = lab_put(&l, 2, 8, src), y = lab_put(&l, 2, 8, NULL),
                   row = lab_put(&l, 1, 8, src), none = {0};
     struct tensor ids = lab_put_i32(&l, 2, 1, bad), column = lab_put(&l, 2, 1, NULL);
-    b->linear(b, y, x, rows, none, EPILOGUE_NONE);
+    b->linear(q, y, x, rows, none, EPILOGUE_NONE);
     expect_failure(&l, "not packed for products");
-    b->linear(b, y, tensor_cols(x, 0, 7), w, none, EPILOGUE_NONE);
+    b->linear(q, y, tensor_cols(x, 0, 7), w, none, EPILOGUE_NONE);
     expect_failure(&l, "x has 7 columns");
-    b->linear(b, tensor_cols(y, 0, 7), x, w, none, EPILOGUE_NONE);
+    b->linear(q, tensor_cols(y, 0, 7), x, w, none, EPILOGUE_NONE);
     expect_failure(&l, "y is [2, 7]");
-    b->linear(b, y, x, w, tensor_cols(row, 0, 3), EPILOGUE_NONE);
+    b->linear(q, y, x, w, tensor_cols(row, 0, 3), EPILOGUE_NONE);
     expect_failure(&l, "bias is [1, 3]");
-    b->linear(b, y, (struct tensor){.rows = 2, .cols = 8, .ld = 8}, w, none, EPILOGUE_NONE);
+    b->linear(q, y, (struct tensor){.rows = 2, .cols = 8, .ld = 8}, w, none, EPILOGUE_NONE);
     expect_failure(&l, "absent");
     struct tensor far = y;
     far.off += 1 << 20;
-    b->linear(b, far, x, w, none, EPILOGUE_NONE);
+    b->linear(q, far, x, w, none, EPILOGUE_NONE);
     expect_failure(&l, "of a buffer of");
-    b->weight_rows(b, y, w, ids);
+    b->weight_rows(q, y, w, ids);
     expect_failure(&l, "row 8 asked of 8");
-    b->weight_rows(b, y, product, lab_put_i32(&l, 2, 1, good));
+    b->weight_rows(q, y, product, lab_put_i32(&l, 2, 1, good));
     expect_failure(&l, "not opened for its rows");
     struct csr f = lab_put_codes(&l, 2, 1, bad, src);
-    b->decode(b, y, &f, w, none);
+    b->decode(q, y, &f, w, none);
     expect_failure(&l, "row 8 asked of 8");
-    b->dot_rows(b, lab_put(&l, 2, 2, NULL), x, w, ids, none);
+    b->dot_rows(q, lab_put(&l, 2, 2, NULL), x, w, ids, none);
     expect_failure(&l, "row 8 asked of 8");
-    b->dot_rows(b, lab_put(&l, 2, 2, NULL), x, product, lab_put_i32(&l, 2, 1, good), none);
+    b->dot_rows(q, lab_put(&l, 2, 2, NULL), x, product, lab_put_i32(&l, 2, 1, good), none);
     expect_failure(&l, "not opened for its rows");
     struct csr odd = f, wide = lab_csr(&l, 2, 16);
     odd.ids = odd.vals;
-    b->decode(b, y, &odd, w, none);
+    b->decode(q, y, &odd, w, none);
     expect_failure(&l, "dtype 0");
     odd = lab_put_csr(&l, 2, (const int32_t[]){0, 2, 2}, good, src);
     odd.ids.rows = odd.vals.rows = 1;
-    b->csr_get(b, column, &odd, lab_put_i32(&l, 1, 1, good));
+    b->csr_get(q, column, &odd, lab_put_i32(&l, 1, 1, good));
     expect_failure(&l, "entries 0 to 2 of 1");
-    b->xent(b, column, x, w, ids, 0);
+    b->xent(q, column, x, w, ids, 0);
     expect_failure(&l, "target 8");
-    b->rows_get(b, y, x, ids);
+    b->rows_get(q, y, x, ids);
     expect_failure(&l, "row 8 asked of 2");
-    b->rows_set(b, y, x, ids);
+    b->rows_set(q, y, x, ids);
     expect_failure(&l, "row 8 asked of 2");
-    b->rows_add(b, y, x, ids);
+    b->rows_add(q, y, x, ids);
     expect_failure(&l, "row 8 asked of 2");
-    b->cols_get(b, column, x, lab_put_i32(&l, 1, 1, bad + 1));
+    b->cols_get(q, column, x, lab_put_i32(&l, 1, 1, bad + 1));
     expect_failure(&l, "row 8 asked of 8");
-    b->unit_change(b, y, x, tensor_cols(row, 0, 7), ids);
+    b->unit_change(q, y, x, tensor_cols(row, 0, 7), ids);
     expect_failure(&l, "value is [1, 7]");
-    b->select(b, &wide, 0, x, &(struct select){.kind = SELECT_TOPK, .k = 9});
+    b->select(q, &wide, 0, x, &(struct select){.kind = SELECT_TOPK, .k = 9});
     expect_failure(&l, "9 of 8");
-    b->select(b, &wide, 0, x, &(struct select){.kind = SELECT_GROUPMAX, .k = 3});
+    b->select(q, &wide, 0, x, &(struct select){.kind = SELECT_GROUPMAX, .k = 3});
     expect_failure(&l, "3 groups of 8");
-    b->select(b, &wide, 1, x, &(struct select){.kind = SELECT_ALL});
+    b->select(q, &wide, 1, x, &(struct select){.kind = SELECT_ALL});
     expect_failure(&l, "2 rows from 1 of 2");
-    b->select(b, &f, 0, x, &(struct select){.kind = SELECT_TOPK, .k = 2});
+    b->select(q, &f, 0, x, &(struct select){.kind = SELECT_TOPK, .k = 2});
     expect_failure(&l, "room for 2 entries, expected 4");
-    b->select(b, &wide, 0, x, &(struct select){.kind = SELECT_THRESHOLD, .threshold = column});
+    b->select(q, &wide, 0, x, &(struct select){.kind = SELECT_THRESHOLD, .threshold = column});
     expect_failure(&l, "threshold is [2, 1]");
-    b->topn(b, lab_put_i32(&l, 2, 9, NULL), lab_put(&l, 2, 9, NULL), x, w, 0);
+    b->topn(q, lab_put_i32(&l, 2, 9, NULL), lab_put(&l, 2, 9, NULL), x, w, 0);
     expect_failure(&l, "9 of 8");
-    b->norm(b, y, x, row, tensor_cols(row, 0, 7), 1e-5f, NORM_LAYER, none, none);
+    b->norm(q, y, x, row, tensor_cols(row, 0, 7), 1e-5f, NORM_LAYER, none, none);
     expect_failure(&l, "beta");
-    b->norm(b, y, x, row, row, 1e-5f, NORM_RMS, row, none);
+    b->norm(q, y, x, row, row, 1e-5f, NORM_RMS, row, none);
     expect_failure(&l, "scale_out");
-    b->act(b, y, x, row, ACT_SILU);
+    b->act(q, y, x, row, ACT_SILU);
     expect_failure(&l, "mul");
-    b->add(b, y, tensor_cols(x, 0, 5), 1.0f);
+    b->add(q, y, tensor_cols(x, 0, 5), 1.0f);
     expect_failure(&l, "x is [2, 5]");
-    b->copy(b, y, ids);
+    b->copy(q, y, ids);
     expect_failure(&l, "x is");
     b->weight_free(b, w);
     b->weight_free(b, rows);
@@ -168,13 +172,13 @@ static void test_errors_stay(void **state)
     const float one[] = {1.0f, 1.0f}, two[] = {2.0f, 2.0f};
     const int32_t bad[] = {77};
     struct tensor x = lab_put(&l, 1, 2, one), y = lab_put(&l, 1, 2, two);
-    l.b->rows_get(l.b, y, x, lab_put_i32(&l, 1, 1, bad));
-    l.b->add(l.b, y, x, 1.0f);
-    l.b->copy(l.b, tensor_cols(y, 0, 1), x);
+    l.b->rows_get(l.q, y, x, lab_put_i32(&l, 1, 1, bad));
+    l.b->add(l.q, y, x, 1.0f);
+    l.b->copy(l.q, tensor_cols(y, 0, 1), x);
     expect_failure(&l, "rows_get: row 77");
     const float *v = lab_get(&l, y);
     assert_memory_equal(v, two, sizeof two);
-    l.b->add(l.b, y, x, 1.0f);
+    l.b->add(l.q, y, x, 1.0f);
     v = lab_get(&l, y);
     assert_true(v[0] > 2.5f && v[0] < 3.5f);
     lab_release(&l);
@@ -214,6 +218,7 @@ static void test_no_rows(void **state)
     struct lab l;
     struct error e = {0};
     lab_init(&l, cpu_backend_new(2, NULL), 5);
+    struct queue *q = l.q;
     struct backend *b = l.b;
     const float *src = lab_random(&l, 48);
     const int32_t start[] = {0, 0};
@@ -226,30 +231,30 @@ static void test_no_rows(void **state)
     const struct attn_shape shape = {.n_heads = 1, .n_kv_heads = 1, .head_dim = 4, .scale = 1.0f};
     struct tensor row = lab_put(&l, 1, 12, src), vals = lab_put(&l, 0, 1, NULL),
                   four = lab_put(&l, 1, 4, src);
-    b->linear(b, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
-    b->weight_rows(b, x, w, ids);
+    b->linear(q, y, x, w, (struct tensor){0}, EPILOGUE_NONE);
+    b->weight_rows(q, x, w, ids);
     const int32_t none = 0;
     struct csr f = lab_put_csr(&l, 0, &none, &none, src);
-    b->decode(b, x, &f, w, row);
-    b->csr_get(b, y, &f, lab_put_i32(&l, 4, 1, (const int32_t[]){0, 1, 2, 3}));
-    b->dot_rows(b, y, x, w, lab_put_i32(&l, 4, 1, (const int32_t[]){0, 1, 2, 3}),
+    b->decode(q, x, &f, w, row);
+    b->csr_get(q, y, &f, lab_put_i32(&l, 4, 1, (const int32_t[]){0, 1, 2, 3}));
+    b->dot_rows(q, y, x, w, lab_put_i32(&l, 4, 1, (const int32_t[]){0, 1, 2, 3}),
                 (struct tensor){0});
-    b->norm(b, x, x, row, row, 1e-5f, NORM_LAYER, vals, vals);
-    b->act(b, x, x, x, ACT_GELU);
-    b->attn(b, y, y, y, y, &shape, 0, &no_seqs);
-    b->attn(b, four, four, four, four, &shape, 0, &seqs);
-    b->xent(b, vals, x, w, ids, 0);
-    b->topn(b, ids, vals, x, w, 0);
-    b->select(b, &f, 0, y, &(struct select){.kind = SELECT_TOPK, .k = 2});
-    b->rows_add(b, row, x, ids);
-    b->cols_get(b, vals, x, lab_put_i32(&l, 1, 1, &none));
-    b->unit_change(b, y, y, tensor_cols(row, 0, 4), lab_put_i32(&l, 1, 4, (const int32_t[4]){0}));
-    b->add(b, x, x, 1.0f);
-    b->add_outer(b, x, vals, row);
-    b->rows_get(b, x, row, ids);
-    b->rows_set(b, row, x, ids);
-    b->copy(b, x, x);
-    if (!b->status(b, &e))
+    b->norm(q, x, x, row, row, 1e-5f, NORM_LAYER, vals, vals);
+    b->act(q, x, x, x, ACT_GELU);
+    b->attn(q, y, y, y, y, &shape, 0, &no_seqs);
+    b->attn(q, four, four, four, four, &shape, 0, &seqs);
+    b->xent(q, vals, x, w, ids, 0);
+    b->topn(q, ids, vals, x, w, 0);
+    b->select(q, &f, 0, y, &(struct select){.kind = SELECT_TOPK, .k = 2});
+    b->rows_add(q, row, x, ids);
+    b->cols_get(q, vals, x, lab_put_i32(&l, 1, 1, &none));
+    b->unit_change(q, y, y, tensor_cols(row, 0, 4), lab_put_i32(&l, 1, 4, (const int32_t[4]){0}));
+    b->add(q, x, x, 1.0f);
+    b->add_outer(q, x, vals, row);
+    b->rows_get(q, x, row, ids);
+    b->rows_set(q, row, x, ids);
+    b->copy(q, x, x);
+    if (!b->queue_status(q, &e))
         fail_msg("%s", e.text);
     b->weight_free(b, w);
     lab_release(&l);

@@ -2,6 +2,7 @@
  * same ones, whatever the number of panels. */
 #include "engine/base/rng.h"
 #include "engine/cpu/cpu.h"
+#include "engine/device.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -82,6 +83,7 @@ static void taken_panels_are_the_weight(void **state)
     enum { OUT = 300, IN = 90, T = 5 };
     struct error e = {0};
     struct backend *b = cpu_backend_new(2, &e);
+    struct queue *q = b->queue_new(b, QUEUE_JOB, &e);
     char *src = source(DTYPE_F16, OUT, IN);
     const struct weight_source s = {DTYPE_F16, OUT, IN, ORDER_OUT_IN, src, NULL};
     const unsigned uses = USE_PRODUCT | USE_ROWS;
@@ -99,24 +101,25 @@ static void taken_panels_are_the_weight(void **state)
     assert_non_null(w);
     size_t again;
     assert_ptr_equal(b->weight_packed(w, &again), copy); /* borrowed */
-    struct tensor x = tensor_new(b, T, IN, DTYPE_F32, &e), y = tensor_new(b, T, OUT, DTYPE_F32, &e),
-                  z = tensor_new(b, T, OUT, DTYPE_F32, &e);
+    struct tensor x = tensor_new(q, T, IN, DTYPE_F32, &e), y = tensor_new(q, T, OUT, DTYPE_F32, &e),
+                  z = tensor_new(q, T, OUT, DTYPE_F32, &e);
     float in[T * IN], a[T * OUT], c[T * OUT];
     for (size_t i = 0; i < T * IN; i++)
         in[i] = (float)(rng_at(5, i) % 100) * 0.01f;
-    b->put(b, x, in);
-    b->linear(b, y, x, v, (struct tensor){0}, EPILOGUE_NONE);
-    b->linear(b, z, x, w, (struct tensor){0}, EPILOGUE_NONE);
-    b->get(b, a, y);
-    b->get(b, c, z);
+    b->put(q, x, in);
+    b->linear(q, y, x, v, (struct tensor){0}, EPILOGUE_NONE);
+    b->linear(q, z, x, w, (struct tensor){0}, EPILOGUE_NONE);
+    device_get(q, a, y);
+    device_get(q, c, z);
     assert_memory_equal(a, c, sizeof a);
     b->weight_free(b, v);
     b->weight_free(b, w);
     struct tensor t[] = {x, y, z};
     for (int i = 0; i < 3; i++)
-        b->buf_free(b, t[i].buf);
+        b->buf_free(q, t[i].buf);
     free(copy); /* nobody else did */
     free(src);
+    b->queue_free(q);
     b->free(b);
 }
 

@@ -11,6 +11,7 @@
 
 struct device {
     struct backend *b;
+    struct queue *q;
     struct arena *arena;
     struct run run;
 };
@@ -21,14 +22,17 @@ static inline void device_open(struct device *d)
     memset(d, 0, sizeof *d);
     d->b = cpu_backend_new(2, &e);
     assert_no_error(&e);
-    d->arena = arena_new(d->b);
-    d->run = (struct run){.backend = d->b, .arena = d->arena};
+    d->q = d->b->queue_new(d->b, QUEUE_JOB, &e);
+    assert_no_error(&e);
+    d->arena = arena_new(d->q);
+    d->run = (struct run){.queue = d->q, .arena = d->arena};
 }
 
 static inline void device_close(struct device *d)
 {
     assert_no_error(&d->run.err);
     arena_free(d->arena);
+    d->b->queue_free(d->q);
     d->b->free(d->b);
 }
 

@@ -30,7 +30,7 @@ static void setup(struct fixture *f, const struct tiny_spec *spec)
                                        "a"};
     *f = (struct fixture){0};
     tiny_open(&f->t, spec);
-    f->run = (struct run){.backend = f->t.backend, .arena = arena_new(f->t.backend)};
+    f->run = (struct run){.queue = f->t.queue, .arena = arena_new(f->t.queue)};
     for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
         struct token *token = NULL;
         size_t n = 0, cap = 0;
@@ -125,7 +125,7 @@ static void at_the_landing(struct fixture *f, const struct lane *lane, float *lo
                         activations(f, &landed, &lane[l]), d.u);
     }
     lane_losses(&f->run, f->t.model, &all, &from, loss);
-    directions_free(f->t.backend, &d);
+    directions_free(f->t.queue, &d);
     sequences_release(&all);
 }
 
@@ -206,7 +206,7 @@ static void a_change_is_its_sum(void **unused)
                 sum += c[j] * (double)u[j * width + i];
             assert_true(fabs((double)y[t * width + i] - sum) < 1e-5 * (1 + fabs(sum)));
         }
-    directions_free(f.t.backend, &d);
+    directions_free(f.t.queue, &d);
     teardown(&f);
 }
 
@@ -236,7 +236,7 @@ static void directions_stay_until_others_are_asked_for(void **unused)
     assert_true(directions_set(&f.run, &f.place, &d, two, 2)); /* nothing of it is left */
     run_get(&f.run, b, d.u);
     assert_memory_equal(a, b, 2 * row * sizeof *a);
-    directions_free(f.t.backend, &d);
+    directions_free(f.t.queue, &d);
     teardown(&f);
 }
 

@@ -5,7 +5,6 @@
 #include "engine/cpu/cpu.h"
 #include "engine/model/model.h"
 #include "engine/reference/reference.h"
-#include "gpu/plugin.h"
 #include "tests/engine/numbers.h"
 #include "tests/support/hash_weights.h"
 #include <string.h>
@@ -26,6 +25,7 @@ enum { N_SMALL = sizeof small_model / sizeof small_model[0] };
 
 struct fixture {
     struct backend *b;
+    struct queue *q;
     struct model *m;
     struct arena *arena;
     struct run run;
@@ -47,11 +47,12 @@ static inline void fixture_open_on(struct fixture *f, int device, const struct h
                                : cpu_backend_new(2, &e);
     f->tolerance = device == IN_DOUBLE ? 0.05f : 1.0f;
     assert_no_error(&e);
+    f->q = f->b->queue_new(f->b, QUEUE_JOB, &e);
     bool ok = model_open(f->b, f->dir, NULL, &f->m, &e);
     assert_no_error(&e);
     assert_true(ok);
-    f->arena = arena_new(f->b);
-    f->run = (struct run){.backend = f->b, .arena = f->arena};
+    f->arena = arena_new(f->q);
+    f->run = (struct run){.queue = f->q, .arena = f->arena};
 }
 
 static inline void fixture_open(struct fixture *f, const struct hash_model *config)
@@ -63,10 +64,11 @@ static inline void fixture_close(struct fixture *f)
 {
     struct error e = {0};
     assert_no_error(&f->run.err);
-    f->b->status(f->b, &e);
+    f->b->queue_status(f->q, &e);
     assert_no_error(&e);
     arena_free(f->arena);
     model_free(f->m);
+    f->b->queue_free(f->q);
     f->b->free(f->b);
     test_dir_remove(f->dir);
 }

@@ -19,6 +19,7 @@ static const int32_t ids[T] = {7, 3, 9, 3, 11};
 struct fixture {
     char dir[64], path[96];
     struct backend *backend;
+    struct queue *queue;
     struct model *model;
     struct arena *arena;
     struct run run;
@@ -44,8 +45,9 @@ static void write_model(struct fixture *f, bool sequential)
     snprintf(f->path, sizeof f->path, "%s/model.safetensors", f->dir);
     f->backend = cpu_backend_new(1, &e);
     assert_non_null(f->backend);
-    f->arena = arena_new(f->backend);
-    f->run = (struct run){.backend = f->backend, .arena = f->arena};
+    f->queue = f->backend->queue_new(f->backend, QUEUE_JOB, &e);
+    f->arena = arena_new(f->queue);
+    f->run = (struct run){.queue = f->queue, .arena = f->arena};
 }
 
 static void must_open(struct fixture *f)
@@ -59,6 +61,7 @@ static void release(struct fixture *f)
 {
     model_free(f->model);
     arena_free(f->arena);
+    f->backend->queue_free(f->queue);
     f->backend->free(f->backend);
     test_dir_remove(f->dir);
 }

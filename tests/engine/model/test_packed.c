@@ -22,6 +22,7 @@ static bool hash(void *arg, const char *const *path, size_t n, struct sha256 *ou
 
 struct opened {
     struct backend *b;
+    struct queue *q;
     struct packs *packs;
     struct model *m;
     struct dict *d;
@@ -37,8 +38,9 @@ static void open_all(struct opened *o, const char *dir, const char *sae, const c
     if (!model_open(o->b, dir, &(struct model_how){.packs = o->packs}, &o->m, &e) ||
         !dict_open(o->b, sae, &(struct dict_hint){.packs = o->packs}, &o->d, &e))
         fail_msg("%s", e.text);
-    o->arena = arena_new(o->b);
-    o->run = (struct run){.backend = o->b, .arena = o->arena};
+    o->q = o->b->queue_new(o->b, QUEUE_JOB, &e);
+    o->arena = arena_new(o->q);
+    o->run = (struct run){.queue = o->q, .arena = o->arena};
 }
 
 static void close_all(struct opened *o)
@@ -48,6 +50,7 @@ static void close_all(struct opened *o)
     model_free(o->m);
     packs_free(o->packs);
     arena_free(o->arena);
+    o->b->queue_free(o->q);
     o->b->free(o->b);
 }
 

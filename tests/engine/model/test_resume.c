@@ -119,7 +119,7 @@ static void test_keys_and_values(void **state)
         struct batch b = whole(&small_model[c], ids);
         struct state all;
         model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &all);
-        struct kv *kv[] = {model_kv_new(f.m, 0, 7, &e), model_kv_new(f.m, 0, 4, &e)};
+        struct kv *kv[] = {model_kv_new(f.m, f.q, 0, 7, &e), model_kv_new(f.m, f.q, 0, 4, &e)};
         assert_no_error(&e);
         const int32_t first[] = {ids[0], ids[1], ids[2], ids[7]}, start1[] = {0, 3, 4},
                       past1[] = {0, 0};
@@ -143,8 +143,8 @@ static void test_keys_and_values(void **state)
             model_forward(&f.run, f.m, &token, NULL, model_end(f.m), NULL, 0, &end);
             assert_tensors_close(&f.run, "token", end.value, tensor_rows(all.value, i, 1), 1e-5f);
         }
-        model_kv_free(f.m, kv[0]);
-        model_kv_free(f.m, kv[1]);
+        model_kv_free(f.q, kv[0]);
+        model_kv_free(f.q, kv[1]);
         fixture_close(&f);
     }
 }
@@ -162,7 +162,7 @@ static void test_later_layers_keep_keys(void **state)
     struct point resid = {0, SITE_RESID_POST};
     model_forward(&f.run, f.m, &b, NULL, resid, NULL, 0, &at);
     model_forward(&f.run, f.m, &b, &at, model_end(f.m), NULL, 0, &all);
-    struct kv *kv = model_kv_new(f.m, 1, 7, &e);
+    struct kv *kv = model_kv_new(f.m, f.q, 1, 7, &e);
     assert_no_error(&e);
     for (int32_t from = 0; from < 7; from += 4) {
         int32_t n = from ? 3 : 4;
@@ -172,7 +172,7 @@ static void test_later_layers_keep_keys(void **state)
         model_forward(&f.run, f.m, &piece, &s, model_end(f.m), NULL, 0, &end);
         assert_tensors_close(&f.run, "piece", end.value, tensor_rows(all.value, from, n), 1e-5f);
     }
-    model_kv_free(f.m, kv);
+    model_kv_free(f.q, kv);
     fixture_close(&f);
 }
 
@@ -188,7 +188,7 @@ static void test_get_keeps_keys(void **state)
     struct point act = {2, SITE_MLP_ACT};
     struct state all, end;
     model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &all);
-    struct kv *kv = model_kv_new(f.m, 0, 7, &e);
+    struct kv *kv = model_kv_new(f.m, f.q, 0, 7, &e);
     assert_no_error(&e);
     const int32_t start[] = {0, 4}, later[] = {0, 3}, past[] = {4};
     struct batch first = {.n_rows = 4, .ids = ids, .seqs = {.n = 1, .start = start, .kv = &kv}};
@@ -198,7 +198,7 @@ static void test_get_keeps_keys(void **state)
     model_forward(&f.run, f.m, &first, NULL, act, &get, 1, NULL);
     model_forward(&f.run, f.m, &rest, NULL, model_end(f.m), NULL, 0, &end);
     assert_tensors_close(&f.run, "rest", end.value, tensor_rows(all.value, 4, 3), 1e-5f);
-    model_kv_free(f.m, kv);
+    model_kv_free(f.q, kv);
     fixture_close(&f);
 }
 

@@ -38,7 +38,7 @@ static void hear(void *arg, struct run *run, int32_t first, int32_t n_tokens, st
 /* Losses of the rows, against those of the shown lane. */
 static void check_losses(struct tiny_model *t, struct heard *x, const struct snapshot *p)
 {
-    struct run run = {.backend = t->backend, .arena = arena_new(t->backend)};
+    struct run run = {.queue = t->queue, .arena = arena_new(t->queue)};
     int32_t with_loss = 0;
     assert_int_equal(x->n_tokens, p->n_tokens);
     for (int32_t i = 0; i < p->n_tokens; i++) {

@@ -20,10 +20,10 @@
 static struct {
     atomic_bool cancel;
     int left; /* < 0: never */
-    void (*linear)(struct backend *, struct tensor, struct tensor, const struct weight *,
+    void (*linear)(struct queue *, struct tensor, struct tensor, const struct weight *,
                    struct tensor, enum epilogue);
-    void (*norm)(struct backend *, struct tensor, struct tensor, struct tensor, struct tensor,
-                 float, enum norm_kind, struct tensor, struct tensor);
+    void (*norm)(struct queue *, struct tensor, struct tensor, struct tensor, struct tensor, float,
+                 enum norm_kind, struct tensor, struct tensor);
 } fuse = {.left = -1};
 
 static void burn(void)
@@ -32,19 +32,19 @@ static void burn(void)
         atomic_store(&fuse.cancel, true);
 }
 
-static void fused_linear(struct backend *b, struct tensor y, struct tensor x,
-                         const struct weight *w, struct tensor bias, enum epilogue e)
+static void fused_linear(struct queue *q, struct tensor y, struct tensor x, const struct weight *w,
+                         struct tensor bias, enum epilogue e)
 {
     burn();
-    fuse.linear(b, y, x, w, bias, e);
+    fuse.linear(q, y, x, w, bias, e);
 }
 
-static void fused_norm(struct backend *b, struct tensor y, struct tensor x, struct tensor g,
+static void fused_norm(struct queue *q, struct tensor y, struct tensor x, struct tensor g,
                        struct tensor h, float eps, enum norm_kind kind, struct tensor out,
                        struct tensor in)
 {
     burn();
-    fuse.norm(b, y, x, g, h, eps, kind, out, in);
+    fuse.norm(q, y, x, g, h, eps, kind, out, in);
 }
 
 static void fuse_install(struct backend *b)

@@ -17,13 +17,13 @@
 
 static struct { /* rows that went through since the last reset */
     int front, back, unembedded;
-    void (*attn)(struct backend *, struct tensor, struct tensor, struct tensor, struct tensor,
+    void (*attn)(struct queue *, struct tensor, struct tensor, struct tensor, struct tensor,
                  const struct attn_shape *, int32_t, const struct seqs *);
-    void (*xent)(struct backend *, struct tensor, struct tensor, const struct weight *,
-                 struct tensor, float);
+    void (*xent)(struct queue *, struct tensor, struct tensor, const struct weight *, struct tensor,
+                 float);
 } count;
 
-static void counting_attn(struct backend *b, struct tensor y, struct tensor Q, struct tensor K,
+static void counting_attn(struct queue *q, struct tensor y, struct tensor Q, struct tensor K,
                           struct tensor V, const struct attn_shape *shape, int32_t layer,
                           const struct seqs *s)
 {
@@ -31,14 +31,14 @@ static void counting_attn(struct backend *b, struct tensor y, struct tensor Q, s
         count.front += Q.rows;
     if (layer == 2)
         count.back += Q.rows;
-    count.attn(b, y, Q, K, V, shape, layer, s);
+    count.attn(q, y, Q, K, V, shape, layer, s);
 }
 
-static void counting_xent(struct backend *b, struct tensor loss, struct tensor h,
+static void counting_xent(struct queue *q, struct tensor loss, struct tensor h,
                           const struct weight *u, struct tensor target, float soft_cap)
 {
     count.unembedded += h.rows;
-    count.xent(b, loss, h, u, target, soft_cap);
+    count.xent(q, loss, h, u, target, soft_cap);
 }
 
 struct fixture {

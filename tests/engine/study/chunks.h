@@ -57,7 +57,7 @@ static inline struct corpus *tiny_corpus(int32_t n, bool paired)
 
 static inline struct study_in tiny_in(const struct tiny_model *t, const struct corpus *c)
 {
-    return (struct study_in){.backend = t->backend,
+    return (struct study_in){.queue = t->queue,
                              .model = t->model,
                              .tokenizer = t->tokenizer,
                              .dict = t->dict,
@@ -81,6 +81,7 @@ static inline int64_t doc_of_row(const struct corpus *c, const struct table *x, 
 #define DEMO_CHOSEN "418,390,92,527,559,348"
 struct demo {
     struct backend *backend;
+    struct queue *queue;
     struct model *model;
     struct tokenizer *tokenizer;
     struct dict *dict;
@@ -94,7 +95,8 @@ static inline void demo_open(struct demo *d)
                                              "store/demo/reference-en.txt"};
     struct error e = {0};
     *d = (struct demo){.backend = cpu_backend_new(1, &e)};
-    if (!d->backend || !model_open(d->backend, "store/demo/model", NULL, &d->model, &e) ||
+    d->queue = d->backend ? d->backend->queue_new(d->backend, QUEUE_JOB, &e) : NULL;
+    if (!d->queue || !model_open(d->backend, "store/demo/model", NULL, &d->model, &e) ||
         !tokenizer_open("store/demo/model", &d->tokenizer, &e) ||
         !dict_open(d->backend, "store/demo/sae.safetensors", NULL, &d->dict, &e))
         fail_msg("demo: %s", e.text);
@@ -117,7 +119,7 @@ static inline void demo_open(struct demo *d)
 
 static inline struct study_in demo_in(const struct demo *d, const struct corpus *c)
 {
-    return (struct study_in){.backend = d->backend,
+    return (struct study_in){.queue = d->queue,
                              .model = d->model,
                              .tokenizer = d->tokenizer,
                              .dict = d->dict,
@@ -130,6 +132,7 @@ static inline void demo_close(struct demo *d)
     dict_free(d->dict);
     model_free(d->model);
     tokenizer_free(d->tokenizer);
+    d->backend->queue_free(d->queue);
     d->backend->free(d->backend);
     free(d->text[0]);
     free(d->text[1]);
@@ -191,10 +194,10 @@ static inline struct study *study_new(const struct study_ops *ops, const struct 
     return s;
 }
 
-static inline void study_finish(const struct study_ops *ops, struct study *s, struct backend *b)
+static inline void study_finish(const struct study_ops *ops, struct study *s, struct queue *q)
 {
     struct error e = {0};
-    if (!study_run(ops, s, b, 0, NULL, &e))
+    if (!study_run(ops, s, q, 0, NULL, &e))
         fail_msg("%s: %s", ops->name, e.text);
 }
 
@@ -202,7 +205,7 @@ static inline struct study *study_done(const struct study_ops *ops, const struct
                                        const struct params *args)
 {
     struct study *s = study_new(ops, in, args);
-    study_finish(ops, s, in->backend);
+    study_finish(ops, s, in->queue);
     return s;
 }
 
@@ -307,7 +310,7 @@ static inline void check_resume(const struct study_ops *ops, const struct study_
                                 const struct params *args)
 {
     struct study *whole = study_new(ops, in, args), *s = study_new(ops, in, args);
-    struct run run = {.backend = in->backend, .arena = arena_new(in->backend)};
+    struct run run = {.queue = in->queue, .arena = arena_new(in->queue)};
     for (int64_t i = 0; i < ops->n_chunks(whole); i++) {
         struct strbuf state;
         struct error e = {0};
@@ -367,12 +370,12 @@ static inline void check_bad_states(const struct study_ops *ops, const struct st
 }
 
 /* ---- segments */
-static inline void study_segment(const struct study_ops *ops, struct study *s, struct backend *b,
+static inline void study_segment(const struct study_ops *ops, struct study *s, struct queue *q,
                                  int64_t segment)
 {
     struct error e = {0};
     const struct study_loop loop = {.end = (segment + 1) * ops->segment};
-    if (!study_run(ops, s, b, segment * ops->segment, &loop, &e))
+    if (!study_run(ops, s, q, segment * ops->segment, &loop, &e))
         fail_msg("%s, segment %ld: %s", ops->name, (long)segment, e.text);
 }
 
@@ -401,7 +404,7 @@ static inline void check_segments(const struct study_ops *of, const struct study
     strbuf_init(&sent);
     for (int64_t i = 0; i < n; i++) {
         struct study *part = study_new(&ops, in, args);
-        study_segment(&ops, part, in->backend, i);
+        study_segment(&ops, part, in->queue, i);
         if (i % 2 == 1) {
             strbuf_clear(&sent);
             state_save(&ops, part, &sent);
@@ -446,7 +449,7 @@ static inline void check_cancel(const struct study_ops *ops, const struct study_
                                 const struct params *args, int step)
 {
     struct study *whole = study_done(ops, in, args), *s = study_new(ops, in, args);
-    struct run run = {.backend = in->backend, .arena = arena_new(in->backend), .poll = count_down};
+    struct run run = {.queue = in->queue, .arena = arena_new(in->queue), .poll = count_down};
     struct countdown c = {0};
     run.poll_arg = &c, run.cancel = &c.cancel;
     for (int64_t i = 0; i < ops->n_chunks(s); i++) {

@@ -13,7 +13,7 @@ static void count(struct counted *q, const struct study_in *in)
 {
     for (int64_t d = 0; d < in->corpus->n_docs; d++) {
         const struct corpus_doc *doc = &in->corpus->doc[d];
-        struct run run = {.backend = in->backend, .arena = arena_new(in->backend)};
+        struct run run = {.queue = in->queue, .arena = arena_new(in->queue)};
         struct token *token = NULL;
         size_t n = 0, cap = 0;
         int32_t ids[128];
@@ -104,7 +104,7 @@ static void test_counts(void **state)
     }
     /* BOS is no token of the text */
     in.bos = true;
-    struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};
+    struct run run = {.queue = t.queue, .arena = arena_new(t.queue)};
     s = study_new(&coactive_study, &in, three);
     int64_t tokens = 0;
     for (int64_t i = 0; i < coactive_study.n_chunks(s); i++) {

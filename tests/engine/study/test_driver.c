@@ -74,7 +74,7 @@ static void progress_counts_chunks_and_tokens(void **unused)
     struct study_loop loop = loop_of(&h);
     struct error e = {0};
     loop.checkpoint_s = 1e-9; /* after every chunk but the last */
-    assert_true(study_run(&harvest_study, s, t.backend, 0, &loop, &e));
+    assert_true(study_run(&harvest_study, s, t.queue, 0, &loop, &e));
     assert_int_equal(h.n, 3); /* 40 documents, 16 a chunk */
     assert_int_equal(h.last.done, 3);
     assert_int_equal(h.n_saved, 2);
@@ -82,9 +82,9 @@ static void progress_counts_chunks_and_tokens(void **unused)
     assert_true(h.last.share >= 1 && h.last.left <= 0);
     assert_int_equal((int64_t)h.last.tokens,
                      harvest_class(s, 0)->tokens + harvest_class(s, 1)->tokens);
-    assert_false(study_run(&harvest_study, s, t.backend, 4, NULL, &e));
+    assert_false(study_run(&harvest_study, s, t.queue, 4, NULL, &e));
     assert_non_null(strstr(e.text, "expected 0 to 3"));
-    assert_true(study_run(&harvest_study, s, t.backend, 3, NULL, NULL)); /* nothing is left */
+    assert_true(study_run(&harvest_study, s, t.queue, 3, NULL, NULL)); /* nothing is left */
     strbuf_release(&h.state);
     harvest_study.free(s);
     corpus_free(c);
@@ -105,7 +105,7 @@ static void cancelled_runs_go_on(void **unused)
         struct study_loop loop = loop_of(&h);
         struct study *s = study_new(&harvest_study, &in, given(&harvest_study, ""));
         struct error e = {0};
-        bool ok = study_run(&harvest_study, s, t.backend, 0, &loop, &e);
+        bool ok = study_run(&harvest_study, s, t.queue, 0, &loop, &e);
         assert_true(ok == (n == 3)); /* raised after the last chunk it comes too late */
         if (!ok) {
             assert_true(e.kind == ERROR_CANCELLED);
@@ -114,7 +114,7 @@ static void cancelled_runs_go_on(void **unused)
             s = study_new(&harvest_study, &in, given(&harvest_study, ""));
             e = (struct error){0};
             assert_true(state_load(&harvest_study, s, h.state.s, h.state.len, &e));
-            assert_true(study_run(&harvest_study, s, t.backend, h.saved_at, NULL, &e));
+            assert_true(study_run(&harvest_study, s, t.queue, h.saved_at, NULL, &e));
         }
         assert_same_state(whole, s);
         strbuf_release(&h.state);
@@ -144,11 +144,11 @@ static void cancel_inside_a_chunk(void **unused)
         loop.cancel = &down.cancel;
         loop.poll = count_down;
         loop.poll_arg = &down;
-        bool ok = study_run(&harvest_study, s, t.backend, 0, &loop, &e);
+        bool ok = study_run(&harvest_study, s, t.queue, 0, &loop, &e);
         if (!ok) {
             assert_true(e.kind == ERROR_CANCELLED);
             assert_int_equal(h.n_saved, 1);
-            assert_true(study_run(&harvest_study, s, t.backend, h.saved_at, NULL, NULL));
+            assert_true(study_run(&harvest_study, s, t.queue, h.saved_at, NULL, NULL));
             stops++;
         }
         assert_same_state(whole, s);
@@ -176,7 +176,7 @@ static void a_refused_checkpoint_ends_the_run(void **unused)
         struct study_loop loop = loop_of(&h);
         struct error e = {0};
         loop.checkpoint_s = stop ? 0 : 1e-9;
-        assert_false(study_run(&harvest_study, s, t.backend, 0, &loop, &e));
+        assert_false(study_run(&harvest_study, s, t.queue, 0, &loop, &e));
         assert_true(e.kind == ERROR_SYSTEM);
         assert_non_null(strstr(e.text, "harvest"));
         assert_non_null(strstr(e.text, "the disk is full"));
@@ -274,7 +274,7 @@ static void documents_become_windows(void **unused)
     struct corpus *c = corpus_of(da, 2, en, 2, false, CORPUS_ALL);
     for (int bos = 0; bos < 2; bos++) {
         struct study_in in = tiny_in(&t, c);
-        struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};
+        struct run run = {.queue = t.queue, .arena = arena_new(t.queue)};
         struct seen *x = xcalloc(1, sizeof *x);
         in.bos = bos;
         x->in = &in;

@@ -200,7 +200,7 @@ static void check_cuts(const struct study_in *in, const struct params *args)
     struct study *whole = study_done(&harvest_study, in, args);
     for (int64_t i = 0; i <= harvest_study.n_chunks(whole); i++) {
         struct study *s = study_new(&harvest_study, in, args);
-        struct run run = {.backend = in->backend, .arena = arena_new(in->backend)};
+        struct run run = {.queue = in->queue, .arena = arena_new(in->queue)};
         struct strbuf state;
         struct error e = {0};
         for (int64_t k = 0; k < i; k++)
@@ -210,7 +210,7 @@ static void check_cuts(const struct study_in *in, const struct params *args)
         harvest_study.free(s);
         s = study_new(&harvest_study, in, args);
         assert_true(state_load(&harvest_study, s, state.s, state.len, &e));
-        assert_true(study_run(&harvest_study, s, in->backend, i, NULL, &e));
+        assert_true(study_run(&harvest_study, s, in->queue, i, NULL, &e));
         assert_same(whole, s);
         strbuf_release(&state);
         arena_free(run.arena);
@@ -257,7 +257,7 @@ static void chunks_are_pure(void **unused)
     struct study *b = study_done(&harvest_study, &in_two, nothing);
     assert_same(a, b);
     struct study *s = study_new(&harvest_study, &in, nothing);
-    struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};
+    struct run run = {.queue = t.queue, .arena = arena_new(t.queue)};
     struct partial *last = harvest_study.chunk(s, 2, &run), *p[3];
     harvest_study.partial_free(last); /* its memory is used again */
     for (int64_t i = 0; i < 3; i++)
@@ -401,7 +401,7 @@ static void neurons_are_counted_above_zero(void **unused)
     struct study_in in = tiny_in(&t, c);
     in.bos = true;
     struct study *s = study_done(&harvest_study, &in, nothing);
-    struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};
+    struct run run = {.queue = t.queue, .arena = arena_new(t.queue)};
     for (int64_t i = 0; i < pass_chunks(&in); i++)
         pass_chunk(&run, &in, i, add_plain, &p);
     assert_true(run_ok(&run));
@@ -708,13 +708,13 @@ static void examples_show_their_token(void **unused)
 }
 
 /* ---- what is refused */
-static void (*real_hist)(struct backend *, const struct hist *, struct tensor, struct tensor);
+static void (*real_hist)(struct queue *, const struct hist *, struct tensor, struct tensor);
 
-static void poisoning_hist(struct backend *b, const struct hist *h, struct tensor pre,
+static void poisoning_hist(struct queue *q, const struct hist *h, struct tensor pre,
                            struct tensor cls)
 {
-    b->put(b, tensor_cols(tensor_rows(pre, 0, 1), 3, 1), &(float){NAN});
-    real_hist(b, h, pre, cls);
+    q->backend->put(q, tensor_cols(tensor_rows(pre, 0, 1), 3, 1), &(float){NAN});
+    real_hist(q, h, pre, cls);
 }
 
 /* Nothing that is no number gets into a result: the run ends and says where. */
@@ -730,12 +730,12 @@ static void values_that_are_no_numbers_end_the_run(void **unused)
         struct error e = {0};
         real_hist = t.backend->hist;
         t.backend->hist = poisoning_hist;
-        assert_false(study_run(&harvest_study, s, t.backend, 0, NULL, &e));
+        assert_false(study_run(&harvest_study, s, t.queue, 0, NULL, &e));
         assert_true(e.kind == ERROR_INPUT);
         assert_non_null(strstr(e.text, "sentences 1 to "));
         assert_non_null(strstr(e.text, "latent 3 has a value that is no finite number"));
         t.backend->hist = real_hist;
-        study_finish(&harvest_study, s, t.backend); /* nothing of it stayed */
+        study_finish(&harvest_study, s, t.queue); /* nothing of it stayed */
         struct study *clean = study_done(&harvest_study, &in, nothing);
         assert_same(clean, s);
         harvest_study.free(clean);
@@ -746,9 +746,10 @@ static void values_that_are_no_numbers_end_the_run(void **unused)
 }
 
 /* What goes wrong where chunks are put together is told with the next chunk, or at the end. */
-static void failing_move(struct backend *b, const struct hist *to, const struct hist *from)
+static void failing_move(struct queue *q, const struct hist *to, const struct hist *from)
 {
-    b->hist_clear(b, &(struct hist){.exponent = to->exponent}); /* shapes that do not fit */
+    q->backend->hist_clear(q,
+                           &(struct hist){.exponent = to->exponent}); /* shapes that do not fit */
     (void)from;
 }
 
@@ -763,7 +764,7 @@ static void a_failing_device_ends_the_run(void **unused)
         struct study *s = study_new(&harvest_study, &in, nothing);
         struct error e = {0};
         t.backend->hist_move = failing_move;
-        assert_false(study_run(&harvest_study, s, t.backend, 0, NULL, &e));
+        assert_false(study_run(&harvest_study, s, t.queue, 0, NULL, &e));
         if (!strstr(e.text, "study harvest: cpu hist_clear"))
             fail_msg("%s", e.text);
         harvest_study.free(s);

@@ -46,6 +46,7 @@ static void must(bool ok, const struct error *e)
 struct demo {
     struct study_in in;
     struct backend *backend;
+    struct queue *queue;
     struct model *model;
     struct tokenizer *tokenizer;
     struct dict *dict;
@@ -58,6 +59,8 @@ static void demo_open(struct demo *d, const char *hook, int32_t neurons)
     *d = (struct demo){0};
     d->backend = cpu_backend_new(2, &e);
     must(d->backend != NULL, &e);
+    d->queue = d->backend->queue_new(d->backend, QUEUE_JOB, &e);
+    must(d->queue != NULL, &e);
     must(model_open(d->backend, "store/demo/model", NULL, &d->model, &e), &e);
     must(tokenizer_open("store/demo/model", &d->tokenizer, &e), &e);
     must(point_parse(hook, model_config(d->model)->n_layers, &d->in.at, &e), &e);
@@ -65,7 +68,7 @@ static void demo_open(struct demo *d, const char *hook, int32_t neurons)
         d->dict = dict_neurons(d->in.at, neurons);
     else
         must(dict_open(d->backend, "store/demo/sae.safetensors", NULL, &d->dict, &e), &e);
-    d->in.backend = d->backend;
+    d->in.queue = d->queue;
     d->in.model = d->model;
     d->in.tokenizer = d->tokenizer;
     d->in.dict = d->dict;
@@ -75,12 +78,13 @@ static void demo_close(struct demo *d)
     dict_free(d->dict);
     tokenizer_free(d->tokenizer);
     model_free(d->model);
+    d->backend->queue_free(d->queue);
     d->backend->free(d->backend);
 }
 
 static struct study_in tiny_in(const struct tiny_model *t)
 {
-    return (struct study_in){.backend = t->backend,
+    return (struct study_in){.queue = t->queue,
                              .model = t->model,
                              .tokenizer = t->tokenizer,
                              .dict = t->dict,
@@ -234,7 +238,7 @@ static void many_units(void **state)
     assert_int_equal(m, 80);
     for (int32_t i = 0; i < m; i++)
         unit[i] = m - 1 - i;
-    struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};
+    struct run run = {.queue = t.queue, .arena = arena_new(t.queue)};
     float *row = calloc((size_t)m * (size_t)n, sizeof *row);
     run_get(&run, row, dict_push(&run, t.dict, NULL, unit, m));
     assert_true(dict_neighbours(&run, t.dict, unit, m, rows, ids, cosine));
@@ -283,7 +287,9 @@ static void rows_without_direction(void **state)
     must(tensors_save_safetensors(path, t, 3, facts, &e), &e);
     struct backend *b = cpu_backend_new(1, &e);
     must(dict_open(b, path, NULL, &d, &e), &e);
-    struct run run = {.backend = b, .arena = arena_new(b)};
+    struct queue *q = b->queue_new(b, QUEUE_JOB, &e);
+    must(q != NULL, &e);
+    struct run run = {.queue = q, .arena = arena_new(q)};
     const int32_t unit[] = {0, 1, 3, 4};
     static const int32_t want[4][3] = {{2, 3, -1}, {-1, -1, -1}, {0, 2, -1}, {-1, -1, -1}};
     int32_t ids[4][3];

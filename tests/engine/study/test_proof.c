@@ -84,7 +84,7 @@ struct sums {
 static void add_window(struct sums *q, const struct study_in *in, const struct sae *s,
                        const int32_t *ids, int32_t n, bool bos)
 {
-    struct run run = {.backend = in->backend, .arena = arena_new(in->backend)};
+    struct run run = {.queue = in->queue, .arena = arena_new(in->queue)};
     const int32_t start[2] = {0, n};
     int32_t target[ROWS_MAX];
     size_t cells = (size_t)n * (size_t)s->n;

@@ -36,7 +36,7 @@ static const struct params *together(const struct params *a)
 static int32_t window_losses(const struct study_in *in, const struct params *a,
                              struct sweep_lane lane, const int32_t *ids, int32_t n, double *sum)
 {
-    struct run run = {.backend = in->backend, .arena = arena_new(in->backend)};
+    struct run run = {.queue = in->queue, .arena = arena_new(in->queue)};
     struct unit units[UNITS_MAX];
     int32_t n_units = 0, start[2] = {0, n}, target[256], count = 0;
     float loss[256];
@@ -196,15 +196,15 @@ static void test_lanes(void **state)
 }
 
 static int forwarded; /* rows through the last layer */
-static void (*real_attn)(struct backend *, struct tensor, struct tensor, struct tensor,
-                         struct tensor, const struct attn_shape *, int32_t, const struct seqs *);
-static void counting_attn(struct backend *b, struct tensor y, struct tensor Q, struct tensor K,
+static void (*real_attn)(struct queue *, struct tensor, struct tensor, struct tensor, struct tensor,
+                         const struct attn_shape *, int32_t, const struct seqs *);
+static void counting_attn(struct queue *q, struct tensor y, struct tensor Q, struct tensor K,
                           struct tensor V, const struct attn_shape *shape, int32_t layer,
                           const struct seqs *s)
 {
     if (layer == 2)
         forwarded += Q.rows;
-    real_attn(b, y, Q, K, V, shape, layer, s);
+    real_attn(q, y, Q, K, V, shape, layer, s);
 }
 
 /* The front is computed once for all lanes, and an unmodified lane with the error kept not at all.
@@ -408,7 +408,7 @@ static void test_tables(void **state)
     struct study_in in = tiny_in(&t, c);
     const struct params *a = quick() ? together(three) : three;
     struct study *s = study_new(&sweep_study, &in, a);
-    struct run run = {.backend = t.backend, .arena = arena_new(t.backend)};
+    struct run run = {.queue = t.queue, .arena = arena_new(t.queue)};
     int64_t n = sweep_study.n_chunks(s);
     assert_int_equal(n, quick() ? 2 : 3);
     for (int64_t i = 0; i <= n; i++) {

@@ -44,7 +44,7 @@ static void text_init(struct text *x, const struct study_in *in, int64_t doc)
         while (n < c->n_ctx && at < x->n)
             ids[n++] = x->token[at++].id;
         start[1] = n;
-        struct run run = {.backend = in->backend, .arena = arena_new(in->backend)};
+        struct run run = {.queue = in->queue, .arena = arena_new(in->queue)};
         struct batch batch = {.n_rows = n, .ids = ids, .seqs = {.n = 1, .start = start}};
         struct state hook;
         struct code f;
@@ -529,7 +529,7 @@ static void test_verify_empty(void **state)
         assert_int_equal(set->n, 2);
         table_set_unref(set);
         if (step == 0)
-            study_finish(&values_study, s, t.backend);
+            study_finish(&values_study, s, t.queue);
     }
     assert_true(values_n(s) > 0);
     free(found.detail);
