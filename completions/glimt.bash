@@ -24,7 +24,7 @@ _glimt_complete() {
     harvest" --class") _glimt_class; return 0 ;;
     harvest" --limit") return 0 ;;
     latents" --target") return 0 ;;
-    latents" --sort") _glimt_words "latent difference overlap higher density fire_share.da fire_share.en mean_pre.da mean_pre.en"; return 0 ;;
+    latents" --sort") _glimt_words "latent difference overlap higher density"; return 0 ;;
     latents" --rows") return 0 ;;
     latents" --min-share") return 0 ;;
     latents" --max-other") return 0 ;;

@@ -76,7 +76,7 @@ complete -c glimt -n '__fish_seen_subcommand_from harvest' -l limit -x -d 'the f
 complete -c glimt -n '__fish_seen_subcommand_from harvest' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__fish_seen_subcommand_from latents' -F
 complete -c glimt -n '__fish_seen_subcommand_from latents' -l target -x -d 'the class asked about; default: the first'
-complete -c glimt -n '__fish_seen_subcommand_from latents' -l sort -x -a 'latent difference overlap higher density fire_share.da fire_share.en mean_pre.da mean_pre.en' -d 'a column of the table; default: difference'
+complete -c glimt -n '__fish_seen_subcommand_from latents' -l sort -x -a 'latent difference overlap higher density' -d 'a column of the table; default: difference'
 complete -c glimt -n '__fish_seen_subcommand_from latents' -l rows -x -d 'rows printed'
 complete -c glimt -n '__fish_seen_subcommand_from latents' -l min-share -x -d 'more than this share of the target\'s tokens'
 complete -c glimt -n '__fish_seen_subcommand_from latents' -l max-other -x -d 'less than this share of the others\''

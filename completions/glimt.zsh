@@ -51,7 +51,7 @@ _glimt() {
         ) ;;
     latents) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
-        '--sort=[a column of the table; default\: difference]:value:(latent difference overlap higher density fire_share.da fire_share.en mean_pre.da mean_pre.en)' \
+        '--sort=[a column of the table; default\: difference]:value:(latent difference overlap higher density)' \
         '--rows=[rows printed]:value: ' \
         '--min-share=[more than this share of the target'\''s tokens]:value: ' \
         '--max-other=[less than this share of the others'\'']:value: ' \

@@ -533,7 +533,7 @@ static bool begin(struct app *a, const struct app_options *o, bool *no_terminal,
         shared_message(&a->desk.shell.sh, false,
                        "%s: what is not ASCII is drawn as ASCII; LC_ALL=C.UTF-8 shows it",
                        locale_fault());
-    if (!a->start.restored && !a->desk.shell.sh.message[0])
+    if (!a->start.restored && shell_is_demo(&a->options) && !a->desk.shell.sh.message[0])
         shared_message(&a->desk.shell.sh, false,
                        "type Danish or English; Tab to the sliders, drag them too");
     int w, h;

@@ -478,7 +478,9 @@ static void test_corrupt_session(void **state)
     (void)state;
     struct how how = {.home = testdata_folder()};
     struct term *t = start(&how);
-    escape(t); /* something to save */
+    term_type(t, "som før"); /* something to save */
+    settle(t);
+    escape(t);
     term_type(t, "c");
     settle(t);
     assert_true(term_wait(t, session_has, (void *)"glimt_state", WAIT));
@@ -490,7 +492,7 @@ static void test_corrupt_session(void **state)
     fclose(f);
     t = start(&how);
     assert_shows(t, "set aside");
-    assert_true(term_has(t, "Rådet skal nu")); /* the example again */
+    assert_true(term_has(t, "som før")); /* the journal had it */
     quit(t);
     char *bad = xasprintf("%s.bad", path);
     assert_int_equal(access(bad, F_OK), 0);
@@ -571,6 +573,41 @@ static void test_no_terminal(void **state)
     run_release(&r);
 }
 
+/* Another model than the demo's begins without a text. */
+static void test_another_model_begins_with_a_hint(void **state)
+{
+    (void)state;
+    if (access("store/demo/demo.glimt", R_OK) != 0) {
+        print_message("no demo bundle\n");
+        skip();
+    }
+    static const char hint[] = "Type or paste a text: every token is";
+    const char *argv[] = {glimt_binary(), "--model", "store/demo/model", "--theme", "dark", NULL};
+    static const int size[][2] = {{80, 24}, {200, 50}, {40, 10}};
+    for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
+        struct term *t =
+            term_start(&(struct term_options){.argv = argv, .w = size[i][0], .h = size[i][1]});
+        settle(t);
+        assert_shows(t, hint);
+        assert_false(term_has(t, "Rådet"));
+        assert_false(term_has(t, "Danish or English"));
+        term_type(t, "e");
+        settle(t);
+        assert_false(term_has(t, hint));
+        term_type(t, "\x7f");
+        settle(t);
+        assert_false(term_has(t, hint)); /* it went for good */
+        quit(t);
+    }
+    struct term *t = term_start(
+        &(struct term_options){.argv = (const char *[]){argv[0], NULL}, .w = 80, .h = 24});
+    settle(t);
+    assert_shows(t, "Rådet"); /* the demo has a text of its own */
+    assert_shows(t, "Danish or English");
+    assert_false(term_has(t, hint));
+    quit(t);
+}
+
 static void test_a_missing_model_is_said(void **state)
 {
     (void)state;
@@ -638,6 +675,7 @@ int main(void)
         cmocka_unit_test(test_usage),
         cmocka_unit_test(test_a_bad_script_never_starts),
         cmocka_unit_test(test_no_terminal),
+        cmocka_unit_test(test_another_model_begins_with_a_hint),
         cmocka_unit_test(test_a_missing_model_is_said),
         cmocka_unit_test(test_demo),
     };

@@ -88,7 +88,7 @@ static void test_predictions_are_there_or_say_why(void **state)
 static void test_numbers_say_what_they_are_of(void **state)
 {
     (void)state;
-    struct term *t = start(&(struct how){0});
+    struct term *t = start(&(struct how){.state = "{\"glimt_state\":1,\"text\":\"en bog\"}"});
     escape(t);
     assert_shows(t, "shares of references");
     assert_shows(t, "· references");

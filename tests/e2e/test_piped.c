@@ -38,8 +38,8 @@ static void test_in_the_explorer(void **state)
         assert_shows(t, "ja, Blåbær på øen");
         escape(t);
         term_type(t, "uu");
-        assert_shows(t, "Rådet skal nu"); /* what was there before */
         settle(t);
+        assert_false(term_has(t, "Blåbær på øen")); /* as it was before */
         quit(t);
         free(lines[i]);
     }

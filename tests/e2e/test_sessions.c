@@ -84,6 +84,8 @@ static void test_a_kill_loses_nothing_drawn(void **state)
     (void)state;
     struct how how = {.home = testdata_folder()};
     struct term *t = start(&how);
+    term_type(t, "Rådet skal nu");
+    settle(t);
     retype(t, "gemt æble");
     escape(t);
     term_type(t, "=1.5");

@@ -16,7 +16,7 @@ int cli_main(int argc, char **argv);
  * caller frees. */
 bool cli_piped_text(const struct options *, char **text, size_t *n, struct error *e);
 /* What `glimt` prints without a terminal: the analysis of n bytes of text, or (NULL) of two example
- * sentences, Danish and English; the exit status. */
+ * sentences; the exit status. */
 int cli_analyze(const struct options *, const char *text, size_t n);
 /* The theme that the options name, if they do; false and *e: there is none of that name. */
 bool cli_check_theme(const struct options *, struct error *e);

@@ -36,10 +36,9 @@ const struct query harvest_query = {.command = "harvest",
                                     .view = VIEW_LATENTS,
                                     .answer = answer_harvest};
 
-/* Classes are the references' here: what completion can know. */
-static const char *const latents_columns[] = {
-    "latent",        "difference",    "overlap",     "higher",      "density",
-    "fire_share.da", "fire_share.en", "mean_pre.da", "mean_pre.en", NULL};
+/* Of any corpus: what completion can know. */
+static const char *const latents_columns[] = {"latent", "difference", "overlap",
+                                              "higher", "density",    NULL};
 static const struct param latents_params[] = {
     TARGET,
     {"sort", "COLUMN", "a column of the table; default: difference", .type = PARAM_TEXT,

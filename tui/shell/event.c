@@ -51,6 +51,7 @@ void shell_event(struct shell *shell, const struct event *e)
         return; /* changes nothing, so nothing is sent */
     shell->sh.redraw = true;
     shell->sh.n_events++;
+    shell->sh.hint = shell->sh.hint && e->kind == EVENT_FOCUS_OUT;
     if (e->kind == EVENT_FOCUS_OUT)
         views_let_go(shell);
     else if (shell->overlay != OVERLAY_NONE && (e->kind == EVENT_KEY || e->kind == EVENT_TEXT ||

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char example_text[] =
+/* The demo's: its model knows these languages. */
+static const char demo_text[] =
     "Rådet skal nu formelt godkende Parlamentets holdning.\n"
     "The Council must now formally approve the position of Parliament.\n"
     "Børnene cyklede hjem, og the children cycled home.";
@@ -55,6 +56,11 @@ static void apply_options(struct shell *shell, const struct options *o)
     shell->sh.bos = o->bos;
 }
 
+bool shell_is_demo(const struct options *o)
+{
+    return !o->model && !o->bundle;
+}
+
 void shell_init_views(struct shell *shell, const struct options *o, const struct saved_state *s,
                       const struct view_ops *const *table, int n)
 {
@@ -68,8 +74,10 @@ void shell_init_views(struct shell *shell, const struct options *o, const struct
         restore(shell, s);
     if (s && s->text)
         editor_set(&sh->editor, s->text, s->n_text, s->cursor);
+    else if (shell_is_demo(o))
+        editor_set(&sh->editor, demo_text, sizeof demo_text - 1, sizeof demo_text - 1);
     else
-        editor_set(&sh->editor, example_text, sizeof example_text - 1, sizeof example_text - 1);
+        sh->hint = true;
     if (!s)
         sh->colour_unit = UNIT_ALL; /* the first look: the chosen latents together part the
                                        languages */

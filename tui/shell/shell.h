@@ -85,8 +85,10 @@ struct shell {
     bool want_asks; /* before a file is replaced, or one opened that is no text */
 };
 
-/* state (may be NULL: the example text): copied; options must outlive the shell. The views are
- * those of tui/view_table.h. */
+/* Neither a model nor a bundle is named. */
+bool shell_is_demo(const struct options *);
+/* state (may be NULL: the demo's text, of another model none and a hint): copied; options must
+ * outlive the shell. The views are those of tui/view_table.h. */
 void shell_init(struct shell *, const struct options *, const struct saved_state *);
 /* With a table of views of one's own, borrowed. */
 void shell_init_views(struct shell *, const struct options *, const struct saved_state *,

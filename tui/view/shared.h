@@ -63,6 +63,7 @@ struct shared {
     size_t token_at; /* byte whose token is looked at: the cursor's, or inside its character */
     bool bos, refsets_paused;
     bool still; /* a picture: says nothing of the moment */
+    bool hint;  /* nothing was typed, ever: the empty text says what can be done */
 
     struct snapshot *snapshot; /* the newest; NULL: none yet */
     struct text_map map;       /* snapshot's text → the shown one */

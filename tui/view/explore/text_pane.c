@@ -2,8 +2,10 @@
 #include "tui/unit_words.h"
 #include "tui/view/explore/explore_private.h"
 #include "tui/view/label.h"
+#include "tui/widget/text_rows.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const colouring_name[N_COLOURINGS] = {"pre-activation", "activation", "loss",
@@ -373,6 +375,27 @@ static void draw_info(const struct drawing *d, struct rect r)
     add_words(d, r, x, more);
 }
 
+/* What to do with nothing there; the cursor's row stays free where there are others. */
+static void draw_hint(const struct drawing *d, struct rect r)
+{
+    char text[400];
+    const char *of = !d->wb || d->wb->dict ? unit_words(d->wb)->many : "loss";
+    if (r.w < 10)
+        return;
+    snprintf(text, sizeof text,
+             "Type or paste a text: every token is coloured by its %s.\n"
+             "%s; Tab then goes to the other panes, : to all commands.\n"
+             "%s shows the keys. Text files: :open FILE, glimt < FILE.",
+             of, d->ex->typing ? "Esc leaves the text" : "i goes into the text",
+             d->ex->typing ? "F1" : "?");
+    int32_t n;
+    struct text_row *row = text_rows(text, strlen(text), r.w, &n);
+    for (int32_t i = 0, top = r.h > 2; i < n && top + i < r.h; i++)
+        grid_text(d->grid, r, r.x, r.y + top + i, draw_style(d, ROLE_DIM), text + row[i].start,
+                  row[i].end - row[i].start);
+    free(row);
+}
+
 void draw_text_pane(const struct drawing *d)
 {
     draw_frame(d, PANE_TEXT, d->ex->typing ? "Text: typing" : "Text");
@@ -380,6 +403,8 @@ void draw_text_pane(const struct drawing *d)
         return;
     struct text_area a = text_area(d->ex);
     draw_rows(d);
+    if (d->ex->sh->hint && d->ex->sh->editor.text.n == 0)
+        draw_hint(d, a.rows);
     draw_legend(d, a.legend);
     draw_info(d, a.info);
     draw_colour_edge(d);
