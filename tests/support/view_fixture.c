@@ -483,3 +483,16 @@ struct table_set *token_tables(const struct unit_id *unit, int32_t n_units, cons
     }
     return set_of(t);
 }
+
+void view_fixture_screens(struct view_fixture *f, const char *name, void (*open)(int w, int h),
+                          const struct screen_size *size, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char full[80];
+        open(size[i].w, size[i].h);
+        snprintf(full, sizeof full, "%s-%dx%d", name, size[i].w, size[i].h);
+        view_fixture_compare(f, full);
+        if (i + 1 < n)
+            view_fixture_release(f);
+    }
+}

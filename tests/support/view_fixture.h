@@ -46,6 +46,13 @@ bool view_fixture_find(struct view_fixture *, const char *s, int *x, int *y);
 void view_fixture_expect(struct view_fixture *, const char *s);
 /* Against tests/golden/view/NAME.txt; GLIMT_GOLDEN_UPDATE=1 writes it. */
 void view_fixture_compare(struct view_fixture *, const char *name);
+/* The same at each size: NAME-WxH. `open` opens the view in f and brings it where it is to be; the
+ * last one stays open. */
+struct screen_size {
+    int w, h;
+};
+void view_fixture_screens(struct view_fixture *f, const char *name, void (*open)(int w, int h),
+                          const struct screen_size *, size_t n);
 /* Sizes from 1×1 to 500×200. */
 void view_fixture_every_size(struct view_fixture *);
 

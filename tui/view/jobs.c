@@ -390,15 +390,13 @@ static bool event(void *view, const struct view_in *in, const struct event *e)
 static bool act(void *view, const struct view_in *in, enum action_id action, bool extend)
 {
     struct jobs *v = view;
-    int page = v->list.height > 1 ? v->list.height - 1 : 1;
+    int row;
     (void)extend;
+    if (list_key(&v->list, action, &row)) {
+        list_select(&v->list, row);
+        return true;
+    }
     switch (action) {
-    case ACTION_VIEW_UP: list_select(&v->list, v->list.selected - 1); break;
-    case ACTION_VIEW_DOWN: list_select(&v->list, v->list.selected + 1); break;
-    case ACTION_VIEW_PAGE_UP: list_select(&v->list, v->list.selected - page); break;
-    case ACTION_VIEW_PAGE_DOWN: list_select(&v->list, v->list.selected + page); break;
-    case ACTION_VIEW_HOME: list_select(&v->list, 0); break;
-    case ACTION_VIEW_END: list_select(&v->list, v->n - 1); break;
     case ACTION_VIEW_ENTER: open_job(v, in); break;
     case ACTION_JOB_CANCEL: cancel(v, in); break;
     case ACTION_ZOOM: v->zoom = !v->zoom; break;

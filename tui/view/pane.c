@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "tui/unit_words.h"
 #include "tui/view/job_line.h"
+#include "tui/widget/list.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -168,4 +169,19 @@ void share_bar(struct grid *g, struct rect clip, int x, int y, int w, double sha
         grid_put(g, clip, x + n / 8, y, style, n % 8 >= 4 ? "=" : "-", 1);
     else if (n % 8)
         grid_put(g, clip, x + n / 8, y, style, eighth[n % 8], 1);
+}
+
+/* ---- keys */
+bool list_key(const struct list *l, enum action_id action, int *row)
+{
+    const int page = l->height > 1 ? l->height - 1 : 1;
+    switch (action) {
+    case ACTION_VIEW_UP: *row = l->selected - 1; return true;
+    case ACTION_VIEW_DOWN: *row = l->selected + 1; return true;
+    case ACTION_VIEW_PAGE_UP: *row = l->selected - page; return true;
+    case ACTION_VIEW_PAGE_DOWN: *row = l->selected + page; return true;
+    case ACTION_VIEW_HOME: *row = 0; return true;
+    case ACTION_VIEW_END: *row = l->n - 1; return true;
+    default: return false;
+    }
 }

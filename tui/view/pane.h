@@ -35,6 +35,11 @@ struct names {
 void names_of(const struct table *, const char *column, struct names *out);
 int names_find(const struct names *, const char *name); /* −1 */
 
+/* ---- keys */
+struct list;
+/* Which row of a list a key of lists leads to (list_select clamps it); false: it is no such key. */
+bool list_key(const struct list *, enum action_id, int *row);
+
 /* ---- drawing */
 /* The name of a corpus for a title: at most `columns` wide, its end cut off with an ellipsis. */
 void corpus_label(const struct corpus_choice *, bool ascii, int columns, char *out, size_t n);

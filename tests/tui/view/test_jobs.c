@@ -74,19 +74,17 @@ static int close_view(void **state)
     return 0;
 }
 
+static void screen(int w, int h)
+{
+    open_full(DEPTH_256, false, w, h);
+    view_fixture_keys(&f, "Down Down Down");
+}
+
 static void test_screens(void **state)
 {
     (void)state;
-    static const int size[][2] = {{20, 5}, {40, 12}, {80, 22}, {120, 34}};
-    for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
-        char name[60];
-        open_full(DEPTH_256, false, size[i][0], size[i][1]);
-        view_fixture_keys(&f, "Down Down Down");
-        snprintf(name, sizeof name, "jobs-%dx%d", size[i][0], size[i][1]);
-        view_fixture_compare(&f, name);
-        if (i + 1 < sizeof size / sizeof *size)
-            view_fixture_release(&f);
-    }
+    static const struct screen_size size[] = {{20, 5}, {40, 12}, {80, 22}, {120, 34}};
+    view_fixture_screens(&f, "jobs", screen, size, sizeof size / sizeof *size);
 }
 
 static void test_without_colours(void **state)

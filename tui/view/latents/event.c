@@ -174,15 +174,12 @@ static void enter(struct latents *v, const struct view_in *in)
 /* ---- keys */
 static bool moving(struct latents *v, const struct view_in *in, enum action_id a)
 {
-    const struct list *l = list_of(v);
-    int page = l->height > 1 ? l->height - 1 : 1;
+    int row;
+    if (list_key(list_of(v), a, &row)) {
+        select_row(v, in, row);
+        return true;
+    }
     switch (a) {
-    case ACTION_VIEW_UP: select_row(v, in, l->selected - 1); return true;
-    case ACTION_VIEW_DOWN: select_row(v, in, l->selected + 1); return true;
-    case ACTION_VIEW_HOME: select_row(v, in, 0); return true;
-    case ACTION_VIEW_END: select_row(v, in, l->n - 1); return true;
-    case ACTION_VIEW_PAGE_DOWN: select_row(v, in, l->selected + page); return true;
-    case ACTION_VIEW_PAGE_UP: select_row(v, in, l->selected - page); return true;
     case ACTION_VIEW_LEFT: sideways(v, -1); return true;
     case ACTION_VIEW_RIGHT: sideways(v, 1); return true;
     default: return false;

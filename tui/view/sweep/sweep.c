@@ -620,15 +620,13 @@ static bool event(void *view, const struct view_in *in, const struct event *e)
 static bool act(void *view, const struct view_in *in, enum action_id action, bool extend)
 {
     struct sweep *v = view;
-    int page = v->rows.height > 1 ? v->rows.height - 1 : 1;
+    int row;
     (void)extend;
+    if (list_key(&v->rows, action, &row)) {
+        select_row(v, row);
+        return true;
+    }
     switch (action) {
-    case ACTION_VIEW_UP: select_row(v, v->rows.selected - 1); break;
-    case ACTION_VIEW_DOWN: select_row(v, v->rows.selected + 1); break;
-    case ACTION_VIEW_PAGE_UP: select_row(v, v->rows.selected - page); break;
-    case ACTION_VIEW_PAGE_DOWN: select_row(v, v->rows.selected + page); break;
-    case ACTION_VIEW_HOME: select_row(v, 0); break;
-    case ACTION_VIEW_END: select_row(v, n_rows(v) - 1); break;
     case ACTION_NEXT_PANE:
         select_row(v, v->rows.selected + 1 < n_rows(v) ? v->rows.selected + 1 : 0);
         break;

@@ -59,15 +59,8 @@ static int close_view(void **state)
 static void test_screens(void **state)
 {
     (void)state;
-    static const int size[][2] = {{20, 5}, {40, 12}, {80, 22}, {120, 34}};
-    for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
-        char name[60];
-        open_sized(size[i][0], size[i][1]);
-        snprintf(name, sizeof name, "corpus-%dx%d", size[i][0], size[i][1]);
-        view_fixture_compare(&f, name);
-        if (i + 1 < sizeof size / sizeof *size)
-            view_fixture_release(&f);
-    }
+    static const struct screen_size size[] = {{20, 5}, {40, 12}, {80, 22}, {120, 34}};
+    view_fixture_screens(&f, "corpus", open_sized, size, sizeof size / sizeof *size);
     view_fixture_keys(&f, "c Right Right Down t");
     view_fixture_compare(&f, "corpus-pre-120x34");
 }

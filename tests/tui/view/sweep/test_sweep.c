@@ -46,19 +46,18 @@ static bool is_free(int32_t unit)
     return isnan(fixed(unit));
 }
 
+static void screen(int w, int h)
+{
+    open_sized(DEPTH_256, false, w, h);
+    answer(JOB_DONE, 1, true);
+}
+
 static void test_screens(void **state)
 {
     (void)state;
-    static const int size[][2] = {{20, 5}, {40, 12}, {60, 20}, {80, 22}, {120, 34}, {200, 58}};
-    for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
-        char name[60];
-        open_sized(DEPTH_256, false, size[i][0], size[i][1]);
-        answer(JOB_DONE, 1, true);
-        snprintf(name, sizeof name, "sweep-%dx%d", size[i][0], size[i][1]);
-        view_fixture_compare(&f, name);
-        if (i + 1 < sizeof size / sizeof *size)
-            view_fixture_release(&f);
-    }
+    static const struct screen_size size[] = {{20, 5},  {40, 12},  {60, 20},
+                                              {80, 22}, {120, 34}, {200, 58}};
+    view_fixture_screens(&f, "sweep", screen, size, sizeof size / sizeof *size);
 }
 
 static void test_what_is_shown(void **state)
