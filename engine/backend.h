@@ -171,7 +171,7 @@ struct backend_caps {
                              the same layout can take; NULL: weights are packed each time */
     enum dtype real;      /* of activations: F32; F64 on the device that others are compared with */
     int32_t rows_per_job; /* sub-batch that keeps one operation under about 10 ms */
-    int32_t chunk_docs;   /* documents that a study's chunk is best made of */
+    int32_t chunk_docs;   /* documents of a study's chunk, which every study's key holds */
     bool backward;        /* the entries from linear_dx on are there; false: they are NULL */
 };
 

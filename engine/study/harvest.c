@@ -324,7 +324,8 @@ static struct partial *harvest_chunk(struct study *s, int64_t i, struct run *run
     struct chunk_work c = {s, partial_take(s)};
     const struct corpus *corpus = s->in.corpus;
     pass_chunk(run, &s->in, i, take_batch, &c);
-    for (int64_t d = i * PASS_DOCS; d < (i + 1) * PASS_DOCS && d < corpus->n_docs; d++) {
+    const struct pass_range of = pass_range(&s->in, i);
+    for (int64_t d = of.first; d < of.first + of.n; d++) {
         struct harvest_class *n = &c.p->count[corpus->doc[d].cls];
         n->sentences++;
         n->words += corpus_words(&corpus->doc[d]);

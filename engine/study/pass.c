@@ -5,7 +5,17 @@
 
 int64_t pass_chunks(const struct study_in *in)
 {
-    return (in->corpus->n_docs + PASS_DOCS - 1) / PASS_DOCS;
+    const int32_t docs = in->queue->backend->caps.chunk_docs;
+    return (in->corpus->n_docs + docs - 1) / docs;
+}
+
+struct pass_range pass_range(const struct study_in *in, int64_t i)
+{
+    const int32_t docs = in->queue->backend->caps.chunk_docs;
+    if (i < 0 || i >= pass_chunks(in))
+        return (struct pass_range){0};
+    const int64_t left = in->corpus->n_docs - i * docs;
+    return (struct pass_range){i * docs, left < docs ? (int32_t)left : docs};
 }
 
 struct pass_doc *pass_docs(const struct study_in *in, int64_t first, int32_t n)
@@ -136,16 +146,15 @@ static void add_doc(struct packer *p, const struct pass_doc *d)
 void pass_chunk(struct run *run, const struct study_in *in, int64_t i,
                 void (*each)(void *arg, struct run *, const struct pass_batch *), void *arg)
 {
-    int64_t first = i * PASS_DOCS, left = in->corpus->n_docs - first;
-    int32_t n = left < PASS_DOCS ? (int32_t)left : PASS_DOCS;
-    if (i < 0 || n <= 0 || !run_ok(run))
+    const struct pass_range of = pass_range(in, i);
+    if (of.n == 0 || !run_ok(run))
         return;
     struct packer p = {.run = run, .in = in, .each = each, .arg = arg, .limit = rows_at_once(in)};
-    struct pass_doc *docs = pass_docs(in, first, n);
-    for (int32_t d = 0; d < n; d++)
+    struct pass_doc *docs = pass_docs(in, of.first, of.n);
+    for (int32_t d = 0; d < of.n; d++)
         add_doc(&p, &docs[d]);
     flush(&p);
-    pass_docs_free(docs, n);
+    pass_docs_free(docs, of.n);
     sequences_release(&p.seq);
     sequences_release(&p.doc);
     free(p.row);

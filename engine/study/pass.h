@@ -1,14 +1,17 @@
 /* Documents through the model up to a hook point: what most studies' chunks begin with.
  *
- * A chunk is PASS_DOCS consecutive documents of the corpus, tokenised alone; documents longer than
- * the model's context are cut into consecutive windows, each a sequence of its own (with BOS where
- * asked). Sub-batches of whole windows keep each operation under about 10 ms on the CPU. */
+ * A chunk is caps.chunk_docs consecutive documents of the corpus, tokenised alone; those longer
+ * than the model's context are cut into consecutive windows, each a sequence of its own (with BOS
+ * where asked). Sub-batches of whole windows keep each operation under about 10 ms on the CPU. */
 #ifndef GLIMT_STUDY_PASS_H
 #define GLIMT_STUDY_PASS_H
 #include "engine/lane/sequences.h"
 #include "engine/study/study.h"
 
-enum { PASS_DOCS = 16 };
+struct pass_range { /* documents first … first + n − 1 */
+    int64_t first;
+    int32_t n;
+};
 
 struct pass_doc { /* one document, tokenised (without BOS) */
     int64_t doc;
@@ -21,6 +24,7 @@ struct pass_row { /* what one row of a batch is */
 };
 
 int64_t pass_chunks(const struct study_in *);
+struct pass_range pass_range(const struct study_in *, int64_t i); /* of a chunk; n 0: none */
 /* Documents first … first + n − 1 tokenised; caller frees with pass_docs_free. */
 struct pass_doc *pass_docs(const struct study_in *, int64_t first, int32_t n);
 void pass_docs_free(struct pass_doc *, int32_t n);

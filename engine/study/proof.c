@@ -242,12 +242,11 @@ static int64_t partial_tokens(const struct partial *p)
 static struct partial *proof_chunk(struct study *s, int64_t i, struct run *run)
 {
     struct work w = {.s = s, .p = partial_new(s), .run = run};
-    int64_t left = s->in.corpus->n_docs - i * PASS_DOCS;
     w.sums = run_sums(run, s->spec->n);
     find_shift(&w);
     pass_chunk(run, &s->in, i, take_batch, &w);
     run_get_f64(run, w.p->x, w.sums);
-    w.p->sentences = left < PASS_DOCS ? left : PASS_DOCS;
+    w.p->sentences = pass_range(&s->in, i).n;
     free(w.stats);
     if (run_ok(run))
         return w.p;

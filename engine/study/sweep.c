@@ -291,9 +291,8 @@ static void sums_to_means(const struct study *s, struct partial *p)
 static struct partial *sweep_chunk(struct study *s, int64_t i, struct run *run)
 {
     struct partial *p = xcalloc(1, sizeof *p);
-    p->first = i * PASS_DOCS;
-    int64_t left = s->in.corpus->n_docs - p->first;
-    p->n = left < PASS_DOCS ? (int32_t)left : PASS_DOCS;
+    const struct pass_range of = pass_range(&s->in, i);
+    p->first = of.first, p->n = of.n;
     p->n_lanes = s->n_lanes;
     p->n_loss = xcalloc((size_t)p->n, sizeof *p->n_loss);
     p->loss = xcalloc((size_t)p->n * (size_t)p->n_lanes, sizeof *p->loss);

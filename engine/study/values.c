@@ -84,7 +84,7 @@ static struct partial *partial_new(int64_t n, int32_t n_units)
 struct work {
     struct study *s;
     struct partial *p;
-    int64_t first, row_of[PASS_DOCS];
+    int64_t first, *row_of;
 };
 
 static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
@@ -116,9 +116,11 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 
 static struct partial *values_chunk(struct study *s, int64_t i, struct run *run)
 {
-    struct work w = {.s = s, .first = i * PASS_DOCS};
-    int64_t left = s->in.corpus->n_docs - w.first, n = 0;
-    int32_t n_docs = left < PASS_DOCS ? (int32_t)left : PASS_DOCS;
+    const struct pass_range of = pass_range(&s->in, i);
+    struct work w = {.s = s, .first = of.first};
+    int64_t n = 0;
+    const int32_t n_docs = of.n;
+    w.row_of = xcalloc((size_t)n_docs + 1, sizeof *w.row_of);
     struct pass_doc *docs = pass_docs(&s->in, w.first, n_docs);
     for (int32_t d = 0; d < n_docs; d++) {
         w.row_of[d] = n;
@@ -133,6 +135,7 @@ static struct partial *values_chunk(struct study *s, int64_t i, struct run *run)
         }
     pass_docs_free(docs, n_docs);
     pass_chunk(run, &s->in, i, take_batch, &w);
+    free(w.row_of);
     if (run_ok(run))
         return w.p;
     partial_free(w.p);

@@ -61,7 +61,10 @@ struct sha256 lab_key(const struct lab *lab, const struct study_call *call)
     if (call->in.special) /* likewise */
         json_object_set_new(o, "special", json_true());
     json_object_set_new(o, "precision", json_string("f32"));
-    json_object_set_new(o, "device", json_string(call->in.queue->backend->name));
+    const struct backend *b = call->in.queue->backend;
+    json_object_set_new(o, "device", json_string(b->name));
+    if (b->caps.chunk_docs != 16) /* likewise */
+        json_object_set_new(o, "chunk_docs", json_integer(b->caps.chunk_docs));
     char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     if (!text)
         panic("writing JSON: out of memory");

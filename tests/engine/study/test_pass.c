@@ -45,8 +45,49 @@ static void test_documents_that_are_cut(void **state)
     }
 }
 
+/* Whatever a device's chunks are made of, each document is in one, in order, and values come out
+ * the same. */
+static void test_chunks(void **state)
+{
+    (void)state;
+    struct tiny_model t;
+    struct study *whole = NULL;
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
+    struct corpus *c = tiny_corpus(20, true);
+    struct study_in in = tiny_in(&t, c);
+
+    for (int32_t docs = 64; docs > 0; docs = docs * 2 / 5) {
+        t.backend->caps.chunk_docs = docs;
+        assert_int_equal(pass_chunks(&in), (c->n_docs + docs - 1) / docs);
+        int64_t next = 0;
+        for (int64_t i = 0; i < pass_chunks(&in); i++) {
+            const struct pass_range of = pass_range(&in, i);
+            assert_int_equal(of.first, next);
+            assert_in_range(of.n, 1, docs);
+            next += of.n;
+        }
+        assert_int_equal(next, c->n_docs);
+        assert_int_equal(pass_range(&in, pass_chunks(&in)).n, 0);
+        assert_int_equal(pass_range(&in, -1).n, 0);
+        struct study *s = study_done(&values_study, &in, given(&values_study, "units=3,17"));
+        if (!whole) {
+            whole = s;
+            continue;
+        }
+        struct table_set *a = values_study.tables(whole), *b = values_study.tables(s);
+        same_tables(a, b);
+        table_set_unref(a);
+        table_set_unref(b);
+        values_study.free(s);
+    }
+    values_study.free(whole);
+    corpus_free(c);
+    tiny_close(&t);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_documents_that_are_cut)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_documents_that_are_cut),
+                                       cmocka_unit_test(test_chunks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
