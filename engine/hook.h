@@ -59,7 +59,9 @@ enum hook_op {
 struct hook {
     struct point at;
     enum hook_op op;
-    struct tensor *io;        /* GET, SET, ADD */
+    const int32_t *rows; /* host: the rows of the batch that it acts on; NULL: all */
+    int32_t n_rows;
+    struct tensor *io;        /* GET, SET, ADD: of these rows, in their order */
     const struct dict *dict;  /* INSERT */
     bool keep_error;          /* INSERT */
     const struct unit *units; /* INSERT; of this dictionary */

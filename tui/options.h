@@ -15,11 +15,19 @@ struct fix_word { /* UNIT=V */
     float value;
 };
 
+struct sae_option { /* --sae, with the --hook behind it */
+    const char *path, *hook;
+};
+
 struct options {
     const char *model, *sae, *hook, *bundle; /* NULL: default */
-    int32_t n_units;                         /* --latents / --neurons; 0: the bundle's */
+    int32_t n_more;                          /* SAEs beside the first */
+    struct sae_option more[DICT_SET_MAX];
+    int32_t n_units; /* --latents, then --neurons; 0: the bundle's */
+    int32_t n_latents;
     struct unit_word unit[UNITS_MAX];
-    bool neurons;
+    bool neurons; /* --neurons; with --sae too: beside the SAEs, else in place of one */
+    bool file_sae, file_units; /* of the configuration file: the command line's replace them */
     int32_t n_fix;
     struct fix_word fix[UNITS_MAX];
     bool insert_given;

@@ -11,7 +11,7 @@
 
 struct packing { /* while a workbench is opened */
     const struct options *options;
-    const char *sae; /* a file that will be opened after the model; NULL: not known */
+    const char *sae; /* the first file that will be opened after the model; NULL: not known */
     void (*progress)(void *, double, const char *what); /* may be NULL */
     void *progress_arg;
     const atomic_bool *cancel; /* may be NULL */

@@ -92,7 +92,7 @@ static bool open_all(struct service *s)
     struct error e = {0};
     bool ok = workbench_open_cancellable(&s->options, loading, s, &s->quit, &wb, &e);
     if (ok) {
-        s->session = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, wb->set,
+        s->session = session_new(wb->backend, wb->model, wb->tokenizer, &wb->dicts, wb->at, wb->set,
                                  wb->n_sets, &e);
         ok = s->session != NULL;
     }

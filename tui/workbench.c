@@ -124,7 +124,7 @@ static const char *sae_path(const struct opening *op)
 {
     const struct options *o = op->o;
     bool from_bundle = !o->sae && !o->model && op->wb->bundle;
-    return o->neurons ? NULL : o->sae ? o->sae : from_bundle ? op->wb->bundle->sae : NULL;
+    return o->sae ? o->sae : from_bundle && !o->neurons ? op->wb->bundle->sae : NULL;
 }
 
 static bool open_model(struct opening *op)
@@ -146,74 +146,150 @@ static bool open_model(struct opening *op)
         &wb->model, op->e);
 }
 
-static bool open_sae(struct opening *op)
-{
-    struct workbench *wb = op->wb;
-    const char *path = sae_path(op);
-    if (!path)
-        return true;
-    wb->sae_name = short_name(path, true);
-    struct dict_hint hint = {
-        .hook = op->o->hook, .n_layers = model_config(wb->model)->n_layers, .packs = wb->packs};
-    return dict_open(wb->backend, path, &hint, &wb->dict, op->e);
-}
-
 /* --hook, before a file is read with it: a slip there is none of the file's. */
-static bool read_hook(struct opening *op)
+static bool read_hook(struct opening *op, const char *hook, struct point *at)
 {
-    const char *hook = op->o->hook;
-    return !hook || point_parse(hook, model_config(op->wb->model)->n_layers, &op->wb->at, op->e) ||
+    return !hook || point_parse(hook, model_config(op->wb->model)->n_layers, at, op->e) ||
            error_prefix(op->e, "--hook");
 }
 
-static bool unit_names_point(const struct opening *op)
+static bool read_hooks(struct opening *op)
 {
-    return op->o->n_units > 0 && !unit_word_alone(&op->o->unit[0]);
+    const struct options *o = op->o;
+    struct point at;
+    bool ok = read_hook(op, o->hook, &op->wb->at);
+    for (int32_t i = 0; ok && i < o->n_more; i++)
+        ok = read_hook(op, o->more[i].hook, &at);
+    return ok;
 }
 
-/* Where the dictionary is hooked: --hook, what the neurons' names say, what the SAE's file says,
- * what the bundle says. */
-static bool find_point(struct opening *op)
+/* What the bundle says of the point; *there: whether it says anything that counts. */
+static bool bundle_point(struct opening *op, struct point *at, bool *there)
 {
-    struct workbench *wb = op->wb;
-    const struct model_config *c = model_config(wb->model);
-    bool bundle_counts = wb->bundle && wb->bundle->hook && (op->o->bundle || !op->o->model);
-    if (op->o->hook) {
-        /* read already */
-    } else if (op->o->neurons && unit_names_point(op)) {
-        if (!unit_word_point(&op->o->unit[0], c->n_layers, &wb->at, op->e))
-            return error_prefix(op->e, "--neurons");
-    } else if (wb->dict && dict_spec(wb->dict)->at.layer != -2) {
-        wb->at = dict_spec(wb->dict)->at;
-    } else if (bundle_counts) {
-        if (!point_parse(wb->bundle->hook, c->n_layers, &wb->at, op->e))
-            return error_prefix(op->e, "%s: hook", wb->bundle->path);
-    } else if (wb->dict) {
-        return error_set(op->e, ERROR_INPUT,
-                         "the SAE %s does not say where it is hooked, expected --hook NAME",
-                         dict_path(wb->dict));
-    } else {
-        wb->at = (struct point){(int16_t)(c->n_layers / 2), SITE_MLP_ACT};
-    }
-    return model_check_point(wb->model, wb->at, op->e);
+    const struct workbench *wb = op->wb;
+    *there = wb->bundle && wb->bundle->hook && (op->o->bundle || !op->o->model);
+    return !*there || point_parse(wb->bundle->hook, model_config(wb->model)->n_layers, at, op->e) ||
+           error_prefix(op->e, "%s: hook", wb->bundle->path);
 }
 
-static bool fit_dict(struct opening *op)
+/* Puts the dictionary into its place in the set, and takes it over. */
+static bool place_dict(struct opening *op, struct dict *d, struct point at)
 {
     struct workbench *wb = op->wb;
     char name[POINT_NAME_MAX];
-    int32_t width = model_width(wb->model, wb->at);
-    point_name(wb->at, name);
-    if (op->o->neurons)
-        wb->dict = dict_neurons(wb->at, width);
-    if (wb->dict && !dict_set_add(&wb->dicts, wb->dict, wb->at, op->e)) {
-        wb->dict = NULL;
+    point_name(at, name);
+    if (!model_check_point(wb->model, at, op->e)) {
+        dict_free(d);
         return false;
     }
-    if (wb->dict && dict_spec(wb->dict)->n != width)
-        return error_set(op->e, ERROR_INPUT,
-                         "the SAE %s reads a width of %d, the model %s has %d at %s",
-                         dict_path(wb->dict), dict_spec(wb->dict)->n, wb->model_name, width, name);
+    int32_t width = model_width(wb->model, at);
+    if (!dict_set_add(&wb->dicts, d, at, op->e))
+        return false;
+    return dict_spec(d)->n == width ||
+           error_set(op->e, ERROR_INPUT,
+                     "the SAE %s reads a width of %d, the model %s has %d at %s", dict_path(d),
+                     dict_spec(d)->n, wb->model_name, width, name);
+}
+
+/* Where an SAE is hooked: --hook, what its file says, what the bundle says. */
+static bool open_one_sae(struct opening *op, const char *path, const char *hook)
+{
+    struct workbench *wb = op->wb;
+    struct dict_hint hint = {
+        .hook = hook, .n_layers = model_config(wb->model)->n_layers, .packs = wb->packs};
+    struct dict *d = NULL;
+    struct point at;
+    bool bundle_says = false;
+    if (!read_hook(op, hook, &at) || !dict_open(wb->backend, path, &hint, &d, op->e))
+        return false;
+    if (!hook && dict_spec(d)->at.layer != -2)
+        at = dict_spec(d)->at;
+    else if (!hook && !bundle_point(op, &at, &bundle_says))
+        goto fail;
+    else if (!hook && !bundle_says) {
+        error_set(op->e, ERROR_INPUT,
+                  "the SAE %s does not say where it is hooked, expected --hook NAME", path);
+        goto fail;
+    }
+    return place_dict(op, d, at);
+fail:
+    dict_free(d);
+    return false;
+}
+
+static bool open_saes(struct opening *op)
+{
+    const struct options *o = op->o;
+    const char *path = sae_path(op);
+    if (!path)
+        return true;
+    op->wb->sae_name = short_name(path, true);
+    bool ok = open_one_sae(op, path, o->hook);
+    for (int32_t i = 0; ok && i < o->n_more; i++)
+        ok = open_one_sae(op, o->more[i].path, o->more[i].hook);
+    return ok;
+}
+
+static bool has_neurons_at(const struct workbench *wb, struct point at)
+{
+    for (int32_t i = 0; i < wb->dicts.n; i++)
+        if (wb->dicts.place[i].neurons && point_compare(wb->dicts.place[i].at, at) == 0)
+            return true;
+    return false;
+}
+
+/* The neurons of the points that their names say; of one without a point those of --hook, else of
+ * the bundle's, else of the middle layer. Beside an SAE all must say it: --hook is the SAE's. */
+static bool open_neurons(struct opening *op)
+{
+    const struct options *o = op->o;
+    struct workbench *wb = op->wb;
+    bool named = false;
+    for (int32_t i = o->n_latents; o->neurons && i < o->n_units; i++) {
+        const struct unit_word *w = &o->unit[i];
+        struct point at;
+        char name[UNIT_NAME_MAX];
+        unit_word_name(w, name);
+        if (unit_word_alone(w) && o->sae)
+            return error_set(op->e, ERROR_INPUT,
+                             "--neurons: found %s beside --sae, expected its layer too: L3N669",
+                             name);
+        if (unit_word_alone(w) || (o->hook && !o->sae))
+            continue;
+        if (!unit_word_point(w, model_config(wb->model)->n_layers, &at, op->e) ||
+            !model_check_point(wb->model, at, op->e))
+            return error_prefix(op->e, "--neurons");
+        named = true;
+        if (!has_neurons_at(wb, at) &&
+            !place_dict(op, dict_neurons(at, model_width(wb->model, at)), at))
+            return error_prefix(op->e, "--neurons");
+    }
+    if (!o->neurons || named || o->sae)
+        return true;
+    return place_dict(op, dict_neurons(wb->at, model_width(wb->model, wb->at)), wb->at);
+}
+
+/* The point of what has none of its own: neurons without a layer, the text without an SAE. */
+static bool default_point(struct opening *op)
+{
+    struct workbench *wb = op->wb;
+    bool there;
+    if (op->o->hook)
+        return model_check_point(wb->model, wb->at, op->e);
+    if (!bundle_point(op, &wb->at, &there))
+        return false;
+    if (!there)
+        wb->at = (struct point){(int16_t)(model_config(wb->model)->n_layers / 2), SITE_MLP_ACT};
+    return model_check_point(wb->model, wb->at, op->e);
+}
+
+static bool open_dicts(struct opening *op)
+{
+    struct workbench *wb = op->wb;
+    if ((!sae_path(op) && !default_point(op)) || !open_saes(op) || !open_neurons(op))
+        return false;
+    if (wb->dicts.n > 0)
+        wb->dict = wb->dicts.place[0].dict, wb->at = wb->dicts.place[0].at;
     if (wb->bundle_is_ours && op->o->hook && wb->bundle->hook) {
         struct point theirs; /* at another hook the bundle's statistics say nothing */
         wb->bundle_is_ours =
@@ -233,7 +309,9 @@ static bool find_unit(struct opening *op, const char *whose, const struct unit_w
     if (!unit_find(&wb->dicts, w, out, op->e)) {
         size_t n = strlen(op->e->text);
         snprintf(op->e->text + n, sizeof op->e->text - n, " (%s)",
-                 wb->sae_name ? wb->sae_name : "neurons");
+                 wb->sae_name && wb->dicts.n == 1 ? wb->sae_name
+                 : wb->dicts.n == 1               ? "neurons"
+                                                  : wb->model_name);
         return error_prefix(op->e, "%s", whose);
     }
     unit_word_name(w, name);
@@ -247,17 +325,35 @@ static bool choose(struct opening *op)
     struct workbench *wb = op->wb;
     const struct options *o = op->o;
     const struct bundle *b = wb->bundle_is_ours ? wb->bundle : NULL;
-    const char *whose = o->n_units == 0 && b ? b->path : o->neurons ? "--neurons" : "--latents";
     int32_t n = o->n_units > 0 ? o->n_units : b ? b->n_chosen : 0;
     if (n > UNITS_MAX)
         return error_set(op->e, ERROR_INPUT, "%s: found %d chosen units, expected at most %d",
-                         whose, n, UNITS_MAX);
+                         o->n_units == 0 ? b->path
+                         : o->neurons    ? "--neurons"
+                                         : "--latents",
+                         n, UNITS_MAX);
     for (int32_t i = 0; i < n && wb->dict; i++) {
         struct unit_word w = {.layer = -1, .index = o->n_units > 0 ? 0 : b->chosen[i]};
+        const char *whose = o->n_units == 0    ? b->path
+                            : i < o->n_latents ? "--latents"
+                            : o->neurons       ? "--neurons"
+                                               : "--latents";
         if (!find_unit(op, whose, o->n_units > 0 ? &o->unit[i] : &w, &wb->chosen[wb->n_chosen++]))
             return false;
     }
     return true;
+}
+
+/* Places in order, in each as they were given: a lane wants the units of a place side by side. */
+static void sort_by_place(struct unit *unit, int32_t n)
+{
+    for (int32_t i = 1; i < n; i++) {
+        const struct unit u = unit[i];
+        int32_t at = i;
+        for (; at > 0 && unit[at - 1].id.dict > u.id.dict; at--)
+            unit[at] = unit[at - 1];
+        unit[at] = u;
+    }
 }
 
 static bool choose_fixed(struct opening *op)
@@ -277,6 +373,7 @@ static bool choose_fixed(struct opening *op)
             }
     }
     wb->n_fix = o->n_fix;
+    sort_by_place(wb->fix, wb->n_fix);
     return true;
 }
 
@@ -317,8 +414,8 @@ bool workbench_open_cancellable(const struct options *o,
     bool ok = say(&op, 0, 0.02, "device") && open_device(&op) && say(&op, 0.02, 0.05, "bundle") &&
               open_bundle(&op) && say(&op, 0.05, 0.8, "model") && open_model(&op) &&
               say(&op, 0.8, 0.85, "tokenizer") && tokenizer_open(op.model_dir, &wb->tokenizer, e) &&
-              say(&op, 0.85, 1, "SAE") && read_hook(&op) && open_sae(&op) && find_point(&op) &&
-              fit_dict(&op) && choose(&op) && check_options(&op) && say(&op, 1, 1, "ready");
+              say(&op, 0.85, 1, "SAE") && read_hooks(&op) && open_dicts(&op) && choose(&op) &&
+              check_options(&op) && say(&op, 1, 1, "ready");
     free(op.model_dir);
     if (!ok) {
         workbench_free(wb);
@@ -337,14 +434,18 @@ bool workbench_open(const struct options *o, void (*progress)(void *, double, co
     return workbench_open_cancellable(o, progress, arg, NULL, out, e);
 }
 
+char *workbench_dict_name(const struct workbench *wb, int32_t dict)
+{
+    const char *path = dict_path(wb->dicts.place[dict].dict);
+    return path ? short_name(path, true) : xstrdup("neurons");
+}
+
 void workbench_free(struct workbench *wb)
 {
     if (!wb)
         return;
     packs_stop(
-        wb->packs);       /* it reads what the dictionaries and the model free, who read its maps */
-    if (wb->dicts.n == 0) /* read, but not in its place yet */
-        dict_free(wb->dict);
+        wb->packs); /* it reads what the dictionaries and the model free, who read its maps */
     dict_set_release(&wb->dicts);
     model_free(wb->model);
     packs_free(wb->packs);

@@ -14,13 +14,14 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
     struct model *model;
     struct tokenizer *tokenizer;
     struct dict_set dicts; /* what units are of; empty: a model without an SAE, no --neurons */
-    struct dict *dict;     /* the first of them; NULL: none */
+    struct dict *dict;     /* the first of them, at `at`; NULL: none */
     struct bundle
         *bundle; /* of the reference texts, always there unless program data are missing; may be
                     another model's: then chosen, statistics and SAE are not used */
     bool bundle_is_ours; /* model and SAE are the bundle's: its statistics apply */
     struct point at;
-    char *model_name, *sae_name; /* for people: "demo", "pythia-1.4b" */
+    char *model_name, *sae_name; /* for people: "demo", "pythia-1.4b"; sae_name: of the first SAE
+                                    that was named */
     int32_t n_chosen;
     struct unit_id chosen[UNITS_MAX];
     int32_t n_fix; /* what --fix holds */
@@ -40,6 +41,9 @@ bool workbench_open_cancellable(const struct options *,
                                 void (*progress)(void *, double, const char *what), void *arg,
                                 const atomic_bool *cancel, struct workbench **out, struct error *e);
 void workbench_free(struct workbench *);
+/* What a dictionary of the set is called, for people: the name of its file, or "neurons"; the
+ * caller frees. */
+char *workbench_dict_name(const struct workbench *, int32_t dict);
 /* The folder of program data (glimt.1, ENVIRONMENT): $GLIMT_DATA, DIR/../share/glimt, or the
  * build tree's; a file under it by name ("demo/demo.glimt", "themes/dark.theme"), NULL when it is
  * nowhere. Caller frees. */

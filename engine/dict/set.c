@@ -8,7 +8,7 @@ static bool put(struct dict_set *s, struct dict_place p)
     int32_t at = 0;
     while (at < s->n && point_compare(s->place[at].at, p.at) < 0)
         at++;
-    if (at < s->n && point_compare(s->place[at].at, p.at) == 0)
+    if (s->n == DICT_SET_MAX || (at < s->n && point_compare(s->place[at].at, p.at) == 0))
         return false;
     s->place = grow(s->place, &s->cap, (size_t)s->n + 1, sizeof *s->place);
     memmove(s->place + at + 1, s->place + at, (size_t)(s->n - at) * sizeof *s->place);
@@ -24,7 +24,11 @@ bool dict_set_add(struct dict_set *s, struct dict *d, struct point at, struct er
     if (put(s, (struct dict_place){d, at, spec->identity, spec->m}))
         return true;
     point_name(at, name);
-    error_set(e, ERROR_INPUT, "found two dictionaries at %s, expected one a hook point", name);
+    if (s->n == DICT_SET_MAX)
+        error_set(e, ERROR_INPUT, "found a dictionary more at %s, expected at most %d", name,
+                  DICT_SET_MAX);
+    else
+        error_set(e, ERROR_INPUT, "found two dictionaries at %s, expected one a hook point", name);
     dict_free(d);
     return false;
 }

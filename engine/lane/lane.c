@@ -5,15 +5,58 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- what lanes do */
+const struct unit *lane_units(const struct lane *l, int32_t place, int32_t *n)
+{
+    int32_t from = 0, end;
+    while (from < l->n_units && l->units[from].id.dict != place)
+        from++;
+    for (end = from; end < l->n_units && l->units[end].id.dict == place;)
+        end++;
+    *n = end - from;
+    return l->units + from;
+}
+
+uint32_t lane_acts(const struct lane *l, const struct dict_set *set)
+{
+    uint32_t acts = 0;
+    for (int32_t i = 0; set && i < set->n; i++)
+        if (l->insert == INSERT_SAE && !set->place[i].neurons && !(l->bare & 1u << i))
+            acts |= 1u << i;
+    for (int32_t i = 0; i < l->n_units; i++)
+        acts |= 1u << l->units[i].id.dict;
+    return acts;
+}
+
+/* ---- where they part */
+static void land_at(struct lane_place *p, struct point landing)
+{
+    const enum site site = landing.site;
+    p->landing = landing;
+    p->width = model_width(p->model, landing);
+    p->has_base = site >= SITE_ATTN_OUT && site <= SITE_MLP_OUT;
+    p->layer = site == SITE_EMBED ? 0 : site == SITE_RESID_PRE ? landing.layer : landing.layer + 1;
+}
+
 struct lane_place lane_place(const struct model *m, const struct dict *d, struct point at)
 {
-    struct lane_place p = {.model = m, .dict = d, .at = at, .landing = model_landing(m, at)};
-    enum site site = p.landing.site;
-    p.width = model_width(m, p.landing);
-    p.has_base = site >= SITE_ATTN_OUT && site <= SITE_MLP_OUT;
-    p.layer = site == SITE_EMBED       ? 0
-              : site == SITE_RESID_PRE ? p.landing.layer
-                                       : p.landing.layer + 1;
+    struct lane_place p = {.model = m, .dict = d, .at = at};
+    land_at(&p, model_landing(m, at));
+    return p;
+}
+
+struct lane_place lane_place_of(const struct model *m, const struct dict_set *set, uint32_t acts,
+                                int32_t otherwise)
+{
+    int32_t first = otherwise;
+    for (int32_t i = set->n - 1; i >= 0; i--)
+        if (acts & 1u << i)
+            first = i;
+    struct lane_place p = lane_place(m, set->place[first].dict, set->place[first].at);
+    p.set = set, p.first = first;
+    for (int32_t i = first + 1; i < set->n; i++)
+        if (acts & 1u << i && point_compare(set->place[i].at, p.landing) < 0)
+            land_at(&p, p.at);
     return p;
 }
 
@@ -60,7 +103,9 @@ bool directions_set(struct run *run, const struct lane_place *p, struct directio
     }
     struct arena_mark mark = arena_mark(run->arena);
     d->u = tensor_rows(d->u, 0, n);
-    op_copy_to(run, d->u, dict_push(run, p->dict, model_linear_behind(p->model, p->at), unit, n));
+    const struct linear *behind =
+        point_compare(p->at, p->landing) == 0 ? NULL : model_linear_behind(p->model, p->at);
+    op_copy_to(run, d->u, dict_push(run, p->dict, behind, unit, n));
     arena_reset(run->arena, mark);
     if (!run_ok(run))
         return false;
@@ -78,6 +123,12 @@ void directions_free(struct queue *q, struct directions *d)
 }
 
 /* ---- lanes */
+static bool inserts_where_they_part(const struct lane_place *p, const struct lane *l)
+{
+    const bool there = !p->set || (!p->set->place[p->first].neurons && !(l->bare & 1u << p->first));
+    return l->insert == INSERT_SAE && there;
+}
+
 struct state lane_pack(struct run *run, const struct lane_place *p, const struct lane_rows *rows,
                        int32_t n)
 {
@@ -91,7 +142,7 @@ struct state lane_pack(struct run *run, const struct lane_place *p, const struct
         const struct lane_rows *r = &rows[i];
         int32_t T = r->plain.rows;
         op_copy_to(run, tensor_rows(st.value, at, T),
-                   r->lane->insert == INSERT_SAE ? r->inserted : r->plain);
+                   inserts_where_they_part(p, r->lane) ? r->inserted : r->plain);
         if (p->has_base)
             op_copy_to(run, tensor_rows(st.base, at, T), r->base);
         at += T;
@@ -99,15 +150,42 @@ struct state lane_pack(struct run *run, const struct lane_place *p, const struct
     return st;
 }
 
-void lane_change(struct run *run, const struct lane *lane, struct tensor value, struct tensor f,
-                 struct tensor u)
+void lane_change(struct run *run, const struct lane_place *p, const struct lane *lane,
+                 struct tensor value, struct tensor f, struct tensor u)
 {
-    if (lane->n_units > 0 && value.rows > 0)
-        op_add_outer(run, value, units_change(run, f, lane->units, lane->n_units), u);
+    int32_t n = lane->n_units;
+    const struct unit *units = p->set ? lane_units(lane, p->first, &n) : lane->units;
+    if (n > 0 && value.rows > 0)
+        op_add_outer(run, value, units_change(run, f, units, n), u);
+}
+
+void lane_hooks_add(struct lane_hooks *h, const struct lane_place *p, const struct lane *lane,
+                    const int32_t *rows, int32_t n_rows)
+{
+    const uint32_t acts = lane_acts(lane, p->set);
+    for (int32_t i = p->first + 1; p->set && i < p->set->n; i++) {
+        if (!(acts & 1u << i))
+            continue;
+        h->hook = grow(h->hook, &h->cap, (size_t)h->n + 1, sizeof *h->hook);
+        struct hook *one = &h->hook[h->n++];
+        *one = (struct hook){.at = p->set->place[i].at,
+                             .op = HOOK_INSERT,
+                             .rows = rows,
+                             .n_rows = n_rows,
+                             .dict = p->set->place[i].dict,
+                             .keep_error = lane->insert != INSERT_SAE || (lane->bare & 1u << i)};
+        one->units = lane_units(lane, i, &one->n_units);
+    }
+}
+
+void lane_hooks_release(struct lane_hooks *h)
+{
+    free(h->hook);
+    *h = (struct lane_hooks){0};
 }
 
 void lane_losses(struct run *run, const struct model *m, const struct sequences *seq,
-                 const struct state *from, float *loss)
+                 const struct state *from, const struct lane_hooks *hooks, float *loss)
 {
     struct batch batch = sequences_batch(seq);
     struct state end = {0};
@@ -118,7 +196,8 @@ void lane_losses(struct run *run, const struct model *m, const struct sequences 
             row[count] = i;
             target[count++] = seq->target[i];
         }
-    model_forward(run, m, &batch, from, model_end(m), NULL, 0, &end);
+    model_forward(run, m, &batch, from, model_end(m), hooks ? hooks->hook : NULL,
+                  hooks ? hooks->n : 0, &end);
     if (count > 0)
         model_loss(run, m, op_rows_get(run, end.value, run_put_ids(run, count, 1, row)), target,
                    loss);

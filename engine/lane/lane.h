@@ -5,28 +5,45 @@
  * r′(t) = B(t) + Σ_j c_j(t)·u_j: B the plain value (INSERT_NONE, INSERT_ERROR) or the value with
  * the reconstruction at the hook (INSERT_SAE), c_j what unit j's activation changes by, u_j its
  * decoder row pushed through what lies between hook and landing. So a change of units costs only
- * the layers behind the landing. */
+ * the layers behind the landing.
+ *
+ * Over a set of dictionaries lanes part at the first place where one of them does anything; what
+ * they do behind it is done on the way, place by place (lane_hooks). */
 #ifndef GLIMT_LANE_LANE_H
 #define GLIMT_LANE_LANE_H
+#include "engine/dict/set.h"
 #include "engine/lane/sequences.h"
 
 enum insert { INSERT_NONE, INSERT_SAE, INSERT_ERROR /* the reconstruction with its error */ };
 
 struct lane {
-    enum insert insert;
+    enum insert insert; /* at every place of a set: where nothing is to be reconstructed (neurons)
+                           and no unit changes, it does nothing */
     int32_t n_units;
-    const struct unit *units; /* different ones of the dictionary */
+    const struct unit *units; /* different ones; those of a place side by side, places in order */
+    uint32_t bare;            /* places of a set, a bit each: nothing is inserted there */
 };
+/* The lane's units of a place, and how many. */
+const struct unit *lane_units(const struct lane *, int32_t place, int32_t *n);
+/* The places of a set at which the lane is not the plain model, a bit each. */
+uint32_t lane_acts(const struct lane *, const struct dict_set *);
 
 struct lane_place { /* where lanes part; borrowed */
     const struct model *model;
-    const struct dict *dict; /* NULL: plain lanes only */
+    const struct dict_set *set; /* NULL: the one dictionary is all there is */
+    int32_t first;              /* its place in the set */
+    const struct dict *dict;    /* NULL: plain lanes only */
     struct point at, landing;
     int32_t width; /* of the value at the landing */
     bool has_base; /* the state at the landing has a residual beside it, [d_model] wide */
     int32_t layer; /* the first whose attention comes after the landing */
 };
 struct lane_place lane_place(const struct model *, const struct dict *, struct point at);
+/* Of lanes over a set that do something at the places `acts`: they part at the first of these
+ * (place `otherwise` where there is none). What they do at those behind it are hooks on the way
+ * (lane_hooks_add); where one lies before the landing, the lanes land where they part. */
+struct lane_place lane_place_of(const struct model *, const struct dict_set *, uint32_t acts,
+                                int32_t otherwise);
 
 /* ---- what the lanes share. Tensors are the arena's, a row each of the batch. */
 struct landed {
@@ -64,12 +81,23 @@ struct lane_rows { /* so many rows of one lane: where they start, at the landing
 /* The B of the pieces one after the other, as one state at the landing. */
 struct state lane_pack(struct run *, const struct lane_place *, const struct lane_rows *,
                        int32_t n);
-/* value [T, width], rows of one lane, += Σ_j c_j·u_j. f [T, n_units]: activations of its units in
- * these rows; u [n_units, width]: their directions. */
-void lane_change(struct run *, const struct lane *, struct tensor value, struct tensor f,
-                 struct tensor u);
+/* value [T, width], rows of one lane, += Σ_j c_j·u_j over its n units where lanes part. f [T, n]:
+ * activations of these in these rows; u [n, width]: their directions. */
+void lane_change(struct run *, const struct lane_place *, const struct lane *, struct tensor value,
+                 struct tensor f, struct tensor u);
+
+struct lane_hooks { /* what lanes do behind where they part; zeroed at first */
+    int32_t n;
+    struct hook *hook;
+    size_t cap;
+};
+/* Appends those of a lane to which `rows` of the batch belong (host, borrowed; NULL: all): at every
+ * place of the set that it acts on, in order, the codes are of the x that arrives there. */
+void lane_hooks_add(struct lane_hooks *, const struct lane_place *, const struct lane *,
+                    const int32_t *rows, int32_t n_rows);
+void lane_hooks_release(struct lane_hooks *);
 /* From a state at the landing to the end: losses of the rows that have a target, in their order, to
- * host memory. */
+ * host memory. hooks: NULL for none. */
 void lane_losses(struct run *, const struct model *, const struct sequences *,
-                 const struct state *from, float *loss);
+                 const struct state *from, const struct lane_hooks *hooks, float *loss);
 #endif

@@ -79,6 +79,8 @@ static struct tensor norm(struct walk *w, enum residual which, struct held *x, c
 static bool io_fits(struct walk *w, const struct hook *h)
 {
     struct tensor v = w->value.t, io = *h->io;
+    if (h->rows)
+        v.rows = h->n_rows;
     if (io.cols == v.cols && (io.rows == v.rows || (h->op == HOOK_ADD && io.rows == 1)))
         return true;
     char name[POINT_NAME_MAX];
@@ -86,6 +88,33 @@ static bool io_fits(struct walk *w, const struct hook *h)
     return error_set(&w->run->err, ERROR_INPUT,
                      "intervention at %s: value has shape [%d, %d], expected [%d, %d]", name,
                      io.rows, io.cols, v.rows, v.cols);
+}
+
+static bool rows_fit(struct walk *w, const struct hook *h)
+{
+    char name[POINT_NAME_MAX];
+    for (int32_t i = 0; h->rows && i < h->n_rows; i++)
+        if (h->rows[i] < 0 || h->rows[i] >= w->value.t.rows) {
+            point_name(w->at, name);
+            return error_set(&w->run->err, ERROR_INPUT,
+                             "intervention at %s: found row %d, expected 0 to %d", name, h->rows[i],
+                             w->value.t.rows - 1);
+        }
+    return !h->rows || h->n_rows > 0;
+}
+
+/* The rows that a hook acts on: a copy where they are not all. */
+static struct tensor rows_of(struct walk *w, const struct hook *h)
+{
+    if (!h->rows)
+        return w->value.t;
+    return op_rows_get(w->run, w->value.t, run_put_ids(w->run, h->n_rows, 1, h->rows));
+}
+
+static void put_rows(struct walk *w, const struct hook *h, struct tensor x)
+{
+    own(w, &w->value);
+    op_rows_set(w->run, w->value.t, x, run_put_ids(w->run, h->n_rows, 1, h->rows));
 }
 
 static void insert(struct walk *w, const struct hook *h)
@@ -99,27 +128,50 @@ static void insert(struct walk *w, const struct hook *h)
                   w->value.t.cols);
         return;
     }
-    w->value = (struct held){
-        dict_insert(w->run, h->dict, w->value.t, h->keep_error, h->units, h->n_units), false};
+    struct tensor y =
+        dict_insert(w->run, h->dict, rows_of(w, h), h->keep_error, h->units, h->n_units);
+    if (h->rows)
+        put_rows(w, h, y);
+    else
+        w->value = (struct held){y, false};
+}
+
+static void set(struct walk *w, const struct hook *h)
+{
+    if (!io_fits(w, h))
+        return;
+    if (h->rows)
+        put_rows(w, h, *h->io);
+    else
+        w->value = (struct held){*h->io, true};
+}
+
+static void add(struct walk *w, const struct hook *h)
+{
+    if (!io_fits(w, h))
+        return;
+    if (h->rows) {
+        struct tensor y = rows_of(w, h);
+        op_add(w->run, y, *h->io, 1.0f);
+        put_rows(w, h, y);
+        return;
+    }
+    own(w, &w->value);
+    op_add(w->run, w->value.t, *h->io, 1.0f);
 }
 
 static void apply_hook(struct walk *w, const struct hook *h)
 {
+    if (!rows_fit(w, h))
+        return;
     switch (h->op) {
     case HOOK_GET:
-        *h->io = w->value.t;
-        w->value.shared = true;
+        *h->io = rows_of(w, h);
+        if (!h->rows)
+            w->value.shared = true;
         break;
-    case HOOK_SET:
-        if (io_fits(w, h))
-            w->value = (struct held){*h->io, true};
-        break;
-    case HOOK_ADD:
-        if (io_fits(w, h)) {
-            own(w, &w->value);
-            op_add(w->run, w->value.t, *h->io, 1.0f);
-        }
-        break;
+    case HOOK_SET: set(w, h); break;
+    case HOOK_ADD: add(w, h); break;
     case HOOK_INSERT: insert(w, h); break;
     }
 }

@@ -1,5 +1,6 @@
 /* From the landing point to the losses: every lane is more rows of one batch. */
 #include "engine/base/memory.h"
+#include "engine/dict/unit.h"
 #include "engine/session/session_private.h"
 #include <math.h>
 #include <stdio.h>
@@ -49,9 +50,9 @@ bool back_push_units(struct session *s)
 {
     int32_t unit[UNITS_MAX], n = s->wish.n_units;
     for (int32_t i = 0; i < n; i++)
-        unit[i] = s->watch[i].dict < 0
-                      ? 0
-                      : s->watch[i].index; /* one that doesn't exist is never fixed */
+        unit[i] = s->watch[i].dict == s->place.first
+                      ? s->watch[i].index
+                      : 0; /* one that doesn't exist is never fixed, others are behind */
     return directions_set(&s->run, &s->place, &s->directions, unit, n);
 }
 
@@ -73,8 +74,12 @@ static void add_changes(struct session *s, const struct pack *pack, struct tenso
         at += p->n;
     }
     const struct lane *lane = &s->lane[TRACK_FIXED];
-    struct tensor column = run_put_ids(&s->run, lane->n_units, 1, s->fixed_column);
-    lane_change(&s->run, lane, tensor_rows(value, first, rows),
+    int32_t n;
+    lane_units(lane, s->place.first, &n); /* they are the first */
+    if (n == 0)
+        return;
+    struct tensor column = run_put_ids(&s->run, n, 1, s->fixed_column);
+    lane_change(&s->run, &s->place, lane, tensor_rows(value, first, rows),
                 op_cols_get(&s->run, watched, column),
                 op_rows_get(&s->run, s->directions.u, column));
 }
@@ -97,6 +102,22 @@ static struct state gather(struct session *s, const struct pack *pack)
     return st;
 }
 
+/* What the tracks do behind where they part, each at its own rows of the pack. */
+static void add_hooks(struct session *s, const struct pack *pack, struct lane_hooks *hooks)
+{
+    int32_t *row = scratch_i32(s, (size_t)pack->rows), n = 0;
+    for (int t = TRACK_SAE; t < N_TRACKS; t++) {
+        int32_t first = n, at = 0;
+        for (int32_t i = 0; i < pack->n; i++) {
+            for (int32_t j = 0; pack->piece[i].track == (enum track)t && j < pack->piece[i].n; j++)
+                row[n++] = at + j;
+            at += pack->piece[i].n;
+        }
+        if (n > first)
+            lane_hooks_add(hooks, &s->place, &s->lane[t], row + first, n - first);
+    }
+}
+
 static struct tensor forward(struct session *s, const struct pack *pack, bool keep)
 {
     int32_t start[MAX_PIECES + 1], past[MAX_PIECES], at = 0;
@@ -111,7 +132,11 @@ static struct tensor forward(struct session *s, const struct pack *pack, bool ke
     start[pack->n] = at;
     struct batch batch = {.n_rows = at, .seqs = {pack->n, start, past, kv}};
     struct state from = gather(s, pack), end = {0};
-    model_forward(&s->run, s->model, &batch, &from, model_end(s->model), NULL, 0, &end);
+    struct lane_hooks hooks = {0};
+    if (s->set->n > 1)
+        add_hooks(s, pack, &hooks);
+    model_forward(&s->run, s->model, &batch, &from, model_end(s->model), hooks.hook, hooks.n, &end);
+    lane_hooks_release(&hooks);
     return end.value;
 }
 
@@ -221,10 +246,12 @@ struct pack back_without_fixed(const struct pack *pack)
 
 void back_blame_fixed(struct session *s)
 {
-    char list[160] = "";
-    for (int32_t i = 0, at = 0; i < s->n_fixed && at < (int32_t)sizeof list - 32; i++)
-        at += snprintf(list + at, sizeof list - (size_t)at, "%s%d = %g", i ? ", " : "",
-                       s->wish.unit[s->fixed_column[i]].id.index, (double)s->fixed[i].value);
+    char list[160] = "", name[UNIT_NAME_MAX];
+    for (int32_t i = 0, at = 0; i < s->n_fixed && at < (int32_t)sizeof list - 32; i++) {
+        unit_name(s->set, s->fixed[i].id, name);
+        at += snprintf(list + at, sizeof list - (size_t)at, "%s%s = %g", i ? ", " : "", name,
+                       (double)s->fixed[i].value);
+    }
     if (s->run.err.kind == ERROR_INPUT)
         error_prefix(&s->run.err, "float32 can't carry the fixed %s through the model", list);
 }

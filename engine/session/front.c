@@ -17,7 +17,13 @@ struct front { /* a pack on its way */
     struct pack *pack;
     bool reference;
     struct landed landed;
-    struct tensor f; /* [R, n_watch] activations of the watched units; absent: nothing is watched */
+    struct place { /* what a place of the set was looked at for, in the plain text */
+        bool wanted;
+        struct tensor x, xhat, pre; /* pre: absent where it is too large, or nothing is watched */
+        struct code codes;
+    } place[DICT_SET_MAX];
+    struct tensor f; /* [R, n_watch] activations of the watched units where lanes part; absent:
+                        nothing is watched */
 };
 
 static bool prepare(struct session *s, struct pack *pack, bool reference)
@@ -35,44 +41,91 @@ static bool prepare(struct session *s, struct pack *pack, bool reference)
     return true;
 }
 
-/* The watched units in their dictionary, and what stands for one that doesn't exist. */
-static void watched(const struct session *s, int32_t missing, int32_t unit[WATCH_MAX])
+/* The watched units of a place, and what stands for others and for one that doesn't exist. */
+static void watched(const struct session *s, int32_t place, int32_t missing,
+                    int32_t unit[WATCH_MAX])
 {
     for (int32_t i = 0; i < s->n_watch; i++)
-        unit[i] = s->watch[i].dict < 0 ? missing : s->watch[i].index;
+        unit[i] = s->watch[i].dict == place ? s->watch[i].index : missing;
 }
 
-/* Pre-activations of the watched units [R, n_watch]: columns of all of them where those are at
- * hand. */
-static struct tensor watch_columns(struct front *f)
+struct columns { /* those of the watched units that are read at one place */
+    int32_t n, column[WATCH_MAX], unit[WATCH_MAX];
+};
+static struct columns columns_of(const struct session *s, int32_t place)
+{
+    struct columns c = {.n = 0};
+    for (int32_t i = 0; i < s->n_watch; i++)
+        if (watch_place(s, i, s->shown) == place) {
+            c.column[c.n] = i;
+            c.unit[c.n++] = s->watch[i].dict < 0 ? 0 : s->watch[i].index;
+        }
+    return c;
+}
+
+/* Pre-activations of units of a place [R, n]: columns of all of them where those are at hand. */
+static struct tensor pre_columns(struct session *s, int32_t place, const struct place *p,
+                                 const struct columns *c)
+{
+    const struct dict *d = s->set->place[place].dict;
+    if (!p->pre.buf)
+        return dict_encode_units(&s->run, d, p->x, c->unit, c->n);
+    return op_cols_get(&s->run, p->pre, run_put_ids(&s->run, c->n, 1, c->unit));
+}
+
+/* [R, c->n] to its columns of host rows [R, n_watch]. */
+static void get_columns(struct session *s, const struct columns *c, struct tensor t, float *to)
+{
+    if (c->n == s->n_watch) {
+        run_get(&s->run, to, t);
+        return;
+    }
+    float *part = xreallocarray(NULL, (size_t)t.rows * (size_t)c->n, sizeof *part);
+    run_get(&s->run, part, t);
+    for (size_t r = 0; r < (size_t)t.rows && run_ok(&s->run); r++)
+        for (int32_t i = 0; i < c->n; i++)
+            to[r * (size_t)s->n_watch + (size_t)c->column[i]] = part[r * (size_t)c->n + (size_t)i];
+    free(part);
+}
+
+static void fetch_watched(struct front *f)
 {
     struct session *s = f->s;
-    int32_t unit[WATCH_MAX];
-    watched(s, 0, unit);
-    if (!f->landed.pre.buf)
-        return dict_encode_units(&s->run, s->dict, f->landed.hook.value, unit, s->n_watch);
-    return op_cols_get(&s->run, f->landed.pre, run_put_ids(&s->run, s->n_watch, 1, unit));
+    const size_t cells = (size_t)f->pack->rows * (size_t)s->n_watch;
+    float *act = scratch_f32(s, ACT, cells), *pre = scratch_f32(s, PRE, cells);
+    for (int32_t i = 0; i < s->set->n; i++) {
+        const struct columns c = columns_of(s, i);
+        const struct place *p = &f->place[i];
+        const struct dict *d = s->set->place[i].dict;
+        if (c.n == 0)
+            continue;
+        struct tensor values = i == s->place.first && c.n == s->n_watch
+                                   ? f->f
+                                   : dict_values(&s->run, d, &p->codes, c.unit, c.n);
+        get_columns(s, &c, values, act);
+        get_columns(s, &c, dict_spec(d)->identity ? values : pre_columns(s, i, p, &c), pre);
+    }
 }
 
 static void fetch(struct front *f)
 {
     struct session *s = f->s;
     struct run *r = &s->run;
-    size_t rows = (size_t)f->pack->rows, cells = rows * (size_t)s->n_watch;
-    if (!s->dict)
+    const struct dict *d = line_dict(s, f->reference);
+    const size_t rows = (size_t)f->pack->rows;
+    if (!d)
         return;
+    const struct place *p = &f->place[line_place(s, f->reference)];
     if (!f->reference) {
         s->stats = grow(s->stats, &s->cap_stats, 2 * rows + 1, sizeof *s->stats);
-        run_get_f64(r, s->stats, op_row_stats(r, f->landed.hook.value, f->landed.xhat));
+        run_get_f64(r, s->stats, op_row_stats(r, p->x, p->xhat));
     }
-    if (s->sae || !f->reference) {
-        struct csr active = dict_active(r, s->dict, &f->landed.codes, TOP_MAX_DENSE);
+    if (!dict_spec(d)->identity || !f->reference) {
+        struct csr active = dict_active(r, d, &p->codes, TOP_MAX_DENSE);
         run_get_csr(r, &s->codes, &active);
     }
-    if (f->reference || s->n_watch == 0)
-        return;
-    run_get(r, scratch_f32(s, ACT, cells), f->f);
-    run_get(r, scratch_f32(s, PRE, cells), s->sae ? watch_columns(f) : f->f);
+    if (!f->reference && s->n_watch > 0)
+        fetch_watched(f);
 }
 
 /* What neither a norm nor the dictionary has looked at: neurons, and watched units that were not
@@ -83,16 +136,20 @@ static void check_fetched(struct front *f)
     int32_t unit[WATCH_MAX];
     if (f->reference || !s->dict)
         return;
-    watched(s, -1, unit);
-    for (int32_t t = 0; s->identity && t < f->pack->rows && run_ok(&s->run); t++)
+    const struct dict_spec *d = dict_spec(s->dict);
+    for (int32_t t = 0; d->identity && t < f->pack->rows && run_ok(&s->run); t++)
         if (!isfinite(s->stats[2 * t])) {
-            float *x = xcalloc((size_t)s->n_in, sizeof *x);
-            run_get(&s->run, x, tensor_rows(f->landed.hook.value, t, 1));
-            dict_check_values(&s->run, s->dict, x, 1, NULL, s->n_in);
+            float *x = xcalloc((size_t)d->n, sizeof *x);
+            run_get(&s->run, x, tensor_rows(f->place[s->shown].x, t, 1));
+            dict_check_values(&s->run, s->dict, x, 1, NULL, d->n);
             free(x);
         }
-    if (s->sae && s->n_watch > 0)
-        dict_check_values(&s->run, s->dict, s->scratch[PRE], f->pack->rows, unit, s->n_watch);
+    for (int32_t i = 0; i < s->set->n && s->n_watch > 0; i++) {
+        watched(s, i, -1, unit);
+        if (!dict_spec(s->set->place[i].dict)->identity)
+            dict_check_values(&s->run, s->set->place[i].dict, s->scratch[PRE], f->pack->rows, unit,
+                              s->n_watch);
+    }
 }
 
 static void keep_rows(struct front *f)
@@ -112,12 +169,83 @@ static void keep_rows(struct front *f)
                        tensor_rows(f->landed.inserted.value, at, p->n));
         if (r->with_x)
             op_copy_to(&s->run, tensor_rows(r->x, p->row, p->n),
-                       tensor_rows(f->landed.hook.value, at, p->n));
+                       tensor_rows(f->place[line_place(s, f->reference)].x, at, p->n));
         if (f->f.buf)
             op_copy_to(&s->run, tensor_cols(tensor_rows(r->f, p->row, p->n), 0, s->n_watch),
                        tensor_rows(f->f, at, p->n));
         at += p->n;
     }
+}
+
+static bool pre_wanted(const struct front *f, int32_t place)
+{
+    const struct dict_spec *d = dict_spec(f->s->set->place[place].dict);
+    return !f->reference && !d->identity && columns_of(f->s, place).n > 0 &&
+           (int64_t)f->pack->rows * d->m <= PRE_MAX;
+}
+
+/* Takes x at the wanted places first … last − 1 out. */
+static int32_t hooks_at(struct front *f, int32_t first, int32_t last, struct hook *hook)
+{
+    int32_t n = 0;
+    for (int32_t i = first; i < last; i++)
+        if (f->place[i].wanted)
+            hook[n++] =
+                (struct hook){.at = f->s->set->place[i].at, .op = HOOK_GET, .io = &f->place[i].x};
+    return n;
+}
+
+/* Places that are looked at before lanes part, on the way to there. */
+static bool to_the_hook(struct front *f, const struct batch *batch, struct state *out)
+{
+    struct hook hook[DICT_SET_MAX];
+    struct session *s = f->s;
+    int32_t n = hooks_at(f, 0, s->place.first, hook);
+    if (n > 0)
+        model_forward(&s->run, s->model, batch, NULL, s->place.at, hook, n, out);
+    return n > 0;
+}
+
+/* Those behind it: the plain text goes on, further than lanes need it. */
+static void beyond(struct front *f, const struct batch *batch)
+{
+    struct hook hook[DICT_SET_MAX];
+    struct session *s = f->s;
+    const struct state *from = &f->landed.plain;
+    int32_t n = hooks_at(f, s->place.first + 1, s->set->n, hook);
+    if (n == 0)
+        return;
+    if (point_compare(hook[0].at, from->at) < 0)
+        from = &f->landed.hook;
+    model_forward(&s->run, s->model, batch, from, hook[n - 1].at, hook, n, NULL);
+}
+
+static void encode_places(struct front *f)
+{
+    struct session *s = f->s;
+    for (int32_t i = 0; i < s->set->n; i++) {
+        struct place *p = &f->place[i];
+        const struct dict *d = s->set->place[i].dict;
+        if (i == s->place.first) {
+            p->x = f->landed.hook.value, p->xhat = f->landed.xhat, p->pre = f->landed.pre;
+            p->codes = f->landed.codes;
+        } else if (p->wanted) {
+            dict_encode(&s->run, d, p->x, &p->codes, pre_wanted(f, i) ? &p->pre : NULL);
+            if (i == s->shown && !dict_spec(d)->identity)
+                p->xhat = dict_decode(&s->run, d, &p->codes);
+        }
+    }
+}
+
+static void choose_places(struct front *f)
+{
+    const struct session *s = f->s;
+    if (s->set->n == 0)
+        return;
+    f->place[s->place.first].wanted = true;
+    for (int32_t i = 0; i < s->set->n && !f->reference; i++)
+        if (i == s->shown || columns_of(s, i).n > 0)
+            f->place[i].wanted = true;
 }
 
 static void run_batch(struct front *f)
@@ -137,15 +265,20 @@ static void run_batch(struct front *f)
     }
     start[f->pack->n] = at;
     struct batch batch = {.n_rows = at, .ids = ids, .seqs = {f->pack->n, start, past, kv}};
-    unsigned want = s->sae ? LAND_INSERTED : s->identity ? LAND_CODES : 0;
+    unsigned want = s->sae ? LAND_INSERTED : s->dict ? LAND_CODES : 0;
     /* all pre-activations where they are not too many and one is watched */
-    if (s->sae && !f->reference && s->n_watch > 0 && (int64_t)at * dict_spec(s->dict)->m <= PRE_MAX)
+    if (s->sae && pre_wanted(f, s->place.first))
         want |= LAND_PRE;
-    lane_front(r, &s->place, &batch, NULL, want, &f->landed);
+    struct state hook;
+    choose_places(f);
+    bool there = to_the_hook(f, &batch, &hook);
+    lane_front(r, &s->place, &batch, there ? &hook : NULL, want, &f->landed);
+    beyond(f, &batch);
+    encode_places(f);
     if (s->n_watch > 0) {
         int32_t unit[WATCH_MAX];
-        watched(s, 0, unit);
-        f->f = dict_values(r, s->dict, &f->landed.codes, unit, s->n_watch);
+        watched(s, s->place.first, 0, unit);
+        f->f = dict_values(r, s->place.dict, &f->landed.codes, unit, s->n_watch);
     }
     keep_rows(f);
     fetch(f);
@@ -162,16 +295,15 @@ static int by_value(const void *a, const void *b)
 }
 
 /* The active latents of a row of the codes that were brought here, largest first. */
-static int32_t row_active(struct session *s, int32_t row)
+static int32_t row_active(struct session *s, const struct dict_spec *d, int32_t row)
 {
     const struct csr_host *c = &s->codes;
-    const enum select_kind kind = dict_spec(s->dict)->select;
     int32_t n = c->start[row + 1] - c->start[row];
     s->active = grow(s->active, &s->cap_active, (size_t)n + 1, sizeof *s->active);
     for (int32_t i = 0; i < n; i++)
         s->active[i] =
             (struct active_latent){c->ids[c->start[row] + i], c->vals[c->start[row] + i]};
-    if (s->sae && kind != SELECT_TOPK && kind != SELECT_ABSTOPK)
+    if (!d->identity && d->select != SELECT_TOPK && d->select != SELECT_ABSTOPK)
         qsort(s->active, (size_t)n, sizeof *s->active, by_value);
     return n;
 }
@@ -180,8 +312,9 @@ static void row_latents(struct front *f, struct line_latents *p, int32_t token, 
 {
     struct session *s = f->s;
     size_t t = (size_t)token, r = (size_t)row;
-    if (s->sae || !f->reference) {
-        int32_t n = row_active(s, row);
+    const struct dict_spec *d = dict_spec(line_dict(s, f->reference));
+    if (!d->identity || !f->reference) {
+        int32_t n = row_active(s, d, row);
         line_latents_set(p, token, s->active, n);
     }
     if (f->reference)
@@ -208,11 +341,12 @@ static bool add_rows(struct session *s, struct window *w, struct tensor x, int32
 
 static bool clear_sum(struct session *s, struct window *w)
 {
+    const int32_t n = dict_spec(s->dict)->n;
     if (!w->sum_x.buf)
-        w->sum_x = tensor_new(s->run.queue, 1, s->n_in, DTYPE_F64, &s->run.err);
+        w->sum_x = tensor_new(s->run.queue, 1, n, DTYPE_F64, &s->run.err);
     if (!w->sum_x.buf)
         return error_prefix(&s->run.err, "keeping the sums of a line");
-    double *zero = xcalloc((size_t)s->n_in, sizeof *zero);
+    double *zero = xcalloc((size_t)n, sizeof *zero);
     device_put(s->run.queue, w->sum_x, zero);
     free(zero);
     return true;
@@ -223,14 +357,15 @@ static void piece_sums(struct front *f, const struct piece *p, int32_t at)
 {
     struct session *s = f->s;
     struct window *w = p->window;
+    const bool sae = !dict_spec(s->dict)->identity;
     for (int32_t t = 0; t < p->n; t++) {
         p->line->sq[w->first + p->row + t] = s->stats[2 * (at + t)];
-        p->line->sse[w->first + p->row + t] = s->sae ? s->stats[2 * (at + t) + 1] : 0;
+        p->line->sse[w->first + p->row + t] = sae ? s->stats[2 * (at + t) + 1] : 0;
     }
     int32_t from = w->sum_rows > p->row ? w->sum_rows : p->row, end = p->row + p->n;
     if (from >= end)
         return;
-    struct tensor x = tensor_rows(f->landed.hook.value, at + from - p->row, end - from);
+    struct tensor x = tensor_rows(f->place[s->shown].x, at + from - p->row, end - from);
     bool ok = (w->sum_x.buf || clear_sum(s, w)) && add_rows(s, w, x, from, 1);
     w->sum_rows = ok ? end : 0;
 }
@@ -245,6 +380,7 @@ static void commit(struct front *f)
         struct line *l = p->line;
         if (!l->latents) {
             l->latents = line_latents_new(l->tokens->n, f->reference ? 0 : s->n_watch);
+            l->latents->dict = line_place(s, f->reference);
             memcpy(l->latents->watch, s->watch, (size_t)l->latents->n_watch * sizeof *s->watch);
         }
         line_latents_own(&l->latents);
@@ -280,14 +416,15 @@ bool front_run(struct session *s, struct pack *pack, bool reference)
 static struct tensor watch_values(struct session *s, const struct line_latents *p,
                                   const struct window *w, int32_t from, int32_t n)
 {
+    const struct dict *d = s->set->place[p->dict].dict;
     struct code code = {.sparse.n_rows = n};
     int32_t unit[WATCH_MAX];
-    watched(s, 0, unit);
-    if (s->identity) {
+    watched(s, p->dict, 0, unit);
+    if (dict_spec(d)->identity) {
         if (!w->rows || !w->rows->with_x)
             return (struct tensor){0};
         code.dense = tensor_rows(w->rows->x, from, n);
-        return dict_values(&s->run, s->dict, &code, unit, s->n_watch);
+        return dict_values(&s->run, d, &code, unit, s->n_watch);
     }
     const struct latent_list *list = p->list + w->first + from;
     size_t total = 0;
@@ -305,7 +442,7 @@ static struct tensor watch_values(struct session *s, const struct line_latents *
     code.sparse = run_put_csr(&s->run, n, start, id, value);
     free(start);
     free(value);
-    return dict_values(&s->run, s->dict, &code, unit, s->n_watch);
+    return dict_values(&s->run, d, &code, unit, s->n_watch);
 }
 
 static void watch_block(struct session *s, struct line_latents *p, const struct window *w,
@@ -316,15 +453,16 @@ static void watch_block(struct session *s, struct line_latents *p, const struct 
     struct run *r = &s->run;
     struct tensor f = watch_values(s, p, w, from, n);
     float *pre = NULL, *act = f.buf ? scratch_f32(s, ACT, cells) : NULL;
-    watched(s, 0, unit);
+    const struct dict *d = s->set->place[p->dict].dict;
+    watched(s, p->dict, 0, unit);
     if (act)
         run_get(r, act, f);
     if (w->rows && w->rows->with_x) {
         struct tensor x = tensor_rows(w->rows->x, from, n);
         pre = scratch_f32(s, PRE, cells);
-        run_get(r, pre, dict_encode_units(r, s->dict, x, unit, s->n_watch));
-        watched(s, -1, unit);
-        dict_check_values(r, s->dict, pre, n, unit, s->n_watch);
+        run_get(r, pre, dict_encode_units(r, d, x, unit, s->n_watch));
+        watched(s, p->dict, -1, unit);
+        dict_check_values(r, d, pre, n, unit, s->n_watch);
     }
     if (f.buf && w->rows && w->rows->cap >= w->n)
         op_copy_to(&s->run, tensor_cols(tensor_rows(w->rows->f, from, n), 0, s->n_watch), f);
@@ -344,6 +482,7 @@ bool front_watch_run(struct session *s, struct line *l)
     enum { BLOCK = 256 };
     struct line_latents *old = l->latents;
     struct line_latents *p = line_latents_new(old->n, s->n_watch);
+    p->dict = old->dict;
     memcpy(p->watch, s->watch, (size_t)s->n_watch * sizeof *p->watch);
     for (int32_t t = 0; t < old->n; t++) {
         const struct active_latent *active;

@@ -59,6 +59,25 @@ void line_free(struct session *s, struct line *l)
     free(l);
 }
 
+void line_forget(struct session *s, struct line *l, bool codes)
+{
+    if (codes) {
+        line_latents_unref(l->latents);
+        l->latents = NULL;
+    }
+    for (int32_t i = 0; i < l->n_windows; i++) {
+        struct window *w = &l->window[i];
+        rows_free(s, w->rows);
+        w->rows = NULL;
+        if (!codes)
+            continue;
+        if (w->sum_x.buf)
+            device_buf_free(s->run.queue, w->sum_x.buf);
+        w->sum_x = (struct tensor){0};
+        w->sum_rows = w->front_done = 0;
+    }
+}
+
 /* ---- tokens */
 /* Where tokenising may begin again after the first difference between the old text and the new one.
  */
@@ -177,11 +196,12 @@ static void keep_results(struct session *s, struct line *l, struct kept *k)
     struct line_losses *loss[N_TRACKS] = {0};
     if (l->latents) {
         latents = line_latents_new(k->tokens->n, l->latents->n_watch);
+        latents->dict = l->latents->dict;
         memcpy(latents->watch, l->latents->watch,
                (size_t)latents->n_watch * sizeof *latents->watch);
     }
     for (int t = 0; t < N_TRACKS; t++)
-        if (l->loss[t] && (t != TRACK_FIXED || l->loss[t]->key == l->fixed_key))
+        if (l->loss[t] && (t == TRACK_PLAIN || l->loss[t]->key == l->key[t]))
             loss[t] = line_losses_new(k->tokens->n, l->loss[t]->key);
     for (int32_t i = 0; i < k->n_windows && i < l->n_windows; i++) {
         struct window *old = &l->window[i], *new = &k->window[i];
@@ -259,7 +279,7 @@ bool line_watch_is(const struct session *s, const struct line *l)
 
 bool line_track_done(const struct session *s, const struct line *l, enum track t)
 {
-    if (!l->coded_valid || (t == TRACK_FIXED && l->fixed_key != s->key[TRACK_FIXED]))
+    if (!l->coded_valid || (t != TRACK_PLAIN && l->key[t] != s->key[t]))
         return false;
     for (int32_t i = 0; i < l->n_windows; i++)
         if (l->window[i].loss_done[t] < l->window[i].n)
@@ -267,16 +287,16 @@ bool line_track_done(const struct session *s, const struct line *l, enum track t
     return true;
 }
 
-void line_sync_fixed(const struct session *s, struct line *l)
+void line_sync(const struct session *s, struct line *l, enum track t)
 {
-    if (l->fixed_key == s->key[TRACK_FIXED])
+    if (l->key[t] == s->key[t])
         return;
-    l->fixed_key = s->key[TRACK_FIXED];
+    l->key[t] = s->key[t];
     for (int32_t i = 0; i < l->n_windows; i++) {
         struct window *w = &l->window[i];
-        w->loss_done[TRACK_FIXED] = 0;
+        w->loss_done[t] = 0;
         if (w->rows)
-            w->rows->back_rows[TRACK_FIXED] = w->rows->back_kv[TRACK_FIXED] = 0;
+            w->rows->back_rows[t] = w->rows->back_kv[t] = 0;
     }
 }
 

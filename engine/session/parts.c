@@ -118,7 +118,7 @@ void line_latents_own(struct line_latents **part)
     if (atomic_load(&p->refs) == 1)
         return;
     struct line_latents *q = line_latents_new(p->n, p->n_watch);
-    q->sse = p->sse, q->sum_sq = p->sum_sq, q->complete = p->complete;
+    q->dict = p->dict, q->sse = p->sse, q->sum_sq = p->sum_sq, q->complete = p->complete;
     memcpy(q + 1, p + 1, latents_size(p->n, p->n_watch) - sizeof *p);
     q->active = grow(NULL, &q->cap_active, p->n_active + 1, sizeof *q->active);
     if (p->n_active > 0)

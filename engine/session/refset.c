@@ -96,6 +96,13 @@ void refsets_set(struct session *s)
     lay_out(r);
 }
 
+void refsets_forget(struct session *s)
+{
+    s->refs.front = 0;
+    for (int32_t i = 0; i < s->refs.n; i++)
+        line_forget(s, s->refs.line[i], true);
+}
+
 /* ---- measured lanes */
 static struct ref_lane *find_lane(struct refsets *r, uint64_t key)
 {

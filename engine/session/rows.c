@@ -175,7 +175,7 @@ static int32_t capacity(const struct session *s, const struct line *l, int32_t n
 
 static bool keeps_x(const struct session *s, bool reference)
 {
-    return reference ? s->identity : s->dict != NULL;
+    return s->dict && (!reference || dict_spec(s->place.dict)->identity);
 }
 
 /* Units come and go one at a time: columns for some more than are watched now. */
@@ -187,9 +187,10 @@ static int32_t watch_cols(const struct session *s)
 
 size_t rows_token_bytes(const struct session *s, bool reference)
 {
-    size_t cols =
-        (size_t)s->place.width * (s->sae ? 2 : 1) + (s->place.has_base ? (size_t)s->d_model : 0) +
-        (keeps_x(s, reference) ? (size_t)s->n_in : 0) + (s->dict ? (size_t)watch_cols(s) : 0);
+    size_t cols = (size_t)s->place.width * (s->sae ? 2 : 1) +
+                  (s->place.has_base ? (size_t)s->d_model : 0) +
+                  (keeps_x(s, reference) ? (size_t)dict_spec(line_dict(s, reference))->n : 0) +
+                  (s->dict ? (size_t)watch_cols(s) : 0);
     return cols * sizeof(float);
 }
 
@@ -226,7 +227,7 @@ bool rows_reserve(struct session *s, const struct line *l, struct window *w, boo
         (!s->place.has_base || add_tensor(s, r, &r->resid, s->d_model)) &&
         (!s->sae || add_tensor(s, r, &r->inserted, s->place.width)) &&
         (!s->dict || add_tensor(s, r, &r->f, watch_cols(s))) &&
-        (!r->with_x || add_tensor(s, r, &r->x, s->n_in)))
+        (!r->with_x || add_tensor(s, r, &r->x, dict_spec(line_dict(s, reference))->n)))
         return true;
     rows_drop(s, r);
     return false;

@@ -53,38 +53,78 @@ int32_t cursor_token(const struct session *s)
     return -1;
 }
 
+/* ---- where lanes part */
+static void set_place(struct session *s)
+{
+    uint32_t acts = 0;
+    if (s->set->n == 0) {
+        s->place = lane_place(s->model, NULL, s->at);
+        return;
+    }
+    for (int t = 0; t < N_TRACKS; t++)
+        if (s->want[t])
+            acts |= lane_acts(&s->lane[t], s->set);
+    s->place = lane_place_of(s->model, s->set, acts, s->shown);
+    s->sae = !dict_spec(s->place.dict)->identity;
+    s->dict = s->set->place[s->shown].dict;
+}
+
+/* What the rows are of: they go where that changes. */
+static void place_again(struct session *s)
+{
+    const struct lane_place old = s->place;
+    const int32_t dict = s->wish.dict, shown = s->shown;
+    s->shown = dict >= 0 && dict < s->set->n ? dict : 0;
+    set_place(s);
+    const bool same =
+        old.first == s->place.first && point_compare(old.landing, s->place.landing) == 0;
+    if (same && shown == s->shown)
+        return;
+    text_forget(s, shown != s->shown);
+    s->fvu_valid = s->fvu_valid && shown == s->shown;
+    if (same)
+        return;
+    refsets_forget(s);
+    directions_free(s->run.queue, &s->directions);
+}
+
 /* ---- new, free */
-static bool check_parts(const struct session *s, const struct dict *dict, struct error *e)
+static bool check_dict(const struct session *s, const struct dict_place *p, struct error *e)
+{
+    const struct dict_spec *d = dict_spec(p->dict);
+    char name[POINT_NAME_MAX];
+    point_name(p->at, name);
+    if (!model_check_point(s->model, p->at, e))
+        return false;
+    return d->n == model_width(s->model, p->at) ||
+           error_set(e, ERROR_INPUT, "the SAE %s reads a width of %d, the model %s has %d at %s",
+                     dict_path(p->dict) ? dict_path(p->dict) : d->format, d->n, model_dir(s->model),
+                     model_width(s->model, p->at), name);
+}
+
+static bool check_parts(const struct session *s, struct error *e)
 {
     const struct model_config *c = model_config(s->model);
-    char name[POINT_NAME_MAX];
-    point_name(s->at, name);
-    if (!model_check_point(s->model, s->at, e))
+    bool ok = true;
+    if (s->set->n == 0 && !model_check_point(s->model, s->at, e))
         return false;
     if (tokenizer_n_vocab(s->tokenizer) > c->n_vocab)
         return error_set(e, ERROR_INPUT,
                          "the tokenizer has ids up to %d, the model %s a vocabulary of %d",
                          tokenizer_n_vocab(s->tokenizer) - 1, model_dir(s->model), c->n_vocab);
-    if (!dict)
-        return true;
-    const struct dict_spec *d = dict_spec(dict);
-    if (d->n != model_width(s->model, s->at))
-        return error_set(e, ERROR_INPUT,
-                         "the SAE %s reads a width of %d, the model %s has %d at %s",
-                         dict_path(dict) ? dict_path(dict) : d->format, d->n, model_dir(s->model),
-                         model_width(s->model, s->at), name);
-    return true;
+    for (int32_t i = 0; ok && i < s->set->n; i++)
+        ok = check_dict(s, &s->set->place[i], e);
+    return ok;
 }
 
 struct session *session_new(struct backend *b, const struct model *model,
-                            const struct tokenizer *tokenizer, const struct dict *dict,
-                            struct point at, const struct reference_set *set, int32_t n_sets,
+                            const struct tokenizer *tokenizer, const struct dict_set *set,
+                            struct point at, const struct reference_set *refs, int32_t n_refs,
                             struct error *e)
 {
     struct session *s = xcalloc(1, sizeof *s);
     const struct model_config *c = model_config(model);
-    s->model = model, s->tokenizer = tokenizer, s->dict = dict, s->at = at;
-    s->place = lane_place(model, dict, at);
+    s->model = model, s->tokenizer = tokenizer, s->set = set, s->at = at;
     s->d_model = c->d_model;
     s->cut = model_cut(model, tokenizer, false);
     s->rows_per_job = b->caps.rows_per_job > 0 ? b->caps.rows_per_job : 64;
@@ -92,15 +132,11 @@ struct session *session_new(struct backend *b, const struct model *model,
     s->row_budget = (size_t)128 << 20, s->kv_budget = (size_t)64 << 20;
     s->run.queue = device_queue(b, QUEUE_LIVE, e);
     s->run.arena = arena_new(s->run.queue);
-    if (!s->run.queue || !check_parts(s, dict, e) || !refsets_init(s, set, n_sets, e)) {
+    if (!s->run.queue || !check_parts(s, e) || !refsets_init(s, refs, n_refs, e)) {
         session_free(s);
         return NULL;
     }
-    if (dict) {
-        const struct dict_spec *d = dict_spec(dict);
-        s->n_in = d->n;
-        s->identity = d->identity, s->sae = !d->identity;
-    }
+    set_place(s);
     return s;
 }
 
@@ -146,24 +182,35 @@ const struct error *session_error(const struct session *s)
 /* ---- a new wish */
 static bool unit_is_there(const struct session *s, struct unit_id u)
 {
-    return s->dict && u.dict == 0 && u.index >= 0 && u.index < dict_spec(s->dict)->m;
+    return u.dict >= 0 && u.dict < s->set->n && u.index >= 0 &&
+           u.index < dict_spec(s->set->place[u.dict].dict)->m;
+}
+
+/* Behind those of the same place and of places before. */
+static void add_fixed(struct session *s, struct unit u, int32_t column)
+{
+    int32_t at = s->n_fixed++;
+    for (; at > 0 && s->fixed[at - 1].id.dict > u.id.dict; at--) {
+        s->fixed[at] = s->fixed[at - 1];
+        s->fixed_column[at] = s->fixed_column[at - 1];
+    }
+    s->fixed[at] = u;
+    s->fixed_column[at] = column;
 }
 
 static void set_units(struct session *s)
 {
     const struct wish *w = &s->wish;
     s->n_watch = s->n_fixed = 0;
-    if (!s->dict)
+    if (s->set->n == 0)
         return;
     for (int32_t i = 0; i < w->n_units; i++) {
         const struct chosen_unit *u = &w->unit[i];
         bool there = unit_is_there(s, u->id), again = false;
         for (int32_t j = 0; j < s->n_fixed; j++)
             again |= unit_same(w->unit[s->fixed_column[j]].id, u->id);
-        if (there && u->fixed && !again && isfinite(u->value)) {
-            s->fixed[s->n_fixed] = (struct unit){.id = u->id, .value = u->value};
-            s->fixed_column[s->n_fixed++] = i;
-        }
+        if (there && u->fixed && !again && isfinite(u->value))
+            add_fixed(s, (struct unit){.id = u->id, .value = u->value}, i);
         s->watch[s->n_watch++] = there ? u->id : UNIT_NONE;
     }
     if (w->watch.dict >= 0)
@@ -198,16 +245,20 @@ static uint64_t fixed_key(const struct session *s, uint64_t base)
 
 static void set_lanes(struct session *s)
 {
-    bool inserted = s->sae && s->wish.insert == INSERT_SAE;
+    const struct lane sae = {.insert = INSERT_SAE, .bare = s->wish.bare};
+    const uint32_t at = s->wish.insert == INSERT_SAE ? lane_acts(&sae, s->set) : 0;
+    const bool inserted = at != 0;
     s->lane_track[LANE_PLAIN] = TRACK_PLAIN;
     s->lane_track[LANE_BASE] = inserted ? TRACK_SAE : TRACK_PLAIN;
     s->lane_track[LANE_FIXED] = s->n_fixed > 0 ? TRACK_FIXED : s->lane_track[LANE_BASE];
     s->lane[TRACK_PLAIN] = (struct lane){.insert = INSERT_NONE};
-    s->lane[TRACK_SAE] = (struct lane){.insert = INSERT_SAE};
+    s->lane[TRACK_SAE] = sae;
     s->lane[TRACK_FIXED] =
-        (struct lane){inserted ? INSERT_SAE : INSERT_ERROR, s->n_fixed, s->fixed};
+        (struct lane){inserted ? INSERT_SAE : INSERT_ERROR, s->n_fixed, s->fixed, s->wish.bare};
     s->key[TRACK_PLAIN] = hash_bytes(HASH_SEED, "plain", 5);
     s->key[TRACK_SAE] = hash_bytes(HASH_SEED, "inserted", 8);
+    if (s->set->n > 1)
+        s->key[TRACK_SAE] = hash_bytes(s->key[TRACK_SAE], &at, sizeof at);
     s->key[TRACK_FIXED] = s->n_fixed > 0 ? fixed_key(s, s->key[s->lane_track[LANE_BASE]]) : 0;
     memset(s->want, 0, sizeof s->want);
     for (int lane = 0; lane < N_LANES; lane++)
@@ -249,9 +300,11 @@ void session_set(struct session *s, const struct wish *w)
     s->wish.cursor = w->cursor < n ? w->cursor : n;
     set_units(s);
     set_lanes(s);
+    place_again(s);
     find_cursor(s);
-    for (int32_t i = 0; s->n_fixed > 0 && i < s->n_lines; i++)
-        line_sync_fixed(s, s->line[i]);
+    for (int t = TRACK_SAE; t < N_TRACKS; t++)
+        for (int32_t i = 0; s->want[t] && i < s->n_lines; i++)
+            line_sync(s, s->line[i], (enum track)t);
     refsets_set(s);
     s->near_lines = s->kept_lines = -1;
     s->hint_tokens = s->hint_front = s->hint_back = 0;
@@ -421,8 +474,12 @@ static void let_go(struct session *s, const struct pack *pack)
     }
 }
 
-static bool rows_for_watch(const struct line *l)
+/* From the kept rows only where they are of the place that all watched units are of. */
+static bool rows_for_watch(const struct session *s, const struct line *l)
 {
+    for (int32_t i = 0; i < s->n_watch; i++)
+        if (watch_place(s, i, s->shown) != s->shown || s->shown != s->place.first)
+            return false;
     for (int32_t i = 0; i < l->n_windows; i++) {
         const struct window *w = &l->window[i];
         if (w->front_done > 0 &&
@@ -436,7 +493,7 @@ static bool rows_for_watch(const struct line *l)
  * the rest. */
 static bool watch_again(struct session *s, struct line *l)
 {
-    if (rows_for_watch(l))
+    if (rows_for_watch(s, l))
         return front_watch_run(s, l);
     line_latents_unref(l->latents);
     l->latents = NULL;

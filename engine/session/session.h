@@ -9,7 +9,11 @@
  * The mathematics: r′(t) = B(t) + Σ_j c_j(t)·u_j at the landing point of the hook, B the base of
  * the lane (plain: the residual stream; inserted: with the reconstruction in place; error kept: the
  * plain one), c_j(t) = v_j − f_j(t), u_j the decoder row pushed through what lies behind the hook.
- * Only the layers after it run again. */
+ * Only the layers after it run again.
+ *
+ * Over a set of dictionaries that holds from the first place on where the wish inserts or changes
+ * anything; at the places behind it codes are of what arrives there in the lane, insertion and
+ * changes are made there. Codes that are shown are always those of the plain text. */
 #ifndef GLIMT_SESSION_H
 #define GLIMT_SESSION_H
 #include "engine/formats/corpus.h"
@@ -38,7 +42,9 @@ struct wish {            /* plain data; the session copies what it needs */
     bool join;          /* all of the text is one sequence */
     bool special;       /* special tokens spelled out become their ids; else they are plain text */
     bool bos;           /* put the BOS token before each sequence (shown, without a loss) */
-    enum insert insert; /* of LANE_BASE and LANE_FIXED */
+    enum insert insert; /* of LANE_BASE and LANE_FIXED, */
+    uint32_t bare;      /* but not at these places of the set, a bit each */
+    int32_t dict;       /* the place whose codes and FVU are wanted */
     int32_t n_units;    /* the chosen units, in slider order */
     struct chosen_unit unit[UNITS_MAX];
     struct unit_id watch; /* one more whose pre-activations are wanted; UNIT_NONE: none */
@@ -145,6 +151,7 @@ struct snapshot {
     bool any_fixed;
     uint64_t lane_key[N_LANES];
     double loss_mean[N_LANES]; /* over tokens with a loss; NaN: none or incomplete */
+    int32_t dict;              /* the place whose codes and FVU these are */
     double fvu;                /* NaN without a dictionary or a second token */
     int32_t n_refsets;
     struct refset_view refset[CORPUS_MAX_CLASSES];
@@ -170,9 +177,9 @@ struct reference_set { /* sentences of one class; borrowed, must outlive the ses
 
 struct session;
 
-/* model, tokenizer and dict (NULL: none) are borrowed. at: where the dict is hooked. */
+/* model, tokenizer and the set are borrowed. at: where lanes would part, of an empty set. */
 struct session *session_new(struct backend *, const struct model *, const struct tokenizer *,
-                            const struct dict *dict, struct point at, const struct reference_set *,
+                            const struct dict_set *, struct point at, const struct reference_set *,
                             int32_t n_sets, struct error *e);
 void session_free(struct session *);
 void session_set(struct session *, const struct wish *);

@@ -36,11 +36,11 @@ struct rows {
     bool with_x;
     size_t bytes, kv_bytes;
     uint64_t used;              /* the step that touched it last */
-    struct tensor x;            /* [cap, n] at the hook, as the dictionary reads it */
+    struct tensor x;            /* [cap, n] as the line's dictionary reads it (line_place) */
     struct tensor value, resid; /* at the landing, plain; resid absent where the state has none */
     struct tensor inserted; /* the value at the landing with x̂ at the hook; absent without an SAE */
-    struct tensor f; /* [cap, cols] activations of the watched units, as many as rows_reserve made
-                        room for; absent without a dictionary */
+    struct tensor f; /* [cap, cols] activations of the watched units where lanes part, as many as
+                        rows_reserve made room for; absent without a dictionary */
     struct tensor h[N_TRACKS]; /* [cap, d_model] at final_norm; absent until first used */
     struct kv
         *kv[N_TRACKS]; /* TRACK_PLAIN: of all layers; the others: of those behind the landing */
@@ -80,7 +80,8 @@ struct line {
     struct line_tokens *tokens;
     struct line_latents *latents;
     struct line_losses *loss[N_TRACKS];
-    uint64_t fixed_key; /* the lane that the windows' TRACK_FIXED counts belong to */
+    uint64_t key[N_TRACKS]; /* the lanes that the windows' counts of tracks belong to; the plain
+                               track is always the same */
 
     struct window *window;
     int32_t n_windows;
@@ -135,11 +136,13 @@ enum { MARK_TOKENS = 1, MARK_LATENTS = 2, MARK_LOSS = 4, MARK_NEXT = 8, MARK_REF
 struct session {
     const struct model *model;
     const struct tokenizer *tokenizer;
-    const struct dict *dict;
-    struct point at;
-    struct lane_place place;
-    bool sae, identity;    /* sae: a dictionary that reconstructs */
-    int32_t n_in, d_model; /* widths at the hook and of the residual */
+    const struct dict_set *set;
+    struct point at;         /* of an empty set */
+    int32_t shown;           /* the place whose codes are shown; */
+    const struct dict *dict; /* its dictionary; NULL: there is none */
+    struct lane_place place; /* where lanes part */
+    bool sae;                /* they part at a dictionary that reconstructs */
+    int32_t d_model;         /* width of the residual */
     int32_t rows_per_job;
     int32_t near_lines; /* of the text, in order of distance: so many are near; −1: not known yet */
     int32_t kept_lines; /* the same: the rows of so many fit into the budget */
@@ -224,6 +227,22 @@ static inline int32_t min32(int32_t a, int32_t b)
     return a < b ? a : b;
 }
 
+/* The place whose codes the line has: a reference sentence's are what its fixed lane starts from.
+ */
+static inline int32_t line_place(const struct session *s, bool reference)
+{
+    return reference ? s->place.first : s->shown;
+}
+static inline const struct dict *line_dict(const struct session *s, bool reference)
+{
+    return reference ? s->place.dict : s->dict;
+}
+/* The place that a watched unit is read at; of one that doesn't exist any will do. */
+static inline int32_t watch_place(const struct session *s, int32_t i, int32_t otherwise)
+{
+    return s->watch[i].dict < 0 ? otherwise : s->watch[i].dict;
+}
+
 /* ---- rows.c */
 /* Makes room for the window's rows: false with the run's error set when the device has none. */
 bool rows_reserve(struct session *, const struct line *, struct window *, bool reference);
@@ -247,6 +266,7 @@ int32_t rows_front_start(const struct window *);
 int32_t rows_back_start(const struct window *, enum track);
 
 /* ---- line.c */
+void line_forget(struct session *, struct line *, bool codes);
 struct line *line_new(const char *text, size_t n);
 void line_free(struct session *, struct line *);
 void line_edit(struct line *, const char *text, size_t n); /* tokens come later */
@@ -254,8 +274,8 @@ void line_code(struct session *, struct line *); /* tokenises, keeps what the ch
 bool line_front_done(const struct line *);
 bool line_watch_is(const struct session *, const struct line *);
 bool line_track_done(const struct session *, const struct line *, enum track);
-void line_sync_fixed(const struct session *,
-                     struct line *); /* forgets rows of another fixed lane */
+void line_sync(const struct session *, struct line *,
+               enum track); /* forgets rows of another lane of the track */
 bool token_is_bos(const struct line *, int32_t token);
 /* Mean loss over the line's tokens with one: sum and count added. */
 void line_loss_sum(const struct line *, enum track, double *sum, int64_t *count);
@@ -263,6 +283,9 @@ void line_loss_sum(const struct line *, enum track, double *sum, int64_t *count)
 /* ---- text.c */
 void text_set(struct session *, const char *text, size_t n, bool join);
 void text_clear(struct session *);
+/* Forgets what the lines hold on the device, with `codes` also what was made of it: their latents.
+ * Losses stay. */
+void text_forget(struct session *, bool codes);
 /* The line at a distance rank from the cursor: 0 is the cursor's. */
 int32_t text_line_at(const struct session *, int32_t rank);
 
@@ -288,8 +311,9 @@ bool back_next_run(struct session *, struct line *, int32_t token);
 /* ---- refset.c */
 bool refsets_init(struct session *, const struct reference_set *, int32_t n_sets, struct error *e);
 void refsets_release(struct session *);
-void refsets_set(struct session *);  /* a new wish */
-bool refsets_step(struct session *); /* false: nothing to do */
+void refsets_set(struct session *);    /* a new wish */
+void refsets_forget(struct session *); /* lanes part elsewhere: all but the losses goes */
+bool refsets_step(struct session *);   /* false: nothing to do */
 bool refsets_done(const struct session *);
 void refsets_view(struct session *, struct snapshot *);
 

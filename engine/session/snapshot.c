@@ -57,6 +57,7 @@ static void finish_latents(struct session *s, struct line *l)
         return;
     if (!l->latents) { /* a line without tokens */
         l->latents = line_latents_new(l->tokens->n, s->n_watch);
+        l->latents->dict = s->shown;
         memcpy(l->latents->watch, s->watch, (size_t)s->n_watch * sizeof *s->watch);
     }
     line_latents_own(&l->latents);
@@ -88,9 +89,10 @@ static double square_of_sum(struct session *s)
 {
     struct run run = {.queue = s->run.queue, .arena = s->run.arena};
     struct arena_mark mark = arena_mark(run.arena);
-    double *zero = xcalloc((size_t)s->n_in + 1, sizeof *zero), square[2] = {NAN, 0};
+    const int32_t n = dict_spec(s->dict)->n;
+    double *zero = xcalloc((size_t)n + 1, sizeof *zero), square[2] = {NAN, 0};
     if (!s->sum_x.buf)
-        s->sum_x = tensor_new(s->run.queue, 1, s->n_in, DTYPE_F64, &run.err);
+        s->sum_x = tensor_new(s->run.queue, 1, n, DTYPE_F64, &run.err);
     if (s->sum_x.buf)
         device_put(s->run.queue, s->sum_x, zero);
     free(zero);
@@ -180,7 +182,7 @@ static double progress(const struct session *s)
             done += l->window[w].front_done;
             all += l->window[w].n;
             for (int t = 0; t < N_TRACKS && s->wish.losses; t++)
-                if (s->want[t] && (t != TRACK_FIXED || l->fixed_key == s->key[t])) {
+                if (s->want[t] && (t == TRACK_PLAIN || l->key[t] == s->key[t])) {
                     done += l->window[w].loss_done[t];
                     all += l->window[w].n;
                 } else if (s->want[t]) {
@@ -245,6 +247,7 @@ struct snapshot *session_snapshot(struct session *s)
         s->fvu = variance_unexplained(s);
         s->fvu_valid = true;
     }
+    p->dict = s->shown;
     p->fvu = done.latents && s->dict ? s->fvu : NAN;
     refsets_view(s, p);
     view_next(s, p, done.next);

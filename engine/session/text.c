@@ -1,6 +1,7 @@
 /* From one text to the next: which lines stay, move, change. */
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/session/session_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +189,18 @@ void text_clear(struct session *s)
     free(s->text);
     s->line = NULL, s->span = NULL, s->text = NULL;
     s->n_lines = s->n_retired = 0;
+}
+
+void text_forget(struct session *s, bool codes)
+{
+    for (int32_t i = 0; i < s->n_lines; i++)
+        line_forget(s, s->line[i], codes);
+    for (int32_t i = 0; i < s->n_retired; i++)
+        line_forget(s, s->retired[i], codes);
+    if (codes && s->sum_x.buf) {
+        device_buf_free(s->run.queue, s->sum_x.buf);
+        s->sum_x = (struct tensor){0};
+    }
 }
 
 int32_t text_line_at(const struct session *s, int32_t rank)

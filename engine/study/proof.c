@@ -198,7 +198,7 @@ static void add_losses(struct work *w, const struct landed *landed)
     int32_t n = sequences_losses(seq);
     for (int kind = 0; kind < N_LOSSES && n > 0; kind++) {
         struct arena_mark mark = arena_mark(w->run->arena);
-        lane_losses(w->run, s->in.model, seq, &end[kind], loss);
+        lane_losses(w->run, s->in.model, seq, &end[kind], NULL, loss);
         for (int32_t i = 0; i < n && run_ok(w->run); i++)
             w->p->loss[kind] += (double)loss[i];
         arena_reset(w->run->arena, mark);

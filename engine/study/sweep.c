@@ -182,7 +182,7 @@ static void fix_units(struct work *w, const struct lane *lane, struct tensor val
 {
     struct study *s = w->s;
     int32_t first = (int32_t)((lane->units - s->fixed) % s->units.n);
-    lane_change(w->run, lane, value, tensor_cols(w->act, first, lane->n_units),
+    lane_change(w->run, &s->place, lane, value, tensor_cols(w->act, first, lane->n_units),
                 tensor_rows(s->directions.u, first, lane->n_units));
 }
 
@@ -203,7 +203,7 @@ static void losses_of(struct work *w, const struct pack *pack, float *loss)
     for (int32_t l = 0; l < pack->n; l++)
         if (w->rows[l].lane->n_units > 0)
             fix_units(w, w->rows[l].lane, tensor_rows(from.value, l * T, T));
-    lane_losses(w->run, w->s->in.model, &w->seq, &from, loss);
+    lane_losses(w->run, w->s->in.model, &w->seq, &from, NULL, loss);
 }
 
 static void add_losses(struct work *w, const struct pack *pack, const float *loss)

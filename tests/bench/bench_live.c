@@ -112,7 +112,7 @@ struct bench {
 static struct session *new_session(struct workbench *wb)
 {
     struct error e = {0};
-    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at,
+    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, &wb->dicts, wb->at,
                                     wb->set, wb->n_sets, &e);
     if (!s) {
         fprintf(stderr, "%s\n", e.text);

@@ -101,7 +101,7 @@ int main(int argc, char **argv)
     struct strbuf text;
     strbuf_init(&text);
     many_lines(wb, lines, &text);
-    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at,
+    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, &wb->dicts, wb->at,
                                     wb->set, wb->n_sets, &e);
     struct wish w = {.text = text.s,
                      .n_text = text.len,

@@ -157,7 +157,7 @@ static struct opening open_once(const char *dir, const char *cache)
         panic("%s", e.text);
     r.open = now() - start;
     struct session *s =
-        session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, NULL, 0, &e);
+        session_new(wb->backend, wb->model, wb->tokenizer, &wb->dicts, wb->at, NULL, 0, &e);
     if (!s)
         panic("%s", e.text);
     colour(s, SENTENCE, sizeof SENTENCE - 1);

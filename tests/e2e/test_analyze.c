@@ -454,6 +454,63 @@ static void test_empty_text(void **state)
     json_decref(root);
 }
 
+/* The demo's SAE at its point and, for want of another, at one of layer 3 too, with neurons between
+ * them. */
+static void test_a_set_of_dictionaries(void **state)
+{
+    (void)state;
+    need_demo();
+#define SAE "--sae", "store/demo/sae.safetensors"
+#define SET SAE, SAE, "--hook", "layers.3.attn.out", "--neurons", "L2N482"
+    static const char *const hook[] = {"layers.1.attn.out", "layers.2.mlp.act",
+                                       "layers.3.attn.out"};
+    json_t *one = JSON_OF(NULL, "analyze", da), *set = JSON_OF(NULL, "analyze", da, SET);
+    json_t *first =
+        JSON_OF(NULL, "analyze", da, SET, "--fix", "attn_1/418=-4", "--insert", "error");
+    json_t *both =
+        JSON_OF(NULL, "analyze", da, SET, "--fix", "L2N482=3,attn_1/418=-4", "--insert", "error");
+    json_t *alone = JSON_OF(NULL, "analyze", da, "--fix", "418=-4", "--insert", "error");
+    assert_true(json_equal(json_object_get(one, "sae"), json_object_get(set, "sae")) ||
+                strcmp(get_string(json_object_get(one, "sae"), "hash"),
+                       get_string(json_object_get(set, "sae"), "hash")) == 0);
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(get_string(json_array_get(get_list(set, "saes"), i), "hook"), hook[i]);
+    expect_close(get_number(json_object_get(set, "fvu"), hook[0]), get_number(one, "fvu"), 0);
+    assert_true(json_is_null(json_object_get(json_object_get(set, "fvu"), hook[1])));
+    assert_true(get_number(json_object_get(set, "fvu"), hook[2]) > 0);
+    for (size_t t = 0; t < json_array_size(get_list(one, "tokens")); t++) {
+        json_t *a = get_list(json_array_get(get_list(one, "tokens"), t), "top");
+        json_t *b = get_list(json_array_get(get_list(set, "tokens"), t), "top");
+        const size_t k = json_array_size(a);
+        assert_true(json_array_size(b) > 2 * k);
+        for (size_t i = 0; i < k; i++)
+            expect_close(get_number(json_array_get(b, i), "act"),
+                         get_number(json_array_get(a, i), "act"), 0);
+        assert_memory_equal(get_string(json_array_get(b, 0), "unit"), "attn_1/", 7);
+        assert_memory_equal(get_string(json_array_get(b, k), "unit"), "L2N", 3);
+    }
+    /* one unit fixed in a set is that unit fixed alone; a second one at another point counts too */
+    expect_close(get_number(first, "loss_mean"), get_number(alone, "loss_mean"), 0);
+    assert_true(fabs(get_number(both, "loss_mean") - get_number(first, "loss_mean")) > 1e-4);
+    json_decref(one);
+    json_decref(set);
+    json_decref(first);
+    json_decref(both);
+    json_decref(alone);
+    struct run_result r;
+    run_glimt(&r, NULL, "analyze", da, SAE, SAE, NULL);
+    expect_error(&r, 2, "found two dictionaries at layers.1.attn.out, expected one a hook point");
+    run_release(&r);
+    run_glimt(&r, NULL, "analyze", da, SAE, "--neurons", "5", NULL);
+    expect_error(&r, 2, "--neurons: found 5 beside --sae, expected its layer too: L3N669");
+    run_release(&r);
+    run_glimt(&r, NULL, "histogram", SET, NULL);
+    expect_error(&r, 2, "histogram: found 3 dictionaries (attn_1, mlp_2 …), expected one");
+    run_release(&r);
+#undef SET
+#undef SAE
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_table_and_colours),
         cmocka_unit_test(test_a_danish_locale_puts_no_commas_into_numbers),
         cmocka_unit_test(test_empty_text),
+        cmocka_unit_test(test_a_set_of_dictionaries),
     };
     return cmocka_run_group_tests_name("analyze", tests, journey_begin, journey_end);
 }

@@ -67,7 +67,7 @@ json_t *json_of(const struct run_how *how, const char *a, ...)
         arg[i] = NULL;
     struct run_result r;
     run_glimt(&r, how, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5], arg[6], arg[7], arg[8],
-              arg[9], arg[10], arg[11], NULL);
+              arg[9], arg[10], arg[11], arg[12], arg[13], arg[14], NULL);
     json_t *root = json_result(&r);
     run_release(&r);
     return root;

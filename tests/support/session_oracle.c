@@ -169,6 +169,7 @@ struct direct {
     const struct tiny_model *t;
     const struct wish *wish;
     struct run run;
+    const struct dict *dict; /* the shown one; NULL: none */
     struct unit unit[UNITS_MAX];
     int32_t n_units;
     double tol, *sum_x, sum_sq, sse;
@@ -179,56 +180,72 @@ enum { SEQ_MAX = 4096 };
 struct sequence { /* one window, all of it */
     int32_t ids[SEQ_MAX], n;
     float loss[N_LANES][SEQ_MAX];
-    struct tensor h[N_LANES], x, pre;
-    struct code f;
+    struct tensor h[N_LANES], x[DICT_SET_MAX], pre[DICT_SET_MAX]; /* by place */
+    struct code f[DICT_SET_MAX];
 };
+
+/* The hooks of a lane, place by place; of the plain one those that look. */
+static int32_t lane_hooks(struct direct *d, struct sequence *q, int lane, struct hook *hook,
+                          struct unit *unit)
+{
+    const struct dict_set *set = &d->t->set;
+    int32_t n = 0;
+    for (int32_t i = 0; i < set->n; i++) {
+        const struct dict_place *p = &set->place[i];
+        bool inserted = !p->neurons && d->wish->insert == INSERT_SAE && !(d->wish->bare >> i & 1);
+        struct hook h = {.at = p->at, .op = HOOK_GET, .io = &q->x[i]};
+        if (lane != LANE_PLAIN)
+            h = (struct hook){
+                .at = p->at, .op = HOOK_INSERT, .dict = p->dict, .keep_error = !inserted};
+        h.units = unit;
+        for (int32_t u = 0; lane == LANE_FIXED && u < d->n_units; u++)
+            if (d->unit[u].id.dict == i)
+                *unit++ = d->unit[u], h.n_units++;
+        if (lane == LANE_PLAIN || inserted || h.n_units > 0)
+            hook[n++] = h;
+    }
+    return n;
+}
 
 static void compute(struct direct *d, struct sequence *q)
 {
     const struct tiny_model *t = d->t;
     struct run *r = &d->run;
-    bool inserted = t->dict && !dict_spec(t->dict)->identity && d->wish->insert == INSERT_SAE;
     int32_t target[SEQ_MAX];
     for (int32_t i = 0; i < q->n; i++)
         target[i] = i + 1 < q->n ? q->ids[i + 1] : -1;
     int32_t start[2] = {0, q->n};
     struct batch batch = {.n_rows = q->n, .ids = q->ids, .seqs = {.n = 1, .start = start}};
     for (int lane = 0; lane < N_LANES; lane++) {
-        struct hook hook[2] = {{.at = t->at, .op = HOOK_GET, .io = &q->x},
-                               {.at = t->at, .op = HOOK_INSERT}};
-        hook[1].dict = t->dict;
-        hook[1].keep_error = !inserted;
-        hook[1].units = d->unit;
-        hook[1].n_units = lane == LANE_FIXED ? d->n_units : 0;
-        bool insert = t->dict && lane != LANE_PLAIN && (inserted || hook[1].n_units > 0);
+        struct hook hook[DICT_SET_MAX];
+        struct unit unit[UNITS_MAX];
         struct state end = {0};
-        model_forward(r, t->model, &batch, NULL, model_end(t->model),
-                      lane == LANE_PLAIN ? hook : hook + 1, lane == LANE_PLAIN || insert ? 1 : 0,
-                      &end);
+        int32_t n_hooks = lane_hooks(d, q, lane, hook, unit);
+        model_forward(r, t->model, &batch, NULL, model_end(t->model), hook, n_hooks, &end);
         q->h[lane] = end.value;
         float shifted[SEQ_MAX];
         model_loss(r, t->model, end.value, target, shifted);
         q->loss[lane][0] = NAN;
         memcpy(q->loss[lane] + 1, shifted, (size_t)(q->n - 1) * sizeof(float));
     }
-    if (t->dict)
-        dict_encode(r, t->dict, q->x, &q->f, &q->pre);
+    for (int32_t i = 0; i < t->set.n; i++)
+        dict_encode(r, t->set.place[i].dict, q->x[i], &q->f[i], &q->pre[i]);
     if (!run_ok(r))
         fail_msg("the long way: %s", r->err.text);
 }
 
 static bool is_identity(const struct direct *d)
 {
-    return dict_spec(d->t->dict)->identity;
+    return dict_spec(d->dict)->identity;
 }
 
 static void check_sums(struct direct *d, const struct sequence *q, bool bos)
 {
-    int32_t n = dict_spec(d->t->dict)->n;
+    int32_t n = dict_spec(d->dict)->n;
     float *x = xcalloc((size_t)q->n * (size_t)n, sizeof *x),
           *y = xcalloc((size_t)q->n * (size_t)n, sizeof *y);
-    run_get(&d->run, x, q->x);
-    run_get(&d->run, y, dict_decode(&d->run, d->t->dict, &q->f));
+    run_get(&d->run, x, q->x[d->wish->dict]);
+    run_get(&d->run, y, dict_decode(&d->run, d->dict, &q->f[d->wish->dict]));
     for (int32_t i = bos ? 1 : 0; i < q->n; i++, d->n_x++)
         for (int32_t j = 0; j < n; j++) {
             double a = (double)x[i * n + j], b = (double)y[i * n + j];
@@ -240,17 +257,40 @@ static void check_sums(struct direct *d, const struct sequence *q, bool bos)
     free(y);
 }
 
+/* The watched units, at whatever place. */
+static void check_watched(struct direct *d, const struct sequence *q, const struct line_latents *l,
+                          int32_t first)
+{
+    for (int32_t j = 0; j < l->n_watch; j++) {
+        const struct unit_id u = l->watch[j];
+        if (u.dict < 0)
+            continue;
+        const int32_t index = u.index;
+        float *pre = xcalloc((size_t)q->n, sizeof *pre), *act = xcalloc((size_t)q->n, sizeof *act);
+        run_get(&d->run, pre,
+                op_cols_get(&d->run, q->pre[u.dict], run_put_ids(&d->run, 1, 1, &index)));
+        run_get(&d->run, act,
+                dict_values(&d->run, d->t->set.place[u.dict].dict, &q->f[u.dict], &index, 1));
+        for (int32_t i = 0; i < q->n; i++) {
+            size_t cell = (size_t)(first + i) * (size_t)l->n_watch + (size_t)j;
+            near((double)l->pre[cell], (double)pre[i], d->tol, "watched pre-activation of row", i);
+            near((double)l->act[cell], (double)act[i], d->tol, "watched activation of row", i);
+        }
+        free(pre);
+        free(act);
+    }
+}
+
 static void check_latents(struct direct *d, const struct sequence *q, const struct line_latents *l,
                           int32_t first)
 {
-    int32_t m = d->t->m;
+    const int32_t m = dict_spec(d->dict)->m, place = d->wish->dict;
     struct csr_host c = {0};
     float *pre = xcalloc((size_t)q->n * (size_t)m, sizeof *pre);
-    run_get(&d->run, pre, q->pre);
+    run_get(&d->run, pre, q->pre[place]);
     if (!is_identity(d))
-        assert_true(run_get_csr(&d->run, &c, &q->f.sparse));
+        assert_true(run_get_csr(&d->run, &c, &q->f[place].sparse));
     for (int32_t i = 0; i < q->n; i++) {
-        size_t row = (size_t)(first + i);
         const struct active_latent *active;
         int32_t n = latents_of_token(l, first + i, &active), above = 0;
         for (int32_t u = 0; u < m; u++)
@@ -268,21 +308,11 @@ static void check_latents(struct direct *d, const struct sequence *q, const stru
             else
                 assert_true(v > 0 && (j == 0 || v <= active[j - 1].value));
         }
-        for (int32_t j = 0; j < l->n_watch; j++) {
-            size_t cell = row * (size_t)l->n_watch + (size_t)j;
-            if (l->watch[j].dict < 0)
-                continue;
-            float act = is_identity(d) ? pre[i * m + l->watch[j].index] : 0;
-            for (int32_t s = is_identity(d) ? 0 : c.start[i]; c.start && s < c.start[i + 1]; s++)
-                if (c.ids[s] == l->watch[j].index)
-                    act = c.vals[s];
-            near((double)l->pre[cell], (double)pre[i * m + l->watch[j].index], d->tol,
-                 "watched pre-activation of row", i);
-            near((double)l->act[cell], (double)act, d->tol, "watched activation of row", i);
-        }
     }
     free(pre);
     csr_host_release(&c);
+    same(l->dict, place, "dictionary of the latents", 0);
+    check_watched(d, q, l, first);
 }
 
 static void check_next(struct direct *d, const struct sequence *q, const struct snapshot *p,
@@ -324,7 +354,7 @@ static void check_line(struct direct *d, const struct snapshot *p, int32_t line)
             for (int32_t i = 0; i < q->n; i++)
                 near((double)v->loss[lane]->loss[at + i], (double)q->loss[lane][i], d->tol,
                      "loss of token", at + i);
-        if (d->t->dict) {
+        if (d->dict) {
             check_latents(d, q, v->latents, at);
             check_sums(d, q, bos);
         }
@@ -394,14 +424,16 @@ void session_check_direct(const struct tiny_model *t, const struct reference_set
     struct direct d = {.t = t, .wish = wish, .tol = tol};
     d.run = (struct run){.queue = t->queue, .arena = arena_new(t->queue)};
     d.sum_x = xcalloc(1 << 12, sizeof *d.sum_x);
-    for (int32_t i = 0; i < wish->n_units && t->dict; i++)
-        if (wish->unit[i].fixed && wish->unit[i].id.index >= 0 && wish->unit[i].id.index < t->m)
+    d.dict = t->set.n > 0 ? t->set.place[wish->dict].dict : NULL;
+    for (int32_t i = 0; i < wish->n_units && d.dict; i++)
+        if (wish->unit[i].fixed && wish->unit[i].id.index >= 0 &&
+            wish->unit[i].id.index < t->set.place[wish->unit[i].id.dict].m)
             d.unit[d.n_units++] = (struct unit){wish->unit[i].id, wish->unit[i].value, UNIT_FIX};
     for (int32_t i = 0; i < p->n_lines; i++)
         check_line(&d, p, i);
-    if (t->dict) {
+    if (d.dict) {
         double mean_sq = 0;
-        for (int32_t j = 0; j < dict_spec(t->dict)->n; j++)
+        for (int32_t j = 0; j < dict_spec(d.dict)->n; j++)
             mean_sq += d.sum_x[j] * d.sum_x[j];
         double total = d.n_x > 0 ? d.sum_sq - mean_sq / (double)d.n_x : 0;
         near(p->fvu, d.n_x > 1 && total > 1e-10 * d.sum_sq ? d.sse / total : NAN, tol, "fvu", 0);

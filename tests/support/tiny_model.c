@@ -79,10 +79,23 @@ static int32_t width_at(const char *hook)
     return strstr(hook, "mlp.act") || strstr(hook, "mlp.pre") ? D_MLP : D;
 }
 
-static void write_sae(const char *dir, const char *hook)
+static void sae_path(char *out, size_t n, const char *dir, int which)
+{
+    if (which > 0)
+        snprintf(out, n, "%s/sae%d.safetensors", dir, which);
+    else
+        snprintf(out, n, "%s/sae.safetensors", dir);
+}
+
+static void write_sae(const char *dir, int which, const char *hook)
 {
     char path[160];
     int32_t n = width_at(hook);
+    /* each in values of its own */
+    const char *names[4][4] = {{NULL},
+                               {"encoder.weight.1", "encoder.bias.1", "W_dec.1", "b_dec.1"},
+                               {"encoder.weight.2", "encoder.bias.2", "W_dec.2", "b_dec.2"},
+                               {"encoder.weight.3", "encoder.bias.3", "W_dec.3", "b_dec.3"}};
     struct hash_tensor t[] = {
         {.name = "encoder.weight",
          .exponent = 1,
@@ -93,7 +106,9 @@ static void write_sae(const char *dir, const char *hook)
         {.name = "W_dec", .exponent = 2, .n_dims = 2, .dim = {LATENTS, n}, .type = DTYPE_F32},
         {.name = "b_dec", .exponent = 3, .n_dims = 1, .dim = {n}, .type = DTYPE_F32},
     };
-    snprintf(path, sizeof path, "%s/sae.safetensors", dir);
+    for (int i = 0; i < 4; i++)
+        t[i].key = names[which][i];
+    sae_path(path, sizeof path, dir, which);
     hash_file_write(path, t, sizeof t / sizeof *t,
                     (const char *const[]){
                         "format", "glimt-sae", "version",      "1",     "hook",  hook,    "k",
@@ -120,7 +135,10 @@ void tiny_write(const char *dir, const struct tiny_spec *spec)
                            .exponent = 2};
     hash_model_write(model, &m);
     copy_tokenizer(model);
-    write_sae(dir, spec->hook);
+    write_sae(dir, 0, spec->hook);
+    for (int i = 0; i < 3; i++)
+        if (spec->more[i].hook && !spec->more[i].neurons)
+            write_sae(dir, i + 1, spec->more[i].hook);
 }
 
 void tiny_remove(const char *dir)
@@ -163,6 +181,26 @@ void tiny_write_bundle(const char *dir, const char *hook)
     fclose(f);
 }
 
+static void add_more(struct tiny_model *t, const struct tiny_spec *spec)
+{
+    struct error e = {0};
+    char path[160];
+    for (int i = 0; i < 3 && spec->more[i].hook; i++) {
+        const struct tiny_more *more = &spec->more[i];
+        struct dict *d = NULL;
+        struct point at;
+        sae_path(path, sizeof path, t->dir, i + 1);
+        if (!point_parse(more->hook, LAYERS, &at, &e))
+            die(more->hook, &e);
+        if (more->neurons)
+            d = dict_neurons(at, width_at(more->hook));
+        else if (!dict_open(t->backend, path, NULL, &d, &e))
+            die(path, &e);
+        if (!dict_set_add(&t->set, d, at, &e))
+            die(more->hook, &e);
+    }
+}
+
 void tiny_open(struct tiny_model *t, const struct tiny_spec *spec)
 {
     struct error e = {0};
@@ -184,11 +222,14 @@ void tiny_open(struct tiny_model *t, const struct tiny_spec *spec)
     else if (!spec->no_dict && !dict_open(t->backend, path, NULL, &t->dict, &e))
         die(path, &e);
     t->m = t->dict ? dict_spec(t->dict)->m : 0;
+    if (t->dict && !dict_set_add(&t->set, t->dict, t->at, &e))
+        die(path, &e);
+    add_more(t, spec);
 }
 
 void tiny_close(struct tiny_model *t)
 {
-    dict_free(t->dict);
+    dict_set_release(&t->set);
     model_free(t->model);
     tokenizer_free(t->tokenizer);
     t->backend->queue_free(t->queue);

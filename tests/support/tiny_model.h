@@ -12,6 +12,10 @@ struct tiny_spec {
     const char *hook; /* "layers.1.mlp.act" … */
     bool neurons;     /* the identity in place of an SAE */
     bool no_dict;
+    struct tiny_more { /* further dictionaries of the set */
+        const char *hook;
+        bool neurons;
+    } more[3];
     bool sequential;      /* residual */
     int32_t n_ctx;        /* 0: 96 */
     int32_t rows_per_job; /* 0: the device's */
@@ -23,9 +27,10 @@ struct tiny_model {
     struct queue *queue; /* of jobs */
     struct model *model;
     struct tokenizer *tokenizer;
-    struct dict *dict; /* NULL: none */
+    struct dict_set set;
+    struct dict *dict; /* that of `hook`; NULL: none */
     struct point at;
-    int32_t m; /* units of the dictionary */
+    int32_t m; /* its units */
 };
 void tiny_open(struct tiny_model *, const struct tiny_spec *);
 void tiny_close(struct tiny_model *);

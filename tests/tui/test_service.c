@@ -172,7 +172,7 @@ static void open_at(const char *name, const char *ours, int32_t width)
         point_name(wb->at, found);
         assert_string_equal(found, ours);
         struct session *s =
-            session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at, NULL, 0, &e);
+            session_new(wb->backend, wb->model, wb->tokenizer, &wb->dicts, wb->at, NULL, 0, &e);
         assert_non_null(s);
         struct wish w = {.text = "Hej med dig", .n_text = 11, .watch = UNIT_NONE, .losses = true};
         w.insert = INSERT_SAE;
@@ -312,7 +312,7 @@ static void check_last(struct service *s, const struct wish *w)
     assert_int_equal(p->generation, w->generation);
     assert_true(p->tokens.valid && p->latents.valid && p->loss.valid && p->next.valid &&
                 p->refsets.valid);
-    struct session *alone = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at,
+    struct session *alone = session_new(wb->backend, wb->model, wb->tokenizer, &wb->dicts, wb->at,
                                         wb->set, wb->n_sets, &e);
     assert_non_null(alone);
     session_set(alone, w);

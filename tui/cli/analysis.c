@@ -104,6 +104,12 @@ static bool compute(struct analysis *a, struct wish *wish, const char *logits_fi
               reserve(&h, a->snap->n_tokens, e) &&
               (!logits_file || logits_write(a, logits_file, h.logits, e));
     free(h.logits);
+    a->place[0] = a->snap;
+    wish->losses = false; /* codes are of the text as it is, whatever is inserted */
+    for (int32_t i = 1; ok && i < a->wb->dicts.n; i++) {
+        wish->dict = i;
+        ok = cli_session(a->cli, a->wb, wish, NULL, NULL, &a->place[i], e);
+    }
     return ok;
 }
 
@@ -131,6 +137,8 @@ bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o,
 void analysis_release(struct analysis *a)
 {
     snapshot_unref(a->snap);
+    for (int32_t i = 1; i < DICT_SET_MAX; i++)
+        snapshot_unref(a->place[i]);
     workbench_free(a->wb);
     free(a->next_id);
     free(a->next_logp);
@@ -205,24 +213,36 @@ void analysis_unit(const struct analysis *a, const struct analysis_token *t, str
         }
 }
 
-int32_t analysis_n_top(const struct analysis *a, const struct analysis_token *t, int32_t limit)
+static const struct line_latents *latents_at(const struct analysis *a,
+                                             const struct analysis_token *t, int32_t place)
 {
-    const struct line_latents *l = t->line->latents;
+    return a->place[place] ? a->place[place]->line[t->line - a->snap->line].latents : NULL;
+}
+
+int32_t analysis_n_top(const struct analysis *a, const struct analysis_token *t, int32_t place,
+                       int32_t limit)
+{
+    const struct line_latents *l = latents_at(a, t, place);
     if (!l || !a->wb->dict)
         return 0;
     int32_t n = l->list[t->in_line].n;
     return limit >= 0 && limit < n ? limit : n;
 }
 
-void analysis_top(const struct analysis_token *t, int32_t i, struct unit_id *id, float *value)
+void analysis_top(const struct analysis *a, const struct analysis_token *t, int32_t place,
+                  int32_t i, struct unit_id *id, float *value)
 {
+    const struct line_latents *l = latents_at(a, t, place);
     const struct active_latent *active;
-    latents_of_token(t->line->latents, t->in_line, &active);
-    *id = (struct unit_id){t->line->latents->dict, active[i].id};
+    latents_of_token(l, t->in_line, &active);
+    *id = (struct unit_id){l->dict, active[i].id};
     *value = active[i].value;
 }
 
-bool analysis_has_sae(const struct analysis *a)
+int32_t analysis_sae(const struct analysis *a)
 {
-    return a->wb->dict && !dict_spec(a->wb->dict)->identity;
+    for (int32_t i = 0; i < a->wb->dicts.n; i++)
+        if (!a->wb->dicts.place[i].neurons)
+            return i;
+    return -1;
 }

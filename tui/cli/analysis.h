@@ -6,7 +6,9 @@
 struct analysis {
     struct cli *cli;
     struct workbench *wb;  /* owned */
-    struct snapshot *snap; /* owned; complete */
+    struct snapshot *snap; /* owned; complete; its codes are those of the first place */
+    struct snapshot *place[DICT_SET_MAX]; /* owned: the text with the codes of each place; the first
+                                             is snap */
     const struct input *in;
     int32_t n_chosen;
     const struct unit_id *chosen;
@@ -40,14 +42,16 @@ bool analysis_next(const struct analysis *, struct analysis_iterator *, struct a
 /* Pre-activation and activation of a unit that was wished for; NaN where it is not known. */
 void analysis_unit(const struct analysis *, const struct analysis_token *, struct unit_id,
                    float *pre, float *act);
-/* Active latents of a token, largest first: how many there are, at most `limit` (negative: all);
- * the i-th in *id, *value. Zeros left by a ReLU are not active. */
-int32_t analysis_n_top(const struct analysis *, const struct analysis_token *, int32_t limit);
-void analysis_top(const struct analysis_token *, int32_t i, struct unit_id *id, float *value);
+/* Active latents of a token at a place, largest first: how many there are, at most `limit`
+ * (negative: all); the i-th in *id, *value. Zeros left by a ReLU are not active. */
+int32_t analysis_n_top(const struct analysis *, const struct analysis_token *, int32_t place,
+                       int32_t limit);
+void analysis_top(const struct analysis *, const struct analysis_token *, int32_t place, int32_t i,
+                  struct unit_id *id, float *value);
 /* A line on standard error where lines are longer than the context, unless --quiet. */
 void note_windows(const struct cli *, const struct workbench *, const struct snapshot *);
-/* True with an SAE (no neurons, not nothing). */
-bool analysis_has_sae(const struct analysis *);
+/* The first place with an SAE (no neurons); −1: there is none. */
+int32_t analysis_sae(const struct analysis *);
 
 /* For people, into cli->out; top: latents a token. */
 void analysis_text(const struct analysis *, const struct theme *, int32_t top);

@@ -52,12 +52,14 @@ static json_t *unit_value(const struct analysis *a, struct unit_id unit, float p
 static json_t *token_top(const struct analysis *a, const struct analysis_token *t, int32_t limit)
 {
     json_t *top = array();
-    int32_t n = analysis_n_top(a, t, limit);
-    for (int32_t i = 0; i < n; i++) {
-        struct unit_id id;
-        float value; /* no ReLU, or a positive value: the pre-activation itself */
-        analysis_top(t, i, &id, &value);
-        json_array_append_new(top, unit_value(a, id, value, value));
+    for (int32_t p = 0; p < a->wb->dicts.n; p++) {
+        int32_t n = analysis_n_top(a, t, p, limit);
+        for (int32_t i = 0; i < n; i++) {
+            struct unit_id id;
+            float value; /* no ReLU, or a positive value: the pre-activation itself */
+            analysis_top(a, t, p, i, &id, &value);
+            json_array_append_new(top, unit_value(a, id, value, value));
+        }
     }
     return top;
 }
@@ -116,14 +118,53 @@ static json_t *model_json(const struct workbench *wb, const char *hash)
                      "n_layers", (int)c->n_layers, "d_model", (int)c->d_model);
 }
 
-static json_t *sae_json(const struct analysis *a, const char *hash)
+static json_t *sae_json(const struct analysis *a, int32_t place, const char *hash)
 {
-    if (!analysis_has_sae(a))
+    if (place < 0)
         return json_null();
-    const struct dict_spec *s = dict_spec(a->wb->dict);
-    return json_pack("{s:o, s:s, s:i, s:i, s:o, s:s}", "name", json_text(a->wb->sae_name), "hash",
-                     hash, "d_in", (int)s->n, "d_sae", (int)s->m, "k",
-                     s->k > 0 ? json_integer(s->k) : json_null(), "format", s->format);
+    const struct dict_spec *s = dict_spec(a->wb->dicts.place[place].dict);
+    char *name = workbench_dict_name(a->wb, place);
+    json_t *o = json_pack("{s:o, s:s, s:i, s:i, s:o, s:s}", "name", json_text(name), "hash", hash,
+                          "d_in", (int)s->n, "d_sae", (int)s->m, "k",
+                          s->k > 0 ? json_integer(s->k) : json_null(), "format", s->format);
+    free(name);
+    return o;
+}
+
+/* Of a set: all of its dictionaries in order, each with its point. */
+static json_t *saes_json(const struct analysis *a, char hash[][65])
+{
+    json_t *all = array();
+    for (int32_t i = 0; i < a->wb->dicts.n; i++) {
+        const struct dict_place *p = &a->wb->dicts.place[i];
+        char hook[POINT_NAME_MAX];
+        json_t *o = p->neurons ? json_pack("{s:s, s:i}", "name", "neurons", "d_in", (int)p->m)
+                               : sae_json(a, i, hash[i]);
+        point_name(p->at, hook);
+        json_object_set_new(o, "hook", json_string(hook));
+        json_array_append_new(all, o);
+    }
+    return all;
+}
+
+static json_t *fvu_at(const struct analysis *a, int32_t place)
+{
+    const bool neurons = place < 0 || a->wb->dicts.place[place].neurons;
+    return json_number(neurons ? NAN : a->place[place]->fvu);
+}
+
+/* A number, of a set an object by point. */
+static json_t *fvu_json(const struct analysis *a)
+{
+    if (a->wb->dicts.n < 2)
+        return fvu_at(a, analysis_sae(a));
+    json_t *o = json_object();
+    for (int32_t i = 0; i < a->wb->dicts.n; i++) {
+        char hook[POINT_NAME_MAX];
+        point_name(a->wb->dicts.place[i].at, hook);
+        json_object_set_new(o, hook, fvu_at(a, i));
+    }
+    return o;
 }
 
 static json_t *fixed_json(const struct workbench *wb)
@@ -147,21 +188,27 @@ static json_t *chosen_json(const struct analysis *a)
 
 static bool print_json(const struct analysis *a, int32_t top, struct error *e)
 {
-    const char *const path[2] = {model_dir(a->wb->model),
-                                 analysis_has_sae(a) ? dict_path(a->wb->dict) : NULL};
-    char hash[2][65], hook[POINT_NAME_MAX];
-    if (!cli_weights_hash(a->cli, path, 2, hash, e))
+    const struct dict_set *set = &a->wb->dicts;
+    const char *path[1 + DICT_SET_MAX] = {model_dir(a->wb->model)};
+    char hash[1 + DICT_SET_MAX][65], hook[POINT_NAME_MAX];
+    const int32_t sae = analysis_sae(a);
+    for (int32_t i = 0; i < set->n; i++)
+        path[1 + i] = dict_path(set->place[i].dict);
+    if (!cli_weights_hash(a->cli, path, 1 + (size_t)(set->n > 0 ? set->n : 1), hash, e))
         return false;
     point_name(a->wb->at, hook);
     json_t *root =
         json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:o}", "model", model_json(a->wb, hash[0]), "sae",
-                  sae_json(a, hash[1]), "hook", hook, "device", a->wb->backend->name, "dtype",
-                  "f32", "insert", insert_name[a->insert], "fixed", fixed_json(a->wb));
+                  sae_json(a, sae, hash[1 + (sae > 0 ? sae : 0)]), "hook", hook, "device",
+                  a->wb->backend->name, "dtype", "f32", "insert", insert_name[a->insert], "fixed",
+                  fixed_json(a->wb));
+    if (set->n > 1)
+        json_object_set_new(root, "saes", saes_json(a, hash + 1));
     json_object_set_new(root, "tokens", tokens_json(a, top));
     json_object_set_new(root, "chosen", chosen_json(a));
     json_object_set_new(root, "loss_mean", json_number(a->snap->loss_mean[a->lane]));
     json_object_set_new(root, "loss_plain", json_number(a->snap->loss_mean[LANE_PLAIN]));
-    json_object_set_new(root, "fvu", json_number(analysis_has_sae(a) ? a->snap->fvu : NAN));
+    json_object_set_new(root, "fvu", fvu_json(a));
     output_json(a->cli, root);
     return true;
 }
@@ -186,8 +233,29 @@ static void csv_number(struct strbuf *out, float v)
         strbuf_addf(out, "%.9g", (double)v);
 }
 
+/* A token's strongest, of a set those of each place side by side. */
+static void csv_top(const struct analysis *a, const struct analysis_token *t, int32_t place,
+                    int32_t top)
+{
+    struct strbuf *out = &a->cli->out;
+    const int32_t n_top = analysis_n_top(a, t, place, top);
+    for (int32_t i = 0; i < top; i++) {
+        struct unit_id id = {0};
+        char name[UNIT_NAME_MAX];
+        float value = NAN;
+        if (i < n_top)
+            analysis_top(a, t, place, i, &id, &value);
+        strbuf_addc(out, ',');
+        unit_name(&a->wb->dicts, id, name);
+        if (i < n_top)
+            strbuf_adds(out, name);
+        csv_number(out, value);
+    }
+}
+
 static void print_csv(const struct analysis *a, int32_t top)
 {
+    const int32_t places = a->wb->dicts.n > 0 ? a->wb->dicts.n : 1;
     struct strbuf *out = &a->cli->out;
     strbuf_adds(out, "index,id,text,bytes,start,end,loss");
     for (int32_t i = 0; i < a->n_chosen; i++) {
@@ -195,7 +263,7 @@ static void print_csv(const struct analysis *a, int32_t top)
         unit_name(&a->wb->dicts, a->chosen[i], name);
         strbuf_addf(out, ",pre.%s", name);
     }
-    for (int32_t i = 0; i < top; i++)
+    for (int32_t i = 0; i < places * top; i++)
         strbuf_addf(out, ",top.%d.latent,top.%d.act", i, i);
     strbuf_addc(out, '\n');
     struct analysis_iterator it = {0};
@@ -216,17 +284,8 @@ static void print_csv(const struct analysis *a, int32_t top)
             analysis_unit(a, &t, a->chosen[i], &pre, &act);
             csv_number(out, pre);
         }
-        int32_t n_top = analysis_n_top(a, &t, top);
-        for (int32_t i = 0; i < top; i++) {
-            struct unit_id id = {0};
-            float value = NAN;
-            if (i < n_top)
-                analysis_top(&t, i, &id, &value);
-            strbuf_addc(out, ',');
-            if (i < n_top)
-                strbuf_addf(out, "%d", id.index);
-            csv_number(out, value);
-        }
+        for (int32_t p = 0; p < places; p++)
+            csv_top(a, &t, p, top);
         strbuf_addc(out, '\n');
     }
 }

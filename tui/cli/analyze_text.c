@@ -47,25 +47,27 @@ static struct style role_style(const struct theme *theme, enum theme_role role)
     return theme ? theme_style(theme, role) : (struct style){COLOR_DEFAULT, COLOR_DEFAULT, 0};
 }
 
+static void head_dict(const struct dict_place *p, struct strbuf *line)
+{
+    char hook[POINT_NAME_MAX];
+    const struct dict_spec *s = dict_spec(p->dict);
+    point_name(p->at, hook);
+    strbuf_addf(line, " · %s · %d %s", hook, s->m, p->neurons ? "neurons" : "latents");
+    if (!p->neurons && s->k > 0)
+        strbuf_addf(line, ", k %d", s->k);
+}
+
 static void head(const struct analysis *a, const struct theme *theme)
 {
     const struct workbench *wb = a->wb;
     struct strbuf line;
-    char hook[POINT_NAME_MAX];
-    point_name(wb->at, hook);
     strbuf_init(&line);
     strbuf_adds(&line, "glimt  ");
     text_add(&line, wb->model_name, strlen(wb->model_name), 0);
-    if (analysis_has_sae(a)) {
-        const struct dict_spec *s = dict_spec(wb->dict);
-        strbuf_addf(&line, " · %s · %d latents", hook, s->m);
-        if (s->k > 0)
-            strbuf_addf(&line, ", k %d", s->k);
-    } else if (wb->dict) {
-        strbuf_addf(&line, " · %s · %d neurons", hook, dict_spec(wb->dict)->m);
-    } else {
+    for (int32_t i = 0; i < wb->dicts.n; i++)
+        head_dict(&wb->dicts.place[i], &line);
+    if (wb->dicts.n == 0)
         strbuf_adds(&line, " · no SAE");
-    }
     strbuf_addf(&line, " · %s", wb->backend->name);
     if (a->insert != INSERT_NONE)
         strbuf_addf(&line, " · insert %s", insert_name[a->insert]);
@@ -135,13 +137,30 @@ struct shown { /* of each token's row, what the screen has room for */
     int32_t chosen, top, next;
 };
 
+/* A chosen unit's column holds its name. */
+static int unit_columns(const struct analysis *a, int32_t i)
+{
+    char name[UNIT_NAME_MAX];
+    unit_name(&a->wb->dicts, a->chosen[i], name);
+    const int n = (int)strlen(name) + 1;
+    return n > NUMBER_COLUMNS ? n : NUMBER_COLUMNS;
+}
+
+static int chosen_columns(const struct analysis *a, int32_t n)
+{
+    int columns = 0;
+    for (int32_t i = 0; i < n; i++)
+        columns += unit_columns(a, i);
+    return columns;
+}
+
 /* The strongest latents go first, from the weakest; then predictions, then chosen units. */
 static struct shown fit(const struct analysis *a, int32_t top)
 {
     const int columns = output_columns(a->cli);
     struct shown s = {a->n_chosen, a->wb->dict ? top : 0, a->n_next};
     while (columns > 0) {
-        const int over = ROW_COLUMNS + NUMBER_COLUMNS * s.chosen + PAIR_COLUMNS * s.top +
+        const int over = ROW_COLUMNS + chosen_columns(a, s.chosen) + PAIR_COLUMNS * s.top +
                          NEXT_COLUMNS * s.next - columns;
         if (over <= 0)
             break;
@@ -190,11 +209,16 @@ static void column_names(const struct analysis *a, const struct theme *theme, co
     for (int32_t i = 0; i < s->chosen; i++) {
         char name[UNIT_NAME_MAX];
         unit_name(&a->wb->dicts, a->chosen[i], name);
-        strbuf_addf(&line, "%*s", NUMBER_COLUMNS, name);
+        strbuf_addf(&line, "%*s", unit_columns(a, i), name);
     }
     if (s->top > 0) {
         strbuf_adds(&line, "  ");
-        text_add(&line, "strongest", 9, s->next ? PAIR_COLUMNS * s->top : 0);
+        char title[UNIT_NAME_MAX + 16] = "strongest", place[UNIT_NAME_MAX];
+        if (a->wb->dicts.n > 1) {
+            unit_place_name(&a->wb->dicts, 0, place);
+            snprintf(title, sizeof title, "strongest of %s", place);
+        }
+        text_add(&line, title, strlen(title), s->next ? PAIR_COLUMNS * s->top : 0);
     }
     if (s->next > 0)
         strbuf_adds(&line, "  next");
@@ -205,13 +229,14 @@ static void column_names(const struct analysis *a, const struct theme *theme, co
     strbuf_release(&line);
 }
 
-static void number(struct strbuf *out, const struct theme *theme, struct style s, float v)
+static void number(struct strbuf *out, const struct theme *theme, struct style s, int columns,
+                   float v)
 {
-    char cell[32];
+    char cell[UNIT_NAME_MAX + 32];
     if (isfinite(v))
-        snprintf(cell, sizeof cell, "%*.2f", NUMBER_COLUMNS, (double)v);
+        snprintf(cell, sizeof cell, "%*.2f", columns, (double)v);
     else
-        snprintf(cell, sizeof cell, "%*s", NUMBER_COLUMNS, "-");
+        snprintf(cell, sizeof cell, "%*s", columns, "-");
     color_add(out, theme, s, cell);
 }
 
@@ -224,18 +249,19 @@ static void token_row(const struct analysis *a, const struct theme *theme,
     const char *bytes = tokenizer_bytes(a->wb->tokenizer, t->id, &n);
     strbuf_addf(out, "%5d  ", t->index);
     text_add(out, bytes, n, TOKEN_COLUMNS);
-    number(out, theme, plain, t->loss);
+    number(out, theme, plain, NUMBER_COLUMNS, t->loss);
     for (int32_t i = 0; i < s->chosen; i++) {
         float pre, act;
         analysis_unit(a, t, a->chosen[i], &pre, &act);
-        number(out, theme, value_style(theme, scale[i] > 0 ? (double)pre / scale[i] : NAN), pre);
+        number(out, theme, value_style(theme, scale[i] > 0 ? (double)pre / scale[i] : NAN),
+               unit_columns(a, i), pre);
     }
-    int32_t n_top = analysis_n_top(a, t, s->top);
+    int32_t n_top = analysis_n_top(a, t, 0, s->top);
     for (int32_t i = 0; i < n_top || (s->next > 0 && i < s->top); i++) {
         struct unit_id id = {0};
         float value = 0;
         if (i < n_top)
-            analysis_top(t, i, &id, &value);
+            analysis_top(a, t, 0, i, &id, &value);
         if (i < n_top)
             strbuf_addf(out, "  %5d %6.2f", id.index, (double)value);
         else
@@ -266,8 +292,15 @@ static void foot(const struct analysis *a, const struct theme *theme)
         strbuf_addf(&line, " · mean loss %.3f nats", shown);
     if (a->lane != LANE_PLAIN && isfinite(shown) && isfinite(plain))
         strbuf_addf(&line, " (plain %.3f, %+.3f)", plain, shown - plain);
-    if (analysis_has_sae(a) && isfinite(a->snap->fvu))
-        strbuf_addf(&line, " · FVU %.3f", a->snap->fvu);
+    for (int32_t i = 0; i < a->wb->dicts.n; i++) {
+        char place[UNIT_NAME_MAX];
+        if (a->wb->dicts.place[i].neurons || !isfinite(a->place[i]->fvu))
+            continue;
+        strbuf_addf(&line, " · FVU %.3f", a->place[i]->fvu);
+        unit_place_name(&a->wb->dicts, i, place);
+        if (a->wb->dicts.n > 1)
+            strbuf_addf(&line, " (%s)", place);
+    }
     strbuf_addc(&a->cli->out, '\n');
     color_add(&a->cli->out, theme, role_style(theme, ROLE_DIM), line.s);
     strbuf_addc(&a->cli->out, '\n');

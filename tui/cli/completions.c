@@ -309,7 +309,8 @@ static void zsh_options(struct strbuf *out, const struct option_row *table, cons
 {
     struct completes c;
     for (const struct option_row *r = table; r && r->name; r++) {
-        bool again = strcmp(r->name, "class") == 0;
+        bool again = strcmp(r->name, "class") == 0 || strcmp(r->name, "sae") == 0 ||
+                     strcmp(r->name, "hook") == 0;
         strbuf_addf(out, "%s'%s--%s%s[", indent, again ? "*" : "", r->name, r->arg ? "=" : "");
         zsh_quoted(out, r->help);
         strbuf_addc(out, ']');

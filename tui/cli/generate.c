@@ -90,13 +90,14 @@ static struct state hold(struct generation *g, struct run *run, const struct bat
     lane_front(run, &g->place, batch, NULL, want, &landed);
     struct lane_rows rows = {lane, landed.plain.value, landed.inserted.value, landed.plain.base};
     struct state from = lane_pack(run, &g->place, &rows, 1);
-    int32_t *unit = xcalloc((size_t)lane->n_units + 1, sizeof *unit);
-    for (int32_t i = 0; i < lane->n_units; i++)
-        unit[i] = lane->units[i].id.index;
-    if (lane->n_units > 0 && directions_set(run, &g->place, &g->directions, unit, lane->n_units))
-        lane_change(run, lane, from.value,
-                    dict_values(run, g->wb->dict, &landed.codes, unit, lane->n_units),
-                    g->directions.u);
+    int32_t n;
+    const struct unit *first = lane_units(lane, g->place.first, &n);
+    int32_t *unit = xcalloc((size_t)n + 1, sizeof *unit);
+    for (int32_t i = 0; i < n; i++)
+        unit[i] = first[i].id.index;
+    if (n > 0 && directions_set(run, &g->place, &g->directions, unit, n))
+        lane_change(run, &g->place, lane, from.value,
+                    dict_values(run, g->place.dict, &landed.codes, unit, n), g->directions.u);
     free(unit);
     return from;
 }
@@ -110,7 +111,11 @@ static bool advance(struct generation *g, struct run *run, int32_t past, struct 
                           .seqs = {.n = 1, .start = start, .past = &past, .kv = &g->kv}};
     struct arena_mark mark = arena_mark(run->arena);
     struct state from = hold(g, run, &batch), end;
-    model_forward(run, g->wb->model, &batch, &from, model_end(g->wb->model), NULL, 0, &end);
+    struct lane_hooks hooks = {0};
+    lane_hooks_add(&hooks, &g->place, &g->lane, NULL, 0);
+    model_forward(run, g->wb->model, &batch, &from, model_end(g->wb->model), hooks.hook, hooks.n,
+                  &end);
+    lane_hooks_release(&hooks);
     model_logits(run, g->wb->model, tensor_rows(end.value, batch.n_rows - 1, 1), g->logits);
     bool ok = run_ok(run);
     arena_reset(run->arena, mark);
@@ -262,8 +267,10 @@ static bool generate(struct cli *cli, const void *given, int n_operands, char **
         !cli_open(cli, &cli->opt, &wb, e))
         goto cleanup;
     g.wb = wb;
-    g.place = lane_place(wb->model, wb->dict, wb->at);
-    g.lane = (struct lane){options_insert(&cli->opt), wb->n_fix, wb->fix};
+    g.lane = (struct lane){options_insert(&cli->opt), wb->n_fix, wb->fix, 0};
+    g.place = wb->dicts.n > 0
+                  ? lane_place_of(wb->model, &wb->dicts, lane_acts(&g.lane, &wb->dicts), 0)
+                  : lane_place(wb->model, NULL, wb->at);
     g.streams = cli->opt.output == OUTPUT_TEXT && !cli->opt.output_file;
     rng_seed(&g.rng, cli->opt.seed);
     if (!prompt_encode(&g, &in, e) ||

@@ -56,7 +56,7 @@ cleanup:
 bool cli_session(struct cli *cli, const struct workbench *wb, struct wish *wish, session_hear *hear,
                  void *arg, struct snapshot **out, struct error *e)
 {
-    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, wb->dict, wb->at,
+    struct session *s = session_new(wb->backend, wb->model, wb->tokenizer, &wb->dicts, wb->at,
                                     wb->set, wb->n_sets, e);
     *out = NULL;
     if (!s)

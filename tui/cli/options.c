@@ -47,26 +47,96 @@ static bool twice(const struct unit_word *w, struct error *e)
     return error_set(e, ERROR_INPUT, "found unit %s twice, expected each once", name);
 }
 
-static bool units_parse(struct options *o, const char *value, bool neurons, struct error *e)
+static bool words_parse(const char *value, struct unit_word unit[UNITS_MAX], int32_t *n,
+                        struct error *e)
 {
-    o->n_units = 0;
-    o->neurons = neurons;
+    *n = 0;
     for (const char *s = value;; s++) {
-        if (o->n_units == UNITS_MAX)
+        if (*n == UNITS_MAX)
             return too_many(value, e);
-        struct unit_word unit;
-        if (!unit_word_read(&s, &unit, e))
+        if (!unit_word_read(&s, &unit[*n], e))
             return false;
-        for (int32_t i = 0; i < o->n_units; i++)
-            if (unit_word_same(&o->unit[i], &unit))
-                return twice(&unit, e);
-        o->unit[o->n_units++] = unit;
+        for (int32_t i = 0; i < *n; i++)
+            if (unit_word_same(&unit[i], &unit[*n]))
+                return twice(&unit[*n], e);
+        ++*n;
         if (*s == '\0')
             return true;
         if (*s != ',')
             return error_set(e, ERROR_INPUT, "found %s, expected units with commas between them",
                              value);
     }
+}
+
+/* Latents stand before neurons, in whatever order they were given. */
+static bool units_parse(struct options *o, const char *value, bool neurons, struct error *e)
+{
+    struct unit_word unit[UNITS_MAX], other[UNITS_MAX];
+    int32_t n, n_other;
+    if (!words_parse(value, unit, &n, e))
+        return false;
+    if (o->file_units)
+        o->n_units = o->n_latents = 0;
+    o->file_units = false;
+    o->neurons = neurons;
+    n_other = neurons ? o->n_latents : o->n_units - o->n_latents;
+    memcpy(other, o->unit + (neurons ? 0 : o->n_latents), (size_t)n_other * sizeof *other);
+    if (n + n_other > UNITS_MAX)
+        return error_set(e, ERROR_INPUT, "found %d latents and neurons, expected at most %d",
+                         n + n_other, UNITS_MAX);
+    memcpy(o->unit + (neurons ? n_other : 0), unit, (size_t)n * sizeof *unit);
+    memcpy(o->unit + (neurons ? 0 : n), other, (size_t)n_other * sizeof *other);
+    o->n_units = n + n_other;
+    o->n_latents = neurons ? n_other : n;
+    return true;
+}
+
+/* Without an SAE that is named, the last of --latents and --neurons says what units are. */
+static void units_settle(struct options *o)
+{
+    if (o->sae) {
+        o->neurons = o->neurons || o->n_units > o->n_latents;
+    } else if (o->neurons) {
+        memmove(o->unit, o->unit + o->n_latents,
+                (size_t)(o->n_units - o->n_latents) * sizeof *o->unit);
+        o->n_units -= o->n_latents;
+        o->n_latents = 0;
+    } else {
+        o->n_units = o->n_latents;
+    }
+}
+
+static bool given(const char *value, const char *what, struct error *e)
+{
+    return *value || error_set(e, ERROR_INPUT, "found nothing, expected %s", what);
+}
+
+static bool sae_call(void *values, const char *value, struct error *e)
+{
+    struct options *o = values;
+    if (!given(value, "PATH", e))
+        return false;
+    if (!o->sae || o->file_sae) {
+        o->sae = value;
+        o->n_more = 0;
+        o->file_sae = false;
+        return true;
+    }
+    if (o->n_more + 1 == DICT_SET_MAX)
+        return error_set(e, ERROR_INPUT, "found %d SAEs and one more, expected at most %d",
+                         DICT_SET_MAX, DICT_SET_MAX);
+    o->more[o->n_more++] = (struct sae_option){.path = value};
+    return true;
+}
+
+/* Of the SAE before it; before any, of the first. */
+static bool hook_call(void *values, const char *value, struct error *e)
+{
+    struct options *o = values;
+    if (!given(value, "NAME", e))
+        return false;
+    *(o->n_more > 0 && !o->file_sae ? &o->more[o->n_more - 1].hook : &o->hook) = value;
+    return true;
 }
 
 static bool latents_call(void *values, const char *value, struct error *e)
@@ -171,9 +241,10 @@ static bool csv_call(void *values, const char *value, struct error *e)
 const struct option_row common_options[] = {
     {"model", "DIR|OWNER/NAME[@REV]",
      "a Hugging Face folder or a name in its cache; default: the demo", OPTION_TEXT, AT(model)},
-    {"sae", "PATH", "sparse autoencoder, a file or folder", OPTION_TEXT, AT(sae)},
-    {"hook", "NAME", "hook point, e.g. layers.3.mlp.act; default: what the SAE says", OPTION_TEXT,
-     AT(hook)},
+    {"sae", "PATH", "sparse autoencoder, a file or folder; one a hook point", OPTION_CALL,
+     .call = sae_call},
+    {"hook", "NAME", "of the SAE before it, e.g. layers.3.mlp.act; default: what the SAE says",
+     OPTION_CALL, .call = hook_call},
     {"bundle", "FILE", "model, SAE, hook, classes and chosen latents in one", OPTION_TEXT,
      AT(bundle)},
     {"latents", "A,B,…", "the chosen latents", OPTION_CALL, .call = latents_call},
@@ -528,9 +599,11 @@ static int parse(struct options *o, const struct option_row *own, void *own_valu
                  int *argc, char **argv, struct error *e)
 {
     options_init(o);
-    if (!config_read(o, own, own_values, tolerant, e) ||
-        !argv_parse(o, own, own_values, argc, argv, e))
+    bool ok = config_read(o, own, own_values, tolerant, e);
+    o->file_sae = o->sae != NULL, o->file_units = o->n_units > 0;
+    if (!ok || !argv_parse(o, own, own_values, argc, argv, e))
         return error_exit_status(e);
+    units_settle(o);
     if (o->output_file && strcmp(o->output_file, "-") == 0)
         o->output_file = NULL;
     if (o->n_fix > 0 && options_insert(o) == INSERT_NONE) {

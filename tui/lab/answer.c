@@ -62,8 +62,19 @@ static bool need_classes(struct answer *a, int32_t n)
 
 static bool need_dict(struct answer *a)
 {
-    if (a->lab->wb->dict)
+    const struct dict_set *dicts = &a->lab->wb->dicts;
+    char name[2][UNIT_NAME_MAX];
+    if (dicts->n == 1)
         return true;
+    if (dicts->n > 1) {
+        unit_place_name(dicts, 0, name[0]);
+        unit_place_name(dicts, 1, name[1]);
+        return error_set(a->e, ERROR_INPUT,
+                         "%s: found %d dictionaries (%s, %s%s), expected one: --sae or --neurons "
+                         "of one point",
+                         a->request->query->command, (int)dicts->n, name[0], name[1],
+                         dicts->n > 2 ? " …" : "");
+    }
     return error_set(a->e, ERROR_INPUT,
                      "%s: the model %s has no SAE here, expected --sae PATH or --neurons A,B,…",
                      a->request->query->command, a->lab->wb->model_name);

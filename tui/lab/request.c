@@ -152,18 +152,26 @@ static void add_option(struct strbuf *out, const char *name, const char *value)
 static void add_units(const struct param_value *v, const struct options *o,
                       const struct dict_set *dicts, struct strbuf *out)
 {
-    struct strbuf list;
-    strbuf_init(&list);
+    struct strbuf latents, neurons;
+    strbuf_init(&latents);
+    strbuf_init(&neurons);
     for (int32_t i = 0; v && i < v->n; i++) {
         char name[UNIT_NAME_MAX];
+        const int32_t dict = v->unit[i].dict;
+        const bool several = dicts && dicts->n > 1 && dict >= 0 && dict < dicts->n;
+        const bool of_neurons = several ? dicts->place[dict].neurons : o->neurons;
+        struct strbuf *list = of_neurons ? &neurons : &latents;
         unit_name(dicts, v->unit[i], name);
-        strbuf_addf(&list, "%s%s", i ? "," : "", name);
+        strbuf_addf(list, "%s%s", list->len > 0 ? "," : "", name);
     }
-    if (list.len > 0)
-        add_option(out, o->neurons ? "--neurons" : "--latents", list.s);
-    else if (o->neurons)
+    if (latents.len > 0)
+        add_option(out, "--latents", latents.s);
+    if (neurons.len > 0)
+        add_option(out, "--neurons", neurons.s);
+    else if (o->neurons && latents.len == 0)
         add_option(out, "--neurons", "0");
-    strbuf_release(&list);
+    strbuf_release(&latents);
+    strbuf_release(&neurons);
 }
 
 static void add_param(const struct param_value *v, struct strbuf *out)
@@ -212,6 +220,10 @@ static void add_session(const struct options *o, struct strbuf *out)
     add_option(out, "--model", o->model);
     add_option(out, "--sae", o->sae);
     add_option(out, "--hook", o->hook);
+    for (int32_t i = 0; i < o->n_more; i++) {
+        add_option(out, "--sae", o->more[i].path);
+        add_option(out, "--hook", o->more[i].hook);
+    }
     if (o->bos)
         add_word(out, "--bos");
     if (o->cache && *o->cache)

@@ -121,10 +121,10 @@ static void at_the_landing(struct fixture *f, const struct lane *lane, float *lo
         int32_t index[J];
         units_of(lane[l].units, lane[l].n_units, index);
         if (lane[l].n_units > 0 && directions_set(&f->run, &f->place, &d, index, lane[l].n_units))
-            lane_change(&f->run, &lane[l], tensor_rows(from.value, l * T, T),
+            lane_change(&f->run, &f->place, &lane[l], tensor_rows(from.value, l * T, T),
                         activations(f, &landed, &lane[l]), d.u);
     }
-    lane_losses(&f->run, f->t.model, &all, &from, loss);
+    lane_losses(&f->run, f->t.model, &all, &from, NULL, loss);
     directions_free(f->t.queue, &d);
     sequences_release(&all);
 }
@@ -133,9 +133,9 @@ static void check(const struct tiny_spec *spec)
 {
     struct fixture f;
     setup(&f, spec);
-    const struct lane lane[LANES] = {{INSERT_NONE, 0, NULL},    {INSERT_SAE, 0, NULL},
-                                     {INSERT_ERROR, 0, NULL},   {INSERT_SAE, J, f.unit},
-                                     {INSERT_ERROR, 2, f.unit}, {INSERT_NONE, 1, f.unit + 2}};
+    const struct lane lane[LANES] = {{INSERT_NONE, 0, NULL, 0},    {INSERT_SAE, 0, NULL, 0},
+                                     {INSERT_ERROR, 0, NULL, 0},   {INSERT_SAE, J, f.unit, 0},
+                                     {INSERT_ERROR, 2, f.unit, 0}, {INSERT_NONE, 1, f.unit + 2, 0}};
     float got[LANES * ROWS_MAX], want[ROWS_MAX], plain[ROWS_MAX];
     at_the_landing(&f, lane, got);
     for (int32_t l = 0; l < LANES; l++) {
@@ -193,8 +193,8 @@ static void a_change_is_its_sum(void **unused)
     struct tensor value = run_put(&f.run, T, width, x);
     assert_true(directions_set(&f.run, &f.place, &d, index, J));
     run_get(&f.run, u, d.u);
-    lane_change(&f.run, &(struct lane){INSERT_SAE, J, f.unit}, value, run_put(&f.run, T, J, act),
-                d.u);
+    lane_change(&f.run, &f.place, &(struct lane){INSERT_SAE, J, f.unit, 0}, value,
+                run_put(&f.run, T, J, act), d.u);
     run_get(&f.run, y, value);
     assert_true(run_ok(&f.run));
     for (int32_t t = 0; t < T; t++)

@@ -296,6 +296,65 @@ static void test_tape_views_stay(void **state)
     }
 }
 
+/* A hook on the second sequence's rows alone: the first is what it is without, the second what it
+ * is with the hook on all rows. */
+static void test_hooks_on_some_rows(void **state)
+{
+    (void)state;
+    static const int32_t second[] = {7, 8, 9, 10}, beyond[] = {10, 11};
+    enum { FIRST = 7, SECOND = 4, WIDTH_MAX = 256 };
+    for (int c = 0; c < N_SMALL; c++) {
+        struct fixture f;
+        fixture_open(&f, &small_model[c]);
+        int32_t ids[N_ROWS];
+        struct batch b = whole(&small_model[c], ids);
+        for (uint8_t site = SITE_MLP_ACT; site <= SITE_RESID_POST; site++) {
+            const struct point at = {0, site};
+            const int32_t n = model_width(f.m, at);
+            float value[N_ROWS * WIDTH_MAX];
+            assert_true(n <= WIDTH_MAX);
+            for (int32_t i = 0; i < N_ROWS * n; i++)
+                value[i] = (float)((i * 29) % 17) / 17.0f;
+            struct tensor all = run_put(&f.run, N_ROWS, n, value);
+            struct tensor some = tensor_rows(all, FIRST, SECOND), got;
+            struct dict *neurons = dict_neurons(at, n);
+            const struct unit unit = {{0, 3}, 1.5f, UNIT_FIX};
+            for (enum hook_op op = HOOK_GET; op <= HOOK_INSERT; op++) {
+                struct hook whole_hook = {.at = at, .op = op, .io = &all, .dict = neurons};
+                whole_hook.units = &unit, whole_hook.n_units = 1;
+                struct hook hook = whole_hook;
+                struct state plain, with, want;
+                hook.rows = second, hook.n_rows = SECOND;
+                hook.io = op == HOOK_GET ? &got : &some;
+                model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &plain);
+                model_forward(&f.run, f.m, &b, NULL, model_end(f.m), &hook, 1, &with);
+                struct tensor here = {0};
+                whole_hook.io = op == HOOK_GET ? &here : &all;
+                model_forward(&f.run, f.m, &b, NULL, model_end(f.m), &whole_hook, 1, &want);
+                assert_tensors_close(&f.run, "rows without the hook",
+                                     tensor_rows(with.value, 0, FIRST),
+                                     tensor_rows(plain.value, 0, FIRST), 1e-6f);
+                assert_tensors_close(&f.run, "rows with the hook",
+                                     tensor_rows(with.value, FIRST, SECOND),
+                                     tensor_rows(want.value, FIRST, SECOND), 1e-6f);
+                if (op == HOOK_GET)
+                    assert_tensors_close(&f.run, "got", got, tensor_rows(here, FIRST, SECOND),
+                                         1e-6f);
+            }
+            dict_free(neurons);
+        }
+        struct tensor io;
+        struct state end;
+        const struct hook wrong = {
+            .at = {0, SITE_MLP_ACT}, .op = HOOK_GET, .rows = beyond, .n_rows = 2, .io = &io};
+        model_forward(&f.run, f.m, &b, NULL, model_end(f.m), &wrong, 1, &end);
+        assert_string_equal(f.run.err.text,
+                            "intervention at layers.0.mlp.act: found row 11, expected 0 to 10");
+        f.run.err = (struct error){0};
+        fixture_close(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_keys_and_values),
         cmocka_unit_test(test_later_layers_keep_keys),
         cmocka_unit_test(test_get_keeps_keys),
+        cmocka_unit_test(test_hooks_on_some_rows),
         cmocka_unit_test(test_landing),
         cmocka_unit_test(test_arena_stays_small),
         cmocka_unit_test(test_tape_views_stay),

@@ -17,7 +17,7 @@ static struct session *session_of(struct tiny_model *t)
 {
     struct error e = {0};
     struct session *s =
-        session_new(t->backend, t->model, t->tokenizer, t->dict, t->at, tiny_sets, 2, &e);
+        session_new(t->backend, t->model, t->tokenizer, &t->set, t->at, tiny_sets, 2, &e);
     if (!s)
         fail_msg("%s", e.text);
     return s;
@@ -119,10 +119,11 @@ static void test_references(void **state)
 static void reopen_dict(struct tiny_model *t, const char *path)
 {
     struct error e = {0};
-    dict_free(t->dict);
+    dict_set_release(&t->set);
     t->dict = NULL;
     if (!dict_open(t->backend, path, NULL, &t->dict, &e))
         fail_msg("%s", e.text);
+    dict_set_add(&t->set, t->dict, t->at, &e);
 }
 
 /* Rows of the decoder are looked at when they are used. */

@@ -65,7 +65,7 @@ static void check(const struct tiny_spec *spec, enum insert insert, bool fix, bo
     tiny_open(&t, spec);
     struct heard x = {.model = t.model};
     struct session *s =
-        session_new(t.backend, t.model, t.tokenizer, t.dict, t.at, tiny_sets, 2, &e);
+        session_new(t.backend, t.model, t.tokenizer, &t.set, t.at, tiny_sets, 2, &e);
     struct wish w = {.text = text,
                      .n_text = strlen(text),
                      .bos = bos,
@@ -115,7 +115,7 @@ static void its_error_is_the_sessions(void **unused)
     struct tiny_model t;
     struct error e = {0};
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
-    struct session *s = session_new(t.backend, t.model, t.tokenizer, t.dict, t.at, NULL, 0, &e);
+    struct session *s = session_new(t.backend, t.model, t.tokenizer, &t.set, t.at, NULL, 0, &e);
     session_listen(s, refuse, NULL);
     session_set(s, &(struct wish){
                        .text = text, .n_text = strlen(text), .watch = UNIT_NONE, .losses = true});

@@ -61,7 +61,8 @@ struct editor {
     char undo[6000];
     size_t n_undo;
     struct wish wish;
-    int32_t m; /* units there are */
+    const struct dict_set *set;
+    int32_t m; /* units that each dictionary has */
     struct {   /* snapshots that somebody still looks at while the session goes on */
         struct snapshot *p;
         uint64_t digest;
@@ -148,6 +149,12 @@ static void swap_undo(struct editor *e)
     e->n_undo = n;
 }
 
+/* Of a set of one the first, and no number is drawn. */
+static int32_t some_place(struct editor *e)
+{
+    return e->set->n > 1 ? (int32_t)below(e, (uint64_t)e->set->n) : 0;
+}
+
 static void choose_units(struct editor *e)
 {
     struct wish *w = &e->wish;
@@ -160,7 +167,9 @@ static void choose_units(struct editor *e)
     w->n_units = (int32_t)below(e, 4);
     for (int32_t i = 0; i < w->n_units; i++)
         w->unit[i] = (struct chosen_unit){
-            UNIT(i * (e->m > 8 ? e->m / 4 : 1) + (int32_t)below(e, 5)), below(e, 2), 0.5f};
+            {some_place(e), i * (e->m > 8 ? e->m / 4 : 1) + (int32_t)below(e, 5)},
+            below(e, 2),
+            0.5f};
     if (w->n_units == 3 && below(e, 4) == 0)
         w->unit[2].id.index = 1 << 20; /* there is no such unit */
 }
@@ -187,7 +196,7 @@ static void edit_wish(struct editor *e)
     case 6: w->insert = (enum insert)below(e, 3); break;
     case 7:
         w->watch = e->m > 0 && below(e, (uint64_t)e->m + 1) > 0
-                       ? UNIT((int32_t)below(e, (uint64_t)e->m))
+                       ? (struct unit_id){some_place(e), (int32_t)below(e, (uint64_t)e->m)}
                        : UNIT_NONE;
         break;
     case 8:
@@ -207,6 +216,14 @@ static void edit_wish(struct editor *e)
         }
         break;
     case 16: swap_undo(e); break;
+    case 17:
+        if (e->set->n > 1 && below(e, 2))
+            w->dict = some_place(e);
+        else if (e->set->n > 1)
+            w->bare = (uint32_t)below(e, 1u << e->set->n);
+        else
+            edit_text(e);
+        break;
     default: edit_text(e);
     }
 }
@@ -270,7 +287,7 @@ static struct session *new_session(const struct tiny_model *t)
 {
     struct error err = {0};
     struct session *s =
-        session_new(t->backend, t->model, t->tokenizer, t->dict, t->at, sets, 2, &err);
+        session_new(t->backend, t->model, t->tokenizer, &t->set, t->at, sets, 2, &err);
     if (!s)
         fail_msg("session_new: %s", err.text);
     return s;
@@ -312,7 +329,10 @@ static void live(const struct tiny_spec *spec, uint64_t seed, int rounds, size_t
     struct editor *e = xcalloc(1, sizeof *e);
     const char *more = getenv("GLIMT_SEED");
     rng_seed(&e->rng, seed + (more ? strtoull(more, NULL, 10) : 0) * 1000);
+    e->set = &t.set;
     e->m = t.m;
+    for (int32_t i = 0; i < t.set.n; i++)
+        e->m = t.set.place[i].m < e->m ? t.set.place[i].m : e->m;
     e->wish = (struct wish){
         .insert = INSERT_SAE, .watch = UNIT_NONE, .n_next = 3, .losses = true, .refsets = true};
     choose_units(e);
@@ -411,6 +431,127 @@ static void test_no_dict(void **state)
     live(&(struct tiny_spec){.hook = "layers.1.mlp.act", .no_dict = true}, 15, rounds(60), 0, 0);
 }
 
+/* Sets: two SAEs; with neurons between them; several in one layer, before the landing of the first;
+ * and rows in small pieces under small budgets. */
+static void test_set_of_two(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.0.mlp.act", .more = {{"layers.1.resid.post", false}}},
+         21, rounds(160), 0, 0);
+}
+static void test_set_of_three(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act",
+                             .more = {{"layers.0.resid.post", false}, {"layers.2.mlp.act", true}}},
+         22, rounds(160), 0, 0);
+}
+static void test_set_in_one_layer(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act",
+                             .more = {{"layers.1.attn.out", false},
+                                      {"layers.1.mlp.out", false},
+                                      {"layers.1.resid.post", false}}},
+         23, rounds(120), 0, 0);
+}
+static void test_set_sequential(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.0.attn.out",
+                             .sequential = true,
+                             .more = {{"layers.0.mlp.act", true}, {"layers.2.mlp.out", false}}},
+         24, rounds(80), 0, 0);
+}
+static void test_set_in_small_pieces(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act",
+                             .rows_per_job = 8,
+                             .n_ctx = 80,
+                             .more = {{"embed", false}, {"layers.2.resid.post", false}}},
+         25, rounds(120), 60000, 60000);
+}
+static void test_set_of_neurons(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.0.mlp.act",
+                             .neurons = true,
+                             .rows_per_job = 16,
+                             .more = {{"layers.1.mlp.act", true}, {"layers.2.mlp.act", true}}},
+         26, rounds(80), 1, 1);
+}
+
+/* Two sessions of one wish: the same bits. */
+static void assert_same_bits(const struct snapshot *a, const struct snapshot *b)
+{
+    assert_true(a->loss.valid && b->loss.valid && a->refsets.valid && b->refsets.valid);
+    assert_int_equal(a->n_lines, b->n_lines);
+    for (int32_t i = 0; i < a->n_lines; i++) {
+        const struct line_view *x = &a->line[i], *y = &b->line[i];
+        const struct line_latents *l = x->latents, *m = y->latents;
+        for (int lane = 0; lane < N_LANES; lane++)
+            assert_memory_equal(x->loss[lane]->loss, y->loss[lane]->loss,
+                                (size_t)x->tokens->n * sizeof(float));
+        assert_memory_equal(l->pre, m->pre, (size_t)(l->n * l->n_watch) * sizeof *l->pre);
+        assert_memory_equal(l->act, m->act, (size_t)(l->n * l->n_watch) * sizeof *l->act);
+        for (int32_t t = 0; t < l->n; t++) {
+            const struct active_latent *p, *q;
+            int32_t n = latents_of_token(l, t, &p);
+            assert_int_equal(n, latents_of_token(m, t, &q));
+            assert_memory_equal(p, q, (size_t)n * sizeof *p);
+        }
+    }
+    assert_memory_equal(&a->fvu, &b->fvu, sizeof a->fvu);
+    for (int c = 0; c < a->n_refsets; c++)
+        assert_memory_equal(&a->refset[c].diff, &b->refset[c].diff, sizeof a->refset[c].diff);
+}
+
+/* Where nothing is inserted at the others, a set gives the bits of the one dictionary: lanes part
+ * where they did. */
+static void test_bare_places_change_no_bit(void **state)
+{
+    (void)state;
+    struct tiny_model t;
+    struct error e = {0};
+    sets[0] = tiny_sets[0], sets[1] = tiny_sets[1];
+    tiny_open(&t, &(struct tiny_spec){
+                      .hook = "layers.1.mlp.act",
+                      .more = {{"layers.0.resid.post", false}, {"layers.2.resid.post", false}}});
+    struct dict_place middle = t.set.place[1];
+    const struct dict_set one = {.n = 1, .place = &middle};
+    const char text[] = "Rådet skal nu godkende det.\n\nHun læser en bog om vejret.";
+    for (enum insert insert = INSERT_NONE; insert <= INSERT_ERROR; insert++) {
+        struct wish w = {.text = text,
+                         .n_text = sizeof text - 1,
+                         .insert = insert,
+                         .bare = 5,
+                         .dict = 1,
+                         .n_units = 2,
+                         .unit = {{{1, 3}, true, 1.5f}, {{1, 17}, true, -2}},
+                         .watch = {1, 40},
+                         .losses = true,
+                         .refsets = true};
+        struct session *s = new_session(&t);
+        session_set(s, &w);
+        session_run_to_idle(s);
+        struct snapshot *p = session_snapshot(s);
+        w.bare = 0, w.dict = 0, w.watch.dict = w.unit[0].id.dict = w.unit[1].id.dict = 0;
+        struct session *alone =
+            session_new(t.backend, t.model, t.tokenizer, &one, t.at, sets, 2, &e);
+        assert_non_null(alone);
+        session_set(alone, &w);
+        session_run_to_idle(alone);
+        struct snapshot *q = session_snapshot(alone);
+        assert_same_bits(p, q);
+        snapshot_unref(p);
+        snapshot_unref(q);
+        session_free(s);
+        session_free(alone);
+    }
+    tiny_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +570,13 @@ int main(void)
         cmocka_unit_test(test_sequential_mlp_act),
         cmocka_unit_test(test_neurons),
         cmocka_unit_test(test_no_dict),
+        cmocka_unit_test(test_set_of_two),
+        cmocka_unit_test(test_set_of_three),
+        cmocka_unit_test(test_set_in_one_layer),
+        cmocka_unit_test(test_set_sequential),
+        cmocka_unit_test(test_set_in_small_pieces),
+        cmocka_unit_test(test_set_of_neurons),
+        cmocka_unit_test(test_bare_places_change_no_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,7 +68,7 @@ static int setup(void **state)
     count.attn = f->t.backend->attn, count.xent = f->t.backend->xent;
     f->t.backend->attn = counting_attn, f->t.backend->xent = counting_xent;
     f->s =
-        session_new(f->t.backend, f->t.model, f->t.tokenizer, f->t.dict, f->t.at, tiny_sets, 2, &e);
+        session_new(f->t.backend, f->t.model, f->t.tokenizer, &f->t.set, f->t.at, tiny_sets, 2, &e);
     assert_non_null(f->s);
     f->w = (struct wish){.insert = INSERT_SAE, .watch = UNIT_NONE, .losses = true, .n_units = 2};
     f->w.unit[0] = (struct chosen_unit){UNIT(5), true, 1.0f};

@@ -141,9 +141,10 @@ static void test_zero_is_not_active(void **state)
                 "k",      "6",         "select",  "topk", "relu",         relu ? "before" : "never",
                 "norm",   "none",      "centre",  "true", "norm_rescale", "false",
                 "skip",   "false",     NULL});
-        dict_free(t.dict);
+        dict_set_release(&t.set);
         t.dict = NULL;
-        if (!dict_open(t.backend, path, NULL, &t.dict, &e))
+        if (!dict_open(t.backend, path, NULL, &t.dict, &e) ||
+            !dict_set_add(&t.set, t.dict, t.at, &e))
             fail_msg("%s", e.text);
         struct corpus *c = tiny_corpus(2, true);
         struct study_in in = tiny_in(&t, c);

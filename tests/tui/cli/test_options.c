@@ -111,6 +111,38 @@ static void test_neurons_take_the_place_of_latents(void **state)
     options_release(&p.o);
 }
 
+/* A hook is of the SAE before it; before any, of the first. */
+static void test_several_saes(void **state)
+{
+    (void)state;
+    struct parsed p;
+    parse(&p, "--hook resid_1 --sae a --sae b --hook resid_2 --sae c --neurons L3N7,L2N1 "
+              "--latents resid_1/4");
+    assert_int_equal(p.status, 0);
+    assert_string_equal(p.o.sae, "a");
+    assert_string_equal(p.o.hook, "resid_1");
+    assert_int_equal(p.o.n_more, 2);
+    assert_string_equal(p.o.more[0].path, "b");
+    assert_string_equal(p.o.more[0].hook, "resid_2");
+    assert_string_equal(p.o.more[1].path, "c");
+    assert_null(p.o.more[1].hook);
+    assert_true(p.o.neurons); /* beside the SAEs, behind the latents */
+    assert_int_equal(p.o.n_units, 3);
+    assert_int_equal(p.o.n_latents, 1);
+    assert_string_equal(p.o.unit[0].place, "resid_1");
+    assert_int_equal(p.o.unit[1].layer, 3);
+    assert_int_equal(p.o.unit[2].layer, 2);
+    options_release(&p.o);
+    parse(&p, "--neurons 5 --latents 3"); /* without an SAE the last counts */
+    assert_false(p.o.neurons);
+    assert_int_equal(p.o.n_units, 1);
+    assert_int_equal(p.o.unit[0].index, 3);
+    options_release(&p.o);
+    parse(&p, "--sae=");
+    assert_int_equal(p.status, 2);
+    options_release(&p.o);
+}
+
 static void test_bad_usage(void **state)
 {
     (void)state;
@@ -355,6 +387,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_config, config_setup, config_teardown),
         cmocka_unit_test_setup_teardown(test_config_errors_name_the_line, config_setup,
                                         config_teardown),
+        cmocka_unit_test(test_several_saes),
         cmocka_unit_test(test_distance),
         cmocka_unit_test(test_first_operand),
         cmocka_unit_test(test_error_is_one_clean_line),
