@@ -65,13 +65,26 @@ $B/terminfo/g/glimt-direct: store/terminfo/glimt-direct.ti
 $B/libglimt.a: $(LIB_O)
 	@echo "  AR    $@"
 	@rm -f $@; ar rcs $@ $(LIB_O)
+# With sanitizers nine tenths of all time would go into the kernels, and clang takes many minutes to instrument
+# them: there they are instrumented in the operations' own tests alone (gcc), everywhere else they run as they are.
+ifdef SAN
+KERNELS = $(patsubst %.c,%.o,$(wildcard engine/cpu/kernels_*.c))
+$(foreach k,$(subst /,_,$(basename $(KERNELS))),$(eval CFLAGS_$k = -O2 -fno-sanitize=all))
+CHECKED_KERNELS = $(addprefix $B/checked/,$(KERNELS))
+$B/checked/%.o: %.c | $B/deps.ok
+	@echo "  CC    $<, checked"
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(filter $B/tests/engine/backend/%,$(UNITS)): $(CHECKED_KERNELS)
+$(filter $B/tests/engine/backend/%,$(UNITS)): WITH_KERNELS = $(CHECKED_KERNELS)
+endif
 $B/%.o: %.c | $B/deps.ok
 	@echo "  CC    $<"
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$(subst /,_,$(basename $<))) -MMD -MP -c -o $@ $<
 $B/tests/%: $B/tests/%.o $(TEST_O) $B/libglimt.a
 	@echo "  LD    $@"
-	@$(CC) $(LDFLAGS) -o $@ $< $(TEST_O) $(WITH_SHIM) $B/libglimt.a $(LDLIBS) $(shell pkg-config --libs $(TEST_PKGS)) -lutil
+	@$(CC) $(LDFLAGS) -o $@ $< $(TEST_O) $(WITH_KERNELS) $(WITH_SHIM) $B/libglimt.a $(LDLIBS) $(shell pkg-config --libs $(TEST_PKGS)) -lutil
 # operations are tested on the plugin too, through the shim
 ON_SHIM = $(filter $B/tests/gpu/% $B/tests/engine/backend/% $B/tests/engine/model/%,$(UNITS))
 ifdef SHIM_O
@@ -166,10 +179,6 @@ pictures: $B/glimt
 
 # Fuzzers: clang with libFuzzer, ASan and UBSan. FUZZ_SECONDS each; corpora grow under build/fuzz/.
 FUZZ_SECONDS ?= 600
-# clang takes many minutes to instrument the unrolled kernels, and no fuzzer reaches them
-ifeq ($(CC),clang)
-$(foreach isa,avx512 avx2 portable,$(eval CFLAGS_engine_cpu_kernels_$(isa) = -fno-sanitize=all))
-endif
 fuzz: $B/check-deps.ok
 	@$(MAKE) --no-print-directory B=$B/fuzz CC=clang OPT="-O1 -g" SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" HARDEN= HARDEN_LD= fuzzers
 	@for f in $(FUZZ); do ./tests/fuzz/run.sh $B/fuzz/$$f $(FUZZ_SECONDS) || exit 1; done
