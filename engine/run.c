@@ -13,8 +13,11 @@ bool run_ok(struct run *r)
 {
     if (error_is_set(&r->err))
         return false;
-    if (r->cancel && atomic_load_explicit(r->cancel, memory_order_relaxed))
+    if (r->cancel && atomic_load_explicit(r->cancel, memory_order_relaxed)) {
+        struct error left = {0}; /* not the next run's */
+        device_status(r->queue, &left);
         return error_set(&r->err, ERROR_CANCELLED, "cancelled");
+    }
     return device_status(r->queue, &r->err);
 }
 

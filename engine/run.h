@@ -33,7 +33,7 @@ void arena_reset(struct arena *, struct arena_mark); /* releases what came after
 size_t arena_peak(const struct arena *);             /* bytes held */
 
 /* True while neither an error nor a cancel has happened; turns a raised `cancel` into
- * ERROR_CANCELLED. */
+ * ERROR_CANCELLED, and drops what the queue has found wrong meanwhile. */
 bool run_ok(struct run *);
 /* After an operation: puts "prefix: " before what it found wrong with its values (ERROR_INPUT) and
  * returns false; true while all is well. `before`: run_ok() before the operation, so that an older

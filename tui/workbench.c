@@ -79,7 +79,9 @@ static bool open_device(struct opening *op)
     op->wb->backend = device_open(o->device, o->threads, op->e);
     if (op->wb->backend)
         op->wb->jobs = device_queue(op->wb->backend, QUEUE_JOB, op->e);
-    if (!op->wb->jobs)
+    if (op->wb->jobs)
+        op->wb->quick = device_queue(op->wb->backend, QUEUE_JOB, op->e);
+    if (!op->wb->quick)
         return error_prefix(op->e, "--device");
     if (strcmp(dtype, "auto") != 0 && strcmp(dtype, "f32") != 0)
         return error_set(op->e, ERROR_INPUT, "--dtype: found %s on the device %s, expected f32",
@@ -451,6 +453,7 @@ void workbench_free(struct workbench *wb)
     packs_free(wb->packs);
     tokenizer_free(wb->tokenizer);
     bundle_free(wb->bundle);
+    device_queue_free(wb->quick);
     device_queue_free(wb->jobs);
     device_close(wb->backend);
     free(wb->model_name);

@@ -10,6 +10,7 @@
 struct workbench { /* owned by workbench_free; members may be NULL where noted */
     struct backend *backend;
     struct queue *jobs;  /* of studies, and of what a command computes itself */
+    struct queue *quick; /* of jobs that overtake those, between two of their operations */
     struct packs *packs; /* packed weights that are kept; NULL: none */
     struct model *model;
     struct tokenizer *tokenizer;

@@ -313,13 +313,74 @@ static void test_tape_refuses_a_past(void **state)
     desk_release(&d);
 }
 
+/* A run that ends in the middle of something wrong leaves nothing to the next one. */
+static void test_a_cancelled_run_leaves_no_error(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    atomic_bool cancel = false;
+    d.run.cancel = &cancel;
+    struct tensor x = input(&d, 2, 4);
+    struct tensor bad = run_put_ids(&d.run, 1, 1, (const int32_t[]){99});
+    op_rows_set(&d.run, x, tensor_rows(x, 0, 1), bad);
+    atomic_store(&cancel, true);
+    assert_false(run_ok(&d.run));
+    assert_int_equal(d.run.err.kind, ERROR_CANCELLED);
+    d.run.err = (struct error){0}, d.run.cancel = NULL;
+    if (!run_ok(&d.run))
+        fail_msg("%s", d.run.err.text);
+    desk_release(&d);
+}
+
+/* What a job does wrong is not found by what gets in between two of its operations. */
+struct between {
+    struct desk *d;
+    struct run live;
+    int polls;
+};
+static void serve(void *arg)
+{
+    struct between *b = arg;
+    op_copy(&b->live, run_tensor(&b->live, 1, 1));
+    if (!run_ok(&b->live))
+        fail_msg("%s", b->live.err.text);
+    b->polls++;
+}
+static void test_an_error_is_not_found_between(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_init(&d);
+    struct error e = {0};
+    struct queue *live = d.l.b->queue_new(d.l.b, QUEUE_LIVE, &e);
+    struct between b = {&d, {.queue = live, .arena = arena_new(live)}, 0};
+    struct tensor x = input(&d, 2, 4);
+    struct tensor bad = run_put_ids(&d.run, 1, 1, (const int32_t[]){99});
+    d.run.poll = serve, d.run.poll_arg = &b;
+    op_rows_set(&d.run, x, tensor_rows(x, 0, 1), bad);
+    op_add(&d.run, x, x, 1);
+    assert_int_equal(b.polls, 2);
+    assert_false(run_ok(&d.run));
+    assert_non_null(strstr(d.run.err.text, "row 99 asked of 2"));
+    arena_free(b.live.arena);
+    d.l.b->queue_free(live);
+    desk_release(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arena),           cmocka_unit_test(test_operations),
-        cmocka_unit_test(test_errors_stick),    cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_poll_and_cancel), cmocka_unit_test(test_tape),
-        cmocka_unit_test(test_tape_keeps),      cmocka_unit_test(test_tape_refuses_a_past),
+        cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_errors_stick),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_poll_and_cancel),
+        cmocka_unit_test(test_tape),
+        cmocka_unit_test(test_tape_keeps),
+        cmocka_unit_test(test_tape_refuses_a_past),
+        cmocka_unit_test(test_a_cancelled_run_leaves_no_error),
+        cmocka_unit_test(test_an_error_is_not_found_between),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

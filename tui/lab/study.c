@@ -15,7 +15,7 @@ void lab_call_init(const struct lab *lab, struct study_call *call, const struct 
 {
     const struct workbench *wb = lab->wb;
     *call = (struct study_call){.ops = ops, .corpus = corpus, .what = what};
-    call->in = (struct study_in){.queue = wb->jobs,
+    call->in = (struct study_in){.queue = lab->depth > 1 ? wb->quick : wb->jobs,
                                  .model = wb->model,
                                  .tokenizer = wb->tokenizer,
                                  .dict = wb->dict,
@@ -220,7 +220,7 @@ static bool run_study(struct running *r, int64_t first, struct error *e)
                               .checkpoint = r->run ? checkpoint : NULL,
                               .checkpoint_arg = r,
                               .checkpoint_s = checkpoint_seconds()};
-    return study_run(r->call->ops, r->study, r->lab->wb->jobs, first, &loop, e);
+    return study_run(r->call->ops, r->study, r->call->in.queue, first, &loop, e);
 }
 
 bool lab_study_fresh(struct lab *lab, const struct study_call *call, const struct lab_loop *loop,
