@@ -309,6 +309,7 @@ static void rows_without_direction(void **state)
     assert_non_null(strstr(run.err.text, "W_dec: the value at [4, 0] is no finite number"));
     arena_free(run.arena);
     dict_free(d);
+    b->queue_free(q);
     b->free(b);
     testdata_remove(dir);
 }
