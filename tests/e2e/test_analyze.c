@@ -1,6 +1,7 @@
 /* glimt analyze: every field of its JSON, against the text, the logits and itself. What
  * needs the demo bundle skips while store/demo/demo.glimt is not there. */
 #include "tests/support/journey.h"
+#include "tests/support/testdata.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -456,6 +457,40 @@ static void test_empty_text(void **state)
 
 /* The demo's SAE at its point and, for want of another, at one of layer 3 too, with neurons between
  * them. */
+/* Losses with dictionaries at several points against a plain float64 forward
+ * (tests/reference/several.py). */
+static void test_several_points_are_those_of_the_reference(void **state)
+{
+    (void)state;
+    need_demo();
+    size_t n, i, t;
+    char *text = golden_read("study/several.json", &n);
+    json_t *golden = json_loadb(text, n, 0, NULL), *one;
+    assert_non_null(golden);
+    assert_true(json_array_size(get_list(golden, "cases")) >= 4);
+    json_array_foreach(get_list(golden, "cases"), i, one)
+    {
+        const char *a[9] = {0};
+        const json_t *args = get_list(one, "args"), *want = get_list(one, "losses"), *tokens;
+        assert_true(json_array_size(args) < 9);
+        for (t = 0; t < json_array_size(args); t++)
+            a[t] = json_string_value(json_array_get(args, t));
+        json_t *got = json_of(NULL, "analyze", da, "--json", a[0], a[1], a[2], a[3], a[4], a[5],
+                              a[6], a[7], NULL);
+        tokens = get_list(got, "tokens");
+        assert_int_equal(json_array_size(tokens), json_array_size(want) + 1);
+        for (t = 0; t + 1 < json_array_size(tokens); t++) {
+            assert_int_equal(get_whole(json_array_get(tokens, t), "id"),
+                             json_integer_value(json_array_get(get_list(golden, "ids"), t)));
+            expect_close(get_number(json_array_get(tokens, t + 1), "loss"),
+                         json_number_value(json_array_get(want, t)), 2e-5);
+        }
+        json_decref(got);
+    }
+    json_decref(golden);
+    free(text);
+}
+
 static void test_a_set_of_dictionaries(void **state)
 {
     (void)state;
@@ -528,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_table_and_colours),
         cmocka_unit_test(test_a_danish_locale_puts_no_commas_into_numbers),
         cmocka_unit_test(test_empty_text),
+        cmocka_unit_test(test_several_points_are_those_of_the_reference),
         cmocka_unit_test(test_a_set_of_dictionaries),
     };
     return cmocka_run_group_tests_name("analyze", tests, journey_begin, journey_end);

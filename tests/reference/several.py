@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Golden losses with dictionaries at several points of the demo's model: tests/golden/study/several.json. A plain
+forward of GPT-NeoX (Black et al. 2022) in float64.
+
+    pip install numpy safetensors
+    python tests/reference/several.py"""
+import json
+import math
+import os
+
+import numpy as np
+from safetensors.numpy import load_file
+
+HERE = os.path.dirname(__file__)
+DEMO = os.path.join(HERE, "..", "..", "store", "demo")
+LAYERS, D, HEADS, HEAD, ROT, K = 4, 256, 4, 64, 16, 10
+# "Rådet skal nu formelt godkende Parlamentets holdning." with the demo's tokenizer
+IDS = [50, 308, 897, 524, 958, 578, 574, 1258, 5477, 1270, 2216, 944, 1799, 383, 14]
+CASES = [  # SAE at layers.1.attn.out: (fixed latents, error kept) or None; fixed neurons (layer, index): value
+    (["--neurons", "L1N69,L3N482", "--fix", "L1N69=30,L3N482=-20"], None, {(1, 69): 30, (3, 482): -20}),
+    (["--neurons", "L0N5,L3N482", "--fix", "attn_1/418=3,L0N5=12,L3N482=-20", "--insert", "sae"],
+     ({418: 3}, False), {(0, 5): 12, (3, 482): -20}),
+    (["--neurons", "L0N5,L3N482", "--fix", "attn_1/418=3,L0N5=12,L3N482=-20", "--insert", "error"],
+     ({418: 3}, True), {(0, 5): 12, (3, 482): -20}),
+    (["--neurons", "L3N482", "--fix", "L3N482=-20", "--insert", "sae"], ({}, False), {(3, 482): -20}),
+]
+W = {k: v.astype(np.float64) for k, v in load_file(os.path.join(DEMO, "model", "model.safetensors")).items()}
+SAE = {k: v.astype(np.float64) for k, v in load_file(os.path.join(DEMO, "sae.safetensors")).items()}
+erf = np.vectorize(math.erf)
+
+
+def linear(x, name):
+    return x @ W[name + ".weight"].T + W[name + ".bias"]
+
+
+def norm(x, name):
+    c = x - x.mean(-1, keepdims=True)
+    return c / np.sqrt((c**2).mean(-1, keepdims=True) + 1e-5) * W[name + ".weight"] + W[name + ".bias"]
+
+
+def rotate(x):  # [T, heads, HEAD]
+    turn = np.outer(np.arange(len(x)), (1 / 10000 ** (np.arange(0, ROT, 2) / ROT)).astype(np.float32).astype(np.float64))
+    c, s, u, v = np.cos(turn)[:, None], np.sin(turn)[:, None], x[..., :ROT // 2], x[..., ROT // 2:ROT]
+    return np.concatenate([u * c - v * s, v * c + u * s, x[..., ROT:]], -1)
+
+
+def attention(x, name):
+    t = len(x)
+    z = linear(x, name + ".query_key_value").reshape(t, HEADS, 3 * HEAD)
+    q, k, v = rotate(z[..., :HEAD]), rotate(z[..., HEAD:2 * HEAD]), z[..., 2 * HEAD:]
+    s = np.where(np.tri(t, dtype=bool), np.einsum("thd,shd->hts", q, k) / math.sqrt(HEAD), -np.inf)
+    p = np.exp(s - s.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    return linear(np.einsum("hts,shd->thd", p, v).reshape(t, D), name + ".dense")
+
+
+def inserted(a, fixed, keep_error):
+    p = (a - SAE["b_dec"]) @ SAE["encoder.weight"].T + SAE["encoder.bias"]
+    f = np.zeros_like(p)
+    top = np.argsort(-p, axis=-1, kind="stable")[:, :K]
+    np.put_along_axis(f, top, np.take_along_axis(p, top, -1), -1)
+    error = a - f @ SAE["W_dec"] - SAE["b_dec"]
+    for latent, value in fixed.items():
+        f[:, latent] = value
+    return f @ SAE["W_dec"] + SAE["b_dec"] + keep_error * error
+
+
+def losses(ids, sae, neurons):
+    x = W["gpt_neox.embed_in.weight"][ids]
+    for layer in range(LAYERS):
+        name = f"gpt_neox.layers.{layer}."
+        a = attention(norm(x, name + "input_layernorm"), name + "attention")
+        if layer == 1 and sae:
+            a = inserted(a, *sae)
+        m = linear(norm(x, name + "post_attention_layernorm"), name + "mlp.dense_h_to_4h")
+        m = 0.5 * m * (1 + erf(m / math.sqrt(2)))
+        for (at, index), value in neurons.items():
+            if at == layer:
+                m[:, index] = value
+        x = x + a + linear(m, name + "mlp.dense_4h_to_h")
+    z = norm(x, "gpt_neox.final_layer_norm") @ W["embed_out.weight"].T
+    z -= z.max(-1, keepdims=True)
+    z -= np.log(np.exp(z).sum(-1, keepdims=True))
+    return [-z[t, ids[t + 1]] for t in range(len(ids) - 1)]
+
+
+golden = {"ids": IDS, "cases": [{"args": (["--sae", "store/demo/sae.safetensors"] if sae else []) + args,
+                                 "losses": losses(IDS, sae, neurons)} for args, sae, neurons in CASES]}
+with open(os.path.join(HERE, "..", "golden", "study", "several.json"), "w") as f:
+    json.dump(golden, f, indent=1)
+    f.write("\n")
