@@ -1,7 +1,6 @@
 /* glimt analyze: every field of its JSON, against the text, the logits and itself. What
  * needs the demo bundle skips while store/demo/demo.glimt is not there. */
 #include "tests/support/journey.h"
-#include "tests/support/testdata.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -463,10 +462,8 @@ static void test_several_points_are_those_of_the_reference(void **state)
 {
     (void)state;
     need_demo();
-    size_t n, i, t;
-    char *text = golden_read("study/several.json", &n);
-    json_t *golden = json_loadb(text, n, 0, NULL), *one;
-    assert_non_null(golden);
+    size_t i, t;
+    json_t *golden = golden_json("study/several.json"), *one;
     assert_true(json_array_size(get_list(golden, "cases")) >= 4);
     json_array_foreach(get_list(golden, "cases"), i, one)
     {
@@ -488,7 +485,6 @@ static void test_several_points_are_those_of_the_reference(void **state)
         json_decref(got);
     }
     json_decref(golden);
-    free(text);
 }
 
 static void test_a_set_of_dictionaries(void **state)

@@ -45,16 +45,6 @@ static double nested(const json_t *row, const char *key, const char *cls)
     return get_number(json_object_get(row, key), cls);
 }
 
-static json_t *golden_json(const char *name)
-{
-    size_t n;
-    char *text = golden_read(name, &n);
-    json_t *root = json_loadb(text, n, 0, NULL);
-    free(text);
-    assert_non_null(root);
-    return root;
-}
-
 /* ---- numbers */
 static void test_harvest_counts(void **state)
 {

@@ -1,4 +1,5 @@
 #include "tests/support/journey.h"
+#include "tests/support/testdata.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,6 +71,16 @@ json_t *json_of(const struct run_how *how, const char *a, ...)
               arg[9], arg[10], arg[11], arg[12], arg[13], arg[14], NULL);
     json_t *root = json_result(&r);
     run_release(&r);
+    return root;
+}
+
+json_t *golden_json(const char *name)
+{
+    size_t n;
+    char *text = golden_read(name, &n);
+    json_t *root = json_loadb(text, n, 0, NULL);
+    free(text);
+    assert_non_null(root);
     return root;
 }
 

@@ -25,6 +25,7 @@ void expect_close(double a, double b, double within);
 json_t *json_result(const struct run_result *);
 #define JSON_OF(how, ...) json_of(how, __VA_ARGS__, "--json", NULL)
 json_t *json_of(const struct run_how *how, const char *arg, ...) __attribute__((sentinel));
+json_t *golden_json(const char *name); /* tests/golden/NAME, likewise */
 
 /* Members that must be there and of this type; a null number is NaN. */
 double get_number(const json_t *object, const char *key);
