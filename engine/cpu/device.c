@@ -1,4 +1,5 @@
 #include "engine/cpu/device.h"
+#include "engine/backend/synchronous.h"
 #include "engine/base/memory.h"
 #include "engine/cpu/cpu.h"
 #include <stdio.h>
@@ -97,51 +98,6 @@ void cpu_for_rows(struct queue *q, int32_t rows, int64_t cost, rows_fn *fn, void
     pool_run(cpu_of(q)->pool, (rows + l.step - 1) / l.step, row_task, &l);
 }
 
-/* ---- queues: all is done when a call returns */
-static struct queue *queue_new(struct backend *b, enum queue_kind kind, struct error *e)
-{
-    (void)e;
-    struct queue *q = xcalloc(1, sizeof *q);
-    *q = (struct queue){.backend = b, .kind = kind};
-    return q;
-}
-
-static void queue_free(struct queue *q)
-{
-    free(q);
-}
-
-static bool queue_status(struct queue *q, struct error *e)
-{
-    if (!cpu_failed(q))
-        return true;
-    error_set(e, q->err.kind, "%s", q->err.text);
-    q->err = (struct error){0};
-    return false;
-}
-
-static void queue_sync(struct queue *q)
-{
-    (void)q;
-}
-
-static uint64_t queue_mark(struct queue *q)
-{
-    (void)q;
-    return 0;
-}
-
-static bool queue_pending(struct queue *q, uint64_t mark)
-{
-    (void)q, (void)mark;
-    return false;
-}
-
-static void queue_wait(struct queue *q, struct queue *other, uint64_t mark)
-{
-    (void)q, (void)other, (void)mark;
-}
-
 static struct buf *cpu_buf_new(struct queue *q, size_t n, struct error *e)
 {
     (void)q;
@@ -208,13 +164,13 @@ static const struct backend vtable = {
     .name = "cpu",
     .caps = {.real = DTYPE_F32, .rows_per_job = ROWS_PER_JOB, .chunk_docs = CHUNK_DOCS},
     .free = cpu_free,
-    .queue_new = queue_new,
-    .queue_free = queue_free,
-    .queue_status = queue_status,
-    .queue_sync = queue_sync,
-    .queue_mark = queue_mark,
-    .queue_pending = queue_pending,
-    .queue_wait = queue_wait,
+    .queue_new = synchronous_queue_new,
+    .queue_free = synchronous_queue_free,
+    .queue_status = synchronous_queue_status,
+    .queue_sync = synchronous_queue_sync,
+    .queue_mark = synchronous_queue_mark,
+    .queue_pending = synchronous_queue_pending,
+    .queue_wait = synchronous_queue_wait,
     .alloc = cpu_buf_new,
     .buf_free = cpu_buf_free,
     .put = cpu_put,

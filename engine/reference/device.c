@@ -1,4 +1,5 @@
 /* Memory, weights and checks of the reference device: the same for float and double. */
+#include "engine/backend/synchronous.h"
 #include "engine/base/memory.h"
 #include "engine/reference/reference_private.h"
 #include <math.h>
@@ -67,52 +68,6 @@ void reference_best(const double *x, int32_t m, int32_t n, int32_t *ids)
 }
 
 /* ---- memory */
-
-/* ---- queues: all is done when a call returns */
-static struct queue *queue_new(struct backend *b, enum queue_kind kind, struct error *e)
-{
-    (void)e;
-    struct queue *q = xcalloc(1, sizeof *q);
-    *q = (struct queue){.backend = b, .kind = kind};
-    return q;
-}
-
-static void queue_free(struct queue *q)
-{
-    free(q);
-}
-
-static bool queue_status(struct queue *q, struct error *e)
-{
-    if (!error_is_set(&q->err))
-        return true;
-    error_set(e, q->err.kind, "%s", q->err.text);
-    q->err = (struct error){0};
-    return false;
-}
-
-static void queue_sync(struct queue *q)
-{
-    (void)q;
-}
-
-static uint64_t queue_mark(struct queue *q)
-{
-    (void)q;
-    return 0;
-}
-
-static bool queue_pending(struct queue *q, uint64_t mark)
-{
-    (void)q, (void)mark;
-    return false;
-}
-
-static void queue_wait(struct queue *q, struct queue *other, uint64_t mark)
-{
-    (void)q, (void)other, (void)mark;
-}
-
 static struct buf *buf_new(struct queue *q, size_t n, struct error *e)
 {
     (void)q;
@@ -333,13 +288,13 @@ struct backend *reference_backend_new(enum dtype real, struct error *e)
                  .rows_per_job = 64,
                  .chunk_docs = 16},
         .free = device_free,
-        .queue_new = queue_new,
-        .queue_free = queue_free,
-        .queue_status = queue_status,
-        .queue_sync = queue_sync,
-        .queue_mark = queue_mark,
-        .queue_pending = queue_pending,
-        .queue_wait = queue_wait,
+        .queue_new = synchronous_queue_new,
+        .queue_free = synchronous_queue_free,
+        .queue_status = synchronous_queue_status,
+        .queue_sync = synchronous_queue_sync,
+        .queue_mark = synchronous_queue_mark,
+        .queue_pending = synchronous_queue_pending,
+        .queue_wait = synchronous_queue_wait,
         .alloc = buf_new,
         .buf_free = buf_free,
         .put = put,
