@@ -18,48 +18,48 @@ _glimt_themes() {
 }
 _glimt_complete() {
     [[ $after ]] || case $command" "$prev in
-    analyze" --top") return 0 ;;
-    analyze" --predictions") return 0 ;;
-    analyze" --logits") _glimt_files; return 0 ;;
-    harvest" --class") _glimt_class; return 0 ;;
-    harvest" --limit") return 0 ;;
-    latents" --target") return 0 ;;
-    latents" --sort") _glimt_words "latent difference overlap higher density"; return 0 ;;
-    latents" --rows") return 0 ;;
-    latents" --min-share") return 0 ;;
-    latents" --max-other") return 0 ;;
-    latents" --class") _glimt_class; return 0 ;;
-    latents" --limit") return 0 ;;
-    find" --target") return 0 ;;
-    find" --rows") return 0 ;;
-    find" --min-share") return 0 ;;
-    find" --max-other") return 0 ;;
-    find" --class") _glimt_class; return 0 ;;
-    find" --limit") return 0 ;;
-    histogram" --target") return 0 ;;
-    histogram" --rows") return 0 ;;
-    histogram" --class") _glimt_class; return 0 ;;
-    histogram" --limit") return 0 ;;
-    examples" --rows") return 0 ;;
-    examples" --class") _glimt_class; return 0 ;;
-    examples" --limit") return 0 ;;
-    logit-lens" --rows") return 0 ;;
-    coactive" --rows") return 0 ;;
-    coactive" --class") _glimt_class; return 0 ;;
-    coactive" --limit") return 0 ;;
-    sweep" --values") return 0 ;;
-    sweep" --insert") _glimt_words "sae error sae,error"; return 0 ;;
-    sweep" --rows") return 0 ;;
-    sweep" --class") _glimt_class; return 0 ;;
-    sweep" --limit") return 0 ;;
-    generate" --tokens") return 0 ;;
-    generate" --temperature") return 0 ;;
-    snapshot" --size") return 0 ;;
-    snapshot" --play") _glimt_files; return 0 ;;
-    snapshot" --state") return 0 ;;
-    cache" --sample") return 0 ;;
-    cache" --days") return 0 ;;
-    cache" --bytes") return 0 ;;
+    "analyze --top") return 0 ;;
+    "analyze --predictions") return 0 ;;
+    "analyze --logits") _glimt_files; return 0 ;;
+    "harvest --class") _glimt_class; return 0 ;;
+    "harvest --limit") return 0 ;;
+    "latents --target") return 0 ;;
+    "latents --sort") _glimt_words "latent difference overlap higher density"; return 0 ;;
+    "latents --rows") return 0 ;;
+    "latents --min-share") return 0 ;;
+    "latents --max-other") return 0 ;;
+    "latents --class") _glimt_class; return 0 ;;
+    "latents --limit") return 0 ;;
+    "find --target") return 0 ;;
+    "find --rows") return 0 ;;
+    "find --min-share") return 0 ;;
+    "find --max-other") return 0 ;;
+    "find --class") _glimt_class; return 0 ;;
+    "find --limit") return 0 ;;
+    "histogram --target") return 0 ;;
+    "histogram --rows") return 0 ;;
+    "histogram --class") _glimt_class; return 0 ;;
+    "histogram --limit") return 0 ;;
+    "examples --rows") return 0 ;;
+    "examples --class") _glimt_class; return 0 ;;
+    "examples --limit") return 0 ;;
+    "logit-lens --rows") return 0 ;;
+    "coactive --rows") return 0 ;;
+    "coactive --class") _glimt_class; return 0 ;;
+    "coactive --limit") return 0 ;;
+    "sweep --values") return 0 ;;
+    "sweep --insert") _glimt_words "sae error sae,error"; return 0 ;;
+    "sweep --rows") return 0 ;;
+    "sweep --class") _glimt_class; return 0 ;;
+    "sweep --limit") return 0 ;;
+    "generate --tokens") return 0 ;;
+    "generate --temperature") return 0 ;;
+    "snapshot --size") return 0 ;;
+    "snapshot --play") _glimt_files; return 0 ;;
+    "snapshot --state") return 0 ;;
+    "cache --sample") return 0 ;;
+    "cache --days") return 0 ;;
+    "cache --bytes") return 0 ;;
     " --state") return 0 ;;
     " --play") _glimt_files; return 0 ;;
     " --session") return 0 ;;
@@ -90,16 +90,16 @@ _glimt_complete() {
     fi
     case $command in
     '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep generate snapshot tokenize verify cache doctor" ;;
-    harvest) _glimt_files; ;;
-    latents) _glimt_files; ;;
-    find) _glimt_files; ;;
-    histogram) _glimt_files; ;;
-    examples) _glimt_files; ;;
-    coactive) _glimt_files; ;;
-    sweep) _glimt_files; ;;
-    snapshot) _glimt_words "explore latents histograms sweep corpus jobs"; ;;
-    verify) _glimt_files; ;;
-    cache) _glimt_words "list verify prune"; ;;
+    "harvest") _glimt_files; ;;
+    "latents") _glimt_files; ;;
+    "find") _glimt_files; ;;
+    "histogram") _glimt_files; ;;
+    "examples") _glimt_files; ;;
+    "coactive") _glimt_files; ;;
+    "sweep") _glimt_files; ;;
+    "snapshot") _glimt_words "explore latents histograms sweep corpus jobs"; ;;
+    "verify") _glimt_files; ;;
+    "cache") _glimt_words "list verify prune"; ;;
     esac
 }
 _glimt() {
@@ -129,21 +129,23 @@ _glimt() {
         --) after=$word ;;
         --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
-        analyze) [[ $command ]] || command=$word own=" --top --predictions --logits" ;;
-        harvest) [[ $command ]] || command=$word own=" --keep-activations --class --limit --header" ;;
-        latents) [[ $command ]] || command=$word own=" --target --sort --rows --min-share --max-other --class --limit --header" ;;
-        find) [[ $command ]] || command=$word own=" --target --rows --min-share --max-other --class --limit --header" ;;
-        histogram) [[ $command ]] || command=$word own=" --tokens --target --as-published --rows --class --limit --header" ;;
-        examples) [[ $command ]] || command=$word own=" --rows --all --class --limit --header" ;;
-        logit-lens) [[ $command ]] || command=$word own=" --rows" ;;
-        coactive) [[ $command ]] || command=$word own=" --rows --class --limit --header" ;;
-        sweep) [[ $command ]] || command=$word own=" --values --insert --each --rows --class --limit --header" ;;
-        generate) [[ $command ]] || command=$word own=" --tokens --temperature" ;;
-        snapshot) [[ $command ]] || command=$word own=" --size --play --state --text --ansi" ;;
-        tokenize) [[ $command ]] || command=$word own=" --decode --ids-only" ;;
-        verify) [[ $command ]] || command=$word own="" ;;
-        cache) [[ $command ]] || command=$word own=" --sample --days --bytes" ;;
-        doctor) [[ $command ]] || command=$word own="" ;;
+        *) case ${command:+$command }$word in
+            "analyze") command="analyze" own=" --top --predictions --logits" ;;
+            "harvest") command="harvest" own=" --keep-activations --class --limit --header" ;;
+            "latents") command="latents" own=" --target --sort --rows --min-share --max-other --class --limit --header" ;;
+            "find") command="find" own=" --target --rows --min-share --max-other --class --limit --header" ;;
+            "histogram") command="histogram" own=" --tokens --target --as-published --rows --class --limit --header" ;;
+            "examples") command="examples" own=" --rows --all --class --limit --header" ;;
+            "logit-lens") command="logit-lens" own=" --rows" ;;
+            "coactive") command="coactive" own=" --rows --class --limit --header" ;;
+            "sweep") command="sweep" own=" --values --insert --each --rows --class --limit --header" ;;
+            "generate") command="generate" own=" --tokens --temperature" ;;
+            "snapshot") command="snapshot" own=" --size --play --state --text --ansi" ;;
+            "tokenize") command="tokenize" own=" --decode --ids-only" ;;
+            "verify") command="verify" own="" ;;
+            "cache") command="cache" own=" --sample --days --bytes" ;;
+            "doctor") command="doctor" own="" ;;
+            esac ;;
         esac
     done
     _glimt_complete

@@ -190,7 +190,8 @@ static char *paragraph_of(const char *text, const struct option_row *r)
 static char *section_of(const char *text, const char *command)
 {
     static const char *const ends[] = {"\n.TP\n.BR ", "\n.TP\n.B doctor", "\n.SH", NULL};
-    char *tag = xasprintf("\n.TP\n.BR %s \"", command);
+    char *tag =
+        xasprintf(strchr(command, ' ') ? "\n.TP\n.BR \"%s\" \"" : "\n.TP\n.BR %s \"", command);
     const char *at = strstr(text, tag);
     if (!at)
         fail_msg("man/glimt.1 has no section %s", command);

@@ -1,25 +1,13 @@
-/* Dispatch: one const table of subcommands. */
+/* Dispatch. */
 #include "tui/cli/cli.h"
+#include "engine/base/memory.h"
 #include "tui/cli/command.h"
 #include "tui/cli/devices.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-const struct command *const cli_commands[] = {
-    &analyze_command,   &harvest_command,  &latents_command,  &find_command,
-    &histogram_command, &examples_command, &lens_command,     &coactive_command,
-    &sweep_command,     &generate_command, &snapshot_command, &tokenize_command,
-    &verify_command,    &cache_command,    &doctor_command,   NULL,
-};
-
-const struct command *command_find(const char *name)
-{
-    for (size_t i = 0; cli_commands[i]; i++)
-        if (strcmp(cli_commands[i]->name, name) == 0)
-            return cli_commands[i];
-    return NULL;
-}
+enum { COMMANDS_MAX = 64 };
 
 static bool says(const char *word, const char *a, const char *b)
 {
@@ -128,18 +116,49 @@ static int run_command(const struct command *c, int argc, char **argv)
     return status ? fail(&e) : 0;
 }
 
-static int unknown_command(const char *word)
+/* The words that may stand where one was not found: after `glimt`, or after a group's name. */
+static size_t words_of(const struct command_group *g, char *words[COMMANDS_MAX])
 {
-    const char *names[32];
     size_t n = 0;
-    for (; cli_commands[n]; n++)
-        names[n] = cli_commands[n]->name;
-    const char *near = nearest_name(word, names, n);
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct command *c = cli_commands[i];
+        if (n == COMMANDS_MAX)
+            panic("more than %d commands", COMMANDS_MAX);
+        if (g && command_group(c) == g)
+            words[n++] = xstrdup(command_last_word(c));
+        else if (!g && command_begins(c))
+            words[n++] = command_first_word(c);
+    }
+    return n;
+}
+
+static void parts_list(struct strbuf *out, char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        strbuf_addf(out, "%s%s", i ? ", " : "", words[i]);
+}
+
+static int unknown_command(const struct command_group *g, const char *word)
+{
+    char *words[COMMANDS_MAX];
     struct error e = {0};
-    if (near)
+    struct strbuf list;
+    strbuf_init(&list);
+    size_t n = words_of(g, words);
+    const char *near = word ? nearest_name(word, (const char *const *)words, n) : NULL;
+    parts_list(&list, words, n);
+    if (g && near)
+        error_set(&e, ERROR_INPUT, "%s: found %s, the nearest is %s", g->name, word, near);
+    else if (g)
+        error_set(&e, ERROR_INPUT, "%s: found %s, expected one of %s", g->name,
+                  word ? word : "nothing", list.s);
+    else if (near)
         error_set(&e, ERROR_INPUT, "unknown command %s, the nearest is %s", word, near);
     else
         error_set(&e, ERROR_INPUT, "unknown command %s, glimt --help shows what there is", word);
+    strbuf_release(&list);
+    for (size_t i = 0; i < n; i++)
+        free(words[i]);
     return fail(&e);
 }
 
@@ -151,18 +170,38 @@ static int say_help(const struct command *c)
     return say(&text);
 }
 
-/* glimt help [COMMAND] */
+static int say_help_of_group(const struct command_group *g)
+{
+    struct strbuf text;
+    strbuf_init(&text);
+    help_add_group(&text, g);
+    return say(&text);
+}
+
+static const struct command *part_find(const struct command_group *g, const char *word)
+{
+    char *name = xasprintf("%s %s", g->name, word);
+    const struct command *c = command_find(name);
+    free(name);
+    return c;
+}
+
+/* glimt help [COMMAND [PART]] */
 static int help(int argc, char **argv)
 {
     struct error e = {0};
     if (argc == 1)
         return say_help(NULL);
-    const struct command *c = command_find(argv[1]);
+    const struct command_group *g = command_group_find(argv[1]);
+    if (g && argc == 2)
+        return say_help_of_group(g);
+    const struct command *c = g ? part_find(g, argv[2]) : command_find(argv[1]);
     if (!c)
-        return unknown_command(argv[1]);
-    if (argc == 2)
+        return unknown_command(g, argv[g ? 2 : 1]);
+    if (argc == (g ? 3 : 2))
         return say_help(c);
-    error_set(&e, ERROR_INPUT, "help: found one more argument, %s, expected [COMMAND]", argv[2]);
+    error_set(&e, ERROR_INPUT, "help: found one more argument, %s, expected [COMMAND]",
+              argv[g ? 3 : 2]);
     return fail(&e);
 }
 
@@ -170,6 +209,14 @@ static int list_devices(const struct command *instead_of, int argc, char **argv)
 {
     const struct command c = devices_command(instead_of);
     return run_command(&c, argc, argv);
+}
+
+/* What stood before a word that is understood stays, the word goes. */
+static void take_out(int *argc, char **argv, int at)
+{
+    for (int i = at; i < *argc; i++)
+        argv[i] = argv[i + 1];
+    --*argc;
 }
 
 int cli_main(int argc, char **argv)
@@ -181,12 +228,18 @@ int cli_main(int argc, char **argv)
         return asks_for_help(argc, argv) ? say_help(NULL) : list_devices(NULL, argc, argv);
     if (strcmp(argv[at], "help") == 0)
         return help(argc - at, argv + at);
-    const struct command *c = command_find(argv[at]);
+    const struct command_group *g = command_group_find(argv[at]);
+    const struct command *c = g ? NULL : command_find(argv[at]);
+    if (g) {
+        take_out(&argc, argv, at);
+        at = options_first_operand(argc, argv);
+        if (at == 0 && asks_for_help(argc, argv))
+            return say_help_of_group(g);
+        c = at > 0 ? part_find(g, argv[at]) : NULL;
+    }
     if (!c)
-        return unknown_command(argv[at]);
-    for (int i = at; i < argc; i++) /* what stood before the command's name stays, the name goes */
-        argv[i] = argv[i + 1];
-    argc--;
+        return unknown_command(g, argv[at > 0 ? at : 1]);
+    take_out(&argc, argv, at);
     if (asks_for_help(argc, argv))
         return say_help(c);
     if (devices_asked(argc, argv))

@@ -14,7 +14,7 @@
 struct cli;
 
 struct command {
-    const char *name;
+    const char *name;     /* of a part after its group's: "contrast ttest" */
     const char *operands; /* "[TEXT|-]"; "" */
     const char *summary;  /* one line */
     int min_operands, max_operands;
@@ -29,8 +29,25 @@ struct command {
      * then dropped. */
     bool (*run)(struct cli *, const void *values, int n_operands, char **operand, struct error *e);
 };
-extern const struct command *const cli_commands[]; /* NULL-terminated */
-const struct command *command_find(const char *name);
+/* All that can be run, NULL-terminated. The parts of a group stand one after the other. */
+extern const struct command *const cli_commands[];
+const struct command *command_find(const char *name); /* "contrast ttest" of a part */
+
+/* A command with parts, of which one is always said: `glimt contrast ttest`. The parts are rows of
+ * cli_commands as other commands are, and whole: what belongs to a group is told by its name. */
+struct command_group {
+    const char *name, *summary; /* name NULL ends the table */
+};
+extern const struct command_group command_groups[];
+const struct command_group *command_group_find(const char *name);
+/* What a command is a part of; NULL: of nothing. */
+const struct command_group *command_group(const struct command *);
+/* The first part of its group, or of none: where lists name what `glimt` is followed by. */
+bool command_begins(const struct command *);
+/* The word that follows `glimt`: the group's name, or its own. The caller frees. */
+char *command_first_word(const struct command *);
+/* A part's name without its group's; else the name. */
+const char *command_last_word(const struct command *);
 /* NULL: none. */
 const struct option_row *command_options(const struct command *);
 void *command_values(const struct command *); /* its defaults, to be parsed into; free() */
@@ -134,6 +151,7 @@ bool cli_weights_hash(struct cli *, const char *const *path, size_t n, char hex[
 
 /* ---- --help, --version, --completions */
 void help_add(struct strbuf *, const struct command *); /* NULL: of the program */
+void help_add_group(struct strbuf *, const struct command_group *);
 void version_add(struct strbuf *, bool verbose);
 /* False: no such shell. */
 bool completions_add(struct strbuf *, const char *shell);

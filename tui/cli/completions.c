@@ -119,24 +119,34 @@ static void bash_values(struct strbuf *out, const char *command, const struct op
         if (!r->arg)
             continue;
         completes_value(&c, r);
-        strbuf_addf(out, "    %s\" --%s\") ", command, r->name);
+        if (*command == '*')
+            strbuf_addf(out, "    *\" --%s\") ", r->name);
+        else
+            strbuf_addf(out, "    \"%s --%s\") ", command, r->name);
         bash_action(out, &c);
         strbuf_adds(out, "return 0 ;;\n");
         strbuf_release(&c.words);
     }
 }
 
-static void names_add(struct strbuf *out, const struct option_row *table, bool with_value)
+/* What may follow `glimt` (g NULL), or a group's name. */
+static void words_add(struct strbuf *out, const struct command_group *g, const char *between)
 {
-    for (const struct option_row *r = table; r && r->name; r++)
-        if (!with_value || r->arg)
-            strbuf_addf(out, " --%s", r->name);
+    int n = 0;
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct command *c = cli_commands[i];
+        if (g ? command_group(c) != g : !command_begins(c))
+            continue;
+        char *first = command_first_word(c);
+        strbuf_addf(out, "%s%s", n++ ? between : "", g ? command_last_word(c) : first);
+        free(first);
+    }
 }
 
-static void commands_add(struct strbuf *out, const char *between)
+static void own_names_add(struct strbuf *out, const struct option_row *table)
 {
-    for (size_t i = 0; cli_commands[i]; i++)
-        strbuf_addf(out, "%s%s", i ? between : "", cli_commands[i]->name);
+    for (const struct option_row *r = table; r && r->name; r++)
+        strbuf_addf(out, " --%s", r->name);
 }
 
 static const char bash_functions[] =
@@ -217,14 +227,17 @@ static void bash_commands(struct strbuf *out)
         for (const struct option_row *r = command_options(cli_commands[i]); r && r->name; r++)
             if (r->arg && !is_met_before(i, r->name))
                 strbuf_addf(out, "|--%s", r->name);
-    strbuf_adds(out, ") skip=1 ;;\n        -*) ;;\n");
+    strbuf_adds(out,
+                ") skip=1 ;;\n        -*) ;;\n        *) case ${command:+$command }$word in\n");
+    for (const struct command_group *g = command_groups; g->name; g++)
+        strbuf_addf(out, "            %s) command=%s own= ;;\n", g->name, g->name);
     for (size_t i = 0; cli_commands[i]; i++) {
-        strbuf_addf(out, "        %s) [[ $command ]] || command=$word own=\"",
-                    cli_commands[i]->name);
-        names_add(out, command_options(cli_commands[i]), false);
+        const char *name = cli_commands[i]->name;
+        strbuf_addf(out, "            \"%s\") command=\"%s\" own=\"", name, name);
+        own_names_add(out, command_options(cli_commands[i]));
         strbuf_adds(out, "\" ;;\n");
     }
-    strbuf_adds(out, "        esac\n    done\n");
+    strbuf_adds(out, "            esac ;;\n        esac\n    done\n");
 }
 
 static void bash_complete(struct strbuf *out)
@@ -236,17 +249,22 @@ static void bash_complete(struct strbuf *out)
     bash_values(out, "*", common_options);
     strbuf_adds(out, "    esac\n    if [[ $cur == -* && ! $after ]]; then\n        "
                      "_glimt_words \"--help");
-    names_add(out, common_options, false);
+    own_names_add(out, common_options);
     strbuf_adds(out, " $own\"\n        [[ $command ]] || _glimt_words \"--version --completions");
-    names_add(out, explorer_options, false);
+    own_names_add(out, explorer_options);
     strbuf_adds(out, "\"\n        return 0\n    fi\n    case $command in\n    '') _glimt_words \"");
-    commands_add(out, " ");
+    words_add(out, NULL, " ");
     strbuf_adds(out, "\" ;;\n");
+    for (const struct command_group *g = command_groups; g->name; g++) {
+        strbuf_addf(out, "    %s) _glimt_words \"", g->name);
+        words_add(out, g, " ");
+        strbuf_adds(out, "\" ;;\n");
+    }
     for (size_t i = 0; cli_commands[i]; i++) {
         struct completes c;
         completes_operand(&c, cli_commands[i]);
         if (!completes_nothing(&c)) {
-            strbuf_addf(out, "    %s) ", cli_commands[i]->name);
+            strbuf_addf(out, "    \"%s\") ", cli_commands[i]->name);
             bash_action(out, &c);
             strbuf_adds(out, ";;\n");
         }
@@ -301,7 +319,7 @@ static int own_add(struct strbuf *out, const char *name)
     int n = 0;
     for (size_t i = 0; cli_commands[i]; i++)
         if (option_find(command_options(cli_commands[i]), name, strlen(name)))
-            strbuf_addf(out, "%s%s", n++ ? " " : "", cli_commands[i]->name);
+            strbuf_addf(out, "%s\"%s\"", n++ ? " " : "", cli_commands[i]->name);
     return n;
 }
 
@@ -323,22 +341,66 @@ static void zsh_options(struct strbuf *out, const struct option_row *table, cons
     }
 }
 
+/* name\:"summary" of what may follow `glimt` (g NULL), or a group's name. */
+static void zsh_words(struct strbuf *out, const struct command_group *g)
+{
+    int n = 0;
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct command *c = cli_commands[i];
+        const struct command_group *of = command_group(c);
+        if (g ? of != g : !command_begins(c))
+            continue;
+        strbuf_addf(out, "%s%s\\:\"", n++ ? " " : "",
+                    g    ? command_last_word(c)
+                    : of ? of->name
+                         : c->name);
+        zsh_quoted(out, !g && of ? of->summary : c->summary);
+        strbuf_addc(out, '"');
+    }
+}
+
+static void zsh_command(struct strbuf *out, const struct command *command)
+{
+    struct completes c;
+    const struct command_group *g = command_group(command);
+    strbuf_addf(out, "    %s%s) own=( \\\n", g ? "    " : "", command_last_word(command));
+    zsh_options(out, command_options(command), "        ");
+    completes_operand(&c, command);
+    if (g) {
+        strbuf_adds(out, "        '2:command:((");
+        zsh_words(out, g);
+        strbuf_adds(out, "))' \\\n");
+    }
+    strbuf_adds(out, "        '*");
+    zsh_place(out, "operand", &c);
+    strbuf_adds(out, "' \\\n        )");
+    for (const struct option_row *r = common_options; r->name; r++)
+        if (option_find(command_options(command), r->name, strlen(r->name)))
+            strbuf_addf(out, " common=(\"${common[@]:#--%s[=\\[]*}\")", r->name);
+    strbuf_adds(out, " ;;\n");
+    strbuf_release(&c.words);
+}
+
+static void zsh_group(struct strbuf *out, const struct command_group *g)
+{
+    strbuf_addf(out, "    %s) case ${words[(r)(", g->name);
+    words_add(out, g, "|");
+    strbuf_adds(out, ")]} in\n");
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (command_group(cli_commands[i]) == g)
+            zsh_command(out, cli_commands[i]);
+    strbuf_adds(out, "        *) own=('2:command:((");
+    zsh_words(out, g);
+    strbuf_adds(out, "))') ;;\n        esac ;;\n");
+}
+
 static void zsh_commands(struct strbuf *out)
 {
-    for (size_t i = 0; cli_commands[i]; i++) {
-        struct completes c;
-        strbuf_addf(out, "    %s) own=( \\\n", cli_commands[i]->name);
-        zsh_options(out, command_options(cli_commands[i]), "        ");
-        completes_operand(&c, cli_commands[i]);
-        strbuf_adds(out, "        '*");
-        zsh_place(out, "operand", &c);
-        strbuf_adds(out, "' \\\n        )");
-        for (const struct option_row *r = common_options; r->name; r++)
-            if (option_find(command_options(cli_commands[i]), r->name, strlen(r->name)))
-                strbuf_addf(out, " common=(\"${common[@]:#--%s[=\\[]*}\")", r->name);
-        strbuf_adds(out, " ;;\n");
-        strbuf_release(&c.words);
-    }
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (!command_group(cli_commands[i]))
+            zsh_command(out, cli_commands[i]);
+    for (const struct command_group *g = command_groups; g->name; g++)
+        zsh_group(out, g);
     strbuf_adds(out, "    *) own=( \\\n"
                      "        '--version[version, with -v libraries]' \\\n"
                      "        '--completions[for a shell]:shell:(bash zsh fish)' \\\n");
@@ -368,21 +430,19 @@ static void zsh_add(struct strbuf *out)
                      "    local -a own common=( \\\n");
     zsh_options(out, common_options, "        ");
     strbuf_adds(out, "        )\n    case ${words[(r)(");
-    commands_add(out, "|");
+    words_add(out, NULL, "|");
     strbuf_adds(out, ")]} in\n");
     zsh_commands(out);
     strbuf_adds(out, "    esac\n    _arguments $own $common \\\n"
                      "        '--help[what there is]' \\\n"
                      "        '1:command:((");
-    for (size_t i = 0; cli_commands[i]; i++) {
-        strbuf_addf(out, "%s%s\\:\"", i ? " " : "", cli_commands[i]->name);
-        zsh_quoted(out, cli_commands[i]->summary);
-        strbuf_addc(out, '"');
-    }
+    zsh_words(out, NULL);
     strbuf_adds(out, "))'\n}\n_glimt \"$@\"\n");
 }
 
 /* ---- fish */
+static const char fish_none[] = " -n '__glimt_is \"\"'";
+
 static void fish_quoted(struct strbuf *out, const char *s)
 {
     strbuf_addc(out, '\'');
@@ -412,7 +472,7 @@ static void fish_common(struct strbuf *out, const char *name)
     struct strbuf own;
     strbuf_init(&own);
     if (own_add(&own, name))
-        strbuf_addf(out, " -n 'not __fish_seen_subcommand_from %s'", own.s);
+        strbuf_addf(out, " -n 'not __glimt_is %s'", own.s);
     strbuf_release(&own);
 }
 
@@ -437,9 +497,37 @@ static void fish_options(struct strbuf *out, const char *condition, const struct
     }
 }
 
+/* The command so far, and a word that goes on with it. */
+static void fish_known(struct strbuf *out)
+{
+    for (const struct command_group *g = command_groups; g->name; g++)
+        strbuf_addf(out, " ' %s'", g->name);
+    for (size_t i = 0; cli_commands[i]; i++)
+        strbuf_addf(out, " '%s%s'", command_group(cli_commands[i]) ? "" : " ",
+                    cli_commands[i]->name);
+}
+
+static void fish_words(struct strbuf *out)
+{
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct command *c = cli_commands[i];
+        const struct command_group *g = command_group(c);
+        if (command_begins(c)) {
+            strbuf_addf(out, "complete -c glimt%s -a %s -d ", fish_none, g ? g->name : c->name);
+            fish_quoted(out, g ? g->summary : c->summary);
+            strbuf_addc(out, '\n');
+        }
+        if (g) {
+            strbuf_addf(out, "complete -c glimt -n '__glimt_is %s' -a %s -d ", g->name,
+                        command_last_word(c));
+            fish_quoted(out, c->summary);
+            strbuf_addc(out, '\n');
+        }
+    }
+}
+
 static void fish_add(struct strbuf *out)
 {
-    static const char none[] = " -n __glimt_no_command";
     strbuf_adds(out,
                 "# fish completion of glimt, made by: glimt --completions fish\n"
                 "function __glimt_class\n"
@@ -458,26 +546,31 @@ static void fish_add(struct strbuf *out)
                 "        basename $file .theme\n"
                 "    end\n"
                 "end\n"
-                "function __glimt_no_command\n"
-                "    not __fish_seen_subcommand_from ");
-    commands_add(out, " ");
-    strbuf_adds(out, "\nend\ncomplete -c glimt -f\n");
-    for (size_t i = 0; cli_commands[i]; i++) {
-        strbuf_addf(out, "complete -c glimt%s -a %s -d ", none, cli_commands[i]->name);
-        fish_quoted(out, cli_commands[i]->summary);
-        strbuf_addc(out, '\n');
-    }
-    strbuf_addf(out, "complete -c glimt%s -l version -d 'version, with -v libraries'\n", none);
+                "function __glimt_is # the line's command, with its part, is one of these\n"
+                "    set -l words (commandline -opc)\n"
+                "    set -l found ''\n"
+                "    for word in $words[2..]\n"
+                "        switch \"$found $word\"\n"
+                "            case");
+    fish_known(out);
+    strbuf_adds(out, "\n"
+                     "                set found (string trim \"$found $word\")\n"
+                     "        end\n"
+                     "    end\n"
+                     "    contains -- $found $argv\n"
+                     "end\n"
+                     "complete -c glimt -f\n");
+    fish_words(out);
+    strbuf_addf(out, "complete -c glimt%s -l version -d 'version, with -v libraries'\n", fish_none);
     strbuf_addf(out, "complete -c glimt%s -l completions -x -a 'bash zsh fish' -d 'for a shell'\n",
-                none);
-    fish_options(out, none, explorer_options);
+                fish_none);
+    fish_options(out, fish_none, explorer_options);
     strbuf_adds(out, "complete -c glimt -l help -d 'what there is'\n");
     fish_options(out, NULL, common_options);
     for (size_t i = 0; cli_commands[i]; i++) {
         char condition[80];
         struct completes c;
-        snprintf(condition, sizeof condition, " -n '__fish_seen_subcommand_from %s'",
-                 cli_commands[i]->name);
+        snprintf(condition, sizeof condition, " -n '__glimt_is \"%s\"'", cli_commands[i]->name);
         completes_operand(&c, cli_commands[i]);
         if (!completes_nothing(&c)) {
             strbuf_addf(out, "complete -c glimt%s", condition);

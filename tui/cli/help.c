@@ -25,34 +25,33 @@ static void options_list(struct strbuf *out, const struct option_row *table)
     }
 }
 
-/* The names alone: what they take is said by each command's help. */
-static void options_wrapped(struct strbuf *out, const struct option_row *table, int column)
-{
-    for (const struct option_row *r = table; r->name; r++) {
-        int used = 3 + (int)strlen(r->name);
-        if (column + used > 79) {
-            strbuf_adds(out, "\n ");
-            column = 1;
-        }
-        strbuf_addf(out, " --%s", r->name);
-        column += used;
-    }
-    strbuf_addc(out, '\n');
-}
-
 /* One screen: 24 lines of 80 columns. */
 static void program_help(struct strbuf *out)
 {
-    static const char common[] = "Common options:";
     strbuf_adds(out,
                 "glimt: see what the latents of a language model's sparse autoencoder do\n"
                 "  glimt [OPTION…]    the explorer; --session NAME, --state JSON, --play FILE\n");
-    for (size_t i = 0; cli_commands[i]; i++)
-        strbuf_addf(out, "  glimt %-12s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-    strbuf_addf(out, "\n%s", common);
-    options_wrapped(out, common_options, (int)strlen(common));
-    strbuf_adds(out, "glimt COMMAND --help explains them. Exit status: 0 done, 1 could not, 2 bad\n"
-                     "usage or input. Manual: man glimt; --version\n");
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct command *c = cli_commands[i];
+        const struct command_group *g = command_group(c);
+        if (command_begins(c))
+            strbuf_addf(out, "  glimt %-12s %s\n", g ? g->name : c->name,
+                        g ? g->summary : c->summary);
+    }
+    strbuf_adds(
+        out, "\nglimt COMMAND --help explains a command and the options that all have. Exit\n"
+             "status: 0 done, 1 could not, 2 bad usage or input. Manual: man glimt; --version\n");
+}
+
+void help_add_group(struct strbuf *out, const struct command_group *g)
+{
+    strbuf_addf(out, "glimt %s COMMAND: %s\n\n", g->name, g->summary);
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct command *c = cli_commands[i];
+        if (command_group(c) == g)
+            strbuf_addf(out, "  glimt %s %-12s %s\n", g->name, command_last_word(c), c->summary);
+    }
+    strbuf_addf(out, "\nglimt %s COMMAND --help explains each.\n", g->name);
 }
 
 void help_add(struct strbuf *out, const struct command *c)

@@ -170,6 +170,15 @@ static void test_every_command_is_whole(void **state)
         assert_non_null(c->operands);
         assert_non_null(c->run);
         assert_ptr_equal(command_find(c->name), c);
+        /* a name of two words is a part of a group that is there; the parts stand together */
+        const struct command_group *g = command_group(c);
+        char *first = command_first_word(c);
+        assert_true((strchr(c->name, ' ') != NULL) == (g != NULL));
+        assert_ptr_equal(command_group_find(first), g);
+        assert_true(command_begins(c) == (!g || i == 0 || command_group(cli_commands[i - 1]) != g));
+        assert_true(!g || !command_find(first));
+        assert_string_equal(command_last_word(c), g ? strchr(c->name, ' ') + 1 : first);
+        free(first);
         for (const struct option_row *r = command_options(c); r && r->name; r++) {
             assert_true(*r->help);
             /* sweep takes several insertions where others take one */

@@ -1,0 +1,62 @@
+/* The one const table of subcommands, and what is told by their names. */
+#include "engine/base/memory.h"
+#include "tui/cli/command.h"
+#include <string.h>
+
+const struct command *const cli_commands[] = {
+    &analyze_command,   &harvest_command,  &latents_command,  &find_command,
+    &histogram_command, &examples_command, &lens_command,     &coactive_command,
+    &sweep_command,     &generate_command, &snapshot_command, &tokenize_command,
+    &verify_command,    &cache_command,    &doctor_command,   NULL,
+};
+
+const struct command_group command_groups[] = {
+    {.name = NULL},
+};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (strcmp(cli_commands[i]->name, name) == 0)
+            return cli_commands[i];
+    return NULL;
+}
+
+static const struct command_group *group_of(const char *name, size_t n)
+{
+    for (const struct command_group *g = command_groups; g->name; g++)
+        if (strlen(g->name) == n && memcmp(g->name, name, n) == 0)
+            return g;
+    return NULL;
+}
+
+const struct command_group *command_group_find(const char *name)
+{
+    return group_of(name, strlen(name));
+}
+
+const struct command_group *command_group(const struct command *c)
+{
+    const char *blank = strchr(c->name, ' ');
+    return blank ? group_of(c->name, (size_t)(blank - c->name)) : NULL;
+}
+
+bool command_begins(const struct command *c)
+{
+    const struct command_group *g = command_group(c);
+    for (size_t i = 0; g && cli_commands[i] != c; i++)
+        if (command_group(cli_commands[i]) == g)
+            return false;
+    return true;
+}
+
+char *command_first_word(const struct command *c)
+{
+    return xstrndup(c->name, strcspn(c->name, " "));
+}
+
+const char *command_last_word(const struct command *c)
+{
+    const char *blank = strchr(c->name, ' ');
+    return blank ? blank + 1 : c->name;
+}
