@@ -16,6 +16,17 @@ _glimt_themes() {
         [[ $file != '*' && $file == "$cur"* ]] && COMPREPLY+=("$file")
     done
 }
+_glimt_models() {
+    local dir name ref hub=${XDG_CACHE_HOME:-$HOME/.cache}/huggingface
+    hub=${HF_HUB_CACHE:-${HUGGINGFACE_HUB_CACHE:-${HF_HOME:-$hub}/hub}}
+    for dir in "${hub/#\~/$HOME}"/models--*/refs/*; do
+        ref=${dir##*/} name=${dir%/refs/*} name=${name##*/models--} name=${name/--//}
+        [[ $ref == main ]] || name+=@$ref
+        [[ -f $dir && $name == "$cur"* ]] || continue
+        [[ $cur != *@* || $COMP_WORDBREAKS != *@* ]] || name=${name#*@}
+        COMPREPLY+=("$name")
+    done
+}
 _glimt_complete() {
     [[ $after ]] || case $command" "$prev in
     "analyze --top") return 0 ;;
@@ -63,7 +74,7 @@ _glimt_complete() {
     " --state") return 0 ;;
     " --play") _glimt_files; return 0 ;;
     " --session") return 0 ;;
-    *" --model") _glimt_files; return 0 ;;
+    *" --model") _glimt_models; _glimt_files; return 0 ;;
     *" --sae") _glimt_files; return 0 ;;
     *" --hook") _glimt_words "embed layers.0.resid.pre layers.0.attn.out layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.out layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.out layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.out layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.out layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.out layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.out layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.out layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.out layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.out layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.out layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.out layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm"; return 0 ;;
     *" --bundle") _glimt_files; return 0 ;;
@@ -89,7 +100,7 @@ _glimt_complete() {
         return 0
     fi
     case $command in
-    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep generate snapshot tokenize verify cache doctor" ;;
+    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep generate snapshot tokenize verify models cache doctor" ;;
     "harvest") _glimt_files; ;;
     "latents") _glimt_files; ;;
     "find") _glimt_files; ;;
@@ -98,7 +109,7 @@ _glimt_complete() {
     "coactive") _glimt_files; ;;
     "sweep") _glimt_files; ;;
     "snapshot") _glimt_words "explore latents histograms sweep corpus jobs"; ;;
-    "verify") _glimt_files; ;;
+    "verify") _glimt_models; _glimt_files; ;;
     "cache") _glimt_words "list verify prune"; ;;
     esac
 }
@@ -107,7 +118,7 @@ _glimt() {
     COMPREPLY=()
     for ((i = 1; i <= COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]} n=${#joined[@]}
-        if ((n > 0)) && [[ $word == '=' || ${joined[n-1]} == *= ]]; then
+        if ((n > 0)) && [[ $word == [=@] || ${joined[n-1]} == *[=@] ]]; then
             joined[n-1]+=$word
         else
             joined+=("$word")
@@ -143,6 +154,7 @@ _glimt() {
             "snapshot") command="snapshot" own=" --size --play --state --text --ansi" ;;
             "tokenize") command="tokenize" own=" --decode --ids-only" ;;
             "verify") command="verify" own="" ;;
+            "models") command="models" own="" ;;
             "cache") command="cache" own=" --sample --days --bytes" ;;
             "doctor") command="doctor" own="" ;;
             esac ;;

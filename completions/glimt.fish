@@ -15,12 +15,25 @@ function __glimt_themes
         basename $file .theme
     end
 end
+function __glimt_models
+    set -l hub $XDG_CACHE_HOME
+    test -n "$hub"; or set hub $HOME/.cache
+    set hub $hub/huggingface/hub
+    test -n "$HF_HOME"; and set hub $HF_HOME/hub
+    test -n "$HUGGINGFACE_HUB_CACHE"; and set hub $HUGGINGFACE_HUB_CACHE
+    test -n "$HF_HUB_CACHE"; and set hub $HF_HUB_CACHE
+    for file in (string replace -r '^~' $HOME -- $hub)/models--*/refs/*
+        test -f $file; or continue
+        set -l name (string replace -r '^.*/models--([^/]*)/refs/' '$1@' $file)
+        string replace -r '@main$' '' (string replace -- -- / $name)
+    end
+end
 function __glimt_is # the line's command, with its part, is one of these
     set -l words (commandline -opc)
     set -l found ''
     for word in $words[2..]
         switch "$found $word"
-            case ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' ' generate' ' snapshot' ' tokenize' ' verify' ' cache' ' doctor'
+            case ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' cache' ' doctor'
                 set found (string trim "$found $word")
         end
     end
@@ -40,6 +53,7 @@ complete -c glimt -n '__glimt_is ""' -a generate -d 'continue a prompt'
 complete -c glimt -n '__glimt_is ""' -a snapshot -d 'a view as a picture, without a terminal'
 complete -c glimt -n '__glimt_is ""' -a tokenize -d 'text to token ids, and back with --decode'
 complete -c glimt -n '__glimt_is ""' -a verify -d 'losses of fixed sentences, proof of the SAE'
+complete -c glimt -n '__glimt_is ""' -a models -d 'models in the Hugging Face cache, and which open'
 complete -c glimt -n '__glimt_is ""' -a cache -d 'what is kept, whether it is right, making room'
 complete -c glimt -n '__glimt_is ""' -a doctor -d 'what was found here, what is missing for what'
 complete -c glimt -n '__glimt_is ""' -l version -d 'version, with -v libraries'
@@ -48,7 +62,7 @@ complete -c glimt -n '__glimt_is ""' -l state -x -d 'begin with a state (one lin
 complete -c glimt -n '__glimt_is ""' -l play -r -F -d 'play a script, then go on'
 complete -c glimt -n '__glimt_is ""' -l session -x -d 'a session of this name (:sessions lists them)'
 complete -c glimt -l help -d 'what there is'
-complete -c glimt -l model -r -F -d 'a Hugging Face folder or a name in its cache; default: the demo'
+complete -c glimt -l model -r -a '(__glimt_models)' -F -d 'a Hugging Face folder or a name in its cache; default: the demo'
 complete -c glimt -l sae -r -F -d 'sparse autoencoder, a file or folder; one a hook point'
 complete -c glimt -l hook -x -a 'embed layers.0.resid.pre layers.0.attn.out layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.out layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.out layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.out layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.out layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.out layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.out layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.out layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.out layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.out layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.out layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.out layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm' -d 'of the SAE before it, e.g. layers.3.mlp.act; default: what the SAE says'
 complete -c glimt -l bundle -r -F -d 'model, SAE, hook, classes and chosen latents in one'
@@ -137,7 +151,7 @@ complete -c glimt -n '__glimt_is "snapshot"' -l text -d 'characters alone (defau
 complete -c glimt -n '__glimt_is "snapshot"' -l ansi -d 'with colours, for a terminal'
 complete -c glimt -n '__glimt_is "tokenize"' -l decode -d 'the other way: ids with blanks or commas between them, to text'
 complete -c glimt -n '__glimt_is "tokenize"' -l ids-only -d 'one id a line'
-complete -c glimt -n '__glimt_is "verify"' -F
+complete -c glimt -n '__glimt_is "verify"' -a '(__glimt_models)' -F
 complete -c glimt -n '__glimt_is "cache"' -a 'list verify prune'
 complete -c glimt -n '__glimt_is "cache"' -l sample -x -d 'verify: so many results, the last used first; default: 3'
 complete -c glimt -n '__glimt_is "cache"' -l days -x -d 'prune: what was not used for N days'

@@ -6,9 +6,24 @@ _glimt_themes() {
     local -a themes=(dark light paper terminal ${XDG_CONFIG_HOME:-$HOME/.config}/glimt/themes/*.theme(N:t:r))
     compadd -a themes
 }
+_glimt_models() {
+    local -a models
+    local dir name ref hub=${XDG_CACHE_HOME:-$HOME/.cache}/huggingface
+    hub=${HF_HUB_CACHE:-${HUGGINGFACE_HUB_CACHE:-${HF_HOME:-$hub}/hub}}
+    for dir in ${hub/#\~/$HOME}/models--*/refs/*(N.); do
+        ref=${dir:t} name=${dir:h:h:t}
+        name=${${name#models--}/--//}
+        [[ $ref == main ]] || name+=@$ref
+        models+=($name)
+    done
+    compadd -a models
+}
+_glimt_models_or_files() {
+    _alternative 'models:model:_glimt_models' 'files:folder:_files'
+}
 _glimt() {
     local -a own common=( \
-        '--model=[a Hugging Face folder or a name in its cache; default\: the demo]:value:_files' \
+        '--model=[a Hugging Face folder or a name in its cache; default\: the demo]:value:_glimt_models_or_files' \
         '*--sae=[sparse autoencoder, a file or folder; one a hook point]:value:_files' \
         '*--hook=[of the SAE before it, e.g. layers.3.mlp.act; default\: what the SAE says]:value:(embed layers.0.resid.pre layers.0.attn.out layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.out layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.out layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.out layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.out layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.out layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.out layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.out layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.out layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.out layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.out layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.out layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm)' \
         '--bundle=[model, SAE, hook, classes and chosen latents in one]:value:_files' \
@@ -35,7 +50,7 @@ _glimt() {
         '--color=[auto, never, always, 16, 256 or direct]:value:(auto never always 16 256 direct)' \
         '--theme=[colours, e.g. dark]:value:_glimt_themes' \
         )
-    case ${words[(r)(analyze|harvest|latents|find|histogram|examples|logit-lens|coactive|sweep|generate|snapshot|tokenize|verify|cache|doctor)]} in
+    case ${words[(r)(analyze|harvest|latents|find|histogram|examples|logit-lens|coactive|sweep|generate|snapshot|tokenize|verify|models|cache|doctor)]} in
     analyze) own=( \
         '--top=[active latents shown for each token; default\: all in JSON, 4 in the table]:value: ' \
         '--predictions=[the most likely next tokens after each token]:value: ' \
@@ -128,7 +143,10 @@ _glimt() {
         '*:operand: ' \
         ) ;;
     verify) own=( \
-        '*:operand:_files' \
+        '*:operand:_glimt_models_or_files' \
+        ) ;;
+    models) own=( \
+        '*:operand: ' \
         ) ;;
     cache) own=( \
         '--sample=[verify\: so many results, the last used first; default\: 3]:value: ' \
@@ -149,6 +167,6 @@ _glimt() {
     esac
     _arguments $own $common \
         '--help[what there is]' \
-        '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))'
+        '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" models\:"models in the Hugging Face cache, and which open" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))'
 }
 _glimt "$@"

@@ -4,7 +4,7 @@
 #include "engine/base/parallel.h"
 #include "engine/device.h"
 #include "engine/devices.h"
-#include "engine/formats/hf.h"
+#include "engine/hub/cache.h"
 #include "tui/packing.h"
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +134,7 @@ static bool open_model(struct opening *op)
     struct workbench *wb = op->wb;
     const char *spec = op->o->model ? op->o->model : wb->bundle->model;
     wb->model_name = op->o->model ? short_name(spec, false) : short_name(wb->bundle->path, true);
-    if (!hf_resolve(spec, &op->model_dir, op->e))
+    if (!hub_resolve(spec, &op->model_dir, op->e))
         return false;
     op->packing = (struct packing){.options = op->o,
                                    .sae = sae_path(op),

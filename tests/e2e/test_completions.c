@@ -1,5 +1,6 @@
 /* Completions as the shells give them: the files are those of the tables, and bash, zsh and fish
  * are asked. A shell that is not here is skipped. */
+#include "engine/base/memory.h"
 #include "tests/support/journey.h"
 #include "tui/cli/command.h"
 #include "tui/cli/explorer_options.h"
@@ -94,14 +95,21 @@ static void completed_with(const char *breaks, const char *words, const char *ex
         "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _glimt; for r in \"${COMPREPLY[@]}\"; do "
         "echo \"$r\"; done | LC_ALL=C sort | tr '\\n' '|'";
     struct run_result r;
-    const char *const env[] = {"LC_ALL=C.UTF-8", "HOME=/nonexistent",
-                               "XDG_CONFIG_HOME=/nonexistent", NULL};
+    char *home = xasprintf("HOME=%s", scratch_path("."));
+    const char *const env[] = {"LC_ALL=C.UTF-8",
+                               home,
+                               "XDG_CONFIG_HOME=/nonexistent",
+                               "HF_HOME=~/hf",
+                               "HF_HUB_CACHE",
+                               "HUGGINGFACE_HUB_CACHE",
+                               NULL};
     const char *const argv[] = {"bash", "--norc", "-c", script, "bash", scratch_path("offers"),
                                 breaks, words,    NULL};
     run_program(&r, &(struct run_how){.env = env}, argv);
     expect_done(&r);
     if (strcmp(r.out, expected) != 0)
         fail_msg("%s: bash offers %s, expected %s", words, r.out, expected);
+    free(home);
     run_release(&r);
 }
 
@@ -110,9 +118,25 @@ static void completed(const char *words, const char *expected)
     completed_with(" \t\n\"'@><=;|&(:", words, expected);
 }
 
+/* A Hugging Face cache, which the environment of the shells names with a tilde. */
+static void make_hub(void)
+{
+    static const char script[] =
+        "cd \"$1\"; for r in E--pythia-70m/refs/main E--pythia-70m/refs/step3000 gpt2/refs/main; "
+        "do "
+        "mkdir -p hf/hub/models--${r%/*}; echo 0123 >hf/hub/models--$r; done; "
+        "mkdir -p hf/hub/models--E--pythia-70m/refs/refs/pr";
+    struct run_result r;
+    const char *const argv[] = {"bash", "--norc", "-c", script, "bash", scratch_path("."), NULL};
+    run_program(&r, NULL, argv);
+    expect_done(&r);
+    run_release(&r);
+}
+
 static void make_offers(void)
 {
     static const char *const files[] = {"ord.tsv", "ord liste.txt", "blå.json"};
+    make_hub();
     mkdir(scratch_path("offers"), 0700);
     mkdir(scratch_path("offers/model"), 0700);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -139,6 +163,10 @@ static void test_bash_completes_values(void **state)
     completed("glimt --hook f", "final_norm|");
     completed("glimt --cache n", "none|");
     completed("glimt --model mo", "model|");
+    completed("glimt --model E/", "E/pythia-70m|E/pythia-70m@step3000|");
+    completed("glimt --model g", "gpt2|");
+    completed("glimt --model E/pythia-70m @ st", "step3000|");
+    completed("glimt verify E/", "E/pythia-70m|E/pythia-70m@step3000|");
     completed("glimt --state o", "");
     completed("glimt --play or", "ord liste.txt|ord.tsv|");
     completed("glimt analyze --top o", "");
@@ -150,6 +178,7 @@ static void test_bash_completes_values(void **state)
     completed("glimt latents --sort = o", "overlap|");
     completed("glimt latents --class = da = bl", "blå.json|");
     completed_with(" ", "glimt --theme=l", "--theme=light|");
+    completed_with(" ", "glimt --model=E/pythia-70m@", "--model=E/pythia-70m@step3000|");
     completed_with(" ", "glimt latents --class da=bl", "da=blå.json|");
     completed_with(" ", "glimt latents --class=da=bl", "--class=da=blå.json|");
 }
@@ -217,8 +246,15 @@ static void offered(const char *const *argv, const char *line, const char *expec
     struct run_result r;
     char *home = NULL;
     assert_true(asprintf(&home, "HOME=%s", scratch_path("shells")) > 0);
-    const char *const env[] = {"LC_ALL=C.UTF-8", home,      "XDG_CONFIG_HOME",
-                               "XDG_DATA_HOME",  "ZDOTDIR", NULL};
+    const char *const env[] = {"LC_ALL=C.UTF-8",
+                               home,
+                               "XDG_CONFIG_HOME",
+                               "XDG_DATA_HOME",
+                               "ZDOTDIR",
+                               "HF_HOME=~/../hf",
+                               "HF_HUB_CACHE",
+                               "HUGGINGFACE_HUB_CACHE",
+                               NULL};
     run_program(&r, &(struct run_how){.env = env}, argv);
     expect_done(&r);
     char *words = words_of(r.out);
@@ -276,6 +312,8 @@ static void expect_offers(void (*offers)(const char *line, const char *expected)
         {"glimt cache v", "verify|"},
         {"glimt --cache n", "none|"},
         {"glimt --model mo", "model|"},
+        {"glimt --model g", "gpt2|"},
+        {"glimt --model E/", "E/pythia-70m|E/pythia-70m@step3000|"},
         {"glimt --state o", ""},
         {"glimt harvest --limit 4 bl", "blå.json|"},
         {"glimt latents --limit ", ""},

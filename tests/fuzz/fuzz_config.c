@@ -2,6 +2,7 @@
  * file lies in memory: a disk is too slow. */
 #include "engine/base/memory.h"
 #include "engine/formats/hf.h"
+#include "engine/hub/cache.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,7 @@ static void resolve_name(const uint8_t *data, size_t size)
 {
     char *spec = xstrndup((const char *)data, size), *dir = NULL;
     struct error e = {0};
-    if (hf_resolve(spec, &dir, &e) == error_is_set(&e))
+    if (hub_resolve(spec, &dir, &e) == error_is_set(&e))
         abort();
     free(dir);
     free(spec);

@@ -4,10 +4,23 @@
 #include <string.h>
 
 const struct command *const cli_commands[] = {
-    &analyze_command,   &harvest_command,  &latents_command,  &find_command,
-    &histogram_command, &examples_command, &lens_command,     &coactive_command,
-    &sweep_command,     &generate_command, &snapshot_command, &tokenize_command,
-    &verify_command,    &cache_command,    &doctor_command,   NULL,
+    &analyze_command,
+    &harvest_command,
+    &latents_command,
+    &find_command,
+    &histogram_command,
+    &examples_command,
+    &lens_command,
+    &coactive_command,
+    &sweep_command,
+    &generate_command,
+    &snapshot_command,
+    &tokenize_command,
+    &verify_command,
+    &models_command,
+    &cache_command,
+    &doctor_command,
+    NULL,
 };
 
 const struct command_group command_groups[] = {

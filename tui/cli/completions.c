@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What can stand in a place: words and files; of a class a name, then '=' and a file. */
+/* What can stand in a place: words and files; of a class a name, then '=' and a file; what lies in
+ * the Hugging Face cache. */
 struct completes {
-    bool files, classes, themes;
+    bool files, classes, themes, models;
     struct strbuf words; /* with blanks between them */
 };
 
@@ -50,6 +51,7 @@ static void spelled_add(struct completes *c, const char *spelled)
             c->files |= has(p, n, files[i]);
         if (has(p, n, "VIEW"))
             views_add(c);
+        c->models |= has(p, n, "MODEL") || has(p, n, "OWNER/NAME");
         p += n;
     }
 }
@@ -95,8 +97,13 @@ static void completes_operand(struct completes *c, const struct command *command
 
 static bool completes_nothing(const struct completes *c)
 {
-    return !c->files && !c->classes && c->words.len == 0;
+    return !c->files && !c->classes && !c->models && c->words.len == 0;
 }
+
+/* Where the Hugging Face cache lies, for bash and zsh (engine/hub/cache.h). */
+#define HUB_OF_SHELL                                                                               \
+    "    local dir name ref hub=${XDG_CACHE_HOME:-$HOME/.cache}/huggingface\n"                     \
+    "    hub=${HF_HUB_CACHE:-${HUGGINGFACE_HUB_CACHE:-${HF_HOME:-$hub}/hub}}\n"
 
 /* ---- bash */
 static void bash_action(struct strbuf *out, const struct completes *c)
@@ -105,6 +112,8 @@ static void bash_action(struct strbuf *out, const struct completes *c)
         strbuf_addf(out, "_glimt_words \"%s\"; ", c->words.s);
     if (c->themes)
         strbuf_adds(out, "_glimt_themes; ");
+    if (c->models)
+        strbuf_adds(out, "_glimt_models; ");
     if (c->files)
         strbuf_adds(out, "_glimt_files; ");
     if (c->classes)
@@ -167,16 +176,25 @@ static const char bash_functions[] =
     "        file=${file##*/} file=${file%.theme}\n"
     "        [[ $file != '*' && $file == \"$cur\"* ]] && COMPREPLY+=(\"$file\")\n"
     "    done\n"
+    "}\n"
+    "_glimt_models() {\n" HUB_OF_SHELL "    for dir in \"${hub/#\\~/$HOME}\"/models--*/refs/*; do\n"
+    "        ref=${dir##*/} name=${dir%/refs/*} name=${name##*/models--} name=${name/--//}\n"
+    "        [[ $ref == main ]] || name+=@$ref\n"
+    "        [[ -f $dir && $name == \"$cur\"* ]] || continue\n"
+    "        [[ $cur != *@* || $COMP_WORDBREAKS != *@* ]] || name=${name#*@}\n"
+    "        COMPREPLY+=(\"$name\")\n"
+    "    done\n"
     "}\n";
 
-/* Bash cuts words at '=' where COMP_WORDBREAKS has it; then the answer is what stands behind. */
+/* Bash cuts words at '=' and '@' where COMP_WORDBREAKS has them; then the answer is what stands
+ * behind. */
 static const char bash_begin[] =
     "_glimt() {\n"
     "    local cur prev word head= command= own= after= skip= joined=() i n\n"
     "    COMPREPLY=()\n"
     "    for ((i = 1; i <= COMP_CWORD; i++)); do\n"
     "        word=${COMP_WORDS[i]} n=${#joined[@]}\n"
-    "        if ((n > 0)) && [[ $word == '=' || ${joined[n-1]} == *= ]]; then\n"
+    "        if ((n > 0)) && [[ $word == [=@] || ${joined[n-1]} == *[=@] ]]; then\n"
     "            joined[n-1]+=$word\n"
     "        else\n"
     "            joined+=(\"$word\")\n"
@@ -303,6 +321,8 @@ static void zsh_place(struct strbuf *out, const char *what, const struct complet
         strbuf_adds(out, "_glimt_class");
     else if (c->themes)
         strbuf_adds(out, "_glimt_themes");
+    else if (c->models)
+        strbuf_adds(out, c->files ? "_glimt_models_or_files" : "_glimt_models");
     else if (c->files && c->words.len)
         strbuf_addf(out, " _glimt_files_or %s", c->words.s);
     else if (c->files)
@@ -426,6 +446,19 @@ static void zsh_add(struct strbuf *out)
     strbuf_adds(out, " ${XDG_CONFIG_HOME:-$HOME/.config}/glimt/themes/*.theme(N:t:r))\n"
                      "    compadd -a themes\n"
                      "}\n"
+                     "_glimt_models() {\n"
+                     "    local -a models\n" HUB_OF_SHELL
+                     "    for dir in ${hub/#\\~/$HOME}/models--*/refs/*(N.); do\n"
+                     "        ref=${dir:t} name=${dir:h:h:t}\n"
+                     "        name=${${name#models--}/--//}\n"
+                     "        [[ $ref == main ]] || name+=@$ref\n"
+                     "        models+=($name)\n"
+                     "    done\n"
+                     "    compadd -a models\n"
+                     "}\n"
+                     "_glimt_models_or_files() {\n"
+                     "    _alternative 'models:model:_glimt_models' 'files:folder:_files'\n"
+                     "}\n"
                      "_glimt() {\n"
                      "    local -a own common=( \\\n");
     zsh_options(out, common_options, "        ");
@@ -460,6 +493,8 @@ static void fish_place(struct strbuf *out, const struct completes *c)
         strbuf_adds(out, " -a '(__glimt_class)'");
     else if (c->themes)
         strbuf_addf(out, " -a '%s (__glimt_themes)'", c->words.s);
+    else if (c->models)
+        strbuf_adds(out, " -a '(__glimt_models)'");
     else if (c->words.len)
         strbuf_addf(out, " -a '%s'", c->words.s);
     if (c->files)
@@ -544,6 +579,19 @@ static void fish_add(struct strbuf *out)
                 "    test -n \"$config\"; or set config $HOME/.config\n"
                 "    for file in $config/glimt/themes/*.theme\n"
                 "        basename $file .theme\n"
+                "    end\n"
+                "end\n"
+                "function __glimt_models\n"
+                "    set -l hub $XDG_CACHE_HOME\n"
+                "    test -n \"$hub\"; or set hub $HOME/.cache\n"
+                "    set hub $hub/huggingface/hub\n"
+                "    test -n \"$HF_HOME\"; and set hub $HF_HOME/hub\n"
+                "    test -n \"$HUGGINGFACE_HUB_CACHE\"; and set hub $HUGGINGFACE_HUB_CACHE\n"
+                "    test -n \"$HF_HUB_CACHE\"; and set hub $HF_HUB_CACHE\n"
+                "    for file in (string replace -r '^~' $HOME -- $hub)/models--*/refs/*\n"
+                "        test -f $file; or continue\n"
+                "        set -l name (string replace -r '^.*/models--([^/]*)/refs/' '$1@' $file)\n"
+                "        string replace -r '@main$' '' (string replace -- -- / $name)\n"
                 "    end\n"
                 "end\n"
                 "function __glimt_is # the line's command, with its part, is one of these\n"

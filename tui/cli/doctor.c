@@ -1,6 +1,6 @@
 /* glimt doctor: what was found here, and what is missing for what. */
 #include "engine/base/memory.h"
-#include "engine/formats/hf.h"
+#include "engine/hub/cache.h"
 #include "tui/cli/cli.h"
 #include "tui/cli/command.h"
 #include "tui/cli/devices.h"
@@ -100,7 +100,7 @@ static void find_places(struct findings *f, const struct options *o)
         f->cache_bytes = bytes_in(f->cache, 4);
     f->configuration = o->store && o->store->path ? xstrdup(o->store->path) : NULL;
     f->state = place("XDG_STATE_HOME", ".local/state", "/glimt/session.json");
-    f->hub = hf_hub();
+    f->hub = hub_folder();
     if (demo)
         f->data = xstrdup(demo);
     else

@@ -1,7 +1,7 @@
 /* Opening what the options name, and running a session to its end: the explorer's own machinery
  * without its screen. */
 #include "engine/base/memory.h"
-#include "engine/formats/hf.h"
+#include "engine/hub/cache.h"
 #include "engine/formats/packs.h"
 #include "tui/cli/study.h"
 #include "tui/lab/content.h"
@@ -45,7 +45,7 @@ bool cli_tokenizer_open(struct cli *cli, struct tokenizer **out, struct error *e
             goto cleanup;
         spec = bundle->model;
     }
-    ok = hf_resolve(spec, &dir, e) && tokenizer_open(dir, out, e);
+    ok = hub_resolve(spec, &dir, e) && tokenizer_open(dir, out, e);
 cleanup:
     bundle_free(bundle);
     free(demo);
