@@ -122,7 +122,7 @@ note "valgrind"
 # where memory is handled by hand; the numbers' tests have been through the sanitizers
 # test_devices looks beside its own program, which is valgrind there
 left_out='/test_(pythia_shapes|memory|devices|screen|screen_end|terminal|service|lab|lab_damage|unicode)$'
-[ -n "$CHECK_LONG" ] || left_out+='|/gpu/|/engine/(backend|model|session|study)/|/test_(store_faults|plot|marks)$'
+[ -n "$CHECK_LONG" ] || left_out+='|/gpu/|/engine/(backend|lane|model|session|study)/|/test_(store_faults|plot|marks)$'
 abreast valgrind in_valgrind $(echo "$units" | grep -vE "$left_out")
 
 note "fuzzers"

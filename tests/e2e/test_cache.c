@@ -2,6 +2,7 @@
  * interrupted or killed goes on to the same result, two programs share a file, and a file that is
  * no good is set aside. */
 #include "store/store_private.h"
+#include "tests/support/effort.h"
 #include "tests/support/hash_weights.h"
 #include "tests/support/journey.h"
 #include <dirent.h>
@@ -72,7 +73,7 @@ static const char *long_corpus(const char *name, int times)
 
 static int how_long(void)
 {
-    return getenv("GLIMT_QUICK") ? 4 : 20;
+    return quick() ? 4 : 20;
 }
 
 static void expect_sound(const struct place *p)
@@ -300,7 +301,7 @@ static void test_killed_again_and_again(void **state)
     need_demo();
     struct place p;
     place_init(&p, "killed");
-    int rounds = getenv("GLIMT_LONG") ? 100 : getenv("GLIMT_QUICK") ? 3 : 12, ended = 0;
+    int rounds = lengthy() ? 100 : quick() ? 3 : 12, ended = 0;
     const char *corpus = long_corpus("killed.tsv", how_long());
     uint32_t seed = 20261121;
     for (int i = 0; i < rounds; i++) {
@@ -535,13 +536,13 @@ static void test_a_damaged_page_heals_in_the_command_that_meets_it(void **state)
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     const long n = st.st_size / STORE_PAGE_SIZE;
-    const bool quick = getenv("GLIMT_QUICK") != NULL; /* each command meets one page */
-    const long step = getenv("GLIMT_LONG") ? 1 : n / (quick ? (long)N_HEALING : 8);
+    const long step = lengthy() ? 1 : n / (quick() ? (long)N_HEALING : 8);
     assert_true(n > 64);
     for (long page = 0; page < n; page += step)
         for (size_t i = 0; i < N_HEALING; i++)
             for (int zero = 0; zero < 2; zero++) {
-                if (quick && (i != (size_t)(page / step) || zero != (int)(i % 2)))
+                /* each command meets one page */
+                if (quick() && (i != (size_t)(page / step) || zero != (int)(i % 2)))
                     continue;
                 copy_file(sound, path);
                 damage_page(path, page, zero);
@@ -623,7 +624,7 @@ static void test_a_large_model_is_packed_once(void **state)
 {
     (void)state;
     need_demo();
-    if (getenv("GLIMT_QUICK")) {
+    if (quick()) {
         print_message("GLIMT_QUICK: no large files\n");
         skip();
     }

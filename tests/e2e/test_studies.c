@@ -1,5 +1,6 @@
 /* The commands that run studies, as a user meets them: numbers beside those of independent scripts
  * (tests/reference), every form of output, bad input, the views' pictures. */
+#include "tests/support/effort.h"
 #include "tests/support/journey.h"
 #include "tests/support/testdata.h"
 #include <expat.h>
@@ -502,7 +503,7 @@ static void test_danish_or_not_english(void **state)
         snprintf(cls[i], sizeof cls[i], "--class=%s=%s", names[i], path);
         free(path);
     }
-    const char *limit = getenv("GLIMT_QUICK") ? "--limit=6" : "--limit=40";
+    const char *limit = quick() ? "--limit=6" : "--limit=40";
     struct run_result r;
     run_glimt(&r, &with_cache, "latents", cls[0], cls[1], cls[2], cls[3], cls[4], limit, "--json",
               NULL);

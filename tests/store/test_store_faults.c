@@ -9,6 +9,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "store/store_private.h"
+#include "tests/support/effort.h"
 #include "tests/support/store_fixture.h"
 #include "tests/support/testdata.h"
 #include <errno.h>
@@ -521,16 +522,6 @@ static void empty(const char *dir)
         assert_int_not_equal(access(aside, F_OK), 0);
         free(aside);
     }
-}
-
-static bool quick(void)
-{
-    return getenv("GLIMT_QUICK") != NULL;
-}
-
-static bool lengthy(void)
-{
-    return getenv("GLIMT_LONG") != NULL;
 }
 
 /* Every step-th n, so that about `most` are tried; every one in long runs. */

@@ -2,6 +2,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
+#include "tests/support/effort.h"
 #include "tests/support/testdata.h"
 #include "tests/support/unit.h"
 #include "tui/shell/shell_private.h"
@@ -249,8 +250,9 @@ void view_fixture_every_size(struct view_fixture *f)
     static const int w[] = {1,  2,  3,  4,  5,  6,  8,  10, 12, 15, 19, 20,  24,  29,
                             30, 35, 40, 46, 59, 60, 75, 76, 80, 90, 97, 120, 200, 500};
     static const int h[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 20, 24, 36, 60, 200};
-    for (size_t i = 0; i < sizeof w / sizeof *w; i++)
-        for (size_t k = 0; k < sizeof h / sizeof *h; k++) {
+    const size_t step = quick() ? 3 : 1;
+    for (size_t i = 0; i < sizeof w / sizeof *w; i += step)
+        for (size_t k = 0; k < sizeof h / sizeof *h; k += step) {
             if (w[i] * h[k] > 40000 && k + 1 < sizeof h / sizeof *h)
                 continue;
             view_fixture_resize(f, w[i], h[k]);

@@ -1,5 +1,6 @@
 /* The journal of a session: what was done is done again, cut or damaged anywhere. */
 #include "engine/base/memory.h"
+#include "tests/support/effort.h"
 #include "tui/journal.h"
 #include "tui/widget/editor.h"
 #include <setjmp.h>
@@ -178,7 +179,7 @@ static void test_cut_anywhere(void **state)
         ends[n] = f.journal.len;
         texts[n++] = xstrndup(f.editor.text.s, f.editor.text.n);
     }
-    for (size_t cut = 0; cut <= f.journal.len; cut++) {
+    for (size_t cut = 0; cut <= f.journal.len; cut += quick() ? 5 : 1) {
         struct journal j;
         journal_read(f.journal.s, cut, &j);
         size_t k = 0;
@@ -204,7 +205,7 @@ static void test_damaged_anywhere(void **state)
     begin(&f, "Rådet skal");
     work(&f);
     char *bytes = xmemdup(f.journal.s, f.journal.len);
-    for (size_t at = 0; at < f.journal.len; at++)
+    for (size_t at = 0; at < f.journal.len; at += quick() ? 23 : 1)
         for (int how = 0; how < 3; how++) {
             struct journal j;
             bytes[at] = how == 0 ? '\n' : how == 1 ? (char)(bytes[at] ^ 1) : 0;
@@ -247,10 +248,12 @@ static void test_impossible(void **state)
 static void test_bounded(void **state)
 {
     (void)state;
+    if (quick()) /* 60 MB through the journal */
+        skip();
     struct fixture f;
     struct journal j;
     begin(&f, "");
-    size_t n = 1 << 20;
+    const size_t n = 1 << 20;
     char *much = xmalloc(n);
     memset(much, 'x', n);
     for (int i = 0; i < 30; i++) { /* each takes away the last and puts a megabyte */

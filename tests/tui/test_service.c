@@ -2,6 +2,7 @@
  * wins. */
 #include "engine/base/memory.h"
 #include "tests/engine/dict/sae.h"
+#include "tests/support/effort.h"
 #include "tests/support/hash_weights.h"
 #include "tests/support/requests.h"
 #include "tests/support/session_oracle.h"
@@ -499,7 +500,7 @@ static void test_a_wish_while_weights_are_hashed(void **state)
     char *weights = xasprintf("%s/model.safetensors", model),
          *small = xasprintf("%s.small", weights);
     assert_int_equal(link(weights, small), 0);
-    append_tensor(weights, (uint64_t)(getenv("GLIMT_QUICK") ? 64 : 512) << 20);
+    append_tensor(weights, (uint64_t)(quick() ? 64 : 512) << 20);
     struct service *s = starts_without_cache();
     struct job_host host = service_jobs(s);
     struct request r = sweep_of_three();
@@ -559,7 +560,7 @@ static bool does(const struct job_host *host, uint64_t id, const char *what)
 static void test_a_wish_while_a_corpus_opens(void **state)
 {
     (void)state;
-    char *corpus = write_lines("large.tsv", getenv("GLIMT_QUICK") ? 400000 : 1600000);
+    char *corpus = write_lines("large.tsv", quick() ? 400000 : 1600000);
     struct service *s = starts_without_cache();
     struct job_host host = service_jobs(s);
     struct request r;

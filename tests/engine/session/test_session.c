@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/session/session.h"
+#include "tests/support/effort.h"
 #include "tests/support/session_oracle.h"
 #include "tests/support/tiny_model.h"
 #include "tests/support/unit.h"
@@ -270,12 +271,6 @@ static void some_steps(struct editor *e, struct session *s)
         fail_msg("session: %s", session_error(s)->text);
 }
 
-/* GLIMT_QUICK: under valgrind and the sanitizers. GLIMT_SEED: another random text. */
-static bool quick(void)
-{
-    return getenv("GLIMT_QUICK") != NULL;
-}
-
 static int rounds(int n)
 {
     return quick() ? (n + 39) / 40 : n;
@@ -327,7 +322,7 @@ static void live(const struct tiny_spec *spec, uint64_t seed, int rounds, size_t
     if (rows > 0)
         session_budget(s, rows, kv);
     struct editor *e = xcalloc(1, sizeof *e);
-    const char *more = getenv("GLIMT_SEED");
+    const char *more = getenv("GLIMT_SEED"); /* another random text */
     rng_seed(&e->rng, seed + (more ? strtoull(more, NULL, 10) : 0) * 1000);
     e->set = &t.set;
     e->m = t.m;

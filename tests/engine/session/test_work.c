@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/session/session_private.h"
 #include "tests/support/counting.h"
+#include "tests/support/effort.h"
 #include "tests/support/session_oracle.h"
 #include "tests/support/tiny_model.h"
 #include "tests/support/unit.h"
@@ -297,7 +298,7 @@ static void test_budget_is_kept(void **state)
 {
     struct fixture *f = *state;
     char text[12000] = "";
-    for (int i = 0; i < (getenv("GLIMT_QUICK") ? 30 : 150); i++)
+    for (int i = 0; i < (quick() ? 30 : 150); i++)
         snprintf(text + strlen(text), 80, "Linje nummer %d er hverken lang eller kort.\n", i);
     set(f, text);
     int32_t n = tokens_of(f);
@@ -324,7 +325,7 @@ static size_t host_bytes(const struct line *l)
 static void test_far_lines_pass_through(void **state)
 {
     struct fixture *f = *state;
-    int lines = getenv("GLIMT_QUICK") ? 60 : 300;
+    int lines = quick() ? 60 : 300;
     size_t budget = 893 * rows_token_bytes(f->s, false), at = 0, listed = 0, host = 0;
     char *text = xcalloc((size_t)lines, 80);
     for (int i = 0; i < lines; i++)
@@ -367,7 +368,7 @@ static void test_large_paste_is_progressive(void **state)
     struct fixture *f = *state;
     char *text = xcalloc(1, 110000);
     size_t n = 0;
-    while (n < (getenv("GLIMT_QUICK") ? 20000 : 100000)) /* valgrind is slow */
+    while (n < (quick() ? 20000 : 100000)) /* valgrind is slow */
         n += (size_t)snprintf(
             text + n, 100, "Linje %zu: Rådet skal nu formelt godkende Parlamentets holdning.\n", n);
     f->w.text = text, f->w.n_text = n, f->w.cursor = n / 2;

@@ -4,6 +4,7 @@
 #include "engine/base/memory.h"
 #include "engine/cpu/cpu.h"
 #include "engine/study/pass.h"
+#include "tests/support/effort.h"
 #include "tests/support/testdata.h"
 #include "tests/support/tiny_model.h"
 #include <jansson.h>
@@ -23,11 +24,6 @@ static inline void near(double a, double b, double tol, const char *what, long i
         return;
     if (!(fabs(a - b) <= tol * (fabs(b) > 1 ? fabs(b) : 1)))
         fail_msg("%s %ld, %ld: %.9g, expected %.9g", what, i, j, a, b);
-}
-
-static inline bool quick(void)
-{
-    return getenv("GLIMT_QUICK") != NULL;
 }
 
 static inline void skip_when_quick(void)

@@ -4,6 +4,7 @@
 #include "engine/base/strbuf.h"
 #include "engine/text/utf8.h"
 #include "tests/engine/text/golden.h"
+#include "tests/support/effort.h"
 #include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -106,7 +107,7 @@ static struct tokenizer *open_ok(const char *path)
 
 static int n_texts(void)
 {
-    return getenv("GLIMT_QUICK") != NULL ? 200 : 8000;
+    return quick() ? 200 : 8000;
 }
 
 static void small(void **state)

@@ -7,6 +7,7 @@
 #include "engine/text/unicode.h"
 #include "engine/text/utf8.h"
 #include "tests/engine/text/golden.h"
+#include "tests/support/effort.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -62,7 +63,7 @@ static void every_code_point(void **state)
     (void)state;
     struct strbuf column[COLUMNS], probe;
     char *golden = golden_read("text/unicode.txt", NULL), *rest = golden;
-    const size_t all = 0x110000 / BLOCK, quick = 0x12000 / BLOCK;
+    const size_t all = 0x110000 / BLOCK, few = 0x12000 / BLOCK;
     struct normal t;
     normal_init(&t);
     strbuf_init(&probe);
@@ -71,7 +72,7 @@ static void every_code_point(void **state)
     size_t n_blocks = 0;
     next_line(&rest); /* the heading */
     for (char *line; (line = next_line(&rest)) != NULL; n_blocks++) {
-        if (n_blocks == quick && getenv("GLIMT_QUICK") != NULL)
+        if (n_blocks == few && quick())
             break;
         const uint32_t first = (uint32_t)strtoul(line, &line, 16);
         for (int i = 0; i < COLUMNS; i++)
@@ -91,7 +92,7 @@ static void every_code_point(void **state)
                 fail_msg("block U+%04X, column %d", (unsigned)first, i + 1);
         }
     }
-    assert_int_equal(n_blocks, getenv("GLIMT_QUICK") != NULL ? quick : all);
+    assert_int_equal(n_blocks, quick() ? few : all);
     for (int i = 0; i < COLUMNS; i++)
         strbuf_release(&column[i]);
     strbuf_release(&probe);

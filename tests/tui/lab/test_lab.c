@@ -223,9 +223,9 @@ struct growing {
 static void slow_chunk(void *arg, const struct study_progress *p, const char *what)
 {
     (void)arg;
-    (void)p;
     (void)what;
-    usleep(260 * 1000); /* tables are handed on a few times a second */
+    if (p->done <= 3) /* tables are handed on a few times a second */
+        usleep(260 * 1000);
 }
 
 static void keep_last(void *arg, struct table_set *set)

@@ -1,6 +1,7 @@
 /* A damaged cache heals in the request that meets it. Every page of the file, and of the WAL that a
  * killed process leaves, is zeroed and changed in a bit; rows are removed and made senseless. The
  * answers are those of an undisturbed cache each time, and what was damaged is set aside. */
+#include "tests/support/effort.h"
 #include "tests/support/lab_fixture.h"
 #include "tests/support/testdata.h"
 #include <stdio.h>
@@ -118,7 +119,7 @@ static int damage_each(struct lab_place *p, const struct answers *a, char *bytes
 {
     int aside = 0;
     size_t turn = 0;
-    const size_t step = (getenv("GLIMT_QUICK") ? 7 : 1) * STORE_PAGE_SIZE;
+    const size_t step = (quick() ? 7 : 1) * STORE_PAGE_SIZE;
     char *page = xmalloc(STORE_PAGE_SIZE);
     for (size_t at = 0; at < n; at += step) {
         size_t size = n - at < STORE_PAGE_SIZE ? n - at : STORE_PAGE_SIZE;
@@ -156,7 +157,7 @@ static void test_every_page(void **state)
         assert_false(expect_answer(p, &a, i, "undisturbed"));
     }
     int aside = damage_each(p, &a, db, n, "the file", db, n);
-    assert_true(aside > (int)(n / STORE_PAGE_SIZE / (getenv("GLIMT_QUICK") ? 7 : 1)));
+    assert_true(aside > (int)(n / STORE_PAGE_SIZE / (quick() ? 7 : 1)));
     free(db);
     free(path);
     release_answers(&a);

@@ -1,6 +1,7 @@
 /* A state of hundreds of megabytes through the cache, in a process that may take little more than a
  * piece for it; and live requests between the pieces. */
 #include "engine/base/memory.h"
+#include "tests/support/effort.h"
 #include "tests/support/store_fixture.h"
 #include "tui/lab/lab_private.h"
 #include <stdio.h>
@@ -104,10 +105,7 @@ static int in_little_memory(const char *dir, uint64_t n)
 
 static void a_large_state_takes_little_memory(void **state)
 {
-    const uint64_t bytes = (getenv("GLIMT_LONG")    ? 256ULL
-                            : getenv("GLIMT_QUICK") ? 16ULL
-                                                    : 64ULL) *
-                           MIB;
+    const uint64_t bytes = (lengthy() ? 256ULL : quick() ? 16ULL : 64ULL) * MIB;
     int status = 0;
     const pid_t child = fork();
     assert_true(child >= 0);

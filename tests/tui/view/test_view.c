@@ -3,6 +3,7 @@
  * GLIMT_GOLDEN_UPDATE=1 writes them. */
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
+#include "tests/support/effort.h"
 #include "tests/support/explore_fixture.h"
 #include "tests/support/testdata.h"
 #include <setjmp.h>
@@ -263,8 +264,9 @@ static void test_every_size_draws(void **state)
     shell_command(&f.shell, "fix 1482=2,77=-3");
     fixture_settle(&f);
     fixture_keys(&f, "Esc s T i");
-    for (int w = 1; w <= 200; w += w < 45 ? 1 : 13)
-        for (int h = 1; h <= 60; h += h < 12 ? 1 : 7)
+    const int step = quick() ? 3 : 1;
+    for (int w = 1; w <= 200; w += w < 45 ? step : 13 * step)
+        for (int h = 1; h <= 60; h += h < 12 ? step : 7)
             for (int key = 0; key < 6; key++) {
                 static const char *const keys[] = {"Tab", "Tab", "Tab", "Tab", "Tab", "v"};
                 grid_resize(&f.grid, w, h, theme_style(f.theme, ROLE_TEXT));

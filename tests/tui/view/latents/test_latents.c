@@ -1,6 +1,7 @@
 /* The Latents view: what it asks, what it shows. GLIMT_GOLDEN_UPDATE=1 writes the screens. */
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
+#include "tests/support/effort.h"
 #include "tests/support/latents_scene.h"
 #include "tests/support/requests.h"
 #include "tests/support/testdata.h"
@@ -534,8 +535,9 @@ static void test_every_size_draws(void **state)
     struct scene s;
     scene_open(&s, false, false, 80, 21);
     s.v.log = true;
-    for (int w = 0; w <= 500; w += w < 45 ? 1 : w < 130 ? 9 : 123)
-        for (int h = 0; h <= 200; h += h < 12 ? 1 : h < 50 ? 7 : 75)
+    const int step = quick() ? 3 : 1;
+    for (int w = 0; w <= 500; w += w < 45 ? step : w < 130 ? 9 * step : 123)
+        for (int h = 0; h <= 200; h += h < 12 ? step : h < 50 ? 7 : 75)
             for (int k = 0; k < 6; k++) {
                 static const char *const press[] = {"Tab", "Tab", "Tab", "Tab", "Right", "End"};
                 scene_place(&s, w, h);
