@@ -166,6 +166,18 @@ gpu:
 endif
 .PHONY: gpu
 
+# The operations' and the model's tests with a card in the place of the shim, and the benchmarks, for a machine
+# that has a card and little else: tests/gpu/run.sh there.
+CARD = $(patsubst $B/tests/%,$B/card/%,$(filter $B/tests/engine/backend/% $B/tests/engine/model/%,$(UNITS)))
+$B/card/%: $B/tests/%.o $B/tests/gpu/card.o $(TEST_O) $B/libglimt.a
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $< $B/tests/gpu/card.o $(TEST_O) $B/libglimt.a $(LDLIBS) $(shell pkg-config --libs $(TEST_PKGS)) -lutil
+PACKED = $B/glimt $(CARD) $(addprefix $B/tests/bench/,bench_live bench_harvest)
+gpu-pack: gpu $(PACKED)
+	@tests/gpu/pack.sh $B $(PACKED)
+.PHONY: gpu-pack
+
 bench: $B/glimt $(BENCH)
 	@for b in $(BENCH); do echo "== $$(basename $$b)"; $$b || exit 1; done
 	@if [ -n "$(PYTORCH)" ]; then echo "== PyTorch"; $(PYTORCH) tests/bench/pytorch.py && $(PYTORCH) tests/bench/pytorch_harvest.py; else \
@@ -220,6 +232,7 @@ clean:
 help:
 	@echo "make            build $B/glimt, and the CUDA plugin where there is nvcc"
 	@echo "make gpu        the CUDA plugin beside it (NVCC= says where nvcc is)"
+	@echo "make gpu-pack   tests and benchmarks for a machine with a card: tests/gpu/run.sh check|bench there"
 	@echo "make run        build and start the explorer (ARGS='analyze …' for a command)"
 	@echo "make check      all tests; closes with the counts"
 	@echo "make check-long nothing left out: each test under valgrind, each fault at every step; an hour or more"

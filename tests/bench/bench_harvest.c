@@ -1,10 +1,10 @@
 /* Tokens a second of a harvest, beside what the arithmetic allows.
  *
- * bench_harvest [BUNDLE] (default store/demo/demo.glimt): its reference texts repeated to about
- * 20,000 tokens. The floor of a token is the larger of: the multiply-adds of the products up to the
- * hook and of the SAE's encoder at the rate of this machine's best product (the encoder at 256
- * rows, measured here), and the bytes of those weights, read once a sub-batch, at the rate at which
- * this machine reads that many bytes again and again (measured here). */
+ * bench_harvest [BUNDLE [DEVICE]] (default store/demo/demo.glimt): its reference texts repeated to
+ * about 20,000 tokens. The floor of a token is the larger of: the multiply-adds of the products up
+ * to the hook and of the SAE's encoder at the rate of this machine's best product (the encoder at
+ * 256 rows, measured here), and the bytes of those weights, read once a sub-batch, at the rate at
+ * which this machine reads that many bytes again and again (measured here). */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/device.h"
@@ -138,7 +138,7 @@ static void bench(struct workbench *wb)
     double n = weights_of(wb), dense = dense_seconds(wb->jobs, m, c->n_classes, tokens);
     double rate = machine_product_rate(wb->backend, m, dict_spec(wb->dict)->n);
     double bytes = (double)dtype_size(model_file_dtype(wb->model)) * n;
-    double memory = machine_read_rate((size_t)bytes, machine_threads(wb->backend));
+    double memory = machine_memory_rate(wb->backend, (size_t)bytes);
     double took = seconds[REPEATS / 2];
     double by_flops = 2 * n / rate, by_bytes = bytes / memory / ROWS;
     double floor_s = by_flops > by_bytes ? by_flops : by_bytes;
@@ -159,7 +159,7 @@ static void bench(struct workbench *wb)
 int main(int argc, char **argv)
 {
     const char *bundle = argc > 1 ? argv[1] : "store/demo/demo.glimt";
-    struct options o = {.bundle = bundle};
+    struct options o = {.bundle = bundle, .device = argc > 2 ? argv[2] : NULL};
     struct workbench *wb = NULL;
     struct error e = {0};
     if (access(bundle, R_OK) != 0) {

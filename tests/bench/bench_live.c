@@ -1,9 +1,10 @@
 /* How long a keypress and a slider take on the live path, beside what the arithmetic allows.
  *
- * bench_live [BUNDLE] (default store/demo/demo.glimt). The floor of a row of the table is the
- * larger of: the multiply-adds of the rows that were computed at the rate of this machine's best
- * product (the SAE's encoder at 256 rows, measured here), and the bytes of the weights that they
- * need at the rate at which this machine reads that many bytes again and again (measured here). */
+ * bench_live [BUNDLE [DEVICE]] (default store/demo/demo.glimt). The floor of a row of the table is
+ * the larger of: the multiply-adds of the rows that were computed at the rate of this machine's
+ * best product (the SAE's encoder at 256 rows, measured here), and the bytes of the weights that
+ * they need at the rate at which this machine reads that many bytes again and again (measured
+ * here). */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "tests/support/counting.h"
@@ -280,11 +281,11 @@ static void sliders(struct bench *b, int32_t n)
     report_crossing("   bytes to the device, from it; allocations", REPEATS);
 }
 
-static void cold_opens(const char *bundle, const char *sentence)
+static void cold_opens(const char *bundle, const char *device, const char *sentence)
 {
     double ms[OPENS];
     for (int i = 0; i < OPENS; i++) {
-        struct options o = {.bundle = bundle};
+        struct options o = {.bundle = bundle, .device = device};
         struct error e = {0};
         struct bench b = {.wish = {.insert = INSERT_SAE, .watch = UNIT_NONE, .losses = true}};
         double t = now_ms();
@@ -304,7 +305,7 @@ static void cold_opens(const char *bundle, const char *sentence)
     report("open the bundle -> first colours", ms, OPENS, 0);
 }
 
-static void bench_all(const char *bundle, struct workbench *wb)
+static void bench_all(const char *bundle, const char *device, struct workbench *wb)
 {
     struct bench b = {.wb = wb, .cost = cost_of(wb)};
     const struct dict_spec *d = wb->dict ? dict_spec(wb->dict) : NULL;
@@ -317,9 +318,8 @@ static void bench_all(const char *bundle, struct workbench *wb)
         1e-3 * (d && !d->identity ? machine_product_rate(wb->backend, d->m, d->n)
                                   : machine_product_rate(wb->backend, c->d_mlp, c->d_model));
     b.cost.bandwidth =
-        1e-3 *
-        machine_read_rate((size_t)(b.cost.front_bytes + b.cost.back_bytes + b.cost.unembed_bytes),
-                          machine_threads(wb->backend));
+        1e-3 * machine_memory_rate(wb->backend, (size_t)(b.cost.front_bytes + b.cost.back_bytes +
+                                                         b.cost.unembed_bytes));
     b.wish = (struct wish){.insert = INSERT_SAE,
                            .watch = UNIT_NONE,
                            .losses = true,
@@ -338,7 +338,7 @@ static void bench_all(const char *bundle, struct workbench *wb)
         keypresses(&b, size[i], true, 30);
     }
     sliders(&b, 100);
-    cold_opens(bundle, wb->set[0].sentence[0]);
+    cold_opens(bundle, device, wb->set[0].sentence[0]);
     session_free(b.s);
     free(b.text);
 }
@@ -346,7 +346,7 @@ static void bench_all(const char *bundle, struct workbench *wb)
 int main(int argc, char **argv)
 {
     const char *bundle = argc > 1 ? argv[1] : "store/demo/demo.glimt";
-    struct options o = {.bundle = bundle};
+    struct options o = {.bundle = bundle, .device = argc > 2 ? argv[2] : NULL};
     struct workbench *wb = NULL;
     struct error e = {0};
     if (access(bundle, R_OK) != 0) {
@@ -358,7 +358,7 @@ int main(int argc, char **argv)
                 error_is_set(&e) ? e.text : "the bundle has no reference sentences");
         return 1;
     }
-    bench_all(bundle, wb);
+    bench_all(bundle, o.device, wb);
     workbench_free(wb);
     return 0;
 }

@@ -1,11 +1,11 @@
 /* How soon a large model with an SAE is there, and with how much memory: opened by a new process
  * each time, from files that are in the page cache already.
  *
- * bench_open [160m|410m|1.4b [FOLDER]] (default 160m; 1.4b needs 12 GB of disk): shapes of Pythia,
- * f16, in random weights, with an SAE on mlp.act, f32. FOLDER keeps the files, and takes them where
- * they lie already; without it they are made in $TMPDIR and removed. Per opening: until all is
- * open, until the first sentence has its colours, a key at its end after that (median of 20), the
- * peak of resident memory and the part of it that is no mapped file. */
+ * bench_open [160m|410m|1.4b [FOLDER [DEVICE]]] (default 160m; 1.4b needs 12 GB of disk): shapes of
+ * Pythia, f16, in random weights, with an SAE on mlp.act, f32. FOLDER keeps the files, and takes
+ * them where they lie already; without it they are made in $TMPDIR and removed. Per opening: until
+ * all is open, until the first sentence has its colours, a key at its end after that (median of
+ * 20), the peak of resident memory and the part of it that is no mapped file. */
 #include "engine/base/memory.h"
 #include "engine/formats/mapping.h"
 #include "engine/formats/packs.h"
@@ -143,7 +143,7 @@ static double keys(struct session *s)
     return t[KEYS / 2];
 }
 
-static struct opening open_once(const char *dir, const char *cache)
+static struct opening open_once(const char *dir, const char *cache, const char *device)
 {
     char *model = xasprintf("%s/model", dir), *sae = xasprintf("%s/sae.safetensors", dir);
     struct options o;
@@ -151,7 +151,7 @@ static struct opening open_once(const char *dir, const char *cache)
     struct error e = {0};
     struct opening r;
     options_init(&o);
-    o.model = model, o.sae = sae, o.cache = cache;
+    o.model = model, o.sae = sae, o.cache = cache, o.device = device;
     const double start = now();
     if (!workbench_open(&o, NULL, NULL, &wb, &e))
         panic("%s", e.text);
@@ -174,7 +174,7 @@ static struct opening open_once(const char *dir, const char *cache)
     return r;
 }
 
-static void in_a_process(const char *what, const char *dir, const char *cache)
+static void in_a_process(const char *what, const char *dir, const char *cache, const char *device)
 {
     struct opening r;
     int to[2], status = 1;
@@ -182,7 +182,7 @@ static void in_a_process(const char *what, const char *dir, const char *cache)
         panic("no pipe");
     const pid_t child = fork();
     if (child == 0) {
-        r = open_once(dir, cache);
+        r = open_once(dir, cache, device);
         _exit(write(to[1], &r, sizeof r) == sizeof r ? 0 : 1);
     }
     close(to[1]);
@@ -231,17 +231,17 @@ int main(int argc, char **argv)
     }
     if (argc <= 2)
         test_dir_new(own);
-    const char *dir = argc > 2 ? argv[2] : own;
+    const char *dir = argc > 2 ? argv[2] : own, *device = argc > 3 ? argv[3] : NULL;
     char *cache = xasprintf("%s/cache", dir);
     mkdir(dir, 0700);
     remove_all(cache);
     write_files(dir, s);
     printf("pythia-%s, f16, SAE %d x %d f32\n%-28s %10s %10s %11s %11s %11s\n", s->name,
            4 * s->d_model, s->latents, "", "open", "colours", "a key", "peak", "its own");
-    in_a_process("without a cache", dir, "none");
-    in_a_process("hashed and kept", dir, cache);
-    in_a_process("from what is kept", dir, cache);
-    in_a_process("once more", dir, cache);
+    in_a_process("without a cache", dir, "none", device);
+    in_a_process("hashed and kept", dir, cache, device);
+    in_a_process("from what is kept", dir, cache, device);
+    in_a_process("once more", dir, cache, device);
     hash_once("hashes", dir, cache);
     hash_once("hashes, once more", dir, cache);
     remove_all(argc > 2 ? cache : dir);

@@ -17,7 +17,9 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerF
 p = argparse.ArgumentParser()
 p.add_argument("--bundle", default="store/demo/demo.glimt")
 p.add_argument("--runs", type=int, default=15)
+p.add_argument("--device", default="cpu")
 a = p.parse_args()
+torch.set_default_device(a.device)
 folder = a.bundle.rsplit("/", 1)[0]
 bundle = json.load(open(a.bundle))
 cfg = json.load(open(f"{folder}/{bundle['model']}/config.json"))
@@ -26,13 +28,13 @@ model = GPTNeoXForCausalLM(GPTNeoXConfig(
     num_attention_heads=cfg["num_attention_heads"], intermediate_size=cfg["intermediate_size"], hidden_act="gelu",
     max_position_embeddings=cfg["max_position_embeddings"], use_parallel_residual=cfg["use_parallel_residual"],
     rope_parameters={"rope_type": "default", "rope_theta": cfg["rotary_emb_base"],
-                     "partial_rotary_factor": cfg["rotary_pct"]})).eval()
+                     "partial_rotary_factor": cfg["rotary_pct"]})).eval().to(a.device)
 state = {k.replace("embed_out.", "lm_head."): v.float()
          for k, v in load_file(f"{folder}/{bundle['model']}/model.safetensors").items()}
 missing, unexpected = model.load_state_dict(state, strict=False)
 assert not missing and not unexpected, (missing, unexpected)
 tokenizer = PreTrainedTokenizerFast(tokenizer_file=f"{folder}/{bundle['model']}/tokenizer.json")
-sae = {k: v.float() for k, v in load_file(f"{folder}/{bundle['sae']}").items()}
+sae = {k: v.float().to(a.device) for k, v in load_file(f"{folder}/{bundle['sae']}").items()}
 import safetensors  # noqa: E402
 with safetensors.safe_open(f"{folder}/{bundle['sae']}", "pt") as f:
     K = int(f.metadata()["k"])
@@ -41,6 +43,11 @@ layer = int(bundle["hook"].split(".")[1])
 kind = bundle["hook"].split(".", 2)[2]
 block = model.gpt_neox.layers[layer]
 hooked = {"resid.post": block, "attn.out": block.attention, "mlp.out": block.mlp, "mlp.act": block.mlp.act}[kind]
+
+
+def wait():
+    if a.device != "cpu":
+        torch.cuda.synchronize()
 
 
 def encode(x):
@@ -80,11 +87,11 @@ def latents(ids):
 
 
 def timed(name, fn):
-    fn()
+    fn(), wait()
     t = []
     for _ in range(a.runs):
         s = time.perf_counter()
-        fn()
+        fn(), wait()
         t.append((time.perf_counter() - s) * 1e3)
     t.sort()
     print(f"{name:44} {statistics.median(t):9.2f} ms   p95 {t[int(len(t) * .95)]:9.2f}", flush=True)

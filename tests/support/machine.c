@@ -176,6 +176,36 @@ double machine_read_rate(size_t bytes, int n_threads)
     return rate;
 }
 
+static double device_copy_rate(struct backend *b, size_t bytes)
+{
+    enum { COLS = 1 << 14 };
+    struct error e = {0};
+    struct queue *q = b->queue_new(b, QUEUE_JOB, &e);
+    const int32_t rows = 1 + (int32_t)(bytes / 2 / sizeof(float) / COLS);
+    struct tensor x = tensor_new(q, rows, COLS, DTYPE_F32, &e),
+                  y = tensor_new(q, rows, COLS, DTYPE_F32, &e);
+    double best = 1e30;
+    for (int i = 0; x.buf && y.buf && i < 30; i++) {
+        double t = now();
+        b->copy(q, y, x);
+        b->queue_sync(q);
+        t = now() - t;
+        best = t < best ? t : best;
+    }
+    if (x.buf)
+        b->buf_free(q, x.buf);
+    if (y.buf)
+        b->buf_free(q, y.buf);
+    b->queue_free(q);
+    return 2.0 * rows * COLS * sizeof(float) / best;
+}
+
+double machine_memory_rate(struct backend *b, size_t bytes)
+{
+    return strcmp(b->name, "cpu") == 0 ? machine_read_rate(bytes, machine_threads(b))
+                                       : device_copy_rate(b, bytes);
+}
+
 /* ---- the backend's product */
 
 double machine_product_rate(struct backend *b, int32_t out, int32_t in)
