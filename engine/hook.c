@@ -1,30 +1,24 @@
-/* Names of hook points. One table holds the three spellings of every site; the parts in front of it
- * (layers.L., gpt_neox.layers.L., blocks.L.) say whose spelling it is. */
+/* Names of hook points. Our own spelling and TransformerLens' stand in one table; transformers' are
+ * the architecture's table of names. */
 #include "engine/hook.h"
 #include <stdio.h>
 #include <string.h>
 
 static const struct site_name {
     enum site site;
-    const char *ours, *module,
-        *lens; /* behind the layer; NULL: none. module: transformers' path (its output) */
+    const char *ours, *lens; /* behind the layer; NULL: none */
 } in_layer[] = {
-    {SITE_RESID_PRE, "resid.pre", NULL, "hook_resid_pre"},
-    {SITE_ATTN_OUT, "attn.out", "attention", "hook_attn_out"},
-    {SITE_ATTN_OUT, "attn.out", "attention.dense", NULL},
-    {SITE_MLP_PRE, "mlp.pre", "mlp.dense_h_to_4h", "mlp.hook_pre"},
-    {SITE_MLP_ACT, "mlp.act", "mlp.act", "mlp.hook_post"},
-    {SITE_MLP_OUT, "mlp.out", "mlp", "hook_mlp_out"},
-    {SITE_MLP_OUT, "mlp.out", "mlp.dense_4h_to_h", NULL},
-    {SITE_RESID_POST, "resid.post", "", "hook_resid_post"},
-};
-static const struct site_name alone[] = {
-    {SITE_EMBED, "embed", "embed_in", "hook_embed"},
-    {SITE_FINAL_NORM, "final_norm", "final_layer_norm", "ln_final.hook_normalized"},
+    {SITE_RESID_PRE, "resid.pre", "hook_resid_pre"},
+    {SITE_ATTN_Z, "attn.z", "attn.hook_z"},
+    {SITE_ATTN_OUT, "attn.out", "hook_attn_out"},
+    {SITE_RESID_MID, "resid.mid", "hook_resid_mid"},
+    {SITE_MLP_IN, "mlp.in", "mlp.hook_in"},
+    {SITE_MLP_PRE, "mlp.pre", "mlp.hook_pre"},
+    {SITE_MLP_ACT, "mlp.act", "mlp.hook_post"},
+    {SITE_MLP_OUT, "mlp.out", "hook_mlp_out"},
+    {SITE_RESID_POST, "resid.post", "hook_resid_post"},
 };
 #define N(a) (sizeof(a) / sizeof *(a))
-#define EXAMPLES                                                                                   \
-    "layers.3.mlp.act, gpt_neox.layers.3.mlp.act, blocks.3.mlp.hook_post, embed or final_norm"
 
 int point_compare(struct point a, struct point b)
 {
@@ -65,78 +59,216 @@ static bool parse_layer(const char **s, int32_t *layer)
     return true;
 }
 
-static bool parse_alone(const char *s, bool theirs, int32_t n_layers, struct point *out)
+struct parsing {
+    const char *name; /* all of it */
+    const struct model_config *model;
+    struct error *e;
+    enum { NO, YES, REFUSED } found;
+    struct point p;
+    const char *part; /* behind the layer, or the whole name; once a layer was read */
+};
+
+/* NULL: not known. */
+static const struct arch *arch_of(const struct parsing *p)
 {
-    for (size_t i = 0; i < N(alone); i++) {
-        bool found =
-            is(alone[i].module, s) || (!theirs && (is(alone[i].ours, s) || is(alone[i].lens, s)));
-        if (!found)
-            continue;
-        int32_t end = n_layers > 0 && n_layers <= INT16_MAX ? n_layers : INT16_MAX;
-        out->site = (uint8_t)alone[i].site;
-        out->layer = alone[i].site == SITE_EMBED ? (int16_t)-1 : (int16_t)end;
-        return true;
-    }
-    return false;
+    return p->model ? p->model->arch : NULL;
 }
 
-static bool parse_site(const char *s, bool lens, bool theirs, uint8_t *site)
+static void found(struct parsing *p, enum site site)
 {
-    for (size_t i = 0; i < N(in_layer); i++)
-        if (lens ? is(in_layer[i].lens, s)
-                 : is(in_layer[i].module, s) || (!theirs && is(in_layer[i].ours, s))) {
-            *site = (uint8_t)in_layer[i].site;
-            return true;
-        }
-    return false;
+    p->found = YES;
+    p->p.site = (uint8_t)site;
 }
 
-bool point_parse(const char *name, int32_t n_layers, struct point *out, struct error *e)
+static void refuse(struct parsing *p, const char *why)
 {
-    const char *s = name;
-    struct point p = {0};
+    p->found = REFUSED;
+    error_set(p->e, ERROR_INPUT, "hook point '%.80s': %s", p->name, why);
+}
+
+/* The number behind "layers." or its like, and what comes then ("" at the end). */
+static bool layer_and_part(struct parsing *p, const char *s, const char **part)
+{
     int32_t layer = 0;
-    bool theirs = after(&s, "gpt_neox."), lens = false;
-    if (parse_alone(s, theirs, n_layers, &p)) {
-        *out = p;
-        return true;
-    }
-    if (!after(&s, "layers.")) {
-        lens = !theirs && after(&s, "blocks.");
-        if (!lens)
-            return error_set(e, ERROR_INPUT,
-                             "hook point '%.80s' is not known, expected for example " EXAMPLES,
-                             name);
-    }
-    if (!parse_layer(&s, &layer) || (*s == '.' ? s[1] == '\0' : *s != '\0' || lens))
-        return error_set(e, ERROR_INPUT,
-                         "hook point '%.80s' has no layer number, expected for example " EXAMPLES,
-                         name);
-    if (n_layers > 0 && layer >= n_layers)
-        return error_set(e, ERROR_INPUT,
-                         "hook point '%.80s': layer %d of a model with layers 0 to %d", name, layer,
-                         n_layers - 1);
-    if (!parse_site(*s == '.' ? s + 1 : s, lens, theirs, &p.site))
-        return error_set(
-            e, ERROR_INPUT,
-            "hook point '%.80s': '%.60s' is no part of a layer, expected for example " EXAMPLES,
-            name, s);
-    p.layer = (int16_t)layer;
-    *out = p;
+    if (!parse_layer(&s, &layer) || (*s == '.' ? s[1] == '\0' : *s != '\0'))
+        return false;
+    p->p.layer = (int16_t)layer;
+    *part = *s == '.' ? s + 1 : s;
+    p->part = *part;
     return true;
+}
+
+static void at_end(struct parsing *p)
+{
+    int32_t n = p->model ? p->model->n_layers : 0;
+    found(p, SITE_FINAL_NORM);
+    p->p.layer = n > 0 && n <= INT16_MAX ? (int16_t)n : INT16_MAX;
+}
+
+static void at_embed(struct parsing *p)
+{
+    found(p, SITE_EMBED);
+    p->p.layer = -1;
+}
+
+static void parse_ours(struct parsing *p)
+{
+    const char *s = p->name, *part;
+    if (is("embed", s))
+        at_embed(p);
+    else if (is("final_norm", s))
+        at_end(p);
+    else if (after(&s, "layers.") && layer_and_part(p, s, &part))
+        for (size_t i = 0; i < N(in_layer); i++)
+            if (is(in_layer[i].ours, part))
+                found(p, in_layer[i].site);
+    /* what point_name gives */
+    if (!arch_of(p) && after(&s, "model.layers.") && layer_and_part(p, s, &part)) {
+        if (is("self_attn", part))
+            found(p, SITE_ATTN_MODULE);
+        else if (is("mlp", part))
+            found(p, SITE_MLP_MODULE);
+    }
+}
+
+/* What TransformerLens calls normalized lies before the gain where norms are RMS norms. */
+static bool is_rms(const struct parsing *p)
+{
+    return arch_of(p) && arch_of(p)->norm == NORM_RMS;
+}
+
+/* Names that move from architecture to architecture. */
+static bool lens_moves(struct parsing *p, const char *part)
+{
+    if (is("ln2.hook_normalized", part)) {
+        if (is_rms(p))
+            refuse(p, "lies before the gain of an RMS norm, expected another point, as mlp.in");
+        else
+            found(p, SITE_MLP_IN);
+    } else if (is("hook_mlp_in", part)) {
+        if (!arch_of(p))
+            refuse(p, "what it means depends on the model");
+        else
+            found(p, p->model->parallel_residual ? SITE_RESID_PRE : SITE_RESID_MID);
+    } else
+        return false;
+    return true;
+}
+
+static void parse_lens(struct parsing *p)
+{
+    const char *s = p->name, *part;
+    if (is("hook_embed", s))
+        at_embed(p);
+    else if (is("ln_final.hook_normalized", s)) {
+        if (is_rms(p))
+            refuse(p, "lies before the gain of an RMS norm, expected final_norm");
+        else
+            at_end(p);
+    } else if (after(&s, "blocks.") && layer_and_part(p, s, &part) && !lens_moves(p, part))
+        for (size_t i = 0; i < N(in_layer); i++)
+            if (is(in_layer[i].lens, part))
+                found(p, in_layer[i].site);
+}
+
+/* A module's path in a layer of the architecture. */
+static void parse_module(struct parsing *p, const struct arch *a, const char *part)
+{
+    const struct arch_names *n = &a->names;
+    if (!*part)
+        found(p, SITE_RESID_POST);
+    else if (is(n->attn, part) || is(n->attn_inner, part) || is(n->proj, part))
+        found(p, a->post_norms ? SITE_ATTN_MODULE : SITE_ATTN_OUT);
+    else if (is(n->mlp, part) || is(n->down, part))
+        found(p, a->post_norms ? SITE_MLP_MODULE : SITE_MLP_OUT);
+    else if (is(n->attn_post_norm, part))
+        found(p, SITE_ATTN_OUT);
+    else if (is(n->mlp_post_norm, part))
+        found(p, SITE_MLP_OUT);
+    else if (is(n->mlp_norm, part))
+        found(p, SITE_MLP_IN);
+    else if (is(a->gated ? n->gate : n->up, part))
+        found(p, SITE_MLP_PRE);
+    else if (a->gated && is(n->act, part))
+        refuse(p, "is the gate alone, expected mlp.pre (before the activation) or mlp.act (times "
+                  "the other half)");
+    else if (is(n->act, part))
+        found(p, SITE_MLP_ACT);
+}
+
+static void parse_path(struct parsing *p, const struct arch *a)
+{
+    const struct arch_names *n = &a->names;
+    const char *s = p->name, *part;
+    after(&s, n->prefix);
+    if (is(n->embed, s))
+        at_embed(p);
+    else if (is(n->final_norm, s))
+        at_end(p);
+    else if (after(&s, n->layers) && after(&s, ".") && layer_and_part(p, s, &part))
+        parse_module(p, a, part);
+}
+
+static void parse_paths(struct parsing *p)
+{
+    const struct arch *a;
+    if (arch_of(p))
+        parse_path(p, arch_of(p));
+    else
+        for (size_t i = 0; !p->found && (a = arch_at(i)) != NULL; i++)
+            parse_path(p, a);
+}
+
+/* Names to expect, of the architecture. */
+static void not_known(struct parsing *p)
+{
+    const struct arch *a = arch_of(p) ? arch_of(p) : arch_at(0);
+    const struct arch_names *n = &a->names;
+    char examples[200];
+    snprintf(examples, sizeof examples,
+             "layers.3.mlp.act, %s%s.3.%s, blocks.3.mlp.hook_post, embed or final_norm", n->prefix,
+             n->layers, n->mlp);
+    if (p->part)
+        error_set(p->e, ERROR_INPUT,
+                  "hook point '%.80s': '%.60s' is no part of a layer, expected for example %s",
+                  p->name, p->part, examples);
+    else
+        error_set(p->e, ERROR_INPUT, "hook point '%.80s' is not known, expected for example %s",
+                  p->name, examples);
+}
+
+bool point_parse(const char *name, const struct model_config *model, struct point *out,
+                 struct error *e)
+{
+    struct parsing p = {.name = name, .model = model, .e = e};
+    parse_ours(&p);
+    if (!p.found)
+        parse_lens(&p);
+    if (!p.found)
+        parse_paths(&p);
+    int32_t n_layers = model ? model->n_layers : 0;
+    if (n_layers > 0 && p.part && p.p.layer >= n_layers)
+        return error_set(e, ERROR_INPUT,
+                         "hook point '%.80s': layer %d of a model with layers 0 to %d", name,
+                         p.p.layer, n_layers - 1);
+    if (!p.found)
+        not_known(&p);
+    if (p.found == YES)
+        *out = p.p;
+    return p.found == YES;
 }
 
 void point_name(struct point p, char out[POINT_NAME_MAX])
 {
-    for (size_t i = 0; i < N(alone); i++)
-        if (alone[i].site == p.site) {
-            snprintf(out, POINT_NAME_MAX, "%s", alone[i].ours);
-            return;
-        }
+    const char *site = "?";
     for (size_t i = 0; i < N(in_layer); i++)
-        if (in_layer[i].site == p.site) {
-            snprintf(out, POINT_NAME_MAX, "layers.%d.%s", p.layer, in_layer[i].ours);
-            return;
-        }
-    snprintf(out, POINT_NAME_MAX, "layers.%d.?", p.layer);
+        if (in_layer[i].site == p.site)
+            site = in_layer[i].ours;
+    if (p.site == SITE_EMBED || p.site == SITE_FINAL_NORM)
+        snprintf(out, POINT_NAME_MAX, p.site == SITE_EMBED ? "embed" : "final_norm");
+    else if (p.site == SITE_ATTN_MODULE || p.site == SITE_MLP_MODULE)
+        snprintf(out, POINT_NAME_MAX, "model.layers.%d.%s", p.layer,
+                 p.site == SITE_MLP_MODULE ? "mlp" : "self_attn");
+    else
+        snprintf(out, POINT_NAME_MAX, "layers.%d.%s", p.layer, site);
 }

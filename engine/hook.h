@@ -2,14 +2,19 @@
  * TransformerLens' names, and our own ("layers.3.mlp.act"); a module's path means its output. */
 #ifndef GLIMT_ENGINE_HOOK_H
 #define GLIMT_ENGINE_HOOK_H
-#include "engine/backend.h"
+#include "engine/arch.h"
 
 enum site {
-    SITE_EMBED,
+    SITE_EMBED, /* before positions are added; scaled where the architecture scales it */
     SITE_RESID_PRE,
-    SITE_ATTN_OUT,
-    SITE_MLP_PRE,
-    SITE_MLP_ACT,
+    SITE_ATTN_Z,      /* what the heads read, side by side: [T, heads · head width] */
+    SITE_ATTN_MODULE, /* before a post-norm; in architectures that have one */
+    SITE_ATTN_OUT,    /* what is added to the residual stream */
+    SITE_RESID_MID,   /* between attention and MLP; not in parallel blocks */
+    SITE_MLP_IN,      /* behind the norm */
+    SITE_MLP_PRE,     /* gated: the gate */
+    SITE_MLP_ACT,     /* gated: act(gate) ⊙ up */
+    SITE_MLP_MODULE,  /* as ATTN_MODULE */
     SITE_MLP_OUT,
     SITE_RESID_POST,
     SITE_FINAL_NORM
@@ -22,10 +27,13 @@ struct point { /* totally ordered by execution: embed has layer −1, final_norm
 
 /* <0, 0, >0 as a comes before, is, comes after b. */
 int point_compare(struct point a, struct point b);
-/* Parses any of the three spellings; n_layers > 0 bounds the layer and gives final_norm its own. */
-bool point_parse(const char *name, int32_t n_layers, struct point *out, struct error *e);
+/* Parses any of the three spellings. The model says which paths are its modules', what a name means
+ * that moves from architecture to architecture, bounds the layer and gives final_norm its own;
+ * NULL: not known, what is no other architecture's name is then taken as GPT-NeoX's. */
+bool point_parse(const char *name, const struct model_config *, struct point *out, struct error *e);
 #define POINT_NAME_MAX 40
-/* Our spelling: "embed", "layers.3.mlp.act", "final_norm". */
+/* Our spelling: "embed", "layers.3.mlp.act", "final_norm"; of the points before a post-norm the
+ * module's path, "model.layers.3.mlp". */
 void point_name(struct point, char out[POINT_NAME_MAX]);
 
 struct dict;

@@ -11,13 +11,14 @@ allowed() { # FROM TO → 0 if an include may point so
     engine/base:*) return 1 ;;
     engine/backend:engine/base/error.h) return 0 ;;
     engine/backend:*) return 1 ;;
-    engine/formats:engine/base|engine/formats:engine/backend) return 0 ;;
+    engine/arch:engine/backend) return 0 ;;
+    engine/formats:engine/base|engine/formats:engine/backend|engine/formats:engine/arch) return 0 ;;
     engine/text:engine/base) return 0 ;;
-    engine/hub:engine/text|engine/hub:engine/dict|engine/hub:engine/formats|engine/hub:engine/backend|engine/hub:engine/base) return 0 ;;
+    engine/hub:engine/text|engine/hub:engine/dict|engine/hub:engine/formats|engine/hub:engine/arch|engine/hub:engine/backend|engine/hub:engine/base) return 0 ;;
     engine/*:engine/hub) return 1 ;;
     engine/cpu:engine/base|engine/cpu:engine/backend|engine/reference:engine/base|engine/reference:engine/backend) return 0 ;;
     engine/devices:engine/base|engine/devices:engine/backend|engine/devices:engine/cpu) return 0 ;;
-    engine/run:engine/base|engine/run:engine/backend) return 0 ;;
+    engine/run:engine/base|engine/run:engine/backend|engine/run:engine/arch) return 0 ;;
     engine/dict:engine/run|engine/dict:engine/backend|engine/dict:engine/base|engine/dict:engine/formats) return 0 ;;
     engine/model:engine/dict|engine/model:engine/run|engine/model:engine/backend|engine/model:engine/base|engine/model:engine/formats) return 0 ;;
     engine/lane:engine/model|engine/lane:engine/dict|engine/lane:engine/run|engine/lane:engine/backend|engine/lane:engine/base|engine/lane:engine/text) return 0 ;;
@@ -35,6 +36,7 @@ part() {
     engine/base/error.h) [ "$2" = to ] && [ "$3" = engine/backend ] && { echo "$1"; return; }; echo engine/base ;;
     engine/backend.h) echo engine/backend ;;
     engine/device.h|engine/run.h|engine/run.c|engine/hook.h|engine/hook.c|engine/tape.c|engine/tape.h|engine/arena.c|engine/arena.h) echo engine/run ;;
+    engine/arch.h|engine/arch_table.c) echo engine/arch ;;
     engine/devices.h|engine/devices.c) echo engine/devices ;;
     engine/*/*) echo "engine/$(echo "$1" | cut -d/ -f2)" ;;
     *) echo "${1%%/*}" ;;

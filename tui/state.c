@@ -105,7 +105,7 @@ static bool read_dicts(struct reader *r, struct saved_state *s)
         struct point at;
         const json_t *neurons = json_object_get(v, "neurons");
         const char *name = json_string_value(neurons ? neurons : v);
-        if (!name || !point_parse(name, 0, &at, NULL) ||
+        if (!name || !point_parse(name, NULL, &at, NULL) ||
             !dict_set_plan(&s->dicts, at, all || neurons))
             return wrong(r, "dictionaries", "a list of hook points, each once");
     }

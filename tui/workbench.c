@@ -151,7 +151,7 @@ static bool open_model(struct opening *op)
 /* --hook, before a file is read with it: a slip there is none of the file's. */
 static bool read_hook(struct opening *op, const char *hook, struct point *at)
 {
-    return !hook || point_parse(hook, model_config(op->wb->model)->n_layers, at, op->e) ||
+    return !hook || point_parse(hook, model_config(op->wb->model), at, op->e) ||
            error_prefix(op->e, "--hook");
 }
 
@@ -170,7 +170,7 @@ static bool bundle_point(struct opening *op, struct point *at, bool *there)
 {
     const struct workbench *wb = op->wb;
     *there = wb->bundle && wb->bundle->hook && (op->o->bundle || !op->o->model);
-    return !*there || point_parse(wb->bundle->hook, model_config(wb->model)->n_layers, at, op->e) ||
+    return !*there || point_parse(wb->bundle->hook, model_config(wb->model), at, op->e) ||
            error_prefix(op->e, "%s: hook", wb->bundle->path);
 }
 
@@ -197,8 +197,7 @@ static bool place_dict(struct opening *op, struct dict *d, struct point at)
 static bool open_one_sae(struct opening *op, const char *path, const char *hook)
 {
     struct workbench *wb = op->wb;
-    struct dict_hint hint = {
-        .hook = hook, .n_layers = model_config(wb->model)->n_layers, .packs = wb->packs};
+    struct dict_hint hint = {.hook = hook, .model = model_config(wb->model), .packs = wb->packs};
     struct dict *d = NULL;
     struct point at;
     bool bundle_says = false;
@@ -258,7 +257,7 @@ static bool open_neurons(struct opening *op)
                              name);
         if (unit_word_alone(w) || (o->hook && !o->sae))
             continue;
-        if (!unit_word_point(w, model_config(wb->model)->n_layers, &at, op->e) ||
+        if (!unit_word_point(w, model_config(wb->model), &at, op->e) ||
             !model_check_point(wb->model, at, op->e))
             return error_prefix(op->e, "--neurons");
         named = true;
@@ -295,7 +294,7 @@ static bool open_dicts(struct opening *op)
     if (wb->bundle_is_ours && op->o->hook && wb->bundle->hook) {
         struct point theirs; /* at another hook the bundle's statistics say nothing */
         wb->bundle_is_ours =
-            point_parse(wb->bundle->hook, model_config(wb->model)->n_layers, &theirs, NULL) &&
+            point_parse(wb->bundle->hook, model_config(wb->model), &theirs, NULL) &&
             point_compare(theirs, wb->at) == 0;
     }
     return true;

@@ -40,8 +40,9 @@ struct dict_spec {
 struct packs;
 struct dict_hint { /* what the user or the bundle says; zero: nothing */
     const char *hook;
-    int32_t k;        /* refused of a kind that has none */
-    int32_t n_layers; /* of the model that it is for: bounds the hook's layer, places final_norm */
+    int32_t k;                        /* refused of a kind that has none */
+    const struct model_config *model; /* that it is for: whose names hooks have, and how many
+                                         layers; NULL: not known */
     struct packs *packs; /* where packed weights are kept, which outlives the dict; NULL: nowhere */
 };
 

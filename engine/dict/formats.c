@@ -8,10 +8,10 @@
 #include <string.h>
 
 /* ---- common */
-static bool set_hook(struct dict_spec *s, const char *path, const char *name, int32_t n_layers,
-                     struct error *e)
+static bool set_hook(struct dict_spec *s, const char *path, const char *name,
+                     const struct model_config *model, struct error *e)
 {
-    return point_parse(name, n_layers, &s->at, e) || error_prefix(e, "%s: hook", path);
+    return point_parse(name, model, &s->at, e) || error_prefix(e, "%s: hook", path);
 }
 
 static bool set_sizes(struct dict_spec *s,
@@ -194,7 +194,7 @@ bool dict_read_glimt(const struct tensors *ts, const char *path, const struct di
     if (!read_facts(&f, hint, s))
         return false;
     const char *hook = hint->hook ? hint->hook : tensors_metadata(ts, "hook");
-    if (hook && !set_hook(s, path, hook, hint->n_layers, e))
+    if (hook && !set_hook(s, path, hook, hint->model, e))
         return false;
     p->encoder = tensors_need(ts, "encoder.weight", 2, (const int64_t[]){-1, -1}, e);
     if (!p->encoder || !set_sizes(s, p->encoder, false, e) || !check_k(s, hint, path, e))
@@ -286,12 +286,16 @@ static bool choose_hook(const char *path, const json_t *json, const struct dict_
     const char *config = json_string_value(json_object_get(json, "hookpoint"));
     s->at = (struct point){-2, 0};
     if (hint->hook || config)
-        return set_hook(s, path, hint->hook ? hint->hook : config, hint->n_layers, e);
+        return set_hook(s, path, hint->hook ? hint->hook : config, hint->model, e);
     struct error not_a_point = {0};
     struct point any;
     char *stem = stem_of(path);
-    bool ok =
-        !point_parse(stem, 0, &any, &not_a_point) || set_hook(s, path, stem, hint->n_layers, e);
+    struct model_config of_any_depth = {0};
+    if (hint->model)
+        of_any_depth = *hint->model;
+    of_any_depth.n_layers = 0;
+    bool ok = !point_parse(stem, &of_any_depth, &any, &not_a_point) ||
+              set_hook(s, path, stem, hint->model, e);
     free(stem);
     return ok;
 }

@@ -70,7 +70,7 @@ struct weight *pack_weight(struct backend *b, const struct tensors *ts,
 }
 
 bool pack_vector(struct queue *q, const struct tensors *ts, const char *name, int32_t n,
-                 const int32_t *order, struct tensor *out, struct error *e)
+                 const int32_t *order, float plus, struct tensor *out, struct error *e)
 {
     const struct named_tensor *t = tensors_need(ts, name, 1, (const int64_t[]){n}, e);
     if (!t || !tensor_check_finite(t, e))
@@ -80,6 +80,8 @@ bool pack_vector(struct queue *q, const struct tensors *ts, const char *name, in
         return error_prefix(e, "%s: %s", t->file, name);
     float *host = xreallocarray(NULL, (size_t)n, sizeof *host);
     tensor_to_f32(host, t->data, (enum dtype)t->type, (size_t)n);
+    for (int32_t i = 0; plus != 0 && i < n; i++)
+        host[i] += plus;
     float *in_order = host;
     if (order) {
         in_order = xreallocarray(NULL, (size_t)n, sizeof *in_order);

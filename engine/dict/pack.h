@@ -15,7 +15,8 @@ struct weight *pack_weight(struct backend *, const struct tensors *, const struc
                            enum order, const int32_t *rows, unsigned uses, struct packs *,
                            struct error *e);
 /* The tensor `name` of shape [n], every value finite, as an f32 vector [1, n] of the device, its
- * element i the source's element order[i] (NULL: i); the caller syncs, and frees out->buf. */
+ * element i the source's element order[i] (NULL: i) + plus; the caller syncs, and frees out->buf.
+ */
 bool pack_vector(struct queue *, const struct tensors *, const char *name, int32_t n,
-                 const int32_t *order, struct tensor *out, struct error *e);
+                 const int32_t *order, float plus, struct tensor *out, struct error *e);
 #endif

@@ -31,7 +31,7 @@ static bool place_has_name(const struct dict_place *place, const char *name)
     struct point p;
     if (short_name(place->at, own) && strcmp(own, name) == 0)
         return true;
-    if (!point_parse(name, 0, &p, NULL))
+    if (!point_parse(name, NULL, &p, NULL))
         return false;
     return p.site == place->at.site && (p.site == SITE_FINAL_NORM || p.layer == place->at.layer);
 }
@@ -170,7 +170,7 @@ void unit_word_name(const struct unit_word *w, char out[UNIT_NAME_MAX])
         print_last(out, UNIT_NAME_MAX, w->place, w->place[0] ? "/" : "", w->index);
 }
 
-bool unit_word_point(const struct unit_word *w, int32_t n_layers, struct point *out,
+bool unit_word_point(const struct unit_word *w, const struct model_config *model, struct point *out,
                      struct error *e)
 {
     char name[UNIT_NAME_MAX];
@@ -178,7 +178,7 @@ bool unit_word_point(const struct unit_word *w, int32_t n_layers, struct point *
         snprintf(name, sizeof name, "layers.%d.mlp.act", w->layer);
     else
         snprintf(name, sizeof name, "%s", w->place);
-    return point_parse(name, n_layers, out, e);
+    return point_parse(name, model, out, e);
 }
 
 /* ---- in a set */

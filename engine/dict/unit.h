@@ -27,7 +27,8 @@ void unit_word_name(const struct unit_word *, char out[UNIT_NAME_MAX]);
 /* Of a number alone: in a set of one. */
 bool unit_word_alone(const struct unit_word *);
 /* The hook point that the word names; false and *e: it names none, or only a part of a layer. */
-bool unit_word_point(const struct unit_word *, int32_t n_layers, struct point *, struct error *e);
+bool unit_word_point(const struct unit_word *, const struct model_config *, struct point *,
+                     struct error *e);
 /* The unit in a set. False and *e: no dictionary, none of that name, several, no such unit (where
  * the number of units is known). set NULL: one dictionary, of which nothing is known yet. */
 bool unit_find(const struct dict_set *, const struct unit_word *, struct unit_id *,

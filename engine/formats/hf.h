@@ -1,7 +1,7 @@
 /* What the config.json of a model in Hugging Face's form says. */
 #ifndef GLIMT_FORMATS_HF_H
 #define GLIMT_FORMATS_HF_H
-#include "engine/formats/model_config.h"
+#include "engine/arch.h"
 
 /* Reads DIR/config.json. Refuses by name: another architecture, a missing or impossible value;
  * never a silent default. */

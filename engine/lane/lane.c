@@ -34,7 +34,7 @@ static void land_at(struct lane_place *p, struct point landing)
     const enum site site = landing.site;
     p->landing = landing;
     p->width = model_width(p->model, landing);
-    p->has_base = site >= SITE_ATTN_OUT && site <= SITE_MLP_OUT;
+    p->base = model_base_width(p->model, landing);
     p->layer = site == SITE_EMBED ? 0 : site == SITE_RESID_PRE ? landing.layer : landing.layer + 1;
 }
 
@@ -136,14 +136,14 @@ struct state lane_pack(struct run *run, const struct lane_place *p, const struct
     for (int32_t i = 0; i < n; i++)
         total += rows[i].plain.rows;
     struct state st = {.at = p->landing, .value = run_tensor(run, total, p->width)};
-    if (p->has_base)
-        st.base = run_tensor(run, total, model_config(p->model)->d_model);
+    if (p->base)
+        st.base = run_tensor(run, total, p->base);
     for (int32_t i = 0; i < n; i++) {
         const struct lane_rows *r = &rows[i];
         int32_t T = r->plain.rows;
         op_copy_to(run, tensor_rows(st.value, at, T),
                    inserts_where_they_part(p, r->lane) ? r->inserted : r->plain);
-        if (p->has_base)
+        if (p->base)
             op_copy_to(run, tensor_rows(st.base, at, T), r->base);
         at += T;
     }

@@ -34,9 +34,9 @@ struct lane_place { /* where lanes part; borrowed */
     int32_t first;              /* its place in the set */
     const struct dict *dict;    /* NULL: plain lanes only */
     struct point at, landing;
-    int32_t width; /* of the value at the landing */
-    bool has_base; /* the state at the landing has a residual beside it, [d_model] wide */
-    int32_t layer; /* the first whose attention comes after the landing */
+    int32_t width, base; /* of the value at the landing, and of what its state has beside it; 0:
+                            nothing (model_base_width) */
+    int32_t layer;       /* the first whose attention comes after the landing */
 };
 struct lane_place lane_place(const struct model *, const struct dict *, struct point at);
 /* Of lanes over a set that do something at the places `acts`: they part at the first of these

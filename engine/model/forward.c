@@ -1,7 +1,9 @@
 /* The resumable forward: a walk over the ordered hook points that computes no more than somebody
  * looks at. */
+#include "engine/base/memory.h"
 #include "engine/model/model_private.h"
-#include <stdio.h>
+#include <math.h>
+#include <stdlib.h>
 
 struct held { /* a tensor and whether somebody else may still read its memory */
     struct tensor t;
@@ -17,7 +19,9 @@ struct walk {
     struct point at, to;
     bool want_state;
     struct held value, base;
-    bool release; /* the layer's scratch may go at its end */
+    struct tensor mlp_in; /* of a gated MLP while the gate is looked at */
+    struct tensor up;     /* what the gate will be multiplied with, once it is there */
+    bool release;         /* the layer's scratch may go at its end */
     struct arena_mark mark;
 };
 
@@ -45,23 +49,22 @@ static void own(struct walk *w, struct held *h)
         *h = (struct held){op_copy(w->run, h->t), false};
 }
 
-enum residual { BEFORE_THE_LAYER, BETWEEN_ATTENTION_AND_MLP };
-
-/* The residual stream that a norm reads, by the point that it was computed at. */
-static void residual_name(const struct walk *w, enum residual which, char out[POINT_NAME_MAX])
+static struct point here(const struct walk *w, enum site site)
 {
-    struct point before = {(int16_t)(w->at.layer - 1), SITE_RESID_POST};
-    if (before.layer < 0)
-        before.site = SITE_EMBED;
-    if (which == BETWEEN_ATTENTION_AND_MLP)
-        snprintf(out, POINT_NAME_MAX, "layers.%d.resid.mid", w->at.layer);
-    else
-        point_name(before, out);
+    return (struct point){w->at.layer, (uint8_t)site};
+}
+
+/* The residual stream in front of the layer, by the point that it was computed at. */
+static struct point before_layer(const struct walk *w)
+{
+    if (w->at.layer == 0)
+        return (struct point){-1, SITE_EMBED};
+    return (struct point){(int16_t)(w->at.layer - 1), SITE_RESID_POST};
 }
 
 /* The tape keeps what an operation read, so under one the residual must not change in place
- * afterwards. */
-static struct tensor norm(struct walk *w, enum residual which, struct held *x, const struct norm *n)
+ * afterwards. `of`: what x is, for errors. */
+static struct tensor norm(struct walk *w, struct point of, struct held *x, const struct norm *n)
 {
     char name[POINT_NAME_MAX];
     bool before = run_ok(w->run);
@@ -69,7 +72,7 @@ static struct tensor norm(struct walk *w, enum residual which, struct held *x, c
         x->shared = true;
     struct tensor y = op_norm(w->run, x->t, n, (struct tensor){0});
     if (!run_ok(w->run)) {
-        residual_name(w, which, name);
+        point_name(of, name);
         run_name(w->run, before, "%s", name);
     }
     return y;
@@ -190,16 +193,18 @@ static const struct layer *layer_of(const struct walk *w)
 }
 
 /* Scratch of a layer that is run to its end goes back to the arena: nothing of it is read later,
- * unless a hook took a value out or a tape holds views. The residual is written in place, in memory
- * from before the mark. */
+ * unless a hook took a value out, or put another residual in its middle, or a tape holds views. The
+ * residual is written in place, in memory from before the mark. */
 static void layer_begin(struct walk *w)
 {
-    struct point end = {w->at.layer, SITE_RESID_POST};
-    w->release = !w->run->tape && point_compare(w->to, end) >= 0;
-    for (int32_t i = 0; i < w->n_hooks; i++)
-        if (w->hook[i].op == HOOK_GET && w->hook[i].at.layer == w->at.layer &&
-            w->hook[i].at.site > SITE_RESID_PRE && w->hook[i].at.site < SITE_RESID_POST)
+    w->release = !w->run->tape && point_compare(w->to, here(w, SITE_RESID_POST)) >= 0;
+    for (int32_t i = 0; i < w->n_hooks; i++) {
+        const struct point at = w->hook[i].at;
+        const bool within =
+            at.layer == w->at.layer && at.site > SITE_RESID_PRE && at.site < SITE_RESID_POST;
+        if (within && (w->hook[i].op == HOOK_GET || at.site == SITE_RESID_MID))
             w->release = false;
+    }
     if (w->release) {
         own(w, &w->value);
         w->mark = arena_mark(w->run->arena);
@@ -216,24 +221,28 @@ static void layer_end(struct walk *w)
     w->at.site = SITE_RESID_POST;
 }
 
+static void arrive(struct walk *w, enum site site, struct tensor value)
+{
+    w->value = (struct held){value, false};
+    w->at.site = (uint8_t)site;
+}
+
 static struct tensor attention(struct walk *w, struct held *resid)
 {
     const struct layer *l = layer_of(w);
-    const int32_t d = w->m->config.d_model;
-    struct tensor qkv =
-        op_linear(w->run, norm(w, BEFORE_THE_LAYER, resid, &l->attn_norm), &l->qkv, EPILOGUE_NONE);
-    return op_attn(w->run, tensor_cols(qkv, 0, d), tensor_cols(qkv, d, d),
-                   tensor_cols(qkv, 2 * d, d), &l->attn, w->at.layer, &w->batch->seqs);
-}
-
-static void enter_mlp(struct walk *w, struct tensor x)
-{
-    const struct layer *l = layer_of(w);
-    const enum activation act = w->m->config.act;
-    bool fused = (act == ACT_GELU || act == ACT_GELU_TANH) && !observed(w, SITE_MLP_PRE);
-    enum epilogue e = !fused ? EPILOGUE_NONE : act == ACT_GELU ? EPILOGUE_GELU : EPILOGUE_GELU_TANH;
-    w->value = (struct held){op_linear(w->run, x, &l->up, e), false};
-    w->at.site = fused ? SITE_MLP_ACT : SITE_MLP_PRE;
+    const int32_t d = l->attn.n_heads * l->attn.head_dim,
+                  kv = l->attn.n_kv_heads * l->attn.head_dim;
+    struct tensor x = norm(w, before_layer(w), resid, &l->attn_norm), q, k, v;
+    q = op_linear(w->run, x, &l->q, EPILOGUE_NONE);
+    if (l->k.w) {
+        k = op_linear(w->run, x, &l->k, EPILOGUE_NONE);
+        v = op_linear(w->run, x, &l->v, EPILOGUE_NONE);
+    } else {
+        k = tensor_cols(q, d, kv);
+        v = tensor_cols(q, d + kv, kv);
+        q = tensor_cols(q, 0, d);
+    }
+    return op_attn(w->run, q, k, v, &l->attn, w->at.layer, &w->batch->seqs);
 }
 
 /* In a parallel block the MLP doesn't see the attention: when the walk ends inside the MLP, nobody
@@ -241,52 +250,109 @@ static void enter_mlp(struct walk *w, struct tensor x)
 static bool attention_unseen(const struct walk *w)
 {
     return w->m->config.parallel_residual && !w->want_state && !w->batch->seqs.kv &&
-           w->to.layer == w->at.layer && w->to.site >= SITE_MLP_PRE && w->to.site <= SITE_MLP_OUT;
+           !observed(w, SITE_ATTN_Z) && !observed(w, SITE_ATTN_OUT) && w->to.layer == w->at.layer &&
+           w->to.site >= SITE_MLP_IN && w->to.site <= SITE_MLP_OUT;
 }
 
 static void from_resid_pre(struct walk *w)
 {
-    const struct layer *l = layer_of(w);
     layer_begin(w);
     w->base = w->value;
-    if (observed(w, SITE_ATTN_OUT)) {
-        w->value = (struct held){op_linear(w->run, attention(w, &w->base), &l->proj, EPILOGUE_NONE),
-                                 false};
-        w->at.site = SITE_ATTN_OUT;
-        return;
-    }
-    struct tensor x = {0};
-    if (w->m->config.parallel_residual)
-        x = norm(w, BEFORE_THE_LAYER, &w->base, &l->mlp_norm);
-    if (!attention_unseen(w)) {
-        struct tensor mixed = attention(w, &w->base);
-        own(w, &w->base);
-        op_linear_add(w->run, w->base.t, mixed, &l->proj);
-    }
-    if (!w->m->config.parallel_residual)
-        x = norm(w, BETWEEN_ATTENTION_AND_MLP, &w->base, &l->mlp_norm);
-    enter_mlp(w, x);
+    if (attention_unseen(w))
+        arrive(w, SITE_MLP_IN, norm(w, before_layer(w), &w->base, &layer_of(w)->mlp_norm));
+    else
+        arrive(w, SITE_ATTN_Z, attention(w, &w->base));
 }
 
-static void from_attn_out(struct walk *w)
+/* The residual has got the attention's output, `add` (absent: it is added by a product of the
+ * heads' values z). In a parallel block the MLP reads what was there before. */
+static void add_attention(struct walk *w, struct tensor z, struct tensor add)
 {
     const struct layer *l = layer_of(w);
+    const bool parallel = w->m->config.parallel_residual;
     struct tensor x = {0};
-    if (w->m->config.parallel_residual)
-        x = norm(w, BEFORE_THE_LAYER, &w->base, &l->mlp_norm);
+    if (parallel)
+        x = norm(w, before_layer(w), &w->base, &l->mlp_norm);
     own(w, &w->base);
-    op_add(w->run, w->base.t, w->value.t, 1.0f);
-    if (!w->m->config.parallel_residual)
-        x = norm(w, BETWEEN_ATTENTION_AND_MLP, &w->base, &l->mlp_norm);
-    enter_mlp(w, x);
+    if (add.rows)
+        op_add(w->run, w->base.t, add, 1.0f);
+    else
+        op_linear_add(w->run, w->base.t, z, &l->proj);
+    if (parallel) {
+        arrive(w, SITE_MLP_IN, x);
+        return;
+    }
+    w->value = w->base;
+    w->base = (struct held){0};
+    w->at.site = SITE_RESID_MID;
+}
+
+static void from_attn_z(struct walk *w)
+{
+    const bool post = w->m->config.arch->post_norms;
+    if (post || observed(w, SITE_ATTN_OUT))
+        arrive(w, post ? SITE_ATTN_MODULE : SITE_ATTN_OUT,
+               op_linear(w->run, w->value.t, &layer_of(w)->proj, EPILOGUE_NONE));
+    else
+        add_attention(w, w->value.t, (struct tensor){0});
+}
+
+static void from_resid_mid(struct walk *w)
+{
+    w->base = w->value;
+    arrive(w, SITE_MLP_IN, norm(w, here(w, SITE_RESID_MID), &w->base, &layer_of(w)->mlp_norm));
+}
+
+static const struct {
+    enum epilogue alone, times; /* NONE: no epilogue computes it */
+} epilogue_of[] = {
+    [ACT_GELU] = {EPILOGUE_GELU, EPILOGUE_GELU_MUL},
+    [ACT_GELU_TANH] = {EPILOGUE_GELU_TANH, EPILOGUE_GELU_TANH_MUL},
+    [ACT_RELU] = {EPILOGUE_NONE, EPILOGUE_NONE},
+    [ACT_SILU] = {EPILOGUE_NONE, EPILOGUE_SILU_MUL},
+};
+
+static void from_mlp_in(struct walk *w)
+{
+    const struct layer *l = layer_of(w);
+    const bool gated = l->gate.w != NULL;
+    const struct tensor x = w->value.t;
+    const enum activation act = w->m->config.act;
+    const enum epilogue e = gated ? epilogue_of[act].times : epilogue_of[act].alone;
+    const bool fused = e != EPILOGUE_NONE && !observed(w, SITE_MLP_PRE);
+    w->up = (struct tensor){0}, w->mlp_in = x;
+    if (!gated)
+        arrive(w, fused ? SITE_MLP_ACT : SITE_MLP_PRE,
+               op_linear(w->run, x, &l->up, fused ? e : EPILOGUE_NONE));
+    else if (fused)
+        arrive(w, SITE_MLP_ACT,
+               op_linear_mul(w->run, op_linear(w->run, x, &l->up, EPILOGUE_NONE), x, &l->gate, e));
+    else
+        arrive(w, SITE_MLP_PRE, op_linear(w->run, x, &l->gate, EPILOGUE_NONE));
+}
+
+/* What a gate is multiplied with; absent where there is none. */
+static struct tensor other_half(struct walk *w)
+{
+    const struct layer *l = layer_of(w);
+    if (l->gate.w && !w->up.rows)
+        w->up = op_linear(w->run, w->mlp_in, &l->up, EPILOGUE_NONE);
+    return w->up;
+}
+
+static void from_mlp_pre(struct walk *w)
+{
+    struct tensor up = other_half(w);
+    arrive(w, SITE_MLP_ACT, op_act(w->run, w->value.t, up, w->m->config.act));
 }
 
 static void from_mlp_act(struct walk *w)
 {
     const struct layer *l = layer_of(w);
-    if (observed(w, SITE_MLP_OUT)) {
-        w->value = (struct held){op_linear(w->run, w->value.t, &l->down, EPILOGUE_NONE), false};
-        w->at.site = SITE_MLP_OUT;
+    const bool post = w->m->config.arch->post_norms;
+    if (post || observed(w, SITE_MLP_OUT)) {
+        arrive(w, post ? SITE_MLP_MODULE : SITE_MLP_OUT,
+               op_linear(w->run, w->value.t, &l->down, EPILOGUE_NONE));
         return;
     }
     own(w, &w->base);
@@ -301,6 +367,30 @@ static void from_mlp_out(struct walk *w)
     layer_end(w);
 }
 
+/* Where a token stands in its sequence, learned. */
+static void add_positions(struct walk *w)
+{
+    const struct seqs *s = &w->batch->seqs;
+    int32_t *pos = xreallocarray(NULL, (size_t)w->batch->n_rows, sizeof *pos);
+    for (int32_t i = 0; i < s->n; i++)
+        for (int32_t t = s->start[i]; t < s->start[i + 1]; t++)
+            pos[t] = (s->past ? s->past[i] : 0) + t - s->start[i];
+    struct tensor ids = run_put_ids(w->run, w->batch->n_rows, 1, pos);
+    const bool before = run_ok(w->run);
+    struct tensor rows = op_rows(w->run, w->m->positions, ids);
+    run_name(w->run, before, "%s: %s", w->m->positions_source->file, w->m->positions_source->name);
+    own(w, &w->value);
+    op_add(w->run, w->value.t, rows, 1.0f);
+    free(pos);
+}
+
+static void from_embed(struct walk *w)
+{
+    if (w->m->positions)
+        add_positions(w);
+    w->at = (struct point){0, SITE_RESID_PRE};
+}
+
 static void from_resid_post(struct walk *w)
 {
     w->at.layer++;
@@ -308,22 +398,28 @@ static void from_resid_post(struct walk *w)
         w->at.site = SITE_RESID_PRE;
         return;
     }
-    w->at.site = SITE_FINAL_NORM;
-    w->value = (struct held){norm(w, BEFORE_THE_LAYER, &w->value, &w->m->final_norm), false};
+    arrive(w, SITE_FINAL_NORM, norm(w, before_layer(w), &w->value, &w->m->final_norm));
 }
 
 static void advance(struct walk *w)
 {
+    const struct layer *l =
+        w->at.layer >= 0 && w->at.layer < w->m->config.n_layers ? layer_of(w) : NULL;
     switch ((enum site)w->at.site) {
-    case SITE_EMBED: w->at = (struct point){0, SITE_RESID_PRE}; break;
+    case SITE_EMBED: from_embed(w); break;
     case SITE_RESID_PRE: from_resid_pre(w); break;
-    case SITE_ATTN_OUT: from_attn_out(w); break;
-    case SITE_MLP_PRE:
-        w->value =
-            (struct held){op_act(w->run, w->value.t, (struct tensor){0}, w->m->config.act), false};
-        w->at.site = SITE_MLP_ACT;
+    case SITE_ATTN_Z: from_attn_z(w); break;
+    case SITE_ATTN_MODULE:
+        arrive(w, SITE_ATTN_OUT, norm(w, w->at, &w->value, &l->attn_post_norm));
         break;
+    case SITE_ATTN_OUT: add_attention(w, (struct tensor){0}, w->value.t); break;
+    case SITE_RESID_MID: from_resid_mid(w); break;
+    case SITE_MLP_IN: from_mlp_in(w); break;
+    case SITE_MLP_PRE: from_mlp_pre(w); break;
     case SITE_MLP_ACT: from_mlp_act(w); break;
+    case SITE_MLP_MODULE:
+        arrive(w, SITE_MLP_OUT, norm(w, w->at, &w->value, &l->mlp_post_norm));
+        break;
     case SITE_MLP_OUT: from_mlp_out(w); break;
     case SITE_RESID_POST: from_resid_post(w); break;
     case SITE_FINAL_NORM: break;
@@ -369,20 +465,15 @@ static bool check_ids(const struct model *m, const struct batch *batch, struct e
     return true;
 }
 
-static bool has_base(struct point p)
-{
-    return p.site >= SITE_ATTN_OUT && p.site <= SITE_MLP_OUT;
-}
-
 static bool check_state(const struct model *m, const struct batch *batch, const struct state *s,
                         struct error *e)
 {
     if (!model_check_point(m, s->at, e))
         return error_prefix(e, "forward from a state");
-    int32_t width = model_width(m, s->at);
+    const int32_t width = model_width(m, s->at), base = model_base_width(m, s->at);
     bool ok = s->value.rows == batch->n_rows && s->value.cols == width;
-    if (ok && has_base(s->at))
-        ok = s->base.rows == batch->n_rows && s->base.cols == m->config.d_model;
+    if (ok && base)
+        ok = s->base.rows == batch->n_rows && s->base.cols == base;
     if (ok)
         return true;
     char name[POINT_NAME_MAX];
@@ -390,6 +481,31 @@ static bool check_state(const struct model *m, const struct batch *batch, const 
     return error_set(
         e, ERROR_INPUT, "forward from %s: state [%d, %d] with residual [%d, %d], expected [%d, %d]",
         name, s->value.rows, s->value.cols, s->base.rows, s->base.cols, batch->n_rows, width);
+}
+
+static void begin_from(struct walk *w, const struct state *from)
+{
+    const int32_t base = model_base_width(w->m, from->at), d = w->m->config.d_model;
+    w->value = (struct held){from->value, true};
+    if (base > 0)
+        w->base = (struct held){base > d ? tensor_cols(from->base, 0, d) : from->base, true};
+    if (base > d)
+        w->up = tensor_cols(from->base, d, base - d);
+}
+
+static void begin_with_ids(struct walk *w)
+{
+    const struct model *m = w->m;
+    struct tensor ids = run_put_ids(w->run, w->batch->n_rows, 1, w->batch->ids);
+    bool before = run_ok(w->run);
+    struct tensor x = op_rows(w->run, m->embed, ids);
+    run_name(w->run, before, "%s: %s", m->embed_source->file, m->embed_source->name);
+    if (m->config.arch->embed_scaled) {
+        struct tensor scaled = op_copy(w->run, x);
+        op_add(w->run, scaled, x, sqrtf((float)m->config.d_model) - 1);
+        x = scaled;
+    }
+    w->value = (struct held){x, false};
 }
 
 /* Checks everything and puts the walk at its first point; false after filling the run's error. */
@@ -409,16 +525,27 @@ static bool walk_begin(struct walk *w, const struct state *from)
         return error_set(e, ERROR_INPUT, "forward from %s to %s: the end comes before the start", a,
                          b);
     }
-    if (from) {
-        w->value = (struct held){from->value, true};
-        w->base = has_base(from->at) ? (struct held){from->base, true} : (struct held){0};
-    } else {
-        struct tensor ids = run_put_ids(w->run, batch->n_rows, 1, batch->ids);
-        bool before = run_ok(w->run);
-        w->value = (struct held){op_rows(w->run, w->m->embed, ids), false};
-        run_name(w->run, before, "%s: %s", w->m->embed_source->file, w->m->embed_source->name);
-    }
+    if (from)
+        begin_from(w, from);
+    else
+        begin_with_ids(w);
     return true;
+}
+
+/* The state where the walk ended. */
+static void give_state(struct walk *w, struct state *out)
+{
+    const int32_t base = model_base_width(w->m, w->at), d = w->m->config.d_model;
+    out->value = w->value.t;
+    out->base = w->base.t;
+    if (base <= d)
+        return;
+    struct tensor up = other_half(w);
+    out->base = run_tensor(w->run, w->batch->n_rows, base);
+    op_copy_to(w->run, tensor_cols(out->base, 0, d), w->base.t);
+    op_copy_to(w->run, tensor_cols(out->base, d, base - d), up);
+    if (!run_ok(w->run))
+        out->value.buf = out->base.buf = NULL;
 }
 
 void model_forward(struct run *run, const struct model *m, const struct batch *batch,
@@ -436,8 +563,9 @@ void model_forward(struct run *run, const struct model *m, const struct batch *b
         *out = (struct state){.at = to};
         out->value.rows = batch->n_rows;
         out->value.cols = out->value.ld = model_width(m, to);
-        if (has_base(to))
-            out->base.rows = batch->n_rows, out->base.cols = out->base.ld = m->config.d_model;
+        out->base.cols = out->base.ld = model_base_width(m, to);
+        if (out->base.cols)
+            out->base.rows = batch->n_rows;
     }
     if (!run_ok(run) || !walk_begin(&w, from))
         return;
@@ -447,8 +575,6 @@ void model_forward(struct run *run, const struct model *m, const struct batch *b
             break;
         advance(&w);
     }
-    if (out && run_ok(run)) {
-        out->value = w.value.t;
-        out->base = w.base.t;
-    }
+    if (out && run_ok(run))
+        give_state(&w, out);
 }

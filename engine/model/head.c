@@ -43,7 +43,8 @@ struct tensor model_loss(struct run *run, const struct model *m, struct tensor h
                       m->config.n_vocab - 1);
             return none;
         }
-    struct tensor of = op_xent(run, h, m->unembed, run_put_ids(run, h.rows, 1, target), 0);
+    struct tensor of =
+        op_xent(run, h, m->unembed, run_put_ids(run, h.rows, 1, target), m->config.logit_cap);
     if (loss)
         fetch_losses(run, of, target, loss);
     return of;
@@ -61,7 +62,7 @@ void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t
     }
     struct arena_mark mark = arena_mark(run->arena);
     struct tensor best = run_ids(run, h.rows, n), p = run_tensor(run, h.rows, n);
-    op_topn(run, h, m->unembed, 0, best, p);
+    op_topn(run, h, m->unembed, m->config.logit_cap, best, p);
     run_get(run, ids, best);
     run_get(run, logp, p);
     check_values(run, logp, (size_t)h.rows * (size_t)n, "predictions");
@@ -69,22 +70,31 @@ void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t
         arena_reset(run->arena, mark);
 }
 
-void model_logits(struct run *run, const struct model *m, struct tensor h, float *logits)
+/* Rows of h through the unembedding to host memory, capped with a cap that is not 0. */
+static void logits_of(struct run *run, const struct model *m, struct tensor h, float cap,
+                      float *logits)
 {
     enum { CHUNK = 64 }; /* rows at a time: 13 MB of logits at 50,304 tokens */
-    if (!check_hidden(run, m, h))
-        return;
     struct linear unembed = {.w = m->unembed, .out = m->config.n_vocab, .in = m->config.d_model};
     for (int32_t i = 0; i < h.rows; i += CHUNK) {
         struct arena_mark mark = arena_mark(run->arena);
         int32_t n = h.rows - i < CHUNK ? h.rows - i : CHUNK;
         struct tensor y = op_linear(run, tensor_rows(h, i, n), &unembed, EPILOGUE_NONE);
-        float *host = logits + (size_t)i * (size_t)m->config.n_vocab;
-        run_get(run, host, y);
-        check_values(run, host, (size_t)n * (size_t)m->config.n_vocab, "logits");
+        const size_t at = (size_t)i * (size_t)m->config.n_vocab,
+                     count = (size_t)n * (size_t)m->config.n_vocab;
+        run_get(run, logits + at, y);
+        if (check_values(run, logits + at, count, "logits") && cap > 0)
+            for (size_t j = at; j < at + count; j++)
+                logits[j] = cap * tanhf(logits[j] / cap);
         if (!run->tape)
             arena_reset(run->arena, mark);
     }
+}
+
+void model_logits(struct run *run, const struct model *m, struct tensor h, float *logits)
+{
+    if (check_hidden(run, m, h))
+        logits_of(run, m, h, m->config.logit_cap, logits);
 }
 
 void model_direct_logits(struct run *run, const struct model *m, struct tensor u, float *logits)
@@ -92,7 +102,16 @@ void model_direct_logits(struct run *run, const struct model *m, struct tensor u
     if (!check_hidden(run, m, u))
         return;
     struct arena_mark mark = arena_mark(run->arena);
-    const struct norm centre = {.kind = NORM_CENTRE, .gamma = m->final_norm.gamma};
-    model_logits(run, m, op_norm(run, u, &centre, (struct tensor){0}), logits);
+    struct norm norm = {.kind = NORM_CENTRE, .gamma = m->final_norm.gamma};
+    struct tensor one = {0};
+    if (m->final_norm.kind == NORM_RMS) { /* nothing is subtracted; a scale of 1 stands for all */
+        float *ones = xreallocarray(NULL, (size_t)u.rows + 1, sizeof *ones);
+        for (int32_t i = 0; i < u.rows; i++)
+            ones[i] = 1;
+        norm.kind = NORM_RMS;
+        one = run_put(run, u.rows, 1, ones);
+        free(ones);
+    }
+    logits_of(run, m, op_norm(run, u, &norm, one), 0, logits);
     arena_reset(run->arena, mark);
 }

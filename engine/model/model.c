@@ -12,8 +12,10 @@ enum { NAME_MAX_LEN = 128 };
 
 struct opening { /* what the steps of model_open share */
     struct model *m;
-    int32_t *qkv_rows;  /* where rows of q, of k, of v stand among those of the file */
-    const char *prefix; /* "gpt_neox." or "" */
+    const struct arch *arch;
+    int32_t
+        *qkv_rows; /* where rows of q, of k, of v stand among those of the file; NULL: in order */
+    const char *prefix; /* the architecture's, or "" */
     struct error *e;
     const struct model_how *how;
 };
@@ -24,35 +26,39 @@ static void full_name(const struct opening *o, int32_t layer, const char *part, 
     if (layer < 0)
         snprintf(out, NAME_MAX_LEN, "%s%s.%s", o->prefix, part, kind);
     else
-        snprintf(out, NAME_MAX_LEN, "%slayers.%d.%s.%s", o->prefix, (int)layer, part, kind);
+        snprintf(out, NAME_MAX_LEN, "%s%s.%d.%s.%s", o->prefix, o->arch->names.layers, (int)layer,
+                 part, kind);
 }
 
 static bool open_vector(struct opening *o, int32_t layer, const char *part, const char *kind,
-                        int32_t n, const int32_t *order, struct tensor *out)
+                        int32_t n, const int32_t *order, float plus, struct tensor *out)
 {
     char name[NAME_MAX_LEN];
     full_name(o, layer, part, kind, name);
-    if (!pack_vector(o->m->queue, o->m->tensors, name, n, order, out, o->e))
+    if (!pack_vector(o->m->queue, o->m->tensors, name, n, order, plus, out, o->e))
         return false;
     o->m->bytes += (size_t)n * sizeof(float);
     return true;
 }
 
+/* part NULL: the architecture has none. */
 static bool open_norm(struct opening *o, int32_t layer, const char *part, struct norm *out)
 {
-    int32_t n = o->m->config.d_model;
-    out->kind = NORM_LAYER, out->eps = o->m->config.norm_eps;
-    return open_vector(o, layer, part, "weight", n, NULL, &out->gamma) &&
-           open_vector(o, layer, part, "bias", n, NULL, &out->beta);
+    const int32_t n = o->m->config.d_model;
+    out->kind = o->arch->norm, out->eps = o->m->config.norm_eps;
+    return !part ||
+           (open_vector(o, layer, part, "weight", n, NULL, o->arch->gain_is_1_plus ? 1.0f : 0.0f,
+                        &out->gamma) &&
+            (out->kind == NORM_RMS || open_vector(o, layer, part, "bias", n, NULL, 0, &out->beta)));
 }
 
 static struct weight *open_weight(struct opening *o, const char *name, int32_t out, int32_t in,
-                                  const int32_t *rows, unsigned uses)
+                                  enum order order, const int32_t *rows, unsigned uses)
 {
-    const struct named_tensor *t =
-        tensors_need(o->m->tensors, name, 2, (const int64_t[]){out, in}, o->e);
-    struct weight *w = t ? pack_weight(o->m->queue->backend, o->m->tensors, t, ORDER_OUT_IN, rows,
-                                       uses, o->how->packs, o->e)
+    const int64_t dim[] = {order == ORDER_OUT_IN ? out : in, order == ORDER_OUT_IN ? in : out};
+    const struct named_tensor *t = tensors_need(o->m->tensors, name, 2, dim, o->e);
+    struct weight *w = t ? pack_weight(o->m->queue->backend, o->m->tensors, t, order, rows, uses,
+                                       o->how->packs, o->e)
                          : NULL;
     if (w)
         o->m->bytes += device_weight_bytes(o->m->queue->backend, w);
@@ -65,14 +71,16 @@ static bool open_linear(struct opening *o, int32_t layer, const char *part, int3
     char name[NAME_MAX_LEN];
     full_name(o, layer, part, "weight", name);
     l->out = out, l->in = in;
-    l->w = open_weight(o, name, out, in, rows, USE_PRODUCT);
-    return l->w && (!bias || open_vector(o, layer, part, "bias", out, rows, &l->bias));
+    l->w = open_weight(o, name, out, in, o->arch->order, rows, USE_PRODUCT);
+    return l->w && (!bias || open_vector(o, layer, part, "bias", out, rows, 0, &l->bias));
 }
 
-/* A head's q, k and v stand beside each other in the file; attention wants all of each. */
+/* Where a head's q, k and v stand beside each other in the file: attention wants all of each. */
 static int32_t *qkv_rows(const struct model_config *c)
 {
-    const int32_t d = c->d_model, dim = d / c->n_heads;
+    if (!c->arch->names.qkv || c->arch->qkv_order == QKV_PARTS)
+        return NULL;
+    const int32_t d = c->n_heads * c->head_dim, dim = c->head_dim;
     int32_t *rows = xreallocarray(NULL, (size_t)d * 3, sizeof *rows);
     for (int32_t part = 0; part < 3; part++)
         for (int32_t i = 0; i < d; i++)
@@ -80,42 +88,112 @@ static int32_t *qkv_rows(const struct model_config *c)
     return rows;
 }
 
+/* Frequencies with their scaling, as transformers has them (modeling_rope_utils). */
+static double scaled_frequency(const struct rope_scaling *s, double f)
+{
+    if (s->kind == ROPE_PLAIN)
+        return f;
+    if (s->kind == ROPE_LINEAR)
+        return f / (double)s->factor;
+    const double low = (double)s->low, high = (double)s->high,
+                 turns = (double)s->context * f / (2 * 3.14159265358979323846);
+    if (turns > high)
+        return f;
+    if (turns < low)
+        return f / (double)s->factor;
+    const double smooth = (turns - low) / (high - low);
+    return (1 - smooth) * f / (double)s->factor + smooth * f;
+}
+
 /* inv_freq_i = base^(−2i/rot), in float as transformers has it. */
-static bool open_rotation(struct opening *o)
+static bool open_rotation(struct opening *o, struct rope *rope)
 {
     const struct model_config *c = &o->m->config;
-    const int32_t dim = c->d_model / c->n_heads;
     /* the share is a decimal in config.json: 0.7 · 10 must be 7 also in float */
-    struct rope rope = {.rot = (int32_t)(dim * (double)c->rotary_pct + 1e-4), .style = ROPE_NEOX};
+    *rope = (struct rope){.rot = (int32_t)(c->head_dim * (double)c->rotary_pct + 1e-4),
+                          .style = ROPE_NEOX};
     struct queue *q = o->m->queue;
-    float *host = xcalloc((size_t)rope.rot / 2 + 1, sizeof *host);
-    for (int32_t i = 0; i < rope.rot / 2; i++)
-        host[i] = (float)(1.0 / pow((double)c->rotary_base, 2.0 * i / rope.rot));
-    rope.inv_freq = o->m->inv_freq = tensor_new(q, 1, rope.rot / 2, q->backend->caps.real, o->e);
-    if (rope.inv_freq.buf)
-        device_put(q, rope.inv_freq, host);
+    float *host = xcalloc((size_t)rope->rot / 2 + 1, sizeof *host);
+    for (int32_t i = 0; i < rope->rot / 2; i++)
+        host[i] = (float)scaled_frequency(&c->rope,
+                                          1.0 / pow((double)c->rotary_base, 2.0 * i / rope->rot));
+    rope->inv_freq = o->m->inv_freq = tensor_new(q, 1, rope->rot / 2, q->backend->caps.real, o->e);
+    if (rope->inv_freq.buf)
+        device_put(q, rope->inv_freq, host);
     free(host);
+    return rope->inv_freq.buf != NULL;
+}
+
+static bool open_attention(struct opening *o)
+{
+    const struct model_config *c = &o->m->config;
+    struct rope rope = {0};
+    if (!o->arch->learned_positions && !open_rotation(o, &rope))
+        return false;
     for (int32_t i = 0; i < c->n_layers; i++)
-        o->m->layer[i].attn = (struct attn_shape){.n_heads = c->n_heads,
-                                                  .n_kv_heads = c->n_heads,
-                                                  .head_dim = dim,
-                                                  .scale = 1.0f / sqrtf((float)dim),
-                                                  .rope = rope};
-    return rope.inv_freq.buf != NULL;
+        o->m->layer[i].attn = (struct attn_shape){
+            .n_heads = c->n_heads,
+            .n_kv_heads = c->n_kv_heads,
+            .head_dim = c->head_dim,
+            .window = config_is_local(c, i) ? c->window : 0,
+            .scale = c->scale_by_layer ? c->attn_scale / (float)(i + 1) : c->attn_scale,
+            .soft_cap = c->attn_cap,
+            .rope = rope};
+    return true;
+}
+
+static bool open_qkv(struct opening *o, int32_t i)
+{
+    const struct model_config *c = &o->m->config;
+    const struct arch_names *n = &o->arch->names;
+    struct layer *l = &o->m->layer[i];
+    const int32_t d = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim;
+    if (n->qkv)
+        return open_linear(o, i, n->qkv, 3 * d, c->d_model, c->qkv_bias, o->qkv_rows, &l->q);
+    return open_linear(o, i, n->q, d, c->d_model, c->qkv_bias, NULL, &l->q) &&
+           open_linear(o, i, n->k, kv, c->d_model, c->qkv_bias, NULL, &l->k) &&
+           open_linear(o, i, n->v, kv, c->d_model, c->qkv_bias, NULL, &l->v);
 }
 
 static bool open_layer(struct opening *o, int32_t i)
 {
     const struct model_config *c = &o->m->config;
+    const struct arch_names *n = &o->arch->names;
     struct layer *l = &o->m->layer[i];
-    bool bias = c->attention_bias;
-    return open_norm(o, i, "input_layernorm", &l->attn_norm) &&
-           open_norm(o, i, "post_attention_layernorm", &l->mlp_norm) &&
-           open_linear(o, i, "attention.query_key_value", 3 * c->d_model, c->d_model, bias,
-                       o->qkv_rows, &l->qkv) &&
-           open_linear(o, i, "attention.dense", c->d_model, c->d_model, bias, NULL, &l->proj) &&
-           open_linear(o, i, "mlp.dense_h_to_4h", c->d_mlp, c->d_model, true, NULL, &l->up) &&
-           open_linear(o, i, "mlp.dense_4h_to_h", c->d_model, c->d_mlp, true, NULL, &l->down);
+    return open_norm(o, i, n->attn_norm, &l->attn_norm) &&
+           open_norm(o, i, n->mlp_norm, &l->mlp_norm) &&
+           open_norm(o, i, n->attn_post_norm, &l->attn_post_norm) &&
+           open_norm(o, i, n->mlp_post_norm, &l->mlp_post_norm) && open_qkv(o, i) &&
+           open_linear(o, i, n->proj, c->d_model, c->n_heads * c->head_dim, c->proj_bias, NULL,
+                       &l->proj) &&
+           (!o->arch->gated ||
+            open_linear(o, i, n->gate, c->d_mlp, c->d_model, c->mlp_bias, NULL, &l->gate)) &&
+           open_linear(o, i, n->up, c->d_mlp, c->d_model, c->mlp_bias, NULL, &l->up) &&
+           open_linear(o, i, n->down, c->d_model, c->d_mlp, c->mlp_bias, NULL, &l->down);
+}
+
+/* The unembedding's name in the file. One that is said to be the embedding but stands there with
+ * other values would have to be read one way or the other: refused. */
+static bool unembed_name(const struct opening *o, const char *embed, char out[NAME_MAX_LEN])
+{
+    const struct tensors *ts = o->m->tensors;
+    const struct named_tensor *u = NULL, *e = tensors_find(ts, embed);
+    for (int i = 0; i < 2 && !u && o->arch->names.unembed[i]; i++) {
+        snprintf(out, NAME_MAX_LEN, "%s.weight", o->arch->names.unembed[i]);
+        u = tensors_find(ts, out);
+    }
+    if (!u && o->m->config.tied)
+        snprintf(out, NAME_MAX_LEN, "%s", embed);
+    else if (!u)
+        snprintf(out, NAME_MAX_LEN, "%s.weight", o->arch->names.unembed[0]);
+    if (!u || !o->m->config.tied || !e)
+        return true;
+    if (u->type == e->type && u->n_bytes == e->n_bytes && memcmp(u->data, e->data, e->n_bytes) == 0)
+        return true;
+    return error_set(o->e, ERROR_INPUT,
+                     "%s: %s differs from %s, expected the same since %s/config.json says "
+                     "tie_word_embeddings",
+                     u->file, u->name, e->name, o->m->dir);
 }
 
 /* The embedding stays in the mapping; the unembedding is packed. The largest product comes first,
@@ -124,38 +202,24 @@ static bool open_vocabulary(struct opening *o)
 {
     struct model *m = o->m;
     const struct model_config *c = &m->config;
-    char embed[NAME_MAX_LEN];
-    full_name(o, -1, "embed_in", "weight", embed);
-    const char *unembed = "embed_out.weight";
-    if (!tensors_find(m->tensors, unembed) && tensors_find(m->tensors, "lm_head.weight"))
-        unembed = "lm_head.weight"; /* what transformers 5 calls it in memory */
-    if (!tensors_find(m->tensors, unembed) && c->tied)
-        unembed = embed;
-    m->unembed = open_weight(o, unembed, c->n_vocab, c->d_model, NULL, USE_PRODUCT);
+    char embed[NAME_MAX_LEN], name[NAME_MAX_LEN];
+    full_name(o, -1, o->arch->names.embed, "weight", embed);
+    if (!unembed_name(o, embed, name))
+        return false;
+    m->unembed = open_weight(o, name, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_PRODUCT);
     if (!m->unembed)
         return false;
-    m->embed = open_weight(o, embed, c->n_vocab, c->d_model, NULL, USE_ROWS);
+    m->embed = open_weight(o, embed, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS);
     if (!m->embed)
         return false;
     m->embed_source = tensors_find(m->tensors, embed);
     m->file_dtype = (enum dtype)m->embed_source->type;
-    return true;
-}
-
-/* What the forward relies on beyond the ranges that reading the file checked. */
-static bool check_config(const struct model_config *c, const char *dir, struct error *e)
-{
-    if (c->n_layers < 1 || c->n_layers >= INT16_MAX || c->d_model < 1 ||
-        c->d_model > INT32_MAX / 3 || c->d_mlp < 1 || c->n_vocab < 1 || c->n_ctx < 1)
-        return error_set(
-            e, ERROR_INPUT,
-            "%s/config.json: sizes out of range: %d layers, width %d, MLP %d, vocabulary %d", dir,
-            c->n_layers, c->d_model, c->d_mlp, c->n_vocab);
-    if (c->n_heads < 1 || c->d_model % c->n_heads != 0)
-        return error_set(e, ERROR_INPUT,
-                         "%s/config.json: hidden_size %d is no multiple of num_attention_heads %d",
-                         dir, c->d_model, c->n_heads);
-    return true;
+    if (!o->arch->learned_positions)
+        return true;
+    full_name(o, -1, o->arch->names.positions, "weight", name);
+    m->positions = open_weight(o, name, c->n_ctx, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS);
+    m->positions_source = tensors_find(m->tensors, name);
+    return m->positions != NULL;
 }
 
 static void said(const struct opening *o, double share)
@@ -167,16 +231,17 @@ static void said(const struct opening *o, double share)
 static bool open_all(struct opening *o)
 {
     struct model *m = o->m;
-    if (!hf_config_read(m->dir, &m->config, o->e) || !check_config(&m->config, m->dir, o->e) ||
-        !tensors_open(m->dir, &m->tensors, o->e) ||
+    if (!hf_config_read(m->dir, &m->config, o->e) || !tensors_open(m->dir, &m->tensors, o->e) ||
         (o->how->packs && !packs_add(o->how->packs, m->tensors, o->e)))
         return false;
-    if (!tensors_find(m->tensors, "gpt_neox.embed_in.weight") &&
-        tensors_find(m->tensors, "embed_in.weight"))
-        o->prefix = "";
+    char embed[NAME_MAX_LEN];
+    o->arch = m->config.arch, o->prefix = "";
+    full_name(o, -1, o->arch->names.embed, "weight", embed);
+    if (!tensors_find(m->tensors, embed))
+        o->prefix = o->arch->names.prefix;
     m->layer = xcalloc((size_t)m->config.n_layers, sizeof *m->layer);
     o->qkv_rows = qkv_rows(&m->config);
-    if (!open_vocabulary(o) || !open_rotation(o))
+    if (!open_vocabulary(o) || !open_attention(o))
         return false;
     /* the unembedding counts as two layers, about its share in small models */
     double steps = m->config.n_layers + 2;
@@ -186,7 +251,7 @@ static bool open_all(struct opening *o)
             return false;
         said(o, (i + 3) / steps);
     }
-    return open_norm(o, -1, "final_layer_norm", &m->final_norm);
+    return open_norm(o, -1, o->arch->names.final_norm, &m->final_norm);
 }
 
 bool model_open(struct backend *b, const char *dir, const struct model_how *how, struct model **out,
@@ -196,7 +261,7 @@ bool model_open(struct backend *b, const char *dir, const struct model_how *how,
     struct model *m = xcalloc(1, sizeof *m);
     m->queue = device_queue(b, QUEUE_LOAD, e);
     m->dir = xstrdup(dir);
-    struct opening o = {.m = m, .prefix = "gpt_neox.", .e = e, .how = how ? how : &nothing};
+    struct opening o = {.m = m, .e = e, .how = how ? how : &nothing};
     const bool ok = m->queue && open_all(&o) && device_well(m->queue, e);
     free(o.qkv_rows);
     if (!ok) {
@@ -241,7 +306,12 @@ void model_free(struct model *m)
         struct layer *l = &m->layer[i];
         free_norm(q, &l->attn_norm);
         free_norm(q, &l->mlp_norm);
-        free_linear(q, &l->qkv);
+        free_norm(q, &l->attn_post_norm);
+        free_norm(q, &l->mlp_post_norm);
+        free_linear(q, &l->q);
+        free_linear(q, &l->k);
+        free_linear(q, &l->v);
+        free_linear(q, &l->gate);
         free_linear(q, &l->proj);
         free_linear(q, &l->up);
         free_linear(q, &l->down);
@@ -249,6 +319,7 @@ void model_free(struct model *m)
     free_norm(q, &m->final_norm);
     free_tensor(q, m->inv_freq);
     free_weight(q, m->embed);
+    free_weight(q, m->positions);
     free_weight(q, m->unembed);
     device_queue_free(q);
     free(m->layer);
@@ -276,7 +347,23 @@ enum dtype model_file_dtype(const struct model *m)
 
 int32_t model_width(const struct model *m, struct point p)
 {
-    return p.site == SITE_MLP_PRE || p.site == SITE_MLP_ACT ? m->config.d_mlp : m->config.d_model;
+    const struct model_config *c = &m->config;
+    return p.site == SITE_MLP_PRE || p.site == SITE_MLP_ACT ? c->d_mlp
+           : p.site == SITE_ATTN_Z                          ? c->n_heads * c->head_dim
+                                                            : c->d_model;
+}
+
+int32_t model_base_width(const struct model *m, struct point p)
+{
+    const bool in_block = p.site >= SITE_ATTN_Z && p.site <= SITE_MLP_OUT;
+    return !in_block || p.site == SITE_RESID_MID             ? 0
+           : p.site == SITE_MLP_PRE && m->config.arch->gated ? m->config.d_model + m->config.d_mlp
+                                                             : m->config.d_model;
+}
+
+static bool is_module_point(struct point p)
+{
+    return p.site == SITE_ATTN_MODULE || p.site == SITE_MLP_MODULE;
 }
 
 bool model_check_point(const struct model *m, struct point p, struct error *e)
@@ -286,26 +373,51 @@ bool model_check_point(const struct model *m, struct point p, struct error *e)
                  : p.site == SITE_FINAL_NORM
                      ? p.layer == n
                      : p.site < SITE_FINAL_NORM && p.layer >= 0 && p.layer < n;
-    if (there)
-        return true;
     char name[POINT_NAME_MAX];
     point_name(p, name);
-    return error_set(e, ERROR_INPUT, "hook point %s: the model %s has %d layers, 0 to %d", name,
-                     m->dir, n, n - 1);
+    if (!there)
+        return error_set(e, ERROR_INPUT, "hook point %s: the model %s has %d layers, 0 to %d", name,
+                         m->dir, n, n - 1);
+    if (p.site == SITE_RESID_MID && m->config.parallel_residual)
+        return error_set(
+            e, ERROR_INPUT,
+            "hook point %s: in the model %s attention and MLP run in parallel, nothing "
+            "lies between them",
+            name, m->dir);
+    if (is_module_point(p) && !m->config.arch->post_norms)
+        return error_set(e, ERROR_INPUT,
+                         "hook point %s: the model %s has no norm behind it, expected attn.out or "
+                         "mlp.out",
+                         name, m->dir);
+    return true;
 }
 
 struct point model_landing(const struct model *m, struct point at)
 {
-    bool linear = at.site == SITE_MLP_ACT || at.site == SITE_MLP_OUT ||
-                  (at.site == SITE_ATTN_OUT && m->config.parallel_residual);
-    return linear ? (struct point){at.layer, SITE_RESID_POST} : at;
+    const bool post = m->config.arch->post_norms, parallel = m->config.parallel_residual;
+    const uint8_t added = parallel ? SITE_RESID_POST : SITE_RESID_MID;
+    switch ((enum site)at.site) {
+    case SITE_ATTN_Z: at.site = post ? SITE_ATTN_MODULE : added; break;
+    case SITE_ATTN_OUT: at.site = added; break;
+    case SITE_MLP_ACT: at.site = post ? SITE_MLP_MODULE : SITE_RESID_POST; break;
+    case SITE_MLP_OUT: at.site = SITE_RESID_POST; break;
+    default: break;
+    }
+    return at;
 }
 
 const struct linear *model_linear_behind(const struct model *m, struct point at)
 {
-    if (at.site != SITE_MLP_ACT || at.layer < 0 || at.layer >= m->config.n_layers)
+    if (at.layer < 0 || at.layer >= m->config.n_layers)
         return NULL;
-    return &m->layer[at.layer].down;
+    return at.site == SITE_MLP_ACT  ? &m->layer[at.layer].down
+           : at.site == SITE_ATTN_Z ? &m->layer[at.layer].proj
+                                    : NULL;
+}
+
+bool model_writes_stream(const struct model *m, struct point at)
+{
+    return model_base_width(m, model_landing(m, at)) == 0;
 }
 
 struct point model_end(const struct model *m)
@@ -316,8 +428,8 @@ struct point model_end(const struct model *m)
 struct kv *model_kv_new(const struct model *m, struct queue *q, int32_t first_layer, int32_t cap,
                         struct error *e)
 {
-    return device_kv_new(q, first_layer, m->config.n_layers - first_layer, m->config.d_model, cap,
-                         e);
+    return device_kv_new(q, first_layer, m->config.n_layers - first_layer,
+                         m->config.n_kv_heads * m->config.head_dim, cap, e);
 }
 
 void model_kv_free(struct queue *q, struct kv *kv)

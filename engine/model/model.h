@@ -1,13 +1,13 @@
-/* A language model from a Hugging Face folder: GPT-NeoX (Pythia). Immutable after opening; owns its
- * weights.
+/* A language model from a Hugging Face folder, of any architecture of engine/arch.h. Immutable
+ * after opening; owns its weights.
  *
  * The forward is resumable: from token ids or from a state at any hook point, to any hook point,
  * with interventions on the way. Everything runs through engine/run.h, so one code serves analysis,
  * lanes and (with a tape) gradients. */
 #ifndef GLIMT_ENGINE_MODEL_H
 #define GLIMT_ENGINE_MODEL_H
+#include "engine/arch.h"
 #include "engine/dict/dict.h"
-#include "engine/formats/model_config.h"
 #include "engine/hook.h"
 #include "engine/run.h"
 
@@ -20,8 +20,8 @@ struct model_how {                    /* zero: nothing */
     struct packs
         *packs; /* where packed weights are kept, which outlives the model; NULL: nowhere */
 };
-/* Reads config.json and the safetensors of `dir` (one file or shards), packs tensor by tensor. how
- * may be NULL. The caller owns *out. */
+/* Reads config.json and the weights of `dir` (safetensors, else pytorch_model.bin; one file or
+ * shards), packs tensor by tensor. how may be NULL. The caller owns *out. */
 bool model_open(struct backend *, const char *dir, const struct model_how *how, struct model **out,
                 struct error *e);
 void model_free(struct model *);
@@ -35,22 +35,30 @@ int32_t model_width(const struct model *, struct point);
 /* False and an error naming the point when the model has no such point. */
 bool model_check_point(const struct model *, struct point, struct error *e);
 
+/* Width of what a state at a point has beside its value: the residual stream that it will be added
+ * to; 0: nothing. At mlp.pre of a gated MLP also what the gate will be multiplied with, behind it:
+ * d_model + d_mlp. */
+int32_t model_base_width(const struct model *, struct point);
+
 /* Where a linear change of the value at `at` lands: the first point from which the rest is not
- * linear in it. mlp.act, mlp.out → resid.post (parallel residual: attn.out too); others:
- * themselves. */
+ * linear in it. mlp.act, mlp.out → resid.post; attn.z, attn.out → resid.mid, in parallel blocks
+ * resid.post; but mlp.act and attn.z only as far as a post-norm. Others: themselves. */
 struct point model_landing(const struct model *, struct point at);
-/* What lies between `at` and its landing: W₂ for mlp.act, NULL where nothing does. */
+/* What lies between `at` and its landing: W₂ for mlp.act, W_O for attn.z, NULL where nothing does.
+ */
 const struct linear *model_linear_behind(const struct model *, struct point at);
+/* True where a direction at `at`, or what is made of it by model_linear_behind, is one of the
+ * residual stream (or of final_norm), whatever the text. */
+bool model_writes_stream(const struct model *, struct point at);
 
 struct batch {
     int32_t n_rows;
     const int32_t *ids; /* host, n_rows; may be NULL when starting from a state */
     struct seqs seqs;
 };
-struct state { /* all that is needed to go on: the value at the point and the residual it will be
-                  added to */
+struct state { /* all that is needed to go on */
     struct point at;
-    struct tensor value, base; /* base absent at embed, resid.*, final_norm */
+    struct tensor value, base; /* base: model_base_width; absent where that is 0 */
 };
 
 /* Runs the batch from `from` (NULL: from ids) up to and including `to`; hooks with from < at ≤ to
@@ -69,11 +77,11 @@ struct tensor model_loss(struct run *, const struct model *, struct tensor h, co
  * possible. */
 void model_topn(struct run *, const struct model *, struct tensor h, int32_t n, int32_t *ids,
                 float *logp);
-/* Logits [T, n_vocab] to host memory. */
+/* Logits [T, n_vocab], capped where the model caps them, to host memory. */
 void model_logits(struct run *, const struct model *, struct tensor h, float *logits);
 /* u: directions in the residual stream, [T, d_model]. What they add to the logits directly, but for
- * the final LayerNorm's scale: γ ⊙ (u − mean u) through the unembedding, [T, n_vocab] to host
- * memory (logit lens of a direction). */
+ * the final norm's scale and a soft cap: γ ⊙ (u − mean u) (RMS norm: γ ⊙ u) through the
+ * unembedding, [T, n_vocab] to host memory (logit lens of a direction). */
 void model_direct_logits(struct run *, const struct model *, struct tensor u, float *logits);
 
 /* Keys and values for up to n_ctx positions of layers first … n_layers−1. */

@@ -6,9 +6,12 @@
 
 struct layer {
     struct norm attn_norm, mlp_norm;
+    struct norm attn_post_norm, mlp_post_norm; /* gamma absent: there is none */
     struct attn_shape attn;
-    struct linear qkv, proj; /* [all of q, then of k, then of v; d], [d, d] */
-    struct linear up, down;  /* [d_mlp, d], [d, d_mlp] */
+    struct linear q, k, v;  /* k.w NULL: q holds all of q, then of k, then of v */
+    struct linear proj;     /* [d, heads · head width] */
+    struct linear gate;     /* w NULL: the MLP is not gated */
+    struct linear up, down; /* [d_mlp, d], [d, d_mlp] */
 };
 
 struct model {
@@ -19,7 +22,8 @@ struct model {
     enum dtype file_dtype;
     size_t bytes;
     struct weight *embed, *unembed;
-    const struct named_tensor *embed_source;
+    struct weight *positions; /* NULL: they are rotated in */
+    const struct named_tensor *embed_source, *positions_source;
     struct norm final_norm;
     struct tensor inv_freq; /* of the layers' rotation */
     struct layer *layer;

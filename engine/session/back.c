@@ -94,7 +94,7 @@ static struct state gather(struct session *s, const struct pack *pack)
                                      .plain = tensor_rows(r->value, p->row, p->n)};
         if (s->sae)
             from[i].inserted = tensor_rows(r->inserted, p->row, p->n);
-        if (s->place.has_base)
+        if (s->place.base)
             from[i].base = tensor_rows(r->resid, p->row, p->n);
     }
     struct state st = lane_pack(&s->run, &s->place, from, pack->n);

@@ -161,7 +161,7 @@ static void keep_rows(struct front *f)
         struct rows *r = p->window->rows;
         op_copy_to(&s->run, tensor_rows(r->value, p->row, p->n),
                    tensor_rows(f->landed.plain.value, at, p->n));
-        if (s->place.has_base)
+        if (s->place.base)
             op_copy_to(&s->run, tensor_rows(r->resid, p->row, p->n),
                        tensor_rows(f->landed.plain.base, at, p->n));
         if (s->sae)

@@ -187,8 +187,7 @@ static int32_t watch_cols(const struct session *s)
 
 size_t rows_token_bytes(const struct session *s, bool reference)
 {
-    size_t cols = (size_t)s->place.width * (s->sae ? 2 : 1) +
-                  (s->place.has_base ? (size_t)s->d_model : 0) +
+    size_t cols = (size_t)s->place.width * (s->sae ? 2 : 1) + (size_t)s->place.base +
                   (keeps_x(s, reference) ? (size_t)dict_spec(line_dict(s, reference))->n : 0) +
                   (s->dict ? (size_t)watch_cols(s) : 0);
     return cols * sizeof(float);
@@ -224,7 +223,7 @@ bool rows_reserve(struct session *s, const struct line *l, struct window *w, boo
         rows_make_room(s, (size_t)cap * rows_token_bytes(s, false), 0);
     r->cap = cap;
     if (add_tensor(s, r, &r->value, s->place.width) &&
-        (!s->place.has_base || add_tensor(s, r, &r->resid, s->d_model)) &&
+        (!s->place.base || add_tensor(s, r, &r->resid, s->place.base)) &&
         (!s->sae || add_tensor(s, r, &r->inserted, s->place.width)) &&
         (!s->dict || add_tensor(s, r, &r->f, watch_cols(s))) &&
         (!r->with_x || add_tensor(s, r, &r->x, dict_spec(line_dict(s, reference))->n)))
@@ -257,8 +256,8 @@ bool rows_reserve_kv(struct session *s, struct window *w, enum track t)
     int32_t first = t == TRACK_PLAIN ? 0 : s->place.layer;
     if (r->kv[t] || first >= c->n_layers)
         return true;
-    size_t bytes =
-        2 * (size_t)(c->n_layers - first) * (size_t)c->d_model * (size_t)r->cap * sizeof(float);
+    size_t bytes = 2 * (size_t)(c->n_layers - first) * (size_t)c->n_kv_heads * (size_t)c->head_dim *
+                   (size_t)r->cap * sizeof(float);
     rows_make_room(s, 0, bytes);
     r->kv[t] = model_kv_new(s->model, s->run.queue, first, r->cap, &s->run.err);
     if (!r->kv[t])

@@ -149,6 +149,11 @@ static bool check(const struct study_in *in, const int32_t *unit, int32_t n_unit
                          "logit lens: what %s writes to the residual stream depends on the text "
                          "(an activation function is between), expected another hook point",
                          name);
+    if (!model_writes_stream(in->model, in->at))
+        return error_set(e, ERROR_INPUT,
+                         "logit lens: what %s writes to the residual stream depends on the text (a "
+                         "norm is between), expected another hook point",
+                         name);
     if (n_units < 1 || rows < 0)
         return error_set(e, ERROR_INPUT,
                          "logit lens: %d latents and %d rows, expected 1 latent or more", n_units,

@@ -20,6 +20,14 @@ static const struct {
     {"hook_embed", "embed", -1, SITE_EMBED},
     {"layers.3.resid.pre", "layers.3.resid.pre", 3, SITE_RESID_PRE},
     {"blocks.3.hook_resid_pre", "layers.3.resid.pre", 3, SITE_RESID_PRE},
+    {"layers.3.attn.z", "layers.3.attn.z", 3, SITE_ATTN_Z},
+    {"blocks.3.attn.hook_z", "layers.3.attn.z", 3, SITE_ATTN_Z},
+    {"layers.3.resid.mid", "layers.3.resid.mid", 3, SITE_RESID_MID},
+    {"blocks.3.hook_resid_mid", "layers.3.resid.mid", 3, SITE_RESID_MID},
+    {"layers.3.mlp.in", "layers.3.mlp.in", 3, SITE_MLP_IN},
+    {"gpt_neox.layers.3.post_attention_layernorm", "layers.3.mlp.in", 3, SITE_MLP_IN},
+    {"blocks.3.mlp.hook_in", "layers.3.mlp.in", 3, SITE_MLP_IN},
+    {"blocks.3.ln2.hook_normalized", "layers.3.mlp.in", 3, SITE_MLP_IN},
     {"layers.0.attn.out", "layers.0.attn.out", 0, SITE_ATTN_OUT},
     {"layers.0.attention", "layers.0.attn.out", 0, SITE_ATTN_OUT},
     {"gpt_neox.layers.0.attention", "layers.0.attn.out", 0, SITE_ATTN_OUT},
@@ -49,17 +57,108 @@ static const struct {
 static void test_spellings(void **state)
 {
     (void)state;
+    const struct model_config neox = {.arch = arch_find("gpt_neox"), .n_layers = 6};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         struct error e = {0};
         struct point p = {0}, again = {0};
         char name[POINT_NAME_MAX];
-        if (!point_parse(good[i].name, 6, &p, &e))
+        if (!point_parse(good[i].name, &neox, &p, &e))
             fail_msg("%s: %s", good[i].name, e.text);
         assert_int_equal(p.layer, good[i].layer);
         assert_int_equal(p.site, good[i].site);
         point_name(p, name);
         assert_string_equal(name, good[i].ours);
-        assert_true(point_parse(name, 6, &again, &e));
+        assert_true(point_parse(name, &neox, &again, &e));
+        assert_int_equal(point_compare(p, again), 0);
+    }
+}
+
+/* The same of other architectures: their modules' paths, with and without the first part, and the
+ * names that move. ours NULL: refused, in words that hold `word`. */
+static const struct {
+    const char *model_type;
+    bool parallel;
+    const char *name, *ours, *word;
+} moving[] = {
+    {"gpt2", false, "transformer.wte", "embed", NULL},
+    {"gpt2", false, "wte", "embed", NULL},
+    {"gpt2", false, "ln_f", "final_norm", NULL},
+    {"gpt2", false, "transformer.h.3.mlp", "layers.3.mlp.out", NULL},
+    {"gpt2", false, "h.3", "layers.3.resid.post", NULL},
+    {"gpt2", false, "h.3.attn", "layers.3.attn.out", NULL},
+    {"gpt2", false, "h.3.attn.c_proj", "layers.3.attn.out", NULL},
+    {"gpt2", false, "h.3.ln_2", "layers.3.mlp.in", NULL},
+    {"gpt2", false, "h.3.mlp.c_fc", "layers.3.mlp.pre", NULL},
+    {"gpt2", false, "h.3.mlp.act", "layers.3.mlp.act", NULL},
+    {"gpt2", false, "h.3.mlp.c_proj", "layers.3.mlp.out", NULL},
+    {"gpt2", false, "layers.3.mlp.act", "layers.3.mlp.act", NULL},
+    {"gpt2", false, "blocks.3.mlp.hook_post", "layers.3.mlp.act", NULL},
+    {"gpt2", false, "blocks.3.ln2.hook_normalized", "layers.3.mlp.in", NULL},
+    {"gpt2", false, "ln_final.hook_normalized", "final_norm", NULL},
+    {"gpt2", false, "blocks.3.hook_mlp_in", "layers.3.resid.mid", NULL},
+    {"gpt2", false, "wpe", NULL, "not known"},
+    {"gpt2", false, "h.3.attn.attention", NULL, "no part of a layer"},
+    {"gpt2", false, "gpt_neox.layers.3.mlp", NULL, "transformer.h.3.mlp"},
+    {"gpt_neo", false, "transformer.h.3.attn", "layers.3.attn.out", NULL},
+    {"gpt_neo", false, "h.3.attn.attention", "layers.3.attn.out", NULL},
+    {"gpt_neo", false, "h.3.attn.attention.out_proj", "layers.3.attn.out", NULL},
+    {"gpt_neox", true, "blocks.3.hook_mlp_in", "layers.3.resid.pre", NULL},
+    {"gpt_neox", false, "blocks.3.hook_mlp_in", "layers.3.resid.mid", NULL},
+    {"gpt_neox", true, "h.3.mlp", NULL, "gpt_neox.layers.3.mlp"},
+    {"llama", false, "model.embed_tokens", "embed", NULL},
+    {"llama", false, "norm", "final_norm", NULL},
+    {"llama", false, "model.layers.3", "layers.3.resid.post", NULL},
+    {"llama", false, "layers.3.self_attn", "layers.3.attn.out", NULL},
+    {"llama", false, "layers.3.self_attn.o_proj", "layers.3.attn.out", NULL},
+    {"llama", false, "layers.3.post_attention_layernorm", "layers.3.mlp.in", NULL},
+    {"llama", false, "model.layers.3.mlp", "layers.3.mlp.out", NULL},
+    {"llama", false, "layers.3.mlp.gate_proj", "layers.3.mlp.pre", NULL},
+    {"llama", false, "layers.3.mlp.down_proj", "layers.3.mlp.out", NULL},
+    {"llama", false, "layers.3.mlp.up_proj", NULL, "no part of a layer"},
+    {"llama", false, "layers.3.mlp.act_fn", NULL, "the gate alone"},
+    {"llama", false, "blocks.3.ln2.hook_normalized", NULL, "before the gain"},
+    {"llama", false, "ln_final.hook_normalized", NULL, "before the gain"},
+    {"qwen2", false, "blocks.3.hook_mlp_in", "layers.3.resid.mid", NULL},
+    {"gemma2", false, "model.layers.3.self_attn", "model.layers.3.self_attn", NULL},
+    {"gemma2", false, "layers.3.self_attn.o_proj", "model.layers.3.self_attn", NULL},
+    {"gemma2", false, "layers.3.mlp", "model.layers.3.mlp", NULL},
+    {"gemma2", false, "model.layers.3.mlp.down_proj", "model.layers.3.mlp", NULL},
+    {"gemma2", false, "layers.3.post_attention_layernorm", "layers.3.attn.out", NULL},
+    {"gemma2", false, "layers.3.pre_feedforward_layernorm", "layers.3.mlp.in", NULL},
+    {"gemma2", false, "layers.3.post_feedforward_layernorm", "layers.3.mlp.out", NULL},
+    {"gemma2", false, "blocks.3.hook_attn_out", "layers.3.attn.out", NULL},
+    {"gemma2", false, "blocks.3.hook_mlp_out", "layers.3.mlp.out", NULL},
+    {"gemma2", false, "model.layers.6.mlp", NULL, "layers 0 to 5"},
+    {NULL, false, "transformer.h.3.mlp", "layers.3.mlp.out", NULL},
+    {NULL, false, "layers.3.self_attn", "layers.3.attn.out", NULL},
+    {NULL, false, "layers.3.mlp", "layers.3.mlp.out", NULL},
+    {NULL, false, "model.layers.3.mlp", "model.layers.3.mlp", NULL}, /* as point_name has it */
+    {NULL, false, "model.layers.3.self_attn", "model.layers.3.self_attn", NULL},
+    {NULL, false, "blocks.3.hook_mlp_in", NULL, "depends on the model"},
+};
+
+static void test_architectures(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof moving / sizeof *moving; i++) {
+        const struct model_config m = {
+            .arch = moving[i].model_type ? arch_find(moving[i].model_type) : NULL,
+            .n_layers = 6,
+            .parallel_residual = moving[i].parallel};
+        struct error e = {0};
+        struct point p = {0}, again;
+        char name[POINT_NAME_MAX];
+        const bool ok = point_parse(moving[i].name, m.arch ? &m : NULL, &p, &e);
+        if (ok != (moving[i].ours != NULL))
+            fail_msg("%s: %s", moving[i].name, ok ? "taken" : e.text);
+        if (!ok) {
+            if (!strstr(e.text, moving[i].word) || !strstr(e.text, moving[i].name))
+                fail_msg("'%s' does not say %s", e.text, moving[i].word);
+            continue;
+        }
+        point_name(p, name);
+        assert_string_equal(name, moving[i].ours);
+        assert_true(point_parse(name, m.arch ? &m : NULL, &again, &e));
         assert_int_equal(point_compare(p, again), 0);
     }
 }
@@ -103,10 +202,11 @@ static const char *const bad[] = {
 static void test_other_names(void **state)
 {
     (void)state;
+    const struct model_config neox = {.arch = arch_find("gpt_neox"), .n_layers = 6};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct error e = {0};
         struct point p = {77, 77};
-        if (point_parse(bad[i], 6, &p, &e))
+        if (point_parse(bad[i], &neox, &p, &e))
             fail_msg("'%s' was taken", bad[i]);
         assert_int_equal(e.kind, ERROR_INPUT);
         assert_int_equal(p.layer, 77);
@@ -119,7 +219,7 @@ static void test_other_names(void **state)
     char long_name[3000];
     memset(long_name, 'x', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
-    assert_false(point_parse(long_name, 6, &p, &e));
+    assert_false(point_parse(long_name, &neox, &p, &e));
     assert_true(strstr(e.text, "final_norm"));
 }
 
@@ -129,9 +229,9 @@ static void test_unknown_depth(void **state)
     (void)state;
     struct error e = {0};
     struct point last, end;
-    assert_true(point_parse("layers.999.resid.post", 0, &last, &e));
+    assert_true(point_parse("layers.999.resid.post", NULL, &last, &e));
     assert_int_equal(last.layer, 999);
-    assert_true(point_parse("final_norm", 0, &end, &e));
+    assert_true(point_parse("final_norm", NULL, &end, &e));
     assert_true(point_compare(last, end) < 0);
 }
 
@@ -140,9 +240,14 @@ static void test_order(void **state)
     (void)state;
     static const char *const order[] = {"embed",
                                         "layers.0.resid.pre",
+                                        "layers.0.attn.z",
+                                        "model.layers.0.self_attn",
                                         "layers.0.attn.out",
+                                        "layers.0.resid.mid",
+                                        "layers.0.mlp.in",
                                         "layers.0.mlp.pre",
                                         "layers.0.mlp.act",
+                                        "model.layers.0.mlp",
                                         "layers.0.mlp.out",
                                         "layers.0.resid.post",
                                         "layers.1.resid.pre",
@@ -153,7 +258,7 @@ static void test_order(void **state)
     struct point p[N];
     struct error e = {0};
     for (int i = 0; i < N; i++)
-        assert_true(point_parse(order[i], 12, &p[i], &e));
+        assert_true(point_parse(order[i], &(struct model_config){.n_layers = 12}, &p[i], &e));
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++)
             assert_int_equal((point_compare(p[i], p[j]) > 0) - (point_compare(p[i], p[j]) < 0),
@@ -163,9 +268,8 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_spellings),
-        cmocka_unit_test(test_other_names),
-        cmocka_unit_test(test_unknown_depth),
+        cmocka_unit_test(test_spellings),     cmocka_unit_test(test_other_names),
+        cmocka_unit_test(test_architectures), cmocka_unit_test(test_unknown_depth),
         cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

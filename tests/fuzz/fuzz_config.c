@@ -47,9 +47,10 @@ static void read_config(const uint8_t *data, size_t size)
         abort();
     if (!ok)
         return;
-    const int32_t head = c.d_model / c.n_heads, rot = (int32_t)((float)head * c.rotary_pct);
-    if (head * c.n_heads != c.d_model || rot < 2 || rot % 2 != 0 || rot > head ||
-        c.bos_id >= c.n_vocab)
+    const int32_t rot = (int32_t)((float)c.head_dim * c.rotary_pct);
+    if (c.arch == NULL || c.n_layers < 1 || c.n_layers > MODEL_LAYERS_MAX || c.head_dim < 1 ||
+        c.n_heads % c.n_kv_heads != 0 || c.window < 0 || c.bos_id >= c.n_vocab || rot % 2 != 0 ||
+        rot > c.head_dim || (rot < 2) != c.arch->learned_positions)
         abort();
 }
 

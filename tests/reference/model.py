@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Golden results of the language model: tests/golden/model/small.safetensors and pythia.safetensors.
+"""Golden results of the language model: tests/golden/model/small.safetensors (GPT-NeoX), archs.safetensors (the other
+architectures) and pythia.safetensors.
 
-    pip install torch==2.15.0 transformers==5.23.0 numpy safetensors
-    python tests/reference/model.py [small] [pythia]
+    pip install torch==2.15.0 transformers==5.24.0 numpy safetensors
+    python tests/reference/model.py [small] [archs] [pythia]
 
 The weights come from hash_weights.py and are not stored; the C tests write the same ones."""
 import os
@@ -11,7 +12,7 @@ import sys
 import numpy as np
 import torch
 from safetensors.numpy import save_file
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, GPTNeoXConfig, GPTNeoXForCausalLM
 
 sys.path.insert(0, os.path.dirname(__file__))
 import hash_weights as hw  # noqa: E402
@@ -37,8 +38,57 @@ PYTHIA = {
     "pythia-1.4b": (2, 2048, 8192, 16, 50304, 2048, 0.25, dict(exponent=5)),
     "pythia-2.8b": (2, 2560, 10240, 32, 50304, 2048, 0.25, dict(exponent=5)),
 }
+# name: model type, matrices' exponent, in bf16?, facts; as in tests/support/hash_archs.c, where they stand as the
+# config.json of a folder. Every optional part is on in one of them; windows are shorter than the text.
+ARCHS = {
+    "gpt2": ("gpt2", 2, False, dict(n_layer=2, n_embd=24, n_head=3, n_inner=None, vocab_size=50, n_positions=16)),
+    "gpt2-untied": ("gpt2", 2, False, dict(
+        n_layer=2, n_embd=24, n_head=2, n_inner=40, vocab_size=50, n_positions=16, activation_function="gelu",
+        scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False)),
+    "gpt_neo": ("gpt_neo", 3, False, dict(
+        num_layers=2, hidden_size=24, num_heads=3, intermediate_size=None, vocab_size=50, max_position_embeddings=16,
+        attention_types=[[["local", "global"], 1]], window_size=3)),
+    "llama": ("llama", 2, False, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
+        intermediate_size=40, vocab_size=50, max_position_embeddings=64, attention_bias=True, mlp_bias=True,
+        rope_parameters=dict(rope_type="llama3", rope_theta=500.0, factor=4.0, low_freq_factor=1.0,
+                             high_freq_factor=4.0, original_max_position_embeddings=32))),
+    "llama-tied": ("llama", 2, True, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=3, intermediate_size=40, vocab_size=50,
+        max_position_embeddings=16, tie_word_embeddings=True, rms_norm_eps=1e-5,
+        rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=2.0))),
+    "mistral": ("mistral", 2, False, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=4, num_key_value_heads=1, intermediate_size=40,
+        vocab_size=50, max_position_embeddings=16, sliding_window=3, hidden_act="relu",
+        rope_parameters=dict(rope_type="default", rope_theta=1000.0))),
+    "qwen2": ("qwen2", 2, False, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=4, num_key_value_heads=2, intermediate_size=40,
+        vocab_size=50, max_position_embeddings=16, use_sliding_window=True, sliding_window=3, max_window_layers=1,
+        tie_word_embeddings=True, rope_parameters=dict(rope_type="default", rope_theta=1e6))),
+    "gemma2": ("gemma2", 2, True, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
+        intermediate_size=40, vocab_size=50, max_position_embeddings=16, sliding_window=3, query_pre_attn_scalar=20,
+        attn_logit_softcapping=2.0, final_logit_softcapping=3.0, attention_bias=True,
+        rope_parameters=dict(rope_type="default", rope_theta=10000.0))),
+}
+# paths of modules: of the base model, then of a layer
+FAMILY = {
+    "gpt_neox": dict(layers="gpt_neox.layers", embed="gpt_neox.embed_in", final="gpt_neox.final_layer_norm",
+                     attn="attention", proj="attention.dense", norm="post_attention_layernorm",
+                     pre="mlp.dense_h_to_4h", down="mlp.dense_4h_to_h"),
+    "gpt2": dict(layers="transformer.h", embed="transformer.wte", final="transformer.ln_f", attn="attn",
+                 proj="attn.c_proj", norm="ln_2", pre="mlp.c_fc", down="mlp.c_proj"),
+    "gpt_neo": dict(layers="transformer.h", embed="transformer.wte", final="transformer.ln_f", attn="attn",
+                    proj="attn.attention.out_proj", norm="ln_2", pre="mlp.c_fc", down="mlp.c_proj"),
+    "llama": dict(layers="model.layers", embed="model.embed_tokens", final="model.norm", attn="self_attn",
+                  proj="self_attn.o_proj", norm="post_attention_layernorm", pre="mlp.gate_proj", down="mlp.down_proj"),
+}
+FAMILY["mistral"] = FAMILY["qwen2"] = FAMILY["llama"]
+FAMILY["gemma2"] = dict(FAMILY["llama"], norm="pre_feedforward_layernorm", attn_post="post_attention_layernorm",
+                        mlp_post="post_feedforward_layernorm")
 LENGTHS = [7, 4]
 ROWS = [1, 6, 7, 10]  # of the small models' results
+ARCH_ROWS = [4, 6, 10]  # of the others'
 # "Rådet skal nu formelt godkende Parlamentets holdning." and "The Council has to formally approve Parliament's
 # position." with the tokenizer of Pythia
 SENTENCES = {
@@ -74,19 +124,46 @@ def build(config, dtype):
     return model.to(dtype).eval()
 
 
+def build_arch(config):
+    kind, exponent, bf16, facts = config
+    c = AutoConfig.for_model(kind, **facts)
+    c._attn_implementation = "eager"
+    model = AutoModelForCausalLM.from_config(c)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            norm = ("norm" in name or ".ln_" in name) and name.endswith("weight")
+            if norm and kind != "gemma2":
+                v = hw.gamma(name, p.shape)
+            else:  # what Gemma adds to 1 is a quarter at most
+                v = hw.uniform(name, p.shape, 2 if norm else 3 if name.endswith("bias") else exponent, bf16)
+            p.copy_(torch.from_numpy(v))
+    tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
+    assert tied == facts.get("tie_word_embeddings", kind in ("gpt2", "gpt_neo", "gemma2"))
+    return model.double().eval()
+
+
 def points(model):
     """{our name: (module, takes its input)}"""
-    g = model.gpt_neox
-    out = {"embed": (g.embed_in, False)}
-    for i, layer in enumerate(g.layers):
+    f = FAMILY[model.config.model_type]
+    sequential = not getattr(model.config, "use_parallel_residual", False)
+    out = {"embed": (model.get_submodule(f["embed"]), False)}
+    for i, layer in enumerate(model.get_submodule(f["layers"])):
         p = f"layers.{i}."
+        get = layer.get_submodule
         out[p + "resid.pre"] = (layer, True)
-        out[p + "attn.out"] = (layer.attention, False)
-        out[p + "mlp.pre"] = (layer.mlp.dense_h_to_4h, False)
-        out[p + "mlp.act"] = (layer.mlp.act, False)
-        out[p + "mlp.out"] = (layer.mlp, False)
+        out[p + "attn.z"] = (get(f["proj"]), True)
+        out[p + "attn.out"] = (get(f.get("attn_post", f["attn"])), False)
+        if "attn_post" in f:
+            out[f"model.layers.{i}.self_attn"] = (get("self_attn"), False)
+            out[f"model.layers.{i}.mlp"] = (get("mlp"), False)
+        if sequential:
+            out[p + "resid.mid"] = (get(f["norm"]), True)
+        out[p + "mlp.in"] = (get(f["norm"]), False)
+        out[p + "mlp.pre"] = (get(f["pre"]), False)
+        out[p + "mlp.act"] = (get(f["down"]), True)
+        out[p + "mlp.out"] = (get(f.get("mlp_post", "mlp")), False)
         out[p + "resid.post"] = (layer, False)
-    out["final_norm"] = (g.final_layer_norm, False)
+    out["final_norm"] = (model.get_submodule(f["final"]), False)
     return out
 
 
@@ -186,6 +263,55 @@ def small():
     save_file(out, os.path.join(OUT, "small.safetensors"))
 
 
+def arch_interventions(kind, d, mlp, z):
+    """As above; a set point of every kind that the models above do not have."""
+    def rows(key, width, start, n):
+        return torch.from_numpy(hw.uniform(key, (sum(LENGTHS), width), 0)).double()[start:start + n]
+    one = torch.from_numpy(hw.uniform("io.row", (d,), 0)).double()
+    out = {
+        "set-z": lambda s, n: {"layers.0.attn.z": lambda v: rows("io.z", z, s, n)},
+        "set-in": lambda s, n: {"layers.1.mlp.in": lambda v: rows("io.attn", d, s, n)},
+        "set-pre": lambda s, n: {"layers.0.mlp.pre": lambda v: rows("io.act", mlp, s, n)},
+        "add": lambda s, n: {"layers.0.resid.post": lambda v: v + one,
+                             "layers.1.attn.out": lambda v: v + rows("io.attn", d, s, n),
+                             "layers.1.mlp.out": lambda v: v + one},
+        "insert-error": lambda s, n: {"layers.1.mlp.act": sae_insert("sae", mlp, 64, 4, UNITS, True)},
+    }
+    if kind == "gemma2":
+        out["module"] = lambda s, n: {"model.layers.0.self_attn": lambda v: v + one,
+                                      "model.layers.1.mlp": lambda v: rows("io.attn", d, s, n)}
+    return out
+
+
+def archs():
+    out = {}
+    for name, config in ARCHS.items():
+        model = build_arch(config)
+        ids = (hw.steps("ids." + name, sum(LENGTHS)) + 1024) % config[3]["vocab_size"]
+        out[name + "/ids"] = ids.astype(np.int32)
+        parts, start = [], 0
+        todo = None
+        for n in LENGTHS:
+            seq = ids[start:start + n].tolist()
+            logits, seen = run(model, seq)
+            parts.append({**seen, "logits": logits, "loss": losses(logits, seq)})
+            if todo is None:
+                width = {k: seen["layers.0." + k].shape[-1] for k in ("resid.pre", "mlp.act", "attn.z")}
+                todo = arch_interventions(config[0], *width.values())
+                changed = {k: [] for k in todo}
+            for k, f in todo.items():
+                changed[k].append(run(model, seq, f(start, n))[0])
+            start += n
+        for k in parts[0]:
+            v = torch.cat([p[k] for p in parts])
+            out[f"{name}/{k}"] = (v if k == "loss" else v[ARCH_ROWS]).float().numpy()
+        for k, v in changed.items():
+            out[f"{name}/{k}"] = torch.cat(v)[ARCH_ROWS].float().numpy()
+        print(name, "residual std", float(parts[0]["layers.1.resid.post"].std()), "logits std",
+              float(parts[0]["logits"].std()), "loss", float(parts[0]["loss"][:-1].mean()))
+    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, os.path.join(OUT, "archs.safetensors"))
+
+
 def pythia():
     out = {}
     torch.set_num_threads(2)
@@ -209,5 +335,5 @@ def pythia():
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    for part in sys.argv[1:] or ["small", "pythia"]:
-        {"small": small, "pythia": pythia}[part]()
+    for part in sys.argv[1:] or ["small", "archs", "pythia"]:
+        {"small": small, "archs": archs, "pythia": pythia}[part]()

@@ -249,27 +249,36 @@ static void write_config(const char *dir, const struct hash_model *m)
     CHECK(fclose(f) == 0);
 }
 
-static void write_shards(const char *dir, const struct list *l)
+static void write_shards(const char *dir, const struct hash_tensor *t, size_t n_t, size_t n)
 {
     char path[512];
-    size_t n = (size_t)l->m->shards;
     for (size_t s = 0; s < n; s++) {
-        size_t from = l->n * s / n, to = l->n * (s + 1) / n;
+        size_t from = n_t * s / n, to = n_t * (s + 1) / n;
         snprintf(path, sizeof path, "%s/model-%05zu-of-%05zu.safetensors", dir, s + 1, n);
-        hash_file_write(path, l->t + from, to - from, NULL);
+        hash_file_write(path, t + from, to - from, NULL);
     }
     snprintf(path, sizeof path, "%s/model.safetensors.index.json", dir);
     FILE *f = fopen(path, "w");
     CHECK(f);
     fputs("{\"metadata\":{\"total_size\":0},\"weight_map\":{", f);
-    for (size_t i = 0, s = 0; i < l->n; i++) {
-        while (i >= l->n * (s + 1) / n)
+    for (size_t i = 0, s = 0; i < n_t; i++) {
+        while (i >= n_t * (s + 1) / n)
             s++;
-        fprintf(f, "%s\"%s\":\"model-%05zu-of-%05zu.safetensors\"", i ? "," : "", l->t[i].name,
-                s + 1, n);
+        fprintf(f, "%s\"%s\":\"model-%05zu-of-%05zu.safetensors\"", i ? "," : "", t[i].name, s + 1,
+                n);
     }
     fputs("}}\n", f);
     CHECK(fclose(f) == 0);
+}
+
+void hash_tensors_write(const char *dir, const struct hash_tensor *t, size_t n, int32_t shards)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    if (shards > 0)
+        write_shards(dir, t, n, (size_t)shards);
+    else
+        hash_file_write(path, t, n, (const char *const[]){"format", "pt", NULL});
 }
 
 void hash_model_write(const char *dir, const struct hash_model *m)
@@ -292,13 +301,7 @@ void hash_model_write(const char *dir, const struct hash_model *m)
         l.t[i].key = key[i];
     }
     write_config(dir, m);
-    if (m->shards > 0) {
-        write_shards(dir, &l);
-    } else {
-        char path[512];
-        snprintf(path, sizeof path, "%s/model.safetensors", dir);
-        hash_file_write(path, l.t, l.n, (const char *const[]){"format", "pt", NULL});
-    }
+    hash_tensors_write(dir, l.t, l.n, m->shards);
     free(key);
     free(l.t);
 }

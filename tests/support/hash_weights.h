@@ -30,6 +30,9 @@ struct hash_tensor {
 void hash_file_write(const char *path, const struct hash_tensor *, size_t n,
                      const char *const *metadata);
 
+/* model.safetensors of a folder, or so many shards and their index. */
+void hash_tensors_write(const char *dir, const struct hash_tensor *, size_t n, int32_t shards);
+
 struct hash_model { /* a GPT-NeoX model in random weights */
     const char *name;
     int32_t n_layers, d_model, d_mlp, n_heads, n_vocab, n_ctx;

@@ -190,7 +190,7 @@ static void add_more(struct tiny_model *t, const struct tiny_spec *spec)
         struct dict *d = NULL;
         struct point at;
         sae_path(path, sizeof path, t->dir, i + 1);
-        if (!point_parse(more->hook, LAYERS, &at, &e))
+        if (!point_parse(more->hook, &(struct model_config){.n_layers = LAYERS}, &at, &e))
             die(more->hook, &e);
         if (more->neurons)
             d = dict_neurons(at, width_at(more->hook));
@@ -212,7 +212,8 @@ void tiny_open(struct tiny_model *t, const struct tiny_spec *spec)
     snprintf(path, sizeof path, "%s/model", t->dir);
     t->queue = t->backend ? t->backend->queue_new(t->backend, QUEUE_JOB, &e) : NULL;
     if (!t->queue || !model_open(t->backend, path, NULL, &t->model, &e) ||
-        !tokenizer_open(path, &t->tokenizer, &e) || !point_parse(spec->hook, LAYERS, &t->at, &e))
+        !tokenizer_open(path, &t->tokenizer, &e) ||
+        !point_parse(spec->hook, &(struct model_config){.n_layers = LAYERS}, &t->at, &e))
         die(path, &e);
     if (spec->rows_per_job > 0)
         t->backend->caps.rows_per_job = spec->rows_per_job;

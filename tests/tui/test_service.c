@@ -93,7 +93,8 @@ static void test_bundle(void **state)
     assert_string_equal(wb->set[1].label, "English");
     assert_int_equal(wb->set[0].n, tiny_sets[0].n);
     struct point p;
-    assert_true(point_parse(HOOK, 3, &p, NULL) && point_compare(p, wb->at) == 0);
+    assert_true(point_parse(HOOK, &(struct model_config){.n_layers = 3}, &p, NULL) &&
+                point_compare(p, wb->at) == 0);
     workbench_free(wb);
 }
 

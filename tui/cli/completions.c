@@ -56,13 +56,14 @@ static void spelled_add(struct completes *c, const char *spelled)
     }
 }
 
-/* Of the layers that small models have; others are typed on. */
+/* Of the layers that small models have, and the points that most models have; others are typed. */
 static void hooks_add(struct completes *c)
 {
     char name[POINT_NAME_MAX];
     for (int16_t layer = -1; layer <= 12; layer++)
         for (int site = SITE_EMBED; site <= SITE_FINAL_NORM; site++) {
-            if ((site == SITE_EMBED) != (layer < 0) || (site == SITE_FINAL_NORM) != (layer == 12))
+            if ((site == SITE_EMBED) != (layer < 0) || (site == SITE_FINAL_NORM) != (layer == 12) ||
+                site == SITE_ATTN_MODULE || site == SITE_MLP_MODULE)
                 continue;
             point_name((struct point){.layer = layer, .site = (uint8_t)site}, name);
             word_add(c, name, strlen(name));

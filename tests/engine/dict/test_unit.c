@@ -14,7 +14,7 @@ static const struct dict_set *set_of(struct dict_set *s, bool neurons, const cha
     *s = (struct dict_set){0};
     for (; *point; point++) {
         struct point at;
-        assert_true(point_parse(*point, 12, &at, NULL));
+        assert_true(point_parse(*point, &(struct model_config){.n_layers = 12}, &at, NULL));
         assert_true(dict_set_plan(s, at, neurons));
     }
     return s;
@@ -168,6 +168,7 @@ static void test_bad_words(void **state)
 static void test_lists(void **state)
 {
     (void)state;
+    const struct model_config deep = {.n_layers = 12};
     const char *s = "L3N669,mlp_3/418=2.5";
     struct unit_word w, v;
     struct point p;
@@ -175,10 +176,11 @@ static void test_lists(void **state)
     assert_true(unit_word_read(&s, &w, NULL));
     assert_string_equal(s, ",mlp_3/418=2.5");
     assert_false(unit_word_alone(&w));
-    assert_true(unit_word_point(&w, 12, &p, NULL));
+    assert_true(unit_word_point(&w, &deep, &p, NULL));
     assert_int_equal(p.layer, 3);
     assert_int_equal(p.site, SITE_MLP_ACT);
-    assert_false(unit_word_point(&w, 3, &p, NULL)); /* layers 0 to 2 */
+    assert_false(
+        unit_word_point(&w, &(struct model_config){.n_layers = 3}, &p, NULL)); /* layers 0 to 2 */
     unit_word_name(&w, name);
     assert_string_equal(name, "L3N669");
     s++;
@@ -187,7 +189,7 @@ static void test_lists(void **state)
     assert_false(unit_word_same(&w, &v));
     unit_word_name(&v, name);
     assert_string_equal(name, "mlp_3/418");
-    assert_false(unit_word_point(&v, 12, &p, NULL)); /* one of several points of the MLP */
+    assert_false(unit_word_point(&v, &deep, &p, NULL)); /* one of several points of the MLP */
 }
 
 /* Places are kept in order of execution, one a point. */

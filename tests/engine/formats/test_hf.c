@@ -64,7 +64,7 @@ static void pythia_config(void **state)
     assert_int_equal(c.n_vocab, 50304);
     assert_int_equal(c.n_ctx, 2048);
     assert_true(c.rotary_pct == 0.25F && c.rotary_base == 10000.0F && c.norm_eps == 1e-5F);
-    assert_true(c.parallel_residual && !c.tied && c.attention_bias);
+    assert_true(c.parallel_residual && !c.tied && c.qkv_bias && c.proj_bias);
     assert_int_equal(c.act, ACT_GELU);
     assert_int_equal(c.bos_id, 0);
 }
@@ -76,13 +76,13 @@ static void documented_defaults(void **state)
     struct error e = {0};
     if (!read_changed("{}", "tie_word_embeddings use_parallel_residual bos_token_id", &c, &e))
         fail_msg("%s", e.text);
-    assert_true(c.parallel_residual && !c.tied && c.attention_bias);
+    assert_true(c.parallel_residual && !c.tied && c.qkv_bias && c.proj_bias);
     assert_int_equal(c.bos_id, -1);
     assert_true(read_changed(
         "{\"tie_word_embeddings\":true,\"use_parallel_residual\":false,\"attention_bias\":false,"
         "\"bos_token_id\":null}",
         "", &c, &e));
-    assert_true(!c.parallel_residual && c.tied && !c.attention_bias);
+    assert_true(!c.parallel_residual && c.tied && !c.qkv_bias && !c.proj_bias);
     assert_int_equal(c.bos_id, -1);
 }
 
@@ -167,7 +167,7 @@ static void impossible_configs_are_refused(void **state)
     static const struct {
         const char *change, *drop, *word;
     } cases[] = {
-        {"{\"model_type\":\"gpt2\"}", "", "'gpt2' is not supported, expected gpt_neox"},
+        {"{\"model_type\":\"gptj\"}", "", "'gptj' is not supported, expected gpt_neox, gpt2,"},
         {"{\"model_type\":\"gpt_neox_japanese\"}", "", "'gpt_neox_japanese'"},
         {"{\"model_type\":\"a\\u001b[31m\"}", "", "'a?[31m'"},
         {"{}", "model_type", "model_type is nothing"},
@@ -183,7 +183,7 @@ static void impossible_configs_are_refused(void **state)
         {"{\"rope_parameters\":{\"rope_type\":\"yarn\"}}", "", "'yarn'"},
         {"{\"rope_parameters\":{\"rope_type\":5}}", "", "rope_type"},
         {"{\"rope_parameters\":[]}", "", "rope_parameters is a list"},
-        {"{\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}}", "", "rope_scaling"},
+        {"{\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}}", "", "'dynamic' of rope_scaling"},
         {"{\"rotary_pct\":0}", "", "rotary_pct is 0"},
         {"{\"rotary_pct\":-0.25}", "", "rotary_pct is -0.25"},
         {"{\"rotary_pct\":1.5}", "", "rotary_pct is 1.5"},

@@ -6,7 +6,7 @@
 #include "engine/model/model.h"
 #include "engine/reference/reference.h"
 #include "tests/engine/numbers.h"
-#include "tests/support/hash_weights.h"
+#include "tests/support/hash_archs.h"
 #include <string.h>
 
 static const struct hash_model small_model[] = {
@@ -21,7 +21,10 @@ static const struct hash_model small_model[] = {
      .buffers = true, .new_config = true},
     {"published", 2, 64, 256, 2, 120, 64, 0.25, .type = DTYPE_F16, .exponent = 2, .buffers = true},
 };
-enum { N_SMALL = sizeof small_model / sizeof small_model[0] };
+enum {
+    N_SMALL = sizeof small_model / sizeof small_model[0],
+    N_ALL = N_SMALL + N_HASH_ARCHS /* those, then the other architectures */
+};
 
 struct fixture {
     struct backend *b;
@@ -29,6 +32,7 @@ struct fixture {
     struct model *m;
     struct arena *arena;
     struct run run;
+    const char *name;
     char dir[64];
     float tolerance; /* share of the CPU's */
 };
@@ -36,12 +40,17 @@ struct fixture {
 /* Devices that compute the same: within `tolerance` of the CPU's. */
 enum { ON_CPU, IN_DOUBLE, ON_CUDA /* on the shim */, N_DEVICES };
 
-static inline void fixture_open_on(struct fixture *f, int device, const struct hash_model *config)
+static inline void fixture_folder(struct fixture *f, const char *name)
+{
+    memset(f, 0, sizeof *f);
+    f->name = name;
+    test_dir_new(f->dir);
+}
+
+/* What lies in the fixture's folder. */
+static inline void fixture_open_folder(struct fixture *f, int device)
 {
     struct error e = {0};
-    memset(f, 0, sizeof *f);
-    test_dir_new(f->dir);
-    hash_model_write(f->dir, config);
     f->b = device == IN_DOUBLE ? reference_backend_new(DTYPE_F64, &e)
            : device == ON_CUDA ? glimt_backend_new(0, &e)
                                : cpu_backend_new(2, &e);
@@ -53,6 +62,29 @@ static inline void fixture_open_on(struct fixture *f, int device, const struct h
     assert_true(ok);
     f->arena = arena_new(f->q);
     f->run = (struct run){.queue = f->q, .arena = f->arena};
+}
+
+static inline void fixture_open_on(struct fixture *f, int device, const struct hash_model *config)
+{
+    fixture_folder(f, config->name);
+    hash_model_write(f->dir, config);
+    fixture_open_folder(f, device);
+}
+
+static inline void fixture_open_arch(struct fixture *f, int device, const struct hash_arch *config)
+{
+    fixture_folder(f, config->name);
+    hash_arch_write(f->dir, config);
+    fixture_open_folder(f, device);
+}
+
+/* One of N_ALL, on the CPU. */
+static inline void fixture_open_any(struct fixture *f, int i)
+{
+    if (i < N_SMALL)
+        fixture_open_on(f, ON_CPU, &small_model[i]);
+    else
+        fixture_open_arch(f, ON_CPU, &hash_archs[i - N_SMALL]);
 }
 
 static inline void fixture_open(struct fixture *f, const struct hash_model *config)
@@ -84,14 +116,15 @@ static inline void assert_tensors_close(struct run *run, const char *what, struc
     free(y);
 }
 
-/* All hook points in order; at most 6 a layer and two. */
+/* All hook points in order; at most 11 a layer and two. */
 static inline int32_t all_points(const struct model *m, struct point *p)
 {
     int32_t n = 0, layers = model_config(m)->n_layers;
     p[n++] = (struct point){-1, SITE_EMBED};
     for (int16_t l = 0; l < layers; l++)
         for (uint8_t s = SITE_RESID_PRE; s <= SITE_RESID_POST; s++)
-            p[n++] = (struct point){l, s};
+            if (model_check_point(m, (struct point){l, s}, NULL))
+                p[n++] = (struct point){l, s};
     p[n++] = model_end(m);
     return n;
 }

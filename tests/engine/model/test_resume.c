@@ -6,21 +6,21 @@
 static const int32_t starts[] = {0, 7, 11};
 enum { N_ROWS = 11 };
 
-static struct batch whole(const struct hash_model *c, int32_t ids[N_ROWS])
+static struct batch whole(const struct fixture *f, int32_t ids[N_ROWS])
 {
     for (int32_t i = 0; i < N_ROWS; i++)
-        ids[i] = (i * 37 + 5) % c->n_vocab;
+        ids[i] = (i * 37 + 5) % model_config(f->m)->n_vocab;
     return (struct batch){.n_rows = N_ROWS, .ids = ids, .seqs = {.n = 2, .start = starts}};
 }
 
 static void test_from_every_point_to_every_point(void **state)
 {
     (void)state;
-    for (int c = 0; c < N_SMALL; c++) {
+    for (int c = 0; c < N_ALL; c++) {
         struct fixture f;
-        fixture_open(&f, &small_model[c]);
+        fixture_open_any(&f, c);
         int32_t ids[N_ROWS];
-        struct batch b = whole(&small_model[c], ids), no_ids = b;
+        struct batch b = whole(&f, ids), no_ids = b;
         no_ids.ids = NULL;
         struct point p[64];
         struct state straight[64];
@@ -36,7 +36,7 @@ static void test_from_every_point_to_every_point(void **state)
                 char a[POINT_NAME_MAX], z[POINT_NAME_MAX], what[128];
                 point_name(p[i], a);
                 point_name(p[j], z);
-                snprintf(what, sizeof what, "%s from %s to %s", small_model[c].name, a, z);
+                snprintf(what, sizeof what, "%s from %s to %s", f.name, a, z);
                 assert_int_equal(point_compare(end.at, p[j]), 0);
                 assert_tensors_close(&f.run, what, end.value, straight[j].value, 1e-5f);
                 assert_int_equal(end.base.buf != NULL, straight[j].base.buf != NULL);
@@ -61,14 +61,16 @@ static void test_from_every_point_to_every_point(void **state)
 static void test_get_without_state(void **state)
 {
     (void)state;
-    for (int c = 0; c < N_SMALL; c++) {
+    for (int c = 0; c < N_ALL; c++) {
         struct fixture f;
-        fixture_open(&f, &small_model[c]);
+        fixture_open_any(&f, c);
         int32_t ids[N_ROWS];
-        struct batch b = whole(&small_model[c], ids);
-        for (uint8_t site = SITE_ATTN_OUT; site <= SITE_MLP_OUT; site++) {
+        struct batch b = whole(&f, ids);
+        for (uint8_t site = SITE_ATTN_Z; site <= SITE_MLP_OUT; site++) {
             struct point at = {1, site};
             struct tensor io, pre;
+            if (!model_check_point(f.m, at, NULL))
+                continue;
             const struct hook hook[] = {{.at = {1, SITE_RESID_PRE}, .op = HOOK_GET, .io = &pre},
                                         {.at = at, .op = HOOK_GET, .io = &io}};
             struct state with, start;
@@ -76,8 +78,8 @@ static void test_get_without_state(void **state)
                           &start);
             model_forward(&f.run, f.m, &b, NULL, at, NULL, 0, &with);
             model_forward(&f.run, f.m, &b, NULL, at, hook, 2, NULL);
-            assert_tensors_close(&f.run, small_model[c].name, io, with.value, 1e-5f);
-            assert_tensors_close(&f.run, small_model[c].name, pre, start.value, 1e-5f);
+            assert_tensors_close(&f.run, f.name, io, with.value, 1e-5f);
+            assert_tensors_close(&f.run, f.name, pre, start.value, 1e-5f);
         }
         fixture_close(&f);
     }
@@ -86,11 +88,11 @@ static void test_get_without_state(void **state)
 static void test_sequences_one_by_one(void **state)
 {
     (void)state;
-    for (int c = 0; c < N_SMALL; c++) {
+    for (int c = 0; c < N_ALL; c++) {
         struct fixture f;
-        fixture_open(&f, &small_model[c]);
+        fixture_open_any(&f, c);
         int32_t ids[N_ROWS];
-        struct batch b = whole(&small_model[c], ids);
+        struct batch b = whole(&f, ids);
         struct state all;
         model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &all);
         for (int32_t s = 0; s < 2; s++) {
@@ -100,8 +102,8 @@ static void test_sequences_one_by_one(void **state)
                 .n_rows = n, .ids = ids + starts[s], .seqs = {.n = 1, .start = start}};
             struct state end;
             model_forward(&f.run, f.m, &one, NULL, model_end(f.m), NULL, 0, &end);
-            assert_tensors_close(&f.run, small_model[c].name, end.value,
-                                 tensor_rows(all.value, starts[s], n), 1e-5f);
+            assert_tensors_close(&f.run, f.name, end.value, tensor_rows(all.value, starts[s], n),
+                                 1e-5f);
         }
         fixture_close(&f);
     }
@@ -111,12 +113,12 @@ static void test_sequences_one_by_one(void **state)
 static void test_keys_and_values(void **state)
 {
     (void)state;
-    for (int c = 0; c < N_SMALL; c++) {
+    for (int c = 0; c < N_ALL; c++) {
         struct fixture f;
-        fixture_open(&f, &small_model[c]);
+        fixture_open_any(&f, c);
         struct error e = {0};
         int32_t ids[N_ROWS];
-        struct batch b = whole(&small_model[c], ids);
+        struct batch b = whole(&f, ids);
         struct state all;
         model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &all);
         struct kv *kv[] = {model_kv_new(f.m, f.q, 0, 7, &e), model_kv_new(f.m, f.q, 0, 4, &e)};
@@ -157,7 +159,7 @@ static void test_later_layers_keep_keys(void **state)
     fixture_open(&f, &small_model[0]);
     struct error e = {0};
     int32_t ids[N_ROWS];
-    struct batch b = whole(&small_model[0], ids);
+    struct batch b = whole(&f, ids);
     struct state all, at;
     struct point resid = {0, SITE_RESID_POST};
     model_forward(&f.run, f.m, &b, NULL, resid, NULL, 0, &at);
@@ -184,7 +186,7 @@ static void test_get_keeps_keys(void **state)
     fixture_open(&f, &small_model[0]);
     struct error e = {0};
     int32_t ids[N_ROWS];
-    struct batch b = whole(&small_model[0], ids);
+    struct batch b = whole(&f, ids);
     struct point act = {2, SITE_MLP_ACT};
     struct state all, end;
     model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &all);
@@ -202,21 +204,58 @@ static void test_get_keeps_keys(void **state)
     fixture_close(&f);
 }
 
+/* Of parallel blocks, sequential ones, those with post-norms. */
+static const enum site lands[3][SITE_FINAL_NORM] = {
+    {[SITE_RESID_PRE] = SITE_RESID_PRE,
+     [SITE_ATTN_Z] = SITE_RESID_POST,
+     [SITE_ATTN_OUT] = SITE_RESID_POST,
+     [SITE_MLP_IN] = SITE_MLP_IN,
+     [SITE_MLP_PRE] = SITE_MLP_PRE,
+     [SITE_MLP_ACT] = SITE_RESID_POST,
+     [SITE_MLP_OUT] = SITE_RESID_POST,
+     [SITE_RESID_POST] = SITE_RESID_POST},
+    {[SITE_RESID_PRE] = SITE_RESID_PRE,
+     [SITE_ATTN_Z] = SITE_RESID_MID,
+     [SITE_ATTN_OUT] = SITE_RESID_MID,
+     [SITE_RESID_MID] = SITE_RESID_MID,
+     [SITE_MLP_IN] = SITE_MLP_IN,
+     [SITE_MLP_PRE] = SITE_MLP_PRE,
+     [SITE_MLP_ACT] = SITE_RESID_POST,
+     [SITE_MLP_OUT] = SITE_RESID_POST,
+     [SITE_RESID_POST] = SITE_RESID_POST},
+    {[SITE_RESID_PRE] = SITE_RESID_PRE,
+     [SITE_ATTN_Z] = SITE_ATTN_MODULE,
+     [SITE_ATTN_MODULE] = SITE_ATTN_MODULE,
+     [SITE_ATTN_OUT] = SITE_RESID_MID,
+     [SITE_RESID_MID] = SITE_RESID_MID,
+     [SITE_MLP_IN] = SITE_MLP_IN,
+     [SITE_MLP_PRE] = SITE_MLP_PRE,
+     [SITE_MLP_ACT] = SITE_MLP_MODULE,
+     [SITE_MLP_MODULE] = SITE_MLP_MODULE,
+     [SITE_MLP_OUT] = SITE_RESID_POST,
+     [SITE_RESID_POST] = SITE_RESID_POST},
+};
+
 /* A fixed value through the landing point equals the insertion at the hook: r′ = B + Σ c·u. */
 static void test_landing(void **state)
 {
     (void)state;
-    for (int c = 0; c < N_SMALL; c++) {
+    for (int c = 0; c < N_ALL; c++) {
         struct fixture f;
-        fixture_open(&f, &small_model[c]);
+        fixture_open_any(&f, c);
         int32_t ids[N_ROWS];
-        struct batch b = whole(&small_model[c], ids);
+        struct batch b = whole(&f, ids);
         const struct unit unit[] = {{{0, 5}, 1.5f, UNIT_FIX}, {{0, 11}, 0, UNIT_ZERO}};
         const int32_t index[] = {5, 11};
         for (uint8_t site = SITE_RESID_PRE; site <= SITE_RESID_POST; site++) {
             struct point at = {0, site}, land = model_landing(f.m, at);
             const struct linear *behind = model_linear_behind(f.m, at);
-            assert_int_equal(behind != NULL, site == SITE_MLP_ACT);
+            if (!model_check_point(f.m, at, NULL))
+                continue;
+            assert_int_equal(land.site, lands[model_config(f.m)->arch->post_norms    ? 2
+                                              : model_config(f.m)->parallel_residual ? 0
+                                                                                     : 1][site]);
+            assert_int_equal(behind != NULL, site == SITE_MLP_ACT || site == SITE_ATTN_Z);
             struct dict *d = dict_neurons(at, model_width(f.m, at));
             struct hook insert = {
                 .at = at, .op = HOOK_INSERT, .dict = d, .units = unit, .n_units = 2};
@@ -230,11 +269,9 @@ static void test_landing(void **state)
             struct tensor r = op_copy(&f.run, base.value);
             op_add_outer(&f.run, r, dict_unit_change(&f.run, d, &code, unit, 2),
                          dict_push(&f.run, d, behind, index, 2));
-            assert_tensors_close(&f.run, small_model[c].name, r, want.value, 1e-5f);
+            assert_tensors_close(&f.run, f.name, r, want.value, 1e-5f);
             dict_free(d);
         }
-        struct point attn = model_landing(f.m, (struct point){0, SITE_ATTN_OUT});
-        assert_int_equal(attn.site, small_model[c].sequential ? SITE_ATTN_OUT : SITE_RESID_POST);
         fixture_close(&f);
     }
 }
@@ -248,7 +285,7 @@ static void test_arena_stays_small(void **state)
     struct fixture f;
     fixture_open(&f, &deep);
     int32_t ids[N_ROWS];
-    struct batch b = whole(&deep, ids);
+    struct batch b = whole(&f, ids);
     struct state end;
     model_forward(&f.run, f.m, &b, NULL, (struct point){0, SITE_RESID_POST}, NULL, 0, &end);
     size_t one = arena_peak(f.arena);
@@ -262,18 +299,18 @@ static void test_arena_stays_small(void **state)
 static void test_tape_views_stay(void **state)
 {
     (void)state;
-    for (int c = 0; c < N_SMALL; c++) {
+    for (int c = 0; c < N_ALL; c++) {
         struct fixture f;
-        fixture_open(&f, &small_model[c]);
+        fixture_open_any(&f, c);
         int32_t ids[N_ROWS];
-        struct batch b = whole(&small_model[c], ids);
+        struct batch b = whole(&f, ids);
         struct state plain, taped;
         model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &plain);
         struct tape *tape = tape_new();
         f.run.tape = tape;
         model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &taped);
         f.run.tape = NULL;
-        assert_tensors_close(&f.run, small_model[c].name, taped.value, plain.value, 1e-5f);
+        assert_tensors_close(&f.run, f.name, taped.value, plain.value, 1e-5f);
         int norms = 0;
         for (size_t i = 0; i < tape_length(tape); i++) {
             const struct op_record *op = tape_at(tape, i);
@@ -288,9 +325,10 @@ static void test_tape_views_stay(void **state)
             else
                 continue;
             norms += op->kind == OP_NORM;
-            assert_tensors_close(&f.run, small_model[c].name, op->out, again, 1e-6f);
+            assert_tensors_close(&f.run, f.name, op->out, again, 1e-6f);
         }
-        assert_int_equal(norms, 2 * small_model[c].n_layers + 1);
+        const struct model_config *config = model_config(f.m);
+        assert_int_equal(norms, (config->arch->post_norms ? 4 : 2) * config->n_layers + 1);
         tape_free(tape);
         fixture_close(&f);
     }
@@ -303,14 +341,16 @@ static void test_hooks_on_some_rows(void **state)
     (void)state;
     static const int32_t second[] = {7, 8, 9, 10}, beyond[] = {10, 11};
     enum { FIRST = 7, SECOND = 4, WIDTH_MAX = 256 };
-    for (int c = 0; c < N_SMALL; c++) {
+    for (int c = 0; c < N_ALL; c++) {
         struct fixture f;
-        fixture_open(&f, &small_model[c]);
+        fixture_open_any(&f, c);
         int32_t ids[N_ROWS];
-        struct batch b = whole(&small_model[c], ids);
-        for (uint8_t site = SITE_MLP_ACT; site <= SITE_RESID_POST; site++) {
+        struct batch b = whole(&f, ids);
+        for (uint8_t site = SITE_ATTN_Z; site <= SITE_RESID_POST; site++) {
             const struct point at = {0, site};
             const int32_t n = model_width(f.m, at);
+            if (!model_check_point(f.m, at, NULL))
+                continue;
             float value[N_ROWS * WIDTH_MAX];
             assert_true(n <= WIDTH_MAX);
             for (int32_t i = 0; i < N_ROWS * n; i++)

@@ -63,7 +63,7 @@ static void demo_open(struct demo *d, const char *hook, int32_t neurons)
     must(d->queue != NULL, &e);
     must(model_open(d->backend, "store/demo/model", NULL, &d->model, &e), &e);
     must(tokenizer_open("store/demo/model", &d->tokenizer, &e), &e);
-    must(point_parse(hook, model_config(d->model)->n_layers, &d->in.at, &e), &e);
+    must(point_parse(hook, model_config(d->model), &d->in.at, &e), &e);
     if (neurons > 0)
         d->dict = dict_neurons(d->in.at, neurons);
     else
@@ -338,9 +338,9 @@ static void refusals(void **state)
     in.dict = NULL;
     refuses(&in, 0, "needs an SAE or neurons");
     in = tiny_in(&t);
-    must(point_parse("layers.1.attn.out", 3, &in.at, &e), &e);
+    must(point_parse("layers.1.attn.out", model_config(in.model), &in.at, &e), &e);
     refuses(&in, 0, "a width of 48, layers.1.attn.out of the model has 32");
-    must(point_parse("layers.1.mlp.pre", 3, &in.at, &e), &e);
+    must(point_parse("layers.1.mlp.pre", model_config(in.model), &in.at, &e), &e);
     refuses(&in, 0, "what layers.1.mlp.pre writes");
     in.at.layer = 9;
     refuses(&in, 0, "the model");
