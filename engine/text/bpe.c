@@ -146,7 +146,7 @@ static size_t merge_long(const struct bpe *b, struct bpe_scratch *t, size_t n)
     return k;
 }
 
-static void reserve(struct bpe_scratch *t, size_t n)
+void bpe_reserve(struct bpe_scratch *t, size_t n)
 {
     if (n <= t->cap)
         return;
@@ -156,18 +156,23 @@ static void reserve(struct bpe_scratch *t, size_t n)
     t->rank = xreallocarray(t->rank, t->cap, sizeof *t->rank);
 }
 
+size_t bpe_merge(const struct bpe *b, struct bpe_scratch *t, size_t n)
+{
+    if (n < 2)
+        return n;
+    return n <= LINEAR_MAX ? merge_short(b, t->piece, n) : merge_long(b, t, n);
+}
+
 size_t bpe_encode(const struct bpe *b, const char *word, size_t n, struct bpe_scratch *t)
 {
-    reserve(t, n);
+    bpe_reserve(t, n);
     size_t k = 0;
     for (size_t i = 0; i < n; i++) {
         const int32_t id = b->byte_id[(unsigned char)word[i]];
         if (id >= 0)
             t->piece[k++] = (struct bpe_piece){.id = id, .at = (uint32_t)i, .len = 1};
     }
-    if (k < 2)
-        return k;
-    return k <= LINEAR_MAX ? merge_short(b, t->piece, k) : merge_long(b, t, k);
+    return bpe_merge(b, t, k);
 }
 
 void bpe_scratch_release(struct bpe_scratch *t)

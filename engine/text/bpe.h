@@ -37,8 +37,12 @@ void bpe_release(struct bpe *);
 /* Ids are ≥ 0; a pair given again takes the later rank. At most n_merges calls. */
 void bpe_add(struct bpe *, int32_t left, int32_t right, int32_t rank, int32_t result);
 
-/* Encodes a word of n < 2³¹ bytes; the pieces are in scratch->piece, in order, their number is
- * returned. O(n log n) for any word. */
+/* Encodes a word of n < 2³¹ bytes by its bytes; the pieces are in scratch->piece, in order, their
+ * number is returned. O(n log n) for any word. */
 size_t bpe_encode(const struct bpe *, const char *word, size_t n, struct bpe_scratch *);
+/* The same for who has other pieces to begin with than bytes: room for n of them in
+ * scratch->piece; then the first n there, in order and side by side, are merged. */
+void bpe_reserve(struct bpe_scratch *, size_t n);
+size_t bpe_merge(const struct bpe *, struct bpe_scratch *, size_t n);
 void bpe_scratch_release(struct bpe_scratch *);
 #endif

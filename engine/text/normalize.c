@@ -129,7 +129,8 @@ static size_t segment_end(const char *in, size_t n, size_t at, size_t len, const
 
 /* How much of the input from `at` on stays as it is. Below U+0300, whose first byte is 0xCC, NFC
  * changes nothing. */
-static size_t unchanged(const char *in, size_t n, size_t at, bool nfc, const uint8_t *bmp)
+static size_t unchanged(const char *in, size_t n, size_t at, struct normal_how how,
+                        const uint8_t *bmp)
 {
     size_t i = at;
     while (i < n) {
@@ -144,11 +145,14 @@ static size_t unchanged(const char *in, size_t n, size_t at, bool nfc, const uin
         const uint32_t c = utf8_decode(in + i, n - i, &len, &valid);
         if (!valid)
             break;
-        if (nfc && c >= 0x300 && (unicode_flags(bmp, c) & (UNICODE_JOINS | UNICODE_CHANGES)) != 0)
+        if (how.marks && c == NORMAL_MARK)
+            break;
+        if (how.nfc && c >= 0x300 &&
+            (unicode_flags(bmp, c) & (UNICODE_JOINS | UNICODE_CHANGES)) != 0)
             break;
         i += len;
     }
-    if (i == n || !nfc)
+    if (i == n || !how.nfc)
         return i - at;
     /* the character before belongs to the segment when this one joins it */
     size_t len;
@@ -161,27 +165,42 @@ static size_t unchanged(const char *in, size_t n, size_t at, bool nfc, const uin
     return i - at;
 }
 
-void normal_set(struct normal *t, const char *in, size_t n, bool nfc, const uint8_t *bmp)
+/* The run of the space that stands for nothing. */
+static void add_prefix(struct normal *t)
+{
+    t->run = grow(t->run, &t->cap_run, 1, sizeof *t->run);
+    t->run[t->n_run++] = (struct normal_run){0};
+    strbuf_addc(&t->text, ' ');
+}
+
+void normal_set(struct normal *t, const char *in, size_t n, struct normal_how how,
+                const uint8_t *bmp)
 {
     t->n_run = t->cursor = 0;
-    size_t at = unchanged(in, n, 0, nfc, bmp);
-    if (at == n) {
+    const bool prefix = how.prepend && n > 0;
+    size_t at = unchanged(in, n, 0, how, bmp);
+    if (at == n && !prefix) {
         t->s = in;
         t->n = n;
         return;
     }
     strbuf_clear(&t->text);
+    if (prefix)
+        add_prefix(t);
     add_run(t, 0, at, true, in, at);
     while (at < n) {
         size_t len;
         bool valid;
-        utf8_decode(in + at, n - at, &len, &valid);
-        const size_t end = nfc ? segment_end(in, n, at, len, bmp) : at + len;
-        if (!valid && end == at + len)
+        const uint32_t c = utf8_decode(in + at, n - at, &len, &valid);
+        const bool mark = how.marks && valid && c == NORMAL_MARK;
+        const size_t end = how.nfc && !mark ? segment_end(in, n, at, len, bmp) : at + len;
+        if (mark)
+            add_run(t, at, len, false, " ", 1);
+        else if (!valid && end == at + len)
             add_run(t, at, len, false, "\xEF\xBF\xBD", 3);
         else
             add_segment(t, in, at, end - at);
-        const size_t keep = unchanged(in, n, end, nfc, bmp);
+        const size_t keep = unchanged(in, n, end, how, bmp);
         add_run(t, end, keep, true, in + end, keep);
         at = end + keep;
     }

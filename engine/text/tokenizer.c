@@ -13,6 +13,7 @@ void tokenizer_free(struct tokenizer *t)
     if (t == NULL)
         return;
     bpe_release(&t->bpe);
+    words_release(&t->words);
     added_release(&t->raw);
     added_release(&t->normalized);
     strbuf_release(&t->pool);
@@ -76,13 +77,67 @@ static void emit_normal(struct encoder *c, int32_t id, size_t a, size_t b)
     emit(c, id, c->offset + start, c->offset + end);
 }
 
+/* Pieces of a word that are characters; of one that is no token its bytes. */
+static size_t begin_characters(struct encoder *c, const char *word, size_t n)
+{
+    const struct tokenizer *t = c->t;
+    size_t k = 0, len;
+    bpe_reserve(&c->scratch, n);
+    for (size_t i = 0; i < n; i += len) {
+        const unsigned char first = (unsigned char)word[i];
+        if (first >= 0x80)
+            utf8_decode(word + i, n - i, &len, NULL);
+        else
+            len = 1;
+        const int32_t id =
+            first < 0x80 ? t->ascii_id[first] : words_find(&t->words, t->pool.s, word + i, len);
+        if (id >= 0)
+            c->scratch.piece[k++] =
+                (struct bpe_piece){.id = id, .at = (uint32_t)i, .len = (uint32_t)len};
+        for (size_t b = 0; id < 0 && b < len; b++)
+            c->scratch.piece[k++] =
+                (struct bpe_piece){.id = t->bpe.byte_id[(unsigned char)word[i + b]],
+                                   .at = (uint32_t)(i + b),
+                                   .len = 1};
+    }
+    return k;
+}
+
+/* The pieces of a word, in the scratch; their number. */
+static size_t encode_word(struct encoder *c, const char *word, size_t n)
+{
+    const struct tokenizer *t = c->t;
+    if (t->whole_words) {
+        const int32_t id = words_find(&t->words, t->pool.s, word, n);
+        if (id >= 0) {
+            bpe_reserve(&c->scratch, 1);
+            c->scratch.piece[0] = (struct bpe_piece){.id = id, .at = 0, .len = (uint32_t)n};
+            return 1;
+        }
+    }
+    if (!t->steps.characters)
+        return bpe_encode(&t->bpe, word, n, &c->scratch);
+    return bpe_merge(&t->bpe, &c->scratch, begin_characters(c, word, n));
+}
+
+/* Does the pre-tokenizer put a space before what begins at `from` of the stretch? */
+static bool takes_prefix(const struct encoder *c, size_t from)
+{
+    switch (c->t->steps.prefix) {
+    case PREFIX_NONE: break;
+    case PREFIX_EVERY: return c->text.s[from] != ' ';
+    case PREFIX_FIRST: return c->offset == 0 && from == 0 && c->text.s[from] != ' ';
+    }
+    return false;
+}
+
 /* [from, to) of the normalised stretch, free of added tokens. */
 static void encode_plain(struct encoder *c, size_t from, size_t to)
 {
     const struct tokenizer *t = c->t;
     const char *s = c->text.s + from;
     size_t n = to - from, shift = 0;
-    if (t->prefix_space && s[0] != ' ') {
+    if (takes_prefix(c, from)) {
         strbuf_clear(&c->prefixed);
         strbuf_addc(&c->prefixed, ' ');
         strbuf_add(&c->prefixed, s, n);
@@ -91,8 +146,8 @@ static void encode_plain(struct encoder *c, size_t from, size_t to)
         shift = 1;
     }
     for (size_t at = 0; at < n;) {
-        const size_t end = t->words ? split_next(t->bmp, s, n, at) : n;
-        const size_t n_pieces = bpe_encode(&t->bpe, s + at, end - at, &c->scratch);
+        const size_t end = split_next(t->steps.split, t->bmp, s, n, at);
+        const size_t n_pieces = encode_word(c, s + at, end - at);
         for (size_t i = 0; i < n_pieces; i++) {
             const struct bpe_piece *p = &c->scratch.piece[i];
             const size_t a = at + p->at, b = a + p->len;
@@ -102,12 +157,13 @@ static void encode_plain(struct encoder *c, size_t from, size_t to)
     }
 }
 
-/* A stretch of the raw text: NFC, then the added tokens that are matched behind it, then the rest.
+/* A stretch of the raw text: normalised, then the added tokens that are matched behind it, then the
+ * rest.
  */
 static void encode_stretch(struct encoder *c, const char *s, size_t n, size_t offset)
 {
     const struct tokenizer *t = c->t;
-    normal_set(&c->text, s, n, t->nfc, t->bmp);
+    normal_set(&c->text, s, n, t->steps.normal, t->bmp);
     c->offset = offset;
     size_t at = 0, from = 0;
     struct added_match m;
@@ -190,8 +246,8 @@ static bool settled_before(const struct tokenizer *t, const char *s, size_t end,
 
 /* Is the place between two settled neighbours the end of a word of GPT-2's expression, whatever the
  * rest of the text, and does the word before end there also when nothing follows? */
-static bool ends_word(const struct tokenizer *t, const char *s, const struct settled *left,
-                      const struct settled *right)
+static bool ends_word_gpt2(const struct tokenizer *t, const char *s, const struct settled *left,
+                           const struct settled *right)
 {
     if (left->class == UNICODE_SPACE) {
         /* " x" is one word; the last of several spaces is its own word only because x follows */
@@ -205,18 +261,42 @@ static bool ends_word(const struct tokenizer *t, const char *s, const struct set
     return left->class != right->class;
 }
 
+/* The same of Llama 3's and Qwen 2's: a space behind anything else, and what follows the end of a
+ * line. */
+static bool ends_word_llama3(const struct settled *left, const struct settled *right)
+{
+    const bool line = left->c == '\r' || left->c == '\n';
+    if (right->class == UNICODE_SPACE)
+        return left->class != UNICODE_SPACE && right->c != '\r' && right->c != '\n';
+    return line;
+}
+
+static bool ends_word(const struct tokenizer *t, const char *s, const struct settled *left,
+                      const struct settled *right)
+{
+    switch (t->steps.split) {
+    case SPLIT_NONE: break;
+    case SPLIT_GPT2: return ends_word_gpt2(t, s, left, right);
+    case SPLIT_LLAMA3:
+    case SPLIT_QWEN2: return ends_word_llama3(left, right);
+    case SPLIT_SPACES: return right->c == ' ';
+    case SPLIT_RUNS: return right->c == ' ' && left->c != ' ' && left->c != NORMAL_MARK;
+    }
+    return false;
+}
+
 size_t tokenizer_safe_boundary(const struct tokenizer *t, const char *utf8, size_t n, size_t at)
 {
     struct settled right, left;
     size_t b = at < n ? at : n;
-    if (!t->words || b == 0)
+    if (t->steps.split == SPLIT_NONE || t->steps.normal.prepend || b == 0)
         return 0;
     bool known = settled_before(t, utf8, b, &right);
     for (b = right.start; b > 0; b = left.start) {
         const bool known_left = settled_before(t, utf8, b, &left);
         uint32_t base[4];
         if (known && known_left && ends_word(t, utf8, &left, &right) &&
-            (!t->prefix_space || right.c == ' ')) {
+            (t->steps.prefix == PREFIX_NONE || right.c == ' ')) {
             unicode_decompose(right.c, base);
             if (!added_may_span(&t->raw, t->bmp, left.c, base[0]) &&
                 !added_may_span(&t->normalized, t->bmp, left.c, base[0]))

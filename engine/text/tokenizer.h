@@ -1,11 +1,12 @@
-/* Byte-level BPE tokenizers of Hugging Face's tokenizer.json (also vocab.json + merges.txt), with
- * the alignment of tokens to what was typed.
+/* BPE tokenizers of Hugging Face's tokenizer.json (also vocab.json + merges.txt), with the
+ * alignment of tokens to what was typed: of bytes (GPT-2, GPT-NeoX, Llama 3, Qwen 2), or of
+ * characters with bytes for those that are no token (SentencePiece: Llama 2, Gemma).
  *
- * Pipeline: NFC (when the file asks for it) → GPT-2's pre-tokeniser → BPE by merge rank. Unicode
- * classes come from a generated table (Unicode version as in tokenizers 0.23), NFC likewise; ids
- * are identical to Hugging Face's. Special added tokens (<|endoftext|>) count as plain text unless
- * asked for; others (NeoX's runs of spaces) are part of the vocabulary and always found. Immutable
- * after opening; any thread. */
+ * Pipeline: normalizer (NFC, marks for spaces) → pre-tokenizer (split.h) → BPE by merge rank.
+ * Unicode classes come from a generated table (Unicode version as in tokenizers 0.23), NFC
+ * likewise; ids are identical to Hugging Face's. What else a file asks for is refused by name.
+ * Special added tokens (<|endoftext|>) count as plain text unless asked for; others (NeoX's runs of
+ * spaces) are part of the vocabulary and always found. Immutable after opening; any thread. */
 #ifndef GLIMT_TEXT_TOKENIZER_H
 #define GLIMT_TEXT_TOKENIZER_H
 #include "engine/base/error.h"
@@ -19,7 +20,8 @@ struct tokenizer;
 bool tokenizer_open(const char *dir, struct tokenizer **out, struct error *e);
 void tokenizer_free(struct tokenizer *);
 int32_t tokenizer_n_vocab(const struct tokenizer *); /* highest id + 1 */
-int32_t tokenizer_eot(const struct tokenizer *);     /* <|endoftext|>, −1: none */
+int32_t tokenizer_eot(const struct tokenizer *);     /* <|endoftext|>, <|end_of_text|>, </s>, <eos>
+                                                        (the first there is); −1: none */
 
 struct token {
     int32_t id;
@@ -43,8 +45,8 @@ bool tokenizer_find_special(const struct tokenizer *, const char *utf8, size_t n
  * is always safe. */
 size_t tokenizer_safe_boundary(const struct tokenizer *, const char *utf8, size_t n, size_t at);
 
-/* The raw bytes of a token (not NUL-terminated; may be no valid UTF-8 by itself). Unknown id: *n =
- * 0. */
+/* The raw bytes of a token, with spaces for SentencePiece's marks (not NUL-terminated; may be no
+ * valid UTF-8 by itself). Unknown id: *n = 0. */
 const char *tokenizer_bytes(const struct tokenizer *, int32_t id, size_t *n);
 /* Bytes of ids one after the other; caller frees *out. */
 void tokenizer_decode(const struct tokenizer *, const int32_t *ids, size_t n, char **out,

@@ -14,9 +14,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char gpt2_expression[] =
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-static const char end_of_text[] = "<|endoftext|>";
+/* What families call the end of a text; the first that a file has counts. */
+static const char *const ends_of_text[] = {"<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>"};
+enum { N_ENDS = sizeof ends_of_text / sizeof *ends_of_text };
+static const char mark[] = "\xE2\x96\x81"; /* NORMAL_MARK */
 
 enum { ALPHABET_END = 0x144 };
 
@@ -28,6 +29,8 @@ struct reader {
     int16_t byte_of[ALPHABET_END]; /* GPT-2's alphabet: code point → byte, −1 elsewhere */
     struct strbuf key;
     int32_t last_added;
+    size_t end;       /* the place in ends_of_text of what was met; N_ENDS: nothing */
+    bool joins_words; /* some merge puts a mark behind another character */
     struct error *e;
 };
 
@@ -44,9 +47,38 @@ static void fill_alphabet(int16_t byte_of[ALPHABET_END])
     }
 }
 
-/* Appends the bytes that an entry of the vocabulary stands for; one outside the alphabet stands for
- * itself, as for the library's decoder. */
-static void add_bytes(const struct reader *r, const char *s, size_t n, struct strbuf *out)
+/* "<0x0A>": the byte; −1: none of these. */
+static int byte_token(const char *s, size_t n)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const char *high = n == 6 ? strchr(digits, s[3]) : NULL,
+               *low = n == 6 ? strchr(digits, s[4]) : NULL;
+    if (high == NULL || low == NULL || s[3] == '\0' || s[4] == '\0' || memcmp(s, "<0x", 3) != 0 ||
+        s[5] != '>')
+        return -1;
+    return (int)(16 * (high - digits) + (low - digits));
+}
+
+/* Of a vocabulary of characters: a byte, or text with spaces for the marks. */
+static void add_characters(const char *s, size_t n, struct strbuf *out)
+{
+    const int byte = byte_token(s, n);
+    if (byte >= 0) {
+        strbuf_addc(out, (char)byte);
+        return;
+    }
+    for (const char *end = s + n; s < end;) {
+        const char *at = memmem(s, (size_t)(end - s), mark, sizeof mark - 1);
+        strbuf_add(out, s, (size_t)((at != NULL ? at : end) - s));
+        if (at != NULL)
+            strbuf_addc(out, ' ');
+        s = at != NULL ? at + sizeof mark - 1 : end;
+    }
+}
+
+/* Appends the bytes that an entry of the vocabulary stands for; false: one outside GPT-2's
+ * alphabet, which stands for itself, as for the library's decoder. */
+static bool add_bytes(const struct reader *r, const char *s, size_t n, struct strbuf *out)
 {
     const size_t before = out->len;
     for (size_t i = 0, len = 0; i < n; i += len) {
@@ -54,10 +86,11 @@ static void add_bytes(const struct reader *r, const char *s, size_t n, struct st
         if (c >= ALPHABET_END || r->byte_of[c] < 0) {
             out->len = before;
             strbuf_add(out, s, n);
-            return;
+            return false;
         }
         strbuf_addc(out, (char)r->byte_of[c]);
     }
+    return true;
 }
 
 static struct token_bytes *slot_of(struct reader *r, int32_t id)
@@ -78,14 +111,54 @@ static int32_t id_of(const struct reader *r, const char *s, size_t n)
     return v != NULL ? (int32_t)json_integer_value(v) : -1;
 }
 
+/* An entry of a vocabulary of bytes in GPT-2's alphabet. */
+static void read_byte_entry(struct reader *r, struct token_bytes *slot, const char *key, size_t n,
+                            int32_t id)
+{
+    struct tokenizer *t = r->t;
+    const bool ours = add_bytes(r, key, n, &t->pool);
+    slot->n = t->pool.len - slot->at;
+    size_t len = 0;
+    const uint32_t c = n > 0 ? utf8_decode(key, n, &len, NULL) : ALPHABET_END;
+    if (len == n && c < ALPHABET_END && r->byte_of[c] >= 0)
+        t->bpe.byte_id[r->byte_of[c]] = id;
+    if (ours && t->whole_words && slot->n > 0)
+        words_add(&t->words, t->pool.s, slot->at, slot->n, id);
+}
+
+/* An entry of a vocabulary of characters. A space never comes to be looked for: what has one in it
+ * is no word. */
+static void read_character_entry(struct reader *r, struct token_bytes *slot, const char *key,
+                                 size_t n, int32_t id)
+{
+    struct tokenizer *t = r->t;
+    add_characters(key, n, &t->pool);
+    slot->n = t->pool.len - slot->at;
+    const int byte = byte_token(key, n);
+    size_t len = 0;
+    if (byte >= 0)
+        t->bpe.byte_id[byte] = id;
+    if (n == 0 || byte >= 0 || memchr(key, ' ', n) != NULL)
+        return;
+    utf8_decode(key, n, &len, NULL);
+    if (len == n && slot->n == 1)
+        t->ascii_id[(unsigned char)t->pool.s[slot->at]] = id;
+    if (len == n || t->whole_words)
+        words_add(&t->words, t->pool.s, slot->at, slot->n, id);
+}
+
 static bool read_vocab(struct reader *r)
 {
     const char *key;
     size_t n;
     json_t *value;
+    struct tokenizer *t = r->t;
     if (!json_is_object(r->vocab) || json_object_size(r->vocab) == 0)
         return error_set(r->e, ERROR_INPUT, "%s: the vocabulary is missing, empty or no object",
                          r->name);
+    if (t->whole_words || t->steps.characters)
+        words_init(&t->words, json_object_size(r->vocab));
+    memset(t->ascii_id, 0xFF, sizeof t->ascii_id); /* −1 */
     json_object_keylen_foreach((json_t *)(uintptr_t)r->vocab, key, n, value)
     {
         const json_int_t id = json_integer_value(value);
@@ -98,13 +171,11 @@ static bool read_vocab(struct reader *r)
             return error_set(r->e, ERROR_INPUT,
                              "%s: token \"%.60s\" has id %d, which another token has too", r->name,
                              key, (int)id);
-        slot->at = r->t->pool.len;
-        add_bytes(r, key, n, &r->t->pool);
-        slot->n = r->t->pool.len - slot->at;
-        size_t len = 0;
-        const uint32_t c = n > 0 ? utf8_decode(key, n, &len, NULL) : ALPHABET_END;
-        if (len == n && c < ALPHABET_END && r->byte_of[c] >= 0)
-            r->t->bpe.byte_id[r->byte_of[c]] = (int32_t)id;
+        slot->at = t->pool.len;
+        if (t->steps.characters)
+            read_character_entry(r, slot, key, n, (int32_t)id);
+        else
+            read_byte_entry(r, slot, key, n, (int32_t)id);
     }
     return true;
 }
@@ -116,6 +187,16 @@ static int missing_byte(const struct tokenizer *t)
         if (t->bpe.byte_id[b] < 0)
             return b;
     return -1;
+}
+
+static bool begins_with_mark(const char *s, size_t n)
+{
+    return n >= sizeof mark - 1 && memcmp(s, mark, sizeof mark - 1) == 0;
+}
+
+static bool ends_with_mark(const char *s, size_t n)
+{
+    return n >= sizeof mark - 1 && begins_with_mark(s + n - (sizeof mark - 1), sizeof mark - 1);
 }
 
 static bool add_merge(struct reader *r, size_t rank, const char *a, size_t n_a, const char *b,
@@ -134,6 +215,7 @@ static bool add_merge(struct reader *r, size_t rank, const char *a, size_t n_a, 
                          : right < 0 ? "its right part"
                                      : "its result");
     bpe_add(&r->t->bpe, left, right, (int32_t)rank, whole);
+    r->joins_words = r->joins_words || (begins_with_mark(b, n_b) && !ends_with_mark(a, n_a));
     return true;
 }
 
@@ -171,21 +253,15 @@ static bool read_merges(struct reader *r, const json_t *merges)
     return true;
 }
 
-static const char *type_of(const json_t *part)
-{
-    const char *type = json_string_value(json_object_get(part, "type"));
-    return type != NULL ? type : json_is_null(part) || part == NULL ? "null" : "unnamed";
-}
-
 /* Options of the model that change ids and are not supported must be at rest. */
 static bool check_model(struct reader *r, const json_t *model)
 {
     static const char *const resting[] = {"dropout", "continuing_subword_prefix",
-                                          "end_of_word_suffix", "byte_fallback", "ignore_merges"};
+                                          "end_of_word_suffix"};
     const json_t *type = json_object_get(model, "type");
-    if (!json_is_object(model) || (type != NULL && strcmp(type_of(model), "BPE") != 0))
+    if (!json_is_object(model) || (type != NULL && strcmp(tokenizer_part(model), "BPE") != 0))
         return error_set(r->e, ERROR_INPUT, "%s: the model is of type %.60s, supported: BPE",
-                         r->name, type_of(model));
+                         r->name, tokenizer_part(model));
     for (size_t i = 0; i < sizeof resting / sizeof resting[0]; i++) {
         const json_t *v = json_object_get(model, resting[i]);
         const bool empty = json_is_string(v) && json_string_length(v) == 0;
@@ -198,82 +274,37 @@ static bool check_model(struct reader *r, const json_t *model)
     return true;
 }
 
-static bool read_model(struct reader *r, const json_t *model)
+/* Every text must have tokens, as unknown ones are not supported. */
+static bool check_bytes(struct reader *r, const json_t *model)
 {
-    if (!check_model(r, model))
-        return false;
-    const json_t *merges = json_object_get(model, "merges"),
-                 *unknown = json_object_get(model, "unk_token");
-    if (!json_is_array(merges))
-        return error_set(r->e, ERROR_INPUT, "%s: the model has no list of merges", r->name);
-    r->vocab = json_object_get(model, "vocab");
-    bpe_init(&r->t->bpe, json_array_size(merges));
-    if (!read_vocab(r))
-        return false;
+    const json_t *unknown = json_object_get(model, "unk_token");
     const int missing = missing_byte(r->t);
-    if (unknown != NULL && !json_is_null(unknown) && missing >= 0)
+    const bool characters = r->t->steps.characters,
+               fallback = json_is_true(json_object_get(model, "byte_fallback"));
+    if (characters && !fallback)
         return error_set(r->e, ERROR_INPUT,
-                         "%s: unk_token is set and the vocabulary lacks byte 0x%02x", r->name,
-                         (unsigned)missing);
-    return read_merges(r, merges);
-}
-
-static bool read_normalizer(struct reader *r, const json_t *part)
-{
-    if (part == NULL || json_is_null(part))
-        return true;
-    if (strcmp(type_of(part), "NFC") == 0) {
-        r->t->nfc = true;
-        return true;
-    }
-    const json_t *parts = json_object_get(part, "normalizers");
-    if (strcmp(type_of(part), "Sequence") != 0 || !json_is_array(parts))
-        return error_set(r->e, ERROR_INPUT, "%s: the normalizer is %.60s, supported: none, NFC",
-                         r->name, type_of(part));
-    for (size_t i = 0; i < json_array_size(parts); i++)
-        if (!read_normalizer(r, json_array_get(parts, i)))
-            return false;
+                         "%s: byte_fallback is off, without which no vocabulary of characters is "
+                         "supported",
+                         r->name);
+    if (missing >= 0 && (fallback || (unknown != NULL && !json_is_null(unknown))))
+        return error_set(r->e, ERROR_INPUT, "%s: %s is set and the vocabulary lacks byte 0x%02X",
+                         r->name, fallback ? "byte_fallback" : "unk_token", (unsigned)missing);
     return true;
 }
 
-static bool is_gpt2_split(const json_t *part)
+static bool read_model(struct reader *r, const json_t *model)
 {
-    const char *expression =
-        json_string_value(json_object_get(json_object_get(part, "pattern"), "Regex"));
-    const char *behavior = json_string_value(json_object_get(part, "behavior"));
-    return strcmp(type_of(part), "Split") == 0 && expression != NULL &&
-           strcmp(expression, gpt2_expression) == 0 && behavior != NULL &&
-           strcmp(behavior, "Isolated") == 0 && !json_is_true(json_object_get(part, "invert"));
-}
-
-/* ByteLevel once and last; GPT-2's expression as a Split before it. */
-static bool read_pre_tokenizer(struct reader *r, const json_t *part, bool *byte_level)
-{
-    struct tokenizer *t = r->t;
-    if (strcmp(type_of(part), "Sequence") == 0) {
-        const json_t *parts = json_object_get(part, "pretokenizers");
-        for (size_t i = 0; i < json_array_size(parts); i++)
-            if (!read_pre_tokenizer(r, json_array_get(parts, i), byte_level))
-                return false;
-        return true;
-    }
-    if (is_gpt2_split(part) && !*byte_level) {
-        t->words = true;
-        return true;
-    }
-    if (strcmp(type_of(part), "ByteLevel") != 0 || *byte_level)
-        return error_set(r->e, ERROR_INPUT,
-                         "%s: the pre-tokenizer %s%.60s is not supported; supported: one "
-                         "ByteLevel, also after a Split "
-                         "by GPT-2's expression",
-                         r->name, *byte_level ? "behind ByteLevel, " : "", type_of(part));
-    *byte_level = true;
-    t->prefix_space = json_is_true(json_object_get(part, "add_prefix_space"));
-    if (t->prefix_space && t->words)
-        return error_set(r->e, ERROR_INPUT,
-                         "%s: ByteLevel with add_prefix_space behind a Split is not supported",
-                         r->name);
-    t->words = t->words || !json_is_false(json_object_get(part, "use_regex"));
+    const json_t *merges = json_object_get(model, "merges");
+    if (!json_is_array(merges))
+        return error_set(r->e, ERROR_INPUT, "%s: the model has no list of merges", r->name);
+    r->vocab = json_object_get(model, "vocab");
+    r->t->whole_words = json_is_true(json_object_get(model, "ignore_merges"));
+    bpe_init(&r->t->bpe, json_array_size(merges));
+    if (!read_vocab(r) || !check_bytes(r, model) || !read_merges(r, merges))
+        return false;
+    struct steps *s = &r->t->steps;
+    if (s->characters && s->split == SPLIT_NONE && !r->joins_words && !r->t->whole_words)
+        s->split = SPLIT_RUNS; /* the same ids, sooner: words are short */
     return true;
 }
 
@@ -285,6 +316,15 @@ static int32_t added_id(struct reader *r, const char *s, size_t n)
         return known;
     const int32_t size = (int32_t)json_object_size(r->vocab);
     return r->last_added >= size ? r->last_added + 1 : size;
+}
+
+static void note_end(struct reader *r, const char *s, size_t n, int32_t id)
+{
+    for (size_t i = 0; i < r->end; i++)
+        if (n == strlen(ends_of_text[i]) && memcmp(s, ends_of_text[i], n) == 0) {
+            r->t->eot = id;
+            r->end = i;
+        }
 }
 
 /* The same content twice: the first, as a special one before any other. */
@@ -299,11 +339,10 @@ static bool add_token(struct reader *r, struct added_token a, const char *s, siz
     struct token_bytes *slot = slot_of(r, a.id);
     *slot = (struct token_bytes){t->pool.len, n};
     strbuf_add(&t->pool, s, n);
-    if (n == sizeof end_of_text - 1 && memcmp(s, end_of_text, n) == 0)
-        t->eot = a.id;
+    note_end(r, s, n, a.id);
     struct normal text;
     normal_init(&text);
-    normal_set(&text, s, n, normalized && t->nfc, t->bmp);
+    normal_set(&text, s, n, normalized ? t->steps.normal : (struct normal_how){0}, t->bmp);
     a.s = xmemdup(text.s, text.n);
     a.n = text.n;
     normal_release(&text);
@@ -314,6 +353,18 @@ static bool add_token(struct reader *r, struct added_token a, const char *s, siz
 static bool flag(const json_t *part, const char *name)
 {
     return json_is_true(json_object_get(part, name));
+}
+
+/* Marks are no spaces to the library, which strips spaces of normalised text; here they are the
+ * same. */
+static bool check_strip(const struct reader *r, const struct added_token *a, const char *content)
+{
+    if (!r->t->steps.characters || !(a->lstrip || a->rstrip))
+        return true;
+    return error_set(r->e, ERROR_INPUT,
+                     "%s: added token \"%.60s\" is normalized and strips spaces, which is not "
+                     "supported beside Metaspace or Replace",
+                     r->name, content);
 }
 
 static bool read_added_tokens(struct reader *r, const json_t *list)
@@ -338,7 +389,10 @@ static bool read_added_tokens(struct reader *r, const json_t *list)
             .rstrip = flag(part, "rstrip"),
             .single_word = flag(part, "single_word"),
         };
-        if (!add_token(r, a, json_string_value(content), n, flag(part, "normalized")))
+        const bool normalized = flag(part, "normalized");
+        if (normalized && !check_strip(r, &a, json_string_value(content)))
+            return false;
+        if (!add_token(r, a, json_string_value(content), n, normalized))
             return false;
     }
     return true;
@@ -346,7 +400,8 @@ static bool read_added_tokens(struct reader *r, const json_t *list)
 
 static void begin(struct reader *r, const char *name, struct error *e)
 {
-    *r = (struct reader){.name = name, .last_added = -1, .e = e, .t = xcalloc(1, sizeof *r->t)};
+    *r = (struct reader){
+        .name = name, .last_added = -1, .end = N_ENDS, .e = e, .t = xcalloc(1, sizeof *r->t)};
     strbuf_init(&r->key);
     strbuf_init(&r->t->pool);
     r->t->eot = -1;
@@ -366,7 +421,7 @@ static bool finish(struct reader *r, bool ok, struct tokenizer **out)
     added_finish(&r->t->raw);
     added_finish(&r->t->normalized);
     if (r->t->eot < 0)
-        r->t->eot = id_of(r, end_of_text, sizeof end_of_text - 1);
+        r->t->eot = id_of(r, ends_of_text[0], strlen(ends_of_text[0]));
     *out = r->t;
     return true;
 }
@@ -393,14 +448,9 @@ bool tokenizer_from_json(const char *name, const char *json, size_t n, struct to
         return false;
     struct reader r;
     begin(&r, name, e);
-    bool byte_level = false;
-    bool ok = read_model(&r, json_object_get(root, "model")) &&
-              read_normalizer(&r, json_object_get(root, "normalizer")) &&
-              read_pre_tokenizer(&r, json_object_get(root, "pre_tokenizer"), &byte_level) &&
-              read_added_tokens(&r, json_object_get(root, "added_tokens"));
-    if (ok && !byte_level)
-        ok = error_set(e, ERROR_INPUT,
-                       "%s: no ByteLevel pre-tokenizer, without which none is supported", name);
+    const json_t *model = json_object_get(root, "model");
+    bool ok = check_model(&r, model) && steps_read(name, root, &r.t->steps, e) &&
+              read_model(&r, model) && read_added_tokens(&r, json_object_get(root, "added_tokens"));
     ok = finish(&r, ok, out);
     json_decref(root);
     return ok;
@@ -442,7 +492,7 @@ bool tokenizer_from_gpt2(const char *vocab_name, const char *vocab, size_t n_voc
     struct reader r;
     begin(&r, vocab_name, e);
     r.vocab = root;
-    r.t->words = true;
+    r.t->steps.split = SPLIT_GPT2;
     bpe_init(&r.t->bpe, count_lines(merges, n_merges));
     bool ok = read_vocab(&r);
     const int missing = missing_byte(r.t);
@@ -451,9 +501,9 @@ bool tokenizer_from_gpt2(const char *vocab_name, const char *vocab, size_t n_voc
                        (unsigned)missing);
     r.name = merges_name;
     ok = ok && read_merges_txt(&r, merges, n_merges);
-    if (ok && id_of(&r, end_of_text, sizeof end_of_text - 1) >= 0)
-        ok = add_token(&r, (struct added_token){.special = true}, end_of_text,
-                       sizeof end_of_text - 1, false);
+    const char *end = ends_of_text[0];
+    if (ok && id_of(&r, end, strlen(end)) >= 0)
+        ok = add_token(&r, (struct added_token){.special = true}, end, strlen(end), false);
     ok = finish(&r, ok, out);
     json_decref(root);
     return ok;

@@ -34,7 +34,7 @@ static void check_decode(const struct tokenizer *t, const struct tokens *r, cons
     tokenizer_decode(t, ids, r->n, &back, &n_back);
     struct normal text;
     normal_init(&text);
-    normal_set(&text, s, n, t->nfc, t->bmp);
+    normal_set(&text, s, n, t->steps.normal, t->bmp);
     if (n_back != text.n || memcmp(back, text.s, n_back) != 0)
         abort();
     normal_release(&text);

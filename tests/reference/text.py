@@ -9,6 +9,9 @@ NAME.txt         for each input: ids with special tokens as text; '|'; '=' or th
                  '|'; start:end of each token in bytes of the input, widened to whole characters, or '-' where
                  NFC or a repair changed the input or the library's own offsets are not those of the bytes
 variants.json    changes to the small tokenizer's file, NAME → what its keys are replaced by
+characters.json  a small tokenizer of characters with bytes for the others, as SentencePiece has them
+families.json    NAME → the file that it changes ("of") and what its keys are replaced by, keys of its model one by one
+families.txt     inputs of these, as in inputs.txt
 """
 import copy
 import json
@@ -167,6 +170,104 @@ def write(name, tokenizer, texts, with_spans=True):
             f.write(f"{ids}|{'=' if special == ids else special}|{where}\n")
 
 
+MARK = "\u2581"
+EXTRA = [
+    MARK, MARK * 2, f"a{MARK}b", f"{MARK}a", f" {MARK} ", f"a{MARK} {MARK}b", f"e{MARK}\u0301", f"{MARK}\u0323\u0301x",
+    " a", "  a", "a ", "a  ", "   ", "a   b", "<s>", "a<s>b", "a <s> b", "<s>a</s>", "</s>  x", "<unk>", "<0x41>", "<0xE2>",
+    "\U0001f600", "x\U0001f600\U0001f600y", "\u4e2d", "\x00", "\ufffd", "\n", "\n\n\n", "a\n\nb", "\t\ta", "\r\n x",
+    "'\u017f", "'\u017fa", "'S", "'LL", "'Ll", "'lL x", "'L", "'RE", "'rE", "'VE'd'T", "O'REILLY'S", "'\u017f\u017f", "don'tx",
+    "1", "12", "123", "1234", "12345", "123456 7", "a1234b", "\u0663\u0664\u0665\u0666", " 12", "  12", "\t12", "1\n2",
+    "!a", "(a", " (a", "  (a", "\ta", "\u00a0a", "\u3000a b", "\na", "\r\na", " \na", "a \n b", "a\t\n\tb", "a  \n",
+    "!\n", "!!\r\n\n", " !\n a", "\u00a0!\n", "!\t\n", "...\n\n...", "\u0301a", "!\u0301a", " \u0301\n", "a\u0301'S",
+    "x\u2028y", "x\u0085\ny", "\u0085\n", "a\u200b\n", "\u2029\r", "  \r  x", "?\r\r\n?",
+    "gikk mand", "Der gik", "der gik", "svømmede", " svømmede", "rain drumming",
+]
+
+
+def family_inputs():
+    rng = random.Random(20241107)
+    out = [s.encode() for s in EXTRA + ODD[::2] + [l for l in TEXT.split("\n") if l][::4]]
+    letters = list("aes'tLlRV \t\n\r  12345.,!<>/") + [MARK, "\u0301", "\u00e9", "\u00a0", "\u017f", "<s>", "\U0001f600", "\u4e2d"]
+    for _ in range(60):
+        out.append("".join(rng.choice(letters) for _ in range(rng.randrange(1, 24))).encode())
+    for _ in range(20):
+        out.append(bytes(rng.choice([rng.randrange(256), 0x20, 0x61]) for _ in range(rng.randrange(1, 16))))
+    return out
+
+
+def characters():
+    """Trained as SentencePiece does it: words begin with their space, numbers and spaces by themselves."""
+    names = [f"<0x{b:02X}>" for b in range(256)]
+    t = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    t.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
+    t.train_from_iterator((TEXT + "   \n    \n" * 9).split("\n") * 3, trainers.BpeTrainer(
+        vocab_size=720, show_progress=False, special_tokens=["<unk>", "<s>", "</s>"] + names))
+    j = json.loads(t.to_str())
+    j["added_tokens"] = [a for a in j["added_tokens"] if a["content"] not in names]
+    j["pre_tokenizer"] = None
+    vocab, merges = j["model"]["vocab"], j["model"]["merges"]
+    for n in range(2, 5):  # runs of spaces are merged too
+        vocab.setdefault(MARK * n, len(vocab))
+        merges.append([MARK * (n - 1), MARK])
+    return j
+
+
+def families():
+    llama3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+              r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+    def cut(expression):
+        return {"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": False},
+            {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}]}
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": MARK}
+    prepend = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": MARK}, replace]}
+    def metaspace(scheme, split):
+        return {"type": "Metaspace", "replacement": MARK, "prepend_scheme": scheme, "split": split}
+    normalized = [added("<unk>", 0, special=True, normalized=True), added("<s>", 1, special=True, normalized=True),
+                  added("</s>", 2, special=True, normalized=True)]
+    runs = [added("\n\n", normalized=False), added(MARK * 2, normalized=False), added("<s>", 1, special=True)]
+    whole = {w: 640 + 16 + i for i, w in enumerate(["\u0120rain", "\u0120svømmede".replace("ø", "\u00c3\u00b8"), "drumming"])}
+    return {
+        "llama3": {"of": "tokenizer.json", "normalizer": None, "pre_tokenizer": cut(llama3),
+                   "model": {"ignore_merges": True, "vocab": whole}},
+        "qwen2": {"of": "tokenizer.json", "pre_tokenizer": cut(llama3.replace("{1,3}", ""))},
+        "llama2": {"of": "characters.json", "normalizer": prepend},
+        "llama2_normalized": {"of": "characters.json", "normalizer": prepend, "added_tokens": normalized},
+        "gemma": {"of": "characters.json", "normalizer": replace, "added_tokens": runs,
+                  "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious",
+                                    "invert": False}},
+        "mistral": {"of": "characters.json", "pre_tokenizer": metaspace("first", False)},
+        "metaspace": {"of": "characters.json", "normalizer": {"type": "NFC"}, "pre_tokenizer": metaspace("always", True)},
+        "crossing": {"of": "characters.json", "normalizer": replace,  # a merge that reaches over a space
+                     "model": {"vocab": {"e" + MARK: 740}, "merges": [["e", MARK]]}},
+    }
+
+
+def changed(base, changes):
+    j = copy.deepcopy(base)
+    for key, value in changes.items():
+        if key == "model":
+            vocab = {**j["model"]["vocab"], **value.get("vocab", {})}
+            j["model"] |= value
+            j["model"]["vocab"] = vocab
+        elif key != "of":
+            j[key] = value
+    return j
+
+
+def write_families(small):
+    bases = {"tokenizer.json": small, "characters.json": characters()}
+    with open(f"{OUT}/characters.json", "w") as f:
+        json.dump(bases["characters.json"], f, ensure_ascii=False, separators=(",", ":"))
+    with open(f"{OUT}/families.json", "w") as f:
+        json.dump(families(), f, ensure_ascii=False, indent=1)
+    texts = family_inputs()
+    with open(f"{OUT}/families.txt", "w") as f:
+        f.writelines(b.hex() + "\n" for b in texts)
+    for name, changes in families().items():
+        write(name, Tokenizer.from_str(json.dumps(changed(bases[changes["of"]], changes))), texts, False)
+
+
 def main():
     texts = inputs()
     with open(f"{OUT}/inputs.txt", "w") as f:
@@ -174,6 +275,7 @@ def main():
     small = small_tokenizer()
     with open(f"{OUT}/tokenizer.json", "w") as f:
         json.dump(small, f, ensure_ascii=False, separators=(",", ":"))
+    write_families(small)
     write("small", Tokenizer.from_str(json.dumps(small)), texts)
     with open(f"{OUT}/variants.json", "w") as f:
         json.dump(variants(), f, indent=1)

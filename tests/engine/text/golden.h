@@ -4,6 +4,9 @@
 #define GLIMT_TESTS_TEXT_GOLDEN_H
 #include "engine/text/tokenizer.h"
 #include "tests/support/testdata.h"
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +22,28 @@ static inline struct tokens encode(const struct tokenizer *t, const char *s, siz
     struct tokens r = {0};
     tokenizer_encode(t, s, n, added_tokens, &r.token, &r.n, &r.cap);
     return r;
+}
+
+/* tests/golden/text/ITS "of" with some keys replaced, those of its model one by one; decref. */
+static inline json_t *changed_file(const json_t *changes)
+{
+    char name[128];
+    const char *of = json_string_value(json_object_get(changes, "of")), *key;
+    snprintf(name, sizeof name, "tests/golden/text/%s", of != NULL ? of : "tokenizer.json");
+    json_t *root = json_load_file(name, 0, NULL), *value;
+    json_t *model = json_object_get(root, "model"), *vocab = json_object_get(model, "vocab");
+    json_object_foreach((json_t *)(uintptr_t)changes, key, value)
+    {
+        if (strcmp(key, "model") != 0) {
+            json_object_set(root, key, value);
+            continue;
+        }
+        json_incref(vocab);
+        json_object_update(vocab, json_object_get(value, "vocab"));
+        json_object_update(model, value);
+        json_object_set_new(model, "vocab", vocab);
+    }
+    return root;
 }
 
 /* The next line of *rest, without its end; *rest goes on behind it. NULL: no more. */

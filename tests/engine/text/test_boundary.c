@@ -15,28 +15,78 @@
 
 /* Pieces that random texts are made of: what can merge, be moved or be matched over a cut. */
 static const char *const pieces[] = {
-    "a",      "e",          "en",
-    "og",     "the",        "æ",
-    "ø",      "å",          "s",
-    "d",      "re",         "ll",
-    "'",      "'s",         "'ll",
-    " ",      " ",          "  ",
-    "   ",    "\n",         "\n\n",
-    "\t",     "\r\n",       "\u00A0",
-    "\u0301", "\u030A",     "\u0323",
-    "0",      "19",         "٣",
-    ".",      "!",          "=",
-    "\u0338", "-",          "<",
-    "|",      ">",          "<|",
-    "👍",      "🏽",       "\u200D",
-    "日",     "か",         "\u3099",
-    "\u1100", "\u1161",     "\u11A8",
-    "\uAC00", "\u212B",     "\u037E",
-    "\xFF",   "\xC3",       "\xE2\x82",
-    "\x9F",   "\xA5",       "<|endoftext|>",
-    "|>",     " x ",        "abab",
-    "s' ",    " rød",       "\u0F71\u0F72",
-    "1qz.",   "a\u00A0the", ".qz1 ",
+    "a",
+    "e",
+    "en",
+    "og",
+    "the",
+    "æ",
+    "ø",
+    "å",
+    "s",
+    "d",
+    "re",
+    "ll",
+    "'",
+    "'s",
+    "'ll",
+    " ",
+    " ",
+    "  ",
+    "   ",
+    "\n",
+    "\n\n",
+    "\t",
+    "\r\n",
+    "\u00A0",
+    "\u0301",
+    "\u030A",
+    "\u0323",
+    "0",
+    "19",
+    "٣",
+    ".",
+    "!",
+    "=",
+    "\u0338",
+    "-",
+    "<",
+    "|",
+    ">",
+    "<|",
+    "👍",
+    "🏽",
+    "\u200D",
+    "日",
+    "か",
+    "\u3099",
+    "\u1100",
+    "\u1161",
+    "\u11A8",
+    "\uAC00",
+    "\u212B",
+    "\u037E",
+    "\xFF",
+    "\xC3",
+    "\xE2\x82",
+    "\x9F",
+    "\xA5",
+    "<|endoftext|>",
+    "|>",
+    " x ",
+    "abab",
+    "s' ",
+    " rød",
+    "\u0F71\u0F72",
+    "1qz.",
+    "a\u00A0the",
+    ".qz1 ",
+    "\u2581",
+    "\u2581\u2581",
+    "'S",
+    "'\u017f",
+    "\r",
+    "1234",
 };
 enum { N_PIECES = sizeof pieces / sizeof pieces[0] };
 
@@ -118,26 +168,36 @@ static void small(void **state)
     tokenizer_free(t);
 }
 
-static void variants(void **state)
+static void check_changes(const char *path, size_t n, int texts)
 {
-    (void)state;
-    json_t *all = json_load_file("tests/golden/text/variants.json", 0, NULL), *changes;
+    json_t *all = json_load_file(path, 0, NULL), *changes;
     const char *name;
-    assert_true(json_object_size(all) > 4);
+    assert_true(json_object_size(all) > n);
     json_object_foreach(all, name, changes)
     {
-        json_t *root = json_load_file("tests/golden/text/tokenizer.json", 0, NULL);
-        json_object_update(root, changes);
+        json_t *root = changed_file(changes);
         char *folder = testdata_folder(), *text = json_dumps(root, 0);
         free(testdata_write(folder, "tokenizer.json", text, strlen(text)));
         struct tokenizer *t = open_ok(folder);
-        check_tokenizer(t, name, n_texts());
+        check_tokenizer(t, name, texts);
         tokenizer_free(t);
         free(text);
         testdata_remove(folder);
         json_decref(root);
     }
     json_decref(all);
+}
+
+static void variants(void **state)
+{
+    (void)state;
+    check_changes("tests/golden/text/variants.json", 4, n_texts());
+}
+
+static void families(void **state)
+{
+    (void)state;
+    check_changes("tests/golden/text/families.json", 7, n_texts() / 8);
 }
 
 static void neox(void **state)
@@ -188,10 +248,8 @@ static void is_close(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small),
-        cmocka_unit_test(variants),
-        cmocka_unit_test(neox),
-        cmocka_unit_test(is_close),
+        cmocka_unit_test(small), cmocka_unit_test(variants), cmocka_unit_test(families),
+        cmocka_unit_test(neox),  cmocka_unit_test(is_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

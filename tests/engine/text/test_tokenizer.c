@@ -77,9 +77,10 @@ static void check_cover(const struct tokenizer *t, const char *name, size_t line
 }
 
 /* `exact`: no option changes what the bytes of a token are or makes tokens overlap. */
-static void check_all(const struct tokenizer *t, const char *name, const char *golden, bool exact)
+static size_t check_inputs(const struct tokenizer *t, const char *name, const char *from,
+                           const char *golden, bool exact)
 {
-    char *inputs = golden_read("text/inputs.txt", NULL), *want = golden_read(golden, NULL);
+    char *inputs = golden_read(from, NULL), *want = golden_read(golden, NULL);
     char *rest = inputs, *rest_want = want;
     size_t line = 0;
     for (char *in; (in = next_line(&rest)) != NULL; line++) {
@@ -103,10 +104,15 @@ static void check_all(const struct tokenizer *t, const char *name, const char *g
         free(r.token);
         free(copy);
     }
-    assert_true(line > 300);
     assert_null(next_line(&rest_want));
     free(inputs);
     free(want);
+    return line;
+}
+
+static void check_all(const struct tokenizer *t, const char *name, const char *golden, bool exact)
+{
+    assert_true(check_inputs(t, name, "text/inputs.txt", golden, exact) > 300);
 }
 
 static struct tokenizer *open_ok(const char *path)
@@ -185,12 +191,33 @@ static void variants(void **state)
     assert_true(json_object_size(all) > 4);
     json_object_foreach(all, name, changes)
     {
-        json_t *root = json_load_file("tests/golden/text/tokenizer.json", 0, NULL);
-        assert_int_equal(json_object_update(root, changes), 0);
+        json_t *root = changed_file(changes);
         struct tokenizer *t = open_json(root);
         char path[200];
         snprintf(path, sizeof path, "text/%s.txt", strcmp(name, "sequence") == 0 ? "small" : name);
         check_all(t, name, path, strcmp(name, "prefix") != 0 && strcmp(name, "added") != 0);
+        tokenizer_free(t);
+        json_decref(root);
+    }
+    json_decref(all);
+}
+
+/* The steps of other families, and SentencePiece's characters. */
+static void families(void **state)
+{
+    (void)state;
+    json_t *all = json_load_file("tests/golden/text/families.json", 0, NULL), *changes;
+    const char *name;
+    assert_true(json_object_size(all) > 7);
+    json_object_foreach(all, name, changes)
+    {
+        json_t *root = changed_file(changes);
+        struct tokenizer *t = open_json(root);
+        char path[200];
+        snprintf(path, sizeof path, "text/%s.txt", name);
+        /* a prefix and marks are no bytes of the input */
+        const bool exact = strcmp(name, "llama3") == 0 || strcmp(name, "qwen2") == 0;
+        assert_true(check_inputs(t, name, "text/families.txt", path, exact) > 200);
         tokenizer_free(t);
         json_decref(root);
     }
@@ -337,6 +364,7 @@ int main(void)
         cmocka_unit_test(special_as_text),
         cmocka_unit_test(small),
         cmocka_unit_test(variants),
+        cmocka_unit_test(families),
         cmocka_unit_test(merges_as_strings),
         cmocka_unit_test(neox),
         cmocka_unit_test(gpt2),

@@ -31,37 +31,45 @@ static void models(void **state)
     refused("[]", "no object");
     refused("{}", "the model is of type null");
     refused("{\"model\":{\"type\":\"WordPiece\"}}", "type WordPiece");
-    refused("{\"model\":{\"type\":\"BPE\"}}", "no list of merges");
-    refused("{\"model\":{\"merges\":[]}}", "vocabulary is missing");
-    refused("{\"model\":{\"merges\":[],\"vocab\":{}}}", "vocabulary is missing");
-    refused("{\"model\":{\"merges\":[],\"vocab\":[1]}}", "vocabulary is missing");
-    refused("{\"model\":{\"merges\":[],\"vocab\":{\"a\":\"b\"}}}", "id of token \"a\"");
-    refused("{\"model\":{\"merges\":[],\"vocab\":{\"a\":-1}}}", "id of token \"a\"");
-    refused("{\"model\":{\"merges\":[],\"vocab\":{\"a\":4194304}}}", "id of token \"a\"");
-    refused("{\"model\":{\"merges\":[],\"vocab\":{\"a\":99999999999999}}}", "id of token \"a\"");
-    refused("{\"model\":{\"merges\":[],\"vocab\":{\"a\":1,\"b\":1}}}", "another token");
-    refused("{\"model\":{\"merges\":[],\"unk_token\":\"a\"," VOCAB "}}", "unk_token is set");
-    refused("{\"model\":{\"merges\":[],\"byte_fallback\":true," VOCAB "}}", "byte_fallback");
-    refused("{\"model\":{\"merges\":[],\"ignore_merges\":true," VOCAB "}}", "ignore_merges");
-    refused("{\"model\":{\"merges\":[],\"dropout\":0.1," VOCAB "}}", "dropout");
-    refused("{\"model\":{\"merges\":[],\"end_of_word_suffix\":\"</w>\"," VOCAB "}}",
+    refused("{" BYTE_LEVEL ",\"model\":{\"type\":\"BPE\"}}", "no list of merges");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[]}}", "vocabulary is missing");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"vocab\":{}}}", "vocabulary is missing");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"vocab\":[1]}}", "vocabulary is missing");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"vocab\":{\"a\":\"b\"}}}",
+            "id of token \"a\"");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"vocab\":{\"a\":-1}}}", "id of token \"a\"");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"vocab\":{\"a\":4194304}}}",
+            "id of token \"a\"");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"vocab\":{\"a\":99999999999999}}}",
+            "id of token \"a\"");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"vocab\":{\"a\":1,\"b\":1}}}",
+            "another token");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"unk_token\":\"a\"," VOCAB "}}",
+            "unk_token is set");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"byte_fallback\":true," VOCAB "}}",
+            "byte_fallback");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"dropout\":0.1," VOCAB "}}", "dropout");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"end_of_word_suffix\":\"</w>\"," VOCAB "}}",
             "end_of_word_suffix");
-    refused("{\"model\":{\"merges\":[],\"continuing_subword_prefix\":\"##\"," VOCAB "}}",
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[],\"continuing_subword_prefix\":\"##\"," VOCAB
+            "}}",
             "continuing_subword_prefix");
 }
 
 static void merges(void **state)
 {
     (void)state;
-    refused("{\"model\":{\"merges\":[[\"b\",\"a\"]]," VOCAB "}}", "merge 0, \"b a\": its result");
-    refused("{\"model\":{\"merges\":[\"a b\",\"c a\"]," VOCAB "}}",
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[[\"b\",\"a\"]]," VOCAB "}}",
+            "merge 0, \"b a\": its result");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[\"a b\",\"c a\"]," VOCAB "}}",
             "merge 1, \"c a\": its left part");
-    refused("{\"model\":{\"merges\":[\"a c\"]," VOCAB "}}", "its right part");
-    refused("{\"model\":{\"merges\":[\"ab\"]," VOCAB "}}", "expected two parts");
-    refused("{\"model\":{\"merges\":[\"a  b\"]," VOCAB "}}", "expected two parts");
-    refused("{\"model\":{\"merges\":[7]," VOCAB "}}", "neither a string nor a pair");
-    refused("{\"model\":{\"merges\":[[\"a\"]]," VOCAB "}}", "neither a string nor a pair");
-    refused("{\"model\":{\"merges\":[[\"a\",\"b\",\"a\"]]," VOCAB "}}",
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[\"a c\"]," VOCAB "}}", "its right part");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[\"ab\"]," VOCAB "}}", "expected two parts");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[\"a  b\"]," VOCAB "}}", "expected two parts");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[7]," VOCAB "}}", "neither a string nor a pair");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[[\"a\"]]," VOCAB "}}",
+            "neither a string nor a pair");
+    refused("{" BYTE_LEVEL ",\"model\":{\"merges\":[[\"a\",\"b\",\"a\"]]," VOCAB "}}",
             "neither a string nor a pair");
 }
 

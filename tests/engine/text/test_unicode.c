@@ -26,14 +26,14 @@ static void add(struct strbuf *b, uint32_t c)
 
 static void add_nfc(struct strbuf *out, struct normal *t, const struct strbuf *in)
 {
-    normal_set(t, in->s, in->len, true, bmp);
+    normal_set(t, in->s, in->len, (struct normal_how){.nfc = true}, bmp);
     strbuf_add(out, t->s, t->n);
 }
 
 static size_t count_words(const struct strbuf *s)
 {
     size_t n = 0;
-    for (size_t at = 0; at < s->len; at = split_next(bmp, s->s, s->len, at))
+    for (size_t at = 0; at < s->len; at = split_next(SPLIT_GPT2, bmp, s->s, s->len, at))
         n++;
     return n;
 }
@@ -112,7 +112,7 @@ static void check_nfc(const char *in, const char *want)
 {
     struct normal t;
     normal_init(&t);
-    normal_set(&t, in, strlen(in), true, bmp);
+    normal_set(&t, in, strlen(in), (struct normal_how){.nfc = true}, bmp);
     if (t.n != strlen(want) || memcmp(t.s, want, t.n) != 0)
         fail_msg("NFC of \"%s\" is \"%.*s\", expected \"%s\"", in, (int)t.n, t.s, want);
     normal_release(&t);
@@ -155,7 +155,7 @@ static void ranges(void **state)
                              "\xE2\x82"
                              "e\xCC\x81"
                              "xy";
-    normal_set(&t, in, sizeof in - 1, true, bmp);
+    normal_set(&t, in, sizeof in - 1, (struct normal_how){.nfc = true}, bmp);
     assert_int_equal(t.n, 1 + 3 + 3 + 2 + 2); /* a, two U+FFFD, é, x y */
     range(&t, 0, 1, 0, 1);
     range(&t, 1, 4, 1, 2);
@@ -168,7 +168,7 @@ static void ranges(void **state)
     range(&t, 0, 11, 0, 9);
     range(&t, 11, 11, 9, 9);
     range(&t, 0, 1, 0, 1); /* and back again */
-    normal_set(&t, in, sizeof in - 1, false, bmp);
+    normal_set(&t, in, sizeof in - 1, (struct normal_how){0}, bmp);
     assert_int_equal(t.n, 1 + 3 + 3 + 3 + 2);
     range(&t, 7, 8, 4, 5);
     range(&t, 8, 10, 5, 7);
