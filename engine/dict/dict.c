@@ -1,31 +1,15 @@
+/* A dictionary from its file to the device. */
 #include "engine/base/memory.h"
 #include "engine/device.h"
 #include "engine/dict/dict_private.h"
 #include "engine/dict/fold.h"
 #include "engine/dict/pack.h"
-#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n >= k && strcmp(s + n - k, end) == 0;
-}
-
 /* ---- the encoder's bias, b_p folded in */
-static float *read_vector(const struct tensors *ts, const char *name, int32_t n, struct error *e)
-{
-    const struct named_tensor *t = tensors_need(ts, name, 1, (const int64_t[]){n}, e);
-    if (!t || !tensor_check_finite(t, e))
-        return NULL;
-    float *v = xreallocarray(NULL, (size_t)n, sizeof *v);
-    tensor_to_f32(v, t->data, (enum dtype)t->type, (size_t)n);
-    return v;
-}
-
 static bool put_vector(struct dict *d, const float *v, int32_t n, struct tensor *out,
                        struct error *e)
 {
@@ -38,25 +22,27 @@ static bool put_vector(struct dict *d, const float *v, int32_t n, struct tensor 
 }
 
 /* The bias with W_e·b_p folded in, from what is kept (which saves reading W_e) or by computing it.
- */
-static void fold(struct dict *d, const struct dict_parts *p, const float *bp)
+ * Of numbers that are not the file's nothing is kept. */
+static void fold(struct dict *d, const struct dict_parts *p)
 {
+    const struct named_tensor *w = &p->encoder.t;
+    const float *bp = p->decoder_bias.v;
     const size_t n = (size_t)d->spec.m * sizeof *d->bias;
     size_t found = 0;
-    if (!d->packs) {
-        fold_bias(p->encoder, p->order, bp, d->bias);
+    if (!d->packs || p->encoder.own || p->encoder_bias.changed || p->decoder_bias.changed) {
+        fold_bias(w, p->encoder.order, bp, d->bias);
         return;
     }
-    char *what = xasprintf("bias %s less %s times %s, order %d", p->encoder_bias, p->encoder->name,
-                           p->decoder_bias, (int)p->order);
-    const void *kept = packs_find(d->packs, p->encoder->file, what, &found);
+    char *what = xasprintf("bias %s less %s times %s, order %d", p->encoder_bias.name, w->name,
+                           p->decoder_bias.name, (int)p->encoder.order);
+    const void *kept = packs_find(d->packs, w->file, what, &found);
     if (kept && found == n) {
         memcpy(d->bias, kept, n);
     } else {
         if (kept)
-            packs_distrust(d->packs, p->encoder->file, what);
-        fold_bias(p->encoder, p->order, bp, d->bias);
-        packs_put(d->packs, p->encoder->file, what, d->bias, n);
+            packs_distrust(d->packs, w->file, what);
+        fold_bias(w, p->encoder.order, bp, d->bias);
+        packs_put(d->packs, w->file, what, d->bias, n);
     }
     free(what);
 }
@@ -64,81 +50,97 @@ static void fold(struct dict *d, const struct dict_parts *p, const float *bp)
 static bool open_biases(struct dict *d, const struct dict_parts *p, struct error *e)
 {
     const struct dict_spec *s = &d->spec;
-    d->bias = read_vector(d->tensors, p->encoder_bias, s->m, e);
-    if (!d->bias)
-        return false;
-    if (p->decoder_bias) {
-        float *bp = read_vector(d->tensors, p->decoder_bias, s->n, e);
-        bool ok = bp && put_vector(d, bp, s->n, &d->decoder_bias, e);
-        if (ok && s->centre)
-            fold(d, p, bp);
-        free(bp);
-        if (!ok)
+    d->bias = xmemdup(p->encoder_bias.v, (size_t)s->m * sizeof *d->bias);
+    if (p->decoder_bias.v) {
+        if (!put_vector(d, p->decoder_bias.v, s->n, &d->decoder_bias, e))
             return false;
+        if (s->centre)
+            fold(d, p);
     }
     return put_vector(d, d->bias, s->m, &d->encode.bias, e);
 }
 
-static bool open_weights(struct dict *d, const struct dict_parts *p, struct error *e)
+/* Takes over what is not the file's; what is, is packed once and kept. */
+static struct weight *open_weight(struct dict *d, struct dict_matrix *a, unsigned uses, void **own,
+                                  struct error *e)
 {
     struct backend *b = d->queue->backend;
-    d->encoder =
-        pack_weight(b, d->tensors, p->encoder, p->order, NULL, USE_PRODUCT | USE_ROWS, d->packs, e);
-    if (!d->encoder)
-        return false;
-    d->bytes += device_weight_bytes(b, d->encoder);
-    d->decoder = d->encoder;
-    if (p->decoder) {
-        d->decoder =
-            pack_weight(b, d->tensors, p->decoder, ORDER_OUT_IN, NULL, USE_ROWS, d->packs, e);
-        if (!d->decoder)
-            return false;
-        d->bytes += device_weight_bytes(b, d->decoder);
-    }
-    d->decoder_source = p->decoder ? p->decoder : p->encoder;
-    d->encode.w = d->encoder;
-    d->encode.out = d->spec.m;
-    d->encode.in = d->spec.n;
-    return true;
+    if (a->own)
+        a->t.file = d->path;
+    struct weight *w =
+        pack_weight(b, d->tensors, &a->t, a->order, NULL, uses, a->own ? NULL : d->packs, e);
+    *own = a->own;
+    a->own = NULL;
+    d->bytes += w ? device_weight_bytes(b, w) : 0;
+    return w;
 }
 
-/* ---- selection */
-/* The vector `name` [n] on the device. */
-static bool open_vector(struct dict *d, const char *name, int32_t n, struct tensor *out,
-                        struct error *e)
+static bool open_weights(struct dict *d, struct dict_parts *p, struct error *e)
 {
-    float *v = read_vector(d->tensors, name, n, e);
-    bool ok = v && put_vector(d, v, n, out, e);
-    free(v);
+    void *none;
+    const bool tied = !p->decoder.t.data;
+    if (!tied && !matrix_turn(&p->decoder, e))
+        return false;
+    d->decoder_source = tied ? p->encoder.t : p->decoder.t;
+    d->encode.out = d->spec.m;
+    d->encode.in = d->spec.n;
+    d->encode.w = d->encoder = open_weight(d, &p->encoder, USE_PRODUCT | USE_ROWS, &d->own[0], e);
+    if (d->encoder)
+        d->decoder = tied ? d->encoder : open_weight(d, &p->decoder, USE_ROWS, &d->own[1], e);
+    if (d->decoder && p->skip.t.data) {
+        d->skip.out = d->skip.in = d->spec.n;
+        d->skip.w = d->skip_weight = open_weight(d, &p->skip, USE_PRODUCT, &none, e);
+    }
+    return d->decoder && !p->skip.t.data == !d->skip.w;
+}
+
+/* p·‖W_dec row‖ and its undoing, folded into the weights. Files whose rows have length 1 already
+ * (SAELens folds when it saves) stay as they are. */
+static bool rescale(const struct dict_spec *s, struct dict_parts *p, struct error *e)
+{
+    const size_t m = (size_t)s->m;
+    double *norm = xreallocarray(NULL, 2 * m, sizeof *norm), *inverse = norm + m;
+    struct dict_matrix *decoder = p->decoder.t.data ? &p->decoder : &p->encoder;
+    bool one = true, ok = true;
+    matrix_row_norms(decoder, norm);
+    for (size_t i = 0; i < m; i++) {
+        one = one && fabs(norm[i] - 1) < 1e-6;
+        inverse[i] = norm[i] > 0 ? 1 / norm[i] : 0;
+    }
+    if (!one) {
+        if (!p->decoder.t.data) /* tied: they part */
+            p->decoder = p->encoder, p->decoder.own = NULL;
+        ok = matrix_scale_rows(&p->decoder, inverse, e) && matrix_scale_rows(&p->encoder, norm, e);
+        for (size_t i = 0; i < m; i++)
+            p->encoder_bias.v[i] = (float)((double)p->encoder_bias.v[i] * norm[i]);
+        p->encoder_bias.changed = true;
+    }
+    free(norm);
     return ok;
 }
 
+/* ---- selection */
 /* max(0, e^r·e + b) in terms of what the gate looks at, p = e + gate_bias: scale = e^r, shift = b −
  * e^r·gate_bias. */
-static bool open_gate(struct dict *d, const struct dict_parts *p, struct error *e)
+static bool open_gate(struct dict *d, struct dict_parts *p, struct error *e)
 {
     const int32_t m = d->spec.m;
-    float *scale = read_vector(d->tensors, p->log_scale, m, e),
-          *shift = scale ? read_vector(d->tensors, p->value_bias, m, e) : NULL,
-          *gate = shift ? read_vector(d->tensors, p->encoder_bias, m, e) : NULL;
-    bool ok = gate != NULL;
+    float *scale = p->log_scale.v, *shift = p->value_bias.v;
+    bool ok = true;
     for (int32_t i = 0; ok && i < m; i++) {
         double s = exp((double)scale[i]);
-        shift[i] = (float)((double)shift[i] - s * (double)gate[i]);
+        shift[i] = (float)((double)shift[i] - s * (double)p->encoder_bias.v[i]);
         scale[i] = (float)s;
         if (!isfinite(scale[i]) || !isfinite(shift[i]))
             ok =
                 error_set(e, ERROR_INPUT, "%s: %s: e to the value at [%d] is too large for float32",
-                          d->path, p->log_scale, i);
+                          d->path, p->log_scale.name, i);
     }
-    ok = ok && put_vector(d, scale, m, &d->by.scale, e) && put_vector(d, shift, m, &d->by.shift, e);
-    free(scale);
-    free(shift);
-    free(gate);
-    return ok;
+    return ok && put_vector(d, scale, m, &d->by.scale, e) &&
+           put_vector(d, shift, m, &d->by.shift, e);
 }
 
-static bool open_selection(struct dict *d, const struct dict_parts *p, struct error *e)
+static bool open_selection(struct dict *d, struct dict_parts *p, struct error *e)
 {
     const struct dict_spec *s = &d->spec;
     d->by = (struct select){
@@ -149,7 +151,7 @@ static bool open_selection(struct dict *d, const struct dict_parts *p, struct er
     d->per_row = xcalloc(1, sizeof *d->per_row);
     atomic_init(d->per_row, 32);
     if (s->select == SELECT_THRESHOLD)
-        return open_vector(d, p->threshold, s->n_thresholds, &d->by.threshold, e);
+        return put_vector(d, p->threshold.v, s->n_thresholds, &d->by.threshold, e);
     return s->select != SELECT_GATED || open_gate(d, p, e);
 }
 
@@ -161,48 +163,22 @@ static bool check_bias(const struct dict *d, const struct dict_parts *p, struct 
             return error_set(e, ERROR_INPUT,
                              "%s: %s: less the encoder's product with %s the value at [%d] is too "
                              "large for float32",
-                             d->path, p->encoder_bias, p->decoder_bias, i);
+                             d->path, p->encoder_bias.name,
+                             p->decoder_bias.v ? p->decoder_bias.name : "what is folded in", i);
     return true;
 }
 
 static bool open_file(struct dict *d, const struct dict_hint *hint, struct error *e)
 {
     struct dict_parts parts = {0};
-    if (!tensors_open(d->path, &d->tensors, e) || (d->packs && !packs_add(d->packs, d->tensors, e)))
-        return false;
-    bool (*read)(const struct tensors *, const char *, const struct dict_hint *, struct dict_spec *,
-                 struct dict_parts *, struct error *) =
-        tensors_are_pickled(d->tensors) ? dict_read_sibbesen : dict_read_glimt;
-    return read(d->tensors, d->path, hint, &d->spec, &parts, e) && open_biases(d, &parts, e) &&
-           open_weights(d, &parts, e) && open_selection(d, &parts, e) && check_bias(d, &parts, e);
-}
-
-/* A folder stands for the one SAE file in it; NULL and *e when there is none or more than one. */
-static char *file_in(const char *dir, struct error *e)
-{
-    DIR *stream = opendir(dir);
-    if (!stream) {
-        error_set(e, ERROR_INPUT, "%s: can't read the folder", dir);
-        return NULL;
-    }
-    char *found = NULL;
-    int n = 0;
-    for (struct dirent *f; (f = readdir(stream));) {
-        if (!ends_with(f->d_name, ".safetensors") && !ends_with(f->d_name, ".pt") &&
-            !ends_with(f->d_name, ".pth") && !ends_with(f->d_name, ".bin"))
-            continue;
-        n++;
-        free(found);
-        found = xasprintf("%s/%s", dir, f->d_name);
-    }
-    closedir(stream);
-    if (n == 1)
-        return found;
-    free(found);
-    error_set(e, ERROR_INPUT,
-              "%s: %d files end in .safetensors, .pt, .pth or .bin, expected one; name the file",
-              dir, n);
-    return NULL;
+    bool ok = tensors_open(d->path, &d->tensors, e) &&
+              (!d->packs || packs_add(d->packs, d->tensors, e)) &&
+              dict_read(d->path, d->tensors, hint, &d->spec, &parts, e) &&
+              (!d->spec.norm_rescale || rescale(&d->spec, &parts, e)) &&
+              open_biases(d, &parts, e) && open_weights(d, &parts, e) &&
+              open_selection(d, &parts, e) && check_bias(d, &parts, e);
+    dict_parts_release(&parts);
+    return ok;
 }
 
 bool dict_open(struct backend *b, const char *path, const struct dict_hint *hint, struct dict **out,
@@ -213,7 +189,7 @@ bool dict_open(struct backend *b, const char *path, const struct dict_hint *hint
     struct stat st;
     bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     d->queue = device_queue(b, QUEUE_LOAD, e);
-    d->path = folder ? file_in(path, e) : xstrdup(path);
+    d->path = folder ? dict_file_in(path, e) : xstrdup(path);
     d->packs = hint ? hint->packs : NULL;
     if (!d->queue || !d->path || !open_file(d, hint ? hint : &nothing, e) ||
         !device_well(d->queue, e)) {
@@ -243,6 +219,8 @@ void dict_free(struct dict *d)
         device_weight_free(q->backend, d->decoder);
     if (d->encoder)
         device_weight_free(q->backend, d->encoder);
+    if (d->skip_weight)
+        device_weight_free(q->backend, d->skip_weight);
     if (d->encode.bias.buf)
         device_buf_free(q, d->encode.bias.buf);
     if (d->decoder_bias.buf)
@@ -252,6 +230,8 @@ void dict_free(struct dict *d)
         if (own[i].buf)
             device_buf_free(q, own[i].buf);
     device_queue_free(q);
+    free(d->own[0]);
+    free(d->own[1]);
     free(d->per_row);
     free(d->bias);
     tensors_close(d->tensors);
@@ -269,6 +249,11 @@ void dict_spec_facts(const struct dict_spec *s, struct strbuf *out)
                 s->format, (int)s->at.layer, (int)s->at.site, s->identity, (int)s->n, (int)s->m,
                 (int)s->k, (int)s->n_thresholds, select_name(s->select), (int)s->relu);
     strbuf_addf(out, "centre %d", s->centre);
+    /* what came later is there where it counts, so that older keys stay */
+    if (s->norm_rescale)
+        strbuf_adds(out, " norm_rescale 1");
+    if (s->skip)
+        strbuf_adds(out, " skip 1");
 }
 const char *dict_path(const struct dict *d)
 {

@@ -1,10 +1,11 @@
 /* A dictionary: an SAE, the neurons of a hook point (the identity), later single directions.
  *
- * f = select(W_e·(x − b_p) + b_e), x̂ = W_dᵀ·f + b_p. Selection by kind (enum select_kind): TopK
- * (Gao et al. 2024) with their ReLU or without, JumpReLU (Rajamanoharan et al. 2024), gated
- * (2024; p is what the gate looks at, W_e·(x − b_p) + gate_bias), the largest of each group, all
- * (ReLU). A value of 0 is not active. Immutable after opening; several threads may read it, each
- * with its own run. The dict owns its weights and mapping. */
+ * f = select(W_e·(x − b_p) + b_e), x̂ = W_dᵀ·f + b_p (+ W_skip·x). Selection by kind (enum
+ * select_kind): TopK (Gao et al. 2024) with their ReLU or without, JumpReLU (Rajamanoharan et al.
+ * 2024), gated (2024; p is what the gate looks at, W_e·(x − b_p) + gate_bias), the largest of each
+ * group, all (ReLU). With norm_rescale p is times the length of the latent's decoder row, which the
+ * decoder divides out again. A value of 0 is not active. Immutable after opening; several threads
+ * may read it, each with its own run. The dict owns its weights and mapping. */
 #ifndef GLIMT_ENGINE_DICT_H
 #define GLIMT_ENGINE_DICT_H
 #include "engine/base/strbuf.h"
@@ -20,8 +21,12 @@ enum {
     DICT_FACT_K,
     DICT_FACT_RESCALE,
     DICT_FACT_SKIP,
+    DICT_FACT_HOOK,
+    DICT_FACT_BOS,
     DICT_N_FACTS
 };
+/* Whether texts begin with the model's BOS token where the dictionary was trained. */
+enum dict_bos { DICT_BOS_UNSAID, DICT_BOS_NO, DICT_BOS_YES };
 
 struct dict_spec {
     bool identity;        /* neurons: x̂ = x, f = x */
@@ -31,10 +36,13 @@ struct dict_spec {
     int32_t n_thresholds; /* THRESHOLD: 1 for all, or m; else 0 */
     enum select_kind select;
     enum relu_kind relu;
-    bool centre;                      /* b_p is subtracted before encoding */
-    const char *format;               /* "glimt-sae 1", "sibbesen .pt", "neurons" */
+    bool centre;       /* b_p is subtracted before encoding */
+    bool norm_rescale; /* p is in units of the decoder row's length */
+    bool skip;         /* x̂ has W_skip·x added */
+    enum dict_bos bos;
+    const char *format;               /* "glimt-sae 1", "sae-lens jumprelu", "neurons" */
     const char *source[DICT_N_FACTS]; /* where each fact came from: "metadata", "tensor W",
-                                         "config", "default" */
+                                         "config", "file name", "option", "default" */
 };
 
 struct packs;
@@ -46,8 +54,9 @@ struct dict_hint { /* what the user or the bundle says; zero: nothing */
     struct packs *packs; /* where packed weights are kept, which outlives the dict; NULL: nowhere */
 };
 
-/* Opens an SAE file (or folder) for a device: glimt's .safetensors or the authors' .pt (SAE with a
- * .json beside it). Untrusted: every shape and dtype is checked first. The caller owns *out. */
+/* Opens an SAE file, or the folder of one, for a device: any of the formats of
+ * engine/dict/formats.c, told by its tensors and the configuration beside it. Untrusted: every
+ * shape and dtype is checked first. The caller owns *out. */
 bool dict_open(struct backend *, const char *path, const struct dict_hint *, struct dict **out,
                struct error *e);
 /* The n neurons of a point as a dictionary. */
@@ -66,6 +75,7 @@ size_t dict_bytes(const struct dict *);     /* packed */
 struct code {            /* activations of T rows */
     struct csr sparse;   /* an SAE's active latents, in the order of its kind */
     struct tensor dense; /* neurons: [T, n], the values as they are; else absent */
+    struct tensor x;     /* what was encoded, where the decoder needs it (skip); else absent */
 };
 
 /* x [T, n] → activations; and, where pre is not NULL, all pre-activations [T, m] (arena). A latent

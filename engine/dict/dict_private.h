@@ -2,40 +2,111 @@
 #ifndef GLIMT_DICT_PRIVATE_H
 #define GLIMT_DICT_PRIVATE_H
 #include "engine/dict/dict.h"
+#include "engine/formats/json.h"
 #include "engine/formats/tensors.h"
 #include <stdatomic.h>
 
+/* ---- what a reader is given, and what it says */
+struct dict_file {
+    const char *path; /* of the weights */
+    const struct tensors *tensors;
+    const json_t *config; /* the object in the configuration beside them; NULL: there is none */
+    const char *config_path;
+    const struct dict_hint *hint;
+};
+
+struct dict_matrix {
+    struct named_tensor t; /* data NULL: there is none */
+    enum order order;
+    void *own; /* the data, where they are not the file's; owned */
+};
+struct dict_vector {
+    const char *name;
+    float *v;     /* owned; NULL: there is none */
+    bool changed; /* other values than the file's */
+};
+/* What a format has learnt about a file before its weights are packed. */
+struct dict_parts {
+    struct dict_matrix encoder;      /* [m, n] */
+    struct dict_matrix decoder;      /* [m, n]; none: tied to the encoder */
+    struct dict_matrix skip;         /* [n, n], where spec.skip */
+    struct dict_vector encoder_bias; /* [m]; GATED: the gate's */
+    struct dict_vector decoder_bias; /* [n] or none */
+    struct dict_vector threshold;    /* THRESHOLD: [spec.n_thresholds] */
+    struct dict_vector log_scale;    /* GATED: r_mag [m] */
+    struct dict_vector value_bias;   /* GATED: mag_bias [m] */
+};
+void dict_parts_release(struct dict_parts *);
+/* Makes of the matrix one of its own with its rows [m, n] one after the other, in its dtype. */
+bool matrix_turn(struct dict_matrix *, struct error *e);
+/* Makes of the matrix one of its own, in f32: row i times by[i], of row i the length. */
+bool matrix_scale_rows(struct dict_matrix *, const double *by, struct error *e);
+void matrix_row_norms(const struct dict_matrix *, double *norm);
+
+/* A format: whether a file is one of its, by its tensors and its configuration; and what spec and
+ * parts are then, or why it is refused. spec comes with every source "default". */
+struct dict_reader {
+    bool (*knows)(const struct dict_file *);
+    bool (*read)(const struct dict_file *, struct dict_spec *, struct dict_parts *,
+                 struct error *e);
+};
+extern const struct dict_reader dict_reader_glimt, dict_reader_saelens, dict_reader_sibbesen;
+
+/* The weights in a folder; NULL and *e: there are none, or several. The caller frees. */
+char *dict_file_in(const char *dir, struct error *e);
+/* Finds the reader of the open file, and asks it. */
+bool dict_read(const char *path, const struct tensors *, const struct dict_hint *,
+               struct dict_spec *, struct dict_parts *, struct error *e);
+
+/* ---- for readers. All false with *e: a tensor or an entry that is not what it must be. */
+bool read_matrix(const struct dict_file *, const char *name, int64_t rows, int64_t cols, enum order,
+                 struct dict_matrix *out, struct error *e);
+/* Every value finite. */
+bool read_vector(const struct dict_file *, const char *name, int32_t n, struct dict_vector *out,
+                 struct error *e);
+/* One number, of no dimension or one, of any type of float. */
+bool read_scalar(const struct dict_file *, const char *name, struct dict_vector *out,
+                 struct error *e);
+/* spec.m and spec.n from the encoder. */
+bool read_sizes(const struct dict_matrix *encoder, struct dict_spec *, struct error *e);
+bool has_tensor(const struct dict_file *, const char *name);
+/* The hook of the hint, else the one of that name (NULL: none); at.layer −2: nobody says. */
+bool read_hook(const struct dict_file *, const char *name, const char *source, struct dict_spec *,
+               struct error *e);
+/* k of the hint, else `k` from `source`; checked against the kind of selection. */
+bool read_k(const struct dict_file *, int64_t k, const char *source, struct dict_spec *,
+            struct error *e);
+bool check_k(const struct dict_file *, const struct dict_spec *, struct error *e);
+bool wants_k(const struct dict_spec *);
+/* Digits only, at most nine: −1 otherwise. */
+int32_t small_number(const char *s, const char **end);
+
+/* Entries of an object of the configuration; absent or null: *out stays. */
+bool config_bool(const struct dict_file *, const json_t *, const char *key, bool *out,
+                 struct error *e);
+bool config_int(const struct dict_file *, const json_t *, const char *key, int64_t *out,
+                struct error *e);
+bool config_string(const struct dict_file *, const json_t *, const char *key, const char **out,
+                   struct error *e);
+
+/* ---- an open dictionary */
 struct dict {
     struct dict_spec spec;
     struct queue *queue; /* of the vectors; NULL: neurons */
     char *path;
     struct tensors *tensors; /* rows are gathered from its mapping */
     struct packs *packs;     /* the user's; NULL: none */
-    const struct named_tensor *decoder_source;
+    struct named_tensor decoder_source;
+    void *own[2]; /* encoder's and decoder's data where they are not the file's */
     size_t bytes;
     struct weight *encoder;     /* [m, n], products and rows */
     struct weight *decoder;     /* [m, n], rows; the encoder itself when tied */
     struct linear encode;       /* pre = x·W_eᵀ + bias, b_p folded into the bias when centring */
+    struct weight *skip_weight; /* [n, n]; NULL: none */
+    struct linear skip;         /* the same, without a bias */
     float *bias;                /* the same bias on the host, [m] */
     struct tensor decoder_bias; /* [1, n]; absent: none */
     struct select by;           /* owns its tensors */
     atomic_int *per_row;        /* active latents a row lately, of kinds without a bound */
 };
-
-/* What a format has learnt about a file before its weights are packed. */
-struct dict_parts {
-    const struct named_tensor *encoder; /* in `order` */
-    enum order order;
-    const struct named_tensor *decoder; /* [m, n]; NULL: tied to the encoder */
-    const char *encoder_bias;           /* name of a tensor [m]; GATED: the gate's */
-    const char *decoder_bias;           /* name of a tensor [n]; NULL: none */
-    const char *threshold;              /* THRESHOLD: of a tensor [spec.n_thresholds] */
-    const char *log_scale, *value_bias; /* GATED: r_mag and mag_bias [m] */
-};
-
-/* Formats: fill spec and parts from an open file, or refuse. */
-bool dict_read_glimt(const struct tensors *, const char *path, const struct dict_hint *,
-                     struct dict_spec *, struct dict_parts *, struct error *e);
-bool dict_read_sibbesen(const struct tensors *, const char *path, const struct dict_hint *,
-                        struct dict_spec *, struct dict_parts *, struct error *e);
 #endif

@@ -142,6 +142,8 @@ void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct 
         *pre = absent(x.rows, d->spec.m, DTYPE_F32);
     if (!check_width(run, d, x))
         return;
+    if (d->skip.w)
+        f->x = x;
     if (!pre && !run->tape) {
         encode_chunks(run, d, x, &f->sparse);
         return;
@@ -194,7 +196,7 @@ struct tensor dict_values(struct run *run, const struct dict *d, const struct co
 /* ---- decode */
 static void name_decoder(struct run *run, bool before, const struct dict *d)
 {
-    run_name(run, before, "%s: %s", d->decoder_source->file, d->decoder_source->name);
+    run_name(run, before, "%s: %s", d->decoder_source.file, d->decoder_source.name);
 }
 
 struct tensor dict_decode(struct run *run, const struct dict *d, const struct code *f)
@@ -204,6 +206,8 @@ struct tensor dict_decode(struct run *run, const struct dict *d, const struct co
     bool before = run_ok(run);
     struct tensor y = op_decode(run, &f->sparse, d->decoder, d->decoder_bias, d->spec.n);
     name_decoder(run, before, d);
+    if (f->x.buf)
+        op_linear_add(run, y, f->x, &d->skip);
     return y;
 }
 

@@ -346,19 +346,31 @@ static const char *relu_name(enum relu_kind r)
     return r == RELU_NEVER ? "never" : r == RELU_BEFORE ? "before selection" : "after selection";
 }
 
-static struct table *facts_table(const struct dict_spec *s)
+static const char *bos_name(enum dict_bos b)
 {
+    return b == DICT_BOS_UNSAID ? "not said" : b == DICT_BOS_YES ? "yes" : "no";
+}
+
+static struct table *facts_table(const struct study *study)
+{
+    const struct dict_spec *s = study->spec;
     static const char *const names[DICT_N_FACTS] = {
         [DICT_FACT_CENTRE] = "centre", [DICT_FACT_NORM] = "norm",
         [DICT_FACT_RELU] = "relu",     [DICT_FACT_SELECT] = "select",
         [DICT_FACT_K] = "k",           [DICT_FACT_RESCALE] = "norm_rescale",
-        [DICT_FACT_SKIP] = "skip"};
-    char k[16];
+        [DICT_FACT_SKIP] = "skip",     [DICT_FACT_HOOK] = "hook",
+        [DICT_FACT_BOS] = "bos"};
+    char k[16], hook[POINT_NAME_MAX];
+    point_name(study->in.at, hook);
     snprintf(k, sizeof k, "%d", s->k);
     const char *const value[DICT_N_FACTS] = {[DICT_FACT_CENTRE] = s->centre ? "yes" : "no",
                                              [DICT_FACT_RELU] = relu_name(s->relu),
                                              [DICT_FACT_SELECT] = select_name(s->select),
-                                             [DICT_FACT_K] = s->k > 0 ? k : NULL};
+                                             [DICT_FACT_K] = s->k > 0 ? k : NULL,
+                                             [DICT_FACT_RESCALE] = s->norm_rescale ? "yes" : NULL,
+                                             [DICT_FACT_SKIP] = s->skip ? "yes" : NULL,
+                                             [DICT_FACT_HOOK] = hook,
+                                             [DICT_FACT_BOS] = bos_name(s->bos)};
     struct table *t = table_new("facts", "What was assumed of the SAE", MARK_LIST);
     int32_t fact = table_column(t, "fact", "", "what", COLUMN_STR, COLUMN_KEY),
             is = table_column(t, "value", "", "how it is read", COLUMN_STR, COLUMN_TEXT),
@@ -368,7 +380,8 @@ static struct table *facts_table(const struct dict_spec *s)
         int64_t row = table_row(t);
         table_set_str(t, row, fact, names[i]);
         table_set_str(t, row, is, value[i] ? value[i] : "none");
-        table_set_str(t, row, source, s->source[i] ? s->source[i] : "default");
+        const bool bundle = i == DICT_FACT_HOOK && s->at.layer == -2;
+        table_set_str(t, row, source, bundle ? "bundle" : s->source[i] ? s->source[i] : "default");
     }
     return t;
 }
@@ -458,7 +471,7 @@ static struct table_set *proof_tables(struct study *s)
     add(s, all, s->sums);
     for (enum reading r = READ_AS_IS; r < N_READINGS; r++)
         fvu[r] = fvu_of(s, all, r);
-    table_set_add(set, facts_table(s->spec));
+    table_set_add(set, facts_table(s));
     table_set_add(set, readings_table(fvu));
     table_set_add(set, numbers_table(all, fvu));
     free(all);
@@ -466,7 +479,7 @@ static struct table_set *proof_tables(struct study *s)
 }
 
 const struct study_ops proof_study = {.name = "proof",
-                                      .version = 1,
+                                      .version = 2,
                                       .open = proof_open,
                                       .free = proof_free,
                                       .n_chunks = proof_chunks,

@@ -146,7 +146,7 @@ static void test_own_format(void **state)
         assert_string_equal(s->format, "glimt-sae 1");
         assert_string_equal(dict_path(d), path);
         for (int i = 0; i < DICT_N_FACTS; i++)
-            assert_string_equal(s->source[i], "metadata");
+            assert_string_equal(s->source[i], i == DICT_FACT_BOS ? "default" : "metadata");
         check_all(&dev.run, d, cases[c].name, hash_input(&dev.run, "x", T, N), J);
         dict_free(d);
         device_close(&dev);
@@ -297,6 +297,8 @@ static void test_facts_are_told_apart(void **state)
     OTHER(relu, RELU_BEFORE);
     OTHER(relu, RELU_AFTER);
     OTHER(centre, true);
+    OTHER(norm_rescale, true);
+    OTHER(skip, true);
     OTHER(format, "sibbesen .pt");
 #undef OTHER
     struct strbuf facts[16];

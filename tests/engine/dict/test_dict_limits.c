@@ -36,7 +36,7 @@ static void test_facts(void **state)
         {"centre", "maybe"},
         {"norm_rescale", NULL},
         {"skip", NULL},
-        {"norm_rescale", "true"},
+        {"norm_rescale", "maybe"},
         {"skip", "true"},
         {"k", NULL},
         {"k", "0"},

@@ -1,0 +1,314 @@
+/* Other people's checkpoints, written by their own packages, against what these packages encode and
+ * decode (tests/reference/dict_formats.py): the same latents active, values and reconstructions to
+ * 1e-5; what is read of each fact, and where from; and what is refused, in which words. */
+#include "engine/base/file.h"
+#include "engine/formats/mapping.h"
+#include "tests/engine/dict/sae.h"
+#include "tests/support/golden_tensors.h"
+#include "tests/support/spoil.h"
+#include <stdlib.h>
+
+#define FILES "tests/golden/dict/formats/"
+enum { T = 9 };
+
+/* facts: value/source of centre, relu, select, k, norm_rescale, skip, hook, bos. */
+static const struct format_case {
+    const char *path; /* below FILES */
+    const char *name; /* of its numbers; NULL: path */
+    const char *format, *facts;
+} cases[] = {
+#define AT " layers.3.mlp.out/config no/config"
+    {"saelens/standard", NULL, "sae-lens standard",
+     "yes/config before/config all/config 0/default no/default no/default" AT},
+    {"saelens/standard/sae_weights.safetensors", "saelens/standard", "sae-lens standard",
+     "yes/config before/config all/config 0/default no/default no/default" AT},
+    {"saelens/jumprelu", NULL, "sae-lens jumprelu",
+     "no/config before/config threshold/config 0/default no/default no/default" AT},
+    {"saelens/topk", NULL, "sae-lens topk",
+     "yes/config after/config topk/config 20/config no/config no/default" AT},
+    {"saelens/topk-rescaled", NULL, "sae-lens topk",
+     "yes/config after/config topk/config 5/config yes/config no/default" AT},
+    {"saelens/abstopk", NULL, "sae-lens abstopk",
+     "yes/config never/config abstopk/config 6/config no/config no/default" AT},
+    {"saelens/gated", NULL, "sae-lens gated",
+     "yes/config before/config gated/config 0/default no/default no/default" AT},
+    {"saelens/old-standard", NULL, "sae-lens standard",
+     "yes/default before/config all/config 0/default no/default no/default "
+     "layers.2.resid.pre/config yes/default"},
+    {"saelens/old-topk", NULL, "sae-lens topk",
+     "yes/config after/config topk/config 5/config no/default no/default "
+     "layers.2.resid.pre/config no/config"},
+    {"saelens/jumprelu-trained", NULL, "sae-lens jumprelu",
+     "yes/config before/config threshold/config 0/default no/default no/default" AT},
+    {"saelens/jumprelu-log", NULL, "sae-lens jumprelu",
+     "yes/config before/config threshold/config 0/default no/default no/default" AT},
+    {"saelens/batchtopk", NULL, "sae-lens jumprelu",
+     "yes/config before/config threshold/config 0/default no/default no/default" AT},
+    {"saelens/batchtopk-checkpoint", NULL, "sae-lens batchtopk",
+     "yes/config before/config threshold/config 0/default no/config no/default" AT},
+    {"saelens/batchtopk-rescaled", NULL, "sae-lens jumprelu",
+     "yes/config before/config threshold/config 0/default no/default no/default" AT},
+    {"saelens/batchtopk-rescaled-checkpoint", NULL, "sae-lens batchtopk",
+     "yes/config before/config threshold/config 0/default yes/config no/default" AT},
+    {"saelens/matryoshka", NULL, "sae-lens jumprelu",
+     "yes/config before/config threshold/config 0/default no/default no/default" AT},
+    {"saelens/matryoshka-checkpoint", NULL, "sae-lens matryoshka_batchtopk",
+     "yes/config before/config threshold/config 0/default yes/config no/default" AT},
+    {"saelens/topk-trained", NULL, "sae-lens topk",
+     "yes/config after/config topk/config 5/config yes/config no/default" AT},
+    {"saelens/topk-trained-checkpoint", NULL, "sae-lens topk",
+     "yes/config after/config topk/config 5/config yes/config no/default" AT},
+#undef AT
+};
+
+static const float *gold(const char *name, const char *what, int64_t rows, int64_t cols)
+{
+    const struct named_tensor *t = golden_tensor("%s/%s", name, what);
+    assert_true(t->n_dims == 2 && t->dim[0] == rows && t->dim[1] == cols && t->type == DTYPE_F32);
+    float *v = malloc(t->n_bytes);
+    memcpy(v, t->data, t->n_bytes);
+    return v;
+}
+
+static void check_facts(const char *what, const struct dict_spec *s, const char *expected)
+{
+    static const char *const relu[] = {"never", "before", "after"};
+    static const char *const bos[] = {"unsaid", "no", "yes"};
+    char text[400], hook[POINT_NAME_MAX] = "none";
+    if (s->at.layer != -2)
+        point_name(s->at, hook);
+    snprintf(text, sizeof text, "%s/%s %s/%s %s/%s %d/%s %s/%s %s/%s %s/%s %s/%s",
+             s->centre ? "yes" : "no", s->source[DICT_FACT_CENTRE], relu[s->relu],
+             s->source[DICT_FACT_RELU], select_name(s->select), s->source[DICT_FACT_SELECT], s->k,
+             s->source[DICT_FACT_K], s->norm_rescale ? "yes" : "no", s->source[DICT_FACT_RESCALE],
+             s->skip ? "yes" : "no", s->source[DICT_FACT_SKIP], hook, s->source[DICT_FACT_HOOK],
+             bos[s->bos], s->source[DICT_FACT_BOS]);
+    if (strcmp(text, expected) != 0)
+        fail_msg("%s: %s, expected %s", what, text, expected);
+}
+
+static void check_acts(struct run *run, const char *name, const struct csr *f, int32_t m)
+{
+    const float *want = gold(name, "acts", T, m);
+    float *got = calloc((size_t)T * (size_t)m, sizeof *got);
+    struct csr_host c = {0};
+    assert_true(run_get_csr(run, &c, f));
+    for (int32_t t = 0; t < T; t++)
+        for (int32_t i = c.start[t]; i < c.start[t + 1]; i++)
+            got[t * m + c.ids[i]] = c.vals[i];
+    for (int32_t i = 0, active = 0; i < T * m; i++) {
+        active += got[i] != 0.0f;
+        if ((got[i] != 0.0f) != (want[i] != 0.0f))
+            fail_msg("%s: latent %d of row %d is %g, expected %g", name, i % m, i / m,
+                     (double)got[i], (double)want[i]);
+        if (i == T * m - 1)
+            assert_true(active > T && active < T * m); /* the case says something */
+    }
+    assert_close(name, got, want, (size_t)T * (size_t)m, 1e-5f);
+    csr_host_release(&c);
+    free(got);
+    free((void *)(uintptr_t)want);
+}
+
+static void check_case(const struct format_case *c)
+{
+    const char *name = c->name ? c->name : c->path;
+    struct device dev;
+    struct dict *d = NULL;
+    struct error e = {0};
+    char path[200];
+    device_open(&dev);
+    snprintf(path, sizeof path, FILES "%s", c->path);
+    dict_open(dev.b, path, NULL, &d, &e);
+    assert_no_error(&e);
+    const struct dict_spec *s = dict_spec(d);
+    check_facts(c->path, s, c->facts);
+    assert_string_equal(s->format, c->format);
+    struct tensor x = hash_input(&dev.run, "x", T, s->n), pre;
+    struct code f, g;
+    dict_encode(&dev.run, d, x, &f, &pre);
+    check_acts(&dev.run, name, &f.sparse, s->m);
+    dict_encode(&dev.run, d, x, &g, NULL);
+    check_acts(&dev.run, name, &g.sparse, s->m);
+    const float *want = gold(name, "x_hat", T, s->n);
+    float *got = to_host(&dev.run, dict_decode(&dev.run, d, &f));
+    assert_close(name, got, want, (size_t)T * (size_t)s->n, 1e-5f);
+    free(got);
+    free((void *)(uintptr_t)want);
+    dict_free(d);
+    device_close(&dev);
+}
+
+static void test_parity(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_case(&cases[i]);
+}
+
+/* ---- refused */
+static void copy_file(const char *from, const char *to)
+{
+    char *bytes = NULL;
+    size_t n = 0;
+    struct error e = {0};
+    assert_true(file_read(from, 1 << 20, &bytes, &n, &e) && file_write(to, bytes, n, &e));
+    free(bytes);
+}
+
+/* The file with the first `from` in it replaced; NULL: as it is. */
+static void edit(const char *path, const char *from, const char *to)
+{
+    char *text = NULL, *at = NULL, *out = NULL;
+    size_t n = 0;
+    struct error e = {0};
+    if (!from)
+        return;
+    assert_true(file_read(path, 1 << 20, &text, &n, &e));
+    at = strstr(text, from);
+    if (!at)
+        fail_msg("%s: found no '%s'", path, from);
+    assert_true(asprintf(&out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)) >= 0);
+    assert_true(file_write(path, out, strlen(out), &e));
+    free(out);
+    free(text);
+}
+
+static void refuses(struct backend *b, const char *path, const char *says)
+{
+    struct error e = {0};
+    struct dict *d = NULL;
+    if (dict_open(b, path, NULL, &d, &e))
+        fail_msg("%s was opened, expected: %s", path, says);
+    assert_null(d);
+    assert_int_equal(e.kind, ERROR_INPUT);
+    if (!strstr(e.text, says))
+        fail_msg("%s, expected '%s'", e.text, says);
+}
+
+static void test_refused_configurations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *of, *weights, *config, *from, *to, *says;
+    } bad[] = {
+#define SAELENS(of, from, to, says)                                                                \
+    {"saelens/" of, "sae_weights.safetensors", "cfg.json", from, to, "cfg.json: " says}
+#define SAELENS_TENSOR(of, from, to, says)                                                         \
+    {                                                                                              \
+        "saelens/" of, "sae_weights.safetensors", "cfg.json", from, to,                            \
+            "sae_weights.safetensors: " says                                                       \
+    }
+        SAELENS("standard", "\"standard\"", "\"sparse\"", "architecture 'sparse' is not known"),
+        SAELENS("standard", "\"standard\"", "\"transcoder\"",
+                "architecture 'transcoder', a transcoder, is not supported"),
+        SAELENS("standard", "\"standard\"", "\"temporal\"",
+                "architecture 'temporal', which attends over earlier tokens"),
+        SAELENS("standard", "\"standard\"", "\"matching_pursuit\"",
+                "architecture 'matching_pursuit', which encodes step by step"),
+        SAELENS("standard", "\"standard\"", "7", "'architecture' is an integer, expected a string"),
+        SAELENS("standard", "\"none\"", "\"covariance\"",
+                "normalize_activations 'covariance' is not supported"),
+        SAELENS("standard", "\"hook_head_index\": null", "\"hook_head_index\": 3",
+                "hook_head_index is 3"),
+        SAELENS("standard", "\"d_in\": 12", "\"d_in\": -12", "d_in is -12 and d_sae 40"),
+        SAELENS("standard", "\"apply_b_dec_to_input\": true", "\"apply_b_dec_to_input\": 1",
+                "'apply_b_dec_to_input' is an integer, expected true or false"),
+        SAELENS("topk", "\"k\": 20", "\"K\": 20", "found no 'k', which architecture 'topk' has"),
+        SAELENS("topk", "\"k\": 20", "\"k\": 20.5", "'k' is a number, expected a whole number"),
+        SAELENS("old-topk", "\"topk\"", "\"tanh-relu\"", "activation_fn is 'tanh-relu'"),
+        SAELENS_TENSOR("topk", "\"k\": 20", "\"k\": 41",
+                       "k is 41 (from the config), expected 1 to 40"),
+        SAELENS_TENSOR("standard", "\"d_sae\": 40", "\"d_sae\": 41",
+                       "tensor 'W_enc' is [12, 40], expected [12, 41]"),
+        SAELENS_TENSOR("standard", "\"standard\"", "\"jumprelu\"",
+                       "found no tensor 'threshold' [40]"),
+        SAELENS_TENSOR("standard", "\"standard\"", "\"batchtopk\"",
+                       "found no tensor 'topk_threshold' []"),
+        SAELENS_TENSOR("gated", "\"gated\"", "\"standard\"", "found no tensor 'b_enc' [40]"),
+        SAELENS_TENSOR("standard", "blocks.3.hook_mlp_out", "blocks.3.hook_elsewhere",
+                       "hook: hook point 'blocks.3.hook_elsewhere'"),
+        SAELENS("standard", "{", "[", "not valid JSON"),
+#undef SAELENS
+#undef SAELENS_TENSOR
+    };
+    struct device dev;
+    char dir[64], from[200], to[160];
+    device_open(&dev);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        test_dir_new(dir);
+        snprintf(from, sizeof from, FILES "%s/%s", bad[i].of, bad[i].weights);
+        snprintf(to, sizeof to, "%s/%s", dir, bad[i].weights);
+        copy_file(from, to);
+        snprintf(from, sizeof from, FILES "%s/%s", bad[i].of, bad[i].config);
+        snprintf(to, sizeof to, "%s/%s", dir, bad[i].config);
+        copy_file(from, to);
+        edit(to, bad[i].from, bad[i].to);
+        refuses(dev.b, dir, bad[i].says);
+        test_dir_remove(dir);
+    }
+    device_close(&dev);
+}
+
+static void test_refused_tensors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *of, *tensor;
+        size_t at;
+        float value;
+        const char *says;
+    } bad[] = {
+        {"saelens/standard", "b_enc", 7, NAN, "b_enc: the value at [7] is no finite number"},
+        {"saelens/standard", "b_dec", 3, INFINITY, "b_dec: the value at [3] is no finite number"},
+        {"saelens/standard", "W_enc", 81, NAN, "W_enc: the value at [2, 1] is no finite number"},
+        {"saelens/jumprelu", "threshold", 0, NAN, "threshold: the value at [0] is no finite"},
+        {"saelens/topk-rescaled", "W_enc", 81, NAN, "W_enc: the value at [1, 2] is no finite"},
+        {"saelens/old-standard", "scaling_factor", 5, 1.5f, "'scaling_factor' is not 1 everywhere"},
+    };
+    struct device dev;
+    char dir[64], from[200], to[160];
+    device_open(&dev);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        test_dir_new(dir);
+        snprintf(from, sizeof from, FILES "%s/cfg.json", bad[i].of);
+        snprintf(to, sizeof to, "%s/cfg.json", dir);
+        copy_file(from, to);
+        snprintf(from, sizeof from, FILES "%s/sae_weights.safetensors", bad[i].of);
+        snprintf(to, sizeof to, "%s/sae_weights.safetensors", dir);
+        copy_file(from, to);
+        spoil(to, bad[i].tensor, bad[i].at, bad[i].value);
+        refuses(dev.b, dir, bad[i].says);
+        test_dir_remove(dir);
+    }
+    device_close(&dev);
+}
+
+static void test_hints(void **state)
+{
+    (void)state;
+    const struct dict_hint hint = {.hook = "layers.5.mlp.act", .k = 9};
+    struct device dev;
+    struct error e = {0};
+    struct dict *d = NULL;
+    device_open(&dev);
+    assert_true(dict_open(dev.b, FILES "saelens/topk", &hint, &d, &e));
+    assert_int_equal(dict_spec(d)->k, 9);
+    assert_int_equal(dict_spec(d)->at.layer, 5);
+    assert_string_equal(dict_spec(d)->source[DICT_FACT_K], "option");
+    assert_string_equal(dict_spec(d)->source[DICT_FACT_HOOK], "option");
+    dict_free(d);
+    device_close(&dev);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parity),
+        cmocka_unit_test(test_refused_configurations),
+        cmocka_unit_test(test_refused_tensors),
+        cmocka_unit_test(test_hints),
+    };
+    golden_tensors = "dict/formats/formats.safetensors";
+    return cmocka_run_group_tests(tests, golden_open, golden_close);
+}
