@@ -63,6 +63,15 @@ _glimt_complete() {
     "sweep --rows") return 0 ;;
     "sweep --class") _glimt_class; return 0 ;;
     "sweep --limit") return 0 ;;
+    "contrast words --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast words --class") _glimt_class; return 0 ;;
+    "contrast words --limit") return 0 ;;
+    "contrast ttest --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast ttest --target") return 0 ;;
+    "contrast ttest --alpha") return 0 ;;
+    "contrast ttest --rows") return 0 ;;
+    "contrast ttest --class") _glimt_class; return 0 ;;
+    "contrast ttest --limit") return 0 ;;
     "generate --tokens") return 0 ;;
     "generate --temperature") return 0 ;;
     "snapshot --size") return 0 ;;
@@ -79,7 +88,7 @@ _glimt_complete() {
     *" --hook") _glimt_words "embed layers.0.resid.pre layers.0.attn.z layers.0.attn.out layers.0.resid.mid layers.0.mlp.in layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.z layers.1.attn.out layers.1.resid.mid layers.1.mlp.in layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.z layers.2.attn.out layers.2.resid.mid layers.2.mlp.in layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.z layers.3.attn.out layers.3.resid.mid layers.3.mlp.in layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.z layers.4.attn.out layers.4.resid.mid layers.4.mlp.in layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.z layers.5.attn.out layers.5.resid.mid layers.5.mlp.in layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.z layers.6.attn.out layers.6.resid.mid layers.6.mlp.in layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.z layers.7.attn.out layers.7.resid.mid layers.7.mlp.in layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.z layers.8.attn.out layers.8.resid.mid layers.8.mlp.in layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.z layers.9.attn.out layers.9.resid.mid layers.9.mlp.in layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.z layers.10.attn.out layers.10.resid.mid layers.10.mlp.in layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.z layers.11.attn.out layers.11.resid.mid layers.11.mlp.in layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm"; return 0 ;;
     *" --bundle") _glimt_files; return 0 ;;
     *" --latents") return 0 ;;
-    *" --neurons") return 0 ;;
+    *" --neurons") _glimt_words "all"; return 0 ;;
     *" --fix") return 0 ;;
     *" --insert") _glimt_words "none sae error"; return 0 ;;
     *" --encoding") _glimt_words "latin1 windows-1252 utf-16le utf-16be utf-8"; return 0 ;;
@@ -100,7 +109,8 @@ _glimt_complete() {
         return 0
     fi
     case $command in
-    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep generate snapshot tokenize verify models cache doctor" ;;
+    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast generate snapshot tokenize verify models cache doctor" ;;
+    contrast) _glimt_words "words ttest" ;;
     "harvest") _glimt_files; ;;
     "latents") _glimt_files; ;;
     "find") _glimt_files; ;;
@@ -108,6 +118,8 @@ _glimt_complete() {
     "examples") _glimt_files; ;;
     "coactive") _glimt_files; ;;
     "sweep") _glimt_files; ;;
+    "contrast words") _glimt_files; ;;
+    "contrast ttest") _glimt_files; ;;
     "snapshot") _glimt_words "explore latents histograms sweep corpus jobs"; ;;
     "verify") _glimt_models; _glimt_files; ;;
     "cache") _glimt_words "list verify prune"; ;;
@@ -138,9 +150,10 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         *) case ${command:+$command }$word in
+            contrast) command=contrast own= ;;
             "analyze") command="analyze" own=" --top --predictions --logits" ;;
             "harvest") command="harvest" own=" --keep-activations --class --limit --header" ;;
             "latents") command="latents" own=" --target --sort --rows --min-share --max-other --class --limit --header" ;;
@@ -150,6 +163,8 @@ _glimt() {
             "logit-lens") command="logit-lens" own=" --rows" ;;
             "coactive") command="coactive" own=" --rows --class --limit --header" ;;
             "sweep") command="sweep" own=" --values --insert --each --rows --class --limit --header" ;;
+            "contrast words") command="contrast words" own=" --word-vector --space --pre --class --limit --header" ;;
+            "contrast ttest") command="contrast ttest" own=" --word-vector --space --pre --target --alpha --welch --rows --class --limit --header" ;;
             "generate") command="generate" own=" --tokens --temperature" ;;
             "snapshot") command="snapshot" own=" --size --play --state --text --ansi" ;;
             "tokenize") command="tokenize" own=" --decode --ids-only" ;;

@@ -33,7 +33,7 @@ function __glimt_is # the line's command, with its part, is one of these
     set -l found ''
     for word in $words[2..]
         switch "$found $word"
-            case ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' cache' ' doctor'
+            case ' contrast' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' cache' ' doctor'
                 set found (string trim "$found $word")
         end
     end
@@ -49,6 +49,9 @@ complete -c glimt -n '__glimt_is ""' -a examples -d 'where latents fire, at seve
 complete -c glimt -n '__glimt_is ""' -a logit-lens -d 'tokens that latents promote and suppress'
 complete -c glimt -n '__glimt_is ""' -a coactive -d 'latents that fire on the same tokens'
 complete -c glimt -n '__glimt_is ""' -a sweep -d 'loss with the chosen latents at one value after another'
+complete -c glimt -n '__glimt_is ""' -a contrast -d 'neurons and latents that part two classes of words'
+complete -c glimt -n '__glimt_is contrast' -a words -d 'what a list of words has, by class and kind'
+complete -c glimt -n '__glimt_is contrast' -a ttest -d 'a t-test a unit, corrected for their number'
 complete -c glimt -n '__glimt_is ""' -a generate -d 'continue a prompt'
 complete -c glimt -n '__glimt_is ""' -a snapshot -d 'a view as a picture, without a terminal'
 complete -c glimt -n '__glimt_is ""' -a tokenize -d 'text to token ids, and back with --decode'
@@ -67,7 +70,7 @@ complete -c glimt -l sae -r -F -d 'sparse autoencoder, a file or folder; one a h
 complete -c glimt -l hook -x -a 'embed layers.0.resid.pre layers.0.attn.z layers.0.attn.out layers.0.resid.mid layers.0.mlp.in layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.z layers.1.attn.out layers.1.resid.mid layers.1.mlp.in layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.z layers.2.attn.out layers.2.resid.mid layers.2.mlp.in layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.z layers.3.attn.out layers.3.resid.mid layers.3.mlp.in layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.z layers.4.attn.out layers.4.resid.mid layers.4.mlp.in layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.z layers.5.attn.out layers.5.resid.mid layers.5.mlp.in layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.z layers.6.attn.out layers.6.resid.mid layers.6.mlp.in layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.z layers.7.attn.out layers.7.resid.mid layers.7.mlp.in layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.z layers.8.attn.out layers.8.resid.mid layers.8.mlp.in layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.z layers.9.attn.out layers.9.resid.mid layers.9.mlp.in layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.z layers.10.attn.out layers.10.resid.mid layers.10.mlp.in layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.z layers.11.attn.out layers.11.resid.mid layers.11.mlp.in layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm' -d 'of the SAE before it, e.g. layers.3.mlp.act; default: what the SAE says'
 complete -c glimt -l bundle -r -F -d 'model, SAE, hook, classes and chosen latents in one'
 complete -c glimt -l latents -x -d 'the chosen latents'
-complete -c glimt -l neurons -x -d 'coordinates of the hooked activation instead of latents'
+complete -c glimt -l neurons -x -a 'all' -d 'coordinates of the hooked activation instead of latents'
 complete -c glimt -l fix -x -d 'hold these at fixed values at every position'
 complete -c glimt -n 'not __glimt_is "sweep"' -l insert -x -a 'none sae error' -d 'what replaces the activation; default: none, with --fix sae'
 complete -c glimt -l bos -d 'put the BOS token before each sequence'
@@ -141,6 +144,24 @@ complete -c glimt -n '__glimt_is "sweep"' -l rows -x -d 'rows printed'
 complete -c glimt -n '__glimt_is "sweep"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__glimt_is "sweep"' -l limit -x -d 'the first N sentences of each class'
 complete -c glimt -n '__glimt_is "sweep"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
+complete -c glimt -n '__glimt_is "contrast words"' -F
+complete -c glimt -n '__glimt_is "contrast words"' -l word-vector -x -a 'last mean first' -d 'which of a word\'s tokens is its vector; default: last'
+complete -c glimt -n '__glimt_is "contrast words"' -l space -d 'a leading space before each word'
+complete -c glimt -n '__glimt_is "contrast words"' -l pre -d 'latents by pre-activation; default: activation, 0 where not selected'
+complete -c glimt -n '__glimt_is "contrast words"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__glimt_is "contrast words"' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__glimt_is "contrast words"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
+complete -c glimt -n '__glimt_is "contrast ttest"' -F
+complete -c glimt -n '__glimt_is "contrast ttest"' -l word-vector -x -a 'last mean first' -d 'which of a word\'s tokens is its vector; default: last'
+complete -c glimt -n '__glimt_is "contrast ttest"' -l space -d 'a leading space before each word'
+complete -c glimt -n '__glimt_is "contrast ttest"' -l pre -d 'latents by pre-activation; default: activation, 0 where not selected'
+complete -c glimt -n '__glimt_is "contrast ttest"' -l target -x -d 'the class asked about; default: the first'
+complete -c glimt -n '__glimt_is "contrast ttest"' -l alpha -x -d 'significant below it; default: 1e-05'
+complete -c glimt -n '__glimt_is "contrast ttest"' -l welch -d 'Welch\'s t; default: the pooled variance'
+complete -c glimt -n '__glimt_is "contrast ttest"' -l rows -x -d 'rows printed'
+complete -c glimt -n '__glimt_is "contrast ttest"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__glimt_is "contrast ttest"' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__glimt_is "contrast ttest"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__glimt_is "generate"' -l tokens -x -d 'length with the prompt, in tokens; default: 20'
 complete -c glimt -n '__glimt_is "generate"' -l temperature -x -d 'draw from the softmax of logits/T; default: 0, the most likely token'
 complete -c glimt -n '__glimt_is "snapshot"' -a 'explore latents histograms sweep corpus jobs'

@@ -28,7 +28,7 @@ _glimt() {
         '*--hook=[of the SAE before it, e.g. layers.3.mlp.act; default\: what the SAE says]:value:(embed layers.0.resid.pre layers.0.attn.z layers.0.attn.out layers.0.resid.mid layers.0.mlp.in layers.0.mlp.pre layers.0.mlp.act layers.0.mlp.out layers.0.resid.post layers.1.resid.pre layers.1.attn.z layers.1.attn.out layers.1.resid.mid layers.1.mlp.in layers.1.mlp.pre layers.1.mlp.act layers.1.mlp.out layers.1.resid.post layers.2.resid.pre layers.2.attn.z layers.2.attn.out layers.2.resid.mid layers.2.mlp.in layers.2.mlp.pre layers.2.mlp.act layers.2.mlp.out layers.2.resid.post layers.3.resid.pre layers.3.attn.z layers.3.attn.out layers.3.resid.mid layers.3.mlp.in layers.3.mlp.pre layers.3.mlp.act layers.3.mlp.out layers.3.resid.post layers.4.resid.pre layers.4.attn.z layers.4.attn.out layers.4.resid.mid layers.4.mlp.in layers.4.mlp.pre layers.4.mlp.act layers.4.mlp.out layers.4.resid.post layers.5.resid.pre layers.5.attn.z layers.5.attn.out layers.5.resid.mid layers.5.mlp.in layers.5.mlp.pre layers.5.mlp.act layers.5.mlp.out layers.5.resid.post layers.6.resid.pre layers.6.attn.z layers.6.attn.out layers.6.resid.mid layers.6.mlp.in layers.6.mlp.pre layers.6.mlp.act layers.6.mlp.out layers.6.resid.post layers.7.resid.pre layers.7.attn.z layers.7.attn.out layers.7.resid.mid layers.7.mlp.in layers.7.mlp.pre layers.7.mlp.act layers.7.mlp.out layers.7.resid.post layers.8.resid.pre layers.8.attn.z layers.8.attn.out layers.8.resid.mid layers.8.mlp.in layers.8.mlp.pre layers.8.mlp.act layers.8.mlp.out layers.8.resid.post layers.9.resid.pre layers.9.attn.z layers.9.attn.out layers.9.resid.mid layers.9.mlp.in layers.9.mlp.pre layers.9.mlp.act layers.9.mlp.out layers.9.resid.post layers.10.resid.pre layers.10.attn.z layers.10.attn.out layers.10.resid.mid layers.10.mlp.in layers.10.mlp.pre layers.10.mlp.act layers.10.mlp.out layers.10.resid.post layers.11.resid.pre layers.11.attn.z layers.11.attn.out layers.11.resid.mid layers.11.mlp.in layers.11.mlp.pre layers.11.mlp.act layers.11.mlp.out layers.11.resid.post final_norm)' \
         '--bundle=[model, SAE, hook, classes and chosen latents in one]:value:_files' \
         '--latents=[the chosen latents]:value: ' \
-        '--neurons=[coordinates of the hooked activation instead of latents]:value: ' \
+        '--neurons=[coordinates of the hooked activation instead of latents]:value:(all)' \
         '--fix=[hold these at fixed values at every position]:value: ' \
         '--insert=[what replaces the activation; default\: none, with --fix sae]:value:(none sae error)' \
         '--bos[put the BOS token before each sequence]' \
@@ -50,7 +50,7 @@ _glimt() {
         '--color=[auto, never, always, 16, 256 or direct]:value:(auto never always 16 256 direct)' \
         '--theme=[colours, e.g. dark]:value:_glimt_themes' \
         )
-    case ${words[(r)(analyze|harvest|latents|find|histogram|examples|logit-lens|coactive|sweep|generate|snapshot|tokenize|verify|models|cache|doctor)]} in
+    case ${words[(r)(analyze|harvest|latents|find|histogram|examples|logit-lens|coactive|sweep|contrast|generate|snapshot|tokenize|verify|models|cache|doctor)]} in
     analyze) own=( \
         '--top=[active latents shown for each token; default\: all in JSON, 4 in the table]:value: ' \
         '--predictions=[the most likely next tokens after each token]:value: ' \
@@ -157,6 +157,33 @@ _glimt() {
     doctor) own=( \
         '*:operand: ' \
         ) ;;
+    contrast) case ${words[(r)(words|ttest)]} in
+        words) own=( \
+        '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
+        '--space[a leading space before each word]' \
+        '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number"))' \
+        '*:operand:_files' \
+        ) ;;
+        ttest) own=( \
+        '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
+        '--space[a leading space before each word]' \
+        '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--alpha=[significant below it; default\: 1e-05]:value: ' \
+        '--welch[Welch'\''s t; default\: the pooled variance]' \
+        '--rows=[rows printed]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number"))' \
+        '*:operand:_files' \
+        ) ;;
+        *) own=('2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number"))') ;;
+        esac ;;
     *) own=( \
         '--version[version, with -v libraries]' \
         '--completions[for a shell]:shell:(bash zsh fish)' \
@@ -167,6 +194,6 @@ _glimt() {
     esac
     _arguments $own $common \
         '--help[what there is]' \
-        '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" models\:"models in the Hugging Face cache, and which open" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))'
+        '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" contrast\:"neurons and latents that part two classes of words" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" models\:"models in the Hugging Face cache, and which open" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))'
 }
 _glimt "$@"

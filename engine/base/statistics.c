@@ -159,24 +159,48 @@ void mean_and_sd(const double *x, int64_t n, double *mean, double *sd)
     *sd = n > 1 ? sqrt(sq / (double)(n - 1)) : NAN;
 }
 
-struct welch welch_test(const double *a, int64_t na, const double *b, int64_t nb)
+/* Two constants: nothing is left to chance. */
+static struct t_test constants(double a, double b, double df)
+{
+    if (a == b)
+        return (struct t_test){0, df, 1, 0};
+    return (struct t_test){a > b ? INFINITY : -INFINITY, df, 0, -INFINITY};
+}
+
+struct t_test pooled_test(const double *a, int64_t na, const double *b, int64_t nb)
+{
+    double mean_a, mean_b, sd_a, sd_b;
+    mean_and_sd(a, na, &mean_a, &sd_a);
+    mean_and_sd(b, nb, &mean_b, &sd_b);
+    const double df = (double)(na + nb - 2);
+    if (na < 2 || nb < 2)
+        return (struct t_test){NAN, NAN, NAN, NAN};
+    if (all_equal(a, na) && all_equal(b, nb))
+        return constants(a[0], b[0], df);
+    const double pooled = ((double)(na - 1) * sd_a * sd_a + (double)(nb - 1) * sd_b * sd_b) / df;
+    if (!(pooled > 0))
+        return (struct t_test){NAN, NAN, NAN, NAN};
+    const double t = (mean_a - mean_b) / sqrt(pooled * (1 / (double)na + 1 / (double)nb));
+    return (struct t_test){t, df, student_two_sided(t, df), student_log_two_sided(t, df)};
+}
+
+struct t_test welch_test(const double *a, int64_t na, const double *b, int64_t nb)
 {
     double mean_a, mean_b, sd_a, sd_b;
     mean_and_sd(a, na, &mean_a, &sd_a);
     mean_and_sd(b, nb, &mean_b, &sd_b);
     const double va = sd_a * sd_a / (double)na, vb = sd_b * sd_b / (double)nb;
     if (na < 2 || nb < 2)
-        return (struct welch){NAN, NAN, NAN, NAN};
-    if (all_equal(a, na) && all_equal(b, nb)) /* nothing is left to chance */
-        return a[0] == b[0] ? (struct welch){0, NAN, 1, 0}
-                            : (struct welch){a[0] > b[0] ? INFINITY : -INFINITY, NAN, 0, -INFINITY};
+        return (struct t_test){NAN, NAN, NAN, NAN};
+    if (all_equal(a, na) && all_equal(b, nb))
+        return constants(a[0], b[0], NAN);
     if (!(va + vb > 0))
-        return (struct welch){NAN, NAN, NAN, NAN};
+        return (struct t_test){NAN, NAN, NAN, NAN};
     /* Welch–Satterthwaite, of shares of the variance: squares of small variances underflow. */
     const double sa = va / (va + vb), sb = vb / (va + vb);
     const double df = 1 / (sa * sa / (double)(na - 1) + sb * sb / (double)(nb - 1));
     const double t = (mean_a - mean_b) / sqrt(va + vb);
-    return (struct welch){t, df, student_two_sided(t, df), student_log_two_sided(t, df)};
+    return (struct t_test){t, df, student_two_sided(t, df), student_log_two_sided(t, df)};
 }
 
 /* ---- quantiles and the bootstrap */

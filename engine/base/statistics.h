@@ -15,13 +15,16 @@ double student_log_two_sided(double t, double df);
 /* Mean and standard deviation (n − 1; NaN for n < 2). Of equal values exactly the value and 0. */
 void mean_and_sd(const double *x, int64_t n, double *mean, double *sd);
 
-struct welch {
+struct t_test {
     double t, df, p, log_p; /* p two-sided, log_p its natural logarithm */
 };
+/* Student's t of a against b, with the pooled variance and na + nb − 2 degrees of freedom; where
+ * there is none, as Welch's (two constants have a df). */
+struct t_test pooled_test(const double *a, int64_t na, const double *b, int64_t nb);
 /* Welch's t of a against b. All NaN where either side has fewer than two values or no variance
  * that a double can hold. Two constants have no df (NaN): alike t = 0 and p = 1, else t = ±∞ and p
  * = 0. */
-struct welch welch_test(const double *a, int64_t na, const double *b, int64_t nb);
+struct t_test welch_test(const double *a, int64_t na, const double *b, int64_t nb);
 
 /* The q-quantile (0 … 1) of sorted values, linear between order statistics (numpy's default). */
 double quantile_sorted(const double *sorted, int64_t n, double q);

@@ -174,7 +174,7 @@ bool corpus_end_doc(struct corpus_builder *b, int32_t cls, int32_t pair, int64_t
             return false;
     }
     c->doc[c->n_docs++] =
-        (struct corpus_doc){.n = n, .cls = cls, .pair = pair, .line = (int32_t)line};
+        (struct corpus_doc){.n = n, .cls = cls, .pair = pair, .line = (int32_t)line, .kind = -1};
     b->end = b->n_bytes;
     return true;
 }
@@ -383,6 +383,8 @@ void corpus_free(struct corpus *c)
         return;
     for (int32_t i = 0; i < c->n_classes; i++)
         free(c->cls[i].name);
+    for (int32_t i = 0; i < c->n_kinds; i++)
+        free(c->kind[i]);
     free(c->name);
     free(c->doc);
     free(c->bytes);
@@ -448,6 +450,7 @@ static bool read_file(struct corpus_builder *b, const struct corpus_spec *spec, 
     b->opened = 0;
     bool ok =
         text_open(&t, path, &how, b->e) && (cls != NULL        ? read_class(b, &t, cls)
+                                            : spec->words      ? corpus_read_words(b, &t, spec)
                                             : is_tmx(&t, path) ? corpus_read_tmx(b, &t)
                                                                : corpus_read_tsv(b, &t, spec));
     text_close(&t);

@@ -4,7 +4,11 @@
  * `.tmx` (class = language subtag in lower case, pair = translation unit); or one file a class:
  * `.json` a list of strings, `.jsonl` objects with `text`, `.conllu` its `# text` lines, else one
  * text a line; all of them packed by gzip or xz, too, and in any encoding (text_file.h). Text is
- * kept as it stands, as valid UTF-8. Files are untrusted. */
+ * kept as it stands, as valid UTF-8. Files are untrusted.
+ *
+ * Lists of words are corpora, too: lines `word<TAB>class[<TAB>kind]`, blanks around a field are no
+ * part of it; empty lines, lines that begin with # and a first line that names the columns (word,
+ * class …) are skipped. */
 #ifndef GLIMT_FORMATS_CORPUS_H
 #define GLIMT_FORMATS_CORPUS_H
 #include "engine/base/error.h"
@@ -14,6 +18,7 @@
 #include <stdint.h>
 
 #define CORPUS_MAX_CLASSES 64
+#define CORPUS_MAX_KINDS 64
 
 enum corpus_split { /* of the documents of each class, counted from 0 in file order; pairs: of units
                      */
@@ -29,6 +34,7 @@ struct corpus_doc {
     int32_t pair; /* number of its translation unit (0 …); −1: none */
     int32_t line; /* where it stands in its file, from 1 (.tmx, .json: the how-manieth); what is
                      empty counts, so that a number finds its line */
+    int32_t kind; /* of a word; −1: none is said */
 };
 
 struct corpus_class {
@@ -41,6 +47,8 @@ struct corpus {         /* read-only after opening */
     struct sha256 hash; /* of classes and documents as they are here (after limit and split) */
     int32_t n_classes;
     struct corpus_class cls[CORPUS_MAX_CLASSES];
+    int32_t n_kinds; /* of words: "name", "noun"; no part of the hash */
+    char *kind[CORPUS_MAX_KINDS];
     int64_t n_docs;
     struct corpus_doc *doc;
     bool paired; /* every document belongs to a pair of one document a class */
@@ -64,6 +72,7 @@ struct corpus_spec {  /* strings borrowed */
     enum corpus_split split;              /* taken after the limit */
     int32_t min_classes;                  /* fewer is an error; 0: 1 */
     const char *encoding;                 /* of files that are not UTF-8; NULL: refused */
+    bool words;  /* the file is a list of words; names of labels are not looked at */
     bool header; /* the first of the lines text<TAB>label is none of them; false: what looks like a
                     header is refused */
     struct corpus_watch *watch; /* NULL: nobody waits */

@@ -1,5 +1,6 @@
 /* Corpora that are lines: labelled text, one text a line, the `# text` lines of CoNLL-U, JSON
  * objects; and a JSON list of strings. */
+#include "engine/base/memory.h"
 #include "engine/formats/corpus_private.h"
 #include "engine/formats/json.h"
 #include <stdio.h>
@@ -167,6 +168,95 @@ bool corpus_read_tsv(struct corpus_builder *b, const struct text_file *t,
         if (n == 0 && c.p == c.end)
             break; /* an empty last line */
         ok = add_labelled(b, spec, line, n);
+    }
+    return ok;
+}
+
+/* ---- word<TAB>class[<TAB>kind] */
+struct field {
+    const char *p;
+    size_t n;
+};
+
+/* The fields of a line without blanks around them; how many there are, of which 3 are given. */
+static int fields_of(const char *line, size_t n, struct field out[3])
+{
+    int count = 0;
+    for (size_t at = 0, len; at <= n; at += len + 1, count++) {
+        const char *tab = memchr(line + at, '\t', n - at);
+        len = tab != NULL ? (size_t)(tab - line) - at : n - at;
+        struct field f = {line + at, len};
+        while (f.n > 0 && *f.p == ' ')
+            f.p++, f.n--;
+        while (f.n > 0 && f.p[f.n - 1] == ' ')
+            f.n--;
+        if (count < 3)
+            out[count] = f;
+    }
+    return count;
+}
+
+static bool names_word_columns(const struct field f[3])
+{
+    static const char *const word[] = {"word", "words", "ord", NULL}, *const cls[] = {
+                                                                          "class",  "label",
+                                                                          "gender", "klasse",
+                                                                          "køn",    NULL};
+    return is_one_of(f[0].p, f[0].n, word) && is_one_of(f[1].p, f[1].n, cls);
+}
+
+static int32_t kind_of(struct corpus_builder *b, struct field f)
+{
+    struct corpus *c = b->c;
+    for (int32_t i = 0; i < c->n_kinds; i++)
+        if (strlen(c->kind[i]) == f.n && memcmp(c->kind[i], f.p, f.n) == 0)
+            return i;
+    if (c->n_kinds == CORPUS_MAX_KINDS) {
+        corpus_refuse(b, "found \"%.*s\" as one kind more, expected at most %d kinds", (int)f.n,
+                      f.p, CORPUS_MAX_KINDS);
+        return -1;
+    }
+    c->kind[c->n_kinds] = xstrndup(f.p, f.n);
+    return c->n_kinds++;
+}
+
+static bool add_word(struct corpus_builder *b, const struct field *f, int n)
+{
+    static const char expected[] = "expected word<TAB>class[<TAB>kind]";
+    if (n < 2)
+        return corpus_refuse(b, "found a line without a tab, %s", expected);
+    if (n > 3)
+        return corpus_refuse(b, "found %d fields, %s", n, expected);
+    if (f[0].n == 0)
+        return corpus_refuse(b, "found no word, %s", expected);
+    const int32_t cls = corpus_class_of(b, f[1].p, f[1].n);
+    const int64_t before = b->c->n_docs;
+    if (cls < 0 || !corpus_add_doc(b, cls, b->line, f[0].p, f[0].n))
+        return false;
+    if (n == 3 && f[2].n > 0 && b->c->n_docs > before) {
+        int32_t kind = kind_of(b, f[2]);
+        b->c->doc[before].kind = kind;
+        return kind >= 0;
+    }
+    return true;
+}
+
+bool corpus_read_words(struct corpus_builder *b, const struct text_file *t,
+                       const struct corpus_spec *spec)
+{
+    struct cursor c = begin(t);
+    const char *line;
+    size_t n;
+    bool ok = true, first = true;
+    b->labelled = true;
+    while (ok && next_line(b, &c, &line, &n)) {
+        struct field f[3] = {{NULL, 0}};
+        if (n == 0 || line[0] == '#')
+            continue;
+        const int count = fields_of(line, n, f);
+        const bool header = first && (spec->header || (count >= 2 && names_word_columns(f)));
+        first = false;
+        ok = header || add_word(b, f, count);
     }
     return ok;
 }

@@ -51,6 +51,8 @@ bool corpus_end_units(struct corpus_builder *, int64_t first, uint32_t classes);
 
 /* One file of a format. */
 bool corpus_read_tsv(struct corpus_builder *, const struct text_file *, const struct corpus_spec *);
+bool corpus_read_words(struct corpus_builder *, const struct text_file *,
+                       const struct corpus_spec *);
 bool corpus_read_tmx(struct corpus_builder *, const struct text_file *);
 bool corpus_read_lines(struct corpus_builder *, const struct text_file *, int32_t cls);
 bool corpus_read_conllu(struct corpus_builder *, const struct text_file *, int32_t cls);

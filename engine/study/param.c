@@ -161,6 +161,11 @@ unsigned params_set(const struct params *p, const char *name)
     return (unsigned)need(p, name, PARAM_SET, PARAM_SET)->i;
 }
 
+int params_choice(const struct params *p, const char *name)
+{
+    return (int)need(p, name, PARAM_CHOICE, PARAM_CHOICE)->i;
+}
+
 uint64_t params_seed(const struct params *p, const char *name)
 {
     return (uint64_t)need(p, name, PARAM_SEED, PARAM_SEED)->i;
@@ -287,27 +292,43 @@ static bool parse_flag(struct param_value *v, const char *s, struct error *e)
            error_set(e, ERROR_INPUT, "found %s, expected true or false", s);
 }
 
+/* The choice that the n bytes spell; −1: none. */
+static int choice_of(const struct param *row, const char *p, size_t n)
+{
+    for (int i = 0; row->choices[i]; i++)
+        if (strlen(row->choices[i]) == n && memcmp(row->choices[i], p, n) == 0)
+            return i;
+    return -1;
+}
+
+static bool no_choice(const struct param *row, const char *s, const char *expected, struct error *e)
+{
+    char list[200] = "";
+    for (int i = 0; row->choices[i]; i++) {
+        strncat(list, i ? ", " : "", sizeof list - strlen(list) - 1);
+        strncat(list, row->choices[i], sizeof list - strlen(list) - 1);
+    }
+    return error_set(e, ERROR_INPUT, "found %s, expected %s %s", s, expected, list);
+}
+
 static bool parse_set(struct param_value *v, const char *s, struct error *e)
 {
-    const char *const *choices = v->of->choices;
     const char *p = s;
     do {
         size_t n = strcspn(p, ",");
-        int i = 0;
-        while (choices[i] && (strlen(choices[i]) != n || memcmp(choices[i], p, n) != 0))
-            i++;
-        if (!choices[i]) {
-            char list[200] = "";
-            for (i = 0; choices[i]; i++) {
-                strncat(list, i ? ", " : "", sizeof list - strlen(list) - 1);
-                strncat(list, choices[i], sizeof list - strlen(list) - 1);
-            }
-            return error_set(e, ERROR_INPUT, "found %s, expected some of %s", s, list);
-        }
+        int i = choice_of(v->of, p, n);
+        if (i < 0)
+            return no_choice(v->of, s, "some of", e);
         v->i |= INT64_C(1) << i;
         p += n;
     } while (*p++ == ',');
     return true;
+}
+
+static bool parse_choice(struct param_value *v, const char *s, struct error *e)
+{
+    v->i = choice_of(v->of, s, strlen(s));
+    return v->i >= 0 || no_choice(v->of, s, "one of", e);
 }
 
 #define VALUE_LIMIT 1e6
@@ -388,6 +409,7 @@ static bool parse(struct param_value *v, const char *s, struct error *e)
     case PARAM_CLASS: return parse_text(v, s, e);
     case PARAM_FLAG: return parse_flag(v, s, e);
     case PARAM_SET: return parse_set(v, s, e);
+    case PARAM_CHOICE: return parse_choice(v, s, e);
     case PARAM_VALUES: return parse_values(v, s, e);
     case PARAM_UNITS: return parse_units(v, s, e);
     }
@@ -446,6 +468,7 @@ void param_value_print(const struct param_value *v, struct strbuf *out)
     case PARAM_CLASS: strbuf_adds(out, v->text); break;
     case PARAM_FLAG: strbuf_adds(out, "true"); break;
     case PARAM_SET: print_set(v, out); break;
+    case PARAM_CHOICE: strbuf_adds(out, v->of->choices[v->i]); break;
     case PARAM_VALUES:
         for (int32_t i = 0; i < v->n; i++)
             strbuf_addf(out, "%s%.9g", i ? "," : "", v->value[i]);

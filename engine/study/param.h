@@ -20,6 +20,7 @@ enum param_type {
     PARAM_TEXT,   /* not empty */
     PARAM_FLAG,   /* off unless given */
     PARAM_SET,    /* some of the choices, commas between them */
+    PARAM_CHOICE, /* one of the choices */
     PARAM_VALUES, /* FROM:TO:STEP or a list, at most STUDY_MAX_VALUES */
     PARAM_UNITS,  /* at most UNITS_MAX; on a command line the session's: operands, --latents,
                      --neurons */
@@ -33,7 +34,8 @@ struct param {
     enum param_type type;
     const char *preset; /* the value when nothing is given, as it is written; NULL: absent */
     double min, max;
-    const char *const *choices; /* PARAM_SET; of a PARAM_TEXT what completion offers */
+    const char *const
+        *choices; /* PARAM_SET, PARAM_CHOICE; of a PARAM_TEXT what completion offers */
     /* Changes what is computed and kept. At its preset it is no part of the key, so that keys of
      * before stay when a study gets a new parameter: who changes a preset counts STUDY_VERSION up.
      */
@@ -44,7 +46,7 @@ struct param {
 struct param_value {
     const struct param *of;
     bool there;
-    int64_t i; /* INT, SEED; FLAG: 0, 1; SET: 1 << index of a choice */
+    int64_t i; /* INT, SEED; FLAG: 0, 1; SET: 1 << index of a choice; CHOICE: its index */
     double r;
     char *text; /* TEXT, CLASS */
     int32_t n;  /* VALUES, UNITS */
@@ -77,6 +79,7 @@ int64_t params_int(const struct params *, const char *name);
 double params_real(const struct params *, const char *name);
 bool params_flag(const struct params *, const char *name);
 unsigned params_set(const struct params *, const char *name);
+int params_choice(const struct params *, const char *name); /* its index */
 uint64_t params_seed(const struct params *, const char *name);
 const char *params_text(const struct params *, const char *name); /* TEXT, CLASS; NULL: absent */
 /* How many; borrowed. */

@@ -24,9 +24,11 @@ struct pass_doc *pass_docs(const struct study_in *in, int64_t first, int32_t n)
     for (int32_t i = 0; i < n; i++) {
         const struct corpus_doc *d = &in->corpus->doc[first + i];
         size_t n_tokens = 0, cap = 0;
+        char *spaced = in->space ? xasprintf(" %.*s", (int)d->n, d->text) : NULL;
         docs[i].doc = first + i;
-        tokenizer_encode(in->tokenizer, d->text, d->n, in->special, &docs[i].token, &n_tokens,
-                         &cap);
+        tokenizer_encode(in->tokenizer, spaced ? spaced : d->text, d->n + (spaced != NULL),
+                         in->special, &docs[i].token, &n_tokens, &cap);
+        free(spaced);
         docs[i].n = (int32_t)n_tokens;
     }
     return docs;

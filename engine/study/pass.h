@@ -16,7 +16,7 @@ struct pass_range { /* documents first … first + n − 1 */
 struct pass_doc { /* one document, tokenised (without BOS) */
     int64_t doc;
     int32_t n;
-    struct token *token;
+    struct token *token; /* its bytes are those of the text with in->space's blank before it */
 };
 struct pass_row { /* what one row of a batch is */
     int64_t doc;

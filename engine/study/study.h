@@ -31,6 +31,7 @@ struct study_in {        /* all borrowed; must outlive the study */
     const struct corpus *corpus; /* NULL: a study that needs none */
     bool bos;                    /* prepended; never counted as a token of the text */
     bool special;                /* special tokens spelled out become their ids */
+    bool space;                  /* a blank before each document: of single words */
 };
 
 #define STUDY_SEGMENT 1024 /* chunks: most corpora are one segment */
@@ -101,5 +102,6 @@ struct study_loop { /* what the driver reports to; all may be NULL / 0 */
 bool study_run(const struct study_ops *, struct study *, struct queue *, int64_t first,
                const struct study_loop *, struct error *e);
 
-extern const struct study_ops harvest_study, values_study, sweep_study, coactive_study, proof_study;
+extern const struct study_ops harvest_study, values_study, sweep_study, coactive_study, proof_study,
+    words_study;
 #endif

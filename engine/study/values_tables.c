@@ -258,7 +258,7 @@ static void sentences_take(struct sentences *q, const struct study *s, int32_t u
 struct verified {
     double share[CORPUS_MAX_CLASSES], other; /* of tokens; NaN: there are none */
     struct interval ci;
-    struct welch welch;
+    struct t_test welch;
 };
 
 static double ratio(double a, double b)

@@ -110,7 +110,12 @@ static int compare(const void *a, const void *b)
 static void bench(struct workbench *wb)
 {
     struct corpus *c = repeated(wb);
-    struct study_in in = {wb->jobs, wb->model, wb->tokenizer, wb->dict, wb->at, c, false, false};
+    struct study_in in = {.queue = wb->jobs,
+                          .model = wb->model,
+                          .tokenizer = wb->tokenizer,
+                          .dict = wb->dict,
+                          .at = wb->at,
+                          .corpus = c};
     struct params params;
     struct error e = {0};
     double seconds[REPEATS];

@@ -80,7 +80,7 @@ static void test_completions_have_every_option(void **state)
         expect_options(shells[i], text, explorer_options);
         for (size_t c = 0; cli_commands[c]; c++) {
             expect_options(shells[i], text, command_options(cli_commands[c]));
-            assert_non_null(strstr(text, cli_commands[c]->name));
+            assert_non_null(strstr(text, command_last_word(cli_commands[c])));
         }
         free(text);
     }
@@ -191,6 +191,13 @@ static void test_bash_completes(void **state)
     completed("glimt ana", "analyze|");
     completed("glimt analyze --pred", "--predictions|");
     completed("glimt generate --pred", "");
+    completed("glimt contr", "contrast|");
+    completed("glimt contrast tt", "ttest|");
+    completed("glimt --theme dark contrast ttest --we", "--welch|");
+    completed("glimt contrast words --we", "");
+    completed("glimt contrast ttest --word-vector m", "mean|");
+    completed("glimt contrast ttest or", "ord liste.txt|ord.tsv|");
+    completed("glimt contrast words ttest --we", "");
     completed("glimt --co", "--color|--completions|--context|");
     completed("glimt analyze --co", "--color|--context|");
     completed("glimt latents or", "ord liste.txt|ord.tsv|");
@@ -298,6 +305,13 @@ static void expect_offers(void (*offers)(const char *line, const char *expected)
         {"glimt analyze --co", "--color|--context|"},
         {"glimt analyze --sess", ""},
         {"glimt analyze --pred", "--predictions|"},
+        {"glimt contr", "contrast|"},
+        {"glimt contrast tt", "ttest|"},
+        {"glimt --theme dark contrast ttest --we", "--welch|"},
+        {"glimt contrast words --we", ""},
+        {"glimt contrast ttest --word-vector m", "mean|"},
+        {"glimt contrast ttest bl", "blå.json|"},
+        {"glimt ttest --we", ""},
         {"glimt generate --pred", ""},
         {"glimt analyze o", ""},
         {"glimt sweep --va", "--values|"},

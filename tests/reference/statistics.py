@@ -50,6 +50,9 @@ def welch():
         a, b = data(na, 7919, 101, 10.0) + lift, data(nb, 104729, 97, 25.0)
         r = stats.ttest_ind(a, b, equal_var=False)
         say("welch", na, nb, lift, float(r.statistic), float(r.df), float(r.pvalue))
+        r = stats.ttest_ind(a, b, equal_var=True)
+        t, df = float(r.statistic), float(na + nb - 2)
+        say("pooled", na, nb, lift, t, df, float(r.pvalue), float(mpmath.log(tail(t, df))))
     a, b = data(30, 7919, 101, 10.0), np.full(12, 2.0)  # one side without variance
     r = stats.ttest_ind(a, b, equal_var=False)
     say("welch_flat", 30, 12, 2.0, float(r.statistic), float(r.df), float(r.pvalue))

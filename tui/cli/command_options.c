@@ -64,7 +64,7 @@ static struct option_row *make_rows(const struct command *c)
                                        .kind = OPTION_PARAM,
                                        .offset = offsetof(struct study_values, given) +
                                                  (size_t)i * sizeof(char *),
-                                       .choices = of->type == PARAM_TEXT ? of->choices : NULL,
+                                       .choices = of->type == PARAM_SET ? NULL : of->choices,
                                        .param = of};
         n = add_rows(rows, n, (const struct option_row[]){row, {.name = NULL}});
     }

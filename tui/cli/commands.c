@@ -13,6 +13,8 @@ const struct command *const cli_commands[] = {
     &lens_command,
     &coactive_command,
     &sweep_command,
+    &contrast_words_command,
+    &contrast_ttest_command,
     &generate_command,
     &snapshot_command,
     &tokenize_command,
@@ -24,6 +26,7 @@ const struct command *const cli_commands[] = {
 };
 
 const struct command_group command_groups[] = {
+    {"contrast", "neurons and latents that part two classes of words"},
     {.name = NULL},
 };
 

@@ -42,7 +42,7 @@ static void views_add(struct completes *c)
 /* As the table spells it: words stand for themselves, FILE and its like for files. */
 static void spelled_add(struct completes *c, const char *spelled)
 {
-    static const char *const files[] = {"FILE", "PATH", "DIR", "CORPUS", "MODEL"};
+    static const char *const files[] = {"FILE", "PATH", "DIR", "CORPUS", "MODEL", "WORDS"};
     for (const char *p = spelled; *p; p += strspn(p, "|[] ")) {
         size_t n = strcspn(p, "|[] ");
         if (is_word(p, n))

@@ -72,8 +72,9 @@ static bool words_parse(const char *value, struct unit_word unit[UNITS_MAX], int
 static bool units_parse(struct options *o, const char *value, bool neurons, struct error *e)
 {
     struct unit_word unit[UNITS_MAX], other[UNITS_MAX];
-    int32_t n, n_other;
-    if (!words_parse(value, unit, &n, e))
+    int32_t n = 0, n_other;
+    const bool all = neurons && strcmp(value, "all") == 0; /* and none is chosen */
+    if (!all && !words_parse(value, unit, &n, e))
         return false;
     if (o->file_units)
         o->n_units = o->n_latents = 0;
@@ -248,7 +249,7 @@ const struct option_row common_options[] = {
     {"bundle", "FILE", "model, SAE, hook, classes and chosen latents in one", OPTION_TEXT,
      AT(bundle)},
     {"latents", "A,B,…", "the chosen latents", OPTION_CALL, .call = latents_call},
-    {"neurons", "A,B,…", "coordinates of the hooked activation instead of latents", OPTION_CALL,
+    {"neurons", "A,B,…|all", "coordinates of the hooked activation instead of latents", OPTION_CALL,
      .call = neurons_call},
     {"fix", "UNIT=V[,UNIT=V…]", "hold these at fixed values at every position", OPTION_CALL,
      .call = fix_call},

@@ -50,7 +50,9 @@ static bool take_operands(struct inquiry *q, int n, char **operand, struct error
                              q->cli->command->name, operand[i], UNITS_MAX);
         q->word[q->n_words++] = w;
     }
-    if (r->query->corpus && i < n)
+    if (r->query->words && i < n)
+        corpus_choice_words(&r->corpus, operand[i++]);
+    else if (r->query->corpus && i < n)
         r->corpus.path = xstrdup(operand[i++]);
     if (i < n)
         return error_set(e, ERROR_INPUT, "%s: found one more argument, %s, expected %s",
@@ -86,6 +88,11 @@ static bool take_files(struct inquiry *q, struct error *e)
         c->file[c->n_files].cls = xstrndup(given, (size_t)(equals - given));
         c->file[c->n_files++].path = xstrdup(equals + 1);
     }
+    c->words = q->request.query->words;
+    if (c->words && !corpus_choice_has_files(c))
+        return error_set(e, ERROR_INPUT,
+                         "%s: found no words, expected WORDS (word<TAB>class) or --class NAME=FILE",
+                         q->cli->command->name);
     return true;
 }
 

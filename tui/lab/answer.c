@@ -1,5 +1,6 @@
 /* Requests answered: which studies they need, and the tables that come out. */
 #include "engine/base/memory.h"
+#include "engine/study/contrast.h"
 #include "engine/study/lens.h"
 #include "engine/study/pass.h"
 #include "engine/study/sweep.h"
@@ -534,6 +535,57 @@ bool answer_proof(struct answer *a)
 {
     return need_dict(a) && open_corpus(a, CORPUS_ALL) &&
            answer_by(a, &proof_study, "proving the SAE", NULL);
+}
+
+/* ---- words */
+/* The vectors of the list of words; its words each class needs two of. */
+static bool words(struct answer *a, struct finished *f)
+{
+    struct study_call call;
+    struct word_list l;
+    if (!need_dict(a) || !open_corpus(a, CORPUS_ALL))
+        return false;
+    const struct corpus *c = a->corpus->corpus;
+    word_list_init(&l, c, a->target);
+    const int32_t few = l.n_of[1] < 2 ? 1 : 0, n = l.n_of[few];
+    word_list_release(&l);
+    call_init(a, &call, &words_study, a->corpus, "words");
+    if (n >= 2 || c->n_classes != 2)
+        return run(a, &call, f);
+    lab_call_release(&call);
+    return error_set(a->e, ERROR_INPUT, "%s: found %d word%s of class %s, expected two or more",
+                     c->name, n, n == 1 ? "" : "s", c->cls[few ? a->target : 1 - a->target].name);
+}
+
+static void add_words(struct answer *a, struct study *s)
+{
+    struct table_set *set = words_study.tables(s);
+    table_set_add(a->set, table_copy(table_set_find(set, "words")));
+    table_set_unref(set);
+}
+
+bool answer_words(struct answer *a)
+{
+    struct finished f;
+    if (!words(a, &f))
+        return false;
+    add_words(a, f.study);
+    finished_release(&f);
+    return true;
+}
+
+bool answer_ttest(struct answer *a)
+{
+    const struct params *p = &a->request->params;
+    struct finished f;
+    if (!words(a, &f))
+        return false;
+    const struct ttest_in in = {
+        .target = a->target, .alpha = params_real(p, "alpha"), .welch = params_flag(p, "welch")};
+    contrast_ttest(f.study, &in, a->set);
+    add_words(a, f.study);
+    finished_release(&f);
+    return true;
 }
 
 bool lab_is_quick(struct lab *lab, const struct request *r)

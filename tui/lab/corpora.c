@@ -77,7 +77,8 @@ static struct corpus_spec spec_of(const struct lab *lab, const struct corpus_cho
                                .limit = choice->limit,
                                .split = split,
                                .encoding = choice->encoding,
-                               .header = choice->header};
+                               .header = choice->header,
+                               .words = choice->words};
     const struct bundle *b = lab->wb->bundle;
     for (int32_t i = 0; i < choice->n_files; i++) {
         spec.file[i].cls = choice->file[i].cls;

@@ -80,7 +80,8 @@ bool lab_study(struct lab *, const struct study_call *, const struct lab_loop *,
 bool answer_harvest(struct answer *), answer_latents(struct answer *), answer_find(struct answer *),
     answer_histogram(struct answer *), answer_tokens(struct answer *), answer_bins(struct answer *),
     answer_examples(struct answer *), answer_lens(struct answer *),
-    answer_coactive(struct answer *), answer_sweep(struct answer *), answer_proof(struct answer *);
+    answer_coactive(struct answer *), answer_sweep(struct answer *), answer_proof(struct answer *),
+    answer_words(struct answer *), answer_ttest(struct answer *);
 bool lab_study_fresh(struct lab *, const struct study_call *, const struct lab_loop *,
                      struct study **out, struct error *e);
 /* ---- states, in pieces; live requests are let through between them (loop: NULL, nobody's) */

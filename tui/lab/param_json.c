@@ -34,6 +34,7 @@ static json_t *value_json(const struct param_value *v)
         return list;
     case PARAM_TEXT:
     case PARAM_CLASS:
+    case PARAM_CHOICE:
     case PARAM_SET: return text_json(v);
     }
     return json_null();

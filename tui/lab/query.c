@@ -159,6 +159,31 @@ const struct query sweep_query = {
                 {"pairs", MARK_LINE, {"value", "insert", "difference"}}},
     .answer = answer_sweep};
 
+const struct query words_query = {.command = "contrast words",
+                                  .name = "words",
+                                  .study = &words_study,
+                                  .corpus = true,
+                                  .words = true,
+                                  .view = VIEW_JOBS,
+                                  .answer = answer_words};
+
+static const struct param ttest_params[] = {
+    TARGET,
+    {"alpha", "P", "significant below it", .type = PARAM_REAL, .preset = "1e-05", .min = 1e-300,
+     .max = 1},
+    {"welch", NULL, "Welch's t; default: the pooled variance", .type = PARAM_FLAG},
+    ROWS_PRINTED,
+    END,
+};
+const struct query ttest_query = {.command = "contrast ttest",
+                                  .name = "t-tests",
+                                  .study = &words_study,
+                                  .params = ttest_params,
+                                  .corpus = true,
+                                  .words = true,
+                                  .view = VIEW_JOBS,
+                                  .answer = answer_ttest};
+
 const struct query proof_query = {
     .command = "verify",
     .name = "proof",
@@ -171,8 +196,9 @@ const struct query proof_query = {
     .answer = answer_proof};
 
 const struct query *const queries[N_QUERIES] = {
-    &harvest_query,  &latents_query, &find_query,     &histogram_query, &tokens_query, &bins_query,
-    &examples_query, &lens_query,    &coactive_query, &sweep_query,     &proof_query,
+    &harvest_query, &latents_query,  &find_query,  &histogram_query, &tokens_query,
+    &bins_query,    &examples_query, &lens_query,  &coactive_query,  &sweep_query,
+    &proof_query,   &words_query,    &ttest_query,
 };
 
 void query_params(const struct query *q, struct params *p)

@@ -15,6 +15,7 @@ struct query {
     const struct study_ops *study; /* whose parameters are the query's too; NULL: none of them */
     const struct param *params;    /* its own; NULL: none */
     bool corpus;                   /* reads one */
+    bool words;                    /* which is a list of words of two classes */
     bool quick; /* takes under about a second once the corpus is harvested: overtakes others */
     enum view_id view; /* that shows it */
     struct promise {   /* what panes draw of the answer: a table's mark and columns */
@@ -35,8 +36,10 @@ extern const struct query
     lens_query,      /* "promoted", "suppressed", "neighbours": engine/study/lens.h */
     coactive_query,  /* "rows": engine/study/coactive.c */
     sweep_query,     /* "rows", "differences", "pairs": engine/study/sweep.h */
+    words_query,     /* "words": engine/study/words.h */
+    ttest_query,     /* "rows", "neurons", "sets", "histogram": engine/study/contrast.h; "words" */
     proof_query;     /* "facts", "readings", "numbers": engine/study/proof.c */
-enum { N_QUERIES = 11 };
+enum { N_QUERIES = 13 };
 extern const struct query *const queries[N_QUERIES];
 /* Its rows with their presets. */
 void query_params(const struct query *, struct params *);

@@ -1,7 +1,9 @@
 #include "tui/lab/request.h"
 #include "engine/base/memory.h"
+#include "tui/workbench.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- corpora */
 static char *copy(const char *s)
@@ -29,6 +31,16 @@ void corpus_choice_release(struct corpus_choice *c)
         free(c->file[i].path);
     }
     *c = (struct corpus_choice){0};
+}
+
+void corpus_choice_words(struct corpus_choice *c, const char *given)
+{
+    char *name = xasprintf("demo/words/%s", given);
+    char *own = !strchr(given, '/') && access(given, F_OK) != 0 ? program_data(name) : NULL;
+    free(c->path);
+    c->path = own ? own : xstrdup(given);
+    c->words = true;
+    free(name);
 }
 
 bool corpus_choice_has_files(const struct corpus_choice *c)
@@ -64,7 +76,8 @@ static bool same(const char *a, const char *b)
 bool corpus_choice_equal(const struct corpus_choice *a, const struct corpus_choice *b)
 {
     if (!same(a->path, b->path) || a->n_files != b->n_files || a->limit != b->limit ||
-        !same(a->encoding, b->encoding) || a->header != b->header || a->special != b->special)
+        !same(a->encoding, b->encoding) || a->header != b->header || a->special != b->special ||
+        a->words != b->words)
         return false;
     for (int i = 0; i < a->n_files; i++)
         if (!same(a->file[i].cls, b->file[i].cls) || !same(a->file[i].path, b->file[i].path))
@@ -169,7 +182,7 @@ static void add_units(const struct param_value *v, const struct options *o,
     if (neurons.len > 0)
         add_option(out, "--neurons", neurons.s);
     else if (o->neurons && latents.len == 0)
-        add_option(out, "--neurons", "0");
+        add_option(out, "--neurons", "all");
     strbuf_release(&latents);
     strbuf_release(&neurons);
 }
@@ -241,7 +254,7 @@ void request_command(const struct request *r, const struct options *o, const str
     const struct param_value *units = NULL;
     strbuf_init(&line);
     add_word(&line, "glimt");
-    add_word(&line, r->query->command);
+    strbuf_addf(&line, " %s", r->query->command); /* of a part two words */
     if (r->query->corpus)
         add_corpus(&r->corpus, &line);
     for (int i = 0; i < r->params.n; i++)

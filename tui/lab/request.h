@@ -16,12 +16,16 @@ struct corpus_choice { /* all empty: the bundle's reference texts */
     char *encoding; /* of files that are not UTF-8; NULL: refused */
     bool header;    /* engine/formats/corpus.h */
     bool special;   /* special tokens spelled out become their ids */
+    bool words;     /* the file is a list of words */
 };
 /* Of files, or of the reference texts. */
 bool corpus_choice_has_files(const struct corpus_choice *);
 bool corpus_choice_equal(const struct corpus_choice *, const struct corpus_choice *);
 void corpus_choice_copy(struct corpus_choice *to, const struct corpus_choice *from);
 void corpus_choice_release(struct corpus_choice *);
+/* A list of words: the file; or, where there is none of that name, the one that comes with the
+ * program. */
+void corpus_choice_words(struct corpus_choice *, const char *given);
 /* For people: the file's name, "references". */
 void corpus_choice_name(const struct corpus_choice *, char *out, size_t n);
 

@@ -104,6 +104,7 @@ char *lab_call_print(const struct study_call *call)
     json_object_set_new(o, "encoding", string_or_null(c ? c->encoding : NULL));
     json_object_set_new(o, "header", json_boolean(c && c->header));
     json_object_set_new(o, "special", json_boolean(call->in.special));
+    json_object_set_new(o, "words", json_boolean(c && c->words));
     json_object_set_new(o, "bos", json_boolean(call->in.bos));
     char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     if (!text)

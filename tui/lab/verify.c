@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct study_ops *const all_studies[] = {&harvest_study, &values_study, &sweep_study,
-                                                      &coactive_study, &proof_study};
+static const struct study_ops *const all_studies[] = {&harvest_study,  &values_study, &sweep_study,
+                                                      &coactive_study, &proof_study,  &words_study};
 
 static const struct study_ops *study_named(const char *name)
 {
@@ -26,6 +26,7 @@ static void parse_corpus(const json_t *o, struct corpus_choice *c)
     c->encoding = encoding ? xstrdup(encoding) : NULL;
     c->header = json_is_true(json_object_get(o, "header"));
     c->special = json_is_true(json_object_get(o, "special"));
+    c->words = json_is_true(json_object_get(o, "words"));
     c->limit = json_integer_value(json_object_get(o, "limit"));
     json_array_foreach(json_object_get(o, "files"), i, v)
     {

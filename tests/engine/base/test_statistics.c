@@ -101,13 +101,47 @@ static void check_welch(const char *line)
         a[i] = item(i, 7919, 101, 10) + lift;
     for (int i = 0; i < nb; i++)
         b[i] = item(i, 104729, 97, 25);
-    struct welch w = welch_test(a, na, b, nb);
+    struct t_test w = welch_test(a, na, b, nb);
     near(line, w.t, t, 1e-12);
     near(line, w.df, df, 1e-12);
     near(line, w.p, p, 1e-10);
     w = welch_test(b, nb, a, na);
     near(line, w.t, -t, 1e-12);
     near(line, w.p, p, 1e-10);
+}
+
+static void check_pooled(const char *line)
+{
+    int na, nb;
+    double lift, t, df, p, log_p, a[MOST], b[MOST];
+    assert_int_equal(
+        sscanf(line, "%d %d %lf %lf %lf %lf %lf", &na, &nb, &lift, &t, &df, &p, &log_p), 7);
+    for (int i = 0; i < na; i++)
+        a[i] = item(i, 7919, 101, 10) + lift;
+    for (int i = 0; i < nb; i++)
+        b[i] = item(i, 104729, 97, 25);
+    struct t_test s = pooled_test(a, na, b, nb);
+    near(line, s.t, t, 1e-12);
+    near(line, s.df, df, 0);
+    near(line, s.p, p, 1e-10);
+    near(line, s.log_p, log_p, 1e-10);
+    s = pooled_test(b, nb, a, na);
+    near(line, s.t, -t, 1e-12);
+    near(line, s.log_p, log_p, 1e-10);
+}
+
+static void test_pooled(void **state)
+{
+    (void)state;
+    each_line("pooled", 5, check_pooled);
+    const double a[3] = {1, 2, 4}, one[3] = {1, 1, 1}, two[3] = {2, 2, 2};
+    assert_true(isnan(pooled_test(a, 1, a, 3).p) && isnan(pooled_test(a, 3, a, 1).t));
+    assert_true(pooled_test(one, 3, one, 2).t == 0 && pooled_test(one, 3, one, 2).p == 1);
+    struct t_test s = pooled_test(one, 3, two, 2);
+    assert_true(isinf(s.t) && s.t < 0 && s.p == 0 && isinf(s.log_p) && s.df == 3);
+    near("a constant against values", pooled_test(a, 3, one, 2).df, 3, 0);
+    const double tiny[3] = {1e-170, 2e-170, 4e-170};
+    assert_true(isnan(pooled_test(tiny, 3, tiny, 3).p));
 }
 
 static void check_welch_flat(const char *line)
@@ -119,7 +153,7 @@ static void check_welch_flat(const char *line)
         a[i] = item(i, 7919, 101, 10);
     for (int i = 0; i < nb; i++)
         b[i] = flat;
-    const struct welch w = welch_test(a, na, b, nb);
+    const struct t_test w = welch_test(a, na, b, nb);
     near(line, w.t, t, 1e-12);
     near(line, w.df, df, 1e-12);
     near(line, w.p, p, 1e-10);
@@ -146,7 +180,7 @@ static void test_welch_of_constants(void **state)
     double high[MOST], low[MOST] = {0}, tenth[MOST];
     for (int i = 0; i < MOST; i++)
         high[i] = 0.86, tenth[i] = 0.1;
-    struct welch w = welch_test(high, 77, low, 1000);
+    struct t_test w = welch_test(high, 77, low, 1000);
     assert_true(isinf(w.t) && w.t > 0 && w.p == 0 && isinf(w.log_p) && isnan(w.df));
     w = welch_test(low, 77, high, 1000);
     assert_true(isinf(w.t) && w.t < 0 && w.p == 0);
@@ -316,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_log_two_sided),
         cmocka_unit_test(test_welch_of_constants),
         cmocka_unit_test(test_two_sided),
+        cmocka_unit_test(test_pooled),
         cmocka_unit_test(test_welch),
         cmocka_unit_test(test_mean_and_sd),
         cmocka_unit_test(test_quantile),

@@ -813,6 +813,66 @@ static void test_watched_while_it_is_unpacked(void **state)
     strbuf_release(&list);
 }
 
+/* ---- lists of words */
+#define WORDS                                                                                      \
+    (struct corpus_spec)                                                                           \
+    {                                                                                              \
+        .words = true, .n_names = 2, .name = { "da", "en" }                                        \
+    }
+
+static void word_lists(void **state)
+{
+    (void)state;
+    static const char text[] = "# a comment\n"
+                               "Word\tGender\tkind\n"
+                               "Anna\tf\tname\r\n"
+                               "\n"
+                               " New York \tm \t place \n"
+                               "# another\tf\n"
+                               "ko\tf\n"
+                               "Bo\tm\tname\n"
+                               "word\tclass";
+    struct corpus *c = open_text("words.tsv", text, WORDS);
+    expect_docs(c, "f:-1:3:Anna|m:-1:5:New York|f:-1:7:ko|m:-1:8:Bo|class:-1:9:word|");
+    static const int32_t kind[] = {0, 1, -1, 0, -1};
+    assert_int_equal(c->n_kinds, 2);
+    assert_string_equal(c->kind[0], "name");
+    assert_string_equal(c->kind[1], "place");
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(c->doc[i].kind, kind[i]);
+    corpus_free(c);
+    /* no header, and one of other names; labels that are numbers stay; a limit a class */
+    expect_text("w.tsv", "a\t0\nb\t1\nc\t1\n", WORDS, "0:-1:1:a|1:-1:2:b|1:-1:3:c|", false);
+    struct corpus_spec spec = WORDS;
+    spec.header = true;
+    expect_text("w.tsv", "token\tsex\na\t0\nb\t1\n", spec, "0:-1:2:a|1:-1:3:b|", false);
+    spec = WORDS, spec.limit = 1;
+    expect_text("w.tsv", "a\t0\tx\nb\t1\nc\t1\ty\n", spec, "0:-1:1:a|1:-1:2:b|", false);
+    /* kinds are no part of what is computed */
+    struct corpus *with = open_text("w.tsv", "a\t0\tx\n", WORDS),
+                  *without = open_text("w.tsv", "a\t0\n", WORDS);
+    assert_memory_equal(&with->hash, &without->hash, sizeof with->hash);
+    corpus_free(with);
+    corpus_free(without);
+}
+
+static void bad_word_lists(void **state)
+{
+    (void)state;
+    REFUSED("w.tsv", "a\tm\nb\n", WORDS, "w.tsv:2", "without a tab", "word<TAB>class[<TAB>kind]");
+    REFUSED("w.tsv", "a\tm\tx\ty\n", WORDS, "w.tsv:1", "found 4 fields");
+    REFUSED("w.tsv", "a\tm\n \tf\n", WORDS, "w.tsv:2", "no word");
+    REFUSED("w.tsv", "a\t\n", WORDS, "w.tsv:1", "class name");
+    REFUSED("w.tsv", "# nothing\n", WORDS, "found no text");
+    struct strbuf many;
+    strbuf_init(&many);
+    for (int i = 0; i <= CORPUS_MAX_KINDS; i++)
+        strbuf_addf(&many, "w%d\tm\tk%d\n", i, i);
+    refused_bytes("w.tsv", many.s, many.len, WORDS,
+                  (const char *const[3]){"w.tsv:65", "one kind more"});
+    strbuf_release(&many);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -837,6 +897,8 @@ int main(void)
         cmocka_unit_test(lists),
         cmocka_unit_test(hashes),
         cmocka_unit_test(words),
+        cmocka_unit_test(word_lists),
+        cmocka_unit_test(bad_word_lists),
         cmocka_unit_test(test_watched),
         cmocka_unit_test(test_watched_while_it_is_unpacked),
         cmocka_unit_test(ted_talks),

@@ -18,6 +18,7 @@ static const struct param table[] = {
     {"word", "WORD", "", .type = PARAM_TEXT},
     {"flag", NULL, "", .type = PARAM_FLAG},
     {"colours", "LIST", "", .type = PARAM_SET, .preset = "red", .choices = colours},
+    {"shade", "NAME", "", .type = PARAM_CHOICE, .preset = "blue", .choices = colours},
     {"values", "LIST", "", .type = PARAM_VALUES, .preset = "-8:8:2"},
     {"units", "ID…", "", .type = PARAM_UNITS},
     {"target", "NAME", "", .type = PARAM_CLASS},
@@ -39,17 +40,12 @@ static void test_written_and_read(void **state)
 {
     static const struct {
         const char *name, *given, *printed;
-    } row[] = {{"count", "20", "20"},
-               {"share", ".25", "0.25"},
-               {"word", "some word", NULL},
-               {"flag", "true", "true"},
-               {"flag", "false", ""},
-               {"colours", "blue,red", "red,blue"},
-               {"values", "0:1:.5", "0,0.5,1"},
-               {"values", "-2,0,2.5", NULL},
-               {"units", "418,0,418", NULL},
-               {"target", "da", NULL},
-               {"seed", "18446744073709551615", NULL},
+    } row[] = {{"count", "20", "20"},        {"share", ".25", "0.25"},
+               {"word", "some word", NULL},  {"flag", "true", "true"},
+               {"flag", "false", ""},        {"colours", "blue,red", "red,blue"},
+               {"shade", "red", NULL},       {"values", "0:1:.5", "0,0.5,1"},
+               {"values", "-2,0,2.5", NULL}, {"units", "418,0,418", NULL},
+               {"target", "da", NULL},       {"seed", "18446744073709551615", NULL},
                {"count", NULL, ""}};
     (void)state;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -83,6 +79,8 @@ static void test_nonsense(void **state)
                                          {"colours", "pink"},
                                          {"colours", ""},
                                          {"colours", "red,"},
+                                         {"shade", "red,blue"},
+                                         {"shade", ""},
                                          {"values", ""},
                                          {"values", "x"},
                                          {"values", "1,"},

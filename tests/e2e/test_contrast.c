@@ -1,0 +1,164 @@
+/* glimt contrast, as a user meets it. */
+#include "tests/support/journey.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void write_scratch(const char *name, const char *text)
+{
+    FILE *f = fopen(scratch_path(name), "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void test_a_group_and_its_parts(void **state)
+{
+    (void)state;
+    struct run_result r;
+    run_glimt(&r, NULL, "contrast", "--help", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "glimt contrast ttest"));
+    run_release(&r);
+    run_glimt(&r, NULL, "help", "contrast", "ttest", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "--alpha P"));
+    run_release(&r);
+    run_glimt(&r, NULL, "contrast", NULL);
+    expect_error(&r, 2, "contrast: found nothing, expected one of words, ttest");
+    run_release(&r);
+    run_glimt(&r, NULL, "contrast", "tttest", NULL);
+    expect_error(&r, 2, "contrast: found tttest, the nearest is ttest");
+    run_release(&r);
+    run_glimt(&r, NULL, "contrast", "--quiet", "--help", "ttest", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "glimt contrast COMMAND"));
+    run_release(&r);
+    run_glimt(&r, NULL, "contarst", NULL);
+    expect_error(&r, 2, "unknown command contarst, the nearest is contrast");
+    run_release(&r);
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    need_demo();
+    write_scratch("words.tsv", "word\tclass\tkind\n# men\nPeter\tm\tname\nkonge\tm\tnoun\n"
+                               "Anna\tf\tname\nPeter\tm\tname\nlærer\tm\tnoun\nlærer\tf\tnoun\n"
+                               "dronning\tf\tnoun\n");
+    json_t *root = JSON_OF(&with_cache, "contrast", "words", scratch_path("words.tsv"));
+    json_t *rows = json_object_get(root, "words");
+    assert_int_equal(json_array_size(rows), 4);
+    int words = 0;
+    for (size_t i = 0; i < 4; i++)
+        words += (int)get_whole(json_array_get(rows, i), "words");
+    assert_int_equal(words, 4);
+    json_decref(root);
+    struct run_result r;
+    run_glimt(&r, &with_cache, "contrast", "words", scratch_path("words.tsv"), NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "left out: 1 that stand again, 2 that stand in both classes"));
+    run_release(&r);
+    run_glimt(&r, &with_cache, "contrast", "ttest", scratch_path("words.tsv"), "--csv", NULL);
+    expect_done(&r);
+    assert_int_equal(strncmp(r.out, "unit,t,df,log_p,p,mean.m,mean.f,significant,", 43), 0);
+    run_release(&r);
+}
+
+static void test_ttest(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *root = JSON_OF(&with_cache, "contrast", "ttest", "language.tsv");
+    json_t *first = json_array_get(json_object_get(root, "rows"), 0);
+    assert_int_equal(json_array_size(json_object_get(root, "rows")), 1024);
+    assert_int_equal(get_whole(first, "unit"), 418); /* tests/reference/contrast.py */
+    assert_true(fabs(get_number(first, "t") - 4.284282519758434) < 1e-4);
+    assert_true(fabs(get_number(first, "log_p") + 10.300719571684823) < 1e-4);
+    json_t *last = json_array_get(json_object_get(root, "rows"), 1023);
+    assert_true(json_is_null(json_object_get(last, "t")));
+    json_t *sets = json_object_get(root, "sets");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(sets, 1), "units")),
+                        "neurons");
+    assert_int_equal(get_whole(json_array_get(sets, 1), "significant"), 4);
+    assert_int_equal(json_array_size(json_object_get(root, "neurons")), 256);
+    assert_int_equal(json_array_size(json_object_get(root, "histogram")), 40);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "contrast", "ttest", "language.tsv", "--neurons", "all", "--welch");
+    assert_int_equal(json_array_size(json_object_get(root, "rows")), 256);
+    assert_null(json_object_get(root, "neurons"));
+    json_decref(root);
+    struct run_result r;
+    run_glimt(&r, &with_cache, "contrast", "ttest", "language.tsv", "--svg", "-", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "<svg"));
+    assert_non_null(strstr(r.out, "latents"));
+    run_release(&r);
+}
+
+static void test_bad_words(void **state)
+{
+    (void)state;
+    need_demo();
+    struct run_result r;
+    write_scratch("one.tsv", "a\tm\nb\tm\n");
+    write_scratch("few.tsv", "a\tm\nb\tm\nc\tf\n");
+    write_scratch("three.tsv", "a\tm\nb\tf\nc\tn\n");
+    write_scratch("bad.tsv", "a\tm\nb\n");
+    static const struct {
+        const char *file, *says;
+    } cases[] = {{"one.tsv", "found 1 class of words, expected two"},
+                 {"few.tsv", "found 1 word of class f, expected two or more"},
+                 {"three.tsv", "found 3 classes of words, expected two"},
+                 {"bad.tsv", "bad.tsv:2: found a line without a tab"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        run_glimt(&r, &with_cache, "contrast", "ttest", scratch_path(cases[i].file), NULL);
+        expect_error(&r, 2, cases[i].says);
+        run_release(&r);
+    }
+    run_glimt(&r, &with_cache, "contrast", "ttest", NULL);
+    expect_error(&r, 2, "found no words, expected WORDS");
+    run_release(&r);
+    run_glimt(&r, &with_cache, "contrast", "ttest", "nosuch.tsv", NULL);
+    expect_error(&r, 2, "nosuch.tsv");
+    run_release(&r);
+    run_glimt(&r, &with_cache, "contrast", "ttest", "language.tsv", "--word-vector", "middle",
+              NULL);
+    expect_error(&r, 2, "--word-vector: found middle, expected one of last, mean, first");
+    run_release(&r);
+    run_glimt(&r, &with_cache, "contrast", "ttest", "language.tsv", "--target", "sv", NULL);
+    expect_error(&r, 2, "--target: found sv, expected a class of language.tsv: da, en");
+    run_release(&r);
+}
+
+static void test_kept_and_verified(void **state)
+{
+    (void)state;
+    need_demo();
+    struct run_result r;
+    run_glimt(&r, &with_cache, "contrast", "words", "gender-da.tsv", NULL);
+    expect_done(&r);
+    run_release(&r);
+    run_glimt(&r, &with_cache, "cache", "verify", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "words"));
+    run_release(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_group_and_its_parts),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_ttest),
+        cmocka_unit_test(test_bad_words),
+        cmocka_unit_test(test_kept_and_verified),
+    };
+    return cmocka_run_group_tests_name("glimt contrast", tests, journey_begin_with_cache,
+                                       journey_end);
+}
