@@ -5,10 +5,13 @@
  * (elements).
  *
  * Operations go into a queue, are done in its order, and may be asynchronous. What goes wrong with
- * one is the queue's error, the first one: from then on the queue's operations do nothing, until
- * queue_status has told it. Queues know nothing of each other: live work has one and jobs another,
- * so that neither finds the other's error; what one needs of another it waits for (queue_wait).
- * Calls come from one thread at a time.
+ * one is the queue's error, the first one: once it is known the queue's operations do nothing,
+ * until queue_status has told it. A device that looks at values where they lie learns of it later
+ * than at the call, when it is waited for (queue_sync) or a mark is reached; operations that were
+ * queued meanwhile may have run, on values that mean nothing: what they wrote is lost, and no more
+ * than that. Queues know nothing of each other: live work has one and jobs another, so that neither
+ * finds the other's error; what one needs of another it waits for (queue_wait). Calls come from one
+ * thread at a time.
  *
  * Lifetimes. Host memory that an operation reads (the source of put; of struct seqs, struct select
  * and the like the structs and all arrays) may go when the call returns. Host memory that fetch
@@ -25,7 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BACKEND_ABI 3
+#define BACKEND_ABI 4
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_F64 };
 static inline size_t dtype_size(enum dtype t)
@@ -43,10 +46,13 @@ enum queue_kind {
     QUEUE_JOB,
     QUEUE_LOAD, /* of what comes with weights */
 };
-struct queue { /* the beginning of what a device makes; read only */
+struct queue { /* the beginning of what a device makes; read only, but for `number` */
     struct backend *backend;
     enum queue_kind kind;
     struct error err; /* as far as it is known: queue_status */
+    bool unsure;      /* something that is queued may yet turn out to be wrong */
+    uint64_t number; /* of the operation asked for last: whoever asks counts, if it wants to know */
+    uint64_t failed; /* `number` at the operation whose error was told last */
 };
 
 struct tensor { /* a view; owns nothing. buf NULL: absent */
@@ -175,6 +181,10 @@ struct backend_caps {
     bool backward;        /* the entries from linear_dx on are there; false: they are NULL */
 };
 
+struct device_memory { /* bytes; 0: not known */
+    uint64_t total, free;
+};
+
 struct adam { /* Kingma, Ba 2015; decay of weights apart from the gradient: Loshchilov, Hutter 2019
                */
     float rate, beta1, beta2, eps, decay;
@@ -187,16 +197,21 @@ struct backend {
     struct backend_caps caps;
 
     void (*free)(struct backend *);
+    /* Of the device, now: what it has, and what buffers and weights could still take. */
+    struct device_memory (*memory)(const struct backend *);
 
     /* ---- queues. queue_free (NULL: nothing) waits for what is queued; all that was made on it
      * must have been freed. */
     struct queue *(*queue_new)(struct backend *, enum queue_kind, struct error *e);
     void (*queue_free)(struct queue *);
-    /* False and *e filled if any operation queued since the last call failed; clears it. */
+    /* False and *e filled if an operation queued since the last call is known to have failed;
+     * clears it. Waits only where it has an error to tell, for one of an earlier operation. After
+     * queue_sync, and for what lies before a mark that is not pending, all is known. */
     bool (*queue_status)(struct queue *, struct error *e);
     void (*queue_sync)(struct queue *); /* all is done, and what was fetched is there */
     /* What has been queued so far; and whether any of that may be unfinished. Never blocks. Once
-     * it is false, what was fetched before the mark is there. */
+     * it is false, what was fetched before the mark is there, and what went wrong before it known.
+     */
     uint64_t (*queue_mark)(struct queue *);
     bool (*queue_pending)(struct queue *, uint64_t mark);
     /* What is queued from now on begins when `other`, of the same backend, has reached the mark. */
@@ -233,6 +248,8 @@ struct backend {
     struct kv *(*kv_new)(struct queue *, int32_t first_layer, int32_t n_layers, int32_t width,
                          int32_t cap, struct error *e);
     void (*kv_free)(struct queue *, struct kv *);
+    /* The first n positions of all layers; both of the same layers and width. */
+    void (*kv_copy)(struct queue *, struct kv *to, const struct kv *from, int32_t n);
 
     /* ---- operations. Shapes: x [T, in], y [T, out]; y and x do not overlap unless said. */
     /* y = x·Wᵀ + bias (bias [1, out] or absent), then the epilogue. */

@@ -14,7 +14,7 @@ static inline void device_queue_free(struct queue *q) /* NULL: nothing */
     if (q)
         q->backend->queue_free(q);
 }
-static inline bool device_status(struct queue *q, struct error *e)
+static inline bool device_status(struct queue *q, struct error *e) /* as far as it is known */
 {
     return q->backend->queue_status(q, e);
 }
@@ -39,6 +39,11 @@ static inline bool device_pending(struct queue *q, uint64_t mark)
 static inline void device_wait(struct queue *q, struct queue *other, uint64_t mark)
 {
     q->backend->queue_wait(q, other, mark);
+}
+
+static inline struct device_memory device_memory(const struct backend *b)
+{
+    return b->memory(b);
 }
 
 static inline struct buf *device_alloc(struct queue *q, size_t n, struct error *e)
@@ -107,5 +112,9 @@ static inline struct kv *device_kv_new(struct queue *q, int32_t first_layer, int
 static inline void device_kv_free(struct queue *q, struct kv *kv)
 {
     q->backend->kv_free(q, kv);
+}
+static inline void device_kv_copy(struct queue *q, struct kv *to, const struct kv *from, int32_t n)
+{
+    q->backend->kv_copy(q, to, from, n);
 }
 #endif

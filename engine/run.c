@@ -4,10 +4,31 @@
 #include "engine/base/memory.h"
 #include "engine/device.h"
 #include "engine/tape.h"
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+/* ---- errors, and whose they are */
+static void prefix(struct run *r, const struct run_name *n)
+{
+    char text[sizeof r->err.text];
+    if (r->err.kind != ERROR_INPUT ||
+        (r->failed > 0 && (r->failed < n->first || r->failed > n->last)))
+        return;
+    n->name(n->of, n->a, n->b, text, sizeof text);
+    error_prefix(&r->err, "%s", text);
+}
+
+static bool learn(struct run *r)
+{
+    r->failed = 0;
+    if (device_status(r->queue, &r->err))
+        return true;
+    r->failed = r->queue->failed;
+    for (int32_t i = 0; i < r->n_names; i++)
+        prefix(r, &r->name[i]);
+    r->n_names = 0;
+    return false;
+}
 
 bool run_ok(struct run *r)
 {
@@ -15,35 +36,14 @@ bool run_ok(struct run *r)
         return false;
     if (r->cancel && atomic_load_explicit(r->cancel, memory_order_relaxed)) {
         struct error left = {0}; /* not the next run's */
-        device_status(r->queue, &left);
+        device_well(r->queue, &left);
         return error_set(&r->err, ERROR_CANCELLED, "cancelled");
     }
-    return device_status(r->queue, &r->err);
+    return learn(r);
 }
 
-bool run_name(struct run *r, bool before, const char *format, ...)
-{
-    if (run_ok(r))
-        return true;
-    if (!before || r->err.kind != ERROR_INPUT)
-        return false;
-    char name[sizeof r->err.text];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(name, sizeof name, format, args);
-    va_end(args);
-    return error_prefix(&r->err, "%s", name);
-}
-
-static bool begin(struct run *r)
-{
-    if (r->poll && !error_is_set(&r->err))
-        r->poll(r->poll_arg);
-    return run_ok(r);
-}
-
-/* Until what was fetched is there; a live request gets in meanwhile. */
-static void wait(struct run *r)
+/* Until all is done; a live request gets in meanwhile. */
+static bool wait(struct run *r)
 {
     const struct timespec nap = {.tv_nsec = 50000};
     if (r->poll)
@@ -52,7 +52,39 @@ static void wait(struct run *r)
             nanosleep(&nap, NULL);
         }
     device_sync(r->queue);
-    run_ok(r);
+    return run_ok(r);
+}
+
+bool run_well(struct run *r)
+{
+    return run_ok(r) && (!r->queue->unsure || wait(r));
+}
+
+void run_name(struct run *r, uint64_t from, run_namer *name, const void *of, int64_t a, int64_t b)
+{
+    const struct run_name n = {from + 1, r->queue->number, name, of, a, b};
+    if (n.last < n.first)
+        return;
+    if (error_is_set(&r->err) || !run_ok(r)) {
+        prefix(r, &n);
+        return;
+    }
+    if (r->n_names == RUN_NAMES && !run_well(r))
+        prefix(r, &n);
+    else if (r->queue->unsure)
+        r->name[r->n_names++] = n;
+    if (!r->queue->unsure)
+        r->n_names = 0;
+}
+
+static bool begin(struct run *r)
+{
+    if (r->poll && !error_is_set(&r->err))
+        r->poll(r->poll_arg);
+    if (!run_ok(r))
+        return false;
+    r->queue->number++;
+    return true;
 }
 
 static struct tensor take(struct run *r, int32_t rows, int32_t cols, enum dtype type)

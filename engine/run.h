@@ -12,6 +12,10 @@ struct arena; /* bump allocator over device buffers; blocks stay when reset, so 
                  nothing */
 struct tape;  /* records operations for a later backward pass; NULL: nothing is recorded */
 
+/* Writes who was at work, for an error; a, b: what `of` does not say. */
+typedef void run_namer(const void *of, int64_t a, int64_t b, char *to, size_t n);
+enum { RUN_NAMES = 96 };
+
 struct run {
     struct queue *queue;
     struct arena *arena;
@@ -21,6 +25,14 @@ struct run {
                                   what it does on the device it does in another queue */
     void *poll_arg;
     struct error err;
+    uint64_t failed; /* the queue's number of the operation that `err` is of; 0: of none */
+    struct run_name {
+        uint64_t first, last; /* of operations that may yet turn out to be wrong */
+        run_namer *name;
+        const void *of;
+        int64_t a, b;
+    } name[RUN_NAMES]; /* n_names of them, in the order given */
+    int32_t n_names;
 };
 
 struct arena *arena_new(struct queue *); /* freed before the queue */
@@ -32,14 +44,20 @@ struct arena_mark arena_mark(const struct arena *);
 void arena_reset(struct arena *, struct arena_mark); /* releases what came after the mark */
 size_t arena_peak(const struct arena *);             /* bytes held */
 
-/* True while neither an error nor a cancel has happened; turns a raised `cancel` into
- * ERROR_CANCELLED, and drops what the queue has found wrong meanwhile. */
+/* True while neither an error, as far as the queue knows, nor a cancel has happened; turns a raised
+ * `cancel` into ERROR_CANCELLED, and drops what the queue has found wrong meanwhile. */
 bool run_ok(struct run *);
-/* After an operation: puts "prefix: " before what it found wrong with its values (ERROR_INPUT) and
- * returns false; true while all is well. `before`: run_ok() before the operation, so that an older
- * error keeps its own name. */
-bool run_name(struct run *, bool before, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* The same of all that is queued: waits where it is not known yet. Before what was made on the
+ * device is relied on. */
+bool run_well(struct run *);
+/* Names the operations since run_at() was `from`: what is found wrong with their values
+ * (ERROR_INPUT), now or later, gets "name: " before it, the name given last in front. `of` stays
+ * until the run was waited for. */
+static inline uint64_t run_at(const struct run *r)
+{
+    return r->queue->number;
+}
+void run_name(struct run *, uint64_t from, run_namer *, const void *of, int64_t a, int64_t b);
 /* Room from the arena, for numbers of the device's own type or for ids (I32); contents undefined.
  * On failure an absent tensor (buf NULL) with its shape set. */
 struct tensor run_tensor(struct run *, int32_t rows, int32_t cols);

@@ -41,6 +41,27 @@ void cuda_kv_free(struct queue *on, struct kv *kv)
     free(kv);
 }
 
+void cuda_kv_copy(struct queue *on, struct kv *to, const struct kv *from, int32_t n)
+{
+    struct gpu_queue *q = queue_of(on);
+    if (queue_failed(q))
+        return;
+    if (to->first_layer != from->first_layer || to->n_layers != from->n_layers ||
+        to->width != from->width || n < 0 || n > to->cap || n > from->cap) {
+        error_set(&q->base.err, ERROR_SYSTEM,
+                  "cuda kv_copy: %d of %d positions of %d layers from %d to %d of %d from %d", n,
+                  from->cap, from->n_layers, from->first_layer, to->cap, to->n_layers,
+                  to->first_layer);
+        return;
+    }
+    const size_t bytes = (size_t)n * (size_t)to->width * sizeof *to->at;
+    if (bytes > 0 && to->n_layers > 0)
+        queue_check(q, "a copy",
+                    cudaMemcpy2DAsync(
+                        to->at, to->side * sizeof *to->at, from->at, from->side * sizeof *from->at,
+                        bytes, 2 * (size_t)to->n_layers, cudaMemcpyDeviceToDevice, q->stream));
+}
+
 static bool check_shape(struct gpu_queue *q, const struct attn_shape *s)
 {
     if (s->n_heads < 1 || s->n_kv_heads < 1 || s->head_dim < 1 || s->n_heads % s->n_kv_heads != 0 ||

@@ -42,7 +42,7 @@ struct plan { /* of one product; the layouts and the algorithm that the heuristi
     uint64_t used;
 };
 enum { N_PLANS = 128, RING = 8, RING_BYTES = 256 << 10, DOWN_BYTES = 1 << 20, LT_BYTES = 32 << 20 };
-enum { DELIVERIES = 32, MARKS = 16 };
+enum { DELIVERIES = 32, MARKS = 16, WORDS = 8, WORD_BYTES = 24 };
 enum room { ROOM_OP, ROOM_PRODUCT, ROOM_N };
 
 struct gpu;
@@ -65,10 +65,14 @@ struct gpu_queue {
     int n_deliveries;
     uint64_t marks; /* how many were made: the last MARKS have their events */
     cudaEvent_t marked[MARKS];
-    struct fault *fault, *faulted; /* the device's; pinned */
-    bool may_fault;                /* something was queued that looks at its values */
-    const char *what;              /* of the columns that were selected from last */
-    void *lt_memory;               /* cuBLASLt's working space; NULL until a product */
+    struct fault *fault; /* the device's: the first that was found */
+    struct fault *known; /* pinned: what it was at each mark that has its event, and at a wait */
+    uint64_t suspect;    /* the first mark behind all that may find a fault */
+    uint64_t settled;    /* what marks up to here know of was told, and wiped */
+    uint64_t failed;     /* number of the operation that base.err is of; 0: the host's own */
+    char word[WORDS][WORD_BYTES]; /* what columns were called */
+    int n_words;
+    void *lt_memory; /* cuBLASLt's working space; NULL until a product */
     struct {
         void *at;
         size_t n;
@@ -155,13 +159,8 @@ enum op {
     OP_COLS_GET,
     OP_HIST,
 };
-/* To be given to a kernel that reports. */
-static inline struct fault *queue_fault(struct gpu_queue *q)
-{
-    q->may_fault = true;
-    return q->fault;
-}
-void fault_tell(const struct fault *, const char *what, struct error *);
+/* To be given to a kernel that reports. what: of its columns, or NULL. */
+struct faults queue_faults(struct gpu_queue *, enum op, const char *what);
 
 /* ---- arguments; rows, cols < 0: any. False and the queue's error set when they are not what the
  * operation takes. */
@@ -199,6 +198,7 @@ void cuda_topn(struct queue *, struct tensor ids, struct tensor logp, struct ten
 struct kv *cuda_kv_new(struct queue *, int32_t first_layer, int32_t n_layers, int32_t width,
                        int32_t cap, struct error *);
 void cuda_kv_free(struct queue *, struct kv *);
+void cuda_kv_copy(struct queue *, struct kv *to, const struct kv *from, int32_t n);
 void cuda_attn(struct queue *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
                const struct attn_shape *, int32_t layer, const struct seqs *);
 

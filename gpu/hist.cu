@@ -50,7 +50,7 @@ __device__ __forceinline__ int32_t *bins_of(const hist_kernel &h, int32_t c, int
 
 /* What class c of column j gains by the rows; the exponent that its values need. */
 __device__ int32_t add_moments(const hist_kernel &h, int32_t c, int32_t j, mat pre, ints cls,
-                               int32_t e, fault *f, int op)
+                               int32_t e, faults f)
 {
     double *at_sum = h.sum + (size_t)c * h.ld_sum + j,
            *at_sq = at_sum + (size_t)h.n_classes * h.ld_sum, sum = *at_sum, sq = *at_sq;
@@ -66,7 +66,7 @@ __device__ int32_t add_moments(const hist_kernel &h, int32_t c, int32_t j, mat p
     }
     *at_sum = sum, *at_sq = sq, *at_min = min, *at_max = max;
     if (!isfinite(sq))
-        report(f, op, FAULT_VALUE, j, 0, 0);
+        report(f, FAULT_VALUE, j, 0, 0);
     return isfinite(sq) && min <= max ? exponent_of(exponent_of(e, min), max) : e;
 }
 
@@ -95,8 +95,7 @@ __device__ void add_bins(const hist_kernel &h, int32_t c, int32_t j, mat pre, in
             bin[i] += (int32_t)count[i * LANES];
 }
 
-__global__ void __launch_bounds__(LANES)
-    hist_columns(hist_kernel h, mat pre, ints cls, fault *f, int op)
+__global__ void __launch_bounds__(LANES, 8) hist_columns(hist_kernel h, mat pre, ints cls, faults f)
 {
     SHARED(uint32_t, count, HIST_BINS * LANES);
     const int32_t j = (int32_t)(blockIdx.x * LANES + threadIdx.x);
@@ -104,22 +103,21 @@ __global__ void __launch_bounds__(LANES)
         return;
     for (int32_t t = 0; t < pre.rows && j == 0; t++)
         if (cls.at[(size_t)t * cls.ld] < -1 || cls.at[(size_t)t * cls.ld] >= h.n_classes)
-            report(f, op, FAULT_ID, cls.at[(size_t)t * cls.ld], h.n_classes, 0);
+            report(f, FAULT_ID, cls.at[(size_t)t * cls.ld], h.n_classes, 0);
     const int32_t was = h.exponent[j];
     int32_t e = was;
     for (int32_t c = 0; c < h.n_classes; c++)
-        e = add_moments(h, c, j, pre, cls, e, f, op);
+        e = add_moments(h, c, j, pre, cls, e, f);
     for (int32_t c = 0; c < h.n_classes && e > was; c++)
         widen_bins(bins_of(h, c, j), shift_to(was, e));
     h.exponent[j] = e;
     for (int32_t c = 0; c < h.n_classes; c++)
         add_bins(h, c, j, pre, cls, e, count + threadIdx.x);
 }
-void gpu_hist(const hist_kernel *h, mat pre, ints cls, fault *f, int op, cudaStream_t s)
+void gpu_hist(const hist_kernel *h, mat pre, ints cls, faults f, cudaStream_t s)
 {
     if (h->m > 0 && pre.rows > 0)
-        launch(hist_columns, ((unsigned)h->m + LANES - 1) / LANES, LANES, 0, s, *h, pre, cls, f,
-               op);
+        launch(hist_columns, ((unsigned)h->m + LANES - 1) / LANES, LANES, 0, s, *h, pre, cls, f);
 }
 
 /* What falls into bin i when bins are merged: of `bin`, shared by a warp. */

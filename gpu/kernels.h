@@ -1,6 +1,6 @@
 /* Launches of the kernels: memory of the device, on a stream. Shapes as in engine/backend.h;
  * whoever calls has checked the arguments, but not what lies in the device's memory: ids out of
- * range, values that are no finite numbers go to *fault, where the first one stays. */
+ * range, values that are no finite numbers are faults, of which the first one stays. */
 #ifndef GLIMT_GPU_KERNELS_H
 #define GLIMT_GPU_KERNELS_H
 #include "engine/backend.h"
@@ -44,7 +44,13 @@ enum fault_kind {
     FAULT_CAPACITY, /* a selection of more than INT32_MAX entries */
 };
 struct fault {
-    int32_t kind, a, b, c, op; /* op: whose */
+    int32_t kind, a, b, c, op, what;
+    uint64_t number;
+};
+struct faults { /* where they go, and whose they are */
+    struct fault *to;
+    int32_t op, what; /* what: of the columns, a word of the queue's */
+    uint64_t number;  /* the queue's, of the operation */
 };
 
 /* x → y, for each row: gamma ⊙ ((x − mean)·s) + beta, with the mean and s as asked for. */
@@ -56,8 +62,7 @@ struct norm_kernel {
     size_t ld_scale_in, ld_scale_out;
     float eps;
 };
-void gpu_norm(struct mat y, struct mat x, const struct norm_kernel *, struct fault *, int op,
-              cudaStream_t);
+void gpu_norm(struct mat y, struct mat x, const struct norm_kernel *, struct faults, cudaStream_t);
 /* y = f(x) ⊙ mul; mul.at NULL: 1. */
 void gpu_act(struct mat y, struct mat x, struct mat mul, enum activation, cudaStream_t);
 
@@ -73,12 +78,10 @@ struct move {
     int32_t y_rows, x_rows, cols;
 };
 void gpu_copy(const struct move *, cudaStream_t);
-void gpu_rows_get(const struct move *, struct ints rows, struct fault *, int op, cudaStream_t);
-void gpu_rows_set(const struct move *, struct ints rows, struct fault *, int op, cudaStream_t);
-void gpu_rows_add(struct mat y, struct mat x, struct ints rows, struct fault *, int op,
-                  cudaStream_t);
-void gpu_cols_get(struct mat y, struct mat x, struct ints cols, struct fault *, int op,
-                  cudaStream_t);
+void gpu_rows_get(const struct move *, struct ints rows, struct faults, cudaStream_t);
+void gpu_rows_set(const struct move *, struct ints rows, struct faults, cudaStream_t);
+void gpu_rows_add(struct mat y, struct mat x, struct ints rows, struct faults, cudaStream_t);
+void gpu_cols_get(struct mat y, struct mat x, struct ints cols, struct faults, cudaStream_t);
 struct reals { /* floats, or doubles (wide) */
     const void *at;
     size_t ld;
@@ -94,18 +97,17 @@ struct hist_kernel { /* struct hist */
     float *range;
     size_t ld_bin, ld_sum, ld_range;
 };
-void gpu_hist(const struct hist_kernel *, struct mat pre, struct ints cls, struct fault *, int op,
+void gpu_hist(const struct hist_kernel *, struct mat pre, struct ints cls, struct faults,
               cudaStream_t);
 void gpu_hist_move(const struct hist_kernel *to, const struct hist_kernel *from, cudaStream_t);
 void gpu_hist_clear(const struct hist_kernel *, cudaStream_t);
 
 /* ---- weights */
-void gpu_weight_rows(struct mat y, struct wmat, struct ints ids, struct fault *, int op,
-                     cudaStream_t);
-void gpu_decode(struct mat y, struct codes, struct wmat, const float *bias, struct fault *, int op,
+void gpu_weight_rows(struct mat y, struct wmat, struct ints ids, struct faults, cudaStream_t);
+void gpu_decode(struct mat y, struct codes, struct wmat, const float *bias, struct faults,
                 cudaStream_t);
 void gpu_dot_rows(struct mat y, struct mat x, struct wmat, struct ints ids, const float *bias,
-                  struct fault *, int op, cudaStream_t);
+                  struct faults, cudaStream_t);
 /* W [out, in] ← src [in, n] where row o is column map[o] (NULL: o); columns first … of W. */
 void gpu_transpose(struct wmat to, const void *src, size_t ld_src, int32_t first, int32_t n_in,
                    const int32_t *map, cudaStream_t);
@@ -137,12 +139,12 @@ struct select_kernel {
 /* Bytes of working space for T rows of m. */
 size_t gpu_select_bytes(const struct select_kernel *, int32_t rows, int32_t m);
 void gpu_select(struct codes, int32_t first, struct mat pre, const struct select_kernel *,
-                void *memory, struct fault *, int op, cudaStream_t);
+                void *memory, struct faults, cudaStream_t);
 /* The k largest of each row, NaN as −∞, ties to the lower index: ids, vals [T, k]. */
 size_t gpu_top_bytes(int32_t rows, int32_t k);
 void gpu_top(int32_t *ids, size_t ld_ids, float *vals, size_t ld_vals, struct mat x, int32_t k,
              bool by_size, void *memory, cudaStream_t);
-void gpu_csr_get(struct mat y, struct codes, struct ints ids, struct fault *, int op, cudaStream_t);
+void gpu_csr_get(struct mat y, struct codes, struct ints ids, struct faults, cudaStream_t);
 
 /* ---- the vocabulary, a chunk of its columns at a time */
 struct vocab_state {
@@ -152,7 +154,7 @@ struct vocab_state {
 void gpu_soft_cap(struct mat z, float cap, cudaStream_t);
 /* Folds columns first … of the logits into the rows' states; first 0 begins them. */
 void gpu_vocab_fold(struct vocab_state *, struct mat z, int32_t first, struct ints target,
-                    int32_t vocab, struct fault *, int op, cudaStream_t);
+                    int32_t vocab, struct faults, cudaStream_t);
 void gpu_vocab_loss(float *loss, size_t ld, const struct vocab_state *, struct ints target,
                     cudaStream_t);
 /* logp −= lse of the row; ids[t, i] = candidate[t, at[t, i]]. */

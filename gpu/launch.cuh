@@ -5,11 +5,11 @@
 #include "gpu/types.cuh"
 
 /* The first fault stays. */
-__device__ __forceinline__ void report(fault *f, int op, fault_kind kind, int32_t a, int32_t b,
-                                       int32_t c)
+__device__ __forceinline__ void report(faults f, fault_kind kind, int32_t a, int32_t b, int32_t c)
 {
-    if (atomicCAS(&f->kind, (int32_t)FAULT_NONE, (int32_t)kind) == FAULT_NONE)
-        f->op = op, f->a = a, f->b = b, f->c = c;
+    fault *to = f.to;
+    if (atomicCAS(&to->kind, (int32_t)FAULT_NONE, (int32_t)kind) == FAULT_NONE)
+        to->a = a, to->b = b, to->c = c, to->op = f.op, to->what = f.what, to->number = f.number;
 }
 
 __device__ __forceinline__ float activate(float x, activation f)

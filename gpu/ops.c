@@ -23,7 +23,7 @@ static void weight_rows(struct queue *on, struct tensor y, const struct weight *
     if (!queue_failed(q) && ids.rows != 0 && arg_rows(q, "weight_rows", w) &&
         arg_ints(q, "weight_rows", "ids", ids, -1, &id) &&
         arg_mat(q, "weight_rows", "y", y, ids.rows, w->w.in, &to))
-        gpu_weight_rows(to, w->w, id, queue_fault(q), OP_WEIGHT_ROWS, q->stream);
+        gpu_weight_rows(to, w->w, id, queue_faults(q, OP_WEIGHT_ROWS, NULL), q->stream);
 }
 
 static void norm(struct queue *on, struct tensor y, struct tensor x, struct tensor gamma,
@@ -41,11 +41,10 @@ static void norm(struct queue *on, struct tensor y, struct tensor x, struct tens
         !arg_optional(q, "norm", "scale_out", scale_out, x.rows, 1, &out))
         return;
     k.scale_in = in.at, k.ld_scale_in = in.ld, k.scale_out = out.at, k.ld_scale_out = out.ld;
-    gpu_norm(to, from, &k, queue_fault(q),
-             kind == NORM_LAYER ? OP_NORM_LAYER
-             : kind == NORM_RMS ? OP_NORM_RMS
-                                : OP_NORM_CENTRE,
-             q->stream);
+    const enum op op = kind == NORM_LAYER ? OP_NORM_LAYER
+                       : kind == NORM_RMS ? OP_NORM_RMS
+                                          : OP_NORM_CENTRE;
+    gpu_norm(to, from, &k, queue_faults(q, op, NULL), q->stream);
 }
 
 static void act(struct queue *on, struct tensor y, struct tensor x, struct tensor mul,
@@ -107,8 +106,7 @@ static void select_codes(struct queue *on, struct csr *f, int32_t first, struct 
     void *memory = queue_room(q, ROOM_OP, gpu_select_bytes(&k, x.rows, x.cols));
     if (!memory)
         return;
-    q->what = by->what;
-    gpu_select(c, first, x, &k, memory, queue_fault(q), OP_SELECT, q->stream);
+    gpu_select(c, first, x, &k, memory, queue_faults(q, OP_SELECT, by->what), q->stream);
 }
 
 static void decode(struct queue *on, struct tensor y, const struct csr *f, const struct weight *w,
@@ -121,7 +119,7 @@ static void decode(struct queue *on, struct tensor y, const struct csr *f, const
     if (!queue_failed(q) && f->n_rows != 0 && arg_rows(q, "decode", w) &&
         arg_codes(q, "decode", f, &c) && arg_mat(q, "decode", "y", y, f->n_rows, w->w.in, &to) &&
         arg_vector(q, "decode", "bias", bias, w->w.in, &add))
-        gpu_decode(to, c, w->w, add, queue_fault(q), OP_DECODE, q->stream);
+        gpu_decode(to, c, w->w, add, queue_faults(q, OP_DECODE, NULL), q->stream);
 }
 
 static void csr_get(struct queue *on, struct tensor y, const struct csr *f, struct tensor ids)
@@ -133,7 +131,7 @@ static void csr_get(struct queue *on, struct tensor y, const struct csr *f, stru
     if (!queue_failed(q) && f->n_rows != 0 && ids.rows != 0 && arg_codes(q, "csr_get", f, &c) &&
         arg_ints(q, "csr_get", "ids", ids, -1, &id) &&
         arg_mat(q, "csr_get", "y", y, f->n_rows, ids.rows, &to))
-        gpu_csr_get(to, c, id, queue_fault(q), OP_CSR_GET, q->stream);
+        gpu_csr_get(to, c, id, queue_faults(q, OP_CSR_GET, NULL), q->stream);
 }
 
 static void dot_rows(struct queue *on, struct tensor y, struct tensor x, const struct weight *w,
@@ -148,7 +146,7 @@ static void dot_rows(struct queue *on, struct tensor y, struct tensor x, const s
         arg_mat(q, "dot_rows", "x", x, -1, w->w.in, &from) &&
         arg_mat(q, "dot_rows", "y", y, x.rows, ids.rows, &to) &&
         arg_vector(q, "dot_rows", "bias", bias, w->w.out, &add))
-        gpu_dot_rows(to, from, w->w, id, add, queue_fault(q), OP_DOT_ROWS, q->stream);
+        gpu_dot_rows(to, from, w->w, id, add, queue_faults(q, OP_DOT_ROWS, NULL), q->stream);
 }
 
 static void unit_change(struct queue *on, struct tensor change, struct tensor f,
@@ -208,7 +206,7 @@ static void rows_get(struct queue *on, struct tensor y, struct tensor x, struct 
     struct ints row;
     if (!queue_failed(q) && rows.rows != 0 && arg_ints(q, "rows_get", "rows", rows, -1, &row) &&
         arg_move(q, "rows_get", y, rows.rows, x, -1, &m))
-        gpu_rows_get(&m, row, queue_fault(q), OP_ROWS_GET, q->stream);
+        gpu_rows_get(&m, row, queue_faults(q, OP_ROWS_GET, NULL), q->stream);
 }
 
 static void rows_set(struct queue *on, struct tensor y, struct tensor x, struct tensor rows)
@@ -218,7 +216,7 @@ static void rows_set(struct queue *on, struct tensor y, struct tensor x, struct 
     struct ints row;
     if (!queue_failed(q) && rows.rows != 0 && arg_ints(q, "rows_set", "rows", rows, -1, &row) &&
         arg_move(q, "rows_set", y, -1, x, rows.rows, &m))
-        gpu_rows_set(&m, row, queue_fault(q), OP_ROWS_SET, q->stream);
+        gpu_rows_set(&m, row, queue_faults(q, OP_ROWS_SET, NULL), q->stream);
 }
 
 static void rows_add(struct queue *on, struct tensor y, struct tensor x, struct tensor rows)
@@ -229,7 +227,7 @@ static void rows_add(struct queue *on, struct tensor y, struct tensor x, struct 
     if (!queue_failed(q) && rows.rows != 0 && arg_ints(q, "rows_add", "rows", rows, -1, &row) &&
         arg_mat(q, "rows_add", "x", x, rows.rows, -1, &from) &&
         arg_mat(q, "rows_add", "y", y, -1, x.cols, &to))
-        gpu_rows_add(to, from, row, queue_fault(q), OP_ROWS_ADD, q->stream);
+        gpu_rows_add(to, from, row, queue_faults(q, OP_ROWS_ADD, NULL), q->stream);
 }
 
 static void cols_get(struct queue *on, struct tensor y, struct tensor x, struct tensor cols)
@@ -241,7 +239,7 @@ static void cols_get(struct queue *on, struct tensor y, struct tensor x, struct 
         arg_ints(q, "cols_get", "cols", cols, -1, &col) &&
         arg_mat(q, "cols_get", "x", x, -1, -1, &from) &&
         arg_mat(q, "cols_get", "y", y, x.rows, cols.rows, &to))
-        gpu_cols_get(to, from, col, queue_fault(q), OP_COLS_GET, q->stream);
+        gpu_cols_get(to, from, col, queue_faults(q, OP_COLS_GET, NULL), q->stream);
 }
 
 static void copy(struct queue *on, struct tensor y, struct tensor x)
@@ -309,8 +307,7 @@ static void hist(struct queue *on, const struct hist *to, struct tensor pre, str
         !arg_mat(q, "hist", "pre", pre, -1, -1, &x) ||
         !arg_ints(q, "hist", "cls", cls, pre.rows, &of))
         return;
-    q->what = to->what;
-    gpu_hist(&k, x, of, queue_fault(q), OP_HIST, q->stream);
+    gpu_hist(&k, x, of, queue_faults(q, OP_HIST, to->what), q->stream);
 }
 
 static void hist_move(struct queue *on, const struct hist *to, const struct hist *from)
@@ -355,6 +352,7 @@ void ops_fill(struct backend *b)
     b->weight_in = cuda_weight_in;
     b->kv_new = cuda_kv_new;
     b->kv_free = cuda_kv_free;
+    b->kv_copy = cuda_kv_copy;
     b->linear = cuda_linear;
     b->weight_rows = weight_rows;
     b->norm = norm;

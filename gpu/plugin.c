@@ -101,6 +101,17 @@ int glimt_backend_score(int ordinal, char *why, size_t n)
     return ok ? 100 * p.major + p.minor : 0;
 }
 
+static struct device_memory memory(const struct backend *b)
+{
+    const struct gpu *g = (const struct gpu *)(const void *)b;
+    size_t left = 0, total = 0;
+    if (cudaSetDevice(g->ordinal) != cudaSuccess || cudaMemGetInfo(&left, &total) != cudaSuccess) {
+        cudaGetLastError();
+        return (struct device_memory){0};
+    }
+    return (struct device_memory){total, left};
+}
+
 static void close_gpu(struct backend *b)
 {
     if (!b)
@@ -139,6 +150,7 @@ struct backend *glimt_backend_new(int ordinal, struct error *e)
                                             .chunk_docs = CHUNK_DOCS};
     ops_fill(&g->backend);
     g->backend.free = close_gpu;
+    g->backend.memory = memory;
     if (lt_load(&g->lt, e) && (g->load = queue_of(cuda_queue_new(&g->backend, QUEUE_LOAD, e))) &&
         (g->lt.Create(&g->handle) == CUBLAS_STATUS_SUCCESS ||
          error_set(e, ERROR_SYSTEM, "cuda: cuBLASLt can't be opened on GPU %d", ordinal)))

@@ -263,7 +263,7 @@ void cuda_xent(struct queue *on, struct tensor loss, struct tensor h, const stru
                       cols = chunk_first(w->w.out, i + 1, n) - first;
         struct mat z = {(float *)(void *)(memory + states), (size_t)cols, x.rows, cols};
         logits(q, z, x, columns(w->w, first, cols), soft_cap);
-        gpu_vocab_fold(state, z, first, goal, w->w.out, queue_fault(q), OP_XENT, q->stream);
+        gpu_vocab_fold(state, z, first, goal, w->w.out, queue_faults(q, OP_XENT, NULL), q->stream);
     }
     if (memory)
         gpu_vocab_loss(to.at, to.ld, state, goal, q->stream);
@@ -290,7 +290,8 @@ static void topn_rows(struct gpu_queue *q, struct ints ids, struct mat logp, str
         const int32_t first = chunk_first(w->out, i, n);
         z.cols = chunk_first(w->out, i + 1, n) - first, z.ld = (size_t)z.cols;
         logits(q, z, x, columns(*w, first, z.cols), soft_cap);
-        gpu_vocab_fold(state, z, first, (struct ints){0}, w->out, q->fault, OP_XENT, q->stream);
+        gpu_vocab_fold(state, z, first, (struct ints){0}, w->out,
+                       (struct faults){.to = q->fault, .op = OP_XENT}, q->stream);
         gpu_top(candidate + (size_t)i * (size_t)k, wide, value + (size_t)i * (size_t)k, wide, z, k,
                 false, memory + states, q->stream);
         gpu_shift_ids(candidate + (size_t)i * (size_t)k, wide, x.rows, k, first, q->stream);

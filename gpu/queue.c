@@ -67,7 +67,8 @@ struct queue *cuda_queue_new(struct backend *b, enum queue_kind kind, struct err
     q->gpu = gpu_of(b);
     if (open_stream(q, e) && open_events(q->ring_free, RING, e) &&
         open_events(q->marked, MARKS, e) &&
-        check(e, "pinned memory", cudaMallocHost((void **)&q->faulted, sizeof *q->faulted)) &&
+        check(e, "pinned memory",
+              cudaMallocHost((void **)&q->known, (MARKS + 1) * sizeof *q->known)) &&
         check(e, "memory", cudaMalloc((void **)&q->fault, sizeof *q->fault)) &&
         check(e, "memory", cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream)))
         return &q->base;
@@ -111,7 +112,7 @@ void cuda_queue_free(struct queue *on)
         cudaStreamSynchronize(q->stream);
     cudaFree(q->lt_memory);
     cudaFree(q->fault);
-    cudaFreeHost(q->faulted);
+    cudaFreeHost(q->known);
     cudaFreeHost(q->down);
     cudaFreeHost(q->ring);
     if (q->stream)
@@ -131,9 +132,10 @@ static const char *const op_name[] = {
     "select",      "xent",       "rows_get",      "rows_set",    "rows_add", "cols_get", "hist",
 };
 
-void fault_tell(const struct fault *f, const char *what, struct error *e)
+static void tell(struct gpu_queue *q, const struct fault *f)
 {
-    const char *op = op_name[f->op];
+    struct error *e = &q->base.err;
+    const char *op = op_name[f->op], *what = f->what < 0 ? "column" : q->word[f->what];
     const bool of_weight = f->op == OP_WEIGHT_ROWS || f->op == OP_DECODE || f->op == OP_DOT_ROWS;
     switch ((enum fault_kind)f->kind) {
     case FAULT_NONE: return;
@@ -151,8 +153,8 @@ void fault_tell(const struct fault *f, const char *what, struct error *e)
     case FAULT_SUM: error_set(e, ERROR_INPUT, "a sum of rows is too large for float32"); return;
     case FAULT_VALUE:
         error_set(e, ERROR_INPUT,
-                  "%s %d has a value that is no finite number, or too large for float32",
-                  what ? what : "column", f->a);
+                  "%s %d has a value that is no finite number, or too large for float32", what,
+                  f->a);
         return;
     case FAULT_STARTS:
         error_set(e, ERROR_SYSTEM, "cuda %s: row %d has the entries %d to %d", op, f->a, f->b,
@@ -187,44 +189,74 @@ static void deliver(struct gpu_queue *q, uint64_t mark)
         q->down_used = 0;
 }
 
-/* Waits, and learns what the kernels found. */
+/* Asks for what the kernels have found so far. */
+static bool ask(struct gpu_queue *q, struct fault *to)
+{
+    return queue_check(
+        q, "a copy", cudaMemcpyAsync(to, q->fault, sizeof *to, cudaMemcpyDeviceToHost, q->stream));
+}
+
+/* The answer at a mark (UINT64_MAX: at a wait) that was reached, and what was fetched before it.
+ * Behind a fault all that is queued counts for nothing, and so do the marks made since. */
+static void learn(struct gpu_queue *q, const struct fault *known, uint64_t mark)
+{
+    if (known->kind != FAULT_NONE && mark > q->settled) {
+        tell(q, known);
+        q->failed = known->number;
+        q->settled = q->marks;
+        q->base.unsure = false;
+        cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream);
+        q->n_deliveries = 0, q->down_used = 0; /* nobody reads what comes of a failed queue */
+    } else {
+        q->base.unsure = q->base.unsure && mark < q->suspect;
+        deliver(q, mark);
+    }
+}
+
 static void wait(struct gpu_queue *q)
 {
-    const bool look = q->may_fault;
-    if (look)
-        queue_check(q, "a copy",
-                    cudaMemcpyAsync(q->faulted, q->fault, sizeof *q->fault, cudaMemcpyDeviceToHost,
-                                    q->stream));
-    const bool done = queue_check(q, "waiting", cudaStreamSynchronize(q->stream));
-    if (done && look && !error_is_set(&q->base.err)) {
-        q->may_fault = false;
-        if (q->faulted->kind != FAULT_NONE) {
-            fault_tell(q->faulted, q->what, &q->base.err);
-            cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream);
-        }
-    }
-    if (error_is_set(&q->base.err)) /* nobody reads what comes of a queue that has failed */
-        q->n_deliveries = 0, q->down_used = 0;
+    static const struct fault none;
+    const bool look = q->base.unsure;
+    if ((!look || ask(q, &q->known[MARKS])) &&
+        queue_check(q, "waiting", cudaStreamSynchronize(q->stream)))
+        learn(q, look ? &q->known[MARKS] : &none, UINT64_MAX);
     else
-        deliver(q, UINT64_MAX);
+        q->n_deliveries = 0, q->down_used = 0;
+}
+
+struct faults queue_faults(struct gpu_queue *q, enum op op, const char *what)
+{
+    struct faults f = {q->fault, (int32_t)op, -1, q->base.number};
+    q->base.unsure = true;
+    q->suspect = q->marks + 1;
+    for (int i = 0; what && i < WORDS && f.what < 0; i++)
+        if (strncmp(q->word[i], what, WORD_BYTES - 1) == 0)
+            f.what = i;
+    if (what && f.what < 0) {
+        f.what = q->n_words++ % WORDS;
+        snprintf(q->word[f.what], WORD_BYTES, "%s", what);
+    }
+    return f;
 }
 
 bool cuda_queue_status(struct queue *on, struct error *e)
 {
     struct gpu_queue *q = queue_of(on);
-    struct error later = q->base.err;
-    /* What a kernel found was queued before what the host refused. */
-    q->base.err = (struct error){0};
     if (!q->gpu->last || q->gpu->last == q)
         queue_check(q, "a launch", cudaGetLastError());
-    if (q->may_fault && !error_is_set(&q->base.err))
-        wait(q);
-    if (!error_is_set(&q->base.err))
-        q->base.err = later;
     if (!error_is_set(&q->base.err))
         return true;
+    const struct error refused = q->base.err;
+    if (q->base.unsure) { /* what a kernel finds was queued before what the host refused */
+        q->base.err = (struct error){0};
+        wait(q);
+        if (!error_is_set(&q->base.err))
+            q->base.err = refused;
+    }
     error_set(e, q->base.err.kind, "%s", q->base.err.text);
     q->base.err = (struct error){0};
+    q->base.failed = q->failed > 0 ? q->failed : q->base.number;
+    q->failed = 0;
     return false;
 }
 
@@ -239,8 +271,11 @@ void cuda_queue_sync(struct queue *on)
 uint64_t cuda_queue_mark(struct queue *on)
 {
     struct gpu_queue *q = queue_of(on);
-    if (!queue_failed(q))
-        queue_check(q, "an event", cudaEventRecord(q->marked[++q->marks % MARKS], q->stream));
+    if (!queue_failed(q)) {
+        const uint64_t at = ++q->marks % MARKS;
+        ask(q, &q->known[at]);
+        queue_check(q, "an event", cudaEventRecord(q->marked[at], q->stream));
+    }
     return q->marks;
 }
 
@@ -261,7 +296,7 @@ bool cuda_queue_pending(struct queue *on, uint64_t mark)
     if (code == cudaErrorNotReady)
         return true;
     if (queue_check(q, "waiting", code))
-        deliver(q, mark);
+        learn(q, &q->known[mark % MARKS], mark);
     return false;
 }
 

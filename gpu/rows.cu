@@ -5,7 +5,7 @@
 enum { IN_REGISTERS = 8 };
 
 template <bool held>
-__global__ void __launch_bounds__(1024) norm_row(mat y, mat x, norm_kernel k, fault *f, int op)
+__global__ void __launch_bounds__(1024) norm_row(mat y, mat x, norm_kernel k, faults f)
 {
     SHARED(float, part, 32);
     const int32_t n = x.cols, step = (int32_t)blockDim.x, t = (int32_t)blockIdx.x;
@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(1024) norm_row(mat y, mat x, norm_kernel k, fa
     }
     sum = block_sum(sum, part);
     if (!is_finite(sum) && threadIdx.x == 0)
-        report(f, op, FAULT_NORM, t, 0, 0);
+        report(f, FAULT_NORM, t, 0, 0);
     const float s = k.scale_in ? k.scale_in[(size_t)t * k.ld_scale_in]
                     : k.scale  ? 1.0f / sqrtf(sum / (float)n + k.eps)
                                : 1.0f;
@@ -51,13 +51,13 @@ __global__ void __launch_bounds__(1024) norm_row(mat y, mat x, norm_kernel k, fa
         }
 }
 
-void gpu_norm(mat y, mat x, const norm_kernel *k, fault *f, int op, cudaStream_t s)
+void gpu_norm(mat y, mat x, const norm_kernel *k, faults f, cudaStream_t s)
 {
     const int32_t wanted = (x.cols + IN_REGISTERS - 1) / IN_REGISTERS;
     const unsigned threads = wanted > 1024 ? 1024 : ((unsigned)wanted + 31) / 32 * 32;
     if (x.rows > 0 && x.cols > 0)
         launch(wanted > 1024 ? norm_row<false> : norm_row<true>, (unsigned)x.rows, threads, 0, s, y,
-               x, *k, f, op);
+               x, *k, f);
 }
 
 /* ---- element by element: blocks over columns and rows */
@@ -126,12 +126,12 @@ template <class T> __device__ const T *row_of(const void *p, size_t ld, int32_t 
 {
     return static_cast<const T *>(p) + (size_t)row * ld;
 }
-__device__ bool row_in(int32_t row, int32_t of, fault *f, int op)
+__device__ bool row_in(int32_t row, int32_t of, faults f)
 {
     if (row >= 0 && row < of)
         return true;
     if (threadIdx.x == 0)
-        report(f, op, FAULT_ID, row, of, 0);
+        report(f, FAULT_ID, row, of, 0);
     return false;
 }
 
@@ -140,31 +140,31 @@ template <class T> __global__ void copy_elements(move m)
     EACH_ELEMENT(t, i, m.y_rows, m.cols)
     row_of<T>(m.y, m.ldy, t)[i] = row_of<T>(m.x, m.ldx, t)[i];
 }
-template <class T> __global__ void get_rows(move m, ints rows, fault *f, int op)
+template <class T> __global__ void get_rows(move m, ints rows, faults f)
 {
     for (int32_t i = (int32_t)blockIdx.x; i < rows.n; i += (int32_t)gridDim.x) {
         const int32_t from = rows.at[(size_t)i * rows.ld];
-        if (!row_in(from, m.x_rows, f, op))
+        if (!row_in(from, m.x_rows, f))
             continue;
         for (int32_t c = (int32_t)threadIdx.x; c < m.cols; c += (int32_t)blockDim.x)
             row_of<T>(m.y, m.ldy, i)[c] = row_of<T>(m.x, m.ldx, from)[c];
     }
 }
 /* A row that is named twice: the last one stays, so the earlier ones write nothing. */
-template <class T> __global__ void set_rows(move m, ints rows, fault *f, int op)
+template <class T> __global__ void set_rows(move m, ints rows, faults f)
 {
     const int32_t i = (int32_t)blockIdx.x, to = rows.at[(size_t)i * rows.ld];
-    bool last = row_in(to, m.y_rows, f, op);
+    bool last = row_in(to, m.y_rows, f);
     for (int32_t j = i + 1; j < rows.n && last; j++)
         last = rows.at[(size_t)j * rows.ld] != to;
     for (int32_t c = (int32_t)threadIdx.x; c < m.cols && last; c += (int32_t)blockDim.x)
         row_of<T>(m.y, m.ldy, to)[c] = row_of<T>(m.x, m.ldx, i)[c];
 }
 /* The first that names a row adds all that do, in order. */
-__global__ void add_rows(mat y, mat x, ints rows, fault *f, int op)
+__global__ void add_rows(mat y, mat x, ints rows, faults f)
 {
     const int32_t i = (int32_t)blockIdx.x, to = rows.at[(size_t)i * rows.ld];
-    bool first = row_in(to, y.rows, f, op);
+    bool first = row_in(to, y.rows, f);
     for (int32_t j = 0; j < i && first; j++)
         first = rows.at[(size_t)j * rows.ld] != to;
     for (int32_t j = i; j < rows.n && first; j++)
@@ -172,7 +172,7 @@ __global__ void add_rows(mat y, mat x, ints rows, fault *f, int op)
             for (int32_t c = (int32_t)threadIdx.x; c < x.cols; c += (int32_t)blockDim.x)
                 y.at[(size_t)to * y.ld + (size_t)c] += x.at[(size_t)j * x.ld + (size_t)c];
 }
-__global__ void get_cols(mat y, mat x, ints cols, fault *f, int op)
+__global__ void get_cols(mat y, mat x, ints cols, faults f)
 {
     EACH_ELEMENT(t, j, y.rows, cols.n)
     {
@@ -180,7 +180,7 @@ __global__ void get_cols(mat y, mat x, ints cols, fault *f, int op)
         if (from >= 0 && from < x.cols)
             y.at[(size_t)t * y.ld + (size_t)j] = x.at[(size_t)t * x.ld + (size_t)from];
         else
-            report(f, op, FAULT_ID, from, x.cols, 0);
+            report(f, FAULT_ID, from, x.cols, 0);
     }
 }
 
@@ -191,24 +191,24 @@ void gpu_copy(const move *m, cudaStream_t s)
 {
     over_elements(OF_SIZE(copy_elements, m->size), m->y_rows, m->cols, s, *m);
 }
-void gpu_rows_get(const move *m, ints rows, fault *f, int op, cudaStream_t s)
+void gpu_rows_get(const move *m, ints rows, faults f, cudaStream_t s)
 {
     if (rows.n > 0)
-        launch(OF_SIZE(get_rows, m->size), (unsigned)rows.n, ROW_THREADS, 0, s, *m, rows, f, op);
+        launch(OF_SIZE(get_rows, m->size), (unsigned)rows.n, ROW_THREADS, 0, s, *m, rows, f);
 }
-void gpu_rows_set(const move *m, ints rows, fault *f, int op, cudaStream_t s)
+void gpu_rows_set(const move *m, ints rows, faults f, cudaStream_t s)
 {
     if (rows.n > 0)
-        launch(OF_SIZE(set_rows, m->size), (unsigned)rows.n, ROW_THREADS, 0, s, *m, rows, f, op);
+        launch(OF_SIZE(set_rows, m->size), (unsigned)rows.n, ROW_THREADS, 0, s, *m, rows, f);
 }
-void gpu_rows_add(mat y, mat x, ints rows, fault *f, int op, cudaStream_t s)
+void gpu_rows_add(mat y, mat x, ints rows, faults f, cudaStream_t s)
 {
     if (rows.n > 0)
-        launch(add_rows, (unsigned)rows.n, ROW_THREADS, 0, s, y, x, rows, f, op);
+        launch(add_rows, (unsigned)rows.n, ROW_THREADS, 0, s, y, x, rows, f);
 }
-void gpu_cols_get(mat y, mat x, ints cols, fault *f, int op, cudaStream_t s)
+void gpu_cols_get(mat y, mat x, ints cols, faults f, cudaStream_t s)
 {
-    over_elements(get_cols, y.rows, cols.n, s, y, x, cols, f, op);
+    over_elements(get_cols, y.rows, cols.n, s, y, x, cols, f);
 }
 
 /* ---- sums, in double */

@@ -199,13 +199,13 @@ __device__ __forceinline__ float value_at(const select_kernel &k, float v, int32
 }
 
 /* Bounded kinds: k places a row, ids −1 where nothing is. */
-__device__ void check_value(float v, int32_t id, fault *f, int op)
+__device__ void check_value(float v, int32_t id, faults f)
 {
     if (!is_finite(v))
-        report(f, op, FAULT_VALUE, id, 0, 0);
+        report(f, FAULT_VALUE, id, 0, 0);
 }
 __global__ void __launch_bounds__(SELECT_THREADS)
-    count_top(int32_t *count, int32_t *ids, mat x, select_kernel k, fault *f, int op)
+    count_top(int32_t *count, int32_t *ids, mat x, select_kernel k, faults f)
 {
     SHARED(int32_t, n, 1);
     const int32_t t = (int32_t)blockIdx.x;
@@ -216,7 +216,7 @@ __global__ void __launch_bounds__(SELECT_THREADS)
     for (int32_t i = (int32_t)threadIdx.x; i < k.k; i += SELECT_THREADS) {
         int32_t *id = ids + (size_t)t * (size_t)k.k + (size_t)i;
         const float v = row[*id];
-        check_value(v, *id, f, op);
+        check_value(v, *id, f);
         if (v == 0.0f || (k.relu && v < 0.0f))
             *id = -1;
         else
@@ -226,7 +226,7 @@ __global__ void __launch_bounds__(SELECT_THREADS)
     if (threadIdx.x == 0)
         count[t] = *n;
 }
-__global__ void best_of_groups(int32_t *ids, mat x, int32_t k, fault *f, int op)
+__global__ void best_of_groups(int32_t *ids, mat x, int32_t k, faults f)
 {
     const int32_t width = x.cols / k, lane = threadIdx.x % 32;
     const int64_t at = ((int64_t)blockIdx.x * blockDim.x + threadIdx.x) / 32;
@@ -237,7 +237,7 @@ __global__ void best_of_groups(int32_t *ids, mat x, int32_t k, fault *f, int op)
     uint64_t best = 0;
     for (int32_t i = first + lane; i < first + width; i += 32) {
         const uint64_t key = key_of(order_of(row[i]), i);
-        check_value(row[i], i, f, op);
+        check_value(row[i], i, f);
         best = key > best ? key : best;
     }
     best = warp_max(best);
@@ -245,15 +245,15 @@ __global__ void best_of_groups(int32_t *ids, mat x, int32_t k, fault *f, int op)
         ids[at] = (int32_t) ~(uint32_t)best;
 }
 __global__ void __launch_bounds__(SELECT_THREADS)
-    count_passing(int32_t *count, mat x, select_kernel k, fault *f, int op)
+    count_passing(int32_t *count, mat x, select_kernel k, faults f)
 {
     SHARED(int32_t, part, 32);
     const int32_t t = (int32_t)blockIdx.x;
     int32_t n = 0;
     for (int32_t i = (int32_t)threadIdx.x; i < x.cols; i += SELECT_THREADS) {
         const float v = x.at[(size_t)t * x.ld + (size_t)i], kept = value_at(k, v, i);
-        check_value(v, i, f, op);
-        check_value(kept, i, f, op);
+        check_value(v, i, f);
+        check_value(kept, i, f);
         n += kept != 0.0f;
     }
     n = block_sum(n, part);
@@ -262,7 +262,7 @@ __global__ void __launch_bounds__(SELECT_THREADS)
 }
 
 __global__ void __launch_bounds__(SELECT_THREADS)
-    starts_of_rows(codes c, int32_t first, const int32_t *count, int32_t rows, fault *f, int op)
+    starts_of_rows(codes c, int32_t first, const int32_t *count, int32_t rows, faults f)
 {
     SHARED(int32_t, part, 33);
     int64_t at = first == 0 ? 0 : c.start[first];
@@ -274,7 +274,7 @@ __global__ void __launch_bounds__(SELECT_THREADS)
         if (t < rows && at + before + n <= INT32_MAX)
             c.start[first + 1 + t] = (int32_t)(at + before + n);
         else if (t < rows)
-            report(f, op, FAULT_CAPACITY, t, 0, 0);
+            report(f, FAULT_CAPACITY, t, 0, 0);
         at += all;
     }
     if (first == 0 && threadIdx.x == 0)
@@ -311,8 +311,8 @@ size_t gpu_select_bytes(const select_kernel *k, int32_t rows, int32_t)
         n += (size_t)rows * (size_t)k->k * (sizeof(int32_t) + sizeof(float));
     return (n + 255) / 256 * 256 + gpu_top_bytes(rows, k->k);
 }
-void gpu_select(codes c, int32_t first, mat x, const select_kernel *k, void *memory, fault *f,
-                int op, cudaStream_t s)
+void gpu_select(codes c, int32_t first, mat x, const select_kernel *k, void *memory, faults f,
+                cudaStream_t s)
 {
     const unsigned rows = (unsigned)x.rows;
     int32_t *count = static_cast<int32_t *>(memory), *ids = nullptr;
@@ -322,17 +322,17 @@ void gpu_select(codes c, int32_t first, mat x, const select_kernel *k, void *mem
         const size_t places = (size_t)rows * (size_t)k->k;
         ids = count + rows;
         if (k->kind == SELECT_GROUPMAX) {
-            launch(best_of_groups, (unsigned)((places + 7) / 8), 256, 0, s, ids, x, k->k, f, op);
+            launch(best_of_groups, (unsigned)((places + 7) / 8), 256, 0, s, ids, x, k->k, f);
         } else {
             char *rest = static_cast<char *>(memory) + gpu_select_bytes(k, x.rows, x.cols) -
                          gpu_top_bytes(x.rows, k->k);
             gpu_top(ids, (size_t)k->k, reinterpret_cast<float *>(ids + places), (size_t)k->k, x,
                     k->k, k->kind == SELECT_ABSTOPK, rest, s);
         }
-        launch(count_top, rows, SELECT_THREADS, 0, s, count, ids, x, *k, f, op);
+        launch(count_top, rows, SELECT_THREADS, 0, s, count, ids, x, *k, f);
     } else {
-        launch(count_passing, rows, SELECT_THREADS, 0, s, count, x, *k, f, op);
+        launch(count_passing, rows, SELECT_THREADS, 0, s, count, x, *k, f);
     }
-    launch(starts_of_rows, 1, SELECT_THREADS, 0, s, c, first, count, x.rows, f, op);
+    launch(starts_of_rows, 1, SELECT_THREADS, 0, s, c, first, count, x.rows, f);
     launch(write_rows, rows, SELECT_THREADS, 0, s, c, first, x, *k, ids);
 }

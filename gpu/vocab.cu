@@ -17,7 +17,7 @@ void gpu_soft_cap(mat z, float cap, cudaStream_t s)
 
 /* Maxima and sums of a chunk in float, put together in double and in order. */
 __global__ void fold_chunk(vocab_state *state, mat z, int32_t first, ints target, int32_t vocab,
-                           fault *f, int op)
+                           faults f)
 {
     SHARED(float, part, 32);
     const int32_t t = (int32_t)blockIdx.x;
@@ -38,16 +38,16 @@ __global__ void fold_chunk(vocab_state *state, mat z, int32_t first, ints target
     v.max = most;
     const int32_t to = target.at ? target.at[(size_t)t * target.ld] : -1;
     if (to >= vocab)
-        report(f, op, FAULT_ID, to, vocab, 0);
+        report(f, FAULT_ID, to, vocab, 0);
     if (to >= first && to - first < z.cols)
         v.target = row[to - first];
     state[t] = v;
 }
-void gpu_vocab_fold(vocab_state *state, mat z, int32_t first, ints target, int32_t vocab, fault *f,
-                    int op, cudaStream_t s)
+void gpu_vocab_fold(vocab_state *state, mat z, int32_t first, ints target, int32_t vocab, faults f,
+                    cudaStream_t s)
 {
     if (z.rows > 0)
-        launch(fold_chunk, (unsigned)z.rows, 512, 0, s, state, z, first, target, vocab, f, op);
+        launch(fold_chunk, (unsigned)z.rows, 512, 0, s, state, z, first, target, vocab, f);
 }
 
 __global__ void loss_of_rows(float *loss, size_t ld, const vocab_state *state, ints target)

@@ -7,60 +7,59 @@ template <class T> __device__ __forceinline__ const T *weight_row(const wmat &w,
 }
 
 /* ---- rows */
-template <class T> __global__ void widen_rows(mat y, wmat w, ints ids, fault *f, int op)
+template <class T> __global__ void widen_rows(mat y, wmat w, ints ids, faults f)
 {
     const int32_t t = (int32_t)blockIdx.x, id = ids.at[(size_t)t * ids.ld];
     if (id < 0 || id >= w.out) {
         if (threadIdx.x == 0)
-            report(f, op, FAULT_ID, id, w.out, 0);
+            report(f, FAULT_ID, id, w.out, 0);
         return;
     }
     for (int32_t i = (int32_t)threadIdx.x; i < w.in; i += (int32_t)blockDim.x) {
         const float v = widen(weight_row<T>(w, id)[i]);
         y.at[(size_t)t * y.ld + (size_t)i] = v;
         if (!is_finite(v))
-            report(f, op, FAULT_WEIGHT, id, i, 0);
+            report(f, FAULT_WEIGHT, id, i, 0);
     }
 }
-void gpu_weight_rows(mat y, wmat w, ints ids, fault *f, int op, cudaStream_t s)
+void gpu_weight_rows(mat y, wmat w, ints ids, faults f, cudaStream_t s)
 {
     if (ids.n > 0)
-        launch(OF_TYPE(widen_rows, w.type), (unsigned)ids.n, 256, 0, s, y, w, ids, f, op);
+        launch(OF_TYPE(widen_rows, w.type), (unsigned)ids.n, 256, 0, s, y, w, ids, f);
 }
 
 /* The value of a sum that came out wrong tells why: a weight, or their number. */
 template <class T>
-__device__ void explain(const codes &c, const wmat &w, int32_t t, int32_t i, fault *f, int op)
+__device__ void explain(const codes &c, const wmat &w, int32_t t, int32_t i, faults f)
 {
     for (int32_t e = c.start[t]; e < c.start[t + 1]; e++)
         if (!is_finite(widen(weight_row<T>(w, c.ids[e])[i]))) {
-            report(f, op, FAULT_WEIGHT, c.ids[e], i, 0);
+            report(f, FAULT_WEIGHT, c.ids[e], i, 0);
             return;
         }
-    report(f, op, FAULT_SUM, t, 0, 0);
+    report(f, FAULT_SUM, t, 0, 0);
 }
 
-__device__ bool row_of_codes(const codes &c, int32_t t, fault *f, int op)
+__device__ bool row_of_codes(const codes &c, int32_t t, faults f)
 {
     const int32_t from = c.start[t], to = c.start[t + 1];
     if (from >= 0 && from <= to && to <= c.capacity)
         return true;
     if (threadIdx.x == 0)
-        report(f, op, FAULT_STARTS, t, from, to);
+        report(f, FAULT_STARTS, t, from, to);
     return false;
 }
 
 /* A block: one row, 4 · DECODE_THREADS columns; ids and values come through shared memory. */
 enum { DECODE_THREADS = 256 };
-template <class T>
-__global__ void decode_row(mat y, codes c, wmat w, const float *bias, fault *f, int op)
+template <class T> __global__ void decode_row(mat y, codes c, wmat w, const float *bias, faults f)
 {
     SHARED(int32_t, id, DECODE_THREADS);
     SHARED(float, value, DECODE_THREADS);
     const int32_t t = (int32_t)blockIdx.y,
                   col = 4 * (int32_t)(blockIdx.x * DECODE_THREADS + threadIdx.x);
     float sum[4] = {0, 0, 0, 0};
-    if (!row_of_codes(c, t, f, op))
+    if (!row_of_codes(c, t, f))
         return;
     for (int j = 0; j < 4; j++)
         sum[j] = bias && col + j < w.in ? bias[col + j] : 0.0f;
@@ -72,7 +71,7 @@ __global__ void decode_row(mat y, codes c, wmat w, const float *bias, fault *f, 
             const int32_t row = c.ids[from + (int32_t)threadIdx.x];
             const bool good = row >= 0 && row < w.out;
             if (!good)
-                report(f, op, FAULT_ID, row, w.out, 0);
+                report(f, FAULT_ID, row, w.out, 0);
             id[threadIdx.x] = good ? row : 0;
             value[threadIdx.x] = c.vals[from + (int32_t)threadIdx.x];
         }
@@ -86,11 +85,11 @@ __global__ void decode_row(mat y, codes c, wmat w, const float *bias, fault *f, 
     for (int j = 0; j < 4; j++)
         if (col + j < w.in) {
             y.at[(size_t)t * y.ld + (size_t)(col + j)] = sum[j];
-            if (!is_finite(sum[j]) && f->kind == FAULT_NONE)
-                explain<T>(c, w, t, col + j, f, op);
+            if (!is_finite(sum[j]) && f.to->kind == FAULT_NONE)
+                explain<T>(c, w, t, col + j, f);
         }
 }
-void gpu_decode(mat y, codes c, wmat w, const float *bias, fault *f, int op, cudaStream_t s)
+void gpu_decode(mat y, codes c, wmat w, const float *bias, faults f, cudaStream_t s)
 {
     const unsigned columns = ((unsigned)w.in + 4 * DECODE_THREADS - 1) / (4 * DECODE_THREADS);
     for (int32_t first = 0; first < c.n_rows; first += 65535) {
@@ -100,32 +99,32 @@ void gpu_decode(mat y, codes c, wmat w, const float *bias, fault *f, int op, cud
         to.at += (size_t)first * y.ld;
         launch(OF_TYPE(decode_row, w.type),
                dim3(columns, (unsigned)(part.n_rows < 65535 ? part.n_rows : 65535)), DECODE_THREADS,
-               0, s, to, part, w, bias, f, op);
+               0, s, to, part, w, bias, f);
     }
 }
 
-__global__ void get_codes(mat y, codes c, ints ids, fault *f, int op)
+__global__ void get_codes(mat y, codes c, ints ids, faults f)
 {
     EACH_ELEMENT(t, j, c.n_rows, ids.n)
     {
         const int32_t from = c.start[t], to = c.start[t + 1];
         float v = 0;
         if (from < 0 || to < from || to > c.capacity)
-            report(f, op, FAULT_STARTS, t, from, to);
+            report(f, FAULT_STARTS, t, from, to);
         else
             for (int32_t e = from; e < to; e++)
                 v = c.ids[e] == ids.at[(size_t)j * ids.ld] ? c.vals[e] : v;
         y.at[(size_t)t * y.ld + (size_t)j] = v;
     }
 }
-void gpu_csr_get(mat y, codes c, ints ids, fault *f, int op, cudaStream_t s)
+void gpu_csr_get(mat y, codes c, ints ids, faults f, cudaStream_t s)
 {
-    over_elements(get_codes, c.n_rows, ids.n, s, y, c, ids, f, op);
+    over_elements(get_codes, c.n_rows, ids.n, s, y, c, ids, f);
 }
 
 /* A warp an element. */
 template <class T>
-__global__ void dots_of_rows(mat y, mat x, wmat w, ints ids, const float *bias, fault *f, int op)
+__global__ void dots_of_rows(mat y, mat x, wmat w, ints ids, const float *bias, faults f)
 {
     const int64_t at = ((int64_t)blockIdx.x * blockDim.x + threadIdx.x) / 32;
     if (at >= (int64_t)x.rows * ids.n)
@@ -134,7 +133,7 @@ __global__ void dots_of_rows(mat y, mat x, wmat w, ints ids, const float *bias, 
                   id = ids.at[(size_t)j * ids.ld];
     if (id < 0 || id >= w.out) {
         if (lane == 0)
-            report(f, op, FAULT_ID, id, w.out, 0);
+            report(f, FAULT_ID, id, w.out, 0);
         return;
     }
     float sum = 0;
@@ -144,13 +143,12 @@ __global__ void dots_of_rows(mat y, mat x, wmat w, ints ids, const float *bias, 
     if (lane == 0)
         y.at[(size_t)t * y.ld + (size_t)j] = sum + (bias ? bias[id] : 0.0f);
 }
-void gpu_dot_rows(mat y, mat x, wmat w, ints ids, const float *bias, fault *f, int op,
-                  cudaStream_t s)
+void gpu_dot_rows(mat y, mat x, wmat w, ints ids, const float *bias, faults f, cudaStream_t s)
 {
     const int64_t warps = (int64_t)x.rows * ids.n;
     if (warps > 0)
         launch(OF_TYPE(dots_of_rows, w.type), (unsigned)((warps + 7) / 8), 256, 0, s, y, x, w, ids,
-               bias, f, op);
+               bias, f);
 }
 
 /* ---- at opening */

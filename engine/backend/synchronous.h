@@ -1,5 +1,6 @@
 /* Queues of a device whose operations are done when they return: pointers for its struct backend.
- * Only the error is a queue's own; there is never anything to wait for. */
+ * Only the error is a queue's own; there is never anything to wait for. Their memory is the
+ * machine's. */
 #ifndef GLIMT_BACKEND_SYNCHRONOUS_H
 #define GLIMT_BACKEND_SYNCHRONOUS_H
 #include "engine/backend.h"
@@ -11,4 +12,5 @@ void synchronous_queue_sync(struct queue *);
 uint64_t synchronous_queue_mark(struct queue *);
 bool synchronous_queue_pending(struct queue *, uint64_t mark);
 void synchronous_queue_wait(struct queue *, struct queue *other, uint64_t mark);
+struct device_memory machine_memory(const struct backend *);
 #endif

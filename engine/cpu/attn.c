@@ -52,6 +52,26 @@ void cpu_kv_free(struct queue *q, struct kv *kv)
     free(kv);
 }
 
+/* Of each head so many blocks of keys as hold n positions. */
+void cpu_kv_copy(struct queue *q, struct kv *to, const struct kv *from, int32_t n)
+{
+    if (cpu_failed(q))
+        return;
+    if (to->first_layer != from->first_layer || to->n_layers != from->n_layers ||
+        to->width != from->width || n < 0 || n > to->cap || n > from->cap) {
+        error_set(&q->err, ERROR_SYSTEM,
+                  "cpu kv_copy: %d of %d positions of %d layers from %d to %d of %d from %d", n,
+                  from->cap, from->n_layers, from->first_layer, to->cap, to->n_layers,
+                  to->first_layer);
+        return;
+    }
+    const size_t heads = (size_t)from->n_kv_heads;
+    to->n_kv_heads = from->n_kv_heads;
+    for (size_t i = 0; i < 2 * (size_t)to->n_layers * heads; i++)
+        memcpy(to->data + i * (to->side / heads), from->data + i * (from->side / heads),
+               (size_t)padded(n) * ((size_t)to->width / heads) * sizeof *to->data);
+}
+
 struct place {                   /* of one sequence */
     int32_t row, n, past, chunk; /* chunk: number of the first of its chunks */
     int32_t cap;

@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/device.h"
 #include "engine/dict/dict_private.h"
+#include "engine/dict/pack.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -194,18 +195,13 @@ struct tensor dict_values(struct run *run, const struct dict *d, const struct co
 }
 
 /* ---- decode */
-static void name_decoder(struct run *run, bool before, const struct dict *d)
-{
-    run_name(run, before, "%s: %s", d->decoder_source.file, d->decoder_source.name);
-}
-
 struct tensor dict_decode(struct run *run, const struct dict *d, const struct code *f)
 {
     if (d->spec.identity)
         return f->dense;
-    bool before = run_ok(run);
+    const uint64_t from = run_at(run);
     struct tensor y = op_decode(run, &f->sparse, d->decoder, d->decoder_bias, d->spec.n);
-    name_decoder(run, before, d);
+    run_name(run, from, pack_name, &d->decoder_source, 0, 0);
     if (f->x.buf)
         op_linear_add(run, y, f->x, &d->skip);
     return y;
@@ -227,9 +223,9 @@ static struct tensor decoder_rows(struct run *run, const struct dict *d, const i
 {
     if (d->spec.identity)
         return unit_vectors(run, d->spec.n, unit, n_units);
-    bool before = run_ok(run);
+    const uint64_t from = run_at(run);
     struct tensor rows = op_rows(run, d->decoder, run_put_ids(run, n_units, 1, unit));
-    name_decoder(run, before, d);
+    run_name(run, from, pack_name, &d->decoder_source, 0, 0);
     return rows;
 }
 

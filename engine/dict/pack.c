@@ -1,6 +1,7 @@
 #include "engine/dict/pack.h"
 #include "engine/base/memory.h"
 #include "engine/device.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 /* All that the packed form depends on beside the file; the caller frees. */
@@ -94,4 +95,11 @@ bool pack_vector(struct queue *q, const struct tensors *ts, const char *name, in
     free(host);
     tensors_done(ts, t);
     return true;
+}
+
+void pack_name(const void *tensor, int64_t a, int64_t b, char *to, size_t n)
+{
+    const struct named_tensor *t = tensor;
+    (void)a, (void)b;
+    snprintf(to, n, "%s: %s", t->file, t->name);
 }

@@ -19,4 +19,6 @@ struct weight *pack_weight(struct backend *, const struct tensors *, const struc
  */
 bool pack_vector(struct queue *, const struct tensors *, const char *name, int32_t n,
                  const int32_t *order, float plus, struct tensor *out, struct error *e);
+/* Of a struct named_tensor, as run_name (engine/run.h) takes it: file and name. */
+void pack_name(const void *tensor, int64_t, int64_t, char *to, size_t n);
 #endif

@@ -107,7 +107,7 @@ bool directions_set(struct run *run, const struct lane_place *p, struct directio
         point_compare(p->at, p->landing) == 0 ? NULL : model_linear_behind(p->model, p->at);
     op_copy_to(run, d->u, dict_push(run, p->dict, behind, unit, n));
     arena_reset(run->arena, mark);
-    if (!run_ok(run))
+    if (!run_well(run))
         return false;
     memcpy(d->unit, unit, (size_t)n * sizeof *unit);
     d->n = n;

@@ -1,8 +1,10 @@
 /* The resumable forward: a walk over the ordered hook points that computes no more than somebody
  * looks at. */
 #include "engine/base/memory.h"
+#include "engine/dict/pack.h"
 #include "engine/model/model_private.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct held { /* a tensor and whether somebody else may still read its memory */
@@ -62,19 +64,23 @@ static struct point before_layer(const struct walk *w)
     return (struct point){(int16_t)(w->at.layer - 1), SITE_RESID_POST};
 }
 
+static void place_name(const void *of, int64_t layer, int64_t site, char *to, size_t n)
+{
+    char name[POINT_NAME_MAX];
+    (void)of;
+    point_name((struct point){(int16_t)layer, (uint8_t)site}, name);
+    snprintf(to, n, "%s", name);
+}
+
 /* The tape keeps what an operation read, so under one the residual must not change in place
  * afterwards. `of`: what x is, for errors. */
 static struct tensor norm(struct walk *w, struct point of, struct held *x, const struct norm *n)
 {
-    char name[POINT_NAME_MAX];
-    bool before = run_ok(w->run);
+    const uint64_t from = run_at(w->run);
     if (w->run->tape)
         x->shared = true;
     struct tensor y = op_norm(w->run, x->t, n, (struct tensor){0});
-    if (!run_ok(w->run)) {
-        point_name(of, name);
-        run_name(w->run, before, "%s", name);
-    }
+    run_name(w->run, from, place_name, NULL, of.layer, of.site);
     return y;
 }
 
@@ -376,9 +382,9 @@ static void add_positions(struct walk *w)
         for (int32_t t = s->start[i]; t < s->start[i + 1]; t++)
             pos[t] = (s->past ? s->past[i] : 0) + t - s->start[i];
     struct tensor ids = run_put_ids(w->run, w->batch->n_rows, 1, pos);
-    const bool before = run_ok(w->run);
+    const uint64_t from = run_at(w->run);
     struct tensor rows = op_rows(w->run, w->m->positions, ids);
-    run_name(w->run, before, "%s: %s", w->m->positions_source->file, w->m->positions_source->name);
+    run_name(w->run, from, pack_name, w->m->positions_source, 0, 0);
     own(w, &w->value);
     op_add(w->run, w->value.t, rows, 1.0f);
     free(pos);
@@ -497,9 +503,9 @@ static void begin_with_ids(struct walk *w)
 {
     const struct model *m = w->m;
     struct tensor ids = run_put_ids(w->run, w->batch->n_rows, 1, w->batch->ids);
-    bool before = run_ok(w->run);
+    const uint64_t from = run_at(w->run);
     struct tensor x = op_rows(w->run, m->embed, ids);
-    run_name(w->run, before, "%s: %s", m->embed_source->file, m->embed_source->name);
+    run_name(w->run, from, pack_name, m->embed_source, 0, 0);
     if (m->config.arch->embed_scaled) {
         struct tensor scaled = op_copy(w->run, x);
         op_add(w->run, scaled, x, sqrtf((float)m->config.d_model) - 1);

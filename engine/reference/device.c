@@ -267,6 +267,22 @@ static struct kv *kv_new(struct queue *q, int32_t first_layer, int32_t n_layers,
     return kv;
 }
 
+static void kv_copy(struct queue *q, struct kv *to, const struct kv *from, int32_t n)
+{
+    if (error_is_set(&q->err))
+        return;
+    if (to->first_layer != from->first_layer || to->n_layers != from->n_layers ||
+        to->width != from->width || n < 0 || n > to->cap || n > from->cap) {
+        error_set(&q->err, ERROR_SYSTEM, "reference kv_copy: %d of %d positions to %d", n,
+                  from->cap, to->cap);
+        return;
+    }
+    const size_t width = (size_t)to->width, bytes = (size_t)n * width * sizeof *to->data;
+    for (size_t i = 0; i < 2 * (size_t)to->n_layers; i++)
+        memcpy(to->data + i * (size_t)to->cap * width, from->data + i * (size_t)from->cap * width,
+               bytes);
+}
+
 static void device_free(struct backend *b)
 {
     free(b);
@@ -288,6 +304,7 @@ struct backend *reference_backend_new(enum dtype real, struct error *e)
                  .rows_per_job = 64,
                  .chunk_docs = 16},
         .free = device_free,
+        .memory = machine_memory,
         .queue_new = synchronous_queue_new,
         .queue_free = synchronous_queue_free,
         .queue_status = synchronous_queue_status,
@@ -306,6 +323,7 @@ struct backend *reference_backend_new(enum dtype real, struct error *e)
         .weight_in = weight_in,
         .kv_new = kv_new,
         .kv_free = kv_free,
+        .kv_copy = kv_copy,
     };
     (real == DTYPE_F64 ? reference_ops_f64 : reference_ops_f32)(b);
     return b;

@@ -20,7 +20,7 @@ enum {
 /* ---- small things the other files need */
 bool step_ok(struct session *s)
 {
-    return run_ok(&s->run) && device_status(s->run.queue, &s->run.err);
+    return run_well(&s->run);
 }
 
 float *scratch_f32(struct session *s, int which, size_t n)

@@ -91,7 +91,7 @@ static bool one_chunk(struct loop *l, struct error *e)
     struct arena_mark mark = arena_mark(l->run.arena);
     struct partial *p = l->ops->chunk(l->study, i, &l->run);
     arena_reset(l->run.arena, mark);
-    if (p) {
+    if (p && (!l->run.queue->unsure || run_well(&l->run))) {
         if (l->ops->segment > 0 && l->ops->end_segment && i % l->ops->segment == 0)
             l->ops->end_segment(l->study);
         l->ops->fold(l->study, i, p);
@@ -100,7 +100,9 @@ static bool one_chunk(struct loop *l, struct error *e)
         l->ops->partial_free(p);
         return true;
     }
-    if (run_ok(&l->run))
+    if (p)
+        l->ops->partial_free(p);
+    else if (run_ok(&l->run))
         return error_set(e, ERROR_SYSTEM, "study %s: chunk %lld gave nothing", l->ops->name,
                          (long long)i);
     *e = l->run.err;

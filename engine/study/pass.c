@@ -1,6 +1,7 @@
 /* Documents through the model up to a hook point. */
 #include "engine/study/pass.h"
 #include "engine/base/memory.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 int64_t pass_chunks(const struct study_in *in)
@@ -70,10 +71,17 @@ struct packer { /* a sub-batch being filled */
     size_t cap;
 };
 
+static void sentences_name(const void *of, int64_t first, int64_t last, char *to, size_t n)
+{
+    (void)of;
+    snprintf(to, n, "sentences %lld to %lld of the corpus", (long long)first + 1,
+             (long long)last + 1);
+}
+
 static void flush(struct packer *p)
 {
-    bool before = run_ok(p->run);
-    if (p->seq.n_rows == 0 || !before)
+    const uint64_t from = run_at(p->run);
+    if (p->seq.n_rows == 0 || !run_ok(p->run))
         return;
     struct arena_mark mark = arena_mark(p->run->arena);
     struct pass_batch b = {.n_rows = p->seq.n_rows, .row = p->row, .seq = &p->seq};
@@ -81,8 +89,7 @@ static void flush(struct packer *p)
     model_forward(p->run, p->in->model, &batch, NULL, p->in->at, NULL, 0, &b.state);
     if (run_ok(p->run))
         p->each(p->arg, p->run, &b);
-    run_name(p->run, before, "sentences %lld to %lld of the corpus", (long long)p->row[0].doc + 1,
-             (long long)p->row[b.n_rows - 1].doc + 1);
+    run_name(p->run, from, sentences_name, NULL, p->row[0].doc, p->row[b.n_rows - 1].doc);
     arena_reset(p->run->arena, mark);
     sequences_clear(&p->seq);
 }

@@ -93,6 +93,7 @@ static void errors(struct lab *l)
                   wide = lab_put(l, 1, 5, NULL);
     struct error e = {0};
     l->b->norm(l->q, y, x, none, none, 1e-5f, NORM_LAYER, none, none);
+    assert_true(l->b->queue_status(l->q, &e) && l->q->unsure); /* it has not begun */
     l->b->add(l->q, y, wide, 1);
     assert_false(l->b->queue_status(l->q, &e));
     assert_int_equal(e.kind, ERROR_INPUT);

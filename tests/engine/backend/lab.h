@@ -169,9 +169,9 @@ static inline void *lab_get(struct lab *l, struct tensor t)
 {
     struct error e = {0};
     void *v = lab_host(l, (size_t)t.rows * (size_t)t.cols * 4);
+    device_get(l->q, v, t);
     if (!l->b->queue_status(l->q, &e))
         fail_msg("%s", e.text);
-    device_get(l->q, v, t);
     size_t n = t.off / dtype_size(t.dtype) + (size_t)t.rows * (size_t)t.ld + 16;
     float *all = xmalloc(n * sizeof *all);
     device_get(

@@ -152,6 +152,16 @@ static void test_against_loops(void **state)
     lab_everywhere(against_loops, 1);
 }
 
+/* Keys and values at another place with other room. */
+static void move(struct lab *l, const struct attn_case *c, struct kv **kv, int32_t n, int32_t done)
+{
+    struct error e = {0};
+    struct kv *to = l->b->kv_new(l->q, 1, 3, kv_width(c), n + below(l, 40), &e);
+    l->b->kv_copy(l->q, to, *kv, done);
+    l->b->kv_free(l->q, *kv);
+    *kv = to;
+}
+
 /* One sequence in random pieces, beside others, with its keys kept: the same bits as in one go. */
 static void in_pieces(struct lab *l)
 {
@@ -167,6 +177,8 @@ static void in_pieces(struct lab *l)
         for (int32_t done = 0, step; done < n; done += step) {
             step = 1 + below(l, n - done);
             int32_t start[] = {0, step}, past[] = {done};
+            if (below(l, 3) == 0)
+                move(l, &c, &kv, n, done);
             struct kv *const kvs[] = {kv};
             /* Something else was there once: positions at and beyond `past` are forgotten. */
             const struct seqs seqs = {.n = 1, .start = start, .past = past, .kv = kvs};
@@ -268,10 +280,10 @@ static void expect_refusal(struct lab *l, struct attn_shape shape, struct seqs s
     struct error e = {0};
     struct tensor y = lab_put(l, 10, 16, NULL), x = lab_put(l, 10, 16, lab_random(l, 160));
     l->b->attn(l->q, y, x, x, x, &shape, 2, &seqs);
-    assert_false(l->b->queue_status(l->q, &e));
+    assert_false(device_well(l->q, &e));
     if (!strstr(e.text, word))
         fail_msg("'%s' does not say '%s'", e.text, word);
-    assert_true(l->b->queue_status(l->q, &e));
+    assert_true(device_well(l->q, &e));
 }
 
 static void test_refusals(void **state)
@@ -302,6 +314,10 @@ static void test_refusals(void **state)
     expect_refusal(&l, bad, (struct seqs){1, good, none, NULL}, "K is");
     bad = shape, bad.window = -1;
     expect_refusal(&l, bad, (struct seqs){1, good, none, NULL}, "window of -1");
+    l.b->kv_copy(l.q, small, wide, 4);
+    assert_false(device_well(l.q, &e));
+    assert_non_null(strstr(e.text, "kv_copy"));
+    e = (struct error){0};
     assert_null(l.b->kv_new(l.q, 0, 1 << 30, 1 << 30, 1 << 30, &e));
     assert_int_equal(e.kind, ERROR_SYSTEM);
     l.b->kv_free(l.q, small);

@@ -198,14 +198,14 @@ static void bad_values(struct lab *l)
         l->b->select(l->q, &f, 0, lab_put(l, rows, m, p.x), &p.by);
         struct error e = {0};
         char says[80];
-        assert_false(l->b->queue_status(l->q, &e));
+        assert_false(device_well(l->q, &e));
         assert_int_equal(e.kind, ERROR_INPUT);
         snprintf(says, sizeof says, "latent %d has a value that is no finite number", column);
         assert_non_null(strstr(e.text, says));
         if (kind == SELECT_TOPK && !largest && k < m) { /* not selected: nobody looks at it */
             p.by.k = k;
             l->b->select(l->q, &f, 0, lab_put(l, rows, m, p.x), &p.by);
-            assert_true(l->b->queue_status(l->q, &e));
+            assert_true(device_well(l->q, &e));
         }
         lab_clear(l);
     }

@@ -153,7 +153,7 @@ static void test_widest(void **state)
 static enum error_kind says(struct lab *l, const char *what)
 {
     struct error e = {0};
-    assert_false(l->b->queue_status(l->q, &e));
+    assert_false(device_well(l->q, &e));
     if (!strstr(e.text, what))
         fail_msg("error \"%s\", expected \"%s\" in it", e.text, what);
     return e.kind;

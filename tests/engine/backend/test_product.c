@@ -249,14 +249,14 @@ static void check_spoilt(struct lab *l, int32_t m, int32_t n, enum dtype type, e
     l->b->weight_rows(l->q, y, w, lab_put_i32(l, 1, 1, both));
     struct csr f = lab_put_codes(l, 1, 1, both, one), g = lab_put_codes(l, 1, 2, both, one);
     l->b->decode(l->q, y, &f, w, (struct tensor){0});
-    assert_int_equal(l->b->queue_status(l->q, &e), m > 1);
+    assert_int_equal(device_well(l->q, &e), m > 1);
     l->b->weight_rows(l->q, two, w, lab_put_i32(l, 2, 1, both));
-    assert_false(l->b->queue_status(l->q, &gathered));
+    assert_false(device_well(l->q, &gathered));
     snprintf(place, sizeof place, "[%d, %d] is no finite", row, column);
     assert_non_null(strstr(gathered.text, place));
     gathered = (struct error){0};
     l->b->decode(l->q, y, &g, w, (struct tensor){0});
-    assert_false(l->b->queue_status(l->q, &gathered));
+    assert_false(device_well(l->q, &gathered));
     assert_non_null(strstr(gathered.text, place));
     l->b->weight_free(l->b, w);
     lab_clear(l);

@@ -72,6 +72,68 @@ static void errors_are_a_queues_own(struct lab *l)
     b->queue_free(job);
 }
 
+/* What a device finds in the values is known without a wait once a mark behind it is reached, with
+ * the number of the operation, and told once: marks that were made before it was told don't tell it
+ * again, and a later error is found anew. */
+static void errors_are_known_at_marks(struct lab *l)
+{
+    struct backend *b = l->b;
+    const float one[4] = {1, 2, 3, 4}, bad[4] = {1, NAN, 3, 4};
+    const struct tensor none = {0};
+    struct tensor x = row_on(l->q, one, 4), y = row_on(l->q, one, 4), z = row_on(l->q, bad, 4);
+    uint64_t mark[40], n = 0;
+    for (int round = 0; round < 2; round++) {
+        struct error e = {0};
+        uint64_t wrong = 0;
+        for (int i = 0; i < 40; i++) {
+            l->q->number = ++n;
+            if (i == 7)
+                wrong = n;
+            b->norm(l->q, y, i == 7 ? z : x, none, none, 1e-5f, NORM_LAYER, none, none);
+            mark[i] = b->queue_mark(l->q);
+            if (!l->q->unsure && i < 7)
+                must_be_well(l->q);
+            if (!l->q->unsure && i >= 7)
+                break;
+        }
+        for (int i = 0; i < 40 && l->q->unsure; i++)
+            while (b->queue_pending(l->q, mark[i]))
+                ;
+        assert_false(l->q->unsure);
+        assert_false(b->queue_status(l->q, &e));
+        assert_non_null(strstr(e.text, "LayerNorm"));
+        assert_int_equal(l->q->failed, wrong);
+        const uint64_t last = b->queue_mark(l->q);
+        while (b->queue_pending(l->q, last))
+            ;
+        must_be_well(l->q);
+        assert_false(b->queue_pending(l->q, mark[7]));
+        must_be_well(l->q);
+    }
+    float got[4];
+    b->norm(l->q, y, x, none, none, 1e-5f, NORM_LAYER, none, none);
+    device_get(l->q, got, y);
+    must_be_well(l->q);
+    assert_near(got[0], -got[3], 1e-6);
+    struct buf *all[] = {x.buf, y.buf, z.buf};
+    for (int i = 0; i < 3; i++)
+        b->buf_free(l->q, all[i]);
+}
+
+/* What a device has, and what is taken of it. */
+static void memory_is_told(struct lab *l)
+{
+    enum { BYTES = 64 << 20 };
+    struct error e = {0};
+    const struct device_memory before = l->b->memory(l->b);
+    assert_true(before.total > BYTES && before.free > 0 && before.free <= 4 * before.total);
+    if (strncmp(l->b->name, "cuda", 4) != 0)
+        return; /* a machine's memory is others' too */
+    struct buf *buf = l->b->alloc(l->q, BYTES, &e);
+    assert_true(l->b->memory(l->b).free <= before.free - BYTES);
+    l->b->buf_free(l->q, buf);
+}
+
 /* A failed allocation is its caller's error, and no queue's. */
 static void an_allocation_that_fails_is_no_queues_error(struct lab *l)
 {
@@ -196,6 +258,8 @@ static void everywhere(lab_case *body)
         everywhere(name);                                                                          \
     }
 TEST(errors_are_a_queues_own)
+TEST(errors_are_known_at_marks)
+TEST(memory_is_told)
 TEST(an_allocation_that_fails_is_no_queues_error)
 TEST(what_is_handed_over_may_go)
 TEST(marks_are_reached)
@@ -205,6 +269,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_errors_are_a_queues_own),
+        cmocka_unit_test(test_errors_are_known_at_marks),
+        cmocka_unit_test(test_memory_is_told),
         cmocka_unit_test(test_an_allocation_that_fails_is_no_queues_error),
         cmocka_unit_test(test_what_is_handed_over_may_go),
         cmocka_unit_test(test_marks_are_reached),

@@ -79,10 +79,10 @@ static void bad_norms(struct lab *l)
         const enum norm_kind kind = (enum norm_kind)(i / n_bad % 3);
         const struct tensor none = {0};
         l->b->norm(l->q, y, lab_put(l, rows, n, x), w, w, 1e-5f, kind, none, none);
-        assert_true(l->b->queue_status(l->q, &e));
+        assert_true(device_well(l->q, &e));
         x[at(below(l, rows), below(l, n), n)] = bad[i % n_bad];
         l->b->norm(l->q, y, lab_put(l, rows, n, x), w, w, 1e-5f, kind, none, none);
-        assert_false(l->b->queue_status(l->q, &e));
+        assert_false(device_well(l->q, &e));
         assert_int_equal(e.kind, ERROR_INPUT);
         lab_clear(l);
     }

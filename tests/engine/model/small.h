@@ -3,6 +3,7 @@
 #ifndef GLIMT_TEST_MODEL_SMALL_H
 #define GLIMT_TEST_MODEL_SMALL_H
 #include "engine/cpu/cpu.h"
+#include "engine/device.h"
 #include "engine/model/model.h"
 #include "engine/reference/reference.h"
 #include "tests/engine/numbers.h"
@@ -96,7 +97,7 @@ static inline void fixture_close(struct fixture *f)
 {
     struct error e = {0};
     assert_no_error(&f->run.err);
-    f->b->queue_status(f->q, &e);
+    device_well(f->q, &e);
     assert_no_error(&e);
     arena_free(f->arena);
     model_free(f->m);

@@ -2,6 +2,9 @@
 #include "engine/cpu/cpu.h"
 #include "engine/formats/tensors.h"
 #include "engine/model/model.h"
+#ifdef __x86_64__ /* where the shim's fibers are */
+#include "gpu/cuda.h"
+#endif
 #include "tests/support/hash_weights.h"
 #include "tests/support/spoil.h"
 #include <math.h>
@@ -16,6 +19,22 @@
 enum { D = 16, D_MLP = 24, LAYERS = 2, VOCAB = 40, T = 5 };
 static const int32_t ids[T] = {7, 3, 9, 3, 11};
 
+/* One that knows at once, and one that finds out later: names are the same. */
+static struct backend *open_cpu(struct error *e)
+{
+    return cpu_backend_new(1, e);
+}
+#ifdef __x86_64__
+static struct backend *open_cuda(struct error *e)
+{
+    return glimt_backend_new(0, e);
+}
+static struct backend *(*const devices[])(struct error *) = {open_cpu, open_cuda};
+#else
+static struct backend *(*const devices[])(struct error *) = {open_cpu};
+#endif
+enum { N_DEVICES = sizeof devices / sizeof *devices };
+
 struct fixture {
     char dir[64], path[96];
     struct backend *backend;
@@ -25,7 +44,7 @@ struct fixture {
     struct run run;
 };
 
-static void write_model(struct fixture *f, bool sequential)
+static void write_model(struct fixture *f, int device, bool sequential)
 {
     struct hash_model m = {.name = "finite",
                            .n_layers = LAYERS,
@@ -43,7 +62,7 @@ static void write_model(struct fixture *f, bool sequential)
     test_dir_new(f->dir);
     hash_model_write(f->dir, &m);
     snprintf(f->path, sizeof f->path, "%s/model.safetensors", f->dir);
-    f->backend = cpu_backend_new(1, &e);
+    f->backend = devices[device](&e);
     assert_non_null(f->backend);
     f->queue = f->backend->queue_new(f->backend, QUEUE_JOB, &e);
     f->arena = arena_new(f->queue);
@@ -94,7 +113,7 @@ static void test_weights(void **state)
     struct fixture f;
     struct error e = {0};
     struct tensors *ts;
-    write_model(&f, false);
+    write_model(&f, 0, false);
     assert_true(tensors_open(f.path, &ts, &e));
     size_t n = tensors_count(ts), tried = 0;
     for (size_t i = 0; i < n; i++) {
@@ -118,11 +137,10 @@ static void test_weights(void **state)
     release(&f);
 }
 
-static void test_embedding(void **state)
+static void check_embedding(int device)
 {
-    (void)state;
     struct fixture f;
-    write_model(&f, false);
+    write_model(&f, device, false);
     spoil(f.path, "gpt_neox.embed_in.weight", 12 * D + 4, NAN); /* in no text */
     must_open(&f);
     assert_true(run_losses(&f, NULL, 0));
@@ -135,10 +153,16 @@ static void test_embedding(void **state)
     release(&f);
 }
 
-/* Finite weights that float32 can't compute with. */
-static void test_overflow(void **state)
+static void test_embedding(void **state)
 {
     (void)state;
+    for (int i = 0; i < N_DEVICES; i++)
+        check_embedding(i);
+}
+
+/* Finite weights that float32 can't compute with. */
+static void check_overflow(int device)
+{
     static const struct {
         const char *tensor;
         bool sequential;
@@ -153,7 +177,7 @@ static void test_overflow(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture f;
-        write_model(&f, cases[i].sequential);
+        write_model(&f, device, cases[i].sequential);
         size_t at = strstr(cases[i].tensor, "embed") ? 3 * D : 1;
         spoil(f.path, cases[i].tensor, at, 1e25f); /* its square is too large */
         must_open(&f);
@@ -161,7 +185,7 @@ static void test_overflow(void **state)
         must_name(&f.run.err, cases[i].names);
         must_name(&f.run.err, "too large for a LayerNorm");
         release(&f);
-        write_model(&f, cases[i].sequential);
+        write_model(&f, device, cases[i].sequential);
         spoil(f.path, cases[i].tensor, at, 1e15f); /* its square is not */
         must_open(&f);
         assert_true(run_losses(&f, NULL, 0));
@@ -169,12 +193,18 @@ static void test_overflow(void **state)
     }
 }
 
-/* Behind the last norm there is nothing but the unembedding. */
-static void test_behind_the_norm(void **state)
+static void test_overflow(void **state)
 {
     (void)state;
+    for (int i = 0; i < N_DEVICES; i++)
+        check_overflow(i);
+}
+
+/* Behind the last norm there is nothing but the unembedding. */
+static void check_behind_the_norm(int device)
+{
     struct fixture f;
-    write_model(&f, false);
+    write_model(&f, device, false);
     must_open(&f);
     float rows[T * D] = {0}, logits[T * VOCAB], logp[T];
     int32_t best[T];
@@ -192,6 +222,13 @@ static void test_behind_the_norm(void **state)
     assert_false(run_ok(&f.run));
     must_name(&f.run.err, "logits: ");
     release(&f);
+}
+
+static void test_behind_the_norm(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_DEVICES; i++)
+        check_behind_the_norm(i);
 }
 
 int main(void)
