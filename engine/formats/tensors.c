@@ -14,7 +14,6 @@
 /* Data are handed out as they lie in the file, and all formats read here are little-endian. */
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian hosts are not supported");
 
-#define INDEX_NAME "model.safetensors.index.json"
 #define INDEX_MAX ((size_t)64 << 20)
 
 static void add_file(struct tensors *ts, const char *path, struct mapping map, bool borrowed)
@@ -110,9 +109,12 @@ static bool is_plain_name(const char *s)
     return s[0] != '\0' && s[0] != '.' && strchr(s, '/') == NULL;
 }
 
+/* One of a folder's files: the last. */
+typedef bool read_file(struct tensors *, struct error *);
+
 /* The shard named in the index, mapped at first sight. */
 static bool read_shard(struct tensors *ts, const char *dir, const char *index, const char *name,
-                       struct error *e)
+                       read_file *read_one, struct error *e)
 {
     if (!is_plain_name(name))
         return error_set(e, ERROR_INPUT,
@@ -122,7 +124,7 @@ static bool read_shard(struct tensors *ts, const char *dir, const char *index, c
     bool seen = false;
     for (size_t i = 0; i < ts->n_files && !seen; i++)
         seen = strcmp(ts->file[i].path, path) == 0;
-    const bool ok = seen || (tensors_map(ts, path, e) && safetensors_read(ts, e));
+    const bool ok = seen || (tensors_map(ts, path, e) && read_one(ts, e));
     free(path);
     return ok;
 }
@@ -160,7 +162,8 @@ static bool check_index(struct tensors *ts, const char *index, json_t *map, stru
     return true;
 }
 
-static bool read_index(struct tensors *ts, const char *dir, const char *index, struct error *e)
+static bool read_index(struct tensors *ts, const char *dir, const char *index, read_file *read_one,
+                       struct error *e)
 {
     json_t *j = json_read_object(index, INDEX_MAX, e);
     if (j == NULL)
@@ -181,7 +184,7 @@ static bool read_index(struct tensors *ts, const char *dir, const char *index, s
                       json_kind(shard));
             goto cleanup;
         }
-        if (!read_shard(ts, dir, index, json_string_value(shard), e))
+        if (!read_shard(ts, dir, index, json_string_value(shard), read_one, e))
             goto cleanup;
     }
     ok = sort_by_name(ts, e) && check_index(ts, index, map, e);
@@ -190,19 +193,38 @@ cleanup:
     return ok;
 }
 
-static bool read_folder(struct tensors *ts, const char *dir, struct error *e)
+/* The forms that a folder may have, in the order in which they are looked for. */
+static const struct form {
+    const char *one, *index;
+    read_file *read;
+} forms[] = {
+    {"model.safetensors", "model.safetensors.index.json", safetensors_read},
+    {"pytorch_model.bin", "pytorch_model.bin.index.json", read_any},
+};
+
+static bool read_form(struct tensors *ts, const char *dir, const struct form *f, bool *there,
+                      struct error *e)
 {
-    char *one = xasprintf("%s/model.safetensors", dir), *index = xasprintf("%s/" INDEX_NAME, dir);
-    bool ok = false;
-    if (file_is_named(one))
-        ok = tensors_map(ts, one, e) && safetensors_read(ts, e) && sort_by_name(ts, e);
-    else if (file_is_named(index))
-        ok = read_index(ts, dir, index, e);
-    else
-        error_set(e, ERROR_INPUT, "%s: found neither model.safetensors nor " INDEX_NAME, dir);
+    char *one = xasprintf("%s/%s", dir, f->one), *index = xasprintf("%s/%s", dir, f->index);
+    const bool is_one = file_is_named(one), is_many = !is_one && file_is_named(index);
+    const bool ok = is_one ? tensors_map(ts, one, e) && f->read(ts, e) && sort_by_name(ts, e)
+                           : is_many && read_index(ts, dir, index, f->read, e);
+    *there = is_one || is_many;
     free(one);
     free(index);
     return ok;
+}
+
+static bool read_folder(struct tensors *ts, const char *dir, struct error *e)
+{
+    bool there = false, ok = false;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms && !there; i++)
+        ok = read_form(ts, dir, &forms[i], &there, e);
+    return there ? ok
+                 : error_set(e, ERROR_INPUT,
+                             "%s: found neither model.safetensors nor pytorch_model.bin, nor the "
+                             "index of their shards (….index.json)",
+                             dir);
 }
 
 static bool finish(struct tensors *ts, bool ok, struct tensors **out)

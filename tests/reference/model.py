@@ -3,9 +3,10 @@
 architectures) and pythia.safetensors.
 
     pip install torch==2.15.0 transformers==5.24.0 numpy safetensors
-    python tests/reference/model.py [small] [archs] [pythia]
+    python tests/reference/model.py [small] [archs] [bin] [pythia]
 
 The weights come from hash_weights.py and are not stored; the C tests write the same ones."""
+import json
 import os
 import sys
 
@@ -312,6 +313,44 @@ def archs():
     save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, os.path.join(OUT, "archs.safetensors"))
 
 
+def bin_files():
+    """Folders with pytorch_model.bin, whole and in shards: a GPT-2 with the buffers of published files, and the
+    unembedding that shares the embedding's storage."""
+    c = AutoConfig.for_model("gpt2", n_layer=1, n_embd=8, n_head=2, n_inner=12, vocab_size=20, n_positions=8,
+                             bos_token_id=0, eos_token_id=0)
+    model = AutoModelForCausalLM.from_config(c)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            v = hw.gamma(name, p.shape) if ".ln_" in name and name.endswith("weight") else hw.uniform(name, p.shape, 2)
+            p.copy_(torch.from_numpy(v))
+    state = {k: v.detach().half() for k, v in model.transformer.state_dict().items()}
+    state["h.0.attn.bias"] = torch.tril(torch.ones(8, 8, dtype=torch.bool))[None, None]
+    state["h.0.attn.masked_bias"] = torch.tensor(-1e4)
+    state["lm_head.weight"] = state["wte.weight"]
+    ids = [3, 1, 4, 1, 5, 9, 2, 6]
+    with torch.no_grad():
+        logits = model.double().eval()(torch.tensor([ids])).logits[0]
+    text = json.dumps(dict(
+        model_type="gpt2", activation_function="gelu_new", n_layer=1, n_embd=8, n_head=2, n_inner=12, vocab_size=20,
+        n_positions=8, layer_norm_epsilon=1e-5, bos_token_id=0, tie_word_embeddings=True))
+    names = sorted(state)
+    shards = {"bin": {"pytorch_model.bin": names},
+              "bin-shards": {f"pytorch_model-0000{i + 1}-of-00002.bin": names[i * 10:i * 10 + 10] for i in range(2)}}
+    assert 10 < len(names) <= 20
+    for folder, files in shards.items():
+        at = os.path.join(OUT, folder)
+        os.makedirs(at, exist_ok=True)
+        with open(os.path.join(at, "config.json"), "w") as f:
+            f.write(text + "\n")
+        for file, inside in files.items():
+            torch.save({k: state[k] for k in inside}, os.path.join(at, file))
+        if len(files) > 1:
+            with open(os.path.join(at, "pytorch_model.bin.index.json"), "w") as f:
+                json.dump({"metadata": {}, "weight_map": {k: file for file, i in files.items() for k in i}}, f)
+                f.write("\n")
+        save_file({"ids": np.array(ids, np.int32), "logits": logits.float().numpy()}, os.path.join(at, "expected.safetensors"))
+
+
 def pythia():
     out = {}
     torch.set_num_threads(2)
@@ -335,5 +374,5 @@ def pythia():
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    for part in sys.argv[1:] or ["small", "archs", "pythia"]:
-        {"small": small, "archs": archs, "pythia": pythia}[part]()
+    for part in sys.argv[1:] or ["small", "archs", "bin", "pythia"]:
+        {"small": small, "archs": archs, "bin": bin_files, "pythia": pythia}[part]()

@@ -2,14 +2,14 @@
 #include "engine/base/memory.h"
 #include "engine/cpu/cpu.h"
 #include "engine/hook.h"
-#include "tests/support/hash_weights.h"
+#include "tests/support/hash_archs.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { D = 32, D_MLP = 48, LAYERS = 3, HEADS = 4, VOCAB = 704, LATENTS = 80, K = 6 };
+enum { D = 32, D_MLP = 48, LAYERS = 3, HEADS = 4, VOCAB = 704, LATENTS = 80, K = 6, WIDE = 10 };
 
 static const char *const danish[] = {"Rådet skal nu formelt godkende Parlamentets holdning.",
                                      "Hun køber brød hver morgen.",
@@ -74,9 +74,37 @@ static void copy_tokenizer(const char *to)
     fclose(out);
 }
 
-static int32_t width_at(const char *hook)
+/* Of three layers; windows shorter than a sentence, heads that share keys, wider than d_model. */
+static const struct hash_arch archs[] = {
+    {"gpt2", FAMILY_GPT2, LAYERS, D, D_MLP, HEADS, HEADS, D / HEADS, VOCAB, 96, .attn_bias = true,
+     .proj_bias = true, .mlp_bias = true, .type = DTYPE_F32, .exponent = 2, .no_prefix = true,
+     .config = "{\"model_type\":\"gpt2\",\"activation_function\":\"gelu_new\",\"n_layer\":3,\"n_"
+               "embd\":32,\"n_head\":4,\"n_inner\":48,\"vocab_size\":704,\"n_positions\":96,"
+               "\"layer_norm_epsilon\":1e-05,\"bos_token_id\":0}"},
+    {"llama", FAMILY_LLAMA, LAYERS, D, D_MLP, HEADS, 2, WIDE, VOCAB, 96, .untied = true,
+     .type = DTYPE_F32, .exponent = 2,
+     .config = "{\"model_type\":\"mistral\",\"hidden_act\":\"silu\",\"num_hidden_layers\":3,"
+               "\"hidden_size\":32,\"num_attention_heads\":4,\"num_key_value_heads\":2,\"head_"
+               "dim\":10,\"intermediate_size\":48,\"vocab_size\":704,\"max_position_"
+               "embeddings\":96,\"rms_norm_eps\":1e-06,\"rope_theta\":10000.0,\"sliding_window\":"
+               "7,\"tie_word_embeddings\":false,\"bos_token_id\":0}"},
+    {"gemma2", FAMILY_LLAMA, LAYERS, D, D_MLP, HEADS, 2, WIDE, VOCAB, 96, .post_norms = true,
+     .type = DTYPE_F32, .exponent = 2,
+     .config =
+         "{\"model_type\":\"gemma2\",\"hidden_activation\":\"gelu_pytorch_tanh\",\"num_hidden_"
+         "layers\":3,\"hidden_size\":32,\"num_attention_heads\":4,\"num_key_value_heads\":2,"
+         "\"head_dim\":10,\"intermediate_size\":48,\"vocab_size\":704,\"max_position_"
+         "embeddings\":96,\"rms_norm_eps\":1e-06,\"sliding_window\":7,\"query_pre_attn_scalar\":"
+         "12,\"attn_logit_softcapping\":2.0,\"final_logit_softcapping\":5.0,\"attention_bias\":"
+         "false,\"rope_theta\":10000.0,\"bos_token_id\":0}"},
+};
+
+static int32_t width_at(const char *hook, const struct tiny_spec *spec)
 {
-    return strstr(hook, "mlp.act") || strstr(hook, "mlp.pre") ? D_MLP : D;
+    const bool wide = spec->arch && strcmp(spec->arch, "gpt2") != 0;
+    return strstr(hook, "mlp.act") || strstr(hook, "mlp.pre") ? D_MLP
+           : strstr(hook, "attn.z") && wide                   ? HEADS * WIDE
+                                                              : D;
 }
 
 static void sae_path(char *out, size_t n, const char *dir, int which)
@@ -87,10 +115,10 @@ static void sae_path(char *out, size_t n, const char *dir, int which)
         snprintf(out, n, "%s/sae.safetensors", dir);
 }
 
-static void write_sae(const char *dir, int which, const char *hook)
+static void write_sae(const char *dir, int which, const char *hook, const struct tiny_spec *spec)
 {
     char path[160];
-    int32_t n = width_at(hook);
+    int32_t n = width_at(hook, spec);
     /* each in values of its own */
     const char *names[4][4] = {{NULL},
                                {"encoder.weight.1", "encoder.bias.1", "W_dec.1", "b_dec.1"},
@@ -133,12 +161,19 @@ void tiny_write(const char *dir, const struct tiny_spec *spec)
                            .sequential = spec->sequential,
                            .type = DTYPE_F32,
                            .exponent = 2};
-    hash_model_write(model, &m);
+    const struct hash_arch *arch = NULL;
+    for (size_t i = 0; spec->arch && i < sizeof archs / sizeof *archs; i++)
+        if (strcmp(archs[i].name, spec->arch) == 0)
+            arch = &archs[i];
+    if (arch)
+        hash_arch_write(model, arch);
+    else
+        hash_model_write(model, &m);
     copy_tokenizer(model);
-    write_sae(dir, 0, spec->hook);
+    write_sae(dir, 0, spec->hook, spec);
     for (int i = 0; i < 3; i++)
         if (spec->more[i].hook && !spec->more[i].neurons)
-            write_sae(dir, i + 1, spec->more[i].hook);
+            write_sae(dir, i + 1, spec->more[i].hook, spec);
 }
 
 void tiny_remove(const char *dir)
@@ -193,7 +228,7 @@ static void add_more(struct tiny_model *t, const struct tiny_spec *spec)
         if (!point_parse(more->hook, &(struct model_config){.n_layers = LAYERS}, &at, &e))
             die(more->hook, &e);
         if (more->neurons)
-            d = dict_neurons(at, width_at(more->hook));
+            d = dict_neurons(at, width_at(more->hook, spec));
         else if (!dict_open(t->backend, path, NULL, &d, &e))
             die(path, &e);
         if (!dict_set_add(&t->set, d, at, &e))
@@ -219,7 +254,7 @@ void tiny_open(struct tiny_model *t, const struct tiny_spec *spec)
         t->backend->caps.rows_per_job = spec->rows_per_job;
     snprintf(path, sizeof path, "%s/sae.safetensors", t->dir);
     if (spec->neurons)
-        t->dict = dict_neurons(t->at, width_at(spec->hook));
+        t->dict = dict_neurons(t->at, width_at(spec->hook, spec));
     else if (!spec->no_dict && !dict_open(t->backend, path, NULL, &t->dict, &e))
         die(path, &e);
     t->m = t->dict ? dict_spec(t->dict)->m : 0;

@@ -1,5 +1,5 @@
-/* A model small enough to compute everything twice: GPT-NeoX in random weights (d_model 32, three
- * layers), the small tokenizer of tests/golden/text, a random TopK SAE. Files lie in a folder of
+/* A model small enough to compute everything twice: random weights (d_model 32, three layers), of
+ * GPT-NeoX where nothing else is said, the small tokenizer of tests/golden/text, a random TopK SAE. Files lie in a folder of
  * their own. Aborts the test on failure. */
 #ifndef GLIMT_TEST_TINY_MODEL_H
 #define GLIMT_TEST_TINY_MODEL_H
@@ -16,7 +16,8 @@ struct tiny_spec {
         const char *hook;
         bool neurons;
     } more[3];
-    bool sequential;      /* residual */
+    bool sequential;      /* residual; of GPT-NeoX */
+    const char *arch;     /* NULL: gpt_neox; else gpt2, llama or gemma2, of n_ctx 96 */
     int32_t n_ctx;        /* 0: 96 */
     int32_t rows_per_job; /* 0: the device's */
     int threads;          /* 0: 1 */

@@ -228,7 +228,7 @@ static void missing_and_odd_paths(void **state)
 {
     (void)state;
     refused("/nowhere/x.safetensors", "No such file");
-    refused(test_folder, "neither model.safetensors nor model.safetensors.index.json");
+    refused(test_folder, "neither model.safetensors nor pytorch_model.bin");
     refused("/dev/null", "device");
 }
 

@@ -2,6 +2,7 @@
  * losses, interventions (tests/reference/model.py), on every device. */
 #include "tests/engine/model/small.h"
 #include "tests/support/golden_tensors.h"
+#include "tests/support/testdata.h"
 #include <stdio.h>
 
 enum { N_ROWS = 11, N_KEPT = 3, N_VOCAB = 50 };
@@ -132,7 +133,7 @@ static void check_interventions(struct fixture *f, const struct batch *b)
         check_logits(f, "module", b, module, 2);
 }
 
-static void golden_of(int device, const struct hash_arch *config)
+static void arch_golden(int device, const struct hash_arch *config)
 {
     struct fixture f;
     fixture_open_arch(&f, device, config);
@@ -151,12 +152,80 @@ static void test_golden(void **state)
     (void)state;
     for (int device = 0; device < N_DEVICES; device++)
         for (int c = 0; c < N_HASH_ARCHS; c++)
-            golden_of(device, &hash_archs[c]);
+            arch_golden(device, &hash_archs[c]);
+}
+
+/* Folders with pytorch_model.bin, whole or in shards. */
+static void test_pickled(void **state)
+{
+    (void)state;
+    static const char *const folder[] = {"model/bin", "model/bin-shards"};
+    for (int i = 0; i < 2; i++) {
+        char *dir = golden_path(folder[i]);
+        struct error e = {0};
+        struct fixture f = {.name = folder[i], .tolerance = 1};
+        struct tensors *expected = NULL;
+        char path[512];
+        snprintf(path, sizeof path, "%s/expected.safetensors", dir);
+        f.b = cpu_backend_new(1, &e);
+        f.q = f.b->queue_new(f.b, QUEUE_JOB, &e);
+        tensors_open(path, &expected, &e);
+        model_open(f.b, dir, NULL, &f.m, &e);
+        assert_no_error(&e);
+        f.arena = arena_new(f.q);
+        f.run = (struct run){.queue = f.q, .arena = f.arena};
+        const struct named_tensor *ids = tensors_find(expected, "ids"),
+                                  *logits = tensors_find(expected, "logits");
+        float v[8 * 20], want[8 * 20];
+        int32_t id[8];
+        const int32_t start[] = {0, 8};
+        memcpy(id, ids->data, sizeof id);
+        memcpy(want, logits->data, sizeof want);
+        struct batch b = {.n_rows = 8, .ids = id, .seqs = {.n = 1, .start = start}};
+        struct state end;
+        model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &end);
+        model_logits(&f.run, f.m, end.value, v);
+        assert_close(folder[i], v, want, 8 * 20, 1e-4f);
+        assert_int_equal(model_file_dtype(f.m), DTYPE_F16);
+        tensors_close(expected);
+        arena_free(f.arena);
+        model_free(f.m);
+        f.b->queue_free(f.q);
+        f.b->free(f.b);
+        free(dir);
+    }
+}
+
+/* The unembedding stands in the file with other values than the embedding that it is said to be. */
+static void test_refuses_a_tie_that_is_none(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    struct backend *b = cpu_backend_new(1, &e);
+    struct hash_arch other = *hash_arch_named("qwen2");
+    struct model *m = NULL;
+    char dir[64], word[256];
+    other.untied = true;
+    test_dir_new(dir);
+    hash_arch_write(dir, &other);
+    assert_false(model_open(b, dir, NULL, &m, &e));
+    snprintf(word, sizeof word,
+             "lm_head.weight differs from model.embed_tokens.weight, expected the same since "
+             "%s/config.json says tie_word_embeddings",
+             dir);
+    if (!strstr(e.text, word))
+        fail_msg("expected '%s' in: %s", word, e.text);
+    test_dir_remove(dir);
+    b->free(b);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_golden)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_pickled),
+        cmocka_unit_test(test_refuses_a_tie_that_is_none),
+    };
     golden_tensors = "model/archs.safetensors";
     return cmocka_run_group_tests(tests, golden_open, golden_close);
 }

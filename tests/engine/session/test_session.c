@@ -426,6 +426,64 @@ static void test_no_dict(void **state)
     live(&(struct tiny_spec){.hook = "layers.1.mlp.act", .no_dict = true}, 15, rounds(60), 0, 0);
 }
 
+/* Points between attention and MLP; other architectures. */
+static void test_parallel_attn_z(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.attn.z"}, 31, rounds(20), 0, 0);
+}
+static void test_parallel_mlp_in(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.in", .rows_per_job = 16}, 32, rounds(20), 0, 0);
+}
+static void test_gpt2(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.attn.z", .arch = "gpt2", .rows_per_job = 16}, 33,
+         rounds(20), 0, 0);
+}
+static void test_gpt2_resid_mid(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.resid.mid",
+                             .arch = "gpt2",
+                             .more = {{"layers.0.attn.out", false}, {"layers.2.mlp.in", true}}},
+         34, rounds(20), 0, 0);
+}
+static void test_llama(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act", .arch = "llama"}, 35, rounds(20), 0, 0);
+}
+static void test_llama_gate(void **state) /* its state has the other half beside it */
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.pre", .arch = "llama", .rows_per_job = 16}, 36,
+         rounds(20), 60000, 60000);
+}
+static void test_llama_attn_z(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.attn.z",
+                             .arch = "llama",
+                             .more = {{"layers.1.mlp.act", true}, {"layers.2.resid.mid", false}}},
+         37, rounds(20), 0, 0);
+}
+static void test_gemma2(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act", .arch = "gemma2"}, 38, rounds(20), 0, 0);
+}
+static void test_gemma2_modules(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "model.layers.1.mlp",
+                             .arch = "gemma2",
+                             .more = {{"layers.0.attn.z", false}, {"layers.2.attn.out", false}}},
+         39, rounds(20), 0, 0);
+}
+
 /* Sets: two SAEs; with neurons between them; several in one layer, before the landing of the first;
  * and rows in small pieces under small budgets. */
 static void test_set_of_two(void **state)
@@ -565,6 +623,15 @@ int main(void)
         cmocka_unit_test(test_sequential_mlp_act),
         cmocka_unit_test(test_neurons),
         cmocka_unit_test(test_no_dict),
+        cmocka_unit_test(test_parallel_attn_z),
+        cmocka_unit_test(test_parallel_mlp_in),
+        cmocka_unit_test(test_gpt2),
+        cmocka_unit_test(test_gpt2_resid_mid),
+        cmocka_unit_test(test_llama),
+        cmocka_unit_test(test_llama_gate),
+        cmocka_unit_test(test_llama_attn_z),
+        cmocka_unit_test(test_gemma2),
+        cmocka_unit_test(test_gemma2_modules),
         cmocka_unit_test(test_set_of_two),
         cmocka_unit_test(test_set_of_three),
         cmocka_unit_test(test_set_in_one_layer),
