@@ -86,6 +86,9 @@ misnamed=$(git ls-files -co --exclude-standard '*.h' | grep -E '(^|/)private\.h$
 hits=$(git ls-files -co --exclude-standard '*.c' | grep -v '^engine/devices\.c$\|^engine/cpu/\|^tests/' | xargs grep -n '\bcpu_backend_new')
 [ -z "$hits" ] || say "a device is opened by device_open of engine/devices.h:"$'\n'"$hits"
 
+hits=$(git ls-files -co --exclude-standard '*.[ch]' | grep -v '^engine/hub/' | xargs grep -n '#include <curl/')
+[ -z "$hits" ] || say "what is fetched goes through engine/hub/pull.h:"$'\n'"$hits"
+
 ambiguous='free|alloc|put|fetch|fetch_f64|norm|act|select|decode|add|copy'
 own='queue_new|queue_free|queue_status|queue_sync|queue_mark|queue_pending|queue_wait|weight_new|weight_take|weight_packed|weight_free|weight_bytes|weight_in|weight_rows|buf_free|kv_new|kv_free|add_outer|rows_get|rows_set|linear|xent|topn|attn'
 hits=$(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui/*.[ch]' |

@@ -55,9 +55,8 @@ bool hub_name_parse(const char *spec, struct hub_name *out, struct error *e)
     const char *rev = spec[n] == '@' ? spec + n + 1 : "main";
     *out = (struct hub_name){0};
     if (!is_repo(spec, n) || !is_revision(rev))
-        return error_set(
-            e, ERROR_INPUT,
-            "model '%s': no such folder, and not of the form OWNER/NAME or OWNER/NAME@REV", spec);
+        return error_set(e, ERROR_INPUT, "'%s' is not of the form OWNER/NAME or OWNER/NAME@REV",
+                         spec);
     *out = (struct hub_name){.repo = xstrndup(spec, n), .rev = xstrdup(rev)};
     return true;
 }
@@ -199,15 +198,19 @@ bool hub_resolve(const char *spec, char **dir, struct error *e)
         return true;
     }
     struct hub_name n;
-    if (!hub_name_parse(spec, &n, e))
-        return false;
+    if (!hub_name_parse(spec, &n, NULL))
+        return error_set(
+            e, ERROR_INPUT,
+            "model '%s': no such folder, and not of the form OWNER/NAME or OWNER/NAME@REV", spec);
     struct strbuf looked;
     strbuf_init(&looked);
     *dir = look_everywhere(&n, &looked);
     if (*dir == NULL)
         error_set(
             e, ERROR_INPUT,
-            "model '%s': no such folder, and not in the Hugging Face cache (looked for %s)", spec,
+            "model '%s': no such folder, and not in the Hugging Face cache, into which glimt pull "
+            "fetches (looked for %s)",
+            spec,
             looked.len > 0 ? looked.s : "nothing: HF_HUB_CACHE, HF_HOME and HOME are not set");
     strbuf_release(&looked);
     hub_name_release(&n);

@@ -21,7 +21,8 @@ static void test_help(void **state)
     static const char *const commands[] = {"analyze",    "generate",  "tokenize", "verify",
                                            "doctor",     "harvest",   "latents",  "find",
                                            "sweep",      "histogram", "examples", "coactive",
-                                           "logit-lens", "snapshot",  "cache",    "models"};
+                                           "logit-lens", "snapshot",  "cache",    "models",
+        "pull"};
     struct run_result r;
     for (int i = 0; i < 3; i++) {
         run_glimt(&r, NULL, i == 1 ? "-h" : "--help", NULL);
@@ -72,6 +73,8 @@ static void test_bad_usage(void **state)
         {{"analyze", "--decode", "y"}, "unknown option --decode"},
         {{"analyze", "a", "b"}, "analyze: found one more argument, b, expected [TEXT|-]"},
         {{"doctor", "a"}, "doctor: found one more argument, a, expected none"},
+        {{"pull"}, "pull: found no argument, expected OWNER/NAME"},
+        {{"pull", "a/b/c"}, "'a/b/c' is not of the form OWNER/NAME"},
         {{"models", "a"}, "models: found one more argument, a, expected none"},
         {{"analyze", "--fix", "3=1", "--insert=none", "x"}, "--fix: found --insert none"},
         {{"analyze", "--top", "-1", "x"}, "--top: found -1, expected a whole number from 0"},

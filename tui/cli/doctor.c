@@ -1,6 +1,7 @@
 /* glimt doctor: what was found here, and what is missing for what. */
 #include "engine/base/memory.h"
 #include "engine/hub/cache.h"
+#include "engine/hub/pull.h"
 #include "tui/cli/cli.h"
 #include "tui/cli/command.h"
 #include "tui/cli/devices.h"
@@ -111,6 +112,9 @@ static void find_places(struct findings *f, const struct options *o)
     if (!exists(f->hub))
         miss(f, xasprintf("the Hugging Face cache %s", f->hub ? f->hub : "(HOME is not set)"),
              "--model OWNER/NAME; a folder as --model works without");
+    struct error e = {0};
+    if (!hub_library(&e))
+        miss(f, xstrdup(e.text), "glimt pull");
     free(demo);
     free(theme);
 }

@@ -1,4 +1,5 @@
 #include "tui/cli/libraries.h"
+#include "engine/hub/pull.h"
 #include <curses.h>
 #include <expat.h>
 #include <gnu/libc-version.h>
@@ -7,6 +8,7 @@
 #include <nettle/version.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
 #include <utf8proc.h>
 #include <zlib.h>
 
@@ -32,4 +34,11 @@ void libraries_list(struct library out[N_LIBRARIES])
     snprintf(out[i++].version, sizeof out->version, "%s", zlibVersion());
     out[i].name = "liblzma";
     snprintf(out[i++].version, sizeof out->version, "%s", lzma_version_string());
+    static const char before[] = "libcurl/"; /* "libcurl/7.88.1 OpenSSL/3.0.9 …" */
+    const char *curl = hub_library(NULL);
+    const char *from =
+        curl && strncmp(curl, before, sizeof before - 1) == 0 ? curl + sizeof before - 1 : curl;
+    out[i].name = "libcurl";
+    snprintf(out[i++].version, sizeof out->version, "%.*s", from ? (int)strcspn(from, " ") : 1,
+             from ? from : "-");
 }

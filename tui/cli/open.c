@@ -1,8 +1,8 @@
 /* Opening what the options name, and running a session to its end: the explorer's own machinery
  * without its screen. */
 #include "engine/base/memory.h"
-#include "engine/hub/cache.h"
 #include "engine/formats/packs.h"
+#include "engine/hub/cache.h"
 #include "tui/cli/study.h"
 #include "tui/lab/content.h"
 #include <stdlib.h>
