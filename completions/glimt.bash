@@ -109,7 +109,7 @@ _glimt_complete() {
         return 0
     fi
     case $command in
-    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast generate snapshot tokenize verify models pull cache doctor" ;;
+    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast generate snapshot tokenize verify models saes pull cache doctor" ;;
     contrast) _glimt_words "words ttest" ;;
     "harvest") _glimt_files; ;;
     "latents") _glimt_files; ;;
@@ -122,6 +122,7 @@ _glimt_complete() {
     "contrast ttest") _glimt_files; ;;
     "snapshot") _glimt_words "explore latents histograms sweep corpus jobs"; ;;
     "verify") _glimt_models; _glimt_files; ;;
+    "saes") _glimt_models; _glimt_files; ;;
     "pull") _glimt_models; ;;
     "cache") _glimt_words "list verify prune"; ;;
     esac
@@ -171,6 +172,7 @@ _glimt() {
             "tokenize") command="tokenize" own=" --decode --ids-only" ;;
             "verify") command="verify" own="" ;;
             "models") command="models" own="" ;;
+            "saes") command="saes" own="" ;;
             "pull") command="pull" own=" --all" ;;
             "cache") command="cache" own=" --sample --days --bytes" ;;
             "doctor") command="doctor" own="" ;;

@@ -33,7 +33,7 @@ function __glimt_is # the line's command, with its part, is one of these
     set -l found ''
     for word in $words[2..]
         switch "$found $word"
-            case ' contrast' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' pull' ' cache' ' doctor'
+            case ' contrast' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' cache' ' doctor'
                 set found (string trim "$found $word")
         end
     end
@@ -57,6 +57,7 @@ complete -c glimt -n '__glimt_is ""' -a snapshot -d 'a view as a picture, withou
 complete -c glimt -n '__glimt_is ""' -a tokenize -d 'text to token ids, and back with --decode'
 complete -c glimt -n '__glimt_is ""' -a verify -d 'losses of fixed sentences, proof of the SAE'
 complete -c glimt -n '__glimt_is ""' -a models -d 'models in the Hugging Face cache, and which open'
+complete -c glimt -n '__glimt_is ""' -a saes -d 'SAEs for a model in the cache, and in folders'
 complete -c glimt -n '__glimt_is ""' -a pull -d 'fetch a model or SAEs into the Hugging Face cache'
 complete -c glimt -n '__glimt_is ""' -a cache -d 'what is kept, whether it is right, making room'
 complete -c glimt -n '__glimt_is ""' -a doctor -d 'what was found here, what is missing for what'
@@ -174,6 +175,7 @@ complete -c glimt -n '__glimt_is "snapshot"' -l ansi -d 'with colours, for a ter
 complete -c glimt -n '__glimt_is "tokenize"' -l decode -d 'the other way: ids with blanks or commas between them, to text'
 complete -c glimt -n '__glimt_is "tokenize"' -l ids-only -d 'one id a line'
 complete -c glimt -n '__glimt_is "verify"' -a '(__glimt_models)' -F
+complete -c glimt -n '__glimt_is "saes"' -a '(__glimt_models)' -F
 complete -c glimt -n '__glimt_is "pull"' -a '(__glimt_models)'
 complete -c glimt -n '__glimt_is "pull"' -l all -d 'every file of the repository'
 complete -c glimt -n '__glimt_is "cache"' -a 'list verify prune'

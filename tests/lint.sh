@@ -14,7 +14,7 @@ allowed() { # FROM TO → 0 if an include may point so
     engine/arch:engine/backend) return 0 ;;
     engine/formats:engine/base|engine/formats:engine/backend|engine/formats:engine/arch) return 0 ;;
     engine/text:engine/base) return 0 ;;
-    engine/hub:engine/text|engine/hub:engine/dict|engine/hub:engine/formats|engine/hub:engine/arch|engine/hub:engine/backend|engine/hub:engine/base) return 0 ;;
+    engine/hub:engine/text|engine/hub:engine/dict|engine/hub:engine/run|engine/hub:engine/formats|engine/hub:engine/arch|engine/hub:engine/backend|engine/hub:engine/base) return 0 ;;
     engine/*:engine/hub) return 1 ;;
     engine/cpu:engine/base|engine/cpu:engine/backend|engine/reference:engine/base|engine/reference:engine/backend) return 0 ;;
     engine/devices:engine/base|engine/devices:engine/backend|engine/devices:engine/cpu) return 0 ;;

@@ -59,6 +59,9 @@ struct dict_hint { /* what the user or the bundle says; zero: nothing */
  * shape and dtype is checked first. The caller owns *out. */
 bool dict_open(struct backend *, const char *path, const struct dict_hint *, struct dict **out,
                struct error *e);
+/* What a file (or folder) says of itself, or why dict_open would refuse it: heads and small tensors
+ * are read, no weights are packed. */
+bool dict_look(const char *path, const struct dict_hint *, struct dict_spec *out, struct error *e);
 /* The n neurons of a point as a dictionary. */
 struct dict *dict_neurons(struct point, int32_t n);
 void dict_free(struct dict *);

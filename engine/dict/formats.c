@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define CONFIG_MAX ((size_t)4 << 20)
 
@@ -130,6 +131,23 @@ bool dict_read(const char *path, const struct tensors *ts, const struct dict_hin
     bool ok = reader ? reader->read(&f, s, p, e) : refuse(&f, &bad, e);
     json_decref(config);
     free(config_path);
+    return ok;
+}
+
+bool dict_look(const char *path, const struct dict_hint *hint, struct dict_spec *out,
+               struct error *e)
+{
+    struct stat st;
+    const bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    char *file = folder ? dict_file_in(path, e) : xstrdup(path);
+    struct tensors *ts = NULL;
+    struct dict_parts parts = {0};
+    *out = (struct dict_spec){0};
+    const bool ok =
+        file != NULL && tensors_open(file, &ts, e) && dict_read(file, ts, hint, out, &parts, e);
+    dict_parts_release(&parts);
+    tensors_close(ts);
+    free(file);
     return ok;
 }
 

@@ -18,11 +18,10 @@ static const char *const da = "Rådet skal nu formelt godkende Parlamentets hold
 static void test_help(void **state)
 {
     (void)state;
-    static const char *const commands[] = {"analyze",    "generate",  "tokenize", "verify",
-                                           "doctor",     "harvest",   "latents",  "find",
-                                           "sweep",      "histogram", "examples", "coactive",
-                                           "logit-lens", "snapshot",  "cache",    "models",
-        "pull"};
+    static const char *const commands[] = {
+        "analyze",    "generate", "tokenize", "verify",    "doctor",   "harvest",
+        "latents",    "find",     "sweep",    "histogram", "examples", "coactive",
+        "logit-lens", "snapshot", "cache",    "models",    "pull",     "saes"};
     struct run_result r;
     for (int i = 0; i < 3; i++) {
         run_glimt(&r, NULL, i == 1 ? "-h" : "--help", NULL);

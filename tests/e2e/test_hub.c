@@ -101,6 +101,81 @@ static void test_what_the_list_says_holds(void **state)
     run_release(&r);
 }
 
+/* ---- saes */
+
+/* Two repositories of SAEs, of which the second names another model. */
+static const char make_saes[] =
+    "cd \"$1\"; from=$0/tests/golden/dict/formats/saelens/topk;"
+    "for r in a:pythia-70m-deduped b:gpt2-small; do"
+    "  d=hf/hub/models--S--${r%:*}/snapshots/cccc/layer_3; mkdir -p $d;"
+    "  mkdir hf/hub/models--S--${r%:*}/refs; printf cccc >hf/hub/models--S--${r%:*}/refs/main;"
+    "  cp \"$from\"/sae_weights.safetensors $d;"
+    "  sed \"s/pythia-70m-deduped/${r#*:}/\" \"$from\"/cfg.json >$d/cfg.json; done;"
+    "mkdir own; cp \"$from\"/sae_weights.safetensors own/alone.safetensors;"
+    "cp \"$0\"/store/demo/sae.safetensors own; cp \"$0\"/README.md own/model.safetensors";
+
+static void expect_saes(const char *model, const char *folder, const char *const *ends)
+{
+    json_t *root = json_of(&in_hub, "saes", model, folder ? folder : "--json", "--json", NULL),
+           *rows = get_list(root, "rows");
+    size_t n = 0;
+    for (; ends[n]; n++) {
+        const char *path = get_string(json_array_get(rows, n), "sae");
+        if (!path || !strstr(path, ends[n]))
+            fail_msg("saes %s: row %zu is %s, expected …%s", model, n, path, ends[n]);
+    }
+    assert_int_equal(json_array_size(rows), n);
+    json_decref(root);
+}
+
+static void test_saes_are_found(void **state)
+{
+    (void)state;
+    begin();
+    struct run_result r;
+    char *cwd = realpath(".", NULL);
+    const char *const argv[] = {"bash", "--norc", "-c", make_saes, cwd, scratch_path("."), NULL};
+    run_program(&r, NULL, argv);
+    expect_done(&r);
+    run_release(&r);
+    free(cwd);
+    json_t *root = JSON_OF(&in_hub, "saes", "EleutherAI/pythia-70m-deduped@step3000");
+    const json_t *row = json_array_get(get_list(root, "rows"), 0);
+    assert_int_equal(json_array_size(get_list(root, "rows")), 1);
+    assert_string_equal(get_string(row, "repository"), "S/a");
+    assert_string_equal(get_string(row, "hook"), "layers.3.mlp.out");
+    assert_string_equal(get_string(row, "select"), "topk");
+    assert_int_equal(get_whole(row, "k"), 20);
+    assert_int_equal(get_whole(row, "d_in"), 12);
+    assert_int_equal(get_whole(row, "d_sae"), 40);
+    assert_true(json_is_true(json_object_get(row, "opens")));
+    json_decref(root);
+    expect_saes("gpt2", NULL,
+                (const char *const[]){"S--b/snapshots/cccc/layer_3/sae_weights.safetensors", NULL});
+    expect_saes("E/demo", NULL, (const char *const[]){NULL});
+    /* in a folder all of them, whether they open or not */
+    expect_saes("E/demo", scratch_path("own"),
+                (const char *const[]){"own/alone.safetensors", "own/sae.safetensors", NULL});
+    run_glimt(&r, &in_hub, "saes", "E/demo", scratch_path("own"), "--csv", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "alone.safetensors,,,,,,,false,"));
+    assert_non_null(
+        strstr(r.out, "sae.safetensors,glimt-sae 1,layers.1.attn.out,topk,10,256,1024,true,,\n"));
+    run_release(&r);
+    run_glimt(&r, &in_hub, "saes", "E/demo", NULL);
+    expect_done(&r);
+    assert_string_equal(r.out, "no SAEs whose configuration names E/demo\n");
+    run_release(&r);
+    run_glimt(&r, &in_hub, "saes", "E/demo", "/nowhere", NULL);
+    expect_error(&r, 2, "reading the folder /nowhere: No such file");
+    run_release(&r);
+    /* what is told of it is what it is opened as */
+    root = JSON_OF(&in_hub, "analyze", "--model", "E/demo", "--sae",
+                   scratch_path("own/sae.safetensors"), "Hej");
+    assert_int_equal(get_whole(json_object_get(root, "sae"), "d_sae"), 1024);
+    json_decref(root);
+}
+
 /* ---- pull */
 #define COMMIT "0123456789abcdef0123456789abcdef01234567"
 #define FILES "/E/fetched/resolve/" COMMIT "/"
@@ -185,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_models_are_listed),
         cmocka_unit_test(test_what_the_list_says_holds),
+        cmocka_unit_test(test_saes_are_found),
         cmocka_unit_test(test_pull),
     };
     return cmocka_run_group_tests_name("hub", tests, journey_begin, journey_end);

@@ -159,5 +159,6 @@ bool completions_add(struct strbuf *, const char *shell);
 extern const struct command analyze_command, generate_command, tokenize_command, verify_command,
     doctor_command, harvest_command, latents_command, find_command, histogram_command,
     examples_command, lens_command, coactive_command, sweep_command, cache_command,
-    snapshot_command, models_command, pull_command, contrast_words_command, contrast_ttest_command;
+    snapshot_command, models_command, saes_command, pull_command, contrast_words_command,
+    contrast_ttest_command;
 #endif
