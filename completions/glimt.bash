@@ -32,6 +32,7 @@ _glimt_complete() {
     "analyze --top") return 0 ;;
     "analyze --predictions") return 0 ;;
     "analyze --logits") _glimt_files; return 0 ;;
+    "harvest --dict") return 0 ;;
     "harvest --class") _glimt_class; return 0 ;;
     "harvest --limit") return 0 ;;
     "latents --target") return 0 ;;
@@ -39,12 +40,14 @@ _glimt_complete() {
     "latents --rows") return 0 ;;
     "latents --min-share") return 0 ;;
     "latents --max-other") return 0 ;;
+    "latents --dict") return 0 ;;
     "latents --class") _glimt_class; return 0 ;;
     "latents --limit") return 0 ;;
     "find --target") return 0 ;;
     "find --rows") return 0 ;;
     "find --min-share") return 0 ;;
     "find --max-other") return 0 ;;
+    "find --dict") return 0 ;;
     "find --class") _glimt_class; return 0 ;;
     "find --limit") return 0 ;;
     "histogram --target") return 0 ;;
@@ -64,12 +67,14 @@ _glimt_complete() {
     "sweep --class") _glimt_class; return 0 ;;
     "sweep --limit") return 0 ;;
     "contrast words --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast words --dict") return 0 ;;
     "contrast words --class") _glimt_class; return 0 ;;
     "contrast words --limit") return 0 ;;
     "contrast ttest --word-vector") _glimt_words "last mean first"; return 0 ;;
     "contrast ttest --target") return 0 ;;
     "contrast ttest --alpha") return 0 ;;
     "contrast ttest --rows") return 0 ;;
+    "contrast ttest --dict") return 0 ;;
     "contrast ttest --class") _glimt_class; return 0 ;;
     "contrast ttest --limit") return 0 ;;
     "generate --tokens") return 0 ;;
@@ -152,21 +157,21 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         *) case ${command:+$command }$word in
             contrast) command=contrast own= ;;
             "analyze") command="analyze" own=" --top --predictions --logits" ;;
-            "harvest") command="harvest" own=" --keep-activations --class --limit --header" ;;
-            "latents") command="latents" own=" --target --sort --rows --min-share --max-other --class --limit --header" ;;
-            "find") command="find" own=" --target --rows --min-share --max-other --class --limit --header" ;;
+            "harvest") command="harvest" own=" --keep-activations --dict --class --limit --header" ;;
+            "latents") command="latents" own=" --target --sort --rows --min-share --max-other --dict --class --limit --header" ;;
+            "find") command="find" own=" --target --rows --min-share --max-other --dict --class --limit --header" ;;
             "histogram") command="histogram" own=" --tokens --target --as-published --rows --class --limit --header" ;;
             "examples") command="examples" own=" --rows --all --class --limit --header" ;;
             "logit-lens") command="logit-lens" own=" --rows" ;;
             "coactive") command="coactive" own=" --rows --class --limit --header" ;;
             "sweep") command="sweep" own=" --values --insert --each --rows --class --limit --header" ;;
-            "contrast words") command="contrast words" own=" --word-vector --space --pre --class --limit --header" ;;
-            "contrast ttest") command="contrast ttest" own=" --word-vector --space --pre --target --alpha --welch --rows --class --limit --header" ;;
+            "contrast words") command="contrast words" own=" --word-vector --space --pre --dict --class --limit --header" ;;
+            "contrast ttest") command="contrast ttest" own=" --word-vector --space --pre --target --alpha --welch --rows --dict --class --limit --header" ;;
             "generate") command="generate" own=" --tokens --temperature" ;;
             "snapshot") command="snapshot" own=" --size --play --state --text --ansi" ;;
             "tokenize") command="tokenize" own=" --decode --ids-only" ;;

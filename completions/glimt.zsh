@@ -59,6 +59,7 @@ _glimt() {
         ) ;;
     harvest) own=( \
         '--keep-activations[also keep every activation]' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
@@ -70,6 +71,7 @@ _glimt() {
         '--rows=[rows printed]:value: ' \
         '--min-share=[more than this share of the target'\''s tokens]:value: ' \
         '--max-other=[less than this share of the others'\'']:value: ' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
@@ -80,6 +82,7 @@ _glimt() {
         '--rows=[rows printed]:value: ' \
         '--min-share=[more than this share of the target'\''s tokens; default\: .5]:value: ' \
         '--max-other=[less than this share of the others'\''; default\: .01]:value: ' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
@@ -169,6 +172,7 @@ _glimt() {
         '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
         '--space[a leading space before each word]' \
         '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
@@ -183,6 +187,7 @@ _glimt() {
         '--alpha=[significant below it; default\: 1e-05]:value: ' \
         '--welch[Welch'\''s t; default\: the pooled variance]' \
         '--rows=[rows printed]:value: ' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \

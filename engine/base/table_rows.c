@@ -1,7 +1,8 @@
-/* Rows of tables taken together or apart. */
+/* Rows and columns of tables taken together or apart. */
 #include "engine/base/memory.h"
 #include "engine/base/table.h"
 #include <stdlib.h>
+#include <string.h>
 
 static void copy_row(struct table *to, const struct table *from, int64_t i)
 {
@@ -58,4 +59,26 @@ void table_append(struct table *to, const struct table *from)
 {
     for (int64_t i = 0; i < from->n_rows; i++)
         copy_row(to, from, i);
+}
+
+void table_move_column(struct table *t, int32_t from, int32_t to)
+{
+    const struct column moved = t->cols[from];
+    memmove(t->cols + from, t->cols + from + 1, (size_t)(t->n_cols - 1 - from) * sizeof moved);
+    memmove(t->cols + to + 1, t->cols + to, (size_t)(t->n_cols - 1 - to) * sizeof moved);
+    t->cols[to] = moved;
+}
+
+void table_drop_column(struct table *t, int32_t col)
+{
+    struct column *c = &t->cols[col];
+    for (int64_t i = 0; c->type == COLUMN_STR && i < t->n_rows; i++)
+        free(c->u.s[i]);
+    free(c->u.i);
+    free(c->valid);
+    free(c->name);
+    free(c->unit);
+    free(c->doc);
+    t->n_cols--;
+    memmove(c, c + 1, (size_t)(t->n_cols - col) * sizeof *c);
 }

@@ -25,6 +25,15 @@ bool dict_set_add(struct dict_set *, struct dict *, struct point at, struct erro
 bool dict_set_plan(struct dict_set *, struct point at, bool neurons);
 /* Points and kinds are the same. */
 bool dict_set_same(const struct dict_set *, const struct dict_set *);
+/* Some of its places, a bit each, in their order. The list alone is the caller's, who ends it with
+ * dict_set_forget: the dictionaries stay the set's. */
+void dict_set_some(const struct dict_set *, uint32_t places, struct dict_set *out);
+void dict_set_forget(struct dict_set *);
+/* What place `dict` of the set is in that of `places`, and back; −1: it is not there. */
+int32_t dict_set_within(uint32_t places, int32_t dict);
+int32_t dict_set_outside(uint32_t places, int32_t dict);
+/* All of its places, a bit each. */
+uint32_t dict_set_all(const struct dict_set *);
 /* The places without the dictionaries. */
 void dict_set_copy_plan(const struct dict_set *from, struct dict_set *out);
 void dict_set_release(struct dict_set *);

@@ -192,6 +192,19 @@ static bool fits(const struct dict_place *p, const struct unit_word *w)
     return w->layer >= 0 ? of_neuron(p, w) : !w->place[0] || place_has_name(p, w->place);
 }
 
+bool unit_check(const struct dict_set *set, struct unit_id u, struct error *e)
+{
+    char name[UNIT_NAME_MAX];
+    const bool there = u.dict >= 0 && u.dict < set->n;
+    const int32_t m = there ? set->place[u.dict].m : 0;
+    if (there && u.index >= 0 && (m == 0 || u.index < m))
+        return true;
+    unit_name(set, u, name);
+    if (m > 0)
+        return error_set(e, ERROR_INPUT, "found unit %s, expected 0 to %d", name, m - 1);
+    return error_set(e, ERROR_INPUT, "found unit %s, which is of no dictionary here", name);
+}
+
 bool unit_find(const struct dict_set *set, const struct unit_word *w, struct unit_id *out,
                struct error *e)
 {
@@ -213,10 +226,7 @@ bool unit_find(const struct dict_set *set, const struct unit_word *w, struct uni
         return error_set(e, ERROR_INPUT, "found unit %s, expected one of %s: %s", name,
                          n > 1 ? "which dictionary of several" : "a dictionary that there is",
                          list);
-    int32_t m = set->place[out->dict].m;
-    if (m > 0 && out->index >= m)
-        return error_set(e, ERROR_INPUT, "found unit %s, expected 0 to %d", name, m - 1);
-    return true;
+    return out->index < 0 || unit_check(set, *out, e);
 }
 
 bool unit_parse(const struct dict_set *set, const char *name, struct unit_id *out, struct error *e)

@@ -29,6 +29,9 @@ bool unit_word_alone(const struct unit_word *);
 /* The hook point that the word names; false and *e: it names none, or only a part of a layer. */
 bool unit_word_point(const struct unit_word *, const struct model_config *, struct point *,
                      struct error *e);
+/* The unit is one of the set, and no error term. False and *e: "found unit 9999, expected 0 to
+ * 1023"; where the number of units is not known any may be. */
+bool unit_check(const struct dict_set *, struct unit_id, struct error *e);
 /* The unit in a set. False and *e: no dictionary, none of that name, several, no such unit (where
  * the number of units is known). set NULL: one dictionary, of which nothing is known yet. */
 bool unit_find(const struct dict_set *, const struct unit_word *, struct unit_id *,

@@ -2,6 +2,7 @@
 #include "engine/study/lens.h"
 #include "engine/base/best.h"
 #include "engine/base/memory.h"
+#include "engine/study/units.h"
 #include "engine/text/utf8.h"
 #include <math.h>
 #include <stdlib.h>
@@ -134,6 +135,8 @@ static bool check(const struct study_in *in, const int32_t *unit, int32_t n_unit
                   struct error *e)
 {
     char name[POINT_NAME_MAX];
+    struct dict_place one;
+    const struct dict_set set = units_set(in, &one);
     point_name(in->at, name);
     if (in->dict == NULL)
         return error_set(e, ERROR_INPUT, "logit lens: needs an SAE or neurons, found none");
@@ -159,9 +162,8 @@ static bool check(const struct study_in *in, const int32_t *unit, int32_t n_unit
                          "logit lens: %d latents and %d rows, expected 1 latent or more", n_units,
                          rows);
     for (int32_t i = 0; i < n_units; i++)
-        if (unit[i] < 0 || unit[i] >= s->m)
-            return error_set(e, ERROR_INPUT, "logit lens: there is no %s %d, expected 0 to %d",
-                             s->identity ? "neuron" : "latent", unit[i], s->m - 1);
+        if (!unit_check(&set, (struct unit_id){0, unit[i]}, e))
+            return error_prefix(e, "logit lens");
     const int32_t n_vocab = model_config(in->model)->n_vocab,
                   n_tokens = tokenizer_n_vocab(in->tokenizer);
     if (n_tokens < 1 || n_tokens > n_vocab)

@@ -1,6 +1,7 @@
 /* Documents through the model up to a hook point. */
 #include "engine/study/pass.h"
 #include "engine/base/memory.h"
+#include "engine/study/units.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,8 +51,11 @@ static int32_t rows_at_once(const struct study_in *in)
     const struct model_config *c = model_config(in->model);
     const int64_t measure = INT64_C(1) << 22; /* multiply-adds a row that a job is measured for */
     int64_t widest = (int64_t)c->d_model * (c->d_mlp > 3 * c->d_model ? c->d_mlp : 3 * c->d_model);
-    if (in->dict && !dict_spec(in->dict)->identity) {
-        int64_t encode = (int64_t)dict_spec(in->dict)->n * dict_spec(in->dict)->m;
+    struct dict_place one;
+    const struct dict_set set = units_set(in, &one);
+    for (int32_t i = 0; i < set.n; i++) {
+        const struct dict_spec *d = dict_spec(set.place[i].dict);
+        int64_t encode = d->identity ? 0 : (int64_t)d->n * d->m;
         widest = encode > widest ? encode : widest;
     }
     int64_t k = measure / (widest > 0 ? widest : 1);

@@ -26,12 +26,15 @@ struct study_in {        /* all borrowed; must outlive the study */
     struct queue *queue; /* of jobs: what a study does on a device it does here */
     const struct model *model;
     const struct tokenizer *tokenizer;
-    const struct dict *dict; /* an SAE or neurons */
+    const struct dict *dict; /* an SAE or neurons: the first of `dicts` */
     struct point at;
     const struct corpus *corpus; /* NULL: a study that needs none */
     bool bos;                    /* prepended; never counted as a token of the text */
     bool special;                /* special tokens spelled out become their ids */
     bool space;                  /* a blank before each document: of single words */
+    /* The dictionaries that take part, and no others: a unit's `dict` is a place in it, and all of
+     * it is part of the key. NULL: `dict` is all there is. */
+    const struct dict_set *dicts;
 };
 
 #define STUDY_SEGMENT 1024 /* chunks: most corpora are one segment */
@@ -43,6 +46,10 @@ struct study_ops {
     const char *name;
     int32_t version; /* counted up when its numbers change: part of its keys, unless it is 0 */
     const struct param *params; /* NULL: none */
+    /* Which places of a set take part under these parameters, a bit each (units_places: those of
+     * its units). NULL: a run is of one dictionary, and what is asked of units of several is run
+     * for each of them. */
+    uint32_t (*places)(const struct dict_set *, const struct params *);
     /* False and *e: inputs or parameters make no sense (a unit out of range: found and expected).
      * params has at least the rows of the table. */
     bool (*open)(const struct study_in *, const struct params *, struct study **out,

@@ -32,8 +32,8 @@ static void add_lane(struct study *s, enum insert insert, int32_t unit, int32_t 
     if (value < 0)
         return;
     l->is.value = s->value[value];
-    l->lane.n_units = unit == ALL_UNITS ? s->units.n : 1;
-    l->lane.units = s->fixed + value * s->units.n + (unit == ALL_UNITS ? 0 : unit);
+    l->lane.n_units = unit == ALL_UNITS ? s->n_units : 1;
+    l->lane.units = s->fixed + value * s->n_units + (unit == ALL_UNITS ? 0 : unit);
 }
 
 static void add_insertion(struct study *s, enum insert insert)
@@ -43,19 +43,18 @@ static void add_insertion(struct study *s, enum insert insert)
     add_lane(s, insert, ALL_UNITS, NO_VALUE, insert == INSERT_ERROR ? 0 : -1, base);
     for (int32_t v = 0; v < s->n_values; v++)
         add_lane(s, insert, ALL_UNITS, v, -1, base);
-    for (int32_t j = 0; j < s->units.n && s->each; j++)
+    for (int32_t j = 0; j < s->n_units && s->each; j++)
         for (int32_t v = 0; v < s->n_values; v++)
-            add_lane(s, insert, j, v, s->units.n == 1 ? all + v : -1, base);
+            add_lane(s, insert, j, v, s->n_units == 1 ? all + v : -1, base);
 }
 
 static void make_lanes(struct study *s)
 {
-    size_t n_values = (size_t)s->n_values, J = (size_t)s->units.n;
+    size_t n_values = (size_t)s->n_values, J = (size_t)s->n_units;
     s->lane = xcalloc(1 + 2 * (1 + n_values * (1 + J)), sizeof *s->lane);
     s->fixed = xcalloc(n_values * J + 1, sizeof *s->fixed);
     for (size_t i = 0; i < n_values * J; i++)
-        s->fixed[i] =
-            (struct unit){.id.index = s->units.id[i % J], .value = (float)s->value[i / J]};
+        s->fixed[i] = (struct unit){.id = s->unit[i % J], .value = (float)s->value[i / J]};
     add_lane(s, INSERT_NONE, ALL_UNITS, NO_VALUE, -1, 0);
     for (enum insert insert = INSERT_SAE; insert <= INSERT_ERROR; insert++)
         if (s->insert[insert])
@@ -68,7 +67,6 @@ static void sweep_free(struct study *s)
     if (!s)
         return;
     directions_free(s->in.queue, &s->directions);
-    units_release(&s->units);
     free(s->lane);
     free(s->fixed);
     free(s->loss);
@@ -114,6 +112,35 @@ static bool take_params(struct study *s, const struct params *p, struct error *e
     return true;
 }
 
+/* A lane wants the units of a place side by side, places in order; in each as they were given. */
+static bool take_units(struct study *s, const struct params *p, struct error *e)
+{
+    if (!units_check_in("sweep", &s->in, e))
+        return false;
+    s->set = units_set(&s->in, &s->one);
+    s->n_units = units_take("sweep", &s->in, p, s->unit, e);
+    for (int32_t i = 1; i < s->n_units; i++) {
+        const struct unit_id u = s->unit[i];
+        int32_t at = i;
+        for (; at > 0 && s->unit[at - 1].dict > u.dict; at--)
+            s->unit[at] = s->unit[at - 1];
+        s->unit[at] = u;
+    }
+    for (int32_t i = 0; i < s->n_units && s->unit[i].dict == 0; i++)
+        s->first[s->n_first++] = s->unit[i].index;
+    return s->n_units >= 0;
+}
+
+/* Reconstructions are of every SAE there is, whichever units are fixed. */
+static uint32_t sweep_places(const struct dict_set *set, const struct params *p)
+{
+    uint32_t places = units_places(set, p);
+    for (int32_t i = 0; i < set->n; i++)
+        if ((params_set(p, "insert") & 1u << IN_SAE) && !set->place[i].neurons)
+            places |= 1u << i;
+    return places;
+}
+
 static bool reserve_losses(struct study *s, struct error *e)
 {
     int64_t docs = s->in.corpus->n_docs, cells = docs * s->n_lanes;
@@ -132,9 +159,9 @@ static bool sweep_open(const struct study_in *in, const struct params *p, struct
 {
     struct study *s = xcalloc(1, sizeof *s);
     s->in = *in;
-    if (!take_params(s, p, e) || !units_init(&s->units, "sweep", in, p, e))
+    if (!take_params(s, p, e) || !take_units(s, p, e))
         goto fail;
-    s->place = lane_place(in->model, in->dict, in->at);
+    s->place = lane_place_of(in->model, &s->set, dict_set_all(&s->set), 0);
     make_lanes(s);
     if (!reserve_losses(s, e))
         goto fail;
@@ -157,20 +184,23 @@ struct work {
     struct run *run;
     const struct pass_batch *b;
     struct landed landed;
-    struct tensor act;     /* [n_rows, n_units] */
+    struct tensor act;     /* [n_rows, n_first] */
     int32_t n_eval, *eval; /* rows with a loss */
     struct sequences seq;  /* of the lanes of a pack */
     struct lane_rows *rows;
+    int32_t *row; /* of the pack, in order: those of a lane side by side */
+    struct lane_hooks hooks;
 };
 
 static void front(struct work *w)
 {
     struct study *s = w->s;
-    unsigned want = LAND_CODES | (s->insert[INSERT_SAE] ? LAND_INSERTED : 0u);
+    const bool rebuilt = s->insert[INSERT_SAE] && !s->set.place[0].neurons;
+    unsigned want = LAND_CODES | (rebuilt ? LAND_INSERTED : 0u);
     struct batch batch = sequences_batch(w->b->seq);
     lane_front(w->run, &s->place, &batch, &w->b->state, want, &w->landed);
-    if (s->units.n > 0)
-        w->act = dict_values(w->run, s->in.dict, &w->landed.codes, s->units.id, s->units.n);
+    if (s->n_first > 0)
+        w->act = dict_values(w->run, s->place.dict, &w->landed.codes, s->first, s->n_first);
 }
 
 struct pack { /* lanes side by side in one batch */
@@ -178,12 +208,16 @@ struct pack { /* lanes side by side in one batch */
     const int32_t *lane;
 };
 
+/* What a lane does where all part; what it does behind is done on the way. */
 static void fix_units(struct work *w, const struct lane *lane, struct tensor value)
 {
     struct study *s = w->s;
-    int32_t first = (int32_t)((lane->units - s->fixed) % s->units.n);
-    lane_change(w->run, &s->place, lane, value, tensor_cols(w->act, first, lane->n_units),
-                tensor_rows(s->directions.u, first, lane->n_units));
+    int32_t n;
+    const struct unit *units = lane_units(lane, 0, &n);
+    const int32_t first = (int32_t)((units - s->fixed) % s->n_units);
+    if (n > 0)
+        lane_change(w->run, &s->place, lane, value, tensor_cols(w->act, first, n),
+                    tensor_rows(s->directions.u, first, n));
 }
 
 /* Losses [pack, n_eval] to the host. */
@@ -191,6 +225,7 @@ static void losses_of(struct work *w, const struct pack *pack, float *loss)
 {
     int32_t T = w->b->n_rows;
     sequences_clear(&w->seq);
+    w->hooks.n = 0;
     for (int32_t l = 0; l < pack->n; l++) {
         for (int32_t i = 0; i < w->b->seq->n; i++)
             sequences_add(&w->seq, w->b->seq, i);
@@ -198,12 +233,13 @@ static void losses_of(struct work *w, const struct pack *pack, float *loss)
                                         .plain = w->landed.plain.value,
                                         .inserted = w->landed.inserted.value,
                                         .base = w->landed.plain.base};
+        lane_hooks_add(&w->hooks, &w->s->place, w->rows[l].lane, w->row + l * T, T);
     }
     struct state from = lane_pack(w->run, &w->s->place, w->rows, pack->n);
     for (int32_t l = 0; l < pack->n; l++)
         if (w->rows[l].lane->n_units > 0)
             fix_units(w, w->rows[l].lane, tensor_rows(from.value, l * T, T));
-    lane_losses(w->run, w->s->in.model, &w->seq, &from, NULL, loss);
+    lane_losses(w->run, w->s->in.model, &w->seq, &from, &w->hooks, loss);
 }
 
 static void add_losses(struct work *w, const struct pack *pack, const float *loss)
@@ -224,6 +260,9 @@ static void back(struct work *w)
     per_pack = per_pack < 1 ? 1 : per_pack;
     int32_t *lane = xcalloc((size_t)per_pack, sizeof *lane);
     w->rows = xcalloc((size_t)per_pack, sizeof *w->rows);
+    w->row = xcalloc((size_t)per_pack * (size_t)w->b->n_rows, sizeof *w->row);
+    for (int32_t i = 0; i < per_pack * w->b->n_rows; i++)
+        w->row[i] = i;
     float *loss = xcalloc((size_t)per_pack * (size_t)w->n_eval, sizeof *loss);
     struct pack pack = {.lane = lane};
     for (int32_t l = 0; l < s->n_lanes && run_ok(w->run); l++) {
@@ -240,6 +279,7 @@ static void back(struct work *w)
     }
     free(lane);
     free(w->rows);
+    free(w->row);
     free(loss);
 }
 
@@ -297,9 +337,10 @@ static struct partial *sweep_chunk(struct study *s, int64_t i, struct run *run)
     p->n_loss = xcalloc((size_t)p->n, sizeof *p->n_loss);
     p->loss = xcalloc((size_t)p->n * (size_t)p->n_lanes, sizeof *p->loss);
     struct work w = {.s = s, .p = p};
-    if (directions_set(run, &s->place, &s->directions, s->units.id, s->units.n))
+    if (directions_set(run, &s->place, &s->directions, s->first, s->n_first))
         pass_chunk(run, &s->in, i, take_batch, &w);
     sequences_release(&w.seq);
+    lane_hooks_release(&w.hooks);
     if (!run_ok(run)) {
         partial_free(p);
         return NULL;
@@ -390,6 +431,7 @@ double sweep_loss(const struct study *s, int32_t lane, int64_t doc)
 
 const struct study_ops sweep_study = {.name = "sweep",
                                       .params = params,
+                                      .places = sweep_places,
                                       .open = sweep_open,
                                       .free = sweep_free,
                                       .n_chunks = sweep_chunks,

@@ -15,7 +15,11 @@ struct swept {
 
 struct study {
     struct study_in in;
-    struct units units;
+    struct dict_place one;    /* where there is no set */
+    struct dict_set set;      /* borrowed: what takes part; the lanes part at its first place */
+    int32_t n_units, n_first; /* all; those of the first place, which come first */
+    struct unit_id unit[UNITS_MAX]; /* by place */
+    int32_t first[UNITS_MAX];       /* [n_first] their indices */
     int32_t n_values;
     double value[STUDY_MAX_VALUES];
     bool insert[INSERT_ERROR + 1]; /* by enum insert */
@@ -25,7 +29,7 @@ struct study {
     struct swept *lane;
     struct unit *fixed; /* [n_values, n_units] */
     struct lane_place place;
-    struct directions directions; /* of all units */
+    struct directions directions; /* of the units of the first place */
     int64_t docs_from, docs_done; /* measured are those from … to before … */
     double *loss;                 /* [n_docs, n_lanes] means; NaN: no loss */
     int32_t *n_loss;              /* [n_docs] losses of the sentence, alike in every lane */

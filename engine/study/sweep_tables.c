@@ -120,12 +120,12 @@ static const char *const insert_name[] = {
 
 enum { C_VALUE, C_INSERT, C_UNIT, C_REST };
 
-static void lane_columns(struct table *t)
+static void lane_columns(struct table *t, const struct study *s)
 {
     table_column(t, "value", "", "what the units are fixed at; missing: unmodified", COLUMN_F64,
                  COLUMN_X);
     table_column(t, "insert", "", "what replaces the value at the hook", COLUMN_STR, COLUMN_KEY);
-    table_column(t, "unit", "", "the only one fixed; missing: all of them", COLUMN_I64, COLUMN_KEY);
+    units_column(t, &s->in, "unit", "the only one fixed; missing: all of them", COLUMN_KEY);
 }
 
 static int64_t lane_row(struct table *t, const struct study *s, int32_t lane)
@@ -136,7 +136,7 @@ static int64_t lane_row(struct table *t, const struct study *s, int32_t lane)
         table_set_f64(t, row, C_VALUE, l.value);
     table_set_str(t, row, C_INSERT, insert_name[l.insert]);
     if (l.unit >= 0)
-        table_set_i64(t, row, C_UNIT, s->units.id[l.unit]);
+        units_cell(t, row, C_UNIT, &s->in, s->unit[l.unit]);
     return row;
 }
 
@@ -189,7 +189,7 @@ static struct table *rows_table(const struct study *s, const struct sample *by_c
 {
     enum { CLASS = C_REST, LOSS, LO, HI, TOKEN_MEAN, SENTENCES, TOKENS };
     struct table *t = table_new("rows", "Loss with units fixed", MARK_LINE);
-    lane_columns(t);
+    lane_columns(t, s);
     table_column(t, "class", "", "class of the sentences", COLUMN_STR, COLUMN_SERIES);
     table_column(t, "loss_sentence_mean", "nats", "mean over sentences of each sentence's mean",
                  COLUMN_F64, COLUMN_Y);
@@ -213,7 +213,7 @@ static struct table *differences_table(const struct study *s, const struct sampl
 {
     enum { CLASS = C_REST, DIFFERENCE };
     struct table *t = table_new("differences", "Change of loss with units fixed", MARK_LINE);
-    lane_columns(t);
+    lane_columns(t, s);
     table_column(t, "class", "", "class of the sentences", COLUMN_STR, COLUMN_SERIES);
     table_column(t, "difference", "nats",
                  "mean over sentences, against the same insertion unmodified", COLUMN_F64,
@@ -267,7 +267,7 @@ static struct table *pairs_table(const struct study *s)
     enum { DIFFERENCE = C_REST, LO, HI, PAIRS };
     struct table *t = table_new("pairs", "Change of loss, first class minus second", MARK_LINE);
     struct sample q;
-    lane_columns(t);
+    lane_columns(t, s);
     table_column(t, "difference", "nats",
                  "mean over pairs of the first's change minus the second's", COLUMN_F64, COLUMN_Y);
     ci_columns(t, "bootstrap over pairs");

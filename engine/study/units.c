@@ -2,54 +2,120 @@
 #include "engine/base/memory.h"
 #include <stdlib.h>
 
+static bool check_place(const char *name, const struct study_in *in, const struct dict_place *p,
+                        struct error *e)
+{
+    if (!model_check_point(in->model, p->at, e))
+        return error_prefix(e, "%s", name);
+    int32_t n = dict_spec(p->dict)->n, width = model_width(in->model, p->at);
+    if (n == width)
+        return true;
+    char at[POINT_NAME_MAX];
+    point_name(p->at, at);
+    return error_set(e, ERROR_INPUT, "%s: the dictionary has width %d, the model %d at %s", name, n,
+                     width, at);
+}
+
 bool units_check_in(const char *name, const struct study_in *in, struct error *e)
 {
+    struct dict_place one;
+    const struct dict_set set = units_set(in, &one);
     if (!in->corpus || in->corpus->n_docs < 1)
         return error_set(e, ERROR_INPUT, "%s: there is no text, expected a corpus", name);
     if (in->corpus->n_docs > INT32_MAX)
         return error_set(e, ERROR_INPUT, "%s: %lld sentences, expected at most %d", name,
                          (long long)in->corpus->n_docs, INT32_MAX);
-    if (!in->dict)
+    if (set.n == 0)
         return error_set(e, ERROR_INPUT, "%s: there is no SAE, expected one or neurons", name);
-    if (!model_check_point(in->model, in->at, e))
-        return error_prefix(e, "%s", name);
-    int32_t n = dict_spec(in->dict)->n, width = model_width(in->model, in->at);
-    if (n == width)
-        return true;
-    char at[POINT_NAME_MAX];
-    point_name(in->at, at);
-    return error_set(e, ERROR_INPUT, "%s: the dictionary has width %d, the model %d at %s", name, n,
-                     width, at);
+    for (int32_t i = 0; i < set.n; i++)
+        if (!check_place(name, in, &set.place[i], e))
+            return false;
+    return true;
+}
+
+struct dict_set units_set(const struct study_in *in, struct dict_place *one)
+{
+    if (in->dicts)
+        return *in->dicts;
+    if (!in->dict)
+        return (struct dict_set){0};
+    const struct dict_spec *d = dict_spec(in->dict);
+    /* it is only read, as what a study is given */
+    *one = (struct dict_place){(struct dict *)(uintptr_t)in->dict, in->at, d->identity, d->m};
+    return (struct dict_set){.n = 1, .place = one};
+}
+
+uint32_t units_places(const struct dict_set *set, const struct params *params)
+{
+    const struct unit_id *unit;
+    uint32_t places = 0;
+    const int32_t n = params_units(params, "units", &unit);
+    for (int32_t i = 0; i < n; i++)
+        if (unit[i].dict >= 0 && unit[i].dict < set->n)
+            places |= 1u << unit[i].dict;
+    return places;
+}
+
+int32_t units_take(const char *name, const struct study_in *in, const struct params *params,
+                   struct unit_id unit[UNITS_MAX], struct error *e)
+{
+    struct dict_place one;
+    const struct dict_set set = units_set(in, &one);
+    const struct unit_id *asked;
+    const int32_t n = params_units(params, "units", &asked);
+    bool ok = n <= UNITS_MAX || error_set(e, ERROR_INPUT, "%s: %d units, expected at most %d", name,
+                                          (int)n, UNITS_MAX);
+    for (int32_t i = 0; ok && i < n; i++) {
+        unit[i] = asked[i];
+        ok = unit_check(&set, unit[i], e) || error_prefix(e, "%s", name);
+        for (int32_t j = 0; ok && j < i; j++)
+            if (unit_same(unit[i], unit[j])) {
+                char twice[UNIT_NAME_MAX];
+                unit_name(&set, unit[i], twice);
+                ok = error_set(e, ERROR_INPUT, "%s: unit %s is given twice", name, twice);
+            }
+    }
+    return ok ? n : -1;
+}
+
+int32_t units_column(struct table *t, const struct study_in *in, const char *name, const char *doc,
+                     enum column_role role)
+{
+    const bool several = in->dicts && in->dicts->n > 1;
+    return table_column(t, name, "", doc, several ? COLUMN_STR : COLUMN_I64, role);
+}
+
+void units_cell(struct table *t, int64_t row, int32_t col, const struct study_in *in,
+                struct unit_id unit)
+{
+    char name[UNIT_NAME_MAX];
+    if (t->cols[col].type == COLUMN_I64) {
+        table_set_i64(t, row, col, unit.index);
+        return;
+    }
+    unit_name(in->dicts, unit, name);
+    table_set_str(t, row, col, name);
 }
 
 bool units_init(struct units *u, const char *name, const struct study_in *in,
                 const struct params *params, struct error *e)
 {
-    const struct unit_id *unit;
-    *u = (struct units){.n = params_units(params, "units", &unit)};
+    struct unit_id unit[UNITS_MAX];
+    *u = (struct units){0};
     if (!units_check_in(name, in, e))
         return false;
-    if (u->n < 0 || u->n > UNITS_MAX)
-        return error_set(e, ERROR_INPUT, "%s: %d units, expected at most %d", name, u->n,
-                         UNITS_MAX);
+    const int32_t n = units_take(name, in, params, unit, e);
+    if (n < 0)
+        return false;
     const struct dict_spec *d = dict_spec(in->dict);
+    u->n = n;
     u->identity = d->identity;
     u->column = xmalloc((size_t)d->m * sizeof *u->column);
     for (int32_t i = 0; i < d->m; i++)
         u->column[i] = -1;
-    for (int32_t i = 0; i < u->n; i++) {
-        int32_t id = u->id[i] = unit[i].index;
-        if (id < 0 || id >= d->m)
-            error_set(e, ERROR_INPUT, "%s: there is no unit %d, expected 0 to %d", name, id,
-                      d->m - 1);
-        else if (u->column[id] >= 0)
-            error_set(e, ERROR_INPUT, "%s: unit %d is given twice", name, id);
-        else {
-            u->column[id] = i;
-            continue;
-        }
-        units_release(u);
-        return false;
+    for (int32_t i = 0; i < n; i++) {
+        u->id[i] = unit[i].index;
+        u->column[u->id[i]] = i;
     }
     return true;
 }

@@ -1,5 +1,9 @@
 /* The units that a study was asked for, and their activations on the rows of a batch. For the files
- * of engine/study. */
+ * of engine/study.
+ *
+ * A study of one dictionary takes its units by units_init. One of several has study_ops.places
+ * (units_places, and what else takes part), takes them by units_take, and names them in its tables
+ * by units_column and units_cell. */
 #ifndef GLIMT_STUDY_UNITS_H
 #define GLIMT_STUDY_UNITS_H
 #include "engine/study/study.h"
@@ -15,6 +19,19 @@ struct units {
     {                                                                                              \
         "units", "ID…", "the latents; default: the chosen ones", PARAM_UNITS, .in_key = true       \
     }
+
+/* The dictionaries of the inputs; `one` is where that of `dict` alone is made. */
+struct dict_set units_set(const struct study_in *, struct dict_place *one);
+/* study_ops.places: those of the units. */
+uint32_t units_places(const struct dict_set *, const struct params *);
+/* The units of the parameters, in the set of the inputs: each there, and none twice; how many, or
+ * −1 and *e. */
+int32_t units_take(const char *name, const struct study_in *, const struct params *,
+                   struct unit_id unit[UNITS_MAX], struct error *e);
+/* A column that says a unit: its number, or of several dictionaries its name (unit_name). */
+int32_t units_column(struct table *, const struct study_in *, const char *name, const char *doc,
+                     enum column_role);
+void units_cell(struct table *, int64_t row, int32_t col, const struct study_in *, struct unit_id);
 
 /* Checks the inputs of the study `name`: a corpus and a dictionary that fits the hook. */
 bool units_check_in(const char *name, const struct study_in *, struct error *e);

@@ -535,9 +535,6 @@ static void test_a_set_of_dictionaries(void **state)
     run_glimt(&r, NULL, "analyze", da, SAE, "--neurons", "5", NULL);
     expect_error(&r, 2, "--neurons: found 5 beside --sae, expected its layer too: L3N669");
     run_release(&r);
-    run_glimt(&r, NULL, "histogram", SET, NULL);
-    expect_error(&r, 2, "histogram: found 3 dictionaries (attn_1, mlp_2 …), expected one");
-    run_release(&r);
 #undef SET
 #undef SAE
 }

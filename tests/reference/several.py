@@ -65,15 +65,18 @@ def inserted(a, fixed, keep_error):
     return f @ SAE["W_dec"] + SAE["b_dec"] + keep_error * error
 
 
-def losses(ids, sae, neurons):
+def losses(ids, saes, neurons, seen=None):
+    """saes: {layer: (fixed latents, error kept)} at attn.out; seen: gets what arrives at a point."""
+    seen = {} if seen is None else seen
     x = W["gpt_neox.embed_in.weight"][ids]
     for layer in range(LAYERS):
         name = f"gpt_neox.layers.{layer}."
-        a = attention(norm(x, name + "input_layernorm"), name + "attention")
-        if layer == 1 and sae:
-            a = inserted(a, *sae)
+        seen["attn", layer] = a = attention(norm(x, name + "input_layernorm"), name + "attention")
+        if layer in saes:
+            a = inserted(a, *saes[layer])
         m = linear(norm(x, name + "post_attention_layernorm"), name + "mlp.dense_h_to_4h")
-        m = 0.5 * m * (1 + erf(m / math.sqrt(2)))
+        seen["mlp", layer] = m = 0.5 * m * (1 + erf(m / math.sqrt(2)))
+        m = m.copy()
         for (at, index), value in neurons.items():
             if at == layer:
                 m[:, index] = value
@@ -84,8 +87,36 @@ def losses(ids, sae, neurons):
     return [-z[t, ids[t + 1]] for t in range(len(ids) - 1)]
 
 
+# a sweep over the SAE at two points and a neuron between them: all three fixed, and each alone
+UNITS = {"attn_1/418": (1, 418), "L2N69": (2, 69), "attn_3/390": (3, 390)}
+
+
+def swept(insert, units, value):
+    if insert == "none":
+        return losses(IDS, {}, {})
+    at = {name: UNITS[name] for name in units if value is not None}
+    points = {1, 3} if insert == "sae" else {layer for name, (layer, _) in at.items() if name[0] == "a"}
+    saes = {layer: ({index: value for name, (l, index) in at.items() if name[0] == "a" and l == layer},
+                    insert == "error") for layer in points}
+    return losses(IDS, saes, {unit: value for name, unit in at.items() if name[0] == "L"})
+
+
+SWEPT = [("none", [], None), ("sae", [], None), ("error", [], None)] + [
+    (insert, units, value) for insert in ("sae", "error") for units in [list(UNITS)] + [[u] for u in UNITS]
+    for value in (-2.0, 3.0)]
+at = {}
+losses(IDS, {}, {}, at)
+pre = (at["attn", 3] - SAE["b_dec"]) @ SAE["encoder.weight"].T + SAE["encoder.bias"]
+kept = np.sort(pre, axis=-1)[:, -K]
+
 golden = {"ids": IDS, "cases": [{"args": (["--sae", "store/demo/sae.safetensors"] if sae else []) + args,
-                                 "losses": losses(IDS, sae, neurons)} for args, sae, neurons in CASES]}
+                                 "losses": losses(IDS, {1: sae} if sae else {}, neurons)}
+                                for args, sae, neurons in CASES],
+          "swept": [{"insert": insert, "unit": units[0] if len(units) == 1 else None, "value": value,
+                     "loss": float(np.mean(swept(insert, units, value)))} for insert, units, value in SWEPT],
+          "pre": {"attn_3/967": pre[:, 967].tolist(), "L2N69": at["mlp", 2][:, 69].tolist()},
+          "act": {"attn_3/967": np.where(pre[:, 967] >= kept, pre[:, 967], 0).tolist(),
+                  "L2N69": at["mlp", 2][:, 69].tolist()}}
 with open(os.path.join(HERE, "..", "golden", "study", "several.json"), "w") as f:
     json.dump(golden, f, indent=1)
     f.write("\n")

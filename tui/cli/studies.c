@@ -322,7 +322,7 @@ static bool sweep(struct cli *cli, const void *values, int n, char **operand, st
     bool ok = inquiry_run(&q, cli, values, &sweep_query, n, operand, e);
     if (ok) {
         json_t *root = inquiry_json(&q, names), *latents = json_array(),
-               *asked = params_json(&q.request.params, PARAMS_THERE);
+               *asked = params_json(&q.request.params, PARAMS_THERE, &q.wb->dicts);
         for (int32_t i = 0; i < q.wb->n_chosen; i++)
             json_array_append_new(latents, unit_json(&q.wb->dicts, q.wb->chosen[i]));
         json_object_set_new(root, "latents", latents);

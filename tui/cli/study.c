@@ -244,10 +244,14 @@ json_t *inquiry_json(const struct inquiry *q, const char *const *names)
 static struct table *for_people(const struct inquiry *q, const struct table *from)
 {
     struct table *t = table_copy(from);
-    int32_t unit = table_find(t, "latent"), id = table_find(t, "id"), text = table_find(t, "text"),
-            bytes = table_find(t, "bytes");
-    if (unit >= 0)
+    const int32_t unit = table_find(t, "latent");
+    int32_t id, text, bytes;
+    const bool named = table_find(t, "unit") >= 0;
+    if (unit >= 0 && named) /* the name says it */
+        table_drop_column(t, unit);
+    else if (unit >= 0)
         unit_words_in(q->wb, t->cols[unit].name);
+    id = table_find(t, "id"), text = table_find(t, "text"), bytes = table_find(t, "bytes");
     unit_words_in(q->wb, t->title);
     unit_words_in(q->wb, t->note);
     for (int64_t i = 0; id >= 0 && text >= 0 && bytes >= 0 && i < t->n_rows; i++) {
@@ -309,7 +313,7 @@ static json_t *parameters(const struct inquiry *q)
     params_copy(&p, &q->request.params);
     if (params_know(&p, "units") && params_units(&p, "units", &unit) == 0)
         params_set_units(&p, "units", q->wb->chosen, q->wb->n_chosen);
-    json_t *o = params_json(&p, PARAMS_THERE);
+    json_t *o = params_json(&p, PARAMS_THERE, &q->wb->dicts);
     params_release(&p);
     return o;
 }

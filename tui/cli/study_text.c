@@ -74,14 +74,16 @@ static void note_silent(const struct inquiry *q, const struct table *from, struc
         unit = q->wb->chosen;
         n = q->wb->n_chosen;
     }
+    const int32_t named = table_find(from, "unit");
     struct strbuf ids;
     strbuf_init(&ids);
     for (int32_t i = 0; i < n; i++) {
         bool fires = false;
-        for (int64_t r = 0; r < from->n_rows && !fires; r++)
-            fires = table_i64(from, r, table_find(from, "latent")) == unit[i].index;
         char name[UNIT_NAME_MAX];
         unit_name(&q->wb->dicts, unit[i], name);
+        for (int64_t r = 0; r < from->n_rows && !fires; r++)
+            fires = named >= 0 ? strcmp(table_str(from, r, named), name) == 0
+                               : table_i64(from, r, table_find(from, "latent")) == unit[i].index;
         if (!fires)
             strbuf_addf(&ids, "%s%s", ids.len > 0 ? ", " : "", name);
     }
@@ -96,7 +98,11 @@ struct table *examples_text(const struct inquiry *q)
     struct table *t = table_new("rows", from->title, MARK_LIST);
     int before = columns_before(from);
     struct strbuf line;
-    table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
+    const int32_t named = table_find(from, "unit");
+    if (named >= 0)
+        table_column(t, "unit", "", "name", COLUMN_STR, COLUMN_KEY);
+    else
+        table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
     table_column(t, "class", "", "of the sentence", COLUMN_STR, COLUMN_TEXT);
     table_column(t, "quantile", "", "of the activation", COLUMN_STR, COLUMN_TEXT);
     table_column(t, "value", "", "activation", COLUMN_F64, COLUMN_TEXT);
@@ -107,7 +113,10 @@ struct table *examples_text(const struct inquiry *q)
         int64_t row = table_row(t);
         strbuf_clear(&line);
         add_context(&line, &c, before);
-        table_set_i64(t, row, 0, table_i64(from, i, table_find(from, "latent")));
+        if (named >= 0)
+            table_set_str(t, row, 0, table_str(from, i, named));
+        else
+            table_set_i64(t, row, 0, table_i64(from, i, table_find(from, "latent")));
         table_set_str(t, row, 1, table_str(from, i, table_find(from, "class")));
         char quantile[16];
         snprintf(quantile, sizeof quantile, "%s%.3f",
@@ -143,19 +152,21 @@ struct table *lens_csv(const struct inquiry *q)
     static const struct {
         const char *name;
         enum column_type type;
-    } columns[] = {{"list", COLUMN_STR},  {"latent", COLUMN_I64}, {"id", COLUMN_I64},
-                   {"text", COLUMN_STR},  {"bytes", COLUMN_STR},  {"logit", COLUMN_F64},
-                   {"other", COLUMN_I64}, {"cosine", COLUMN_F64}};
+    } columns[] = {{"list", COLUMN_STR},  {"unit", COLUMN_STR},  {"latent", COLUMN_I64},
+                   {"id", COLUMN_I64},    {"text", COLUMN_STR},  {"bytes", COLUMN_STR},
+                   {"logit", COLUMN_F64}, {"other", COLUMN_I64}, {"cosine", COLUMN_F64}};
     struct table *t = table_new("lists", "Logit lens", MARK_LIST);
+    const bool named = table_find(inquiry_table(q, lists[0]), "unit") >= 0;
     for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
-        table_column(t, columns[c].name, "", "", columns[c].type, COLUMN_TEXT);
+        if (named || strcmp(columns[c].name, "unit") != 0)
+            table_column(t, columns[c].name, "", "", columns[c].type, COLUMN_TEXT);
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
         const struct table *from = inquiry_table(q, lists[l]);
         for (int64_t i = 0; from && i < from->n_rows; i++) {
             int64_t row = table_row(t);
             table_set_str(t, row, 0, lists[l]);
             for (int32_t c = 1; c < t->n_cols; c++)
-                copy_cell(from, i, columns[c].name, t, row, c);
+                copy_cell(from, i, t->cols[c].name, t, row, c);
         }
     }
     return t;

@@ -32,6 +32,11 @@ void lab_free(struct lab *lab)
         free(lab->corpus[i]);
     }
     free(lab->corpus);
+    for (struct some_dicts *d = lab->some, *next; d; d = next) {
+        next = d->next;
+        dict_set_forget(&d->set);
+        free(d);
+    }
     store_close(lab->store);
     free(lab);
 }
@@ -101,69 +106,82 @@ static struct sha256 model_hash(const struct sha256 *weights, const struct sha25
     return sha256_bytes(part, sizeof part);
 }
 
-static struct sha256 dict_hash(const struct lab *lab, const struct sha256 *weights)
+static struct sha256 dict_hash(const struct dict_place *p, const struct sha256 *weights)
 {
-    const struct dict *d = lab->wb->dict;
     char point[POINT_NAME_MAX], hex[65];
     struct strbuf facts;
     strbuf_init(&facts);
-    point_name(lab->wb->at, point);
+    point_name(p->at, point);
     sha256_hex(weights, hex);
-    if (d) {
-        strbuf_addf(&facts, "%s %s ", hex, point);
-        dict_spec_facts(dict_spec(d), &facts);
-    } else {
-        strbuf_adds(&facts, "none");
-    }
+    strbuf_addf(&facts, "%s %s ", hex, point);
+    dict_spec_facts(dict_spec(p->dict), &facts);
     struct sha256 hash = sha256_bytes(facts.s, facts.len);
     strbuf_release(&facts);
     return hash;
 }
 
-static bool hash_all(struct lab *lab, const struct lab_loop *loop, struct error *e)
+struct sha256 lab_dict_hash(const struct lab *lab, uint32_t places)
+{
+    struct sha256 part[DICT_SET_MAX];
+    size_t n = 0;
+    for (int32_t i = 0; i < lab->wb->dicts.n; i++)
+        if (places & 1u << i)
+            part[n++] = lab->dict[i];
+    return n == 0   ? sha256_bytes("none", 4)
+           : n == 1 ? part[0]
+                    : sha256_bytes(part, n * sizeof *part);
+}
+
+static bool hash_some(struct lab *lab, uint32_t places, const struct lab_loop *loop,
+                      struct error *e)
 {
     static const char *const config[] = {"config.json", NULL};
     static const char *const words[] = {"tokenizer.json", "vocab.json", "merges.txt", NULL};
-    const char *dir = model_dir(lab->wb->model);
-    const char *const path[2] = {dir, lab->wb->dict ? dict_path(lab->wb->dict) : NULL};
+    const struct dict_set *dicts = &lab->wb->dicts;
+    const char *dir = model_dir(lab->wb->model), *path[1 + DICT_SET_MAX] = {NULL};
     struct hash_memory memory = {.store = lab->store};
-    struct sha256 weights[2] = {0}, facts;
-    if (!weights_hash(path, 2, &memory, loop, weights, e) || !folder_hash(dir, config, &facts, e) ||
-        !folder_hash(dir, words, &lab->tokenizer, e))
+    struct sha256 weights[1 + DICT_SET_MAX] = {0}, facts;
+    path[0] = lab->identified ? NULL : dir;
+    for (int32_t i = 0; i < dicts->n; i++)
+        path[1 + i] = places & 1u << i ? dict_path(dicts->place[i].dict) : NULL;
+    if (!weights_hash(path, 1 + (size_t)dicts->n, &memory, loop, weights, e))
         return false;
-    lab->model = model_hash(&weights[0], &facts);
-    lab->dict = dict_hash(lab, &weights[1]);
+    if (!lab->identified) {
+        if (!folder_hash(dir, config, &facts, e) || !folder_hash(dir, words, &lab->tokenizer, e))
+            return false;
+        lab->model = model_hash(&weights[0], &facts);
+    }
+    for (int32_t i = 0; i < dicts->n; i++)
+        if (places & 1u << i)
+            lab->dict[i] = dict_hash(&dicts->place[i], &weights[1 + i]);
+    lab->known |= places;
     return true;
 }
 
-static bool put_objects(struct lab *lab, struct error *e)
-{
-    const struct workbench *wb = lab->wb;
-    return store_object(lab->store, "model", &lab->model, wb->model_name, "{}", &lab->model_id,
-                        e) &&
-           store_object(lab->store, "dict", &lab->dict, wb->sae_name ? wb->sae_name : "neurons",
-                        "{}", &lab->dict_id, e);
-}
-
-static void register_objects(struct lab *lab)
+static void register_model(struct lab *lab)
 {
     struct error lost = {0};
-    if (!lab->store || put_objects(lab, &lost) || lab_heal(lab))
+    if (!lab->store ||
+        store_object(lab->store, "model", &lab->model, lab->wb->model_name, "{}", &lab->model_id,
+                     &lost) ||
+        lab_heal(lab))
         return;
     lab_say(lab, lost.text);
     store_close(lab->store); /* go on without it */
     lab->store = NULL;
 }
 
-bool lab_identify(struct lab *lab, const struct lab_loop *loop, struct error *e)
+bool lab_identify(struct lab *lab, uint32_t places, const struct lab_loop *loop, struct error *e)
 {
-    if (lab->identified)
+    if (lab->identified && (places & ~lab->known) == 0)
         return true;
     lab_store(lab, NULL);
-    if (!hash_all(lab, loop, e))
+    if (!hash_some(lab, places & ~lab->known, loop, e))
         return false;
-    lab->identified = true;
-    register_objects(lab);
+    if (!lab->identified) {
+        lab->identified = true;
+        register_model(lab);
+    }
     return true;
 }
 
@@ -181,6 +199,6 @@ bool lab_heal(struct lab *lab)
     if (said[0] || !lab->store)
         lab_say(lab, lab->store ? said : why.text);
     if (lab->identified)
-        register_objects(lab);
+        register_model(lab);
     return true;
 }

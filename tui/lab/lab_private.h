@@ -1,5 +1,6 @@
 /* What the files of the lab share: lab.c (cache folder, identities), corpora.c, study.c (a study
- * through the cache), answer.c (requests to tables), postings.c, verify.c. */
+ * through the cache), harvest.c, answer.c and answers.c (requests to tables), postings.c, verify.c.
+ */
 #ifndef GLIMT_LAB_PRIVATE_H
 #define GLIMT_LAB_PRIVATE_H
 #include "tui/lab/lab.h"
@@ -24,6 +25,12 @@ struct finished { /* a study at its end */
 };
 void finished_release(struct finished *);
 
+struct some_dicts { /* some places of the workbench's set */
+    struct some_dicts *next;
+    uint32_t places;
+    struct dict_set set; /* dict_set_forget */
+};
+
 struct lab {
     const struct workbench *wb;
     const struct options *options;
@@ -33,10 +40,12 @@ struct lab {
     int depth;    /* requests under way: one may be answered while another polls */
     bool writing; /* polled in the middle of a result: no other is written meanwhile */
     char said[480];
-    char note[240]; /* of a corpus; said when nothing else is */
-    bool identified;
-    struct sha256 model, dict, tokenizer;
-    int64_t model_id, dict_id; /* objects in the store */
+    char note[240];  /* of a corpus; said when nothing else is */
+    bool identified; /* model and tokenizer are known */
+    uint32_t known;  /* places whose dict is, a bit each */
+    struct sha256 model, tokenizer, dict[DICT_SET_MAX];
+    int64_t model_id;        /* object in the store */
+    struct some_dicts *some; /* sets that studies were given, kept as long as they may read them */
     struct open_corpus **corpus;
     size_t n_corpora, cap_corpora;
     struct finished harvest; /* the last one, while its study is in memory; study NULL: none */
@@ -45,7 +54,8 @@ struct lab {
 struct study_call { /* a study, ready to be looked up or run */
     const struct study_ops *ops;
     struct study_in in;
-    struct params params;             /* the study's own */
+    uint32_t places;                  /* of the workbench's set: what in.dicts is */
+    struct params params;             /* the study's own, units in in.dicts */
     const struct open_corpus *corpus; /* NULL: none */
     const char *what;                 /* for people */
     bool only_kept;                   /* nothing is computed */
@@ -59,29 +69,31 @@ const struct open_corpus *lab_open_corpus(struct lab *, const struct corpus_choi
                                           enum corpus_split, const struct lab_loop *,
                                           struct error *e);
 bool lab_corpus_is_open(const struct lab *, const struct corpus_choice *, enum corpus_split);
-/* Hashes of model, dictionary and tokenizer, once. */
-bool lab_identify(struct lab *, const struct lab_loop *, struct error *e);
+/* Hashes of model and tokenizer, and of the dictionaries at these places, each once. */
+bool lab_identify(struct lab *, uint32_t places, const struct lab_loop *, struct error *e);
+/* Of all dictionaries at these places, in order: "dict" of the cache's key. */
+struct sha256 lab_dict_hash(const struct lab *, uint32_t places);
 /* Is there a folder for the cache (no --cache none)? */
 bool lab_wants_store(const struct lab *);
 /* The cache is there; false and *e: why not, which is said no other way then. */
 bool lab_need_store(struct lab *, struct error *e);
 void lab_say(struct lab *, const char *line);
-/* Parameters from `params` where it has them (NULL: none), else at their presets; the seed is the
- * session's. */
-void lab_call_init(const struct lab *, struct study_call *, const struct study_ops *,
-                   const struct open_corpus *, const char *what, const struct params *params);
+/* Places of the workbench's set as a set of their own, borrowed until lab_free. */
+const struct dict_set *lab_dicts(struct lab *, uint32_t places);
+/* A study over the dictionaries at these places of the workbench's set (0: none). Parameters from
+ * `params` where it has them (NULL: none), else at their presets; the seed is the session's; of
+ * units those that are there. */
+void lab_call_init(struct lab *, struct study_call *, const struct study_ops *,
+                   const struct open_corpus *, const char *what, const struct params *params,
+                   uint32_t places);
+/* The units in the workbench's set; those of other places are left out. */
+void lab_call_units(struct study_call *, const struct unit_id *, int32_t n);
 void lab_call_release(struct study_call *);
 /* From the cache, resumed, or computed; kept where there is a cache. must_keep: not being able to
  * keep it is an error; else it is said (lab_said). */
 bool lab_study(struct lab *, const struct study_call *, const struct lab_loop *, bool must_keep,
                struct finished *out, struct error *e);
 /* The same without the cache. */
-/* One a query (query.c). */
-bool answer_harvest(struct answer *), answer_latents(struct answer *), answer_find(struct answer *),
-    answer_histogram(struct answer *), answer_tokens(struct answer *), answer_bins(struct answer *),
-    answer_examples(struct answer *), answer_lens(struct answer *),
-    answer_coactive(struct answer *), answer_sweep(struct answer *), answer_proof(struct answer *),
-    answer_words(struct answer *), answer_ttest(struct answer *);
 bool lab_study_fresh(struct lab *, const struct study_call *, const struct lab_loop *,
                      struct study **out, struct error *e);
 /* ---- states, in pieces; live requests are let through between them (loop: NULL, nobody's) */
@@ -120,9 +132,9 @@ struct harvest_call {
     struct table_set *(*partial)(void *, struct study *); /* as study_call's */
     void *partial_arg;
 };
-bool lab_harvest(struct lab *, const struct open_corpus *, const struct harvest_call *,
-                 const struct lab_loop *, struct harvest_source *, struct lab_facts *,
-                 struct error *e);
+bool lab_harvest(struct lab *, const struct open_corpus *, int32_t place,
+                 const struct harvest_call *, const struct lab_loop *, struct harvest_source *,
+                 struct lab_facts *, struct error *e);
 void harvest_source_release(struct harvest_source *);
 
 /* Of a harvest with keep-activations: keeps them (within the transaction of its results), and reads

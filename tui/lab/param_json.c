@@ -14,7 +14,7 @@ static json_t *text_json(const struct param_value *v)
     return s ? s : json_null();
 }
 
-static json_t *value_json(const struct param_value *v)
+static json_t *value_json(const struct param_value *v, const struct dict_set *dicts)
 {
     json_t *list;
     switch (v->of->type) {
@@ -30,7 +30,7 @@ static json_t *value_json(const struct param_value *v)
     case PARAM_UNITS:
         list = json_array();
         for (int32_t i = 0; i < v->n; i++)
-            json_array_append_new(list, unit_json(NULL, v->unit[i]));
+            json_array_append_new(list, unit_json(dicts, v->unit[i]));
         return list;
     case PARAM_TEXT:
     case PARAM_CLASS:
@@ -40,19 +40,20 @@ static json_t *value_json(const struct param_value *v)
     return json_null();
 }
 
-json_t *params_json(const struct params *p, enum params_which which)
+json_t *params_json(const struct params *p, enum params_which which, const struct dict_set *dicts)
 {
     json_t *o = json_object();
     for (int i = 0; i < p->n; i++) {
         const struct param_value *v = &p->value[i];
         bool wanted = which == PARAMS_KEY ? v->of->in_key && !param_is_preset(v) : v->there;
         if (wanted)
-            json_object_set_new(o, v->of->name, value_json(v));
+            json_object_set_new(o, v->of->name, value_json(v, dicts));
     }
     return o;
 }
 
-static void take_list(struct params *p, const struct param *of, const json_t *list)
+static void take_list(struct params *p, const struct param *of, const json_t *list,
+                      const struct dict_set *dicts)
 {
     double value[STUDY_MAX_VALUES];
     struct unit_id unit[UNITS_MAX];
@@ -63,7 +64,7 @@ static void take_list(struct params *p, const struct param *of, const json_t *li
     json_array_foreach(list, i, v)
     {
         if (n < UNITS_MAX && units)
-            n += unit_from_json(NULL, v, &unit[n]);
+            n += unit_from_json(dicts, v, &unit[n]);
         else if (n < STUDY_MAX_VALUES && !units)
             value[n++] = json_number_value(v);
     }
@@ -73,7 +74,7 @@ static void take_list(struct params *p, const struct param *of, const json_t *li
         params_set_values(p, of->name, value, n);
 }
 
-void params_take_json(struct params *p, const json_t *o)
+void params_take_json(struct params *p, const json_t *o, const struct dict_set *dicts)
 {
     for (int i = 0; i < p->n; i++) {
         const struct param *of = p->value[i].of;
@@ -81,7 +82,7 @@ void params_take_json(struct params *p, const json_t *o)
         if (!v)
             continue;
         if (json_is_array(v) && (of->type == PARAM_UNITS || of->type == PARAM_VALUES))
-            take_list(p, of, v);
+            take_list(p, of, v, dicts);
         else if (json_is_string(v))
             params_parse(p, of->name, json_string_value(v), NULL);
         else if (of->type == PARAM_FLAG)

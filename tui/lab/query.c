@@ -1,6 +1,6 @@
 #include "tui/lab/query.h"
 #include "engine/study/harvest.h"
-#include "tui/lab/lab_private.h"
+#include "tui/lab/answer_private.h"
 
 #define END                                                                                        \
     {                                                                                              \
@@ -9,6 +9,10 @@
 #define UNITS                                                                                      \
     {                                                                                              \
         "units", "ID…", "the latents; default: the chosen ones", .type = PARAM_UNITS               \
+    }
+#define DICT                                                                                       \
+    {                                                                                              \
+        "dict", "NAME", "which of several dictionaries: mlp_3", .type = PARAM_TEXT                 \
     }
 #define TARGET                                                                                     \
     {                                                                                              \
@@ -29,9 +33,11 @@
             .type = PARAM_REAL, .preset = (default_), .min = 0, .max = 1                           \
     }
 
+static const struct param dict_params[] = {DICT, END};
 const struct query harvest_query = {.command = "harvest",
                                     .name = "harvest",
                                     .study = &harvest_study,
+                                    .params = dict_params,
                                     .corpus = true,
                                     .view = VIEW_LATENTS,
                                     .answer = answer_harvest};
@@ -46,6 +52,7 @@ static const struct param latents_params[] = {
     ROWS_PRINTED,
     MIN_SHARE(NULL),
     MAX_OTHER(NULL),
+    DICT,
     END,
 };
 const struct query latents_query = {.command = "latents",
@@ -56,7 +63,7 @@ const struct query latents_query = {.command = "latents",
                                     .answer = answer_latents};
 
 static const struct param find_params[] = {
-    TARGET, ROWS_PRINTED, MIN_SHARE(".5"), MAX_OTHER(".01"), END,
+    TARGET, ROWS_PRINTED, MIN_SHARE(".5"), MAX_OTHER(".01"), DICT, END,
 };
 const struct query find_query = {.command = "find",
                                  .name = "find",
@@ -162,6 +169,7 @@ const struct query sweep_query = {
 const struct query words_query = {.command = "contrast words",
                                   .name = "words",
                                   .study = &words_study,
+                                  .params = dict_params,
                                   .corpus = true,
                                   .words = true,
                                   .view = VIEW_JOBS,
@@ -173,6 +181,7 @@ static const struct param ttest_params[] = {
      .max = 1},
     {"welch", NULL, "Welch's t; default: the pooled variance", .type = PARAM_FLAG},
     ROWS_PRINTED,
+    DICT,
     END,
 };
 const struct query ttest_query = {.command = "contrast ttest",
@@ -188,6 +197,7 @@ const struct query proof_query = {
     .command = "verify",
     .name = "proof",
     .study = &proof_study,
+    .params = dict_params,
     .corpus = true,
     .view = VIEW_EXPLORE,
     .promise = {{"facts", MARK_LIST, {"fact", "value", "source"}},

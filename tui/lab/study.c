@@ -10,24 +10,62 @@
 #define PARTIAL_S 0.25
 #define FORMAT_OF_KEYS 2
 
-void lab_call_init(const struct lab *lab, struct study_call *call, const struct study_ops *ops,
-                   const struct open_corpus *corpus, const char *what, const struct params *params)
+const struct dict_set *lab_dicts(struct lab *lab, uint32_t places)
+{
+    const struct dict_set *all = &lab->wb->dicts;
+    if (places == dict_set_all(all))
+        return all;
+    struct some_dicts *d = lab->some;
+    while (d && d->places != places)
+        d = d->next;
+    if (!d) {
+        d = xcalloc(1, sizeof *d);
+        *d = (struct some_dicts){.next = lab->some, .places = places};
+        dict_set_some(all, places, &d->set);
+        lab->some = d;
+    }
+    return &d->set;
+}
+
+void lab_call_init(struct lab *lab, struct study_call *call, const struct study_ops *ops,
+                   const struct open_corpus *corpus, const char *what, const struct params *params,
+                   uint32_t places)
 {
     const struct workbench *wb = lab->wb;
-    *call = (struct study_call){.ops = ops, .corpus = corpus, .what = what};
+    const struct unit_id *unit;
+    *call = (struct study_call){.ops = ops, .corpus = corpus, .what = what, .places = places};
     call->in = (struct study_in){.queue = lab->depth > 1 ? wb->quick : wb->jobs,
                                  .model = wb->model,
                                  .tokenizer = wb->tokenizer,
-                                 .dict = wb->dict,
                                  .at = wb->at,
                                  .corpus = corpus ? corpus->corpus : NULL,
                                  .bos = lab->options->bos,
                                  .special = corpus && corpus->choice.special};
+    if (places) {
+        call->in.dicts = lab_dicts(lab, places);
+        call->in.dict = call->in.dicts->place[0].dict;
+        call->in.at = call->in.dicts->place[0].at;
+    }
     params_init(&call->params, ops->params);
     if (params)
         params_take(&call->params, params);
+    if (params && params_know(&call->params, "units"))
+        lab_call_units(call, unit, params_units(&call->params, "units", &unit));
     if (params_know(&call->params, "seed"))
         params_set_seed(&call->params, "seed", lab->options->seed);
+}
+
+void lab_call_units(struct study_call *call, const struct unit_id *unit, int32_t n)
+{
+    struct unit_id *own = xcalloc((size_t)n + 1, sizeof *own);
+    int32_t n_own = 0;
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t dict = dict_set_within(call->places, unit[i].dict);
+        if (dict >= 0)
+            own[n_own++] = (struct unit_id){dict, unit[i].index};
+    }
+    params_set_units(&call->params, "units", own, n_own);
+    free(own);
 }
 
 void lab_call_release(struct study_call *call)
@@ -36,17 +74,33 @@ void lab_call_release(struct study_call *call)
 }
 
 /* ---- keys */
+/* The point of one, a list of those of several. */
+static json_t *points_json(const struct study_in *in)
+{
+    char point[POINT_NAME_MAX];
+    json_t *list = json_array();
+    for (int32_t i = 0; in->dicts && i < in->dicts->n; i++) {
+        point_name(in->dicts->place[i].at, point);
+        json_array_append_new(list, json_string(point));
+    }
+    if (json_array_size(list) > 1)
+        return list;
+    json_decref(list);
+    point_name(in->at, point);
+    return json_string(point);
+}
+
 struct sha256 lab_key(const struct lab *lab, const struct study_call *call)
 {
-    char model[65], dict[65], tokenizer[65], corpus[65] = "none", point[POINT_NAME_MAX];
+    char model[65], dict[65], tokenizer[65], corpus[65] = "none";
+    const struct sha256 dicts = lab_dict_hash(lab, call->places);
     json_t *o = json_object();
     sha256_hex(&lab->model, model);
-    sha256_hex(&lab->dict, dict);
+    sha256_hex(&dicts, dict);
     sha256_hex(&lab->tokenizer, tokenizer);
     if (call->in.corpus)
         sha256_hex(&call->in.corpus->hash, corpus);
-    point_name(call->in.at, point);
-    json_object_set_new(o, "params", params_json(&call->params, PARAMS_KEY));
+    json_object_set_new(o, "params", params_json(&call->params, PARAMS_KEY, call->in.dicts));
     json_object_set_new(o, "format", json_integer(FORMAT_OF_KEYS));
     json_object_set_new(o, "engine", json_integer(STUDY_VERSION));
     json_object_set_new(o, "study", json_string(call->ops->name));
@@ -56,7 +110,7 @@ struct sha256 lab_key(const struct lab *lab, const struct study_call *call)
     json_object_set_new(o, "dict", json_string(dict));
     json_object_set_new(o, "tokenizer", json_string(tokenizer));
     json_object_set_new(o, "corpus", json_string(corpus));
-    json_object_set_new(o, "hook", json_string(point));
+    json_object_set_new(o, "hook", points_json(&call->in));
     json_object_set_new(o, "bos", json_boolean(call->in.bos));
     if (call->in.special) /* likewise */
         json_object_set_new(o, "special", json_true());
@@ -96,7 +150,9 @@ char *lab_call_print(const struct study_call *call)
     for (int32_t i = 0; c && i < c->n_files; i++)
         json_array_append_new(files, json_pack("[o, o]", string_or_null(c->file[i].cls),
                                                path_or_null(c->file[i].path)));
-    json_object_set_new(o, "params", params_json(&call->params, PARAMS_KEY));
+    json_object_set_new(o, "params", params_json(&call->params, PARAMS_KEY, call->in.dicts));
+    if (call->in.dicts)
+        json_object_set_new(o, "hooks", points_json(&call->in));
     json_object_set_new(o, "path", path_or_null(c ? c->path : NULL));
     json_object_set_new(o, "files", files);
     json_object_set_new(o, "limit", json_integer(c ? c->limit : 0));
@@ -113,7 +169,7 @@ char *lab_call_print(const struct study_call *call)
     return text;
 }
 
-/* Without its arguments and corpus. */
+/* Without its arguments and what objects it is of. */
 static struct store_run_key run_key(const struct lab *lab, const struct study_call *call,
                                     const struct sha256 *key, int64_t n_chunks)
 {
@@ -122,7 +178,6 @@ static struct store_run_key run_key(const struct lab *lab, const struct study_ca
                                   .precision = "f32",
                                   .engine = lab->wb->backend->name,
                                   .model = lab->model_id,
-                                  .dict = lab->dict_id,
                                   .n_chunks = n_chunks};
 }
 
@@ -159,19 +214,38 @@ static bool is_cancelled(const struct lab_loop *loop)
     return loop->cancel && atomic_load(loop->cancel);
 }
 
+/* The dictionaries and the corpus as objects of the store. */
+static bool put_objects(struct lab *lab, const struct study_call *call, struct store_run_key *key,
+                        struct error *e)
+{
+    const struct corpus *c = call->in.corpus;
+    const struct sha256 hash = lab_dict_hash(lab, call->places);
+    struct strbuf name;
+    strbuf_init(&name);
+    for (int32_t i = 0; i < lab->wb->dicts.n; i++) {
+        if (!(call->places & 1u << i))
+            continue;
+        char *one = workbench_dict_name(lab->wb, i);
+        strbuf_addf(&name, "%s%s", name.len > 0 ? " + " : "", one);
+        free(one);
+    }
+    bool ok = store_object(lab->store, "dict", &hash, name.len > 0 ? name.s : "none", "{}",
+                           &key->dict, e) &&
+              (!c || store_object(lab->store, "corpus", &c->hash, c->name, "{}", &key->corpus, e));
+    strbuf_release(&name);
+    return ok;
+}
+
 /* What is computed goes on in the new cache that came for a damaged one. */
 static int64_t claim_again(struct lab *lab, const struct study_call *call, const struct sha256 *key,
                            int64_t n_chunks)
 {
     struct store_run run;
     struct store_run_key k = run_key(lab, call, key, n_chunks);
-    const struct corpus *c = call->in.corpus;
     char *args = lab_call_print(call);
     k.args_json = args;
-    bool ok =
-        lab->store &&
-        (!c || store_object(lab->store, "corpus", &c->hash, c->name, "{}", &k.corpus, NULL)) &&
-        store_claim(lab->store, &k, &run, NULL) == CLAIM_OURS;
+    bool ok = lab->store && put_objects(lab, call, &k, NULL) &&
+              store_claim(lab->store, &k, &run, NULL) == CLAIM_OURS;
     free(args);
     return ok ? run.id : 0;
 }
@@ -370,8 +444,7 @@ static enum store_claim claim(struct lab *lab, const struct study_call *call,
     key.args_json = args;
     enum store_claim c = CLAIM_FAILED;
     struct study *study = NULL;
-    if (call->in.corpus && !store_object(lab->store, "corpus", &call->in.corpus->hash,
-                                         call->in.corpus->name, "{}", &key.corpus, e))
+    if (!put_objects(lab, call, &key, e))
         goto cleanup;
     if (!call->ops->open(&call->in, &call->params, &study, e))
         goto cleanup;
@@ -469,7 +542,7 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
     if (!loop)
         loop = &no_loop;
     *f = (struct finished){.ops = call->ops};
-    if (!lab_identify(lab, loop, e))
+    if (!lab_identify(lab, call->places, loop, e))
         return false;
     f->key = lab_key(lab, call);
     if (call->only_kept && !is_kept(lab, f))
@@ -504,125 +577,4 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
         finished_release(f);
     }
     return ok;
-}
-
-/* ---- harvests */
-static const struct latent_detail *stored_detail(void *arg, int32_t latent)
-{
-    enum { READ_AT_ONCE = 256 }; /* about a millisecond */
-    struct harvest_source *s = arg;
-    struct strbuf blob;
-    strbuf_init(&blob);
-    if (++s->n_read % READ_AT_ONCE == 0 && s->loop->poll)
-        s->loop->poll(s->loop->poll_arg);
-    free(s->last);
-    s->last = NULL;
-    if (store_get_latent(s->lab->store, s->run, latent, &blob, &s->error) == 1)
-        s->last = latent_detail_parse(blob.s, blob.len, &s->error);
-    else
-        error_set(&s->error, ERROR_SYSTEM, "%s: latent %d is not there", store_path(s->lab->store),
-                  (int)latent);
-    if (!s->last)
-        store_distrust(s->lab->store, s->run);
-    strbuf_release(&blob);
-    return s->last;
-}
-
-static bool read_classes(struct lab *lab, struct harvest_source *s, int32_t n_classes,
-                         struct error *e)
-{
-    struct strbuf blob;
-    struct table *t = NULL;
-    strbuf_init(&blob);
-    if (store_get_result(lab->store, s->run, RESULT_CLASSES, &blob, e) == 1)
-        t = table_read_blob(blob.s, blob.len, e);
-    strbuf_release(&blob);
-    if (!t || t->n_rows != n_classes) {
-        table_free(t);
-        store_distrust(lab->store, s->run);
-        return error_set(e, ERROR_SYSTEM, "%s: the harvest's classes are not there",
-                         store_path(lab->store));
-    }
-    for (int32_t c = 0; c < n_classes; c++) {
-        s->counts[c].sentences = table_i64(t, c, table_find(t, "sentences"));
-        s->counts[c].tokens = table_i64(t, c, table_find(t, "tokens"));
-        s->counts[c].words = table_i64(t, c, table_find(t, "words"));
-    }
-    s->classes = t;
-    return true;
-}
-
-static bool of_memory(struct lab *lab, const struct open_corpus *c, struct harvest_source *s)
-{
-    s->study = lab->harvest.study;
-    s->run = lab->harvest.run;
-    harvest_view_of(s->study, c->cls, &s->view);
-    struct table_set *set = harvest_study.tables(s->study);
-    s->classes = table_copy(table_set_find(set, "classes"));
-    table_set_unref(set);
-    for (int32_t i = 0; i < c->corpus->n_classes; i++)
-        s->counts[i] = *harvest_class(s->study, i);
-    return true;
-}
-
-static bool harvest_of(struct lab *lab, const struct study_call *call,
-                       const struct harvest_call *how, const struct lab_loop *loop,
-                       struct harvest_source *s, struct lab_facts *facts, struct error *e)
-{
-    struct finished f;
-    const struct open_corpus *corpus = call->corpus;
-    if (!lab_identify(lab, loop, e))
-        return false;
-    struct sha256 key = lab_key(lab, call);
-    if (!how->must_keep && lab->harvest.study && memcmp(&key, &lab->harvest.key, sizeof key) == 0) {
-        if (facts)
-            facts->cached = true;
-        return of_memory(lab, corpus, s);
-    }
-    if (!lab_study(lab, call, loop, how->must_keep, &f, e))
-        return false;
-    if (facts) {
-        facts->cached = f.cached;
-        facts->resumed = f.resumed;
-    }
-    s->run = f.run;
-    if (f.study) {
-        finished_release(&lab->harvest);
-        lab->harvest = f;
-        return of_memory(lab, corpus, s);
-    }
-    if (!read_classes(lab, s, corpus->corpus->n_classes, e))
-        return false;
-    s->view = (struct harvest_view){.cls = corpus->cls,
-                                    .n_classes = corpus->corpus->n_classes,
-                                    .n_latents = dict_spec(lab->wb->dict)->m,
-                                    .counts = s->counts,
-                                    .detail = stored_detail,
-                                    .arg = s};
-    return true;
-}
-
-bool lab_harvest(struct lab *lab, const struct open_corpus *corpus, const struct harvest_call *how,
-                 const struct lab_loop *loop, struct harvest_source *s, struct lab_facts *facts,
-                 struct error *e)
-{
-    struct study_call call;
-    *s = (struct harvest_source){.lab = lab, .loop = loop};
-    lab_call_init(lab, &call, &harvest_study, corpus, "harvest", NULL);
-    params_set_flag(&call.params, "keep-activations", how->postings);
-    call.only_kept = how->only_kept;
-    call.partial = how->partial;
-    call.partial_arg = how->partial_arg;
-    bool ok = harvest_of(lab, &call, how, loop, s, facts, e);
-    lab_call_release(&call);
-    return ok;
-}
-
-void harvest_source_release(struct harvest_source *s)
-{
-    if (s->study)
-        harvest_view_release(&s->view);
-    table_free(s->classes);
-    free(s->last);
-    *s = (struct harvest_source){0};
 }

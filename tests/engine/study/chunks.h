@@ -508,9 +508,9 @@ static inline void check_units_refused(const struct study_ops *ops, const struct
     int32_t n = params_units(good, "units", &unit);
     memcpy(a, unit, (size_t)n * sizeof *a);
     a[1].index = dict_spec(in->dict)->m;
-    check_refused(ops, in, given_units(ops, good, a, n), "there is no unit 80, expected 0 to 79");
+    check_refused(ops, in, given_units(ops, good, a, n), "found unit 80, expected 0 to 79");
     a[1].index = -1;
-    check_refused(ops, in, given_units(ops, good, a, n), "there is no unit -1");
+    check_refused(ops, in, given_units(ops, good, a, n), "found unit ε, expected 0 to 79");
     a[1] = a[0];
     check_refused(ops, in, given_units(ops, good, a, n), "given twice");
     check_refused(ops, in, given_units(ops, good, a, UNITS_MAX + 1), "expected at most 256");

@@ -333,8 +333,8 @@ static void refusals(void **state)
     struct error e = {0};
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
     struct study_in in = tiny_in(&t);
-    refuses(&in, 80, "there is no latent 80, expected 0 to 79");
-    refuses(&in, -1, "there is no latent -1");
+    refuses(&in, 80, "found unit 80, expected 0 to 79");
+    refuses(&in, -1, "found unit ε, expected 0 to 79");
     in.dict = NULL;
     refuses(&in, 0, "needs an SAE or neurons");
     in = tiny_in(&t);
@@ -347,7 +347,7 @@ static void refusals(void **state)
     tiny_close(&t);
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = true});
     in = tiny_in(&t);
-    refuses(&in, 48, "there is no neuron 48, expected 0 to 47");
+    refuses(&in, 48, "found unit 48, expected 0 to 47");
     tiny_close(&t);
 }
 

@@ -310,7 +310,7 @@ static void test_refusals(void **state)
     struct request r;
     ask(&r, &histogram_query);
     request_set_units(&r, (const struct unit_id[]){UNIT(3), UNIT(100000)}, 2);
-    refuses(lab, &r, "latent 100000");
+    refuses(lab, &r, "unit 100000");
     request_release(&r);
     ask(&r, &latents_query);
     params_set_text(&r.params, "target", "fr");
