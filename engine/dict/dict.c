@@ -94,31 +94,6 @@ static bool open_weights(struct dict *d, struct dict_parts *p, struct error *e)
     return d->decoder && !p->skip.t.data == !d->skip.w;
 }
 
-/* p·‖W_dec row‖ and its undoing, folded into the weights. Files whose rows have length 1 already
- * (SAELens folds when it saves) stay as they are. */
-static bool rescale(const struct dict_spec *s, struct dict_parts *p, struct error *e)
-{
-    const size_t m = (size_t)s->m;
-    double *norm = xreallocarray(NULL, 2 * m, sizeof *norm), *inverse = norm + m;
-    struct dict_matrix *decoder = p->decoder.t.data ? &p->decoder : &p->encoder;
-    bool one = true, ok = true;
-    matrix_row_norms(decoder, norm);
-    for (size_t i = 0; i < m; i++) {
-        one = one && fabs(norm[i] - 1) < 1e-6;
-        inverse[i] = norm[i] > 0 ? 1 / norm[i] : 0;
-    }
-    if (!one) {
-        if (!p->decoder.t.data) /* tied: they part */
-            p->decoder = p->encoder, p->decoder.own = NULL;
-        ok = matrix_scale_rows(&p->decoder, inverse, e) && matrix_scale_rows(&p->encoder, norm, e);
-        for (size_t i = 0; i < m; i++)
-            p->encoder_bias.v[i] = (float)((double)p->encoder_bias.v[i] * norm[i]);
-        p->encoder_bias.changed = true;
-    }
-    free(norm);
-    return ok;
-}
-
 /* ---- selection */
 /* max(0, e^r·e + b) in terms of what the gate looks at, p = e + gate_bias: scale = e^r, shift = b −
  * e^r·gate_bias. */
@@ -168,13 +143,17 @@ static bool check_bias(const struct dict *d, const struct dict_parts *p, struct 
     return true;
 }
 
+/* p·‖W_dec row‖ and its undoing are folded into the weights. Files whose rows have length 1 already
+ * (SAELens folds when it saves) stay as they are. */
+#define RESCALE_TOLERANCE 1e-6
+
 static bool open_file(struct dict *d, const struct dict_hint *hint, struct error *e)
 {
     struct dict_parts parts = {0};
     bool ok = tensors_open(d->path, &d->tensors, e) &&
               (!d->packs || packs_add(d->packs, d->tensors, e)) &&
               dict_read(d->path, d->tensors, hint, &d->spec, &parts, e) &&
-              (!d->spec.norm_rescale || rescale(&d->spec, &parts, e)) &&
+              (!d->spec.norm_rescale || unit_decoder(&parts, RESCALE_TOLERANCE, e)) &&
               open_biases(d, &parts, e) && open_weights(d, &parts, e) &&
               open_selection(d, &parts, e) && check_bias(d, &parts, e);
     dict_parts_release(&parts);
@@ -254,6 +233,8 @@ void dict_spec_facts(const struct dict_spec *s, struct strbuf *out)
         strbuf_adds(out, " norm_rescale 1");
     if (s->skip)
         strbuf_adds(out, " skip 1");
+    if (s->fold > 0)
+        strbuf_addf(out, " fold %.17g", s->fold);
 }
 const char *dict_path(const struct dict *d)
 {

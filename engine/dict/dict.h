@@ -39,6 +39,7 @@ struct dict_spec {
     bool centre;       /* b_p is subtracted before encoding */
     bool norm_rescale; /* p is in units of the decoder row's length */
     bool skip;         /* x̂ has W_skip·x added */
+    double fold;       /* the factor of x that was folded into the weights; 0: none */
     enum dict_bos bos;
     const char *format;               /* "glimt-sae 1", "sae-lens jumprelu", "neurons" */
     const char *source[DICT_N_FACTS]; /* where each fact came from: "metadata", "tensor W",

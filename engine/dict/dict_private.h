@@ -41,7 +41,10 @@ void dict_parts_release(struct dict_parts *);
 bool matrix_turn(struct dict_matrix *, struct error *e);
 /* Makes of the matrix one of its own, in f32: row i times by[i], of row i the length. */
 bool matrix_scale_rows(struct dict_matrix *, const double *by, struct error *e);
-void matrix_row_norms(const struct dict_matrix *, double *norm);
+bool scale_matrix(struct dict_matrix *, double by, struct error *e);
+/* Decoder rows of length 1, their lengths in encoder and its bias, which are read; nothing changes
+ * where no length is farther from 1 than the tolerance. */
+bool unit_decoder(struct dict_parts *, double tolerance, struct error *e);
 
 /* A format: whether a file is one of its, by its tensors and its configuration; and what spec and
  * parts are then, or why it is refused. spec comes with every source "default". */
@@ -50,7 +53,9 @@ struct dict_reader {
     bool (*read)(const struct dict_file *, struct dict_spec *, struct dict_parts *,
                  struct error *e);
 };
-extern const struct dict_reader dict_reader_glimt, dict_reader_saelens, dict_reader_sibbesen;
+extern const struct dict_reader dict_reader_glimt, dict_reader_saelens, dict_reader_sparsify,
+    dict_reader_gemma_scope, dict_reader_openai, dict_reader_dictionary_learning, dict_reader_w_enc,
+    dict_reader_sibbesen;
 
 /* The weights in a folder; NULL and *e: there are none, or several. The caller frees. */
 char *dict_file_in(const char *dir, struct error *e);
@@ -67,6 +72,7 @@ bool read_vector(const struct dict_file *, const char *name, int32_t n, struct d
 /* One number, of no dimension or one, of any type of float. */
 bool read_scalar(const struct dict_file *, const char *name, struct dict_vector *out,
                  struct error *e);
+bool read_whole(const struct dict_file *, const char *name, int64_t *out, struct error *e);
 /* spec.m and spec.n from the encoder. */
 bool read_sizes(const struct dict_matrix *encoder, struct dict_spec *, struct error *e);
 bool has_tensor(const struct dict_file *, const char *name);

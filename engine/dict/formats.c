@@ -12,8 +12,10 @@
 
 /* In the order in which they are asked: those that a configuration or a tensor's name leaves no
  * doubt about come first. */
-static const struct dict_reader *const readers[] = {&dict_reader_glimt, &dict_reader_saelens,
-                                                    &dict_reader_sibbesen};
+static const struct dict_reader *const readers[] = {
+    &dict_reader_glimt,       &dict_reader_saelens, &dict_reader_sparsify,
+    &dict_reader_gemma_scope, &dict_reader_openai,  &dict_reader_dictionary_learning,
+    &dict_reader_w_enc,       &dict_reader_sibbesen};
 
 /* ---- the configuration beside it */
 static const char *const config_name[] = {"cfg.json", "config.json", NULL};
@@ -33,7 +35,12 @@ static char *config_beside(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char *dir = slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup("."),
-         *found = config_in(dir);
+         *found = config_in(dir), *last = strrchr(dir, '/');
+    /* of a checkpoint it lies beside the folder of the checkpoints */
+    if (!found && last && strcmp(last, "/checkpoints") == 0) {
+        *last = '\0';
+        found = config_in(dir);
+    }
     free(dir);
     return found;
 }
@@ -52,7 +59,7 @@ static bool ends_with(const char *s, const char *end)
 static bool is_weights(const char *name)
 {
     return ends_with(name, ".safetensors") || ends_with(name, ".pt") || ends_with(name, ".pth") ||
-           ends_with(name, ".bin");
+           ends_with(name, ".bin") || ends_with(name, ".npz");
 }
 
 static char *named_in(const char *dir)
@@ -92,7 +99,8 @@ char *dict_file_in(const char *dir, struct error *e)
         return found;
     free(found);
     error_set(e, ERROR_INPUT,
-              "%s: %d files end in .safetensors, .pt, .pth or .bin, expected one; name the file",
+              "%s: %d files end in .safetensors, .pt, .pth, .bin or .npz, expected one; name the "
+              "file",
               dir, n);
     return NULL;
 }

@@ -64,6 +64,26 @@ bool read_scalar(const struct dict_file *f, const char *name, struct dict_vector
     return true;
 }
 
+bool read_whole(const struct dict_file *f, const char *name, int64_t *out, struct error *e)
+{
+    const struct named_tensor *t = tensors_find(f->tensors, name);
+    int32_t small;
+    if (!t)
+        return error_set(e, ERROR_INPUT, "%s: found no tensor '%s' []", f->path, name);
+    const bool is_long = strcmp(t->type_name, "I64") == 0;
+    if (t->n_dims > 1 || (t->n_dims == 1 && t->dim[0] != 1) || (!is_long && t->type != DTYPE_I32))
+        return error_set(e, ERROR_INPUT,
+                         "%s: tensor '%s' is %s with %d dimensions, expected one whole number",
+                         t->file, name, t->type_name, t->n_dims);
+    if (is_long) {
+        memcpy(out, t->data, sizeof *out);
+    } else {
+        memcpy(&small, t->data, sizeof small);
+        *out = small;
+    }
+    return true;
+}
+
 bool read_sizes(const struct dict_matrix *encoder, struct dict_spec *s, struct error *e)
 {
     const struct named_tensor *t = &encoder->t;
@@ -200,10 +220,44 @@ static void norm_rows(void *arg, int64_t first, int64_t end)
     }
 }
 
-void matrix_row_norms(const struct dict_matrix *a, double *norm)
+bool scale_matrix(struct dict_matrix *a, double by, struct error *e)
+{
+    const size_t m = (size_t)rows_of(a);
+    double *all = xreallocarray(NULL, m, sizeof *all);
+    for (size_t i = 0; i < m; i++)
+        all[i] = by;
+    bool ok = matrix_scale_rows(a, all, e);
+    free(all);
+    return ok;
+}
+
+static void row_norms(const struct dict_matrix *a, double *norm)
 {
     struct scale s = {.a = a, .norm = norm, .cols = cols_of(a)};
     parallel_for(rows_of(a), GRAIN_ELEMENTS / s.cols + 1, norm_rows, &s);
+}
+
+bool unit_decoder(struct dict_parts *p, double tolerance, struct error *e)
+{
+    const bool tied = !p->decoder.t.data;
+    const size_t m = (size_t)rows_of(&p->encoder);
+    double *norm = xreallocarray(NULL, 2 * m, sizeof *norm), *inverse = norm + m;
+    bool far = false, ok = true;
+    row_norms(tied ? &p->encoder : &p->decoder, norm);
+    for (size_t i = 0; i < m; i++) {
+        far = far || !(fabs(norm[i] - 1) <= tolerance);
+        inverse[i] = norm[i] > 0 ? 1 / norm[i] : 0;
+    }
+    if (far) {
+        if (tied) /* they part */
+            p->decoder = p->encoder, p->decoder.own = NULL;
+        ok = matrix_scale_rows(&p->decoder, inverse, e) && matrix_scale_rows(&p->encoder, norm, e);
+        for (size_t i = 0; i < m; i++)
+            p->encoder_bias.v[i] = (float)((double)p->encoder_bias.v[i] * norm[i]);
+        p->encoder_bias.changed = true;
+    }
+    free(norm);
+    return ok;
 }
 
 void dict_parts_release(struct dict_parts *p)

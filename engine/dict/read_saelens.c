@@ -1,6 +1,8 @@
 /* SAELens' folders: sae_weights.safetensors and cfg.json, of release 6 and before
  * (sae_lens/saes/, sae_lens/loading/pretrained_sae_loaders.py). What an architecture computes is
  * its own rows' business; names of entries moved into "metadata" with release 6. */
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
 #include "engine/dict/dict_private.h"
 #include <math.h>
 #include <stdlib.h>
@@ -115,9 +117,9 @@ static bool read_place(const struct cfg *c, struct dict_spec *s)
     return true;
 }
 
-/* Before release 6 it may be a truth: of expected_average_only_in. That and covariance_whitening
- * are folded into the weights when training ends, and SAELens itself ignores them where they were
- * left. */
+/* Before release 6 it may be a truth: of expected_average_only_in, which is folded into the weights
+ * when training ends. Of a checkpoint the factor is in a file of its own; without that SAELens
+ * takes the norm as none. */
 static bool read_norm(const struct cfg *c, struct dict_spec *s)
 {
     const char *norm = "none";
@@ -239,6 +241,48 @@ static bool read_tensors(const struct cfg *c, struct dict_spec *s, struct dict_p
            (s->select != SELECT_THRESHOLD || read_thresholds(c, s, p));
 }
 
+/* The factor s of a checkpoint's activation_scaler.json: W_enc·s, W_dec/s, b_dec/s, and a threshold
+ * that is held against p·‖W_dec row‖, /s. */
+static bool read_scaler(const struct cfg *c, struct dict_spec *s, struct error *e)
+{
+    const char *slash = strrchr(c->f->path, '/');
+    char *path = xasprintf("%.*sactivation_scaler.json", slash ? (int)(slash - c->f->path) + 1 : 0,
+                           c->f->path);
+    json_t *scaler = file_is_named(path) ? json_read_object(path, 1 << 20, e) : NULL;
+    const json_t *factor = json_object_get(scaler, "scaling_factor");
+    bool ok = scaler || !file_is_named(path);
+    if (ok && json_is_true(json_object_get(scaler, "has_whitening")))
+        ok = error_set(e, ERROR_INPUT, "%s: whitening is not supported", path);
+    else if (ok && factor && !json_is_null(factor)) {
+        s->fold = json_number_value(factor);
+        s->source[DICT_FACT_NORM] = "activation_scaler.json";
+        ok = (json_is_number(factor) && s->fold > 1e-30 && s->fold < 1e30) ||
+             error_set(e, ERROR_INPUT, "%s: 'scaling_factor' is %s, expected a number above 0",
+                       path, json_kind(factor));
+    }
+    json_decref(scaler);
+    free(path);
+    return ok;
+}
+
+static bool fold(const struct cfg *c, struct dict_spec *s, struct dict_parts *p)
+{
+    const json_t *norm = json_object_get(c->f->config, "normalize_activations");
+    if (!json_is_true(norm) &&
+        (!json_is_string(norm) || strcmp(json_string_value(norm), "none") == 0))
+        return true;
+    if (!read_scaler(c, s, c->e))
+        return false;
+    if (!(s->fold > 0))
+        return true;
+    for (int32_t i = 0; i < s->n; i++)
+        p->decoder_bias.v[i] = (float)((double)p->decoder_bias.v[i] / s->fold);
+    p->decoder_bias.changed = true;
+    if (s->norm_rescale && p->threshold.v)
+        p->threshold.v[0] = (float)((double)p->threshold.v[0] / s->fold);
+    return scale_matrix(&p->encoder, s->fold, c->e) && scale_matrix(&p->decoder, 1 / s->fold, c->e);
+}
+
 static bool knows(const struct dict_file *f)
 {
     return json_object_get(f->config, "d_in") && json_object_get(f->config, "d_sae") &&
@@ -252,7 +296,8 @@ static bool read(const struct dict_file *f, struct dict_spec *s, struct dict_par
     const json_t *meta = json_object_get(f->config, "metadata");
     struct cfg c = {.f = f, .old = is_old(f, meta), .e = e};
     c.meta = json_is_object(meta) ? meta : f->config;
-    return find_architecture(&c) && read_facts(&c, s) && read_tensors(&c, s, p) && read_top(&c, s);
+    return find_architecture(&c) && read_facts(&c, s) && read_tensors(&c, s, p) && fold(&c, s, p) &&
+           read_top(&c, s);
 }
 
 const struct dict_reader dict_reader_saelens = {knows, read};

@@ -275,8 +275,8 @@ bool pt_read(struct tensors *ts, struct error *e)
     struct reader r = {.ts = ts, .path = f->path, .n_file = f->map.n, .e = e};
     struct pickle *pickle = NULL;
     bool ok = false;
-    if (!zip_read(&r.zip, f->map.p, f->map.n, f->path, e) || !find_prefix(&r) ||
-        !check_byteorder(&r))
+    if (!zip_read(&r.zip, f->map.p, f->map.n, f->path, e) || !zip_all_stored(&r.zip, f->path, e) ||
+        !find_prefix(&r) || !check_byteorder(&r))
         goto cleanup;
     const struct zip_entry *entry = find_entry(&r, "data.pkl");
     pickle = pickle_read(entry->p, entry->n, f->path, e);

@@ -86,6 +86,8 @@ static bool read_any(struct tensors *ts, struct error *e)
     const char *path = ts->file[ts->n_files - 1].path;
     const struct mapping *m = &ts->file[ts->n_files - 1].map;
     if (m->n >= 4 && memcmp(m->p, "PK\3\4", 4) == 0) {
+        if (npz_is(m->p, m->n))
+            return npz_read(ts, e);
         ts->pickled = true;
         return pt_read(ts, e);
     }

@@ -1,8 +1,8 @@
-/* Named tensors of a file or folder: .safetensors (one, or shards by model.safetensors.index.json)
- * and PyTorch's .pt state dicts (zip, uncompressed entries; the pickle is read by an interpreter of
- * the few opcodes of a state dict, and nothing is ever executed). Files are untrusted: every size,
- * offset, shape and dtype is checked before memory is touched. Data stay in the mapping (host byte
- * order is little-endian; static_assert in the implementation). */
+/* Named tensors of a file or folder: .safetensors (one, or shards by model.safetensors.index.json),
+ * NumPy's .npz, and PyTorch's .pt state dicts (zip, uncompressed entries; the pickle is read by an
+ * interpreter of the few opcodes of a state dict, and nothing is ever executed). Files are
+ * untrusted: every size, offset, shape and dtype is checked before memory is touched. Data stay in
+ * the mapping (host byte order is little-endian; static_assert in the implementation). */
 #ifndef GLIMT_FORMATS_TENSORS_H
 #define GLIMT_FORMATS_TENSORS_H
 #include "engine/backend.h"
@@ -23,7 +23,7 @@ struct named_tensor {
 
 struct tensors;
 
-/* path: a .safetensors or .pt file, or a folder with model.safetensors or its index. */
+/* path: a .safetensors, .npz or .pt file, or a folder with model.safetensors or its index. */
 bool tensors_open(const char *path, struct tensors **out, struct error *e);
 void tensors_close(struct tensors *);
 size_t tensors_files(const struct tensors *); /* how many, and their paths */

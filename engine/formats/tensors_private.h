@@ -56,4 +56,7 @@ bool shape_bytes(int32_t n_dims, const int64_t *dim, size_t element, size_t *out
 /* The readers: of the last file. */
 bool safetensors_read(struct tensors *, struct error *e);
 bool pt_read(struct tensors *, struct error *e);
+bool npz_read(struct tensors *, struct error *e);
+/* Does a zip begin with an array of NumPy's? */
+bool npz_is(const uint8_t *p, size_t n);
 #endif

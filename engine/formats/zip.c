@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #define LOCAL 0x04034b50U
 #define CENTRAL 0x02014b50U
@@ -10,6 +11,7 @@
 #define END64 0x06064b50U
 #define LOCATOR64 0x07064b50U
 
+enum { DEFLATED = 8 }; /* compression method */
 enum { LOCAL_SIZE = 30, CENTRAL_SIZE = 46, END_SIZE = 22, END64_SIZE = 56, LOCATOR64_SIZE = 20 };
 
 struct archive {
@@ -105,6 +107,13 @@ static bool widen(const struct archive *a, const uint8_t *extra, size_t n, uint6
     return error_set(a->e, ERROR_INPUT, "%s: broken zip archive: no ZIP64 sizes", a->path);
 }
 
+static bool compressed(const char *path, const char *name, size_t n_name, struct error *e)
+{
+    return error_set(e, ERROR_INPUT,
+                     "%s: entry '%.*s' is compressed or encrypted, expected stored as it is", path,
+                     (int)n_name, name);
+}
+
 /* One entry of the directory at `at`; *length: bytes to the next. */
 static bool read_entry(const struct archive *a, uint64_t at, struct zip_entry *out, size_t *length)
 {
@@ -121,18 +130,57 @@ static bool read_entry(const struct archive *a, uint64_t at, struct zip_entry *o
     uint64_t n = u32(c + 24), packed = u32(c + 20), local = u32(c + 42);
     if (!widen(a, c + CENTRAL_SIZE + n_name, n_extra, (uint64_t *[3]){&n, &packed, &local}))
         return false;
-    if (u16(c + 10) != 0 || (u16(c + 8) & 1) != 0 || n != packed)
-        return error_set(a->e, ERROR_INPUT,
-                         "%s: entry '%.*s' is compressed or encrypted, expected stored as it is",
-                         a->path, (int)n_name, name);
+    const uint32_t method = u16(c + 10);
+    const bool deflated = method == DEFLATED;
+    if ((method != 0 && !deflated) || (u16(c + 8) & 1) != 0 || (!deflated && n != packed))
+        return compressed(a->path, name, n_name, a->e);
     const uint8_t *l = record(a, local, LOCAL_SIZE, LOCAL);
     const uint64_t skip = l != NULL ? LOCAL_SIZE + (uint64_t)u16(l + 26) + u16(l + 28) : 0;
-    if (l == NULL || skip > a->n - local || n > a->n - local - skip)
+    if (l == NULL || skip > a->n - local || packed > a->n - local - skip)
         return error_set(a->e, ERROR_INPUT,
                          "%s: entry '%.*s' lies outside the file (is it cut off?)", a->path,
                          (int)n_name, name);
-    *out = (struct zip_entry){.name = name, .n_name = n_name, .p = l + skip, .n = (size_t)n};
+    *out = (struct zip_entry){.name = name, .n_name = n_name, .p = l + skip, .n = (size_t)packed};
+    if (deflated)
+        out->n_inflated = n > 0 ? (size_t)n : 1;
     return true;
+}
+
+bool zip_all_stored(const struct zip *z, const char *path, struct error *e)
+{
+    for (size_t i = 0; i < z->n; i++)
+        if (z->entry[i].n_inflated > 0)
+            return compressed(path, z->entry[i].name, z->entry[i].n_name, e);
+    return true;
+}
+
+/* Deflate makes at most 1032 bytes of one: what says more lies. */
+uint8_t *zip_inflate(const struct zip_entry *z, const char *path, struct error *e)
+{
+    const size_t n = z->n_inflated;
+    uint8_t *out = n / 1032 <= z->n && z->n <= UINT32_MAX && n <= UINT32_MAX ? malloc(n) : NULL;
+    z_stream s = {0};
+    if (!out || inflateInit2(&s, -MAX_WBITS) != Z_OK) {
+        error_set(
+            e, out ? ERROR_SYSTEM : ERROR_INPUT,
+            "%s: entry '%.*s': no memory for the %zu bytes that %zu deflated ones say they are",
+            path, (int)z->n_name, z->name, n, z->n);
+        free(out);
+        return NULL;
+    }
+    s.next_in = (Bytef *)(uintptr_t)z->p;
+    s.avail_in = (uInt)z->n;
+    s.next_out = out;
+    s.avail_out = (uInt)n;
+    const int status = inflate(&s, Z_FINISH);
+    const bool whole = status == Z_STREAM_END && s.avail_out == 0 && s.avail_in == 0;
+    inflateEnd(&s);
+    if (whole)
+        return out;
+    free(out);
+    error_set(e, ERROR_INPUT, "%s: entry '%.*s': its deflated data are damaged", path,
+              (int)z->n_name, z->name);
+    return NULL;
 }
 
 static int compare(const char *a, size_t n_a, const char *b, size_t n_b)

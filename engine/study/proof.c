@@ -364,6 +364,7 @@ static struct table *facts_table(const struct study *study)
     point_name(study->in.at, hook);
     snprintf(k, sizeof k, "%d", s->k);
     const char *const value[DICT_N_FACTS] = {[DICT_FACT_CENTRE] = s->centre ? "yes" : "no",
+                                             [DICT_FACT_NORM] = s->fold > 0 ? "folded in" : NULL,
                                              [DICT_FACT_RELU] = relu_name(s->relu),
                                              [DICT_FACT_SELECT] = select_name(s->select),
                                              [DICT_FACT_K] = s->k > 0 ? k : NULL,

@@ -2,7 +2,10 @@
 """Small SAE checkpoints of other people's formats, written and read by their own packages: tests/golden/dict/formats/
 and, what these packages encode and decode, formats.safetensors in it.
 
-    pip install torch==2.15.0 numpy safetensors sae-lens==6.54.12
+    pip install torch==2.15.0 numpy safetensors sae-lens==6.54.12 eai-sparsify==1.3.3 dictionary-learning==0.1.0
+
+Gemma Scope's, OpenAI's, Qwen Scope's and lovis-heindrich's files come without a package that could be installed: these
+are their documented formulas in float64.
     python tests/reference/dict_formats.py
 
 Of each case CASE/acts [T, m] and CASE/x_hat [T, n] for the x of hash_weights.py."""
@@ -11,11 +14,14 @@ import os
 import shutil
 import sys
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, os.path.dirname(__file__))
 import hash_weights as hw  # noqa: E402
+
+os.environ["SPARSIFY_DISABLE_TRITON"] = "1"
 
 OUT = os.path.join(os.path.dirname(__file__), "..", "golden", "dict", "formats")
 T, N, M = 9, 12, 40
@@ -160,8 +166,164 @@ def saelens():
     inference("topk-trained", saes.TopKTrainingSAE, saes.TopKTrainingSAEConfig, 13, True, k=5)
 
 
+    # a checkpoint in units of a factor that is beside it, and the same folded by SAELens
+    path = make("scaled-checkpoint", saes.StandardSAE, saes.StandardSAEConfig, 14,
+                normalize_activations="expected_average_only_in")
+    with open(path + "/activation_scaler.json", "w") as f:
+        json.dump({"scaling_factor": 0.625, "has_whitening": False}, f)
+    from sae_lens import SAE
+    sae = SAE.load_from_disk(path)
+    sae.fold_activation_norm_scaling_factor(0.625)
+    x = x_of()
+    with torch.no_grad():
+        acts = sae.encode(x)
+        found[S + "scaled-checkpoint/acts"] = acts
+        found[S + "scaled-checkpoint/x_hat"] = sae.decode(acts)
+
+
+# ---- sparsify
+def sparsify():
+    from sparsify import SparseCoder
+    from sparsify.config import SparseCoderConfig
+
+    def make(name, path, seed, **kw):
+        sae = drawn(SparseCoder(N, SparseCoderConfig(normalize_decoder=False, **kw)), seed)
+        path = folder("sparsify", *path.split("/"))
+        sae.save_to_disk(path)
+        sae = SparseCoder.load_from_disk(path, device="cpu")
+        x = x_of()
+        with torch.no_grad():
+            top = sae.encode(x)
+            acts = torch.zeros(T, M if not kw.get("expansion_factor") else N * kw["expansion_factor"])
+            acts.scatter_(1, top.top_indices, top.top_acts)
+            y = sae.decode(top.top_acts, top.top_indices)
+            if sae.W_skip is not None:
+                y = y + x @ sae.W_skip.mT
+        found[f"sparsify/{name}/acts"], found[f"sparsify/{name}/x_hat"] = acts, y
+
+    make("topk", "layers.3.mlp", 21, num_latents=M, k=20)
+    make("multi", "seeds/layers.2/seed1", 22, num_latents=M, k=4, multi_topk=True)
+    make("groupmax", "groupmax/embed_in", 23, expansion_factor=3, k=9, activation="groupmax")
+    make("skip", "skip/layers.1", 24, num_latents=M, k=6, skip_connection=True)
+
+
+# ---- dictionary_learning
+def dictionary_learning():
+    from dictionary_learning import dictionary as d
+    from dictionary_learning.trainers.batch_top_k import BatchTopKSAE
+    from dictionary_learning.trainers.matryoshka_batch_top_k import MatryoshkaBatchTopKSAE
+    from dictionary_learning.trainers.top_k import AutoEncoderTopK
+
+    def make(path, name, sae, seed, threshold=None, says=True, **kw):
+        drawn(sae, seed)
+        if threshold is not None:
+            sae.threshold.copy_(torch.tensor(threshold))
+        path = os.path.join(folder("dictionary_learning", *os.path.dirname(path).split("/")), os.path.basename(path))
+        torch.save(sae.state_dict(), path)
+        if says:
+            up = os.path.dirname(path)
+            up = os.path.dirname(up) if up.endswith("checkpoints") else up
+            with open(up + "/config.json", "w") as f:
+                json.dump({"trainer": dict(dict_class=type(sae).__name__, activation_dim=N, dict_size=M, layer=3,
+                                           lm_name="EleutherAI/pythia-70m-deduped", submodule_name="resid_post_layer_3",
+                                           **kw), "buffer": {"ctx_len": 128}}, f, indent=1)
+        with torch.no_grad():
+            read = type(sae).from_pretrained(path, **({"normalize_decoder": True} if type(sae) is d.AutoEncoder else {}))
+            acts = read.encode(x_of())
+            found[f"dictionary_learning/{name}/acts"] = acts
+            found[f"dictionary_learning/{name}/x_hat"] = read.decode(acts)
+        return path
+
+    make("relu/ae.pt", "relu", d.AutoEncoder(N, M), 31)
+    make("flat/mlp_out_layer2/10_40/ae.pt", "flat", d.AutoEncoder(N, M), 32, says=False)
+    make("new/ae.pt", "new", d.AutoEncoderNew(N, M), 33)
+    make("gated/ae.pt", "gated", d.GatedAutoEncoder(N, M), 34)
+    make("topk/ae.pt", "topk", AutoEncoderTopK(N, M, 5), 35, k=7)  # the tensor wins
+    make("batchtopk/ae.pt", "batchtopk", BatchTopKSAE(N, M, 5), 36, 0.375, k=5)
+    make("batchtopk-unset/checkpoints/ae_100.pt", "batchtopk-unset", BatchTopKSAE(N, M, 5), 37, -1.0, k=5)
+    make("matryoshka/ae.pt", "matryoshka", MatryoshkaBatchTopKSAE(N, M, 5, [10, 30]), 38, 0.25, k=5)
+    make("jumprelu/ae.pt", "jumprelu", d.JumpReluAutoEncoder(N, M), 39)
+
+    # what training left of itself: normalised units, and the factor
+    sae = drawn(BatchTopKSAE(N, M, 5), 40)
+    sae.threshold.copy_(torch.tensor(0.25))
+    path = folder("dictionary_learning", "backup") + "/ae.pt"
+    torch.save({"step": 100, "ae": sae.state_dict(), "config": {"k": 5, "dict_class": "BatchTopKSAE"}, "norm_factor": 1.5},
+               path)
+    with open(os.path.dirname(path) + "/config.json", "w") as f:
+        json.dump({"trainer": dict(dict_class="BatchTopKSAE", layer=3, submodule_name="mlp_out", k=5)}, f)
+    with torch.no_grad():
+        sae.scale_biases(1.5)
+        acts = sae.encode(x_of())
+        found["dictionary_learning/backup/acts"] = acts
+        found["dictionary_learning/backup/x_hat"] = sae.decode(acts)
+
+
+# ---- by their formulas
+def random(seed, *shape, scale=0.5):
+    return np.round(np.random.default_rng(seed).standard_normal(shape) * scale * 64).astype(np.float32) / 64
+
+
+def formulas():
+    x = x_of().double().numpy()
+
+    def result(name, acts, x_hat):
+        found[f"{name}/acts"], found[f"{name}/x_hat"] = torch.from_numpy(acts), torch.from_numpy(x_hat)
+
+    def jump(a, scale=1.0):
+        p = (x * scale) @ a["w_enc"].astype(float) + a["b_enc"]
+        f = np.where(p > a["threshold"], np.maximum(p, 0), 0)
+        return f, f @ (a["w_dec"].astype(float) / scale) + a["b_dec"]
+
+    def gemma(seed):
+        return dict(w_enc=random(seed, N, M), b_enc=random(seed + 1, M, scale=0.25), w_dec=random(seed + 2, M, N),
+                    b_dec=random(seed + 3, N), threshold=np.abs(random(seed + 4, M)))
+
+    for name, seed, save in (("gemma-scope-2b-pt-mlp/layer_3/width_16k/average_l0_7", 51, np.savez),
+                             ("gemma-scope-2b-pt-res/layer_2/width_16k/average_l0_9", 61, np.savez_compressed),
+                             ("gemma-scope-2b-pt-res/embedding/width_4k/average_l0_6", 71, np.savez_compressed)):
+        a = gemma(seed)
+        save(folder("gemma", *name.split("/")) + "/params.npz", **a)
+        result("gemma/" + name, *jump(a, 1 / np.sqrt(N) if "embedding" in name else 1.0))
+    a = gemma(81)
+    path = folder("gemma", "gemma-scope-2", "layer_5_width_16k")
+    save_file({k: torch.from_numpy(v) for k, v in a.items()}, path + "/params.safetensors")
+    with open(path + "/config.json", "w") as f:
+        json.dump(dict(architecture="jump_relu", model_name="google/gemma-3-1b-pt", affine_connection=False,
+                       hf_hook_point_in="model.layers.5.output", hf_hook_point_out="model.layers.5.output"), f, indent=1)
+    result("gemma/gemma-scope-2", *jump(a))
+
+    def state(name, s):
+        path = os.path.join(folder(*os.path.dirname(name).split("/")), os.path.basename(name))
+        torch.save({k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in s.items()}, path)
+
+    # OpenAI's: tied, and not
+    for name, seed, tied in (("openai/relu.pt", 91, False), ("openai/tied.pt", 95, True)):
+        s = {"pre_bias": random(seed, N), "encoder.weight": random(seed + 1, M, N), "latent_bias": random(seed + 2, M)}
+        d = s["encoder.weight"] if tied else random(seed + 3, N, M).T
+        s["decoder.linear.weight" if tied else "decoder.weight"] = np.ascontiguousarray(d if tied else d.T)
+        s["stats_last_nonzero"] = np.zeros(M, np.int64)
+        state(name, {**s, "activation": "ReLU", "activation_state_dict": {}})
+        f = np.maximum((x - s["pre_bias"]) @ s["encoder.weight"].T.astype(float) + s["latent_bias"], 0)
+        result(name, f, f @ d.astype(float) + s["pre_bias"])
+
+    # the same four names, each its own way
+    s = {"W_enc": random(101, M, N), "W_dec": random(102, N, M), "b_enc": random(103, M), "b_dec": random(104, N)}
+    state("qwen/SAE-Res-Qwen3-1.7B-Base-W32K-L0_6/layer3.sae.pt", s)
+    p = x @ s["W_enc"].T.astype(float) + s["b_enc"]
+    f = np.where(p >= np.sort(p, -1)[:, -6:-5], np.maximum(p, 0), 0)
+    result("qwen", f, f @ s["W_dec"].T.astype(float) + s["b_dec"])
+    s = {"W_enc": random(105, N, M), "W_dec": random(106, M, N), "b_enc": random(107, M), "b_dec": random(108, N)}
+    state("heindrich/relu.pt", s)
+    f = np.maximum((x - s["b_dec"]) @ s["W_enc"].astype(float) + s["b_enc"], 0)
+    result("heindrich", f, f @ s["W_dec"].astype(float) + s["b_dec"])
+
+
 if __name__ == "__main__":
     shutil.rmtree(OUT, ignore_errors=True)
     os.makedirs(OUT)
     saelens()
+    sparsify()
+    dictionary_learning()
+    formulas()
     save_file({k: v.detach().float().contiguous() for k, v in found.items()}, os.path.join(OUT, "formats.safetensors"))

@@ -58,7 +58,72 @@ static const struct format_case {
      "yes/config after/config topk/config 5/config yes/config no/default" AT},
     {"saelens/topk-trained-checkpoint", NULL, "sae-lens topk",
      "yes/config after/config topk/config 5/config yes/config no/default" AT},
+    {"saelens/scaled-checkpoint", NULL, "sae-lens standard",
+     "yes/config before/config all/config 0/default no/default no/default" AT},
 #undef AT
+#define TENSOR " no/default no/no tensor W_skip"
+    {"sparsify/layers.3.mlp", "sparsify/topk", "sparsify",
+     "yes/default before/config topk/config 20/config" TENSOR
+     " layers.3.mlp.out/file name unsaid/default"},
+    {"sparsify/seeds/layers.2/seed1/sae.safetensors", "sparsify/multi", "sparsify",
+     "yes/default before/config topk/config 4/config" TENSOR
+     " layers.2.resid.post/file name unsaid/default"},
+    {"sparsify/groupmax/embed_in", "sparsify/groupmax", "sparsify",
+     "yes/default before/config groupmax/config 9/config" TENSOR " embed/file name unsaid/default"},
+    {"sparsify/skip/layers.1", "sparsify/skip", "sparsify",
+     "yes/default before/config topk/config 6/config no/default yes/tensor W_skip"
+     " layers.1.resid.post/file name unsaid/default"},
+#undef TENSOR
+#define LEARNT(name, class, facts)                                                                 \
+    {                                                                                              \
+        "dictionary_learning/" name, NULL, "dictionary_learning " class,                           \
+            facts " no/default no/default layers.3.resid.post/config unsaid/default"               \
+    }
+    LEARNT("relu", "AutoEncoder", "yes/config before/config all/config 0/default"),
+    LEARNT("new", "AutoEncoderNew", "no/config before/config all/config 0/default"),
+    LEARNT("gated", "GatedAutoEncoder", "yes/config before/config gated/config 0/default"),
+    LEARNT("topk", "AutoEncoderTopK", "yes/config before/config topk/config 5/tensor k"),
+    LEARNT("batchtopk", "BatchTopKSAE", "yes/config before/config threshold/config 0/default"),
+    LEARNT("matryoshka", "MatryoshkaBatchTopKSAE",
+           "yes/config before/config threshold/config 0/default"),
+    LEARNT("jumprelu", "JumpReluAutoEncoder", "no/config before/config threshold/config 0/default"),
+#undef LEARNT
+    {"dictionary_learning/batchtopk-unset/checkpoints/ae_100.pt",
+     "dictionary_learning/batchtopk-unset", "dictionary_learning BatchTopKSAE",
+     "yes/config before/config all/tensor threshold 0/default no/default no/default "
+     "layers.3.resid.post/config unsaid/default"},
+    {"dictionary_learning/backup", NULL, "dictionary_learning BatchTopKSAE",
+     "yes/config before/config threshold/config 0/default no/default no/default "
+     "layers.3.mlp.out/config unsaid/default"},
+    {"dictionary_learning/flat/mlp_out_layer2/10_40", "dictionary_learning/flat",
+     "dictionary_learning AutoEncoder",
+     "yes/names of tensors before/names of tensors all/names of tensors 0/default no/default "
+     "no/default layers.2.mlp.out/file name unsaid/default"},
+#define GEMMA(name, hook)                                                                          \
+    {                                                                                              \
+        "gemma/" name, NULL, "gemma-scope",                                                        \
+            "no/default before/default threshold/default 0/default no/default no/default " hook    \
+            "/file name yes/default"                                                               \
+    }
+    GEMMA("gemma-scope-2b-pt-mlp/layer_3/width_16k/average_l0_7", "layers.3.mlp.out"),
+    GEMMA("gemma-scope-2b-pt-res/layer_2/width_16k/average_l0_9", "layers.2.resid.post"),
+    GEMMA("gemma-scope-2b-pt-res/embedding/width_4k/average_l0_6", "embed"),
+#undef GEMMA
+    {"gemma/gemma-scope-2/layer_5_width_16k", "gemma/gemma-scope-2", "gemma-scope 2",
+     "no/default before/default threshold/default 0/default no/default no/default "
+     "layers.5.resid.post/config yes/default"},
+    {"openai/relu.pt", NULL, "openai",
+     "yes/tensor pre_bias before/entry activation all/entry activation 0/default no/default "
+     "no/default none/default unsaid/default"},
+    {"openai/tied.pt", NULL, "openai",
+     "yes/tensor pre_bias before/entry activation all/entry activation 0/default no/default "
+     "no/default none/default unsaid/default"},
+    {"qwen/SAE-Res-Qwen3-1.7B-Base-W32K-L0_6/layer3.sae.pt", "qwen", "qwen-scope",
+     "no/default after/shapes of tensors topk/shapes of tensors 6/file name no/default no/default "
+     "layers.3.resid.post/file name yes/default"},
+    {"heindrich/relu.pt", "heindrich", "heindrich .pt",
+     "yes/default before/default all/default 0/default no/default no/default none/default "
+     "unsaid/default"},
 };
 
 static const float *gold(const char *name, const char *what, int64_t rows, int64_t cols)
@@ -229,6 +294,34 @@ static void test_refused_configurations(void **state)
         SAELENS_TENSOR("standard", "blocks.3.hook_mlp_out", "blocks.3.hook_elsewhere",
                        "hook: hook point 'blocks.3.hook_elsewhere'"),
         SAELENS("standard", "{", "[", "not valid JSON"),
+#define SPARSIFY(from, to, says)                                                                   \
+    {"sparsify/layers.3.mlp", "sae.safetensors", "cfg.json", from, to, says}
+        SPARSIFY("\"transcode\": false", "\"transcode\": true", "a transcoder is not supported"),
+        SPARSIFY("\"transcode\": false", "\"signed\": true", "signed is true"),
+        SPARSIFY("\"topk\"", "\"relu\"", "activation is 'relu', expected topk or groupmax"),
+        SPARSIFY("\"num_latents\": 40", "\"num_latents\": 0",
+                 "tensor 'encoder.weight' is [40, 12], expected [384, 12]"),
+        SPARSIFY("\"num_latents\": 40", "\"num_latents\": -1", "num_latents -1"),
+        SPARSIFY("\"k\": 20", "\"k\": null", "k is -1 (from the config), expected 1 to 40"),
+        {"sparsify/groupmax/embed_in", "sae.safetensors", "cfg.json", "\"k\": 9", "\"k\": 7",
+         "expected a divisor of the 36 latents"},
+#undef SPARSIFY
+#define LEARNT(of, from, to, says)                                                                 \
+    {"dictionary_learning/" of, "ae.pt", "config.json", from, to, says}
+        LEARNT("relu", "\"AutoEncoder\"", "\"CrossCoder\"", "dict_class 'CrossCoder' is not"),
+        LEARNT("relu", "\"AutoEncoder\"", "\"JumpReluAutoEncoder\"", "found no tensor 'W_enc'"),
+        LEARNT("relu", "\"layer\": 3", "\"layer\": \"3\"", "'layer' is a string, expected a whole"),
+        LEARNT("topk", "\"dict_class\"", "\"class\"", "which says which"),
+#undef LEARNT
+        {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json",
+         "\"hf_hook_point_out\": \"model.layers.5.output\"",
+         "\"hf_hook_point_out\": \"model.layers.6.output\"", "a transcoder is not supported"},
+        {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json",
+         "model.layers.5.output", "model.layers.5.q_proj.output", "a transcoder is not supported"},
+        {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json", "jump_relu",
+         "topk", "architecture 'topk' is not known, expected jump_relu"},
+        {"saelens/scaled-checkpoint", "sae_weights.safetensors", "activation_scaler.json", NULL,
+         NULL, "no configuration beside them"},
 #undef SAELENS
 #undef SAELENS_TENSOR
     };
