@@ -31,8 +31,8 @@ _glimt() {
         '--neurons=[coordinates of the hooked activation instead of latents]:value:(all)' \
         '--fix=[hold these at fixed values at every position]:value: ' \
         '--insert=[what replaces the activation; default\: none, with --fix sae]:value:(none sae error)' \
-        '--bos[put the BOS token before each sequence]' \
-        '--no-bos[no BOS token (default)]' \
+        '--bos[the BOS token before each sequence; default\: what the SAE or the model needs]' \
+        '--no-bos[no BOS token]' \
         '--special[special tokens spelled out in a text become their ids; default\: text]' \
         '--encoding=[of text and corpora that are not UTF-8, e.g. latin1]:value:(latin1 windows-1252 utf-16le utf-16be utf-8)' \
         '--context=[each line its own sequence (default), or all of the text one]:value:(line join)' \

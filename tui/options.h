@@ -19,6 +19,8 @@ struct sae_option { /* --sae, with the --hook behind it */
     const char *path, *hook;
 };
 
+enum said { UNSAID, SAID_YES, SAID_NO };
+
 struct options {
     const char *model, *sae, *hook, *bundle; /* NULL: default */
     int32_t n_more;                          /* SAEs beside the first */
@@ -32,7 +34,8 @@ struct options {
     struct fix_word fix[UNITS_MAX];
     bool insert_given;
     enum insert insert;
-    bool bos, join, special;
+    enum said bos; /* UNSAID: as SAE or model need it (workbench.h) */
+    bool join, special;
     const char *encoding;       /* of text and corpora that are not UTF-8; NULL: they are refused */
     const char *device, *dtype; /* "auto" */
     int threads;                /* 0: all */

@@ -284,6 +284,19 @@ static bool default_point(struct opening *op)
     return model_check_point(wb->model, wb->at, op->e);
 }
 
+static bool wants_bos(const struct opening *op)
+{
+    const struct workbench *wb = op->wb;
+    if (op->o->bos != UNSAID)
+        return op->o->bos == SAID_YES;
+    for (int32_t i = 0; i < wb->dicts.n; i++) {
+        const enum dict_bos said = dict_spec(wb->dicts.place[i].dict)->bos;
+        if (said != DICT_BOS_UNSAID)
+            return said == DICT_BOS_YES;
+    }
+    return model_config(wb->model)->arch->needs_bos;
+}
+
 static bool open_dicts(struct opening *op)
 {
     struct workbench *wb = op->wb;
@@ -297,6 +310,7 @@ static bool open_dicts(struct opening *op)
             point_parse(wb->bundle->hook, model_config(wb->model), &theirs, NULL) &&
             point_compare(theirs, wb->at) == 0;
     }
+    wb->bos = wants_bos(op);
     return true;
 }
 

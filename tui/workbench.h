@@ -21,6 +21,8 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
                     another model's: then chosen, statistics and SAE are not used */
     bool bundle_is_ours; /* model and SAE are the bundle's: its statistics apply */
     struct point at;
+    bool bos; /* the BOS token stands before each sequence: as the options say, else an SAE's file,
+                 else what the architecture needs */
     char *model_name, *sae_name; /* for people: "demo", "pythia-1.4b"; sae_name: of the first SAE
                                     that was named */
     int32_t n_chosen;

@@ -32,7 +32,7 @@ static bool wish_fill(struct wish *w, const struct analysis *a, const struct opt
     *w = (struct wish){.text = a->in->text,
                        .n_text = o->join ? a->in->n : text_without_end(a->in->text, a->in->n),
                        .join = o->join,
-                       .bos = o->bos,
+                       .bos = a->wb->bos,
                        .special = o->special,
                        .insert = a->insert,
                        .watch = UNIT_NONE,

@@ -181,7 +181,7 @@ static bool prompt_encode(struct generation *g, const struct input *in, struct e
     size_t n = 0, cap = 0;
     int32_t n_ctx = model_config(g->wb->model)->n_ctx;
     struct cut whole = {.context = INT32_MAX,
-                        .bos = model_cut(g->wb->model, g->wb->tokenizer, o->bos).bos};
+                        .bos = model_cut(g->wb->model, g->wb->tokenizer, g->wb->bos).bos};
     struct sequences seq = {0};
     tokenizer_encode(g->wb->tokenizer, in->text, in->n, o->special, &token, &n, &cap);
     bool ok = false;

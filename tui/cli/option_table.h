@@ -7,7 +7,8 @@
 
 enum option_kind {
     OPTION_FLAG,   /* bool ← true */
-    OPTION_OFF,    /* bool ← false */
+    OPTION_YES,    /* enum said ← SAID_YES */
+    OPTION_NO,     /* enum said ← SAID_NO */
     OPTION_TEXT,   /* const char *, not empty */
     OPTION_INT,    /* int within min … max */
     OPTION_SEED,   /* uint64_t */

@@ -255,8 +255,9 @@ const struct option_row common_options[] = {
      .call = fix_call},
     {"insert", "none|sae|error", "what replaces the activation; default: none, with --fix sae",
      OPTION_CALL, .call = insert_call, .choices = insert_names},
-    {"bos", NULL, "put the BOS token before each sequence", OPTION_FLAG, AT(bos)},
-    {"no-bos", NULL, "no BOS token (default)", OPTION_OFF, AT(bos)},
+    {"bos", NULL, "the BOS token before each sequence; default: what the SAE or the model needs",
+     OPTION_YES, AT(bos)},
+    {"no-bos", NULL, "no BOS token", OPTION_NO, AT(bos)},
     {"special", NULL, "special tokens spelled out in a text become their ids; default: text",
      OPTION_FLAG, AT(special)},
     {"encoding", "NAME", "of text and corpora that are not UTF-8, e.g. latin1", OPTION_CALL,
@@ -347,7 +348,8 @@ static bool row_apply(const struct option_row *r, void *values, const char *valu
     void *at = (char *)values + r->offset;
     switch (r->kind) {
     case OPTION_FLAG: *(bool *)at = true; return true;
-    case OPTION_OFF: *(bool *)at = false; return true;
+    case OPTION_YES: *(enum said *)at = SAID_YES; return true;
+    case OPTION_NO: *(enum said *)at = SAID_NO; return true;
     case OPTION_TEXT:
         if (!*value)
             return error_set(e, ERROR_INPUT, "found nothing, expected %s", r->arg);
@@ -457,7 +459,11 @@ static bool config_apply(const struct option_row *r, void *values, const char *v
         *(const char **)((char *)values + r->offset) = on ? "true" : NULL;
         return true;
     }
-    *(bool *)((char *)values + r->offset) = on == (r->kind == OPTION_FLAG);
+    void *at = (char *)values + r->offset;
+    if (r->kind == OPTION_FLAG)
+        *(bool *)at = on;
+    else
+        *(enum said *)at = on == (r->kind == OPTION_YES) ? SAID_YES : SAID_NO;
     return true;
 }
 

@@ -31,7 +31,7 @@ static void encode_part(struct tokens *all, const struct tokenizer *t, const str
                         size_t start, size_t end, const struct options *o)
 {
     size_t first = all->n;
-    if (o->bos && tokenizer_eot(t) >= 0) {
+    if (o->bos == SAID_YES && tokenizer_eot(t) >= 0) {
         int32_t at = (int32_t)input_offset(in, start);
         all->token = grow(all->token, &all->cap, all->n + 1, sizeof *all->token);
         all->token[all->n++] = (struct token){tokenizer_eot(t), at, at};

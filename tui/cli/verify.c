@@ -38,7 +38,7 @@ static bool sentences_run(struct verification *v, struct cli *cli, struct error 
         strbuf_addf(&text, "%s%s", i ? "\n" : "", sentences[i]);
     struct wish wish = {.text = text.s,
                         .n_text = text.len,
-                        .bos = cli->opt.bos,
+                        .bos = v->wb->bos,
                         .insert = INSERT_NONE,
                         .watch = UNIT_NONE,
                         .losses = true};

@@ -237,8 +237,8 @@ static void add_session(const struct options *o, struct strbuf *out)
         add_option(out, "--sae", o->more[i].path);
         add_option(out, "--hook", o->more[i].hook);
     }
-    if (o->bos)
-        add_word(out, "--bos");
+    if (o->bos != UNSAID)
+        add_word(out, o->bos == SAID_YES ? "--bos" : "--no-bos");
     if (o->cache && *o->cache)
         add_option(out, "--cache", o->cache);
     if (o->seed) {

@@ -39,7 +39,7 @@ void lab_call_init(struct lab *lab, struct study_call *call, const struct study_
                                  .tokenizer = wb->tokenizer,
                                  .at = wb->at,
                                  .corpus = corpus ? corpus->corpus : NULL,
-                                 .bos = lab->options->bos,
+                                 .bos = wb->bos,
                                  .special = corpus && corpus->choice.special};
     if (places) {
         call->in.dicts = lab_dicts(lab, places);

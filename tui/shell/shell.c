@@ -53,7 +53,7 @@ static void apply_options(struct shell *shell, const struct options *o)
     shell->sh.sliders.special = shell->sh.sliders.special || o->special;
     if (o->encoding)
         snprintf(shell->encoding, sizeof shell->encoding, "%s", o->encoding);
-    shell->sh.bos = o->bos;
+    shell->sh.bos = o->bos == SAID_YES;
 }
 
 bool shell_is_demo(const struct options *o)
@@ -174,6 +174,8 @@ static void choose_units(struct shell *shell, const struct workbench *wb)
 void shell_loaded(struct shell *shell, const struct workbench *wb)
 {
     shell->sh.workbench = wb;
+    shell->sh.wish_changed = shell->sh.wish_changed || shell->sh.bos != wb->bos;
+    shell->sh.bos = wb->bos;
     char hook[POINT_NAME_MAX];
     point_name(wb->at, hook);
     const struct dict_spec *spec = wb->dict ? dict_spec(wb->dict) : NULL;

@@ -20,7 +20,7 @@ static void text_changed(void *arg, size_t at, size_t n_removed, size_t n_insert
 void shared_init(struct shared *sh, const struct options *o)
 {
     *sh = (struct shared){.options = o,
-                          .bos = o->bos,
+                          .bos = o->bos == SAID_YES,
                           .last.action = ACTION_NONE,
                           .status.loading = true,
                           .follow = true,

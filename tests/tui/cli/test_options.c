@@ -72,7 +72,7 @@ static void test_both_spellings(void **state)
     assert_int_equal(p.o.fix[1].unit.index, 0);
     assert_float_equal(p.o.fix[1].value, -15.0, 0);
     assert_int_equal(options_insert(&p.o), INSERT_ERROR);
-    assert_true(p.o.bos);
+    assert_int_equal(p.o.bos, SAID_YES);
     assert_true(p.o.join);
     assert_int_equal(p.o.output, OUTPUT_JSON);
     assert_int_equal(p.o.threads, 3);
@@ -277,7 +277,7 @@ static void test_config(void **state)
     parse_with(&p, own_rows, &v, "--threads 5");
     assert_int_equal(p.status, 0);
     assert_string_equal(p.o.model, "/some where/model");
-    assert_true(p.o.bos);
+    assert_int_equal(p.o.bos, SAID_YES);
     assert_int_equal(p.o.color, COLOR_NEVER);
     assert_int_equal(p.o.n_fix, 1);
     assert_int_equal(p.o.fix[0].unit.index, 3);
@@ -289,7 +289,7 @@ static void test_config(void **state)
     options_release(&p.o);
     parse(&p, "--no-bos");
     assert_int_equal(p.status, 0);
-    assert_false(p.o.bos);
+    assert_int_equal(p.o.bos, SAID_NO);
     options_release(&p.o);
 }
 
