@@ -566,7 +566,8 @@ static void test_no_terminal(void **state)
 {
     (void)state;
     struct run_result r;
-    run_glimt(&r, NULL, "--bundle", bundle, (char *)NULL);
+    const struct run_how how = {.in = "Hej", .n_in = 3};
+    run_glimt(&r, &how, "--bundle", bundle, (char *)NULL);
     assert_int_equal(r.status, 0);
     assert_null(memchr(r.out, 27, r.n_out)); /* text, never escapes */
     assert_true(r.n_out > 100);

@@ -2,6 +2,7 @@
  * analysed. */
 #include "engine/base/memory.h"
 #include "tests/support/explorer.h"
+#include "tests/support/journey.h"
 #include "tests/support/run.h"
 #include "tests/support/testdata.h"
 #include <setjmp.h>
@@ -76,7 +77,8 @@ static void test_to_a_pipe(void **state)
     term_free(t);
 }
 
-/* Nothing is piped: the example, also where a terminal would be there. */
+/* Nothing is piped: the example of the demo, also where a terminal would be there; of another model
+ * a line that says so. */
 static void test_nothing(void **state)
 {
     (void)state;
@@ -84,11 +86,17 @@ static void test_nothing(void **state)
     struct run_result r;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct term *t = start_line(lines[i]);
-        assert_int_equal(term_wait_exit(t, WAIT), 0);
-        assert_true(term_has(t, "FVU"));
+        assert_int_equal(term_wait_exit(t, WAIT), 2);
+        assert_true(term_has(t, "glimt: found no text, expected it on standard input"));
         term_free(t);
     }
-    run_glimt(&r, NULL, "--bundle", bundle, (char *)NULL);
+    char *model = xasprintf("%s/model", folder);
+    run_glimt(&r, NULL, "--model", model, (char *)NULL);
+    expect_error(&r, 2, "found no text, expected it on standard input (glimt < FILE)");
+    run_release(&r);
+    free(model);
+    need_demo();
+    run_glimt(&r, NULL, "--threads", "1", (char *)NULL);
     assert_int_equal(r.status, 0);
     assert_non_null(strstr(r.out, "FVU"));
     run_release(&r);

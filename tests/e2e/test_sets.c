@@ -193,6 +193,40 @@ static void test_dict_chooses_where_no_unit_does(void **state)
     run_release(&r);
 }
 
+/* Each token that is written under fixed values at two places is the one that the analysis of the
+ * whole text under the same values predicts: a session's rows beside a generation's steps. */
+static void test_what_is_generated_over_a_set_is_what_is_predicted(void **state)
+{
+    static const char *const insert[] = {"error", "sae"}, prompt[] = "Regeringen har";
+    (void)state;
+    need_demo();
+    for (int i = 0; i < 2; i++) {
+        json_t *made = json_of(NULL, "generate", prompt, "--json", TWO, "--neurons=L2N69",
+                               "--fix=attn_3/390=9,attn_1/418=-6,L2N69=4", "--insert", insert[i],
+                               "--tokens=10", NULL);
+        json_t *plain = json_of(NULL, "generate", prompt, "--json", "--tokens=10", NULL);
+        json_t *given = JSON_OF(NULL, "tokenize", prompt);
+        json_t *read = json_of(NULL, "analyze", get_string(made, "text"), "--json", TWO,
+                               "--neurons=L2N69", "--fix=attn_3/390=9,attn_1/418=-6,L2N69=4",
+                               "--insert", insert[i], "--predictions=1", NULL);
+        const json_t *ids = get_list(made, "ids"), *tokens = get_list(read, "tokens");
+        const size_t n = json_array_size(ids), n_given = json_array_size(get_list(given, "ids"));
+        assert_true(n > n_given + 4);
+        assert_int_equal(json_array_size(tokens), n);
+        for (size_t t = n_given; t < n; t++) {
+            const int id = (int)json_integer_value(json_array_get(ids, t));
+            const json_t *next = get_list(json_array_get(tokens, t - 1), "next");
+            assert_int_equal(get_whole(json_array_get(tokens, t), "id"), id);
+            assert_int_equal(get_whole(json_array_get(next, 0), "id"), id);
+        }
+        assert_string_not_equal(get_string(made, "text"), get_string(plain, "text"));
+        json_decref(given);
+        json_decref(made);
+        json_decref(plain);
+        json_decref(read);
+    }
+}
+
 /* After the others: what they kept is computed anew over the same set, and but in part without. */
 static void test_the_cache_is_verified_over_the_set(void **state)
 {
@@ -217,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_values_at_two_points_are_those_of_the_reference),
         cmocka_unit_test(test_a_unit_s_name_chooses_its_dictionary),
         cmocka_unit_test(test_dict_chooses_where_no_unit_does),
+        cmocka_unit_test(test_what_is_generated_over_a_set_is_what_is_predicted),
         cmocka_unit_test(test_the_cache_is_verified_over_the_set),
     };
     return cmocka_run_group_tests_name("sets", tests, journey_begin_with_cache, journey_end);

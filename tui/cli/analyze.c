@@ -342,6 +342,12 @@ int cli_analyze(const struct options *o, const char *text, size_t n)
     struct error e = {0};
     struct input in;
     struct analysis a = {0};
+    if (!text && (o->model || o->bundle)) { /* the example is in the demo's languages */
+        fputs("glimt: found no text, expected it on standard input (glimt < FILE), or a terminal "
+              "for the explorer\n",
+              stderr);
+        return 2;
+    }
     interrupt_install();
     cli.progress.terminal = isatty(STDERR_FILENO);
     cli.progress.on = (cli.progress.terminal && !o->quiet) || o->progress;

@@ -15,8 +15,8 @@ int cli_main(int argc, char **argv);
  * that is empty. The
  * caller frees. */
 bool cli_piped_text(const struct options *, char **text, size_t *n, struct error *e);
-/* What `glimt` prints without a terminal: the analysis of n bytes of text, or (NULL) of two example
- * sentences; the exit status. */
+/* What `glimt` prints without a terminal: the analysis of n bytes of text, or (NULL) of the demo's
+ * two example sentences, of another model that there is none; the exit status. */
 int cli_analyze(const struct options *, const char *text, size_t n);
 /* The theme that the options name, if they do; false and *e: there is none of that name. */
 bool cli_check_theme(const struct options *, struct error *e);
