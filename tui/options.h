@@ -36,6 +36,8 @@ struct options {
     enum insert insert;
     enum said bos; /* UNSAID: as SAE or model need it (workbench.h) */
     bool join, special;
+    int32_t n_places; /* points whose neurons are opened beside what else is named */
+    struct point place[DICT_SET_MAX];
     const char *encoding;       /* of text and corpora that are not UTF-8; NULL: they are refused */
     const char *device, *dtype; /* "auto" */
     int threads;                /* 0: all */

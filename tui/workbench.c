@@ -265,7 +265,13 @@ static bool open_neurons(struct opening *op)
             !place_dict(op, dict_neurons(at, model_width(wb->model, at)), at))
             return error_prefix(op->e, "--neurons");
     }
-    if (!o->neurons || named || o->sae)
+    for (int32_t i = 0; i < o->n_places; i++)
+        if (!model_check_point(wb->model, o->place[i], op->e) ||
+            (!has_neurons_at(wb, o->place[i]) &&
+             !place_dict(op, dict_neurons(o->place[i], model_width(wb->model, o->place[i])),
+                         o->place[i])))
+            return false;
+    if (!o->neurons || named || o->sae || o->n_places > 0)
         return true;
     return place_dict(op, dict_neurons(wb->at, model_width(wb->model, wb->at)), wb->at);
 }

@@ -240,18 +240,23 @@ bool unit_parse(const struct dict_set *set, const char *name, struct unit_id *ou
     return unit_find(set, &w, out, e);
 }
 
-void unit_name(const struct dict_set *set, struct unit_id u, char out[UNIT_NAME_MAX])
+void unit_full_name(const struct dict_set *set, struct unit_id u, char out[UNIT_NAME_MAX])
 {
     char place[UNIT_NAME_MAX];
-    if (u.dict < 0) {
-        snprintf(out, UNIT_NAME_MAX, "all");
-    } else if (!set || set->n < 2 || u.dict >= set->n) {
-        print_last(out, UNIT_NAME_MAX, "", "", u.index);
-    } else if (set->place[u.dict].neurons && set->place[u.dict].at.site == SITE_MLP_ACT &&
-               u.index >= 0) {
+    if (set->place[u.dict].neurons && set->place[u.dict].at.site == SITE_MLP_ACT && u.index >= 0) {
         snprintf(out, UNIT_NAME_MAX, "L%dN%d", set->place[u.dict].at.layer, u.index);
     } else {
         unit_place_name(set, u.dict, place);
         print_last(out, UNIT_NAME_MAX, place, "/", u.index);
     }
+}
+
+void unit_name(const struct dict_set *set, struct unit_id u, char out[UNIT_NAME_MAX])
+{
+    if (u.dict < 0)
+        snprintf(out, UNIT_NAME_MAX, "all");
+    else if (!set || set->n < 2 || u.dict >= set->n)
+        print_last(out, UNIT_NAME_MAX, "", "", u.index);
+    else
+        unit_full_name(set, u, out);
 }

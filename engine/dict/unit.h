@@ -40,6 +40,8 @@ bool unit_find(const struct dict_set *, const struct unit_word *, struct unit_id
 bool unit_parse(const struct dict_set *, const char *name, struct unit_id *, struct error *e);
 /* set NULL: as in a set of one. UNIT_NONE: "all". */
 void unit_name(const struct dict_set *, struct unit_id, char out[UNIT_NAME_MAX]);
+/* The name that stands for itself: with its place also in a set of one, L3N669 of neurons. */
+void unit_full_name(const struct dict_set *, struct unit_id, char out[UNIT_NAME_MAX]);
 /* What stands in front of the slash: "mlp_3", "layers.5.resid.pre". */
 void unit_place_name(const struct dict_set *, int32_t dict, char out[UNIT_NAME_MAX]);
 /* The place of that name, short or by the point; −1 and *e: none. */

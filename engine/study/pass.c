@@ -67,6 +67,7 @@ static int32_t rows_at_once(const struct study_in *in)
 struct packer { /* a sub-batch being filled */
     struct run *run;
     const struct study_in *in;
+    const struct pass_how *how;
     void (*each)(void *, struct run *, const struct pass_batch *);
     void *arg;
     int32_t limit;
@@ -90,7 +91,8 @@ static void flush(struct packer *p)
     struct arena_mark mark = arena_mark(p->run->arena);
     struct pass_batch b = {.n_rows = p->seq.n_rows, .row = p->row, .seq = &p->seq};
     struct batch batch = sequences_batch(&p->seq);
-    model_forward(p->run, p->in->model, &batch, NULL, p->in->at, NULL, 0, &b.state);
+    model_forward(p->run, p->in->model, &batch, NULL, p->how->to, p->how->hook, p->how->n_hooks,
+                  &b.state);
     if (run_ok(p->run))
         p->each(p->arg, p->run, &b);
     run_name(p->run, from, sentences_name, NULL, p->row[0].doc, p->row[b.n_rows - 1].doc);
@@ -148,21 +150,35 @@ bool pass_cut(const struct study_in *in, const atomic_bool *cancel, struct pass_
 
 static void add_doc(struct packer *p, const struct pass_doc *d)
 {
-    if (d->n == 0)
+    const struct cut cut = cut_of(p->in);
+    int32_t tokens = d->n;
+    if (p->how->most > 0 && tokens > p->how->most)
+        tokens = p->how->most;
+    if (p->how->most > 0 && tokens > cut_room(cut))
+        tokens = cut_room(cut);
+    if (tokens == 0)
         return;
     sequences_clear(&p->doc);
-    int32_t n = lane_sequences(&p->doc, d->token, d->n, cut_of(p->in));
+    int32_t n = lane_sequences(&p->doc, d->token, tokens, cut);
     for (int32_t i = 0; i < n && run_ok(p->run); i++)
         add_window(p, d->doc, i);
 }
 
 void pass_chunk(struct run *run, const struct study_in *in, int64_t i,
-                void (*each)(void *arg, struct run *, const struct pass_batch *), void *arg)
+                void (*each)(void *, struct run *, const struct pass_batch *), void *arg)
+{
+    pass_chunk_how(run, in, i, &(struct pass_how){.to = in->at}, each, arg);
+}
+
+void pass_chunk_how(struct run *run, const struct study_in *in, int64_t i,
+                    const struct pass_how *how,
+                    void (*each)(void *, struct run *, const struct pass_batch *), void *arg)
 {
     const struct pass_range of = pass_range(in, i);
     if (of.n == 0 || !run_ok(run))
         return;
-    struct packer p = {.run = run, .in = in, .each = each, .arg = arg, .limit = rows_at_once(in)};
+    struct packer p = {
+        .run = run, .in = in, .how = how, .each = each, .arg = arg, .limit = rows_at_once(in)};
     struct pass_doc *docs = pass_docs(in, of.first, of.n);
     for (int32_t d = 0; d < of.n; d++)
         add_doc(&p, &docs[d]);

@@ -4,114 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { DRAWS = 2000 };
-
-/* ---- bootstrap */
-enum { BLOCK = 256 }; /* columns that share a pass over the draws */
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static bool column_varies(const double *x, int64_t n, int32_t L)
-{
-    for (int64_t i = 1; i < n; i++)
-        if (x[i * L] != x[0])
-            return true;
-    return false;
-}
-
-/* NaN when a mean is. */
-static struct interval percentiles(double *mean, int32_t draws)
-{
-    for (int32_t d = 0; d < draws; d++)
-        if (isnan(mean[d]))
-            return (struct interval){(double)NAN, (double)NAN};
-    qsort(mean, (size_t)draws, sizeof *mean, by_value);
-    return (struct interval){quantile_sorted(mean, draws, 0.025),
-                             quantile_sorted(mean, draws, 0.975)};
-}
-
-static void bootstrap_block(const double *x, int64_t n, int32_t L, int32_t width, int32_t draws,
-                            uint64_t seed, struct interval *out)
-{
-    double *mean = xcalloc((size_t)draws * (size_t)width, sizeof *mean);
-    struct rng rng;
-    rng_seed(&rng, seed);
-    for (int32_t d = 0; d < draws; d++) {
-        double sum[BLOCK] = {0};
-        for (int64_t i = 0; i < n; i++) {
-            const double *row = x + rng_below(&rng, (uint64_t)n) * (size_t)L;
-            for (int32_t l = 0; l < width; l++)
-                sum[l] += row[l];
-        }
-        for (int32_t l = 0; l < width; l++)
-            mean[(size_t)l * (size_t)draws + (size_t)d] = sum[l] / (double)n;
-    }
-    for (int32_t l = 0; l < width; l++)
-        out[l] = column_varies(x + l, n, L) ? percentiles(mean + (size_t)l * (size_t)draws, draws)
-                                            : (struct interval){(double)NAN, (double)NAN};
-    free(mean);
-}
-
-void sweep_bootstrap(const double *x, int64_t n, int32_t L, int32_t draws, uint64_t seed,
-                     struct interval *out)
-{
-    for (int32_t l = 0; l < L && n < 1; l++)
-        out[l] = (struct interval){(double)NAN, (double)NAN};
-    for (int32_t l = 0; l < L && n > 0; l += BLOCK)
-        bootstrap_block(x + l, n, L, L - l < BLOCK ? L - l : BLOCK, draws, seed, out + l);
-}
-
-/* ---- samples */
-struct sample { /* sentences (or pairs) × lanes */
-    int64_t n;
-    int32_t L;
-    double *x;           /* [n, L] */
-    struct interval *ci; /* [L] */
-};
-
-static void sample_init(struct sample *q, int64_t most, int32_t L)
-{
-    *q = (struct sample){.L = L,
-                         .x = xcalloc((size_t)most * (size_t)L + 1, sizeof *q->x),
-                         .ci = xcalloc((size_t)L, sizeof *q->ci)};
-}
-
-static void sample_release(struct sample *q)
-{
-    free(q->x);
-    free(q->ci);
-}
-
-static double sample_mean(const struct sample *q, int32_t lane)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < q->n; i++)
-        sum += q->x[i * q->L + lane];
-    return q->n > 0 ? sum / (double)q->n : (double)NAN;
-}
-
-static bool counts(const struct study *s, int64_t doc, int32_t cls)
-{
-    return s->n_loss[doc] > 0 && s->in.corpus->doc[doc].cls == cls;
-}
-
-static double loss(const struct study *s, int64_t doc, int32_t lane)
-{
-    return s->loss[doc * s->n_lanes + lane];
-}
-
-static double difference(const struct study *s, int64_t doc, int32_t lane)
-{
-    return loss(s, doc, lane) - loss(s, doc, s->lane[lane].base);
-}
-
 static bool has_difference(const struct study *s, int32_t lane)
 {
-    return !isnan(s->lane[lane].is.value);
+    return !isnan(s->is[lane].value);
 }
 
 /* ---- columns that all tables share */
@@ -125,18 +20,18 @@ static void lane_columns(struct table *t, const struct study *s)
     table_column(t, "value", "", "what the units are fixed at; missing: unmodified", COLUMN_F64,
                  COLUMN_X);
     table_column(t, "insert", "", "what replaces the value at the hook", COLUMN_STR, COLUMN_KEY);
-    units_column(t, &s->in, "unit", "the only one fixed; missing: all of them", COLUMN_KEY);
+    units_column(t, &s->by.in, "unit", "the only one fixed; missing: all of them", COLUMN_KEY);
 }
 
 static int64_t lane_row(struct table *t, const struct study *s, int32_t lane)
 {
-    const struct sweep_lane l = s->lane[lane].is;
+    const struct sweep_lane l = s->is[lane];
     int64_t row = table_row(t);
     if (!isnan(l.value))
         table_set_f64(t, row, C_VALUE, l.value);
     table_set_str(t, row, C_INSERT, insert_name[l.insert]);
     if (l.unit >= 0)
-        units_cell(t, row, C_UNIT, &s->in, s->unit[l.unit]);
+        units_cell(t, row, C_UNIT, &s->by.in, s->unit[l.unit]);
     return row;
 }
 
@@ -155,32 +50,14 @@ static void set_estimate(struct table *t, int64_t row, int32_t col, const struct
 }
 
 /* ---- losses, and differences of the same sentences */
-static void sample_of(const struct study *s, int32_t cls,
-                      double (*value)(const struct study *, int64_t doc, int32_t lane),
-                      struct sample *q)
-{
-    int64_t n = 0;
-    for (int64_t d = s->docs_from; d < s->docs_done; d++)
-        n += counts(s, d, cls);
-    sample_init(q, n, s->n_lanes);
-    for (int64_t d = s->docs_from; d < s->docs_done; d++) {
-        if (!counts(s, d, cls))
-            continue;
-        for (int32_t l = 0; l < q->L; l++)
-            q->x[q->n * q->L + l] = value(s, d, l);
-        q->n++;
-    }
-    sweep_bootstrap(q->x, q->n, q->L, DRAWS, s->seed, q->ci);
-}
-
 static double token_mean(const struct study *s, int32_t lane, int32_t cls, int64_t *tokens)
 {
     double sum = 0;
     *tokens = 0;
-    for (int64_t d = s->docs_from; d < s->docs_done; d++)
-        if (counts(s, d, cls)) {
-            sum += loss(s, d, lane) * s->n_loss[d];
-            *tokens += s->n_loss[d];
+    for (int64_t d = s->by.docs_from; d < s->by.docs_done; d++)
+        if (laned_counts(&s->by, d, cls)) {
+            sum += laned_loss(&s->by, lane, d) * s->by.n_loss[d];
+            *tokens += s->by.n_loss[d];
         }
     return *tokens > 0 ? sum / (double)*tokens : (double)NAN;
 }
@@ -197,10 +74,10 @@ static struct table *rows_table(const struct study *s, const struct sample *by_c
     table_column(t, "loss_token_mean", "nats", "mean over all tokens", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "sentences", "", "sentences with a loss", COLUMN_I64, COLUMN_TEXT);
     table_column(t, "tokens", "", "tokens with a loss", COLUMN_I64, COLUMN_TEXT);
-    for (int32_t l = 0; l < s->n_lanes; l++)
-        for (int32_t c = 0; c < s->in.corpus->n_classes; c++) {
+    for (int32_t l = 0; l < s->by.n_lanes; l++)
+        for (int32_t c = 0; c < s->by.in.corpus->n_classes; c++) {
             int64_t row = lane_row(t, s, l), tokens;
-            table_set_str(t, row, CLASS, s->in.corpus->cls[c].name);
+            table_set_str(t, row, CLASS, s->by.in.corpus->cls[c].name);
             set_estimate(t, row, LOSS, &by_class[c], l);
             table_set_f64(t, row, TOKEN_MEAN, token_mean(s, l, c, &tokens));
             table_set_i64(t, row, SENTENCES, by_class[c].n);
@@ -219,10 +96,10 @@ static struct table *differences_table(const struct study *s, const struct sampl
                  "mean over sentences, against the same insertion unmodified", COLUMN_F64,
                  COLUMN_Y);
     ci_columns(t, "bootstrap of the paired differences");
-    for (int32_t l = 0; l < s->n_lanes; l++)
-        for (int32_t c = 0; c < s->in.corpus->n_classes && has_difference(s, l); c++) {
+    for (int32_t l = 0; l < s->by.n_lanes; l++)
+        for (int32_t c = 0; c < s->by.in.corpus->n_classes && has_difference(s, l); c++) {
             int64_t row = lane_row(t, s, l);
-            table_set_str(t, row, CLASS, s->in.corpus->cls[c].name);
+            table_set_str(t, row, CLASS, s->by.in.corpus->cls[c].name);
             set_estimate(t, row, DIFFERENCE, &by_class[c], l);
         }
     return t;
@@ -232,16 +109,16 @@ static struct table *differences_table(const struct study *s, const struct sampl
 /* doc_of[pair·2 + class], −1: not measured or without a loss */
 static int64_t *pair_docs(const struct study *s, int64_t *n_pairs)
 {
-    const struct corpus *corpus = s->in.corpus;
+    const struct corpus *corpus = s->by.in.corpus;
     int32_t last = -1;
-    for (int64_t d = s->docs_from; d < s->docs_done; d++)
+    for (int64_t d = s->by.docs_from; d < s->by.docs_done; d++)
         last = corpus->doc[d].pair > last ? corpus->doc[d].pair : last;
     *n_pairs = (int64_t)last + 1;
     int64_t *doc_of = xcalloc((size_t)*n_pairs * 2 + 1, sizeof *doc_of);
     for (int64_t i = 0; i < *n_pairs * 2; i++)
         doc_of[i] = -1;
-    for (int64_t d = s->docs_from; d < s->docs_done; d++)
-        if (corpus->doc[d].pair >= 0 && s->n_loss[d] > 0)
+    for (int64_t d = s->by.docs_from; d < s->by.docs_done; d++)
+        if (corpus->doc[d].pair >= 0 && s->by.n_loss[d] > 0)
             doc_of[(int64_t)corpus->doc[d].pair * 2 + corpus->doc[d].cls] = d;
     return doc_of;
 }
@@ -249,17 +126,17 @@ static int64_t *pair_docs(const struct study *s, int64_t *n_pairs)
 static void pairs_of(const struct study *s, struct sample *q)
 {
     int64_t n, *doc_of = pair_docs(s, &n);
-    sample_init(q, n, s->n_lanes);
+    sample_init(q, n, s->by.n_lanes);
     for (int64_t i = 0; i < n; i++) {
         int64_t a = doc_of[2 * i], b = doc_of[2 * i + 1];
         if (a < 0 || b < 0)
             continue;
         for (int32_t l = 0; l < q->L; l++)
-            q->x[q->n * q->L + l] = difference(s, a, l) - difference(s, b, l);
+            q->x[q->n * q->L + l] = laned_difference(&s->by, l, a) - laned_difference(&s->by, l, b);
         q->n++;
     }
     free(doc_of);
-    sweep_bootstrap(q->x, q->n, q->L, DRAWS, s->seed, q->ci);
+    sample_intervals(q, s->seed);
 }
 
 static struct table *pairs_table(const struct study *s)
@@ -273,7 +150,7 @@ static struct table *pairs_table(const struct study *s)
     ci_columns(t, "bootstrap over pairs");
     table_column(t, "pairs", "", "pairs of which both have a loss", COLUMN_I64, COLUMN_TEXT);
     pairs_of(s, &q);
-    for (int32_t l = 0; l < s->n_lanes; l++)
+    for (int32_t l = 0; l < s->by.n_lanes; l++)
         if (has_difference(s, l)) {
             int64_t row = lane_row(t, s, l);
             set_estimate(t, row, DIFFERENCE, &q, l);
@@ -286,19 +163,19 @@ static struct table *pairs_table(const struct study *s)
 struct table_set *sweep_tables(struct study *s)
 {
     struct table_set *set = table_set_new();
-    int32_t n_classes = s->in.corpus->n_classes;
+    int32_t n_classes = s->by.in.corpus->n_classes;
     struct sample by_class[CORPUS_MAX_CLASSES];
     for (int32_t c = 0; c < n_classes; c++)
-        sample_of(s, c, loss, &by_class[c]);
+        sample_of_class(&by_class[c], &s->by, c, laned_loss, s->seed);
     table_set_add(set, rows_table(s, by_class));
     for (int32_t c = 0; c < n_classes; c++) {
         sample_release(&by_class[c]);
-        sample_of(s, c, difference, &by_class[c]);
+        sample_of_class(&by_class[c], &s->by, c, laned_difference, s->seed);
     }
     table_set_add(set, differences_table(s, by_class));
     for (int32_t c = 0; c < n_classes; c++)
         sample_release(&by_class[c]);
-    if (s->in.corpus->paired && n_classes == 2)
+    if (s->by.in.corpus->paired && n_classes == 2)
         table_set_add(set, pairs_table(s));
     return set;
 }

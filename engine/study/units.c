@@ -47,9 +47,14 @@ struct dict_set units_set(const struct study_in *in, struct dict_place *one)
 
 uint32_t units_places(const struct dict_set *set, const struct params *params)
 {
+    return units_places_of(set, params, "units");
+}
+
+uint32_t units_places_of(const struct dict_set *set, const struct params *params, const char *param)
+{
     const struct unit_id *unit;
     uint32_t places = 0;
-    const int32_t n = params_units(params, "units", &unit);
+    const int32_t n = params_units(params, param, &unit);
     for (int32_t i = 0; i < n; i++)
         if (unit[i].dict >= 0 && unit[i].dict < set->n)
             places |= 1u << unit[i].dict;
@@ -76,6 +81,43 @@ int32_t units_take(const char *name, const struct study_in *in, const struct par
             }
     }
     return ok ? n : -1;
+}
+
+static bool check_held(const char *name, const struct dict_set *set, const struct unit_id *unit,
+                       int32_t n, struct error *e)
+{
+    char twice[UNIT_NAME_MAX];
+    for (int32_t i = 0; i < n; i++) {
+        if (!unit_check(set, unit[i], e))
+            return error_prefix(e, "%s", name);
+        for (int32_t k = 0; k < i; k++)
+            if (unit_same(unit[i], unit[k])) {
+                unit_name(set, unit[i], twice);
+                return error_set(e, ERROR_INPUT, "%s: unit %s is held twice", name, twice);
+            }
+    }
+    return true;
+}
+
+int32_t units_take_held(const char *name, const struct dict_set *set, const struct params *params,
+                        struct unit held[STUDY_MAX_VALUES], struct error *e)
+{
+    const struct unit_id *unit;
+    const double *value;
+    const int32_t n = params_units(params, "held", &unit);
+    int32_t taken = 0;
+    if (n > STUDY_MAX_VALUES || params_values(params, "held-at", &value) != n) {
+        error_set(e, ERROR_INPUT, "%s: %d units are held, expected a value for each and at most %d",
+                  name, n, STUDY_MAX_VALUES);
+        return -1;
+    }
+    if (!check_held(name, set, unit, n, e))
+        return -1;
+    for (int32_t d = 0; d < set->n; d++)
+        for (int32_t i = 0; i < n; i++)
+            if (unit[i].dict == d)
+                held[taken++] = (struct unit){unit[i], (float)value[i], UNIT_FIX};
+    return taken;
 }
 
 int32_t units_column(struct table *t, const struct study_in *in, const char *name, const char *doc,

@@ -14,6 +14,13 @@ struct units {
     bool identity;   /* neurons: only what is > 0 is active */
 };
 
+/* Rows of studies that hold units. */
+#define STUDY_HELD_ROWS                                                                            \
+    {"held", "ID…", "units held at fixed values", PARAM_UNITS, .in_key = true},                    \
+    {                                                                                              \
+        "held-at", "LIST", "their values", PARAM_VALUES, .in_key = true                            \
+    }
+
 /* The row of studies of units. */
 #define STUDY_UNITS_ROW                                                                            \
     {                                                                                              \
@@ -24,10 +31,16 @@ struct units {
 struct dict_set units_set(const struct study_in *, struct dict_place *one);
 /* study_ops.places: those of the units. */
 uint32_t units_places(const struct dict_set *, const struct params *);
+/* Those of another parameter's units. */
+uint32_t units_places_of(const struct dict_set *, const struct params *, const char *param);
 /* The units of the parameters, in the set of the inputs: each there, and none twice; how many, or
  * −1 and *e. */
 int32_t units_take(const char *name, const struct study_in *, const struct params *,
                    struct unit_id unit[UNITS_MAX], struct error *e);
+/* What "held" and "held-at" say, by place as a lane wants it: each there, none twice, a value for
+ * each, at most STUDY_MAX_VALUES; how many, or −1 and *e. */
+int32_t units_take_held(const char *name, const struct dict_set *, const struct params *,
+                        struct unit held[STUDY_MAX_VALUES], struct error *e);
 /* A column that says a unit: its number, or of several dictionaries its name (unit_name). */
 int32_t units_column(struct table *, const struct study_in *, const char *name, const char *doc,
                      enum column_role);

@@ -68,7 +68,11 @@ static struct option_row *make_rows(const struct command *c)
                                        .param = of};
         n = add_rows(rows, n, (const struct option_row[]){row, {.name = NULL}});
     }
-    add_rows(rows, n, c->query->corpus ? corpus_rows : NULL);
+    const int first = n;
+    n = add_rows(rows, n, c->query->corpus ? corpus_rows : NULL);
+    for (int i = first; c->query->limit > 0 && i < n; i++)
+        if (strcmp(rows[i].name, "limit") == 0)
+            rows[i].help = xasprintf("%s; default: %d", rows[i].help, (int)c->query->limit);
     params_release(&p);
     return rows;
 }

@@ -4,17 +4,17 @@
 #include <string.h>
 
 const struct command *const cli_commands[] = {
-    &analyze_command,        &harvest_command,        &latents_command,
-    &find_command,           &histogram_command,      &examples_command,
-    &lens_command,           &coactive_command,       &sweep_command,
-    &contrast_words_command, &contrast_ttest_command, &generate_command,
-    &snapshot_command,       &tokenize_command,       &verify_command,
-    &models_command,         &saes_command,           &pull_command,
-    &cache_command,          &doctor_command,         NULL,
+    &analyze_command,   &harvest_command,        &latents_command,        &find_command,
+    &histogram_command, &examples_command,       &lens_command,           &coactive_command,
+    &sweep_command,     &contrast_words_command, &contrast_ttest_command, &means_command,
+    &classify_command,  &ablate_command,         &generate_command,       &snapshot_command,
+    &tokenize_command,  &verify_command,         &models_command,         &saes_command,
+    &pull_command,      &cache_command,          &doctor_command,         NULL,
 };
 
 const struct command_group command_groups[] = {
     {"contrast", "neurons and latents that part two classes of words"},
+    {"neuron", "what a neuron that tells a class does"},
     {.name = NULL},
 };
 

@@ -101,7 +101,7 @@ static bool take_values(struct inquiry *q, struct error *e)
     const struct study_values *v = q->values;
     struct request *r = &q->request;
     const char *encoding = q->cli->opt.encoding;
-    r->corpus.limit = v->limit;
+    r->corpus.limit = v->limit ? v->limit : r->query->limit;
     r->corpus.header = v->header;
     r->corpus.special = q->cli->opt.special;
     if (corpus_choice_has_files(&r->corpus))
@@ -161,6 +161,14 @@ static void note_cut(const struct inquiry *q)
     if (q->cut.docs == 0 || q->cli->opt.quiet || !c)
         return;
     const struct corpus_doc *d = &c->doc[q->cut.first];
+    if (q->request.query->first_window) {
+        fprintf(stderr,
+                "glimt: note: %s: %lld document%s longer than the context of %d tokens: the first "
+                "so many count; the first is line %d (%s)\n",
+                c->name, (long long)q->cut.docs, q->cut.docs == 1 ? " is" : "s are",
+                (int)model_config(q->wb->model)->n_ctx, (int)d->line, c->cls[d->cls].name);
+        return;
+    }
     fprintf(stderr,
             "glimt: note: %s: %lld document%s longer than the context of %d tokens, cut into %lld "
             "windows that do not see each other; the first is line %d (%s)\n",

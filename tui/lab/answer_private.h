@@ -68,5 +68,7 @@ bool answer_harvest(struct answer *), answer_latents(struct answer *), answer_fi
     answer_histogram(struct answer *), answer_tokens(struct answer *), answer_bins(struct answer *),
     answer_examples(struct answer *), answer_lens(struct answer *),
     answer_coactive(struct answer *), answer_sweep(struct answer *), answer_proof(struct answer *),
-    answer_words(struct answer *), answer_ttest(struct answer *);
+    answer_words(struct answer *), answer_ttest(struct answer *),
+
+    answer_means(struct answer *), answer_classify(struct answer *), answer_ablate(struct answer *);
 #endif

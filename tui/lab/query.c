@@ -1,4 +1,6 @@
 #include "tui/lab/query.h"
+#include "engine/study/ablate.h"
+#include "engine/study/activity.h"
 #include "engine/study/harvest.h"
 #include "tui/lab/answer_private.h"
 
@@ -205,10 +207,80 @@ const struct query proof_query = {
                 {"numbers", MARK_LIST, {"tokens", "fvu", "l0", "loss_recovered"}}},
     .answer = answer_proof};
 
+/* ---- context neurons */
+#define OFF                                                                                        \
+    {                                                                                              \
+        "off", "UNITS", "units, commas between them, held at the other classes' mean",             \
+            .type = PARAM_TEXT                                                                     \
+    }
+static const struct param means_params[] = {
+    UNITS, TARGET, ACTIVITY_FROM_ROW, ACTIVITY_TO_ROW, OFF, ROWS_PRINTED, END,
+};
+const struct query means_query = {.command = "neuron means",
+                                  .name = "means",
+                                  .params = means_params,
+                                  .corpus = true,
+                                  .limit = 200,
+                                  .first_window = true,
+                                  .view = VIEW_JOBS,
+                                  .promise = {{"rows", MARK_LIST, {"unit", "class", "mean"}}},
+                                  .answer = answer_means};
+
+static const struct param classify_params[] = {
+    UNITS,
+    TARGET,
+    ACTIVITY_FROM_ROW,
+    ACTIVITY_TO_ROW,
+    {"tokens", "N", "tokens of each class", .type = PARAM_INT, .preset = "5000", .min = 5,
+     .max = INT32_MAX},
+    {"layer", "L", "all neurons of this layer in place of some", .type = PARAM_INT, .min = 0,
+     .max = INT16_MAX},
+    OFF,
+    ROWS_PRINTED,
+    END,
+};
+const struct query classify_query = {
+    .command = "neuron classify",
+    .name = "classification",
+    .params = classify_params,
+    .corpus = true,
+    .limit = 200,
+    .first_window = true,
+    .view = VIEW_JOBS,
+    .promise = {{"rows", MARK_LIST, {"unit", "f1", "test_accuracy"}},
+                {"histogram", MARK_HIST, {"class", "lo", "hi", "share"}}},
+    .answer = answer_classify};
+
+static const struct param ablate_params[] = {
+    UNITS,
+    TARGET,
+    ABLATE_SETS_ROW,
+    ACTIVITY_FROM_ROW,
+    ACTIVITY_TO_ROW,
+    {"texts", "N", "texts of each class that the means are of", .type = PARAM_INT, .preset = "200",
+     .min = 1, .max = INT32_MAX},
+    OFF,
+    {"as-published", NULL, "sets take all indices at each of their layers, at one value",
+     .type = PARAM_FLAG},
+    ROWS_PRINTED,
+    END,
+};
+const struct query ablate_query = {
+    .command = "neuron ablate",
+    .name = "ablation",
+    .params = ablate_params,
+    .corpus = true,
+    .limit = 1000,
+    .first_window = true,
+    .view = VIEW_JOBS,
+    .promise = {{"rows", MARK_BAR, {"units", "class", "difference", "percent"}},
+                {"backup", MARK_LIST, {"unit", "by", "class", "backup"}}},
+    .answer = answer_ablate};
+
 const struct query *const queries[N_QUERIES] = {
-    &harvest_query, &latents_query,  &find_query,  &histogram_query, &tokens_query,
-    &bins_query,    &examples_query, &lens_query,  &coactive_query,  &sweep_query,
-    &proof_query,   &words_query,    &ttest_query,
+    &harvest_query,  &latents_query, &find_query,     &histogram_query, &tokens_query, &bins_query,
+    &examples_query, &lens_query,    &coactive_query, &sweep_query,     &proof_query,  &words_query,
+    &ttest_query,    &means_query,   &classify_query, &ablate_query,
 };
 
 void query_params(const struct query *q, struct params *p)

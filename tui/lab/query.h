@@ -16,6 +16,8 @@ struct query {
     const struct param *params;    /* its own; NULL: none */
     bool corpus;                   /* reads one */
     bool words;                    /* which is a list of words of two classes */
+    int32_t limit;                 /* sentences of each class where none is said; 0: all */
+    bool first_window;             /* of a sentence beyond the context only that counts */
     bool quick; /* takes under about a second once the corpus is harvested: overtakes others */
     enum view_id view; /* that shows it */
     struct promise {   /* what panes draw of the answer: a table's mark and columns */
@@ -38,8 +40,11 @@ extern const struct query
     sweep_query,     /* "rows", "differences", "pairs": engine/study/sweep.h */
     words_query,     /* "words": engine/study/words.h */
     ttest_query,     /* "rows", "neurons", "sets", "histogram": engine/study/contrast.h; "words" */
-    proof_query;     /* "facts", "readings", "numbers": engine/study/proof.c */
-enum { N_QUERIES = 13 };
+    proof_query,     /* "facts", "readings", "numbers": engine/study/proof.c */
+    means_query,     /* "rows": engine/study/activity.h */
+    classify_query,  /* "rows", "histogram": engine/study/classify.h */
+    ablate_query;    /* "rows", "backup": engine/study/ablate.h */
+enum { N_QUERIES = 16 };
 extern const struct query *const queries[N_QUERIES];
 /* Its rows with their presets. */
 void query_params(const struct query *, struct params *);

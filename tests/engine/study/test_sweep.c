@@ -103,7 +103,7 @@ static void check_direct(const struct tiny_spec *spec, const struct params *args
             int32_t n_loss;
             double loss = direct(&in, a, sweep_lane(s, l), d, &n_loss);
             near(sweep_loss(s, l, d), loss, 1e-5, spec->hook, l, (long)d);
-            assert_int_equal(s->n_loss[d], n_loss);
+            assert_int_equal(s->by.n_loss[d], n_loss);
             moved = fmax(moved, fabs(loss - sweep_loss(s, 0, d)));
             most = n_loss > most ? n_loss : most;
         }
@@ -265,8 +265,8 @@ static void test_golden(void **state)
     for (int64_t d = 0; d < c->n_docs; d++) {
         int32_t cls = c->doc[d].cls, i = seen[cls]++;
         json_t *g = json_object_get(json_object_get(golden, "classes"), c->cls[cls].name);
-        assert_int_equal(s->n_loss[d] + 1, json_integer_value(json_array_get(
-                                               json_object_get(g, "tokens"), (size_t)i)));
+        assert_int_equal(s->by.n_loss[d] + 1, json_integer_value(json_array_get(
+                                                  json_object_get(g, "tokens"), (size_t)i)));
         for (size_t l = 0; l < json_array_size(lanes); l++) {
             json_t *row = json_array_get(json_object_get(g, "loss"), l);
             near(sweep_loss(s, find_lane(s, json_array_get(lanes, l)), d),
@@ -296,7 +296,7 @@ static struct numbers numbers_of(const struct study *s, const struct corpus *c, 
         double x = sweep_loss(s, lane, d);
         if (c->doc[d].cls != cls || isnan(x))
             continue;
-        q.n_loss[q.n] = s->n_loss[d];
+        q.n_loss[q.n] = s->by.n_loss[d];
         q.x[q.n++] = base < 0 ? x : x - sweep_loss(s, base, d);
     }
     return q;
@@ -454,7 +454,7 @@ static void test_bootstrap(void **state)
     for (int i = 0; i < N * L; i++)
         x[i] = rng_unit(&r) * rng_unit(&r);
     x[4 * L + 2] = (double)NAN;
-    sweep_bootstrap(x, N, L, 200, 11, ci);
+    sample_bootstrap(x, N, L, 200, 11, ci);
     for (int l = 0; l < L; l++) {
         for (int i = 0; i < N; i++)
             column[i] = x[i * L + l];
@@ -463,7 +463,7 @@ static void test_bootstrap(void **state)
         near(ci[l].hi, one.hi, 0, "hi", l, 0);
         assert_true(l == 2 || ci[l].lo < ci[l].hi);
     }
-    sweep_bootstrap(x, 0, 2, 200, 11, ci);
+    sample_bootstrap(x, 0, 2, 200, 11, ci);
     assert_true(isnan(ci[0].lo) && isnan(ci[1].hi));
 }
 

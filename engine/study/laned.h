@@ -1,0 +1,81 @@
+/* Losses of a corpus's documents under lanes (engine/lane/lane.h): what the sweep, ablation and
+ * their like share. A sub-batch goes to the place where the lanes part, and on to the landing,
+ * once; from there every lane is more rows.
+ *
+ * The lanes part at the first place of the set that takes part. A document without a loss (one
+ * token and no BOS) is left out. Of a study's operations (study.h) these are its chunk, fold,
+ * merge, save and load. */
+#ifndef GLIMT_STUDY_LANED_H
+#define GLIMT_STUDY_LANED_H
+#include "engine/base/statistics.h"
+#include "engine/lane/lane.h"
+#include "engine/study/units.h"
+
+struct laned_lane {
+    struct lane lane;  /* units by place, borrowed */
+    int32_t same_as;   /* an earlier lane with the same losses; −1: none */
+    int32_t base;      /* what differences are against */
+    int32_t n_columns; /* its units at the first place, among laned.first; owned */
+    int32_t *column;
+};
+struct laned {
+    struct study_in in;
+    const char *name;
+    struct dict_place one; /* where there is no set */
+    struct dict_set set;   /* borrowed: what takes part */
+    struct lane_place place;
+    bool first_window; /* of a document all that counts */
+    int32_t n_lanes;
+    size_t cap;
+    struct laned_lane *lane;
+    int32_t n_first, first[UNITS_MAX]; /* units of the first place that some lane changes */
+    struct directions directions;      /* theirs */
+    int64_t docs_from, docs_done;      /* measured are those from … to before … */
+    double *loss;                      /* [n_docs, n_lanes] means; NaN: no loss */
+    int32_t *n_loss;                   /* [n_docs] losses of the document, alike in every lane */
+};
+
+/* Of the study `name`. Checks the inputs; nothing to release when it is false. */
+bool laned_init(struct laned *, const char *name, const struct study_in *, struct error *e);
+/* Adds a lane; its index. */
+int32_t laned_add(struct laned *, const struct lane *, int32_t same_as, int32_t base);
+/* All lanes are there: memory for their losses. */
+bool laned_ready(struct laned *, struct error *e);
+void laned_release(struct laned *);
+
+struct partial *laned_chunk(struct laned *, int64_t i, struct run *); /* NULL: the run is not ok */
+void laned_partial_free(struct partial *);
+int64_t laned_partial_tokens(const struct partial *);
+void laned_fold(struct laned *, const struct partial *);
+void laned_merge(struct laned *to, const struct laned *from);
+void laned_save(const struct laned *, struct blob_writer *);
+bool laned_load(struct laned *, struct blob_reader *, struct error *e);
+
+/* Mean loss of a document under a lane (nats a token); NaN: not yet, or no loss. */
+double laned_loss(const struct laned *, int32_t lane, int64_t doc);
+/* That minus the one of its base. */
+double laned_difference(const struct laned *, int32_t lane, int64_t doc);
+/* The document is of the class and has a loss. */
+bool laned_counts(const struct laned *, int64_t doc, int32_t cls);
+
+/* ---- means over documents, with intervals */
+struct sample { /* documents (or pairs) × lanes */
+    int64_t n;
+    int32_t L;
+    double *x;           /* [n, L] */
+    struct interval *ci; /* [L] */
+};
+void sample_init(struct sample *, int64_t most, int32_t L);
+void sample_release(struct sample *);
+double sample_mean(const struct sample *, int32_t lane); /* NaN: n is 0 */
+/* Fills the intervals: percentile bootstrap, 2,000 draws. */
+void sample_intervals(struct sample *, uint64_t seed);
+/* One value (laned_loss, laned_difference) of the documents of a class. */
+void sample_of_class(struct sample *, const struct laned *, int32_t cls,
+                     double (*value)(const struct laned *, int32_t lane, int64_t doc),
+                     uint64_t seed);
+/* Percentile intervals of the means of the columns of x [n, L]: out[l] is what bootstrap_ratio
+ * gives for column l with the same seed, but the resamples are drawn once for many columns. */
+void sample_bootstrap(const double *x, int64_t n, int32_t L, int32_t draws, uint64_t seed,
+                      struct interval *out);
+#endif

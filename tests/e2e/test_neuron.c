@@ -1,0 +1,185 @@
+/* glimt neuron, as a user meets it: numbers beside those of an independent script, every form of
+ * output, bad input. */
+#include "tests/support/journey.h"
+#include "tests/support/testdata.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_means_of_the_reference(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *golden = golden_json("study/neuron.json"), *g;
+    json_t *root = JSON_OF(&with_cache, "neuron", "means", "L1N75", "L2N442", "L2N325", "L3N909",
+                           "--from", "3", "--to", "20", "--off", "L1N75,L2N325");
+    json_t *rows = get_list(root, "rows");
+    size_t i;
+    int compared = 0;
+    json_array_foreach(json_object_get(golden, "means_held"), i, g)
+    {
+        if (i >= json_array_size(rows)) /* the latent */
+            break;
+        json_t *row = json_array_get(rows, i);
+        assert_string_equal(get_string(row, "unit"), get_string(g, "unit"));
+        assert_string_equal(get_string(row, "class"), get_string(g, "class"));
+        expect_close(get_number(row, "mean"), get_number(g, "mean"), 1e-4);
+        expect_close(get_number(row, "sd"), get_number(g, "sd"), 1e-4);
+        assert_int_equal(get_whole(row, "tokens"), get_whole(g, "tokens"));
+        assert_int_equal(get_whole(row, "texts"), get_whole(g, "texts"));
+        compared++;
+    }
+    assert_int_equal(compared, 8);
+    assert_string_equal(get_string(json_object_get(root, "parameters"), "off"), "L1N75,L2N325");
+    json_decref(root);
+    json_decref(golden);
+}
+
+static void test_classify_the_reference(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *all = golden_json("study/neuron.json"), *golden = json_object_get(all, "classify");
+    json_t *root = JSON_OF(&with_cache, "neuron", "classify", "L1N75", "L2N442", "L2N325", "L3N909",
+                           "--from=3", "--to=20", "--tokens=300", "--seed=7");
+    static const char *const units[] = {"L1N75", "L2N442", "L2N325", "L3N909"};
+    json_t *rows = get_list(root, "rows"), *row;
+    size_t i;
+    double last = 1;
+    assert_int_equal(json_array_size(rows), 4);
+    json_array_foreach(rows, i, row)
+    {
+        size_t j = 0;
+        while (strcmp(get_string(row, "unit"), units[j]) != 0)
+            assert_true(++j < 4);
+        expect_close(get_number(row, "f1"),
+                     json_number_value(json_array_get(json_object_get(golden, "f1"), j)), 1e-6);
+        expect_close(get_number(row, "test_accuracy") * 120,
+                     json_number_value(json_array_get(json_object_get(golden, "test"), j)), 1e-4);
+        assert_true(get_number(row, "f1") <= last);
+        last = get_number(row, "f1");
+    }
+    assert_int_equal(json_array_size(get_list(root, "histogram")), 4 * 2 * 30);
+    json_decref(root);
+    json_decref(all);
+}
+
+static void test_ablate_the_reference(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *all = golden_json("study/neuron.json"), *golden = json_object_get(all, "ablate");
+    json_t *root = JSON_OF(&with_cache, "neuron", "ablate", "L1N75", "L2N442", "L3N909", "--from=3",
+                           "--to=20", "--limit=12", "--texts=64", "--sets=pairs"),
+           *rows = get_list(root, "rows"), *row, *g;
+    size_t i, j, k;
+    int compared = 0;
+    json_array_foreach(rows, i, row)
+    {
+        const char *cls = get_string(row, "class");
+        double loss = 0, plain = 0;
+        json_array_foreach(json_object_get(golden, "sets"), j, g)
+        {
+            json_t *units = json_object_get(g, "units"), *v;
+            char names[80] = "";
+            json_array_foreach(units, k, v)
+            {
+                strcat(strcat(names, k ? "," : ""), json_string_value(v));
+            }
+            if (strcmp(names, get_string(row, "units")) != 0 ||
+                strcmp(get_string(g, "set"), get_string(row, "set")) != 0)
+                continue;
+            json_array_foreach(json_object_get(json_object_get(g, "loss"), cls), k, v)
+            {
+                loss += json_number_value(v) / 12;
+            }
+            json_array_foreach(json_object_get(json_object_get(golden, "plain"), cls), k, v)
+            {
+                plain += json_number_value(v) / 12;
+            }
+            expect_close(get_number(row, "loss"), plain, 2e-5);
+            expect_close(get_number(row, "percent"), 100 * (loss - plain) / plain, 2e-3);
+            compared++;
+        }
+    }
+    assert_int_equal(compared, 2 * (3 + 3));
+    assert_int_equal(json_array_size(get_list(root, "backup")), 3 * 2 * 2);
+    json_decref(root);
+    json_decref(all);
+    root = JSON_OF(&with_cache, "neuron", "ablate", "L1N75", "L2N442", "L3N909", "--from=3",
+                   "--to=20", "--limit=12", "--as-published");
+    assert_int_equal(json_array_size(get_list(root, "rows")), 2 * (3 + 1));
+    json_decref(root);
+}
+
+/* A layer's neurons, for people and in a table; latents of the bundle's SAE just as well. */
+static void test_forms(void **state)
+{
+    struct run_result r;
+    (void)state;
+    need_demo();
+    run_glimt(&r, &with_cache, "neuron", "classify", "--layer", "3", "--from", "3", NULL);
+    assert_int_equal(r.status, 0);
+    assert_non_null(strstr(r.out, "the best 20 of 1024"));
+    run_release(&r);
+    run_glimt(&r, &with_cache, "neuron", "classify", "--layer", "3", "--from", "3", "--rows", "2",
+              "--csv", NULL);
+    assert_int_equal(r.status, 0);
+    assert_ptr_equal(strstr(r.out, "unit,f1,train_accuracy,test_accuracy,mean.da,mean.en\nL3N"),
+                     r.out);
+    run_release(&r);
+    run_glimt(&r, &with_cache, "neuron", "means", "418", "--from", "3", "--no-bos", NULL);
+    assert_int_equal(r.status, 0);
+    assert_non_null(strstr(r.out, "attn_1/418"));
+    assert_null(strstr(r.out, "BOS"));
+    run_release(&r);
+    run_glimt(&r, &with_cache, "neuron", "classify", "L2N325", "--svg", "-", NULL);
+    assert_int_equal(r.status, 0);
+    assert_non_null(strstr(r.out, "<svg"));
+    run_release(&r);
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *arg[4], *says;
+    } wrong[] = {
+        {{"means", "L9N3"}, "4 layers"},
+        {{"means", "L2N3000"}, "expected 0 to 1023"},
+        {{"means", "L2N3", "--off", "L2"}, "--off: found L2"},
+        {{"means", "L2N3", "--to", "5"}, "expected the first before the last"},
+        {{"classify", "L2N3", "--layer", "2"}, "expected one or the other"},
+        {{"classify", "--layer", "7"}, "4 layers"},
+        {{"classify", "L2N3", "--from", "200"}, "expected some of each"},
+        {{"grow"}, "expected one of means, classify, ablate"},
+        {{"ablate", "L2N3", "--class", "x=store/demo/reference-da.txt"}, "found one class"},
+        {{"ablate", "L2N3", "--as-published", "--off=L1N3"}, "expected one of them"},
+    };
+    (void)state;
+    need_demo();
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct run_result r;
+        run_glimt(&r, &with_cache, "neuron", wrong[i].arg[0], wrong[i].arg[1], wrong[i].arg[2],
+                  wrong[i].arg[3], NULL);
+        expect_error(&r, 2, wrong[i].says);
+        run_release(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_means_of_the_reference),
+        cmocka_unit_test(test_classify_the_reference),
+        cmocka_unit_test(test_ablate_the_reference),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests_name("glimt neuron", tests, journey_begin_with_cache,
+                                       journey_end);
+}

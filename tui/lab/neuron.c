@@ -1,0 +1,282 @@
+/* Answers about context neurons: which means hold what, and what is measured then. */
+#include "engine/base/memory.h"
+#include "engine/study/ablate.h"
+#include "engine/study/classify.h"
+#include "tui/lab/answer_private.h"
+#include <stdlib.h>
+
+/* ---- units */
+/* Those that a text parameter names, commas between them; how many, −1 and the answer's error. */
+static int32_t named(struct answer *a, const char *param, struct unit_id unit[UNITS_MAX])
+{
+    const char *s = params_text(&a->request->params, param);
+    int32_t n = 0;
+    for (; s && *s; s += *s == ',') {
+        struct unit_word w;
+        if (n == UNITS_MAX) {
+            error_set(a->e, ERROR_INPUT, "--%s: found more than %d units, expected at most so many",
+                      param, UNITS_MAX);
+            return -1;
+        }
+        if (!unit_word_read(&s, &w, a->e) || !unit_find(&a->lab->wb->dicts, &w, &unit[n], a->e) ||
+            !unit_check(&a->lab->wb->dicts, unit[n++], a->e)) {
+            error_prefix(a->e, "--%s", param);
+            return -1;
+        }
+    }
+    return n;
+}
+
+static uint32_t places_of(const struct unit_id *unit, int32_t n)
+{
+    uint32_t places = 0;
+    for (int32_t i = 0; i < n; i++)
+        places |= 1u << unit[i].dict;
+    return places;
+}
+
+/* ---- activity */
+struct wanted { /* of a study; units in the workbench's set */
+    int32_t n, n_held;
+    const struct unit_id *unit;
+    bool whole;
+    struct unit_id held[UNITS_MAX];
+    double value[UNITS_MAX];
+    int64_t tokens; /* whose values are kept */
+    uint32_t places;
+};
+
+/* "held" and "held-at" of the call. */
+static void call_held(struct study_call *call, const struct wanted *w)
+{
+    struct unit_id own[UNITS_MAX];
+    for (int32_t i = 0; i < w->n_held; i++)
+        own[i] = (struct unit_id){dict_set_within(w->places, w->held[i].dict), w->held[i].index};
+    params_set_units(&call->params, "held", own, w->n_held);
+    params_set_values(&call->params, "held-at", w->value, w->n_held);
+}
+
+static bool run_activity(struct answer *a, const struct open_corpus *corpus, const struct wanted *w,
+                         struct finished *f)
+{
+    struct study_call call;
+    lab_call_init(a->lab, &call, &activity_study, corpus, "reading activations",
+                  &a->request->params, w->places);
+    lab_call_units(&call, w->unit, w->n);
+    call_held(&call, w);
+    params_set_flag(&call.params, "whole", w->whole);
+    params_set_int(&call.params, "tokens", w->tokens);
+    return answer_run(a, &call, f);
+}
+
+/* Means of units over the classes that are not the target, as a unit holds them; with nothing else
+ * held. */
+static bool off_means(struct answer *a, const struct open_corpus *corpus,
+                      const struct unit_id *unit, int32_t n, double *value)
+{
+    struct finished f;
+    const struct wanted means = {.n = n, .unit = unit, .places = places_of(unit, n)};
+    bool ok = true;
+    if (!answer_need_classes(a, 2) || !run_activity(a, corpus, &means, &f))
+        return false;
+    for (int32_t i = 0; i < n; i++) {
+        const struct activity others = activity_others(f.study, i, a->target);
+        value[i] = (double)(float)others.mean;
+        ok = ok && others.tokens > 0;
+    }
+    finished_release(&f);
+    return ok || error_set(a->e, ERROR_INPUT,
+                           "%s: the other classes have no token at these positions, expected some "
+                           "to take a mean of",
+                           a->request->query->command);
+}
+
+/* What --off names is held at its mean over the other classes. */
+static bool hold(struct answer *a, const struct open_corpus *corpus, struct wanted *w)
+{
+    w->n_held = named(a, "off", w->held);
+    w->places = places_of(w->unit, w->n) | places_of(w->held, w->n_held > 0 ? w->n_held : 0);
+    if (w->n_held <= 0)
+        return w->n_held == 0;
+    if (w->n_held > STUDY_MAX_VALUES)
+        return error_set(a->e, ERROR_INPUT, "--off: found %d units, expected at most %d",
+                         (int)w->n_held, STUDY_MAX_VALUES);
+    return off_means(a, corpus, w->held, w->n_held, w->value);
+}
+
+static void note_held(const struct answer *a, const struct wanted *w, struct table *t)
+{
+    struct strbuf list;
+    strbuf_init(&list);
+    for (int32_t i = 0; i < w->n_held; i++) {
+        char name[UNIT_NAME_MAX];
+        unit_full_name(&a->lab->wb->dicts, w->held[i], name);
+        strbuf_addf(&list, "%s%s = %.4g", i ? ", " : "", name, w->value[i]);
+    }
+    if (w->n_held > 0)
+        table_note(t, "%s%sheld at the other classes' mean: %s", t->note, *t->note ? "; " : "",
+                   list.s);
+    strbuf_release(&list);
+}
+
+bool answer_means(struct answer *a)
+{
+    struct finished f;
+    struct wanted w = {.tokens = 0};
+    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL))
+        return false;
+    w.n = a->n_units, w.unit = a->unit;
+    if (!hold(a, a->corpus, &w) || !run_activity(a, a->corpus, &w, &f))
+        return false;
+    struct table_set *set = activity_study.tables(f.study);
+    struct table *rows = table_copy(table_set_find(set, "rows"));
+    note_held(a, &w, rows);
+    table_set_unref(set);
+    answer_add_table(a, rows, w.places);
+    finished_release(&f);
+    return true;
+}
+
+/* The dictionary of the neurons of a layer. */
+static bool layer_units(struct answer *a, struct wanted *w)
+{
+    const struct dict_set *dicts = &a->lab->wb->dicts;
+    const struct point at = {(int16_t)params_int(&a->request->params, "layer"), SITE_MLP_ACT};
+    w->whole = true;
+    w->n = 1, w->unit = a->found;
+    for (int32_t i = 0; i < dicts->n; i++)
+        if (dicts->place[i].neurons && point_compare(dicts->place[i].at, at) == 0) {
+            a->found[0] = (struct unit_id){i, 0};
+            return true;
+        }
+    return error_set(a->e, ERROR_INPUT, "--layer: found no neurons of layer %d here", at.layer);
+}
+
+static bool classify_units(struct answer *a, struct wanted *w)
+{
+    const struct unit_id *named_units;
+    if (params_has(&a->request->params, "layer"))
+        return request_units(a->request, &named_units) == 0
+                   ? layer_units(a, w)
+                   : error_set(a->e, ERROR_INPUT,
+                               "--layer: found units too, expected one or the "
+                               "other");
+    w->n = a->n_units, w->unit = a->unit;
+    if (!answer_need_units(a))
+        return false;
+    w->n = a->n_units, w->unit = a->unit;
+    return true;
+}
+
+bool answer_classify(struct answer *a)
+{
+    enum { HISTOGRAMS = 16 };
+    struct finished f;
+    struct wanted w = {.tokens = params_int(&a->request->params, "tokens")};
+    const struct study_loop loop = {
+        .cancel = a->loop->cancel, .poll = a->loop->poll, .poll_arg = a->loop->poll_arg};
+    if (!classify_units(a, &w) || !answer_open_corpus(a, CORPUS_ALL) ||
+        !answer_need_classes(a, 2) || !hold(a, a->corpus, &w) ||
+        !run_activity(a, a->corpus, &w, &f))
+        return false;
+    struct table *rows = classify_rows(f.study, a->target, a->lab->options->seed, &loop, a->e);
+    if (rows) {
+        note_held(a, &w, rows);
+        answer_add_table(a, rows, w.places);
+        if (!w.whole)
+            answer_add_table(a, classify_histogram(f.study, HISTOGRAMS), w.places);
+    }
+    finished_release(&f);
+    return rows != NULL;
+}
+
+/* ---- ablation */
+/* The texts that means are of: the first --texts of each class. */
+static const struct open_corpus *mean_corpus(struct answer *a)
+{
+    struct corpus_choice choice;
+    corpus_choice_copy(&choice, &a->request->corpus);
+    choice.limit = params_int(&a->request->params, "texts");
+    const struct open_corpus *c = lab_open_corpus(a->lab, &choice, CORPUS_ALL, a->loop, a->e);
+    corpus_choice_release(&choice);
+    return c;
+}
+
+/* Of the published code: at each place of the units the mean of every unit's index. */
+static bool cross(struct answer *a, const struct open_corpus *corpus, const struct wanted *w,
+                  struct study_call *call)
+{
+    const int32_t n_places = call->in.dicts->n, n = n_places * w->n;
+    struct unit_id unit[STUDY_MAX_VALUES];
+    double value[STUDY_MAX_VALUES];
+    if (n > STUDY_MAX_VALUES)
+        return error_set(a->e, ERROR_INPUT,
+                         "--as-published: found %d units of %d layers, expected at most %d values",
+                         (int)w->n, (int)n_places, STUDY_MAX_VALUES);
+    for (int32_t p = 0; p < n_places; p++)
+        for (int32_t i = 0; i < w->n; i++) {
+            unit[p * w->n + i] = (struct unit_id){dict_set_outside(w->places, p), w->unit[i].index};
+            for (int32_t k = 0; k < i; k++)
+                if (w->unit[k].index == w->unit[i].index)
+                    return error_set(a->e, ERROR_INPUT,
+                                     "--as-published: found two units of index %d, expected "
+                                     "different ones",
+                                     (int)w->unit[i].index);
+            if (!unit_check(&a->lab->wb->dicts, unit[p * w->n + i], a->e))
+                return error_prefix(a->e, "--as-published");
+        }
+    if (!off_means(a, corpus, unit, n, value))
+        return false;
+    params_set_values(&call->params, "crossed", value, n);
+    return true;
+}
+
+static bool run_ablation(struct answer *a, const struct open_corpus *means, const struct wanted *w,
+                         struct finished *f)
+{
+    struct study_call call;
+    double at[UNITS_MAX];
+    if (!off_means(a, means, w->unit, w->n, at))
+        return false;
+    lab_call_init(a->lab, &call, &ablate_study, a->corpus, "ablating", &a->request->params,
+                  w->places);
+    lab_call_units(&call, w->unit, w->n);
+    params_set_values(&call.params, "at", at, w->n);
+    call_held(&call, w);
+    if (params_flag(&a->request->params, "as-published") && !cross(a, means, w, &call)) {
+        lab_call_release(&call);
+        return false;
+    }
+    return answer_run(a, &call, f);
+}
+
+bool answer_ablate(struct answer *a)
+{
+    struct finished f;
+    struct wanted w = {.tokens = 0};
+    const struct open_corpus *means;
+    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !answer_need_classes(a, 2) ||
+        !(means = mean_corpus(a)))
+        return false;
+    w.n = a->n_units, w.unit = a->unit;
+    if (w.n > STUDY_MAX_VALUES)
+        return error_set(a->e, ERROR_INPUT, "neuron ablate: found %d units, expected at most %d",
+                         (int)w.n, STUDY_MAX_VALUES);
+    if (!hold(a, means, &w))
+        return false;
+    if (w.n_held > 0 && params_flag(&a->request->params, "as-published"))
+        return error_set(a->e, ERROR_INPUT,
+                         "--as-published: found --off too, expected one of them");
+    if (!run_ablation(a, means, &w, &f))
+        return false;
+    struct table_set *set = ablate_study.tables(f.study);
+    for (int32_t i = 0; i < set->n; i++) {
+        struct table *t = table_copy(set->table[i]);
+        if (i == 0)
+            note_held(a, &w, t);
+        answer_add_table(a, t, w.places);
+    }
+    table_set_unref(set);
+    finished_release(&f);
+    return true;
+}
