@@ -77,6 +77,50 @@ _glimt_complete() {
     "contrast ttest --dict") return 0 ;;
     "contrast ttest --class") _glimt_class; return 0 ;;
     "contrast ttest --limit") return 0 ;;
+    "neuron means --target") return 0 ;;
+    "neuron means --from") return 0 ;;
+    "neuron means --to") return 0 ;;
+    "neuron means --off") return 0 ;;
+    "neuron means --rows") return 0 ;;
+    "neuron means --class") _glimt_class; return 0 ;;
+    "neuron means --limit") return 0 ;;
+    "neuron classify --target") return 0 ;;
+    "neuron classify --from") return 0 ;;
+    "neuron classify --to") return 0 ;;
+    "neuron classify --tokens") return 0 ;;
+    "neuron classify --layer") return 0 ;;
+    "neuron classify --off") return 0 ;;
+    "neuron classify --rows") return 0 ;;
+    "neuron classify --class") _glimt_class; return 0 ;;
+    "neuron classify --limit") return 0 ;;
+    "neuron ablate --target") return 0 ;;
+    "neuron ablate --sets") _glimt_words "all all-but-one pairs"; return 0 ;;
+    "neuron ablate --from") return 0 ;;
+    "neuron ablate --to") return 0 ;;
+    "neuron ablate --texts") return 0 ;;
+    "neuron ablate --off") return 0 ;;
+    "neuron ablate --rows") return 0 ;;
+    "neuron ablate --class") _glimt_class; return 0 ;;
+    "neuron ablate --limit") return 0 ;;
+    "neuron boosts --target") return 0 ;;
+    "neuron boosts --by") _glimt_words "direct lens"; return 0 ;;
+    "neuron boosts --later") return 0 ;;
+    "neuron boosts --layer") return 0 ;;
+    "neuron boosts --from") return 0 ;;
+    "neuron boosts --to") return 0 ;;
+    "neuron boosts --texts") return 0 ;;
+    "neuron boosts --max-norm") return 0 ;;
+    "neuron boosts --min-embed") return 0 ;;
+    "neuron boosts --top") return 0 ;;
+    "neuron boosts --class") _glimt_class; return 0 ;;
+    "neuron boosts --limit") return 0 ;;
+    "neuron unigrams --target") return 0 ;;
+    "neuron unigrams --from") return 0 ;;
+    "neuron unigrams --to") return 0 ;;
+    "neuron unigrams --texts") return 0 ;;
+    "neuron unigrams --top") return 0 ;;
+    "neuron unigrams --class") _glimt_class; return 0 ;;
+    "neuron unigrams --limit") return 0 ;;
     "generate --tokens") return 0 ;;
     "generate --temperature") return 0 ;;
     "snapshot --size") return 0 ;;
@@ -114,8 +158,9 @@ _glimt_complete() {
         return 0
     fi
     case $command in
-    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast generate snapshot tokenize verify models saes pull cache doctor" ;;
+    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast neuron generate snapshot tokenize verify models saes pull cache doctor" ;;
     contrast) _glimt_words "words ttest" ;;
+    neuron) _glimt_words "means classify ablate boosts unigrams" ;;
     "harvest") _glimt_files; ;;
     "latents") _glimt_files; ;;
     "find") _glimt_files; ;;
@@ -125,6 +170,11 @@ _glimt_complete() {
     "sweep") _glimt_files; ;;
     "contrast words") _glimt_files; ;;
     "contrast ttest") _glimt_files; ;;
+    "neuron means") _glimt_files; ;;
+    "neuron classify") _glimt_files; ;;
+    "neuron ablate") _glimt_files; ;;
+    "neuron boosts") _glimt_files; ;;
+    "neuron unigrams") _glimt_files; ;;
     "snapshot") _glimt_words "explore latents histograms sweep corpus jobs"; ;;
     "verify") _glimt_models; _glimt_files; ;;
     "saes") _glimt_models; _glimt_files; ;;
@@ -157,10 +207,11 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         *) case ${command:+$command }$word in
             contrast) command=contrast own= ;;
+            neuron) command=neuron own= ;;
             "analyze") command="analyze" own=" --top --predictions --logits" ;;
             "harvest") command="harvest" own=" --keep-activations --dict --class --limit --header" ;;
             "latents") command="latents" own=" --target --sort --rows --min-share --max-other --dict --class --limit --header" ;;
@@ -172,6 +223,11 @@ _glimt() {
             "sweep") command="sweep" own=" --values --insert --each --rows --class --limit --header" ;;
             "contrast words") command="contrast words" own=" --word-vector --space --pre --dict --class --limit --header" ;;
             "contrast ttest") command="contrast ttest" own=" --word-vector --space --pre --target --alpha --welch --rows --dict --class --limit --header" ;;
+            "neuron means") command="neuron means" own=" --target --from --to --off --rows --class --limit --header" ;;
+            "neuron classify") command="neuron classify" own=" --target --from --to --tokens --layer --off --rows --class --limit --header" ;;
+            "neuron ablate") command="neuron ablate" own=" --target --sets --from --to --texts --off --as-published --rows --class --limit --header" ;;
+            "neuron boosts") command="neuron boosts" own=" --target --by --later --layer --from --to --texts --max-norm --min-embed --top --no-tl-weights --as-published --class --limit --header" ;;
+            "neuron unigrams") command="neuron unigrams" own=" --target --from --to --texts --top --by-tokens --no-tl-weights --class --limit --header" ;;
             "generate") command="generate" own=" --tokens --temperature" ;;
             "snapshot") command="snapshot" own=" --size --play --state --text --ansi" ;;
             "tokenize") command="tokenize" own=" --decode --ids-only" ;;

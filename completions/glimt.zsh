@@ -50,7 +50,7 @@ _glimt() {
         '--color=[auto, never, always, 16, 256 or direct]:value:(auto never always 16 256 direct)' \
         '--theme=[colours, e.g. dark]:value:_glimt_themes' \
         )
-    case ${words[(r)(analyze|harvest|latents|find|histogram|examples|logit-lens|coactive|sweep|contrast|generate|snapshot|tokenize|verify|models|saes|pull|cache|doctor)]} in
+    case ${words[(r)(analyze|harvest|latents|find|histogram|examples|logit-lens|coactive|sweep|contrast|neuron|generate|snapshot|tokenize|verify|models|saes|pull|cache|doctor)]} in
     analyze) own=( \
         '--top=[active latents shown for each token; default\: all in JSON, 4 in the table]:value: ' \
         '--predictions=[the most likely next tokens after each token]:value: ' \
@@ -196,6 +196,83 @@ _glimt() {
         ) ;;
         *) own=('2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number"))') ;;
         esac ;;
+    neuron) case ${words[(r)(means|classify|ablate|boosts|unigrams)]} in
+        means) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class; default\: 200]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))' \
+        '*:operand:_files' \
+        ) ;;
+        classify) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--tokens=[tokens of each class; default\: 5000]:value: ' \
+        '--layer=[all neurons of this layer in place of some]:value: ' \
+        '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class; default\: 200]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))' \
+        '*:operand:_files' \
+        ) ;;
+        ablate) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--sets=[sets of the units beside each alone; default\: all]:value:(all all-but-one pairs)' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--as-published[sets take all indices at each of their layers, at one value]' \
+        '--rows=[rows printed]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))' \
+        '*:operand:_files' \
+        ) ;;
+        boosts) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--by=[what the units write, or what their layer would say; default\: direct]:value:(direct lens)' \
+        '--later=[units behind these, by how they change with them]:value: ' \
+        '--layer=[of the lens, in place of the units'\''; default\: -1]:value: ' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--max-norm=[leave out tokens with an unembedding beyond; 0\: none; default\: 15]:value: ' \
+        '--min-embed=[leave out tokens with an embedding below; 0\: none; default\: 0.4]:value: ' \
+        '--top=[tokens of a list; default\: 100]:value: ' \
+        '--no-tl-weights[the mean over the vocabulary stays]' \
+        '--as-published[of the lens\: off minus on]' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))' \
+        '*:operand:_files' \
+        ) ;;
+        unigrams) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--top=[tokens of a list; default\: 100]:value: ' \
+        '--by-tokens[by how often they occur, not in how many texts]' \
+        '--no-tl-weights[the mean over the vocabulary stays]' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))' \
+        '*:operand:_files' \
+        ) ;;
+        *) own=('2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))') ;;
+        esac ;;
     *) own=( \
         '--version[version, with -v libraries]' \
         '--completions[for a shell]:shell:(bash zsh fish)' \
@@ -206,6 +283,6 @@ _glimt() {
     esac
     _arguments $own $common \
         '--help[what there is]' \
-        '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" contrast\:"neurons and latents that part two classes of words" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" models\:"models in the Hugging Face cache, and which open" saes\:"SAEs for a model in the cache, and in folders" pull\:"fetch a model or SAEs into the Hugging Face cache" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))'
+        '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" contrast\:"neurons and latents that part two classes of words" neuron\:"what a neuron that tells a class does" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" models\:"models in the Hugging Face cache, and which open" saes\:"SAEs for a model in the cache, and in folders" pull\:"fetch a model or SAEs into the Hugging Face cache" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))'
 }
 _glimt "$@"

@@ -97,11 +97,8 @@ void model_logits(struct run *run, const struct model *m, struct tensor h, float
         logits_of(run, m, h, m->config.logit_cap, logits);
 }
 
-void model_direct_logits(struct run *run, const struct model *m, struct tensor u, float *logits)
+struct tensor model_direct_hidden(struct run *run, const struct model *m, struct tensor u)
 {
-    if (!check_hidden(run, m, u))
-        return;
-    struct arena_mark mark = arena_mark(run->arena);
     struct norm norm = {.kind = NORM_CENTRE, .gamma = m->final_norm.gamma};
     struct tensor one = {0};
     if (m->final_norm.kind == NORM_RMS) { /* nothing is subtracted; a scale of 1 stands for all */
@@ -112,6 +109,30 @@ void model_direct_logits(struct run *run, const struct model *m, struct tensor u
         one = run_put(run, u.rows, 1, ones);
         free(ones);
     }
-    logits_of(run, m, op_norm(run, u, &norm, one), 0, logits);
+    return op_norm(run, u, &norm, one);
+}
+
+void model_direct_logits(struct run *run, const struct model *m, struct tensor u, float *logits)
+{
+    if (!check_hidden(run, m, u))
+        return;
+    struct arena_mark mark = arena_mark(run->arena);
+    logits_of(run, m, model_direct_hidden(run, m, u), 0, logits);
     arena_reset(run->arena, mark);
+}
+
+const struct norm *model_final_norm(const struct model *m)
+{
+    return &m->final_norm;
+}
+
+struct tensor model_unembed_rows(struct run *run, const struct model *m, const int32_t *id,
+                                 int32_t n)
+{
+    return op_rows(run, m->unembed, run_put_ids(run, n, 1, id));
+}
+
+struct tensor model_embed_rows(struct run *run, const struct model *m, const int32_t *id, int32_t n)
+{
+    return op_rows(run, m->embed, run_put_ids(run, n, 1, id));
 }

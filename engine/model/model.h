@@ -83,6 +83,13 @@ void model_logits(struct run *, const struct model *, struct tensor h, float *lo
  * the final norm's scale and a soft cap: γ ⊙ (u − mean u) (RMS norm: γ ⊙ u) through the
  * unembedding, [T, n_vocab] to host memory (logit lens of a direction). */
 void model_direct_logits(struct run *, const struct model *, struct tensor u, float *logits);
+/* What such a direction is behind the final norm's weight: [T, d_model] that the unembedding reads.
+ */
+struct tensor model_direct_hidden(struct run *, const struct model *, struct tensor u);
+const struct norm *model_final_norm(const struct model *);
+/* Rows of the unembedding and of the embedding for n tokens (host), [n, d_model]. */
+struct tensor model_unembed_rows(struct run *, const struct model *, const int32_t *id, int32_t n);
+struct tensor model_embed_rows(struct run *, const struct model *, const int32_t *id, int32_t n);
 
 /* Keys and values for up to n_ctx positions of layers first … n_layers−1. */
 struct kv *model_kv_new(const struct model *, struct queue *, int32_t first_layer, int32_t cap,

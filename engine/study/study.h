@@ -110,5 +110,5 @@ bool study_run(const struct study_ops *, struct study *, struct queue *, int64_t
                const struct study_loop *, struct error *e);
 
 extern const struct study_ops harvest_study, values_study, sweep_study, coactive_study, proof_study,
-    words_study, activity_study, ablate_study;
+    words_study, activity_study, ablate_study, hidden_study;
 #endif

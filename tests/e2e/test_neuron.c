@@ -117,6 +117,51 @@ static void test_ablate_the_reference(void **state)
     json_decref(root);
 }
 
+static void test_boosts_of_the_reference(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *golden = golden_json("study/neuron_boosts.json"), *v,
+           *root = JSON_OF(&with_cache, "neuron", "boosts", "L2N442", "--from=3", "--to=20",
+                           "--texts=16", "--max-norm=0", "--min-embed=0"),
+           *rows = get_list(root, "rows");
+    size_t i;
+    assert_int_equal(json_array_size(rows), 6144);
+    assert_int_equal(json_array_size(get_list(root, "boosted")), 100);
+    json_array_foreach(json_object_get(json_object_get(golden, "direct"), "top"), i, v)
+    {
+        expect_close(get_number(json_array_get(rows, i), "boost"),
+                     json_number_value(json_array_get(v, 1)), 1e-4);
+    }
+    json_decref(root);
+    /* a later unit by how it changes; the layer by what it would say */
+    root = JSON_OF(&with_cache, "neuron", "boosts", "L2N442", "--from=3", "--to=20", "--texts=16",
+                   "--later=L3N909");
+    json_array_foreach(json_object_get(json_object_get(golden, "later_boost"), "top"), i, v)
+    {
+        expect_close(get_number(json_array_get(get_list(root, "rows"), i), "boost"),
+                     json_number_value(json_array_get(v, 1)), 1e-4);
+    }
+    json_decref(root);
+    for (int back = 0; back < 2; back++) {
+        root =
+            JSON_OF(&with_cache, "neuron", "boosts", "L2N442", "--from=3", "--to=20", "--texts=16",
+                    "--by=lens", "--limit=5", back ? "--as-published" : "--max-norm=15");
+        v = json_array_get(json_object_get(json_object_get(golden, "lens"), "top"), 0);
+        expect_close(get_number(json_array_get(get_list(root, "rows"), back ? 6143 : 0), "boost"),
+                     json_number_value(json_array_get(v, 1)) * (back ? -1 : 1), 1e-4);
+        json_decref(root);
+    }
+    root = JSON_OF(&with_cache, "neuron", "unigrams", "L2N442", "--from=3", "--to=20", "--texts=16",
+                   "--limit=16", "--top=12", "--by-tokens");
+    v = json_array_get(json_object_get(json_object_get(golden, "by_tokens"), "en"), 2);
+    expect_close(get_number(json_array_get(get_list(root, "rows"), 14), "boost"),
+                 json_number_value(json_array_get(v, 3)), 1e-4);
+    assert_int_equal(json_array_size(get_list(root, "classes")), 2);
+    json_decref(root);
+    json_decref(golden);
+}
+
 /* A layer's neurons, for people and in a table; latents of the bundle's SAE just as well. */
 static void test_forms(void **state)
 {
@@ -156,8 +201,10 @@ static void test_refused(void **state)
         {{"classify", "L2N3", "--layer", "2"}, "expected one or the other"},
         {{"classify", "--layer", "7"}, "4 layers"},
         {{"classify", "L2N3", "--from", "200"}, "expected some of each"},
-        {{"grow"}, "expected one of means, classify, ablate"},
+        {{"grow"}, "expected one of means, classify, ablate, boosts, unigrams"},
         {{"ablate", "L2N3", "--class", "x=store/demo/reference-da.txt"}, "found one class"},
+        {{"boosts", "L2N3", "--by=direct,lens"}, "expected direct or lens"},
+        {{"boosts", "L2N3", "--by=lens", "--later=L3N1"}, "expected --by direct"},
         {{"ablate", "L2N3", "--as-published", "--off=L1N3"}, "expected one of them"},
     };
     (void)state;
@@ -177,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_means_of_the_reference),
         cmocka_unit_test(test_classify_the_reference),
         cmocka_unit_test(test_ablate_the_reference),
+        cmocka_unit_test(test_boosts_of_the_reference),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_refused),
     };

@@ -4,12 +4,19 @@
 #include <string.h>
 
 const struct command *const cli_commands[] = {
-    &analyze_command,   &harvest_command,        &latents_command,        &find_command,
-    &histogram_command, &examples_command,       &lens_command,           &coactive_command,
-    &sweep_command,     &contrast_words_command, &contrast_ttest_command, &means_command,
-    &classify_command,  &ablate_command,         &generate_command,       &snapshot_command,
-    &tokenize_command,  &verify_command,         &models_command,         &saes_command,
-    &pull_command,      &cache_command,          &doctor_command,         NULL,
+    &analyze_command,        &harvest_command,
+    &latents_command,        &find_command,
+    &histogram_command,      &examples_command,
+    &lens_command,           &coactive_command,
+    &sweep_command,          &contrast_words_command,
+    &contrast_ttest_command, &means_command,
+    &classify_command,       &ablate_command,
+    &boosts_command,         &unigrams_command,
+    &generate_command,       &snapshot_command,
+    &tokenize_command,       &verify_command,
+    &models_command,         &saes_command,
+    &pull_command,           &cache_command,
+    &doctor_command,         NULL,
 };
 
 const struct command_group command_groups[] = {

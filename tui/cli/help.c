@@ -39,7 +39,7 @@ static void program_help(struct strbuf *out)
                         g ? g->summary : c->summary);
     }
     strbuf_adds(
-        out, "\nglimt COMMAND --help explains a command and the options that all have. Exit\n"
+        out, "glimt COMMAND --help explains a command and the options that all have. Exit\n"
              "status: 0 done, 1 could not, 2 bad usage or input. Manual: man glimt; --version\n");
 }
 

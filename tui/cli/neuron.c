@@ -39,9 +39,9 @@ static bool open_what_is_named(struct cli *cli, const struct study_values *v, in
     query_params(cli->command->query, &p);
     for (int i = 0; ok && i < p.n; i++) {
         const struct param *of = p.value[i].of;
-        if (v->given[i] && strcmp(of->name, "layer") == 0)
+        if (v->given[i] && cli->command == &classify_command && strcmp(of->name, "layer") == 0)
             ok = open_layer(&cli->opt, atoi(v->given[i]), e);
-        else if (v->given[i] && strcmp(of->name, "off") == 0)
+        else if (v->given[i] && (strcmp(of->name, "off") == 0 || strcmp(of->name, "later") == 0))
             ok = open_names(&cli->opt, v->given[i], e);
     }
     params_release(&p);
@@ -131,3 +131,30 @@ static bool ablate(struct cli *cli, const void *values, int n, char **operand, s
 const struct command ablate_command = NEURON_COMMAND(
     "neuron ablate", "what the loss gains by holding units at the other class's mean", ablate_query,
     ablate);
+
+/* ---- boosts and unigrams */
+static bool boosts(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const text[] = {"boosted", "inhibited", NULL}, *const all[] = {
+                                                                          "rows", "boosted",
+                                                                          "inhibited", "histogram",
+                                                                          NULL};
+    struct inquiry q;
+    bool ok = ask(&q, cli, values, n, operand, e) &&
+              inquiry_print(&q, inquiry_json(&q, all), cli->opt.output == OUTPUT_TEXT ? text : all,
+                            NULL, e);
+    inquiry_release(&q);
+    return ok;
+}
+
+const struct command boosts_command =
+    NEURON_COMMAND("neuron boosts", "tokens that units boost and inhibit", boosts_query, boosts);
+
+static bool unigrams(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const names[] = {"rows", "classes", NULL};
+    return plain(cli, values, n, operand, names, e);
+}
+
+const struct command unigrams_command = NEURON_COMMAND(
+    "neuron unigrams", "how units boost each class's frequent tokens", unigrams_query, unigrams);

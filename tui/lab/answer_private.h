@@ -70,5 +70,6 @@ bool answer_harvest(struct answer *), answer_latents(struct answer *), answer_fi
     answer_coactive(struct answer *), answer_sweep(struct answer *), answer_proof(struct answer *),
     answer_words(struct answer *), answer_ttest(struct answer *),
 
-    answer_means(struct answer *), answer_classify(struct answer *), answer_ablate(struct answer *);
+    answer_means(struct answer *), answer_classify(struct answer *), answer_ablate(struct answer *),
+    answer_boosts(struct answer *), answer_unigrams(struct answer *);
 #endif

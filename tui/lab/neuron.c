@@ -1,9 +1,12 @@
 /* Answers about context neurons: which means hold what, and what is measured then. */
 #include "engine/base/memory.h"
 #include "engine/study/ablate.h"
+#include "engine/study/boosts.h"
 #include "engine/study/classify.h"
+#include "engine/study/hidden.h"
 #include "tui/lab/answer_private.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- units */
 /* Those that a text parameter names, commas between them; how many, −1 and the answer's error. */
@@ -279,4 +282,178 @@ bool answer_ablate(struct answer *a)
     table_set_unref(set);
     finished_release(&f);
     return true;
+}
+
+/* ---- tokens boosted and inhibited */
+struct boosting { /* N on and off, and what is asked about */
+    const struct open_corpus *means;
+    double on[UNITS_MAX], off[UNITS_MAX]; /* of a->unit */
+    int32_t n;
+    struct unit_id unit[UNITS_MAX];
+    double change[UNITS_MAX];
+};
+
+static struct study_loop loop_of(const struct answer *a)
+{
+    return (struct study_loop){
+        .cancel = a->loop->cancel, .poll = a->loop->poll, .poll_arg = a->loop->poll_arg};
+}
+
+/* On: the mean over the target; off: that over the other classes. */
+static bool on_and_off(struct answer *a, struct boosting *q)
+{
+    struct finished f;
+    const struct wanted means = {
+        .n = a->n_units, .unit = a->unit, .places = places_of(a->unit, a->n_units)};
+    bool ok = true;
+    if (!answer_need_classes(a, 2) || !(q->means = mean_corpus(a)) ||
+        !run_activity(a, q->means, &means, &f))
+        return false;
+    for (int32_t i = 0; i < a->n_units; i++) {
+        const struct activity on = activity_of(f.study, i, a->target),
+                              off = activity_others(f.study, i, a->target);
+        q->on[i] = (double)(float)on.mean, q->off[i] = (double)(float)off.mean;
+        ok = ok && on.tokens > 0 && off.tokens > 0;
+    }
+    finished_release(&f);
+    return ok || error_set(a->e, ERROR_INPUT,
+                           "%s: a class has no token at these positions, expected some to take a "
+                           "mean of",
+                           a->request->query->command);
+}
+
+/* Mean activation of later units over all classes while N is held; added with a sign. */
+static bool add_later(struct answer *a, struct boosting *q, const double *held, double sign)
+{
+    struct finished f;
+    struct wanted w = {.n = q->n, .unit = q->unit, .n_held = a->n_units};
+    memcpy(w.held, a->unit, (size_t)a->n_units * sizeof *w.held);
+    memcpy(w.value, held, (size_t)a->n_units * sizeof *w.value);
+    w.places = places_of(q->unit, q->n) | places_of(a->unit, a->n_units);
+    if (!run_activity(a, q->means, &w, &f))
+        return false;
+    for (int32_t i = 0; i < q->n; i++)
+        q->change[i] += sign * activity_others(f.study, i, -1).mean;
+    finished_release(&f);
+    return true;
+}
+
+/* The units whose boosts are asked about and how far their activation changes: N itself, or later
+ * ones that change with it. */
+static bool what_changes(struct answer *a, struct boosting *q)
+{
+    q->n = params_know(&a->request->params, "later") ? named(a, "later", q->unit) : 0;
+    if (q->n < 0)
+        return false;
+    if (q->n > 0)
+        return add_later(a, q, q->on, 1) && add_later(a, q, q->off, -1);
+    q->n = a->n_units;
+    for (int32_t i = 0; i < q->n; i++)
+        q->unit[i] = a->unit[i], q->change[i] = q->on[i] - q->off[i];
+    return true;
+}
+
+/* Units in the dictionaries of a call. */
+static void own_units(const struct study_call *call, const struct boosting *q, struct unit_id *own)
+{
+    for (int32_t i = 0; i < q->n; i++)
+        own[i] = (struct unit_id){dict_set_within(call->places, q->unit[i].dict), q->unit[i].index};
+}
+
+static bool begin_boosts(struct answer *a, struct boosting *q)
+{
+    *q = (struct boosting){.n = 0};
+    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL))
+        return false;
+    if (a->n_units > STUDY_MAX_VALUES)
+        return error_set(a->e, ERROR_INPUT, "%s: found %d units, expected at most %d",
+                         a->request->query->command, (int)a->n_units, STUDY_MAX_VALUES);
+    return on_and_off(a, q);
+}
+
+static bool direct_boosts(struct answer *a, struct boosting *q, struct boosts_in *in,
+                          bool (*run)(const struct answer *, const struct study_in *,
+                                      const struct boosts_in *))
+{
+    struct study_call call;
+    struct unit_id own[UNITS_MAX];
+    if (!what_changes(a, q))
+        return false;
+    lab_call_init(a->lab, &call, &activity_study, a->corpus, "boosts", NULL,
+                  places_of(q->unit, q->n));
+    own_units(&call, q, own);
+    in->n = q->n, in->unit = own, in->change = q->change;
+    const bool ok = run(a, &call.in, in);
+    lab_call_release(&call);
+    return ok;
+}
+
+/* What the layer of N says, by the final norm. */
+static bool lens_boosts(struct answer *a, const struct boosting *q, struct boosts_in *in, bool back)
+{
+    struct study_call call;
+    struct finished f;
+    const struct study_loop loop = loop_of(a);
+    int64_t texts;
+    const int32_t d = model_config(a->lab->wb->model)->d_model;
+    const uint32_t places = places_of(a->unit, a->n_units);
+    lab_call_init(a->lab, &call, &hidden_study, a->corpus, "reading the layer", &a->request->params,
+                  places);
+    lab_call_units(&call, a->unit, a->n_units);
+    params_set_values(&call.params, "at", back ? q->off : q->on, a->n_units);
+    params_set_values(&call.params, "off-at", back ? q->on : q->off, a->n_units);
+    const struct study_in of = call.in;
+    if (!answer_run(a, &call, &f))
+        return false;
+    const double *change = hidden_change(f.study, a->target, &texts);
+    double *hidden = change ? xmemdup(change, (size_t)d * sizeof *hidden) : NULL;
+    finished_release(&f);
+    in->hidden = hidden;
+    const bool ok = hidden ? boosts_run(&of, in, &loop, a->set, a->e)
+                           : error_set(a->e, ERROR_INPUT, "neuron boosts: found no text");
+    free(hidden);
+    return ok;
+}
+
+static bool run_boosts(const struct answer *a, const struct study_in *in, const struct boosts_in *b)
+{
+    const struct study_loop loop = loop_of(a);
+    return boosts_run(in, b, &loop, a->set, a->e);
+}
+
+enum { BY_DIRECT, BY_LENS };
+
+bool answer_boosts(struct answer *a)
+{
+    const struct params *p = &a->request->params;
+    struct boosting q;
+    struct boosts_in in = {.centred = !params_flag(p, "no-tl-weights"),
+                           .max_norm = params_real(p, "max-norm"),
+                           .min_embed = params_real(p, "min-embed"),
+                           .top = (int32_t)params_int(p, "top")};
+    const unsigned by = params_set(p, "by");
+    if (by != 1u << BY_DIRECT && by != 1u << BY_LENS)
+        return error_set(a->e, ERROR_INPUT, "--by: found both, expected direct or lens");
+    if (by == 1u << BY_LENS && params_has(p, "later"))
+        return error_set(a->e, ERROR_INPUT, "--by lens: found --later too, expected --by direct");
+    if (!begin_boosts(a, &q))
+        return false;
+    return by == 1u << BY_LENS ? lens_boosts(a, &q, &in, params_flag(p, "as-published"))
+                               : direct_boosts(a, &q, &in, run_boosts);
+}
+
+static bool run_unigrams(const struct answer *a, const struct study_in *in,
+                         const struct boosts_in *b)
+{
+    const struct study_loop loop = loop_of(a);
+    return unigrams_run(in, b, params_flag(&a->request->params, "by-tokens"), &loop, a->set, a->e);
+}
+
+bool answer_unigrams(struct answer *a)
+{
+    const struct params *p = &a->request->params;
+    struct boosting q;
+    struct boosts_in in = {.centred = !params_flag(p, "no-tl-weights"),
+                           .top = (int32_t)params_int(p, "top")};
+    return begin_boosts(a, &q) && direct_boosts(a, &q, &in, run_unigrams);
 }

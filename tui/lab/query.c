@@ -277,10 +277,80 @@ const struct query ablate_query = {
                 {"backup", MARK_LIST, {"unit", "by", "class", "backup"}}},
     .answer = answer_ablate};
 
+#define TEXTS                                                                                      \
+    {                                                                                              \
+        "texts", "N", "texts of each class that the means are of",                                 \
+            .type = PARAM_INT, .preset = "200", .min = 1, .max = INT32_MAX                         \
+    }
+#define NO_TL_WEIGHTS                                                                              \
+    {                                                                                              \
+        "no-tl-weights", NULL, "the mean over the vocabulary stays", .type = PARAM_FLAG            \
+    }
+#define TOP                                                                                        \
+    {                                                                                              \
+        "top", "N", "tokens of a list", .type = PARAM_INT, .preset = "100", .min = 1,              \
+                                        .max = 100000                                              \
+    }
+static const char *const boosts_by[] = {"direct", "lens", NULL};
+static const struct param boosts_params[] = {
+    UNITS,
+    TARGET,
+    {"by", "direct|lens", "what the units write, or what their layer would say", .type = PARAM_SET,
+     .preset = "direct", .choices = boosts_by},
+    {"later", "UNITS", "units behind these, by how they change with them", .type = PARAM_TEXT},
+    {"layer", "L", "of the lens, in place of the units'", .type = PARAM_INT, .preset = "-1",
+     .min = -1, .max = INT16_MAX},
+    ACTIVITY_FROM_ROW,
+    ACTIVITY_TO_ROW,
+    TEXTS,
+    {"max-norm", "X", "leave out tokens with an unembedding beyond; 0: none", .type = PARAM_REAL,
+     .preset = "15", .min = 0, .max = 1e9},
+    {"min-embed", "X", "leave out tokens with an embedding below; 0: none", .type = PARAM_REAL,
+     .preset = "0.4", .min = 0, .max = 1e9},
+    TOP,
+    NO_TL_WEIGHTS,
+    {"as-published", NULL, "of the lens: off minus on", .type = PARAM_FLAG},
+    END,
+};
+const struct query boosts_query = {.command = "neuron boosts",
+                                   .name = "boosted tokens",
+                                   .params = boosts_params,
+                                   .corpus = true,
+                                   .limit = 1000,
+                                   .first_window = true,
+                                   .view = VIEW_JOBS,
+                                   .promise = {{"boosted", MARK_LIST, {"id", "text", "boost"}},
+                                               {"inhibited", MARK_LIST, {"id", "text", "boost"}},
+                                               {"histogram", MARK_HIST, {"lo", "hi", "tokens"}}},
+                                   .answer = answer_boosts};
+
+static const struct param unigrams_params[] = {
+    UNITS,
+    TARGET,
+    ACTIVITY_FROM_ROW,
+    ACTIVITY_TO_ROW,
+    TEXTS,
+    TOP,
+    {"by-tokens", NULL, "by how often they occur, not in how many texts", .type = PARAM_FLAG},
+    NO_TL_WEIGHTS,
+    END,
+};
+const struct query unigrams_query = {
+    .command = "neuron unigrams",
+    .name = "frequent tokens",
+    .params = unigrams_params,
+    .corpus = true,
+    .first_window = true,
+    .view = VIEW_JOBS,
+    .promise = {{"rows", MARK_LIST, {"class", "id", "texts", "boost"}},
+                {"classes", MARK_BAR, {"class", "boost"}}},
+    .answer = answer_unigrams};
+
 const struct query *const queries[N_QUERIES] = {
-    &harvest_query,  &latents_query, &find_query,     &histogram_query, &tokens_query, &bins_query,
-    &examples_query, &lens_query,    &coactive_query, &sweep_query,     &proof_query,  &words_query,
-    &ttest_query,    &means_query,   &classify_query, &ablate_query,
+    &harvest_query, &latents_query,  &find_query,     &histogram_query, &tokens_query,
+    &bins_query,    &examples_query, &lens_query,     &coactive_query,  &sweep_query,
+    &proof_query,   &words_query,    &ttest_query,    &means_query,     &classify_query,
+    &ablate_query,  &boosts_query,   &unigrams_query,
 };
 
 void query_params(const struct query *q, struct params *p)

@@ -43,8 +43,10 @@ extern const struct query
     proof_query,     /* "facts", "readings", "numbers": engine/study/proof.c */
     means_query,     /* "rows": engine/study/activity.h */
     classify_query,  /* "rows", "histogram": engine/study/classify.h */
-    ablate_query;    /* "rows", "backup": engine/study/ablate.h */
-enum { N_QUERIES = 16 };
+    ablate_query,    /* "rows", "backup": engine/study/ablate.h */
+    boosts_query,    /* "boosted", "inhibited", "rows", "histogram": engine/study/boosts.h */
+    unigrams_query;  /* "rows", "classes": engine/study/boosts.h */
+enum { N_QUERIES = 18 };
 extern const struct query *const queries[N_QUERIES];
 /* Its rows with their presets. */
 void query_params(const struct query *, struct params *);

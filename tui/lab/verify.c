@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct study_ops *const all_studies[] = {&harvest_study,  &values_study, &sweep_study,
-                                                      &coactive_study, &proof_study,  &words_study,
-                                                      &activity_study, &ablate_study};
+static const struct study_ops *const all_studies[] = {
+    &harvest_study, &values_study,   &sweep_study,  &coactive_study, &proof_study,
+    &words_study,   &activity_study, &ablate_study, &hidden_study};
 
 static const struct study_ops *study_named(const char *name)
 {

@@ -1,0 +1,33 @@
+/* The unembedding row by row: what a vector adds to each token's logit, and the tokens' norms.
+ *
+ * As with TransformerLens' folded and centred weights: the final norm's weight goes into the
+ * unembedding, whose mean over the vocabulary is taken off (so logits change by a constant a row,
+ * losses not at all). Rows that stand for no token of the tokenizer are left out, also of the mean.
+ * Products in double. */
+#ifndef GLIMT_STUDY_VOCABULARY_H
+#define GLIMT_STUDY_VOCABULARY_H
+#include "engine/study/study.h"
+
+struct vocabulary {
+    int32_t n, d;  /* tokens, width */
+    double *mean;  /* [d] of the unembedding's rows */
+    double *norms; /* [2n] of the folded and centred unembedding, then of the embedding, centred
+                      over its width; NULL: not asked for */
+};
+/* False with the run's error set; nothing to release then. */
+bool vocabulary_init(struct vocabulary *, struct run *, const struct study_in *, bool norms);
+void vocabulary_release(struct vocabulary *);
+/* out [n] ← w·U_v, minus the mean over the vocabulary when centred. w [d]: as it reaches the
+ * unembedding, behind the final norm's weight. */
+bool vocabulary_logits(const struct vocabulary *, struct run *, const struct study_in *,
+                       const double *w, bool centred, double *out);
+/* u [T, d] of the residual stream as it reaches the unembedding directly, but for the final norm's
+ * scale; to host memory [T, d]. */
+void vocabulary_direct(struct run *, const struct study_in *, struct tensor u, float *out);
+
+/* ---- tokens of a table: columns id, text (missing: no UTF-8), bytes (hex) */
+int32_t token_columns(struct table *);
+void token_cells(struct table *, int64_t row, int32_t first, const struct tokenizer *, int32_t id);
+/* What a list for people leaves out: nothing but blanks, or nothing that can be shown. */
+bool token_is_garbled(const struct tokenizer *, int32_t id);
+#endif
