@@ -20,7 +20,7 @@ allowed() { # FROM TO → 0 if an include may point so
     engine/devices:engine/base|engine/devices:engine/backend|engine/devices:engine/cpu) return 0 ;;
     engine/run:engine/base|engine/run:engine/backend|engine/run:engine/arch) return 0 ;;
     engine/dict:engine/run|engine/dict:engine/backend|engine/dict:engine/base|engine/dict:engine/formats) return 0 ;;
-    engine/model:engine/dict|engine/model:engine/run|engine/model:engine/backend|engine/model:engine/base|engine/model:engine/formats) return 0 ;;
+    engine/model:engine/dict|engine/model:engine/run|engine/model:engine/arch|engine/model:engine/backend|engine/model:engine/base|engine/model:engine/formats) return 0 ;;
     engine/lane:engine/model|engine/lane:engine/dict|engine/lane:engine/run|engine/lane:engine/backend|engine/lane:engine/base|engine/lane:engine/text) return 0 ;;
     engine/session:engine/study) return 1 ;;
     engine/session:engine/*) return 0 ;;
