@@ -86,7 +86,7 @@ $B/tests/%: $B/tests/%.o $(TEST_O) $B/libglimt.a
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS) -o $@ $< $(TEST_O) $(WITH_KERNELS) $(WITH_SHIM) $B/libglimt.a $(LDLIBS) $(shell pkg-config --libs $(TEST_PKGS)) -lutil
 # operations are tested on the plugin too, through the shim
-ON_SHIM = $(filter $B/tests/gpu/% $B/tests/engine/backend/% $B/tests/engine/model/%,$(UNITS))
+ON_SHIM = $(filter $B/tests/gpu/% $B/tests/engine/backend/% $B/tests/engine/model/% $B/tests/engine/session/test_slab,$(UNITS))
 ifdef SHIM_O
 $(ON_SHIM): $B/libshim.a
 $(ON_SHIM): WITH_SHIM = $B/libshim.a -lstdc++

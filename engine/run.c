@@ -417,14 +417,32 @@ void op_add_outer(struct run *r, struct tensor y, struct tensor C, struct tensor
     record(r, (struct op_record){.kind = OP_ADD_OUTER, .out = y, .in = {C, U}});
 }
 
+/* Doubles go as pairs of I32. */
+static struct tensor as_bits(struct tensor t)
+{
+    if (t.dtype == DTYPE_F64)
+        t.cols *= 2, t.ld *= 2, t.dtype = DTYPE_I32;
+    return t;
+}
+
+static void rows_get(struct run *r, struct tensor y, struct tensor x, struct tensor rows)
+{
+    r->queue->backend->rows_get(r->queue, as_bits(y), as_bits(x), rows);
+    record(r, (struct op_record){.kind = OP_ROWS_GET, .out = y, .in = {x, rows}});
+}
+
 struct tensor op_rows_get(struct run *r, struct tensor x, struct tensor rows)
 {
     struct tensor y;
-    if (!begin_into(r, &y, rows.rows, x.cols, x.dtype))
-        return y;
-    r->queue->backend->rows_get(r->queue, y, x, rows);
-    record(r, (struct op_record){.kind = OP_ROWS_GET, .out = y, .in = {x, rows}});
+    if (begin_into(r, &y, rows.rows, x.cols, x.dtype))
+        rows_get(r, y, x, rows);
     return y;
+}
+
+void op_rows_get_to(struct run *r, struct tensor y, struct tensor x, struct tensor rows)
+{
+    if (begin(r))
+        rows_get(r, y, x, rows);
 }
 
 void op_rows_set(struct run *r, struct tensor y, struct tensor x, struct tensor rows)
@@ -443,12 +461,9 @@ struct tensor op_row_stats(struct run *r, struct tensor x, struct tensor z)
     return y;
 }
 
-/* Doubles go as pairs of I32. */
 static struct tensor filled_f64(struct run *r, struct tensor t, const double *host)
 {
-    struct tensor bits = t;
-    bits.cols *= 2, bits.ld *= 2, bits.dtype = DTYPE_I32;
-    filled(r, bits, host);
+    filled(r, as_bits(t), host);
     return t;
 }
 

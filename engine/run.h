@@ -129,6 +129,7 @@ struct tensor op_unit_change(struct run *, struct tensor f, struct tensor value,
 void op_add(struct run *, struct tensor y, struct tensor x, float a);
 void op_add_outer(struct run *, struct tensor y, struct tensor C, struct tensor U);
 struct tensor op_rows_get(struct run *, struct tensor x, struct tensor rows);
+void op_rows_get_to(struct run *, struct tensor y, struct tensor x, struct tensor rows);
 void op_rows_set(struct run *, struct tensor y, struct tensor x, struct tensor rows);
 void op_rows_add(struct run *, struct tensor y, struct tensor x, struct tensor rows);
 struct tensor op_cols_get(struct run *, struct tensor x, struct tensor cols);

@@ -94,12 +94,13 @@ bool directions_set(struct run *run, const struct lane_place *p, struct directio
         return true;
     d->n = 0;
     if ((size_t)n > d->cap) {
+        const int32_t cap = (n + 7) / 8 * 8; /* units are chosen one at a time */
         directions_free(run->queue, d);
-        d->u = tensor_new(run->queue, n, p->width, run->queue->backend->caps.real, &run->err);
+        d->u = tensor_new(run->queue, cap, p->width, run->queue->backend->caps.real, &run->err);
         if (!d->u.buf)
             return error_prefix(&run->err, "keeping the directions of %d units", n);
-        d->unit = xreallocarray(d->unit, (size_t)n, sizeof *d->unit);
-        d->cap = (size_t)n;
+        d->unit = xreallocarray(d->unit, (size_t)cap, sizeof *d->unit);
+        d->cap = (size_t)cap;
     }
     struct arena_mark mark = arena_mark(run->arena);
     d->u = tensor_rows(d->u, 0, n);
@@ -129,23 +130,38 @@ static bool inserts_where_they_part(const struct lane_place *p, const struct lan
     return l->insert == INSERT_SAE && there;
 }
 
+static int32_t count_rows(const struct lane_rows *r)
+{
+    return r->row ? r->n : r->plain.rows;
+}
+
+/* To rows `at` … of y. */
+static void pack_rows(struct run *run, struct tensor y, int32_t at, const struct lane_rows *r,
+                      struct tensor from)
+{
+    y = tensor_rows(y, at, count_rows(r));
+    if (r->row)
+        op_rows_get_to(run, y, from, run_put_ids(run, r->n, 1, r->row));
+    else
+        op_copy_to(run, y, from);
+}
+
 struct state lane_pack(struct run *run, const struct lane_place *p, const struct lane_rows *rows,
                        int32_t n)
 {
     int32_t total = 0, at = 0;
     for (int32_t i = 0; i < n; i++)
-        total += rows[i].plain.rows;
+        total += count_rows(&rows[i]);
     struct state st = {.at = p->landing, .value = run_tensor(run, total, p->width)};
     if (p->base)
         st.base = run_tensor(run, total, p->base);
     for (int32_t i = 0; i < n; i++) {
         const struct lane_rows *r = &rows[i];
-        int32_t T = r->plain.rows;
-        op_copy_to(run, tensor_rows(st.value, at, T),
-                   inserts_where_they_part(p, r->lane) ? r->inserted : r->plain);
+        pack_rows(run, st.value, at, r,
+                  inserts_where_they_part(p, r->lane) ? r->inserted : r->plain);
         if (p->base)
-            op_copy_to(run, tensor_rows(st.base, at, T), r->base);
-        at += T;
+            pack_rows(run, st.base, at, r, r->base);
+        at += count_rows(r);
     }
     return st;
 }

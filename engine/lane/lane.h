@@ -77,6 +77,8 @@ void directions_free(struct queue *, struct directions *);
 struct lane_rows { /* so many rows of one lane: where they start, at the landing */
     const struct lane *lane;
     struct tensor plain, inserted /* read by INSERT_SAE only */, base /* where there is one */;
+    const int32_t *row; /* which n of them (host); NULL: all, in their order */
+    int32_t n;
 };
 /* The B of the pieces one after the other, as one state at the landing. */
 struct state lane_pack(struct run *, const struct lane_place *, const struct lane_rows *,

@@ -13,22 +13,21 @@ static bool wants_h(const struct session *s, const struct piece *p)
     return p->near || rows_wants_kv(s, p);
 }
 
-/* The fixed lane's rows come last, so that one rank-J update serves all of them. */
-static void fixed_last(struct pack *pack)
+/* Track by track, so that the rows of a track are gathered and changed at once. */
+static void by_track(struct pack *pack)
 {
-    struct piece fixed[MAX_PIECES];
-    int32_t n_fixed = 0, n = 0;
-    for (int32_t i = 0; i < pack->n; i++)
-        if (pack->piece[i].track == TRACK_FIXED)
-            fixed[n_fixed++] = pack->piece[i];
-        else
-            pack->piece[n++] = pack->piece[i];
-    memcpy(pack->piece + n, fixed, (size_t)n_fixed * sizeof *fixed);
+    struct piece sorted[MAX_PIECES];
+    int32_t n = 0;
+    for (int t = 0; t < N_TRACKS; t++)
+        for (int32_t i = 0; i < pack->n; i++)
+            if (pack->piece[i].track == (enum track)t)
+                sorted[n++] = pack->piece[i];
+    memcpy(pack->piece, sorted, (size_t)n * sizeof *sorted);
 }
 
 static bool prepare(struct session *s, struct pack *pack, bool keep)
 {
-    fixed_last(pack);
+    by_track(pack);
     for (int32_t i = 0; i < pack->n && keep; i++) {
         struct piece *p = &pack->piece[i];
         enum track t = p->track;
@@ -37,7 +36,7 @@ static bool prepare(struct session *s, struct pack *pack, bool keep)
         if (!wants_h(s, p))
             rows_drop_h(s, r, t);
         if ((wants_h(s, p) && !rows_reserve_h(s, p->window, t)) ||
-            (rows_wants_kv(s, p) && !rows_reserve_kv(s, p->window, t)))
+            ((rows_wants_kv(s, p) || r->kv[t].kv) && !rows_reserve_kv(s, p->window, t)))
             return false;
         r->back_rows[t] = r->back_rows[t] < p->row ? r->back_rows[t] : p->row;
         r->back_kv[t] = r->back_kv[t] < p->row ? r->back_kv[t] : p->row;
@@ -57,48 +56,58 @@ bool back_push_units(struct session *s)
 }
 
 /* ---- rows at the landing */
-static void add_changes(struct session *s, const struct pack *pack, struct tensor value)
+struct tracks { /* of a pack: row numbers of its rows, those of track t from first[t] on */
+    const struct slab *slab;
+    int32_t *number, first[N_TRACKS + 1];
+};
+
+static struct tracks tracks_of(struct session *s, const struct pack *pack)
 {
-    int32_t first = 0, rows = 0;
-    for (int32_t i = 0; i < pack->n; i++)
-        *(pack->piece[i].track == TRACK_FIXED ? &rows : &first) += pack->piece[i].n;
-    if (rows == 0)
-        return;
-    struct tensor watched = run_tensor(&s->run, rows, s->n_watch);
-    for (int32_t i = 0, at = 0; i < pack->n; i++) {
+    struct tracks k = {.number = scratch_i32(s, (size_t)pack->rows)};
+    int32_t n = 0;
+    for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
-        if (p->track != TRACK_FIXED)
-            continue;
-        op_copy_to(&s->run, tensor_rows(watched, at, p->n),
-                   tensor_cols(tensor_rows(p->window->rows->f, p->row, p->n), 0, s->n_watch));
-        at += p->n;
+        memcpy(k.number + n, p->window->rows->row.at + p->row, (size_t)p->n * sizeof *k.number);
+        k.slab = p->window->rows->slab;
+        n += p->n;
+        k.first[p->track + 1] = n;
     }
+    for (int t = 0; t < N_TRACKS; t++)
+        if (k.first[t + 1] < k.first[t])
+            k.first[t + 1] = k.first[t];
+    return k;
+}
+
+static void add_changes(struct session *s, const struct tracks *k, struct tensor value)
+{
+    const int32_t first = k->first[TRACK_FIXED], rows = k->first[TRACK_FIXED + 1] - first;
     const struct lane *lane = &s->lane[TRACK_FIXED];
     int32_t n;
     lane_units(lane, s->place.first, &n); /* they are the first */
-    if (n == 0)
+    if (rows == 0 || n == 0)
         return;
+    struct tensor watched = op_rows_get(&s->run, tensor_cols(k->slab->part[ROW_F], 0, s->n_watch),
+                                        run_put_ids(&s->run, rows, 1, k->number + first));
     struct tensor column = run_put_ids(&s->run, n, 1, s->fixed_column);
     lane_change(&s->run, &s->place, lane, tensor_rows(value, first, rows),
                 op_cols_get(&s->run, watched, column),
                 op_rows_get(&s->run, s->directions.u, column));
 }
 
-static struct state gather(struct session *s, const struct pack *pack)
+static struct state gather(struct session *s, const struct tracks *k)
 {
-    struct lane_rows from[MAX_PIECES];
-    for (int32_t i = 0; i < pack->n; i++) {
-        const struct piece *p = &pack->piece[i];
-        const struct rows *r = p->window->rows;
-        from[i] = (struct lane_rows){.lane = &s->lane[p->track],
-                                     .plain = tensor_rows(r->value, p->row, p->n)};
-        if (s->sae)
-            from[i].inserted = tensor_rows(r->inserted, p->row, p->n);
-        if (s->place.base)
-            from[i].base = tensor_rows(r->resid, p->row, p->n);
-    }
-    struct state st = lane_pack(&s->run, &s->place, from, pack->n);
-    add_changes(s, pack, st.value);
+    struct lane_rows from[N_TRACKS];
+    int32_t n = 0;
+    for (int t = 0; t < N_TRACKS; t++)
+        if (k->first[t + 1] > k->first[t])
+            from[n++] = (struct lane_rows){.lane = &s->lane[t],
+                                           .plain = k->slab->part[ROW_VALUE],
+                                           .inserted = k->slab->part[ROW_INSERTED],
+                                           .base = k->slab->part[ROW_RESID],
+                                           .row = k->number + k->first[t],
+                                           .n = k->first[t + 1] - k->first[t]};
+    struct state st = lane_pack(&s->run, &s->place, from, n);
+    add_changes(s, k, st.value);
     return st;
 }
 
@@ -125,13 +134,14 @@ static struct tensor forward(struct session *s, const struct pack *pack, bool ke
     for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
         start[i] = at;
-        kv[i] = keep ? p->window->rows->kv[p->track] : NULL;
+        kv[i] = keep ? p->window->rows->kv[p->track].kv : NULL;
         past[i] = kv[i] ? p->row : 0; /* without keys no layer attends any more */
         at += p->n;
     }
     start[pack->n] = at;
     struct batch batch = {.n_rows = at, .seqs = {pack->n, start, past, kv}};
-    struct state from = gather(s, pack), end = {0};
+    const struct tracks tracks = tracks_of(s, pack);
+    struct state from = gather(s, &tracks), end = {0};
     struct lane_hooks hooks = {0};
     if (s->set->n > 1)
         add_hooks(s, pack, &hooks);
@@ -144,27 +154,54 @@ static struct tensor forward(struct session *s, const struct pack *pack, bool ke
  * goes on where an earlier one ended the last row that was kept. */
 static void losses(struct session *s, const struct pack *pack, struct tensor h, float *loss)
 {
-    int32_t n = 0;
+    int32_t n = 0, n_kept = 0, at = 0, done = 0;
     for (int32_t i = 0; i < pack->n; i++)
         n += pack->piece[i].n_eval;
     if (n == 0)
         return;
-    struct tensor rows = run_tensor(&s->run, n, s->d_model);
-    int32_t *target = scratch_i32(s, (size_t)n), at = 0, done = 0;
+    int32_t *from = scratch_i32(s, 3 * (size_t)n), *target = from + n, *number = target + n,
+            place[MAX_PIECES];
     for (int32_t i = 0; i < pack->n; i++) {
         const struct piece *p = &pack->piece[i];
-        int32_t kept = p->n_eval > 0 && p->eval == p->row ? 1 : 0, fresh = p->n_eval - kept;
-        if (kept)
-            op_copy_to(&s->run, tensor_rows(rows, at, 1),
-                       tensor_rows(p->window->rows->h[p->track], p->row - 1, 1));
-        if (fresh > 0)
-            op_copy_to(&s->run, tensor_rows(rows, at + kept, fresh),
-                       tensor_rows(h, done + p->eval + kept - 1 - p->row, fresh));
-        for (int32_t j = 0; j < p->n_eval; j++)
+        const bool kept = p->n_eval > 0 && p->eval == p->row;
+        if (kept) {
+            place[n_kept] = at;
+            number[n_kept++] = p->window->rows->h[p->track].at[p->row - 1];
+        }
+        for (int32_t j = 0; j < p->n_eval; j++) {
+            from[at] = kept && j == 0 ? 0 : done + p->eval + j - 1 - p->row;
             target[at++] = p->line->seq.target[p->window->first + p->eval + j - 1];
+        }
         done += p->n;
     }
+    struct tensor rows = op_rows_get(&s->run, h, run_put_ids(&s->run, n, 1, from));
+    if (n_kept > 0)
+        op_rows_set(
+            &s->run, rows,
+            op_rows_get(&s->run, s->finals.part[0], run_put_ids(&s->run, n_kept, 1, number)),
+            run_put_ids(&s->run, n_kept, 1, place));
     model_loss(&s->run, s->model, rows, target, loss);
+}
+
+/* Final rows of the pieces that have a place for them. */
+static void keep_finals(struct session *s, const struct pack *pack, struct tensor h)
+{
+    int32_t *number = scratch_i32(s, 2 * (size_t)pack->rows), *row = number + pack->rows, n = 0,
+            at = 0;
+    for (int32_t i = 0; i < pack->n; i++) {
+        const struct piece *p = &pack->piece[i];
+        const struct row_numbers *k = &p->window->rows->h[p->track];
+        for (int32_t j = 0; k->n > 0 && j < p->n; j++) {
+            number[n] = k->at[p->row + j];
+            row[n++] = at + j;
+        }
+        at += p->n;
+    }
+    if (n == 0)
+        return;
+    if (n < pack->rows)
+        h = op_rows_get(&s->run, h, run_put_ids(&s->run, n, 1, row));
+    op_rows_set(&s->run, s->finals.part[0], h, run_put_ids(&s->run, n, 1, number));
 }
 
 /* Tokens of the lines before this one. */
@@ -193,14 +230,8 @@ bool back_run(struct session *s, struct pack *pack, bool keep, float *loss)
     if (!prepare(s, pack, keep))
         return false;
     struct tensor h = forward(s, pack, keep);
-    int32_t at = 0;
-    for (int32_t i = 0; i < pack->n; i++) {
-        const struct piece *p = &pack->piece[i];
-        struct tensor kept = p->window->rows->h[p->track];
-        if (keep && kept.buf)
-            op_copy_to(&s->run, tensor_rows(kept, p->row, p->n), tensor_rows(h, at, p->n));
-        at += p->n;
-    }
+    if (keep)
+        keep_finals(s, pack, h);
     losses(s, pack, h, loss);
     if (keep && s->hear)
         tell(s, pack, h);
@@ -227,8 +258,8 @@ void back_commit(struct session *s, const struct pack *pack, const float *loss)
         loss += p->n_eval;
         int32_t end = p->row + p->n;
         w->loss_done[t] = w->loss_done[t] > end ? w->loss_done[t] : end;
-        w->rows->back_rows[t] = w->rows->h[t].buf ? end : 0;
-        w->rows->back_kv[t] = w->rows->kv[t] || !attends ? end : 0;
+        w->rows->back_rows[t] = w->rows->h[t].n > 0 ? end : 0;
+        w->rows->back_kv[t] = w->rows->kv[t].kv || !attends ? end : 0;
     }
 }
 
@@ -266,15 +297,14 @@ bool back_next_run(struct session *s, struct line *l, int32_t token)
             ids[N_TRACKS * SESSION_MAX_NEXT];
     float logp[N_TRACKS * SESSION_MAX_NEXT];
     n = n < n_vocab ? n : n_vocab;
-    int32_t row_of[N_TRACKS] = {-1, -1, -1}, rows = 0;
+    int32_t row_of[N_TRACKS] = {-1, -1, -1}, number[N_TRACKS], rows = 0;
     for (int t = 0; t < N_TRACKS; t++)
-        if (s->want[t])
+        if (s->want[t]) {
+            number[rows] = w->rows->h[t].at[token - w->first];
             row_of[t] = rows++;
-    struct tensor h = run_tensor(&s->run, rows, s->d_model);
-    for (int t = 0; t < N_TRACKS; t++)
-        if (s->want[t])
-            op_copy_to(&s->run, tensor_rows(h, row_of[t], 1),
-                       tensor_rows(w->rows->h[t], token - w->first, 1));
+        }
+    struct tensor h =
+        op_rows_get(&s->run, s->finals.part[0], run_put_ids(&s->run, rows, 1, number));
     model_topn(&s->run, s->model, h, n, ids, logp);
     if (!step_ok(s))
         return false;

@@ -30,11 +30,12 @@ static bool prepare(struct session *s, struct pack *pack, bool reference)
 {
     for (int32_t i = 0; i < pack->n; i++) {
         struct piece *p = &pack->piece[i];
-        if (!rows_reserve(s, p->line, p->window, reference))
-            return false;
-        if (rows_wants_kv(s, p) && !rows_reserve_kv(s, p->window, TRACK_PLAIN))
+        if (!rows_reserve(s, p->window, reference))
             return false;
         struct rows *r = p->window->rows;
+        if ((rows_wants_kv(s, p) || r->kv[TRACK_PLAIN].kv) &&
+            !rows_reserve_kv(s, p->window, TRACK_PLAIN))
+            return false;
         r->front_rows = r->front_rows < p->row ? r->front_rows : p->row;
         r->front_kv = r->front_kv < p->row ? r->front_kv : p->row;
     }
@@ -155,26 +156,23 @@ static void check_fetched(struct front *f)
 static void keep_rows(struct front *f)
 {
     struct session *s = f->s;
-    int32_t at = 0;
+    struct slab *slab = f->reference ? &s->of_references : &s->of_text;
+    int32_t *number = scratch_i32(s, (size_t)f->pack->rows), n = 0;
     for (int32_t i = 0; i < f->pack->n; i++) {
-        struct piece *p = &f->pack->piece[i];
-        struct rows *r = p->window->rows;
-        op_copy_to(&s->run, tensor_rows(r->value, p->row, p->n),
-                   tensor_rows(f->landed.plain.value, at, p->n));
-        if (s->place.base)
-            op_copy_to(&s->run, tensor_rows(r->resid, p->row, p->n),
-                       tensor_rows(f->landed.plain.base, at, p->n));
-        if (s->sae)
-            op_copy_to(&s->run, tensor_rows(r->inserted, p->row, p->n),
-                       tensor_rows(f->landed.inserted.value, at, p->n));
-        if (r->with_x)
-            op_copy_to(&s->run, tensor_rows(r->x, p->row, p->n),
-                       tensor_rows(f->place[line_place(s, f->reference)].x, at, p->n));
-        if (f->f.buf)
-            op_copy_to(&s->run, tensor_cols(tensor_rows(r->f, p->row, p->n), 0, s->n_watch),
-                       tensor_rows(f->f, at, p->n));
-        at += p->n;
+        const struct piece *p = &f->pack->piece[i];
+        memcpy(number + n, p->window->rows->row.at + p->row, (size_t)p->n * sizeof *number);
+        n += p->n;
     }
+    const struct tensor rows = run_put_ids(&s->run, n, 1, number);
+    op_rows_set(&s->run, slab->part[ROW_VALUE], f->landed.plain.value, rows);
+    if (s->place.base)
+        op_rows_set(&s->run, slab->part[ROW_RESID], f->landed.plain.base, rows);
+    if (s->sae)
+        op_rows_set(&s->run, slab->part[ROW_INSERTED], f->landed.inserted.value, rows);
+    if (slab->part[ROW_X].cols > 0)
+        op_rows_set(&s->run, slab->part[ROW_X], f->place[line_place(s, f->reference)].x, rows);
+    if (f->f.buf)
+        op_rows_set(&s->run, tensor_cols(slab->part[ROW_F], 0, s->n_watch), f->f, rows);
 }
 
 static bool pre_wanted(const struct front *f, int32_t place)
@@ -258,7 +256,7 @@ static void run_batch(struct front *f)
     for (int32_t i = 0; i < f->pack->n; i++) {
         const struct piece *p = &f->pack->piece[i];
         start[i] = at;
-        kv[i] = p->window->rows->kv[TRACK_PLAIN];
+        kv[i] = p->window->rows->kv[TRACK_PLAIN].kv;
         past[i] = p->row;
         memcpy(ids + at, p->line->seq.ids + p->window->first + p->row, (size_t)p->n * sizeof *ids);
         at += p->n;
@@ -326,28 +324,34 @@ static void row_latents(struct front *f, struct line_latents *p, int32_t token, 
     }
 }
 
-/* Σx of the window's rows from … to − 1, without BOS, times `sign` on top of what is there. */
-static bool add_rows(struct session *s, struct window *w, struct tensor x, int32_t from,
+/* Σx of the window's rows from `from` on, without BOS, times `sign` on top of what is there; x
+ * absent: those that are kept. */
+static bool add_rows(struct session *s, struct window *w, struct tensor x, int32_t from, int32_t n,
                      double sign)
 {
     const atomic_bool *cancel = s->run.cancel;
+    struct arena_mark mark = arena_mark(s->run.arena);
     s->run.cancel = NULL; /* a sum half mended would be worse than a millisecond */
-    int32_t skip = from == 0 && s->cut.bos >= 0 && x.rows > 0 ? 1 : 0;
-    op_col_sums(&s->run, w->sum_x, tensor_rows(x, skip, x.rows - skip), sign);
+    int32_t skip = from == 0 && s->cut.bos >= 0 && n > 0 ? 1 : 0;
+    if (!x.buf && n > skip)
+        x = op_rows_get(&s->run, w->rows->slab->part[ROW_X],
+                        rows_numbers(s, &w->rows->row, from + skip, n - skip));
+    else if (n > skip)
+        x = tensor_rows(x, skip, n - skip);
+    if (n > skip)
+        op_col_sums(&s->run, rows_sum(s, w), x, sign);
     bool ok = run_ok(&s->run);
     s->run.cancel = cancel;
+    arena_reset(s->run.arena, mark);
     return ok;
 }
 
 static bool clear_sum(struct session *s, struct window *w)
 {
-    const int32_t n = dict_spec(s->dict)->n;
-    if (!w->sum_x.buf)
-        w->sum_x = tensor_new(s->run.queue, 1, n, DTYPE_F64, &s->run.err);
-    if (!w->sum_x.buf)
-        return error_prefix(&s->run.err, "keeping the sums of a line");
-    double *zero = xcalloc((size_t)n, sizeof *zero);
-    device_put(s->run.queue, w->sum_x, zero);
+    if (!rows_reserve_sum(s, w))
+        return false;
+    double *zero = xcalloc((size_t)dict_spec(s->dict)->n, sizeof *zero);
+    device_put(s->run.queue, rows_sum(s, w), zero);
     free(zero);
     return true;
 }
@@ -366,7 +370,7 @@ static void piece_sums(struct front *f, const struct piece *p, int32_t at)
     if (from >= end)
         return;
     struct tensor x = tensor_rows(f->place[s->shown].x, at + from - p->row, end - from);
-    bool ok = (w->sum_x.buf || clear_sum(s, w)) && add_rows(s, w, x, from, 1);
+    bool ok = (w->summed || clear_sum(s, w)) && add_rows(s, w, x, from, end - from, 1);
     w->sum_rows = ok ? end : 0;
 }
 
@@ -392,7 +396,7 @@ static void commit(struct front *f)
         int32_t end = p->row + p->n;
         w->front_done = w->front_done > end ? w->front_done : end;
         w->rows->front_rows = end;
-        w->rows->front_kv = w->rows->kv[TRACK_PLAIN] ? end : 0;
+        w->rows->front_kv = w->rows->kv[TRACK_PLAIN].kv ? end : 0;
         if (!s->dict)
             w->sum_rows = w->front_done;
     }
@@ -414,16 +418,16 @@ bool front_run(struct session *s, struct pack *pack, bool reference)
 /* Activations of the watched units [n, n_watch] of rows `from` … of a window: neurons from the kept
  * rows (absent where there are none), latents from the lists that the line has. */
 static struct tensor watch_values(struct session *s, const struct line_latents *p,
-                                  const struct window *w, int32_t from, int32_t n)
+                                  const struct window *w, struct tensor x, int32_t from, int32_t n)
 {
     const struct dict *d = s->set->place[p->dict].dict;
     struct code code = {.sparse.n_rows = n};
     int32_t unit[WATCH_MAX];
     watched(s, p->dict, 0, unit);
     if (dict_spec(d)->identity) {
-        if (!w->rows || !w->rows->with_x)
-            return (struct tensor){0};
-        code.dense = tensor_rows(w->rows->x, from, n);
+        if (!x.buf)
+            return x;
+        code.dense = x;
         return dict_values(&s->run, d, &code, unit, s->n_watch);
     }
     const struct latent_list *list = p->list + w->first + from;
@@ -451,21 +455,25 @@ static void watch_block(struct session *s, struct line_latents *p, const struct 
     size_t cells = (size_t)n * (size_t)s->n_watch;
     int32_t unit[WATCH_MAX];
     struct run *r = &s->run;
-    struct tensor f = watch_values(s, p, w, from, n);
+    struct tensor rows = {0}, x = {0};
+    if (w->rows && w->rows->row.n >= from + n)
+        rows = rows_numbers(s, &w->rows->row, from, n);
+    if (rows.buf && rows_hold_x(w))
+        x = op_rows_get(r, w->rows->slab->part[ROW_X], rows);
+    struct tensor f = watch_values(s, p, w, x, from, n);
     float *pre = NULL, *act = f.buf ? scratch_f32(s, ACT, cells) : NULL;
     const struct dict *d = s->set->place[p->dict].dict;
     watched(s, p->dict, 0, unit);
     if (act)
         run_get(r, act, f);
-    if (w->rows && w->rows->with_x) {
-        struct tensor x = tensor_rows(w->rows->x, from, n);
+    if (x.buf) {
         pre = scratch_f32(s, PRE, cells);
         run_get(r, pre, dict_encode_units(r, d, x, unit, s->n_watch));
         watched(s, p->dict, -1, unit);
         dict_check_values(r, d, pre, n, unit, s->n_watch);
     }
-    if (f.buf && w->rows && w->rows->cap >= w->n)
-        op_copy_to(&s->run, tensor_cols(tensor_rows(w->rows->f, from, n), 0, s->n_watch), f);
+    if (f.buf && rows.buf)
+        op_rows_set(r, tensor_cols(w->rows->slab->part[ROW_F], 0, s->n_watch), f, rows);
     for (int32_t t = 0; t < n && run_ok(r); t++)
         for (int32_t j = 0; j < s->n_watch; j++) {
             size_t cell = (size_t)(w->first + from + t) * (size_t)p->n_watch + (size_t)j,
@@ -491,7 +499,7 @@ bool front_watch_run(struct session *s, struct line *l)
     }
     for (int32_t i = 0; i < l->n_windows; i++) {
         const struct window *w = &l->window[i];
-        if (w->rows && !rows_reserve_watch(s, w->rows))
+        if (w->rows && !rows_reserve_watch(s, w->rows->slab))
             break;
         for (int32_t at = 0; at < w->front_done && s->n_watch > 0 && run_ok(&s->run); at += BLOCK) {
             struct arena_mark mark = arena_mark(s->run.arena);
@@ -511,19 +519,18 @@ bool front_watch_run(struct session *s, struct line *l)
 /* ---- Σx */
 void front_sum_fix(struct session *s, struct window *w, int32_t keep)
 {
-    if (!w->sum_x.buf || w->sum_rows <= keep) {
+    if (!w->summed || w->sum_rows <= keep) {
         if (!s->dict && w->sum_rows > keep)
             w->sum_rows = keep;
         return;
     }
-    int32_t gone = w->sum_rows - keep, have = w->rows && w->rows->with_x ? w->rows->front_rows : 0;
+    const struct tensor kept = {0};
+    int32_t gone = w->sum_rows - keep, have = rows_hold_x(w) ? w->rows->front_rows : 0;
     bool ok = false;
     if (keep > 0 && have >= w->sum_rows && gone <= keep)
-        ok = add_rows(s, w, tensor_rows(w->rows->x, keep, gone), keep, -1);
+        ok = add_rows(s, w, kept, keep, gone, -1);
     else
-        ok =
-            clear_sum(s, w) &&
-            (keep == 0 || (have >= keep && add_rows(s, w, tensor_rows(w->rows->x, 0, keep), 0, 1)));
+        ok = clear_sum(s, w) && (keep == 0 || (have >= keep && add_rows(s, w, kept, 0, keep, 1)));
     w->sum_rows = ok ? keep : 0;
     if (!ok)
         clear_sum(s, w);

@@ -2,7 +2,6 @@
  */
 #include "engine/base/hash.h"
 #include "engine/base/memory.h"
-#include "engine/device.h"
 #include "engine/session/session_private.h"
 #include <math.h>
 #include <stdlib.h>
@@ -35,8 +34,7 @@ static void windows_free(struct session *s, struct window *w, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
         rows_free(s, w[i].rows);
-        if (w[i].sum_x.buf)
-            device_buf_free(s->run.queue, w[i].sum_x.buf);
+        rows_drop_sum(s, &w[i]);
     }
     free(w);
 }
@@ -71,10 +69,8 @@ void line_forget(struct session *s, struct line *l, bool codes)
         w->rows = NULL;
         if (!codes)
             continue;
-        if (w->sum_x.buf)
-            device_buf_free(s->run.queue, w->sum_x.buf);
-        w->sum_x = (struct tensor){0};
-        w->sum_rows = w->front_done = 0;
+        rows_drop_sum(s, w);
+        w->front_done = 0;
     }
 }
 
@@ -155,9 +151,9 @@ static void keep_window(struct session *s, struct window *old, struct window *ne
     new->front_done = min32(old->front_done, same);
     for (int t = 0; t < N_TRACKS; t++)
         new->loss_done[t] = min32(old->loss_done[t], same);
-    new->sum_x = old->sum_x;
+    new->summed = old->summed, new->sum = old->sum;
     new->sum_rows = min32(old->sum_rows, same);
-    old->sum_x = (struct tensor){0};
+    old->summed = false;
     /* Σx can't be mended without its rows: then the latents are computed again, and the sum with
      * them. */
     if (new->sum_rows < new->front_done)
@@ -165,8 +161,6 @@ static void keep_window(struct session *s, struct window *old, struct window *ne
     new->rows = old->rows;
     old->rows = NULL;
     rows_truncate(new->rows, same);
-    if (new->rows &&new->rows->cap < new->n)
-        rows_drop(s, new->rows);
 }
 
 static void keep_latents(struct line_latents *to, const struct line_latents *from, int32_t at,

@@ -4,6 +4,64 @@
 #include "engine/session/session_private.h"
 #include <stdlib.h>
 
+/* ---- the slabs */
+static bool keeps_x(const struct session *s, bool reference)
+{
+    return s->dict && (!reference || dict_spec(s->place.dict)->identity);
+}
+
+/* Units come and go one at a time: columns for some more than are watched now. */
+static int32_t watch_cols(const struct session *s)
+{
+    enum { FEW = 17, STEP = 16 };
+    return s->n_watch <= FEW ? FEW : min32(WATCH_MAX, FEW + (s->n_watch - 1) / STEP * STEP);
+}
+
+static void shape_rows(struct session *s, bool reference)
+{
+    struct slab *slab = reference ? &s->of_references : &s->of_text;
+    const int32_t f = slab->part[ROW_F].cols, cols = watch_cols(s);
+    slab_shape(slab, s->run.queue,
+               (const int32_t[SLAB_PARTS]){
+                   [ROW_X] = keeps_x(s, reference) ? dict_spec(line_dict(s, reference))->n : 0,
+                   [ROW_VALUE] = s->place.width,
+                   [ROW_RESID] = s->place.base,
+                   [ROW_INSERTED] = s->sae ? s->place.width : 0,
+                   [ROW_F] = !s->dict   ? 0
+                             : f > cols ? f
+                                        : cols},
+               s->run.queue->backend->caps.real);
+}
+
+void rows_shape(struct session *s)
+{
+    shape_rows(s, false);
+    shape_rows(s, true);
+    slab_shape(&s->finals, s->run.queue, (const int32_t[SLAB_PARTS]){s->d_model},
+               s->run.queue->backend->caps.real);
+    slab_shape(&s->sums, s->run.queue,
+               (const int32_t[SLAB_PARTS]){s->dict ? dict_spec(s->dict)->n : 0}, DTYPE_F64);
+}
+
+static void free_spare(struct session *s, size_t i)
+{
+    model_kv_free(s->run.queue, s->spare[i].kv);
+    s->spare_bytes -= s->spare[i].bytes;
+    s->spare[i] = s->spare[--s->n_spare];
+}
+
+void rows_release(struct session *s)
+{
+    slab_release(&s->of_text);
+    slab_release(&s->of_references);
+    slab_release(&s->finals);
+    slab_release(&s->sums);
+    while (s->n_spare > 0)
+        free_spare(s, 0);
+    free(s->spare);
+}
+
+/* ---- the list of the text's */
 static void unlink_rows(struct session *s, struct rows *r)
 {
     if (s->text_rows == r)
@@ -20,55 +78,97 @@ static bool is_listed(const struct session *s, const struct rows *r)
     return r->prev || r->next || s->text_rows == r;
 }
 
-static void free_tensor(struct session *s, struct tensor *t)
+static void count(struct session *s, struct rows *r, size_t rows, size_t kv)
 {
-    if (t->buf)
-        device_buf_free(s->run.queue, t->buf);
-    *t = (struct tensor){0};
+    if (!is_listed(s, r))
+        return;
+    r->bytes += rows, s->row_bytes += rows;
+    r->kv_bytes += kv, s->kv_bytes += kv;
+}
+
+static void discount(struct session *s, struct rows *r, size_t rows, size_t kv)
+{
+    if (!is_listed(s, r))
+        return;
+    r->bytes -= rows, s->row_bytes -= rows;
+    r->kv_bytes -= kv, s->kv_bytes -= kv;
+}
+
+/* ---- numbers */
+static void give(struct session *s, struct rows *r, struct slab *slab, struct row_numbers *k,
+                 int32_t keep)
+{
+    if (k->n <= keep)
+        return;
+    slab_give(slab, k->at + keep, k->n - keep);
+    discount(s, r, (size_t)(k->n - keep) * slab_row_bytes(slab), 0);
+    k->n = keep;
+}
+
+/* As many as the budget has rows, when most of it are of the text. */
+static int32_t most_rows(const struct session *s, const struct slab *slab)
+{
+    const size_t most = s->row_budget / (slab_row_bytes(slab) + 1);
+    return slab == &s->of_references ? 0 : most < INT32_MAX ? (int32_t)most + 1 : INT32_MAX;
+}
+
+static bool take(struct session *s, struct rows *r, struct slab *slab, struct row_numbers *k,
+                 int32_t n)
+{
+    give(s, r, slab, k, n);
+    if (k->n == n)
+        return true;
+    const size_t bytes = (size_t)(n - k->n) * slab_row_bytes(slab);
+    if (is_listed(s, r))
+        rows_make_room(s, bytes);
+    k->at = grow(k->at, &k->room, (size_t)n, sizeof *k->at);
+    if (!slab_take(slab, k->at + k->n, n - k->n, most_rows(s, slab), &s->run.err))
+        return error_prefix(&s->run.err, "keeping %d rows of the text", n);
+    k->n = n;
+    count(s, r, bytes, 0);
+    return true;
+}
+
+struct tensor rows_numbers(struct session *s, const struct row_numbers *k, int32_t from, int32_t n)
+{
+    return run_put_ids(&s->run, n, 1, k->at + from);
+}
+
+/* ---- dropping */
+static void let_go_kv(struct session *s, struct rows *r, enum track t)
+{
+    struct kept_kv *k = &r->kv[t];
+    if (!k->kv)
+        return;
+    s->spare = grow(s->spare, &s->cap_spare, s->n_spare + 1, sizeof *s->spare);
+    s->spare[s->n_spare++] = *k;
+    s->spare_bytes += k->bytes;
+    discount(s, r, 0, k->bytes);
+    *k = (struct kept_kv){0};
 }
 
 static void drop_kv(struct session *s, struct rows *r)
 {
     for (int t = 0; t < N_TRACKS; t++) {
-        model_kv_free(s->run.queue, r->kv[t]);
-        r->kv[t] = NULL;
+        let_go_kv(s, r, (enum track)t);
         r->back_kv[t] = 0;
     }
     r->front_kv = 0;
-    if (is_listed(s, r))
-        s->kv_bytes -= r->kv_bytes;
-    r->kv_bytes = 0;
+}
+
+void rows_drop_h(struct session *s, struct rows *r, enum track t)
+{
+    give(s, r, &s->finals, &r->h[t], 0);
+    r->back_rows[t] = 0;
 }
 
 void rows_drop(struct session *s, struct rows *r)
 {
     drop_kv(s, r);
-    free_tensor(s, &r->x);
-    free_tensor(s, &r->value);
-    free_tensor(s, &r->resid);
-    free_tensor(s, &r->inserted);
-    free_tensor(s, &r->f);
-    for (int t = 0; t < N_TRACKS; t++) {
-        free_tensor(s, &r->h[t]);
-        r->back_rows[t] = 0;
-    }
+    for (int t = 0; t < N_TRACKS; t++)
+        rows_drop_h(s, r, (enum track)t);
+    give(s, r, r->slab, &r->row, 0);
     r->front_rows = 0;
-    r->cap = 0;
-    if (is_listed(s, r))
-        s->row_bytes -= r->bytes;
-    r->bytes = 0;
-}
-
-void rows_drop_h(struct session *s, struct rows *r, enum track t)
-{
-    if (!r->h[t].buf)
-        return;
-    size_t bytes = (size_t)r->cap * (size_t)s->d_model * sizeof(float);
-    free_tensor(s, &r->h[t]);
-    r->back_rows[t] = 0;
-    r->bytes -= bytes;
-    if (is_listed(s, r))
-        s->row_bytes -= bytes;
 }
 
 void rows_free(struct session *s, struct rows *r)
@@ -78,6 +178,9 @@ void rows_free(struct session *s, struct rows *r)
     rows_drop(s, r);
     if (is_listed(s, r))
         unlink_rows(s, r);
+    for (int t = 0; t < N_TRACKS; t++)
+        free(r->h[t].at);
+    free(r->row.at);
     free(r);
 }
 
@@ -116,43 +219,49 @@ static struct rows *oldest(const struct session *s, bool kv)
     return best;
 }
 
-void rows_make_room(struct session *s, size_t rows, size_t kv)
+static void touch_cursor_line(struct session *s)
 {
-    if (s->n_lines > 0) {
-        const struct line *l = s->line[s->cursor_line];
-        for (int32_t i = 0; i < l->n_windows; i++)
-            if (l->window[i].rows)
-                l->window[i].rows->used = s->tick;
+    if (s->n_lines == 0)
+        return;
+    const struct line *l = s->line[s->cursor_line];
+    for (int32_t i = 0; i < l->n_windows; i++)
+        if (l->window[i].rows)
+            l->window[i].rows->used = s->tick;
+}
+
+/* False: there is nothing to drop. */
+static bool drop_oldest_kv(struct session *s)
+{
+    if (s->n_spare > 0) {
+        free_spare(s, 0);
+        return true;
     }
-    struct rows *r;
-    while (s->kv_bytes + kv > s->kv_budget && (r = oldest(s, true)))
+    struct rows *r = oldest(s, true);
+    if (r)
         drop_kv(s, r);
+    return r != NULL;
+}
+
+static bool kv_fits(const struct session *s, size_t more)
+{
+    return s->kv_bytes + s->spare_bytes + more <= s->kv_budget;
+}
+
+void rows_make_room(struct session *s, size_t rows)
+{
+    struct rows *r;
+    touch_cursor_line(s);
+    while (!kv_fits(s, 0) && drop_oldest_kv(s))
+        ;
     while (s->row_bytes + rows > s->row_budget && (r = oldest(s, false)))
         rows_drop(s, r);
 }
 
-static void count(struct session *s, struct rows *r, size_t rows, size_t kv)
-{
-    r->bytes += rows;
-    r->kv_bytes += kv;
-    if (is_listed(s, r)) {
-        s->row_bytes += rows;
-        s->kv_bytes += kv;
-    }
-}
-
-static bool add_tensor(struct session *s, struct rows *r, struct tensor *t, int32_t cols)
-{
-    *t = tensor_new(s->run.queue, r->cap, cols, s->run.queue->backend->caps.real, &s->run.err);
-    if (!t->buf)
-        return error_prefix(&s->run.err, "keeping %d rows of the text", r->cap);
-    count(s, r, (size_t)r->cap * (size_t)cols * sizeof(float), 0);
-    return true;
-}
-
+/* ---- rows */
 static struct rows *rows_new(struct session *s, bool reference)
 {
     struct rows *r = xcalloc(1, sizeof *r);
+    r->slab = reference ? &s->of_references : &s->of_text;
     if (reference)
         return r;
     r->next = s->text_rows;
@@ -162,85 +271,61 @@ static struct rows *rows_new(struct session *s, bool reference)
     return r;
 }
 
-/* Where people type there is a little room to grow, so that a line doesn't begin anew at every
- * token. */
-static int32_t capacity(const struct session *s, const struct line *l, int32_t n)
-{
-    if (l->reference || l != s->line[s->cursor_line])
-        return n;
-    int64_t cap = ((int64_t)n + n / 4 + 32 + 31) / 32 * 32;
-    int32_t n_ctx = model_config(s->model)->n_ctx;
-    return cap < n_ctx ? (int32_t)cap : n_ctx;
-}
-
-static bool keeps_x(const struct session *s, bool reference)
-{
-    return s->dict && (!reference || dict_spec(s->place.dict)->identity);
-}
-
-/* Units come and go one at a time: columns for some more than are watched now. */
-static int32_t watch_cols(const struct session *s)
-{
-    enum { FEW = 17, STEP = 16 };
-    return s->n_watch <= FEW ? FEW : min32(WATCH_MAX, FEW + (s->n_watch - 1) / STEP * STEP);
-}
-
 size_t rows_token_bytes(const struct session *s, bool reference)
 {
-    size_t cols = (size_t)s->place.width * (s->sae ? 2 : 1) + (size_t)s->place.base +
-                  (keeps_x(s, reference) ? (size_t)dict_spec(line_dict(s, reference))->n : 0) +
-                  (s->dict ? (size_t)watch_cols(s) : 0);
-    return cols * sizeof(float);
+    return slab_row_bytes(reference ? &s->of_references : &s->of_text);
 }
 
-bool rows_reserve_watch(struct session *s, struct rows *r)
+bool rows_reserve_watch(struct session *s, struct slab *slab)
 {
-    if (!r->f.buf || r->f.cols >= s->n_watch)
+    const size_t before = slab_row_bytes(slab);
+    if (slab->part[ROW_F].cols == 0)
         return true;
-    size_t bytes = (size_t)r->cap * (size_t)r->f.cols * sizeof(float);
-    free_tensor(s, &r->f);
-    r->bytes -= bytes;
-    if (is_listed(s, r))
-        s->row_bytes -= bytes;
-    if (add_tensor(s, r, &r->f, watch_cols(s)))
-        return true;
-    rows_drop(s, r);
-    return false;
+    if (!slab_widen(slab, ROW_F, watch_cols(s), &s->run.err))
+        return error_prefix(&s->run.err, "keeping the activations of %d units", s->n_watch);
+    const size_t more = slab_row_bytes(slab) - before;
+    for (struct rows *r = s->text_rows; more > 0 && slab == &s->of_text && r; r = r->next)
+        count(s, r, (size_t)r->row.n * more, 0);
+    return true;
 }
 
-bool rows_reserve(struct session *s, const struct line *l, struct window *w, bool reference)
+bool rows_reserve(struct session *s, struct window *w, bool reference)
 {
     if (!w->rows)
         w->rows = rows_new(s, reference);
     struct rows *r = w->rows;
     r->used = s->tick;
-    if (r->cap >= w->n && r->value.buf)
-        return rows_reserve_watch(s, r);
-    rows_drop(s, r);
-    int32_t cap = capacity(s, l, w->n);
-    r->with_x = keeps_x(s, reference);
-    if (!reference)
-        rows_make_room(s, (size_t)cap * rows_token_bytes(s, false), 0);
-    r->cap = cap;
-    if (add_tensor(s, r, &r->value, s->place.width) &&
-        (!s->place.base || add_tensor(s, r, &r->resid, s->place.base)) &&
-        (!s->sae || add_tensor(s, r, &r->inserted, s->place.width)) &&
-        (!s->dict || add_tensor(s, r, &r->f, watch_cols(s))) &&
-        (!r->with_x || add_tensor(s, r, &r->x, dict_spec(line_dict(s, reference))->n)))
-        return true;
-    rows_drop(s, r);
-    return false;
+    return rows_reserve_watch(s, r->slab) && take(s, r, r->slab, &r->row, w->n);
 }
 
 bool rows_reserve_h(struct session *s, struct window *w, enum track t)
 {
-    struct rows *r = w->rows;
-    if (r->h[t].buf)
-        return true;
-    rows_make_room(s, (size_t)r->cap * (size_t)s->d_model * sizeof(float), 0);
-    return add_tensor(s, r, &r->h[t], s->d_model);
+    return take(s, w->rows, &s->finals, &w->rows->h[t], w->n);
 }
 
+/* ---- sums */
+bool rows_reserve_sum(struct session *s, struct window *w)
+{
+    if (!w->summed && !slab_take(&s->sums, &w->sum, 1, 0, &s->run.err))
+        return error_prefix(&s->run.err, "keeping the sums of a line");
+    w->summed = true;
+    return true;
+}
+
+void rows_drop_sum(struct session *s, struct window *w)
+{
+    if (w->summed)
+        slab_give(&s->sums, &w->sum, 1);
+    w->summed = false;
+    w->sum_rows = 0;
+}
+
+struct tensor rows_sum(const struct session *s, const struct window *w)
+{
+    return tensor_rows(s->sums.part[0], w->sum, 1);
+}
+
+/* ---- keys and values */
 bool rows_wants_kv(const struct session *s, const struct piece *p)
 {
     if (p->line->reference)
@@ -249,22 +334,90 @@ bool rows_wants_kv(const struct session *s, const struct piece *p)
            (s->n_lines > 0 && p->line == s->line[s->cursor_line]);
 }
 
+static size_t kv_bytes(const struct session *s, int32_t first, int32_t cap)
+{
+    const struct model_config *c = model_config(s->model);
+    return 2 * (size_t)(c->n_layers - first) * (size_t)c->n_kv_heads * (size_t)c->head_dim *
+           (size_t)cap * sizeof(float);
+}
+
+/* Room for some more positions than n, in few sizes, so that a line that grows seldom moves and
+ * what one line let go of fits another. */
+static int32_t kv_room(const struct session *s, int32_t n)
+{
+    const int32_t n_ctx = model_config(s->model)->n_ctx;
+    int32_t step = 16;
+    while (step * 8 < n + n / 8)
+        step *= 2;
+    const int64_t cap = ((int64_t)n + n / 8 + step - 1) / step * step;
+    return cap < 64 ? min32(64, n_ctx) : cap < n_ctx ? (int32_t)cap : n_ctx;
+}
+
+/* The smallest that has room, unless it is much too large. */
+static bool take_spare(struct session *s, int32_t first, int32_t n, struct kept_kv *out)
+{
+    size_t best = s->n_spare;
+    for (size_t i = 0; i < s->n_spare; i++)
+        if (s->spare[i].first == first && s->spare[i].cap >= n &&
+            s->spare[i].cap / 8 <= kv_room(s, n) &&
+            (best == s->n_spare || s->spare[i].cap < s->spare[best].cap))
+            best = i;
+    if (best == s->n_spare)
+        return false;
+    *out = s->spare[best];
+    s->spare_bytes -= out->bytes;
+    s->spare[best] = s->spare[--s->n_spare];
+    return true;
+}
+
+/* Those of other windows than the last few are let go of. */
+static void keep_few(struct session *s)
+{
+    int32_t n = 0;
+    for (const struct rows *r = s->text_rows; r; r = r->next)
+        n += r->kv_bytes > 0;
+    for (struct rows *r; n >= KV_WINDOWS && (r = oldest(s, true)); n--)
+        drop_kv(s, r);
+}
+
+/* A spare one, also of those that are let go of for it; or a new one. */
+static bool find_kv(struct session *s, int32_t first, int32_t n, struct kept_kv *out)
+{
+    const int32_t cap = kv_room(s, n);
+    const size_t bytes = kv_bytes(s, first, cap);
+    touch_cursor_line(s);
+    while (!take_spare(s, first, n, out))
+        if (kv_fits(s, bytes) || !drop_oldest_kv(s)) {
+            *out = (struct kept_kv){NULL, first, cap, bytes};
+            out->kv = model_kv_new(s->model, s->run.queue, first, cap, &s->run.err);
+            return out->kv ||
+                   error_prefix(&s->run.err, "keeping the keys and values of %d tokens", cap);
+        }
+    return true;
+}
+
 bool rows_reserve_kv(struct session *s, struct window *w, enum track t)
 {
     struct rows *r = w->rows;
-    const struct model_config *c = model_config(s->model);
-    int32_t first = t == TRACK_PLAIN ? 0 : s->place.layer;
-    if (r->kv[t] || first >= c->n_layers)
+    struct kept_kv new;
+    const int32_t first = t == TRACK_PLAIN ? 0 : s->place.layer,
+                  front = t == TRACK_PLAIN ? r->front_kv : 0,
+                  filled = front > r->back_kv[t] ? front : r->back_kv[t];
+    if (r->kv[t].cap >= w->n || first >= model_config(s->model)->n_layers)
         return true;
-    size_t bytes = 2 * (size_t)(c->n_layers - first) * (size_t)c->n_kv_heads * (size_t)c->head_dim *
-                   (size_t)r->cap * sizeof(float);
-    rows_make_room(s, 0, bytes);
-    r->kv[t] = model_kv_new(s->model, s->run.queue, first, r->cap, &s->run.err);
-    if (!r->kv[t])
-        return error_prefix(&s->run.err, "keeping the keys and values of %d tokens", r->cap);
-    count(s, r, 0, bytes);
-    r->back_kv[t] = 0;
-    if (t == TRACK_PLAIN)
-        r->front_kv = 0;
+    if (r->kv_bytes == 0)
+        keep_few(s);
+    if (!find_kv(s, first, w->n, &new))
+        return false;
+    if (r->kv[t].kv) {
+        device_kv_copy(s->run.queue, new.kv, r->kv[t].kv, min32(filled, r->kv[t].cap));
+        let_go_kv(s, r, t);
+    } else {
+        r->back_kv[t] = 0;
+        if (t == TRACK_PLAIN)
+            r->front_kv = 0;
+    }
+    r->kv[t] = new;
+    count(s, r, 0, new.bytes);
     return true;
 }

@@ -82,10 +82,13 @@ static void place_again(struct session *s)
         return;
     text_forget(s, shown != s->shown);
     s->fvu_valid = s->fvu_valid && shown == s->shown;
-    if (same)
+    if (same) {
+        rows_shape(s);
         return;
+    }
     refsets_forget(s);
     directions_free(s->run.queue, &s->directions);
+    rows_shape(s);
 }
 
 /* ---- new, free */
@@ -137,6 +140,7 @@ struct session *session_new(struct backend *b, const struct model *model,
         return NULL;
     }
     set_place(s);
+    rows_shape(s);
     return s;
 }
 
@@ -153,8 +157,7 @@ void session_free(struct session *s)
     free(s->scratch_ids);
     csr_host_release(&s->codes);
     free(s->stats);
-    if (s->sum_x.buf)
-        device_buf_free(s->run.queue, s->sum_x.buf);
+    rows_release(s);
     device_queue_free(s->run.queue);
     free(s->active);
     free(s);
@@ -165,7 +168,7 @@ void session_budget(struct session *s, size_t rows, size_t keys_and_values)
     s->row_budget = rows;
     s->kv_budget = keys_and_values;
     s->kept_lines = -1;
-    rows_make_room(s, 0, 0);
+    rows_make_room(s, 0);
 }
 
 void session_listen(struct session *s, session_hear *hear, void *arg)
@@ -482,8 +485,7 @@ static bool rows_for_watch(const struct session *s, const struct line *l)
             return false;
     for (int32_t i = 0; i < l->n_windows; i++) {
         const struct window *w = &l->window[i];
-        if (w->front_done > 0 &&
-            (!w->rows || !w->rows->with_x || w->rows->front_rows < w->front_done))
+        if (w->front_done > 0 && (!rows_hold_x(w) || w->rows->front_rows < w->front_done))
             return false;
     }
     return true;
@@ -678,8 +680,7 @@ static bool rows_for_next(struct session *s, struct line *l, int32_t token)
         w++;
     struct pack pack = {.n = 0};
     for (int t = 0; t < N_TRACKS; t++) {
-        if (!s->want[t] ||
-            (w->rows && w->rows->h[t].buf && w->rows->back_rows[t] > token - w->first))
+        if (!s->want[t] || (w->rows && w->rows->back_rows[t] > token - w->first))
             continue;
         if (!has_rows(w)) {
             window_again(s, l, w);

@@ -13,6 +13,7 @@
 #ifndef GLIMT_SESSION_PRIVATE_H
 #define GLIMT_SESSION_PRIVATE_H
 #include "engine/session/session.h"
+#include "engine/session/slab.h"
 
 enum track { TRACK_PLAIN, TRACK_SAE, TRACK_FIXED, N_TRACKS };
 
@@ -25,25 +26,39 @@ enum {
     MAX_PIECES = 256,   /* of one pack */
     RETIRED_MAX = 64,   /* removed lines that are kept for an undo, */
     RETIRED_BYTES = 128 << 10, /* with so much text */
+    KV_WINDOWS = 16,           /* windows whose keys and values are kept once they are computed */
     PUBLISH_CHUNKS = 4,        /* while a long text is under way, publish so often */
 };
 
-/* ---- device rows of a window */
+/* ---- device rows of a window: numbers of rows of the session's slabs */
+enum row_part {               /* of the slabs of the text and of the references */
+                ROW_X,        /* [n] as the line's dictionary reads it (line_place) */
+                ROW_VALUE,    /* at the landing, plain */
+                ROW_RESID,    /* absent where the state at the landing has none */
+                ROW_INSERTED, /* the value at the landing with x̂ at the hook; absent without an SAE
+                               */
+                ROW_F,        /* activations of the watched units where lanes part; absent without a
+                                 dictionary */
+};
+struct row_numbers {
+    int32_t n, *at;
+    size_t room;
+};
+struct kept_kv {
+    struct kv *kv;      /* NULL: none */
+    int32_t first, cap; /* layer; positions */
+    size_t bytes;
+};
 struct rows {
     struct rows *prev, *next; /* of the session's list; those of every text window are in it,
                                   those of references are not */
-    int32_t cap;              /* rows; 0: no buffers */
-    bool with_x;
+    struct slab *slab;
+    struct row_numbers row;         /* in `slab`, one for each of the window's first tokens */
+    struct row_numbers h[N_TRACKS]; /* in the session's finals; none until first used */
     size_t bytes, kv_bytes;
-    uint64_t used;              /* the step that touched it last */
-    struct tensor x;            /* [cap, n] as the line's dictionary reads it (line_place) */
-    struct tensor value, resid; /* at the landing, plain; resid absent where the state has none */
-    struct tensor inserted; /* the value at the landing with x̂ at the hook; absent without an SAE */
-    struct tensor f; /* [cap, cols] activations of the watched units where lanes part, as many as
-                        rows_reserve made room for; absent without a dictionary */
-    struct tensor h[N_TRACKS]; /* [cap, d_model] at final_norm; absent until first used */
-    struct kv
-        *kv[N_TRACKS]; /* TRACK_PLAIN: of all layers; the others: of those behind the landing */
+    uint64_t used;               /* the step that touched it last */
+    struct kept_kv kv[N_TRACKS]; /* TRACK_PLAIN: of all layers; the others: of those behind the
+                                    landing */
     int32_t front_rows,
         front_kv; /* rows up to the landing; rows whose front keys and values are there */
     int32_t back_rows[N_TRACKS], back_kv[N_TRACKS]; /* the same behind it: rows of h */
@@ -54,9 +69,9 @@ struct window {                  /* tokens that are one sequence of the model */
     int32_t front_done;          /* tokens with their latents on the host */
     int32_t loss_done[N_TRACKS]; /* tokens with their loss on the host */
     struct rows *rows;           /* NULL before the first use */
-    struct tensor sum_x; /* [1, n_in] F64: Σx of the first sum_rows tokens, BOS left out; absent
-                            before the first and without a dictionary */
-    int32_t sum_rows;
+    bool summed; /* row `sum` of the session's sums holds Σx of the first sum_rows tokens, BOS left
+                    out; false before the first and without a dictionary */
+    int32_t sum, sum_rows;
 };
 
 struct line {
@@ -178,8 +193,13 @@ struct session {
     session_hear *hear; /* NULL: nobody */
     void *hear_arg;
 
+    struct slab of_text, of_references; /* enum row_part */
+    struct slab finals;                 /* [d_model] at final_norm */
+    struct slab sums;                   /* [n_in] F64 */
     struct rows *text_rows;
     size_t row_bytes, kv_bytes, row_budget, kv_budget;
+    struct kept_kv *spare; /* of windows that let go of them */
+    size_t n_spare, cap_spare, spare_bytes;
 
     struct { /* what the predictions were computed for */
         const struct line *line;
@@ -204,7 +224,6 @@ struct session {
     struct csr_host codes;
     double *stats; /* of the rows of a batch: ‖x‖², ‖x − x̂‖² */
     size_t cap_stats;
-    struct tensor sum_x;          /* [1, n_in] F64, of the whole text */
     struct active_latent *active; /* of one token */
     size_t cap_active;
 };
@@ -244,18 +263,32 @@ static inline int32_t watch_place(const struct session *s, int32_t i, int32_t ot
 }
 
 /* ---- rows.c */
+/* The slabs' matrices for what the rows are of now: after all rows were given back where that
+ * changed. */
+void rows_shape(struct session *);
+void rows_release(struct session *);
 /* Makes room for the window's rows: false with the run's error set when the device has none. */
-bool rows_reserve(struct session *, const struct line *, struct window *, bool reference);
+bool rows_reserve(struct session *, struct window *, bool reference);
 /* Columns for what is watched now; what they held is lost where there were too few. */
-bool rows_reserve_watch(struct session *, struct rows *);
-/* Drops what was least recently used until so many bytes more fit into the budgets. */
-void rows_make_room(struct session *, size_t rows, size_t keys_and_values);
+bool rows_reserve_watch(struct session *, struct slab *);
+/* Numbers `from` … on the device, for rows_get and rows_set. */
+struct tensor rows_numbers(struct session *, const struct row_numbers *, int32_t from, int32_t n);
+static inline bool rows_hold_x(const struct window *w)
+{
+    return w->rows && w->rows->slab->part[ROW_X].cols > 0;
+}
+bool rows_reserve_sum(struct session *, struct window *);
+void rows_drop_sum(struct session *, struct window *);
+/* [1, n_in] F64 */
+struct tensor rows_sum(const struct session *, const struct window *);
+/* Drops what was least recently used until so many bytes of rows more fit into the budgets. */
+void rows_make_room(struct session *, size_t rows);
 bool rows_reserve_h(struct session *, struct window *, enum track);
 /* Keys and values are worth their memory where the line is being edited, and needed where a window
  * is computed in several pieces. */
 bool rows_wants_kv(const struct session *, const struct piece *);
 bool rows_reserve_kv(struct session *, struct window *, enum track);
-void rows_drop(struct session *, struct rows *); /* its buffers; counts become 0 */
+void rows_drop(struct session *, struct rows *); /* its rows; counts become 0 */
 void rows_drop_h(struct session *, struct rows *, enum track);
 /* Bytes a token of the text takes up to the landing. */
 size_t rows_token_bytes(const struct session *, bool reference);

@@ -84,23 +84,36 @@ static void finish_losses(struct session *s, struct line *l, enum track t)
     l->loss[t]->complete = true;
 }
 
+enum { SUMS_AT_ONCE = 64 };
+
+/* Rows of the session's sums on top of `sum`; returns 0. */
+static int32_t add_sums(struct session *s, struct run *run, struct tensor sum, const int32_t *row,
+                        int32_t n)
+{
+    struct arena_mark mark = arena_mark(run->arena);
+    if (n > 0)
+        op_col_sums(run, sum, op_rows_get(run, s->sums.part[0], run_put_ids(run, n, 1, row)), 1);
+    arena_reset(run->arena, mark);
+    return 0;
+}
+
 /* ‖Σx‖² over the windows of the text; NaN when the device fails. */
 static double square_of_sum(struct session *s)
 {
     struct run run = {.queue = s->run.queue, .arena = s->run.arena};
     struct arena_mark mark = arena_mark(run.arena);
-    const int32_t n = dict_spec(s->dict)->n;
-    double *zero = xcalloc((size_t)n + 1, sizeof *zero), square[2] = {NAN, 0};
-    if (!s->sum_x.buf)
-        s->sum_x = tensor_new(s->run.queue, 1, n, DTYPE_F64, &run.err);
-    if (s->sum_x.buf)
-        device_put(s->run.queue, s->sum_x, zero);
-    free(zero);
+    struct tensor sum = run_sums(&run, dict_spec(s->dict)->n);
+    double square[2] = {NAN, 0};
+    int32_t row[SUMS_AT_ONCE], n = 0;
     for (int32_t i = 0; i < s->n_lines; i++)
-        for (int32_t w = 0; w < s->line[i]->n_windows; w++)
-            if (s->line[i]->window[w].sum_x.buf)
-                op_col_sums(&run, s->sum_x, s->line[i]->window[w].sum_x, 1);
-    run_get_f64(&run, square, op_row_stats(&run, s->sum_x, (struct tensor){0}));
+        for (int32_t w = 0; w < s->line[i]->n_windows; w++) {
+            if (s->line[i]->window[w].summed)
+                row[n++] = s->line[i]->window[w].sum;
+            if (n == SUMS_AT_ONCE)
+                n = add_sums(s, &run, sum, row, n);
+        }
+    add_sums(s, &run, sum, row, n);
+    run_get_f64(&run, square, op_row_stats(&run, sum, (struct tensor){0}));
     arena_reset(run.arena, mark);
     return square[0];
 }

@@ -197,10 +197,6 @@ void text_forget(struct session *s, bool codes)
         line_forget(s, s->line[i], codes);
     for (int32_t i = 0; i < s->n_retired; i++)
         line_forget(s, s->retired[i], codes);
-    if (codes && s->sum_x.buf) {
-        device_buf_free(s->run.queue, s->sum_x.buf);
-        s->sum_x = (struct tensor){0};
-    }
 }
 
 int32_t text_line_at(const struct session *s, int32_t rank)

@@ -40,7 +40,7 @@ struct bytes {
     long n_tokens;
 };
 
-static void add_line(struct bytes *b, const struct line *l)
+static void add_line(struct bytes *b, const struct line *l, const struct slab *sums)
 {
     b->text += (double)(malloc_usable_size((void *)(uintptr_t)l) + malloc_usable_size(l->text) +
                         malloc_usable_size(l->coded));
@@ -55,7 +55,8 @@ static void add_line(struct bytes *b, const struct line *l)
     b->windows += (double)malloc_usable_size(l->window);
     for (int32_t i = 0; i < l->n_windows; i++) {
         b->windows += (double)malloc_usable_size(l->window[i].rows) +
-                      (double)l->window[i].sum_x.cols * sizeof(double); /* on the device */
+                      (l->window[i].summed ? (double)sums->part[0].cols * sizeof(double)
+                                           : 0); /* on the device */
     }
     b->n_tokens += l->tokens ? l->tokens->n : 0;
 }
@@ -64,7 +65,7 @@ static struct bytes count(const struct session *s)
 {
     struct bytes b = {.rows = (double)s->row_bytes, .kv = (double)s->kv_bytes};
     for (int32_t i = 0; i < s->n_lines; i++)
-        add_line(&b, s->line[i]);
+        add_line(&b, s->line[i], &s->sums);
     return b;
 }
 

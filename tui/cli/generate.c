@@ -88,7 +88,10 @@ static struct state hold(struct generation *g, struct run *run, const struct bat
     struct landed landed;
     unsigned want = lane->insert == INSERT_SAE ? LAND_INSERTED : lane->n_units > 0 ? LAND_CODES : 0;
     lane_front(run, &g->place, batch, NULL, want, &landed);
-    struct lane_rows rows = {lane, landed.plain.value, landed.inserted.value, landed.plain.base};
+    struct lane_rows rows = {.lane = lane,
+                             .plain = landed.plain.value,
+                             .inserted = landed.inserted.value,
+                             .base = landed.plain.base};
     struct state from = lane_pack(run, &g->place, &rows, 1);
     int32_t n;
     const struct unit *first = lane_units(lane, g->place.first, &n);

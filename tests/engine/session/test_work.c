@@ -428,6 +428,90 @@ static void test_warm_steps_allocate_nothing(void **state)
     assert_int_equal(slider[0].got, slider[1].got);
 }
 
+/* ---- somebody at work */
+struct page {
+    char line[12][160];
+    int n, cursor;
+};
+
+static void show(struct fixture *f, const struct page *p)
+{
+    char text[sizeof p->line];
+    size_t at = 0;
+    for (int i = 0; i < p->n; i++) {
+        if (i == p->cursor)
+            f->w.cursor = at + strlen(p->line[i]);
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i ? "\n" : "", p->line[i]);
+        f->w.cursor += i == p->cursor && i > 0;
+    }
+    set(f, text);
+}
+
+static void insert_line(struct page *p, int at)
+{
+    for (int i = p->n++; i > at; i--)
+        strcpy(p->line[i], p->line[i - 1]);
+    p->line[at][0] = '\0', p->cursor = at;
+}
+
+static void delete_line(struct page *p, int at)
+{
+    p->n--;
+    for (int i = at; i < p->n; i++)
+        strcpy(p->line[i], p->line[i + 1]);
+    p->cursor = at < p->n ? at : p->n - 1;
+}
+
+/* Lines are typed, edited at their ends and in the middle, deleted and made again; sliders are
+ * dragged, units fixed and freed. */
+static void work(struct fixture *f, int words, int salt)
+{
+    static const char *const word[] = {"en ", "hest ", "løber ", "over ", "the ", "garden ", "og "};
+    struct page p = {.n = 0};
+    for (int i = 0; i < 9; i++) {
+        insert_line(&p, i % 3 ? p.n : 0);
+        for (int w = 0; w < words; w++) {
+            strcat(p.line[p.cursor], word[(i * 5 + w * 3 + salt) % 7]);
+            show(f, &p);
+        }
+    }
+    for (int i = 0; i < 24; i++) {
+        p.cursor = (i * 7 + salt) % p.n;
+        char *line = p.line[p.cursor], *middle = line + 10;
+        if (i % 4 == 0) {
+            delete_line(&p, p.cursor);
+        } else if (i % 4 == 1) {
+            insert_line(&p, p.cursor);
+            strcat(p.line[p.cursor], "ja og nej");
+        } else if (i % 4 == 2) {
+            line[strlen(line) - 1] = '\0';
+        } else {
+            memmove(middle + 2, middle, strlen(middle) + 1);
+            memcpy(middle, "e ", 2);
+        }
+        show(f, &p);
+        f->w.unit[i % 2].fixed = i % 8 != 3;
+        f->w.unit[i % 2].value = (float)((i + salt) % 11) / 2;
+        show(f, &p);
+    }
+    f->w.unit[0].fixed = true, f->w.unit[1].fixed = false;
+}
+
+static void test_work_allocates_nothing(void **state)
+{
+    struct fixture *f = *state;
+    counting_install(f->t.backend);
+    f->w.refsets = true, f->w.n_next = 5;
+    for (int salt = 0; salt < 7; salt++)
+        work(f, 9, salt); /* until as many removed lines are kept as ever are */
+    assert_true(counting_take().allocs > 0);
+    for (int salt = 0; salt < 4; salt++) {
+        work(f, 7, salt);
+        assert_int_equal(counting_take().allocs, 0);
+    }
+    snapshot_unref(look(f));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +527,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_far_lines_pass_through, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_paste_is_progressive, setup, teardown),
         cmocka_unit_test_setup_teardown(test_warm_steps_allocate_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_work_allocates_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
