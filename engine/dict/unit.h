@@ -1,11 +1,12 @@
 /* The names of units, parsed and printed here and nowhere else.
  *
- *   418              in a set of one dictionary
- *   L3N669           neuron 669 of layers.3.mlp.act
- *   mlp_3/418        unit 418 of the dictionary at a point of layer 3's MLP; attn_3, resid_3
- * (behind the layer), embed likewise layers.3.mlp.act/418   the same by the point, in any spelling
- * of engine/hook.h: where two dictionaries share the short name, or the point has none resid_5/ε
- * the error term: what the dictionary's reconstruction misses ("error" is read too)
+ * - 418: in a set of one dictionary.
+ * - L3N669: neuron 669 of layers.3.mlp.act.
+ * - mlp_3/418: unit 418 of the dictionary at a point of layer 3's MLP; attn_3, resid_3 (behind the
+ *   layer), embed likewise.
+ * - layers.3.mlp.act/418: the same by the point, in any spelling of engine/hook.h: where two
+ *   dictionaries share the short name, or the point has none.
+ * - resid_5/ε: the error term, what the dictionary's reconstruction misses ("error" is read too).
  */
 #ifndef GLIMT_DICT_UNIT_H
 #define GLIMT_DICT_UNIT_H
