@@ -337,8 +337,12 @@ static bool add_token(struct reader *r, struct added_token a, const char *s, siz
         return error_set(r->e, ERROR_INPUT, "%s: more than %d tokens", r->name, TOKENIZER_MAX_ID);
     r->last_added = a.id > r->last_added ? a.id : r->last_added;
     struct token_bytes *slot = slot_of(r, a.id);
-    *slot = (struct token_bytes){t->pool.len, n};
-    strbuf_add(&t->pool, s, n);
+    slot->at = t->pool.len;
+    if (t->steps.characters)
+        add_characters(s, n, &t->pool);
+    else
+        strbuf_add(&t->pool, s, n);
+    slot->n = t->pool.len - slot->at;
     note_end(r, s, n, a.id);
     struct normal text;
     normal_init(&text);

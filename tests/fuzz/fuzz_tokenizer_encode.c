@@ -3,13 +3,9 @@
 #include "engine/text/normalize.h"
 #include "engine/text/tokenizer_private.h"
 #include "engine/text/utf8.h"
+#include "tests/engine/text/golden.h"
 #include <stdlib.h>
 #include <string.h>
-
-struct tokens {
-    struct token *token;
-    size_t n, cap;
-};
 
 static void check_order(const struct tokens *r, size_t n)
 {
@@ -57,14 +53,39 @@ static void check_boundary(const struct tokenizer *t, const struct tokens *whole
     free(r.token);
 }
 
+/* One of a family of tests/golden/text/families.json. */
+static struct tokenizer *open_family(const char *name)
+{
+    json_t *all = json_load_file("tests/golden/text/families.json", 0, NULL),
+           *root = changed_file(json_object_get(all, name));
+    char *text = json_dumps(root, 0);
+    struct tokenizer *t = NULL;
+    struct error e = {0};
+    if (text == NULL || !tokenizer_from_json(name, text, strlen(text), &t, &e))
+        abort();
+    free(text);
+    json_decref(root);
+    json_decref(all);
+    return t;
+}
+
+static const struct tokenizer *tokenizer_of(unsigned which)
+{
+    static const char *const family[] = {NULL, "llama2", "gemma", "llama3"};
+    static struct tokenizer *t[4];
+    struct error e = {0};
+    if (t[which] == NULL && family[which] != NULL)
+        t[which] = open_family(family[which]);
+    if (t[which] == NULL && !tokenizer_open("tests/golden/text", &t[which], &e))
+        abort();
+    return t[which];
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct tokenizer *t;
-    struct error e = {0};
-    if (t == NULL && !tokenizer_open("tests/golden/text", &t, &e))
-        abort();
     if (size < 2)
         return 0;
+    const struct tokenizer *t = tokenizer_of(data[0] >> 1 & 3);
     const bool added = (data[0] & 1) != 0;
     const char *s = (const char *)data + 2;
     const size_t n = size - 2;

@@ -224,6 +224,37 @@ static void families(void **state)
     json_decref(all);
 }
 
+/* A mark is a space to who reads the bytes, also where it is an added token's. */
+static void marks_are_spaces(void **state)
+{
+    (void)state;
+    json_t *all = json_load_file("tests/golden/text/families.json", 0, NULL),
+           *root = changed_file(json_object_get(all, "gemma"));
+    struct tokenizer *t = open_json(root);
+    static const char in[] = "  der\xE2\x96\x81gik \xF0\x9F\x98\x80\n\n",
+                      want[] = "  der gik \xF0\x9F\x98\x80\n\n";
+    struct tokens r = encode(t, in, sizeof in - 1, false);
+    int32_t ids[40];
+    assert_true(r.n < 40);
+    for (size_t i = 0; i < r.n; i++)
+        ids[i] = r.token[i].id;
+    char *out;
+    size_t n;
+    tokenizer_decode(t, ids, r.n, &out, &n);
+    assert_int_equal(n, sizeof want - 1);
+    assert_memory_equal(out, want, n);
+    struct tokens pair = encode(t, "  ", 2, false);
+    assert_int_equal(pair.n, 1);
+    assert_memory_equal(tokenizer_bytes(t, pair.token[0].id, &n), "  ", 2);
+    assert_int_equal(n, 2);
+    free(pair.token);
+    free(out);
+    free(r.token);
+    tokenizer_free(t);
+    json_decref(root);
+    json_decref(all);
+}
+
 /* Files from before tokenizers 0.20 have merges as "left right". */
 static void merges_as_strings(void **state)
 {
@@ -365,6 +396,7 @@ int main(void)
         cmocka_unit_test(small),
         cmocka_unit_test(variants),
         cmocka_unit_test(families),
+        cmocka_unit_test(marks_are_spaces),
         cmocka_unit_test(merges_as_strings),
         cmocka_unit_test(neox),
         cmocka_unit_test(gpt2),
