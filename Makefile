@@ -16,9 +16,9 @@ WARN = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wvla -Wformat=2 
 HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 HARDEN_LD = -pie -Wl,-z,relro,-z,now
 
-PKGS = ncursesw libutf8proc jansson nettle sqlite3 expat zlib liblzma
+PKGS = ncursesw libutf8proc jansson nettle sqlite3 expat zlib liblzma liblbfgs
 TEST_PKGS = cmocka vterm
-BUILD_DEBS = gcc make pkg-config libncurses-dev libutf8proc-dev libjansson-dev nettle-dev libsqlite3-dev libexpat1-dev zlib1g-dev liblzma-dev libcurl4-openssl-dev ncurses-bin
+BUILD_DEBS = gcc make pkg-config libncurses-dev libutf8proc-dev libjansson-dev nettle-dev libsqlite3-dev libexpat1-dev zlib1g-dev liblzma-dev liblbfgs-dev libcurl4-openssl-dev ncurses-bin
 TEST_DEBS = libcmocka-dev libvterm-dev g++
 CHECK_DEBS = $(BUILD_DEBS) $(TEST_DEBS) valgrind clang libclang-rt-14-dev tmux ncurses-term bc clang-format procps
 

@@ -77,6 +77,36 @@ _glimt_complete() {
     "contrast ttest --dict") return 0 ;;
     "contrast ttest --class") _glimt_class; return 0 ;;
     "contrast ttest --limit") return 0 ;;
+    "contrast probe --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast probe --C") return 0 ;;
+    "contrast probe --folds") return 0 ;;
+    "contrast probe --controls") return 0 ;;
+    "contrast probe --dict") return 0 ;;
+    "contrast probe --rows") return 0 ;;
+    "contrast probe --class") _glimt_class; return 0 ;;
+    "contrast probe --limit") return 0 ;;
+    "contrast regress --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast regress --C") return 0 ;;
+    "contrast regress --top") return 0 ;;
+    "contrast regress --dict") return 0 ;;
+    "contrast regress --rows") return 0 ;;
+    "contrast regress --class") _glimt_class; return 0 ;;
+    "contrast regress --limit") return 0 ;;
+    "contrast kept --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast kept --C") return 0 ;;
+    "contrast kept --folds") return 0 ;;
+    "contrast kept --dict") return 0 ;;
+    "contrast kept --rows") return 0 ;;
+    "contrast kept --class") _glimt_class; return 0 ;;
+    "contrast kept --limit") return 0 ;;
+    "contrast compare --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast compare --C") return 0 ;;
+    "contrast compare --folds") return 0 ;;
+    "contrast compare --dict") return 0 ;;
+    "contrast compare --alpha") return 0 ;;
+    "contrast compare --controls") return 0 ;;
+    "contrast compare --class") _glimt_class; return 0 ;;
+    "contrast compare --limit") return 0 ;;
     "neuron means --target") return 0 ;;
     "neuron means --from") return 0 ;;
     "neuron means --to") return 0 ;;
@@ -159,7 +189,7 @@ _glimt_complete() {
     fi
     case $command in
     '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast neuron generate snapshot tokenize verify models saes pull cache doctor" ;;
-    contrast) _glimt_words "words ttest" ;;
+    contrast) _glimt_words "words ttest probe regress kept compare" ;;
     neuron) _glimt_words "means classify ablate boosts unigrams" ;;
     "harvest") _glimt_files; ;;
     "latents") _glimt_files; ;;
@@ -170,6 +200,10 @@ _glimt_complete() {
     "sweep") _glimt_files; ;;
     "contrast words") _glimt_files; ;;
     "contrast ttest") _glimt_files; ;;
+    "contrast probe") _glimt_files; ;;
+    "contrast regress") _glimt_files; ;;
+    "contrast kept") _glimt_files; ;;
+    "contrast compare") _glimt_files; ;;
     "neuron means") _glimt_files; ;;
     "neuron classify") _glimt_files; ;;
     "neuron ablate") _glimt_files; ;;
@@ -207,7 +241,7 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         *) case ${command:+$command }$word in
             contrast) command=contrast own= ;;
@@ -223,6 +257,10 @@ _glimt() {
             "sweep") command="sweep" own=" --values --insert --each --rows --class --limit --header" ;;
             "contrast words") command="contrast words" own=" --word-vector --space --pre --dict --class --limit --header" ;;
             "contrast ttest") command="contrast ttest" own=" --word-vector --space --pre --target --alpha --welch --rows --dict --class --limit --header" ;;
+            "contrast probe") command="contrast probe" own=" --word-vector --space --pre --C --folds --controls --dict --rows --class --limit --header" ;;
+            "contrast regress") command="contrast regress" own=" --word-vector --space --pre --C --l1 --top --dict --rows --class --limit --header" ;;
+            "contrast kept") command="contrast kept" own=" --word-vector --space --pre --C --folds --dict --rows --class --limit --header" ;;
+            "contrast compare") command="contrast compare" own=" --word-vector --space --pre --C --folds --dict --alpha --welch --controls --class --limit --header" ;;
             "neuron means") command="neuron means" own=" --target --from --to --off --rows --class --limit --header" ;;
             "neuron classify") command="neuron classify" own=" --target --from --to --tokens --layer --off --rows --class --limit --header" ;;
             "neuron ablate") command="neuron ablate" own=" --target --sets --from --to --texts --off --as-published --rows --class --limit --header" ;;

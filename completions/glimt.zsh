@@ -167,7 +167,7 @@ _glimt() {
     doctor) own=( \
         '*:operand: ' \
         ) ;;
-    contrast) case ${words[(r)(words|ttest)]} in
+    contrast) case ${words[(r)(words|ttest|probe|regress|kept|compare)]} in
         words) own=( \
         '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
         '--space[a leading space before each word]' \
@@ -176,7 +176,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number"))' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
         '*:operand:_files' \
         ) ;;
         ttest) own=( \
@@ -191,10 +191,70 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number"))' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
         '*:operand:_files' \
         ) ;;
-        *) own=('2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number"))') ;;
+        probe) own=( \
+        '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
+        '--space[a leading space before each word]' \
+        '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '--C=[weight of the loss against the penalty; default\: 1]:value: ' \
+        '--folds=[each word is tested once, in one of so many; default\: one fifth is]:value: ' \
+        '--controls=[control tasks; default\: 10]:value: ' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
+        '*:operand:_files' \
+        ) ;;
+        regress) own=( \
+        '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
+        '--space[a leading space before each word]' \
+        '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '--C=[weight of the loss against the penalty; default\: 1]:value: ' \
+        '--l1[an L1 penalty, which leaves few coefficients; default\: L2]' \
+        '--top=[only the S units with the largest |t|; default\: all]:value: ' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
+        '*:operand:_files' \
+        ) ;;
+        kept) own=( \
+        '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
+        '--space[a leading space before each word]' \
+        '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '--C=[weight of the loss against the penalty; default\: 1]:value: ' \
+        '--folds=[each word is tested once, in one of so many; default\: 5]:value: ' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
+        '*:operand:_files' \
+        ) ;;
+        compare) own=( \
+        '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
+        '--space[a leading space before each word]' \
+        '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '--C=[weight of the loss against the penalty; default\: 1]:value: ' \
+        '--folds=[each word is tested once, in one of so many; default\: 5]:value: ' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
+        '--alpha=[significant below it; default\: 1e-05]:value: ' \
+        '--welch[Welch'\''s t; default\: the pooled variance]' \
+        '--controls=[control tasks; default\: 10]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
+        '*:operand:_files' \
+        ) ;;
+        *) own=('2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))') ;;
         esac ;;
     neuron) case ${words[(r)(means|classify|ablate|boosts|unigrams)]} in
         means) own=( \

@@ -184,6 +184,18 @@ struct t_test pooled_test(const double *a, int64_t na, const double *b, int64_t 
     return (struct t_test){t, df, student_two_sided(t, df), student_log_two_sided(t, df)};
 }
 
+double dot_product(const double *a, const double *b, int64_t n)
+{
+    double sum[4] = {0};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++)
+            sum[k] += a[i + k] * b[i + k];
+    for (; i < n; i++)
+        sum[0] += a[i] * b[i];
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
 struct t_test welch_test(const double *a, int64_t na, const double *b, int64_t nb)
 {
     double mean_a, mean_b, sd_a, sd_b;

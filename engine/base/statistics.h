@@ -12,6 +12,8 @@ double student_quantile(double p, double df);
 double student_two_sided(double t, double df);
 /* Its natural logarithm, also where the probability is below every double. */
 double student_log_two_sided(double t, double df);
+/* Σ aᵢ·bᵢ in four sums side by side, which are added at the end. */
+double dot_product(const double *a, const double *b, int64_t n);
 /* Mean and standard deviation (n − 1; NaN for n < 2). Of equal values exactly the value and 0. */
 void mean_and_sd(const double *x, int64_t n, double *mean, double *sd);
 

@@ -24,4 +24,22 @@ struct ttest_in {
  * for independent units), confidence_least (1 − α·tested, whatever depends on what).
  * "histogram": units (SERIES), lo, hi, count, share (Y; of those tested): 20 bins of p. */
 void contrast_ttest(const struct study *words, const struct ttest_in *, struct table_set *out);
+
+/* study_ops: probe_study (linear probes with control tasks), kept_study (how few units carry the
+ * contrast), regress_study (logistic regression with its coefficients); each needs words_study. A
+ * probe is a logistic regression with an L2 penalty (engine/base/logistic.h), columns are
+ * standardised on the training words, accuracy is of test words; latents stand before neurons.
+ * probe: "rows": units (SERIES), control (X), accuracy, control_accuracy, selectivity (Y); "sets":
+ * units, tested, accuracy with ci95, chance, selectivity (mean), sd, wins.
+ * kept: "rows": units (SERIES), s (X), accuracy (Y) with ci95, kept; "sets": units, tested,
+ * accuracy, chance, localisation, information_loss.
+ * regress: "rows": units, columns, trained, tested, accuracy with ci95, train_accuracy, chance,
+ * iterations, gradient_norm, converged, nonzero, carry; "coefficients": units, unit, weight, those
+ * that are not 0, heaviest first. */
+
+/* "rows": units, count, significant, bh (of contrast_ttest), accuracy, selectivity (of
+ * probe_study), localisation, information_loss (of kept_study), mse, l0 (of the words' tokens), one
+ * row a set of units. */
+struct table *contrast_compare(const struct study *words, const struct table_set *tested,
+                               const struct table_set *probed, const struct table_set *kept);
 #endif

@@ -35,6 +35,7 @@ struct study_in {        /* all borrowed; must outlive the study */
     /* The dictionaries that take part, and no others: a unit's `dict` is a place in it, and all of
      * it is part of the key. NULL: `dict` is all there is. */
     const struct dict_set *dicts;
+    const struct study *needed;  /* what study_ops.needs gave, at its end; until the last chunk */
 };
 
 #define STUDY_SEGMENT 1024 /* chunks: most corpora are one segment */
@@ -50,6 +51,9 @@ struct study_ops {
      * its units). NULL: a run is of one dictionary, and what is asked of units of several is run
      * for each of them. */
     uint32_t (*places)(const struct dict_set *, const struct params *);
+    /* The study of the same inputs, and of the same values of the parameters that it has, that this
+     * one goes on from; its parameters are this one's too. NULL: none. */
+    const struct study_ops *needs;
     /* False and *e: inputs or parameters make no sense (a unit out of range: found and expected).
      * params has at least the rows of the table. */
     bool (*open)(const struct study_in *, const struct params *, struct study **out,
@@ -110,5 +114,5 @@ bool study_run(const struct study_ops *, struct study *, struct queue *, int64_t
                const struct study_loop *, struct error *e);
 
 extern const struct study_ops harvest_study, values_study, sweep_study, coactive_study, proof_study,
-    words_study, activity_study, ablate_study, hidden_study;
+    words_study, activity_study, ablate_study, hidden_study, probe_study, kept_study, regress_study;
 #endif

@@ -136,9 +136,8 @@ static void add_codes(const struct work *w, struct run *run, const struct pass_b
                       const struct csr *codes, bool values)
 {
     struct csr_host f = {0};
-    if (!run_get_csr(run, &f, codes))
-        return;
-    for (int32_t t = 0; t < f.n_rows; t++) {
+    const bool ok = run_get_csr(run, &f, codes);
+    for (int32_t t = 0; ok && t < f.n_rows; t++) {
         const float a = weight_of(w, &b->row[t]);
         float *to = vector_of(w, WORD_LATENTS, b->row[t].doc);
         if (b->row[t].pos >= 0)

@@ -30,7 +30,9 @@ static void test_a_group_and_its_parts(void **state)
     assert_non_null(strstr(r.out, "--alpha P"));
     run_release(&r);
     run_glimt(&r, NULL, "contrast", NULL);
-    expect_error(&r, 2, "contrast: found nothing, expected one of words, ttest");
+    expect_error(
+        &r, 2,
+        "contrast: found nothing, expected one of words, ttest, probe, regress, kept, compare");
     run_release(&r);
     run_glimt(&r, NULL, "contrast", "tttest", NULL);
     expect_error(&r, 2, "contrast: found tttest, the nearest is ttest");
@@ -136,6 +138,56 @@ static void test_bad_words(void **state)
     run_release(&r);
 }
 
+static json_t *of_units(json_t *root, const char *table, const char *units)
+{
+    size_t i;
+    json_t *r;
+    json_array_foreach(get_list(root, table), i, r)
+    {
+        if (strcmp(get_string(r, "units"), units) == 0)
+            return r;
+    }
+    fail_msg("%s has no row of %s", table, units);
+    return NULL;
+}
+
+static void test_probes(void **state)
+{
+    (void)state;
+    need_demo();
+    /* tests/reference/contrast.py */
+    json_t *root = JSON_OF(&with_cache, "contrast", "probe", "language.tsv");
+    assert_int_equal(json_array_size(get_list(root, "rows")), 20);
+    const double accuracy = get_number(of_units(root, "sets", "neurons"), "accuracy");
+    assert_int_equal(get_whole(of_units(root, "sets", "neurons"), "tested"), 28);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "contrast", "regress", "language.tsv");
+    assert_true(json_is_true(json_object_get(of_units(root, "rows", "latents"), "converged")));
+    /* the same split, the same probe */
+    expect_close(get_number(of_units(root, "rows", "neurons"), "accuracy"), accuracy, 1e-12);
+    assert_true(json_array_size(get_list(root, "coefficients")) > 400);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "contrast", "kept", "language.tsv", "--neurons", "all");
+    assert_int_equal(json_array_size(get_list(root, "rows")), 9);
+    expect_close(get_number(of_units(root, "sets", "neurons"), "information_loss"), 0, 1e-12);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "contrast", "compare", "language.tsv");
+    json_t *latents = of_units(root, "rows", "latents");
+    assert_int_equal(get_whole(latents, "count"), 1024);
+    assert_true(get_number(latents, "mse") > 0);
+    expect_close(get_number(latents, "l0"), 10, 1e-12);
+    assert_true(json_is_null(json_object_get(of_units(root, "rows", "neurons"), "mse")));
+    json_decref(root);
+    struct run_result r;
+    run_glimt(&r, &with_cache, "contrast", "kept", "language.tsv", "--svg", "-", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "<svg"));
+    run_release(&r);
+    run_glimt(&r, &with_cache, "contrast", "kept", "language.tsv", "--folds", "73", NULL);
+    expect_error(&r, 2, "found 72 words of class da, expected 73 or more");
+    run_release(&r);
+}
+
 static void test_kept_and_verified(void **state)
 {
     (void)state;
@@ -144,9 +196,13 @@ static void test_kept_and_verified(void **state)
     run_glimt(&r, &with_cache, "contrast", "words", "gender-da.tsv", NULL);
     expect_done(&r);
     run_release(&r);
+    run_glimt(&r, &with_cache, "contrast", "kept", "gender-da.tsv", NULL);
+    expect_done(&r);
+    run_release(&r);
     run_glimt(&r, &with_cache, "cache", "verify", NULL);
     expect_done(&r);
     assert_non_null(strstr(r.out, "words"));
+    assert_non_null(strstr(r.out, "kept"));
     run_release(&r);
 }
 
@@ -157,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_ttest),
         cmocka_unit_test(test_bad_words),
+        cmocka_unit_test(test_probes),
         cmocka_unit_test(test_kept_and_verified),
     };
     return cmocka_run_group_tests_name("glimt contrast", tests, journey_begin_with_cache,

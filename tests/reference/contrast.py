@@ -2,18 +2,21 @@
 """Golden values of two classes of words on the demo: tests/golden/study/contrast.json.
 
     pip install torch==2.15.0 transformers==5.24.0 tokenizers==0.23.3 safetensors numpy==2.4.6 scipy==1.17.1 \
-        mpmath==1.3.0
+        mpmath==1.3.0 scikit-learn==1.9.1
     python tests/reference/contrast.py
 
 The words of store/demo/words/language.tsv, each alone; its vector is that of its last, first or mean token, of the
 attention's output (neurons) and of the signed top k (latents), rounded to float32 as the program keeps them. t-tests
-by scipy, logarithms of p by mpmath."""
+by scipy, logarithms of p by mpmath; probes and regressions by scikit-learn to their minimum (L1: saga, which does
+not penalise the bias), on splits and permutations drawn as engine/base/rng.h says."""
 import json
 import os
 
 import mpmath
 import numpy as np
 from scipy import stats
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from study_demo import DEMO, OUT, Demo
 
 SHOWN = 30  # units of each t-test, smallest p first
@@ -71,6 +74,129 @@ def t_tests(v, target, welch, alpha):
                      for j in order[:SHOWN]]}
 
 
+MASK = (1 << 64) - 1
+
+
+def mix(z):
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
+    return z ^ z >> 31
+
+
+class Rng:
+    def __init__(self, seed):
+        self.s = [mix(seed + i * 0x9E3779B97F4A7C15 & MASK) for i in range(1, 5)]
+
+    def u64(self):
+        def rotl(x, k):
+            return (x << k | x >> 64 - k) & MASK
+
+        s = self.s
+        out, t = rotl(s[1] * 5 & MASK, 7) * 9 & MASK, s[1] << 17 & MASK
+        s[2] ^= s[0]
+        s[3] ^= s[1]
+        s[1] ^= s[2]
+        s[0] ^= s[3]
+        s[2] ^= t
+        s[3] = rotl(s[3], 45)
+        return out
+
+    def below(self, n):
+        while True:
+            x = self.u64()
+            if x >= (1 << 64) % n:
+                return x % n
+
+    def shuffle(self, a):
+        for i in range(len(a), 1, -1):
+            j = self.below(i)
+            a[i - 1], a[j] = a[j], a[i - 1]
+
+
+def split(target, folds, rng):
+    """The fold in which each word is tested; -1: none."""
+    fold = np.full(len(target), -1)
+    for cls in (True, False):
+        order = np.flatnonzero(target == cls).tolist()
+        rng.shuffle(order)
+        for k, w in enumerate(order):
+            fold[w] = k % folds if folds > 1 else (0 if k < round(.2 * len(order)) else -1)
+    return fold
+
+
+def standardised(v, train):
+    live = (v[train] != v[train][0]).any(0)
+    return StandardScaler().fit(v[train][:, live]).transform(v[:, live]), np.flatnonzero(live)
+
+
+def hits(z, label, train, C):
+    m = LogisticRegression(C=C, tol=1e-12, max_iter=100000).fit(z[train], label[train])
+    return int((m.predict(z[~train]) == label[~train]).sum())
+
+
+def probes(v, target, folds, controls, C, seed):
+    rng = Rng(seed)
+    fold = split(target, folds, rng)
+    labels = [target]
+    for _ in range(controls):
+        order = list(range(len(target)))
+        rng.shuffle(order)
+        labels.append(target[order])
+    right = {}
+    for units in ("latents", "neurons"):
+        right[units] = [0] * len(labels)
+        for f in range(folds):
+            z, _ = standardised(v[units], fold != f)
+            for c, label in enumerate(labels):
+                right[units][c] += hits(z, label, fold != f, C)
+    return {"params": f"C={C} seed={seed} controls={controls}" + (f" folds={folds}" if folds > 1 else ""),
+            "tested": int((fold >= 0).sum()), "hits": right}
+
+
+def ranked(v, target):
+    """Columns by |t|, largest first; dead ones left out."""
+    live = np.flatnonzero((v != v[0]).any(0))
+    t = np.abs(stats.ttest_ind(v[target][:, live], v[~target][:, live], equal_var=True).statistic)
+    return live[np.lexsort((live, -t.astype(np.float32)))]  # latents of one word each are alike
+
+
+def kept(v, target, folds, C, seed):
+    fold = split(target, folds, Rng(seed))
+    out = {"params": f"C={C} seed={seed} folds={folds}", "tested": int((fold >= 0).sum())}
+    for units in ("latents", "neurons"):
+        steps = [2**i for i in range(32) if 2**i < v[units].shape[1]] + [v[units].shape[1]]
+        right = [0] * len(steps)
+        for f in range(folds):
+            train = fold != f
+            order = ranked(v[units][train], target[train])
+            for k, s in enumerate(steps):
+                z, _ = standardised(v[units][:, order[:s]], train)
+                right[k] += hits(z, target, train, C)
+        out[units] = {"s": steps, "hits": right}
+    return out
+
+
+def regressions(v, target, C, seed, l1, top):
+    train = split(target, 1, Rng(seed)) < 0
+    out = {"params": f"C={C} seed={seed}" + (" l1=true" if l1 else "") + (f" top={top}" if top else "")}
+    for units in ("latents", "neurons"):
+        pick = ranked(v[units][train], target[train])[:top] if top else np.arange(v[units].shape[1])
+        z, live = standardised(v[units][:, pick], train)
+        if l1:
+            m = LogisticRegression(C=C, penalty="l1", solver="saga", tol=1e-12, max_iter=1000000, random_state=0)
+        else:
+            m = LogisticRegression(C=C, tol=1e-12, max_iter=100000)
+        m.fit(z[train], target[train])
+        w = m.coef_[0]
+        order = np.argsort(-np.abs(w), kind="stable")[:SHOWN]
+        out[units] = {"columns": len(live), "nonzero": int((np.abs(w) > 1e-9).sum()),
+                      "hits": int((m.predict(z[~train]) == target[~train]).sum()),
+                      "train_hits": int((m.predict(z[train]) == target[train]).sum()),
+                      "norm": float(np.abs(w).sum()),
+                      "weights": [[int(pick[live[j]]), float(w[j])] for j in order if abs(w[j]) > 1e-6]}
+    return out
+
+
 def main():
     demo = Demo()
     words, cls = read_words("language.tsv")
@@ -84,6 +210,11 @@ def main():
         for units in ("latents", "neurons"):
             test[units] = t_tests(v[units], target, welch, alpha)
         out["tests"].append(test)
+    v = vectors(demo, words, "last")
+    out["probes"] = [probes(v, target, 1, 10, 1.0, 0), probes(v, target, 4, 3, .05, 7)]
+    out["kept"] = [kept(v, target, 5, 1.0, 0), kept(v, target, 3, .1, 1)]
+    out["regressions"] = [regressions(v, target, 1.0, 0, False, 0), regressions(v, target, .1, 3, True, 0),
+                          regressions(v, target, 10.0, 1, False, 12)]
     with open(os.path.join(OUT, "contrast.json"), "w", encoding="utf-8") as f:
         json.dump(out, f, indent=None, separators=(",", ":"))
         f.write("\n")

@@ -1,17 +1,23 @@
-/* glimt contrast words, ttest. */
+/* glimt contrast words, ttest, probe, regress, kept, compare. */
 #include "tui/cli/study.h"
 
 static const struct study_values none;
+
+static bool plain(struct cli *cli, const void *values, int n, char **operand,
+                  const char *const *names, struct error *e)
+{
+    struct inquiry q;
+    bool ok = inquiry_run(&q, cli, values, cli->command->query, n, operand, e) &&
+              inquiry_print(&q, inquiry_json(&q, names), names, NULL, e);
+    inquiry_release(&q);
+    return ok;
+}
 
 /* ---- words */
 static bool words(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"words", NULL};
-    struct inquiry q;
-    bool ok = inquiry_run(&q, cli, values, &words_query, n, operand, e) &&
-              inquiry_print(&q, inquiry_json(&q, names), names, NULL, e);
-    inquiry_release(&q);
-    return ok;
+    return plain(cli, values, n, operand, names, e);
 }
 
 const struct command contrast_words_command = {
@@ -66,4 +72,81 @@ const struct command contrast_ttest_command = {
     .defaults = &none,
     .values_size = sizeof none,
     .run = ttest,
+};
+
+/* ---- probes */
+static bool probe(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const names[] = {"rows", "sets", "words", NULL};
+    return plain(cli, values, n, operand, names, e);
+}
+
+const struct command contrast_probe_command = {
+    .name = "contrast probe",
+    .operands = "[WORDS]",
+    .summary = "linear probes with control tasks",
+    .max_operands = 1,
+    .csv = true,
+    .svg = true,
+    .query = &probe_query,
+    .defaults = &none,
+    .values_size = sizeof none,
+    .run = probe,
+};
+
+/* The coefficients at the end are many: for people the heaviest of each. */
+static bool regress(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const names[] = {"rows", "coefficients", "words", NULL}, *const text[] = {
+                                                                                    "rows", "words",
+                                                                                    NULL};
+    struct inquiry q;
+    bool ok = inquiry_run(&q, cli, values, &regress_query, n, operand, e) &&
+              inquiry_print(&q, inquiry_json(&q, names), text, NULL, e);
+    inquiry_release(&q);
+    return ok;
+}
+
+const struct command contrast_regress_command = {
+    .name = "contrast regress",
+    .operands = "[WORDS]",
+    .summary = "logistic regression, and how many coefficients carry it",
+    .max_operands = 1,
+    .csv = true,
+    .svg = true,
+    .query = &regress_query,
+    .defaults = &none,
+    .values_size = sizeof none,
+    .run = regress,
+};
+
+const struct command contrast_kept_command = {
+    .name = "contrast kept",
+    .operands = "[WORDS]",
+    .summary = "how few of the best units tell the classes apart",
+    .max_operands = 1,
+    .csv = true,
+    .svg = true,
+    .query = &kept_query,
+    .defaults = &none,
+    .values_size = sizeof none,
+    .run = probe,
+};
+
+static bool compare(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const names[] = {"rows", "words", NULL};
+    return plain(cli, values, n, operand, names, e);
+}
+
+const struct command contrast_compare_command = {
+    .name = "contrast compare",
+    .operands = "[WORDS]",
+    .summary = "neurons against latents in one table",
+    .max_operands = 1,
+    .csv = true,
+    .query = &compare_query,
+    .defaults = &none,
+    .values_size = sizeof none,
+    .run = compare,
 };

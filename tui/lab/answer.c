@@ -106,7 +106,10 @@ void answer_facts(struct answer *a, const struct lab_facts *f)
 
 bool answer_run(struct answer *a, struct study_call *call, struct finished *f)
 {
-    bool ok = lab_study(a->lab, call, a->loop, false, f, a->e);
+    struct finished needed;
+    bool ok = lab_need(a->lab, call, a->loop, &needed, a->e) &&
+              lab_study(a->lab, call, a->loop, false, f, a->e);
+    finished_release(&needed);
     lab_call_release(call);
     if (ok)
         answer_facts(a, &(struct lab_facts){.cached = f->cached, .resumed = f->resumed});

@@ -489,3 +489,69 @@ bool answer_ttest(struct answer *a)
     finished_release(&f);
     return true;
 }
+
+/* The study's tables, of the words that are there. */
+static struct table_set *of_words(struct answer *a, const struct study_ops *ops, const char *what)
+{
+    struct study_call call;
+    struct finished f;
+    answer_call(a, &call, ops, a->corpus, what, 1u << a->place);
+    if (!answer_run(a, &call, &f))
+        return NULL;
+    struct table_set *set = ops->tables(f.study);
+    finished_release(&f);
+    return set;
+}
+
+static bool answer_of_words(struct answer *a, const struct study_ops *ops, const char *what)
+{
+    struct finished f;
+    if (!words(a, &f))
+        return false;
+    struct table_set *set = of_words(a, ops, what);
+    if (set) {
+        answer_add(a, set, 1u << a->place);
+        add_words(a, f.study);
+    }
+    finished_release(&f);
+    return set != NULL;
+}
+
+bool answer_probe(struct answer *a)
+{
+    return answer_of_words(a, &probe_study, "probes");
+}
+
+bool answer_kept(struct answer *a)
+{
+    return answer_of_words(a, &kept_study, "kept");
+}
+
+bool answer_regress(struct answer *a)
+{
+    return answer_of_words(a, &regress_study, "regression");
+}
+
+bool answer_compare(struct answer *a)
+{
+    const struct params *p = &a->request->params;
+    struct finished f;
+    if (!words(a, &f))
+        return false;
+    const struct ttest_in in = {.alpha = params_real(p, "alpha"), .welch = params_flag(p, "welch")};
+    struct table_set *tested = table_set_new(), *kept = NULL,
+                     *probed = of_words(a, &probe_study, "probes");
+    contrast_ttest(f.study, &in, tested);
+    if (probed)
+        kept = of_words(a, &kept_study, "kept");
+    if (kept) {
+        answer_add_table(a, contrast_compare(f.study, tested, probed, kept), 1u << a->place);
+        add_words(a, f.study);
+    }
+    bool ok = kept != NULL;
+    table_set_unref(tested);
+    table_set_unref(probed);
+    table_set_unref(kept);
+    finished_release(&f);
+    return ok;
+}

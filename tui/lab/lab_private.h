@@ -93,6 +93,10 @@ void lab_call_release(struct study_call *);
  * keep it is an error; else it is said (lab_said). */
 bool lab_study(struct lab *, const struct study_call *, const struct lab_loop *, bool must_keep,
                struct finished *out, struct error *e);
+/* Runs, through the cache, the study that the call's needs, and hands it to the call; *needed is
+ * released after the call has run (zero where nothing is needed). */
+bool lab_need(struct lab *, struct study_call *, const struct lab_loop *, struct finished *needed,
+              struct error *e);
 /* The same without the cache. */
 bool lab_study_fresh(struct lab *, const struct study_call *, const struct lab_loop *,
                      struct study **out, struct error *e);

@@ -177,14 +177,14 @@ const struct query words_query = {.command = "contrast words",
                                   .view = VIEW_JOBS,
                                   .answer = answer_words};
 
+#define T_TEST                                                                                     \
+    {"alpha",       "P",     "significant below it", .type = PARAM_REAL, .preset = "1e-05",        \
+     .min = 1e-300, .max = 1},                                                                     \
+    {                                                                                              \
+        "welch", NULL, "Welch's t; default: the pooled variance", .type = PARAM_FLAG               \
+    }
 static const struct param ttest_params[] = {
-    TARGET,
-    {"alpha", "P", "significant below it", .type = PARAM_REAL, .preset = "1e-05", .min = 1e-300,
-     .max = 1},
-    {"welch", NULL, "Welch's t; default: the pooled variance", .type = PARAM_FLAG},
-    ROWS_PRINTED,
-    DICT,
-    END,
+    TARGET, T_TEST, ROWS_PRINTED, DICT, END,
 };
 const struct query ttest_query = {.command = "contrast ttest",
                                   .name = "t-tests",
@@ -194,6 +194,49 @@ const struct query ttest_query = {.command = "contrast ttest",
                                   .words = true,
                                   .view = VIEW_JOBS,
                                   .answer = answer_ttest};
+
+static const struct param rows_params[] = {DICT, ROWS_PRINTED, END};
+const struct query probe_query = {.command = "contrast probe",
+                                  .name = "probes",
+                                  .study = &probe_study,
+                                  .params = rows_params,
+                                  .corpus = true,
+                                  .words = true,
+                                  .view = VIEW_JOBS,
+                                  .answer = answer_probe};
+
+const struct query regress_query = {.command = "contrast regress",
+                                    .name = "regression",
+                                    .study = &regress_study,
+                                    .params = rows_params,
+                                    .corpus = true,
+                                    .words = true,
+                                    .view = VIEW_JOBS,
+                                    .answer = answer_regress};
+
+const struct query kept_query = {.command = "contrast kept",
+                                 .name = "kept",
+                                 .study = &kept_study,
+                                 .params = rows_params,
+                                 .corpus = true,
+                                 .words = true,
+                                 .view = VIEW_JOBS,
+                                 .answer = answer_kept};
+
+static const struct param compare_params[] = {
+    DICT,
+    T_TEST,
+    {"controls", "N", "control tasks", .type = PARAM_INT, .preset = "10", .min = 1, .max = 100},
+    END,
+};
+const struct query compare_query = {.command = "contrast compare",
+                                    .name = "neurons against latents",
+                                    .study = &kept_study,
+                                    .params = compare_params,
+                                    .corpus = true,
+                                    .words = true,
+                                    .view = VIEW_JOBS,
+                                    .answer = answer_compare};
 
 const struct query proof_query = {
     .command = "verify",
@@ -350,7 +393,8 @@ const struct query *const queries[N_QUERIES] = {
     &harvest_query, &latents_query,  &find_query,     &histogram_query, &tokens_query,
     &bins_query,    &examples_query, &lens_query,     &coactive_query,  &sweep_query,
     &proof_query,   &words_query,    &ttest_query,    &means_query,     &classify_query,
-    &ablate_query,  &boosts_query,   &unigrams_query,
+    &ablate_query,  &boosts_query,   &unigrams_query, &probe_query,     &regress_query,
+    &kept_query,    &compare_query,
 };
 
 void query_params(const struct query *q, struct params *p)

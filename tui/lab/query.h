@@ -40,13 +40,17 @@ extern const struct query
     sweep_query,     /* "rows", "differences", "pairs": engine/study/sweep.h */
     words_query,     /* "words": engine/study/words.h */
     ttest_query,     /* "rows", "neurons", "sets", "histogram": engine/study/contrast.h; "words" */
+    probe_query,     /* "rows", "sets": contrast.h; "words", here and below */
+    regress_query,   /* "rows", "coefficients" */
+    kept_query,      /* "rows", "sets" */
+    compare_query,   /* "rows" */
     proof_query,     /* "facts", "readings", "numbers": engine/study/proof.c */
     means_query,     /* "rows": engine/study/activity.h */
     classify_query,  /* "rows", "histogram": engine/study/classify.h */
     ablate_query,    /* "rows", "backup": engine/study/ablate.h */
     boosts_query,    /* "boosted", "inhibited", "rows", "histogram": engine/study/boosts.h */
     unigrams_query;  /* "rows", "classes": engine/study/boosts.h */
-enum { N_QUERIES = 18 };
+enum { N_QUERIES = 22 };
 extern const struct query *const queries[N_QUERIES];
 /* Its rows with their presets. */
 void query_params(const struct query *, struct params *);

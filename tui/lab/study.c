@@ -106,6 +106,8 @@ struct sha256 lab_key(const struct lab *lab, const struct study_call *call)
     json_object_set_new(o, "study", json_string(call->ops->name));
     if (call->ops->version > 0) /* keys of before stay what they were */
         json_object_set_new(o, "version", json_integer(call->ops->version));
+    if (call->ops->needs) /* and of what it goes on from */
+        json_object_set_new(o, "needs", json_integer(call->ops->needs->version));
     json_object_set_new(o, "model", json_string(model));
     json_object_set_new(o, "dict", json_string(dict));
     json_object_set_new(o, "tokenizer", json_string(tokenizer));
@@ -576,5 +578,22 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
             store_release(lab->store, f->run);
         finished_release(f);
     }
+    return ok;
+}
+
+bool lab_need(struct lab *lab, struct study_call *call, const struct lab_loop *loop,
+              struct finished *needed, struct error *e)
+{
+    struct study_call first;
+    *needed = (struct finished){0};
+    if (!call->ops->needs)
+        return true;
+    lab_call_init(lab, &first, call->ops->needs, call->corpus, call->what, &call->params,
+                  call->places);
+    first.in.bos = call->in.bos;
+    first.only_kept = call->only_kept;
+    bool ok = lab_study(lab, &first, loop, false, needed, e);
+    lab_call_release(&first);
+    call->in.needed = needed->study;
     return ok;
 }

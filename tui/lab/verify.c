@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const struct study_ops *const all_studies[] = {
-    &harvest_study, &values_study,   &sweep_study,  &coactive_study, &proof_study,
-    &words_study,   &activity_study, &ablate_study, &hidden_study};
+    &harvest_study,  &values_study, &sweep_study,  &coactive_study, &proof_study, &words_study,
+    &activity_study, &ablate_study, &hidden_study, &probe_study,    &kept_study,  &regress_study};
 
 static const struct study_ops *study_named(const char *name)
 {
@@ -114,7 +114,10 @@ static bool verify_at(struct lab *lab, const struct store_entry *entry, const js
     params_init(&call.params, ops->params);
     params_take_json(&call.params, json_object_get(o, "params"), call.in.dicts);
     call.in.bos = json_is_true(json_object_get(o, "bos"));
-    bool ok = compare(lab, entry, &call, loop, comparable, e);
+    struct finished needed;
+    bool ok =
+        lab_need(lab, &call, loop, &needed, e) && compare(lab, entry, &call, loop, comparable, e);
+    finished_release(&needed);
     lab_call_release(&call);
     return ok;
 }

@@ -1,0 +1,247 @@
+/* How few units carry a contrast: accuracy of a probe on the best s of them, s = 1, 2, 4 …, all.
+ *
+ * The best are those with the largest |t| (pooled) on the words that a fold trains on, so that no
+ * test word has a say in which are taken. kept(s) = (accuracy of the best s − chance)/(accuracy of
+ * all neurons − chance); localisation is the least s with kept ≥ .9; information loss is 1 − kept
+ * of all latents. All of them are missing where the neurons' accuracy is within its 95 % interval
+ * of chance: then there is nothing to keep. */
+#include "engine/base/memory.h"
+#include "engine/study/contrast_private.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { STEPS_MAX = 32 };
+
+struct study {
+    struct probe_words words;
+    int n_steps[WORD_N_UNITS];
+    int32_t step[WORD_N_UNITS][STEPS_MAX]; /* s */
+    int64_t hits[WORD_N_UNITS][STEPS_MAX], tested[WORD_N_UNITS];
+};
+
+struct partial {
+    int unit;
+    int32_t tested, hits[STEPS_MAX];
+};
+
+static void kept_free(struct study *s)
+{
+    if (!s)
+        return;
+    probe_words_release(&s->words);
+    free(s);
+}
+
+static bool kept_open(const struct study_in *in, const struct params *params, struct study **out,
+                      struct error *e)
+{
+    struct study *s = xcalloc(1, sizeof *s);
+    if (!probe_words_init(&s->words, "kept", in, params, (int32_t)params_int(params, "folds"), e)) {
+        free(s);
+        return false;
+    }
+    for (int u = 0; u < s->words.n_units; u++) {
+        const int32_t n = words_columns(s->words.words, s->words.units[u])->n_cols;
+        for (int32_t step = 1; step < n && step > 0; step *= 2)
+            s->step[u][s->n_steps[u]++] = step;
+        s->step[u][s->n_steps[u]++] = n;
+    }
+    *out = s;
+    return true;
+}
+
+static int64_t kept_chunks(const struct study *s)
+{
+    return (int64_t)s->words.n_units * s->words.split.folds;
+}
+
+static void partial_free(struct partial *p)
+{
+    free(p);
+}
+
+static int64_t partial_tokens(const struct partial *p)
+{
+    (void)p;
+    return 0;
+}
+
+/* Units by units, fold by fold. */
+static struct partial *kept_chunk(struct study *s, int64_t i, struct run *run)
+{
+    const struct probe_words *p = &s->words;
+    const int32_t fold = (int32_t)(i % p->split.folds);
+    struct partial *part = xcalloc(1, sizeof *part);
+    part->unit = (int)(i / p->split.folds);
+    const struct word_columns *c = words_columns(p->words, p->units[part->unit]);
+    uint8_t *train = xcalloc((size_t)p->l.n + 1, 1);
+    int32_t *order = xcalloc((size_t)c->n_cols + 1, sizeof *order);
+    word_split_train(&p->split, p->l.n, fold, train);
+    const int32_t live = rank_columns(c, &p->l, train, order);
+    for (int k = 0; k < s->n_steps[part->unit] && run_ok(run); k++) {
+        struct word_matrix x;
+        struct prober prober;
+        const int32_t most = s->step[part->unit][k];
+        if (k > 0 && s->step[part->unit][k - 1] >= live) { /* nothing was added */
+            part->hits[k] = part->hits[k - 1];
+            continue;
+        }
+        word_matrix_init(&x, c, &p->l, train, order, most < live ? most : live);
+        word_matrix_turn(&x, train, probe_go_on, run);
+        prober_init(&prober, run, &x, train, p->C);
+        part->tested = prober.n_test;
+        part->hits[k] = prober_hits(&prober, p->l.target);
+        prober_release(&prober);
+        word_matrix_release(&x);
+    }
+    free(order);
+    free(train);
+    if (run_ok(run))
+        return part;
+    partial_free(part);
+    return NULL;
+}
+
+static void kept_fold(struct study *s, int64_t i, const struct partial *p)
+{
+    (void)i;
+    s->tested[p->unit] += p->tested;
+    for (int k = 0; k < s->n_steps[p->unit]; k++)
+        s->hits[p->unit][k] += p->hits[k];
+}
+
+/* ---- checkpoints */
+static void kept_save(const struct study *s, struct blob_writer *b)
+{
+    blob_add_i64(b, s->words.split.folds);
+    blob_add_i64(b, s->words.l.n);
+    for (int u = 0; u < s->words.n_units; u++) {
+        blob_add_i64(b, s->tested[u]);
+        for (int k = 0; k < s->n_steps[u]; k++)
+            blob_add_i64(b, s->hits[u][k]);
+    }
+}
+
+static bool kept_load(struct study *s, struct blob_reader *r, struct error *e)
+{
+    bool ok = blob_i64(r) == s->words.split.folds && blob_i64(r) == s->words.l.n;
+    for (int u = 0; ok && u < s->words.n_units; u++) {
+        s->tested[u] = blob_i64(r);
+        ok = s->tested[u] >= 0 && s->tested[u] <= s->words.l.n;
+        for (int k = 0; k < s->n_steps[u]; k++) {
+            s->hits[u][k] = blob_i64(r);
+            ok = ok && s->hits[u][k] >= 0 && s->hits[u][k] <= s->tested[u];
+        }
+    }
+    return (ok && blob_end(r)) ||
+           error_set(e, ERROR_INPUT, "kept: a checkpoint does not hold the counts of %d folds",
+                     s->words.split.folds);
+}
+
+/* ---- tables */
+static int neurons_of(const struct study *s)
+{
+    return s->words.units[0] == WORD_NEURONS ? 0 : 1;
+}
+
+static double accuracy(const struct study *s, int u, int k)
+{
+    return s->tested[u] > 0 ? (double)s->hits[u][k] / (double)s->tested[u] : (double)NAN;
+}
+
+/* What the neurons know beyond chance; NaN: nothing that chance does not. */
+static double known(const struct study *s)
+{
+    const int u = neurons_of(s), all = s->n_steps[u] - 1;
+    const double chance = probe_words_chance(&s->words);
+    const struct interval ci = share_interval(s->hits[u][all], s->tested[u]);
+    return ci.lo > chance ? accuracy(s, u, all) - chance : (double)NAN;
+}
+
+static double kept(const struct study *s, int u, int k)
+{
+    return (accuracy(s, u, k) - probe_words_chance(&s->words)) / known(s);
+}
+
+enum { R_UNITS, R_S, R_ACCURACY, R_LO, R_HI, R_KEPT };
+
+static struct table *rows_table(const struct study *s)
+{
+    struct table *t = table_new("rows", "Kept by the best units", MARK_LINE);
+    table_column(t, "units", "", "neurons or latents", COLUMN_STR, COLUMN_SERIES);
+    table_column(t, "s", "", "the best of them, by |t| on the training words", COLUMN_I64,
+                 COLUMN_X);
+    table_column(t, "accuracy", "share", "test words right", COLUMN_F64, COLUMN_Y);
+    table_column(t, "ci95.lo", "share", "Wilson's interval", COLUMN_F64, COLUMN_LO);
+    table_column(t, "ci95.hi", "share", "", COLUMN_F64, COLUMN_HI);
+    table_column(t, "kept", "", "of what all neurons know beyond chance", COLUMN_F64, COLUMN_TEXT);
+    for (int u = 0; u < s->words.n_units; u++)
+        for (int k = 0; k < s->n_steps[u]; k++) {
+            const int64_t row = table_row(t);
+            const struct interval ci = share_interval(s->hits[u][k], s->tested[u]);
+            table_set_str(t, row, R_UNITS, word_units_name[s->words.units[u]]);
+            table_set_i64(t, row, R_S, s->step[u][k]);
+            table_set_f64(t, row, R_ACCURACY, accuracy(s, u, k));
+            table_set_f64(t, row, R_LO, ci.lo);
+            table_set_f64(t, row, R_HI, ci.hi);
+            table_set_f64(t, row, R_KEPT, kept(s, u, k));
+        }
+    return t;
+}
+
+enum { S_UNITS, S_TESTED, S_ACCURACY, S_CHANCE, S_LOCALISATION, S_LOSS };
+
+static struct table *sets_table(const struct study *s)
+{
+    struct table *t = table_new("sets", "All units together", MARK_LIST);
+    table_column(t, "units", "", "neurons or latents", COLUMN_STR, COLUMN_SERIES);
+    table_column(t, "tested", "", "test words", COLUMN_I64, COLUMN_TEXT);
+    table_column(t, "accuracy", "share", "of them right, by all units", COLUMN_F64, COLUMN_TEXT);
+    table_column(t, "chance", "share", "the larger class", COLUMN_F64, COLUMN_TEXT);
+    table_column(t, "localisation", "", "the least s with kept ≥ 0.9", COLUMN_I64, COLUMN_TEXT);
+    table_column(t, "information_loss", "", "1 − kept of all", COLUMN_F64, COLUMN_TEXT);
+    for (int u = 0; u < s->words.n_units; u++) {
+        const int64_t row = table_row(t);
+        const int all = s->n_steps[u] - 1;
+        table_set_str(t, row, S_UNITS, word_units_name[s->words.units[u]]);
+        table_set_i64(t, row, S_TESTED, s->tested[u]);
+        table_set_f64(t, row, S_ACCURACY, accuracy(s, u, all));
+        table_set_f64(t, row, S_CHANCE, probe_words_chance(&s->words));
+        table_set_f64(t, row, S_LOSS, 1 - kept(s, u, all));
+        for (int k = all; k >= 0; k--)
+            if (kept(s, u, k) >= .9)
+                table_set_i64(t, row, S_LOCALISATION, s->step[u][k]);
+    }
+    if (isnan(known(s)))
+        table_note(t, "all neurons are within their interval of chance: there is nothing to keep");
+    return t;
+}
+
+static struct table_set *kept_tables(struct study *s)
+{
+    struct table_set *set = table_set_new();
+    table_set_add(set, rows_table(s));
+    table_set_add(set, sets_table(s));
+    return set;
+}
+
+static const struct param params[] = {
+    STUDY_PROBE_ROWS,
+    {"folds", "N", "each word is tested once, in one of so many", PARAM_INT, "5", .min = 2,
+     .max = 100, .in_key = true},
+    {.name = NULL},
+};
+
+const struct study_ops kept_study = {.name = "kept",
+                                     .params = params,
+                                     .needs = &words_study,
+                                     .open = kept_open,
+                                     .free = kept_free,
+                                     .n_chunks = kept_chunks,
+                                     .chunk = kept_chunk,
+                                     .partial_free = partial_free,
+                                     .partial_tokens = partial_tokens,
+                                     .fold = kept_fold,
+                                     .save = kept_save,
+                                     .load = kept_load,
+                                     .tables = kept_tables};

@@ -1,0 +1,59 @@
+/* What the studies of words share. */
+#ifndef GLIMT_CONTRAST_PRIVATE_H
+#define GLIMT_CONTRAST_PRIVATE_H
+#include "engine/base/logistic.h"
+#include "engine/study/contrast.h"
+#include "engine/study/word_matrix.h"
+
+/* Words, labels and split of a study that fits probes. */
+struct probe_words {
+    const struct study *words; /* borrowed */
+    const struct corpus *corpus;
+    struct word_list l; /* target: the first class */
+    struct word_split split;
+    double C;
+    int n_units;
+    enum word_units units[WORD_N_UNITS]; /* those of the dictionary first */
+    struct rng rng;                      /* seeded; the split was drawn from it */
+};
+/* False and *e: no words were handed over, or they can't be split. */
+bool probe_words_init(struct probe_words *, const char *name, const struct study_in *,
+                      const struct params *, int32_t folds, struct error *e);
+void probe_words_release(struct probe_words *);
+/* How many words a fold tests. */
+int32_t probe_words_tested(const struct probe_words *, int32_t fold);
+/* The share of the larger class among the words that are tested: what no probe is needed for. */
+double probe_words_chance(const struct probe_words *);
+
+/* Whether a run goes on; lets live requests through. arg: the run. */
+bool probe_go_on(void *run);
+
+/* Probes of one matrix with one training set. */
+struct prober {
+    struct run *run;
+    double C;
+    const struct word_matrix *x;
+    const uint8_t *train;
+    int32_t n_train, n_test;
+    double *x_train, *x_test, *w;
+    uint8_t *y_train, *y_test;
+};
+void prober_init(struct prober *, struct run *, const struct word_matrix *, const uint8_t *train,
+                 double C);
+/* Fits to the labels of the training words (an L2 penalty); how many others it gets right. */
+int32_t prober_hits(struct prober *, const uint8_t *label);
+void prober_release(struct prober *);
+
+/* The columns by |t| on the training words, largest first (of equal ones the lower); dead ones are
+ * left out. order [n_cols]; how many. */
+int32_t rank_columns(const struct word_columns *, const struct word_list *, const uint8_t *train,
+                     int32_t *order);
+
+#define STUDY_PROBE_ROWS                                                                           \
+    STUDY_WORDS_ROWS, {"C",        "C",           "weight of the loss against the penalty",        \
+                       PARAM_REAL, "1",           .min = 1e-6,                                     \
+                       .max = 1e6, .in_key = true},                                                \
+    {                                                                                              \
+        "seed", "N", "of what is drawn", PARAM_SEED, "0", .in_key = true                           \
+    }
+#endif

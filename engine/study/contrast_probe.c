@@ -1,0 +1,245 @@
+/* Linear probes of two classes of words, with control tasks (Hewitt & Liang 2019): the labels
+ * permuted over the words, once a task, with the same split and the probe fitted anew. */
+#include "engine/base/memory.h"
+#include "engine/study/contrast_private.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { CONTROLS_MAX = 100 };
+
+struct study {
+    struct probe_words words;
+    int32_t n_controls;
+    uint8_t *label[1 + CONTROLS_MAX]; /* [n]; 0: the true ones */
+    int64_t hits[WORD_N_UNITS][1 + CONTROLS_MAX], tested[WORD_N_UNITS];
+};
+
+struct partial {
+    int unit;
+    int32_t tested;
+    int32_t hits[1 + CONTROLS_MAX];
+};
+
+static void probe_free(struct study *s)
+{
+    if (!s)
+        return;
+    for (int32_t c = 0; c <= s->n_controls; c++)
+        free(s->label[c]);
+    probe_words_release(&s->words);
+    free(s);
+}
+
+static void permute_labels(struct study *s)
+{
+    const size_t n = (size_t)s->words.l.n;
+    int32_t *from = xcalloc(n + 1, sizeof *from);
+    for (int32_t c = 0; c <= s->n_controls; c++) {
+        s->label[c] = xcalloc(n + 1, 1);
+        for (size_t w = 0; w < n; w++)
+            from[w] = (int32_t)w;
+        if (c > 0)
+            rng_shuffle(&s->words.rng, from, n);
+        for (size_t w = 0; w < n; w++)
+            s->label[c][w] = s->words.l.target[from[w]];
+    }
+    free(from);
+}
+
+static bool probe_open(const struct study_in *in, const struct params *params, struct study **out,
+                       struct error *e)
+{
+    struct study *s = xcalloc(1, sizeof *s);
+    const int32_t folds = params_has(params, "folds") ? (int32_t)params_int(params, "folds") : 1;
+    if (!probe_words_init(&s->words, "probe", in, params, folds, e)) {
+        free(s);
+        return false;
+    }
+    s->n_controls = (int32_t)params_int(params, "controls");
+    permute_labels(s);
+    *out = s;
+    return true;
+}
+
+static int64_t probe_chunks(const struct study *s)
+{
+    return (int64_t)s->words.n_units * s->words.split.folds;
+}
+
+static void partial_free(struct partial *p)
+{
+    free(p);
+}
+
+static int64_t partial_tokens(const struct partial *p)
+{
+    (void)p;
+    return 0;
+}
+
+/* Units by units, fold by fold. */
+static struct partial *probe_chunk(struct study *s, int64_t i, struct run *run)
+{
+    const struct probe_words *p = &s->words;
+    const int32_t fold = (int32_t)(i % p->split.folds);
+    struct partial *part = xcalloc(1, sizeof *part);
+    part->unit = (int)(i / p->split.folds);
+    uint8_t *train = xcalloc((size_t)p->l.n + 1, 1);
+    struct word_matrix x;
+    struct prober prober;
+    word_split_train(&p->split, p->l.n, fold, train);
+    word_matrix_init(&x, words_columns(p->words, p->units[part->unit]), &p->l, train, NULL, 0);
+    word_matrix_turn(&x, train, probe_go_on, run);
+    prober_init(&prober, run, &x, train, p->C);
+    part->tested = prober.n_test;
+    for (int32_t c = 0; c <= s->n_controls && run_ok(run); c++)
+        part->hits[c] = prober_hits(&prober, s->label[c]);
+    prober_release(&prober);
+    word_matrix_release(&x);
+    free(train);
+    if (run_ok(run))
+        return part;
+    partial_free(part);
+    return NULL;
+}
+
+static void probe_fold(struct study *s, int64_t i, const struct partial *p)
+{
+    (void)i;
+    s->tested[p->unit] += p->tested;
+    for (int32_t c = 0; c <= s->n_controls; c++)
+        s->hits[p->unit][c] += p->hits[c];
+}
+
+/* ---- checkpoints */
+static void probe_save(const struct study *s, struct blob_writer *b)
+{
+    blob_add_i64(b, s->n_controls);
+    blob_add_i64(b, s->words.l.n);
+    for (int u = 0; u < s->words.n_units; u++) {
+        blob_add_i64(b, s->tested[u]);
+        for (int32_t c = 0; c <= s->n_controls; c++)
+            blob_add_i64(b, s->hits[u][c]);
+    }
+}
+
+static bool probe_load(struct study *s, struct blob_reader *r, struct error *e)
+{
+    bool ok = blob_i64(r) == s->n_controls && blob_i64(r) == s->words.l.n;
+    for (int u = 0; ok && u < s->words.n_units; u++) {
+        s->tested[u] = blob_i64(r);
+        ok = s->tested[u] >= 0 && s->tested[u] <= s->words.l.n;
+        for (int32_t c = 0; c <= s->n_controls; c++) {
+            s->hits[u][c] = blob_i64(r);
+            ok = ok && s->hits[u][c] >= 0 && s->hits[u][c] <= s->tested[u];
+        }
+    }
+    return (ok && blob_end(r)) ||
+           error_set(e, ERROR_INPUT, "probe: a checkpoint does not hold the counts of %d tasks",
+                     s->n_controls + 1);
+}
+
+/* ---- tables */
+static double accuracy(const struct study *s, int u, int32_t c)
+{
+    return s->tested[u] > 0 ? (double)s->hits[u][c] / (double)s->tested[u] : (double)NAN;
+}
+
+enum { R_UNITS, R_CONTROL, R_ACCURACY, R_CONTROL_ACCURACY, R_SELECTIVITY };
+
+static struct table *rows_table(const struct study *s)
+{
+    struct table *t = table_new("rows", "Probes and control tasks", MARK_LINE);
+    table_column(t, "units", "", "neurons or latents", COLUMN_STR, COLUMN_SERIES);
+    table_column(t, "control", "", "control task", COLUMN_I64, COLUMN_X);
+    table_column(t, "accuracy", "share", "test words right", COLUMN_F64, COLUMN_TEXT);
+    table_column(t, "control_accuracy", "share", "the same of the control task", COLUMN_F64,
+                 COLUMN_TEXT);
+    table_column(t, "selectivity", "", "accuracy − control_accuracy", COLUMN_F64, COLUMN_Y);
+    for (int u = 0; u < s->words.n_units; u++)
+        for (int32_t c = 1; c <= s->n_controls; c++) {
+            const int64_t row = table_row(t);
+            table_set_str(t, row, R_UNITS, word_units_name[s->words.units[u]]);
+            table_set_i64(t, row, R_CONTROL, c);
+            table_set_f64(t, row, R_ACCURACY, accuracy(s, u, 0));
+            table_set_f64(t, row, R_CONTROL_ACCURACY, accuracy(s, u, c));
+            table_set_f64(t, row, R_SELECTIVITY, accuracy(s, u, 0) - accuracy(s, u, c));
+        }
+    return t;
+}
+
+enum { S_UNITS, S_TESTED, S_ACCURACY, S_LO, S_HI, S_CHANCE, S_SELECTIVITY, S_SD, S_WINS };
+
+/* Control tasks in which these units are more selective than the others. */
+static int32_t wins(const struct study *s, int u)
+{
+    int32_t n = 0;
+    for (int32_t c = 1; c <= s->n_controls; c++)
+        n += accuracy(s, u, 0) - accuracy(s, u, c) > accuracy(s, 1 - u, 0) - accuracy(s, 1 - u, c);
+    return n;
+}
+
+static struct table *sets_table(const struct study *s)
+{
+    struct table *t = table_new("sets", "All units together", MARK_LIST);
+    table_column(t, "units", "", "neurons or latents", COLUMN_STR, COLUMN_SERIES);
+    table_column(t, "tested", "", "test words", COLUMN_I64, COLUMN_TEXT);
+    table_column(t, "accuracy", "share", "of them right", COLUMN_F64, COLUMN_Y);
+    table_column(t, "ci95.lo", "share", "Wilson's interval", COLUMN_F64, COLUMN_LO);
+    table_column(t, "ci95.hi", "share", "", COLUMN_F64, COLUMN_HI);
+    table_column(t, "chance", "share", "the larger class", COLUMN_F64, COLUMN_TEXT);
+    table_column(t, "selectivity", "", "mean over the control tasks", COLUMN_F64, COLUMN_TEXT);
+    table_column(t, "sd", "", "standard deviation over them", COLUMN_F64, COLUMN_TEXT);
+    table_column(t, "wins", "", "control tasks in which they beat the other units", COLUMN_I64,
+                 COLUMN_TEXT);
+    double selectivity[CONTROLS_MAX + 1], mean, sd;
+    for (int u = 0; u < s->words.n_units; u++) {
+        const int64_t row = table_row(t);
+        const struct interval ci = share_interval(s->hits[u][0], s->tested[u]);
+        for (int32_t c = 1; c <= s->n_controls; c++)
+            selectivity[c - 1] = accuracy(s, u, 0) - accuracy(s, u, c);
+        mean_and_sd(selectivity, s->n_controls, &mean, &sd);
+        table_set_str(t, row, S_UNITS, word_units_name[s->words.units[u]]);
+        table_set_i64(t, row, S_TESTED, s->tested[u]);
+        table_set_f64(t, row, S_ACCURACY, accuracy(s, u, 0));
+        table_set_f64(t, row, S_LO, ci.lo);
+        table_set_f64(t, row, S_HI, ci.hi);
+        table_set_f64(t, row, S_CHANCE, probe_words_chance(&s->words));
+        table_set_f64(t, row, S_SELECTIVITY, mean);
+        table_set_f64(t, row, S_SD, sd);
+        if (s->words.n_units > 1)
+            table_set_i64(t, row, S_WINS, wins(s, u));
+    }
+    return t;
+}
+
+static struct table_set *probe_tables(struct study *s)
+{
+    struct table_set *set = table_set_new();
+    table_set_add(set, rows_table(s));
+    table_set_add(set, sets_table(s));
+    return set;
+}
+
+static const struct param params[] = {
+    STUDY_PROBE_ROWS,
+    {"folds", "N", "each word is tested once, in one of so many; default: one fifth is", PARAM_INT,
+     .min = 2, .max = 100, .in_key = true},
+    {"controls", "N", "control tasks", PARAM_INT, "10", .min = 1, .max = CONTROLS_MAX,
+     .in_key = true},
+    {.name = NULL},
+};
+
+const struct study_ops probe_study = {.name = "probe",
+                                      .params = params,
+                                      .needs = &words_study,
+                                      .open = probe_open,
+                                      .free = probe_free,
+                                      .n_chunks = probe_chunks,
+                                      .chunk = probe_chunk,
+                                      .partial_free = partial_free,
+                                      .partial_tokens = partial_tokens,
+                                      .fold = probe_fold,
+                                      .save = probe_save,
+                                      .load = probe_load,
+                                      .tables = probe_tables};

@@ -1,0 +1,221 @@
+#include "engine/study/word_matrix.h"
+#include "engine/base/memory.h"
+#include "engine/base/statistics.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- columns */
+struct moments {
+    double sum, square; /* over the training words; the square about the mean */
+    int32_t n;          /* of them that are not 0 */
+};
+
+/* Two passes over the values that are not 0; the others count by their number. */
+static struct moments *moments_of(const struct word_columns *c, const struct word_list *l,
+                                  const uint8_t *train, int32_t n_train)
+{
+    struct moments *m = xcalloc((size_t)c->n_cols + 1, sizeof *m);
+    for (int pass = 0; pass < 2; pass++)
+        for (int32_t w = 0; w < l->n; w++)
+            for (int64_t i = c->start[l->doc[w]]; train[w] && i < c->start[l->doc[w] + 1]; i++) {
+                struct moments *of = &m[c->id[i]];
+                const double v = (double)c->value[i], d = v - of->sum / n_train;
+                if (pass == 0)
+                    of->sum += v, of->n++;
+                else
+                    of->square += d * d;
+            }
+    for (int32_t j = 0; j < c->n_cols; j++) {
+        const double mean = m[j].sum / n_train;
+        m[j].square += (double)(n_train - m[j].n) * mean * mean;
+    }
+    return m;
+}
+
+/* Place of each column in the matrix, −1: none; those alike on all training words have no spread
+ * but rounding's. */
+static int32_t *places(struct word_matrix *x, const struct word_columns *c, const struct moments *m,
+                       int32_t n_train, const int32_t *pick, int32_t n_pick)
+{
+    int32_t *place = xmalloc(((size_t)c->n_cols + 1) * sizeof *place);
+    const int32_t n = pick ? n_pick : c->n_cols;
+    for (int32_t j = 0; j < c->n_cols; j++)
+        place[j] = -1;
+    x->column = xcalloc((size_t)n + 1, sizeof *x->column);
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t j = pick ? pick[i] : i;
+        const double mean = m[j].sum / n_train;
+        if (!(m[j].square > 1e-12 * n_train * mean * mean))
+            continue;
+        place[j] = x->p;
+        x->column[x->p++] = j;
+    }
+    return place;
+}
+
+void word_matrix_init(struct word_matrix *x, const struct word_columns *c,
+                      const struct word_list *l, const uint8_t *train, const int32_t *pick,
+                      int32_t n_pick)
+{
+    int32_t n_train = 0;
+    for (int32_t w = 0; w < l->n; w++)
+        n_train += train[w];
+    *x = (struct word_matrix){.n = l->n};
+    struct moments *m = moments_of(c, l, train, n_train);
+    int32_t *place = places(x, c, m, n_train, pick, n_pick);
+    const size_t p = (size_t)x->p;
+    x->x = xcalloc((size_t)l->n * p + 1, sizeof *x->x);
+    double *zero = xcalloc(p + 1, sizeof *zero);
+    for (size_t k = 0; k < p; k++) {
+        const struct moments *of = &m[x->column[k]];
+        zero[k] = -(of->sum / n_train) / sqrt(of->square / n_train);
+    }
+    for (int32_t w = 0; w < l->n; w++) {
+        double *row = x->x + (size_t)w * p;
+        memcpy(row, zero, p * sizeof *row);
+        for (int64_t i = c->start[l->doc[w]]; i < c->start[l->doc[w] + 1]; i++) {
+            const struct moments *of = &m[c->id[i]];
+            if (place[c->id[i]] >= 0)
+                row[place[c->id[i]]] =
+                    ((double)c->value[i] - of->sum / n_train) / sqrt(of->square / n_train);
+        }
+    }
+    free(zero);
+    free(place);
+    free(m);
+}
+
+void word_matrix_release(struct word_matrix *x)
+{
+    free(x->x);
+    free(x->column);
+    *x = (struct word_matrix){0};
+}
+
+/* ---- turning */
+struct turning { /* rows of all words against the directions found so far */
+    const struct word_matrix *from;
+    double *to;   /* [n, most] coordinates */
+    double *rest; /* [n] what is left of ‖row‖², of training words */
+    int32_t most, r;
+};
+
+/* Takes in the direction of training word k: what is left of it beyond the directions before. */
+static void take_direction(struct turning *t, int32_t k)
+{
+    const size_t p = (size_t)t->from->p, most = (size_t)t->most, r = (size_t)t->r;
+    const double *of = t->from->x;
+    const double *at = t->to + (size_t)k * most, length = sqrt(t->rest[k]);
+    for (int32_t w = 0; w < t->from->n; w++) {
+        double *to = t->to + (size_t)w * most;
+        const double along =
+            w == k ? length
+                   : (dot_product(of + (size_t)w * p, of + (size_t)k * p, t->from->p) -
+                      dot_product(to, at, t->r)) /
+                         length;
+        to[r] = along;
+        t->rest[w] -= along * along;
+    }
+    t->rest[k] = 0;
+    t->r++;
+}
+
+void word_matrix_turn(struct word_matrix *x, const uint8_t *train, bool (*go_on)(void *), void *arg)
+{
+    const size_t p = (size_t)x->p;
+    int32_t n_train = 0;
+    double largest = 0;
+    for (int32_t w = 0; w < x->n; w++)
+        n_train += train[w];
+    if (x->p <= n_train)
+        return;
+    struct turning t = {.from = x,
+                        .most = n_train,
+                        .to = xcalloc((size_t)x->n * (size_t)n_train + 1, sizeof *t.to),
+                        .rest = xcalloc((size_t)x->n + 1, sizeof *t.rest)};
+    for (int32_t w = 0; w < x->n; w++) {
+        t.rest[w] = dot_product(x->x + (size_t)w * p, x->x + (size_t)w * p, x->p);
+        if (train[w] && t.rest[w] > largest)
+            largest = t.rest[w];
+    }
+    while (t.r < n_train && (!go_on || go_on(arg))) {
+        int32_t best = -1;
+        for (int32_t w = 0; w < x->n; w++)
+            if (train[w] && (best < 0 || t.rest[w] > t.rest[best]))
+                best = w;
+        if (best < 0 || !(t.rest[best] > 1e-12 * largest))
+            break;
+        take_direction(&t, best);
+    }
+    free(x->x);
+    free(x->column);
+    free(t.rest);
+    x->column = NULL;
+    x->p = t.r;
+    x->x = t.to; /* [n, r] with rows of n_train: closed up */
+    for (int32_t w = 1; w < x->n; w++)
+        memmove(x->x + (size_t)w * (size_t)t.r, x->x + (size_t)w * (size_t)n_train,
+                (size_t)t.r * sizeof *x->x);
+}
+
+int32_t word_matrix_rows(const struct word_matrix *m, const uint8_t *flag, bool is,
+                         const uint8_t *label, double *x, uint8_t *y)
+{
+    int32_t n = 0;
+    const size_t p = (size_t)m->p;
+    for (int32_t w = 0; w < m->n; w++)
+        if ((flag[w] != 0) == is) {
+            memcpy(x + (size_t)n * p, m->x + (size_t)w * p, p * sizeof *x);
+            y[n++] = label[w];
+        }
+    return n;
+}
+
+/* ---- splits */
+bool word_split_init(struct word_split *s, const struct corpus *c, const struct word_list *l,
+                     int32_t folds, struct rng *rng, struct error *e)
+{
+    *s = (struct word_split){.folds = folds, .fold = xcalloc((size_t)l->n + 1, sizeof *s->fold)};
+    int32_t *order = xcalloc((size_t)l->n + 1, sizeof *order);
+    bool ok = true;
+    for (int32_t cls = 0; cls < c->n_classes; cls++) {
+        int32_t n = 0;
+        for (int32_t w = 0; w < l->n; w++)
+            if (c->doc[l->doc[w]].cls == cls)
+                order[n++] = w;
+        const int32_t test = (int32_t)lround(.2 * n) > 0 ? (int32_t)lround(.2 * n) : 1;
+        if (ok && n < (folds > 2 ? folds : 2))
+            ok = error_set(e, ERROR_INPUT, "%s: found %d word%s of class %s, expected %d or more",
+                           c->name, n, n == 1 ? "" : "s", c->cls[cls].name, folds > 2 ? folds : 2);
+        rng_shuffle(rng, order, (size_t)n);
+        for (int32_t k = 0; k < n; k++)
+            s->fold[order[k]] = folds > 1 ? k % folds : k < test ? 0 : -1;
+    }
+    free(order);
+    if (!ok)
+        word_split_release(s);
+    return ok;
+}
+
+void word_split_train(const struct word_split *s, int32_t n, int32_t fold, uint8_t *train)
+{
+    for (int32_t w = 0; w < n; w++)
+        train[w] = s->fold[w] != fold;
+}
+
+void word_split_release(struct word_split *s)
+{
+    free(s->fold);
+    *s = (struct word_split){0};
+}
+
+struct interval share_interval(int64_t hits, int64_t n)
+{
+    if (n < 1)
+        return (struct interval){(double)NAN, (double)NAN};
+    const double z = 1.959963984540054, N = (double)n, p = (double)hits / N, zz = z * z;
+    const double middle = (p + zz / (2 * N)) / (1 + zz / N),
+                 half = z / (1 + zz / N) * sqrt(p * (1 - p) / N + zz / (4 * N * N));
+    return (struct interval){middle - half, middle + half};
+}
