@@ -156,6 +156,7 @@ _glimt_complete() {
     "snapshot --size") return 0 ;;
     "snapshot --play") _glimt_files; return 0 ;;
     "snapshot --state") return 0 ;;
+    "convert --to") return 0 ;;
     "cache --sample") return 0 ;;
     "cache --days") return 0 ;;
     "cache --bytes") return 0 ;;
@@ -188,7 +189,7 @@ _glimt_complete() {
         return 0
     fi
     case $command in
-    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast neuron generate snapshot tokenize verify models saes pull cache doctor" ;;
+    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast neuron generate snapshot tokenize verify models saes pull convert cache doctor" ;;
     contrast) _glimt_words "words ttest probe regress kept compare" ;;
     neuron) _glimt_words "means classify ablate boosts unigrams" ;;
     "harvest") _glimt_files; ;;
@@ -273,6 +274,7 @@ _glimt() {
             "models") command="models" own="" ;;
             "saes") command="saes" own="" ;;
             "pull") command="pull" own=" --all" ;;
+            "convert") command="convert" own=" --to" ;;
             "cache") command="cache" own=" --sample --days --bytes" ;;
             "doctor") command="doctor" own="" ;;
             esac ;;

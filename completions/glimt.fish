@@ -33,7 +33,7 @@ function __glimt_is # the line's command, with its part, is one of these
     set -l found ''
     for word in $words[2..]
         switch "$found $word"
-            case ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' cache' ' doctor'
+            case ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' convert' ' cache' ' doctor'
                 set found (string trim "$found $word")
         end
     end
@@ -69,6 +69,7 @@ complete -c glimt -n '__glimt_is ""' -a verify -d 'losses of fixed sentences, pr
 complete -c glimt -n '__glimt_is ""' -a models -d 'models in the Hugging Face cache, and which open'
 complete -c glimt -n '__glimt_is ""' -a saes -d 'SAEs for a model in the cache, and in folders'
 complete -c glimt -n '__glimt_is ""' -a pull -d 'fetch a model or SAEs into the Hugging Face cache'
+complete -c glimt -n '__glimt_is ""' -a convert -d 'an SAE in another format'
 complete -c glimt -n '__glimt_is ""' -a cache -d 'what is kept, whether it is right, making room'
 complete -c glimt -n '__glimt_is ""' -a doctor -d 'what was found here, what is missing for what'
 complete -c glimt -n '__glimt_is ""' -l version -d 'version, with -v libraries'
@@ -300,6 +301,7 @@ complete -c glimt -n '__glimt_is "verify"' -a '(__glimt_models)' -F
 complete -c glimt -n '__glimt_is "saes"' -a '(__glimt_models)' -F
 complete -c glimt -n '__glimt_is "pull"' -a '(__glimt_models)'
 complete -c glimt -n '__glimt_is "pull"' -l all -d 'every file of the repository'
+complete -c glimt -n '__glimt_is "convert"' -l to -x -d 'glimt, saelens or sparsify'
 complete -c glimt -n '__glimt_is "cache"' -a 'list verify prune'
 complete -c glimt -n '__glimt_is "cache"' -l sample -x -d 'verify: so many results, the last used first; default: 3'
 complete -c glimt -n '__glimt_is "cache"' -l days -x -d 'prune: what was not used for N days'

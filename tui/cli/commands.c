@@ -31,6 +31,7 @@ const struct command *const cli_commands[] = {
     &models_command,
     &saes_command,
     &pull_command,
+    &convert_command,
     &cache_command,
     &doctor_command,
     NULL,

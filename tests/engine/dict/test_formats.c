@@ -2,6 +2,7 @@
  * decode (tests/reference/dict_formats.py): the same latents active, values and reconstructions to
  * 1e-5; what is read of each fact, and where from; and what is refused, in which words. */
 #include "engine/base/file.h"
+#include "engine/dict/convert.h"
 #include "engine/formats/mapping.h"
 #include "tests/engine/dict/sae.h"
 #include "tests/support/golden_tensors.h"
@@ -175,20 +176,20 @@ static void check_acts(struct run *run, const char *name, const struct csr *f, i
     free((void *)(uintptr_t)want);
 }
 
-static void check_case(const struct format_case *c)
+/* What the SAE encodes and decodes, against the numbers of that name. */
+static void check_numbers(const char *path, const char *name, const struct format_case *c)
 {
-    const char *name = c->name ? c->name : c->path;
     struct device dev;
     struct dict *d = NULL;
     struct error e = {0};
-    char path[200];
     device_open(&dev);
-    snprintf(path, sizeof path, FILES "%s", c->path);
     dict_open(dev.b, path, NULL, &d, &e);
     assert_no_error(&e);
     const struct dict_spec *s = dict_spec(d);
-    check_facts(c->path, s, c->facts);
-    assert_string_equal(s->format, c->format);
+    if (c) {
+        check_facts(c->path, s, c->facts);
+        assert_string_equal(s->format, c->format);
+    }
     struct tensor x = hash_input(&dev.run, "x", T, s->n), pre;
     struct code f, g;
     dict_encode(&dev.run, d, x, &f, &pre);
@@ -202,6 +203,13 @@ static void check_case(const struct format_case *c)
     free((void *)(uintptr_t)want);
     dict_free(d);
     device_close(&dev);
+}
+
+static void check_case(const struct format_case *c)
+{
+    char path[200];
+    snprintf(path, sizeof path, FILES "%s", c->path);
+    check_numbers(path, c->name ? c->name : c->path, c);
 }
 
 static void test_parity(void **state)
@@ -377,6 +385,33 @@ static void test_refused_tensors(void **state)
     device_close(&dev);
 }
 
+/* Every format into every other that can say the same, read back; what can't be said is refused. */
+static void test_converted(void **state)
+{
+    (void)state;
+    char dir[64], from[200], to[160];
+    int written[3] = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int target = CONVERT_GLIMT; target <= CONVERT_SPARSIFY; target++) {
+            struct dict_spec s;
+            struct error e = {0};
+            test_dir_new(dir);
+            snprintf(from, sizeof from, FILES "%s", cases[i].path);
+            snprintf(to, sizeof to, "%s/layers.3.mlp", dir);
+            if (dict_convert(from, NULL, (enum convert_target)target, to, &s, &e)) {
+                check_numbers(to, cases[i].name ? cases[i].name : cases[i].path, NULL);
+                written[target]++;
+                test_dir_remove(to);
+            } else {
+                assert_true(target != CONVERT_GLIMT && strstr(e.text, "can't express"));
+                assert_int_equal(e.kind, ERROR_INPUT);
+            }
+            test_dir_remove(dir);
+        }
+    assert_int_equal(written[CONVERT_GLIMT], sizeof cases / sizeof *cases);
+    assert_true(written[CONVERT_SAELENS] >= 36 && written[CONVERT_SPARSIFY] >= 8);
+}
+
 static void test_hints(void **state)
 {
     (void)state;
@@ -397,9 +432,8 @@ static void test_hints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parity),
-        cmocka_unit_test(test_refused_configurations),
-        cmocka_unit_test(test_refused_tensors),
+        cmocka_unit_test(test_parity),          cmocka_unit_test(test_refused_configurations),
+        cmocka_unit_test(test_refused_tensors), cmocka_unit_test(test_converted),
         cmocka_unit_test(test_hints),
     };
     golden_tensors = "dict/formats/formats.safetensors";
