@@ -193,6 +193,39 @@ static void test_dict_chooses_where_no_unit_does(void **state)
     run_release(&r);
 }
 
+/* The views show the units of several dictionaries as the commands tell of them. */
+static void test_views_of_a_set(void **state)
+{
+    static const char *const unit[] = {"attn_1/418", "attn_3/418"};
+    (void)state;
+    need_demo();
+    json_t *told = JSON_OF(&with_cache, "histogram", unit[0], unit[1], TWO);
+    struct run_result r;
+    run_glimt(&r, &with_cache, "snapshot", "histograms", TWO, "--latents=attn_1/418,attn_3/418",
+              "--size=120x24", "--text", NULL);
+    expect_done(&r);
+    for (size_t i = 0; i < 2; i++) {
+        char title[64];
+        const json_t *row = json_array_get(get_list(told, "latents"), i);
+        snprintf(title, sizeof title, "%s · overlap %.2f", unit[i], get_number(row, "overlap"));
+        if (!strstr(r.out, title))
+            fail_msg("no \"%s\" in\n%s", title, r.out);
+    }
+    run_release(&r);
+    run_glimt(&r, &with_cache, "snapshot", "corpus", TWO, "--latents=attn_1/418,attn_3/418",
+              "--size=120x24", "--text", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "attn_1/418   attn_3/418"));
+    assert_non_null(strstr(r.out, "da active on "));
+    run_release(&r);
+    run_glimt(&r, &with_cache, "snapshot", "latents", TWO, "--latents=attn_3/418", "--size=120x24",
+              "--text", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "▸○   418")); /* of the first, as in Explore */
+    run_release(&r);
+    json_decref(told);
+}
+
 /* Each token that is written under fixed values at two places is the one that the analysis of the
  * whole text under the same values predicts: a session's rows beside a generation's steps. */
 static void test_what_is_generated_over_a_set_is_what_is_predicted(void **state)
@@ -252,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_a_unit_s_name_chooses_its_dictionary),
         cmocka_unit_test(test_dict_chooses_where_no_unit_does),
         cmocka_unit_test(test_what_is_generated_over_a_set_is_what_is_predicted),
+        cmocka_unit_test(test_views_of_a_set),
         cmocka_unit_test(test_the_cache_is_verified_over_the_set),
     };
     return cmocka_run_group_tests_name("sets", tests, journey_begin_with_cache, journey_end);

@@ -122,6 +122,15 @@ void request_set_units(struct request *r, const struct unit_id *unit, int32_t n)
     params_set_units(&r->params, "units", unit, n);
 }
 
+void request_set_dict(struct request *r, const struct dict_set *dicts, int32_t place)
+{
+    char name[UNIT_NAME_MAX];
+    if (!dicts || dicts->n < 2)
+        return;
+    unit_place_name(dicts, place, name);
+    params_set_text(&r->params, "dict", name);
+}
+
 bool request_rule(const struct request *r, struct rule *rule)
 {
     bool min = params_has(&r->params, "min-share"), max = params_has(&r->params, "max-other");

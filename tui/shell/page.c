@@ -255,6 +255,7 @@ void page_prove(struct shell *shell)
         return;
     }
     request_init(&r, &proof_query);
+    request_set_dict(&r, &sh->workbench->dicts, 0);
     watch_ask(&shell->proof, &sh->host, &r);
     page_open(shell, OVERLAY_PROOF);
 }

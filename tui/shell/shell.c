@@ -189,6 +189,7 @@ void shell_loaded(struct shell *shell, const struct workbench *wb)
                  unit_words(wb)->many, device);
     else
         snprintf(shell->title, sizeof shell->title, "%s · no SAE · %s", model, device);
+    shell->sh.findings.dicts = &wb->dicts;
     earlier_move(shell, &wb->dicts);
     choose_units(shell, wb);
     earlier_drop(shell, &wb->dicts);

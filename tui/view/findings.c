@@ -1,5 +1,6 @@
 #include "tui/view/findings.h"
 #include "engine/base/memory.h"
+#include "tui/view/pane.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,9 +55,8 @@ static void read_curves(struct findings *f)
     forget_curves(f);
     if (!t)
         return;
-    int32_t value = table_find(t, "value"), insert = table_find(t, "insert"),
-            unit = table_find(t, "unit"), cls = table_find(t, "class"),
-            loss = table_find(t, "loss_sentence_mean");
+    int32_t value = table_find(t, "value"), insert = table_find(t, "insert"), unit = column_unit(t),
+            cls = table_find(t, "class"), loss = table_find(t, "loss_sentence_mean");
     if (value < 0 || insert < 0 || unit < 0 || cls < 0 || loss < 0)
         return;
     for (int64_t i = 0; i < t->n_rows; i++) {
@@ -68,8 +68,7 @@ static void read_curves(struct findings *f)
             curve_for(f, of, UNIT_NONE, k)->base = table_f64(t, i, loss);
             continue;
         }
-        struct unit_id of =
-            table_has(t, i, unit) ? (struct unit_id){0, (int32_t)table_i64(t, i, unit)} : UNIT_NONE;
+        const struct unit_id of = unit_in(f->sweep.job.dicts, t, i, unit);
         add_point(curve_for(f, strcmp(in, "error") == 0 ? INSERT_ERROR : INSERT_SAE, of, k),
                   table_f64(t, i, value), table_f64(t, i, loss));
     }
@@ -140,7 +139,8 @@ static void read_shares(struct findings *f)
 double findings_share(const struct findings *f, int c, struct unit_id unit)
 {
     const struct findings_shares *s = &f->shares;
-    int64_t row = unit.index >= 0 && unit.index < s->n_units ? s->row[unit.index] : -1;
+    int64_t row =
+        unit.dict == 0 && unit.index >= 0 && unit.index < s->n_units ? s->row[unit.index] : -1;
     return row < 0 ? 0 : table_f64(watch_table(&f->latents, "rows"), row, s->col[c]);
 }
 
@@ -153,6 +153,7 @@ static bool ask_shares(struct findings *f, const struct job_host *host,
         return false;
     request_init(&r, &latents_query);
     corpus_choice_copy(&r.corpus, corpus);
+    request_set_dict(&r, f->dicts, 0);
     r.only_kept = only_kept;
     watch_ask(&f->latents, host, &r);
     read_shares(f);

@@ -22,6 +22,7 @@ struct findings_shares { /* read off the harvest's table, which they are borrowe
 };
 
 struct findings {
+    const struct dict_set *dicts; /* borrowed; NULL: not loaded. Shares are of the first */
     struct watch bins, sweep; /* of the latent looked at; of the chosen ones. While they run: what
                                  there is so far */
     struct watch recall;      /* a look whether an earlier session swept the chosen ones */

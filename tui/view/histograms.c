@@ -17,8 +17,8 @@ enum {
 
 struct histograms {
     struct watch watch;
-    char target[64]; /* class asked about; "": the first */
-    char facet[16];  /* the selected latent as the table prints it */
+    char target[64];           /* class asked about; "": the first */
+    char facet[UNIT_NAME_MAX]; /* the selected latent as the table prints it */
     int selected;
     bool zoom, log, overlaid;
     struct table *panel[UNITS_MAX]; /* rows of each latent; NULL: none yet */
@@ -66,20 +66,18 @@ static void select_panel(struct histograms *v, int panel)
     int n = n_panels(v);
     v->selected = panel >= n ? (n > 0 ? n - 1 : 0) : panel < 0 ? 0 : panel;
     if (n > 0)
-        snprintf(v->facet, sizeof v->facet, "%d", (int)unit_of(v, v->selected).index);
+        unit_name(v->watch.job.dicts, unit_of(v, v->selected), v->facet);
     else
         v->facet[0] = 0;
 }
 
 /* ---- a table for each panel: a plot of one latent needs no heading that names it */
 struct bin_columns {
-    int32_t latent, cls, lo, hi, density, count;
+    int32_t unit, cls, lo, hi, density, count;
 };
 
-static struct table *panel_new(int32_t unit)
+static struct table *panel_new(const char *title)
 {
-    char title[32];
-    snprintf(title, sizeof title, "%d", (int)unit);
     struct table *t = table_new("rows", title, MARK_HIST);
     table_column(t, "class", "", "class of the sentences", COLUMN_STR, COLUMN_SERIES);
     table_column(t, "lo", "", "pre-activation from", COLUMN_F64, COLUMN_LO);
@@ -89,7 +87,7 @@ static struct table *panel_new(int32_t unit)
     return t;
 }
 
-static void add_bin(struct table **panel, int32_t unit, const struct table *from,
+static void add_bin(struct table **panel, const char *name, const struct table *from,
                     const struct bin_columns *c, int64_t i)
 {
     double lo = column_f64(from, i, c->lo), hi = column_f64(from, i, c->hi),
@@ -97,7 +95,7 @@ static void add_bin(struct table **panel, int32_t unit, const struct table *from
     if (!isfinite(lo) || !isfinite(hi) || !isfinite(density))
         return;
     if (!*panel)
-        *panel = panel_new(unit);
+        *panel = panel_new(name);
     int64_t row = table_row(*panel);
     table_set_str(*panel, row, 0, column_str(from, i, c->cls));
     table_set_f64(*panel, row, 1, lo);
@@ -110,14 +108,19 @@ static void add_bin(struct table **panel, int32_t unit, const struct table *from
 static void derive(struct histograms *v)
 {
     const struct table *t = watch_table(&v->watch, "rows");
-    struct bin_columns c = {column_number(t, "latent"),  column_text(t, "class"),
-                            column_number(t, "lo"),      column_number(t, "hi"),
-                            column_number(t, "density"), column_number(t, "count")};
+    struct bin_columns c = {
+        column_unit(t),         column_text(t, "class"),     column_number(t, "lo"),
+        column_number(t, "hi"), column_number(t, "density"), column_number(t, "count")};
     forget_panels(v);
-    for (int64_t i = 0; c.latent >= 0 && i < t->n_rows; i++)
+    for (int64_t i = 0; c.unit >= 0 && i < t->n_rows; i++) {
+        const struct unit_id unit = unit_in(v->watch.job.dicts, t, i, c.unit);
+        char name[UNIT_NAME_MAX];
+        unit_name(v->watch.job.dicts, unit, name);
         for (int u = 0; u < n_panels(v); u++)
-            if (table_i64(t, i, c.latent) == unit_of(v, u).index)
-                add_bin(&v->panel[u], unit_of(v, u).index, t, &c, i);
+            if (unit_same(unit, unit_of(v, u)))
+                add_bin(&v->panel[u], name, t, &c, i);
+    }
+    select_panel(v, v->selected); /* its name is known now */
 }
 
 static void enter(void *view, const struct view_in *in)
@@ -209,12 +212,12 @@ static void panel_title(const struct histograms *v, const struct view_in *in, in
 {
     const struct table *t = watch_table(&v->watch, "latents");
     struct unit_id unit = unit_of(v, panel);
-    int32_t latent = column_number(t, "latent");
+    const int32_t col = column_unit(t);
     const char *dot = in->ascii ? "-" : "·";
     char name[UNIT_NAME_MAX];
     int at = snprintf(out, n, "%s", unit_label(in->workbench, unit, name));
-    for (int64_t i = 0; latent >= 0 && i < t->n_rows; i++) {
-        if (table_i64(t, i, latent) != unit.index)
+    for (int64_t i = 0; col >= 0 && i < t->n_rows; i++) {
+        if (!unit_same(unit_in(v->watch.job.dicts, t, i, col), unit))
             continue;
         double overlap = column_f64(t, i, column_number(t, "overlap"));
         const char *higher = column_str(t, i, column_text(t, "higher"));

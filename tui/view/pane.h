@@ -17,6 +17,10 @@ bool pane_request(const struct view_in *, const struct query *, const char *targ
 /* ---- columns of a table that may come from a file: −1 unless there with this type */
 int32_t column_number(const struct table *, const char *name); /* I64 or F64 */
 int32_t column_text(const struct table *, const char *name);
+/* The column that says which unit a row is of, by its number in a set of one or by its name; and
+ * the unit: UNIT_NONE where the cell is missing, or of no unit there. */
+int32_t column_unit(const struct table *);
+struct unit_id unit_in(const struct dict_set *, const struct table *, int64_t row, int32_t col);
 static inline double column_f64(const struct table *t, int64_t row, int32_t col)
 {
     return col < 0 ? (double)NAN : table_f64(t, row, col); /* NaN: missing */

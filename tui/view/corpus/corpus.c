@@ -181,7 +181,7 @@ static void index_anew(struct corpus_view *v)
     const struct unit_id *unit = NULL;
     int32_t n = set ? request_units(&v->watch.request, &unit) : 0;
     if (set)
-        corpus_index_make(&v->index, watch_table(&v->watch, "tokens"), unit, n);
+        corpus_index_make(&v->index, watch_table(&v->watch, "tokens"), v->watch.job.dicts, unit, n);
     if (v->subject > v->index.n_units)
         v->subject = 0;
     v->token = -1;

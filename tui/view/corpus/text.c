@@ -12,7 +12,8 @@
 #define TEXT_MAX ((size_t)1 << 20)
 
 /* ---- the index */
-static void find_columns(struct corpus_index *x, const struct unit_id *unit, int32_t n_units)
+static void find_columns(struct corpus_index *x, const struct dict_set *dicts,
+                         const struct unit_id *unit, int32_t n_units)
 {
     x->col_class = column_text(x->tokens, "class");
     x->col_doc = column_number(x->tokens, "doc");
@@ -21,10 +22,11 @@ static void find_columns(struct corpus_index *x, const struct unit_id *unit, int
     x->col_end = column_number(x->tokens, "end");
     x->col_text = column_text(x->tokens, "text");
     for (int32_t i = 0; i < n_units && x->n_units < UNITS_MAX; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "pre.%d", (int)unit[i].index);
+        char own[UNIT_NAME_MAX], name[UNIT_NAME_MAX + 4];
+        unit_name(dicts, unit[i], own);
+        snprintf(name, sizeof name, "pre.%s", own);
         int32_t pre = column_number(x->tokens, name);
-        snprintf(name, sizeof name, "act.%d", (int)unit[i].index);
+        snprintf(name, sizeof name, "act.%s", own);
         int32_t act = column_number(x->tokens, name);
         if (pre < 0 && act < 0)
             continue;
@@ -98,12 +100,12 @@ static void measure_all(struct corpus_index *x)
 }
 
 void corpus_index_make(struct corpus_index *x, const struct table *tokens,
-                       const struct unit_id *unit, int32_t n_units)
+                       const struct dict_set *dicts, const struct unit_id *unit, int32_t n_units)
 {
     *x = (struct corpus_index){.tokens = tokens};
     if (!tokens)
         return;
-    find_columns(x, unit, n_units);
+    find_columns(x, dicts, unit, n_units);
     index_docs(x);
     x->extent = xcalloc(CORPUS_MAX_CLASSES, sizeof *x->extent);
     measure_all(x);

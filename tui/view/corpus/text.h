@@ -34,7 +34,7 @@ struct corpus_index {
     int digits; /* of the largest document number */
 };
 /* Units without columns in the table are left out. */
-void corpus_index_make(struct corpus_index *, const struct table *tokens,
+void corpus_index_make(struct corpus_index *, const struct table *tokens, const struct dict_set *,
                        const struct unit_id *unit, int32_t n_units);
 void corpus_index_release(struct corpus_index *);
 /* The pre-activation of a subject at a row (NaN: not known), and of how many of its units it is

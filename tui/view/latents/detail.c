@@ -21,10 +21,12 @@ bool latents_request(const struct latents *v, const struct view_in *in, int deta
     request_init(r, detail < 0 ? &latents_query : detail_query[detail]);
     if (in->corpus && detail != DETAIL_LENS) /* the lens reads no text */
         corpus_choice_copy(&r->corpus, in->corpus);
-    if (detail < 0)
+    if (detail < 0) {
         params_set_text(&r->params, "target", v->target);
-    else
+        request_set_dict(r, &in->workbench->dicts, 0); /* as Explore lists them */
+    } else {
         request_set_units(r, (const struct unit_id[]){latents_unit(v->unit)}, 1);
+    }
     return true;
 }
 

@@ -67,7 +67,8 @@ static int n_rows(const struct sweep *v)
 
 static struct sweep_pick pick_of(const struct sweep *v, int row)
 {
-    return (struct sweep_pick){v->error, row > 0 ? unit_at(v, row - 1) : UNIT_NONE};
+    return (struct sweep_pick){v->error, row > 0 ? unit_at(v, row - 1) : UNIT_NONE,
+                               v->watch.job.dicts};
 }
 
 static void row_name(const struct sweep *v, int row, char out[UNIT_NAME_MAX])

@@ -20,7 +20,7 @@ static struct columns columns_of(const struct table *t, enum sweep_shows shows)
 {
     return (struct columns){.value = column_number(t, "value"),
                             .insert = column_text(t, "insert"),
-                            .unit = column_number(t, "unit"),
+                            .unit = column_unit(t),
                             .cls = column_text(t, "class"),
                             .y = column_number(t, y_name[shows]),
                             .lo = column_number(t, "ci95.lo"),
@@ -33,8 +33,9 @@ static bool picked(const struct table *t, const struct columns *c, int64_t row,
 {
     if (strcmp(column_str(t, row, c->insert), pick.error ? "error" : "sae") != 0)
         return false;
-    bool has = c->unit >= 0 && table_has(t, row, c->unit);
-    return pick.unit.dict < 0 ? !has : has && table_i64(t, row, c->unit) == pick.unit.index;
+    if (pick.unit.dict < 0)
+        return c->unit < 0 || !table_has(t, row, c->unit);
+    return unit_same(unit_in(pick.dicts, t, row, c->unit), pick.unit);
 }
 
 static struct sweep_number number_of(const struct table *t, const struct columns *c, int64_t row)

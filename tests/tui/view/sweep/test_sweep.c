@@ -159,7 +159,8 @@ static void test_numbers(void **state)
     (void)state;
     const struct unit_id unit[] = {UNIT(5), UNIT(9)};
     struct table_set *s = fixture_sweep_tables(unit, 2, 1, true);
-    struct sweep_pick all = {false, UNIT_NONE}, nine = {true, UNIT(9)}, other = {false, UNIT(6)};
+    struct sweep_pick all = {.unit = UNIT_NONE}, nine = {.error = true, .unit = UNIT(9)},
+                      other = {.unit = UNIT(6)};
     double value[STUDY_MAX_VALUES];
     struct sweep_number n = sweep_at(s, SWEEP_LOSS, all, 2, "da");
     assert_true(fabs(n.y - (3.02 + .06 + .021 * .25 - .05)) < 1e-9);
@@ -183,6 +184,47 @@ static void test_numbers(void **state)
     table_free(t);
     assert_null(sweep_curve(s, SWEEP_LOSS, other, ""));
     table_set_unref(s);
+    open_sized(DEPTH_256, false, 20, 5);
+}
+
+/* Of several dictionaries rows name their unit: the same index at two places is two of them. */
+static void test_numbers_of_a_set(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *unit;
+        double loss;
+    } row[] = {{NULL, 1}, {"mlp_1/5", 2}, {"mlp_3/5", 3}};
+    struct dict_set dicts = {0};
+    dict_set_plan(&dicts, (struct point){1, SITE_MLP_OUT}, false);
+    dict_set_plan(&dicts, (struct point){3, SITE_MLP_OUT}, false);
+    struct table *t = table_new("rows", "Loss", MARK_LINE);
+    table_column(t, "value", "", "", COLUMN_F64, COLUMN_X);
+    table_column(t, "insert", "", "", COLUMN_STR, COLUMN_KEY);
+    table_column(t, "unit", "", "", COLUMN_STR, COLUMN_KEY);
+    table_column(t, "class", "", "", COLUMN_STR, COLUMN_SERIES);
+    table_column(t, "loss_sentence_mean", "", "", COLUMN_F64, COLUMN_Y);
+    for (size_t i = 0; i < 3; i++) {
+        const int64_t r = table_row(t);
+        table_set_f64(t, r, 0, 2);
+        table_set_str(t, r, 1, "sae");
+        if (row[i].unit)
+            table_set_str(t, r, 2, row[i].unit);
+        table_set_str(t, r, 3, "da");
+        table_set_f64(t, r, 4, row[i].loss);
+    }
+    struct table_set *s = table_set_new();
+    table_set_add(s, t);
+    for (int32_t dict = -1; dict < 2; dict++) {
+        const struct sweep_pick pick = {.unit = dict < 0 ? UNIT_NONE : (struct unit_id){dict, 5},
+                                        .dicts = &dicts};
+        assert_true(sweep_at(s, SWEEP_LOSS, pick, 2, "da").y == 2 + dict);
+        struct table *curve = sweep_curve(s, SWEEP_LOSS, pick, "");
+        assert_int_equal(curve->n_rows, 1);
+        table_free(curve);
+    }
+    table_set_unref(s);
+    dict_set_release(&dicts);
     open_sized(DEPTH_256, false, 20, 5);
 }
 
@@ -311,6 +353,7 @@ int main(void)
         TEST(test_while_it_runs),
         TEST(test_what_it_asks),
         TEST(test_numbers),
+        TEST(test_numbers_of_a_set),
         TEST(test_values_and_sliders),
         TEST(test_begins_at_the_sliders),
         TEST(test_mouse),
