@@ -206,8 +206,8 @@ static bool open_vocabulary(struct opening *o)
     full_name(o, -1, o->arch->names.embed, "weight", embed);
     if (!unembed_name(o, embed, name))
         return false;
-    m->unembed = open_weight(o, name, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL,
-                             USE_PRODUCT | USE_ROWS);
+    m->unembed =
+        open_weight(o, name, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_PRODUCT | USE_ROWS);
     if (!m->unembed)
         return false;
     m->embed = open_weight(o, embed, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS);
