@@ -221,7 +221,7 @@ static void test_views_of_a_set(void **state)
     run_glimt(&r, &with_cache, "snapshot", "latents", TWO, "--latents=attn_3/418", "--size=120x24",
               "--text", NULL);
     expect_done(&r);
-    assert_non_null(strstr(r.out, "▸○   418")); /* of the first, as in Explore */
+    assert_non_null(strstr(r.out, "▸    418  attn_1")); /* of the first, as in Explore; no slider */
     run_release(&r);
     json_decref(told);
 }
