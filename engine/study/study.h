@@ -35,7 +35,7 @@ struct study_in {        /* all borrowed; must outlive the study */
     /* The dictionaries that take part, and no others: a unit's `dict` is a place in it, and all of
      * it is part of the key. NULL: `dict` is all there is. */
     const struct dict_set *dicts;
-    const struct study *needed;  /* what study_ops.needs gave, at its end; until the last chunk */
+    const struct study *needed; /* what study_ops.needs gave, at its end; until the last chunk */
 };
 
 #define STUDY_SEGMENT 1024 /* chunks: most corpora are one segment */

@@ -1,6 +1,6 @@
 /* A model small enough to compute everything twice: random weights (d_model 32, three layers), of
- * GPT-NeoX where nothing else is said, the small tokenizer of tests/golden/text, a random TopK SAE. Files lie in a folder of
- * their own. Aborts the test on failure. */
+ * GPT-NeoX where nothing else is said, the small tokenizer of tests/golden/text, a random TopK SAE.
+ * Files lie in a folder of their own. Aborts the test on failure. */
 #ifndef GLIMT_TEST_TINY_MODEL_H
 #define GLIMT_TEST_TINY_MODEL_H
 #include "engine/dict/dict.h"
