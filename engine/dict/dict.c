@@ -222,11 +222,32 @@ const struct dict_spec *dict_spec(const struct dict *d)
 {
     return &d->spec;
 }
+/* Numbers of sites that stay when others come between them: keys of before must. */
+static int site_number(enum site site)
+{
+    switch (site) {
+    case SITE_EMBED: return 0;
+    case SITE_RESID_PRE: return 1;
+    case SITE_ATTN_OUT: return 2;
+    case SITE_MLP_PRE: return 3;
+    case SITE_MLP_ACT: return 4;
+    case SITE_MLP_OUT: return 5;
+    case SITE_RESID_POST: return 6;
+    case SITE_FINAL_NORM: return 7;
+    case SITE_ATTN_Z: return 8;
+    case SITE_RESID_MID: return 9;
+    case SITE_MLP_IN: return 10;
+    case SITE_ATTN_MODULE: return 11;
+    case SITE_MLP_MODULE: return 12;
+    }
+    return -1;
+}
+
 void dict_spec_facts(const struct dict_spec *s, struct strbuf *out)
 {
     strbuf_addf(out, "%s at %d.%d identity %d n %d m %d k %d thresholds %d select %s relu %d ",
-                s->format, (int)s->at.layer, (int)s->at.site, s->identity, (int)s->n, (int)s->m,
-                (int)s->k, (int)s->n_thresholds, select_name(s->select), (int)s->relu);
+                s->format, (int)s->at.layer, site_number(s->at.site), s->identity, (int)s->n,
+                (int)s->m, (int)s->k, (int)s->n_thresholds, select_name(s->select), (int)s->relu);
     strbuf_addf(out, "centre %d", s->centre);
     /* what came later is there where it counts, so that older keys stay */
     if (s->norm_rescale)

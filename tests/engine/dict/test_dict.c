@@ -315,6 +315,9 @@ static void test_facts_are_told_apart(void **state)
     dict_spec_facts(&again, &same);
     assert_string_equal(same.s, facts[0].s);
     strbuf_release(&same);
+    /* what caches of before were asked by, whatever sites have come between */
+    assert_string_equal(facts[0].s, "glimt-sae 1 at 3.4 identity 0 n 24 m 48 k 4 thresholds 0 "
+                                    "select topk relu 0 centre 0");
     while (n > 0)
         strbuf_release(&facts[--n]);
 }
