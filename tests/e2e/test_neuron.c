@@ -16,7 +16,7 @@ static void test_means_of_the_reference(void **state)
     (void)state;
     need_demo();
     json_t *golden = golden_json("study/neuron.json"), *g;
-    json_t *root = JSON_OF(&with_cache, "neuron", "means", "L1N75", "L2N442", "L2N325", "L3N909",
+    json_t *root = JSON_OF(&with_cache, "neuron", "means", "L1N75,L2N442", "L2N325", "L3N909",
                            "--from", "3", "--to", "20", "--off", "L1N75,L2N325");
     json_t *rows = get_list(root, "rows");
     size_t i;

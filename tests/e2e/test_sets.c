@@ -260,6 +260,25 @@ static void test_what_is_generated_over_a_set_is_what_is_predicted(void **state)
     }
 }
 
+/* Each SAE has its proof, the same as alone. */
+static void test_every_sae_is_proved(void **state)
+{
+    static const char *const hook[] = {"layers.1.attn.out", "layers.3.attn.out"};
+    (void)state;
+    need_demo();
+    json_t *two = JSON_OF(&with_cache, "verify", TWO, "--neurons", "L2N69"),
+           *one = JSON_OF(&with_cache, "verify", THREE);
+    json_t *proofs = get_list(two, "proofs"), *last = json_array_get(proofs, 1);
+    assert_int_equal(json_array_size(proofs), 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(get_string(json_array_get(proofs, i), "hook"), hook[i]);
+    json_object_del(last, "hook");
+    assert_true(json_equal(last, json_object_get(one, "proof")));
+    assert_false(json_equal(json_array_get(proofs, 0), last));
+    json_decref(two);
+    json_decref(one);
+}
+
 /* After the others: what they kept is computed anew over the same set, and but in part without. */
 static void test_the_cache_is_verified_over_the_set(void **state)
 {
@@ -286,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_dict_chooses_where_no_unit_does),
         cmocka_unit_test(test_what_is_generated_over_a_set_is_what_is_predicted),
         cmocka_unit_test(test_views_of_a_set),
+        cmocka_unit_test(test_every_sae_is_proved),
         cmocka_unit_test(test_the_cache_is_verified_over_the_set),
     };
     return cmocka_run_group_tests_name("sets", tests, journey_begin_with_cache, journey_end);

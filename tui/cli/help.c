@@ -38,9 +38,8 @@ static void program_help(struct strbuf *out)
             strbuf_addf(out, "  glimt %-12s %s\n", g ? g->name : c->name,
                         g ? g->summary : c->summary);
     }
-    strbuf_adds(
-        out, "glimt COMMAND --help explains a command and the options that all have. Exit\n"
-             "status: 0 done, 1 could not, 2 bad usage or input. Manual: man glimt; --version\n");
+    strbuf_adds(out,
+                "glimt COMMAND --help explains each. Exit status: 0 done, 1 failed, 2 bad input\n");
 }
 
 void help_add_group(struct strbuf *out, const struct command_group *g)

@@ -23,11 +23,19 @@ struct lab_loop cli_loop(struct cli *cli)
 }
 
 /* ---- the request */
-/* An operand that is the name of a unit, and no file: "418", "L3N669", "mlp_3/418". */
-static bool is_unit(const char *s, struct unit_word *w)
+/* An operand that is names of units, commas between them, and no file: "418", "L3N669,L4N482",
+ * "mlp_3/418". */
+static bool is_units(const char *s)
 {
+    struct unit_word w;
     const char *end = s;
-    return unit_word_read(&end, w, NULL) && !*end && (!w->place[0] || access(s, F_OK) != 0);
+    bool may_be_file = strchr(s, ',') != NULL;
+    do {
+        if (!unit_word_read(&end, &w, NULL))
+            return false;
+        may_be_file |= w.place[0] != '\0';
+    } while (*end == ',' && *++end);
+    return !*end && (!may_be_file || access(s, F_OK) != 0);
 }
 
 static bool is_number(const char *s)
@@ -35,20 +43,29 @@ static bool is_number(const char *s)
     return *s && s[strspn(s, "0123456789")] == '\0';
 }
 
+static bool take_units(struct inquiry *q, const char *names, struct error *e)
+{
+    for (const char *s = names; *s; s += *s == ',') {
+        if (q->n_words == UNITS_MAX)
+            return error_set(e, ERROR_INPUT, "%s: found one more latent, %s, expected at most %d",
+                             q->cli->command->name, s, UNITS_MAX);
+        if (!unit_word_read(&s, &q->word[q->n_words++], e))
+            return false;
+    }
+    return true;
+}
+
 static bool take_operands(struct inquiry *q, int n, char **operand, struct error *e)
 {
     struct request *r = &q->request;
     const bool ids = strstr(q->cli->command->operands, "ID") != NULL;
-    struct unit_word w;
     int i = 0;
-    for (; ids && i < n && (is_unit(operand[i], &w) || is_number(operand[i])); i++) {
-        if (!is_unit(operand[i], &w))
+    for (; ids && i < n && (is_units(operand[i]) || is_number(operand[i])); i++) {
+        if (!is_units(operand[i]))
             return error_set(e, ERROR_INPUT, "%s: found %s, expected the number of a latent",
                              q->cli->command->name, operand[i]);
-        if (q->n_words == UNITS_MAX)
-            return error_set(e, ERROR_INPUT, "%s: found one more latent, %s, expected at most %d",
-                             q->cli->command->name, operand[i], UNITS_MAX);
-        q->word[q->n_words++] = w;
+        if (!take_units(q, operand[i], e))
+            return false;
     }
     if (r->query->words && i < n)
         corpus_choice_words(&r->corpus, operand[i++]);

@@ -27,7 +27,8 @@ struct verification {
     char hash[65];
     double loss[N_SENTENCES]; /* mean of the line; NaN: no loss */
     bool bundle_checked;
-    struct table_set *proof; /* owned; NULL: there is nothing to prove, or to prove it on */
+    /* by place, owned; NULL: there is nothing to prove, or to prove it on */
+    struct table_set *proof[DICT_SET_MAX];
 };
 
 static bool sentences_run(struct verification *v, struct cli *cli, struct error *e)
@@ -60,20 +61,44 @@ static bool sentences_run(struct verification *v, struct cli *cli, struct error 
     return ok;
 }
 
-/* On the reference sentences. */
-static bool prove(struct verification *v, struct cli *cli, const struct options *o, struct error *e)
+/* The SAE of a place, on the reference sentences. */
+static bool prove(struct verification *v, struct cli *cli, const struct options *o, int32_t place,
+                  struct error *e)
 {
     struct request r;
     struct lab *lab = lab_new(v->wb, o);
     struct lab_loop loop = cli_loop(cli);
     request_init(&r, &proof_query);
-    bool ok = lab_run(lab, &r, &loop, &v->proof, NULL, e);
+    request_set_dict(&r, &v->wb->dicts, place);
+    bool ok = lab_run(lab, &r, &loop, &v->proof[place], NULL, e);
     progress_clear(&cli->progress);
     if (lab_said(lab)[0] && !cli->opt.quiet)
         fprintf(stderr, "glimt: %s\n", lab_said(lab));
     request_release(&r);
     lab_free(lab);
     return ok;
+}
+
+static bool prove_all(struct verification *v, struct cli *cli, const struct options *o,
+                      struct error *e)
+{
+    for (int32_t i = 0; v->wb->n_sets > 0 && i < v->wb->dicts.n; i++)
+        if (!v->wb->dicts.place[i].neurons && !prove(v, cli, o, i, e))
+            return false;
+    return true;
+}
+
+static void print_proof(struct strbuf *out, const struct verification *v, int32_t place)
+{
+    const struct dict_place *p = &v->wb->dicts.place[place];
+    char hook[POINT_NAME_MAX];
+    char *name = workbench_dict_name(v->wb, place);
+    strbuf_adds(out, "\nSAE ");
+    text_add(out, name, strlen(name), 0);
+    point_name(p->at, hook);
+    strbuf_addf(out, " at %s, %s\n", hook, dict_spec(p->dict)->format);
+    proof_text(v->proof[place], out);
+    free(name);
 }
 
 static void print_text(struct strbuf *out, const struct verification *v)
@@ -91,14 +116,30 @@ static void print_text(struct strbuf *out, const struct verification *v)
             strbuf_addf(out, " %d", t->token[j].id);
         strbuf_addc(out, '\n');
     }
-    if (!v->proof)
-        return;
-    strbuf_adds(out, "\nSAE ");
-    text_add(out, wb->sae_name, strlen(wb->sae_name), 0);
-    char hook[POINT_NAME_MAX];
-    point_name(wb->at, hook);
-    strbuf_addf(out, " at %s, %s\n", hook, dict_spec(wb->dict)->format);
-    proof_text(v->proof, out);
+    for (int32_t i = 0; i < wb->dicts.n; i++)
+        if (v->proof[i])
+            print_proof(out, v, i);
+}
+
+/* One proof as ever; of several each says where its SAE is. */
+static void proofs_json(const struct verification *v, json_t *root)
+{
+    json_t *all = json_array();
+    for (int32_t i = 0; i < v->wb->dicts.n; i++) {
+        char hook[POINT_NAME_MAX];
+        if (!v->proof[i])
+            continue;
+        json_t *one = proof_json(v->proof[i]);
+        point_name(v->wb->dicts.place[i].at, hook);
+        if (v->wb->dicts.n > 1)
+            json_object_set_new(one, "hook", json_string(hook));
+        json_array_append_new(all, one);
+    }
+    if (v->wb->dicts.n > 1)
+        json_object_set(root, "proofs", all);
+    else
+        json_object_set(root, "proof", json_array_size(all) ? json_array_get(all, 0) : json_null());
+    json_decref(all);
 }
 
 static void print_json(struct cli *cli, const struct verification *v)
@@ -118,7 +159,7 @@ static void print_json(struct cli *cli, const struct verification *v)
     json_t *root = json_pack("{s:{s:o, s:s}, s:o, s:o}", "model", "name", json_text(wb->model_name),
                              "hash", v->hash, "chosen", chosen, "lines", lines);
     json_object_set_new(root, "bundle_verified", json_boolean(v->bundle_checked));
-    json_object_set_new(root, "proof", v->proof ? proof_json(v->proof) : json_null());
+    proofs_json(v, root);
     output_json(cli, root);
 }
 
@@ -146,8 +187,7 @@ static bool verify(struct cli *cli, const void *given, int n_operands, char **op
     }
     if (!sentences_run(&v, cli, e))
         goto cleanup;
-    if (v.wb->dict && !dict_spec(v.wb->dict)->identity && v.wb->n_sets > 0 &&
-        !prove(&v, cli, &o, e))
+    if (!prove_all(&v, cli, &o, e))
         goto cleanup;
     if (cli->opt.output == OUTPUT_JSON)
         print_json(cli, &v);
@@ -155,7 +195,8 @@ static bool verify(struct cli *cli, const void *given, int n_operands, char **op
         print_text(&cli->out, &v);
     ok = true;
 cleanup:
-    table_set_unref(v.proof);
+    for (int i = 0; i < DICT_SET_MAX; i++)
+        table_set_unref(v.proof[i]);
     snapshot_unref(v.snap);
     workbench_free(v.wb);
     return ok;
