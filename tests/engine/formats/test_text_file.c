@@ -277,7 +277,7 @@ static void bombs(void **state)
 {
     (void)state;
     const size_t n = (size_t)(quick() ? 2 : 80) << 20;
-    char *zeros = xcalloc(n, 1);
+    char *zeros = xcalloc(n + 1, 1);
     memset(zeros, 'a', n);
     if (!quick()) {
         REFUSES(gzip(zeros, n), NULL, "unpack to more than");
