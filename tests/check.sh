@@ -116,7 +116,7 @@ if make -j"$jobs" B=$A OPT="-O1 -g" HARDEN=-fPIE SAN="$san" all tests >$logs/asa
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
 # left out: hardware-sized, or judged by signals
 abreast asan in_asan $(echo "$units" | grep -vE '/test_(pythia_shapes|memory|screen|terminal)$')
-abreast asan in_asan $B/tests/e2e/test_{cli,analyze,man,cache,encodings,numbers}
+abreast asan in_asan $B/tests/e2e/test_{cli,analyze,man,cache,encodings,numbers,convert,hub,sets}
 
 note "valgrind"
 # where memory is handled by hand; the numbers' tests have been through the sanitizers
