@@ -14,14 +14,12 @@ enum { STEPS_MAX = 32 };
 
 struct study {
     struct probe_words words;
-    int n_steps[WORD_N_UNITS];
     int32_t step[WORD_N_UNITS][STEPS_MAX]; /* s */
-    int64_t hits[WORD_N_UNITS][STEPS_MAX], tested[WORD_N_UNITS];
+    struct tally tally;                    /* by step */
 };
 
 struct partial {
-    int unit;
-    int32_t tested, hits[STEPS_MAX];
+    struct tally_part tally;
 };
 
 static void kept_free(struct study *s)
@@ -43,8 +41,8 @@ static bool kept_open(const struct study_in *in, const struct params *params, st
     for (int u = 0; u < s->words.n_units; u++) {
         const int32_t n = words_columns(s->words.words, s->words.units[u])->n_cols;
         for (int32_t step = 1; step < n && step > 0; step *= 2)
-            s->step[u][s->n_steps[u]++] = step;
-        s->step[u][s->n_steps[u]++] = n;
+            s->step[u][s->tally.n[u]++] = step;
+        s->step[u][s->tally.n[u]++] = n;
     }
     *out = s;
     return true;
@@ -72,25 +70,25 @@ static struct partial *kept_chunk(struct study *s, int64_t i, struct run *run)
     const struct probe_words *p = &s->words;
     const int32_t fold = (int32_t)(i % p->split.folds);
     struct partial *part = xcalloc(1, sizeof *part);
-    part->unit = (int)(i / p->split.folds);
-    const struct word_columns *c = words_columns(p->words, p->units[part->unit]);
+    part->tally.unit = (int)(i / p->split.folds);
+    const struct word_columns *c = words_columns(p->words, p->units[part->tally.unit]);
     uint8_t *train = xcalloc((size_t)p->l.n + 1, 1);
     int32_t *order = xcalloc((size_t)c->n_cols + 1, sizeof *order);
     word_split_train(&p->split, p->l.n, fold, train);
     const int32_t live = rank_columns(c, &p->l, train, order);
-    for (int k = 0; k < s->n_steps[part->unit] && run_ok(run); k++) {
+    for (int k = 0; k < s->tally.n[part->tally.unit] && run_ok(run); k++) {
         struct word_matrix x;
         struct prober prober;
-        const int32_t most = s->step[part->unit][k];
-        if (k > 0 && s->step[part->unit][k - 1] >= live) { /* nothing was added */
-            part->hits[k] = part->hits[k - 1];
+        const int32_t most = s->step[part->tally.unit][k];
+        if (k > 0 && s->step[part->tally.unit][k - 1] >= live) { /* nothing was added */
+            part->tally.hits[k] = part->tally.hits[k - 1];
             continue;
         }
         word_matrix_init(&x, c, &p->l, train, order, most < live ? most : live);
         word_matrix_turn(&x, train, probe_go_on, run);
         prober_init(&prober, run, &x, train, p->C);
-        part->tested = prober.n_test;
-        part->hits[k] = prober_hits(&prober, p->l.target);
+        part->tally.tested = prober.n_test;
+        part->tally.hits[k] = prober_hits(&prober, p->l.target);
         prober_release(&prober);
         word_matrix_release(&x);
     }
@@ -105,9 +103,7 @@ static struct partial *kept_chunk(struct study *s, int64_t i, struct run *run)
 static void kept_fold(struct study *s, int64_t i, const struct partial *p)
 {
     (void)i;
-    s->tested[p->unit] += p->tested;
-    for (int k = 0; k < s->n_steps[p->unit]; k++)
-        s->hits[p->unit][k] += p->hits[k];
+    tally_add(&s->tally, &p->tally);
 }
 
 /* ---- checkpoints */
@@ -115,24 +111,13 @@ static void kept_save(const struct study *s, struct blob_writer *b)
 {
     blob_add_i64(b, s->words.split.folds);
     blob_add_i64(b, s->words.l.n);
-    for (int u = 0; u < s->words.n_units; u++) {
-        blob_add_i64(b, s->tested[u]);
-        for (int k = 0; k < s->n_steps[u]; k++)
-            blob_add_i64(b, s->hits[u][k]);
-    }
+    tally_save(&s->tally, s->words.n_units, b);
 }
 
 static bool kept_load(struct study *s, struct blob_reader *r, struct error *e)
 {
-    bool ok = blob_i64(r) == s->words.split.folds && blob_i64(r) == s->words.l.n;
-    for (int u = 0; ok && u < s->words.n_units; u++) {
-        s->tested[u] = blob_i64(r);
-        ok = s->tested[u] >= 0 && s->tested[u] <= s->words.l.n;
-        for (int k = 0; k < s->n_steps[u]; k++) {
-            s->hits[u][k] = blob_i64(r);
-            ok = ok && s->hits[u][k] >= 0 && s->hits[u][k] <= s->tested[u];
-        }
-    }
+    const bool ok = blob_i64(r) == s->words.split.folds && blob_i64(r) == s->words.l.n &&
+                    tally_load(&s->tally, s->words.n_units, s->words.l.n, r);
     return (ok && blob_end(r)) ||
            error_set(e, ERROR_INPUT, "kept: a checkpoint does not hold the counts of %d folds",
                      s->words.split.folds);
@@ -144,23 +129,18 @@ static int neurons_of(const struct study *s)
     return s->words.units[0] == WORD_NEURONS ? 0 : 1;
 }
 
-static double accuracy(const struct study *s, int u, int k)
-{
-    return s->tested[u] > 0 ? (double)s->hits[u][k] / (double)s->tested[u] : (double)NAN;
-}
-
 /* What the neurons know beyond chance; NaN: nothing that chance does not. */
 static double known(const struct study *s)
 {
-    const int u = neurons_of(s), all = s->n_steps[u] - 1;
+    const int u = neurons_of(s), all = s->tally.n[u] - 1;
     const double chance = probe_words_chance(&s->words);
-    const struct interval ci = share_interval(s->hits[u][all], s->tested[u]);
-    return ci.lo > chance ? accuracy(s, u, all) - chance : (double)NAN;
+    const struct interval ci = share_interval(s->tally.hits[u][all], s->tally.tested[u]);
+    return ci.lo > chance ? tally_accuracy(&s->tally, u, all) - chance : (double)NAN;
 }
 
 static double kept(const struct study *s, int u, int k)
 {
-    return (accuracy(s, u, k) - probe_words_chance(&s->words)) / known(s);
+    return (tally_accuracy(&s->tally, u, k) - probe_words_chance(&s->words)) / known(s);
 }
 
 enum { R_UNITS, R_S, R_ACCURACY, R_LO, R_HI, R_KEPT };
@@ -176,12 +156,12 @@ static struct table *rows_table(const struct study *s)
     table_column(t, "ci95.hi", "share", "", COLUMN_F64, COLUMN_HI);
     table_column(t, "kept", "", "of what all neurons know beyond chance", COLUMN_F64, COLUMN_TEXT);
     for (int u = 0; u < s->words.n_units; u++)
-        for (int k = 0; k < s->n_steps[u]; k++) {
+        for (int k = 0; k < s->tally.n[u]; k++) {
             const int64_t row = table_row(t);
-            const struct interval ci = share_interval(s->hits[u][k], s->tested[u]);
+            const struct interval ci = share_interval(s->tally.hits[u][k], s->tally.tested[u]);
             table_set_str(t, row, R_UNITS, word_units_name[s->words.units[u]]);
             table_set_i64(t, row, R_S, s->step[u][k]);
-            table_set_f64(t, row, R_ACCURACY, accuracy(s, u, k));
+            table_set_f64(t, row, R_ACCURACY, tally_accuracy(&s->tally, u, k));
             table_set_f64(t, row, R_LO, ci.lo);
             table_set_f64(t, row, R_HI, ci.hi);
             table_set_f64(t, row, R_KEPT, kept(s, u, k));
@@ -202,10 +182,10 @@ static struct table *sets_table(const struct study *s)
     table_column(t, "information_loss", "", "1 − kept of all", COLUMN_F64, COLUMN_TEXT);
     for (int u = 0; u < s->words.n_units; u++) {
         const int64_t row = table_row(t);
-        const int all = s->n_steps[u] - 1;
+        const int all = s->tally.n[u] - 1;
         table_set_str(t, row, S_UNITS, word_units_name[s->words.units[u]]);
-        table_set_i64(t, row, S_TESTED, s->tested[u]);
-        table_set_f64(t, row, S_ACCURACY, accuracy(s, u, all));
+        table_set_i64(t, row, S_TESTED, s->tally.tested[u]);
+        table_set_f64(t, row, S_ACCURACY, tally_accuracy(&s->tally, u, all));
         table_set_f64(t, row, S_CHANCE, probe_words_chance(&s->words));
         table_set_f64(t, row, S_LOSS, 1 - kept(s, u, all));
         for (int k = all; k >= 0; k--)

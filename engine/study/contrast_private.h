@@ -49,6 +49,24 @@ void prober_release(struct prober *);
 int32_t rank_columns(const struct word_columns *, const struct word_list *, const uint8_t *train,
                      int32_t *order);
 
+/* Test words that probes get right: of each set of units by what a study varies, control tasks or
+ * numbers of units. */
+enum { TALLY_MAX = 101 };
+struct tally {
+    int32_t n[WORD_N_UNITS]; /* how many a study varies */
+    int64_t tested[WORD_N_UNITS], hits[WORD_N_UNITS][TALLY_MAX];
+};
+struct tally_part { /* one fold of one set of units */
+    int unit;
+    int32_t tested, hits[TALLY_MAX];
+};
+void tally_add(struct tally *, const struct tally_part *);
+/* NaN: nothing was tested. */
+double tally_accuracy(const struct tally *, int unit, int32_t i);
+void tally_save(const struct tally *, int n_units, struct blob_writer *);
+/* False: these are no counts of at most n_words words. */
+bool tally_load(struct tally *, int n_units, int32_t n_words, struct blob_reader *);
+
 #define STUDY_PROBE_ROWS                                                                           \
     STUDY_WORDS_ROWS, {"C",        "C",           "weight of the loss against the penalty",        \
                        PARAM_REAL, "1",           .min = 1e-6,                                     \

@@ -5,19 +5,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { CONTROLS_MAX = 100 };
+enum { CONTROLS_MAX = TALLY_MAX - 1 };
 
 struct study {
     struct probe_words words;
     int32_t n_controls;
     uint8_t *label[1 + CONTROLS_MAX]; /* [n]; 0: the true ones */
-    int64_t hits[WORD_N_UNITS][1 + CONTROLS_MAX], tested[WORD_N_UNITS];
+    struct tally tally;               /* the true labels, then by control task */
 };
 
 struct partial {
-    int unit;
-    int32_t tested;
-    int32_t hits[1 + CONTROLS_MAX];
+    struct tally_part tally;
 };
 
 static void probe_free(struct study *s)
@@ -56,6 +54,8 @@ static bool probe_open(const struct study_in *in, const struct params *params, s
         return false;
     }
     s->n_controls = (int32_t)params_int(params, "controls");
+    for (int u = 0; u < s->words.n_units; u++)
+        s->tally.n[u] = 1 + s->n_controls;
     permute_labels(s);
     *out = s;
     return true;
@@ -83,17 +83,18 @@ static struct partial *probe_chunk(struct study *s, int64_t i, struct run *run)
     const struct probe_words *p = &s->words;
     const int32_t fold = (int32_t)(i % p->split.folds);
     struct partial *part = xcalloc(1, sizeof *part);
-    part->unit = (int)(i / p->split.folds);
+    part->tally.unit = (int)(i / p->split.folds);
     uint8_t *train = xcalloc((size_t)p->l.n + 1, 1);
     struct word_matrix x;
     struct prober prober;
     word_split_train(&p->split, p->l.n, fold, train);
-    word_matrix_init(&x, words_columns(p->words, p->units[part->unit]), &p->l, train, NULL, 0);
+    word_matrix_init(&x, words_columns(p->words, p->units[part->tally.unit]), &p->l, train, NULL,
+                     0);
     word_matrix_turn(&x, train, probe_go_on, run);
     prober_init(&prober, run, &x, train, p->C);
-    part->tested = prober.n_test;
+    part->tally.tested = prober.n_test;
     for (int32_t c = 0; c <= s->n_controls && run_ok(run); c++)
-        part->hits[c] = prober_hits(&prober, s->label[c]);
+        part->tally.hits[c] = prober_hits(&prober, s->label[c]);
     prober_release(&prober);
     word_matrix_release(&x);
     free(train);
@@ -106,9 +107,7 @@ static struct partial *probe_chunk(struct study *s, int64_t i, struct run *run)
 static void probe_fold(struct study *s, int64_t i, const struct partial *p)
 {
     (void)i;
-    s->tested[p->unit] += p->tested;
-    for (int32_t c = 0; c <= s->n_controls; c++)
-        s->hits[p->unit][c] += p->hits[c];
+    tally_add(&s->tally, &p->tally);
 }
 
 /* ---- checkpoints */
@@ -116,33 +115,22 @@ static void probe_save(const struct study *s, struct blob_writer *b)
 {
     blob_add_i64(b, s->n_controls);
     blob_add_i64(b, s->words.l.n);
-    for (int u = 0; u < s->words.n_units; u++) {
-        blob_add_i64(b, s->tested[u]);
-        for (int32_t c = 0; c <= s->n_controls; c++)
-            blob_add_i64(b, s->hits[u][c]);
-    }
+    tally_save(&s->tally, s->words.n_units, b);
 }
 
 static bool probe_load(struct study *s, struct blob_reader *r, struct error *e)
 {
-    bool ok = blob_i64(r) == s->n_controls && blob_i64(r) == s->words.l.n;
-    for (int u = 0; ok && u < s->words.n_units; u++) {
-        s->tested[u] = blob_i64(r);
-        ok = s->tested[u] >= 0 && s->tested[u] <= s->words.l.n;
-        for (int32_t c = 0; c <= s->n_controls; c++) {
-            s->hits[u][c] = blob_i64(r);
-            ok = ok && s->hits[u][c] >= 0 && s->hits[u][c] <= s->tested[u];
-        }
-    }
+    const bool ok = blob_i64(r) == s->n_controls && blob_i64(r) == s->words.l.n &&
+                    tally_load(&s->tally, s->words.n_units, s->words.l.n, r);
     return (ok && blob_end(r)) ||
            error_set(e, ERROR_INPUT, "probe: a checkpoint does not hold the counts of %d tasks",
                      s->n_controls + 1);
 }
 
 /* ---- tables */
-static double accuracy(const struct study *s, int u, int32_t c)
+static double selectivity(const struct study *s, int u, int32_t control)
 {
-    return s->tested[u] > 0 ? (double)s->hits[u][c] / (double)s->tested[u] : (double)NAN;
+    return tally_accuracy(&s->tally, u, 0) - tally_accuracy(&s->tally, u, control);
 }
 
 enum { R_UNITS, R_CONTROL, R_ACCURACY, R_CONTROL_ACCURACY, R_SELECTIVITY };
@@ -161,9 +149,9 @@ static struct table *rows_table(const struct study *s)
             const int64_t row = table_row(t);
             table_set_str(t, row, R_UNITS, word_units_name[s->words.units[u]]);
             table_set_i64(t, row, R_CONTROL, c);
-            table_set_f64(t, row, R_ACCURACY, accuracy(s, u, 0));
-            table_set_f64(t, row, R_CONTROL_ACCURACY, accuracy(s, u, c));
-            table_set_f64(t, row, R_SELECTIVITY, accuracy(s, u, 0) - accuracy(s, u, c));
+            table_set_f64(t, row, R_ACCURACY, tally_accuracy(&s->tally, u, 0));
+            table_set_f64(t, row, R_CONTROL_ACCURACY, tally_accuracy(&s->tally, u, c));
+            table_set_f64(t, row, R_SELECTIVITY, selectivity(s, u, c));
         }
     return t;
 }
@@ -175,7 +163,7 @@ static int32_t wins(const struct study *s, int u)
 {
     int32_t n = 0;
     for (int32_t c = 1; c <= s->n_controls; c++)
-        n += accuracy(s, u, 0) - accuracy(s, u, c) > accuracy(s, 1 - u, 0) - accuracy(s, 1 - u, c);
+        n += selectivity(s, u, c) > selectivity(s, 1 - u, c);
     return n;
 }
 
@@ -192,16 +180,16 @@ static struct table *sets_table(const struct study *s)
     table_column(t, "sd", "", "standard deviation over them", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "wins", "", "control tasks in which they beat the other units", COLUMN_I64,
                  COLUMN_TEXT);
-    double selectivity[CONTROLS_MAX + 1], mean, sd;
+    double of_control[CONTROLS_MAX + 1], mean, sd;
     for (int u = 0; u < s->words.n_units; u++) {
         const int64_t row = table_row(t);
-        const struct interval ci = share_interval(s->hits[u][0], s->tested[u]);
+        const struct interval ci = share_interval(s->tally.hits[u][0], s->tally.tested[u]);
         for (int32_t c = 1; c <= s->n_controls; c++)
-            selectivity[c - 1] = accuracy(s, u, 0) - accuracy(s, u, c);
-        mean_and_sd(selectivity, s->n_controls, &mean, &sd);
+            of_control[c - 1] = selectivity(s, u, c);
+        mean_and_sd(of_control, s->n_controls, &mean, &sd);
         table_set_str(t, row, S_UNITS, word_units_name[s->words.units[u]]);
-        table_set_i64(t, row, S_TESTED, s->tested[u]);
-        table_set_f64(t, row, S_ACCURACY, accuracy(s, u, 0));
+        table_set_i64(t, row, S_TESTED, s->tally.tested[u]);
+        table_set_f64(t, row, S_ACCURACY, tally_accuracy(&s->tally, u, 0));
         table_set_f64(t, row, S_LO, ci.lo);
         table_set_f64(t, row, S_HI, ci.hi);
         table_set_f64(t, row, S_CHANCE, probe_words_chance(&s->words));

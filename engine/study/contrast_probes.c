@@ -95,6 +95,42 @@ void prober_release(struct prober *p)
     free(p->w);
 }
 
+/* ---- what they get right */
+void tally_add(struct tally *t, const struct tally_part *p)
+{
+    t->tested[p->unit] += p->tested;
+    for (int32_t i = 0; i < t->n[p->unit]; i++)
+        t->hits[p->unit][i] += p->hits[i];
+}
+
+double tally_accuracy(const struct tally *t, int unit, int32_t i)
+{
+    return t->tested[unit] > 0 ? (double)t->hits[unit][i] / (double)t->tested[unit] : (double)NAN;
+}
+
+void tally_save(const struct tally *t, int n_units, struct blob_writer *b)
+{
+    for (int u = 0; u < n_units; u++) {
+        blob_add_i64(b, t->tested[u]);
+        for (int32_t i = 0; i < t->n[u]; i++)
+            blob_add_i64(b, t->hits[u][i]);
+    }
+}
+
+bool tally_load(struct tally *t, int n_units, int32_t n_words, struct blob_reader *r)
+{
+    bool ok = true;
+    for (int u = 0; ok && u < n_units; u++) {
+        t->tested[u] = blob_i64(r);
+        ok = t->tested[u] >= 0 && t->tested[u] <= n_words;
+        for (int32_t i = 0; i < t->n[u]; i++) {
+            t->hits[u][i] = blob_i64(r);
+            ok = ok && t->hits[u][i] >= 0 && t->hits[u][i] <= t->tested[u];
+        }
+    }
+    return ok;
+}
+
 /* ---- ranks */
 struct ranked {
     float t; /* columns that differ in rounding alone are equal: latents of one word each */
