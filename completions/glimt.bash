@@ -151,6 +151,24 @@ _glimt_complete() {
     "neuron unigrams --top") return 0 ;;
     "neuron unigrams --class") _glimt_class; return 0 ;;
     "neuron unigrams --limit") return 0 ;;
+    "neuron position --target") return 0 ;;
+    "neuron position --from") return 0 ;;
+    "neuron position --to") return 0 ;;
+    "neuron position --texts") return 0 ;;
+    "neuron position --on-at") return 0 ;;
+    "neuron position --off-at") return 0 ;;
+    "neuron position --off") return 0 ;;
+    "neuron position --later") return 0 ;;
+    "neuron position --shift") return 0 ;;
+    "neuron position --later-at") return 0 ;;
+    "neuron position --text") return 0 ;;
+    "neuron position --at") return 0 ;;
+    "neuron position --top") return 0 ;;
+    "neuron position --min-logp") return 0 ;;
+    "neuron position --max-norm") return 0 ;;
+    "neuron position --min-embed") return 0 ;;
+    "neuron position --class") _glimt_class; return 0 ;;
+    "neuron position --limit") return 0 ;;
     "generate --tokens") return 0 ;;
     "generate --temperature") return 0 ;;
     "snapshot --size") return 0 ;;
@@ -191,7 +209,7 @@ _glimt_complete() {
     case $command in
     '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast neuron generate snapshot tokenize verify models saes pull convert cache doctor" ;;
     contrast) _glimt_words "words ttest probe regress kept compare" ;;
-    neuron) _glimt_words "means classify ablate boosts unigrams" ;;
+    neuron) _glimt_words "means classify ablate boosts unigrams position" ;;
     "harvest") _glimt_files; ;;
     "latents") _glimt_files; ;;
     "find") _glimt_files; ;;
@@ -210,6 +228,7 @@ _glimt_complete() {
     "neuron ablate") _glimt_files; ;;
     "neuron boosts") _glimt_files; ;;
     "neuron unigrams") _glimt_files; ;;
+    "neuron position") _glimt_files; ;;
     "snapshot") _glimt_words "explore latents histograms sweep corpus jobs"; ;;
     "verify") _glimt_models; _glimt_files; ;;
     "saes") _glimt_models; _glimt_files; ;;
@@ -242,7 +261,7 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--on-at|--off-at|--shift|--later-at|--text|--at|--min-logp|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         *) case ${command:+$command }$word in
             contrast) command=contrast own= ;;
@@ -267,6 +286,7 @@ _glimt() {
             "neuron ablate") command="neuron ablate" own=" --target --sets --from --to --texts --off --as-published --rows --class --limit --header" ;;
             "neuron boosts") command="neuron boosts" own=" --target --by --later --layer --from --to --texts --max-norm --min-embed --top --no-tl-weights --as-published --class --limit --header" ;;
             "neuron unigrams") command="neuron unigrams" own=" --target --from --to --texts --top --by-tokens --no-tl-weights --class --limit --header" ;;
+            "neuron position") command="neuron position" own=" --target --from --to --texts --on-at --off-at --off --later --shift --later-at --text --at --top --min-logp --max-norm --min-embed --class --limit --header" ;;
             "generate") command="generate" own=" --tokens --temperature" ;;
             "snapshot") command="snapshot" own=" --size --play --state --text --ansi" ;;
             "tokenize") command="tokenize" own=" --decode --ids-only" ;;

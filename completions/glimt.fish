@@ -33,7 +33,7 @@ function __glimt_is # the line's command, with its part, is one of these
     set -l found ''
     for word in $words[2..]
         switch "$found $word"
-            case ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' convert' ' cache' ' doctor'
+            case ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' 'neuron position' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' convert' ' cache' ' doctor'
                 set found (string trim "$found $word")
         end
     end
@@ -62,6 +62,7 @@ complete -c glimt -n '__glimt_is neuron' -a classify -d 'how well the activation
 complete -c glimt -n '__glimt_is neuron' -a ablate -d 'what the loss gains by holding units at the other class\'s mean'
 complete -c glimt -n '__glimt_is neuron' -a boosts -d 'tokens that units boost and inhibit'
 complete -c glimt -n '__glimt_is neuron' -a unigrams -d 'how units boost each class\'s frequent tokens'
+complete -c glimt -n '__glimt_is neuron' -a position -d 'what is likely at one position with units on and off'
 complete -c glimt -n '__glimt_is ""' -a generate -d 'continue a prompt'
 complete -c glimt -n '__glimt_is ""' -a snapshot -d 'a view as a picture, without a terminal'
 complete -c glimt -n '__glimt_is ""' -a tokenize -d 'text to token ids, and back with --decode'
@@ -287,6 +288,26 @@ complete -c glimt -n '__glimt_is "neuron unigrams"' -l no-tl-weights -d 'the mea
 complete -c glimt -n '__glimt_is "neuron unigrams"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__glimt_is "neuron unigrams"' -l limit -x -d 'the first N sentences of each class'
 complete -c glimt -n '__glimt_is "neuron unigrams"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
+complete -c glimt -n '__glimt_is "neuron position"' -F
+complete -c glimt -n '__glimt_is "neuron position"' -l target -x -d 'the class asked about; default: the first'
+complete -c glimt -n '__glimt_is "neuron position"' -l from -x -d 'first position of a text that counts; the BOS is 0; default: 10'
+complete -c glimt -n '__glimt_is "neuron position"' -l to -x -d 'last position that counts; default: 399'
+complete -c glimt -n '__glimt_is "neuron position"' -l texts -x -d 'texts of each class that the means are of; default: 200'
+complete -c glimt -n '__glimt_is "neuron position"' -l on-at -x -d 'what the units are at when on; default: the target\'s mean'
+complete -c glimt -n '__glimt_is "neuron position"' -l off-at -x -d 'and when off; default: the other classes\' mean'
+complete -c glimt -n '__glimt_is "neuron position"' -l off -x -d 'units, commas between them, held at the other classes\' mean'
+complete -c glimt -n '__glimt_is "neuron position"' -l later -x -d 'shift these in place of switching the units'
+complete -c glimt -n '__glimt_is "neuron position"' -l shift -x -d 'by so much; default: by what they change with the units off'
+complete -c glimt -n '__glimt_is "neuron position"' -l later-at -x -d 'from these values on; default: from where they are'
+complete -c glimt -n '__glimt_is "neuron position"' -l text -x -d 'what is read; the last operand'
+complete -c glimt -n '__glimt_is "neuron position"' -l at -x -d 'the position; the BOS is 0, negative from the end; default: -1'
+complete -c glimt -n '__glimt_is "neuron position"' -l top -x -d 'tokens of a list; default: 20'
+complete -c glimt -n '__glimt_is "neuron position"' -l min-logp -x -d 'leave out tokens of no more log-probability in both runs; default: -7'
+complete -c glimt -n '__glimt_is "neuron position"' -l max-norm -x -d 'leave out tokens with an unembedding beyond; 0: none; default: 15'
+complete -c glimt -n '__glimt_is "neuron position"' -l min-embed -x -d 'leave out tokens with an embedding below; 0: none; default: 0.4'
+complete -c glimt -n '__glimt_is "neuron position"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__glimt_is "neuron position"' -l limit -x -d 'the first N sentences of each class; default: 1000'
+complete -c glimt -n '__glimt_is "neuron position"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__glimt_is "generate"' -l tokens -x -d 'length with the prompt, in tokens; default: 20'
 complete -c glimt -n '__glimt_is "generate"' -l temperature -x -d 'draw from the softmax of logits/T; default: 0, the most likely token'
 complete -c glimt -n '__glimt_is "snapshot"' -a 'explore latents histograms sweep corpus jobs'

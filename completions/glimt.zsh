@@ -260,7 +260,7 @@ _glimt() {
         ) ;;
         *) own=('2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))') ;;
         esac ;;
-    neuron) case ${words[(r)(means|classify|ablate|boosts|unigrams)]} in
+    neuron) case ${words[(r)(means|classify|ablate|boosts|unigrams|position)]} in
         means) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
@@ -270,7 +270,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 200]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
         '*:operand:_files' \
         ) ;;
         classify) own=( \
@@ -284,7 +284,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 200]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
         '*:operand:_files' \
         ) ;;
         ablate) own=( \
@@ -299,7 +299,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
         '*:operand:_files' \
         ) ;;
         boosts) own=( \
@@ -318,7 +318,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
         '*:operand:_files' \
         ) ;;
         unigrams) own=( \
@@ -332,10 +332,33 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
         '*:operand:_files' \
         ) ;;
-        *) own=('2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens"))') ;;
+        position) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--on-at=[what the units are at when on; default\: the target'\''s mean]:value: ' \
+        '--off-at=[and when off; default\: the other classes'\'' mean]:value: ' \
+        '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--later=[shift these in place of switching the units]:value: ' \
+        '--shift=[by so much; default\: by what they change with the units off]:value: ' \
+        '--later-at=[from these values on; default\: from where they are]:value: ' \
+        '--text=[what is read; the last operand]:value: ' \
+        '--at=[the position; the BOS is 0, negative from the end; default\: -1]:value: ' \
+        '--top=[tokens of a list; default\: 20]:value: ' \
+        '--min-logp=[leave out tokens of no more log-probability in both runs; default\: -7]:value: ' \
+        '--max-norm=[leave out tokens with an unembedding beyond; 0\: none; default\: 15]:value: ' \
+        '--min-embed=[leave out tokens with an embedding below; 0\: none; default\: 0.4]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
+        '*:operand:_files' \
+        ) ;;
+        *) own=('2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))') ;;
         esac ;;
     *) own=( \
         '--version[version, with -v libraries]' \

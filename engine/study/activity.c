@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/lane/lane.h"
 #include "engine/study/pass.h"
+#include "engine/study/runs.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,13 @@
 
 struct place { /* whose units are asked about */
     int32_t dict, n, *index, *column;
+    struct point at;
     struct tensor x; /* of the sub-batch at hand */
+};
+
+struct holding { /* of units at fixed values, all the while */
+    struct unit held[STUDY_MAX_VALUES];
+    struct lane_hooks hooks; /* those of what is held, and what takes the values out, in order */
 };
 
 struct moments { /* of classes and units, [n_classes, J] */
@@ -34,8 +41,8 @@ struct study {
     int32_t n_places;
     struct place *place;
     int32_t n_held;
-    struct unit held[STUDY_MAX_VALUES];
-    struct lane_hooks hooks; /* those of what is held, and what takes the values out, in order */
+    struct holding by, minus; /* minus: what values are the difference to, where `paired` */
+    bool paired, pre;
     struct point to;
     int32_t bos, from, last, keep; /* bos: 1 with one; keep: values of each class */
     struct moments done, open;     /* of segments that are whole, and of the one at hand */
@@ -89,7 +96,8 @@ static void activity_free(struct study *s)
     }
     free(s->place);
     free(s->unit);
-    lane_hooks_release(&s->hooks);
+    lane_hooks_release(&s->by.hooks);
+    lane_hooks_release(&s->minus.hooks);
     moments_release(&s->done);
     moments_release(&s->open);
     kept_release(&s->kept);
@@ -97,30 +105,62 @@ static void activity_free(struct study *s)
 }
 
 /* ---- opening */
+/* All units of the dictionaries that some are of, each once. */
+static bool take_whole(struct study *s, const struct unit_id *unit, int32_t n, struct error *e)
+{
+    uint32_t places = 0;
+    for (int32_t i = 0; i < n; i++) {
+        if (places & 1u << unit[i].dict)
+            return error_set(e, ERROR_INPUT,
+                             "activity: %d units are given, expected one of each dictionary that "
+                             "is meant",
+                             (int)n);
+        places |= 1u << unit[i].dict;
+        s->J += s->set.place[unit[i].dict].m;
+    }
+    s->unit = xcalloc((size_t)s->J, sizeof *s->unit);
+    for (int32_t i = 0, j = 0; i < n; i++)
+        for (int32_t k = 0; k < s->set.place[unit[i].dict].m; k++)
+            s->unit[j++] = (struct unit_id){unit[i].dict, k};
+    return true;
+}
+
 static bool take_units(struct study *s, const struct params *p, struct error *e)
 {
     struct unit_id unit[UNITS_MAX];
     const int32_t n = units_take("activity", &s->in, p, unit, e);
-    const bool whole = params_flag(p, "whole");
     if (n < 0)
         return false;
     if (n == 0)
         return error_set(e, ERROR_INPUT, "activity: no unit is given, expected 1 to %d", UNITS_MAX);
-    if (whole && n > 1)
-        return error_set(
-            e, ERROR_INPUT,
-            "activity: %d units are given, expected one of the dictionary that is meant", n);
-    s->J = whole ? s->set.place[unit[0].dict].m : n;
-    s->unit = xcalloc((size_t)s->J, sizeof *s->unit);
-    for (int32_t j = 0; j < s->J; j++)
-        s->unit[j] = whole ? (struct unit_id){unit[0].dict, j} : unit[j];
+    if (params_flag(p, "whole"))
+        return take_whole(s, unit, n, e);
+    s->J = n;
+    s->unit = xmemdup(unit, (size_t)n * sizeof *s->unit);
     return true;
 }
 
 static bool take_held(struct study *s, const struct params *p, struct error *e)
 {
-    s->n_held = units_take_held("activity", &s->set, p, s->held, e);
-    return s->n_held >= 0;
+    const double *value;
+    const struct unit_id *unit;
+    const int32_t n = params_values(p, "minus-at", &value);
+    s->n_held = units_take_held("activity", &s->set, p, s->by.held, e);
+    s->paired = n > 0;
+    if (s->n_held < 0 || !s->paired)
+        return s->n_held >= 0;
+    if (n != s->n_held)
+        return error_set(e, ERROR_INPUT,
+                         "activity: %d units are held, expected as many values in place of theirs",
+                         (int)s->n_held);
+    params_units(p, "held", &unit);
+    for (int32_t i = 0; i < n; i++) {
+        s->minus.held[i] = s->by.held[i]; /* by place, unlike the values */
+        for (int32_t k = 0; k < n; k++)
+            if (unit_same(unit[k], s->minus.held[i].id))
+                s->minus.held[i].value = (float)value[k];
+    }
+    return true;
 }
 
 static uint32_t activity_places(const struct dict_set *set, const struct params *p)
@@ -132,7 +172,9 @@ static void make_places(struct study *s)
 {
     s->place = xcalloc((size_t)s->set.n + 1, sizeof *s->place);
     for (int32_t d = 0; d < s->set.n; d++) {
+        const struct dict_place *of = &s->set.place[d];
         struct place p = {.dict = d,
+                          .at = s->pre ? pre_activation(of) : of->at,
                           .index = xcalloc((size_t)s->J + 1, sizeof(int32_t)),
                           .column = xcalloc((size_t)s->J + 1, sizeof(int32_t))};
         for (int32_t j = 0; j < s->J; j++)
@@ -145,20 +187,22 @@ static void make_places(struct study *s)
         free(p.index);
         free(p.column);
     }
-    s->to = s->set.place[s->place[s->n_places - 1].dict].at;
+    s->to = s->place[0].at;
+    for (int32_t i = 1; i < s->n_places; i++)
+        if (point_compare(s->place[i].at, s->to) > 0)
+            s->to = s->place[i].at;
 }
 
 /* A value is read behind what is held at its point. */
-static void make_hooks(struct study *s)
+static void make_hooks(struct study *s, struct holding *by)
 {
-    const struct lane lane = {.n_units = s->n_held, .units = s->held};
+    struct lane_hooks *h = &by->hooks;
+    const struct lane lane = {.n_units = s->n_held, .units = by->held};
     const struct lane_place from_the_start = {.model = s->in.model, .set = &s->set, .first = -1};
-    lane_hooks_add(&s->hooks, &from_the_start, &lane, NULL, 0);
+    lane_hooks_add(h, &from_the_start, &lane, NULL, 0);
     for (int32_t i = 0; i < s->n_places; i++) {
-        s->hooks.hook =
-            grow(s->hooks.hook, &s->hooks.cap, (size_t)s->hooks.n + 1, sizeof *s->hooks.hook);
-        s->hooks.hook[s->hooks.n++] = (struct hook){
-            .at = s->set.place[s->place[i].dict].at, .op = HOOK_GET, .io = &s->place[i].x};
+        h->hook = grow(h->hook, &h->cap, (size_t)h->n + 1, sizeof *h->hook);
+        h->hook[h->n++] = (struct hook){.at = s->place[i].at, .op = HOOK_GET, .io = &s->place[i].x};
     }
 }
 
@@ -166,6 +210,9 @@ static const struct param params[] = {
     STUDY_UNITS_ROW,
     {"whole", NULL, "all units of the dictionary that the unit is of", PARAM_FLAG, .in_key = true},
     STUDY_HELD_ROWS,
+    {"minus-at", "LIST", "how much more than with the held ones at these", PARAM_VALUES,
+     .in_key = true},
+    {"pre", NULL, "of neurons of mlp.act the pre-activation", PARAM_FLAG, .in_key = true},
     ACTIVITY_FROM_ROW,
     ACTIVITY_TO_ROW,
     {"tokens", "N", "tokens of each class whose values are kept", PARAM_INT, "0", .min = 0,
@@ -202,12 +249,15 @@ static bool activity_open(const struct study_in *in, const struct params *p, str
     s->in = *in;
     s->set = units_set(in, &s->one);
     s->n_classes = in->corpus->n_classes;
+    s->pre = params_flag(p, "pre");
     if (!take_units(s, p, e) || !take_held(s, p, e) || !take_positions(s, p, e)) {
         activity_free(s);
         return false;
     }
     make_places(s);
-    make_hooks(s);
+    make_hooks(s, &s->by);
+    if (s->paired)
+        make_hooks(s, &s->minus);
     moments_init(&s->done, s->n_classes, s->J);
     moments_init(&s->open, s->n_classes, s->J);
     *out = s;
@@ -228,8 +278,9 @@ struct work {
     int64_t last_doc;
 };
 
-/* Values of a place's units on the rows that count, into their columns. */
-static void read_place(struct work *w, struct run *run, const struct place *place)
+/* Values of a place's units on the rows that count, into their columns; `less`: off what is there.
+ */
+static void read_place(struct work *w, struct run *run, const struct place *place, bool less)
 {
     const struct study *s = w->s;
     const struct dict *dict = s->set.place[place->dict].dict;
@@ -241,8 +292,10 @@ static void read_place(struct work *w, struct run *run, const struct place *plac
     run_get(run, part, dict_values(run, dict, &f, place->index, place->n));
     dict_check_values(run, dict, part, w->n, place->index, place->n);
     for (size_t t = 0; t < n; t++)
-        for (size_t i = 0; i < m; i++)
-            w->value[t * (size_t)s->J + (size_t)place->column[i]] = part[t * m + i];
+        for (size_t i = 0; i < m; i++) {
+            float *v = &w->value[t * (size_t)s->J + (size_t)place->column[i]];
+            *v = less ? *v - part[t * m + i] : part[t * m + i];
+        }
     free(part);
     arena_reset(run->arena, mark);
 }
@@ -271,6 +324,24 @@ static void take_rows(struct work *w)
     }
 }
 
+static void read_rows(struct work *w, struct run *run, const struct pass_batch *b)
+{
+    const struct study *s = w->s;
+    w->value = xcalloc((size_t)w->n * (size_t)s->J, sizeof *w->value);
+    for (int32_t i = 0; i < s->n_places; i++)
+        read_place(w, run, &s->place[i], false);
+    if (s->paired) {
+        struct batch batch = sequences_batch(b->seq);
+        model_forward(run, s->in.model, &batch, NULL, s->to, s->minus.hooks.hook, s->minus.hooks.n,
+                      NULL);
+        for (int32_t i = 0; i < s->n_places; i++)
+            read_place(w, run, &s->place[i], true);
+    }
+    if (run_ok(run))
+        take_rows(w);
+    free(w->value);
+}
+
 static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 {
     struct work *w = arg;
@@ -289,14 +360,8 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
         w->row[w->n] = i;
         w->cls[w->n++] = cls;
     }
-    if (w->n > 0) {
-        w->value = xcalloc((size_t)w->n * (size_t)s->J, sizeof *w->value);
-        for (int32_t i = 0; i < s->n_places; i++)
-            read_place(w, run, &s->place[i]);
-        if (run_ok(run))
-            take_rows(w);
-        free(w->value);
-    }
+    if (w->n > 0)
+        read_rows(w, run, b);
     w->p->n_tokens += w->n;
     free(w->row);
 }
@@ -320,8 +385,10 @@ static struct partial *activity_chunk(struct study *s, int64_t i, struct run *ru
     struct partial *p = xcalloc(1, sizeof *p);
     struct work w = {.s = s, .p = p, .last_doc = -1};
     const int32_t most = s->last + 1 - s->bos;
-    const struct pass_how how = {
-        .to = s->to, .hook = s->hooks.hook, .n_hooks = s->hooks.n, .most = most > 0 ? most : 1};
+    const struct pass_how how = {.to = s->to,
+                                 .hook = s->by.hooks.hook,
+                                 .n_hooks = s->by.hooks.n,
+                                 .most = most > 0 ? most : 1};
     p->n_classes = s->n_classes;
     moments_init(&p->sum, s->n_classes, s->J);
     pass_chunk_how(run, &s->in, i, &how, take_batch, &w);
@@ -550,7 +617,8 @@ static struct table_set *activity_tables(struct study *s)
             table_set_i64(t, row, 5, a.texts);
         }
     }
-    table_note(t, "positions %d to %d of a text's first window%s", s->from, s->last,
+    table_note(t, "%spositions %d to %d of a text's first window%s",
+               s->pre ? "of neurons the pre-activation; " : "", s->from, s->last,
                s->bos ? "; the BOS is 0" : "");
     struct table_set *set = table_set_new();
     table_set_add(set, t);

@@ -3,7 +3,9 @@
  * Units may lie at several places, or be all of one.
  *
  * A text is its first window; its positions count the BOS, where there is one, as 0. A unit's value
- * is its activation (0: a latent that is not active), read behind what is held.
+ * is its activation (0: a latent that is not active), read behind what is held; with `pre` that of
+ * a neuron of mlp.act is its pre-activation. With `minus-at` it is how much more that is than with
+ * the held units at these values.
  * study_ops: activity_study. tables: "rows": unit (KEY), class (SERIES), mean (Y), sd (n − 1),
  * tokens, texts (that gave a position). */
 #ifndef GLIMT_STUDY_ACTIVITY_H

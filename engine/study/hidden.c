@@ -1,9 +1,8 @@
 /* The final norm behind a layer, with units at one value minus with them at another. */
 #include "engine/study/hidden.h"
 #include "engine/base/memory.h"
-#include "engine/lane/lane.h"
 #include "engine/study/pass.h"
-#include "engine/study/units.h"
+#include "engine/study/runs.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +14,11 @@ struct sums { /* of classes */
 
 struct study {
     struct study_in in;
-    struct dict_place one;
-    struct dict_set set; /* borrowed */
-    int32_t n_units, n_classes, d;
-    struct unit on[STUDY_MAX_VALUES], off[STUDY_MAX_VALUES]; /* by place */
+    struct two_runs runs; /* on, off */
+    int32_t n_classes, d;
     struct point to;
-    struct lane_hooks hooks[2]; /* on, off */
-    struct sums done, open;     /* of segments that are whole, and of the one at hand */
-    double *mean;               /* [d] what was asked for last */
+    struct sums done, open; /* of segments that are whole, and of the one at hand */
+    double *mean;           /* [d] what was asked for last */
 };
 
 struct partial {
@@ -48,8 +44,7 @@ static void hidden_free(struct study *s)
 {
     if (!s)
         return;
-    lane_hooks_release(&s->hooks[0]);
-    lane_hooks_release(&s->hooks[1]);
+    two_runs_release(&s->runs);
     free(s->done.x);
     free(s->open.x);
     free(s->mean);
@@ -57,39 +52,15 @@ static void hidden_free(struct study *s)
 }
 
 static const struct param params[] = {
-    STUDY_UNITS_ROW,
-    {"at", "LIST", "what each unit is held at", PARAM_VALUES, .in_key = true},
-    {"off-at", "LIST", "and instead", PARAM_VALUES, .in_key = true},
+    STUDY_RUNS_ROWS,
     {"layer", "L", "behind this layer; -1: the first with a unit", PARAM_INT, "-1", .min = -1,
      .max = INT16_MAX, .in_key = true},
     {.name = NULL},
 };
 
-static bool take_units(struct study *s, const struct params *p, struct error *e)
-{
-    struct unit_id unit[UNITS_MAX];
-    const double *on, *off;
-    const int32_t n = units_take("hidden", &s->in, p, unit, e);
-    if (n < 0)
-        return false;
-    if (n < 1 || n > STUDY_MAX_VALUES || params_values(p, "at", &on) != n ||
-        params_values(p, "off-at", &off) != n)
-        return error_set(e, ERROR_INPUT,
-                         "hidden: found %d units, expected 1 to %d and two values for each", n,
-                         STUDY_MAX_VALUES);
-    for (int32_t d = 0; d < s->set.n; d++)
-        for (int32_t j = 0; j < n; j++)
-            if (unit[j].dict == d) {
-                s->on[s->n_units] = (struct unit){unit[j], (float)on[j], UNIT_FIX};
-                s->off[s->n_units++] = (struct unit){unit[j], (float)off[j], UNIT_FIX};
-            }
-    return true;
-}
-
 static bool take_layer(struct study *s, const struct params *p, struct error *e)
 {
-    const int32_t n_layers = model_config(s->in.model)->n_layers,
-                  first = s->set.place[s->on[0].id.dict].at.layer;
+    const int32_t n_layers = model_config(s->in.model)->n_layers, first = s->runs.first.layer;
     int64_t layer = params_int(p, "layer");
     if (layer < 0)
         layer = first;
@@ -107,18 +78,11 @@ static bool hidden_open(const struct study_in *in, const struct params *p, struc
         return false;
     struct study *s = xcalloc(1, sizeof *s);
     s->in = *in;
-    s->set = units_set(&s->in, &s->one);
     s->n_classes = in->corpus->n_classes;
     s->d = model_config(in->model)->d_model;
-    if (!take_units(s, p, e) || !take_layer(s, p, e)) {
+    if (!two_runs_take(&s->runs, "hidden", &s->in, p, e) || !take_layer(s, p, e)) {
         hidden_free(s);
         return false;
-    }
-    const struct lane_place from_the_start = {.model = in->model, .set = &s->set, .first = -1};
-    for (int i = 0; i < 2; i++) {
-        const struct lane lane = {
-            .insert = INSERT_ERROR, .n_units = s->n_units, .units = i ? s->off : s->on};
-        lane_hooks_add(&s->hooks[i], &from_the_start, &lane, NULL, 0);
     }
     s->done = sums_new(s);
     s->open = sums_new(s);
@@ -166,10 +130,11 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     struct work *w = arg;
     const struct study *s = w->s;
     struct batch batch = sequences_batch(b->seq);
-    struct state off;
-    model_forward(run, s->in.model, &batch, NULL, s->to, s->hooks[1].hook, s->hooks[1].n, &off);
-    add_final(w, run, b, &b->state, 1);
-    add_final(w, run, b, &off, -1);
+    for (int which = 0; which < TWO_RUNS; which++) {
+        struct state at;
+        two_runs_forward(&s->runs, which, run, &s->in, &batch, &b->state, s->to, NULL, 0, &at);
+        add_final(w, run, b, &at, which == RUN_A ? 1 : -1);
+    }
     for (int32_t q = 0; q < b->seq->n; q++)
         w->p->sum.texts[s->in.corpus->doc[b->row[b->seq->start[q]].doc].cls]++;
     w->p->n_tokens += b->n_rows;
@@ -192,8 +157,7 @@ static struct partial *hidden_chunk(struct study *s, int64_t i, struct run *run)
 {
     struct partial *p = xcalloc(1, sizeof *p);
     struct work w = {s, p};
-    const struct pass_how how = {
-        .to = s->to, .hook = s->hooks[0].hook, .n_hooks = s->hooks[0].n, .most = INT_MAX};
+    const struct pass_how how = {.to = s->runs.first, .most = INT_MAX};
     p->sum = sums_new(s);
     pass_chunk_how(run, &s->in, i, &how, take_batch, &w);
     if (run_ok(run))
@@ -295,7 +259,7 @@ static struct table_set *hidden_tables(struct study *s)
 
 const struct study_ops hidden_study = {.name = "hidden",
                                        .params = params,
-                                       .places = units_places,
+                                       .places = two_runs_places,
                                        .open = hidden_open,
                                        .free = hidden_free,
                                        .n_chunks = hidden_chunks,

@@ -53,7 +53,7 @@ struct param_value {
     double *value;
     struct unit_id *unit;
 };
-#define PARAMS_MAX 16
+#define PARAMS_MAX 24
 struct params {
     int n;
     struct param_value value[PARAMS_MAX];

@@ -16,21 +16,26 @@ static bool check_place(const char *name, const struct study_in *in, const struc
                      width, at);
 }
 
-bool units_check_in(const char *name, const struct study_in *in, struct error *e)
+bool units_check_places(const char *name, const struct study_in *in, struct error *e)
 {
     struct dict_place one;
     const struct dict_set set = units_set(in, &one);
-    if (!in->corpus || in->corpus->n_docs < 1)
-        return error_set(e, ERROR_INPUT, "%s: there is no text, expected a corpus", name);
-    if (in->corpus->n_docs > INT32_MAX)
-        return error_set(e, ERROR_INPUT, "%s: %lld sentences, expected at most %d", name,
-                         (long long)in->corpus->n_docs, INT32_MAX);
     if (set.n == 0)
         return error_set(e, ERROR_INPUT, "%s: there is no SAE, expected one or neurons", name);
     for (int32_t i = 0; i < set.n; i++)
         if (!check_place(name, in, &set.place[i], e))
             return false;
     return true;
+}
+
+bool units_check_in(const char *name, const struct study_in *in, struct error *e)
+{
+    if (!in->corpus || in->corpus->n_docs < 1)
+        return error_set(e, ERROR_INPUT, "%s: there is no text, expected a corpus", name);
+    if (in->corpus->n_docs > INT32_MAX)
+        return error_set(e, ERROR_INPUT, "%s: %lld sentences, expected at most %d", name,
+                         (long long)in->corpus->n_docs, INT32_MAX);
+    return units_check_places(name, in, e);
 }
 
 struct dict_set units_set(const struct study_in *in, struct dict_place *one)

@@ -48,6 +48,8 @@ void units_cell(struct table *, int64_t row, int32_t col, const struct study_in 
 
 /* Checks the inputs of the study `name`: a corpus and a dictionary that fits the hook. */
 bool units_check_in(const char *name, const struct study_in *, struct error *e);
+/* The same but for the corpus. */
+bool units_check_places(const char *name, const struct study_in *, struct error *e);
 /* Checks inputs and units for the study `name`: a corpus and a dictionary that fits the hook, units
  * in range and different from each other. False and *e otherwise; nothing to release then. */
 bool units_init(struct units *, const char *name, const struct study_in *, const struct params *,

@@ -162,6 +162,58 @@ static void test_boosts_of_the_reference(void **state)
     json_decref(golden);
 }
 
+/* The means of 16 sentences of each class, as the script has them. */
+#define AS_THE_SCRIPT "--from=3", "--to=20", "--texts=16", "--limit=16"
+
+static void check_losses(json_t *root, json_t *golden)
+{
+    json_t *tokens = get_list(root, "tokens"), *losses = json_object_get(golden, "losses"), *row;
+    size_t i;
+    assert_int_equal(json_array_size(tokens), json_array_size(json_array_get(losses, 0)));
+    json_array_foreach(tokens, i, row)
+    {
+        const double a = json_number_value(json_array_get(json_array_get(losses, 0), i)),
+                     b = json_number_value(json_array_get(json_array_get(losses, 1), i));
+        expect_close(get_number(row, "loss_a"), a, 1e-4);
+        expect_close(get_number(row, "loss_b"), b, 1e-4);
+        expect_close(get_number(row, "difference"), b - a, 1e-4);
+    }
+}
+
+static void test_position_of_the_reference(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *golden = golden_json("study/neuron_runs.json"), *g, *rows;
+    const char *text = get_string(golden, "text");
+    json_t *root = JSON_OF(&with_cache, "neuron", "position", "L2N442", AS_THE_SCRIPT, "--at=4",
+                           "--top=6", "--max-norm=0", "--min-embed=0", text);
+    check_losses(root, json_object_get(golden, "position"));
+    rows = get_list(root, "rows");
+    assert_int_equal(json_array_size(rows), 24);
+    g = json_array_get(json_object_get(json_object_get(golden, "position"), "reduced"), 2);
+    assert_int_equal(get_whole(json_array_get(rows, 18 + 2), "id"),
+                     json_integer_value(json_array_get(g, 0)));
+    expect_close(get_number(json_array_get(rows, 18 + 2), "logp_b"),
+                 json_number_value(json_array_get(g, 2)), 1e-4);
+    json_decref(root);
+    /* later neurons, shifted by what is measured; others held */
+    root = JSON_OF(&with_cache, "neuron", "position", "L2N442", AS_THE_SCRIPT, "--at=4",
+                   "--min-embed=0", "--later=L3N909,L3N12", "--text", text);
+    check_losses(root, json_object_get(golden, "position_shifted"));
+    json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "position", "L2N442", AS_THE_SCRIPT, "--min-embed=0",
+                   "--off=L1N75", text);
+    check_losses(root, json_object_get(golden, "position_held"));
+    json_decref(root);
+    /* given values need no corpus */
+    root = JSON_OF(&with_cache, "neuron", "position", "L2N442", "--on-at=2.5", "--off-at=0",
+                   "--min-embed=0", "nothing/of/that/name.tsv", text);
+    assert_int_equal(json_array_size(get_list(root, "tokens")), 8);
+    json_decref(root);
+    json_decref(golden);
+}
+
 /* A layer's neurons, for people and in a table; latents of the bundle's SAE just as well. */
 static void test_forms(void **state)
 {
@@ -201,11 +253,14 @@ static void test_refused(void **state)
         {{"classify", "L2N3", "--layer", "2"}, "expected one or the other"},
         {{"classify", "--layer", "7"}, "4 layers"},
         {{"classify", "L2N3", "--from", "200"}, "expected some of each"},
-        {{"grow"}, "expected one of means, classify, ablate, boosts, unigrams"},
+        {{"grow"}, "expected one of means, classify, ablate, boosts, unigrams, position"},
         {{"ablate", "L2N3", "--class", "x=store/demo/reference-da.txt"}, "found one class"},
         {{"boosts", "L2N3", "--by=direct,lens"}, "expected direct or lens"},
         {{"boosts", "L2N3", "--by=lens", "--later=L3N1"}, "expected --by direct"},
         {{"ablate", "L2N3", "--as-published", "--off=L1N3"}, "expected one of them"},
+        {{"position", "L2N3", "--text="}, "--text"},
+        {{"position", "L2N3", "--on-at=1,2", "Hej"}, "2 values of 1 units"},
+        {{"position", "L2N3", "--at=9", "Hej"}, "position: found 9"},
     };
     (void)state;
     need_demo();
@@ -225,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_classify_the_reference),
         cmocka_unit_test(test_ablate_the_reference),
         cmocka_unit_test(test_boosts_of_the_reference),
+        cmocka_unit_test(test_position_of_the_reference),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_refused),
     };

@@ -3,7 +3,7 @@
 #include "tui/cli/study.h"
 #include <string.h>
 
-enum { ROWS_MAX = 24 };
+enum { ROWS_MAX = 32 };
 
 static bool class_call(void *values, const char *value, struct error *e)
 {

@@ -24,6 +24,7 @@ const struct command *const cli_commands[] = {
     &ablate_command,
     &boosts_command,
     &unigrams_command,
+    &position_command,
     &generate_command,
     &snapshot_command,
     &tokenize_command,

@@ -35,15 +35,17 @@ static bool open_what_is_named(struct cli *cli, const struct study_values *v, in
                                char *const *operand, struct error *e)
 {
     struct params p;
-    bool ok = true;
+    bool ok = true, text = cli->command->query->text && n > 0;
     query_params(cli->command->query, &p);
     for (int i = 0; ok && i < p.n; i++) {
         const struct param *of = p.value[i].of;
+        text = text && !(v->given[i] && strcmp(of->name, "text") == 0);
         if (v->given[i] && cli->command == &classify_command && strcmp(of->name, "layer") == 0)
             ok = open_layer(&cli->opt, atoi(v->given[i]), e);
         else if (v->given[i] && (strcmp(of->name, "off") == 0 || strcmp(of->name, "later") == 0))
             ok = open_names(&cli->opt, v->given[i], e);
     }
+    n -= text; /* the last operand, whatever it looks like */
     params_release(&p);
     for (int i = 0; ok && i < n; i++)
         ok = open_names(&cli->opt, operand[i], e);
@@ -149,6 +151,24 @@ static bool boosts(struct cli *cli, const void *values, int n, char **operand, s
 
 const struct command boosts_command =
     NEURON_COMMAND("neuron boosts", "tokens that units boost and inhibit", boosts_query, boosts);
+
+/* ---- two runs */
+static bool position(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const names[] = {"rows", "tokens", NULL};
+    return plain(cli, values, n, operand, names, e);
+}
+
+const struct command position_command = {.name = "neuron position",
+                                         .operands = "[ID…] [CORPUS] TEXT",
+                                         .summary =
+                                             "what is likely at one position with units on and off",
+                                         .max_operands = UNITS_MAX + 2,
+                                         .csv = true,
+                                         .query = &position_query,
+                                         .defaults = &none,
+                                         .values_size = sizeof none,
+                                         .run = position};
 
 static bool unigrams(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {

@@ -55,11 +55,22 @@ static bool take_units(struct inquiry *q, const char *names, struct error *e)
     return true;
 }
 
+static bool is_given(const struct inquiry *q, const char *param)
+{
+    const struct params *p = &q->request.params;
+    for (int i = 0; i < p->n; i++)
+        if (strcmp(p->value[i].of->name, param) == 0)
+            return q->values->given[i] != NULL;
+    return false;
+}
+
 static bool take_operands(struct inquiry *q, int n, char **operand, struct error *e)
 {
     struct request *r = &q->request;
     const bool ids = strstr(q->cli->command->operands, "ID") != NULL;
+    const bool text = r->query->text && n > 0 && !is_given(q, "text");
     int i = 0;
+    n -= text; /* whatever it looks like */
     for (; ids && i < n && (is_units(operand[i]) || is_number(operand[i])); i++) {
         if (!is_units(operand[i]))
             return error_set(e, ERROR_INPUT, "%s: found %s, expected the number of a latent",
@@ -67,6 +78,8 @@ static bool take_operands(struct inquiry *q, int n, char **operand, struct error
         if (!take_units(q, operand[i], e))
             return false;
     }
+    if (text)
+        params_set_text(&r->params, "text", operand[n]);
     if (r->query->words && i < n)
         corpus_choice_words(&r->corpus, operand[i++]);
     else if (r->query->corpus && i < n)
@@ -205,9 +218,10 @@ bool inquiry_run(struct inquiry *q, struct cli *cli, const struct study_values *
     struct lab_loop loop = cli_loop(cli);
     q->lab = lab_new(q->wb, &cli->opt);
     bool ok = lab_run(q->lab, &q->request, &loop, &q->set, &q->facts, e);
-    ok = ok && (!query->corpus || lab_cut(q->lab, &q->request.corpus, &loop, &q->cut, e));
+    const bool reads = request_reads_corpus(&q->request);
+    ok = ok && (!reads || lab_cut(q->lab, &q->request.corpus, &loop, &q->cut, e));
     progress_clear(&cli->progress);
-    if (ok && query->corpus)
+    if (ok && reads)
         note_cut(q);
     if (lab_said(q->lab)[0] && !cli->opt.quiet)
         fprintf(stderr, "glimt: %s\n", lab_said(q->lab));

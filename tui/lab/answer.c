@@ -297,7 +297,7 @@ bool lab_is_quick(struct lab *lab, const struct request *r)
     const struct unit_id *unit;
     if (lab->writing || !(r->query->quick || r->only_kept))
         return false;
-    if (!r->query->corpus)
+    if (!request_reads_corpus(r))
         return true;
     if (!lab->identified || !lab_corpus_is_open(lab, &r->corpus, CORPUS_ALL))
         return false;

@@ -72,5 +72,6 @@ bool answer_harvest(struct answer *), answer_latents(struct answer *), answer_fi
     answer_kept(struct answer *), answer_regress(struct answer *), answer_compare(struct answer *),
 
     answer_means(struct answer *), answer_classify(struct answer *), answer_ablate(struct answer *),
-    answer_boosts(struct answer *), answer_unigrams(struct answer *);
+    answer_boosts(struct answer *), answer_unigrams(struct answer *),
+    answer_position(struct answer *);
 #endif

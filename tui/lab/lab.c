@@ -37,8 +37,31 @@ void lab_free(struct lab *lab)
         dict_set_forget(&d->set);
         free(d);
     }
+    vocabulary_release(&lab->vocabulary);
     store_close(lab->store);
     free(lab);
+}
+
+const struct vocabulary *lab_vocabulary(struct lab *lab, const struct study_in *in,
+                                        const struct study_loop *loop, struct error *e)
+{
+    if (lab->vocabulary.n > 0)
+        return &lab->vocabulary;
+    struct vocabulary v;
+    struct run run = {.queue = in->queue,
+                      .arena = arena_new(in->queue),
+                      .cancel = loop->cancel,
+                      .poll = loop->poll,
+                      .poll_arg = loop->poll_arg};
+    const bool ok = vocabulary_init(&v, &run, in, true);
+    arena_free(run.arena);
+    if (!ok) {
+        error_set(e, run.err.kind, "%s", run.err.text);
+        return NULL;
+    }
+    vocabulary_release(&lab->vocabulary); /* of a request that was answered meanwhile */
+    lab->vocabulary = v;
+    return &lab->vocabulary;
 }
 
 /* ---- the cache */

@@ -3,6 +3,7 @@
  */
 #ifndef GLIMT_LAB_PRIVATE_H
 #define GLIMT_LAB_PRIVATE_H
+#include "engine/study/vocabulary.h"
 #include "tui/lab/lab.h"
 
 /* What the store has of a finished harvest besides its latents: the table "classes". Of any other
@@ -48,7 +49,8 @@ struct lab {
     struct some_dicts *some; /* sets that studies were given, kept as long as they may read them */
     struct open_corpus **corpus;
     size_t n_corpora, cap_corpora;
-    struct finished harvest; /* the last one, while its study is in memory; study NULL: none */
+    struct finished harvest;      /* the last one, while its study is in memory; study NULL: none */
+    struct vocabulary vocabulary; /* with norms; n 0: nobody has asked */
 };
 
 struct study_call { /* a study, ready to be looked up or run */
@@ -86,6 +88,9 @@ const struct dict_set *lab_dicts(struct lab *, uint32_t places);
 void lab_call_init(struct lab *, struct study_call *, const struct study_ops *,
                    const struct open_corpus *, const char *what, const struct params *params,
                    uint32_t places);
+/* The model's vocabulary with its norms, computed once; NULL and *e. */
+const struct vocabulary *lab_vocabulary(struct lab *, const struct study_in *,
+                                        const struct study_loop *, struct error *e);
 /* The units in the workbench's set; those of other places are left out. */
 void lab_call_units(struct study_call *, const struct unit_id *, int32_t n);
 void lab_call_release(struct study_call *);

@@ -4,13 +4,12 @@
 #include "engine/study/boosts.h"
 #include "engine/study/classify.h"
 #include "engine/study/hidden.h"
-#include "tui/lab/answer_private.h"
+#include "tui/lab/neuron_private.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- units */
-/* Those that a text parameter names, commas between them; how many, −1 and the answer's error. */
-static int32_t named(struct answer *a, const char *param, struct unit_id unit[UNITS_MAX])
+int32_t neuron_named(struct answer *a, const char *param, struct unit_id unit[UNITS_MAX])
 {
     const char *s = params_text(&a->request->params, param);
     int32_t n = 0;
@@ -30,7 +29,7 @@ static int32_t named(struct answer *a, const char *param, struct unit_id unit[UN
     return n;
 }
 
-static uint32_t places_of(const struct unit_id *unit, int32_t n)
+uint32_t neuron_places(const struct unit_id *unit, int32_t n)
 {
     uint32_t places = 0;
     for (int32_t i = 0; i < n; i++)
@@ -38,37 +37,39 @@ static uint32_t places_of(const struct unit_id *unit, int32_t n)
     return places;
 }
 
-/* ---- activity */
-struct wanted { /* of a study; units in the workbench's set */
-    int32_t n, n_held;
-    const struct unit_id *unit;
-    bool whole;
-    struct unit_id held[UNITS_MAX];
-    double value[UNITS_MAX];
-    int64_t tokens; /* whose values are kept */
-    uint32_t places;
-};
+void neuron_own(const struct study_call *call, const struct unit_id *unit, int32_t n,
+                struct unit_id *own)
+{
+    for (int32_t i = 0; i < n; i++)
+        own[i] = (struct unit_id){dict_set_within(call->places, unit[i].dict), unit[i].index};
+}
 
-/* "held" and "held-at" of the call. */
-static void call_held(struct study_call *call, const struct wanted *w)
+/* ---- activity */
+void neuron_call_held(struct study_call *call, const struct wanted *w)
 {
     struct unit_id own[UNITS_MAX];
-    for (int32_t i = 0; i < w->n_held; i++)
-        own[i] = (struct unit_id){dict_set_within(w->places, w->held[i].dict), w->held[i].index};
+    neuron_own(call, w->held, w->n_held, own);
     params_set_units(&call->params, "held", own, w->n_held);
     params_set_values(&call->params, "held-at", w->value, w->n_held);
 }
 
-static bool run_activity(struct answer *a, const struct open_corpus *corpus, const struct wanted *w,
-                         struct finished *f)
+bool neuron_activity(struct answer *a, const struct open_corpus *corpus, const struct wanted *w,
+                     struct finished *f)
 {
     struct study_call call;
     lab_call_init(a->lab, &call, &activity_study, corpus, "reading activations",
                   &a->request->params, w->places);
     lab_call_units(&call, w->unit, w->n);
-    call_held(&call, w);
+    neuron_call_held(&call, w);
+    if (w->minus)
+        params_set_values(&call.params, "minus-at", w->minus, w->n_held);
     params_set_flag(&call.params, "whole", w->whole);
+    params_set_flag(&call.params, "pre", w->pre);
     params_set_int(&call.params, "tokens", w->tokens);
+    if (w->everywhere) {
+        params_set_int(&call.params, "from", 0);
+        params_set_int(&call.params, "to", NEURON_LAST);
+    }
     return answer_run(a, &call, f);
 }
 
@@ -78,9 +79,9 @@ static bool off_means(struct answer *a, const struct open_corpus *corpus,
                       const struct unit_id *unit, int32_t n, double *value)
 {
     struct finished f;
-    const struct wanted means = {.n = n, .unit = unit, .places = places_of(unit, n)};
+    const struct wanted means = {.n = n, .unit = unit, .places = neuron_places(unit, n)};
     bool ok = true;
-    if (!answer_need_classes(a, 2) || !run_activity(a, corpus, &means, &f))
+    if (!answer_need_classes(a, 2) || !neuron_activity(a, corpus, &means, &f))
         return false;
     for (int32_t i = 0; i < n; i++) {
         const struct activity others = activity_others(f.study, i, a->target);
@@ -94,11 +95,11 @@ static bool off_means(struct answer *a, const struct open_corpus *corpus,
                            a->request->query->command);
 }
 
-/* What --off names is held at its mean over the other classes. */
-static bool hold(struct answer *a, const struct open_corpus *corpus, struct wanted *w)
+bool neuron_hold(struct answer *a, const struct open_corpus *corpus, struct wanted *w)
 {
-    w->n_held = named(a, "off", w->held);
-    w->places = places_of(w->unit, w->n) | places_of(w->held, w->n_held > 0 ? w->n_held : 0);
+    w->n_held = neuron_named(a, "off", w->held);
+    w->places =
+        neuron_places(w->unit, w->n) | neuron_places(w->held, w->n_held > 0 ? w->n_held : 0);
     if (w->n_held <= 0)
         return w->n_held == 0;
     if (w->n_held > STUDY_MAX_VALUES)
@@ -107,7 +108,7 @@ static bool hold(struct answer *a, const struct open_corpus *corpus, struct want
     return off_means(a, corpus, w->held, w->n_held, w->value);
 }
 
-static void note_held(const struct answer *a, const struct wanted *w, struct table *t)
+void neuron_note_held(const struct answer *a, const struct wanted *w, struct table *t)
 {
     struct strbuf list;
     strbuf_init(&list);
@@ -129,11 +130,11 @@ bool answer_means(struct answer *a)
     if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL))
         return false;
     w.n = a->n_units, w.unit = a->unit;
-    if (!hold(a, a->corpus, &w) || !run_activity(a, a->corpus, &w, &f))
+    if (!neuron_hold(a, a->corpus, &w) || !neuron_activity(a, a->corpus, &w, &f))
         return false;
     struct table_set *set = activity_study.tables(f.study);
     struct table *rows = table_copy(table_set_find(set, "rows"));
-    note_held(a, &w, rows);
+    neuron_note_held(a, &w, rows);
     table_set_unref(set);
     answer_add_table(a, rows, w.places);
     finished_release(&f);
@@ -179,12 +180,12 @@ bool answer_classify(struct answer *a)
     const struct study_loop loop = {
         .cancel = a->loop->cancel, .poll = a->loop->poll, .poll_arg = a->loop->poll_arg};
     if (!classify_units(a, &w) || !answer_open_corpus(a, CORPUS_ALL) ||
-        !answer_need_classes(a, 2) || !hold(a, a->corpus, &w) ||
-        !run_activity(a, a->corpus, &w, &f))
+        !answer_need_classes(a, 2) || !neuron_hold(a, a->corpus, &w) ||
+        !neuron_activity(a, a->corpus, &w, &f))
         return false;
     struct table *rows = classify_rows(f.study, a->target, a->lab->options->seed, &loop, a->e);
     if (rows) {
-        note_held(a, &w, rows);
+        neuron_note_held(a, &w, rows);
         answer_add_table(a, rows, w.places);
         if (!w.whole)
             answer_add_table(a, classify_histogram(f.study, HISTOGRAMS), w.places);
@@ -194,8 +195,7 @@ bool answer_classify(struct answer *a)
 }
 
 /* ---- ablation */
-/* The texts that means are of: the first --texts of each class. */
-static const struct open_corpus *mean_corpus(struct answer *a)
+const struct open_corpus *neuron_mean_corpus(struct answer *a)
 {
     struct corpus_choice choice;
     corpus_choice_copy(&choice, &a->request->corpus);
@@ -245,7 +245,7 @@ static bool run_ablation(struct answer *a, const struct open_corpus *means, cons
                   w->places);
     lab_call_units(&call, w->unit, w->n);
     params_set_values(&call.params, "at", at, w->n);
-    call_held(&call, w);
+    neuron_call_held(&call, w);
     if (params_flag(&a->request->params, "as-published") && !cross(a, means, w, &call)) {
         lab_call_release(&call);
         return false;
@@ -259,13 +259,13 @@ bool answer_ablate(struct answer *a)
     struct wanted w = {.tokens = 0};
     const struct open_corpus *means;
     if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !answer_need_classes(a, 2) ||
-        !(means = mean_corpus(a)))
+        !(means = neuron_mean_corpus(a)))
         return false;
     w.n = a->n_units, w.unit = a->unit;
     if (w.n > STUDY_MAX_VALUES)
         return error_set(a->e, ERROR_INPUT, "neuron ablate: found %d units, expected at most %d",
                          (int)w.n, STUDY_MAX_VALUES);
-    if (!hold(a, means, &w))
+    if (!neuron_hold(a, means, &w))
         return false;
     if (w.n_held > 0 && params_flag(&a->request->params, "as-published"))
         return error_set(a->e, ERROR_INPUT,
@@ -276,7 +276,7 @@ bool answer_ablate(struct answer *a)
     for (int32_t i = 0; i < set->n; i++) {
         struct table *t = table_copy(set->table[i]);
         if (i == 0)
-            note_held(a, &w, t);
+            neuron_note_held(a, &w, t);
         answer_add_table(a, t, w.places);
     }
     table_set_unref(set);
@@ -286,33 +286,57 @@ bool answer_ablate(struct answer *a)
 
 /* ---- tokens boosted and inhibited */
 struct boosting { /* N on and off, and what is asked about */
-    const struct open_corpus *means;
-    double on[UNITS_MAX], off[UNITS_MAX]; /* of a->unit */
+    struct on_off v;
     int32_t n;
     struct unit_id unit[UNITS_MAX];
     double change[UNITS_MAX];
 };
 
-static struct study_loop loop_of(const struct answer *a)
+struct study_loop neuron_loop(const struct answer *a)
 {
     return (struct study_loop){
         .cancel = a->loop->cancel, .poll = a->loop->poll, .poll_arg = a->loop->poll_arg};
 }
 
-/* On: the mean over the target; off: that over the other classes. */
-static bool on_and_off(struct answer *a, struct boosting *q)
+/* --on-at and --off-at, where they are given. */
+static bool given_values(struct answer *a, const char *name, double *to, bool *given)
+{
+    const struct params *p = &a->request->params;
+    const double *value = NULL;
+    const int32_t n = params_know(p, name) ? params_values(p, name, &value) : 0;
+    *given = n > 0;
+    if (n != 0 && n != a->n_units)
+        return error_set(a->e, ERROR_INPUT,
+                         "--%s: found %d values of %d units, expected one of each", name, (int)n,
+                         (int)a->n_units);
+    for (int32_t i = 0; i < n; i++)
+        to[i] = (double)(float)value[i];
+    return true;
+}
+
+bool neuron_on_and_off(struct answer *a, struct on_off *v)
 {
     struct finished f;
     const struct wanted means = {
-        .n = a->n_units, .unit = a->unit, .places = places_of(a->unit, a->n_units)};
-    bool ok = true;
-    if (!answer_need_classes(a, 2) || !(q->means = mean_corpus(a)) ||
-        !run_activity(a, q->means, &means, &f))
+        .n = a->n_units, .unit = a->unit, .places = neuron_places(a->unit, a->n_units)};
+    bool ok = true, on_given, off_given;
+    v->means = NULL;
+    if (a->n_units > STUDY_MAX_VALUES)
+        return error_set(a->e, ERROR_INPUT, "%s: found %d units, expected at most %d",
+                         a->request->query->command, (int)a->n_units, STUDY_MAX_VALUES);
+    if (!given_values(a, "on-at", v->on, &on_given) ||
+        !given_values(a, "off-at", v->off, &off_given))
+        return false;
+    if (on_given && off_given)
+        return true;
+    if (!answer_need_classes(a, 2) || !(v->means = neuron_mean_corpus(a)) ||
+        !neuron_activity(a, v->means, &means, &f))
         return false;
     for (int32_t i = 0; i < a->n_units; i++) {
         const struct activity on = activity_of(f.study, i, a->target),
                               off = activity_others(f.study, i, a->target);
-        q->on[i] = (double)(float)on.mean, q->off[i] = (double)(float)off.mean;
+        v->on[i] = on_given ? v->on[i] : (double)(float)on.mean;
+        v->off[i] = off_given ? v->off[i] : (double)(float)off.mean;
         ok = ok && on.tokens > 0 && off.tokens > 0;
     }
     finished_release(&f);
@@ -329,8 +353,8 @@ static bool add_later(struct answer *a, struct boosting *q, const double *held, 
     struct wanted w = {.n = q->n, .unit = q->unit, .n_held = a->n_units};
     memcpy(w.held, a->unit, (size_t)a->n_units * sizeof *w.held);
     memcpy(w.value, held, (size_t)a->n_units * sizeof *w.value);
-    w.places = places_of(q->unit, q->n) | places_of(a->unit, a->n_units);
-    if (!run_activity(a, q->means, &w, &f))
+    w.places = neuron_places(q->unit, q->n) | neuron_places(a->unit, a->n_units);
+    if (!neuron_activity(a, q->v.means, &w, &f))
         return false;
     for (int32_t i = 0; i < q->n; i++)
         q->change[i] += sign * activity_others(f.study, i, -1).mean;
@@ -342,22 +366,15 @@ static bool add_later(struct answer *a, struct boosting *q, const double *held, 
  * ones that change with it. */
 static bool what_changes(struct answer *a, struct boosting *q)
 {
-    q->n = params_know(&a->request->params, "later") ? named(a, "later", q->unit) : 0;
+    q->n = params_know(&a->request->params, "later") ? neuron_named(a, "later", q->unit) : 0;
     if (q->n < 0)
         return false;
     if (q->n > 0)
-        return add_later(a, q, q->on, 1) && add_later(a, q, q->off, -1);
+        return add_later(a, q, q->v.on, 1) && add_later(a, q, q->v.off, -1);
     q->n = a->n_units;
     for (int32_t i = 0; i < q->n; i++)
-        q->unit[i] = a->unit[i], q->change[i] = q->on[i] - q->off[i];
+        q->unit[i] = a->unit[i], q->change[i] = q->v.on[i] - q->v.off[i];
     return true;
-}
-
-/* Units in the dictionaries of a call. */
-static void own_units(const struct study_call *call, const struct boosting *q, struct unit_id *own)
-{
-    for (int32_t i = 0; i < q->n; i++)
-        own[i] = (struct unit_id){dict_set_within(call->places, q->unit[i].dict), q->unit[i].index};
 }
 
 static bool begin_boosts(struct answer *a, struct boosting *q)
@@ -365,10 +382,7 @@ static bool begin_boosts(struct answer *a, struct boosting *q)
     *q = (struct boosting){.n = 0};
     if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL))
         return false;
-    if (a->n_units > STUDY_MAX_VALUES)
-        return error_set(a->e, ERROR_INPUT, "%s: found %d units, expected at most %d",
-                         a->request->query->command, (int)a->n_units, STUDY_MAX_VALUES);
-    return on_and_off(a, q);
+    return neuron_on_and_off(a, &q->v);
 }
 
 static bool direct_boosts(struct answer *a, struct boosting *q, struct boosts_in *in,
@@ -380,8 +394,8 @@ static bool direct_boosts(struct answer *a, struct boosting *q, struct boosts_in
     if (!what_changes(a, q))
         return false;
     lab_call_init(a->lab, &call, &activity_study, a->corpus, "boosts", NULL,
-                  places_of(q->unit, q->n));
-    own_units(&call, q, own);
+                  neuron_places(q->unit, q->n));
+    neuron_own(&call, q->unit, q->n, own);
     in->n = q->n, in->unit = own, in->change = q->change;
     const bool ok = run(a, &call.in, in);
     lab_call_release(&call);
@@ -393,15 +407,15 @@ static bool lens_boosts(struct answer *a, const struct boosting *q, struct boost
 {
     struct study_call call;
     struct finished f;
-    const struct study_loop loop = loop_of(a);
+    const struct study_loop loop = neuron_loop(a);
     int64_t texts;
     const int32_t d = model_config(a->lab->wb->model)->d_model;
-    const uint32_t places = places_of(a->unit, a->n_units);
+    const uint32_t places = neuron_places(a->unit, a->n_units);
     lab_call_init(a->lab, &call, &hidden_study, a->corpus, "reading the layer", &a->request->params,
                   places);
     lab_call_units(&call, a->unit, a->n_units);
-    params_set_values(&call.params, "at", back ? q->off : q->on, a->n_units);
-    params_set_values(&call.params, "off-at", back ? q->on : q->off, a->n_units);
+    params_set_values(&call.params, "at", back ? q->v.off : q->v.on, a->n_units);
+    params_set_values(&call.params, "off-at", back ? q->v.on : q->v.off, a->n_units);
     const struct study_in of = call.in;
     if (!answer_run(a, &call, &f))
         return false;
@@ -417,7 +431,7 @@ static bool lens_boosts(struct answer *a, const struct boosting *q, struct boost
 
 static bool run_boosts(const struct answer *a, const struct study_in *in, const struct boosts_in *b)
 {
-    const struct study_loop loop = loop_of(a);
+    const struct study_loop loop = neuron_loop(a);
     return boosts_run(in, b, &loop, a->set, a->e);
 }
 
@@ -445,7 +459,7 @@ bool answer_boosts(struct answer *a)
 static bool run_unigrams(const struct answer *a, const struct study_in *in,
                          const struct boosts_in *b)
 {
-    const struct study_loop loop = loop_of(a);
+    const struct study_loop loop = neuron_loop(a);
     return unigrams_run(in, b, params_flag(&a->request->params, "by-tokens"), &loop, a->set, a->e);
 }
 

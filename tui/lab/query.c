@@ -334,6 +334,18 @@ const struct query ablate_query = {
         "top", "N", "tokens of a list", .type = PARAM_INT, .preset = "100", .min = 1,              \
                                         .max = 100000                                              \
     }
+#define NORM_ROWS                                                                                  \
+    {"max-norm",                                                                                   \
+     "X",                                                                                          \
+     "leave out tokens with an unembedding beyond; 0: none",                                       \
+     .type = PARAM_REAL,                                                                           \
+     .preset = "15",                                                                               \
+     .min = 0,                                                                                     \
+     .max = 1e9},                                                                                  \
+    {                                                                                              \
+        "min-embed", "X", "leave out tokens with an embedding below; 0: none",                     \
+            .type = PARAM_REAL, .preset = "0.4", .min = 0, .max = 1e9                              \
+    }
 static const char *const boosts_by[] = {"direct", "lens", NULL};
 static const struct param boosts_params[] = {
     UNITS,
@@ -346,10 +358,7 @@ static const struct param boosts_params[] = {
     ACTIVITY_FROM_ROW,
     ACTIVITY_TO_ROW,
     TEXTS,
-    {"max-norm", "X", "leave out tokens with an unembedding beyond; 0: none", .type = PARAM_REAL,
-     .preset = "15", .min = 0, .max = 1e9},
-    {"min-embed", "X", "leave out tokens with an embedding below; 0: none", .type = PARAM_REAL,
-     .preset = "0.4", .min = 0, .max = 1e9},
+    NORM_ROWS,
     TOP,
     NO_TL_WEIGHTS,
     {"as-published", NULL, "of the lens: off minus on", .type = PARAM_FLAG},
@@ -389,12 +398,54 @@ const struct query unigrams_query = {
                 {"classes", MARK_BAR, {"class", "boost"}}},
     .answer = answer_unigrams};
 
+/* ---- two runs: the units on and off, or later ones shifted */
+#define ON_OFF_ROWS                                                                                \
+    UNITS, TARGET, ACTIVITY_FROM_ROW, ACTIVITY_TO_ROW, TEXTS,                                      \
+        {"on-at", "LIST", "what the units are at when on; default: the target's mean",             \
+         .type = PARAM_VALUES},                                                                    \
+        {"off-at", "LIST", "and when off; default: the other classes' mean",                       \
+         .type = PARAM_VALUES},                                                                    \
+        OFF
+#define LATER_ROWS                                                                                 \
+    {"later", "UNITS", "shift these in place of switching the units", .type = PARAM_TEXT},         \
+        {"shift", "LIST", "by so much; default: by what they change with the units off",           \
+         .type = PARAM_VALUES},                                                                    \
+    {                                                                                              \
+        "later-at", "LIST", "from these values on; default: from where they are",                  \
+            .type = PARAM_VALUES                                                                   \
+    }
+static const struct param position_params[] = {
+    ON_OFF_ROWS,
+    LATER_ROWS,
+    {"text", "TEXT", "what is read; the last operand", .type = PARAM_TEXT},
+    {"at", "N", "the position; the BOS is 0, negative from the end", .type = PARAM_INT,
+     .preset = "-1", .min = -INT32_MAX, .max = INT32_MAX},
+    {"top", "N", "tokens of a list", .type = PARAM_INT, .preset = "20", .min = 1, .max = 100000},
+    {"min-logp", "X", "leave out tokens of no more log-probability in both runs",
+     .type = PARAM_REAL, .preset = "-7", .min = -1e9, .max = 0},
+    NORM_ROWS,
+    END,
+};
+const struct query position_query = {
+    .command = "neuron position",
+    .name = "position",
+    .params = position_params,
+    .corpus = true,
+    .text = true,
+    .limit = 1000,
+    .first_window = true,
+    .quick = true,
+    .view = VIEW_JOBS,
+    .promise = {{"rows", MARK_LIST, {"list", "id", "text", "difference"}},
+                {"tokens", MARK_LIST, {"start", "end", "loss_a", "difference"}}},
+    .answer = answer_position};
+
 const struct query *const queries[N_QUERIES] = {
     &harvest_query, &latents_query,  &find_query,     &histogram_query, &tokens_query,
     &bins_query,    &examples_query, &lens_query,     &coactive_query,  &sweep_query,
     &proof_query,   &words_query,    &ttest_query,    &means_query,     &classify_query,
     &ablate_query,  &boosts_query,   &unigrams_query, &probe_query,     &regress_query,
-    &kept_query,    &compare_query,
+    &kept_query,    &compare_query,  &position_query,
 };
 
 void query_params(const struct query *q, struct params *p)

@@ -16,8 +16,9 @@ struct query {
     const struct param *params;    /* its own; NULL: none */
     bool corpus;                   /* reads one */
     bool words;                    /* which is a list of words of two classes */
-    int32_t limit;                 /* sentences of each class where none is said; 0: all */
-    bool first_window;             /* of a sentence beyond the context only that counts */
+    bool text;         /* asks about a text of its own, its parameter "text": the last operand */
+    int32_t limit;     /* sentences of each class where none is said; 0: all */
+    bool first_window; /* of a sentence beyond the context only that counts */
     bool quick; /* takes under about a second once the corpus is harvested: overtakes others */
     enum view_id view; /* that shows it */
     struct promise {   /* what panes draw of the answer: a table's mark and columns */
@@ -49,8 +50,9 @@ extern const struct query
     classify_query,  /* "rows", "histogram": engine/study/classify.h */
     ablate_query,    /* "rows", "backup": engine/study/ablate.h */
     boosts_query,    /* "boosted", "inhibited", "rows", "histogram": engine/study/boosts.h */
-    unigrams_query;  /* "rows", "classes": engine/study/boosts.h */
-enum { N_QUERIES = 22 };
+    unigrams_query,  /* "rows", "classes": engine/study/boosts.h */
+    position_query;  /* "rows", "tokens": engine/study/position.h */
+enum { N_QUERIES = 23 };
 extern const struct query *const queries[N_QUERIES];
 /* Its rows with their presets. */
 void query_params(const struct query *, struct params *);

@@ -139,6 +139,14 @@ bool request_rule(const struct request *r, struct rule *rule)
     return min || max;
 }
 
+bool request_reads_corpus(const struct request *r)
+{
+    const struct params *p = &r->params;
+    return r->query->corpus &&
+           !(r->query->text && params_has(p, "on-at") && params_has(p, "off-at") &&
+             !params_has(p, "off") && (!params_has(p, "later") || params_has(p, "shift")));
+}
+
 /* ---- the command line */
 void request_quote(struct strbuf *out, const char *s)
 {

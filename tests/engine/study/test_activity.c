@@ -203,7 +203,7 @@ static void test_refused(void **state)
         {"units=3 held=5,6 held-at=1", "a value for each"},
         {"units=3 held=5,5 held-at=1,2", "held twice"},
         {"units=3 held=80 held-at=1", "found unit 80"},
-        {"units=3,4 whole=true", "one of the dictionary"},
+        {"units=3,4 whole=true", "one of each dictionary"},
         {"units=3 tokens=2000000000", "values, expected at most"},
     };
     struct tiny_model t;

@@ -53,7 +53,7 @@ static void ask(struct request *r, const struct query *query)
 {
     request_init(r, query);
     request_say(r, "units=3,17,40 min-share=.05 max-other=.5 values=-1,2 insert=sae,error "
-                   "each=true");
+                   "each=true text=Hej");
 }
 
 static void test_kept_and_not_kept_agree(void **state)

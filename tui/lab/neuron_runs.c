@@ -1,0 +1,165 @@
+/* Answers about context neurons that compare two runs. */
+#include "engine/base/memory.h"
+#include "engine/study/position.h"
+#include "engine/study/runs.h"
+#include "tui/lab/neuron_private.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what the runs are */
+/* Mean value of the later units over all classes, units at the given values. */
+static bool later_means(struct answer *a, const struct runs_asked *q, const double *at,
+                        double *mean)
+{
+    struct finished f;
+    struct wanted w = q->held;
+    if (w.n_held + a->n_units > STUDY_MAX_VALUES)
+        return error_set(a->e, ERROR_INPUT, "%s: found %d units to hold, expected at most %d",
+                         a->request->query->command, (int)(w.n_held + a->n_units),
+                         STUDY_MAX_VALUES);
+    w.n = q->n_later, w.unit = q->later, w.pre = true, w.places = q->places;
+    memcpy(w.held + w.n_held, a->unit, (size_t)a->n_units * sizeof *w.held);
+    memcpy(w.value + w.n_held, at, (size_t)a->n_units * sizeof *w.value);
+    w.n_held += a->n_units;
+    if (!neuron_activity(a, a->corpus, &w, &f))
+        return false;
+    bool ok = true;
+    for (int32_t i = 0; i < q->n_later; i++) {
+        const struct activity all = activity_others(f.study, i, -1);
+        mean[i] = all.mean;
+        ok = ok && all.tokens > 0;
+    }
+    finished_release(&f);
+    return ok || error_set(a->e, ERROR_INPUT,
+                           "%s: the texts have no token at these positions, expected some to "
+                           "measure a shift on",
+                           a->request->query->command);
+}
+
+/* What the later units lose when the others are off: --shift, else measured. */
+static bool take_shift(struct answer *a, struct runs_asked *q)
+{
+    const struct params *p = &a->request->params;
+    const double *given;
+    double on[UNITS_MAX];
+    const int32_t n = params_values(p, "shift", &given);
+    if (n == 0 && !(later_means(a, q, q->v.on, on) && later_means(a, q, q->v.off, q->shift)))
+        return false;
+    if (n != 0 && n != q->n_later)
+        return error_set(a->e, ERROR_INPUT,
+                         "--shift: found %d values of %d later units, expected "
+                         "one of each",
+                         (int)n, (int)q->n_later);
+    for (int32_t i = 0; i < q->n_later; i++)
+        q->shift[i] = n ? given[i] : (double)(float)(q->shift[i] - on[i]);
+    return true;
+}
+
+static bool take_later(struct answer *a, struct runs_asked *q)
+{
+    const struct params *p = &a->request->params;
+    q->n_later = params_know(p, "later") ? neuron_named(a, "later", q->later) : 0;
+    q->n_later_at = q->n_later > 0 ? params_values(p, "later-at", &q->later_at) : 0;
+    if (q->n_later < 0)
+        return false;
+    if (q->n_later > STUDY_MAX_VALUES || (q->n_later_at != 0 && q->n_later_at != q->n_later))
+        return error_set(a->e, ERROR_INPUT,
+                         "--later: found %d units with %d values, expected at most %d and one of "
+                         "each",
+                         (int)q->n_later, (int)q->n_later_at, STUDY_MAX_VALUES);
+    return true;
+}
+
+bool neuron_runs(struct answer *a, struct runs_asked *q)
+{
+    const struct open_corpus *means = NULL;
+    *q = (struct runs_asked){.n_later = 0};
+    if (!neuron_on_and_off(a, &q->v) || !take_later(a, q))
+        return false;
+    q->held.n = a->n_units, q->held.unit = a->unit;
+    if (params_text(&a->request->params, "off") && !(means = neuron_mean_corpus(a)))
+        return false;
+    if (!neuron_hold(a, means, &q->held))
+        return false;
+    q->places = q->held.places | neuron_places(q->later, q->n_later);
+    return q->n_later == 0 || take_shift(a, q);
+}
+
+void neuron_runs_say(const struct answer *a, const struct runs_asked *q,
+                     const struct study_call *call, struct params *p)
+{
+    struct unit_id own[UNITS_MAX];
+    const bool later = q->n_later > 0;
+    neuron_own(call, a->unit, a->n_units, own);
+    params_set_units(p, "units", own, a->n_units);
+    params_set_values(p, "at", q->v.on, a->n_units);
+    params_set_values(p, "off-at", later ? q->v.on : q->v.off, a->n_units);
+    neuron_own(call, q->held.held, q->held.n_held, own);
+    params_set_units(p, "held", own, q->held.n_held);
+    params_set_values(p, "held-at", q->held.value, q->held.n_held);
+    neuron_own(call, q->later, q->n_later, own);
+    params_set_units(p, "shifted", own, q->n_later);
+    params_set_values(p, "shift", q->shift, q->n_later);
+    params_set_values(p, "shifted-at", q->later_at, q->n_later_at);
+}
+
+void neuron_runs_note(const struct answer *a, const struct runs_asked *q, struct table *t)
+{
+    struct strbuf b;
+    strbuf_init(&b);
+    for (int32_t i = 0; i < a->n_units; i++) {
+        char name[UNIT_NAME_MAX];
+        unit_full_name(&a->lab->wb->dicts, a->unit[i], name);
+        strbuf_addf(&b, i ? ", %s %.4g" : "a: %s %.4g", name, q->v.on[i]);
+    }
+    for (int32_t i = 0; i < (q->n_later > 0 ? q->n_later : a->n_units); i++) {
+        char name[UNIT_NAME_MAX];
+        const bool later = q->n_later > 0;
+        unit_full_name(&a->lab->wb->dicts, later ? q->later[i] : a->unit[i], name);
+        strbuf_adds(&b, i ? ", " : later ? "; b: as a, but " : "; b: ");
+        strbuf_addf(&b, later ? "%s %+.4g" : "%s %.4g", name, later ? q->shift[i] : q->v.off[i]);
+    }
+    table_note(t, "%s%s%s", t->note, *t->note ? "; " : "", b.s);
+    strbuf_release(&b);
+    neuron_note_held(a, &q->held, t);
+}
+
+/* ---- at one position */
+static bool wants_norms(const struct params *p)
+{
+    return params_real(p, "max-norm") > 0 || params_real(p, "min-embed") > 0;
+}
+
+bool answer_position(struct answer *a)
+{
+    const struct params *p = &a->request->params;
+    const struct study_loop loop = neuron_loop(a);
+    const struct vocabulary *v = NULL;
+    struct runs_asked q;
+    struct study_call call;
+    struct params runs;
+    struct position_in of = {.text = params_text(p, "text"),
+                             .at = params_int(p, "at"),
+                             .top = (int32_t)params_int(p, "top"),
+                             .least = params_real(p, "min-logp"),
+                             .max_norm = params_real(p, "max-norm"),
+                             .min_embed = params_real(p, "min-embed")};
+    if (!of.text)
+        return error_set(a->e, ERROR_INPUT, "neuron position: found no text, expected TEXT");
+    of.n = strlen(of.text);
+    if (!answer_need_units(a) ||
+        (request_reads_corpus(a->request) && !answer_open_corpus(a, CORPUS_ALL)) ||
+        !neuron_runs(a, &q))
+        return false;
+    lab_call_init(a->lab, &call, &activity_study, a->corpus, "position", NULL, q.places);
+    params_init(&runs, position_runs);
+    neuron_runs_say(a, &q, &call, &runs);
+    const int32_t first = a->set->n;
+    bool ok = !wants_norms(p) || (v = lab_vocabulary(a->lab, &call.in, &loop, a->e)) != NULL;
+    ok = ok && position_run(&call.in, &runs, &of, v, &loop, a->set, a->e);
+    for (int32_t i = first; ok && i < a->set->n; i++)
+        neuron_runs_note(a, &q, a->set->table[i]);
+    params_release(&runs);
+    lab_call_release(&call);
+    return ok;
+}
