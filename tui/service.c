@@ -266,6 +266,7 @@ static void run_job(struct service *s, uint64_t id, bool inside)
                             .progress = job_progress,
                             .progress_arg = &w,
                             .partial = job_partial,
+                            .partial_every = .25,
                             .partial_arg = &w};
     struct table_set *set = NULL;
     struct lab_facts facts = {0};

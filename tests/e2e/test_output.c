@@ -63,8 +63,9 @@ static void test_a_picture_is_no_json(void **state)
 static char *picture_of(const struct run_how *how, const char *view)
 {
     struct run_result r;
-    run_glimt(&r, how, "snapshot", view, "--text", "--svg", scratch_path("view.svg"), "--size",
-              "130x40", NULL);
+    /* one latent: the sweep of six is most of a minute */
+    run_glimt(&r, how, "snapshot", view, "--latents=418", "--text", "--svg",
+              scratch_path("view.svg"), "--size", "130x40", NULL);
     expect_done(&r);
     FILE *f = fopen(scratch_path("view.svg"), "r");
     char *both = calloc(1, 1 << 20);
@@ -86,7 +87,7 @@ static void test_pictures_are_the_same_whatever_is_kept(void **state)
     const char *const env[] = {cache, NULL};
     const struct run_how kept = {.env = env};
     struct run_result r;
-    run_glimt(&r, &kept, "sweep", "--insert=sae,error", "--each",
+    run_glimt(&r, &kept, "sweep", "--latents=418", "--insert=sae,error", "--each",
               NULL); /* what s in Explore asks */
     expect_done(&r);
     run_release(&r);

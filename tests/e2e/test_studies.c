@@ -615,8 +615,8 @@ static void test_views_as_pictures(void **state)
                  {"sweep", "nats"},         {"corpus", "418"},  {"jobs", "Jobs"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct run_result r;
-        run_glimt(&r, &with_cache, "snapshot", cases[i].view, "--size=100x36", "--text", "--svg",
-                  scratch_path("view.svg"), NULL);
+        run_glimt(&r, &with_cache, "snapshot", cases[i].view, "--latents=418,390", "--size=100x36",
+                  "--text", "--svg", scratch_path("view.svg"), NULL);
         expect_done(&r);
         assert_int_equal(lines_of(r.out), 36);
         if (!strstr(r.out, cases[i].holds))

@@ -524,7 +524,7 @@ static void empty(const char *dir)
     }
 }
 
-/* Every step-th n, so that about `most` are tried; every one in long runs. */
+/* Every step-th n, so that two fifths of `most` are tried; every one in long runs. */
 static long stride(enum fault_kind kind, const char *dir, bool network, long most)
 {
     struct progress p = {0};
@@ -538,7 +538,7 @@ static long stride(enum fault_kind kind, const char *dir, bool network, long mos
     fault.kind = FAULT_NONE;
     if (lengthy())
         return 1;
-    most = quick() ? most / 20 + 4 : most;
+    most = quick() ? most / 20 + 4 : most * 2 / 5;
     return seen / most + 1;
 }
 

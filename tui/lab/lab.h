@@ -23,9 +23,10 @@ struct lab_loop { /* all may be NULL */
     void *poll_arg;
     void (*progress)(void *, const struct study_progress *, const char *what);
     void *progress_arg;
-    /* Tables while they grow, at most about four times a second; the receiver takes a reference. */
+    /* Tables while they grow; the receiver takes a reference. */
     void (*partial)(void *, struct table_set *);
     void *partial_arg;
+    double partial_every; /* seconds at least between two of them; 0: after each chunk */
 };
 struct lab_facts { /* how it was answered */
     bool cached;   /* nothing was computed */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#define PARTIAL_S 0.25
 #define FORMAT_OF_KEYS 2
 
 const struct dict_set *lab_dicts(struct lab *lab, uint32_t places)
@@ -201,7 +200,7 @@ static void progressed(void *arg, const struct study_progress *p)
     struct running *r = arg;
     if (r->loop->progress)
         r->loop->progress(r->loop->progress_arg, p, r->call->what);
-    if (!r->loop->partial || !r->call->partial || p->elapsed - r->partial_at < PARTIAL_S ||
+    if (!r->loop->partial || !r->call->partial || p->elapsed - r->partial_at < r->loop->partial_every ||
         p->done == p->total)
         return;
     r->partial_at = p->elapsed;

@@ -220,14 +220,6 @@ struct growing {
     struct table_set *last;
 };
 
-static void slow_chunk(void *arg, const struct study_progress *p, const char *what)
-{
-    (void)arg;
-    (void)what;
-    if (p->done <= 3) /* tables are handed on a few times a second */
-        usleep(260 * 1000);
-}
-
 static void keep_last(void *arg, struct table_set *set)
 {
     struct growing *g = arg;
@@ -274,7 +266,7 @@ static void test_tables_that_grow_are_of_the_request(void **state)
         struct request r;
         struct lab *lab = lab_new(p->wb, &none);
         struct growing g = {.request = &r};
-        struct lab_loop loop = {.progress = slow_chunk, .partial = keep_last, .partial_arg = &g};
+        struct lab_loop loop = {.partial = keep_last, .partial_arg = &g};
         ask(&r, queries[k]);
         r.corpus.path = xstrdup(corpus);
         struct table_set *whole = answers(lab, &r, &loop, NULL);
