@@ -90,6 +90,8 @@ enum where {
     X(COLOUR_ALL, "colour-all", "a", IN_COMMAND, "", "colour by all sliders' latents together")    \
     X(LEGEND, "legend", "C", IN_COMMAND, "", "show the scale of the colours")                      \
     X(RAIL, "rail", "v", IN_COMMAND, "", "show values as a rail below each line")                  \
+    X(DICT, "dictionary-next", "D", IN_ANY, "dictionary",                                          \
+      "list the latents of the next dictionary")                                                   \
     X(INSERT, "insert-next", "I", IN_COMMAND, "",                                                  \
       "what is inserted: nothing, the SAE, the SAE + error")                                       \
     X(CONTEXT, "context-next", "J", IN_COMMAND, "",                                                \

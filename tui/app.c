@@ -26,6 +26,7 @@ struct app {
     struct kept_start start;
     struct kept *kept;          /* the session on disk; NULL: none is kept */
     char *bundle, *model, *sae; /* as the session will name them */
+    char *more[DICT_SET_MAX];   /* SAEs beside the first */
     char *commands_path;        /* of the lines typed into the palette; NULL: not kept */
     bool theme_auto, needs_save, save_failed, idle, drawn, mouse;
     int64_t save_at, frame_at;
@@ -92,14 +93,84 @@ static bool same_name(const char *a, const char *b)
     return !a || (b && strcmp(a, b) == 0);
 }
 
+/* Folders and files named from where glimt was started; names of models stay. */
+static char *lasting(const char *path)
+{
+    char *real = path ? realpath(path, NULL) : NULL;
+    return real || !path ? real : xstrdup(path);
+}
+
+/* A file by another of its names, too. */
+static bool same_file(const char *option, const char *saved)
+{
+    if (same_name(option, saved))
+        return true;
+    char *real = lasting(option);
+    const bool same = same_name(real, saved);
+    free(real);
+    return same;
+}
+
+static bool has_sae(const struct saved_state *s, const char *path)
+{
+    bool has = s->sae && same_file(path, s->sae);
+    for (int32_t i = 0; !has && i < s->n_more; i++)
+        has = same_file(path, s->more[i].path);
+    return has;
+}
+
+/* All that are named: others of the session may stay away. */
+static bool same_saes(const struct options *o, const struct saved_state *s)
+{
+    bool same = !o->sae || has_sae(s, o->sae);
+    for (int32_t i = 0; same && i < o->n_more; i++)
+        same = has_sae(s, o->more[i].path);
+    return same;
+}
+
+static bool names_layer(const struct options *o, struct point *at)
+{
+    for (int32_t i = o->n_latents; o->neurons && i < o->n_units; i++)
+        if (!unit_word_alone(&o->unit[i]) && unit_word_point(&o->unit[i], NULL, at, NULL))
+            return true;
+    return false;
+}
+
+/* Of several layers the session says where its units are; of one it is that layer's. */
+static bool same_neurons(const struct options *o, const struct saved_state *s)
+{
+    struct point named, then;
+    bool has = s->neurons;
+    for (int32_t i = 0; i < s->dicts.n; i++)
+        has = has || s->dicts.place[i].neurons;
+    if (!o->neurons)
+        return true;
+    return has && (s->dicts.n > 0 || !s->hook || !names_layer(o, &named) ||
+                   (point_parse(s->hook, NULL, &then, NULL) && point_compare(named, then) == 0));
+}
+
+/* SAEs and layers as the session had them, where the command line names none. */
+static void fill_dicts(struct options *o, const struct saved_state *s)
+{
+    if (o->sae || o->neurons)
+        return;
+    o->sae = s->sae;
+    o->neurons = s->neurons && !s->sae;
+    for (int32_t i = 0; i < s->n_more; i++)
+        o->more[o->n_more++] = (struct sae_option){s->more[i].path, s->more[i].hook};
+    for (int32_t i = 0; i < s->dicts.n; i++)
+        if (s->dicts.place[i].neurons)
+            o->place[o->n_places++] = s->dicts.place[i].at;
+}
+
 /* A session of another model or SAE lends its text, not its latents. False: it is of another. */
 static bool fill_options(struct app *a)
 {
     struct options *o = &a->options;
     struct saved_state *s = &a->start.state;
-    bool same = same_name(o->bundle, s->bundle) && same_name(o->model, s->model) &&
-                same_name(o->sae, s->sae) && same_name(o->hook, s->hook) &&
-                !(o->neurons && !s->neurons);
+    struct point layer;
+    bool same = same_file(o->bundle, s->bundle) && same_file(o->model, s->model) &&
+                same_saes(o, s) && same_name(o->hook, s->hook) && same_neurons(o, s);
     if (!same) {
         s->sliders = (struct sliders){.join = s->sliders.join, .special = s->sliders.special};
         s->has_unit = s->has_insert = false;
@@ -108,9 +179,9 @@ static bool fill_options(struct app *a)
     }
     o->bundle = either(o->bundle, s->bundle);
     o->model = either(o->model, s->model);
-    o->sae = either(o->sae, s->sae);
-    o->hook = either(o->hook, s->hook);
-    o->neurons = o->neurons || (s->neurons && !o->sae);
+    if (o->sae ? same_file(o->sae, s->sae) : !names_layer(o, &layer))
+        o->hook = either(o->hook, s->hook);
+    fill_dicts(o, s);
     return true;
 }
 
@@ -149,26 +220,41 @@ static void begin_view(struct app *a)
         shared_message(&shell->sh, a->start.said_error, "%s", a->start.said);
 }
 
-/* Folders and files named from where glimt was started; names of models stay. */
-static char *lasting(const char *path)
-{
-    char *real = path ? realpath(path, NULL) : NULL;
-    return real || !path ? real : xstrdup(path);
-}
-
-static void name_files(struct app *a)
+static void forget_files(struct app *a)
 {
     free(a->bundle);
     free(a->model);
     free(a->sae);
+    for (int32_t i = 0; i < DICT_SET_MAX; i++)
+        free(a->more[i]);
+    a->bundle = a->model = a->sae = NULL;
+    memset(a->more, 0, sizeof a->more);
+}
+
+static void name_files(struct app *a)
+{
+    forget_files(a);
     a->bundle = lasting(a->options.bundle);
     a->model = lasting(a->options.model);
     a->sae = lasting(a->options.sae);
+    for (int32_t i = 0; i < a->options.n_more; i++)
+        a->more[i] = lasting(a->options.more[i].path);
 }
 
 static char *copy_name(const char *s)
 {
     return s ? xstrdup(s) : NULL;
+}
+
+/* Neurons of one layer are numbers: where that was is said here. */
+static char *hook_name(const struct app *a)
+{
+    const struct workbench *wb = a->desk.shell.sh.workbench;
+    char name[POINT_NAME_MAX];
+    if (a->options.hook || !wb || wb->dicts.n != 1 || !wb->dicts.place[0].neurons)
+        return copy_name(a->options.hook);
+    point_name(wb->at, name);
+    return xstrdup(name);
 }
 
 /* What the view doesn't know of the state. */
@@ -177,9 +263,12 @@ static void add_names(const struct app *a, struct saved_state *s)
     s->bundle = copy_name(a->bundle);
     s->model = copy_name(a->model);
     s->sae = copy_name(a->sae);
-    s->hook = copy_name(a->options.hook);
+    s->hook = hook_name(a);
+    for (int32_t i = 0; i < a->options.n_more; i++)
+        s->more[s->n_more++] =
+            (struct saved_sae){copy_name(a->more[i]), copy_name(a->options.more[i].hook)};
     s->theme = a->theme_auto ? NULL : xstrdup(a->theme_name);
-    s->neurons = a->options.neurons;
+    s->neurons = a->options.neurons && !a->options.sae;
 }
 
 static void state_now(const struct app *a, struct saved_state *s)
@@ -375,7 +464,7 @@ static bool is_restored(const struct app *a)
 {
     const struct options *o = &a->options, *g = a->given;
     return o->bundle != g->bundle || o->model != g->model || o->sae != g->sae ||
-           o->hook != g->hook || o->neurons != g->neurons;
+           o->hook != g->hook || o->neurons != g->neurons || o->n_places != g->n_places;
 }
 
 static void take_news(struct app *a)
@@ -567,9 +656,7 @@ int app_run(const struct app_options *o, bool *no_terminal)
     kept_release(a->kept);
     state_release(&a->start.state);
     history_release(&a->start.history);
-    free(a->bundle);
-    free(a->model);
-    free(a->sae);
+    forget_files(a);
     free(a);
     if (!ok && !*no_terminal)
         fprintf(stderr, "glimt: %s\n", e.text);

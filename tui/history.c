@@ -198,19 +198,28 @@ struct unit_id unit_moved(struct unit_id u, const int32_t *place, int32_t n)
     return u;
 }
 
+void sliders_move(struct sliders *s, const int32_t *place, int32_t n)
+{
+    for (int j = 0; j < s->n; j++)
+        s->unit[j].id = unit_moved(s->unit[j].id, place, n);
+    s->dict = s->dict < n && place[s->dict] >= 0 ? place[s->dict] : 0;
+}
+
 void history_move_units(struct history *h, const int32_t *place, int32_t n)
 {
     for (size_t i = 0; i < h->n; i++) {
         struct slider_change *c = h->change[i].sliders;
-        for (int j = 0; c && j < c->before.n; j++)
-            c->before.unit[j].id = unit_moved(c->before.unit[j].id, place, n);
-        for (int j = 0; c && j < c->after.n; j++)
-            c->after.unit[j].id = unit_moved(c->after.unit[j].id, place, n);
+        if (c) {
+            sliders_move(&c->before, place, n);
+            sliders_move(&c->after, place, n);
+        }
     }
 }
 
 static bool has_unit_beyond(const struct sliders *s, const int32_t *limit, int32_t n)
 {
+    if (s->dict >= (n > 0 ? n : 1))
+        return true;
     for (int i = 0; i < s->n; i++)
         if (s->unit[i].id.dict < 0 || s->unit[i].id.dict >= n ||
             s->unit[i].id.index >= limit[s->unit[i].id.dict])

@@ -49,8 +49,11 @@ static json_t *sliders_json(const struct dict_set *dicts, const struct sliders *
                                                isfinite(u->value) ? (double)u->value : 0.0,
                                                (int)u->fixed));
     }
-    return json_pack("{s:o,s:i,s:b,s:b}", "units", units, "insert", (int)s->insert, "join",
-                     (int)s->join, "special", (int)s->special);
+    json_t *o = json_pack("{s:o,s:i,s:b,s:b}", "units", units, "insert", (int)s->insert, "join",
+                          (int)s->join, "special", (int)s->special);
+    if (s->dict > 0 && s->dict < dicts->n)
+        json_object_set_new(o, "dictionary", dict_json(dicts, s->dict));
+    return o;
 }
 
 static json_t *step_json(const struct dict_set *dicts, const struct change *c)
@@ -202,6 +205,8 @@ static bool read_sliders(const struct dict_set *dicts, const json_t *o, struct s
         return false;
     s->insert = (enum insert)insert;
     s->special = json_is_true(json_object_get(o, "special")); /* absent: an older journal */
+    if (!dict_from_json(dicts, json_object_get(o, "dictionary"), &s->dict))
+        return false;
     for (size_t i = 0; i < json_array_size(units); i++) {
         struct chosen_unit u;
         if (!read_unit(dicts, json_array_get(units, i), &u) || sliders_find(s, u.id) >= 0)

@@ -216,8 +216,7 @@ static bool type_on(struct script *s, struct shell *shell, const char *text)
 static int row_of(const struct shell *shell, const struct step *p)
 {
     struct unit_id unit;
-    const struct workbench *wb = shell->sh.workbench;
-    return !p->all && unit_find(wb ? &wb->dicts : NULL, &p->unit, &unit, NULL)
+    return !p->all && shared_find_unit(&shell->sh, &p->unit, &unit, NULL)
                ? sliders_find(&shell->sh.sliders, unit)
                : SLIDER_ALL;
 }

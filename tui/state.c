@@ -26,6 +26,10 @@ void state_release(struct saved_state *s)
     free(s->model);
     free(s->sae);
     free(s->hook);
+    for (int32_t i = 0; i < s->n_more; i++) {
+        free(s->more[i].path);
+        free(s->more[i].hook);
+    }
     free(s->theme);
     free(s->text);
     dict_set_release(&s->dicts);
@@ -44,6 +48,8 @@ void state_copy_look(const struct saved_state *from, struct saved_state *out)
     out->model = copy(from->model);
     out->sae = copy(from->sae);
     out->hook = copy(from->hook);
+    for (int32_t i = 0; i < from->n_more; i++)
+        out->more[i] = (struct saved_sae){copy(from->more[i].path), copy(from->more[i].hook)};
     out->theme = copy(from->theme);
     dict_set_copy_plan(&from->dicts, &out->dicts);
     out->text = NULL;
@@ -56,14 +62,25 @@ static bool same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+static bool same_more(const struct saved_state *a, const struct saved_state *b)
+{
+    if (a->n_more != b->n_more)
+        return false;
+    for (int32_t i = 0; i < a->n_more; i++)
+        if (!same(a->more[i].path, b->more[i].path) || !same(a->more[i].hook, b->more[i].hook))
+            return false;
+    return true;
+}
+
 bool state_same_look(const struct saved_state *a, const struct saved_state *b)
 {
     return same(a->bundle, b->bundle) && same(a->model, b->model) && same(a->sae, b->sae) &&
-           same(a->hook, b->hook) && same(a->theme, b->theme) && strcmp(a->view, b->view) == 0 &&
-           strcmp(a->colour, b->colour) == 0 && a->has_unit == b->has_unit &&
-           unit_same(a->unit, b->unit) && dict_set_same(&a->dicts, &b->dicts) &&
-           a->neurons == b->neurons && a->has_units == b->has_units &&
-           a->has_insert == b->has_insert && sliders_equal(&a->sliders, &b->sliders);
+           same(a->hook, b->hook) && same_more(a, b) && same(a->theme, b->theme) &&
+           strcmp(a->view, b->view) == 0 && strcmp(a->colour, b->colour) == 0 &&
+           a->has_unit == b->has_unit && unit_same(a->unit, b->unit) &&
+           dict_set_same(&a->dicts, &b->dicts) && a->neurons == b->neurons &&
+           a->has_units == b->has_units && a->has_insert == b->has_insert &&
+           sliders_equal(&a->sliders, &b->sliders);
 }
 
 /* ---- reading */
@@ -90,11 +107,46 @@ static bool read_string(struct reader *r, const char *key, char **out, size_t *n
     return true;
 }
 
-static bool read_dicts(struct reader *r, struct saved_state *s)
+/* A path, or {"path": …, "hook": …}. */
+static bool read_sae(const json_t *v, struct saved_sae *out)
 {
-    const json_t *list = json_object_get(r->root, "dictionaries"), *v,
-                 *key = json_object_get(r->root, "neurons");
-    const bool all = key && !json_is_null(key);
+    const json_t *hook = json_object_get(v, "hook");
+    const char *path = json_string_value(json_is_object(v) ? json_object_get(v, "path") : v);
+    if (!path || (hook && !json_is_string(hook)))
+        return false;
+    *out = (struct saved_sae){xstrdup(path), hook ? xstrdup(json_string_value(hook)) : NULL};
+    return true;
+}
+
+/* One path, or a list where there are several; the hook of the first stands in "hook". */
+static bool read_saes(struct reader *r, struct saved_state *s)
+{
+    const json_t *list = json_object_get(r->root, "sae"), *v;
+    struct saved_sae one;
+    size_t i;
+    if (!json_is_array(list))
+        return read_string(r, "sae", &s->sae, NULL);
+    json_array_foreach(list, i, v)
+    {
+        if (i >= DICT_SET_MAX || !read_sae(v, &one))
+            return wrong(r, "sae", "a path, or a list of them");
+        if (i > 0) {
+            s->more[s->n_more++] = one;
+            continue;
+        }
+        s->sae = one.path;
+        if (one.hook && !s->hook)
+            s->hook = one.hook;
+        else
+            free(one.hook);
+    }
+    return true;
+}
+
+static bool read_points(struct reader *r, struct saved_state *s)
+{
+    const json_t *list = json_object_get(r->root, "dictionaries"), *v;
+    const bool all = json_object_get(r->root, "neurons") != NULL;
     size_t i;
     if (!list || json_is_null(list))
         return true;
@@ -112,17 +164,25 @@ static bool read_dicts(struct reader *r, struct saved_state *s)
     return true;
 }
 
+static bool read_dicts(struct reader *r, struct saved_state *s)
+{
+    return read_points(r, s) &&
+           (dict_from_json(&s->dicts, json_object_get(r->root, "dictionary"), &s->sliders.dict) ||
+            wrong(r, "dictionary", "one of \"dictionaries\""));
+}
+
 static bool read_units(struct reader *r, const char *key, struct saved_state *s)
 {
     const json_t *list = json_object_get(r->root, key), *v;
     size_t i;
+    if (list && strcmp(key, "neurons") == 0)
+        s->neurons = true; /* also without any */
     if (!list || json_is_null(list))
         return true;
     if (!json_is_array(list) || json_array_size(list) > UNITS_MAX)
         return error_set(r->e, ERROR_INPUT,
                          "state: \"%s\" is no list, or one of more than %d units", key, UNITS_MAX);
     s->has_units = true;
-    s->neurons = strcmp(key, "neurons") == 0;
     s->sliders.n = 0;
     json_array_foreach(list, i, v)
     {
@@ -239,8 +299,8 @@ bool state_from_json(const json_t *root, struct saved_state *s, struct error *e)
         ok = error_set(e, ERROR_INPUT, "state: found version %lld, expected %d",
                        (long long)json_integer_value(version), STATE_VERSION);
     ok = ok && read_string(&r, "bundle", &s->bundle, NULL) &&
-         read_string(&r, "model", &s->model, NULL) && read_string(&r, "sae", &s->sae, NULL) &&
-         read_string(&r, "hook", &s->hook, NULL) && read_string(&r, "theme", &s->theme, NULL) &&
+         read_string(&r, "model", &s->model, NULL) && read_string(&r, "hook", &s->hook, NULL) &&
+         read_saes(&r, s) && read_string(&r, "theme", &s->theme, NULL) &&
          read_string(&r, "text", &s->text, &s->n_text) && read_dicts(&r, s) && read_places(&r, s) &&
          read_units(&r, "latents", s) && read_units(&r, "neurons", s) && read_choices(&r, s) &&
          read_fixed(&r, s);
@@ -266,6 +326,18 @@ static void set_string(json_t *o, const char *key, const char *s)
         json_object_set_new(o, key, json_string(s));
 }
 
+static json_t *saes_json(const struct saved_state *s)
+{
+    json_t *list = json_array();
+    json_array_append_new(list, json_string(s->sae));
+    for (int32_t i = 0; i < s->n_more; i++)
+        json_array_append_new(
+            list, s->more[i].hook
+                      ? json_pack("{s:s,s:s}", "path", s->more[i].path, "hook", s->more[i].hook)
+                      : json_string(s->more[i].path));
+    return list;
+}
+
 /* Neurons beside SAEs say so. */
 static json_t *points_json(const struct saved_state *s)
 {
@@ -286,7 +358,10 @@ json_t *state_json(const struct saved_state *s)
     json_object_set_new(o, "glimt_state", json_integer(STATE_VERSION));
     set_string(o, "bundle", s->bundle);
     set_string(o, "model", s->model);
-    set_string(o, "sae", s->sae);
+    if (s->sae && s->n_more > 0)
+        json_object_set_new(o, "sae", saes_json(s));
+    else
+        set_string(o, "sae", s->sae);
     set_string(o, "hook", s->hook);
     if (s->text) {
         json_object_set_new(o, "text", json_stringn(s->text, s->n_text));
@@ -301,6 +376,8 @@ json_t *state_json(const struct saved_state *s)
                             s->unit.dict < 0 ? json_string("all") : unit_json(&s->dicts, s->unit));
     if (s->dicts.n > 1)
         json_object_set_new(o, "dictionaries", points_json(s));
+    if (s->dicts.n > 1 && s->sliders.dict < s->dicts.n)
+        json_object_set_new(o, "dictionary", dict_json(&s->dicts, s->sliders.dict));
     for (int i = 0; i < s->sliders.n; i++) {
         const struct chosen_unit *u = &s->sliders.unit[i];
         char key[UNIT_NAME_MAX];

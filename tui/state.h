@@ -12,16 +12,20 @@
 
 struct saved_state {
     char *bundle, *model, *sae, *hook, *theme; /* NULL: default; owned */
-    char *text;                                /* NULL: absent; owned, NUL-terminated */
-    size_t n_text, cursor;                     /* cursor absent: SIZE_MAX, the end */
-    char view[16];                             /* its name; "": explore */
-    char colour[8];                            /* "pre", "act", "loss", "delta"; "": default */
+    int32_t n_more;                            /* SAEs beside the first */
+    struct saved_sae {
+        char *path, *hook; /* hook NULL: as its file says; owned */
+    } more[DICT_SET_MAX];
+    char *text;            /* NULL: absent; owned, NUL-terminated */
+    size_t n_text, cursor; /* cursor absent: SIZE_MAX, the end */
+    char view[16];         /* its name; "": explore */
+    char colour[8];        /* "pre", "act", "loss", "delta"; "": default */
     bool has_unit;
     struct unit_id unit;   /* UNIT_NONE: all */
     bool neurons;          /* `units` are neurons */
     struct dict_set dicts; /* several: where they are; empty: one. None is open. Owned */
     bool has_units;
-    struct sliders sliders; /* the units with their fixed values; insert, join, special */
+    struct sliders sliders; /* the units with their fixed values; insert, join, special, dict */
     bool has_insert;
 };
 

@@ -15,9 +15,23 @@ static const struct unit_words neurons = {
     {"neurons", "neurons + error"},
     "neurons alone"};
 
+static const struct unit_words *words_of(const struct dict *d)
+{
+    return dict_spec(d)->identity ? &neurons : &latents;
+}
+
 const struct unit_words *unit_words(const struct workbench *wb)
 {
-    return wb && wb->dict && dict_spec(wb->dict)->identity ? &neurons : &latents;
+    for (int32_t i = 0; wb && i < wb->dicts.n; i++)
+        if (wb->dicts.place[i].dict && words_of(wb->dicts.place[i].dict) == &latents)
+            return &latents;
+    return wb && wb->dict ? words_of(wb->dict) : &latents;
+}
+
+const struct unit_words *unit_words_of(const struct workbench *wb, int32_t dict)
+{
+    const bool there = wb && dict >= 0 && dict < wb->dicts.n && wb->dicts.place[dict].dict;
+    return there ? words_of(wb->dicts.place[dict].dict) : unit_words(wb);
 }
 
 void unit_words_in(const struct workbench *wb, char *text)

@@ -10,8 +10,10 @@ struct unit_words {
     const char *inserted[3];        /* by enum insert: what stands in the activation's place */
     const char *lane[2], *alone; /* of a sweep: without and with the error kept; the first of two */
 };
-/* NULL, or nothing to look at: of latents. */
+/* NULL, or nothing to look at: of latents. Of a set: neurons where all are. */
 const struct unit_words *unit_words(const struct workbench *);
+/* Of one of its dictionaries; where there is no such: as above. */
+const struct unit_words *unit_words_of(const struct workbench *, int32_t dict);
 /* A text of our own that speaks of latents, changed in place. */
 void unit_words_in(const struct workbench *, char *text);
 /* The name of a unit; NULL: as in a set of one. UNIT_NONE: "all". */

@@ -455,6 +455,12 @@ bool workbench_open(const struct options *o, void (*progress)(void *, double, co
     return workbench_open_cancellable(o, progress, arg, NULL, out, e);
 }
 
+const struct bundle *workbench_statistics(const struct workbench *wb, int32_t dict)
+{
+    const bool there = wb && wb->bundle_is_ours && dict >= 0 && dict < wb->dicts.n;
+    return there && !dict_spec(wb->dicts.place[dict].dict)->identity ? wb->bundle : NULL;
+}
+
 char *workbench_dict_name(const struct workbench *wb, int32_t dict)
 {
     const char *path = dict_path(wb->dicts.place[dict].dict);

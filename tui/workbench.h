@@ -44,6 +44,9 @@ bool workbench_open_cancellable(const struct options *,
                                 void (*progress)(void *, double, const char *what), void *arg,
                                 const atomic_bool *cancel, struct workbench **out, struct error *e);
 void workbench_free(struct workbench *);
+/* What the bundle knows of a dictionary's units (fire_share, abs_pre_p99, pre_median): of its own
+ * SAE's. NULL: nothing. */
+const struct bundle *workbench_statistics(const struct workbench *, int32_t dict);
 /* What a dictionary of the set is called, for people: the name of its file, or "neurons"; the
  * caller frees. */
 char *workbench_dict_name(const struct workbench *, int32_t dict);

@@ -56,6 +56,42 @@ static void test_whole(void **state)
     state_release(&t);
 }
 
+/* Several SAEs; the hook of the first stands where it always stood. */
+static void test_several_saes(void **state)
+{
+    (void)state;
+    static const char json[] =
+        "{\"glimt_state\":1,\"sae\":[\"a.pt\",{\"path\":\"b.pt\",\"hook\":\"layers.3.resid.post\"},"
+        "\"c.pt\"],\"hook\":\"layers.1.mlp.act\",\"view\":\"explore\",\"dictionaries\":"
+        "[\"layers.1.mlp.act\",{\"neurons\":\"layers.2.mlp.act\"},\"layers.3.resid.post\"],"
+        "\"dictionary\":\"layers.3.resid.post\",\"latents\":null,\"fixed\":{},\"context\":"
+        "\"line\"}";
+    struct saved_state s, look;
+    struct error e;
+    assert_true(parse(json, &s, &e));
+    assert_string_equal(s.sae, "a.pt");
+    assert_string_equal(s.hook, "layers.1.mlp.act");
+    assert_int_equal(s.n_more, 2);
+    assert_string_equal(s.more[0].path, "b.pt");
+    assert_string_equal(s.more[0].hook, "layers.3.resid.post");
+    assert_string_equal(s.more[1].path, "c.pt");
+    assert_null(s.more[1].hook);
+    assert_int_equal(s.sliders.dict, 2);
+    char *again = state_print(&s);
+    assert_string_equal(again, json);
+    free(again);
+    state_copy_look(&s, &look);
+    assert_true(state_same_look(&s, &look));
+    look.more[1].path[0] = 'd';
+    assert_false(state_same_look(&s, &look));
+    state_release(&look);
+    state_release(&s);
+    assert_true(parse("{\"glimt_state\":1,\"sae\":[{\"path\":\"a\",\"hook\":\"h\"}]}", &s, &e));
+    assert_string_equal(s.sae, "a");
+    assert_string_equal(s.hook, "h");
+    state_release(&s);
+}
+
 static void test_absent_is_default(void **state)
 {
     (void)state;
@@ -114,6 +150,9 @@ static void test_refused(void **state)
         {"{\"glimt_state\":1,\"fixed\":{\"1\":\"a\"}}", "fixed"},
         {"{\"glimt_state\":1,\"colour\":\"red\"}", "colour"},
         {"{\"glimt_state\":1,\"insert\":1}", "insert"},
+        {"{\"glimt_state\":1,\"sae\":[1]}", "sae"},
+        {"{\"glimt_state\":1,\"sae\":[\"a\",{\"hook\":\"x\"}]}", "sae"},
+        {"{\"glimt_state\":1,\"dictionary\":\"layers.1.mlp.act\"}", "dictionary"},
         {"{\"glimt_state\":1", "no JSON"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -194,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_several_saes),
         cmocka_unit_test(test_absent_is_default),
         cmocka_unit_test(test_at_most_so_many_units),
         cmocka_unit_test(test_refused),

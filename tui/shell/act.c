@@ -77,6 +77,18 @@ static bool going(struct shell *shell, enum action_id a)
     return true;
 }
 
+static void next_dict(struct shell *shell)
+{
+    struct shared *sh = &shell->sh;
+    char name[UNIT_NAME_MAX + 24];
+    if (!sh->workbench || !shared_dict_known(sh))
+        return;
+    if (sh->workbench->dicts.n > 1)
+        shared_show_dict(sh, (shared_dict(sh) + 1) % sh->workbench->dicts.n);
+    shell_dict_name(shell, name, sizeof name);
+    shared_hint(sh, sh->workbench->dicts.n > 1 ? "%s" : "%s is the only dictionary", name);
+}
+
 /* False: not the shell's. */
 static bool own_act(struct shell *shell, enum action_id a)
 {
@@ -93,6 +105,7 @@ static bool own_act(struct shell *shell, enum action_id a)
     case ACTION_REPAINT: shell->wants |= WANT_REPAINT; break;
     case ACTION_CANCEL: cancel(shell); break;
     case ACTION_HARVEST: harvest(shell); break;
+    case ACTION_DICT: next_dict(shell); break;
     case ACTION_UNDO: shared_undo(&shell->sh); break;
     case ACTION_REDO: shared_redo(&shell->sh); break;
     default: return going(shell, a);

@@ -32,11 +32,10 @@ static int choice(const char *const *names, const char *s)
 /* Before it is loaded numbers are believed. False, and says so: there is no such unit. */
 static bool unit_known(struct shell *shell, const struct unit_word *w, struct unit_id *out)
 {
-    const struct workbench *wb = shell->sh.workbench;
     struct error e = {0};
     if (!shared_dict_known(&shell->sh))
         return false;
-    if (!unit_find(wb ? &wb->dicts : NULL, w, out, &e))
+    if (!shared_find_unit(&shell->sh, w, out, &e))
         shared_message(&shell->sh, true, "%s", e.text);
     else if (out->index < 0)
         shared_message(&shell->sh, true, "found an error term, expected a unit");
@@ -104,6 +103,26 @@ static bool run_unit(struct shell *shell, const char *arg)
     if (!all && !unit_known(shell, &w, &unit))
         return true;
     shared_colour_by(&shell->sh, unit);
+    return true;
+}
+
+static bool run_dict(struct shell *shell, const char *arg)
+{
+    struct shared *sh = &shell->sh;
+    struct error e = {0};
+    if (!*arg)
+        return false;
+    if (!sh->workbench) {
+        shared_message(sh, false, "still loading");
+        return true;
+    }
+    if (!shared_dict_known(sh))
+        return true;
+    int32_t place = unit_place_find(&sh->workbench->dicts, arg, &e);
+    if (place < 0)
+        shared_message(sh, true, "%s", e.text);
+    else
+        shared_show_dict(sh, place);
     return true;
 }
 
@@ -311,6 +330,7 @@ static const struct command_row {
      run_colour, NULL},
     {"unit", "ID|all", "the latent that colours the text", ACTION_COLOUR_BY, all_names, run_unit,
      NULL},
+    {"dict", "NAME", "the dictionary whose latents are listed", ACTION_DICT, NULL, run_dict, NULL},
     {"insert", "none|sae|error", "what replaces the hooked activation", ACTION_INSERT, insert_names,
      run_insert, NULL},
     {"context", "line|join", "each line its own sequence, or all one", ACTION_CONTEXT,
@@ -366,7 +386,10 @@ bool shell_command_named(const struct shell *shell, const char *name, size_t n,
     int view;
     const struct view_command *v = c ? NULL : views_command(shell, name, n, &view);
     if (c)
-        *out = (struct shell_command){c->name, c->run == run_view ? shell->views.name : c->values,
+        *out = (struct shell_command){c->name,
+                                      c->run == run_view   ? shell->views.name
+                                      : c->run == run_dict ? shell->places.name
+                                                           : c->values,
                                       c->endings};
     else if (v)
         *out = (struct shell_command){v->name, v->values, NULL};

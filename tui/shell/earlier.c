@@ -23,8 +23,7 @@ void earlier_move(struct shell *shell, const struct dict_set *now)
     int32_t *place = xcalloc((size_t)n, sizeof *place);
     for (int32_t i = 0; i < n; i++)
         place[i] = shell->dicts.n > 0 ? place_now(&shell->dicts.place[i], now) : -1;
-    for (int i = 0; i < sh->sliders.n; i++)
-        sh->sliders.unit[i].id = unit_moved(sh->sliders.unit[i].id, place, n);
+    sliders_move(&sh->sliders, place, n);
     if (sh->colour_unit.dict >= 0)
         sh->colour_unit = unit_moved(sh->colour_unit, place, n);
     history_move_units(&sh->history, place, n);
@@ -70,6 +69,8 @@ void earlier_drop(struct shell *shell, const struct dict_set *now)
     for (int32_t i = 0; i < now->n; i++)
         m[i] = now->place[i].m;
     drop_sliders(shell, now);
+    if (sh->sliders.dict >= now->n)
+        sh->sliders.dict = 0;
     history_drop_sliders(&sh->history, m, now->n);
     free(m);
     bool one = sh->colour_unit.index >= 0;

@@ -17,6 +17,8 @@ static bool usable_key(enum action_id a, bool typing, char *key, size_t n)
 
 static bool has_label(const struct shell *shell, enum action_id a, char *key, size_t n)
 {
+    if (a == ACTION_DICT && !shell->places.name[0])
+        return false; /* there is no other */
     return *actions[a].bar && (actions[a].where & (unsigned)shell_where(shell)) &&
            usable_key(a, shell_where(shell) == IN_TYPING, key, n);
 }

@@ -250,12 +250,12 @@ void page_prove(struct shell *shell)
     struct request r;
     if (!sh->host.ask || !sh->workbench || !shared_dict_known(sh))
         return;
-    if (dict_spec(sh->workbench->dict)->identity) {
+    if (dict_spec(shared_listed(sh))->identity) {
         shared_message(sh, false, "neurons rebuild themselves: there is no SAE to prove");
         return;
     }
     request_init(&r, &proof_query);
-    request_set_dict(&r, &sh->workbench->dicts, 0);
+    request_set_dict(&r, &sh->workbench->dicts, shared_dict(sh));
     watch_ask(&shell->proof, &sh->host, &r);
     page_open(shell, OVERLAY_PROOF);
 }

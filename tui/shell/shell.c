@@ -171,29 +171,62 @@ static void choose_units(struct shell *shell, const struct workbench *wb)
             fix_unit(shell, wb->fix[i].id, wb->fix[i].value);
 }
 
+/* "mlp_3 (1 of 2)", of one the point. */
+void shell_dict_name(const struct shell *shell, char *out, size_t n)
+{
+    const struct workbench *wb = shell->sh.workbench;
+    const int32_t place = shared_dict(&shell->sh);
+    char hook[POINT_NAME_MAX];
+    if (wb->dicts.n > 1) {
+        snprintf(out, n, "%s (%d of %d)", shell->places.of[place], place + 1, wb->dicts.n);
+    } else {
+        point_name(wb->at, hook);
+        snprintf(out, n, "%s", hook);
+    }
+}
+
+void shell_entitle(struct shell *shell)
+{
+    const struct workbench *wb = shell->sh.workbench;
+    const struct dict *listed = shared_listed(&shell->sh);
+    const struct dict_spec *spec = listed ? dict_spec(listed) : NULL;
+    const char *model = wb->model_name ? wb->model_name : "model",
+               *device = wb->backend ? wb->backend->name : "";
+    char dict[UNIT_NAME_MAX + 24];
+    shell->titled = shared_dict(&shell->sh);
+    shell_dict_name(shell, dict, sizeof dict);
+    if (spec && spec->k > 0 && !spec->identity)
+        snprintf(shell->title, sizeof shell->title, "%s · %s · %d latents, k %d · %s", model, dict,
+                 spec->m, spec->k, device);
+    else if (spec)
+        snprintf(shell->title, sizeof shell->title, "%s · %s · %d %s · %s", model, dict, spec->m,
+                 unit_words_of(wb, shell->titled)->many, device);
+    else
+        snprintf(shell->title, sizeof shell->title, "%s · no SAE · %s", model, device);
+}
+
+static void name_places(struct shell *shell, const struct dict_set *set)
+{
+    struct place_names *p = &shell->places;
+    for (int32_t i = 0; set->n > 1 && i < set->n; i++) {
+        unit_place_name(set, i, p->of[i]);
+        p->name[i] = p->of[i];
+    }
+}
+
 void shell_loaded(struct shell *shell, const struct workbench *wb)
 {
     shell->sh.workbench = wb;
     shell->sh.wish_changed = shell->sh.wish_changed || shell->sh.bos != wb->bos;
     shell->sh.bos = wb->bos;
-    char hook[POINT_NAME_MAX];
-    point_name(wb->at, hook);
-    const struct dict_spec *spec = wb->dict ? dict_spec(wb->dict) : NULL;
-    const char *model = wb->model_name ? wb->model_name : "model",
-               *device = wb->backend ? wb->backend->name : "";
-    if (spec && spec->k > 0 && !spec->identity)
-        snprintf(shell->title, sizeof shell->title, "%s · %s · %d latents, k %d · %s", model, hook,
-                 spec->m, spec->k, device);
-    else if (spec)
-        snprintf(shell->title, sizeof shell->title, "%s · %s · %d %s · %s", model, hook, spec->m,
-                 unit_words(wb)->many, device);
-    else
-        snprintf(shell->title, sizeof shell->title, "%s · no SAE · %s", model, device);
     shell->sh.findings.dicts = &wb->dicts;
+    name_places(shell, &wb->dicts);
     earlier_move(shell, &wb->dicts);
     choose_units(shell, wb);
     earlier_drop(shell, &wb->dicts);
-    if (!spec)
+    findings_of_dict(&shell->sh.findings, shared_dict(&shell->sh));
+    shell_entitle(shell);
+    if (!wb->dict)
         shell->sh.colouring = COLOUR_LOSS;
     shell->sh.wish_changed = shell->sh.redraw = true;
     shell_arrange(shell);
@@ -242,6 +275,7 @@ void shell_wish(struct shell *shell, struct wish *w)
                        .bos = shell->sh.bos,
                        .special = shell->sh.sliders.special,
                        .insert = sliders_insert(&shell->sh.sliders),
+                       .dict = shared_dict(&shell->sh),
                        .n_units = shell->sh.sliders.n,
                        .watch = UNIT_NONE,
                        .cursor = shared_cursor(&shell->sh),

@@ -71,8 +71,13 @@ struct shell {
     struct watch proof; /* of the SAE, on the reference texts */
 
     struct dict_set
-        dicts;         /* that units are of: an earlier session's until it is loaded; none open */
-    char title[200];   /* model · hook · latents · device */
+        dicts;           /* that units are of: an earlier session's until it is loaded; none open */
+    struct place_names { /* of the dictionaries, where there are several */
+        char of[DICT_SET_MAX][UNIT_NAME_MAX];
+        const char *name[DICT_SET_MAX + 1]; /* NULL at the end */
+    } places;
+    char title[200];   /* model · hook · latents · device; of the dictionary listed */
+    int32_t titled;    /* its place */
     char link[64];     /* "256 colours · rtt 3 ms" */
     bool told_cut;     /* that the text is longer than the model's context */
     bool told_special; /* that a special token was read as text */

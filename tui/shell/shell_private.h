@@ -11,6 +11,10 @@ void shell_sync(struct shell *);
 /* An action that the view shown has left. */
 void shell_act(struct shell *, enum action_id);
 
+/* What the dictionary listed is called; the title follows it. */
+void shell_dict_name(const struct shell *, char *out, size_t n);
+void shell_entitle(struct shell *);
+
 #define UNIT_UNSET ((struct unit_id){-2, -1}) /* of the colour, until the chosen ones are known */
 /* Sliders, colour and undo are about units of shell->dicts: they move to where those are now. */
 void earlier_move(struct shell *, const struct dict_set *now);

@@ -12,6 +12,8 @@ void shell_arrange(struct shell *shell)
     if (shell->overlay == OVERLAY_HELP || shell->overlay == OVERLAY_MESSAGES ||
         shell->overlay == OVERLAY_PROOF)
         page_arrange(shell);
+    if (sh->workbench && shell->titled != shared_dict(sh))
+        shell_entitle(shell);
 }
 
 /* What the view wants of the shell. */

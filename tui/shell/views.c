@@ -97,14 +97,18 @@ void views_go(struct shell *shell, int view)
 
 /* ---- told of what has changed */
 
-/* True once after the chosen latents changed or another view was gone to. */
+/* True once after the chosen latents or the dictionary listed changed, or another view was gone to.
+ */
 static bool units_are_new(struct shell *shell)
 {
     struct views *v = &shell->views;
     struct unit_id unit[UNITS_MAX];
     int32_t n = shared_units(&shell->sh, unit);
-    if (v->entered && n == v->n_units && memcmp(unit, v->unit, (size_t)n * sizeof *unit) == 0)
+    const int32_t dict = shared_dict(&shell->sh);
+    if (v->entered && n == v->n_units && dict == v->dict &&
+        memcmp(unit, v->unit, (size_t)n * sizeof *unit) == 0)
         return false;
+    v->dict = dict;
     v->entered = true;
     v->n_units = n;
     memcpy(v->unit, unit, (size_t)n * sizeof *unit);

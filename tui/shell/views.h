@@ -17,8 +17,9 @@ struct views {
     void *state[VIEWS_MAX];          /* NULL: not opened yet */
     struct rect area;                /* of the view, from the last layout */
     bool entered;                    /* the view shown has asked for what it needs */
-    int32_t n_units;                 /* the chosen ones it was entered with */
+    int32_t n_units;                 /* the chosen ones it was entered with, */
     struct unit_id unit[UNITS_MAX];
+    int32_t dict; /* and the dictionary listed then */
 };
 
 struct shell;

@@ -139,8 +139,9 @@ static void read_shares(struct findings *f)
 double findings_share(const struct findings *f, int c, struct unit_id unit)
 {
     const struct findings_shares *s = &f->shares;
-    int64_t row =
-        unit.dict == 0 && unit.index >= 0 && unit.index < s->n_units ? s->row[unit.index] : -1;
+    if (unit.dict != f->place)
+        return NAN;
+    int64_t row = unit.index >= 0 && unit.index < s->n_units ? s->row[unit.index] : -1;
     return row < 0 ? 0 : table_f64(watch_table(&f->latents, "rows"), row, s->col[c]);
 }
 
@@ -153,11 +154,20 @@ static bool ask_shares(struct findings *f, const struct job_host *host,
         return false;
     request_init(&r, &latents_query);
     corpus_choice_copy(&r.corpus, corpus);
-    request_set_dict(&r, f->dicts, 0);
+    request_set_dict(&r, f->dicts, f->place);
     r.only_kept = only_kept;
     watch_ask(&f->latents, host, &r);
     read_shares(f);
     return f->shares.n_classes > 0;
+}
+
+void findings_of_dict(struct findings *f, int32_t place)
+{
+    if (f->place == place)
+        return;
+    f->place = place;
+    forget_shares(f);
+    watch_release(&f->latents);
 }
 
 bool findings_seek_shares(struct findings *f, const struct job_host *host,

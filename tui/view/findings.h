@@ -22,7 +22,8 @@ struct findings_shares { /* read off the harvest's table, which they are borrowe
 };
 
 struct findings {
-    const struct dict_set *dicts; /* borrowed; NULL: not loaded. Shares are of the first */
+    const struct dict_set *dicts; /* borrowed; NULL: not loaded */
+    int32_t place;                /* of the one whose shares these are */
     struct watch bins, sweep; /* of the latent looked at; of the chosen ones. While they run: what
                                  there is so far */
     struct watch recall;      /* a look whether an earlier session swept the chosen ones */
@@ -51,7 +52,10 @@ bool findings_update(struct findings *, const struct job_host *);
 bool findings_seek_shares(struct findings *, const struct job_host *, const struct corpus_choice *);
 /* Harvests the corpus, unless that is done or under way. */
 void findings_harvest(struct findings *, const struct job_host *, const struct corpus_choice *);
-/* Share of a class's tokens on which a unit is active. c < shares.n_classes. */
+/* Another dictionary's are wanted: what is there of the one before goes. */
+void findings_of_dict(struct findings *, int32_t place);
+/* Share of a class's tokens on which a unit is active; NaN: of another dictionary. c <
+ * shares.n_classes. */
 double findings_share(const struct findings *, int c, struct unit_id);
 
 /* What a view's sweep measures beside its units and corpus: Explore and the Sweep view ask for the

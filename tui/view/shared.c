@@ -85,6 +85,58 @@ void shared_show_text(struct shared *sh, const char *utf8, size_t n, size_t curs
     shared_go(sh, VIEW_EXPLORE);
 }
 
+/* ---- dictionaries */
+int32_t shared_dict(const struct shared *sh)
+{
+    return sh->sliders.dict;
+}
+
+const struct dict *shared_listed(const struct shared *sh)
+{
+    const struct workbench *wb = sh->workbench;
+    return !wb ? NULL : wb->dicts.n < 2 ? wb->dict : wb->dicts.place[shared_dict(sh)].dict;
+}
+
+/* The colour goes along where it was of the dictionary listed before: to what it was of when this
+ * one was listed last, else to the first slider of this one. */
+static void dict_changed(struct shared *sh, int32_t before)
+{
+    const int32_t now = shared_dict(sh);
+    if (now == before)
+        return;
+    findings_of_dict(&sh->findings, now);
+    sh->colour_of[before] = (struct colour_kept){true, sh->colour_unit};
+    if (sh->colour_unit.dict == before && sh->colour_of[now].kept) {
+        sh->colour_unit = sh->colour_of[now].unit;
+    } else if (sh->colour_unit.dict == before) {
+        for (int i = sh->sliders.n - 1; i >= 0; i--)
+            if (sh->sliders.unit[i].id.dict == now)
+                sh->colour_unit = sh->sliders.unit[i].id;
+    }
+    sh->wish_changed = sh->state_changed = sh->recolour = sh->redraw = true;
+}
+
+void shared_show_dict(struct shared *sh, int32_t place)
+{
+    const struct sliders before = sh->sliders;
+    const bool lifted = shared_lifted(sh);
+    sh->sliders.dict = place;
+    if (lifted)
+        sh->lift.of.dict = place;
+    shared_changed_sliders(sh, &before, false);
+    dict_changed(sh, before.dict);
+}
+
+bool shared_find_unit(const struct shared *sh, const struct unit_word *w, struct unit_id *out,
+                      struct error *e)
+{
+    const struct dict_set *set = sh->workbench ? &sh->workbench->dicts : NULL;
+    if (!set || set->n < 2 || !unit_word_alone(w))
+        return unit_find(set, w, out, e);
+    *out = (struct unit_id){shared_dict(sh), w->index};
+    return w->index < 0 || unit_check(set, *out, e);
+}
+
 /* ---- sliders and colours */
 bool shared_dict_known(struct shared *sh)
 {
@@ -134,7 +186,7 @@ bool shared_sliders_known(struct shared *sh)
     shared_message(sh, false,
                    sh->status.loading ? "still loading"
                                       : "no sliders: take a %s in its pane with f",
-                   unit_words(sh->workbench)->one);
+                   unit_words_of(sh->workbench, shared_dict(sh))->one);
     return false;
 }
 
@@ -158,11 +210,11 @@ static void say_taken(struct shared *sh, const struct sliders *before, struct un
 {
     char name[UNIT_NAME_MAX];
     int row = sliders_find(&sh->sliders, unit);
-    shared_message(sh, false,
-                   sliders_find(before, unit) < 0 ? "%s %s is a slider now; f fixes it"
-                                                  : "%s %s %s",
-                   unit_words(sh->workbench)->one, unit_label(sh->workbench, unit, name),
-                   sh->sliders.unit[row].fixed ? "fixed" : "freed");
+    shared_message(
+        sh, false,
+        sliders_find(before, unit) < 0 ? "%s %s is a slider now; f fixes it" : "%s %s %s",
+        unit_words_of(sh->workbench, unit.dict)->one, unit_label(sh->workbench, unit, name),
+        sh->sliders.unit[row].fixed ? "fixed" : "freed");
 }
 
 void shared_take(struct shared *sh, struct unit_id unit, double value)
@@ -274,7 +326,9 @@ static void apply_change(struct shared *sh, const struct change *c, bool undo)
         editor_apply(&sh->editor, &c->edit, undo);
         shared_moved(sh);
     } else {
+        const int32_t dict = shared_dict(sh);
         sh->sliders = undo ? c->sliders->before : c->sliders->after;
+        dict_changed(sh, dict);
         list_resize(&sh->rows, sh->sliders.n + 1, sh->rows.height);
         sh->wish_changed = sh->state_changed = sh->redraw = true;
     }

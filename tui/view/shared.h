@@ -41,6 +41,11 @@ struct last_change {       /* of a slider, for `.` */
     double value;
 };
 
+struct colour_kept { /* what coloured the text while this dictionary was listed */
+    bool kept;
+    struct unit_id unit;
+};
+
 struct shared {
     const struct options *options;     /* borrowed: what command lines of requests say */
     const struct workbench *workbench; /* NULL while loading */
@@ -60,6 +65,7 @@ struct shared {
     struct lift lift;
     enum colouring colouring;
     struct unit_id colour_unit; /* UNIT_ALL or a unit */
+    struct colour_kept colour_of[DICT_SET_MAX];
     size_t token_at; /* byte whose token is looked at: the cursor's, or inside its character */
     bool bos, refsets_paused;
     bool still; /* a picture: says nothing of the moment */
@@ -100,6 +106,18 @@ void shared_hint(struct shared *, const char *format, ...) __attribute__((format
 void shared_go(struct shared *, enum view_id);
 /* Puts a text into the editor (as one step of undo) and goes to it. */
 void shared_show_text(struct shared *, const char *utf8, size_t n, size_t cursor);
+
+/* ---- dictionaries */
+/* The place of the set whose latents are listed: in Explore, the Latents view, their shares; a unit
+ * that is a number alone is of it. 0 where there is one. */
+int32_t shared_dict(const struct shared *);
+const struct dict *shared_listed(const struct shared *); /* NULL: there is none, or not yet */
+/* Lists those of another: a step of undo. The colour follows where it was of the one before. */
+void shared_show_dict(struct shared *, int32_t place);
+/* The unit that a word means, which may be a number alone; false and *e: none. Before it is loaded
+ * numbers are believed. */
+bool shared_find_unit(const struct shared *, const struct unit_word *, struct unit_id *,
+                      struct error *e);
 
 /* ---- sliders and colours */
 /* False, and says so, when the model has no SAE and no neurons were asked for; true before it is

@@ -5,7 +5,8 @@
 
 bool sliders_equal(const struct sliders *a, const struct sliders *b)
 {
-    if (a->n != b->n || a->insert != b->insert || a->join != b->join || a->special != b->special)
+    if (a->n != b->n || a->insert != b->insert || a->join != b->join || a->special != b->special ||
+        a->dict != b->dict)
         return false;
     for (int i = 0; i < a->n; i++) {
         const struct chosen_unit *p = &a->unit[i], *q = &b->unit[i];

@@ -13,6 +13,7 @@ struct sliders { /* restored by undo as a whole */
     struct chosen_unit unit[UNITS_MAX];
     enum insert insert; /* wished; see sliders_insert */
     bool join, special; /* how the text is read: all one sequence; special tokens as tokens */
+    int32_t dict;       /* the place of the set whose latents are listed */
 };
 
 bool sliders_equal(const struct sliders *, const struct sliders *);

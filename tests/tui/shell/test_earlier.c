@@ -132,7 +132,9 @@ static void test_some_are_elsewhere(void **state)
     place(&now, 3, SITE_MLP_ACT, false);
     place(&now, 3, SITE_RESID_POST, false);
     place(&now, 5, SITE_MLP_ACT, false);
+    s.sliders.dict = 3;
     load(&s, &now);
+    assert_int_equal(shell.sh.sliders.dict, 1); /* the stream of layer 3, as before */
     assert_int_equal(shell.sh.sliders.n, 2);
     expect_slider(0, 1, 7);
     expect_slider(1, 0, 9);
@@ -158,7 +160,9 @@ static void test_one_of_several(void **state)
     struct dict_set now = {0};
     state_of_four(&s);
     place(&now, 3, SITE_MLP_ACT, false);
+    s.sliders.dict = 1; /* which is gone */
     load(&s, &now);
+    assert_int_equal(shell.sh.sliders.dict, 0);
     assert_int_equal(shell.sh.sliders.n, 1);
     expect_slider(0, 0, 9);
     assert_string_equal(shell.sh.message, "3 latents of dictionaries that are not open: left out");

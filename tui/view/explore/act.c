@@ -32,9 +32,9 @@ static void repeat(struct explore *ex)
 
 static double median_of(const struct explore *ex, int row)
 {
-    const struct bundle *b =
-        ex->sh->workbench && ex->sh->workbench->bundle_is_ours ? ex->sh->workbench->bundle : NULL;
-    int32_t unit = ex->sh->sliders.unit[row].id.index;
+    const struct unit_id id = ex->sh->sliders.unit[row].id;
+    const struct bundle *b = workbench_statistics(ex->sh->workbench, id.dict);
+    const int32_t unit = id.index;
     return b && b->pre_median && unit < b->n_latents ? (double)b->pre_median[unit] : NAN;
 }
 
@@ -51,7 +51,7 @@ static void to_median(struct explore *ex, int row)
     if (!known)
         shared_message(ex->sh, false,
                        "the bundle has no statistics: the median of this %s is not known",
-                       unit_words(ex->sh->workbench)->one);
+                       unit_words_of(ex->sh->workbench, shared_dict(ex->sh))->one);
     shared_repeatable(ex->sh, ACTION_MEDIAN, 0);
     shared_changed_sliders(ex->sh, &before, false);
 }

@@ -26,7 +26,7 @@ static void update_brush(struct explore *ex)
 /* Of the dictionary, not of the token looked at: nothing moves while one types. */
 static struct layout_rows rows_of(const struct explore *ex)
 {
-    const struct dict *d = ex->sh->workbench ? ex->sh->workbench->dict : NULL;
+    const struct dict *d = shared_listed(ex->sh);
     return (struct layout_rows){d ? dict_spec(d)->k : 0, SESSION_MAX_NEXT, ex->sh->sliders.n + 1};
 }
 

@@ -6,8 +6,8 @@
 float explore_scale(const struct explore *ex, const struct workbench *wb, struct unit_id unit,
                     bool *from_bundle)
 {
-    const struct bundle *b = wb && wb->bundle_is_ours ? wb->bundle : NULL;
-    int32_t i_bundle = unit.dict >= 0 ? unit.index : -1;
+    const struct bundle *b = workbench_statistics(wb, unit.dict);
+    int32_t i_bundle = unit.index;
     if (from_bundle)
         *from_bundle = false;
     if (b && b->abs_pre_p99 && i_bundle >= 0 && i_bundle < b->n_latents &&

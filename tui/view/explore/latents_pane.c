@@ -11,7 +11,7 @@
  * the bundle's statistics have it. */
 static const struct bundle *statistics(const struct drawing *d)
 {
-    const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
+    const struct bundle *b = workbench_statistics(d->wb, shared_dict(d->ex->sh));
     return b && b->fire_share ? b : NULL;
 }
 
@@ -33,7 +33,7 @@ static double share_of(const struct drawing *d, int c, struct unit_id id)
     const struct bundle *b = statistics(d);
     if (d->ex->sh->findings.shares.n_classes > 0)
         return findings_share(&d->ex->sh->findings, c, id);
-    return id.index < b->n_latents
+    return id.dict == shared_dict(d->ex->sh) && id.index < b->n_latents
                ? (double)b->fire_share[(size_t)c * (size_t)b->n_latents + (size_t)id.index]
                : (double)NAN;
 }
@@ -155,15 +155,32 @@ static void draw_brush(const struct drawing *d, struct rect r)
     }
 }
 
+/* "Latents", of several dictionaries also which; or, where that has no room beside `beside`
+ * columns, its place alone. */
+static void title_units(const struct drawing *d, int32_t dict, int beside, char *out, size_t n)
+{
+    char place[UNIT_NAME_MAX];
+    const char *units = unit_words_of(d->wb, dict)->title;
+    snprintf(out, n, "%s", units);
+    if (!d->wb || d->wb->dicts.n < 2)
+        return;
+    unit_place_name(&d->wb->dicts, dict, place);
+    snprintf(out, n, "%s of %s", units, place);
+    if (text_width(out) + beside + 4 > d->ex->layout.pane[PANE_LATENTS].w)
+        snprintf(out, n, "%s", place);
+}
+
 static void draw_brushed(const struct drawing *d)
 {
     const struct brush *b = &d->ex->brush;
-    char title[80], edge[64];
-    snprintf(title, sizeof title, "%s of the selection: %d token%s", unit_words(d->wb)->title,
-             (int)b->n_inside, b->n_inside == 1 ? "" : "s");
-    if (d->ex->layout.pane[PANE_LATENTS].w < (int)strlen(title) + 4)
-        snprintf(title, sizeof title, "%s of %d token%s", unit_words(d->wb)->title,
-                 (int)b->n_inside, b->n_inside == 1 ? "" : "s");
+    char units[UNIT_NAME_MAX + 16], title[UNIT_NAME_MAX + 64], edge[64];
+    const char *s = b->n_inside == 1 ? "" : "s";
+    title_units(d, b->dict, 0, units, sizeof units);
+    snprintf(title, sizeof title, "%s of the selection: %d token%s", units, (int)b->n_inside, s);
+    if (d->ex->layout.pane[PANE_LATENTS].w < text_width(title) + 4) {
+        title_units(d, b->dict, (int)strlen(" of 99 tokens"), units, sizeof units);
+        snprintf(title, sizeof title, "%s of %d token%s", units, (int)b->n_inside, s);
+    }
     draw_frame(d, PANE_LATENTS, title);
     struct rect r = pane_rows(d->ex, PANE_LATENTS);
     if (r.h <= 0)
@@ -206,14 +223,17 @@ static void draw_lower_edge(const struct drawing *d, struct rect r, int32_t n)
 
 void draw_latents_pane(const struct drawing *d)
 {
-    char title[160], label[LABEL_MAX];
+    char units[UNIT_NAME_MAX + 16], title[UNIT_NAME_MAX + LABEL_MAX + 32], label[LABEL_MAX];
     if (d->ex->brush.n > 0) {
         draw_brushed(d);
         return;
     }
     here_label(d, label);
-    snprintf(title, sizeof title, "%s at %s", unit_words(d->wb)->title, label);
-    draw_frame(d, PANE_LATENTS, d->here.valid ? title : unit_words(d->wb)->title);
+    const struct line_latents *latents = d->here.valid ? d->here.line->latents : NULL;
+    title_units(d, latents ? latents->dict : shared_dict(d->ex->sh),
+                d->here.valid ? 4 + text_width(label) : 0, units, sizeof units);
+    snprintf(title, sizeof title, "%s at %s", units, label);
+    draw_frame(d, PANE_LATENTS, d->here.valid ? title : units);
     struct rect r = pane_rows(d->ex, PANE_LATENTS);
     const struct list *l = &d->ex->latents;
     int32_t n = here_n_active(&d->here);

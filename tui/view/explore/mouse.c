@@ -119,7 +119,7 @@ static void press_histogram(struct explore *ex, const struct event *e)
     int row = sliders_find(&ex->sh->sliders, unit);
     if (row < 0) {
         shared_message(ex->sh, false, "%s %s is no slider: take it in its pane with f",
-                       unit_words(ex->sh->workbench)->one,
+                       unit_words_of(ex->sh->workbench, unit.dict)->one,
                        unit_label(ex->sh->workbench, unit, name));
         return;
     }

@@ -1,5 +1,6 @@
 /* Where things stand in the Explore view and what its lists hold, for drawing and for the mouse
  * alike. */
+#include "tui/unit_words.h"
 #include "tui/view/explore/explore_private.h"
 
 struct text_area text_area(const struct explore *ex)
@@ -15,11 +16,26 @@ struct text_area text_area(const struct explore *ex)
     return a;
 }
 
+/* Names of several dictionaries are longer than numbers; a track of some cells stays. */
+static int label_width(const struct explore *ex, int room)
+{
+    const struct workbench *wb = ex->sh->workbench;
+    char name[UNIT_NAME_MAX];
+    int w = room >= 30 ? 9 : 7, most = room - 6 - 2 - 8;
+    if (!wb || wb->dicts.n < 2)
+        return w;
+    for (int i = 0; i < ex->sh->sliders.n; i++) {
+        int need = 2 + text_width(unit_label(wb, ex->sh->sliders.unit[i].id, name));
+        w = need > w && need <= most ? need : need > most && most > w ? most : w;
+    }
+    return w;
+}
+
 struct slider_columns slider_columns(const struct explore *ex)
 {
     struct rect r = layout_inner(&ex->layout, PANE_SLIDERS);
     struct slider_columns c = {.rows = r};
-    int label = r.w >= 30 ? 9 : 7, value = r.w >= 18 ? 6 : 0;
+    int label = label_width(ex, r.w), value = r.w >= 18 ? 6 : 0;
     c.label_x = r.x;
     c.mark_x = r.x + label;
     c.track_x = c.mark_x + 2;

@@ -73,8 +73,9 @@ static bool draw_track(const struct drawing *d, struct rect r, struct slider_tra
                        int row)
 {
     const struct sliders *s = &d->ex->sh->sliders;
-    const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
-    int32_t unit = row == SLIDER_ALL ? -1 : s->unit[row].id.index;
+    const struct unit_id id = row == SLIDER_ALL ? UNIT_NONE : s->unit[row].id;
+    const struct bundle *b = workbench_statistics(d->wb, id.dict);
+    const int32_t unit = id.index;
     bool known = b && unit >= 0 && unit < b->n_latents;
     double usual = known && b->abs_pre_p99 ? (double)b->abs_pre_p99[unit] : INFINITY;
     struct style style = draw_style(d, ROLE_TRACK);
@@ -144,6 +145,18 @@ static void draw_value(const struct drawing *d, struct slider_columns c, int y, 
     grid_text(d->grid, c.rows, x < c.value_x ? c.value_x : x, y, s, text, strlen(text));
 }
 
+/* Of one that is too long the end is seen: which unit it is. Names are ASCII. */
+static void draw_name(const struct drawing *d, struct slider_columns c, int y, struct style s,
+                      const char *name)
+{
+    int room = c.mark_x - c.label_x - 2, n = (int)strlen(name);
+    bool cut = n > room && room > 1;
+    int x = c.label_x + 1;
+    if (cut)
+        x = grid_text(d->grid, c.rows, x, y, s, d->ascii ? "." : "…", d->ascii ? 1 : 3);
+    grid_printf(d->grid, c.rows, x, y, s, "%s", cut ? name + n - room + 1 : name);
+}
+
 static void draw_row(const struct drawing *d, struct slider_columns c, int at, int y)
 {
     const struct explore *ex = d->ex;
@@ -163,8 +176,7 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
         grid_printf(d->grid, c.rows, c.label_x + 1, y, s,
                     c.mark_x - c.label_x >= 8 ? "all %d" : "all", ex->sh->sliders.n);
     else
-        grid_printf(d->grid, c.rows, c.label_x + 1, y, s, "%s",
-                    unit_label(d->wb, ex->sh->sliders.unit[row].id, name));
+        draw_name(d, c, y, s, unit_label(d->wb, ex->sh->sliders.unit[row].id, name));
     const char *mark = mark_of(d, row);
     grid_text(d->grid, c.rows, c.mark_x, y, s, mark, strlen(mark));
     if (explore_track(ex, row, &t, &x, &ty)) {
@@ -191,9 +203,9 @@ static void draw_row(const struct drawing *d, struct slider_columns c, int at, i
 /* Tracks without curves have marks from the bundle's statistics. */
 static bool has_medians(const struct drawing *d)
 {
-    const struct bundle *b = d->wb && d->wb->bundle_is_ours ? d->wb->bundle : NULL;
     struct unit_id unit[UNITS_MAX];
     int32_t n = shared_units(d->ex->sh, unit);
+    const struct bundle *b = n > 0 ? workbench_statistics(d->wb, unit[0].dict) : NULL;
     return b && b->pre_median && n > 0 && !findings_apply(&d->ex->sh->findings, unit, n);
 }
 
@@ -267,7 +279,8 @@ void draw_sliders_pane(const struct drawing *d)
         return;
     if (ex->sh->sliders.n == 0) {
         char take[40];
-        snprintf(take, sizeof take, "take a %s with f", unit_words(d->wb)->one);
+        snprintf(take, sizeof take, "take a %s with f",
+                 unit_words_of(d->wb, shared_dict(ex->sh))->one);
         grid_printf(d->grid, c.rows, c.rows.x, c.rows.y, draw_style(d, ROLE_DIM), "%s",
                     !d->wb        ? waiting(d)
                     : d->wb->dict ? take

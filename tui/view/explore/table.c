@@ -58,6 +58,24 @@ static struct table *tokens_table(const struct explore *ex)
     return t;
 }
 
+/* Which unit a row is of: its number, of several dictionaries its name. */
+static void unit_column(struct table *t, const struct explore *ex)
+{
+    if (ex->sh->workbench->dicts.n > 1)
+        table_column(t, "unit", "", "its name", COLUMN_STR, COLUMN_KEY);
+    else
+        table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
+}
+
+static void set_unit(struct table *t, int64_t row, const struct explore *ex, struct unit_id id)
+{
+    char name[UNIT_NAME_MAX];
+    if (ex->sh->workbench->dicts.n > 1)
+        table_set_str(t, row, 0, unit_label(ex->sh->workbench, id, name));
+    else
+        table_set_i64(t, row, 0, id.index);
+}
+
 static struct table *active_table(const struct explore *ex)
 {
     char title[] = "Active latents at the token";
@@ -66,12 +84,12 @@ static struct table *active_table(const struct explore *ex)
     struct here h = shared_here(ex->sh, ex->sh->snapshot);
     struct unit_id id;
     float value;
-    table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
-    table_column(t, "act", "", "activation", COLUMN_F64, COLUMN_Y);
+    unit_column(t, ex);
+    int32_t act = table_column(t, "act", "", "activation", COLUMN_F64, COLUMN_Y);
     for (int32_t i = 0; i < here_n_active(&h) && here_active(&h, i, &id, &value); i++) {
         int64_t row = table_row(t);
-        table_set_i64(t, row, 0, id.index);
-        table_set_f64(t, row, 1, (double)value);
+        set_unit(t, row, ex, id);
+        table_set_f64(t, row, act, (double)value);
     }
     return t;
 }
@@ -103,12 +121,12 @@ static struct table *next_table(const struct explore *ex)
 static struct table *sliders_table(const struct explore *ex)
 {
     struct table *t = table_new("sliders", "Fixed values", MARK_LIST);
-    table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
+    unit_column(t, ex);
     table_column(t, "fixed", "", "takes effect", COLUMN_BOOL, COLUMN_TEXT);
     table_column(t, "value", "", "of the slider", COLUMN_F64, COLUMN_Y);
     for (int i = 0; i < ex->sh->sliders.n; i++) {
         int64_t row = table_row(t);
-        table_set_i64(t, row, 0, ex->sh->sliders.unit[i].id.index);
+        set_unit(t, row, ex, ex->sh->sliders.unit[i].id);
         table_set_bool(t, row, 1, ex->sh->sliders.unit[i].fixed);
         table_set_f64(t, row, 2, (double)ex->sh->sliders.unit[i].value);
     }

@@ -23,9 +23,9 @@ bool latents_request(const struct latents *v, const struct view_in *in, int deta
         corpus_choice_copy(&r->corpus, in->corpus);
     if (detail < 0) {
         params_set_text(&r->params, "target", v->target);
-        request_set_dict(r, &in->workbench->dicts, 0); /* as Explore lists them */
+        request_set_dict(r, &in->workbench->dicts, latents_wanted(in)); /* as Explore lists them */
     } else {
-        request_set_units(r, (const struct unit_id[]){latents_unit(v->unit)}, 1);
+        request_set_units(r, (const struct unit_id[]){latents_unit(v, v->unit)}, 1);
     }
     return true;
 }
@@ -38,6 +38,7 @@ void latents_ask_table(struct latents *v, const struct view_in *in)
         return;
     if (watch_ask(&v->watch, host_of(in), &r)) {
         v->stale = v->rows != NULL;
+        v->asked_place = latents_wanted(in);
         latents_forget(v);
     }
 }
@@ -50,6 +51,8 @@ bool latents_hear_table(struct latents *v, const struct view_in *in)
     const struct table *rows = watch_table(&v->watch, "rows");
     if (rows && (v->stale || v->set != v->watch.job.tables) &&
         (rows->n_rows > 0 || v->watch.job.status == JOB_DONE)) {
+        v->moved = v->moved && v->place == v->asked_place; /* another's numbers are other latents */
+        v->place = v->asked_place;
         latents_take(v, v->watch.job.tables);
         corpus_choice_release(&v->of);
         corpus_choice_copy(&v->of, &v->watch.request.corpus);

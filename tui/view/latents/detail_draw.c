@@ -101,8 +101,8 @@ void latents_draw_histogram(const struct latents *v, const struct view_in *in, s
     o.title = ""; /* the frame has it */
     o.glyphs = in->ascii ? PLOT_ASCII : PLOT_BLOCKS;
     if (in->shared) {
-        double here = shared_value_here(in->shared, latents_unit(v->unit)),
-               fixed = shared_fixed_value(in->shared, latents_unit(v->unit));
+        double here = shared_value_here(in->shared, latents_unit(v, v->unit)),
+               fixed = shared_fixed_value(in->shared, latents_unit(v, v->unit));
         if (isfinite(here)) {
             o.at_label[o.n_at] = "here";
             o.at[o.n_at++] = here;

@@ -88,7 +88,9 @@ static void sideways(struct latents *v, int by)
         v->lens_column = to < 0 ? 0 : to > 2 ? 2 : to;
     } else if (v->focus == PART_TABLE && v->rows) {
         int32_t to = v->column + by;
-        v->column = to < 0 ? 0 : to >= v->rows->n_cols ? v->rows->n_cols - 1 : to;
+        if (to == v->name_col)
+            to += by;
+        v->column = to >= 0 && to < v->rows->n_cols ? to : v->column;
     }
     latents_bounds(v);
 }
@@ -117,14 +119,14 @@ static void next_target(struct latents *v, const struct view_in *in)
 static void take(const struct latents *v, const struct view_in *in)
 {
     if (in->shared && v->unit >= 0)
-        shared_take(in->shared, latents_unit(v->unit), latents_value(v, v->unit));
+        shared_take(in->shared, latents_unit(v, v->unit), latents_value(v, v->unit));
 }
 
 static void colour(const struct latents *v, const struct view_in *in)
 {
     if (!in->shared || v->unit < 0)
         return;
-    shared_colour_by(in->shared, latents_unit(v->unit));
+    shared_colour_by(in->shared, latents_unit(v, v->unit));
     shared_go(in->shared, VIEW_EXPLORE);
 }
 
@@ -138,7 +140,7 @@ static void show_example(const struct latents *v, const struct view_in *in)
     double start = column_f64(t, row, column_number(t, "start"));
     size_t n = strlen(text), at = start >= 0 && start <= (double)n ? (size_t)start : 0;
     char *copy = xmemdup(text, n + 1); /* leaving may take the table away */
-    shared_colour_by(in->shared, latents_unit(v->unit));
+    shared_colour_by(in->shared, latents_unit(v, v->unit));
     shared_show_text(in->shared, copy, n, at);
     free(copy);
 }
@@ -158,7 +160,7 @@ static void go_to(struct latents *v, const struct view_in *in)
         move(v, in, at - v->list.selected);
     else if (in->shared)
         shared_message(in->shared, false, "%s %d is not in the table: it never fired",
-                       unit_words(in->workbench)->one, (int)other);
+                       unit_words_of(in->workbench, v->place)->one, (int)other);
 }
 
 static void enter(struct latents *v, const struct view_in *in)
@@ -255,7 +257,7 @@ static void press_histogram(struct latents *v, const struct view_in *in, const s
         if (rect_has(layout.panel[i].inner, e->x, e->y)) {
             double x = plot_value_at(&layout.panel[i], e->x);
             if (isfinite(x))
-                shared_set_value(in->shared, latents_unit(v->unit), round(10 * x) / 10);
+                shared_set_value(in->shared, latents_unit(v, v->unit), round(10 * x) / 10);
             return;
         }
 }

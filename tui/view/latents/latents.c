@@ -11,7 +11,7 @@ static void init(void *view, const struct view_in *in)
     (void)in;
     struct latents *v = view;
     v->made = xcalloc(1, sizeof *v->made);
-    v->latent_col = -1;
+    v->latent_col = v->name_col = -1;
     v->rows = NULL;
     prompt_set(&v->prompt, "");
     latents_forget(v);
@@ -36,14 +36,10 @@ static void release(void *view)
 /* The class asked about belongs to its corpus. */
 static void drop_target_of_another_corpus(struct latents *v, const struct view_in *in)
 {
-    struct request r;
-    if (!v->watch.asked || !v->target || !latents_request(v, in, -1, &r))
+    if (!v->watch.asked || !in->corpus || corpus_choice_equal(in->corpus, &v->watch.request.corpus))
         return;
-    if (!request_equal(&r, &v->watch.request)) {
-        free(v->target);
-        v->target = NULL;
-    }
-    request_release(&r);
+    free(v->target);
+    v->target = NULL;
 }
 
 static void enter(void *view, const struct view_in *in)
@@ -71,29 +67,41 @@ static void arrange(void *view, const struct view_in *in, struct rect r)
 }
 
 /* ---- drawing */
+/* "Latents", of several dictionaries also which. */
+static void title_units(const struct latents_drawing *d, char *out, size_t n)
+{
+    const struct workbench *wb = d->in->workbench;
+    const int32_t place = d->v->rows ? d->v->place : latents_wanted(d->in);
+    char name[UNIT_NAME_MAX] = "";
+    if (wb && wb->dicts.n > 1)
+        unit_place_name(&wb->dicts, place, name);
+    snprintf(out, n, "%s%s%s", unit_words_of(wb, place)->title, *name ? " of " : "", name);
+}
+
 static void title_of(const struct latents_drawing *d, enum latents_part p, char *out, size_t n)
 {
     const struct latents *v = d->v;
     const char *dot = d->in->ascii ? " - " : " · ";
-    char corpus[96] = "", unit[24] = "";
-    const char *units = unit_words(d->in->workbench)->title;
+    char corpus[96] = "", unit[UNIT_NAME_MAX] = "", units[UNIT_NAME_MAX + 16];
+    title_units(d, units, sizeof units);
     if (v->rows && p == PART_TABLE) /* the one before, until the next is there */
         corpus_choice_name(&v->of, corpus, sizeof corpus);
     else if (v->watch.asked)
         corpus_choice_name(&v->watch.request.corpus, corpus, sizeof corpus);
     if (v->unit >= 0)
-        snprintf(unit, sizeof unit, "%d", (int)v->unit);
+        unit_label(d->in->workbench, latents_unit(v, v->unit), unit);
     int32_t target = latents_target(v);
+    const char *of = strstr(units, " of ") ? dot : " of ";
     switch (p) {
     case PART_TABLE:
         if (v->n_classes == 2)
-            snprintf(out, n, "%s of %s%s%s against %s", units, corpus, dot,
+            snprintf(out, n, "%s%s%s%s%s against %s", units, of, corpus, dot,
                      latents_class(v, target), latents_class(v, 1 - target));
         else if (v->n_classes > 2)
-            snprintf(out, n, "%s of %s%s%s against the others", units, corpus, dot,
+            snprintf(out, n, "%s%s%s%s%s against the others", units, of, corpus, dot,
                      latents_class(v, target));
         else
-            snprintf(out, n, "%s%s%s", units, *corpus ? " of " : "", corpus);
+            snprintf(out, n, "%s%s%s", units, *corpus ? of : "", corpus);
         break;
     case PART_HISTOGRAM:
         snprintf(out, n, "Pre-activations%s%s%s%s%s", *unit ? " of " : "", unit,

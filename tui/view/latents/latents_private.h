@@ -49,13 +49,15 @@ struct latents {
     struct watch watch;    /* the table's job */
     struct table_set *set; /* shown; another job's (stale) until this one has rows */
     const struct table *rows;
-    struct corpus_choice of; /* rows: of which corpus */
+    struct corpus_choice of; /* rows: of which corpus, */
+    int32_t place;           /* of which dictionary, */
+    int32_t asked_place;     /* and of which `watch` is */
     bool stale;
     uint64_t arrangement; /* counts changes of rows, order and filter */
     struct latents_made *made;
 
     int32_t n_classes, share_col[CORPUS_MAX_CLASSES]; /* columns of rows */
-    int32_t latent_col;
+    int32_t latent_col, name_col;   /* name_col: repeats it with the place; −1: not there */
     int32_t sort_col, column, left; /* column chosen; the first shown after the frozen one */
     char *sort_name;                /* NULL: not chosen by hand */
     bool descending;
@@ -80,9 +82,14 @@ struct latents {
 };
 
 /* The unit of a latent of the table; −1: UNIT_NONE. */
-static inline struct unit_id latents_unit(int32_t latent)
+static inline struct unit_id latents_unit(const struct latents *v, int32_t latent)
 {
-    return latent < 0 ? UNIT_NONE : (struct unit_id){0, latent};
+    return latent < 0 ? UNIT_NONE : (struct unit_id){v->place, latent};
+}
+/* Which dictionary is asked about. */
+static inline int32_t latents_wanted(const struct view_in *in)
+{
+    return in->shared ? shared_dict(in->shared) : 0;
 }
 
 /* ---- the table (latents_table.c) */
@@ -128,6 +135,7 @@ struct shown_column {
 /* The columns that stand in w cells; how many. */
 int latents_columns(const struct latents *, int w, struct shown_column out[LATENTS_COLUMNS]);
 int latents_natural_width(const struct latents *);
+int32_t latents_n_columns(const struct latents *); /* that there are to be shown */
 struct rect latents_examples_rows(const struct latents *, struct rect inner);
 struct lens_area {
     int n;               /* columns of lists side by side */

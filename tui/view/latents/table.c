@@ -35,6 +35,7 @@ static void find_classes(struct latents *v)
 {
     v->n_classes = 0;
     v->latent_col = v->rows ? column_number(v->rows, "latent") : -1;
+    v->name_col = v->latent_col >= 0 ? column_text(v->rows, "unit") : -1;
     for (int32_t c = 0; v->rows && c < v->rows->n_cols && v->n_classes < CORPUS_MAX_CLASSES; c++)
         if (strncmp(v->rows->cols[c].name, share_prefix, strlen(share_prefix)) == 0)
             v->share_col[v->n_classes++] = c;
@@ -125,7 +126,7 @@ static void find_sort(struct latents *v)
     int32_t col = v->sort_name ? table_find(v->rows, v->sort_name) : -1;
     if (col < 0) {
         col = column_number(v->rows, "difference");
-        col = col < 0 ? 0 : col;
+        col = col >= 0 ? col : v->latent_col >= 0 ? v->latent_col : 0;
         v->descending = largest_first(&v->rows->cols[col]);
         free(v->sort_name);
         v->sort_name = xstrdup(v->rows->cols[col].name);
@@ -212,6 +213,11 @@ static bool prefixed(const char *s, const char *prefix)
     return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+int32_t latents_n_columns(const struct latents *v)
+{
+    return !v->rows ? 0 : v->rows->n_cols - (v->name_col >= 0);
+}
+
 /* At most n columns of a name from outside. */
 static void head_name(const char *name, int n, char out[32])
 {
@@ -278,6 +284,8 @@ int latents_natural_width(const struct latents *v)
     int w = MARKS;
     for (int32_t c = 0; v->rows && c < v->rows->n_cols && c < LATENTS_COLUMNS; c++) {
         struct shown_column s;
+        if (c == v->name_col)
+            continue;
         describe(v, c, &s);
         w += s.w + 2 + (s.kind == CELL_SHARE ? 5 : 0);
     }
@@ -318,7 +326,7 @@ int latents_columns(const struct latents *v, int w, struct shown_column out[LATE
     }
     int frozen = n;
     for (int32_t c = 0; c < v->rows->n_cols && n < LATENTS_COLUMNS; c++) {
-        if (c == v->latent_col || skip-- > 0)
+        if (c == v->latent_col || c == v->name_col || skip-- > 0)
             continue;
         describe(v, c, &out[n]);
         if (x + out[n].w > w && n > frozen)
@@ -346,7 +354,8 @@ static int column_place(const struct latents *v)
 {
     if (v->column == v->latent_col)
         return -1;
-    return v->column - (v->latent_col >= 0 && v->column > v->latent_col);
+    return v->column - (v->latent_col >= 0 && v->column > v->latent_col) -
+           (v->name_col >= 0 && v->column > v->name_col);
 }
 
 static void scroll_columns(struct latents *v, int w)
@@ -364,7 +373,8 @@ static void scroll_columns(struct latents *v, int w)
         v->left--;
         int n = latents_columns(v, w, c);
         int last = v->rows->n_cols - 1;
-        last -= last == v->latent_col;
+        while (last == v->latent_col || (last >= 0 && last == v->name_col))
+            last--;
         if (n > 0 && c[n - 1].col >= last && column_shown(v, w))
             continue;
         v->left++;

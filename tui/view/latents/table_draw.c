@@ -15,7 +15,7 @@ struct marks {
 
 static const char *mark_of(const struct latents_drawing *d, const struct marks *m, int32_t latent)
 {
-    struct unit_id unit = latents_unit(latent);
+    struct unit_id unit = latents_unit(d->v, latent);
     for (int32_t i = 0; i < m->n; i++)
         if (unit_same(m->unit[i], unit)) {
             bool fixed = d->in->shared && !isnan(shared_fixed_value(d->in->shared, unit));
@@ -284,8 +284,8 @@ void latents_table_note(const struct latents_drawing *d, char *out, size_t n)
     if (w > 0 && (size_t)w < n && !sort_shown)
         w += snprintf(out + w, n - (size_t)w, " by %.24s %s", v->rows->cols[v->sort_col].name,
                       order_mark(d));
-    if (w > 0 && (size_t)w < n && columns < v->rows->n_cols)
-        snprintf(out + w, n - (size_t)w, "%s+%d %s", dot, v->rows->n_cols - columns,
+    if (w > 0 && (size_t)w < n && columns < latents_n_columns(v))
+        snprintf(out + w, n - (size_t)w, "%s+%d %s", dot, latents_n_columns(v) - columns,
                  d->in->ascii ? "<>" : "←→");
 }
 
@@ -306,7 +306,7 @@ void latents_draw_table(const struct latents_drawing *d, struct rect inner)
         else if (a.rows.h > 0) {
             char none[64];
             snprintf(none, sizeof none, "no %s is left: Esc clears the filter",
-                     unit_words(d->in->workbench)->one);
+                     unit_words_of(d->in->workbench, v->place)->one);
             latents_say(d, a.rows, ROLE_DIM, none);
         }
         draw_prompt(d, a.prompt);
