@@ -113,6 +113,7 @@ struct study_loop { /* what the driver reports to; all may be NULL / 0 */
 bool study_run(const struct study_ops *, struct study *, struct queue *, int64_t first,
                const struct study_loop *, struct error *e);
 
-extern const struct study_ops harvest_study, values_study, sweep_study, coactive_study, proof_study,
-    words_study, activity_study, ablate_study, hidden_study, probe_study, kept_study, regress_study;
+extern const struct study_ops harvest_study, values_study, sweep_study, coactive_study, lens_study,
+    proof_study, words_study, activity_study, ablate_study, hidden_study, probe_study, kept_study,
+    regress_study;
 #endif

@@ -494,7 +494,7 @@ static bool hashes(const struct job_host *host, uint64_t id)
     return is;
 }
 
-/* The first study hashes gigabytes of weights: what is typed meanwhile is answered before. */
+/* The first harvest hashes gigabytes of weights: what is typed meanwhile is answered before. */
 static void test_a_wish_while_weights_are_hashed(void **state)
 {
     (void)state;
@@ -504,7 +504,8 @@ static void test_a_wish_while_weights_are_hashed(void **state)
     append_tensor(weights, (uint64_t)(quick() ? 64 : 512) << 20);
     struct service *s = starts_without_cache();
     struct job_host host = service_jobs(s);
-    struct request r = sweep_of_three();
+    struct request r;
+    request_init(&r, &latents_query);
     uint64_t id = host.ask(host.arg, &r);
     while (!hashes(&host, id))
         await(s);

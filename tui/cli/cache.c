@@ -165,7 +165,8 @@ static void add_verified(struct cli *cli, struct verified *v, const struct store
                                     json_text(s->study), "corpus", json_text(s->corpus), "same",
                                     comparable ? json_boolean(same) : json_null(), "why",
                                     same ? json_null() : json_text(why->text)));
-    strbuf_addf(&cli->out, "%" PRId64 " %s of %s: %s%s\n", s->id, s->study, s->corpus,
+    strbuf_addf(&cli->out, "%" PRId64 " %s of %s: %s%s\n", s->id, s->study,
+                s->corpus[0] ? s->corpus : s->dict,
                 comparable ? "" : "not compared: ", same ? "the same" : why->text);
 }
 

@@ -292,13 +292,26 @@ static bool is_harvested(struct lab *lab, const struct request *r, const struct 
            (lab->store && store_look(lab->store, &key, &run, NULL) == CLAIM_DONE);
 }
 
+/* The units' dictionaries need no hashing: it was done, or nothing is looked up. */
+static bool are_known(const struct lab *lab, const struct request *r)
+{
+    const struct unit_id *unit;
+    int32_t n = request_units(r, &unit);
+    if (n == 0)
+        n = lab->wb->n_chosen, unit = lab->wb->chosen;
+    bool known = !lab->store || lab->identified;
+    for (int32_t i = 0; known && lab->store && i < n; i++)
+        known = unit[i].dict < 0 || lab->known & 1u << unit[i].dict;
+    return known;
+}
+
 bool lab_is_quick(struct lab *lab, const struct request *r)
 {
     const struct unit_id *unit;
     if (lab->writing || !(r->query->quick || r->only_kept))
         return false;
     if (!request_reads_corpus(r))
-        return true;
+        return !r->query->study || are_known(lab, r);
     if (!lab->identified || !lab_corpus_is_open(lab, &r->corpus, CORPUS_ALL))
         return false;
     if (r->only_kept) /* what is not there is not computed */

@@ -1,7 +1,6 @@
 /* The answers, one a query (query.c). */
 #include "engine/base/memory.h"
 #include "engine/study/contrast.h"
-#include "engine/study/lens.h"
 #include "engine/study/sweep.h"
 #include "engine/study/values.h"
 #include "tui/lab/answer_private.h"
@@ -380,27 +379,9 @@ bool answer_examples(struct answer *a)
            answer_each_place(a, examples_at);
 }
 
-static bool lens_at(struct answer *a, int32_t place)
-{
-    struct study_call call;
-    struct table_set *set = NULL;
-    int32_t index[UNITS_MAX];
-    const int32_t n = answer_units_of(a, place, index);
-    lab_call_init(a->lab, &call, &values_study, NULL, "logit lens", NULL, 1u << place);
-    struct study_loop loop = {
-        .cancel = a->loop->cancel, .poll = a->loop->poll, .poll_arg = a->loop->poll_arg};
-    int32_t rows = (int32_t)params_int(&a->request->params, "rows");
-    bool ok = lens_run(&call.in, index, n, rows, &loop, &set, a->e);
-    lab_call_release(&call);
-    if (!ok)
-        return false;
-    answer_add(a, set, 1u << place);
-    return true;
-}
-
 bool answer_lens(struct answer *a)
 {
-    return answer_need_units(a) && answer_each_place(a, lens_at);
+    return answer_need_units(a) && answer_by(a, &lens_study, "logit lens", NULL);
 }
 
 bool answer_coactive(struct answer *a)

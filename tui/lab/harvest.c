@@ -86,6 +86,7 @@ static bool harvest_of(struct lab *lab, const struct study_call *call,
     if (f.study) {
         finished_release(&lab->harvest);
         lab->harvest = f;
+        lab->harvest.key = key;
         return of_memory(lab, corpus, s);
     }
     if (!read_classes(lab, s, corpus->corpus->n_classes, e))

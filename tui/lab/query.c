@@ -134,15 +134,9 @@ const struct query examples_query = {
     .promise = {{"rows", MARK_LIST, {"class", "quantile", "value", "text"}}},
     .answer = answer_examples};
 
-static const struct param lens_params[] = {
-    UNITS,
-    {"rows", "N", "tokens and neighbours of each latent", .type = PARAM_INT, .preset = "10",
-     .min = 1, .max = 1000},
-    END,
-};
 const struct query lens_query = {.command = "logit-lens",
                                  .name = "logit lens",
-                                 .params = lens_params,
+                                 .study = &lens_study,
                                  .quick = true,
                                  .view = VIEW_LATENTS,
                                  .answer = answer_lens};

@@ -36,7 +36,7 @@ extern const struct query
     tokens_query,    /* "tokens": values_tokens; "overlaps": values_overlap */
     bins_query,      /* "rows": detail_histogram of each unit, from the harvest (quick, ≈) */
     examples_query,  /* "rows": detail_examples of each unit */
-    lens_query,      /* "promoted", "suppressed", "neighbours": engine/study/lens.h */
+    lens_query,      /* "promoted", "suppressed", "neighbours": engine/study/lens.c */
     coactive_query,  /* "rows": engine/study/coactive.c */
     sweep_query,     /* "rows", "differences", "pairs": engine/study/sweep.h */
     words_query,     /* "words": engine/study/words.h */

@@ -163,6 +163,8 @@ char *lab_call_print(const struct study_call *call)
     json_object_set_new(o, "special", json_boolean(call->in.special));
     json_object_set_new(o, "words", json_boolean(c && c->words));
     json_object_set_new(o, "bos", json_boolean(call->in.bos));
+    if (!call->corpus)
+        json_object_set_new(o, "corpus", json_false());
     char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     if (!text)
         panic("writing JSON: out of memory");
@@ -543,9 +545,12 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
     if (!loop)
         loop = &no_loop;
     *f = (struct finished){.ops = call->ops};
-    if (!lab_identify(lab, call->places, loop, e))
-        return false;
-    f->key = lab_key(lab, call);
+    lab_store(lab, NULL);
+    if (lab->store) { /* without a cache nothing is looked up */
+        if (!lab_identify(lab, call->places, loop, e))
+            return false;
+        f->key = lab_key(lab, call);
+    }
     if (call->only_kept && !is_kept(lab, f))
         return error_set(e, ERROR_CANCELLED, "nothing is kept of it");
     enum looked found = LOOKED_OURS;

@@ -6,8 +6,9 @@
 #include <string.h>
 
 static const struct study_ops *const all_studies[] = {
-    &harvest_study,  &values_study, &sweep_study,  &coactive_study, &proof_study, &words_study,
-    &activity_study, &ablate_study, &hidden_study, &probe_study,    &kept_study,  &regress_study};
+    &harvest_study, &values_study, &sweep_study,    &coactive_study, &lens_study,
+    &proof_study,   &words_study,  &activity_study, &ablate_study,   &hidden_study,
+    &probe_study,   &kept_study,   &regress_study};
 
 static const struct study_ops *study_named(const char *name)
 {
@@ -133,11 +134,12 @@ static bool verify(struct lab *lab, const struct store_entry *entry, const json_
         return error_set(e, ERROR_INPUT, "unknown study %s", entry->study);
     if (hooks && !places_of(lab, hooks, &places, e))
         return false;
+    const bool reads = !json_is_false(json_object_get(o, "corpus"));
     parse_corpus(o, &choice);
     enum corpus_split split = (enum corpus_split)json_integer_value(json_object_get(o, "split"));
-    const struct open_corpus *c = lab_open_corpus(lab, &choice, split, loop, e);
+    const struct open_corpus *c = reads ? lab_open_corpus(lab, &choice, split, loop, e) : NULL;
     corpus_choice_release(&choice);
-    if (!c)
+    if (reads && !c)
         return false;
     if (hooks)
         return verify_at(lab, entry, o, ops, c, places, loop, comparable, e);

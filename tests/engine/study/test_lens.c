@@ -1,32 +1,17 @@
 /* Against float64 results of tests/reference/lens.py. */
 #include "engine/base/best.h"
-#include "engine/cpu/cpu.h"
 #include "engine/formats/tensors.h"
-#include "engine/study/lens.h"
 #include "engine/text/utf8.h"
-#include "tests/support/testdata.h"
-#include "tests/support/tiny_model.h"
-#include <jansson.h>
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-/* after its prerequisites */
-#include <cmocka.h>
+#include "tests/engine/study/chunks.h"
 
-enum { ROWS = 10, MAX_UNITS = 16 };
+enum { ROWS = 10 };
 
 static json_t *golden;
 
 static int read_golden(void **state)
 {
     (void)state;
-    json_error_t why;
-    char *text = golden_read("study/lens.json", NULL);
-    golden = json_loads(text, 0, &why);
-    free(text);
+    golden = golden_json("study/lens.json");
     return golden == NULL;
 }
 static int drop_golden(void **state)
@@ -42,53 +27,12 @@ static void must(bool ok, const struct error *e)
         fail_msg("%s", e->text);
 }
 
-/* ---- the demo bundle's model */
-struct demo {
-    struct study_in in;
-    struct backend *backend;
-    struct queue *queue;
-    struct model *model;
-    struct tokenizer *tokenizer;
-    struct dict *dict;
-};
-
-/* neurons: width of the hook point; 0: the SAE. */
-static void demo_open(struct demo *d, const char *hook, int32_t neurons)
+static struct table_set *lens_of(const struct study_in *in, const char *params)
 {
-    struct error e = {0};
-    *d = (struct demo){0};
-    d->backend = cpu_backend_new(2, &e);
-    must(d->backend != NULL, &e);
-    d->queue = d->backend->queue_new(d->backend, QUEUE_JOB, &e);
-    must(d->queue != NULL, &e);
-    must(model_open(d->backend, "store/demo/model", NULL, &d->model, &e), &e);
-    must(tokenizer_open("store/demo/model", &d->tokenizer, &e), &e);
-    must(point_parse(hook, model_config(d->model), &d->in.at, &e), &e);
-    if (neurons > 0)
-        d->dict = dict_neurons(d->in.at, neurons);
-    else
-        must(dict_open(d->backend, "store/demo/sae.safetensors", NULL, &d->dict, &e), &e);
-    d->in.queue = d->queue;
-    d->in.model = d->model;
-    d->in.tokenizer = d->tokenizer;
-    d->in.dict = d->dict;
-}
-static void demo_close(struct demo *d)
-{
-    dict_free(d->dict);
-    tokenizer_free(d->tokenizer);
-    model_free(d->model);
-    d->backend->queue_free(d->queue);
-    d->backend->free(d->backend);
-}
-
-static struct study_in tiny_in(const struct tiny_model *t)
-{
-    return (struct study_in){.queue = t->queue,
-                             .model = t->model,
-                             .tokenizer = t->tokenizer,
-                             .dict = t->dict,
-                             .at = t->at};
+    struct study *s = study_done(&lens_study, in, given(&lens_study, params));
+    struct table_set *set = lens_study.tables(s);
+    lens_study.free(s);
+    return set;
 }
 
 /* ---- rows against the reference */
@@ -113,35 +57,31 @@ static void expect_rows(const struct table *t, int64_t *row, int32_t unit, const
 
 static void expect_golden(const struct study_in *in, const char *name)
 {
-    const json_t *want = json_object_get(golden, name);
-    int32_t unit[MAX_UNITS], n = 0;
+    json_t *want = json_object_get(golden, name), *one;
+    struct strbuf params;
     const char *key;
-    json_t *one;
-    json_object_foreach((json_t *)want, key, one)
-    {
-        assert_true(n < MAX_UNITS);
-        unit[n++] = atoi(key);
-    }
-    assert_true(n > 0);
-    struct table_set *set = NULL;
-    struct error e = {0};
-    must(lens_run(in, unit, n, ROWS, NULL, &set, &e), &e);
+    strbuf_init(&params);
+    json_object_foreach(want, key, one)
+        strbuf_addf(&params, "%s%s", params.len > 0 ? "," : "units=", key);
+    assert_true(params.len > 0);
+    strbuf_addf(&params, " rows=%d", ROWS);
+    struct table_set *set = lens_of(in, params.s);
+    strbuf_release(&params);
     const struct table *up = table_set_find(set, "promoted"),
                        *down = table_set_find(set, "suppressed"),
-                       *near = table_set_find(set, "neighbours");
+                       *nearest = table_set_find(set, "neighbours");
     int64_t at[3] = {0};
-    for (int32_t i = 0; i < n; i++) {
-        char digits[16];
-        snprintf(digits, sizeof digits, "%d", unit[i]);
-        one = json_object_get(want, digits);
-        expect_rows(up, &at[0], unit[i], json_object_get(one, "promoted"), "id", "logit", 1e-4);
-        expect_rows(down, &at[1], unit[i], json_object_get(one, "suppressed"), "id", "logit", 1e-4);
-        expect_rows(near, &at[2], unit[i], json_object_get(one, "neighbours"), "other", "cosine",
+    json_object_foreach(want, key, one)
+    {
+        const int32_t unit = atoi(key);
+        expect_rows(up, &at[0], unit, json_object_get(one, "promoted"), "id", "logit", 1e-4);
+        expect_rows(down, &at[1], unit, json_object_get(one, "suppressed"), "id", "logit", 1e-4);
+        expect_rows(nearest, &at[2], unit, json_object_get(one, "neighbours"), "other", "cosine",
                     1e-5);
     }
     assert_int_equal(up->n_rows, at[0]);
     assert_int_equal(down->n_rows, at[1]);
-    assert_int_equal(near->n_rows, at[2]);
+    assert_int_equal(nearest->n_rows, at[2]);
     table_set_unref(set);
 }
 
@@ -149,26 +89,30 @@ static void demo_sae(void **state)
 {
     (void)state;
     struct demo d;
-    demo_open(&d, "layers.1.attn.out", 0);
-    expect_golden(&d.in, "demo");
+    demo_open(&d);
+    const struct study_in in = demo_in(&d, NULL);
+    assert_true(in.at.layer == 1 && in.at.site == SITE_ATTN_OUT);
+    expect_golden(&in, "demo");
     demo_close(&d);
 }
 
-static void neurons_through_w2(void **state)
+/* Through W2, and behind the final norm. */
+static void demo_neurons(void **state)
 {
     (void)state;
+    static const char *const hook[] = {"layers.2.mlp.act", "final_norm"},
+                             *const name[] = {"demo layers.2.mlp.act", "demo final_norm"};
     struct demo d;
-    demo_open(&d, "layers.2.mlp.act", 1024);
-    expect_golden(&d.in, "demo layers.2.mlp.act");
-    demo_close(&d);
-}
-
-static void behind_the_final_norm(void **state)
-{
-    (void)state;
-    struct demo d;
-    demo_open(&d, "final_norm", 256);
-    expect_golden(&d.in, "demo final_norm");
+    demo_open(&d);
+    for (int i = 0; i < 2; i++) {
+        struct study_in in = demo_in(&d, NULL);
+        struct error e = {0};
+        must(point_parse(hook[i], model_config(d.model), &in.at, &e), &e);
+        struct dict *neurons = dict_neurons(in.at, model_width(d.model, in.at));
+        in.dict = neurons;
+        expect_golden(&in, name[i]);
+        dict_free(neurons);
+    }
     demo_close(&d);
 }
 
@@ -178,7 +122,7 @@ static void padded_vocabulary(void **state)
     (void)state;
     struct tiny_model t;
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
-    struct study_in in = tiny_in(&t);
+    struct study_in in = tiny_in(&t, NULL);
     assert_true(tokenizer_n_vocab(t.tokenizer) < model_config(t.model)->n_vocab);
     expect_golden(&in, "tiny");
     tiny_close(&t);
@@ -189,12 +133,10 @@ static void tokens_and_bytes(void **state)
 {
     (void)state;
     struct tiny_model t;
-    struct table_set *set = NULL;
-    struct error e = {0};
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.2.resid.post"});
-    struct study_in in = tiny_in(&t);
+    struct study_in in = tiny_in(&t, NULL);
     const int32_t n_tokens = tokenizer_n_vocab(t.tokenizer);
-    must(lens_run(&in, (const int32_t[]){5}, 1, 100000, NULL, &set, &e), &e);
+    struct table_set *set = lens_of(&in, "units=5 rows=1000");
     const struct table *up = table_set_find(set, "promoted"),
                        *down = table_set_find(set, "suppressed");
     assert_int_equal(up->n_rows, n_tokens); /* all, and no padding row */
@@ -314,16 +256,10 @@ static void rows_without_direction(void **state)
     testdata_remove(dir);
 }
 
-/* ---- refusals, cancel, poll */
-static void refuses(const struct study_in *in, int32_t unit, const char *says)
+/* ---- refusals, going on */
+static void refuses(const struct study_in *in, const char *params, const char *says)
 {
-    struct table_set *set = NULL;
-    struct error e = {0};
-    assert_false(lens_run(in, &unit, 1, ROWS, NULL, &set, &e));
-    assert_null(set);
-    assert_int_equal(e.kind, ERROR_INPUT);
-    if (strstr(e.text, says) == NULL)
-        fail_msg("\"%s\" does not say \"%s\"", e.text, says);
+    check_refused(&lens_study, in, given(&lens_study, params), says);
 }
 
 static void refusals(void **state)
@@ -332,73 +268,48 @@ static void refusals(void **state)
     struct tiny_model t;
     struct error e = {0};
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
-    struct study_in in = tiny_in(&t);
-    refuses(&in, 80, "found unit 80, expected 0 to 79");
-    refuses(&in, -1, "found unit ε, expected 0 to 79");
+    struct study_in in = tiny_in(&t, NULL);
+    refuses(&in, "units=80", "found unit 80, expected 0 to 79");
+    refuses(&in, "", "0 latents, expected 1 to 256");
+    check_refused(&lens_study, &in,
+                  given_units(&lens_study, given(&lens_study, ""), &(struct unit_id){0, -1}, 1),
+                  "found unit ε, expected 0 to 79");
     in.dict = NULL;
-    refuses(&in, 0, "needs an SAE or neurons");
-    in = tiny_in(&t);
+    refuses(&in, "units=0", "needs an SAE or neurons");
+    in = tiny_in(&t, NULL);
     must(point_parse("layers.1.attn.out", model_config(in.model), &in.at, &e), &e);
-    refuses(&in, 0, "a width of 48, layers.1.attn.out of the model has 32");
+    refuses(&in, "units=0", "a width of 48, layers.1.attn.out of the model has 32");
     must(point_parse("layers.1.mlp.pre", model_config(in.model), &in.at, &e), &e);
-    refuses(&in, 0, "what layers.1.mlp.pre writes");
+    refuses(&in, "units=0", "what layers.1.mlp.pre writes");
     in.at.layer = 9;
-    refuses(&in, 0, "the model");
+    refuses(&in, "units=0", "the model");
     tiny_close(&t);
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act", .neurons = true});
-    in = tiny_in(&t);
-    refuses(&in, 48, "found unit 48, expected 0 to 47");
+    in = tiny_in(&t, NULL);
+    refuses(&in, "units=48", "found unit 48, expected 0 to 47");
     tiny_close(&t);
 }
 
-struct polls {
-    int n, cancel_at;
-    atomic_bool cancel;
-};
-static void count(void *arg)
-{
-    struct polls *p = arg;
-    if (++p->n == p->cancel_at)
-        atomic_store(&p->cancel, true);
-}
-
-/* Cancelled at every operation in turn: never a result, never a leak, until it comes through. */
-static void cancelled_anywhere(void **state)
+/* Units in several chunks of tokens and of neighbours, one of them twice. */
+static void goes_on(void **state)
 {
     (void)state;
-    struct tiny_model t;
-    int at = 0;
-    bool ok = false;
-    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act"});
-    const struct study_in in = tiny_in(&t);
-    const int32_t unit[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-    while (!ok) {
-        struct polls p = {.cancel_at = ++at};
-        const struct study_loop loop = {.cancel = &p.cancel, .poll = count, .poll_arg = &p};
-        struct table_set *set = NULL;
-        struct error e = {0};
-        ok = lens_run(&in, unit, 9, ROWS, &loop, &set, &e);
-        assert_int_equal(e.kind, ok ? ERROR_NONE : ERROR_CANCELLED);
-        assert_int_equal(set != NULL, ok);
-        table_set_unref(set);
-        assert_true(at < 100);
-    }
-    assert_true(at > 6); /* two blocks of push and logits, and the decoder's rows */
-    tiny_close(&t);
+    struct strbuf params;
+    strbuf_init(&params);
+    strbuf_adds(&params, "rows=3 units=7");
+    for (int i = 0; i < 66; i++)
+        strbuf_addf(&params, ",%d", i);
+    check_going_on(&lens_study, "layers.1.mlp.act", given(&lens_study, params.s));
+    strbuf_release(&params);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(demo_sae),
-        cmocka_unit_test(neurons_through_w2),
-        cmocka_unit_test(behind_the_final_norm),
-        cmocka_unit_test(padded_vocabulary),
-        cmocka_unit_test(tokens_and_bytes),
-        cmocka_unit_test(many_units),
-        cmocka_unit_test(rows_without_direction),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(cancelled_anywhere),
+        cmocka_unit_test(demo_sae),          cmocka_unit_test(demo_neurons),
+        cmocka_unit_test(padded_vocabulary), cmocka_unit_test(tokens_and_bytes),
+        cmocka_unit_test(many_units),        cmocka_unit_test(rows_without_direction),
+        cmocka_unit_test(refusals),          cmocka_unit_test(goes_on),
     };
     return cmocka_run_group_tests(tests, read_golden, drop_golden);
 }
