@@ -151,6 +151,34 @@ _glimt_complete() {
     "neuron unigrams --top") return 0 ;;
     "neuron unigrams --class") _glimt_class; return 0 ;;
     "neuron unigrams --limit") return 0 ;;
+    "neuron attribution --target") return 0 ;;
+    "neuron attribution --from") return 0 ;;
+    "neuron attribution --to") return 0 ;;
+    "neuron attribution --texts") return 0 ;;
+    "neuron attribution --off-at") return 0 ;;
+    "neuron attribution --off") return 0 ;;
+    "neuron attribution --rows") return 0 ;;
+    "neuron attribution --class") _glimt_class; return 0 ;;
+    "neuron attribution --limit") return 0 ;;
+    "neuron patch --target") return 0 ;;
+    "neuron patch --from") return 0 ;;
+    "neuron patch --to") return 0 ;;
+    "neuron patch --texts") return 0 ;;
+    "neuron patch --off-at") return 0 ;;
+    "neuron patch --off") return 0 ;;
+    "neuron patch --rows") return 0 ;;
+    "neuron patch --class") _glimt_class; return 0 ;;
+    "neuron patch --limit") return 0 ;;
+    "neuron effects --target") return 0 ;;
+    "neuron effects --from") return 0 ;;
+    "neuron effects --to") return 0 ;;
+    "neuron effects --texts") return 0 ;;
+    "neuron effects --off-at") return 0 ;;
+    "neuron effects --off") return 0 ;;
+    "neuron effects --rows") return 0 ;;
+    "neuron effects --metric") _glimt_words "loss logit"; return 0 ;;
+    "neuron effects --class") _glimt_class; return 0 ;;
+    "neuron effects --limit") return 0 ;;
     "neuron position --target") return 0 ;;
     "neuron position --from") return 0 ;;
     "neuron position --to") return 0 ;;
@@ -209,7 +237,7 @@ _glimt_complete() {
     case $command in
     '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast neuron generate snapshot tokenize verify models saes pull convert cache doctor" ;;
     contrast) _glimt_words "words ttest probe regress kept compare" ;;
-    neuron) _glimt_words "means classify ablate boosts unigrams position" ;;
+    neuron) _glimt_words "means classify ablate boosts unigrams attribution patch effects position" ;;
     "harvest") _glimt_files; ;;
     "latents") _glimt_files; ;;
     "find") _glimt_files; ;;
@@ -228,6 +256,9 @@ _glimt_complete() {
     "neuron ablate") _glimt_files; ;;
     "neuron boosts") _glimt_files; ;;
     "neuron unigrams") _glimt_files; ;;
+    "neuron attribution") _glimt_files; ;;
+    "neuron patch") _glimt_files; ;;
+    "neuron effects") _glimt_files; ;;
     "neuron position") _glimt_files; ;;
     "snapshot") _glimt_words "explore latents histograms sweep corpus jobs"; ;;
     "verify") _glimt_models; _glimt_files; ;;
@@ -261,7 +292,7 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--on-at|--off-at|--shift|--later-at|--text|--at|--min-logp|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--off-at|--metric|--on-at|--shift|--later-at|--text|--at|--min-logp|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         *) case ${command:+$command }$word in
             contrast) command=contrast own= ;;
@@ -286,6 +317,9 @@ _glimt() {
             "neuron ablate") command="neuron ablate" own=" --target --sets --from --to --texts --off --as-published --rows --class --limit --header" ;;
             "neuron boosts") command="neuron boosts" own=" --target --by --later --layer --from --to --texts --max-norm --min-embed --top --no-tl-weights --as-published --class --limit --header" ;;
             "neuron unigrams") command="neuron unigrams" own=" --target --from --to --texts --top --by-tokens --no-tl-weights --class --limit --header" ;;
+            "neuron attribution") command="neuron attribution" own=" --target --from --to --texts --off-at --off --rows --frozen-scale --no-tl-weights --class --limit --header" ;;
+            "neuron patch") command="neuron patch" own=" --target --from --to --texts --off-at --off --rows --class --limit --header" ;;
+            "neuron effects") command="neuron effects" own=" --target --from --to --texts --off-at --off --rows --metric --frozen-scale --no-tl-weights --class --limit --header" ;;
             "neuron position") command="neuron position" own=" --target --from --to --texts --on-at --off-at --off --later --shift --later-at --text --at --top --min-logp --max-norm --min-embed --class --limit --header" ;;
             "generate") command="generate" own=" --tokens --temperature" ;;
             "snapshot") command="snapshot" own=" --size --play --state --text --ansi" ;;

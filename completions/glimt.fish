@@ -33,7 +33,7 @@ function __glimt_is # the line's command, with its part, is one of these
     set -l found ''
     for word in $words[2..]
         switch "$found $word"
-            case ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' 'neuron position' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' convert' ' cache' ' doctor'
+            case ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' 'neuron attribution' 'neuron patch' 'neuron effects' 'neuron position' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' convert' ' cache' ' doctor'
                 set found (string trim "$found $word")
         end
     end
@@ -62,6 +62,9 @@ complete -c glimt -n '__glimt_is neuron' -a classify -d 'how well the activation
 complete -c glimt -n '__glimt_is neuron' -a ablate -d 'what the loss gains by holding units at the other class\'s mean'
 complete -c glimt -n '__glimt_is neuron' -a boosts -d 'tokens that units boost and inhibit'
 complete -c glimt -n '__glimt_is neuron' -a unigrams -d 'how units boost each class\'s frequent tokens'
+complete -c glimt -n '__glimt_is neuron' -a attribution -d 'how much of the next token\'s logit units give, layer by layer'
+complete -c glimt -n '__glimt_is neuron' -a patch -d 'the loss with one component\'s output as with units off'
+complete -c glimt -n '__glimt_is neuron' -a effects -d 'direct and indirect effects of switching units off'
 complete -c glimt -n '__glimt_is neuron' -a position -d 'what is likely at one position with units on and off'
 complete -c glimt -n '__glimt_is ""' -a generate -d 'continue a prompt'
 complete -c glimt -n '__glimt_is ""' -a snapshot -d 'a view as a picture, without a terminal'
@@ -288,6 +291,44 @@ complete -c glimt -n '__glimt_is "neuron unigrams"' -l no-tl-weights -d 'the mea
 complete -c glimt -n '__glimt_is "neuron unigrams"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__glimt_is "neuron unigrams"' -l limit -x -d 'the first N sentences of each class'
 complete -c glimt -n '__glimt_is "neuron unigrams"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
+complete -c glimt -n '__glimt_is "neuron attribution"' -F
+complete -c glimt -n '__glimt_is "neuron attribution"' -l target -x -d 'the class asked about; default: the first'
+complete -c glimt -n '__glimt_is "neuron attribution"' -l from -x -d 'first position of a text that counts; the BOS is 0; default: 10'
+complete -c glimt -n '__glimt_is "neuron attribution"' -l to -x -d 'last position that counts; default: 399'
+complete -c glimt -n '__glimt_is "neuron attribution"' -l texts -x -d 'texts of each class that the means are of; default: 200'
+complete -c glimt -n '__glimt_is "neuron attribution"' -l off-at -x -d 'what the units are at when off; default: the other classes\' mean'
+complete -c glimt -n '__glimt_is "neuron attribution"' -l off -x -d 'units, commas between them, held at the other classes\' mean'
+complete -c glimt -n '__glimt_is "neuron attribution"' -l rows -x -d 'rows printed'
+complete -c glimt -n '__glimt_is "neuron attribution"' -l frozen-scale -d 'the final norm\'s scale of the run with the units on'
+complete -c glimt -n '__glimt_is "neuron attribution"' -l no-tl-weights -d 'the mean over the vocabulary stays'
+complete -c glimt -n '__glimt_is "neuron attribution"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__glimt_is "neuron attribution"' -l limit -x -d 'the first N sentences of each class; default: 1000'
+complete -c glimt -n '__glimt_is "neuron attribution"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
+complete -c glimt -n '__glimt_is "neuron patch"' -F
+complete -c glimt -n '__glimt_is "neuron patch"' -l target -x -d 'the class asked about; default: the first'
+complete -c glimt -n '__glimt_is "neuron patch"' -l from -x -d 'first position of a text that counts; the BOS is 0; default: 10'
+complete -c glimt -n '__glimt_is "neuron patch"' -l to -x -d 'last position that counts; default: 399'
+complete -c glimt -n '__glimt_is "neuron patch"' -l texts -x -d 'texts of each class that the means are of; default: 200'
+complete -c glimt -n '__glimt_is "neuron patch"' -l off-at -x -d 'what the units are at when off; default: the other classes\' mean'
+complete -c glimt -n '__glimt_is "neuron patch"' -l off -x -d 'units, commas between them, held at the other classes\' mean'
+complete -c glimt -n '__glimt_is "neuron patch"' -l rows -x -d 'rows printed'
+complete -c glimt -n '__glimt_is "neuron patch"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__glimt_is "neuron patch"' -l limit -x -d 'the first N sentences of each class; default: 1000'
+complete -c glimt -n '__glimt_is "neuron patch"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
+complete -c glimt -n '__glimt_is "neuron effects"' -F
+complete -c glimt -n '__glimt_is "neuron effects"' -l target -x -d 'the class asked about; default: the first'
+complete -c glimt -n '__glimt_is "neuron effects"' -l from -x -d 'first position of a text that counts; the BOS is 0; default: 10'
+complete -c glimt -n '__glimt_is "neuron effects"' -l to -x -d 'last position that counts; default: 399'
+complete -c glimt -n '__glimt_is "neuron effects"' -l texts -x -d 'texts of each class that the means are of; default: 200'
+complete -c glimt -n '__glimt_is "neuron effects"' -l off-at -x -d 'what the units are at when off; default: the other classes\' mean'
+complete -c glimt -n '__glimt_is "neuron effects"' -l off -x -d 'units, commas between them, held at the other classes\' mean'
+complete -c glimt -n '__glimt_is "neuron effects"' -l rows -x -d 'rows printed'
+complete -c glimt -n '__glimt_is "neuron effects"' -l metric -x -a 'loss logit' -d 'what the effects are on; default: loss'
+complete -c glimt -n '__glimt_is "neuron effects"' -l frozen-scale -d 'the final norm\'s scale of the run with the units on'
+complete -c glimt -n '__glimt_is "neuron effects"' -l no-tl-weights -d 'the mean over the vocabulary stays'
+complete -c glimt -n '__glimt_is "neuron effects"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__glimt_is "neuron effects"' -l limit -x -d 'the first N sentences of each class; default: 1000'
+complete -c glimt -n '__glimt_is "neuron effects"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__glimt_is "neuron position"' -F
 complete -c glimt -n '__glimt_is "neuron position"' -l target -x -d 'the class asked about; default: the first'
 complete -c glimt -n '__glimt_is "neuron position"' -l from -x -d 'first position of a text that counts; the BOS is 0; default: 10'

@@ -260,7 +260,7 @@ _glimt() {
         ) ;;
         *) own=('2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))') ;;
         esac ;;
-    neuron) case ${words[(r)(means|classify|ablate|boosts|unigrams|position)]} in
+    neuron) case ${words[(r)(means|classify|ablate|boosts|unigrams|attribution|patch|effects|position)]} in
         means) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
@@ -270,7 +270,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 200]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
         '*:operand:_files' \
         ) ;;
         classify) own=( \
@@ -284,7 +284,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 200]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
         '*:operand:_files' \
         ) ;;
         ablate) own=( \
@@ -299,7 +299,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
         '*:operand:_files' \
         ) ;;
         boosts) own=( \
@@ -318,7 +318,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
         '*:operand:_files' \
         ) ;;
         unigrams) own=( \
@@ -332,7 +332,54 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '*:operand:_files' \
+        ) ;;
+        attribution) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--off-at=[what the units are at when off; default\: the other classes'\'' mean]:value: ' \
+        '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '--frozen-scale[the final norm'\''s scale of the run with the units on]' \
+        '--no-tl-weights[the mean over the vocabulary stays]' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '*:operand:_files' \
+        ) ;;
+        patch) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--off-at=[what the units are at when off; default\: the other classes'\'' mean]:value: ' \
+        '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '*:operand:_files' \
+        ) ;;
+        effects) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--off-at=[what the units are at when off; default\: the other classes'\'' mean]:value: ' \
+        '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '--metric=[what the effects are on; default\: loss]:value:(loss logit)' \
+        '--frozen-scale[the final norm'\''s scale of the run with the units on]' \
+        '--no-tl-weights[the mean over the vocabulary stays]' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
         '*:operand:_files' \
         ) ;;
         position) own=( \
@@ -355,10 +402,10 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
         '*:operand:_files' \
         ) ;;
-        *) own=('2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" position\:"what is likely at one position with units on and off"))') ;;
+        *) own=('2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))') ;;
         esac ;;
     *) own=( \
         '--version[version, with -v libraries]' \

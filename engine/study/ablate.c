@@ -351,8 +351,8 @@ static struct table_set *ablate_tables(struct study *s)
     struct of_class of[CORPUS_MAX_CLASSES];
     const int32_t n_classes = s->by.in.corpus->n_classes;
     for (int32_t c = 0; c < n_classes; c++) {
-        sample_of_class(&of[c].loss, &s->by, c, laned_loss, s->seed);
-        sample_of_class(&of[c].difference, &s->by, c, laned_difference, s->seed);
+        laned_sample(&of[c].loss, &s->by, c, false, s->seed);
+        laned_sample(&of[c].difference, &s->by, c, true, s->seed);
     }
     for (int32_t i = 0; i < s->n_sets; i++)
         for (int32_t c = 0; c < n_classes; c++)

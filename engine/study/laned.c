@@ -3,17 +3,11 @@
 #include "engine/base/memory.h"
 #include "engine/study/pass.h"
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_CELLS (INT64_C(1) << 27) /* losses held: 1 GiB */
-
-struct partial { /* means of one chunk's documents */
-    int64_t first, tokens;
-    int32_t n, n_lanes;
-    int32_t *n_loss; /* [n] */
-    double *loss;    /* [n, n_lanes]: sums until the chunk is whole */
+struct partial {
+    struct doc_part docs;
 };
 
 /* ---- lanes */
@@ -34,8 +28,7 @@ void laned_release(struct laned *s)
     for (int32_t l = 0; l < s->n_lanes; l++)
         free(s->lane[l].column);
     free(s->lane);
-    free(s->loss);
-    free(s->n_loss);
+    doc_means_release(&s->docs);
 }
 
 static int32_t column_of(struct laned *s, int32_t unit)
@@ -66,15 +59,7 @@ int32_t laned_add(struct laned *s, const struct lane *lane, int32_t same_as, int
 
 bool laned_ready(struct laned *s, struct error *e)
 {
-    int64_t docs = s->in.corpus->n_docs, cells = docs * s->n_lanes;
-    if (cells > MAX_CELLS)
-        return error_set(
-            e, ERROR_INPUT, "%s: %d lanes of %lld sentences are %lld losses, expected at most %lld",
-            s->name, s->n_lanes, (long long)docs, (long long)cells, (long long)MAX_CELLS);
-    s->loss = malloc((size_t)cells * sizeof *s->loss);
-    s->n_loss = malloc((size_t)docs * sizeof *s->n_loss);
-    return (s->loss && s->n_loss) ||
-           error_set(e, ERROR_SYSTEM, "%s: no memory for %lld losses", s->name, (long long)cells);
+    return doc_means_init(&s->docs, s->name, "lanes", s->in.corpus, s->n_lanes, e);
 }
 
 /* ---- a sub-batch */
@@ -165,11 +150,11 @@ static void losses_of(struct work *w, const struct pack *pack, float *loss)
 
 static void add_losses(struct work *w, const struct pack *pack, const float *loss)
 {
-    struct partial *p = w->p;
+    struct doc_part *p = &w->p->docs;
     for (int32_t l = 0; l < pack->n; l++)
         for (int32_t i = 0; i < w->n_eval; i++) {
             int64_t doc = w->b->row[w->eval[i]].doc - p->first;
-            p->loss[doc * p->n_lanes + pack->lane[l]] += (double)loss[l * w->n_eval + i];
+            p->sum[doc * p->n + pack->lane[l]] += (double)loss[l * w->n_eval + i];
         }
 }
 
@@ -210,10 +195,10 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     w->run = run, w->b = b, w->n_eval = 0;
     w->eval = xcalloc((size_t)b->n_rows + 1, sizeof *w->eval);
     for (int32_t i = 0; i < b->n_rows; i++) {
-        w->p->tokens += b->row[i].pos >= 0;
+        w->p->docs.tokens += b->row[i].pos >= 0;
         if (b->seq->target[i] < 0)
             continue;
-        w->p->n_loss[b->row[i].doc - w->p->first]++;
+        w->p->docs.count[b->row[i].doc - w->p->docs.first]++;
         w->eval[w->n_eval++] = i;
     }
     if (w->n_eval > 0) {
@@ -228,35 +213,27 @@ void laned_partial_free(struct partial *p)
 {
     if (!p)
         return;
-    free(p->n_loss);
-    free(p->loss);
+    doc_part_release(&p->docs);
     free(p);
 }
 
 int64_t laned_partial_tokens(const struct partial *p)
 {
-    return p->tokens;
+    return p->docs.tokens;
 }
 
-static void sums_to_means(const struct laned *s, struct partial *p)
+static void copy_same(const struct laned *s, struct doc_part *p)
 {
-    for (int32_t d = 0; d < p->n; d++) {
-        double *loss = p->loss + (size_t)d * (size_t)p->n_lanes;
-        for (int32_t l = 0; l < p->n_lanes; l++)
-            loss[l] = s->lane[l].same_as >= 0 ? loss[s->lane[l].same_as]
-                      : p->n_loss[d] > 0      ? loss[l] / p->n_loss[d]
-                                              : (double)NAN;
-    }
+    for (int32_t d = 0; d < p->n_docs; d++)
+        for (int32_t l = 0; l < p->n; l++)
+            if (s->lane[l].same_as >= 0)
+                p->sum[d * p->n + l] = p->sum[d * p->n + s->lane[l].same_as];
 }
 
 struct partial *laned_chunk(struct laned *s, int64_t i, struct run *run)
 {
     struct partial *p = xcalloc(1, sizeof *p);
-    const struct pass_range of = pass_range(&s->in, i);
-    p->first = of.first, p->n = of.n;
-    p->n_lanes = s->n_lanes;
-    p->n_loss = xcalloc((size_t)p->n, sizeof *p->n_loss);
-    p->loss = xcalloc((size_t)p->n * (size_t)p->n_lanes, sizeof *p->loss);
+    doc_part_init(&p->docs, pass_range(&s->in, i), s->n_lanes);
     struct work w = {.s = s, .p = p};
     const struct pass_how how = {.to = s->place.at, .most = s->first_window ? INT_MAX : 0};
     if (directions_set(run, &s->place, &s->directions, s->first, s->n_first))
@@ -267,77 +244,35 @@ struct partial *laned_chunk(struct laned *s, int64_t i, struct run *run)
         laned_partial_free(p);
         return NULL;
     }
-    sums_to_means(s, p);
+    doc_part_means(&p->docs);
+    copy_same(s, &p->docs);
     return p;
 }
 
 void laned_fold(struct laned *s, const struct partial *p)
 {
-    size_t first = (size_t)p->first, n = (size_t)p->n, L = (size_t)s->n_lanes;
-    memcpy(s->n_loss + first, p->n_loss, n * sizeof *s->n_loss);
-    memcpy(s->loss + first * L, p->loss, n * L * sizeof *s->loss);
-    if (s->docs_done == s->docs_from)
-        s->docs_from = p->first; /* a segment begins where it begins */
-    s->docs_done = p->first + p->n;
+    doc_means_fold(&s->docs, &p->docs);
 }
 
 void laned_merge(struct laned *to, const struct laned *from)
 {
-    const size_t first = (size_t)from->docs_from, n = (size_t)(from->docs_done - from->docs_from),
-                 L = (size_t)to->n_lanes;
-    if (n == 0)
-        return;
-    memcpy(to->n_loss + first, from->n_loss + first, n * sizeof *to->n_loss);
-    memcpy(to->loss + first * L, from->loss + first * L, n * L * sizeof *to->loss);
-    if (to->docs_done == to->docs_from)
-        to->docs_from = from->docs_from;
-    to->docs_done = from->docs_done;
+    doc_means_merge(&to->docs, &from->docs);
 }
 
-/* ---- checkpoints */
 void laned_save(const struct laned *s, struct blob_writer *b)
 {
-    blob_add_i64(b, s->n_lanes);
-    blob_add_i64(b, s->docs_from);
-    blob_add_i64(b, s->docs_done);
-    for (int64_t d = s->docs_from; d < s->docs_done; d++) {
-        blob_add_u32(b, (uint32_t)s->n_loss[d]);
-        for (int32_t l = 0; l < s->n_lanes; l++)
-            blob_add_f64(b, s->loss[d * s->n_lanes + l]);
-    }
+    doc_means_save(&s->docs, b);
 }
 
 bool laned_load(struct laned *s, struct blob_reader *r, struct error *e)
 {
-    const unsigned long long n = r->left;
-    int64_t n_lanes = blob_i64(r), from = blob_i64(r), docs = blob_i64(r);
-    size_t doc = 4 + 8 * (size_t)s->n_lanes;
-    bool ok = !r->bad && n_lanes == s->n_lanes && from >= 0 && docs >= from &&
-              docs <= s->in.corpus->n_docs && r->left % doc == 0 &&
-              (uint64_t)(docs - from) == r->left / doc;
-    s->docs_from = s->docs_done = 0;
-    for (int64_t d = from; ok && d < docs; d++) {
-        uint32_t n_loss = blob_u32(r);
-        ok = n_loss <= INT32_MAX;
-        s->n_loss[d] = ok ? (int32_t)n_loss : 0;
-        for (int32_t l = 0; l < s->n_lanes; l++)
-            s->loss[d * s->n_lanes + l] = blob_f64(r);
-    }
-    if (!ok || !blob_end(r))
-        return error_set(e, ERROR_INPUT,
-                         "%s: a checkpoint of %llu bytes does not hold losses of %d lanes", s->name,
-                         n, s->n_lanes);
-    s->docs_from = from;
-    s->docs_done = docs;
-    return true;
+    return doc_means_load(&s->docs, r, e);
 }
 
 /* ---- looking */
 double laned_loss(const struct laned *s, int32_t lane, int64_t doc)
 {
-    if (lane < 0 || lane >= s->n_lanes || doc < s->docs_from || doc >= s->docs_done)
-        return (double)NAN;
-    return s->loss[doc * s->n_lanes + lane];
+    return doc_mean(&s->docs, lane, doc);
 }
 
 double laned_difference(const struct laned *s, int32_t lane, int64_t doc)
@@ -345,7 +280,12 @@ double laned_difference(const struct laned *s, int32_t lane, int64_t doc)
     return laned_loss(s, lane, doc) - laned_loss(s, s->lane[lane].base, doc);
 }
 
-bool laned_counts(const struct laned *s, int64_t doc, int32_t cls)
+void laned_sample(struct sample *q, const struct laned *s, int32_t cls, bool difference,
+                  uint64_t seed)
 {
-    return s->n_loss[doc] > 0 && s->in.corpus->doc[doc].cls == cls;
+    int32_t *base = xcalloc((size_t)s->n_lanes + 1, sizeof *base);
+    for (int32_t l = 0; l < s->n_lanes; l++)
+        base[l] = s->lane[l].base;
+    sample_of_class(q, &s->docs, cls, difference ? base : NULL, seed);
+    free(base);
 }

@@ -7,8 +7,8 @@
  * merge, save and load. */
 #ifndef GLIMT_STUDY_LANED_H
 #define GLIMT_STUDY_LANED_H
-#include "engine/base/statistics.h"
 #include "engine/lane/lane.h"
+#include "engine/study/doc_means.h"
 #include "engine/study/units.h"
 
 struct laned_lane {
@@ -30,9 +30,7 @@ struct laned {
     struct laned_lane *lane;
     int32_t n_first, first[UNITS_MAX]; /* units of the first place that some lane changes */
     struct directions directions;      /* theirs */
-    int64_t docs_from, docs_done;      /* measured are those from … to before … */
-    double *loss;                      /* [n_docs, n_lanes] means; NaN: no loss */
-    int32_t *n_loss;                   /* [n_docs] losses of the document, alike in every lane */
+    struct doc_means docs;             /* losses, a column each lane */
 };
 
 /* Of the study `name`. Checks the inputs; nothing to release when it is false. */
@@ -55,27 +53,7 @@ bool laned_load(struct laned *, struct blob_reader *, struct error *e);
 double laned_loss(const struct laned *, int32_t lane, int64_t doc);
 /* That minus the one of its base. */
 double laned_difference(const struct laned *, int32_t lane, int64_t doc);
-/* The document is of the class and has a loss. */
-bool laned_counts(const struct laned *, int64_t doc, int32_t cls);
-
-/* ---- means over documents, with intervals */
-struct sample { /* documents (or pairs) × lanes */
-    int64_t n;
-    int32_t L;
-    double *x;           /* [n, L] */
-    struct interval *ci; /* [L] */
-};
-void sample_init(struct sample *, int64_t most, int32_t L);
-void sample_release(struct sample *);
-double sample_mean(const struct sample *, int32_t lane); /* NaN: n is 0 */
-/* Fills the intervals: percentile bootstrap, 2,000 draws. */
-void sample_intervals(struct sample *, uint64_t seed);
-/* One value (laned_loss, laned_difference) of the documents of a class. */
-void sample_of_class(struct sample *, const struct laned *, int32_t cls,
-                     double (*value)(const struct laned *, int32_t lane, int64_t doc),
-                     uint64_t seed);
-/* Percentile intervals of the means of the columns of x [n, L]: out[l] is what bootstrap_ratio
- * gives for column l with the same seed, but the resamples are drawn once for many columns. */
-void sample_bootstrap(const double *x, int64_t n, int32_t L, int32_t draws, uint64_t seed,
-                      struct interval *out);
+/* Of a class the losses of all lanes, or (difference) each minus that of its base. */
+void laned_sample(struct sample *, const struct laned *, int32_t cls, bool difference,
+                  uint64_t seed);
 #endif

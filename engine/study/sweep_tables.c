@@ -54,10 +54,10 @@ static double token_mean(const struct study *s, int32_t lane, int32_t cls, int64
 {
     double sum = 0;
     *tokens = 0;
-    for (int64_t d = s->by.docs_from; d < s->by.docs_done; d++)
-        if (laned_counts(&s->by, d, cls)) {
-            sum += laned_loss(&s->by, lane, d) * s->by.n_loss[d];
-            *tokens += s->by.n_loss[d];
+    for (int64_t d = s->by.docs.from; d < s->by.docs.done; d++)
+        if (doc_counts(&s->by.docs, d, cls)) {
+            sum += laned_loss(&s->by, lane, d) * s->by.docs.count[d];
+            *tokens += s->by.docs.count[d];
         }
     return *tokens > 0 ? sum / (double)*tokens : (double)NAN;
 }
@@ -111,14 +111,14 @@ static int64_t *pair_docs(const struct study *s, int64_t *n_pairs)
 {
     const struct corpus *corpus = s->by.in.corpus;
     int32_t last = -1;
-    for (int64_t d = s->by.docs_from; d < s->by.docs_done; d++)
+    for (int64_t d = s->by.docs.from; d < s->by.docs.done; d++)
         last = corpus->doc[d].pair > last ? corpus->doc[d].pair : last;
     *n_pairs = (int64_t)last + 1;
     int64_t *doc_of = xcalloc((size_t)*n_pairs * 2 + 1, sizeof *doc_of);
     for (int64_t i = 0; i < *n_pairs * 2; i++)
         doc_of[i] = -1;
-    for (int64_t d = s->by.docs_from; d < s->by.docs_done; d++)
-        if (corpus->doc[d].pair >= 0 && s->by.n_loss[d] > 0)
+    for (int64_t d = s->by.docs.from; d < s->by.docs.done; d++)
+        if (corpus->doc[d].pair >= 0 && s->by.docs.count[d] > 0)
             doc_of[(int64_t)corpus->doc[d].pair * 2 + corpus->doc[d].cls] = d;
     return doc_of;
 }
@@ -166,11 +166,11 @@ struct table_set *sweep_tables(struct study *s)
     int32_t n_classes = s->by.in.corpus->n_classes;
     struct sample by_class[CORPUS_MAX_CLASSES];
     for (int32_t c = 0; c < n_classes; c++)
-        sample_of_class(&by_class[c], &s->by, c, laned_loss, s->seed);
+        laned_sample(&by_class[c], &s->by, c, false, s->seed);
     table_set_add(set, rows_table(s, by_class));
     for (int32_t c = 0; c < n_classes; c++) {
         sample_release(&by_class[c]);
-        sample_of_class(&by_class[c], &s->by, c, laned_difference, s->seed);
+        laned_sample(&by_class[c], &s->by, c, true, s->seed);
     }
     table_set_add(set, differences_table(s, by_class));
     for (int32_t c = 0; c < n_classes; c++)

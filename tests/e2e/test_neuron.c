@@ -214,6 +214,51 @@ static void test_position_of_the_reference(void **state)
     json_decref(golden);
 }
 
+/* The numbers themselves: tests/engine/study/test_stream.c; here that they are asked for as said.
+ */
+static void test_streams_of_the_reference(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *golden = golden_json("study/neuron_runs.json"),
+           *spread = json_object_get(golden, "spread"), *rows;
+    const char *const names[] = {"plain", "off", "frozen"};
+    char off[100];
+    json_t *da = json_object_get(json_object_get(golden, "stream"), "da");
+    snprintf(off, sizeof off, "--off-at=%.9g,%.9g,%.9g", get_number(spread, "attn_1/418"),
+             get_number(spread, "L1N75"), get_number(spread, "L2N442"));
+#define SPREAD "attn_1/418", "L1N75", "L2N442", "--sae=store/demo/sae.safetensors", "--limit=5", off
+    for (int frozen = 0; frozen < 2; frozen++) {
+        json_t *root = JSON_OF(&with_cache, "neuron", "attribution", SPREAD,
+                               frozen ? "--frozen-scale" : "--from=10");
+        rows = get_list(root, "rows");
+        assert_int_equal(json_array_size(rows), 10);
+        for (size_t p = 0; p < 5; p++) {
+            json_t *row = json_array_get(rows, 2 * p);
+            expect_close(get_number(row, "on"),
+                         json_number_value(json_array_get(json_object_get(da, names[0]), p)), 1e-4);
+            expect_close(
+                get_number(row, "off"),
+                json_number_value(json_array_get(json_object_get(da, names[1 + frozen]), p)), 1e-4);
+        }
+        json_decref(root);
+    }
+    json_t *root = JSON_OF(&with_cache, "neuron", "patch", SPREAD);
+    for (size_t p = 0; p < 6; p++)
+        expect_close(get_number(json_array_get(get_list(root, "rows"), 2 * p), "loss"),
+                     json_number_value(json_array_get(json_object_get(da, "patched"), p)), 1e-4);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "effects", SPREAD, "--metric=logit", "--frozen-scale");
+    rows = json_array_get(get_list(root, "rows"), 0);
+    json_t *g = json_object_get(da, "effects_frozen");
+    expect_close(get_number(rows, "direct"),
+                 json_number_value(json_array_get(g, 2)) - json_number_value(json_array_get(g, 0)),
+                 1e-4);
+    expect_close(get_number(rows, "remainder"), 0, 1e-5);
+    json_decref(root);
+    json_decref(golden);
+}
+
 /* A layer's neurons, for people and in a table; latents of the bundle's SAE just as well. */
 static void test_forms(void **state)
 {
@@ -253,12 +298,17 @@ static void test_refused(void **state)
         {{"classify", "L2N3", "--layer", "2"}, "expected one or the other"},
         {{"classify", "--layer", "7"}, "4 layers"},
         {{"classify", "L2N3", "--from", "200"}, "expected some of each"},
-        {{"grow"}, "expected one of means, classify, ablate, boosts, unigrams, position"},
+        {{"grow"},
+         "expected one of means, classify, ablate, boosts, unigrams, attribution, "
+         "patch, effects, position"},
         {{"ablate", "L2N3", "--class", "x=store/demo/reference-da.txt"}, "found one class"},
         {{"boosts", "L2N3", "--by=direct,lens"}, "expected direct or lens"},
         {{"boosts", "L2N3", "--by=lens", "--later=L3N1"}, "expected --by direct"},
         {{"ablate", "L2N3", "--as-published", "--off=L1N3"}, "expected one of them"},
         {{"position", "L2N3", "--text="}, "--text"},
+        {{"attribution", "L2N3", "--off-at=1,2"}, "2 values of 1 units"},
+        {{"patch", "L2N3", "--off=L2N3"}, "held all the time"},
+        {{"effects", "L2N3", "--metric=joy"}, "found joy"},
         {{"position", "L2N3", "--on-at=1,2", "Hej"}, "2 values of 1 units"},
         {{"position", "L2N3", "--at=9", "Hej"}, "position: found 9"},
     };
@@ -281,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_ablate_the_reference),
         cmocka_unit_test(test_boosts_of_the_reference),
         cmocka_unit_test(test_position_of_the_reference),
+        cmocka_unit_test(test_streams_of_the_reference),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_refused),
     };

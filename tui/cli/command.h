@@ -162,5 +162,6 @@ extern const struct command analyze_command, generate_command, tokenize_command,
     snapshot_command, models_command, saes_command, pull_command, convert_command,
     contrast_words_command, contrast_ttest_command, contrast_probe_command,
     contrast_regress_command, contrast_kept_command, contrast_compare_command, means_command,
-    classify_command, ablate_command, boosts_command, unigrams_command, position_command;
+    classify_command, ablate_command, boosts_command, unigrams_command, attribution_command,
+    patch_command, effects_command, position_command;
 #endif

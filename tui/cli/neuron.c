@@ -81,14 +81,14 @@ static bool plain(struct cli *cli, const void *values, int n, char **operand,
     }
 
 /* ---- means */
-static bool means(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+static bool rows(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"rows", NULL};
     return plain(cli, values, n, operand, names, e);
 }
 
 const struct command means_command =
-    NEURON_COMMAND("neuron means", "mean activation of units on each class", means_query, means);
+    NEURON_COMMAND("neuron means", "mean activation of units on each class", means_query, rows);
 
 /* ---- classify */
 /* The best of a layer, for people. */
@@ -153,6 +153,14 @@ const struct command boosts_command =
     NEURON_COMMAND("neuron boosts", "tokens that units boost and inhibit", boosts_query, boosts);
 
 /* ---- two runs */
+const struct command attribution_command = NEURON_COMMAND(
+    "neuron attribution", "how much of the next token's logit units give, layer by layer",
+    attribution_query, rows);
+const struct command patch_command = NEURON_COMMAND(
+    "neuron patch", "the loss with one component's output as with units off", patch_query, rows);
+const struct command effects_command = NEURON_COMMAND(
+    "neuron effects", "direct and indirect effects of switching units off", effects_query, rows);
+
 static bool position(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"rows", "tokens", NULL};

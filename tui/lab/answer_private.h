@@ -73,5 +73,6 @@ bool answer_harvest(struct answer *), answer_latents(struct answer *), answer_fi
 
     answer_means(struct answer *), answer_classify(struct answer *), answer_ablate(struct answer *),
     answer_boosts(struct answer *), answer_unigrams(struct answer *),
-    answer_position(struct answer *);
+    answer_position(struct answer *), answer_attribution(struct answer *),
+    answer_patch(struct answer *), answer_effects(struct answer *);
 #endif

@@ -327,7 +327,7 @@ bool neuron_on_and_off(struct answer *a, struct on_off *v)
     if (!given_values(a, "on-at", v->on, &on_given) ||
         !given_values(a, "off-at", v->off, &off_given))
         return false;
-    if (on_given && off_given)
+    if (off_given && (on_given || !params_know(&a->request->params, "on-at")))
         return true;
     if (!answer_need_classes(a, 2) || !(v->means = neuron_mean_corpus(a)) ||
         !neuron_activity(a, v->means, &means, &f))

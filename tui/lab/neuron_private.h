@@ -46,6 +46,7 @@ struct study_loop neuron_loop(const struct answer *);
 struct runs_asked {
     struct on_off v;
     struct wanted held; /* its n_held, held and value: of --off */
+    bool plain;         /* in the first run the units are as they are */
     int32_t n_later;    /* 0: the units are on in the first run and off in the second */
     struct unit_id later[UNITS_MAX];
     double shift[UNITS_MAX];
@@ -53,8 +54,9 @@ struct runs_asked {
     const double *later_at; /* borrowed of the request */
     uint32_t places;        /* of all these */
 };
-/* What the request says, with what it leaves to be measured (--shift) on the answer's corpus. */
-bool neuron_runs(struct answer *, struct runs_asked *);
+/* What the request says, with what it leaves to be measured (--shift) on the answer's corpus; or
+ * (plain) how the units are off. */
+bool neuron_runs(struct answer *, struct runs_asked *, bool plain);
 /* Into the parameters of a call over `places` of it, whose study has STUDY_RUNS_ROWS. */
 void neuron_runs_say(const struct answer *, const struct runs_asked *, const struct study_call *,
                      struct params *);

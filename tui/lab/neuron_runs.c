@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/study/position.h"
 #include "engine/study/runs.h"
+#include "engine/study/stream.h"
 #include "tui/lab/neuron_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -70,10 +71,10 @@ static bool take_later(struct answer *a, struct runs_asked *q)
     return true;
 }
 
-bool neuron_runs(struct answer *a, struct runs_asked *q)
+bool neuron_runs(struct answer *a, struct runs_asked *q, bool plain)
 {
     const struct open_corpus *means = NULL;
-    *q = (struct runs_asked){.n_later = 0};
+    *q = (struct runs_asked){.plain = plain};
     if (!neuron_on_and_off(a, &q->v) || !take_later(a, q))
         return false;
     q->held.n = a->n_units, q->held.unit = a->unit;
@@ -92,7 +93,7 @@ void neuron_runs_say(const struct answer *a, const struct runs_asked *q,
     const bool later = q->n_later > 0;
     neuron_own(call, a->unit, a->n_units, own);
     params_set_units(p, "units", own, a->n_units);
-    params_set_values(p, "at", q->v.on, a->n_units);
+    params_set_values(p, "at", q->v.on, q->plain ? 0 : a->n_units);
     params_set_values(p, "off-at", later ? q->v.on : q->v.off, a->n_units);
     neuron_own(call, q->held.held, q->held.n_held, own);
     params_set_units(p, "held", own, q->held.n_held);
@@ -110,13 +111,14 @@ void neuron_runs_note(const struct answer *a, const struct runs_asked *q, struct
     for (int32_t i = 0; i < a->n_units; i++) {
         char name[UNIT_NAME_MAX];
         unit_full_name(&a->lab->wb->dicts, a->unit[i], name);
-        strbuf_addf(&b, i ? ", %s %.4g" : "a: %s %.4g", name, q->v.on[i]);
+        if (!q->plain)
+            strbuf_addf(&b, i ? ", %s %.4g" : "a: %s %.4g", name, q->v.on[i]);
     }
     for (int32_t i = 0; i < (q->n_later > 0 ? q->n_later : a->n_units); i++) {
         char name[UNIT_NAME_MAX];
         const bool later = q->n_later > 0;
         unit_full_name(&a->lab->wb->dicts, later ? q->later[i] : a->unit[i], name);
-        strbuf_adds(&b, i ? ", " : later ? "; b: as a, but " : "; b: ");
+        strbuf_adds(&b, i ? ", " : q->plain ? "off: " : later ? "; b: as a, but " : "; b: ");
         strbuf_addf(&b, later ? "%s %+.4g" : "%s %.4g", name, later ? q->shift[i] : q->v.off[i]);
     }
     table_note(t, "%s%s%s", t->note, *t->note ? "; " : "", b.s);
@@ -149,7 +151,7 @@ bool answer_position(struct answer *a)
     of.n = strlen(of.text);
     if (!answer_need_units(a) ||
         (request_reads_corpus(a->request) && !answer_open_corpus(a, CORPUS_ALL)) ||
-        !neuron_runs(a, &q))
+        !neuron_runs(a, &q, false))
         return false;
     lab_call_init(a->lab, &call, &activity_study, a->corpus, "position", NULL, q.places);
     params_init(&runs, position_runs);
@@ -162,4 +164,42 @@ bool answer_position(struct answer *a)
     params_release(&runs);
     lab_call_release(&call);
     return ok;
+}
+
+/* ---- what the stream is made of */
+static bool stream(struct answer *a, int measure)
+{
+    struct runs_asked q;
+    struct study_call call;
+    struct finished f;
+    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, true))
+        return false;
+    lab_call_init(a->lab, &call, &stream_study, a->corpus, a->request->query->name,
+                  &a->request->params, q.places);
+    neuron_runs_say(a, &q, &call, &call.params);
+    params_parse(&call.params, "measure", stream_measures[measure], NULL);
+    if (!answer_run(a, &call, &f))
+        return false;
+    struct table_set *set = stream_study.tables(f.study);
+    struct table *rows = table_copy(table_set_find(set, "rows"));
+    neuron_runs_note(a, &q, rows);
+    answer_add_table(a, rows, q.places);
+    table_set_unref(set);
+    finished_release(&f);
+    return true;
+}
+
+bool answer_attribution(struct answer *a)
+{
+    return stream(a, STREAM_ATTRIBUTION);
+}
+
+bool answer_patch(struct answer *a)
+{
+    return stream(a, STREAM_PATCH);
+}
+
+bool answer_effects(struct answer *a)
+{
+    return stream(a, STREAM_EFFECTS);
 }

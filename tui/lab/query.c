@@ -2,6 +2,7 @@
 #include "engine/study/ablate.h"
 #include "engine/study/activity.h"
 #include "engine/study/harvest.h"
+#include "engine/study/stream.h"
 #include "tui/lab/answer_private.h"
 
 #define END                                                                                        \
@@ -434,12 +435,62 @@ const struct query position_query = {
                 {"tokens", MARK_LIST, {"start", "end", "loss_a", "difference"}}},
     .answer = answer_position};
 
+/* The units as they are, and off. */
+#define OFF_ROWS                                                                                   \
+    UNITS, TARGET, ACTIVITY_FROM_ROW, ACTIVITY_TO_ROW, TEXTS,                                      \
+        {"off-at", "LIST", "what the units are at when off; default: the other classes' mean",     \
+         .type = PARAM_VALUES},                                                                    \
+        OFF, ROWS_PRINTED
+static const struct param attribution_params[] = {
+    OFF_ROWS,
+    STREAM_FROZEN_ROW,
+    STREAM_NO_TL_ROW,
+    END,
+};
+const struct query attribution_query = {
+    .command = "neuron attribution",
+    .name = "attribution",
+    .params = attribution_params,
+    .corpus = true,
+    .limit = 1000,
+    .first_window = true,
+    .view = VIEW_JOBS,
+    .promise = {{"rows", MARK_BAR, {"point", "class", "difference"}}},
+    .answer = answer_attribution};
+
+static const struct param patch_params[] = {OFF_ROWS, END};
+const struct query patch_query = {
+    .command = "neuron patch",
+    .name = "patched components",
+    .params = patch_params,
+    .corpus = true,
+    .limit = 1000,
+    .first_window = true,
+    .view = VIEW_JOBS,
+    .promise = {{"rows", MARK_BAR, {"component", "class", "difference", "percent"}}},
+    .answer = answer_patch};
+
+static const struct param effects_params[] = {
+    OFF_ROWS, STREAM_METRIC_ROW, STREAM_FROZEN_ROW, STREAM_NO_TL_ROW, END,
+};
+const struct query effects_query = {
+    .command = "neuron effects",
+    .name = "effects",
+    .params = effects_params,
+    .corpus = true,
+    .limit = 1000,
+    .first_window = true,
+    .view = VIEW_JOBS,
+    .promise = {{"rows", MARK_BAR, {"class", "total", "direct", "indirect"}}},
+    .answer = answer_effects};
+
 const struct query *const queries[N_QUERIES] = {
-    &harvest_query, &latents_query,  &find_query,     &histogram_query, &tokens_query,
-    &bins_query,    &examples_query, &lens_query,     &coactive_query,  &sweep_query,
-    &proof_query,   &words_query,    &ttest_query,    &means_query,     &classify_query,
-    &ablate_query,  &boosts_query,   &unigrams_query, &probe_query,     &regress_query,
-    &kept_query,    &compare_query,  &position_query,
+    &harvest_query, &latents_query,  &find_query,     &histogram_query,   &tokens_query,
+    &bins_query,    &examples_query, &lens_query,     &coactive_query,    &sweep_query,
+    &proof_query,   &words_query,    &ttest_query,    &means_query,       &classify_query,
+    &ablate_query,  &boosts_query,   &unigrams_query, &probe_query,       &regress_query,
+    &kept_query,    &compare_query,  &position_query, &attribution_query, &patch_query,
+    &effects_query,
 };
 
 void query_params(const struct query *q, struct params *p)

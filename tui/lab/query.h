@@ -51,8 +51,9 @@ extern const struct query
     ablate_query,    /* "rows", "backup": engine/study/ablate.h */
     boosts_query,    /* "boosted", "inhibited", "rows", "histogram": engine/study/boosts.h */
     unigrams_query,  /* "rows", "classes": engine/study/boosts.h */
-    position_query;  /* "rows", "tokens": engine/study/position.h */
-enum { N_QUERIES = 23 };
+    position_query,  /* "rows", "tokens": engine/study/position.h */
+    attribution_query, patch_query, effects_query; /* "rows": engine/study/stream.h */
+enum { N_QUERIES = 26 };
 extern const struct query *const queries[N_QUERIES];
 /* Its rows with their presets. */
 void query_params(const struct query *, struct params *);

@@ -103,7 +103,7 @@ static void check_direct(const struct tiny_spec *spec, const struct params *args
             int32_t n_loss;
             double loss = direct(&in, a, sweep_lane(s, l), d, &n_loss);
             near(sweep_loss(s, l, d), loss, 1e-5, spec->hook, l, (long)d);
-            assert_int_equal(s->by.n_loss[d], n_loss);
+            assert_int_equal(s->by.docs.count[d], n_loss);
             moved = fmax(moved, fabs(loss - sweep_loss(s, 0, d)));
             most = n_loss > most ? n_loss : most;
         }
@@ -265,8 +265,8 @@ static void test_golden(void **state)
     for (int64_t d = 0; d < c->n_docs; d++) {
         int32_t cls = c->doc[d].cls, i = seen[cls]++;
         json_t *g = json_object_get(json_object_get(golden, "classes"), c->cls[cls].name);
-        assert_int_equal(s->by.n_loss[d] + 1, json_integer_value(json_array_get(
-                                                  json_object_get(g, "tokens"), (size_t)i)));
+        assert_int_equal(s->by.docs.count[d] + 1, json_integer_value(json_array_get(
+                                                      json_object_get(g, "tokens"), (size_t)i)));
         for (size_t l = 0; l < json_array_size(lanes); l++) {
             json_t *row = json_array_get(json_object_get(g, "loss"), l);
             near(sweep_loss(s, find_lane(s, json_array_get(lanes, l)), d),
@@ -296,7 +296,7 @@ static struct numbers numbers_of(const struct study *s, const struct corpus *c, 
         double x = sweep_loss(s, lane, d);
         if (c->doc[d].cls != cls || isnan(x))
             continue;
-        q.n_loss[q.n] = s->by.n_loss[d];
+        q.n_loss[q.n] = s->by.docs.count[d];
         q.x[q.n++] = base < 0 ? x : x - sweep_loss(s, base, d);
     }
     return q;

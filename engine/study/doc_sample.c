@@ -1,6 +1,6 @@
 /* Means over documents, with intervals by bootstrap. */
 #include "engine/base/memory.h"
-#include "engine/study/laned.h"
+#include "engine/study/doc_means.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -92,19 +92,18 @@ void sample_intervals(struct sample *q, uint64_t seed)
     sample_bootstrap(q->x, q->n, q->L, DRAWS, seed, q->ci);
 }
 
-void sample_of_class(struct sample *q, const struct laned *s, int32_t cls,
-                     double (*value)(const struct laned *, int32_t lane, int64_t doc),
+void sample_of_class(struct sample *q, const struct doc_means *s, int32_t cls, const int32_t *less,
                      uint64_t seed)
 {
     int64_t n = 0;
-    for (int64_t d = s->docs_from; d < s->docs_done; d++)
-        n += laned_counts(s, d, cls);
-    sample_init(q, n, s->n_lanes);
-    for (int64_t d = s->docs_from; d < s->docs_done; d++) {
-        if (!laned_counts(s, d, cls))
+    for (int64_t d = s->from; d < s->done; d++)
+        n += doc_counts(s, d, cls);
+    sample_init(q, n, s->n);
+    for (int64_t d = s->from; d < s->done; d++) {
+        if (!doc_counts(s, d, cls))
             continue;
         for (int32_t l = 0; l < q->L; l++)
-            q->x[q->n * q->L + l] = value(s, l, d);
+            q->x[q->n * q->L + l] = doc_mean(s, l, d) - (less ? doc_mean(s, less[l], d) : 0);
         q->n++;
     }
     sample_intervals(q, seed);
