@@ -77,6 +77,14 @@ _glimt_complete() {
     "contrast ttest --dict") return 0 ;;
     "contrast ttest --class") _glimt_class; return 0 ;;
     "contrast ttest --limit") return 0 ;;
+    "contrast points --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast points --x") return 0 ;;
+    "contrast points --y") return 0 ;;
+    "contrast points --word") return 0 ;;
+    "contrast points --dict") return 0 ;;
+    "contrast points --rows") return 0 ;;
+    "contrast points --class") _glimt_class; return 0 ;;
+    "contrast points --limit") return 0 ;;
     "contrast probe --word-vector") _glimt_words "last mean first"; return 0 ;;
     "contrast probe --C") return 0 ;;
     "contrast probe --folds") return 0 ;;
@@ -236,7 +244,7 @@ _glimt_complete() {
     fi
     case $command in
     '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast neuron generate snapshot tokenize verify models saes pull convert cache doctor" ;;
-    contrast) _glimt_words "words ttest probe regress kept compare" ;;
+    contrast) _glimt_words "words ttest points probe regress kept compare" ;;
     neuron) _glimt_words "means classify ablate boosts unigrams attribution patch effects position" ;;
     "harvest") _glimt_files; ;;
     "latents") _glimt_files; ;;
@@ -247,6 +255,7 @@ _glimt_complete() {
     "sweep") _glimt_files; ;;
     "contrast words") _glimt_files; ;;
     "contrast ttest") _glimt_files; ;;
+    "contrast points") _glimt_files; ;;
     "contrast probe") _glimt_files; ;;
     "contrast regress") _glimt_files; ;;
     "contrast kept") _glimt_files; ;;
@@ -260,7 +269,7 @@ _glimt_complete() {
     "neuron patch") _glimt_files; ;;
     "neuron effects") _glimt_files; ;;
     "neuron position") _glimt_files; ;;
-    "snapshot") _glimt_words "explore latents histograms sweep corpus jobs"; ;;
+    "snapshot") _glimt_words "explore latents histograms sweep corpus jobs contrast"; ;;
     "verify") _glimt_models; _glimt_files; ;;
     "saes") _glimt_models; _glimt_files; ;;
     "pull") _glimt_models; ;;
@@ -292,7 +301,7 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--off-at|--metric|--on-at|--shift|--later-at|--text|--at|--min-logp|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--x|--y|--word|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--off-at|--metric|--on-at|--shift|--later-at|--text|--at|--min-logp|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         *) case ${command:+$command }$word in
             contrast) command=contrast own= ;;
@@ -308,6 +317,7 @@ _glimt() {
             "sweep") command="sweep" own=" --values --insert --each --rows --class --limit --header" ;;
             "contrast words") command="contrast words" own=" --word-vector --space --pre --dict --class --limit --header" ;;
             "contrast ttest") command="contrast ttest" own=" --word-vector --space --pre --target --alpha --welch --rows --dict --class --limit --header" ;;
+            "contrast points") command="contrast points" own=" --word-vector --space --pre --x --y --hooked --word --dict --rows --class --limit --header" ;;
             "contrast probe") command="contrast probe" own=" --word-vector --space --pre --C --folds --controls --dict --rows --class --limit --header" ;;
             "contrast regress") command="contrast regress" own=" --word-vector --space --pre --C --l1 --top --dict --rows --class --limit --header" ;;
             "contrast kept") command="contrast kept" own=" --word-vector --space --pre --C --folds --dict --rows --class --limit --header" ;;

@@ -33,7 +33,7 @@ function __glimt_is # the line's command, with its part, is one of these
     set -l found ''
     for word in $words[2..]
         switch "$found $word"
-            case ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' 'neuron attribution' 'neuron patch' 'neuron effects' 'neuron position' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' convert' ' cache' ' doctor'
+            case ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast points' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' 'neuron attribution' 'neuron patch' 'neuron effects' 'neuron position' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' convert' ' cache' ' doctor'
                 set found (string trim "$found $word")
         end
     end
@@ -52,6 +52,7 @@ complete -c glimt -n '__glimt_is ""' -a sweep -d 'loss with the chosen latents a
 complete -c glimt -n '__glimt_is ""' -a contrast -d 'neurons and latents that part two classes of words'
 complete -c glimt -n '__glimt_is contrast' -a words -d 'what a list of words has, by class and kind'
 complete -c glimt -n '__glimt_is contrast' -a ttest -d 'a t-test a unit, corrected for their number'
+complete -c glimt -n '__glimt_is contrast' -a points -d 'words as points on two units'
 complete -c glimt -n '__glimt_is contrast' -a probe -d 'linear probes with control tasks'
 complete -c glimt -n '__glimt_is contrast' -a regress -d 'logistic regression, and how many coefficients carry it'
 complete -c glimt -n '__glimt_is contrast' -a kept -d 'how few of the best units tell the classes apart'
@@ -184,6 +185,19 @@ complete -c glimt -n '__glimt_is "contrast ttest"' -l dict -x -d 'which of sever
 complete -c glimt -n '__glimt_is "contrast ttest"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__glimt_is "contrast ttest"' -l limit -x -d 'the first N sentences of each class'
 complete -c glimt -n '__glimt_is "contrast ttest"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
+complete -c glimt -n '__glimt_is "contrast points"' -F
+complete -c glimt -n '__glimt_is "contrast points"' -l word-vector -x -a 'last mean first' -d 'which of a word\'s tokens is its vector; default: last'
+complete -c glimt -n '__glimt_is "contrast points"' -l space -d 'a leading space before each word'
+complete -c glimt -n '__glimt_is "contrast points"' -l pre -d 'latents by pre-activation; default: activation, 0 where not selected'
+complete -c glimt -n '__glimt_is "contrast points"' -l x -x -d 'the unit across; default: the best by p'
+complete -c glimt -n '__glimt_is "contrast points"' -l y -x -d 'the unit upwards; default: the next best'
+complete -c glimt -n '__glimt_is "contrast points"' -l hooked -d 'coordinates of the hooked activation in place of latents'
+complete -c glimt -n '__glimt_is "contrast points"' -l word -x -d 'one more word, placed among them'
+complete -c glimt -n '__glimt_is "contrast points"' -l dict -x -d 'which of several dictionaries: mlp_3'
+complete -c glimt -n '__glimt_is "contrast points"' -l rows -x -d 'rows printed'
+complete -c glimt -n '__glimt_is "contrast points"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__glimt_is "contrast points"' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__glimt_is "contrast points"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__glimt_is "contrast probe"' -F
 complete -c glimt -n '__glimt_is "contrast probe"' -l word-vector -x -a 'last mean first' -d 'which of a word\'s tokens is its vector; default: last'
 complete -c glimt -n '__glimt_is "contrast probe"' -l space -d 'a leading space before each word'
@@ -351,7 +365,7 @@ complete -c glimt -n '__glimt_is "neuron position"' -l limit -x -d 'the first N 
 complete -c glimt -n '__glimt_is "neuron position"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__glimt_is "generate"' -l tokens -x -d 'length with the prompt, in tokens; default: 20'
 complete -c glimt -n '__glimt_is "generate"' -l temperature -x -d 'draw from the softmax of logits/T; default: 0, the most likely token'
-complete -c glimt -n '__glimt_is "snapshot"' -a 'explore latents histograms sweep corpus jobs'
+complete -c glimt -n '__glimt_is "snapshot"' -a 'explore latents histograms sweep corpus jobs contrast'
 complete -c glimt -n '__glimt_is "snapshot"' -l size -x -d 'of the screen; default: 120x36'
 complete -c glimt -n '__glimt_is "snapshot"' -l play -r -F -d 'a script that is played first'
 complete -c glimt -n '__glimt_is "snapshot"' -l state -x -d 'begin with a state (one line, as y l copies it)'

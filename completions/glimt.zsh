@@ -138,7 +138,7 @@ _glimt() {
         '--state=[begin with a state (one line, as y l copies it)]:value: ' \
         '--text[characters alone (default)]' \
         '--ansi[with colours, for a terminal]' \
-        '*:operand:(explore latents histograms sweep corpus jobs)' \
+        '*:operand:(explore latents histograms sweep corpus jobs contrast)' \
         ) ;;
     tokenize) own=( \
         '--decode[the other way\: ids with blanks or commas between them, to text]' \
@@ -171,7 +171,7 @@ _glimt() {
     doctor) own=( \
         '*:operand: ' \
         ) ;;
-    contrast) case ${words[(r)(words|ttest|probe|regress|kept|compare)]} in
+    contrast) case ${words[(r)(words|ttest|points|probe|regress|kept|compare)]} in
         words) own=( \
         '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
         '--space[a leading space before each word]' \
@@ -180,7 +180,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" points\:"words as points on two units" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
         '*:operand:_files' \
         ) ;;
         ttest) own=( \
@@ -195,7 +195,23 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" points\:"words as points on two units" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
+        '*:operand:_files' \
+        ) ;;
+        points) own=( \
+        '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
+        '--space[a leading space before each word]' \
+        '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '--x=[the unit across; default\: the best by p]:value: ' \
+        '--y=[the unit upwards; default\: the next best]:value: ' \
+        '--hooked[coordinates of the hooked activation in place of latents]' \
+        '--word=[one more word, placed among them]:value: ' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
+        '--rows=[rows printed]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" points\:"words as points on two units" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
         '*:operand:_files' \
         ) ;;
         probe) own=( \
@@ -210,7 +226,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" points\:"words as points on two units" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
         '*:operand:_files' \
         ) ;;
         regress) own=( \
@@ -225,7 +241,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" points\:"words as points on two units" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
         '*:operand:_files' \
         ) ;;
         kept) own=( \
@@ -239,7 +255,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" points\:"words as points on two units" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
         '*:operand:_files' \
         ) ;;
         compare) own=( \
@@ -255,10 +271,10 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
+        '2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" points\:"words as points on two units" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))' \
         '*:operand:_files' \
         ) ;;
-        *) own=('2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))') ;;
+        *) own=('2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" points\:"words as points on two units" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))') ;;
         esac ;;
     neuron) case ${words[(r)(means|classify|ablate|boosts|unigrams|attribution|patch|effects|position)]} in
         means) own=( \

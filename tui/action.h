@@ -23,9 +23,10 @@ enum where {
     IN_SWEEP_VIEW = 1 << 8,
     IN_CORPUS_VIEW = 1 << 9,
     IN_JOBS_VIEW = 1 << 10,
+    IN_CONTRAST_VIEW = 1 << 13,
     IN_VIEW = 1 << 12, /* a view without actions of its own */
     IN_VIEWS = IN_VIEW | IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_CORPUS_VIEW |
-               IN_JOBS_VIEW,
+               IN_JOBS_VIEW | IN_CONTRAST_VIEW,
     IN_HISTOGRAM = 1 << 11,
     IN_LISTS = IN_LATENTS | IN_NEXT | IN_SLIDERS | IN_LOSS | IN_HISTOGRAM,
     IN_COMMAND = IN_TEXT | IN_LISTS,
@@ -97,6 +98,16 @@ enum where {
     X(CONTEXT, "context-next", "J", IN_COMMAND, "",                                                \
       "each line its own sequence, or all of the text one")                                        \
     VIEWS(VIEW_ACTION, X)                                                                          \
+    X(CONTRAST_WORD, "place-word", "i", IN_CONTRAST_VIEW, "word",                                  \
+      "type a word: it is placed among the others")                                                \
+    X(CONTRAST_SWAP, "swap-axes", "x", IN_CONTRAST_VIEW, "x/y",                                    \
+      "swap the axes: the selected unit is the one across")                                        \
+    X(CONTRAST_UNITS, "contrast-units", "n", IN_CONTRAST_VIEW, "neurons",                          \
+      "neurons of the hooked activation, or latents")                                              \
+    X(CONTRAST_VECTOR, "word-vector", "e", IN_CONTRAST_VIEW, "token",                              \
+      "a word's vector: its last token, the mean, the first")                                      \
+    X(CONTRAST_LIST, "next-words", "w", IN_CONTRAST_VIEW, "words",                                 \
+      "the next list of words that comes with glimt")                                              \
     X(VIEW_UP, "view-up", "Up k", IN_VIEWS, "", "the row above")                                   \
     X(VIEW_DOWN, "view-down", "Down j", IN_VIEWS, "", "the row below")                             \
     X(VIEW_LEFT, "view-left", "Left h", IN_VIEWS, "", "to the left: column, panel, value")         \
@@ -110,16 +121,20 @@ enum where {
     X(VIEW_BACK, "view-back", "Esc", IN_VIEWS, "", "clear the filter; else back to the text")      \
     X(VIEW_TAKE, "view-take", "f", IN_VIEWS & ~IN_JOBS_VIEW, "fix/free",                           \
       "take the latent as a slider; then fix or free it")                                          \
-    X(SORT, "sort", "o", IN_LATENTS_VIEW, "sort", "sort by the column (again: the other way)")     \
+    X(SORT, "sort", "o", IN_LATENTS_VIEW | IN_CONTRAST_VIEW, "sort",                               \
+      "sort by the column (again: the other way)")                                                 \
     X(FILTER, "filter", "/", IN_LATENTS_VIEW | IN_CORPUS_VIEW, "filter",                           \
       "filter latents (words, da>0.2 en<0.05); find a text")                                       \
     X(NEXT_MATCH, "next-match", "n", IN_CORPUS_VIEW, "", "the next place that matches")            \
     X(PREVIOUS_MATCH, "previous-match", "N", IN_CORPUS_VIEW, "", "the place before that matches")  \
-    X(TARGET, "target", "t", IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_CORPUS_VIEW, "class",       \
+    X(TARGET, "target", "t",                                                                       \
+      IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_CORPUS_VIEW | IN_CONTRAST_VIEW, "class",           \
       "the next class is the one asked about")                                                     \
-    X(LOG, "log", "L", IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_HISTOGRAM, "log", \
-      "logarithmic scale, or linear")                                                              \
-    X(MIRROR, "mirror", "b", IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_HISTOGRAM, "mirror",        \
+    X(LOG, "log", "L",                                                                             \
+      IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_HISTOGRAM | IN_CONTRAST_VIEW,      \
+      "log", "logarithmic scale, or linear")                                                       \
+    X(MIRROR, "mirror", "b",                                                                       \
+      IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_HISTOGRAM | IN_CONTRAST_VIEW, "mirror",            \
       "classes back to back, or over each other")                                                  \
     X(SWEEP_KIND, "sweep-kind", "e", IN_SWEEP_VIEW, "error kept",                                  \
       "with the reconstruction error left out, or kept")                                           \

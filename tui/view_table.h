@@ -11,7 +11,8 @@
     ROW(X, HISTOGRAMS, histograms, "3", "histograms of the chosen latents by class")               \
     ROW(X, SWEEP, sweep, "4", "loss along the fixed value")                                        \
     ROW(X, CORPUS, corpus, "5", "the corpus as running text, coloured")                            \
-    ROW(X, JOBS, jobs, "6", "what runs and has run")
+    ROW(X, JOBS, jobs, "6", "what runs and has run")                                               \
+    ROW(X, CONTRAST, contrast, "7", "two classes of words, unit by unit")
 
 #define VIEW_ID(X, id, name, key, help) VIEW_##id,
 enum view_id { VIEWS(VIEW_ID, ) N_VIEWS };

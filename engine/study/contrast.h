@@ -25,6 +25,13 @@ struct ttest_in {
  * "histogram": units (SERIES), lo, hi, count, share (Y; of those tested): 20 bins of p. */
 void contrast_ttest(const struct study *words, const struct ttest_in *, struct table_set *out);
 
+/* Words as points on two units of a set: "rows": word, class (SERIES), kind (missing: none
+ * said), value.X (X), value.Y (Y), of the words that count in the order of the list; last, without
+ * a class, the first word of `one`, a study of the same parameters (NULL: none). x, y: different
+ * columns of the set. mark SCATTER. */
+struct table *contrast_points(const struct study *words, enum word_units, int32_t x, int32_t y,
+                              const struct study *one);
+
 /* study_ops: probe_study (linear probes with control tasks), kept_study (how few units carry the
  * contrast), regress_study (logistic regression with its coefficients); each needs words_study. A
  * probe is a logistic regression with an L2 penalty (engine/base/logistic.h), columns are

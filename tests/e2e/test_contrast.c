@@ -30,9 +30,9 @@ static void test_a_group_and_its_parts(void **state)
     assert_non_null(strstr(r.out, "--alpha P"));
     run_release(&r);
     run_glimt(&r, NULL, "contrast", NULL);
-    expect_error(
-        &r, 2,
-        "contrast: found nothing, expected one of words, ttest, probe, regress, kept, compare");
+    expect_error(&r, 2,
+                 "contrast: found nothing, expected one of words, ttest, points, probe, regress, "
+                 "kept, compare");
     run_release(&r);
     run_glimt(&r, NULL, "contrast", "tttest", NULL);
     expect_error(&r, 2, "contrast: found tttest, the nearest is ttest");
@@ -188,6 +188,47 @@ static void test_probes(void **state)
     run_release(&r);
 }
 
+/* The two best units unless others are named; the means of the points are those of the t-tests. */
+static void test_points(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *root = JSON_OF(&with_cache, "contrast", "ttest", "language.tsv"), *point;
+    const json_t *best = json_array_get(get_list(root, "rows"), 0);
+    const double da = get_number(json_object_get(best, "mean"), "da");
+    assert_int_equal(get_whole(best, "unit"), 418);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "contrast", "points", "language.tsv", "--word", "jordbær");
+    double sum = 0;
+    size_t i, n = json_array_size(get_list(root, "rows"));
+    assert_int_equal(n, 144 + 1);
+    json_array_foreach(get_list(root, "rows"), i, point)
+    {
+        const json_t *value = json_object_get(point, "value");
+        get_number(value, "277");
+        if (i + 1 < n && strcmp(get_string(point, "class"), "da") == 0)
+            sum += get_number(value, "418");
+    }
+    expect_close(sum / 72, da, 1e-6);
+    assert_string_equal(get_string(json_array_get(get_list(root, "rows"), n - 1), "word"),
+                        "jordbær");
+    json_decref(root);
+    root = JSON_OF(&with_cache, "contrast", "points", "language.tsv", "--x", "7", "--hooked");
+    get_number(json_object_get(json_array_get(get_list(root, "rows"), 0), "value"), "7");
+    json_decref(root);
+    struct run_result r;
+    run_glimt(&r, &with_cache, "contrast", "points", "language.tsv", "--svg", "-", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "<svg"));
+    run_release(&r);
+    run_glimt(&r, &with_cache, "contrast", "points", "language.tsv", "--x", "1024", NULL);
+    expect_error(&r, 2, "contrast points: --x: found 1024, expected 0 to 1023");
+    run_release(&r);
+    run_glimt(&r, &with_cache, "contrast", "points", "language.tsv", "--x", "4", "--y", "4", NULL);
+    expect_error(&r, 2, "contrast points: found one unit, expected two");
+    run_release(&r);
+}
+
 static void test_kept_and_verified(void **state)
 {
     (void)state;
@@ -214,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_ttest),
         cmocka_unit_test(test_bad_words),
         cmocka_unit_test(test_probes),
+        cmocka_unit_test(test_points),
         cmocka_unit_test(test_kept_and_verified),
     };
     return cmocka_run_group_tests_name("glimt contrast", tests, journey_begin_with_cache,

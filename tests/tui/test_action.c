@@ -10,10 +10,11 @@
 
 #include <cmocka.h>
 
-static const enum where contexts[] = {
-    IN_TYPING, IN_TEXT,         IN_LATENTS,         IN_NEXT,       IN_HISTOGRAM,   IN_SLIDERS,
-    IN_LOSS,   IN_LATENTS_VIEW, IN_HISTOGRAMS_VIEW, IN_SWEEP_VIEW, IN_CORPUS_VIEW, IN_JOBS_VIEW,
-    IN_VIEW};
+static const enum where contexts[] = {IN_TYPING,        IN_TEXT,         IN_LATENTS,
+                                      IN_NEXT,          IN_HISTOGRAM,    IN_SLIDERS,
+                                      IN_LOSS,          IN_LATENTS_VIEW, IN_HISTOGRAMS_VIEW,
+                                      IN_SWEEP_VIEW,    IN_CORPUS_VIEW,  IN_JOBS_VIEW,
+                                      IN_CONTRAST_VIEW, IN_VIEW};
 enum { N_EXPLORE = 7 }; /* those of the Explore view */
 
 static bool everybody_has(const char *key)

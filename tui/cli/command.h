@@ -160,7 +160,7 @@ extern const struct command analyze_command, generate_command, tokenize_command,
     doctor_command, harvest_command, latents_command, find_command, histogram_command,
     examples_command, lens_command, coactive_command, sweep_command, cache_command,
     snapshot_command, models_command, saes_command, pull_command, convert_command,
-    contrast_words_command, contrast_ttest_command, contrast_probe_command,
+    contrast_words_command, contrast_ttest_command, contrast_points_command, contrast_probe_command,
     contrast_regress_command, contrast_kept_command, contrast_compare_command, means_command,
     classify_command, ablate_command, boosts_command, unigrams_command, attribution_command,
     patch_command, effects_command, position_command;

@@ -15,6 +15,7 @@ const struct command *const cli_commands[] = {
     &sweep_command,
     &contrast_words_command,
     &contrast_ttest_command,
+    &contrast_points_command,
     &contrast_probe_command,
     &contrast_regress_command,
     &contrast_kept_command,

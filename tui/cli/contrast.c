@@ -1,4 +1,4 @@
-/* glimt contrast words, ttest, probe, regress, kept, compare. */
+/* glimt contrast words, ttest, points, probe, regress, kept, compare. */
 #include "tui/cli/study.h"
 
 static const struct study_values none;
@@ -72,6 +72,26 @@ const struct command contrast_ttest_command = {
     .defaults = &none,
     .values_size = sizeof none,
     .run = ttest,
+};
+
+/* ---- points */
+static bool points(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const names[] = {"rows", NULL};
+    return plain(cli, values, n, operand, names, e);
+}
+
+const struct command contrast_points_command = {
+    .name = "contrast points",
+    .operands = "[WORDS]",
+    .summary = "words as points on two units",
+    .max_operands = 1,
+    .csv = true,
+    .svg = true,
+    .query = &points_query,
+    .defaults = &none,
+    .values_size = sizeof none,
+    .run = points,
 };
 
 /* ---- probes */

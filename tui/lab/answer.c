@@ -305,6 +305,21 @@ static bool are_known(const struct lab *lab, const struct request *r)
     return known;
 }
 
+/* The vectors of the words are in the cache. */
+static bool are_kept(struct lab *lab, const struct request *r, const struct open_corpus *c)
+{
+    struct answer a = {.lab = lab, .request = r, .e = &(struct error){0}};
+    struct study_call call;
+    struct store_run run;
+    int32_t place;
+    if (!lab->store || !answer_need_dict(&a, &place) || !(lab->known & 1u << place))
+        return false;
+    lab_call_init(lab, &call, &words_study, c, "", &r->params, 1u << place);
+    const struct sha256 key = lab_key(lab, &call);
+    lab_call_release(&call);
+    return store_look(lab->store, &key, &run, NULL) == CLAIM_DONE;
+}
+
 bool lab_is_quick(struct lab *lab, const struct request *r)
 {
     const struct unit_id *unit;
@@ -317,6 +332,8 @@ bool lab_is_quick(struct lab *lab, const struct request *r)
     if (r->only_kept) /* what is not there is not computed */
         return true;
     const struct open_corpus *c = lab_open_corpus(lab, &r->corpus, CORPUS_ALL, NULL, NULL);
+    if (r->query->words)
+        return are_kept(lab, r, c);
     const int32_t n = request_units(r, &unit);
     bool there = lab->wb->dicts.n > 0;
     for (int32_t i = 0; there && i < n; i++)

@@ -68,8 +68,9 @@ bool answer_harvest(struct answer *), answer_latents(struct answer *), answer_fi
     answer_histogram(struct answer *), answer_tokens(struct answer *), answer_bins(struct answer *),
     answer_examples(struct answer *), answer_lens(struct answer *),
     answer_coactive(struct answer *), answer_sweep(struct answer *), answer_proof(struct answer *),
-    answer_words(struct answer *), answer_ttest(struct answer *), answer_probe(struct answer *),
-    answer_kept(struct answer *), answer_regress(struct answer *), answer_compare(struct answer *),
+    answer_words(struct answer *), answer_ttest(struct answer *), answer_points(struct answer *),
+    answer_probe(struct answer *), answer_kept(struct answer *), answer_regress(struct answer *),
+    answer_compare(struct answer *),
 
     answer_means(struct answer *), answer_classify(struct answer *), answer_ablate(struct answer *),
     answer_boosts(struct answer *), answer_unigrams(struct answer *),

@@ -146,7 +146,7 @@ int job_queue_ids(struct job_queue *q, uint64_t *id, int max)
     pthread_mutex_lock(&q->lock);
     int n = 0;
     for (size_t i = q->n; i-- > 0;) {
-        if (q->job[i]->request.only_kept) /* a look into the cache is no work */
+        if (q->job[i]->request.only_kept || q->job[i]->request.passing) /* no work to look after */
             continue;
         if (n < max)
             id[n] = q->job[i]->id;

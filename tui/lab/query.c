@@ -169,7 +169,7 @@ const struct query words_query = {.command = "contrast words",
                                   .params = dict_params,
                                   .corpus = true,
                                   .words = true,
-                                  .view = VIEW_JOBS,
+                                  .view = VIEW_CONTRAST,
                                   .answer = answer_words};
 
 #define T_TEST                                                                                     \
@@ -181,14 +181,41 @@ const struct query words_query = {.command = "contrast words",
 static const struct param ttest_params[] = {
     TARGET, T_TEST, ROWS_PRINTED, DICT, END,
 };
-const struct query ttest_query = {.command = "contrast ttest",
-                                  .name = "t-tests",
-                                  .study = &words_study,
-                                  .params = ttest_params,
-                                  .corpus = true,
-                                  .words = true,
-                                  .view = VIEW_JOBS,
-                                  .answer = answer_ttest};
+const struct query ttest_query = {
+    .command = "contrast ttest",
+    .name = "t-tests",
+    .study = &words_study,
+    .params = ttest_params,
+    .corpus = true,
+    .words = true,
+    .view = VIEW_CONTRAST,
+    .promise = {{"rows", MARK_LIST, {"unit", "t", "p"}},
+                {"neurons", MARK_LIST, {"unit", "t", "p"}},
+                {"histogram", MARK_HIST, {"units", "lo", "hi", "share"}}},
+    .answer = answer_ttest};
+
+static const struct param points_params[] = {
+    {"x", "ID", "the unit across; default: the best by p", .type = PARAM_INT, .min = 0,
+     .max = INT32_MAX},
+    {"y", "ID", "the unit upwards; default: the next best", .type = PARAM_INT, .min = 0,
+     .max = INT32_MAX},
+    {"hooked", NULL, "coordinates of the hooked activation in place of latents",
+     .type = PARAM_FLAG},
+    {"word", "TEXT", "one more word, placed among them", .type = PARAM_TEXT},
+    DICT,
+    ROWS_PRINTED,
+    END,
+};
+const struct query points_query = {.command = "contrast points",
+                                   .name = "points",
+                                   .study = &words_study,
+                                   .params = points_params,
+                                   .corpus = true,
+                                   .words = true,
+                                   .quick = true,
+                                   .view = VIEW_CONTRAST,
+                                   .promise = {{"rows", MARK_SCATTER, {"word", "class"}}},
+                                   .answer = answer_points};
 
 static const struct param rows_params[] = {DICT, ROWS_PRINTED, END};
 const struct query probe_query = {.command = "contrast probe",
@@ -197,7 +224,7 @@ const struct query probe_query = {.command = "contrast probe",
                                   .params = rows_params,
                                   .corpus = true,
                                   .words = true,
-                                  .view = VIEW_JOBS,
+                                  .view = VIEW_CONTRAST,
                                   .answer = answer_probe};
 
 const struct query regress_query = {.command = "contrast regress",
@@ -206,7 +233,7 @@ const struct query regress_query = {.command = "contrast regress",
                                     .params = rows_params,
                                     .corpus = true,
                                     .words = true,
-                                    .view = VIEW_JOBS,
+                                    .view = VIEW_CONTRAST,
                                     .answer = answer_regress};
 
 const struct query kept_query = {.command = "contrast kept",
@@ -215,7 +242,8 @@ const struct query kept_query = {.command = "contrast kept",
                                  .params = rows_params,
                                  .corpus = true,
                                  .words = true,
-                                 .view = VIEW_JOBS,
+                                 .view = VIEW_CONTRAST,
+                                 .promise = {{"rows", MARK_LINE, {"units", "s", "accuracy"}}},
                                  .answer = answer_kept};
 
 static const struct param compare_params[] = {
@@ -230,7 +258,8 @@ const struct query compare_query = {.command = "contrast compare",
                                     .params = compare_params,
                                     .corpus = true,
                                     .words = true,
-                                    .view = VIEW_JOBS,
+                                    .view = VIEW_CONTRAST,
+                                    .promise = {{"rows", MARK_LIST, {"units", "accuracy"}}},
                                     .answer = answer_compare};
 
 const struct query proof_query = {
@@ -490,7 +519,7 @@ const struct query *const queries[N_QUERIES] = {
     &proof_query,   &words_query,    &ttest_query,    &means_query,       &classify_query,
     &ablate_query,  &boosts_query,   &unigrams_query, &probe_query,       &regress_query,
     &kept_query,    &compare_query,  &position_query, &attribution_query, &patch_query,
-    &effects_query,
+    &effects_query, &points_query,
 };
 
 void query_params(const struct query *q, struct params *p)

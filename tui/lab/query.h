@@ -41,6 +41,7 @@ extern const struct query
     sweep_query,     /* "rows", "differences", "pairs": engine/study/sweep.h */
     words_query,     /* "words": engine/study/words.h */
     ttest_query,     /* "rows", "neurons", "sets", "histogram": engine/study/contrast.h; "words" */
+    points_query,    /* "rows": contrast_points */
     probe_query,     /* "rows", "sets": contrast.h; "words", here and below */
     regress_query,   /* "rows", "coefficients" */
     kept_query,      /* "rows", "sets" */
@@ -53,7 +54,7 @@ extern const struct query
     unigrams_query,  /* "rows", "classes": engine/study/boosts.h */
     position_query,  /* "rows", "tokens": engine/study/position.h */
     attribution_query, patch_query, effects_query; /* "rows": engine/study/stream.h */
-enum { N_QUERIES = 26 };
+enum { N_QUERIES = 27 };
 extern const struct query *const queries[N_QUERIES];
 /* Its rows with their presets. */
 void query_params(const struct query *, struct params *);

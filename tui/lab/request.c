@@ -108,7 +108,8 @@ void request_release(struct request *r)
 bool request_equal(const struct request *a, const struct request *b)
 {
     return a->query == b->query && corpus_choice_equal(&a->corpus, &b->corpus) &&
-           params_equal(&a->params, &b->params) && a->only_kept == b->only_kept;
+           params_equal(&a->params, &b->params) && a->only_kept == b->only_kept &&
+           a->passing == b->passing;
 }
 
 int32_t request_units(const struct request *r, const struct unit_id **unit)

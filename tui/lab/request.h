@@ -34,6 +34,7 @@ struct request {
     struct corpus_choice corpus;
     struct params params; /* of the query */
     bool only_kept;       /* answered from what is kept or not at all (ERROR_CANCELLED) */
+    bool passing;         /* of the moment, as somebody types: no job that people look after */
 };
 void request_init(struct request *, const struct query *);
 void request_copy(struct request *to, const struct request *from);

@@ -168,7 +168,8 @@ void bar_draw(const struct plot *p, int32_t panel, struct rect r, struct plot_ar
                                b.scale.lo,
                                b.scale.hi,
                                0,
-                               (double)n};
+                               (double)n,
+                               false};
 }
 
 struct rect bar_wish(const struct plot_data *data, int32_t panel)

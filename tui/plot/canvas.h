@@ -25,6 +25,7 @@ enum dot {
     DOT_VERTEX, /* of a line: cells show the line alone */
     DOT_ALONE,  /* a vertex without a line */
     DOT_SMALL,  /* one of a cloud */
+    DOT_SIGN,   /* the same, a cell with the sign of its series */
 };
 struct xy {
     double x, y;

@@ -195,6 +195,21 @@ static void cells_band(struct canvas *canvas, struct rect clip, const struct xy 
     }
 }
 
+/* Where two series meet neither hides the other. */
+static void put_sign(struct canvas_cells *c, struct rect clip, int x, int y, struct pen pen)
+{
+    static const char *const sign[CANVAS_COLORS] = {"●", "○", "◆", "◇"};
+    struct mote *m = mote_at(c, x, y);
+    const uint8_t own = (uint8_t)(pen.dash % CANVAS_COLORS + 1);
+    if (!m || !rect_has(clip, x, y))
+        return;
+    const bool shared = m->vertex != 0 && m->vertex != own;
+    m->vertex = shared ? UINT8_MAX : own;
+    grid_put(c->grid, seen(c, clip), x, y,
+             pen_style(c, shared ? (struct pen){.ink = INK_TEXT} : pen),
+             shared ? "◐" : sign[own - 1], 1);
+}
+
 static void cells_dot(struct canvas *canvas, struct rect clip, struct xy p, enum dot kind,
                       struct pen pen, const char *title)
 {
@@ -203,6 +218,10 @@ static void cells_dot(struct canvas *canvas, struct rect clip, struct xy p, enum
     int x, y;
     (void)title;
     dot_of(c, clip, p, &x, &y);
+    if (kind == DOT_SIGN && c->glyphs != PLOT_ASCII) {
+        put_sign(c, clip, floor_div(x, c->mx), floor_div(y, c->my), pen);
+        return;
+    }
     if (c->glyphs == PLOT_ASCII) {
         struct mote *m = mote_at(c, x, y);
         char ch = vertex[pen.dash % CANVAS_COLORS];

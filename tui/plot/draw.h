@@ -50,6 +50,7 @@ int legend_lay(const struct plot *, struct rect, bool draw);
 /* In one row, the short form when the long one is wider than a limit; 0: there is none. */
 int legend_columns(const struct plot *, int limit);
 
+enum dot cloud_dot(const struct plot *); /* of a point among many */
 struct pen series_pen(const struct plot *, int32_t series);
 struct pen hist_pen(const struct plot *, int32_t series);
 void put_text(const struct plot *, struct rect clip, double x, double row, enum anchor, enum ink,

@@ -119,7 +119,7 @@ double frame_y(const struct frame *f, double v, bool down)
 struct plot_area frame_area(const struct frame *f)
 {
     return (struct plot_area){f->inner, f->x.lo, f->x.hi, f->mirrored ? -f->y.hi : f->y.lo,
-                              f->y.hi};
+                              f->y.hi,  f->x.log};
 }
 
 /* ---- drawing */

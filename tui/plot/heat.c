@@ -141,7 +141,7 @@ void heat_draw(const struct plot *p, int32_t panel, struct rect r, struct plot_a
     if (!p->o->bare)
         draw_labels(&h, p, r);
     struct rect inner = {h.r.x, h.r.y, h.n_columns * h.tile_w, h.n_rows * h.tile_h};
-    *area = (struct plot_area){inner, 0, h.n_columns, h.n_rows, 0};
+    *area = (struct plot_area){inner, 0, h.n_columns, h.n_rows, 0, false};
 }
 
 struct rect heat_wish(const struct plot_data *data)

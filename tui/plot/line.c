@@ -44,8 +44,10 @@ static struct frame_wish wish_of(const struct plot *p)
         extent_add(&y, d->hi);
     }
     scale_fit(&w.x, &x, p->data->mark == MARK_SCATTER ? .02 : 0);
+    if (p->o->log_x && p->data->mark == MARK_LINE && x.lo > 0 && x.lo < x.hi)
+        w.x = (struct scale){x.lo, x.hi, true};
     fit(&w.y, &y, p->o->log_y, p->o->bare ? 0 : .04);
-    w.grain = p->data->mark == MARK_LINE ? grain_of(p->data) : 0;
+    w.grain = p->data->mark == MARK_LINE && !w.x.log ? grain_of(p->data) : 0;
     return w;
 }
 
@@ -117,10 +119,16 @@ static void draw_lines(struct pencil *t)
     }
 }
 
+enum dot cloud_dot(const struct plot *p)
+{
+    return !p->c->exact && p->o->glyphs == PLOT_BLOCKS ? DOT_SIGN : DOT_SMALL;
+}
+
 static void draw_cloud(struct pencil *t)
 {
-    enum dot kind =
-        t->p->data->n < 40 && !t->p->c->exact && t->p->data->series.n == 1 ? DOT_ALONE : DOT_SMALL;
+    const bool few = t->p->data->n < 40 && !t->p->c->exact && t->p->data->series.n == 1;
+    enum dot kind = cloud_dot(t->p);
+    kind = kind == DOT_SMALL && few ? DOT_ALONE : kind;
     for (int64_t i = 0; i < t->n; i++)
         t->p->c->ops->dot(t->p->c, t->f->inner, place(t, &t->d[i], t->d[i].y), kind, t->pen,
                           row_title(t->p, &t->d[i], &t->title));

@@ -1,6 +1,7 @@
 #include "tui/plot/plot.h"
 #include "engine/base/memory.h"
 #include "tui/plot/panels.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,27 @@ double plot_value_at(const struct plot_area *a, int x)
 {
     if (a->inner.w <= 0)
         return a->x0;
-    return a->x0 + (x - a->inner.x + .5) / a->inner.w * (a->x1 - a->x0);
+    const double share = (x - a->inner.x + .5) / a->inner.w;
+    return a->log_x ? a->x0 * pow(a->x1 / a->x0, share) : a->x0 + share * (a->x1 - a->x0);
+}
+
+double plot_value_up(const struct plot_area *a, int y)
+{
+    if (a->inner.h <= 0)
+        return a->y0;
+    return a->y1 - (y - a->inner.y + .5) / a->inner.h * (a->y1 - a->y0);
+}
+
+static int within(double v, int from, int n)
+{
+    return v < from ? from : v >= from + n ? from + n - 1 : (int)v;
+}
+
+void plot_cell_of(const struct plot_area *a, double x, double y, int *cell_x, int *cell_y)
+{
+    const struct rect r = a->inner;
+    *cell_x = within(floor(r.x + (x - a->x0) / (a->x1 - a->x0) * r.w), r.x, r.w);
+    *cell_y = within(floor(r.y + (a->y1 - y) / (a->y1 - a->y0) * r.h), r.y, r.h);
 }
 
 /* ---- panels */

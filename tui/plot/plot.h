@@ -12,16 +12,18 @@
 #include "engine/base/table.h"
 #include "tui/term/grid.h"
 
-enum plot_glyphs { PLOT_BRAILLE, PLOT_BLOCKS, PLOT_ASCII };
+enum plot_glyphs { PLOT_BRAILLE, PLOT_BLOCKS /* SCATTER: a sign of its series each */, PLOT_ASCII };
 
 #define PLOT_MAX_MARKS 8
 struct plot_options {
     enum plot_glyphs glyphs;
-    bool mirrored; /* HIST: the second series downwards; else overlaid */
-    bool log_y;    /* log10, zeros at the floor */
-    bool bare;     /* no axes, no legend: a sparkline */
-    const char *x; /* NULL: the X column; else its name */
-    const char *y; /* NULL: the Y column */
+    bool mirrored;   /* HIST: the second series downwards; else overlaid */
+    bool log_y;      /* log10, zeros at the floor */
+    bool log_x;      /* LINE whose x are all > 0 */
+    int first_color; /* of the series: 2: class.3, then class.4 … */
+    bool bare;       /* no axes, no legend: a sparkline */
+    const char *x;   /* NULL: the X column; else its name */
+    const char *y;   /* NULL: the Y column */
     const char
         *facet; /* NULL: all panels side by side; else the one with this value (as printed) */
     const char *only_key,
@@ -36,6 +38,7 @@ void plot_options_init(struct plot_options *);
 struct plot_area {     /* where a panel landed, for the mouse */
     struct rect inner; /* cells of the data */
     double x0, x1, y0, y1;
+    bool log_x;
 };
 #define PLOT_MAX_PANELS 256
 struct plot_layout {
@@ -52,6 +55,9 @@ void plot_cells(const struct table *, const struct plot_options *, const struct 
 void plot_svg(const struct table *, const struct plot_options *, int w, int h, struct strbuf *);
 /* All tables of a set below each other; LISTs as text. */
 void plot_svg_set(const struct table_set *, const struct plot_options *, struct strbuf *);
-/* Value of x in a panel at a column of cells. */
+/* Value of x in a panel at a column of cells, and of y at a row. */
 double plot_value_at(const struct plot_area *, int x);
+double plot_value_up(const struct plot_area *, int y);
+/* The cell that values stand in (a linear panel); clamped to it. */
+void plot_cell_of(const struct plot_area *, double x, double y, int *cell_x, int *cell_y);
 #endif

@@ -227,7 +227,7 @@ static void draw_swatch(const struct plot *p, const struct entry *e, int x, int 
     if (e->reference)
         pen.dash = DASH_REFERENCE;
     if (mark == MARK_SCATTER) {
-        p->c->ops->dot(p->c, clip, middle, DOT_SMALL, pen, NULL);
+        p->c->ops->dot(p->c, clip, middle, cloud_dot(p), pen, NULL);
         return;
     }
     if (mark == MARK_BAR || (mark == MARK_HIST && (!outline || p->c->exact))) {

@@ -367,18 +367,6 @@ static const struct command_row *command_named(const char *name, size_t n)
     return NULL;
 }
 
-/* With a file the name stands for what a shell would make of it. */
-static bool run_row(struct shell *shell, const struct command_row *c, const char *text)
-{
-    struct error e = {0};
-    char *path = c->endings ? path_expanded(text, &e) : NULL;
-    bool ok = error_is_set(&e) || c->run(shell, path ? path : text);
-    if (error_is_set(&e))
-        shared_message(&shell->sh, true, "%s", e.text);
-    free(path);
-    return ok;
-}
-
 bool shell_command_named(const struct shell *shell, const char *name, size_t n,
                          struct shell_command *out)
 {
@@ -392,7 +380,7 @@ bool shell_command_named(const struct shell *shell, const char *name, size_t n,
                                                            : c->values,
                                       c->endings};
     else if (v)
-        *out = (struct shell_command){v->name, v->values, NULL};
+        *out = (struct shell_command){v->name, v->values, v->endings};
     return c || v;
 }
 
@@ -415,13 +403,20 @@ bool shell_command_at(const struct shell *shell, int i, struct palette_item *out
     return false;
 }
 
+/* With a file the name stands for what a shell would make of it. */
 static bool run_named(struct shell *shell, const char *name, size_t n, const char *text)
 {
     const struct command_row *c = command_named(name, n);
     int view;
     const struct view_command *v = c ? NULL : views_command(shell, name, n, &view);
-    bool ok = c ? run_row(shell, c, text) : views_run(shell, v, view, text);
     const char *args = c ? c->args : v->args;
+    struct error e = {0};
+    char *path = (c ? c->endings : v->endings) ? path_expanded(text, &e) : NULL;
+    const char *arg = path ? path : text;
+    bool ok = error_is_set(&e) || (c ? c->run(shell, arg) : views_run(shell, v, view, arg));
+    if (error_is_set(&e))
+        shared_message(&shell->sh, true, "%s", e.text);
+    free(path);
     if (!ok && !shell->sh.message[0])
         shared_message(&shell->sh, true, ":%s: found %s, expected %s", c ? c->name : v->name,
                        *text ? text : "nothing", *args ? args : "nothing");

@@ -134,6 +134,30 @@ int text_width(const char *s)
     return text_columns(s, strlen(s));
 }
 
+int pane_say(struct grid *g, struct rect r, struct style style, const char *text)
+{
+    size_t n = strlen(text), at = 0;
+    int y = 0;
+    while (r.w > 0 && y < r.h && at < n) {
+        size_t i = at, end = at;
+        int w = 0, columns;
+        char glyph[GRID_GLYPH_MAX];
+        while (i < n) {
+            size_t k = text_cluster(text + i, n - i, &columns, glyph);
+            if (w + columns > r.w && i > at)
+                break;
+            end = text[i] == ' ' ? i : end;
+            w += columns;
+            i += k;
+        }
+        size_t stop = i == n || end == at ? i : end;
+        grid_text(g, r, r.x, r.y + y++, style, text + at, stop - at);
+        for (at = stop; at < n && text[at] == ' '; at++) {
+        }
+    }
+    return y;
+}
+
 void pane_edge(struct grid *g, const struct theme *theme, struct rect frame, const char *text)
 {
     struct style dim = theme_style(theme, ROLE_DIM);

@@ -56,6 +56,8 @@ void pane_waiting(const struct view_in *, const struct watch *, struct grid *, s
 /* The same where something is shown already: one line, drawn when the job is not at its end. */
 void pane_progress(const struct view_in *, const struct watch *, struct grid *, struct rect line);
 int text_width(const char *);
+/* A line, or several, of text within r, broken at blanks; the rows it took. */
+int pane_say(struct grid *, struct rect r, struct style, const char *text);
 /* A bar of share · w cells with eighths at its end. */
 void share_bar(struct grid *, struct rect clip, int x, int y, int w, double share, struct style,
                bool ascii);

@@ -33,6 +33,7 @@ struct view_command { /* of the palette and of scripts */
     enum action_id key;        /* shown beside it; ACTION_NONE: none */
     const char *const *values; /* that Tab offers, NULL at the end; NULL: none */
     bool (*run)(void *view, const struct view_in *, const char *arg); /* false: it makes no sense */
+    const char *endings; /* of the files it takes, "": all; NULL: it takes none */
 };
 
 struct view_ops { /* what has nothing to do may be NULL, all but name, title, where and draw */

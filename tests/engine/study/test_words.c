@@ -136,6 +136,43 @@ static void test_vectors(void **state)
     tiny_close(&t);
 }
 
+/* The points are the vectors' values, a word that stands alone behind those of the list. */
+static void test_points(void **state)
+{
+    struct tiny_model t;
+    (void)state;
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.out"});
+    struct corpus *c = word_corpus(some_m, 5, some_f, 4),
+                  *alone = word_corpus(some_f, 1, some_f, 1);
+    struct study_in in = tiny_in(&t, c), of_one = tiny_in(&t, alone);
+    struct study *s = study_done(&words_study, &in, given(&words_study, "")),
+                 *one = study_done(&words_study, &of_one, given(&words_study, ""));
+    struct word_list l;
+    word_list_init(&l, c, 0);
+    for (int u = 0; u < WORD_N_UNITS; u++) {
+        const struct word_columns *of = words_columns(s, (enum word_units)u);
+        struct table *p = contrast_points(s, (enum word_units)u, 3, 5, one);
+        const int32_t x = table_find(p, "value.3"), y = table_find(p, "value.5");
+        assert_int_equal(p->n_rows, l.n + 1);
+        for (int32_t i = 0; i < l.n; i++) {
+            near(table_f64(p, i, x), value_of(of, l.doc[i], 3), 0, "x", u, i);
+            near(table_f64(p, i, y), value_of(of, l.doc[i], 5), 0, "y", u, i);
+            assert_string_equal(table_str(p, i, table_find(p, "class")),
+                                c->cls[c->doc[l.doc[i]].cls].name);
+        }
+        near(table_f64(p, l.n, x), value_of(words_columns(one, (enum word_units)u), 0, 3), 0,
+             "alone", u, 3);
+        assert_null(table_str(p, l.n, table_find(p, "class")));
+        table_free(p);
+    }
+    word_list_release(&l);
+    words_study.free(s);
+    words_study.free(one);
+    corpus_free(c);
+    corpus_free(alone);
+    tiny_close(&t);
+}
+
 static void test_neurons_alone(void **state)
 {
     struct tiny_model t;
@@ -359,9 +396,13 @@ static void test_target(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),  cmocka_unit_test(test_neurons_alone),
-        cmocka_unit_test(test_going_on), cmocka_unit_test(test_words_that_stand_again),
-        cmocka_unit_test(test_refused),  cmocka_unit_test(test_target),
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_points),
+        cmocka_unit_test(test_neurons_alone),
+        cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_words_that_stand_again),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_target),
         cmocka_unit_test(test_golden),
     };
     return cmocka_run_group_tests_name("words", tests, NULL, NULL);

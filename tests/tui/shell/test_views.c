@@ -71,7 +71,7 @@ static void press(int x)
 static void test_one_row_is_a_view(void **state)
 {
     (void)state;
-    begin(N_VIEWS + 1, 120, 36);
+    begin(N_VIEWS + 1, 160, 36);
     fixture_shows(&f, numbered("%d Downstream"));
     go("downstream");
     assert_int_equal(f.shell.views.now, N_VIEWS);

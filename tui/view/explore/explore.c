@@ -162,9 +162,10 @@ static bool run_twin(void *view, const struct view_in *in, const char *arg)
 }
 
 static const struct view_command commands[] = {
-    {"rail", "on|off", "values as a rail below each line", ACTION_RAIL, switch_names, run_rail},
+    {"rail", "on|off", "values as a rail below each line", ACTION_RAIL, switch_names, run_rail,
+     NULL},
     {"twin", "on|off|N", "a line and its twin; N: reference pair N as the text", ACTION_TWIN,
-     switch_names, run_twin},
+     switch_names, run_twin, NULL},
     {.name = NULL},
 };
 

@@ -20,26 +20,7 @@ struct style latents_class_style(const struct latents_drawing *d, int32_t cls)
 int latents_say(const struct latents_drawing *d, struct rect r, enum theme_role role,
                 const char *text)
 {
-    size_t n = strlen(text), at = 0;
-    int y = 0;
-    while (r.w > 0 && y < r.h && at < n) {
-        size_t i = at, end = at;
-        int w = 0, columns;
-        char glyph[GRID_GLYPH_MAX];
-        while (i < n) {
-            size_t k = text_cluster(text + i, n - i, &columns, glyph);
-            if (w + columns > r.w && i > at)
-                break;
-            end = text[i] == ' ' ? i : end;
-            w += columns;
-            i += k;
-        }
-        size_t stop = i == n || end == at ? i : end;
-        grid_text(d->grid, r, r.x, r.y + y++, latents_style(d, role), text + at, stop - at);
-        for (at = stop; at < n && text[at] == ' '; at++) {
-        }
-    }
-    return y;
+    return pane_say(d->grid, r, latents_style(d, role), text);
 }
 
 void latents_detail_says(const struct latents_drawing *d, int detail, char *out, size_t n,
