@@ -211,6 +211,10 @@ _glimt_complete() {
     "snapshot --play") _glimt_files; return 0 ;;
     "snapshot --state") return 0 ;;
     "convert --to") return 0 ;;
+    "bundle new --title") return 0 ;;
+    "bundle new --class") _glimt_class; return 0 ;;
+    "bundle new --label") return 0 ;;
+    "bundle new --limit") return 0 ;;
     "cache --sample") return 0 ;;
     "cache --days") return 0 ;;
     "cache --bytes") return 0 ;;
@@ -243,7 +247,8 @@ _glimt_complete() {
         return 0
     fi
     case $command in
-    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast neuron generate snapshot tokenize verify models saes pull convert cache doctor" ;;
+    '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast neuron generate snapshot tokenize verify models saes pull convert bundle cache doctor" ;;
+    bundle) _glimt_words "new" ;;
     contrast) _glimt_words "words ttest points probe regress kept compare" ;;
     neuron) _glimt_words "means classify ablate boosts unigrams attribution patch effects position" ;;
     "harvest") _glimt_files; ;;
@@ -273,6 +278,7 @@ _glimt_complete() {
     "verify") _glimt_models; _glimt_files; ;;
     "saes") _glimt_models; _glimt_files; ;;
     "pull") _glimt_models; ;;
+    "bundle new") _glimt_files; ;;
     "cache") _glimt_words "list verify prune"; ;;
     esac
 }
@@ -301,9 +307,10 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--x|--y|--word|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--off-at|--metric|--on-at|--shift|--later-at|--text|--at|--min-logp|--temperature|--size|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--x|--y|--word|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--off-at|--metric|--on-at|--shift|--later-at|--text|--at|--min-logp|--temperature|--size|--title|--label|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         *) case ${command:+$command }$word in
+            bundle) command=bundle own= ;;
             contrast) command=contrast own= ;;
             neuron) command=neuron own= ;;
             "analyze") command="analyze" own=" --top --predictions --logits" ;;
@@ -339,6 +346,7 @@ _glimt() {
             "saes") command="saes" own="" ;;
             "pull") command="pull" own=" --all" ;;
             "convert") command="convert" own=" --to" ;;
+            "bundle new") command="bundle new" own=" --title --class --label --limit --statistics --header --force" ;;
             "cache") command="cache" own=" --sample --days --bytes" ;;
             "doctor") command="doctor" own="" ;;
             esac ;;

@@ -33,7 +33,7 @@ function __glimt_is # the line's command, with its part, is one of these
     set -l found ''
     for word in $words[2..]
         switch "$found $word"
-            case ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast points' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' 'neuron attribution' 'neuron patch' 'neuron effects' 'neuron position' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' convert' ' cache' ' doctor'
+            case ' bundle' ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast points' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' 'neuron attribution' 'neuron patch' 'neuron effects' 'neuron position' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' convert' 'bundle new' ' cache' ' doctor'
                 set found (string trim "$found $word")
         end
     end
@@ -75,6 +75,8 @@ complete -c glimt -n '__glimt_is ""' -a models -d 'models in the Hugging Face ca
 complete -c glimt -n '__glimt_is ""' -a saes -d 'SAEs for a model in the cache, and in folders'
 complete -c glimt -n '__glimt_is ""' -a pull -d 'fetch a model or SAEs into the Hugging Face cache'
 complete -c glimt -n '__glimt_is ""' -a convert -d 'an SAE in another format'
+complete -c glimt -n '__glimt_is ""' -a bundle -d 'model, dictionaries, classes and units in one'
+complete -c glimt -n '__glimt_is bundle' -a new -d 'a bundle of what the options name'
 complete -c glimt -n '__glimt_is ""' -a cache -d 'what is kept, whether it is right, making room'
 complete -c glimt -n '__glimt_is ""' -a doctor -d 'what was found here, what is missing for what'
 complete -c glimt -n '__glimt_is ""' -l version -d 'version, with -v libraries'
@@ -378,6 +380,14 @@ complete -c glimt -n '__glimt_is "saes"' -a '(__glimt_models)' -F
 complete -c glimt -n '__glimt_is "pull"' -a '(__glimt_models)'
 complete -c glimt -n '__glimt_is "pull"' -l all -d 'every file of the repository'
 complete -c glimt -n '__glimt_is "convert"' -l to -x -d 'glimt, saelens or sparsify'
+complete -c glimt -n '__glimt_is "bundle new"' -F
+complete -c glimt -n '__glimt_is "bundle new"' -l title -x -d 'what people read'
+complete -c glimt -n '__glimt_is "bundle new"' -l class -x -a '(__glimt_class)' -d 'a class with its reference sentences; as often as needed'
+complete -c glimt -n '__glimt_is "bundle new"' -l label -x -d 'what a class is called: da=Danish'
+complete -c glimt -n '__glimt_is "bundle new"' -l limit -x -d 'the first N sentences of each class'
+complete -c glimt -n '__glimt_is "bundle new"' -l statistics -d 'of all units: a harvest of CORPUS, else of the references'
+complete -c glimt -n '__glimt_is "bundle new"' -l header -d 'the first of CORPUS\' lines text<TAB>label is a header: skip it'
+complete -c glimt -n '__glimt_is "bundle new"' -l force -d 'replace what is there'
 complete -c glimt -n '__glimt_is "cache"' -a 'list verify prune'
 complete -c glimt -n '__glimt_is "cache"' -l sample -x -d 'verify: so many results, the last used first; default: 3'
 complete -c glimt -n '__glimt_is "cache"' -l days -x -d 'prune: what was not used for N days'

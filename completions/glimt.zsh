@@ -50,7 +50,7 @@ _glimt() {
         '--color=[auto, never, always, 16, 256 or direct]:value:(auto never always 16 256 direct)' \
         '--theme=[colours, e.g. dark]:value:_glimt_themes' \
         )
-    case ${words[(r)(analyze|harvest|latents|find|histogram|examples|logit-lens|coactive|sweep|contrast|neuron|generate|snapshot|tokenize|verify|models|saes|pull|convert|cache|doctor)]} in
+    case ${words[(r)(analyze|harvest|latents|find|histogram|examples|logit-lens|coactive|sweep|contrast|neuron|generate|snapshot|tokenize|verify|models|saes|pull|convert|bundle|cache|doctor)]} in
     analyze) own=( \
         '--top=[active latents shown for each token; default\: all in JSON, 4 in the table]:value: ' \
         '--predictions=[the most likely next tokens after each token]:value: ' \
@@ -171,6 +171,20 @@ _glimt() {
     doctor) own=( \
         '*:operand: ' \
         ) ;;
+    bundle) case ${words[(r)(new)]} in
+        new) own=( \
+        '--title=[what people read]:value: ' \
+        '*--class=[a class with its reference sentences; as often as needed]:value:_glimt_class' \
+        '--label=[what a class is called\: da=Danish]:value: ' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--statistics[of all units\: a harvest of CORPUS, else of the references]' \
+        '--header[the first of CORPUS'\'' lines text<TAB>label is a header\: skip it]' \
+        '--force[replace what is there]' \
+        '2:command:((new\:"a bundle of what the options name"))' \
+        '*:operand:_files' \
+        ) ;;
+        *) own=('2:command:((new\:"a bundle of what the options name"))') ;;
+        esac ;;
     contrast) case ${words[(r)(words|ttest|points|probe|regress|kept|compare)]} in
         words) own=( \
         '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
@@ -433,6 +447,6 @@ _glimt() {
     esac
     _arguments $own $common \
         '--help[what there is]' \
-        '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" contrast\:"neurons and latents that part two classes of words" neuron\:"what a neuron that tells a class does" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" models\:"models in the Hugging Face cache, and which open" saes\:"SAEs for a model in the cache, and in folders" pull\:"fetch a model or SAEs into the Hugging Face cache" convert\:"an SAE in another format" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))'
+        '1:command:((analyze\:"the latents and the loss of each token" harvest\:"statistics of all latents over a corpus, once" latents\:"how often every latent fires on each class" find\:"latents of a class by a rule, verified on the other half" histogram\:"pre-activations by class, exact overlap" examples\:"where latents fire, at several quantiles" logit-lens\:"tokens that latents promote and suppress" coactive\:"latents that fire on the same tokens" sweep\:"loss with the chosen latents at one value after another" contrast\:"neurons and latents that part two classes of words" neuron\:"what a neuron that tells a class does" generate\:"continue a prompt" snapshot\:"a view as a picture, without a terminal" tokenize\:"text to token ids, and back with --decode" verify\:"losses of fixed sentences, proof of the SAE" models\:"models in the Hugging Face cache, and which open" saes\:"SAEs for a model in the cache, and in folders" pull\:"fetch a model or SAEs into the Hugging Face cache" convert\:"an SAE in another format" bundle\:"model, dictionaries, classes and units in one" cache\:"what is kept, whether it is right, making room" doctor\:"what was found here, what is missing for what"))'
 }
 _glimt "$@"

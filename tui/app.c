@@ -60,7 +60,7 @@ static void first_theme(struct app *a)
 {
     struct error e = {0};
     const char *name = a->options.theme ? a->options.theme : a->start.state.theme;
-    a->theme_auto = !name;
+    a->theme_auto = a->desk.theme_unsaid = !name;
     if (use_theme(a, name ? name : background_theme(), &e))
         return;
     shared_message(&a->desk.shell.sh, true, "%s", e.text);
@@ -408,7 +408,7 @@ static void change_theme(struct app *a)
 {
     struct error e = {0};
     if (use_theme(a, a->desk.shell.want_arg, &e)) {
-        a->theme_auto = false;
+        a->theme_auto = a->desk.theme_unsaid = false;
         a->desk.shell.sh.state_changed = true;
     } else {
         shared_message(&a->desk.shell.sh, true, "%s", e.text);
@@ -533,7 +533,8 @@ static void drain(struct app *a, const struct screen_news *news)
     while (screen_event(&e)) {
         if (e.kind == EVENT_REPLY) { /* late: the background may be known only now */
             struct error ignored = {0};
-            if (a->theme_auto && strcmp(background_theme(), a->theme_name) != 0)
+            if (a->theme_auto && !a->desk.theme_taken &&
+                strcmp(background_theme(), a->theme_name) != 0)
                 use_theme(a, background_theme(), &ignored);
         } else {
             if (a->script && (e.kind == EVENT_KEY || e.kind == EVENT_TEXT))

@@ -77,11 +77,24 @@ void desk_release(struct desk *d)
     grid_release(&d->grid);
 }
 
+static void take_theme(struct desk *d, const struct workbench *wb)
+{
+    struct error e = {0};
+    if (!d->theme_unsaid || !wb->bundle_is_ours || !wb->bundle->theme)
+        return;
+    d->theme_taken =
+        desk_theme(d, wb->bundle->theme, theme_depth(d->theme), theme_ascii(d->theme), &e);
+    if (!d->theme_taken)
+        shared_message(&d->shell.sh, true, "%s", e.text);
+}
+
 void desk_news(struct desk *d, const struct service_status *status)
 {
     const struct workbench *wb = service_workbench(d->service);
-    if (wb && !d->shell.sh.workbench)
+    if (wb && !d->shell.sh.workbench) {
         shell_loaded(&d->shell, wb);
+        take_theme(d, wb);
+    }
     shell_news(&d->shell);
     shell_status(&d->shell, status);
     struct snapshot *s = service_latest(d->service);

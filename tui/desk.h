@@ -7,6 +7,8 @@ struct desk {
     struct shell shell;
     struct service *service;
     struct theme *theme; /* owned */
+    bool theme_unsaid;   /* nobody named one: a bundle that says one gets it */
+    bool theme_taken;    /* and has got it */
     struct grid grid;
     struct job_host host; /* the service's, where the views see another */
 };

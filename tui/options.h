@@ -28,7 +28,8 @@ struct options {
     int32_t n_units; /* --latents, then --neurons; 0: the bundle's */
     int32_t n_latents;
     struct unit_word unit[UNITS_MAX];
-    bool neurons; /* --neurons; with --sae too: beside the SAEs, else in place of one */
+    bool neurons;           /* --neurons; with --sae too: beside the SAEs, else in place of one */
+    const char *file_theme; /* the theme that the configuration file names; NULL: none */
     bool file_sae, file_units; /* of the configuration file: the command line's replace them */
     int32_t n_fix;
     struct fix_word fix[UNITS_MAX];

@@ -5,6 +5,7 @@
 #include "engine/device.h"
 #include "engine/devices.h"
 #include "engine/hub/cache.h"
+#include "tui/lab/content.h"
 #include "tui/packing.h"
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,10 @@ struct opening {
     const atomic_bool *cancel;
     struct packing packing;
     char *model_dir;
-    double from, to; /* shares of the whole that the current part takes */
+    char *sae[DICT_SET_MAX]; /* files of the SAEs, in the order that they are named in */
+    int32_t n_saes;
+    struct point bundle_at[BUNDLE_MAX_DICTS]; /* where the bundle's dictionaries came to be */
+    double from, to;                          /* shares of the whole that the current part takes */
     const char *what;
     struct error *e;
 };
@@ -121,12 +125,69 @@ static char *short_name(const char *path, bool file)
     return name;
 }
 
+/* The dictionaries are the bundle's. */
+static bool takes_bundle_dicts(const struct opening *op)
+{
+    const struct options *o = op->o;
+    return op->wb->bundle && !o->sae && !o->model && !o->neurons;
+}
+
 /* NULL: none. */
 static const char *sae_path(const struct opening *op)
 {
+    return op->n_saes > 0 ? op->sae[0] : NULL;
+}
+
+static bool add_sae(struct opening *op, const char *spec)
+{
+    return hub_resolve_file(spec, &op->sae[op->n_saes], op->e) && ++op->n_saes;
+}
+
+static bool list_saes(struct opening *op)
+{
     const struct options *o = op->o;
-    bool from_bundle = !o->sae && !o->model && op->wb->bundle;
-    return o->sae ? o->sae : from_bundle && !o->neurons ? op->wb->bundle->sae : NULL;
+    const struct bundle *b = takes_bundle_dicts(op) ? op->wb->bundle : NULL;
+    bool ok = !o->sae || add_sae(op, o->sae);
+    for (int32_t i = 0; ok && i < o->n_more && op->n_saes < DICT_SET_MAX; i++)
+        ok = add_sae(op, o->more[i].path);
+    for (int32_t i = 0; ok && b && i < b->n_dicts; i++)
+        ok = !b->dict[i].sae || add_sae(op, b->dict[i].sae) || error_prefix(op->e, "%s", b->path);
+    return ok;
+}
+
+/* ---- the bundle's files are what they were */
+struct checking {
+    struct opening *op;
+    struct hash_memory memory;
+};
+
+static void hashing(void *arg, const struct study_progress *p, const char *what)
+{
+    const struct opening *op = arg;
+    if (op->progress)
+        op->progress(op->arg, op->from + (op->to - op->from) * p->share, what);
+}
+
+static bool hash_named(void *arg, const char *const *name, size_t n, struct sha256 *out,
+                       struct error *e)
+{
+    struct checking *c = arg;
+    const struct lab_loop loop = {
+        .cancel = c->op->cancel, .progress = hashing, .progress_arg = c->op};
+    return named_files_hash(name, n, &c->memory, &loop, out, e);
+}
+
+/* Hashes are remembered, so that this is slow once. The program's own bundle came with it; glimt
+ * verify looks at that, too. */
+static bool check_bundle(struct opening *op)
+{
+    struct workbench *wb = op->wb;
+    if (!wb->bundle_is_ours || !op->o->bundle)
+        return true;
+    struct checking c = {.op = op, .memory = {.dir = cache_folder(op->o)}};
+    wb->bundle_checked = bundle_verify(wb->bundle, hash_named, &c, op->e);
+    hash_memory_close(&c.memory);
+    return wb->bundle_checked;
 }
 
 static bool open_model(struct opening *op)
@@ -194,41 +255,97 @@ static bool place_dict(struct opening *op, struct dict *d, struct point at)
 }
 
 /* Where an SAE is hooked: --hook, what its file says, what the bundle says. */
-static bool open_one_sae(struct opening *op, const char *path, const char *hook)
+static bool open_one_sae(struct opening *op, const char *path, const char *hook,
+                         const char *bundle_says, struct point *at)
 {
     struct workbench *wb = op->wb;
     struct dict_hint hint = {.hook = hook, .model = model_config(wb->model), .packs = wb->packs};
     struct dict *d = NULL;
-    struct point at;
-    bool bundle_says = false;
-    if (!read_hook(op, hook, &at) || !dict_open(wb->backend, path, &hint, &d, op->e))
+    if (!read_hook(op, hook, at) || !dict_open(wb->backend, path, &hint, &d, op->e))
         return false;
     if (!hook && dict_spec(d)->at.layer != -2)
-        at = dict_spec(d)->at;
-    else if (!hook && !bundle_point(op, &at, &bundle_says))
-        goto fail;
-    else if (!hook && !bundle_says) {
+        *at = dict_spec(d)->at;
+    else if (!hook && bundle_says) {
+        if (!point_parse(bundle_says, model_config(wb->model), at, op->e)) {
+            error_prefix(op->e, "%s: hook", wb->bundle->path);
+            goto fail;
+        }
+    } else if (!hook) {
         error_set(op->e, ERROR_INPUT,
                   "the SAE %s does not say where it is hooked, expected --hook NAME", path);
         goto fail;
     }
-    return place_dict(op, d, at);
+    return place_dict(op, d, *at);
 fail:
     dict_free(d);
     return false;
 }
 
+static bool open_bundle_dict(struct opening *op, const struct bundle_dict *d, int32_t *sae,
+                             struct point *at)
+{
+    struct workbench *wb = op->wb;
+    if (d->sae)
+        return open_one_sae(op, op->sae[(*sae)++], op->o->hook, d->hook, at);
+    return (point_parse(d->hook, model_config(wb->model), at, op->e) &&
+            model_check_point(wb->model, *at, op->e) &&
+            place_dict(op, dict_neurons(*at, model_width(wb->model, *at)), *at)) ||
+           error_prefix(op->e, "%s: neurons", wb->bundle->path);
+}
+
+static bool open_bundle_dicts(struct opening *op)
+{
+    const struct bundle *b = op->wb->bundle;
+    int32_t sae = 0;
+    if (op->o->hook && b->n_dicts > 1)
+        return error_set(op->e, ERROR_INPUT,
+                         "--hook: the bundle %s names %d dictionaries, expected --sae too", b->path,
+                         b->n_dicts);
+    for (int32_t i = 0; i < b->n_dicts; i++)
+        if (!open_bundle_dict(op, &b->dict[i], &sae, &op->bundle_at[i]))
+            return false;
+    return true;
+}
+
 static bool open_saes(struct opening *op)
 {
     const struct options *o = op->o;
-    const char *path = sae_path(op);
-    if (!path)
-        return true;
-    op->wb->sae_name = short_name(path, true);
-    bool ok = open_one_sae(op, path, o->hook);
-    for (int32_t i = 0; ok && i < o->n_more; i++)
-        ok = open_one_sae(op, o->more[i].path, o->more[i].hook);
+    const struct bundle *b = op->wb->bundle;
+    const char *bundle_says = b && (o->bundle || !o->model) ? b->hook : NULL;
+    struct point at;
+    if (sae_path(op))
+        op->wb->sae_name = short_name(sae_path(op), true);
+    if (takes_bundle_dicts(op))
+        return open_bundle_dicts(op);
+    bool ok = !o->sae || open_one_sae(op, op->sae[0], o->hook, bundle_says, &at);
+    for (int32_t i = 1; ok && i < op->n_saes; i++)
+        ok = open_one_sae(op, op->sae[i], o->more[i - 1].hook, bundle_says, &at);
     return ok;
+}
+
+/* The statistics are of as many units as the dictionaries have. */
+static bool take_statistics(struct opening *op)
+{
+    struct workbench *wb = op->wb;
+    const struct bundle *b = wb->bundle_is_ours ? wb->bundle : NULL;
+    for (int32_t i = 0; b && i < b->n_dicts; i++)
+        for (int32_t p = 0; p < wb->dicts.n && b->dict[i].is.n_units > 0; p++) {
+            if (point_compare(wb->dicts.place[p].at, op->bundle_at[i]) != 0)
+                continue;
+            if (b->dict[i].is.n_units != wb->dicts.place[p].m)
+                return error_set(op->e, ERROR_INPUT,
+                                 "%s: statistics of %d units, expected %d, as many as there are",
+                                 b->path, b->dict[i].is.n_units, wb->dicts.place[p].m);
+            wb->statistics[p] = &b->dict[i].is;
+        }
+    return true;
+}
+
+const struct bundle_statistics *workbench_statistics(const struct workbench *wb, struct unit_id id)
+{
+    const struct bundle_statistics *is =
+        wb && id.dict >= 0 && id.dict < wb->dicts.n ? wb->statistics[id.dict] : NULL;
+    return is && id.index >= 0 && id.index < is->n_units ? is : NULL;
 }
 
 static bool has_neurons_at(const struct workbench *wb, struct point at)
@@ -306,7 +423,9 @@ static bool wants_bos(const struct opening *op)
 static bool open_dicts(struct opening *op)
 {
     struct workbench *wb = op->wb;
-    if ((!sae_path(op) && !default_point(op)) || !open_saes(op) || !open_neurons(op))
+    const bool some =
+        sae_path(op) || (takes_bundle_dicts(op) && wb->bundle->n_dicts > 0); /* neurons, too */
+    if ((!some && !default_point(op)) || !open_saes(op) || !open_neurons(op))
         return false;
     if (wb->dicts.n > 0)
         wb->dict = wb->dicts.place[0].dict, wb->at = wb->dicts.place[0].at;
@@ -316,6 +435,8 @@ static bool open_dicts(struct opening *op)
             point_parse(wb->bundle->hook, model_config(wb->model), &theirs, NULL) &&
             point_compare(theirs, wb->at) == 0;
     }
+    if (!take_statistics(op))
+        return false;
     wb->bos = wants_bos(op);
     return true;
 }
@@ -341,25 +462,46 @@ static bool find_unit(struct opening *op, const char *whose, const struct unit_w
                      name);
 }
 
+static bool too_many(struct opening *op, const char *whose, int32_t n)
+{
+    return error_set(op->e, ERROR_INPUT, "%s: found %d chosen units, expected at most %d", whose, n,
+                     UNITS_MAX);
+}
+
+/* The bundle's, by their names; a name of any spelling may stand for one that is there already. */
+static bool choose_of_bundle(struct opening *op, const struct bundle *b)
+{
+    struct workbench *wb = op->wb;
+    if (b->n_chosen > UNITS_MAX)
+        return too_many(op, b->path, b->n_chosen);
+    for (int32_t i = 0; i < b->n_chosen && wb->dict; i++) {
+        struct unit_word w;
+        const char *s = b->chosen[i];
+        if (!unit_word_read(&s, &w, op->e) || *s)
+            return error_set(op->e, ERROR_INPUT, "%s: chosen names '%s', expected a unit", b->path,
+                             b->chosen[i]);
+        if (!find_unit(op, b->path, &w, &wb->chosen[wb->n_chosen]))
+            return false;
+        for (int32_t j = 0; j < wb->n_chosen; j++)
+            if (unit_same(wb->chosen[j], wb->chosen[wb->n_chosen]))
+                return error_set(op->e, ERROR_INPUT, "%s: chosen names %s twice", b->path,
+                                 b->chosen[i]);
+        wb->n_chosen++;
+    }
+    return true;
+}
+
 static bool choose(struct opening *op)
 {
     struct workbench *wb = op->wb;
     const struct options *o = op->o;
-    const struct bundle *b = wb->bundle_is_ours ? wb->bundle : NULL;
-    int32_t n = o->n_units > 0 ? o->n_units : b ? b->n_chosen : 0;
-    if (n > UNITS_MAX)
-        return error_set(op->e, ERROR_INPUT, "%s: found %d chosen units, expected at most %d",
-                         o->n_units == 0 ? b->path
-                         : o->neurons    ? "--neurons"
-                                         : "--latents",
-                         n, UNITS_MAX);
-    for (int32_t i = 0; i < n && wb->dict; i++) {
-        struct unit_word w = {.layer = -1, .index = o->n_units > 0 ? 0 : b->chosen[i]};
-        const char *whose = o->n_units == 0    ? b->path
-                            : i < o->n_latents ? "--latents"
-                            : o->neurons       ? "--neurons"
-                                               : "--latents";
-        if (!find_unit(op, whose, o->n_units > 0 ? &o->unit[i] : &w, &wb->chosen[wb->n_chosen++]))
+    if (o->n_units == 0)
+        return !wb->bundle_is_ours || choose_of_bundle(op, wb->bundle);
+    if (o->n_units > UNITS_MAX)
+        return too_many(op, o->neurons ? "--neurons" : "--latents", o->n_units);
+    for (int32_t i = 0; i < o->n_units && wb->dict; i++) {
+        const char *whose = i < o->n_latents || !o->neurons ? "--latents" : "--neurons";
+        if (!find_unit(op, whose, &o->unit[i], &wb->chosen[wb->n_chosen++]))
             return false;
     }
     return true;
@@ -433,11 +575,14 @@ bool workbench_open_cancellable(const struct options *o,
     struct opening op = {
         .o = o, .wb = wb, .progress = progress, .arg = arg, .cancel = cancel, .e = e};
     bool ok = say(&op, 0, 0.02, "device") && open_device(&op) && say(&op, 0.02, 0.05, "bundle") &&
-              open_bundle(&op) && say(&op, 0.05, 0.8, "model") && open_model(&op) &&
-              say(&op, 0.8, 0.85, "tokenizer") && tokenizer_open(op.model_dir, &wb->tokenizer, e) &&
-              say(&op, 0.85, 1, "SAE") && read_hooks(&op) && open_dicts(&op) && choose(&op) &&
-              check_options(&op) && say(&op, 1, 1, "ready");
+              open_bundle(&op) && list_saes(&op) && check_bundle(&op) &&
+              say(&op, 0.05, 0.8, "model") && open_model(&op) && say(&op, 0.8, 0.85, "tokenizer") &&
+              tokenizer_open(op.model_dir, &wb->tokenizer, e) && say(&op, 0.85, 1, "SAE") &&
+              read_hooks(&op) && open_dicts(&op) && choose(&op) && check_options(&op) &&
+              say(&op, 1, 1, "ready");
     free(op.model_dir);
+    for (int32_t i = 0; i < DICT_SET_MAX; i++)
+        free(op.sae[i]);
     if (!ok) {
         workbench_free(wb);
         return false;
@@ -453,12 +598,6 @@ bool workbench_open(const struct options *o, void (*progress)(void *, double, co
                     void *arg, struct workbench **out, struct error *e)
 {
     return workbench_open_cancellable(o, progress, arg, NULL, out, e);
-}
-
-const struct bundle *workbench_statistics(const struct workbench *wb, int32_t dict)
-{
-    const bool there = wb && wb->bundle_is_ours && dict >= 0 && dict < wb->dicts.n;
-    return there && !dict_spec(wb->dicts.place[dict].dict)->identity ? wb->bundle : NULL;
 }
 
 char *workbench_dict_name(const struct workbench *wb, int32_t dict)

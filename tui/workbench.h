@@ -19,7 +19,10 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
     struct bundle
         *bundle; /* of the reference texts, always there unless program data are missing; may be
                     another model's: then chosen, statistics and SAE are not used */
-    bool bundle_is_ours; /* model and SAE are the bundle's: its statistics apply */
+    bool bundle_is_ours; /* model and dictionaries are the bundle's: its statistics apply */
+    bool bundle_checked; /* every file of it is what it lists; not looked at of the program's own */
+    /* Of the units of a place, the bundle's; NULL: it has none. */
+    const struct bundle_statistics *statistics[DICT_SET_MAX];
     struct point at;
     bool bos; /* the BOS token stands before each sequence: as the options say, else an SAE's file,
                  else what the architecture needs */
@@ -44,9 +47,9 @@ bool workbench_open_cancellable(const struct options *,
                                 void (*progress)(void *, double, const char *what), void *arg,
                                 const atomic_bool *cancel, struct workbench **out, struct error *e);
 void workbench_free(struct workbench *);
-/* What the bundle knows of a dictionary's units (fire_share, abs_pre_p99, pre_median): of its own
- * SAE's. NULL: nothing. */
-const struct bundle *workbench_statistics(const struct workbench *, int32_t dict);
+/* What the bundle says of the unit's dictionary; NULL: nothing, or nothing of this unit (UNIT_NONE:
+ * nothing). Workbench NULL: nothing. */
+const struct bundle_statistics *workbench_statistics(const struct workbench *, struct unit_id);
 /* What a dictionary of the set is called, for people: the name of its file, or "neurons"; the
  * caller frees. */
 char *workbench_dict_name(const struct workbench *, int32_t dict);

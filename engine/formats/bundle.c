@@ -9,7 +9,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#define VERSION 1
+#define VERSION 2 /* 1: one SAE at most, and chosen units of it by number */
 #define BUNDLE_MAX ((size_t)4 << 20)
 #define REFERENCE_MAX ((size_t)16 << 20)
 
@@ -45,18 +45,56 @@ static char *resolve(const char *bundle, const char *relative)
                          : xasprintf("%.*s/%s", (int)(slash - bundle), bundle, relative);
 }
 
-static bool read_path(const struct reader *r, const char *key, const json_t *v, char **out)
+bool bundle_is_cache_name(const char *s)
 {
-    const char *s = json_string_value(v);
-    if (s == NULL)
-        return error_set(r->e, ERROR_INPUT, "%s: %s is %s, expected a path", r->path, key,
-                         json_kind(v));
+    const char *slash = strchr(s, '/'), *at = strchr(s, '@');
+    return slash && at && slash < at;
+}
+
+/* OWNER/NAME@REV, and of a file :FILE behind it. */
+static bool is_well_formed(const char *s, bool file)
+{
+    const char *slash = strchr(s, '/'), *at = strchr(s, '@'), *colon = strchr(at, ':');
+    return slash > s && slash + 1 < at && !memchr(slash + 1, '/', (size_t)(at - slash - 1)) &&
+           at[1] && at[1] != ':' && (!colon || (file && stays_inside(colon + 1)));
+}
+
+/* A file or folder beside the bundle, or a name in the cache: the '@' behind a slash tells them
+ * apart. */
+static bool take_path(const struct reader *r, const char *key, const char *s, bool file, char **out)
+{
+    if (bundle_is_cache_name(s)) {
+        if (!is_well_formed(s, file))
+            return error_set(r->e, ERROR_INPUT,
+                             "%s: %s is '%s', expected a path or OWNER/NAME@REV%s", r->path, key, s,
+                             file ? ":FILE" : "");
+        *out = xstrdup(s);
+        return true;
+    }
     if (!stays_inside(s))
         return error_set(r->e, ERROR_INPUT,
                          "%s: %s is '%s', expected a path relative to the bundle and not upward",
                          r->path, key, s);
     *out = resolve(r->path, s);
     return true;
+}
+
+static bool read_path(const struct reader *r, const char *key, const json_t *v, char **out)
+{
+    const char *s = json_string_value(v);
+    return s ? take_path(r, key, s, strcmp(key, "model") != 0, out)
+             : error_set(r->e, ERROR_INPUT, "%s: %s is %s, expected a path", r->path, key,
+                         json_kind(v));
+}
+
+/* Of a file of our own, which lies beside the bundle. */
+static bool read_own_path(const struct reader *r, const char *key, const json_t *v, char **out)
+{
+    if (json_is_string(v) && bundle_is_cache_name(json_string_value(v)))
+        return error_set(r->e, ERROR_INPUT,
+                         "%s: %s is '%s', expected a path relative to the bundle", r->path, key,
+                         json_string_value(v));
+    return read_path(r, key, v, out);
 }
 
 /* ---- facts */
@@ -88,40 +126,56 @@ static bool read_string(const struct reader *r, const json_t *of, const char *ke
     return true;
 }
 
-/* A path, or OWNER/NAME@REV for the Hugging Face cache: the '@' tells them apart. */
-static bool read_model(const struct reader *r)
+/* A name of a theme, which is looked up in two folders. */
+static bool read_theme(const struct reader *r)
 {
-    const json_t *v = json_object_get(r->j, "model");
-    const char *s = json_string_value(v), *at = s != NULL ? strchr(s, '@') : NULL;
-    const char *slash = s != NULL ? strchr(s, '/') : NULL;
-    if (at == NULL || slash == NULL || slash > at)
-        return read_path(r, "model", v, &r->b->model);
-    if (slash == s || slash + 1 == at || at[1] == '\0' ||
-        memchr(slash + 1, '/', (size_t)(at - slash - 1)) != NULL)
-        return error_set(r->e, ERROR_INPUT, "%s: model is '%s', expected a path or OWNER/NAME@REV",
-                         r->path, s);
-    r->b->model = xstrdup(s);
-    return true;
+    if (!read_string(r, r->j, "theme", &r->b->theme))
+        return false;
+    const char *s = r->b->theme;
+    return !s || (*s && !strchr(s, '/') && *s != '.') ||
+           error_set(r->e, ERROR_INPUT, "%s: theme is '%s', expected a name", r->path, s);
 }
 
-static int by_value(const void *a, const void *b)
+static int by_name(const void *a, const void *b)
 {
-    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return x < y ? -1 : x > y;
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* Order is the bundle's to choose, so that the check for duplicates sorts a copy. */
 static bool check_distinct(const struct reader *r)
 {
     const struct bundle *b = r->b;
-    int32_t *sorted = xmemdup(b->chosen, (size_t)b->n_chosen * sizeof *sorted);
-    qsort(sorted, (size_t)b->n_chosen, sizeof *sorted, by_value);
-    int32_t twice = -1;
+    char **sorted = xmemdup(b->chosen, (size_t)b->n_chosen * sizeof *sorted);
+    qsort(sorted, (size_t)b->n_chosen, sizeof *sorted, by_name);
+    const char *twice = NULL;
     for (int32_t i = 1; i < b->n_chosen; i++)
-        if (sorted[i] == sorted[i - 1])
+        if (strcmp(sorted[i], sorted[i - 1]) == 0)
             twice = sorted[i];
     free(sorted);
-    return twice < 0 || error_set(r->e, ERROR_INPUT, "%s: chosen names %d twice", r->path, twice);
+    return !twice || error_set(r->e, ERROR_INPUT, "%s: chosen names %s twice", r->path, twice);
+}
+
+/* A number in a bundle of one dictionary, else a name; what there is of them is known where
+ * dictionaries are opened. */
+static bool read_one_chosen(const struct reader *r, int32_t i, const json_t *v)
+{
+    struct bundle *b = r->b;
+    const json_int_t x = json_integer_value(v);
+    const int32_t most = b->n_dicts == 1 ? b->dict[0].is.n_units : 0;
+    const char *s = json_string_value(v);
+    if (s && *s && strlen(s) < 64) {
+        b->chosen[i] = xstrdup(s);
+        return true;
+    }
+    if (!json_is_integer(v) || x < 0 || x > INT32_MAX || (most > 0 && x >= most))
+        return error_set(r->e, ERROR_INPUT, "%s: entry %d of chosen is %s, expected a unit%s",
+                         r->path, i,
+                         json_is_integer(v) ? "out of range"
+                         : s                ? "no name"
+                                            : json_kind(v),
+                         most > 0 ? " that the statistics have" : "");
+    b->chosen[i] = xasprintf("%" JSON_INTEGER_FORMAT, x);
+    return true;
 }
 
 static bool read_chosen(const struct reader *r)
@@ -129,23 +183,16 @@ static bool read_chosen(const struct reader *r)
     const json_t *v = json_object_get(r->j, "chosen");
     if (v == NULL || json_is_null(v))
         return true;
-    if (!json_is_array(v) || json_array_size(v) > INT32_MAX)
-        return error_set(r->e, ERROR_INPUT, "%s: chosen is %s, expected a list of latents", r->path,
-                         json_kind(v));
+    if (!json_is_array(v) || json_array_size(v) > BUNDLE_MAX_CHOSEN)
+        return error_set(r->e, ERROR_INPUT, "%s: chosen is %s, expected a list of at most %d units",
+                         r->path, json_is_array(v) ? "longer" : json_kind(v), BUNDLE_MAX_CHOSEN);
     struct bundle *b = r->b;
-    b->n_chosen = (int32_t)json_array_size(v);
-    b->chosen = xcalloc((size_t)b->n_chosen, sizeof *b->chosen);
-    for (int32_t i = 0; i < b->n_chosen; i++) {
-        const json_t *id = json_array_get(v, (size_t)i);
-        const json_int_t x = json_integer_value(id);
-        if (!json_is_integer(id) || x < 0 || x > INT32_MAX ||
-            (b->n_latents > 0 && x >= b->n_latents))
-            return error_set(r->e, ERROR_INPUT, "%s: entry %d of chosen is %s, expected a latent%s",
-                             r->path, i, json_is_integer(id) ? "out of range" : json_kind(id),
-                             b->n_latents > 0 ? " that the statistics have" : "");
-        b->chosen[i] = (int32_t)x;
-    }
-    return b->n_chosen == 0 || check_distinct(r);
+    const int32_t n = (int32_t)json_array_size(v);
+    b->chosen = xcalloc((size_t)n, sizeof *b->chosen);
+    for (; b->n_chosen < n; b->n_chosen++)
+        if (!read_one_chosen(r, b->n_chosen, json_array_get(v, (size_t)b->n_chosen)))
+            return false;
+    return n == 0 || check_distinct(r);
 }
 
 /* ---- reference sentences */
@@ -186,11 +233,12 @@ static bool split_lines(const struct reader *r, const char *path, const char *s,
 
 static bool read_reference(const struct reader *r, const json_t *v, struct bundle_class *c)
 {
-    char *path = NULL, *text = NULL;
+    char *text = NULL;
     size_t n = 0;
     bool ok = false;
-    if (!read_path(r, "reference", v, &path))
+    if (!read_own_path(r, "reference", v, &c->reference))
         return false;
+    const char *path = c->reference;
     if (!file_read(path, REFERENCE_MAX, &text, &n, r->e))
         goto cleanup;
     if (!is_text(text, n)) {
@@ -203,7 +251,6 @@ static bool read_reference(const struct reader *r, const json_t *v, struct bundl
         ok = error_set(r->e, ERROR_INPUT, "%s: found no sentence, expected one a line", path);
 cleanup:
     free(text);
-    free(path);
     return ok;
 }
 
@@ -224,24 +271,15 @@ static bool read_class(const struct reader *r, const json_t *j, struct bundle_cl
     return reference == NULL || json_is_null(reference) || read_reference(r, reference, c);
 }
 
-/* Names tell classes apart, and line i of every reference says the same. */
+/* Names tell classes apart. */
 static bool check_classes(const struct reader *r)
 {
-    const struct bundle_class *c = r->b->cls, *first = NULL;
-    for (int32_t i = 0; i < r->b->n_classes; i++) {
+    const struct bundle_class *c = r->b->cls;
+    for (int32_t i = 0; i < r->b->n_classes; i++)
         for (int32_t k = 0; k < i; k++)
             if (strcmp(c[i].name, c[k].name) == 0)
                 return error_set(r->e, ERROR_INPUT, "%s: class '%s' is there twice", r->path,
                                  c[i].name);
-        if (c[i].sentence == NULL)
-            continue;
-        if (first == NULL)
-            first = &c[i];
-        if (c[i].n_sentences != first->n_sentences)
-            return error_set(r->e, ERROR_INPUT,
-                             "%s: %d reference sentences of '%s' and %d of '%s', expected as many",
-                             r->path, first->n_sentences, first->name, c[i].n_sentences, c[i].name);
-    }
     return true;
 }
 
@@ -264,14 +302,14 @@ static bool read_classes(const struct reader *r)
 
 /* ---- statistics */
 
-/* A matrix [rows, n_latents] of finite numbers of at least `low` and at most `high`; rows 0: a
+/* A matrix [rows, n_units] of finite numbers of at least `low` and at most `high`; rows 0: a
  * vector. */
 static bool read_statistic(const struct reader *r, const struct tensors *ts, const char *name,
-                           int32_t rows, float low, float high, float **out)
+                           int32_t rows, float low, float high, struct bundle_statistics *is,
+                           float **out)
 {
-    struct bundle *b = r->b;
-    const int64_t latents = b->n_latents > 0 ? b->n_latents : -1;
-    const int64_t dim[2] = {rows > 0 ? rows : latents, latents};
+    const int64_t units = is->n_units > 0 ? is->n_units : -1;
+    const int64_t dim[2] = {rows > 0 ? rows : units, units};
     const struct named_tensor *t = tensors_need(ts, name, rows > 0 ? 2 : 1, dim, r->e);
     if (t == NULL)
         return false;
@@ -280,7 +318,7 @@ static bool read_statistic(const struct reader *r, const struct tensors *ts, con
                          name, t->type_name);
     if (t->n_bytes == 0)
         return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' is empty", t->file, name);
-    b->n_latents = (int32_t)t->dim[t->n_dims - 1];
+    is->n_units = (int32_t)t->dim[t->n_dims - 1];
     float *x = xmemdup(t->data, t->n_bytes);
     *out = x;
     for (size_t i = 0; i < t->n_bytes / sizeof *x; i++)
@@ -291,25 +329,110 @@ static bool read_statistic(const struct reader *r, const struct tensors *ts, con
     return true;
 }
 
-static bool read_statistics(const struct reader *r)
+static bool read_statistics(const struct reader *r, const json_t *v, struct bundle_statistics *is)
 {
-    struct bundle *b = r->b;
-    const json_t *v = json_object_get(r->j, "statistics");
+    const int32_t n = r->b->n_classes;
     if (v == NULL || json_is_null(v))
         return true;
-    if (b->n_classes == 0)
+    if (n == 0)
         return error_set(r->e, ERROR_INPUT, "%s: statistics without classes", r->path);
     const float most = 3.4028235e38F;
     char *path = NULL;
     struct tensors *ts = NULL;
-    const bool ok = read_path(r, "statistics", v, &path) && tensors_open(path, &ts, r->e) &&
-                    read_statistic(r, ts, "fire_share", b->n_classes, 0, 1, &b->fire_share) &&
-                    read_statistic(r, ts, "mean_pre", b->n_classes, -most, most, &b->mean_pre) &&
-                    read_statistic(r, ts, "pre_median", 0, -most, most, &b->pre_median) &&
-                    read_statistic(r, ts, "abs_pre_p99", 0, 0, most, &b->abs_pre_p99);
+    const bool ok = read_own_path(r, "statistics", v, &path) && tensors_open(path, &ts, r->e) &&
+                    read_statistic(r, ts, "fire_share", n, 0, 1, is, &is->fire_share) &&
+                    read_statistic(r, ts, "mean_pre", n, -most, most, is, &is->mean_pre) &&
+                    read_statistic(r, ts, "pre_median", 0, -most, most, is, &is->pre_median) &&
+                    read_statistic(r, ts, "abs_pre_p99", 0, 0, most, is, &is->abs_pre_p99);
     tensors_close(ts);
     free(path);
     return ok;
+}
+
+/* ---- dictionaries */
+static bool is_there(const json_t *v)
+{
+    return v && !json_is_null(v);
+}
+
+/* {"sae": …, "hook": …, "statistics": …} or {"neurons": POINT, "statistics": …}. */
+static bool read_dict(const struct reader *r, const json_t *j, struct bundle_dict *d)
+{
+    const json_t *sae = json_object_get(j, "sae");
+    if (!json_is_object(j) || is_there(sae) == is_there(json_object_get(j, "neurons")))
+        return error_set(r->e, ERROR_INPUT, "%s: a dictionary is %s, expected an SAE or neurons",
+                         r->path, json_is_object(j) ? "neither or both" : json_kind(j));
+    return (is_there(sae) ? read_path(r, "sae", sae, &d->sae) && read_string(r, j, "hook", &d->hook)
+                          : read_string(r, j, "neurons", &d->hook)) &&
+           read_statistics(r, json_object_get(j, "statistics"), &d->is);
+}
+
+/* One SAE by itself; what is said of its hook stands also for a bundle without one. */
+static bool read_one_sae(const struct reader *r, const json_t *sae)
+{
+    struct bundle *b = r->b;
+    const json_t *statistics = json_object_get(r->j, "statistics");
+    if (!is_there(sae))
+        return !is_there(statistics) ||
+               error_set(r->e, ERROR_INPUT, "%s: statistics without an SAE", r->path);
+    b->dict = xcalloc(1, sizeof *b->dict);
+    b->n_dicts = 1;
+    if (b->hook)
+        b->dict->hook = xstrdup(b->hook);
+    return read_path(r, "sae", sae, &b->dict->sae) && read_statistics(r, statistics, &b->dict->is);
+}
+
+static bool read_dicts(const struct reader *r)
+{
+    struct bundle *b = r->b;
+    const json_t *list = json_object_get(r->j, "dictionaries"), *sae = json_object_get(r->j, "sae");
+    if (!read_string(r, r->j, "hook", &b->hook))
+        return false;
+    if (!is_there(list))
+        return read_one_sae(r, sae);
+    if (is_there(sae))
+        return error_set(r->e, ERROR_INPUT, "%s: found sae beside dictionaries, expected one",
+                         r->path);
+    if (!json_is_array(list) || json_array_size(list) > BUNDLE_MAX_DICTS)
+        return error_set(r->e, ERROR_INPUT, "%s: dictionaries is %s, expected a list of at most %d",
+                         r->path, json_is_array(list) ? "longer" : json_kind(list),
+                         BUNDLE_MAX_DICTS);
+    b->n_dicts = (int32_t)json_array_size(list);
+    b->dict = xcalloc((size_t)b->n_dicts, sizeof *b->dict);
+    for (int32_t i = 0; i < b->n_dicts; i++)
+        if (!read_dict(r, json_array_get(list, (size_t)i), &b->dict[i]))
+            return false;
+    return true;
+}
+
+/* ---- its files' hashes */
+static bool add_listed(const struct reader *r, const char *name, const json_t *v)
+{
+    struct bundle *b = r->b;
+    struct bundle_file *f = &b->file[b->n_files];
+    if (!json_is_string(v) || !sha256_from_hex(json_string_value(v), &f->hash))
+        return error_set(r->e, ERROR_INPUT, "%s: the sha256 of '%s' is not 64 hexadecimal digits",
+                         r->path, name);
+    b->n_files++;
+    return take_path(r, "a file of sha256", name, true, &f->path);
+}
+
+static bool read_listed(const struct reader *r)
+{
+    json_t *list = json_object_get(r->j, "sha256"), *v;
+    const char *name;
+    if (!is_there(list))
+        return true;
+    if (!json_is_object(list))
+        return error_set(r->e, ERROR_INPUT, "%s: sha256 is %s, expected an object", r->path,
+                         json_kind(list));
+    r->b->file = xcalloc(json_object_size(list), sizeof *r->b->file);
+    json_object_foreach(list, name, v)
+    {
+        if (!add_listed(r, name, v))
+            return false;
+    }
+    return true;
 }
 
 /* ---- the whole */
@@ -317,11 +440,9 @@ static bool read_statistics(const struct reader *r)
 static bool read_bundle(const struct reader *r)
 {
     struct bundle *b = r->b;
-    const json_t *sae = json_object_get(r->j, "sae");
-    return read_version(r) && read_string(r, r->j, "title", &b->title) && read_model(r) &&
-           (sae == NULL || json_is_null(sae) || read_path(r, "sae", sae, &b->sae)) &&
-           read_string(r, r->j, "hook", &b->hook) && read_classes(r) && read_statistics(r) &&
-           read_chosen(r);
+    return read_version(r) && read_string(r, r->j, "title", &b->title) &&
+           read_path(r, "model", json_object_get(r->j, "model"), &b->model) && read_theme(r) &&
+           read_classes(r) && read_dicts(r) && read_chosen(r) && read_listed(r);
 }
 
 bool bundle_open(const char *path, struct bundle **out, struct error *e)
@@ -344,6 +465,14 @@ bool bundle_open(const char *path, struct bundle **out, struct error *e)
     return ok;
 }
 
+static void free_statistics(struct bundle_statistics *is)
+{
+    free(is->fire_share);
+    free(is->mean_pre);
+    free(is->pre_median);
+    free(is->abs_pre_p99);
+}
+
 void bundle_free(struct bundle *b)
 {
     if (b == NULL)
@@ -354,92 +483,53 @@ void bundle_free(struct bundle *b)
         free(b->cls[i].sentence);
         free(b->cls[i].name);
         free(b->cls[i].label);
+        free(b->cls[i].reference);
     }
+    for (int32_t i = 0; i < b->n_dicts; i++) {
+        free(b->dict[i].sae);
+        free(b->dict[i].hook);
+        free_statistics(&b->dict[i].is);
+    }
+    for (int32_t i = 0; i < b->n_chosen; i++)
+        free(b->chosen[i]);
+    for (size_t i = 0; i < b->n_files; i++)
+        free(b->file[i].path);
     free(b->cls);
+    free(b->dict);
+    free(b->chosen);
+    free(b->file);
     free(b->path);
     free(b->title);
     free(b->model);
-    free(b->sae);
+    free(b->theme);
     free(b->hook);
-    free(b->chosen);
-    free(b->fire_share);
-    free(b->mean_pre);
-    free(b->pre_median);
-    free(b->abs_pre_p99);
     free(b);
 }
 
-/* ---- its files' hashes */
-
-struct listed { /* what the bundle says of its files */
-    char **path;
-    struct sha256 *want;
-    size_t n;
-};
-
-static bool add_listed(const struct reader *r, const char *name, const json_t *v, struct listed *l)
+static bool compare_listed(const struct bundle *b, const struct sha256 *found, struct error *e)
 {
-    if (!json_is_string(v) || !sha256_from_hex(json_string_value(v), &l->want[l->n]))
-        return error_set(r->e, ERROR_INPUT, "%s: the sha256 of '%s' is not 64 hexadecimal digits",
-                         r->path, name);
-    if (!stays_inside(name))
-        return error_set(
-            r->e, ERROR_INPUT,
-            "%s: sha256 of '%s', expected a path relative to the bundle and not upward", r->path,
-            name);
-    l->path[l->n++] = resolve(r->path, name);
-    return true;
-}
-
-static bool read_listed(const struct reader *r, struct listed *l)
-{
-    json_t *list = json_object_get(r->j, "sha256"), *v;
-    const char *name;
-    if (list == NULL || json_is_null(list))
-        return true;
-    if (!json_is_object(list))
-        return error_set(r->e, ERROR_INPUT, "%s: sha256 is %s, expected an object", r->path,
-                         json_kind(list));
-    l->path = xcalloc(json_object_size(list), sizeof *l->path);
-    l->want = xcalloc(json_object_size(list), sizeof *l->want);
-    json_object_foreach(list, name, v)
-    {
-        if (!add_listed(r, name, v, l))
-            return false;
-    }
-    return true;
-}
-
-static bool compare_listed(const struct listed *l, const struct sha256 *found, struct error *e)
-{
-    for (size_t i = 0; i < l->n; i++) {
-        if (memcmp(&l->want[i], &found[i], sizeof *found) == 0)
+    for (size_t i = 0; i < b->n_files; i++) {
+        if (memcmp(&b->file[i].hash, &found[i], sizeof *found) == 0)
             continue;
         char hex[2][65];
-        sha256_hex(&l->want[i], hex[0]);
+        sha256_hex(&b->file[i].hash, hex[0]);
         sha256_hex(&found[i], hex[1]);
         return error_set(e, ERROR_INPUT,
                          "%s: SHA-256 is %.16s…, expected %.16s…: not the file of this bundle",
-                         l->path[i], hex[1], hex[0]);
+                         b->file[i].path, hex[1], hex[0]);
     }
     return true;
 }
 
 bool bundle_verify(const struct bundle *b, bundle_hash *hash, void *arg, struct error *e)
 {
-    json_t *j = json_read_object(b->path, BUNDLE_MAX, e);
-    if (j == NULL)
-        return false;
-    struct listed l = {0};
-    bool ok = read_listed(&(struct reader){.j = j, .path = b->path, .e = e}, &l);
-    struct sha256 *found = xcalloc(l.n, sizeof *found);
-    ok =
-        ok && hash(arg, (const char *const *)l.path, l.n, found, e) && compare_listed(&l, found, e);
-    for (size_t i = 0; i < l.n; i++)
-        free(l.path[i]);
-    free(l.path);
-    free(l.want);
+    struct sha256 *found = xcalloc(b->n_files, sizeof *found);
+    const char **path = xcalloc(b->n_files, sizeof *path);
+    for (size_t i = 0; i < b->n_files; i++)
+        path[i] = b->file[i].path;
+    const bool ok =
+        b->n_files == 0 || (hash(arg, path, b->n_files, found, e) && compare_listed(b, found, e));
+    free(path);
     free(found);
-    json_decref(j);
     return ok;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool is_folder(const char *path)
 {
@@ -215,6 +216,82 @@ bool hub_resolve(const char *spec, char **dir, struct error *e)
     strbuf_release(&looked);
     hub_name_release(&n);
     return *dir != NULL;
+}
+
+static bool is_file_name(const char *s)
+{
+    for (size_t n; (n = strcspn(s, "/")) > 0 && !(n <= 2 && strspn(s, ".") >= n); s += n + 1)
+        if (s[n] == '\0')
+            return true;
+    return false;
+}
+
+bool hub_resolve_file(const char *spec, char **path, struct error *e)
+{
+    const char *slash = strchr(spec, '/'), *at = strchr(spec, '@');
+    const char *colon = at != NULL ? strchr(at, ':') : NULL;
+    *path = NULL;
+    if (slash == NULL || at == NULL || at < slash || access(spec, F_OK) == 0) {
+        *path = xstrdup(spec);
+        return true;
+    }
+    if (colon != NULL && !is_file_name(colon + 1))
+        return error_set(e, ERROR_INPUT, "'%s' is not of the form OWNER/NAME@REV:FILE", spec);
+    char *repo = xstrndup(spec, colon != NULL ? (size_t)(colon - spec) : strlen(spec)), *dir = NULL;
+    if (hub_resolve(repo, &dir, e))
+        *path = colon != NULL ? xasprintf("%s/%s", dir, colon + 1) : xstrdup(dir);
+    free(repo);
+    free(dir);
+    return *path != NULL;
+}
+
+/* HUB/models--OWNER--NAME/snapshots/COMMIT[/FILE]: its parts, where HUB has it. */
+static char *name_below(const char *hub, const char *path)
+{
+    static const char models[] = "/models--", snapshots[] = "/snapshots/";
+    const size_t n = strlen(hub);
+    if (strncmp(path, hub, n) != 0 || strncmp(path + n, models, sizeof models - 1) != 0)
+        return NULL;
+    const char *owner = path + n + sizeof models - 1, *end = strchr(owner, '/');
+    const char *name = strstr(owner, "--");
+    if (end == NULL || name == NULL || name > end ||
+        strncmp(end, snapshots, sizeof snapshots - 1) != 0)
+        return NULL;
+    const char *commit = end + sizeof snapshots - 1;
+    const size_t n_commit = strcspn(commit, "/");
+    const char *file = commit + n_commit + strspn(commit + n_commit, "/");
+    return n_commit == 0
+               ? NULL
+               : xasprintf("%.*s/%.*s@%.*s%s%s", (int)(name - owner), owner, (int)(end - name - 2),
+                           name + 2, (int)n_commit, commit, *file != '\0' ? ":" : "", file);
+}
+
+/* The folder that a file lies in without its links; the file itself is one, out of its snapshot. */
+static char *real_path(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (is_folder(path) || slash == NULL || slash == path)
+        return realpath(path, NULL);
+    char *dir = xstrndup(path, (size_t)(slash - path)), *real = realpath(dir, NULL);
+    char *whole = real != NULL ? xasprintf("%s%s", real, slash) : NULL;
+    free(real);
+    free(dir);
+    return whole;
+}
+
+char *hub_name_of(const char *path)
+{
+    char *hub[N_HUBS], *found = NULL, *real = real_path(path);
+    find_hubs(hub);
+    for (size_t i = 0; i < N_HUBS; i++) {
+        char *real_hub = hub[i] != NULL ? realpath(hub[i], NULL) : NULL;
+        if (found == NULL && real_hub != NULL && real != NULL)
+            found = name_below(real_hub, real);
+        free(real_hub);
+        free(hub[i]);
+    }
+    free(real);
+    return found;
 }
 
 /* ---- what is there */

@@ -16,6 +16,13 @@ char *hub_folder(void);
  * that was looked at. Caller frees. */
 bool hub_resolve(const char *spec, char **dir, struct error *e);
 
+/* A path as it is; a file or folder of a repository, OWNER/NAME@REV[:FILE], looked up in every one
+ * of them; FILE never leads out of it, and need not be there. ERROR_INPUT. Caller frees. */
+bool hub_resolve_file(const char *spec, char **path, struct error *e);
+/* What hub_resolve_file takes for a path that lies in one of them: OWNER/NAME@COMMIT[:FILE]. NULL:
+ * it lies elsewhere. Caller frees. */
+char *hub_name_of(const char *path);
+
 struct hub_name {
     char *repo; /* "OWNER/NAME" or "NAME" */
     char *rev;  /* "main" when it was not said */

@@ -79,6 +79,13 @@ void harvest_view_release(struct harvest_view *); /* of what harvest_view_of mad
  * higher (name of the class with the highest mean), density (share of all tokens). */
 struct table *latents_table(const struct harvest_view *, int32_t target, bool all);
 
+/* The median of the pre-activations of all classes, and the 99th percentile of their sizes: read
+ * off the bins, inside which values count as evenly spread. 0 of no token. */
+void detail_quantiles(const struct latent_detail *, double *median, double *abs_p99);
+/* What a bundle has of every latent: columns latent (KEY), fire_share.CLASS …, mean_pre.CLASS …,
+ * pre_median, abs_pre_p99. */
+struct table *statistics_table(const struct harvest_view *);
+
 struct rule { /* a latent of the target: min_share ≤ … of its tokens, max_other > … of the others'
                */
     double min_share, max_other; /* strictly more than, strictly less than */

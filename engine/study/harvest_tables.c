@@ -123,6 +123,82 @@ struct table *latents_table(const struct harvest_view *h, int32_t target, bool a
     return t;
 }
 
+/* ---- what a bundle has */
+/* Where a share q of n counted values lies, from `lo` on in steps of `width`. */
+static double bins_quantile(const int64_t *n, int bins, double lo, double width, double q)
+{
+    int64_t all = 0;
+    double before = 0;
+    for (int i = 0; i < bins; i++)
+        all += n[i];
+    for (int i = 0; i < bins; i++) {
+        if (n[i] > 0 && before + (double)n[i] >= q * (double)all)
+            return lo + width * (i + (q * (double)all - before) / (double)n[i]);
+        before += (double)n[i];
+    }
+    return 0;
+}
+
+static double within(double x, double lo, double hi)
+{
+    return x < lo ? lo : x > hi ? hi : x;
+}
+
+void detail_quantiles(const struct latent_detail *d, double *median, double *abs_p99)
+{
+    enum { HALF = HARVEST_BINS / 2 };
+    int64_t n[HARVEST_BINS] = {0}, of_size[HALF] = {0};
+    const double width = ldexp(1, d->exponent);
+    double lo = INFINITY, hi = -INFINITY;
+    *median = *abs_p99 = 0;
+    for (int32_t c = 0; c < d->n_classes; c++) {
+        const struct latent_class *k = &d->cls[c];
+        for (int i = 0; i < HARVEST_BINS; i++) {
+            n[i] += k->bin[i];
+            of_size[i < HALF ? HALF - 1 - i : i - HALF] += k->bin[i];
+        }
+        if (k->n > 0)
+            lo = fmin(lo, (double)k->min), hi = fmax(hi, (double)k->max);
+    }
+    if (!(lo <= hi))
+        return;
+    *median = within(bins_quantile(n, HARVEST_BINS, -HALF * width, width, .5), lo, hi);
+    *abs_p99 = within(bins_quantile(of_size, HALF, 0, width, .99), 0, fmax(fabs(lo), fabs(hi)));
+}
+
+struct table *statistics_table(const struct harvest_view *h)
+{
+    struct table *t = table_new("statistics", "Statistics", MARK_LIST);
+    int32_t share[CORPUS_MAX_CLASSES], mean[CORPUS_MAX_CLASSES];
+    const int32_t latent = table_column(t, "latent", "", "index", COLUMN_I64, COLUMN_KEY);
+    for (int32_t c = 0; c < h->n_classes; c++)
+        share[c] = class_column(t, "fire_share", h->cls[c], "share", "tokens that it is active on");
+    for (int32_t c = 0; c < h->n_classes; c++)
+        mean[c] = class_column(t, "mean_pre", h->cls[c], "", "mean pre-activation");
+    const int32_t median =
+                      table_column(t, "pre_median", "", "of all classes", COLUMN_F64, COLUMN_TEXT),
+                  p99 = table_column(t, "abs_pre_p99", "", "99th percentile of their sizes",
+                                     COLUMN_F64, COLUMN_TEXT);
+    for (int32_t j = 0; j < h->n_latents; j++) {
+        const struct latent_detail *d = h->detail(h->arg, j);
+        double at_half = 0, most = 0;
+        if (!d || d->n_classes != h->n_classes)
+            continue;
+        const int64_t row = table_row(t);
+        detail_quantiles(d, &at_half, &most);
+        table_set_i64(t, row, latent, j);
+        for (int32_t c = 0; c < h->n_classes; c++) {
+            const struct latent_class *k = &d->cls[c];
+            const int64_t tokens = h->counts[c].tokens;
+            table_set_f64(t, row, share[c], tokens > 0 ? (double)k->fired / (double)tokens : 0);
+            table_set_f64(t, row, mean[c], k->n > 0 ? k->sum / (double)k->n : 0);
+        }
+        table_set_f64(t, row, median, at_half);
+        table_set_f64(t, row, p99, most);
+    }
+    return t;
+}
+
 /* ---- the rule */
 bool rule_holds(const struct rule *r, double share, double other)
 {

@@ -84,11 +84,14 @@ static void use(const struct bundle *b)
                 abort();
     }
     for (int32_t i = 0; i < b->n_chosen; i++)
-        if (b->chosen[i] < 0 || (b->n_latents > 0 && b->chosen[i] >= b->n_latents))
+        if (strlen(b->chosen[i]) == 0 || strlen(b->chosen[i]) >= 64)
             abort();
-    if (b->n_latents > 0 && (b->fire_share[b->n_classes * b->n_latents - 1] > 1 ||
-                             b->abs_pre_p99[b->n_latents - 1] < 0))
-        abort();
+    for (int32_t i = 0; i < b->n_dicts; i++) {
+        const struct bundle_statistics *is = &b->dict[i].is;
+        if (is->n_units > 0 && (is->fire_share[b->n_classes * is->n_units - 1] > 1 ||
+                                is->abs_pre_p99[is->n_units - 1] < 0))
+            abort();
+    }
     struct error e = {0};
     if (bundle_verify(b, hash_each, NULL, &e) == error_is_set(&e))
         abort();

@@ -56,8 +56,8 @@ static void write_vocabulary(const char *folder)
 /* ---- the world */
 static void statistics(struct explore_fixture *f)
 {
-    struct bundle *b = &f->bundle;
-    b->n_latents = N_LATENTS;
+    struct bundle_statistics *b = &f->statistics;
+    b->n_units = N_LATENTS;
     b->fire_share = xcalloc(2 * N_LATENTS, sizeof(float));
     b->pre_median = xcalloc(N_LATENTS, sizeof(float));
     b->abs_pre_p99 = xcalloc(N_LATENTS, sizeof(float));
@@ -87,10 +87,11 @@ static void world(struct explore_fixture *f)
         fail_msg("%s", e.text);
     f->cls[0] = (struct bundle_class){.name = (char *)"da", .label = (char *)"Danish"};
     f->cls[1] = (struct bundle_class){.name = (char *)"en", .label = (char *)"English"};
-    f->bundle = (struct bundle){.n_classes = 2, .cls = f->cls, .n_chosen = 6, .chosen = chosen};
+    f->bundle = (struct bundle){.n_classes = 2, .cls = f->cls};
     statistics(f);
     f->wb.bundle = &f->bundle;
     f->wb.bundle_is_ours = true;
+    f->wb.statistics[0] = &f->statistics;
     f->wb.at = (struct point){3, SITE_MLP_ACT};
     f->wb.dict = dict_neurons(f->wb.at, N_LATENTS);
     dict_set_add(&f->wb.dicts, f->wb.dict, f->wb.at, NULL);
@@ -159,9 +160,9 @@ void fixture_release(struct explore_fixture *f)
     grid_release(&f->grid);
     tokenizer_free(f->wb.tokenizer);
     dict_set_release(&f->wb.dicts);
-    free(f->bundle.fire_share);
-    free(f->bundle.pre_median);
-    free(f->bundle.abs_pre_p99);
+    free(f->statistics.fire_share);
+    free(f->statistics.pre_median);
+    free(f->statistics.abs_pre_p99);
     testdata_remove(f->folder);
 }
 

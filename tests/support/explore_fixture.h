@@ -12,6 +12,7 @@
 struct explore_fixture {
     struct workbench wb;
     struct bundle bundle;
+    struct bundle_statistics statistics;
     struct bundle_class cls[2];
     struct theme *theme;
     struct shell shell;

@@ -57,18 +57,20 @@ json_t *json_result(const struct run_result *r)
 
 json_t *json_of(const struct run_how *how, const char *a, ...)
 {
-    const char *arg[16] = {a};
+    enum { MOST = 30 };
+    const char *arg[MOST + 1] = {a};
     size_t n = 1;
     va_list ap;
     va_start(ap, a);
-    while (n < 15 && (arg[n] = va_arg(ap, const char *)) != NULL)
+    while (n < MOST && (arg[n] = va_arg(ap, const char *)) != NULL)
         n++;
     va_end(ap);
-    for (size_t i = n; i < 16; i++)
-        arg[i] = NULL;
+    assert_null(arg[n]); /* else there are more */
     struct run_result r;
     run_glimt(&r, how, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5], arg[6], arg[7], arg[8],
-              arg[9], arg[10], arg[11], arg[12], arg[13], arg[14], NULL);
+              arg[9], arg[10], arg[11], arg[12], arg[13], arg[14], arg[15], arg[16], arg[17],
+              arg[18], arg[19], arg[20], arg[21], arg[22], arg[23], arg[24], arg[25], arg[26],
+              arg[27], arg[28], arg[29], NULL);
     json_t *root = json_result(&r);
     run_release(&r);
     return root;

@@ -20,9 +20,10 @@ enum {
  * on this text; else the largest in this text. */
 static double unit_scale(const struct analysis *a, struct unit_id unit)
 {
-    const struct bundle *b = workbench_statistics(a->wb, unit.dict);
-    if (b && unit.index < b->n_latents && b->abs_pre_p99[unit.index] > 0)
-        return (double)b->abs_pre_p99[unit.index];
+    const struct workbench *wb = a->wb;
+    const struct bundle_statistics *is = workbench_statistics(wb, unit);
+    if (is && is->abs_pre_p99[unit.index] > 0)
+        return (double)is->abs_pre_p99[unit.index];
     double scale = 0;
     struct analysis_iterator i = {0};
     struct analysis_token t;

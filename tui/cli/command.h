@@ -142,8 +142,8 @@ bool cli_tokenizer_open(struct cli *, struct tokenizer **, struct error *e);
  * who hears of the rows: session_listen. */
 bool cli_session(struct cli *, const struct workbench *, struct wish *, session_hear *, void *arg,
                  struct snapshot **, struct error *e);
-/* files_hash and, as hex, weights_hash (tui/lab/content.h): remembered in the cache, with progress;
- * SIGINT cancels. cli: struct cli. */
+/* named_files_hash and, as hex, weights_hash (tui/lab/content.h): remembered in the cache, with
+ * progress; SIGINT cancels. cli: struct cli. */
 bool cli_files_hash(void *cli, const char *const *path, size_t n, struct sha256 *out,
                     struct error *e);
 bool cli_weights_hash(struct cli *, const char *const *path, size_t n, char hex[][65],
@@ -160,8 +160,8 @@ extern const struct command analyze_command, generate_command, tokenize_command,
     doctor_command, harvest_command, latents_command, find_command, histogram_command,
     examples_command, lens_command, coactive_command, sweep_command, cache_command,
     snapshot_command, models_command, saes_command, pull_command, convert_command,
-    contrast_words_command, contrast_ttest_command, contrast_points_command, contrast_probe_command,
-    contrast_regress_command, contrast_kept_command, contrast_compare_command, means_command,
-    classify_command, ablate_command, boosts_command, unigrams_command, attribution_command,
-    patch_command, effects_command, position_command;
+    bundle_new_command, contrast_words_command, contrast_ttest_command, contrast_points_command,
+    contrast_probe_command, contrast_regress_command, contrast_kept_command,
+    contrast_compare_command, means_command, classify_command, ablate_command, boosts_command,
+    unigrams_command, attribution_command, patch_command, effects_command, position_command;
 #endif

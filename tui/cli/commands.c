@@ -37,12 +37,14 @@ const struct command *const cli_commands[] = {
     &saes_command,
     &pull_command,
     &convert_command,
+    &bundle_new_command,
     &cache_command,
     &doctor_command,
     NULL,
 };
 
 const struct command_group command_groups[] = {
+    {"bundle", "model, dictionaries, classes and units in one"},
     {"contrast", "neurons and latents that part two classes of words"},
     {"neuron", "what a neuron that tells a class does"},
     {.name = NULL},

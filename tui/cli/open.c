@@ -104,7 +104,7 @@ static bool hash_through(struct cli *cli,
 bool cli_files_hash(void *cli, const char *const *path, size_t n, struct sha256 *out,
                     struct error *e)
 {
-    return hash_through(cli, files_hash, path, n, out, e);
+    return hash_through(cli, named_files_hash, path, n, out, e);
 }
 
 bool cli_weights_hash(struct cli *cli, const char *const *path, size_t n, char hex[][65],

@@ -608,6 +608,7 @@ static int parse(struct options *o, const struct option_row *own, void *own_valu
     options_init(o);
     bool ok = config_read(o, own, own_values, tolerant, e);
     o->file_sae = o->sae != NULL, o->file_units = o->n_units > 0;
+    o->file_theme = o->theme;
     if (!ok || !argv_parse(o, own, own_values, argc, argv, e))
         return error_exit_status(e);
     units_settle(o);

@@ -129,7 +129,7 @@ static bool write_picture(struct cli *cli, struct desk *d, const struct snapshot
 static bool draw(struct cli *cli, const struct snapshot_values *v, int view,
                  const struct saved_state *state, struct script *script, struct error *e)
 {
-    struct desk d = {0};
+    struct desk d = {.theme_unsaid = !cli->opt.theme};
     enum depth depth = cli->opt.color == COLOR_AUTO ? DEPTH_DIRECT : color_depth(&cli->opt, true);
     shell_init(&d.shell, &cli->opt, state);
     bool ok = desk_theme(&d, cli->opt.theme, depth, false, e) && desk_start(&d, &cli->opt, e);

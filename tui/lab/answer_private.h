@@ -64,7 +64,8 @@ void answer_add_table(struct answer *, struct table *, uint32_t places); /* like
 struct table_set *answer_so_far(const struct answer *, struct table_set *, uint32_t places);
 
 /* ---- one a query (query.c) */
-bool answer_harvest(struct answer *), answer_latents(struct answer *), answer_find(struct answer *),
+bool answer_harvest(struct answer *), answer_usual(struct answer *),
+    answer_latents(struct answer *), answer_find(struct answer *),
     answer_histogram(struct answer *), answer_tokens(struct answer *), answer_bins(struct answer *),
     answer_examples(struct answer *), answer_lens(struct answer *),
     answer_coactive(struct answer *), answer_sweep(struct answer *), answer_proof(struct answer *),

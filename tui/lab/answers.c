@@ -69,6 +69,19 @@ static bool no_error(const struct harvest_source *s, struct error *e)
     return false;
 }
 
+bool answer_usual(struct answer *a)
+{
+    struct harvest_source s = {0};
+    if (!answer_open_corpus(a, CORPUS_ALL) || !answer_need_dict(a, &a->place) ||
+        !harvest(a, false, NULL, &s))
+        return false;
+    table_set_add(a->set, statistics_table(&s.view));
+    table_set_add(a->set, table_copy(s.classes));
+    bool ok = no_error(&s, a->e);
+    harvest_source_release(&s);
+    return ok;
+}
+
 bool answer_latents(struct answer *a)
 {
     struct harvest_source s = {0};

@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/parallel.h"
 #include "engine/formats/tensors.h"
+#include "engine/hub/cache.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -177,6 +178,20 @@ bool files_hash(const char *const *path, size_t n, struct hash_memory *m,
         if (job[i].keep && is_settled(&job[i].file))
             store_file_remember(m->store, &job[i].file, job[i].out, NULL);
     free(job);
+    return ok;
+}
+
+bool named_files_hash(const char *const *name, size_t n, struct hash_memory *m,
+                      const struct lab_loop *loop, struct sha256 *out, struct error *e)
+{
+    char **path = xcalloc(n + 1, sizeof *path);
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = hub_resolve_file(name[i], &path[i], e);
+    ok = ok && files_hash((const char *const *)path, n, m, loop, out, e);
+    for (size_t i = 0; i < n; i++)
+        free(path[i]);
+    free(path);
     return ok;
 }
 

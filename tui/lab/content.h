@@ -22,6 +22,9 @@ void hash_memory_close(struct hash_memory *);
  * while loop (NULL: none) is polled, hears progress and can cancel. */
 bool files_hash(const char *const *path, size_t n, struct hash_memory *, const struct lab_loop *,
                 struct sha256 *out, struct error *e);
+/* The same of paths and names in the Hugging Face cache (hub_resolve_file). */
+bool named_files_hash(const char *const *name, size_t n, struct hash_memory *,
+                      const struct lab_loop *, struct sha256 *out, struct error *e);
 /* Of the weights at each path (a file or folder; NULL: left out): of the file; of several shards,
  * of the lines "HASH  NAME\n" in name order. */
 bool weights_hash(const char *const *path, size_t n, struct hash_memory *, const struct lab_loop *,

@@ -45,6 +45,13 @@ const struct query harvest_query = {.command = "harvest",
                                     .view = VIEW_LATENTS,
                                     .answer = answer_harvest};
 
+const struct query usual_query = {.command = "bundle new",
+                                  .name = "statistics",
+                                  .params = dict_params,
+                                  .corpus = true,
+                                  .view = VIEW_JOBS,
+                                  .answer = answer_usual};
+
 /* Of any corpus: what completion can know. */
 static const char *const latents_columns[] = {"latent", "difference", "overlap",
                                               "higher", "density",    NULL};
@@ -519,7 +526,7 @@ const struct query *const queries[N_QUERIES] = {
     &proof_query,   &words_query,    &ttest_query,    &means_query,       &classify_query,
     &ablate_query,  &boosts_query,   &unigrams_query, &probe_query,       &regress_query,
     &kept_query,    &compare_query,  &position_query, &attribution_query, &patch_query,
-    &effects_query, &points_query,
+    &effects_query, &points_query,   &usual_query,
 };
 
 void query_params(const struct query *q, struct params *p)

@@ -53,8 +53,9 @@ extern const struct query
     boosts_query,    /* "boosted", "inhibited", "rows", "histogram": engine/study/boosts.h */
     unigrams_query,  /* "rows", "classes": engine/study/boosts.h */
     position_query,  /* "rows", "tokens": engine/study/position.h */
-    attribution_query, patch_query, effects_query; /* "rows": engine/study/stream.h */
-enum { N_QUERIES = 27 };
+    attribution_query, patch_query, effects_query, /* "rows": engine/study/stream.h */
+    usual_query; /* "statistics": engine/study/harvest.h, statistics_table; "classes" */
+enum { N_QUERIES = 28 };
 extern const struct query *const queries[N_QUERIES];
 /* Its rows with their presets. */
 void query_params(const struct query *, struct params *);

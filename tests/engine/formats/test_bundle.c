@@ -110,8 +110,11 @@ static void whole_bundle(void **state)
     snprintf(want, sizeof want, "%s/model", test_folder);
     assert_string_equal(b->model, want);
     snprintf(want, sizeof want, "%s/sub/sae.safetensors", test_folder);
-    assert_string_equal(b->sae, want);
+    assert_int_equal(b->n_dicts, 1);
+    assert_string_equal(b->dict[0].sae, want);
     assert_string_equal(b->hook, "layers.3.mlp.act");
+    assert_string_equal(b->dict[0].hook, "layers.3.mlp.act");
+    assert_null(b->theme);
     assert_int_equal(b->n_classes, 2);
     assert_string_equal(b->cls[0].name, "da");
     assert_string_equal(b->cls[1].label, "English");
@@ -123,11 +126,13 @@ static void whole_bundle(void **state)
     assert_string_equal(b->cls[0].sentence[2], "Nej");
     assert_string_equal(b->cls[1].sentence[0], "The Council approves.");
     assert_int_equal(b->n_chosen, 2);
-    assert_int_equal(b->chosen[0], 3);
-    assert_int_equal(b->chosen[1], 0);
-    assert_int_equal(b->n_latents, 4);
-    assert_true(b->fire_share[1] == .25F && b->fire_share[4 + 2] == .125F && b->mean_pre[2] == -3);
-    assert_true(b->pre_median[0] == -1 && b->abs_pre_p99[3] == 3);
+    assert_string_equal(b->chosen[0], "3");
+    assert_string_equal(b->chosen[1], "0");
+    const struct bundle_statistics *is = &b->dict[0].is;
+    assert_int_equal(is->n_units, 4);
+    assert_true(is->fire_share[1] == .25F && is->fire_share[4 + 2] == .125F &&
+                is->mean_pre[2] == -3);
+    assert_true(is->pre_median[0] == -1 && is->abs_pre_p99[3] == 3);
     bundle_free(b);
     bundle_free(NULL);
 }
@@ -155,10 +160,8 @@ static void small_bundles(void **state)
         struct error e = {0};
         if (!open_text(cases[i].text, &b, &e))
             fail_msg("case %zu: %s", i, e.text);
-        assert_null(b->sae);
         assert_null(b->hook);
-        assert_null(b->fire_share);
-        assert_int_equal(b->n_latents, 0);
+        assert_int_equal(b->n_dicts, 0);
         assert_non_null(strstr(b->title, "x.glimt"));
         if (cases[i].model != NULL)
             assert_string_equal(b->model, cases[i].model);
@@ -170,8 +173,48 @@ static void small_bundles(void **state)
     }
 }
 
+/* Several dictionaries, classes of as many sentences or not, names in the cache. */
+static void several_dictionaries(void **state)
+{
+    (void)state;
+    struct bundle *b = NULL;
+    struct error e = {0};
+    char text[1024];
+    snprintf(text, sizeof text,
+             "{\"glimt_bundle\":2,\"model\":\"o/n@0a1b\",\"theme\":\"light\",\"classes\":["
+             "{\"name\":\"da\",\"reference\":\"da.txt\"},{\"name\":\"x\"},"
+             "{\"name\":\"c\",\"reference\":\"two.txt\"}],\"dictionaries\":["
+             "{\"sae\":\"o/s@main:layers.3/sae.safetensors\",\"hook\":\"layers.3.mlp.out\"},"
+             "{\"sae\":\"sub\"},{\"neurons\":\"layers.1.mlp.act\"}],"
+             "\"chosen\":[\"mlp_3/7\",\"L1N5\"],"
+             "\"sha256\":{\"o/n@0a1b:config.json\":\"%064d\"}}",
+             0);
+    if (!open_text(text, &b, &e))
+        fail_msg("%s", e.text);
+    assert_string_equal(b->model, "o/n@0a1b");
+    assert_string_equal(b->theme, "light");
+    assert_int_equal(b->n_dicts, 3);
+    assert_string_equal(b->dict[0].sae, "o/s@main:layers.3/sae.safetensors");
+    assert_string_equal(b->dict[0].hook, "layers.3.mlp.out");
+    assert_null(b->dict[1].hook);
+    assert_non_null(strstr(b->dict[1].sae, "/sub"));
+    assert_null(b->dict[2].sae);
+    assert_string_equal(b->dict[2].hook, "layers.1.mlp.act");
+    assert_string_equal(b->chosen[0], "mlp_3/7");
+    assert_string_equal(b->chosen[1], "L1N5");
+    assert_int_equal(b->cls[0].n_sentences, 3);
+    assert_int_equal(b->cls[1].n_sentences, 0);
+    assert_int_equal(b->cls[2].n_sentences, 2);
+    assert_non_null(strstr(b->cls[2].reference, "/two.txt"));
+    assert_int_equal(b->n_files, 1);
+    assert_string_equal(b->file[0].path, "o/n@0a1b:config.json");
+    bundle_free(b);
+}
+
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 #define HEAD "{\"glimt_bundle\":1,\"model\":\"m\","
-#define WITH(file) HEAD CLASSES ",\"statistics\":\"" file "\"}"
+#define DICTS(list) HEAD "\"dictionaries\":" list "}"
+#define WITH(file) HEAD "\"sae\":\"s\"," CLASSES ",\"statistics\":\"" file "\"}"
 #define REFERENCE(file) HEAD "\"classes\":[{\"name\":\"da\",\"reference\":\"" file "\"}]}"
 
 static const struct {
@@ -182,7 +225,7 @@ static const struct {
     {"{}", "glimt_bundle is nothing"},
     {"{\"glimt_bundle\":\"1\"}", "glimt_bundle is a string"},
     {"{\"glimt_bundle\":0}", "less than 1"},
-    {"{\"glimt_bundle\":2,\"model\":5}", "newer glimt: glimt_bundle is 2, expected 1"},
+    {"{\"glimt_bundle\":3,\"model\":5}", "newer glimt: glimt_bundle is 3, expected 2"},
     {"{\"glimt_bundle\":1}", "model is nothing"},
     {"{\"glimt_bundle\":1,\"model\":7}", "model is an integer"},
     {"{\"glimt_bundle\":1,\"model\":\"\"}", "model is ''"},
@@ -204,9 +247,6 @@ static const struct {
     {HEAD "\"classes\":[{\"name\":1}]}", "name is an integer"},
     {HEAD "\"classes\":[{\"name\":\"a\",\"label\":1}]}", "label is an integer"},
     {HEAD "\"classes\":[{\"name\":\"a\"},{\"name\":\"a\"}]}", "class 'a' is there twice"},
-    {HEAD "\"classes\":[{\"name\":\"a\",\"reference\":\"da.txt\"},{\"name\":\"b\"},"
-          "{\"name\":\"c\",\"reference\":\"two.txt\"}]}",
-     "3 reference sentences of 'a' and 2 of 'c'"},
     {REFERENCE("nowhere.txt"), "No such file"},
     {REFERENCE("../da.txt"), "not upward"},
     {REFERENCE("empty.txt"), "no sentence"},
@@ -215,14 +255,40 @@ static const struct {
     {REFERENCE("nul.txt"), "UTF-8"},
     {HEAD "\"classes\":[{\"name\":\"a\",\"reference\":7}]}", "reference is an integer"},
     {HEAD "\"chosen\":5}", "chosen is an integer"},
-    {HEAD "\"chosen\":[\"a\"]}", "entry 0 of chosen is a string"},
+    {HEAD "\"chosen\":[null]}", "entry 0 of chosen is null"},
+    {HEAD "\"chosen\":[\"\"]}", "entry 0 of chosen is no name"},
+    {HEAD "\"chosen\":[\"mlp_3/5\",\"mlp_3/5\"]}", "chosen names mlp_3/5 twice"},
+    {DICTS("{}"), "dictionaries is an object"},
+    {DICTS("[3]"), "a dictionary is an integer"},
+    {DICTS("[{}]"), "neither or both"},
+    {DICTS("[{\"sae\":\"s\",\"neurons\":\"embed\"}]"), "neither or both"},
+    {DICTS("[{\"neurons\":5}]"), "neurons is an integer"},
+    {DICTS("[{\"sae\":\"s\",\"hook\":5}]"), "hook is an integer"},
+    {DICTS("[{\"sae\":\"../s\"}]"), "sae is '../s'"},
+    {DICTS("[{\"sae\":\"o/n@:x\"}]"), "OWNER/NAME@REV:FILE"},
+    {DICTS("[{\"sae\":\"o/n@main:../x\"}]"), "OWNER/NAME@REV:FILE"},
+    {DICTS("[{\"sae\":\"o/n@main:/x\"}]"), "OWNER/NAME@REV:FILE"},
+    {DICTS("[{\"sae\":\"s\",\"statistics\":\"statistics.safetensors\"}]"),
+     "statistics without classes"},
+    {HEAD "\"sae\":\"s\",\"dictionaries\":[]}", "found sae beside dictionaries"},
+    {"{\"glimt_bundle\":1,\"model\":\"o/n@main:x\"}", "expected a path or OWNER/NAME@REV"},
+    {HEAD "\"theme\":\"\"}", "theme is ''"},
+    {HEAD "\"theme\":\"../../x\"}", "theme is '../../x'"},
+    {HEAD "\"theme\":7}", "theme is an integer"},
+    {HEAD "\"sha256\":[]}", "sha256 is a list"},
+    {HEAD "\"sha256\":{\"../x\":\"" ZEROS "\"}}", "not upward"},
+    {HEAD "\"sha256\":{\"/x\":\"" ZEROS "\"}}", "not upward"},
+    {HEAD "\"sha256\":{\"x\":\"" ZEROS "0\"}}", "64 hexadecimal"},
+    {HEAD "\"sha256\":{\"x\":5}}", "64 hexadecimal"},
+    {REFERENCE("o/n@main:da.txt"), "expected a path relative to the bundle"},
     {HEAD "\"chosen\":[1,-1]}", "entry 1 of chosen is out of range"},
     {HEAD "\"chosen\":[2147483648]}", "out of range"},
     {HEAD "\"chosen\":[5,1,5]}", "chosen names 5 twice"},
-    {HEAD CLASSES ",\"chosen\":[4],\"statistics\":\"statistics.safetensors\"}",
+    {HEAD "\"sae\":\"s\"," CLASSES ",\"chosen\":[4],\"statistics\":\"statistics.safetensors\"}",
      "that the statistics have"},
-    {HEAD "\"statistics\":\"statistics.safetensors\"}", "statistics without classes"},
-    {HEAD "\"classes\":[{\"name\":\"a\"}],\"statistics\":\"statistics.safetensors\"}",
+    {HEAD "\"statistics\":\"statistics.safetensors\"}", "statistics without an SAE"},
+    {HEAD "\"sae\":\"s\",\"statistics\":\"statistics.safetensors\"}", "statistics without classes"},
+    {HEAD "\"sae\":\"s\",\"classes\":[{\"name\":\"a\"}],\"statistics\":\"statistics.safetensors\"}",
      "is [2, 4], expected [1, any]"},
     {WITH("nowhere.safetensors"), "No such file"},
     {WITH("../x"), "not upward"},
@@ -310,12 +376,7 @@ static void hashes_are_verified(void **state)
         {",\"sha256\":{}", NULL, 0},
         {",\"sha256\":{\"two.txt\":\"%s\"}", NULL, 0},
         {",\"sha256\":{\"two.txt\":\"%s\",\"en.txt\":\"%s\"}", "en.txt: SHA-256 is", ERROR_INPUT},
-        {",\"sha256\":{\"two.txt\":\"%s0\"}", "64 hexadecimal", ERROR_INPUT},
-        {",\"sha256\":{\"two.txt\":5}", "64 hexadecimal", ERROR_INPUT},
-        {",\"sha256\":{\"../two.txt\":\"%s\"}", "not upward", ERROR_INPUT},
-        {",\"sha256\":{\"/etc/passwd\":\"%s\"}", "not upward", ERROR_INPUT},
         {",\"sha256\":{\"gone.txt\":\"%s\"}", "gone.txt", ERROR_SYSTEM},
-        {",\"sha256\":[]", "sha256 is a list", ERROR_INPUT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char list[512];
@@ -341,14 +402,67 @@ static void hashes_are_verified(void **state)
     }
 }
 
+/* What is written is read as it was, under names that the folder has. */
+static void written_and_read(void **state)
+{
+    (void)state;
+    struct bundle *b = NULL, *back = NULL;
+    struct error e = {0};
+    free(testdata_write(test_folder, "model.bin", "m", 1));
+    free(testdata_write(test_folder, "sub.pt", "s", 1));
+    if (!open_text(
+            "{\"glimt_bundle\":2,\"title\":\"t\",\"model\":\"model.bin\",\"theme\":\"x\","
+            "\"classes\":[{\"name\":\"d/a\",\"label\":\"D\",\"reference\":\"da.txt\"},"
+            "{\"name\":\"c\",\"reference\":\"two.txt\"}],\"dictionaries\":["
+            "{\"sae\":\"sub.pt\",\"hook\":\"embed\",\"statistics\":\"statistics.safetensors\"}"
+            ",{\"neurons\":\"layers.1.mlp.act\"}],\"chosen\":[\"embed/2\",7],"
+            "\"sha256\":{\"model.bin\":\"" ZEROS "\"}}",
+            &b, &e))
+        fail_msg("%s", e.text);
+    free(b->path);
+    b->path = malloc(strlen(test_folder) + 16);
+    sprintf(b->path, "%s/./again.glimt", test_folder);
+    if (!bundle_write(b, false, hash_each, NULL, &e))
+        fail_msg("%s", e.text);
+    if (!bundle_open(b->path, &back, &e) || !bundle_verify(back, hash_each, NULL, &e))
+        fail_msg("%s", e.text);
+    assert_string_equal(back->title, "t");
+    assert_string_equal(back->theme, "x");
+    assert_int_equal(back->n_dicts, 2);
+    assert_non_null(strstr(back->dict[0].sae, "/sub.pt"));
+    assert_null(back->dict[1].sae);
+    assert_memory_equal(back->dict[0].is.mean_pre, b->dict[0].is.mean_pre, 8 * sizeof(float));
+    assert_memory_equal(back->dict[0].is.pre_median, b->dict[0].is.pre_median, 4 * sizeof(float));
+    assert_int_equal(back->dict[1].is.n_units, 0);
+    /* not as it would be written: "\r\n", and its name is none of a file */
+    assert_non_null(strstr(back->cls[0].reference, "/again-1.txt"));
+    assert_non_null(strstr(back->cls[1].reference, "/two.txt"));
+    for (int32_t i = 0; i < 3; i++)
+        assert_string_equal(back->cls[0].sentence[i], b->cls[0].sentence[i]);
+    assert_string_equal(back->chosen[0], "embed/2");
+    assert_string_equal(back->chosen[1], "7");
+    assert_int_equal(back->n_files, 4);
+    assert_false(bundle_write(back, false, hash_each, NULL, &e));
+    assert_non_null(strstr(e.text, "is already there"));
+    bundle_free(back);
+    e = (struct error){0};
+    free(b->model);
+    b->model = strdup("/etc/passwd");
+    assert_false(bundle_write(b, true, hash_each, NULL, &e));
+    assert_non_null(strstr(e.text, "not in the bundle's folder"));
+    bundle_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_bundle),
         cmocka_unit_test(small_bundles),
+        cmocka_unit_test(several_dictionaries),
         cmocka_unit_test(bad_bundles_are_refused),
         cmocka_unit_test(bundle_without_a_folder),
         cmocka_unit_test(hashes_are_verified),
+        cmocka_unit_test(written_and_read),
     };
     return cmocka_run_group_tests(tests, write_files, test_folder_drop);
 }

@@ -28,6 +28,43 @@ static void resolves(const char *spec, const char *want)
     free(found);
 }
 
+static void names_file(const char *spec, const char *want)
+{
+    char *found = NULL;
+    struct error e = {0};
+    assert_int_equal(hub_resolve_file(spec, &found, &e), want != NULL);
+    if (want)
+        assert_string_equal(found, want);
+    free(found);
+}
+
+/* A file by the name of its repository, and back; what leads out of it is no name. */
+static void files_have_names(const char *hub)
+{
+    char want[512];
+    snprintf(want, sizeof want, "%s/models--EleutherAI--pythia-70m/snapshots/" COMMIT "/a/b.pt",
+             hub);
+    names_file("EleutherAI/pythia-70m@main:a/b.pt", want);
+    names_file("EleutherAI/pythia-70m@main:../b.pt", NULL);
+    names_file("EleutherAI/pythia-70m@main:a/./b", NULL);
+    names_file("EleutherAI/pythia-70m@main:/b", NULL);
+    names_file("EleutherAI/pythia-70m@main:", NULL);
+    names_file("EleutherAI/pythia-70m@gone:b.pt", NULL);
+    names_file("plain/path", "plain/path");
+    names_file("plain@path/x", "plain@path/x");
+    *strrchr(want, '/') = '\0';
+    *strrchr(want, '/') = '\0'; /* the snapshot */
+    char *name = hub_name_of(want);
+    assert_string_equal(name, "EleutherAI/pythia-70m@" COMMIT);
+    free(name);
+    strcat(want, "/config.json");
+    name = hub_name_of(want);
+    assert_string_equal(name, "EleutherAI/pythia-70m@" COMMIT ":config.json");
+    free(name);
+    assert_null(hub_name_of(hub));
+    assert_null(hub_name_of("/etc/passwd"));
+}
+
 static void unresolved(const char *spec, const char *word)
 {
     char *found = NULL;
@@ -79,6 +116,7 @@ static void cache_is_searched_in_order(void **state)
     resolves("EleutherAI/pythia-70m@" COMMIT, want);
     snprintf(want, sizeof want, "%s/hub/models--EleutherAI--pythia-70m/snapshots/aaaa", path[1]);
     resolves("EleutherAI/pythia-70m@aaaa", want);
+    files_have_names(path[0]);
     unsetenv("HF_HUB_CACHE");
     resolves("EleutherAI/pythia-70m", want);
     setenv("HF_HUB_CACHE", "", 1);

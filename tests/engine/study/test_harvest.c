@@ -641,6 +641,43 @@ static void histograms_sum_to_one(void **unused)
     tiny_close(&t);
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Off by a bin at most from the values themselves. */
+static void quantiles_are_those_of_the_values(void **unused)
+{
+    (void)unused;
+    enum { N = 999 };
+    static double value[N], size[N];
+    struct latent_detail *d = calloc(1, sizeof *d + 2 * sizeof *d->cls);
+    double median, p99;
+    d->n_classes = 2;
+    detail_quantiles(d, &median, &p99);
+    assert_true(median == 0 && p99 == 0);
+    d->exponent = -2;
+    for (int c = 0; c < 2; c++)
+        d->cls[c].min = INFINITY, d->cls[c].max = -INFINITY;
+    for (int i = 0; i < N; i++) {
+        const double v = 1.5 + 5 * sin(i * 0.7) * cos(i * 0.31);
+        struct latent_class *k = &d->cls[i % 3 > 0];
+        k->bin[(int)floor(v * 4) + HARVEST_BINS / 2]++;
+        k->n++;
+        k->min = fminf(k->min, (float)v), k->max = fmaxf(k->max, (float)v);
+        value[i] = v, size[i] = fabs(v);
+    }
+    qsort(value, N, sizeof *value, by_value);
+    qsort(size, N, sizeof *size, by_value);
+    detail_quantiles(d, &median, &p99);
+    near(median, value[N / 2], .25, "median", 0, 0);
+    near(p99, size[(int)(.99 * N)], .25, "99th percentile", 0, 0);
+    assert_true(p99 <= size[N - 1]);
+    free(d);
+}
+
 static void check_example_text(const struct table *x, int64_t r, const struct study_in *in)
 {
     int64_t doc = doc_of_row(in->corpus, x, r), pos = table_i64(x, r, column(x, "pos"));
@@ -809,6 +846,7 @@ int main(void)
         cmocka_unit_test(details_print_and_parse),
         cmocka_unit_test(what_never_was_has_no_numbers),
         cmocka_unit_test(histograms_sum_to_one),
+        cmocka_unit_test(quantiles_are_those_of_the_values),
         cmocka_unit_test(examples_show_their_token),
         cmocka_unit_test(values_that_are_no_numbers_end_the_run),
         cmocka_unit_test(a_failing_device_ends_the_run),

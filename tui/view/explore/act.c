@@ -33,9 +33,8 @@ static void repeat(struct explore *ex)
 static double median_of(const struct explore *ex, int row)
 {
     const struct unit_id id = ex->sh->sliders.unit[row].id;
-    const struct bundle *b = workbench_statistics(ex->sh->workbench, id.dict);
-    const int32_t unit = id.index;
-    return b && b->pre_median && unit < b->n_latents ? (double)b->pre_median[unit] : NAN;
+    const struct bundle_statistics *is = workbench_statistics(ex->sh->workbench, id);
+    return is ? (double)is->pre_median[id.index] : NAN;
 }
 
 static void to_median(struct explore *ex, int row)

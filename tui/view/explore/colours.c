@@ -6,15 +6,13 @@
 float explore_scale(const struct explore *ex, const struct workbench *wb, struct unit_id unit,
                     bool *from_bundle)
 {
-    const struct bundle *b = workbench_statistics(wb, unit.dict);
-    int32_t i_bundle = unit.index;
+    const struct bundle_statistics *is = workbench_statistics(wb, unit);
     if (from_bundle)
         *from_bundle = false;
-    if (b && b->abs_pre_p99 && i_bundle >= 0 && i_bundle < b->n_latents &&
-        b->abs_pre_p99[i_bundle] > 0) {
+    if (is && is->abs_pre_p99[unit.index] > 0) {
         if (from_bundle)
             *from_bundle = true;
-        return b->abs_pre_p99[i_bundle];
+        return is->abs_pre_p99[unit.index];
     }
     for (int i = 0; i < ex->n_scales; i++)
         if (unit_same(ex->scale[i].unit, unit))

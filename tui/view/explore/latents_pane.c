@@ -9,32 +9,30 @@
 
 /* How often each latent fires in a class: on the corpus in use once it is harvested, until then as
  * the bundle's statistics have it. */
-static const struct bundle *statistics(const struct drawing *d)
+static bool has_statistics(const struct drawing *d)
 {
-    const struct bundle *b = workbench_statistics(d->wb, shared_dict(d->ex->sh));
-    return b && b->fire_share ? b : NULL;
+    return workbench_statistics(d->wb, (struct unit_id){shared_dict(d->ex->sh), 0}) != NULL;
 }
 
 static int n_shares(const struct drawing *d)
 {
-    const struct bundle *b = statistics(d);
     int n = d->ex->sh->findings.shares.n_classes;
-    return n > 0 ? n : b ? b->n_classes : 0;
+    return n > 0 ? n : has_statistics(d) ? d->wb->bundle->n_classes : 0;
 }
 
 static const char *share_class(const struct drawing *d, int c)
 {
     const struct findings_shares *s = &d->ex->sh->findings.shares;
-    return s->n_classes > 0 ? s->cls[c] : statistics(d)->cls[c].name;
+    return s->n_classes > 0 ? s->cls[c] : d->wb->bundle->cls[c].name;
 }
 
 static double share_of(const struct drawing *d, int c, struct unit_id id)
 {
-    const struct bundle *b = statistics(d);
+    const struct bundle_statistics *is = workbench_statistics(d->wb, id);
     if (d->ex->sh->findings.shares.n_classes > 0)
         return findings_share(&d->ex->sh->findings, c, id);
-    return id.dict == shared_dict(d->ex->sh) && id.index < b->n_latents
-               ? (double)b->fire_share[(size_t)c * (size_t)b->n_latents + (size_t)id.index]
+    return is && id.dict == shared_dict(d->ex->sh)
+               ? (double)is->fire_share[(size_t)c * (size_t)is->n_units + (size_t)id.index]
                : (double)NAN;
 }
 

@@ -74,10 +74,8 @@ static bool draw_track(const struct drawing *d, struct rect r, struct slider_tra
 {
     const struct sliders *s = &d->ex->sh->sliders;
     const struct unit_id id = row == SLIDER_ALL ? UNIT_NONE : s->unit[row].id;
-    const struct bundle *b = workbench_statistics(d->wb, id.dict);
-    const int32_t unit = id.index;
-    bool known = b && unit >= 0 && unit < b->n_latents;
-    double usual = known && b->abs_pre_p99 ? (double)b->abs_pre_p99[unit] : INFINITY;
+    const struct bundle_statistics *is = workbench_statistics(d->wb, id);
+    double usual = is ? (double)is->abs_pre_p99[id.index] : INFINITY;
     struct style style = draw_style(d, ROLE_TRACK);
     if (draw_curve(d, r, t, x, y, row))
         return true;
@@ -93,8 +91,8 @@ static bool draw_track(const struct drawing *d, struct rect r, struct slider_tra
                      d->ascii ? "=" : "━", 1);
     }
     grid_put(d->grid, r, x + track_cell(t, 0), y, style, d->ascii ? "+" : "┼", 1);
-    if (known && b->pre_median && track_cell(t, (double)b->pre_median[unit]) != track_cell(t, 0))
-        grid_put(d->grid, r, x + track_cell(t, (double)b->pre_median[unit]), y, style,
+    if (is && track_cell(t, (double)is->pre_median[id.index]) != track_cell(t, 0))
+        grid_put(d->grid, r, x + track_cell(t, (double)is->pre_median[id.index]), y, style,
                  d->ascii ? "^" : "┴", 1);
     return false;
 }
@@ -205,8 +203,8 @@ static bool has_medians(const struct drawing *d)
 {
     struct unit_id unit[UNITS_MAX];
     int32_t n = shared_units(d->ex->sh, unit);
-    const struct bundle *b = n > 0 ? workbench_statistics(d->wb, unit[0].dict) : NULL;
-    return b && b->pre_median && n > 0 && !findings_apply(&d->ex->sh->findings, unit, n);
+    return n > 0 && workbench_statistics(d->wb, unit[0]) &&
+           !findings_apply(&d->ex->sh->findings, unit, n);
 }
 
 /* How many rows are beyond the pane; in place of all else where there is no room beside it. */
