@@ -146,6 +146,8 @@ enum norm_kind {
     NORM_RMS,   /* x·s, s = 1/√(mean x² + eps)  (Zhang, Sennrich 2019); a checkpoint's 1 + γ is
                    folded when it is opened */
     NORM_CENTRE, /* x − mean: s is 1 */
+    NORM_SAMPLE, /* (x − mean)·s, s = 1/(σ + eps), σ² = Σ (x − mean)²/(n − 1): of some dictionaries'
+                    inputs */
 };
 
 /* f of …_MUL (gated MLPs, Shazeer 2020) is SiLU, the exact GELU, or its tanh form. */
@@ -265,6 +267,9 @@ struct backend {
     void (*norm)(struct queue *, struct tensor y, struct tensor x, struct tensor gamma,
                  struct tensor beta, float eps, enum norm_kind, struct tensor scale_out,
                  struct tensor scale_in);
+    /* y[t] = (1/scale[t] − eps)·y[t]: times what a norm's s (scale_out) stands for without its eps.
+     * scale [T, 1]. */
+    void (*rows_unscale)(struct queue *, struct tensor y, struct tensor scale, float eps);
     /* y = f(x), or f(x) ⊙ mul where mul is there; y may be x or mul. */
     void (*act)(struct queue *, struct tensor y, struct tensor x, struct tensor mul,
                 enum activation);
@@ -338,7 +343,9 @@ struct backend {
                       struct tensor x);
     /* With g = gamma ⊙ dy, s = scale [T, 1] (scale_out, or what was frozen), m = mean x (RMS: 0)
      * and z = s·(x − m): dx += s·(g − mean g [not RMS] − z·mean (g ⊙ z) [not frozen]); CENTRE: dx
-     * += g − mean g, scale absent. dgamma += Σ_t dy ⊙ z, dbeta += Σ_t dy; both [1, n]. */
+     * += g − mean g, scale absent; SAMPLE, not frozen: the last term is z·Σ (g ⊙ z)/((n − 1)·σ·s).
+     * dgamma += Σ_t dy ⊙ z, dbeta += Σ_t dy; both [1, n]. rows_unscale with a frozen scale:
+     * rows_unscale. */
     void (*norm_bwd)(struct queue *, struct tensor dx, struct tensor dgamma, struct tensor dbeta,
                      struct tensor dy, struct tensor x, struct tensor gamma, enum norm_kind,
                      struct tensor scale, bool frozen);

@@ -261,12 +261,14 @@ struct tensor op_linear_mul(struct run *r, struct tensor up, struct tensor x,
     return up;
 }
 
-struct tensor op_norm(struct run *r, struct tensor x, const struct norm *n, struct tensor frozen)
+/* scale absent: nobody asks for it. */
+static struct tensor norm(struct run *r, struct tensor x, const struct norm *n,
+                          struct tensor frozen, struct tensor scale)
 {
-    struct tensor y, scale = absent;
+    struct tensor y;
     if (!begin_into(r, &y, x.rows, x.cols, real(r)))
         return y;
-    if (r->tape && !frozen.buf && !(scale = take(r, x.rows, 1, real(r))).buf)
+    if (r->tape && !frozen.buf && !scale.buf && !(scale = take(r, x.rows, 1, real(r))).buf)
         return y;
     r->queue->backend->norm(r->queue, y, x, n->gamma, n->beta, n->eps, n->kind, scale, frozen);
     record(r, (struct op_record){.kind = OP_NORM,
@@ -274,6 +276,26 @@ struct tensor op_norm(struct run *r, struct tensor x, const struct norm *n, stru
                                  .in = {x, n->gamma, n->beta, frozen.buf ? frozen : scale},
                                  .p.norm = {n->kind, n->eps, frozen.buf != NULL}});
     return y;
+}
+
+struct tensor op_norm(struct run *r, struct tensor x, const struct norm *n, struct tensor frozen)
+{
+    return norm(r, x, n, frozen, absent);
+}
+
+struct tensor op_norm_scaled(struct run *r, struct tensor x, const struct norm *n,
+                             struct tensor *scale)
+{
+    *scale = run_tensor(r, x.rows, 1);
+    return norm(r, x, n, absent, *scale);
+}
+
+void op_rows_unscale(struct run *r, struct tensor y, struct tensor scale, float eps)
+{
+    if (!begin(r))
+        return;
+    r->queue->backend->rows_unscale(r->queue, y, scale, eps);
+    record(r, (struct op_record){.kind = OP_ROWS_UNSCALE, .out = y, .in = {scale}, .p.a = eps});
 }
 
 struct tensor op_act(struct run *r, struct tensor x, struct tensor mul, enum activation act)

@@ -108,6 +108,10 @@ struct tensor op_linear_mul(struct run *, struct tensor up, struct tensor x, con
                             enum epilogue /* …_MUL */);
 /* frozen: [T, 1], what stands in for the rows' scale; or absent. */
 struct tensor op_norm(struct run *, struct tensor x, const struct norm *, struct tensor frozen);
+/* The same with the rows' scale [T, 1]. */
+struct tensor op_norm_scaled(struct run *, struct tensor x, const struct norm *,
+                             struct tensor *scale);
+void op_rows_unscale(struct run *, struct tensor y, struct tensor scale, float eps);
 struct tensor op_act(struct run *, struct tensor x, struct tensor mul /* or absent */,
                      enum activation);
 struct tensor op_attn(struct run *, struct tensor Q, struct tensor K, struct tensor V,
@@ -159,6 +163,7 @@ void op_copy_to(struct run *, struct tensor y, struct tensor x); /* the same sha
 enum op_kind {
     OP_LINEAR,
     OP_NORM,
+    OP_ROWS_UNSCALE,
     OP_ACT,
     OP_ATTN,
     OP_ROWS,
@@ -183,7 +188,7 @@ struct op_record {
     union {
         enum epilogue epilogue;
         enum activation act;
-        float a; /* add: factor; xent: soft cap */
+        float a; /* add: factor; rows_unscale: eps; xent: soft cap */
         struct {
             struct select by;
             int32_t first; /* row of the codes */

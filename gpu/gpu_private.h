@@ -147,6 +147,7 @@ enum op {
     OP_NORM_LAYER,
     OP_NORM_RMS,
     OP_NORM_CENTRE,
+    OP_NORM_SAMPLE,
     OP_WEIGHT_ROWS,
     OP_DECODE,
     OP_DOT_ROWS,

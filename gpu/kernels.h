@@ -56,6 +56,7 @@ struct faults { /* where they go, and whose they are */
 /* x → y, for each row: gamma ⊙ ((x − mean)·s) + beta, with the mean and s as asked for. */
 struct norm_kernel {
     bool centre, scale;        /* x − mean, or x; s = 1/√(mean square + eps), or 1 */
+    bool sample;               /* s = 1/(√(sum of squares/(n − 1)) + eps) */
     const float *gamma, *beta; /* NULL: 1, 0 */
     const float *scale_in;     /* NULL: none; else it stands for s */
     float *scale_out;          /* NULL: not told */
@@ -63,6 +64,7 @@ struct norm_kernel {
     float eps;
 };
 void gpu_norm(struct mat y, struct mat x, const struct norm_kernel *, struct faults, cudaStream_t);
+void gpu_rows_unscale(struct mat y, struct mat scale, float eps, cudaStream_t);
 /* y = f(x) ⊙ mul; mul.at NULL: 1. */
 void gpu_act(struct mat y, struct mat x, struct mat mul, enum activation, cudaStream_t);
 

@@ -31,7 +31,10 @@ static void norm(struct queue *on, struct tensor y, struct tensor x, struct tens
                  struct tensor scale_in)
 {
     struct gpu_queue *q = queue_of(on);
-    struct norm_kernel k = {.centre = kind != NORM_RMS, .scale = kind != NORM_CENTRE, .eps = eps};
+    struct norm_kernel k = {.centre = kind != NORM_RMS,
+                            .scale = kind != NORM_CENTRE,
+                            .sample = kind == NORM_SAMPLE,
+                            .eps = eps};
     struct mat to, from, in, out;
     if (queue_failed(q) || x.rows == 0 || !arg_mat(q, "norm", "x", x, -1, -1, &from) ||
         !arg_mat(q, "norm", "y", y, x.rows, x.cols, &to) ||
@@ -41,10 +44,20 @@ static void norm(struct queue *on, struct tensor y, struct tensor x, struct tens
         !arg_optional(q, "norm", "scale_out", scale_out, x.rows, 1, &out))
         return;
     k.scale_in = in.at, k.ld_scale_in = in.ld, k.scale_out = out.at, k.ld_scale_out = out.ld;
-    const enum op op = kind == NORM_LAYER ? OP_NORM_LAYER
-                       : kind == NORM_RMS ? OP_NORM_RMS
-                                          : OP_NORM_CENTRE;
+    const enum op op = kind == NORM_LAYER    ? OP_NORM_LAYER
+                       : kind == NORM_RMS    ? OP_NORM_RMS
+                       : kind == NORM_SAMPLE ? OP_NORM_SAMPLE
+                                             : OP_NORM_CENTRE;
     gpu_norm(to, from, &k, queue_faults(q, op, NULL), q->stream);
+}
+
+static void rows_unscale(struct queue *on, struct tensor y, struct tensor scale, float eps)
+{
+    struct gpu_queue *q = queue_of(on);
+    struct mat to, by;
+    if (!queue_failed(q) && y.rows != 0 && arg_mat(q, "rows_unscale", "y", y, -1, -1, &to) &&
+        arg_mat(q, "rows_unscale", "scale", scale, y.rows, 1, &by))
+        gpu_rows_unscale(to, by, eps, q->stream);
 }
 
 static void act(struct queue *on, struct tensor y, struct tensor x, struct tensor mul,
@@ -356,6 +369,7 @@ void ops_fill(struct backend *b)
     b->linear = cuda_linear;
     b->weight_rows = weight_rows;
     b->norm = norm;
+    b->rows_unscale = rows_unscale;
     b->act = act;
     b->attn = cuda_attn;
     b->xent = cuda_xent;

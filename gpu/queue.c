@@ -128,8 +128,10 @@ void cuda_queue_free(struct queue *on)
 
 /* ---- errors */
 static const char *const op_name[] = {
-    "a LayerNorm", "an RMSNorm", "a centred row", "weight_rows", "decode",   "dot_rows", "csr_get",
-    "select",      "xent",       "rows_get",      "rows_set",    "rows_add", "cols_get", "hist",
+    "a LayerNorm", "an RMSNorm", "a centred row", "the norm of an input",
+    "weight_rows", "decode",     "dot_rows",      "csr_get",
+    "select",      "xent",       "rows_get",      "rows_set",
+    "rows_add",    "cols_get",   "hist",
 };
 
 static void tell(struct gpu_queue *q, const struct fault *f)

@@ -39,6 +39,7 @@ __global__ void __launch_bounds__(1024) norm_row(mat y, mat x, norm_kernel k, fa
     if (!is_finite(sum) && threadIdx.x == 0)
         report(f, FAULT_NORM, t, 0, 0);
     const float s = k.scale_in ? k.scale_in[(size_t)t * k.ld_scale_in]
+                    : k.sample ? 1.0f / (sqrtf(n > 1 ? sum / (float)(n - 1) : 0.0f) + k.eps)
                     : k.scale  ? 1.0f / sqrtf(sum / (float)n + k.eps)
                                : 1.0f;
     if (k.scale_out && threadIdx.x == 0)
@@ -73,6 +74,16 @@ __global__ void act_elements(mat y, mat x, mat mul, activation f)
 void gpu_act(mat y, mat x, mat mul, activation f, cudaStream_t s)
 {
     over_elements(act_elements, x.rows, x.cols, s, y, x, mul, f);
+}
+
+__global__ void unscale_elements(mat y, mat scale, float eps)
+{
+    EACH_ELEMENT(t, i, y.rows, y.cols)
+    y.at[(size_t)t * y.ld + (size_t)i] *= 1.0f / scale.at[(size_t)t * scale.ld] - eps;
+}
+void gpu_rows_unscale(mat y, mat scale, float eps, cudaStream_t s)
+{
+    over_elements(unscale_elements, y.rows, y.cols, s, y, scale, eps);
 }
 
 __global__ void add_elements(mat y, mat x, float a)

@@ -189,6 +189,7 @@ static const struct backend vtable = {
     .linear = cpu_linear,
     .weight_rows = cpu_weight_rows,
     .norm = cpu_norm,
+    .rows_unscale = cpu_rows_unscale,
     .act = cpu_act,
     .attn = cpu_attn,
     .xent = cpu_xent,

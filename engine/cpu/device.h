@@ -136,6 +136,7 @@ void cpu_select(struct queue *, struct csr *, int32_t first, struct tensor pre,
                 const struct select *);
 void cpu_csr_get(struct queue *, struct tensor y, const struct csr *, struct tensor ids);
 /* rows.c */
+void cpu_rows_unscale(struct queue *, struct tensor y, struct tensor scale, float eps);
 void cpu_norm(struct queue *, struct tensor y, struct tensor x, struct tensor gamma,
               struct tensor beta, float eps, enum norm_kind, struct tensor scale_out,
               struct tensor scale_in);

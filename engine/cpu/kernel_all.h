@@ -26,6 +26,7 @@ const struct kernels KERNELS = {
     .act = act,
     .soft_cap = soft_cap,
     .add = add,
+    .times = times,
     .widen = widen,
     .gather_sum = gather_sum,
     .group_max = group_max,

@@ -143,7 +143,11 @@ ALWAYS bool norm_as(const bool centred, float *y, const float *x, const struct n
         s = fma_(d, d, s);
     }
     float var = sum_lanes(s) / (float)n;
-    float inv = frozen ? *frozen : r->kind == NORM_CENTRE ? 1.0f : 1.0f / sqrtf(var + r->eps);
+    float inv = frozen                   ? *frozen
+                : r->kind == NORM_CENTRE ? 1.0f
+                : r->kind == NORM_SAMPLE
+                    ? 1.0f / (sqrtf(n > 1 ? var * (float)n / (float)(n - 1) : 0.0f) + r->eps)
+                    : 1.0f / sqrtf(var + r->eps);
     if (r->gamma && r->beta)
         for (int32_t j = 0; j < whole; j += LANES)
             store(y + j, fma_((load(x + j) - mean) * inv, load(r->gamma + j), load(r->beta + j)));
@@ -208,6 +212,15 @@ TARGET static void add(float *y, const float *x, float a, int32_t n)
         store_tail(y + j,
                    fma_(splat(a), load_tail(x + j, n - j, 0.0f), load_tail(y + j, n - j, 0.0f)),
                    n - j);
+}
+
+TARGET static void times(float *y, float a, int32_t n)
+{
+    int32_t j = 0;
+    for (; j + LANES <= n; j += LANES)
+        store(y + j, a * load(y + j));
+    if (j < n)
+        store_tail(y + j, a * load_tail(y + j, n - j, 0.0f), n - j);
 }
 
 TARGET static void widen(float *y, const void *x, enum dtype type, int32_t n)

@@ -83,6 +83,7 @@ struct kernels {
     void (*act)(float *y, const float *x, const float *mul, int32_t n, enum activation);
     void (*soft_cap)(float *x, int32_t n, float cap);          /* x = cap·tanh(x/cap) */
     void (*add)(float *y, const float *x, float a, int32_t n); /* y += a·x */
+    void (*times)(float *y, float a, int32_t n);               /* y = a·y */
     void (*widen)(float *y, const void *x, enum dtype, int32_t n);
     /* y = bias + Σ_i vals[i]·(row ids[i] of w, of n elements); bias NULL: 0. */
     void (*gather_sum)(float *y, const float *bias, const void *w, enum dtype, const int32_t *ids,

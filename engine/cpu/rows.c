@@ -38,7 +38,8 @@ void cpu_norm(struct queue *q, struct tensor y, struct tensor x, struct tensor g
               struct tensor beta, float eps, enum norm_kind kind, struct tensor scale_out,
               struct tensor scale_in)
 {
-    static const char *const name[] = {"a LayerNorm", "an RMSNorm", "a centred row"};
+    static const char *const name[] = {"a LayerNorm", "an RMSNorm", "a centred row",
+                                       "the norm of an input"};
     if (cpu_failed(q) || x.rows == 0)
         return;
     atomic_int bad = INT32_MAX;
@@ -56,6 +57,26 @@ void cpu_norm(struct queue *q, struct tensor y, struct tensor x, struct tensor g
     if (bad != INT32_MAX)
         error_set(&q->err, ERROR_INPUT,
                   "a value is no finite number, or too large for %s in float32", name[kind]);
+}
+
+static void unscale_rows(void *arg, int thread, int32_t first, int32_t n)
+{
+    (void)thread;
+    const struct rows_job *j = arg;
+    for (int32_t t = first; t < first + n; t++)
+        j->k->times(j->y + (size_t)t * j->ldy, 1.0f / j->scale_in[(size_t)t * j->ld_in] - j->a,
+                    j->n);
+}
+
+void cpu_rows_unscale(struct queue *q, struct tensor y, struct tensor scale, float eps)
+{
+    if (cpu_failed(q) || y.rows == 0)
+        return;
+    struct rows_job j = {
+        .k = cpu_of(q)->k, .ldy = (size_t)y.ld, .ld_in = (size_t)scale.ld, .n = y.cols, .a = eps};
+    if ((j.y = cpu_f32(q, "rows_unscale", "y", y, -1, -1)) &&
+        (j.scale_in = cpu_f32(q, "rows_unscale", "scale", scale, y.rows, 1)))
+        cpu_for_rows(q, y.rows, y.cols, unscale_rows, &j);
 }
 
 static void act_rows(void *arg, int thread, int32_t first, int32_t n)

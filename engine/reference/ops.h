@@ -104,7 +104,8 @@ static void norm(struct queue *q, struct tensor y, struct tensor x, struct tenso
                  struct tensor beta, float eps, enum norm_kind kind, struct tensor scale_out,
                  struct tensor scale_in)
 {
-    static const char *const name[] = {"a LayerNorm", "an RMSNorm", "a centred row"};
+    static const char *const name[] = {"a LayerNorm", "an RMSNorm", "a centred row",
+                                       "the norm of an input"};
     struct view vy, vx, vg, vb, out, in;
     if (!view(q, "norm", x, -1, -1, &vx) || !view(q, "norm", y, x.rows, x.cols, &vy) ||
         !optional(q, "norm", gamma, 1, x.cols, &vg) || !optional(q, "norm", beta, 1, x.cols, &vb) ||
@@ -125,7 +126,9 @@ static void norm(struct queue *q, struct tensor y, struct tensor x, struct tenso
         }
         double scale = in.at                 ? (double)*row(&in, t)
                        : kind == NORM_CENTRE ? 1
-                                             : 1 / sqrt(var + (double)eps);
+                       : kind == NORM_SAMPLE
+                           ? 1 / (sqrt(x.cols > 1 ? var * x.cols / (x.cols - 1) : 0) + (double)eps)
+                           : 1 / sqrt(var + (double)eps);
         for (int32_t i = 0; i < x.cols; i++)
             row(&vy, t)[i] =
                 (real)(((double)at[i] - mean) * scale * (vg.at ? (double)vg.at[i] : 1) +
@@ -133,6 +136,17 @@ static void norm(struct queue *q, struct tensor y, struct tensor x, struct tenso
         if (out.at)
             *row(&out, t) = (real)scale;
     }
+}
+
+static void rows_unscale(struct queue *q, struct tensor y, struct tensor scale, float eps)
+{
+    struct view vy, vs;
+    if (!view(q, "rows_unscale", y, -1, -1, &vy) || !view(q, "rows_unscale", scale, y.rows, 1, &vs))
+        return;
+    for (int32_t t = 0; t < y.rows; t++)
+        for (int32_t i = 0; i < y.cols; i++)
+            row(&vy, t)[i] =
+                (real)((double)row(&vy, t)[i] * (1 / (double)*row(&vs, t) - (double)eps));
 }
 
 static void act(struct queue *q, struct tensor y, struct tensor x, struct tensor mul,
@@ -662,6 +676,7 @@ void OPS(struct backend *b)
     b->linear = linear;
     b->weight_rows = weight_rows;
     b->norm = norm;
+    b->rows_unscale = rows_unscale;
     b->act = act;
     b->attn = attn;
     b->xent = xent;

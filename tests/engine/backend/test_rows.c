@@ -36,6 +36,7 @@ static void check_norm(struct lab *l, int32_t rows, int32_t n, float size, float
             squares += pow((double)x[at(t, i, n)] - mean, 2) / n;
         double scale = c.frozen                ? (double)given[t]
                        : c.kind == NORM_CENTRE ? 1
+                       : c.kind == NORM_SAMPLE ? 1 / (sqrt(squares * n / (n - 1)) + 1e-5)
                                                : 1 / sqrt(squares + 1e-5);
         assert_near(s[t], scale, 2e-6 * fabs(scale) + 1e-30);
         /* What is left of a small spread around a large mean is known as well as the floats hold
@@ -55,10 +56,11 @@ static void norms(struct lab *l)
     for (int i = 0; i < 60; i++)
         check_norm(l, 1 + below(l, 70), 2 + below(l, 300), i % 3 ? 1.0f : 30.0f,
                    i % 4 ? 0.0f : 8.0f,
-                   (struct norm_case){(enum norm_kind)below(l, 3), i % 2 == 0, below(l, 4) == 0,
+                   (struct norm_case){(enum norm_kind)below(l, 4), i % 2 == 0, below(l, 4) == 0,
                                       below(l, 3) > 0, below(l, 3) > 0});
-    for (enum norm_kind kind = NORM_LAYER; kind <= NORM_RMS; kind++) {
-        const struct norm_case c = {kind, true, false, true, true};
+    static const enum norm_kind scales[] = {NORM_LAYER, NORM_RMS, NORM_SAMPLE};
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
+        const struct norm_case c = {scales[i], true, false, true, true};
         check_norm(l, 600, 256, 1.0f, 0.0f, c);
         check_norm(l, 3, 256, 1e17f, 0.0f, c); /* large, and right */
     }
@@ -76,7 +78,7 @@ static void bad_norms(struct lab *l)
         const float *gamma = lab_random(l, (size_t)n);
         struct tensor w = lab_put(l, 1, n, gamma), y = lab_put(l, rows, n, NULL);
         struct error e = {0};
-        const enum norm_kind kind = (enum norm_kind)(i / n_bad % 3);
+        const enum norm_kind kind = (enum norm_kind)(i / n_bad % 4);
         const struct tensor none = {0};
         l->b->norm(l->q, y, lab_put(l, rows, n, x), w, w, 1e-5f, kind, none, none);
         assert_true(device_well(l->q, &e));
@@ -96,6 +98,40 @@ static void test_norm(void **state)
 {
     (void)state;
     lab_everywhere(norms, 1);
+}
+
+/* A row whose values are all alike is 0 before gamma and beta, whatever is said of its scale; and
+ * times what the scale stands for a row is again what it was. */
+static void check_unscaled(struct lab *l, int32_t rows, int32_t n)
+{
+    float *x = lab_random(l, (size_t)rows * (size_t)n);
+    for (int32_t i = 0; i < n; i++)
+        x[at(rows - 1, i, n)] = 0.75f;
+    const struct tensor none = {0};
+    struct tensor tx = lab_put(l, rows, n, x), ty = lab_put(l, rows, n, NULL),
+                  scale = lab_put(l, rows, 1, NULL);
+    l->b->norm(l->q, ty, tx, none, none, 1e-5f, NORM_SAMPLE, scale, none);
+    const float *z = lab_get(l, ty), *s = lab_get(l, scale);
+    for (int32_t i = 0; i < n; i++)
+        assert_near(z[at(rows - 1, i, n)], 0, 1e-2); /* the mean is rounded, s is 1e5 */
+    l->b->rows_unscale(l->q, ty, scale, 1e-5f);
+    const float *back = lab_get(l, ty);
+    for (int32_t t = 0; t < rows; t++)
+        for (int32_t i = 0; i < n; i++) {
+            const double want = (double)z[at(t, i, n)] * (1 / (double)s[t] - 1e-5);
+            assert_near(back[at(t, i, n)], want, 1e-6 * fabs(want) + 1e-9);
+        }
+    lab_clear(l);
+}
+static void unscaled(struct lab *l)
+{
+    for (int i = 0; i < 30; i++)
+        check_unscaled(l, 1 + below(l, 70), 1 + below(l, 300));
+}
+static void test_unscaled(void **state)
+{
+    (void)state;
+    lab_everywhere(unscaled, 6);
 }
 
 static double act_exact(double x, enum activation f)
@@ -362,10 +398,11 @@ static void test_rows_add(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_norm),        cmocka_unit_test(test_bad_norm),
-        cmocka_unit_test(test_activations), cmocka_unit_test(test_gates),
-        cmocka_unit_test(test_sums),        cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_double_sums), cmocka_unit_test(test_rows_add),
+        cmocka_unit_test(test_norm),     cmocka_unit_test(test_unscaled),
+        cmocka_unit_test(test_bad_norm), cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_gates),    cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_moves),    cmocka_unit_test(test_double_sums),
+        cmocka_unit_test(test_rows_add),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
