@@ -60,8 +60,9 @@ enum hook_op {
     HOOK_GET,    /* io ← the value here (an arena tensor) */
     HOOK_SET,    /* the value here ← io */
     HOOK_ADD,    /* the value here += io; a [1, n] io is added to every row */
-    HOOK_INSERT, /* the value here ← the dictionary's reconstruction of it, with `units` changed;
-                    with keep_error plus what the reconstruction had missed */
+    HOOK_INSERT, /* the value here ← the dictionary's reconstruction of it (of a transcoder: from
+                    what was at dict_reads), with `units` changed; with keep_error plus what the
+                    reconstruction had missed */
 };
 
 struct hook {

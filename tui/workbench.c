@@ -238,20 +238,10 @@ static bool bundle_point(struct opening *op, struct point *at, bool *there)
 /* Puts the dictionary into its place in the set, and takes it over. */
 static bool place_dict(struct opening *op, struct dict *d, struct point at)
 {
-    struct workbench *wb = op->wb;
-    char name[POINT_NAME_MAX];
-    point_name(at, name);
-    if (!model_check_point(wb->model, at, op->e)) {
-        dict_free(d);
-        return false;
-    }
-    int32_t width = model_width(wb->model, at);
-    if (!dict_set_add(&wb->dicts, d, at, op->e))
-        return false;
-    return dict_spec(d)->n == width ||
-           error_set(op->e, ERROR_INPUT,
-                     "the SAE %s reads a width of %d, the model %s has %d at %s", dict_path(d),
-                     dict_spec(d)->n, wb->model_name, width, name);
+    if (model_check_dict(op->wb->model, d, at, op->e))
+        return dict_set_add(&op->wb->dicts, d, at, op->e);
+    dict_free(d);
+    return false;
 }
 
 /* Where an SAE is hooked: --hook, what its file says, what the bundle says. */

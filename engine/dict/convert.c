@@ -72,8 +72,9 @@ static bool add_turned(struct conversion *c, const char *name, struct dict_matri
 /* Zeros where the file has no decoder bias. */
 static void add_decoder_bias(struct conversion *c)
 {
-    add(c, "b_dec", c->parts.decoder_bias.v ? c->parts.decoder_bias.v : own(c, (size_t)c->spec.n),
-        1, c->spec.n, 0);
+    add(c, "b_dec",
+        c->parts.decoder_bias.v ? c->parts.decoder_bias.v : own(c, (size_t)c->spec.n_out), 1,
+        c->spec.n_out, 0);
 }
 
 /* A tied decoder becomes one of its own. */
@@ -109,9 +110,17 @@ static bool to_glimt(struct conversion *c)
     static const char *const relu[] = {"never", "before", "after"};
     const struct dict_spec *s = &c->spec;
     const bool gated = s->select == SELECT_GATED;
-    char hook[POINT_NAME_MAX], k[16];
-    point_name(s->at, hook);
+    const bool said = s->at.layer != -2;
+    char hook[POINT_NAME_MAX], out[POINT_NAME_MAX], k[16];
+    struct point reads = s->at;
+    if (s->transcodes)
+        reads.site = SITE_MLP_IN;
+    point_name(reads, hook);
+    point_name(s->at, out);
     snprintf(k, sizeof k, "%d", s->k);
+    if (s->transcodes && !said)
+        return error_set(c->e, ERROR_INPUT,
+                         "%s: does not say where it is hooked, expected --hook NAME", c->path);
     const char *facts[] = {"format",
                            "glimt-sae",
                            "version",
@@ -121,7 +130,7 @@ static bool to_glimt(struct conversion *c)
                            "relu",
                            relu[s->relu],
                            "norm",
-                           "none",
+                           norm_in_name(s->norm),
                            "centre",
                            s->centre ? "true" : "false",
                            "norm_rescale",
@@ -130,15 +139,17 @@ static bool to_glimt(struct conversion *c)
                            s->skip ? "true" : "false",
                            "k",
                            k,
-                           s->at.layer == -2 ? NULL : "hook",
+                           said ? "hook" : NULL,
                            hook,
+                           s->transcodes ? "out" : NULL,
+                           out,
                            NULL};
     if (!add_rows(c, "encoder.weight", &c->parts.encoder) ||
         !add_rows(c, "W_dec", &c->parts.decoder) ||
         (s->skip && !add_rows(c, "W_skip", &c->parts.skip)))
         return false;
     add_vector(c, gated ? "gate_bias" : "encoder.bias", &c->parts.encoder_bias, s->m);
-    add_vector(c, "b_dec", &c->parts.decoder_bias, s->n);
+    add_vector(c, "b_dec", &c->parts.decoder_bias, s->n_out);
     if (s->select == SELECT_THRESHOLD)
         add_vector(c, "threshold", &c->parts.threshold, s->n_thresholds);
     add_vector(c, "r_mag", &c->parts.log_scale, s->m);

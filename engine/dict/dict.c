@@ -52,7 +52,7 @@ static bool open_biases(struct dict *d, const struct dict_parts *p, struct error
     const struct dict_spec *s = &d->spec;
     d->bias = xmemdup(p->encoder_bias.v, (size_t)s->m * sizeof *d->bias);
     if (p->decoder_bias.v) {
-        if (!put_vector(d, p->decoder_bias.v, s->n, &d->decoder_bias, e))
+        if (!put_vector(d, p->decoder_bias.v, s->n_out, &d->decoder_bias, e))
             return false;
         if (s->centre)
             fold(d, p);
@@ -88,7 +88,7 @@ static bool open_weights(struct dict *d, struct dict_parts *p, struct error *e)
     if (d->encoder)
         d->decoder = tied ? d->encoder : open_weight(d, &p->decoder, USE_ROWS, &d->own[1], e);
     if (d->decoder && p->skip.t.data) {
-        d->skip.out = d->skip.in = d->spec.n;
+        d->skip.out = d->spec.n_out, d->skip.in = d->spec.n;
         d->skip.w = d->skip_weight = open_weight(d, &p->skip, USE_PRODUCT, &none, e);
     }
     return d->decoder && !p->skip.t.data == !d->skip.w;
@@ -147,6 +147,17 @@ static bool check_bias(const struct dict *d, const struct dict_parts *p, struct 
  * (SAELens folds when it saves) stay as they are. */
 #define RESCALE_TOLERANCE 1e-6
 
+/* Of a row of zeros the length is this small: it is one of zeros afterwards, too. */
+#define LEAST_SQUARE 1e-30f
+
+static void open_norm(struct dict *d)
+{
+    if (d->spec.norm == NORM_IN_LAYER)
+        d->norm = (struct norm){.kind = NORM_SAMPLE, .eps = 1e-5f};
+    else if (d->spec.norm == NORM_IN_LENGTH)
+        d->norm = (struct norm){.kind = NORM_RMS, .eps = LEAST_SQUARE};
+}
+
 static bool open_file(struct dict *d, const struct dict_hint *hint, struct error *e)
 {
     struct dict_parts parts = {0};
@@ -156,6 +167,7 @@ static bool open_file(struct dict *d, const struct dict_hint *hint, struct error
               (!d->spec.norm_rescale || unit_decoder(&parts, RESCALE_TOLERANCE, e)) &&
               open_biases(d, &parts, e) && open_weights(d, &parts, e) &&
               open_selection(d, &parts, e) && check_bias(d, &parts, e);
+    open_norm(d);
     dict_parts_release(&parts);
     return ok;
 }
@@ -183,7 +195,8 @@ bool dict_open(struct backend *b, const char *path, const struct dict_hint *hint
 struct dict *dict_neurons(struct point at, int32_t n)
 {
     struct dict *d = xcalloc(1, sizeof *d);
-    d->spec = (struct dict_spec){.identity = true, .at = at, .n = n, .m = n, .format = "neurons"};
+    d->spec = (struct dict_spec){
+        .identity = true, .at = at, .n = n, .n_out = n, .m = n, .format = "neurons"};
     for (int i = 0; i < DICT_N_FACTS; i++)
         d->spec.source[i] = "neurons";
     return d;
@@ -222,6 +235,14 @@ const struct dict_spec *dict_spec(const struct dict *d)
 {
     return &d->spec;
 }
+
+struct point dict_reads(const struct dict *d, struct point at)
+{
+    if (d && d->spec.transcodes)
+        at.site = SITE_MLP_IN;
+    return at;
+}
+
 /* Numbers of sites that stay when others come between them: keys of before must. */
 static int site_number(enum site site)
 {
@@ -254,6 +275,10 @@ void dict_spec_facts(const struct dict_spec *s, struct strbuf *out)
         strbuf_adds(out, " norm_rescale 1");
     if (s->skip)
         strbuf_adds(out, " skip 1");
+    if (s->norm != NORM_IN_NONE)
+        strbuf_addf(out, " norm %s", norm_in_name(s->norm));
+    if (s->transcodes)
+        strbuf_addf(out, " transcodes to %d", (int)s->n_out);
     if (s->fold > 0)
         strbuf_addf(out, " fold %.17g", s->fold);
 }

@@ -1,11 +1,16 @@
-/* A dictionary: an SAE, the neurons of a hook point (the identity), later single directions.
+/* A dictionary: an SAE, a transcoder, the neurons of a hook point (the identity), later single
+ * directions.
  *
- * f = select(W_e·(x − b_p) + b_e), x̂ = W_dᵀ·f + b_p (+ W_skip·x). Selection by kind (enum
- * select_kind): TopK (Gao et al. 2024) with their ReLU or without, JumpReLU (Rajamanoharan et al.
- * 2024), gated (2024; p is what the gate looks at, W_e·(x − b_p) + gate_bias), the largest of each
- * group, all (ReLU). With norm_rescale p is times the length of the latent's decoder row, which the
- * decoder divides out again. A value of 0 is not active. Immutable after opening; several threads
- * may read it, each with its own run. The dict owns its weights and mapping. */
+ * f = select(W_e·(x − b_p) + b_e), ŷ = W_dᵀ·f + b_p (+ W_skip·x). An SAE gives back what it reads,
+ * ŷ = x̂, at the point where it is hooked. A transcoder (Dunefsky et al. 2024) reads the MLP's input
+ * and gives its output y: it is hooked at y's point, and reads at dict_reads. Where x is normed
+ * before it is encoded (enum norm_in), what an SAE gives is scaled back, row by row. Selection by
+ * kind (enum select_kind): TopK (Gao et al. 2024) with their ReLU or without, JumpReLU
+ * (Rajamanoharan et al. 2024), gated (2024; p is what the gate looks at, W_e·(x − b_p) +
+ * gate_bias), the largest of each group, all (ReLU). With norm_rescale p is times the length of the
+ * latent's decoder row, which the decoder divides out again. A value of 0 is not active. Immutable
+ * after opening; several threads may read it, each with its own run. The dict owns its weights and
+ * mapping. */
 #ifndef GLIMT_ENGINE_DICT_H
 #define GLIMT_ENGINE_DICT_H
 #include "engine/base/strbuf.h"
@@ -13,6 +18,9 @@
 #include "engine/run.h"
 
 enum relu_kind { RELU_NEVER, RELU_BEFORE, RELU_AFTER };
+/* Of the input, and of an SAE undone behind the decoder: (x − μ)/(σ + 1e-5), σ with n − 1, and
+ * ·σ + μ; or x·√n/‖x‖, and ·‖x‖/√n. */
+enum norm_in { NORM_IN_NONE, NORM_IN_LAYER, NORM_IN_LENGTH };
 enum {
     DICT_FACT_CENTRE,
     DICT_FACT_NORM,
@@ -21,6 +29,7 @@ enum {
     DICT_FACT_K,
     DICT_FACT_RESCALE,
     DICT_FACT_SKIP,
+    DICT_FACT_TRANSCODES,
     DICT_FACT_HOOK,
     DICT_FACT_BOS,
     DICT_N_FACTS
@@ -30,15 +39,18 @@ enum dict_bos { DICT_BOS_UNSAID, DICT_BOS_NO, DICT_BOS_YES };
 
 struct dict_spec {
     bool identity;        /* neurons: x̂ = x, f = x */
-    struct point at;      /* layer −2: the file does not say */
-    int32_t n, m;         /* input width, latents */
+    bool transcodes;      /* reads mlp.in of the layer of `at`, whose mlp.out (or mlp.module) it
+                             gives */
+    struct point at;      /* where it is hooked; layer −2: the file does not say */
+    int32_t n, n_out, m;  /* width of x, of ŷ (of all but transcoders n), latents */
     int32_t k;            /* TOPK, ABSTOPK: active ones; GROUPMAX: groups; else 0 */
     int32_t n_thresholds; /* THRESHOLD: 1 for all, or m; else 0 */
     enum select_kind select;
     enum relu_kind relu;
+    enum norm_in norm;
     bool centre;       /* b_p is subtracted before encoding */
     bool norm_rescale; /* p is in units of the decoder row's length */
-    bool skip;         /* x̂ has W_skip·x added */
+    bool skip;         /* ŷ has W_skip·x added, of x as it was read */
     double fold;       /* the factor of x that was folded into the weights; 0: none */
     enum dict_bos bos;
     const char *format;               /* "glimt-sae 1", "sae-lens jumprelu", "neurons" */
@@ -68,6 +80,10 @@ struct dict *dict_neurons(struct point, int32_t n);
 void dict_free(struct dict *);
 
 const struct dict_spec *dict_spec(const struct dict *);
+/* Where a dictionary (NULL: none) that is hooked at `at` reads: there, but for transcoders. */
+struct point dict_reads(const struct dict *, struct point at);
+/* "none", "layer_norm", "constant_norm_rescale": as the metadata of a file says it. */
+const char *norm_in_name(enum norm_in);
 /* Every fact that a number can depend on, in words: what a cache's key holds of a dictionary beside
  * its file's contents. Where a fact came from is none. */
 void dict_spec_facts(const struct dict_spec *, struct strbuf *);
@@ -79,7 +95,8 @@ size_t dict_bytes(const struct dict *);     /* packed */
 struct code {            /* activations of T rows */
     struct csr sparse;   /* an SAE's active latents, in the order of its kind */
     struct tensor dense; /* neurons: [T, n], the values as they are; else absent */
-    struct tensor x;     /* what was encoded, where the decoder needs it (skip); else absent */
+    struct tensor x; /* what was encoded, where the decoder needs it (skip, norm); else absent */
+    struct tensor scale; /* [T, 1] of what the norm made of x, where that is undone; else absent */
 };
 
 /* x [T, n] → activations; and, where pre is not NULL, all pre-activations [T, m] (arena). A latent
@@ -100,9 +117,9 @@ struct tensor dict_encode_units(struct run *, const struct dict *, struct tensor
  * none; NULL: 0, 1, 2 …), brought to the host, is no finite number. */
 bool dict_check_values(struct run *, const struct dict *, const float *values, int32_t rows,
                        const int32_t *unit, int32_t n_units);
-/* x̂ [T, n]. */
+/* ŷ [T, n_out]. */
 struct tensor dict_decode(struct run *, const struct dict *, const struct code *f);
-/* Decoder rows d_j of the units, [n_units, n], pushed through `behind` when it is not NULL (its
+/* Decoder rows d_j of the units, [n_units, n_out], pushed through `behind` when it is not NULL (its
  * weights alone, without the bias: u_j = W·d_j): [n_units, behind->out]. Neurons: unit vectors. */
 struct tensor dict_push(struct run *, const struct dict *, const struct linear *behind,
                         const int32_t *unit, int32_t n_units);
@@ -114,11 +131,16 @@ bool dict_neighbours(struct run *, const struct dict *, const int32_t *unit, int
                      int32_t rows, int32_t *ids, double *cosine);
 /* c [T, n], for activations f [T, n] of the units: FIX v − f, SCALE (v − 1)·f, ADD v, ZERO −f. */
 struct tensor units_change(struct run *, struct tensor f, const struct unit *units, int32_t n);
-/* c [T, n_units]: what each unit adds to its activation in `f`. Of a unit's id only the index
+/* The same as multiples of the units' decoder rows: scale (of a code; absent: none) [T, 1] is what
+ * the rows of ŷ are scaled back by. In place. */
+void dict_scale_change(struct run *, const struct dict *, struct tensor c, struct tensor scale);
+/* c [T, n_units]: what each unit adds of its decoder row to ŷ. Of a unit's id only the index
  * counts. */
 struct tensor dict_unit_change(struct run *, const struct dict *, const struct code *f,
                                const struct unit *units, int32_t n_units);
-/* HOOK_INSERT on x: x̂ (+ x − x̂ with keep_error) + Σ c_j·d_j. */
-struct tensor dict_insert(struct run *, const struct dict *, struct tensor x, bool keep_error,
-                          const struct unit *units, int32_t n_units);
+/* HOOK_INSERT on `was`, where the dictionary read x (of SAEs the same): ŷ (+ was − ŷ with
+ * keep_error) + Σ c_j·d_j.
+ */
+struct tensor dict_insert(struct run *, const struct dict *, struct tensor x, struct tensor was,
+                          bool keep_error, const struct unit *units, int32_t n_units);
 #endif

@@ -28,10 +28,10 @@ struct dict_vector {
 /* What a format has learnt about a file before its weights are packed. */
 struct dict_parts {
     struct dict_matrix encoder;      /* [m, n] */
-    struct dict_matrix decoder;      /* [m, n]; none: tied to the encoder */
-    struct dict_matrix skip;         /* [n, n], where spec.skip */
+    struct dict_matrix decoder;      /* [m, n_out]; none: tied to the encoder */
+    struct dict_matrix skip;         /* [n_out, n], where spec.skip */
     struct dict_vector encoder_bias; /* [m]; GATED: the gate's */
-    struct dict_vector decoder_bias; /* [n] or none */
+    struct dict_vector decoder_bias; /* [n_out] or none */
     struct dict_vector threshold;    /* THRESHOLD: [spec.n_thresholds] */
     struct dict_vector log_scale;    /* GATED: r_mag [m] */
     struct dict_vector value_bias;   /* GATED: mag_bias [m] */
@@ -66,6 +66,9 @@ bool dict_read(const char *path, const struct tensors *, const struct dict_hint 
 /* ---- for readers. All false with *e: a tensor or an entry that is not what it must be. */
 bool read_matrix(const struct dict_file *, const char *name, int64_t rows, int64_t cols, enum order,
                  struct dict_matrix *out, struct error *e);
+/* The decoder [m, n_out] (or, with ORDER_IN_OUT, turned), of a transcoder of any width: n_out. */
+bool read_decoder(const struct dict_file *, const char *name, enum order, struct dict_spec *,
+                  struct dict_parts *, struct error *e);
 /* Every value finite. */
 bool read_vector(const struct dict_file *, const char *name, int32_t n, struct dict_vector *out,
                  struct error *e);
@@ -73,12 +76,18 @@ bool read_vector(const struct dict_file *, const char *name, int32_t n, struct d
 bool read_scalar(const struct dict_file *, const char *name, struct dict_vector *out,
                  struct error *e);
 bool read_whole(const struct dict_file *, const char *name, int64_t *out, struct error *e);
-/* spec.m and spec.n from the encoder. */
+/* spec.m, spec.n and spec.n_out (as of an SAE) from the encoder. */
 bool read_sizes(const struct dict_matrix *encoder, struct dict_spec *, struct error *e);
 bool has_tensor(const struct dict_file *, const char *name);
 /* The hook of the hint, else the one of that name (NULL: none); at.layer −2: nobody says. */
 bool read_hook(const struct dict_file *, const char *name, const char *source, struct dict_spec *,
                struct error *e);
+/* That it is a transcoder, from `source`; `from` (NULL: not said) is the point that it reads. After
+ * read_hook. */
+bool read_transcodes(const struct dict_file *, const char *from, const char *source,
+                     struct dict_spec *, struct error *e);
+/* The norm of that name, of SAELens' and of our own; *known false: of another name. */
+enum norm_in norm_in_named(const char *name, bool *known);
 /* k of the hint, else `k` from `source`; checked against the kind of selection. */
 bool read_k(const struct dict_file *, int64_t k, const char *source, struct dict_spec *,
             struct error *e);
@@ -106,12 +115,13 @@ struct dict {
     void *own[2]; /* encoder's and decoder's data where they are not the file's */
     size_t bytes;
     struct weight *encoder;     /* [m, n], products and rows */
-    struct weight *decoder;     /* [m, n], rows; the encoder itself when tied */
+    struct weight *decoder;     /* [m, n_out], rows; the encoder itself when tied */
     struct linear encode;       /* pre = x·W_eᵀ + bias, b_p folded into the bias when centring */
-    struct weight *skip_weight; /* [n, n]; NULL: none */
+    struct weight *skip_weight; /* [n_out, n]; NULL: none */
     struct linear skip;         /* the same, without a bias */
     float *bias;                /* the same bias on the host, [m] */
-    struct tensor decoder_bias; /* [1, n]; absent: none */
+    struct tensor decoder_bias; /* [1, n_out]; absent: none */
+    struct norm norm;           /* of the input, where spec.norm */
     struct select by;           /* owns its tensors */
     atomic_int *per_row;        /* active latents a row lately, of kinds without a bound */
 };

@@ -111,6 +111,16 @@ static void move_codes(struct run *run, struct csr *f, int32_t rows, int64_t cap
     *f = to;
 }
 
+/* What the encoder's product reads of x; scale, where it is not NULL, ← the rows' own. */
+static struct tensor normed(struct run *run, const struct dict *d, struct tensor x,
+                            struct tensor *scale)
+{
+    if (d->spec.norm == NORM_IN_NONE)
+        return x;
+    return scale ? op_norm_scaled(run, x, &d->norm, scale)
+                 : op_norm(run, x, &d->norm, (struct tensor){0});
+}
+
 static void encode_chunks(struct run *run, const struct dict *d, struct tensor x, struct csr *f)
 {
     const int32_t step = chunk_rows(d);
@@ -143,8 +153,10 @@ void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct 
         *pre = absent(x.rows, d->spec.m, DTYPE_F32);
     if (!check_width(run, d, x))
         return;
-    if (d->skip.w)
+    const bool undone = d->spec.norm != NORM_IN_NONE && !d->spec.transcodes;
+    if (d->skip.w || undone)
         f->x = x;
+    x = normed(run, d, x, undone ? &f->scale : NULL);
     if (!pre && !run->tape) {
         encode_chunks(run, d, x, &f->sparse);
         return;
@@ -177,8 +189,9 @@ struct tensor dict_encode_units(struct run *run, const struct dict *d, struct te
     if (!ok || n_units < 1)
         return y;
     struct tensor ids = run_put_ids(run, n_units, 1, unit);
-    return d->spec.identity ? op_cols_get(run, x, ids)
-                            : op_dot_rows(run, x, d->encoder, ids, d->encode.bias);
+    return d->spec.identity
+               ? op_cols_get(run, x, ids)
+               : op_dot_rows(run, normed(run, d, x, NULL), d->encoder, ids, d->encode.bias);
 }
 
 struct tensor dict_values(struct run *run, const struct dict *d, const struct code *f,
@@ -195,14 +208,27 @@ struct tensor dict_values(struct run *run, const struct dict *d, const struct co
 }
 
 /* ---- decode */
+/* ·σ + μ, or ·‖x‖/√n. What centring takes off x is μ. */
+static void undo_norm(struct run *run, const struct dict *d, struct tensor y, const struct code *f)
+{
+    static const struct norm centred = {.kind = NORM_CENTRE};
+    dict_scale_change(run, d, y, f->scale);
+    if (d->spec.norm != NORM_IN_LAYER)
+        return;
+    op_add(run, y, f->x, 1.0f);
+    op_add(run, y, op_norm(run, f->x, &centred, (struct tensor){0}), -1.0f);
+}
+
 struct tensor dict_decode(struct run *run, const struct dict *d, const struct code *f)
 {
     if (d->spec.identity)
         return f->dense;
     const uint64_t from = run_at(run);
-    struct tensor y = op_decode(run, &f->sparse, d->decoder, d->decoder_bias, d->spec.n);
+    struct tensor y = op_decode(run, &f->sparse, d->decoder, d->decoder_bias, d->spec.n_out);
     run_name(run, from, pack_name, &d->decoder_source, 0, 0);
-    if (f->x.buf)
+    if (f->scale.rows)
+        undo_norm(run, d, y, f);
+    if (d->skip.w)
         op_linear_add(run, y, f->x, &d->skip);
     return y;
 }
@@ -232,15 +258,15 @@ static struct tensor decoder_rows(struct run *run, const struct dict *d, const i
 struct tensor dict_push(struct run *run, const struct dict *d, const struct linear *behind,
                         const int32_t *unit, int32_t n_units)
 {
-    int32_t width = behind ? behind->out : d->spec.n;
+    int32_t width = behind ? behind->out : d->spec.n_out;
     if (n_units < 1)
         return absent(0, width, DTYPE_F32);
     for (int32_t i = 0; i < n_units; i++)
         if (!check_unit(run, d, unit[i]))
             return absent(n_units, width, DTYPE_F32);
-    if (behind && behind->in != d->spec.n)
+    if (behind && behind->in != d->spec.n_out)
         error_set(&run->err, ERROR_INPUT,
-                  "dictionary: directions of width %d, what lies behind takes %d", d->spec.n,
+                  "dictionary: directions of width %d, what lies behind takes %d", d->spec.n_out,
                   behind->in);
     struct tensor rows = decoder_rows(run, d, unit, n_units);
     if (!behind)
@@ -262,6 +288,12 @@ struct tensor units_change(struct run *run, struct tensor f, const struct unit *
     return c;
 }
 
+void dict_scale_change(struct run *run, const struct dict *d, struct tensor c, struct tensor scale)
+{
+    if (scale.rows > 0 && c.cols > 0)
+        op_rows_unscale(run, c, scale, d->spec.norm == NORM_IN_LAYER ? d->norm.eps : 0);
+}
+
 struct tensor dict_unit_change(struct run *run, const struct dict *d, const struct code *f,
                                const struct unit *units, int32_t n_units)
 {
@@ -270,21 +302,25 @@ struct tensor dict_unit_change(struct run *run, const struct dict *d, const stru
         index[j] = units[j].id.index;
     struct tensor c = dict_values(run, d, f, index, n_units);
     free(index);
-    return n_units > 0 ? units_change(run, c, units, n_units) : c;
+    if (n_units < 1)
+        return c;
+    c = units_change(run, c, units, n_units);
+    dict_scale_change(run, d, c, f->scale);
+    return c;
 }
 
-struct tensor dict_insert(struct run *run, const struct dict *d, struct tensor x, bool keep_error,
-                          const struct unit *units, int32_t n_units)
+struct tensor dict_insert(struct run *run, const struct dict *d, struct tensor x, struct tensor was,
+                          bool keep_error, const struct unit *units, int32_t n_units)
 {
-    struct tensor y = absent(x.rows, d->spec.n, DTYPE_F32);
+    struct tensor y = absent(x.rows, d->spec.n_out, DTYPE_F32);
     if (!check_width(run, d, x))
         return y;
-    /* with the error kept x̂ + (x − x̂) is x itself: only the units' change needs the code */
+    /* with the error kept ŷ + (y − ŷ) is y itself: only the units' change needs the code */
     bool plain = keep_error || d->spec.identity;
     struct code f = {0};
     if (!plain || n_units > 0)
         dict_encode(run, d, x, &f, NULL);
-    y = plain ? op_copy(run, x) : dict_decode(run, d, &f);
+    y = plain ? op_copy(run, was) : dict_decode(run, d, &f);
     if (n_units < 1)
         return y;
     int32_t *index = xreallocarray(NULL, (size_t)n_units, sizeof *index);

@@ -170,6 +170,53 @@ bool read_hook(const struct dict_file *f, const char *name, const char *source, 
     return point_parse(hook, f->hint->model, &s->at, e) || error_prefix(e, "%s: hook", f->path);
 }
 
+bool read_transcodes(const struct dict_file *f, const char *from, const char *source,
+                     struct dict_spec *s, struct error *e)
+{
+    const enum site to = (enum site)s->at.site;
+    char name[POINT_NAME_MAX];
+    struct point in;
+    s->transcodes = true;
+    s->source[DICT_FACT_TRANSCODES] = source;
+    if (s->at.layer == -2)
+        return true; /* whoever says so later is asked then */
+    point_name(s->at, name);
+    if (to != SITE_MLP_OUT && to != SITE_MLP_MODULE)
+        return error_set(
+            e, ERROR_INPUT,
+            "%s: a transcoder to %s is not supported, expected one from an MLP's input "
+            "to its output",
+            f->path, name);
+    if (!from)
+        return true;
+    if (!point_parse(from, f->hint->model, &in, e))
+        return error_prefix(e, "%s: what the transcoder reads", f->path);
+    return (in.site == SITE_MLP_IN && in.layer == s->at.layer) ||
+           error_set(e, ERROR_INPUT,
+                     "%s: a transcoder from %s to %s is not supported, expected one from an MLP's "
+                     "input to its output",
+                     f->path, from, name);
+}
+
+enum norm_in norm_in_named(const char *name, bool *known)
+{
+    for (enum norm_in n = NORM_IN_NONE; n <= NORM_IN_LENGTH; n++)
+        if (strcmp(name, norm_in_name(n)) == 0) {
+            *known = true;
+            return n;
+        }
+    *known = false;
+    return NORM_IN_NONE;
+}
+
+const char *norm_in_name(enum norm_in n)
+{
+    static const char *const name[] = {[NORM_IN_NONE] = "none",
+                                       [NORM_IN_LAYER] = "layer_norm",
+                                       [NORM_IN_LENGTH] = "constant_norm_rescale"};
+    return name[n];
+}
+
 bool wants_k(const struct dict_spec *s)
 {
     return s->select == SELECT_TOPK || s->select == SELECT_ABSTOPK || s->select == SELECT_GROUPMAX;

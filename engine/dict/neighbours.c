@@ -93,7 +93,7 @@ static void group_run(struct run *run, const struct dict *d, struct group *g, fl
                       int32_t step)
 {
     const struct dict_spec *s = dict_spec(d);
-    const size_t width = (size_t)s->n;
+    const size_t width = (size_t)s->n_out;
     int32_t *ids = xreallocarray(NULL, (size_t)step, sizeof *ids);
     get_rows(run, d, g->unit, g->n, host);
     if (run_ok(run))
@@ -125,8 +125,8 @@ bool dict_neighbours(struct run *run, const struct dict *d, const int32_t *unit,
                      int32_t rows, int32_t *ids, double *cosine)
 {
     const struct dict_spec *s = dict_spec(d);
-    const size_t width = (size_t)s->n;
-    const int32_t fit = BLOCK / s->n, step = fit < 16 ? 16 : fit > 1024 ? 1024 : fit;
+    const size_t width = (size_t)s->n_out;
+    const int32_t fit = BLOCK / s->n_out, step = fit < 16 ? 16 : fit > 1024 ? 1024 : fit;
     for (size_t i = 0; i < (size_t)n_units * (size_t)rows; i++)
         ids[i] = -1, cosine[i] = (double)NAN;
     if (s->identity || n_units < 1 || rows < 1)

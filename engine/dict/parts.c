@@ -25,6 +25,21 @@ bool read_matrix(const struct dict_file *f, const char *name, int64_t rows, int6
     return t != NULL;
 }
 
+bool read_decoder(const struct dict_file *f, const char *name, enum order order,
+                  struct dict_spec *s, struct dict_parts *p, struct error *e)
+{
+    const bool turned = order == ORDER_IN_OUT;
+    const int64_t width = s->transcodes ? -1 : s->n;
+    if (!read_matrix(f, name, turned ? width : s->m, turned ? s->m : width, order, &p->decoder, e))
+        return false;
+    const int64_t n_out = p->decoder.t.dim[!turned];
+    if (n_out < 1 || n_out > INT32_MAX)
+        return error_set(e, ERROR_INPUT, "%s: %s gives a width of %lld, expected 1 to %d", f->path,
+                         name, (long long)n_out, INT32_MAX);
+    s->n_out = (int32_t)n_out;
+    return true;
+}
+
 bool read_vector(const struct dict_file *f, const char *name, int32_t n, struct dict_vector *out,
                  struct error *e)
 {
@@ -92,7 +107,7 @@ bool read_sizes(const struct dict_matrix *encoder, struct dict_spec *s, struct e
         return error_set(e, ERROR_INPUT,
                          "%s: %s has shape [%lld, %lld], each must be between 1 and %d", t->file,
                          t->name, (long long)t->dim[0], (long long)t->dim[1], INT32_MAX);
-    s->m = (int32_t)m, s->n = (int32_t)n;
+    s->m = (int32_t)m, s->n = s->n_out = (int32_t)n;
     return true;
 }
 

@@ -58,17 +58,19 @@ static bool read_facts(const struct facts *f, struct dict_spec *s)
         [SELECT_GATED] = "gated", [SELECT_GROUPMAX] = "groupmax", [SELECT_ALL] = "all",
         [SELECT_ALL + 1] = NULL};
     static const char *const relus[] = {"never", "before", "after", NULL};
+    static const char *const norms[] = {"none", "layer_norm", "constant_norm_rescale", NULL};
     for (int i = 0; i < DICT_FACT_HOOK; i++)
         s->source[i] = "metadata";
     if (fact_among(f, "format", (const char *const[]){"glimt-sae", NULL}) < 0 ||
         fact_among(f, "version", (const char *const[]){"1", NULL}) < 0 ||
-        fact_among(f, "norm", (const char *const[]){"none", NULL}) < 0 ||
         !truth(f, "norm_rescale", &s->norm_rescale) || !truth(f, "skip", &s->skip))
         return false;
-    int select = fact_among(f, "select", kinds);
+    int norm = fact_among(f, "norm", norms),
+        select = norm < 0 ? -1 : fact_among(f, "select", kinds);
     int relu = select < 0 ? -1 : fact_among(f, "relu", relus);
     if (relu < 0 || !truth(f, "centre", &s->centre))
         return false;
+    s->norm = (enum norm_in)norm;
     s->select = (enum select_kind)select;
     s->relu = (enum relu_kind)relu;
     if (s->select == SELECT_GATED && (s->relu != RELU_BEFORE || s->norm_rescale))
@@ -137,10 +139,13 @@ static bool read_tensors(const struct dict_file *f, struct dict_spec *s, struct 
     if (s->centre && !bias)
         return error_set(e, ERROR_INPUT, "%s: metadata says that it centres, but there is no b_dec",
                          f->path);
-    return read_matrix(f, "W_dec", s->m, s->n, ORDER_OUT_IN, &p->decoder, e) &&
-           check_tensors(f, s, e) && read_selection(f, s, p, e) &&
-           (!bias || read_vector(f, "b_dec", s->n, &p->decoder_bias, e)) &&
-           (!s->skip || read_matrix(f, "W_skip", s->n, s->n, ORDER_OUT_IN, &p->skip, e));
+    if (s->centre && s->transcodes)
+        return error_set(e, ERROR_INPUT,
+                         "%s: metadata says that a transcoder centres, which none does", f->path);
+    return read_decoder(f, "W_dec", ORDER_OUT_IN, s, p, e) && check_tensors(f, s, e) &&
+           read_selection(f, s, p, e) &&
+           (!bias || read_vector(f, "b_dec", s->n_out, &p->decoder_bias, e)) &&
+           (!s->skip || read_matrix(f, "W_skip", s->n_out, s->n, ORDER_OUT_IN, &p->skip, e));
 }
 
 /* A safetensors file that states a format, or that no other reader can know without its
@@ -156,9 +161,11 @@ static bool read(const struct dict_file *file, struct dict_spec *s, struct dict_
                  struct error *e)
 {
     const struct facts f = {file, e};
+    const char *hook = tensors_metadata(file->tensors, "hook"),
+               *out = tensors_metadata(file->tensors, "out");
     s->format = "glimt-sae 1";
-    return read_facts(&f, s) &&
-           read_hook(file, tensors_metadata(file->tensors, "hook"), "metadata", s, e) &&
+    return read_facts(&f, s) && read_hook(file, out ? out : hook, "metadata", s, e) &&
+           (!out || read_transcodes(file, hook, "metadata", s, e)) &&
            read_matrix(file, "encoder.weight", -1, -1, ORDER_OUT_IN, &p->encoder, e) &&
            read_sizes(&p->encoder, s, e) && read_own_k(&f, s) && read_tensors(file, s, p, e);
 }

@@ -17,10 +17,38 @@ static bool put(struct dict_set *s, struct dict_place p)
     return true;
 }
 
+/* `at` lies behind what a dictionary reads and before what it gives. */
+static bool within(const struct dict *d, struct point hook, struct point at)
+{
+    return point_compare(dict_reads(d, hook), at) < 0 && point_compare(at, hook) < 0;
+}
+
+/* Lanes go on from a hook, which must not be behind what somebody has still to read. */
+static bool check_between(const struct dict_set *s, const struct dict *d, struct point at,
+                          struct error *e)
+{
+    char name[POINT_NAME_MAX], other[POINT_NAME_MAX];
+    for (int32_t i = 0; i < s->n; i++) {
+        const struct dict_place *p = &s->place[i];
+        point_name(p->at, other);
+        point_name(at, name);
+        if (within(d, at, p->at) || within(p->dict, p->at, at))
+            return error_set(e, ERROR_INPUT,
+                             "found dictionaries at %s and at %s, one of them a transcoder that "
+                             "reads before the other and writes behind it, which is not supported",
+                             other, name);
+    }
+    return true;
+}
+
 bool dict_set_add(struct dict_set *s, struct dict *d, struct point at, struct error *e)
 {
     const struct dict_spec *spec = dict_spec(d);
     char name[POINT_NAME_MAX];
+    if (!check_between(s, d, at, e)) {
+        dict_free(d);
+        return false;
+    }
     if (put(s, (struct dict_place){d, at, spec->identity, spec->m}))
         return true;
     point_name(at, name);

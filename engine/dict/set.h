@@ -7,7 +7,8 @@
 
 struct dict_place {
     struct dict *dict; /* owned; NULL: not open, as in what an earlier session says of its units */
-    struct point at;   /* where it is hooked: may be another point than its file says */
+    struct point at;   /* where it is hooked: may be another point than its file says; a transcoder
+                          reads at another (dict_reads) */
     bool neurons;
     int32_t m; /* units; 0: not known */
 };
@@ -18,8 +19,8 @@ struct dict_set {
 };
 
 /* Puts a dictionary into its place and takes it over; those behind it move up, so units are named
- * afterwards. False and *e, the dictionary freed: there is one at that point already, or there are
- * DICT_SET_MAX. */
+ * afterwards. False and *e, the dictionary freed: there is one at that point already, one lies
+ * between what a transcoder reads and what it gives, or there are DICT_SET_MAX. */
 bool dict_set_add(struct dict_set *, struct dict *, struct point at, struct error *e);
 /* A place whose dictionary is not open; false: there is one already. */
 bool dict_set_plan(struct dict_set *, struct point at, bool neurons);

@@ -40,7 +40,7 @@ static void land_at(struct lane_place *p, struct point landing)
 
 struct lane_place lane_place(const struct model *m, const struct dict *d, struct point at)
 {
-    struct lane_place p = {.model = m, .dict = d, .at = at};
+    struct lane_place p = {.model = m, .dict = d, .reads = dict_reads(d, at), .at = at};
     land_at(&p, model_landing(m, at));
     return p;
 }
@@ -55,7 +55,8 @@ struct lane_place lane_place_of(const struct model *m, const struct dict_set *se
     struct lane_place p = lane_place(m, set->place[first].dict, set->place[first].at);
     p.set = set, p.first = first;
     for (int32_t i = first + 1; i < set->n; i++)
-        if (acts & 1u << i && point_compare(set->place[i].at, p.landing) < 0)
+        if (acts & 1u << i &&
+            point_compare(dict_reads(set->place[i].dict, set->place[i].at), p.landing) < 0)
             land_at(&p, p.at);
     return p;
 }
@@ -70,19 +71,24 @@ void lane_land(struct run *run, const struct lane_place *p, const struct batch *
 }
 
 void lane_front(struct run *run, const struct lane_place *p, const struct batch *batch,
-                const struct state *hook, unsigned want, struct landed *out)
+                const struct state *from, unsigned want, struct landed *out)
 {
     *out = (struct landed){0};
-    if (hook)
-        out->hook = *hook;
+    if (from)
+        out->hook = *from;
     else
-        model_forward(run, p->model, batch, NULL, p->at, NULL, 0, &out->hook);
+        model_forward(run, p->model, batch, NULL, p->reads, NULL, 0, &out->hook);
+    out->x = out->hook.value;
+    if (point_compare(p->reads, p->at) != 0) {
+        const struct state read = out->hook;
+        model_forward(run, p->model, batch, &read, p->at, NULL, 0, &out->hook);
+    }
     lane_land(run, p, batch, &out->hook, out->hook.value, &out->plain);
     if (want)
-        dict_encode(run, p->dict, out->hook.value, &out->codes, want & LAND_PRE ? &out->pre : NULL);
+        dict_encode(run, p->dict, out->x, &out->codes, want & LAND_PRE ? &out->pre : NULL);
     if (want & LAND_INSERTED) {
-        out->xhat = dict_decode(run, p->dict, &out->codes);
-        lane_land(run, p, batch, &out->hook, out->xhat, &out->inserted);
+        out->yhat = dict_decode(run, p->dict, &out->codes);
+        lane_land(run, p, batch, &out->hook, out->yhat, &out->inserted);
     }
 }
 
@@ -167,12 +173,15 @@ struct state lane_pack(struct run *run, const struct lane_place *p, const struct
 }
 
 void lane_change(struct run *run, const struct lane_place *p, const struct lane *lane,
-                 struct tensor value, struct tensor f, struct tensor u)
+                 struct tensor value, struct tensor f, struct tensor scale, struct tensor u)
 {
     int32_t n = lane->n_units;
     const struct unit *units = p->set ? lane_units(lane, p->first, &n) : lane->units;
-    if (n > 0 && value.rows > 0)
-        op_add_outer(run, value, units_change(run, f, units, n), u);
+    if (n < 1 || value.rows < 1)
+        return;
+    struct tensor c = units_change(run, f, units, n);
+    dict_scale_change(run, p->dict, c, scale);
+    op_add_outer(run, value, c, u);
 }
 
 void lane_hooks_add(struct lane_hooks *h, const struct lane_place *p, const struct lane *lane,

@@ -3,8 +3,9 @@
  *
  * The rest of a layer behind the hook is linear up to its landing (model_landing). There a lane is
  * r′(t) = B(t) + Σ_j c_j(t)·u_j: B the plain value (INSERT_NONE, INSERT_ERROR) or the value with
- * the reconstruction at the hook (INSERT_SAE), c_j what unit j's activation changes by, u_j its
- * decoder row pushed through what lies between hook and landing. So a change of units costs only
+ * the reconstruction at the hook (INSERT_SAE), c_j what unit j's activation changes by, times the
+ * row's scale where the input was normed, u_j its decoder row pushed through what lies between hook
+ * and landing. So a change of units costs only
  * the layers behind the landing.
  *
  * Over a set of dictionaries lanes part at the first place where one of them does anything; what
@@ -33,7 +34,8 @@ struct lane_place { /* where lanes part; borrowed */
     const struct dict_set *set; /* NULL: the one dictionary is all there is */
     int32_t first;              /* its place in the set */
     const struct dict *dict;    /* NULL: plain lanes only */
-    struct point at, landing;
+    struct point reads, at;     /* where it reads (dict_reads), and where what it gives goes */
+    struct point landing;
     int32_t width, base; /* of the value at the landing, and of what its state has beside it; 0:
                             nothing (model_base_width) */
     int32_t layer;       /* the first whose attention comes after the landing */
@@ -47,17 +49,19 @@ struct lane_place lane_place_of(const struct model *, const struct dict_set *, u
 
 /* ---- what the lanes share. Tensors are the arena's, a row each of the batch. */
 struct landed {
-    struct state hook;            /* x, as the dictionary reads it */
-    struct state plain, inserted; /* at the landing; inserted: with x̂ in place of x */
+    struct tensor x;              /* as the dictionary reads it */
+    struct state hook;            /* y, which it reconstructs: of an SAE x itself */
+    struct state plain, inserted; /* at the landing; inserted: with ŷ in place of y */
     struct code codes;            /* of x */
-    struct tensor xhat, pre;      /* pre: all pre-activations */
+    struct tensor yhat, pre;      /* pre: all pre-activations */
 };
-enum { LAND_CODES = 1, LAND_INSERTED = 2 /* and xhat */, LAND_PRE = 4 };
-/* The batch from its ids to the hook (`hook` NULL), or from a state there, and on to the landing;
- * `want`: what else is computed (codes with either of the others). What is not is zero. */
+enum { LAND_CODES = 1, LAND_INSERTED = 2 /* and yhat */, LAND_PRE = 4 };
+/* The batch from its ids (`from` NULL), or from a state where the dictionary reads, to the hook and
+ * on to the landing; `want`: what else is computed (codes with either of the others). What is not
+ * is zero. */
 void lane_front(struct run *, const struct lane_place *, const struct batch *,
-                const struct state *hook, unsigned want, struct landed *);
-/* Any value at the hook in place of x, taken to the landing. */
+                const struct state *from, unsigned want, struct landed *);
+/* Any value at the hook in place of y, taken to the landing. */
 void lane_land(struct run *, const struct lane_place *, const struct batch *,
                const struct state *hook, struct tensor value, struct state *out);
 
@@ -84,9 +88,10 @@ struct lane_rows { /* so many rows of one lane: where they start, at the landing
 struct state lane_pack(struct run *, const struct lane_place *, const struct lane_rows *,
                        int32_t n);
 /* value [T, width], rows of one lane, += Σ_j c_j·u_j over its n units where lanes part. f [T, n]:
- * activations of these in these rows; u [n, width]: their directions. */
+ * activations of these in these rows; scale [T, 1]: of the rows' codes, absent where that is; u [n,
+ * width]: their directions. */
 void lane_change(struct run *, const struct lane_place *, const struct lane *, struct tensor value,
-                 struct tensor f, struct tensor u);
+                 struct tensor f, struct tensor scale, struct tensor u);
 
 struct lane_hooks { /* what lanes do behind where they part; zeroed at first */
     int32_t n;

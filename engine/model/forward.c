@@ -21,6 +21,7 @@ struct walk {
     struct point at, to;
     bool want_state;
     struct held value, base;
+    struct tensor *read;  /* [n_hooks] what the dictionaries of insertions read, once it is there */
     struct tensor mlp_in; /* of a gated MLP while the gate is looked at */
     struct tensor up;     /* what the gate will be multiplied with, once it is there */
     bool release;         /* the layer's scratch may go at its end */
@@ -32,6 +33,12 @@ static bool same_point(struct point a, struct point b)
     return point_compare(a, b) == 0;
 }
 
+/* Where a hook takes in what it is made of: for a transcoder's insertion before the hook itself. */
+static struct point reads(const struct hook *h)
+{
+    return dict_reads(h->op == HOOK_INSERT ? h->dict : NULL, h->at);
+}
+
 /* True when a hook or the caller looks at the layer's site, so that its value must exist by itself.
  */
 static bool observed(const struct walk *w, enum site site)
@@ -40,7 +47,7 @@ static bool observed(const struct walk *w, enum site site)
     if (same_point(w->to, p))
         return true;
     for (int32_t i = 0; i < w->n_hooks; i++)
-        if (same_point(w->hook[i].at, p))
+        if (same_point(w->hook[i].at, p) || same_point(reads(&w->hook[i]), p))
             return true;
     return false;
 }
@@ -120,25 +127,40 @@ static struct tensor rows_of(struct walk *w, const struct hook *h)
     return op_rows_get(w->run, w->value.t, run_put_ids(w->run, h->n_rows, 1, h->rows));
 }
 
+static void take_read(struct walk *w, int32_t i)
+{
+    if (!rows_fit(w, &w->hook[i]))
+        return;
+    w->read[i] = rows_of(w, &w->hook[i]);
+    if (!w->hook[i].rows)
+        w->value.shared = true;
+}
+
 static void put_rows(struct walk *w, const struct hook *h, struct tensor x)
 {
     own(w, &w->value);
     op_rows_set(w->run, w->value.t, x, run_put_ids(w->run, h->n_rows, 1, h->rows));
 }
 
-static void insert(struct walk *w, const struct hook *h)
+static void insert(struct walk *w, const struct hook *h, struct tensor read)
 {
     const struct dict_spec *s = dict_spec(h->dict);
-    if (s->n != w->value.t.cols) {
-        char name[POINT_NAME_MAX];
-        point_name(w->at, name);
+    char name[POINT_NAME_MAX];
+    point_name(w->at, name);
+    if (s->n_out != w->value.t.cols) {
         error_set(&w->run->err, ERROR_INPUT,
-                  "inserting at %s: the dictionary has width %d, the model %d there", name, s->n,
-                  w->value.t.cols);
+                  "inserting at %s: the dictionary has width %d, the model %d there", name,
+                  s->n_out, w->value.t.cols);
         return;
     }
-    struct tensor y =
-        dict_insert(w->run, h->dict, rows_of(w, h), h->keep_error, h->units, h->n_units);
+    struct tensor was = rows_of(w, h);
+    if (s->transcodes && !read.rows) {
+        error_set(&w->run->err, ERROR_INPUT,
+                  "inserting at %s: the forward begins behind what the transcoder reads", name);
+        return;
+    }
+    struct tensor y = dict_insert(w->run, h->dict, s->transcodes ? read : was, was, h->keep_error,
+                                  h->units, h->n_units);
     if (h->rows)
         put_rows(w, h, y);
     else
@@ -169,7 +191,7 @@ static void add(struct walk *w, const struct hook *h)
     op_add(w->run, w->value.t, *h->io, 1.0f);
 }
 
-static void apply_hook(struct walk *w, const struct hook *h)
+static void apply_hook(struct walk *w, const struct hook *h, struct tensor read)
 {
     if (!rows_fit(w, h))
         return;
@@ -181,7 +203,7 @@ static void apply_hook(struct walk *w, const struct hook *h)
         break;
     case HOOK_SET: set(w, h); break;
     case HOOK_ADD: add(w, h); break;
-    case HOOK_INSERT: insert(w, h); break;
+    case HOOK_INSERT: insert(w, h, read); break;
     }
 }
 
@@ -189,7 +211,11 @@ static void apply_hooks(struct walk *w)
 {
     for (int32_t i = 0; i < w->n_hooks; i++)
         if (same_point(w->hook[i].at, w->at))
-            apply_hook(w, &w->hook[i]);
+            apply_hook(w, &w->hook[i], w->read[i]);
+    /* what is read is what hooks have made of it */
+    for (int32_t i = 0; i < w->n_hooks; i++)
+        if (!same_point(reads(&w->hook[i]), w->hook[i].at) && same_point(reads(&w->hook[i]), w->at))
+            take_read(w, i);
 }
 
 /* ---- from one point to the next that is looked at */
@@ -208,7 +234,8 @@ static void layer_begin(struct walk *w)
         const struct point at = w->hook[i].at;
         const bool within =
             at.layer == w->at.layer && at.site > SITE_RESID_PRE && at.site < SITE_RESID_POST;
-        if (within && (w->hook[i].op == HOOK_GET || at.site == SITE_RESID_MID))
+        if (within && (w->hook[i].op == HOOK_GET || at.site == SITE_RESID_MID ||
+                       !same_point(reads(&w->hook[i]), at)))
             w->release = false;
     }
     if (w->release) {
@@ -575,12 +602,14 @@ void model_forward(struct run *run, const struct model *m, const struct batch *b
     }
     if (!run_ok(run) || !walk_begin(&w, from))
         return;
+    w.read = xcalloc((size_t)n_hooks + 1, sizeof *w.read);
     for (;;) {
         apply_hooks(&w);
         if (same_point(w.at, to) || !run_ok(run))
             break;
         advance(&w);
     }
+    free(w.read);
     if (out && run_ok(run))
         give_state(&w, out);
 }

@@ -367,6 +367,30 @@ static bool is_module_point(struct point p)
     return p.site == SITE_ATTN_MODULE || p.site == SITE_MLP_MODULE;
 }
 
+bool model_check_dict(const struct model *m, const struct dict *d, struct point at, struct error *e)
+{
+    const struct dict_spec *s = dict_spec(d);
+    const struct point in = dict_reads(d, at);
+    const char *name = dict_path(d) ? dict_path(d) : s->format;
+    char there[POINT_NAME_MAX], before[POINT_NAME_MAX];
+    point_name(at, there);
+    point_name(in, before);
+    if (!model_check_point(m, at, e) || !model_check_point(m, in, e))
+        return false;
+    if (s->transcodes && at.site != SITE_MLP_OUT && at.site != SITE_MLP_MODULE)
+        return error_set(e, ERROR_INPUT,
+                         "the transcoder %s is hooked at %s, expected the output of an MLP", name,
+                         there);
+    if (s->n != model_width(m, in))
+        return error_set(e, ERROR_INPUT,
+                         "the SAE %s reads a width of %d, the model %s has %d at %s", name, s->n,
+                         m->dir, model_width(m, in), before);
+    return s->n_out == model_width(m, at) ||
+           error_set(e, ERROR_INPUT,
+                     "the transcoder %s gives a width of %d, the model %s has %d at %s", name,
+                     s->n_out, m->dir, model_width(m, at), there);
+}
+
 bool model_check_point(const struct model *m, struct point p, struct error *e)
 {
     int32_t n = m->config.n_layers;

@@ -86,11 +86,14 @@ static void add_changes(struct session *s, const struct tracks *k, struct tensor
     lane_units(lane, s->place.first, &n); /* they are the first */
     if (rows == 0 || n == 0)
         return;
-    struct tensor watched = op_rows_get(&s->run, tensor_cols(k->slab->part[ROW_F], 0, s->n_watch),
-                                        run_put_ids(&s->run, rows, 1, k->number + first));
+    struct tensor number = run_put_ids(&s->run, rows, 1, k->number + first), scale = {0};
+    struct tensor watched =
+        op_rows_get(&s->run, tensor_cols(k->slab->part[ROW_F], 0, s->n_watch), number);
+    if (k->slab->part[ROW_SCALE].cols > 0)
+        scale = op_rows_get(&s->run, k->slab->part[ROW_SCALE], number);
     struct tensor column = run_put_ids(&s->run, n, 1, s->fixed_column);
     lane_change(&s->run, &s->place, lane, tensor_rows(value, first, rows),
-                op_cols_get(&s->run, watched, column),
+                op_cols_get(&s->run, watched, column), scale,
                 op_rows_get(&s->run, s->directions.u, column));
 }
 

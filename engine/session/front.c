@@ -19,7 +19,8 @@ struct front { /* a pack on its way */
     struct landed landed;
     struct place { /* what a place of the set was looked at for, in the plain text */
         bool wanted;
-        struct tensor x, xhat, pre; /* pre: absent where it is too large, or nothing is watched */
+        struct tensor x, y, yhat; /* what is read, what is reconstructed (of an SAE x) */
+        struct tensor pre;        /* absent where it is too large, or nothing is watched */
         struct code codes;
     } place[DICT_SET_MAX];
     struct tensor f; /* [R, n_watch] activations of the watched units where lanes part; absent:
@@ -119,7 +120,7 @@ static void fetch(struct front *f)
     const struct place *p = &f->place[line_place(s, f->reference)];
     if (!f->reference) {
         s->stats = grow(s->stats, &s->cap_stats, 2 * rows + 1, sizeof *s->stats);
-        run_get_f64(r, s->stats, op_row_stats(r, p->x, p->xhat));
+        run_get_f64(r, s->stats, op_row_stats(r, p->y, p->yhat));
     }
     if (!dict_spec(d)->identity || !f->reference) {
         struct csr active = dict_active(r, d, &p->codes, TOP_MAX_DENSE);
@@ -171,8 +172,12 @@ static void keep_rows(struct front *f)
         op_rows_set(&s->run, slab->part[ROW_INSERTED], f->landed.inserted.value, rows);
     if (slab->part[ROW_X].cols > 0)
         op_rows_set(&s->run, slab->part[ROW_X], f->place[line_place(s, f->reference)].x, rows);
+    if (slab->part[ROW_Y].cols > 0)
+        op_rows_set(&s->run, slab->part[ROW_Y], f->place[s->shown].y, rows);
     if (f->f.buf)
         op_rows_set(&s->run, tensor_cols(slab->part[ROW_F], 0, s->n_watch), f->f, rows);
+    if (slab->part[ROW_SCALE].cols > 0)
+        op_rows_set(&s->run, slab->part[ROW_SCALE], f->landed.codes.scale, rows);
 }
 
 static bool pre_wanted(const struct front *f, int32_t place)
@@ -182,32 +187,42 @@ static bool pre_wanted(const struct front *f, int32_t place)
            (int64_t)f->pack->rows * d->m <= PRE_MAX;
 }
 
-/* Takes x at the wanted places first … last − 1 out. */
+static bool transcodes(const struct session *s, int32_t place)
+{
+    return dict_spec(s->set->place[place].dict)->transcodes;
+}
+
+/* Takes x at the wanted places first … last − 1 out, and y where that is something else. */
 static int32_t hooks_at(struct front *f, int32_t first, int32_t last, struct hook *hook)
 {
     int32_t n = 0;
-    for (int32_t i = first; i < last; i++)
-        if (f->place[i].wanted)
-            hook[n++] =
-                (struct hook){.at = f->s->set->place[i].at, .op = HOOK_GET, .io = &f->place[i].x};
+    for (int32_t i = first; i < last; i++) {
+        const struct dict_place *p = &f->s->set->place[i];
+        if (!f->place[i].wanted)
+            continue;
+        hook[n++] =
+            (struct hook){.at = dict_reads(p->dict, p->at), .op = HOOK_GET, .io = &f->place[i].x};
+        if (transcodes(f->s, i))
+            hook[n++] = (struct hook){.at = p->at, .op = HOOK_GET, .io = &f->place[i].y};
+    }
     return n;
 }
 
 /* Places that are looked at before lanes part, on the way to there. */
 static bool to_the_hook(struct front *f, const struct batch *batch, struct state *out)
 {
-    struct hook hook[DICT_SET_MAX];
+    struct hook hook[2 * DICT_SET_MAX];
     struct session *s = f->s;
     int32_t n = hooks_at(f, 0, s->place.first, hook);
     if (n > 0)
-        model_forward(&s->run, s->model, batch, NULL, s->place.at, hook, n, out);
+        model_forward(&s->run, s->model, batch, NULL, s->place.reads, hook, n, out);
     return n > 0;
 }
 
 /* Those behind it: the plain text goes on, further than lanes need it. */
 static void beyond(struct front *f, const struct batch *batch)
 {
-    struct hook hook[DICT_SET_MAX];
+    struct hook hook[2 * DICT_SET_MAX];
     struct session *s = f->s;
     const struct state *from = &f->landed.plain;
     int32_t n = hooks_at(f, s->place.first + 1, s->set->n, hook);
@@ -225,12 +240,14 @@ static void encode_places(struct front *f)
         struct place *p = &f->place[i];
         const struct dict *d = s->set->place[i].dict;
         if (i == s->place.first) {
-            p->x = f->landed.hook.value, p->xhat = f->landed.xhat, p->pre = f->landed.pre;
-            p->codes = f->landed.codes;
+            p->x = f->landed.x, p->y = f->landed.hook.value, p->yhat = f->landed.yhat;
+            p->pre = f->landed.pre, p->codes = f->landed.codes;
         } else if (p->wanted) {
+            if (!transcodes(s, i))
+                p->y = p->x;
             dict_encode(&s->run, d, p->x, &p->codes, pre_wanted(f, i) ? &p->pre : NULL);
             if (i == s->shown && !dict_spec(d)->identity)
-                p->xhat = dict_decode(&s->run, d, &p->codes);
+                p->yhat = dict_decode(&s->run, d, &p->codes);
         }
     }
 }
@@ -324,22 +341,23 @@ static void row_latents(struct front *f, struct line_latents *p, int32_t token, 
     }
 }
 
-/* Σx of the window's rows from `from` on, without BOS, times `sign` on top of what is there; x
+/* Σy of the window's rows from `from` on, without BOS, times `sign` on top of what is there; y
  * absent: those that are kept. */
-static bool add_rows(struct session *s, struct window *w, struct tensor x, int32_t from, int32_t n,
+static bool add_rows(struct session *s, struct window *w, struct tensor y, int32_t from, int32_t n,
                      double sign)
 {
+    const struct tensor *kept = w->rows ? w->rows->slab->part : NULL;
     const atomic_bool *cancel = s->run.cancel;
     struct arena_mark mark = arena_mark(s->run.arena);
     s->run.cancel = NULL; /* a sum half mended would be worse than a millisecond */
     int32_t skip = from == 0 && s->cut.bos >= 0 && n > 0 ? 1 : 0;
-    if (!x.buf && n > skip)
-        x = op_rows_get(&s->run, w->rows->slab->part[ROW_X],
+    if (!y.buf && n > skip)
+        y = op_rows_get(&s->run, kept[kept[ROW_Y].cols > 0 ? ROW_Y : ROW_X],
                         rows_numbers(s, &w->rows->row, from + skip, n - skip));
     else if (n > skip)
-        x = tensor_rows(x, skip, n - skip);
+        y = tensor_rows(y, skip, n - skip);
     if (n > skip)
-        op_col_sums(&s->run, rows_sum(s, w), x, sign);
+        op_col_sums(&s->run, rows_sum(s, w), y, sign);
     bool ok = run_ok(&s->run);
     s->run.cancel = cancel;
     arena_reset(s->run.arena, mark);
@@ -350,13 +368,13 @@ static bool clear_sum(struct session *s, struct window *w)
 {
     if (!rows_reserve_sum(s, w))
         return false;
-    double *zero = xcalloc((size_t)dict_spec(s->dict)->n, sizeof *zero);
+    double *zero = xcalloc((size_t)dict_spec(s->dict)->n_out, sizeof *zero);
     device_put(s->run.queue, rows_sum(s, w), zero);
     free(zero);
     return true;
 }
 
-/* The sums of a piece, whose rows of x begin at `at` in the batch. */
+/* The sums of a piece, whose rows of y begin at `at` in the batch. */
 static void piece_sums(struct front *f, const struct piece *p, int32_t at)
 {
     struct session *s = f->s;
@@ -369,8 +387,8 @@ static void piece_sums(struct front *f, const struct piece *p, int32_t at)
     int32_t from = w->sum_rows > p->row ? w->sum_rows : p->row, end = p->row + p->n;
     if (from >= end)
         return;
-    struct tensor x = tensor_rows(f->place[s->shown].x, at + from - p->row, end - from);
-    bool ok = (w->summed || clear_sum(s, w)) && add_rows(s, w, x, from, end - from, 1);
+    struct tensor y = tensor_rows(f->place[s->shown].y, at + from - p->row, end - from);
+    bool ok = (w->summed || clear_sum(s, w)) && add_rows(s, w, y, from, end - from, 1);
     w->sum_rows = ok ? end : 0;
 }
 

@@ -10,6 +10,17 @@ static bool keeps_x(const struct session *s, bool reference)
     return s->dict && (!reference || dict_spec(s->place.dict)->identity);
 }
 
+static bool keeps_y(const struct session *s, bool reference)
+{
+    return s->dict && !reference && dict_spec(s->dict)->transcodes;
+}
+
+static bool keeps_scale(const struct session *s)
+{
+    const struct dict_spec *d = s->place.dict ? dict_spec(s->place.dict) : NULL;
+    return d && d->norm != NORM_IN_NONE && !d->transcodes;
+}
+
 /* Units come and go one at a time: columns for some more than are watched now. */
 static int32_t watch_cols(const struct session *s)
 {
@@ -24,12 +35,14 @@ static void shape_rows(struct session *s, bool reference)
     slab_shape(slab, s->run.queue,
                (const int32_t[SLAB_PARTS]){
                    [ROW_X] = keeps_x(s, reference) ? dict_spec(line_dict(s, reference))->n : 0,
+                   [ROW_Y] = keeps_y(s, reference) ? dict_spec(s->dict)->n_out : 0,
                    [ROW_VALUE] = s->place.width,
                    [ROW_RESID] = s->place.base,
                    [ROW_INSERTED] = s->sae ? s->place.width : 0,
                    [ROW_F] = !s->dict   ? 0
                              : f > cols ? f
-                                        : cols},
+                                        : cols,
+                   [ROW_SCALE] = keeps_scale(s)},
                s->run.queue->backend->caps.real);
 }
 
@@ -40,7 +53,7 @@ void rows_shape(struct session *s)
     slab_shape(&s->finals, s->run.queue, (const int32_t[SLAB_PARTS]){s->d_model},
                s->run.queue->backend->caps.real);
     slab_shape(&s->sums, s->run.queue,
-               (const int32_t[SLAB_PARTS]){s->dict ? dict_spec(s->dict)->n : 0}, DTYPE_F64);
+               (const int32_t[SLAB_PARTS]){s->dict ? dict_spec(s->dict)->n_out : 0}, DTYPE_F64);
 }
 
 static void free_spare(struct session *s, size_t i)

@@ -92,19 +92,6 @@ static void place_again(struct session *s)
 }
 
 /* ---- new, free */
-static bool check_dict(const struct session *s, const struct dict_place *p, struct error *e)
-{
-    const struct dict_spec *d = dict_spec(p->dict);
-    char name[POINT_NAME_MAX];
-    point_name(p->at, name);
-    if (!model_check_point(s->model, p->at, e))
-        return false;
-    return d->n == model_width(s->model, p->at) ||
-           error_set(e, ERROR_INPUT, "the SAE %s reads a width of %d, the model %s has %d at %s",
-                     dict_path(p->dict) ? dict_path(p->dict) : d->format, d->n, model_dir(s->model),
-                     model_width(s->model, p->at), name);
-}
-
 static bool check_parts(const struct session *s, struct error *e)
 {
     const struct model_config *c = model_config(s->model);
@@ -116,7 +103,7 @@ static bool check_parts(const struct session *s, struct error *e)
                          "the tokenizer has ids up to %d, the model %s a vocabulary of %d",
                          tokenizer_n_vocab(s->tokenizer) - 1, model_dir(s->model), c->n_vocab);
     for (int32_t i = 0; ok && i < s->set->n; i++)
-        ok = check_dict(s, &s->set->place[i], e);
+        ok = model_check_dict(s->model, s->set->place[i].dict, s->set->place[i].at, e);
     return ok;
 }
 

@@ -33,12 +33,14 @@ enum {
 /* ---- device rows of a window: numbers of rows of the session's slabs */
 enum row_part {               /* of the slabs of the text and of the references */
                 ROW_X,        /* [n] as the line's dictionary reads it (line_place) */
+                ROW_Y,        /* [n_out] what it reconstructs; absent where that is x */
                 ROW_VALUE,    /* at the landing, plain */
                 ROW_RESID,    /* absent where the state at the landing has none */
                 ROW_INSERTED, /* the value at the landing with x̂ at the hook; absent without an SAE
                                */
                 ROW_F,        /* activations of the watched units where lanes part; absent without a
                                  dictionary */
+                ROW_SCALE,    /* [1] of their codes; absent where that is */
 };
 struct row_numbers {
     int32_t n, *at;
@@ -195,7 +197,7 @@ struct session {
 
     struct slab of_text, of_references; /* enum row_part */
     struct slab finals;                 /* [d_model] at final_norm */
-    struct slab sums;                   /* [n_in] F64 */
+    struct slab sums;                   /* [n_out] F64 */
     struct rows *text_rows;
     size_t row_bytes, kv_bytes, row_budget, kv_budget;
     struct kept_kv *spare; /* of windows that let go of them */
@@ -279,7 +281,7 @@ static inline bool rows_hold_x(const struct window *w)
 }
 bool rows_reserve_sum(struct session *, struct window *);
 void rows_drop_sum(struct session *, struct window *);
-/* [1, n_in] F64 */
+/* [1, n_out] F64 */
 struct tensor rows_sum(const struct session *, const struct window *);
 /* Drops what was least recently used until so many bytes of rows more fit into the budgets. */
 void rows_make_room(struct session *, size_t rows);

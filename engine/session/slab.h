@@ -7,7 +7,7 @@
 #define GLIMT_SESSION_SLAB_H
 #include "engine/backend.h"
 
-enum { SLAB_PARTS = 5 };
+enum { SLAB_PARTS = 7 };
 struct slab { /* zeroed, then slab_shape */
     struct queue *queue;
     struct tensor part[SLAB_PARTS]; /* [cap, cols]; cols 0: absent */

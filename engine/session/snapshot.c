@@ -102,7 +102,7 @@ static double square_of_sum(struct session *s)
 {
     struct run run = {.queue = s->run.queue, .arena = s->run.arena};
     struct arena_mark mark = arena_mark(run.arena);
-    struct tensor sum = run_sums(&run, dict_spec(s->dict)->n);
+    struct tensor sum = run_sums(&run, dict_spec(s->dict)->n_out);
     double square[2] = {NAN, 0};
     int32_t row[SUMS_AT_ONCE], n = 0;
     for (int32_t i = 0; i < s->n_lines; i++)

@@ -174,7 +174,7 @@ static void make_places(struct study *s)
     for (int32_t d = 0; d < s->set.n; d++) {
         const struct dict_place *of = &s->set.place[d];
         struct place p = {.dict = d,
-                          .at = s->pre ? pre_activation(of) : of->at,
+                          .at = s->pre ? pre_activation(of) : dict_reads(of->dict, of->at),
                           .index = xcalloc((size_t)s->J + 1, sizeof(int32_t)),
                           .column = xcalloc((size_t)s->J + 1, sizeof(int32_t))};
         for (int32_t j = 0; j < s->J; j++)

@@ -61,14 +61,8 @@ static bool check_inputs(const struct study_in *in, struct error *e)
         return error_set(e, ERROR_INPUT, "harvest: found %lld sentences, expected at most %d",
                          (long long)in->corpus->n_docs, INT32_MAX);
     const struct dict_spec *d = dict_spec(in->dict);
-    int32_t width = model_width(in->model, in->at);
-    if (!model_check_point(in->model, in->at, e))
+    if (!model_check_dict(in->model, in->dict, in->at, e))
         return error_prefix(e, "harvest");
-    if (d->n != width)
-        return error_set(e, ERROR_INPUT,
-                         "harvest: the dictionary takes activations of width %d, found %d at the "
-                         "hook",
-                         d->n, width);
     if ((int64_t)d->m * in->corpus->n_classes > INT64_C(1) << 24)
         return error_set(e, ERROR_INPUT,
                          "harvest: %d latents and %d classes are too many to keep, expected a "

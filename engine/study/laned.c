@@ -124,7 +124,7 @@ static void fix_units(struct work *w, const struct laned_lane *l, struct tensor 
         act = op_cols_get(w->run, w->act, ids);
         u = op_rows_get(w->run, w->s->directions.u, ids);
     }
-    lane_change(w->run, &w->s->place, &l->lane, value, act, u);
+    lane_change(w->run, &w->s->place, &l->lane, value, act, w->landed.codes.scale, u);
 }
 
 /* Losses [pack, n_eval] to the host. */
@@ -235,7 +235,7 @@ struct partial *laned_chunk(struct laned *s, int64_t i, struct run *run)
     struct partial *p = xcalloc(1, sizeof *p);
     doc_part_init(&p->docs, pass_range(&s->in, i), s->n_lanes);
     struct work w = {.s = s, .p = p};
-    const struct pass_how how = {.to = s->place.at, .most = s->first_window ? INT_MAX : 0};
+    const struct pass_how how = {.to = s->place.reads, .most = s->first_window ? INT_MAX : 0};
     if (directions_set(run, &s->place, &s->directions, s->first, s->n_first))
         pass_chunk_how(run, &s->in, i, &how, take_batch, &w);
     sequences_release(&w.seq);

@@ -167,7 +167,7 @@ static void add_doc(struct packer *p, const struct pass_doc *d)
 void pass_chunk(struct run *run, const struct study_in *in, int64_t i,
                 void (*each)(void *, struct run *, const struct pass_batch *), void *arg)
 {
-    pass_chunk_how(run, in, i, &(struct pass_how){.to = in->at}, each, arg);
+    pass_chunk_how(run, in, i, &(struct pass_how){.to = dict_reads(in->dict, in->at)}, each, arg);
 }
 
 void pass_chunk_how(struct run *run, const struct study_in *in, int64_t i,

@@ -41,7 +41,7 @@ struct pass_batch { /* a sub-batch with the state at the hook; no keys or values
     int32_t n_rows;
     const struct pass_row *row;
     const struct sequences *seq; /* its windows */
-    struct state state;          /* at study_in.at, or where pass_how says */
+    struct state state; /* where study_in.dict reads (dict_reads), or where pass_how says */
 };
 /* Calls `each` for the sub-batches of chunk i in order; the arena is reset after each call. Stops
  * when the run is not ok; values that are no numbers are an error that names the sentences. */
@@ -54,7 +54,7 @@ struct pass_how {            /* borrowed */
     int32_t n_hooks;
     int32_t most; /* > 0: a document is its first window, at most so many tokens of it */
 };
-/* The same in another way than whole documents, undisturbed, to study_in.at. */
+/* The same in another way than whole documents, undisturbed, to where the dictionary reads. */
 void pass_chunk_how(struct run *, const struct study_in *, int64_t i, const struct pass_how *,
                     void (*each)(void *arg, struct run *, const struct pass_batch *), void *arg);
 #endif

@@ -2,8 +2,9 @@
  * at its hook over a corpus, what its reconstruction costs the model, and whether the file fits
  * better when it is read another way.
  *
- * FVU = Σ‖x − x̂‖² / Σ‖x − x̄‖² over the tokens of the text; loss recovered = (zero − sae)/(zero −
- * plain) of the mean losses a token, zero: x replaced by zeros (Gao et al. 2024).
+ * FVU = Σ‖y − ŷ‖² / Σ‖y − ȳ‖² over the tokens of the text, y what is reconstructed (of an SAE what
+ * it reads); loss recovered = (zero − sae)/(zero − plain) of the mean losses a token, zero: y
+ * replaced by zeros (Gao et al. 2024).
  *
  * Tables: "facts": fact (KEY), value, source. "readings": reading (KEY: as_read, centre, relu,
  * centre_and_relu: which facts are read the other way), says, fvu (Y; missing where this reading
@@ -31,7 +32,7 @@ struct partial { /* sums over rows of the text, of some documents */
     int64_t sentences, tokens, active, n_losses;
     bool shift; /* b_p is not 0: centring makes a difference */
     double sq, sse[N_READINGS], loss[N_LOSSES];
-    double x[]; /* [n] */
+    double y[]; /* [n_out] */
 };
 struct study {
     struct study_in in;
@@ -44,7 +45,7 @@ struct study {
 /* ---- opening */
 static struct partial *partial_new(const struct study *s)
 {
-    return xcalloc(1, sizeof(struct partial) + (size_t)s->spec->n * sizeof(double));
+    return xcalloc(1, sizeof(struct partial) + (size_t)s->spec->n_out * sizeof(double));
 }
 
 static void proof_free(struct study *s)
@@ -86,7 +87,7 @@ struct work {
     struct run *run;
     const struct pass_batch *b;
     struct tensor shift; /* [1, n] b_p */
-    struct tensor sums;  /* [1, n] F64 of x */
+    struct tensor sums;  /* [1, n_out] F64 of y */
     double *stats;       /* [rows, 2] */
 };
 
@@ -132,11 +133,11 @@ static void count_active(struct work *w, const struct code *f)
     free(start);
 }
 
-/* x̂ under a reading. The codes of the other centring are those of x ± b_p. */
+/* ŷ under a reading. The codes of the other centring are those of x ± b_p. */
 static struct tensor rebuild(struct work *w, const struct landed *landed, enum reading r)
 {
     struct study *s = w->s;
-    struct tensor in = landed->hook.value, pre;
+    struct tensor in = landed->x, pre;
     struct code f;
     bool flip = r == READ_RELU || r == READ_BOTH;
     if (r == READ_CENTRE || r == READ_BOTH) {
@@ -149,11 +150,11 @@ static struct tensor rebuild(struct work *w, const struct landed *landed, enum r
     return dict_decode(w->run, s->in.dict, &f);
 }
 
-/* ‖x − x̂‖² of the rows of the text, and the first time ‖x‖². */
+/* ‖y − ŷ‖² of the rows of the text, and the first time ‖y‖². */
 static void add_rebuilt(struct work *w, const struct landed *landed, enum reading r,
-                        struct tensor xhat)
+                        struct tensor yhat)
 {
-    run_get_f64(w->run, w->stats, op_row_stats(w->run, landed->hook.value, xhat));
+    run_get_f64(w->run, w->stats, op_row_stats(w->run, landed->hook.value, yhat));
     for (int32_t t = 0; t < w->b->n_rows && run_ok(w->run); t++) {
         if (w->b->row[t].pos < 0)
             continue;
@@ -162,7 +163,7 @@ static void add_rebuilt(struct work *w, const struct landed *landed, enum readin
     }
 }
 
-static void add_values(struct work *w, struct tensor x)
+static void add_values(struct work *w, struct tensor y)
 {
     const int32_t n = w->b->n_rows;
     int32_t *text = xreallocarray(NULL, (size_t)n, sizeof *text), count = 0;
@@ -172,7 +173,7 @@ static void add_values(struct work *w, struct tensor x)
     w->p->tokens += count;
     if (count > 0)
         op_col_sums(w->run, w->sums,
-                    count == n ? x : op_rows_get(w->run, x, run_put_ids(w->run, count, 1, text)),
+                    count == n ? y : op_rows_get(w->run, y, run_put_ids(w->run, count, 1, text)),
                     1);
     free(text);
 }
@@ -185,7 +186,7 @@ static struct tensor nothing_of(struct run *run, struct tensor x)
     return y;
 }
 
-/* Plain, with the reconstruction, with zeros in place of x. */
+/* Plain, with the reconstruction, with zeros in its place. */
 static void add_losses(struct work *w, const struct landed *landed)
 {
     struct study *s = w->s;
@@ -218,7 +219,7 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     lane_front(run, &s->place, &batch, &b->state, LAND_INSERTED, &landed);
     add_values(w, landed.hook.value);
     count_active(w, &landed.codes);
-    add_rebuilt(w, &landed, READ_AS_IS, landed.xhat);
+    add_rebuilt(w, &landed, READ_AS_IS, landed.yhat);
     for (enum reading r = READ_CENTRE; r < N_READINGS; r++) {
         struct arena_mark mark = arena_mark(run->arena);
         if (reading_applies(s, w->p, r))
@@ -242,10 +243,10 @@ static int64_t partial_tokens(const struct partial *p)
 static struct partial *proof_chunk(struct study *s, int64_t i, struct run *run)
 {
     struct work w = {.s = s, .p = partial_new(s), .run = run};
-    w.sums = run_sums(run, s->spec->n);
+    w.sums = run_sums(run, s->spec->n_out);
     find_shift(&w);
     pass_chunk(run, &s->in, i, take_batch, &w);
-    run_get_f64(run, w.p->x, w.sums);
+    run_get_f64(run, w.p->y, w.sums);
     w.p->sentences = pass_range(&s->in, i).n;
     free(w.stats);
     if (run_ok(run))
@@ -266,8 +267,8 @@ static void add(const struct study *s, struct partial *to, const struct partial 
         to->sse[r] += p->sse[r];
     for (int kind = 0; kind < N_LOSSES; kind++)
         to->loss[kind] += p->loss[kind];
-    for (int32_t j = 0; j < s->spec->n; j++)
-        to->x[j] += p->x[j];
+    for (int32_t j = 0; j < s->spec->n_out; j++)
+        to->y[j] += p->y[j];
 }
 
 static void proof_fold(struct study *s, int64_t i, const struct partial *p)
@@ -300,8 +301,8 @@ static void save(const struct study *s, const struct partial *p, struct blob_wri
         blob_add_f64(b, p->sse[r]);
     for (int kind = 0; kind < N_LOSSES; kind++)
         blob_add_f64(b, p->loss[kind]);
-    for (int32_t j = 0; j < s->spec->n; j++)
-        blob_add_f64(b, p->x[j]);
+    for (int32_t j = 0; j < s->spec->n_out; j++)
+        blob_add_f64(b, p->y[j]);
 }
 
 static void proof_save(const struct study *s, struct blob_writer *b)
@@ -323,8 +324,8 @@ static bool load(const struct study *s, struct partial *p, struct blob_reader *r
         p->sse[i] = blob_f64(r);
     for (int i = 0; i < N_LOSSES; i++)
         p->loss[i] = blob_f64(r);
-    for (int32_t j = 0; j < s->spec->n; j++)
-        p->x[j] = blob_f64(r);
+    for (int32_t j = 0; j < s->spec->n_out; j++)
+        p->y[j] = blob_f64(r);
     return !r->bad && (shift == 0 || shift == 1) && p->sentences >= 0 &&
            p->sentences <= s->in.corpus->n_docs && p->tokens >= 0 && p->active >= 0 &&
            p->n_losses >= 0 && p->n_losses <= p->tokens;
@@ -337,7 +338,7 @@ static bool proof_load(struct study *s, struct blob_reader *r, struct error *e)
               s->sums->sentences + s->before->sentences <= s->in.corpus->n_docs;
     return ok || error_set(e, ERROR_INPUT,
                            "proof: a checkpoint of %llu bytes does not hold sums of %d columns", n,
-                           s->spec->n);
+                           s->spec->n_out);
 }
 
 /* ---- tables */
@@ -358,18 +359,21 @@ static struct table *facts_table(const struct study *study)
         [DICT_FACT_CENTRE] = "centre", [DICT_FACT_NORM] = "norm",
         [DICT_FACT_RELU] = "relu",     [DICT_FACT_SELECT] = "select",
         [DICT_FACT_K] = "k",           [DICT_FACT_RESCALE] = "norm_rescale",
-        [DICT_FACT_SKIP] = "skip",     [DICT_FACT_HOOK] = "hook",
-        [DICT_FACT_BOS] = "bos"};
-    char k[16], hook[POINT_NAME_MAX];
+        [DICT_FACT_SKIP] = "skip",     [DICT_FACT_TRANSCODES] = "transcoder",
+        [DICT_FACT_HOOK] = "hook",     [DICT_FACT_BOS] = "bos"};
+    const char *norm = s->norm != NORM_IN_NONE ? norm_in_name(s->norm) : NULL;
+    char k[16], hook[POINT_NAME_MAX], from[POINT_NAME_MAX + 8] = "of ";
     point_name(study->in.at, hook);
+    point_name(dict_reads(study->in.dict, study->in.at), from + 3);
     snprintf(k, sizeof k, "%d", s->k);
     const char *const value[DICT_N_FACTS] = {[DICT_FACT_CENTRE] = s->centre ? "yes" : "no",
-                                             [DICT_FACT_NORM] = s->fold > 0 ? "folded in" : NULL,
+                                             [DICT_FACT_NORM] = s->fold > 0 ? "folded in" : norm,
                                              [DICT_FACT_RELU] = relu_name(s->relu),
                                              [DICT_FACT_SELECT] = select_name(s->select),
                                              [DICT_FACT_K] = s->k > 0 ? k : NULL,
                                              [DICT_FACT_RESCALE] = s->norm_rescale ? "yes" : NULL,
                                              [DICT_FACT_SKIP] = s->skip ? "yes" : NULL,
+                                             [DICT_FACT_TRANSCODES] = s->transcodes ? from : NULL,
                                              [DICT_FACT_HOOK] = hook,
                                              [DICT_FACT_BOS] = bos_name(s->bos)};
     struct table *t = table_new("facts", "What was assumed of the SAE", MARK_LIST);
@@ -391,8 +395,8 @@ static struct table *facts_table(const struct study *study)
 static double fvu_of(const struct study *s, const struct partial *p, enum reading r)
 {
     double of_sum = 0;
-    for (int32_t j = 0; j < s->spec->n; j++)
-        of_sum += p->x[j] * p->x[j];
+    for (int32_t j = 0; j < s->spec->n_out; j++)
+        of_sum += p->y[j] * p->y[j];
     double spread = p->sq - of_sum / (double)p->tokens;
     return reading_applies(s, p, r) && spread > 0 ? p->sse[r] / spread : (double)NAN;
 }

@@ -183,7 +183,8 @@ static void find_first(struct two_runs *r)
     bool any = false;
     for (int w = 0; w < TWO_RUNS; w++)
         for (int32_t i = 0; i < r->run[w].hooks.n; i++) {
-            const struct point at = r->run[w].hooks.hook[i].at;
+            const struct hook *h = &r->run[w].hooks.hook[i];
+            const struct point at = dict_reads(h->dict, h->at);
             if (!any || point_compare(at, r->first) < 0)
                 r->first = at;
             any = true;

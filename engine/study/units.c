@@ -5,15 +5,7 @@
 static bool check_place(const char *name, const struct study_in *in, const struct dict_place *p,
                         struct error *e)
 {
-    if (!model_check_point(in->model, p->at, e))
-        return error_prefix(e, "%s", name);
-    int32_t n = dict_spec(p->dict)->n, width = model_width(in->model, p->at);
-    if (n == width)
-        return true;
-    char at[POINT_NAME_MAX];
-    point_name(p->at, at);
-    return error_set(e, ERROR_INPUT, "%s: the dictionary has width %d, the model %d at %s", name, n,
-                     width, at);
+    return model_check_dict(in->model, p->dict, p->at, e) || error_prefix(e, "%s", name);
 }
 
 bool units_check_places(const char *name, const struct study_in *in, struct error *e)

@@ -151,8 +151,16 @@ static void add_codes(const struct work *w, struct run *run, const struct pass_b
 static void add_error(const struct work *w, struct run *run, const struct pass_batch *b,
                       const struct code *f)
 {
+    const struct study_in *in = &w->s->in;
     double *stats = xcalloc(2 * (size_t)b->n_rows + 1, sizeof *stats);
-    run_get_f64(run, stats, op_row_stats(run, b->state.value, dict_decode(run, w->s->in.dict, f)));
+    struct tensor y = b->state.value;
+    if (w->s->spec->transcodes) {
+        struct batch batch = sequences_batch(b->seq);
+        struct state out;
+        model_forward(run, in->model, &batch, &b->state, in->at, NULL, 0, &out);
+        y = out.value;
+    }
+    run_get_f64(run, stats, op_row_stats(run, y, dict_decode(run, in->dict, f)));
     for (int32_t t = 0; t < b->n_rows && run_ok(run); t++)
         w->p->error += b->row[t].pos >= 0 ? stats[2 * t + 1] : 0;
     free(stats);
@@ -391,8 +399,9 @@ const struct corpus *words_corpus(const struct study *s)
 
 double words_mse(const struct study *s)
 {
-    return s->spec->identity || s->tokens == 0 ? (double)NAN
-                                               : s->error / (double)s->tokens / (double)s->spec->n;
+    return s->spec->identity || s->tokens == 0
+               ? (double)NAN
+               : s->error / (double)s->tokens / (double)s->spec->n_out;
 }
 
 double words_l0(const struct study *s)

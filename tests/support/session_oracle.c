@@ -180,7 +180,7 @@ enum { SEQ_MAX = 4096 };
 struct sequence { /* one window, all of it */
     int32_t ids[SEQ_MAX], n;
     float loss[N_LANES][SEQ_MAX];
-    struct tensor h[N_LANES], x[DICT_SET_MAX], pre[DICT_SET_MAX]; /* by place */
+    struct tensor h[N_LANES], x[DICT_SET_MAX], y[DICT_SET_MAX], pre[DICT_SET_MAX]; /* by place */
     struct code f[DICT_SET_MAX];
 };
 
@@ -193,7 +193,10 @@ static int32_t lane_hooks(struct direct *d, struct sequence *q, int lane, struct
     for (int32_t i = 0; i < set->n; i++) {
         const struct dict_place *p = &set->place[i];
         bool inserted = !p->neurons && d->wish->insert == INSERT_SAE && !(d->wish->bare >> i & 1);
-        struct hook h = {.at = p->at, .op = HOOK_GET, .io = &q->x[i]};
+        struct hook h = {.at = p->at, .op = HOOK_GET, .io = &q->y[i]};
+        if (lane == LANE_PLAIN)
+            hook[n++] =
+                (struct hook){.at = dict_reads(p->dict, p->at), .op = HOOK_GET, .io = &q->x[i]};
         if (lane != LANE_PLAIN)
             h = (struct hook){
                 .at = p->at, .op = HOOK_INSERT, .dict = p->dict, .keep_error = !inserted};
@@ -217,7 +220,7 @@ static void compute(struct direct *d, struct sequence *q)
     int32_t start[2] = {0, q->n};
     struct batch batch = {.n_rows = q->n, .ids = q->ids, .seqs = {.n = 1, .start = start}};
     for (int lane = 0; lane < N_LANES; lane++) {
-        struct hook hook[DICT_SET_MAX];
+        struct hook hook[2 * DICT_SET_MAX];
         struct unit unit[UNITS_MAX];
         struct state end = {0};
         int32_t n_hooks = lane_hooks(d, q, lane, hook, unit);
@@ -241,10 +244,10 @@ static bool is_identity(const struct direct *d)
 
 static void check_sums(struct direct *d, const struct sequence *q, bool bos)
 {
-    int32_t n = dict_spec(d->dict)->n;
+    int32_t n = dict_spec(d->dict)->n_out;
     float *x = xcalloc((size_t)q->n * (size_t)n, sizeof *x),
           *y = xcalloc((size_t)q->n * (size_t)n, sizeof *y);
-    run_get(&d->run, x, q->x[d->wish->dict]);
+    run_get(&d->run, x, q->y[d->wish->dict]);
     run_get(&d->run, y, dict_decode(&d->run, d->dict, &q->f[d->wish->dict]));
     for (int32_t i = bos ? 1 : 0; i < q->n; i++, d->n_x++)
         for (int32_t j = 0; j < n; j++) {
@@ -433,7 +436,7 @@ void session_check_direct(const struct tiny_model *t, const struct reference_set
         check_line(&d, p, i);
     if (d.dict) {
         double mean_sq = 0;
-        for (int32_t j = 0; j < dict_spec(d.dict)->n; j++)
+        for (int32_t j = 0; j < dict_spec(d.dict)->n_out; j++)
             mean_sq += d.sum_x[j] * d.sum_x[j];
         double total = d.n_x > 0 ? d.sum_sq - mean_sq / (double)d.n_x : 0;
         near(p->fvu, d.n_x > 1 && total > 1e-10 * d.sum_sq ? d.sse / total : NAN, tol, "fvu", 0);

@@ -117,13 +117,16 @@ static void sae_path(char *out, size_t n, const char *dir, int which)
 
 static void write_sae(const char *dir, int which, const char *hook, const struct tiny_spec *spec)
 {
-    char path[160];
+    const bool transcodes = which == 0 ? spec->transcodes : spec->more[which - 1].transcodes;
+    const char *norm = spec->norm && which != 1 ? spec->norm : "none";
+    char path[160], reads[40];
     int32_t n = width_at(hook, spec);
     /* each in values of its own */
-    const char *names[4][4] = {{NULL},
-                               {"encoder.weight.1", "encoder.bias.1", "W_dec.1", "b_dec.1"},
-                               {"encoder.weight.2", "encoder.bias.2", "W_dec.2", "b_dec.2"},
-                               {"encoder.weight.3", "encoder.bias.3", "W_dec.3", "b_dec.3"}};
+    const char *names[4][5] = {
+        {NULL},
+        {"encoder.weight.1", "encoder.bias.1", "W_dec.1", "b_dec.1", "W_skip.1"},
+        {"encoder.weight.2", "encoder.bias.2", "W_dec.2", "b_dec.2", "W_skip.2"},
+        {"encoder.weight.3", "encoder.bias.3", "W_dec.3", "b_dec.3", "W_skip.3"}};
     struct hash_tensor t[] = {
         {.name = "encoder.weight",
          .exponent = 1,
@@ -133,15 +136,36 @@ static void write_sae(const char *dir, int which, const char *hook, const struct
         {.name = "encoder.bias", .exponent = 2, .n_dims = 1, .dim = {LATENTS}, .type = DTYPE_F32},
         {.name = "W_dec", .exponent = 2, .n_dims = 2, .dim = {LATENTS, n}, .type = DTYPE_F32},
         {.name = "b_dec", .exponent = 3, .n_dims = 1, .dim = {n}, .type = DTYPE_F32},
+        {.name = "W_skip", .exponent = 3, .n_dims = 2, .dim = {n, n}, .type = DTYPE_F32},
     };
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         t[i].key = names[which][i];
+    snprintf(reads, sizeof reads, "layers.%c.mlp.in", transcodes ? hook[7] : '0');
     sae_path(path, sizeof path, dir, which);
-    hash_file_write(path, t, sizeof t / sizeof *t,
-                    (const char *const[]){
-                        "format", "glimt-sae", "version",      "1",     "hook",  hook,    "k",
-                        "6",      "select",    "topk",         "relu",  "never", "norm",  "none",
-                        "centre", "true",      "norm_rescale", "false", "skip",  "false", NULL});
+    hash_file_write(path, t, transcodes ? 5 : 4,
+                    (const char *const[]){"format",
+                                          "glimt-sae",
+                                          "version",
+                                          "1",
+                                          "hook",
+                                          transcodes ? reads : hook,
+                                          "k",
+                                          "6",
+                                          "select",
+                                          "topk",
+                                          "relu",
+                                          "never",
+                                          "norm",
+                                          norm,
+                                          "centre",
+                                          transcodes ? "false" : "true",
+                                          "norm_rescale",
+                                          "false",
+                                          "skip",
+                                          transcodes ? "true" : "false",
+                                          transcodes ? "out" : NULL,
+                                          hook,
+                                          NULL});
 }
 
 void tiny_write(const char *dir, const struct tiny_spec *spec)

@@ -11,10 +11,12 @@
 struct tiny_spec {
     const char *hook; /* "layers.1.mlp.act" … */
     bool neurons;     /* the identity in place of an SAE */
+    const char *norm; /* of its input; NULL: none. The second of `more` has it too */
+    bool transcodes;  /* from mlp.in to `hook`, with a skip connection */
     bool no_dict;
     struct tiny_more { /* further dictionaries of the set */
         const char *hook;
-        bool neurons;
+        bool neurons, transcodes;
     } more[3];
     bool sequential;      /* residual; of GPT-NeoX */
     const char *arch;     /* NULL: gpt_neox; else gpt2, llama or gemma2, of n_ctx 96 */

@@ -100,7 +100,8 @@ static struct state hold(struct generation *g, struct run *run, const struct bat
         unit[i] = first[i].id.index;
     if (n > 0 && directions_set(run, &g->place, &g->directions, unit, n))
         lane_change(run, &g->place, lane, from.value,
-                    dict_values(run, g->place.dict, &landed.codes, unit, n), g->directions.u);
+                    dict_values(run, g->place.dict, &landed.codes, unit, n), landed.codes.scale,
+                    g->directions.u);
     free(unit);
     return from;
 }

@@ -109,9 +109,9 @@ static void check_all(struct run *run, const struct dict *d, const char *name, s
     check(run, name, "x_hat", dict_decode(run, d, &f));
     if (n_units == J)
         check(run, name, "change", dict_unit_change(run, d, &f, units, J));
-    check(run, name, "insert", dict_insert(run, d, x, false, units, n_units));
-    check(run, name, "insert_error", dict_insert(run, d, x, true, units, n_units));
-    check(run, name, "x_hat", dict_insert(run, d, x, false, NULL, 0));
+    check(run, name, "insert", dict_insert(run, d, x, x, false, units, n_units));
+    check(run, name, "insert_error", dict_insert(run, d, x, x, true, units, n_units));
+    check(run, name, "x_hat", dict_insert(run, d, x, x, false, NULL, 0));
     const int32_t some[] = {21, 3, 21, 8};
     float *few = to_host(run, dict_encode_units(run, d, x, some, 4)), *all = to_host(run, pre);
     for (int32_t t = 0; t < x.rows; t++)
@@ -247,7 +247,7 @@ static void test_neurons(void **state)
     check_neurons(&dev.run, d, &f, want);
     float *v[] = {to_host(&dev.run, f.dense), to_host(&dev.run, pre),
                   to_host(&dev.run, dict_decode(&dev.run, d, &f)),
-                  to_host(&dev.run, dict_insert(&dev.run, d, x, false, NULL, 0))};
+                  to_host(&dev.run, dict_insert(&dev.run, d, x, x, false, NULL, 0))};
     for (int i = 0; i < 4; i++) {
         assert_memory_equal(v[i], want, sizeof(float) * T * N);
         free(v[i]);
@@ -256,7 +256,7 @@ static void test_neurons(void **state)
     const int32_t index[] = {39, 0};
     float *few = to_host(&dev.run, dict_encode_units(&dev.run, d, x, index, 2));
     float *c = to_host(&dev.run, dict_unit_change(&dev.run, d, &f, u, 2));
-    float *y = to_host(&dev.run, dict_insert(&dev.run, d, x, false, u, 2));
+    float *y = to_host(&dev.run, dict_insert(&dev.run, d, x, x, false, u, 2));
     float *still = to_host(&dev.run, x);
     assert_memory_equal(still, want, sizeof(float) * T * N);
     for (int t = 0; t < T; t++) {

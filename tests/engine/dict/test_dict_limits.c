@@ -199,7 +199,7 @@ static void test_run_errors(void **state)
     assert_int_equal(pre.cols, 48);
     assert_null(pre.buf);
     failed(&dev, "width 23");
-    dict_insert(r, d, narrow, true, NULL, 0);
+    dict_insert(r, d, narrow, narrow, true, NULL, 0);
     failed(&dev, "width 23");
     const int32_t units[] = {0, 48}, negative[] = {-1};
     assert_int_equal(dict_encode_units(r, d, x, units, 2).cols, 2);
@@ -207,7 +207,7 @@ static void test_run_errors(void **state)
     dict_push(r, d, NULL, negative, 1);
     failed(&dev, "no unit -1");
     const struct unit u[] = {{{0, 48}, 1, UNIT_ADD}};
-    struct tensor y = dict_insert(r, d, x, false, u, 1);
+    struct tensor y = dict_insert(r, d, x, x, false, u, 1);
     assert_int_equal(y.cols, 24);
     failed(&dev, "no unit 48");
     struct linear behind = {.out = 8, .in = 23};

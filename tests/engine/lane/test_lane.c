@@ -84,18 +84,12 @@ static void the_long_way(struct fixture *f, const struct lane *lane, float *loss
             *loss++ = all[i];
 }
 
-/* The activations of the units: what setting them to zero takes away. */
 static struct tensor activations(struct fixture *f, const struct landed *landed,
                                  const struct lane *lane)
 {
-    struct unit zero[J];
-    float v[ROWS_MAX * J];
-    for (int32_t j = 0; j < lane->n_units; j++)
-        zero[j] = (struct unit){.id = lane->units[j].id, .mode = UNIT_ZERO};
-    run_get(&f->run, v, dict_unit_change(&f->run, f->t.dict, &landed->codes, zero, lane->n_units));
-    for (int32_t i = 0; i < f->seq.n_rows * lane->n_units; i++)
-        v[i] = -v[i];
-    return run_put(&f->run, f->seq.n_rows, lane->n_units, v);
+    int32_t index[J];
+    units_of(lane->units, lane->n_units, index);
+    return dict_values(&f->run, f->t.dict, &landed->codes, index, lane->n_units);
 }
 
 /* All lanes as one batch. */
@@ -122,7 +116,7 @@ static void at_the_landing(struct fixture *f, const struct lane *lane, float *lo
         units_of(lane[l].units, lane[l].n_units, index);
         if (lane[l].n_units > 0 && directions_set(&f->run, &f->place, &d, index, lane[l].n_units))
             lane_change(&f->run, &f->place, &lane[l], tensor_rows(from.value, l * T, T),
-                        activations(f, &landed, &lane[l]), d.u);
+                        activations(f, &landed, &lane[l]), landed.codes.scale, d.u);
     }
     lane_losses(&f->run, f->t.model, &all, &from, NULL, loss);
     directions_free(f->t.queue, &d);
@@ -176,6 +170,42 @@ static void lanes_are_the_long_way(void **unused)
     }
 }
 
+/* What is read where it is normed, and before what is replaced. */
+static void of_normed_inputs_and_transcoders(void **unused)
+{
+    (void)unused;
+    static const char *const norm[] = {"layer_norm", "constant_norm_rescale"};
+    static const char *const hook[] = {"layers.1.mlp.act", "layers.1.attn.out",
+                                       "layers.2.resid.post"};
+    for (int n = 0; n < 2; n++)
+        for (size_t i = 0; i < sizeof hook / sizeof *hook; i++)
+            check(&(struct tiny_spec){.hook = hook[i], .norm = norm[n], .sequential = i == 1});
+    for (int i = 0; i < 2; i++)
+        check(&(struct tiny_spec){
+            .hook = "layers.1.mlp.out", .transcodes = true, .sequential = i == 1});
+    check(&(struct tiny_spec){.hook = "layers.1.mlp.out", .transcodes = true, .norm = norm[0]});
+    check(&(struct tiny_spec){.hook = "layers.2.mlp.out", .transcodes = true, .arch = "llama"});
+    check(&(struct tiny_spec){.hook = "layers.2.mlp.out", .transcodes = true, .arch = "gemma2"});
+}
+
+static void nothing_stands_within_a_transcoder(void **unused)
+{
+    (void)unused;
+    struct tiny_model t;
+    struct error e = {0};
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.out", .transcodes = true});
+    const struct point within = {1, SITE_MLP_ACT}, before = {1, SITE_MLP_IN};
+    assert_false(dict_set_add(&t.set, dict_neurons(within, 48), within, &e));
+    assert_non_null(strstr(e.text,
+                           "found dictionaries at layers.1.mlp.out and at layers.1.mlp.act, "
+                           "one of them a transcoder"));
+    e = (struct error){0};
+    assert_true(dict_set_add(&t.set, dict_neurons(before, 32), before, &e));
+    assert_false(model_check_dict(t.model, t.dict, within, &e));
+    assert_non_null(strstr(e.text, "is hooked at layers.1.mlp.act, expected the output of an MLP"));
+    tiny_close(&t);
+}
+
 static void a_change_is_its_sum(void **unused)
 {
     (void)unused;
@@ -194,7 +224,7 @@ static void a_change_is_its_sum(void **unused)
     assert_true(directions_set(&f.run, &f.place, &d, index, J));
     run_get(&f.run, u, d.u);
     lane_change(&f.run, &f.place, &(struct lane){INSERT_SAE, J, f.unit, 0}, value,
-                run_put(&f.run, T, J, act), d.u);
+                run_put(&f.run, T, J, act), (struct tensor){0}, d.u);
     run_get(&f.run, y, value);
     assert_true(run_ok(&f.run));
     for (int32_t t = 0; t < T; t++)
@@ -244,6 +274,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lanes_are_the_long_way),
+        cmocka_unit_test(of_normed_inputs_and_transcoders),
+        cmocka_unit_test(nothing_stands_within_a_transcoder),
         cmocka_unit_test(a_change_is_its_sum),
         cmocka_unit_test(directions_stay_until_others_are_asked_for),
     };

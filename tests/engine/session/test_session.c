@@ -536,6 +536,57 @@ static void test_set_of_neurons(void **state)
 }
 
 /* Two sessions of one wish: the same bits. */
+/* ---- normed inputs and transcoders */
+static void test_layer_norm(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.act", .norm = "layer_norm"}, 51, rounds(30), 0,
+         0);
+}
+static void test_length_norm(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.resid.post",
+                             .norm = "constant_norm_rescale",
+                             .rows_per_job = 16},
+         52, rounds(30), 60000, 30000);
+}
+static void test_transcoder(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.out", .transcodes = true}, 53, rounds(30), 0, 0);
+}
+static void test_transcoder_llama(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.out",
+                             .transcodes = true,
+                             .norm = "layer_norm",
+                             .arch = "llama",
+                             .rows_per_job = 16},
+         54, rounds(30), 60000, 30000);
+}
+static void test_set_of_transcoders(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.out",
+                             .transcodes = true,
+                             .norm = "layer_norm",
+                             .more = {{"layers.0.attn.out", false, false},
+                                      {"layers.1.resid.post", false, false},
+                                      {"layers.2.mlp.out", false, true}}},
+         55, rounds(40), 0, 0);
+}
+static void test_set_reads_what_was_replaced(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.in",
+                             .rows_per_job = 16,
+                             .sequential = true,
+                             .more = {{"layers.1.mlp.out", false, true}}},
+         56, rounds(30), 0, 0);
+}
+
 static void assert_same_bits(const struct snapshot *a, const struct snapshot *b)
 {
     assert_true(a->loss.valid && b->loss.valid && a->refsets.valid && b->refsets.valid);
@@ -637,6 +688,12 @@ int main(void)
         cmocka_unit_test(test_set_in_one_layer),
         cmocka_unit_test(test_set_sequential),
         cmocka_unit_test(test_set_in_small_pieces),
+        cmocka_unit_test(test_layer_norm),
+        cmocka_unit_test(test_length_norm),
+        cmocka_unit_test(test_transcoder),
+        cmocka_unit_test(test_transcoder_llama),
+        cmocka_unit_test(test_set_of_transcoders),
+        cmocka_unit_test(test_set_reads_what_was_replaced),
         cmocka_unit_test(test_set_of_neurons),
         cmocka_unit_test(test_bare_places_change_no_bit),
     };
