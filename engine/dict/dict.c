@@ -54,6 +54,8 @@ static bool open_biases(struct dict *d, const struct dict_parts *p, struct error
     if (p->decoder_bias.v) {
         if (!put_vector(d, p->decoder_bias.v, s->n_out, &d->decoder_bias, e))
             return false;
+        for (int32_t i = 0; i < s->n_out; i++)
+            d->shifts = d->shifts || fabsf(p->decoder_bias.v[i]) > 0;
         if (s->centre)
             fold(d, p);
     }
@@ -147,17 +149,6 @@ static bool check_bias(const struct dict *d, const struct dict_parts *p, struct 
  * (SAELens folds when it saves) stay as they are. */
 #define RESCALE_TOLERANCE 1e-6
 
-/* Of a row of zeros the length is this small: it is one of zeros afterwards, too. */
-#define LEAST_SQUARE 1e-30f
-
-static void open_norm(struct dict *d)
-{
-    if (d->spec.norm == NORM_IN_LAYER)
-        d->norm = (struct norm){.kind = NORM_SAMPLE, .eps = 1e-5f};
-    else if (d->spec.norm == NORM_IN_LENGTH)
-        d->norm = (struct norm){.kind = NORM_RMS, .eps = LEAST_SQUARE};
-}
-
 static bool open_file(struct dict *d, const struct dict_hint *hint, struct error *e)
 {
     struct dict_parts parts = {0};
@@ -167,7 +158,7 @@ static bool open_file(struct dict *d, const struct dict_hint *hint, struct error
               (!d->spec.norm_rescale || unit_decoder(&parts, RESCALE_TOLERANCE, e)) &&
               open_biases(d, &parts, e) && open_weights(d, &parts, e) &&
               open_selection(d, &parts, e) && check_bias(d, &parts, e);
-    open_norm(d);
+    d->norm = norm_of_input(d->spec.norm);
     dict_parts_release(&parts);
     return ok;
 }

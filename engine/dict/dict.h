@@ -103,6 +103,16 @@ struct code {            /* activations of T rows */
  * that is no finite number is an error that names it; neurons are not looked at. */
 void dict_encode(struct run *, const struct dict *, struct tensor x, struct code *f,
                  struct tensor *pre);
+/* Facts that may be read the other way than they were, a bit each, to see whether the file then
+ * fits better: b_p subtracted or not, values cut at 0 or not, the input's norm left out or, where
+ * there is none, x brought to length √n (a scale that was not folded into the weights is nearly
+ * that). */
+enum { READ_CENTRE = 1, READ_RELU = 2, READ_NORM = 4 };
+/* Those that make a difference. */
+unsigned dict_other_readings(const struct dict *);
+/* The codes of x under such a reading: dict_decode gives ŷ. */
+void dict_encode_as(struct run *, const struct dict *, struct tensor x, unsigned reading,
+                    struct code *f);
 /* The units that count as active. An SAE's: its codes. Neurons: those above 0, in rising index, or
  * with most > 0 the `most` largest of them, largest first. */
 struct csr dict_active(struct run *, const struct dict *, const struct code *f, int32_t most);

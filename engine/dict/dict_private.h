@@ -105,6 +105,7 @@ bool config_string(const struct dict_file *, const json_t *, const char *key, co
                    struct error *e);
 
 /* ---- an open dictionary */
+struct norm norm_of_input(enum norm_in);
 struct dict {
     struct dict_spec spec;
     struct queue *queue; /* of the vectors; NULL: neurons */
@@ -121,6 +122,7 @@ struct dict {
     struct linear skip;         /* the same, without a bias */
     float *bias;                /* the same bias on the host, [m] */
     struct tensor decoder_bias; /* [1, n_out]; absent: none */
+    bool shifts;                /* b_p is not 0 */
     struct norm norm;           /* of the input, where spec.norm */
     struct select by;           /* owns its tensors */
     atomic_int *per_row;        /* active latents a row lately, of kinds without a bound */

@@ -53,9 +53,9 @@ static int32_t chunk_rows(const struct dict *d)
 
 /* Room for the codes of so many rows: what a bounded kind can take, else half as many again as were
  * active lately. */
-static int64_t room_for(const struct dict *d, int32_t rows)
+static int64_t room_for(const struct dict *d, const struct select *by, int32_t rows)
 {
-    int32_t per_row = select_is_bounded(&d->by) ? d->by.k : atomic_load(d->per_row) * 3 / 2 + 16;
+    int32_t per_row = select_is_bounded(by) ? by->k : atomic_load(d->per_row) * 3 / 2 + 16;
     return (int64_t)rows * (per_row < d->spec.m ? per_row : d->spec.m);
 }
 
@@ -74,11 +74,11 @@ static void remember(const struct dict *d, int32_t n, int32_t rows)
 }
 
 /* Selects rows `first` … of pre; false when there was no room for all of them. */
-static bool select_fits(struct run *run, const struct dict *d, struct csr *f, int32_t first,
-                        struct tensor pre, int32_t *need)
+static bool select_fits(struct run *run, const struct dict *d, const struct select *by,
+                        struct csr *f, int32_t first, struct tensor pre, int32_t *need)
 {
-    op_select(run, f, first, pre, &d->by);
-    if (select_is_bounded(&d->by) || !run_ok(run))
+    op_select(run, f, first, pre, by);
+    if (select_is_bounded(by) || !run_ok(run))
         return true;
     *need = entries(run, f, first + pre.rows);
     if (run_ok(run) && *need > f->ids.rows)
@@ -90,8 +90,8 @@ static bool select_fits(struct run *run, const struct dict *d, struct csr *f, in
 static void select_all(struct run *run, const struct dict *d, struct csr *f, struct tensor pre)
 {
     int32_t need = 0;
-    *f = run_csr(run, pre.rows, room_for(d, pre.rows));
-    if (select_fits(run, d, f, 0, pre, &need))
+    *f = run_csr(run, pre.rows, room_for(d, &d->by, pre.rows));
+    if (select_fits(run, d, &d->by, f, 0, pre, &need))
         return;
     *f = run_csr(run, pre.rows, need);
     op_select(run, f, 0, pre, &d->by);
@@ -111,26 +111,40 @@ static void move_codes(struct run *run, struct csr *f, int32_t rows, int64_t cap
     *f = to;
 }
 
-/* What the encoder's product reads of x; scale, where it is not NULL, ← the rows' own. */
-static struct tensor normed(struct run *run, const struct dict *d, struct tensor x,
-                            struct tensor *scale)
+/* Of a row of zeros the length is this small: it is one of zeros afterwards, too. */
+#define LEAST_SQUARE 1e-30f
+
+struct norm norm_of_input(enum norm_in n)
 {
-    if (d->spec.norm == NORM_IN_NONE)
-        return x;
-    return scale ? op_norm_scaled(run, x, &d->norm, scale)
-                 : op_norm(run, x, &d->norm, (struct tensor){0});
+    return n == NORM_IN_LAYER    ? (struct norm){.kind = NORM_SAMPLE, .eps = 1e-5f}
+           : n == NORM_IN_LENGTH ? (struct norm){.kind = NORM_RMS, .eps = LEAST_SQUARE}
+                                 : (struct norm){0};
 }
 
-static void encode_chunks(struct run *run, const struct dict *d, struct tensor x, struct csr *f)
+/* What the encoder's product reads of x. f, unless it is NULL, gets what the decoder needs. */
+static struct tensor normed(struct run *run, const struct dict *d, enum norm_in n, struct tensor x,
+                            struct code *f)
+{
+    const struct norm norm = norm_of_input(n);
+    const bool undone = f && n != NORM_IN_NONE && !d->spec.transcodes;
+    if (f && (d->skip.w || undone))
+        f->x = x;
+    return n == NORM_IN_NONE ? x
+           : undone          ? op_norm_scaled(run, x, &norm, &f->scale)
+                             : op_norm(run, x, &norm, (struct tensor){0});
+}
+
+static void encode_chunks(struct run *run, const struct dict *d, struct tensor x,
+                          const struct select *by, struct csr *f)
 {
     const int32_t step = chunk_rows(d);
-    *f = run_csr(run, x.rows, room_for(d, x.rows));
+    *f = run_csr(run, x.rows, room_for(d, by, x.rows));
     for (int32_t i = 0; i < x.rows && run_ok(run);) {
         const int32_t n = x.rows - i < step ? x.rows - i : step;
         int32_t need = 0;
         struct arena_mark mark = arena_mark(run->arena);
         struct tensor pre = op_linear(run, tensor_rows(x, i, n), &d->encode, EPILOGUE_NONE);
-        bool fits = select_fits(run, d, f, i, pre, &need);
+        bool fits = select_fits(run, d, by, f, i, pre, &need);
         arena_reset(run->arena, mark);
         if (fits)
             i += n;
@@ -153,18 +167,43 @@ void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct 
         *pre = absent(x.rows, d->spec.m, DTYPE_F32);
     if (!check_width(run, d, x))
         return;
-    const bool undone = d->spec.norm != NORM_IN_NONE && !d->spec.transcodes;
-    if (d->skip.w || undone)
-        f->x = x;
-    x = normed(run, d, x, undone ? &f->scale : NULL);
+    x = normed(run, d, d->spec.norm, x, f);
     if (!pre && !run->tape) {
-        encode_chunks(run, d, x, &f->sparse);
+        encode_chunks(run, d, x, &d->by, &f->sparse);
         return;
     }
     struct tensor all = op_linear(run, x, &d->encode, EPILOGUE_NONE);
     select_all(run, d, &f->sparse, all);
     if (pre)
         *pre = all;
+}
+
+unsigned dict_other_readings(const struct dict *d)
+{
+    const struct dict_spec *s = &d->spec;
+    return s->identity ? 0
+                       : (d->shifts && s->n == s->n_out ? READ_CENTRE : 0u) |
+                             (s->select == SELECT_TOPK ? READ_RELU : 0u) | READ_NORM;
+}
+
+void dict_encode_as(struct run *run, const struct dict *d, struct tensor x, unsigned reading,
+                    struct code *f)
+{
+    enum norm_in norm = d->spec.norm;
+    struct select by = d->by;
+    *f = (struct code){.sparse.n_rows = x.rows};
+    if (!check_width(run, d, x))
+        return;
+    if (reading & READ_NORM)
+        norm = norm == NORM_IN_NONE ? NORM_IN_LENGTH : NORM_IN_NONE;
+    x = normed(run, d, norm, x, f);
+    if (reading & READ_CENTRE) {
+        x = op_copy(run, x);
+        op_add(run, x, d->decoder_bias, d->spec.centre ? 1.0f : -1.0f);
+    }
+    if (reading & READ_RELU)
+        by.relu = !by.relu;
+    encode_chunks(run, d, x, &by, &f->sparse);
 }
 
 struct csr dict_active(struct run *run, const struct dict *d, const struct code *f, int32_t most)
@@ -189,9 +228,9 @@ struct tensor dict_encode_units(struct run *run, const struct dict *d, struct te
     if (!ok || n_units < 1)
         return y;
     struct tensor ids = run_put_ids(run, n_units, 1, unit);
-    return d->spec.identity
-               ? op_cols_get(run, x, ids)
-               : op_dot_rows(run, normed(run, d, x, NULL), d->encoder, ids, d->encode.bias);
+    return d->spec.identity ? op_cols_get(run, x, ids)
+                            : op_dot_rows(run, normed(run, d, d->spec.norm, x, NULL), d->encoder,
+                                          ids, d->encode.bias);
 }
 
 struct tensor dict_values(struct run *run, const struct dict *d, const struct code *f,

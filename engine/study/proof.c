@@ -7,10 +7,10 @@
  * replaced by zeros (Gao et al. 2024).
  *
  * Tables: "facts": fact (KEY), value, source. "readings": reading (KEY: as_read, centre, relu,
- * centre_and_relu: which facts are read the other way), says, fvu (Y; missing where this reading
- * means nothing). "numbers", one row: sentences, tokens, fvu, l0 (mean number of active latents),
- * loss_plain, loss_sae, loss_zero (nats a token), loss_recovered, better_reading (the reading that
- * fits better by more than 1 %; missing: none). */
+ * centre_and_relu, norm: which facts are read the other way), says, fvu (Y; missing where this
+ * reading means nothing). "numbers", one row: sentences, tokens, fvu, l0 (mean number of active
+ * latents), loss_plain, loss_sae, loss_zero (nats a token), loss_recovered, better_reading (the
+ * reading that fits better by more than 1 %; missing: none). */
 #include "engine/base/memory.h"
 #include "engine/study/pass.h"
 #include "engine/study/units.h"
@@ -19,18 +19,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum reading { READ_AS_IS, READ_CENTRE, READ_RELU, READ_BOTH, N_READINGS };
+enum { AS_IS, N_READINGS = 5 };
+static const unsigned readings[N_READINGS] = {
+    [AS_IS] = 0, READ_CENTRE, READ_RELU, READ_CENTRE | READ_RELU, READ_NORM};
 enum { PLAIN, SAE, ZERO, N_LOSSES };
 
-static const char *const reading_name[N_READINGS] = {"as_read", "centre", "relu",
-                                                     "centre_and_relu"};
+static const char *const reading_name[N_READINGS] = {"as_read", "centre", "relu", "centre_and_relu",
+                                                     "norm"};
 static const char *const reading_says[N_READINGS] = {"as it is", "with the centring the other way",
                                                      "with the ReLU the other way",
-                                                     "with centring and ReLU the other way"};
+                                                     "with centring and ReLU the other way", NULL};
 
 struct partial { /* sums over rows of the text, of some documents */
     int64_t sentences, tokens, active, n_losses;
-    bool shift; /* b_p is not 0: centring makes a difference */
     double sq, sse[N_READINGS], loss[N_LOSSES];
     double y[]; /* [n_out] */
 };
@@ -38,7 +39,6 @@ struct study {
     struct study_in in;
     const struct dict_spec *spec;
     struct lane_place place;
-    enum { SHIFT_UNKNOWN, SHIFT_NONE, SHIFT_THERE } shift; /* whether b_p is not 0 */
     struct partial *before, *sums; /* of the segments before; of the one that is folded */
 };
 
@@ -86,42 +86,13 @@ struct work {
     struct partial *p;
     struct run *run;
     const struct pass_batch *b;
-    struct tensor shift; /* [1, n] b_p */
-    struct tensor sums;  /* [1, n_out] F64 of y */
-    double *stats;       /* [rows, 2] */
+    struct tensor sums; /* [1, n_out] F64 of y */
+    double *stats;      /* [rows, 2] */
 };
 
-/* b_p is what decodes from nothing. */
-static void find_shift(struct work *w)
+static bool reading_applies(const struct study *s, int r)
 {
-    const int32_t none[2] = {0, 0};
-    const float zero = 0;
-    struct study *s = w->s;
-    struct code f = {.sparse = run_put_csr(w->run, 1, none, none, &zero)};
-    w->shift = dict_decode(w->run, s->in.dict, &f);
-    if (s->shift == SHIFT_UNKNOWN) {
-        double size[2] = {0};
-        run_get_f64(w->run, size, op_row_stats(w->run, w->shift, (struct tensor){0}));
-        if (run_ok(w->run))
-            s->shift = size[0] > 0 ? SHIFT_THERE : SHIFT_NONE;
-    }
-    w->p->shift = s->shift == SHIFT_THERE;
-}
-
-static bool reading_applies(const struct study *s, const struct partial *p, enum reading r)
-{
-    bool centre = r == READ_CENTRE || r == READ_BOTH, relu = r == READ_RELU || r == READ_BOTH;
-    return (!centre || p->shift) && (!relu || s->spec->select == SELECT_TOPK);
-}
-
-/* The k largest with the ReLU read the other way: cut at 0, or as they are. */
-static void flip_relu(struct work *w, struct code *f, struct tensor pre)
-{
-    const struct dict_spec *spec = w->s->spec;
-    const struct select by = {
-        .kind = SELECT_TOPK, .k = spec->k, .relu = spec->relu == RELU_NEVER, .what = "latent"};
-    f->sparse = run_csr(w->run, pre.rows, (int64_t)pre.rows * spec->k);
-    op_select(w->run, &f->sparse, 0, pre, &by);
+    return !(readings[r] & ~dict_other_readings(s->in.dict));
 }
 
 static void count_active(struct work *w, const struct code *f)
@@ -133,32 +104,14 @@ static void count_active(struct work *w, const struct code *f)
     free(start);
 }
 
-/* ŷ under a reading. The codes of the other centring are those of x ± b_p. */
-static struct tensor rebuild(struct work *w, const struct landed *landed, enum reading r)
-{
-    struct study *s = w->s;
-    struct tensor in = landed->x, pre;
-    struct code f;
-    bool flip = r == READ_RELU || r == READ_BOTH;
-    if (r == READ_CENTRE || r == READ_BOTH) {
-        in = op_copy(w->run, in);
-        op_add(w->run, in, w->shift, s->spec->centre ? 1.0f : -1.0f);
-    }
-    dict_encode(w->run, s->in.dict, in, &f, flip ? &pre : NULL);
-    if (flip)
-        flip_relu(w, &f, pre);
-    return dict_decode(w->run, s->in.dict, &f);
-}
-
 /* ‖y − ŷ‖² of the rows of the text, and the first time ‖y‖². */
-static void add_rebuilt(struct work *w, const struct landed *landed, enum reading r,
-                        struct tensor yhat)
+static void add_rebuilt(struct work *w, const struct landed *landed, int r, struct tensor yhat)
 {
     run_get_f64(w->run, w->stats, op_row_stats(w->run, landed->hook.value, yhat));
     for (int32_t t = 0; t < w->b->n_rows && run_ok(w->run); t++) {
         if (w->b->row[t].pos < 0)
             continue;
-        w->p->sq += r == READ_AS_IS ? w->stats[2 * t] : 0;
+        w->p->sq += r == AS_IS ? w->stats[2 * t] : 0;
         w->p->sse[r] += w->stats[2 * t + 1];
     }
 }
@@ -219,11 +172,14 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     lane_front(run, &s->place, &batch, &b->state, LAND_INSERTED, &landed);
     add_values(w, landed.hook.value);
     count_active(w, &landed.codes);
-    add_rebuilt(w, &landed, READ_AS_IS, landed.yhat);
-    for (enum reading r = READ_CENTRE; r < N_READINGS; r++) {
+    add_rebuilt(w, &landed, AS_IS, landed.yhat);
+    for (int r = AS_IS + 1; r < N_READINGS; r++) {
         struct arena_mark mark = arena_mark(run->arena);
-        if (reading_applies(s, w->p, r))
-            add_rebuilt(w, &landed, r, rebuild(w, &landed, r));
+        struct code f;
+        if (!reading_applies(s, r))
+            continue;
+        dict_encode_as(run, s->in.dict, landed.x, readings[r], &f);
+        add_rebuilt(w, &landed, r, dict_decode(run, s->in.dict, &f));
         arena_reset(run->arena, mark);
     }
     add_losses(w, &landed);
@@ -244,7 +200,6 @@ static struct partial *proof_chunk(struct study *s, int64_t i, struct run *run)
 {
     struct work w = {.s = s, .p = partial_new(s), .run = run};
     w.sums = run_sums(run, s->spec->n_out);
-    find_shift(&w);
     pass_chunk(run, &s->in, i, take_batch, &w);
     run_get_f64(run, w.p->y, w.sums);
     w.p->sentences = pass_range(&s->in, i).n;
@@ -257,7 +212,6 @@ static struct partial *proof_chunk(struct study *s, int64_t i, struct run *run)
 
 static void add(const struct study *s, struct partial *to, const struct partial *p)
 {
-    to->shift |= p->shift;
     to->sentences += p->sentences;
     to->tokens += p->tokens;
     to->active += p->active;
@@ -293,7 +247,7 @@ static void proof_merge(struct study *to, const struct study *from)
 /* ---- checkpoints */
 static void save(const struct study *s, const struct partial *p, struct blob_writer *b)
 {
-    const int64_t counts[] = {p->shift, p->sentences, p->tokens, p->active, p->n_losses};
+    const int64_t counts[] = {N_READINGS, p->sentences, p->tokens, p->active, p->n_losses};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         blob_add_i64(b, counts[i]);
     blob_add_f64(b, p->sq);
@@ -313,8 +267,7 @@ static void proof_save(const struct study *s, struct blob_writer *b)
 
 static bool load(const struct study *s, struct partial *p, struct blob_reader *r)
 {
-    int64_t shift = blob_i64(r);
-    p->shift = shift == 1;
+    const int64_t n_readings = blob_i64(r);
     p->sentences = blob_i64(r);
     p->tokens = blob_i64(r);
     p->active = blob_i64(r);
@@ -326,7 +279,7 @@ static bool load(const struct study *s, struct partial *p, struct blob_reader *r
         p->loss[i] = blob_f64(r);
     for (int32_t j = 0; j < s->spec->n_out; j++)
         p->y[j] = blob_f64(r);
-    return !r->bad && (shift == 0 || shift == 1) && p->sentences >= 0 &&
+    return !r->bad && n_readings == N_READINGS && p->sentences >= 0 &&
            p->sentences <= s->in.corpus->n_docs && p->tokens >= 0 && p->active >= 0 &&
            p->n_losses >= 0 && p->n_losses <= p->tokens;
 }
@@ -392,44 +345,52 @@ static struct table *facts_table(const struct study *study)
 }
 
 /* NaN: this reading means nothing here. */
-static double fvu_of(const struct study *s, const struct partial *p, enum reading r)
+static double fvu_of(const struct study *s, const struct partial *p, int r)
 {
     double of_sum = 0;
     for (int32_t j = 0; j < s->spec->n_out; j++)
         of_sum += p->y[j] * p->y[j];
     double spread = p->sq - of_sum / (double)p->tokens;
-    return reading_applies(s, p, r) && spread > 0 ? p->sse[r] / spread : (double)NAN;
+    return reading_applies(s, r) && spread > 0 ? p->sse[r] / spread : (double)NAN;
 }
 
 /* The one that fits best, and by more than 1 %. */
-static enum reading best_reading(const double fvu[N_READINGS])
+static int best_reading(const double fvu[N_READINGS])
 {
-    enum reading best = READ_AS_IS;
-    for (enum reading r = READ_CENTRE; r < N_READINGS; r++)
-        if (fvu[r] < 0.99 * fvu[READ_AS_IS] && !(fvu[r] >= fvu[best]))
+    int best = AS_IS;
+    for (int r = AS_IS + 1; r < N_READINGS; r++)
+        if (fvu[r] < 0.99 * fvu[AS_IS] && !(fvu[r] >= fvu[best]))
             best = r;
     return best;
 }
 
-static struct table *readings_table(const double fvu[N_READINGS])
+static const char *says(const struct study *s, int r)
+{
+    return reading_says[r]                 ? reading_says[r]
+           : s->spec->norm == NORM_IN_NONE ? "with the input scaled to one length"
+                                           : "without the norm of the input";
+}
+
+static struct table *readings_table(const struct study *s, const double fvu[N_READINGS])
 {
     struct table *t = table_new("readings", "The SAE read this way and others", MARK_LIST);
     int32_t reading = table_column(t, "reading", "", "what is read the other way", COLUMN_STR,
                                    COLUMN_KEY),
-            says = table_column(t, "says", "", "in words", COLUMN_STR, COLUMN_TEXT),
+            in_words = table_column(t, "says", "", "in words", COLUMN_STR, COLUMN_TEXT),
             col = table_column(t, "fvu", "", "share of the variance that is not rebuilt",
                                COLUMN_F64, COLUMN_Y);
-    for (enum reading r = READ_AS_IS; r < N_READINGS; r++) {
+    for (int r = AS_IS; r < N_READINGS; r++) {
         int64_t row = table_row(t);
         table_set_str(t, row, reading, reading_name[r]);
-        table_set_str(t, row, says, reading_says[r]);
+        table_set_str(t, row, in_words, says(s, r));
         if (isfinite(fvu[r]))
             table_set_f64(t, row, col, fvu[r]);
     }
     return t;
 }
 
-static struct table *numbers_table(const struct partial *p, const double fvu[N_READINGS])
+static struct table *numbers_table(const struct study *s, const struct partial *p,
+                                   const double fvu[N_READINGS])
 {
     double n = (double)p->n_losses, plain = p->loss[PLAIN] / n, sae = p->loss[SAE] / n,
            zero = p->loss[ZERO] / n;
@@ -437,7 +398,7 @@ static struct table *numbers_table(const struct partial *p, const double fvu[N_R
         const char *name, *unit, *doc;
         double value;
     } cell[] = {
-        {"fvu", "", "share of the variance that is not rebuilt", fvu[READ_AS_IS]},
+        {"fvu", "", "share of the variance that is not rebuilt", fvu[AS_IS]},
         {"l0", "", "latents that are active, mean over tokens",
          (double)p->active / (double)p->tokens},
         {"loss_plain", "nats", "mean over tokens, nothing replaced", plain},
@@ -458,12 +419,12 @@ static struct table *numbers_table(const struct partial *p, const double fvu[N_R
     }
     int32_t better = table_column(t, "better_reading", "", "which facts to read the other way",
                                   COLUMN_STR, COLUMN_TEXT);
-    enum reading best = best_reading(fvu);
-    if (best == READ_AS_IS)
+    const int best = best_reading(fvu);
+    if (best == AS_IS)
         return t;
     table_set_str(t, 0, better, reading_name[best]);
-    table_note(t, "the file fits better %s: FVU %.4f instead of %.4f", reading_says[best],
-               fvu[best], fvu[READ_AS_IS]);
+    table_note(t, "the file fits better %s: FVU %.4f instead of %.4f", says(s, best), fvu[best],
+               fvu[AS_IS]);
     return t;
 }
 
@@ -474,17 +435,17 @@ static struct table_set *proof_tables(struct study *s)
     struct partial *all = partial_new(s);
     add(s, all, s->before);
     add(s, all, s->sums);
-    for (enum reading r = READ_AS_IS; r < N_READINGS; r++)
+    for (int r = AS_IS; r < N_READINGS; r++)
         fvu[r] = fvu_of(s, all, r);
     table_set_add(set, facts_table(s));
-    table_set_add(set, readings_table(fvu));
-    table_set_add(set, numbers_table(all, fvu));
+    table_set_add(set, readings_table(s, fvu));
+    table_set_add(set, numbers_table(s, all, fvu));
     free(all);
     return set;
 }
 
 const struct study_ops proof_study = {.name = "proof",
-                                      .version = 2,
+                                      .version = 3,
                                       .open = proof_open,
                                       .free = proof_free,
                                       .n_chunks = proof_chunks,

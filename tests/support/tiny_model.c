@@ -117,7 +117,8 @@ static void sae_path(char *out, size_t n, const char *dir, int which)
 
 static void write_sae(const char *dir, int which, const char *hook, const struct tiny_spec *spec)
 {
-    const bool transcodes = which == 0 ? spec->transcodes : spec->more[which - 1].transcodes;
+    const bool transcodes =
+        which == 0 ? spec->transcodes : (spec->more_transcode >> (which - 1) & 1) != 0;
     const char *norm = spec->norm && which != 1 ? spec->norm : "none";
     char path[160], reads[40];
     int32_t n = width_at(hook, spec);

@@ -16,13 +16,14 @@ struct tiny_spec {
     bool no_dict;
     struct tiny_more { /* further dictionaries of the set */
         const char *hook;
-        bool neurons, transcodes;
+        bool neurons;
     } more[3];
-    bool sequential;      /* residual; of GPT-NeoX */
-    const char *arch;     /* NULL: gpt_neox; else gpt2, llama or gemma2, of n_ctx 96 */
-    int32_t n_ctx;        /* 0: 96 */
-    int32_t rows_per_job; /* 0: the device's */
-    int threads;          /* 0: 1 */
+    unsigned more_transcode; /* bit i: more[i], as `transcodes` */
+    bool sequential;         /* residual; of GPT-NeoX */
+    const char *arch;        /* NULL: gpt_neox; else gpt2, llama or gemma2, of n_ctx 96 */
+    int32_t n_ctx;           /* 0: 96 */
+    int32_t rows_per_job;    /* 0: the device's */
+    int threads;             /* 0: 1 */
 };
 struct tiny_model {
     char dir[64];

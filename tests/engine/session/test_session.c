@@ -572,9 +572,10 @@ static void test_set_of_transcoders(void **state)
     live(&(struct tiny_spec){.hook = "layers.1.mlp.out",
                              .transcodes = true,
                              .norm = "layer_norm",
-                             .more = {{"layers.0.attn.out", false, false},
-                                      {"layers.1.resid.post", false, false},
-                                      {"layers.2.mlp.out", false, true}}},
+                             .more = {{"layers.0.attn.out", false},
+                                      {"layers.1.resid.post", false},
+                                      {"layers.2.mlp.out", false}},
+                             .more_transcode = 4},
          55, rounds(40), 0, 0);
 }
 static void test_set_reads_what_was_replaced(void **state)
@@ -583,7 +584,8 @@ static void test_set_reads_what_was_replaced(void **state)
     live(&(struct tiny_spec){.hook = "layers.1.mlp.in",
                              .rows_per_job = 16,
                              .sequential = true,
-                             .more = {{"layers.1.mlp.out", false, true}}},
+                             .more = {{"layers.1.mlp.out", false}},
+                             .more_transcode = 1},
          56, rounds(30), 0, 0);
 }
 

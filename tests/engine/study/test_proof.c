@@ -3,13 +3,15 @@
 #include "engine/formats/tensors.h"
 #include "tests/engine/study/chunks.h"
 
-enum { READINGS = 4, K = 6, ROWS_MAX = 96 };
-static const char *const reading[READINGS] = {"as_read", "centre", "relu", "centre_and_relu"};
+enum { READINGS = 5, K = 6, ROWS_MAX = 96 };
+static const char *const reading[READINGS] = {"as_read", "centre", "relu", "centre_and_relu",
+                                              "norm"};
 #define nothing given(&proof_study, "")
 
 struct sae { /* of the file, in double */
     int32_t n, m;
-    double *encoder, *bias, *decoder, *shift;
+    double *encoder, *bias, *decoder, *shift, *skip; /* skip: of a transcoder; else NULL */
+    const char *norm;
 };
 
 static double *doubles(const struct tensors *ts, const char *name, int64_t *n)
@@ -38,6 +40,12 @@ static void sae_read(struct sae *s, const struct tiny_model *t)
     s->bias = doubles(ts, "encoder.bias", &m);
     s->decoder = doubles(ts, "W_dec", &m);
     s->shift = doubles(ts, "b_dec", &n);
+    if (dict_spec(t->dict)->transcodes)
+        s->skip = doubles(ts, "W_skip", &n);
+    s->norm = tensors_metadata(ts, "norm");
+    s->norm = strcmp(s->norm, "none") == 0    ? ""
+              : strcmp(s->norm, "layer_norm") ? "length"
+                                              : "layer";
     s->n = (int32_t)n, s->m = (int32_t)m;
     tensors_close(ts);
 }
@@ -48,17 +56,41 @@ static void sae_release(struct sae *s)
     free(s->bias);
     free(s->decoder);
     free(s->shift);
+    free(s->skip);
 }
 
-/* x̂ of one row, and how many latents are not 0. */
-static int32_t rebuild(const struct sae *s, const double *x, bool centre, bool relu, double *out)
+/* (x − shift)/by of one row, and what of ŷ it undoes; eps is outside of the root. */
+struct normed {
+    double shift, by, back;
+};
+static struct normed norm_of(const struct sae *s, const double *x, bool other)
+{
+    struct normed r = {0, 1, 1};
+    const char *name = !other ? s->norm : *s->norm ? "" : "length";
+    double squares = 0;
+    for (int32_t i = 0; i < s->n && strcmp(name, "layer") == 0; i++)
+        r.shift += x[i] / s->n;
+    for (int32_t i = 0; i < s->n; i++)
+        squares += (x[i] - r.shift) * (x[i] - r.shift);
+    if (strcmp(name, "layer") == 0)
+        r.back = sqrt(squares / (s->n - 1)), r.by = r.back + 1e-5;
+    else if (*name)
+        r.back = r.by = sqrt(squares / s->n);
+    return r;
+}
+
+/* ŷ of one row, and how many latents are not 0. */
+static int32_t rebuild(const struct sae *s, const double *x, bool centre, bool relu,
+                       bool other_norm, double *out)
 {
     double *pre = xcalloc((size_t)s->m, sizeof *pre);
+    const struct normed norm = norm_of(s, x, other_norm);
     int32_t active = 0;
     for (int32_t j = 0; j < s->m; j++) {
         pre[j] = s->bias[j];
         for (int32_t i = 0; i < s->n; i++)
-            pre[j] += s->encoder[j * s->n + i] * (x[i] - (centre ? s->shift[i] : 0));
+            pre[j] += s->encoder[j * s->n + i] *
+                      ((x[i] - norm.shift) / norm.by - (centre ? s->shift[i] : 0));
     }
     memcpy(out, s->shift, (size_t)s->n * sizeof *out);
     for (int k = 0; k < K; k++) {
@@ -71,12 +103,18 @@ static int32_t rebuild(const struct sae *s, const double *x, bool centre, bool r
             out[i] += v * s->decoder[best * s->n + i];
         pre[best] = (double)-INFINITY;
     }
+    for (int32_t i = 0; i < s->n; i++) {
+        if (!s->skip)
+            out[i] = out[i] * norm.back + norm.shift;
+        for (int32_t j = 0; j < s->n && s->skip; j++)
+            out[i] += s->skip[i * s->n + j] * x[j];
+    }
     free(pre);
     return active;
 }
 
 struct sums {
-    double *x, sq, sse[READINGS], loss[3];
+    double *y, sq, sse[READINGS], loss[3];
     int64_t tokens, active, n_losses;
 };
 
@@ -88,26 +126,30 @@ static void add_window(struct sums *q, const struct study_in *in, const struct s
     const int32_t start[2] = {0, n};
     int32_t target[ROWS_MAX];
     size_t cells = (size_t)n * (size_t)s->n;
-    float *x = xcalloc(cells, sizeof *x), *with[3], loss[ROWS_MAX];
+    float *x = xcalloc(cells, sizeof *x), *was = xcalloc(cells, sizeof *x), *with[3],
+          loss[ROWS_MAX];
     double row[256], y[256];
     struct batch batch = {.n_rows = n, .ids = ids, .seqs = {.n = 1, .start = start}};
     struct state at, end;
-    model_forward(&run, in->model, &batch, NULL, in->at, NULL, 0, &at);
+    const struct point reads = {in->at.layer, s->skip ? SITE_MLP_IN : in->at.site};
+    model_forward(&run, in->model, &batch, NULL, reads, NULL, 0, &at);
     run_get(&run, x, at.value);
-    with[0] = x, with[1] = xcalloc(cells, sizeof *x), with[2] = xcalloc(cells, sizeof *x);
+    model_forward(&run, in->model, &batch, NULL, in->at, NULL, 0, &at);
+    run_get(&run, was, at.value);
+    with[0] = was, with[1] = xcalloc(cells, sizeof *x), with[2] = xcalloc(cells, sizeof *x);
     for (int32_t t = 0; t < n; t++) {
         target[t] = t + 1 < n ? ids[t + 1] : -1;
         for (int32_t i = 0; i < s->n; i++)
             row[i] = (double)x[t * s->n + i];
         for (int r = 0; r < READINGS; r++) {
-            int32_t active = rebuild(s, row, !(r & 1), r & 2, y);
+            int32_t active = rebuild(s, row, !(r & 1) != !!s->skip, r & 2, r == 4, y);
             bool counts = !(bos && t == 0);
             for (int32_t i = 0; i < s->n && counts; i++)
-                q->sse[r] += (row[i] - y[i]) * (row[i] - y[i]);
+                q->sse[r] += pow((double)was[t * s->n + i] - y[i], 2);
             for (int32_t i = 0; i < s->n && r == 0; i++)
                 with[1][t * s->n + i] = (float)y[i];
             for (int32_t i = 0; i < s->n && r == 0 && counts; i++)
-                q->x[i] += row[i], q->sq += row[i] * row[i];
+                q->y[i] += (double)was[t * s->n + i], q->sq += pow((double)was[t * s->n + i], 2);
             q->active += r == 0 && counts ? active : 0;
             q->tokens += r == 0 && counts;
         }
@@ -124,6 +166,7 @@ static void add_window(struct sums *q, const struct study_in *in, const struct s
     }
     assert_true(run_ok(&run));
     free(x);
+    free(was);
     free(with[1]);
     free(with[2]);
     arena_free(run.arena);
@@ -155,11 +198,12 @@ static double number(const struct table_set *set, const char *name)
     return table_f64(t, 0, table_find(t, name));
 }
 
-static void check_tables(const struct table_set *set, const struct sums *q, int32_t n, int64_t docs)
+static void check_tables(const struct table_set *set, const struct sums *q, int32_t n, int64_t docs,
+                         bool transcodes)
 {
     double of_sum = 0, N = (double)q->tokens, fvu[READINGS];
     for (int32_t i = 0; i < n; i++)
-        of_sum += q->x[i] * q->x[i];
+        of_sum += q->y[i] * q->y[i];
     const struct table *t = table_set_find(set, "readings");
     assert_int_equal(t->n_rows, READINGS);
     int best = 0;
@@ -189,7 +233,7 @@ static void check_tables(const struct table_set *set, const struct sums *q, int3
     const struct table *facts = table_set_find(set, "facts");
     assert_int_equal(facts->n_rows, DICT_N_FACTS);
     assert_string_equal(table_str(facts, 0, table_find(facts, "fact")), "centre");
-    assert_string_equal(table_str(facts, 0, table_find(facts, "value")), "yes");
+    assert_string_equal(table_str(facts, 0, table_find(facts, "value")), transcodes ? "no" : "yes");
     assert_string_equal(table_str(facts, 0, table_find(facts, "source")), "metadata");
 }
 
@@ -199,22 +243,22 @@ static void check(const struct tiny_spec *spec, bool bos)
                                      "Rådet skal nu formelt godkende."};
     static const char *const en[] = {"She buys bread every morning.", "a"};
     struct tiny_model t;
-    struct sae s;
+    struct sae s = {0};
     tiny_open(&t, spec);
     sae_read(&s, &t);
     assert_true(s.n <= 256);
     struct corpus *c = corpus_of(da, 3, en, 2, false, CORPUS_ALL);
     struct study_in in = tiny_in(&t, c);
-    struct sums q = {.x = xcalloc((size_t)s.n, sizeof(double))};
+    struct sums q = {.y = xcalloc((size_t)s.n, sizeof(double))};
     in.bos = bos;
     for (int64_t i = 0; i < c->n_docs; i++)
         add_text(&q, &in, &s, &c->doc[i]);
     struct study *study = study_done(&proof_study, &in, nothing);
     struct table_set *set = proof_study.tables(study);
-    check_tables(set, &q, s.n, c->n_docs);
+    check_tables(set, &q, s.n, c->n_docs, spec->transcodes);
     table_set_unref(set);
     proof_study.free(study);
-    free(q.x);
+    free(q.y);
     sae_release(&s);
     corpus_free(c);
     tiny_close(&t);
@@ -227,6 +271,11 @@ static void against_plain_loops(void **unused)
     check(&(struct tiny_spec){.hook = "layers.1.mlp.act", .n_ctx = 8}, true);
     check(&(struct tiny_spec){.hook = "layers.1.attn.out", .sequential = true, .n_ctx = 8}, false);
     check(&(struct tiny_spec){.hook = "layers.2.resid.post"}, true);
+    check(&(struct tiny_spec){.hook = "layers.2.resid.post", .norm = "layer_norm"}, true);
+    check(&(struct tiny_spec){.hook = "layers.1.mlp.act", .norm = "constant_norm_rescale"}, false);
+    check(&(struct tiny_spec){.hook = "layers.1.mlp.out", .transcodes = true}, true);
+    check(&(struct tiny_spec){.hook = "layers.1.mlp.out", .transcodes = true, .norm = "layer_norm"},
+          false);
 }
 
 static void stopped_spoilt_cancelled(void **unused)
