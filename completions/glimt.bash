@@ -187,6 +187,44 @@ _glimt_complete() {
     "neuron effects --metric") _glimt_words "loss logit"; return 0 ;;
     "neuron effects --class") _glimt_class; return 0 ;;
     "neuron effects --limit") return 0 ;;
+    "neuron downstream --target") return 0 ;;
+    "neuron downstream --from") return 0 ;;
+    "neuron downstream --to") return 0 ;;
+    "neuron downstream --texts") return 0 ;;
+    "neuron downstream --on-at") return 0 ;;
+    "neuron downstream --off-at") return 0 ;;
+    "neuron downstream --off") return 0 ;;
+    "neuron downstream --layers") return 0 ;;
+    "neuron downstream --dict") return 0 ;;
+    "neuron downstream --top") return 0 ;;
+    "neuron downstream --class") _glimt_class; return 0 ;;
+    "neuron downstream --limit") return 0 ;;
+    "neuron shift --target") return 0 ;;
+    "neuron shift --from") return 0 ;;
+    "neuron shift --to") return 0 ;;
+    "neuron shift --texts") return 0 ;;
+    "neuron shift --on-at") return 0 ;;
+    "neuron shift --off-at") return 0 ;;
+    "neuron shift --off") return 0 ;;
+    "neuron shift --later") return 0 ;;
+    "neuron shift --tokens") return 0 ;;
+    "neuron shift --rows") return 0 ;;
+    "neuron shift --class") _glimt_class; return 0 ;;
+    "neuron shift --limit") return 0 ;;
+    "neuron examples --target") return 0 ;;
+    "neuron examples --from") return 0 ;;
+    "neuron examples --to") return 0 ;;
+    "neuron examples --texts") return 0 ;;
+    "neuron examples --on-at") return 0 ;;
+    "neuron examples --off-at") return 0 ;;
+    "neuron examples --off") return 0 ;;
+    "neuron examples --later") return 0 ;;
+    "neuron examples --shift") return 0 ;;
+    "neuron examples --later-at") return 0 ;;
+    "neuron examples --weight") return 0 ;;
+    "neuron examples --top") return 0 ;;
+    "neuron examples --class") _glimt_class; return 0 ;;
+    "neuron examples --limit") return 0 ;;
     "neuron position --target") return 0 ;;
     "neuron position --from") return 0 ;;
     "neuron position --to") return 0 ;;
@@ -205,6 +243,9 @@ _glimt_complete() {
     "neuron position --min-embed") return 0 ;;
     "neuron position --class") _glimt_class; return 0 ;;
     "neuron position --limit") return 0 ;;
+    "neuron similar --layers") return 0 ;;
+    "neuron similar --dict") return 0 ;;
+    "neuron similar --top") return 0 ;;
     "generate --tokens") return 0 ;;
     "generate --temperature") return 0 ;;
     "snapshot --size") return 0 ;;
@@ -250,7 +291,7 @@ _glimt_complete() {
     '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast neuron generate snapshot tokenize verify models saes pull convert bundle cache doctor" ;;
     bundle) _glimt_words "new" ;;
     contrast) _glimt_words "words ttest points probe regress kept compare" ;;
-    neuron) _glimt_words "means classify ablate boosts unigrams attribution patch effects position" ;;
+    neuron) _glimt_words "means classify ablate boosts unigrams attribution patch effects downstream shift examples position similar" ;;
     "harvest") _glimt_files; ;;
     "latents") _glimt_files; ;;
     "find") _glimt_files; ;;
@@ -273,6 +314,9 @@ _glimt_complete() {
     "neuron attribution") _glimt_files; ;;
     "neuron patch") _glimt_files; ;;
     "neuron effects") _glimt_files; ;;
+    "neuron downstream") _glimt_files; ;;
+    "neuron shift") _glimt_files; ;;
+    "neuron examples") _glimt_files; ;;
     "neuron position") _glimt_files; ;;
     "snapshot") _glimt_words "explore latents histograms sweep corpus jobs contrast"; ;;
     "verify") _glimt_models; _glimt_files; ;;
@@ -307,7 +351,7 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--x|--y|--word|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--off-at|--metric|--on-at|--shift|--later-at|--text|--at|--min-logp|--temperature|--size|--title|--label|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--x|--y|--word|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--off-at|--metric|--on-at|--layers|--shift|--later-at|--weight|--text|--at|--min-logp|--temperature|--size|--title|--label|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         *) case ${command:+$command }$word in
             bundle) command=bundle own= ;;
@@ -337,7 +381,11 @@ _glimt() {
             "neuron attribution") command="neuron attribution" own=" --target --from --to --texts --off-at --off --rows --frozen-scale --no-tl-weights --class --limit --header" ;;
             "neuron patch") command="neuron patch" own=" --target --from --to --texts --off-at --off --rows --class --limit --header" ;;
             "neuron effects") command="neuron effects" own=" --target --from --to --texts --off-at --off --rows --metric --frozen-scale --no-tl-weights --class --limit --header" ;;
+            "neuron downstream") command="neuron downstream" own=" --target --from --to --texts --on-at --off-at --off --layers --dict --top --class --limit --header" ;;
+            "neuron shift") command="neuron shift" own=" --target --from --to --texts --on-at --off-at --off --later --tokens --losses --rows --class --limit --header" ;;
+            "neuron examples") command="neuron examples" own=" --target --from --to --texts --on-at --off-at --off --later --shift --later-at --weight --top --class --limit --header" ;;
             "neuron position") command="neuron position" own=" --target --from --to --texts --on-at --off-at --off --later --shift --later-at --text --at --top --min-logp --max-norm --min-embed --class --limit --header" ;;
+            "neuron similar") command="neuron similar" own=" --layers --dict --top --no-tl-weights" ;;
             "generate") command="generate" own=" --tokens --temperature" ;;
             "snapshot") command="snapshot" own=" --size --play --state --text --ansi" ;;
             "tokenize") command="tokenize" own=" --decode --ids-only" ;;

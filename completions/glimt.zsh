@@ -290,7 +290,7 @@ _glimt() {
         ) ;;
         *) own=('2:command:((words\:"what a list of words has, by class and kind" ttest\:"a t-test a unit, corrected for their number" points\:"words as points on two units" probe\:"linear probes with control tasks" regress\:"logistic regression, and how many coefficients carry it" kept\:"how few of the best units tell the classes apart" compare\:"neurons against latents in one table"))') ;;
         esac ;;
-    neuron) case ${words[(r)(means|classify|ablate|boosts|unigrams|attribution|patch|effects|position)]} in
+    neuron) case ${words[(r)(means|classify|ablate|boosts|unigrams|attribution|patch|effects|downstream|shift|examples|position|similar)]} in
         means) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
@@ -300,7 +300,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 200]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
         ) ;;
         classify) own=( \
@@ -314,7 +314,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 200]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
         ) ;;
         ablate) own=( \
@@ -329,7 +329,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
         ) ;;
         boosts) own=( \
@@ -348,7 +348,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
         ) ;;
         unigrams) own=( \
@@ -362,7 +362,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
         ) ;;
         attribution) own=( \
@@ -378,7 +378,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
         ) ;;
         patch) own=( \
@@ -392,7 +392,7 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
         ) ;;
         effects) own=( \
@@ -409,7 +409,61 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
+        '*:operand:_files' \
+        ) ;;
+        downstream) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--on-at=[what the units are at when on; default\: the target'\''s mean]:value: ' \
+        '--off-at=[and when off; default\: the other classes'\'' mean]:value: ' \
+        '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--layers=[neurons of these layers]:value: ' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
+        '--top=[units of the list; default\: 100]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
+        '*:operand:_files' \
+        ) ;;
+        shift) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--on-at=[what the units are at when on; default\: the target'\''s mean]:value: ' \
+        '--off-at=[and when off; default\: the other classes'\'' mean]:value: ' \
+        '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--later=[the units that are shifted, commas between them]:value: ' \
+        '--tokens=[tokens of each class in the histograms; default\: 1000]:value: ' \
+        '--losses[also the losses with each of them shifted]' \
+        '--rows=[rows printed]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
+        '*:operand:_files' \
+        ) ;;
+        examples) own=( \
+        '--target=[the class asked about; default\: the first]:value: ' \
+        '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
+        '--to=[last position that counts; default\: 399]:value: ' \
+        '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--on-at=[what the units are at when on; default\: the target'\''s mean]:value: ' \
+        '--off-at=[and when off; default\: the other classes'\'' mean]:value: ' \
+        '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--later=[shift these in place of switching the units]:value: ' \
+        '--shift=[by so much; default\: by what they change with the units off]:value: ' \
+        '--later-at=[from these values on; default\: from where they are]:value: ' \
+        '--weight=[of the better log-probability in a token'\''s score; default\: 0.5]:value: ' \
+        '--top=[texts; default\: 10]:value: ' \
+        '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
+        '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
+        '--header[the first of the lines text<TAB>label is a header\: skip it]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
         ) ;;
         position) own=( \
@@ -432,10 +486,18 @@ _glimt() {
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
-        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
         ) ;;
-        *) own=('2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" position\:"what is likely at one position with units on and off"))') ;;
+        similar) own=( \
+        '--layers=[neurons of these layers]:value: ' \
+        '--dict=[which of several dictionaries\: mlp_3]:value: ' \
+        '--top=[others of a unit; default\: 20]:value: ' \
+        '--no-tl-weights[what is written stays as it is]' \
+        '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
+        '*:operand: ' \
+        ) ;;
+        *) own=('2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))') ;;
         esac ;;
     *) own=( \
         '--version[version, with -v libraries]' \

@@ -39,6 +39,7 @@ struct options {
     bool join, special;
     int32_t n_places; /* points whose neurons are opened beside what else is named */
     struct point place[DICT_SET_MAX];
+    int32_t layers_from;        /* > 0: so are those of every layer from this one on */
     const char *encoding;       /* of text and corpora that are not UTF-8; NULL: they are refused */
     const char *device, *dtype; /* "auto" */
     int threads;                /* 0: all */

@@ -346,6 +346,14 @@ static bool has_neurons_at(const struct workbench *wb, struct point at)
     return false;
 }
 
+static bool neurons_at(struct opening *op, struct point at)
+{
+    const struct workbench *wb = op->wb;
+    return model_check_point(wb->model, at, op->e) &&
+           (has_neurons_at(wb, at) ||
+            place_dict(op, dict_neurons(at, model_width(wb->model, at)), at));
+}
+
 /* The neurons of the points that their names say; of one without a point those of --hook, else of
  * the bundle's, else of the middle layer. Beside an SAE all must say it: --hook is the SAE's. */
 static bool open_neurons(struct opening *op)
@@ -364,21 +372,20 @@ static bool open_neurons(struct opening *op)
                              name);
         if (unit_word_alone(w) || (o->hook && !o->sae))
             continue;
-        if (!unit_word_point(w, model_config(wb->model), &at, op->e) ||
-            !model_check_point(wb->model, at, op->e))
+        if (!unit_word_point(w, model_config(wb->model), &at, op->e))
             return error_prefix(op->e, "--neurons");
         named = true;
-        if (!has_neurons_at(wb, at) &&
-            !place_dict(op, dict_neurons(at, model_width(wb->model, at)), at))
+        if (!neurons_at(op, at))
             return error_prefix(op->e, "--neurons");
     }
     for (int32_t i = 0; i < o->n_places; i++)
-        if (!model_check_point(wb->model, o->place[i], op->e) ||
-            (!has_neurons_at(wb, o->place[i]) &&
-             !place_dict(op, dict_neurons(o->place[i], model_width(wb->model, o->place[i])),
-                         o->place[i])))
+        if (!neurons_at(op, o->place[i]))
             return false;
-    if (!o->neurons || named || o->sae || o->n_places > 0)
+    for (int32_t layer = o->layers_from; layer > 0 && layer < model_config(wb->model)->n_layers;
+         layer++)
+        if (!neurons_at(op, (struct point){(int16_t)layer, SITE_MLP_ACT}))
+            return false;
+    if (!o->neurons || named || o->sae || o->n_places > 0 || o->layers_from > 0)
         return true;
     return place_dict(op, dict_neurons(wb->at, model_width(wb->model, wb->at)), wb->at);
 }

@@ -259,6 +259,78 @@ static void test_streams_of_the_reference(void **state)
     json_decref(golden);
 }
 
+static double of_list(json_t *list, size_t i)
+{
+    return json_number_value(json_array_get(list, i));
+}
+
+static void test_later_of_the_reference(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *golden = golden_json("study/neuron_runs.json"), *g, *row;
+    json_t *root =
+        JSON_OF(&with_cache, "neuron", "downstream", "L2N442", AS_THE_SCRIPT, "--top=20");
+    size_t i;
+    assert_int_equal(json_array_size(get_list(root, "rows")), 20);
+    json_array_foreach(get_list(root, "rows"), i, row)
+    {
+        char name[32];
+        g = json_array_get(json_object_get(json_object_get(golden, "downstream"), "top"), i);
+        snprintf(name, sizeof name, "L3N%d", (int)of_list(g, 0));
+        assert_string_equal(get_string(row, "unit"), name);
+        expect_close(get_number(row, "mean"), of_list(g, 1), 1e-4);
+        expect_close(get_number(row, "sd"), of_list(g, 2), 1e-4);
+    }
+    json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "shift", "L2N442", AS_THE_SCRIPT, "--later=L3N909,L3N12",
+                   "--tokens=40", "--losses");
+    row = json_array_get(get_list(root, "rows"), 5);
+    g = json_object_get(json_object_get(golden, "shift"), "L3N12");
+    assert_true(json_is_null(json_object_get(row, "class")));
+    expect_close(get_number(row, "shift"), get_number(g, "all"), 1e-4);
+    assert_int_equal(json_array_size(get_list(root, "histogram")), 2 * 2 * 30);
+    assert_int_equal(json_array_size(get_list(root, "losses")), 4);
+    json_decref(root);
+    /* the text whose token has the best score of all */
+    root = JSON_OF(&with_cache, "neuron", "examples", "L2N442", AS_THE_SCRIPT,
+                   "--later=L3N909,L3N12", "--top=2", "--target=en");
+    row = json_array_get(get_list(root, "examples"), 0);
+    g = json_array_get(json_object_get(json_object_get(golden, "runs"), "en"),
+                       (size_t)get_whole(row, "doc"));
+    expect_close(get_number(row, "score"), of_list(g, 2), 1e-4);
+    assert_int_equal(get_whole(row, "position"), (int)of_list(g, 3));
+    json_decref(root);
+    json_decref(golden);
+}
+
+/* Of neurons of one layer: columns of the last matrix of the MLP. Both ways the same. */
+static void test_similar(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *root = JSON_OF(&with_cache, "neuron", "similar", "L2N442,L3N909", "--layers=2,3",
+                           "--top=1024"),
+           *rows = get_list(root, "rows"), *row;
+    double there = NAN, back = NAN;
+    size_t i;
+    assert_int_equal(json_array_size(rows), 2 * 1024);
+    json_array_foreach(rows, i, row)
+    {
+        const double cosine = get_number(row, "cosine");
+        assert_true(fabs(cosine) < 1 && strcmp(get_string(row, "unit"), get_string(row, "other")));
+        assert_true(i % 1024 == 0 || cosine <= get_number(json_array_get(rows, i - 1), "cosine"));
+        if (i < 1024 && strcmp(get_string(row, "other"), "L3N909") == 0)
+            there = cosine;
+        if (i >= 1024 && strcmp(get_string(row, "other"), "L2N442") == 0)
+            back = cosine;
+    }
+    expect_close(there, back, 1e-12);
+    row = json_array_get(get_list(root, "pairs"), 0);
+    expect_close(get_number(row, "cosine"), there, 1e-12);
+    json_decref(root);
+}
+
 /* A layer's neurons, for people and in a table; latents of the bundle's SAE just as well. */
 static void test_forms(void **state)
 {
@@ -300,7 +372,7 @@ static void test_refused(void **state)
         {{"classify", "L2N3", "--from", "200"}, "expected some of each"},
         {{"grow"},
          "expected one of means, classify, ablate, boosts, unigrams, attribution, "
-         "patch, effects, position"},
+         "patch, effects, downstream, shift, examples, position, similar"},
         {{"ablate", "L2N3", "--class", "x=store/demo/reference-da.txt"}, "found one class"},
         {{"boosts", "L2N3", "--by=direct,lens"}, "expected direct or lens"},
         {{"boosts", "L2N3", "--by=lens", "--later=L3N1"}, "expected --by direct"},
@@ -309,6 +381,12 @@ static void test_refused(void **state)
         {{"attribution", "L2N3", "--off-at=1,2"}, "2 values of 1 units"},
         {{"patch", "L2N3", "--off=L2N3"}, "held all the time"},
         {{"effects", "L2N3", "--metric=joy"}, "found joy"},
+        {{"downstream", "L3N3"}, "found no neurons behind these units"},
+        {{"downstream", "L2N3", "--layers=9"}, "4 layers"},
+        {{"downstream", "L2N3", "--dict=mlp_1"}, "--dict"},
+        {{"shift", "L2N3"}, "expected --later"},
+        {{"examples", "L2N3", "--later=L3N3", "--later-at=1,2"}, "1 units with 2 values"},
+        {{"similar", "L2N3", "--layers=1.5"}, "found no neurons of layer 1.5"},
         {{"position", "L2N3", "--on-at=1,2", "Hej"}, "2 values of 1 units"},
         {{"position", "L2N3", "--at=9", "Hej"}, "position: found 9"},
     };
@@ -332,6 +410,8 @@ int main(void)
         cmocka_unit_test(test_boosts_of_the_reference),
         cmocka_unit_test(test_position_of_the_reference),
         cmocka_unit_test(test_streams_of_the_reference),
+        cmocka_unit_test(test_later_of_the_reference),
+        cmocka_unit_test(test_similar),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_refused),
     };

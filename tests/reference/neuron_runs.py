@@ -172,6 +172,27 @@ def stream(off):
     return out
 
 
+# ---- what units write
+def written(layer):
+    w = demo.W[f"gpt_neox.layers.{layer}.mlp.dense_4h_to_h.weight"].T
+    return w - w.mean(-1, keepdims=True)
+
+
+def similar(rows, own, names):
+    """The greatest cosines of a row with others; itself is left out."""
+    c = rows @ own / np.linalg.norm(rows, axis=-1) / np.linalg.norm(own)
+    order = [i for i in np.argsort(-c, kind="stable") if c[i] < 1 - 1e-9][:TOP]
+    return [[names[i], float(c[i])] for i in order]
+
+
+def all_similar():
+    rows, names = np.concatenate([written(2), written(3)]), [f"L{k}N{i}" for k in (2, 3) for i in range(1024)]
+    latents = demo.SAE["W_dec"] - demo.SAE["W_dec"].mean(-1, keepdims=True)
+    return {N: similar(rows, rows[names.index(N)], names),
+            "attn_1/418": similar(latents, latents[418], [f"attn_1/{i}" for i in range(len(latents))]),
+            "across": float(similar(rows[[names.index(N)]], latents[418], [N])[0][1])}
+
+
 def check():
     """The last point is the logit less the mean logit and the bias."""
     ids = texts("da", 1)[0]
@@ -197,7 +218,8 @@ def main():
               "position_at": position(both(a, shifted(zero, at)), both(a, shifted(pooled, at))),
               "position_held": position(*(both(neuron.held({HELD: held}), r) for r in (a, b))),
               "downstream": downstream(a, b), "runs": runs(a, moved), "spread": spread, "points": POINTS,
-              "patched": PATCHED, "few": FEW, "stream": stream(spread)}
+              "patched": PATCHED, "few": FEW, "stream": stream(spread),
+              "similar": all_similar()}
     with open(os.path.join(demo.OUT, "neuron_runs.json"), "w", encoding="utf-8") as f:
         json.dump(golden, f)
         f.write("\n")

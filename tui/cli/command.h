@@ -163,5 +163,6 @@ extern const struct command analyze_command, generate_command, tokenize_command,
     bundle_new_command, contrast_words_command, contrast_ttest_command, contrast_points_command,
     contrast_probe_command, contrast_regress_command, contrast_kept_command,
     contrast_compare_command, means_command, classify_command, ablate_command, boosts_command,
-    unigrams_command, attribution_command, patch_command, effects_command, position_command;
+    unigrams_command, attribution_command, patch_command, effects_command, downstream_command,
+    shift_command, neuron_examples_command, similar_command, position_command;
 #endif

@@ -30,25 +30,71 @@ static bool open_names(struct options *o, const char *names, struct error *e)
     return true;
 }
 
+/* Layers of a list of numbers, as a parameter has it. */
+static bool open_layers(struct options *o, const char *list, struct error *e)
+{
+    struct params p;
+    const double *layer;
+    static const struct param row[] = {{"layers", "LIST", "", .type = PARAM_VALUES},
+                                       {.name = NULL}};
+    params_init(&p, row);
+    bool ok = params_parse(&p, "layers", list, e);
+    const int32_t n = ok ? params_values(&p, "layers", &layer) : 0;
+    for (int32_t i = 0; ok && i < n; i++)
+        ok = layer[i] >= 0 && layer[i] <= INT16_MAX
+                 ? open_layer(o, (int32_t)layer[i], e)
+                 : error_set(e, ERROR_INPUT, "--layers: found %.9g, expected a layer", layer[i]);
+    params_release(&p);
+    return ok;
+}
+
+static const char *value_of(const struct cli *cli, const struct study_values *v, const char *name)
+{
+    struct params p;
+    const char *found = NULL;
+    query_params(cli->command->query, &p);
+    for (int i = 0; i < p.n; i++)
+        if (strcmp(p.value[i].of->name, name) == 0)
+            found = v->given[i];
+    params_release(&p);
+    return found;
+}
+
+/* Where units are asked for that come behind others, and not which: those of every layer behind. */
+static void open_behind(struct cli *cli, const struct study_values *v, int n, char *const *operand)
+{
+    struct unit_word w;
+    int32_t first = INT32_MAX;
+    if (cli->command != &downstream_command || value_of(cli, v, "layers") ||
+        value_of(cli, v, "dict"))
+        return;
+    for (int i = 0; i < n; i++)
+        for (const char *s = operand[i]; *s && unit_word_read(&s, &w, NULL); s += *s == ',')
+            if (w.layer >= 0 && w.layer < first)
+                first = w.layer;
+    if (first < INT16_MAX)
+        cli->opt.layers_from = first + 1;
+}
+
 /* A neuron's name is enough: its layer's neurons are opened without --neurons. */
 static bool open_what_is_named(struct cli *cli, const struct study_values *v, int n,
                                char *const *operand, struct error *e)
 {
-    struct params p;
-    bool ok = true, text = cli->command->query->text && n > 0;
-    query_params(cli->command->query, &p);
-    for (int i = 0; ok && i < p.n; i++) {
-        const struct param *of = p.value[i].of;
-        text = text && !(v->given[i] && strcmp(of->name, "text") == 0);
-        if (v->given[i] && cli->command == &classify_command && strcmp(of->name, "layer") == 0)
-            ok = open_layer(&cli->opt, atoi(v->given[i]), e);
-        else if (v->given[i] && (strcmp(of->name, "off") == 0 || strcmp(of->name, "later") == 0))
-            ok = open_names(&cli->opt, v->given[i], e);
+    static const char *const names[] = {"off", "later"};
+    const char *layer = cli->command == &classify_command ? value_of(cli, v, "layer") : NULL,
+               *layers = value_of(cli, v, "layers");
+    bool ok = !layer || open_layer(&cli->opt, atoi(layer), e);
+    ok = ok && (!layers || open_layers(&cli->opt, layers, e));
+    for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++) {
+        const char *given = value_of(cli, v, names[i]);
+        ok = !given || open_names(&cli->opt, given, e);
     }
-    n -= text; /* the last operand, whatever it looks like */
-    params_release(&p);
+    if (cli->command->query->text && !value_of(cli, v, "text"))
+        n -= n > 0; /* the last operand is the text, whatever it looks like */
     for (int i = 0; ok && i < n; i++)
         ok = open_names(&cli->opt, operand[i], e);
+    if (ok)
+        open_behind(cli, v, n, operand);
     return ok;
 }
 
@@ -160,6 +206,56 @@ const struct command patch_command = NEURON_COMMAND(
     "neuron patch", "the loss with one component's output as with units off", patch_query, rows);
 const struct command effects_command = NEURON_COMMAND(
     "neuron effects", "direct and indirect effects of switching units off", effects_query, rows);
+
+const struct command downstream_command =
+    NEURON_COMMAND("neuron downstream", "later units by how they change with units on and off",
+                   downstream_query, rows);
+
+static bool shift(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const json[] = {"rows", "losses", "histogram", NULL}, *const text[] = {
+                                                                                 "rows", "losses",
+                                                                                 NULL};
+    struct inquiry q;
+    bool ok = ask(&q, cli, values, n, operand, e) &&
+              inquiry_print(&q, inquiry_json(&q, json), text, NULL, e);
+    inquiry_release(&q);
+    return ok;
+}
+
+const struct command shift_command = NEURON_COMMAND(
+    "neuron shift", "what later units change by when units are switched off", shift_query, shift);
+
+static bool examples(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const json[] = {"rows", "examples", NULL}, *const text[] = {"examples",
+                                                                                   NULL};
+    struct inquiry q;
+    bool ok = ask(&q, cli, values, n, operand, e) &&
+              inquiry_print(&q, inquiry_json(&q, json),
+                            cli->opt.output == OUTPUT_TEXT ? text : json, NULL, e);
+    inquiry_release(&q);
+    return ok;
+}
+
+const struct command neuron_examples_command = NEURON_COMMAND(
+    "neuron examples", "texts whose tokens units help most", neuron_examples_query, examples);
+
+static bool similar(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const names[] = {"rows", "pairs", NULL};
+    return plain(cli, values, n, operand, names, e);
+}
+
+const struct command similar_command = {.name = "neuron similar",
+                                        .operands = "[ID…]",
+                                        .summary = "units that write alike",
+                                        .max_operands = UNITS_MAX,
+                                        .csv = true,
+                                        .query = &similar_query,
+                                        .defaults = &none,
+                                        .values_size = sizeof none,
+                                        .run = similar};
 
 static bool position(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {

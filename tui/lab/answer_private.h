@@ -76,5 +76,7 @@ bool answer_harvest(struct answer *), answer_usual(struct answer *),
     answer_means(struct answer *), answer_classify(struct answer *), answer_ablate(struct answer *),
     answer_boosts(struct answer *), answer_unigrams(struct answer *),
     answer_position(struct answer *), answer_attribution(struct answer *),
-    answer_patch(struct answer *), answer_effects(struct answer *);
+    answer_patch(struct answer *), answer_effects(struct answer *),
+    answer_downstream(struct answer *), answer_shift(struct answer *),
+    answer_neuron_examples(struct answer *), answer_similar(struct answer *);
 #endif

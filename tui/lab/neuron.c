@@ -284,6 +284,56 @@ bool answer_ablate(struct answer *a)
     return true;
 }
 
+/* ---- later units */
+static uint32_t neurons_behind(const struct answer *a)
+{
+    const struct dict_set *dicts = &a->lab->wb->dicts;
+    struct point first = dicts->place[a->unit[0].dict].at;
+    uint32_t places = 0;
+    for (int32_t i = 0; i < a->n_units; i++)
+        if (point_compare(dicts->place[a->unit[i].dict].at, first) < 0)
+            first = dicts->place[a->unit[i].dict].at;
+    for (int32_t p = 0; p < dicts->n; p++)
+        if (dicts->place[p].neurons && point_compare(dicts->place[p].at, first) > 0)
+            places |= 1u << p;
+    return places;
+}
+
+static uint32_t neurons_of(struct answer *a, const double *layer, int32_t n)
+{
+    const struct dict_set *dicts = &a->lab->wb->dicts;
+    uint32_t places = 0;
+    for (int32_t i = 0; i < n; i++) {
+        int32_t p = 0;
+        while (p < dicts->n &&
+               !(dicts->place[p].neurons && dicts->place[p].at.site == SITE_MLP_ACT &&
+                 !(dicts->place[p].at.layer < layer[i]) && !(dicts->place[p].at.layer > layer[i])))
+            p++;
+        if (p == dicts->n) {
+            error_set(a->e, ERROR_INPUT, "--layers: found no neurons of layer %.9g here", layer[i]);
+            return 0;
+        }
+        places |= 1u << p;
+    }
+    return places;
+}
+
+uint32_t neuron_later_places(struct answer *a)
+{
+    const struct params *p = &a->request->params;
+    const double *layer;
+    const int32_t n = params_values(p, "layers", &layer);
+    int32_t place;
+    if (params_text(p, "dict"))
+        return answer_need_dict(a, &place) ? 1u << place : 0;
+    const uint32_t places = n > 0 ? neurons_of(a, layer, n) : neurons_behind(a);
+    if (places == 0 && !error_is_set(a->e))
+        error_set(a->e, ERROR_INPUT,
+                  "%s: found no neurons behind these units, expected --layers or --dict",
+                  a->request->query->command);
+    return places;
+}
+
 /* ---- tokens boosted and inhibited */
 struct boosting { /* N on and off, and what is asked about */
     struct on_off v;

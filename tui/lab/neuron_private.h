@@ -41,6 +41,9 @@ struct on_off {                      /* of the answer's units */
 /* On: --on-at, else the mean over the target; off: --off-at, else that over the other classes. */
 bool neuron_on_and_off(struct answer *, struct on_off *);
 struct study_loop neuron_loop(const struct answer *);
+/* The places of later units: neurons of --layers, the dictionary of --dict, else all neurons behind
+ * the first of the answer's units. 0 and the answer's error: there are none. */
+uint32_t neuron_later_places(struct answer *);
 
 /* ---- two runs (engine/study/runs.h), units in the workbench's set */
 struct runs_asked {

@@ -1,28 +1,41 @@
 /* Answers about context neurons that compare two runs. */
 #include "engine/base/memory.h"
+#include "engine/study/losses.h"
 #include "engine/study/position.h"
 #include "engine/study/runs.h"
+#include "engine/study/shift.h"
+#include "engine/study/similar.h"
 #include "engine/study/stream.h"
 #include "tui/lab/neuron_private.h"
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- what the runs are */
+/* What is asked of later units, with the others at the given values. */
+static bool hold_too(struct answer *a, const struct runs_asked *q, const double *at,
+                     struct wanted *w)
+{
+    *w = q->held;
+    if (w->n_held + a->n_units > STUDY_MAX_VALUES)
+        return error_set(a->e, ERROR_INPUT, "%s: found %d units to hold, expected at most %d",
+                         a->request->query->command, (int)(w->n_held + a->n_units),
+                         STUDY_MAX_VALUES);
+    w->n = q->n_later, w->unit = q->later, w->pre = true, w->places = q->places;
+    memcpy(w->held + w->n_held, a->unit, (size_t)a->n_units * sizeof *w->held);
+    memcpy(w->value + w->n_held, at, (size_t)a->n_units * sizeof *w->value);
+    w->n_held += a->n_units;
+    if (params_know(&a->request->params, "tokens"))
+        w->tokens = params_int(&a->request->params, "tokens");
+    return true;
+}
+
 /* Mean value of the later units over all classes, units at the given values. */
 static bool later_means(struct answer *a, const struct runs_asked *q, const double *at,
                         double *mean)
 {
     struct finished f;
-    struct wanted w = q->held;
-    if (w.n_held + a->n_units > STUDY_MAX_VALUES)
-        return error_set(a->e, ERROR_INPUT, "%s: found %d units to hold, expected at most %d",
-                         a->request->query->command, (int)(w.n_held + a->n_units),
-                         STUDY_MAX_VALUES);
-    w.n = q->n_later, w.unit = q->later, w.pre = true, w.places = q->places;
-    memcpy(w.held + w.n_held, a->unit, (size_t)a->n_units * sizeof *w.held);
-    memcpy(w.value + w.n_held, at, (size_t)a->n_units * sizeof *w.value);
-    w.n_held += a->n_units;
-    if (!neuron_activity(a, a->corpus, &w, &f))
+    struct wanted w;
+    if (!hold_too(a, q, at, &w) || !neuron_activity(a, a->corpus, &w, &f))
         return false;
     bool ok = true;
     for (int32_t i = 0; i < q->n_later; i++) {
@@ -43,7 +56,7 @@ static bool take_shift(struct answer *a, struct runs_asked *q)
     const struct params *p = &a->request->params;
     const double *given;
     double on[UNITS_MAX];
-    const int32_t n = params_values(p, "shift", &given);
+    const int32_t n = params_know(p, "shift") ? params_values(p, "shift", &given) : 0;
     if (n == 0 && !(later_means(a, q, q->v.on, on) && later_means(a, q, q->v.off, q->shift)))
         return false;
     if (n != 0 && n != q->n_later)
@@ -60,7 +73,9 @@ static bool take_later(struct answer *a, struct runs_asked *q)
 {
     const struct params *p = &a->request->params;
     q->n_later = params_know(p, "later") ? neuron_named(a, "later", q->later) : 0;
-    q->n_later_at = q->n_later > 0 ? params_values(p, "later-at", &q->later_at) : 0;
+    q->n_later_at = q->n_later > 0 && params_know(p, "later-at")
+                        ? params_values(p, "later-at", &q->later_at)
+                        : 0;
     if (q->n_later < 0)
         return false;
     if (q->n_later > STUDY_MAX_VALUES || (q->n_later_at != 0 && q->n_later_at != q->n_later))
@@ -202,4 +217,141 @@ bool answer_patch(struct answer *a)
 bool answer_effects(struct answer *a)
 {
     return stream(a, STREAM_EFFECTS);
+}
+
+/* ---- later units that change */
+bool answer_downstream(struct answer *a)
+{
+    struct runs_asked q;
+    struct wanted w;
+    struct finished f;
+    struct unit_id whole[DICT_SET_MAX];
+    double minus[UNITS_MAX];
+    uint32_t places;
+    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, false) ||
+        !(places = neuron_later_places(a)) || !hold_too(a, &q, q.v.on, &w))
+        return false;
+    memcpy(minus, w.value, sizeof minus);
+    memcpy(minus + w.n_held - a->n_units, q.v.off, (size_t)a->n_units * sizeof *minus);
+    w.n = 0, w.unit = whole, w.whole = w.everywhere = true, w.minus = minus;
+    for (int32_t p = 0; p < DICT_SET_MAX; p++)
+        if (places & 1u << p)
+            whole[w.n++] = (struct unit_id){p, 0};
+    w.places |= places;
+    if (!neuron_activity(a, a->corpus, &w, &f))
+        return false;
+    struct table *t = downstream_rows(f.study, (int32_t)params_int(&a->request->params, "top"));
+    neuron_runs_note(a, &q, t);
+    answer_add_table(a, t, w.places);
+    finished_release(&f);
+    return true;
+}
+
+/* Each later unit by itself, shifted: the losses of each class. */
+static bool shifted_losses(struct answer *a, const struct runs_asked *all)
+{
+    for (int32_t i = 0; i < all->n_later; i++) {
+        struct runs_asked q = *all;
+        struct study_call call;
+        struct finished f;
+        char name[UNIT_NAME_MAX];
+        q.n_later = 1, q.n_later_at = 0;
+        q.later[0] = all->later[i], q.shift[0] = all->shift[i];
+        lab_call_init(a->lab, &call, &losses_study, a->corpus, "losses", &a->request->params,
+                      q.places);
+        neuron_runs_say(a, &q, &call, &call.params);
+        if (!answer_run(a, &call, &f))
+            return false;
+        struct table_set *set = losses_study.tables(f.study);
+        struct table *t = table_copy(table_set_find(set, "rows"));
+        table_rename(t, "losses");
+        const int32_t col = table_column(t, "unit", "", "that is shifted", COLUMN_STR, COLUMN_KEY);
+        unit_full_name(&a->lab->wb->dicts, q.later[0], name);
+        for (int64_t row = 0; row < t->n_rows; row++)
+            table_set_str(t, row, col, name);
+        t->cols[0].role = COLUMN_SERIES;
+        table_move_column(t, col, 0);
+        answer_add_table(a, t, q.places);
+        table_set_unref(set);
+        finished_release(&f);
+    }
+    return true;
+}
+
+bool answer_shift(struct answer *a)
+{
+    enum { HISTOGRAMS = 16 };
+    const struct params *p = &a->request->params;
+    struct runs_asked q;
+    struct wanted w;
+    struct finished on, off;
+    if (!params_text(p, "later"))
+        return error_set(a->e, ERROR_INPUT, "neuron shift: found no later units, expected --later");
+    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, false) ||
+        !hold_too(a, &q, q.v.on, &w))
+        return false;
+    if (!neuron_activity(a, a->corpus, &w, &on))
+        return false;
+    bool ok = hold_too(a, &q, q.v.off, &w) && neuron_activity(a, a->corpus, &w, &off);
+    if (ok) {
+        struct table *rows = shift_rows(on.study, off.study);
+        neuron_note_held(a, &q.held, rows);
+        answer_add_table(a, rows, q.places);
+        answer_add_table(a, shift_histogram(on.study, off.study, HISTOGRAMS), q.places);
+        finished_release(&off);
+    }
+    finished_release(&on);
+    return ok && (!params_flag(p, "losses") || shifted_losses(a, &q));
+}
+
+bool answer_neuron_examples(struct answer *a)
+{
+    const struct params *p = &a->request->params;
+    struct runs_asked q;
+    struct study_call call;
+    struct finished f;
+    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, false))
+        return false;
+    lab_call_init(a->lab, &call, &losses_study, a->corpus, "losses", p, q.places);
+    neuron_runs_say(a, &q, &call, &call.params);
+    if (!answer_run(a, &call, &f))
+        return false;
+    const int32_t first = a->set->n;
+    losses_examples(f.study, a->target, params_real(p, "weight"), (int32_t)params_int(p, "top"),
+                    a->set);
+    for (int32_t i = first; i < a->set->n; i++)
+        neuron_runs_note(a, &q, a->set->table[i]);
+    finished_release(&f);
+    return true;
+}
+
+/* ---- units that write alike */
+bool answer_similar(struct answer *a)
+{
+    const struct params *p = &a->request->params;
+    const struct study_loop loop = neuron_loop(a);
+    struct study_call call;
+    struct unit_id own[UNITS_MAX];
+    uint32_t places, among = 0;
+    if (!answer_need_units(a))
+        return false;
+    places = neuron_places(a->unit, a->n_units);
+    const double *layer;
+    const bool others = params_text(p, "dict") || params_values(p, "layers", &layer) > 0;
+    const uint32_t with = others ? neuron_later_places(a) : places;
+    if (with == 0)
+        return false;
+    lab_call_init(a->lab, &call, &activity_study, NULL, "similar", NULL, places | with);
+    neuron_own(&call, a->unit, a->n_units, own);
+    for (int32_t i = 0; i < DICT_SET_MAX; i++)
+        if (with & 1u << i)
+            among |= 1u << dict_set_within(call.places, i);
+    const struct similar_in in = {.n = a->n_units,
+                                  .unit = own,
+                                  .among = among,
+                                  .centred = !params_flag(p, "no-tl-weights"),
+                                  .top = (int32_t)params_int(p, "top")};
+    const bool ok = similar_run(&call.in, &in, &loop, a->set, a->e);
+    lab_call_release(&call);
+    return ok;
 }

@@ -520,13 +520,98 @@ const struct query effects_query = {
     .promise = {{"rows", MARK_BAR, {"class", "total", "direct", "indirect"}}},
     .answer = answer_effects};
 
+#define LAYERS                                                                                     \
+    {                                                                                              \
+        "layers", "LIST", "neurons of these layers", .type = PARAM_VALUES                          \
+    }
+static const struct param downstream_params[] = {
+    ON_OFF_ROWS,
+    LAYERS,
+    DICT,
+    {"top", "N", "units of the list", .type = PARAM_INT, .preset = "100", .min = 1,
+     .max = INT32_MAX},
+    END,
+};
+const struct query downstream_query = {
+    .command = "neuron downstream",
+    .name = "later units",
+    .params = downstream_params,
+    .corpus = true,
+    .first_window = true,
+    .view = VIEW_JOBS,
+    .promise = {{"rows", MARK_BAR, {"unit", "mean", "sd", "score"}}},
+    .answer = answer_downstream};
+
+static const struct param shift_params[] = {
+    ON_OFF_ROWS,
+    {"later", "UNITS", "the units that are shifted, commas between them", .type = PARAM_TEXT},
+    {"tokens", "N", "tokens of each class in the histograms", .type = PARAM_INT, .preset = "1000",
+     .min = 1, .max = INT32_MAX},
+    {"losses", NULL, "also the losses with each of them shifted", .type = PARAM_FLAG},
+    ROWS_PRINTED,
+    END,
+};
+const struct query shift_query = {
+    .command = "neuron shift",
+    .name = "shift",
+    .params = shift_params,
+    .corpus = true,
+    .limit = 1000,
+    .first_window = true,
+    .view = VIEW_JOBS,
+    .promise = {{"rows", MARK_BAR, {"unit", "class", "shift"}},
+                {"histogram", MARK_HIST, {"run", "lo", "hi", "share"}},
+                {"losses", MARK_BAR, {"unit", "class", "difference"}}},
+    .answer = answer_shift};
+
+static const struct param neuron_examples_params[] = {
+    ON_OFF_ROWS,
+    LATER_ROWS,
+    {"weight", "W", "of the better log-probability in a token's score", .type = PARAM_REAL,
+     .preset = "0.5", .min = 0, .max = 1e9},
+    {"top", "N", "texts", .type = PARAM_INT, .preset = "10", .min = 1, .max = 1000},
+    END,
+};
+const struct query neuron_examples_query = {
+    .command = "neuron examples",
+    .name = "examples in two runs",
+    .params = neuron_examples_params,
+    .corpus = true,
+    .limit = 1000,
+    .first_window = true,
+    .view = VIEW_JOBS,
+    .promise = {{"examples", MARK_LIST, {"doc", "score", "text", "difference"}},
+                {"rows", MARK_LIST, {"doc", "position", "text", "difference"}}},
+    .answer = answer_neuron_examples};
+
+static const struct param similar_params[] = {
+    UNITS,
+    LAYERS,
+    DICT,
+    {"top", "N", "others of a unit", .type = PARAM_INT, .preset = "20", .min = 1, .max = 100000},
+    {"no-tl-weights", NULL, "what is written stays as it is", .type = PARAM_FLAG},
+    END,
+};
+const struct query similar_query = {.command = "neuron similar",
+                                    .name = "similar units",
+                                    .params = similar_params,
+                                    .view = VIEW_JOBS,
+                                    .promise = {{"rows", MARK_LIST, {"unit", "other", "cosine"}},
+                                                {"pairs", MARK_LIST, {"unit", "other", "cosine"}}},
+                                    .answer = answer_similar};
+
 const struct query *const queries[N_QUERIES] = {
-    &harvest_query, &latents_query,  &find_query,     &histogram_query,   &tokens_query,
-    &bins_query,    &examples_query, &lens_query,     &coactive_query,    &sweep_query,
-    &proof_query,   &words_query,    &ttest_query,    &means_query,       &classify_query,
-    &ablate_query,  &boosts_query,   &unigrams_query, &probe_query,       &regress_query,
-    &kept_query,    &compare_query,  &position_query, &attribution_query, &patch_query,
-    &effects_query, &points_query,   &usual_query,
+    &harvest_query,         &latents_query,    &find_query,
+    &histogram_query,       &tokens_query,     &bins_query,
+    &examples_query,        &lens_query,       &coactive_query,
+    &sweep_query,           &proof_query,      &words_query,
+    &ttest_query,           &means_query,      &classify_query,
+    &ablate_query,          &boosts_query,     &unigrams_query,
+    &probe_query,           &regress_query,    &kept_query,
+    &compare_query,         &position_query,   &attribution_query,
+    &patch_query,           &effects_query,    &points_query,
+    &usual_query,           &downstream_query, &shift_query,
+    &neuron_examples_query, &similar_query,
 };
 
 void query_params(const struct query *q, struct params *p)

@@ -54,8 +54,12 @@ extern const struct query
     unigrams_query,  /* "rows", "classes": engine/study/boosts.h */
     position_query,  /* "rows", "tokens": engine/study/position.h */
     attribution_query, patch_query, effects_query, /* "rows": engine/study/stream.h */
-    usual_query; /* "statistics": engine/study/harvest.h, statistics_table; "classes" */
-enum { N_QUERIES = 28 };
+    usual_query,           /* "statistics": engine/study/harvest.h, statistics_table; "classes" */
+    downstream_query,      /* "rows": engine/study/shift.h */
+    shift_query,           /* "rows", "histogram": shift.h; "losses": engine/study/losses.h */
+    neuron_examples_query, /* "examples", "rows": losses.h */
+    similar_query;         /* "rows", "pairs": engine/study/similar.h */
+enum { N_QUERIES = 32 };
 extern const struct query *const queries[N_QUERIES];
 /* Its rows with their presets. */
 void query_params(const struct query *, struct params *);

@@ -202,8 +202,8 @@ static void progressed(void *arg, const struct study_progress *p)
     struct running *r = arg;
     if (r->loop->progress)
         r->loop->progress(r->loop->progress_arg, p, r->call->what);
-    if (!r->loop->partial || !r->call->partial || p->elapsed - r->partial_at < r->loop->partial_every ||
-        p->done == p->total)
+    if (!r->loop->partial || !r->call->partial ||
+        p->elapsed - r->partial_at < r->loop->partial_every || p->done == p->total)
         return;
     r->partial_at = p->elapsed;
     struct table_set *set = r->call->partial(r->call->partial_arg, r->study);

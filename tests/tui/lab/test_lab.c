@@ -53,7 +53,9 @@ static void ask(struct request *r, const struct query *query)
 {
     request_init(r, query);
     request_say(r, "units=3,17,40 min-share=.05 max-other=.5 values=-1,2 insert=sae,error "
-                   "each=true text=Hej");
+                   "each=true text=Hej later=5 losses=true");
+    if (query == &downstream_query) /* there are no neurons behind */
+        request_say(r, "dict=mlp_1");
 }
 
 static void test_kept_and_not_kept_agree(void **state)
@@ -72,7 +74,8 @@ static void test_kept_and_not_kept_agree(void **state)
                          *c = answers(plain, &r, NULL, NULL);
         same_tables(a, b);
         same_tables(a, c);
-        assert_true(second.cached);
+        if (queries[k] != &similar_query) /* reads weights alone, and is not kept */
+            assert_true(second.cached);
         table_set_unref(a);
         table_set_unref(b);
         table_set_unref(c);
