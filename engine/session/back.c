@@ -14,22 +14,22 @@ static bool wants_h(const struct session *s, const struct piece *p)
 }
 
 /* Track by track, so that the rows of a track are gathered and changed at once. */
-static void by_track(struct pack *pack)
+static void by_track(struct microbatch *micro)
 {
     struct piece sorted[MAX_PIECES];
     int32_t n = 0;
     for (int t = 0; t < N_TRACKS; t++)
-        for (int32_t i = 0; i < pack->n; i++)
-            if (pack->piece[i].track == (enum track)t)
-                sorted[n++] = pack->piece[i];
-    memcpy(pack->piece, sorted, (size_t)n * sizeof *sorted);
+        for (int32_t i = 0; i < micro->n; i++)
+            if (micro->piece[i].track == (enum track)t)
+                sorted[n++] = micro->piece[i];
+    memcpy(micro->piece, sorted, (size_t)n * sizeof *sorted);
 }
 
-static bool prepare(struct session *s, struct pack *pack, bool keep)
+static bool prepare(struct session *s, struct microbatch *micro, bool keep)
 {
-    by_track(pack);
-    for (int32_t i = 0; i < pack->n && keep; i++) {
-        struct piece *p = &pack->piece[i];
+    by_track(micro);
+    for (int32_t i = 0; i < micro->n && keep; i++) {
+        struct piece *p = &micro->piece[i];
         enum track t = p->track;
         struct rows *r = p->window->rows;
         r->used = s->tick;
@@ -56,17 +56,17 @@ bool back_push_units(struct session *s)
 }
 
 /* ---- rows at the landing */
-struct tracks { /* of a pack: row numbers of its rows, those of track t from first[t] on */
+struct tracks { /* of a microbatch: row numbers of its rows, those of track t from first[t] on */
     const struct slab *slab;
     int32_t *number, first[N_TRACKS + 1];
 };
 
-static struct tracks tracks_of(struct session *s, const struct pack *pack)
+static struct tracks tracks_of(struct session *s, const struct microbatch *micro)
 {
-    struct tracks k = {.number = scratch_i32(s, (size_t)pack->rows)};
+    struct tracks k = {.number = scratch_i32(s, (size_t)micro->rows)};
     int32_t n = 0;
-    for (int32_t i = 0; i < pack->n; i++) {
-        const struct piece *p = &pack->piece[i];
+    for (int32_t i = 0; i < micro->n; i++) {
+        const struct piece *p = &micro->piece[i];
         memcpy(k.number + n, p->window->rows->row.at + p->row, (size_t)p->n * sizeof *k.number);
         k.slab = p->window->rows->slab;
         n += p->n;
@@ -114,40 +114,41 @@ static struct state gather(struct session *s, const struct tracks *k)
     return st;
 }
 
-/* What the tracks do behind where they part, each at its own rows of the pack. */
-static void add_hooks(struct session *s, const struct pack *pack, struct lane_hooks *hooks)
+/* What the tracks do behind where they part, each at its own rows of the microbatch. */
+static void add_hooks(struct session *s, const struct microbatch *micro, struct lane_hooks *hooks)
 {
-    int32_t *row = scratch_i32(s, (size_t)pack->rows), n = 0;
+    int32_t *row = scratch_i32(s, (size_t)micro->rows), n = 0;
     for (int t = TRACK_SAE; t < N_TRACKS; t++) {
         int32_t first = n, at = 0;
-        for (int32_t i = 0; i < pack->n; i++) {
-            for (int32_t j = 0; pack->piece[i].track == (enum track)t && j < pack->piece[i].n; j++)
+        for (int32_t i = 0; i < micro->n; i++) {
+            for (int32_t j = 0; micro->piece[i].track == (enum track)t && j < micro->piece[i].n;
+                 j++)
                 row[n++] = at + j;
-            at += pack->piece[i].n;
+            at += micro->piece[i].n;
         }
         if (n > first)
             lane_hooks_add(hooks, &s->place, &s->lane[t], row + first, n - first);
     }
 }
 
-static struct tensor forward(struct session *s, const struct pack *pack, bool keep)
+static struct tensor forward(struct session *s, const struct microbatch *micro, bool keep)
 {
     int32_t start[MAX_PIECES + 1], past[MAX_PIECES], at = 0;
     struct kv *kv[MAX_PIECES];
-    for (int32_t i = 0; i < pack->n; i++) {
-        const struct piece *p = &pack->piece[i];
+    for (int32_t i = 0; i < micro->n; i++) {
+        const struct piece *p = &micro->piece[i];
         start[i] = at;
         kv[i] = keep ? p->window->rows->kv[p->track].kv : NULL;
         past[i] = kv[i] ? p->row : 0; /* without keys no layer attends any more */
         at += p->n;
     }
-    start[pack->n] = at;
-    struct batch batch = {.n_rows = at, .seqs = {pack->n, start, past, kv}};
-    const struct tracks tracks = tracks_of(s, pack);
+    start[micro->n] = at;
+    struct batch batch = {.n_rows = at, .seqs = {micro->n, start, past, kv}};
+    const struct tracks tracks = tracks_of(s, micro);
     struct state from = gather(s, &tracks), end = {0};
     struct lane_hooks hooks = {0};
     if (s->set->n > 1)
-        add_hooks(s, pack, &hooks);
+        add_hooks(s, micro, &hooks);
     model_forward(&s->run, s->model, &batch, &from, model_end(s->model), hooks.hook, hooks.n, &end);
     lane_hooks_release(&hooks);
     return end.value;
@@ -155,17 +156,17 @@ static struct tensor forward(struct session *s, const struct pack *pack, bool ke
 
 /* The losses of tokens `eval` … come from the rows before them: of this batch, and for a piece that
  * goes on where an earlier one ended the last row that was kept. */
-static void losses(struct session *s, const struct pack *pack, struct tensor h, float *loss)
+static void losses(struct session *s, const struct microbatch *micro, struct tensor h, float *loss)
 {
     int32_t n = 0, n_kept = 0, at = 0, done = 0;
-    for (int32_t i = 0; i < pack->n; i++)
-        n += pack->piece[i].n_eval;
+    for (int32_t i = 0; i < micro->n; i++)
+        n += micro->piece[i].n_eval;
     if (n == 0)
         return;
     int32_t *from = scratch_i32(s, 3 * (size_t)n), *target = from + n, *number = target + n,
             place[MAX_PIECES];
-    for (int32_t i = 0; i < pack->n; i++) {
-        const struct piece *p = &pack->piece[i];
+    for (int32_t i = 0; i < micro->n; i++) {
+        const struct piece *p = &micro->piece[i];
         const bool kept = p->n_eval > 0 && p->eval == p->row;
         if (kept) {
             place[n_kept] = at;
@@ -187,12 +188,12 @@ static void losses(struct session *s, const struct pack *pack, struct tensor h, 
 }
 
 /* Final rows of the pieces that have a place for them. */
-static void keep_finals(struct session *s, const struct pack *pack, struct tensor h)
+static void keep_finals(struct session *s, const struct microbatch *micro, struct tensor h)
 {
-    int32_t *number = scratch_i32(s, 2 * (size_t)pack->rows), *row = number + pack->rows, n = 0,
+    int32_t *number = scratch_i32(s, 2 * (size_t)micro->rows), *row = number + micro->rows, n = 0,
             at = 0;
-    for (int32_t i = 0; i < pack->n; i++) {
-        const struct piece *p = &pack->piece[i];
+    for (int32_t i = 0; i < micro->n; i++) {
+        const struct piece *p = &micro->piece[i];
         const struct row_numbers *k = &p->window->rows->h[p->track];
         for (int32_t j = 0; k->n > 0 && j < p->n; j++) {
             number[n] = k->at[p->row + j];
@@ -202,7 +203,7 @@ static void keep_finals(struct session *s, const struct pack *pack, struct tenso
     }
     if (n == 0)
         return;
-    if (n < pack->rows)
+    if (n < micro->rows)
         h = op_rows_get(&s->run, h, run_put_ids(&s->run, n, 1, row));
     op_rows_set(&s->run, s->finals.part[0], h, run_put_ids(&s->run, n, 1, number));
 }
@@ -216,11 +217,11 @@ static int32_t tokens_before(const struct session *s, int32_t line)
     return n;
 }
 
-static void tell(struct session *s, const struct pack *pack, struct tensor h)
+static void tell(struct session *s, const struct microbatch *micro, struct tensor h)
 {
     int32_t n_tokens = tokens_before(s, s->n_lines);
-    for (int32_t i = 0, at = 0; i < pack->n && run_ok(&s->run); i++) {
-        const struct piece *p = &pack->piece[i];
+    for (int32_t i = 0, at = 0; i < micro->n && run_ok(&s->run); i++) {
+        const struct piece *p = &micro->piece[i];
         if (p->track == s->lane_track[LANE_FIXED])
             s->hear(s->hear_arg, &s->run, tokens_before(s, p->at) + p->window->first + p->row,
                     n_tokens, tensor_rows(h, at, p->n));
@@ -228,24 +229,24 @@ static void tell(struct session *s, const struct pack *pack, struct tensor h)
     }
 }
 
-bool back_run(struct session *s, struct pack *pack, bool keep, float *loss)
+bool back_run(struct session *s, struct microbatch *micro, bool keep, float *loss)
 {
-    if (!prepare(s, pack, keep))
+    if (!prepare(s, micro, keep))
         return false;
-    struct tensor h = forward(s, pack, keep);
+    struct tensor h = forward(s, micro, keep);
     if (keep)
-        keep_finals(s, pack, h);
-    losses(s, pack, h, loss);
+        keep_finals(s, micro, h);
+    losses(s, micro, h, loss);
     if (keep && s->hear)
-        tell(s, pack, h);
+        tell(s, micro, h);
     return step_ok(s);
 }
 
-void back_commit(struct session *s, const struct pack *pack, const float *loss)
+void back_commit(struct session *s, const struct microbatch *micro, const float *loss)
 {
     bool attends = s->place.layer < model_config(s->model)->n_layers;
-    for (int32_t i = 0; i < pack->n; i++) {
-        const struct piece *p = &pack->piece[i];
+    for (int32_t i = 0; i < micro->n; i++) {
+        const struct piece *p = &micro->piece[i];
         enum track t = p->track;
         struct window *w = p->window;
         struct line_losses **part = &p->line->loss[t];
@@ -267,13 +268,13 @@ void back_commit(struct session *s, const struct pack *pack, const float *loss)
 }
 
 /* ---- fixed values that are too large */
-struct pack back_without_fixed(const struct pack *pack)
+struct microbatch back_without_fixed(const struct microbatch *micro)
 {
-    struct pack others = {.n = 0};
-    for (int32_t i = 0; i < pack->n; i++)
-        if (pack->piece[i].track != TRACK_FIXED) {
-            others.piece[others.n++] = pack->piece[i];
-            others.rows += pack->piece[i].n;
+    struct microbatch others = {.n = 0};
+    for (int32_t i = 0; i < micro->n; i++)
+        if (micro->piece[i].track != TRACK_FIXED) {
+            others.piece[others.n++] = micro->piece[i];
+            others.rows += micro->piece[i].n;
         }
     return others;
 }

@@ -12,9 +12,9 @@ enum {
     PRE_MAX = 1 << 23
 }; /* pre-activations that are worth writing for the few that are watched */
 
-struct front { /* a pack on its way */
+struct front { /* a microbatch on its way */
     struct session *s;
-    struct pack *pack;
+    struct microbatch *micro;
     bool reference;
     struct landed landed;
     struct place { /* what a place of the set was looked at for, in the plain text */
@@ -27,10 +27,10 @@ struct front { /* a pack on its way */
                         nothing is watched */
 };
 
-static bool prepare(struct session *s, struct pack *pack, bool reference)
+static bool prepare(struct session *s, struct microbatch *micro, bool reference)
 {
-    for (int32_t i = 0; i < pack->n; i++) {
-        struct piece *p = &pack->piece[i];
+    for (int32_t i = 0; i < micro->n; i++) {
+        struct piece *p = &micro->piece[i];
         if (!rows_reserve(s, p->window, reference))
             return false;
         struct rows *r = p->window->rows;
@@ -93,7 +93,7 @@ static void get_columns(struct session *s, const struct columns *c, struct tenso
 static void fetch_watched(struct front *f)
 {
     struct session *s = f->s;
-    const size_t cells = (size_t)f->pack->rows * (size_t)s->n_watch;
+    const size_t cells = (size_t)f->micro->rows * (size_t)s->n_watch;
     float *act = scratch_f32(s, ACT, cells), *pre = scratch_f32(s, PRE, cells);
     for (int32_t i = 0; i < s->set->n; i++) {
         const struct columns c = columns_of(s, i);
@@ -114,7 +114,7 @@ static void fetch(struct front *f)
     struct session *s = f->s;
     struct run *r = &s->run;
     const struct dict *d = line_dict(s, f->reference);
-    const size_t rows = (size_t)f->pack->rows;
+    const size_t rows = (size_t)f->micro->rows;
     if (!d)
         return;
     const struct place *p = &f->place[line_place(s, f->reference)];
@@ -139,7 +139,7 @@ static void check_fetched(struct front *f)
     if (f->reference || !s->dict)
         return;
     const struct dict_spec *d = dict_spec(s->dict);
-    for (int32_t t = 0; d->identity && t < f->pack->rows && run_ok(&s->run); t++)
+    for (int32_t t = 0; d->identity && t < f->micro->rows && run_ok(&s->run); t++)
         if (!isfinite(s->stats[2 * t])) {
             float *x = xcalloc((size_t)d->n, sizeof *x);
             run_get(&s->run, x, tensor_rows(f->place[s->shown].x, t, 1));
@@ -149,7 +149,7 @@ static void check_fetched(struct front *f)
     for (int32_t i = 0; i < s->set->n && s->n_watch > 0; i++) {
         watched(s, i, -1, unit);
         if (!dict_spec(s->set->place[i].dict)->identity)
-            dict_check_values(&s->run, s->set->place[i].dict, s->scratch[PRE], f->pack->rows, unit,
+            dict_check_values(&s->run, s->set->place[i].dict, s->scratch[PRE], f->micro->rows, unit,
                               s->n_watch);
     }
 }
@@ -158,9 +158,9 @@ static void keep_rows(struct front *f)
 {
     struct session *s = f->s;
     struct slab *slab = f->reference ? &s->of_references : &s->of_text;
-    int32_t *number = scratch_i32(s, (size_t)f->pack->rows), n = 0;
-    for (int32_t i = 0; i < f->pack->n; i++) {
-        const struct piece *p = &f->pack->piece[i];
+    int32_t *number = scratch_i32(s, (size_t)f->micro->rows), n = 0;
+    for (int32_t i = 0; i < f->micro->n; i++) {
+        const struct piece *p = &f->micro->piece[i];
         memcpy(number + n, p->window->rows->row.at + p->row, (size_t)p->n * sizeof *number);
         n += p->n;
     }
@@ -184,7 +184,7 @@ static bool pre_wanted(const struct front *f, int32_t place)
 {
     const struct dict_spec *d = dict_spec(f->s->set->place[place].dict);
     return !f->reference && !d->identity && columns_of(f->s, place).n > 0 &&
-           (int64_t)f->pack->rows * d->m <= PRE_MAX;
+           (int64_t)f->micro->rows * d->m <= PRE_MAX;
 }
 
 static bool transcodes(const struct session *s, int32_t place)
@@ -269,17 +269,17 @@ static void run_batch(struct front *f)
     struct run *r = &s->run;
     int32_t start[MAX_PIECES + 1], past[MAX_PIECES], at = 0;
     struct kv *kv[MAX_PIECES];
-    int32_t *ids = scratch_i32(s, (size_t)f->pack->rows);
-    for (int32_t i = 0; i < f->pack->n; i++) {
-        const struct piece *p = &f->pack->piece[i];
+    int32_t *ids = scratch_i32(s, (size_t)f->micro->rows);
+    for (int32_t i = 0; i < f->micro->n; i++) {
+        const struct piece *p = &f->micro->piece[i];
         start[i] = at;
         kv[i] = p->window->rows->kv[TRACK_PLAIN].kv;
         past[i] = p->row;
         memcpy(ids + at, p->line->seq.ids + p->window->first + p->row, (size_t)p->n * sizeof *ids);
         at += p->n;
     }
-    start[f->pack->n] = at;
-    struct batch batch = {.n_rows = at, .ids = ids, .seqs = {f->pack->n, start, past, kv}};
+    start[f->micro->n] = at;
+    struct batch batch = {.n_rows = at, .ids = ids, .seqs = {f->micro->n, start, past, kv}};
     unsigned want = s->sae ? LAND_INSERTED : s->dict ? LAND_CODES : 0;
     /* all pre-activations where they are not too many and one is watched */
     if (s->sae && pre_wanted(f, s->place.first))
@@ -396,8 +396,8 @@ static void commit(struct front *f)
 {
     struct session *s = f->s;
     int32_t row = 0;
-    for (int32_t i = 0; i < f->pack->n; i++) {
-        struct piece *p = &f->pack->piece[i];
+    for (int32_t i = 0; i < f->micro->n; i++) {
+        struct piece *p = &f->micro->piece[i];
         struct window *w = p->window;
         struct line *l = p->line;
         if (!l->latents) {
@@ -420,10 +420,10 @@ static void commit(struct front *f)
     }
 }
 
-bool front_run(struct session *s, struct pack *pack, bool reference)
+bool front_run(struct session *s, struct microbatch *micro, bool reference)
 {
-    struct front f = {.s = s, .pack = pack, .reference = reference};
-    if (!prepare(s, pack, reference))
+    struct front f = {.s = s, .micro = micro, .reference = reference};
+    if (!prepare(s, micro, reference))
         return false;
     run_batch(&f);
     if (!step_ok(s))

@@ -150,24 +150,26 @@ static int32_t rows_of(const struct line *l, int32_t *pieces)
     return l->window[*pieces - 1].first + l->window[*pieces - 1].n;
 }
 
-/* Sentences from *at on, whole, until the pack is full; at least one. *end ← the first that is not
- * in it. */
-static void fill(const struct session *s, int32_t at, enum track t, struct pack *pack, int32_t *end)
+/* Sentences from *at on, whole, until the microbatch is full; at least one. *end ← the first that
+ * is not in it. */
+static void fill(const struct session *s, int32_t at, enum track t, struct microbatch *micro,
+                 int32_t *end)
 {
     const struct refsets *r = &s->refs;
-    pack->n = pack->rows = 0;
+    micro->n = micro->rows = 0;
     for (; at < r->n; at++) {
         struct line *l = r->line[at];
         int32_t pieces, rows = rows_of(l, &pieces);
-        if (pack->n > 0 && (pack->rows + rows > s->rows_per_job || pack->n + pieces > MAX_PIECES))
+        if (micro->n > 0 &&
+            (micro->rows + rows > s->rows_per_job || micro->n + pieces > MAX_PIECES))
             break;
         for (int32_t i = 0; i < pieces; i++) {
             struct window *w = &l->window[i];
             if (w->n < 1)
                 continue;
-            pack->piece[pack->n++] = (struct piece){
+            micro->piece[micro->n++] = (struct piece){
                 .line = l, .window = w, .track = t, .n = w->n, .eval = 1, .n_eval = w->n - 1};
-            pack->rows += w->n;
+            micro->rows += w->n;
         }
     }
     *end = at;
@@ -183,22 +185,22 @@ static void code_step(struct session *s)
 static void front_step(struct session *s)
 {
     struct refsets *r = &s->refs;
-    struct pack pack;
+    struct microbatch micro;
     int32_t end;
-    fill(s, r->front, TRACK_PLAIN, &pack, &end);
-    if (pack.n == 0 || front_run(s, &pack, true))
+    fill(s, r->front, TRACK_PLAIN, &micro, &end);
+    if (micro.n == 0 || front_run(s, &micro, true))
         r->front = end;
 }
 
-static void commit_means(struct refsets *r, struct ref_lane *lane, const struct pack *pack,
+static void commit_means(struct refsets *r, struct ref_lane *lane, const struct microbatch *micro,
                          const float *loss, int32_t end)
 {
     int32_t p = 0;
     for (int32_t i = lane->done; i < end; i++) {
         double sum = 0;
         int64_t n = 0;
-        for (; p < pack->n && pack->piece[p].line == r->line[i]; p++)
-            for (int32_t j = 0; j < pack->piece[p].n_eval; j++, n++)
+        for (; p < micro->n && micro->piece[p].line == r->line[i]; p++)
+            for (int32_t j = 0; j < micro->piece[p].n_eval; j++, n++)
                 sum += (double)*loss++;
         lane->mean[i] = n > 0 ? (float)(sum / (double)n) : NAN;
     }
@@ -216,25 +218,25 @@ static void lane_step(struct session *s, enum lane_kind kind)
 {
     struct refsets *r = &s->refs;
     enum track t = s->lane_track[kind];
-    struct pack pack;
+    struct microbatch micro;
     int32_t end;
-    fill(s, lane_done(r, s->key[t]), t, &pack, &end);
+    fill(s, lane_done(r, s->key[t]), t, &micro, &end);
     if (t == TRACK_FIXED) {
-        for (int32_t i = 0; i < pack.n; i++)
-            if (!line_watch_is(s, pack.piece[i].line) && !front_watch_run(s, pack.piece[i].line))
+        for (int32_t i = 0; i < micro.n; i++)
+            if (!line_watch_is(s, micro.piece[i].line) && !front_watch_run(s, micro.piece[i].line))
                 return;
         if (!back_push_units(s))
             return;
     }
-    float *loss = scratch_f32(s, 1, (size_t)pack.rows + 1);
-    if (pack.n > 0 && !back_run(s, &pack, false, loss)) {
+    float *loss = scratch_f32(s, 1, (size_t)micro.rows + 1);
+    if (micro.n > 0 && !back_run(s, &micro, false, loss)) {
         if (t == TRACK_FIXED) /* the base is measured before: it is finite */
             back_blame_fixed(s);
         return;
     }
     struct ref_lane *lane = need_lane(r, s->key[t]);
     int32_t before = look_reached(units_done(r, lane->done), r->n_max);
-    commit_means(r, lane, &pack, loss, end);
+    commit_means(r, lane, &micro, loss, end);
     lane->done = end;
     bool look = kind == LANE_FIXED && look_reached(units_done(r, end), r->n_max) != before;
     if (look || end == r->n)

@@ -219,8 +219,9 @@ int32_t rows_back_start(const struct window *w, enum track t)
     return w->rows ? min32(w->rows->back_rows[t], w->rows->back_kv[t]) : 0;
 }
 
-/* Those least recently used that none of the last steps touched: a pack's windows pass from the
- * front to the lanes in neighbouring steps, and dropping them between the two would never end. */
+/* Those least recently used that none of the last steps touched: a microbatch's windows pass from
+ * the front to the lanes in neighbouring steps, and dropping them between the two would never end.
+ */
 static struct rows *oldest(const struct session *s, bool kv)
 {
     struct rows *best = NULL;

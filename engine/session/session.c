@@ -14,7 +14,7 @@
 enum {
     CODE_BYTES = 32 << 10,  /* text tokenised in one step */
     LARGE_CHANGE = 4 << 10, /* bytes; beyond it the tokens are worth a snapshot of their own */
-    SCAN_LINES = 256        /* lines looked at for one pack */
+    SCAN_LINES = 256        /* lines looked at for one microbatch */
 };
 
 /* ---- small things the other files need */
@@ -418,43 +418,43 @@ static int32_t ahead_lines(struct session *s)
     return end == s->hint_back && end < s->n_lines ? end + 1 : end; /* a long line goes alone */
 }
 
-static void add_piece(struct session *s, struct pack *pack, struct piece p)
+static void add_piece(struct session *s, struct microbatch *micro, struct piece p)
 {
     if (p.window->rows)
         p.window->rows->used = s->tick;
-    pack->rows += p.n;
-    pack->piece[pack->n++] = p;
+    micro->rows += p.n;
+    micro->piece[micro->n++] = p;
 }
 
-/* How many of n rows go into the pack: all, or as many as fit when there is nothing else in it; 0:
- * it is full. */
-static int32_t take(const struct session *s, const struct pack *pack, int32_t n)
+/* How many of n rows go into the microbatch: all, or as many as fit when there is nothing else in
+ * it; 0: it is full. */
+static int32_t take(const struct session *s, const struct microbatch *micro, int32_t n)
 {
-    int32_t space = s->rows_per_job - pack->rows;
-    if (pack->n == MAX_PIECES || space <= 0)
+    int32_t space = s->rows_per_job - micro->rows;
+    if (micro->n == MAX_PIECES || space <= 0)
         return 0;
     if (n <= space)
         return n;
-    return pack->n > 0 && n <= s->rows_per_job ? 0 : space;
+    return micro->n > 0 && n <= s->rows_per_job ? 0 : space;
 }
 
-static bool add_front(struct session *s, struct pack *pack, struct line *l, struct window *w,
+static bool add_front(struct session *s, struct microbatch *micro, struct line *l, struct window *w,
                       bool passes)
 {
     int32_t start = rows_front_start(w), row = start < w->front_done ? start : w->front_done;
-    int32_t n = take(s, pack, w->n - row);
+    int32_t n = take(s, micro, w->n - row);
     if (n > 0)
-        add_piece(s, pack,
+        add_piece(s, micro,
                   (struct piece){.line = l, .window = w, .row = row, .n = n, .passes = passes});
     return n == w->n - row;
 }
 
 /* Rows of lines that only pass through, once all that is wanted of them is there. */
-static void let_go(struct session *s, const struct pack *pack)
+static void let_go(struct session *s, const struct microbatch *micro)
 {
-    for (int32_t i = 0; i < pack->n; i++) {
-        struct line *l = pack->piece[i].line;
-        if (!pack->piece[i].passes || !front_is_done(s, l) ||
+    for (int32_t i = 0; i < micro->n; i++) {
+        struct line *l = micro->piece[i].line;
+        if (!micro->piece[i].passes || !front_is_done(s, l) ||
             (s->wish.losses && !back_is_done(s, l)))
             continue;
         for (int32_t w = 0; w < l->n_windows; w++) {
@@ -507,7 +507,7 @@ static bool watch_pass(struct session *s, int32_t end)
 
 static bool step_front(struct session *s, int32_t end)
 {
-    struct pack pack = {.n = 0};
+    struct microbatch micro = {.n = 0};
     advance(s);
     if (s->hint_front >= end)
         return false;
@@ -521,10 +521,10 @@ static bool step_front(struct session *s, int32_t end)
             struct line *l = line_at(s, rank);
             for (int32_t i = 0; i < l->n_windows && room; i++)
                 if (l->window[i].front_done < l->window[i].n)
-                    room = add_front(s, &pack, l, &l->window[i], rank >= kept);
+                    room = add_front(s, &micro, l, &l->window[i], rank >= kept);
         }
-        if (front_run(s, &pack, false))
-            let_go(s, &pack);
+        if (front_run(s, &micro, false))
+            let_go(s, &micro);
         advance(s);
     }
     s->fvu_valid = false;
@@ -548,61 +548,61 @@ static bool lacks_losses(const struct session *s, const struct window *w)
 }
 
 /* Rows up to the landing that were dropped for want of memory, again: of one window; of the lines
- * in [rank, last) that need them for their losses, as many as one pack takes. */
+ * in [rank, last) that need them for their losses, as many as one microbatch takes. */
 static void window_again(struct session *s, struct line *l, struct window *w)
 {
-    struct pack pack = {.n = 0};
-    add_front(s, &pack, l, w, false);
-    front_run(s, &pack, false);
+    struct microbatch micro = {.n = 0};
+    add_front(s, &micro, l, w, false);
+    front_run(s, &micro, false);
 }
 
 static void lines_again(struct session *s, int32_t rank, int32_t last)
 {
-    struct pack pack = {.n = 0};
+    struct microbatch micro = {.n = 0};
     bool room = true;
     for (; rank < last && room; rank++) {
         struct line *l = line_at(s, rank);
         for (int32_t i = 0; i < l->n_windows && room && front_is_done(s, l); i++)
             if (lacks_losses(s, &l->window[i]) && !has_rows(&l->window[i]))
-                room = add_front(s, &pack, l, &l->window[i], false);
+                room = add_front(s, &micro, l, &l->window[i], false);
     }
-    front_run(s, &pack, false);
+    front_run(s, &micro, false);
 }
 
-static bool add_back(struct session *s, struct pack *pack, struct piece to)
+static bool add_back(struct session *s, struct microbatch *micro, struct piece to)
 {
     struct window *w = to.window;
     enum track t = to.track;
     int32_t start = rows_back_start(w, t), row = start < w->loss_done[t] ? start : w->loss_done[t];
-    int32_t n = take(s, pack, w->n - row);
+    int32_t n = take(s, micro, w->n - row);
     if (n <= 0)
         return n == w->n - row;
     int32_t eval = w->loss_done[t] > row ? w->loss_done[t] : row;
     eval = eval > 1 ? eval : 1;
     int32_t n_eval = row + n > eval ? row + n - eval : 0;
     to.row = row, to.n = n, to.eval = eval, to.n_eval = n_eval;
-    add_piece(s, pack, to);
+    add_piece(s, micro, to);
     return n == w->n - row;
 }
 
-static bool back_whole(struct session *s, struct pack *pack, float *loss)
+static bool back_whole(struct session *s, struct microbatch *micro, float *loss)
 {
-    if (!back_run(s, pack, true, loss))
+    if (!back_run(s, micro, true, loss))
         return false;
-    back_commit(s, pack, loss);
-    let_go(s, pack);
+    back_commit(s, micro, loss);
+    let_go(s, micro);
     return true;
 }
 
-static void run_back(struct session *s, struct pack *pack)
+static void run_back(struct session *s, struct microbatch *micro)
 {
-    float *loss = scratch_f32(s, 1, (size_t)pack->rows + 1);
+    float *loss = scratch_f32(s, 1, (size_t)micro->rows + 1);
     if (s->want[TRACK_FIXED] && !back_push_units(s))
         return;
-    if (back_whole(s, pack, loss))
+    if (back_whole(s, micro, loss))
         return;
-    struct pack without = back_without_fixed(pack);
-    if (s->run.err.kind != ERROR_INPUT || without.n == pack->n)
+    struct microbatch without = back_without_fixed(micro);
+    if (s->run.err.kind != ERROR_INPUT || without.n == micro->n)
         return;
     if (without.n == 0) {
         back_blame_fixed(s);
@@ -612,9 +612,9 @@ static void run_back(struct session *s, struct pack *pack)
     back_whole(s, &without, loss);
 }
 
-/* Adds what the lanes of the line at a rank lack. False: the pack is full, or rows were dropped and
- * must be computed first. */
-static bool fill_back(struct session *s, struct pack *pack, int32_t rank)
+/* Adds what the lanes of the line at a rank lack. False: the microbatch is full, or rows were
+ * dropped and must be computed first. */
+static bool fill_back(struct session *s, struct microbatch *micro, int32_t rank)
 {
     struct line *l = line_at(s, rank);
     for (int32_t i = 0; i < l->n_windows; i++)
@@ -622,7 +622,7 @@ static bool fill_back(struct session *s, struct pack *pack, int32_t rank)
             struct window *w = &l->window[i];
             if (!s->want[t] || w->loss_done[t] >= w->n)
                 continue;
-            if (!has_rows(w) || !add_back(s, pack,
+            if (!has_rows(w) || !add_back(s, micro,
                                           (struct piece){.line = l,
                                                          .window = w,
                                                          .at = text_line_at(s, rank),
@@ -636,7 +636,7 @@ static bool fill_back(struct session *s, struct pack *pack, int32_t rank)
 
 static bool step_back(struct session *s, int32_t end)
 {
-    struct pack pack = {.n = 0};
+    struct microbatch micro = {.n = 0};
     advance(s);
     if (s->hint_back >= end)
         return false;
@@ -645,13 +645,13 @@ static bool step_back(struct session *s, int32_t end)
     int32_t rank = s->hint_back;
     for (; rank < last && room; rank++)
         if (front_is_done(s, line_at(s, rank)))
-            room = fill_back(s, &pack, rank);
-    if (pack.n == 0 && room)
+            room = fill_back(s, &micro, rank);
+    if (micro.n == 0 && room)
         return false;
-    if (pack.n == 0)
+    if (micro.n == 0)
         lines_again(s, rank - 1, last);
     else
-        run_back(s, &pack);
+        run_back(s, &micro);
     advance(s);
     if (s->hint_back == s->n_lines || (end == 1 && s->hint_back >= 1))
         s->marks |= MARK_LOSS;
@@ -665,7 +665,7 @@ static bool rows_for_next(struct session *s, struct line *l, int32_t token)
     struct window *w = l->window;
     while (token >= w->first + w->n)
         w++;
-    struct pack pack = {.n = 0};
+    struct microbatch micro = {.n = 0};
     for (int t = 0; t < N_TRACKS; t++) {
         if (!s->want[t] || (w->rows && w->rows->back_rows[t] > token - w->first))
             continue;
@@ -673,7 +673,7 @@ static bool rows_for_next(struct session *s, struct line *l, int32_t token)
             window_again(s, l, w);
             return false;
         }
-        if (!add_back(s, &pack,
+        if (!add_back(s, &micro,
                       (struct piece){.line = l,
                                      .window = w,
                                      .at = s->cursor_line,
@@ -681,9 +681,9 @@ static bool rows_for_next(struct session *s, struct line *l, int32_t token)
                                      .near = true}))
             break;
     }
-    if (pack.n > 0)
-        run_back(s, &pack);
-    return pack.n == 0;
+    if (micro.n > 0)
+        run_back(s, &micro);
+    return micro.n == 0;
 }
 
 static bool step_next(struct session *s)

@@ -23,7 +23,7 @@ enum {
     NEAR_TOKENS = 512,  /* the text around the cursor that goes before the reference sets */
     AHEAD_JOBS = 8,     /* of far text that passes through: colours so many jobs before losses */
     HOLD_STEPS = 8,     /* rows just made are wanted within so many steps */
-    MAX_PIECES = 256,   /* of one pack */
+    MAX_PIECES = 256,   /* of one microbatch */
     RETIRED_MAX = 64,   /* removed lines that are kept for an undo, */
     RETIRED_BYTES = 128 << 10, /* with so much text */
     KV_WINDOWS = 16,           /* windows whose keys and values are kept once they are computed */
@@ -108,7 +108,7 @@ struct span {
     size_t start, end;
 };
 
-/* ---- packs: what one forward takes */
+/* ---- microbatches: what one forward takes */
 struct piece {
     struct line *line;
     struct window *window;
@@ -119,7 +119,7 @@ struct piece {
     bool near;            /* the line is near the cursor: its final rows are kept for predictions */
     bool passes;          /* it is too far for its rows to be kept: they go when it is done */
 };
-struct pack {
+struct microbatch {
     struct piece piece[MAX_PIECES];
     int32_t n, rows;
 };
@@ -325,7 +325,7 @@ void text_forget(struct session *, bool codes);
 int32_t text_line_at(const struct session *, int32_t rank);
 
 /* ---- front.c: tokens → hook → landing, and the dictionary */
-bool front_run(struct session *, struct pack *, bool reference);
+bool front_run(struct session *, struct microbatch *, bool reference);
 bool front_watch_run(struct session *,
                      struct line *); /* watched columns again, from the kept rows */
 void front_sum_fix(struct session *, struct window *,
@@ -336,10 +336,10 @@ void front_sum_fix(struct session *, struct window *,
 bool back_push_units(struct session *);
 /* Losses of the pieces' `eval` tokens, one after the other, into `loss`; with `keep` the final rows
  * are stored. */
-bool back_run(struct session *, struct pack *, bool keep, float *loss);
-void back_commit(struct session *, const struct pack *, const float *loss);
+bool back_run(struct session *, struct microbatch *, bool keep, float *loss);
+void back_commit(struct session *, const struct microbatch *, const float *loss);
 /* The pieces of the other lanes: whether it is the fixed values that float32 can't carry. */
-struct pack back_without_fixed(const struct pack *);
+struct microbatch back_without_fixed(const struct microbatch *);
 void back_blame_fixed(struct session *); /* the run's error is of the fixed values: names them */
 bool back_next_run(struct session *, struct line *, int32_t token);
 

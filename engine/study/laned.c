@@ -71,9 +71,9 @@ struct work {
     struct landed landed;
     struct tensor act;     /* [n_rows, n_first] */
     int32_t n_eval, *eval; /* rows with a loss */
-    struct sequences seq;  /* of the lanes of a pack */
+    struct sequences seq;  /* of the lanes of a microbatch */
     struct lane_rows *rows;
-    int32_t *row; /* of the pack, in order: those of a lane side by side */
+    int32_t *row; /* of the microbatch, in order: those of a lane side by side */
     struct lane_hooks hooks;
 };
 
@@ -96,7 +96,7 @@ static void front(struct work *w)
         w->act = dict_values(w->run, s->place.dict, &w->landed.codes, s->first, s->n_first);
 }
 
-struct pack { /* lanes side by side in one batch */
+struct microbatch { /* lanes side by side in one batch */
     int32_t n;
     const int32_t *lane;
 };
@@ -127,34 +127,34 @@ static void fix_units(struct work *w, const struct laned_lane *l, struct tensor 
     lane_change(w->run, &w->s->place, &l->lane, value, act, w->landed.codes.scale, u);
 }
 
-/* Losses [pack, n_eval] to the host. */
-static void losses_of(struct work *w, const struct pack *pack, float *loss)
+/* Losses [microbatch, n_eval] to the host. */
+static void losses_of(struct work *w, const struct microbatch *micro, float *loss)
 {
     int32_t T = w->b->n_rows;
     sequences_clear(&w->seq);
     w->hooks.n = 0;
-    for (int32_t l = 0; l < pack->n; l++) {
+    for (int32_t l = 0; l < micro->n; l++) {
         for (int32_t i = 0; i < w->b->seq->n; i++)
             sequences_add(&w->seq, w->b->seq, i);
-        w->rows[l] = (struct lane_rows){.lane = &w->s->lane[pack->lane[l]].lane,
+        w->rows[l] = (struct lane_rows){.lane = &w->s->lane[micro->lane[l]].lane,
                                         .plain = w->landed.plain.value,
                                         .inserted = w->landed.inserted.value,
                                         .base = w->landed.plain.base};
         lane_hooks_add(&w->hooks, &w->s->place, w->rows[l].lane, w->row + l * T, T);
     }
-    struct state from = lane_pack(w->run, &w->s->place, w->rows, pack->n);
-    for (int32_t l = 0; l < pack->n; l++)
-        fix_units(w, &w->s->lane[pack->lane[l]], tensor_rows(from.value, l * T, T));
+    struct state from = lane_pack(w->run, &w->s->place, w->rows, micro->n);
+    for (int32_t l = 0; l < micro->n; l++)
+        fix_units(w, &w->s->lane[micro->lane[l]], tensor_rows(from.value, l * T, T));
     lane_losses(w->run, w->s->in.model, &w->seq, &from, &w->hooks, loss);
 }
 
-static void add_losses(struct work *w, const struct pack *pack, const float *loss)
+static void add_losses(struct work *w, const struct microbatch *micro, const float *loss)
 {
     struct doc_part *p = &w->p->docs;
-    for (int32_t l = 0; l < pack->n; l++)
+    for (int32_t l = 0; l < micro->n; l++)
         for (int32_t i = 0; i < w->n_eval; i++) {
             int64_t doc = w->b->row[w->eval[i]].doc - p->first;
-            p->sum[doc * p->n + pack->lane[l]] += (double)loss[l * w->n_eval + i];
+            p->sum[doc * p->n + micro->lane[l]] += (double)loss[l * w->n_eval + i];
         }
 }
 
@@ -162,26 +162,26 @@ static void add_losses(struct work *w, const struct pack *pack, const float *los
 static void back(struct work *w)
 {
     struct laned *s = w->s;
-    int32_t rows = w->run->queue->backend->caps.rows_per_job, per_pack = rows / w->b->n_rows;
-    per_pack = per_pack < 1 ? 1 : per_pack;
-    int32_t *lane = xcalloc((size_t)per_pack, sizeof *lane);
-    w->rows = xcalloc((size_t)per_pack, sizeof *w->rows);
-    w->row = xcalloc((size_t)per_pack * (size_t)w->b->n_rows, sizeof *w->row);
-    for (int32_t i = 0; i < per_pack * w->b->n_rows; i++)
+    int32_t rows = w->run->queue->backend->caps.rows_per_job, per_batch = rows / w->b->n_rows;
+    per_batch = per_batch < 1 ? 1 : per_batch;
+    int32_t *lane = xcalloc((size_t)per_batch, sizeof *lane);
+    w->rows = xcalloc((size_t)per_batch, sizeof *w->rows);
+    w->row = xcalloc((size_t)per_batch * (size_t)w->b->n_rows, sizeof *w->row);
+    for (int32_t i = 0; i < per_batch * w->b->n_rows; i++)
         w->row[i] = i;
-    float *loss = xcalloc((size_t)per_pack * (size_t)w->n_eval, sizeof *loss);
-    struct pack pack = {.lane = lane};
+    float *loss = xcalloc((size_t)per_batch * (size_t)w->n_eval, sizeof *loss);
+    struct microbatch micro = {.lane = lane};
     for (int32_t l = 0; l < s->n_lanes && run_ok(w->run); l++) {
         if (s->lane[l].same_as < 0)
-            lane[pack.n++] = l;
-        if (pack.n == 0 || (pack.n < per_pack && l + 1 < s->n_lanes))
+            lane[micro.n++] = l;
+        if (micro.n == 0 || (micro.n < per_batch && l + 1 < s->n_lanes))
             continue;
         struct arena_mark mark = arena_mark(w->run->arena);
-        losses_of(w, &pack, loss);
+        losses_of(w, &micro, loss);
         arena_reset(w->run->arena, mark);
         if (run_ok(w->run))
-            add_losses(w, &pack, loss);
-        pack.n = 0;
+            add_losses(w, &micro, loss);
+        micro.n = 0;
     }
     free(lane);
     free(w->rows);

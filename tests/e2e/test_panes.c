@@ -1,12 +1,14 @@
 /* What panes of the real program show where there is nothing to be had yet, and which corpus their
  * numbers are of: a tiny random model and its bundle, which has no statistics. */
 #include "engine/base/memory.h"
+#include "engine/base/strbuf.h"
 #include "tests/support/explorer.h"
 #include "tests/support/testdata.h"
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 /* cmocka.h wants some of the headers above it. */
@@ -105,11 +107,60 @@ static void test_numbers_say_what_they_are_of(void **state)
     term_free(t);
 }
 
+/* A corpus of so many classes, two lines each; the caller frees the path. */
+static char *corpus_of(int classes)
+{
+    static const char *const line[] = {"Hun gik hjem", "He went home"};
+    struct strbuf all;
+    char name[24];
+    strbuf_init(&all);
+    for (int i = 0; i < 2 * classes; i++)
+        strbuf_addf(&all, "%s\tlang%02d\n", line[(i + i / 2) % 2], i / 2);
+    snprintf(name, sizeof name, "many%d.tsv", classes);
+    char *path = testdata_write(folder, name, all.s, all.len);
+    strbuf_release(&all);
+    return path;
+}
+
+/* Every class is named, or counted with those that have no room. */
+static void test_many_classes(void **state)
+{
+    (void)state;
+    static const int classes[] = {5, 12, 32};
+    for (int i = 0; i < 3; i++) {
+        char *path = corpus_of(classes[i]), *counted = xasprintf("of %d classes", classes[i]);
+        struct term *t = start(&(struct how){.w = 80, .h = 24});
+        escape(t);
+        command(t, "corpus", path);
+        term_type(t, "3");
+        assert_shows(t, "lang00");
+        if (classes[i] > 5)
+            assert_shows(t, "+"); /* behind the legend's last */
+        term_type(t, "4");
+        assert_shows(t, "free lang00"); /* nothing fixed */
+        assert_shows(t, counted);
+        settle(t);
+        term_resize(t, 120, 32);
+        assert_shows(t, "nothing fixed  lang00");
+        if (classes[i] == 12)
+            assert_shows(t, "lang11");
+        term_type(t, "2");
+        assert_shows(t, "against the others");
+        term_type(t, "1");
+        assert_shows(t, "Histogram");
+        settle(t);
+        quit(t);
+        free(path);
+        free(counted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_predictions_are_there_or_say_why),
         cmocka_unit_test(test_numbers_say_what_they_are_of),
+        cmocka_unit_test(test_many_classes),
     };
     return cmocka_run_group_tests(tests, write_files, free_files);
 }

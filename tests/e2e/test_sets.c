@@ -221,7 +221,9 @@ static void test_views_of_a_set(void **state)
     run_glimt(&r, &with_cache, "snapshot", "latents", TWO, "--latents=attn_3/418", "--size=120x24",
               "--text", NULL);
     expect_done(&r);
-    assert_non_null(strstr(r.out, "▸    418  attn_1")); /* of the first, as in Explore; no slider */
+    assert_non_null(strstr(r.out, "Latents of attn_1 · ")); /* of the first, as in Explore */
+    assert_non_null(strstr(r.out, "▸    418 "));            /* no slider, and no name beside it */
+    assert_null(strstr(r.out, "418  attn_1"));
     run_release(&r);
     json_decref(told);
 }
@@ -296,6 +298,24 @@ static void test_the_cache_is_verified_over_the_set(void **state)
     json_decref(one);
 }
 
+/* Two SAEs may have files of one name: where each is tells them apart. */
+static void test_the_cache_says_which(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *list = JSON_OF(&with_cache, "cache", "list"), *row;
+    bool said = false;
+    size_t i;
+    json_array_foreach(get_list(list, "rows"), i, row)
+    {
+        const char *dict = get_string(row, "dict");
+        said = said || strcmp(dict, "sae (attn_1) + neurons (mlp_2) + sae (attn_3)") == 0;
+        assert_string_not_equal(dict, "sae + neurons + sae");
+    }
+    assert_true(said);
+    json_decref(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_views_of_a_set),
         cmocka_unit_test(test_every_sae_is_proved),
         cmocka_unit_test(test_the_cache_is_verified_over_the_set),
+        cmocka_unit_test(test_the_cache_says_which),
     };
     return cmocka_run_group_tests_name("sets", tests, journey_begin_with_cache, journey_end);
 }

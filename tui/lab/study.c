@@ -217,6 +217,23 @@ static bool is_cancelled(const struct lab_loop *loop)
     return loop->cancel && atomic_load(loop->cancel);
 }
 
+/* "sae", of several that are open also where: "sae (mlp_3) + sae (resid_5)". */
+static void name_dicts(const struct lab *lab, uint32_t places, struct strbuf *out)
+{
+    const struct dict_set *set = &lab->wb->dicts;
+    char place[UNIT_NAME_MAX];
+    for (int32_t i = 0; i < set->n; i++) {
+        if (!(places & 1u << i))
+            continue;
+        char *one = workbench_dict_name(lab->wb, i);
+        strbuf_addf(out, "%s%s", out->len > 0 ? " + " : "", one);
+        unit_place_name(set, i, place);
+        if (set->n > 1)
+            strbuf_addf(out, " (%s)", place);
+        free(one);
+    }
+}
+
 /* The dictionaries and the corpus as objects of the store. */
 static bool put_objects(struct lab *lab, const struct study_call *call, struct store_run_key *key,
                         struct error *e)
@@ -225,13 +242,7 @@ static bool put_objects(struct lab *lab, const struct study_call *call, struct s
     const struct sha256 hash = lab_dict_hash(lab, call->places);
     struct strbuf name;
     strbuf_init(&name);
-    for (int32_t i = 0; i < lab->wb->dicts.n; i++) {
-        if (!(call->places & 1u << i))
-            continue;
-        char *one = workbench_dict_name(lab->wb, i);
-        strbuf_addf(&name, "%s%s", name.len > 0 ? " + " : "", one);
-        free(one);
-    }
+    name_dicts(lab, call->places, &name);
     bool ok = store_object(lab->store, "dict", &hash, name.len > 0 ? name.s : "none", "{}",
                            &key->dict, e) &&
               (!c || store_object(lab->store, "corpus", &c->hash, c->name, "{}", &key->corpus, e));

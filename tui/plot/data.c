@@ -180,7 +180,8 @@ static int32_t series_of(struct reader *in, int64_t row, struct plot_data *p)
         p->look = xreallocarray(p->look, (size_t)p->series.n, sizeof *p->look);
         int32_t first = in->r.first_key > 0 ? in->r.label[0] : -1;
         int color = first >= 0 ? names_add(&in->colors, text_of(in, row, first)) : at;
-        p->look[at] = (struct series_look){(in->o->first_color + color) % 4, at % 4};
+        /* 16 series before one looks like another */
+        p->look[at] = (struct series_look){(in->o->first_color + color) % 4, (at + at / 4) % 4};
     }
     return at;
 }

@@ -45,7 +45,9 @@ void scatter_draw(const struct plot *, int32_t panel, struct rect, struct plot_a
 struct rect bar_wish(const struct plot_data *, int32_t panel);
 struct rect heat_wish(const struct plot_data *);
 
-/* The legend in w columns from row y on, at most `rows`: rows it takes; draws when asked to. */
+enum { SWATCH = 3 }; /* columns of what stands before a name of the legend */
+/* The legend in a rectangle: rows it takes; draws when asked to. What has no room there is counted
+ * behind the last ("+3"). */
 int legend_lay(const struct plot *, struct rect, bool draw);
 /* In one row, the short form when the long one is wider than a limit; 0: there is none. */
 int legend_columns(const struct plot *, int limit);

@@ -143,7 +143,8 @@ struct pen hist_pen(const struct plot *p, int32_t series)
 {
     struct pen pen = series_pen(p, series);
     int outlines_from = p->o->mirrored ? 2 : 1;
-    pen.dash = series < outlines_from ? DASH_SOLID : (enum dash)((series - outlines_from) % 4);
+    const int32_t at = series - outlines_from;
+    pen.dash = at < 0 ? DASH_SOLID : (enum dash)((at + at / 4) % 4);
     return pen;
 }
 

@@ -136,7 +136,9 @@ static void draw_heading(const struct plot *p, struct rect *r)
     if (title[0])
         put_text(p, (struct rect){r->x, r->y, r->w, 1}, r->x, r->y, ANCHOR_LEFT, INK_TITLE, title);
     if (!roomy && legend && (!title[0] || w + 3 + legend <= r->w)) {
-        legend_lay(p, (struct rect){r->x + r->w - legend, r->y, legend, 1}, true);
+        /* the first swatch can be cut off: a name can't */
+        const int wide = legend <= r->w + SWATCH + 1 ? legend : r->w;
+        legend_lay(p, (struct rect){r->x + r->w - wide, r->y, wide, 1}, true);
         legend = 0;
         take_rows(r, 1);
         return;
@@ -155,7 +157,7 @@ static void draw_heading(const struct plot *p, struct rect *r)
     int from = y_w + gap;
     if (from + legend < r->w && !p->c->exact)
         from = r->w - legend; /* to the right edge */
-    int limit = roomy ? 3 : 1;
+    int limit = p->c->exact ? 12 : roomy ? 3 : 1;
     int rows = legend ? legend_lay(p, (struct rect){r->x + from, r->y, r->w - from, limit}, true)
                       : y_w > 0;
     take_rows(r, rows + p->c->exact);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SWATCH 3 /* columns */
 #define GAP 2
 
 size_t text_fit(const char *utf8, size_t n, int limit, int *columns)
@@ -124,6 +123,7 @@ struct entry {
     int32_t series; /* −1: all unmodified ones together */
     bool reference;
     char *label;
+    int w; /* columns with its swatch */
 };
 struct legend {
     struct entry *entry;
@@ -133,7 +133,8 @@ struct legend {
 static void add_entry(struct legend *l, int32_t series, bool reference, char *label)
 {
     l->entry = grow(l->entry, &l->cap, l->n + 1, sizeof *l->entry);
-    l->entry[l->n++] = (struct entry){series, reference, label};
+    l->entry[l->n++] =
+        (struct entry){series, reference, label, SWATCH + 1 + text_columns(label, strlen(label))};
 }
 
 static void add_series(const struct plot *p, struct legend *l, int32_t s, bool line, bool reference,
@@ -185,16 +186,11 @@ static void legend_release(struct legend *l)
     free(l->entry);
 }
 
-static int entry_columns(const struct entry *e)
-{
-    return SWATCH + 1 + text_columns(e->label, strlen(e->label));
-}
-
 static int all_columns(const struct legend *l)
 {
     int w = 0;
     for (size_t i = 0; i < l->n && w < 100000; i++)
-        w += entry_columns(&l->entry[i]) + (i ? GAP : 0);
+        w += l->entry[i].w + (i ? GAP : 0);
     return w;
 }
 
@@ -240,29 +236,62 @@ static void draw_swatch(const struct plot *p, const struct entry *e, int x, int 
         p->c->ops->dot(p->c, clip, middle, DOT_VERTEX, pen, NULL);
 }
 
+struct laying { /* where the next entry goes */
+    struct rect r;
+    int x, row;
+};
+
+/* Where an entry of w columns stands; false: below the last row. */
+static bool lay(struct laying *a, int w, int *x)
+{
+    if (a->x > a->r.x && a->x + w > a->r.x + a->r.w) {
+        a->x = a->r.x;
+        a->row++;
+    }
+    *x = a->x;
+    a->x += w + GAP;
+    return a->row < a->r.h;
+}
+
+/* How many of the entries stand in r, behind them "+N" of those that don't. */
+static size_t entries_in(const struct legend *l, struct rect r, char more[24])
+{
+    more[0] = 0;
+    for (size_t n = l->n; n > 0; n--) {
+        struct laying a = {r, r.x, 0};
+        int x;
+        bool all = true;
+        for (size_t i = 0; i < n && all; i++)
+            all = lay(&a, l->entry[i].w, &x);
+        if (n < l->n)
+            snprintf(more, 24, "+%zu", l->n - n);
+        if (all && (n == l->n || lay(&a, (int)strlen(more), &x)))
+            return n;
+    }
+    return l->n > 0 && r.h > 0 ? 1 : 0; /* cut off */
+}
+
 int legend_lay(const struct plot *p, struct rect r, bool draw)
 {
     struct legend l = legend_of(p, false);
+    char more[24];
+    int x;
     if (all_columns(&l) > r.w) {
         legend_release(&l);
         l = legend_of(p, true);
     }
-    int x = r.x, row = 0;
-    for (size_t i = 0; i < l.n; i++) {
-        int w = entry_columns(&l.entry[i]);
-        if (x > r.x && x + w > r.x + r.w) {
-            x = r.x;
-            row++;
-        }
-        if (row >= r.h)
-            break;
+    struct laying a = {r, r.x, 0};
+    size_t n = entries_in(&l, r, more);
+    for (size_t i = 0; i < n; i++) {
+        lay(&a, l.entry[i].w, &x);
         if (draw) {
-            draw_swatch(p, &l.entry[i], x, r.y + row);
-            put_text(p, r, x + SWATCH + 1, r.y + row, ANCHOR_LEFT, INK_TEXT, l.entry[i].label);
+            draw_swatch(p, &l.entry[i], x, r.y + a.row);
+            put_text(p, r, x + SWATCH + 1, r.y + a.row, ANCHOR_LEFT, INK_TEXT, l.entry[i].label);
         }
-        x += w + GAP;
     }
-    int rows = l.n ? (row < r.h ? row + 1 : r.h) : 0;
+    if (n < l.n && lay(&a, (int)strlen(more), &x) && draw)
+        put_text(p, r, x, r.y + a.row, ANCHOR_LEFT, INK_DIM, more);
+    int rows = n > 0 ? (a.row < r.h ? a.row + 1 : r.h) : 0;
     legend_release(&l);
     return rows;
 }

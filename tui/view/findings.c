@@ -288,8 +288,22 @@ double findings_loss(const struct findings *f, enum insert insert, struct unit_i
                      const char *cls, double v)
 {
     int at = curve_find(f, insert, unit, cls);
-    const struct findings_curve *c = at >= 0 ? &f->curve[at] : NULL;
-    if (!c || c->n == 0 || v < c->value[0] || v > c->value[c->n - 1])
+    return at >= 0 ? findings_curve_loss(&f->curve[at], v) : NAN;
+}
+
+int findings_curves(const struct findings *f, enum insert insert, struct unit_id unit,
+                    const struct findings_curve *out[CORPUS_MAX_CLASSES])
+{
+    int n = 0;
+    for (int i = 0; i < f->n_curves && n < CORPUS_MAX_CLASSES; i++)
+        if (f->curve[i].insert == insert && unit_same(f->curve[i].unit, unit))
+            out[n++] = &f->curve[i];
+    return n;
+}
+
+double findings_curve_loss(const struct findings_curve *c, double v)
+{
+    if (c->n == 0 || v < c->value[0] || v > c->value[c->n - 1])
         return NAN;
     int i = 0;
     while (i + 1 < c->n && c->value[i + 1] <= v)

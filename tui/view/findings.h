@@ -65,6 +65,11 @@ void sweep_lanes(struct request *);
  * not measured, or outside. insert: INSERT_SAE or INSERT_ERROR. */
 double findings_loss(const struct findings *, enum insert insert, struct unit_id, const char *cls,
                      double v);
+/* The curves of a unit, one a class in their order; how many. Borrowed until the next update. */
+int findings_curves(const struct findings *, enum insert, struct unit_id,
+                    const struct findings_curve *out[CORPUS_MAX_CLASSES]);
+/* Between the measured values of one (linear); NaN: outside. */
+double findings_curve_loss(const struct findings_curve *, double v);
 /* Of a class, nothing fixed; NaN: not measured. */
 double findings_base(const struct findings *, enum insert insert, const char *cls);
 /* There is a sweep of just these units. */

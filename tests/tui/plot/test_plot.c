@@ -5,6 +5,7 @@
 #include "engine/text/utf8.h"
 #include "tests/support/plot_fixture.h"
 #include "tests/support/testdata.h"
+#include "tui/plot/data.h"
 #include "tui/plot/plot.h"
 #include "tui/plot/scale.h"
 #include <ctype.h>
@@ -350,6 +351,79 @@ static int inked(const struct drawn *d, int x0, int x1)
         n += ink;
     }
     return n;
+}
+
+static struct table *many_classes(enum mark mark, int n)
+{
+    struct table *t = table_new("many", "", mark);
+    char name[24];
+    bool hist = mark == MARK_HIST;
+    table_column(t, "class", "", "", COLUMN_STR, COLUMN_SERIES);
+    table_column(t, hist ? "lo" : "value", "", "", COLUMN_F64, hist ? COLUMN_LO : COLUMN_X);
+    table_column(t, hist ? "hi" : "loss", "", "", COLUMN_F64, hist ? COLUMN_HI : COLUMN_Y);
+    if (hist)
+        table_column(t, "density", "", "", COLUMN_F64, COLUMN_Y);
+    for (int c = 0; c < n; c++)
+        for (int i = 0; i < 3; i++) {
+            int64_t row = table_row(t);
+            snprintf(name, sizeof name, "lang%02d", c);
+            table_set_str(t, row, 0, name);
+            table_set_f64(t, row, 1, i);
+            table_set_f64(t, row, 2, hist ? i + 1 : 1 + (c + i) % 3);
+            if (hist)
+                table_set_f64(t, row, 3, 1 + (c + i) % 3);
+        }
+    return t;
+}
+
+/* The legend names as many classes as have room, from the first on, and counts the others. */
+static void test_many_classes(void **state)
+{
+    (void)state;
+    static const enum mark marks[] = {MARK_LINE, MARK_HIST};
+    static const int classes[] = {5, 12, 32, 64},
+                     sizes[][2] = {{23, 8}, {40, 8}, {78, 18}, {118, 28}};
+    for (size_t m = 0; m < 2; m++)
+        for (size_t c = 0; c < 4; c++)
+            for (size_t k = 0; k < 4; k++) {
+                struct table *t = many_classes(marks[m], classes[c]);
+                struct plot_options o = options_of(marks[m] == MARK_HIST ? MIRRORED : 0);
+                char *text = cells_text(t, &o, sizes[k][0], sizes[k][1]), name[24];
+                int named = 0, left = 0;
+                while (snprintf(name, sizeof name, "lang%02d", named), strstr(text, name))
+                    named++;
+                const char *plus = strchr(text, '+');
+                if (plus)
+                    left = atoi(plus + 1);
+                if (named < 1 || named + left != classes[c])
+                    fail_msg("%d of %d classes named, %d counted:\n%s", named, classes[c], left,
+                             text);
+                free(text);
+                table_free(t);
+            }
+    struct table *t = many_classes(MARK_LINE, 32); /* a picture has room */
+    struct plot_options o = options_of(0);
+    struct strbuf svg;
+    strbuf_init(&svg);
+    plot_svg(t, &o, 0, 0, &svg);
+    assert_non_null(strstr(svg.s, ">lang31<"));
+    strbuf_release(&svg);
+    table_free(t);
+}
+
+/* No two of 16 classes look alike: by colour, by dash. */
+static void test_many_looks(void **state)
+{
+    (void)state;
+    struct table *t = many_classes(MARK_LINE, 16);
+    struct plot_options o = options_of(0);
+    struct plot_data d;
+    plot_data_init(&d, t, &o);
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < i; j++)
+            assert_false(d.look[i].color == d.look[j].color && d.look[i].dash == d.look[j].dash);
+    plot_data_release(&d);
+    table_free(t);
 }
 
 static void test_missing_breaks_lines(void **state)
@@ -728,6 +802,8 @@ int main(void)
         cmocka_unit_test(test_scale_any),
         cmocka_unit_test(test_cells),
         cmocka_unit_test(test_svg),
+        cmocka_unit_test(test_many_classes),
+        cmocka_unit_test(test_many_looks),
         cmocka_unit_test(test_missing_breaks_lines),
         cmocka_unit_test(test_lines_go_by_x),
         cmocka_unit_test(test_references),

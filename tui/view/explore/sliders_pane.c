@@ -25,15 +25,27 @@ struct loss_change { /* of the loss at a value, for the class that suffers most 
     double nats;
 };
 
-static struct loss_change change_at(const struct drawing *d, struct unit_id unit, double v)
+struct swept { /* the curves of a row, one a class */
+    int n;
+    const struct findings_curve *curve[CORPUS_MAX_CLASSES];
+    double base[CORPUS_MAX_CLASSES];
+};
+
+static void sweep_of(const struct drawing *d, struct unit_id unit, struct swept *out)
 {
     const struct explore *ex = d->ex;
     enum insert insert =
         sliders_insert(&ex->sh->sliders) == INSERT_ERROR ? INSERT_ERROR : INSERT_SAE;
+    out->n = findings_curves(&ex->sh->findings, insert, unit, out->curve);
+    for (int i = 0; i < out->n; i++)
+        out->base[i] = findings_base(&ex->sh->findings, insert, out->curve[i]->cls);
+}
+
+static struct loss_change change_at(const struct swept *s, double v)
+{
     struct loss_change worst = {-1, NAN};
-    for (int i = 0; d->wb && i < d->wb->n_sets && i < 4; i++) {
-        double base = findings_base(&ex->sh->findings, insert, d->wb->set[i].name);
-        double c = findings_loss(&ex->sh->findings, insert, unit, d->wb->set[i].name, v) - base;
+    for (int i = 0; i < s->n; i++) {
+        double c = findings_curve_loss(s->curve[i], v) - s->base[i];
         if (isfinite(c) && (worst.cls < 0 || c > worst.nats))
             worst = (struct loss_change){i, c};
     }
@@ -51,12 +63,14 @@ static bool draw_curve(const struct drawing *d, struct rect r, struct slider_tra
     int32_t n = shared_units(ex->sh, chosen);
     struct unit_id unit = row == SLIDER_ALL ? UNIT_NONE : ex->sh->sliders.unit[row].id;
     double most = .05; /* nats: less is flat */
+    struct swept swept;
     if (!findings_apply(&ex->sh->findings, chosen, n))
         return false;
+    sweep_of(d, unit, &swept);
     for (int i = 0; i < t.w; i++)
-        most = fmax(most, change_at(d, unit, track_value(t, i)).nats);
+        most = fmax(most, change_at(&swept, track_value(t, i)).nats);
     for (int i = 0; i < t.w; i++) {
-        struct loss_change c = change_at(d, unit, track_value(t, i));
+        struct loss_change c = change_at(&swept, track_value(t, i));
         if (c.cls < 0)
             continue;
         int k = c.nats <= 0 ? 0 : (int)(sqrt(c.nats / most) * 7 + .5);

@@ -153,9 +153,12 @@ struct areas { /* h 0: not drawn */
     struct rect plot, list, numbers, line;
 };
 
-static int numbers_rows(const struct sweep *v)
+enum { MOST_CLASSES = 4 }; /* that have room for certain; of more what there is room for */
+
+static int numbers_rows(const struct sweep *v, int most)
 {
-    return 2 + (v->classes.n > 0 ? v->classes.n : 2) + (has_pairs(v) ? 1 : 0);
+    int n = v->classes.n > 0 ? v->classes.n : 2;
+    return 2 + (n < most ? n : most) + (has_pairs(v) ? 1 : 0);
 }
 
 static struct areas areas(const struct sweep *v, struct rect r)
@@ -166,7 +169,10 @@ static struct areas areas(const struct sweep *v, struct rect r)
         r.h--;
         a.plot.h--;
     }
-    int want = numbers_rows(v) + 2;
+    /* of many classes as many as the other half of the height has room for */
+    int want = numbers_rows(v, CORPUS_MAX_CLASSES) + 2, least = numbers_rows(v, MOST_CLASSES) + 2;
+    if (want > r.h / 2)
+        want = least > r.h / 2 ? least : want == least ? want : r.h / 2;
     if (v->zoom || r.h < 8) {
         return a;
     } else if (r.w >= 76) {
@@ -328,14 +334,44 @@ static void draw_plot(const struct sweep_drawing *d, struct rect r)
 }
 
 /* ---- the list: how much each does at the selected value */
-static int list_column(const struct sweep *v, struct rect r, int cls)
+enum { NAME_COLUMNS = 10, NUMBER_COLUMNS = 7, WIDE_COLUMNS = 9 };
+
+struct class_columns { /* behind names of that width; of many classes as many as have room */
+    int from, w, n;
+};
+
+static struct class_columns class_columns(const struct sweep *v, struct rect r, int names)
 {
-    int shown = v->classes.n < 4 ? v->classes.n : 4;
-    int w = (r.w - 10) / (shown > 0 ? shown : 1);
-    return r.x + 10 + (w > 9 ? 9 : w) * (cls + 1);
+    struct class_columns c = {.from = r.x + names};
+    int room = r.w - names;
+    c.n = v->classes.n < room / NUMBER_COLUMNS ? v->classes.n : room / NUMBER_COLUMNS;
+    c.n = c.n > 0 ? c.n : v->classes.n > 0;
+    c.w = c.n > 0 && room / c.n < WIDE_COLUMNS ? room / c.n : WIDE_COLUMNS;
+    return c;
 }
 
-static void draw_list_row(const struct sweep_drawing *d, struct rect r, int y, int row)
+static int class_right(const struct class_columns *c, int cls)
+{
+    return c->from + c->w * (cls + 1);
+}
+
+/* Names of several dictionaries are longer than numbers. */
+static struct class_columns list_columns(const struct sweep *v, struct rect r)
+{
+    int names = NAME_COLUMNS;
+    char name[UNIT_NAME_MAX];
+    for (int row = 0; row < n_rows(v); row++) {
+        row_name(v, row, name);
+        names = text_width(name) + 2 > names ? text_width(name) + 2 : names;
+    }
+    return class_columns(v, r,
+                         names < r.w / 2          ? names
+                         : r.w / 2 > NAME_COLUMNS ? r.w / 2
+                                                  : NAME_COLUMNS);
+}
+
+static void draw_list_row(const struct sweep_drawing *d, struct rect r,
+                          const struct class_columns *columns, int y, int row)
 {
     const struct sweep *v = d->v;
     bool selected = row == v->rows.selected;
@@ -346,14 +382,36 @@ static void draw_list_row(const struct sweep_drawing *d, struct rect r, int y, i
     grid_text(d->g, r, r.x, y, s, selected ? (d->in->ascii ? ">" : "▸") : " ",
               selected && !d->in->ascii ? strlen("▸") : 1);
     row_name(v, row, name);
-    grid_text(d->g, r, r.x + 1, y, s, name, strlen(name));
-    for (int c = 0; c < v->classes.n && list_column(v, r, c) <= r.x + r.w; c++) {
+    struct rect names = {r.x, y, columns->from - r.x, 1};
+    grid_text(d->g, names, r.x + 1, y, s, name, strlen(name));
+    for (int c = 0; c < columns->n; c++) {
         struct sweep_number n =
             sweep_at(tables(v), SWEEP_CHANGE, pick_of(v, row), v->at, v->classes.name[c]);
         bool clear = n.lo > 0 || n.hi < 0; /* the interval leaves nothing out */
-        number_right(d, r, list_column(v, r, c), y,
+        number_right(d, r, class_right(columns, c), y,
                      selected ? s : look(d, clear ? ROLE_TEXT : ROLE_DIM), n.y, true);
     }
+}
+
+static void draw_class_names(const struct sweep_drawing *d, struct rect r,
+                             const struct class_columns *columns, int y)
+{
+    for (int c = 0; c < columns->n; c++) {
+        char name[12];
+        snprintf(name, sizeof name, "%.*s", columns->w > 8 ? 8 : columns->w - 1,
+                 d->v->classes.name[c]);
+        right_aligned(d, r, class_right(columns, c), y, look(d, class_role(c)), name);
+    }
+}
+
+/* That a pane shows fewer classes than there are. */
+static void say_some(const struct sweep_drawing *d, struct rect frame, int shown)
+{
+    char text[48];
+    if (shown >= d->v->classes.n)
+        return;
+    snprintf(text, sizeof text, "%d of %d classes", shown, d->v->classes.n);
+    pane_edge(d->g, d->in->theme, frame, text);
 }
 
 static void draw_list(const struct sweep_drawing *d, struct rect r)
@@ -367,14 +425,12 @@ static void draw_list(const struct sweep_drawing *d, struct rect r)
     add_corpus(v, d->in->ascii, r.w, title, sizeof title);
     grid_box(d->g, r, v->n_values > 0 ? title : "Change", false, d->in->theme);
     struct rect rows = list_rows(r), in = inside(r);
+    const struct class_columns columns = list_columns(v, in);
     if (rows.y > in.y)
-        for (int c = 0; c < v->classes.n && list_column(v, in, c) <= in.x + in.w; c++) {
-            char name[12];
-            snprintf(name, sizeof name, "%.8s", v->classes.name[c]);
-            right_aligned(d, in, list_column(v, in, c), in.y, look(d, class_role(c)), name);
-        }
+        draw_class_names(d, in, &columns, in.y);
     for (int i = 0; i < rows.h && v->rows.top + i < n_rows(v); i++)
-        draw_list_row(d, rows, rows.y + i, v->rows.top + i);
+        draw_list_row(d, rows, &columns, rows.y + i, v->rows.top + i);
+    say_some(d, r, columns.n);
 }
 
 /* ---- the numbers at the selected value */
@@ -425,10 +481,14 @@ static void draw_unmodified(const struct sweep_drawing *d, struct rect r, int y)
     char number[32];
     int x =
         grid_printf(d->g, r, r.x, y, look(d, ROLE_DIM), r.w >= 36 ? "nothing fixed  " : "free ");
-    for (int c = 0; c < v->classes.n && c < 4; c++) {
+    for (int c = 0; c < v->classes.n; c++) {
         struct sweep_number n =
             sweep_at(tables(v), SWEEP_LOSS, pick_of(v, 0), (double)NAN, v->classes.name[c]);
         plain_number(n.y, 2, d->in->ascii, number, sizeof number);
+        if (c > 0 && x + 13 > r.x + r.w) {
+            grid_printf(d->g, r, x, y, look(d, ROLE_DIM), "+%d", v->classes.n - c);
+            return;
+        }
         x = grid_printf(d->g, r, x, y, look(d, class_role(c)), "%.8s", v->classes.name[c]);
         x = grid_printf(d->g, r, x, y, look(d, ROLE_DIM), " %s  ", number);
     }
@@ -469,16 +529,15 @@ static void draw_values(const struct sweep_drawing *d, struct rect r)
 {
     const struct sweep *v = d->v;
     bool paired = v->shows == SWEEP_PAIRED, sign = v->shows != SWEEP_LOSS;
-    int n = paired ? 1 : v->classes.n, y = r.y;
+    struct class_columns columns = class_columns(v, r, NAME_COLUMNS);
+    int n = paired ? 1 : columns.n, y = r.y;
     if (r.h < v->n_values + 1 || v->n_values == 0)
         return;
     grid_printf(d->g, r, r.x, y, look(d, ROLE_DIM), "  value");
-    for (int c = 0; c < n && list_column(v, r, c) <= r.x + r.w; c++) {
-        char name[12];
-        snprintf(name, sizeof name, "%.8s", paired ? "paired" : v->classes.name[c]);
-        right_aligned(d, r, list_column(v, r, c), y, look(d, paired ? ROLE_DIM : class_role(c)),
-                      name);
-    }
+    if (paired)
+        right_aligned(d, r, class_right(&columns, 0), y, look(d, ROLE_DIM), "paired");
+    else
+        draw_class_names(d, r, &columns, y);
     for (int i = 0; i < v->n_values; i++) {
         bool selected = i == value_index(v);
         struct style s = look(d, selected ? ROLE_HEADING : ROLE_DIM);
@@ -488,8 +547,8 @@ static void draw_values(const struct sweep_drawing *d, struct rect r)
         char value[32];
         value_text(v->value[i], d->in->ascii, value);
         right_aligned(d, r, r.x + 7, y, s, value);
-        for (int c = 0; c < n && list_column(v, r, c) <= r.x + r.w; c++)
-            number_right(d, r, list_column(v, r, c), y, s,
+        for (int c = 0; c < n; c++)
+            number_right(d, r, class_right(&columns, c), y, s,
                          sweep_at(tables(v), v->shows, pick_of(v, v->rows.selected), v->value[i],
                                   paired ? NULL : v->classes.name[c])
                              .y,
@@ -513,10 +572,15 @@ static void draw_numbers(const struct sweep_drawing *d, struct rect r)
     if (v->n_values == 0 || in.h <= 0)
         return;
     int y = in.y, bottom = in.y + in.h;
-    if (in.h > v->classes.n)
+    const bool many = v->classes.n > MOST_CLASSES && in.h > MOST_CLASSES &&
+                      in.h <= v->classes.n + 1 + has_pairs(v);
+    const int end = bottom - (many ? 1 + has_pairs(v) : 0); /* what follows them has its rows */
+    int n = 0;
+    if (in.h > v->classes.n || many)
         draw_headings(d, rows, y++);
-    for (int c = 0; c < v->classes.n && y < bottom; c++)
-        draw_class(d, rows, y++, c);
+    for (; n < v->classes.n && y < end; n++)
+        draw_class(d, rows, y++, n);
+    say_some(d, r, n);
     if (has_pairs(v) && y < bottom)
         draw_pairs(d, rows, y++);
     if (y < bottom)
