@@ -318,7 +318,7 @@ _glimt_complete() {
     "neuron shift") _glimt_files; ;;
     "neuron examples") _glimt_files; ;;
     "neuron position") _glimt_files; ;;
-    "snapshot") _glimt_words "explore latents histograms sweep corpus jobs contrast"; ;;
+    "snapshot") _glimt_words "explore latents histograms sweep corpus jobs contrast neurons"; ;;
     "verify") _glimt_models; _glimt_files; ;;
     "saes") _glimt_models; _glimt_files; ;;
     "pull") _glimt_models; ;;

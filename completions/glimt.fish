@@ -420,7 +420,7 @@ complete -c glimt -n '__glimt_is "neuron similar"' -l top -x -d 'others of a uni
 complete -c glimt -n '__glimt_is "neuron similar"' -l no-tl-weights -d 'what is written stays as it is'
 complete -c glimt -n '__glimt_is "generate"' -l tokens -x -d 'length with the prompt, in tokens; default: 20'
 complete -c glimt -n '__glimt_is "generate"' -l temperature -x -d 'draw from the softmax of logits/T; default: 0, the most likely token'
-complete -c glimt -n '__glimt_is "snapshot"' -a 'explore latents histograms sweep corpus jobs contrast'
+complete -c glimt -n '__glimt_is "snapshot"' -a 'explore latents histograms sweep corpus jobs contrast neurons'
 complete -c glimt -n '__glimt_is "snapshot"' -l size -x -d 'of the screen; default: 120x36'
 complete -c glimt -n '__glimt_is "snapshot"' -l play -r -F -d 'a script that is played first'
 complete -c glimt -n '__glimt_is "snapshot"' -l state -x -d 'begin with a state (one line, as y l copies it)'

@@ -138,7 +138,7 @@ _glimt() {
         '--state=[begin with a state (one line, as y l copies it)]:value: ' \
         '--text[characters alone (default)]' \
         '--ansi[with colours, for a terminal]' \
-        '*:operand:(explore latents histograms sweep corpus jobs contrast)' \
+        '*:operand:(explore latents histograms sweep corpus jobs contrast neurons)' \
         ) ;;
     tokenize) own=( \
         '--decode[the other way\: ids with blanks or commas between them, to text]' \

@@ -24,9 +24,10 @@ enum where {
     IN_CORPUS_VIEW = 1 << 9,
     IN_JOBS_VIEW = 1 << 10,
     IN_CONTRAST_VIEW = 1 << 13,
+    IN_NEURONS_VIEW = 1 << 14,
     IN_VIEW = 1 << 12, /* a view without actions of its own */
     IN_VIEWS = IN_VIEW | IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_CORPUS_VIEW |
-               IN_JOBS_VIEW | IN_CONTRAST_VIEW,
+               IN_JOBS_VIEW | IN_CONTRAST_VIEW | IN_NEURONS_VIEW,
     IN_HISTOGRAM = 1 << 11,
     IN_LISTS = IN_LATENTS | IN_NEXT | IN_SLIDERS | IN_LOSS | IN_HISTOGRAM,
     IN_COMMAND = IN_TEXT | IN_LISTS,
@@ -98,6 +99,11 @@ enum where {
     X(CONTEXT, "context-next", "J", IN_COMMAND, "",                                                \
       "each line its own sequence, or all of the text one")                                        \
     VIEWS(VIEW_ACTION, X)                                                                          \
+    X(NEURONS_TYPE, "type-here-too", "i", IN_NEURONS_VIEW, "type", "type text at the cursor")      \
+    X(NEURONS_OFF, "other-slider", "e", IN_NEURONS_VIEW, "on/off",                                 \
+      "the slider that is moved: on, or off")                                                      \
+    X(NEURONS_MEANS, "to-means", "0", IN_NEURONS_VIEW, "means",                                    \
+      "on and off at the means of the classes again")                                              \
     X(CONTRAST_WORD, "place-word", "i", IN_CONTRAST_VIEW, "word",                                  \
       "type a word: it is placed among the others")                                                \
     X(CONTRAST_SWAP, "swap-axes", "x", IN_CONTRAST_VIEW, "x/y",                                    \
@@ -131,11 +137,12 @@ enum where {
       IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_CORPUS_VIEW | IN_CONTRAST_VIEW, "class",           \
       "the next class is the one asked about")                                                     \
     X(LOG, "log", "L",                                                                             \
-      IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_HISTOGRAM | IN_CONTRAST_VIEW,      \
+      IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_HISTOGRAM | IN_CONTRAST_VIEW |     \
+          IN_NEURONS_VIEW,                                                                         \
       "log", "logarithmic scale, or linear")                                                       \
     X(MIRROR, "mirror", "b",                                                                       \
-      IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_HISTOGRAM | IN_CONTRAST_VIEW, "mirror",            \
-      "classes back to back, or over each other")                                                  \
+      IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_HISTOGRAM | IN_CONTRAST_VIEW | IN_NEURONS_VIEW,    \
+      "mirror", "classes back to back, or over each other")                                        \
     X(SWEEP_KIND, "sweep-kind", "e", IN_SWEEP_VIEW, "error kept",                                  \
       "with the reconstruction error left out, or kept")                                           \
     X(SWEEP_CHANGE, "sweep-change", "d", IN_SWEEP_VIEW, "change",                                  \

@@ -611,9 +611,9 @@ static void test_views_as_pictures(void **state)
     need_demo();
     static const struct {
         const char *view, *holds;
-    } cases[] = {{"explore", "Latents at"}, {"latents", "418"}, {"histograms", "418"},
-                 {"sweep", "nats"},         {"corpus", "418"},  {"jobs", "Jobs"},
-                 {"contrast", "latent 418"}};
+    } cases[] = {{"explore", "Latents at"},  {"latents", "418"}, {"histograms", "418"},
+                 {"sweep", "nats"},          {"corpus", "418"},  {"jobs", "Jobs"},
+                 {"contrast", "latent 418"}, {"neurons", "418"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct run_result r;
         run_glimt(&r, &with_cache, "snapshot", cases[i].view, "--latents=418,390", "--size=100x36",

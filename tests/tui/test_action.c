@@ -14,7 +14,7 @@ static const enum where contexts[] = {IN_TYPING,        IN_TEXT,         IN_LATE
                                       IN_NEXT,          IN_HISTOGRAM,    IN_SLIDERS,
                                       IN_LOSS,          IN_LATENTS_VIEW, IN_HISTOGRAMS_VIEW,
                                       IN_SWEEP_VIEW,    IN_CORPUS_VIEW,  IN_JOBS_VIEW,
-                                      IN_CONTRAST_VIEW, IN_VIEW};
+                                      IN_CONTRAST_VIEW, IN_NEURONS_VIEW, IN_VIEW};
 enum { N_EXPLORE = 7 }; /* those of the Explore view */
 
 static bool everybody_has(const char *key)

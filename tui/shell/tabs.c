@@ -6,7 +6,7 @@
 enum {
     TABS_FROM = 110, /* columns from which the title has the views' names */
     KEYS = 9,        /* views have the digits; more are named at any width */
-    LEAST = 24,      /* columns that tabs have at least; on a wide screen three fifths */
+    LEAST = 24,      /* columns that tabs have at least; on a wide screen two thirds */
     MARK = 2         /* of more tabs beside those shown */
 };
 
@@ -56,7 +56,7 @@ bool tabs_place(const struct shell *shell, struct tabs *t)
 {
     struct rect r = shell->bars.title;
     int left = r.x + 10 + columns(what_is_open(shell, false)), right = r.x + r.w,
-        least = r.w >= TABS_FROM ? r.w * 3 / 5 : LEAST;
+        least = r.w >= TABS_FROM ? r.w * 2 / 3 : LEAST;
     *t = (struct tabs){.before = -1, .after = -1};
     if (r.h <= 0 || (r.w < TABS_FROM && shell->views.n <= KEYS))
         return false;

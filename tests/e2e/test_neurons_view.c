@@ -1,0 +1,124 @@
+/* A journey through the Neurons view: the real binary on the bundled demo, its numbers against
+ * those of the command line. */
+#include "engine/base/memory.h"
+#include "tests/support/explorer.h"
+#include "tests/support/journey.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct term *begin(int w, int h)
+{
+    const char *argv[] = {glimt_binary(), "--theme", "dark", "--color", "256", NULL};
+    struct term *t = term_start(&(struct term_options){.argv = argv, .w = w, .h = h});
+    settle(t);
+    escape(t);
+    term_type(t, "8");
+    settle(t);
+    return t;
+}
+
+/* Cells of a row that are coloured by what is lost there. */
+static int coloured(struct term *t, int y, int w)
+{
+    int n = 0;
+    for (int x = 1; x < w - 1; x++)
+        n += term_cell(t, x, y).style.bg != COLOR_DEFAULT;
+    return n;
+}
+
+/* "loss on 4.57, off 4.59": what the screen says. */
+static void losses(struct term *t, double *on, double *off)
+{
+    int x, y;
+    assert_true(term_find(t, "loss on ", &x, &y));
+    char *row = term_row_text(t, y), *at = strstr(row, "loss on ");
+    assert_int_equal(sscanf(at, "loss on %lf, off %lf", on, off), 2);
+    free(row);
+}
+
+static void test_a_text_on_and_off(void **state)
+{
+    (void)state;
+    need_demo();
+    char text[120], on_at[40], off_at[40];
+    double on, off, sum[2] = {0}, before;
+    int x, y;
+    size_t i, n = 0;
+    json_t *row, *root = JSON_OF(&with_cache, "neuron", "classify", "--no-bos");
+    json_t *best = json_array_get(get_list(root, "rows"), 0), *mean = json_object_get(best, "mean");
+    assert_string_equal(get_string(best, "unit"), "attn_1/418");
+    struct term *t = begin(120, 36);
+    snprintf(text, sizeof text, "attn_1/418 %9.2f %7.2f", get_number(best, "f1"),
+             get_number(mean, "da"));
+    assert_shows(t, text);
+    snprintf(on_at, sizeof on_at, "--on-at=%.9g", get_number(mean, "da"));
+    snprintf(off_at, sizeof off_at, "--off-at=%.9g", get_number(mean, "en"));
+    json_decref(root);
+
+    term_type(t, ":clear");
+    term_key(t, "Enter");
+    settle(t);
+    assert_shows(t, "no text: i types one");
+    term_type(t, "i");
+    term_type(t, "Rådet skal godkende det.");
+    settle(t);
+    losses(t, &on, &off);
+    root = JSON_OF(&with_cache, "neuron", "position", "418", "--no-bos", on_at, off_at, "--text",
+                   "Rådet skal godkende det.");
+    json_array_foreach(get_list(root, "tokens"), i, row)
+    {
+        if (json_is_null(json_object_get(row, "loss_a")))
+            continue;
+        sum[0] += get_number(row, "loss_a");
+        sum[1] += get_number(row, "loss_b");
+        n++;
+    }
+    expect_close(on, sum[0] / (double)n, .0051);
+    expect_close(off, sum[1] / (double)n, .0051);
+    json_decref(root);
+    assert_true(term_find(t, "Rådet", &x, &y));
+    assert_in_range(coloured(t, y, 120), 3, 30);
+
+    term_resize(t, 80, 24); /* the text stays, and what is typed goes on */
+    settle(t);
+    term_type(t, " Ja");
+    settle(t);
+    assert_shows(t, "Rådet skal godkende det. Ja");
+    term_resize(t, 40, 12);
+    settle(t);
+    assert_shows(t, "det. Ja");
+    term_resize(t, 120, 36);
+    settle(t);
+    escape(t);
+
+    losses(t, &on, &before);
+    assert_true(term_find(t, "off   ", &x, &y)); /* the slider of off, dragged to the left */
+    term_mouse(t, MOUSE_PRESS, 1, x + 30, y, 0);
+    term_mouse(t, MOUSE_MOVE, 1, x + 12, y, 0);
+    term_mouse(t, MOUSE_RELEASE, 1, x + 12, y, 0);
+    settle(t);
+    losses(t, &on, &off);
+    assert_true(off > before); /* a Danish text without what is Danish in it */
+    term_type(t, "0");
+    settle(t);
+    losses(t, &on, &off);
+    expect_close(off, before, .0051);
+    term_key(t, "Tab"); /* the next unit of the list has values of its own */
+    term_key(t, "Shift-Tab");
+    quit(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_text_on_and_off),
+    };
+    return cmocka_run_group_tests_name("the Neurons view", tests, journey_begin_with_cache,
+                                       journey_end);
+}
