@@ -195,7 +195,7 @@ static void draw_unit(const struct drawing *d, struct rect r, int y, int at)
     const struct style s = look(d, selected ? ROLE_SELECTION : ROLE_TEXT);
     if (selected)
         grid_fill(d->g, (struct rect){r.x, y, r.w, 1}, s);
-    const struct rect name = {r.x, y, name_width(r.w) - 1, 1};
+    const struct rect name = rect_clip((struct rect){r.x, y, name_width(r.w) - 1, 1}, r);
     grid_text_cut(d->g, name, r.x, y, s, u.name, strlen(u.name), d->in->ascii);
     const double number[N_UNIT_COLUMNS] = {u.f1, u.mean[0], u.mean[1], u.change[0], u.change[1]};
     for (int c = 0; c < N_UNIT_COLUMNS && column_right(r, c) <= r.x + r.w; c++) {
