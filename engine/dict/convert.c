@@ -77,13 +77,6 @@ static void add_decoder_bias(struct conversion *c)
         c->spec.n_out, 0);
 }
 
-/* A tied decoder becomes one of its own. */
-static void part_decoder(struct conversion *c)
-{
-    if (!c->parts.decoder.t.data)
-        c->parts.decoder = c->parts.encoder, c->parts.decoder.own = NULL;
-}
-
 static bool write_tensors(struct conversion *c, const char *name, const char *const *metadata)
 {
     if (!file_make_folders(c->dir) && errno != EEXIST)
@@ -104,6 +97,11 @@ static bool write_config(struct conversion *c, json_t *config)
     return ok;
 }
 
+static struct point read_at(const struct dict_spec *s)
+{
+    return (struct point){s->at.layer, s->transcodes ? SITE_MLP_IN : s->at.site};
+}
+
 /* ---- glimt's own: says everything */
 static bool to_glimt(struct conversion *c)
 {
@@ -112,10 +110,7 @@ static bool to_glimt(struct conversion *c)
     const bool gated = s->select == SELECT_GATED;
     const bool said = s->at.layer != -2;
     char hook[POINT_NAME_MAX], out[POINT_NAME_MAX], k[16];
-    struct point reads = s->at;
-    if (s->transcodes)
-        reads.site = SITE_MLP_IN;
-    point_name(reads, hook);
+    point_name(read_at(s), hook);
     point_name(s->at, out);
     snprintf(k, sizeof k, "%d", s->k);
     if (s->transcodes && !said)
@@ -161,6 +156,11 @@ static bool to_glimt(struct conversion *c)
 static const char *architecture(const struct dict_spec *s)
 {
     const bool relu = s->relu != RELU_NEVER;
+    if (s->transcodes)
+        return s->select == SELECT_THRESHOLD && relu
+                   ? (s->skip ? "jumprelu_skip_transcoder" : "jumprelu_transcoder")
+               : s->select == SELECT_ALL && relu ? (s->skip ? "skip_transcoder" : "transcoder")
+                                                 : NULL;
     switch (s->select) {
     case SELECT_TOPK: return relu ? "topk" : NULL;
     case SELECT_ABSTOPK: return relu ? NULL : "abstopk";
@@ -195,13 +195,18 @@ static json_t *saelens_config(const struct conversion *c, const char *kind, cons
 {
     const struct dict_spec *s = &c->spec;
     json_t *meta = json_pack("{s:s, s:s?}", "sae_lens_version", "6.0.0", "hook_name", hook);
+    char out[POINT_NAME_MAX];
+    if (s->transcodes && hook && lens_name(s->at, out))
+        json_object_set_new(meta, "hook_name_out", json_string(out));
     if (s->bos != DICT_BOS_UNSAID)
         json_object_set_new(meta, "prepend_bos", json_boolean(s->bos == DICT_BOS_YES));
     json_t *config = json_pack(
         "{s:s, s:i, s:i, s:s, s:s, s:b, s:s, s:s, s:o}", "architecture", kind, "d_in", s->n,
         "d_sae", s->m, "dtype", "float32", "device", "cpu", "apply_b_dec_to_input", s->centre,
-        "normalize_activations", "none", "reshape_activations",
+        "normalize_activations", norm_in_name(s->norm), "reshape_activations",
         s->at.site == SITE_ATTN_Z && s->at.layer != -2 ? "hook_z" : "none", "metadata", meta);
+    if (s->transcodes)
+        json_object_set_new(config, "d_out", json_integer(s->n_out));
     if (s->k > 0) {
         json_object_set_new(config, "k", json_integer(s->k));
         json_object_set_new(config, "rescale_acts_by_decoder_norm", json_boolean(s->norm_rescale));
@@ -223,12 +228,12 @@ static bool to_saelens(struct conversion *c)
     const struct dict_spec *s = &c->spec;
     const char *kind = architecture(s);
     const bool gated = s->select == SELECT_GATED, said = s->at.layer != -2;
-    char hook[POINT_NAME_MAX];
-    if (!kind || s->skip)
+    char hook[POINT_NAME_MAX], reads[POINT_NAME_MAX];
+    if (!kind || (s->skip && !s->transcodes))
         return refuse(c, "SAELens",
-                      s->skip ? "a skip connection"
-                              : "this selection with this ReLU (glimt verify shows both)");
-    if (said && !lens_name(s->at, hook))
+                      kind ? "a skip connection of an SAE"
+                           : "this selection with this ReLU (glimt verify shows both)");
+    if (said && (!lens_name(s->at, hook) || !lens_name(read_at(s), reads)))
         return refuse(c, "SAELens", "a hook point without a name in TransformerLens");
     /* only its top k knows the decoder's lengths */
     if (s->norm_rescale && s->k == 0 && !unit_decoder(&c->parts, 0, c->e))
@@ -241,8 +246,10 @@ static bool to_saelens(struct conversion *c)
     add_vector(c, "b_mag", &c->parts.value_bias, s->m);
     if (s->select == SELECT_THRESHOLD)
         add_thresholds(c);
+    if (s->skip && !add_rows(c, "W_skip", &c->parts.skip))
+        return false;
     return write_tensors(c, "sae_weights.safetensors", NULL) &&
-           write_config(c, saelens_config(c, kind, said ? hook : NULL));
+           write_config(c, saelens_config(c, kind, said ? reads : NULL));
 }
 
 /* ---- sparsify: always centred, ReLU first */
@@ -253,7 +260,11 @@ static bool to_sparsify(struct conversion *c)
     if ((!groups && s->select != SELECT_TOPK) || s->relu == RELU_NEVER ||
         (groups && s->relu != RELU_BEFORE))
         return refuse(c, "sparsify", "this selection with this ReLU (glimt verify shows both)");
-    if (!s->centre && c->parts.decoder_bias.v)
+    if (s->norm != NORM_IN_NONE || s->n_out != s->n)
+        return refuse(c, "sparsify",
+                      s->norm != NORM_IN_NONE ? "a norm of the input"
+                                              : "another width of what it gives");
+    if (!s->centre && !s->transcodes && c->parts.decoder_bias.v)
         return refuse(c, "sparsify", "a decoder bias that is not subtracted before encoding");
     if (s->norm_rescale && !unit_decoder(&c->parts, 0, c->e))
         return false;
@@ -268,13 +279,13 @@ static bool to_sparsify(struct conversion *c)
                                      groups ? "groupmax" : "topk", "d_in", s->n, "num_latents",
                                      s->m, "expansion_factor", 0, "k", s->k, "multi_topk", 0,
                                      "skip_connection", s->skip, "normalize_decoder", 0,
-                                     "transcode", 0));
+                                     "transcode", s->transcodes));
 }
 
 /* ---- all */
 static bool write_all(struct conversion *c, enum convert_target target)
 {
-    part_decoder(c);
+    part_decoder(&c->parts);
     return target == CONVERT_GLIMT     ? to_glimt(c)
            : target == CONVERT_SAELENS ? to_saelens(c)
                                        : to_sparsify(c);

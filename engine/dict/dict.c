@@ -272,6 +272,11 @@ void dict_spec_facts(const struct dict_spec *s, struct strbuf *out)
         strbuf_addf(out, " transcodes to %d", (int)s->n_out);
     if (s->fold > 0)
         strbuf_addf(out, " fold %.17g", s->fold);
+    if (dict_is_whitened(s)) {
+        strbuf_adds(out, " whitened ");
+        for (size_t i = 0; i < sizeof s->whitened; i++)
+            strbuf_addf(out, "%02x", s->whitened[i]);
+    }
 }
 const char *dict_path(const struct dict *d)
 {

@@ -48,15 +48,24 @@ struct dict_spec {
     enum select_kind select;
     enum relu_kind relu;
     enum norm_in norm;
-    bool centre;       /* b_p is subtracted before encoding */
-    bool norm_rescale; /* p is in units of the decoder row's length */
-    bool skip;         /* ŷ has W_skip·x added, of x as it was read */
-    double fold;       /* the factor of x that was folded into the weights; 0: none */
+    bool centre;         /* b_p is subtracted before encoding */
+    bool norm_rescale;   /* p is in units of the decoder row's length */
+    bool skip;           /* ŷ has W_skip·x added, of x as it was read */
+    double fold;         /* the factor of x that was folded into the weights; 0: none */
+    uint8_t whitened[8]; /* of the hash of the whitening that was; zeros: none */
     enum dict_bos bos;
     const char *format;               /* "glimt-sae 1", "sae-lens jumprelu", "neurons" */
     const char *source[DICT_N_FACTS]; /* where each fact came from: "metadata", "tensor W",
                                          "config", "file name", "option", "default" */
 };
+
+static inline bool dict_is_whitened(const struct dict_spec *s)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < sizeof s->whitened; i++)
+        any |= s->whitened[i];
+    return any != 0;
+}
 
 struct packs;
 struct dict_hint { /* what the user or the bundle says; zero: nothing */

@@ -1,6 +1,7 @@
 /* What the files of engine/dict share. */
 #ifndef GLIMT_DICT_PRIVATE_H
 #define GLIMT_DICT_PRIVATE_H
+#include "engine/base/hash.h"
 #include "engine/dict/dict.h"
 #include "engine/formats/json.h"
 #include "engine/formats/tensors.h"
@@ -46,6 +47,22 @@ bool scale_matrix(struct dict_matrix *, double by, struct error *e);
  * where no length is farther from 1 than the tolerance. */
 bool unit_decoder(struct dict_parts *, double tolerance, struct error *e);
 
+/* A tied decoder becomes one of its own. */
+void part_decoder(struct dict_parts *);
+
+/* ---- input.c. Weights that read `by` times the activations, and give as many times the
+ * reconstruction, become such of the activations themselves. */
+bool fold_scale(struct dict_spec *, struct dict_parts *, double by, struct error *e);
+struct whitening { /* z = (x − mean)·matrix, x = z·inverse + mean; owned */
+    double *mean, *matrix, *inverse;
+    struct sha256 hash; /* of its file */
+};
+bool whitening_open(const char *path, int32_t n, struct whitening *, struct error *e);
+void whitening_release(struct whitening *);
+/* The same of whitened activations. */
+bool fold_whitening(struct dict_spec *, struct dict_parts *, const struct whitening *,
+                    struct error *e);
+
 /* A format: whether a file is one of its, by its tensors and its configuration; and what spec and
  * parts are then, or why it is refused. spec comes with every source "default". */
 struct dict_reader {
@@ -55,7 +72,7 @@ struct dict_reader {
 };
 extern const struct dict_reader dict_reader_glimt, dict_reader_saelens, dict_reader_sparsify,
     dict_reader_gemma_scope, dict_reader_openai, dict_reader_dictionary_learning, dict_reader_w_enc,
-    dict_reader_sibbesen;
+    dict_reader_sibbesen, dict_reader_llama_scope;
 
 /* The weights in a folder; NULL and *e: there are none, or several. The caller frees. */
 char *dict_file_in(const char *dir, struct error *e);
@@ -82,6 +99,9 @@ bool has_tensor(const struct dict_file *, const char *name);
 /* The hook of the hint, else the one of that name (NULL: none); at.layer −2: nobody says. */
 bool read_hook(const struct dict_file *, const char *name, const char *source, struct dict_spec *,
                struct error *e);
+/* A path of transformers with ".output" or ".input" behind it as a hook point's name; false: none
+ * that we know. */
+bool hook_of_module(const char *name, char out[POINT_NAME_MAX]);
 /* That it is a transcoder, from `source`; `from` (NULL: not said) is the point that it reads. After
  * read_hook. */
 bool read_transcodes(const struct dict_file *, const char *from, const char *source,

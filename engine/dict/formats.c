@@ -12,13 +12,18 @@
 
 /* In the order in which they are asked: those that a configuration or a tensor's name leaves no
  * doubt about come first. */
-static const struct dict_reader *const readers[] = {
-    &dict_reader_glimt,       &dict_reader_saelens, &dict_reader_sparsify,
-    &dict_reader_gemma_scope, &dict_reader_openai,  &dict_reader_dictionary_learning,
-    &dict_reader_w_enc,       &dict_reader_sibbesen};
+static const struct dict_reader *const readers[] = {&dict_reader_glimt,
+                                                    &dict_reader_saelens,
+                                                    &dict_reader_sparsify,
+                                                    &dict_reader_gemma_scope,
+                                                    &dict_reader_llama_scope,
+                                                    &dict_reader_openai,
+                                                    &dict_reader_dictionary_learning,
+                                                    &dict_reader_w_enc,
+                                                    &dict_reader_sibbesen};
 
 /* ---- the configuration beside it */
-static const char *const config_name[] = {"cfg.json", "config.json", NULL};
+static const char *const config_name[] = {"cfg.json", "config.json", "hyperparams.json", NULL};
 
 static char *config_in(const char *dir)
 {
@@ -47,8 +52,12 @@ static char *config_beside(const char *path)
 
 /* ---- which file */
 /* What the formats call the weights, where a configuration and other tensors lie beside them. */
-static const char *const weights_name[] = {"sae_weights.safetensors", "sae.safetensors", "ae.pt",
-                                           "params.safetensors", NULL};
+static const char *const weights_name[] = {"sae_weights.safetensors",
+                                           "sae.safetensors",
+                                           "ae.pt",
+                                           "params.safetensors",
+                                           "checkpoints/final.safetensors",
+                                           NULL};
 
 static bool ends_with(const char *s, const char *end)
 {
@@ -168,6 +177,33 @@ bool read_hook(const struct dict_file *f, const char *name, const char *source, 
         return true;
     s->source[DICT_FACT_HOOK] = f->hint->hook ? "option" : source;
     return point_parse(hook, f->hint->model, &s->at, e) || error_prefix(e, "%s: hook", f->path);
+}
+
+bool hook_of_module(const char *name, char out[POINT_NAME_MAX])
+{
+    static const char *const site[][2] = {{".output", "resid.post"},
+                                          {".input", "resid.pre"},
+                                          {".post_feedforward_layernorm.output", "mlp.out"},
+                                          {".self_attn.o_proj.input", "attn.z"},
+                                          {".pre_feedforward_layernorm.output", "mlp.in"},
+                                          {".post_attention_layernorm.input", "resid.mid"},
+                                          {".attention.dense.input", "attn.z"},
+                                          {".mlp.input", "mlp.in"},
+                                          {".mlp.down_proj.input", "mlp.act"},
+                                          {".mlp.dense_4h_to_h.input", "mlp.act"}};
+    const char *at = strstr(name, "layers."), *end = "";
+    const int32_t layer = at ? small_number(at + 7, &end) : -1;
+    const size_t n = strlen(name);
+    for (size_t i = 0; layer >= 0 && i < sizeof site / sizeof *site; i++)
+        if (strcmp(end, site[i][0]) == 0) {
+            snprintf(out, POINT_NAME_MAX, "layers.%d.%s", layer, site[i][1]);
+            return true;
+        }
+    /* a module's path means its output */
+    if (n < 8 || strcmp(name + n - 7, ".output") != 0 || n - 7 >= POINT_NAME_MAX)
+        return false;
+    snprintf(out, POINT_NAME_MAX, "%.*s", (int)n - 7, name);
+    return true;
 }
 
 bool read_transcodes(const struct dict_file *f, const char *from, const char *source,

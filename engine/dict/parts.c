@@ -235,6 +235,12 @@ static void norm_rows(void *arg, int64_t first, int64_t end)
     }
 }
 
+void part_decoder(struct dict_parts *p)
+{
+    if (!p->decoder.t.data)
+        p->decoder = p->encoder, p->decoder.own = NULL;
+}
+
 bool scale_matrix(struct dict_matrix *a, double by, struct error *e)
 {
     const size_t m = (size_t)rows_of(a);
@@ -264,8 +270,7 @@ bool unit_decoder(struct dict_parts *p, double tolerance, struct error *e)
         inverse[i] = norm[i] > 0 ? 1 / norm[i] : 0;
     }
     if (far) {
-        if (tied) /* they part */
-            p->decoder = p->encoder, p->decoder.own = NULL;
+        part_decoder(p);
         ok = matrix_scale_rows(&p->decoder, inverse, e) && matrix_scale_rows(&p->encoder, norm, e);
         for (size_t i = 0; i < m; i++)
             p->encoder_bias.v[i] = (float)((double)p->encoder_bias.v[i] * norm[i]);

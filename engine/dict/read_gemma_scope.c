@@ -40,26 +40,10 @@ static bool hook_of_path(const char *path, char out[POINT_NAME_MAX])
     return false;
 }
 
-/* A path of transformers with ".output" or ".input" behind it; false: none that we know. */
-static bool hook_of_module(const char *name, char out[POINT_NAME_MAX])
-{
-    const char *layer = behind(name, "layers."), *end = "";
-    int32_t l = layer ? small_number(layer, &end) : -1;
-    const char *site = l < 0                                                    ? NULL
-                       : strcmp(end, ".output") == 0                            ? "resid.post"
-                       : strcmp(end, ".post_feedforward_layernorm.output") == 0 ? "mlp.out"
-                       : strcmp(end, ".self_attn.o_proj.input") == 0            ? "attn.z"
-                       : strcmp(end, ".pre_feedforward_layernorm.output") == 0  ? "mlp.in"
-                                                                                : NULL;
-    if (site)
-        snprintf(out, POINT_NAME_MAX, "layers.%d.%s", l, site);
-    return site != NULL;
-}
-
 static bool choose_hook(const struct dict_file *f, bool second, struct dict_spec *s,
                         struct error *e)
 {
-    char hook[POINT_NAME_MAX];
+    char hook[POINT_NAME_MAX], reads[POINT_NAME_MAX];
     const char *in = NULL, *out = NULL;
     if (!second) {
         const bool found = hook_of_path(f->path, hook);
@@ -68,15 +52,16 @@ static bool choose_hook(const struct dict_file *f, bool second, struct dict_spec
     if (!config_string(f, f->config, "hf_hook_point_in", &in, e) ||
         !config_string(f, f->config, "hf_hook_point_out", &out, e))
         return false;
-    if (in && out && strcmp(in, out) != 0)
+    const bool transcodes = in && out && strcmp(in, out) != 0;
+    const char *replaced = transcodes ? out : in;
+    if ((in && !hook_of_module(in, reads) && !f->hint->hook) ||
+        (replaced && !hook_of_module(replaced, hook) && !f->hint->hook))
         return error_set(e, ERROR_INPUT,
-                         "%s: hf_hook_point_in is '%.60s' and hf_hook_point_out '%.60s': a "
-                         "transcoder is not supported",
-                         f->config_path, in, out);
-    if (in && !hook_of_module(in, hook) && !f->hint->hook)
-        return error_set(e, ERROR_INPUT, "%s: hf_hook_point_in '%.80s' is not known",
-                         f->config_path, in);
-    return read_hook(f, in ? hook : NULL, "config", s, e);
+                         "%s: hf_hook_point_in '%.60s' and _out '%.60s' are not "
+                         "both known",
+                         f->config_path, in, out ? out : in);
+    return read_hook(f, replaced ? hook : NULL, "config", s, e) &&
+           (!transcodes || read_transcodes(f, reads, "config", s, e));
 }
 
 /* ---- tensors */
@@ -91,26 +76,34 @@ static bool read_tensors(const struct dict_file *f, struct dict_spec *s, struct 
                          struct error *e)
 {
     if (!read_matrix(f, "w_enc", -1, -1, ORDER_IN_OUT, &p->encoder, e) ||
-        !read_sizes(&p->encoder, s, e) ||
-        !read_matrix(f, "w_dec", s->m, s->n, ORDER_OUT_IN, &p->decoder, e))
+        !read_sizes(&p->encoder, s, e) || !read_decoder(f, "w_dec", ORDER_OUT_IN, s, p, e))
         return false;
     s->n_thresholds = s->m;
+    s->skip = has_tensor(f, "affine_skip_connection");
+    if (s->skip)
+        s->source[DICT_FACT_SKIP] = "tensor affine_skip_connection";
+    if (s->skip &&
+        !read_matrix(f, "affine_skip_connection", s->n, s->n_out, ORDER_IN_OUT, &p->skip, e))
+        return false;
     return read_vector(f, "b_enc", s->m, &p->encoder_bias, e) &&
-           read_vector(f, "b_dec", s->n, &p->decoder_bias, e) &&
+           read_vector(f, "b_dec", s->n_out, &p->decoder_bias, e) &&
            read_vector(f, "threshold", s->m, &p->threshold, e);
 }
 
-static bool refused(const struct dict_file *f, struct error *e)
+static bool is_refused(const struct dict_file *f, bool second, struct error *e)
 {
-    if (behind(f->path, "-transcoders/") || behind(f->path, "/transcoder"))
-        error_set(e, ERROR_INPUT, "%s: a transcoder of Gemma Scope is not supported", f->path);
-    else if (behind(f->path, "/clt") || behind(f->path, "/crosscoder"))
-        error_set(e, ERROR_INPUT, "%s: cross-layer dictionaries are not supported", f->path);
-    else if (has_tensor(f, "affine_skip_connection"))
+    const bool first =
+                   !second && (behind(f->path, "-transcoders/") || behind(f->path, "/transcoder")),
+               crossing = behind(f->path, "/clt") || behind(f->path, "/crosscoder");
+    if (first)
         error_set(e, ERROR_INPUT,
-                  "%s: has a tensor 'affine_skip_connection': a transcoder is not supported",
+                  "%s: a transcoder of Gemma Scope is not supported: it reads before the gain of "
+                  "the norm in front of the MLP",
                   f->path);
-    return e && error_is_set(e);
+    else if (crossing)
+        error_set(e, ERROR_INPUT, "%s: cross-layer transcoders and crosscoders are not supported",
+                  f->path);
+    return first || crossing;
 }
 
 static bool knows(const struct dict_file *f)
@@ -127,12 +120,13 @@ static bool read(const struct dict_file *f, struct dict_spec *s, struct dict_par
     s->select = SELECT_THRESHOLD;
     s->relu = RELU_BEFORE;
     s->bos = DICT_BOS_YES;
-    if (refused(f, e) || (second && !config_string(f, f->config, "architecture", &architecture, e)))
+    if (is_refused(f, second, e) ||
+        (second && !config_string(f, f->config, "architecture", &architecture, e)))
         return false;
     if (architecture && strcmp(architecture, "jump_relu") != 0)
         return error_set(e, ERROR_INPUT, "%s: architecture '%s' is not known, expected jump_relu",
                          f->config_path, architecture);
-    return read_tensors(f, s, p, e) && check_k(f, s, e) && choose_hook(f, second, s, e) &&
+    return choose_hook(f, second, s, e) && read_tensors(f, s, p, e) && check_k(f, s, e) &&
            (second || !ends_with(f->path, ".npz") || !behind(f->path, "/embedding/") ||
             fold_embedding(s, p, e));
 }

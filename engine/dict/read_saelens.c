@@ -13,21 +13,28 @@ static const struct architecture {
     const char *name, *format;
     enum select_kind select;
     enum relu_kind relu;
+    bool transcodes, skip, one_threshold;
     const char *refused;
 } architectures[] = {
-    {"standard", "sae-lens standard", SELECT_ALL, RELU_BEFORE, NULL},
-    {"gated", "sae-lens gated", SELECT_GATED, RELU_BEFORE, NULL},
-    {"jumprelu", "sae-lens jumprelu", SELECT_THRESHOLD, RELU_BEFORE, NULL},
-    {"topk", "sae-lens topk", SELECT_TOPK, RELU_AFTER, NULL},
-    {"abstopk", "sae-lens abstopk", SELECT_ABSTOPK, RELU_NEVER, NULL},
-    {"batchtopk", "sae-lens batchtopk", SELECT_THRESHOLD, RELU_BEFORE, NULL},
-    {"matryoshka_batchtopk", "sae-lens matryoshka_batchtopk", SELECT_THRESHOLD, RELU_BEFORE, NULL},
-    {"transcoder", NULL, 0, 0, "a transcoder"},
-    {"skip_transcoder", NULL, 0, 0, "a transcoder"},
-    {"jumprelu_transcoder", NULL, 0, 0, "a transcoder"},
-    {"jumprelu_skip_transcoder", NULL, 0, 0, "a transcoder"},
-    {"matching_pursuit", NULL, 0, 0, "which encodes step by step"},
-    {"temporal", NULL, 0, 0, "which attends over earlier tokens"},
+    {"standard", "sae-lens standard", SELECT_ALL, RELU_BEFORE, .refused = NULL},
+    {"gated", "sae-lens gated", SELECT_GATED, RELU_BEFORE, .refused = NULL},
+    {"jumprelu", "sae-lens jumprelu", SELECT_THRESHOLD, RELU_BEFORE, .refused = NULL},
+    {"topk", "sae-lens topk", SELECT_TOPK, RELU_AFTER, .refused = NULL},
+    {"abstopk", "sae-lens abstopk", SELECT_ABSTOPK, RELU_NEVER, .refused = NULL},
+    {"batchtopk", "sae-lens batchtopk", SELECT_THRESHOLD, RELU_BEFORE, .one_threshold = true},
+    {"matryoshka_batchtopk", "sae-lens matryoshka_batchtopk", SELECT_THRESHOLD, RELU_BEFORE,
+     .one_threshold = true},
+    {"transcoder", "sae-lens transcoder", SELECT_ALL, RELU_BEFORE, .transcodes = true},
+    {"skip_transcoder", "sae-lens skip_transcoder", SELECT_ALL, RELU_BEFORE, .transcodes = true,
+     .skip = true},
+    {"jumprelu_transcoder", "sae-lens jumprelu_transcoder", SELECT_THRESHOLD, RELU_BEFORE,
+     .transcodes = true},
+    {"jumprelu_skip_transcoder", "sae-lens jumprelu_skip_transcoder", SELECT_THRESHOLD, RELU_BEFORE,
+     .transcodes = true, .skip = true},
+    {"matching_pursuit", .refused = "which encodes step by step"},
+    {"temporal", .refused = "which attends over earlier tokens"},
+    {"crosscoder", .refused = "which reads several layers"},
+    {"clt", .refused = "a cross-layer transcoder"},
 };
 
 struct cfg {
@@ -76,7 +83,7 @@ static bool find_architecture(struct cfg *c)
     return error_set(
         c->e, ERROR_INPUT,
         "%s: architecture '%s' is not known, expected standard, gated, jumprelu, topk, "
-        "abstopk, batchtopk or matryoshka_batchtopk",
+        "abstopk, batchtopk, matryoshka_batchtopk or a transcoder of theirs",
         c->f->config_path, name);
 }
 
@@ -96,15 +103,31 @@ static bool either(const struct cfg *c, const char *name, const char *older, con
            config_string(c->f, c->meta, name, out, c->e);
 }
 
+/* Of one of the two points: what transformers calls it decides, where that is there. */
+static bool point_of(const struct cfg *c, const char *name, const char *older, const char *hf,
+                     char room[POINT_NAME_MAX], const char **out)
+{
+    const char *module = NULL;
+    if (!either(c, name, older, out) || !config_string(c->f, c->meta, hf, &module, c->e))
+        return false;
+    if (module && *module)
+        *out = hook_of_module(module, room) ? room : module;
+    return true;
+}
+
 static bool read_place(const struct cfg *c, struct dict_spec *s)
 {
-    const char *hook = NULL;
+    const char *hook = NULL, *out = NULL;
+    char room[2][POINT_NAME_MAX];
+    const bool transcodes = c->architecture->transcodes;
     int64_t head = -1;
     bool bos = true, said = json_is_boolean(json_object_get(c->meta, "prepend_bos"));
-    if (!either(c, "hook_name", "hook_point", &hook) ||
+    if (!point_of(c, "hook_name", "hook_point", "hf_hook_name", room[0], &hook) ||
+        !point_of(c, "hook_name_out", "hook_point_out", "hf_hook_name_out", room[1], &out) ||
         !config_int(c->f, c->meta, "hook_head_index", &head, c->e) ||
         !config_bool(c->f, c->meta, "prepend_bos", &bos, c->e) ||
-        !read_hook(c->f, hook, "config", s, c->e))
+        !read_hook(c->f, transcodes ? out : hook, "config", s, c->e) ||
+        (transcodes && !read_transcodes(c->f, hook, "config", s, c->e)))
         return false;
     if (head >= 0)
         return error_set(c->e, ERROR_INPUT,
@@ -117,9 +140,15 @@ static bool read_place(const struct cfg *c, struct dict_spec *s)
     return true;
 }
 
+static bool is_folded(const char *norm)
+{
+    return strcmp(norm, "expected_average_only_in") == 0 ||
+           strcmp(norm, "covariance_whitening") == 0;
+}
+
 /* Before release 6 it may be a truth: of expected_average_only_in, which is folded into the weights
- * when training ends. Of a checkpoint the factor is in a file of its own; without that SAELens
- * takes the norm as none. */
+ * when training ends, as a whitening is. Of a checkpoint what is folded in is in files of its own;
+ * without these SAELens takes the norm as none. */
 static bool read_norm(const struct cfg *c, struct dict_spec *s)
 {
     const char *norm = "none";
@@ -130,10 +159,12 @@ static bool read_norm(const struct cfg *c, struct dict_spec *s)
         return true;
     if (!config_string(c->f, c->f->config, "normalize_activations", &norm, c->e))
         return false;
-    return strcmp(norm, "none") == 0 || strcmp(norm, "expected_average_only_in") == 0 ||
+    bool known;
+    s->norm = norm_in_named(norm, &known);
+    return known || is_folded(norm) ||
            error_set(c->e, ERROR_INPUT,
-                     "%s: normalize_activations '%s' is not supported, expected none or "
-                     "expected_average_only_in",
+                     "%s: normalize_activations '%s' is not known, expected none, layer_norm, "
+                     "constant_norm_rescale, expected_average_only_in or covariance_whitening",
                      c->f->config_path, norm);
 }
 
@@ -159,13 +190,21 @@ static bool read_facts(const struct cfg *c, struct dict_spec *s)
     s->select = c->architecture->select;
     s->relu = c->architecture->relu;
     s->source[DICT_FACT_SELECT] = s->source[DICT_FACT_RELU] = "config";
-    s->centre = true;
+    s->centre = !c->architecture->transcodes;
+    s->skip = c->architecture->skip;
+    if (s->skip)
+        s->source[DICT_FACT_SKIP] = "config";
     if (json_object_get(c->f->config, "apply_b_dec_to_input"))
         s->source[DICT_FACT_CENTRE] = "config";
     if (!config_bool(c->f, c->f->config, "apply_b_dec_to_input", &s->centre, c->e))
         return false;
+    if (s->centre && c->architecture->transcodes)
+        return error_set(c->e, ERROR_INPUT,
+                         "%s: apply_b_dec_to_input is true of architecture '%s', which can't",
+                         c->f->config_path, c->architecture->name);
     for (size_t i = 0; i < sizeof rescales / sizeof *rescales; i++)
-        if (rescales[i] == s->select && strcmp(c->architecture->name, "jumprelu") != 0 &&
+        if (rescales[i] == s->select &&
+            (s->select != SELECT_THRESHOLD || c->architecture->one_threshold) &&
             !config_bool(c->f, c->f->config, "rescale_acts_by_decoder_norm", &s->norm_rescale,
                          c->e))
             return false;
@@ -189,6 +228,17 @@ static bool read_widths(const struct cfg *c, int64_t *n, int64_t *m)
     return true;
 }
 
+static bool check_d_out(const struct cfg *c, const struct dict_spec *s)
+{
+    int64_t d_out = s->n_out;
+    if (!s->transcodes)
+        return true;
+    return config_int(c->f, c->f->config, "d_out", &d_out, c->e) &&
+           (d_out == s->n_out ||
+            error_set(c->e, ERROR_INPUT, "%s: d_out is %lld, expected W_dec's width of %d",
+                      c->f->config_path, (long long)d_out, s->n_out));
+}
+
 /* The factor that fine-tuning learnt for each latent: SAELens reads it no more. */
 static bool check_factor(const struct cfg *c, const struct dict_spec *s)
 {
@@ -210,7 +260,7 @@ static bool check_factor(const struct cfg *c, const struct dict_spec *s)
 /* jumprelu: threshold, or of training its logarithm; batch top k: one for all. */
 static bool read_thresholds(const struct cfg *c, struct dict_spec *s, struct dict_parts *p)
 {
-    const bool one = strcmp(c->architecture->name, "jumprelu") != 0,
+    const bool one = c->architecture->one_threshold,
                log = !one && !has_tensor(c->f, "threshold") && has_tensor(c->f, "log_threshold");
     s->n_thresholds = one ? 1 : s->m;
     if (one)
@@ -229,9 +279,10 @@ static bool read_tensors(const struct cfg *c, struct dict_spec *s, struct dict_p
     int64_t n, m;
     if (!read_widths(c, &n, &m) ||
         !read_matrix(f, "W_enc", n, m, ORDER_IN_OUT, &p->encoder, c->e) ||
-        !read_sizes(&p->encoder, s, c->e) ||
-        !read_matrix(f, "W_dec", m, n, ORDER_OUT_IN, &p->decoder, c->e) ||
-        !read_vector(f, "b_dec", s->n, &p->decoder_bias, c->e) || !check_factor(c, s))
+        !read_sizes(&p->encoder, s, c->e) || !read_decoder(f, "W_dec", ORDER_OUT_IN, s, p, c->e) ||
+        !check_d_out(c, s) || !read_vector(f, "b_dec", s->n_out, &p->decoder_bias, c->e) ||
+        !check_factor(c, s) ||
+        (s->skip && !read_matrix(f, "W_skip", s->n_out, s->n, ORDER_OUT_IN, &p->skip, c->e)))
         return false;
     if (s->select == SELECT_GATED)
         return read_vector(f, "b_gate", s->m, &p->encoder_bias, c->e) &&
@@ -241,46 +292,62 @@ static bool read_tensors(const struct cfg *c, struct dict_spec *s, struct dict_p
            (s->select != SELECT_THRESHOLD || read_thresholds(c, s, p));
 }
 
-/* The factor s of a checkpoint's activation_scaler.json: W_enc·s, W_dec/s, b_dec/s, and a threshold
- * that is held against p·‖W_dec row‖, /s. */
-static bool read_scaler(const struct cfg *c, struct dict_spec *s, struct error *e)
+static char *beside(const struct cfg *c, const char *name)
 {
     const char *slash = strrchr(c->f->path, '/');
-    char *path = xasprintf("%.*sactivation_scaler.json", slash ? (int)(slash - c->f->path) + 1 : 0,
-                           c->f->path);
-    json_t *scaler = file_is_named(path) ? json_read_object(path, 1 << 20, e) : NULL;
-    const json_t *factor = json_object_get(scaler, "scaling_factor");
-    bool ok = scaler || !file_is_named(path);
-    if (ok && json_is_true(json_object_get(scaler, "has_whitening")))
-        ok = error_set(e, ERROR_INPUT, "%s: whitening is not supported", path);
-    else if (ok && factor && !json_is_null(factor)) {
-        s->fold = json_number_value(factor);
-        s->source[DICT_FACT_NORM] = "activation_scaler.json";
-        ok = (json_is_number(factor) && s->fold > 1e-30 && s->fold < 1e30) ||
-             error_set(e, ERROR_INPUT, "%s: 'scaling_factor' is %s, expected a number above 0",
-                       path, json_kind(factor));
-    }
-    json_decref(scaler);
+    return xasprintf("%.*s%s", slash ? (int)(slash - c->f->path) + 1 : 0, c->f->path, name);
+}
+
+/* The factor of a checkpoint: a threshold that is held against p·‖W_dec row‖ is divided by it, too.
+ */
+static bool scale(const struct cfg *c, const char *path, const json_t *factor, struct dict_spec *s,
+                  struct dict_parts *p)
+{
+    const double by = json_number_value(factor);
+    if (!factor || json_is_null(factor))
+        return true;
+    if (!json_is_number(factor) || !(by > 1e-30) || !(by < 1e30))
+        return error_set(c->e, ERROR_INPUT, "%s: 'scaling_factor' is %s, expected a number above 0",
+                         path, json_kind(factor));
+    if (s->norm_rescale && p->threshold.v)
+        p->threshold.v[0] = (float)((double)p->threshold.v[0] / by);
+    s->source[DICT_FACT_NORM] = "activation_scaler.json";
+    return fold_scale(s, p, by, c->e);
+}
+
+static bool whiten(const struct cfg *c, struct dict_spec *s, struct dict_parts *p)
+{
+    struct whitening w = {0};
+    char *path = beside(c, "activation_whitening.safetensors");
+    bool ok = !file_is_named(path) ||
+              (whitening_open(path, s->n, &w, c->e) && fold_whitening(s, p, &w, c->e));
+    if (w.inverse)
+        s->source[DICT_FACT_NORM] = "activation_whitening.safetensors";
+    whitening_release(&w);
     free(path);
     return ok;
 }
 
+/* What a checkpoint has still to fold in: activation_scaler.json beside it says. */
 static bool fold(const struct cfg *c, struct dict_spec *s, struct dict_parts *p)
 {
     const json_t *norm = json_object_get(c->f->config, "normalize_activations");
-    if (!json_is_true(norm) &&
-        (!json_is_string(norm) || strcmp(json_string_value(norm), "none") == 0))
+    if (!json_is_true(norm) && (!json_is_string(norm) || !is_folded(json_string_value(norm))))
         return true;
-    if (!read_scaler(c, s, c->e))
-        return false;
-    if (!(s->fold > 0))
-        return true;
-    for (int32_t i = 0; i < s->n; i++)
-        p->decoder_bias.v[i] = (float)((double)p->decoder_bias.v[i] / s->fold);
-    p->decoder_bias.changed = true;
-    if (s->norm_rescale && p->threshold.v)
-        p->threshold.v[0] = (float)((double)p->threshold.v[0] / s->fold);
-    return scale_matrix(&p->encoder, s->fold, c->e) && scale_matrix(&p->decoder, 1 / s->fold, c->e);
+    char *path = beside(c, "activation_scaler.json");
+    bool ok = true;
+    if (file_is_named(path)) {
+        json_t *scaler = json_read_object(path, 1 << 20, c->e);
+        const json_t *has = json_object_get(scaler, "has_whitening");
+        if (scaler && s->transcodes)
+            ok = error_set(c->e, ERROR_INPUT, "%s: of a transcoder is not supported", path);
+        else
+            ok = scaler && scale(c, path, json_object_get(scaler, "scaling_factor"), s, p) &&
+                 (json_is_false(has) || whiten(c, s, p));
+        json_decref(scaler);
+    }
+    free(path);
+    return ok;
 }
 
 static bool knows(const struct dict_file *f)

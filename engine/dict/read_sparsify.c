@@ -1,6 +1,7 @@
 /* EleutherAI's sparsify (package eai-sparsify, sparsify/sparse_coder.py): a folder a hook point,
  * sae.safetensors and cfg.json. ReLU, then the k largest; with groupmax the largest of each of k
- * groups. An SAE always centres; multi_topk concerns the training loss alone. */
+ * groups. An SAE always centres, a transcoder (of the module's input to its output) never;
+ * multi_topk concerns the training loss alone. */
 #include "engine/base/memory.h"
 #include "engine/dict/dict_private.h"
 #include <stdlib.h>
@@ -31,7 +32,8 @@ static bool choose_hook(const struct dict_file *f, struct dict_spec *s, struct e
     struct point any;
     struct error not_a_point = {0};
     const bool named = module && point_parse(module, NULL, &any, &not_a_point);
-    bool ok = read_hook(f, named ? module : NULL, "file name", s, e);
+    bool ok = read_hook(f, named ? module : NULL, "file name", s, e) &&
+              (!s->transcodes || read_transcodes(f, NULL, "config", s, e));
     free(module);
     return ok;
 }
@@ -46,9 +48,7 @@ static bool read_activation(const struct dict_file *f, struct dict_spec *s, stru
         !config_bool(f, f->config, "signed", &signed_, e) ||
         !config_bool(f, f->config, "transcode", &transcode, e))
         return false;
-    if (transcode)
-        return error_set(e, ERROR_INPUT, "%s: transcode is true: a transcoder is not supported",
-                         f->config_path);
+    s->transcodes = transcode;
     if (signed_)
         return error_set(e, ERROR_INPUT,
                          "%s: signed is true: an SAE of before release 1 without a ReLU is not "
@@ -56,7 +56,7 @@ static bool read_activation(const struct dict_file *f, struct dict_spec *s, stru
                          f->config_path);
     s->select = strcmp(activation, "groupmax") == 0 ? SELECT_GROUPMAX : SELECT_TOPK;
     s->relu = RELU_BEFORE;
-    s->centre = true;
+    s->centre = !transcode; /* every release of the package leaves transcoders as they are */
     return s->select == SELECT_GROUPMAX || strcmp(activation, "topk") == 0 ||
            error_set(e, ERROR_INPUT, "%s: activation is '%s', expected topk or groupmax",
                      f->config_path, activation);

@@ -314,13 +314,16 @@ static struct table *facts_table(const struct study *study)
         [DICT_FACT_K] = "k",           [DICT_FACT_RESCALE] = "norm_rescale",
         [DICT_FACT_SKIP] = "skip",     [DICT_FACT_TRANSCODES] = "transcoder",
         [DICT_FACT_HOOK] = "hook",     [DICT_FACT_BOS] = "bos"};
-    const char *norm = s->norm != NORM_IN_NONE ? norm_in_name(s->norm) : NULL;
+    const char *norm = dict_is_whitened(s)       ? "whitening, folded in"
+                       : s->fold > 0             ? "folded in"
+                       : s->norm != NORM_IN_NONE ? norm_in_name(s->norm)
+                                                 : NULL;
     char k[16], hook[POINT_NAME_MAX], from[POINT_NAME_MAX + 8] = "of ";
     point_name(study->in.at, hook);
     point_name(dict_reads(study->in.dict, study->in.at), from + 3);
     snprintf(k, sizeof k, "%d", s->k);
     const char *const value[DICT_N_FACTS] = {[DICT_FACT_CENTRE] = s->centre ? "yes" : "no",
-                                             [DICT_FACT_NORM] = s->fold > 0 ? "folded in" : norm,
+                                             [DICT_FACT_NORM] = norm,
                                              [DICT_FACT_RELU] = relu_name(s->relu),
                                              [DICT_FACT_SELECT] = select_name(s->select),
                                              [DICT_FACT_K] = s->k > 0 ? k : NULL,

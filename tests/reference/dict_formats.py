@@ -180,6 +180,77 @@ def saelens():
         found[S + "scaled-checkpoint/acts"] = acts
         found[S + "scaled-checkpoint/x_hat"] = sae.decode(acts)
 
+    # norms of the input
+    saelens_result(S + "layer-norm", make("layer-norm", saes.StandardSAE, saes.StandardSAEConfig, 15,
+                                          normalize_activations="layer_norm"))
+    saelens_result(S + "length-norm", make("length-norm", saes.JumpReLUSAE, saes.JumpReLUSAEConfig, 16,
+                                           normalize_activations="constant_norm_rescale"))
+
+    # checkpoints of whitened activations, and the same folded by SAELens
+    def whitened(name, cls, cfg, seed, **kw):
+        path = make(name, cls, cfg, seed, normalize_activations="covariance_whitening", **kw)
+        g = torch.Generator().manual_seed(seed)
+        w = {"mean": torch.randn(N, generator=g) / 4, "matrix": torch.eye(N) + torch.randn(N, N, generator=g) / 8}
+        w["inverse_matrix"] = torch.linalg.inv(w["matrix"].double()).float().contiguous()
+        save_file(w, path + "/activation_whitening.safetensors")
+        with open(path + "/activation_scaler.json", "w") as f:
+            json.dump({"scaling_factor": None, "has_whitening": True}, f)
+        sae = SAE.load_from_disk(path)
+        sae.fold_activation_whitening(w["mean"], w["matrix"], w["inverse_matrix"])
+        with torch.no_grad():
+            acts = sae.encode(x_of())
+            found[f"saelens/{name}/acts"], found[f"saelens/{name}/x_hat"] = acts, sae.decode(acts)
+
+    whitened("whitened-checkpoint", saes.GatedSAE, saes.GatedSAEConfig, 17, apply_b_dec_to_input=False)
+    whitened("whitened-topk-checkpoint", saes.TopKSAE, saes.TopKSAEConfig, 18, k=5, rescale_acts_by_decoder_norm=True)
+
+    # transcoders; what they give is narrower than what they read
+    from sae_lens.saes import transcoder as tc
+
+    def transcoder(name, cls, cfg, seed, **kw):
+        meta = dict(META, hook_name="blocks.3.mlp.hook_in", hook_name_out="blocks.3.hook_mlp_out")
+        torch.manual_seed(seed)
+        sae = drawn(cls(cfg(d_in=N, d_out=10, d_sae=M, metadata=SAEMetadata(**meta), apply_b_dec_to_input=False, **kw)),
+                    seed)
+        path = folder("saelens", name)
+        sae.save_model(path)
+        sae = SAE.load_from_disk(path)
+        with torch.no_grad():
+            x = x_of()
+            found[f"saelens/{name}/acts"], found[f"saelens/{name}/x_hat"] = sae.encode(x), sae(x)
+
+    transcoder("transcoder", tc.Transcoder, tc.TranscoderConfig, 19)
+    transcoder("skip-transcoder", tc.SkipTranscoder, tc.SkipTranscoderConfig, 20, normalize_activations="layer_norm")
+    transcoder("jumprelu-skip-transcoder", tc.JumpReLUSkipTranscoder, tc.JumpReLUSkipTranscoderConfig, 21)
+
+    # Llama Scope's, which SAELens reads and folds
+    from sae_lens.loading import pretrained_sae_loaders as loaders
+    rng = np.random.default_rng(22)
+
+    def part(*shape, scale=0.5):
+        return torch.from_numpy(np.round(rng.standard_normal(shape) * scale * 64).astype(np.float32) / 64)
+
+    name = "Llama3_1-8B-Base-L3R-8x"
+    path = folder("llama", name)
+    save_file({"encoder.weight": part(M, N), "encoder.bias": part(M, scale=0.25), "decoder.weight": part(N, M),
+               "decoder.bias": part(N)}, folder("llama", name, "checkpoints") + "/final.safetensors")
+    norms = {"in": 2.5, "out": 2.5}
+    with open(path + "/hyperparams.json", "w") as f:
+        json.dump(dict(hook_point_in="blocks.3.hook_resid_post", hook_point_out="blocks.3.hook_resid_post", d_model=N,
+                       d_sae=M, expansion_factor=8, act_fn="jumprelu", jump_relu_threshold=0.625,
+                       dataset_average_activation_norm=norms, norm_activation="dataset-wise", use_decoder_bias=True), f,
+                  indent=1)
+    loaders.hf_hub_download = lambda repo_id, filename, subfolder=None, force_download=False: os.path.join(
+        OUT, "llama", subfolder or "", filename)
+    cfg, state, _ = loaders.llama_scope_sae_huggingface_loader("fnlp/any", name, cfg_overrides={"dtype": "float32"})
+    with torch.no_grad():
+        sae = saes.JumpReLUSAE(saes.JumpReLUSAEConfig(d_in=N, d_sae=M, apply_b_dec_to_input=False))
+        for k, v in state.items():
+            getattr(sae, k).copy_(v)
+        sae.fold_activation_norm_scaling_factor(N ** 0.5 / norms["in"])
+        acts = sae.encode(x_of())
+        found["llama/acts"], found["llama/x_hat"] = acts, sae.decode(acts)
+
 
 # ---- sparsify
 def sparsify():
@@ -205,6 +276,7 @@ def sparsify():
     make("multi", "seeds/layers.2/seed1", 22, num_latents=M, k=4, multi_topk=True)
     make("groupmax", "groupmax/embed_in", 23, expansion_factor=3, k=9, activation="groupmax")
     make("skip", "skip/layers.1", 24, num_latents=M, k=6, skip_connection=True)
+    make("transcode", "transcode/layers.2.mlp", 25, num_latents=M, k=6, skip_connection=True, transcode=True)
 
 
 # ---- dictionary_learning
@@ -306,6 +378,27 @@ def formulas():
         state(name, {**s, "activation": "ReLU", "activation_state_dict": {}})
         f = np.maximum((x - s["pre_bias"]) @ s["encoder.weight"].T.astype(float) + s["latent_bias"], 0)
         result(name, f, f @ d.astype(float) + s["pre_bias"])
+
+    for name, seed, act in (("openai/topk.pt", 111, "Identity"), ("openai/topk-relu.pt", 115, "ReLU")):
+        s = {"pre_bias": random(seed, N), "encoder.weight": random(seed + 1, M, N), "latent_bias": random(seed + 2, M),
+             "decoder.weight": random(seed + 3, N, M)}
+        state(name, {**s, "activation": "TopK", "activation_state_dict": {"k": 25, "postact_fn": act}})
+        mean, deviation = x.mean(-1, keepdims=True), x.std(-1, ddof=1, keepdims=True)
+        p = ((x - mean) / (deviation + 1e-5) - s["pre_bias"]) @ s["encoder.weight"].T.astype(float) + s["latent_bias"]
+        f = np.where(p >= np.sort(p, -1)[:, -25:-24], np.maximum(p, 0) if act == "ReLU" else p, 0)
+        result(name, f, (f @ s["decoder.weight"].T.astype(float) + s["pre_bias"]) * deviation + mean)
+
+    # Gemma Scope 2: a transcoder with a skip connection
+    a = gemma(121)
+    a["affine_skip_connection"] = random(126, N, N)
+    path = folder("gemma", "gemma-scope-2", "transcoder", "layer_5_width_16k")
+    save_file({k: torch.from_numpy(v) for k, v in a.items()}, path + "/params.safetensors")
+    with open(path + "/config.json", "w") as f:
+        json.dump(dict(architecture="jump_relu", model_name="google/gemma-3-1b-pt", affine_connection=True,
+                       hf_hook_point_in="model.layers.5.pre_feedforward_layernorm.output",
+                       hf_hook_point_out="model.layers.5.post_feedforward_layernorm.output"), f, indent=1)
+    f, y = jump(a)
+    result("gemma/transcoder", f, y + x @ a["affine_skip_connection"].astype(float))
 
     # the same four names, each its own way
     s = {"W_enc": random(101, M, N), "W_dec": random(102, N, M), "b_enc": random(103, M), "b_dec": random(104, N)}

@@ -61,6 +61,23 @@ static const struct format_case {
      "yes/config after/config topk/config 5/config yes/config no/default" AT},
     {"saelens/scaled-checkpoint", NULL, "sae-lens standard",
      "yes/config before/config all/config 0/default no/default no/default" AT},
+    {"saelens/layer-norm", NULL, "sae-lens standard",
+     "yes/config before/config all/config 0/default no/default no/default" AT},
+    {"saelens/length-norm", NULL, "sae-lens jumprelu",
+     "yes/config before/config threshold/config 0/default no/default no/default" AT},
+    {"saelens/whitened-checkpoint", NULL, "sae-lens gated",
+     "no/config before/config gated/config 0/default no/default no/default" AT},
+    {"saelens/whitened-topk-checkpoint", NULL, "sae-lens topk",
+     "yes/config after/config topk/config 5/config no/config no/default" AT},
+    {"saelens/transcoder", NULL, "sae-lens transcoder",
+     "no/config before/config all/config 0/default no/default no/default" AT},
+    {"saelens/skip-transcoder", NULL, "sae-lens skip_transcoder",
+     "no/config before/config all/config 0/default no/default yes/config" AT},
+    {"saelens/jumprelu-skip-transcoder", NULL, "sae-lens jumprelu_skip_transcoder",
+     "no/config before/config threshold/config 0/default no/default yes/config" AT},
+    {"llama/Llama3_1-8B-Base-L3R-8x", "llama", "llama-scope",
+     "no/default before/config threshold/config 0/default no/default no/default "
+     "layers.3.resid.post/config yes/default"},
 #undef AT
 #define TENSOR " no/default no/no tensor W_skip"
     {"sparsify/layers.3.mlp", "sparsify/topk", "sparsify",
@@ -74,6 +91,9 @@ static const struct format_case {
     {"sparsify/skip/layers.1", "sparsify/skip", "sparsify",
      "yes/default before/config topk/config 6/config no/default yes/tensor W_skip"
      " layers.1.resid.post/file name unsaid/default"},
+    {"sparsify/transcode/layers.2.mlp", "sparsify/transcode", "sparsify",
+     "no/default before/config topk/config 6/config no/default yes/tensor W_skip"
+     " layers.2.mlp.out/file name unsaid/default"},
 #undef TENSOR
 #define LEARNT(name, class, facts)                                                                 \
     {                                                                                              \
@@ -113,6 +133,15 @@ static const struct format_case {
     {"gemma/gemma-scope-2/layer_5_width_16k", "gemma/gemma-scope-2", "gemma-scope 2",
      "no/default before/default threshold/default 0/default no/default no/default "
      "layers.5.resid.post/config yes/default"},
+    {"gemma/gemma-scope-2/transcoder/layer_5_width_16k", "gemma/transcoder", "gemma-scope 2",
+     "no/default before/default threshold/default 0/default no/default "
+     "yes/tensor affine_skip_connection layers.5.mlp.out/config yes/default"},
+    {"openai/topk.pt", NULL, "openai",
+     "yes/tensor pre_bias never/entry postact_fn topk/entry activation 25/entry k no/default "
+     "no/default none/default unsaid/default"},
+    {"openai/topk-relu.pt", NULL, "openai",
+     "yes/tensor pre_bias after/entry postact_fn topk/entry activation 25/entry k no/default "
+     "no/default none/default unsaid/default"},
     {"openai/relu.pt", NULL, "openai",
      "yes/tensor pre_bias before/entry activation all/entry activation 0/default no/default "
      "no/default none/default unsaid/default"},
@@ -196,9 +225,9 @@ static void check_numbers(const char *path, const char *name, const struct forma
     check_acts(&dev.run, name, &f.sparse, s->m);
     dict_encode(&dev.run, d, x, &g, NULL);
     check_acts(&dev.run, name, &g.sparse, s->m);
-    const float *want = gold(name, "x_hat", T, s->n);
+    const float *want = gold(name, "x_hat", T, s->n_out);
     float *got = to_host(&dev.run, dict_decode(&dev.run, d, &f));
-    assert_close(name, got, want, (size_t)T * (size_t)s->n, 1e-5f);
+    assert_close(name, got, want, (size_t)T * (size_t)s->n_out, 1e-5f);
     free(got);
     free((void *)(uintptr_t)want);
     dict_free(d);
@@ -273,15 +302,23 @@ static void test_refused_configurations(void **state)
             "sae_weights.safetensors: " says                                                       \
     }
         SAELENS("standard", "\"standard\"", "\"sparse\"", "architecture 'sparse' is not known"),
-        SAELENS("standard", "\"standard\"", "\"transcoder\"",
-                "architecture 'transcoder', a transcoder, is not supported"),
+        SAELENS("transcoder", "\"d_out\": 10", "\"d_out\": 11",
+                "d_out is 11, expected W_dec's width of 10"),
+        SAELENS("transcoder", "\"apply_b_dec_to_input\": false", "\"apply_b_dec_to_input\": true",
+                "apply_b_dec_to_input is true of architecture 'transcoder'"),
+        SAELENS_TENSOR("transcoder", "blocks.3.hook_mlp_out", "blocks.3.hook_resid_post",
+                       "a transcoder to layers.3.resid.post is not supported"),
+        SAELENS_TENSOR("transcoder", "blocks.3.mlp.hook_in", "blocks.2.mlp.hook_in",
+                       "a transcoder from blocks.2.mlp.hook_in to layers.3.mlp.out is not"),
+        SAELENS("standard", "\"standard\"", "\"crosscoder\"",
+                "architecture 'crosscoder', which reads several layers"),
         SAELENS("standard", "\"standard\"", "\"temporal\"",
                 "architecture 'temporal', which attends over earlier tokens"),
         SAELENS("standard", "\"standard\"", "\"matching_pursuit\"",
                 "architecture 'matching_pursuit', which encodes step by step"),
         SAELENS("standard", "\"standard\"", "7", "'architecture' is an integer, expected a string"),
         SAELENS("standard", "\"none\"", "\"covariance\"",
-                "normalize_activations 'covariance' is not supported"),
+                "normalize_activations 'covariance' is not known"),
         SAELENS("standard", "\"hook_head_index\": null", "\"hook_head_index\": 3",
                 "hook_head_index is 3"),
         SAELENS("standard", "\"d_in\": 12", "\"d_in\": -12", "d_in is -12 and d_sae 40"),
@@ -304,7 +341,6 @@ static void test_refused_configurations(void **state)
         SAELENS("standard", "{", "[", "not valid JSON"),
 #define SPARSIFY(from, to, says)                                                                   \
     {"sparsify/layers.3.mlp", "sae.safetensors", "cfg.json", from, to, says}
-        SPARSIFY("\"transcode\": false", "\"transcode\": true", "a transcoder is not supported"),
         SPARSIFY("\"transcode\": false", "\"signed\": true", "signed is true"),
         SPARSIFY("\"topk\"", "\"relu\"", "activation is 'relu', expected topk or groupmax"),
         SPARSIFY("\"num_latents\": 40", "\"num_latents\": 0",
@@ -323,9 +359,10 @@ static void test_refused_configurations(void **state)
 #undef LEARNT
         {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json",
          "\"hf_hook_point_out\": \"model.layers.5.output\"",
-         "\"hf_hook_point_out\": \"model.layers.6.output\"", "a transcoder is not supported"},
+         "\"hf_hook_point_out\": \"model.layers.6.output\"",
+         "a transcoder to layers.6.resid.post is not supported"},
         {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json",
-         "model.layers.5.output", "model.layers.5.q_proj.output", "a transcoder is not supported"},
+         "model.layers.5.output", "model.layers.5.q_proj.input", "are not both known"},
         {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json", "jump_relu",
          "topk", "architecture 'topk' is not known, expected jump_relu"},
         {"saelens/scaled-checkpoint", "sae_weights.safetensors", "activation_scaler.json", NULL,
@@ -397,7 +434,8 @@ static void test_converted(void **state)
             struct error e = {0};
             test_dir_new(dir);
             snprintf(from, sizeof from, FILES "%s", cases[i].path);
-            snprintf(to, sizeof to, "%s/layers.3.mlp", dir);
+            snprintf(to, sizeof to, "%s/layers.%c.mlp", dir,
+                     strstr(from, "transcode/") ? '2' : '3');
             if (dict_convert(from, NULL, (enum convert_target)target, to, &s, &e)) {
                 check_numbers(to, cases[i].name ? cases[i].name : cases[i].path, NULL);
                 written[target]++;
