@@ -24,7 +24,7 @@ struct machine {
     size_t *mark;
     size_t n_marks, marks_cap;
     struct pickle_value **memo;
-    size_t memo_cap;
+    size_t memo_cap, n_memo;
     bool stopped;
 };
 
@@ -148,9 +148,16 @@ static bool op_proto(struct machine *m)
     uint64_t version = 0;
     if (!take_le(m, 1, &version))
         return false;
-    return version == 2 ||
-           error_set(m->e, ERROR_INPUT, "%s: pickle protocol %" PRIu64 ", expected 2", m->path,
+    return (version >= 2 && version <= 5) ||
+           error_set(m->e, ERROR_INPUT, "%s: pickle protocol %" PRIu64 ", expected 2 to 5", m->path,
                      version);
+}
+/* So many bytes are read at a time: that says nothing of what they mean. */
+static bool op_frame(struct machine *m)
+{
+    uint64_t n = 0;
+    return take_le(m, 8, &n) &&
+           (n <= (uint64_t)(m->end - m->p) || refuse(m, "a frame beyond the pickle's end"));
 }
 static bool op_none(struct machine *m)
 {
@@ -208,11 +215,11 @@ static bool op_binfloat(struct machine *m)
     return push(m, v);
 }
 
-static bool op_binunicode(struct machine *m)
+static bool text(struct machine *m, size_t n_bytes)
 {
     uint64_t n = 0;
     const uint8_t *p = NULL;
-    if (!take_le(m, 4, &n) || !take(m, (size_t)n, &p))
+    if (!take_le(m, n_bytes, &n) || !take(m, (size_t)n, &p))
         return false;
     if (n > 0 && memchr(p, 0, (size_t)n) != NULL)
         return refuse(m, "a string with a NUL inside");
@@ -222,6 +229,18 @@ static bool op_binunicode(struct machine *m)
     struct pickle_value *v = value_new(m, PICKLE_STRING);
     v->string.s = s;
     return push(m, v);
+}
+static bool op_binunicode(struct machine *m)
+{
+    return text(m, 4);
+}
+static bool op_short_binunicode(struct machine *m)
+{
+    return text(m, 1);
+}
+static bool op_binunicode8(struct machine *m)
+{
+    return text(m, 8);
 }
 
 /* ---- opcodes: containers */
@@ -343,8 +362,13 @@ static bool put(struct machine *m, uint64_t i)
     m->memo = grow(m->memo, &m->memo_cap, (size_t)i + 1, sizeof(struct pickle_value *));
     for (size_t k = old; k < m->memo_cap; k++)
         m->memo[k] = NULL;
+    m->n_memo += m->memo[i] == NULL;
     m->memo[i] = *v;
     return true;
+}
+static bool op_memoize(struct machine *m)
+{
+    return put(m, m->n_memo);
 }
 static bool get(struct machine *m, uint64_t i)
 {
@@ -391,12 +415,9 @@ static bool is_text(const char *s, size_t n, const char *text)
     return strlen(text) == n && memcmp(s, text, n) == 0;
 }
 
-static bool op_global(struct machine *m)
+static bool global(struct machine *m, const char *module, size_t n_module, const char *name,
+                   size_t n_name)
 {
-    const char *module = NULL, *name = NULL;
-    size_t n_module = 0, n_name = 0;
-    if (!take_line(m, &module, &n_module) || !take_line(m, &name, &n_name))
-        return false;
     for (size_t i = 0; i < sizeof globals / sizeof *globals; i++)
         if (is_text(module, n_module, globals[i].module) &&
             is_text(name, n_name, globals[i].name)) {
@@ -410,6 +431,25 @@ static bool op_global(struct machine *m)
                      "executed)",
                      m->path, n_module < 100 ? (int)n_module : 100, module,
                      n_name < 100 ? (int)n_name : 100, name);
+}
+
+static bool op_global(struct machine *m)
+{
+    const char *module = NULL, *name = NULL;
+    size_t n_module = 0, n_name = 0;
+    return take_line(m, &module, &n_module) && take_line(m, &name, &n_name) &&
+           global(m, module, n_module, name, n_name);
+}
+static bool op_stack_global(struct machine *m)
+{
+    struct pickle_value **v = NULL;
+    if (!top(m, 2, &v))
+        return false;
+    m->n_stack -= 2;
+    if (v[0]->kind != PICKLE_STRING || v[1]->kind != PICKLE_STRING)
+        return refuse(m, "a name that is no string");
+    return global(m, v[0]->string.s, strlen(v[0]->string.s), v[1]->string.s,
+                  strlen(v[1]->string.s));
 }
 
 static bool op_binpersid(struct machine *m)
@@ -575,13 +615,13 @@ static const struct {
     [0x8b] = {"LONG4", NULL},
     ['B'] = {"BINBYTES", NULL},
     ['C'] = {"SHORT_BINBYTES", NULL},
-    [0x8c] = {"SHORT_BINUNICODE", NULL},
-    [0x8d] = {"BINUNICODE8", NULL},
+    [0x8c] = {"SHORT_BINUNICODE", op_short_binunicode},
+    [0x8d] = {"BINUNICODE8", op_binunicode8},
     [0x8f] = {"EMPTY_SET", NULL},
     [0x92] = {"NEWOBJ_EX", NULL},
-    [0x93] = {"STACK_GLOBAL", NULL},
-    [0x94] = {"MEMOIZE", NULL},
-    [0x95] = {"FRAME", NULL},
+    [0x93] = {"STACK_GLOBAL", op_stack_global},
+    [0x94] = {"MEMOIZE", op_memoize},
+    [0x95] = {"FRAME", op_frame},
 };
 
 static bool step(struct machine *m)

@@ -4,6 +4,7 @@
 #include "engine/formats/hf.h"
 #include "engine/formats/json.h"
 #include "engine/formats/tensors.h"
+#include "engine/hub/saes.h"
 #include "engine/text/tokenizer.h"
 #include <dirent.h>
 #include <stdio.h>
@@ -95,6 +96,10 @@ void hub_model_look(const char *dir, struct hub_model *out)
         read_facts(config, out);
         out->opens = opens(dir, &out->why);
         shorten(&out->why, dir);
+    }
+    if (!out->opens && stat(dir, &st) == 0 && hub_holds_saes(dir)) {
+        out->why = (struct error){0};
+        error_set(&out->why, ERROR_INPUT, "it holds SAEs: glimt saes lists them");
     }
     free(config);
 }

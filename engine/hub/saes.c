@@ -71,7 +71,7 @@ static bool names_model(const struct search *s, const json_t *j, int depth)
 /* Does a configuration of this folder name the model? */
 static bool folder_names_model(const struct search *s, const char *dir)
 {
-    static const char *const names[] = {"cfg.json", "config.json"};
+    static const char *const names[] = {"cfg.json", "config.json", "hyperparams.json"};
     bool named = false;
     for (size_t i = 0; i < sizeof names / sizeof *names && !named; i++) {
         char *path = xasprintf("%s/%s", dir, names[i]);
@@ -131,6 +131,22 @@ static void walk(struct search *s, const char *dir, bool named, int depth)
     }
     if (d != NULL)
         closedir(d);
+}
+
+static bool none_opens(void *arg)
+{
+    const struct search *s = arg;
+    return s->n == 0 || !s->sae[s->n - 1].opens;
+}
+
+bool hub_holds_saes(const char *dir)
+{
+    struct search s = {.model = "", .go_on = none_opens};
+    s.arg = &s;
+    walk(&s, dir, true, FOLDER_DEPTH);
+    const bool found = s.stopped;
+    hub_saes_free(s.sae, s.n);
+    return found;
 }
 
 static int by_path(const void *a, const void *b)

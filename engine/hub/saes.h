@@ -21,5 +21,7 @@ struct hub_sae {
  * caller calls hub_saes_free. */
 void hub_saes(const char *model, const struct model_config *config, const char *const *folder,
               int n_folders, bool (*go_on)(void *), void *arg, struct hub_sae **out, size_t *n);
+/* Some file below the folder is one of an SAE that opens. */
+bool hub_holds_saes(const char *dir);
 void hub_saes_free(struct hub_sae *, size_t n);
 #endif

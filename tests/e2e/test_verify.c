@@ -30,7 +30,7 @@ static void test_verify(void **state)
         json_decref(analyzed);
     }
     assert_true(json_is_true(json_object_get(root, "bundle_verified")));
-    assert_int_equal(json_object_size(json_object_get(proof, "facts")), 9);
+    assert_int_equal(json_object_size(json_object_get(proof, "facts")), 10);
     assert_true(*get_string(json_object_get(json_object_get(proof, "facts"), "k"), "source"));
     assert_true(get_number(proof, "fvu") > 0 && get_number(proof, "fvu") < 1);
     assert_true(get_number(proof, "l0") > 0);

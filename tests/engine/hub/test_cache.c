@@ -304,6 +304,9 @@ static void models_are_told_apart(void **state)
     expect_why("facts", "{", "config.json: not valid JSON");
     expect_why("facts", "{\"model_type\":\"mamba\"}", "config.json: architecture 'mamba'");
     struct hub_model m;
+    hub_model_look("tests/golden/dict/formats/sparsify", &m);
+    assert_false(m.opens);
+    assert_string_equal(m.why.text, "it holds SAEs: glimt saes lists them");
     hub_model_look("store/demo/model", &m);
     if (!m.opens)
         fail_msg("%s", m.why.text);
