@@ -265,6 +265,14 @@ static void add_session(const struct options *o, struct strbuf *out)
     }
 }
 
+void request_options(const struct request *r, const struct options *o, const struct workbench *wb,
+                     struct options *out)
+{
+    *out = *o;
+    if (wb && o->bos == UNSAID && strncmp(r->query->command, "neuron ", 7) == 0)
+        out->bos = wb->bos ? SAID_YES : SAID_NO;
+}
+
 void request_command(const struct request *r, const struct options *o, const struct dict_set *dicts,
                      struct strbuf *out)
 {

@@ -45,6 +45,11 @@ bool request_equal(const struct request *, const struct request *);
  * seed). */
 void request_command(const struct request *, const struct options *, const struct dict_set *dicts,
                      struct strbuf *out);
+/* The options of a session as such a line has to say them: commands about neurons have a preset of
+ * their own for the BOS. Strings stay borrowed. */
+struct workbench;
+void request_options(const struct request *, const struct options *, const struct workbench *,
+                     struct options *out);
 /* A word of a command line, in quotes where a shell needs them. */
 void request_quote(struct strbuf *out, const char *s);
 /* The units asked about; 0: none named, or a query without. Borrowed. */

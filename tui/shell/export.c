@@ -53,7 +53,10 @@ void export_command(const struct shell *shell, const struct options *o, struct s
     const struct views *v = &shell->views;
     struct request r;
     if (views_request(shell, &r)) {
-        request_command(&r, o, shell->sh.workbench ? &shell->sh.workbench->dicts : NULL, out);
+        const struct workbench *wb = shell->sh.workbench;
+        struct options said;
+        request_options(&r, o, wb, &said);
+        request_command(&r, &said, wb ? &wb->dicts : NULL, out);
         request_release(&r);
     } else if (v->table[HOME]->command_line) {
         v->table[HOME]->command_line(v->state[HOME], o, out);

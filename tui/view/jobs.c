@@ -54,9 +54,10 @@ static const char *const status_name[] = {[JOB_QUEUED] = "waits",
 
 static void command_of(const struct job *j, const struct view_in *in, struct strbuf *out)
 {
-    struct options plain;
+    struct options plain, said;
     options_init(&plain);
-    request_command(&j->request, in->options ? in->options : &plain, j->dicts, out);
+    request_options(&j->request, in->options ? in->options : &plain, in->workbench, &said);
+    request_command(&j->request, &said, j->dicts, out);
 }
 
 static struct table *table_of(const struct jobs *v, const struct view_in *in)

@@ -101,20 +101,24 @@ static struct style shade(const struct drawing *d, double difference, double ful
 }
 
 /* ---- the text */
-/* What byte `at` of the line loses with the unit off; the bytes up to `same` are those read. */
-static double lost_at(const struct table *t, size_t at, size_t same)
+/* What byte `at` of the line loses with the unit off, as far as the text that was read says: what
+ * stands before and behind an edit is what it was. */
+static double lost_at(const struct table *t, const struct text_map *map, size_t at)
 {
     for (int64_t i = 0; t && i < t->n_rows; i++) {
-        const double end = column_f64(t, i, column_number(t, "end"));
-        if (column_f64(t, i, column_number(t, "start")) <= (double)at && end > (double)at)
-            return end <= (double)same ? column_f64(t, i, column_number(t, "difference")) : NAN;
+        const double start = column_f64(t, i, column_number(t, "start")),
+                     end = column_f64(t, i, column_number(t, "end"));
+        size_t from, to;
+        if (start >= 0 && end > start && map_to_new(map, (size_t)start, (size_t)end, &from, &to) &&
+            from <= at && at < to)
+            return column_f64(t, i, column_number(t, "difference"));
     }
     return NAN;
 }
 
 static void draw_text(const struct drawing *d, struct rect r)
 {
-    size_t n, cursor, same = 0;
+    size_t n, cursor;
     const char *line = neurons_line(d->in, &n, &cursor), *read = d->v->shown_text;
     const struct table *t = neurons_table(d->v, "tokens");
     int x = r.x, y = r.y;
@@ -126,8 +130,7 @@ static void draw_text(const struct drawing *d, struct rect r)
         d->g->cursor_y = d->v->typing ? r.y : d->g->cursor_y;
         return;
     }
-    while (read && same < n && read[same] && read[same] == line[same])
-        same++;
+    const struct text_map map = text_map(read ? read : "", read ? strlen(read) : 0, line, n);
     for (size_t at = 0; at <= n && y < r.y + r.h;) {
         char glyph[GRID_GLYPH_MAX];
         int w = 0;
@@ -136,7 +139,7 @@ static void draw_text(const struct drawing *d, struct rect r)
             x = r.x;
             y++;
         }
-        struct style s = shade(d, lost_at(t, at, same), PAINT_DELTA_SCALE);
+        struct style s = shade(d, lost_at(t, &map, at), PAINT_DELTA_SCALE);
         if (at == cursor && d->v->focus == PART_TEXT) {
             d->g->cursor_x = x < r.x + r.w ? x : r.x + r.w - 1;
             d->g->cursor_y = y < r.y + r.h ? y : r.y + r.h - 1;

@@ -209,6 +209,12 @@ static void test_what_it_asks(void **state)
     assert_int_equal(params_values(&r->params, "off-at", &value), 1);
     assert_true(fabs(value[0]) < 1e-12);
     assert_true(r->passing);
+    const struct options none = {.model = "tiny"};
+    struct options said;
+    request_options(r, &none, &f.around.wb, &said); /* a command line of its own needs it said */
+    assert_int_equal(said.bos, SAID_NO);
+    request_options(&last_of(&classify_query)->request, &none, NULL, &said);
+    assert_int_equal(said.bos, UNSAID);
     act(ACTION_VIEW_DOWN); /* the next unit, at its own means */
     r = &last_of(&position_query)->request;
     params_values(&r->params, "on-at", &value);
