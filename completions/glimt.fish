@@ -296,7 +296,7 @@ complete -c glimt -n '__glimt_is "neuron boosts"' -l max-norm -x -d 'leave out t
 complete -c glimt -n '__glimt_is "neuron boosts"' -l min-embed -x -d 'leave out tokens with an embedding below; 0: none; default: 0.4'
 complete -c glimt -n '__glimt_is "neuron boosts"' -l top -x -d 'tokens of a list; default: 100'
 complete -c glimt -n '__glimt_is "neuron boosts"' -l no-tl-weights -d 'the mean over the vocabulary stays'
-complete -c glimt -n '__glimt_is "neuron boosts"' -l as-published -d 'of the lens: off minus on'
+complete -c glimt -n '__glimt_is "neuron boosts"' -l as-published -d 'of the lens off minus on, of later neurons the pre-activation'
 complete -c glimt -n '__glimt_is "neuron boosts"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__glimt_is "neuron boosts"' -l limit -x -d 'the first N sentences of each class; default: 1000'
 complete -c glimt -n '__glimt_is "neuron boosts"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'

@@ -344,7 +344,7 @@ _glimt() {
         '--min-embed=[leave out tokens with an embedding below; 0\: none; default\: 0.4]:value: ' \
         '--top=[tokens of a list; default\: 100]:value: ' \
         '--no-tl-weights[the mean over the vocabulary stays]' \
-        '--as-published[of the lens\: off minus on]' \
+        '--as-published[of the lens off minus on, of later neurons the pre-activation]' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \

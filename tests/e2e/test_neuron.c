@@ -143,6 +143,14 @@ static void test_boosts_of_the_reference(void **state)
                      json_number_value(json_array_get(v, 1)), 1e-4);
     }
     json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "boosts", "L2N442", "--from=3", "--to=20", "--texts=16",
+                   "--later=L3N909", "--as-published");
+    json_array_foreach(json_object_get(json_object_get(golden, "later_published"), "top"), i, v)
+    {
+        expect_close(get_number(json_array_get(get_list(root, "rows"), i), "boost"),
+                     json_number_value(json_array_get(v, 1)), 1e-4);
+    }
+    json_decref(root);
     for (int back = 0; back < 2; back++) {
         root =
             JSON_OF(&with_cache, "neuron", "boosts", "L2N442", "--from=3", "--to=20", "--texts=16",

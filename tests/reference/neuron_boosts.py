@@ -22,6 +22,13 @@ def mean(unit, classes, change):
     return float(np.concatenate([neuron.read(unit, seen)[neuron.FROM:neuron.TO + 1] for seen in x]).mean())
 
 
+def mean_pre(unit, classes, change):
+    layer, index = unit[1:].split("N")
+    x = [demo.forward(ids, change)[1] for c in classes for ids in neuron.sentences(c)[:TEXTS]]
+    return float(np.concatenate([seen[f"layers.{layer}.mlp.pre"][neuron.FROM:neuron.TO + 1, int(index)]
+                                 for seen in x]).mean())
+
+
 def written(unit):
     point, index, _ = neuron.place(unit)
     w = demo.W[f"gpt_neox.layers.{point.split('.')[1]}.mlp.dense_4h_to_h.weight"][:, index]
@@ -65,11 +72,13 @@ def main():
     on, off = (float(np.float32(mean(N, [c], plain))) for c in neuron.CLASSES)
     direct = centred(U @ ((on - off) * written(N)))
     later = [mean(LATER, neuron.CLASSES, neuron.held({N: v})) for v in (on, off)]
+    later_pre = [mean_pre(LATER, neuron.CLASSES, neuron.held({N: v})) for v in (on, off)]
     folded = GAMMA * (U - U.mean(0))
     folded -= folded.mean(1, keepdims=True)
     embed = E - E.mean(1, keepdims=True)
     golden = {"unit": N, "later": LATER, "texts": TEXTS, "lens_texts": LENS_TEXTS, "on": on, "off": off,
               "direct": ends(direct), "later_boost": ends(centred(U @ ((later[0] - later[1]) * written(LATER)))),
+              "later_published": ends(centred(U @ ((later_pre[0] - later_pre[1]) * written(LATER)))),
               "lens": ends(lens(on, off, 2)), "lens_last": ends(lens(on, off, 3)),
               "norm_unembed": np.linalg.norm(folded, axis=1)[:40].tolist(),
               "norm_embed": np.linalg.norm(embed, axis=1)[:40].tolist(),

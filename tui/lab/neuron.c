@@ -401,6 +401,7 @@ static bool add_later(struct answer *a, struct boosting *q, const double *held, 
 {
     struct finished f;
     struct wanted w = {.n = q->n, .unit = q->unit, .n_held = a->n_units};
+    w.pre = params_flag(&a->request->params, "as-published");
     memcpy(w.held, a->unit, (size_t)a->n_units * sizeof *w.held);
     memcpy(w.value, held, (size_t)a->n_units * sizeof *w.value);
     w.places = neuron_places(q->unit, q->n) | neuron_places(a->unit, a->n_units);

@@ -392,7 +392,8 @@ static const struct param boosts_params[] = {
     NORM_ROWS,
     TOP,
     NO_TL_WEIGHTS,
-    {"as-published", NULL, "of the lens: off minus on", .type = PARAM_FLAG},
+    {"as-published", NULL, "of the lens off minus on, of later neurons the pre-activation",
+     .type = PARAM_FLAG},
     END,
 };
 const struct query boosts_query = {.command = "neuron boosts",
