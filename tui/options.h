@@ -37,6 +37,7 @@ struct options {
     enum insert insert;
     enum said bos; /* UNSAID: as SAE or model need it (workbench.h) */
     bool join, special;
+    bool tl_weights;  /* TransformerLens' (engine/model/model.h) */
     int32_t n_places; /* points whose neurons are opened beside what else is named */
     struct point place[DICT_SET_MAX];
     int32_t layers_from;        /* > 0: so are those of every layer from this one on */

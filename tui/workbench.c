@@ -195,7 +195,8 @@ static bool open_model(struct opening *op)
     struct workbench *wb = op->wb;
     const char *spec = op->o->model ? op->o->model : wb->bundle->model;
     wb->model_name = op->o->model ? short_name(spec, false) : short_name(wb->bundle->path, true);
-    if (!hub_resolve(spec, &op->model_dir, op->e))
+    if (!hub_resolve(spec, &op->model_dir, op->e) ||
+        (op->o->tl_weights && !tokenizer_open(op->model_dir, &wb->tokenizer, op->e)))
         return false;
     op->packing = (struct packing){.options = op->o,
                                    .sae = sae_path(op),
@@ -205,7 +206,10 @@ static bool open_model(struct opening *op)
     wb->packs = packing_begin(&op->packing);
     return model_open(
         wb->backend, op->model_dir,
-        &(struct model_how){.progress = model_progress, .progress_arg = op, .packs = wb->packs},
+        &(struct model_how){.progress = model_progress,
+                            .progress_arg = op,
+                            .packs = wb->packs,
+                            .tl_tokens = wb->tokenizer ? tokenizer_n_vocab(wb->tokenizer) : 0},
         &wb->model, op->e);
 }
 
@@ -574,9 +578,9 @@ bool workbench_open_cancellable(const struct options *o,
     bool ok = say(&op, 0, 0.02, "device") && open_device(&op) && say(&op, 0.02, 0.05, "bundle") &&
               open_bundle(&op) && list_saes(&op) && check_bundle(&op) &&
               say(&op, 0.05, 0.8, "model") && open_model(&op) && say(&op, 0.8, 0.85, "tokenizer") &&
-              tokenizer_open(op.model_dir, &wb->tokenizer, e) && say(&op, 0.85, 1, "SAE") &&
-              read_hooks(&op) && open_dicts(&op) && choose(&op) && check_options(&op) &&
-              say(&op, 1, 1, "ready");
+              (wb->tokenizer || tokenizer_open(op.model_dir, &wb->tokenizer, e)) &&
+              say(&op, 0.85, 1, "SAE") && read_hooks(&op) && open_dicts(&op) && choose(&op) &&
+              check_options(&op) && say(&op, 1, 1, "ready");
     free(op.model_dir);
     for (int32_t i = 0; i < DICT_SET_MAX; i++)
         free(op.sae[i]);

@@ -30,6 +30,16 @@ static void fetch_losses(struct run *run, struct tensor of, const int32_t *targe
             check_values(run, loss + i, 1, "losses");
 }
 
+/* What the unembedding reads of rows at final_norm. */
+static struct tensor shifted(struct run *run, const struct model *m, struct tensor h)
+{
+    if (!m->head_shift.buf)
+        return h;
+    struct tensor y = op_copy(run, h);
+    op_add(run, y, m->head_shift, 1.0f);
+    return y;
+}
+
 struct tensor model_loss(struct run *run, const struct model *m, struct tensor h,
                          const int32_t *target, float *loss)
 {
@@ -43,8 +53,8 @@ struct tensor model_loss(struct run *run, const struct model *m, struct tensor h
                       m->config.n_vocab - 1);
             return none;
         }
-    struct tensor of =
-        op_xent(run, h, m->unembed, run_put_ids(run, h.rows, 1, target), m->config.logit_cap);
+    struct tensor of = op_xent(run, shifted(run, m, h), m->unembed,
+                               run_put_ids(run, h.rows, 1, target), m->config.logit_cap);
     if (loss)
         fetch_losses(run, of, target, loss);
     return of;
@@ -62,7 +72,7 @@ void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t
     }
     struct arena_mark mark = arena_mark(run->arena);
     struct tensor best = run_ids(run, h.rows, n), p = run_tensor(run, h.rows, n);
-    op_topn(run, h, m->unembed, m->config.logit_cap, best, p);
+    op_topn(run, shifted(run, m, h), m->unembed, m->config.logit_cap, best, p);
     run_get(run, ids, best);
     run_get(run, logp, p);
     check_values(run, logp, (size_t)h.rows * (size_t)n, "predictions");
@@ -94,7 +104,7 @@ static void logits_of(struct run *run, const struct model *m, struct tensor h, f
 void model_logits(struct run *run, const struct model *m, struct tensor h, float *logits)
 {
     if (check_hidden(run, m, h))
-        logits_of(run, m, h, m->config.logit_cap, logits);
+        logits_of(run, m, shifted(run, m, h), m->config.logit_cap, logits);
 }
 
 struct tensor model_direct_hidden(struct run *run, const struct model *m, struct tensor u)

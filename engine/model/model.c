@@ -3,6 +3,7 @@
 #include "engine/dict/pack.h"
 #include "engine/formats/hf.h"
 #include "engine/model/model_private.h"
+#include "engine/model/tl_weights.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,247 @@ static bool open_norm(struct opening *o, int32_t layer, const char *part, struct
             (out->kind == NORM_RMS || open_vector(o, layer, part, "bias", n, NULL, 0, &out->beta)));
 }
 
+/* ---- TransformerLens' weights */
+static bool is_tl(const struct opening *o)
+{
+    return o->how->tl_tokens > 0;
+}
+
+static bool is_layer_norm(const struct opening *o)
+{
+    return o->arch->norm != NORM_RMS;
+}
+
+/* A vector of the file in host memory, new; NULL and the error. */
+static float *host_vector(struct opening *o, int32_t layer, const char *part, const char *kind,
+                          int32_t n, const int32_t *rows, float plus)
+{
+    char name[NAME_MAX_LEN];
+    full_name(o, layer, part, kind, name);
+    const struct named_tensor *t = tensors_need(o->m->tensors, name, 1, (const int64_t[]){n}, o->e);
+    if (!t || !tensor_check_finite(t, o->e))
+        return NULL;
+    float *v = xcalloc((size_t)n, sizeof *v), *in_order = xcalloc((size_t)n, sizeof *v);
+    tensor_to_f32(v, t->data, (enum dtype)t->type, (size_t)n);
+    for (int32_t i = 0; i < n; i++)
+        in_order[i] = v[rows ? rows[i] : i] + plus;
+    free(v);
+    return in_order;
+}
+
+static bool put_vector(struct opening *o, const float *v, int32_t n, struct tensor *out)
+{
+    *out = tensor_new(o->m->queue, 1, n, o->m->queue->backend->caps.real, o->e);
+    if (!out->buf)
+        return false;
+    device_put(o->m->queue, *out, v);
+    o->m->bytes += (size_t)n * sizeof(float);
+    return true;
+}
+
+static bool read_norm(struct opening *o, int32_t layer, const char *part, struct tl_norm *out)
+{
+    const int32_t n = o->m->config.d_model;
+    out->gamma =
+        host_vector(o, layer, part, "weight", n, NULL, o->arch->gain_is_1_plus ? 1.0f : 0.0f);
+    out->beta =
+        out->gamma && is_layer_norm(o) ? host_vector(o, layer, part, "bias", n, NULL, 0) : NULL;
+    return out->gamma && (out->beta || !is_layer_norm(o));
+}
+
+static void release_norm(struct tl_norm *n)
+{
+    free(n->gamma);
+    free(n->beta);
+}
+
+/* A norm whose gain and bias are elsewhere. */
+static bool open_bare_norm(struct opening *o, struct norm *out)
+{
+    const int32_t n = o->m->config.d_model;
+    float *v = xcalloc((size_t)n, sizeof *v);
+    out->kind = o->arch->norm, out->eps = o->m->config.norm_eps;
+    bool ok = !is_layer_norm(o) || put_vector(o, v, n, &out->beta);
+    for (int32_t i = 0; i < n; i++)
+        v[i] = 1;
+    ok = ok && put_vector(o, v, n, &out->gamma);
+    free(v);
+    return ok;
+}
+
+/* w [out, in] in float32; with USE_ROWS it stays the caller's to keep. */
+static struct weight *own_weight(struct opening *o, const float *w, int32_t out, int32_t in,
+                                 unsigned uses)
+{
+    struct backend *b = o->m->queue->backend;
+    struct weight *made = device_weight_new(
+        b, &(struct weight_source){.type = DTYPE_F32, .out = out, .in = in, .data = w}, uses, o->e);
+    if (made)
+        o->m->bytes += device_weight_bytes(b, made);
+    return made;
+}
+
+static const struct named_tensor *matrix(struct opening *o, int32_t layer, const char *part,
+                                         int32_t out, int32_t in)
+{
+    const bool plain = o->arch->order == ORDER_OUT_IN;
+    const int64_t dim[] = {plain ? out : in, plain ? in : out};
+    char name[NAME_MAX_LEN];
+    full_name(o, layer, part, "weight", name);
+    return tensors_need(o->m->tensors, name, 2, dim, o->e);
+}
+
+struct tl_linear {               /* what happens to a linear before it is packed */
+    const struct tl_norm *reads; /* NULL: from no norm */
+    bool writes;                 /* to the residual stream */
+    float *value_bias;           /* where a part of the bias goes in place; NULL: nowhere */
+    int32_t value_from;          /* the part, to the end */
+    const float *values;         /* biases of the values, to be taken up; NULL: none */
+};
+
+static bool open_tl_linear(struct opening *o, int32_t layer, const char *part, int32_t out,
+                           int32_t in, bool has_bias, const int32_t *rows,
+                           const struct tl_linear *tl, struct linear *l)
+{
+    const struct named_tensor *t = matrix(o, layer, part, out, in);
+    float *bias = !t         ? NULL
+                  : has_bias ? host_vector(o, layer, part, "bias", out, rows, 0)
+                             : xcalloc((size_t)out, sizeof *bias);
+    if (!bias)
+        return false;
+    float *w = tl_matrix(t, o->arch->order, rows, out, in);
+    tensors_done(o->m->tensors, t);
+    if (tl->reads)
+        tl_fold(tl->reads, w, bias, out, in, is_layer_norm(o));
+    if (tl->writes && is_layer_norm(o))
+        tl_centre_written(w, bias, out, in);
+    if (tl->values)
+        tl_fold_values(&o->m->config, w, bias, tl->values);
+    for (int32_t i = tl->value_from; tl->value_bias && i < out; i++) {
+        tl->value_bias[i - tl->value_from] = bias[i];
+        bias[i] = 0;
+    }
+    l->out = out, l->in = in;
+    l->w = own_weight(o, w, out, in, USE_PRODUCT);
+    const bool ok = l->w && put_vector(o, bias, out, &l->bias);
+    free(w);
+    free(bias);
+    return ok || error_prefix(o->e, "%s: %s", t->file, t->name);
+}
+
+static bool open_tl_attention(struct opening *o, int32_t i, const struct tl_norm *norm)
+{
+    const struct model_config *c = &o->m->config;
+    const struct arch_names *n = &o->arch->names;
+    struct layer *l = &o->m->layer[i];
+    const int32_t d = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim;
+    float *values = xcalloc((size_t)kv, sizeof *values);
+    const struct tl_linear plain = {.reads = norm};
+    struct tl_linear with = {.reads = norm, .value_bias = values, .value_from = n->qkv ? 2 * d : 0};
+    bool ok =
+        n->qkv ? open_tl_linear(o, i, n->qkv, 3 * d, c->d_model, c->qkv_bias, o->qkv_rows, &with,
+                                &l->q)
+               : open_tl_linear(o, i, n->q, d, c->d_model, c->qkv_bias, NULL, &plain, &l->q) &&
+                     open_tl_linear(o, i, n->k, kv, c->d_model, c->qkv_bias, NULL, &plain, &l->k) &&
+                     open_tl_linear(o, i, n->v, kv, c->d_model, c->qkv_bias, NULL, &with, &l->v);
+    ok = ok && open_tl_linear(o, i, n->proj, c->d_model, d, c->proj_bias, NULL,
+                              &(struct tl_linear){.writes = true, .values = values}, &l->proj);
+    free(values);
+    return ok;
+}
+
+static bool open_tl_mlp(struct opening *o, int32_t i, const struct tl_norm *norm)
+{
+    const struct model_config *c = &o->m->config;
+    const struct arch_names *n = &o->arch->names;
+    struct layer *l = &o->m->layer[i];
+    const struct tl_linear reads = {.reads = norm}, writes = {.writes = true};
+    return (!o->arch->gated || open_tl_linear(o, i, n->gate, c->d_mlp, c->d_model, c->mlp_bias,
+                                              NULL, &reads, &l->gate)) &&
+           open_tl_linear(o, i, n->up, c->d_mlp, c->d_model, c->mlp_bias, NULL, &reads, &l->up) &&
+           open_tl_linear(o, i, n->down, c->d_model, c->d_mlp, c->mlp_bias, NULL, &writes,
+                          &l->down);
+}
+
+static bool open_tl_layer(struct opening *o, int32_t i)
+{
+    const struct arch_names *n = &o->arch->names;
+    struct layer *l = &o->m->layer[i];
+    struct tl_norm attn = {0}, mlp = {0};
+    const bool ok = read_norm(o, i, n->attn_norm, &attn) && read_norm(o, i, n->mlp_norm, &mlp) &&
+                    open_bare_norm(o, &l->attn_norm) && open_bare_norm(o, &l->mlp_norm) &&
+                    open_norm(o, i, n->attn_post_norm, &l->attn_post_norm) &&
+                    open_norm(o, i, n->mlp_post_norm, &l->mlp_post_norm) &&
+                    open_tl_attention(o, i, &attn) && open_tl_mlp(o, i, &mlp);
+    release_norm(&attn);
+    release_norm(&mlp);
+    return ok;
+}
+
+/* Of an embedding, which is gathered by row. */
+static struct weight *open_tl_rows(struct opening *o, const struct named_tensor *t, int32_t rows,
+                                   float **own)
+{
+    const int32_t d = o->m->config.d_model;
+    *own = tl_matrix(t, ORDER_OUT_IN, NULL, rows, d);
+    if (is_layer_norm(o))
+        tl_centre_rows(*own, rows, d);
+    tensors_done(o->m->tensors, t);
+    return own_weight(o, *own, rows, d, USE_ROWS);
+}
+
+/* The final norm's bias can't stand in the matrix: rows of final_norm get β/γ in front of it. Rows
+ * of the matrix are therefore not centred over the width, of which nobody can tell: what LayerNorm
+ * gives sums to 0, and directions are centred by model_direct_hidden. */
+static bool open_tl_unembed(struct opening *o, const struct named_tensor *t)
+{
+    struct model *m = o->m;
+    const int32_t d = m->config.d_model, n = m->config.n_vocab;
+    struct tl_norm norm = {0};
+    float *shift = xcalloc((size_t)d, sizeof *shift);
+    bool ok = read_norm(o, -1, o->arch->names.final_norm, &norm);
+    for (int32_t i = 0; ok && norm.beta && i < d; i++) {
+        ok = norm.gamma[i] != 0 || norm.beta[i] == 0 ||
+             error_set(o->e, ERROR_INPUT,
+                       "--tl-weights: weight %d of the final norm is 0 and its bias is not", i);
+        shift[i] = norm.beta[i] == 0 ? 0 : norm.beta[i] / norm.gamma[i];
+    }
+    if (ok) {
+        m->own[1] = tl_matrix(t, ORDER_OUT_IN, NULL, n, d);
+        tl_fold(&(struct tl_norm){.gamma = norm.gamma}, m->own[1], NULL, n, d, false);
+        if (m->config.logit_cap == 0)
+            tl_centre_vocabulary(m->own[1], n, d, o->how->tl_tokens < n ? o->how->tl_tokens : n);
+        m->unembed = own_weight(o, m->own[1], n, d, USE_PRODUCT | USE_ROWS);
+        ok = m->unembed && open_bare_norm(o, &m->final_norm) &&
+             (!norm.beta || put_vector(o, shift, d, &m->head_shift));
+    }
+    release_norm(&norm);
+    free(shift);
+    return ok;
+}
+
+static bool open_tl_vocabulary(struct opening *o, const char *embed, const char *unembed)
+{
+    struct model *m = o->m;
+    const struct model_config *c = &m->config;
+    const int64_t dim[] = {c->n_vocab, c->d_model}, places[] = {c->n_ctx, c->d_model};
+    const struct named_tensor *u = tensors_need(m->tensors, unembed, 2, dim, o->e);
+    m->embed_source = u ? tensors_need(m->tensors, embed, 2, dim, o->e) : NULL;
+    if (!m->embed_source || !open_tl_unembed(o, u))
+        return false;
+    m->file_dtype = (enum dtype)m->embed_source->type;
+    m->embed = open_tl_rows(o, m->embed_source, c->n_vocab, &m->own[0]);
+    if (!m->embed || !o->arch->learned_positions)
+        return m->embed != NULL;
+    char name[NAME_MAX_LEN];
+    full_name(o, -1, o->arch->names.positions, "weight", name);
+    m->positions_source = tensors_need(m->tensors, name, 2, places, o->e);
+    if (m->positions_source)
+        m->positions = open_tl_rows(o, m->positions_source, c->n_ctx, &m->own[2]);
+    return m->positions != NULL;
+}
+
+/* ---- the file's */
 static struct weight *open_weight(struct opening *o, const char *name, int32_t out, int32_t in,
                                   enum order order, const int32_t *rows, unsigned uses)
 {
@@ -206,6 +448,8 @@ static bool open_vocabulary(struct opening *o)
     full_name(o, -1, o->arch->names.embed, "weight", embed);
     if (!unembed_name(o, embed, name))
         return false;
+    if (is_tl(o))
+        return open_tl_vocabulary(o, embed, name);
     m->unembed =
         open_weight(o, name, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_PRODUCT | USE_ROWS);
     if (!m->unembed)
@@ -248,11 +492,11 @@ static bool open_all(struct opening *o)
     double steps = m->config.n_layers + 2;
     said(o, 2 / steps);
     for (int32_t i = 0; i < m->config.n_layers; i++) {
-        if (!open_layer(o, i))
+        if (!(is_tl(o) ? open_tl_layer(o, i) : open_layer(o, i)))
             return false;
         said(o, (i + 3) / steps);
     }
-    return open_norm(o, -1, o->arch->names.final_norm, &m->final_norm);
+    return is_tl(o) || open_norm(o, -1, o->arch->names.final_norm, &m->final_norm);
 }
 
 bool model_open(struct backend *b, const char *dir, const struct model_how *how, struct model **out,
@@ -263,6 +507,7 @@ bool model_open(struct backend *b, const char *dir, const struct model_how *how,
     m->queue = device_queue(b, QUEUE_LOAD, e);
     m->dir = xstrdup(dir);
     struct opening o = {.m = m, .e = e, .how = how ? how : &nothing};
+    m->tl_tokens = o.how->tl_tokens;
     const bool ok = m->queue && open_all(&o) && device_well(m->queue, e);
     free(o.qkv_rows);
     if (!ok) {
@@ -319,10 +564,13 @@ void model_free(struct model *m)
     }
     free_norm(q, &m->final_norm);
     free_tensor(q, m->inv_freq);
+    free_tensor(q, m->head_shift);
     free_weight(q, m->embed);
     free_weight(q, m->positions);
     free_weight(q, m->unembed);
     device_queue_free(q);
+    for (int i = 0; i < 3; i++)
+        free(m->own[i]);
     free(m->layer);
     tensors_close(m->tensors);
     free(m->dir);
@@ -340,6 +588,10 @@ const char *model_dir(const struct model *m)
 size_t model_bytes(const struct model *m)
 {
     return m->bytes;
+}
+int32_t model_tl_tokens(const struct model *m)
+{
+    return m->tl_tokens;
 }
 enum dtype model_file_dtype(const struct model *m)
 {

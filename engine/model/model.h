@@ -19,6 +19,11 @@ struct model_how {                    /* zero: nothing */
     void *progress_arg;
     struct packs
         *packs; /* where packed weights are kept, which outlives the model; NULL: nowhere */
+    /* TransformerLens' weights, in float32 and packed each time: norms folded into what reads from
+     * them, what is written to the stream centred (LayerNorm), the unembedding centred over so many
+     * tokens, the values' biases in the attention's. Losses are the same; values at hook points are
+     * TransformerLens'. 0: the file's. */
+    int32_t tl_tokens;
 };
 /* Reads config.json and the weights of `dir` (safetensors, else pytorch_model.bin; one file or
  * shards), packs tensor by tensor. how may be NULL. The caller owns *out. */
@@ -28,6 +33,8 @@ void model_free(struct model *);
 const struct model_config *model_config(const struct model *);
 const char *model_dir(const struct model *);
 size_t model_bytes(const struct model *); /* packed */
+/* Over how many tokens the unembedding was centred (model_how); 0: the file's weights. */
+int32_t model_tl_tokens(const struct model *);
 enum dtype model_file_dtype(const struct model *);
 
 /* Width of the value at a point. */

@@ -25,6 +25,10 @@ struct model {
     struct weight *positions; /* NULL: they are rotated in */
     const struct named_tensor *embed_source, *positions_source;
     struct norm final_norm;
+    struct tensor
+        head_shift; /* added to rows of final_norm in front of the unembedding; absent: none */
+    int32_t tl_tokens;
+    float *own[3];          /* embedding, unembedding, positions that are not the file's */
     struct tensor inv_freq; /* of the layers' rotation */
     struct layer *layer;
 };

@@ -258,6 +258,8 @@ const struct option_row common_options[] = {
     {"bos", NULL, "the BOS token before each sequence; default: what the SAE or the model needs",
      OPTION_YES, AT(bos)},
     {"no-bos", NULL, "no BOS token", OPTION_NO, AT(bos)},
+    {"tl-weights", NULL, "TransformerLens' weights: norms folded, written and read centred",
+     OPTION_FLAG, AT(tl_weights)},
     {"special", NULL, "special tokens spelled out in a text become their ids; default: text",
      OPTION_FLAG, AT(special)},
     {"encoding", "NAME", "of text and corpora that are not UTF-8, e.g. latin1", OPTION_CALL,

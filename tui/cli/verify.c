@@ -107,6 +107,8 @@ static void print_text(struct strbuf *out, const struct verification *v)
     strbuf_addf(out, "model   ");
     text_add(out, wb->model_name, strlen(wb->model_name), 0);
     strbuf_addf(out, "\nsha256  %s\n", v->hash);
+    if (model_tl_tokens(wb->model) > 0)
+        strbuf_adds(out, "weights TransformerLens': norms folded, written and read centred\n");
     if (v->bundle_checked)
         strbuf_adds(out, "bundle  every file as the bundle lists it\n");
     for (int i = 0; i < N_SENTENCES; i++) {
@@ -159,6 +161,7 @@ static void print_json(struct cli *cli, const struct verification *v)
     json_t *root = json_pack("{s:{s:o, s:s}, s:o, s:o}", "model", "name", json_text(wb->model_name),
                              "hash", v->hash, "chosen", chosen, "lines", lines);
     json_object_set_new(root, "bundle_verified", json_boolean(v->bundle_checked));
+    json_object_set_new(root, "tl_weights", json_boolean(model_tl_tokens(wb->model) > 0));
     proofs_json(v, root);
     output_json(cli, root);
 }

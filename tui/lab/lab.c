@@ -123,10 +123,18 @@ const char *lab_said(const struct lab *lab)
 }
 
 /* ---- what this is */
-static struct sha256 model_hash(const struct sha256 *weights, const struct sha256 *config)
+/* Of TransformerLens' weights another: what numbers are of is not the file alone. */
+static struct sha256 model_hash(const struct sha256 *weights, const struct sha256 *config,
+                                int32_t tl_tokens)
 {
     const struct sha256 part[2] = {*weights, *config};
-    return sha256_bytes(part, sizeof part);
+    char hex[65], text[128];
+    struct sha256 hash = sha256_bytes(part, sizeof part);
+    if (tl_tokens == 0)
+        return hash;
+    sha256_hex(&hash, hex);
+    snprintf(text, sizeof text, "%s tl-weights %d", hex, tl_tokens);
+    return sha256_bytes(text, strlen(text));
 }
 
 static struct sha256 dict_hash(const struct dict_place *p, const struct sha256 *weights)
@@ -172,7 +180,7 @@ static bool hash_some(struct lab *lab, uint32_t places, const struct lab_loop *l
     if (!lab->identified) {
         if (!folder_hash(dir, config, &facts, e) || !folder_hash(dir, words, &lab->tokenizer, e))
             return false;
-        lab->model = model_hash(&weights[0], &facts);
+        lab->model = model_hash(&weights[0], &facts, model_tl_tokens(lab->wb->model));
     }
     for (int32_t i = 0; i < dicts->n; i++)
         if (places & 1u << i)

@@ -257,6 +257,8 @@ static void add_session(const struct options *o, struct strbuf *out)
     }
     if (o->bos != UNSAID)
         add_word(out, o->bos == SAID_YES ? "--bos" : "--no-bos");
+    if (o->tl_weights)
+        add_word(out, "--tl-weights");
     if (o->cache && *o->cache)
         add_option(out, "--cache", o->cache);
     if (o->seed) {
