@@ -283,7 +283,7 @@ _glimt_complete() {
     *" --theme") _glimt_words "dark light paper terminal"; _glimt_themes; return 0 ;;
     esac
     if [[ $cur == -* && ! $after ]]; then
-        _glimt_words "--help --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --special --encoding --context --device --dtype --threads --json --csv --svg --output --cache --seed --quiet --progress --color --theme $own"
+        _glimt_words "--help --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --tl-weights --special --encoding --context --device --dtype --threads --json --csv --svg --output --cache --seed --quiet --progress --color --theme $own"
         [[ $command ]] || _glimt_words "--version --completions --state --play --session"
         return 0
     fi

@@ -33,6 +33,7 @@ _glimt() {
         '--insert=[what replaces the activation; default\: none, with --fix sae]:value:(none sae error)' \
         '--bos[the BOS token before each sequence; default\: what the SAE or the model needs]' \
         '--no-bos[no BOS token]' \
+        '--tl-weights[TransformerLens'\'' weights\: norms folded, written and read centred]' \
         '--special[special tokens spelled out in a text become their ids; default\: text]' \
         '--encoding=[of text and corpora that are not UTF-8, e.g. latin1]:value:(latin1 windows-1252 utf-16le utf-16be utf-8)' \
         '--context=[each line its own sequence (default), or all of the text one]:value:(line join)' \

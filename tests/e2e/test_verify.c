@@ -46,6 +46,53 @@ static void test_verify(void **state)
     run_release(&r);
 }
 
+static void same_numbers(const json_t *a, const json_t *b, const char *list, const char *key,
+                         double within)
+{
+    assert_int_equal(json_array_size(get_list(a, list)), json_array_size(get_list(b, list)));
+    for (size_t i = 0; i < json_array_size(get_list(a, list)); i++)
+        expect_close(get_number(json_array_get(get_list(a, list), i), key),
+                     get_number(json_array_get(get_list(b, list), i), key), within);
+}
+
+static bool is_kept(const char *option)
+{
+    json_t *root = JSON_OF(&with_cache, "harvest", "--limit=2", option);
+    const bool cached = json_is_true(json_object_get(root, "cached"));
+    json_decref(root);
+    return cached;
+}
+
+/* TransformerLens' weights: the same losses, results of their own; what neurons boost is of them
+ * anyhow. */
+static void test_tl_weights(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *plain = JSON_OF(NULL, "verify"), *tl = JSON_OF(NULL, "verify", "--tl-weights");
+    assert_true(json_is_false(json_object_get(plain, "tl_weights")));
+    assert_true(json_is_true(json_object_get(tl, "tl_weights")));
+    same_numbers(plain, tl, "lines", "loss_mean", 1e-5);
+    json_decref(plain);
+    json_decref(tl);
+    assert_false(is_kept("--quiet"));
+    assert_false(is_kept("--tl-weights"));
+    assert_true(is_kept("--tl-weights"));
+    assert_true(is_kept("--quiet"));
+#define BOOSTS(...)                                                                                \
+    JSON_OF(&with_cache, "neuron", "boosts", "L2N442", "--texts=2", "--limit=2",                   \
+            "--class=da=store/demo/reference-da.txt", "--class=en=store/demo/reference-en.txt",    \
+            "--top=20", __VA_ARGS__)
+    plain = BOOSTS("--max-norm=0", "--min-embed=0");
+    tl = BOOSTS("--max-norm=0", "--min-embed=0", "--tl-weights");
+    same_numbers(plain, tl, "boosted", "boost", 2e-5);
+    same_numbers(plain, tl, "boosted", "norm_unembed", 2e-5);
+    same_numbers(plain, tl, "boosted", "norm_embed", 2e-5);
+    same_numbers(plain, tl, "inhibited", "boost", 2e-5);
+    json_decref(plain);
+    json_decref(tl);
+}
+
 /* A bundle whose SAE was changed by one byte is refused by verify, which names the file. */
 static void test_verify_refuses_a_changed_bundle(void **state)
 {
@@ -159,8 +206,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verify),
+        cmocka_unit_test(test_tl_weights),
         cmocka_unit_test(test_verify_refuses_a_changed_bundle),
         cmocka_unit_test(test_proof_finds_the_right_reading),
     };
-    return cmocka_run_group_tests_name("verify", tests, journey_begin, journey_end);
+    return cmocka_run_group_tests_name("verify", tests, journey_begin_with_cache, journey_end);
 }
