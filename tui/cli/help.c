@@ -29,8 +29,7 @@ static void options_list(struct strbuf *out, const struct option_row *table)
 static void program_help(struct strbuf *out)
 {
     strbuf_adds(out,
-                "glimt: see what the latents of a language model's sparse autoencoder do\n"
-                "  glimt [OPTION…]    the explorer; --session NAME, --state JSON, --play FILE\n");
+                "glimt [OPTION…]: what an SAE's latents do, live; --session NAME, --play FILE\n");
     for (size_t i = 0; cli_commands[i]; i++) {
         const struct command *c = cli_commands[i];
         const struct command_group *g = command_group(c);
