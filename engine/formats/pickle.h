@@ -1,10 +1,10 @@
 /* The pickle of a PyTorch state dict, as data. Private to engine/formats.
  *
- * Protocols 2 to 5 as torch.save writes them (Python's pickletools names the opcodes): dicts, lists,
- * tuples, strings, numbers, storages by persistent id, and calls of four names alone (OrderedDict,
- * _rebuild_tensor_v2, _rebuild_parameter, torch.Size), which become plain values. Every other
- * opcode or name is refused; nothing is ever executed. Memory is linear in the pickle's size.
- * Values may be shared, and may contain each other: a walker must bound itself.
+ * Protocols 2 to 5 as torch.save writes them (Python's pickletools names the opcodes): dicts,
+ * lists, tuples, strings, numbers, storages by persistent id, and calls of four names alone
+ * (OrderedDict, _rebuild_tensor_v2, _rebuild_parameter, torch.Size), which become plain values.
+ * Every other opcode or name is refused; nothing is ever executed. Memory is linear in the pickle's
+ * size. Values may be shared, and may contain each other: a walker must bound itself.
  */
 #ifndef GLIMT_FORMATS_PICKLE_H
 #define GLIMT_FORMATS_PICKLE_H
