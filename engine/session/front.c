@@ -22,6 +22,8 @@ struct front { /* a microbatch on its way */
         struct tensor x, y, yhat; /* what is read, what is reconstructed (of an SAE x) */
         struct tensor pre;        /* absent where it is too large, or nothing is watched */
         struct code codes;
+        double *stats;          /* of a further place: ‖y‖², ‖y − ŷ‖² of each row, */
+        struct csr_host active; /* and its active latents */
     } place[DICT_SET_MAX];
     struct tensor f; /* [R, n_watch] activations of the watched units where lanes part; absent:
                         nothing is watched */
@@ -36,6 +38,8 @@ static bool prepare(struct session *s, struct microbatch *micro, bool reference)
         struct rows *r = p->window->rows;
         if ((rows_wants_kv(s, p) || r->kv[TRACK_PLAIN].kv) &&
             !rows_reserve_kv(s, p->window, TRACK_PLAIN))
+            return false;
+        if (!reference && !further_begin(s, p->line))
             return false;
         r->front_rows = r->front_rows < p->row ? r->front_rows : p->row;
         r->front_kv = r->front_kv < p->row ? r->front_kv : p->row;
@@ -109,6 +113,25 @@ static void fetch_watched(struct front *f)
     }
 }
 
+static bool is_further(const struct front *f, int32_t place)
+{
+    return !f->reference && f->s->further & 1u << place;
+}
+
+static void fetch_further(struct front *f)
+{
+    struct run *r = &f->s->run;
+    for (int32_t i = 0; i < f->s->set->n; i++) {
+        struct place *p = &f->place[i];
+        if (!is_further(f, i))
+            continue;
+        p->stats = xcalloc(2 * (size_t)f->micro->rows + 1, sizeof *p->stats);
+        run_get_f64(r, p->stats, op_row_stats(r, p->y, p->yhat));
+        struct csr active = dict_active(r, f->s->set->place[i].dict, &p->codes, TOP_MAX_DENSE);
+        run_get_csr(r, &p->active, &active);
+    }
+}
+
 static void fetch(struct front *f)
 {
     struct session *s = f->s;
@@ -128,24 +151,34 @@ static void fetch(struct front *f)
     }
     if (!f->reference && s->n_watch > 0)
         fetch_watched(f);
+    fetch_further(f);
 }
 
 /* What neither a norm nor the dictionary has looked at: neurons, and watched units that were not
  * selected. */
+static void check_neurons(struct front *f, int32_t place, const double *stats)
+{
+    struct session *s = f->s;
+    const struct dict *dict = s->set->place[place].dict;
+    const struct dict_spec *d = dict_spec(dict);
+    for (int32_t t = 0; d->identity && t < f->micro->rows && run_ok(&s->run); t++)
+        if (!isfinite(stats[2 * t])) {
+            float *x = xcalloc((size_t)d->n, sizeof *x);
+            run_get(&s->run, x, tensor_rows(f->place[place].x, t, 1));
+            dict_check_values(&s->run, dict, x, 1, NULL, d->n);
+            free(x);
+        }
+}
+
 static void check_fetched(struct front *f)
 {
     struct session *s = f->s;
     int32_t unit[WATCH_MAX];
     if (f->reference || !s->dict)
         return;
-    const struct dict_spec *d = dict_spec(s->dict);
-    for (int32_t t = 0; d->identity && t < f->micro->rows && run_ok(&s->run); t++)
-        if (!isfinite(s->stats[2 * t])) {
-            float *x = xcalloc((size_t)d->n, sizeof *x);
-            run_get(&s->run, x, tensor_rows(f->place[s->shown].x, t, 1));
-            dict_check_values(&s->run, s->dict, x, 1, NULL, d->n);
-            free(x);
-        }
+    for (int32_t i = 0; i < s->set->n; i++)
+        if (i == s->shown || is_further(f, i))
+            check_neurons(f, i, i == s->shown ? s->stats : f->place[i].stats);
     for (int32_t i = 0; i < s->set->n && s->n_watch > 0; i++) {
         watched(s, i, -1, unit);
         if (!dict_spec(s->set->place[i].dict)->identity)
@@ -246,7 +279,7 @@ static void encode_places(struct front *f)
             if (!transcodes(s, i))
                 p->y = p->x;
             dict_encode(&s->run, d, p->x, &p->codes, pre_wanted(f, i) ? &p->pre : NULL);
-            if (i == s->shown && !dict_spec(d)->identity)
+            if ((i == s->shown || is_further(f, i)) && !dict_spec(d)->identity)
                 p->yhat = dict_decode(&s->run, d, &p->codes);
         }
     }
@@ -259,7 +292,7 @@ static void choose_places(struct front *f)
         return;
     f->place[s->place.first].wanted = true;
     for (int32_t i = 0; i < s->set->n && !f->reference; i++)
-        if (i == s->shown || columns_of(s, i).n > 0)
+        if (i == s->shown || is_further(f, i) || columns_of(s, i).n > 0)
             f->place[i].wanted = true;
 }
 
@@ -310,9 +343,9 @@ static int by_value(const void *a, const void *b)
 }
 
 /* The active latents of a row of the codes that were brought here, largest first. */
-static int32_t row_active(struct session *s, const struct dict_spec *d, int32_t row)
+static int32_t row_active(struct session *s, const struct dict_spec *d, const struct csr_host *c,
+                          int32_t row)
 {
-    const struct csr_host *c = &s->codes;
     int32_t n = c->start[row + 1] - c->start[row];
     s->active = grow(s->active, &s->cap_active, (size_t)n + 1, sizeof *s->active);
     for (int32_t i = 0; i < n; i++)
@@ -329,7 +362,7 @@ static void row_latents(struct front *f, struct line_latents *p, int32_t token, 
     size_t t = (size_t)token, r = (size_t)row;
     const struct dict_spec *d = dict_spec(line_dict(s, f->reference));
     if (!d->identity || !f->reference) {
-        int32_t n = row_active(s, d, row);
+        int32_t n = row_active(s, d, &s->codes, row);
         line_latents_set(p, token, s->active, n);
     }
     if (f->reference)
@@ -341,10 +374,10 @@ static void row_latents(struct front *f, struct line_latents *p, int32_t token, 
     }
 }
 
-/* Σy of the window's rows from `from` on, without BOS, times `sign` on top of what is there; y
- * absent: those that are kept. */
-static bool add_rows(struct session *s, struct window *w, struct tensor y, int32_t from, int32_t n,
-                     double sign)
+/* Σy of the window's rows from `from` on, without BOS, times `sign` on top of `sum`; y absent:
+ * those that are kept. */
+static bool add_rows(struct session *s, struct window *w, struct tensor sum, struct tensor y,
+                     int32_t from, int32_t n, double sign)
 {
     const struct tensor *kept = w->rows ? w->rows->slab->part : NULL;
     const atomic_bool *cancel = s->run.cancel;
@@ -357,7 +390,7 @@ static bool add_rows(struct session *s, struct window *w, struct tensor y, int32
     else if (n > skip)
         y = tensor_rows(y, skip, n - skip);
     if (n > skip)
-        op_col_sums(&s->run, rows_sum(s, w), y, sign);
+        op_col_sums(&s->run, sum, y, sign);
     bool ok = run_ok(&s->run);
     s->run.cancel = cancel;
     arena_reset(s->run.arena, mark);
@@ -387,9 +420,36 @@ static void piece_sums(struct front *f, const struct piece *p, int32_t at)
     int32_t from = w->sum_rows > p->row ? w->sum_rows : p->row, end = p->row + p->n;
     if (from >= end)
         return;
-    struct tensor y = tensor_rows(f->place[s->shown].y, at + from - p->row, end - from);
-    bool ok = (w->summed || clear_sum(s, w)) && add_rows(s, w, y, from, end - from, 1);
+    bool ok = w->summed || clear_sum(s, w);
+    for (int32_t i = 0; ok && i < s->set->n; i++)
+        if (i == s->shown || is_further(f, i)) {
+            struct tensor y = tensor_rows(f->place[i].y, at + from - p->row, end - from);
+            struct tensor sum = i == s->shown ? rows_sum(s, w) : further_sum(p->line, i, w);
+            ok = add_rows(s, w, sum, y, from, end - from, 1);
+        }
     w->sum_rows = ok ? end : 0;
+}
+
+/* What the further places have of a piece. */
+static void commit_further(struct front *f, const struct piece *p, int32_t at)
+{
+    struct session *s = f->s;
+    for (int32_t i = 0; i < s->set->n; i++) {
+        struct further *k = &p->line->further[i];
+        const struct dict_spec *d = dict_spec(s->set->place[i].dict);
+        if (!is_further(f, i))
+            continue;
+        line_latents_own(&k->latents);
+        k->latents->complete = false;
+        for (int32_t t = 0; t < p->n; t++) {
+            const int32_t token = p->window->first + p->row + t;
+            const double *stats = f->place[i].stats + 2 * (size_t)(at + t);
+            const int32_t n = row_active(s, d, &f->place[i].active, at + t);
+            line_latents_set(k->latents, token, s->active, n);
+            k->stats[token][0] = stats[0];
+            k->stats[token][1] = d->identity ? 0 : stats[1];
+        }
+    }
 }
 
 static void commit(struct front *f)
@@ -409,6 +469,8 @@ static void commit(struct front *f)
         l->latents->complete = false;
         if (s->dict && !f->reference)
             piece_sums(f, p, row);
+        if (l->further && !f->reference)
+            commit_further(f, p, row);
         for (int32_t t = p->row; s->dict && t < p->row + p->n; t++, row++)
             row_latents(f, l->latents, w->first + t, row);
         int32_t end = p->row + p->n;
@@ -426,10 +488,14 @@ bool front_run(struct session *s, struct microbatch *micro, bool reference)
     if (!prepare(s, micro, reference))
         return false;
     run_batch(&f);
-    if (!step_ok(s))
-        return false;
-    commit(&f);
-    return true;
+    const bool ok = step_ok(s);
+    if (ok)
+        commit(&f);
+    for (int32_t i = 0; i < s->set->n; i++) {
+        free(f.place[i].stats);
+        csr_host_release(&f.place[i].active);
+    }
+    return ok;
 }
 
 /* ---- watched columns */
@@ -546,9 +612,10 @@ void front_sum_fix(struct session *s, struct window *w, int32_t keep)
     int32_t gone = w->sum_rows - keep, have = rows_hold_x(w) ? w->rows->front_rows : 0;
     bool ok = false;
     if (keep > 0 && have >= w->sum_rows && gone <= keep)
-        ok = add_rows(s, w, kept, keep, gone, -1);
+        ok = add_rows(s, w, rows_sum(s, w), kept, keep, gone, -1);
     else
-        ok = clear_sum(s, w) && (keep == 0 || (have >= keep && add_rows(s, w, kept, 0, keep, 1)));
+        ok = clear_sum(s, w) &&
+             (keep == 0 || (have >= keep && add_rows(s, w, rows_sum(s, w), kept, 0, keep, 1)));
     w->sum_rows = ok ? keep : 0;
     if (!ok)
         clear_sum(s, w);

@@ -46,6 +46,7 @@ void line_free(struct session *s, struct line *l)
     windows_free(s, l->window, l->n_windows);
     line_tokens_unref(l->tokens);
     line_latents_unref(l->latents);
+    further_free(s, l);
     for (int t = 0; t < N_TRACKS; t++)
         line_losses_unref(l->loss[t]);
     free(l->text);
@@ -62,6 +63,7 @@ void line_forget(struct session *s, struct line *l, bool codes)
     if (codes) {
         line_latents_unref(l->latents);
         l->latents = NULL;
+        further_free(s, l);
     }
     for (int32_t i = 0; i < l->n_windows; i++) {
         struct window *w = &l->window[i];
@@ -227,6 +229,8 @@ void line_code(struct session *s, struct line *l)
         return;
     if (!l->coded_valid || l->coded_special != s->wish.special)
         encode(s, l);
+    if (l->further)
+        line_forget(s, l, true);
     l->coded_valid = true;
     l->coded_bos = s->wish.bos;
     l->coded_special = s->wish.special;

@@ -74,8 +74,14 @@ static void place_again(struct session *s)
 {
     const struct lane_place old = s->place;
     const int32_t dict = s->wish.dict, shown = s->shown;
+    const uint32_t further = s->further;
     s->shown = dict >= 0 && dict < s->set->n ? dict : 0;
+    s->further = s->wish.further & dict_set_all(s->set) & ~(1u << s->shown);
     set_place(s);
+    if (further != s->further) {
+        text_forget(s, true);
+        s->fvu_valid = false;
+    }
     const bool same =
         old.first == s->place.first && point_compare(old.landing, s->place.landing) == 0;
     if (same && shown == s->shown)

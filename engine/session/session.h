@@ -44,7 +44,8 @@ struct wish {            /* plain data; the session copies what it needs */
     bool bos;           /* put the BOS token before each sequence (shown, without a loss) */
     enum insert insert; /* of LANE_BASE and LANE_FIXED, */
     uint32_t bare;      /* but not at these places of the set, a bit each */
-    int32_t dict;       /* the place whose codes and FVU are wanted */
+    int32_t dict;       /* the place whose codes and FVU are wanted, */
+    uint32_t further;   /* and more of them, a bit each: snapshot.further */
     int32_t n_units;    /* the chosen units, in slider order */
     struct chosen_unit unit[UNITS_MAX];
     struct unit_id watch; /* one more whose pre-activations are wanted; UNIT_NONE: none */
@@ -150,9 +151,13 @@ struct snapshot {
     struct chosen_unit unit[UNITS_MAX];
     bool any_fixed;
     uint64_t lane_key[N_LANES];
-    double loss_mean[N_LANES]; /* over tokens with a loss; NaN: none or incomplete */
-    int32_t dict;              /* the place whose codes and FVU these are */
-    double fvu;                /* NaN without a dictionary or a second token */
+    double loss_mean[N_LANES];            /* over tokens with a loss; NaN: none or incomplete */
+    int32_t dict;                         /* the place whose codes and FVU these are */
+    double fvu;                           /* NaN without a dictionary or a second token */
+    struct further_view {                 /* by place of the set: those of wish.further */
+        double fvu;                       /* NaN where it is not known */
+        const struct line_latents **line; /* [n_lines]; NULL: not yet, or not wished for */
+    } further[DICT_SET_MAX];
     int32_t n_refsets;
     struct refset_view refset[CORPUS_MAX_CLASSES];
     double refset_progress; /* 0 … 1 of what the reference sets still need */

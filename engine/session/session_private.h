@@ -76,6 +76,12 @@ struct window {                  /* tokens that are one sequence of the model */
     int32_t sum, sum_rows;
 };
 
+struct further {                  /* what a line has of a place beside the one that is shown */
+    struct line_latents *latents; /* NULL: nothing is wanted of it */
+    double (*stats)[2];           /* [tokens->n] ‖y‖², ‖y − ŷ‖² */
+    struct tensor sums;           /* [n_windows, n_out] F64: Σy as struct window has it */
+};
+
 struct line {
     char *text;
     size_t n_text;
@@ -96,6 +102,7 @@ struct line {
 
     struct line_tokens *tokens;
     struct line_latents *latents;
+    struct further *further; /* [places of the set]; NULL: nothing yet, or nothing is wanted */
     struct line_losses *loss[N_TRACKS];
     uint64_t key[N_TRACKS]; /* the lanes that the windows' counts of tracks belong to; the plain
                                track is always the same */
@@ -157,6 +164,7 @@ struct session {
     struct point at;         /* of an empty set */
     int32_t shown;           /* the place whose codes are shown; */
     const struct dict *dict; /* its dictionary; NULL: there is none */
+    uint32_t further;        /* more places whose codes are wanted; never the one shown */
     struct lane_place place; /* where lanes part */
     bool sae;                /* they part at a dictionary that reconstructs */
     int32_t d_model;         /* width of the residual */
@@ -211,7 +219,7 @@ struct session {
     } next_of;
     struct next_list next[N_LANES];
 
-    double fvu;
+    double fvu, further_fvu[DICT_SET_MAX];
     float ms[5], ms_new[5]; /* of tokens, latents, loss, next, refsets: shown, adding up */
     uint64_t done_generation[5];
     unsigned marks; /* stages that became complete since the last snapshot */
@@ -314,6 +322,19 @@ void line_sync(const struct session *, struct line *,
 bool token_is_bos(const struct line *, int32_t token);
 /* Mean loss over the line's tokens with one: sum and count added. */
 void line_loss_sum(const struct line *, enum track, double *sum, int64_t *count);
+
+/* ---- further.c */
+/* Makes room for what the line will have; false with the run's error set. */
+bool further_begin(struct session *, struct line *);
+void further_free(struct session *, struct line *);
+/* Σy of a window at a place [1, n_out] F64. */
+struct tensor further_sum(const struct line *, int32_t place, const struct window *);
+/* What a snapshot shows, where all latents are there. */
+void further_view(struct session *, struct snapshot *);
+
+/* ---- snapshot.c */
+/* Σ‖x − x̂‖² / Σ‖x − x̄‖² over the text, of sums over its tokens; NaN: not to be told. */
+double session_unexplained(const struct session *, double sse, double sum_sq, double square_of_sum);
 
 /* ---- text.c */
 void text_set(struct session *, const char *text, size_t n, bool join);

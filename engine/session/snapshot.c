@@ -23,6 +23,11 @@ void snapshot_unref(struct snapshot *p)
         for (int lane = 0; lane < N_LANES; lane++)
             line_losses_unref((struct line_losses *)v->loss[lane]);
     }
+    for (int32_t k = 0; k < DICT_SET_MAX; k++) {
+        for (int32_t i = 0; p->further[k].line && i < p->n_lines; i++)
+            line_latents_unref((struct line_latents *)p->further[k].line[i]);
+        free(p->further[k].line);
+    }
     free(p->line);
     free(p->text);
     free(p);
@@ -118,22 +123,29 @@ static double square_of_sum(struct session *s)
     return square[0];
 }
 
-/* Σ‖x − x̂‖² / Σ‖x − x̄‖² */
-static double variance_unexplained(struct session *s)
+double session_unexplained(const struct session *s, double sse, double sum_sq, double square)
 {
-    double sse = 0, sq = 0;
     int64_t n = 0;
     for (int32_t i = 0; i < s->n_lines; i++) {
         const struct line *l = s->line[i];
         for (int32_t w = 0; w < l->n_windows; w++)
             n += l->window[w].n - (l->window[w].n > 0 && token_is_bos(l, l->window[w].first));
-        sse += l->latents->sse;
-        sq += l->latents->sum_sq;
     }
     if (n < 2)
         return NAN;
-    double all = sq - square_of_sum(s) / (double)n;
-    return all > 1e-10 * sq ? sse / all : NAN; /* below that it is rounding: all tokens are alike */
+    const double all = sum_sq - square / (double)n;
+    /* below that it is rounding: all tokens are alike */
+    return all > 1e-10 * sum_sq ? sse / all : NAN;
+}
+
+static double variance_unexplained(struct session *s)
+{
+    double sse = 0, sq = 0;
+    for (int32_t i = 0; i < s->n_lines; i++) {
+        sse += s->line[i]->latents->sse;
+        sq += s->line[i]->latents->sum_sq;
+    }
+    return session_unexplained(s, sse, sq, square_of_sum(s));
 }
 
 /* ---- building */
@@ -256,12 +268,15 @@ struct snapshot *session_snapshot(struct session *s)
     for (int lane = 0; lane < N_LANES; lane++)
         p->lane_key[lane] = s->key[s->lane_track[lane]];
     view_means(s, p);
-    if (done.latents && s->dict && !s->fvu_valid) {
-        s->fvu = variance_unexplained(s);
+    p->dict = s->shown;
+    p->fvu = NAN;
+    if (done.latents && s->dict) {
+        if (!s->fvu_valid)
+            s->fvu = variance_unexplained(s);
+        p->fvu = s->fvu;
+        further_view(s, p);
         s->fvu_valid = true;
     }
-    p->dict = s->shown;
-    p->fvu = done.latents && s->dict ? s->fvu : NAN;
     refsets_view(s, p);
     view_next(s, p, done.next);
     p->progress = progress(s);

@@ -121,6 +121,13 @@ void snapshot_check_same(const struct snapshot *a, const struct snapshot *b, dou
         near(a->loss_mean[lane], b->loss_mean[lane], tol, "mean loss of lane", lane);
     }
     near(a->fvu, b->fvu, tol, "fvu", 0);
+    for (int32_t k = 0; k < DICT_SET_MAX; k++) {
+        same(!a->further[k].line, !b->further[k].line, "codes of a further place", k);
+        for (int32_t i = 0; a->further[k].line && i < a->n_lines; i++)
+            same_latents(a->further[k].line[i], b->further[k].line[i], tol);
+        if (a->further[k].line)
+            near(a->further[k].fvu, b->further[k].fvu, tol, "fvu of a further place", k);
+    }
     for (int32_t c = 0; c < a->n_refsets && a->refsets.valid; c++)
         same_refset(&a->refset[c], &b->refset[c], tol, c);
     if (a->next.valid && a->next_token >= 0) {
@@ -154,6 +161,9 @@ uint64_t snapshot_digest(const struct snapshot *p)
             h = hash_bytes(h, v->tokens->token, (size_t)v->tokens->n * sizeof(struct token));
         if (v->latents)
             h = digest_latents(h, v->latents);
+        for (int32_t k = 0; k < DICT_SET_MAX; k++)
+            if (p->further[k].line)
+                h = digest_latents(h, p->further[k].line[i]);
         for (int lane = 0; lane < N_LANES; lane++)
             if (v->loss[lane]) {
                 h = hash_bytes(h, v->loss[lane]->loss, (size_t)v->loss[lane]->n * sizeof(float));

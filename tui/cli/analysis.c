@@ -36,6 +36,7 @@ static bool wish_fill(struct wish *w, const struct analysis *a, const struct opt
                        .special = o->special,
                        .insert = a->insert,
                        .watch = UNIT_NONE,
+                       .further = dict_set_all(&a->wb->dicts) & ~1u,
                        .losses = true};
     for (int32_t i = 0; i < a->n_chosen; i++)
         if (!add_unit(w, &(struct unit){.id = a->chosen[i]}, false, e))
@@ -104,12 +105,6 @@ static bool compute(struct analysis *a, struct wish *wish, const char *logits_fi
               reserve(&h, a->snap->n_tokens, e) &&
               (!logits_file || logits_write(a, logits_file, h.logits, e));
     free(h.logits);
-    a->place[0] = a->snap;
-    wish->losses = false; /* codes are of the text as it is, whatever is inserted */
-    for (int32_t i = 1; ok && i < a->wb->dicts.n; i++) {
-        wish->dict = i;
-        ok = cli_session(a->cli, a->wb, wish, NULL, NULL, &a->place[i], e);
-    }
     return ok;
 }
 
@@ -137,8 +132,6 @@ bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o,
 void analysis_release(struct analysis *a)
 {
     snapshot_unref(a->snap);
-    for (int32_t i = 1; i < DICT_SET_MAX; i++)
-        snapshot_unref(a->place[i]);
     workbench_free(a->wb);
     free(a->next_id);
     free(a->next_logp);
@@ -216,7 +209,10 @@ void analysis_unit(const struct analysis *a, const struct analysis_token *t, str
 static const struct line_latents *latents_at(const struct analysis *a,
                                              const struct analysis_token *t, int32_t place)
 {
-    return a->place[place] ? a->place[place]->line[t->line - a->snap->line].latents : NULL;
+    const ptrdiff_t line = t->line - a->snap->line;
+    return place == a->snap->dict         ? t->line->latents
+           : a->snap->further[place].line ? a->snap->further[place].line[line]
+                                          : NULL;
 }
 
 int32_t analysis_n_top(const struct analysis *a, const struct analysis_token *t, int32_t place,
@@ -245,4 +241,9 @@ int32_t analysis_sae(const struct analysis *a)
         if (!a->wb->dicts.place[i].neurons)
             return i;
     return -1;
+}
+
+double analysis_fvu(const struct analysis *a, int32_t place)
+{
+    return place == a->snap->dict ? a->snap->fvu : a->snap->further[place].fvu;
 }

@@ -6,9 +6,8 @@
 struct analysis {
     struct cli *cli;
     struct workbench *wb;  /* owned */
-    struct snapshot *snap; /* owned; complete; its codes are those of the first place */
-    struct snapshot *place[DICT_SET_MAX]; /* owned: the text with the codes of each place; the first
-                                             is snap */
+    struct snapshot *snap; /* owned; complete; its codes are those of the first place, of the others
+                              those that are further */
     const struct input *in;
     int32_t n_chosen;
     const struct unit_id *chosen;
@@ -50,6 +49,8 @@ void analysis_top(const struct analysis *, const struct analysis_token *, int32_
                   struct unit_id *id, float *value);
 /* A line on standard error where lines are longer than the context, unless --quiet. */
 void note_windows(const struct cli *, const struct workbench *, const struct snapshot *);
+/* Of a place with an SAE; NaN where it can't be told. */
+double analysis_fvu(const struct analysis *, int32_t place);
 /* The first place with an SAE (no neurons); −1: there is none. */
 int32_t analysis_sae(const struct analysis *);
 

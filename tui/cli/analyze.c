@@ -150,7 +150,7 @@ static json_t *saes_json(const struct analysis *a, char hash[][65])
 static json_t *fvu_at(const struct analysis *a, int32_t place)
 {
     const bool neurons = place < 0 || a->wb->dicts.place[place].neurons;
-    return json_number(neurons ? NAN : a->place[place]->fvu);
+    return json_number(neurons ? NAN : analysis_fvu(a, place));
 }
 
 /* A number, of a set an object by point. */

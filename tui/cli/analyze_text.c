@@ -294,9 +294,9 @@ static void foot(const struct analysis *a, const struct theme *theme)
         strbuf_addf(&line, " (plain %.3f, %+.3f)", plain, shown - plain);
     for (int32_t i = 0; i < a->wb->dicts.n; i++) {
         char place[UNIT_NAME_MAX];
-        if (a->wb->dicts.place[i].neurons || !isfinite(a->place[i]->fvu))
+        if (a->wb->dicts.place[i].neurons || !isfinite(analysis_fvu(a, i)))
             continue;
-        strbuf_addf(&line, " · FVU %.3f", a->place[i]->fvu);
+        strbuf_addf(&line, " · FVU %.3f", analysis_fvu(a, i));
         unit_place_name(&a->wb->dicts, i, place);
         if (a->wb->dicts.n > 1)
             strbuf_addf(&line, " (%s)", place);

@@ -220,6 +220,8 @@ static void edit_wish(struct editor *e)
     case 17:
         if (e->set->n > 1 && below(e, 2))
             w->dict = some_place(e);
+        else if (e->set->n > 1 && below(e, 2))
+            w->further = (uint32_t)below(e, 1u << e->set->n);
         else if (e->set->n > 1)
             w->bare = (uint32_t)below(e, 1u << e->set->n);
         else
@@ -288,6 +290,40 @@ static struct session *new_session(const struct tiny_model *t)
     return s;
 }
 
+/* A further place has what a session has where it is the one that is shown. */
+static void compare_further(const struct tiny_model *t, const struct editor *e,
+                            const struct snapshot *p)
+{
+    for (int32_t k = 0; k < t->set.n; k++) {
+        struct wish w = e->wish;
+        assert_int_equal(p->further[k].line != NULL, k != w.dict && (w.further & 1u << k) != 0);
+        if (!p->further[k].line)
+            continue;
+        w.dict = k, w.further = 0, w.losses = w.refsets = false;
+        struct session *s = new_session(t);
+        session_set(s, &w);
+        session_run_to_idle(s);
+        struct snapshot *q = session_snapshot(s);
+        for (int32_t i = 0; i < p->n_lines; i++) {
+            const struct line_latents *a = p->further[k].line[i], *b = q->line[i].latents;
+            assert_true(a->complete && a->dict == k && a->n_watch == 0);
+            for (int32_t token = 0; token < b->n; token++) {
+                const struct active_latent *x, *y;
+                const int32_t n = latents_of_token(a, token, &x);
+                assert_int_equal(n, latents_of_token(b, token, &y));
+                for (int32_t j = 0; j < n; j++) {
+                    assert_int_equal(x[j].id, y[j].id);
+                    assert_true(fabsf(x[j].value - y[j].value) < 1e-5f);
+                }
+            }
+        }
+        assert_int_equal(isnan(p->further[k].fvu), isnan(q->fvu));
+        assert_true(isnan(q->fvu) || fabs(p->further[k].fvu - q->fvu) < 1e-6);
+        snapshot_unref(q);
+        session_free(s);
+    }
+}
+
 static void compare(const struct tiny_model *t, struct editor *e, struct session *s, bool direct)
 {
     session_run_to_idle(s);
@@ -304,6 +340,7 @@ static void compare(const struct tiny_model *t, struct editor *e, struct session
     snapshot_check_same(p, q, 1e-5);
     snapshot_unref(q);
     session_free(fresh);
+    compare_further(t, e, p);
     if (direct)
         session_check_direct(t, sets, 2, &e->wish, p, 1e-4);
     hold(e, p);
