@@ -11,7 +11,8 @@
  * queued meanwhile may have run, on values that mean nothing: what they wrote is lost, and no more
  * than that. Queues know nothing of each other: live work has one and jobs another, so that neither
  * finds the other's error; what one needs of another it waits for (queue_wait). Calls come from one
- * thread at a time.
+ * thread at a time. Too little memory is ERROR_MEMORY. A device that is gone (ERROR_LOST) stays so:
+ * every queue says it at every question, and freeing what was made on it asks nothing of it.
  *
  * Lifetimes. Host memory that an operation reads (the source of put; of struct seqs, struct select
  * and the like the structs and all arrays) may go when the call returns. Host memory that fetch
@@ -28,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BACKEND_ABI 4
+#define BACKEND_ABI 5
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_F64 };
 static inline size_t dtype_size(enum dtype t)
@@ -174,7 +175,11 @@ struct weight_source { /* host memory; W is [out, in] */
 };
 
 struct backend_caps {
-    const char *device;   /* "cpu AVX-512, 2 threads" */
+    const char *device; /* "cpu AVX-512, 2 threads", "cuda:0 NVIDIA H100 80GB HBM3" */
+    const char *kind; /* whose numbers they are, for keys of what is kept: "cpu", "cuda NVIDIA H100
+                         80GB HBM3" */
+    const char *precision;  /* of its products, likewise: "f32" */
+    const char *capability; /* of a card: "9.0"; NULL: it has none */
     const char *layout;   /* of packed weights, with its version: what one device packed another of
                              the same layout can take; NULL: weights are packed each time */
     enum dtype real;      /* of activations: F32; F64 on the device that others are compared with */
@@ -185,6 +190,7 @@ struct backend_caps {
 
 struct device_memory { /* bytes; 0: not known */
     uint64_t total, free;
+    uint64_t work; /* what computing takes beside weights */
 };
 
 struct adam { /* Kingma, Ba 2015; decay of weights apart from the gradient: Loshchilov, Hutter 2019
@@ -219,7 +225,8 @@ struct backend {
     /* What is queued from now on begins when `other`, of the same backend, has reached the mark. */
     void (*queue_wait)(struct queue *, struct queue *other, uint64_t mark);
 
-    /* ---- memory. alloc: NULL and *e when there is none; contents undefined, 64-byte aligned. */
+    /* ---- memory. alloc: NULL and *e (ERROR_MEMORY) when there is none; contents undefined,
+     * 64-byte aligned. */
     struct buf *(*alloc)(struct queue *, size_t n, struct error *e);
     void (*buf_free)(struct queue *, struct buf *);
     /* Host memory: rows × cols, contiguous, of floats (whatever caps.real is) or of I32. */
@@ -243,7 +250,9 @@ struct backend {
     const void *(*weight_packed)(const struct weight *, size_t *n);
     void (*weight_free)(struct backend *, struct weight *);
     size_t (*weight_bytes)(const struct weight *); /* packed size */
-    int32_t (*weight_in)(const struct weight *);   /* elements of a row */
+    /* What weight_bytes of a weight like this will be. */
+    uint64_t (*weight_need)(const struct backend *, const struct weight_source *, unsigned uses);
+    int32_t (*weight_in)(const struct weight *); /* elements of a row */
 
     /* ---- keys and values: `cap` positions of `n_layers` layers (layers first_layer …), `width` =
      * n_kv_heads × head_dim */
@@ -421,7 +430,7 @@ static inline struct tensor tensor_cols(struct tensor t, int32_t first, int32_t 
 /* ---- what a plugin exports, found by these names (engine/devices.c) */
 #define BACKEND_EXPORT __attribute__((visibility("default")))
 BACKEND_EXPORT uint32_t glimt_backend_abi(void); /* BACKEND_ABI of its build */
-/* How well device `ordinal` would serve; 0: it can't, and why. */
+/* How well device `ordinal` would serve; 0: it can't, −1: there is none, or no driver; and why. */
 BACKEND_EXPORT int glimt_backend_score(int ordinal, char *why, size_t n);
 BACKEND_EXPORT struct backend *glimt_backend_new(int ordinal, struct error *);
 #endif

@@ -45,6 +45,11 @@ static inline struct device_memory device_memory(const struct backend *b)
 {
     return b->memory(b);
 }
+/* False and *e (ERROR_MEMORY) when the device has no room for weights of `need` bytes and for what
+ * is computed with them, as far as it knows: "cuda: 5.4 GB needed, 3.1 free of 16". */
+bool device_room(const struct backend *, uint64_t need, struct error *e);
+/* The same memory in words: "3.1 GB free of 16"; "": not known. */
+void device_memory_text(const struct device_memory *, char *to, size_t n);
 
 static inline struct buf *device_alloc(struct queue *q, size_t n, struct error *e)
 {
@@ -97,6 +102,11 @@ static inline void device_weight_free(struct backend *b, struct weight *w)
 static inline size_t device_weight_bytes(const struct backend *b, const struct weight *w)
 {
     return b->weight_bytes(w);
+}
+static inline uint64_t device_weight_need(const struct backend *b, const struct weight_source *src,
+                                          unsigned uses)
+{
+    return b->weight_need(b, src, uses);
 }
 static inline void device_linear(struct queue *q, struct tensor y, struct tensor x,
                                  const struct weight *w, struct tensor bias, enum epilogue epilogue)

@@ -9,22 +9,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void describe_cpu(int n_threads, struct device_info *d)
+/* Of an open device, which is closed. */
+static void describe(struct backend *b, struct device_info *d)
 {
-    struct backend *b = cpu_backend_new(n_threads, &d->why_not);
     if (!b)
         return;
     snprintf(d->description, sizeof d->description, "%s", b->caps.device);
-    d->isa = cpu_isa();
-    d->library = cpu_product_library();
+    snprintf(d->capability, sizeof d->capability, "%s",
+             b->caps.capability ? b->caps.capability : "");
+    d->memory = b->memory(b);
     device_close(b);
+}
+
+static int list_cpu(int n_threads, struct device_info out[], int max)
+{
+    if (max < 1)
+        return 1;
+    out[0] =
+        (struct device_info){.name = "cpu", .isa = cpu_isa(), .library = cpu_product_library()};
+    describe(cpu_backend_new(n_threads, &out[0].why_not), &out[0]);
+    return 1;
 }
 
 /* ---- the CUDA plugin: opened when a device is asked for, and never closed */
 struct plugin {
     char *path;                                           /* where it lies */
     uint32_t (*abi)(void);                                /* glimt_backend_abi: of its build */
-    int (*score)(int ordinal, char *why, size_t n);       /* …_score: 0: it can't, and why */
+    int (*score)(int ordinal, char *why, size_t n);       /* …_score: ≤ 0: it can't, and why */
     struct backend *(*open)(int ordinal, struct error *); /* …_new */
 };
 
@@ -84,21 +95,36 @@ static bool find_plugin(struct plugin *p, struct error *e)
     return p->path && load_plugin(p, e);
 }
 
-static void describe_cuda(int n_threads, struct device_info *d)
+static void list_card(const struct plugin *p, int ordinal, struct device_info *d)
+{
+    char why[sizeof d->why_not.text] = "";
+    *d = (struct device_info){.library = "cuBLASLt"};
+    snprintf(d->name, sizeof d->name, "cuda:%d", ordinal);
+    if (p->score(ordinal, why, sizeof why) > 0)
+        describe(p->open(ordinal, &d->why_not), d);
+    else
+        error_set(&d->why_not, ERROR_SYSTEM, "%s", why);
+}
+
+/* Each card, or what there is instead of one. */
+static int list_cuda(int n_threads, struct device_info out[], int max)
 {
     (void)n_threads;
     struct plugin p;
-    char why[sizeof d->why_not.text] = "";
-    if (find_plugin(&p, &d->why_not) && p.score(0, why, sizeof why) <= 0)
-        error_set(&d->why_not, ERROR_INPUT, "%s", why);
-    if (!error_is_set(&d->why_not)) {
-        struct backend *b = p.open(0, &d->why_not);
-        if (b)
-            snprintf(d->description, sizeof d->description, "%s", b->caps.device);
-        device_close(b);
-        d->library = "cuBLASLt";
+    struct error e = {0};
+    char why[sizeof e.text] = "";
+    int n = 0;
+    if (find_plugin(&p, &e) && p.score(0, why, sizeof why) < 0)
+        error_set(&e, ERROR_SYSTEM, "%s", why);
+    while (!error_is_set(&e) && n < DEVICES_MAX && (n == 0 || p.score(n, why, sizeof why) >= 0)) {
+        if (n < max)
+            list_card(&p, n, &out[n]);
+        n++;
     }
+    if (n == 0 && max > 0)
+        out[0] = (struct device_info){.name = "cuda", .why_not = e};
     free(p.path);
+    return n > 0 ? n : 1;
 }
 
 static struct backend *open_cuda(int ordinal, int n_threads, struct error *e)
@@ -116,25 +142,39 @@ static struct backend *open_cpu(int ordinal, int n_threads, struct error *e)
     return cpu_backend_new(n_threads, e);
 }
 
+/* The card that would serve best; NULL: none does. */
+static struct backend *open_best_card(void)
+{
+    struct plugin p;
+    char why[256];
+    struct error e = {0};
+    int best = -1, most = 0;
+    if (find_plugin(&p, &e))
+        for (int i = 0, score; i < DEVICES_MAX && (score = p.score(i, why, sizeof why)) >= 0; i++)
+            if (score > most)
+                best = i, most = score;
+    struct backend *b = best >= 0 ? p.open(best, &e) : NULL;
+    free(p.path);
+    return b;
+}
+
 static const struct device {
     const char *name;
     bool numbered; /* there may be several: NAME:N */
-    void (*describe)(int n_threads, struct device_info *);
+    int (*list)(int n_threads, struct device_info[], int max);
     struct backend *(*open)(int ordinal, int n_threads, struct error *);
 } devices[] = {
-    {"cpu", false, describe_cpu, open_cpu},
-    {"cuda", true, describe_cuda, open_cuda},
+    {"cpu", false, list_cpu, open_cpu},
+    {"cuda", true, list_cuda, open_cuda},
 };
 #define N_DEVICES ((int)(sizeof devices / sizeof *devices))
-_Static_assert(sizeof devices / sizeof *devices <= DEVICES_MAX, "devices_list's callers have room");
 
 int devices_list(int n_threads, struct device_info out[], int max)
 {
-    for (int i = 0; i < N_DEVICES && i < max; i++) {
-        out[i] = (struct device_info){.name = devices[i].name};
-        devices[i].describe(n_threads, &out[i]);
-    }
-    return N_DEVICES;
+    int n = 0;
+    for (int i = 0; i < N_DEVICES; i++)
+        n += devices[i].list(n_threads, n < max ? out + n : NULL, max - n);
+    return n;
 }
 
 /* NAME, or NAME:N with N of a few digits. */
@@ -153,11 +193,18 @@ static bool is_called(const struct device *d, const char *spec, int *ordinal)
     return digits > 0 && digits < 5 && spec[n + 1 + digits] == '\0';
 }
 
+bool device_is_free_choice(const char *spec)
+{
+    return !spec || strcmp(spec, "auto") == 0;
+}
+
 struct backend *device_open(const char *spec, int n_threads, struct error *e)
 {
-    if (!spec || strcmp(spec, "auto") == 0)
-        spec = "cpu"; /* the one that is always there */
     int ordinal;
+    if (device_is_free_choice(spec)) {
+        struct backend *b = open_best_card();
+        return b ? b : cpu_backend_new(n_threads, e);
+    }
     for (int i = 0; i < N_DEVICES; i++)
         if (is_called(&devices[i], spec, &ordinal))
             return devices[i].open(ordinal, n_threads, e);

@@ -6,18 +6,21 @@
 enum { DEVICES_MAX = 8 };
 
 struct device_info {
-    const char *name;          /* as device_open reads it: "cpu", "cuda" */
-    char description[128];     /* "cpu AVX-512, 2 threads"; empty where it can't compute */
+    char name[16];         /* as device_open reads it: "cpu", "cuda:0"; "cuda": it has no card */
+    char description[320]; /* "cpu AVX-512, 2 threads"; empty where it can't compute */
     const char *isa, *library; /* instructions in use, what serves the products; NULL: not known */
-    struct error why_not;      /* set where it can't compute */
+    char capability[16];       /* of a card: "9.0"; "": it has none */
+    struct device_memory memory;
+    struct error why_not; /* set where it can't compute */
 };
 
-/* Fills at most `max` of them; returns how
- * many there are. n_threads as in cpu_backend_new. */
+/* Fills at most `max` of them; returns how many there are. n_threads as in cpu_backend_new. */
 int devices_list(int n_threads, struct device_info out[], int max);
 
-/* spec: "auto" or NULL (the best that is there), "cpu", "cuda", "cuda:N". NULL and *e (ERROR_INPUT)
- * when there is no such device or it can't compute here. The caller closes it. */
+/* spec: "auto" or NULL (the best card that computes, else the CPU), "cpu", "cuda", "cuda:N". NULL
+ * and *e when there is no such device or it can't compute here. The caller closes it. */
 struct backend *device_open(const char *spec, int n_threads, struct error *e);
+/* Whether the CPU may stand in for a device that was asked for like that. */
+bool device_is_free_choice(const char *spec);
 void device_close(struct backend *); /* NULL: nothing */
 #endif

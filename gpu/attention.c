@@ -34,10 +34,8 @@ struct kv *cuda_kv_new(struct queue *on, int32_t first_layer, int32_t n_layers, 
 void cuda_kv_free(struct queue *on, struct kv *kv)
 {
     struct gpu_queue *q = queue_of(on);
-    if (kv) {
-        cudaSetDevice(q->gpu->ordinal);
-        cudaFreeAsync(kv->at, q->stream);
-    }
+    if (kv)
+        queue_give_back(q, kv->at);
     free(kv);
 }
 
@@ -215,7 +213,7 @@ static void attend(struct gpu_queue *q, struct attn_kernel *a, const struct seqs
     float *room = queue_room(q, ROOM_OP, (turned + 2 * rows * width + parts) * sizeof(float));
     char *table = calloc(1, seqs + tasks + wholes + 1);
     if (!room || !table) {
-        error_set(&q->base.err, ERROR_SYSTEM, "cuda attn: no memory for a table of %d sequences",
+        error_set(&q->base.err, ERROR_MEMORY, "cuda attn: no memory for a table of %d sequences",
                   s->n);
         free(table);
         return;

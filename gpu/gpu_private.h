@@ -85,7 +85,8 @@ struct gpu_queue {
 
 struct gpu {
     struct backend backend; /* first: struct backend * is struct gpu * */
-    char name[16], device[320];
+    char name[16], device[320], kind[272], capability[16];
+    char lost[96]; /* why no call works any more; "": all is well */
     int ordinal;
     struct gpu_queue *load; /* of weights on their way */
     struct gpu_queue *last; /* who launched last: what a launch went wrong with is its error */
@@ -120,17 +121,25 @@ static inline struct gpu_queue *queue_of(struct queue *q)
     return (struct gpu_queue *)(void *)q;
 }
 
+/* ---- fail.c: false and *e when a call failed */
+bool gpu_check(struct gpu *, struct error *e, const char *what, cudaError_t);
+bool gpu_lost(const struct gpu *, struct error *e); /* true and *e: nothing is asked of it again */
+/* Makes the device the calling thread's. */
+bool gpu_begin(struct gpu *, struct error *e);
+/* Likewise, with the queue's error. */
+bool queue_check(struct gpu_queue *, const char *what, cudaError_t);
+bool queue_lt_check(struct gpu_queue *, const char *what, cublasStatus_t);
+
 /* ---- queue.c */
 struct queue *cuda_queue_new(struct backend *, enum queue_kind, struct error *);
 void cuda_queue_free(struct queue *);
 /* Whether operations do nothing; makes the device the calling thread's. */
 bool queue_failed(struct gpu_queue *);
-/* False, and the queue's error set, when a call of the runtime failed. */
-bool queue_check(struct gpu_queue *, const char *what, cudaError_t);
 void *queue_room(struct gpu_queue *, enum room,
                  size_t); /* working space; NULL and the error: none */
 bool queue_upload(struct gpu_queue *, void *to, const void *from, size_t);
-bool queue_ring(struct gpu_queue *); /* pinned memory of both ways is there */
+bool queue_ring(struct gpu_queue *);              /* pinned memory of both ways is there */
+void queue_give_back(struct gpu_queue *, void *); /* what the pool gave; behind what is queued */
 bool cuda_queue_status(struct queue *, struct error *);
 void cuda_queue_sync(struct queue *);
 uint64_t cuda_queue_mark(struct queue *);
@@ -180,6 +189,7 @@ struct weight *cuda_weight_new(struct backend *, const struct weight_source *, u
                                struct error *);
 void cuda_weight_free(struct backend *, struct weight *);
 size_t cuda_weight_bytes(const struct weight *);
+uint64_t cuda_weight_need(const struct backend *, const struct weight_source *, unsigned);
 int32_t cuda_weight_in(const struct weight *);
 void stage_close(struct gpu *);
 

@@ -362,6 +362,7 @@ void ops_fill(struct backend *b)
     b->weight_new = cuda_weight_new;
     b->weight_free = cuda_weight_free;
     b->weight_bytes = cuda_weight_bytes;
+    b->weight_need = cuda_weight_need;
     b->weight_in = cuda_weight_in;
     b->kv_new = cuda_kv_new;
     b->kv_free = cuda_kv_free;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 enum { ROWS_PER_JOB = 1024, CHUNK_DOCS = 128, LEAST_MAJOR = 8, LEAST_LT = 120000 };
+#define WORK_BYTES ((uint64_t)1 << 30) /* arenas, keys and values, rows, cuBLASLt's room */
 
 uint32_t glimt_backend_abi(void)
 {
@@ -42,10 +43,10 @@ static void *lt_symbol(const char *name, struct error *e)
         LT_FUNCTIONS(ROW)
 #undef ROW
     };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+    for (size_t i = 0; i < sizeof table / sizeof *table && !shim_machine.no_lt; i++)
         if (strcmp(table[i].name, name) == 0)
             return table[i].at;
-    error_set(e, ERROR_INPUT, "cuda: the shim has no %s", name);
+    error_set(e, ERROR_INPUT, "cuda: libcublasLt.so.13 not found");
     return NULL;
 }
 #endif
@@ -73,11 +74,11 @@ static bool look(int ordinal, struct cudaDeviceProp *p, struct error *e)
         cudaDriverGetVersion(&driver);
         if (driver == 0)
             return error_set(e, ERROR_INPUT, "cuda: no NVIDIA driver");
-        return error_set(
-            e, ERROR_INPUT,
-            "cuda: driver for CUDA %d.%d, the plugin needs %d.%d; update it, or make gpu "
-            "with an older CUDA",
-            MAJOR(driver), MAJOR(BUILT_WITH));
+        return error_set(e, ERROR_INPUT,
+                         "cuda: driver for CUDA %d.%d, the plugin needs %d.%d%s; update, or make "
+                         "gpu with CUDA %d",
+                         MAJOR(driver), MAJOR(BUILT_WITH),
+                         BUILT_WITH / 1000 == 13 ? " (driver 580)" : "", driver / 1000);
     }
     if (code != cudaSuccess && code != cudaErrorNoDevice)
         return error_set(e, ERROR_SYSTEM, "cuda: %s", cudaGetErrorString(code));
@@ -91,6 +92,14 @@ static bool look(int ordinal, struct cudaDeviceProp *p, struct error *e)
                                                 ordinal, p->major, p->minor, (int)LEAST_MAJOR);
 }
 
+static bool is_there(int ordinal)
+{
+    int n = 0;
+    const cudaError_t code = cudaGetDeviceCount(&n);
+    cudaGetLastError();
+    return code == cudaSuccess && ordinal >= 0 && ordinal < n;
+}
+
 int glimt_backend_score(int ordinal, char *why, size_t n)
 {
     struct cudaDeviceProp p;
@@ -98,18 +107,19 @@ int glimt_backend_score(int ordinal, char *why, size_t n)
     memset(&p, 0, sizeof p);
     const bool ok = look(ordinal, &p, &e);
     snprintf(why, n, "%s", ok ? "" : e.text);
-    return ok ? 100 * p.major + p.minor : 0;
+    return ok ? 100 * p.major + p.minor : is_there(ordinal) ? 0 : -1;
 }
 
 static struct device_memory memory(const struct backend *b)
 {
     const struct gpu *g = (const struct gpu *)(const void *)b;
     size_t left = 0, total = 0;
-    if (cudaSetDevice(g->ordinal) != cudaSuccess || cudaMemGetInfo(&left, &total) != cudaSuccess) {
+    if (gpu_lost(g, NULL) || cudaSetDevice(g->ordinal) != cudaSuccess ||
+        cudaMemGetInfo(&left, &total) != cudaSuccess) {
         cudaGetLastError();
         return (struct device_memory){0};
     }
-    return (struct device_memory){total, left};
+    return (struct device_memory){total, left, WORK_BYTES};
 }
 
 static void close_gpu(struct backend *b)
@@ -117,13 +127,15 @@ static void close_gpu(struct backend *b)
     if (!b)
         return;
     struct gpu *g = gpu_of(b);
-    cudaSetDevice(g->ordinal);
-    stage_close(g);
+    if (!gpu_lost(g, NULL)) {
+        cudaSetDevice(g->ordinal);
+        stage_close(g);
+    }
     if (g->load)
         cuda_queue_free(&g->load->base);
-    if (g->lt.Create)
+    if (g->lt.Create && !gpu_lost(g, NULL))
         plans_free(g);
-    if (g->handle)
+    if (g->handle && !gpu_lost(g, NULL))
         g->lt.Destroy(g->handle);
     free(g);
 }
@@ -136,7 +148,7 @@ struct backend *glimt_backend_new(int ordinal, struct error *e)
         return NULL;
     struct gpu *g = calloc(1, sizeof *g);
     if (!g) {
-        error_set(e, ERROR_SYSTEM, "cuda: no memory");
+        error_set(e, ERROR_MEMORY, "cuda: no memory for a device");
         return NULL;
     }
     g->ordinal = ordinal;
@@ -144,17 +156,24 @@ struct backend *glimt_backend_new(int ordinal, struct error *e)
     snprintf(g->name, sizeof g->name, "cuda:%d", ordinal);
     snprintf(g->device, sizeof g->device, "cuda:%d %s", ordinal, p.name);
     g->backend.name = g->name;
+    snprintf(g->kind, sizeof g->kind, "cuda %s", p.name);
+    snprintf(g->capability, sizeof g->capability, "%d.%d", p.major, p.minor);
     g->backend.caps = (struct backend_caps){.device = g->device,
+                                            .kind = g->kind,
+                                            .precision = "f32",
+                                            .capability = g->capability,
                                             .real = DTYPE_F32,
                                             .rows_per_job = ROWS_PER_JOB,
                                             .chunk_docs = CHUNK_DOCS};
     ops_fill(&g->backend);
     g->backend.free = close_gpu;
     g->backend.memory = memory;
-    if (lt_load(&g->lt, e) && (g->load = queue_of(cuda_queue_new(&g->backend, QUEUE_LOAD, e))) &&
-        (g->lt.Create(&g->handle) == CUBLAS_STATUS_SUCCESS ||
-         error_set(e, ERROR_SYSTEM, "cuda: cuBLASLt can't be opened on GPU %d", ordinal)))
-        return &g->backend;
+    if (lt_load(&g->lt, e) && (g->load = queue_of(cuda_queue_new(&g->backend, QUEUE_LOAD, e)))) {
+        if (queue_lt_check(g->load, "to be opened", g->lt.Create(&g->handle)))
+            return &g->backend;
+        g->handle = NULL;
+        cuda_queue_status(&g->load->base, e);
+    }
     close_gpu(&g->backend);
     return NULL;
 }

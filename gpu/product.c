@@ -7,13 +7,6 @@
 enum { PARTS_BYTES = 64 << 20, CHUNK_BYTES = 24 << 20, TOPN_ROWS = 512 };
 
 /* ---- plans */
-static bool lt_ok(struct gpu_queue *q, const char *what, cublasStatus_t s)
-{
-    return s == CUBLAS_STATUS_SUCCESS ||
-           error_set(&q->base.err, ERROR_SYSTEM, "cuda: cuBLASLt refuses %s (status %d)", what,
-                     (int)s);
-}
-
 static void plan_release(struct lt *lt, struct plan *p)
 {
     if (p->desc)
@@ -48,19 +41,20 @@ static bool plan_algorithm(struct gpu_queue *q, struct plan *p)
     const size_t most = LT_BYTES;
     cublasLtMatmulHeuristicResult_t found = {0};
     int n = 0;
-    if (!lt_ok(q, "a preference", lt->MatmulPreferenceCreate(&pref)))
+    if (!queue_lt_check(q, "a preference", lt->MatmulPreferenceCreate(&pref)))
         return false;
-    bool ok = lt_ok(q, "a workspace",
-                    lt->MatmulPreferenceSetAttribute(pref, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                                     &most, sizeof most));
+    bool ok =
+        queue_lt_check(q, "a workspace",
+                       lt->MatmulPreferenceSetAttribute(
+                           pref, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &most, sizeof most));
     for (int i = 0; i < 4 && ok; i++) {
         const uint32_t bytes = (uint32_t)p->key.align[i < 2 ? i : 2];
-        ok = lt_ok(q, "an alignment",
-                   lt->MatmulPreferenceSetAttribute(pref, align[i], &bytes, sizeof bytes));
+        ok = queue_lt_check(q, "an alignment",
+                            lt->MatmulPreferenceSetAttribute(pref, align[i], &bytes, sizeof bytes));
     }
-    ok = ok && lt_ok(q, "a product",
-                     lt->MatmulAlgoGetHeuristic(q->gpu->handle, p->desc, p->w, p->x, p->y, p->y,
-                                                pref, 1, &found, &n));
+    ok = ok && queue_lt_check(q, "a product",
+                              lt->MatmulAlgoGetHeuristic(q->gpu->handle, p->desc, p->w, p->x, p->y,
+                                                         p->y, pref, 1, &found, &n));
     if (ok && n < 1)
         ok = error_set(&q->base.err, ERROR_SYSTEM,
                        "cuda: cuBLASLt knows no product [%d, %d]·[%d, %d]ᵀ", p->key.rows, p->key.in,
@@ -77,22 +71,24 @@ static bool plan_new(struct gpu_queue *q, struct plan *p, const struct plan_key 
     const int32_t turned = CUBLAS_OP_T, bias = CUBLASLT_EPILOGUE_BIAS;
     plan_release(lt, p);
     p->key = *k;
-    if (lt_ok(q, "a product", lt->MatmulDescCreate(&p->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F)) &&
-        lt_ok(q, "a transposed weight",
-              lt->MatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_TRANSA, &turned,
-                                         sizeof turned)) &&
-        (!k->bias || lt_ok(q, "a bias",
-                           lt->MatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &bias,
-                                                      sizeof bias))) &&
-        lt_ok(q, "a weight",
-              lt->MatrixLayoutCreate(&p->w, lt_type(k->type), (uint64_t)k->in, (uint64_t)k->out,
-                                     k->ldw)) &&
-        lt_ok(q, "activations",
-              lt->MatrixLayoutCreate(&p->x, lt_type(k->type), (uint64_t)k->in, (uint64_t)k->rows,
-                                     k->ldx)) &&
-        lt_ok(q, "a result",
-              lt->MatrixLayoutCreate(&p->y, CUDA_R_32F, (uint64_t)k->out, (uint64_t)k->rows,
-                                     k->ldy)) &&
+    if (queue_lt_check(q, "a product",
+                       lt->MatmulDescCreate(&p->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F)) &&
+        queue_lt_check(q, "a transposed weight",
+                       lt->MatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_TRANSA, &turned,
+                                                  sizeof turned)) &&
+        (!k->bias ||
+         queue_lt_check(q, "a bias",
+                        lt->MatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &bias,
+                                                   sizeof bias))) &&
+        queue_lt_check(q, "a weight",
+                       lt->MatrixLayoutCreate(&p->w, lt_type(k->type), (uint64_t)k->in,
+                                              (uint64_t)k->out, k->ldw)) &&
+        queue_lt_check(q, "activations",
+                       lt->MatrixLayoutCreate(&p->x, lt_type(k->type), (uint64_t)k->in,
+                                              (uint64_t)k->rows, k->ldx)) &&
+        queue_lt_check(q, "a result",
+                       lt->MatrixLayoutCreate(&p->y, CUDA_R_32F, (uint64_t)k->out,
+                                              (uint64_t)k->rows, k->ldy)) &&
         plan_algorithm(q, p))
         return true;
     plan_release(lt, p);
@@ -138,12 +134,14 @@ static bool multiply(struct gpu_queue *q, struct mat y, const void *x, size_t ld
     k.type = w.type, k.bias = bias != NULL, k.sum = sum;
     struct plan *p = plan_for(q, &k);
     return p && (q->lt_memory || queue_check(q, "memory", cudaMalloc(&q->lt_memory, LT_BYTES))) &&
-           (!bias || lt_ok(q, "a bias",
+           (!bias ||
+            queue_lt_check(q, "a bias",
                            q->gpu->lt.MatmulDescSetAttribute(
                                p->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias))) &&
-           lt_ok(q, "a product",
-                 q->gpu->lt.Matmul(q->gpu->handle, p->desc, &one, w.at, p->w, x, p->x, &keep, y.at,
-                                   p->y, y.at, p->y, &p->algo, q->lt_memory, LT_BYTES, q->stream));
+           queue_lt_check(q, "a product",
+                          q->gpu->lt.Matmul(q->gpu->handle, p->desc, &one, w.at, p->w, x, p->x,
+                                            &keep, y.at, p->y, y.at, p->y, &p->algo, q->lt_memory,
+                                            LT_BYTES, q->stream));
 }
 
 /* What of a batch comes through the room for parts at a time. */

@@ -5,53 +5,46 @@
 #define NOT_FINITE                                                                                 \
     "the value at [%d, %d] is no finite number, expected weights without NaNs and infinities"
 
-static bool check(struct error *e, const char *what, cudaError_t code)
-{
-    return code == cudaSuccess ||
-           error_set(e, ERROR_SYSTEM, "cuda: %s: %s", what, cudaGetErrorString(code));
-}
-
-bool queue_check(struct gpu_queue *q, const char *what, cudaError_t code)
-{
-    return check(&q->base.err, what, code);
-}
-
 bool queue_failed(struct gpu_queue *q)
 {
     struct gpu *g = q->gpu;
+    if (gpu_lost(g, &q->base.err))
+        return true;
     if (g->last && g->last != q)
         queue_check(g->last, "a launch", cudaGetLastError());
     g->last = q;
     if (error_is_set(&q->base.err))
         return true;
-    return !queue_check(q, "choosing the device", cudaSetDevice(g->ordinal));
+    return !gpu_begin(g, &q->base.err);
 }
 
 static bool open_stream(struct gpu_queue *q, struct error *e)
 {
+    struct gpu *g = q->gpu;
     int least = 0, greatest = 0, reuse = 0;
     uint64_t keep = UINT64_MAX;
     struct cudaMemPoolProps props = {0};
     props.allocType = cudaMemAllocationTypePinned;
     props.location.type = cudaMemLocationTypeDevice;
-    props.location.id = q->gpu->ordinal;
-    return check(e, "choosing the device", cudaSetDevice(q->gpu->ordinal)) &&
-           check(e, "a stream", cudaDeviceGetStreamPriorityRange(&least, &greatest)) &&
-           check(e, "a stream",
-                 cudaStreamCreateWithPriority(&q->stream, cudaStreamNonBlocking,
-                                              q->base.kind == QUEUE_LIVE ? greatest : least)) &&
-           check(e, "a memory pool", cudaMemPoolCreate(&q->pool, &props)) &&
-           check(e, "a memory pool",
-                 cudaMemPoolSetAttribute(q->pool, cudaMemPoolAttrReleaseThreshold, &keep)) &&
-           check(
-               e, "a memory pool",
+    props.location.id = g->ordinal;
+    return gpu_begin(g, e) &&
+           gpu_check(g, e, "a stream", cudaDeviceGetStreamPriorityRange(&least, &greatest)) &&
+           gpu_check(g, e, "a stream",
+                     cudaStreamCreateWithPriority(&q->stream, cudaStreamNonBlocking,
+                                                  q->base.kind == QUEUE_LIVE ? greatest : least)) &&
+           gpu_check(g, e, "a memory pool", cudaMemPoolCreate(&q->pool, &props)) &&
+           gpu_check(g, e, "a memory pool",
+                     cudaMemPoolSetAttribute(q->pool, cudaMemPoolAttrReleaseThreshold, &keep)) &&
+           gpu_check(
+               g, e, "a memory pool",
                cudaMemPoolSetAttribute(q->pool, cudaMemPoolReuseAllowInternalDependencies, &reuse));
 }
 
-static bool open_events(cudaEvent_t *event, int n, struct error *e)
+static bool open_events(struct gpu *g, cudaEvent_t *event, int n, struct error *e)
 {
     for (int i = 0; i < n; i++)
-        if (!check(e, "an event", cudaEventCreateWithFlags(&event[i], cudaEventDisableTiming)))
+        if (!gpu_check(g, e, "an event",
+                       cudaEventCreateWithFlags(&event[i], cudaEventDisableTiming)))
             return false;
     return true;
 }
@@ -60,17 +53,17 @@ struct queue *cuda_queue_new(struct backend *b, enum queue_kind kind, struct err
 {
     struct gpu_queue *q = calloc(1, sizeof *q);
     if (!q) {
-        error_set(e, ERROR_SYSTEM, "cuda: no memory for a queue");
+        error_set(e, ERROR_MEMORY, "cuda: no memory for a queue");
         return NULL;
     }
+    struct gpu *g = q->gpu = gpu_of(b);
     q->base = (struct queue){.backend = b, .kind = kind};
-    q->gpu = gpu_of(b);
-    if (open_stream(q, e) && open_events(q->ring_free, RING, e) &&
-        open_events(q->marked, MARKS, e) &&
-        check(e, "pinned memory",
-              cudaMallocHost((void **)&q->known, (MARKS + 1) * sizeof *q->known)) &&
-        check(e, "memory", cudaMalloc((void **)&q->fault, sizeof *q->fault)) &&
-        check(e, "memory", cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream)))
+    if (open_stream(q, e) && open_events(g, q->ring_free, RING, e) &&
+        open_events(g, q->marked, MARKS, e) &&
+        gpu_check(g, e, "pinned memory",
+                  cudaMallocHost((void **)&q->known, (MARKS + 1) * sizeof *q->known)) &&
+        gpu_check(g, e, "memory", cudaMalloc((void **)&q->fault, sizeof *q->fault)) &&
+        gpu_check(g, e, "memory", cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream)))
         return &q->base;
     cuda_queue_free(&q->base);
     return NULL;
@@ -92,11 +85,8 @@ static void close_events(cudaEvent_t *event, int n)
             cudaEventDestroy(event[i]);
 }
 
-void cuda_queue_free(struct queue *on)
+static void close_stream(struct gpu_queue *q)
 {
-    struct gpu_queue *q = queue_of(on);
-    if (!q)
-        return;
     cudaSetDevice(q->gpu->ordinal);
     if (q->stream)
         cudaStreamSynchronize(q->stream);
@@ -105,7 +95,6 @@ void cuda_queue_free(struct queue *on)
             cudaFreeAsync(q->room[i].at, q->stream);
     if (q->table.at)
         cudaFreeAsync(q->table.at, q->stream);
-    free(q->table.host);
     close_events(q->ring_free, RING);
     close_events(q->marked, MARKS);
     if (q->stream)
@@ -119,10 +108,21 @@ void cuda_queue_free(struct queue *on)
         cudaStreamDestroy(q->stream);
     if (q->pool)
         cudaMemPoolDestroy(q->pool);
+}
+
+void cuda_queue_free(struct queue *on)
+{
+    struct gpu_queue *q = queue_of(on);
+    if (!q)
+        return;
+    if (!gpu_lost(q->gpu, NULL))
+        close_stream(q);
     if (q->gpu->last == q) {
-        cudaGetLastError();
+        if (!gpu_lost(q->gpu, NULL))
+            cudaGetLastError();
         q->gpu->last = NULL;
     }
+    free(q->table.host);
     free(q);
 }
 
@@ -244,8 +244,13 @@ struct faults queue_faults(struct gpu_queue *q, enum op op, const char *what)
 bool cuda_queue_status(struct queue *on, struct error *e)
 {
     struct gpu_queue *q = queue_of(on);
-    if (!q->gpu->last || q->gpu->last == q)
+    if (!gpu_lost(q->gpu, NULL) && (!q->gpu->last || q->gpu->last == q))
         queue_check(q, "a launch", cudaGetLastError());
+    if (gpu_lost(q->gpu, NULL)) { /* whatever else went wrong */
+        q->base.err = (struct error){0};
+        gpu_lost(q->gpu, &q->base.err);
+        q->base.unsure = false;
+    }
     if (!error_is_set(&q->base.err))
         return true;
     const struct error refused = q->base.err;
@@ -315,13 +320,15 @@ static void *take(struct gpu_queue *q, size_t n, struct error *e)
 {
     void *p = NULL;
     const cudaError_t code = cudaMallocFromPoolAsync(&p, n > 0 ? n : 1, q->pool, q->stream);
-    if (code == cudaSuccess)
-        return p;
-    cudaGetLastError();
     if (code == cudaErrorMemoryAllocation)
-        error_set(e, ERROR_SYSTEM, "cuda: no memory for %zu bytes", n);
-    check(e, "memory", code);
-    return NULL;
+        error_set(e, ERROR_MEMORY, "cuda: no memory for %zu bytes", n);
+    return gpu_check(q->gpu, e, "memory", code) ? p : NULL;
+}
+
+void queue_give_back(struct gpu_queue *q, void *p)
+{
+    if (!gpu_lost(q->gpu, NULL) && cudaSetDevice(q->gpu->ordinal) == cudaSuccess)
+        cudaFreeAsync(p, q->stream);
 }
 
 void *queue_room(struct gpu_queue *q, enum room r, size_t n)
@@ -342,9 +349,8 @@ struct buf *cuda_alloc(struct queue *on, size_t n, struct error *e)
 {
     struct gpu_queue *q = queue_of(on);
     struct buf *buf = malloc(sizeof *buf);
-    if (!buf || !check(e, "choosing the device", cudaSetDevice(q->gpu->ordinal)) ||
-        !(buf->at = take(q, n, e))) {
-        error_set(e, ERROR_SYSTEM, "cuda: no memory for %zu bytes", n);
+    if (!buf || !gpu_begin(q->gpu, e) || !(buf->at = take(q, n, e))) {
+        error_set(e, ERROR_MEMORY, "cuda: no memory for %zu bytes", n);
         free(buf);
         return NULL;
     }
@@ -355,10 +361,8 @@ struct buf *cuda_alloc(struct queue *on, size_t n, struct error *e)
 void cuda_buf_free(struct queue *on, struct buf *buf)
 {
     struct gpu_queue *q = queue_of(on);
-    if (buf) {
-        cudaSetDevice(q->gpu->ordinal);
-        cudaFreeAsync(buf->at, q->stream);
-    }
+    if (buf)
+        queue_give_back(q, buf->at);
     free(buf);
 }
 

@@ -4,13 +4,9 @@
 
 enum { STAGE_BYTES = 8 << 20, LD_STEP = 8 };
 
-static bool failed(struct error *e, const char *what, cudaError_t code)
+static bool failed(struct gpu *g, struct error *e, const char *what, cudaError_t code)
 {
-    if (code == cudaSuccess)
-        return false;
-    cudaGetLastError();
-    error_set(e, ERROR_SYSTEM, "cuda: %s: %s", what, cudaGetErrorString(code));
-    return true;
+    return !gpu_check(g, e, what, code);
 }
 
 void stage_close(struct gpu *g)
@@ -30,8 +26,8 @@ static bool stage_open(struct gpu *g, size_t n, struct error *e)
         return true;
     stage_close(g);
     for (int i = 0; i < 2; i++)
-        if (failed(e, "pinned memory", cudaMallocHost((void **)&g->stage[i], n)) ||
-            failed(e, "an event",
+        if (failed(g, e, "pinned memory", cudaMallocHost((void **)&g->stage[i], n)) ||
+            failed(g, e, "an event",
                    cudaEventCreateWithFlags(&g->staged[i], cudaEventDisableTiming))) {
             stage_close(g);
             return false;
@@ -58,17 +54,17 @@ static bool load_rows(const struct load *l)
     for (int32_t first = 0; first < l->w.out; first += at_once, turn ^= 1) {
         const int32_t n = l->w.out - first < at_once ? l->w.out - first : at_once;
         char *to = l->g->stage[turn];
-        if (failed(l->e, "waiting", cudaEventSynchronize(l->g->staged[turn])))
+        if (failed(l->g, l->e, "waiting", cudaEventSynchronize(l->g->staged[turn])))
             return false;
         for (int32_t o = 0; o < n; o++) {
             const int32_t from = l->src->rows ? l->src->rows[first + o] : first + o;
             memcpy(to + (size_t)o * step, (const char *)l->src->data + (size_t)from * row, row);
             memset(to + (size_t)o * step + row, 0, step - row);
         }
-        if (failed(l->e, "a copy",
+        if (failed(l->g, l->e, "a copy",
                    cudaMemcpyAsync((char *)(uintptr_t)l->w.at + (size_t)first * step, to,
                                    (size_t)n * step, cudaMemcpyHostToDevice, l->stream)) ||
-            failed(l->e, "an event", cudaEventRecord(l->g->staged[turn], l->stream)))
+            failed(l->g, l->e, "an event", cudaEventRecord(l->g->staged[turn], l->stream)))
             return false;
     }
     return true;
@@ -80,20 +76,20 @@ static bool load_turned(const struct load *l, char *piece, const int32_t *map)
     const size_t row = (size_t)l->w.out * l->size;
     const int32_t at_once = (int32_t)(l->g->stage_bytes / row);
     int turn = 0;
-    if (failed(l->e, "a copy",
+    if (failed(l->g, l->e, "a copy",
                cudaMemsetAsync((void *)(uintptr_t)l->w.at, 0, (size_t)l->w.out * l->w.ld * l->size,
                                l->stream)))
         return false;
     for (int32_t first = 0; first < l->w.in; first += at_once, turn ^= 1) {
         const int32_t n = l->w.in - first < at_once ? l->w.in - first : at_once;
-        if (failed(l->e, "waiting", cudaEventSynchronize(l->g->staged[turn])))
+        if (failed(l->g, l->e, "waiting", cudaEventSynchronize(l->g->staged[turn])))
             return false;
         memcpy(l->g->stage[turn], (const char *)l->src->data + (size_t)first * row,
                (size_t)n * row);
-        if (failed(l->e, "a copy",
+        if (failed(l->g, l->e, "a copy",
                    cudaMemcpyAsync(piece, l->g->stage[turn], (size_t)n * row,
                                    cudaMemcpyHostToDevice, l->stream)) ||
-            failed(l->e, "an event", cudaEventRecord(l->g->staged[turn], l->stream)))
+            failed(l->g, l->e, "an event", cudaEventRecord(l->g->staged[turn], l->stream)))
             return false;
         gpu_transpose(l->w, piece, (size_t)l->w.out, first, n, map, l->stream);
     }
@@ -129,12 +125,12 @@ static bool look(const struct load *l)
         q->base.err = (struct error){0};
         return false;
     }
-    if (failed(l->e, "a copy", cudaMemsetAsync(where, 0xff, sizeof *where, l->stream)))
+    if (failed(l->g, l->e, "a copy", cudaMemsetAsync(where, 0xff, sizeof *where, l->stream)))
         return false;
     gpu_find_bad(l->w, where, l->stream);
-    if (failed(l->e, "a copy",
+    if (failed(l->g, l->e, "a copy",
                cudaMemcpyAsync(q->down, where, sizeof least, cudaMemcpyDeviceToHost, l->stream)) ||
-        failed(l->e, "loading a weight", cudaStreamSynchronize(l->stream)))
+        failed(l->g, l->e, "loading a weight", cudaStreamSynchronize(l->stream)))
         return false;
     memcpy(&least, q->down, sizeof least);
     if (least == UINT64_MAX)
@@ -162,20 +158,24 @@ static bool check_source(const struct weight_source *src, unsigned uses, struct 
     return true;
 }
 
+static size_t row_elements(int32_t in)
+{
+    return ((size_t)in + LD_STEP - 1) / LD_STEP * LD_STEP;
+}
+
 struct weight *cuda_weight_new(struct backend *b, const struct weight_source *src, unsigned uses,
                                struct error *e)
 {
     struct gpu *g = gpu_of(b);
-    if (!check_source(src, uses, e) || failed(e, "choosing the device", cudaSetDevice(g->ordinal)))
+    if (!check_source(src, uses, e) || !gpu_begin(g, e))
         return NULL;
     queue_failed(g->load); /* what another one's launch went wrong with is not this one's */
     struct weight *w = calloc(1, sizeof *w);
     if (!w) {
-        error_set(e, ERROR_SYSTEM, "cuda: no memory for a weight");
+        error_set(e, ERROR_MEMORY, "cuda: no memory for a weight");
         return NULL;
     }
-    const size_t ld = ((size_t)src->in + LD_STEP - 1) / LD_STEP * LD_STEP,
-                 size = dtype_size(src->type);
+    const size_t ld = row_elements(src->in), size = dtype_size(src->type);
     void *at = NULL;
     w->uses = uses;
     w->w = (struct wmat){NULL, ld, src->out, src->in, src->type};
@@ -183,13 +183,14 @@ struct weight *cuda_weight_new(struct backend *b, const struct weight_source *sr
     w->w.at = at;
     struct load l = {g, g->load->stream, src, w->w, size, e};
     if (code == cudaErrorMemoryAllocation)
-        error_set(e, ERROR_SYSTEM, "cuda: no memory for a weight [%d, %d], %zu bytes", src->out,
+        error_set(e, ERROR_MEMORY, "cuda: no memory for a weight [%d, %d], %zu bytes", src->out,
                   src->in, (size_t)src->out * ld * size);
-    if (failed(e, "memory for a weight", code) || !load(&l) ||
+    if (failed(g, e, "memory for a weight", code) || !load(&l) ||
         ((uses & USE_PRODUCT) && !look(&l)) ||
-        failed(e, "loading a weight", cudaStreamSynchronize(l.stream)) ||
-        failed(e, "loading a weight", cudaGetLastError())) {
-        cudaStreamSynchronize(l.stream); /* what was queued reads the source's copy */
+        failed(g, e, "loading a weight", cudaStreamSynchronize(l.stream)) ||
+        failed(g, e, "loading a weight", cudaGetLastError())) {
+        if (!gpu_lost(g, NULL))
+            cudaStreamSynchronize(l.stream); /* what was queued reads the source's copy */
         cuda_weight_free(b, w);
         return NULL;
     }
@@ -198,11 +199,15 @@ struct weight *cuda_weight_new(struct backend *b, const struct weight_source *sr
 
 void cuda_weight_free(struct backend *b, struct weight *w)
 {
-    if (w) {
-        cudaSetDevice(gpu_of(b)->ordinal);
+    if (w && !gpu_lost(gpu_of(b), NULL) && cudaSetDevice(gpu_of(b)->ordinal) == cudaSuccess)
         cudaFree((void *)(uintptr_t)w->w.at);
-    }
     free(w);
+}
+
+uint64_t cuda_weight_need(const struct backend *b, const struct weight_source *src, unsigned uses)
+{
+    (void)b, (void)uses;
+    return (uint64_t)src->out * row_elements(src->in) * dtype_size(src->type);
 }
 
 size_t cuda_weight_bytes(const struct weight *w)

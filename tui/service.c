@@ -104,7 +104,8 @@ static bool open_all(struct service *s)
     s->status.error = e;
     if (ok) {
         s->workbench = wb;
-        snprintf(s->status.said, sizeof s->status.said, "%s", packs_said(wb->packs));
+        snprintf(s->status.said, sizeof s->status.said, "%s%s%s", wb->said,
+                 wb->said[0] && packs_said(wb->packs)[0] ? "; " : "", packs_said(wb->packs));
     }
     pthread_mutex_unlock(&s->lock);
     if (!ok)

@@ -29,7 +29,7 @@ struct service_status {
     struct error error;         /* why it failed, or the last error of the session */
     int n_jobs;                 /* queued or running */
     char job[80];               /* "harvest 43 %": the running one */
-    char said[480];             /* of the cache: set aside, not to be had; "" */
+    char said[1024];            /* of the device and the cache: not to be had, set aside; "" */
 };
 void service_status(struct service *, struct service_status *);
 /* Not NULL once loaded; stays valid and unchanged until service_free. */

@@ -44,6 +44,7 @@ char *program_data(const char *name)
 /* ---- opening */
 struct opening {
     const struct options *o;
+    const char *device; /* as in the options, or what stands in for it */
     struct workbench *wb;
     void (*progress)(void *, double, const char *);
     void *arg;
@@ -80,7 +81,7 @@ static bool open_device(struct opening *op)
     const struct options *o = op->o;
     const char *dtype = o->dtype ? o->dtype : "auto";
     parallel_limit(o->threads);
-    op->wb->backend = device_open(o->device, o->threads, op->e);
+    op->wb->backend = device_open(op->device, o->threads, op->e);
     if (op->wb->backend)
         op->wb->jobs = device_queue(op->wb->backend, QUEUE_JOB, op->e);
     if (op->wb->jobs)
@@ -568,30 +569,53 @@ static void take_references(struct workbench *wb)
     }
 }
 
+/* Into a workbench of its own, whole or not. */
+static bool open_all(struct opening *op)
+{
+    struct workbench *wb = op->wb = xcalloc(1, sizeof *wb);
+    bool ok = say(op, 0, 0.02, "device") && open_device(op) && say(op, 0.02, 0.05, "bundle") &&
+              open_bundle(op) && list_saes(op) && check_bundle(op) &&
+              say(op, 0.05, 0.8, "model") && open_model(op) && say(op, 0.8, 0.85, "tokenizer") &&
+              (wb->tokenizer || tokenizer_open(op->model_dir, &wb->tokenizer, op->e)) &&
+              say(op, 0.85, 1, "SAE") && read_hooks(op) && open_dicts(op) && choose(op) &&
+              check_options(op) && say(op, 1, 1, "ready");
+    free(op->model_dir);
+    op->model_dir = NULL;
+    for (int32_t i = 0; i < DICT_SET_MAX; i++) {
+        free(op->sae[i]);
+        op->sae[i] = NULL;
+    }
+    op->n_saes = 0;
+    return ok;
+}
+
 bool workbench_open_cancellable(const struct options *o,
                                 void (*progress)(void *, double, const char *), void *arg,
                                 const atomic_bool *cancel, struct workbench **out, struct error *e)
 {
-    struct workbench *wb = xcalloc(1, sizeof *wb);
     struct opening op = {
-        .o = o, .wb = wb, .progress = progress, .arg = arg, .cancel = cancel, .e = e};
-    bool ok = say(&op, 0, 0.02, "device") && open_device(&op) && say(&op, 0.02, 0.05, "bundle") &&
-              open_bundle(&op) && list_saes(&op) && check_bundle(&op) &&
-              say(&op, 0.05, 0.8, "model") && open_model(&op) && say(&op, 0.8, 0.85, "tokenizer") &&
-              (wb->tokenizer || tokenizer_open(op.model_dir, &wb->tokenizer, e)) &&
-              say(&op, 0.85, 1, "SAE") && read_hooks(&op) && open_dicts(&op) && choose(&op) &&
-              check_options(&op) && say(&op, 1, 1, "ready");
-    free(op.model_dir);
-    for (int32_t i = 0; i < DICT_SET_MAX; i++)
-        free(op.sae[i]);
-    if (!ok) {
-        workbench_free(wb);
-        return false;
+        .o = o, .device = o->device, .progress = progress, .arg = arg, .cancel = cancel, .e = e};
+    struct error why = {0};
+    *out = NULL;
+    if (!open_all(&op)) {
+        const bool stands_in = device_is_free_choice(o->device) && op.wb->backend &&
+                               strcmp(op.wb->backend->name, "cpu") != 0 &&
+                               (e->kind == ERROR_MEMORY || e->kind == ERROR_LOST);
+        workbench_free(op.wb);
+        if (!stands_in)
+            return false;
+        why = *e, *e = (struct error){0};
+        op.device = "cpu";
+        if (!open_all(&op)) {
+            workbench_free(op.wb);
+            return false;
+        }
+        snprintf(op.wb->said, sizeof op.wb->said, "%s; the CPU computes", why.text);
     }
-    take_references(wb);
-    if (wb->packs)
-        packs_write(wb->packs);
-    *out = wb;
+    take_references(op.wb);
+    if (op.wb->packs)
+        packs_write(op.wb->packs);
+    *out = op.wb;
     return true;
 }
 

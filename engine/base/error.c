@@ -15,6 +15,8 @@ int error_exit_status(const struct error *e)
     case ERROR_NONE: return 0;
     case ERROR_INPUT: return 2;
     case ERROR_SYSTEM:
+    case ERROR_MEMORY:
+    case ERROR_LOST:
     case ERROR_CANCELLED: return 1;
     }
     return 1;

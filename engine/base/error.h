@@ -13,6 +13,8 @@ enum error_kind {
     ERROR_INPUT,     /* bad usage or a bad file: exit status 2 */
     ERROR_SYSTEM,    /* disk, device, memory: exit status 1 */
     ERROR_CANCELLED, /* asked to stop: exit status 1 */
+    ERROR_MEMORY,    /* the machine or the device has too little for this: exit status 1 */
+    ERROR_LOST,      /* the device is gone, with all that was on it: exit status 1 */
 };
 
 struct error {

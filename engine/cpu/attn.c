@@ -34,7 +34,7 @@ struct kv *cpu_kv_new(struct queue *q, int32_t first_layer, int32_t n_layers, in
     /* calloc: pages that no position has reached cost nothing. */
     if (!size_mul(kv->side, 2 * (size_t)n_layers * sizeof(float), &n) || !size_add(n, 2 * 64, &n) ||
         !(kv->memory = calloc(n, 1))) {
-        error_set(e, ERROR_SYSTEM,
+        error_set(e, ERROR_MEMORY,
                   "cpu: no memory for keys and values of %d layers × %d positions × %d", n_layers,
                   cap, width);
         free(kv);
@@ -238,7 +238,7 @@ static bool fill_table(struct queue *q, struct rope_table *t, const float *inv_f
     const size_t side = (size_t)n * (size_t)half;
     float *angle = malloc(2 * side * sizeof *angle);
     if (angle == NULL)
-        return error_set(&q->err, ERROR_SYSTEM, "cpu attn: no memory for %d angles at %d positions",
+        return error_set(&q->err, ERROR_MEMORY, "cpu attn: no memory for %d angles at %d positions",
                          half, n);
     for (int32_t pos = 0; pos < n; pos++)
         for (int32_t i = 0; i < half; i++) {

@@ -33,7 +33,7 @@ void *cpu_scratch(struct queue *q, enum scratch s, size_t n)
         n > c->scratch[s].n + c->scratch[s].n / 2 ? n : c->scratch[s].n + c->scratch[s].n / 2;
     char *p = cpu_alloc(want);
     if (p == NULL) {
-        error_set(&q->err, ERROR_SYSTEM, "cpu: no memory for %zu bytes of working space", want);
+        error_set(&q->err, ERROR_MEMORY, "cpu: no memory for %zu bytes of working space", want);
         return NULL;
     }
     free(c->scratch[s].bytes);
@@ -105,7 +105,7 @@ static struct buf *cpu_buf_new(struct queue *q, size_t n, struct error *e)
     buf->n = n > 0 ? n : 1;
     buf->bytes = cpu_alloc(buf->n);
     if (buf->bytes == NULL) {
-        error_set(e, ERROR_SYSTEM, "cpu: no memory for %zu bytes", n);
+        error_set(e, ERROR_MEMORY, "cpu: no memory for %zu bytes", n);
         free(buf);
         return NULL;
     }
@@ -162,7 +162,11 @@ static const struct backend vtable = {
     .abi = BACKEND_ABI,
     .size = sizeof(struct backend),
     .name = "cpu",
-    .caps = {.real = DTYPE_F32, .rows_per_job = ROWS_PER_JOB, .chunk_docs = CHUNK_DOCS},
+    .caps = {.kind = "cpu",
+             .precision = "f32",
+             .real = DTYPE_F32,
+             .rows_per_job = ROWS_PER_JOB,
+             .chunk_docs = CHUNK_DOCS},
     .free = cpu_free,
     .memory = machine_memory,
     .queue_new = synchronous_queue_new,
@@ -182,6 +186,7 @@ static const struct backend vtable = {
     .weight_packed = cpu_weight_packed,
     .weight_free = cpu_weight_free,
     .weight_bytes = cpu_weight_bytes,
+    .weight_need = cpu_weight_need,
     .weight_in = cpu_weight_in,
     .kv_new = cpu_kv_new,
     .kv_free = cpu_kv_free,
@@ -220,7 +225,7 @@ struct backend *cpu_backend_new_isa(int n_threads, enum isa isa, struct error *e
     c->k = kernels_for(isa);
     c->pool = pool_new(n_threads);
     if (c->pool == NULL) {
-        error_set(e, ERROR_SYSTEM, "cpu: no memory for the thread pool");
+        error_set(e, ERROR_MEMORY, "cpu: no memory for the thread pool");
         free(c);
         return NULL;
     }

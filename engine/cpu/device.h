@@ -109,6 +109,7 @@ struct weight *cpu_weight_take(struct backend *, const struct weight_source *, u
 const void *cpu_weight_packed(const struct weight *, size_t *n);
 void cpu_weight_free(struct backend *, struct weight *);
 size_t cpu_weight_bytes(const struct weight *);
+uint64_t cpu_weight_need(const struct backend *, const struct weight_source *, unsigned uses);
 int32_t cpu_weight_in(const struct weight *);
 void cpu_weight_rows(struct queue *, struct tensor y, const struct weight *, struct tensor ids);
 void cpu_decode(struct queue *, struct tensor y, const struct csr *, const struct weight *,

@@ -132,7 +132,7 @@ static bool pack(struct cpu *c, struct weight *w, const struct weight_source *sr
 {
     w->own = w->packed = cpu_alloc(w->packed_bytes);
     if (w->packed == NULL)
-        return error_set(e, ERROR_SYSTEM, "cpu: no memory for a weight [%d, %d], %zu bytes", w->out,
+        return error_set(e, ERROR_MEMORY, "cpu: no memory for a weight [%d, %d], %zu bytes", w->out,
                          w->in, w->packed_bytes);
     atomic_int bad = INT32_MAX;
     struct pack p = {.k = c->k, .w = w, .src = src->data, .rows = src->rows, .bad = &bad};
@@ -212,6 +212,13 @@ void cpu_weight_free(struct backend *b, struct weight *w)
 size_t cpu_weight_bytes(const struct weight *w)
 {
     return w->packed_bytes;
+}
+uint64_t cpu_weight_need(const struct backend *b, const struct weight_source *src, unsigned uses)
+{
+    struct weight w = {.out = src->out, .in = src->in, .type = src->type};
+    return !(uses & USE_PRODUCT)                   ? 0
+           : plan((const struct cpu *)b, &w, NULL) ? w.packed_bytes
+                                                   : UINT64_MAX;
 }
 int32_t cpu_weight_in(const struct weight *w)
 {

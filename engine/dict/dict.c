@@ -145,6 +145,22 @@ static bool check_bias(const struct dict *d, const struct dict_parts *p, struct 
     return true;
 }
 
+/* Before anything is packed: is there room for all of it? */
+static bool find_room(const struct dict *d, const struct dict_parts *p, struct error *e)
+{
+    struct backend *b = d->queue->backend;
+    const struct dict_matrix *a[] = {&p->encoder, &p->decoder, &p->skip};
+    const unsigned uses[] = {USE_PRODUCT | USE_ROWS, USE_ROWS, USE_PRODUCT};
+    const uint64_t vectors = 4 * (uint64_t)d->spec.m + (uint64_t)d->spec.n;
+    uint64_t need = vectors * dtype_size(b->caps.real);
+    for (int i = 0; i < 3; i++)
+        if (a[i]->t.data)
+            need += pack_need(b, &a[i]->t, a[i]->order, NULL, uses[i], a[i]->own ? NULL : d->packs);
+    if (!b->caps.capability && p->decoder.t.data && p->decoder.order == ORDER_IN_OUT)
+        need += p->decoder.t.n_bytes; /* it is turned in the machine's memory */
+    return device_room(b, need, e);
+}
+
 /* p·‖W_dec row‖ and its undoing are folded into the weights. Files whose rows have length 1 already
  * (SAELens folds when it saves) stay as they are. */
 #define RESCALE_TOLERANCE 1e-6
@@ -155,6 +171,7 @@ static bool open_file(struct dict *d, const struct dict_hint *hint, struct error
     bool ok = tensors_open(d->path, &d->tensors, e) &&
               (!d->packs || packs_add(d->packs, d->tensors, e)) &&
               dict_read(d->path, d->tensors, hint, &d->spec, &parts, e) &&
+              find_room(d, &parts, e) &&
               (!d->spec.norm_rescale || unit_decoder(&parts, RESCALE_TOLERANCE, e)) &&
               open_biases(d, &parts, e) && open_weights(d, &parts, e) &&
               open_selection(d, &parts, e) && check_bias(d, &parts, e);

@@ -46,6 +46,28 @@ static struct weight *take_or_pack(struct backend *b, const struct named_tensor 
     return w;
 }
 
+uint64_t pack_need(struct backend *b, const struct named_tensor *t, enum order order,
+                   const int32_t *rows, unsigned uses, struct packs *packs)
+{
+    const int64_t out = t->dim[order == ORDER_IN_OUT], in = t->dim[order == ORDER_OUT_IN];
+    if (out < 1 || in < 1 || out > INT32_MAX || in > INT32_MAX)
+        return 0; /* refused when it is packed */
+    const struct weight_source s = {.type = (enum dtype)t->type,
+                                    .out = (int32_t)out,
+                                    .in = (int32_t)in,
+                                    .order = order,
+                                    .data = t->data,
+                                    .rows = rows};
+    const uint64_t need = device_weight_need(b, &s, uses);
+    size_t n = 0;
+    if (need == 0 || !packs || !b->caps.layout || !(uses & USE_PRODUCT))
+        return need;
+    char *what = packed_as(b, t, &s);
+    const bool kept = packs_find(packs, t->file, what, &n) != NULL;
+    free(what);
+    return kept ? 0 : need;
+}
+
 struct weight *pack_weight(struct backend *b, const struct tensors *ts,
                            const struct named_tensor *t, enum order order, const int32_t *rows,
                            unsigned uses, struct packs *packs, struct error *e)

@@ -14,6 +14,10 @@
 struct weight *pack_weight(struct backend *, const struct tensors *, const struct named_tensor *,
                            enum order, const int32_t *rows, unsigned uses, struct packs *,
                            struct error *e);
+/* What the same call will take of the device's memory. What is kept in `packs` is mapped, and takes
+ * none that could not be given back. */
+uint64_t pack_need(struct backend *, const struct named_tensor *, enum order, const int32_t *rows,
+                   unsigned uses, struct packs *);
 /* The tensor `name` of shape [n], every value finite, as an f32 vector [1, n] of the device, its
  * element i the source's element order[i] (NULL: i) + plus; the caller syncs, and frees out->buf.
  */

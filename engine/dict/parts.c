@@ -131,7 +131,7 @@ static void *room_for(const struct dict_matrix *a, enum dtype type, struct error
             ? malloc(n)
             : NULL;
     if (!room)
-        error_set(e, ERROR_SYSTEM, "%s: no memory to change %s, %zu bytes", a->t.file, a->t.name,
+        error_set(e, ERROR_MEMORY, "%s: no memory to change %s, %zu bytes", a->t.file, a->t.name,
                   n);
     return room;
 }

@@ -19,6 +19,8 @@ struct opening { /* what the steps of model_open share */
     const char *prefix; /* the architecture's, or "" */
     struct error *e;
     const struct model_how *how;
+    struct packs *packs;
+    uint64_t *need; /* NULL: open; else only what that will take is added up */
 };
 
 static void full_name(const struct opening *o, int32_t layer, const char *part, const char *kind,
@@ -36,6 +38,10 @@ static bool open_vector(struct opening *o, int32_t layer, const char *part, cons
 {
     char name[NAME_MAX_LEN];
     full_name(o, layer, part, kind, name);
+    if (o->need) {
+        *o->need += (uint64_t)n * dtype_size(o->m->queue->backend->caps.real);
+        return tensors_need(o->m->tensors, name, 1, (const int64_t[]){n}, o->e) != NULL;
+    }
     if (!pack_vector(o->m->queue, o->m->tensors, name, n, order, plus, out, o->e))
         return false;
     o->m->bytes += (size_t)n * sizeof(float);
@@ -56,7 +62,7 @@ static bool open_norm(struct opening *o, int32_t layer, const char *part, struct
 /* ---- TransformerLens' weights */
 static bool is_tl(const struct opening *o)
 {
-    return o->how->tl_tokens > 0;
+    return o->how->tl_tokens > 0 && !o->need;
 }
 
 static bool is_layer_norm(const struct opening *o)
@@ -294,17 +300,22 @@ static bool open_tl_vocabulary(struct opening *o, const char *embed, const char 
 }
 
 /* ---- the file's */
-static struct weight *open_weight(struct opening *o, const char *name, int32_t out, int32_t in,
-                                  enum order order, const int32_t *rows, unsigned uses)
+static bool open_weight(struct opening *o, const char *name, int32_t out, int32_t in,
+                        enum order order, const int32_t *rows, unsigned uses,
+                        const struct weight **w)
 {
     const int64_t dim[] = {order == ORDER_OUT_IN ? out : in, order == ORDER_OUT_IN ? in : out};
     const struct named_tensor *t = tensors_need(o->m->tensors, name, 2, dim, o->e);
-    struct weight *w = t ? pack_weight(o->m->queue->backend, o->m->tensors, t, order, rows, uses,
-                                       o->how->packs, o->e)
-                         : NULL;
-    if (w)
-        o->m->bytes += device_weight_bytes(o->m->queue->backend, w);
-    return w;
+    struct backend *b = o->m->queue->backend;
+    if (t && o->need) { /* what TransformerLens changes is of our own, in float32 */
+        *o->need += o->how->tl_tokens > 0 ? (uint64_t)out * (uint64_t)in * sizeof(float)
+                                          : pack_need(b, t, order, rows, uses, o->packs);
+        return true;
+    }
+    *w = t ? pack_weight(b, o->m->tensors, t, order, rows, uses, o->packs, o->e) : NULL;
+    if (*w)
+        o->m->bytes += device_weight_bytes(b, *w);
+    return *w != NULL;
 }
 
 static bool open_linear(struct opening *o, int32_t layer, const char *part, int32_t out, int32_t in,
@@ -313,8 +324,8 @@ static bool open_linear(struct opening *o, int32_t layer, const char *part, int3
     char name[NAME_MAX_LEN];
     full_name(o, layer, part, "weight", name);
     l->out = out, l->in = in;
-    l->w = open_weight(o, name, out, in, o->arch->order, rows, USE_PRODUCT);
-    return l->w && (!bias || open_vector(o, layer, part, "bias", out, rows, 0, &l->bias));
+    return open_weight(o, name, out, in, o->arch->order, rows, USE_PRODUCT, &l->w) &&
+           (!bias || open_vector(o, layer, part, "bias", out, rows, 0, &l->bias));
 }
 
 /* Where a head's q, k and v stand beside each other in the file: attention wants all of each. */
@@ -370,7 +381,7 @@ static bool open_attention(struct opening *o)
 {
     const struct model_config *c = &o->m->config;
     struct rope rope = {0};
-    if (!o->arch->learned_positions && !open_rotation(o, &rope))
+    if (!o->need && !o->arch->learned_positions && !open_rotation(o, &rope))
         return false;
     for (int32_t i = 0; i < c->n_layers; i++)
         o->m->layer[i].attn = (struct attn_shape){
@@ -450,42 +461,32 @@ static bool open_vocabulary(struct opening *o)
         return false;
     if (is_tl(o))
         return open_tl_vocabulary(o, embed, name);
-    m->unembed =
-        open_weight(o, name, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_PRODUCT | USE_ROWS);
-    if (!m->unembed)
+    if (!open_weight(o, name, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_PRODUCT | USE_ROWS,
+                     &m->unembed))
         return false;
-    m->embed = open_weight(o, embed, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS);
-    if (!m->embed)
+    if (strcmp(name, embed) == 0)
+        m->embed = m->unembed;
+    else if (!open_weight(o, embed, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS,
+                          &m->embed))
         return false;
     m->embed_source = tensors_find(m->tensors, embed);
     m->file_dtype = (enum dtype)m->embed_source->type;
     if (!o->arch->learned_positions)
         return true;
     full_name(o, -1, o->arch->names.positions, "weight", name);
-    m->positions = open_weight(o, name, c->n_ctx, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS);
     m->positions_source = tensors_find(m->tensors, name);
-    return m->positions != NULL;
+    return open_weight(o, name, c->n_ctx, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS, &m->positions);
 }
 
 static void said(const struct opening *o, double share)
 {
-    if (o->how->progress)
+    if (o->how->progress && !o->need)
         o->how->progress(o->how->progress_arg, share);
 }
 
-static bool open_all(struct opening *o)
+static bool open_tensors(struct opening *o)
 {
     struct model *m = o->m;
-    if (!hf_config_read(m->dir, &m->config, o->e) || !tensors_open(m->dir, &m->tensors, o->e) ||
-        (o->how->packs && !packs_add(o->how->packs, m->tensors, o->e)))
-        return false;
-    char embed[NAME_MAX_LEN];
-    o->arch = m->config.arch, o->prefix = "";
-    full_name(o, -1, o->arch->names.embed, "weight", embed);
-    if (!tensors_find(m->tensors, embed))
-        o->prefix = o->arch->names.prefix;
-    m->layer = xcalloc((size_t)m->config.n_layers, sizeof *m->layer);
-    o->qkv_rows = qkv_rows(&m->config);
     if (!open_vocabulary(o) || !open_attention(o))
         return false;
     /* the unembedding counts as two layers, about its share in small models */
@@ -497,6 +498,42 @@ static bool open_all(struct opening *o)
         said(o, (i + 3) / steps);
     }
     return is_tl(o) || open_norm(o, -1, o->arch->names.final_norm, &m->final_norm);
+}
+
+/* Before anything is packed: is there room for all of it? Hashing the files, which finding what is
+ * kept of them needs, takes long: it is asked for before only where there is none without. */
+static bool look_for_room(struct opening *o, bool with_packs, struct error *e)
+{
+    uint64_t need = 0;
+    o->need = &need, o->packs = with_packs ? o->how->packs : NULL;
+    const bool ok = open_tensors(o);
+    o->need = NULL, o->packs = o->how->packs;
+    return ok && device_room(o->m->queue->backend, need, e);
+}
+
+static bool find_room(struct opening *o)
+{
+    struct packs *packs = o->how->packs;
+    const bool fits = look_for_room(o, false, packs ? NULL : o->e);
+    if (error_is_set(o->e) || (!fits && !packs))
+        return false;
+    return (!packs || packs_add(packs, o->m->tensors, o->e)) &&
+           (fits || look_for_room(o, true, o->e));
+}
+
+static bool open_all(struct opening *o)
+{
+    struct model *m = o->m;
+    if (!hf_config_read(m->dir, &m->config, o->e) || !tensors_open(m->dir, &m->tensors, o->e))
+        return false;
+    char embed[NAME_MAX_LEN];
+    o->arch = m->config.arch, o->prefix = "";
+    full_name(o, -1, o->arch->names.embed, "weight", embed);
+    if (!tensors_find(m->tensors, embed))
+        o->prefix = o->arch->names.prefix;
+    m->layer = xcalloc((size_t)m->config.n_layers, sizeof *m->layer);
+    o->qkv_rows = qkv_rows(&m->config);
+    return find_room(o) && open_tensors(o);
 }
 
 bool model_open(struct backend *b, const char *dir, const struct model_how *how, struct model **out,
@@ -565,7 +602,8 @@ void model_free(struct model *m)
     free_norm(q, &m->final_norm);
     free_tensor(q, m->inv_freq);
     free_tensor(q, m->head_shift);
-    free_weight(q, m->embed);
+    if (m->embed != m->unembed)
+        free_weight(q, m->embed);
     free_weight(q, m->positions);
     free_weight(q, m->unembed);
     device_queue_free(q);

@@ -21,8 +21,8 @@ struct model {
     struct tensors *tensors; /* the embedding is read from its mapping */
     enum dtype file_dtype;
     size_t bytes;
-    struct weight *embed, *unembed;
-    struct weight *positions; /* NULL: they are rotated in */
+    const struct weight *embed, *unembed; /* one where they are tied */
+    const struct weight *positions; /* NULL: they are rotated in */
     const struct named_tensor *embed_source, *positions_source;
     struct norm final_norm;
     struct tensor

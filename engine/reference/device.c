@@ -75,7 +75,7 @@ static struct buf *buf_new(struct queue *q, size_t n, struct error *e)
     struct buf *buf = xcalloc(1, sizeof *buf);
     if (!size_add(n, 64, &whole) || whole > PTRDIFF_MAX ||
         !(buf->bytes = aligned_alloc(64, whole / 64 * 64))) {
-        error_set(e, ERROR_SYSTEM, "reference: no memory for %zu bytes", n);
+        error_set(e, ERROR_MEMORY, "reference: no memory for %zu bytes", n);
         free(buf);
         return NULL;
     }
@@ -212,7 +212,7 @@ static struct weight *weight_new(struct backend *b, const struct weight_source *
     struct weight *w = xcalloc(1, sizeof *w);
     *w = (struct weight){.out = out, .in = in, .uses = uses, .w = malloc(n * sizeof *w->w)};
     if (w->w == NULL) {
-        error_set(e, ERROR_SYSTEM, "reference: no memory for a weight [%d, %d]", out, in);
+        error_set(e, ERROR_MEMORY, "reference: no memory for a weight [%d, %d]", out, in);
         weight_free(b, w);
         return NULL;
     }
@@ -233,6 +233,12 @@ static struct weight *weight_new(struct backend *b, const struct weight_source *
 static size_t weight_bytes(const struct weight *w)
 {
     return (size_t)w->out * (size_t)w->in * sizeof *w->w;
+}
+
+static uint64_t weight_need(const struct backend *b, const struct weight_source *src, unsigned uses)
+{
+    (void)b, (void)uses;
+    return (uint64_t)src->out * (uint64_t)src->in * sizeof(double);
 }
 
 static int32_t weight_in(const struct weight *w)
@@ -258,7 +264,7 @@ static struct kv *kv_new(struct queue *q, int32_t first_layer, int32_t n_layers,
     *kv = (struct kv){first_layer, n_layers, width, cap, NULL};
     if (n_layers < 0 || width <= 0 || cap <= 0 || !size_mul((size_t)cap, 2 * (size_t)width, &n) ||
         !size_mul(n, (size_t)n_layers, &n) || !(kv->data = calloc(n + 1, sizeof *kv->data))) {
-        error_set(e, ERROR_SYSTEM,
+        error_set(e, ERROR_MEMORY,
                   "reference: no room for keys and values of %d layers × %d positions × %d",
                   n_layers, cap, width);
         kv_free(q, kv);
@@ -300,6 +306,8 @@ struct backend *reference_backend_new(enum dtype real, struct error *e)
         .size = sizeof(struct backend),
         .name = "reference",
         .caps = {.device = real == DTYPE_F64 ? "reference, double" : "reference, float",
+                 .kind = "reference",
+                 .precision = real == DTYPE_F64 ? "f64" : "f32",
                  .real = real,
                  .rows_per_job = 64,
                  .chunk_docs = 16},
@@ -320,6 +328,7 @@ struct backend *reference_backend_new(enum dtype real, struct error *e)
         .weight_new = weight_new,
         .weight_free = weight_free,
         .weight_bytes = weight_bytes,
+        .weight_need = weight_need,
         .weight_in = weight_in,
         .kv_new = kv_new,
         .kv_free = kv_free,

@@ -22,11 +22,12 @@ typedef cublasStatus_t status;
 
 status cublasLtCreate(cublasLtHandle_t *h)
 {
-    return *h = new shim_lt{}, CUBLAS_STATUS_SUCCESS;
+    return shim_fails() ? CUBLAS_STATUS_EXECUTION_FAILED
+                        : (*h = shim_new(shim_lt{}), CUBLAS_STATUS_SUCCESS);
 }
 status cublasLtDestroy(cublasLtHandle_t h)
 {
-    return delete h, CUBLAS_STATUS_SUCCESS;
+    return shim_end(h), CUBLAS_STATUS_SUCCESS;
 }
 size_t cublasLtGetVersion(void)
 {
@@ -34,13 +35,13 @@ size_t cublasLtGetVersion(void)
 }
 status cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *d, cublasComputeType_t c, cudaDataType_t t)
 {
-    *d = new shim_matmul{CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, nullptr};
+    *d = shim_new(shim_matmul{CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT, nullptr});
     return c == CUBLAS_COMPUTE_32F && t == CUDA_R_32F ? CUBLAS_STATUS_SUCCESS
                                                       : CUBLAS_STATUS_NOT_SUPPORTED;
 }
 status cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t d)
 {
-    return delete d, CUBLAS_STATUS_SUCCESS;
+    return shim_end(d), CUBLAS_STATUS_SUCCESS;
 }
 status cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d, cublasLtMatmulDescAttributes_t a,
                                       const void *v, size_t n)
@@ -53,19 +54,19 @@ status cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d, cublasLtMatmulDesc
 status cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *l, cudaDataType_t t, uint64_t rows,
                                   uint64_t cols, int64_t ld)
 {
-    return *l = new shim_layout{t, rows, cols, ld}, CUBLAS_STATUS_SUCCESS;
+    return *l = shim_new(shim_layout{t, rows, cols, ld}), CUBLAS_STATUS_SUCCESS;
 }
 status cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t l)
 {
-    return delete l, CUBLAS_STATUS_SUCCESS;
+    return shim_end(l), CUBLAS_STATUS_SUCCESS;
 }
 status cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *p)
 {
-    return *p = new shim_preference{}, CUBLAS_STATUS_SUCCESS;
+    return *p = shim_new(shim_preference{}), CUBLAS_STATUS_SUCCESS;
 }
 status cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t p)
 {
-    return delete p, CUBLAS_STATUS_SUCCESS;
+    return shim_end(p), CUBLAS_STATUS_SUCCESS;
 }
 status cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
                                             cublasLtMatmulPreferenceAttributes_t, const void *,
@@ -108,6 +109,8 @@ status cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void *alph
                       cublasLtMatrixLayout_t, const cublasLtMatmulAlgo_t *, void *, size_t,
                       cudaStream_t s)
 {
+    if (shim_fails())
+        return CUBLAS_STATUS_EXECUTION_FAILED;
     const shim_matmul m = *d;
     const shim_layout la = *a, lb = *b, ld = *c;
     const double scale = (double)*static_cast<const float *>(alpha);

@@ -14,8 +14,20 @@ typedef enum cudaError {
     cudaErrorMemoryAllocation = 2,
     cudaErrorInsufficientDriver = 35,
     cudaErrorNoDevice = 100,
+    cudaErrorECCUncorrectable = 214,
+    cudaErrorNvlinkUncorrectable = 220,
     cudaErrorNotReady = 600,
     cudaErrorIllegalAddress = 700,
+    cudaErrorLaunchTimeout = 702,
+    cudaErrorContextIsDestroyed = 709,
+    cudaErrorAssert = 710,
+    cudaErrorHardwareStackError = 714,
+    cudaErrorIllegalInstruction = 715,
+    cudaErrorMisalignedAddress = 716,
+    cudaErrorInvalidAddressSpace = 717,
+    cudaErrorInvalidPc = 718,
+    cudaErrorLaunchFailure = 719,
+    cudaErrorUnknown = 999,
 } cudaError_t;
 typedef struct shim_stream *cudaStream_t;
 typedef struct shim_event *cudaEvent_t;
@@ -74,15 +86,30 @@ cudaError_t cudaMemcpy2DAsync(void *, size_t, const void *, size_t, size_t width
                               enum cudaMemcpyKind, cudaStream_t);
 cudaError_t cudaMemsetAsync(void *, int, size_t, cudaStream_t);
 
+/* The machine that it plays, changed by tests; or by the environment, where it is a plugin of the
+ * program's: SHIM_FAIL=N:CODE is shim_fail, SHIM_MEMORY=BYTES. */
+struct shim_machine {
+    int driver; /* 0: there is none; 12040: too old */
+    int n_devices, major[2], minor; /* major: of each device, the last one's of all that follow */
+    size_t memory;
+    int no_lt; /* cuBLASLt is not there */
+};
+extern struct shim_machine shim_machine;
 /* The seed of every order; the n-th call from now on that can fail does (0: none), with that error,
  * and ever after if it is a sticky one. */
 void shim_seed(uint64_t);
 void shim_fail(int n, cudaError_t);
+/* As a new process finds it: of what was lost with the device nothing is left. */
+void shim_reset(void);
 int shim_calls(void);    /* that could have failed, so far */
 size_t shim_bytes(void); /* of memory of the device and of pinned memory that are not freed */
 
 /* ---- cuBLASLt */
-typedef enum { CUBLAS_STATUS_SUCCESS = 0, CUBLAS_STATUS_NOT_SUPPORTED = 15 } cublasStatus_t;
+typedef enum {
+    CUBLAS_STATUS_SUCCESS = 0,
+    CUBLAS_STATUS_EXECUTION_FAILED = 13,
+    CUBLAS_STATUS_NOT_SUPPORTED = 15
+} cublasStatus_t;
 typedef enum { CUDA_R_32F = 0, CUDA_R_16F = 2, CUDA_R_16BF = 14 } cudaDataType_t;
 typedef enum { CUBLAS_COMPUTE_32F = 68 } cublasComputeType_t;
 typedef enum { CUBLAS_OP_N, CUBLAS_OP_T } cublasOperation_t;

@@ -36,6 +36,16 @@ extern shim_thread *shim_self;
 
 void shim_launch(dim3 grid, dim3 block, size_t shared, cudaStream_t, std::function<void()>);
 void shim_later(cudaStream_t, std::function<void()>); /* work of the stream */
+bool shim_fails(void); /* it is this call's turn */
+/* What a handle of the interface stands for. */
+void shim_keep(void *, void (*end)(void *));
+void shim_end(void *); /* NULL: nothing */
+template <class T> T *shim_new(const T &v)
+{
+    T *p = new T(v);
+    shim_keep(p, [](void *q) { delete static_cast<T *>(q); });
+    return p;
+}
 void shim_barrier(int line);
 /* Of each lane of the mask, when all have come: the bits that it brought. */
 const uint64_t *shim_exchange(unsigned mask, uint64_t bits);

@@ -19,6 +19,7 @@ struct shim_pool {
 static std::vector<shim_stream *> streams;
 static std::map<void *, size_t> held;
 static size_t n_held;
+static std::map<void *, void (*)(void *)> kept;
 static uint64_t seed = 1;
 static int calls, fails;
 static cudaError_t failure, last;
@@ -46,17 +47,41 @@ size_t shim_bytes(void)
     return n_held;
 }
 
-static bool fails_now(void)
+void shim_keep(void *p, void (*end)(void *))
+{
+    kept[p] = end;
+}
+void shim_end(void *p)
+{
+    if (!p)
+        return;
+    void (*end)(void *) = kept.at(p);
+    kept.erase(p);
+    end(p);
+}
+void shim_reset(void)
+{
+    shim_fail(0, cudaSuccess);
+    streams.clear();
+    while (!kept.empty())
+        shim_end(kept.begin()->first);
+    for (const auto &p : held)
+        free(p.first);
+    held.clear();
+    n_held = 0;
+}
+
+bool shim_fails(void)
 {
     calls++;
-    const bool sticky = failure == cudaErrorIllegalAddress && fails < 0;
+    const bool sticky = failure >= cudaErrorIllegalAddress && fails < 0;
     if (!sticky && (fails <= 0 || --fails > 0))
         return false;
     fails = -1, last = failure;
     return true;
 }
 #define MAY_FAIL()                                                                                 \
-    if (fails_now())                                                                               \
+    if (shim_fails())                                                                               \
     return failure
 
 /* ---- streams */
@@ -109,7 +134,7 @@ void shim_later(cudaStream_t s, std::function<void()> f)
 void shim_launch(dim3 grid, dim3 block, size_t bytes, cudaStream_t s, std::function<void()> kernel)
 {
     const uint64_t threads = (uint64_t)block.x * block.y * block.z;
-    if (fails_now())
+    if (shim_fails())
         return;
     if (threads < 1 || threads > 1024 || grid.x < 1 || grid.y < 1 || grid.z < 1 ||
         grid.x > INT32_MAX || grid.y > 65535 || grid.z > 65535 || bytes > 227 << 10)
@@ -121,7 +146,7 @@ void shim_launch(dim3 grid, dim3 block, size_t bytes, cudaStream_t s, std::funct
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t *s, unsigned, int)
 {
     MAY_FAIL();
-    streams.push_back(*s = new shim_stream);
+    streams.push_back(*s = shim_new(shim_stream{}));
     return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t s)
@@ -136,7 +161,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t s)
     for (size_t i = 0; i < streams.size(); i++)
         if (streams[i] == s)
             streams.erase(streams.begin() + (long)i);
-    delete s;
+    shim_end(s);
     return cudaSuccess;
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
@@ -149,13 +174,13 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
 {
     MAY_FAIL();
-    *e = new shim_event{};
+    *e = shim_new(shim_event{});
     return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t e)
 {
     run_until(nullptr, [e] { return e->done >= e->asked; });
-    delete e;
+    shim_end(e);
     return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
@@ -184,7 +209,7 @@ static cudaError_t hold(void **p, size_t n)
 {
     *p = nullptr;
     MAY_FAIL();
-    if (n > (size_t)1 << 36 || posix_memalign(p, 256, n) != 0)
+    if (n > (size_t)1 << 36 || n_held + n > shim_machine.memory || posix_memalign(p, 256, n) != 0)
         return last = cudaErrorMemoryAllocation;
     memset(*p, 0xff, n < 1 << 22 ? n : 1 << 22);
     held[*p] = n, n_held += n;
@@ -220,12 +245,12 @@ cudaError_t cudaFreeHost(void *p)
 cudaError_t cudaMemPoolCreate(cudaMemPool_t *p, const struct cudaMemPoolProps *)
 {
     MAY_FAIL();
-    *p = new shim_pool{};
+    *p = shim_new(shim_pool{});
     return cudaSuccess;
 }
 cudaError_t cudaMemPoolDestroy(cudaMemPool_t p)
 {
-    delete p;
+    shim_end(p);
     return cudaSuccess;
 }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, enum cudaMemPoolAttr, void *)
@@ -276,23 +301,43 @@ const char *cudaGetErrorString(cudaError_t e)
            : e == cudaErrorInvalidValue       ? "invalid argument"
            : e == cudaErrorIllegalAddress     ? "an illegal memory access was encountered"
            : e == cudaErrorInsufficientDriver ? "driver insufficient"
+           : e == cudaErrorLaunchFailure      ? "unspecified launch failure"
                                               : "an error of the shim";
 }
+struct shim_machine shim_machine = {13000, 1, {9, 9}, 0, (size_t)8 << 30, 0};
+
+/* What the environment asks for, when the first question comes. */
+static void set_up(void)
+{
+    static bool done;
+    int n = 0, code = 0;
+    const char *fail = getenv("SHIM_FAIL"), *memory = getenv("SHIM_MEMORY");
+    if (!done && fail && sscanf(fail, "%d:%d", &n, &code) == 2)
+        shim_fail(n, (cudaError_t)code);
+    if (!done && memory)
+        shim_machine.memory = strtoull(memory, nullptr, 10);
+    done = true;
+}
+
 cudaError_t cudaDriverGetVersion(int *v)
 {
-    *v = 13000;
+    *v = shim_machine.driver;
     return cudaSuccess;
 }
 cudaError_t cudaGetDeviceCount(int *n)
 {
+    set_up();
     MAY_FAIL();
-    *n = 1;
-    return cudaSuccess;
+    *n = shim_machine.n_devices;
+    return last = shim_machine.driver < 13000 ? cudaErrorInsufficientDriver
+                  : *n < 1                    ? cudaErrorNoDevice
+                                              : cudaSuccess;
 }
-cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int)
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device)
 {
     MAY_FAIL();
-    *p = cudaDeviceProp{"shim", 9, 0, 132, (size_t)8 << 30};
+    *p = cudaDeviceProp{
+        "shim", shim_machine.major[device > 0], shim_machine.minor, 132, shim_machine.memory};
     return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int)
@@ -301,7 +346,7 @@ cudaError_t cudaSetDevice(int)
 }
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 {
-    *total = (size_t)8 << 30, *free_bytes = *total - n_held;
+    *total = shim_machine.memory, *free_bytes = *total > n_held ? *total - n_held : 0;
     return cudaSuccess;
 }
 cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest)

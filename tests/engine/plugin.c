@@ -14,7 +14,7 @@ uint32_t glimt_backend_abi(void)
 int glimt_backend_score(int ordinal, char *why, size_t n)
 {
     snprintf(why, n, "cuda: GPU %d is 7.5, needs 8.0", ordinal);
-    return 0;
+    return ordinal < 2 ? 0 : -1;
 }
 
 struct backend *glimt_backend_new(int ordinal, struct error *e)

@@ -117,7 +117,7 @@ static struct error with_plugin(const char *name, mode_t mode)
         struct device_info d[2] = {0};
         struct backend *b = device_open("cuda:1", 1, &e);
         devices_list(1, d, 2);
-        const bool told = !b && error_is_set(&d[1].why_not);
+        const bool told = !b && error_is_set(&d[1].why_not) && d[1].description[0] == '\0';
         _exit(told && write(ends[1], &e, sizeof e) == (ssize_t)sizeof e ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -136,6 +136,35 @@ static void says(struct error e, const char *text)
         fail_msg("'%s' does not say '%s'", e.text, text);
 }
 
+/* In a child likewise. */
+static void the_cpu_stands_in_for_cards_that_cannot(void **state)
+{
+    (void)state;
+    char *path = beside_the_program("glimt-cuda.so");
+    int status;
+    place(path, "plugin.so", 0755);
+    const pid_t child = fork();
+    if (child == 0) {
+        struct error e = {0};
+        struct device_info d[DEVICES_MAX];
+        struct backend *b = device_open("auto", 1, &e);
+        bool ok = b && strcmp(b->name, "cpu") == 0 && !error_is_set(&e);
+        device_close(b);
+        ok = ok && devices_list(1, d, DEVICES_MAX) == 3;
+        for (int i = 1; ok && i < 3; i++) {
+            char name[16], why[64];
+            snprintf(name, sizeof name, "cuda:%d", i - 1);
+            snprintf(why, sizeof why, "cuda: GPU %d is 7.5, needs 8.0", i - 1);
+            ok = strcmp(d[i].name, name) == 0 && strcmp(d[i].why_not.text, why) == 0;
+        }
+        _exit(ok ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    unlink(path);
+    free(path);
+}
+
 static void a_plugin_is_loaded_or_told_why_not(void **state)
 {
     (void)state;
@@ -152,6 +181,7 @@ int main(void)
         cmocka_unit_test(no_more_than_there_is_room_for),
         cmocka_unit_test(opens_by_name),
         cmocka_unit_test(what_is_not_there_is_refused),
+        cmocka_unit_test(the_cpu_stands_in_for_cards_that_cannot),
         cmocka_unit_test(a_plugin_is_loaded_or_told_why_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

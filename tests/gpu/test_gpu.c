@@ -292,7 +292,8 @@ static bool opened_and_worked(struct error *e)
     return ok;
 }
 
-static void fail_each(cudaError_t code)
+/* Whatever call it is: an error of the right kind, no memory that stays, and all is well after. */
+static void fail_each(cudaError_t code, enum error_kind kind)
 {
     struct error e = {0};
     const size_t before = shim_bytes();
@@ -306,36 +307,144 @@ static void fail_each(cudaError_t code)
         const bool ok = opened_and_worked(&e);
         shim_fail(0, cudaSuccess);
         assert_true(ok || error_is_set(&e));
-        assert_true(ok || strncmp(e.text, "cuda: ", 6) == 0 || strstr(e.text, ": cuda: "));
+        if (kind == ERROR_LOST) {
+            if (!ok && !strstr(e.text, "cuda: ")) /* before there is a device to lose */
+                assert_non_null(strstr(e.text, "cuda:0 lost (an illegal memory access"));
+            assert_true(ok || e.kind == kind || n < 4);
+            shim_reset();
+        } else {
+            assert_true(ok || strncmp(e.text, "cuda: ", 6) == 0 || strstr(e.text, ": cuda: "));
+        }
         assert_int_equal(shim_bytes(), before);
-        e = (struct error){0};
     }
+    e = (struct error){0};
     assert_true(opened_and_worked(&e));
 }
 static void test_each_call_fails(void **state)
 {
     (void)state;
-    fail_each(cudaErrorMemoryAllocation);
+    fail_each(cudaErrorMemoryAllocation, ERROR_MEMORY);
+}
+static void test_the_device_is_lost_at_each_call(void **state)
+{
+    (void)state;
+    fail_each(cudaErrorIllegalAddress, ERROR_LOST);
 }
 
-static void test_score(void **state)
+/* Once it is known nothing is asked of the device, whatever is asked of the plugin. */
+static void test_what_is_lost_stays_lost(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    struct backend *b = glimt_backend_new(0, &e);
+    struct queue *live = b->queue_new(b, QUEUE_LIVE, &e), *job = b->queue_new(b, QUEUE_JOB, &e);
+    struct tensor x = tensor_new(live, 4, 4, DTYPE_F32, &e),
+                  y = tensor_new(job, 4, 4, DTYPE_F32, &e);
+    struct kv *kv = b->kv_new(live, 0, 1, 4, 8, &e);
+    const float v[16] = {0};
+    float got[16] = {7};
+    struct weight *w = b->weight_new(
+        b, &(struct weight_source){DTYPE_F32, 4, 4, ORDER_OUT_IN, v, NULL}, USE_PRODUCT, &e);
+    assert_false(error_is_set(&e));
+    shim_fail(1, cudaErrorLaunchFailure);
+    b->put(live, x, v);
+    assert_false(b->queue_status(live, &e));
+    assert_int_equal(e.kind, ERROR_LOST);
+    assert_string_equal(e.text, "cuda:0 lost (unspecified launch failure)");
+    const int calls = shim_calls();
+    shim_fail(0, cudaSuccess);
+    for (int i = 0; i < 2; i++) {
+        struct queue *q = i ? job : live;
+        struct tensor t = i ? y : x;
+        e = (struct error){0};
+        b->put(q, t, v);
+        b->linear(q, t, t, w, (struct tensor){0}, EPILOGUE_NONE);
+        b->fetch(q, got, t);
+        b->queue_sync(q);
+        assert_false(b->queue_pending(q, b->queue_mark(q)));
+        assert_false(b->queue_status(q, &e) || b->queue_status(q, &e));
+        assert_int_equal(e.kind, ERROR_LOST);
+        assert_null(b->alloc(q, 8, &e));
+        assert_null(b->kv_new(q, 0, 1, 4, 8, &e));
+    }
+    assert_null(b->queue_new(b, QUEUE_LOAD, &e));
+    assert_null(b->weight_new(b, &(struct weight_source){DTYPE_F32, 4, 4, ORDER_OUT_IN, v, NULL},
+                              USE_PRODUCT, &e));
+    assert_int_equal(b->memory(b).total, 0);
+    assert_true(got[0] > 6);
+    b->weight_free(b, w);
+    b->kv_free(live, kv);
+    b->buf_free(live, x.buf);
+    b->buf_free(job, y.buf);
+    b->queue_free(live);
+    b->queue_free(job);
+    b->free(b);
+    assert_int_equal(shim_calls(), calls);
+    shim_reset();
+}
+
+/* ---- what is here */
+static void refused(int ordinal, int score, const char *text)
+{
+    char why[200];
+    struct error e = {0};
+    assert_int_equal(glimt_backend_score(ordinal, why, sizeof why), score);
+    assert_string_equal(why, text);
+    assert_null(glimt_backend_new(ordinal, &e));
+    assert_string_equal(e.text, text);
+}
+
+static void test_what_is_here(void **state)
 {
     (void)state;
     char why[200];
-    struct error e = {0};
+    const struct shim_machine usual = shim_machine;
     assert_int_equal(glimt_backend_abi(), BACKEND_ABI);
     assert_int_equal(glimt_backend_score(0, why, sizeof why), 900);
     assert_string_equal(why, "");
-    assert_int_equal(glimt_backend_score(1, why, sizeof why), 0);
-    assert_string_equal(why, "cuda: no GPU 1, there is 1");
-    assert_null(glimt_backend_new(7, &e));
-    assert_string_equal(e.text, "cuda: no GPU 7, there is 1");
-    shim_fail(1, cudaErrorInsufficientDriver);
-    assert_int_equal(glimt_backend_score(0, why, sizeof why), 0);
-    assert_string_equal(why,
-                        "cuda: driver for CUDA 13.0, the plugin needs 13.0; update it, or make "
-                        "gpu with an older CUDA");
-    shim_fail(0, cudaSuccess);
+    refused(1, -1, "cuda: no GPU 1, there is 1");
+    shim_machine.n_devices = 2, shim_machine.major[1] = 7, shim_machine.minor = 5;
+    assert_int_equal(glimt_backend_score(0, why, sizeof why), 905);
+    refused(1, 0, "cuda: GPU 1 is 7.5, needs 8.0");
+    refused(2, -1, "cuda: no GPU 2, there are 2");
+    shim_machine.n_devices = 0;
+    refused(0, -1, "cuda: no GPU 0, there are 0");
+    shim_machine.driver = 12040;
+    refused(0, -1,
+            "cuda: driver for CUDA 12.4, the plugin needs 13.0 (driver 580); update, or make gpu "
+            "with CUDA 12");
+    shim_machine.driver = 0;
+    refused(0, -1, "cuda: no NVIDIA driver");
+    shim_machine = usual;
+    shim_machine.no_lt = 1;
+    struct error e = {0};
+    assert_null(glimt_backend_new(0, &e));
+    assert_string_equal(e.text, "cuda: libcublasLt.so.13 not found");
+    shim_machine = usual;
+    assert_int_equal(shim_bytes(), 0);
+}
+
+static void test_room(void **state)
+{
+    (void)state;
+    const struct shim_machine usual = shim_machine;
+    shim_machine.memory = 16000000000;
+    struct error e = {0};
+    struct backend *b = glimt_backend_new(0, &e);
+    const struct weight_source s = {DTYPE_F16, 65536, 8190, ORDER_OUT_IN, NULL, NULL};
+    assert_int_equal(b->weight_need(b, &s, USE_PRODUCT), (uint64_t)65536 * 8192 * 2);
+    assert_string_equal(b->caps.device, "cuda:0 shim");
+    assert_string_equal(b->caps.kind, "cuda shim");
+    assert_string_equal(b->caps.capability, "9.0");
+    assert_true(device_room(b, 14000000000, &e));
+    assert_false(device_room(b, 15000000000, &e));
+    assert_int_equal(e.kind, ERROR_MEMORY);
+    assert_string_equal(e.text, "cuda: 16 GB needed, 16 free of 16");
+    shim_machine.memory = 3100000000, e = (struct error){0};
+    assert_false(device_room(b, 4326258176, &e));
+    assert_string_equal(e.text, "cuda: 5.4 GB needed, 3.1 free of 3.1");
+    b->free(b);
+    shim_machine = usual;
 }
 
 int main(void)
@@ -348,7 +457,10 @@ int main(void)
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_many_rows),
         cmocka_unit_test(test_each_call_fails),
-        cmocka_unit_test(test_score),
+        cmocka_unit_test(test_the_device_is_lost_at_each_call),
+        cmocka_unit_test(test_what_is_lost_stays_lost),
+        cmocka_unit_test(test_what_is_here),
+        cmocka_unit_test(test_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,6 +83,7 @@ static void set_environment(const struct term *t, const struct term_options *o, 
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         unsetenv(gone[i]);
     setenv("LC_ALL", "C.UTF-8", 1);
+    setenv("CUDA_VISIBLE_DEVICES", "", 1); /* what is compared was computed on the CPU */
     setenv("TZ", "UTC", 1);
     setenv("TERM", "xterm-256color", 1);
     set_home("HOME", t->home, "");

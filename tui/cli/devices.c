@@ -1,8 +1,14 @@
 /* --device list, and the devices as doctor tells them. */
 #include "tui/cli/devices.h"
+#include "engine/device.h"
 #include "tui/cli/explorer_options.h"
 #include <limits.h>
 #include <string.h>
+
+static json_t *bytes_json(uint64_t n, const struct device_info *d)
+{
+    return d->memory.total > 0 ? json_integer((json_int_t)n) : json_null();
+}
 
 json_t *devices_json(const struct device_info *device, int n)
 {
@@ -11,16 +17,29 @@ json_t *devices_json(const struct device_info *device, int n)
         const struct device_info *d = &device[i];
         const bool computes = !error_is_set(&d->why_not);
         json_array_append_new(
-            list, json_pack("{s:s, s:o, s:s?, s:s?, s:o}", "name", d->name, "description",
-                            json_text(computes ? d->description : NULL), "isa", d->isa, "products",
-                            d->library, "error", json_text(computes ? NULL : d->why_not.text)));
+            list,
+            json_pack("{s:s, s:o, s:s?, s:s?, s:s?, s:o, s:o, s:o}", "name", d->name, "description",
+                      json_text(computes ? d->description : NULL), "isa", d->isa, "products",
+                      d->library, "capability", d->capability[0] ? d->capability : NULL, "memory",
+                      bytes_json(d->memory.total, d), "memory_free", bytes_json(d->memory.free, d),
+                      "error", json_text(computes ? NULL : d->why_not.text)));
     }
     return list;
 }
 
-const char *device_text(const struct device_info *d)
+void device_text(const struct device_info *d, struct strbuf *out)
 {
-    return error_is_set(&d->why_not) ? d->why_not.text : d->description;
+    char memory[64];
+    if (error_is_set(&d->why_not)) {
+        strbuf_adds(out, d->why_not.text);
+        return;
+    }
+    device_memory_text(&d->memory, memory, sizeof memory);
+    strbuf_adds(out, d->description);
+    if (d->capability[0])
+        strbuf_addf(out, ", capability %s", d->capability);
+    if (memory[0])
+        strbuf_addf(out, ", %s", memory);
 }
 
 static bool list_devices(struct cli *cli, const void *values, int n_operands, char **operand,
@@ -30,11 +49,14 @@ static bool list_devices(struct cli *cli, const void *values, int n_operands, ch
     struct device_info device[DEVICES_MAX];
     const int n = devices_list(cli->opt.threads, device, DEVICES_MAX);
     if (cli->opt.output == OUTPUT_JSON) {
-        output_json(cli, json_pack("{s:o}", "devices", devices_json(device, n)));
+        output_json(cli, json_pack("{s:o}", "devices",
+                                   devices_json(device, n < DEVICES_MAX ? n : DEVICES_MAX)));
         return true;
     }
-    for (int i = 0; i < n; i++)
-        strbuf_addf(&cli->out, "%s\n", device_text(&device[i]));
+    for (int i = 0; i < n && i < DEVICES_MAX; i++) {
+        device_text(&device[i], &cli->out);
+        strbuf_adds(&cli->out, "\n");
+    }
     return true;
 }
 

@@ -4,11 +4,11 @@
 #include "engine/devices.h"
 #include "tui/cli/command.h"
 
-/* [{"name", "description", "isa", "products", "error"}]; null where it is not known or does not
- * apply. */
+/* [{"name", "description", "isa", "products", "capability", "memory", "memory_free", "error"}]; null
+ * where it is not known or does not apply. */
 json_t *devices_json(const struct device_info *, int n);
 /* What it is, or why it can't compute; one line. */
-const char *device_text(const struct device_info *);
+void device_text(const struct device_info *, struct strbuf *out);
 
 /* Does argv say --device list? */
 bool devices_asked(int argc, char **argv);

@@ -123,12 +123,13 @@ static void find_places(struct findings *f, const struct options *o)
 
 static void find_devices(struct findings *f, const struct options *o)
 {
-    f->n_devices = devices_list(o->threads, f->device, DEVICES_MAX);
+    const int n = devices_list(o->threads, f->device, DEVICES_MAX);
+    f->n_devices = n < DEVICES_MAX ? n : DEVICES_MAX;
     bool computes = false;
     for (int i = 0; i < f->n_devices; i++)
         computes |= !error_is_set(&f->device[i].why_not);
     if (!computes)
-        miss(f, xasprintf("a device (%s)", device_text(&f->device[0])), "everything that computes");
+        miss(f, xasprintf("a device (%s)", f->device[0].why_not.text), "everything that computes");
     libraries_list(f->library);
 }
 
@@ -310,7 +311,11 @@ static void print_devices(struct strbuf *out, const struct findings *f)
 {
     for (int i = 0; i < f->n_devices; i++) {
         const struct device_info *d = &f->device[i];
-        row(out, "device", device_text(d), "");
+        struct strbuf text;
+        strbuf_init(&text);
+        device_text(d, &text);
+        row(out, "device", text.s, "");
+        strbuf_release(&text);
         if (d->isa)
             row(out, "instructions", d->isa, "");
         if (d->library)

@@ -20,6 +20,8 @@ bool cli_open(struct cli *cli, const struct options *o, struct workbench **wb, s
     bool ok = workbench_open(o, loading, &cli->progress, wb, e);
     interrupt_at_once(false);
     progress_clear(&cli->progress);
+    if (ok && !o->quiet && (*wb)->said[0])
+        fprintf(stderr, "glimt: %s\n", (*wb)->said);
     if (ok && !o->quiet && packs_said((*wb)->packs)[0])
         fprintf(stderr, "glimt: %s\n", packs_said((*wb)->packs));
     return ok;

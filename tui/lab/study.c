@@ -115,9 +115,9 @@ struct sha256 lab_key(const struct lab *lab, const struct study_call *call)
     json_object_set_new(o, "bos", json_boolean(call->in.bos));
     if (call->in.special) /* likewise */
         json_object_set_new(o, "special", json_true());
-    json_object_set_new(o, "precision", json_string("f32"));
     const struct backend *b = call->in.queue->backend;
-    json_object_set_new(o, "device", json_string(b->name));
+    json_object_set_new(o, "precision", json_string(b->caps.precision));
+    json_object_set_new(o, "device", json_string(b->caps.kind));
     if (b->caps.chunk_docs != 16) /* likewise */
         json_object_set_new(o, "chunk_docs", json_integer(b->caps.chunk_docs));
     char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
@@ -178,8 +178,8 @@ static struct store_run_key run_key(const struct lab *lab, const struct study_ca
 {
     return (struct store_run_key){.key = *key,
                                   .study = call->ops->name,
-                                  .precision = "f32",
-                                  .engine = lab->wb->backend->name,
+                                  .precision = lab->wb->backend->caps.precision,
+                                  .engine = lab->wb->backend->caps.kind,
                                   .model = lab->model_id,
                                   .n_chunks = n_chunks};
 }

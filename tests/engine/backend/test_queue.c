@@ -139,7 +139,7 @@ static void an_allocation_that_fails_is_no_queues_error(struct lab *l)
 {
     struct error e = {0};
     assert_null(l->b->alloc(l->q, SIZE_MAX / 2, &e));
-    assert_int_equal(e.kind, ERROR_SYSTEM);
+    assert_int_equal(e.kind, ERROR_MEMORY);
     must_be_well(l->q);
 }
 

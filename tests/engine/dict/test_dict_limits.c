@@ -71,6 +71,31 @@ static void test_facts(void **state)
     device_close(&dev);
 }
 
+static struct device_memory little(const struct backend *b)
+{
+    (void)b;
+    return (struct device_memory){.total = 1600, .free = 1200, .work = 100};
+}
+
+static void test_what_does_not_fit(void **state)
+{
+    (void)state;
+    struct device dev;
+    struct dict *d = NULL;
+    struct error e = {0};
+    char dir[64], path[96];
+    device_open(&dev);
+    test_dir_new(dir);
+    snprintf(path, sizeof path, "%s/sae.safetensors", dir);
+    sae_write(path, &small, NULL, NULL);
+    dev.b->memory = little;
+    assert_false(dict_open(dev.b, path, NULL, &d, &e));
+    assert_int_equal(e.kind, ERROR_MEMORY);
+    assert_non_null(strstr(e.text, "GB needed, 1.2e-06 free of 1.6e-06"));
+    test_dir_remove(dir);
+    device_close(&dev);
+}
+
 /* What is packed is looked at when the file is opened, what is gathered when it is. */
 static void test_values_that_are_no_numbers(void **state)
 {
@@ -266,8 +291,11 @@ static void test_chunks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),  cmocka_unit_test(test_values_that_are_no_numbers),
-        cmocka_unit_test(test_shapes), cmocka_unit_test(test_run_errors),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_what_does_not_fit),
+        cmocka_unit_test(test_values_that_are_no_numbers),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_run_errors),
         cmocka_unit_test(test_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

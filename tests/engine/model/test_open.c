@@ -57,6 +57,38 @@ static void test_refuses_files(void **state)
     b->free(b);
 }
 
+static struct device_memory little(const struct backend *b)
+{
+    (void)b;
+    return (struct device_memory){.total = 16000, .free = 12000};
+}
+
+/* What a model takes is known before anything is packed; what is kept of it is not counted. */
+static void test_refuses_what_does_not_fit(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    struct backend *b = cpu_backend_new(1, &e);
+    struct device_memory (*all)(const struct backend *) = b->memory;
+    struct model *m = NULL;
+    char dir[64];
+    test_dir_new(dir);
+    hash_model_write(dir, &base);
+    b->memory = little;
+    assert_false(model_open(b, dir, NULL, &m, &e));
+    assert_null(m);
+    assert_int_equal(e.kind, ERROR_MEMORY);
+    if (!strstr(e.text, "cpu: 8.9e-05 GB needed, 1.2e-05 free of 1.6e-05; weights of 1.2e-05 GB "
+                        "would fit, 0.0 billion numbers of 16 bits"))
+        fail_msg("%s", e.text);
+    b->memory = all, e = (struct error){0};
+    assert_true(model_open(b, dir, NULL, &m, &e));
+    assert_in_range(model_bytes(m), 85000, 93000);
+    model_free(m);
+    b->free(b);
+    test_dir_remove(dir);
+}
+
 static void test_truncated(void **state)
 {
     (void)state;
@@ -193,9 +225,9 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refuses_files), cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_progress),      cmocka_unit_test(test_refuses_input),
-        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_refuses_files), cmocka_unit_test(test_refuses_what_does_not_fit),
+        cmocka_unit_test(test_truncated),     cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_refuses_input), cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
