@@ -58,8 +58,11 @@ bool queue_lt_check(struct gpu_queue *q, const char *what, cublasStatus_t status
     if (status == CUBLAS_STATUS_SUCCESS)
         return true;
     const cudaError_t code = cudaEventQuery(q->marked[0]); /* tells whether it is the end */
-    if (code != cudaErrorNotReady)
+    if (code == cudaErrorNotReady)
+        cudaGetLastError();
+    else
         queue_check(q, what, code);
-    return error_set(&q->base.err, ERROR_SYSTEM, "cuda: cuBLASLt refuses %s (status %d)", what,
-                     (int)status);
+    return error_set(&q->base.err,
+                     status == CUBLAS_STATUS_ALLOC_FAILED ? ERROR_MEMORY : ERROR_SYSTEM,
+                     "cuda: cuBLASLt refuses %s (status %d)", what, (int)status);
 }

@@ -300,8 +300,10 @@ bool cuda_queue_pending(struct queue *on, uint64_t mark)
     if (mark == 0 || queue_failed(q))
         return false;
     const cudaError_t code = cudaEventQuery(event_of(q, &mark));
-    if (code == cudaErrorNotReady)
+    if (code == cudaErrorNotReady) {
+        cudaGetLastError(); /* no failure, but it would be taken for a launch's */
         return true;
+    }
     if (queue_check(q, "waiting", code))
         learn(q, &q->known[mark % MARKS], mark);
     return false;

@@ -11,10 +11,13 @@
     extern __shared__ uint4 name##_words[];                                                        \
     T *const name = reinterpret_cast<T *>(name##_words)
 
-/* As <<<>>>, with more shared memory than the 48 KiB that need no leave. */
+/* As <<<>>>, with more shared memory than the 48 KiB that need no leave. Behind a launch that
+ * failed nothing is launched until it was told: it would read what was never written. */
 template <class... P, class... A>
 void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, cudaStream_t s, A... a)
 {
+    if (cudaPeekAtLastError() != cudaSuccess)
+        return;
     if (shared > 48 << 10)
         cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel),
                              cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
@@ -121,7 +124,8 @@ template <class T> __device__ __forceinline__ T warp_max(T v)
 }
 /* Of a block of whole warps, in a fixed order, for all threads. `part`: 32 numbers of shared
  * memory; barriers before and after, so that it may be used again at once. */
-template <class T, class Fold> __device__ __forceinline__ T block_fold(T of_warp, T *part, Fold fold)
+template <class T, class Fold>
+__device__ __forceinline__ T block_fold(T of_warp, T *part, Fold fold)
 {
     __syncthreads();
     if (threadIdx.x % 32 == 0)

@@ -1,6 +1,7 @@
 #include "tui/service.h"
 #include "engine/base/memory.h"
 #include "engine/base/parallel.h"
+#include "engine/device.h"
 #include "engine/formats/packs.h"
 #include "tui/lab/job_queue.h"
 #include "tui/lab/lab.h"
@@ -22,6 +23,8 @@
 #define HUNGER_MS 120.0
 /* While a job runs, the reference sets get this share of the time. */
 #define REFSETS_SHARE 0.5
+/* So often the budgets of a device without memory are halved. */
+#define HALVINGS 3
 /* So often jobs that wait are looked at again: what is quick changes. */
 #define LOOK_MS 250.0
 
@@ -43,9 +46,14 @@ struct service {
     struct mail *mail;
     struct snapshot *latest;
     struct service_status status;
-    struct workbench *workbench;
+    struct workbench *workbench; /* the first, which the UI knows */
 
     /* the worker's own */
+    struct workbench *bench; /* what it works with */
+    struct mail *current;    /* the wish at hand */
+    struct error leave;      /* set: why the device is to be left */
+    int halvings;
+    size_t budget[2]; /* of the session: rows, keys and values */
     struct session *session;
     struct lab *lab;
     struct timespec waiting;  /* since then a wish waits for its first picture */
@@ -86,6 +94,17 @@ static void loading(void *arg, double share, const char *what)
     tell(s);
 }
 
+/* On the CPU what a session takes by itself; a card has memory for little else. */
+static void set_budget(struct service *s)
+{
+    const struct device_memory m = device_memory(s->bench->backend);
+    const size_t quarter = s->bench->backend->caps.capability ? (size_t)(m.free / 4) : 0;
+    s->budget[0] = quarter > SESSION_ROWS ? quarter : SESSION_ROWS;
+    s->budget[1] = quarter > SESSION_KEYS ? quarter : SESSION_KEYS;
+    s->halvings = 0;
+    session_budget(s->session, s->budget[0], s->budget[1]);
+}
+
 static bool open_all(struct service *s)
 {
     struct workbench *wb = NULL;
@@ -96,14 +115,19 @@ static bool open_all(struct service *s)
                                  wb->n_sets, &e);
         ok = s->session != NULL;
     }
-    if (ok)
+    if (ok) {
+        s->bench = wb;
         s->lab = lab_new(wb, &s->options);
+        set_budget(s);
+    }
     pthread_mutex_lock(&s->lock);
     s->status.loading = false;
     s->status.failed = !ok;
     s->status.error = e;
     if (ok) {
-        s->workbench = wb;
+        if (!s->workbench)
+            s->workbench = wb;
+        snprintf(s->status.device, sizeof s->status.device, "%s", wb->backend->name);
         snprintf(s->status.said, sizeof s->status.said, "%s%s%s", wb->said,
                  wb->said[0] && packs_said(wb->packs)[0] ? "; " : "", packs_said(wb->packs));
     }
@@ -155,6 +179,26 @@ static void set_patience(struct service *s, bool patient)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* Whether it is the device's fault that the step failed; then it is tried again, with less or
+ * elsewhere. */
+static bool device_failed(struct service *s)
+{
+    const struct error *e = session_error(s->session);
+    const bool memory = e->kind == ERROR_MEMORY;
+    if (!s->current || (!memory && e->kind != ERROR_LOST))
+        return false;
+    if (memory && s->halvings < HALVINGS) {
+        s->halvings++;
+        session_budget(s->session, s->budget[0] >> s->halvings, s->budget[1] >> s->halvings);
+        session_set(s->session, &s->current->wish);
+        return true;
+    }
+    if (!s->bench->backend->caps.capability)
+        return false;
+    s->leave = *e;
+    return true;
+}
+
 /* One turn of the live text: takes a wish that has come, does the next piece, publishes. */
 static void live_turn(struct service *s, bool wait)
 {
@@ -165,12 +209,17 @@ static void live_turn(struct service *s, bool wait)
         if (s->shown)
             clock_gettime(CLOCK_MONOTONIC, &s->waiting);
         session_set(s->session, &mail->wish);
-        free(mail);
+        free(s->current);
+        s->current = mail;
         s->live_idle = s->shown = s->refsets_only = false;
     }
     if (s->live_idle || atomic_load(&s->quit))
         return;
     enum stage stage = session_step(s->session, &s->cancel);
+    if (stage == STAGE_IDLE && device_failed(s)) {
+        s->live_idle = error_is_set(&s->leave);
+        return;
+    }
     s->live_idle = stage == STAGE_IDLE;
     s->refsets_only = stage == STAGE_REFSETS;
     if (!s->live_idle && !session_should_publish(s->session))
@@ -274,16 +323,51 @@ static void run_job(struct service *s, uint64_t id, bool inside)
     struct error e = {0};
     lab_run(s->lab, &run.request, &loop, &set, &facts, &e);
     job_queue_end(&run, set, facts.cached, facts.seconds, &e);
+    if (e.kind == ERROR_LOST)
+        s->leave = e;
     pthread_mutex_lock(&s->lock);
     snprintf(s->status.said, sizeof s->status.said, "%s", lab_said(s->lab));
     pthread_mutex_unlock(&s->lock);
     tell(s);
 }
 
+/* What was on the device goes, without a word to it where it is lost; all is opened on the CPU, and
+ * the wish at hand begins again there. */
+static bool go_to_the_cpu(struct service *s)
+{
+    const struct error why = s->leave;
+    struct workbench *left = s->bench;
+    s->leave = (struct error){0};
+    session_free(s->session);
+    lab_free(s->lab);
+    s->session = NULL, s->lab = NULL, s->bench = NULL;
+    if (left != s->workbench)
+        workbench_free(left);
+    s->options.device = "cpu";
+    pthread_mutex_lock(&s->lock);
+    s->status.loading = true;
+    s->status.idle = false;
+    pthread_mutex_unlock(&s->lock);
+    if (!open_all(s))
+        return false;
+    pthread_mutex_lock(&s->lock);
+    snprintf(s->status.said, sizeof s->status.said,
+             "%s; going on on the CPU; restart to use the GPU again", why.text);
+    pthread_mutex_unlock(&s->lock);
+    if (s->current) {
+        session_set(s->session, &s->current->wish);
+        s->live_idle = s->shown = s->refsets_only = false;
+    }
+    tell(s);
+    return true;
+}
+
 static void run(struct service *s)
 {
     s->live_idle = s->shown = true;
     while (!atomic_load(&s->quit)) {
+        if (error_is_set(&s->leave) && !go_to_the_cpu(s))
+            return;
         atomic_store(&s->news, false);
         bool jobs = (s->live_idle || s->refsets_only) && job_queue_pending(s->queue) > 0;
         if (jobs) {
@@ -353,9 +437,12 @@ void service_free(struct service *s)
     session_free(s->session);
     lab_free(s->lab);
     job_queue_free(s->queue);
+    if (s->bench != s->workbench)
+        workbench_free(s->bench);
     workbench_free(s->workbench);
     snapshot_unref(s->latest);
     free(s->mail);
+    free(s->current);
     pthread_cond_destroy(&s->posted);
     pthread_mutex_destroy(&s->lock);
     close(s->fd);

@@ -3,7 +3,10 @@
  * The UI thread posts whole wishes; the newest wins and interrupts what runs for an older one.
  * Snapshots come back by an atomic swap, an eventfd tells. Studies are
  * jobs, one at a time: a live request overtakes them between two operations, reference sets share
- * the time with them. */
+ * the time with them.
+ *
+ * A device that has too little memory gets smaller budgets; one that still has, or that is lost, is
+ * left for the CPU, on which all is opened again: the wish at hand goes on there, jobs end. */
 #ifndef GLIMT_TUI_SERVICE_H
 #define GLIMT_TUI_SERVICE_H
 #include "tui/lab/job.h"
@@ -29,10 +32,12 @@ struct service_status {
     struct error error;         /* why it failed, or the last error of the session */
     int n_jobs;                 /* queued or running */
     char job[80];               /* "harvest 43 %": the running one */
+    char device[32];            /* that computes: "cpu", "cuda:0"; "": not known yet */
     char said[1024];            /* of the device and the cache: not to be had, set aside; "" */
 };
 void service_status(struct service *, struct service_status *);
-/* Not NULL once loaded; stays valid and unchanged until service_free. */
+/* Not NULL once loaded; stays valid and unchanged until service_free. When its device is lost
+ * another one computes the same on the CPU: names and shapes stay as they are here. */
 const struct workbench *service_workbench(struct service *);
 /* How views ask for studies; valid until service_free. */
 struct job_host service_jobs(struct service *);

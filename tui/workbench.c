@@ -69,11 +69,18 @@ static bool say(struct opening *op, double from, double to, const char *what)
     return true;
 }
 
-static void model_progress(void *arg, double share)
+/* Where there is much, bytes say more than a share. */
+#define MANY_BYTES 200000000
+
+static void model_progress(void *arg, uint64_t done, uint64_t total)
 {
     struct opening *op = arg;
-    if (op->progress)
-        op->progress(op->arg, op->from + (op->to - op->from) * share, op->what);
+    char what[64];
+    if (!op->progress || total == 0)
+        return;
+    snprintf(what, sizeof what, total >= MANY_BYTES ? "%s, %.1f of %.1f GB," : "%s", op->what,
+             (double)done / 1e9, (double)total / 1e9);
+    op->progress(op->arg, op->from + (op->to - op->from) * (double)done / (double)total, what);
 }
 
 static bool open_device(struct opening *op)

@@ -20,6 +20,7 @@ struct opening { /* what the steps of model_open share */
     struct error *e;
     const struct model_how *how;
     struct packs *packs;
+    uint64_t total; /* bytes that all of it takes */
     uint64_t *need; /* NULL: open; else only what that will take is added up */
 };
 
@@ -478,10 +479,10 @@ static bool open_vocabulary(struct opening *o)
     return open_weight(o, name, c->n_ctx, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS, &m->positions);
 }
 
-static void said(const struct opening *o, double share)
+static void said(const struct opening *o, uint64_t done)
 {
     if (o->how->progress && !o->need)
-        o->how->progress(o->how->progress_arg, share);
+        o->how->progress(o->how->progress_arg, done < o->total ? done : o->total, o->total);
 }
 
 static bool open_tensors(struct opening *o)
@@ -489,15 +490,16 @@ static bool open_tensors(struct opening *o)
     struct model *m = o->m;
     if (!open_vocabulary(o) || !open_attention(o))
         return false;
-    /* the unembedding counts as two layers, about its share in small models */
-    double steps = m->config.n_layers + 2;
-    said(o, 2 / steps);
+    said(o, m->bytes);
     for (int32_t i = 0; i < m->config.n_layers; i++) {
         if (!(is_tl(o) ? open_tl_layer(o, i) : open_layer(o, i)))
             return false;
-        said(o, (i + 3) / steps);
+        said(o, m->bytes);
     }
-    return is_tl(o) || open_norm(o, -1, o->arch->names.final_norm, &m->final_norm);
+    if (!is_tl(o) && !open_norm(o, -1, o->arch->names.final_norm, &m->final_norm))
+        return false;
+    said(o, o->total);
+    return true;
 }
 
 /* Before anything is packed: is there room for all of it? Hashing the files, which finding what is
@@ -508,6 +510,8 @@ static bool look_for_room(struct opening *o, bool with_packs, struct error *e)
     o->need = &need, o->packs = with_packs ? o->how->packs : NULL;
     const bool ok = open_tensors(o);
     o->need = NULL, o->packs = o->how->packs;
+    if (!with_packs)
+        o->total = need;
     return ok && device_room(o->m->queue->backend, need, e);
 }
 

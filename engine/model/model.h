@@ -15,7 +15,8 @@ struct model;
 struct packs; /* engine/formats/packs.h */
 
 struct model_how {                    /* zero: nothing */
-    void (*progress)(void *, double); /* hears the share done, 0 … 1; may be NULL */
+    /* Hears how many bytes of the device's memory are filled, and of how many; may be NULL. */
+    void (*progress)(void *, uint64_t done, uint64_t total);
     void *progress_arg;
     struct packs
         *packs; /* where packed weights are kept, which outlives the model; NULL: nowhere */

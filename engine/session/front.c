@@ -397,18 +397,24 @@ static bool add_rows(struct session *s, struct window *w, struct tensor sum, str
     return ok;
 }
 
+static void set_zero(struct session *s, struct tensor sum)
+{
+    double *zero = xcalloc((size_t)sum.cols, sizeof *zero);
+    device_put(s->run.queue, sum, zero);
+    free(zero);
+}
+
 static bool clear_sum(struct session *s, struct window *w)
 {
     if (!rows_reserve_sum(s, w))
         return false;
-    double *zero = xcalloc((size_t)dict_spec(s->dict)->n_out, sizeof *zero);
-    device_put(s->run.queue, rows_sum(s, w), zero);
-    free(zero);
+    set_zero(s, rows_sum(s, w));
     return true;
 }
 
-/* The sums of a piece, whose rows of y begin at `at` in the batch. */
-static void piece_sums(struct front *f, const struct piece *p, int32_t at)
+/* The sums of a piece, whose rows of y begin at `at` in the batch. False: the device failed, and
+ * those of the window begin anew. */
+static bool piece_sums(struct front *f, const struct piece *p, int32_t at)
 {
     struct session *s = f->s;
     struct window *w = p->window;
@@ -419,15 +425,22 @@ static void piece_sums(struct front *f, const struct piece *p, int32_t at)
     }
     int32_t from = w->sum_rows > p->row ? w->sum_rows : p->row, end = p->row + p->n;
     if (from >= end)
-        return;
-    bool ok = w->summed || clear_sum(s, w);
+        return true;
+    const bool anew = !w->summed;
+    bool ok = !anew || clear_sum(s, w);
     for (int32_t i = 0; ok && i < s->set->n; i++)
         if (i == s->shown || is_further(f, i)) {
             struct tensor y = tensor_rows(f->place[i].y, at + from - p->row, end - from);
             struct tensor sum = i == s->shown ? rows_sum(s, w) : further_sum(p->line, i, w);
+            if (anew && i != s->shown)
+                set_zero(s, sum);
             ok = add_rows(s, w, sum, y, from, end - from, 1);
         }
-    w->sum_rows = ok ? end : 0;
+    if (ok)
+        w->sum_rows = end;
+    else
+        rows_drop_sum(s, w); /* half of it may be there */
+    return ok;
 }
 
 /* What the further places have of a piece. */
@@ -467,14 +480,13 @@ static void commit(struct front *f)
         }
         line_latents_own(&l->latents);
         l->latents->complete = false;
-        if (s->dict && !f->reference)
-            piece_sums(f, p, row);
+        const bool summed = !s->dict || f->reference || piece_sums(f, p, row);
         if (l->further && !f->reference)
             commit_further(f, p, row);
         for (int32_t t = p->row; s->dict && t < p->row + p->n; t++, row++)
             row_latents(f, l->latents, w->first + t, row);
-        int32_t end = p->row + p->n;
-        w->front_done = w->front_done > end ? w->front_done : end;
+        int32_t end = summed ? p->row + p->n : 0;
+        w->front_done = !summed ? 0 : w->front_done > end ? w->front_done : end;
         w->rows->front_rows = end;
         w->rows->front_kv = w->rows->kv[TRACK_PLAIN].kv ? end : 0;
         if (!s->dict)
@@ -618,5 +630,5 @@ void front_sum_fix(struct session *s, struct window *w, int32_t keep)
              (keep == 0 || (have >= keep && add_rows(s, w, rows_sum(s, w), kept, 0, keep, 1)));
     w->sum_rows = ok ? keep : 0;
     if (!ok)
-        clear_sum(s, w);
+        rows_drop_sum(s, w);
 }

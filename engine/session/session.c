@@ -125,7 +125,7 @@ struct session *session_new(struct backend *b, const struct model *model,
     s->cut = model_cut(model, tokenizer, false);
     s->rows_per_job = b->caps.rows_per_job > 0 ? b->caps.rows_per_job : 64;
     s->near_lines = s->kept_lines = -1;
-    s->row_budget = (size_t)128 << 20, s->kv_budget = (size_t)64 << 20;
+    s->row_budget = SESSION_ROWS, s->kv_budget = SESSION_KEYS;
     s->run.queue = device_queue(b, QUEUE_LIVE, e);
     s->run.arena = arena_new(s->run.queue);
     if (!s->run.queue || !check_parts(s, e) || !refsets_init(s, refs, n_refs, e)) {

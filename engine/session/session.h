@@ -213,6 +213,8 @@ typedef void session_hear(void *arg, struct run *run, int32_t first, int32_t n_t
                           struct tensor h);
 void session_listen(struct session *, session_hear *, void *arg);
 /* Bytes of device memory for rows of activations and for keys and values of lines that are not
- * being worked on; what is beyond is computed again when it is needed. Default: 128 and 64 MiB. */
+ * being worked on; what is beyond is computed again when it is needed. */
+#define SESSION_ROWS ((size_t)128 << 20)
+#define SESSION_KEYS ((size_t)64 << 20)
 void session_budget(struct session *, size_t rows, size_t keys_and_values);
 #endif

@@ -102,8 +102,8 @@ static int32_t add_sums(struct session *s, struct run *run, struct tensor sum, c
     return 0;
 }
 
-/* ‖Σx‖² over the windows of the text; NaN when the device fails. */
-static double square_of_sum(struct session *s)
+/* ‖Σx‖² over the windows of the text; NaN and false when the device fails. */
+static bool square_of_sum(struct session *s, double *out)
 {
     struct run run = {.queue = s->run.queue, .arena = s->run.arena};
     struct arena_mark mark = arena_mark(run.arena);
@@ -120,7 +120,8 @@ static double square_of_sum(struct session *s)
     add_sums(s, &run, sum, row, n);
     run_get_f64(&run, square, op_row_stats(&run, sum, (struct tensor){0}));
     arena_reset(run.arena, mark);
-    return square[0];
+    *out = square[0];
+    return run_ok(&run);
 }
 
 double session_unexplained(const struct session *s, double sse, double sum_sq, double square)
@@ -138,14 +139,17 @@ double session_unexplained(const struct session *s, double sse, double sum_sq, d
     return all > 1e-10 * sum_sq ? sse / all : NAN;
 }
 
-static double variance_unexplained(struct session *s)
+/* Σ‖x − x̂‖² / Σ‖x − x̄‖²; false: the device failed, it is asked again. */
+static bool variance_unexplained(struct session *s)
 {
-    double sse = 0, sq = 0;
+    double sse = 0, sq = 0, square = 0;
     for (int32_t i = 0; i < s->n_lines; i++) {
         sse += s->line[i]->latents->sse;
         sq += s->line[i]->latents->sum_sq;
     }
-    return session_unexplained(s, sse, sq, square_of_sum(s));
+    const bool ok = square_of_sum(s, &square);
+    s->fvu = session_unexplained(s, sse, sq, square);
+    return ok;
 }
 
 /* ---- building */
@@ -271,11 +275,10 @@ struct snapshot *session_snapshot(struct session *s)
     p->dict = s->shown;
     p->fvu = NAN;
     if (done.latents && s->dict) {
-        if (!s->fvu_valid)
-            s->fvu = variance_unexplained(s);
+        const bool known = s->fvu_valid || variance_unexplained(s);
         p->fvu = s->fvu;
         further_view(s, p);
-        s->fvu_valid = true;
+        s->fvu_valid = known;
     }
     refsets_view(s, p);
     view_next(s, p, done.next);

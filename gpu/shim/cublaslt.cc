@@ -20,10 +20,16 @@ struct shim_preference {
 };
 typedef cublasStatus_t status;
 
+/* What a call whose turn it was says. */
+static status failed(void)
+{
+    return cudaPeekAtLastError() == cudaErrorMemoryAllocation ? CUBLAS_STATUS_ALLOC_FAILED
+                                                              : CUBLAS_STATUS_EXECUTION_FAILED;
+}
+
 status cublasLtCreate(cublasLtHandle_t *h)
 {
-    return shim_fails() ? CUBLAS_STATUS_EXECUTION_FAILED
-                        : (*h = shim_new(shim_lt{}), CUBLAS_STATUS_SUCCESS);
+    return shim_fails() ? failed() : (*h = shim_new(shim_lt{}), CUBLAS_STATUS_SUCCESS);
 }
 status cublasLtDestroy(cublasLtHandle_t h)
 {
@@ -110,7 +116,7 @@ status cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void *alph
                       cudaStream_t s)
 {
     if (shim_fails())
-        return CUBLAS_STATUS_EXECUTION_FAILED;
+        return failed();
     const shim_matmul m = *d;
     const shim_layout la = *a, lb = *b, ld = *c;
     const double scale = (double)*static_cast<const float *>(alpha);

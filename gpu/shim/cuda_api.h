@@ -57,6 +57,7 @@ struct cudaDeviceProp {
 
 const char *cudaGetErrorString(cudaError_t);
 cudaError_t cudaGetLastError(void);
+cudaError_t cudaPeekAtLastError(void);
 cudaError_t cudaDriverGetVersion(int *);
 cudaError_t cudaGetDeviceCount(int *);
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *, int device);
@@ -89,7 +90,7 @@ cudaError_t cudaMemsetAsync(void *, int, size_t, cudaStream_t);
 /* The machine that it plays, changed by tests; or by the environment, where it is a plugin of the
  * program's: SHIM_FAIL=N:CODE is shim_fail, SHIM_MEMORY=BYTES. */
 struct shim_machine {
-    int driver; /* 0: there is none; 12040: too old */
+    int driver;                     /* 0: there is none; 12040: too old */
     int n_devices, major[2], minor; /* major: of each device, the last one's of all that follow */
     size_t memory;
     int no_lt; /* cuBLASLt is not there */
@@ -101,12 +102,18 @@ void shim_seed(uint64_t);
 void shim_fail(int n, cudaError_t);
 /* As a new process finds it: of what was lost with the device nothing is left. */
 void shim_reset(void);
-int shim_calls(void);    /* that could have failed, so far */
+int shim_calls(void);  /* that could have failed, so far */
+struct shim_traffic {  /* so far, between the host and the device */
+    uint64_t up, down; /* bytes */
+    int copies;
+};
+extern struct shim_traffic shim_traffic;
 size_t shim_bytes(void); /* of memory of the device and of pinned memory that are not freed */
 
 /* ---- cuBLASLt */
 typedef enum {
     CUBLAS_STATUS_SUCCESS = 0,
+    CUBLAS_STATUS_ALLOC_FAILED = 3,
     CUBLAS_STATUS_EXECUTION_FAILED = 13,
     CUBLAS_STATUS_NOT_SUPPORTED = 15
 } cublasStatus_t;

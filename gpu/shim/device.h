@@ -36,7 +36,7 @@ extern shim_thread *shim_self;
 
 void shim_launch(dim3 grid, dim3 block, size_t shared, cudaStream_t, std::function<void()>);
 void shim_later(cudaStream_t, std::function<void()>); /* work of the stream */
-bool shim_fails(void); /* it is this call's turn */
+bool shim_fails(void);                                /* it is this call's turn */
 /* What a handle of the interface stands for. */
 void shim_keep(void *, void (*end)(void *));
 void shim_end(void *); /* NULL: nothing */

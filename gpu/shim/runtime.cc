@@ -81,8 +81,10 @@ bool shim_fails(void)
     return true;
 }
 #define MAY_FAIL()                                                                                 \
-    if (shim_fails())                                                                               \
+    if (shim_fails())                                                                              \
     return failure
+
+struct shim_traffic shim_traffic;
 
 /* ---- streams */
 static bool step(shim_stream *s)
@@ -134,7 +136,7 @@ void shim_later(cudaStream_t s, std::function<void()> f)
 void shim_launch(dim3 grid, dim3 block, size_t bytes, cudaStream_t s, std::function<void()> kernel)
 {
     const uint64_t threads = (uint64_t)block.x * block.y * block.z;
-    if (shim_fails())
+    if (last != cudaSuccess || shim_fails())
         return;
     if (threads < 1 || threads > 1024 || grid.x < 1 || grid.y < 1 || grid.z < 1 ||
         grid.x > INT32_MAX || grid.y > 65535 || grid.z > 65535 || bytes > 227 << 10)
@@ -195,7 +197,7 @@ cudaError_t cudaEventQuery(cudaEvent_t e)
     MAY_FAIL();
     if (e->done < e->asked && shim_random() % 4 == 0)
         step_any();
-    return e->done >= e->asked ? cudaSuccess : cudaErrorNotReady;
+    return e->done >= e->asked ? cudaSuccess : last = cudaErrorNotReady; /* the real one keeps it */
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t e)
 {
@@ -267,9 +269,12 @@ cudaError_t cudaFreeAsync(void *p, cudaStream_t s)
     return cudaSuccess;
 }
 cudaError_t cudaMemcpy2DAsync(void *d, size_t to, const void *s, size_t from, size_t width,
-                              size_t height, enum cudaMemcpyKind, cudaStream_t q)
+                              size_t height, enum cudaMemcpyKind k, cudaStream_t q)
 {
     MAY_FAIL();
+    shim_traffic.copies += k != cudaMemcpyDeviceToDevice;
+    shim_traffic.up += k == cudaMemcpyHostToDevice ? width * height : 0;
+    shim_traffic.down += k == cudaMemcpyDeviceToHost ? width * height : 0;
     shim_later(q, [=] {
         for (size_t i = 0; i < height; i++)
             memmove(static_cast<char *>(d) + i * to, static_cast<const char *>(s) + i * from,
@@ -294,6 +299,10 @@ cudaError_t cudaGetLastError(void)
     const cudaError_t e = last;
     last = cudaSuccess;
     return e;
+}
+cudaError_t cudaPeekAtLastError(void)
+{
+    return last;
 }
 const char *cudaGetErrorString(cudaError_t e)
 {
@@ -336,8 +345,8 @@ cudaError_t cudaGetDeviceCount(int *n)
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device)
 {
     MAY_FAIL();
-    *p = cudaDeviceProp{
-        "shim", shim_machine.major[device > 0], shim_machine.minor, 132, shim_machine.memory};
+    *p = cudaDeviceProp{"shim", shim_machine.major[device > 0], shim_machine.minor, 132,
+                        shim_machine.memory};
     return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int)

@@ -268,7 +268,8 @@ void tiny_open(struct tiny_model *t, const struct tiny_spec *spec)
     *t = (struct tiny_model){0};
     test_dir_new(t->dir);
     tiny_write(t->dir, spec);
-    t->backend = cpu_backend_new(spec->threads > 0 ? spec->threads : 1, &e);
+    t->backend = spec->device ? spec->device(&e)
+                              : cpu_backend_new(spec->threads > 0 ? spec->threads : 1, &e);
     snprintf(path, sizeof path, "%s/model", t->dir);
     t->queue = t->backend ? t->backend->queue_new(t->backend, QUEUE_JOB, &e) : NULL;
     if (!t->queue || !model_open(t->backend, path, NULL, &t->model, &e) ||

@@ -1,0 +1,354 @@
+/* Whole models on the shim: the live text, studies, what travels for a key and a slider; and every
+ * call that may fail does, one after the other. What is right is the CPU's, and the long way's. */
+#include "engine/study/harvest.h"
+#include "engine/study/sweep.h"
+#include "gpu/cuda.h"
+#include "tests/engine/study/chunks.h"
+#include "tests/support/session_oracle.h"
+#include "tests/support/unit.h"
+
+#define TOLERANCE 2e-4 /* of sums in float, in another order */
+#define HOOK "layers.1.mlp.act"
+
+static struct backend *on_shim(struct error *e)
+{
+    return glimt_backend_new(0, e);
+}
+
+static const struct tiny_spec on_cpu = {.hook = HOOK}, on_card = {.hook = HOOK, .device = on_shim};
+
+/* ---- the live text */
+static const struct wish first_wish = {
+    .generation = 1,
+    .text = "Hun køber brød hver morgen.\nThe train leaves at eight",
+    .n_text = 55,
+    .insert = INSERT_SAE,
+    .n_units = 2,
+    .unit = {{{0, 3}, true, 2}, {{0, 17}, false, 0}},
+    .watch = {0, 40},
+    .cursor = 55,
+    .n_next = 3,
+    .losses = true,
+};
+
+static struct wish key_wish(void)
+{
+    struct wish w = first_wish;
+    w.generation = 2, w.text = "Hun køber brød hver morgen.\nThe train leaves at eight o",
+    w.n_text = 57;
+    w.cursor = w.n_text;
+    return w;
+}
+static struct wish slider_wish(void)
+{
+    struct wish w = key_wish();
+    w.generation = 3, w.unit[0].value = -1.5f;
+    return w;
+}
+
+/* False: the session has an error. */
+static bool to_idle(struct session *s, const struct wish *w)
+{
+    int steps = 0;
+    session_set(s, w);
+    while (session_step(s, NULL) != STAGE_IDLE)
+        assert_in_range(++steps, 1, 1000);
+    return !error_is_set(session_error(s));
+}
+
+static struct session *new_session(const struct tiny_model *t, int32_t n_sets, struct error *e)
+{
+    return session_new(t->backend, t->model, t->tokenizer, &t->set, t->at, tiny_sets, n_sets, e);
+}
+
+/* What the CPU shows of these wishes. */
+struct expected {
+    struct tiny_model t;
+    struct session *s;
+};
+static void expected_open(struct expected *x)
+{
+    struct error e = {0};
+    tiny_open(&x->t, &on_cpu);
+    x->s = new_session(&x->t, 0, &e);
+    assert_non_null(x->s);
+}
+static void expected_close(struct expected *x)
+{
+    session_free(x->s);
+    tiny_close(&x->t);
+}
+static void check_against(struct expected *x, struct session *s, const struct wish *w)
+{
+    assert_true(to_idle(x->s, w));
+    struct snapshot *right = session_snapshot(x->s), *got = session_snapshot(s);
+    snapshot_check_same(got, right, TOLERANCE);
+    snapshot_unref(right);
+    snapshot_unref(got);
+}
+
+static void test_live_text(void **state)
+{
+    (void)state;
+    struct tiny_model t, cpu;
+    struct error e = {0};
+    const struct wish key = key_wish();
+    struct wish slider = slider_wish();
+    shim_seed(5);
+    tiny_open(&cpu, &on_cpu);
+    tiny_open(&t, &on_card);
+    struct session *s = new_session(&t, 0, &e);
+    for (int i = 0; i < 4; i++) {
+        if (i == 3)
+            slider.insert = INSERT_ERROR, slider.unit[1].fixed = true;
+        const struct wish *w = i == 0 ? &first_wish : i == 1 ? &key : &slider;
+        if (!to_idle(s, w))
+            fail_msg("%s", session_error(s)->text);
+        struct snapshot *got = session_snapshot(s);
+        session_check_direct(&cpu, tiny_sets, 0, w, got, TOLERANCE);
+        snapshot_unref(got);
+    }
+    session_free(s);
+    tiny_close(&t);
+    tiny_close(&cpu);
+    assert_int_equal(shim_bytes(), 0);
+}
+
+/* ---- studies */
+static void check_tables(const struct study_ops *ops, const struct params *a)
+{
+    struct table_set *set[2];
+    struct corpus *c = tiny_corpus(quick() ? 2 : 4, true);
+    for (int i = 0; i < 2; i++) {
+        struct tiny_model t;
+        shim_seed(9);
+        tiny_open(&t, i ? &on_card : &on_cpu);
+        t.backend->caps.chunk_docs = 3; /* the same chunks */
+        const struct study_in in = tiny_in(&t, c);
+        struct study *s = study_done(ops, &in, a);
+        set[i] = ops->tables(s);
+        ops->free(s);
+        tiny_close(&t);
+    }
+    corpus_free(c);
+    assert_int_equal(set[0]->n, set[1]->n);
+    for (int32_t i = 0; i < set[0]->n; i++) {
+        const struct table *x = set[0]->table[i], *y = set[1]->table[i];
+        assert_int_equal(x->n_rows, y->n_rows);
+        assert_int_equal(x->n_cols, y->n_cols);
+        for (int64_t r = 0; r < x->n_rows; r++)
+            for (int32_t k = 0; k < x->n_cols; k++)
+                near(table_f64(y, r, k), table_f64(x, r, k), 1e-3, x->cols[k].name, (long)r, i);
+    }
+    table_set_unref(set[0]);
+    table_set_unref(set[1]);
+}
+
+static void test_studies(void **state)
+{
+    (void)state;
+    check_tables(&sweep_study, given(&sweep_study, "units=3,17 values=-2,1.5 insert=sae,error"));
+    check_tables(&harvest_study, given(&harvest_study, ""));
+}
+
+/* ---- what travels */
+static struct shim_traffic since(struct shim_traffic from)
+{
+    return (struct shim_traffic){shim_traffic.up - from.up, shim_traffic.down - from.down,
+                                 shim_traffic.copies - from.copies};
+}
+
+static struct shim_traffic travels(struct session *s, const struct wish *w)
+{
+    const struct shim_traffic from = shim_traffic;
+    assert_true(to_idle(s, w));
+    return since(from);
+}
+
+/* A step later in the same text: what is known by then stays on the device. Bounds are those of
+ * what is asked: numbers of the tokens that change, never activations, which would be 128 bytes a
+ * row of the stream and 320 of pre-activations. */
+static void test_what_travels(void **state)
+{
+    (void)state;
+    struct tiny_model t;
+    struct error e = {0};
+    struct wish w = first_wish, more = first_wish;
+    tiny_open(&t, &on_card);
+    struct session *s = new_session(&t, 0, &e);
+    w.n_next = 0, w.cursor = 0;
+    assert_true(to_idle(s, &w));
+    struct snapshot *snap = session_snapshot(s);
+    const uint64_t n = (uint64_t)snap->n_tokens;
+    snapshot_unref(snap);
+    w.generation++, w.unit[0].value = 1;
+    struct shim_traffic slider = travels(s, &w);
+    print_message("slider: %d tokens, %d bytes up, %d down, %d copies\n", (int)n, (int)slider.up,
+                  (int)slider.down, slider.copies);
+    more.n_next = 3, more.generation = 9;
+    assert_true(to_idle(s, &more));
+    const struct wish key = key_wish();
+    struct shim_traffic one = travels(s, &key);
+    print_message("key: %d bytes up, %d down, %d copies\n", (int)one.up, (int)one.down, one.copies);
+    session_free(s);
+    tiny_close(&t);
+}
+
+/* ---- every call fails once */
+enum doing { OPENING, FIRST_TEXT, A_KEY, A_SLIDER, A_HARVEST, N_DOING };
+
+struct scene { /* one go at all of it, in which call n of `at` fails; n 0: none */
+    enum doing at;
+    int n;
+    cudaError_t code;
+    int calls; /* of `at` */
+    bool failed;
+    struct error error;
+    struct expected *right;
+    struct corpus *corpus;
+};
+
+static int begin(struct scene *c, enum doing what)
+{
+    if (what == c->at && c->n > 0)
+        shim_fail(c->n, c->code);
+    return shim_calls();
+}
+
+/* True: it went well. Behind a failure what was asked of the device is asked again. */
+static bool end(struct scene *c, enum doing what, int from, bool ok, const struct error *e)
+{
+    if (what != c->at)
+        return ok;
+    c->calls = shim_calls() - from;
+    shim_fail(0, cudaSuccess);
+    c->failed = !ok;
+    if (!ok)
+        c->error = *e;
+    return ok;
+}
+
+static void live_scene(struct scene *c, struct session *s)
+{
+    const struct wish wish[] = {first_wish, key_wish(), slider_wish()};
+    for (int i = 0; i < 3; i++) {
+        struct wish w = wish[i];
+        const int from = begin(c, FIRST_TEXT + i);
+        if (end(c, FIRST_TEXT + i, from, to_idle(s, &w), session_error(s))) {
+            check_against(c->right, s, &w);
+            continue;
+        }
+        if (c->error.kind == ERROR_LOST)
+            return;
+        w.generation += 100;
+        if (!to_idle(s, &w))
+            fail_msg("call %d of %d: %s", c->n, c->at, session_error(s)->text);
+        check_against(c->right, s, &w);
+    }
+}
+
+static void harvest_scene(struct scene *c, const struct tiny_model *t)
+{
+    const struct study_in in = tiny_in(t, c->corpus);
+    struct study *s = NULL;
+    struct error e = {0};
+    const int from = begin(c, A_HARVEST);
+    bool ok = harvest_study.open(&in, given(&harvest_study, ""), &s, &e) &&
+              study_run(&harvest_study, s, t->queue, 0, &(struct study_loop){0}, &e);
+    ok = end(c, A_HARVEST, from, ok, &e);
+    if (ok)
+        table_set_unref(harvest_study.tables(s));
+    if (s)
+        harvest_study.free(s);
+}
+
+static bool open_scene(struct scene *c, struct tiny_model *t)
+{
+    char path[160];
+    struct error e = {0};
+    const int from = begin(c, OPENING);
+    snprintf(path, sizeof path, "%s/model", t->dir);
+    t->backend = on_shim(&e);
+    t->queue = t->backend ? t->backend->queue_new(t->backend, QUEUE_JOB, &e) : NULL;
+    bool ok = t->queue && model_open(t->backend, path, NULL, &t->model, &e);
+    snprintf(path, sizeof path, "%s/sae.safetensors", t->dir);
+    ok = ok && dict_open(t->backend, path, NULL, &t->dict, &e) &&
+         dict_set_add(&t->set, t->dict, t->at, &e);
+    return end(c, OPENING, from, ok, &e);
+}
+
+/* All of it, with the files of `t`. */
+static void play(struct scene *c, const struct tiny_model *files)
+{
+    struct tiny_model t = *files;
+    struct error e = {0};
+    t.model = NULL, t.dict = NULL, t.set = (struct dict_set){0};
+    if (open_scene(c, &t) && c->at != OPENING) {
+        struct session *s = c->at == A_HARVEST ? NULL : new_session(&t, 0, &e);
+        if (s)
+            live_scene(c, s);
+        else
+            harvest_scene(c, &t);
+        session_free(s);
+    }
+    dict_set_release(&t.set);
+    model_free(t.model);
+    if (t.queue)
+        t.backend->queue_free(t.queue);
+    if (t.backend)
+        t.backend->free(t.backend);
+    if (c->failed && c->error.kind == ERROR_LOST)
+        shim_reset();
+    assert_int_equal(shim_bytes(), 0);
+}
+
+static void each_call_fails(cudaError_t code, enum error_kind kind)
+{
+    struct expected right;
+    struct corpus *corpus = tiny_corpus(2, true);
+    expected_open(&right);
+    for (int at = 0; at < N_DOING; at++) {
+        struct scene usual = {.at = (enum doing)at, .right = &right, .corpus = corpus};
+        int failures = 0;
+        play(&usual, &right.t);
+        assert_false(usual.failed);
+        const int step = 1 + usual.calls / (quick() ? 3 : lengthy() ? 100000 : 25);
+        for (int n = 1; n <= usual.calls; n += step) {
+            struct scene c = usual;
+            c.n = n, c.code = code;
+            play(&c, &right.t);
+            if (!c.failed)
+                continue;
+            failures++;
+            if (c.error.kind != kind && n > 4) /* the first look for a device */
+                fail_msg("call %d of %d: %s", n, at, c.error.text);
+        }
+        assert_true(failures > 0);
+        print_message("%d: %d calls, step %d, %d failures\n", at, usual.calls, step, failures);
+    }
+    corpus_free(corpus);
+    expected_close(&right);
+}
+
+static void test_each_call_has_no_memory(void **state)
+{
+    (void)state;
+    each_call_fails(cudaErrorMemoryAllocation, ERROR_MEMORY);
+}
+static void test_each_call_loses_the_device(void **state)
+{
+    (void)state;
+    each_call_fails(cudaErrorIllegalAddress, ERROR_LOST);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_live_text),
+        cmocka_unit_test(test_studies),
+        cmocka_unit_test(test_what_travels),
+        cmocka_unit_test(test_each_call_has_no_memory),
+        cmocka_unit_test(test_each_call_loses_the_device),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
