@@ -14,7 +14,10 @@ void device_memory_text(const struct device_memory *m, char *to, size_t n)
     char left[16], total[16];
     gigabytes(m->free, left);
     gigabytes(m->total, total);
-    snprintf(to, n, m->total > 0 ? "%s GB free of %s" : "", left, total);
+    if (m->total > 0)
+        snprintf(to, n, "%s GB free of %s", left, total);
+    else
+        to[0] = '\0';
 }
 
 bool device_room(const struct backend *b, uint64_t need, struct error *e)

@@ -78,8 +78,11 @@ static void model_progress(void *arg, uint64_t done, uint64_t total)
     char what[64];
     if (!op->progress || total == 0)
         return;
-    snprintf(what, sizeof what, total >= MANY_BYTES ? "%s, %.1f of %.1f GB," : "%s", op->what,
-             (double)done / 1e9, (double)total / 1e9);
+    if (total >= MANY_BYTES)
+        snprintf(what, sizeof what, "%s, %.1f of %.1f GB,", op->what, (double)done / 1e9,
+                 (double)total / 1e9);
+    else
+        snprintf(what, sizeof what, "%s", op->what);
     op->progress(op->arg, op->from + (op->to - op->from) * (double)done / (double)total, what);
 }
 

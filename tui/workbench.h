@@ -9,7 +9,7 @@
 
 struct workbench { /* owned by workbench_free; members may be NULL where noted */
     struct backend *backend;
-    char said[512]; /* why it is not the device that would have been chosen; "" */
+    char said[512];      /* why it is not the device that would have been chosen; "" */
     struct queue *jobs;  /* of studies, and of what a command computes itself */
     struct queue *quick; /* of jobs that overtake those, between two of their operations */
     struct packs *packs; /* packed weights that are kept; NULL: none */

@@ -15,5 +15,6 @@ void synchronous_queue_wait(struct queue *, struct queue *other, uint64_t mark);
 /* The kernel's own estimate, which counts what it would give back of files that were read, with
  * swap; no more than the control groups leave that this process is in. */
 struct device_memory machine_memory(const struct backend *);
-struct device_memory machine_memory_under(const char *root); /* of the files under it; "": the machine */
+struct device_memory
+machine_memory_under(const char *root); /* of the files under it; "": the machine */
 #endif

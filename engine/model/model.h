@@ -14,7 +14,7 @@
 struct model;
 struct packs; /* engine/formats/packs.h */
 
-struct model_how {                    /* zero: nothing */
+struct model_how { /* zero: nothing */
     /* Hears how many bytes of the device's memory are filled, and of how many; may be NULL. */
     void (*progress)(void *, uint64_t done, uint64_t total);
     void *progress_arg;

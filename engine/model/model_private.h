@@ -22,7 +22,7 @@ struct model {
     enum dtype file_dtype;
     size_t bytes;
     const struct weight *embed, *unembed; /* one where they are tied */
-    const struct weight *positions; /* NULL: they are rotated in */
+    const struct weight *positions;       /* NULL: they are rotated in */
     const struct named_tensor *embed_source, *positions_source;
     struct norm final_norm;
     struct tensor

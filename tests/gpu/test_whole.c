@@ -233,8 +233,10 @@ static void live_scene(struct scene *c, struct session *s)
     const struct wish wish[] = {first_wish, key_wish(), slider_wish()};
     for (int i = 0; i < 3; i++) {
         struct wish w = wish[i];
-        const int from = begin(c, FIRST_TEXT + i);
-        if (end(c, FIRST_TEXT + i, from, to_idle(s, &w), session_error(s))) {
+        const enum doing what = (enum doing)(FIRST_TEXT + i);
+        const int from = begin(c, what);
+        const bool ok = to_idle(s, &w);
+        if (end(c, what, from, ok, session_error(s))) {
             check_against(c->right, s, &w);
             continue;
         }

@@ -4,8 +4,8 @@
 #include "engine/devices.h"
 #include "tui/cli/command.h"
 
-/* [{"name", "description", "isa", "products", "capability", "memory", "memory_free", "error"}]; null
- * where it is not known or does not apply. */
+/* [{"name", "description", "isa", "products", "capability", "memory", "memory_free", "error"}];
+ * null where it is not known or does not apply. */
 json_t *devices_json(const struct device_info *, int n);
 /* What it is, or why it can't compute; one line. */
 void device_text(const struct device_info *, struct strbuf *out);
