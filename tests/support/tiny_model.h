@@ -24,11 +24,6 @@ struct tiny_spec {
     int32_t n_ctx;           /* 0: 96 */
     int32_t rows_per_job;    /* 0: the device's */
     int threads;             /* 0: 1 */
-    bool sequential;         /* residual; of GPT-NeoX */
-    const char *arch;        /* NULL: gpt_neox; else gpt2, llama or gemma2, of n_ctx 96 */
-    int32_t n_ctx;           /* 0: 96 */
-    int32_t rows_per_job;    /* 0: the device's */
-    int threads;             /* 0: 1 */
     struct backend *(*device)(struct error *); /* NULL: the CPU */
 };
 struct tiny_model {
