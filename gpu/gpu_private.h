@@ -94,7 +94,8 @@ struct gpu {
     cublasLtHandle_t handle;
     struct plan plan[N_PLANS];
     uint64_t n_products;
-    char *stage[2]; /* pinned: weights on their way */
+    int64_t job_flop; /* the most that one launch of a job computes */
+    char *stage[2];   /* pinned: weights on their way */
     cudaEvent_t staged[2];
     size_t stage_bytes;
 };

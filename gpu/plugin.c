@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 
+/* About 0.4 ms of an H100: so long a live request waits at most. */
+#define JOB_FLOP INT64_C(300000000000)
 enum { ROWS_PER_JOB = 1024, CHUNK_DOCS = 128, LEAST_MAJOR = 8, LEAST_LT = 120000 };
 #define WORK_BYTES ((uint64_t)1 << 30) /* arenas, keys and values, rows, cuBLASLt's room */
 
@@ -151,7 +153,7 @@ struct backend *glimt_backend_new(int ordinal, struct error *e)
         error_set(e, ERROR_MEMORY, "cuda: no memory for a device");
         return NULL;
     }
-    g->ordinal = ordinal;
+    g->ordinal = ordinal, g->job_flop = JOB_FLOP;
     g->backend.abi = BACKEND_ABI, g->backend.size = sizeof g->backend;
     snprintf(g->name, sizeof g->name, "cuda:%d", ordinal);
     snprintf(g->device, sizeof g->device, "cuda:%d %s", ordinal, p.name);

@@ -4,7 +4,7 @@
  * products add up (gpu_split), so that a product is exact up to the order of its sums. */
 #include "gpu/gpu_private.h"
 
-enum { PARTS_BYTES = 64 << 20, CHUNK_BYTES = 24 << 20, TOPN_ROWS = 512 };
+enum { PARTS_BYTES = 64 << 20, CHUNK_BYTES = 24 << 20, TOPN_ROWS = 512, SLICE_STEP = 256 };
 
 /* ---- plans */
 static void plan_release(struct lt *lt, struct plan *p)
@@ -118,9 +118,9 @@ static int32_t alignment(const void *p, size_t step)
     return (int32_t)(bits & (~bits + 1));
 }
 
-/* y (+)= x·Wᵀ (+ bias); x in the weight's own type, rows apart by ldx. */
-static bool multiply(struct gpu_queue *q, struct mat y, const void *x, size_t ldx, struct wmat w,
-                     const float *bias, bool sum)
+/* y (+)= x·Wᵀ (+ bias) in one launch; x in the weight's own type, rows apart by ldx. */
+static bool multiply_slice(struct gpu_queue *q, struct mat y, const void *x, size_t ldx,
+                           struct wmat w, const float *bias, bool sum)
 {
     const size_t size = dtype_size(w.type);
     const float one = 1, keep = sum ? 1 : 0;
@@ -142,6 +142,37 @@ static bool multiply(struct gpu_queue *q, struct mat y, const void *x, size_t ld
                           q->gpu->lt.Matmul(q->gpu->handle, p->desc, &one, w.at, p->w, x, p->x,
                                             &keep, y.at, p->y, y.at, p->y, &p->algo, q->lt_memory,
                                             LT_BYTES, q->stream));
+}
+
+static struct wmat columns(struct wmat w, int32_t first, int32_t n)
+{
+    w.at = (const char *)w.at + (size_t)first * w.ld * dtype_size(w.type);
+    w.out = n;
+    return w;
+}
+
+/* How many of `out` columns a product of so many rows computes at a time. */
+static int32_t slice_for(const struct gpu_queue *q, int32_t rows, int32_t out, int32_t in)
+{
+    const int64_t fit = q->gpu->job_flop / (2 * (int64_t)rows * in) / SLICE_STEP * SLICE_STEP;
+    if (q->base.kind != QUEUE_JOB || fit >= out)
+        return out;
+    return fit < SLICE_STEP ? SLICE_STEP : (int32_t)fit;
+}
+
+/* The same a slice of the columns at a time: priority does not stop a launch that runs, so what is
+ * live gets in between two. */
+static bool multiply(struct gpu_queue *q, struct mat y, const void *x, size_t ldx, struct wmat w,
+                     const float *bias, bool sum)
+{
+    const int32_t step = slice_for(q, y.rows, w.out, w.in);
+    for (int32_t o = 0; o < w.out; o += step) {
+        const int32_t n = w.out - o < step ? w.out - o : step;
+        const struct mat some = {y.at + o, y.ld, y.rows, n};
+        if (!multiply_slice(q, some, x, ldx, columns(w, o, n), bias ? bias + o : NULL, sum))
+            return false;
+    }
+    return true;
 }
 
 /* What of a batch comes through the room for parts at a time. */
@@ -213,13 +244,6 @@ void cuda_linear(struct queue *on, struct tensor y, struct tensor x, const struc
 }
 
 /* ---- the vocabulary, some of its columns at a time */
-static struct wmat columns(struct wmat w, int32_t first, int32_t n)
-{
-    w.at = (const char *)w.at + (size_t)first * w.ld * dtype_size(w.type);
-    w.out = n;
-    return w;
-}
-
 static int32_t chunks_for(int32_t rows, int32_t vocab, int32_t least)
 {
     const int64_t bytes = (int64_t)rows * vocab * (int64_t)sizeof(float),

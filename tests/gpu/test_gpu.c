@@ -1,7 +1,7 @@
 /* The CUDA backend on the shim, where it differs from other devices: what is on its way while the
  * host goes on, work that is cut into pieces, calls of the runtime that fail. The operations
  * themselves are tested with every device's (tests/engine/backend). */
-#include "gpu/cuda.h"
+#include "gpu/gpu_private.h"
 #include "tests/engine/backend/lab.h"
 
 enum { SEEDS = 4 };
@@ -227,6 +227,64 @@ static void test_many_rows(void **state)
     lab_init(&l, glimt_backend_new(0, &e), 1);
     many_rows(&l);
     lab_release(&l);
+}
+
+/* A job's product goes a slice of its columns at a time, with the same numbers; what is live goes
+ * in one. */
+static int n_products;
+static __typeof__(cublasLtMatmul) *real_matmul;
+static cublasStatus_t counting_matmul(cublasLtHandle_t h, cublasLtMatmulDesc_t d, const void *alpha,
+                                      const void *A, cublasLtMatrixLayout_t a, const void *B,
+                                      cublasLtMatrixLayout_t b, const void *beta, const void *C,
+                                      cublasLtMatrixLayout_t c, void *D, cublasLtMatrixLayout_t d2,
+                                      const cublasLtMatmulAlgo_t *algo, void *room, size_t n,
+                                      cudaStream_t s)
+{
+    n_products++;
+    return real_matmul(h, d, alpha, A, a, B, b, beta, C, c, D, d2, algo, room, n, s);
+}
+static void slices(struct lab *l)
+{
+    enum { ROWS = 20, IN = 30, OUT = 1000 };
+    struct error e = {0};
+    double *w;
+    const void *src = lab_source(l, DTYPE_F32, (size_t)OUT * IN, &w);
+    struct gpu *g = gpu_of(l->b);
+    struct weight *W =
+        l->b->weight_new(l->b, &(struct weight_source){DTYPE_F32, OUT, IN, ORDER_OUT_IN, src, NULL},
+                         USE_PRODUCT, &e);
+    const struct tensor x = lab_put(l, ROWS, IN, lab_random(l, (size_t)ROWS * IN)),
+                        bias = tensor_new(l->q, 1, OUT, DTYPE_F32, &e);
+    l->b->put(l->q, bias, lab_random(l, OUT));
+    const float *whole = NULL;
+    real_matmul = g->lt.Matmul, g->lt.Matmul = counting_matmul;
+    for (int sliced = 0; sliced < 2; sliced++) {
+        struct tensor y = lab_put(l, ROWS, OUT, NULL);
+        n_products = 0;
+        g->job_flop = sliced ? 2 * ROWS * IN * 300 : INT64_MAX; /* 256 columns: a multiple of it */
+        l->b->linear(l->q, y, x, W, bias, EPILOGUE_NONE);
+        assert_int_equal(n_products, sliced ? 4 : 1);
+        const float *got = lab_get(l, y);
+        for (size_t i = 0; sliced && i < (size_t)ROWS * OUT; i++)
+            assert_near(got[i], whole[i], 0);
+        whole = got;
+    }
+    struct queue *live = l->b->queue_new(l->b, QUEUE_LIVE, &e);
+    struct tensor y = tensor_new(live, ROWS, OUT, DTYPE_F32, &e);
+    l->b->queue_wait(live, l->q, l->b->queue_mark(l->q));
+    n_products = 0;
+    l->b->linear(live, y, x, W, bias, EPILOGUE_NONE);
+    assert_int_equal(n_products, 1);
+    l->b->buf_free(live, y.buf);
+    l->b->queue_free(live);
+    l->b->buf_free(l->q, bias.buf);
+    l->b->weight_free(l->b, W);
+    lab_clear(l);
+}
+static void test_slices(void **state)
+{
+    (void)state;
+    on_seeds(slices);
 }
 
 /* ---- calls that fail */
@@ -456,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_long_past),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_slices),
         cmocka_unit_test(test_each_call_fails),
         cmocka_unit_test(test_the_device_is_lost_at_each_call),
         cmocka_unit_test(test_what_is_lost_stays_lost),
