@@ -168,7 +168,7 @@ static void test_too_large(void **state)
     assert_null(t.buf);
     assert_int_equal(t.rows, INT32_MAX);
     assert_false(run_ok(&d.run));
-    assert_int_equal(d.run.err.kind, ERROR_SYSTEM);
+    assert_int_equal(d.run.err.kind, ERROR_MEMORY);
     d.run.err = (struct error){0};
     assert_null(run_tensor(&d.run, -1, 4).buf);
     assert_false(run_ok(&d.run));

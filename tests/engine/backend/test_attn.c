@@ -319,7 +319,7 @@ static void test_refusals(void **state)
     assert_non_null(strstr(e.text, "kv_copy"));
     e = (struct error){0};
     assert_null(l.b->kv_new(l.q, 0, 1 << 30, 1 << 30, 1 << 30, &e));
-    assert_int_equal(e.kind, ERROR_SYSTEM);
+    assert_int_equal(e.kind, ERROR_MEMORY);
     l.b->kv_free(l.q, small);
     l.b->kv_free(l.q, other);
     l.b->kv_free(l.q, wide);
