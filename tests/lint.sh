@@ -35,7 +35,7 @@ part() {
     case "$1" in
     engine/base/error.h) [ "$2" = to ] && [ "$3" = engine/backend ] && { echo "$1"; return; }; echo engine/base ;;
     engine/backend.h) echo engine/backend ;;
-    engine/device.h|engine/run.h|engine/run.c|engine/hook.h|engine/hook.c|engine/tape.c|engine/tape.h|engine/arena.c|engine/arena.h) echo engine/run ;;
+    engine/device.h|engine/device.c|engine/run.h|engine/run.c|engine/hook.h|engine/hook.c|engine/tape.c|engine/tape.h|engine/arena.c|engine/arena.h) echo engine/run ;;
     engine/arch.h|engine/arch_table.c) echo engine/arch ;;
     engine/devices.h|engine/devices.c) echo engine/devices ;;
     engine/*/*) echo "engine/$(echo "$1" | cut -d/ -f2)" ;;

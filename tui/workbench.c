@@ -584,8 +584,8 @@ static bool open_all(struct opening *op)
 {
     struct workbench *wb = op->wb = xcalloc(1, sizeof *wb);
     bool ok = say(op, 0, 0.02, "device") && open_device(op) && say(op, 0.02, 0.05, "bundle") &&
-              open_bundle(op) && list_saes(op) && check_bundle(op) &&
-              say(op, 0.05, 0.8, "model") && open_model(op) && say(op, 0.8, 0.85, "tokenizer") &&
+              open_bundle(op) && list_saes(op) && check_bundle(op) && say(op, 0.05, 0.8, "model") &&
+              open_model(op) && say(op, 0.8, 0.85, "tokenizer") &&
               (wb->tokenizer || tokenizer_open(op->model_dir, &wb->tokenizer, op->e)) &&
               say(op, 0.85, 1, "SAE") && read_hooks(op) && open_dicts(op) && choose(op) &&
               check_options(op) && say(op, 1, 1, "ready");

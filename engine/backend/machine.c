@@ -1,10 +1,18 @@
 /* How much memory there is for us: of the machine, and of the group that we were put into. */
 #include "engine/backend/synchronous.h"
-#include "engine/base/memory.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { PATH_BYTES = 4096 };
+
+/* False: too long to be there. */
+static bool join(char out[PATH_BYTES], const char *folder, const char *name, const char *under)
+{
+    const int n = snprintf(out, PATH_BYTES, "%s/%s%s", folder, name, under);
+    return n > 0 && n < PATH_BYTES;
+}
 
 /* The number on the line that begins with `word` of a file of `word number` lines; word "": the
  * whole file is one. False: there is none ("max"). */
@@ -23,10 +31,8 @@ static bool number_in(const char *path, const char *word, uint64_t *out)
 
 static bool number_at(const char *folder, const char *name, const char *word, uint64_t *out)
 {
-    char *path = xasprintf("%s/%s", folder, name);
-    const bool found = number_in(path, word, out);
-    free(path);
-    return found;
+    char path[PATH_BYTES];
+    return join(path, folder, name, "") && number_in(path, word, out);
 }
 
 static const struct group_files { /* of the two generations of control groups */
@@ -58,9 +64,8 @@ static void limit(const struct group_files *g, const char *folder, struct device
 /* Of the group and of all that it lies in. */
 static void limit_by_groups(const char *root, struct device_memory *m)
 {
-    char *path = xasprintf("%s/proc/self/cgroup", root), line[1024];
-    FILE *f = fopen(path, "re");
-    free(path);
+    char path[PATH_BYTES], line[1024];
+    FILE *f = join(path, root, "proc/self/cgroup", "") ? fopen(path, "re") : NULL;
     while (f && fgets(line, sizeof line, f)) {
         char *group = strchr(line, ':') ? strchr(strchr(line, ':') + 1, ':') : NULL;
         if (!group)
@@ -73,9 +78,8 @@ static void limit_by_groups(const char *root, struct device_memory *m)
         group[strcspn(group, "\n")] = '\0';
         for (char *end = group + strlen(group); end; end = strrchr(group, '/')) {
             *end = '\0';
-            char *folder = xasprintf("%s/%s%s", root, g->under, group);
-            limit(g, folder, m);
-            free(folder);
+            if (join(path, root, g->under, group))
+                limit(g, path, m);
         }
     }
     if (f)
@@ -85,13 +89,13 @@ static void limit_by_groups(const char *root, struct device_memory *m)
 struct device_memory machine_memory_under(const char *root)
 {
     struct device_memory m = {0};
-    char *path = xasprintf("%s/proc/meminfo", root);
+    char path[PATH_BYTES];
     uint64_t total, available, swap = 0;
-    const bool known =
-        number_in(path, "MemTotal:", &total) && number_in(path, "MemAvailable:", &available);
+    const bool known = join(path, root, "proc/meminfo", "") &&
+                       number_in(path, "MemTotal:", &total) &&
+                       number_in(path, "MemAvailable:", &available);
     if (known)
         number_in(path, "SwapFree:", &swap);
-    free(path);
     if (!known)
         return m;
     m = (struct device_memory){.total = total << 10, .free = (available + swap) << 10};

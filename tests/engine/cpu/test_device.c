@@ -51,10 +51,10 @@ static void test_memory(void **state)
     assert_true(l.b->queue_status(l.q, &e));
     l.b->buf_free(l.q, t.buf);
     assert_null(l.b->alloc(l.q, SIZE_MAX / 2, &e));
-    assert_int_equal(e.kind, ERROR_SYSTEM);
+    assert_int_equal(e.kind, ERROR_MEMORY);
     e = (struct error){0};
     assert_null(l.b->alloc(l.q, SIZE_MAX, &e));
-    assert_int_equal(e.kind, ERROR_SYSTEM);
+    assert_int_equal(e.kind, ERROR_MEMORY);
     lab_release(&l);
 }
 
