@@ -397,18 +397,11 @@ static bool add_rows(struct session *s, struct window *w, struct tensor sum, str
     return ok;
 }
 
-static void set_zero(struct session *s, struct tensor sum)
-{
-    double *zero = xcalloc((size_t)sum.cols, sizeof *zero);
-    device_put(s->run.queue, sum, zero);
-    free(zero);
-}
-
 static bool clear_sum(struct session *s, struct window *w)
 {
     if (!rows_reserve_sum(s, w))
         return false;
-    set_zero(s, rows_sum(s, w));
+    rows_clear_sums(s, rows_sum(s, w));
     return true;
 }
 
@@ -433,7 +426,7 @@ static bool piece_sums(struct front *f, const struct piece *p, int32_t at)
             struct tensor y = tensor_rows(f->place[i].y, at + from - p->row, end - from);
             struct tensor sum = i == s->shown ? rows_sum(s, w) : further_sum(p->line, i, w);
             if (anew && i != s->shown)
-                set_zero(s, sum);
+                rows_clear_sums(s, sum);
             ok = add_rows(s, w, sum, y, from, end - from, 1);
         }
     if (ok)

@@ -22,13 +22,6 @@ void further_free(struct session *s, struct line *l)
     l->further = NULL;
 }
 
-static void set_zero(struct session *s, struct tensor sums)
-{
-    double *zero = xcalloc((size_t)sums.rows * (size_t)sums.cols, sizeof *zero);
-    device_put(s->run.queue, sums, zero);
-    free(zero);
-}
-
 /* For all of the line's tokens. False with the run's error set. */
 static bool further_new(struct session *s, struct line *l)
 {
@@ -48,7 +41,7 @@ static bool further_new(struct session *s, struct line *l)
         k->sums.buf = device_alloc(s->run.queue, bytes, &s->run.err);
         if (!k->sums.buf)
             return error_prefix(&s->run.err, "keeping the sums of a line");
-        set_zero(s, k->sums);
+        rows_clear_sums(s, k->sums);
     }
     return true;
 }

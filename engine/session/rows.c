@@ -334,6 +334,13 @@ void rows_drop_sum(struct session *s, struct window *w)
     w->sum_rows = 0;
 }
 
+void rows_clear_sums(struct session *s, struct tensor sums)
+{
+    double *zero = xcalloc((size_t)sums.rows * (size_t)sums.cols, sizeof *zero);
+    device_put(s->run.queue, sums, zero);
+    free(zero);
+}
+
 struct tensor rows_sum(const struct session *s, const struct window *w)
 {
     return tensor_rows(s->sums.part[0], w->sum, 1);

@@ -289,6 +289,7 @@ static inline bool rows_hold_x(const struct window *w)
 }
 bool rows_reserve_sum(struct session *, struct window *);
 void rows_drop_sum(struct session *, struct window *);
+void rows_clear_sums(struct session *, struct tensor sums);
 /* [1, n_out] F64 */
 struct tensor rows_sum(const struct session *, const struct window *);
 /* Drops what was least recently used until so many bytes of rows more fit into the budgets. */
