@@ -22,6 +22,7 @@ struct opening { /* what the steps of model_open share */
     struct packs *packs;
     uint64_t total; /* bytes that all of it takes */
     uint64_t *need; /* NULL: open; else only what that will take is added up */
+    char embed[NAME_MAX_LEN], unembed[NAME_MAX_LEN]; /* names in the file */
 };
 
 static void full_name(const struct opening *o, int32_t layer, const char *part, const char *kind,
@@ -428,16 +429,17 @@ static bool open_layer(struct opening *o, int32_t i)
 
 /* The unembedding's name in the file. One that is said to be the embedding but stands there with
  * other values would have to be read one way or the other: refused. */
-static bool unembed_name(const struct opening *o, const char *embed, char out[NAME_MAX_LEN])
+static bool find_unembed(struct opening *o)
 {
     const struct tensors *ts = o->m->tensors;
-    const struct named_tensor *u = NULL, *e = tensors_find(ts, embed);
+    const struct named_tensor *u = NULL, *e = tensors_find(ts, o->embed);
+    char *out = o->unembed;
     for (int i = 0; i < 2 && !u && o->arch->names.unembed[i]; i++) {
         snprintf(out, NAME_MAX_LEN, "%s.weight", o->arch->names.unembed[i]);
         u = tensors_find(ts, out);
     }
     if (!u && o->m->config.tied)
-        snprintf(out, NAME_MAX_LEN, "%s", embed);
+        snprintf(out, NAME_MAX_LEN, "%s", o->embed);
     else if (!u)
         snprintf(out, NAME_MAX_LEN, "%s.weight", o->arch->names.unembed[0]);
     if (!u || !o->m->config.tied || !e)
@@ -456,24 +458,21 @@ static bool open_vocabulary(struct opening *o)
 {
     struct model *m = o->m;
     const struct model_config *c = &m->config;
-    char embed[NAME_MAX_LEN], name[NAME_MAX_LEN];
-    full_name(o, -1, o->arch->names.embed, "weight", embed);
-    if (!unembed_name(o, embed, name))
-        return false;
     if (is_tl(o))
-        return open_tl_vocabulary(o, embed, name);
-    if (!open_weight(o, name, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_PRODUCT | USE_ROWS,
-                     &m->unembed))
+        return open_tl_vocabulary(o, o->embed, o->unembed);
+    if (!open_weight(o, o->unembed, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL,
+                     USE_PRODUCT | USE_ROWS, &m->unembed))
         return false;
-    if (strcmp(name, embed) == 0)
+    if (strcmp(o->unembed, o->embed) == 0)
         m->embed = m->unembed;
-    else if (!open_weight(o, embed, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS,
+    else if (!open_weight(o, o->embed, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS,
                           &m->embed))
         return false;
-    m->embed_source = tensors_find(m->tensors, embed);
+    m->embed_source = tensors_find(m->tensors, o->embed);
     m->file_dtype = (enum dtype)m->embed_source->type;
     if (!o->arch->learned_positions)
         return true;
+    char name[NAME_MAX_LEN];
     full_name(o, -1, o->arch->names.positions, "weight", name);
     m->positions_source = tensors_find(m->tensors, name);
     return open_weight(o, name, c->n_ctx, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS, &m->positions);
@@ -530,14 +529,15 @@ static bool open_all(struct opening *o)
     struct model *m = o->m;
     if (!hf_config_read(m->dir, &m->config, o->e) || !tensors_open(m->dir, &m->tensors, o->e))
         return false;
-    char embed[NAME_MAX_LEN];
     o->arch = m->config.arch, o->prefix = "";
-    full_name(o, -1, o->arch->names.embed, "weight", embed);
-    if (!tensors_find(m->tensors, embed))
+    full_name(o, -1, o->arch->names.embed, "weight", o->embed);
+    if (!tensors_find(m->tensors, o->embed)) {
         o->prefix = o->arch->names.prefix;
+        full_name(o, -1, o->arch->names.embed, "weight", o->embed);
+    }
     m->layer = xcalloc((size_t)m->config.n_layers, sizeof *m->layer);
     o->qkv_rows = qkv_rows(&m->config);
-    return find_room(o) && open_tensors(o);
+    return find_unembed(o) && find_room(o) && open_tensors(o);
 }
 
 bool model_open(struct backend *b, const char *dir, const struct model_how *how, struct model **out,
