@@ -54,6 +54,19 @@ void doc_part_release(struct doc_part *p)
     free(p->sum);
 }
 
+int32_t doc_part_count(struct doc_part *p, const struct pass_batch *b, int32_t *eval)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < b->n_rows; i++) {
+        p->tokens += b->row[i].pos >= 0;
+        if (b->seq->target[i] < 0)
+            continue;
+        p->count[b->row[i].doc - p->first]++;
+        eval[n++] = i;
+    }
+    return n;
+}
+
 void doc_part_means(struct doc_part *p)
 {
     for (int32_t d = 0; d < p->n_docs; d++) {

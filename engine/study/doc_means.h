@@ -34,6 +34,9 @@ struct doc_part { /* of one chunk */
 };
 void doc_part_init(struct doc_part *, struct pass_range, int32_t n);
 void doc_part_release(struct doc_part *);
+/* The rows of a sub-batch that have a next token, which their documents then count: their numbers
+ * to eval [b->n_rows]; how many. Tokens of the text are counted too. */
+int32_t doc_part_count(struct doc_part *, const struct pass_batch *, int32_t *eval);
 void doc_part_means(struct doc_part *); /* sums to means */
 
 void doc_means_fold(struct doc_means *, const struct doc_part *);

@@ -393,16 +393,10 @@ static void effects(struct work *w)
 static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 {
     struct work *w = arg;
-    w->run = run, w->b = b, w->n_eval = 0;
+    w->run = run, w->b = b;
     w->batch = sequences_batch(b->seq);
     w->eval = xcalloc((size_t)b->n_rows + 1, sizeof *w->eval);
-    for (int32_t i = 0; i < b->n_rows; i++) {
-        w->p->docs.tokens += b->row[i].pos >= 0;
-        if (b->seq->target[i] < 0)
-            continue;
-        w->p->docs.count[b->row[i].doc - w->p->docs.first]++;
-        w->eval[w->n_eval++] = i;
-    }
+    w->n_eval = doc_part_count(&w->p->docs, b, w->eval);
     if (w->n_eval > 0 && w->s->measure == STREAM_ATTRIBUTION)
         attribute(w);
     else if (w->n_eval > 0 && w->s->measure == STREAM_PATCH)
