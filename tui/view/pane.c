@@ -158,6 +158,13 @@ int pane_say(struct grid *g, struct rect r, struct style style, const char *text
     return y;
 }
 
+struct rect pane_inner(struct rect r, bool framed, bool folded)
+{
+    if (folded || r.w <= 0 || r.h <= 0)
+        return (struct rect){r.x, r.y, 0, 0};
+    return framed && r.h >= 3 && r.w >= 3 ? rect_inner(r, 1, 1) : r;
+}
+
 void pane_edge(struct grid *g, const struct theme *theme, struct rect frame, const char *text)
 {
     struct style dim = theme_style(theme, ROLE_DIM);

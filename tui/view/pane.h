@@ -49,6 +49,8 @@ bool list_key(const struct list *, enum action_id, int *row);
 void corpus_label(const struct corpus_choice *, bool ascii, int columns, char *out, size_t n);
 enum theme_role class_role(int cls);
 struct rect rect_clip(struct rect, struct rect within);
+/* Within a frame (framed: if there is room for one); empty for what is folded or has no room. */
+struct rect pane_inner(struct rect, bool framed, bool folded);
 /* The lower edge of a frame: small print. */
 void pane_edge(struct grid *, const struct theme *, struct rect frame, const char *text);
 /* Why a view shows nothing yet: its job's line, or what is missing. */

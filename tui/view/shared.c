@@ -301,6 +301,42 @@ void shared_insert(struct shared *sh, const char *s, size_t n, bool typed)
     shared_moved(sh);
 }
 
+bool shared_edit_action(struct shared *sh, enum action_id a, bool select)
+{
+    static const struct {
+        enum action_id action;
+        enum editor_op op;
+    } of[] = {{ACTION_EDIT_LEFT, EDIT_LEFT},
+              {ACTION_EDIT_RIGHT, EDIT_RIGHT},
+              {ACTION_EDIT_UP, EDIT_UP},
+              {ACTION_EDIT_DOWN, EDIT_DOWN},
+              {ACTION_EDIT_WORD_LEFT, EDIT_WORD_LEFT},
+              {ACTION_EDIT_WORD_RIGHT, EDIT_WORD_RIGHT},
+              {ACTION_EDIT_ROW_START, EDIT_ROW_START},
+              {ACTION_EDIT_ROW_END, EDIT_ROW_END},
+              {ACTION_EDIT_LINE_START, EDIT_LINE_START},
+              {ACTION_EDIT_LINE_END, EDIT_LINE_END},
+              {ACTION_EDIT_TEXT_START, EDIT_TEXT_START},
+              {ACTION_EDIT_TEXT_END, EDIT_TEXT_END},
+              {ACTION_EDIT_PAGE_UP, EDIT_PAGE_UP},
+              {ACTION_EDIT_PAGE_DOWN, EDIT_PAGE_DOWN},
+              {ACTION_EDIT_BACKSPACE, EDIT_BACKSPACE},
+              {ACTION_EDIT_DELETE, EDIT_DELETE},
+              {ACTION_EDIT_KILL_WORD_LEFT, EDIT_KILL_WORD_LEFT},
+              {ACTION_EDIT_KILL_WORD_RIGHT, EDIT_KILL_WORD_RIGHT},
+              {ACTION_EDIT_KILL_TO_START, EDIT_KILL_TO_START},
+              {ACTION_EDIT_KILL_TO_END, EDIT_KILL_TO_END},
+              {ACTION_EDIT_YANK, EDIT_YANK}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        if (of[i].action == a) {
+            shared_edit(sh, of[i].op, select);
+            return true;
+        }
+    if (a == ACTION_EDIT_NEWLINE)
+        shared_insert(sh, "\n", 1, true);
+    return a == ACTION_EDIT_NEWLINE;
+}
+
 void shared_replace_text(struct shared *sh, const char *s, size_t n)
 {
     editor_do(&sh->editor, EDIT_SELECT_ALL, false);

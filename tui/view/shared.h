@@ -153,6 +153,8 @@ struct sliders shared_in_force(const struct shared *);
 /* After the editor's cursor moved. */
 void shared_moved(struct shared *);
 void shared_edit(struct shared *, enum editor_op, bool select);
+/* What an action does in the text; false: it is none of editing. */
+bool shared_edit_action(struct shared *, enum action_id, bool select);
 void shared_insert(struct shared *, const char *utf8, size_t n, bool typed);
 /* Puts another text in place of all of it, as one step. */
 void shared_replace_text(struct shared *, const char *s, size_t n);

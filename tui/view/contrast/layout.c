@@ -54,8 +54,5 @@ void contrast_layout(struct rect r, enum contrast_part focus, bool zoom,
 
 struct rect contrast_inner(const struct contrast_layout *l, enum contrast_part p)
 {
-    const struct rect r = l->part[p];
-    if (r.w <= 0 || r.h <= 0 || l->folded[p])
-        return (struct rect){r.x, r.y, 0, 0};
-    return l->frame && r.h >= 3 && r.w >= 3 ? rect_inner(r, 1, 1) : r;
+    return pane_inner(l->part[p], l->frame, l->folded[p]);
 }

@@ -220,27 +220,7 @@ static bool editing(struct explore *ex, enum action_id a, bool select)
     static const struct {
         enum action_id action;
         enum editor_op op;
-    } of[] = {{ACTION_EDIT_LEFT, EDIT_LEFT},
-              {ACTION_EDIT_RIGHT, EDIT_RIGHT},
-              {ACTION_EDIT_UP, EDIT_UP},
-              {ACTION_EDIT_DOWN, EDIT_DOWN},
-              {ACTION_EDIT_WORD_LEFT, EDIT_WORD_LEFT},
-              {ACTION_EDIT_WORD_RIGHT, EDIT_WORD_RIGHT},
-              {ACTION_EDIT_ROW_START, EDIT_ROW_START},
-              {ACTION_EDIT_ROW_END, EDIT_ROW_END},
-              {ACTION_EDIT_LINE_START, EDIT_LINE_START},
-              {ACTION_EDIT_LINE_END, EDIT_LINE_END},
-              {ACTION_EDIT_TEXT_START, EDIT_TEXT_START},
-              {ACTION_EDIT_TEXT_END, EDIT_TEXT_END},
-              {ACTION_EDIT_PAGE_UP, EDIT_PAGE_UP},
-              {ACTION_EDIT_PAGE_DOWN, EDIT_PAGE_DOWN},
-              {ACTION_EDIT_BACKSPACE, EDIT_BACKSPACE},
-              {ACTION_EDIT_DELETE, EDIT_DELETE},
-              {ACTION_EDIT_KILL_WORD_LEFT, EDIT_KILL_WORD_LEFT},
-              {ACTION_EDIT_KILL_WORD_RIGHT, EDIT_KILL_WORD_RIGHT},
-              {ACTION_EDIT_KILL_TO_START, EDIT_KILL_TO_START},
-              {ACTION_EDIT_KILL_TO_END, EDIT_KILL_TO_END},
-              {ACTION_EDIT_YANK, EDIT_YANK},
+    } of[] = {/* with the text in front, keys of lists move in it */
               {ACTION_ROW_UP, EDIT_UP},
               {ACTION_ROW_DOWN, EDIT_DOWN},
               {ACTION_ROW_HOME, EDIT_ROW_START},
@@ -252,9 +232,7 @@ static bool editing(struct explore *ex, enum action_id a, bool select)
             shared_edit(ex->sh, of[i].op, select);
             return true;
         }
-    if (a == ACTION_EDIT_NEWLINE)
-        shared_insert(ex->sh, "\n", 1, true);
-    return a == ACTION_EDIT_NEWLINE;
+    return shared_edit_action(ex->sh, a, select);
 }
 
 static bool looking(struct explore *ex, enum action_id a)

@@ -85,8 +85,5 @@ bool latents_open(const struct latents_layout *l, enum latents_part p)
 
 struct rect latents_inner(const struct latents_layout *l, enum latents_part p)
 {
-    struct rect r = l->part[p];
-    if (!latents_open(l, p))
-        return (struct rect){r.x, r.y, 0, 0};
-    return l->frame && r.h >= 3 && r.w >= 3 ? rect_inner(r, 1, 1) : r;
+    return pane_inner(l->part[p], l->frame, l->folded[p]);
 }

@@ -55,10 +55,7 @@ void neurons_layout(struct rect r, enum neurons_part focus, bool zoom, struct ne
 
 struct rect neurons_inner(const struct neurons_layout *l, enum neurons_part p)
 {
-    const struct rect r = l->part[p];
-    if (r.w <= 0 || r.h <= 0 || l->folded[p])
-        return (struct rect){r.x, r.y, 0, 0};
-    return l->frame && r.h >= 3 && r.w >= 3 ? rect_inner(r, 1, 1) : r;
+    return pane_inner(l->part[p], l->frame, l->folded[p]);
 }
 
 /* ---- drawing */

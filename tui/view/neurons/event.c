@@ -6,39 +6,16 @@
 /* ---- the text: what is typed is the explorer's text */
 static bool edit(struct neurons *v, const struct view_in *in, enum action_id a, bool extend)
 {
-    static const struct {
-        enum action_id action;
-        enum editor_op op;
-    } edits[] = {{ACTION_EDIT_LEFT, EDIT_LEFT},
-                 {ACTION_EDIT_RIGHT, EDIT_RIGHT},
-                 {ACTION_EDIT_UP, EDIT_UP},
-                 {ACTION_EDIT_DOWN, EDIT_DOWN},
-                 {ACTION_EDIT_WORD_LEFT, EDIT_WORD_LEFT},
-                 {ACTION_EDIT_WORD_RIGHT, EDIT_WORD_RIGHT},
-                 {ACTION_EDIT_ROW_START, EDIT_LINE_START},
-                 {ACTION_EDIT_ROW_END, EDIT_LINE_END},
-                 {ACTION_EDIT_LINE_START, EDIT_LINE_START},
-                 {ACTION_EDIT_LINE_END, EDIT_LINE_END},
-                 {ACTION_EDIT_TEXT_START, EDIT_TEXT_START},
-                 {ACTION_EDIT_TEXT_END, EDIT_TEXT_END},
-                 {ACTION_EDIT_BACKSPACE, EDIT_BACKSPACE},
-                 {ACTION_EDIT_DELETE, EDIT_DELETE},
-                 {ACTION_EDIT_KILL_WORD_LEFT, EDIT_KILL_WORD_LEFT},
-                 {ACTION_EDIT_KILL_WORD_RIGHT, EDIT_KILL_WORD_RIGHT},
-                 {ACTION_EDIT_KILL_TO_START, EDIT_KILL_TO_START},
-                 {ACTION_EDIT_KILL_TO_END, EDIT_KILL_TO_END},
-                 {ACTION_EDIT_YANK, EDIT_YANK}};
-    if (a == ACTION_EDIT_NEWLINE)
-        shared_insert(in->shared, "\n", 1, true);
-    else
-        for (size_t i = 0;; i++) {
-            if (i == sizeof edits / sizeof *edits)
-                return false;
-            if (edits[i].action == a) {
-                shared_edit(in->shared, edits[i].op, extend);
-                break;
-            }
-        }
+    /* what is shown is one line, without the explorer's rows and pages */
+    switch (a) {
+    case ACTION_EDIT_PAGE_UP:
+    case ACTION_EDIT_PAGE_DOWN: return false;
+    case ACTION_EDIT_ROW_START: a = ACTION_EDIT_LINE_START; break;
+    case ACTION_EDIT_ROW_END: a = ACTION_EDIT_LINE_END; break;
+    default: break;
+    }
+    if (!shared_edit_action(in->shared, a, extend))
+        return false;
     neurons_ask_text(v, in);
     return true;
 }
