@@ -70,10 +70,11 @@ struct watcher {
     int polls, told;
 };
 
+/* The third poll, or where reading is slower than that the first that something was told before. */
 static void poll_stop(void *arg)
 {
     struct watcher *w = arg;
-    if (++w->polls == 3)
+    if (++w->polls >= 3 && w->told > 0)
         atomic_store(&w->cancel, true);
 }
 
