@@ -283,7 +283,7 @@ _glimt_complete() {
     *" --theme") _glimt_words "dark light paper terminal"; _glimt_themes; return 0 ;;
     esac
     if [[ $cur == -* && ! $after ]]; then
-        _glimt_words "--help --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --tl-weights --special --encoding --context --device --dtype --threads --json --csv --svg --output --cache --seed --quiet --progress --color --theme $own"
+        _glimt_words "--help --model --sae --hook --bundle --latents --neurons --fix --insert --bos --no-bos --tl-weights --no-tl-weights --special --encoding --context --device --dtype --threads --json --csv --svg --output --cache --seed --quiet --progress --color --theme $own"
         [[ $command ]] || _glimt_words "--version --completions --state --play --session"
         return 0
     fi
@@ -376,16 +376,16 @@ _glimt() {
             "neuron means") command="neuron means" own=" --target --from --to --off --rows --class --limit --header" ;;
             "neuron classify") command="neuron classify" own=" --target --from --to --tokens --layer --off --rows --class --limit --header" ;;
             "neuron ablate") command="neuron ablate" own=" --target --sets --from --to --texts --off --as-published --rows --class --limit --header" ;;
-            "neuron boosts") command="neuron boosts" own=" --target --by --later --layer --from --to --texts --max-norm --min-embed --top --no-tl-weights --as-published --class --limit --header" ;;
-            "neuron unigrams") command="neuron unigrams" own=" --target --from --to --texts --top --by-tokens --no-tl-weights --class --limit --header" ;;
-            "neuron attribution") command="neuron attribution" own=" --target --from --to --texts --off-at --off --rows --frozen-scale --no-tl-weights --class --limit --header" ;;
+            "neuron boosts") command="neuron boosts" own=" --target --by --later --layer --from --to --texts --max-norm --min-embed --top --as-published --class --limit --header" ;;
+            "neuron unigrams") command="neuron unigrams" own=" --target --from --to --texts --top --by-tokens --class --limit --header" ;;
+            "neuron attribution") command="neuron attribution" own=" --target --from --to --texts --off-at --off --rows --frozen-scale --class --limit --header" ;;
             "neuron patch") command="neuron patch" own=" --target --from --to --texts --off-at --off --rows --class --limit --header" ;;
-            "neuron effects") command="neuron effects" own=" --target --from --to --texts --off-at --off --rows --metric --frozen-scale --no-tl-weights --class --limit --header" ;;
+            "neuron effects") command="neuron effects" own=" --target --from --to --texts --off-at --off --rows --metric --frozen-scale --class --limit --header" ;;
             "neuron downstream") command="neuron downstream" own=" --target --from --to --texts --on-at --off-at --off --layers --dict --top --class --limit --header" ;;
             "neuron shift") command="neuron shift" own=" --target --from --to --texts --on-at --off-at --off --later --tokens --losses --rows --class --limit --header" ;;
             "neuron examples") command="neuron examples" own=" --target --from --to --texts --on-at --off-at --off --later --shift --later-at --weight --top --class --limit --header" ;;
             "neuron position") command="neuron position" own=" --target --from --to --texts --on-at --off-at --off --later --shift --later-at --text --at --top --min-logp --max-norm --min-embed --class --limit --header" ;;
-            "neuron similar") command="neuron similar" own=" --layers --dict --top --no-tl-weights" ;;
+            "neuron similar") command="neuron similar" own=" --layers --dict --top" ;;
             "generate") command="generate" own=" --tokens --temperature" ;;
             "snapshot") command="snapshot" own=" --size --play --state --text --ansi" ;;
             "tokenize") command="tokenize" own=" --decode --ids-only" ;;

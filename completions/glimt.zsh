@@ -34,6 +34,7 @@ _glimt() {
         '--bos[the BOS token before each sequence; default\: what the SAE or the model needs]' \
         '--no-bos[no BOS token]' \
         '--tl-weights[TransformerLens'\'' weights\: norms folded, written and read centred]' \
+        '--no-tl-weights[the file'\''s\: in neuron, the mean over the vocabulary stays, too]' \
         '--special[special tokens spelled out in a text become their ids; default\: text]' \
         '--encoding=[of text and corpora that are not UTF-8, e.g. latin1]:value:(latin1 windows-1252 utf-16le utf-16be utf-8)' \
         '--context=[each line its own sequence (default), or all of the text one]:value:(line join)' \
@@ -344,7 +345,6 @@ _glimt() {
         '--max-norm=[leave out tokens with an unembedding beyond; 0\: none; default\: 15]:value: ' \
         '--min-embed=[leave out tokens with an embedding below; 0\: none; default\: 0.4]:value: ' \
         '--top=[tokens of a list; default\: 100]:value: ' \
-        '--no-tl-weights[the mean over the vocabulary stays]' \
         '--as-published[of the lens off minus on, of later neurons the pre-activation]' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
@@ -359,7 +359,6 @@ _glimt() {
         '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
         '--top=[tokens of a list; default\: 100]:value: ' \
         '--by-tokens[by how often they occur, not in how many texts]' \
-        '--no-tl-weights[the mean over the vocabulary stays]' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
@@ -375,7 +374,6 @@ _glimt() {
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
         '--rows=[rows printed]:value: ' \
         '--frozen-scale[the final norm'\''s scale of the run with the units on]' \
-        '--no-tl-weights[the mean over the vocabulary stays]' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
@@ -406,7 +404,6 @@ _glimt() {
         '--rows=[rows printed]:value: ' \
         '--metric=[what the effects are on; default\: loss]:value:(loss logit)' \
         '--frozen-scale[the final norm'\''s scale of the run with the units on]' \
-        '--no-tl-weights[the mean over the vocabulary stays]' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
@@ -494,7 +491,6 @@ _glimt() {
         '--layers=[neurons of these layers]:value: ' \
         '--dict=[which of several dictionaries\: mlp_3]:value: ' \
         '--top=[others of a unit; default\: 20]:value: ' \
-        '--no-tl-weights[what is written stays as it is]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand: ' \
         ) ;;

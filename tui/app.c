@@ -182,6 +182,8 @@ static bool fill_options(struct app *a)
     if (o->sae ? same_file(o->sae, s->sae) : !names_layer(o, &layer))
         o->hook = either(o->hook, s->hook);
     fill_dicts(o, s);
+    if (o->tl_weights == UNSAID && s->tl_weights)
+        o->tl_weights = SAID_YES;
     return true;
 }
 
@@ -269,6 +271,7 @@ static void add_names(const struct app *a, struct saved_state *s)
             (struct saved_sae){copy_name(a->more[i]), copy_name(a->options.more[i].hook)};
     s->theme = a->theme_auto ? NULL : xstrdup(a->theme_name);
     s->neurons = a->options.neurons && !a->options.sae;
+    s->tl_weights = a->options.tl_weights == SAID_YES;
 }
 
 static void state_now(const struct app *a, struct saved_state *s)

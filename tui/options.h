@@ -37,7 +37,11 @@ struct options {
     enum insert insert;
     enum said bos; /* UNSAID: as SAE or model need it (workbench.h) */
     bool join, special;
-    bool tl_weights;  /* TransformerLens' (engine/model/model.h) */
+    /* TransformerLens' weights. Yes: the model has them (engine/model/model.h), and with them what
+     * is read at its hook points. UNSAID: what is read of the unembedding, and of what is written
+     * to the stream, is as of them: those are the same numbers. No: that, too, as the files have
+     * it. */
+    enum said tl_weights;
     int32_t n_places; /* points whose neurons are opened beside what else is named */
     struct point place[DICT_SET_MAX];
     int32_t layers_from;        /* > 0: so are those of every layer from this one on */

@@ -75,12 +75,12 @@ static bool same_more(const struct saved_state *a, const struct saved_state *b)
 bool state_same_look(const struct saved_state *a, const struct saved_state *b)
 {
     return same(a->bundle, b->bundle) && same(a->model, b->model) && same(a->sae, b->sae) &&
-           same(a->hook, b->hook) && same_more(a, b) && same(a->theme, b->theme) &&
-           strcmp(a->view, b->view) == 0 && strcmp(a->colour, b->colour) == 0 &&
-           a->has_unit == b->has_unit && unit_same(a->unit, b->unit) &&
-           dict_set_same(&a->dicts, &b->dicts) && a->neurons == b->neurons &&
-           a->has_units == b->has_units && a->has_insert == b->has_insert &&
-           sliders_equal(&a->sliders, &b->sliders);
+           same(a->hook, b->hook) && a->tl_weights == b->tl_weights && same_more(a, b) &&
+           same(a->theme, b->theme) && strcmp(a->view, b->view) == 0 &&
+           strcmp(a->colour, b->colour) == 0 && a->has_unit == b->has_unit &&
+           unit_same(a->unit, b->unit) && dict_set_same(&a->dicts, &b->dicts) &&
+           a->neurons == b->neurons && a->has_units == b->has_units &&
+           a->has_insert == b->has_insert && sliders_equal(&a->sliders, &b->sliders);
 }
 
 /* ---- reading */
@@ -260,7 +260,8 @@ static bool read_places(struct reader *r, struct saved_state *s)
     const json_t *unit = json_object_get(r->root, "unit"),
                  *cursor = json_object_get(r->root, "cursor"),
                  *view = json_object_get(r->root, "view"),
-                 *special = json_object_get(r->root, "special");
+                 *special = json_object_get(r->root, "special"),
+                 *tl = json_object_get(r->root, "tl_weights");
     if (view && !json_is_null(view)) {
         if (!json_is_string(view))
             return wrong(r, "view", "the name of a view");
@@ -270,6 +271,11 @@ static bool read_places(struct reader *r, struct saved_state *s)
         if (!json_is_boolean(special))
             return wrong(r, "special", "true or false");
         s->sliders.special = json_is_true(special);
+    }
+    if (tl && !json_is_null(tl)) {
+        if (!json_is_boolean(tl))
+            return wrong(r, "tl_weights", "true or false");
+        s->tl_weights = json_is_true(tl);
     }
     if (unit && !json_is_null(unit)) {
         s->has_unit = true;
@@ -363,6 +369,8 @@ json_t *state_json(const struct saved_state *s)
     else
         set_string(o, "sae", s->sae);
     set_string(o, "hook", s->hook);
+    if (s->tl_weights)
+        json_object_set_new(o, "tl_weights", json_true());
     if (s->text) {
         json_object_set_new(o, "text", json_stringn(s->text, s->n_text));
         if (s->cursor <= s->n_text)

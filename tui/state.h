@@ -16,6 +16,7 @@ struct saved_state {
     struct saved_sae {
         char *path, *hook; /* hook NULL: as its file says; owned */
     } more[DICT_SET_MAX];
+    bool tl_weights;       /* the model has TransformerLens' (tui/options.h) */
     char *text;            /* NULL: absent; owned, NUL-terminated */
     size_t n_text, cursor; /* cursor absent: SIZE_MAX, the end */
     char view[16];         /* its name; "": explore */

@@ -207,7 +207,7 @@ static bool open_model(struct opening *op)
     const char *spec = op->o->model ? op->o->model : wb->bundle->model;
     wb->model_name = op->o->model ? short_name(spec, false) : short_name(wb->bundle->path, true);
     if (!hub_resolve(spec, &op->model_dir, op->e) ||
-        (op->o->tl_weights && !tokenizer_open(op->model_dir, &wb->tokenizer, op->e)))
+        (op->o->tl_weights == SAID_YES && !tokenizer_open(op->model_dir, &wb->tokenizer, op->e)))
         return false;
     op->packing = (struct packing){.options = op->o,
                                    .sae = sae_path(op),

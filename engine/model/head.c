@@ -3,6 +3,7 @@
 #include "engine/model/model_private.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool check_hidden(struct run *run, const struct model *m, struct tensor h)
 {
@@ -145,4 +146,97 @@ struct tensor model_unembed_rows(struct run *run, const struct model *m, const i
 struct tensor model_embed_rows(struct run *run, const struct model *m, const int32_t *id, int32_t n)
 {
     return op_rows(run, m->embed, run_put_ids(run, n, 1, id));
+}
+
+/* ---- row by row */
+bool model_each_row(struct run *run, const struct model *m, const struct model_rows *r)
+{
+    enum { AT_ONCE = 512 };
+    const size_t cells = (size_t)AT_ONCE * (size_t)m->config.d_model;
+    float *unembed = xcalloc(2 * cells, sizeof *unembed), *embed = unembed + cells;
+    int32_t id[AT_ONCE];
+    for (int32_t first = 0; first < r->n && run_ok(run); first += AT_ONCE) {
+        const int32_t n = r->n - first < AT_ONCE ? r->n - first : (int32_t)AT_ONCE;
+        struct arena_mark mark = arena_mark(run->arena);
+        for (int32_t i = 0; i < n; i++)
+            id[i] = first + i;
+        run_get(run, unembed, model_unembed_rows(run, m, id, n));
+        if (r->embedding)
+            run_get(run, embed, model_embed_rows(run, m, id, n));
+        arena_reset(run->arena, mark);
+        if (run_ok(run))
+            r->each(r->arg, first, n, unembed, embed);
+    }
+    free(unembed);
+    return run_ok(run);
+}
+
+struct tl_vocabulary {
+    const struct model *m;
+    int32_t n;
+    double *mean, *norms;
+    float *gamma;
+};
+
+static void add_mean(void *arg, int32_t first, int32_t n, const float *unembed, const float *embed)
+{
+    struct tl_vocabulary *v = arg;
+    const int32_t d = v->m->config.d_model;
+    (void)first, (void)embed;
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t k = 0; k < d; k++)
+            v->mean[k] += (double)unembed[(size_t)i * (size_t)d + (size_t)k] / v->n;
+}
+
+void model_tl_row(const struct model *m, double *x)
+{
+    const int32_t d = m->config.d_model;
+    double mean = 0;
+    for (int32_t k = 0; k < d; k++)
+        mean += x[k] / d;
+    for (int32_t k = 0; k < d && m->config.arch->norm != NORM_RMS; k++)
+        x[k] -= mean;
+}
+
+static double norm_of(const struct model *m, double *x)
+{
+    double sq = 0;
+    model_tl_row(m, x);
+    for (int32_t k = 0; k < m->config.d_model; k++)
+        sq += x[k] * x[k];
+    return sqrt(sq);
+}
+
+static void add_norms(void *arg, int32_t first, int32_t n, const float *unembed, const float *embed)
+{
+    struct tl_vocabulary *v = arg;
+    const int32_t d = v->m->config.d_model;
+    double *x = xcalloc((size_t)d, sizeof *x);
+    for (int32_t i = 0; i < n; i++) {
+        const float *u = unembed + (size_t)i * (size_t)d, *e = embed + (size_t)i * (size_t)d;
+        for (int32_t k = 0; k < d; k++)
+            x[k] = (double)v->gamma[k] * ((double)u[k] - v->mean[k]);
+        v->norms[first + i] = norm_of(v->m, x);
+        for (int32_t k = 0; k < d; k++)
+            x[k] = (double)e[k];
+        v->norms[v->n + first + i] = norm_of(v->m, x);
+    }
+    free(x);
+}
+
+bool model_tl_vocabulary(struct run *run, const struct model *m, int32_t n, double *mean,
+                         double *norms)
+{
+    const size_t d = (size_t)m->config.d_model;
+    struct tl_vocabulary v = {m, n, mean, norms, NULL};
+    struct model_rows rows = {n, false, add_mean, &v};
+    memset(mean, 0, d * sizeof *mean);
+    if (!model_each_row(run, m, &rows) || !norms)
+        return run_ok(run);
+    v.gamma = xcalloc(d, sizeof *v.gamma);
+    run_get(run, v.gamma, m->final_norm.gamma);
+    rows.each = add_norms, rows.embedding = true;
+    const bool ok = run_ok(run) && model_each_row(run, m, &rows);
+    free(v.gamma);
+    return ok;
 }

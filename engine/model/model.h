@@ -103,6 +103,26 @@ const struct norm *model_final_norm(const struct model *);
 struct tensor model_unembed_rows(struct run *, const struct model *, const int32_t *id, int32_t n);
 struct tensor model_embed_rows(struct run *, const struct model *, const int32_t *id, int32_t n);
 
+/* Calls each for all rows of the unembedding and, where asked for, of the embedding of the first n
+ * tokens, some [rows, d_model] in host memory at a time. */
+struct model_rows {
+    int32_t n;
+    bool embedding;
+    void (*each)(void *arg, int32_t first, int32_t n, const float *unembed, const float *embed);
+    void *arg;
+};
+bool model_each_row(struct run *, const struct model *, const struct model_rows *);
+
+/* ---- as TransformerLens' weights have it, whether or not these are (model_how), in double */
+/* mean [d_model] ← of the unembedding's rows of n tokens, which is taken off them. norms [2n]
+ * (NULL: not asked for) ← of those rows with the final norm's gain in them, then of the
+ * embedding's. */
+bool model_tl_vocabulary(struct run *, const struct model *, int32_t n, double *mean,
+                         double *norms);
+/* x [d_model], in place: a row of what is written to the stream, or of what is read behind a norm.
+ */
+void model_tl_row(const struct model *, double *x);
+
 /* Keys and values for up to n_ctx positions of layers first … n_layers−1. */
 struct kv *model_kv_new(const struct model *, struct queue *, int32_t first_layer, int32_t cap,
                         struct error *e);

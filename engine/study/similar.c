@@ -42,20 +42,19 @@ static bool written(struct comparing *q, int32_t place, const int32_t *index, in
 {
     const struct dict_place *p = &q->in->dicts->place[place];
     const size_t d = (size_t)q->d;
-    const bool centres = q->of->centred && model_final_norm(q->in->model)->kind != NORM_RMS;
     float *u = xcalloc((size_t)n * d, sizeof *u);
     struct arena_mark mark = arena_mark(q->run.arena);
     run_get(&q->run, u,
             dict_push(&q->run, p->dict, model_linear_behind(q->in->model, p->at), index, n));
     arena_reset(q->run.arena, mark);
     for (size_t i = 0; i < (size_t)n && run_ok(&q->run); i++) {
-        double mean = 0, sq = 0;
-        for (size_t k = 0; centres && k < d; k++)
-            mean += (double)u[i * d + k] / q->d;
-        for (size_t k = 0; k < d; k++) {
-            to[i * d + k] = (double)u[i * d + k] - mean;
+        double sq = 0;
+        for (size_t k = 0; k < d; k++)
+            to[i * d + k] = (double)u[i * d + k];
+        if (q->of->centred)
+            model_tl_row(q->in->model, to + i * d);
+        for (size_t k = 0; k < d; k++)
             sq += to[i * d + k] * to[i * d + k];
-        }
         for (size_t k = 0; k < d; k++)
             to[i * d + k] = sq > 0 ? to[i * d + k] / sqrt(sq) : 0;
     }

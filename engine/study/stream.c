@@ -33,7 +33,7 @@ static const struct param params[] = {
      .choices = stream_measures, .in_key = true},
     STREAM_METRIC_ROW,
     STREAM_FROZEN_ROW,
-    STREAM_NO_TL_ROW,
+    {"no-tl-weights", NULL, "the mean over the vocabulary stays", PARAM_FLAG, .in_key = true},
     {"seed", "N", "of the intervals", PARAM_SEED, "0", .in_key = true},
     {.name = NULL},
 };

@@ -32,10 +32,6 @@ extern const char *const stream_measures[], *const stream_metrics[];
         "frozen-scale", NULL, "the final norm's scale of the run with the units on", PARAM_FLAG,   \
             .in_key = true                                                                         \
     }
-#define STREAM_NO_TL_ROW                                                                           \
-    {                                                                                              \
-        "no-tl-weights", NULL, "the mean over the vocabulary stays", PARAM_FLAG, .in_key = true    \
-    }
 #define STREAM_METRIC_ROW                                                                          \
     {                                                                                              \
         "metric", "loss|logit", "what the effects are on", PARAM_CHOICE, "loss",                   \

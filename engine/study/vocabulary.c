@@ -3,90 +3,12 @@
 #include "engine/base/memory.h"
 #include "engine/text/utf8.h"
 #include <ctype.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { ROWS_AT_ONCE = 512 };
-
-/* Calls `each` for the rows of the unembedding and, where asked for, of the embedding. */
-struct walk {
-    struct run *run;
-    const struct study_in *in;
-    bool embedding;
-    void (*each)(void *arg, int32_t first, int32_t n, const float *unembed, const float *embed);
-    void *arg;
-};
-
-static bool walk(const struct walk *w, int32_t n_tokens, int32_t d)
-{
-    const size_t cells = (size_t)ROWS_AT_ONCE * (size_t)d;
-    float *unembed = xcalloc(2 * cells, sizeof *unembed), *embed = unembed + cells;
-    int32_t id[ROWS_AT_ONCE];
-    for (int32_t first = 0; first < n_tokens && run_ok(w->run); first += ROWS_AT_ONCE) {
-        const int32_t n =
-            n_tokens - first < ROWS_AT_ONCE ? n_tokens - first : (int32_t)ROWS_AT_ONCE;
-        struct arena_mark mark = arena_mark(w->run->arena);
-        for (int32_t i = 0; i < n; i++)
-            id[i] = first + i;
-        run_get(w->run, unembed, model_unembed_rows(w->run, w->in->model, id, n));
-        if (w->embedding)
-            run_get(w->run, embed, model_embed_rows(w->run, w->in->model, id, n));
-        arena_reset(w->run->arena, mark);
-        if (run_ok(w->run))
-            w->each(w->arg, first, n, unembed, embed);
-    }
-    free(unembed);
-    return run_ok(w->run);
-}
-
-/* ---- mean and norms */
-static void add_mean(void *arg, int32_t first, int32_t n, const float *unembed, const float *embed)
-{
-    struct vocabulary *v = arg;
-    (void)first, (void)embed;
-    for (int32_t i = 0; i < n; i++)
-        for (int32_t k = 0; k < v->d; k++)
-            v->mean[k] += (double)unembed[(size_t)i * (size_t)v->d + (size_t)k] / v->n;
-}
-
-struct norming {
-    struct vocabulary *v;
-    const float *gamma; /* [d] */
-    bool centres;       /* the final norm takes the mean over the width off */
-};
-
-static double centred_norm(const double *x, int32_t d, bool centres)
-{
-    double mean = 0, sq = 0;
-    for (int32_t k = 0; k < d && centres; k++)
-        mean += x[k] / d;
-    for (int32_t k = 0; k < d; k++)
-        sq += (x[k] - mean) * (x[k] - mean);
-    return sqrt(sq);
-}
-
-static void add_norms(void *arg, int32_t first, int32_t n, const float *unembed, const float *embed)
-{
-    const struct norming *q = arg;
-    struct vocabulary *v = q->v;
-    double *x = xcalloc((size_t)v->d, sizeof *x);
-    for (int32_t i = 0; i < n; i++) {
-        const float *u = unembed + (size_t)i * (size_t)v->d, *e = embed + (size_t)i * (size_t)v->d;
-        for (int32_t k = 0; k < v->d; k++)
-            x[k] = (double)q->gamma[k] * ((double)u[k] - v->mean[k]);
-        v->norms[first + i] = centred_norm(x, v->d, q->centres);
-        for (int32_t k = 0; k < v->d; k++)
-            x[k] = (double)e[k];
-        v->norms[v->n + first + i] = centred_norm(x, v->d, q->centres);
-    }
-    free(x);
-}
 
 bool vocabulary_init(struct vocabulary *v, struct run *run, const struct study_in *in, bool norms)
 {
     const int32_t n = tokenizer_n_vocab(in->tokenizer), d = model_config(in->model)->d_model;
-    const struct norm *final = model_final_norm(in->model);
     if (n < 1 || n > model_config(in->model)->n_vocab)
         return error_set(
             &run->err, ERROR_INPUT,
@@ -94,20 +16,8 @@ bool vocabulary_init(struct vocabulary *v, struct run *run, const struct study_i
             "has",
             n, model_config(in->model)->n_vocab, model_dir(in->model));
     *v = (struct vocabulary){.n = n, .d = d, .mean = xcalloc((size_t)d, sizeof *v->mean)};
-    struct walk w = {run, in, norms, add_mean, v};
-    bool ok = walk(&w, n, d);
-    if (ok && norms) {
-        float *gamma = xcalloc((size_t)d, sizeof *gamma);
-        for (int32_t k = 0; k < d; k++)
-            gamma[k] = 1;
-        if (final->gamma.buf)
-            run_get(run, gamma, final->gamma);
-        v->norms = xcalloc(2 * (size_t)n, sizeof *v->norms);
-        w.each = add_norms;
-        w.arg = &(struct norming){v, gamma, final->kind != NORM_RMS};
-        ok = walk(&w, n, d);
-        free(gamma);
-    }
+    v->norms = norms ? xcalloc(2 * (size_t)n, sizeof *v->norms) : NULL;
+    const bool ok = model_tl_vocabulary(run, in->model, n, v->mean, v->norms);
     if (!ok)
         vocabulary_release(v);
     return ok;
@@ -145,7 +55,7 @@ bool vocabulary_logits(const struct vocabulary *v, struct run *run, const struct
 {
     struct products p = {v->d, w, out};
     double mean = 0;
-    if (!walk(&(struct walk){run, in, false, add_products, &p}, v->n, v->d))
+    if (!model_each_row(run, in->model, &(struct model_rows){v->n, false, add_products, &p}))
         return false;
     for (int32_t k = 0; k < v->d && centred; k++)
         mean += w[k] * v->mean[k];

@@ -1,9 +1,6 @@
-/* The unembedding row by row: what a vector adds to each token's logit, and the tokens' norms.
- *
- * As with TransformerLens' folded and centred weights: the final norm's weight goes into the
- * unembedding, whose mean over the vocabulary is taken off (so logits change by a constant a row,
- * losses not at all). Rows that stand for no token of the tokenizer are left out, also of the mean.
- * Products in double. */
+/* The unembedding row by row: what a vector adds to each token's logit, and the tokens' norms, as
+ * of TransformerLens' weights (model_tl_vocabulary). Rows that stand for no token of the tokenizer
+ * are left out, also of the mean. Products in double. */
 #ifndef GLIMT_STUDY_VOCABULARY_H
 #define GLIMT_STUDY_VOCABULARY_H
 #include "engine/study/study.h"

@@ -246,6 +246,23 @@ static void test_by_name(void **state)
     testdata_remove((char *)how.home);
 }
 
+/* TransformerLens' weights are a session's, until the command line says otherwise. */
+static void test_weights_of_a_session(void **state)
+{
+    (void)state;
+    static const char *const tl[] = {"--tl-weights", NULL}, *const no[] = {"--no-tl-weights", NULL};
+    struct how how = {.home = testdata_folder(), .more = tl};
+    for (int i = 0; i < 4; i++) {
+        struct term *t = start(&how);
+        assert_int_equal(term_has(t, "TL weights"), i < 2);
+        term_type(t, "x");
+        settle(t);
+        quit(t);
+        how.more = i == 1 ? no : NULL;
+    }
+    testdata_remove((char *)how.home);
+}
+
 /* ---- what can't be saved */
 
 /* The path behind `before` in what the program said at its end; the caller frees. */
@@ -423,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_undo_of_an_opened_file),
         cmocka_unit_test(test_each_has_its_own),
         cmocka_unit_test(test_by_name),
+        cmocka_unit_test(test_weights_of_a_session),
         cmocka_unit_test(test_no_folder),
         cmocka_unit_test(test_nothing_says_where),
         cmocka_unit_test(test_full),

@@ -1,6 +1,7 @@
 /* glimt verify: numbers against analyze, a bundle that was changed, an SAE that is read the wrong
  * way. What needs the demo bundle skips while store/demo/demo.glimt is not there. */
 #include "tests/support/journey.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -89,6 +90,13 @@ static void test_tl_weights(void **state)
     same_numbers(plain, tl, "boosted", "norm_unembed", 2e-5);
     same_numbers(plain, tl, "boosted", "norm_embed", 2e-5);
     same_numbers(plain, tl, "inhibited", "boost", 2e-5);
+    json_decref(plain);
+    plain = BOOSTS("--max-norm=0", "--min-embed=0", "--no-tl-weights");
+    const double mean = get_number(json_array_get(get_list(tl, "boosted"), 0), "boost") -
+                        get_number(json_array_get(get_list(plain, "boosted"), 0), "boost");
+    assert_true(fabs(mean) > 0.01); /* of the vocabulary, the same everywhere */
+    expect_close(get_number(json_array_get(get_list(tl, "inhibited"), 5), "boost"),
+                 get_number(json_array_get(get_list(plain, "inhibited"), 5), "boost") + mean, 2e-5);
     json_decref(plain);
     json_decref(tl);
 }

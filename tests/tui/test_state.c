@@ -31,7 +31,7 @@ static void test_whole(void **state)
                       "\"delta\",\"unit\":1482,"
                       "\"latents\":[1482,77],\"fixed\":{\"1482\":2.0,\"5\":-1.5},\"insert\":"
                       "\"error\",\"context\":\"join\","
-                      "\"theme\":\"light\",\"special\":true,\"unknown\":[1]}",
+                      "\"theme\":\"light\",\"special\":true,\"tl_weights\":true,\"unknown\":[1]}",
                       &s, &e));
     assert_string_equal(s.text, "Råd\nto");
     assert_int_equal(s.n_text, strlen("Råd\nto"));
@@ -43,7 +43,7 @@ static void test_whole(void **state)
     assert_false(s.sliders.unit[1].fixed);
     assert_true(s.sliders.unit[2].fixed && s.sliders.unit[2].value == -1.5f);
     assert_int_equal(s.sliders.insert, INSERT_ERROR);
-    assert_true(s.sliders.join && s.sliders.special && s.has_insert);
+    assert_true(s.sliders.join && s.sliders.special && s.has_insert && s.tl_weights);
     char *again = state_print(&s);
     struct saved_state t;
     assert_true(parse(again, &t, &e));
@@ -100,8 +100,10 @@ static void test_absent_is_default(void **state)
     assert_true(parse("{\"glimt_state\":1}", &s, &e));
     assert_null(s.text);
     assert_null(s.model);
-    assert_false(s.sliders.special);
+    assert_false(s.sliders.special || s.tl_weights);
     assert_false(parse("{\"glimt_state\":1,\"special\":\"on\"}", &s, &e));
+    assert_false(parse("{\"glimt_state\":1,\"tl_weights\":1}", &s, &e));
+    assert_non_null(strstr(e.text, "tl_weights"));
     assert_false(s.has_units || s.has_unit || s.has_insert);
     assert_int_equal(s.sliders.n, 0);
     state_release(&s);

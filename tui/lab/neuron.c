@@ -492,7 +492,7 @@ bool answer_boosts(struct answer *a)
 {
     const struct params *p = &a->request->params;
     struct boosting q;
-    struct boosts_in in = {.centred = !params_flag(p, "no-tl-weights"),
+    struct boosts_in in = {.centred = a->lab->options->tl_weights != SAID_NO,
                            .max_norm = params_real(p, "max-norm"),
                            .min_embed = params_real(p, "min-embed"),
                            .top = (int32_t)params_int(p, "top")};
@@ -518,7 +518,7 @@ bool answer_unigrams(struct answer *a)
 {
     const struct params *p = &a->request->params;
     struct boosting q;
-    struct boosts_in in = {.centred = !params_flag(p, "no-tl-weights"),
+    struct boosts_in in = {.centred = a->lab->options->tl_weights != SAID_NO,
                            .top = (int32_t)params_int(p, "top")};
     return begin_boosts(a, &q) && direct_boosts(a, &q, &in, run_unigrams);
 }

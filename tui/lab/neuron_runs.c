@@ -349,7 +349,7 @@ bool answer_similar(struct answer *a)
     const struct similar_in in = {.n = a->n_units,
                                   .unit = own,
                                   .among = among,
-                                  .centred = !params_flag(p, "no-tl-weights"),
+                                  .centred = a->lab->options->tl_weights != SAID_NO,
                                   .top = (int32_t)params_int(p, "top")};
     const bool ok = similar_run(&call.in, &in, &loop, a->set, a->e);
     lab_call_release(&call);

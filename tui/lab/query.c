@@ -356,10 +356,6 @@ const struct query ablate_query = {
         "texts", "N", "texts of each class that the means are of",                                 \
             .type = PARAM_INT, .preset = "200", .min = 1, .max = INT32_MAX                         \
     }
-#define NO_TL_WEIGHTS                                                                              \
-    {                                                                                              \
-        "no-tl-weights", NULL, "the mean over the vocabulary stays", .type = PARAM_FLAG            \
-    }
 #define TOP                                                                                        \
     {                                                                                              \
         "top", "N", "tokens of a list", .type = PARAM_INT, .preset = "100", .min = 1,              \
@@ -391,7 +387,6 @@ static const struct param boosts_params[] = {
     TEXTS,
     NORM_ROWS,
     TOP,
-    NO_TL_WEIGHTS,
     {"as-published", NULL, "of the lens off minus on, of later neurons the pre-activation",
      .type = PARAM_FLAG},
     END,
@@ -416,7 +411,6 @@ static const struct param unigrams_params[] = {
     TEXTS,
     TOP,
     {"by-tokens", NULL, "by how often they occur, not in how many texts", .type = PARAM_FLAG},
-    NO_TL_WEIGHTS,
     END,
 };
 const struct query unigrams_query = {
@@ -481,7 +475,6 @@ const struct query position_query = {
 static const struct param attribution_params[] = {
     OFF_ROWS,
     STREAM_FROZEN_ROW,
-    STREAM_NO_TL_ROW,
     END,
 };
 const struct query attribution_query = {
@@ -508,7 +501,10 @@ const struct query patch_query = {
     .answer = answer_patch};
 
 static const struct param effects_params[] = {
-    OFF_ROWS, STREAM_METRIC_ROW, STREAM_FROZEN_ROW, STREAM_NO_TL_ROW, END,
+    OFF_ROWS,
+    STREAM_METRIC_ROW,
+    STREAM_FROZEN_ROW,
+    END,
 };
 const struct query effects_query = {
     .command = "neuron effects",
@@ -590,7 +586,6 @@ static const struct param similar_params[] = {
     LAYERS,
     DICT,
     {"top", "N", "others of a unit", .type = PARAM_INT, .preset = "20", .min = 1, .max = 100000},
-    {"no-tl-weights", NULL, "what is written stays as it is", .type = PARAM_FLAG},
     END,
 };
 const struct query similar_query = {.command = "neuron similar",

@@ -257,8 +257,8 @@ static void add_session(const struct options *o, struct strbuf *out)
     }
     if (o->bos != UNSAID)
         add_word(out, o->bos == SAID_YES ? "--bos" : "--no-bos");
-    if (o->tl_weights)
-        add_word(out, "--tl-weights");
+    if (o->tl_weights != UNSAID)
+        add_word(out, o->tl_weights == SAID_YES ? "--tl-weights" : "--no-tl-weights");
     if (o->cache && *o->cache)
         add_option(out, "--cache", o->cache);
     if (o->seed) {

@@ -52,6 +52,8 @@ void lab_call_init(struct lab *lab, struct study_call *call, const struct study_
         lab_call_units(call, unit, params_units(&call->params, "units", &unit));
     if (params_know(&call->params, "seed"))
         params_set_seed(&call->params, "seed", lab->options->seed);
+    if (params_know(&call->params, "no-tl-weights"))
+        params_set_flag(&call->params, "no-tl-weights", lab->options->tl_weights == SAID_NO);
 }
 
 void lab_call_units(struct study_call *call, const struct unit_id *unit, int32_t n)

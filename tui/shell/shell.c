@@ -192,7 +192,11 @@ void shell_entitle(struct shell *shell)
     const struct dict_spec *spec = listed ? dict_spec(listed) : NULL;
     const char *model = wb->model_name ? wb->model_name : "model",
                *device = wb->backend ? wb->backend->name : "";
-    char dict[UNIT_NAME_MAX + 24];
+    char dict[UNIT_NAME_MAX + 24], named[96];
+    if (wb->model && model_tl_tokens(wb->model) > 0) {
+        snprintf(named, sizeof named, "%.80s, TL weights", model);
+        model = named;
+    }
     shell->titled = shared_dict(&shell->sh);
     shell_dict_name(shell, dict, sizeof dict);
     if (spec && spec->k > 0 && !spec->identity)

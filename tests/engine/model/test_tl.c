@@ -1,7 +1,9 @@
 /* TransformerLens' weights: what its formulas make of the plain model's values at every hook point,
- * losses that stay, an unembedding whose columns have a mean of 0. */
+ * losses that stay, an unembedding whose columns have a mean of 0; and the package's own numbers
+ * (tests/reference/tl.py). */
 #include "engine/formats/tensors.h"
 #include "tests/engine/model/small.h"
+#include "tests/support/golden_tensors.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +20,12 @@ struct both {
     int32_t tokens; /* of the tokenizer */
 };
 
-static void both_open(struct both *t, int which)
+static void both_open_of(struct both *t, int which, int32_t padding)
 {
     struct error e = {0};
     fixture_open_any(&t->f, which);
     const int32_t n = model_config(t->f.m)->n_vocab;
-    t->tokens = n - 5;
+    t->tokens = n - padding;
     for (int32_t i = 0; i < N_ROWS; i++) {
         t->ids[i] = (i * 37 + 5) % n;
         t->target[i] = (i * 11 + 2) % n;
@@ -32,6 +34,11 @@ static void both_open(struct both *t, int which)
     if (!model_open(t->f.b, t->f.dir, &(struct model_how){.tl_tokens = t->tokens}, &t->tl, &e) ||
         !tensors_open(t->f.dir, &t->file, &e))
         fail_msg("%s: %s", t->f.name, e.text);
+}
+
+static void both_open(struct both *t, int which)
+{
+    both_open_of(t, which, 5);
 }
 
 static void both_close(struct both *t)
@@ -215,12 +222,107 @@ static void test_columns_of_the_unembedding_have_a_mean_of_0(void **state)
     }
 }
 
+/* ---- the package's */
+static const int32_t golden_rows[] = {3, 6, 10}, golden_tokens[] = {0, 7, 40};
+
+static void check_golden(struct both *t, const char *name, const float *v, const int32_t *rows,
+                         int32_t n, int32_t cols, float tolerance)
+{
+    const struct named_tensor *g = golden_tensor("%s/%s", t->f.name, name);
+    char what[128];
+    assert_int_equal(g->n_bytes, (size_t)n * (size_t)cols * sizeof(float));
+    snprintf(what, sizeof what, "%s at %s", t->f.name, name);
+    for (int32_t r = 0; r < n; r++)
+        assert_close(what, v + (size_t)(rows ? rows[r] : r) * (size_t)cols,
+                     (const float *)(const void *)g->data + (size_t)r * (size_t)cols, (size_t)cols,
+                     tolerance);
+}
+
+static void check_golden_rows(struct both *t, const char *name, struct tensor of)
+{
+    float *v = to_host(&t->f.run, of);
+    centre(v, 3, of.cols); /* nothing sees it of the unembedding: model.c does without */
+    check_golden(t, name, v, NULL, 3, of.cols, 1e-6f);
+    free(v);
+}
+
+static void check_golden_norms(struct both *t)
+{
+    const int32_t n = t->tokens, d = model_config(t->tl)->d_model;
+    double *norms = calloc(2 * (size_t)n, sizeof *norms), *mean = calloc((size_t)d, sizeof *mean);
+    float *v = calloc(2 * (size_t)n, sizeof *v);
+    for (int k = 0; k < 2; k++) {
+        assert_true(model_tl_vocabulary(&t->f.run, k ? t->tl : t->f.m, n, mean, norms));
+        for (int32_t i = 0; i < 2 * n; i++)
+            v[i] = (float)norms[i];
+        check_golden(t, "norms", v, NULL, 1, 2 * n, 2e-6f);
+    }
+    free(norms);
+    free(mean);
+    free(v);
+}
+
+static void check_golden_points(struct both *t)
+{
+    struct point p[64];
+    const int32_t n = all_points(t->tl, p);
+    for (int32_t i = 0; i < n; i++) {
+        struct state s;
+        char name[POINT_NAME_MAX];
+        point_name(p[i], name);
+        model_forward(&t->f.run, t->tl, &t->batch, NULL, p[i], NULL, 0, &s);
+        float *v = to_host(&t->f.run, s.value);
+        check_golden(t, name, v, golden_rows, 3, s.value.cols, 2e-5f);
+        free(v);
+    }
+}
+
+static void check_golden_losses(struct both *t)
+{
+    const int32_t n = model_config(t->tl)->n_vocab;
+    float loss[N_ROWS], *logits = calloc((size_t)n * N_ROWS, sizeof *logits);
+    struct state s;
+    for (int32_t i = 0; i < N_ROWS; i++)
+        t->target[i] = i + 1 == starts[1] || i + 1 == N_ROWS ? -1 : t->ids[i + 1];
+    model_forward(&t->f.run, t->tl, &t->batch, NULL, model_end(t->tl), NULL, 0, &s);
+    model_loss(&t->f.run, t->tl, s.value, t->target, loss);
+    check_golden(t, "loss", loss, NULL, 1, N_ROWS, 2e-5f);
+    model_logits(&t->f.run, t->tl, s.value, logits);
+    check_golden(t, "logits", logits, golden_rows, 3, n, 1e-4f);
+    free(logits);
+}
+
+static void test_numbers_of_transformerlens(void **state)
+{
+    (void)state;
+    int found = 0;
+    for (int c = 0; c < N_ALL; c++) {
+        const char *name = c < N_SMALL ? small_model[c].name : hash_archs[c - N_SMALL].name;
+        struct both t;
+        if (strcmp(name, "parallel") != 0 && strcmp(name, "sequential") != 0 &&
+            strcmp(name, "gpt2") != 0)
+            continue;
+        found++;
+        both_open_of(&t, c, 0);
+        memcpy(t.ids, golden_tensor("%s/ids", name)->data, sizeof t.ids);
+        check_golden_points(&t);
+        check_golden_losses(&t);
+        check_golden_norms(&t);
+        check_golden_rows(&t, "W_U", model_unembed_rows(&t.f.run, t.tl, golden_tokens, 3));
+        check_golden_rows(&t, "W_E", model_embed_rows(&t.f.run, t.tl, golden_tokens, 3));
+        both_close(&t);
+    }
+    assert_int_equal(found, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_at_every_point),
         cmocka_unit_test(test_losses_stay_and_logits_move_by_a_constant),
         cmocka_unit_test(test_columns_of_the_unembedding_have_a_mean_of_0),
+        cmocka_unit_test(test_numbers_of_transformerlens),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    golden_tensors = "model/tl.safetensors";
+    return cmocka_run_group_tests(tests, golden_open, golden_close);
 }
