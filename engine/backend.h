@@ -2,7 +2,9 @@
  * plugin.
  *
  * Activations are matrices [rows, cols] of caps.real, row-major with leading dimension `ld`
- * (elements).
+ * (elements). What only products read may be of 16 bits: where an operation says half, a tensor may
+ * also be of F16 or BF16 on a device whose weights read them (weight_reads). Sums are floats all
+ * the same; a finite result beyond the dtype's range becomes its largest value and is counted.
  *
  * Operations go into a queue, are done in its order, and may be asynchronous. What goes wrong with
  * one is the queue's error, the first one: once it is known the queue's operations do nothing,
@@ -29,7 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BACKEND_ABI 5
+#define BACKEND_ABI 6
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_F64 };
 static inline size_t dtype_size(enum dtype t)
@@ -54,13 +56,14 @@ struct queue { /* the beginning of what a device makes; read only, but for `numb
     bool unsure;      /* something that is queued may yet turn out to be wrong */
     uint64_t number; /* of the operation asked for last: whoever asks counts, if it wants to know */
     uint64_t failed; /* `number` at the operation whose error was told last */
+    uint64_t saturated; /* results of 16 bits that were too large for them, as far as it is known */
 };
 
 struct tensor { /* a view; owns nothing. buf NULL: absent */
     struct buf *buf;
     size_t off;             /* bytes from the start of buf */
     int32_t rows, cols, ld; /* elements */
-    enum dtype dtype;       /* caps.real, I32, or F64 for sums */
+    enum dtype dtype;       /* caps.real, I32, F64 for sums, F16 and BF16 where it says half */
 };
 
 /* Packed sequences: rows start[i] … start[i+1]-1 of the batch are sequence i, whose first past[i]
@@ -178,7 +181,8 @@ struct backend_caps {
     const char *device; /* "cpu AVX-512, 2 threads", "cuda:0 NVIDIA H100 80GB HBM3" */
     const char *kind; /* whose numbers they are, for keys of what is kept: "cpu", "cuda NVIDIA H100
                          80GB HBM3" */
-    const char *precision;  /* of its products, likewise: "f32" */
+    const char *precision; /* likewise: what products are of, as --dtype has it: "f32" … ; "auto":
+                              what the file holds */
     const char *capability; /* of a card: "9.0"; NULL: it has none */
     const char *layout;   /* of packed weights, with its version: what one device packed another of
                              the same layout can take; NULL: weights are packed each time */
@@ -186,6 +190,18 @@ struct backend_caps {
     int32_t rows_per_job; /* sub-batch that keeps one operation under about 10 ms */
     int32_t chunk_docs;   /* documents of a study's chunk, which every study's key holds */
     bool backward;        /* the entries from linear_dx on are there; false: they are NULL */
+};
+
+/* What products are of, besides floats. */
+enum precision {
+    PRECISION_FILE, /* F16 and BF16 weights by activations of the same; F32 ones by floats */
+    PRECISION_F32,  /* every weight by floats, as they are */
+    PRECISION_F16,  /* every weight becomes F16, or BF16; one with a value out of its range is an */
+    PRECISION_BF16, /* error that names it */
+};
+struct backend_want {
+    int32_t ordinal;
+    enum precision precision;
 };
 
 struct device_memory { /* bytes; 0: not known */
@@ -253,6 +269,9 @@ struct backend {
     /* What weight_bytes of a weight like this will be. */
     uint64_t (*weight_need)(const struct backend *, const struct weight_source *, unsigned uses);
     int32_t (*weight_in)(const struct weight *); /* elements of a row */
+    /* The dtype of a half x that its products take; F32: none. x of caps.real is taken as it is:
+     * whoever wants products of 16 bits by 16 bits rounds x first (copy). */
+    enum dtype (*weight_reads)(const struct weight *);
 
     /* ---- keys and values: `cap` positions of `n_layers` layers (layers first_layer …), `width` =
      * n_kv_heads × head_dim */
@@ -263,7 +282,8 @@ struct backend {
     void (*kv_copy)(struct queue *, struct kv *to, const struct kv *from, int32_t n);
 
     /* ---- operations. Shapes: x [T, in], y [T, out]; y and x do not overlap unless said. */
-    /* y = x·Wᵀ + bias (bias [1, out] or absent), then the epilogue. */
+    /* y = x·Wᵀ + bias (bias [1, out] or absent), then the epilogue. x half: of weight_reads; y half
+     * but under ADD. */
     void (*linear)(struct queue *, struct tensor y, struct tensor x, const struct weight *,
                    struct tensor bias, enum epilogue);
     /* y[t] = W[ids[t]], rows of W as f32; ids [T, 1] I32. A row that is not finite is an error that
@@ -272,24 +292,25 @@ struct backend {
     /* Over each row, by kind: gamma ⊙ (what the kind makes of x) + beta; gamma, beta [1, n] or
      * absent. y may be x. scale_out [T, 1] (or absent) ← the rows' s; scale_in [T, 1], where it is
      * there, stands in for s (a frozen norm). A row that is not finite, or whose sum of squares
-     * overflows, is an error. */
+     * overflows, is an error. y half. */
     void (*norm)(struct queue *, struct tensor y, struct tensor x, struct tensor gamma,
                  struct tensor beta, float eps, enum norm_kind, struct tensor scale_out,
                  struct tensor scale_in);
     /* y[t] = (1/scale[t] − eps)·y[t]: times what a norm's s (scale_out) stands for without its eps.
      * scale [T, 1]. */
     void (*rows_unscale)(struct queue *, struct tensor y, struct tensor scale, float eps);
-    /* y = f(x), or f(x) ⊙ mul where mul is there; y may be x or mul. */
+    /* y = f(x), or f(x) ⊙ mul where mul is there; y may be x or mul. y, mul half. */
     void (*act)(struct queue *, struct tensor y, struct tensor x, struct tensor mul,
                 enum activation);
     /* Causal attention. Q, y [T, n_heads·head_dim], K, V [T, n_kv_heads·head_dim], head by head;
      * rotates Q and K on the way, appends K and V to the sequence's kv at its past. Position of a
-     * row: past + its index. */
+     * row: past + its index. y half. */
     void (*attn)(struct queue *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
                  const struct attn_shape *, int32_t layer, const struct seqs *);
     /* loss[t] = logsumexp z − z[target[t]], logits z = h[t]·Uᵀ or, with a soft_cap that is not 0,
      * cap·tanh(h[t]·Uᵀ/cap); target [T, 1] I32, −1: loss NaN; h already normalised. Columns of U at
-     * and beyond n_vocab (padding) stay in the sum, as in the reference. loss [T, 1]. */
+     * and beyond n_vocab (padding) stay in the sum, as in the reference. loss [T, 1]. h half: of
+     * weight_reads. */
     void (*xent)(struct queue *, struct tensor loss, struct tensor h, const struct weight *U,
                  struct tensor target, float soft_cap);
     /* The n most likely next tokens of each row, best first: ids [T, n] I32, logp [T, n] (natural
@@ -323,7 +344,8 @@ struct backend {
     /* y += C·U: C [T, J], U [J, n], J small (units fixed by sliders). */
     void (*add_outer)(struct queue *, struct tensor y, struct tensor C, struct tensor U);
     /* y[i] = x[rows[i]], y[rows[i]] = x[i], y[rows[i]] += x[i] (one after the other where a row is
-     * named twice); y[t, j] = x[t, cols[j]]; rows, cols [R, 1] I32. copy: same shape. */
+     * named twice); y[t, j] = x[t, cols[j]]; rows, cols [R, 1] I32. copy: same shape; where one of
+     * caps.real and the other half, or one F16 and the other BF16, it rounds or widens. */
     void (*rows_get)(struct queue *, struct tensor y, struct tensor x, struct tensor rows);
     void (*rows_set)(struct queue *, struct tensor y, struct tensor x, struct tensor rows);
     void (*rows_add)(struct queue *, struct tensor y, struct tensor x, struct tensor rows);
@@ -432,5 +454,5 @@ static inline struct tensor tensor_cols(struct tensor t, int32_t first, int32_t 
 BACKEND_EXPORT uint32_t glimt_backend_abi(void); /* BACKEND_ABI of its build */
 /* How well device `ordinal` would serve; 0: it can't, −1: there is none, or no driver; and why. */
 BACKEND_EXPORT int glimt_backend_score(int ordinal, char *why, size_t n);
-BACKEND_EXPORT struct backend *glimt_backend_new(int ordinal, struct error *);
+BACKEND_EXPORT struct backend *glimt_backend_new(const struct backend_want *, struct error *);
 #endif

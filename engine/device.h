@@ -108,6 +108,10 @@ static inline uint64_t device_weight_need(const struct backend *b, const struct 
 {
     return b->weight_need(b, src, uses);
 }
+static inline enum dtype device_weight_reads(const struct backend *b, const struct weight *w)
+{
+    return b->weight_reads(w);
+}
 static inline void device_linear(struct queue *q, struct tensor y, struct tensor x,
                                  const struct weight *w, struct tensor bias, enum epilogue epilogue)
 {

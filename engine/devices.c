@@ -33,10 +33,10 @@ static int list_cpu(int n_threads, struct device_info out[], int max)
 
 /* ---- the CUDA plugin: opened when a device is asked for, and never closed */
 struct plugin {
-    char *path;                                           /* where it lies */
-    uint32_t (*abi)(void);                                /* glimt_backend_abi: of its build */
-    int (*score)(int ordinal, char *why, size_t n);       /* …_score: ≤ 0: it can't, and why */
-    struct backend *(*open)(int ordinal, struct error *); /* …_new */
+    char *path;                                     /* where it lies */
+    uint32_t (*abi)(void);                          /* glimt_backend_abi: of its build */
+    int (*score)(int ordinal, char *why, size_t n); /* …_score: ≤ 0: it can't, and why */
+    struct backend *(*open)(const struct backend_want *, struct error *); /* …_new */
 };
 
 /* Somebody else's code must not come in by a file that anybody may write. */
@@ -101,7 +101,7 @@ static void list_card(const struct plugin *p, int ordinal, struct device_info *d
     *d = (struct device_info){.library = "cuBLASLt"};
     snprintf(d->name, sizeof d->name, "cuda:%d", ordinal);
     if (p->score(ordinal, why, sizeof why) > 0)
-        describe(p->open(ordinal, &d->why_not), d);
+        describe(p->open(&(struct backend_want){.ordinal = ordinal}, &d->why_not), d);
     else
         error_set(&d->why_not, ERROR_SYSTEM, "%s", why);
 }
@@ -127,23 +127,23 @@ static int list_cuda(int n_threads, struct device_info out[], int max)
     return n > 0 ? n : 1;
 }
 
-static struct backend *open_cuda(int ordinal, int n_threads, struct error *e)
+static struct backend *open_cuda(const struct backend_want *want, int n_threads, struct error *e)
 {
     (void)n_threads;
     struct plugin p;
-    struct backend *b = find_plugin(&p, e) ? p.open(ordinal, e) : NULL;
+    struct backend *b = find_plugin(&p, e) ? p.open(want, e) : NULL;
     free(p.path);
     return b;
 }
 
-static struct backend *open_cpu(int ordinal, int n_threads, struct error *e)
+static struct backend *open_cpu(const struct backend_want *want, int n_threads, struct error *e)
 {
-    (void)ordinal;
+    (void)want;
     return cpu_backend_new(n_threads, e);
 }
 
 /* The card that would serve best; NULL: none does. */
-static struct backend *open_best_card(void)
+static struct backend *open_best_card(enum precision precision)
 {
     struct plugin p;
     char why[256];
@@ -153,7 +153,7 @@ static struct backend *open_best_card(void)
         for (int i = 0, score; i < DEVICES_MAX && (score = p.score(i, why, sizeof why)) >= 0; i++)
             if (score > most)
                 best = i, most = score;
-    struct backend *b = best >= 0 ? p.open(best, &e) : NULL;
+    struct backend *b = best >= 0 ? p.open(&(struct backend_want){best, precision}, &e) : NULL;
     free(p.path);
     return b;
 }
@@ -162,7 +162,7 @@ static const struct device {
     const char *name;
     bool numbered; /* there may be several: NAME:N */
     int (*list)(int n_threads, struct device_info[], int max);
-    struct backend *(*open)(int ordinal, int n_threads, struct error *);
+    struct backend *(*open)(const struct backend_want *, int n_threads, struct error *);
 } devices[] = {
     {"cpu", false, list_cpu, open_cpu},
     {"cuda", true, list_cuda, open_cuda},
@@ -178,7 +178,7 @@ int devices_list(int n_threads, struct device_info out[], int max)
 }
 
 /* NAME, or NAME:N with N of a few digits. */
-static bool is_called(const struct device *d, const char *spec, int *ordinal)
+static bool is_called(const struct device *d, const char *spec, int32_t *ordinal)
 {
     const size_t n = strlen(d->name);
     if (strncmp(spec, d->name, n) != 0)
@@ -198,16 +198,17 @@ bool device_is_free_choice(const char *spec)
     return !spec || strcmp(spec, "auto") == 0;
 }
 
-struct backend *device_open(const char *spec, int n_threads, struct error *e)
+struct backend *device_open(const char *spec, enum precision precision, int n_threads,
+                            struct error *e)
 {
-    int ordinal;
+    int32_t ordinal;
     if (device_is_free_choice(spec)) {
-        struct backend *b = open_best_card();
+        struct backend *b = open_best_card(precision);
         return b ? b : cpu_backend_new(n_threads, e);
     }
     for (int i = 0; i < N_DEVICES; i++)
         if (is_called(&devices[i], spec, &ordinal))
-            return devices[i].open(ordinal, n_threads, e);
+            return devices[i].open(&(struct backend_want){ordinal, precision}, n_threads, e);
     error_set(e, ERROR_INPUT, "found %s, expected auto, cpu or cuda[:N]", spec);
     return NULL;
 }

@@ -17,9 +17,10 @@ struct device_info {
 /* Fills at most `max` of them; returns how many there are. n_threads as in cpu_backend_new. */
 int devices_list(int n_threads, struct device_info out[], int max);
 
-/* spec: "auto" or NULL (the best card that computes, else the CPU), "cpu", "cuda", "cuda:N". NULL
- * and *e when there is no such device or it can't compute here. The caller closes it. */
-struct backend *device_open(const char *spec, int n_threads, struct error *e);
+/* spec: "auto" or NULL (the best card that computes, else the CPU), "cpu", "cuda", "cuda:N". The
+ * precision is the device's where it has a choice (its caps say which it took). NULL and *e when
+ * there is no such device or it can't compute here. The caller closes it. */
+struct backend *device_open(const char *spec, enum precision, int n_threads, struct error *e);
 /* Whether the CPU may stand in for a device that was asked for like that. */
 bool device_is_free_choice(const char *spec);
 void device_close(struct backend *); /* NULL: nothing */

@@ -106,6 +106,12 @@ static enum dtype real(const struct run *r)
     return r->queue->backend->caps.real;
 }
 
+/* Of a result that is to be `as`. */
+static enum dtype type_of(const struct run *r, enum dtype as)
+{
+    return as == DTYPE_F16 || as == DTYPE_BF16 ? as : real(r);
+}
+
 struct tensor run_tensor(struct run *r, int32_t rows, int32_t cols)
 {
     run_ok(r);
@@ -227,12 +233,35 @@ static enum activation act_of(enum epilogue e)
                                                         : ACT_GELU_TANH;
 }
 
+struct tensor op_as(struct run *r, struct tensor x, enum dtype as)
+{
+    struct tensor y;
+    if (x.dtype == type_of(r, as) || !begin_into(r, &y, x.rows, x.cols, type_of(r, as)))
+        return x.dtype == type_of(r, as) ? x : y;
+    r->queue->backend->copy(r->queue, y, x);
+    record(r, (struct op_record){.kind = OP_COPY, .out = y, .in = {x}});
+    return y;
+}
+
+/* What the product reads of x. */
+static struct tensor read_by(struct run *r, struct tensor x, const struct linear *l)
+{
+    return l->reads == DTYPE_F32 ? x : op_as(r, x, l->reads);
+}
+
 struct tensor op_linear(struct run *r, struct tensor x, const struct linear *l, enum epilogue e)
+{
+    return op_linear_as(r, x, l, e, DTYPE_F32);
+}
+
+struct tensor op_linear_as(struct run *r, struct tensor x, const struct linear *l, enum epilogue e,
+                           enum dtype as)
 {
     struct tensor y;
     if (r->tape && e != EPILOGUE_NONE)
-        return op_act(r, op_linear(r, x, l, EPILOGUE_NONE), absent, act_of(e));
-    if (!begin_into(r, &y, x.rows, l->out, real(r)))
+        return op_act(r, op_linear(r, x, l, EPILOGUE_NONE), absent, act_of(e), as);
+    x = read_by(r, x, l);
+    if (!begin_into(r, &y, x.rows, l->out, type_of(r, as)))
         return y;
     r->queue->backend->linear(r->queue, y, x, l->w, l->bias, e);
     record(r, (struct op_record){.kind = OP_LINEAR, .out = y, .in = {x, l->bias}, .w = l->w});
@@ -241,6 +270,7 @@ struct tensor op_linear(struct run *r, struct tensor x, const struct linear *l, 
 
 void op_linear_add(struct run *r, struct tensor y, struct tensor x, const struct linear *l)
 {
+    x = read_by(r, x, l);
     if (!begin(r))
         return;
     r->queue->backend->linear(r->queue, y, x, l->w, l->bias, EPILOGUE_ADD);
@@ -255,7 +285,8 @@ struct tensor op_linear_mul(struct run *r, struct tensor up, struct tensor x,
                             const struct linear *l, enum epilogue e)
 {
     if (r->tape)
-        return op_act(r, op_linear(r, x, l, EPILOGUE_NONE), up, act_of(e));
+        return op_act(r, op_linear(r, x, l, EPILOGUE_NONE), up, act_of(e), up.dtype);
+    x = read_by(r, x, l);
     if (begin(r))
         r->queue->backend->linear(r->queue, up, x, l->w, l->bias, e);
     return up;
@@ -266,7 +297,7 @@ static struct tensor norm(struct run *r, struct tensor x, const struct norm *n,
                           struct tensor frozen, struct tensor scale)
 {
     struct tensor y;
-    if (!begin_into(r, &y, x.rows, x.cols, real(r)))
+    if (!begin_into(r, &y, x.rows, x.cols, type_of(r, n->as)))
         return y;
     if (r->tape && !frozen.buf && !scale.buf && !(scale = take(r, x.rows, 1, real(r))).buf)
         return y;
@@ -298,10 +329,11 @@ void op_rows_unscale(struct run *r, struct tensor y, struct tensor scale, float 
     record(r, (struct op_record){.kind = OP_ROWS_UNSCALE, .out = y, .in = {scale}, .p.a = eps});
 }
 
-struct tensor op_act(struct run *r, struct tensor x, struct tensor mul, enum activation act)
+struct tensor op_act(struct run *r, struct tensor x, struct tensor mul, enum activation act,
+                     enum dtype as)
 {
     struct tensor y;
-    if (!begin_into(r, &y, x.rows, x.cols, real(r)))
+    if (!begin_into(r, &y, x.rows, x.cols, type_of(r, as)))
         return y;
     r->queue->backend->act(r->queue, y, x, mul, act);
     record(r, (struct op_record){.kind = OP_ACT, .out = y, .in = {x, mul}, .p.act = act});
@@ -320,10 +352,11 @@ static bool tape_takes(struct run *r, const struct seqs *s, int32_t layer)
 }
 
 struct tensor op_attn(struct run *r, struct tensor Q, struct tensor K, struct tensor V,
-                      const struct attn_shape *shape, int32_t layer, const struct seqs *s)
+                      const struct attn_shape *shape, int32_t layer, const struct seqs *s,
+                      enum dtype as)
 {
     struct tensor y;
-    if (!begin_into(r, &y, Q.rows, Q.cols, real(r)))
+    if (!begin_into(r, &y, Q.rows, Q.cols, type_of(r, as)))
         return y;
     if (!tape_takes(r, s, layer))
         return (struct tensor){.rows = y.rows, .cols = y.cols, .ld = y.ld};

@@ -89,10 +89,12 @@ struct linear { /* weight [out, in] and its bias [1, out] or absent */
     const struct weight *w;
     struct tensor bias;
     int32_t out, in;
+    enum dtype reads; /* x is rounded to: F16, BF16 (the weight's weight_reads); F32: not at all */
 };
 struct norm {
     enum norm_kind kind;
     float eps;
+    enum dtype as; /* of the result, where only products read it: F16, BF16; F32: caps.real */
     struct tensor gamma, beta; /* [1, n] or absent */
 };
 
@@ -101,6 +103,9 @@ struct norm {
  * needs: the product and the activation are two operations then, with the same numbers. */
 struct tensor op_linear(struct run *, struct tensor x, const struct linear *,
                         enum epilogue /* NONE, GELU, GELU_TANH */);
+/* The same for products alone to read, of F16 or BF16; F32: caps.real. */
+struct tensor op_linear_as(struct run *, struct tensor x, const struct linear *, enum epilogue,
+                           enum dtype as);
 void op_linear_add(struct run *, struct tensor y, struct tensor x,
                    const struct linear *); /* y += x·Wᵀ + b */
 /* f(x·Wᵀ + b) ⊙ up, in the memory of `up` unless there is a tape. */
@@ -113,9 +118,11 @@ struct tensor op_norm_scaled(struct run *, struct tensor x, const struct norm *,
                              struct tensor *scale);
 void op_rows_unscale(struct run *, struct tensor y, struct tensor scale, float eps);
 struct tensor op_act(struct run *, struct tensor x, struct tensor mul /* or absent */,
-                     enum activation);
+                     enum activation, enum dtype as);
 struct tensor op_attn(struct run *, struct tensor Q, struct tensor K, struct tensor V,
-                      const struct attn_shape *, int32_t layer, const struct seqs *);
+                      const struct attn_shape *, int32_t layer, const struct seqs *, enum dtype as);
+/* x as F16, BF16, or (F32) caps.real: itself where it is that already. */
+struct tensor op_as(struct run *, struct tensor x, enum dtype);
 struct tensor op_rows(struct run *, const struct weight *, struct tensor ids);
 struct tensor op_xent(struct run *, struct tensor h, const struct weight *U, struct tensor target,
                       float soft_cap);

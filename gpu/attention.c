@@ -253,7 +253,7 @@ void cuda_attn(struct queue *on, struct tensor y, struct tensor Q, struct tensor
     if (arg_mat(q, "attn", "Q", Q, -1, width, &a.q) &&
         arg_mat(q, "attn", "K", K, Q.rows, kv_width, &a.k) &&
         arg_mat(q, "attn", "V", V, Q.rows, kv_width, &a.v) &&
-        arg_mat(q, "attn", "y", y, Q.rows, width, &a.y) &&
+        arg_acts(q, "attn", "y", y, Q.rows, width, &a.y) &&
         (a.rot == 0 || (a.inv_freq = arg_view(q, "attn", "inv_freq", shape->rope.inv_freq,
                                               DTYPE_F32, 1, a.rot / 2))) &&
         check_seqs(q, &a, s))

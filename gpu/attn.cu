@@ -143,20 +143,21 @@ template <int DIMS> __global__ void __launch_bounds__(THREADS, 2) attend(attn_ke
     }
     if (r >= task.n)
         return;
-    float *out =
-        task.part < 0
-            ? a.y.at + (size_t)(q.row + task.first + r) * a.y.ld + (size_t)head * (size_t)dim
-            : a.part +
-                  (((size_t)task.part * (size_t)a.n_heads + (size_t)head) * ATTN_ROWS + (size_t)r) *
-                      (size_t)(dim + 2);
-    if (task.part >= 0) {
-        if (lane == 0)
-            out[0] = max, out[1] = sum;
-        out += 2;
+    if (task.part < 0) {
+        for (int j = 0; j < DIMS; j++)
+            if (lane + j * QUERY_THREADS < dim)
+                set_value(a.y, q.row + task.first + r, head * dim + lane + j * QUERY_THREADS,
+                          acc[j] / sum);
+        return;
     }
+    float *out =
+        a.part + (((size_t)task.part * (size_t)a.n_heads + (size_t)head) * ATTN_ROWS + (size_t)r) *
+                     (size_t)(dim + 2);
+    if (lane == 0)
+        out[0] = max, out[1] = sum;
     for (int j = 0; j < DIMS; j++)
         if (lane + j * QUERY_THREADS < dim)
-            out[lane + j * QUERY_THREADS] = task.part < 0 ? acc[j] / sum : acc[j];
+            out[2 + lane + j * QUERY_THREADS] = acc[j];
 }
 
 /* Parts of one row and head put together in order; a block: a row and head. */
@@ -178,7 +179,7 @@ __global__ void put_together(attn_kernel a)
         float v = 0;
         for (int32_t i = 0; i < w.n_parts; i++)
             v += part[(size_t)i * step + 2 + (size_t)c] * expf(part[(size_t)i * step] - max);
-        a.y.at[(size_t)(w.row + r) * a.y.ld + (size_t)head * (size_t)a.dim + (size_t)c] = v / sum;
+        set_value(a.y, w.row + r, head * a.dim + c, v / sum);
     }
 }
 

@@ -94,6 +94,7 @@ struct gpu {
     cublasLtHandle_t handle;
     struct plan plan[N_PLANS];
     uint64_t n_products;
+    enum precision precision;
     int64_t job_flop; /* the most that one launch of a job computes */
     char *stage[2];   /* pinned: weights on their way */
     cudaEvent_t staged[2];
@@ -106,6 +107,7 @@ struct buf {
 struct weight {
     struct wmat w;
     unsigned uses;
+    enum dtype reads; /* F16, BF16: products take x of it, too; F32: not */
 };
 struct kv { /* keys, then values, of each layer: [position, width] */
     float *at;
@@ -179,6 +181,9 @@ void *arg_view(struct gpu_queue *, const char *op, const char *arg, struct tenso
                int32_t rows, int32_t cols);
 bool arg_mat(struct gpu_queue *, const char *op, const char *arg, struct tensor, int32_t rows,
              int32_t cols, struct mat *);
+/* Of floats, F16 or BF16; what is stored there may saturate. */
+bool arg_acts(struct gpu_queue *, const char *op, const char *arg, struct tensor, int32_t rows,
+              int32_t cols, struct acts *);
 bool arg_ints(struct gpu_queue *, const char *op, const char *arg, struct tensor, int32_t rows,
               struct ints *);
 bool arg_vector(struct gpu_queue *, const char *op, const char *arg, struct tensor, int32_t cols,
@@ -192,13 +197,18 @@ void cuda_weight_free(struct backend *, struct weight *);
 size_t cuda_weight_bytes(const struct weight *);
 uint64_t cuda_weight_need(const struct backend *, const struct weight_source *, unsigned);
 int32_t cuda_weight_in(const struct weight *);
+enum dtype cuda_weight_reads(const struct weight *);
 void stage_close(struct gpu *);
 
 /* ---- product.c */
-/* y = x·Wᵀ + bias and its end; y, x on the device. */
-void queue_product(struct gpu_queue *, struct mat y, struct mat x, struct wmat, struct product_end);
+/* y = x·Wᵀ + bias and its end; y, x on the device, x of floats or of the weight's own type. */
+void queue_product(struct gpu_queue *, struct acts y, struct acts x, struct wmat,
+                   struct product_end);
 void plans_free(struct gpu *);
 bool arg_product(struct gpu_queue *, const char *op, const struct weight *);
+/* x of a product with w. */
+bool arg_factor(struct gpu_queue *, const char *op, const char *arg, struct tensor,
+                const struct weight *w, struct acts *);
 void cuda_linear(struct queue *, struct tensor y, struct tensor x, const struct weight *,
                  struct tensor bias, enum epilogue);
 void cuda_xent(struct queue *, struct tensor loss, struct tensor h, const struct weight *,

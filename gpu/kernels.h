@@ -15,6 +15,18 @@ struct mat { /* rows apart by ld elements */
     size_t ld;
     int32_t rows, cols;
 };
+struct acts { /* the same of floats, F16 or BF16 */
+    void *at;
+    size_t ld;
+    int32_t rows, cols;
+    enum dtype type;
+    uint32_t *saturated; /* counts finite values that were too large for it */
+};
+static inline struct acts acts_of(struct mat m)
+{
+    const struct acts h = {m.at, m.ld, m.rows, m.cols, DTYPE_F32, NULL};
+    return h;
+}
 struct ints {
     int32_t *at;
     size_t ld;
@@ -46,6 +58,7 @@ enum fault_kind {
 struct fault {
     int32_t kind, a, b, c, op, what;
     uint64_t number;
+    uint32_t saturated; /* counted on, whatever is found: values that were too large for 16 bits */
 };
 struct faults { /* where they go, and whose they are */
     struct fault *to;
@@ -63,10 +76,11 @@ struct norm_kernel {
     size_t ld_scale_in, ld_scale_out;
     float eps;
 };
-void gpu_norm(struct mat y, struct mat x, const struct norm_kernel *, struct faults, cudaStream_t);
+void gpu_norm(struct acts y, struct mat x, const struct norm_kernel *, struct faults, cudaStream_t);
 void gpu_rows_unscale(struct mat y, struct mat scale, float eps, cudaStream_t);
 /* y = f(x) ⊙ mul; mul.at NULL: 1. */
-void gpu_act(struct mat y, struct mat x, struct mat mul, enum activation, cudaStream_t);
+void gpu_act(struct acts y, struct mat x, struct acts mul, enum activation, cudaStream_t);
+void gpu_round(struct acts y, struct acts x, cudaStream_t); /* y = x */
 
 void gpu_add(struct mat y, struct mat x, float a, cudaStream_t); /* x of one row: to each */
 void gpu_add_outer(struct mat y, struct mat c, struct mat u, cudaStream_t);
@@ -115,6 +129,9 @@ void gpu_transpose(struct wmat to, const void *src, size_t ld_src, int32_t first
                    const int32_t *map, cudaStream_t);
 /* *where ← the least row·in + column of what is not finite, if it is less. */
 void gpu_find_bad(struct wmat, uint64_t *where, cudaStream_t);
+/* The same values in `to`'s type, of the same shape; *where as above, of what is out of its range.
+ */
+void gpu_convert(struct wmat to, struct wmat from, uint64_t *where, cudaStream_t);
 
 /* How a product ends: v = x·Wᵀ + bias, then by the epilogue. */
 struct product_end {
@@ -122,12 +139,12 @@ struct product_end {
     enum epilogue epilogue;
 };
 enum { GEMV_ROWS = 8 };
-void gpu_gemv(struct mat y, struct mat x, struct wmat, struct product_end, cudaStream_t);
+void gpu_gemv(struct acts y, struct acts x, struct wmat, struct product_end, cudaStream_t);
 /* x in 16-bit rows whose products with 16-bit weights add up to a float's: F16 2 (with a power of
  * two a row, in `scale`), BF16 3; parts [n_parts, rows, ld], columns from cols on 0. */
 void gpu_split(void *parts, size_t ld, float *scale, enum dtype type, struct mat x, cudaStream_t);
 /* y from the products of the parts [n_parts, rows, out]; type F32: of one part. */
-void gpu_join(struct mat y, const float *parts, const float *scale, enum dtype type,
+void gpu_join(struct acts y, const float *parts, const float *scale, enum dtype type,
               struct product_end, cudaStream_t);
 
 /* ---- codes */
@@ -180,7 +197,8 @@ struct attn_whole {                /* rows whose keys were split */
 };
 enum { ATTN_ROWS = 16, ATTN_KEYS = 64, ATTN_SPLIT = 256, ATTN_DIM = 256 };
 struct attn_kernel {
-    struct mat q, k, v, y;
+    struct mat q, k, v;
+    struct acts y;
     float *turned; /* [T, n_heads · dim]: room for the rotated queries */
     int32_t n_heads, n_kv_heads, dim, window, layer;
     float scale, soft_cap;

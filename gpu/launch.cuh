@@ -12,6 +12,44 @@ __device__ __forceinline__ void report(faults f, fault_kind kind, int32_t a, int
         to->a = a, to->b = b, to->c = c, to->op = f.op, to->what = f.what, to->number = f.number;
 }
 
+/* ---- what may be of 16 bits */
+__device__ __forceinline__ float value_of(const acts &x, int32_t t, int32_t i)
+{
+    const size_t at = (size_t)t * x.ld + (size_t)i;
+    return x.type == DTYPE_F16    ? widen(static_cast<const f16 *>(x.at)[at])
+           : x.type == DTYPE_BF16 ? widen(static_cast<const bf16 *>(x.at)[at])
+                                  : static_cast<const float *>(x.at)[at];
+}
+/* True where a finite value was beyond the type, and became its largest; what is no number stays so
+ * and is found. `beyond`: the least that would round to infinity. */
+template <class T> __device__ __forceinline__ bool keep(T *to, float v, float largest, float beyond)
+{
+    const bool over = fabsf(v) >= beyond && is_finite(v);
+    narrow(to, over ? copysignf(largest, v) : v);
+    return over;
+}
+__device__ __forceinline__ bool store(f16 *to, float v)
+{
+    return keep(to, v, 65504.0f, 65520.0f);
+}
+__device__ __forceinline__ bool store(bf16 *to, float v)
+{
+    return keep(to, v, bits_float(0x7f7f0000), bits_float(0x7f7f8000));
+}
+__device__ __forceinline__ bool store(float *to, float v)
+{
+    *to = v;
+    return false;
+}
+__device__ __forceinline__ void set_value(const acts &y, int32_t t, int32_t i, float v)
+{
+    const size_t at = (size_t)t * y.ld + (size_t)i;
+    if (y.type == DTYPE_F16    ? store(static_cast<f16 *>(y.at) + at, v)
+        : y.type == DTYPE_BF16 ? store(static_cast<bf16 *>(y.at) + at, v)
+                               : store(static_cast<float *>(y.at) + at, v))
+        atomicAdd(y.saturated, 1U);
+}
+
 __device__ __forceinline__ float activate(float x, activation f)
 {
     switch (f) {

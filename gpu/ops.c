@@ -35,9 +35,10 @@ static void norm(struct queue *on, struct tensor y, struct tensor x, struct tens
                             .scale = kind != NORM_CENTRE,
                             .sample = kind == NORM_SAMPLE,
                             .eps = eps};
-    struct mat to, from, in, out;
+    struct acts to;
+    struct mat from, in, out;
     if (queue_failed(q) || x.rows == 0 || !arg_mat(q, "norm", "x", x, -1, -1, &from) ||
-        !arg_mat(q, "norm", "y", y, x.rows, x.cols, &to) ||
+        !arg_acts(q, "norm", "y", y, x.rows, x.cols, &to) ||
         !arg_vector(q, "norm", "gamma", gamma, x.cols, &k.gamma) ||
         !arg_vector(q, "norm", "beta", beta, x.cols, &k.beta) ||
         !arg_optional(q, "norm", "scale_in", scale_in, x.rows, 1, &in) ||
@@ -64,10 +65,11 @@ static void act(struct queue *on, struct tensor y, struct tensor x, struct tenso
                 enum activation f)
 {
     struct gpu_queue *q = queue_of(on);
-    struct mat to, from, by;
+    struct acts to, by = {0};
+    struct mat from;
     if (!queue_failed(q) && x.rows != 0 && arg_mat(q, "act", "x", x, -1, -1, &from) &&
-        arg_optional(q, "act", "mul", mul, x.rows, x.cols, &by) &&
-        arg_mat(q, "act", "y", y, x.rows, x.cols, &to))
+        (!mul.buf || arg_acts(q, "act", "mul", mul, x.rows, x.cols, &by)) &&
+        arg_acts(q, "act", "y", y, x.rows, x.cols, &to))
         gpu_act(to, from, by, f, q->stream);
 }
 
@@ -255,10 +257,22 @@ static void cols_get(struct queue *on, struct tensor y, struct tensor x, struct 
         gpu_cols_get(to, from, col, queue_faults(q, OP_COLS_GET, NULL), q->stream);
 }
 
+static bool is_real(enum dtype t)
+{
+    return t == DTYPE_F32 || t == DTYPE_F16 || t == DTYPE_BF16;
+}
+
 static void copy(struct queue *on, struct tensor y, struct tensor x)
 {
     struct gpu_queue *q = queue_of(on);
     struct move m;
+    struct acts to, from;
+    if (x.dtype != y.dtype && is_real(x.dtype) && is_real(y.dtype)) {
+        if (!queue_failed(q) && x.rows != 0 && arg_acts(q, "copy", "x", x, -1, -1, &from) &&
+            arg_acts(q, "copy", "y", y, x.rows, x.cols, &to))
+            gpu_round(to, from, q->stream);
+        return;
+    }
     if (!queue_failed(q) && x.rows != 0 && arg_move(q, "copy", y, x.rows, x, -1, &m))
         gpu_copy(&m, q->stream);
 }
@@ -364,6 +378,7 @@ void ops_fill(struct backend *b)
     b->weight_bytes = cuda_weight_bytes;
     b->weight_need = cuda_weight_need;
     b->weight_in = cuda_weight_in;
+    b->weight_reads = cuda_weight_reads;
     b->kv_new = cuda_kv_new;
     b->kv_free = cuda_kv_free;
     b->kv_copy = cuda_kv_copy;

@@ -142,8 +142,11 @@ static void close_gpu(struct backend *b)
     free(g);
 }
 
-struct backend *glimt_backend_new(int ordinal, struct error *e)
+static const char *const precision_name[] = {"auto", "f32", "f16", "bf16"};
+
+struct backend *glimt_backend_new(const struct backend_want *want, struct error *e)
 {
+    const int ordinal = want->ordinal;
     struct cudaDeviceProp p;
     memset(&p, 0, sizeof p);
     if (!look(ordinal, &p, e))
@@ -153,7 +156,7 @@ struct backend *glimt_backend_new(int ordinal, struct error *e)
         error_set(e, ERROR_MEMORY, "cuda: no memory for a device");
         return NULL;
     }
-    g->ordinal = ordinal, g->job_flop = JOB_FLOP;
+    g->ordinal = ordinal, g->precision = want->precision, g->job_flop = JOB_FLOP;
     g->backend.abi = BACKEND_ABI, g->backend.size = sizeof g->backend;
     snprintf(g->name, sizeof g->name, "cuda:%d", ordinal);
     snprintf(g->device, sizeof g->device, "cuda:%d %s", ordinal, p.name);
@@ -162,7 +165,7 @@ struct backend *glimt_backend_new(int ordinal, struct error *e)
     snprintf(g->capability, sizeof g->capability, "%d.%d", p.major, p.minor);
     g->backend.caps = (struct backend_caps){.device = g->device,
                                             .kind = g->kind,
-                                            .precision = "f32",
+                                            .precision = precision_name[want->precision],
                                             .capability = g->capability,
                                             .real = DTYPE_F32,
                                             .rows_per_job = ROWS_PER_JOB,

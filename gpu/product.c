@@ -1,7 +1,8 @@
 /* Products through cuBLASLt, and what is read from the logits of a vocabulary.
  *
- * Activations are floats. A 16-bit weight stays as it is stored: x is split into 16-bit rows whose
- * products add up (gpu_split), so that a product is exact up to the order of its sums. */
+ * A 16-bit weight stays as it is stored. x of its own type goes into the product so; floats are
+ * split into 16-bit rows whose products add up (gpu_split), so that the product is exact up to the
+ * order of its sums. */
 #include "gpu/gpu_private.h"
 
 enum { PARTS_BYTES = 64 << 20, CHUNK_BYTES = 24 << 20, TOPN_ROWS = 512, SLICE_STEP = 256 };
@@ -182,11 +183,19 @@ static struct mat rows_of(struct mat m, int32_t first, int32_t n)
     return m;
 }
 
-static bool product_of_parts(struct gpu_queue *q, struct mat y, struct mat x, struct wmat w,
+static struct acts acts_from(struct acts h, int32_t first, int32_t n)
+{
+    h.at = (char *)h.at + (size_t)first * h.ld * dtype_size(h.type), h.rows = n;
+    return h;
+}
+
+/* Through floats of their own: of as many parts as x needs, or before the end of the product. */
+static bool product_of_parts(struct gpu_queue *q, struct acts y, struct acts x, struct wmat w,
                              struct product_end end)
 {
-    const size_t n_parts = w.type == DTYPE_F16    ? 2
-                           : w.type == DTYPE_BF16 ? 3
+    const enum dtype parted = x.type == w.type ? DTYPE_F32 : w.type;
+    const size_t n_parts = parted == DTYPE_F16    ? 2
+                           : parted == DTYPE_BF16 ? 3
                                                   : 1,
                  split = n_parts == 1 ? 0 : n_parts * w.ld * 2,
                  row = n_parts * (size_t)w.out * sizeof(float) + split + sizeof(float);
@@ -197,28 +206,30 @@ static bool product_of_parts(struct gpu_queue *q, struct mat y, struct mat x, st
         return false;
     for (int32_t t = 0; t < x.rows; t += at_once) {
         const int32_t n = x.rows - t < at_once ? x.rows - t : at_once;
-        struct mat some = rows_of(x, t, n), to = rows_of(y, t, n);
+        const struct acts some = acts_from(x, t, n), to = acts_from(y, t, n);
         float *scale = (float *)(void *)(memory + (size_t)n * split),
               *parts = scale + ((size_t)n + 15) / 16 * 16;
         struct mat all = {parts, (size_t)w.out, (int32_t)n_parts * n, w.out};
         if (n_parts > 1)
-            gpu_split(memory, w.ld, scale, w.type, some, q->stream);
+            gpu_split(memory, w.ld, scale, w.type,
+                      (struct mat){some.at, some.ld, some.rows, some.cols}, q->stream);
         if (!multiply(q, all, n_parts > 1 ? (const void *)memory : some.at,
                       n_parts > 1 ? w.ld : some.ld, w, NULL, false))
             return false;
-        gpu_join(to, parts, scale, w.type, end, q->stream);
+        gpu_join(to, parts, scale, parted, end, q->stream);
     }
     return true;
 }
 
-void queue_product(struct gpu_queue *q, struct mat y, struct mat x, struct wmat w,
+void queue_product(struct gpu_queue *q, struct acts y, struct acts x, struct wmat w,
                    struct product_end end)
 {
+    const bool plain = end.epilogue == EPILOGUE_NONE || end.epilogue == EPILOGUE_ADD;
     if (x.rows <= GEMV_ROWS)
         gpu_gemv(y, x, w, end, q->stream);
-    else if (w.type == DTYPE_F32 && (uintptr_t)end.bias % 16 == 0 &&
-             (end.epilogue == EPILOGUE_NONE || end.epilogue == EPILOGUE_ADD))
-        multiply(q, y, x.at, x.ld, w, end.bias, end.epilogue == EPILOGUE_ADD);
+    else if (x.type == w.type && y.type == DTYPE_F32 && plain && (uintptr_t)end.bias % 16 == 0)
+        multiply(q, (struct mat){y.at, y.ld, y.rows, y.cols}, x.at, x.ld, w, end.bias,
+                 end.epilogue == EPILOGUE_ADD);
     else
         product_of_parts(q, y, x, w, end);
 }
@@ -230,15 +241,25 @@ bool arg_product(struct gpu_queue *q, const char *op, const struct weight *w)
                      op);
 }
 
+bool arg_factor(struct gpu_queue *q, const char *op, const char *arg, struct tensor t,
+                const struct weight *w, struct acts *x)
+{
+    if (t.dtype != DTYPE_F32 && t.dtype != w->reads)
+        return error_set(&q->base.err, ERROR_SYSTEM,
+                         "cuda %s: %s is of dtype %d, the weight reads floats or %d", op, arg,
+                         (int)t.dtype, (int)w->reads);
+    return arg_acts(q, op, arg, t, -1, w->w.in, x);
+}
+
 void cuda_linear(struct queue *on, struct tensor y, struct tensor x, const struct weight *w,
                  struct tensor bias, enum epilogue epilogue)
 {
     struct gpu_queue *q = queue_of(on);
-    struct mat to, from;
+    struct acts to, from;
     struct product_end end = {NULL, epilogue};
     if (!queue_failed(q) && x.rows != 0 && arg_product(q, "linear", w) &&
-        arg_mat(q, "linear", "x", x, -1, w->w.in, &from) &&
-        arg_mat(q, "linear", "y", y, x.rows, w->w.out, &to) &&
+        arg_factor(q, "linear", "x", x, w, &from) &&
+        arg_acts(q, "linear", "y", y, x.rows, w->w.out, &to) &&
         arg_vector(q, "linear", "bias", bias, w->w.out, &end.bias))
         queue_product(q, to, from, w->w, end);
 }
@@ -258,9 +279,9 @@ static int32_t chunk_first(int32_t vocab, int32_t i, int32_t n)
     return (int32_t)((int64_t)vocab * i / n);
 }
 
-static void logits(struct gpu_queue *q, struct mat z, struct mat h, struct wmat w, float soft_cap)
+static void logits(struct gpu_queue *q, struct mat z, struct acts h, struct wmat w, float soft_cap)
 {
-    queue_product(q, z, h, w, (struct product_end){NULL, EPILOGUE_NONE});
+    queue_product(q, acts_of(z), h, w, (struct product_end){NULL, EPILOGUE_NONE});
     if (soft_cap > 0)
         gpu_soft_cap(z, soft_cap, q->stream);
 }
@@ -269,10 +290,11 @@ void cuda_xent(struct queue *on, struct tensor loss, struct tensor h, const stru
                struct tensor target, float soft_cap)
 {
     struct gpu_queue *q = queue_of(on);
-    struct mat x, to;
+    struct acts x;
+    struct mat to;
     struct ints goal;
     if (queue_failed(q) || h.rows == 0 || !arg_product(q, "xent", w) ||
-        !arg_mat(q, "xent", "h", h, -1, w->w.in, &x) ||
+        !arg_factor(q, "xent", "h", h, w, &x) ||
         !arg_mat(q, "xent", "loss", loss, h.rows, 1, &to) ||
         !arg_ints(q, "xent", "target", target, h.rows, &goal))
         return;
@@ -292,7 +314,7 @@ void cuda_xent(struct queue *on, struct tensor loss, struct tensor h, const stru
 }
 
 /* The best of each chunk are candidates; of equal ones the first is that of the lower index. */
-static void topn_rows(struct gpu_queue *q, struct ints ids, struct mat logp, struct mat x,
+static void topn_rows(struct gpu_queue *q, struct ints ids, struct mat logp, struct acts x,
                       const struct wmat *w, float soft_cap)
 {
     const int32_t k = logp.cols, n = chunks_for(x.rows, w->out, k), widest = w->out / n + 1;
@@ -327,10 +349,11 @@ void cuda_topn(struct queue *on, struct tensor ids, struct tensor logp, struct t
                const struct weight *w, float soft_cap)
 {
     struct gpu_queue *q = queue_of(on);
-    struct mat x, to;
+    struct acts x;
+    struct mat to;
     int32_t *at;
     if (queue_failed(q) || h.rows == 0 || ids.cols == 0 || !arg_product(q, "topn", w) ||
-        !arg_mat(q, "topn", "h", h, -1, w->w.in, &x) ||
+        !arg_factor(q, "topn", "h", h, w, &x) ||
         !(at = arg_view(q, "topn", "ids", ids, DTYPE_I32, h.rows, -1)) ||
         !arg_mat(q, "topn", "logp", logp, h.rows, ids.cols, &to))
         return;
@@ -342,7 +365,7 @@ void cuda_topn(struct queue *on, struct tensor ids, struct tensor logp, struct t
     const size_t ld = (size_t)(ids.ld > 0 ? ids.ld : 0);
     for (int32_t t = 0; t < x.rows && !error_is_set(&q->base.err); t += TOPN_ROWS) {
         const int32_t n = x.rows - t < TOPN_ROWS ? x.rows - t : TOPN_ROWS;
-        topn_rows(q, (struct ints){at + (size_t)t * ld, ld, n}, rows_of(to, t, n), rows_of(x, t, n),
-                  &w->w, soft_cap);
+        topn_rows(q, (struct ints){at + (size_t)t * ld, ld, n}, rows_of(to, t, n),
+                  acts_from(x, t, n), &w->w, soft_cap);
     }
 }

@@ -202,12 +202,14 @@ static bool ask(struct gpu_queue *q, struct fault *to)
  * Behind a fault all that is queued counts for nothing, and so do the marks made since. */
 static void learn(struct gpu_queue *q, const struct fault *known, uint64_t mark)
 {
+    if (known->saturated > q->base.saturated)
+        q->base.saturated = known->saturated;
     if (known->kind != FAULT_NONE && mark > q->settled) {
         tell(q, known);
         q->failed = known->number;
         q->settled = q->marks;
         q->base.unsure = false;
-        cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream);
+        cudaMemsetAsync(q->fault, 0, offsetof(struct fault, saturated), q->stream);
         q->n_deliveries = 0, q->down_used = 0; /* nobody reads what comes of a failed queue */
     } else {
         q->base.unsure = q->base.unsure && mark < q->suspect;
@@ -226,11 +228,17 @@ static void wait(struct gpu_queue *q)
         q->n_deliveries = 0, q->down_used = 0;
 }
 
+/* What is queued now may leave word in q->fault. */
+static void watch(struct gpu_queue *q)
+{
+    q->base.unsure = true;
+    q->suspect = q->marks + 1;
+}
+
 struct faults queue_faults(struct gpu_queue *q, enum op op, const char *what)
 {
     struct faults f = {q->fault, (int32_t)op, -1, q->base.number};
-    q->base.unsure = true;
-    q->suspect = q->marks + 1;
+    watch(q);
     for (int i = 0; what && i < WORDS && f.what < 0; i++)
         if (strncmp(q->word[i], what, WORD_BYTES - 1) == 0)
             f.what = i;
@@ -516,6 +524,21 @@ bool arg_mat(struct gpu_queue *q, const char *op, const char *arg, struct tensor
     *m = (struct mat){arg_view(q, op, arg, t, DTYPE_F32, rows, cols), (size_t)(t.ld > 0 ? t.ld : 0),
                       t.rows, t.cols};
     return m->at != NULL;
+}
+
+bool arg_acts(struct gpu_queue *q, const char *op, const char *arg, struct tensor t, int32_t rows,
+              int32_t cols, struct acts *h)
+{
+    const enum dtype type = t.dtype == DTYPE_F16 || t.dtype == DTYPE_BF16 ? t.dtype : DTYPE_F32;
+    *h = (struct acts){arg_view(q, op, arg, t, type, rows, cols),
+                       (size_t)(t.ld > 0 ? t.ld : 0),
+                       t.rows,
+                       t.cols,
+                       type,
+                       &q->fault->saturated};
+    if (type != DTYPE_F32)
+        watch(q);
+    return h->at != NULL;
 }
 
 bool arg_ints(struct gpu_queue *q, const char *op, const char *arg, struct tensor t, int32_t rows,

@@ -2,15 +2,17 @@
 #include "gpu/launch.cuh"
 
 /* ---- norms: a block a row, which stays in registers up to IN_REGISTERS values a thread */
-enum { IN_REGISTERS = 8 };
+enum { IN_REGISTERS = 16 };
 
-template <bool held>
-__global__ void __launch_bounds__(1024) norm_row(mat y, mat x, norm_kernel k, faults f)
+template <class T, bool held>
+__global__ void __launch_bounds__(512) norm_row(acts y, mat x, norm_kernel k, faults f)
 {
     SHARED(float, part, 32);
     const int32_t n = x.cols, step = (int32_t)blockDim.x, t = (int32_t)blockIdx.x;
     const float *in = x.at + (size_t)t * x.ld;
-    float *out = y.at + (size_t)t * y.ld, v[IN_REGISTERS], sum = 0;
+    T *out = static_cast<T *>(y.at) + (size_t)t * y.ld;
+    float v[IN_REGISTERS], sum = 0;
+    unsigned over = 0;
     if (held) {
 #pragma unroll
         for (int j = 0; j < IN_REGISTERS; j++) {
@@ -48,30 +50,36 @@ __global__ void __launch_bounds__(1024) norm_row(mat y, mat x, norm_kernel k, fa
     for (int j = 0; j < (held ? IN_REGISTERS : 1); j++)
         for (int32_t i = (int32_t)threadIdx.x + j * step; i < n; i += held ? n : step) {
             const float u = (held ? v[j] : in[i] - mean) * s;
-            out[i] = (k.gamma ? k.gamma[i] : 1.0f) * u + (k.beta ? k.beta[i] : 0.0f);
+            over += store(&out[i], (k.gamma ? k.gamma[i] : 1.0f) * u + (k.beta ? k.beta[i] : 0.0f));
         }
+    if (over > 0)
+        atomicAdd(y.saturated, over);
 }
 
-void gpu_norm(mat y, mat x, const norm_kernel *k, faults f, cudaStream_t s)
+template <class T>
+static void norm_as(acts y, mat x, const norm_kernel *k, faults f, cudaStream_t s)
 {
     const int32_t wanted = (x.cols + IN_REGISTERS - 1) / IN_REGISTERS;
-    const unsigned threads = wanted > 1024 ? 1024 : ((unsigned)wanted + 31) / 32 * 32;
+    const unsigned threads = wanted > 512 ? 512 : ((unsigned)wanted + 31) / 32 * 32;
+    launch(wanted > 512 ? norm_row<T, false> : norm_row<T, true>, (unsigned)x.rows, threads, 0, s,
+           y, x, *k, f);
+}
+void gpu_norm(acts y, mat x, const norm_kernel *k, faults f, cudaStream_t s)
+{
     if (x.rows > 0 && x.cols > 0)
-        launch(wanted > 1024 ? norm_row<false> : norm_row<true>, (unsigned)x.rows, threads, 0, s, y,
-               x, *k, f);
+        OF_TYPE(norm_as, y.type)(y, x, k, f, s);
 }
 
 /* ---- element by element: blocks over columns and rows */
-__global__ void act_elements(mat y, mat x, mat mul, activation f)
+__global__ void act_elements(acts y, mat x, acts mul, activation f)
 {
     EACH_ELEMENT(t, i, x.rows, x.cols)
     {
         const float v = activate(x.at[(size_t)t * x.ld + (size_t)i], f);
-        y.at[(size_t)t * y.ld + (size_t)i] =
-            mul.at ? v * mul.at[(size_t)t * mul.ld + (size_t)i] : v;
+        set_value(y, t, i, mul.at ? v * value_of(mul, t, i) : v);
     }
 }
-void gpu_act(mat y, mat x, mat mul, activation f, cudaStream_t s)
+void gpu_act(acts y, mat x, acts mul, activation f, cudaStream_t s)
 {
     over_elements(act_elements, x.rows, x.cols, s, y, x, mul, f);
 }
@@ -84,6 +92,16 @@ __global__ void unscale_elements(mat y, mat scale, float eps)
 void gpu_rows_unscale(mat y, mat scale, float eps, cudaStream_t s)
 {
     over_elements(unscale_elements, y.rows, y.cols, s, y, scale, eps);
+}
+
+__global__ void round_elements(acts y, acts x)
+{
+    EACH_ELEMENT(t, i, y.rows, y.cols)
+    set_value(y, t, i, value_of(x, t, i));
+}
+void gpu_round(acts y, acts x, cudaStream_t s)
+{
+    over_elements(round_elements, y.rows, y.cols, s, y, x);
 }
 
 __global__ void add_elements(mat y, mat x, float a)

@@ -115,34 +115,82 @@ static bool load(struct load *l)
     return load_turned(l, piece, table ? (int32_t *)(void *)(piece + l->g->stage_bytes) : NULL);
 }
 
-/* A value that is not finite is named by its place in the source. */
-static bool look(const struct load *l)
+/* Where in the source w[o, i] stands: word of a value that can't be used. */
+static bool refuse(const struct load *l, uint64_t least, const char *what)
 {
-    struct gpu_queue *q = l->g->load;
-    uint64_t *where = queue_room(q, ROOM_OP, sizeof *where), least = UINT64_MAX;
-    if (!where || !queue_ring(q)) {
-        error_set(l->e, q->base.err.kind, "%s", q->base.err.text);
-        q->base.err = (struct error){0};
-        return false;
-    }
-    if (failed(l->g, l->e, "a copy", cudaMemsetAsync(where, 0xff, sizeof *where, l->stream)))
-        return false;
-    gpu_find_bad(l->w, where, l->stream);
-    if (failed(l->g, l->e, "a copy",
-               cudaMemcpyAsync(q->down, where, sizeof least, cudaMemcpyDeviceToHost, l->stream)) ||
-        failed(l->g, l->e, "loading a weight", cudaStreamSynchronize(l->stream)))
-        return false;
-    memcpy(&least, q->down, sizeof least);
-    if (least == UINT64_MAX)
-        return true;
     const int32_t o = (int32_t)(least / (uint64_t)l->w.in),
                   i = (int32_t)(least % (uint64_t)l->w.in),
                   row = l->src->rows ? l->src->rows[o] : o;
     const bool turned = l->src->order == ORDER_IN_OUT;
-    return error_set(l->e, ERROR_INPUT,
-                     "the value at [%d, %d] is no finite number, expected weights without NaNs and "
-                     "infinities",
-                     turned ? i : row, turned ? row : i);
+    return error_set(l->e, ERROR_INPUT, "the value at [%d, %d] is %s", turned ? i : row,
+                     turned ? row : i, what);
+}
+
+/* *least ← the first of what a kernel found, UINT64_MAX: nothing. */
+static bool found(const struct load *l, const uint64_t *where, uint64_t *least)
+{
+    struct gpu_queue *q = l->g->load;
+    if (failed(l->g, l->e, "a copy",
+               cudaMemcpyAsync(q->down, where, sizeof *least, cudaMemcpyDeviceToHost, l->stream)) ||
+        failed(l->g, l->e, "loading a weight", cudaStreamSynchronize(l->stream)))
+        return false;
+    memcpy(least, q->down, sizeof *least);
+    return true;
+}
+
+/* Room for a kernel to say where it found something; NULL and the error. */
+static uint64_t *nowhere(const struct load *l)
+{
+    struct gpu_queue *q = l->g->load;
+    uint64_t *where = queue_room(q, ROOM_OP, sizeof *where);
+    if (where && queue_ring(q))
+        return failed(l->g, l->e, "a copy", cudaMemsetAsync(where, 0xff, sizeof *where, l->stream))
+                   ? NULL
+                   : where;
+    error_set(l->e, q->base.err.kind, "%s", q->base.err.text);
+    q->base.err = (struct error){0};
+    return NULL;
+}
+
+/* A value that is not finite is named by its place in the source. */
+static bool look(const struct load *l)
+{
+    uint64_t *where = nowhere(l), least = UINT64_MAX;
+    if (!where)
+        return false;
+    gpu_find_bad(l->w, where, l->stream);
+    return found(l, where, &least) &&
+           (least == UINT64_MAX ||
+            refuse(l, least, "no finite number, expected weights without NaNs and infinities"));
+}
+
+/* What the weight becomes: the source's own type, or the one that was asked for. */
+static enum dtype kept_as(const struct gpu *g, enum dtype type)
+{
+    return g->precision == PRECISION_F16    ? DTYPE_F16
+           : g->precision == PRECISION_BF16 ? DTYPE_BF16
+                                            : type;
+}
+
+/* The values of l->w in another type, in its place; l->w goes. */
+static bool convert(struct load *l, struct weight *w, enum dtype type)
+{
+    uint64_t *where = nowhere(l), least = UINT64_MAX;
+    struct wmat to = {NULL, l->w.ld, l->w.out, l->w.in, type};
+    void *at = NULL;
+    const size_t n = (size_t)to.out * to.ld * dtype_size(type);
+    if (!where || failed(l->g, l->e, "memory for a weight", cudaMalloc(&at, n)))
+        return false;
+    to.at = at;
+    gpu_convert(to, l->w, where, l->stream);
+    const bool ok = found(l, where, &least);
+    if (!gpu_lost(l->g, NULL))
+        cudaFree((void *)(uintptr_t)l->w.at);
+    w->w = l->w = to;
+    return ok && (least == UINT64_MAX ||
+                  refuse(l, least,
+                         type == DTYPE_F16 ? "too large for f16, expected --dtype bf16 or auto"
+                                           : "too large for bf16, expected --dtype auto"));
 }
 
 static bool check_source(const struct weight_source *src, unsigned uses, struct error *e)
@@ -182,11 +230,13 @@ struct weight *cuda_weight_new(struct backend *b, const struct weight_source *sr
     const cudaError_t code = cudaMalloc(&at, (size_t)src->out * ld * size);
     w->w.at = at;
     struct load l = {g, g->load->stream, src, w->w, size, e};
+    const enum dtype kept = kept_as(g, src->type);
+    w->reads = g->precision == PRECISION_F32 ? DTYPE_F32 : kept;
     if (code == cudaErrorMemoryAllocation)
         error_set(e, ERROR_MEMORY, "cuda: no memory for a weight [%d, %d], %zu bytes", src->out,
                   src->in, (size_t)src->out * ld * size);
     if (failed(g, e, "memory for a weight", code) || !load(&l) ||
-        ((uses & USE_PRODUCT) && !look(&l)) ||
+        ((uses & USE_PRODUCT) && !look(&l)) || (kept != src->type && !convert(&l, w, kept)) ||
         failed(g, e, "loading a weight", cudaStreamSynchronize(l.stream)) ||
         failed(g, e, "loading a weight", cudaGetLastError())) {
         if (!gpu_lost(g, NULL))
@@ -206,8 +256,9 @@ void cuda_weight_free(struct backend *b, struct weight *w)
 
 uint64_t cuda_weight_need(const struct backend *b, const struct weight_source *src, unsigned uses)
 {
-    (void)b, (void)uses;
-    return (uint64_t)src->out * row_elements(src->in) * dtype_size(src->type);
+    (void)uses;
+    return (uint64_t)src->out * row_elements(src->in) *
+           dtype_size(kept_as((const struct gpu *)b, src->type));
 }
 
 size_t cuda_weight_bytes(const struct weight *w)
@@ -217,4 +268,8 @@ size_t cuda_weight_bytes(const struct weight *w)
 int32_t cuda_weight_in(const struct weight *w)
 {
     return w->w.in;
+}
+enum dtype cuda_weight_reads(const struct weight *w)
+{
+    return w->reads;
 }

@@ -192,6 +192,28 @@ void gpu_find_bad(wmat w, uint64_t *where, cudaStream_t s)
     over_elements(OF_TYPE(find_not_finite, w.type), w.out, w.in, s, w, where);
 }
 
+template <class To, class From>
+__global__ void convert_elements(wmat to, wmat from, uint64_t *where)
+{
+    To *out = static_cast<To *>(const_cast<void *>(to.at));
+    EACH_ELEMENT(o, i, to.out, (int32_t)to.ld)
+    {
+        const float v = i < from.in ? widen(weight_row<From>(from, o)[i]) : 0.0f;
+        narrow(&out[(size_t)o * to.ld + (size_t)i], v);
+        if (is_finite(v) && !is_finite(widen(out[(size_t)o * to.ld + (size_t)i])))
+            atomicMin(reinterpret_cast<unsigned long long *>(where),
+                      (unsigned long long)o * (unsigned long long)to.in + (unsigned long long)i);
+    }
+}
+void gpu_convert(wmat to, wmat from, uint64_t *where, cudaStream_t s)
+{
+    over_elements(to.type == DTYPE_F16     ? from.type == DTYPE_F32 ? convert_elements<f16, float>
+                                                                    : convert_elements<f16, bf16>
+                      : from.type == DTYPE_F32 ? convert_elements<bf16, float>
+                                           : convert_elements<bf16, f16>,
+                  to.out, (int32_t)to.ld, s, to, from, where);
+}
+
 /* ---- products of few rows: a warp a row of W, T sums; x in shared memory, a part at a time */
 enum { GEMV_PART = 1024, GEMV_WARPS = 8 };
 
@@ -214,7 +236,7 @@ __device__ __forceinline__ bool reads_old(epilogue e)
     return e != EPILOGUE_NONE && e != EPILOGUE_GELU && e != EPILOGUE_GELU_TANH;
 }
 
-template <class T, int R> __global__ void few_rows(mat y, mat x, wmat w, product_end end)
+template <class T, int R> __global__ void few_rows(acts y, acts x, wmat w, product_end end)
 {
     SHARED(float, part, R *GEMV_PART);
     const int32_t lane = threadIdx.x % 32,
@@ -226,7 +248,7 @@ template <class T, int R> __global__ void few_rows(mat y, mat x, wmat w, product
         __syncthreads();
         for (int32_t i = (int32_t)threadIdx.x; i < R * GEMV_PART; i += (int32_t)blockDim.x) {
             const int32_t r = i / GEMV_PART, c = from + i % GEMV_PART;
-            part[i] = r < x.rows && c < w.in ? x.at[(size_t)r * x.ld + (size_t)c] : 0.0f;
+            part[i] = r < x.rows && c < w.in ? value_of(x, r, c) : 0.0f;
         }
         __syncthreads();
         const int32_t left = w.in - from < GEMV_PART ? w.in - from : GEMV_PART;
@@ -243,12 +265,12 @@ template <class T, int R> __global__ void few_rows(mat y, mat x, wmat w, product
 #pragma unroll
     for (int r = 0; r < R; r++) {
         const float v = warp_sum(sum[r]);
-        float *to = y.at + (size_t)r * y.ld + (size_t)o;
         if (lane == 0 && r < x.rows && o < w.out)
-            *to = finish(v, o, end, reads_old(end.epilogue) ? *to : 0.0f);
+            set_value(y, r, o,
+                      finish(v, o, end, reads_old(end.epilogue) ? value_of(y, r, o) : 0.0f));
     }
 }
-void gpu_gemv(mat y, mat x, wmat w, product_end end, cudaStream_t s)
+void gpu_gemv(acts y, acts x, wmat w, product_end end, cudaStream_t s)
 {
     const unsigned grid = ((unsigned)w.out + GEMV_WARPS - 1) / GEMV_WARPS;
 #define OF_ROWS(T)                                                                                 \
@@ -312,7 +334,7 @@ void gpu_split(void *parts, size_t ld, float *scale, dtype type, mat x, cudaStre
         launch(split_bf16, (unsigned)x.rows, 256, 0, s, static_cast<bf16 *>(parts), ld, x);
 }
 
-__global__ void join_parts(mat y, const float *parts, const float *scale, dtype type,
+__global__ void join_parts(acts y, const float *parts, const float *scale, dtype type,
                            product_end end)
 {
     const size_t step = (size_t)y.rows * (size_t)y.cols;
@@ -322,11 +344,10 @@ __global__ void join_parts(mat y, const float *parts, const float *scale, dtype 
         const float v = type == DTYPE_F16    ? fmaf(p[step], 1.0f / 2048.0f, p[0]) * scale[t]
                         : type == DTYPE_BF16 ? p[2 * step] + p[step] + p[0]
                                              : p[0];
-        float *to = y.at + (size_t)t * y.ld + (size_t)o;
-        *to = finish(v, o, end, reads_old(end.epilogue) ? *to : 0.0f);
+        set_value(y, t, o, finish(v, o, end, reads_old(end.epilogue) ? value_of(y, t, o) : 0.0f));
     }
 }
-void gpu_join(mat y, const float *parts, const float *scale, dtype type, product_end end,
+void gpu_join(acts y, const float *parts, const float *scale, dtype type, product_end end,
               cudaStream_t s)
 {
     over_elements(join_parts, y.rows, y.cols, s, y, parts, scale, type, end);

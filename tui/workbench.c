@@ -86,19 +86,27 @@ static void model_progress(void *arg, uint64_t done, uint64_t total)
     op->progress(op->arg, op->from + (op->to - op->from) * (double)done / (double)total, what);
 }
 
+static enum precision precision_of(const char *dtype)
+{
+    return strcmp(dtype, "f32") == 0    ? PRECISION_F32
+           : strcmp(dtype, "f16") == 0  ? PRECISION_F16
+           : strcmp(dtype, "bf16") == 0 ? PRECISION_BF16
+                                        : PRECISION_FILE;
+}
+
 static bool open_device(struct opening *op)
 {
     const struct options *o = op->o;
     const char *dtype = o->dtype ? o->dtype : "auto";
     parallel_limit(o->threads);
-    op->wb->backend = device_open(op->device, o->threads, op->e);
+    op->wb->backend = device_open(op->device, precision_of(dtype), o->threads, op->e);
     if (op->wb->backend)
         op->wb->jobs = device_queue(op->wb->backend, QUEUE_JOB, op->e);
     if (op->wb->jobs)
         op->wb->quick = device_queue(op->wb->backend, QUEUE_JOB, op->e);
     if (!op->wb->quick)
         return error_prefix(op->e, "--device");
-    if (strcmp(dtype, "auto") != 0 && strcmp(dtype, "f32") != 0)
+    if (strcmp(dtype, "auto") != 0 && strcmp(dtype, op->wb->backend->caps.precision) != 0)
         return error_set(op->e, ERROR_INPUT, "--dtype: found %s on the device %s, expected f32",
                          dtype, op->wb->backend->name);
     return true;
@@ -253,10 +261,12 @@ static bool bundle_point(struct opening *op, struct point *at, bool *there)
 /* Puts the dictionary into its place in the set, and takes it over. */
 static bool place_dict(struct opening *op, struct dict *d, struct point at)
 {
-    if (model_check_dict(op->wb->model, d, at, op->e))
-        return dict_set_add(&op->wb->dicts, d, at, op->e);
-    dict_free(d);
-    return false;
+    if (!model_check_dict(op->wb->model, d, at, op->e)) {
+        dict_free(d);
+        return false;
+    }
+    dict_read_as(d, model_reads(op->wb->model, dict_reads(d, at)));
+    return dict_set_add(&op->wb->dicts, d, at, op->e);
 }
 
 /* Where an SAE is hooked: --hook, what its file says, what the bundle says. */

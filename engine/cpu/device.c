@@ -188,6 +188,7 @@ static const struct backend vtable = {
     .weight_bytes = cpu_weight_bytes,
     .weight_need = cpu_weight_need,
     .weight_in = cpu_weight_in,
+    .weight_reads = cpu_weight_reads,
     .kv_new = cpu_kv_new,
     .kv_free = cpu_kv_free,
     .kv_copy = cpu_kv_copy,

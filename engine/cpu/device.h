@@ -111,6 +111,7 @@ void cpu_weight_free(struct backend *, struct weight *);
 size_t cpu_weight_bytes(const struct weight *);
 uint64_t cpu_weight_need(const struct backend *, const struct weight_source *, unsigned uses);
 int32_t cpu_weight_in(const struct weight *);
+enum dtype cpu_weight_reads(const struct weight *);
 void cpu_weight_rows(struct queue *, struct tensor y, const struct weight *, struct tensor ids);
 void cpu_decode(struct queue *, struct tensor y, const struct csr *, const struct weight *,
                 struct tensor bias);

@@ -224,6 +224,11 @@ int32_t cpu_weight_in(const struct weight *w)
 {
     return w->in;
 }
+enum dtype cpu_weight_reads(const struct weight *w)
+{
+    (void)w;
+    return DTYPE_F32;
+}
 
 /* ---- rows of a borrowed source */
 

@@ -210,6 +210,13 @@ struct dict *dict_neurons(struct point at, int32_t n)
     return d;
 }
 
+void dict_read_as(struct dict *d, enum dtype as)
+{
+    if (d->encoder && d->spec.norm == NORM_IN_NONE &&
+        device_weight_reads(d->queue->backend, d->encoder) == as)
+        d->encode.reads = as;
+}
+
 void dict_free(struct dict *d)
 {
     if (!d)

@@ -87,6 +87,9 @@ bool dict_look(const char *path, const struct dict_hint *, struct dict_spec *out
 /* The n neurons of a point as a dictionary. */
 struct dict *dict_neurons(struct point, int32_t n);
 void dict_free(struct dict *);
+/* What it reads has been rounded to this already (model_reads), so that the encoder's product may
+ * read it so without losing anything; but where it norms that first. */
+void dict_read_as(struct dict *, enum dtype);
 
 const struct dict_spec *dict_spec(const struct dict *);
 /* Where a dictionary (NULL: none) that is hooked at `at` reads: there, but for transcoders. */

@@ -254,8 +254,11 @@ static void layer_end(struct walk *w)
     w->at.site = SITE_RESID_POST;
 }
 
+/* What only products read may be of 16 bits; whoever looks gets the same values as floats. */
 static void arrive(struct walk *w, enum site site, struct tensor value)
 {
+    if (observed(w, site))
+        value = op_as(w->run, value, DTYPE_F32);
     w->value = (struct held){value, false};
     w->at.site = (uint8_t)site;
 }
@@ -275,7 +278,7 @@ static struct tensor attention(struct walk *w, struct held *resid)
         v = tensor_cols(q, d + kv, kv);
         q = tensor_cols(q, 0, d);
     }
-    return op_attn(w->run, q, k, v, &l->attn, w->at.layer, &w->batch->seqs);
+    return op_attn(w->run, q, k, v, &l->attn, w->at.layer, &w->batch->seqs, l->proj.reads);
 }
 
 /* In a parallel block the MLP doesn't see the attention: when the walk ends inside the MLP, nobody
@@ -345,6 +348,15 @@ static const struct {
     [ACT_SILU] = {EPILOGUE_NONE, EPILOGUE_SILU_MUL},
 };
 
+/* What a gate is multiplied with; absent where there is none. */
+static struct tensor other_half(struct walk *w)
+{
+    const struct layer *l = layer_of(w);
+    if (l->gate.w && !w->up.rows)
+        w->up = op_linear_as(w->run, w->mlp_in, &l->up, EPILOGUE_NONE, l->down.reads);
+    return w->up;
+}
+
 static void from_mlp_in(struct walk *w)
 {
     const struct layer *l = layer_of(w);
@@ -354,29 +366,19 @@ static void from_mlp_in(struct walk *w)
     const enum epilogue e = gated ? epilogue_of[act].times : epilogue_of[act].alone;
     const bool fused = e != EPILOGUE_NONE && !observed(w, SITE_MLP_PRE);
     w->up = (struct tensor){0}, w->mlp_in = x;
-    if (!gated)
-        arrive(w, fused ? SITE_MLP_ACT : SITE_MLP_PRE,
-               op_linear(w->run, x, &l->up, fused ? e : EPILOGUE_NONE));
-    else if (fused)
-        arrive(w, SITE_MLP_ACT,
-               op_linear_mul(w->run, op_linear(w->run, x, &l->up, EPILOGUE_NONE), x, &l->gate, e));
+    if (!fused)
+        arrive(w, SITE_MLP_PRE, op_linear(w->run, x, gated ? &l->gate : &l->up, EPILOGUE_NONE));
+    else if (!gated)
+        arrive(w, SITE_MLP_ACT, op_linear_as(w->run, x, &l->up, e, l->down.reads));
     else
-        arrive(w, SITE_MLP_PRE, op_linear(w->run, x, &l->gate, EPILOGUE_NONE));
-}
-
-/* What a gate is multiplied with; absent where there is none. */
-static struct tensor other_half(struct walk *w)
-{
-    const struct layer *l = layer_of(w);
-    if (l->gate.w && !w->up.rows)
-        w->up = op_linear(w->run, w->mlp_in, &l->up, EPILOGUE_NONE);
-    return w->up;
+        arrive(w, SITE_MLP_ACT, op_linear_mul(w->run, other_half(w), x, &l->gate, e));
 }
 
 static void from_mlp_pre(struct walk *w)
 {
     struct tensor up = other_half(w);
-    arrive(w, SITE_MLP_ACT, op_act(w->run, w->value.t, up, w->m->config.act));
+    arrive(w, SITE_MLP_ACT,
+           op_act(w->run, w->value.t, up, w->m->config.act, layer_of(w)->down.reads));
 }
 
 static void from_mlp_act(struct walk *w)

@@ -54,7 +54,7 @@ struct tensor model_loss(struct run *run, const struct model *m, struct tensor h
                       m->config.n_vocab - 1);
             return none;
         }
-    struct tensor of = op_xent(run, shifted(run, m, h), m->unembed,
+    struct tensor of = op_xent(run, op_as(run, shifted(run, m, h), m->unembed_reads), m->unembed,
                                run_put_ids(run, h.rows, 1, target), m->config.logit_cap);
     if (loss)
         fetch_losses(run, of, target, loss);
@@ -73,7 +73,8 @@ void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t
     }
     struct arena_mark mark = arena_mark(run->arena);
     struct tensor best = run_ids(run, h.rows, n), p = run_tensor(run, h.rows, n);
-    op_topn(run, shifted(run, m, h), m->unembed, m->config.logit_cap, best, p);
+    op_topn(run, op_as(run, shifted(run, m, h), m->unembed_reads), m->unembed, m->config.logit_cap,
+            best, p);
     run_get(run, ids, best);
     run_get(run, logp, p);
     check_values(run, logp, (size_t)h.rows * (size_t)n, "predictions");
@@ -81,12 +82,14 @@ void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t
         arena_reset(run->arena, mark);
 }
 
-/* Rows of h through the unembedding to host memory, capped with a cap that is not 0. */
-static void logits_of(struct run *run, const struct model *m, struct tensor h, float cap,
-                      float *logits)
+/* Rows of h through the unembedding, which reads them rounded to `as`, to host memory, capped with
+ * a cap that is not 0. */
+static void logits_of(struct run *run, const struct model *m, struct tensor h, enum dtype as,
+                      float cap, float *logits)
 {
     enum { CHUNK = 64 }; /* rows at a time: 13 MB of logits at 50,304 tokens */
-    struct linear unembed = {.w = m->unembed, .out = m->config.n_vocab, .in = m->config.d_model};
+    struct linear unembed = {
+        .w = m->unembed, .out = m->config.n_vocab, .in = m->config.d_model, .reads = as};
     for (int32_t i = 0; i < h.rows; i += CHUNK) {
         struct arena_mark mark = arena_mark(run->arena);
         int32_t n = h.rows - i < CHUNK ? h.rows - i : CHUNK;
@@ -105,7 +108,7 @@ static void logits_of(struct run *run, const struct model *m, struct tensor h, f
 void model_logits(struct run *run, const struct model *m, struct tensor h, float *logits)
 {
     if (check_hidden(run, m, h))
-        logits_of(run, m, shifted(run, m, h), m->config.logit_cap, logits);
+        logits_of(run, m, shifted(run, m, h), m->unembed_reads, m->config.logit_cap, logits);
 }
 
 struct tensor model_direct_hidden(struct run *run, const struct model *m, struct tensor u)
@@ -128,7 +131,7 @@ void model_direct_logits(struct run *run, const struct model *m, struct tensor u
     if (!check_hidden(run, m, u))
         return;
     struct arena_mark mark = arena_mark(run->arena);
-    logits_of(run, m, model_direct_hidden(run, m, u), 0, logits);
+    logits_of(run, m, model_direct_hidden(run, m, u), DTYPE_F32, 0, logits);
     arena_reset(run->arena, mark);
 }
 

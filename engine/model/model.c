@@ -129,6 +129,12 @@ static bool open_bare_norm(struct opening *o, struct norm *out)
     return ok;
 }
 
+/* What products of a weight round x to; none is there while needs are added up. */
+static enum dtype reads_of(const struct opening *o, const struct weight *w)
+{
+    return w ? device_weight_reads(o->m->queue->backend, w) : DTYPE_F32;
+}
+
 /* w [out, in] in float32; with USE_ROWS it stays the caller's to keep. */
 static struct weight *own_weight(struct opening *o, const float *w, int32_t out, int32_t in,
                                  unsigned uses)
@@ -183,6 +189,7 @@ static bool open_tl_linear(struct opening *o, int32_t layer, const char *part, i
     }
     l->out = out, l->in = in;
     l->w = own_weight(o, w, out, in, USE_PRODUCT);
+    l->reads = reads_of(o, l->w);
     const bool ok = l->w && put_vector(o, bias, out, &l->bias);
     free(w);
     free(bias);
@@ -272,6 +279,7 @@ static bool open_tl_unembed(struct opening *o, const struct named_tensor *t)
         if (m->config.logit_cap == 0)
             tl_centre_vocabulary(m->own[1], n, d, o->how->tl_tokens < n ? o->how->tl_tokens : n);
         m->unembed = own_weight(o, m->own[1], n, d, USE_PRODUCT | USE_ROWS);
+        m->unembed_reads = reads_of(o, m->unembed);
         ok = m->unembed && open_bare_norm(o, &m->final_norm) &&
              (!norm.beta || put_vector(o, shift, d, &m->head_shift));
     }
@@ -310,8 +318,10 @@ static bool open_weight(struct opening *o, const char *name, int32_t out, int32_
     const struct named_tensor *t = tensors_need(o->m->tensors, name, 2, dim, o->e);
     struct backend *b = o->m->queue->backend;
     if (t && o->need) { /* what TransformerLens changes is of our own, in float32 */
-        *o->need += o->how->tl_tokens > 0 ? (uint64_t)out * (uint64_t)in * sizeof(float)
-                                          : pack_need(b, t, order, rows, uses, o->packs);
+        const struct weight_source own = {.type = DTYPE_F32, .out = out, .in = in};
+        *o->need += o->how->tl_tokens < 1 ? pack_need(b, t, order, rows, uses, o->packs)
+                    : b->caps.capability  ? device_weight_need(b, &own, uses)
+                                          : (uint64_t)out * (uint64_t)in * sizeof(float);
         return true;
     }
     *w = t ? pack_weight(b, o->m->tensors, t, order, rows, uses, o->packs, o->e) : NULL;
@@ -326,8 +336,10 @@ static bool open_linear(struct opening *o, int32_t layer, const char *part, int3
     char name[NAME_MAX_LEN];
     full_name(o, layer, part, "weight", name);
     l->out = out, l->in = in;
-    return open_weight(o, name, out, in, o->arch->order, rows, USE_PRODUCT, &l->w) &&
-           (!bias || open_vector(o, layer, part, "bias", out, rows, 0, &l->bias));
+    if (!open_weight(o, name, out, in, o->arch->order, rows, USE_PRODUCT, &l->w))
+        return false;
+    l->reads = reads_of(o, l->w);
+    return !bias || open_vector(o, layer, part, "bias", out, rows, 0, &l->bias);
 }
 
 /* Where a head's q, k and v stand beside each other in the file: attention wants all of each. */
@@ -410,6 +422,20 @@ static bool open_qkv(struct opening *o, int32_t i)
            open_linear(o, i, n->v, kv, c->d_model, c->qkv_bias, NULL, &l->v);
 }
 
+/* What both read, where it is the same. */
+static enum dtype read_alike(const struct linear *a, const struct linear *b)
+{
+    return !b->w || a->reads == b->reads ? a->reads : DTYPE_F32;
+}
+
+/* A norm's result is kept in the dtype that the products behind it read. */
+static void round_norms(struct layer *l)
+{
+    const enum dtype kv = l->k.w ? read_alike(&l->k, &l->v) : l->q.reads;
+    l->attn_norm.as = kv == l->q.reads ? kv : DTYPE_F32;
+    l->mlp_norm.as = read_alike(&l->up, &l->gate);
+}
+
 static bool open_layer(struct opening *o, int32_t i)
 {
     const struct model_config *c = &o->m->config;
@@ -463,6 +489,7 @@ static bool open_vocabulary(struct opening *o)
     if (!open_weight(o, o->unembed, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL,
                      USE_PRODUCT | USE_ROWS, &m->unembed))
         return false;
+    m->unembed_reads = reads_of(o, m->unembed);
     if (strcmp(o->unembed, o->embed) == 0)
         m->embed = m->unembed;
     else if (!open_weight(o, o->embed, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS,
@@ -493,6 +520,7 @@ static bool open_tensors(struct opening *o)
     for (int32_t i = 0; i < m->config.n_layers; i++) {
         if (!(is_tl(o) ? open_tl_layer(o, i) : open_layer(o, i)))
             return false;
+        round_norms(&m->layer[i]);
         said(o, m->bytes);
     }
     if (!is_tl(o) && !open_norm(o, -1, o->arch->names.final_norm, &m->final_norm))
@@ -640,108 +668,10 @@ enum dtype model_file_dtype(const struct model *m)
     return m->file_dtype;
 }
 
-int32_t model_width(const struct model *m, struct point p)
+const char *model_precision(const struct model *m)
 {
-    const struct model_config *c = &m->config;
-    return p.site == SITE_MLP_PRE || p.site == SITE_MLP_ACT ? c->d_mlp
-           : p.site == SITE_ATTN_Z                          ? c->n_heads * c->head_dim
-                                                            : c->d_model;
-}
-
-int32_t model_base_width(const struct model *m, struct point p)
-{
-    const bool in_block = p.site >= SITE_ATTN_Z && p.site <= SITE_MLP_OUT;
-    return !in_block || p.site == SITE_RESID_MID             ? 0
-           : p.site == SITE_MLP_PRE && m->config.arch->gated ? m->config.d_model + m->config.d_mlp
-                                                             : m->config.d_model;
-}
-
-static bool is_module_point(struct point p)
-{
-    return p.site == SITE_ATTN_MODULE || p.site == SITE_MLP_MODULE;
-}
-
-bool model_check_dict(const struct model *m, const struct dict *d, struct point at, struct error *e)
-{
-    const struct dict_spec *s = dict_spec(d);
-    const struct point in = dict_reads(d, at);
-    const char *name = dict_path(d) ? dict_path(d) : s->format;
-    char there[POINT_NAME_MAX], before[POINT_NAME_MAX];
-    point_name(at, there);
-    point_name(in, before);
-    if (!model_check_point(m, at, e) || !model_check_point(m, in, e))
-        return false;
-    if (s->transcodes && at.site != SITE_MLP_OUT && at.site != SITE_MLP_MODULE)
-        return error_set(e, ERROR_INPUT,
-                         "the transcoder %s is hooked at %s, expected the output of an MLP", name,
-                         there);
-    if (s->n != model_width(m, in))
-        return error_set(e, ERROR_INPUT,
-                         "the SAE %s reads a width of %d, the model %s has %d at %s", name, s->n,
-                         m->dir, model_width(m, in), before);
-    return s->n_out == model_width(m, at) ||
-           error_set(e, ERROR_INPUT,
-                     "the transcoder %s gives a width of %d, the model %s has %d at %s", name,
-                     s->n_out, m->dir, model_width(m, at), there);
-}
-
-bool model_check_point(const struct model *m, struct point p, struct error *e)
-{
-    int32_t n = m->config.n_layers;
-    bool there = p.site == SITE_EMBED ? p.layer == -1
-                 : p.site == SITE_FINAL_NORM
-                     ? p.layer == n
-                     : p.site < SITE_FINAL_NORM && p.layer >= 0 && p.layer < n;
-    char name[POINT_NAME_MAX];
-    point_name(p, name);
-    if (!there)
-        return error_set(e, ERROR_INPUT, "hook point %s: the model %s has %d layers, 0 to %d", name,
-                         m->dir, n, n - 1);
-    if (p.site == SITE_RESID_MID && m->config.parallel_residual)
-        return error_set(
-            e, ERROR_INPUT,
-            "hook point %s: in the model %s attention and MLP run in parallel, nothing "
-            "lies between them",
-            name, m->dir);
-    if (is_module_point(p) && !m->config.arch->post_norms)
-        return error_set(e, ERROR_INPUT,
-                         "hook point %s: the model %s has no norm behind it, expected attn.out or "
-                         "mlp.out",
-                         name, m->dir);
-    return true;
-}
-
-struct point model_landing(const struct model *m, struct point at)
-{
-    const bool post = m->config.arch->post_norms, parallel = m->config.parallel_residual;
-    const uint8_t added = parallel ? SITE_RESID_POST : SITE_RESID_MID;
-    switch ((enum site)at.site) {
-    case SITE_ATTN_Z: at.site = post ? SITE_ATTN_MODULE : added; break;
-    case SITE_ATTN_OUT: at.site = added; break;
-    case SITE_MLP_ACT: at.site = post ? SITE_MLP_MODULE : SITE_RESID_POST; break;
-    case SITE_MLP_OUT: at.site = SITE_RESID_POST; break;
-    default: break;
-    }
-    return at;
-}
-
-const struct linear *model_linear_behind(const struct model *m, struct point at)
-{
-    if (at.layer < 0 || at.layer >= m->config.n_layers)
-        return NULL;
-    return at.site == SITE_MLP_ACT  ? &m->layer[at.layer].down
-           : at.site == SITE_ATTN_Z ? &m->layer[at.layer].proj
-                                    : NULL;
-}
-
-bool model_writes_stream(const struct model *m, struct point at)
-{
-    return model_base_width(m, model_landing(m, at)) == 0;
-}
-
-struct point model_end(const struct model *m)
-{
-    return (struct point){(int16_t)m->config.n_layers, SITE_FINAL_NORM};
+    const enum dtype reads = m->config.n_layers > 0 ? m->layer[0].q.reads : m->unembed_reads;
+    return reads == DTYPE_F16 ? "f16" : reads == DTYPE_BF16 ? "bf16" : "f32";
 }
 
 struct kv *model_kv_new(const struct model *m, struct queue *q, int32_t first_layer, int32_t cap,

@@ -37,6 +37,8 @@ size_t model_bytes(const struct model *); /* packed */
 /* Over how many tokens the unembedding was centred (model_how); 0: the file's weights. */
 int32_t model_tl_tokens(const struct model *);
 enum dtype model_file_dtype(const struct model *);
+/* What its layers' products are of: "f32", "f16", "bf16". */
+const char *model_precision(const struct model *);
 
 /* Width of the value at a point. */
 int32_t model_width(const struct model *, struct point);
@@ -56,6 +58,9 @@ int32_t model_base_width(const struct model *, struct point);
  * linear in it. mlp.act, mlp.out → resid.post; attn.z, attn.out → resid.mid, in parallel blocks
  * resid.post; but mlp.act and attn.z only as far as a post-norm. Others: themselves. */
 struct point model_landing(const struct model *, struct point at);
+/* What the products read whose x is the value at `at` (F16, BF16): it has been rounded to that.
+ * F32: others read it, too, or it has not. */
+enum dtype model_reads(const struct model *, struct point at);
 /* What lies between `at` and its landing: W₂ for mlp.act, W_O for attn.z, NULL where nothing does.
  */
 const struct linear *model_linear_behind(const struct model *, struct point at);

@@ -22,6 +22,7 @@ struct model {
     enum dtype file_dtype;
     size_t bytes;
     const struct weight *embed, *unembed; /* one where they are tied */
+    enum dtype unembed_reads;             /* as in struct linear */
     const struct weight *positions;       /* NULL: they are rotated in */
     const struct named_tensor *embed_source, *positions_source;
     struct norm final_norm;

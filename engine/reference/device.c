@@ -246,6 +246,12 @@ static int32_t weight_in(const struct weight *w)
     return w->in;
 }
 
+static enum dtype weight_reads(const struct weight *w)
+{
+    (void)w;
+    return DTYPE_F32;
+}
+
 /* ---- keys and values */
 
 static void kv_free(struct queue *q, struct kv *kv)
@@ -330,6 +336,7 @@ struct backend *reference_backend_new(enum dtype real, struct error *e)
         .weight_bytes = weight_bytes,
         .weight_need = weight_need,
         .weight_in = weight_in,
+        .weight_reads = weight_reads,
         .kv_new = kv_new,
         .kv_free = kv_free,
         .kv_copy = kv_copy,

@@ -17,9 +17,9 @@ int glimt_backend_score(int ordinal, char *why, size_t n)
     return ordinal < 2 ? 0 : -1;
 }
 
-struct backend *glimt_backend_new(int ordinal, struct error *e)
+struct backend *glimt_backend_new(const struct backend_want *want, struct error *e)
 {
-    error_set(e, ERROR_SYSTEM, "GPU %d\nis 7.5, needs 8.0", ordinal);
+    error_set(e, ERROR_SYSTEM, "GPU %d\nis 7.5, needs 8.0", want->ordinal);
     error_prefix(e, "opening %s", "cuda");
     return NULL;
 }

@@ -30,16 +30,16 @@ static void fills_the_error_of_its_host(void **state)
     (void)state;
     void *plugin = plugin_open();
     uint32_t (*abi)(void);
-    struct backend *(*new)(int, struct error *);
+    struct backend *(*new)(const struct backend_want *, struct error *);
     *(void **)&abi = dlsym(plugin, "glimt_backend_abi");
     *(void **)&new = dlsym(plugin, "glimt_backend_new");
     assert_true(abi && new);
     assert_int_equal(abi(), BACKEND_ABI);
     struct error e = {0};
-    assert_null(new (0, &e));
+    assert_null(new (&(struct backend_want){0}, &e));
     assert_int_equal(e.kind, ERROR_SYSTEM);
     assert_string_equal(e.text, "opening cuda: GPU 0?is 7.5, needs 8.0");
-    assert_null(new (1, &e));
+    assert_null(new (&(struct backend_want){1, PRECISION_F32}, &e));
     assert_string_equal(e.text, "opening cuda: opening cuda: GPU 0?is 7.5, needs 8.0");
     dlclose(plugin);
 }

@@ -85,7 +85,7 @@ static void test_operations(void **state)
     struct tensor rows = op_rows(r, d.w, at), back = op_copy(r, y);
     struct tensor best = run_ids(r, 3, 2), p = run_tensor(r, 3, 2);
     struct tensor attn = op_attn(r, tensor_cols(y, 0, 2), tensor_cols(y, 2, 2),
-                                 tensor_cols(y, 4, 2), &heads_of_2, 0, &seqs);
+                                 tensor_cols(y, 4, 2), &heads_of_2, 0, &seqs, DTYPE_F32);
     op_topn(r, x, d.w, 0, best, p);
     op_linear_add(r, back, x, &d.linear);
     op_add(r, y, row, 1.0f);
@@ -93,7 +93,8 @@ static void test_operations(void **state)
                  op_rows_get(r, tensor_cols(x, 0, 1), run_put_ids(r, 3, 1, (int32_t[]){0, 1, 2})),
                  row);
     const struct norm norm = {.eps = 1e-5f, .gamma = row, .beta = row};
-    struct tensor normed = op_norm(r, y, &norm, none), relu = op_act(r, y, none, ACT_RELU);
+    struct tensor normed = op_norm(r, y, &norm, none),
+                  relu = op_act(r, y, none, ACT_RELU, DTYPE_F32);
     struct tensor up = op_linear(r, x, &d.linear, EPILOGUE_NONE),
                   gated = op_linear_mul(r, up, x, &d.linear, EPILOGUE_SILU_MUL);
     op_rows_set(r, y, row, run_put_ids(r, 1, 1, (int32_t[]){1}));
@@ -227,10 +228,10 @@ static void test_tape(void **state)
     struct tensor x = op_rows(r, d.w, run_put_ids(r, 3, 1, ids));
     struct tensor y = op_linear(r, x, &d.linear, EPILOGUE_GELU);
     struct tensor a = op_attn(r, tensor_cols(y, 0, 2), tensor_cols(y, 2, 2), tensor_cols(y, 4, 2),
-                              &heads_of_2, 7, &seqs);
+                              &heads_of_2, 7, &seqs, DTYPE_F32);
     op_linear_add(r, y, x, &d.linear);
     op_add(r, y, y, 0.25f);
-    struct tensor z = op_act(r, a, none, ACT_GELU_TANH);
+    struct tensor z = op_act(r, a, none, ACT_GELU_TANH, DTYPE_F32);
     start[1] = 1; /* the record keeps its own */
     assert_true(run_ok(r));
     static const enum op_kind kind[] = {OP_ROWS,   OP_LINEAR, OP_ACT, OP_ATTN,
@@ -301,10 +302,11 @@ static void test_tape_refuses_a_past(void **state)
     struct kv *kv = d.l.b->kv_new(d.l.q, 0, 1, 2, 8, &e);
     const int32_t start[] = {0, 2}, none[] = {0}, past[] = {2};
     struct tensor x = input(&d, 2, 2);
-    op_attn(r, x, x, x, &heads_of_2, 0, &(struct seqs){1, start, none, (struct kv *const[]){kv}});
+    op_attn(r, x, x, x, &heads_of_2, 0, &(struct seqs){1, start, none, (struct kv *const[]){kv}},
+            DTYPE_F32);
     r->tape = tape_new();
     struct tensor y = op_attn(r, x, x, x, &heads_of_2, 0,
-                              &(struct seqs){1, start, past, (struct kv *const[]){kv}});
+                              &(struct seqs){1, start, past, (struct kv *const[]){kv}}, DTYPE_F32);
     assert_int_equal(y.rows * 100 + y.cols, 202);
     assert_false(run_ok(r));
     assert_non_null(strstr(r->err.text, "2 kept positions"));

@@ -4,11 +4,11 @@
 #include "gpu/cuda.h"
 #include <stdio.h>
 
-struct backend *glimt_backend_new(int ordinal, struct error *e)
+struct backend *glimt_backend_new(const struct backend_want *want, struct error *e)
 {
     char name[24];
-    snprintf(name, sizeof name, "cuda:%d", ordinal);
-    return device_open(name, 0, e);
+    snprintf(name, sizeof name, "cuda:%d", want->ordinal);
+    return device_open(name, want->precision, 0, e);
 }
 
 void shim_seed(uint64_t seed)

@@ -12,7 +12,7 @@ static void on_seeds(lab_case *body)
         const size_t before = shim_bytes();
         struct error e = {0};
         shim_seed(seed);
-        lab_on(body, glimt_backend_new(0, &e), seed + 1);
+        lab_on(body, glimt_backend_new(&(struct backend_want){0}, &e), seed + 1);
         assert_int_equal(shim_bytes(), before);
     }
 }
@@ -151,7 +151,7 @@ static void test_long_past(void **state)
     struct lab l;
     struct error e = {0};
     shim_seed(3);
-    lab_init(&l, glimt_backend_new(0, &e), 1);
+    lab_init(&l, glimt_backend_new(&(struct backend_want){0}, &e), 1);
     long_past(&l);
     lab_release(&l);
 }
@@ -224,7 +224,7 @@ static void test_many_rows(void **state)
     (void)state;
     struct lab l;
     struct error e = {0};
-    lab_init(&l, glimt_backend_new(0, &e), 1);
+    lab_init(&l, glimt_backend_new(&(struct backend_want){0}, &e), 1);
     many_rows(&l);
     lab_release(&l);
 }
@@ -341,9 +341,9 @@ static bool some_work(struct backend *b, struct error *e)
     return ok;
 }
 
-static bool opened_and_worked(struct error *e)
+static bool opened_and_worked(enum precision precision, struct error *e)
 {
-    struct backend *b = glimt_backend_new(0, e);
+    struct backend *b = glimt_backend_new(&(struct backend_want){0, precision}, e);
     bool ok = b && some_work(b, e);
     if (b)
         b->free(b);
@@ -351,18 +351,18 @@ static bool opened_and_worked(struct error *e)
 }
 
 /* Whatever call it is: an error of the right kind, no memory that stays, and all is well after. */
-static void fail_each(cudaError_t code, enum error_kind kind)
+static void fail_each(cudaError_t code, enum error_kind kind, enum precision precision)
 {
     struct error e = {0};
     const size_t before = shim_bytes();
     const int from = shim_calls();
-    assert_true(opened_and_worked(&e));
+    assert_true(opened_and_worked(precision, &e));
     const int calls = shim_calls() - from;
     assert_in_range(calls, 50, 1000);
     for (int n = 1; n <= calls; n++) {
         e = (struct error){0};
         shim_fail(n, code);
-        const bool ok = opened_and_worked(&e);
+        const bool ok = opened_and_worked(precision, &e);
         shim_fail(0, cudaSuccess);
         assert_true(ok || error_is_set(&e));
         if (kind == ERROR_LOST) {
@@ -376,17 +376,19 @@ static void fail_each(cudaError_t code, enum error_kind kind)
         assert_int_equal(shim_bytes(), before);
     }
     e = (struct error){0};
-    assert_true(opened_and_worked(&e));
+    assert_true(opened_and_worked(precision, &e));
 }
 static void test_each_call_fails(void **state)
 {
     (void)state;
-    fail_each(cudaErrorMemoryAllocation, ERROR_MEMORY);
+    fail_each(cudaErrorMemoryAllocation, ERROR_MEMORY, PRECISION_FILE);
+    fail_each(cudaErrorMemoryAllocation, ERROR_MEMORY, PRECISION_BF16);
 }
 static void test_the_device_is_lost_at_each_call(void **state)
 {
     (void)state;
-    fail_each(cudaErrorIllegalAddress, ERROR_LOST);
+    fail_each(cudaErrorIllegalAddress, ERROR_LOST, PRECISION_FILE);
+    fail_each(cudaErrorIllegalAddress, ERROR_LOST, PRECISION_BF16);
 }
 
 /* Once it is known nothing is asked of the device, whatever is asked of the plugin. */
@@ -394,7 +396,7 @@ static void test_what_is_lost_stays_lost(void **state)
 {
     (void)state;
     struct error e = {0};
-    struct backend *b = glimt_backend_new(0, &e);
+    struct backend *b = glimt_backend_new(&(struct backend_want){0}, &e);
     struct queue *live = b->queue_new(b, QUEUE_LIVE, &e), *job = b->queue_new(b, QUEUE_JOB, &e);
     struct tensor x = tensor_new(live, 4, 4, DTYPE_F32, &e),
                   y = tensor_new(job, 4, 4, DTYPE_F32, &e);
@@ -448,7 +450,7 @@ static void refused(int ordinal, int score, const char *text)
     struct error e = {0};
     assert_int_equal(glimt_backend_score(ordinal, why, sizeof why), score);
     assert_string_equal(why, text);
-    assert_null(glimt_backend_new(ordinal, &e));
+    assert_null(glimt_backend_new(&(struct backend_want){.ordinal = ordinal}, &e));
     assert_string_equal(e.text, text);
 }
 
@@ -476,7 +478,7 @@ static void test_what_is_here(void **state)
     shim_machine = usual;
     shim_machine.no_lt = 1;
     struct error e = {0};
-    assert_null(glimt_backend_new(0, &e));
+    assert_null(glimt_backend_new(&(struct backend_want){0}, &e));
     assert_string_equal(e.text, "cuda: libcublasLt.so.13 not found");
     shim_machine = usual;
     assert_int_equal(shim_bytes(), 0);
@@ -488,9 +490,16 @@ static void test_room(void **state)
     const struct shim_machine usual = shim_machine;
     shim_machine.memory = 16000000000;
     struct error e = {0};
-    struct backend *b = glimt_backend_new(0, &e);
+    struct backend *b = glimt_backend_new(&(struct backend_want){0}, &e);
     const struct weight_source s = {DTYPE_F16, 65536, 8190, ORDER_OUT_IN, NULL, NULL};
     assert_int_equal(b->weight_need(b, &s, USE_PRODUCT), (uint64_t)65536 * 8192 * 2);
+    const struct weight_source floats = {DTYPE_F32, 65536, 8190, ORDER_OUT_IN, NULL, NULL};
+    assert_int_equal(b->weight_need(b, &floats, USE_PRODUCT), (uint64_t)65536 * 8192 * 4);
+    struct backend *halves = glimt_backend_new(&(struct backend_want){0, PRECISION_BF16}, &e);
+    assert_int_equal(halves->weight_need(halves, &floats, USE_PRODUCT), (uint64_t)65536 * 8192 * 2);
+    assert_string_equal(b->caps.precision, "auto");
+    assert_string_equal(halves->caps.precision, "bf16");
+    halves->free(halves);
     assert_string_equal(b->caps.device, "cuda:0 shim");
     assert_string_equal(b->caps.kind, "cuda shim");
     assert_string_equal(b->caps.capability, "9.0");

@@ -12,7 +12,7 @@
 
 static struct backend *on_shim(struct error *e)
 {
-    return glimt_backend_new(0, e);
+    return glimt_backend_new(&(struct backend_want){.precision = PRECISION_F32}, e);
 }
 
 static const struct tiny_spec on_cpu = {.hook = HOOK}, on_card = {.hook = HOOK, .device = on_shim};

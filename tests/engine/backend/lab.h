@@ -285,7 +285,7 @@ static inline void lab_everywhere(lab_case *body, uint64_t seed)
 #ifdef __x86_64__
     shim_seed(seed);
     const size_t before = shim_bytes();
-    lab_on(body, glimt_backend_new(0, &e), seed);
+    lab_on(body, glimt_backend_new(&(struct backend_want){0}, &e), seed);
     assert_int_equal(shim_bytes(), before);
 #endif
 }

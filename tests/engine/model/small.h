@@ -38,8 +38,9 @@ struct fixture {
     float tolerance; /* share of the CPU's */
 };
 
-/* Devices that compute the same: within `tolerance` of the CPU's. */
-enum { ON_CPU, IN_DOUBLE, ON_CUDA /* on the shim */, N_DEVICES };
+/* Devices that compute the same: within `tolerance` of the CPU's. IN_HALVES: products of 16-bit
+ * weights by activations of the same. */
+enum { ON_CPU, IN_DOUBLE, ON_CUDA /* on the shim */, IN_HALVES /* there, too */, N_DEVICES };
 
 static inline void fixture_folder(struct fixture *f, const char *name)
 {
@@ -52,15 +53,18 @@ static inline void fixture_folder(struct fixture *f, const char *name)
 static inline void fixture_open_folder(struct fixture *f, int device)
 {
     struct error e = {0};
-    f->b = device == IN_DOUBLE ? reference_backend_new(DTYPE_F64, &e)
-           : device == ON_CUDA ? glimt_backend_new(0, &e)
-                               : cpu_backend_new(2, &e);
+    f->b = device == IN_DOUBLE   ? reference_backend_new(DTYPE_F64, &e)
+           : device == ON_CUDA   ? glimt_backend_new(&(struct backend_want){0, PRECISION_F32}, &e)
+           : device == IN_HALVES ? glimt_backend_new(&(struct backend_want){0, PRECISION_FILE}, &e)
+                                 : cpu_backend_new(2, &e);
     f->tolerance = device == IN_DOUBLE ? 0.05f : 1.0f;
     assert_no_error(&e);
     f->q = f->b->queue_new(f->b, QUEUE_JOB, &e);
     bool ok = model_open(f->b, f->dir, NULL, &f->m, &e);
     assert_no_error(&e);
     assert_true(ok);
+    if (device == IN_HALVES && strcmp(model_precision(f->m), "f32") != 0)
+        f->tolerance = strcmp(model_precision(f->m), "f16") == 0 ? 250.0f : 2000.0f;
     f->arena = arena_new(f->q);
     f->run = (struct run){.queue = f->q, .arena = f->arena};
 }

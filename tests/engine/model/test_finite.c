@@ -27,7 +27,7 @@ static struct backend *open_cpu(struct error *e)
 #ifdef __x86_64__
 static struct backend *open_cuda(struct error *e)
 {
-    return glimt_backend_new(0, e);
+    return glimt_backend_new(&(struct backend_want){0}, e);
 }
 static struct backend *(*const devices[])(struct error *) = {open_cpu, open_cuda};
 #else

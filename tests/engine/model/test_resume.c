@@ -316,12 +316,14 @@ static void test_tape_views_stay(void **state)
             const struct op_record *op = tape_at(tape, i);
             struct tensor again = {0};
             if (op->kind == OP_NORM)
-                again =
-                    op_norm(&f.run, op->in[0],
-                            &(struct norm){op->p.norm.kind, op->p.norm.eps, op->in[1], op->in[2]},
-                            (struct tensor){0});
+                again = op_norm(&f.run, op->in[0],
+                                &(struct norm){.kind = op->p.norm.kind,
+                                               .eps = op->p.norm.eps,
+                                               .gamma = op->in[1],
+                                               .beta = op->in[2]},
+                                (struct tensor){0});
             else if (op->kind == OP_ACT)
-                again = op_act(&f.run, op->in[0], op->in[1], op->p.act);
+                again = op_act(&f.run, op->in[0], op->in[1], op->p.act, DTYPE_F32);
             else
                 continue;
             norms += op->kind == OP_NORM;
