@@ -167,6 +167,7 @@ struct snapshot {
     size_t special_start, special_end; /* bytes of the first special token that is read as plain
                                           text; equal: none */
     double progress;                   /* share of the text's tokens whose wanted stages are done */
+    uint64_t saturated; /* results so far that were too large for 16 bits (engine/backend.h) */
 };
 void snapshot_ref(struct snapshot *);
 void snapshot_unref(struct snapshot *); /* frees the last; NULL is fine */

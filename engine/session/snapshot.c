@@ -283,6 +283,7 @@ struct snapshot *session_snapshot(struct session *s)
     refsets_view(s, p);
     view_next(s, p, done.next);
     p->progress = progress(s);
+    p->saturated = s->run.queue->saturated;
     s->marks = 0;
     s->chunks = 0;
     return p;

@@ -60,18 +60,19 @@ elif [ "$mode" = check ]; then
     done
     # whole commands: the same numbers as the CPU's
     demo=store/demo/demo.glimt
-    compare() { # NAME TOLERANCE COMMAND…
-        local name=$1 tolerance=$2
-        shift 2
+    compare() { # NAME TOLERANCE DTYPE COMMAND…
+        local name="$1 in $3" tolerance=$2 dtype=$3
+        shift 3
         if part "$name on the CPU" 60 $bin/glimt "$@" --device cpu --json && cp "$scratch/part" "$scratch/cpu.json" &&
-            part "$name on $device" 60 $bin/glimt "$@" --device "$device" --json && cp "$scratch/part" "$scratch/gpu.json"; then
+            part "$name on $device" 60 $bin/glimt "$@" --device "$device" --dtype "$dtype" --json && cp "$scratch/part" "$scratch/gpu.json"; then
             part "$name, compared" 30 python3 tests/gpu/compare.py "$scratch/cpu.json" "$scratch/gpu.json" "$tolerance"
         fi
     }
     printf 'Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to approve it.\n' >"$scratch/text"
-    compare analyze 1e-3 analyze --bundle $demo --insert=sae --fix 418=2 "$scratch/text"
-    compare sweep 1e-3 sweep --bundle $demo --cache none --limit 40 --values=-2,0,2
-    compare latents 1e-3 latents --bundle $demo --cache none --limit 60
+    compare analyze 3e-2 f16 analyze --bundle $demo --insert=sae --fix 418=2 "$scratch/text"
+    compare analyze 1e-3 f32 analyze --bundle $demo --insert=sae --fix 418=2 "$scratch/text"
+    compare sweep 1e-3 f32 sweep --bundle $demo --cache none --limit 40 --values=-2,0,2
+    compare latents 1e-3 f32 latents --bundle $demo --cache none --limit 60
     checker=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | head -1)
     for tool in memcheck racecheck initcheck synccheck; do
         if [ -z "$checker" ]; then

@@ -126,6 +126,7 @@ bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o,
     if (!wish_fill(&wish, a, o, e) || !compute(a, &wish, logits_file, e))
         return false;
     note_windows(cli, a->wb, a->snap);
+    cli_note_saturated(cli, a->snap->saturated);
     return true;
 }
 

@@ -128,6 +128,8 @@ void input_repair(struct input *, const char *s, size_t n);
 void input_note(const struct input *, const struct options *); /* says what was repaired */
 /* The offset in the input of an offset in the repaired text. */
 size_t input_offset(const struct input *, size_t repaired);
+/* Says that so many results were too large for 16 bits, where there were any, unless --quiet. */
+void cli_note_saturated(const struct cli *, uint64_t n);
 /* Says on standard error that a special token of the text is read as plain text, unless --special
  * or --quiet. */
 void input_note_special(const struct input *, const struct cli *, const struct tokenizer *);

@@ -27,6 +27,15 @@ bool cli_open(struct cli *cli, const struct options *o, struct workbench **wb, s
     return ok;
 }
 
+void cli_note_saturated(const struct cli *cli, uint64_t n)
+{
+    if (n > 0 && !cli->opt.quiet)
+        fprintf(stderr,
+                "glimt: note: %llu values were too large for 16 bits and became its largest; "
+                "--dtype bf16 or f32 holds them\n",
+                (unsigned long long)n);
+}
+
 bool cli_tokenizer_open(struct cli *cli, struct tokenizer **out, struct error *e)
 {
     const struct options *o = &cli->opt;

@@ -223,6 +223,8 @@ bool inquiry_run(struct inquiry *q, struct cli *cli, const struct study_values *
     progress_clear(&cli->progress);
     if (ok && reads)
         note_cut(q);
+    if (ok)
+        cli_note_saturated(cli, q->wb->jobs->saturated);
     if (lab_said(q->lab)[0] && !cli->opt.quiet)
         fprintf(stderr, "glimt: %s\n", lab_said(q->lab));
     if (!ok)

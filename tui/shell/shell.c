@@ -136,6 +136,18 @@ static void tell_special(struct shell *shell, const struct snapshot *s)
                    n < 80 ? (int)n : 80, s->text + s->special_start);
 }
 
+/* Once: numbers are not the model's own any more. */
+static void tell_saturated(struct shell *shell, const struct snapshot *s)
+{
+    if (shell->told_saturated || s->saturated == 0 ||
+        (shell->sh.message[0] && shell->sh.message_is_error))
+        return;
+    shell->told_saturated = true;
+    shared_message(
+        &shell->sh, false,
+        "values too large for 16 bits became its largest; --dtype bf16 or f32 holds them");
+}
+
 void shell_snapshot(struct shell *shell, struct snapshot *s)
 {
     if (!s)
@@ -145,6 +157,7 @@ void shell_snapshot(struct shell *shell, struct snapshot *s)
     views_heard(shell, NEWS_SNAPSHOT);
     tell_cut(shell, s);
     tell_special(shell, s);
+    tell_saturated(shell, s);
 }
 
 void shell_theme(struct shell *shell, const struct theme *theme)

@@ -81,6 +81,7 @@ struct shell {
     char link[64];     /* "256 colours · rtt 3 ms" */
     bool told_cut;     /* that the text is longer than the model's context */
     bool told_special; /* that a special token was read as text */
+    bool told_saturated;
     char encoding[64]; /* of files that are not UTF-8; "": they are refused */
     bool header;       /* corpora begin with a header */
     bool mouse;        /* is glimt's, not the terminal's */
