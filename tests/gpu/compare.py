@@ -7,7 +7,7 @@ import json
 import math
 import sys
 
-OWN = {"ms", "seconds", "device", "precision", "cached", "resumed", "command", "engine", "key"}
+OWN = {"ms", "seconds", "device", "dtype", "precision", "cached", "resumed", "command", "engine", "key"}
 
 
 def compare(a, b, path, tolerance, out):

@@ -69,7 +69,7 @@ elif [ "$mode" = check ]; then
         fi
     }
     printf 'Rådet skal nu formelt godkende Parlamentets holdning.\nThe Council has to approve it.\n' >"$scratch/text"
-    compare analyze 3e-2 f16 analyze --bundle $demo --insert=sae --fix 418=2 "$scratch/text"
+    compare sweep 3e-2 f16 sweep --bundle $demo --cache none --limit 40 --values=-2,0,2
     compare analyze 1e-3 f32 analyze --bundle $demo --insert=sae --fix 418=2 "$scratch/text"
     compare sweep 1e-3 f32 sweep --bundle $demo --cache none --limit 40 --values=-2,0,2
     compare latents 1e-3 f32 latents --bundle $demo --cache none --limit 60
