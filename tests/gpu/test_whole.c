@@ -314,7 +314,7 @@ static void each_call_fails(cudaError_t code, enum error_kind kind)
         int failures = 0;
         play(&usual, &right.t);
         assert_false(usual.failed);
-        const int step = 1 + usual.calls / (quick() ? 2 : lengthy() ? 100000 : 8);
+        const int step = 1 + usual.calls / (quick() ? 1 : lengthy() ? 100000 : 3);
         for (int n = 1; n <= usual.calls; n += step) {
             struct scene c = usual;
             c.n = n, c.code = code;

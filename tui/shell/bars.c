@@ -29,7 +29,7 @@ static int draw_work(const struct painting *d, struct rect r, struct style s)
     if (w->failed)
         return grid_printf(d->grid, r, x, r.y, theme_style(d->theme, ROLE_ERROR), "%s",
                            w->error.text);
-    if (w->loading && !d->shell->sh.workbench) {
+    if (w->loading) { /* also when a device was lost */
         x = grid_printf(d->grid, r, x, r.y, s, "%s ", w->what[0] ? w->what : "loading");
         return draw_progress(d, r, x, s, w->progress);
     }

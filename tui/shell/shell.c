@@ -204,7 +204,9 @@ void shell_entitle(struct shell *shell)
     const struct dict *listed = shared_listed(&shell->sh);
     const struct dict_spec *spec = listed ? dict_spec(listed) : NULL;
     const char *model = wb->model_name ? wb->model_name : "model",
-               *device = wb->backend ? wb->backend->name : "";
+               *device = shell->sh.status.device[0] ? shell->sh.status.device
+                         : wb->backend              ? wb->backend->name
+                                                    : "";
     char dict[UNIT_NAME_MAX + 24], named[96];
     if (wb->model && model_tl_tokens(wb->model) > 0) {
         snprintf(named, sizeof named, "%.80s, TL weights", model);
@@ -279,7 +281,10 @@ void shell_status(struct shell *shell, const struct service_status *s)
     if (s->error.text[0] && strcmp(s->error.text, shell->sh.status.error.text) != 0)
         messages_add(&shell->sh.messages, true, s->error.text,
                      time(NULL)); /* shown from the status */
+    const bool moved = strcmp(s->device, shell->sh.status.device) != 0;
     shell->sh.status = *s;
+    if (moved && shell->sh.workbench)
+        shell_entitle(shell);
 }
 
 /* ---- what goes to the worker */
