@@ -326,7 +326,8 @@ static void run_job(struct service *s, uint64_t id, bool inside)
     if (e.kind == ERROR_LOST)
         s->leave = e;
     pthread_mutex_lock(&s->lock);
-    snprintf(s->status.said, sizeof s->status.said, "%s", lab_said(s->lab));
+    if (lab_said(s->lab)[0]) /* else what was said of the device stays */
+        snprintf(s->status.said, sizeof s->status.said, "%s", lab_said(s->lab));
     pthread_mutex_unlock(&s->lock);
     tell(s);
 }
