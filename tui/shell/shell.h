@@ -76,7 +76,7 @@ struct shell {
         char of[DICT_SET_MAX][UNIT_NAME_MAX];
         const char *name[DICT_SET_MAX + 1]; /* NULL at the end */
     } places;
-    char title[240];   /* model · hook · latents · device; of the dictionary listed */
+    char title[280];   /* model · hook · latents · device; of the dictionary listed */
     int32_t titled;    /* its place */
     char link[64];     /* "256 colours · rtt 3 ms" */
     bool told_cut;     /* that the text is longer than the model's context */
