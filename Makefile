@@ -191,11 +191,15 @@ pictures: $B/glimt
 	  $B/glimt snapshot $$v --size 130x36 --color direct --theme dark --play $$p --svg man/$$v.svg || exit 1; done
 .PHONY: pictures
 
-# Fuzzers: clang with libFuzzer, ASan and UBSan. FUZZ_SECONDS each; corpora grow under build/fuzz/.
+# Fuzzers: clang with libFuzzer, ASan and UBSan. FUZZ_SECONDS each; corpora grow under build/fuzz/. Then files of every
+# format that are nearly right, more than the tests have.
 FUZZ_SECONDS ?= 600
+MUTATIONS = tests/engine/model/test_mutations
 fuzz: $B/check-deps.ok
 	@$(MAKE) --no-print-directory B=$B/fuzz CC=clang OPT="-O1 -g" SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" HARDEN= HARDEN_LD= fuzzers
 	@for f in $(FUZZ); do ./tests/fuzz/run.sh $B/fuzz/$$f $(FUZZ_SECONDS) || exit 1; done
+	@$(MAKE) --no-print-directory B=$B-asan OPT="-O1 -g" HARDEN=-fPIE SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" $B-asan/$(MUTATIONS)
+	@GLIMT_MUTATIONS=$$(($(FUZZ_SECONDS) * 50)) $B-asan/$(MUTATIONS)
 fuzzers: $(addprefix $B/,$(FUZZ))
 $B/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/libglimt.a
 	@echo "  LD    $@"
