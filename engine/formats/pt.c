@@ -1,6 +1,7 @@
 /* PyTorch's .pt: a zip of PREFIX/data.pkl and PREFIX/data/KEY, one entry a storage
  * (torch/serialization.py, caffe2/serialize). Dicts within dicts and lists become names with dots.
- */
+ * Views with gaps or turned dimensions are copied into their order. torch.save deflates nothing,
+ * but archives are packed again by others. */
 #include "engine/base/memory.h"
 #include "engine/formats/pickle.h"
 #include "engine/formats/tensors_private.h"
@@ -18,12 +19,13 @@
 struct reader {
     struct tensors *ts;
     const char *path;
-    size_t n_file;
     struct zip zip;
     const char *prefix; /* of every entry, with its '/'; n_prefix bytes, no NUL */
     size_t n_prefix;
-    size_t n_copied; /* bytes of transposed copies made so far */
-    size_t n_walked; /* bytes of names and metadata so far */
+    size_t n_data;            /* bytes of the file, with all of it inflated */
+    const uint8_t **inflated; /* by entry; NULL: not yet, or stored */
+    size_t n_copied;          /* bytes of copied views made so far */
+    size_t n_walked;          /* bytes of names and metadata so far */
     struct error *e;
 };
 
@@ -64,13 +66,36 @@ static bool find_prefix(struct reader *r)
                      "%s: a zip archive without data.pkl, not what torch.save writes", r->path);
 }
 
-static bool check_byteorder(const struct reader *r)
+/* An entry's bytes, inflated once. */
+static bool entry_bytes(struct reader *r, const struct zip_entry *entry, const uint8_t **p,
+                        size_t *n)
+{
+    const size_t i = (size_t)(entry - r->zip.entry);
+    *p = entry->p, *n = entry->n;
+    if (entry->n_inflated == 0)
+        return true;
+    if (!r->inflated[i]) {
+        uint8_t *own = zip_inflate(entry, r->path, r->e);
+        if (!own)
+            return false;
+        r->inflated[i] = tensors_own(r->ts, own);
+    }
+    *p = r->inflated[i], *n = entry->n_inflated;
+    return true;
+}
+
+static bool check_byteorder(struct reader *r)
 {
     const struct zip_entry *order = find_entry(r, "byteorder");
-    if (order == NULL || (order->n == 6 && memcmp(order->p, "little", 6) == 0))
+    const uint8_t *p;
+    size_t n;
+    if (order == NULL)
         return true;
-    return error_set(r->e, ERROR_INPUT, "%s: byte order '%.*s', expected little", r->path,
-                     order->n < 16 ? (int)order->n : 16, (const char *)order->p);
+    if (!entry_bytes(r, order, &p, &n))
+        return false;
+    return (n == 6 && memcmp(p, "little", 6) == 0) ||
+           error_set(r->e, ERROR_INPUT, "%s: byte order '%.*s', expected little", r->path,
+                     n < 16 ? (int)n : 16, (const char *)p);
 }
 
 /* Row-major without gaps; dimensions of 1 may have any stride, an empty tensor any at all. */
@@ -88,41 +113,68 @@ static bool is_contiguous(const struct named_tensor *t, const int64_t *stride)
     return true;
 }
 
-static bool is_transposed(const struct named_tensor *t, const int64_t *stride)
+/* In blocks of the last two dimensions, because one of the two may be walked in large strides. */
+static void gather(uint8_t *dst, const uint8_t *src, const struct named_tensor *t,
+                   const int64_t *stride, size_t element)
 {
-    return t->n_dims == 2 && stride[0] == 1 && stride[1] == t->dim[0];
+    enum { BLOCK = 32 };
+    size_t dim[TENSOR_MAX_DIMS], step[TENSOR_MAX_DIMS];
+    for (int i = 0; i < TENSOR_MAX_DIMS; i++) {
+        const int from = i - (TENSOR_MAX_DIMS - t->n_dims);
+        dim[i] = from < 0 ? 1 : (size_t)t->dim[from];
+        step[i] = from < 0 ? 0 : (size_t)stride[from] * element;
+    }
+    const size_t rows = dim[2], cols = dim[3];
+    for (size_t i = 0; i < dim[0] * dim[1]; i++, dst += rows * cols * element) {
+        const uint8_t *from = src + i / dim[1] * step[0] + i % dim[1] * step[1];
+        for (size_t r0 = 0; r0 < rows; r0 += BLOCK)
+            for (size_t c0 = 0; c0 < cols; c0 += BLOCK)
+                for (size_t r = r0; r < rows && r < r0 + BLOCK; r++)
+                    for (size_t c = c0; c < cols && c < c0 + BLOCK; c++)
+                        memcpy(dst + (r * cols + c) * element, from + r * step[2] + c * step[3],
+                               element);
+    }
 }
 
-/* src holds the transpose [cols, rows]; in blocks, because one of the two is walked in large
- * strides. */
-static void transpose(uint8_t *dst, const uint8_t *src, size_t rows, size_t cols, size_t element)
-{
-    const size_t block = 32;
-    for (size_t r0 = 0; r0 < rows; r0 += block)
-        for (size_t c0 = 0; c0 < cols; c0 += block)
-            for (size_t r = r0; r < rows && r < r0 + block; r++)
-                for (size_t c = c0; c < cols && c < c0 + block; c++)
-                    memcpy(dst + (r * cols + c) * element, src + (c * rows + r) * element, element);
-}
-
-static bool copy_transposed(struct reader *r, struct named_tensor *t, size_t element)
+static bool copy_view(struct reader *r, struct named_tensor *t, const int64_t *stride,
+                      size_t element)
 {
     /* Each storage is copied at most once in an honest file; views of one storage must not multiply
      * it. */
-    if (t->n_bytes > r->n_file - r->n_copied)
+    if (t->n_bytes > r->n_data - r->n_copied)
         return error_set(r->e, ERROR_INPUT,
-                         "%s: tensor '%s' is one of too many transposed views of the same data",
+                         "%s: tensor '%s' is one of too many strided views of the same data",
                          r->path, t->name);
     uint8_t *copy = malloc(t->n_bytes > 0 ? t->n_bytes : 1);
     if (copy == NULL)
-        return error_set(r->e, ERROR_SYSTEM,
-                         "%s: out of memory: %zu bytes to transpose tensor '%s'", r->path,
-                         t->n_bytes, t->name);
+        return error_set(r->e, ERROR_SYSTEM, "%s: out of memory: %zu bytes to copy tensor '%s'",
+                         r->path, t->n_bytes, t->name);
     r->n_copied += t->n_bytes;
     tensors_own(r->ts, copy);
-    transpose(copy, t->data, (size_t)t->dim[0], (size_t)t->dim[1], element);
+    gather(copy, t->data, t, stride, element);
     t->data = copy;
     return true;
+}
+
+/* From its first byte to behind its last, in the storage; false: a stride that leads back, or
+ * beyond all counting. */
+static bool view_span(const struct named_tensor *t, const int64_t *stride, size_t element,
+                      size_t *out)
+{
+    size_t last = 0, step;
+    for (int32_t i = 0; i < t->n_dims; i++)
+        if (stride[i] < 0)
+            return false;
+    *out = 0;
+    if (t->n_bytes == 0)
+        return true;
+    for (int32_t i = 0; i < t->n_dims; i++) {
+        if (!size_mul((size_t)t->dim[i] - 1, (size_t)stride[i], &step) ||
+            step > SIZE_MAX / 2 - last)
+            return false;
+        last += step;
+    }
+    return size_mul(last + 1, element, out);
 }
 
 /* The bytes of the tensor's storage, as many as its count of elements says. */
@@ -132,14 +184,16 @@ static bool find_storage(struct reader *r, const char *name, const struct pickle
     char *key = xasprintf("data/%s", s->storage.key);
     const struct zip_entry *entry = find_entry(r, key);
     free(key);
+    size_t there;
     if (entry == NULL)
         return error_set(r->e, ERROR_INPUT, "%s: tensor '%s': the archive has no entry data/%s",
                          r->path, name, s->storage.key);
-    if (!size_mul((size_t)s->storage.n, element, n) || *n > entry->n)
+    if (!entry_bytes(r, entry, p, &there))
+        return false;
+    if (!size_mul((size_t)s->storage.n, element, n) || *n > there)
         return error_set(r->e, ERROR_INPUT,
                          "%s: tensor '%s': data/%s has %zu bytes, expected %" PRId64 " of %zu",
-                         r->path, name, s->storage.key, entry->n, s->storage.n, element);
-    *p = entry->p;
+                         r->path, name, s->storage.key, there, s->storage.n, element);
     return true;
 }
 
@@ -177,19 +231,16 @@ static bool read_tensor(struct reader *r, const char *name, const struct pickle_
     if (!find_storage(r, name, s, type->n_bytes, &p, &n) ||
         !read_layout(r, &t, v, type->n_bytes, stride))
         return false;
-    const bool transposed = !is_contiguous(&t, stride);
-    if (transposed && !is_transposed(&t, stride))
-        return error_set(r->e, ERROR_INPUT,
-                         "%s: tensor '%s' is a strided view, expected a contiguous or transposed "
-                         "one (save it with "
-                         ".contiguous())",
-                         r->path, name);
+    size_t span;
+    if (!view_span(&t, stride, type->n_bytes, &span))
+        return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' has impossible strides", r->path,
+                         name);
     if (v->tensor.offset < 0 || !size_mul((size_t)v->tensor.offset, type->n_bytes, &skip) ||
-        skip > n || t.n_bytes > n - skip)
+        skip > n || span > n - skip)
         return error_set(r->e, ERROR_INPUT, "%s: tensor '%s' lies outside its storage of %zu bytes",
                          r->path, name, n);
     t.data = p + skip;
-    if (transposed && !copy_transposed(r, &t, type->n_bytes))
+    if (!is_contiguous(&t, stride) && !copy_view(r, &t, stride, type->n_bytes))
         return false;
     tensors_add(r->ts, &t);
     return true;
@@ -269,29 +320,49 @@ static bool walk(struct reader *r, const char *name, const struct pickle_value *
     return true;
 }
 
+/* Before it is inflated. */
+static bool check_pickle_size(const struct reader *r, const struct zip_entry *entry)
+{
+    return entry->n_inflated <= PICKLE_MAX ||
+           error_set(r->e, ERROR_INPUT, "%s: a pickle of %zu bytes, expected at most %zu", r->path,
+                     entry->n_inflated, PICKLE_MAX);
+}
+
+static bool read_archive(struct reader *r)
+{
+    const uint8_t *p;
+    size_t n;
+    for (size_t i = 0; i < r->zip.n; i++) {
+        const struct zip_entry *entry = &r->zip.entry[i];
+        if (entry->n_inflated > entry->n && entry->n_inflated < SIZE_MAX / 2 - r->n_data)
+            r->n_data += entry->n_inflated - entry->n;
+    }
+    r->inflated = xcalloc(r->zip.n + 1, sizeof *r->inflated);
+    if (!find_prefix(r) || !check_byteorder(r))
+        return false;
+    const struct zip_entry *entry = find_entry(r, "data.pkl");
+    if (!check_pickle_size(r, entry) || !entry_bytes(r, entry, &p, &n))
+        return false;
+    struct pickle *pickle = pickle_read(p, n, r->path, r->e);
+    if (pickle == NULL)
+        return false;
+    const struct pickle_value *root = pickle_root(pickle);
+    const bool ok =
+        root->kind == PICKLE_DICT
+            ? walk(r, "", root, 0)
+            : error_set(r->e, ERROR_INPUT,
+                        "%s: the archive holds something else than a state dict of named tensors",
+                        r->path);
+    pickle_free(pickle);
+    return ok;
+}
+
 bool pt_read(struct tensors *ts, struct error *e)
 {
     const struct tensor_file *f = &ts->file[ts->n_files - 1];
-    struct reader r = {.ts = ts, .path = f->path, .n_file = f->map.n, .e = e};
-    struct pickle *pickle = NULL;
-    bool ok = false;
-    if (!zip_read(&r.zip, f->map.p, f->map.n, f->path, e) || !zip_all_stored(&r.zip, f->path, e) ||
-        !find_prefix(&r) || !check_byteorder(&r))
-        goto cleanup;
-    const struct zip_entry *entry = find_entry(&r, "data.pkl");
-    pickle = pickle_read(entry->p, entry->n, f->path, e);
-    if (pickle == NULL)
-        goto cleanup;
-    const struct pickle_value *root = pickle_root(pickle);
-    if (root->kind != PICKLE_DICT) {
-        error_set(e, ERROR_INPUT,
-                  "%s: the archive holds something else than a state dict of named tensors",
-                  f->path);
-        goto cleanup;
-    }
-    ok = walk(&r, "", root, 0);
-cleanup:
-    pickle_free(pickle);
+    struct reader r = {.ts = ts, .path = f->path, .n_data = f->map.n, .e = e};
+    const bool ok = zip_read(&r.zip, f->map.p, f->map.n, f->path, e) && read_archive(&r);
     zip_release(&r.zip);
+    free(r.inflated);
     return ok;
 }

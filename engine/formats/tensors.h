@@ -1,8 +1,9 @@
 /* Named tensors of a file or folder: .safetensors (one, or shards by model.safetensors.index.json),
- * NumPy's .npz, and PyTorch's .pt state dicts (zip, uncompressed entries; the pickle is read by an
+ * NumPy's .npz, and PyTorch's .pt state dicts (zip; the pickle is read by an
  * interpreter of the few opcodes of a state dict, and nothing is ever executed). Files are
  * untrusted: every size, offset, shape and dtype is checked before memory is touched. Data stay in
- * the mapping (host byte order is little-endian; static_assert in the implementation). */
+ * the mapping but for deflated ones and views with gaps or turned dimensions (host byte order is
+ * little-endian; static_assert in the implementation). */
 #ifndef GLIMT_FORMATS_TENSORS_H
 #define GLIMT_FORMATS_TENSORS_H
 #include "engine/backend.h"
@@ -16,7 +17,7 @@ struct named_tensor {
     const char *type_name;
     int32_t n_dims;
     int64_t dim[TENSOR_MAX_DIMS];
-    const void *data; /* contiguous, row-major, inside the mapping; may be unaligned */
+    const void *data; /* contiguous, row-major; may be unaligned */
     size_t n_bytes;
     const char *file; /* its path */
 };

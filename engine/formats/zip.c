@@ -110,8 +110,8 @@ static bool widen(const struct archive *a, const uint8_t *extra, size_t n, uint6
 static bool compressed(const char *path, const char *name, size_t n_name, struct error *e)
 {
     return error_set(e, ERROR_INPUT,
-                     "%s: entry '%.*s' is compressed or encrypted, expected stored as it is", path,
-                     (int)n_name, name);
+                     "%s: entry '%.*s' is compressed or encrypted, expected stored or deflated",
+                     path, (int)n_name, name);
 }
 
 /* One entry of the directory at `at`; *length: bytes to the next. */
@@ -143,14 +143,6 @@ static bool read_entry(const struct archive *a, uint64_t at, struct zip_entry *o
     *out = (struct zip_entry){.name = name, .n_name = n_name, .p = l + skip, .n = (size_t)packed};
     if (deflated)
         out->n_inflated = n > 0 ? (size_t)n : 1;
-    return true;
-}
-
-bool zip_all_stored(const struct zip *z, const char *path, struct error *e)
-{
-    for (size_t i = 0; i < z->n; i++)
-        if (z->entry[i].n_inflated > 0)
-            return compressed(path, z->entry[i].name, z->entry[i].n_name, e);
     return true;
 }
 

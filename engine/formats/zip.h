@@ -23,8 +23,6 @@ struct zip {
 /* `path` is for messages. zip_release in any case. */
 bool zip_read(struct zip *, const uint8_t *p, size_t n, const char *path, struct error *e);
 void zip_release(struct zip *);
-/* False and *e, naming the first that is deflated. */
-bool zip_all_stored(const struct zip *, const char *path, struct error *e);
 /* The bytes of a deflated entry, checked to be as many as it says; the caller frees. NULL and *e.
  */
 uint8_t *zip_inflate(const struct zip_entry *, const char *path, struct error *e);

@@ -7,6 +7,7 @@ import collections
 import hashlib
 import json
 import os
+import zipfile
 
 import numpy as np
 import safetensors.torch
@@ -61,8 +62,10 @@ views = {
     "half_transposed": torch.randn(5, 37).half().t(),
 }
 save("views", views, views)
-save("strided", {"every_other": torch.randn(8)[::2]}, {})
-save("expanded", {"expanded": torch.randn(4, 1).expand(4, 3)}, {})
+strided = {"every_other": torch.randn(8)[::2]}
+save("strided", strided, strided)
+expanded = {"expanded": torch.randn(4, 1).expand(4, 3)}
+save("expanded", expanded, expanded)
 
 linear = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1, bias=False))
 save("module", linear.state_dict(), linear.state_dict())
@@ -80,6 +83,16 @@ save("nested", {"step": 300, "ae": nested["ae"], "list": nested["list"], "activa
       "size.0": "2", "size.1": "3", "betas.0": "0.9", "betas.1": "0.999", "3": "three", "ordered.a": "x"})
 shared = torch.randn(4)
 save("shared", {"a": shared, "b": shared}, {"a": shared, "b": shared})
+
+whole = torch.arange(360.0).reshape(3, 4, 5, 6)
+gaps = {"turned": whole.permute(3, 1, 0, 2), "inner": whole[1:, ::2, 1:4, 5], "last": whole[2, 3].t()[::3],
+        "halves": whole[0].half()[:, :, 2].t(), "bf16": whole[1].bfloat16().transpose(0, 2)[1:], "same": whole}
+save("gaps", gaps, gaps)
+with zipfile.ZipFile(f"{OUT}/gaps.pt") as stored, zipfile.ZipFile(
+        f"{OUT}/deflated.pt", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as deflated:
+    for name in stored.namelist():  # as archives are packed again
+        deflated.writestr(zipfile.ZipInfo(name), stored.read(name), zipfile.ZIP_DEFLATED)
+expected["deflated.pt"] = expected["gaps.pt"]
 
 # To be refused.
 torch.save({"a": torch.ones(2)}, f"{OUT}/legacy.pt", _use_new_zipfile_serialization=False)

@@ -1,6 +1,7 @@
 /* Files of PyTorch: true ones (golden, and two probes of the test data), and archives and pickles
  * built to be refused.
  */
+#include "engine/formats/pickle.h"
 #include "tests/engine/formats/expected.h"
 #include "tests/engine/formats/zip_build.h"
 #include <math.h>
@@ -40,8 +41,9 @@ static bool open_pickle(const void *pickle, size_t n, size_t n_data, struct tens
 static void golden_files(void **state)
 {
     (void)state;
-    static const char *const files[] = {"types.pt",     "views.pt",  "module.pt",
-                                        "parameter.pt", "nested.pt", "shared.pt"};
+    static const char *const files[] = {"types.pt",    "views.pt",   "module.pt", "parameter.pt",
+                                        "nested.pt",   "shared.pt",  "gaps.pt",   "strided.pt",
+                                        "expanded.pt", "deflated.pt"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         expected_check(files[i]);
 }
@@ -100,8 +102,6 @@ static void golden_files_to_refuse(void **state)
         {"list.pt", "state dict"},
         {"whole_module.pt", "'torch.nn.modules.container.Sequential'"},
         {"evil.pt", "'posix.system'"},
-        {"strided.pt", "'every_other' is a strided view"},
-        {"expanded.pt", "'expanded' is a strided view"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char name[64];
@@ -260,6 +260,8 @@ static const struct {
     {PICKLE("\x80\2](K\1K\1u."), 24, "no dict"},
     {PICKLE("\x80\2q\1."), 24, "too few"},
     {PICKLE("\x80\2h\1."), 24, "never put"},
+    {PICKLE("\x80\2}r\xff\xff\xff\x7f."), 24, "a memo index beyond"},
+    {PICKLE("\x80\2}q\xff."), 24, "a memo index beyond"},
     {PICKLE("\x80\2j\xff\xff\xff\xff."), 24, "never put"},
     {PICKLE("\x80\2}r\xff\xff\xff\xff."), 24, "memo index"},
     {PICKLE("\x80\2}X\xff\xff\xff\xff"
@@ -317,10 +319,16 @@ static const struct {
      "impossible shape"},
     {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "(K\1K\1K\1K\1K\1t", "(K\1K\1K\1K\1K\1t"))), 24,
      "5 dimensions"},
-    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2K\3\x86", "K\1K\3\x86"))), 24, "strided view"},
-    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2K\3\x86", "K\0K\0\x86"))), 24, "strided view"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2K\3\x86", "K\1K\3\x86"))), 24,
+     "outside its storage"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\xffK\xff\x86", "K\0K\0\x86"))), 24,
+     "too many strided views"},
+    {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2K\3\x86",
+                           "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f"
+                           "K\1\x86"))),
+     24, "impossible strides"},
     {PICKLE(DICT_OF(TENSOR(STORAGE, "K\0", "K\2K\3\x86", "J\xff\xff\xff\xffK\1\x86"))), 24,
-     "strided view"},
+     "impossible strides"},
     {PICKLE(DICT_OF(GOOD_TENSOR)), 23, "data/0 has 23 bytes"},
     {PICKLE(DICT_OF(TENSOR(STORAGE_OF("DoubleStorage", "\6"), "K\0", "K\1\x85", "K\1\x85"))), 24,
      "data/0 has 24 bytes"},
@@ -385,6 +393,36 @@ static void bad_pickles_are_refused(void **state)
     }
 }
 
+/* Sixteen lists in one another, and one more; a pickle of the most bytes, and one more. */
+static void limits(void **state)
+{
+    (void)state;
+    static struct bytes b;
+    for (int depth = 15; depth <= 16; depth++) {
+        b.n = 0;
+        put(&b, PICKLE("\x80\2}" STR1("a", "\1")));
+        for (int i = 0; i <= depth; i++)
+            put(&b, "]", 1);
+        for (int i = 0; i < depth; i++)
+            put(&b, "a", 1);
+        put(&b, "s.", 2);
+        struct tensors *ts = NULL;
+        struct error e = {0};
+        assert_int_equal(open_pickle(b.p, b.n, 24, &ts, &e), depth == 15);
+        assert_true(depth == 15 || strstr(e.text, "'a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0'"));
+        tensors_close(ts);
+    }
+    uint8_t *p = calloc(PICKLE_MAX + 1, 1);
+    memcpy(p, "\x80\2}.", 4);
+    struct error e = {0};
+    struct pickle *ok = pickle_read(p, PICKLE_MAX, "x.pt", &e);
+    assert_non_null(ok);
+    pickle_free(ok);
+    assert_null(pickle_read(p, PICKLE_MAX + 1, "x.pt", &e));
+    assert_non_null(strstr(e.text, "x.pt: a pickle of 4194305 bytes, expected at most 4194304"));
+    free(p);
+}
+
 /* Tuples of ten times the one before, twelve deep: 10^12 values in some 300 bytes. */
 static void shared_values_do_not_multiply(void **state)
 {
@@ -429,7 +467,7 @@ static void transposed_views_do_not_multiply(void **state)
     struct tensors *ts = NULL;
     struct error e = {0};
     assert_false(tensors_open(path, &ts, &e));
-    if (strstr(e.text, "too many transposed views") == NULL)
+    if (strstr(e.text, "too many strided views") == NULL)
         fail_msg("%s", e.text);
     free(path);
 }
@@ -478,6 +516,9 @@ static void bad_archives_are_refused(void **state)
         const char *word;
     } cases[] = {
         {{{"a/data.pkl", PICKLE("\x80\2}."), 8, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}},
+         {0},
+         "deflated data are damaged"},
+        {{{"a/data.pkl", PICKLE("\x80\2}."), 12, 0}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}},
          {0},
          "is compressed"},
         {{{"a/data.pkl", PICKLE("\x80\2}."), 0, 1}, {"a/x", "", 0, 0, 0}, {"a/y", "", 0, 0, 0}},
@@ -574,6 +615,7 @@ int main(void)
         cmocka_unit_test(built_pickle_is_read),
         cmocka_unit_test(numbers_of_every_kind),
         cmocka_unit_test(bad_pickles_are_refused),
+        cmocka_unit_test(limits),
         cmocka_unit_test(shared_values_do_not_multiply),
         cmocka_unit_test(transposed_views_do_not_multiply),
         cmocka_unit_test(true_archive_shapes),
