@@ -203,6 +203,7 @@ void sliders_move(struct sliders *s, const int32_t *place, int32_t n)
     for (int j = 0; j < s->n; j++)
         s->unit[j].id = unit_moved(s->unit[j].id, place, n);
     s->dict = s->dict < n && place[s->dict] >= 0 ? place[s->dict] : 0;
+    s->insert = insertion_moved(s->insert, place, n);
 }
 
 void history_move_units(struct history *h, const int32_t *place, int32_t n)

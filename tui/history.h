@@ -55,7 +55,7 @@ void history_drop_sliders(struct history *, const int32_t *limit, int32_t n_limi
 void history_move_units(struct history *, const int32_t *place, int32_t n);
 /* The unit in the set that has place i as place[i]; a gone one: of no place, its index kept. */
 struct unit_id unit_moved(struct unit_id, const int32_t *place, int32_t n);
-/* All of them, and which dictionary is listed: of a gone one the first. */
+/* All of them, what is inserted where, and which dictionary is listed: of a gone one the first. */
 void sliders_move(struct sliders *, const int32_t *place, int32_t n);
 /* The part around `done` whose text is at most max_bytes: changes *from … *to − 1. What is in force
  * goes before what can be done again. */

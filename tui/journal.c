@@ -49,7 +49,10 @@ static json_t *sliders_json(const struct dict_set *dicts, const struct sliders *
                                                isfinite(u->value) ? (double)u->value : 0.0,
                                                (int)u->fixed));
     }
-    json_t *o = json_pack("{s:o,s:i,s:b,s:b}", "units", units, "insert", (int)s->insert, "join",
+    enum insert how;
+    json_t *insert = insertion_everywhere(s->insert, &how) ? json_integer(how)
+                                                           : insertion_json(dicts, s->insert);
+    json_t *o = json_pack("{s:o,s:o,s:b,s:b}", "units", units, "insert", insert, "join",
                           (int)s->join, "special", (int)s->special);
     if (s->dict > 0 && s->dict < dicts->n)
         json_object_set_new(o, "dictionary", dict_json(dicts, s->dict));
@@ -195,15 +198,24 @@ static bool read_unit(const struct dict_set *dicts, const json_t *v, struct chos
     return isfinite(u->value);
 }
 
+/* A number everywhere; else by the places. */
+static bool read_insert(const struct dict_set *dicts, const json_t *v, struct insertion *out)
+{
+    const json_int_t how = json_integer_value(v);
+    if (!json_is_integer(v))
+        return json_is_object(v) && insertion_from_json(dicts, v, out);
+    *out = insertion_of((enum insert)how);
+    return how >= INSERT_NONE && how <= INSERT_ERROR;
+}
+
 static bool read_sliders(const struct dict_set *dicts, const json_t *o, struct sliders *s)
 {
     const json_t *units = json_object_get(o, "units");
-    size_t insert;
     *s = (struct sliders){0};
     if (!json_is_array(units) || json_array_size(units) > UNITS_MAX ||
-        !get_size(o, "insert", &insert) || insert > INSERT_ERROR || !get_bool(o, "join", &s->join))
+        !read_insert(dicts, json_object_get(o, "insert"), &s->insert) ||
+        !get_bool(o, "join", &s->join))
         return false;
-    s->insert = (enum insert)insert;
     s->special = json_is_true(json_object_get(o, "special")); /* absent: an older journal */
     if (!dict_from_json(dicts, json_object_get(o, "dictionary"), &s->dict))
         return false;

@@ -33,8 +33,8 @@ struct options {
     bool file_sae, file_units; /* of the configuration file: the command line's replace them */
     int32_t n_fix;
     struct fix_word fix[UNITS_MAX];
-    bool insert_given;
-    enum insert insert;
+    int32_t n_insert; /* 0: not given */
+    struct insert_word insert[DICT_SET_MAX];
     enum said bos; /* UNSAID: as SAE or model need it (workbench.h) */
     bool join, special;
     /* TransformerLens' weights. Yes: the model has them (engine/model/model.h), and with them what
@@ -67,8 +67,12 @@ void options_release(struct options *);
  * naming the option and, for a misspelt one, the nearest. The caller calls options_release in
  * either case. Options of a program's own: tui/cli/option_table.h. */
 int options_parse(struct options *o, int *argc, char **argv, struct error *e);
-/* What --insert says, or its default: none without fixed values, sae with them. */
-enum insert options_insert(const struct options *);
+/* What --insert says of the set, or its default: none without fixed values, sae with them. False
+ * and *e: it names a place that is not there, or leaves out one where a latent is fixed. */
+bool options_insert(const struct options *, const struct dict_set *, const struct unit *fix,
+                    int32_t n_fix, struct insertion *out, struct error *e);
+/* Something is inserted somewhere, whatever the set. */
+bool options_inserts(const struct options *);
 /* The last value of a key of the configuration file that is no common option ("plot", "bind.quit");
  * NULL: not set. */
 const char *options_config(const struct options *, const char *key);

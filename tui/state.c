@@ -235,20 +235,23 @@ static bool read_choice(struct reader *r, const char *key, const char *const *na
     return wrong(r, key, "one of the names it can have");
 }
 
-static const char *const insert_name[] = {"none", "sae", "error", NULL};
 static const char *const context_name[] = {"line", "join", NULL};
 static const char *const colour_name[] = {"pre", "act", "loss", "delta", NULL};
 
+static bool read_insert(struct reader *r, struct saved_state *s)
+{
+    const json_t *v = json_object_get(r->root, "insert");
+    s->has_insert = v && !json_is_null(v);
+    return !s->has_insert || insertion_from_json(&s->dicts, v, &s->sliders.insert) ||
+           wrong(r, "insert", "none, sae or error, for all or for each of \"dictionaries\"");
+}
+
 static bool read_choices(struct reader *r, struct saved_state *s)
 {
-    int insert = -1, context = 0, colour = -1;
-    if (!read_choice(r, "insert", insert_name, &insert) ||
-        !read_choice(r, "context", context_name, &context) ||
+    int context = 0, colour = -1;
+    if (!read_insert(r, s) || !read_choice(r, "context", context_name, &context) ||
         !read_choice(r, "colour", colour_name, &colour))
         return false;
-    s->has_insert = insert >= 0;
-    if (s->has_insert)
-        s->sliders.insert = (enum insert)insert;
     s->sliders.join = context == 1;
     if (colour >= 0)
         snprintf(s->colour, sizeof s->colour, "%s", colour_name[colour]);
@@ -399,7 +402,7 @@ json_t *state_json(const struct saved_state *s)
         json_decref(units);
     json_object_set_new(o, "fixed", fixed);
     if (s->has_insert)
-        set_string(o, "insert", insert_name[s->sliders.insert]);
+        json_object_set_new(o, "insert", insertion_json(&s->dicts, s->sliders.insert));
     set_string(o, "context", context_name[s->sliders.join]);
     if (s->sliders.special)
         json_object_set_new(o, "special", json_true());

@@ -1,4 +1,5 @@
 #include "tui/unit_words.h"
+#include <stdio.h>
 #include <string.h>
 
 static const struct unit_words latents = {"latent",
@@ -32,6 +33,17 @@ const struct unit_words *unit_words_of(const struct workbench *wb, int32_t dict)
 {
     const bool there = wb && dict >= 0 && dict < wb->dicts.n && wb->dicts.place[dict].dict;
     return there ? words_of(wb->dicts.place[dict].dict) : unit_words(wb);
+}
+
+void insertion_words(const struct workbench *wb, struct insertion in, char *out, size_t n)
+{
+    enum insert how;
+    struct strbuf names;
+    strbuf_init(&names);
+    if (!insertion_everywhere(in, &how))
+        insertion_print(wb ? &wb->dicts : NULL, in, &names);
+    snprintf(out, n, "%s", names.len > 0 ? names.s : unit_words(wb)->inserted[how]);
+    strbuf_release(&names);
 }
 
 void unit_words_in(const struct workbench *wb, char *text)

@@ -14,6 +14,8 @@ struct unit_words {
 const struct unit_words *unit_words(const struct workbench *);
 /* Of one of its dictionaries; where there is no such: as above. */
 const struct unit_words *unit_words_of(const struct workbench *, int32_t dict);
+/* What stands in the activation's place: "plain model"; by places as on a command line. */
+void insertion_words(const struct workbench *, struct insertion, char *out, size_t n);
 /* A text of our own that speaks of latents, changed in place. */
 void unit_words_in(const struct workbench *, char *text);
 /* The name of a unit; NULL: as in a set of one. UNIT_NONE: "all". */

@@ -566,8 +566,8 @@ static bool choose_fixed(struct opening *op)
 static bool check_options(struct opening *op)
 {
     const struct options *o = op->o;
-    const struct workbench *wb = op->wb;
-    bool inserts = options_insert(o) != INSERT_NONE;
+    struct workbench *wb = op->wb;
+    const bool inserts = options_inserts(o);
     if (!wb->dict && (inserts || o->n_fix || o->n_units))
         return error_set(op->e, ERROR_INPUT,
                          "%s: found no SAE for the model %s, expected --sae, --bundle or --neurons",
@@ -575,7 +575,8 @@ static bool check_options(struct opening *op)
                          : inserts ? "--insert"
                                    : "--latents",
                          wb->model_name);
-    return choose_fixed(op);
+    return choose_fixed(op) &&
+           options_insert(o, &wb->dicts, wb->fix, wb->n_fix, &wb->insert, op->e);
 }
 
 static void take_references(struct workbench *wb)

@@ -33,6 +33,7 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
     struct unit_id chosen[UNITS_MAX];
     int32_t n_fix; /* what --fix holds */
     struct unit fix[UNITS_MAX];
+    struct insertion insert; /* what --insert says */
     int32_t n_sets;
     struct reference_set set[CORPUS_MAX_CLASSES];
 };

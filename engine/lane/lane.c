@@ -21,8 +21,8 @@ uint32_t lane_acts(const struct lane *l, const struct dict_set *set)
 {
     uint32_t acts = 0;
     for (int32_t i = 0; set && i < set->n; i++)
-        if (l->insert == INSERT_SAE && !set->place[i].neurons && !(l->bare & 1u << i))
-            acts |= 1u << i;
+        if (!set->place[i].neurons)
+            acts |= l->inserted & 1u << i;
     for (int32_t i = 0; i < l->n_units; i++)
         acts |= 1u << l->units[i].id.dict;
     return acts;
@@ -132,8 +132,7 @@ void directions_free(struct queue *q, struct directions *d)
 /* ---- lanes */
 static bool inserts_where_they_part(const struct lane_place *p, const struct lane *l)
 {
-    const bool there = !p->set || (!p->set->place[p->first].neurons && !(l->bare & 1u << p->first));
-    return l->insert == INSERT_SAE && there;
+    return l->inserted & 1u << p->first && !(p->set && p->set->place[p->first].neurons);
 }
 
 static int32_t count_rows(const struct lane_rows *r)
@@ -198,7 +197,7 @@ void lane_hooks_add(struct lane_hooks *h, const struct lane_place *p, const stru
                              .rows = rows,
                              .n_rows = n_rows,
                              .dict = p->set->place[i].dict,
-                             .keep_error = lane->insert != INSERT_SAE || (lane->bare & 1u << i)};
+                             .keep_error = !(lane->inserted & 1u << i)};
         one->units = lane_units(lane, i, &one->n_units);
     }
 }

@@ -2,8 +2,8 @@
  * once, and each lane is more rows of one batch.
  *
  * The rest of a layer behind the hook is linear up to its landing (model_landing). There a lane is
- * r′(t) = B(t) + Σ_j c_j(t)·u_j: B the plain value (INSERT_NONE, INSERT_ERROR) or the value with
- * the reconstruction at the hook (INSERT_SAE), c_j what unit j's activation changes by, times the
+ * r′(t) = B(t) + Σ_j c_j(t)·u_j: B the plain value (so it is with the error kept) or the value with
+ * the reconstruction at the hook, c_j what unit j's activation changes by, times the
  * row's scale where the input was normed, u_j its decoder row pushed through what lies between hook
  * and landing. So a change of units costs only
  * the layers behind the landing.
@@ -15,14 +15,12 @@
 #include "engine/dict/set.h"
 #include "engine/lane/sequences.h"
 
-enum insert { INSERT_NONE, INSERT_SAE, INSERT_ERROR /* the reconstruction with its error */ };
-
 struct lane {
-    enum insert insert; /* at every place of a set: where nothing is to be reconstructed (neurons)
-                           and no unit changes, it does nothing */
+    uint32_t inserted; /* places of the set, a bit each, where the reconstruction stands in the
+                          activation's place; elsewhere what it misses is kept: nothing happens
+                          there but what units change. Neurons miss nothing */
     int32_t n_units;
     const struct unit *units; /* different ones; those of a place side by side, places in order */
-    uint32_t bare;            /* places of a set, a bit each: nothing is inserted there */
 };
 /* The lane's units of a place, and how many. */
 const struct unit *lane_units(const struct lane *, int32_t place, int32_t *n);
@@ -80,7 +78,7 @@ void directions_free(struct queue *, struct directions *);
 /* ---- lanes */
 struct lane_rows { /* so many rows of one lane: where they start, at the landing */
     const struct lane *lane;
-    struct tensor plain, inserted /* read by INSERT_SAE only */, base /* where there is one */;
+    struct tensor plain, inserted /* read where it is inserted */, base /* where there is one */;
     const int32_t *row; /* which n of them (host); NULL: all, in their order */
     int32_t n;
 };

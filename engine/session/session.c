@@ -241,16 +241,15 @@ static uint64_t fixed_key(const struct session *s, uint64_t base)
 
 static void set_lanes(struct session *s)
 {
-    const struct lane sae = {.insert = INSERT_SAE, .bare = s->wish.bare};
-    const uint32_t at = s->wish.insert == INSERT_SAE ? lane_acts(&sae, s->set) : 0;
+    const struct lane sae = {.inserted = s->wish.insert.sae};
+    const uint32_t at = lane_acts(&sae, s->set);
     const bool inserted = at != 0;
     s->lane_track[LANE_PLAIN] = TRACK_PLAIN;
     s->lane_track[LANE_BASE] = inserted ? TRACK_SAE : TRACK_PLAIN;
     s->lane_track[LANE_FIXED] = s->n_fixed > 0 ? TRACK_FIXED : s->lane_track[LANE_BASE];
-    s->lane[TRACK_PLAIN] = (struct lane){.insert = INSERT_NONE};
+    s->lane[TRACK_PLAIN] = (struct lane){0};
     s->lane[TRACK_SAE] = sae;
-    s->lane[TRACK_FIXED] =
-        (struct lane){inserted ? INSERT_SAE : INSERT_ERROR, s->n_fixed, s->fixed, s->wish.bare};
+    s->lane[TRACK_FIXED] = (struct lane){at, s->n_fixed, s->fixed};
     s->key[TRACK_PLAIN] = hash_bytes(HASH_SEED, "plain", 5);
     s->key[TRACK_SAE] = hash_bytes(HASH_SEED, "inserted", 8);
     if (s->set->n > 1)

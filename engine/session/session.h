@@ -17,6 +17,7 @@
 #ifndef GLIMT_SESSION_H
 #define GLIMT_SESSION_H
 #include "engine/formats/corpus.h"
+#include "engine/lane/insertion.h"
 #include "engine/lane/lane.h"
 
 #define SESSION_MAX_NEXT 20
@@ -39,14 +40,13 @@ struct wish {            /* plain data; the session copies what it needs */
     const char *text; /* UTF-8, repaired by the sender; lines end at \n or \r\n, which are no part
                          of them */
     size_t n_text;
-    bool join;          /* all of the text is one sequence */
-    bool special;       /* special tokens spelled out become their ids; else they are plain text */
-    bool bos;           /* put the BOS token before each sequence (shown, without a loss) */
-    enum insert insert; /* of LANE_BASE and LANE_FIXED, */
-    uint32_t bare;      /* but not at these places of the set, a bit each */
-    int32_t dict;       /* the place whose codes and FVU are wanted, */
-    uint32_t further;   /* and more of them, a bit each: snapshot.further */
-    int32_t n_units;    /* the chosen units, in slider order */
+    bool join;    /* all of the text is one sequence */
+    bool special; /* special tokens spelled out become their ids; else they are plain text */
+    bool bos;     /* put the BOS token before each sequence (shown, without a loss) */
+    struct insertion insert; /* of LANE_BASE and LANE_FIXED */
+    int32_t dict;            /* the place whose codes and FVU are wanted, */
+    uint32_t further;        /* and more of them, a bit each: snapshot.further */
+    int32_t n_units;         /* the chosen units, in slider order */
     struct chosen_unit unit[UNITS_MAX];
     struct unit_id watch; /* one more whose pre-activations are wanted; UNIT_NONE: none */
     size_t cursor;  /* byte offset in text: near it is done first; predictions are for what follows
@@ -146,7 +146,7 @@ struct snapshot {
     size_t n_text;
     int32_t n_lines, n_tokens;
     struct line_view *line;
-    enum insert insert; /* as wished */
+    struct insertion insert; /* as wished */
     int32_t n_units;
     struct chosen_unit unit[UNITS_MAX];
     bool any_fixed;

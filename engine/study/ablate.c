@@ -75,7 +75,7 @@ static int32_t own_units(const struct study *s, const struct ablated *x, int32_t
 /* A lane with what is held and with a set (NULL: none), by place. */
 static void add_lane(struct study *s, struct ablated *x, struct unit *unit)
 {
-    struct lane lane = {.insert = INSERT_ERROR, .units = unit};
+    struct lane lane = {.units = unit};
     for (int32_t p = 0; p < s->by.set.n; p++) {
         for (int32_t i = 0; i < s->n_held; i++)
             if (s->held[i].id.dict == p)

@@ -81,7 +81,7 @@ struct work {
 static bool inserts(const struct laned *s)
 {
     for (int32_t l = 0; l < s->n_lanes && !s->set.place[0].neurons; l++)
-        if (s->lane[l].lane.insert == INSERT_SAE)
+        if (s->lane[l].lane.inserted & 1u)
             return true;
     return false;
 }

@@ -176,6 +176,13 @@ const char *params_text(const struct params *p, const char *name)
     return need(p, name, PARAM_TEXT, PARAM_CLASS)->text;
 }
 
+unsigned params_insert(const struct params *p, const char *name, const char **places)
+{
+    const struct param_value *v = need(p, name, PARAM_INSERT, PARAM_INSERT);
+    *places = v->text;
+    return (unsigned)v->i;
+}
+
 int32_t params_values(const struct params *p, const char *name, const double **value)
 {
     const struct param_value *v = need(p, name, PARAM_VALUES, PARAM_VALUES);
@@ -331,6 +338,29 @@ static bool parse_choice(struct param_value *v, const char *s, struct error *e)
     return v->i >= 0 || no_choice(v->of, s, "one of", e);
 }
 
+static bool parse_insert(struct param_value *v, const char *s, struct error *e)
+{
+    struct insert_word word[DICT_SET_MAX];
+    if (strchr(s, '=')) {
+        v->text = xstrdup(s);
+        return insert_words_read(s, word, e) >= 0;
+    }
+    for (const char *p = s;; p++) {
+        const size_t n = strcspn(p, ",");
+        unsigned how = INSERT_SAE;
+        while (insert_name[how] &&
+               (strlen(insert_name[how]) != n || memcmp(insert_name[how], p, n) != 0))
+            how++;
+        if (!insert_name[how])
+            return error_set(e, ERROR_INPUT,
+                             "found %s, expected some of sae, error, or NAME=MODE[,NAME=MODE…]", s);
+        v->i |= INT64_C(1) << how;
+        p += n;
+        if (!*p)
+            return true;
+    }
+}
+
 #define VALUE_LIMIT 1e6
 
 static bool parse_number(const char **s, double *v)
@@ -410,6 +440,7 @@ static bool parse(struct param_value *v, const char *s, struct error *e)
     case PARAM_FLAG: return parse_flag(v, s, e);
     case PARAM_SET: return parse_set(v, s, e);
     case PARAM_CHOICE: return parse_choice(v, s, e);
+    case PARAM_INSERT: return parse_insert(v, s, e);
     case PARAM_VALUES: return parse_values(v, s, e);
     case PARAM_UNITS: return parse_units(v, s, e);
     }
@@ -456,6 +487,18 @@ static void print_set(const struct param_value *v, struct strbuf *out)
         }
 }
 
+static void print_insert(const struct param_value *v, struct strbuf *out)
+{
+    const char *comma = "";
+    if (v->text)
+        strbuf_adds(out, v->text);
+    for (int how = 0; insert_name[how]; how++)
+        if (v->i & INT64_C(1) << how) {
+            strbuf_addf(out, "%s%s", comma, insert_name[how]);
+            comma = ",";
+        }
+}
+
 void param_value_print(const struct param_value *v, struct strbuf *out)
 {
     if (!v->there)
@@ -468,6 +511,7 @@ void param_value_print(const struct param_value *v, struct strbuf *out)
     case PARAM_CLASS: strbuf_adds(out, v->text); break;
     case PARAM_FLAG: strbuf_adds(out, "true"); break;
     case PARAM_SET: print_set(v, out); break;
+    case PARAM_INSERT: print_insert(v, out); break;
     case PARAM_CHOICE: strbuf_adds(out, v->of->choices[v->i]); break;
     case PARAM_VALUES:
         for (int32_t i = 0; i < v->n; i++)

@@ -8,7 +8,7 @@
 #define GLIMT_STUDY_PARAM_H
 #include "engine/base/error.h"
 #include "engine/base/strbuf.h"
-#include "engine/dict/unit.h"
+#include "engine/lane/insertion.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +25,8 @@ enum param_type {
     PARAM_UNITS,  /* at most UNITS_MAX; on a command line the session's: operands, --latents,
                      --neurons */
     PARAM_CLASS,  /* the name of a class of the corpus */
+    PARAM_INSERT, /* insertions, one after the other: some of sae and error; or one by its places
+                     (engine/lane/insertion.h) */
     PARAM_SEED,   /* on a command line the session's: --seed */
 };
 struct param {
@@ -35,7 +37,7 @@ struct param {
     const char *preset; /* the value when nothing is given, as it is written; NULL: absent */
     double min, max;
     const char *const
-        *choices; /* PARAM_SET, PARAM_CHOICE; of a PARAM_TEXT what completion offers */
+        *choices; /* PARAM_SET, PARAM_CHOICE; of TEXT and INSERT what completion offers */
     /* Changes what is computed and kept. At its preset it is no part of the key, so that keys of
      * before stay when a study gets a new parameter: who changes a preset counts STUDY_VERSION up.
      */
@@ -46,9 +48,10 @@ struct param {
 struct param_value {
     const struct param *of;
     bool there;
-    int64_t i; /* INT, SEED; FLAG: 0, 1; SET: 1 << index of a choice; CHOICE: its index */
+    int64_t i; /* INT, SEED; FLAG: 0, 1; SET: 1 << index of a choice; CHOICE: its index;
+                     INSERT: 1 << enum insert */
     double r;
-    char *text; /* TEXT, CLASS */
+    char *text; /* TEXT, CLASS; INSERT by places */
     int32_t n;  /* VALUES, UNITS */
     double *value;
     struct unit_id *unit;
@@ -82,6 +85,8 @@ unsigned params_set(const struct params *, const char *name);
 int params_choice(const struct params *, const char *name); /* its index */
 uint64_t params_seed(const struct params *, const char *name);
 const char *params_text(const struct params *, const char *name); /* TEXT, CLASS; NULL: absent */
+/* 1 << enum insert of each; 0: *places says it (borrowed), else NULL. */
+unsigned params_insert(const struct params *, const char *name, const char **places);
 /* How many; borrowed. */
 int32_t params_values(const struct params *, const char *name, const double **value);
 int32_t params_units(const struct params *, const char *name, const struct unit_id **unit);

@@ -169,7 +169,7 @@ static void make_run(struct two_runs *r, const struct asked *q, int which)
 {
     struct run_changes *c = &r->run[which];
     const struct lane_place from_the_start = {.model = NULL, .set = &r->set, .first = -1};
-    struct lane lane = {.insert = INSERT_ERROR};
+    struct lane lane = {0};
     c->unit = xcalloc((size_t)(q->n + q->n_held + q->n_shifted) + 1, sizeof *c->unit);
     lane.units = c->unit;
     for (int32_t p = 0; p < r->set.n; p++)

@@ -12,12 +12,13 @@
 /* ---- lanes */
 enum { NO_VALUE = -1 };
 
-static void add_lane(struct study *s, enum insert insert, int32_t unit, int32_t value,
-                     int32_t same_as, int32_t base)
+/* insert NULL: the plain model's. */
+static void add_lane(struct study *s, const struct sweep_insert *insert, int32_t unit,
+                     int32_t value, int32_t same_as, int32_t base)
 {
-    struct lane lane = {.insert = insert};
+    struct lane lane = {.inserted = insert ? insert->at.sae : 0};
     struct sweep_lane *is = &s->is[s->by.n_lanes];
-    *is = (struct sweep_lane){(int32_t)insert, unit, (double)NAN};
+    *is = (struct sweep_lane){insert ? insert->name : insert_name[INSERT_NONE], unit, (double)NAN};
     if (value >= 0) {
         is->value = s->value[value];
         lane.n_units = unit == ALL_UNITS ? s->n_units : 1;
@@ -26,11 +27,11 @@ static void add_lane(struct study *s, enum insert insert, int32_t unit, int32_t 
     laned_add(&s->by, &lane, same_as, base);
 }
 
-static void add_insertion(struct study *s, enum insert insert)
+static void add_insertion(struct study *s, const struct sweep_insert *insert)
 {
     int32_t base = s->by.n_lanes, all = base + 1;
     /* with the error kept an unmodified reconstruction is the plain value again */
-    add_lane(s, insert, ALL_UNITS, NO_VALUE, insert == INSERT_ERROR ? 0 : -1, base);
+    add_lane(s, insert, ALL_UNITS, NO_VALUE, insert->at.sae ? -1 : 0, base);
     for (int32_t v = 0; v < s->n_values; v++)
         add_lane(s, insert, ALL_UNITS, v, -1, base);
     for (int32_t j = 0; j < s->n_units && s->each; j++)
@@ -45,10 +46,9 @@ static void make_lanes(struct study *s)
     s->fixed = xcalloc(n_values * J + 1, sizeof *s->fixed);
     for (size_t i = 0; i < n_values * J; i++)
         s->fixed[i] = (struct unit){.id = s->unit[i % J], .value = (float)s->value[i / J]};
-    add_lane(s, INSERT_NONE, ALL_UNITS, NO_VALUE, -1, 0);
-    for (enum insert insert = INSERT_SAE; insert <= INSERT_ERROR; insert++)
-        if (s->insert[insert])
-            add_insertion(s, insert);
+    add_lane(s, NULL, ALL_UNITS, NO_VALUE, -1, 0);
+    for (int32_t i = 0; i < s->n_inserts; i++)
+        add_insertion(s, &s->insert[i]);
 }
 
 /* ---- opening */
@@ -57,17 +57,18 @@ static void sweep_free(struct study *s)
     if (!s)
         return;
     laned_release(&s->by);
+    for (int32_t i = 0; i < s->n_inserts; i++)
+        free(s->insert[i].name);
     free(s->is);
     free(s->fixed);
     free(s);
 }
 
-enum { IN_SAE, IN_ERROR }; /* choices of `insert` */
-static const char *const inserts[] = {"sae", "error", NULL};
+static const char *const inserts[] = {"sae", "error", "sae,error", NULL};
 static const struct param params[] = {
     {"values", "LIST", "FROM:TO:STEP or a list", PARAM_VALUES, "-8:8:2", .in_key = true},
-    {"insert", "sae|error|sae,error", "what the values are set in", PARAM_SET, "sae",
-     .choices = inserts, .in_key = true},
+    {"insert", "sae|error|sae,error|NAME=MODE[,…]", "what the values are set in", PARAM_INSERT,
+     "sae", .choices = inserts, .in_key = true},
     {"each", NULL, "also every latent alone", PARAM_FLAG, .in_key = true},
     {"seed", "N", "of the intervals", PARAM_SEED, "0", .in_key = true},
     STUDY_UNITS_ROW,
@@ -77,7 +78,6 @@ static const struct param params[] = {
 static bool take_params(struct study *s, const struct params *p, struct error *e)
 {
     const double *value;
-    const unsigned in = params_set(p, "insert");
     s->n_values = params_values(p, "values", &value);
     if (s->n_values > STUDY_MAX_VALUES)
         return error_set(e, ERROR_INPUT, "sweep: %d values, expected at most %d", s->n_values,
@@ -91,12 +91,39 @@ static bool take_params(struct study *s, const struct params *p, struct error *e
     if (s->n_values > 0 && !params_has(p, "units"))
         return error_set(e, ERROR_INPUT, "sweep: values but no unit to fix, expected 1 to %d units",
                          UNITS_MAX);
-    if (in == 0)
-        return error_set(e, ERROR_INPUT, "sweep: no insertion, expected sae, error or both");
-    s->insert[INSERT_SAE] = in & 1u << IN_SAE;
-    s->insert[INSERT_ERROR] = in & 1u << IN_ERROR;
     s->each = params_flag(p, "each");
     s->seed = params_seed(p, "seed");
+    return true;
+}
+
+static void take_insert(struct study *s, struct insertion at, const char *name)
+{
+    s->insert[s->n_inserts++] = (struct sweep_insert){at, xstrdup(name)};
+}
+
+static bool take_inserts(struct study *s, const struct params *p, struct error *e)
+{
+    const char *places;
+    const unsigned in = params_insert(p, "insert", &places);
+    struct insertion at;
+    if (places && !insertion_parse(&s->by.set, places, &at, e))
+        return error_prefix(e, "sweep");
+    if (places)
+        take_insert(s, at, places);
+    for (enum insert how = INSERT_SAE; how <= INSERT_ERROR; how++)
+        if (in & 1u << how)
+            take_insert(s, insertion_of(how), insert_name[how]);
+    return s->n_inserts > 0 ||
+           error_set(e, ERROR_INPUT, "sweep: no insertion, expected sae, error or both");
+}
+
+/* Where nothing is inserted no latent can be fixed. */
+static bool check_inserts(const struct study *s, struct error *e)
+{
+    for (int32_t i = 0; i < s->n_inserts; i++)
+        for (int32_t j = 0; s->n_values > 0 && j < s->n_units; j++)
+            if (!insertion_holds(&s->by.set, s->insert[i].at, s->unit[j], e))
+                return error_prefix(e, "sweep");
     return true;
 }
 
@@ -114,13 +141,19 @@ static bool take_units(struct study *s, const struct params *p, struct error *e)
     return s->n_units >= 0;
 }
 
-/* Reconstructions are of every SAE there is, whichever units are fixed. */
+/* Reconstructions are of every SAE there is, or of those that are named, whichever units are fixed.
+ */
 static uint32_t sweep_places(const struct dict_set *set, const struct params *p)
 {
+    const char *named;
+    const unsigned in = params_insert(p, "insert", &named);
+    struct insertion at = insertion_of(in & 1u << INSERT_SAE ? INSERT_SAE : INSERT_NONE);
     uint32_t places = units_places(set, p);
+    if (named && !insertion_parse(set, named, &at, NULL))
+        at = insertion_of(INSERT_NONE); /* open says why */
     for (int32_t i = 0; i < set->n; i++)
-        if ((params_set(p, "insert") & 1u << IN_SAE) && !set->place[i].neurons)
-            places |= 1u << i;
+        if (!set->place[i].neurons)
+            places |= (at.sae | at.error) & 1u << i;
     return places;
 }
 
@@ -128,7 +161,8 @@ static bool sweep_open(const struct study_in *in, const struct params *p, struct
                        struct error *e)
 {
     struct study *s = xcalloc(1, sizeof *s);
-    bool ok = take_params(s, p, e) && laned_init(&s->by, "sweep", in, e) && take_units(s, p, e);
+    bool ok = take_params(s, p, e) && laned_init(&s->by, "sweep", in, e) && take_inserts(s, p, e) &&
+              take_units(s, p, e) && check_inserts(s, e);
     if (ok) {
         make_lanes(s);
         ok = laned_ready(&s->by, e);

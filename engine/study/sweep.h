@@ -4,12 +4,14 @@
  * value all units fixed at it; with `each` also each unit alone. Uses the landing of the hook:
  * r′ = B + Σ c·u (engine/session/session.h), so only the layers behind it run for each lane.
  * Over several dictionaries (study_in.dicts) lanes part at the first of them; SAEs without a unit
- * that is fixed are inserted all the same, neurons without one do nothing (engine/lane/lane.h).
+ * that is fixed are inserted all the same, unless the insertion names its places
+ * (engine/lane/insertion.h); neurons without one do nothing (engine/lane/lane.h).
  *
  * A sentence of one token (without BOS) has no loss and is left out.
  *
  * study_ops: sweep_study.
- * tables: "rows": value (X; missing: unmodified), insert (KEY: none, sae, error), unit
+ * tables: "rows": value (X; missing: unmodified), insert (KEY: none, sae, error, or what is
+ * inserted by places), unit
  * (units_column; missing: all of them), class (SERIES), loss_sentence_mean (Y), ci95.lo, ci95.hi
  * (LO, HI; percentile bootstrap over sentences, 2,000 draws), loss_token_mean, sentences, tokens.
  * mark LINE. "differences": the same keys, difference (Y; mean over sentences of ℓ(value) − ℓ(same
@@ -21,7 +23,7 @@
 #include "engine/study/study.h"
 
 struct sweep_lane {
-    int32_t insert; /* enum insert; INSERT_NONE: plain */
+    const char *insert; /* as "rows" has it: "none": plain; borrowed */
     int32_t unit; /* −1: all units; else the index of the only one fixed, in the order of places */
     double value; /* NaN: nothing fixed */
 };

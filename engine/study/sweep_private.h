@@ -11,8 +11,12 @@ struct study {
     struct unit_id unit[UNITS_MAX]; /* by place */
     int32_t n_values;
     double value[STUDY_MAX_VALUES];
-    bool insert[INSERT_ERROR + 1]; /* by enum insert */
-    bool each;                     /* also each unit alone */
+    int32_t n_inserts; /* 1 or 2 */
+    struct sweep_insert {
+        struct insertion at;
+        char *name; /* owned */
+    } insert[2];
+    bool each; /* also each unit alone */
     uint64_t seed;
     struct unit *fixed; /* [n_values, n_units] */
 };

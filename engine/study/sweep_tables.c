@@ -10,9 +10,6 @@ static bool has_difference(const struct study *s, int32_t lane)
 }
 
 /* ---- columns that all tables share */
-static const char *const insert_name[] = {
-    [INSERT_NONE] = "none", [INSERT_SAE] = "sae", [INSERT_ERROR] = "error"};
-
 enum { C_VALUE, C_INSERT, C_UNIT, C_REST };
 
 static void lane_columns(struct table *t, const struct study *s)
@@ -29,7 +26,7 @@ static int64_t lane_row(struct table *t, const struct study *s, int32_t lane)
     int64_t row = table_row(t);
     if (!isnan(l.value))
         table_set_f64(t, row, C_VALUE, l.value);
-    table_set_str(t, row, C_INSERT, insert_name[l.insert]);
+    table_set_str(t, row, C_INSERT, l.insert);
     if (l.unit >= 0)
         units_cell(t, row, C_UNIT, &s->by.in, s->unit[l.unit]);
     return row;

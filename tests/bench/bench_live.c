@@ -287,7 +287,8 @@ static void cold_opens(const char *bundle, const char *device, const char *sente
     for (int i = 0; i < OPENS; i++) {
         struct options o = {.bundle = bundle, .device = device};
         struct error e = {0};
-        struct bench b = {.wish = {.insert = INSERT_SAE, .watch = UNIT_NONE, .losses = true}};
+        struct bench b = {
+            .wish = {.insert = insertion_of(INSERT_SAE), .watch = UNIT_NONE, .losses = true}};
         double t = now_ms();
         if (!workbench_open(&o, NULL, NULL, &b.wb, &e)) {
             fprintf(stderr, "%s\n", e.text);
@@ -320,7 +321,7 @@ static void bench_all(const char *bundle, const char *device, struct workbench *
     b.cost.bandwidth =
         1e-3 * machine_memory_rate(wb->backend, (size_t)(b.cost.front_bytes + b.cost.back_bytes +
                                                          b.cost.unembed_bytes));
-    b.wish = (struct wish){.insert = INSERT_SAE,
+    b.wish = (struct wish){.insert = insertion_of(INSERT_SAE),
                            .watch = UNIT_NONE,
                            .losses = true,
                            .n_next = 5,

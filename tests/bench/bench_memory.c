@@ -106,7 +106,7 @@ int main(int argc, char **argv)
                                     wb->set, wb->n_sets, &e);
     struct wish w = {.text = text.s,
                      .n_text = text.len,
-                     .insert = INSERT_SAE,
+                     .insert = insertion_of(INSERT_SAE),
                      .n_units = wb->n_chosen,
                      .watch = UNIT_NONE,
                      .n_next = SESSION_MAX_NEXT,

@@ -49,30 +49,37 @@ static const json_t *row_like(const json_t *rows, const json_t *like)
     return NULL;
 }
 
+#define SWEPT(...)                                                                                 \
+    JSON_OF(&with_cache, "sweep", "--class", corpus_of_one(), TWO,                                 \
+            "--latents=attn_3/390,attn_1/418", "--neurons=L2N69", "--values=-2,3", "--each",       \
+            __VA_ARGS__)
+
 /* Losses against a plain float64 forward (tests/reference/several.py). */
 static void test_a_sweep_over_three_points_is_that_of_the_reference(void **state)
 {
     (void)state;
     need_demo();
     json_t *golden = golden_json("study/several.json"), *one;
-    json_t *got = JSON_OF(&with_cache, "sweep", "--class", corpus_of_one(), TWO,
-                          "--latents=attn_3/390,attn_1/418", "--neurons=L2N69", "--values=-2,3",
-                          "--each", "--insert=sae,error");
+    json_t *got[] = {SWEPT("--insert=sae,error"),
+                     SWEPT("--insert=layers.3.attn.out=sae,attn_1=error")};
     size_t i;
-    assert_int_equal(json_array_size(get_list(got, "latents")), 3);
-    assert_true(json_array_size(get_list(golden, "swept")) >= 19);
+    assert_int_equal(json_array_size(get_list(got[0], "latents")), 3);
+    assert_string_equal(get_string(got[1], "insert"), "attn_1=error,attn_3=sae");
+    assert_int_equal(json_array_size(get_list(golden, "swept")), 19 + 9);
     json_array_foreach(get_list(golden, "swept"), i, one)
     {
+        const json_t *rows = get_list(got[strchr(get_string(one, "insert"), '=') != NULL], "rows");
         /* with the error kept the unmodified value is the plain model's */
-        const json_t *row = row_like(get_list(got, "rows"), one);
+        const json_t *row = row_like(rows, one);
         if (strcmp(get_string(one, "insert"), "error") == 0 &&
             json_is_null(json_object_get(one, "value")))
-            row = json_array_get(get_list(got, "rows"), 0);
+            row = json_array_get(rows, 0);
         assert_non_null(row);
         expect_close(get_number(row, "loss_sentence_mean"), get_number(one, "loss"), 2e-5);
         assert_int_equal(get_whole(row, "tokens"), 14);
     }
-    json_decref(got);
+    json_decref(got[0]);
+    json_decref(got[1]);
     json_decref(golden);
 }
 

@@ -22,7 +22,7 @@ static const struct wish first_wish = {
     .generation = 1,
     .text = "Hun køber brød hver morgen.\nThe train leaves at eight",
     .n_text = 55,
-    .insert = INSERT_SAE,
+    .insert = {.sae = UINT32_MAX},
     .n_units = 2,
     .unit = {{{0, 3}, true, 2}, {{0, 17}, false, 0}},
     .watch = {0, 40},
@@ -100,7 +100,7 @@ static void test_live_text(void **state)
     struct session *s = new_session(&t, 0, &e);
     for (int i = 0; i < 4; i++) {
         if (i == 3)
-            slider.insert = INSERT_ERROR, slider.unit[1].fixed = true;
+            slider.insert = insertion_of(INSERT_ERROR), slider.unit[1].fixed = true;
         const struct wish *w = i == 0 ? &first_wish : i == 1 ? &key : &slider;
         if (!to_idle(s, w))
             fail_msg("%s", session_error(s)->text);

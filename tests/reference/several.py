@@ -16,13 +16,22 @@ DEMO = os.path.join(HERE, "..", "..", "store", "demo")
 LAYERS, D, HEADS, HEAD, ROT, K = 4, 256, 4, 64, 16, 10
 # "Rådet skal nu formelt godkende Parlamentets holdning." with the demo's tokenizer
 IDS = [50, 308, 897, 524, 958, 578, 574, 1258, 5477, 1270, 2216, 944, 1799, 383, 14]
-CASES = [  # SAE at layers.1.attn.out: (fixed latents, error kept) or None; fixed neurons (layer, index): value
-    (["--neurons", "L1N69,L3N482", "--fix", "L1N69=30,L3N482=-20"], None, {(1, 69): 30, (3, 482): -20}),
-    (["--neurons", "L0N5,L3N482", "--fix", "attn_1/418=3,L0N5=12,L3N482=-20", "--insert", "sae"],
-     ({418: 3}, False), {(0, 5): 12, (3, 482): -20}),
-    (["--neurons", "L0N5,L3N482", "--fix", "attn_1/418=3,L0N5=12,L3N482=-20", "--insert", "error"],
-     ({418: 3}, True), {(0, 5): 12, (3, 482): -20}),
-    (["--neurons", "L3N482", "--fix", "L3N482=-20", "--insert", "sae"], ({}, False), {(3, 482): -20}),
+FILE = "store/demo/sae.safetensors"
+ONE, TWO = ["--sae", FILE], ["--sae", FILE, "--sae", FILE, "--hook", "layers.3.attn.out"]
+CASES = [  # the SAE at attn.out of a layer, 1 being its own: (fixed latents, error kept); fixed neurons (layer, index)
+    (["--neurons", "L1N69,L3N482", "--fix", "L1N69=30,L3N482=-20"], {}, {(1, 69): 30, (3, 482): -20}),
+    (ONE + ["--neurons", "L0N5,L3N482", "--fix", "attn_1/418=3,L0N5=12,L3N482=-20", "--insert", "sae"],
+     {1: ({418: 3}, False)}, {(0, 5): 12, (3, 482): -20}),
+    (ONE + ["--neurons", "L0N5,L3N482", "--fix", "attn_1/418=3,L0N5=12,L3N482=-20", "--insert", "error"],
+     {1: ({418: 3}, True)}, {(0, 5): 12, (3, 482): -20}),
+    (ONE + ["--neurons", "L3N482", "--fix", "L3N482=-20", "--insert", "sae"], {1: ({}, False)}, {(3, 482): -20}),
+    # inserted at chosen places, the others only looked at
+    (TWO + ["--insert", "attn_1=sae"], {1: ({}, False)}, {}),
+    (TWO + ["--insert", "attn_3=sae"], {3: ({}, False)}, {}),
+    (TWO + ["--fix", "attn_1/418=3", "--insert", "attn_1=error,attn_3=sae"], {1: ({418: 3}, True), 3: ({}, False)}, {}),
+    (TWO + ["--fix", "attn_1/418=3,attn_3/390=-2", "--insert", "attn_3=error,attn_1=sae"],
+     {1: ({418: 3}, False), 3: ({390: -2}, True)}, {}),
+    (TWO + ["--neurons", "L2N69", "--fix", "L2N69=30", "--insert", "attn_3=sae"], {3: ({}, False)}, {(2, 69): 30}),
 ]
 W = {k: v.astype(np.float64) for k, v in load_file(os.path.join(DEMO, "model", "model.safetensors")).items()}
 SAE = {k: v.astype(np.float64) for k, v in load_file(os.path.join(DEMO, "sae.safetensors")).items()}
@@ -88,6 +97,7 @@ def losses(ids, saes, neurons, seen=None):
 
 
 # a sweep over the SAE at two points and a neuron between them: all three fixed, and each alone
+BY_PLACES = "attn_1=error,attn_3=sae"
 UNITS = {"attn_1/418": (1, 418), "L2N69": (2, 69), "attn_3/390": (3, 390)}
 
 
@@ -95,23 +105,23 @@ def swept(insert, units, value):
     if insert == "none":
         return losses(IDS, {}, {})
     at = {name: UNITS[name] for name in units if value is not None}
-    points = {1, 3} if insert == "sae" else {layer for name, (layer, _) in at.items() if name[0] == "a"}
+    sae = {"sae": {1, 3}, "error": set(), BY_PLACES: {3}}[insert]
+    points = sae | {layer for name, (layer, _) in at.items() if name[0] == "a"}
     saes = {layer: ({index: value for name, (l, index) in at.items() if name[0] == "a" and l == layer},
-                    insert == "error") for layer in points}
+                    layer not in sae) for layer in points}
     return losses(IDS, saes, {unit: value for name, unit in at.items() if name[0] == "L"})
 
 
 SWEPT = [("none", [], None), ("sae", [], None), ("error", [], None)] + [
     (insert, units, value) for insert in ("sae", "error") for units in [list(UNITS)] + [[u] for u in UNITS]
-    for value in (-2.0, 3.0)]
+    for value in (-2.0, 3.0)] + [(BY_PLACES, [], None)] + [
+    (BY_PLACES, units, value) for units in [list(UNITS)] + [[u] for u in UNITS] for value in (-2.0, 3.0)]
 at = {}
 losses(IDS, {}, {}, at)
 pre = (at["attn", 3] - SAE["b_dec"]) @ SAE["encoder.weight"].T + SAE["encoder.bias"]
 kept = np.sort(pre, axis=-1)[:, -K]
 
-golden = {"ids": IDS, "cases": [{"args": (["--sae", "store/demo/sae.safetensors"] if sae else []) + args,
-                                 "losses": losses(IDS, {1: sae} if sae else {}, neurons)}
-                                for args, sae, neurons in CASES],
+golden = {"ids": IDS, "cases": [{"args": args, "losses": losses(IDS, saes, neurons)} for args, saes, neurons in CASES],
           "swept": [{"insert": insert, "unit": units[0] if len(units) == 1 else None, "value": value,
                      "loss": float(np.mean(swept(insert, units, value)))} for insert, units, value in SWEPT],
           "pre": {"attn_3/967": pre[:, 967].tolist(), "L2N69": at["mlp", 2][:, 69].tolist()},

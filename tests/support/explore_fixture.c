@@ -418,7 +418,7 @@ static void predict(struct snapshot *s, const struct wish *w)
     if (s->next_token < 0)
         return;
     s->next_plain = next_of(0);
-    s->next_base = w->insert != INSERT_NONE ? next_of(0) : (struct next_list){0};
+    s->next_base = insertion_any(w->insert) ? next_of(0) : (struct next_list){0};
     s->next_fixed = s->any_fixed ? next_of(4) : (struct next_list){0};
 }
 
@@ -437,7 +437,8 @@ struct snapshot *fixture_snapshot(const struct wish *w)
     for (int32_t u = 0; u < w->n_units; u++)
         s->any_fixed = s->any_fixed || w->unit[u].fixed;
     s->lane_key[LANE_PLAIN] = 1;
-    s->lane_key[LANE_BASE] = w->insert == INSERT_NONE ? 1 : 2 + (uint64_t)w->insert;
+    s->lane_key[LANE_BASE] =
+        insertion_any(w->insert) ? 2 + (uint64_t)insertion_at(w->insert, 0) : 1;
     s->lane_key[LANE_FIXED] = s->any_fixed ? key_of(w) : s->lane_key[LANE_BASE];
     cut_lines(s, w);
     s->loss_mean[LANE_PLAIN] = 2.9;

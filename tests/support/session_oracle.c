@@ -202,7 +202,7 @@ static int32_t lane_hooks(struct direct *d, struct sequence *q, int lane, struct
     int32_t n = 0;
     for (int32_t i = 0; i < set->n; i++) {
         const struct dict_place *p = &set->place[i];
-        bool inserted = !p->neurons && d->wish->insert == INSERT_SAE && !(d->wish->bare >> i & 1);
+        bool inserted = !p->neurons && insertion_at(d->wish->insert, i) == INSERT_SAE;
         struct hook h = {.at = p->at, .op = HOOK_GET, .io = &q->y[i]};
         if (lane == LANE_PLAIN)
             hook[n++] =

@@ -177,7 +177,7 @@ static void open_at(const char *name, const char *ours, int32_t width)
             session_new(wb->backend, wb->model, wb->tokenizer, &wb->dicts, wb->at, NULL, 0, &e);
         assert_non_null(s);
         struct wish w = {.text = "Hej med dig", .n_text = 11, .watch = UNIT_NONE, .losses = true};
-        w.insert = INSERT_SAE;
+        w.insert = insertion_of(INSERT_SAE);
         session_set(s, &w);
         while (session_step(s, NULL) != STAGE_IDLE)
             ;
@@ -292,7 +292,7 @@ static struct wish wish_for(uint64_t generation, float value)
     struct wish w = {.generation = generation,
                      .text = text,
                      .n_text = sizeof text - 1,
-                     .insert = INSERT_SAE,
+                     .insert = insertion_of(INSERT_SAE),
                      .watch = UNIT_NONE,
                      .cursor = 20,
                      .n_next = 3,

@@ -42,7 +42,7 @@ static void test_whole(void **state)
     assert_int_equal(s.sliders.unit[1].id.index, 77);
     assert_false(s.sliders.unit[1].fixed);
     assert_true(s.sliders.unit[2].fixed && s.sliders.unit[2].value == -1.5f);
-    assert_int_equal(s.sliders.insert, INSERT_ERROR);
+    assert_true(insertion_same(s.sliders.insert, insertion_of(INSERT_ERROR)));
     assert_true(s.sliders.join && s.sliders.special && s.has_insert && s.tl_weights);
     char *again = state_print(&s);
     struct saved_state t;
@@ -90,6 +90,46 @@ static void test_several_saes(void **state)
     assert_string_equal(s.sae, "a");
     assert_string_equal(s.hook, "h");
     state_release(&s);
+}
+
+/* What is inserted at places one by one. */
+static void test_insertions(void **state)
+{
+    (void)state;
+#define SET                                                                                        \
+    "{\"glimt_state\":1,\"view\":\"explore\",\"dictionaries\":[\"layers.1.mlp.act\","              \
+    "{\"neurons\":\"layers.2.mlp.act\"},\"layers.3.resid.post\"],\"dictionary\":\"layers.1.mlp."   \
+    "act"                                                                                          \
+    "\",\"latents\":null,\"fixed\":{},\"insert\":"
+    static const char *const wrong[] = {"{\"mlp_1\":1}",
+                                        "{\"mlp_1\":\"both\"}",
+                                        "{\"mlp_2\":\"sae\"}",
+                                        "{\"mlp_7\":\"sae\"}",
+                                        "\"mlp_1=sae\"",
+                                        "[\"sae\"]",
+                                        "{\"mlp_1\":\"mlp_1=sae\"}"};
+    static const char json[] =
+        SET "{\"mlp_1\":\"error\",\"resid_3\":\"sae\"},\"context\":\"line\"}";
+    struct saved_state s;
+    struct error e;
+    assert_true(parse(json, &s, &e));
+    assert_true(s.has_insert);
+    assert_true(insertion_same(s.sliders.insert, (struct insertion){.sae = 4, .error = 1}));
+    char *again = state_print(&s);
+    assert_string_equal(again, json);
+    free(again);
+    state_release(&s);
+    assert_true(parse(SET "{\"resid_3\":\"sae\",\"mlp_1\":\"sae\"}}", &s, &e));
+    assert_true(insertion_same(s.sliders.insert, insertion_of(INSERT_SAE)));
+    state_release(&s);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char text[400];
+        snprintf(text, sizeof text, SET "%s}", wrong[i]);
+        assert_false(parse(text, &s, &e));
+        assert_non_null(strstr(e.text, "\"insert\" is not none, sae or error"));
+        state_release(&s);
+    }
+#undef SET
 }
 
 static void test_absent_is_default(void **state)
@@ -236,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_several_saes),
+        cmocka_unit_test(test_insertions),
         cmocka_unit_test(test_absent_is_default),
         cmocka_unit_test(test_at_most_so_many_units),
         cmocka_unit_test(test_refused),

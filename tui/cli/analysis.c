@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const insert_name[] = {"none", "sae", "error"};
-
 static bool add_unit(struct wish *w, const struct unit *u, bool fixed, struct error *e)
 {
     int32_t i = 0;
@@ -34,7 +32,7 @@ static bool wish_fill(struct wish *w, const struct analysis *a, const struct opt
                        .join = o->join,
                        .bos = a->wb->bos,
                        .special = o->special,
-                       .insert = a->insert,
+                       .insert = a->wb->insert,
                        .watch = UNIT_NONE,
                        .further = dict_set_all(&a->wb->dicts) & ~1u,
                        .losses = true};
@@ -112,7 +110,7 @@ bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o,
                   const struct input *in, int32_t n_next, const char *logits_file, struct error *e)
 {
     struct wish wish;
-    *a = (struct analysis){.cli = cli, .in = in, .insert = options_insert(o), .n_next = n_next};
+    *a = (struct analysis){.cli = cli, .in = in, .n_next = n_next};
     if (logits_file && strcmp(logits_file, "-") == 0)
         return error_set(e, ERROR_INPUT,
                          "--logits: found -, expected the name of a file: logits are no text, and "
@@ -121,7 +119,7 @@ bool analysis_run(struct analysis *a, struct cli *cli, const struct options *o,
         return false;
     a->n_chosen = a->wb->n_chosen;
     a->chosen = a->wb->chosen;
-    a->lane = o->n_fix > 0 ? LANE_FIXED : a->insert != INSERT_NONE ? LANE_BASE : LANE_PLAIN;
+    a->lane = o->n_fix > 0 ? LANE_FIXED : insertion_any(a->wb->insert) ? LANE_BASE : LANE_PLAIN;
     input_note_special(in, cli, a->wb->tokenizer);
     if (!wish_fill(&wish, a, o, e) || !compute(a, &wish, logits_file, e))
         return false;

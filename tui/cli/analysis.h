@@ -11,7 +11,6 @@ struct analysis {
     const struct input *in;
     int32_t n_chosen;
     const struct unit_id *chosen;
-    enum insert insert;
     enum lane_kind lane; /* whose losses are shown */
     int32_t n_next;      /* predictions a token */
     int32_t *next_id;    /* [n_tokens, n_next] */
@@ -56,6 +55,4 @@ int32_t analysis_sae(const struct analysis *);
 
 /* For people, into cli->out; top: latents a token. */
 void analysis_text(const struct analysis *, const struct theme *, int32_t top);
-
-extern const char *const insert_name[]; /* by enum insert */
 #endif

@@ -198,10 +198,10 @@ static bool print_json(const struct analysis *a, int32_t top, struct error *e)
         return false;
     point_name(a->wb->at, hook);
     json_t *root =
-        json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:o}", "model", model_json(a->wb, hash[0]), "sae",
+        json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:o}", "model", model_json(a->wb, hash[0]), "sae",
                   sae_json(a, sae, hash[1 + (sae > 0 ? sae : 0)]), "hook", hook, "device",
                   a->wb->backend->name, "dtype", model_precision(a->wb->model), "insert",
-                  insert_name[a->insert], "fixed", fixed_json(a->wb));
+                  insertion_json(set, a->wb->insert), "fixed", fixed_json(a->wb));
     if (set->n > 1)
         json_object_set_new(root, "saes", saes_json(a, hash + 1));
     json_object_set_new(root, "tokens", tokens_json(a, top));

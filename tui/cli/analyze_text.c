@@ -69,8 +69,10 @@ static void head(const struct analysis *a, const struct theme *theme)
     if (wb->dicts.n == 0)
         strbuf_adds(&line, " · no SAE");
     strbuf_addf(&line, " · %s", wb->backend->name);
-    if (a->insert != INSERT_NONE)
-        strbuf_addf(&line, " · insert %s", insert_name[a->insert]);
+    if (insertion_any(wb->insert)) {
+        strbuf_adds(&line, " · insert ");
+        insertion_print(&wb->dicts, wb->insert, &line);
+    }
     for (int32_t i = 0; i < wb->n_fix; i++) {
         char name[UNIT_NAME_MAX];
         unit_name(&wb->dicts, wb->fix[i].id, name);

@@ -409,7 +409,7 @@ static bool check(const struct making *k, const char *path)
         return error_set(k->e, ERROR_INPUT, "bundle new: found %s, expected NAME.glimt", path);
     if (!o->model)
         return error_set(k->e, ERROR_INPUT, "bundle new: found no --model, expected one");
-    if (o->n_fix > 0 || o->insert_given)
+    if (o->n_fix > 0 || o->n_insert > 0)
         return error_set(
             k->e, ERROR_INPUT,
             "bundle new: found --fix or --insert, expected neither: a bundle has none");

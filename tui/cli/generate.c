@@ -86,7 +86,8 @@ static struct state hold(struct generation *g, struct run *run, const struct bat
 {
     const struct lane *lane = &g->lane;
     struct landed landed;
-    unsigned want = lane->insert == INSERT_SAE ? LAND_INSERTED : lane->n_units > 0 ? LAND_CODES : 0;
+    const bool inserted = lane->inserted & 1u << g->place.first;
+    unsigned want = g->place.dict && inserted ? LAND_INSERTED : lane->n_units > 0 ? LAND_CODES : 0;
     lane_front(run, &g->place, batch, NULL, want, &landed);
     struct lane_rows rows = {.lane = lane,
                              .plain = landed.plain.value,
@@ -271,7 +272,7 @@ static bool generate(struct cli *cli, const void *given, int n_operands, char **
         !cli_open(cli, &cli->opt, &wb, e))
         goto cleanup;
     g.wb = wb;
-    g.lane = (struct lane){options_insert(&cli->opt), wb->n_fix, wb->fix, 0};
+    g.lane = (struct lane){wb->insert.sae, wb->n_fix, wb->fix};
     g.place = wb->dicts.n > 0
                   ? lane_place_of(wb->model, &wb->dicts, lane_acts(&g.lane, &wb->dicts), 0)
                   : lane_place(wb->model, NULL, wb->at);

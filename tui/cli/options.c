@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const insert_names[] = {"none", "sae", "error", NULL};
 static const char *const context_names[] = {"line", "join", NULL};
 static const char *const dtype_names[] = {"auto", "f32", "bf16", "f16", NULL};
 static const char *const encoding_names[] = {"latin1",   "windows-1252", "utf-16le",
@@ -178,12 +177,9 @@ static bool fix_call(void *values, const char *value, struct error *e)
 static bool insert_call(void *values, const char *value, struct error *e)
 {
     struct options *o = values;
-    int i;
-    if (!pick(value, insert_names, &i, e))
-        return false;
-    o->insert = (enum insert)i;
-    o->insert_given = true;
-    return true;
+    const int32_t n = insert_words_read(value, o->insert, e);
+    o->n_insert = n < 0 ? 0 : n;
+    return n >= 0;
 }
 
 static bool context_call(void *values, const char *value, struct error *e)
@@ -253,8 +249,9 @@ const struct option_row common_options[] = {
      .call = neurons_call},
     {"fix", "UNIT=V[,UNIT=V…]", "hold these at fixed values at every position", OPTION_CALL,
      .call = fix_call},
-    {"insert", "none|sae|error", "what replaces the activation; default: none, with --fix sae",
-     OPTION_CALL, .call = insert_call, .choices = insert_names},
+    {"insert", "none|sae|error|NAME=MODE[,…]",
+     "what replaces the activation; default: none, with --fix sae", OPTION_CALL,
+     .call = insert_call, .choices = insert_name},
     {"bos", NULL, "the BOS token before each sequence; default: what the SAE or the model needs",
      OPTION_YES, AT(bos)},
     {"no-bos", NULL, "no BOS token", OPTION_NO, AT(bos)},
@@ -618,7 +615,7 @@ static int parse(struct options *o, const struct option_row *own, void *own_valu
     units_settle(o);
     if (o->output_file && strcmp(o->output_file, "-") == 0)
         o->output_file = NULL;
-    if (o->n_fix > 0 && options_insert(o) == INSERT_NONE) {
+    if (o->n_fix > 0 && !options_inserts(o)) {
         error_set(e, ERROR_INPUT,
                   "--fix: found --insert none, expected sae or error, for nothing would be fixed");
         return error_exit_status(e);

@@ -164,7 +164,7 @@ static bool check(const struct cli *cli, const struct query *query, struct error
         return error_set(e, ERROR_INPUT,
                          "%s: found --fix, expected none: it reads the model as it is",
                          cli->command->name);
-    if (cli->opt.insert_given)
+    if (cli->opt.n_insert > 0)
         return error_set(e, ERROR_INPUT, "%s: found --insert, expected none", cli->command->name);
     return true;
 }
@@ -213,7 +213,8 @@ bool inquiry_run(struct inquiry *q, struct cli *cli, const struct study_values *
     *q = (struct inquiry){.cli = cli, .values = v};
     request_init(&q->request, query);
     if (!check(cli, query, e) || !take_operands(q, n_operands, operand, e) || !take_files(q, e) ||
-        !take_values(q, e) || !cli_open(cli, &cli->opt, &q->wb, e) || !find_units(q, e))
+        !take_values(q, e) || !cli_open(cli, &cli->opt, &q->wb, e) || !find_units(q, e) ||
+        !request_settle_insert(&q->request, &q->wb->dicts, e))
         return false;
     struct lab_loop loop = cli_loop(cli);
     q->lab = lab_new(q->wb, &cli->opt);

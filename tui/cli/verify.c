@@ -37,12 +37,8 @@ static bool sentences_run(struct verification *v, struct cli *cli, struct error 
     strbuf_init(&text);
     for (int i = 0; i < N_SENTENCES; i++)
         strbuf_addf(&text, "%s%s", i ? "\n" : "", sentences[i]);
-    struct wish wish = {.text = text.s,
-                        .n_text = text.len,
-                        .bos = v->wb->bos,
-                        .insert = INSERT_NONE,
-                        .watch = UNIT_NONE,
-                        .losses = true};
+    struct wish wish = {
+        .text = text.s, .n_text = text.len, .bos = v->wb->bos, .watch = UNIT_NONE, .losses = true};
     bool ok = cli_session(cli, v->wb, &wish, NULL, NULL, &v->snap, e);
     strbuf_release(&text);
     if (ok)
@@ -175,7 +171,7 @@ static bool verify(struct cli *cli, const void *given, int n_operands, char **op
     (void)given;
     if (n_operands > 0)
         o.model = operand[0];
-    if (o.n_fix > 0 || o.insert_given) {
+    if (o.n_fix > 0 || o.n_insert > 0) {
         error_set(e, ERROR_INPUT,
                   "verify: found --fix or --insert, expected neither: it looks at the plain model");
         goto cleanup;

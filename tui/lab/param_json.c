@@ -35,6 +35,7 @@ static json_t *value_json(const struct param_value *v, const struct dict_set *di
     case PARAM_TEXT:
     case PARAM_CLASS:
     case PARAM_CHOICE:
+    case PARAM_INSERT:
     case PARAM_SET: return text_json(v);
     }
     return json_null();

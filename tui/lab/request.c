@@ -132,6 +132,24 @@ void request_set_dict(struct request *r, const struct dict_set *dicts, int32_t p
     params_set_text(&r->params, "dict", name);
 }
 
+bool request_settle_insert(struct request *r, const struct dict_set *dicts, struct error *e)
+{
+    const char *places = NULL;
+    struct insertion in;
+    struct strbuf text;
+    if (params_know(&r->params, "insert"))
+        params_insert(&r->params, "insert", &places);
+    if (!places)
+        return true;
+    if (!insertion_parse(dicts, places, &in, e))
+        return error_prefix(e, "--insert");
+    strbuf_init(&text);
+    insertion_print(dicts, in, &text);
+    const bool ok = params_parse(&r->params, "insert", text.s, e) || error_prefix(e, "--insert");
+    strbuf_release(&text);
+    return ok;
+}
+
 bool request_rule(const struct request *r, struct rule *rule)
 {
     bool min = params_has(&r->params, "min-share"), max = params_has(&r->params, "max-other");

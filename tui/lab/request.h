@@ -57,6 +57,8 @@ int32_t request_units(const struct request *, const struct unit_id **unit);
 void request_set_units(struct request *, const struct unit_id *unit, int32_t n);
 /* Which dictionary a request without units is about; where there is one nothing is said. */
 void request_set_dict(struct request *, const struct dict_set *, int32_t place);
+/* What is inserted at places one by one, in the one way to say it. False and *e: no such place. */
+bool request_settle_insert(struct request *, const struct dict_set *, struct error *e);
 /* The answer needs what its corpus says: not one about a text of its own whose values are given. */
 bool request_reads_corpus(const struct request *);
 /* Of find and latents: true where a share is given or preset. */

@@ -209,7 +209,7 @@ static void draw_tiny_loss(const struct painting *d)
     else if (!shell->sh.loss.valid)
         grid_printf(d->grid, r, r.x, r.y, s, "loss %s", d->ascii ? "-" : "–");
     else {
-        bool inserted = sliders_insert(&shell->sh.loss.of) != INSERT_NONE,
+        bool inserted = insertion_any(sliders_insert(&shell->sh.loss.of)),
              fixed = sliders_any_fixed(&shell->sh.loss.of);
         double without = shell->sh.loss.mean[inserted ? LANE_BASE : LANE_PLAIN],
                with = shell->sh.loss.mean[LANE_FIXED];

@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const insert_names[] = {"none", "sae", "error", NULL};
 static const char *const context_names[] = {"line", "join", NULL};
 static const char *const colour_names[] = {"pre", "act", "loss", "delta", NULL};
 static const char *const switch_names[] = {"on", "off", NULL};
@@ -66,17 +65,26 @@ static bool run_context(struct shell *shell, const char *arg)
 
 static bool run_insert(struct shell *shell, const char *arg)
 {
-    int c = choice(insert_names, arg);
-    if (c < 0)
+    const struct workbench *wb = shell->sh.workbench;
+    static const struct dict_set none;
+    struct insert_word word[DICT_SET_MAX];
+    const int32_t n = insert_words_read(arg, word, NULL);
+    struct insertion in;
+    struct error e = {0};
+    if (n < 0)
         return false;
-    if (c != INSERT_NONE && !shared_dict_known(&shell->sh))
+    if ((n > 1 || word[0].how != INSERT_NONE) && !shared_dict_known(&shell->sh))
         return true;
+    if (!insertion_find(wb ? &wb->dicts : &none, word, n, &in, &e)) {
+        shared_message(&shell->sh, true, "%s", e.text);
+        return true;
+    }
     struct sliders before = shell->sh.sliders;
-    shell->sh.sliders.insert = (enum insert)c;
+    shell->sh.sliders.insert = in;
     shared_changed_sliders(&shell->sh, &before, false);
-    if (c == INSERT_NONE && sliders_any_fixed(&shell->sh.sliders))
+    if (!insertion_any(in) && sliders_any_fixed(&shell->sh.sliders))
         shared_message(&shell->sh, false, "values are fixed: %s until all are free",
-                       unit_words(shell->sh.workbench)->inserted[INSERT_SAE]);
+                       unit_words(wb)->inserted[INSERT_SAE]);
     return true;
 }
 
@@ -331,8 +339,8 @@ static const struct command_row {
     {"unit", "ID|all", "the latent that colours the text", ACTION_COLOUR_BY, all_names, run_unit,
      NULL},
     {"dict", "NAME", "the dictionary whose latents are listed", ACTION_DICT, NULL, run_dict, NULL},
-    {"insert", "none|sae|error", "what replaces the hooked activation", ACTION_INSERT, insert_names,
-     run_insert, NULL},
+    {"insert", "none|sae|error|NAME=MODE[,…]", "what replaces the hooked activation", ACTION_INSERT,
+     insert_name, run_insert, NULL},
     {"context", "line|join", "each line its own sequence, or all one", ACTION_CONTEXT,
      context_names, run_context, NULL},
     {"theme", "NAME", "colours of the screen", ACTION_NONE, NULL, run_theme, NULL},

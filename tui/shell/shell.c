@@ -34,7 +34,8 @@ static void fix_unit(struct shell *shell, struct unit_id id, float value)
         sliders_set(s, row, (double)value);
 }
 
-/* Units whose name says where they are wait until it is known what there is (shell_loaded). */
+/* Units and insertions whose name says where they are wait until it is known what there is
+ * (shell_loaded). */
 static void apply_options(struct shell *shell, const struct options *o)
 {
     struct sliders *s = &shell->sh.sliders;
@@ -47,8 +48,8 @@ static void apply_options(struct shell *shell, const struct options *o)
     for (int i = 0; i < o->n_fix; i++)
         if (unit_find(NULL, &o->fix[i].unit, &id, NULL))
             fix_unit(shell, id, o->fix[i].value);
-    if (o->insert_given)
-        shell->sh.sliders.insert = o->insert;
+    if (o->n_insert == 1 && !o->insert[0].place[0])
+        shell->sh.sliders.insert = insertion_of(o->insert[0].how);
     shell->sh.sliders.join = shell->sh.sliders.join || o->join;
     shell->sh.sliders.special = shell->sh.sliders.special || o->special;
     if (o->encoding)
@@ -182,6 +183,8 @@ static void choose_units(struct shell *shell, const struct workbench *wb)
     for (int i = 0; i < wb->n_fix; i++)
         if (waited || !unit_word_alone(&o->fix[i].unit))
             fix_unit(shell, wb->fix[i].id, wb->fix[i].value);
+    if (o->n_insert > 0 && o->insert[0].place[0])
+        s->insert = wb->insert;
 }
 
 /* "mlp_3 (1 of 2)", of one the point. */

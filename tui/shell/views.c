@@ -97,18 +97,22 @@ void views_go(struct shell *shell, int view)
 
 /* ---- told of what has changed */
 
-/* True once after the chosen latents or the dictionary listed changed, or another view was gone to.
- */
+/* True once after the chosen latents, the dictionary listed or what is inserted at single places
+ * changed, or another view was gone to. */
 static bool units_are_new(struct shell *shell)
 {
     struct views *v = &shell->views;
     struct unit_id unit[UNITS_MAX];
     int32_t n = shared_units(&shell->sh, unit);
     const int32_t dict = shared_dict(&shell->sh);
-    if (v->entered && n == v->n_units && dict == v->dict &&
+    struct insertion insert = sliders_insert(&shell->sh.sliders);
+    if (insertion_everywhere(insert, NULL))
+        insert = insertion_of(INSERT_NONE);
+    if (v->entered && n == v->n_units && dict == v->dict && insertion_same(insert, v->insert) &&
         memcmp(unit, v->unit, (size_t)n * sizeof *unit) == 0)
         return false;
     v->dict = dict;
+    v->insert = insert;
     v->entered = true;
     v->n_units = n;
     memcpy(v->unit, unit, (size_t)n * sizeof *unit);

@@ -19,7 +19,8 @@ struct views {
     bool entered;                    /* the view shown has asked for what it needs */
     int32_t n_units;                 /* the chosen ones it was entered with, */
     struct unit_id unit[UNITS_MAX];
-    int32_t dict; /* and the dictionary listed then */
+    int32_t dict;            /* and the dictionary listed then */
+    struct insertion insert; /* by places; everywhere alike: nothing */
 };
 
 struct shell;

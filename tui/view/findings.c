@@ -7,18 +7,18 @@
 
 /* ---- curves */
 /* Its place among the curves; −1: there is none. */
-static int curve_find(const struct findings *f, enum insert insert, struct unit_id unit,
+static int curve_find(const struct findings *f, struct insertion insert, struct unit_id unit,
                       const char *cls)
 {
     for (int i = 0; i < f->n_curves; i++)
-        if (f->curve[i].insert == insert && unit_same(f->curve[i].unit, unit) &&
-            strcmp(f->curve[i].cls, cls) == 0)
+        if (insertion_alike(f->dicts, f->curve[i].insert, insert) &&
+            unit_same(f->curve[i].unit, unit) && strcmp(f->curve[i].cls, cls) == 0)
             return i;
     return -1;
 }
 
-static struct findings_curve *curve_for(struct findings *f, enum insert insert, struct unit_id unit,
-                                        const char *cls)
+static struct findings_curve *curve_for(struct findings *f, struct insertion insert,
+                                        struct unit_id unit, const char *cls)
 {
     int at = curve_find(f, insert, unit, cls);
     if (at >= 0)
@@ -51,6 +51,7 @@ static void forget_curves(struct findings *f)
 
 static void read_curves(struct findings *f)
 {
+    static const struct dict_set none;
     const struct table *t = watch_table(&f->sweep, "rows");
     forget_curves(f);
     if (!t)
@@ -60,17 +61,16 @@ static void read_curves(struct findings *f)
     if (value < 0 || insert < 0 || unit < 0 || cls < 0 || loss < 0)
         return;
     for (int64_t i = 0; i < t->n_rows; i++) {
-        const char *in = table_str(t, i, insert), *k = table_str(t, i, cls);
-        if (!in || !k)
+        const char *name = table_str(t, i, insert), *k = table_str(t, i, cls);
+        struct insertion in;
+        if (!name || !k || !insertion_parse(f->dicts ? f->dicts : &none, name, &in, NULL))
             continue;
-        if (!table_has(t, i, value)) { /* unmodified; with the error kept that is the plain model */
-            enum insert of = strcmp(in, "none") == 0 ? INSERT_ERROR : INSERT_SAE;
-            curve_for(f, of, UNIT_NONE, k)->base = table_f64(t, i, loss);
+        if (!table_has(t, i, value)) { /* unmodified */
+            curve_for(f, in, UNIT_NONE, k)->base = table_f64(t, i, loss);
             continue;
         }
         const struct unit_id of = unit_in(f->sweep.job.dicts, t, i, unit);
-        add_point(curve_for(f, strcmp(in, "error") == 0 ? INSERT_ERROR : INSERT_SAE, of, k),
-                  table_f64(t, i, value), table_f64(t, i, loss));
+        add_point(curve_for(f, in, of, k), table_f64(t, i, value), table_f64(t, i, loss));
     }
 }
 
@@ -241,33 +241,40 @@ bool findings_look_at(struct findings *f, const struct job_host *host,
     return another;
 }
 
-void sweep_lanes(struct request *r)
+void sweep_lanes(struct request *r, const struct dict_set *dicts, struct insertion insert)
 {
-    params_parse(&r->params, "insert", "sae,error", NULL);
+    struct strbuf places;
+    strbuf_init(&places);
+    if (!insertion_everywhere(insert, NULL))
+        insertion_print(dicts, insert, &places);
+    params_parse(&r->params, "insert", strchr(places.s, '=') ? places.s : "sae,error", NULL);
     params_set_flag(&r->params, "each", true);
+    strbuf_release(&places);
 }
 
 void findings_sweep(struct findings *f, const struct job_host *host,
-                    const struct corpus_choice *corpus, const struct unit_id *unit, int32_t n)
+                    const struct corpus_choice *corpus, struct insertion insert,
+                    const struct unit_id *unit, int32_t n)
 {
     struct request r;
     if (n == 0 || !host->ask)
         return;
     about_units(&r, &sweep_query, corpus, unit, n);
-    sweep_lanes(&r);
+    sweep_lanes(&r, f->dicts, insert);
     watch_ask(&f->sweep, host, &r);
     read_curves(f);
 }
 
 bool findings_recall(struct findings *f, const struct job_host *host,
-                     const struct corpus_choice *corpus, const struct unit_id *unit, int32_t n)
+                     const struct corpus_choice *corpus, struct insertion insert,
+                     const struct unit_id *unit, int32_t n)
 {
     struct request r;
     bool running = f->sweep.job.id && job_is_pending(&f->sweep.job);
-    if (n == 0 || !host->ask || running || findings_apply(f, unit, n))
+    if (n == 0 || !host->ask || running || findings_apply(f, insert, unit, n))
         return false;
     about_units(&r, &sweep_query, corpus, unit, n);
-    sweep_lanes(&r);
+    sweep_lanes(&r, f->dicts, insert);
     r.only_kept = true;
     watch_ask(&f->recall, host, &r);
     return take_recalled(f);
@@ -284,19 +291,20 @@ bool findings_update(struct findings *f, const struct job_host *host)
 }
 
 /* ---- reading */
-double findings_loss(const struct findings *f, enum insert insert, struct unit_id unit,
+double findings_loss(const struct findings *f, struct insertion insert, struct unit_id unit,
                      const char *cls, double v)
 {
     int at = curve_find(f, insert, unit, cls);
     return at >= 0 ? findings_curve_loss(&f->curve[at], v) : NAN;
 }
 
-int findings_curves(const struct findings *f, enum insert insert, struct unit_id unit,
+int findings_curves(const struct findings *f, struct insertion insert, struct unit_id unit,
                     const struct findings_curve *out[CORPUS_MAX_CLASSES])
 {
     int n = 0;
     for (int i = 0; i < f->n_curves && n < CORPUS_MAX_CLASSES; i++)
-        if (f->curve[i].insert == insert && unit_same(f->curve[i].unit, unit))
+        if (f->curve[i].n > 0 && insertion_alike(f->dicts, f->curve[i].insert, insert) &&
+            unit_same(f->curve[i].unit, unit))
             out[n++] = &f->curve[i];
     return n;
 }
@@ -314,15 +322,22 @@ double findings_curve_loss(const struct findings_curve *c, double v)
     return c->loss[i] + share * (c->loss[i + 1] - c->loss[i]);
 }
 
-double findings_base(const struct findings *f, enum insert insert, const char *cls)
+double findings_base(const struct findings *f, struct insertion insert, const char *cls)
 {
     int at = curve_find(f, insert, UNIT_NONE, cls);
     return at >= 0 ? f->curve[at].base : NAN;
 }
 
-bool findings_apply(const struct findings *f, const struct unit_id *unit, int32_t n)
+bool findings_apply(const struct findings *f, struct insertion insert, const struct unit_id *unit,
+                    int32_t n)
 {
     const struct unit_id *swept;
-    return f->n_curves > 0 && f->sweep.asked && request_units(&f->sweep.request, &swept) == n &&
+    bool under = false;
+    if (!insertion_any(insert)) /* what fixing inserts */
+        insert = insertion_of(INSERT_SAE);
+    for (int i = 0; !under && i < f->n_curves; i++)
+        under = insertion_alike(f->dicts, f->curve[i].insert, insert);
+    return under && f->n_curves > 0 && f->sweep.asked &&
+           request_units(&f->sweep.request, &swept) == n &&
            memcmp(swept, unit, (size_t)n * sizeof *unit) == 0;
 }

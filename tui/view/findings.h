@@ -5,7 +5,7 @@
 #include "tui/view/watch.h"
 
 struct findings_curve { /* of a sweep: one insertion, unit (UNIT_NONE: all) and class */
-    enum insert insert;
+    struct insertion insert;
     struct unit_id unit;
     char *cls; /* owned */
     int32_t n;
@@ -40,10 +40,10 @@ bool findings_look_at(struct findings *, const struct job_host *, const struct c
                       struct unit_id);
 /* Asks for the sweep of the chosen units, all together and each alone. */
 void findings_sweep(struct findings *, const struct job_host *, const struct corpus_choice *,
-                    const struct unit_id *unit, int32_t n);
+                    struct insertion, const struct unit_id *unit, int32_t n);
 /* The same, but only if it was measured before: nothing is computed. True: it is there. */
 bool findings_recall(struct findings *, const struct job_host *, const struct corpus_choice *,
-                     const struct unit_id *unit, int32_t n);
+                     struct insertion, const struct unit_id *unit, int32_t n);
 /* Takes what has come; true: something changed. */
 bool findings_update(struct findings *, const struct job_host *);
 
@@ -59,19 +59,21 @@ void findings_of_dict(struct findings *, int32_t place);
 double findings_share(const struct findings *, int c, struct unit_id);
 
 /* What a view's sweep measures beside its units and corpus: Explore and the Sweep view ask for the
- * same, so that it is one job. */
-void sweep_lanes(struct request *);
+ * same, so that it is one job. Values under sae and under error; where the insertion says it of the
+ * places one by one, under that. */
+void sweep_lanes(struct request *, const struct dict_set *, struct insertion);
 /* Loss of a class with unit (UNIT_NONE: all) fixed at v, between the measured values (linear); NaN:
- * not measured, or outside. insert: INSERT_SAE or INSERT_ERROR. */
-double findings_loss(const struct findings *, enum insert insert, struct unit_id, const char *cls,
+ * not measured, or outside. */
+double findings_loss(const struct findings *, struct insertion, struct unit_id, const char *cls,
                      double v);
 /* The curves of a unit, one a class in their order; how many. Borrowed until the next update. */
-int findings_curves(const struct findings *, enum insert, struct unit_id,
+int findings_curves(const struct findings *, struct insertion, struct unit_id,
                     const struct findings_curve *out[CORPUS_MAX_CLASSES]);
 /* Between the measured values of one (linear); NaN: outside. */
 double findings_curve_loss(const struct findings_curve *, double v);
 /* Of a class, nothing fixed; NaN: not measured. */
-double findings_base(const struct findings *, enum insert insert, const char *cls);
-/* There is a sweep of just these units. */
-bool findings_apply(const struct findings *, const struct unit_id *unit, int32_t n);
+double findings_base(const struct findings *, struct insertion, const char *cls);
+/* There is a sweep of just these units, under this insertion. */
+bool findings_apply(const struct findings *, struct insertion, const struct unit_id *unit,
+                    int32_t n);
 #endif

@@ -65,7 +65,7 @@ bool rule_equal(const struct paint_rule *a, const struct paint_rule *b)
 
 enum lane_kind paint_lane(const struct snapshot *s)
 {
-    return s->any_fixed ? LANE_FIXED : s->insert != INSERT_NONE ? LANE_BASE : LANE_PLAIN;
+    return s->any_fixed ? LANE_FIXED : insertion_any(s->insert) ? LANE_BASE : LANE_PLAIN;
 }
 
 static bool losses_fit(const struct line_view *l, enum lane_kind lane)

@@ -5,8 +5,8 @@
 
 bool sliders_equal(const struct sliders *a, const struct sliders *b)
 {
-    if (a->n != b->n || a->insert != b->insert || a->join != b->join || a->special != b->special ||
-        a->dict != b->dict)
+    if (a->n != b->n || !insertion_same(a->insert, b->insert) || a->join != b->join ||
+        a->special != b->special || a->dict != b->dict)
         return false;
     for (int i = 0; i < a->n; i++) {
         const struct chosen_unit *p = &a->unit[i], *q = &b->unit[i];
@@ -24,9 +24,17 @@ bool sliders_any_fixed(const struct sliders *s)
     return false;
 }
 
-enum insert sliders_insert(const struct sliders *s)
+struct insertion sliders_insert(const struct sliders *s)
 {
-    return s->insert == INSERT_NONE && sliders_any_fixed(s) ? INSERT_SAE : s->insert;
+    struct insertion in = s->insert;
+    if (!insertion_any(in))
+        return insertion_of(sliders_any_fixed(s) ? INSERT_SAE : INSERT_NONE);
+    for (int i = 0; i < s->n; i++) {
+        const int32_t place = s->unit[i].id.dict;
+        if (s->unit[i].fixed && place >= 0 && insertion_at(in, place) == INSERT_NONE)
+            insertion_put(&in, place, INSERT_SAE);
+    }
+    return in;
 }
 
 int sliders_find(const struct sliders *s, struct unit_id unit)

@@ -11,16 +11,16 @@
 struct sliders { /* restored by undo as a whole */
     int32_t n;
     struct chosen_unit unit[UNITS_MAX];
-    enum insert insert; /* wished; see sliders_insert */
-    bool join, special; /* how the text is read: all one sequence; special tokens as tokens */
-    int32_t dict;       /* the place of the set whose latents are listed */
+    struct insertion insert; /* wished; see sliders_insert */
+    bool join, special;      /* how the text is read: all one sequence; special tokens as tokens */
+    int32_t dict;            /* the place of the set whose latents are listed */
 };
 
 bool sliders_equal(const struct sliders *, const struct sliders *);
 bool sliders_any_fixed(const struct sliders *);
-/* What takes effect: fixing needs an insertion, so `none` becomes the SAE's reconstruction while
- * something is fixed. */
-enum insert sliders_insert(const struct sliders *);
+/* What takes effect: fixing needs an insertion, so nothing becomes the SAE's reconstruction while
+ * something is fixed: everywhere, or, where it is said of the places one by one, at its place. */
+struct insertion sliders_insert(const struct sliders *);
 int sliders_find(const struct sliders *, struct unit_id); /* its row, −1: none */
 bool slider_holds(double v);                              /* finite and within the limit */
 double slider_snap(double v);                             /* to 0.1, within the limit, never −0 */

@@ -29,7 +29,7 @@ static struct snapshot *run_to_the_end(struct session *s, float value, bool refs
     struct wish w = {.generation = ++generation,
                      .text = text,
                      .n_text = sizeof text - 1,
-                     .insert = INSERT_SAE,
+                     .insert = insertion_of(INSERT_SAE),
                      .n_units = 2,
                      .unit = {{.id = {0, 3}, .fixed = true, .value = value}, {.id = {0, 17}}},
                      .watch = UNIT_NONE,
@@ -98,7 +98,7 @@ static void test_references(void **state)
     struct session *s = session_of(&t);
     struct wish w = {.generation = 1,
                      .text = "",
-                     .insert = INSERT_SAE,
+                     .insert = insertion_of(INSERT_SAE),
                      .n_units = 1,
                      .unit = {{.id = {0, 3}, .fixed = true, .value = 1e25f}},
                      .watch = UNIT_NONE,

@@ -69,7 +69,7 @@ static void check(const struct tiny_spec *spec, enum insert insert, bool fix, bo
     struct wish w = {.text = text,
                      .n_text = strlen(text),
                      .bos = bos,
-                     .insert = insert,
+                     .insert = insertion_of(insert),
                      .watch = UNIT_NONE,
                      .losses = true,
                      .refsets = true}; /* of which nothing is heard */

@@ -194,7 +194,7 @@ static void edit_wish(struct editor *e)
         if (w->n_units > 0)
             w->unit[below(e, (uint64_t)w->n_units)].fixed = false;
         break;
-    case 6: w->insert = (enum insert)below(e, 3); break;
+    case 6: w->insert = insertion_of((enum insert)below(e, 3)); break;
     case 7:
         w->watch = e->m > 0 && below(e, (uint64_t)e->m + 1) > 0
                        ? (struct unit_id){some_place(e), (int32_t)below(e, (uint64_t)e->m)}
@@ -223,7 +223,7 @@ static void edit_wish(struct editor *e)
         else if (e->set->n > 1 && below(e, 2))
             w->further = (uint32_t)below(e, 1u << e->set->n);
         else if (e->set->n > 1)
-            w->bare = (uint32_t)below(e, 1u << e->set->n);
+            w->insert = (struct insertion){.sae = (uint32_t)below(e, 1u << e->set->n)};
         else
             edit_text(e);
         break;
@@ -365,8 +365,11 @@ static void live(const struct tiny_spec *spec, uint64_t seed, int rounds, size_t
     e->m = t.m;
     for (int32_t i = 0; i < t.set.n; i++)
         e->m = t.set.place[i].m < e->m ? t.set.place[i].m : e->m;
-    e->wish = (struct wish){
-        .insert = INSERT_SAE, .watch = UNIT_NONE, .n_next = 3, .losses = true, .refsets = true};
+    e->wish = (struct wish){.insert = insertion_of(INSERT_SAE),
+                            .watch = UNIT_NONE,
+                            .n_next = 3,
+                            .losses = true,
+                            .refsets = true};
     choose_units(e);
     for (int i = 0; i < rounds; i++) {
         next_wish(e);
@@ -665,10 +668,11 @@ static void test_bare_places_change_no_bit(void **state)
     const struct dict_set one = {.n = 1, .place = &middle};
     const char text[] = "Rådet skal nu godkende det.\n\nHun læser en bog om vejret.";
     for (enum insert insert = INSERT_NONE; insert <= INSERT_ERROR; insert++) {
+        struct insertion in = insertion_of(INSERT_NONE);
+        insertion_put(&in, 1, insert);
         struct wish w = {.text = text,
                          .n_text = sizeof text - 1,
-                         .insert = insert,
-                         .bare = 5,
+                         .insert = in,
                          .dict = 1,
                          .n_units = 2,
                          .unit = {{{1, 3}, true, 1.5f}, {{1, 17}, true, -2}},
@@ -679,7 +683,8 @@ static void test_bare_places_change_no_bit(void **state)
         session_set(s, &w);
         session_run_to_idle(s);
         struct snapshot *p = session_snapshot(s);
-        w.bare = 0, w.dict = 0, w.watch.dict = w.unit[0].id.dict = w.unit[1].id.dict = 0;
+        w.insert = insertion_of(insert), w.dict = 0,
+        w.watch.dict = w.unit[0].id.dict = w.unit[1].id.dict = 0;
         struct session *alone =
             session_new(t.backend, t.model, t.tokenizer, &one, t.at, sets, 2, &e);
         assert_non_null(alone);

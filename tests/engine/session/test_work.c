@@ -71,7 +71,8 @@ static int setup(void **state)
     f->s =
         session_new(f->t.backend, f->t.model, f->t.tokenizer, &f->t.set, f->t.at, tiny_sets, 2, &e);
     assert_non_null(f->s);
-    f->w = (struct wish){.insert = INSERT_SAE, .watch = UNIT_NONE, .losses = true, .n_units = 2};
+    f->w = (struct wish){
+        .insert = insertion_of(INSERT_SAE), .watch = UNIT_NONE, .losses = true, .n_units = 2};
     f->w.unit[0] = (struct chosen_unit){UNIT(5), true, 1.0f};
     f->w.unit[1] = (struct chosen_unit){UNIT(9), false, 0.0f};
     *state = f;
@@ -194,7 +195,7 @@ static void test_slider_runs_its_lane(void **state)
     f->w.unit[0].fixed = false; /* the base lane is known */
     set(f, f->text);
     assert_int_equal(count.front + count.back + count.unembedded, 0);
-    f->w.insert = INSERT_ERROR; /* so is the plain one */
+    f->w.insert = insertion_of(INSERT_ERROR); /* so is the plain one */
     set(f, f->text);
     assert_int_equal(count.front + count.back + count.unembedded, 0);
 }

@@ -49,7 +49,7 @@ static void test_defaults(void **state)
     assert_string_equal(p.o.device, "auto");
     assert_string_equal(p.o.dtype, "auto");
     assert_int_equal(p.o.output, OUTPUT_TEXT);
-    assert_int_equal(options_insert(&p.o), INSERT_NONE);
+    assert_false(options_inserts(&p.o));
     options_release(&p.o);
 }
 
@@ -71,7 +71,7 @@ static void test_both_spellings(void **state)
     assert_int_equal(p.o.n_fix, 2);
     assert_int_equal(p.o.fix[1].unit.index, 0);
     assert_float_equal(p.o.fix[1].value, -15.0, 0);
-    assert_int_equal(options_insert(&p.o), INSERT_ERROR);
+    assert_true(p.o.n_insert == 1 && p.o.insert[0].how == INSERT_ERROR);
     assert_int_equal(p.o.bos, SAID_YES);
     assert_true(p.o.join);
     assert_int_equal(p.o.output, OUTPUT_JSON);
@@ -107,7 +107,7 @@ static void test_neurons_take_the_place_of_latents(void **state)
     assert_int_equal(p.status, 0);
     assert_true(p.o.neurons);
     assert_int_equal(p.o.n_units, 1);
-    assert_int_equal(options_insert(&p.o), INSERT_SAE);
+    assert_true(options_inserts(&p.o));
     options_release(&p.o);
 }
 
@@ -169,7 +169,9 @@ static void test_bad_usage(void **state)
         {"--latents 1,x", "--latents: found x"},
         {"--latents 1,1", "unit 1 twice"},
         {"--latents 99999999999", "--latents: found 99999999999"},
-        {"--insert maybe", "--insert: found maybe, expected one of none, sae, error"},
+        {"--insert maybe", "--insert: found maybe, expected none, sae or error"},
+        {"--insert mlp_3=sae,mlp_3=none", "--insert: found mlp_3 twice"},
+        {"--fix 3=1 --insert mlp_3=none", "--fix: found --insert none"},
         {"--context word", "--context: found word, expected one of line, join"},
         {"--dtype f8", "--dtype: found f8"},
         {"--threads 0", "--threads: found 0, expected a whole number from 1"},

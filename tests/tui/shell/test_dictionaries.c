@@ -2,6 +2,7 @@
  * what is asked, by numbers that name no place; kept in the session. */
 #include "tests/support/explore_fixture.h"
 #include "tests/support/testdata.h"
+#include "tui/shell/export.h"
 #include "tui/shell/shell_private.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -235,12 +236,78 @@ static void test_a_session_keeps_it(void **state)
     free(json);
 }
 
+static struct insertion in_force(void)
+{
+    struct wish w;
+    shell_wish(&shell, &w);
+    return w.insert;
+}
+
+/* What is inserted, said of the places one by one. */
+static void test_insertions(void **state)
+{
+    (void)state;
+    struct strbuf line;
+    strbuf_init(&line);
+    begin(NULL);
+    run("insert resid_5=error,mlp_1=sae");
+    const struct insertion apart = {.sae = 1, .error = 4};
+    assert_true(insertion_same(in_force(), apart));
+    export_command(&shell, &(struct options){0}, &line);
+    assert_non_null(strstr(line.s, " --insert mlp_1=sae,resid_5=error"));
+    strbuf_release(&line);
+    run("insert mlp_3=sae");
+    assert_string_equal(shell.sh.message,
+                        "found mlp_3, which are neurons, expected the place of an SAE");
+    assert_false(shell_command(&shell, "insert resid_5"));
+    assert_true(insertion_same(in_force(), apart));
+    /* nothing can be fixed where nothing is inserted */
+    run("insert resid_5=error");
+    assert_true(insertion_same(in_force(), (struct insertion){.error = 4}));
+    run("fix mlp_1/9=1,mlp_3/7=1");
+    assert_int_equal(insertion_at(in_force(), 0), INSERT_SAE);
+    assert_int_equal(insertion_at(in_force(), 2), INSERT_ERROR);
+    run("free all");
+    key("Esc");
+    key("I");
+    assert_true(insertion_same(in_force(), insertion_of(INSERT_NONE)));
+    key("I");
+    assert_true(insertion_same(in_force(), insertion_of(INSERT_SAE)));
+    run("insert mlp_1=error,resid_5=error"); /* one word for both */
+    assert_true(insertion_same(shell.sh.sliders.insert, insertion_of(INSERT_ERROR)));
+    key("u");
+    assert_true(insertion_same(in_force(), insertion_of(INSERT_SAE)));
+    end();
+}
+
+/* It moves with its dictionary to where that is at the next start. */
+static void test_insertions_of_a_session(void **state)
+{
+    (void)state;
+    struct saved_state s;
+    struct error e = {0};
+    static const char json[] =
+        "{\"glimt_state\":1,\"dictionaries\":[\"layers.0.mlp.out\",\"layers.1.mlp.act\","
+        "\"layers.5.resid.post\"],\"insert\":{\"mlp_0\":\"sae\",\"resid_5\":\"error\"}}";
+    assert_true(state_parse(json, strlen(json), &s, &e));
+    begin(&s);
+    assert_true(insertion_same(in_force(), (struct insertion){.error = 4}));
+    state_release(&s);
+    shell_save(&shell, &s);
+    end();
+    char *again = state_print(&s);
+    assert_non_null(strstr(again, "\"insert\":{\"resid_5\":\"error\"}"));
+    free(again);
+    state_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_key_and_back), cmocka_unit_test(test_by_name),
         cmocka_unit_test(test_numbers),         cmocka_unit_test(test_the_colour_follows),
         cmocka_unit_test(test_what_is_asked),   cmocka_unit_test(test_a_session_keeps_it),
+        cmocka_unit_test(test_insertions),      cmocka_unit_test(test_insertions_of_a_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,11 +192,11 @@ static void test_fixing_inserts(void **state)
 {
     (void)state;
     struct sliders s = six();
-    assert_int_equal(sliders_insert(&s), INSERT_NONE);
+    assert_true(insertion_same(sliders_insert(&s), insertion_of(INSERT_NONE)));
     sliders_set(&s, 0, 1);
-    assert_int_equal(sliders_insert(&s), INSERT_SAE);
-    s.insert = INSERT_ERROR;
-    assert_int_equal(sliders_insert(&s), INSERT_ERROR);
+    assert_true(insertion_same(sliders_insert(&s), insertion_of(INSERT_SAE)));
+    s.insert = insertion_of(INSERT_ERROR);
+    assert_true(insertion_same(sliders_insert(&s), insertion_of(INSERT_ERROR)));
 }
 
 static void test_history_of_sliders(void **state)

@@ -80,7 +80,8 @@ static void sweep_chosen(struct explore *ex)
     int32_t n = shared_units(ex->sh, unit);
     if (!shared_sliders_known(ex->sh) || !ex->sh->workbench)
         return;
-    findings_sweep(&ex->sh->findings, &ex->sh->host, &ex->sh->corpus, unit, n);
+    findings_sweep(&ex->sh->findings, &ex->sh->host, &ex->sh->corpus,
+                   sliders_insert(&ex->sh->sliders), unit, n);
     shared_message(ex->sh, false, "measuring the loss along the value; view 4 shows the curves");
 }
 
@@ -259,6 +260,14 @@ static bool looking(struct explore *ex, enum action_id a)
     return true;
 }
 
+/* After what is said of the places one by one: nothing anywhere. */
+static void next_insert(struct insertion *in)
+{
+    enum insert how = INSERT_ERROR;
+    insertion_everywhere(*in, &how);
+    *in = insertion_of((how + 1) % (INSERT_ERROR + 1));
+}
+
 static bool sliding(struct explore *ex, enum action_id a)
 {
     int row = shared_slider(ex->sh);
@@ -281,9 +290,7 @@ static bool sliding(struct explore *ex, enum action_id a)
         if (row != SLIDER_ALL)
             sliders_remove(&ex->sh->sliders, row);
         break;
-    case ACTION_INSERT:
-        ex->sh->sliders.insert = (ex->sh->sliders.insert + 1) % (INSERT_ERROR + 1);
-        break;
+    case ACTION_INSERT: next_insert(&ex->sh->sliders.insert); break;
     case ACTION_CONTEXT: ex->sh->sliders.join = !ex->sh->sliders.join; break;
     default: return false;
     }

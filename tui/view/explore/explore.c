@@ -52,7 +52,7 @@ static void enter(void *view, const struct view_in *in)
     if (!look(ex))
         return;
     findings_seek_shares(&sh->findings, &sh->host, &sh->corpus);
-    findings_recall(&sh->findings, &sh->host, &sh->corpus, unit, n);
+    findings_recall(&sh->findings, &sh->host, &sh->corpus, sliders_insert(&sh->sliders), unit, n);
 }
 
 static void leave(void *view, const struct view_in *in)

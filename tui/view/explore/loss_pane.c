@@ -22,7 +22,7 @@ struct loss_row {
 /* Alike as far as losses go: the same insertion, the same fixed units at the same values. */
 static bool same_effect(const struct sliders *a, const struct sliders *b)
 {
-    if (sliders_insert(a) != sliders_insert(b))
+    if (!insertion_same(sliders_insert(a), sliders_insert(b)))
         return false;
     for (int side = 0; side < 2; side++) {
         const struct sliders *p = side ? b : a, *q = side ? a : b;
@@ -75,10 +75,11 @@ static double sweep_now(const struct explore *ex, const char *cls)
 {
     struct unit_id unit[UNITS_MAX];
     int32_t n = shared_units(ex->sh, unit);
+    const struct insertion insert = sliders_insert(&ex->sh->sliders);
     int32_t fixed = 0, which = -1;
     bool same, references = !ex->sh->corpus.path && ex->sh->corpus.n_files == 0;
     double v = sliders_value(&ex->sh->sliders, SLIDER_ALL, &same);
-    if (!references || shared_lifted(ex->sh) || !findings_apply(&ex->sh->findings, unit, n))
+    if (!references || shared_lifted(ex->sh) || !findings_apply(&ex->sh->findings, insert, unit, n))
         return NAN;
     for (int i = 0; i < n; i++)
         if (ex->sh->sliders.unit[i].fixed) {
@@ -89,8 +90,8 @@ static double sweep_now(const struct explore *ex, const char *cls)
         v = (double)ex->sh->sliders.unit[which].value;
     else if (fixed != n || !same)
         return NAN;
-    return findings_loss(&ex->sh->findings, sliders_insert(&ex->sh->sliders),
-                         fixed == 1 && n > 1 ? unit[which] : UNIT_NONE, cls, v);
+    return findings_loss(&ex->sh->findings, insert, fixed == 1 && n > 1 ? unit[which] : UNIT_NONE,
+                         cls, v);
 }
 
 /* Digits finer than the standard error are dimmed: they may well be others on other sentences. */
@@ -118,7 +119,7 @@ static void draw_estimate(const struct drawing *d, struct rect r, int right, int
 static void set_means(const struct drawing *d, struct loss_row *r, const struct sliders *of,
                       const double mean[N_LANES])
 {
-    r->without = mean[sliders_insert(of) != INSERT_NONE ? LANE_BASE : LANE_PLAIN];
+    r->without = mean[insertion_any(sliders_insert(of)) ? LANE_BASE : LANE_PLAIN];
     r->stale = !same_effect(of, &d->in_force);
     if (sliders_any_fixed(of)) {
         r->fixed = mean[LANE_FIXED];
@@ -257,7 +258,7 @@ static void draw_count(const struct drawing *d, struct rect r, int x, int y,
 static void draw_wide(const struct drawing *d, struct rect r, const struct loss_row *row, int n)
 {
     struct loss_columns c = {true, r.x + 17, r.x + 25, r.x + 33};
-    bool inserted = sliders_insert(&d->in_force) != INSERT_NONE;
+    bool inserted = insertion_any(sliders_insert(&d->in_force));
     struct style heading = draw_style(d, ROLE_DIM);
     const char *without = inserted ? "inserted" : "plain";
     int y = r.y;

@@ -113,7 +113,7 @@ void draw_next_pane(const struct drawing *d)
     struct rect left = {r.x, r.y, half, r.h}, right = {r.x + half + 1, r.y, r.w - half - 1, r.h};
     if (heading)
         grid_printf(d->grid, all, all.x, all.y, dim, "%s",
-                    s->insert != INSERT_NONE && half >= 8 ? "inserted" : "plain");
+                    insertion_any(s->insert) && half >= 8 ? "inserted" : "plain");
     if (heading && two)
         grid_printf(d->grid, all, right.x, all.y, dim, "%s", fixed ? "fixed" : "free");
     /* lifted: in the place of the fixed ones, so that the eye can compare */

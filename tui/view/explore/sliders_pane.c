@@ -34,8 +34,9 @@ struct swept { /* the curves of a row, one a class */
 static void sweep_of(const struct drawing *d, struct unit_id unit, struct swept *out)
 {
     const struct explore *ex = d->ex;
-    enum insert insert =
-        sliders_insert(&ex->sh->sliders) == INSERT_ERROR ? INSERT_ERROR : INSERT_SAE;
+    struct insertion insert = sliders_insert(&ex->sh->sliders);
+    if (!insertion_any(insert))
+        insert = insertion_of(INSERT_SAE);
     out->n = findings_curves(&ex->sh->findings, insert, unit, out->curve);
     for (int i = 0; i < out->n; i++)
         out->base[i] = findings_base(&ex->sh->findings, insert, out->curve[i]->cls);
@@ -64,7 +65,7 @@ static bool draw_curve(const struct drawing *d, struct rect r, struct slider_tra
     struct unit_id unit = row == SLIDER_ALL ? UNIT_NONE : ex->sh->sliders.unit[row].id;
     double most = .05; /* nats: less is flat */
     struct swept swept;
-    if (!findings_apply(&ex->sh->findings, chosen, n))
+    if (!findings_apply(&ex->sh->findings, sliders_insert(&ex->sh->sliders), chosen, n))
         return false;
     sweep_of(d, unit, &swept);
     for (int i = 0; i < t.w; i++)
@@ -218,7 +219,7 @@ static bool has_medians(const struct drawing *d)
     struct unit_id unit[UNITS_MAX];
     int32_t n = shared_units(d->ex->sh, unit);
     return n > 0 && workbench_statistics(d->wb, unit[0]) &&
-           !findings_apply(&d->ex->sh->findings, unit, n);
+           !findings_apply(&d->ex->sh->findings, sliders_insert(&d->ex->sh->sliders), unit, n);
 }
 
 /* How many rows are beyond the pane; in place of all else where there is no room beside it. */
@@ -238,7 +239,8 @@ static void add_beyond(const struct drawing *d, char *text, size_t n)
 static void draw_lower_edge(const struct drawing *d)
 {
     const struct explore *ex = d->ex;
-    char text[96];
+    char text[96], inserted[64];
+    insertion_words(d->wb, sliders_insert(&ex->sh->sliders), inserted, sizeof inserted);
     double range = sliders_range(&ex->sh->sliders);
     bool roomy = ex->layout.pane[PANE_SLIDERS].w >= 34;
     if (d->lifted)
@@ -247,11 +249,9 @@ static void draw_lower_edge(const struct drawing *d)
         snprintf(text, sizeof text, "dragging%s · Esc puts back", ex->drag.fine ? ", fine" : "");
     else if (roomy)
         snprintf(text, sizeof text, "%s%.0f %s %.0f %s %s", d->ascii ? "-" : "−", range,
-                 d->ascii ? "to" : "…", range, d->ascii ? "-" : "·",
-                 unit_words(d->wb)->inserted[sliders_insert(&ex->sh->sliders)]);
+                 d->ascii ? "to" : "…", range, d->ascii ? "-" : "·", inserted);
     else
-        snprintf(text, sizeof text, "%s",
-                 unit_words(d->wb)->inserted[sliders_insert(&ex->sh->sliders)]);
+        snprintf(text, sizeof text, "%s", inserted);
     add_beyond(d, text, sizeof text);
     if (!d->lifted && !ex->drag.active && has_medians(d)) {
         size_t before = strlen(text);
@@ -272,7 +272,8 @@ static void title_of(const struct drawing *d, char *out, size_t n)
     int w = d->ex->layout.pane[PANE_SLIDERS].w - 4;
     char corpus[96];
     int k = snprintf(out, n, "%s", title);
-    if (!findings_apply(f, unit, shared_units(d->ex->sh, unit)))
+    if (!findings_apply(f, sliders_insert(&d->ex->sh->sliders), unit,
+                        shared_units(d->ex->sh, unit)))
         return;
     const char *loss = w >= 36 ? "loss of " : "";
     corpus_label(&f->sweep.request.corpus, d->ascii, w - k - 3 - (int)strlen(loss), corpus,

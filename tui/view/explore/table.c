@@ -195,7 +195,6 @@ static void add_fixed(const struct explore *ex, struct strbuf *out)
 void explore_command_line(const void *view, const struct options *o, struct strbuf *out)
 {
     const struct explore *ex = view;
-    static const char *const insert[] = {"none", "sae", "error"};
     struct request r;
     struct unit_id unit[UNITS_MAX];
     struct strbuf line;
@@ -208,9 +207,12 @@ void explore_command_line(const void *view, const struct options *o, struct strb
     strbuf_adds(out, line.s + strlen("glimt logit-lens"));
     strbuf_release(&line);
     add_fixed(ex, out);
-    if (sliders_insert(&ex->sh->sliders) !=
-        (sliders_any_fixed(&ex->sh->sliders) ? INSERT_SAE : INSERT_NONE))
-        strbuf_addf(out, " --insert %s", insert[sliders_insert(&ex->sh->sliders)]);
+    const struct insertion in = sliders_insert(&ex->sh->sliders);
+    const bool fixed = sliders_any_fixed(&ex->sh->sliders);
+    if (!insertion_same(in, insertion_of(fixed ? INSERT_SAE : INSERT_NONE))) {
+        strbuf_adds(out, " --insert ");
+        insertion_print(ex->sh->workbench ? &ex->sh->workbench->dicts : NULL, in, out);
+    }
     if (ex->sh->sliders.join)
         strbuf_adds(out, " --context join");
     if (ex->sh->sliders.special)

@@ -363,7 +363,7 @@ static void draw_info(const struct drawing *d, struct rect r)
         x = add_number(d, r, x, "act", (double)act, false);
     }
     bool fixed = sliders_any_fixed(&d->in_force),
-         inserted = sliders_insert(&d->in_force) != INSERT_NONE;
+         inserted = insertion_any(sliders_insert(&d->in_force));
     double base = loss_of(h, inserted ? LANE_BASE : LANE_PLAIN);
     x = add_number(d, r, x, "loss", base, false);
     if (fixed && h->line->loss[LANE_FIXED])

@@ -65,9 +65,24 @@ static int n_rows(const struct sweep *v)
     return n_units(v) > 1 ? n_units(v) + 1 : n_units(v);
 }
 
+/* What is inserted at places one by one; NULL: sae and error were asked about. */
+static const char *by_places(const struct sweep *v)
+{
+    const char *places = NULL;
+    if (v->watch.asked)
+        params_insert(&v->watch.request.params, "insert", &places);
+    return places;
+}
+
+static const char *insert_of(const struct sweep *v)
+{
+    const char *places = by_places(v);
+    return places ? places : insert_name[v->error ? INSERT_ERROR : INSERT_SAE];
+}
+
 static struct sweep_pick pick_of(const struct sweep *v, int row)
 {
-    return (struct sweep_pick){v->error, row > 0 ? unit_at(v, row - 1) : UNIT_NONE,
+    return (struct sweep_pick){insert_of(v), row > 0 ? unit_at(v, row - 1) : UNIT_NONE,
                                v->watch.job.dicts};
 }
 
@@ -125,7 +140,8 @@ static void enter(void *view, const struct view_in *in)
     struct request r;
     struct unit_id unit[UNITS_MAX];
     if (pane_request(in, &sweep_query, NULL, &r)) {
-        sweep_lanes(&r);
+        sweep_lanes(&r, &in->workbench->dicts,
+                    in->shared ? sliders_insert(&in->shared->sliders) : insertion_of(INSERT_SAE));
         watch_ask(&v->watch, in->host, &r);
     } else if (in->workbench) {
         watch_release(&v->watch);
@@ -259,7 +275,7 @@ static void plot_title(const struct sweep *v, const struct view_in *in, int w, c
     int room = w >= 60 ? w / 3 : w - 14 - text_width(what);
     corpus_label(&v->watch.request.corpus, in->ascii, room, corpus, sizeof corpus);
     snprintf(out, n, "%s of %s, %s: %s, %s", name[v->shows], corpus, unit[v->shows], what,
-             unit_words(in->workbench)->lane[v->error]);
+             by_places(v) ? by_places(v) : unit_words(in->workbench)->lane[v->error]);
     if (room < LEAST_NAME)
         snprintf(out, n, "%s: %s", brief[v->shows], what);
     else if (text_width(out) + 4 > w)
@@ -297,15 +313,19 @@ static void plot_note(const struct sweep_drawing *d, int w, char *out, size_t n)
 {
     char value[32];
     const char *dot = d->in->ascii ? "-" : "·", *arrows = d->in->ascii ? "<>" : "←→";
+    const bool kinds = !by_places(d->v);
     value_text(d->v->at, d->in->ascii, value);
     if (d->v->n_values == 0)
         out[0] = 0;
     else if (w >= 66)
-        snprintf(out, n, "%s value %s %s Enter fixes it %s d %s %s e %s", arrows, value, dot, dot,
+        snprintf(out, n, "%s value %s %s Enter fixes it %s d %s%s%s%s%s", arrows, value, dot, dot,
                  d->v->shows == SWEEP_LOSS                        ? "change"
                  : d->v->shows == SWEEP_CHANGE && has_pairs(d->v) ? "paired"
                                                                   : "loss",
-                 dot, d->v->error ? unit_words(d->in->workbench)->alone : "error kept");
+                 kinds ? " " : "", kinds ? dot : "", kinds ? " e " : "",
+                 !kinds        ? ""
+                 : d->v->error ? unit_words(d->in->workbench)->alone
+                               : "error kept");
     else
         snprintf(out, n, "%s %s", arrows, value);
 }

@@ -31,7 +31,7 @@ static struct columns columns_of(const struct table *t, enum sweep_shows shows)
 static bool picked(const struct table *t, const struct columns *c, int64_t row,
                    struct sweep_pick pick)
 {
-    if (strcmp(column_str(t, row, c->insert), pick.error ? "error" : "sae") != 0)
+    if (strcmp(column_str(t, row, c->insert), pick.insert) != 0)
         return false;
     if (pick.unit.dict < 0)
         return c->unit < 0 || !table_has(t, row, c->unit);
@@ -112,7 +112,10 @@ static struct table *curve_new(enum sweep_shows shows, struct sweep_pick pick, c
     static const char *const title[N_SWEEP_SHOWS] = {"Loss", "Change of loss",
                                                      "Change of loss, first class minus second"};
     char all[200];
-    snprintf(all, sizeof all, "%s, %s, %s", title[shows], what, pick.error ? "SAE + error" : "SAE");
+    snprintf(all, sizeof all, "%s, %s, %s", title[shows], what,
+             strcmp(pick.insert, "sae") == 0     ? "SAE"
+             : strcmp(pick.insert, "error") == 0 ? "SAE + error"
+                                                 : pick.insert);
     struct table *t = table_new("rows", all, MARK_LINE);
     table_column(t, "value", "", "what the units are fixed at", COLUMN_F64, COLUMN_X);
     if (shows != SWEEP_PAIRED)

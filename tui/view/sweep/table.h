@@ -7,7 +7,7 @@
 enum sweep_shows { SWEEP_LOSS, SWEEP_CHANGE, SWEEP_PAIRED, N_SWEEP_SHOWS };
 
 struct sweep_pick {               /* which lanes */
-    bool error;                   /* the reconstruction error kept */
+    const char *insert;           /* as the tables have it: "sae" */
     struct unit_id unit;          /* UNIT_NONE: all of them */
     const struct dict_set *dicts; /* that it is of; NULL: one dictionary */
 };

@@ -451,7 +451,7 @@ static void test_keys_of_sliders(void **state)
     fixture_keys(&f, "I");
     struct wish w;
     shell_wish(&f.shell, &w);
-    assert_int_equal(w.insert, INSERT_SAE);
+    assert_true(insertion_same(w.insert, insertion_of(INSERT_SAE)));
     assert_int_equal(w.n_units, 5);
 }
 
@@ -566,7 +566,7 @@ static void test_commands(void **state)
         if (shell_command(&f.shell, cases[i].line) != cases[i].ok)
             fail_msg(":%s: expected %s", cases[i].line, cases[i].ok ? "sense" : "nonsense");
     assert_int_equal(f.shell.sh.colouring, COLOUR_LOSS);
-    assert_int_equal(f.shell.sh.sliders.insert, INSERT_ERROR);
+    assert_true(insertion_same(f.shell.sh.sliders.insert, insertion_of(INSERT_ERROR)));
     assert_true(f.shell.sh.sliders.join && f.shell.sh.sliders.special && f.shell.header);
     assert_string_equal(f.shell.encoding, "latin-1");
     assert_true(f.shell.wants & WANT_QUIT && f.shell.wants & WANT_SHOT &&
@@ -663,7 +663,7 @@ static void test_wish(void **state)
     struct wish w;
     shell_wish(&f.shell, &w);
     uint64_t generation = w.generation;
-    assert_int_equal(w.insert, INSERT_NONE);
+    assert_true(insertion_same(w.insert, insertion_of(INSERT_NONE)));
     assert_int_equal(w.n_units, 6);
     assert_int_equal(w.watch.dict, -1); /* the coloured one is among the sliders */
     assert_true(w.losses && w.refsets);

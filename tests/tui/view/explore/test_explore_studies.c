@@ -237,7 +237,9 @@ static void test_sweep_is_asked_for(void **state)
     assert_int_equal(n_units_asked(&j->request), 6);
     assert_memory_equal(units_asked(&j->request), f.wb.chosen, 6 * sizeof(struct unit_id));
     assert_true(params_flag(&j->request.params, "each"));
-    assert_int_equal(params_set(&j->request.params, "insert"), 3); /* both */
+    const char *places;
+    assert_int_equal(params_insert(&j->request.params, "insert", &places),
+                     1 << INSERT_SAE | 1 << INSERT_ERROR);
     fixture_keys(&f, "s");
     assert_int_equal(fixture_job(&f, &sweep_query)->id, j->id);
 }
@@ -273,7 +275,13 @@ static void test_about_until_it_is_measured(void **state)
     begin("en to", 120, 36);
     fixture_keys(&f, "Esc s");
     shell_news(&f.shell);
-    assert_true(findings_apply(&f.shell.sh.findings, f.wb.chosen, 6));
+    assert_true(findings_apply(&f.shell.sh.findings, insertion_of(INSERT_SAE), f.wb.chosen, 6));
+    /* nothing fixed: of each insertion its own */
+    const struct findings *found = &f.shell.sh.findings;
+    double base = findings_base(found, insertion_of(INSERT_SAE), "da");
+    assert_true(fabs(base - 3.08) < 1e-9);
+    base = findings_base(found, insertion_of(INSERT_ERROR), "da");
+    assert_true(fabs(base - 3.02) < 1e-9);
     fixture_shows(&f, "Fixed values · loss of references");
     fixture_pane(&f, PANE_LOSS, "≈", false); /* what is measured stands there */
     shell_command(&f.shell, "fix 1482=2");   /* one alone */
@@ -326,7 +334,7 @@ static void test_no_about_for_other_units(void **state)
     shell_use_corpus(&f.shell, "other.tsv"); /* the loss shown is that of the references */
     fixture_keys(&f, "s");
     shell_news(&f.shell);
-    assert_true(findings_apply(&f.shell.sh.findings, f.wb.chosen, 6));
+    assert_true(findings_apply(&f.shell.sh.findings, insertion_of(INSERT_SAE), f.wb.chosen, 6));
     fixture_pane(&f, PANE_LOSS, "≈", false);
 }
 
@@ -355,7 +363,7 @@ static void test_a_kept_sweep_is_recalled(void **state)
     f.kept = true;
     fixture_keys(&f, "Esc 2 1"); /* back from another view: looked for again */
     shell_news(&f.shell);
-    assert_true(findings_apply(&f.shell.sh.findings, f.wb.chosen, 6));
+    assert_true(findings_apply(&f.shell.sh.findings, insertion_of(INSERT_SAE), f.wb.chosen, 6));
     shell_command(&f.shell, "fix 1482=2");
     fixture_pane(&f, PANE_LOSS, "≈", true);
 }

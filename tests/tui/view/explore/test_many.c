@@ -220,7 +220,7 @@ static void test_curves_of_many_classes_and_units(void **state)
     for (int c = 0; c < CLASSES; c++)
         for (int u = -1; u < UNITS; u++) {
             struct unit_id unit = u < 0 ? UNIT_NONE : UNIT(500 + u);
-            double loss = findings_loss(found, INSERT_SAE, unit, class_name(c), 1);
+            double loss = findings_loss(found, insertion_of(INSERT_SAE), unit, class_name(c), 1);
             assert_true(fabs(loss - loss_at(1, u < 0 ? -1 : 500 + u, c)) < 1e-12);
         }
     fixture_release(&f);

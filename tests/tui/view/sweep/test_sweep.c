@@ -146,7 +146,9 @@ static void test_what_it_asks(void **state)
     const double *value;
     assert_int_equal(n_units_asked(asked), 6);
     assert_int_equal(params_values(&asked->params, "values", &value), 9); /* −8 … 8 */
-    assert_int_equal(params_set(&asked->params, "insert"), 3);            /* both */
+    const char *places;
+    assert_int_equal(params_insert(&asked->params, "insert", &places),
+                     1 << INSERT_SAE | 1 << INSERT_ERROR);
     assert_true(params_flag(&asked->params, "each"));
     assert_true(f.ops->request(f.view, &f.in, &r));
     assert_true(request_equal(&r, asked));
@@ -159,8 +161,9 @@ static void test_numbers(void **state)
     (void)state;
     const struct unit_id unit[] = {UNIT(5), UNIT(9)};
     struct table_set *s = fixture_sweep_tables(unit, 2, 1, true);
-    struct sweep_pick all = {.unit = UNIT_NONE}, nine = {.error = true, .unit = UNIT(9)},
-                      other = {.unit = UNIT(6)};
+    struct sweep_pick all = {.insert = "sae", .unit = UNIT_NONE},
+                      nine = {.insert = "error", .unit = UNIT(9)},
+                      other = {.insert = "sae", .unit = UNIT(6)};
     double value[STUDY_MAX_VALUES];
     struct sweep_number n = sweep_at(s, SWEEP_LOSS, all, 2, "da");
     assert_true(fabs(n.y - (3.02 + .06 + .021 * .25 - .05)) < 1e-9);
@@ -216,7 +219,8 @@ static void test_numbers_of_a_set(void **state)
     struct table_set *s = table_set_new();
     table_set_add(s, t);
     for (int32_t dict = -1; dict < 2; dict++) {
-        const struct sweep_pick pick = {.unit = dict < 0 ? UNIT_NONE : (struct unit_id){dict, 5},
+        const struct sweep_pick pick = {.insert = "sae",
+                                        .unit = dict < 0 ? UNIT_NONE : (struct unit_id){dict, 5},
                                         .dicts = &dicts};
         assert_true(sweep_at(s, SWEEP_LOSS, pick, 2, "da").y == 2 + dict);
         struct table *curve = sweep_curve(s, SWEEP_LOSS, pick, "");
