@@ -191,19 +191,24 @@ pictures: $B/glimt
 	  $B/glimt snapshot $$v --size 130x36 --color direct --theme dark --play $$p --svg man/$$v.svg || exit 1; done
 .PHONY: pictures
 
-# Fuzzers: clang with libFuzzer, ASan and UBSan. FUZZ_SECONDS each; corpora grow under build/fuzz/. Then files of every
-# format that are nearly right, more than the tests have.
+# Fuzzers: clang with libFuzzer, ASan and UBSan. FUZZ_SECONDS each; corpora grow under build/fuzz/. What reads what
+# others wrote is instrumented; all else comes from the library as it is (PLAIN). Then files of every format that are
+# nearly right, more than the tests have.
 FUZZ_SECONDS ?= 600
 MUTATIONS = tests/engine/model/test_mutations
-fuzz: $B/check-deps.ok
-	@$(MAKE) --no-print-directory B=$B/fuzz CC=clang OPT="-O1 -g" SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" HARDEN= HARDEN_LD= fuzzers
+FUZZED_O = $(patsubst %.c,$B/%.o,$(wildcard engine/base/*.c engine/dict/*.c engine/formats/*.c engine/hub/*.c engine/text/*.c engine/study/harvest*.c tui/*.c tui/term/*.c))
+fuzz: $B/check-deps.ok $B/libglimt.a
+	@$(MAKE) --no-print-directory B=$B/fuzz PLAIN=$B/libglimt.a CC=clang OPT="-O1 -g" SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" HARDEN= HARDEN_LD= fuzzers
 	@for f in $(FUZZ); do ./tests/fuzz/run.sh $B/fuzz/$$f $(FUZZ_SECONDS) || exit 1; done
 	@$(MAKE) --no-print-directory B=$B-asan OPT="-O1 -g" HARDEN=-fPIE SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" $B-asan/$(MUTATIONS)
 	@GLIMT_MUTATIONS=$$(($(FUZZ_SECONDS) * 50)) $B-asan/$(MUTATIONS)
 fuzzers: $(addprefix $B/,$(FUZZ))
-$B/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/libglimt.a
+$B/libfuzzed.a: $(FUZZED_O)
+	@echo "  AR    $@"
+	@rm -f $@; ar rcs $@ $(FUZZED_O)
+$B/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/libfuzzed.a $(PLAIN)
 	@echo "  LD    $@"
-	@$(CC) -fsanitize=fuzzer,address,undefined -o $@ $< $B/libglimt.a $(LDLIBS)
+	@$(CC) -fsanitize=fuzzer,address,undefined -o $@ $< -Wl,--start-group $B/libfuzzed.a $(PLAIN) -Wl,--end-group $(LDLIBS)
 .PHONY: fuzzers
 
 lint:

@@ -81,7 +81,7 @@ if ./tests/lint.sh >$logs/lint.log 2>&1; then ok; else bad lint $logs/lint.log; 
 
 note "build"
 jobs=$(nproc)
-if make -j"$jobs" OPT="-O2 -g -Werror" all tests >$logs/build.log 2>&1; then ok; else bad build $logs/build.log; fi
+if make -j"$jobs" OPT="-O2 -g1 -Werror" all tests >$logs/build.log 2>&1; then ok; else bad build $logs/build.log; fi
 
 # a fixture with the name of a function of the library would silently take its place in every test
 symbols() { nm "$@" 2>/dev/null | awk '$2 ~ /^[TDBR]$/ { print $3 }' | sort -u; }
@@ -93,7 +93,7 @@ nvcc=${NVCC:-$(ls /usr/local/cuda/bin/nvcc 2>/dev/null || command -v nvcc)}
 if [ -z "$nvcc" ]; then
     skipped=$((skipped + 1))
     echo "skipped: no nvcc"
-elif make -j"$jobs" OPT="-O2 -g -Werror" NVCC="$nvcc" gpu >$logs/gpu.log 2>&1; then
+elif make -j"$jobs" OPT="-O2 -g1 -Werror" NVCC="$nvcc" gpu >$logs/gpu.log 2>&1; then
     ok
     so=$B/glimt-cuda.so
     spills=$(grep -lE '[1-9][0-9]* bytes spill' $B/cuda/gpu/*.log)
@@ -120,7 +120,7 @@ abreast journey run $(find $B/tests/e2e -name 'test_*' -type f -perm -u+x | sort
 
 note "AddressSanitizer and UndefinedBehaviorSanitizer"
 san="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
-if make -j"$jobs" B=$A OPT="-O1 -g" HARDEN=-fPIE SAN="$san" all tests >$logs/asan-build.log 2>&1; then ok; else bad "build with sanitizers" $logs/asan-build.log; fi
+if make -j"$jobs" B=$A OPT="-O1 -g1" HARDEN=-fPIE SAN="$san" all tests >$logs/asan-build.log 2>&1; then ok; else bad "build with sanitizers" $logs/asan-build.log; fi
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
 # left out: hardware-sized, or judged by signals
 abreast asan in_asan $(echo "$units" | grep -vE '/test_(pythia_shapes|memory|screen|terminal)$')
@@ -134,7 +134,7 @@ left_out='/test_(pythia_shapes|memory|devices|screen|screen_end|terminal|service
 abreast valgrind in_valgrind $(echo "$units" | grep -vE "$left_out")
 
 note "fuzzers"
-if make -j"$jobs" B=$B/fuzz CC=clang OPT="-O1 -g" HARDEN= HARDEN_LD= \
+if make -j"$jobs" B=$B/fuzz PLAIN=$B/libglimt.a CC=clang OPT="-O1 -g1" HARDEN= HARDEN_LD= \
     SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" fuzzers >$logs/fuzz-build.log 2>&1; then
     fuzzers=$(find $B/fuzz -maxdepth 1 -name 'fuzz_*' -type f -perm -u+x | sort)
     echo "$fuzzers" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'
