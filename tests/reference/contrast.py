@@ -14,6 +14,7 @@ import os
 
 import mpmath
 import numpy as np
+from rng import Rng
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -72,45 +73,6 @@ def t_tests(v, target, welch, alpha):
                       "log_p": log_p(r.statistic[j], r.df[j]), "mean": [float(a[:, ids[j]].mean()),
                                                                       float(b[:, ids[j]].mean())]}
                      for j in order[:SHOWN]]}
-
-
-MASK = (1 << 64) - 1
-
-
-def mix(z):
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK
-    z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
-    return z ^ z >> 31
-
-
-class Rng:
-    def __init__(self, seed):
-        self.s = [mix(seed + i * 0x9E3779B97F4A7C15 & MASK) for i in range(1, 5)]
-
-    def u64(self):
-        def rotl(x, k):
-            return (x << k | x >> 64 - k) & MASK
-
-        s = self.s
-        out, t = rotl(s[1] * 5 & MASK, 7) * 9 & MASK, s[1] << 17 & MASK
-        s[2] ^= s[0]
-        s[3] ^= s[1]
-        s[1] ^= s[2]
-        s[0] ^= s[3]
-        s[2] ^= t
-        s[3] = rotl(s[3], 45)
-        return out
-
-    def below(self, n):
-        while True:
-            x = self.u64()
-            if x >= (1 << 64) % n:
-                return x % n
-
-    def shuffle(self, a):
-        for i in range(len(a), 1, -1):
-            j = self.below(i)
-            a[i - 1], a[j] = a[j], a[i - 1]
 
 
 def split(target, folds, rng):

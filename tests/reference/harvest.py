@@ -10,6 +10,7 @@ import os
 
 import numpy as np
 import torch
+from rng import MASK, mix
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import GPTNeoXForCausalLM
@@ -20,7 +21,6 @@ OUT = os.path.join(HERE, "..", "golden", "study")
 LAYER, K, BINS, TOP, NEAR = 1, 10, 64, 20, 1e-5
 CHOSEN = [418, 390, 92, 527, 559, 348]
 SHOWN = CHOSEN + list(range(0, 1024, 32))  # latents whose bins and examples are kept
-MASK = (1 << 64) - 1
 
 
 def texts(lang):
@@ -30,10 +30,7 @@ def texts(lang):
 
 def rng_at(key, index):
     """splitmix64's finaliser of key + index·golden."""
-    z = (key + index * 0x9E3779B97F4A7C15) & MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
-    return z ^ (z >> 31)
+    return mix((key + index * 0x9E3779B97F4A7C15) & MASK)
 
 
 def sample_hash(latent, doc, pos):

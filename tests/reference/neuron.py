@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 import plain_demo as demo
+from rng import Rng
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from tokenizers import Tokenizer
@@ -22,7 +23,6 @@ UNITS = ["L1N75", "L2N442", "L2N325", "L3N909", "attn_1/418"]  # of several laye
 HELD = ["L1N75", "L2N325"]
 WHOLE = 2  # all neurons of this layer
 TOKENIZER = Tokenizer.from_file(os.path.join(demo.DEMO, "model", "tokenizer.json"))
-MASK = (1 << 64) - 1
 
 
 def sentences(cls):
@@ -72,42 +72,12 @@ class Activity:
                  "tokens": len(self.units[c]), "texts": self.texts[c]} for j, u in enumerate(UNITS) for c in CLASSES]
 
 
-def mix(z):
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK
-    z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
-    return z ^ z >> 31
-
-
-def shuffled(n, seed):
-    """Fisher-Yates by xoshiro256** seeded by splitmix64, as engine/base/rng.h."""
-    s = [mix(seed + i * 0x9E3779B97F4A7C15 & MASK) for i in range(1, 5)]
-
-    def rotl(x, k):
-        return (x << k | x >> 64 - k) & MASK
-
-    def u64():
-        out, t = rotl(s[1] * 5 & MASK, 7) * 9 & MASK, s[1] << 17 & MASK
-        s[2] ^= s[0]
-        s[3] ^= s[1]
-        s[1] ^= s[2]
-        s[0] ^= s[3]
-        s[2] ^= t
-        s[3] = rotl(s[3], 45)
-        return out
-    a = list(range(n))
-    for i in range(n, 1, -1):
-        x = u64()
-        while x < (1 << 64) % i:
-            x = u64()
-        a[i - 1], a[x % i] = a[x % i], a[i - 1]
-    return a
-
-
 def classify(values):
     n = min(KEPT, *(len(values[c]) for c in CLASSES))
     x = np.concatenate([values[c][:n] for c in CLASSES])
     y = np.repeat([1, 0], n)
-    order = shuffled(2 * n, SEED)
+    order = list(range(2 * n))
+    Rng(SEED).shuffle(order)
     test = -(-2 * n // 5)
     train, test = order[:2 * n - test], order[2 * n - test:]
     out = {"train_tokens": len(train), "test_tokens": len(test), "f1": [], "train": [], "test": []}

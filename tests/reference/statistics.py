@@ -6,9 +6,9 @@ import os
 
 import mpmath
 import numpy as np
+from rng import Rng
 from scipy import stats
 
-MASK = (1 << 64) - 1
 lines = []
 
 
@@ -63,37 +63,6 @@ def quantiles():
         x = np.sort(data(n, 7919, 1013, 7.0))
         for q in (0.0, 0.025, 0.25, 0.5, 0.975, 1.0):
             say("quantile", n, q, float(np.quantile(x, q)))
-
-
-def mix(z):
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK
-    z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
-    return z ^ z >> 31
-
-
-class Rng:
-    def __init__(self, seed):
-        self.s = [mix(seed + i * 0x9E3779B97F4A7C15 & MASK) for i in range(1, 5)]
-
-    def u64(self):
-        def rotl(x, k):
-            return (x << k | x >> 64 - k) & MASK
-
-        s = self.s
-        out, t = rotl(s[1] * 5 & MASK, 7) * 9 & MASK, s[1] << 17 & MASK
-        s[2] ^= s[0]
-        s[3] ^= s[1]
-        s[1] ^= s[2]
-        s[0] ^= s[3]
-        s[2] ^= t
-        s[3] = rotl(s[3], 45)
-        return out
-
-    def below(self, n):
-        while True:
-            x = self.u64()
-            if x >= (1 << 64) % n:
-                return x % n
 
 
 def bootstraps():

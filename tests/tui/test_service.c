@@ -262,6 +262,17 @@ static void await(struct service *s)
     assert_int_equal(read(p.fd, &n, sizeof n), (ssize_t)sizeof n);
 }
 
+/* Colours and losses of that wish. */
+static void await_answer(struct service *s, uint64_t generation)
+{
+    for (bool there = false; !there;) {
+        await(s);
+        struct snapshot *p = service_latest(s);
+        there = p && p->generation == generation && p->latents.valid && p->loss.valid;
+        snapshot_unref(p);
+    }
+}
+
 static void await_idle(struct service *s)
 {
     struct service_status st;
@@ -511,12 +522,7 @@ static void test_a_wish_while_weights_are_hashed(void **state)
         await(s);
     struct wish w = wish_for(1, 0);
     service_post(s, &w);
-    for (bool coloured = false; !coloured;) {
-        await(s);
-        struct snapshot *p = service_latest(s);
-        coloured = p && p->generation == w.generation && p->latents.valid && p->loss.valid;
-        snapshot_unref(p);
-    }
+    await_answer(s, w.generation);
     assert_true(hashes(&host, id));
     host.cancel(host.arg, id); /* in the middle of it */
     assert_int_equal(await_job(s, id), JOB_CANCELLED);
@@ -573,12 +579,7 @@ static void test_a_wish_while_a_corpus_opens(void **state)
         await(s);
     struct wish w = wish_for(1, 0);
     service_post(s, &w);
-    for (bool coloured = false; !coloured;) {
-        await(s);
-        struct snapshot *p = service_latest(s);
-        coloured = p && p->generation == w.generation && p->latents.valid && p->loss.valid;
-        snapshot_unref(p);
-    }
+    await_answer(s, w.generation);
     assert_true(does(&host, id, "reading"));
     host.cancel(host.arg, id);
     assert_int_equal(await_job(s, id), JOB_CANCELLED);

@@ -1,37 +1,18 @@
 /* Every architecture but GPT-NeoX (test_forward) against transformers: every hook point, logits,
  * losses, interventions (tests/reference/model.py), on every device. */
-#include "tests/engine/model/small.h"
-#include "tests/support/golden_tensors.h"
+#include "tests/engine/model/golden.h"
 #include "tests/support/testdata.h"
 #include <stdio.h>
 
-enum { N_ROWS = 11, N_KEPT = 3, N_VOCAB = 50 };
+enum { N_KEPT = 3, N_VOCAB = 50 };
 static const int32_t kept[N_KEPT] = {4, 6, 10};
-static const int32_t starts[] = {0, 7, 11};
-
-static float *gold(const char *config, const char *name, size_t n)
-{
-    const struct named_tensor *t = golden_tensor("%s/%s", config, name);
-    assert_int_equal(t->n_bytes, n * sizeof(float));
-    float *v = malloc(t->n_bytes);
-    memcpy(v, t->data, t->n_bytes);
-    return v;
-}
-
-static struct batch batch_of(const char *config, int32_t ids[N_ROWS])
-{
-    const struct named_tensor *t = golden_tensor("%s/ids", config);
-    assert_int_equal(t->n_bytes, N_ROWS * sizeof(int32_t));
-    memcpy(ids, t->data, t->n_bytes);
-    return (struct batch){.n_rows = N_ROWS, .ids = ids, .seqs = {.n = 2, .start = starts}};
-}
 
 /* The kept rows of v [N_ROWS, cols] against the golden. */
 static void check_rows(const struct fixture *f, const char *name, const float *v, int32_t n,
                        float tolerance)
 {
     const size_t cols = (size_t)n;
-    float *g = gold(f->name, name, N_KEPT * cols);
+    float *g = golden_values(f->name, name, N_KEPT * cols);
     char what[160];
     snprintf(what, sizeof what, "%s/%s", f->name, name);
     for (size_t i = 0; i < N_KEPT; i++)
@@ -73,7 +54,7 @@ static void check_logits(struct fixture *f, const char *name, const struct batch
 static void check_losses(struct fixture *f, const struct batch *b)
 {
     int32_t target[N_ROWS];
-    float loss[N_ROWS], *want = gold(f->name, "loss", N_ROWS), logits[N_ROWS * N_VOCAB];
+    float loss[N_ROWS], *want = golden_values(f->name, "loss", N_ROWS), logits[N_ROWS * N_VOCAB];
     struct state end;
     for (int32_t s = 0; s < b->seqs.n; s++)
         for (int32_t i = starts[s]; i < starts[s + 1]; i++)
@@ -139,7 +120,7 @@ static void arch_golden(int device, const struct hash_arch *config)
     fixture_open_arch(&f, device, config);
     assert_int_equal(model_file_dtype(f.m), config->type);
     int32_t ids[N_ROWS];
-    struct batch b = batch_of(config->name, ids);
+    struct batch b = golden_batch(config->name, ids);
     check_logits(&f, "logits", &b, NULL, 0);
     check_losses(&f, &b);
     check_points(&f, &b);

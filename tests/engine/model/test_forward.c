@@ -1,29 +1,10 @@
 /* The forward against transformers: every hook point, logits, losses, interventions
  * (tests/reference/model.py). */
-#include "tests/engine/model/small.h"
-#include "tests/support/golden_tensors.h"
+#include "tests/engine/model/golden.h"
 #include <stdio.h>
 
-enum { N_ROWS = 11, N_KEPT = 4 };
+enum { N_KEPT = 4 };
 static const int32_t kept[N_KEPT] = {1, 6, 7, 10};
-static const int32_t starts[] = {0, 7, 11};
-
-static float *gold_f32(const char *config, const char *name, size_t n)
-{
-    const struct named_tensor *t = golden_tensor("%s/%s", config, name);
-    assert_int_equal(t->n_bytes, n * sizeof(float));
-    float *v = malloc(t->n_bytes);
-    memcpy(v, t->data, t->n_bytes);
-    return v;
-}
-
-static struct batch batch_of(const char *config, int32_t ids[N_ROWS])
-{
-    const struct named_tensor *t = golden_tensor("%s/ids", config);
-    assert_int_equal(t->n_bytes, N_ROWS * sizeof(int32_t));
-    memcpy(ids, t->data, t->n_bytes);
-    return (struct batch){.n_rows = N_ROWS, .ids = ids, .seqs = {.n = 2, .start = starts}};
-}
 
 /* The kept rows of x [N_ROWS, cols] against the golden. */
 static void check_rows(struct run *run, const char *config, const char *name, struct tensor x,
@@ -31,7 +12,7 @@ static void check_rows(struct run *run, const char *config, const char *name, st
 {
     size_t cols = (size_t)x.cols;
     assert_int_equal(x.rows, N_ROWS);
-    float *v = to_host(run, x), *g = gold_f32(config, name, N_KEPT * cols);
+    float *v = to_host(run, x), *g = golden_values(config, name, N_KEPT * cols);
     char what[160];
     snprintf(what, sizeof what, "%s/%s", config, name);
     for (size_t i = 0; i < N_KEPT; i++)
@@ -52,7 +33,7 @@ static void check_logits(struct fixture *f, const char *config, const char *name
 {
     int32_t V = model_config(f->m)->n_vocab;
     float *v = calloc((size_t)N_ROWS * (size_t)V, sizeof *v),
-          *g = gold_f32(config, name, N_KEPT * (size_t)V);
+          *g = golden_values(config, name, N_KEPT * (size_t)V);
     model_logits(&f->run, f->m, h, v);
     assert_no_error(&f->run.err);
     char what[160];
@@ -99,7 +80,7 @@ static void golden_of(int device, const struct hash_model *config)
     assert_string_equal(model_dir(f.m), f.dir);
     assert_true(model_bytes(f.m) > 0);
     int32_t ids[N_ROWS], target[N_ROWS];
-    struct batch b = batch_of(name, ids);
+    struct batch b = golden_batch(name, ids);
     struct state end;
     model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &end);
     check_rows(&f.run, name, "final_norm", end.value, 2e-5f * f.tolerance);
@@ -108,7 +89,7 @@ static void golden_of(int device, const struct hash_model *config)
     float fetched[N_ROWS],
         *loss = to_host(&f.run, model_loss(&f.run, f.m, end.value, target, fetched));
     assert_memory_equal(loss, fetched, sizeof fetched);
-    float *want = gold_f32(name, "loss", N_ROWS);
+    float *want = golden_values(name, "loss", N_ROWS);
     assert_close(name, loss, want, N_ROWS, 2e-5f * f.tolerance);
     assert_true(isnan(loss[6]) && isnan(loss[10]) && !isnan(loss[5]));
     free(loss);
@@ -178,7 +159,7 @@ static void interventions_of(int device, const struct hash_model *config)
     struct fixture f;
     fixture_open_on(&f, device, config);
     int32_t ids[N_ROWS], d = config->d_model, mlp = config->d_mlp;
-    struct batch b = batch_of(name, ids);
+    struct batch b = golden_batch(name, ids);
     struct dict *sae = open_sae(&f, mlp);
     struct tensor act = hash_rows(&f.run, "io.act", N_ROWS, mlp),
                   attn = hash_rows(&f.run, "io.attn", N_ROWS, d);
@@ -221,12 +202,12 @@ static void test_topn(void **state)
     fixture_open(&f, &small_model[0]);
     int32_t ids[N_ROWS], best[N_ROWS * 5];
     float logp[N_ROWS * 5];
-    struct batch b = batch_of("parallel", ids);
+    struct batch b = golden_batch("parallel", ids);
     struct state end;
     model_forward(&f.run, f.m, &b, NULL, model_end(f.m), NULL, 0, &end);
     model_topn(&f.run, f.m, end.value, 5, best, logp);
     int32_t V = small_model[0].n_vocab;
-    float *g = gold_f32("parallel", "logits", N_KEPT * (size_t)V);
+    float *g = golden_values("parallel", "logits", N_KEPT * (size_t)V);
     for (int i = 0; i < N_KEPT; i++) {
         const float *row = g + i * V;
         double sum = 0;

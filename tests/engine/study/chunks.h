@@ -113,6 +113,17 @@ static inline void demo_open(struct demo *d)
     }
 }
 
+/* The demo's words, each of one language. */
+static inline struct corpus *demo_words(void)
+{
+    struct error e = {0};
+    struct corpus *c = NULL;
+    if (!corpus_open(&(struct corpus_spec){.path = "store/demo/words/language.tsv", .words = true},
+                     &c, &e))
+        fail_msg("words: %s", e.text);
+    return c;
+}
+
 static inline struct study_in demo_in(const struct demo *d, const struct corpus *c)
 {
     return (struct study_in){.queue = d->queue,

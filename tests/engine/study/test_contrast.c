@@ -250,14 +250,10 @@ static void test_golden(void **state)
     skip_when_quick();
     static const char *const units[] = {"latents", "neurons"};
     struct demo demo;
-    struct error e = {0};
-    struct corpus *c = NULL;
+    struct corpus *c = demo_words();
     size_t i;
     json_t *golden = golden_json("study/contrast.json"), *o;
     demo_open(&demo);
-    if (!corpus_open(&(struct corpus_spec){.path = "store/demo/words/language.tsv", .words = true},
-                     &c, &e))
-        fail_msg("words: %s", e.text);
     struct study_in in = demo_in(&demo, c);
     struct study *words = study_done(&words_study, &in, given(&words_study, ""));
     in.needed = words;

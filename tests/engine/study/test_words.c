@@ -344,14 +344,10 @@ static void test_golden(void **state)
     (void)state;
     skip_when_quick();
     struct demo demo;
-    struct error e = {0};
-    struct corpus *c = NULL;
+    struct corpus *c = demo_words();
     size_t i;
     json_t *golden = golden_json("study/contrast.json"), *o;
     demo_open(&demo);
-    if (!corpus_open(&(struct corpus_spec){.path = "store/demo/words/language.tsv", .words = true},
-                     &c, &e))
-        fail_msg("words: %s", e.text);
     assert_int_equal(c->n_docs, (int64_t)number(golden, "words"));
     const struct study_in in = demo_in(&demo, c);
     json_array_foreach(json_object_get(golden, "tests"), i, o) check_test(&in, o);
