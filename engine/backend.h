@@ -452,7 +452,8 @@ static inline struct tensor tensor_cols(struct tensor t, int32_t first, int32_t 
 /* ---- what a plugin exports, found by these names (engine/devices.c) */
 #define BACKEND_EXPORT __attribute__((visibility("default")))
 BACKEND_EXPORT uint32_t glimt_backend_abi(void); /* BACKEND_ABI of its build */
-/* How well device `ordinal` would serve; 0: it can't, −1: there is none, or no driver; and why. */
+/* How well device `ordinal` would serve; 0: it can't, or the first of them can't be reached; −1:
+ * there is none, or no driver; and why. */
 BACKEND_EXPORT int glimt_backend_score(int ordinal, char *why, size_t n);
 BACKEND_EXPORT struct backend *glimt_backend_new(const struct backend_want *, struct error *);
 #endif

@@ -32,6 +32,10 @@ bool device_room(const struct backend *b, uint64_t need, struct error *e)
     gigabytes(m.free, left);
     gigabytes(m.total, total);
     gigabytes(room, most);
+    if (strcmp(wanted, left) == 0) { /* "1.1 needed, 1.1 free" says nothing */
+        snprintf(wanted, sizeof wanted, "%.3f", (double)all / 1e9);
+        snprintf(left, sizeof left, "%.3f", (double)m.free / 1e9);
+    }
     if (!b->caps.capability) /* the last resort: what else could be opened */
         snprintf(fits, sizeof fits, "; weights of %s GB would fit, %.1f billion numbers of 16 bits",
                  most, (double)room / 2e9);

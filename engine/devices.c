@@ -142,18 +142,26 @@ static struct backend *open_cpu(const struct backend_want *want, int n_threads, 
     return cpu_backend_new(n_threads, e);
 }
 
-/* The card that would serve best; NULL: none does. */
-static struct backend *open_best_card(enum precision precision)
+/* The card that would serve best; NULL: none does, and *passed where that is not because there is
+ * no card or no plugin. */
+static struct backend *open_best_card(enum precision precision, struct error *passed)
 {
     struct plugin p;
-    char why[256];
     struct error e = {0};
+    char why[sizeof e.text];
     int best = -1, most = 0;
     if (find_plugin(&p, &e))
-        for (int i = 0, score; i < DEVICES_MAX && (score = p.score(i, why, sizeof why)) >= 0; i++)
+        for (int i = 0, score; i < DEVICES_MAX && (score = p.score(i, why, sizeof why)) >= 0; i++) {
             if (score > most)
                 best = i, most = score;
+            else if (score == 0)
+                error_set(&e, ERROR_SYSTEM, "%s", why);
+        }
+    if (best >= 0)
+        e = (struct error){0};
     struct backend *b = best >= 0 ? p.open(&(struct backend_want){best, precision}, &e) : NULL;
+    if (!b && p.path && passed)
+        *passed = e;
     free(p.path);
     return b;
 }
@@ -199,11 +207,11 @@ bool device_is_free_choice(const char *spec)
 }
 
 struct backend *device_open(const char *spec, enum precision precision, int n_threads,
-                            struct error *e)
+                            struct error *passed, struct error *e)
 {
     int32_t ordinal;
     if (device_is_free_choice(spec)) {
-        struct backend *b = open_best_card(precision);
+        struct backend *b = open_best_card(precision, passed);
         return b ? b : cpu_backend_new(n_threads, e);
     }
     for (int i = 0; i < N_DEVICES; i++)

@@ -19,8 +19,10 @@ int devices_list(int n_threads, struct device_info out[], int max);
 
 /* spec: "auto" or NULL (the best card that computes, else the CPU), "cpu", "cuda", "cuda:N". The
  * precision is the device's where it has a choice (its caps say which it took). NULL and *e when
- * there is no such device or it can't compute here. The caller closes it. */
-struct backend *device_open(const char *spec, enum precision, int n_threads, struct error *e);
+ * there is no such device or it can't compute here. *passed (may be NULL) ← why auto passed over a
+ * card that is there; where there is none it stays as it is. The caller closes the device. */
+struct backend *device_open(const char *spec, enum precision, int n_threads, struct error *passed,
+                            struct error *e);
 /* Whether the CPU may stand in for a device that was asked for like that. */
 bool device_is_free_choice(const char *spec);
 void device_close(struct backend *); /* NULL: nothing */

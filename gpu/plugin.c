@@ -94,12 +94,20 @@ static bool look(int ordinal, struct cudaDeviceProp *p, struct error *e)
                                                 ordinal, p->major, p->minor, (int)LEAST_MAJOR);
 }
 
+/* What can't be reached, by an old driver or because something is wrong, counts as one. */
 static bool is_there(int ordinal)
 {
-    int n = 0;
+    int n = 0, driver = 0;
     const cudaError_t code = cudaGetDeviceCount(&n);
     cudaGetLastError();
-    return code == cudaSuccess && ordinal >= 0 && ordinal < n;
+    if (code == cudaErrorInsufficientDriver)
+        cudaDriverGetVersion(&driver);
+    switch (code) {
+    case cudaSuccess: return ordinal >= 0 && ordinal < n;
+    case cudaErrorNoDevice: return false;
+    case cudaErrorInsufficientDriver: return ordinal == 0 && driver > 0;
+    default: return ordinal == 0;
+    }
 }
 
 int glimt_backend_score(int ordinal, char *why, size_t n)

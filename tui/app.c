@@ -341,20 +341,24 @@ static int rescue(const struct saved_state *s, const char *why)
     return 1;
 }
 
-/* The exit status. */
+/* The exit status. A device that nothing may stand in for is gone: how to go on is said. */
 static int save_at_end(struct app *a)
 {
     struct error e = {0};
     struct saved_state s;
-    int status = 0;
-    if (!a->kept)
+    const struct service_status *now = &a->desk.shell.sh.status;
+    int status = now->lost;
+    if (!a->kept && !now->lost)
         return 0;
     state_now(a, &s);
-    bool ok = kept_save(a->kept, &s, &a->desk.shell.sh.history, &e);
+    bool ok = a->kept && kept_save(a->kept, &s, &a->desk.shell.sh.history, &e);
     keep_commands(a);
     screen_close();
-    if (!ok && kept_unsaved(a->kept))
-        status = rescue(&s, e.text);
+    if (!ok && (!a->kept || kept_unsaved(a->kept)))
+        status = rescue(&s, a->kept ? e.text : now->error.text);
+    else if (now->lost)
+        fprintf(stderr, "glimt: %s; text and sliders are kept: the same command goes on\n",
+                now->error.text);
     state_release(&s);
     return status;
 }
@@ -476,7 +480,7 @@ static void take_news(struct app *a)
     service_status(
         a->desk.service,
         &status); /* before the snapshot, so that `idle` never runs ahead of what is shown */
-    if (status.failed && is_restored(a)) {
+    if (status.failed && !status.lost && is_restored(a)) {
         start_again(a, status.error.text);
         return;
     }
@@ -572,7 +576,7 @@ static void loop(struct app *a)
     for (;;) {
         take_news(a);
         play(a);
-        if (!fulfil(a))
+        if (!fulfil(a) || a->desk.shell.sh.status.lost)
             return;
         desk_post(&a->desk);
         keep(a);

@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/parallel.h"
 #include "engine/device.h"
+#include "engine/devices.h"
 #include "engine/formats/packs.h"
 #include "tui/lab/job_queue.h"
 #include "tui/lab/lab.h"
@@ -193,7 +194,7 @@ static bool device_failed(struct service *s)
         session_set(s->session, &s->current->wish);
         return true;
     }
-    if (!s->bench->backend->caps.capability)
+    if (memory && !(s->bench->backend->caps.capability && device_is_free_choice(s->options.device)))
         return false;
     s->leave = *e;
     return true;
@@ -332,19 +333,29 @@ static void run_job(struct service *s, uint64_t id, bool inside)
     tell(s);
 }
 
+static void end_with_device(struct service *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->status.failed = s->status.lost = true;
+    s->status.error = s->leave;
+    pthread_mutex_unlock(&s->lock);
+    tell(s);
+}
+
 /* What was on the device goes, without a word to it where it is lost; all is opened on the CPU, and
  * the wish at hand begins again there. */
 static bool go_to_the_cpu(struct service *s)
 {
     const struct error why = s->leave;
     struct workbench *left = s->bench;
+    const bool halves = strcmp(model_precision(left->model), "f32") != 0;
     s->leave = (struct error){0};
     session_free(s->session);
     lab_free(s->lab);
     s->session = NULL, s->lab = NULL, s->bench = NULL;
     if (left != s->workbench)
         workbench_free(left);
-    s->options.device = "cpu";
+    s->options.device = "cpu", s->options.dtype = "f32";
     pthread_mutex_lock(&s->lock);
     s->status.loading = true;
     s->status.idle = false;
@@ -353,7 +364,8 @@ static bool go_to_the_cpu(struct service *s)
         return false;
     pthread_mutex_lock(&s->lock);
     snprintf(s->status.said, sizeof s->status.said,
-             "%s; going on on the CPU; restart to use the GPU again", why.text);
+             "%s; going on on the CPU%s; restart to use the GPU again", why.text,
+             halves ? " in f32" : "");
     pthread_mutex_unlock(&s->lock);
     if (s->current) {
         session_set(s->session, &s->current->wish);
@@ -367,6 +379,10 @@ static void run(struct service *s)
 {
     s->live_idle = s->shown = true;
     while (!atomic_load(&s->quit)) {
+        if (error_is_set(&s->leave) && !device_is_free_choice(s->options.device)) {
+            end_with_device(s);
+            return;
+        }
         if (error_is_set(&s->leave) && !go_to_the_cpu(s))
             return;
         atomic_store(&s->news, false);

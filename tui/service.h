@@ -6,7 +6,8 @@
  * the time with them.
  *
  * A device that has too little memory gets smaller budgets; one that still has, or that is lost, is
- * left for the CPU, on which all is opened again: the wish at hand goes on there, jobs end. */
+ * left for the CPU, on which all is opened again: the wish at hand goes on there, jobs end. But
+ * where the device was asked for by name a lost one is the end, and too little memory an error. */
 #ifndef GLIMT_TUI_SERVICE_H
 #define GLIMT_TUI_SERVICE_H
 #include "tui/lab/job.h"
@@ -27,6 +28,7 @@ int service_fd(struct service *); /* readable when there is news; read 8 bytes t
 
 struct service_status {
     bool loading, failed, idle; /* idle: nothing left to do for the newest wish */
+    bool lost;                  /* failed, with the device that was asked for by name */
     double progress;            /* while loading, 0 … 1 */
     char what[96];              /* what is being loaded */
     struct error error;         /* why it failed, or the last error of the session */

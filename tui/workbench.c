@@ -44,7 +44,8 @@ char *program_data(const char *name)
 /* ---- opening */
 struct opening {
     const struct options *o;
-    const char *device; /* as in the options, or what stands in for it */
+    const char *device;  /* as in the options, or the CPU that stands in */
+    struct error passed; /* why it does, for a card: then in a precision of its own */
     struct workbench *wb;
     void (*progress)(void *, double, const char *);
     void *arg;
@@ -94,19 +95,25 @@ static enum precision precision_of(const char *dtype)
                                         : PRECISION_FILE;
 }
 
+static bool is_auto(const char *dtype)
+{
+    return !dtype || strcmp(dtype, "auto") == 0;
+}
+
 static bool open_device(struct opening *op)
 {
     const struct options *o = op->o;
     const char *dtype = o->dtype ? o->dtype : "auto";
     parallel_limit(o->threads);
-    op->wb->backend = device_open(op->device, precision_of(dtype), o->threads, op->e);
+    op->wb->backend = device_open(op->device, precision_of(dtype), o->threads, &op->passed, op->e);
     if (op->wb->backend)
         op->wb->jobs = device_queue(op->wb->backend, QUEUE_JOB, op->e);
     if (op->wb->jobs)
         op->wb->quick = device_queue(op->wb->backend, QUEUE_JOB, op->e);
     if (!op->wb->quick)
         return error_prefix(op->e, "--device");
-    if (strcmp(dtype, "auto") != 0 && strcmp(dtype, op->wb->backend->caps.precision) != 0)
+    if (!is_auto(dtype) && !error_is_set(&op->passed) &&
+        strcmp(dtype, op->wb->backend->caps.precision) != 0)
         return error_set(op->e, ERROR_INPUT, "--dtype: found %s on the device %s, expected f32",
                          dtype, op->wb->backend->name);
     return true;
@@ -616,7 +623,6 @@ bool workbench_open_cancellable(const struct options *o,
 {
     struct opening op = {
         .o = o, .device = o->device, .progress = progress, .arg = arg, .cancel = cancel, .e = e};
-    struct error why = {0};
     *out = NULL;
     if (!open_all(&op)) {
         const bool stands_in = device_is_free_choice(o->device) && op.wb->backend &&
@@ -625,14 +631,16 @@ bool workbench_open_cancellable(const struct options *o,
         workbench_free(op.wb);
         if (!stands_in)
             return false;
-        why = *e, *e = (struct error){0};
+        op.passed = *e, *e = (struct error){0};
         op.device = "cpu";
         if (!open_all(&op)) {
             workbench_free(op.wb);
             return false;
         }
-        snprintf(op.wb->said, sizeof op.wb->said, "%s; the CPU computes", why.text);
     }
+    if (error_is_set(&op.passed))
+        snprintf(op.wb->said, sizeof op.wb->said, "%s; the CPU computes%s", op.passed.text,
+                 is_auto(o->dtype) ? "" : ", in f32");
     take_references(op.wb);
     if (op.wb->packs)
         packs_write(op.wb->packs);

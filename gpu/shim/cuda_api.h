@@ -88,7 +88,8 @@ cudaError_t cudaMemcpy2DAsync(void *, size_t, const void *, size_t, size_t width
 cudaError_t cudaMemsetAsync(void *, int, size_t, cudaStream_t);
 
 /* The machine that it plays, changed by tests; or by the environment, where it is a plugin of the
- * program's: SHIM_FAIL=N:CODE is shim_fail, SHIM_MEMORY=BYTES. */
+ * program's: SHIM_MEMORY, SHIM_DRIVER, SHIM_DEVICES are numbers of it, SHIM_LOSE=FILE:CODE is
+ * shim_fail from when there is such a file. */
 struct shim_machine {
     int driver;                     /* 0: there is none; 12040: too old */
     int n_devices, major[2], minor; /* major: of each device, the last one's of all that follow */

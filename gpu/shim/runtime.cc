@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <deque>
 #include <map>
+#include <string>
+#include <unistd.h>
 #include <vector>
 
 struct shim_event {
@@ -71,10 +73,12 @@ void shim_reset(void)
     n_held = 0;
 }
 
+static void lose(void);
 bool shim_fails(void)
 {
     calls++;
-    const bool sticky = failure >= cudaErrorIllegalAddress && fails < 0;
+    lose();
+    const bool sticky = failure >= cudaErrorECCUncorrectable && fails < 0;
     if (!sticky && (fails <= 0 || --fails > 0))
         return false;
     fails = -1, last = failure;
@@ -311,25 +315,43 @@ const char *cudaGetErrorString(cudaError_t e)
            : e == cudaErrorIllegalAddress     ? "an illegal memory access was encountered"
            : e == cudaErrorInsufficientDriver ? "driver insufficient"
            : e == cudaErrorLaunchFailure      ? "unspecified launch failure"
+           : e == cudaErrorAssert             ? "device-side assert triggered"
                                               : "an error of the shim";
 }
 struct shim_machine shim_machine = {13000, 1, {9, 9}, 0, (size_t)8 << 30, 0};
 
 /* What the environment asks for, when the first question comes. */
+static const char *loser;
 static void set_up(void)
 {
     static bool done;
-    int n = 0, code = 0;
-    const char *fail = getenv("SHIM_FAIL"), *memory = getenv("SHIM_MEMORY");
-    if (!done && fail && sscanf(fail, "%d:%d", &n, &code) == 2)
-        shim_fail(n, (cudaError_t)code);
-    if (!done && memory)
-        shim_machine.memory = strtoull(memory, nullptr, 10);
+    const char *memory = getenv("SHIM_MEMORY"), *driver = getenv("SHIM_DRIVER"),
+               *devices = getenv("SHIM_DEVICES");
+    if (done)
+        return;
     done = true;
+    loser = getenv("SHIM_LOSE");
+    if (memory)
+        shim_machine.memory = strtoull(memory, nullptr, 10);
+    if (driver)
+        shim_machine.driver = atoi(driver);
+    if (devices)
+        shim_machine.n_devices = atoi(devices);
+}
+
+/* The file is looked for at every call: whoever makes it decides when. */
+static void lose(void)
+{
+    const char *colon = loser ? strrchr(loser, ':') : nullptr;
+    if (!colon || access(std::string(loser, (size_t)(colon - loser)).c_str(), F_OK) != 0)
+        return;
+    shim_fail(1, (cudaError_t)atoi(colon + 1));
+    loser = nullptr;
 }
 
 cudaError_t cudaDriverGetVersion(int *v)
 {
+    set_up();
     *v = shim_machine.driver;
     return cudaSuccess;
 }

@@ -55,7 +55,7 @@ static void opens_by_name(void **state)
     static const char *const specs[] = {NULL, "auto", "cpu"};
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         struct error e = {0};
-        struct backend *b = device_open(specs[i], PRECISION_FILE, 1, &e);
+        struct backend *b = device_open(specs[i], PRECISION_FILE, 1, NULL, &e);
         assert_non_null(b);
         assert_false(error_is_set(&e));
         assert_string_equal(b->name, "cpu");
@@ -67,7 +67,7 @@ static void opens_by_name(void **state)
 static void refuses(const char *spec, const char *says)
 {
     struct error e = {0};
-    assert_null(device_open(spec, PRECISION_FILE, 1, &e));
+    assert_null(device_open(spec, PRECISION_FILE, 1, NULL, &e));
     assert_int_equal(e.kind, ERROR_INPUT);
     if (!strstr(e.text, says))
         fail_msg("%s: %s", spec, e.text);
@@ -115,7 +115,7 @@ static struct error with_plugin(const char *name, mode_t mode)
     const pid_t child = fork();
     if (child == 0) {
         struct device_info d[2] = {0};
-        struct backend *b = device_open("cuda:1", PRECISION_FILE, 1, &e);
+        struct backend *b = device_open("cuda:1", PRECISION_FILE, 1, NULL, &e);
         devices_list(1, d, 2);
         const bool told = !b && error_is_set(&d[1].why_not) && d[1].description[0] == '\0';
         _exit(told && write(ends[1], &e, sizeof e) == (ssize_t)sizeof e ? 0 : 1);
@@ -147,7 +147,7 @@ static void the_cpu_stands_in_for_cards_that_cannot(void **state)
     if (child == 0) {
         struct error e = {0};
         struct device_info d[DEVICES_MAX];
-        struct backend *b = device_open("auto", PRECISION_FILE, 1, &e);
+        struct backend *b = device_open("auto", PRECISION_FILE, 1, NULL, &e);
         bool ok = b && strcmp(b->name, "cpu") == 0 && !error_is_set(&e);
         device_close(b);
         ok = ok && devices_list(1, d, DEVICES_MAX) == 3;

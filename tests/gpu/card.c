@@ -8,7 +8,7 @@ struct backend *glimt_backend_new(const struct backend_want *want, struct error 
 {
     char name[24];
     snprintf(name, sizeof name, "cuda:%d", want->ordinal);
-    return device_open(name, want->precision, 0, e);
+    return device_open(name, want->precision, 0, NULL, e);
 }
 
 void shim_seed(uint64_t seed)

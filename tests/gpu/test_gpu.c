@@ -443,6 +443,58 @@ static void test_what_is_lost_stays_lost(void **state)
     shim_reset();
 }
 
+/* A trap in a kernel, an assertion, a card that falls off the bus: whatever ends the context is the
+ * device's end, told by whichever call hears of it first; what does not is an error of its own. */
+static void test_what_ends_a_context(void **state)
+{
+    (void)state;
+    static const struct {
+        cudaError_t code;
+        enum error_kind kind;
+    } of[] = {
+        {cudaErrorECCUncorrectable, ERROR_LOST},
+        {cudaErrorNvlinkUncorrectable, ERROR_LOST},
+        {cudaErrorIllegalAddress, ERROR_LOST},
+        {cudaErrorLaunchTimeout, ERROR_LOST},
+        {cudaErrorContextIsDestroyed, ERROR_LOST},
+        {cudaErrorAssert, ERROR_LOST},
+        {cudaErrorHardwareStackError, ERROR_LOST},
+        {cudaErrorIllegalInstruction, ERROR_LOST},
+        {cudaErrorMisalignedAddress, ERROR_LOST},
+        {cudaErrorInvalidAddressSpace, ERROR_LOST},
+        {cudaErrorInvalidPc, ERROR_LOST},
+        {cudaErrorLaunchFailure, ERROR_LOST},
+        {cudaErrorUnknown, ERROR_LOST},
+        {cudaErrorInvalidValue, ERROR_SYSTEM},
+        {cudaErrorMemoryAllocation, ERROR_MEMORY},
+    };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct error e = {0};
+        struct backend *b = glimt_backend_new(&(struct backend_want){0}, &e);
+        struct queue *q = b->queue_new(b, QUEUE_LIVE, &e), *job = b->queue_new(b, QUEUE_JOB, &e);
+        struct tensor x = tensor_new(q, 2, 3, DTYPE_F32, &e);
+        const float v[6] = {0};
+        shim_fail(1, of[i].code);
+        b->put(q, x, v);
+        b->queue_sync(q);
+        const bool lost = of[i].kind == ERROR_LOST;
+        if (!lost)
+            shim_fail(0, cudaSuccess);
+        assert_false(b->queue_status(q, &e));
+        if (e.kind != of[i].kind)
+            fail_msg("code %d: %s", (int)of[i].code, e.text);
+        assert_int_equal(strncmp(e.text, "cuda:0 lost (", 13) == 0, lost);
+        e = (struct error){0};
+        assert_int_equal(b->queue_status(job, &e), !lost); /* a job's queue learns of it, too */
+        assert_int_equal(e.kind, lost ? ERROR_LOST : ERROR_NONE);
+        b->buf_free(q, x.buf);
+        b->queue_free(q);
+        b->queue_free(job);
+        b->free(b);
+        shim_reset();
+    }
+}
+
 /* ---- what is here */
 static void refused(int ordinal, int score, const char *text)
 {
@@ -469,8 +521,8 @@ static void test_what_is_here(void **state)
     refused(2, -1, "cuda: no GPU 2, there are 2");
     shim_machine.n_devices = 0;
     refused(0, -1, "cuda: no GPU 0, there are 0");
-    shim_machine.driver = 12040;
-    refused(0, -1,
+    shim_machine.driver = 12040; /* there may be one */
+    refused(0, 0,
             "cuda: driver for CUDA 12.4, the plugin needs 13.0 (driver 580); update, or make gpu "
             "with CUDA 12");
     shim_machine.driver = 0;
@@ -506,7 +558,7 @@ static void test_room(void **state)
     assert_true(device_room(b, 14000000000, &e));
     assert_false(device_room(b, 15000000000, &e));
     assert_int_equal(e.kind, ERROR_MEMORY);
-    assert_string_equal(e.text, "cuda: 16 GB needed, 16 free of 16");
+    assert_string_equal(e.text, "cuda: 16.074 GB needed, 16.000 free of 16");
     shim_machine.memory = 3100000000, e = (struct error){0};
     assert_false(device_room(b, 4326258176, &e));
     assert_string_equal(e.text, "cuda: 5.4 GB needed, 3.1 free of 3.1");
@@ -527,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_each_call_fails),
         cmocka_unit_test(test_the_device_is_lost_at_each_call),
         cmocka_unit_test(test_what_is_lost_stays_lost),
+        cmocka_unit_test(test_what_ends_a_context),
         cmocka_unit_test(test_what_is_here),
         cmocka_unit_test(test_room),
     };

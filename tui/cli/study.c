@@ -173,10 +173,17 @@ static bool check(const struct cli *cli, const struct query *query, struct error
 static void explain_interruption(const struct inquiry *q, struct error *e)
 {
     struct store *store = lab_store(q->lab, NULL);
-    if (e->kind != ERROR_CANCELLED)
+    const struct error why = *e;
+    if (why.kind != ERROR_CANCELLED && why.kind != ERROR_LOST)
         return;
     *e = (struct error){0};
-    if (store)
+    if (why.kind == ERROR_LOST && store)
+        error_set(e, ERROR_LOST,
+                  "%s: its last checkpoint is kept, the same command goes on from there (%s)",
+                  why.text, store_path(store));
+    else if (why.kind == ERROR_LOST)
+        error_set(e, ERROR_LOST, "%s: without a cache nothing is kept", why.text);
+    else if (store)
         error_set(e, ERROR_CANCELLED,
                   "interrupted: what is done is kept, the same command goes on from there (%s)",
                   store_path(store));
