@@ -190,9 +190,11 @@ gpu-pack: gpu $(PACKED)
 	@tests/gpu/pack.sh $B $(PACKED)
 .PHONY: gpu-pack
 
+# BUNDLE=FILE: what is measured on a model, on that one alone
+MEASURED = $(if $(BUNDLE),$(filter %/bench_live %/bench_jobs %/bench_harvest %/bench_memory,$(BENCH)),$(BENCH))
 bench: $B/glimt $(BENCH)
-	@for b in $(BENCH); do echo "== $$(basename $$b)"; $$b || exit 1; done
-	@if [ -n "$(PYTORCH)" ]; then echo "== PyTorch"; $(PYTORCH) tests/bench/pytorch.py && $(PYTORCH) tests/bench/pytorch_harvest.py; else \
+	@for b in $(MEASURED); do echo "== $$(basename $$b)"; $$b $(BUNDLE) || exit 1; done
+	@if [ -n "$(PYTORCH)" ]; then echo "== PyTorch"; for p in pytorch pytorch_harvest; do $(PYTORCH) tests/bench/$$p.py $(addprefix --bundle ,$(BUNDLE)) || exit 1; done; else \
 	  echo "(beside PyTorch: make bench PYTORCH=python3, with torch and transformers installed)"; fi
 
 # README's pictures, by the program itself
@@ -257,7 +259,7 @@ help:
 	@echo "make run        build and start the explorer (ARGS='analyze …' for a command)"
 	@echo "make check      all tests; closes with the counts"
 	@echo "make check-long nothing left out: each test under valgrind, each fault at every step; an hour or more"
-	@echo "make bench      timings beside their floors"
+	@echo "make bench      timings beside their floors (BUNDLE=FILE: on that model; PYTORCH=python3: PyTorch beside)"
 	@echo "make fuzz       fuzzers, FUZZ_SECONDS each"
 	@echo "make install    to PREFIX=$(PREFIX) (DESTDIR honoured); make uninstall"
 	@echo "make dist clean lint format"

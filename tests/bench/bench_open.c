@@ -1,11 +1,11 @@
 /* How soon a large model with an SAE is there, and with how much memory: opened by a new process
  * each time, from files that are in the page cache already.
  *
- * bench_open [160m|410m|1.4b [FOLDER [DEVICE]]] (default 160m; 1.4b needs 12 GB of disk): shapes of
- * Pythia, f16, in random weights, with an SAE on mlp.act, f32. FOLDER keeps the files, and takes
- * them where they lie already; without it they are made in $TMPDIR and removed. Per opening: until
- * all is open, until the first sentence has its colours, a key at its end after that (median of
- * 20), the peak of resident memory and the part of it that is no mapped file. */
+ * bench_open [70m|160m|410m|1.4b [FOLDER [DEVICE]]] (default 160m; 1.4b needs 12 GB of disk):
+ * shapes of Pythia, f16, in random weights, with an SAE on mlp.act, f32. FOLDER keeps the files,
+ * and takes them where they lie already; without it they are made in $TMPDIR and removed. Per
+ * opening: until all is open, until the first sentence has its colours, a key at its end after that
+ * (median of 20), the peak of resident memory and the part of it that is no mapped file. */
 #include "engine/base/memory.h"
 #include "engine/formats/mapping.h"
 #include "engine/formats/packs.h"
@@ -28,11 +28,13 @@
 struct shape {
     const char *name;
     int32_t n_layers, d_model, n_heads, latents;
+    const char *hook;
 };
 static const struct shape shapes[] = {
-    {"160m", 12, 768, 12, 16384},
-    {"410m", 24, 1024, 16, 32768},
-    {"1.4b", 24, 2048, 16, 65536},
+    {"70m", 6, 512, 8, 16384, "layers.3.mlp.act"},
+    {"160m", 12, 768, 12, 16384, "layers.6.mlp.act"},
+    {"410m", 24, 1024, 16, 32768, "layers.6.mlp.act"},
+    {"1.4b", 24, 2048, 16, 65536, "layers.6.mlp.act"},
 };
 
 static double now(void)
@@ -63,13 +65,11 @@ static void write_sae(const char *path, const struct shape *s)
         {"W_dec", NULL, HASH_UNIFORM, 4, 2, {m, n}, DTYPE_F32, NULL},
         {"b_dec", NULL, HASH_UNIFORM, 3, 1, {n}, DTYPE_F32, NULL},
     };
-    hash_file_write(path, t, 4, (const char *const[]){"format", "glimt-sae",    "version",
-                                                      "1",      "hook",         "layers.6.mlp.act",
-                                                      "k",      "32",           "select",
-                                                      "topk",   "relu",         "never",
-                                                      "norm",   "none",         "centre",
-                                                      "true",   "norm_rescale", "false",
-                                                      "skip",   "false",        NULL});
+    hash_file_write(path, t, 4,
+                    (const char *const[]){
+                        "format", "glimt-sae", "version",      "1",     "hook",  s->hook, "k",
+                        "32",     "select",    "topk",         "relu",  "never", "norm",  "none",
+                        "centre", "true",      "norm_rescale", "false", "skip",  "false", NULL});
 }
 
 static void write_files(const char *dir, const struct shape *s)
@@ -220,7 +220,7 @@ static void remove_all(const char *dir)
 
 int main(int argc, char **argv)
 {
-    const struct shape *s = &shapes[0];
+    const struct shape *s = &shapes[1];
     char own[64] = "";
     for (size_t i = 0; argc > 1 && i < sizeof shapes / sizeof *shapes; i++)
         if (strcmp(argv[1], shapes[i].name) == 0)
