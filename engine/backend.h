@@ -31,7 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BACKEND_ABI 6
+#define BACKEND_ABI 7
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_F64 };
 static inline size_t dtype_size(enum dtype t)
@@ -57,6 +57,7 @@ struct queue { /* the beginning of what a device makes; read only, but for `numb
     uint64_t number; /* of the operation asked for last: whoever asks counts, if it wants to know */
     uint64_t failed; /* `number` at the operation whose error was told last */
     uint64_t saturated; /* results of 16 bits that were too large for them, as far as it is known */
+    uint64_t redone;    /* rows that encode had to compute in full, likewise */
 };
 
 struct tensor { /* a view; owns nothing. buf NULL: absent */
@@ -114,9 +115,14 @@ struct select {
     struct tensor scale, shift; /* GATED: [1, m] */
     const char *what;           /* of a column, for errors: "latent", "neuron" */
 };
+enum { ENCODE_MOST = 1024 };
+static inline bool select_is_top(const struct select *s)
+{
+    return s->kind == SELECT_TOPK || s->kind == SELECT_ABSTOPK;
+}
 static inline bool select_is_bounded(const struct select *s) /* at most k a row */
 {
-    return s->kind == SELECT_TOPK || s->kind == SELECT_ABSTOPK || s->kind == SELECT_GROUPMAX;
+    return select_is_top(s) || s->kind == SELECT_GROUPMAX;
 }
 
 /* What is done to one unit's activation f, and so the change of it. */
@@ -166,7 +172,11 @@ enum epilogue {
 };
 enum activation { ACT_GELU, ACT_GELU_TANH, ACT_RELU, ACT_SILU };
 enum order { ORDER_OUT_IN, ORDER_IN_OUT }; /* of the source: [out, in] (nn.Linear), or [in, out] */
-enum weight_use { USE_PRODUCT = 1, USE_ROWS = 2 }; /* linear, xent, topn · weight_rows, decode */
+enum weight_use {
+    USE_PRODUCT = 1, /* linear, xent, topn */
+    USE_ROWS = 2,    /* weight_rows, decode, dot_rows */
+    USE_ENCODE = 4,  /* encode */
+};
 
 struct weight_source { /* host memory; W is [out, in] */
     enum dtype type;
@@ -324,6 +334,12 @@ struct backend {
      * TOPK and ABSTOPK, of all of pre under the others. */
     void (*select)(struct queue *, struct csr *f, int32_t first, struct tensor pre,
                    const struct select *);
+    /* The same from x: pre = x·Wᵀ + bias, of which only what is selected need ever be computed to
+     * float's own precision. The codes are those of such values, to the bit; of float x they are
+     * what linear has of a batch of one row, unless a weight is beyond the range of F16. by: TOPK
+     * or ABSTOPK of at most ENCODE_MOST. NULL: linear and select are as good. */
+    void (*encode)(struct queue *, struct csr *f, int32_t first, struct tensor x,
+                   const struct weight *W, struct tensor bias, const struct select *);
     /* y[t] = bias + Σ_i vals[i]·W[ids[i]] over the entries of row t, in their order (W rows [m,
      * n]).
      */

@@ -411,6 +411,18 @@ void op_select(struct run *r, struct csr *f, int32_t first, struct tensor pre,
                                  .p.select = {*by, first}});
 }
 
+bool op_encode(struct run *r, struct csr *f, struct tensor x, const struct linear *l,
+               const struct select *by)
+{
+    const struct backend *b = r->queue->backend;
+    if (!b->encode || r->tape || !select_is_top(by) || by->k > ENCODE_MOST)
+        return false;
+    x = read_by(r, x, l);
+    if (begin(r))
+        b->encode(r->queue, f, 0, x, l->w, l->bias, by);
+    return true;
+}
+
 struct tensor op_decode(struct run *r, const struct csr *f, const struct weight *W,
                         struct tensor bias, int32_t n)
 {

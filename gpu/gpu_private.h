@@ -107,7 +107,9 @@ struct buf {
 struct weight {
     struct wmat w;
     unsigned uses;
-    enum dtype reads; /* F16, BF16: products take x of it, too; F32: not */
+    enum dtype reads;    /* F16, BF16: products take x of it, too; F32: not */
+    struct wmat rounded; /* USE_ENCODE: as 16 bits, w itself where it is that; at NULL: not */
+    struct rounded_rows of;
 };
 struct kv { /* keys, then values, of each layer: [position, width] */
     float *at;
@@ -189,6 +191,10 @@ bool arg_ints(struct gpu_queue *, const char *op, const char *arg, struct tensor
 bool arg_vector(struct gpu_queue *, const char *op, const char *arg, struct tensor, int32_t cols,
                 const float **); /* absent: NULL */
 bool arg_codes(struct gpu_queue *, const char *op, const struct csr *, struct codes *);
+/* Of `rows` rows of m, selected into codes from row `first` on. */
+bool arg_selected(struct gpu_queue *, const char *op, const struct csr *, int32_t first,
+                  int32_t rows, int32_t m, const struct select *, struct codes *,
+                  struct select_kernel *);
 
 /* ---- weight.c */
 struct weight *cuda_weight_new(struct backend *, const struct weight_source *, unsigned,
@@ -204,6 +210,9 @@ void stage_close(struct gpu *);
 /* y = x·Wᵀ + bias and its end; y, x on the device, x of floats or of the weight's own type. */
 void queue_product(struct gpu_queue *, struct acts y, struct acts x, struct wmat,
                    struct product_end);
+/* y = x·Wᵀ, x in the weight's own type, rows apart by ldx; of jobs a slice at a time. */
+bool queue_multiply(struct gpu_queue *, struct mat y, const void *x, size_t ldx, struct wmat);
+struct acts acts_rows(struct acts, int32_t first, int32_t n);
 void plans_free(struct gpu *);
 bool arg_product(struct gpu_queue *, const char *op, const struct weight *);
 /* x of a product with w. */
@@ -215,6 +224,10 @@ void cuda_xent(struct queue *, struct tensor loss, struct tensor h, const struct
                struct tensor target, float soft_cap);
 void cuda_topn(struct queue *, struct tensor ids, struct tensor logp, struct tensor h,
                const struct weight *, float soft_cap);
+
+/* ---- encode.c */
+void cuda_encode(struct queue *, struct csr *, int32_t first, struct tensor x,
+                 const struct weight *, struct tensor bias, const struct select *);
 
 /* ---- attention.c */
 struct kv *cuda_kv_new(struct queue *, int32_t first_layer, int32_t n_layers, int32_t width,

@@ -4,6 +4,7 @@
 #ifndef GLIMT_GPU_KERNELS_H
 #define GLIMT_GPU_KERNELS_H
 #include "engine/backend.h"
+#include "engine/backend/margin.h"
 #include "gpu/cuda.h"
 #include <stdbool.h>
 #ifdef __cplusplus
@@ -59,6 +60,7 @@ struct fault {
     int32_t kind, a, b, c, op, what;
     uint64_t number;
     uint32_t saturated; /* counted on, whatever is found: values that were too large for 16 bits */
+    uint32_t redone;    /* likewise: rows encoded in full */
 };
 struct faults { /* where they go, and whose they are */
     struct fault *to;
@@ -159,11 +161,42 @@ struct select_kernel {
 size_t gpu_select_bytes(const struct select_kernel *, int32_t rows, int32_t m);
 void gpu_select(struct codes, int32_t first, struct mat pre, const struct select_kernel *,
                 void *memory, struct faults, cudaStream_t);
+/* What of the ids [T, k] of each row is taken goes into the codes, with the values of x there; ids
+ * NULL: what passes. count: working space, T. */
+void gpu_select_ids(struct codes, int32_t first, struct mat x, const struct select_kernel *,
+                    int32_t *count, int32_t *ids, struct faults, cudaStream_t);
 /* The k largest of each row, NaN as −∞, ties to the lower index: ids, vals [T, k]. */
 size_t gpu_top_bytes(int32_t rows, int32_t k);
 void gpu_top(int32_t *ids, size_t ld_ids, float *vals, size_t ld_vals, struct mat x, int32_t k,
              bool by_size, void *memory, cudaStream_t);
 void gpu_csr_get(struct mat y, struct codes, struct ints ids, struct faults, cudaStream_t);
+
+/* ---- codes from products of rounded numbers (engine/backend/margin.h) */
+/* to[2] ← the greatest norms, as float's bits: of the rows of `rounded`, and of what they are off.
+ */
+void gpu_row_norms(uint32_t *to, struct wmat rounded, struct wmat exact, cudaStream_t);
+struct encode_kernel {
+    struct mat x, pre; /* [T, in]; [T, m]: first products of rounded numbers, then values */
+    struct wmat w;
+    const float *bias;      /* NULL: 0 */
+    struct rounded_rows of; /* of w */
+    enum dtype type;        /* what x is rounded to; F32: it is not */
+    void *rounded;          /* [T, ld of w] */
+    float *scale, *margin;  /* [T]: what pre is to be multiplied by; */
+    float *most_bias;       /* [1] */
+    int32_t *ids, *n_ids;   /* [T, room], [T]: who may be among the largest; −1: all */
+    int32_t room, k;
+    bool by_size;
+    int32_t *again, *n_again; /* [T], [1]: rows that are computed in full */
+    uint32_t *redone;         /* counted on */
+};
+enum { ENCODE_LEAST = 256, ENCODE_HELD = 2048 }; /* of room: at most what a block can sort */
+void gpu_encode_round(const struct encode_kernel *, cudaStream_t);
+/* Finds them, and puts their values where the products were. */
+void gpu_encode_candidates(const struct encode_kernel *, cudaStream_t);
+/* The same for columns first … of the rows that are computed in full. */
+void gpu_encode_again(const struct encode_kernel *, int32_t first, int32_t n, cudaStream_t);
+void gpu_encode_top(int32_t *top, const struct encode_kernel *, cudaStream_t); /* [T, k] */
 
 /* ---- the vocabulary, a chunk of its columns at a time */
 struct vocab_state {

@@ -74,26 +74,40 @@ static void act(struct queue *on, struct tensor y, struct tensor x, struct tenso
 }
 
 /* ---- codes */
-static bool check_kind(struct gpu_queue *q, const struct select *by, int32_t rows, int32_t m,
-                       const struct codes *c, struct select_kernel *k)
+static bool check_kind(struct gpu_queue *q, const char *op, const struct select *by, int32_t rows,
+                       int32_t m, const struct codes *c, struct select_kernel *k)
 {
     *k = (struct select_kernel){.kind = by->kind, .relu = by->relu, .k = by->k};
     if (select_is_bounded(by) && (by->k < 1 || by->k > m))
-        return error_set(&q->base.err, ERROR_INPUT, "cuda select: %d of %d values asked", by->k, m);
+        return error_set(&q->base.err, ERROR_INPUT, "cuda %s: %d of %d values asked", op, by->k, m);
     if (by->kind == SELECT_GROUPMAX && m % by->k != 0)
-        return error_set(&q->base.err, ERROR_INPUT, "cuda select: %d groups of %d values", by->k,
+        return error_set(&q->base.err, ERROR_INPUT, "cuda %s: %d groups of %d values", op, by->k,
                          m);
     if (select_is_bounded(by) && (int64_t)rows * by->k > c->capacity)
-        return error_set(&q->base.err, ERROR_SYSTEM,
-                         "cuda select: room for %d entries, expected %lld", c->capacity,
-                         (long long)rows * by->k);
+        return error_set(&q->base.err, ERROR_SYSTEM, "cuda %s: room for %d entries, expected %lld",
+                         op, c->capacity, (long long)rows * by->k);
     k->each_threshold = by->threshold.cols > 1;
     if (by->kind == SELECT_THRESHOLD)
-        return (k->threshold = arg_view(q, "select", "threshold", by->threshold, DTYPE_F32, 1,
+        return (k->threshold = arg_view(q, op, "threshold", by->threshold, DTYPE_F32, 1,
                                         k->each_threshold ? m : 1)) != NULL;
     return by->kind != SELECT_GATED ||
-           ((k->scale = arg_view(q, "select", "scale", by->scale, DTYPE_F32, 1, m)) &&
-            (k->shift = arg_view(q, "select", "shift", by->shift, DTYPE_F32, 1, m)));
+           ((k->scale = arg_view(q, op, "scale", by->scale, DTYPE_F32, 1, m)) &&
+            (k->shift = arg_view(q, op, "shift", by->shift, DTYPE_F32, 1, m)));
+}
+
+bool arg_selected(struct gpu_queue *q, const char *op, const struct csr *f, int32_t first,
+                  int32_t rows, int32_t m, const struct select *by, struct codes *c,
+                  struct select_kernel *k)
+{
+    if (!arg_codes(q, op, f, c))
+        return false;
+    if (first < 0 || first > f->n_rows || rows > f->n_rows - first)
+        return error_set(&q->base.err, ERROR_SYSTEM, "cuda %s: %d rows from %d of %d", op, rows,
+                         first, f->n_rows);
+    if (rows > 0)
+        return check_kind(q, op, by, rows, m, c, k);
+    return first > 0 ||
+           queue_check(q, "a copy", cudaMemsetAsync(c->start, 0, sizeof *c->start, q->stream));
 }
 
 static void select_codes(struct queue *on, struct csr *f, int32_t first, struct tensor pre,
@@ -103,20 +117,8 @@ static void select_codes(struct queue *on, struct csr *f, int32_t first, struct 
     struct codes c;
     struct mat x;
     struct select_kernel k;
-    if (queue_failed(q) || !arg_codes(q, "select", f, &c) ||
-        !arg_mat(q, "select", "pre", pre, -1, -1, &x))
-        return;
-    if (first < 0 || first > f->n_rows || pre.rows > f->n_rows - first) {
-        error_set(&q->base.err, ERROR_SYSTEM, "cuda select: %d rows from %d of %d", pre.rows, first,
-                  f->n_rows);
-        return;
-    }
-    if (pre.rows == 0) {
-        if (first == 0)
-            queue_check(q, "a copy", cudaMemsetAsync(c.start, 0, sizeof *c.start, q->stream));
-        return;
-    }
-    if (!check_kind(q, by, pre.rows, pre.cols, &c, &k))
+    if (queue_failed(q) || !arg_mat(q, "select", "pre", pre, -1, -1, &x) ||
+        !arg_selected(q, "select", f, first, pre.rows, pre.cols, by, &c, &k) || pre.rows == 0)
         return;
     void *memory = queue_room(q, ROOM_OP, gpu_select_bytes(&k, x.rows, x.cols));
     if (!memory)
@@ -391,6 +393,7 @@ void ops_fill(struct backend *b)
     b->xent = cuda_xent;
     b->topn = cuda_topn;
     b->select = select_codes;
+    b->encode = cuda_encode;
     b->decode = decode;
     b->csr_get = csr_get;
     b->dot_rows = dot_rows;

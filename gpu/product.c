@@ -183,7 +183,7 @@ static struct mat rows_of(struct mat m, int32_t first, int32_t n)
     return m;
 }
 
-static struct acts acts_from(struct acts h, int32_t first, int32_t n)
+struct acts acts_rows(struct acts h, int32_t first, int32_t n)
 {
     h.at = (char *)h.at + (size_t)first * h.ld * dtype_size(h.type), h.rows = n;
     return h;
@@ -206,7 +206,7 @@ static bool product_of_parts(struct gpu_queue *q, struct acts y, struct acts x, 
         return false;
     for (int32_t t = 0; t < x.rows; t += at_once) {
         const int32_t n = x.rows - t < at_once ? x.rows - t : at_once;
-        const struct acts some = acts_from(x, t, n), to = acts_from(y, t, n);
+        const struct acts some = acts_rows(x, t, n), to = acts_rows(y, t, n);
         float *scale = (float *)(void *)(memory + (size_t)n * split),
               *parts = scale + ((size_t)n + 15) / 16 * 16;
         struct mat all = {parts, (size_t)w.out, (int32_t)n_parts * n, w.out};
@@ -219,6 +219,11 @@ static bool product_of_parts(struct gpu_queue *q, struct acts y, struct acts x, 
         gpu_join(to, parts, scale, parted, end, q->stream);
     }
     return true;
+}
+
+bool queue_multiply(struct gpu_queue *q, struct mat y, const void *x, size_t ldx, struct wmat w)
+{
+    return multiply(q, y, x, ldx, w, NULL, false);
 }
 
 void queue_product(struct gpu_queue *q, struct acts y, struct acts x, struct wmat w,
@@ -366,6 +371,6 @@ void cuda_topn(struct queue *on, struct tensor ids, struct tensor logp, struct t
     for (int32_t t = 0; t < x.rows && !error_is_set(&q->base.err); t += TOPN_ROWS) {
         const int32_t n = x.rows - t < TOPN_ROWS ? x.rows - t : TOPN_ROWS;
         topn_rows(q, (struct ints){at + (size_t)t * ld, ld, n}, rows_of(to, t, n),
-                  acts_from(x, t, n), &w->w, soft_cap);
+                  acts_rows(x, t, n), &w->w, soft_cap);
     }
 }

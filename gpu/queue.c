@@ -204,6 +204,8 @@ static void learn(struct gpu_queue *q, const struct fault *known, uint64_t mark)
 {
     if (known->saturated > q->base.saturated)
         q->base.saturated = known->saturated;
+    if (known->redone > q->base.redone)
+        q->base.redone = known->redone;
     if (known->kind != FAULT_NONE && mark > q->settled) {
         tell(q, known);
         q->failed = known->number;

@@ -193,6 +193,45 @@ static bool convert(struct load *l, struct weight *w, enum dtype type)
                                            : "too large for bf16, expected --dtype auto"));
 }
 
+static void round_release(struct gpu *g, struct weight *w)
+{
+    if (w->rounded.at != w->w.at && !gpu_lost(g, NULL))
+        cudaFree((void *)(uintptr_t)w->rounded.at);
+    w->rounded.at = NULL;
+}
+
+/* What encode needs: the weight as 16 bits, and how far those are from it. One that 16 bits can't
+ * hold goes without. */
+static bool round_weight(const struct load *l, struct weight *w)
+{
+    uint64_t *where = nowhere(l), least = UINT64_MAX, found_norms = 0;
+    struct wmat to = w->w;
+    void *at = NULL;
+    if (!where)
+        return false;
+    if (w->w.type == DTYPE_F32) {
+        to.type = DTYPE_F16;
+        if (failed(l->g, l->e, "memory for a weight", cudaMalloc(&at, (size_t)to.out * to.ld * 2)))
+            return false;
+        to.at = at;
+        w->rounded = to;
+        gpu_convert(to, w->w, where, l->stream);
+        if (!found(l, where, &least) ||
+            failed(l->g, l->e, "a copy", cudaMemsetAsync(where, 0, sizeof *where, l->stream)))
+            return false;
+    } else if (failed(l->g, l->e, "a copy", cudaMemsetAsync(where, 0, sizeof *where, l->stream))) {
+        return false;
+    }
+    w->rounded = to;
+    gpu_row_norms((uint32_t *)where, to, w->w, l->stream);
+    if (!found(l, where, &found_norms))
+        return false;
+    memcpy(&w->of, &found_norms, sizeof found_norms);
+    if (least != UINT64_MAX)
+        round_release(l->g, w);
+    return true;
+}
+
 static bool check_source(const struct weight_source *src, unsigned uses, struct error *e)
 {
     if (src->out <= 0 || src->in <= 0 || src->type == DTYPE_I32 || src->type == DTYPE_F64 ||
@@ -237,6 +276,7 @@ struct weight *cuda_weight_new(struct backend *b, const struct weight_source *sr
                   src->in, (size_t)src->out * ld * size);
     if (failed(g, e, "memory for a weight", code) || !load(&l) ||
         ((uses & USE_PRODUCT) && !look(&l)) || (kept != src->type && !convert(&l, w, kept)) ||
+        ((uses & USE_ENCODE) && !round_weight(&l, w)) ||
         failed(g, e, "loading a weight", cudaStreamSynchronize(l.stream)) ||
         failed(g, e, "loading a weight", cudaGetLastError())) {
         if (!gpu_lost(g, NULL))
@@ -249,21 +289,24 @@ struct weight *cuda_weight_new(struct backend *b, const struct weight_source *sr
 
 void cuda_weight_free(struct backend *b, struct weight *w)
 {
-    if (w && !gpu_lost(gpu_of(b), NULL) && cudaSetDevice(gpu_of(b)->ordinal) == cudaSuccess)
+    if (w && !gpu_lost(gpu_of(b), NULL) && cudaSetDevice(gpu_of(b)->ordinal) == cudaSuccess) {
+        round_release(gpu_of(b), w);
         cudaFree((void *)(uintptr_t)w->w.at);
+    }
     free(w);
 }
 
 uint64_t cuda_weight_need(const struct backend *b, const struct weight_source *src, unsigned uses)
 {
-    (void)uses;
-    return (uint64_t)src->out * row_elements(src->in) *
-           dtype_size(kept_as((const struct gpu *)b, src->type));
+    const enum dtype kept = kept_as((const struct gpu *)b, src->type);
+    const size_t rounded = (uses & USE_ENCODE) && kept == DTYPE_F32 ? 2 : 0;
+    return (uint64_t)src->out * row_elements(src->in) * (dtype_size(kept) + rounded);
 }
 
 size_t cuda_weight_bytes(const struct weight *w)
 {
-    return (size_t)w->w.out * w->w.ld * dtype_size(w->w.type);
+    const size_t rounded = w->rounded.at && w->rounded.at != w->w.at ? 2 : 0;
+    return (size_t)w->w.out * w->w.ld * (dtype_size(w->w.type) + rounded);
 }
 int32_t cuda_weight_in(const struct weight *w)
 {

@@ -1,10 +1,5 @@
 /* Rows of weights, and products that need no library. */
-#include "gpu/launch.cuh"
-
-template <class T> __device__ __forceinline__ const T *weight_row(const wmat &w, int32_t row)
-{
-    return static_cast<const T *>(w.at) + (size_t)row * w.ld;
-}
+#include "gpu/dot.cuh"
 
 /* ---- rows */
 template <class T> __global__ void widen_rows(mat y, wmat w, ints ids, faults f)
@@ -286,11 +281,6 @@ void gpu_gemv(acts y, acts x, wmat w, product_end end, cudaStream_t s)
 
 /* ---- floats as sums of 16-bit ones (Ootomo, Yokota 2022: an F16 and the rest as another, larger
  * by 2¹¹) */
-__device__ float power_of_two(int e)
-{
-    return bits_float((uint32_t)(127 + e) << 23);
-}
-
 __global__ void split_f16(f16 *parts, size_t ld, float *scale, mat x)
 {
     SHARED(float, most, 32);
@@ -301,8 +291,7 @@ __global__ void split_f16(f16 *parts, size_t ld, float *scale, mat x)
         size = fmaxf(size, fabsf(row[i]));
     size = block_max(size, most);
     /* The row's largest comes to [1, 2); of a row of zeros, or not of numbers, nothing changes. */
-    int e = (int)(float_bits(size) >> 23) - 127;
-    e = size > 0.0f && is_finite(size) ? (e < -126 ? -126 : e > 126 ? 126 : e) : 0;
+    const int e = is_finite(size) ? exponent_of(size) : 0;
     const float down = power_of_two(-e);
     if (threadIdx.x == 0)
         scale[t] = power_of_two(e);

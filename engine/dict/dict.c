@@ -77,6 +77,12 @@ static struct weight *open_weight(struct dict *d, struct dict_matrix *a, unsigne
     return w;
 }
 
+static unsigned encoder_uses(const struct dict_spec *s)
+{
+    const bool top = s->select == SELECT_TOPK || s->select == SELECT_ABSTOPK;
+    return USE_PRODUCT | USE_ROWS | (top && s->k <= ENCODE_MOST ? USE_ENCODE : 0u);
+}
+
 static bool open_weights(struct dict *d, struct dict_parts *p, struct error *e)
 {
     void *none;
@@ -86,7 +92,7 @@ static bool open_weights(struct dict *d, struct dict_parts *p, struct error *e)
     d->decoder_source = tied ? p->encoder.t : p->decoder.t;
     d->encode.out = d->spec.m;
     d->encode.in = d->spec.n;
-    d->encode.w = d->encoder = open_weight(d, &p->encoder, USE_PRODUCT | USE_ROWS, &d->own[0], e);
+    d->encode.w = d->encoder = open_weight(d, &p->encoder, encoder_uses(&d->spec), &d->own[0], e);
     if (d->encoder)
         d->decoder = tied ? d->encoder : open_weight(d, &p->decoder, USE_ROWS, &d->own[1], e);
     if (d->decoder && p->skip.t.data) {
@@ -150,7 +156,7 @@ static bool find_room(const struct dict *d, const struct dict_parts *p, struct e
 {
     struct backend *b = d->queue->backend;
     const struct dict_matrix *a[] = {&p->encoder, &p->decoder, &p->skip};
-    const unsigned uses[] = {USE_PRODUCT | USE_ROWS, USE_ROWS, USE_PRODUCT};
+    const unsigned uses[] = {encoder_uses(&d->spec), USE_ROWS, USE_PRODUCT};
     const uint64_t vectors = 4 * (uint64_t)d->spec.m + (uint64_t)d->spec.n;
     uint64_t need = vectors * dtype_size(b->caps.real);
     for (int i = 0; i < 3; i++)

@@ -139,6 +139,8 @@ static void encode_chunks(struct run *run, const struct dict *d, struct tensor x
 {
     const int32_t step = chunk_rows(d);
     *f = run_csr(run, x.rows, room_for(d, by, x.rows));
+    if (op_encode(run, f, x, &d->encode, by))
+        return;
     for (int32_t i = 0; i < x.rows && run_ok(run);) {
         const int32_t n = x.rows - i < step ? x.rows - i : step;
         int32_t need = 0;

@@ -102,6 +102,12 @@ template <class T> T atomicMin(T *p, T v)
     *p = v < was ? v : was;
     return was;
 }
+template <class T> T atomicMax(T *p, T v)
+{
+    const T was = *p;
+    *p = v > was ? v : was;
+    return was;
+}
 template <class T> T atomicCAS(T *p, T old, T v)
 {
     const T was = *p;

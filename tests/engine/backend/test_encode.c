@@ -1,0 +1,217 @@
+/* The largest pre-activations of few of which all digits are computed: to the bit what linear, a
+ * row at a time, and select have of them. */
+#include "tests/engine/backend/lab.h"
+#include "tests/support/effort.h"
+
+enum row_kind { NORMAL, SMALL_STEPS, ZEROS, HUGE_ONES, TINY_ONES, ONE_VALUE, N_ROW_KINDS };
+enum weight_kind { RANDOM, TWINS, STEPS, SAME, N_WEIGHT_KINDS };
+
+static float x_value(struct lab *l, enum row_kind kind)
+{
+    switch (kind) {
+    case SMALL_STEPS: return 1 + ldexpf((float)below(l, 64), -20); /* the same in 16 bits */
+    case ZEROS: return 0;
+    case HUGE_ONES: return normal(l) * 1e30f;
+    case TINY_ONES: return normal(l) * 1e-36f;
+    case ONE_VALUE: return 0.3f;
+    default: return normal(l);
+    }
+}
+
+static float *weight_values(struct lab *l, enum weight_kind kind, int32_t m, int32_t n)
+{
+    float *w = lab_random(l, (size_t)m * (size_t)n);
+    for (int32_t o = 0; o < m; o++)
+        for (int32_t i = 0; i < n; i++) {
+            float *v = &w[at(o, i, n)];
+            if (kind == TWINS && o % 4 != 0)
+                *v = w[at(o / 4 * 4, i, n)];
+            if (kind == STEPS) /* rows that are alike, as 16 bits have them, all positive */
+                *v = i == o % n ? 1 + ldexpf((float)(o * 37 % m), -18) : 1;
+            if (kind == SAME)
+                *v = 0.25f;
+        }
+    return w;
+}
+
+static char *as_type(struct lab *l, enum dtype type, const float *v, size_t n)
+{
+    char *to = lab_host(l, n * dtype_size(type));
+    if (type == DTYPE_F32)
+        return memcpy(to, v, n * sizeof *v);
+    struct tensor x = lab_put(l, 1, (int32_t)n, v), y = lab_tensor(l, 1, (int32_t)n, type, NULL);
+    l->b->copy(l->q, y, x);
+    device_get(l->q, to, y);
+    return to;
+}
+
+struct encode_case {
+    enum dtype type;
+    enum weight_kind weights;
+    struct select by;
+    int32_t rows, m, n;
+    bool biased;
+};
+
+/* The same by products of one row. */
+static struct csr one_by_one(struct lab *l, const struct encode_case *c, struct tensor x,
+                             const struct weight *w, struct tensor bias)
+{
+    struct csr f = lab_csr(l, c->rows, c->rows * c->by.k);
+    struct tensor pre = lab_put(l, 1, c->m, NULL);
+    for (int32_t t = 0; t < c->rows; t++) {
+        l->b->linear(l->q, pre, tensor_rows(x, t, 1), w, bias, EPILOGUE_NONE);
+        l->b->select(l->q, &f, t, pre, &c->by);
+    }
+    return f;
+}
+
+static void same_codes(struct lab *l, const struct csr *f, const struct csr *want)
+{
+    const int32_t *a = lab_get(l, f->start), *b = lab_get(l, want->start), n = b[f->n_rows];
+    assert_memory_equal(a, b, ((size_t)f->n_rows + 1) * sizeof *a);
+    assert_memory_equal(lab_get(l, f->ids), lab_get(l, want->ids), (size_t)n * sizeof *a);
+    assert_memory_equal(lab_get(l, f->vals), lab_get(l, want->vals), (size_t)n * sizeof(float));
+}
+
+static struct weight *weight_for(struct lab *l, const struct encode_case *c)
+{
+    struct error e = {0};
+    const float *v = weight_values(l, c->weights, c->m, c->n);
+    const size_t n = (size_t)c->m * (size_t)c->n;
+    struct weight *w = l->b->weight_new(
+        l->b,
+        &(struct weight_source){c->type, c->m, c->n, ORDER_OUT_IN, as_type(l, c->type, v, n), NULL},
+        USE_PRODUCT | USE_ENCODE, &e);
+    assert_non_null(w);
+    return w;
+}
+
+/* How many rows had to be computed in full; only: all rows are of that kind. */
+static uint64_t check_encode(struct lab *l, const struct encode_case *c, int only)
+{
+    const uint64_t before = l->q->redone;
+    float *v = lab_host(l, (size_t)c->rows * (size_t)c->n * sizeof *v);
+    for (int32_t t = 0; t < c->rows; t++)
+        for (int32_t i = 0; i < c->n; i++)
+            v[at(t, i, c->n)] =
+                x_value(l, only < 0 ? (enum row_kind)(t % N_ROW_KINDS) : (enum row_kind)only);
+    struct weight *w = weight_for(l, c);
+    struct tensor x = lab_put(l, c->rows, c->n, v), bias = {0};
+    if (c->biased)
+        bias = lab_put(l, 1, c->m, lab_random(l, (size_t)c->m));
+    struct csr f = lab_csr(l, c->rows, c->rows * c->by.k);
+    l->b->encode(l->q, &f, 0, x, w, bias, &c->by);
+    const struct csr want = one_by_one(l, c, x, w, bias);
+    same_codes(l, &f, &want);
+    l->b->weight_free(l->b, w);
+    lab_clear(l);
+    return l->q->redone - before;
+}
+
+static void on_shim(lab_case *body)
+{
+#ifdef __x86_64__
+    struct error e = {0};
+    shim_seed(3);
+    lab_on(body, glimt_backend_new(&(struct backend_want){0}, &e), 3);
+#else
+    (void)body;
+    skip();
+#endif
+}
+
+static const enum dtype types[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
+
+static void all_shapes(struct lab *l)
+{
+    static const struct {
+        enum weight_kind weights;
+        enum dtype type;
+        int32_t rows;
+    } all[] = {{RANDOM, DTYPE_F32, 6}, {STEPS, DTYPE_F32, 2}, {STEPS, DTYPE_F16, 9},
+               {TWINS, DTYPE_BF16, 9}, {TWINS, DTYPE_F32, 1}, {RANDOM, DTYPE_F16, 1}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i += quick() ? 3 : 1) {
+        struct encode_case c = {all[i].type,
+                                all[i].weights,
+                                {.kind = i % 3 == 0 ? SELECT_ABSTOPK : SELECT_TOPK,
+                                 .relu = below(l, 2) == 0,
+                                 .k = 1 + below(l, 9),
+                                 .what = "latent"},
+                                all[i].rows,
+                                257 + below(l, 40),
+                                30 + below(l, 10),
+                                below(l, 2) == 0};
+        check_encode(l, &c, -1);
+    }
+}
+static void test_codes_are_those_of_the_exact_way(void **state)
+{
+    (void)state;
+    on_shim(all_shapes);
+}
+
+/* Of usual rows the candidates are enough, even where only digits beyond 16 bits tell them apart;
+ * of masses of equal ones they are not. */
+static void all_ways(struct lab *l)
+{
+    for (int type = 0; type < 3; type += quick() ? 2 : 1) {
+        const int32_t rows = types[type] == DTYPE_F32 ? 2 : 9;
+        struct encode_case c = {types[type], RANDOM, {.kind = SELECT_TOPK, .k = 16}, rows, 300,
+                                40,          false};
+        c.by.what = "latent";
+        assert_int_equal(check_encode(l, &c, NORMAL), 0);
+        if (types[type] != DTYPE_BF16)
+            assert_int_equal(check_encode(l, &c, TINY_ONES), rows);
+        c.weights = SAME;
+        if (types[type] != DTYPE_F16)
+            assert_int_equal(check_encode(l, &c, ONE_VALUE), rows);
+        c.m = 250, c.weights = STEPS;
+        assert_int_equal(check_encode(l, &c, SMALL_STEPS), 0);
+    }
+}
+static void test_candidates_are_enough(void **state)
+{
+    (void)state;
+    on_shim(all_ways);
+}
+
+/* What is no number is told as select tells it. */
+static void all_bad(struct lab *l)
+{
+    enum { N = 24, M = 90 };
+    const float bad[] = {NAN, INFINITY, 3e38f};
+    for (int type = 0; type < 3; type++) {
+        struct error e = {0};
+        const int32_t rows = types[type] == DTYPE_F32 ? 2 : 9;
+        struct encode_case c = {types[type], RANDOM, {.kind = SELECT_TOPK, .k = 5}, rows, M,
+                                N,           false};
+        c.by.what = "latent";
+        float *v = lab_random(l, (size_t)rows * N);
+        for (int j = 0; j < N; j++)
+            v[N + j] = bad[type];
+        struct weight *w = weight_for(l, &c);
+        struct csr f = lab_csr(l, rows, 5 * rows);
+        l->b->encode(l->q, &f, 0, lab_put(l, rows, N, v), w, (struct tensor){0}, &c.by);
+        l->b->queue_sync(l->q);
+        assert_false(l->b->queue_status(l->q, &e));
+        assert_non_null(strstr(e.text, "has a value that is no finite number"));
+        l->b->weight_free(l->b, w);
+        lab_clear(l);
+    }
+}
+static void test_what_is_no_number(void **state)
+{
+    (void)state;
+    on_shim(all_bad);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_codes_are_those_of_the_exact_way),
+        cmocka_unit_test(test_candidates_are_enough),
+        cmocka_unit_test(test_what_is_no_number),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
