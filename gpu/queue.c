@@ -277,11 +277,24 @@ bool cuda_queue_status(struct queue *on, struct error *e)
     return false;
 }
 
+/* What came with weights is there: no more will, and as many dictionaries as may be open, none of
+ * them keeps pinned memory for it. The plugin's own queue serves all weights. */
+static void unpin(struct gpu_queue *q)
+{
+    if (q->base.kind != QUEUE_LOAD || q == q->gpu->load || error_is_set(&q->base.err))
+        return;
+    cudaFreeHost(q->ring);
+    cudaFreeHost(q->down);
+    q->ring = q->down = NULL;
+}
+
 void cuda_queue_sync(struct queue *on)
 {
     struct gpu_queue *q = queue_of(on);
-    if (!queue_failed(q))
+    if (!queue_failed(q)) {
         wait(q);
+        unpin(q);
+    }
 }
 
 /* ---- marks */

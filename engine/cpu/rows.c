@@ -8,6 +8,7 @@ struct rows_job {
     const float *x, *u, *scale_in;
     const int32_t *rows;
     size_t ldy, ldx, ldu, ld_rows, ld_in, ld_out;
+    size_t size; /* bytes of an element, of what only moves */
     int32_t n, m;
     float a;
     struct norm_row norm;
@@ -149,13 +150,18 @@ void cpu_add_outer(struct queue *q, struct tensor y, struct tensor C, struct ten
         cpu_for_rows(q, y.rows, (int64_t)y.cols * j.m, outer_rows, &j);
 }
 
+static void move_row(const struct rows_job *j, size_t to, size_t from)
+{
+    memcpy((char *)(void *)j->y + to * j->ldy * j->size,
+           (const char *)(const void *)j->x + from * j->ldx * j->size, (size_t)j->n * j->size);
+}
+
 static void get_rows(void *arg, int thread, int32_t first, int32_t n)
 {
     (void)thread;
     const struct rows_job *j = arg;
     for (int32_t t = first; t < first + n; t++)
-        memcpy(j->y + (size_t)t * j->ldy, j->x + (size_t)j->rows[(size_t)t * j->ld_rows] * j->ldx,
-               (size_t)j->n * sizeof *j->y);
+        move_row(j, (size_t)t, (size_t)j->rows[(size_t)t * j->ld_rows]);
 }
 
 static bool check_rows(struct queue *q, const char *op, const struct rows_job *j, int32_t n,
@@ -173,8 +179,11 @@ void cpu_rows_get(struct queue *q, struct tensor y, struct tensor x, struct tens
 {
     if (cpu_failed(q) || rows.rows == 0)
         return;
-    struct rows_job j = {
-        .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)rows.ld, .n = x.cols};
+    struct rows_job j = {.ldy = (size_t)y.ld,
+                         .ldx = (size_t)x.ld,
+                         .ld_rows = (size_t)rows.ld,
+                         .n = x.cols,
+                         .size = dtype_size(y.dtype)};
     if ((j.rows = cpu_view(q, "rows_get", "rows", rows, DTYPE_I32, -1, 1)) &&
         (j.x = cpu_view(q, "rows_get", "x", x, y.dtype, -1, -1)) &&
         (j.y = cpu_view(q, "rows_get", "y", y, y.dtype, rows.rows, x.cols)) &&
@@ -187,15 +196,17 @@ void cpu_rows_set(struct queue *q, struct tensor y, struct tensor x, struct tens
 {
     if (cpu_failed(q) || rows.rows == 0)
         return;
-    struct rows_job j = {
-        .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)rows.ld, .n = x.cols};
+    struct rows_job j = {.ldy = (size_t)y.ld,
+                         .ldx = (size_t)x.ld,
+                         .ld_rows = (size_t)rows.ld,
+                         .n = x.cols,
+                         .size = dtype_size(y.dtype)};
     if ((j.rows = cpu_view(q, "rows_set", "rows", rows, DTYPE_I32, -1, 1)) &&
         (j.x = cpu_view(q, "rows_set", "x", x, y.dtype, rows.rows, -1)) &&
         (j.y = cpu_view(q, "rows_set", "y", y, y.dtype, -1, x.cols)) &&
         check_rows(q, "rows_set", &j, rows.rows, y.rows))
         for (int32_t i = 0; i < rows.rows; i++)
-            memcpy(j.y + (size_t)j.rows[(size_t)i * j.ld_rows] * j.ldy, j.x + (size_t)i * j.ldx,
-                   (size_t)j.n * sizeof *j.y);
+            move_row(&j, (size_t)j.rows[(size_t)i * j.ld_rows], (size_t)i);
 }
 
 /* On one thread, as above. */
@@ -203,8 +214,11 @@ void cpu_rows_add(struct queue *q, struct tensor y, struct tensor x, struct tens
 {
     if (cpu_failed(q) || rows.rows == 0)
         return;
-    struct rows_job j = {
-        .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .ld_rows = (size_t)rows.ld, .n = x.cols};
+    struct rows_job j = {.ldy = (size_t)y.ld,
+                         .ldx = (size_t)x.ld,
+                         .ld_rows = (size_t)rows.ld,
+                         .n = x.cols,
+                         .size = dtype_size(y.dtype)};
     if ((j.rows = cpu_view(q, "rows_add", "rows", rows, DTYPE_I32, -1, 1)) &&
         (j.x = cpu_f32(q, "rows_add", "x", x, rows.rows, -1)) &&
         (j.y = cpu_f32(q, "rows_add", "y", y, -1, x.cols)) &&
@@ -265,14 +279,15 @@ static void copy_rows(void *arg, int thread, int32_t first, int32_t n)
     (void)thread;
     const struct rows_job *j = arg;
     for (int32_t t = first; t < first + n; t++)
-        memcpy(j->y + (size_t)t * j->ldy, j->x + (size_t)t * j->ldx, (size_t)j->n * sizeof *j->y);
+        move_row(j, (size_t)t, (size_t)t);
 }
 
 void cpu_copy(struct queue *q, struct tensor y, struct tensor x)
 {
     if (cpu_failed(q) || x.rows == 0)
         return;
-    struct rows_job j = {.ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols};
+    struct rows_job j = {
+        .ldy = (size_t)y.ld, .ldx = (size_t)x.ld, .n = x.cols, .size = dtype_size(y.dtype)};
     if ((j.x = cpu_view(q, "copy", "x", x, y.dtype, -1, -1)) &&
         (j.y = cpu_view(q, "copy", "y", y, y.dtype, x.rows, x.cols)))
         cpu_for_rows(q, x.rows, x.cols / 2, copy_rows, &j);

@@ -547,6 +547,8 @@ static void test_room(void **state)
     assert_int_equal(b->weight_need(b, &s, USE_PRODUCT), (uint64_t)65536 * 8192 * 2);
     const struct weight_source floats = {DTYPE_F32, 65536, 8190, ORDER_OUT_IN, NULL, NULL};
     assert_int_equal(b->weight_need(b, &floats, USE_PRODUCT), (uint64_t)65536 * 8192 * 4);
+    assert_int_equal(b->weight_need(b, &floats, USE_PRODUCT | USE_ENCODE),
+                     (uint64_t)65536 * 8192 * 6); /* 16 bits beside them */
     struct backend *halves = glimt_backend_new(&(struct backend_want){0, PRECISION_BF16}, &e);
     assert_int_equal(halves->weight_need(halves, &floats, USE_PRODUCT), (uint64_t)65536 * 8192 * 2);
     assert_string_equal(b->caps.precision, "auto");
@@ -566,6 +568,34 @@ static void test_room(void **state)
     shim_machine = usual;
 }
 
+/* However many dictionaries are open, none of them keeps pinned memory. */
+static void test_what_is_loaded_is_not_pinned(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    struct error e = {0};
+    float v[N], got[N];
+    struct backend *b = glimt_backend_new(&(struct backend_want){0}, &e);
+    const size_t before = shim_bytes();
+    struct queue *q = b->queue_new(b, QUEUE_LOAD, &e);
+    struct tensor x = tensor_new(q, 1, N, DTYPE_F32, &e);
+    for (int i = 0; i < N; i++)
+        v[i] = (float)i;
+    for (int i = 0; i < 2; i++) {
+        b->put(q, x, v);
+        assert_true(shim_bytes() > before + (1 << 20));
+        b->queue_sync(q);
+        assert_true(shim_bytes() < before + 2 * sizeof v);
+    }
+    b->fetch(q, got, x);
+    b->queue_sync(q);
+    assert_true(b->queue_status(q, &e));
+    assert_memory_equal(got, v, sizeof v);
+    b->buf_free(q, x.buf);
+    b->queue_free(q);
+    b->free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -582,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_what_ends_a_context),
         cmocka_unit_test(test_what_is_here),
         cmocka_unit_test(test_room),
+        cmocka_unit_test(test_what_is_loaded_is_not_pinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

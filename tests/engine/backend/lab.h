@@ -88,6 +88,38 @@ static inline float *lab_random(struct lab *l, size_t n)
     return v;
 }
 
+static inline bool inside(const struct tensor *t, size_t i)
+{
+    size_t first = t->off / dtype_size(t->dtype), ld = (size_t)t->ld;
+    if (i < first || t->cols == 0)
+        return false;
+    return (i - first) % ld < (size_t)t->cols && (i - first) / ld < (size_t)t->rows;
+}
+
+#define GUARD -12345.0f
+
+/* Guard values around a tensor, in it what is neither a number nor an index: whoever reads a result
+ * before it is written is found, and whoever leaves a part of it unwritten. Around doubles they are
+ * no numbers either: as floats, or pairs of them, they are put as they are. */
+static inline void lab_poison(struct lab *l, const struct tensor *t, size_t n)
+{
+    float *all = xmalloc(2 * n * sizeof *all);
+    const size_t size = t->dtype == DTYPE_F16 || t->dtype == DTYPE_BF16 ? 2 : 4;
+    for (size_t i = 0; i < 2 * n; i++)
+        all[i] = GUARD;
+    for (size_t i = 0; i < n; i++)
+        if (inside(t, i))
+            memset((char *)all + i * size, 0xff, size);
+    if (t->dtype == DTYPE_F64)
+        memset(all, 0xff, 2 * n * sizeof *all);
+    l->b->put(
+        l->q,
+        (struct tensor){
+            .buf = t->buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n, .dtype = t->dtype},
+        all);
+    free(all);
+}
+
 /* A tensor somewhere inside a buffer of guard values, rows apart by more than their length. */
 static inline struct tensor lab_tensor(struct lab *l, int32_t rows, int32_t cols, enum dtype type,
                                        const void *v)
@@ -98,20 +130,13 @@ static inline struct tensor lab_tensor(struct lab *l, int32_t rows, int32_t cols
     assert_in_range(l->n_bufs, 0, 127);
     struct buf *buf = l->buf[l->n_bufs++] = l->b->alloc(l->q, n * size, &e);
     assert_non_null(buf);
-    float *guard = xmalloc(2 * n * sizeof *guard); /* doubles are put as they are */
-    for (size_t i = 0; i < 2 * n; i++)
-        guard[i] = -12345.0f;
-    l->b->put(
-        l->q,
-        (struct tensor){.buf = buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n, .dtype = type},
-        guard);
-    free(guard);
     struct tensor t = {.buf = buf,
                        .off = (size_t)lead * size,
                        .rows = rows,
                        .cols = cols,
                        .ld = ld,
                        .dtype = type};
+    lab_poison(l, &t, n);
     if (v)
         l->b->put(l->q, t, v);
     return t;
@@ -125,14 +150,27 @@ static inline struct tensor lab_put_i32(struct lab *l, int32_t rows, int32_t col
     return lab_tensor(l, rows, cols, DTYPE_I32, v);
 }
 
+static inline struct tensor lab_column(struct lab *l, int32_t rows, enum dtype type)
+{
+    struct tensor t = lab_tensor(l, rows, 1, type, NULL);
+    const size_t n = (size_t)rows * (size_t)t.ld + t.off / dtype_size(type) + 16;
+    t.ld = 1;
+    lab_poison(l, &t, n);
+    return t;
+}
+static inline struct csr lab_csr(struct lab *l, int32_t rows, int32_t capacity)
+{
+    struct csr f = {.n_rows = rows};
+    f.start = lab_column(l, rows + 1, DTYPE_I32);
+    f.ids = lab_column(l, capacity, DTYPE_I32);
+    f.vals = lab_column(l, capacity, l->b->caps.real);
+    return f;
+}
 /* Codes of rows with the entries start[t] … start[t+1] − 1. */
 static inline struct csr lab_put_csr(struct lab *l, int32_t rows, const int32_t *start,
                                      const int32_t *ids, const float *vals)
 {
-    struct csr f = {.n_rows = rows};
-    f.start = lab_put_i32(l, rows + 1, 1, NULL), f.start.ld = 1;
-    f.ids = lab_put_i32(l, start[rows], 1, NULL), f.ids.ld = 1;
-    f.vals = lab_put(l, start[rows], 1, NULL), f.vals.ld = 1;
+    struct csr f = lab_csr(l, rows, start[rows]);
     l->b->put(l->q, f.start, start);
     l->b->put(l->q, f.ids, ids);
     l->b->put(l->q, f.vals, vals);
@@ -146,22 +184,6 @@ static inline struct csr lab_put_codes(struct lab *l, int32_t rows, int32_t k, c
     for (int32_t t = 0; t <= rows; t++)
         start[t] = t * k;
     return lab_put_csr(l, rows, start, ids, vals);
-}
-static inline struct csr lab_csr(struct lab *l, int32_t rows, int32_t capacity)
-{
-    struct csr f = {.n_rows = rows};
-    f.start = lab_put_i32(l, rows + 1, 1, NULL), f.start.ld = 1;
-    f.ids = lab_put_i32(l, capacity, 1, NULL), f.ids.ld = 1;
-    f.vals = lab_put(l, capacity, 1, NULL), f.vals.ld = 1;
-    return f;
-}
-
-static inline bool inside(const struct tensor *t, size_t i)
-{
-    size_t first = t->off / dtype_size(t->dtype), ld = (size_t)t->ld;
-    if (i < first || t->cols == 0)
-        return false;
-    return (i - first) % ld < (size_t)t->cols && (i - first) / ld < (size_t)t->rows;
 }
 
 /* The values of a tensor; fails when anything around it was written. */
@@ -179,8 +201,28 @@ static inline void *lab_get(struct lab *l, struct tensor t)
         (struct tensor){
             .buf = t.buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n, .dtype = t.dtype});
     for (size_t i = 0; i < n; i++)
-        if (!inside(&t, i) && (all[i] < -12345.0f || all[i] > -12345.0f))
+        if (!inside(&t, i) && (all[i] < GUARD || all[i] > GUARD))
             fail_msg("element %zu outside the result was written: %g", i, (double)all[i]);
+    free(all);
+    return v;
+}
+
+static inline double *lab_get_f64(struct lab *l, struct tensor t)
+{
+    struct error e = {0};
+    double *v = lab_host(l, (size_t)t.rows * (size_t)t.cols * sizeof *v);
+    device_get_f64(l->q, v, t);
+    if (!l->b->queue_status(l->q, &e))
+        fail_msg("%s", e.text);
+    const size_t n = t.off / sizeof(double) + (size_t)t.rows * (size_t)t.ld + 16;
+    double *all = xmalloc(n * sizeof *all);
+    device_get_f64(
+        l->q, all,
+        (struct tensor){
+            .buf = t.buf, .rows = 1, .cols = (int32_t)n, .ld = (int32_t)n, .dtype = DTYPE_F64});
+    for (size_t i = 0; i < n; i++)
+        if (!inside(&t, i) && !isnan(all[i]))
+            fail_msg("double %zu outside the result was written: %g", i, all[i]);
     free(all);
     return v;
 }

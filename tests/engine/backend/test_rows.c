@@ -317,11 +317,18 @@ static void check_double_sums(struct lab *l, int32_t rows, int32_t n)
     l->b->col_sums(l->q, sum, tensor_rows(tz, 0, rows), -1);
     l->b->col_sums(l->q, sum, sum, 1); /* of doubles, and in place: twice as much */
     l->b->row_stats(l->q, of_sum, sum, none);
-    double got[80 * 2], alone[80 * 2], column[130], square[2], want = 0;
-    device_get_f64(l->q, got, both);
-    device_get_f64(l->q, alone, one);
-    device_get_f64(l->q, column, sum);
-    device_get_f64(l->q, square, of_sum);
+    struct tensor moved = lab_tensor(l, rows, 2, DTYPE_F64, NULL), /* elements of any size move */
+        back_row = lab_tensor(l, 1, 2, DTYPE_F64, NULL);
+    const int32_t last[] = {rows - 1};
+    l->b->copy(l->q, moved, one);
+    l->b->rows_set(l->q, moved, tensor_rows(both, 0, 1), lab_put_i32(l, 1, 1, last));
+    l->b->rows_get(l->q, back_row, moved, lab_put_i32(l, 1, 1, last));
+    const double *got = lab_get_f64(l, both), *alone = lab_get_f64(l, one),
+                 *column = lab_get_f64(l, sum), *square = lab_get_f64(l, of_sum);
+    double want = 0;
+    assert_memory_equal(lab_get_f64(l, back_row), got, 2 * sizeof *got);
+    if (rows > 1)
+        assert_memory_equal(lab_get_f64(l, moved), alone, 2 * sizeof *alone);
     double *back = lab_host(l, (size_t)rows * (size_t)n * sizeof *back);
     device_get_f64(l->q, back, tx);
     for (int32_t t = 0; t < rows; t++) {
