@@ -120,16 +120,19 @@ status cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const void *alph
     const shim_matmul m = *d;
     const shim_layout la = *a, lb = *b, ld = *c;
     const double scale = (double)*static_cast<const float *>(alpha);
-    const double keep = (double)*static_cast<const float *>(beta);
+    const double keep = (double)*static_cast<const float *>(beta), off = shim_machine.lt_error;
     shim_later(s, [=] {
         const std::vector<double> w = wide(A, &la), x = wide(B, &lb);
         const int64_t k = (int64_t)lb.rows, to = m.trans_a ? la.ld : 1,
                       along = m.trans_a ? 1 : la.ld;
         for (int64_t j = 0; j < (int64_t)ld.cols; j++)
             for (int64_t i = 0; i < (int64_t)ld.rows; i++) {
-                double sum = 0;
-                for (int64_t h = 0; h < k; h++)
-                    sum += x[(size_t)(h + j * lb.ld)] * w[(size_t)(i * to + h * along)];
+                double sum = 0, size = 0;
+                for (int64_t h = 0; h < k; h++) {
+                    const double v = x[(size_t)(h + j * lb.ld)] * w[(size_t)(i * to + h * along)];
+                    sum += v, size += fabs(v);
+                }
+                sum += ((i + j) % 2 ? off : -off) * (double)k * 0x1p-24 * size;
                 sum = scale * sum + (m.epilogue == CUBLASLT_EPILOGUE_BIAS ? (double)m.bias[i] : 0);
                 sum += keep > 0 || keep < 0 ? keep * element(C, &ld, i, j) : 0;
                 static_cast<float *>(D)[i + j * ld.ld] = (float)sum;

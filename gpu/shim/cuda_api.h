@@ -94,7 +94,9 @@ struct shim_machine {
     int driver;                     /* 0: there is none; 12040: too old */
     int n_devices, major[2], minor; /* major: of each device, the last one's of all that follow */
     size_t memory;
-    int no_lt; /* cuBLASLt is not there */
+    int no_lt;       /* cuBLASLt is not there */
+    double lt_error; /* its products are off by as much of what sums of floats may lose at worst: a
+                        share of n·2⁻²⁴·Σ |x·w|, either way */
 };
 extern struct shim_machine shim_machine;
 /* The seed of every order; the n-th call from now on that can fail does (0: none), with that error,

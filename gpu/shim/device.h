@@ -14,7 +14,6 @@
 #define __device__
 #define __host__
 #define __launch_bounds__(...)
-#define __restrict__ __restrict
 #define __forceinline__ inline __attribute__((always_inline))
 
 struct dim3 {
@@ -69,26 +68,12 @@ template <class T> T shim_shuffle(unsigned mask, T v, unsigned lane)
     return v;
 }
 #define __shfl_xor_sync(mask, v, by) shim_shuffle(mask, v, (threadIdx.x & 31) ^ (unsigned)(by))
-#define __shfl_sync(mask, v, lane) shim_shuffle(mask, v, (unsigned)(lane))
 template <class T> T shim_shuffle_up(unsigned mask, T v, unsigned by)
 {
     const unsigned lane = threadIdx.x & 31;
     return shim_shuffle(mask, v, lane < by ? lane : lane - by);
 }
 #define __shfl_up_sync(mask, v, by) shim_shuffle_up(mask, v, by)
-inline unsigned __ballot_sync(unsigned mask, bool v)
-{
-    const uint64_t *all = shim_exchange(mask, v);
-    unsigned bits = 0;
-    for (int i = 0; i < 32; i++)
-        bits |= (mask >> i & 1) && all[i] ? 1U << i : 0;
-    return bits;
-}
-inline int __popc(unsigned v)
-{
-    return __builtin_popcount(v);
-}
-
 /* One thread of the host runs all: plain reads and writes. */
 template <class T> T atomicAdd(T *p, T v)
 {
@@ -96,17 +81,13 @@ template <class T> T atomicAdd(T *p, T v)
     *p = (T)(was + v);
     return was;
 }
-template <class T> T atomicMin(T *p, T v)
+template <class T> void atomicMin(T *p, T v)
 {
-    const T was = *p;
-    *p = v < was ? v : was;
-    return was;
+    *p = v < *p ? v : *p;
 }
-template <class T> T atomicMax(T *p, T v)
+template <class T> void atomicMax(T *p, T v)
 {
-    const T was = *p;
-    *p = v > was ? v : was;
-    return was;
+    *p = v > *p ? v : *p;
 }
 template <class T> T atomicCAS(T *p, T old, T v)
 {
@@ -114,7 +95,6 @@ template <class T> T atomicCAS(T *p, T old, T v)
     *p = was == old ? v : was;
     return was;
 }
-inline void __threadfence() {}
 
 template <class... P, class... A>
 void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, cudaStream_t s, A... a)

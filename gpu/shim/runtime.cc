@@ -318,7 +318,7 @@ const char *cudaGetErrorString(cudaError_t e)
            : e == cudaErrorAssert             ? "device-side assert triggered"
                                               : "an error of the shim";
 }
-struct shim_machine shim_machine = {13000, 1, {9, 9}, 0, (size_t)8 << 30, 0};
+struct shim_machine shim_machine = {13000, 1, {9, 9}, 0, (size_t)8 << 30, 0, 0};
 
 /* What the environment asks for, when the first question comes. */
 static const char *loser;
