@@ -101,12 +101,16 @@ static void enter(fiber *f)
 
 static bool ready(const fiber *w, int n) /* have all lanes of the exchange come? */
 {
-    for (int i = 0; i < n; i++)
-        if (w[i].now == AT_EXCHANGE)
-            for (int j = 0; j < 32; j++)
-                if (w[i].mask >> j & 1 &&
-                    (j >= n || w[j].now != AT_EXCHANGE || w[j].mask != w[i].mask))
-                    return false;
+    unsigned checked = 0; /* a mask is looked at once, though all of its lanes have it */
+    for (int i = 0; i < n; i++) {
+        if (w[i].now != AT_EXCHANGE || w[i].mask == checked)
+            continue;
+        for (int j = 0; j < 32; j++)
+            if (w[i].mask >> j & 1 &&
+                (j >= n || w[j].now != AT_EXCHANGE || w[j].mask != w[i].mask))
+                return false;
+        checked = w[i].mask;
+    }
     return true;
 }
 
@@ -115,10 +119,10 @@ static bool run_warp(fiber *w, int n)
 {
     bool moved = false;
     for (;;) {
-        const unsigned turn = (unsigned)shim_random();
+        int at = (int)((unsigned)shim_random() % (unsigned)n);
         bool waits = false;
-        for (int k = 0; k < n; k++) {
-            fiber *f = &w[((unsigned)k + turn) % (unsigned)n];
+        for (int k = 0; k < n; k++, at = at + 1 < n ? at + 1 : 0) {
+            fiber *f = &w[at];
             if (f->now == RUNS)
                 enter(f), moved = true;
             waits |= f->now == AT_EXCHANGE;
