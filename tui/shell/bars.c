@@ -41,9 +41,12 @@ static int draw_work(const struct painting *d, struct rect r, struct style s)
     float ms = snap->latents.ms + snap->loss.ms;
     if (d->shell->sh.still)
         return x;
-    if (r.w >= 100)
+    if (r.w >= 100 && snap->loss.valid)
         x = grid_printf(d->grid, r, x, r.y, s, "%scolours %.1f ms%sloss %.1f ms", dot,
                         (double)snap->latents.ms, dot, (double)snap->loss.ms);
+    else if (r.w >= 100)
+        x = grid_printf(d->grid, r, x, r.y, s, "%scolours %.1f ms%sloss %s ms", dot,
+                        (double)snap->latents.ms, dot, d->ascii ? "..." : "…");
     else
         x = grid_printf(d->grid, r, x, r.y, s, "%s%.1f ms", dot, (double)ms);
     if (snap->refset_progress < .999 && !d->shell->sh.refsets_paused && r.w >= 60)
