@@ -113,7 +113,7 @@ static bool open_all(struct service *s)
     bool ok = workbench_open_cancellable(&s->options, loading, s, &s->quit, &wb, &e);
     if (ok) {
         s->session = session_new(wb->backend, wb->model, wb->tokenizer, &wb->dicts, wb->at, wb->set,
-                                 wb->n_sets, &e);
+                                 wb->n_live, &e);
         ok = s->session != NULL;
     }
     if (ok) {

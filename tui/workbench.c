@@ -586,7 +586,7 @@ static bool check_options(struct opening *op)
            options_insert(o, &wb->dicts, wb->fix, wb->n_fix, &wb->insert, op->e);
 }
 
-static void take_references(struct workbench *wb)
+static void take_references(struct workbench *wb, const struct options *o)
 {
     for (int32_t i = 0; wb->bundle && i < wb->bundle->n_classes; i++) {
         const struct bundle_class *c = &wb->bundle->cls[i];
@@ -595,6 +595,7 @@ static void take_references(struct workbench *wb)
                 (struct reference_set){c->name, c->label ? c->label : c->name,
                                        (const char *const *)c->sentence, c->n_sentences};
     }
+    wb->n_live = o->bundle || !o->model ? wb->n_sets : 0;
 }
 
 /* Into a workbench of its own, whole or not. */
@@ -641,7 +642,7 @@ bool workbench_open_cancellable(const struct options *o,
     if (error_is_set(&op.passed))
         snprintf(op.wb->said, sizeof op.wb->said, "%s; the CPU computes%s", op.passed.text,
                  is_auto(o->dtype) ? "" : ", in f32");
-    take_references(op.wb);
+    take_references(op.wb, o);
     if (op.wb->packs)
         packs_write(op.wb->packs);
     *out = op.wb;

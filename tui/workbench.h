@@ -34,7 +34,8 @@ struct workbench { /* owned by workbench_free; members may be NULL where noted *
     int32_t n_fix; /* what --fix holds */
     struct unit fix[UNITS_MAX];
     struct insertion insert; /* what --insert says */
-    int32_t n_sets;
+    int32_t n_sets, n_live;  /* n_live: those beside the live text: none where they are the demo's
+                                and the model is another */
     struct reference_set set[CORPUS_MAX_CLASSES];
 };
 

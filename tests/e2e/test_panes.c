@@ -155,12 +155,36 @@ static void test_many_classes(void **state)
     }
 }
 
+/* The demo's sentences are no other model's: nothing is compared with them. */
+static void test_no_bundle_no_references(void **state)
+{
+    (void)state;
+    static const int width[] = {120, 80};
+    char *model = xasprintf("%s/model", folder);
+    int x, y;
+    for (int i = 0; i < 2; i++) {
+        struct term *t = start(&(struct how){.model = model, .w = width[i], .h = i ? 24 : 36});
+        assert_shows(t, "this text");
+        if (i == 0)
+            assert_shows(t, "no reference sentences:");
+        escape(t);
+        command(t, "twin", "1");
+        assert_shows(t, "there are no reference sentences");
+        command(t, "open", text_file);
+        assert_false(term_find(t, "Danish", &x, &y) || term_find(t, "English", &x, &y));
+        assert_false(term_find(t, "mean of means", &x, &y));
+        quit(t);
+    }
+    free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_predictions_are_there_or_say_why),
         cmocka_unit_test(test_numbers_say_what_they_are_of),
         cmocka_unit_test(test_many_classes),
+        cmocka_unit_test(test_no_bundle_no_references),
     };
     return cmocka_run_group_tests(tests, write_files, free_files);
 }

@@ -100,7 +100,7 @@ static void world(struct explore_fixture *f)
     f->wb.n_chosen = 6;
     for (int i = 0; i < 6; i++)
         f->wb.chosen[i] = UNIT(chosen[i]);
-    f->wb.n_sets = 2;
+    f->wb.n_sets = f->wb.n_live = 2;
     for (int i = 0; i < 2; i++)
         f->wb.set[i] = (struct reference_set){f->cls[i].name, f->cls[i].label, sentences, 2};
 }

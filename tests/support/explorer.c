@@ -40,8 +40,8 @@ struct term *start(const struct how *how)
     const char *argv[16];
     int n = 0;
     argv[n++] = glimt_binary();
-    argv[n++] = "--bundle";
-    argv[n++] = bundle;
+    argv[n++] = how->model ? "--model" : "--bundle";
+    argv[n++] = how->model ? how->model : bundle;
     argv[n++] = "--theme";
     argv[n++] = how->theme ? how->theme : "dark";
     argv[n++] = "--threads";

@@ -12,6 +12,7 @@ int set_up(void **state);
 int tear_down(void **state);
 
 struct how {
+    const char *model; /* in place of the bundle */
     const char *state; /* NULL: the session */
     const char *play, *theme, *home;
     const char *const *env;

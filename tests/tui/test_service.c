@@ -122,12 +122,14 @@ static void test_options(void **state)
     wb = opens((struct options){.bundle = bundle,
                                 .model = model}); /* another model: texts, nothing else */
     assert_true(!wb->dict && !wb->bundle_is_ours && wb->n_chosen == 0 && wb->n_sets == 2);
+    assert_int_equal(wb->n_live, 2);
     assert_string_equal(wb->model_name, "model");
     workbench_free(wb);
     wb = opens((struct options){
         .model = model, .sae = sae, .device = "cpu", .dtype = "f32", .threads = 1});
     assert_true(wb->dict && wb->at.layer == 1 && wb->at.site == SITE_MLP_ACT &&
                 !wb->bundle_is_ours);
+    assert_int_equal(wb->n_live, 0); /* the demo's, and the model is another */
     workbench_free(wb);
     wb = opens((struct options){.bundle = bundle,
                                 .hook = "layers.2.mlp.act"}); /* same SAE, another place */

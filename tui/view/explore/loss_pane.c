@@ -175,7 +175,7 @@ static struct loss_row refset_row(const struct drawing *d, int i)
                                                                       : NULL;
     struct loss_row r = {
         .without = NAN, .fixed = NAN, .diff = NAN, .half = NAN, .role = class_role(i)};
-    r.name = v ? v->label : d->wb && i < d->wb->n_sets ? d->wb->set[i].label : "";
+    r.name = v ? v->label : d->wb && i < d->wb->n_live ? d->wb->set[i].label : "";
     if (!v || !s->valid)
         return r;
     r.n_total = v->n_total;
@@ -313,7 +313,7 @@ static const struct pair_shown *pair_of(const struct explore *ex)
 static int n_refsets(const struct explore *ex)
 {
     const struct workbench *wb = ex->sh->workbench;
-    return ex->sh->snapshot ? ex->sh->snapshot->n_refsets : wb ? wb->n_sets : 0;
+    return ex->sh->snapshot ? ex->sh->snapshot->n_refsets : wb ? wb->n_live : 0;
 }
 
 int loss_rows(const struct explore *ex)
@@ -336,6 +336,15 @@ static struct loss_row row_at(const struct drawing *d, int i, char name[16])
     return refset_row(d, i - (pair ? pair->n : 0));
 }
 
+/* Where there is nothing to compare the text with. */
+static void draw_no_refsets(const struct drawing *d, struct rect r)
+{
+    static const char *const line[] = {"no reference sentences:", "--bundle FILE has them"};
+    const int below = loss_rows(d->ex) * (is_wide(d->ex) ? 1 : 2) + is_wide(d->ex) + 1;
+    for (int i = 0; i < 2 && below + i < r.h; i++)
+        grid_printf(d->grid, r, r.x, r.y + below + i, draw_style(d, ROLE_DIM), "%s", line[i]);
+}
+
 void draw_loss_pane(const struct drawing *d)
 {
     draw_frame(d, PANE_LOSS, d->ex->layout.pane[PANE_LOSS].w >= 26 ? "Loss, nats a token" : "Loss");
@@ -352,11 +361,14 @@ void draw_loss_pane(const struct drawing *d)
         draw_wide(d, r, row, n);
     else
         draw_narrow(d, r, row, n);
+    const bool none = d->wb && n_refsets(d->ex) == 0;
+    if (none)
+        draw_no_refsets(d, r);
     if (pair && pair->n == 1)
         snprintf(edge, sizeof edge, "line %zu has no twin", pair->line[0] + 1);
     else if (d->snap && d->snap->refset_progress < 1 && sliders_any_fixed(&d->in_force))
         snprintf(edge, sizeof edge, "measuring %.0f %%", 100 * d->snap->refset_progress);
-    else if (d->ex->layout.pane[PANE_LOSS].w >= 45)
+    else if (!none && d->ex->layout.pane[PANE_LOSS].w >= 45)
         snprintf(edge, sizeof edge, "reference sentences: mean of means");
     if (all > r.h) {
         snprintf(more, sizeof more, "+%d more", all - r.h);

@@ -138,11 +138,14 @@ bool twin_reference(struct explore *ex, long n)
         shared_message(ex->sh, false, "still loading");
         return true;
     }
-    long most = wb->n_sets < 2 ? 0 : wb->set[0].n < wb->set[1].n ? wb->set[0].n : wb->set[1].n;
+    long most = wb->n_live < 2 ? 0 : wb->set[0].n < wb->set[1].n ? wb->set[0].n : wb->set[1].n;
     if (most == 0 || n < 1 || n > most) {
-        shared_message(
-            ex->sh, true,
-            most == 0 ? "the reference texts are no pairs" : "pair %ld: expected 1 … %ld", n, most);
+        shared_message(ex->sh, true,
+                       most == 0 ? wb->n_live == 0
+                                       ? "there are no reference sentences: --bundle FILE has them"
+                                       : "the reference texts are no pairs"
+                                 : "pair %ld: expected 1 … %ld",
+                       n, most);
         return most == 0;
     }
     struct strbuf text;

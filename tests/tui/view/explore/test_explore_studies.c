@@ -142,7 +142,7 @@ static void test_harvest_is_asked_for(void **state)
     (void)state;
     begin_as("en to", DEPTH_256, false, true, 120, 36);
     f.wb.statistics[0] = NULL;
-    f.wb.n_sets = 2;
+    f.wb.n_sets = f.wb.n_live = 2;
     fixture_answer(&f, fixture_job(&f, &bins_query), JOB_CANCELLED, NULL);
     fixture_shows(&f, "not harvested: H harvests");
     fixture_pane(&f, PANE_LATENTS, "da ", false);
