@@ -251,6 +251,7 @@ _glimt_complete() {
     "snapshot --size") return 0 ;;
     "snapshot --play") _glimt_files; return 0 ;;
     "snapshot --state") return 0 ;;
+    "snapshot --dict") return 0 ;;
     "convert --to") return 0 ;;
     "bundle new --title") return 0 ;;
     "bundle new --class") _glimt_class; return 0 ;;
@@ -387,7 +388,7 @@ _glimt() {
             "neuron position") command="neuron position" own=" --target --from --to --texts --on-at --off-at --off --later --shift --later-at --text --at --top --min-logp --max-norm --min-embed --class --limit --header" ;;
             "neuron similar") command="neuron similar" own=" --layers --dict --top" ;;
             "generate") command="generate" own=" --tokens --temperature" ;;
-            "snapshot") command="snapshot" own=" --size --play --state --text --ansi" ;;
+            "snapshot") command="snapshot" own=" --size --play --state --dict --text --ansi" ;;
             "tokenize") command="tokenize" own=" --decode --ids-only" ;;
             "verify") command="verify" own="" ;;
             "models") command="models" own="" ;;

@@ -421,6 +421,7 @@ complete -c glimt -n '__glimt_is "snapshot"' -a 'explore latents histograms swee
 complete -c glimt -n '__glimt_is "snapshot"' -l size -x -d 'of the screen; default: 120x36'
 complete -c glimt -n '__glimt_is "snapshot"' -l play -r -F -d 'a script that is played first'
 complete -c glimt -n '__glimt_is "snapshot"' -l state -x -d 'begin with a state (one line, as y l copies it)'
+complete -c glimt -n '__glimt_is "snapshot"' -l dict -x -d 'of several dictionaries the one whose latents are listed'
 complete -c glimt -n '__glimt_is "snapshot"' -l text -d 'characters alone (default)'
 complete -c glimt -n '__glimt_is "snapshot"' -l ansi -d 'with colours, for a terminal'
 complete -c glimt -n '__glimt_is "tokenize"' -l decode -d 'the other way: ids with blanks or commas between them, to text'

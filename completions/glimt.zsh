@@ -138,6 +138,7 @@ _glimt() {
         '--size=[of the screen; default\: 120x36]:value: ' \
         '--play=[a script that is played first]:value:_files' \
         '--state=[begin with a state (one line, as y l copies it)]:value: ' \
+        '--dict=[of several dictionaries the one whose latents are listed]:value: ' \
         '--text[characters alone (default)]' \
         '--ansi[with colours, for a terminal]' \
         '*:operand:(explore latents histograms sweep corpus jobs contrast neurons)' \

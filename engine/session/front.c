@@ -605,7 +605,7 @@ bool front_watch_run(struct session *s, struct line *l)
     return true;
 }
 
-/* ---- Σx */
+/* ---- Σy */
 void front_sum_fix(struct session *s, struct window *w, int32_t keep)
 {
     if (!w->summed || w->sum_rows <= keep) {

@@ -71,17 +71,18 @@ static void finish(struct line *l, struct further *k)
         }
 }
 
+/* NaN with the run's error set. */
 static double square_of_sum(struct session *s, int32_t place)
 {
-    struct run run = {.queue = s->run.queue, .arena = s->run.arena};
-    struct arena_mark mark = arena_mark(run.arena);
+    struct run *run = &s->run;
+    struct arena_mark mark = arena_mark(run->arena);
     double square[2] = {NAN, 0};
-    struct tensor sum = run_sums(&run, dict_spec(s->set->place[place].dict)->n_out);
+    struct tensor sum = run_sums(run, dict_spec(s->set->place[place].dict)->n_out);
     for (int32_t i = 0; i < s->n_lines; i++)
         if (s->line[i]->n_windows > 0)
-            op_col_sums(&run, sum, s->line[i]->further[place].sums, 1);
-    run_get_f64(&run, square, op_row_stats(&run, sum, (struct tensor){0}));
-    arena_reset(run.arena, mark);
+            op_col_sums(run, sum, s->line[i]->further[place].sums, 1);
+    run_get_f64(run, square, op_row_stats(run, sum, (struct tensor){0}));
+    arena_reset(run->arena, mark);
     return square[0];
 }
 
@@ -95,11 +96,11 @@ static double unexplained(struct session *s, int32_t place)
     return session_unexplained(s, sse, sq, square_of_sum(s, place));
 }
 
-void further_view(struct session *s, struct snapshot *p)
+bool further_view(struct session *s, struct snapshot *p)
 {
     for (int32_t i = 0; i < s->n_lines; i++)
         if (!further_begin(s, s->line[i])) /* a line without tokens has not begun */
-            return;
+            return false;
     for (int32_t k = 0; k < s->set->n; k++) {
         struct further_view *v = &p->further[k];
         if (!is_further(s, k))
@@ -115,4 +116,5 @@ void further_view(struct session *s, struct snapshot *p)
             s->further_fvu[k] = unexplained(s, k);
         v->fvu = s->further_fvu[k];
     }
+    return run_ok(&s->run);
 }

@@ -156,7 +156,7 @@ static void keep_window(struct session *s, struct window *old, struct window *ne
     new->summed = old->summed, new->sum = old->sum;
     new->sum_rows = min32(old->sum_rows, same);
     old->summed = false;
-    /* Σx can't be mended without its rows: then the latents are computed again, and the sum with
+    /* Σy can't be mended without its rows: then the latents are computed again, and the sum with
      * them. */
     if (new->sum_rows < new->front_done)
         new->front_done = new->sum_rows;

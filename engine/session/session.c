@@ -176,12 +176,6 @@ const struct error *session_error(const struct session *s)
 }
 
 /* ---- a new wish */
-static bool unit_is_there(const struct session *s, struct unit_id u)
-{
-    return u.dict >= 0 && u.dict < s->set->n && u.index >= 0 &&
-           u.index < dict_spec(s->set->place[u.dict].dict)->m;
-}
-
 /* Behind those of the same place and of places before. */
 static void add_fixed(struct session *s, struct unit u, int32_t column)
 {
@@ -202,7 +196,7 @@ static void set_units(struct session *s)
         return;
     for (int32_t i = 0; i < w->n_units; i++) {
         const struct chosen_unit *u = &w->unit[i];
-        bool there = unit_is_there(s, u->id), again = false;
+        bool there = unit_check(s->set, u->id, NULL), again = false;
         for (int32_t j = 0; j < s->n_fixed; j++)
             again |= unit_same(w->unit[s->fixed_column[j]].id, u->id);
         if (there && u->fixed && !again && isfinite(u->value))
@@ -210,7 +204,7 @@ static void set_units(struct session *s)
         s->watch[s->n_watch++] = there ? u->id : UNIT_NONE;
     }
     if (w->watch.dict >= 0)
-        s->watch[s->n_watch++] = unit_is_there(s, w->watch) ? w->watch : UNIT_NONE;
+        s->watch[s->n_watch++] = unit_check(s->set, w->watch, NULL) ? w->watch : UNIT_NONE;
 }
 
 static bool unit_before(struct unit_id a, struct unit_id b)

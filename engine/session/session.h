@@ -84,7 +84,8 @@ struct line_latents {
                               no such unit */
     float *pre;            /* [n, n_watch] pre-activations */
     float *act;            /* [n, n_watch] selected value or 0 */
-    double sse, sum_sq; /* Σ‖x − x̂‖², Σ‖x‖² over the line's tokens without BOS; when complete */
+    double sse, sum_sq; /* Σ‖y − ŷ‖², Σ‖y‖² over the line's tokens without BOS (y as in
+                            dict.h: of an SAE x); when complete */
 };
 /* The active latents of a token, largest first (of signed ones chosen by size, largest in size
  * first; neurons: those above 0, at most 32); their number. */

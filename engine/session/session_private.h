@@ -36,7 +36,7 @@ enum row_part {               /* of the slabs of the text and of the references 
                 ROW_Y,        /* [n_out] what it reconstructs; absent where that is x */
                 ROW_VALUE,    /* at the landing, plain */
                 ROW_RESID,    /* absent where the state at the landing has none */
-                ROW_INSERTED, /* the value at the landing with x̂ at the hook; absent without an SAE
+                ROW_INSERTED, /* the value at the landing with ŷ at the hook; absent without an SAE
                                */
                 ROW_F,        /* activations of the watched units where lanes part; absent without a
                                  dictionary */
@@ -71,7 +71,7 @@ struct window {                  /* tokens that are one sequence of the model */
     int32_t front_done;          /* tokens with their latents on the host */
     int32_t loss_done[N_TRACKS]; /* tokens with their loss on the host */
     struct rows *rows;           /* NULL before the first use */
-    bool summed; /* row `sum` of the session's sums holds Σx of the first sum_rows tokens, BOS left
+    bool summed; /* row `sum` of the session's sums holds Σy of the first sum_rows tokens, BOS left
                     out; false before the first and without a dictionary */
     int32_t sum, sum_rows;
 };
@@ -97,7 +97,7 @@ struct line {
     struct token *raw;                 /* without BOS */
     size_t n_raw, cap_raw;
     struct sequences seq; /* its windows: tokens->n rows, BOS among them */
-    double *sq, *sse;     /* [tokens->n] ‖x‖², ‖x − x̂‖² */
+    double *sq, *sse;     /* [tokens->n] ‖y‖², ‖y − ŷ‖² */
     uint64_t version;     /* counts changes of the ids */
 
     struct line_tokens *tokens;
@@ -232,7 +232,7 @@ struct session {
     int32_t *scratch_ids;
     size_t scratch_ids_cap;
     struct csr_host codes;
-    double *stats; /* of the rows of a batch: ‖x‖², ‖x − x̂‖² */
+    double *stats; /* of the rows of a batch: ‖y‖², ‖y − ŷ‖² */
     size_t cap_stats;
     struct active_latent *active; /* of one token */
     size_t cap_active;
@@ -330,11 +330,11 @@ bool further_begin(struct session *, struct line *);
 void further_free(struct session *, struct line *);
 /* Σy of a window at a place [1, n_out] F64. */
 struct tensor further_sum(const struct line *, int32_t place, const struct window *);
-/* What a snapshot shows, where all latents are there. */
-void further_view(struct session *, struct snapshot *);
+/* What a snapshot shows, where all latents are there; false with the run's error set. */
+bool further_view(struct session *, struct snapshot *);
 
 /* ---- snapshot.c */
-/* Σ‖x − x̂‖² / Σ‖x − x̄‖² over the text, of sums over its tokens; NaN: not to be told. */
+/* Σ‖y − ŷ‖² / Σ‖y − ȳ‖² over the text, of sums over its tokens; NaN: not to be told. */
 double session_unexplained(const struct session *, double sse, double sum_sq, double square_of_sum);
 
 /* ---- text.c */
@@ -351,7 +351,7 @@ bool front_run(struct session *, struct microbatch *, bool reference);
 bool front_watch_run(struct session *,
                      struct line *); /* watched columns again, from the kept rows */
 void front_sum_fix(struct session *, struct window *,
-                   int32_t keep); /* Σx after the tokens from `keep` on changed */
+                   int32_t keep); /* Σy after the tokens from `keep` on changed */
 
 /* ---- back.c: landing → losses */
 /* u_j of the chosen units; false with the run's error set. */

@@ -102,12 +102,12 @@ static int32_t add_sums(struct session *s, struct run *run, struct tensor sum, c
     return 0;
 }
 
-/* ‖Σx‖² over the windows of the text; NaN and false when the device fails. */
+/* ‖Σy‖² over the windows of the text; NaN and false with the run's error set. */
 static bool square_of_sum(struct session *s, double *out)
 {
-    struct run run = {.queue = s->run.queue, .arena = s->run.arena};
-    struct arena_mark mark = arena_mark(run.arena);
-    struct tensor sum = run_sums(&run, dict_spec(s->dict)->n_out);
+    struct run *run = &s->run;
+    struct arena_mark mark = arena_mark(run->arena);
+    struct tensor sum = run_sums(run, dict_spec(s->dict)->n_out);
     double square[2] = {NAN, 0};
     int32_t row[SUMS_AT_ONCE], n = 0;
     for (int32_t i = 0; i < s->n_lines; i++)
@@ -115,13 +115,13 @@ static bool square_of_sum(struct session *s, double *out)
             if (s->line[i]->window[w].summed)
                 row[n++] = s->line[i]->window[w].sum;
             if (n == SUMS_AT_ONCE)
-                n = add_sums(s, &run, sum, row, n);
+                n = add_sums(s, run, sum, row, n);
         }
-    add_sums(s, &run, sum, row, n);
-    run_get_f64(&run, square, op_row_stats(&run, sum, (struct tensor){0}));
-    arena_reset(run.arena, mark);
+    add_sums(s, run, sum, row, n);
+    run_get_f64(run, square, op_row_stats(run, sum, (struct tensor){0}));
+    arena_reset(run->arena, mark);
     *out = square[0];
-    return run_ok(&run);
+    return run_ok(run);
 }
 
 double session_unexplained(const struct session *s, double sse, double sum_sq, double square)
@@ -139,7 +139,7 @@ double session_unexplained(const struct session *s, double sse, double sum_sq, d
     return all > 1e-10 * sum_sq ? sse / all : NAN;
 }
 
-/* Σ‖x − x̂‖² / Σ‖x − x̄‖²; false: the device failed, it is asked again. */
+/* Σ‖y − ŷ‖² / Σ‖y − ȳ‖²; false: the device failed, it is asked again. */
 static bool variance_unexplained(struct session *s)
 {
     double sse = 0, sq = 0, square = 0;
@@ -249,6 +249,18 @@ static void view_next(struct session *s, struct snapshot *p, bool valid)
     p->next_fixed = s->next[LANE_FIXED];
 }
 
+/* What the device fails in here is told as of a step; it is asked again for the next one. */
+static void view_unexplained(struct session *s, struct snapshot *p)
+{
+    s->run.cancel = NULL;
+    s->run.err = (struct error){0};
+    const bool known = s->fvu_valid || variance_unexplained(s);
+    p->fvu = s->fvu;
+    s->fvu_valid = known && further_view(s, p);
+    if (error_is_set(&s->run.err) && !error_is_set(&s->error))
+        s->error = s->run.err;
+}
+
 struct snapshot *session_snapshot(struct session *s)
 {
     struct snapshot *p = xcalloc(1, sizeof *p);
@@ -274,12 +286,8 @@ struct snapshot *session_snapshot(struct session *s)
     view_means(s, p);
     p->dict = s->shown;
     p->fvu = NAN;
-    if (done.latents && s->dict) {
-        const bool known = s->fvu_valid || variance_unexplained(s);
-        p->fvu = s->fvu;
-        further_view(s, p);
-        s->fvu_valid = known;
-    }
+    if (done.latents && s->dict)
+        view_unexplained(s, p);
     refsets_view(s, p);
     view_next(s, p, done.next);
     p->progress = progress(s);

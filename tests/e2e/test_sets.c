@@ -232,6 +232,16 @@ static void test_views_of_a_set(void **state)
     assert_non_null(strstr(r.out, "▸    418 "));            /* no slider, and no name beside it */
     assert_null(strstr(r.out, "418  attn_1"));
     run_release(&r);
+    run_glimt(&r, &with_cache, "snapshot", "latents", TWO, "--latents=attn_3/418", "--dict=attn_3",
+              "--size=120x24", "--text", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "attn_3 (2 of 2)"));
+    assert_non_null(strstr(r.out, "Latents of attn_3 · "));
+    run_release(&r);
+    run_glimt(&r, &with_cache, "snapshot", TWO, "--dict=attn_2", "--size=120x24", NULL);
+    assert_int_equal(r.status, 2);
+    assert_non_null(strstr(r.err, "--dict: found attn_2, expected a dictionary that there is"));
+    run_release(&r);
     json_decref(told);
 }
 

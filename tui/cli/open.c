@@ -87,10 +87,12 @@ bool cli_session(struct cli *cli, const struct workbench *wb, struct wish *wish,
     }
     progress_clear(&cli->progress);
     if (interrupt_check(e)) {
-        if (error_is_set(session_error(s)))
+        *out = session_snapshot(s);
+        if (error_is_set(session_error(s))) {
             *e = *session_error(s);
-        else
-            *out = session_snapshot(s);
+            snapshot_unref(*out);
+            *out = NULL;
+        }
     }
     session_free(s);
     return *out != NULL;

@@ -1,4 +1,5 @@
 /* glimt snapshot: a view drawn without a terminal, exactly as the terminal would get it. */
+#include "engine/base/memory.h"
 #include "engine/formats/mapping.h"
 #include "tui/cli/command.h"
 #include "tui/desk.h"
@@ -13,7 +14,7 @@
 
 struct snapshot_values {
     int w, h;
-    const char *play, *state;
+    const char *play, *state, *dict;
     bool text, ansi;
 };
 
@@ -32,6 +33,8 @@ static const struct option_row snapshot_options[] = {
     {"size", "COLSxROWS", "of the screen; default: 120x36", OPTION_CALL, .call = size_call},
     {"play", "FILE", "a script that is played first", OPTION_TEXT, AT(play)},
     {"state", "JSON", "begin with a state (one line, as y l copies it)", OPTION_TEXT, AT(state)},
+    {"dict", "NAME", "of several dictionaries the one whose latents are listed", OPTION_TEXT,
+     AT(dict)},
     {"text", NULL, "characters alone (default)", OPTION_FLAG, AT(text)},
     {"ansi", NULL, "with colours, for a terminal", OPTION_FLAG, AT(ansi)},
     {.name = NULL},
@@ -55,7 +58,22 @@ static void wait_for_news(struct desk *d, int wait)
         panic("the worker's signal: %s", strerror(errno));
 }
 
-static bool settle(struct desk *d, struct script *script, struct error *e)
+/* Lists another dictionary as soon as it is known which there are; *name becomes NULL then. */
+static bool show_dict(struct desk *d, const char **name, struct error *e)
+{
+    const struct workbench *wb = d->shell.sh.workbench;
+    if (!*name || !wb)
+        return true;
+    if (unit_place_find(&wb->dicts, *name, e) < 0)
+        return error_prefix(e, "--dict");
+    char *command = xasprintf("dict %s", *name);
+    shell_command(&d->shell, command);
+    free(command);
+    *name = NULL;
+    return true;
+}
+
+static bool settle(struct desk *d, const char *dict, struct script *script, struct error *e)
 {
     bool ended = !script;
     for (;;) {
@@ -66,9 +84,11 @@ static bool settle(struct desk *d, struct script *script, struct error *e)
             return false;
         }
         desk_news(d, &status);
+        if (!show_dict(d, &dict, e))
+            return false;
         d->shell.sh.redraw = false; /* drawn once, at the end */
         bool idle = status.idle && status.n_jobs == 0 && !status.loading && desk_idle(d);
-        if (!ended)
+        if (!ended && !dict)
             ended = script_step(script, &d->shell, idle, now_ms()) == SCRIPT_ENDED;
         desk_files(d, d->shell.wants);
         if (d->shell.wants & WANT_QUIT)
@@ -139,7 +159,7 @@ static bool draw(struct cli *cli, const struct snapshot_values *v, int view,
         grid_init(&d.grid, v->w, v->h, theme_style(d.theme, ROLE_TEXT));
         shell_resize(&d.shell, v->w, v->h);
         shell_go(&d.shell, view);
-        ok = settle(&d, script, e) && write_picture(cli, &d, v, e);
+        ok = settle(&d, v->dict, script, e) && write_picture(cli, &d, v, e);
         if (d.shell.sh.status.said[0] && !cli->opt.quiet)
             fprintf(stderr, "glimt: %s\n", d.shell.sh.status.said);
     }

@@ -34,18 +34,13 @@ void earlier_move(struct shell *shell, const struct dict_set *now)
     sh->state_changed = true; /* it names its units anew */
 }
 
-static bool is_there(const struct dict_set *now, struct unit_id u)
-{
-    return u.dict >= 0 && u.dict < now->n && u.index < now->place[u.dict].m;
-}
-
 static void drop_sliders(struct shell *shell, const struct dict_set *now)
 {
     struct sliders *s = &shell->sh.sliders;
     const struct unit_words *words = unit_words(shell->sh.workbench);
     int beyond = 0, nowhere = 0;
     for (int i = s->n - 1; i >= 0; i--)
-        if (!is_there(now, s->unit[i].id)) {
+        if (!unit_check(now, s->unit[i].id, NULL)) {
             *(s->unit[i].id.dict < 0 ? &nowhere : &beyond) += 1;
             sliders_remove(s, i);
         }
@@ -75,6 +70,6 @@ void earlier_drop(struct shell *shell, const struct dict_set *now)
     free(m);
     bool one = sh->colour_unit.index >= 0;
     if (unit_same(sh->colour_unit, UNIT_UNSET) ||
-        (one && now->n > 0 && !is_there(now, sh->colour_unit)))
+        (one && now->n > 0 && !unit_check(now, sh->colour_unit, NULL)))
         sh->colour_unit = sh->sliders.n > 0 ? sh->sliders.unit[0].id : UNIT_ALL;
 }

@@ -75,12 +75,16 @@ bool tabs_place(const struct shell *shell, struct tabs *t)
     return true;
 }
 
-static void draw_tabs(const struct painting *d, const struct tabs *t, int from)
+/* end: of what stands before them. */
+static void draw_tabs(const struct painting *d, const struct tabs *t, int end)
 {
     struct rect r = d->shell->bars.title;
     struct style key = theme_style(d->theme, ROLE_KEY);
-    if (t->x < from) /* a long name of a model */
-        grid_fill(d->grid, (struct rect){t->x - 1, r.y, r.w, 1}, theme_style(d->theme, ROLE_TEXT));
+    if (t->x <= end) { /* a long name of a model: that it is cut is seen */
+        grid_fill(d->grid, (struct rect){t->x - 2, r.y, r.w, 1}, theme_style(d->theme, ROLE_TEXT));
+        grid_printf(d->grid, r, t->x - 2, r.y, theme_style(d->theme, ROLE_DIM), "%s",
+                    d->ascii ? "." : "…");
+    }
     if (t->before >= 0)
         grid_printf(d->grid, r, t->before, r.y, key, "%s", d->ascii ? "<" : "‹");
     if (t->after >= 0)
@@ -124,7 +128,7 @@ void draw_title(const struct painting *d)
     x = grid_text(d->grid, r, x + 2, r.y, dim, title, strlen(title));
     struct tabs tabs;
     if (tabs_place(d->shell, &tabs)) {
-        draw_tabs(d, &tabs, x + 2);
+        draw_tabs(d, &tabs, x);
         return;
     }
     char state[96];

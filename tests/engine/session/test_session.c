@@ -700,9 +700,54 @@ static void test_bare_places_change_no_bit(void **state)
     tiny_close(&t);
 }
 
+/* ---- a device that fails while a snapshot is made */
+static void (*real_fetch_f64)(struct queue *, double *, struct tensor);
+static int fetches_until_failure;
+
+static void failing_fetch_f64(struct queue *q, double *dst, struct tensor src)
+{
+    if (fetches_until_failure-- == 0)
+        error_set(&q->err, ERROR_SYSTEM, "the sums did not come");
+    else
+        real_fetch_f64(q, dst, src);
+}
+
+static void test_what_fails_in_a_snapshot_is_told(void **state)
+{
+    (void)state;
+    struct tiny_model t;
+    sets[0] = tiny_sets[0], sets[1] = tiny_sets[1];
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.act",
+                                      .more = {{"layers.2.resid.post", false}}});
+    const char text[] = "Hun læser en bog om vejret.";
+    struct wish w = {.text = text, .n_text = sizeof text - 1, .watch = UNIT_NONE, .further = 2};
+    real_fetch_f64 = t.backend->fetch_f64;
+    for (int place = 0; place < 2; place++) { /* the one shown, and a further one */
+        struct session *s = new_session(&t);
+        session_set(s, &w);
+        session_run_to_idle(s);
+        t.backend->fetch_f64 = failing_fetch_f64;
+        fetches_until_failure = place;
+        struct snapshot *p = session_snapshot(s);
+        t.backend->fetch_f64 = real_fetch_f64;
+        assert_true(isnan(place ? p->further[1].fvu : p->fvu));
+        assert_string_equal(session_error(s)->text, "the sums did not come");
+        snapshot_unref(p);
+        session_set(s, &w); /* it is asked again */
+        session_run_to_idle(s);
+        p = session_snapshot(s);
+        assert_false(error_is_set(session_error(s)));
+        assert_true(isfinite(p->fvu) && isfinite(p->further[1].fvu));
+        snapshot_unref(p);
+        session_free(s);
+    }
+    tiny_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_fails_in_a_snapshot_is_told),
         cmocka_unit_test(test_mlp_act),
         cmocka_unit_test(test_small_pieces),
         cmocka_unit_test(test_small_budget),
