@@ -26,6 +26,8 @@
 #define REFSETS_SHARE 0.5
 /* So often the budgets of a device without memory are halved. */
 #define HALVINGS 3
+/* So often a card's memory is looked at, where there is nothing else to do. */
+#define MEMORY_MS 1000.0
 /* So often jobs that wait are looked at again: what is quick changes. */
 #define LOOK_MS 250.0
 
@@ -63,6 +65,7 @@ struct service {
     double refsets_ms;        /* of the worker's time that the reference sets took during a job, */
     struct timespec job_from; /* which began then */
     struct timespec looked;   /* when jobs that wait were looked at */
+    struct timespec measured; /* when a card's memory was */
 
     struct job_queue *queue;
     atomic_bool news; /* a wish or a short job may be waiting */
@@ -106,6 +109,17 @@ static void set_budget(struct service *s)
     session_budget(s->session, s->budget[0], s->budget[1]);
 }
 
+static void measure(struct service *s)
+{
+    struct backend *b = s->bench->backend;
+    const struct device_memory m =
+        b->caps.capability ? device_memory(b) : (struct device_memory){0};
+    clock_gettime(CLOCK_MONOTONIC, &s->measured);
+    pthread_mutex_lock(&s->lock);
+    s->status.memory = m;
+    pthread_mutex_unlock(&s->lock);
+}
+
 static bool open_all(struct service *s)
 {
     struct workbench *wb = NULL;
@@ -120,6 +134,7 @@ static bool open_all(struct service *s)
         s->bench = wb;
         s->lab = lab_new(wb, &s->options);
         set_budget(s);
+        measure(s);
     }
     pthread_mutex_lock(&s->lock);
     s->status.loading = false;
@@ -129,6 +144,8 @@ static bool open_all(struct service *s)
         if (!s->workbench)
             s->workbench = wb;
         snprintf(s->status.device, sizeof s->status.device, "%s", wb->backend->name);
+        snprintf(s->status.card, sizeof s->status.card, "%s", wb->backend->caps.device);
+        snprintf(s->status.precision, sizeof s->status.precision, "%s", model_precision(wb->model));
         snprintf(s->status.said, sizeof s->status.said, "%s%s%s", wb->said,
                  wb->said[0] && packs_said(wb->packs)[0] ? "; " : "", packs_said(wb->packs));
     }
@@ -143,6 +160,8 @@ static bool open_all(struct service *s)
 static void publish(struct service *s, bool idle)
 {
     struct snapshot *p = session_snapshot(s->session), *old;
+    if (idle && s->bench->backend->caps.capability && ms_since(&s->measured) > MEMORY_MS)
+        measure(s);
     pthread_mutex_lock(&s->lock);
     old = s->latest;
     s->latest = p;

@@ -27,15 +27,18 @@ struct snapshot *service_latest(struct service *);
 int service_fd(struct service *); /* readable when there is news; read 8 bytes to clear it */
 
 struct service_status {
-    bool loading, failed, idle; /* idle: nothing left to do for the newest wish */
-    bool lost;                  /* failed, with the device that was asked for by name */
-    double progress;            /* while loading, 0 … 1 */
-    char what[96];              /* what is being loaded */
-    struct error error;         /* why it failed, or the last error of the session */
-    int n_jobs;                 /* queued or running */
-    char job[80];               /* "harvest 43 %": the running one */
-    char device[32];            /* that computes: "cpu", "cuda:0"; "": not known yet */
-    char said[1024];            /* of the device and the cache: not to be had, set aside; "" */
+    bool loading, failed, idle;  /* idle: nothing left to do for the newest wish */
+    bool lost;                   /* failed, with the device that was asked for by name */
+    double progress;             /* while loading, 0 … 1 */
+    char what[96];               /* what is being loaded */
+    struct error error;          /* why it failed, or the last error of the session */
+    int n_jobs;                  /* queued or running */
+    char job[80];                /* "harvest 43 %": the running one */
+    char device[32];             /* that computes: "cpu", "cuda:0"; "": not known yet */
+    char card[300];              /* more of it: "cpu AVX2, 2 threads", "cuda:0 NVIDIA H200" */
+    char precision[8];           /* what its products are of: "f32", "f16", "bf16" */
+    struct device_memory memory; /* of a card, a second ago at most when it is idle; else zeros */
+    char said[1024];             /* of the device and the cache: not to be had, set aside; "" */
 };
 void service_status(struct service *, struct service_status *);
 /* Not NULL once loaded; stays valid and unchanged until service_free. When its device is lost

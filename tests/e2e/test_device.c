@@ -180,7 +180,12 @@ static void test_a_lost_card_is_left_for_the_cpu(void **state)
     need_shim();
     char *right = on_the_cpu();
     struct term *t = explore("auto", "f16", NULL);
-    expect_title(t, "· cuda:0");
+    expect_title(t, "· cuda:0 f16");
+    escape(t);
+    term_type(t, ":device");
+    term_key(t, "Enter");
+    assert_shows(t, "cuda:0 shim, f16, 8.6 GB free of 8.6");
+    settle(t);
     work(t, true);
     assert_shows(t, "cuda:0 lost (an illegal memory access was encountered); going on on the CPU "
                     "in f32; restart to use the GPU again");

@@ -69,6 +69,8 @@ static void head(const struct analysis *a, const struct theme *theme)
     if (wb->dicts.n == 0)
         strbuf_adds(&line, " · no SAE");
     strbuf_addf(&line, " · %s", wb->backend->name);
+    if (wb->backend->caps.capability)
+        strbuf_addf(&line, " %s", model_precision(wb->model));
     if (insertion_any(wb->insert)) {
         strbuf_adds(&line, " · insert ");
         insertion_print(&wb->dicts, wb->insert, &line);

@@ -1,5 +1,6 @@
 /* The commands of the shell: what ':' and scripts understand. */
 #include "engine/base/memory.h"
+#include "engine/device.h"
 #include "engine/formats/text_file.h"
 #include "tui/shell/shell_private.h"
 #include "tui/unit_words.h"
@@ -314,6 +315,22 @@ static bool run_mouse(struct shell *shell, const char *arg)
     return true;
 }
 
+/* "cuda:0 NVIDIA H200, f16, 130 GB free of 151" */
+static bool run_device(struct shell *shell, const char *arg)
+{
+    const struct service_status *s = &shell->sh.status;
+    char memory[64];
+    if (*arg)
+        return false;
+    device_memory_text(&s->memory, memory, sizeof memory);
+    if (s->device[0])
+        shared_message(&shell->sh, false, "%s, %s%s%s", s->card, s->precision,
+                       memory[0] ? ", " : "", memory);
+    else
+        shared_message(&shell->sh, false, "no device computes yet");
+    return true;
+}
+
 static bool run_clear(struct shell *shell, const char *arg)
 {
     if (*arg)
@@ -360,6 +377,8 @@ static const struct command_row {
      run_special, NULL},
     {"write", "FILE.svg|.json|.csv", "write the plot or table of the focused pane", ACTION_NONE,
      NULL, run_write, WRITE_ENDINGS},
+    {"device", "", "what computes, in which precision, with how much memory", ACTION_NONE, NULL,
+     run_device, NULL},
     {"sessions", "", "which sessions are kept (glimt --session NAME opens one)", ACTION_NONE, NULL,
      run_sessions, NULL},
     {"shot", "FILE.svg|.txt|.ans", "write a picture of the screen", ACTION_NONE, NULL, run_shot,

@@ -206,10 +206,14 @@ void shell_entitle(struct shell *shell)
     const struct workbench *wb = shell->sh.workbench;
     const struct dict *listed = shared_listed(&shell->sh);
     const struct dict_spec *spec = listed ? dict_spec(listed) : NULL;
-    const char *model = wb->model_name ? wb->model_name : "model",
-               *device = shell->sh.status.device[0] ? shell->sh.status.device
-                         : wb->backend              ? wb->backend->name
-                                                    : "";
+    const struct service_status *now = &shell->sh.status;
+    const char *model = wb->model_name ? wb->model_name : "model";
+    char device[48];
+    snprintf(device, sizeof device, "%s%s%s",
+             now->device[0] ? now->device
+             : wb->backend  ? wb->backend->name
+                            : "",
+             now->memory.total > 0 ? " " : "", now->memory.total > 0 ? now->precision : "");
     char dict[UNIT_NAME_MAX + 24], named[96];
     if (wb->model && model_tl_tokens(wb->model) > 0) {
         snprintf(named, sizeof named, "%.80s, TL weights", model);
