@@ -11,12 +11,13 @@ struct arch_names {
     const char *prefix; /* of all but the unembedding; files and users may leave it out */
     const char *layers; /* "layers": layer 3 is PREFIXlayers.3 */
     const char *embed, *positions, *final_norm;
-    const char *unembed[2]; /* under either name */
-    const char *attn_norm, *mlp_norm;
+    const char *unembed[2];           /* under either name */
+    const char *attn_norm, *mlp_norm; /* one: both read it */
     const char *attn,
         *attn_inner; /* modules with the attention's output; inner: of the same value */
     const char *qkv; /* all in one, else q, k, v */
     const char *q, *k, *v, *proj;
+    const char *q_norm, *k_norm; /* of each head, before the rotation */
     const char *attn_post_norm;
     const char *mlp, *act; /* modules */
     const char *gate, *up, *down;
@@ -39,6 +40,8 @@ struct arch {
     bool post_norms;   /* a norm also behind attention and MLP, before they are added */
     bool embed_scaled; /* the embedding counts √d_model times */
     bool needs_bos;    /* the model is not itself without */
+    bool unembed_bias;
+    enum rope_style rope_style;
     enum qkv_order qkv_order;
     enum order order; /* of the layers' matrices in the file */
 };
@@ -68,6 +71,7 @@ struct model_config { /* one model, from config.json */
     float norm_eps;
     float rotary_pct, rotary_base; /* 0 with learned positions */
     struct rope_scaling rope;
+    float rotary_local_base;   /* of layers with a window, which scale nothing; 0: as the others */
     float attn_scale;          /* of scores */
     bool scale_by_layer;       /* attn_scale is divided by the layer's number from 1 */
     float attn_cap, logit_cap; /* soft caps of scores and logits; 0: none */

@@ -8,6 +8,10 @@
     .v = "self_attn.v_proj", .proj = "self_attn.o_proj", .mlp = "mlp",                  \
     .act = "mlp.act_fn", .gate = "mlp.gate_proj", .up = "mlp.up_proj",                  \
     .down = "mlp.down_proj"
+#define HEAD_NORMS .q_norm = "self_attn.q_norm", .k_norm = "self_attn.k_norm"
+#define GEMMA_NORMS                                                                     \
+    .attn_post_norm = "post_attention_layernorm", .mlp_norm = "pre_feedforward_layernorm", \
+    .mlp_post_norm = "post_feedforward_layernorm"
 #define LLAMA(type, name)                                                               \
     {.model_type = type, .title = name, .norm = NORM_RMS, .gated = true,                \
      .names = {LLAMA_NAMES, .mlp_norm = "post_attention_layernorm"}}
@@ -38,11 +42,30 @@ static const struct arch table[] = {
     LLAMA("llama", "Llama"),
     LLAMA("mistral", "Mistral"),
     LLAMA("qwen2", "Qwen2"),
+    {.model_type = "qwen3", .title = "Qwen3", .norm = NORM_RMS, .gated = true,
+     .names = {LLAMA_NAMES, HEAD_NORMS, .mlp_norm = "post_attention_layernorm"}},
+    {.model_type = "gemma", .title = "Gemma", .norm = NORM_RMS, .gain_is_1_plus = true,
+     .gated = true, .embed_scaled = true, .needs_bos = true,
+     .names = {LLAMA_NAMES, .mlp_norm = "post_attention_layernorm"}},
     {.model_type = "gemma2", .title = "Gemma 2", .norm = NORM_RMS, .gain_is_1_plus = true,
      .gated = true, .post_norms = true, .embed_scaled = true, .needs_bos = true,
-     .names = {LLAMA_NAMES, .attn_post_norm = "post_attention_layernorm",
-               .mlp_norm = "pre_feedforward_layernorm",
-               .mlp_post_norm = "post_feedforward_layernorm"}},
+     .names = {LLAMA_NAMES, GEMMA_NORMS}},
+    {.model_type = "gemma3_text", .title = "Gemma 3", .norm = NORM_RMS, .gain_is_1_plus = true,
+     .gated = true, .post_norms = true, .embed_scaled = true, .needs_bos = true,
+     .names = {LLAMA_NAMES, GEMMA_NORMS, HEAD_NORMS}},
+    {.model_type = "phi", .title = "Phi", .unembed_bias = true,
+     .names = {.prefix = "model.", .layers = "layers", .embed = "embed_tokens",
+               .final_norm = "final_layernorm", .unembed = {"lm_head"},
+               .attn_norm = "input_layernorm", .mlp_norm = "input_layernorm",
+               .attn = "self_attn", .q = "self_attn.q_proj", .k = "self_attn.k_proj",
+               .v = "self_attn.v_proj", .proj = "self_attn.dense", .mlp = "mlp",
+               .act = "mlp.activation_fn", .up = "mlp.fc1", .down = "mlp.fc2"}},
+    {.model_type = "gptj", .title = "GPT-J", .unembed_bias = true, .rope_style = ROPE_GPTJ,
+     .names = {.prefix = "transformer.", .layers = "h", .embed = "wte", .final_norm = "ln_f",
+               .unembed = {"lm_head"}, .attn_norm = "ln_1", .mlp_norm = "ln_1", .attn = "attn",
+               .q = "attn.q_proj", .k = "attn.k_proj", .v = "attn.v_proj",
+               .proj = "attn.out_proj", .mlp = "mlp", .act = "mlp.act", .up = "mlp.fc_in",
+               .down = "mlp.fc_out"}},
 };
 enum { N = sizeof table / sizeof *table };
 

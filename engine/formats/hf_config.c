@@ -27,6 +27,7 @@ struct rules {
     bool kv_may_be_all;                       /* no num_key_value_heads: as many as heads */
     bool head_dim_given;                      /* head_dim must stand there */
     bool tied;                                /* where the file is silent */
+    bool rotary_dim, two_rotations; /* how the rotation is said: a count; of windows by itself */
     bool (*attention)(const struct source *, struct model_config *);
 };
 
@@ -44,6 +45,15 @@ static bool read_count(const struct source *s, const char *key, int32_t most, in
     else
         error_set(s->e, ERROR_INPUT, "%s: %s is %s, expected a count", s->path, key, json_kind(v));
     return false;
+}
+
+/* A count that may be absent or null. */
+static bool read_count_or(const struct source *s, const char *key, int32_t most, int32_t otherwise,
+                          int32_t *out)
+{
+    const json_t *v = json_object_get(s->j, key);
+    *out = otherwise;
+    return v == NULL || json_is_null(v) || read_count(s, key, most, out);
 }
 
 /* A number with low < it ≤ high. */
@@ -224,6 +234,53 @@ static bool read_rotation(const struct source *s, const struct rules *r, struct 
     return true;
 }
 
+/* Of layers with a window another base, and no scaling (Gemma 3). transformers 5 has an object each
+ * within rope_parameters. */
+static bool read_two_rotations(const struct source *s, const struct rules *r,
+                               struct model_config *c)
+{
+    json_t *parameters = json_object_get(s->j, "rope_parameters"),
+           *all = json_object_get(parameters, "full_attention"),
+           *local = json_object_get(parameters, "sliding_attention"),
+           *old = json_object_get(s->j, "rope_local_base_freq");
+    json_t *flat = json_object(), *of = json_object();
+    const struct source whole = {flat, s->path, s->e}, windows = {of, s->path, s->e};
+    struct rope_scaling scaling;
+    double base = 0;
+    json_object_update(flat, (json_t *)(uintptr_t)s->j);
+    if (all)
+        json_object_set(flat, "rope_parameters", all);
+    if (local)
+        json_object_set(of, "rope_parameters", local);
+    if (old)
+        json_object_set(of, "rope_local_base_freq", old);
+    bool ok = read_rotation(&whole, r, c) && read_scaling(&windows, "rope_parameters", &scaling) &&
+              read_either(&windows, "rope_local_base_freq", "rope_theta", 1e12, 1e4, &base);
+    if (ok && scaling.kind != ROPE_PLAIN)
+        ok = error_set(
+            s->e, ERROR_INPUT,
+            "%s: rope_parameters.sliding_attention is scaled, expected rope_type default", s->path);
+    c->rotary_local_base = (float)base;
+    json_decref(flat);
+    json_decref(of);
+    return ok;
+}
+
+/* So many dimensions of a head turn; null: all (GPT-J). */
+static bool read_rotary_dim(const struct source *s, struct model_config *c)
+{
+    const json_t *v = json_object_get(s->j, "rotary_dim");
+    int32_t n = c->head_dim;
+    if (!json_is_null(v) && !read_count(s, "rotary_dim", c->head_dim, &n))
+        return false;
+    c->rotary_base = 1e4F;
+    c->rotary_pct = (float)n / (float)c->head_dim;
+    if ((double)c->rotary_pct * c->head_dim < n)
+        c->rotary_pct = nextafterf(c->rotary_pct, 1);
+    return n % 2 == 0 ||
+           error_set(s->e, ERROR_INPUT, "%s: rotary_dim is %d, expected an even count", s->path, n);
+}
+
 static bool read_bos(const struct source *s, struct model_config *c)
 {
     const json_t *v = json_object_get(s->j, "bos_token_id");
@@ -364,11 +421,10 @@ static bool read_mistral_attention(const struct source *s, struct model_config *
 }
 
 /* A window in the layers from max_window_layers on, or as layer_types says. */
-static bool read_qwen2_attention(const struct source *s, struct model_config *c)
+static bool read_qwen_windows(const struct source *s, struct model_config *c)
 {
     bool sliding = false;
     int32_t first = 0;
-    c->qkv_bias = true;
     if (!read_flag(s, "use_sliding_window", false, &sliding))
         return false;
     if (!sliding)
@@ -388,6 +444,41 @@ static bool read_qwen2_attention(const struct source *s, struct model_config *c)
     return read_count(s, "sliding_window", 1 << 24, &c->window);
 }
 
+static bool read_qwen2_attention(const struct source *s, struct model_config *c)
+{
+    c->qkv_bias = true;
+    return read_qwen_windows(s, c);
+}
+
+static bool read_qwen3_attention(const struct source *s, struct model_config *c)
+{
+    return read_llama_attention(s, c) && read_qwen_windows(s, c);
+}
+
+/* The first releases said "gelu" and meant the tanh formula. */
+static bool read_gemma_attention(const struct source *s, struct model_config *c)
+{
+    if (c->act == ACT_GELU)
+        c->act = ACT_GELU_TANH;
+    return read_llama_attention(s, c);
+}
+
+static bool read_phi_attention(const struct source *s, struct model_config *c)
+{
+    bool normed = false;
+    c->parallel_residual = c->qkv_bias = c->proj_bias = c->mlp_bias = true;
+    return read_flag(s, "qk_layernorm", false, &normed) &&
+           (!normed || error_set(s->e, ERROR_INPUT,
+                                 "%s: qk_layernorm is not supported, expected false", s->path));
+}
+
+static bool read_gptj_attention(const struct source *s, struct model_config *c)
+{
+    (void)s;
+    c->parallel_residual = c->mlp_bias = true;
+    return true;
+}
+
 /* A number, or null for 0. */
 static bool read_cap(const struct source *s, const char *key, float *out)
 {
@@ -399,31 +490,53 @@ static bool read_cap(const struct source *s, const char *key, float *out)
     return true;
 }
 
-static bool read_gemma2_attention(const struct source *s, struct model_config *c)
+static bool read_gemma_scale(const struct source *s, struct model_config *c)
 {
     double scalar = 0;
     bool both_ways = false;
     if (!read_number(s, json_object_get(s->j, "query_pre_attn_scalar"), "query_pre_attn_scalar", 0,
                      1e6, &scalar) ||
-        !read_cap(s, "attn_logit_softcapping", &c->attn_cap) ||
-        !read_cap(s, "final_logit_softcapping", &c->logit_cap) ||
         !read_flag(s, "attention_bias", false, &c->qkv_bias) ||
         !read_flag(s, "use_bidirectional_attention", false, &both_ways))
         return false;
-    if (both_ways)
-        return error_set(s->e, ERROR_INPUT,
-                         "%s: use_bidirectional_attention is not supported, expected false",
-                         s->path);
     c->proj_bias = c->qkv_bias;
     c->attn_scale = (float)(1 / sqrt(scalar));
+    return !both_ways ||
+           error_set(s->e, ERROR_INPUT,
+                     "%s: use_bidirectional_attention is not supported, expected false", s->path);
+}
+
+/* As layer_types says; before transformers 5 did, all layers but each `pattern`-th. */
+static bool read_gemma_windows(const struct source *s, int32_t pattern, struct model_config *c)
+{
     const json_t *types = json_object_get(s->j, "layer_types");
     if (types != NULL && !json_is_null(types)) {
         if (!read_kinds(s, "layer_types", FULL, SLIDING, c))
             return false;
     } else
-        for (int32_t i = 0; i < c->n_layers; i += 2) /* before transformers 5 said it */
-            set_local(c, i);
+        for (int32_t i = 0; i < c->n_layers; i++)
+            if ((i + 1) % pattern != 0)
+                set_local(c, i);
     return read_count(s, "sliding_window", 1 << 24, &c->window);
+}
+
+static bool read_gemma2_attention(const struct source *s, struct model_config *c)
+{
+    return read_gemma_scale(s, c) && read_cap(s, "attn_logit_softcapping", &c->attn_cap) &&
+           read_cap(s, "final_logit_softcapping", &c->logit_cap) && read_gemma_windows(s, 2, c);
+}
+
+/* Caps may be absent, and are null where they are there. */
+static bool read_gemma3_attention(const struct source *s, struct model_config *c)
+{
+    int32_t pattern = 6;
+    return read_gemma_scale(s, c) &&
+           (!json_object_get(s->j, "attn_logit_softcapping") ||
+            read_cap(s, "attn_logit_softcapping", &c->attn_cap)) &&
+           (!json_object_get(s->j, "final_logit_softcapping") ||
+            read_cap(s, "final_logit_softcapping", &c->logit_cap)) &&
+           read_count_or(s, "sliding_window_pattern", 1 << 12, 6, &pattern) &&
+           read_gemma_windows(s, pattern, c);
 }
 
 /* ---- architectures */
@@ -446,8 +559,23 @@ static const struct rules rules[] = {
      .attention = read_llama_attention},
     {"mistral", LLAMA, "hidden_act", TURNED, .attention = read_mistral_attention},
     {"qwen2", LLAMA, "hidden_act", TURNED, .attention = read_qwen2_attention},
+    {"qwen3", LLAMA, "hidden_act", TURNED, .head_dim_given = true,
+     .attention = read_qwen3_attention},
+    {"gemma", LLAMA, "hidden_act", TURNED, .head_dim_given = true, .tied = true,
+     .attention = read_gemma_attention},
     {"gemma2", LLAMA, "hidden_activation", TURNED, .head_dim_given = true, .tied = true,
      .attention = read_gemma2_attention},
+    {"gemma3_text", LLAMA, "hidden_activation", .rotary_share = "partial_rotary_factor",
+     .rotary_base = "rope_theta", .rotary_whole = 1, .rotary_base_default = 1e6, .grouped = true,
+     .head_dim_given = true, .tied = true, .two_rotations = true,
+     .attention = read_gemma3_attention},
+    {"phi", "num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads",
+     "max_position_embeddings", "layer_norm_eps", "hidden_act",
+     .rotary_share = "partial_rotary_factor", .rotary_base = "rope_theta",
+     .rotary_base_default = 1e4, .grouped = true, .kv_may_be_all = true,
+     .attention = read_phi_attention},
+    {"gptj", "n_layer", "n_embd", "n_inner", "n_head", "n_positions", "layer_norm_epsilon",
+     "activation_function", .mlp_is_4 = true, .rotary_dim = true, .attention = read_gptj_attention},
 };
 
 static const struct rules *find_rules(const struct arch *a)
@@ -482,15 +610,6 @@ static bool read_architecture(const struct source *s, struct model_config *c)
                   type, known.s);
     strbuf_release(&known);
     return false;
-}
-
-/* A count that may be absent or null. */
-static bool read_count_or(const struct source *s, const char *key, int32_t most, int32_t otherwise,
-                          int32_t *out)
-{
-    const json_t *v = json_object_get(s->j, key);
-    *out = otherwise;
-    return v == NULL || json_is_null(v) || read_count(s, key, most, out);
 }
 
 static bool read_sizes(const struct source *s, const struct rules *r, struct model_config *c)
@@ -543,7 +662,9 @@ static bool read_config(const struct source *s, struct model_config *c)
         return false;
     c->norm_eps = (float)eps;
     c->attn_scale = 1.0f / sqrtf((float)c->head_dim);
-    return (c->arch->learned_positions || read_rotation(s, r, c)) &&
+    return (c->arch->learned_positions || (r->rotary_dim      ? read_rotary_dim(s, c)
+                                           : r->two_rotations ? read_two_rotations(s, r, c)
+                                                              : read_rotation(s, r, c))) &&
            read_activation(s, r->act, &c->act) && read_bos(s, c) &&
            read_flag(s, "tie_word_embeddings", r->tied, &c->tied) && r->attention(s, c);
 }

@@ -263,6 +263,20 @@ static void arrive(struct walk *w, enum site site, struct tensor value)
     w->at.site = (uint8_t)site;
 }
 
+/* Each head of x [T, heads · head width] by itself. */
+static struct tensor head_norm(struct walk *w, struct tensor x, const struct norm *n)
+{
+    const int32_t cols = x.cols, dim = layer_of(w)->attn.head_dim;
+    if (!n->gamma.buf)
+        return x;
+    x.rows *= cols / dim, x.cols = x.ld = dim;
+    const uint64_t from = run_at(w->run);
+    x = op_norm(w->run, x, n, (struct tensor){0});
+    run_name(w->run, from, place_name, NULL, w->at.layer, SITE_ATTN_Z);
+    x.rows /= cols / dim, x.cols = x.ld = cols;
+    return x;
+}
+
 static struct tensor attention(struct walk *w, struct held *resid)
 {
     const struct layer *l = layer_of(w);
@@ -278,6 +292,8 @@ static struct tensor attention(struct walk *w, struct held *resid)
         v = tensor_cols(q, d + kv, kv);
         q = tensor_cols(q, 0, d);
     }
+    q = head_norm(w, q, &l->q_norm);
+    k = head_norm(w, k, &l->k_norm);
     return op_attn(w->run, q, k, v, &l->attn, w->at.layer, &w->batch->seqs, l->proj.reads);
 }
 

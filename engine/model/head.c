@@ -31,14 +31,29 @@ static void fetch_losses(struct run *run, struct tensor of, const int32_t *targe
             check_values(run, loss + i, 1, "losses");
 }
 
+/* Rows of h with `one` behind each, for the column of the bias. */
+static struct tensor with_one(struct run *run, const struct model *m, struct tensor h, float one)
+{
+    if (!m->unembed_bias)
+        return h;
+    struct tensor y = run_tensor(run, h.rows, h.cols + 1);
+    float *ones = xreallocarray(NULL, (size_t)h.rows + 1, sizeof *ones);
+    for (int32_t i = 0; i < h.rows; i++)
+        ones[i] = one;
+    op_copy_to(run, tensor_cols(y, 0, h.cols), h);
+    op_copy_to(run, tensor_cols(y, h.cols, 1), run_put(run, h.rows, 1, ones));
+    free(ones);
+    return y;
+}
+
 /* What the unembedding reads of rows at final_norm. */
 static struct tensor shifted(struct run *run, const struct model *m, struct tensor h)
 {
     if (!m->head_shift.buf)
-        return h;
+        return with_one(run, m, h, 1);
     struct tensor y = op_copy(run, h);
     op_add(run, y, m->head_shift, 1.0f);
-    return y;
+    return with_one(run, m, y, 1);
 }
 
 struct tensor model_loss(struct run *run, const struct model *m, struct tensor h,
@@ -88,8 +103,7 @@ static void logits_of(struct run *run, const struct model *m, struct tensor h, e
                       float cap, float *logits)
 {
     enum { CHUNK = 64 }; /* rows at a time: 13 MB of logits at 50,304 tokens */
-    struct linear unembed = {
-        .w = m->unembed, .out = m->config.n_vocab, .in = m->config.d_model, .reads = as};
+    struct linear unembed = {.w = m->unembed, .out = m->config.n_vocab, .in = h.cols, .reads = as};
     for (int32_t i = 0; i < h.rows; i += CHUNK) {
         struct arena_mark mark = arena_mark(run->arena);
         int32_t n = h.rows - i < CHUNK ? h.rows - i : CHUNK;
@@ -131,7 +145,7 @@ void model_direct_logits(struct run *run, const struct model *m, struct tensor u
     if (!check_hidden(run, m, u))
         return;
     struct arena_mark mark = arena_mark(run->arena);
-    logits_of(run, m, model_direct_hidden(run, m, u), DTYPE_F32, 0, logits);
+    logits_of(run, m, with_one(run, m, model_direct_hidden(run, m, u), 0), DTYPE_F32, 0, logits);
     arena_reset(run->arena, mark);
 }
 
@@ -143,7 +157,8 @@ const struct norm *model_final_norm(const struct model *m)
 struct tensor model_unembed_rows(struct run *run, const struct model *m, const int32_t *id,
                                  int32_t n)
 {
-    return op_rows(run, m->unembed, run_put_ids(run, n, 1, id));
+    struct tensor rows = op_rows(run, m->unembed, run_put_ids(run, n, 1, id));
+    return m->unembed_bias ? op_copy(run, tensor_cols(rows, 0, m->config.d_model)) : rows;
 }
 
 struct tensor model_embed_rows(struct run *run, const struct model *m, const int32_t *id, int32_t n)

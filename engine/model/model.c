@@ -2,6 +2,7 @@
 #include "engine/device.h"
 #include "engine/dict/pack.h"
 #include "engine/formats/hf.h"
+#include "engine/model/biased.h"
 #include "engine/model/model_private.h"
 #include "engine/model/tl_weights.h"
 #include <math.h>
@@ -50,15 +51,28 @@ static bool open_vector(struct opening *o, int32_t layer, const char *part, cons
     return true;
 }
 
-/* part NULL: the architecture has none. */
-static bool open_norm(struct opening *o, int32_t layer, const char *part, struct norm *out)
+/* part NULL: the architecture has none. Of n columns: of the stream, or of a head. */
+static bool open_norm_of(struct opening *o, int32_t layer, const char *part, int32_t n,
+                         struct norm *out)
 {
-    const int32_t n = o->m->config.d_model;
     out->kind = o->arch->norm, out->eps = o->m->config.norm_eps;
     return !part ||
            (open_vector(o, layer, part, "weight", n, NULL, o->arch->gain_is_1_plus ? 1.0f : 0.0f,
                         &out->gamma) &&
             (out->kind == NORM_RMS || open_vector(o, layer, part, "bias", n, NULL, 0, &out->beta)));
+}
+
+static bool open_norm(struct opening *o, int32_t layer, const char *part, struct norm *out)
+{
+    return open_norm_of(o, layer, part, o->m->config.d_model, out);
+}
+
+static bool open_head_norms(struct opening *o, int32_t i)
+{
+    const struct arch_names *n = &o->arch->names;
+    struct layer *l = &o->m->layer[i];
+    return open_norm_of(o, i, n->q_norm, o->m->config.head_dim, &l->q_norm) &&
+           open_norm_of(o, i, n->k_norm, o->m->config.head_dim, &l->k_norm);
 }
 
 /* ---- TransformerLens' weights */
@@ -238,7 +252,7 @@ static bool open_tl_layer(struct opening *o, int32_t i)
     const bool ok = read_norm(o, i, n->attn_norm, &attn) && read_norm(o, i, n->mlp_norm, &mlp) &&
                     open_bare_norm(o, &l->attn_norm) && open_bare_norm(o, &l->mlp_norm) &&
                     open_norm(o, i, n->attn_post_norm, &l->attn_post_norm) &&
-                    open_norm(o, i, n->mlp_post_norm, &l->mlp_post_norm) &&
+                    open_norm(o, i, n->mlp_post_norm, &l->mlp_post_norm) && open_head_norms(o, i) &&
                     open_tl_attention(o, i, &attn) && open_tl_mlp(o, i, &mlp);
     release_norm(&attn);
     release_norm(&mlp);
@@ -247,14 +261,15 @@ static bool open_tl_layer(struct opening *o, int32_t i)
 
 /* Of an embedding, which is gathered by row. */
 static struct weight *open_tl_rows(struct opening *o, const struct named_tensor *t, int32_t rows,
-                                   float **own)
+                                   void **out)
 {
     const int32_t d = o->m->config.d_model;
-    *own = tl_matrix(t, ORDER_OUT_IN, NULL, rows, d);
+    float *own = tl_matrix(t, ORDER_OUT_IN, NULL, rows, d);
+    *out = own;
     if (is_layer_norm(o))
-        tl_centre_rows(*own, rows, d);
+        tl_centre_rows(own, rows, d);
     tensors_done(o->m->tensors, t);
-    return own_weight(o, *own, rows, d, USE_ROWS);
+    return own_weight(o, own, rows, d, USE_ROWS);
 }
 
 /* The final norm's bias can't stand in the matrix: rows of final_norm get β/γ in front of it. Rows
@@ -276,9 +291,20 @@ static bool open_tl_unembed(struct opening *o, const struct named_tensor *t)
     if (ok) {
         m->own[1] = tl_matrix(t, ORDER_OUT_IN, NULL, n, d);
         tl_fold(&(struct tl_norm){.gamma = norm.gamma}, m->own[1], NULL, n, d, false);
-        if (m->config.logit_cap == 0)
-            tl_centre_vocabulary(m->own[1], n, d, o->how->tl_tokens < n ? o->how->tl_tokens : n);
-        m->unembed = own_weight(o, m->own[1], n, d, USE_PRODUCT | USE_ROWS);
+        const int32_t all = o->how->tl_tokens < n ? o->how->tl_tokens : n,
+                      tokens = m->config.logit_cap == 0 ? all : 0;
+        if (tokens > 0)
+            tl_centre_vocabulary(m->own[1], n, d, tokens);
+        float *both = o->arch->unembed_bias
+                          ? biased_own(m->tensors, o->unembed, m->own[1], n, d, tokens, o->e)
+                          : m->own[1];
+        if (both != m->own[1])
+            free(m->own[1]);
+        m->own[1] = both;
+        ok = both != NULL;
+    }
+    if (ok) {
+        m->unembed = own_weight(o, m->own[1], n, d + o->arch->unembed_bias, USE_PRODUCT | USE_ROWS);
         m->unembed_reads = reads_of(o, m->unembed);
         ok = m->unembed && open_bare_norm(o, &m->final_norm) &&
              (!norm.beta || put_vector(o, shift, d, &m->head_shift));
@@ -373,29 +399,43 @@ static double scaled_frequency(const struct rope_scaling *s, double f)
 }
 
 /* inv_freq_i = base^(−2i/rot), in float as transformers has it. */
-static bool open_rotation(struct opening *o, struct rope *rope)
+static bool open_rotation(struct opening *o, const struct rope_scaling *scaling, float base,
+                          struct tensor *inv_freq, struct rope *rope)
 {
     const struct model_config *c = &o->m->config;
     /* the share is a decimal in config.json: 0.7 · 10 must be 7 also in float */
     *rope = (struct rope){.rot = (int32_t)(c->head_dim * (double)c->rotary_pct + 1e-4),
-                          .style = ROPE_NEOX};
+                          .style = o->arch->rope_style};
     struct queue *q = o->m->queue;
     float *host = xcalloc((size_t)rope->rot / 2 + 1, sizeof *host);
     for (int32_t i = 0; i < rope->rot / 2; i++)
-        host[i] = (float)scaled_frequency(&c->rope,
-                                          1.0 / pow((double)c->rotary_base, 2.0 * i / rope->rot));
-    rope->inv_freq = o->m->inv_freq = tensor_new(q, 1, rope->rot / 2, q->backend->caps.real, o->e);
+        host[i] = (float)scaled_frequency(scaling, 1.0 / pow((double)base, 2.0 * i / rope->rot));
+    rope->inv_freq = *inv_freq = tensor_new(q, 1, rope->rot / 2, q->backend->caps.real, o->e);
     if (rope->inv_freq.buf)
         device_put(q, rope->inv_freq, host);
     free(host);
     return rope->inv_freq.buf != NULL;
 }
 
+static bool open_rotations(struct opening *o, struct rope rope[2])
+{
+    static const struct rope_scaling plain = {.kind = ROPE_PLAIN};
+    struct model *m = o->m;
+    const struct model_config *c = &m->config;
+    if (o->need || o->arch->learned_positions)
+        return true;
+    if (!open_rotation(o, &c->rope, c->rotary_base, &m->inv_freq[0], &rope[0]))
+        return false;
+    rope[1] = rope[0];
+    return !(c->rotary_local_base > 0) ||
+           open_rotation(o, &plain, c->rotary_local_base, &m->inv_freq[1], &rope[1]);
+}
+
 static bool open_attention(struct opening *o)
 {
     const struct model_config *c = &o->m->config;
-    struct rope rope = {0};
-    if (!o->need && !o->arch->learned_positions && !open_rotation(o, &rope))
+    struct rope rope[2] = {{0}};
+    if (!open_rotations(o, rope))
         return false;
     for (int32_t i = 0; i < c->n_layers; i++)
         o->m->layer[i].attn = (struct attn_shape){
@@ -405,7 +445,7 @@ static bool open_attention(struct opening *o)
             .window = config_is_local(c, i) ? c->window : 0,
             .scale = c->scale_by_layer ? c->attn_scale / (float)(i + 1) : c->attn_scale,
             .soft_cap = c->attn_cap,
-            .rope = rope};
+            .rope = rope[config_is_local(c, i)]};
     return true;
 }
 
@@ -444,7 +484,8 @@ static bool open_layer(struct opening *o, int32_t i)
     return open_norm(o, i, n->attn_norm, &l->attn_norm) &&
            open_norm(o, i, n->mlp_norm, &l->mlp_norm) &&
            open_norm(o, i, n->attn_post_norm, &l->attn_post_norm) &&
-           open_norm(o, i, n->mlp_post_norm, &l->mlp_post_norm) && open_qkv(o, i) &&
+           open_norm(o, i, n->mlp_post_norm, &l->mlp_post_norm) && open_head_norms(o, i) &&
+           open_qkv(o, i) &&
            open_linear(o, i, n->proj, c->d_model, c->n_heads * c->head_dim, c->proj_bias, NULL,
                        &l->proj) &&
            (!o->arch->gated ||
@@ -478,19 +519,49 @@ static bool find_unembed(struct opening *o)
                      u->file, u->name, e->name, o->m->dir);
 }
 
+static bool open_biased_unembed(struct opening *o)
+{
+    struct model *m = o->m;
+    const int32_t d = m->config.d_model, n = m->config.n_vocab;
+    enum dtype type;
+    if (o->need) { /* packed, and the rows */
+        *o->need += (uint64_t)n * (uint64_t)(d + 1) * 2 * sizeof(float);
+        return tensors_need(m->tensors, o->unembed, 2, (const int64_t[]){n, d}, o->e) != NULL;
+    }
+    m->own[1] = biased_unembed(m->tensors, o->unembed, n, d, &type, o->e);
+    if (!m->own[1])
+        return false;
+    m->unembed = device_weight_new(
+        m->queue->backend,
+        &(struct weight_source){.type = type, .out = n, .in = d + 1, .data = m->own[1]},
+        USE_PRODUCT | USE_ROWS, o->e);
+    if (!m->unembed)
+        return error_prefix(o->e, "%s", o->unembed);
+    m->bytes += device_weight_bytes(m->queue->backend, m->unembed);
+    return true;
+}
+
+static bool open_unembed(struct opening *o)
+{
+    const struct model_config *c = &o->m->config;
+    return o->arch->unembed_bias ? open_biased_unembed(o)
+                                 : open_weight(o, o->unembed, c->n_vocab, c->d_model, ORDER_OUT_IN,
+                                               NULL, USE_PRODUCT | USE_ROWS, &o->m->unembed);
+}
+
 /* The embedding stays in the mapping; the unembedding is packed. The largest product comes first,
  * so that its source and its packed form are never both in memory together with all the rest. */
 static bool open_vocabulary(struct opening *o)
 {
     struct model *m = o->m;
     const struct model_config *c = &m->config;
+    m->unembed_bias = o->arch->unembed_bias;
     if (is_tl(o))
         return open_tl_vocabulary(o, o->embed, o->unembed);
-    if (!open_weight(o, o->unembed, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL,
-                     USE_PRODUCT | USE_ROWS, &m->unembed))
+    if (!open_unembed(o))
         return false;
     m->unembed_reads = reads_of(o, m->unembed);
-    if (strcmp(o->unembed, o->embed) == 0)
+    if (!m->unembed_bias && strcmp(o->unembed, o->embed) == 0)
         m->embed = m->unembed;
     else if (!open_weight(o, o->embed, c->n_vocab, c->d_model, ORDER_OUT_IN, NULL, USE_ROWS,
                           &m->embed))
@@ -623,6 +694,8 @@ void model_free(struct model *m)
         free_norm(q, &l->mlp_norm);
         free_norm(q, &l->attn_post_norm);
         free_norm(q, &l->mlp_post_norm);
+        free_norm(q, &l->q_norm);
+        free_norm(q, &l->k_norm);
         free_linear(q, &l->q);
         free_linear(q, &l->k);
         free_linear(q, &l->v);
@@ -632,7 +705,8 @@ void model_free(struct model *m)
         free_linear(q, &l->down);
     }
     free_norm(q, &m->final_norm);
-    free_tensor(q, m->inv_freq);
+    free_tensor(q, m->inv_freq[0]);
+    free_tensor(q, m->inv_freq[1]);
     free_tensor(q, m->head_shift);
     if (m->embed != m->unembed)
         free_weight(q, m->embed);

@@ -71,6 +71,28 @@ ARCHS = {
         intermediate_size=40, vocab_size=50, max_position_embeddings=16, sliding_window=3, query_pre_attn_scalar=20,
         attn_logit_softcapping=2.0, final_logit_softcapping=3.0, attention_bias=True,
         rope_parameters=dict(rope_type="default", rope_theta=10000.0))),
+    "qwen3": ("qwen3", 2, False, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
+        intermediate_size=40, vocab_size=50, max_position_embeddings=16, attention_bias=True, use_sliding_window=True,
+        sliding_window=3, max_window_layers=1, tie_word_embeddings=True,
+        rope_parameters=dict(rope_type="default", rope_theta=1e6))),
+    "gemma": ("gemma", 2, True, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=4, num_key_value_heads=1, head_dim=8,
+        intermediate_size=40, vocab_size=50, max_position_embeddings=16,
+        rope_parameters=dict(rope_type="default", rope_theta=10000.0))),
+    "gemma3": ("gemma3_text", 2, True, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
+        intermediate_size=40, vocab_size=50, max_position_embeddings=16, sliding_window=3, query_pre_attn_scalar=20,
+        layer_types=["sliding_attention", "full_attention"], rope_parameters=dict(
+            full_attention=dict(rope_type="linear", rope_theta=500.0, factor=4.0),
+            sliding_attention=dict(rope_type="default", rope_theta=50.0)))),
+    "phi": ("phi", 2, False, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=4, num_key_value_heads=2, intermediate_size=40,
+        vocab_size=50, max_position_embeddings=16, tie_word_embeddings=False,
+        rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.67))),
+    "gptj": ("gptj", 2, False, dict(
+        n_layer=2, n_embd=24, n_head=3, n_inner=None, rotary_dim=4, vocab_size=50, n_positions=16,
+        tie_word_embeddings=False)),
 }
 # paths of modules: of the base model, then of a layer
 FAMILY = {
@@ -87,6 +109,13 @@ FAMILY = {
 FAMILY["mistral"] = FAMILY["qwen2"] = FAMILY["llama"]
 FAMILY["gemma2"] = dict(FAMILY["llama"], norm="pre_feedforward_layernorm", attn_post="post_attention_layernorm",
                         mlp_post="post_feedforward_layernorm")
+FAMILY["qwen3"] = FAMILY["gemma"] = FAMILY["llama"]
+FAMILY["gemma3_text"] = FAMILY["gemma2"]
+# attention and MLP read one norm
+FAMILY["phi"] = dict(layers="model.layers", embed="model.embed_tokens", final="model.final_layernorm", attn="self_attn",
+                     proj="self_attn.dense", norm=None, pre="mlp.fc1", down="mlp.fc2")
+FAMILY["gptj"] = dict(layers="transformer.h", embed="transformer.wte", final="transformer.ln_f", attn="attn",
+                      proj="attn.out_proj", norm=None, pre="mlp.fc_in", down="mlp.fc_out")
 LENGTHS = [7, 4]
 ROWS = [1, 6, 7, 10]  # of the small models' results
 ARCH_ROWS = [4, 6, 10]  # of the others'
@@ -133,20 +162,20 @@ def build_arch(config):
     with torch.no_grad():
         for name, p in model.named_parameters():
             norm = ("norm" in name or ".ln_" in name) and name.endswith("weight")
-            if norm and kind != "gemma2":
+            if norm and not kind.startswith("gemma"):
                 v = hw.gamma(name, p.shape)
             else:  # what Gemma adds to 1 is a quarter at most
                 v = hw.uniform(name, p.shape, 2 if norm else 3 if name.endswith("bias") else exponent, bf16)
             p.copy_(torch.from_numpy(v))
     tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
-    assert tied == facts.get("tie_word_embeddings", kind in ("gpt2", "gpt_neo", "gemma2"))
+    assert tied == facts.get("tie_word_embeddings", kind.startswith("gemma") or kind in ("gpt2", "gpt_neo"))
     return model.double().eval()
 
 
 def points(model):
     """{our name: (module, takes its input)}"""
     f = FAMILY[model.config.model_type]
-    sequential = not getattr(model.config, "use_parallel_residual", False)
+    sequential = not getattr(model.config, "use_parallel_residual", f["norm"] is None)
     out = {"embed": (model.get_submodule(f["embed"]), False)}
     for i, layer in enumerate(model.get_submodule(f["layers"])):
         p = f"layers.{i}."
@@ -159,7 +188,7 @@ def points(model):
             out[f"model.layers.{i}.mlp"] = (get("mlp"), False)
         if sequential:
             out[p + "resid.mid"] = (get(f["norm"]), True)
-        out[p + "mlp.in"] = (get(f["norm"]), False)
+        out[p + "mlp.in"] = (get(f["norm"]), False) if f["norm"] else (get("mlp"), True)
         out[p + "mlp.pre"] = (get(f["pre"]), False)
         out[p + "mlp.act"] = (get(f["down"]), True)
         out[p + "mlp.out"] = (get(f.get("mlp_post", "mlp")), False)
@@ -278,7 +307,7 @@ def arch_interventions(kind, d, mlp, z):
                              "layers.1.mlp.out": lambda v: v + one},
         "insert-error": lambda s, n: {"layers.1.mlp.act": sae_insert("sae", mlp, 64, 4, UNITS, True)},
     }
-    if kind == "gemma2":
+    if kind in ("gemma2", "gemma3_text"):
         out["module"] = lambda s, n: {"model.layers.0.self_attn": lambda v: v + one,
                                       "model.layers.1.mlp": lambda v: rows("io.attn", d, s, n)}
     return out

@@ -58,7 +58,7 @@ const struct hash_arch hash_archs[N_HASH_ARCHS] = {
          "window\":true,\"sliding_window\":3,\"max_window_layers\":1,\"rope_theta\":1000000.0,"
          "\"tie_word_embeddings\":true}"},
     {"gemma2", FAMILY_LLAMA, 2, 24, 40, 4, 2, 8, 50, 16, .attn_bias = true, .proj_bias = true,
-     .post_norms = true, .type = DTYPE_BF16, .exponent = 2,
+     .post_norms = true, .gain_plus_1 = true, .type = DTYPE_BF16, .exponent = 2,
      .config =
          "{\"model_type\":\"gemma2\",\"hidden_act\":\"gelu_pytorch_tanh\",\"hidden_activation\":"
          "\"gelu_pytorch_tanh\",\"num_hidden_layers\":2,\"hidden_size\":24,\"num_attention_heads\":"
@@ -66,6 +66,43 @@ const struct hash_arch hash_archs[N_HASH_ARCHS] = {
          "\"max_position_embeddings\":16,\"rms_norm_eps\":1e-06,\"sliding_window\":3,\"query_pre_"
          "attn_scalar\":20,\"attn_logit_softcapping\":2.0,\"final_logit_softcapping\":3.0,"
          "\"attention_bias\":true,\"rope_theta\":10000.0,\"bos_token_id\":2}"},
+    {"qwen3", FAMILY_LLAMA, 2, 24, 40, 4, 2, 8, 50, 16, .attn_bias = true, .proj_bias = true,
+     .head_norms = true, .type = DTYPE_F32, .exponent = 2,
+     .config =
+         "{\"model_type\":\"qwen3\",\"hidden_act\":\"silu\",\"num_hidden_layers\":2,\"hidden_"
+         "size\":24,\"num_attention_heads\":4,\"num_key_value_heads\":2,\"head_dim\":8,"
+         "\"intermediate_size\":40,\"vocab_size\":50,\"max_position_embeddings\":16,\"attention_"
+         "bias\":true,\"rms_norm_eps\":1e-06,\"use_sliding_window\":true,\"sliding_window\":3,"
+         "\"max_window_layers\":1,\"rope_theta\":1000000.0,\"tie_word_embeddings\":true}"},
+    {"gemma", FAMILY_LLAMA, 2, 24, 40, 4, 1, 8, 50, 16, .gain_plus_1 = true, .type = DTYPE_BF16,
+     .exponent = 2,
+     .config = "{\"model_type\":\"gemma\",\"hidden_act\":\"gelu\",\"num_hidden_layers\":2,"
+               "\"hidden_size\":24,\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_"
+               "dim\":8,\"intermediate_size\":40,\"vocab_size\":50,\"max_position_embeddings\":"
+               "16,\"rms_norm_eps\":1e-06,\"rope_theta\":10000.0,\"bos_token_id\":2}"},
+    {"gemma3", FAMILY_LLAMA, 2, 24, 40, 4, 2, 8, 50, 16, .post_norms = true, .head_norms = true,
+     .gain_plus_1 = true, .type = DTYPE_BF16, .exponent = 2,
+     .config =
+         "{\"model_type\":\"gemma3_text\",\"hidden_activation\":\"gelu_pytorch_tanh\",\"num_"
+         "hidden_layers\":2,\"hidden_size\":24,\"num_attention_heads\":4,\"num_key_value_"
+         "heads\":2,\"head_dim\":8,\"intermediate_size\":40,\"vocab_size\":50,\"max_position_"
+         "embeddings\":16,\"rms_norm_eps\":1e-06,\"sliding_window\":3,\"sliding_window_pattern\":"
+         "2,\"query_pre_attn_scalar\":20,\"attn_logit_softcapping\":null,\"final_logit_"
+         "softcapping\":null,\"rope_theta\":500.0,\"rope_local_base_freq\":50.0,\"rope_"
+         "scaling\":{\"rope_type\":\"linear\",\"factor\":4.0},\"bos_token_id\":2}"},
+    {"phi", FAMILY_PHI, 2, 24, 40, 4, 2, 6, 50, 16, .untied = true, .attn_bias = true,
+     .proj_bias = true, .mlp_bias = true, .type = DTYPE_F16, .exponent = 2, .shards = 2,
+     .config = "{\"model_type\":\"phi\",\"hidden_act\":\"gelu_new\",\"num_hidden_layers\":2,"
+               "\"hidden_size\":24,\"num_attention_heads\":4,\"num_key_value_heads\":2,"
+               "\"intermediate_size\":40,\"vocab_size\":50,\"max_position_embeddings\":16,"
+               "\"layer_norm_eps\":1e-05,\"partial_rotary_factor\":0.67,\"rope_theta\":10000.0,"
+               "\"qk_layernorm\":false,\"tie_word_embeddings\":false,\"bos_token_id\":1}"},
+    {"gptj", FAMILY_GPTJ, 2, 24, 96, 3, 3, 8, 50, 16, .untied = true, .mlp_bias = true,
+     .type = DTYPE_F32, .exponent = 2, .buffers = true,
+     .config = "{\"model_type\":\"gptj\",\"activation_function\":\"gelu_new\",\"n_layer\":2,"
+               "\"n_embd\":24,\"n_head\":3,\"n_inner\":null,\"rotary_dim\":4,\"vocab_size\":50,"
+               "\"n_positions\":16,\"layer_norm_epsilon\":1e-05,\"tie_word_embeddings\":false,"
+               "\"bos_token_id\":0}"},
 };
 
 const struct hash_arch *hash_arch_named(const char *name)
@@ -74,6 +111,17 @@ const struct hash_arch *hash_arch_named(const char *name)
         if (strcmp(hash_archs[i].name, name) == 0)
             return &hash_archs[i];
     abort();
+}
+
+static bool is_llama(const struct hash_arch *m)
+{
+    return m->family == FAMILY_LLAMA || m->family == FAMILY_PHI;
+}
+
+/* Attention and MLP read one norm, the unembedding has a bias. */
+static bool is_parallel(const struct hash_arch *m)
+{
+    return m->family == FAMILY_GPTJ || m->family == FAMILY_PHI;
 }
 
 struct list {
@@ -87,10 +135,8 @@ struct list {
 static struct hash_tensor *add(struct list *l, int32_t layer, const char *name, int64_t rows,
                                int64_t cols)
 {
-    const bool llama = l->m->family == FAMILY_LLAMA;
-    const char *prefix = strcmp(name, "lm_head.weight") == 0 ? ""
-                         : llama                             ? "model."
-                                                             : "transformer.";
+    const bool llama = is_llama(l->m);
+    const char *prefix = strncmp(name, "lm_head.", 8) == 0 ? "" : llama ? "model." : "transformer.";
     if (l->n == 64)
         abort();
     struct hash_tensor *t = &l->t[l->n];
@@ -103,7 +149,7 @@ static struct hash_tensor *add(struct list *l, int32_t layer, const char *name, 
     snprintf(t->name, sizeof t->name, "%s", key + (l->m->no_prefix ? strlen(prefix) : 0));
     t->key = key;
     const bool norm = cols == 0 && strstr(name, "bias") == NULL;
-    t->kind = norm && !l->m->post_norms ? HASH_GAMMA : HASH_UNIFORM;
+    t->kind = norm && !l->m->gain_plus_1 ? HASH_GAMMA : HASH_UNIFORM;
     t->exponent = cols ? l->m->exponent : norm ? 2 : 3;
     return t;
 }
@@ -164,6 +210,10 @@ static void add_llama_layer(struct list *l, int32_t i)
     }
     if (m->buffers)
         add(l, i, "self_attn.rotary_emb.inv_freq", 4, 0)->raw = "F32";
+    if (m->head_norms) {
+        add(l, i, "self_attn.q_norm.weight", m->head_dim, 0);
+        add(l, i, "self_attn.k_norm.weight", m->head_dim, 0);
+    }
     add_linear(l, i, "self_attn.q_proj", q, d, m->attn_bias ? q : 0);
     add_linear(l, i, "self_attn.k_proj", kv, d, m->attn_bias ? kv : 0);
     add_linear(l, i, "self_attn.v_proj", kv, d, m->attn_bias ? kv : 0);
@@ -171,6 +221,35 @@ static void add_llama_layer(struct list *l, int32_t i)
     add_linear(l, i, "mlp.gate_proj", f, d, m->mlp_bias ? f : 0);
     add_linear(l, i, "mlp.up_proj", f, d, m->mlp_bias ? f : 0);
     add_linear(l, i, "mlp.down_proj", d, f, m->mlp_bias ? d : 0);
+}
+
+static void add_parallel_layer(struct list *l, int32_t i)
+{
+    const struct hash_arch *m = l->m;
+    const bool phi = m->family == FAMILY_PHI;
+    const int64_t d = m->d_model, f = m->d_mlp, q = m->n_heads * m->head_dim,
+                  kv = m->n_kv_heads * m->head_dim;
+    add_layer_norm(l, i, phi ? "input_layernorm" : "ln_1");
+    if (m->buffers) {
+        add(l, i, "attn.bias", m->n_ctx, m->n_ctx)->raw = "BOOL";
+        add(l, i, "attn.embed_positions", m->n_ctx, 4)->raw = "F32";
+    }
+    add_linear(l, i, phi ? "self_attn.q_proj" : "attn.q_proj", q, d, m->attn_bias ? q : 0);
+    add_linear(l, i, phi ? "self_attn.k_proj" : "attn.k_proj", kv, d, m->attn_bias ? kv : 0);
+    add_linear(l, i, phi ? "self_attn.v_proj" : "attn.v_proj", kv, d, m->attn_bias ? kv : 0);
+    add_linear(l, i, phi ? "self_attn.dense" : "attn.out_proj", d, q, m->proj_bias ? d : 0);
+    add_linear(l, i, phi ? "mlp.fc1" : "mlp.fc_in", f, d, f);
+    add_linear(l, i, phi ? "mlp.fc2" : "mlp.fc_out", d, f, d);
+}
+
+static void add_layer(struct list *l, int32_t i)
+{
+    if (is_parallel(l->m))
+        add_parallel_layer(l, i);
+    else if (is_llama(l->m))
+        add_llama_layer(l, i);
+    else
+        add_gpt_layer(l, i);
 }
 
 static void write_text(const char *dir, const char *name, const char *text)
@@ -186,18 +265,20 @@ void hash_arch_write(const char *dir, const struct hash_arch *m)
 {
     struct list *l = calloc(1, sizeof *l);
     l->m = m;
-    const bool llama = m->family == FAMILY_LLAMA;
+    const bool llama = is_llama(m);
     add(l, -1, llama ? "embed_tokens.weight" : "wte.weight", m->n_vocab, m->d_model);
-    if (!llama)
+    if (!llama && !is_parallel(m))
         add(l, -1, "wpe.weight", m->n_ctx, m->d_model);
     for (int32_t i = 0; i < m->n_layers; i++)
-        (llama ? add_llama_layer : add_gpt_layer)(l, i);
-    if (llama)
+        add_layer(l, i);
+    if (m->family == FAMILY_LLAMA)
         add(l, -1, "norm.weight", m->d_model, 0);
     else
-        add_layer_norm(l, -1, "ln_f");
+        add_layer_norm(l, -1, llama ? "final_layernorm" : "ln_f");
     if (m->untied)
         add(l, -1, "lm_head.weight", m->n_vocab, m->d_model);
+    if (is_parallel(m))
+        add(l, -1, "lm_head.bias", m->n_vocab, 0);
     write_text(dir, "config.json", m->config);
     hash_tensors_write(dir, l->t, l->n, m->shards);
     free(l);

@@ -4,13 +4,20 @@
 #define GLIMT_TEST_HASH_ARCHS_H
 #include "tests/support/hash_weights.h"
 
-enum hash_family { FAMILY_GPT2, FAMILY_GPT_NEO, FAMILY_LLAMA /* and kin */ };
+enum hash_family {
+    FAMILY_GPT2,
+    FAMILY_GPT_NEO,
+    FAMILY_GPTJ,
+    FAMILY_LLAMA /* and kin */,
+    FAMILY_PHI
+};
 
 struct hash_arch {
     const char *name;
     enum hash_family family;
     int32_t n_layers, d_model, d_mlp, n_heads, n_kv_heads, head_dim, n_vocab, n_ctx;
-    bool untied, attn_bias /* of q, k, v */, proj_bias, mlp_bias, post_norms;
+    bool untied, attn_bias /* of q, k, v */, proj_bias, mlp_bias, post_norms, head_norms,
+        gain_plus_1;
     enum dtype type;
     int exponent;       /* of matrices */
     int32_t shards;     /* 0: one file */
@@ -18,7 +25,7 @@ struct hash_arch {
     bool buffers;       /* what files hold beside weights */
     const char *config; /* config.json */
 };
-enum { N_HASH_ARCHS = 8 };
+enum { N_HASH_ARCHS = 13 };
 extern const struct hash_arch hash_archs[N_HASH_ARCHS];
 const struct hash_arch *hash_arch_named(const char *name);
 
