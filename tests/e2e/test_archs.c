@@ -82,7 +82,7 @@ static void analyze_agrees(const char *arch, const char *hook)
     const struct unit unit = {{0, 3}, 2.5f, UNIT_FIX};
     const struct hook insert = {
         .at = f.t.at, .op = HOOK_INSERT, .dict = f.t.dict, .units = &unit, .n_units = 1};
-    const bool bos = strcmp(arch, "gemma2") == 0;
+    const bool bos = strncmp(arch, "gemma", 5) == 0;
     compare(&f, NULL, NULL, bos);
     compare(&f, "3=2.5", &insert, bos);
     folder_close(&f);
@@ -96,6 +96,8 @@ static void test_analyze(void **state)
     analyze_agrees("llama", "layers.1.mlp.act");
     analyze_agrees("llama", "layers.1.attn.z");
     analyze_agrees("gemma2", "layers.1.mlp.out");
+    analyze_agrees("gemma3", "layers.1.mlp.out");
+    analyze_agrees("gptj", "layers.1.attn.out");
 }
 
 static size_t tokens_with(const struct folder *f, const char *option)

@@ -89,7 +89,7 @@ static const struct hash_arch archs[] = {
                "embeddings\":96,\"rms_norm_eps\":1e-06,\"rope_theta\":10000.0,\"sliding_window\":"
                "7,\"tie_word_embeddings\":false,\"bos_token_id\":0}"},
     {"gemma2", FAMILY_LLAMA, LAYERS, D, D_MLP, HEADS, 2, WIDE, VOCAB, 96, .post_norms = true,
-     .type = DTYPE_F32, .exponent = 2,
+     .gain_plus_1 = true, .type = DTYPE_F32, .exponent = 2,
      .config =
          "{\"model_type\":\"gemma2\",\"hidden_activation\":\"gelu_pytorch_tanh\",\"num_hidden_"
          "layers\":3,\"hidden_size\":32,\"num_attention_heads\":4,\"num_key_value_heads\":2,"
@@ -97,6 +97,21 @@ static const struct hash_arch archs[] = {
          "embeddings\":96,\"rms_norm_eps\":1e-06,\"sliding_window\":7,\"query_pre_attn_scalar\":"
          "12,\"attn_logit_softcapping\":2.0,\"final_logit_softcapping\":5.0,\"attention_bias\":"
          "false,\"rope_theta\":10000.0,\"bos_token_id\":0}"},
+    {"gemma3", FAMILY_LLAMA, LAYERS, D, D_MLP, HEADS, 2, WIDE, VOCAB, 96, .post_norms = true,
+     .head_norms = true, .gain_plus_1 = true, .type = DTYPE_F32, .exponent = 2,
+     .config =
+         "{\"model_type\":\"gemma3_text\",\"hidden_activation\":\"gelu_pytorch_tanh\",\"num_"
+         "hidden_layers\":3,\"hidden_size\":32,\"num_attention_heads\":4,\"num_key_value_"
+         "heads\":2,\"head_dim\":10,\"intermediate_size\":48,\"vocab_size\":704,\"max_position_"
+         "embeddings\":96,\"rms_norm_eps\":1e-06,\"sliding_window\":7,\"query_pre_attn_scalar\":"
+         "12,\"sliding_window_pattern\":2,\"rope_theta\":10000.0,\"rope_local_base_freq\":100.0,"
+         "\"bos_token_id\":0}"},
+    {"gptj", FAMILY_GPTJ, LAYERS, D, D_MLP, HEADS, HEADS, D / HEADS, VOCAB, 96, .untied = true,
+     .mlp_bias = true, .type = DTYPE_F32, .exponent = 2,
+     .config = "{\"model_type\":\"gptj\",\"activation_function\":\"gelu_new\",\"n_layer\":3,\"n_"
+               "embd\":32,\"n_head\":4,\"n_inner\":48,\"rotary_dim\":4,\"vocab_size\":704,\"n_"
+               "positions\":96,\"layer_norm_epsilon\":1e-05,\"tie_word_embeddings\":false,"
+               "\"bos_token_id\":0}"},
 };
 
 static int32_t width_at(const char *hook, const struct tiny_spec *spec)

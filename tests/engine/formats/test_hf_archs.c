@@ -56,6 +56,37 @@ static const char gemma2[] =
     "\"num_key_value_heads\":4,\"query_pre_attn_scalar\":256,\"rms_norm_eps\":1e-06,\"rope_theta\":"
     "10000.0,\"sliding_window\":4096,\"vocab_size\":256000}";
 
+static const char qwen3[] =
+    "{\"attention_bias\":false,\"bos_token_id\":151643,\"head_dim\":128,\"hidden_act\":\"silu\","
+    "\"hidden_size\":1024,\"intermediate_size\":3072,\"max_position_embeddings\":40960,\"max_"
+    "window_layers\":28,\"model_type\":\"qwen3\",\"num_attention_heads\":16,\"num_hidden_"
+    "layers\":28,\"num_key_value_heads\":8,\"rms_norm_eps\":1e-06,\"rope_scaling\":null,\"rope_"
+    "theta\":1000000,\"sliding_window\":null,\"tie_word_embeddings\":true,\"use_sliding_window\":"
+    "false,\"vocab_size\":151936}";
+static const char gemma[] =
+    "{\"attention_bias\":false,\"bos_token_id\":2,\"head_dim\":256,\"hidden_act\":\"gelu\","
+    "\"hidden_size\":2048,\"intermediate_size\":16384,\"max_position_embeddings\":8192,\"model_"
+    "type\":\"gemma\",\"num_attention_heads\":8,\"num_hidden_layers\":18,\"num_key_value_heads\":"
+    "1,\"rms_norm_eps\":1e-06,\"rope_scaling\":null,\"rope_theta\":10000.0,\"vocab_size\":256000}";
+static const char gemma3[] =
+    "{\"attention_bias\":false,\"attn_logit_softcapping\":null,\"bos_token_id\":2,\"final_logit_"
+    "softcapping\":null,\"head_dim\":256,\"hidden_activation\":\"gelu_pytorch_tanh\",\"hidden_"
+    "size\":1152,\"intermediate_size\":6912,\"max_position_embeddings\":32768,\"model_type\":"
+    "\"gemma3_text\",\"num_attention_heads\":4,\"num_hidden_layers\":26,\"num_key_value_heads\":1,"
+    "\"query_pre_attn_scalar\":256,\"rms_norm_eps\":1e-06,\"rope_local_base_freq\":10000,\"rope_"
+    "scaling\":null,\"rope_theta\":1000000,\"sliding_window\":512,\"sliding_window_pattern\":6,"
+    "\"vocab_size\":262144}";
+static const char phi[] =
+    "{\"bos_token_id\":50256,\"hidden_act\":\"gelu_new\",\"hidden_size\":2560,\"intermediate_"
+    "size\":10240,\"layer_norm_eps\":1e-05,\"max_position_embeddings\":2048,\"model_type\":\"phi\","
+    "\"num_attention_heads\":32,\"num_hidden_layers\":32,\"num_key_value_heads\":32,\"partial_"
+    "rotary_factor\":0.4,\"qk_layernorm\":false,\"rope_scaling\":null,\"rope_theta\":10000.0,"
+    "\"tie_word_embeddings\":false,\"vocab_size\":51200}";
+static const char gptj[] =
+    "{\"activation_function\":\"gelu_new\",\"bos_token_id\":50256,\"layer_norm_epsilon\":1e-05,"
+    "\"model_type\":\"gptj\",\"n_embd\":4096,\"n_head\":16,\"n_inner\":null,\"n_layer\":28,\"n_"
+    "positions\":2048,\"rotary_dim\":64,\"tie_word_embeddings\":false,\"vocab_size\":50400}";
+
 /* `base` after the change: pairs of a JSON object; of `drop` (a word) nothing is left. */
 static bool read_changed(const char *base, const char *change, const char *drop,
                          struct model_config *c, struct error *e)
@@ -114,6 +145,35 @@ static void published_files(void **state)
     assert_true(c.head_dim == 256 && c.window == 4096 && c.local[0] == 0x1555555);
     assert_true(c.attn_cap == 50 && c.logit_cap == 30 && c.attn_scale == 0.0625F && c.tied);
     assert_true(c.arch->embed_scaled && c.arch->post_norms && c.arch->gain_is_1_plus);
+}
+
+static void published_files_of_more(void **state)
+{
+    (void)state;
+    struct model_config c = read(qwen3, "{}", "");
+    assert_true(c.head_dim == 128 && c.n_kv_heads == 8 && !c.qkv_bias && c.window == 0);
+    assert_non_null(c.arch->names.q_norm);
+    assert_true(c.rotary_base == 1e6F && c.rotary_local_base == 0);
+    c = read(gemma, "{}", "");
+    assert_true(c.act == ACT_GELU_TANH && c.tied && c.attn_scale == 0.0625F && c.n_kv_heads == 1);
+    assert_true(c.arch->embed_scaled && c.arch->needs_bos && !c.arch->post_norms);
+    c = read(gemma3, "{}", "");
+    assert_true(c.window == 512 && c.local[0] == 0x37df7df && c.attn_cap == 0 && c.logit_cap == 0);
+    assert_true(c.rotary_base == 1e6F && c.rotary_local_base == 1e4F && c.rope.kind == ROPE_PLAIN);
+    c = read(gemma3,
+             "{\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"linear\",\"factor\":8,"
+             "\"rope_theta\":5e5},\"sliding_attention\":{\"rope_type\":\"default\",\"rope_theta\":"
+             "7e3}},\"rope_theta\":5e5,\"rope_local_base_freq\":7e3}",
+             "rope_scaling");
+    assert_true(c.rotary_base == 5e5F && c.rotary_local_base == 7e3F && c.rope.factor == 8);
+    c = read(phi, "{}", "");
+    assert_true(c.parallel_residual && c.qkv_bias && c.proj_bias && c.mlp_bias && !c.tied);
+    assert_true(c.arch->unembed_bias && (int)(c.rotary_pct * (float)c.head_dim) == 32);
+    c = read(gptj, "{}", "");
+    assert_true(c.parallel_residual && !c.qkv_bias && !c.proj_bias && c.mlp_bias && !c.tied);
+    assert_true(c.d_mlp == 16384 && c.rotary_pct == 0.25F && c.arch->rope_style == ROPE_GPTJ);
+    c = read(gptj, "{\"rotary_dim\":null}", "");
+    assert_true(c.rotary_pct == 1);
 }
 
 static void options(void **state)
@@ -213,11 +273,21 @@ static void refused(void **state)
         {gemma2, "{}", "head_dim", "head_dim is nothing"},
         {gemma2, "{\"final_logit_softcapping\":0}", "", "final_logit_softcapping is 0"},
         {gemma2, "{\"layer_types\":\"full\"}", "", "layer_types is a string"},
-        {gemma2, "{\"model_type\":\"gemma3_text\"}", "",
-         "'gemma3_text' is not supported, expected gpt_neox, gpt2, gpt_neo, llama, mistral, qwen2 "
-         "or "
-         "gemma2"},
-        {qwen2, "{\"model_type\":\"qwen3\"}", "", "'qwen3' is not supported"},
+        {gemma2, "{\"model_type\":\"gemma3\"}", "",
+         "'gemma3' is not supported, expected gpt_neox, gpt2, gpt_neo, llama, mistral, qwen2, "
+         "qwen3, gemma, gemma2, gemma3_text, phi or gptj"},
+        {qwen2, "{\"model_type\":\"qwen3_moe\"}", "", "'qwen3_moe' is not supported"},
+        {phi, "{\"model_type\":\"phi3\"}", "", "'phi3' is not supported"},
+        {phi, "{\"qk_layernorm\":true}", "", "qk_layernorm is not supported"},
+        {phi, "{}", "partial_rotary_factor", "found neither partial_rotary_factor nor"},
+        {gptj, "{\"rotary_dim\":63}", "", "rotary_dim is 63, expected an even count"},
+        {gptj, "{\"rotary_dim\":512}", "", "rotary_dim is 512, expected 1 to 256"},
+        {gptj, "{}", "rotary_dim", "rotary_dim is nothing"},
+        {gemma3, "{\"sliding_window_pattern\":0}", "", "sliding_window_pattern is 0"},
+        {gemma3, "{\"rope_local_base_freq\":\"x\"}", "", "rope_local_base_freq is a string"},
+        {gemma3,
+         "{\"rope_parameters\":{\"sliding_attention\":{\"rope_type\":\"linear\",\"factor\":2}}}",
+         "", "sliding_attention is scaled"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct model_config c = {.n_layers = 77};
@@ -235,6 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_files),
+        cmocka_unit_test(published_files_of_more),
         cmocka_unit_test(options),
         cmocka_unit_test(refused),
     };

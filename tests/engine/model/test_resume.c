@@ -330,7 +330,8 @@ static void test_tape_views_stay(void **state)
             assert_tensors_close(&f.run, f.name, op->out, again, 1e-6f);
         }
         const struct model_config *config = model_config(f.m);
-        assert_int_equal(norms, (config->arch->post_norms ? 4 : 2) * config->n_layers + 1);
+        const int each = (config->arch->post_norms ? 4 : 2) + (config->arch->names.q_norm ? 2 : 0);
+        assert_int_equal(norms, each * config->n_layers + 1);
         tape_free(tape);
         fixture_close(&f);
     }
