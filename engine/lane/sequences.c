@@ -23,12 +23,17 @@ size_t text_without_end(const char *text, size_t n)
     return n > 1 && text[n - 2] == '\r' ? n - 2 : n - 1;
 }
 
+int32_t config_bos(const struct model_config *c, const struct tokenizer *t)
+{
+    return c->bos_id >= 0 && c->bos_id < c->n_vocab ? c->bos_id : tokenizer_eot(t);
+}
+
 struct cut model_cut(const struct model *m, const struct tokenizer *t, bool bos)
 {
     const struct model_config *c = model_config(m);
     struct cut cut = {.context = c->n_ctx, .bos = -1};
     if (bos && c->n_ctx > 1)
-        cut.bos = c->bos_id >= 0 && c->bos_id < c->n_vocab ? c->bos_id : tokenizer_eot(t);
+        cut.bos = config_bos(c, t);
     return cut;
 }
 

@@ -22,8 +22,11 @@ struct cut {         /* how the tokens of a text are cut */
     int32_t context; /* rows of a sequence at most */
     int32_t bos;     /* the id before each sequence; −1: none */
 };
-/* The model's context, and with `bos` the id that its configuration names, else the tokenizer's
- * <|endoftext|>. Without such an id, or where a sequence has room for nothing beside it, none. */
+/* The id of the BOS token: the one that the configuration names, else the tokenizer's
+ * <|endoftext|>; −1: there is none. */
+int32_t config_bos(const struct model_config *, const struct tokenizer *);
+/* The model's context, and with `bos` config_bos. Where a sequence has room for nothing beside it,
+ * none. */
 struct cut model_cut(const struct model *, const struct tokenizer *, bool bos);
 /* Tokens of the text that one sequence takes. */
 int32_t cut_room(struct cut);

@@ -124,6 +124,29 @@ static void test_bos(void **state)
     folder_close(&f);
 }
 
+/* The configuration's, which is not the tokenizer's end of text: one rule for every command. */
+static void test_bos_of_the_configuration(void **state)
+{
+    (void)state;
+    struct folder f;
+    folder_open(&f, "llama", "layers.1.mlp.act");
+    char *change =
+        xasprintf("sed -i 's/\"bos_token_id\":0/\"bos_token_id\":77/' '%s/config.json'", f.model);
+    assert_int_equal(system(change), 0);
+    free(change);
+    json_t *a = JSON_OF(NULL, "analyze", text, "--model", f.model, "--cache=none", "--bos"),
+           *t = JSON_OF(NULL, "tokenize", text, "--model", f.model, "--bos");
+    json_t *ids = get_list(t, "ids"), *tokens = get_list(a, "tokens");
+    assert_int_equal(json_array_size(ids), json_array_size(tokens));
+    assert_int_equal(json_integer_value(json_array_get(ids, 0)), 77);
+    for (size_t i = 0; i < json_array_size(ids); i++)
+        assert_int_equal(json_integer_value(json_array_get(ids, i)),
+                         get_whole(json_array_get(tokens, i), "id"));
+    json_decref(a);
+    json_decref(t);
+    folder_close(&f);
+}
+
 static void test_lens(void **state)
 {
     (void)state;
@@ -173,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_analyze),
         cmocka_unit_test(test_bos),
+        cmocka_unit_test(test_bos_of_the_configuration),
         cmocka_unit_test(test_lens),
         cmocka_unit_test(test_study),
     };

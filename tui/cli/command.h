@@ -138,8 +138,9 @@ void input_release(struct input *);
 /* ---- what commands work with */
 /* workbench_open with progress. */
 bool cli_open(struct cli *, const struct options *, struct workbench **, struct error *e);
-/* The tokenizer of the model that the options name, without opening the model. */
-bool cli_tokenizer_open(struct cli *, struct tokenizer **, struct error *e);
+/* The tokenizer of the model that the options name, without opening the model, and with --bos the
+ * id of its BOS token; −1: none. */
+bool cli_tokenizer_open(struct cli *, struct tokenizer **, int32_t *bos, struct error *e);
 /* Runs the wish to its end (generation, refsets and cursor are set here) and takes the snapshot;
  * who hears of the rows: session_listen. */
 bool cli_session(struct cli *, const struct workbench *, struct wish *, session_hear *, void *arg,

@@ -1,8 +1,11 @@
 /* Opening what the options name, and running a session to its end: the explorer's own machinery
  * without its screen. */
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
+#include "engine/formats/hf.h"
 #include "engine/formats/packs.h"
 #include "engine/hub/cache.h"
+#include "engine/lane/sequences.h"
 #include "tui/cli/study.h"
 #include "tui/lab/content.h"
 #include <stdlib.h>
@@ -36,7 +39,18 @@ void cli_note_saturated(const struct cli *cli, uint64_t n)
                 (unsigned long long)n);
 }
 
-bool cli_tokenizer_open(struct cli *cli, struct tokenizer **out, struct error *e)
+/* As every other command has it; a folder without a config.json has the tokenizer's. */
+static bool read_bos(const char *dir, const struct tokenizer *t, int32_t *bos, struct error *e)
+{
+    struct model_config c = {.bos_id = -1};
+    char *config = xasprintf("%s/config.json", dir);
+    const bool ok = !file_is_named(config) || hf_config_read(dir, &c, e);
+    free(config);
+    *bos = config_bos(&c, t);
+    return ok;
+}
+
+bool cli_tokenizer_open(struct cli *cli, struct tokenizer **out, int32_t *bos, struct error *e)
 {
     const struct options *o = &cli->opt;
     struct bundle *bundle = NULL;
@@ -56,7 +70,13 @@ bool cli_tokenizer_open(struct cli *cli, struct tokenizer **out, struct error *e
             goto cleanup;
         spec = bundle->model;
     }
-    ok = hub_resolve(spec, &dir, e) && tokenizer_open(dir, out, e);
+    *bos = -1;
+    ok = hub_resolve(spec, &dir, e) && tokenizer_open(dir, out, e) &&
+         (o->bos != SAID_YES || read_bos(dir, *out, bos, e));
+    if (!ok) {
+        tokenizer_free(*out);
+        *out = NULL;
+    }
 cleanup:
     bundle_free(bundle);
     free(demo);

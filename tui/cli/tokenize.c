@@ -28,13 +28,13 @@ struct tokens {
 
 /* One sequence of the text; its tokens' offsets become those of the input. */
 static void encode_part(struct tokens *all, const struct tokenizer *t, const struct input *in,
-                        size_t start, size_t end, const struct options *o)
+                        size_t start, size_t end, int32_t bos, const struct options *o)
 {
     size_t first = all->n;
-    if (o->bos == SAID_YES && tokenizer_eot(t) >= 0) {
+    if (bos >= 0) {
         int32_t at = (int32_t)input_offset(in, start);
         all->token = grow(all->token, &all->cap, all->n + 1, sizeof *all->token);
-        all->token[all->n++] = (struct token){tokenizer_eot(t), at, at};
+        all->token[all->n++] = (struct token){bos, at, at};
         first++;
     }
     tokenizer_encode(t, in->text + start, end - start, o->special, &all->token, &all->n, &all->cap);
@@ -44,12 +44,13 @@ static void encode_part(struct tokens *all, const struct tokenizer *t, const str
     }
 }
 
+/* bos −1: none. */
 static void encode(struct tokens *all, const struct tokenizer *t, const struct input *in,
-                   const struct options *o)
+                   int32_t bos, const struct options *o)
 {
     size_t n = o->join ? in->n : text_without_end(in->text, in->n), at = 0, start, end;
     while (line_next(in->text, n, o->join, &at, &start, &end))
-        encode_part(all, t, in, start, end, o);
+        encode_part(all, t, in, start, end, bos, o);
 }
 
 static json_t *ids_json(const struct tokens *all)
@@ -139,13 +140,14 @@ static bool tokenize(struct cli *cli, const void *given, int n_operands, char **
     struct tokenizer *t = NULL;
     struct tokens all = {0};
     struct input in;
+    int32_t bos;
     bool ok = input_read(&in, cli, n_operands > 0 ? operand[0] : NULL, e) &&
-              cli_tokenizer_open(cli, &t, e);
+              cli_tokenizer_open(cli, &t, &bos, e);
     if (ok && values->decode)
         ok = ids_parse(&all, t, in.text, e);
     else if (ok) {
         input_note_special(&in, cli, t);
-        encode(&all, t, &in, &cli->opt);
+        encode(&all, t, &in, bos, &cli->opt);
     }
     if (!ok)
         ;
