@@ -47,11 +47,13 @@ static bool prepare(struct session *s, struct microbatch *micro, bool keep)
 /* ---- u_j */
 bool back_push_units(struct session *s)
 {
-    int32_t unit[UNITS_MAX], n = s->wish.n_units;
+    int32_t unit[UNITS_MAX + 1], n = s->wish.n_units;
     for (int32_t i = 0; i < n; i++)
         unit[i] = s->watch[i].dict == s->place.first
                       ? s->watch[i].index
                       : 0; /* one that doesn't exist is never fixed, others are behind */
+    if (s->paired)
+        unit[n++] = s->pair->id.dict == s->place.first ? s->pair->id.index : 0;
     return directions_set(&s->run, &s->place, &s->directions, unit, n);
 }
 
@@ -78,10 +80,13 @@ static struct tracks tracks_of(struct session *s, const struct microbatch *micro
     return k;
 }
 
-static void add_changes(struct session *s, const struct tracks *k, struct tensor value)
+static void add_changes(struct session *s, const struct tracks *k, enum track t,
+                        struct tensor value)
 {
-    const int32_t first = k->first[TRACK_FIXED], rows = k->first[TRACK_FIXED + 1] - first;
-    const struct lane *lane = &s->lane[TRACK_FIXED];
+    const int32_t first = k->first[t], rows = k->first[t + 1] - first,
+                  *watch = t == TRACK_FIXED ? s->fixed_column : &s->pair_column,
+                  *direction = t == TRACK_FIXED ? s->fixed_column : &s->wish.n_units;
+    const struct lane *lane = &s->lane[t];
     int32_t n;
     lane_units(lane, s->place.first, &n); /* they are the first */
     if (rows == 0 || n == 0)
@@ -91,10 +96,9 @@ static void add_changes(struct session *s, const struct tracks *k, struct tensor
         op_rows_get(&s->run, tensor_cols(k->slab->part[ROW_F], 0, s->n_watch), number);
     if (k->slab->part[ROW_SCALE].cols > 0)
         scale = op_rows_get(&s->run, k->slab->part[ROW_SCALE], number);
-    struct tensor column = run_put_ids(&s->run, n, 1, s->fixed_column);
     lane_change(&s->run, &s->place, lane, tensor_rows(value, first, rows),
-                op_cols_get(&s->run, watched, column), scale,
-                op_rows_get(&s->run, s->directions.u, column));
+                op_cols_get(&s->run, watched, run_put_ids(&s->run, n, 1, watch)), scale,
+                op_rows_get(&s->run, s->directions.u, run_put_ids(&s->run, n, 1, direction)));
 }
 
 static struct state gather(struct session *s, const struct tracks *k)
@@ -110,7 +114,8 @@ static struct state gather(struct session *s, const struct tracks *k)
                                            .row = k->number + k->first[t],
                                            .n = k->first[t + 1] - k->first[t]};
     struct state st = lane_pack(&s->run, &s->place, from, n);
-    add_changes(s, k, st.value);
+    for (int t = TRACK_FIXED; t < N_TRACKS; t++)
+        add_changes(s, k, (enum track)t, st.value);
     return st;
 }
 
@@ -268,41 +273,52 @@ void back_commit(struct session *s, const struct microbatch *micro, const float 
 }
 
 /* ---- fixed values that are too large */
-struct microbatch back_without_fixed(const struct microbatch *micro)
+struct microbatch back_of_tracks(const struct microbatch *micro, unsigned tracks)
 {
-    struct microbatch others = {.n = 0};
+    struct microbatch some = {.n = 0};
     for (int32_t i = 0; i < micro->n; i++)
-        if (micro->piece[i].track != TRACK_FIXED) {
-            others.piece[others.n++] = micro->piece[i];
-            others.rows += micro->piece[i].n;
+        if (tracks & 1u << micro->piece[i].track) {
+            some.piece[some.n++] = micro->piece[i];
+            some.rows += micro->piece[i].n;
         }
-    return others;
+    return some;
 }
 
-void back_blame_fixed(struct session *s)
+void back_blame(struct session *s, unsigned tracks)
 {
     char list[160] = "", name[UNIT_NAME_MAX];
-    for (int32_t i = 0, at = 0; i < s->n_fixed && at < (int32_t)sizeof list - 32; i++) {
-        unit_name(s->set, s->fixed[i].id, name);
-        at += snprintf(list + at, sizeof list - (size_t)at, "%s%s = %g", i ? ", " : "", name,
-                       (double)s->fixed[i].value);
-    }
+    int32_t at = 0;
+    for (int t = TRACK_FIXED; t < N_TRACKS; t++)
+        for (int32_t i = 0; tracks & 1u << t && i < s->lane[t].n_units; i++) {
+            const struct unit *u = &s->lane[t].units[i];
+            if (at >= (int32_t)sizeof list - 32)
+                break;
+            unit_name(s->set, u->id, name);
+            at += snprintf(list + at, sizeof list - (size_t)at, "%s%s = %g", at ? ", " : "", name,
+                           (double)u->value);
+        }
     if (s->run.err.kind == ERROR_INPUT)
         error_prefix(&s->run.err, "float32 can't carry the fixed %s through the model", list);
 }
 
 /* ---- predictions */
-bool back_next_run(struct session *s, struct line *l, int32_t token)
+static const struct window *window_of(const struct line *l, int32_t token)
 {
     const struct window *w = l->window;
     while (token >= w->first + w->n)
         w++;
+    return w;
+}
+
+bool back_next_run(struct session *s, struct line *l, int32_t token)
+{
+    const struct window *w = window_of(l, token);
     int32_t n = s->wish.n_next, n_vocab = model_config(s->model)->n_vocab,
-            ids[N_TRACKS * SESSION_MAX_NEXT];
-    float logp[N_TRACKS * SESSION_MAX_NEXT];
+            ids[TRACK_ON * SESSION_MAX_NEXT];
+    float logp[TRACK_ON * SESSION_MAX_NEXT];
     n = n < n_vocab ? n : n_vocab;
-    int32_t row_of[N_TRACKS] = {-1, -1, -1}, number[N_TRACKS], rows = 0;
-    for (int t = 0; t < N_TRACKS; t++)
+    int32_t row_of[TRACK_ON] = {-1, -1, -1}, number[TRACK_ON], rows = 0;
+    for (int t = 0; t < TRACK_ON; t++)
         if (s->want[t]) {
             number[rows] = w->rows->h[t].at[token - w->first];
             row_of[t] = rows++;
@@ -319,5 +335,32 @@ bool back_next_run(struct session *s, struct line *l, int32_t token)
         for (int32_t i = 0; i < n; i++)
             s->next[lane].p[i] = expf(logp[at + i]);
     }
+    return true;
+}
+
+bool back_pair_run(struct session *s, struct line *l, int32_t token)
+{
+    const struct window *w = window_of(l, token);
+    const int32_t n_logits = model_config(s->model)->n_vocab,
+                  n = min32(tokenizer_n_vocab(s->tokenizer), n_logits);
+    const struct pair *p = &s->wish.pair;
+    const struct likely_in in = {.n = n,
+                                 .top = min32(s->wish.n_next, n),
+                                 .least = p->least,
+                                 .max_norm = p->max_norm,
+                                 .min_embed = p->min_embed,
+                                 .norms = s->norms};
+    float *z = scratch_f32(s, 1, 2 * (size_t)n_logits);
+    int32_t number[2];
+    for (int i = 0; i < 2; i++)
+        number[i] = w->rows->h[TRACK_ON + i].at[token - w->first];
+    model_logits(&s->run, s->model,
+                 op_rows_get(&s->run, s->finals.part[0], run_put_ids(&s->run, 2, 1, number)), z);
+    if (!step_ok(s))
+        return false;
+    likely_logp(z, n_logits);
+    likely_logp(z + n_logits, n_logits);
+    likely_lists(&in, z, z + n_logits, s->listed, s->n_listed);
+    s->listed_of.top = in.top;
     return true;
 }

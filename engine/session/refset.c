@@ -231,7 +231,7 @@ static void lane_step(struct session *s, enum lane_kind kind)
     float *loss = scratch_f32(s, 1, (size_t)micro.rows + 1);
     if (micro.n > 0 && !back_run(s, &micro, false, loss)) {
         if (t == TRACK_FIXED) /* the base is measured before: it is finite */
-            back_blame_fixed(s);
+            back_blame(s, 1u << t);
         return;
     }
     struct ref_lane *lane = need_lane(r, s->key[t]);

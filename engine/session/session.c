@@ -164,6 +164,12 @@ void session_budget(struct session *s, size_t rows, size_t keys_and_values)
     rows_make_room(s, 0);
 }
 
+void session_norms(struct session *s, const double *norms)
+{
+    s->norms = norms;
+    s->listed_of.valid = false;
+}
+
 void session_listen(struct session *s, session_hear *hear, void *arg)
 {
     s->hear = hear;
@@ -188,10 +194,23 @@ static void add_fixed(struct session *s, struct unit u, int32_t column)
     s->fixed_column[at] = column;
 }
 
+static void set_pair(struct session *s)
+{
+    const struct pair *p = &s->wish.pair;
+    s->paired = p->wanted && unit_check(s->set, p->unit, NULL) && isfinite(p->at[0]) && isfinite(p->at[1]);
+    if (!s->paired)
+        return;
+    for (int i = 0; i < 2; i++)
+        s->pair[i] = (struct unit){.id = p->unit, .value = p->at[i]};
+    s->pair_column = s->n_watch;
+    s->watch[s->n_watch++] = p->unit;
+}
+
 static void set_units(struct session *s)
 {
     const struct wish *w = &s->wish;
     s->n_watch = s->n_fixed = 0;
+    s->paired = false;
     if (s->set->n == 0)
         return;
     for (int32_t i = 0; i < w->n_units; i++) {
@@ -205,6 +224,7 @@ static void set_units(struct session *s)
     }
     if (w->watch.dict >= 0)
         s->watch[s->n_watch++] = unit_check(s->set, w->watch, NULL) ? w->watch : UNIT_NONE;
+    set_pair(s);
 }
 
 static bool unit_before(struct unit_id a, struct unit_id b)
@@ -233,6 +253,13 @@ static uint64_t fixed_key(const struct session *s, uint64_t base)
     return key;
 }
 
+static uint64_t pair_key(const struct unit *u)
+{
+    const float value = u->value + 0.0f; /* −0 is 0 */
+    const uint64_t key = hash_bytes(hash_bytes(HASH_SEED, "pair", 4), &u->id, sizeof u->id);
+    return hash_bytes(key, &value, sizeof value);
+}
+
 static void set_lanes(struct session *s)
 {
     const struct lane sae = {.inserted = s->wish.insert.sae};
@@ -252,6 +279,11 @@ static void set_lanes(struct session *s)
     memset(s->want, 0, sizeof s->want);
     for (int lane = 0; lane < N_LANES; lane++)
         s->want[s->lane_track[lane]] = true;
+    for (int i = 0; i < 2; i++) {
+        s->want[TRACK_ON + i] = s->paired;
+        s->lane[TRACK_ON + i] = (struct lane){.n_units = s->paired, .units = &s->pair[i]};
+        s->key[TRACK_ON + i] = s->paired ? pair_key(&s->pair[i]) : 0;
+    }
 }
 
 static void find_cursor(struct session *s)
@@ -313,10 +345,15 @@ static bool front_is_done(const struct session *s, const struct line *l)
     return line_front_done(l) && line_watch_is(s, l);
 }
 
+bool track_wanted(const struct session *s, const struct line *l, enum track t)
+{
+    return s->want[t] && (t < TRACK_ON || l == s->line[s->cursor_line]);
+}
+
 static bool back_is_done(const struct session *s, const struct line *l)
 {
     for (int t = 0; t < N_TRACKS; t++)
-        if (s->want[t] && !line_track_done(s, l, (enum track)t))
+        if (track_wanted(s, l, (enum track)t) && !line_track_done(s, l, (enum track)t))
             return false;
     return true;
 }
@@ -345,6 +382,24 @@ static bool next_is_done(const struct session *s, int32_t token)
     return true;
 }
 
+/* The lists of the pair. */
+static bool pair_is_listed(const struct session *s, int32_t token)
+{
+    const struct line *l = s->line[s->cursor_line];
+    const struct pair *p = &s->wish.pair;
+    return s->listed_of.valid && s->listed_of.line == l && s->listed_of.version == l->version &&
+           s->listed_of.token == token && s->listed_of.key[0] == s->key[TRACK_ON] &&
+           s->listed_of.key[1] == s->key[TRACK_OFF] && s->listed_of.wanted == s->wish.n_next &&
+           memcmp(&s->listed_of.least, &p->least, sizeof p->least) == 0 &&
+           memcmp(&s->listed_of.max_norm, &p->max_norm, sizeof p->max_norm) == 0 &&
+           memcmp(&s->listed_of.min_embed, &p->min_embed, sizeof p->min_embed) == 0;
+}
+
+static bool wants_lists(const struct session *s, int32_t token)
+{
+    return s->paired && s->wish.n_next > 0 && token >= 0;
+}
+
 struct progress_of_parts session_parts(struct session *s)
 {
     advance(s);
@@ -356,6 +411,7 @@ struct progress_of_parts session_parts(struct session *s)
         .loss = tokens && s->wish.losses && s->hint_back == s->n_lines,
         .next =
             tokens && s->wish.losses && s->wish.n_next > 0 && (token < 0 || next_is_done(s, token)),
+        .pair = tokens && s->wish.losses && wants_lists(s, token) && pair_is_listed(s, token),
     };
 }
 
@@ -390,7 +446,7 @@ static int32_t near_lines(struct session *s)
 static int32_t lines_within(struct session *s, int32_t rank, size_t most)
 {
     size_t row = rows_token_bytes(s, false), bytes = 0,
-           final = N_TRACKS * (size_t)s->d_model * sizeof(float);
+           final = N_LANES * (size_t)s->d_model * sizeof(float);
     for (; rank < s->n_lines; rank++) {
         bytes += (size_t)line_at(s, rank)->tokens->n * (row + (rank < near_lines(s) ? final : 0));
         if (bytes > most)
@@ -538,10 +594,10 @@ static bool has_rows(const struct window *w)
     return w->rows && w->rows->front_rows >= w->n;
 }
 
-static bool lacks_losses(const struct session *s, const struct window *w)
+static bool lacks_losses(const struct session *s, const struct line *l, const struct window *w)
 {
     for (int t = 0; t < N_TRACKS; t++)
-        if (s->want[t] && w->loss_done[t] < w->n)
+        if (track_wanted(s, l, (enum track)t) && w->loss_done[t] < w->n)
             return true;
     return false;
 }
@@ -562,7 +618,7 @@ static void lines_again(struct session *s, int32_t rank, int32_t last)
     for (; rank < last && room; rank++) {
         struct line *l = line_at(s, rank);
         for (int32_t i = 0; i < l->n_windows && room && front_is_done(s, l); i++)
-            if (lacks_losses(s, &l->window[i]) && !has_rows(&l->window[i]))
+            if (lacks_losses(s, l, &l->window[i]) && !has_rows(&l->window[i]))
                 room = add_front(s, &micro, l, &l->window[i], false);
     }
     front_run(s, &micro, false);
@@ -596,19 +652,23 @@ static bool back_whole(struct session *s, struct microbatch *micro, float *loss)
 static void run_back(struct session *s, struct microbatch *micro)
 {
     float *loss = scratch_f32(s, 1, (size_t)micro->rows + 1);
-    if (s->want[TRACK_FIXED] && !back_push_units(s))
+    if ((s->want[TRACK_FIXED] || s->paired) && !back_push_units(s))
         return;
     if (back_whole(s, micro, loss))
         return;
-    struct microbatch without = back_without_fixed(micro);
+    const unsigned unheld = 1u << TRACK_PLAIN | 1u << TRACK_SAE;
+    struct microbatch without = back_of_tracks(micro, unheld);
+    if (without.n == 0 && micro->piece[0].track != micro->piece[micro->n - 1].track)
+        without = back_of_tracks(micro, 1u << micro->piece[0].track);
     if (s->run.err.kind != ERROR_INPUT || without.n == micro->n)
         return;
     if (without.n == 0) {
-        back_blame_fixed(s);
+        back_blame(s, 1u << micro->piece[0].track);
         return;
     }
-    s->run.err = (struct error){0}; /* the fixed lane comes again, alone */
-    back_whole(s, &without, loss);
+    s->run.err = (struct error){0}; /* the other lanes come again, each alone */
+    if (!back_whole(s, &without, loss) && !(unheld & 1u << without.piece[0].track))
+        back_blame(s, 1u << without.piece[0].track);
 }
 
 /* Adds what the lanes of the line at a rank lack. False: the microbatch is full, or rows were
@@ -619,7 +679,7 @@ static bool fill_back(struct session *s, struct microbatch *micro, int32_t rank)
     for (int32_t i = 0; i < l->n_windows; i++)
         for (int t = 0; t < N_TRACKS; t++) {
             struct window *w = &l->window[i];
-            if (!s->want[t] || w->loss_done[t] >= w->n)
+            if (!track_wanted(s, l, (enum track)t) || w->loss_done[t] >= w->n)
                 continue;
             if (!has_rows(w) || !add_back(s, micro,
                                           (struct piece){.line = l,
@@ -705,6 +765,29 @@ static bool step_next(struct session *s)
     return true;
 }
 
+static bool step_pair(struct session *s)
+{
+    int32_t token = cursor_token(s);
+    if (!wants_lists(s, token) || pair_is_listed(s, token))
+        return false;
+    struct line *l = s->line[s->cursor_line];
+    if (!rows_for_next(s, l, token))
+        return true;
+    s->listed_of.valid = false;
+    if (!back_pair_run(s, l, token))
+        return true;
+    const struct pair *p = &s->wish.pair;
+    s->listed_of.line = l, s->listed_of.version = l->version, s->listed_of.token = token;
+    s->listed_of.wanted = s->wish.n_next;
+    s->listed_of.least = p->least;
+    s->listed_of.max_norm = p->max_norm, s->listed_of.min_embed = p->min_embed;
+    for (int i = 0; i < 2; i++)
+        s->listed_of.key[i] = s->key[TRACK_ON + i];
+    s->listed_of.valid = true;
+    s->marks |= MARK_NEXT;
+    return true;
+}
+
 static enum stage do_step(struct session *s)
 {
     advance(s);
@@ -721,7 +804,7 @@ static enum stage do_step(struct session *s)
         return STAGE_LATENTS;
     if (losses && step_back(s, 1))
         return STAGE_LOSS;
-    if (losses && step_next(s))
+    if (losses && (step_next(s) || step_pair(s)))
         return STAGE_NEXT;
     if (losses && step_back(s, near_lines(s)))
         return STAGE_LOSS;

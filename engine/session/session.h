@@ -19,6 +19,7 @@
 #include "engine/formats/corpus.h"
 #include "engine/lane/insertion.h"
 #include "engine/lane/lane.h"
+#include "engine/lane/likely.h"
 
 #define SESSION_MAX_NEXT 20
 
@@ -33,6 +34,13 @@ struct chosen_unit {
     struct unit_id id;
     bool fixed;
     float value; /* the slider's value; takes effect when fixed */
+};
+
+struct pair { /* the cursor's line with one unit at two values, and as it is otherwise */
+    bool wanted;
+    struct unit_id unit;
+    float at[2];
+    double least, max_norm, min_embed; /* of its lists (engine/lane/likely.h), n_next of each */
 };
 
 struct wish {            /* plain data; the session copies what it needs */
@@ -53,7 +61,8 @@ struct wish {            /* plain data; the session copies what it needs */
                        it */
     int32_t n_next; /* predictions wanted, ≤ SESSION_MAX_NEXT */
     bool losses;    /* false: stage 1 only */
-    bool refsets;   /* stream the reference losses */
+    struct pair pair;
+    bool refsets; /* stream the reference losses */
 };
 
 /* ---- what a snapshot holds: immutable, shared by reference count between snapshots */
@@ -139,6 +148,17 @@ struct next_list {
     float p[SESSION_MAX_NEXT];
 };
 
+struct pair_view {
+    struct pair of;                    /* wanted false: nothing else is told */
+    int32_t line;                      /* the cursor's */
+    const struct line_losses *loss[2]; /* of its tokens; NULL: not yet; compare ->key */
+    uint64_t key[2];
+    bool listed;        /* the lists are there, */
+    int32_t next_token; /* of what follows this token of the whole text */
+    int32_t n[N_LIKELY], top;
+    struct likely_token token[N_LIKELY * SESSION_MAX_NEXT]; /* list l at l·top */
+};
+
 struct snapshot {
     atomic_int refs;
     struct part tokens, latents, loss, refsets, next;
@@ -165,6 +185,7 @@ struct snapshot {
     size_t next_at;         /* byte offset that the predictions follow */
     int32_t next_token;     /* token index in the whole text that they follow, −1: none */
     struct next_list next_plain, next_base, next_fixed;
+    struct pair_view pair;
     size_t special_start, special_end; /* bytes of the first special token that is read as plain
                                           text; equal: none */
     double progress;                   /* share of the text's tokens whose wanted stages are done */
@@ -206,6 +227,9 @@ enum stage session_step(struct session *, const atomic_bool *cancel);
 /* True when the session should publish now: a stage became complete for what is visible near the
  * cursor. */
 bool session_should_publish(const struct session *);
+/* Norms of tokens (likely_in.norms) by which a pair's lists leave some out; borrowed, NULL: none.
+ */
+void session_norms(struct session *, const double *norms);
 struct snapshot *session_snapshot(struct session *); /* a new reference, the caller's */
 const struct error *session_error(const struct session *);
 /* Hears of the rows at final_norm of the text under LANE_FIXED as they are computed: those of

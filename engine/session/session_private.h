@@ -15,10 +15,17 @@
 #include "engine/session/session.h"
 #include "engine/session/slab.h"
 
-enum track { TRACK_PLAIN, TRACK_SAE, TRACK_FIXED, N_TRACKS };
+enum track {
+    TRACK_PLAIN,
+    TRACK_SAE,
+    TRACK_FIXED,
+    TRACK_ON, /* of the wish's pair, of the cursor's line alone */
+    TRACK_OFF,
+    N_TRACKS
+};
 
 enum {
-    WATCH_MAX = UNITS_MAX + 1,
+    WATCH_MAX = UNITS_MAX + 2,
     TOP_MAX_DENSE = 32, /* of a dictionary that selects nothing (neurons) so many are listed */
     NEAR_TOKENS = 512,  /* the text around the cursor that goes before the reference sets */
     AHEAD_JOBS = 8,     /* of far text that passes through: colours so many jobs before losses */
@@ -192,6 +199,10 @@ struct session {
     struct unit_id watch[WATCH_MAX]; /* UNIT_NONE for a unit that doesn't exist */
     int32_t n_fixed, fixed_column[UNITS_MAX];
     struct unit fixed[UNITS_MAX];
+    struct unit pair[2]; /* of the wish's pair, where there is such a unit: */
+    bool paired;
+    int32_t pair_column; /* among the watched */
+    const double *norms;
     struct lane lane[N_TRACKS]; /* what its rows are made of */
     uint64_t key[N_TRACKS];
     enum track lane_track[N_LANES];
@@ -218,6 +229,15 @@ struct session {
         bool valid;
     } next_of;
     struct next_list next[N_LANES];
+    struct { /* what the pair's lists were made for */
+        const struct line *line;
+        uint64_t version, key[2];
+        int32_t token, wanted, top;
+        double least, max_norm, min_embed;
+        bool valid;
+    } listed_of;
+    int32_t n_listed[N_LIKELY];
+    struct likely_token listed[N_LIKELY * SESSION_MAX_NEXT];
 
     double fvu, further_fvu[DICT_SET_MAX];
     float ms[5], ms_new[5]; /* of tokens, latents, loss, next, refsets: shown, adding up */
@@ -360,10 +380,12 @@ bool back_push_units(struct session *);
  * are stored. */
 bool back_run(struct session *, struct microbatch *, bool keep, float *loss);
 void back_commit(struct session *, const struct microbatch *, const float *loss);
-/* The pieces of the other lanes: whether it is the fixed values that float32 can't carry. */
-struct microbatch back_without_fixed(const struct microbatch *);
-void back_blame_fixed(struct session *); /* the run's error is of the fixed values: names them */
+/* The pieces of tracks of a kind: whether it is the fixed values that float32 can't carry. */
+struct microbatch back_of_tracks(const struct microbatch *, unsigned tracks);
+/* The run's error is of the values that these tracks hold: names them. */
+void back_blame(struct session *, unsigned tracks);
 bool back_next_run(struct session *, struct line *, int32_t token);
+bool back_pair_run(struct session *, struct line *, int32_t token); /* the pair's lists */
 
 /* ---- refset.c */
 bool refsets_init(struct session *, const struct reference_set *, int32_t n_sets, struct error *e);
@@ -376,10 +398,12 @@ void refsets_view(struct session *, struct snapshot *);
 
 /* ---- session.c */
 struct progress_of_parts { /* complete for the wish? */
-    bool tokens, latents, loss, next;
+    bool tokens, latents, loss, next, pair;
 };
 struct progress_of_parts session_parts(struct session *);
 bool line_is_coded(const struct session *, const struct line *);
+/* A pair's are those of the cursor's line alone. */
+bool track_wanted(const struct session *, const struct line *, enum track);
 bool step_ok(struct session *); /* all operations of the step succeeded and nobody cancelled */
 float *scratch_f32(struct session *, int which, size_t n);
 int32_t *scratch_i32(struct session *, size_t n);

@@ -28,6 +28,8 @@ void snapshot_unref(struct snapshot *p)
             line_latents_unref((struct line_latents *)p->further[k].line[i]);
         free(p->further[k].line);
     }
+    for (int i = 0; i < 2; i++)
+        line_losses_unref((struct line_losses *)p->pair.loss[i]);
     free(p->line);
     free(p->text);
     free(p);
@@ -211,10 +213,12 @@ static double progress(const struct session *s)
             done += l->window[w].front_done;
             all += l->window[w].n;
             for (int t = 0; t < N_TRACKS && s->wish.losses; t++)
-                if (s->want[t] && (t == TRACK_PLAIN || l->key[t] == s->key[t])) {
+                if (!track_wanted(s, l, (enum track)t)) {
+                    continue;
+                } else if (t == TRACK_PLAIN || l->key[t] == s->key[t]) {
                     done += l->window[w].loss_done[t];
                     all += l->window[w].n;
-                } else if (s->want[t]) {
+                } else {
                     all += l->window[w].n;
                 }
         }
@@ -261,6 +265,36 @@ static void view_unexplained(struct session *s, struct snapshot *p)
         s->error = s->run.err;
 }
 
+static void view_pair(struct session *s, struct snapshot *p, bool listed)
+{
+    struct pair_view *v = &p->pair;
+    struct line *l = s->n_lines > 0 ? s->line[s->cursor_line] : NULL;
+    v->next_token = -1;
+    if (!s->paired || !l)
+        return;
+    v->of = s->wish.pair;
+    v->line = s->cursor_line;
+    for (int i = 0; i < 2; i++) {
+        const enum track t = TRACK_ON + i;
+        v->key[i] = s->key[t];
+        if (!line_is_coded(s, l))
+            continue;
+        if (s->wish.losses)
+            finish_losses(s, l, t);
+        if (l->loss[t]) {
+            v->loss[i] = l->loss[t];
+            atomic_fetch_add(&l->loss[t]->refs, 1);
+        }
+    }
+    v->listed = listed;
+    if (!listed)
+        return;
+    v->next_token = p->line[v->line].first_token + s->listed_of.token;
+    v->top = s->listed_of.top;
+    memcpy(v->n, s->n_listed, sizeof v->n);
+    memcpy(v->token, s->listed, sizeof v->token);
+}
+
 struct snapshot *session_snapshot(struct session *s)
 {
     struct snapshot *p = xcalloc(1, sizeof *p);
@@ -290,6 +324,7 @@ struct snapshot *session_snapshot(struct session *s)
         view_unexplained(s, p);
     refsets_view(s, p);
     view_next(s, p, done.next);
+    view_pair(s, p, done.pair);
     p->progress = progress(s);
     p->saturated = s->run.queue->saturated;
     s->marks = 0;

@@ -1,7 +1,7 @@
 /* A text's tokens in two runs, and four lists at one of them. */
 #include "engine/study/position.h"
-#include "engine/base/best.h"
 #include "engine/base/memory.h"
+#include "engine/lane/likely.h"
 #include "engine/study/runs.h"
 #include "engine/text/utf8.h"
 #include <math.h>
@@ -21,7 +21,7 @@ struct looking {
     size_t n_tokens;
     struct sequences seq;
     int32_t bos, at, n_vocab;
-    float *loss[TWO_RUNS]; /* [rows with a target], in their order */
+    float *loss[TWO_RUNS]; /* [rows] of the token there; the first has none */
     float *logp[TWO_RUNS]; /* [n_vocab] at the position */
 };
 
@@ -48,17 +48,6 @@ static bool take_text(struct looking *q, struct error *e)
 }
 
 /* ---- a run */
-static void to_log_probabilities(float *z, int32_t n)
-{
-    double most = -(double)INFINITY, sum = 0;
-    for (int32_t i = 0; i < n; i++)
-        most = fmax(most, (double)z[i]);
-    for (int32_t i = 0; i < n; i++)
-        sum += exp((double)z[i] - most);
-    for (int32_t i = 0; i < n; i++)
-        z[i] = (float)((double)z[i] - most - log(sum));
-}
-
 static void look_at(struct looking *q, int which, const struct batch *batch,
                     const struct state *from)
 {
@@ -72,11 +61,12 @@ static void look_at(struct looking *q, int which, const struct batch *batch,
     two_runs_forward(&q->runs, which, &q->run, q->in, batch, from, model_end(m), NULL, 0, &end);
     if (n > 1)
         model_loss(&q->run, m, tensor_rows(end.value, 0, q->seq.n_rows - 1), q->seq.target,
-                   q->loss[which]);
+                   q->loss[which] + 1);
+    q->loss[which][0] = NAN;
     model_logits(&q->run, m, tensor_rows(end.value, q->at, 1), q->logp[which]);
     arena_reset(q->run.arena, mark);
     if (run_ok(&q->run))
-        to_log_probabilities(q->logp[which], n_logits);
+        likely_logp(q->logp[which], n_logits);
 }
 
 static bool look(struct looking *q, struct error *e)
@@ -90,55 +80,6 @@ static bool look(struct looking *q, struct error *e)
 }
 
 /* ---- tables */
-static double difference(const struct looking *q, int32_t id)
-{
-    return (double)q->logp[RUN_A][id] - (double)q->logp[RUN_B][id];
-}
-
-static double a_of(const struct looking *q, int32_t id)
-{
-    return (double)q->logp[RUN_A][id];
-}
-
-static double b_of(const struct looking *q, int32_t id)
-{
-    return (double)q->logp[RUN_B][id];
-}
-
-static double less(const struct looking *q, int32_t id)
-{
-    return -difference(q, id);
-}
-
-static bool is_kept(const struct looking *q, const struct vocabulary *v, int32_t id)
-{
-    const struct position_in *of = q->of;
-    return !(a_of(q, id) <= of->least && b_of(q, id) <= of->least) &&
-           !(v && of->max_norm > 0 && v->norms[id] > of->max_norm) &&
-           !(v && of->min_embed > 0 && v->norms[v->n + id] < of->min_embed);
-}
-
-static void add_list(struct table *t, const struct looking *q, const struct vocabulary *v,
-                     const char *name, double (*by)(const struct looking *, int32_t id))
-{
-    struct best best;
-    best_init(&best, q->of->top < q->n_vocab ? q->of->top : q->n_vocab);
-    for (int32_t id = 0; id < q->n_vocab; id++)
-        if (is_kept(q, v, id))
-            best_offer(&best, by(q, id), id);
-    best_sort(&best);
-    for (int32_t i = 0; i < best.n; i++) {
-        const int32_t id = best.item[i].id;
-        const int64_t row = table_row(t);
-        table_set_str(t, row, 0, name);
-        token_cells(t, row, 1, q->in->tokenizer, id);
-        table_set_f64(t, row, 4, difference(q, id));
-        table_set_f64(t, row, 5, a_of(q, id));
-        table_set_f64(t, row, 6, b_of(q, id));
-    }
-    best_release(&best);
-}
-
 /* " w → obe", as a note has it. */
 static void name_step(const struct looking *q, struct strbuf *out)
 {
@@ -156,23 +97,45 @@ static void name_step(const struct looking *q, struct strbuf *out)
     }
 }
 
-static struct table *rows_table(const struct looking *q, const struct vocabulary *v)
+struct table *position_rows(const struct tokenizer *tokenizer, const struct likely_token *token,
+                            int32_t top, const int32_t n[N_LIKELY])
 {
+    enum { LIST, ID, DIFFERENCE = 4, A, B };
     struct table *t = table_new("rows", "Likely and changed tokens", MARK_LIST);
-    struct strbuf step;
-    int32_t left_out = 0;
     table_column(t, "list", "", "a, b: most likely; boosted, reduced: by the difference",
                  COLUMN_STR, COLUMN_SERIES);
     token_columns(t);
     table_column(t, "difference", "nats", "logp_a minus logp_b", COLUMN_F64, COLUMN_Y);
     table_column(t, "logp_a", "nats", "log-probability in the first run", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "logp_b", "nats", "in the second", COLUMN_F64, COLUMN_TEXT);
-    add_list(t, q, v, "a", a_of);
-    add_list(t, q, v, "b", b_of);
-    add_list(t, q, v, "boosted", difference);
-    add_list(t, q, v, "reduced", less);
-    for (int32_t id = 0; id < q->n_vocab; id++)
-        left_out += !is_kept(q, v, id);
+    for (int l = 0; l < N_LIKELY; l++)
+        for (int32_t i = 0; i < n[l]; i++) {
+            const struct likely_token *of = &token[(int64_t)l * top + i];
+            const int64_t row = table_row(t);
+            table_set_str(t, row, LIST, likely_names[l]);
+            token_cells(t, row, ID, tokenizer, of->id);
+            table_set_f64(t, row, DIFFERENCE, (double)of->a - (double)of->b);
+            table_set_f64(t, row, A, (double)of->a);
+            table_set_f64(t, row, B, (double)of->b);
+        }
+    return t;
+}
+
+static struct table *rows_table(const struct looking *q, const struct vocabulary *v)
+{
+    const struct position_in *of = q->of;
+    const struct likely_in in = {.n = q->n_vocab,
+                                 .top = of->top < q->n_vocab ? of->top : q->n_vocab,
+                                 .least = of->least,
+                                 .max_norm = of->max_norm,
+                                 .min_embed = of->min_embed,
+                                 .norms = v ? v->norms : NULL};
+    struct likely_token *token = xcalloc(N_LIKELY * (size_t)in.top + 1, sizeof *token);
+    struct strbuf step;
+    int32_t n[N_LIKELY];
+    const int32_t left_out = likely_lists(&in, q->logp[RUN_A], q->logp[RUN_B], token, n);
+    struct table *t = position_rows(q->in->tokenizer, token, in.top, n);
+    free(token);
     strbuf_init(&step);
     name_step(q, &step);
     table_note(t, "position %d, %s; %d of %d tokens are left out", (int)q->at, step.s, left_out,
@@ -181,7 +144,8 @@ static struct table *rows_table(const struct looking *q, const struct vocabulary
     return t;
 }
 
-static struct table *tokens_table(const struct looking *q)
+struct table *position_tokens(const struct tokenizer *tokenizer, const struct token *token,
+                              int32_t n, int32_t first, const float *loss_a, const float *loss_b)
 {
     enum { POSITION, ID, START = 4, END, LOSS_A, LOSS_B, DIFFERENCE };
     struct table *t = table_new("tokens", "Losses in the two runs", MARK_LIST);
@@ -192,23 +156,29 @@ static struct table *tokens_table(const struct looking *q)
     table_column(t, "loss_a", "nats", "of the token in the first run", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "loss_b", "nats", "in the second", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "difference", "nats", "loss_b minus loss_a", COLUMN_F64, COLUMN_Y);
-    for (int32_t i = q->bos; i < q->seq.n_rows; i++) {
-        const struct token *token = &q->token[q->seq.pos[i]];
+    for (int32_t i = 0; i < n; i++) {
         const int64_t row = table_row(t);
-        table_set_i64(t, row, POSITION, i);
-        token_cells(t, row, ID, q->in->tokenizer, token->id);
-        table_set_i64(t, row, START, token->start);
-        table_set_i64(t, row, END, token->end);
-        if (i == 0)
+        table_set_i64(t, row, POSITION, first + i);
+        token_cells(t, row, ID, tokenizer, token[i].id);
+        table_set_i64(t, row, START, token[i].start);
+        table_set_i64(t, row, END, token[i].end);
+        if (isnan(loss_a[i]) || isnan(loss_b[i]))
             continue;
-        const double a = (double)q->loss[RUN_A][i - 1], b = (double)q->loss[RUN_B][i - 1];
+        const double a = (double)loss_a[i], b = (double)loss_b[i];
         table_set_f64(t, row, LOSS_A, a);
         table_set_f64(t, row, LOSS_B, b);
         table_set_f64(t, row, DIFFERENCE, b - a);
     }
-    if (q->n_tokens > (size_t)(q->seq.n_rows - q->bos))
-        table_note(t, "the first %d of %zu tokens, as many as the context has",
-                   q->seq.n_rows - q->bos, q->n_tokens);
+    return t;
+}
+
+static struct table *tokens_table(const struct looking *q)
+{
+    const int32_t n = q->seq.n_rows - q->bos;
+    struct table *t = position_tokens(q->in->tokenizer, q->token, n, q->bos,
+                                      q->loss[RUN_A] + q->bos, q->loss[RUN_B] + q->bos);
+    if (q->n_tokens > (size_t)n)
+        table_note(t, "the first %d of %zu tokens, as many as the context has", n, q->n_tokens);
     return t;
 }
 

@@ -2,6 +2,7 @@
  * and what is likely at one position in either, or changes most. */
 #ifndef GLIMT_STUDY_POSITION_H
 #define GLIMT_STUDY_POSITION_H
+#include "engine/lane/likely.h"
 #include "engine/study/vocabulary.h"
 
 struct position_in {
@@ -24,4 +25,10 @@ bool position_run(const struct study_in *, const struct params *runs, const stru
                   const struct vocabulary *, const struct study_loop *, struct table_set *,
                   struct error *e);
 extern const struct param position_runs[]; /* the rows */
+/* The same tables of numbers that are there: "rows" of likely_lists, "tokens" of n tokens, the
+ * first of which is at position `first`; a token without a loss has NaN. */
+struct table *position_rows(const struct tokenizer *, const struct likely_token *, int32_t top,
+                            const int32_t n[N_LIKELY]);
+struct table *position_tokens(const struct tokenizer *, const struct token *, int32_t n,
+                              int32_t first, const float *loss_a, const float *loss_b);
 #endif

@@ -86,6 +86,33 @@ static void same_next(const struct next_list *a, const struct next_list *b, doub
         near((double)a->p[i], (double)b->p[i], tol, "probability of prediction", i);
 }
 
+static void same_pair(const struct pair_view *a, const struct pair_view *b, double tol)
+{
+    same(a->of.wanted, b->of.wanted, "a unit on and off", 0);
+    same(a->listed, b->listed, "lists", 0);
+    same(a->next_token, b->next_token, "token of the lists", 0);
+    if (!a->of.wanted)
+        return;
+    same(a->line, b->line, "line of the pair", 0);
+    for (int i = 0; i < 2; i++) {
+        same(a->loss[i] && a->loss[i]->key == a->key[i] && a->loss[i]->complete,
+             b->loss[i] && b->loss[i]->key == b->key[i] && b->loss[i]->complete, "losses of a pair",
+             i);
+        for (int32_t t = 0; a->loss[i] && b->loss[i] && t < a->loss[i]->n; t++)
+            near((double)a->loss[i]->loss[t], (double)b->loss[i]->loss[t], tol,
+                 "loss of token in a pair", t);
+    }
+    for (int l = 0; l < N_LIKELY && a->listed; l++)
+        for (int32_t i = 0; i < a->n[l] && i < b->n[l]; i++) {
+            const struct likely_token *x = &a->token[l * a->top + i],
+                                      *y = &b->token[l * b->top + i];
+            if (x->id == y->id) {
+                near((double)x->a, (double)y->a, tol, "token of a list", i);
+                near((double)x->b, (double)y->b, tol, "token of a list", i);
+            }
+        }
+}
+
 void snapshot_check_same(const struct snapshot *a, const struct snapshot *b, double tol)
 {
     same(a->n_lines, b->n_lines, "lines", 0);
@@ -130,6 +157,8 @@ void snapshot_check_same(const struct snapshot *a, const struct snapshot *b, dou
     }
     for (int32_t c = 0; c < a->n_refsets && a->refsets.valid; c++)
         same_refset(&a->refset[c], &b->refset[c], tol, c);
+    if (a->loss.valid)
+        same_pair(&a->pair, &b->pair, tol);
     if (a->next.valid && a->next_token >= 0) {
         same_next(&a->next_plain, &b->next_plain, tol);
         same_next(&a->next_base, &b->next_base, tol);
@@ -171,6 +200,9 @@ uint64_t snapshot_digest(const struct snapshot *p)
                 h = hash_bytes(h, &v->loss[lane]->complete, sizeof(bool));
             }
     }
+    for (int i = 0; i < 2; i++)
+        if (p->pair.loss[i])
+            h = hash_bytes(h, p->pair.loss[i]->loss, (size_t)p->pair.loss[i]->n * sizeof(float));
     return h;
 }
 
@@ -186,11 +218,11 @@ struct direct {
     int64_t n_x;
 };
 
-enum { SEQ_MAX = 4096 };
+enum { SEQ_MAX = 4096, LANE_ON = N_LANES, LANE_OFF, ALL_LANES };
 struct sequence { /* one window, all of it */
     int32_t ids[SEQ_MAX], n;
-    float loss[N_LANES][SEQ_MAX];
-    struct tensor h[N_LANES], x[DICT_SET_MAX], y[DICT_SET_MAX], pre[DICT_SET_MAX]; /* by place */
+    float loss[ALL_LANES][SEQ_MAX];
+    struct tensor h[ALL_LANES], x[DICT_SET_MAX], y[DICT_SET_MAX], pre[DICT_SET_MAX]; /* by place */
     struct code f[DICT_SET_MAX];
 };
 
@@ -202,7 +234,8 @@ static int32_t lane_hooks(struct direct *d, struct sequence *q, int lane, struct
     int32_t n = 0;
     for (int32_t i = 0; i < set->n; i++) {
         const struct dict_place *p = &set->place[i];
-        bool inserted = !p->neurons && insertion_at(d->wish->insert, i) == INSERT_SAE;
+        bool inserted =
+            !p->neurons && lane < N_LANES && insertion_at(d->wish->insert, i) == INSERT_SAE;
         struct hook h = {.at = p->at, .op = HOOK_GET, .io = &q->y[i]};
         if (lane == LANE_PLAIN)
             hook[n++] =
@@ -214,10 +247,19 @@ static int32_t lane_hooks(struct direct *d, struct sequence *q, int lane, struct
         for (int32_t u = 0; lane == LANE_FIXED && u < d->n_units; u++)
             if (d->unit[u].id.dict == i)
                 *unit++ = d->unit[u], h.n_units++;
+        if (lane >= LANE_ON && d->wish->pair.unit.dict == i)
+            *unit++ = (struct unit){d->wish->pair.unit, d->wish->pair.at[lane - LANE_ON], UNIT_FIX},
+            h.n_units++;
         if (lane == LANE_PLAIN || inserted || h.n_units > 0)
             hook[n++] = h;
     }
     return n;
+}
+
+static bool has_pair(const struct direct *d)
+{
+    const struct pair *p = &d->wish->pair;
+    return p->wanted && d->t->set.n > 0 && p->unit.index < d->t->set.place[p->unit.dict].m;
 }
 
 static void compute(struct direct *d, struct sequence *q)
@@ -229,7 +271,7 @@ static void compute(struct direct *d, struct sequence *q)
         target[i] = i + 1 < q->n ? q->ids[i + 1] : -1;
     int32_t start[2] = {0, q->n};
     struct batch batch = {.n_rows = q->n, .ids = q->ids, .seqs = {.n = 1, .start = start}};
-    for (int lane = 0; lane < N_LANES; lane++) {
+    for (int lane = 0; lane < (has_pair(d) ? ALL_LANES : N_LANES); lane++) {
         struct hook hook[2 * DICT_SET_MAX];
         struct unit unit[UNITS_MAX];
         struct state end = {0};
@@ -343,6 +385,82 @@ static void check_next(struct direct *d, const struct sequence *q, const struct 
     }
 }
 
+/* The values of a list, largest first, of the tokens that are kept. */
+static int32_t best_of(const struct direct *d, const float *a, const float *b, int list,
+                       double *out)
+{
+    const int32_t n = tokenizer_n_vocab(d->t->tokenizer), top = d->wish->n_next;
+    int32_t found = 0;
+    for (int32_t id = 0; id < n; id++) {
+        const double x = (double)a[id], y = (double)b[id],
+                     by = list == LIKELY_A         ? x
+                          : list == LIKELY_B       ? y
+                          : list == LIKELY_BOOSTED ? x - y
+                                                   : y - x;
+        int32_t at = found;
+        if (x <= d->wish->pair.least && y <= d->wish->pair.least)
+            continue;
+        for (; at > 0 && out[at - 1] < by; at--)
+            if (at < top)
+                out[at] = out[at - 1];
+        if (at < top)
+            out[at] = by;
+        found += found < top;
+    }
+    return found;
+}
+
+static void check_lists(struct direct *d, const struct sequence *q, const struct pair_view *v,
+                        int32_t row)
+{
+    const size_t n = (size_t)model_config(d->t->model)->n_vocab;
+    float *logp[2];
+    for (int i = 0; i < 2; i++) {
+        double sum = 0;
+        logp[i] = xcalloc(n, sizeof *logp[i]);
+        model_logits(&d->run, d->t->model, tensor_rows(q->h[LANE_ON + i], row, 1), logp[i]);
+        for (size_t id = 0; id < n; id++)
+            sum += exp((double)logp[i][id]);
+        for (size_t id = 0; id < n; id++)
+            logp[i][id] = (float)((double)logp[i][id] - log(sum));
+    }
+    for (int list = 0; list < N_LIKELY; list++) {
+        double by[SESSION_MAX_NEXT + 1];
+        const int32_t m = best_of(d, logp[0], logp[1], list, by);
+        if (d->wish->pair.least < -100) /* with a bound a token at it may be told either way */
+            same(v->n[list], m, "tokens of a list", list);
+        for (int32_t i = 0; i < m && i < v->n[list]; i++) {
+            const struct likely_token *t = &v->token[list * v->top + i];
+            const double a = (double)t->a, b = (double)t->b;
+            near((double)logp[0][t->id], a, d->tol, "log-probability with the unit on", i);
+            near((double)logp[1][t->id], b, d->tol, "log-probability with the unit off", i);
+            near(list == LIKELY_A         ? a
+                 : list == LIKELY_B       ? b
+                 : list == LIKELY_BOOSTED ? a - b
+                                          : b - a,
+                 by[i], 2 * d->tol, "value of a list's token", i);
+        }
+    }
+    free(logp[0]);
+    free(logp[1]);
+}
+
+static void check_pair(struct direct *d, const struct sequence *q, const struct snapshot *p,
+                       int32_t first)
+{
+    const struct pair_view *v = &p->pair;
+    for (int i = 0; i < 2 && p->loss.valid; i++) {
+        assert_true(v->loss[i] && v->loss[i]->complete && v->loss[i]->key == v->key[i]);
+        for (int32_t t = 0; t < q->n; t++)
+            near((double)v->loss[i]->loss[first + t], (double)q->loss[LANE_ON + i][t], d->tol,
+                 "loss of token with the unit on or off", first + t);
+    }
+    const int32_t row = v->next_token - p->line[v->line].first_token - first;
+    same(v->listed, p->loss.valid && d->wish->n_next > 0 && p->next_token >= 0, "lists", 0);
+    if (v->listed && row >= 0 && row < q->n)
+        check_lists(d, q, v, row);
+}
+
 static void check_line(struct direct *d, const struct snapshot *p, int32_t line)
 {
     const struct line_view *v = &p->line[line];
@@ -374,6 +492,8 @@ static void check_line(struct direct *d, const struct snapshot *p, int32_t line)
         int32_t row = p->next_token - v->first_token - at;
         if (p->next.valid && p->next_token >= 0 && row >= 0 && row < q->n)
             check_next(d, q, p, row);
+        if (has_pair(d) && p->pair.line == line)
+            check_pair(d, q, p, at);
         at += q->n;
     }
     same(v->tokens->n, at, "tokens of line", line);
@@ -442,6 +562,7 @@ void session_check_direct(const struct tiny_model *t, const struct reference_set
         if (wish->unit[i].fixed && wish->unit[i].id.index >= 0 &&
             wish->unit[i].id.index < t->set.place[wish->unit[i].id.dict].m)
             d.unit[d.n_units++] = (struct unit){wish->unit[i].id, wish->unit[i].value, UNIT_FIX};
+    same(p->pair.of.wanted, has_pair(&d), "a unit on and off", 0);
     for (int32_t i = 0; i < p->n_lines; i++)
         check_line(&d, p, i);
     if (d.dict) {

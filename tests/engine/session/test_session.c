@@ -175,10 +175,23 @@ static void choose_units(struct editor *e)
         w->unit[2].id.index = 1 << 20; /* there is no such unit */
 }
 
+/* A unit on and off, other values, a bound of the lists, or none. */
+static void choose_pair(struct editor *e)
+{
+    struct pair *p = &e->wish.pair;
+    p->wanted = e->m > 0 && below(e, 5) > 0;
+    if (below(e, 2) || p->unit.index >= e->m)
+        p->unit = (struct unit_id){some_place(e), (int32_t)below(e, (uint64_t)e->m + 1)};
+    p->at[below(e, 2)] = (float)((double)(int)below(e, 160) / 10.0 - 8.0);
+    p->least = below(e, 3) ? -4 : -1e9;
+}
+
 static void edit_wish(struct editor *e)
 {
     struct wish *w = &e->wish;
-    switch (below(e, 20)) {
+    switch (below(e, 22)) {
+    case 18:
+    case 19: choose_pair(e); break;
     case 0:
     case 1:
     case 2:
