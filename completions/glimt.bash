@@ -375,7 +375,7 @@ _glimt() {
             "contrast kept") command="contrast kept" own=" --word-vector --space --pre --C --folds --dict --rows --class --limit --header" ;;
             "contrast compare") command="contrast compare" own=" --word-vector --space --pre --C --folds --dict --alpha --welch --controls --class --limit --header" ;;
             "neuron means") command="neuron means" own=" --target --from --to --off --rows --class --limit --header" ;;
-            "neuron classify") command="neuron classify" own=" --target --from --to --tokens --layer --off --rows --class --limit --header" ;;
+            "neuron classify") command="neuron classify" own=" --target --from --to --tokens --layer --histograms --off --rows --class --limit --header" ;;
             "neuron ablate") command="neuron ablate" own=" --target --sets --from --to --texts --off --as-published --rows --class --limit --header" ;;
             "neuron boosts") command="neuron boosts" own=" --target --by --later --layer --from --to --texts --max-norm --min-embed --top --as-published --class --limit --header" ;;
             "neuron unigrams") command="neuron unigrams" own=" --target --from --to --texts --top --by-tokens --class --limit --header" ;;

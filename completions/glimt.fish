@@ -269,6 +269,7 @@ complete -c glimt -n '__glimt_is "neuron classify"' -l from -x -d 'first positio
 complete -c glimt -n '__glimt_is "neuron classify"' -l to -x -d 'last position that counts; default: 399'
 complete -c glimt -n '__glimt_is "neuron classify"' -l tokens -x -d 'tokens of each class; default: 5000'
 complete -c glimt -n '__glimt_is "neuron classify"' -l layer -x -d 'all neurons of this layer in place of some'
+complete -c glimt -n '__glimt_is "neuron classify"' -l histograms -d 'of all of them, also of a layer\'s'
 complete -c glimt -n '__glimt_is "neuron classify"' -l off -x -d 'units, commas between them, held at the other classes\' mean'
 complete -c glimt -n '__glimt_is "neuron classify"' -l rows -x -d 'rows printed'
 complete -c glimt -n '__glimt_is "neuron classify"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'

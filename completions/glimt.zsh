@@ -312,6 +312,7 @@ _glimt() {
         '--to=[last position that counts; default\: 399]:value: ' \
         '--tokens=[tokens of each class; default\: 5000]:value: ' \
         '--layer=[all neurons of this layer in place of some]:value: ' \
+        '--histograms[of all of them, also of a layer'\''s]' \
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
         '--rows=[rows printed]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \

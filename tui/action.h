@@ -104,6 +104,21 @@ enum where {
       "the slider that is moved: on, or off")                                                      \
     X(NEURONS_MEANS, "to-means", "0", IN_NEURONS_VIEW, "means",                                    \
       "on and off at the means of the classes again")                                              \
+    X(NEURONS_LAYER, "whole-layer", "n", IN_NEURONS_VIEW, "layer",                                 \
+      "all neurons of the layer, or the chosen units")                                             \
+    X(NEURONS_BOOSTS, "boosts", "B", IN_NEURONS_VIEW, "", "tokens that the unit boosts")           \
+    X(NEURONS_ATTRIBUTION, "attribution", "a", IN_NEURONS_VIEW, "logit",                           \
+      "what the unit gives the next token's logit, layer by layer")                                \
+    X(NEURONS_PATCH, "patch", "p", IN_NEURONS_VIEW, "",                                            \
+      "the loss with one component as with the unit off")                                          \
+    X(NEURONS_EFFECTS, "effects", "E", IN_NEURONS_VIEW, "",                                        \
+      "direct and indirect effects of switching it off")                                           \
+    X(NEURONS_DOWNSTREAM, "downstream", "d", IN_NEURONS_VIEW, "later",                             \
+      "later units that change with it")                                                           \
+    X(NEURONS_SHIFT, "shift", "S", IN_NEURONS_VIEW, "",                                            \
+      "by how much the later unit that is selected is shifted")                                    \
+    X(NEURONS_EXAMPLES, "examples", "x", IN_NEURONS_VIEW, "texts",                                 \
+      "texts whose tokens it helps most")                                                          \
     X(CONTRAST_WORD, "place-word", "i", IN_CONTRAST_VIEW, "word",                                  \
       "type a word: it is placed among the others")                                                \
     X(CONTRAST_SWAP, "swap-axes", "x", IN_CONTRAST_VIEW, "x/y",                                    \
@@ -127,15 +142,15 @@ enum where {
     X(VIEW_BACK, "view-back", "Esc", IN_VIEWS, "", "clear the filter; else back to the text")      \
     X(VIEW_TAKE, "view-take", "f", IN_VIEWS & ~IN_JOBS_VIEW, "fix/free",                           \
       "take the latent as a slider; then fix or free it")                                          \
-    X(SORT, "sort", "o", IN_LATENTS_VIEW | IN_CONTRAST_VIEW, "sort",                               \
+    X(SORT, "sort", "o", IN_LATENTS_VIEW | IN_CONTRAST_VIEW | IN_NEURONS_VIEW, "sort",             \
       "sort by the column (again: the other way)")                                                 \
     X(FILTER, "filter", "/", IN_LATENTS_VIEW | IN_CORPUS_VIEW, "filter",                           \
       "filter latents (words, da>0.2 en<0.05); find a text")                                       \
     X(NEXT_MATCH, "next-match", "n", IN_CORPUS_VIEW, "", "the next place that matches")            \
     X(PREVIOUS_MATCH, "previous-match", "N", IN_CORPUS_VIEW, "", "the place before that matches")  \
     X(TARGET, "target", "t",                                                                       \
-      IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_CORPUS_VIEW | IN_CONTRAST_VIEW, "class",           \
-      "the next class is the one asked about")                                                     \
+      IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_CORPUS_VIEW | IN_CONTRAST_VIEW | IN_NEURONS_VIEW,  \
+      "class", "the next class is the one asked about")                                            \
     X(LOG, "log", "L",                                                                             \
       IN_LATENTS_VIEW | IN_HISTOGRAMS_VIEW | IN_SWEEP_VIEW | IN_HISTOGRAM | IN_CONTRAST_VIEW |     \
           IN_NEURONS_VIEW,                                                                         \

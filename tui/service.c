@@ -57,6 +57,7 @@ struct service {
     struct error leave;      /* set: why the device is to be left */
     int halvings;
     size_t budget[2]; /* of the session: rows, keys and values */
+    bool normed;      /* it knows the tokens' norms */
     struct session *session;
     struct lab *lab;
     struct timespec waiting;  /* since then a wish waits for its first picture */
@@ -133,6 +134,7 @@ static bool open_all(struct service *s)
     if (ok) {
         s->bench = wb;
         s->lab = lab_new(wb, &s->options);
+        s->normed = false;
         set_budget(s);
         measure(s);
     }
@@ -219,6 +221,16 @@ static bool device_failed(struct service *s)
     return true;
 }
 
+/* Lists of tokens leave some out by their norms; without these they leave out none. */
+static void give_norms(struct service *s, const struct wish *w)
+{
+    struct error e = {0};
+    if (!w->pair.wanted || s->normed)
+        return;
+    session_norms(s->session, lab_norms(s->lab, &e));
+    s->normed = true;
+}
+
 /* One turn of the live text: takes a wish that has come, does the next piece, publishes. */
 static void live_turn(struct service *s, bool wait)
 {
@@ -228,6 +240,7 @@ static void live_turn(struct service *s, bool wait)
     if (mail) {
         if (s->shown)
             clock_gettime(CLOCK_MONOTONIC, &s->waiting);
+        give_norms(s, &mail->wish);
         session_set(s->session, &mail->wish);
         free(s->current);
         s->current = mail;

@@ -275,7 +275,7 @@ static void view_pair(struct session *s, struct snapshot *p, bool listed)
     v->of = s->wish.pair;
     v->line = s->cursor_line;
     for (int i = 0; i < 2; i++) {
-        const enum track t = TRACK_ON + i;
+        const enum track t = (enum track)(TRACK_ON + i);
         v->key[i] = s->key[t];
         if (!line_is_coded(s, l))
             continue;

@@ -207,6 +207,9 @@ static struct table *rows_new(const struct study *s, const struct split *q)
         table_column(t, name, "", "mean activation, of all positions that count", COLUMN_F64,
                      COLUMN_TEXT);
     }
+    if (activity_n_classes(s) > 2)
+        table_column(t, "mean_others", "", "of all classes but the one asked about", COLUMN_F64,
+                     COLUMN_TEXT);
     table_note(t,
                "logistic regression (C = 1) on %d tokens drawn at random, tested on %d; half of "
                "them of the class asked about",
@@ -235,6 +238,9 @@ struct table *classify_rows(const struct study *s, int32_t target, uint64_t seed
             table_set_f64(t, row, 3, score[j].test);
             for (int32_t c = 0; c < activity_n_classes(s); c++)
                 table_set_f64(t, row, 4 + c, activity_of(s, j, c).mean);
+            if (activity_n_classes(s) > 2)
+                table_set_f64(t, row, 4 + activity_n_classes(s),
+                              activity_others(s, j, target).mean);
         }
         int64_t *order = xcalloc((size_t)J, sizeof *order);
         table_sort(t, 1, true, order);

@@ -16,7 +16,7 @@
  *   indirect: run b's without that. Of logits at a frozen scale direct and indirect add up.
  *
  * study_ops: stream_study. tables "rows": by `measure`
- * attribution: point (KEY), class (SERIES), on, off, difference (Y), ci95.lo, ci95.hi, texts;
+ * attribution: point, class (SERIES), on, off, difference (Y), ci95.lo, ci95.hi, texts, layer (X);
  * patch: component (KEY), class, loss, difference (Y), ci95.lo, ci95.hi, percent, texts;
  * effects: class (KEY), total, direct, indirect, remainder, each of the last four but remainder
  * with its ci95 (total.ci95.lo …), plain, texts. Intervals: paired, bootstrap over texts. */

@@ -48,11 +48,11 @@ static const char *class_name(const struct study *s, int32_t c)
 /* ---- one a measure; less: what each column's difference is to */
 static struct table *attribution(const struct study *s, const struct of_class *of)
 {
-    enum { POINT, CLASS, ON, OFF, DIFFERENCE, LO, TEXTS = LO + 2 };
+    enum { POINT, CLASS, ON, OFF, DIFFERENCE, LO, TEXTS = LO + 2, LAYER };
     struct table *t =
-        table_new("rows", "What the residual stream says of the next token", MARK_BAR);
+        table_new("rows", "What the residual stream says of the next token", MARK_LINE);
     table_column(t, "point", "", "stream that enters a layer; the last one", COLUMN_STR,
-                 COLUMN_KEY);
+                 COLUMN_TEXT);
     table_column(t, "class", "", "class of the texts", COLUMN_STR, COLUMN_SERIES);
     table_column(t, "on", "", "of the next token's logit, the units as they are", COLUMN_F64,
                  COLUMN_TEXT);
@@ -60,6 +60,7 @@ static struct table *attribution(const struct study *s, const struct of_class *o
     table_column(t, "difference", "", "on minus off, mean over texts", COLUMN_F64, COLUMN_Y);
     ci_columns(t, "ci95", "");
     table_column(t, "texts", "", "with a next token", COLUMN_I64, COLUMN_TEXT);
+    table_column(t, "layer", "", "layers before it", COLUMN_I64, COLUMN_X);
     for (int32_t p = 0; p < s->n_points; p++)
         for (int32_t c = 0; c < s->in.corpus->n_classes; c++) {
             char name[POINT_NAME_MAX];
@@ -72,6 +73,7 @@ static struct table *attribution(const struct study *s, const struct of_class *o
             table_set_f64(t, row, DIFFERENCE, sample_mean(&of[c].difference, p));
             set_ci(t, row, LO, &of[c].difference, p);
             table_set_i64(t, row, TEXTS, of[c].mean.n);
+            table_set_i64(t, row, LAYER, p);
         }
     table_note(t, "the final norm's scale is that %s",
                s->frozen ? "of the run with the units on" : "of the same run");

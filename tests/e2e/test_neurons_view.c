@@ -12,15 +12,20 @@
 
 #include <cmocka.h>
 
-static struct term *begin(int w, int h)
+static struct term *begin_with(int w, int h, const char *option, const char *value)
 {
-    const char *argv[] = {glimt_binary(), "--theme", "dark", "--color", "256", NULL};
+    const char *argv[] = {glimt_binary(), "--theme", "dark", "--color", "256", option, value, NULL};
     struct term *t = term_start(&(struct term_options){.argv = argv, .w = w, .h = h});
     settle(t);
     escape(t);
     term_type(t, "8");
     settle(t);
     return t;
+}
+
+static struct term *begin(int w, int h)
+{
+    return begin_with(w, h, NULL, NULL);
 }
 
 /* Cells of a row that are coloured by what is lost there. */
@@ -54,8 +59,7 @@ static void test_a_text_on_and_off(void **state)
     json_t *best = json_array_get(get_list(root, "rows"), 0), *mean = json_object_get(best, "mean");
     assert_string_equal(get_string(best, "unit"), "attn_1/418");
     struct term *t = begin(120, 36);
-    snprintf(text, sizeof text, "attn_1/418 %9.2f %7.2f", get_number(best, "f1"),
-             get_number(mean, "da"));
+    snprintf(text, sizeof text, "418 %16.2f %7.2f", get_number(best, "f1"), get_number(mean, "da"));
     assert_shows(t, text);
     snprintf(on_at, sizeof on_at, "--on-at=%.9g", get_number(mean, "da"));
     snprintf(off_at, sizeof off_at, "--off-at=%.9g", get_number(mean, "en"));
@@ -114,10 +118,42 @@ static void test_a_text_on_and_off(void **state)
     quit(t);
 }
 
+/* All neurons of a layer, of a set of layers: by the layer that is listed, with the losses of those
+ * at hand. */
+static void test_a_whole_layer(void **state)
+{
+    (void)state;
+    need_demo();
+    char text[120];
+    json_t *root = JSON_OF(&with_cache, "neuron", "classify", "--layer", "2", "--no-bos"),
+           *best = json_array_get(get_list(root, "rows"), 0),
+           *lost = JSON_OF(&with_cache, "neuron", "ablate", get_string(best, "unit"), "--no-bos");
+    const double percent = get_number(json_array_get(get_list(lost, "rows"), 0), "percent");
+    struct term *t = begin_with(120, 36, "--neurons", "L3N991,L2N442");
+    assert_shows(t, "L3N991");
+    term_type(t, "n");
+    settle(t);
+    snprintf(text, sizeof text, "%s %13.2f %7.2f %7.2f   %s%.2f", get_string(best, "unit"),
+             get_number(best, "f1"), get_number(json_object_get(best, "mean"), "da"),
+             get_number(json_object_get(best, "mean"), "en"), percent < 0 ? "−" : "+",
+             percent < 0 ? -percent : percent);
+    assert_shows(t, text);
+    snprintf(text, sizeof text, "Activation of %s", get_string(best, "unit"));
+    assert_shows(t, text);
+    assert_shows(t, "da ↑");
+    term_type(t, "d"); /* a later layer is open */
+    settle(t);
+    assert_shows(t, "L3N");
+    json_decref(root);
+    json_decref(lost);
+    quit(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_text_on_and_off),
+        cmocka_unit_test(test_a_whole_layer),
     };
     return cmocka_run_group_tests_name("the Neurons view", tests, journey_begin_with_cache,
                                        journey_end);

@@ -422,6 +422,34 @@ static void predict(struct snapshot *s, const struct wish *w)
     s->next_fixed = s->any_fixed ? next_of(4) : (struct next_list){0};
 }
 
+/* Off, every second word loses 1, others gain .5, more so the further off the values are. */
+static void add_pair(struct snapshot *s, const struct wish *w)
+{
+    struct pair_view *p = &s->pair;
+    int32_t at = 0;
+    p->next_token = s->next_token;
+    if (!w->pair.wanted)
+        return;
+    while (at + 1 < s->n_lines && s->line[at].end < w->cursor)
+        at++;
+    const struct line_tokens *t = s->line[at].tokens;
+    p->of = w->pair, p->line = at;
+    for (int i = 0; i < 2; i++) {
+        struct line_losses *l = line_losses_new(t->n, 10 + (uint64_t)i);
+        l->complete = true;
+        p->key[i] = l->key;
+        for (int32_t k = 1; k < t->n; k++)
+            l->loss[k] = 4 + (float)i * (k % 2 ? 1 : -.5f) + (w->pair.at[i] < -4 ? 1 : 0);
+        p->loss[i] = l;
+    }
+    p->listed = s->next_token >= 0;
+    p->top = 5;
+    for (int l = 0; l < N_LIKELY && p->listed; l++)
+        for (int i = 0; i < p->top; i++, p->n[l]++)
+            p->token[l * p->top + i] =
+                (struct likely_token){(2 * l + i) % 8, -1 - (float)i, -1.5f + (float)l - (float)i};
+}
+
 struct snapshot *fixture_snapshot(const struct wish *w)
 {
     struct snapshot *s = xcalloc(1, sizeof *s);
@@ -450,6 +478,7 @@ struct snapshot *fixture_snapshot(const struct wish *w)
         s->refset[i] = refset_of(i, s->any_fixed, effect(w), s->lane_key[LANE_FIXED]);
     s->refset_progress = s->any_fixed ? .8 : 1;
     predict(s, w);
+    add_pair(s, w);
     s->progress = 1;
     return s;
 }

@@ -1,6 +1,7 @@
 /* The lab's belongings: the cache, open corpora, and the hashes that say what model and dictionary
  * these are. */
 #include "engine/base/memory.h"
+#include "engine/study/activity.h"
 #include "tui/lab/content.h"
 #include "tui/lab/lab_private.h"
 #include <stdlib.h>
@@ -59,9 +60,21 @@ const struct vocabulary *lab_vocabulary(struct lab *lab, const struct study_in *
         error_set(e, run.err.kind, "%s", run.err.text);
         return NULL;
     }
-    vocabulary_release(&lab->vocabulary); /* of a request that was answered meanwhile */
-    lab->vocabulary = v;
+    if (lab->vocabulary.n > 0) /* of a request that was answered meanwhile: it may be in use */
+        vocabulary_release(&v);
+    else
+        lab->vocabulary = v;
     return &lab->vocabulary;
+}
+
+const double *lab_norms(struct lab *lab, struct error *e)
+{
+    struct study_call call;
+    const struct study_loop loop = {.cancel = NULL};
+    lab_call_init(lab, &call, &activity_study, NULL, "norms of tokens", NULL, 0);
+    const struct vocabulary *v = lab_vocabulary(lab, &call.in, &loop, e);
+    lab_call_release(&call);
+    return v ? v->norms : NULL;
 }
 
 /* ---- the cache */

@@ -54,6 +54,9 @@ struct store *lab_store(struct lab *, struct error *e);
 bool lab_heal(struct lab *);
 /* A line to say once: a cache file set aside, no cache; "note: …" of a corpus; "" otherwise. */
 const char *lab_said(const struct lab *);
+/* Norms of the tokens (struct vocabulary), computed once; borrowed until lab_free. NULL and *e:
+ * what the device says. */
+const double *lab_norms(struct lab *, struct error *e);
 /* Computes a stored run anew and compares. false and *e: what differs, or why it can't be compared
  * (its corpus or model is not the one at hand: *comparable false). */
 bool lab_verify(struct lab *, const struct store_entry *, const struct lab_loop *, bool *comparable,

@@ -187,8 +187,10 @@ bool answer_classify(struct answer *a)
     if (rows) {
         neuron_note_held(a, &w, rows);
         answer_add_table(a, rows, w.places);
-        if (!w.whole)
-            answer_add_table(a, classify_histogram(f.study, HISTOGRAMS), w.places);
+        const bool all = params_flag(&a->request->params, "histograms");
+        if (all || !w.whole)
+            answer_add_table(a, classify_histogram(f.study, all ? INT32_MAX : HISTOGRAMS),
+                             w.places);
     }
     finished_release(&f);
     return rows != NULL;

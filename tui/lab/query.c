@@ -309,6 +309,7 @@ static const struct param classify_params[] = {
      .max = INT32_MAX},
     {"layer", "L", "all neurons of this layer in place of some", .type = PARAM_INT, .min = 0,
      .max = INT16_MAX},
+    {"histograms", NULL, "of all of them, also of a layer's", .type = PARAM_FLAG},
     OFF,
     ROWS_PRINTED,
     END,
@@ -485,7 +486,7 @@ const struct query attribution_query = {
     .limit = 1000,
     .first_window = true,
     .view = VIEW_JOBS,
-    .promise = {{"rows", MARK_BAR, {"point", "class", "difference"}}},
+    .promise = {{"rows", MARK_LINE, {"point", "layer", "class", "difference"}}},
     .answer = answer_attribution};
 
 static const struct param patch_params[] = {OFF_ROWS, END};

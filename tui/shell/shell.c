@@ -310,6 +310,7 @@ void shell_wish(struct shell *shell, struct wish *w)
                        .cursor = shared_cursor(&shell->sh),
                        .n_next = SESSION_MAX_NEXT,
                        .losses = true,
+                       .pair = shell->sh.pair,
                        .refsets = !shell->sh.refsets_paused};
     struct sliders in_force = shared_in_force(&shell->sh);
     memcpy(w->unit, in_force.unit, sizeof w->unit);

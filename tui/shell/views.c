@@ -276,8 +276,9 @@ const struct table *views_table(const struct shell *shell, struct plot_options *
     *own = NULL;
     if (ops->plot)
         ops->plot(state(shell), plot);
+    const struct view_in in = around(shell, shell->views.now);
     if (ops->make_table)
-        *own = ops->make_table(state(shell));
+        *own = ops->make_table(state(shell), &in);
     return *own ? *own : ops->table ? ops->table(state(shell)) : NULL;
 }
 

@@ -68,8 +68,9 @@ struct shared {
     struct colour_kept colour_of[DICT_SET_MAX];
     size_t token_at; /* byte whose token is looked at: the cursor's, or inside its character */
     bool bos, refsets_paused;
-    bool still; /* a picture: says nothing of the moment */
-    bool hint;  /* nothing was typed, ever: the empty text says what can be done */
+    struct pair pair; /* a unit on and off that the shown view looks at */
+    bool still;       /* a picture: says nothing of the moment */
+    bool hint;        /* nothing was typed, ever: the empty text says what can be done */
 
     struct snapshot *snapshot; /* the newest; NULL: none yet */
     struct text_map map;       /* snapshot's text → the shown one */

@@ -75,7 +75,7 @@ struct view_ops { /* what has nothing to do may be NULL, all but name, title, wh
     /* What the focused pane shows; NULL: nothing yet. */
     const struct table *(*table)(const void *view);
     /* The same where it is made for the caller, who frees it. */
-    struct table *(*make_table)(const void *view);
+    struct table *(*make_table)(const void *view, const struct view_in *);
     /* How that table is plotted (options' strings borrowed from the view). */
     void (*plot)(const void *view, struct plot_options *);
     /* The request that reproduces the focused pane. False: none yet. The caller releases it. */

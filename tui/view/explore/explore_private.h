@@ -74,7 +74,7 @@ bool explore_latent(const struct explore *, const struct here *, int32_t row, st
 bool explore_act(void *, const struct view_in *, enum action_id, bool extend);
 bool explore_event(void *, const struct view_in *, const struct event *);
 void explore_draw(const void *, const struct view_in *, struct grid *, struct rect);
-struct table *explore_make_table(const void *);
+struct table *explore_make_table(const void *, const struct view_in *);
 void explore_command_line(const void *, const struct options *, struct strbuf *);
 bool explore_track(const void *, int row, struct slider_track *, int *x, int *y);
 

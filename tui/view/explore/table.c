@@ -172,8 +172,9 @@ static struct table *pane_table(const struct explore *ex)
     }
 }
 
-struct table *explore_make_table(const void *view)
+struct table *explore_make_table(const void *view, const struct view_in *in)
 {
+    (void)in;
     const struct explore *ex = view;
     return ex->sh->snapshot && ex->sh->workbench ? pane_table(ex) : NULL;
 }

@@ -4,7 +4,7 @@
 #include <math.h>
 
 /* ---- the text: what is typed is the explorer's text */
-static bool edit(struct neurons *v, const struct view_in *in, enum action_id a, bool extend)
+static bool edit(const struct view_in *in, enum action_id a, bool extend)
 {
     /* what is shown is one line, without the explorer's rows and pages */
     switch (a) {
@@ -14,13 +14,10 @@ static bool edit(struct neurons *v, const struct view_in *in, enum action_id a, 
     case ACTION_EDIT_ROW_END: a = ACTION_EDIT_LINE_END; break;
     default: break;
     }
-    if (!shared_edit_action(in->shared, a, extend))
-        return false;
-    neurons_ask_text(v, in);
-    return true;
+    return shared_edit_action(in->shared, a, extend);
 }
 
-static bool typed(struct neurons *v, const struct view_in *in, const struct event *e)
+static bool typed(const struct view_in *in, const struct event *e)
 {
     char c[5] = {0};
     if (e->kind == EVENT_PASTE)
@@ -29,7 +26,6 @@ static bool typed(struct neurons *v, const struct view_in *in, const struct even
         shared_insert(in->shared, c, utf8_encode(e->code, c), true);
     else
         return false;
-    neurons_ask_text(v, in);
     return true;
 }
 
@@ -66,7 +62,6 @@ static bool moving(struct neurons *v, const struct view_in *in, enum action_id a
     if (a == ACTION_VIEW_LEFT || a == ACTION_VIEW_RIGHT) {
         if (v->focus == PART_TEXT) {
             shared_edit(in->shared, a == ACTION_VIEW_LEFT ? EDIT_LEFT : EDIT_RIGHT, false);
-            neurons_ask_text(v, in);
         } else {
             step(v, in, a == ACTION_VIEW_LEFT ? -.5 : .5);
         }
@@ -78,13 +73,33 @@ static bool moving(struct neurons *v, const struct view_in *in, enum action_id a
     }
     if (v->focus == PART_TEXT && (a == ACTION_VIEW_UP || a == ACTION_VIEW_DOWN)) {
         shared_edit(in->shared, a == ACTION_VIEW_UP ? EDIT_UP : EDIT_DOWN, false);
-        neurons_ask_text(v, in);
+        return true;
+    }
+    if (v->focus == PART_STUDY && list_key(&v->rows, a, &row)) {
+        list_select(&v->rows, row);
         return true;
     }
     if (!list_key(&v->units, a, &row))
         return false;
     neurons_select(v, in, row);
     return true;
+}
+
+/* All neurons of the layer, or the chosen units. */
+static void whole_layer(struct neurons *v, const struct view_in *in)
+{
+    struct unit_id unit[UNITS_MAX];
+    const struct workbench *wb = in->workbench;
+    const int32_t place = in->shared ? shared_dict(in->shared) : 0;
+    if (!wb || !wb->dict || !wb->dicts.place[place].neurons || pane_units(in, unit) == 0) {
+        if (in->shared)
+            shared_message(in->shared, false,
+                           v->layer ? "no unit is chosen: f takes one"
+                                    : "these are latents: a layer is one of neurons");
+        return;
+    }
+    v->layer = !v->layer;
+    neurons_ask_units(v, in);
 }
 
 bool neurons_act(void *view, const struct view_in *in, enum action_id a, bool extend)
@@ -107,6 +122,22 @@ bool neurons_act(void *view, const struct view_in *in, enum action_id a, bool ex
         v->by_hand = false;
         neurons_select(v, in, v->units.selected);
         return true;
+    case ACTION_NEURONS_LAYER: whole_layer(v, in); return true;
+    case ACTION_TARGET:
+        neurons_next_class(v);
+        v->by_hand = false;
+        neurons_ask_units(v, in);
+        return true;
+    case ACTION_SORT:
+        neurons_sort_by(v, in, v->ascending ? (v->sort + 1) % N_SORTS : v->sort);
+        return true;
+    case ACTION_NEURONS_BOOSTS: neurons_ask_study(v, in, SHOWS_BOOSTS); return true;
+    case ACTION_NEURONS_ATTRIBUTION: neurons_ask_study(v, in, SHOWS_ATTRIBUTION); return true;
+    case ACTION_NEURONS_PATCH: neurons_ask_study(v, in, SHOWS_PATCH); return true;
+    case ACTION_NEURONS_EFFECTS: neurons_ask_study(v, in, SHOWS_EFFECTS); return true;
+    case ACTION_NEURONS_DOWNSTREAM: neurons_ask_study(v, in, SHOWS_DOWNSTREAM); return true;
+    case ACTION_NEURONS_SHIFT: neurons_ask_study(v, in, SHOWS_SHIFT); return true;
+    case ACTION_NEURONS_EXAMPLES: neurons_ask_study(v, in, SHOWS_EXAMPLES); return true;
     case ACTION_LOG: v->log = !v->log; return true;
     case ACTION_MIRROR: v->overlaid = !v->overlaid; return true;
     case ACTION_VIEW_ENTER: colour(v, in); return true;
@@ -114,7 +145,7 @@ bool neurons_act(void *view, const struct view_in *in, enum action_id a, bool ex
     default: break;
     }
     if (v->typing && in->shared)
-        return edit(v, in, a, extend);
+        return edit(in, a, extend);
     return in->shared && moving(v, in, a);
 }
 
@@ -131,7 +162,13 @@ static void press(struct neurons *v, const struct view_in *in, const struct even
                   struct rect inner)
 {
     const int head = inner.h > 2;
-    if (v->focus == PART_UNITS && e->y - inner.y >= head) {
+    if (v->focus == PART_UNITS && head && e->y == inner.y) {
+        const int by = neurons_column_at(inner, e->x);
+        if (by >= 0)
+            neurons_sort_by(v, in, (enum neurons_sort)by);
+    } else if (v->focus == PART_STUDY && e->y - inner.y >= 0) {
+        list_select(&v->rows, v->rows.top + e->y - inner.y);
+    } else if (v->focus == PART_UNITS && e->y - inner.y >= head) {
         neurons_select(v, in, v->units.top + e->y - inner.y - head);
         if (e->clicks == 2)
             colour(v, in);
@@ -160,7 +197,9 @@ static bool mouse(struct neurons *v, const struct view_in *in, const struct even
         const int by = e->mouse == MOUSE_WHEEL_UP ? -1 : e->mouse == MOUSE_WHEEL_DOWN ? 1 : 0;
         if (!rect_has(l.part[p], e->x, e->y))
             continue;
-        if (by && p == PART_UNITS) {
+        if (by && p == PART_STUDY) {
+            list_scroll(&v->rows, 3 * by);
+        } else if (by && p == PART_UNITS) {
             neurons_select(v, in, v->units.selected + by);
         } else if (by && p == PART_VALUES) {
             v->slider = e->y - neurons_inner(&l, PART_VALUES).y == 1 ? AT_OFF : AT_ON;
@@ -181,5 +220,5 @@ bool neurons_event(void *view, const struct view_in *in, const struct event *e)
     struct neurons *v = view;
     if (e->kind == EVENT_MOUSE)
         return mouse(v, in, e);
-    return v->typing && in->shared && typed(v, in, e);
+    return v->typing && in->shared && typed(in, e);
 }

@@ -21,93 +21,68 @@ static void release(void *view)
     struct neurons *v = view;
     watch_release(&v->classify);
     watch_release(&v->ablate);
-    watch_release(&v->boosts);
-    watch_release(&v->position);
-    table_set_unref(v->shown);
-    free(v->shown_text);
+    for (int k = 0; k < N_SHOWN; k++)
+        watch_release(&v->study[k]);
+    table_set_unref(v->classified);
+    table_free(v->histogram);
+    free(v->order);
+    free(v->change);
+    free(v->target);
     *v = (struct neurons){0};
 }
 
-/* ---- what is there */
-static int32_t mean_column(const struct table *t, int c)
+/* ---- what the worker computes beside the explorer's text */
+static bool same_pair(const struct pair *a, const struct pair *b)
 {
-    for (int32_t i = 0, seen = 0; t && i < t->n_cols; i++)
-        if (strncmp(t->cols[i].name, "mean.", 5) == 0 && seen++ == c)
-            return i;
-    return -1;
+    return a->wanted == b->wanted &&
+           (!a->wanted || (unit_same(a->unit, b->unit) && memcmp(a->at, b->at, sizeof a->at) == 0));
 }
 
-const char *neurons_class(const struct neurons *v, int c)
+static void set_pair(const struct view_in *in, const struct pair *p)
 {
-    const struct table *t = watch_table(&v->classify, "rows");
-    const int32_t col = mean_column(t, c);
-    return col < 0 ? "" : t->cols[col].name + 5;
+    if (!in->shared || same_pair(&in->shared->pair, p))
+        return;
+    in->shared->pair = *p;
+    in->shared->wish_changed = true;
 }
 
-/* The loss of a class with this unit alone held. */
-static double change_of(const struct neurons *v, const char *unit, const char *cls)
+/* The bounds of the lists as `glimt neuron position` has them. */
+static void set_bounds(struct pair *p)
 {
-    const struct table *t = watch_table(&v->ablate, "rows");
-    for (int64_t i = 0; t && i < t->n_rows; i++)
-        if (strcmp(column_str(t, i, column_text(t, "units")), unit) == 0 &&
-            strcmp(column_str(t, i, column_text(t, "class")), cls) == 0)
-            return column_f64(t, i, column_number(t, "percent"));
-    return NAN;
+    struct params q;
+    query_params(&position_query, &q);
+    p->least = params_real(&q, "min-logp");
+    p->max_norm = params_real(&q, "max-norm");
+    p->min_embed = params_real(&q, "min-embed");
+    params_release(&q);
 }
 
-bool neurons_row(const struct neurons *v, const struct view_in *in, int at, struct neuron_row *r)
+void neurons_wish(struct neurons *v, const struct view_in *in)
 {
-    const struct table *t = watch_table(&v->classify, "rows");
-    if (!t || !in->workbench || at < 0 || at >= t->n_rows)
-        return false;
-    *r = (struct neuron_row){.unit = unit_in(&in->workbench->dicts, t, at, column_unit(t)),
-                             .name = column_str(t, at, column_text(t, "unit")),
-                             .f1 = column_f64(t, at, column_number(t, "f1")),
-                             .accuracy = column_f64(t, at, column_number(t, "test_accuracy"))};
-    for (int c = 0; c < 2; c++) {
-        r->mean[c] = column_f64(t, at, mean_column(t, c));
-        r->change[c] = change_of(v, r->name, neurons_class(v, c));
-    }
-    return r->unit.dict >= 0;
-}
-
-const struct table *neurons_table(const struct neurons *v, const char *name)
-{
-    return v->shown ? table_set_find(v->shown, name) : NULL;
-}
-
-const char *neurons_line(const struct view_in *in, size_t *n, size_t *cursor)
-{
-    const struct editor *ed = in->shared ? &in->shared->editor : NULL;
-    const char *s = ed ? ed->text.s : "";
-    size_t from = ed ? ed->cursor : 0, to = from, end = ed ? ed->text.n : 0;
-    while (from > 0 && s[from - 1] != '\n')
-        from--;
-    while (to < end && s[to] != '\n')
-        to++;
-    *n = to - from;
-    *cursor = ed ? ed->cursor - from : 0;
-    return s + from;
+    struct pair p = {.wanted = v->unit.dict >= 0 && !isnan(v->at[AT_ON]) && !isnan(v->at[AT_OFF]),
+                     .unit = v->unit};
+    for (int i = 0; i < 2 && p.wanted; i++)
+        p.at[i] = (float)v->at[i];
+    if (p.wanted)
+        set_bounds(&p);
+    set_pair(in, &p);
 }
 
 /* ---- asking */
-/* The position behind which the cursor stands, as the last answer numbers it. */
-static int64_t position_of(const struct neurons *v, size_t n, size_t cursor)
-{
-    const struct table *t = neurons_table(v, "tokens");
-    if (cursor >= n || !t)
-        return -1;
-    for (int64_t i = 0; i < t->n_rows; i++)
-        if (column_f64(t, i, column_number(t, "end")) >= (double)cursor)
-            return (int64_t)column_f64(t, i, column_number(t, "position"));
-    return -1;
-}
-
-static const struct query *query_of(enum neurons_part p)
+static const struct query *query_of(const struct neurons *v, enum neurons_part p)
 {
     return p == PART_TEXT || p == PART_LISTS || p == PART_VALUES ? &position_query
-           : p == PART_BOOSTS                                    ? &boosts_query
+           : p == PART_STUDY                                     ? neurons_shown[v->shown].query
                                                                  : &classify_query;
+}
+
+/* The position that the lists are of, in its line; −1: the last. */
+static int64_t position_of(const struct neurons *v, const struct view_in *in)
+{
+    const struct pair_view *p = &v->listed;
+    const struct snapshot *s = in->shared->snapshot;
+    return p->listed && s && p->line < s->n_lines ? p->next_token - s->line[p->line].first_token
+                                                  : -1;
 }
 
 static void set_text(const struct neurons *v, const struct view_in *in, struct request *r)
@@ -116,62 +91,110 @@ static void set_text(const struct neurons *v, const struct view_in *in, struct r
     const char *line = neurons_line(in, &n, &cursor);
     char *text = xstrndup(line, n);
     params_set_text(&r->params, "text", text);
-    params_set_int(&r->params, "at", position_of(v, n, cursor));
+    params_set_int(&r->params, "at", position_of(v, in));
     params_set_values(&r->params, "on-at", &v->at[AT_ON], 1);
     params_set_values(&r->params, "off-at", &v->at[AT_OFF], 1);
     r->passing = true;
     free(text);
 }
 
-/* All neurons of a layer where none is chosen. */
+/* The later unit that is selected in the list of those, by name. */
+static const char *later_of(const struct neurons *v)
+{
+    const struct table *t = watch_table(&v->study[SHOWS_DOWNSTREAM], "rows");
+    const int64_t row = v->shown == SHOWS_DOWNSTREAM ? v->rows.selected : 0;
+    return t && neurons_study_fits(v, SHOWS_DOWNSTREAM) && row < t->n_rows
+               ? column_str(t, row, column_text(t, "unit"))
+               : "";
+}
+
+/* Of a layer, or about one unit. */
+static bool of_corpus(const struct view_in *in, const struct query *q, struct request *r)
+{
+    const struct workbench *wb = in->workbench;
+    if (!wb || !wb->dict)
+        return false;
+    request_init(r, q);
+    if (in->corpus) {
+        corpus_choice_release(&r->corpus);
+        corpus_choice_copy(&r->corpus, in->corpus);
+    }
+    return true;
+}
+
 static bool of_layer(const struct view_in *in, struct request *r)
 {
     const struct workbench *wb = in->workbench;
     const int32_t place = in->shared ? shared_dict(in->shared) : 0;
-    if (!wb || !wb->dict || !wb->dicts.place[place].neurons)
+    if (!wb || !wb->dict || !wb->dicts.place[place].neurons ||
+        wb->dicts.place[place].at.site != SITE_MLP_ACT || !of_corpus(in, &classify_query, r))
         return false;
-    request_init(r, &classify_query);
-    if (in->corpus)
-        corpus_choice_copy(&r->corpus, in->corpus);
     params_set_int(&r->params, "layer", wb->dicts.place[place].at.layer);
+    params_set_flag(&r->params, "histograms", true);
+    return true;
+}
+
+/* What the sliders hold, where they were moved. */
+static void set_values(const struct neurons *v, struct request *r)
+{
+    static const char *const name[] = {"on-at", "off-at"};
+    for (int i = 0; i < 2 && v->by_hand; i++)
+        if (params_know(&r->params, name[i]))
+            params_set_values(&r->params, name[i], &v->at[i], 1);
+}
+
+static bool about_unit(const struct neurons *v, const struct view_in *in, const struct query *q,
+                       struct request *r)
+{
+    size_t n, cursor;
+    if (v->unit.dict < 0 || isnan(v->at[AT_ON]) || isnan(v->at[AT_OFF]))
+        return false;
+    if ((q == &position_query && (neurons_line(in, &n, &cursor), n == 0)) ||
+        (q == &shift_query && !*later_of(v)))
+        return false;
+    if (!of_corpus(in, q, r))
+        return false;
+    request_set_units(r, &v->unit, 1);
+    if (q == &position_query)
+        set_text(v, in, r);
+    else
+        set_values(v, r);
+    if (q == &shift_query)
+        params_set_text(&r->params, "later", later_of(v));
+    if (q == &boosts_query)
+        r->passing = true;
     return true;
 }
 
 static bool make(const struct neurons *v, const struct view_in *in, const struct query *q,
                  struct request *r)
 {
-    size_t n, cursor;
-    const bool one = q == &position_query || q == &boosts_query;
-    if (one && v->unit.dict < 0)
-        return false;
-    if (q == &position_query &&
-        (isnan(v->at[AT_ON]) || isnan(v->at[AT_OFF]) || !(neurons_line(in, &n, &cursor), n)))
-        return false;
-    if (!pane_request(in, q, NULL, r)) {
-        if (!of_layer(in, r))
+    enum { HISTOGRAMS = 16 }; /* unasked */
+    struct unit_id unit[UNITS_MAX];
+    int32_t n;
+    if (q == &classify_query) {
+        if (!(v->layer ? of_layer(in, r) : pane_request(in, q, NULL, r)))
             return false;
-        if (q != &classify_query) { /* the same corpus, another question */
-            struct request of = *r;
-            request_init(r, q);
-            corpus_choice_copy(&r->corpus, &of.corpus);
-            request_release(&of);
-        }
+        if (!v->layer && pane_units(in, unit) > HISTOGRAMS)
+            params_set_flag(&r->params, "histograms", true);
+    } else if (q == &ablate_query) {
+        if ((n = neurons_beside(v, in, v->units.selected, unit)) == 0 || !of_corpus(in, q, r))
+            return false;
+        request_set_units(r, unit, n);
+    } else if (!about_unit(v, in, q, r)) {
+        return false;
     }
-    if (one)
-        request_set_units(r, &v->unit, 1);
+    if (v->target)
+        params_set_text(&r->params, "target", v->target);
     if (!r->corpus.limit)
         r->corpus.limit = q->limit;
-    if (q == &boosts_query)
-        r->passing = true;
-    if (q == &position_query)
-        set_text(v, in, r);
     return true;
 }
 
 bool neurons_request(const struct neurons *v, const struct view_in *in, enum neurons_part p,
                      struct request *r)
 {
-    return in->host && in->host->ask && make(v, in, query_of(p), r);
+    return in->host && in->host->ask && make(v, in, query_of(v, p), r);
 }
 
 static void ask(struct neurons *v, const struct view_in *in, const struct query *q,
@@ -180,30 +203,19 @@ static void ask(struct neurons *v, const struct view_in *in, const struct query 
     struct request r;
     if (!in->host || !in->host->ask || !make(v, in, q, &r))
         return;
-    if (r.passing && watch->job.id && job_is_pending(&watch->job) &&
-        !request_equal(&watch->request, &r))
+    if (watch->job.id && job_is_pending(&watch->job) && !request_equal(&watch->request, &r))
         in->host->cancel(in->host->arg, watch->job.id); /* nobody waits for it any more */
     watch_ask(watch, in->host, &r);
 }
 
-static void take_text(struct neurons *v)
+void neurons_ask_study(struct neurons *v, const struct view_in *in, enum neurons_study k)
 {
-    const struct job *j = &v->position.job;
-    if (!j->id || j->status != JOB_DONE || j->tables == v->shown ||
-        !watch_table(&v->position, "tokens"))
-        return;
-    table_set_unref(v->shown);
-    v->shown = table_set_ref(j->tables);
-    free(v->shown_text);
-    v->shown_text = xstrdup(params_text(&v->position.request.params, "text"));
+    ask(v, in, neurons_shown[k].query, &v->study[k]); /* a shift: of the row of the one before */
+    v->shown = k;
+    neurons_bounds(v, in);
 }
 
-void neurons_ask_text(struct neurons *v, const struct view_in *in)
-{
-    ask(v, in, &position_query, &v->position);
-    take_text(v);
-}
-
+/* Where nothing has to be read: of others a key asks. */
 static void look(struct neurons *v, const struct view_in *in)
 {
     struct neuron_row r;
@@ -211,14 +223,19 @@ static void look(struct neurons *v, const struct view_in *in)
         return;
     if (!unit_same(r.unit, v->unit)) {
         v->unit = r.unit;
-        v->by_hand = false;
+        v->by_hand = v->listed.listed = false;
     }
     if (!v->by_hand) {
         v->at[AT_ON] = r.mean[0];
         v->at[AT_OFF] = r.mean[1];
     }
-    ask(v, in, &boosts_query, &v->boosts);
-    neurons_ask_text(v, in);
+    neurons_take_histogram(v, r.name);
+    if (v->shown == SHOWS_BOOSTS)
+        ask(v, in, &boosts_query, &v->study[SHOWS_BOOSTS]);
+    if (isnan(r.change[0]))
+        ask(v, in, &ablate_query, &v->ablate);
+    neurons_wish(v, in);
+    neurons_bounds(v, in);
 }
 
 void neurons_select(struct neurons *v, const struct view_in *in, int at)
@@ -233,50 +250,66 @@ void neurons_hold_at(struct neurons *v, const struct view_in *in, int which, dou
         return;
     v->at[which] = x;
     v->by_hand = true;
-    neurons_ask_text(v, in);
+    neurons_wish(v, in);
+}
+
+void neurons_ask_units(struct neurons *v, const struct view_in *in)
+{
+    const uint64_t before = v->classify.job.id;
+    ask(v, in, &classify_query, &v->classify);
+    if (v->classify.job.id != before && v->ablate.job.id && job_is_pending(&v->ablate.job))
+        in->host->cancel(in->host->arg, v->ablate.job.id); /* of a list that is gone */
+    neurons_take_rows(v, in);
+    neurons_bounds(v, in);
+    look(v, in);
 }
 
 static void enter(void *view, const struct view_in *in)
 {
     struct neurons *v = view;
     struct unit_id unit[UNITS_MAX];
-    ask(v, in, &classify_query, &v->classify);
-    neurons_bounds(v, in);
-    look(v, in);
-    if (pane_units(in, unit) > 0)
-        ask(v, in, &ablate_query, &v->ablate);
+    if (pane_units(in, unit) == 0)
+        v->layer = true;
+    neurons_ask_units(v, in);
 }
 
 static bool update(void *view, const struct view_in *in)
 {
     struct neurons *v = view;
-    const bool classified = watch_update(&v->classify, in->host);
+    const bool classified = watch_update(&v->classify, in->host),
+               ablated = watch_update(&v->ablate, in->host);
+    bool news = classified || ablated;
+    if (news)
+        neurons_take_rows(v, in);
     neurons_bounds(v, in);
     if (classified)
         look(v, in);
-    const bool ablated = watch_update(&v->ablate, in->host),
-               boosted = watch_update(&v->boosts, in->host),
-               read = watch_update(&v->position, in->host);
-    if (read)
-        neurons_ask_text(v, in); /* the cursor's position is known by its numbers */
-    return classified || ablated || boosted || read;
+    for (int k = 0; k < N_SHOWN; k++)
+        news = watch_update(&v->study[k], in->host) || news;
+    neurons_bounds(v, in);
+    return news;
 }
 
 /* The text changed, here or elsewhere. */
 static void heard(void *view, const struct view_in *in, enum view_news news)
 {
-    if (in->shown && news == NEWS_SNAPSHOT)
-        neurons_ask_text(view, in);
+    struct neurons *v = view;
+    const struct pair_view *p = neurons_pair(v, in);
+    if (news != NEWS_SNAPSHOT || !p || !p->listed)
+        return;
+    v->listed = *p;
+    v->listed.loss[0] = v->listed.loss[1] = NULL;
 }
 
 void neurons_bounds(struct neurons *v, const struct view_in *in)
 {
     struct neurons_layout l;
-    const struct table *t = watch_table(&v->classify, "rows");
+    const struct table *t = v->classified ? table_set_find(v->classified, "rows") : NULL;
     (void)in;
     neurons_layout(v->area, v->focus, v->zoom, &l);
     const int h = neurons_inner(&l, PART_UNITS).h;
     list_resize(&v->units, t ? (int)t->n_rows : 0, h > 2 ? h - 1 : h);
+    list_resize(&v->rows, neurons_study_rows(v), neurons_inner(&l, PART_STUDY).h);
 }
 
 static void arrange(void *view, const struct view_in *in, struct rect r)
@@ -311,20 +344,27 @@ static void let_go(void *view, const struct view_in *in)
 
 static void leave(void *view, const struct view_in *in)
 {
-    (void)in;
     ((struct neurons *)view)->typing = false;
+    set_pair(in, &(struct pair){.wanted = false});
 }
 
 static const struct table *table(const void *view)
 {
     const struct neurons *v = view;
     switch (v->focus) {
-    case PART_UNITS: return watch_table(&v->classify, "rows");
-    case PART_HISTOGRAM: return watch_table(&v->classify, "histogram");
-    case PART_BOOSTS: return watch_table(&v->boosts, "boosted");
-    case PART_LISTS: return neurons_table(v, "rows");
-    default: return neurons_table(v, "tokens");
+    case PART_UNITS: return v->classified ? table_set_find(v->classified, "rows") : NULL;
+    case PART_HISTOGRAM: return v->histogram;
+    case PART_STUDY: return watch_table(&v->study[v->shown], neurons_shown[v->shown].table);
+    default: return NULL;
     }
+}
+
+static struct table *make_table(const void *view, const struct view_in *in)
+{
+    const struct neurons *v = view;
+    if (v->focus == PART_LISTS)
+        return neurons_list_table(v, in);
+    return v->focus == PART_TEXT || v->focus == PART_VALUES ? neurons_text_table(v, in) : NULL;
 }
 
 static void plot(const void *view, struct plot_options *o)
@@ -357,5 +397,6 @@ const struct view_ops neurons_view = {.name = "neurons",
                                       .grabs = grabs,
                                       .let_go = let_go,
                                       .table = table,
+                                      .make_table = make_table,
                                       .plot = plot,
                                       .request = request};

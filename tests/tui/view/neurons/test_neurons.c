@@ -105,35 +105,116 @@ static struct table_set *boosts(void)
     return s;
 }
 
-/* A token a word. */
-static struct table_set *read_twice(const struct request *r)
+/* ---- other studies */
+static struct table_set *attributed(void)
 {
-    static const char *const list[] = {"list", "text", "bytes"},
-                             *const number[] = {"id", "difference"}, *const none[] = {"text"},
-                             *const of_token[] = {"position", "start",  "end",
-                                                  "loss_a",   "loss_b", "difference"};
-    const char *text = params_text(&r->params, "text");
-    struct table *rows = columns("rows", MARK_LIST, list, 3, number, 2),
-                 *t = columns("tokens", MARK_LIST, none, 1, of_token, 6);
-    for (size_t at = 0, i = 0; text[at]; i++) {
-        const size_t n = 1 + strcspn(text + at + 1, " ");
+    static const char *const text[] = {"point", "class"}, *const number[] = {"difference"};
+    struct table *t = columns("rows", MARK_LINE, text, 2, number, 1);
+    table_column(t, "layer", "", "", COLUMN_I64, COLUMN_X);
+    t->cols[2].role = COLUMN_Y;
+    for (int i = 0; i < 10; i++) {
         const int64_t row = table_row(t);
-        const double value[] = {(double)i, (double)at, (double)(at + n), 4, 4.5, i % 2 ? 1 : -.5};
-        for (int c = 0; c < 6; c++)
-            table_set_f64(t, row, 1 + c, value[c]);
-        at += n;
+        table_set_str(t, row, 0, "layers.0.resid.pre");
+        table_set_str(t, row, 1, i % 2 ? "en" : "da");
+        table_set_f64(t, row, 2, i % 2 ? 0 : .2 * i);
+        table_set_i64(t, row, 3, i / 2);
     }
-    for (int i = 0; i < 32; i++) {
-        static const char *const name[] = {"a", "b", "boosted", "reduced"};
-        const int64_t row = table_row(rows);
-        table_set_str(rows, row, 0, name[i % 4]);
-        table_set_str(rows, row, 1, " Hun");
-        table_set_str(rows, row, 2, "2048756e");
-        table_set_f64(rows, row, 4, 3 - i / 8.);
+    return set_of(t);
+}
+
+static struct table_set *effects(void)
+{
+    static const char *const text[] = {"class"}, *const number[] = {"total", "direct", "indirect"};
+    struct table *t = columns("rows", MARK_BAR, text, 1, number, 3);
+    for (int i = 0; i < 2; i++) {
+        const int64_t row = table_row(t);
+        table_set_str(t, row, 0, i ? "en" : "da");
+        for (int c = 0; c < 3; c++)
+            table_set_f64(t, row, 1 + c, .0123 * (3 - c) - .01 * i);
     }
-    struct table_set *s = set_of(rows);
+    return set_of(t);
+}
+
+static struct table_set *patched(void)
+{
+    static const char *const text[] = {"component", "class"}, *const number[] = {
+                                                                  "loss", "difference", "percent"};
+    struct table *t = columns("rows", MARK_BAR, text, 2, number, 3);
+    const int64_t row = table_row(t);
+    table_set_str(t, row, 0, "layers.2.mlp.out");
+    table_set_str(t, row, 1, "da");
+    table_set_f64(t, row, 2, 3.5);
+    table_set_f64(t, row, 3, .1);
+    table_set_f64(t, row, 4, 7.93);
+    return set_of(t);
+}
+
+static struct table_set *downstream(void)
+{
+    static const char *const text[] = {"unit"}, *const number[] = {"mean", "sd", "score"};
+    struct table *t = columns("rows", MARK_BAR, text, 1, number, 3);
+    for (int i = 0; i < 12; i++) {
+        char name[16];
+        const int64_t row = table_row(t);
+        snprintf(name, sizeof name, "%d", 100 + i);
+        table_set_str(t, row, 0, name);
+        table_set_f64(t, row, 1, 1.5 - .2 * i);
+        table_set_f64(t, row, 2, .4);
+        table_set_f64(t, row, 3, 1.1 - .2 * i);
+    }
+    return set_of(t);
+}
+
+static struct table_set *shifted(void)
+{
+    static const char *const text[] = {"unit", "class"}, *const number[] = {"shift", "on", "off"};
+    struct table *t = columns("rows", MARK_BAR, text, 2, number, 3);
+    const int64_t row = table_row(t);
+    table_set_str(t, row, 0, "102");
+    table_set_str(t, row, 1, "da");
+    table_set_f64(t, row, 2, -1.25);
+    table_set_f64(t, row, 3, 1);
+    table_set_f64(t, row, 4, -.25);
+    return set_of(t);
+}
+
+static struct table_set *examples(void)
+{
+    static const char *const text[] = {"text", "bytes", "class"},
+                             *const number[] = {"doc", "score", "difference"},
+                             *const words[] = {"Hun", " cyklede", " hjem"};
+    struct table *best = columns("examples", MARK_LIST, text, 3, number, 3),
+                 *t = columns("rows", MARK_LIST, text, 3, number, 3);
+    table_column(t, "position", "", "", COLUMN_I64, COLUMN_TEXT);
+    for (int i = 0; i < 12; i++) {
+        const int64_t row = table_row(t);
+        if (i % 3 == 0) {
+            const int64_t of = table_row(best);
+            table_set_f64(best, of, 3, i / 3);
+            table_set_f64(best, of, 4, 2.4 - i);
+        }
+        table_set_str(t, row, 0, words[i % 3]);
+        table_set_f64(t, row, 3, i / 3);
+        if (i % 3)
+            table_set_f64(t, row, 5, i % 3 == 1 ? 1 : -1);
+    }
+    struct table_set *s = set_of(best);
     table_set_add(s, t);
     return s;
+}
+
+static struct table_set *answer_to(const struct request *r)
+{
+    const struct query *q = r->query;
+    return q == &classify_query          ? classified(r)
+           : q == &ablate_query          ? ablated(r)
+           : q == &attribution_query     ? attributed()
+           : q == &effects_query         ? effects()
+           : q == &patch_query           ? patched()
+           : q == &downstream_query      ? downstream()
+           : q == &shift_query           ? shifted()
+           : q == &neuron_examples_query ? examples()
+                                         : boosts();
 }
 
 static struct job *last_of(const struct query *q)
@@ -144,21 +225,20 @@ static struct job *last_of(const struct query *q)
     return NULL;
 }
 
+/* The worker's part too: what the view wishes comes as a snapshot. */
 static void answer_all(void)
 {
     for (int i = 0; i < f.n_jobs; i++) {
         struct job *j = &f.job[i];
-        const struct query *q = j->request.query;
         if (j->status == JOB_DONE)
             continue;
         j->status = JOB_DONE;
         j->version++;
-        j->tables = q == &classify_query ? classified(&j->request)
-                    : q == &ablate_query ? ablated(&j->request)
-                    : q == &boosts_query ? boosts()
-                                         : read_twice(&j->request);
+        j->tables = answer_to(&j->request);
         view_fixture_news(&f);
     }
+    fixture_settle(&f.around);
+    f.ops->heard(f.view, &f.in, NEWS_SNAPSHOT);
 }
 
 static void open_sized(int w, int h)
@@ -198,33 +278,123 @@ static void test_screens(void **state)
 static void test_what_it_asks(void **state)
 {
     (void)state;
-    const double *value;
     open_full(80, 21);
     assert_int_equal(n_units_asked(&last_of(&classify_query)->request), 6);
     assert_int_equal(n_units_asked(&last_of(&ablate_query)->request), 6);
-    const struct request *r = &last_of(&position_query)->request;
-    assert_string_equal(params_text(&r->params, "text"), "Hun cyklede hjem");
-    assert_int_equal(params_values(&r->params, "on-at", &value), 1);
-    assert_true(fabs(value[0] - 4) < 1e-12);
-    assert_int_equal(params_values(&r->params, "off-at", &value), 1);
-    assert_true(fabs(value[0]) < 1e-12);
-    assert_true(r->passing);
-    const struct options none = {.model = "tiny"};
-    struct options said;
-    request_options(r, &none, &f.around.wb, &said); /* a command line of its own needs it said */
-    assert_int_equal(said.bos, SAID_NO);
-    request_options(&last_of(&classify_query)->request, &none, NULL, &said);
-    assert_int_equal(said.bos, UNSAID);
-    act(ACTION_VIEW_DOWN); /* the next unit, at its own means */
-    r = &last_of(&position_query)->request;
-    params_values(&r->params, "on-at", &value);
-    assert_true(fabs(value[0] - 3.5) < 1e-12);
+    const struct pair *p = &f.around.shell.sh.pair;
+    assert_true(p->wanted && fabsf(p->at[AT_ON] - 4) < 1e-6f && fabsf(p->at[AT_OFF]) < 1e-6f);
+    assert_true(p->least < -6.9 && p->max_norm > 14.9 && p->min_embed > .39);
+    assert_null(last_of(&position_query)); /* the worker does it, not a job */
+    act(ACTION_VIEW_DOWN);                 /* the next unit, at its own means */
+    assert_true(fabsf(p->at[AT_ON] - 3.5f) < 1e-6f);
     act(ACTION_VIEW_RIGHT); /* its slider */
-    r = &last_of(&position_query)->request;
-    params_values(&r->params, "on-at", &value);
-    assert_true(fabs(value[0] - 4) < 1e-12);
+    assert_true(fabsf(p->at[AT_ON] - 4) < 1e-6f);
     act(ACTION_NEURONS_MEANS);
     view_fixture_expect(&f, "on    3.50");
+    f.ops->leave(f.view, &f.in);
+    assert_false(p->wanted); /* nobody looks */
+}
+
+/* The command line of what is shown. */
+static void test_what_reproduces_it(void **state)
+{
+    (void)state;
+    const double *value;
+    struct request r;
+    struct table *t;
+    open_full(80, 21);
+    act(ACTION_PREVIOUS_PANE); /* the text */
+    assert_true(f.ops->request(f.view, &f.in, &r));
+    assert_ptr_equal(r.query, &position_query);
+    assert_string_equal(params_text(&r.params, "text"), "Hun cyklede hjem");
+    assert_int_equal(params_values(&r.params, "on-at", &value), 1);
+    assert_true(fabs(value[0] - 4) < 1e-12);
+    const struct options none = {.model = "tiny"};
+    struct options said;
+    request_options(&r, &none, &f.around.wb, &said); /* a command line of its own needs it said */
+    assert_int_equal(said.bos, SAID_NO);
+    request_release(&r);
+    request_options(&last_of(&classify_query)->request, &none, NULL, &said);
+    assert_int_equal(said.bos, UNSAID);
+    assert_non_null(t = f.ops->make_table(f.view, &f.in));
+    assert_int_equal(t->n_rows, 3);
+    assert_true(fabs(table_f64(t, 1, table_find(t, "difference")) - 1) < 1e-6);
+    assert_false(table_has(t, 0, table_find(t, "loss_a")));
+    table_free(t);
+    for (int i = 0; i < 4; i++)
+        act(ACTION_NEXT_PANE); /* the lists */
+    assert_non_null(t = f.ops->make_table(f.view, &f.in));
+    assert_int_equal(t->n_rows, 20);
+    assert_string_equal(table_str(t, 19, 0), "reduced");
+    table_free(t);
+}
+
+static void test_order_and_class(void **state)
+{
+    (void)state;
+    int x, y;
+    open_full(120, 33);
+    const struct neurons *v = f.view;
+    struct neuron_row r;
+    for (int i = 0; i < 4; i++) /* F1 upwards, mean of da down, up, of en down */
+        act(ACTION_SORT);
+    assert_true(neurons_row(v, &f.in, 0, &r));
+    assert_true(v->sort == BY_MEAN_OFF && !v->ascending);
+    const double most = r.mean[1];
+    assert_true(neurons_row(v, &f.in, 1, &r) && r.mean[1] < most);
+    assert_true(view_fixture_find(&f, "%da", &x, &y)); /* by a press on its head */
+    view_fixture_mouse(&f, MOUSE_PRESS, x, y, 1);
+    assert_int_equal(v->sort, BY_CHANGE_ON);
+    assert_true(neurons_row(v, &f.in, 0, &r) && fabs(r.change[0] - .6) < 1e-12);
+    const float on = f.around.shell.sh.pair.at[AT_ON];
+    act(ACTION_TARGET);
+    assert_string_equal(params_text(&last_of(&classify_query)->request.params, "target"), "en");
+    view_fixture_expect(&f, "en against da");
+    assert_true(fabsf(f.around.shell.sh.pair.at[AT_OFF] - on) < 1e-6f); /* the other way round */
+    act(ACTION_TARGET);
+    view_fixture_expect(&f, "da against en");
+}
+
+static void expect_study(enum action_id a, const struct query *q, const char *shown)
+{
+    act(a);
+    assert_non_null(last_of(q));
+    view_fixture_expect(&f, shown);
+}
+
+static void test_studies(void **state)
+{
+    (void)state;
+    const double *value;
+    int x, y;
+    open_full(120, 33);
+    expect_study(ACTION_NEURONS_ATTRIBUTION, &attribution_query, "next token's logit");
+    expect_study(ACTION_NEURONS_EFFECTS, &effects_query, "+0.0369 +0.0246 +0.0123");
+    expect_study(ACTION_NEURONS_PATCH, &patch_query, "layers.2.mlp.out da");
+    expect_study(ACTION_NEURONS_EXAMPLES, &neuron_examples_query, "+2.4 Hun cyklede hjem");
+    assert_true(view_fixture_find(&f, "+2.4 Hun", &x, &y)); /* coloured by what is lost */
+    assert_int_equal(f.grid.cell[y * f.grid.w + x + 5].style.bg, COLOR_DEFAULT);
+    assert_int_not_equal(f.grid.cell[y * f.grid.w + x + 9].style.bg, COLOR_DEFAULT);
+    act(ACTION_NEURONS_SHIFT);
+    assert_null(last_of(&shift_query));
+    view_fixture_expect(&f, "of which later unit? d lists them");
+    expect_study(ACTION_NEURONS_DOWNSTREAM, &downstream_query, "+1.50");
+    act(ACTION_PREVIOUS_PANE); /* from the list round to the studies */
+    act(ACTION_PREVIOUS_PANE);
+    act(ACTION_VIEW_DOWN);
+    act(ACTION_VIEW_DOWN);
+    expect_study(ACTION_NEURONS_SHIFT, &shift_query, "−1.25");
+    assert_string_equal(params_text(&last_of(&shift_query)->request.params, "later"), "102");
+    assert_int_equal(params_values(&last_of(&shift_query)->request.params, "on-at", &value), 0);
+    act(ACTION_NEXT_PANE);
+    act(ACTION_NEXT_PANE);
+    act(ACTION_VIEW_DOWN); /* another unit: what is there is not its own */
+    act(ACTION_NEURONS_EFFECTS);
+    act(ACTION_VIEW_DOWN);
+    view_fixture_expect(&f, "not measured for this unit");
+    act(ACTION_VIEW_RIGHT); /* other values are said */
+    expect_study(ACTION_NEURONS_EFFECTS, &effects_query, "+0.0369");
+    assert_int_equal(params_values(&last_of(&effects_query)->request.params, "off-at", &value), 1);
 }
 
 static void test_what_is_typed(void **state)
@@ -241,7 +411,8 @@ static void test_what_is_typed(void **state)
     view_fixture_draw(&f); /* what was read before stays coloured */
     assert_int_not_equal(f.grid.cell[y * f.grid.w + x].style.bg, COLOR_DEFAULT);
     answer_all();
-    assert_non_null(strstr(params_text(&last_of(&position_query)->request.params, "text"), "nu"));
+    assert_true(view_fixture_find(&f, " nu", &x, &y));
+    assert_int_not_equal(f.grid.cell[y * f.grid.w + x + 1].style.bg, COLOR_DEFAULT);
     act(ACTION_EDIT_BACKSPACE);
     act(ACTION_LEAVE);
     assert_int_equal(f.ops->context(f.view), IN_NEURONS_VIEW);
@@ -273,7 +444,6 @@ static void test_nothing_there(void **state)
     view_fixture_enter(&f);
     answer_all();
     view_fixture_expect(&f, "no text: i types one");
-    assert_null(last_of(&position_query));
     view_fixture_release(&f);
     view_fixture_init(&f, &neurons_view, DEPTH_256, false, 80, 21);
     f.around.wb.dict = NULL;
@@ -288,11 +458,35 @@ static void test_every_size(void **state)
     view_fixture_every_size(&f);
 }
 
+/* Without a choice all neurons of the layer. */
+static void test_a_whole_layer(void **state)
+{
+    (void)state;
+    view_fixture_init(&f, &neurons_view, DEPTH_256, false, 80, 21);
+    fixture_neurons(&f.around, true);
+    f.around.shell.sh.sliders.n = 0;
+    f.around.wb.n_chosen = 0;
+    view_fixture_enter(&f);
+    assert_non_null(last_of(&classify_query));
+    const struct request *r = &last_of(&classify_query)->request;
+    assert_int_equal(params_int(&r->params, "layer"), f.around.wb.dicts.place[0].at.layer);
+    assert_true(params_flag(&r->params, "histograms"));
+    assert_int_equal(n_units_asked(r), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_screens),         TEST(test_what_it_asks),  TEST(test_what_is_typed),
-        TEST(test_the_mouse_drags), TEST(test_nothing_there), TEST(test_every_size),
+        TEST(test_screens),
+        TEST(test_what_it_asks),
+        TEST(test_what_is_typed),
+        TEST(test_the_mouse_drags),
+        TEST(test_nothing_there),
+        TEST(test_every_size),
+        TEST(test_what_reproduces_it),
+        TEST(test_order_and_class),
+        TEST(test_studies),
+        TEST(test_a_whole_layer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
