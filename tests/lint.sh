@@ -75,6 +75,12 @@ while IFS=: read -r file inc; do
     tui_allowed "$from" "$to" || say "$file includes $inc: tui/$from must not know tui/$to"
 done < <(git ls-files -co --exclude-standard 'tui/*.[ch]' | xargs grep -o '^#include "tui/[^"]*"' | sed 's/#include "//; s/"$//')
 
+# no circles inside tui: a .c and its .h are one, a private header is its file's; what a shell has of its views is of it
+circles=$(git ls-files -co --exclude-standard 'tui/*.[ch]' | xargs grep -o '^#include "tui/[^"]*"' |
+    sed -E 's/\.[ch]:#include "/ /; s/\.h"$//; s/_private\b//g' | awk '$1 != $2' |
+    grep -v '^tui/shell/shell tui/shell/views$' | tsort 2>&1 >/dev/null | sed -n 's/^tsort: tui/ tui/p')
+[ -z "$circles" ] || say "includes go round in a circle:"$'\n'"$circles"
+
 # what the files of a folder share among themselves
 while IFS=: read -r file inc; do
     [ "${file%/*}" = "${inc%/*}" ] || say "$file includes $inc, which is private to ${inc%/*}"

@@ -2,6 +2,7 @@
 #include "engine/base/memory.h"
 #include "engine/text/utf8.h"
 #include "tui/cli/study.h"
+#include "tui/lab/content.h"
 #include "tui/packing.h"
 #include <inttypes.h>
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 #ifndef GLIMT_LAB_ANSWER_PRIVATE_H
 #define GLIMT_LAB_ANSWER_PRIVATE_H
 #include "tui/lab/lab_private.h"
+#include "tui/lab/query_private.h"
 
 typedef struct table_set *answer_growing(void *answer, struct study *);
 
@@ -62,21 +63,4 @@ void answer_add(struct answer *, struct table_set *, uint32_t places);   /* take
 void answer_add_table(struct answer *, struct table *, uint32_t places); /* likewise */
 /* The answer so far with these added, while a study runs; takes them over. */
 struct table_set *answer_so_far(const struct answer *, struct table_set *, uint32_t places);
-
-/* ---- one a query (query.c) */
-bool answer_harvest(struct answer *), answer_usual(struct answer *),
-    answer_latents(struct answer *), answer_find(struct answer *),
-    answer_histogram(struct answer *), answer_tokens(struct answer *), answer_bins(struct answer *),
-    answer_examples(struct answer *), answer_lens(struct answer *),
-    answer_coactive(struct answer *), answer_sweep(struct answer *), answer_proof(struct answer *),
-    answer_words(struct answer *), answer_ttest(struct answer *), answer_points(struct answer *),
-    answer_probe(struct answer *), answer_kept(struct answer *), answer_regress(struct answer *),
-    answer_compare(struct answer *),
-
-    answer_means(struct answer *), answer_classify(struct answer *), answer_ablate(struct answer *),
-    answer_boosts(struct answer *), answer_unigrams(struct answer *),
-    answer_position(struct answer *), answer_attribution(struct answer *),
-    answer_patch(struct answer *), answer_effects(struct answer *),
-    answer_downstream(struct answer *), answer_shift(struct answer *),
-    answer_neuron_examples(struct answer *), answer_similar(struct answer *);
 #endif

@@ -292,3 +292,14 @@ bool folder_hash(const char *dir, const char *const *name, struct sha256 *out, s
     strbuf_release(&lines);
     return ok;
 }
+
+char *cache_folder(const struct options *o)
+{
+    const char *given = o->cache ? o->cache : getenv("GLIMT_CACHE");
+    if (given && *given)
+        return strcmp(given, "none") == 0 ? NULL : xstrdup(given);
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && cache[0] == '/')
+        return xasprintf("%s/glimt", cache);
+    return home && *home ? xasprintf("%s/.cache/glimt", home) : NULL;
+}

@@ -4,7 +4,8 @@
 #ifndef GLIMT_LAB_CONTENT_H
 #define GLIMT_LAB_CONTENT_H
 #include "store/store.h"
-#include "tui/lab/lab.h"
+#include "tui/lab/loop.h"
+#include "tui/options.h"
 
 /* Where hashes are remembered: a store that somebody has open, or the folder of one, which is
  * opened where so much would be read that it is worth it. */
@@ -32,4 +33,7 @@ bool weights_hash(const char *const *path, size_t n, struct hash_memory *, const
 /* Of those of the named files that are there in a folder, one after the other; names end with NULL.
  */
 bool folder_hash(const char *dir, const char *const *name, struct sha256 *out, struct error *e);
+/* The folder of the cache: --cache, $GLIMT_CACHE, $XDG_CACHE_HOME/glimt, ~/.cache/glimt; NULL:
+ * none. Caller frees. */
+char *cache_folder(const struct options *);
 #endif

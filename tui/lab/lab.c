@@ -78,17 +78,6 @@ const double *lab_norms(struct lab *lab, struct error *e)
 }
 
 /* ---- the cache */
-char *cache_folder(const struct options *o)
-{
-    const char *given = o->cache ? o->cache : getenv("GLIMT_CACHE");
-    if (given && *given)
-        return strcmp(given, "none") == 0 ? NULL : xstrdup(given);
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && cache[0] == '/')
-        return xasprintf("%s/glimt", cache);
-    return home && *home ? xasprintf("%s/.cache/glimt", home) : NULL;
-}
-
 void lab_say(struct lab *lab, const char *line)
 {
     if (!lab->said[0])

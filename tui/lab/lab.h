@@ -8,6 +8,7 @@
 #define GLIMT_LAB_LAB_H
 #include "engine/study/pass.h"
 #include "store/store.h"
+#include "tui/lab/loop.h"
 #include "tui/lab/request.h"
 #include "tui/workbench.h"
 
@@ -17,17 +18,6 @@ struct lab;
 struct lab *lab_new(const struct workbench *, const struct options *);
 void lab_free(struct lab *);
 
-struct lab_loop { /* all may be NULL */
-    const atomic_bool *cancel;
-    void (*poll)(void *); /* between two operations */
-    void *poll_arg;
-    void (*progress)(void *, const struct study_progress *, const char *what);
-    void *progress_arg;
-    /* Tables while they grow; the receiver takes a reference. */
-    void (*partial)(void *, struct table_set *);
-    void *partial_arg;
-    double partial_every; /* seconds at least between two of them; 0: after each chunk */
-};
 struct lab_facts { /* how it was answered */
     bool cached;   /* nothing was computed */
     bool resumed;  /* an unfinished run was gone on with */
@@ -61,7 +51,4 @@ const double *lab_norms(struct lab *, struct error *e);
  * (its corpus or model is not the one at hand: *comparable false). */
 bool lab_verify(struct lab *, const struct store_entry *, const struct lab_loop *, bool *comparable,
                 struct error *e);
-/* The folder of the cache: --cache, $GLIMT_CACHE, $XDG_CACHE_HOME/glimt, ~/.cache/glimt; NULL:
- * none. Caller frees. */
-char *cache_folder(const struct options *);
 #endif

@@ -3,7 +3,7 @@
 #include "engine/study/activity.h"
 #include "engine/study/harvest.h"
 #include "engine/study/stream.h"
-#include "tui/lab/answer_private.h"
+#include "tui/lab/query_private.h"
 
 #define END                                                                                        \
     {                                                                                              \

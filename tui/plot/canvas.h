@@ -6,7 +6,7 @@
 #ifndef GLIMT_PLOT_CANVAS_H
 #define GLIMT_PLOT_CANVAS_H
 #include "engine/base/strbuf.h"
-#include "tui/plot/plot.h"
+#include "tui/plot/options.h"
 
 #define CANVAS_CELL_W 8
 #define CANVAS_CELL_H 17

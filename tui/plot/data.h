@@ -1,7 +1,7 @@
 /* A table read as its mark needs it: rows as numbers, strings as indices. */
 #ifndef GLIMT_PLOT_DATA_H
 #define GLIMT_PLOT_DATA_H
-#include "tui/plot/plot.h"
+#include "tui/plot/options.h"
 #include "tui/plot/scale.h"
 
 struct names { /* distinct strings in the order of their first appearance; owned */

@@ -23,12 +23,11 @@ bool term_is_console(const char *term)
     return !strcmp(term, "linux") || !strncmp(term, "vt", 2);
 }
 
-enum depth depth_choose(const struct screen_options *o, const struct depth_facts *f,
-                        const char **reason)
+enum depth depth_choose(const enum depth *wished, const struct depth_facts *f, const char **reason)
 {
-    if (!o->depth_auto) {
+    if (wished) {
         *reason = "--color";
-        return o->depth;
+        return *wished;
     }
     if (env_set("NO_COLOR")) {
         *reason = "NO_COLOR";

@@ -1,7 +1,7 @@
 /* How many colours a terminal is given, and by what sign. */
 #ifndef GLIMT_TERM_DEPTH_H
 #define GLIMT_TERM_DEPTH_H
-#include "tui/term/screen.h"
+#include "tui/term/theme.h"
 
 struct depth_facts {
     const char *term; /* as used */
@@ -10,8 +10,8 @@ struct depth_facts {
     bool rgb;   /* the type has RGB */
     bool direct_answer;
 };
-enum depth depth_choose(const struct screen_options *, const struct depth_facts *,
-                        const char **reason);
+/* wished NULL: by what the terminal is. */
+enum depth depth_choose(const enum depth *wished, const struct depth_facts *, const char **reason);
 /* What COLORFGBG says of the background: 1 dark, 2 light, 0 nothing. */
 int depth_background_from_env(void);
 

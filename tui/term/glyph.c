@@ -1,6 +1,5 @@
 #include "tui/term/glyph.h"
 #include "engine/text/utf8.h"
-#include "tui/term/grid.h"
 #include <stdio.h>
 #include <string.h>
 #include <utf8proc.h>

@@ -6,11 +6,10 @@
  * clips at the grid and at the rect; nothing is drawn outside. */
 #ifndef GLIMT_TERM_GRID_H
 #define GLIMT_TERM_GRID_H
+#include "tui/term/glyph.h"
 #include "tui/term/theme.h"
 #include <stddef.h>
 #include <stdint.h>
-
-#define GRID_GLYPH_MAX 24
 
 struct cell {
     char glyph[GRID_GLYPH_MAX]; /* NUL-terminated; "" is the right half of a wide one */
@@ -53,12 +52,6 @@ struct rect grid_box(struct grid *, struct rect, const char *title, bool focused
                      const struct theme *);
 struct rect rect_inner(struct rect, int dx, int dy);
 bool rect_has(struct rect, int x, int y);
-
-/* Columns that n bytes of UTF-8 take when drawn by grid_text. */
-int text_columns(const char *utf8, size_t n);
-/* The cluster at s: its length in bytes (≥ 1 for n ≥ 1), columns when drawn, and what is drawn
- * (escaped) in out. */
-size_t text_cluster(const char *utf8, size_t n, int *columns, char out[GRID_GLYPH_MAX]);
 
 /* Writers: plain text (rows joined by \n, trailing blanks cut), ANSI (SGR, theme's depth), SVG
  * (text selectable, byte-stable, no fonts embedded). */

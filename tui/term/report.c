@@ -75,7 +75,7 @@ static void choose(const struct screen_options *o, struct terminal_report *r)
         facts.rgb = tigetflag("RGB") > 0;
         del_curterm(cur_term);
     }
-    r->depth = depth_choose(o, &facts, &r->depth_reason);
+    r->depth = depth_choose(o->depth_auto ? NULL : &o->depth, &facts, &r->depth_reason);
 }
 
 static void choose_theme(struct terminal_report *r)

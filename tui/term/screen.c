@@ -148,7 +148,7 @@ static enum depth choose_depth(const struct screen_options *o, const char **reas
                                 .colors = paint_colors(),
                                 .rgb = paint_has_rgb(),
                                 .direct_answer = screen.probe.direct_color};
-    return depth_choose(o, &facts, reason);
+    return depth_choose(o->depth_auto ? NULL : &o->depth, &facts, reason);
 }
 
 /* Changes the open type for one that has the colours wanted; falls back to what there is. */

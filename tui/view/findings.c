@@ -1,6 +1,6 @@
 #include "tui/view/findings.h"
 #include "engine/base/memory.h"
-#include "tui/view/pane.h"
+#include "tui/view/columns.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,9 @@
-/* What views are made of: requests about the chosen units, columns of tables that come from
- * outside, frames. */
+/* What views are made of: requests about the chosen units, frames. */
 #ifndef GLIMT_VIEW_PANE_H
 #define GLIMT_VIEW_PANE_H
+#include "tui/view/columns.h"
 #include "tui/view/view.h"
 #include "tui/view/watch.h"
-#include <math.h>
 
 /* ---- units and requests */
 /* The chosen units: the sliders', without them the workbench's. */
@@ -13,31 +12,6 @@ int32_t pane_units(const struct view_in *, struct unit_id out[UNITS_MAX]);
  * dictionary, no units). */
 bool pane_request(const struct view_in *, const struct query *, const char *target,
                   struct request *);
-
-/* ---- columns of a table that may come from a file: −1 unless there with this type */
-int32_t column_number(const struct table *, const char *name); /* I64 or F64 */
-int32_t column_text(const struct table *, const char *name);
-/* The column that says which unit a row is of, by its number in a set of one or by its name; and
- * the unit: UNIT_NONE where the cell is missing, or of no unit there. */
-int32_t column_unit(const struct table *);
-struct unit_id unit_in(const struct dict_set *, const struct table *, int64_t row, int32_t col);
-static inline double column_f64(const struct table *t, int64_t row, int32_t col)
-{
-    return col < 0 ? (double)NAN : table_f64(t, row, col); /* NaN: missing */
-}
-static inline const char *column_str(const struct table *t, int64_t row, int32_t col)
-{
-    const char *s = col < 0 ? NULL : table_str(t, row, col);
-    return s ? s : ""; /* missing */
-}
-
-/* The names in a text column in the order they come in; how many. Borrowed from the table. */
-struct names {
-    int n;
-    const char *name[CORPUS_MAX_CLASSES];
-};
-void names_of(const struct table *, const char *column, struct names *out);
-int names_find(const struct names *, const char *name); /* −1 */
 
 /* ---- keys */
 struct list;
