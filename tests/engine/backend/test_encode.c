@@ -13,7 +13,7 @@ static float x_value(struct lab *l, enum row_kind kind)
     case ZEROS: return 0;
     case HUGE_ONES: return normal(l) * 1e30f;
     case TINY_ONES: return normal(l) * 1e-36f;
-    case ONE_VALUE: return 0.3f;
+    case ONE_VALUE: return 0.25f;
     default: return normal(l);
     }
 }
@@ -151,16 +151,28 @@ static void test_codes_are_those_of_the_exact_way(void **state)
     on_shim(all_shapes);
 }
 
-/* The same where the library's sums are as far off as sums of floats can be. */
+/* The same where the library's sums are as far off as sums of floats can be: of numbers that lose
+ * nothing as 16 bits, equal ones, of which those of the lower index are taken, come out larger and
+ * smaller. */
+#ifdef __x86_64__
+static void all_sums(struct lab *l)
+{
+    for (int type = 1; type < 3; type++) {
+        struct encode_case c = {types[type], TWINS, {.kind = SELECT_TOPK, .k = 6}, 9, 260,
+                                41,          false};
+        c.by.what = "latent";
+        assert_int_equal(check_encode(l, &c, ONE_VALUE), 0);
+    }
+}
+#endif
 static void test_sums_that_lose_much(void **state)
 {
-#ifdef __x86_64__
     (void)state;
+#ifdef __x86_64__
     shim_machine.lt_error = 2; /* units that cut rather than round */
-    on_shim(all_shapes);
+    on_shim(all_sums);
     shim_machine.lt_error = 0;
 #else
-    (void)state;
     skip();
 #endif
 }
