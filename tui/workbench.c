@@ -53,6 +53,8 @@ struct opening {
     struct packing packing;
     char *model_dir;
     char *sae[DICT_SET_MAX]; /* files of the SAEs, in the order that they are named in */
+    struct dict
+        *dict[DICT_SET_MAX]; /* the same, as far as their heads tell, until each is placed */
     int32_t n_saes;
     struct point bundle_at[BUNDLE_MAX_DICTS]; /* where the bundle's dictionaries came to be */
     double from, to;                          /* shares of the whole that the current part takes */
@@ -216,6 +218,34 @@ static bool check_bundle(struct opening *op)
     return wb->bundle_checked;
 }
 
+/* --hook, before a file is read with it: a slip there is none of the file's. */
+static bool read_hook(const char *hook, const struct model_config *c, struct point *at,
+                      struct error *e)
+{
+    return !hook || point_parse(hook, c, at, e) || error_prefix(e, "--hook");
+}
+
+/* What --hook says of an SAE; NULL: nothing. */
+static const char *hook_of(const struct opening *op, int32_t i)
+{
+    return i == 0 || takes_bundle_dicts(op) ? op->o->hook : op->o->more[i - 1].hook;
+}
+
+/* Heads of the SAEs, and what these will take, before the model is loaded. */
+static bool prepare_saes(void *arg, const struct model_config *c, uint64_t *need, struct error *e)
+{
+    struct opening *op = arg;
+    for (int32_t i = 0; i < op->n_saes; i++) {
+        struct dict_hint hint = {.hook = hook_of(op, i), .model = c, .packs = op->wb->packs};
+        struct point at;
+        if (!read_hook(hint.hook, c, &at, e) ||
+            !dict_prepare(op->wb->backend, op->sae[i], &hint, &op->dict[i], e))
+            return false;
+        *need += dict_need(op->dict[i]);
+    }
+    return true;
+}
+
 static bool open_model(struct opening *op)
 {
     struct workbench *wb = op->wb;
@@ -234,25 +264,21 @@ static bool open_model(struct opening *op)
         wb->backend, op->model_dir,
         &(struct model_how){.progress = model_progress,
                             .progress_arg = op,
+                            .beside = prepare_saes,
+                            .beside_arg = op,
                             .packs = wb->packs,
                             .tl_tokens = wb->tokenizer ? tokenizer_n_vocab(wb->tokenizer) : 0},
         &wb->model, op->e);
-}
-
-/* --hook, before a file is read with it: a slip there is none of the file's. */
-static bool read_hook(struct opening *op, const char *hook, struct point *at)
-{
-    return !hook || point_parse(hook, model_config(op->wb->model), at, op->e) ||
-           error_prefix(op->e, "--hook");
 }
 
 static bool read_hooks(struct opening *op)
 {
     const struct options *o = op->o;
     struct point at;
-    bool ok = read_hook(op, o->hook, &op->wb->at);
+    const struct model_config *c = model_config(op->wb->model);
+    bool ok = read_hook(o->hook, c, &op->wb->at, op->e);
     for (int32_t i = 0; ok && i < o->n_more; i++)
-        ok = read_hook(op, o->more[i].hook, &at);
+        ok = read_hook(o->more[i].hook, c, &at, op->e);
     return ok;
 }
 
@@ -277,14 +303,14 @@ static bool place_dict(struct opening *op, struct dict *d, struct point at)
 }
 
 /* Where an SAE is hooked: --hook, what its file says, what the bundle says. */
-static bool open_one_sae(struct opening *op, const char *path, const char *hook,
-                         const char *bundle_says, struct point *at)
+static bool open_one_sae(struct opening *op, int32_t i, const char *bundle_says, struct point *at)
 {
     struct workbench *wb = op->wb;
-    struct dict_hint hint = {.hook = hook, .model = model_config(wb->model), .packs = wb->packs};
-    struct dict *d = NULL;
-    if (!read_hook(op, hook, at) || !dict_open(wb->backend, path, &hint, &d, op->e))
-        return false;
+    struct dict *d = op->dict[i];
+    const char *hook = hook_of(op, i);
+    op->dict[i] = NULL;
+    if (!read_hook(hook, model_config(wb->model), at, op->e) || !dict_load(d, op->e))
+        goto fail;
     if (!hook && dict_spec(d)->at.layer != -2)
         *at = dict_spec(d)->at;
     else if (!hook && bundle_says) {
@@ -294,7 +320,7 @@ static bool open_one_sae(struct opening *op, const char *path, const char *hook,
         }
     } else if (!hook) {
         error_set(op->e, ERROR_INPUT,
-                  "the SAE %s does not say where it is hooked, expected --hook NAME", path);
+                  "the SAE %s does not say where it is hooked, expected --hook NAME", op->sae[i]);
         goto fail;
     }
     return place_dict(op, d, *at);
@@ -308,7 +334,7 @@ static bool open_bundle_dict(struct opening *op, const struct bundle_dict *d, in
 {
     struct workbench *wb = op->wb;
     if (d->sae)
-        return open_one_sae(op, op->sae[(*sae)++], op->o->hook, d->hook, at);
+        return open_one_sae(op, (*sae)++, d->hook, at);
     return (point_parse(d->hook, model_config(wb->model), at, op->e) &&
             model_check_point(wb->model, *at, op->e) &&
             place_dict(op, dict_neurons(*at, model_width(wb->model, *at)), *at)) ||
@@ -339,9 +365,9 @@ static bool open_saes(struct opening *op)
         op->wb->sae_name = short_name(sae_path(op), true);
     if (takes_bundle_dicts(op))
         return open_bundle_dicts(op);
-    bool ok = !o->sae || open_one_sae(op, op->sae[0], o->hook, bundle_says, &at);
+    bool ok = !o->sae || open_one_sae(op, 0, bundle_says, &at);
     for (int32_t i = 1; ok && i < op->n_saes; i++)
-        ok = open_one_sae(op, op->sae[i], o->more[i - 1].hook, bundle_says, &at);
+        ok = open_one_sae(op, i, bundle_says, &at);
     return ok;
 }
 
@@ -613,6 +639,8 @@ static bool open_all(struct opening *op)
     for (int32_t i = 0; i < DICT_SET_MAX; i++) {
         free(op->sae[i]);
         op->sae[i] = NULL;
+        dict_free(op->dict[i]);
+        op->dict[i] = NULL;
     }
     op->n_saes = 0;
     return ok;

@@ -151,12 +151,12 @@ static bool check_bias(const struct dict *d, const struct dict_parts *p, struct 
     return true;
 }
 
-/* Before anything is packed: is there room for all of it? */
-static bool find_room(const struct dict *d, const struct dict_parts *p, struct error *e)
+static uint64_t need_of(const struct dict *d)
 {
     struct backend *b = d->queue->backend;
+    const struct dict_parts *p = d->parts;
     const struct dict_matrix *a[] = {&p->encoder, &p->decoder, &p->skip};
-    const unsigned uses[] = {encoder_uses(&d->spec), USE_ROWS, USE_PRODUCT};
+    const unsigned uses[] = {USE_PRODUCT | USE_ROWS, USE_ROWS, USE_PRODUCT};
     const uint64_t vectors = 4 * (uint64_t)d->spec.m + (uint64_t)d->spec.n;
     uint64_t need = vectors * dtype_size(b->caps.real);
     for (int i = 0; i < 3; i++)
@@ -164,30 +164,34 @@ static bool find_room(const struct dict *d, const struct dict_parts *p, struct e
             need += pack_need(b, &a[i]->t, a[i]->order, NULL, uses[i], a[i]->own ? NULL : d->packs);
     if (!b->caps.capability && p->decoder.t.data && p->decoder.order == ORDER_IN_OUT)
         need += p->decoder.t.n_bytes; /* it is turned in the machine's memory */
-    return device_room(b, need, e);
+    return need;
 }
 
 /* p·‖W_dec row‖ and its undoing are folded into the weights. Files whose rows have length 1 already
  * (SAELens folds when it saves) stay as they are. */
 #define RESCALE_TOLERANCE 1e-6
 
-static bool open_file(struct dict *d, const struct dict_hint *hint, struct error *e)
+static void drop_parts(struct dict *d)
 {
-    struct dict_parts parts = {0};
-    bool ok = tensors_open(d->path, &d->tensors, e) &&
-              (!d->packs || packs_add(d->packs, d->tensors, e)) &&
-              dict_read(d->path, d->tensors, hint, &d->spec, &parts, e) &&
-              find_room(d, &parts, e) &&
-              (!d->spec.norm_rescale || unit_decoder(&parts, RESCALE_TOLERANCE, e)) &&
-              open_biases(d, &parts, e) && open_weights(d, &parts, e) &&
-              open_selection(d, &parts, e) && check_bias(d, &parts, e);
-    d->norm = norm_of_input(d->spec.norm);
-    dict_parts_release(&parts);
-    return ok;
+    if (d->parts)
+        dict_parts_release(d->parts);
+    free(d->parts);
+    d->parts = NULL;
 }
 
-bool dict_open(struct backend *b, const char *path, const struct dict_hint *hint, struct dict **out,
-               struct error *e)
+static bool read_file(struct dict *d, const struct dict_hint *hint, struct error *e)
+{
+    d->parts = xcalloc(1, sizeof *d->parts);
+    if (!tensors_open(d->path, &d->tensors, e) ||
+        (d->packs && !packs_add(d->packs, d->tensors, e)) ||
+        !dict_read(d->path, d->tensors, hint, &d->spec, d->parts, e))
+        return false;
+    d->need = need_of(d);
+    return true;
+}
+
+bool dict_prepare(struct backend *b, const char *path, const struct dict_hint *hint,
+                  struct dict **out, struct error *e)
 {
     static const struct dict_hint nothing = {0};
     struct dict *d = xcalloc(1, sizeof *d);
@@ -196,11 +200,43 @@ bool dict_open(struct backend *b, const char *path, const struct dict_hint *hint
     d->queue = device_queue(b, QUEUE_LOAD, e);
     d->path = folder ? dict_file_in(path, e) : xstrdup(path);
     d->packs = hint ? hint->packs : NULL;
-    if (!d->queue || !d->path || !open_file(d, hint ? hint : &nothing, e) ||
-        !device_well(d->queue, e)) {
+    if (!d->queue || !d->path || !read_file(d, hint ? hint : &nothing, e)) {
         packs_stop(d->packs);
         dict_free(d);
         return error_prefix(e, "opening SAE %s", path);
+    }
+    *out = d;
+    return true;
+}
+
+uint64_t dict_need(const struct dict *d)
+{
+    return d->need;
+}
+
+bool dict_load(struct dict *d, struct error *e)
+{
+    struct dict_parts *p = d->parts;
+    const bool ok = device_room(d->queue->backend, d->need, e) &&
+                    (!d->spec.norm_rescale || unit_decoder(p, RESCALE_TOLERANCE, e)) &&
+                    open_biases(d, p, e) && open_weights(d, p, e) && open_selection(d, p, e) &&
+                    check_bias(d, p, e) && device_well(d->queue, e);
+    d->norm = norm_of_input(d->spec.norm);
+    drop_parts(d);
+    if (!ok)
+        packs_stop(d->packs);
+    return ok || error_prefix(e, "opening SAE %s", d->path);
+}
+
+bool dict_open(struct backend *b, const char *path, const struct dict_hint *hint, struct dict **out,
+               struct error *e)
+{
+    struct dict *d = NULL;
+    if (!dict_prepare(b, path, hint, &d, e))
+        return false;
+    if (!dict_load(d, e)) {
+        dict_free(d);
+        return false;
     }
     *out = d;
     return true;
@@ -243,6 +279,7 @@ void dict_free(struct dict *d)
         if (own[i].buf)
             device_buf_free(q, own[i].buf);
     device_queue_free(q);
+    drop_parts(d);
     free(d->own[0]);
     free(d->own[1]);
     free(d->per_row);

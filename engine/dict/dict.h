@@ -81,6 +81,13 @@ struct dict_hint { /* what the user or the bundle says; zero: nothing */
  * shape and dtype is checked first. The caller owns *out. */
 bool dict_open(struct backend *, const char *path, const struct dict_hint *, struct dict **out,
                struct error *e);
+/* The same in two steps, for who opens several things and wants to know before what all of them
+ * take: heads and small tensors are read; then weights are packed. dict_need: bytes of the device's
+ * memory that dict_load is going to take. In between a dict has its spec, and can be freed. */
+bool dict_prepare(struct backend *, const char *path, const struct dict_hint *, struct dict **out,
+                  struct error *e);
+uint64_t dict_need(const struct dict *);
+bool dict_load(struct dict *, struct error *e); /* false: free it */
 /* What a file (or folder) says of itself, or why dict_open would refuse it: heads and small tensors
  * are read, no weights are packed. */
 bool dict_look(const char *path, const struct dict_hint *, struct dict_spec *out, struct error *e);

@@ -130,8 +130,10 @@ struct dict {
     struct dict_spec spec;
     struct queue *queue; /* of the vectors; NULL: neurons */
     char *path;
-    struct tensors *tensors; /* rows are gathered from its mapping */
-    struct packs *packs;     /* the user's; NULL: none */
+    struct tensors *tensors;  /* rows are gathered from its mapping */
+    struct packs *packs;      /* the user's; NULL: none */
+    struct dict_parts *parts; /* of the file, until they are loaded */
+    uint64_t need;            /* of the device's memory, by loading them */
     struct named_tensor decoder_source;
     void *own[2]; /* encoder's and decoder's data where they are not the file's */
     size_t bytes;

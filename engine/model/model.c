@@ -21,8 +21,10 @@ struct opening { /* what the steps of model_open share */
     struct error *e;
     const struct model_how *how;
     struct packs *packs;
-    uint64_t total; /* bytes that all of it takes */
-    uint64_t *need; /* NULL: open; else only what that will take is added up */
+    uint64_t total;  /* bytes that all of it takes */
+    uint64_t beside; /* … that will be loaded later */
+    bool not_ours;   /* the error is that of what is beside */
+    uint64_t *need;  /* NULL: open; else only what that will take is added up */
     char embed[NAME_MAX_LEN], unembed[NAME_MAX_LEN]; /* names in the file */
 };
 
@@ -610,7 +612,7 @@ static bool look_for_room(struct opening *o, bool with_packs, struct error *e)
     o->need = NULL, o->packs = o->how->packs;
     if (!with_packs)
         o->total = need;
-    return ok && device_room(o->m->queue->backend, need, e);
+    return ok && device_room(o->m->queue->backend, need + o->beside, e);
 }
 
 static bool find_room(struct opening *o)
@@ -621,6 +623,13 @@ static bool find_room(struct opening *o)
         return false;
     return (!packs || packs_add(packs, o->m->tensors, o->e)) &&
            (fits || look_for_room(o, true, o->e));
+}
+
+static bool ask_beside(struct opening *o)
+{
+    const struct model_how *how = o->how;
+    o->not_ours = how->beside && !how->beside(how->beside_arg, &o->m->config, &o->beside, o->e);
+    return !o->not_ours;
 }
 
 static bool open_all(struct opening *o)
@@ -636,7 +645,7 @@ static bool open_all(struct opening *o)
     }
     m->layer = xcalloc((size_t)m->config.n_layers, sizeof *m->layer);
     o->qkv_rows = qkv_rows(&m->config);
-    return find_unembed(o) && find_room(o) && open_tensors(o);
+    return find_unembed(o) && ask_beside(o) && find_room(o) && open_tensors(o);
 }
 
 bool model_open(struct backend *b, const char *dir, const struct model_how *how, struct model **out,
@@ -653,7 +662,7 @@ bool model_open(struct backend *b, const char *dir, const struct model_how *how,
     if (!ok) {
         packs_stop(o.how->packs);
         model_free(m);
-        return error_prefix(e, "opening model %s", dir);
+        return !o.not_ours && error_prefix(e, "opening model %s", dir);
     }
     *out = m;
     return true;

@@ -18,6 +18,11 @@ struct model_how { /* zero: nothing */
     /* Hears how many bytes of the device's memory are filled, and of how many; may be NULL. */
     void (*progress)(void *, uint64_t done, uint64_t total);
     void *progress_arg;
+    /* Asked once the configuration is known, before anything is loaded: adds to *need what else is
+     * going to be loaded on the device, in bytes, for which there must be room, too; its error is
+     * model_open's. May be NULL. */
+    bool (*beside)(void *, const struct model_config *, uint64_t *need, struct error *e);
+    void *beside_arg;
     struct packs
         *packs; /* where packed weights are kept, which outlives the model; NULL: nowhere */
     /* TransformerLens' weights, in float32 and packed each time: norms folded into what reads from

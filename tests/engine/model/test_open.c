@@ -135,6 +135,56 @@ static void test_progress(void **state)
     b->free(b);
 }
 
+/* ---- what is opened beside it */
+struct beside {
+    uint64_t need;
+    bool refuses;
+    int32_t n_layers;
+};
+static bool beside(void *arg, const struct model_config *c, uint64_t *need, struct error *e)
+{
+    struct beside *b = arg;
+    b->n_layers = c->n_layers, *need += b->need;
+    return !b->refuses || error_set(e, ERROR_INPUT, "an SAE of its own kind");
+}
+
+static void heard_nothing(void *arg, uint64_t done, uint64_t total)
+{
+    (void)arg, (void)done, (void)total;
+    fail_msg("something was loaded");
+}
+
+/* Nothing is loaded where there is no room for both, or what is beside can't be. */
+static void test_beside(void **state)
+{
+    (void)state;
+    struct error e = {0};
+    struct backend *b = cpu_backend_new(1, &e);
+    struct beside of[] = {{.need = (uint64_t)1 << 50}, {.refuses = true}, {.need = 1000}};
+    char dir[64];
+    test_dir_new(dir);
+    hash_model_write(dir, &base);
+    struct model *m = NULL;
+    for (int i = 0; i < 3; i++) {
+        e = (struct error){0};
+        const bool ok = model_open(b, dir,
+                                   &(struct model_how){.progress = i < 2 ? heard_nothing : NULL,
+                                                       .beside = beside,
+                                                       .beside_arg = &of[i]},
+                                   &m, &e);
+        assert_int_equal(ok, i == 2);
+        assert_int_equal(of[i].n_layers, base.n_layers);
+        assert_int_equal(e.kind, i == 0 ? ERROR_MEMORY : i == 1 ? ERROR_INPUT : ERROR_NONE);
+        if (i == 0)
+            assert_non_null(strstr(e.text, "cpu: 1125900 GB needed"));
+        if (i == 1)
+            assert_string_equal(e.text, "an SAE of its own kind");
+    }
+    model_free(m);
+    test_dir_remove(dir);
+    b->free(b);
+}
+
 /* The error must name `word`, and everything after it must do nothing. */
 static void must_fail(struct fixture *f, const struct batch *b, const struct state *from,
                       struct point to, const struct hook *hook, const char *word)
@@ -228,7 +278,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refuses_files), cmocka_unit_test(test_refuses_what_does_not_fit),
         cmocka_unit_test(test_truncated),     cmocka_unit_test(test_progress),
-        cmocka_unit_test(test_refuses_input), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_beside),
+        cmocka_unit_test(test_refuses_input),
+        cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
