@@ -19,8 +19,7 @@ import dict_formats as df  # noqa: E402
 def saelens(path, x):
     from sae_lens import SAE
     sae = SAE.load_from_disk(path)
-    acts = sae.encode(x)
-    return acts, sae.decode(acts)
+    return sae.encode(x), sae(x)  # the whole of it: decode() knows nothing of a skip connection
 
 
 def sparsify(path, x):
@@ -35,7 +34,8 @@ def sparsify(path, x):
 def paths():
     for at, _, files in os.walk(df.OUT):
         for f in files:
-            if f != "formats.safetensors" and os.path.splitext(f)[1] in (".safetensors", ".pt", ".npz"):
+            other = f in ("formats.safetensors", "activation_whitening.safetensors")
+            if not other and os.path.splitext(f)[1] in (".safetensors", ".pt", ".npz"):
                 yield os.path.join(at, f)
 
 
