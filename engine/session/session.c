@@ -197,7 +197,8 @@ static void add_fixed(struct session *s, struct unit u, int32_t column)
 static void set_pair(struct session *s)
 {
     const struct pair *p = &s->wish.pair;
-    s->paired = p->wanted && unit_check(s->set, p->unit, NULL) && isfinite(p->at[0]) && isfinite(p->at[1]);
+    s->paired =
+        p->wanted && unit_check(s->set, p->unit, NULL) && isfinite(p->at[0]) && isfinite(p->at[1]);
     if (!s->paired)
         return;
     for (int i = 0; i < 2; i++)

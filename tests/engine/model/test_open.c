@@ -278,8 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refuses_files), cmocka_unit_test(test_refuses_what_does_not_fit),
         cmocka_unit_test(test_truncated),     cmocka_unit_test(test_progress),
-        cmocka_unit_test(test_beside),
-        cmocka_unit_test(test_refuses_input),
+        cmocka_unit_test(test_beside),        cmocka_unit_test(test_refuses_input),
         cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
