@@ -185,7 +185,7 @@ $B/card/%: $B/tests/%.o $B/tests/gpu/card.o $(TEST_O) $B/libglimt.a
 	@echo "  LD    $@"
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $< $B/tests/gpu/card.o $(TEST_O) $B/libglimt.a $(LDLIBS) $(shell pkg-config --libs $(TEST_PKGS)) -lutil
-PACKED = $B/glimt $(CARD) $(addprefix $B/tests/bench/,bench_live bench_harvest)
+PACKED = $B/glimt $(CARD) $(addprefix $B/tests/bench/,bench_open bench_live bench_harvest)
 gpu-pack: gpu $(PACKED)
 	@tests/gpu/pack.sh $B $(PACKED)
 .PHONY: gpu-pack

@@ -1,10 +1,11 @@
 /* Tokens a second of a harvest, beside what the arithmetic allows.
  *
- * bench_harvest [BUNDLE [DEVICE]] (default store/demo/demo.glimt): its reference texts repeated to
- * about 20,000 tokens. The floor of a token is the larger of: the multiply-adds of the products up
- * to the hook and of the SAE's encoder at the rate of this machine's best product (the encoder at
- * 256 rows, measured here), and the bytes of those weights, read once a sub-batch, at the rate at
- * which this machine reads that many bytes again and again (measured here). */
+ * bench_harvest [BUNDLE [DEVICE [rows]]] (default store/demo/demo.glimt; rows, $BENCH_QUICK: as in
+ * bench_live): its reference texts repeated to about 20,000 tokens. The floor of a token is the
+ * larger of: the multiply-adds of the products up to the hook and of the SAE's encoder at the rate
+ * of this machine's best product (the encoder at 256 rows, measured here), and the bytes of those
+ * weights, read once a sub-batch, at the rate at which this machine reads that many bytes again and
+ * again (measured here). */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "engine/device.h"
@@ -19,7 +20,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TOKENS = 20000, ROWS = 256 /* of a product at a time */, REPEATS = 5 };
+enum { ROWS = 256 /* of a product at a time */, MOST = 5 };
+#define TOKENS (quick() ? 500 : 20000)
+#define REPEATS (quick() ? 1 : MOST)
+
+static bool tabs; /* a row for programs, too */
+static bool quick(void)
+{
+    return getenv("BENCH_QUICK") != NULL;
+}
 
 static double now(void)
 {
@@ -118,7 +127,7 @@ static void bench(struct workbench *wb)
                           .corpus = c};
     struct params params;
     struct error e = {0};
-    double seconds[REPEATS];
+    double seconds[MOST];
     int64_t tokens = 0;
     params_init(&params, harvest_study.params);
     counting_install(wb->backend);
@@ -139,7 +148,7 @@ static void bench(struct workbench *wb)
             tokens += harvest_class(s, k)->tokens;
         harvest_study.free(s);
     }
-    qsort(seconds, REPEATS, sizeof *seconds, compare);
+    qsort(seconds, (size_t)REPEATS, sizeof *seconds, compare);
     double n = weights_of(wb), dense = dense_seconds(wb->jobs, m, c->n_classes, tokens);
     double rate = machine_product_rate(wb->backend, m, dict_spec(wb->dict)->n);
     double bytes = (double)dtype_size(model_file_dtype(wb->model)) * n;
@@ -158,6 +167,9 @@ static void bench(struct workbench *wb)
     printf("%-36s %12.0f %12.2f\n", "floor of the products", 1 / floor_s, floor_s * 1e6);
     printf("%-36s %12.0f %12.2f  (%.0f %% of the harvest)\n", "dense statistics alone",
            (double)tokens / dense, dense / (double)tokens * 1e6, 100 * dense / took);
+    if (tabs)
+        printf("row\tharvest, us a token\t%.4f\t%.4f\t%.4f\n", took / (double)tokens * 1e6,
+               seconds[REPEATS - 1] / (double)tokens * 1e6, floor_s * 1e6);
     corpus_free(c);
 }
 
@@ -167,6 +179,9 @@ int main(int argc, char **argv)
     struct options o = {.bundle = bundle, .device = argc > 2 ? argv[2] : NULL};
     struct workbench *wb = NULL;
     struct error e = {0};
+    tabs = argc > 3 && strcmp(argv[3], "rows") == 0;
+    if (tabs && o.device && strncmp(o.device, "cuda", 4) == 0)
+        o.dtype = "f16"; /* as PyTorch beside it */
     if (access(bundle, R_OK) != 0) {
         printf("skipped: %s is not there\n", bundle);
         return 0;

@@ -1,10 +1,11 @@
 /* How long a keypress and a slider take on the live path, beside what the arithmetic allows.
  *
- * bench_live [BUNDLE [DEVICE]] (default store/demo/demo.glimt). The floor of a row of the table is
- * the larger of: the multiply-adds of the rows that were computed at the rate of this machine's
- * best product (the SAE's encoder at 256 rows, measured here), and the bytes of the weights that
- * they need at the rate at which this machine reads that many bytes again and again (measured
- * here). */
+ * bench_live [BUNDLE [DEVICE [rows]]] (default store/demo/demo.glimt; rows: fewer, for
+ * tests/gpu/run.sh, each also as row<TAB>NAME<TAB>p50<TAB>p95<TAB>floor; $BENCH_QUICK: to see that
+ * it runs). The floor of a row of the table is the larger of: the multiply-adds of the rows that
+ * were computed at the rate of this machine's best product (the SAE's encoder at 256 rows, measured
+ * here), and the bytes of the weights that they need at the rate at which this machine reads that
+ * many bytes again and again (measured here). */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
 #include "tests/support/counting.h"
@@ -17,7 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REPEATS = 41, OPENS = 7 };
+enum { MOST = 41, OPENS = 7 };
+#define REPEATS (quick() ? 3 : MOST)
+static bool quick(void)
+{
+    return getenv("BENCH_QUICK") != NULL;
+}
 
 static double now_ms(void)
 {
@@ -89,6 +95,8 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static bool tabs; /* rows for programs, too */
+
 static void report(const char *name, double *ms, int n, double least)
 {
     qsort(ms, (size_t)n, sizeof *ms, by_value);
@@ -97,6 +105,8 @@ static void report(const char *name, double *ms, int n, double least)
     if (least > 0)
         printf(" %7.1f x", p50 / least);
     printf("\n");
+    if (tabs)
+        printf("row\t%s\t%.4f\t%.4f\t%.4f\n", name, p50, p95, least);
     fflush(stdout);
 }
 
@@ -122,16 +132,16 @@ static struct session *new_session(struct workbench *wb)
     return s;
 }
 
-/* One line of about n tokens, from the reference sentences. */
-static void make_text(struct bench *b, int32_t n)
+/* About n tokens of the reference sentences, in one line or each in its own. */
+static void make_text(struct bench *b, int32_t n, bool lines)
 {
     struct token *token = NULL;
     size_t count = 0, cap = 0, at = 0;
     b->text = xrealloc(b->text, 1 << 16);
     for (int32_t i = 0; (int32_t)count < n && at < 60000; i++) {
         const struct reference_set *set = &b->wb->set[i % b->wb->n_sets];
-        at +=
-            (size_t)snprintf(b->text + at, 4096, "%s ", set->sentence[i / b->wb->n_sets % set->n]);
+        at += (size_t)snprintf(b->text + at, 4096, "%s%c",
+                               set->sentence[i / b->wb->n_sets % set->n], lines ? '\n' : ' ');
         count = 0;
         tokenizer_encode(b->wb->tokenizer, b->text, at, false, &token, &count, &cap);
     }
@@ -206,11 +216,11 @@ static void report_crossing(const char *name, int n)
  * sleep, and cores have forgotten them. */
 static void keypresses(struct bench *b, int32_t n, bool at_end, int pause_ms)
 {
-    double first[REPEATS], second[REPEATS], front = 0, back = 0, unembed = 0;
+    double first[MOST], second[MOST], front = 0, back = 0, unembed = 0;
     char name[80], place[48];
     snprintf(place, sizeof place, "%s of %d tokens%s", at_end ? "end" : "middle", n,
              pause_ms > 0 ? ", after a pause" : "");
-    make_text(b, n);
+    make_text(b, n, false);
     size_t at = at_end ? b->n_text : b->n_text / 2;
     while (at < b->n_text && ((unsigned char)b->text[at] & 0xc0) == 0x80)
         at++;
@@ -248,15 +258,15 @@ static void keypresses(struct bench *b, int32_t n, bool at_end, int pause_ms)
     report_crossing("   bytes to the device, from it; allocations", REPEATS);
 }
 
-static void sliders(struct bench *b, int32_t n)
+static void sliders(struct bench *b, int32_t n, bool lines)
 {
-    double text[REPEATS], look[REPEATS], all[REPEATS], back = 0, unembed = 0, back_text = 0,
-                                                       unembed_text = 0;
+    double text[MOST], look[MOST], all[MOST], back = 0, unembed = 0, back_text = 0,
+                                              unembed_text = 0;
     double back_look = 0, unembed_look = 0;
     char name[80];
-    make_text(b, n);
+    make_text(b, n, lines);
     b->wish.cursor = b->n_text;
-    b->wish.refsets = true;
+    b->wish.refsets = !tabs;
     post(b);
     to_idle(b);
     counting_take();
@@ -273,8 +283,10 @@ static void sliders(struct bench *b, int32_t n)
         all[i] = until(b, t, refsets_done);
         back += rows.back / REPEATS, unembed += rows.unembedded / REPEATS;
     }
-    snprintf(name, sizeof name, "slider -> losses of %d tokens", n);
+    snprintf(name, sizeof name, "slider -> losses of %d tokens%s", n, lines ? " in lines" : "");
     report(name, text, REPEATS, floor_of(&b->cost, 0, back_text, unembed_text));
+    if (tabs)
+        return;
     report("slider -> first look at the references", look, REPEATS,
            floor_of(&b->cost, 0, back_look, unembed_look));
     report("slider -> all references", all, REPEATS, floor_of(&b->cost, 0, back, unembed));
@@ -332,13 +344,21 @@ static void bench_all(const char *bundle, const char *device, struct workbench *
            wb->backend->caps.device, b.cost.flops / 1e6, b.cost.bandwidth / 1e6);
     printf("%-52s %9s %9s %9s\n", "ms", "p50", "p95", "floor");
     b.s = new_session(wb);
+    if (tabs) {
+        keypresses(&b, quick() ? 16 : 64, true, 0);
+        sliders(&b, quick() ? 16 : 64, false);
+        sliders(&b, quick() ? 60 : 2000, true);
+        session_free(b.s);
+        free(b.text);
+        return;
+    }
     const int32_t size[] = {20, 100, 400};
     for (int i = 0; i < 3; i++) {
         keypresses(&b, size[i], true, 0);
         keypresses(&b, size[i], false, 0);
         keypresses(&b, size[i], true, 30);
     }
-    sliders(&b, 100);
+    sliders(&b, 100, false);
     cold_opens(bundle, device, wb->set[0].sentence[0]);
     session_free(b.s);
     free(b.text);
@@ -350,6 +370,9 @@ int main(int argc, char **argv)
     struct options o = {.bundle = bundle, .device = argc > 2 ? argv[2] : NULL};
     struct workbench *wb = NULL;
     struct error e = {0};
+    tabs = argc > 3 && strcmp(argv[3], "rows") == 0;
+    if (tabs && o.device && strncmp(o.device, "cuda", 4) == 0)
+        o.dtype = "f16"; /* as PyTorch beside it */
     if (access(bundle, R_OK) != 0) {
         printf("skipped: %s is not there\n", bundle);
         return 0;

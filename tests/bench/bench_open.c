@@ -1,7 +1,8 @@
 /* How soon a large model with an SAE is there, and with how much memory: opened by a new process
  * each time, from files that are in the page cache already.
  *
- * bench_open [70m|160m|410m|1.4b [FOLDER [DEVICE]]] (default 160m; 1.4b needs 12 GB of disk):
+ * bench_open [tiny|70m|160m|410m|1.4b [FOLDER [DEVICE|none]]] (default 160m; 1.4b needs 12 GB of
+ * disk; none: the files are made, and shape.glimt with the demo's reference texts, for bench_live):
  * shapes of Pythia, f16, in random weights, with an SAE on mlp.act, f32. FOLDER keeps the files,
  * and takes them where they lie already; without it they are made in $TMPDIR and removed. Per
  * opening: until all is open, until the first sentence has its colours, a key at its end after that
@@ -31,6 +32,7 @@ struct shape {
     const char *hook;
 };
 static const struct shape shapes[] = {
+    {"tiny", 2, 64, 4, 256, "layers.0.mlp.act"},
     {"70m", 6, 512, 8, 16384, "layers.3.mlp.act"},
     {"160m", 12, 768, 12, 16384, "layers.6.mlp.act"},
     {"410m", 24, 1024, 16, 32768, "layers.6.mlp.act"},
@@ -45,14 +47,33 @@ static double now(void)
 }
 
 /* ---- the files */
-static void copy_tokenizer(const char *dir)
+static void copy_file(const char *from, const char *dir, const char *name)
 {
     struct mapping m;
     struct error e = {0};
-    char *to = xasprintf("%s/tokenizer.json", dir);
-    if (!mapping_open(&m, "store/demo/model/tokenizer.json", &e) || !file_write(to, m.p, m.n, &e))
+    char *to = xasprintf("%s/%s", dir, name);
+    if (!mapping_open(&m, from, &e) || !file_write(to, m.p, m.n, &e))
         panic("%s", e.text);
     mapping_close(&m);
+    free(to);
+}
+
+static void write_bundle(const char *dir, const struct shape *s)
+{
+    struct error e = {0};
+    char *to = xasprintf("%s/shape.glimt", dir),
+         *text = xasprintf(
+             "{\"glimt_bundle\":1,\"title\":\"pythia-%s\",\"model\":\"model\","
+             "\"sae\":\"sae.safetensors\",\"hook\":\"%s\",\"classes\":["
+             "{\"name\":\"da\",\"label\":\"Danish\",\"reference\":\"reference-da.txt\"},"
+             "{\"name\":\"en\",\"label\":\"English\",\"reference\":\"reference-en.txt\"}],"
+             "\"chosen\":[1,20,33,104,150,201]}\n",
+             s->name, s->hook);
+    copy_file("store/demo/reference-da.txt", dir, "reference-da.txt");
+    copy_file("store/demo/reference-en.txt", dir, "reference-en.txt");
+    if (!file_write(to, text, strlen(text), &e))
+        panic("%s", e.text);
+    free(text);
     free(to);
 }
 
@@ -87,8 +108,9 @@ static void write_files(const char *dir, const struct shape *s)
                                  .exponent = 4};
     if (mkdir(model, 0700) == 0) {
         hash_model_write(model, &m);
-        copy_tokenizer(model);
+        copy_file("store/demo/model/tokenizer.json", model, "tokenizer.json");
         write_sae(sae, s);
+        write_bundle(dir, s);
     }
     free(sae);
     free(model);
@@ -220,7 +242,7 @@ static void remove_all(const char *dir)
 
 int main(int argc, char **argv)
 {
-    const struct shape *s = &shapes[1];
+    const struct shape *s = &shapes[2];
     char own[64] = "";
     for (size_t i = 0; argc > 1 && i < sizeof shapes / sizeof *shapes; i++)
         if (strcmp(argv[1], shapes[i].name) == 0)
@@ -236,6 +258,10 @@ int main(int argc, char **argv)
     mkdir(dir, 0700);
     remove_all(cache);
     write_files(dir, s);
+    if (device && strcmp(device, "none") == 0) {
+        free(cache);
+        return 0;
+    }
     printf("pythia-%s, f16, SAE %d x %d f32\n%-28s %10s %10s %11s %11s %11s\n", s->name,
            4 * s->d_model, s->latents, "", "open", "colours", "a key", "peak", "its own");
     in_a_process("without a cache", dir, "none", device);
