@@ -182,6 +182,8 @@ static void drop_parts(struct dict *d)
 static bool read_file(struct dict *d, const struct dict_hint *hint, struct error *e)
 {
     d->parts = xcalloc(1, sizeof *d->parts);
+    d->row_norms = xcalloc(1, sizeof *d->row_norms);
+    atomic_init(d->row_norms, NULL);
     if (!tensors_open(d->path, &d->tensors, e) ||
         (d->packs && !packs_add(d->packs, d->tensors, e)) ||
         !dict_read(d->path, d->tensors, hint, &d->spec, d->parts, e))
@@ -282,6 +284,9 @@ void dict_free(struct dict *d)
     drop_parts(d);
     free(d->own[0]);
     free(d->own[1]);
+    if (d->row_norms)
+        free(atomic_load(d->row_norms));
+    free(d->row_norms);
     free(d->per_row);
     free(d->bias);
     tensors_close(d->tensors);

@@ -154,8 +154,8 @@ struct tensor dict_push(struct run *, const struct dict *, const struct linear *
                         const int32_t *unit, int32_t n_units);
 /* For each unit the `rows` others whose decoder rows have the greatest cosine with its own,
  * greatest first: ids and cosine [n_units, rows], the caller's; −1 and NaN where there are no more.
- * Products in double, one pass over the decoder for 64 units. Neurons, and rows of zeros, have
- * none. False when the run is not ok. */
+ * Products in double of those that may be among them by products in floats, which is one pass over
+ * the decoder for 64 units. Neurons, and rows of zeros, have none. False when the run is not ok. */
 bool dict_neighbours(struct run *, const struct dict *, const int32_t *unit, int32_t n_units,
                      int32_t rows, int32_t *ids, double *cosine);
 /* c [T, n], for activations f [T, n] of the units: FIX v − f, SCALE (v − 1)·f, ADD v, ZERO −f. */

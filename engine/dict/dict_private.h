@@ -147,6 +147,7 @@ struct dict {
     bool shifts;                /* b_p is not 0 */
     struct norm norm;           /* of the input, where spec.norm */
     struct select by;           /* owns its tensors */
-    atomic_int *per_row;        /* active latents a row lately, of kinds without a bound */
+    _Atomic(double *) *row_norms; /* of the decoder's rows, once they were asked for */
+    atomic_int *per_row;          /* active latents a row lately, of kinds without a bound */
 };
 #endif

@@ -1,31 +1,33 @@
-/* Which latents write in nearly the same direction. */
+/* Which latents write in nearly the same direction. Products in floats on the device leave few that
+ * may be among the nearest; those are computed in double. */
 #include "engine/base/best.h"
 #include "engine/base/memory.h"
-#include "engine/dict/dict.h"
+#include "engine/dict/dict_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    TILE = 8,       /* units whose products with a row are summed side by side */
-    GROUP = 64,     /* units in one pass over the decoder */
-    BLOCK = 1 << 18 /* elements of the decoder between two polls */
+    GROUP = 64,        /* units in one pass over the decoder, */
+    NUMBERS = 1 << 24, /* of so many products at most */
+    BLOCK = 1 << 18    /* elements of the decoder between two polls */
 };
 
-struct group { /* the units of one pass */
-    int32_t n, n_tiles;
-    const int32_t *unit;
-    double *row;  /* [n_tiles, width, TILE], zeros behind the last unit */
-    double *norm; /* [n_tiles · TILE] */
-    struct best best[GROUP];
+struct search {
+    struct run *run;
+    const struct dict *d;
+    int32_t step;             /* rows at a time */
+    const double *norm;       /* of the decoder's rows, about */
+    float *rows;              /* [step, width] */
+    int32_t *ids;             /* [step] */
+    struct best *near, *best; /* about, and exactly */
 };
 
-static void get_rows(struct run *run, const struct dict *d, const int32_t *unit, int32_t n,
-                     float *host)
+static void get_rows(struct search *s, const int32_t *unit, int32_t n, float *host)
 {
-    struct arena_mark mark = arena_mark(run->arena);
-    run_get(run, host, dict_push(run, d, NULL, unit, n));
-    arena_reset(run->arena, mark);
+    struct arena_mark mark = arena_mark(s->run->arena);
+    run_get(s->run, host, dict_push(s->run, s->d, NULL, unit, n));
+    arena_reset(s->run->arena, mark);
 }
 
 static double norm_of(const float *row, size_t n)
@@ -40,118 +42,167 @@ static double norm_of(const float *row, size_t n)
     return sqrt(s[0] + s[1] + (s[2] + s[3]));
 }
 
-static void group_set(struct group *g, const float *rows, size_t width)
+static double dot_of(const float *a, const float *b, size_t n)
 {
-    for (int32_t i = 0; i < g->n_tiles * TILE; i++) {
-        double *tile = g->row + (size_t)(i / TILE) * width * TILE;
-        const float *row = rows + (size_t)i * width;
-        g->norm[i] = i < g->n ? norm_of(row, width) : 0;
-        for (size_t c = 0; c < width; c++)
-            tile[c * TILE + (size_t)(i % TILE)] = i < g->n ? (double)row[c] : 0;
-    }
+    double s = 0;
+    for (size_t i = 0; i < n; i++)
+        s += (double)a[i] * (double)b[i];
+    return s;
 }
 
-/* Two rows side by side hide the latency of the additions. */
-static void products(const double *restrict tile, const float *restrict a, const float *restrict b,
-                     size_t width, double out[2][TILE])
+/* Ids from `first` on, at most a step of them; how many. */
+static int32_t next_ids(struct search *s, int32_t first)
 {
-    double s[TILE] = {0}, t[TILE] = {0};
-    for (size_t c = 0; c < width; c++) {
-        const double x = (double)a[c], y = (double)b[c];
-        const double *u = tile + c * TILE;
-        for (size_t j = 0; j < TILE; j++)
-            s[j] += x * u[j];
-        for (size_t j = 0; j < TILE; j++)
-            t[j] += y * u[j];
+    const int32_t m = s->d->spec.m, n = m - first < s->step ? m - first : s->step;
+    for (int32_t i = 0; i < n; i++)
+        s->ids[i] = first + i;
+    return n;
+}
+
+/* Of all rows, once for a dictionary. NULL: the run is not ok. */
+static const double *norms(struct search *s)
+{
+    const int32_t m = s->d->spec.m;
+    double *had = atomic_load(s->d->row_norms), *of = NULL, *two = NULL;
+    if (had)
+        return had;
+    of = xcalloc((size_t)m, sizeof *of), two = xcalloc((size_t)s->step, 2 * sizeof *two);
+    for (int32_t first = 0; first < m && run_ok(s->run); first += s->step) {
+        const int32_t n = next_ids(s, first);
+        struct arena_mark mark = arena_mark(s->run->arena);
+        struct tensor rows = dict_push(s->run, s->d, NULL, s->ids, n);
+        run_get_f64(s->run, two, op_row_stats(s->run, rows, (struct tensor){0}));
+        arena_reset(s->run->arena, mark);
+        for (int32_t i = 0; i < n; i++)
+            of[first + i] = sqrt(two[2 * i]);
     }
-    memcpy(out[0], s, sizeof s);
-    memcpy(out[1], t, sizeof t);
+    free(two);
+    if (!run_well(s->run)) {
+        free(of);
+        return NULL;
+    }
+    if (atomic_compare_exchange_strong(s->d->row_norms, &had, of))
+        return of;
+    free(of); /* another thread was first */
+    return had;
+}
+
+/* Products of n units with all rows: about [n, m]. */
+static void products(struct search *s, const int32_t *unit, int32_t n, float *about)
+{
+    const int32_t m = s->d->spec.m;
+    float *part = xcalloc((size_t)n * (size_t)s->step, sizeof *part);
+    for (int32_t first = 0; first < m && run_ok(s->run); first += s->step) {
+        const int32_t k = next_ids(s, first);
+        struct arena_mark mark = arena_mark(s->run->arena);
+        struct tensor x = dict_push(s->run, s->d, NULL, unit, n);
+        run_get(s->run, part,
+                op_dot_rows(s->run, x, s->d->decoder, run_put_ids(s->run, k, 1, s->ids),
+                            (struct tensor){0}));
+        arena_reset(s->run->arena, mark);
+        for (int32_t i = 0; i < n; i++)
+            memcpy(about + (size_t)i * (size_t)m + first, part + (size_t)i * (size_t)k,
+                   (size_t)k * sizeof *part);
+    }
+    free(part);
+}
+
+/* A sum of floats is off by this at most, in units of the lengths, in whatever order (Higham 2002,
+ * 3.1; doubled: of two cosines that are compared). */
+static double slack(int32_t width)
+{
+    return 2 * 1.01 * (width + 1) * 0x1p-24;
+}
+
+/* The cosine, about; infinite where floats, or squares of them, can't say: it is looked at then. */
+static double cosine_about(const struct search *s, int32_t unit, int32_t id, float product)
+{
+    const double lengths = s->norm[unit] * s->norm[id];
+    return unit == id                                                  ? (double)NAN
+           : isfinite(product) && isfinite(lengths) && lengths > 1e-30 ? (double)product / lengths
+                                                                       : (double)INFINITY;
 }
 
 /* A row of zeros has no direction: it is nobody's neighbour. */
-static void offer(struct group *g, int32_t tile, const double dot[TILE], double norm, int32_t id)
+static void offer_rows(struct search *s, const float *of_unit, int32_t n)
 {
-    for (int32_t j = 0, i = tile * TILE; norm > 0 && j < TILE && i < g->n; j++, i++)
-        if (g->norm[i] > 0 && g->unit[i] != id)
-            best_offer(&g->best[i], dot[j] / norm / g->norm[i], id);
-}
-
-/* Rows id and, with n = 2, id + 1. */
-static void offer_rows(struct group *g, const float *row, int32_t n, size_t width, int32_t id)
-{
-    const float *other = row + (size_t)(n - 1) * width;
-    const double norm[2] = {norm_of(row, width), norm_of(other, width)};
-    for (int32_t t = 0; t < g->n_tiles; t++) {
-        double dot[2][TILE];
-        products(g->row + (size_t)t * width * TILE, row, other, width, dot);
-        for (int32_t i = 0; i < n; i++)
-            offer(g, t, dot[i], norm[i], id + i);
+    const size_t width = (size_t)s->d->spec.n_out;
+    const double own = norm_of(of_unit, width);
+    if (!(own > 0))
+        return;
+    get_rows(s, s->ids, n, s->rows);
+    for (int32_t i = 0; i < n && run_ok(s->run); i++) {
+        const float *row = s->rows + (size_t)i * width;
+        const double norm = norm_of(row, width);
+        if (norm > 0)
+            best_offer(s->best, dot_of(row, of_unit, width) / norm / own, s->ids[i]);
     }
 }
 
-static void group_run(struct run *run, const struct dict *d, struct group *g, float *host,
-                      int32_t step)
+/* Those that are near enough, exactly. */
+static void find(struct search *s, int32_t unit, const float *about, float *of_unit)
 {
-    const struct dict_spec *s = dict_spec(d);
-    const size_t width = (size_t)s->n_out;
-    int32_t *ids = xreallocarray(NULL, (size_t)step, sizeof *ids);
-    get_rows(run, d, g->unit, g->n, host);
-    if (run_ok(run))
-        group_set(g, host, width);
-    for (int32_t first = 0; first < s->m && run_ok(run); first += step) {
-        const int32_t n = s->m - first < step ? s->m - first : step;
-        for (int32_t i = 0; i < n; i++)
-            ids[i] = first + i;
-        get_rows(run, d, ids, n, host);
-        for (int32_t i = 0; i < n && run_ok(run); i += 2)
-            offer_rows(g, host + (size_t)i * width, n - i < 2 ? 1 : 2, width, first + i);
+    const int32_t m = s->d->spec.m;
+    best_clear(s->near);
+    best_clear(s->best);
+    for (int32_t i = 0; i < m; i++) {
+        const double cosine = cosine_about(s, unit, i, about[i]);
+        if (isfinite(cosine))
+            best_offer(s->near, cosine, i);
     }
-    free(ids);
-}
-
-static void group_result(struct group *g, int32_t rows, int32_t *ids, double *cosine)
-{
-    for (int32_t i = 0; i < g->n; i++) {
-        struct best *b = &g->best[i];
-        best_sort(b);
-        for (int32_t r = 0; r < b->n; r++) {
-            ids[(size_t)i * (size_t)rows + (size_t)r] = b->item[r].id;
-            cosine[(size_t)i * (size_t)rows + (size_t)r] = b->item[r].value;
-        }
+    const double least = s->near->n < s->near->cap
+                             ? -(double)INFINITY
+                             : s->near->item[0].value - slack(s->d->spec.n_out);
+    int32_t n = 0;
+    get_rows(s, &unit, 1, of_unit);
+    for (int32_t i = 0; i < m && run_ok(s->run); i++) {
+        if (cosine_about(s, unit, i, about[i]) >= least)
+            s->ids[n++] = i;
+        if (n == s->step || (n > 0 && i == m - 1))
+            offer_rows(s, of_unit, n), n = 0;
     }
+    best_sort(s->best);
 }
 
 bool dict_neighbours(struct run *run, const struct dict *d, const int32_t *unit, int32_t n_units,
                      int32_t rows, int32_t *ids, double *cosine)
 {
-    const struct dict_spec *s = dict_spec(d);
-    const size_t width = (size_t)s->n_out;
-    const int32_t fit = BLOCK / s->n_out, step = fit < 16 ? 16 : fit > 1024 ? 1024 : fit;
+    const struct dict_spec *is = dict_spec(d);
+    const int32_t fit = BLOCK / is->n_out, m = is->m, most = NUMBERS / m;
+    const int32_t group = most < 1 ? 1 : most > GROUP ? GROUP : most;
     for (size_t i = 0; i < (size_t)n_units * (size_t)rows; i++)
         ids[i] = -1, cosine[i] = (double)NAN;
-    if (s->identity || n_units < 1 || rows < 1)
+    if (is->identity || n_units < 1 || rows < 1)
         return run_ok(run);
-    struct group g = {0};
-    g.row = xcalloc(width * GROUP, sizeof *g.row);
-    g.norm = xcalloc(GROUP, sizeof *g.norm);
-    float *host = xcalloc((size_t)(step < GROUP ? GROUP : step) * width, sizeof *host);
-    for (int32_t i = 0; i < GROUP; i++)
-        best_init(&g.best[i], rows < s->m ? rows : s->m);
-    for (int32_t first = 0; first < n_units && run_ok(run); first += GROUP) {
-        g.unit = unit + first;
-        g.n = n_units - first < GROUP ? n_units - first : GROUP;
-        g.n_tiles = (g.n + TILE - 1) / TILE;
-        for (int32_t i = 0; i < GROUP; i++)
-            best_clear(&g.best[i]);
-        group_run(run, d, &g, host, step);
-        if (run_ok(run))
-            group_result(&g, rows, ids + (size_t)first * (size_t)rows,
-                         cosine + (size_t)first * (size_t)rows);
+    struct best near, best;
+    struct search s = {run, d,
+                       fit < 16     ? 16
+                       : fit > 1024 ? 1024
+                                    : fit,
+                       .near = &near, .best = &best};
+    s.rows = xcalloc((size_t)s.step * (size_t)is->n_out, sizeof *s.rows);
+    s.ids = xcalloc((size_t)s.step, sizeof *s.ids);
+    float *about = xcalloc((size_t)group * (size_t)m, sizeof *about),
+          *of_unit = xcalloc((size_t)is->n_out, sizeof *of_unit);
+    best_init(&near, rows < m ? rows : m);
+    best_init(&best, rows < m ? rows : m);
+    s.norm = norms(&s);
+    for (int32_t first = 0; s.norm && first < n_units && run_ok(run); first += group) {
+        const int32_t n = n_units - first < group ? n_units - first : group;
+        products(&s, unit + first, n, about);
+        for (int32_t i = 0; i < n && run_well(run); i++) {
+            find(&s, unit[first + i], about + (size_t)i * (size_t)m, of_unit);
+            for (int32_t r = 0; r < best.n && run_ok(run); r++) {
+                const size_t at = (size_t)(first + i) * (size_t)rows + (size_t)r;
+                ids[at] = best.item[r].id, cosine[at] = best.item[r].value;
+            }
+        }
     }
-    for (int32_t i = 0; i < GROUP; i++)
-        best_release(&g.best[i]);
-    free(host);
-    free(g.norm);
-    free(g.row);
+    best_release(&best);
+    best_release(&near);
+    free(of_unit);
+    free(about);
+    free(s.ids);
+    free(s.rows);
     return run_ok(run);
 }

@@ -2,7 +2,8 @@
  * over tokens with either (Jaccard).
  *
  * Table "rows": latent, other, tokens (with both), jaccard; the `rows` others with the largest
- * jaccard for each unit (ties: lower latent). */
+ * jaccard for each unit (ties: lower latent). Of a token only its active units come from the
+ * device, k ids: counting pairs of them there would save nothing. */
 #include "engine/base/memory.h"
 #include "engine/study/pass.h"
 #include "engine/study/units.h"

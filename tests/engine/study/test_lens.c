@@ -256,6 +256,54 @@ static void rows_without_direction(void **state)
     testdata_remove(dir);
 }
 
+/* Cosines that floats can't tell apart, and products that are too large or too small for them: row
+ * i stands at an angle of about rank/10,000 from row 0. */
+static void closer_than_floats_can_tell(void **state)
+{
+    (void)state;
+    enum { M = 97 };
+    static float zero[2 * M], w_dec[2 * M];
+    int32_t with[M], ids[ROWS];
+    double cosine[ROWS];
+    for (int32_t i = 0; i < M; i++) {
+        const int32_t rank = i * 31 % M; /* each once */
+        const float size = i % 3 == 0 ? 1e30f : i % 3 == 1 ? 1 : 1e-30f;
+        with[rank] = i;
+        w_dec[2 * i] = size, w_dec[2 * i + 1] = size * (float)rank * 1e-4f;
+    }
+    const struct tensor_out t[] = {{"encoder.weight", DTYPE_F32, 2, {M, 2}, zero},
+                                   {"encoder.bias", DTYPE_F32, 1, {M}, zero},
+                                   {"W_dec", DTYPE_F32, 2, {M, 2}, w_dec}};
+    const char *const facts[] = {
+        "format", "glimt-sae", "version", "1",     "hook",         "embed", "k",
+        "2",      "select",    "topk",    "relu",  "never",        "norm",  "none",
+        "centre", "false",     "skip",    "false", "norm_rescale", "false", NULL};
+    char *dir = testdata_folder(), path[200];
+    struct error e = {0};
+    struct dict *d = NULL;
+    snprintf(path, sizeof path, "%s/sae.safetensors", dir);
+    must(tensors_save_safetensors(path, t, 3, facts, &e), &e);
+    struct backend *b = cpu_backend_new(1, &e);
+    must(dict_open(b, path, NULL, &d, &e), &e);
+    struct queue *q = b->queue_new(b, QUEUE_JOB, &e);
+    must(q != NULL, &e);
+    struct run run = {.queue = q, .arena = arena_new(q)};
+    for (int turn = 0; turn < 2; turn++) { /* the second finds what the first knew of the rows */
+        assert_true(dict_neighbours(&run, d, (const int32_t[]){0}, 1, ROWS, ids, cosine));
+        for (int32_t r = 0; r < ROWS; r++)
+            assert_int_equal(ids[r], with[r + 1]);
+        assert_true(dict_neighbours(&run, d, &with[62], 1, ROWS, ids, cosine));
+        for (int32_t r = 0; r < ROWS; r++) /* five on either side */
+            assert_in_range(ids[r] * 31 % M, 57, 67);
+    }
+    assert_int_equal(with[62] % 3, 2);
+    arena_free(run.arena);
+    dict_free(d);
+    b->queue_free(q);
+    b->free(b);
+    testdata_remove(dir);
+}
+
 /* ---- refusals, going on */
 static void refuses(const struct study_in *in, const char *params, const char *says)
 {
@@ -306,10 +354,15 @@ static void goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(demo_sae),          cmocka_unit_test(demo_neurons),
-        cmocka_unit_test(padded_vocabulary), cmocka_unit_test(tokens_and_bytes),
-        cmocka_unit_test(many_units),        cmocka_unit_test(rows_without_direction),
-        cmocka_unit_test(refusals),          cmocka_unit_test(goes_on),
+        cmocka_unit_test(demo_sae),
+        cmocka_unit_test(demo_neurons),
+        cmocka_unit_test(padded_vocabulary),
+        cmocka_unit_test(tokens_and_bytes),
+        cmocka_unit_test(many_units),
+        cmocka_unit_test(rows_without_direction),
+        cmocka_unit_test(closer_than_floats_can_tell),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(goes_on),
     };
     return cmocka_run_group_tests(tests, read_golden, drop_golden);
 }
