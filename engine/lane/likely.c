@@ -12,8 +12,9 @@ void likely_logp(float *z, int32_t n)
         most = fmax(most, (double)z[i]);
     for (int32_t i = 0; i < n; i++)
         sum += exp((double)z[i] - most);
+    const double log_sum = log(sum);
     for (int32_t i = 0; i < n; i++)
-        z[i] = (float)((double)z[i] - most - log(sum));
+        z[i] = (float)((double)z[i] - most - log_sum);
 }
 
 static bool is_kept(const struct likely_in *in, double a, double b, int32_t id)
