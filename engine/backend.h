@@ -31,7 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BACKEND_ABI 7
+#define BACKEND_ABI 8
 
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_I32, DTYPE_F64 };
 static inline size_t dtype_size(enum dtype t)
@@ -229,6 +229,10 @@ struct backend {
     uint32_t abi, size; /* BACKEND_ABI, sizeof(struct backend) */
     const char *name;   /* "cpu", "cuda:0" */
     struct backend_caps caps;
+    /* Not NULL: may hear how many more bytes of a weight's source were taken in, while weight_new
+     * is at it. Whoever opens something sets it, and takes it back. */
+    void (*loaded)(void *, uint64_t n);
+    void *loaded_arg;
 
     void (*free)(struct backend *);
     /* Of the device, now: what it has, and what buffers and weights could still take. */
@@ -284,11 +288,11 @@ struct backend {
     enum dtype (*weight_reads)(const struct weight *);
 
     /* ---- keys and values: `cap` positions of `n_layers` layers (layers first_layer …), `width` =
-     * n_kv_heads × head_dim */
+     * n_kv_heads × head_dim; as: F16 or BF16 where attn's y is of it, F32: caps.real */
     struct kv *(*kv_new)(struct queue *, int32_t first_layer, int32_t n_layers, int32_t width,
-                         int32_t cap, struct error *e);
+                         int32_t cap, enum dtype as, struct error *e);
     void (*kv_free)(struct queue *, struct kv *);
-    /* The first n positions of all layers; both of the same layers and width. */
+    /* The first n positions of all layers; both of the same layers, width and dtype. */
     void (*kv_copy)(struct queue *, struct kv *to, const struct kv *from, int32_t n);
 
     /* ---- operations. Shapes: x [T, in], y [T, out]; y and x do not overlap unless said. */
@@ -314,7 +318,7 @@ struct backend {
                 enum activation);
     /* Causal attention. Q, y [T, n_heads·head_dim], K, V [T, n_kv_heads·head_dim], head by head;
      * rotates Q and K on the way, appends K and V to the sequence's kv at its past. Position of a
-     * row: past + its index. y half. */
+     * row: past + its index. y half: keys and values are rounded to it, too. */
     void (*attn)(struct queue *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
                  const struct attn_shape *, int32_t layer, const struct seqs *);
     /* loss[t] = logsumexp z − z[target[t]], logits z = h[t]·Uᵀ or, with a soft_cap that is not 0,

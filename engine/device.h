@@ -79,6 +79,10 @@ static inline void device_copy(struct queue *q, struct tensor y, struct tensor x
     q->backend->copy(q, y, x);
 }
 
+static inline void device_hear(struct backend *b, void (*loaded)(void *, uint64_t n), void *arg)
+{
+    b->loaded = loaded, b->loaded_arg = arg;
+}
 static inline struct weight *device_weight_new(struct backend *b, const struct weight_source *src,
                                                unsigned uses, struct error *e)
 {
@@ -119,9 +123,9 @@ static inline void device_linear(struct queue *q, struct tensor y, struct tensor
 }
 
 static inline struct kv *device_kv_new(struct queue *q, int32_t first_layer, int32_t n_layers,
-                                       int32_t width, int32_t cap, struct error *e)
+                                       int32_t width, int32_t cap, enum dtype as, struct error *e)
 {
-    return q->backend->kv_new(q, first_layer, n_layers, width, cap, e);
+    return q->backend->kv_new(q, first_layer, n_layers, width, cap, as, e);
 }
 static inline void device_kv_free(struct queue *q, struct kv *kv)
 {

@@ -1,7 +1,9 @@
 /* The operations: look whether to go on, find room, execute, record. */
 #include "engine/run.h"
+#include "engine/arena.h"
 #include "engine/base/memory.h"
 #include "engine/device.h"
+#include "engine/tape.h"
 #include <stdlib.h>
 #include <time.h>
 
@@ -40,22 +42,34 @@ bool run_ok(struct run *r)
     return learn(r);
 }
 
-/* Until all is done; a live request gets in meanwhile. */
-static bool wait(struct run *r)
+uint64_t run_mark(struct run *r)
+{
+    return device_mark(r->queue);
+}
+
+/* A live request gets in meanwhile. */
+bool run_reach(struct run *r, uint64_t mark)
 {
     const struct timespec nap = {.tv_nsec = 50000};
-    if (r->poll)
-        for (uint64_t mark = device_mark(r->queue); device_pending(r->queue, mark);) {
+    while (!error_is_set(&r->err) && device_pending(r->queue, mark)) {
+        if (r->poll)
             r->poll(r->poll_arg);
-            nanosleep(&nap, NULL);
-        }
+        nanosleep(&nap, NULL);
+    }
+    return run_ok(r);
+}
+
+bool run_wait(struct run *r)
+{
+    if (r->poll)
+        run_reach(r, run_mark(r));
     device_sync(r->queue);
     return run_ok(r);
 }
 
 bool run_well(struct run *r)
 {
-    return run_ok(r) && (!r->queue->unsure || wait(r));
+    return run_ok(r) && (!r->queue->unsure || run_wait(r));
 }
 
 void run_name(struct run *r, uint64_t from, run_namer *name, const void *of, int64_t a, int64_t b)
@@ -139,12 +153,17 @@ struct tensor run_put_ids(struct run *r, int32_t rows, int32_t cols, const int32
     return filled(r, run_ids(r, rows, cols), host);
 }
 
+void run_fetch(struct run *r, void *host, struct tensor t)
+{
+    if (run_ok(r))
+        r->queue->backend->fetch(r->queue, host, t);
+}
+
 void run_get(struct run *r, void *host, struct tensor t)
 {
-    if (!run_ok(r))
-        return;
-    r->queue->backend->fetch(r->queue, host, t);
-    wait(r);
+    run_fetch(r, host, t);
+    if (!error_is_set(&r->err))
+        run_wait(r);
 }
 
 /* ---- codes */
@@ -184,10 +203,26 @@ bool run_get_csr(struct run *r, struct csr_host *to, const struct csr *f)
     to->vals = grow(to->vals, &to->cap_vals, (size_t)n + 1, sizeof *to->vals);
     r->queue->backend->fetch(r->queue, to->ids, tensor_rows(f->ids, 0, n));
     r->queue->backend->fetch(r->queue, to->vals, tensor_rows(f->vals, 0, n));
-    wait(r);
-    if (!run_ok(r))
+    if (!run_wait(r))
         return false;
     to->n_rows = f->n_rows;
+    return true;
+}
+
+bool run_fetch_csr(struct run *r, struct csr_host *to, const struct csr *f)
+{
+    enum { FEW = 256 }; /* entries a row that are no matter */
+    const int32_t n = f->ids.rows;
+    if (n > (int64_t)f->n_rows * FEW)
+        return false;
+    to->n_rows = 0;
+    to->start = grow(to->start, &to->cap_start, (size_t)f->n_rows + 1, sizeof *to->start);
+    to->ids = grow(to->ids, &to->cap_ids, (size_t)n + 1, sizeof *to->ids);
+    to->vals = grow(to->vals, &to->cap_vals, (size_t)n + 1, sizeof *to->vals);
+    run_fetch(r, to->start, f->start);
+    run_fetch(r, to->ids, f->ids);
+    run_fetch(r, to->vals, f->vals);
+    to->n_rows = run_ok(r) ? f->n_rows : 0;
     return true;
 }
 
@@ -199,12 +234,17 @@ void csr_host_release(struct csr_host *h)
     *h = (struct csr_host){0};
 }
 
+void run_fetch_f64(struct run *r, double *host, struct tensor t)
+{
+    if (run_ok(r))
+        r->queue->backend->fetch_f64(r->queue, host, t);
+}
+
 void run_get_f64(struct run *r, double *host, struct tensor t)
 {
-    if (!run_ok(r))
-        return;
-    r->queue->backend->fetch_f64(r->queue, host, t);
-    wait(r);
+    run_fetch_f64(r, host, t);
+    if (!error_is_set(&r->err))
+        run_wait(r);
 }
 
 static void record(struct run *r, struct op_record op)

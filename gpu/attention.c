@@ -5,9 +5,10 @@
 enum { SPLIT_FROM = 512 }; /* positions behind which few queries' keys are split */
 
 struct kv *cuda_kv_new(struct queue *on, int32_t first_layer, int32_t n_layers, int32_t width,
-                       int32_t cap, struct error *e)
+                       int32_t cap, enum dtype as, struct error *e)
 {
-    const size_t layers = n_layers > 0 ? 2 * (size_t)n_layers * sizeof(float) : 1;
+    const enum dtype type = as == DTYPE_F16 || as == DTYPE_BF16 ? as : DTYPE_F32;
+    const size_t layers = n_layers > 0 ? 2 * (size_t)n_layers * dtype_size(type) : 1;
     struct kv *kv = calloc(1, sizeof *kv);
     if (!kv || n_layers < 0 || width <= 0 || cap <= 0 ||
         (size_t)width * (size_t)cap > PTRDIFF_MAX / layers) {
@@ -17,10 +18,10 @@ struct kv *cuda_kv_new(struct queue *on, int32_t first_layer, int32_t n_layers, 
         return NULL;
     }
     kv->first_layer = first_layer, kv->n_layers = n_layers, kv->width = width, kv->cap = cap;
-    kv->side = (size_t)width * (size_t)cap;
+    kv->side = (size_t)width * (size_t)cap, kv->type = type;
     struct buf *buf = cuda_alloc(on, kv->side * layers, e);
     if (buf)
-        kv->at = (float *)(void *)buf->at;
+        kv->at = buf->at;
     else
         error_prefix(e, "keys and values of %d layers × %d positions × %d", n_layers, cap, width);
     const bool ok = buf != NULL;
@@ -45,19 +46,18 @@ void cuda_kv_copy(struct queue *on, struct kv *to, const struct kv *from, int32_
     if (queue_failed(q))
         return;
     if (to->first_layer != from->first_layer || to->n_layers != from->n_layers ||
-        to->width != from->width || n < 0 || n > to->cap || n > from->cap) {
+        to->width != from->width || to->type != from->type || n < 0 || n > to->cap ||
+        n > from->cap) {
         error_set(&q->base.err, ERROR_SYSTEM,
                   "cuda kv_copy: %d of %d positions of %d layers from %d to %d of %d from %d", n,
                   from->cap, from->n_layers, from->first_layer, to->cap, to->n_layers,
                   to->first_layer);
         return;
     }
-    const size_t bytes = (size_t)n * (size_t)to->width * sizeof *to->at;
+    const size_t size = dtype_size(to->type), bytes = (size_t)n * (size_t)to->width * size;
     if (bytes > 0 && to->n_layers > 0)
-        queue_check(q, "a copy",
-                    cudaMemcpy2DAsync(
-                        to->at, to->side * sizeof *to->at, from->at, from->side * sizeof *from->at,
-                        bytes, 2 * (size_t)to->n_layers, cudaMemcpyDeviceToDevice, q->stream));
+        queue_copy(q, to->at, to->side * size, from->at, from->side * size, bytes,
+                   2 * (size_t)to->n_layers, cudaMemcpyDeviceToDevice);
 }
 
 static bool check_shape(struct gpu_queue *q, const struct attn_shape *s)
@@ -85,9 +85,22 @@ static bool check_kv(struct gpu_queue *q, const struct attn_kernel *a, const str
         return error_set(&q->base.err, ERROR_SYSTEM,
                          "cuda attn: layer %d of width %d, kept are %d from %d of width %d",
                          a->layer, width, kv->n_layers, kv->first_layer, kv->width);
+    if (kv->type != a->kept)
+        return error_set(&q->base.err, ERROR_SYSTEM,
+                         "cuda attn: keys and values of dtype %d are kept, expected %d",
+                         (int)kv->type, (int)a->kept);
     return end <= kv->cap ||
            error_set(&q->base.err, ERROR_SYSTEM, "cuda attn: %d positions, kept are %d at most",
                      end, kv->cap);
+}
+
+/* As what is kept is; nothing: as the result is. */
+static enum dtype kept_as(const struct attn_kernel *a, const struct seqs *s)
+{
+    enum dtype type = a->y.type;
+    for (int32_t i = s->n - 1; s->kv && i >= 0; i--)
+        type = s->kv[i] ? s->kv[i]->type : type;
+    return type;
 }
 
 static bool check_seqs(struct gpu_queue *q, const struct attn_kernel *a, const struct seqs *s)
@@ -159,15 +172,15 @@ static void plan_tasks(struct plan_of_tasks *p, const struct attn_kernel *a, con
 
 /* keys, values: room [T, width] each for the sequences that keep nothing. */
 static void plan_seqs(struct plan_of_tasks *p, const struct attn_kernel *a, const struct seqs *s,
-                      float *keys, float *values)
+                      char *keys, char *values)
 {
-    const size_t width = (size_t)a->n_kv_heads * (size_t)a->dim;
+    const size_t size = dtype_size(a->kept), width = (size_t)a->n_kv_heads * (size_t)a->dim * size;
     for (int32_t i = 0; i < s->n; i++) {
         const struct kv *kv = s->kv ? s->kv[i] : NULL;
         struct attn_seq q = {.row = s->start[i], .n = s->start[i + 1] - s->start[i]};
         q.past = s->past ? s->past[i] : 0;
         if (kv) {
-            q.keys = kv->at, q.values = kv->at + kv->side;
+            q.keys = kv->at, q.values = kv->at + kv->side * size;
             q.layer_step = 2 * kv->side, q.first_layer = kv->first_layer;
         } else {
             q.keys = keys + (size_t)q.row * width, q.values = values + (size_t)q.row * width;
@@ -185,12 +198,12 @@ static char *upload_table(struct gpu_queue *q, void *table, size_t n)
     }
     if (n > q->table.room) {
         void *p = NULL;
-        if (!queue_check(q, "memory", cudaMallocFromPoolAsync(&p, n, q->pool, q->stream))) {
+        if (!queue_check(q, "memory", cudaMallocFromPoolAsync(&p, n, q->pool, q->stream.at))) {
             free(table);
             return NULL;
         }
         if (q->table.at)
-            cudaFreeAsync(q->table.at, q->stream);
+            queue_give_back(q, q->table.at);
         q->table.at = p, q->table.room = n;
     }
     free(q->table.host);
@@ -222,7 +235,7 @@ static void attend(struct gpu_queue *q, struct attn_kernel *a, const struct seqs
     p.task = (struct attn_task *)(void *)(table + seqs);
     p.whole = (struct attn_whole *)(void *)(table + seqs + tasks);
     plan_tasks(&p, a, s);
-    plan_seqs(&p, a, s, room + turned, room + turned + rows * width);
+    plan_seqs(&p, a, s, (char *)(room + turned), (char *)(room + turned + rows * width));
     if (!(table = upload_table(q, table, seqs + tasks + wholes)))
         return;
     a->turned = room, a->part = room + turned + 2 * rows * width;
@@ -230,7 +243,14 @@ static void attend(struct gpu_queue *q, struct attn_kernel *a, const struct seqs
     a->task = (const struct attn_task *)(const void *)(table + seqs);
     a->whole = (const struct attn_whole *)(const void *)(table + seqs + tasks);
     a->n_seqs = s->n, a->n_tasks = p.n_tasks, a->n_wholes = p.n_wholes;
-    gpu_attn(a, q->stream);
+    gpu_attn(a, &q->stream);
+}
+
+static void attend_to(struct gpu_queue *q, struct attn_kernel *a, const struct seqs *s)
+{
+    a->kept = kept_as(a, s);
+    if (check_seqs(q, a, s))
+        attend(q, a, s);
 }
 
 void cuda_attn(struct queue *on, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
@@ -255,7 +275,6 @@ void cuda_attn(struct queue *on, struct tensor y, struct tensor Q, struct tensor
         arg_mat(q, "attn", "V", V, Q.rows, kv_width, &a.v) &&
         arg_acts(q, "attn", "y", y, Q.rows, width, &a.y) &&
         (a.rot == 0 || (a.inv_freq = arg_view(q, "attn", "inv_freq", shape->rope.inv_freq,
-                                              DTYPE_F32, 1, a.rot / 2))) &&
-        check_seqs(q, &a, s))
-        attend(q, &a, s);
+                                              DTYPE_F32, 1, a.rot / 2))))
+        attend_to(q, &a, s);
 }

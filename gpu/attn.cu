@@ -7,17 +7,19 @@
 constexpr int THREADS = 256, QUERY_THREADS = THREADS / ATTN_ROWS,
               KEYS_A_THREAD = ATTN_KEYS / QUERY_THREADS;
 
-__device__ float *keys_of(const attn_kernel &a, const attn_seq &q)
+template <class T> __device__ T *of_layer(void *first, const attn_kernel &a, const attn_seq &q)
 {
-    return q.keys + (q.layer_step ? (size_t)(a.layer - q.first_layer) * q.layer_step : 0);
+    return static_cast<T *>(first) +
+           (q.layer_step ? (size_t)(a.layer - q.first_layer) * q.layer_step : 0);
 }
-__device__ float *values_of(const attn_kernel &a, const attn_seq &q)
+template <class T> __device__ __forceinline__ void put(const attn_kernel &a, T *to, float v)
 {
-    return q.values + (q.layer_step ? (size_t)(a.layer - q.first_layer) * q.layer_step : 0);
+    if (store(to, v))
+        atomicAdd(a.y.saturated, 1U);
 }
 
 /* A block: one row of a sequence. Angles are a float's product, as in the models' own code. */
-__global__ void rotate_and_keep(attn_kernel a)
+template <class T> __global__ void rotate_and_keep(attn_kernel a)
 {
     DYNAMIC_SHARED(float, turn);
     const int32_t row = (int32_t)blockIdx.x, half = a.rot / 2, width = a.n_kv_heads * a.dim;
@@ -40,13 +42,13 @@ __global__ void rotate_and_keep(attn_kernel a)
     }
     __syncthreads();
     const int32_t q_width = a.n_heads * a.dim;
-    float *turned = a.turned + (size_t)row * (size_t)q_width,
-          *keys = keys_of(a, q) + (size_t)pos * (size_t)width,
-          *values = values_of(a, q) + (size_t)pos * (size_t)width;
+    float *turned = a.turned + (size_t)row * (size_t)q_width;
+    T *keys = of_layer<T>(q.keys, a, q) + (size_t)pos * (size_t)width,
+      *values = of_layer<T>(q.values, a, q) + (size_t)pos * (size_t)width;
     const float *qs = a.q.at + (size_t)row * a.q.ld, *k = a.k.at + (size_t)row * a.k.ld,
                 *v = a.v.at + (size_t)row * a.v.ld;
     for (int32_t j = (int32_t)threadIdx.x; j < width; j += (int32_t)blockDim.x)
-        values[j] = v[j];
+        put(a, values + j, v[j]);
     const int32_t n_heads = a.n_heads + a.n_kv_heads;
     for (int32_t j = (int32_t)threadIdx.x; j < n_heads * half; j += (int32_t)blockDim.x) {
         const int32_t head = j / half, i = j % half;
@@ -56,19 +58,22 @@ __global__ void rotate_and_keep(attn_kernel a)
                      w = at + (size_t)(a.neighbours ? 2 * i + 1 : i + half);
         const float *from = query ? qs : k, low = from[u], high = from[w], c = turn[i],
                     s = turn[half + i];
-        float *to = query ? turned : keys;
-        to[u] = low * c - high * s, to[w] = high * c + low * s;
+        const float first = low * c - high * s, second = high * c + low * s;
+        if (query)
+            turned[u] = first, turned[w] = second;
+        else
+            put(a, keys + u, first), put(a, keys + w, second);
     }
     for (int32_t j = (int32_t)threadIdx.x; j < width; j += (int32_t)blockDim.x)
         if (j % a.dim >= a.rot)
-            keys[j] = k[j];
+            put(a, keys + j, k[j]);
     for (int32_t j = (int32_t)threadIdx.x; j < q_width; j += (int32_t)blockDim.x)
         if (j % a.dim >= a.rot)
             turned[j] = qs[j];
 }
 
 /* A block: a task's queries and one head. DIMS: of 16 columns a thread, and so its sums. */
-template <int DIMS> __global__ void __launch_bounds__(THREADS, 2) attend(attn_kernel a)
+template <int DIMS, class T> __global__ void __launch_bounds__(THREADS, 2) attend(attn_kernel a)
 {
     DYNAMIC_SHARED(float, memory);
     const attn_task task = a.task[blockIdx.x];
@@ -78,7 +83,7 @@ template <int DIMS> __global__ void __launch_bounds__(THREADS, 2) attend(attn_ke
                   lane = (int32_t)threadIdx.x % QUERY_THREADS;
     float *qs = memory, *tile = qs + ATTN_ROWS * stride, *p = tile + ATTN_KEYS * stride;
     const size_t at = (size_t)(head / (a.n_heads / a.n_kv_heads)) * (size_t)dim;
-    const float *keys = keys_of(a, q) + at, *values = values_of(a, q) + at;
+    const T *keys = of_layer<T>(q.keys, a, q) + at, *values = of_layer<T>(q.values, a, q) + at;
     const int32_t pos = q.past + task.first + r;
     for (int32_t i = (int32_t)threadIdx.x; i < ATTN_ROWS * dim; i += THREADS)
         qs[i / dim * stride + i % dim] =
@@ -96,7 +101,7 @@ template <int DIMS> __global__ void __launch_bounds__(THREADS, 2) attend(attn_ke
         __syncthreads();
         for (int32_t i = (int32_t)threadIdx.x; i < n * dim; i += THREADS)
             tile[i / dim * stride + i % dim] =
-                keys[(size_t)(from + i / dim) * (size_t)width + (size_t)(i % dim)];
+                widen(keys[(size_t)(from + i / dim) * (size_t)width + (size_t)(i % dim)]);
         __syncthreads();
         float score[KEYS_A_THREAD], most = max;
         bool seen[KEYS_A_THREAD];
@@ -130,7 +135,7 @@ template <int DIMS> __global__ void __launch_bounds__(THREADS, 2) attend(attn_ke
         __syncthreads();
         for (int32_t i = (int32_t)threadIdx.x; i < n * dim; i += THREADS)
             tile[i / dim * stride + i % dim] =
-                values[(size_t)(from + i / dim) * (size_t)width + (size_t)(i % dim)];
+                widen(values[(size_t)(from + i / dim) * (size_t)width + (size_t)(i % dim)]);
         __syncthreads();
         for (int j = 0; j < DIMS; j++) {
             const int32_t c = lane + j * QUERY_THREADS;
@@ -183,7 +188,7 @@ __global__ void put_together(attn_kernel a)
     }
 }
 
-void gpu_attn(const attn_kernel *a, cudaStream_t s)
+template <class T> void attend_as(const attn_kernel *a, stream *s)
 {
     const size_t shared =
         ((size_t)(ATTN_ROWS + ATTN_KEYS) * (size_t)(a->dim + 1) + ATTN_ROWS * ATTN_KEYS) *
@@ -191,12 +196,19 @@ void gpu_attn(const attn_kernel *a, cudaStream_t s)
     const dim3 grid((unsigned)a->n_tasks, (unsigned)a->n_heads);
     if (a->n_tasks == 0)
         return;
-    launch(rotate_and_keep, (unsigned)a->q.rows, 128, (size_t)(a->rot + 1) * sizeof(float), s, *a);
-    launch(a->dim <= 64    ? attend<64 / QUERY_THREADS>
-           : a->dim <= 128 ? attend<128 / QUERY_THREADS>
-                           : attend<256 / QUERY_THREADS>,
+    launch(rotate_and_keep<T>, (unsigned)a->q.rows, 128, (size_t)(a->rot + 1) * sizeof(float), s, *a);
+    launch(a->dim <= 64    ? attend<64 / QUERY_THREADS, T>
+           : a->dim <= 128 ? attend<128 / QUERY_THREADS, T>
+                           : attend<256 / QUERY_THREADS, T>,
            grid, THREADS, shared, s, *a);
     if (a->n_wholes > 0)
         launch(put_together, dim3((unsigned)a->n_wholes, (unsigned)a->n_heads, ATTN_ROWS), 64, 0, s,
                *a);
+}
+
+void gpu_attn(const attn_kernel *a, stream *s)
+{
+    a->kept == DTYPE_F16    ? attend_as<f16>(a, s)
+    : a->kept == DTYPE_BF16 ? attend_as<bf16>(a, s)
+                            : attend_as<float>(a, s);
 }

@@ -37,8 +37,8 @@ static bool rounded_product(struct gpu_queue *q, const struct encode_kernel *k, 
 {
     if (k->type != DTYPE_F32)
         return queue_multiply(q, k->pre, k->rounded, k->w.ld, rounded);
-    gpu_gemv(acts_of(k->pre), acts_of(k->x), rounded, (struct product_end){NULL, EPILOGUE_NONE},
-             q->stream);
+    gpu_gemv(acts_of(k->pre), acts_of(k->x), rounded,
+             (struct product_end){.epilogue = EPILOGUE_NONE}, &q->stream);
     return true;
 }
 
@@ -63,16 +63,16 @@ static bool encode_rows(struct gpu_queue *q, const struct codes *c, int32_t firs
     k.again = (int32_t *)(void *)(memory + p.again);
     k.n_again = (int32_t *)(void *)(memory + p.n_again);
     const struct faults f = queue_faults(q, OP_SELECT, what);
-    if (!queue_check(q, "a copy", cudaMemsetAsync(k.n_again, 0, sizeof(int32_t), q->stream)))
+    if (!queue_fill(q, k.n_again, 0, sizeof(int32_t)))
         return false;
-    gpu_encode_round(&k, q->stream);
+    gpu_encode_round(&k, &q->stream);
     if (!rounded_product(q, &k, w->rounded))
         return false;
-    gpu_encode_candidates(&k, q->stream);
+    gpu_encode_candidates(&k, &q->stream);
     for (int32_t o = 0; o < k.w.out; o += AGAIN_STEP)
-        gpu_encode_again(&k, o, k.w.out - o < AGAIN_STEP ? k.w.out - o : AGAIN_STEP, q->stream);
-    gpu_encode_top(top, &k, q->stream);
-    gpu_select_ids(*c, first, k.pre, by, count, top, f, q->stream);
+        gpu_encode_again(&k, o, k.w.out - o < AGAIN_STEP ? k.w.out - o : AGAIN_STEP, &q->stream);
+    gpu_encode_top(top, &k, &q->stream);
+    gpu_select_ids(*c, first, k.pre, by, count, top, f, &q->stream);
     return true;
 }
 
@@ -86,9 +86,10 @@ static bool plain_rows(struct gpu_queue *q, const struct codes *c, int32_t first
     if (!memory)
         return false;
     const struct mat y = {(float *)(void *)memory, (size_t)w->w.out, x.rows, w->w.out};
-    queue_product(q, acts_of(y), x, w->w, (struct product_end){bias, EPILOGUE_NONE});
+    queue_product(q, acts_of(y), x, w->w,
+                  (struct product_end){.bias = bias, .epilogue = EPILOGUE_NONE});
     gpu_select(*c, first, y, by, memory + (pre + 255) / 256 * 256, queue_faults(q, OP_SELECT, what),
-               q->stream);
+               &q->stream);
     return !error_is_set(&q->base.err);
 }
 

@@ -24,7 +24,7 @@ __global__ void norms_of_rows(uint32_t *to, wmat rounded, wmat exact)
         atomicMax(&to[1], float_bits((float)(sqrt(off) * (1 + 1e-6))));
     }
 }
-void gpu_row_norms(uint32_t *to, wmat rounded, wmat exact, cudaStream_t s)
+void gpu_row_norms(uint32_t *to, wmat rounded, wmat exact, stream *s)
 {
     launch(exact.type == DTYPE_F32     ? norms_of_rows<f16, float>
            : rounded.type == DTYPE_F16 ? norms_of_rows<f16, f16>
@@ -80,7 +80,7 @@ template <class T> __global__ void round_rows(encode_kernel k)
                            : INFINITY;
     }
 }
-void gpu_encode_round(const encode_kernel *k, cudaStream_t s)
+void gpu_encode_round(const encode_kernel *k, stream *s)
 {
     launch(most_of_bias, 1, 1024, 0, s, k->most_bias, k->bias, k->w.out);
     launch(k->type == DTYPE_BF16 ? round_rows<bf16> : round_rows<f16>, (unsigned)k->x.rows,
@@ -140,7 +140,7 @@ template <class T> __global__ void values_of_candidates(encode_kernel k)
             k.pre.at[(size_t)t * k.pre.ld + (size_t)id] = v + (k.bias ? k.bias[id] : 0.0f);
     }
 }
-void gpu_encode_candidates(const encode_kernel *k, cudaStream_t s)
+void gpu_encode_candidates(const encode_kernel *k, stream *s)
 {
     launch(find_candidates, (unsigned)k->pre.rows, SELECT_THREADS, 0, s, *k);
     launch(OF_TYPE(values_of_candidates, k->w.type), dim3((unsigned)k->pre.rows, VALUE_BLOCKS),
@@ -161,7 +161,7 @@ template <class T> __global__ void all_of_rows(encode_kernel k, int32_t first, i
             k.pre.at[(size_t)t * k.pre.ld + (size_t)o] = v + (k.bias ? k.bias[o] : 0.0f);
     }
 }
-void gpu_encode_again(const encode_kernel *k, int32_t first, int32_t n, cudaStream_t s)
+void gpu_encode_again(const encode_kernel *k, int32_t first, int32_t n, stream *s)
 {
     const int32_t each = ENCODE_THREADS / 32;
     launch(OF_TYPE(all_of_rows, k->w.type), (unsigned)((n + each - 1) / each), ENCODE_THREADS, 0, s,
@@ -186,7 +186,7 @@ __global__ void __launch_bounds__(SELECT_THREADS) top_of_candidates(int32_t *top
     for (int32_t i = (int32_t)threadIdx.x; i < k.k; i += SELECT_THREADS)
         top[(size_t)t * (size_t)k.k + (size_t)i] = (int32_t) ~(uint32_t)key[i];
 }
-void gpu_encode_top(int32_t *top, const encode_kernel *k, cudaStream_t s)
+void gpu_encode_top(int32_t *top, const encode_kernel *k, stream *s)
 {
     launch(top_of_candidates, (unsigned)k->pre.rows, SELECT_THREADS, 0, s, top, *k);
 }

@@ -41,7 +41,8 @@ struct plan { /* of one product; the layouts and the algorithm that the heuristi
     cublasLtMatmulAlgo_t algo;
     uint64_t used;
 };
-enum { N_PLANS = 128, RING = 8, RING_BYTES = 256 << 10, DOWN_BYTES = 1 << 20, LT_BYTES = 32 << 20 };
+enum { N_PLANS = 128, RING = 8, RING_BYTES = 256 << 10, DOWN_BYTES = 1 << 20 };
+enum { JOB_DOWN_BYTES = 8 << 20 /* of two sub-batches */, LT_BYTES = 32 << 20 };
 enum { DELIVERIES = 32, MARKS = 16, WORDS = 8, WORD_BYTES = 24 };
 enum room { ROOM_OP, ROOM_PRODUCT, ROOM_N };
 
@@ -49,13 +50,15 @@ struct gpu;
 struct gpu_queue {
     struct queue base; /* first: struct queue * is struct gpu_queue * */
     struct gpu *gpu;
-    cudaStream_t stream;
+    struct stream stream;
     cudaMemPool_t pool;
-    char *ring; /* pinned: what `put` copies from, RING pieces in turn */
+    char
+        *ring; /* pinned: what `put` copies from, RING pieces in turn, each filled from its start */
     cudaEvent_t ring_free[RING];
     unsigned ring_at;
+    size_t ring_used;
     char *down; /* pinned: where what is fetched arrives, on its way to the host's memory */
-    size_t down_used;
+    size_t down_bytes, down_at;
     struct delivery {
         void *to;
         size_t from, n; /* bytes of down */
@@ -65,11 +68,12 @@ struct gpu_queue {
     int n_deliveries;
     uint64_t marks; /* how many were made: the last MARKS have their events */
     cudaEvent_t marked[MARKS];
-    struct fault *fault; /* the device's: the first that was found */
-    struct fault *known; /* pinned: what it was at each mark that has its event, and at a wait */
-    uint64_t suspect;    /* the first mark behind all that may find a fault */
-    uint64_t settled;    /* what marks up to here know of was told, and wiped */
-    uint64_t failed;     /* number of the operation that base.err is of; 0: the host's own */
+    struct fault *fault;  /* the device's: the first that was found */
+    struct fault *known;  /* pinned: what it was at each mark that has its event, and at a wait */
+    uint64_t suspect;     /* the first mark behind all that may find a fault */
+    uint64_t settled;     /* what marks up to here know of was told, and wiped */
+    uint64_t failed;      /* number of the operation that base.err is of; 0: the host's own */
+    uint64_t number_from; /* kernels count operations from here: from the last wait */
     char word[WORDS][WORD_BYTES]; /* what columns were called */
     int n_words;
     void *lt_memory; /* cuBLASLt's working space; NULL until a product */
@@ -112,8 +116,9 @@ struct weight {
     struct rounded_rows of;
 };
 struct kv { /* keys, then values, of each layer: [position, width] */
-    float *at;
-    size_t side;
+    char *at;
+    size_t side; /* elements */
+    enum dtype type;
     int32_t first_layer, n_layers, width, cap;
 };
 
@@ -143,7 +148,11 @@ bool queue_failed(struct gpu_queue *);
 void *queue_room(struct gpu_queue *, enum room,
                  size_t); /* working space; NULL and the error: none */
 bool queue_upload(struct gpu_queue *, void *to, const void *from, size_t);
-bool queue_ring(struct gpu_queue *);              /* pinned memory of both ways is there */
+bool queue_ring(struct gpu_queue *); /* pinned memory of both ways is there */
+/* Rows of `width` bytes, queued like a kernel; and n times the same byte. */
+bool queue_copy(struct gpu_queue *, void *to, size_t to_step, const void *from, size_t from_step,
+                size_t width, size_t height, enum cudaMemcpyKind);
+bool queue_fill(struct gpu_queue *, void *to, int byte, size_t n);
 void queue_give_back(struct gpu_queue *, void *); /* what the pool gave; behind what is queued */
 bool cuda_queue_status(struct queue *, struct error *);
 void cuda_queue_sync(struct queue *);
@@ -229,9 +238,17 @@ void cuda_topn(struct queue *, struct tensor ids, struct tensor logp, struct ten
 void cuda_encode(struct queue *, struct csr *, int32_t first, struct tensor x,
                  const struct weight *, struct tensor bias, const struct select *);
 
+/* ---- replay.c */
+struct replay *replay_new(struct gpu_queue *); /* NULL: none is wanted, or there is no memory */
+void replay_free(struct replay *);             /* NULL: nothing; and below */
+/* The list is done: what was held back is asked for. Before anything is asked of the stream that is
+ * no call, and before memory of the device is given back. */
+void replay_end(struct replay *);
+void stream_call(struct stream *, struct gpu_queue *, const struct call *);
+
 /* ---- attention.c */
 struct kv *cuda_kv_new(struct queue *, int32_t first_layer, int32_t n_layers, int32_t width,
-                       int32_t cap, struct error *);
+                       int32_t cap, enum dtype as, struct error *);
 void cuda_kv_free(struct queue *, struct kv *);
 void cuda_kv_copy(struct queue *, struct kv *to, const struct kv *from, int32_t n);
 void cuda_attn(struct queue *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,

@@ -114,7 +114,7 @@ __global__ void __launch_bounds__(LANES, 8) hist_columns(hist_kernel h, mat pre,
     for (int32_t c = 0; c < h.n_classes; c++)
         add_bins(h, c, j, pre, cls, e, count + threadIdx.x);
 }
-void gpu_hist(const hist_kernel *h, mat pre, ints cls, faults f, cudaStream_t s)
+void gpu_hist(const hist_kernel *h, mat pre, ints cls, faults f, stream *s)
 {
     if (h->m > 0 && pre.rows > 0)
         launch(hist_columns, ((unsigned)h->m + LANES - 1) / LANES, LANES, 0, s, *h, pre, cls, f);
@@ -161,7 +161,7 @@ __global__ void __launch_bounds__(LANES) move_column(hist_kernel to, hist_kernel
     if (lane == 0)
         to.exponent[j] = e, from.exponent[j] = HIST_LEAST;
 }
-void gpu_hist_move(const hist_kernel *to, const hist_kernel *from, cudaStream_t s)
+void gpu_hist_move(const hist_kernel *to, const hist_kernel *from, stream *s)
 {
     if (to->m > 0)
         launch(move_column, (unsigned)to->m, LANES, 0, s, *to, *from);
@@ -182,7 +182,7 @@ __global__ void clear_moments(hist_kernel h)
             h.exponent[j] = HIST_LEAST;
     }
 }
-void gpu_hist_clear(const hist_kernel *h, cudaStream_t s)
+void gpu_hist_clear(const hist_kernel *h, stream *s)
 {
     over_elements(clear_bins, h->n_classes * h->m, HIST_BINS, s, *h);
     over_elements(clear_moments, 2 * h->n_classes, h->m, s, *h);

@@ -3,6 +3,66 @@
 #define GLIMT_GPU_LAUNCH_CUH
 #include "gpu/kernels.h"
 #include "gpu/types.cuh"
+#include <tuple>
+
+/* ---- a launch that may be kept: its arguments lie behind it, each at a multiple of 16 bytes */
+struct kernel_call {
+    call head;
+    void (*kernel)(void);
+    uint32_t grid[3], block[3];
+    size_t shared, unused;
+};
+constexpr size_t in_sixteens(size_t n)
+{
+    return (n + 15) / 16 * 16;
+}
+template <class P> void keep_argument(char *&to, P v)
+{
+    memcpy(to, &v, sizeof v);
+    to += in_sixteens(sizeof v);
+}
+template <class P> P kept_argument(const char *&from)
+{
+    P v;
+    memcpy(&v, from, sizeof v);
+    from += in_sixteens(sizeof v);
+    return v;
+}
+template <class... P> void issue_kernel(const call *c, gpu_queue *, cudaStream_t s)
+{
+    const kernel_call *k = reinterpret_cast<const kernel_call *>(c);
+    const char *from = reinterpret_cast<const char *>(k + 1);
+    const std::tuple<P...> arguments{kept_argument<P>(from)...}; /* braces: from left to right */
+    (void)from;
+    std::apply(
+        [=](P... a) {
+            launch(reinterpret_cast<void (*)(P...)>(k->kernel),
+                   dim3(k->grid[0], k->grid[1], k->grid[2]),
+                   dim3(k->block[0], k->block[1], k->block[2]), k->shared, s, a...);
+        },
+        arguments);
+}
+template <class... P, class... A>
+void launch(void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, stream *s, A... a)
+{
+    if (!s->replay) {
+        launch(kernel, grid, block, shared, s->at, (P)a...);
+        return;
+    }
+    constexpr size_t n = sizeof(kernel_call) + (in_sixteens(sizeof(P)) + ... + 0);
+    static_assert(sizeof(kernel_call) % 16 == 0, "what follows is aligned");
+    alignas(16) char room[n];
+    memset(room, 0, n);
+    kernel_call *k = reinterpret_cast<kernel_call *>(room);
+    k->head.issue = issue_kernel<P...>, k->head.n = n;
+    k->kernel = reinterpret_cast<void (*)(void)>(kernel);
+    k->grid[0] = grid.x, k->grid[1] = grid.y, k->grid[2] = grid.z;
+    k->block[0] = block.x, k->block[1] = block.y, k->block[2] = block.z;
+    k->shared = shared;
+    char *to = room + sizeof *k;
+    (keep_argument<P>(to, (P)a), ...);
+    replay_add(s->replay, &k->head);
+}
 
 /* The first fault stays. */
 __device__ __forceinline__ void report(faults f, fault_kind kind, int32_t a, int32_t b, int32_t c)
@@ -68,7 +128,7 @@ __device__ __forceinline__ float activate(float x, activation f)
              i += (int32_t)(gridDim.x * blockDim.x))
 
 template <class... P, class... A>
-void over_elements(void (*kernel)(P...), int32_t rows, int32_t cols, cudaStream_t s, A... a)
+void over_elements(void (*kernel)(P...), int32_t rows, int32_t cols, stream *s, A... a)
 {
     constexpr unsigned THREADS = 256, MOST_ROWS = 65535;
     const unsigned threads = (unsigned)cols < THREADS ? ((unsigned)cols + 31) / 32 * 32 : THREADS;

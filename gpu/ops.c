@@ -23,7 +23,7 @@ static void weight_rows(struct queue *on, struct tensor y, const struct weight *
     if (!queue_failed(q) && ids.rows != 0 && arg_rows(q, "weight_rows", w) &&
         arg_ints(q, "weight_rows", "ids", ids, -1, &id) &&
         arg_mat(q, "weight_rows", "y", y, ids.rows, w->w.in, &to))
-        gpu_weight_rows(to, w->w, id, queue_faults(q, OP_WEIGHT_ROWS, NULL), q->stream);
+        gpu_weight_rows(to, w->w, id, queue_faults(q, OP_WEIGHT_ROWS, NULL), &q->stream);
 }
 
 static void norm(struct queue *on, struct tensor y, struct tensor x, struct tensor gamma,
@@ -49,7 +49,7 @@ static void norm(struct queue *on, struct tensor y, struct tensor x, struct tens
                        : kind == NORM_RMS    ? OP_NORM_RMS
                        : kind == NORM_SAMPLE ? OP_NORM_SAMPLE
                                              : OP_NORM_CENTRE;
-    gpu_norm(to, from, &k, queue_faults(q, op, NULL), q->stream);
+    gpu_norm(to, from, &k, queue_faults(q, op, NULL), &q->stream);
 }
 
 static void rows_unscale(struct queue *on, struct tensor y, struct tensor scale, float eps)
@@ -58,7 +58,7 @@ static void rows_unscale(struct queue *on, struct tensor y, struct tensor scale,
     struct mat to, by;
     if (!queue_failed(q) && y.rows != 0 && arg_mat(q, "rows_unscale", "y", y, -1, -1, &to) &&
         arg_mat(q, "rows_unscale", "scale", scale, y.rows, 1, &by))
-        gpu_rows_unscale(to, by, eps, q->stream);
+        gpu_rows_unscale(to, by, eps, &q->stream);
 }
 
 static void act(struct queue *on, struct tensor y, struct tensor x, struct tensor mul,
@@ -70,7 +70,7 @@ static void act(struct queue *on, struct tensor y, struct tensor x, struct tenso
     if (!queue_failed(q) && x.rows != 0 && arg_mat(q, "act", "x", x, -1, -1, &from) &&
         (!mul.buf || arg_acts(q, "act", "mul", mul, x.rows, x.cols, &by)) &&
         arg_acts(q, "act", "y", y, x.rows, x.cols, &to))
-        gpu_act(to, from, by, f, q->stream);
+        gpu_act(to, from, by, f, &q->stream);
 }
 
 /* ---- codes */
@@ -106,8 +106,7 @@ bool arg_selected(struct gpu_queue *q, const char *op, const struct csr *f, int3
                          first, f->n_rows);
     if (rows > 0)
         return check_kind(q, op, by, rows, m, c, k);
-    return first > 0 ||
-           queue_check(q, "a copy", cudaMemsetAsync(c->start, 0, sizeof *c->start, q->stream));
+    return first > 0 || queue_fill(q, c->start, 0, sizeof *c->start);
 }
 
 static void select_codes(struct queue *on, struct csr *f, int32_t first, struct tensor pre,
@@ -123,7 +122,7 @@ static void select_codes(struct queue *on, struct csr *f, int32_t first, struct 
     void *memory = queue_room(q, ROOM_OP, gpu_select_bytes(&k, x.rows, x.cols));
     if (!memory)
         return;
-    gpu_select(c, first, x, &k, memory, queue_faults(q, OP_SELECT, by->what), q->stream);
+    gpu_select(c, first, x, &k, memory, queue_faults(q, OP_SELECT, by->what), &q->stream);
 }
 
 static void decode(struct queue *on, struct tensor y, const struct csr *f, const struct weight *w,
@@ -136,7 +135,7 @@ static void decode(struct queue *on, struct tensor y, const struct csr *f, const
     if (!queue_failed(q) && f->n_rows != 0 && arg_rows(q, "decode", w) &&
         arg_codes(q, "decode", f, &c) && arg_mat(q, "decode", "y", y, f->n_rows, w->w.in, &to) &&
         arg_vector(q, "decode", "bias", bias, w->w.in, &add))
-        gpu_decode(to, c, w->w, add, queue_faults(q, OP_DECODE, NULL), q->stream);
+        gpu_decode(to, c, w->w, add, queue_faults(q, OP_DECODE, NULL), &q->stream);
 }
 
 static void csr_get(struct queue *on, struct tensor y, const struct csr *f, struct tensor ids)
@@ -148,7 +147,7 @@ static void csr_get(struct queue *on, struct tensor y, const struct csr *f, stru
     if (!queue_failed(q) && f->n_rows != 0 && ids.rows != 0 && arg_codes(q, "csr_get", f, &c) &&
         arg_ints(q, "csr_get", "ids", ids, -1, &id) &&
         arg_mat(q, "csr_get", "y", y, f->n_rows, ids.rows, &to))
-        gpu_csr_get(to, c, id, queue_faults(q, OP_CSR_GET, NULL), q->stream);
+        gpu_csr_get(to, c, id, queue_faults(q, OP_CSR_GET, NULL), &q->stream);
 }
 
 static void dot_rows(struct queue *on, struct tensor y, struct tensor x, const struct weight *w,
@@ -163,7 +162,7 @@ static void dot_rows(struct queue *on, struct tensor y, struct tensor x, const s
         arg_mat(q, "dot_rows", "x", x, -1, w->w.in, &from) &&
         arg_mat(q, "dot_rows", "y", y, x.rows, ids.rows, &to) &&
         arg_vector(q, "dot_rows", "bias", bias, w->w.out, &add))
-        gpu_dot_rows(to, from, w->w, id, add, queue_faults(q, OP_DOT_ROWS, NULL), q->stream);
+        gpu_dot_rows(to, from, w->w, id, add, queue_faults(q, OP_DOT_ROWS, NULL), &q->stream);
 }
 
 static void unit_change(struct queue *on, struct tensor change, struct tensor f,
@@ -178,7 +177,7 @@ static void unit_change(struct queue *on, struct tensor change, struct tensor f,
         arg_mat(q, "unit_change", "c", change, f.rows, f.cols, &to) &&
         (v = arg_view(q, "unit_change", "value", value, DTYPE_F32, 1, f.cols)) &&
         (how = arg_view(q, "unit_change", "mode", mode, DTYPE_I32, 1, f.cols)))
-        gpu_unit_change(to, from, v, how, q->stream);
+        gpu_unit_change(to, from, v, how, &q->stream);
 }
 
 /* ---- sums and rows */
@@ -188,7 +187,7 @@ static void add(struct queue *on, struct tensor y, struct tensor x, float a)
     struct mat to, from;
     if (!queue_failed(q) && y.rows != 0 && arg_mat(q, "add", "y", y, -1, -1, &to) &&
         arg_mat(q, "add", "x", x, x.rows == 1 ? 1 : y.rows, y.cols, &from))
-        gpu_add(to, from, a, q->stream);
+        gpu_add(to, from, a, &q->stream);
 }
 
 static void add_outer(struct queue *on, struct tensor y, struct tensor C, struct tensor U)
@@ -199,7 +198,7 @@ static void add_outer(struct queue *on, struct tensor y, struct tensor C, struct
         arg_mat(q, "add_outer", "y", y, -1, -1, &to) &&
         arg_mat(q, "add_outer", "C", C, y.rows, -1, &c) &&
         arg_mat(q, "add_outer", "U", U, C.cols, y.cols, &u))
-        gpu_add_outer(to, c, u, q->stream);
+        gpu_add_outer(to, c, u, &q->stream);
 }
 
 /* Of any type; rows < 0: any number. */
@@ -223,7 +222,7 @@ static void rows_get(struct queue *on, struct tensor y, struct tensor x, struct 
     struct ints row;
     if (!queue_failed(q) && rows.rows != 0 && arg_ints(q, "rows_get", "rows", rows, -1, &row) &&
         arg_move(q, "rows_get", y, rows.rows, x, -1, &m))
-        gpu_rows_get(&m, row, queue_faults(q, OP_ROWS_GET, NULL), q->stream);
+        gpu_rows_get(&m, row, queue_faults(q, OP_ROWS_GET, NULL), &q->stream);
 }
 
 static void rows_set(struct queue *on, struct tensor y, struct tensor x, struct tensor rows)
@@ -233,7 +232,7 @@ static void rows_set(struct queue *on, struct tensor y, struct tensor x, struct 
     struct ints row;
     if (!queue_failed(q) && rows.rows != 0 && arg_ints(q, "rows_set", "rows", rows, -1, &row) &&
         arg_move(q, "rows_set", y, -1, x, rows.rows, &m))
-        gpu_rows_set(&m, row, queue_faults(q, OP_ROWS_SET, NULL), q->stream);
+        gpu_rows_set(&m, row, queue_faults(q, OP_ROWS_SET, NULL), &q->stream);
 }
 
 static void rows_add(struct queue *on, struct tensor y, struct tensor x, struct tensor rows)
@@ -244,7 +243,7 @@ static void rows_add(struct queue *on, struct tensor y, struct tensor x, struct 
     if (!queue_failed(q) && rows.rows != 0 && arg_ints(q, "rows_add", "rows", rows, -1, &row) &&
         arg_mat(q, "rows_add", "x", x, rows.rows, -1, &from) &&
         arg_mat(q, "rows_add", "y", y, -1, x.cols, &to))
-        gpu_rows_add(to, from, row, queue_faults(q, OP_ROWS_ADD, NULL), q->stream);
+        gpu_rows_add(to, from, row, queue_faults(q, OP_ROWS_ADD, NULL), &q->stream);
 }
 
 static void cols_get(struct queue *on, struct tensor y, struct tensor x, struct tensor cols)
@@ -256,7 +255,7 @@ static void cols_get(struct queue *on, struct tensor y, struct tensor x, struct 
         arg_ints(q, "cols_get", "cols", cols, -1, &col) &&
         arg_mat(q, "cols_get", "x", x, -1, -1, &from) &&
         arg_mat(q, "cols_get", "y", y, x.rows, cols.rows, &to))
-        gpu_cols_get(to, from, col, queue_faults(q, OP_COLS_GET, NULL), q->stream);
+        gpu_cols_get(to, from, col, queue_faults(q, OP_COLS_GET, NULL), &q->stream);
 }
 
 static bool is_real(enum dtype t)
@@ -272,11 +271,11 @@ static void copy(struct queue *on, struct tensor y, struct tensor x)
     if (x.dtype != y.dtype && is_real(x.dtype) && is_real(y.dtype)) {
         if (!queue_failed(q) && x.rows != 0 && arg_acts(q, "copy", "x", x, -1, -1, &from) &&
             arg_acts(q, "copy", "y", y, x.rows, x.cols, &to))
-            gpu_round(to, from, q->stream);
+            gpu_round(to, from, &q->stream);
         return;
     }
     if (!queue_failed(q) && x.rows != 0 && arg_move(q, "copy", y, x.rows, x, -1, &m))
-        gpu_copy(&m, q->stream);
+        gpu_copy(&m, &q->stream);
 }
 
 /* ---- sums in double */
@@ -297,7 +296,7 @@ static void row_stats(struct queue *on, struct tensor y, struct tensor x, struct
     if (!queue_failed(q) && x.rows != 0 && arg_reals(q, "row_stats", "x", x, -1, -1, &from) &&
         (!z.buf || arg_reals(q, "row_stats", "z", z, x.rows, x.cols, &other)) &&
         (to = arg_view(q, "row_stats", "y", y, DTYPE_F64, x.rows, 2)))
-        gpu_row_stats(to, (size_t)(y.ld > 0 ? y.ld : 0), from, other, q->stream);
+        gpu_row_stats(to, (size_t)(y.ld > 0 ? y.ld : 0), from, other, &q->stream);
 }
 
 static void col_sums(struct queue *on, struct tensor y, struct tensor x, double a)
@@ -307,7 +306,7 @@ static void col_sums(struct queue *on, struct tensor y, struct tensor x, double 
     double *to;
     if (!queue_failed(q) && x.rows != 0 && arg_reals(q, "col_sums", "x", x, -1, -1, &from) &&
         (to = arg_view(q, "col_sums", "y", y, DTYPE_F64, 1, x.cols)))
-        gpu_col_sums(to, from, a, q->stream);
+        gpu_col_sums(to, from, a, &q->stream);
 }
 
 /* ---- histograms */
@@ -336,7 +335,7 @@ static void hist(struct queue *on, const struct hist *to, struct tensor pre, str
         !arg_mat(q, "hist", "pre", pre, -1, -1, &x) ||
         !arg_ints(q, "hist", "cls", cls, pre.rows, &of))
         return;
-    gpu_hist(&k, x, of, queue_faults(q, OP_HIST, to->what), q->stream);
+    gpu_hist(&k, x, of, queue_faults(q, OP_HIST, to->what), &q->stream);
 }
 
 static void hist_move(struct queue *on, const struct hist *to, const struct hist *from)
@@ -350,7 +349,7 @@ static void hist_move(struct queue *on, const struct hist *to, const struct hist
         error_set(&q->base.err, ERROR_SYSTEM, "cuda hist_move: %d classes to %d", l.n_classes,
                   k.n_classes);
     else
-        gpu_hist_move(&k, &l, q->stream);
+        gpu_hist_move(&k, &l, &q->stream);
 }
 
 static void hist_clear(struct queue *on, const struct hist *h)
@@ -358,7 +357,7 @@ static void hist_clear(struct queue *on, const struct hist *h)
     struct gpu_queue *q = queue_of(on);
     struct hist_kernel k;
     if (!queue_failed(q) && arg_hist(q, "hist_clear", h, -1, &k))
-        gpu_hist_clear(&k, q->stream);
+        gpu_hist_clear(&k, &q->stream);
 }
 
 void ops_fill(struct backend *b)

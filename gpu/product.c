@@ -119,31 +119,51 @@ static int32_t alignment(const void *p, size_t step)
     return (int32_t)(bits & (~bits + 1));
 }
 
+struct product_call {
+    struct call call;
+    struct plan_key key;
+    const void *w, *x;
+    float *y;
+    const float *bias;
+    uint64_t unused;
+};
+static void issue_product(const struct call *call, struct gpu_queue *q, cudaStream_t s)
+{
+    const struct product_call *c = (const struct product_call *)(const void *)call;
+    const struct lt *lt = &q->gpu->lt;
+    const float one = 1, keep = c->key.sum ? 1 : 0;
+    struct plan *p = plan_for(q, &c->key);
+    if (p && (!c->bias ||
+              queue_lt_check(q, "a bias",
+                             lt->MatmulDescSetAttribute(p->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER,
+                                                        &c->bias, sizeof c->bias))))
+        queue_lt_check(q, "a product",
+                       lt->Matmul(q->gpu->handle, p->desc, &one, c->w, p->w, c->x, p->x, &keep,
+                                  c->y, p->y, c->y, p->y, &p->algo, q->lt_memory, LT_BYTES, s));
+}
+
 /* y (+)= x·Wᵀ (+ bias) in one launch; x in the weight's own type, rows apart by ldx. */
 static bool multiply_slice(struct gpu_queue *q, struct mat y, const void *x, size_t ldx,
                            struct wmat w, const float *bias, bool sum)
 {
     const size_t size = dtype_size(w.type);
-    const float one = 1, keep = sum ? 1 : 0;
-    struct plan_key k;
-    memset(&k, 0, sizeof k); /* also between its members: keys are compared as bytes */
-    k.out = w.out, k.in = w.in, k.rows = y.rows;
-    k.align[0] = alignment(w.at, w.ld * size);
-    k.align[1] = alignment(x, ldx * size);
-    k.align[2] = alignment(y.at, y.ld * sizeof(float));
-    k.ldw = (int64_t)w.ld, k.ldx = (int64_t)ldx, k.ldy = (int64_t)y.ld;
-    k.type = w.type, k.bias = bias != NULL, k.sum = sum;
-    struct plan *p = plan_for(q, &k);
-    return p && (q->lt_memory || queue_check(q, "memory", cudaMalloc(&q->lt_memory, LT_BYTES))) &&
-           (!bias ||
-            queue_lt_check(q, "a bias",
-                           q->gpu->lt.MatmulDescSetAttribute(
-                               p->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias))) &&
-           queue_lt_check(q, "a product",
-                          q->gpu->lt.Matmul(q->gpu->handle, p->desc, &one, w.at, p->w, x, p->x,
-                                            &keep, y.at, p->y, y.at, p->y, &p->algo, q->lt_memory,
-                                            LT_BYTES, q->stream));
+    struct product_call c;
+    memset(&c, 0, sizeof c); /* also between its members: it is compared as bytes */
+    c.call.issue = issue_product, c.call.n = sizeof c;
+    c.w = w.at, c.x = x, c.y = y.at, c.bias = bias;
+    struct plan_key *k = &c.key;
+    k->out = w.out, k->in = w.in, k->rows = y.rows;
+    k->align[0] = alignment(w.at, w.ld * size);
+    k->align[1] = alignment(x, ldx * size);
+    k->align[2] = alignment(y.at, y.ld * sizeof(float));
+    k->ldw = (int64_t)w.ld, k->ldx = (int64_t)ldx, k->ldy = (int64_t)y.ld;
+    k->type = w.type, k->bias = bias != NULL, k->sum = sum;
+    if (!q->lt_memory && !queue_check(q, "memory", cudaMalloc(&q->lt_memory, LT_BYTES)))
+        return false;
+    stream_call(&q->stream, q, &c.call);
+    return !error_is_set(&q->base.err);
 }
+_Static_assert(sizeof(struct product_call) % 16 == 0, "calls are of whole sixteens");
 
 static struct wmat columns(struct wmat w, int32_t first, int32_t n)
 {
@@ -212,11 +232,11 @@ static bool product_of_parts(struct gpu_queue *q, struct acts y, struct acts x, 
         struct mat all = {parts, (size_t)w.out, (int32_t)n_parts * n, w.out};
         if (n_parts > 1)
             gpu_split(memory, w.ld, scale, w.type,
-                      (struct mat){some.at, some.ld, some.rows, some.cols}, q->stream);
+                      (struct mat){some.at, some.ld, some.rows, some.cols}, &q->stream);
         if (!multiply(q, all, n_parts > 1 ? (const void *)memory : some.at,
                       n_parts > 1 ? w.ld : some.ld, w, NULL, false))
             return false;
-        gpu_join(to, parts, scale, parted, end, q->stream);
+        gpu_join(to, parts, scale, parted, end, &q->stream);
     }
     return true;
 }
@@ -231,7 +251,7 @@ void queue_product(struct gpu_queue *q, struct acts y, struct acts x, struct wma
 {
     const bool plain = end.epilogue == EPILOGUE_NONE || end.epilogue == EPILOGUE_ADD;
     if (x.rows <= GEMV_ROWS)
-        gpu_gemv(y, x, w, end, q->stream);
+        gpu_gemv(y, x, w, end, &q->stream);
     else if (x.type == w.type && y.type == DTYPE_F32 && plain && (uintptr_t)end.bias % 16 == 0)
         multiply(q, (struct mat){y.at, y.ld, y.rows, y.cols}, x.at, x.ld, w, end.bias,
                  end.epilogue == EPILOGUE_ADD);
@@ -261,7 +281,7 @@ void cuda_linear(struct queue *on, struct tensor y, struct tensor x, const struc
 {
     struct gpu_queue *q = queue_of(on);
     struct acts to, from;
-    struct product_end end = {NULL, epilogue};
+    struct product_end end = {.epilogue = epilogue};
     if (!queue_failed(q) && x.rows != 0 && arg_product(q, "linear", w) &&
         arg_factor(q, "linear", "x", x, w, &from) &&
         arg_acts(q, "linear", "y", y, x.rows, w->w.out, &to) &&
@@ -286,9 +306,9 @@ static int32_t chunk_first(int32_t vocab, int32_t i, int32_t n)
 
 static void logits(struct gpu_queue *q, struct mat z, struct acts h, struct wmat w, float soft_cap)
 {
-    queue_product(q, acts_of(z), h, w, (struct product_end){NULL, EPILOGUE_NONE});
+    queue_product(q, acts_of(z), h, w, (struct product_end){.epilogue = EPILOGUE_NONE});
     if (soft_cap > 0)
-        gpu_soft_cap(z, soft_cap, q->stream);
+        gpu_soft_cap(z, soft_cap, &q->stream);
 }
 
 void cuda_xent(struct queue *on, struct tensor loss, struct tensor h, const struct weight *w,
@@ -312,10 +332,10 @@ void cuda_xent(struct queue *on, struct tensor loss, struct tensor h, const stru
                       cols = chunk_first(w->w.out, i + 1, n) - first;
         struct mat z = {(float *)(void *)(memory + states), (size_t)cols, x.rows, cols};
         logits(q, z, x, columns(w->w, first, cols), soft_cap);
-        gpu_vocab_fold(state, z, first, goal, w->w.out, queue_faults(q, OP_XENT, NULL), q->stream);
+        gpu_vocab_fold(state, z, first, goal, w->w.out, queue_faults(q, OP_XENT, NULL), &q->stream);
     }
     if (memory)
-        gpu_vocab_loss(to.at, to.ld, state, goal, q->stream);
+        gpu_vocab_loss(to.at, to.ld, state, goal, &q->stream);
 }
 
 /* The best of each chunk are candidates; of equal ones the first is that of the lower index. */
@@ -340,14 +360,14 @@ static void topn_rows(struct gpu_queue *q, struct ints ids, struct mat logp, str
         z.cols = chunk_first(w->out, i + 1, n) - first, z.ld = (size_t)z.cols;
         logits(q, z, x, columns(*w, first, z.cols), soft_cap);
         gpu_vocab_fold(state, z, first, (struct ints){0}, w->out,
-                       (struct faults){.to = q->fault, .op = OP_XENT}, q->stream);
+                       (struct faults){.to = q->fault, .op = OP_XENT}, &q->stream);
         gpu_top(candidate + (size_t)i * (size_t)k, wide, value + (size_t)i * (size_t)k, wide, z, k,
-                false, memory + states, q->stream);
-        gpu_shift_ids(candidate + (size_t)i * (size_t)k, wide, x.rows, k, first, q->stream);
+                false, memory + states, &q->stream);
+        gpu_shift_ids(candidate + (size_t)i * (size_t)k, wide, x.rows, k, first, &q->stream);
     }
     gpu_top(at, (size_t)k, logp.at, logp.ld, (struct mat){value, wide, x.rows, (int32_t)wide}, k,
-            false, memory + states, q->stream);
-    gpu_vocab_best(ids, logp, candidate, wide, at, state, q->stream);
+            false, memory + states, &q->stream);
+    gpu_vocab_best(ids, logp, candidate, wide, at, state, &q->stream);
 }
 
 void cuda_topn(struct queue *on, struct tensor ids, struct tensor logp, struct tensor h,
@@ -370,7 +390,7 @@ void cuda_topn(struct queue *on, struct tensor ids, struct tensor logp, struct t
     const size_t ld = (size_t)(ids.ld > 0 ? ids.ld : 0);
     for (int32_t t = 0; t < x.rows && !error_is_set(&q->base.err); t += TOPN_ROWS) {
         const int32_t n = x.rows - t < TOPN_ROWS ? x.rows - t : TOPN_ROWS;
-        topn_rows(q, (struct ints){at + (size_t)t * ld, ld, n}, rows_of(to, t, n),
+        topn_rows(q, (struct ints){.at = at + (size_t)t * ld, .ld = ld, .n = n}, rows_of(to, t, n),
                   acts_rows(x, t, n), &w->w, soft_cap);
     }
 }

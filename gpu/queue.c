@@ -30,7 +30,7 @@ static bool open_stream(struct gpu_queue *q, struct error *e)
     return gpu_begin(g, e) &&
            gpu_check(g, e, "a stream", cudaDeviceGetStreamPriorityRange(&least, &greatest)) &&
            gpu_check(g, e, "a stream",
-                     cudaStreamCreateWithPriority(&q->stream, cudaStreamNonBlocking,
+                     cudaStreamCreateWithPriority(&q->stream.at, cudaStreamNonBlocking,
                                                   q->base.kind == QUEUE_LIVE ? greatest : least)) &&
            gpu_check(g, e, "a memory pool", cudaMemPoolCreate(&q->pool, &props)) &&
            gpu_check(g, e, "a memory pool",
@@ -58,13 +58,16 @@ struct queue *cuda_queue_new(struct backend *b, enum queue_kind kind, struct err
     }
     struct gpu *g = q->gpu = gpu_of(b);
     q->base = (struct queue){.backend = b, .kind = kind};
+    q->down_bytes = kind == QUEUE_JOB ? JOB_DOWN_BYTES : DOWN_BYTES;
     if (open_stream(q, e) && open_events(g, q->ring_free, RING, e) &&
         open_events(g, q->marked, MARKS, e) &&
         gpu_check(g, e, "pinned memory",
                   cudaMallocHost((void **)&q->known, (MARKS + 1) * sizeof *q->known)) &&
         gpu_check(g, e, "memory", cudaMalloc((void **)&q->fault, sizeof *q->fault)) &&
-        gpu_check(g, e, "memory", cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream)))
+        gpu_check(g, e, "memory", cudaMemsetAsync(q->fault, 0, sizeof *q->fault, q->stream.at))) {
+        q->stream.replay = kind == QUEUE_LIVE ? replay_new(q) : NULL;
         return &q->base;
+    }
     cuda_queue_free(&q->base);
     return NULL;
 }
@@ -75,7 +78,7 @@ bool queue_ring(struct gpu_queue *q)
     return (q->ring || queue_check(q, "pinned memory",
                                    cudaMallocHost((void **)&q->ring, (size_t)RING * RING_BYTES))) &&
            (q->down ||
-            queue_check(q, "pinned memory", cudaMallocHost((void **)&q->down, DOWN_BYTES)));
+            queue_check(q, "pinned memory", cudaMallocHost((void **)&q->down, q->down_bytes)));
 }
 
 static void close_events(cudaEvent_t *event, int n)
@@ -88,24 +91,24 @@ static void close_events(cudaEvent_t *event, int n)
 static void close_stream(struct gpu_queue *q)
 {
     cudaSetDevice(q->gpu->ordinal);
-    if (q->stream)
-        cudaStreamSynchronize(q->stream);
-    for (int i = 0; i < ROOM_N && q->stream; i++)
+    if (q->stream.at)
+        cudaStreamSynchronize(q->stream.at);
+    for (int i = 0; i < ROOM_N && q->stream.at; i++)
         if (q->room[i].at)
-            cudaFreeAsync(q->room[i].at, q->stream);
+            cudaFreeAsync(q->room[i].at, q->stream.at);
     if (q->table.at)
-        cudaFreeAsync(q->table.at, q->stream);
+        cudaFreeAsync(q->table.at, q->stream.at);
     close_events(q->ring_free, RING);
     close_events(q->marked, MARKS);
-    if (q->stream)
-        cudaStreamSynchronize(q->stream);
+    if (q->stream.at)
+        cudaStreamSynchronize(q->stream.at);
     cudaFree(q->lt_memory);
     cudaFree(q->fault);
     cudaFreeHost(q->known);
     cudaFreeHost(q->down);
     cudaFreeHost(q->ring);
-    if (q->stream)
-        cudaStreamDestroy(q->stream);
+    if (q->stream.at)
+        cudaStreamDestroy(q->stream.at);
     if (q->pool)
         cudaMemPoolDestroy(q->pool);
 }
@@ -115,8 +118,10 @@ void cuda_queue_free(struct queue *on)
     struct gpu_queue *q = queue_of(on);
     if (!q)
         return;
+    replay_end(q->stream.replay);
     if (!gpu_lost(q->gpu, NULL))
         close_stream(q);
+    replay_free(q->stream.replay);
     if (q->gpu->last == q) {
         if (!gpu_lost(q->gpu, NULL))
             cudaGetLastError();
@@ -187,15 +192,12 @@ static void deliver(struct gpu_queue *q, uint64_t mark)
         }
     }
     q->n_deliveries = n;
-    if (n == 0)
-        q->down_used = 0;
 }
 
 /* Asks for what the kernels have found so far. */
 static bool ask(struct gpu_queue *q, struct fault *to)
 {
-    return queue_check(
-        q, "a copy", cudaMemcpyAsync(to, q->fault, sizeof *to, cudaMemcpyDeviceToHost, q->stream));
+    return queue_copy(q, to, 0, q->fault, 0, sizeof *to, 1, cudaMemcpyDeviceToHost);
 }
 
 /* The answer at a mark (UINT64_MAX: at a wait) that was reached, and what was fetched before it.
@@ -208,11 +210,12 @@ static void learn(struct gpu_queue *q, const struct fault *known, uint64_t mark)
         q->base.redone = known->redone;
     if (known->kind != FAULT_NONE && mark > q->settled) {
         tell(q, known);
-        q->failed = known->number;
+        q->failed = known->number > 0 ? q->number_from + known->number : 0;
         q->settled = q->marks;
         q->base.unsure = false;
-        cudaMemsetAsync(q->fault, 0, offsetof(struct fault, saturated), q->stream);
-        q->n_deliveries = 0, q->down_used = 0; /* nobody reads what comes of a failed queue */
+        replay_end(q->stream.replay);
+        cudaMemsetAsync(q->fault, 0, offsetof(struct fault, saturated), q->stream.at);
+        q->n_deliveries = 0; /* nobody reads what comes of a failed queue */
     } else {
         q->base.unsure = q->base.unsure && mark < q->suspect;
         deliver(q, mark);
@@ -223,11 +226,16 @@ static void wait(struct gpu_queue *q)
 {
     static const struct fault none;
     const bool look = q->base.unsure;
-    if ((!look || ask(q, &q->known[MARKS])) &&
-        queue_check(q, "waiting", cudaStreamSynchronize(q->stream)))
+    if (!look || ask(q, &q->known[MARKS]))
+        replay_end(q->stream.replay);
+    if (!error_is_set(&q->base.err) &&
+        queue_check(q, "waiting", cudaStreamSynchronize(q->stream.at))) {
         learn(q, look ? &q->known[MARKS] : &none, UINT64_MAX);
-    else
-        q->n_deliveries = 0, q->down_used = 0;
+        q->ring_at = 0, q->ring_used = 0;
+        q->number_from = q->base.number;
+    } else {
+        q->n_deliveries = 0;
+    }
 }
 
 /* What is queued now may leave word in q->fault. */
@@ -239,7 +247,7 @@ static void watch(struct gpu_queue *q)
 
 struct faults queue_faults(struct gpu_queue *q, enum op op, const char *what)
 {
-    struct faults f = {q->fault, (int32_t)op, -1, q->base.number};
+    struct faults f = {q->fault, (int32_t)op, -1, q->base.number - q->number_from};
     watch(q);
     for (int i = 0; what && i < WORDS && f.what < 0; i++)
         if (strncmp(q->word[i], what, WORD_BYTES - 1) == 0)
@@ -304,7 +312,8 @@ uint64_t cuda_queue_mark(struct queue *on)
     if (!queue_failed(q)) {
         const uint64_t at = ++q->marks % MARKS;
         ask(q, &q->known[at]);
-        queue_check(q, "an event", cudaEventRecord(q->marked[at], q->stream));
+        replay_end(q->stream.replay);
+        queue_check(q, "an event", cudaEventRecord(q->marked[at], q->stream.at));
     }
     return q->marks;
 }
@@ -335,16 +344,18 @@ bool cuda_queue_pending(struct queue *on, uint64_t mark)
 void cuda_queue_wait(struct queue *on, struct queue *other, uint64_t mark)
 {
     struct gpu_queue *q = queue_of(on);
-    if (mark != 0 && !queue_failed(q))
-        queue_check(q, "an event",
-                    cudaStreamWaitEvent(q->stream, event_of(queue_of(other), &mark), 0));
+    if (mark == 0 || queue_failed(q))
+        return;
+    replay_end(q->stream.replay);
+    queue_check(q, "an event",
+                cudaStreamWaitEvent(q->stream.at, event_of(queue_of(other), &mark), 0));
 }
 
 /* ---- memory */
 static void *take(struct gpu_queue *q, size_t n, struct error *e)
 {
     void *p = NULL;
-    const cudaError_t code = cudaMallocFromPoolAsync(&p, n > 0 ? n : 1, q->pool, q->stream);
+    const cudaError_t code = cudaMallocFromPoolAsync(&p, n > 0 ? n : 1, q->pool, q->stream.at);
     if (code == cudaErrorMemoryAllocation)
         error_set(e, ERROR_MEMORY, "cuda: no memory for %zu bytes", n);
     return gpu_check(q->gpu, e, "memory", code) ? p : NULL;
@@ -352,8 +363,9 @@ static void *take(struct gpu_queue *q, size_t n, struct error *e)
 
 void queue_give_back(struct gpu_queue *q, void *p)
 {
+    replay_end(q->stream.replay);
     if (!gpu_lost(q->gpu, NULL) && cudaSetDevice(q->gpu->ordinal) == cudaSuccess)
-        cudaFreeAsync(p, q->stream);
+        cudaFreeAsync(p, q->stream.at);
 }
 
 void *queue_room(struct gpu_queue *q, enum room r, size_t n)
@@ -365,7 +377,7 @@ void *queue_room(struct gpu_queue *q, enum room r, size_t n)
     if (!p)
         return NULL;
     if (q->room[r].at)
-        cudaFreeAsync(q->room[r].at, q->stream);
+        queue_give_back(q, q->room[r].at);
     q->room[r].at = p, q->room[r].n = want;
     return p;
 }
@@ -391,17 +403,75 @@ void cuda_buf_free(struct queue *on, struct buf *buf)
     free(buf);
 }
 
-/* A piece of the ring, when it is free again. */
-static char *piece(struct gpu_queue *q)
+/* ---- copies, which are calls like a kernel's */
+struct copy_call {
+    struct call call;
+    void *to;
+    const void *from;
+    size_t to_step, from_step, width, height;
+    enum cudaMemcpyKind kind;
+    int32_t unused[3];
+};
+static void issue_copy(const struct call *call, struct gpu_queue *q, cudaStream_t s)
 {
-    return queue_check(q, "waiting", cudaEventSynchronize(q->ring_free[q->ring_at % RING]))
-               ? q->ring + (size_t)(q->ring_at % RING) * RING_BYTES
-               : NULL;
+    const struct copy_call *c = (const struct copy_call *)(const void *)call;
+    if (c->to_step == c->width && c->from_step == c->width)
+        queue_check(q, "a copy", cudaMemcpyAsync(c->to, c->from, c->width * c->height, c->kind, s));
+    else
+        queue_check(q, "a copy",
+                    cudaMemcpy2DAsync(c->to, c->to_step, c->from, c->from_step, c->width, c->height,
+                                      c->kind, s));
 }
-static bool piece_done(struct gpu_queue *q)
+bool queue_copy(struct gpu_queue *q, void *to, size_t to_step, const void *from, size_t from_step,
+                size_t width, size_t height, enum cudaMemcpyKind kind)
 {
-    return queue_check(q, "an event",
-                       cudaEventRecord(q->ring_free[q->ring_at++ % RING], q->stream));
+    struct copy_call c = {{issue_copy, sizeof c},
+                          to,
+                          from,
+                          height > 1 ? to_step : width,
+                          height > 1 ? from_step : width,
+                          width,
+                          height,
+                          kind,
+                          {0}};
+    stream_call(&q->stream, q, &c.call);
+    return !error_is_set(&q->base.err);
+}
+
+struct fill_call {
+    struct call call;
+    void *to;
+    size_t n;
+    int32_t byte, unused[3];
+};
+static void issue_fill(const struct call *call, struct gpu_queue *q, cudaStream_t s)
+{
+    const struct fill_call *c = (const struct fill_call *)(const void *)call;
+    queue_check(q, "a copy", cudaMemsetAsync(c->to, c->byte, c->n, s));
+}
+bool queue_fill(struct gpu_queue *q, void *to, int byte, size_t n)
+{
+    struct fill_call c = {{issue_fill, sizeof c}, to, n, byte, {0}};
+    stream_call(&q->stream, q, &c.call);
+    return !error_is_set(&q->base.err);
+}
+
+/* ---- to the device */
+/* n bytes of the ring, at most a piece. What is put goes in order, so that a piece is free again
+ * when the last that was put from it is done; and after a wait all of them are. */
+static char *ring_room(struct gpu_queue *q, size_t n)
+{
+    if (n > RING_BYTES - q->ring_used) {
+        replay_end(q->stream.replay);
+        if (!queue_check(q, "an event",
+                         cudaEventRecord(q->ring_free[q->ring_at++ % RING], q->stream.at)) ||
+            !queue_check(q, "waiting", cudaEventSynchronize(q->ring_free[q->ring_at % RING])))
+            return NULL;
+        q->ring_used = 0;
+    }
+    char *p = q->ring + (size_t)(q->ring_at % RING) * RING_BYTES + q->ring_used;
+    q->ring_used += (n + 15) / 16 * 16;
+    return p;
 }
 
 /* Rows of n bytes, of which none is longer than a piece. */
@@ -411,14 +481,12 @@ static bool put_rows(struct gpu_queue *q, char *to, size_t step, const char *fro
     const int32_t at_once = (int32_t)(RING_BYTES / n);
     for (int32_t t = 0; t < rows; t += at_once) {
         const int32_t count = rows - t < at_once ? rows - t : at_once;
-        char *p = piece(q);
+        char *p = ring_room(q, (size_t)count * n);
         if (!p)
             return false;
         memcpy(p, from + (size_t)t * n, (size_t)count * n);
-        if (!queue_check(q, "a copy",
-                         cudaMemcpy2DAsync(to + (size_t)t * step, step, p, n, n, (size_t)count,
-                                           cudaMemcpyHostToDevice, q->stream)) ||
-            !piece_done(q))
+        if (!queue_copy(q, to + (size_t)t * step, step, p, n, n, (size_t)count,
+                        cudaMemcpyHostToDevice))
             return false;
     }
     return true;
@@ -452,24 +520,47 @@ void cuda_put(struct queue *on, struct tensor dst, const void *src)
                 return;
 }
 
+/* n bytes of `down`, which goes round; what is not delivered yet lies in one stretch of it, that
+ * may begin behind its end. False: there is none. */
+static bool down_room(struct gpu_queue *q, size_t n, size_t *at)
+{
+    const size_t room = q->down_bytes;
+    if (q->n_deliveries == DELIVERIES)
+        return false;
+    if (q->n_deliveries == 0)
+        q->down_at = 0;
+    const size_t oldest = q->n_deliveries > 0 ? q->delivery[0].from : 0;
+    const bool round = q->n_deliveries > 0 && q->down_at <= oldest;
+    if (round ? n > oldest - q->down_at : n > room - q->down_at) {
+        if (round || n > oldest)
+            return false;
+        q->down_at = 0;
+    }
+    *at = q->down_at;
+    q->down_at += (n + 15) / 16 * 16;
+    q->down_at = q->down_at < room ? q->down_at : room;
+    return true;
+}
+
 /* Rows of n bytes, of which none is longer than `down`, on their way to `to`. */
 static bool fetch_rows(struct gpu_queue *q, char *to, const char *from, size_t step, size_t n,
                        int32_t rows, bool widen)
 {
-    const int32_t at_once = (int32_t)(DOWN_BYTES / n);
+    const int32_t at_once = (int32_t)(q->down_bytes / n);
     for (int32_t t = 0; t < rows; t += at_once) {
         const int32_t count = rows - t < at_once ? rows - t : at_once;
         const size_t bytes = (size_t)count * n;
-        if (q->n_deliveries == DELIVERIES || bytes > DOWN_BYTES - q->down_used)
+        size_t at = 0;
+        if (!down_room(q, bytes, &at)) {
             wait(q);
+            down_room(q, bytes, &at);
+        }
         if (error_is_set(&q->base.err) ||
-            !queue_check(q, "a copy",
-                         cudaMemcpy2DAsync(q->down + q->down_used, n, from + (size_t)t * step, step,
-                                           n, (size_t)count, cudaMemcpyDeviceToHost, q->stream)))
+            !queue_copy(q, q->down + at, n, from + (size_t)t * step, step, n, (size_t)count,
+                        cudaMemcpyDeviceToHost))
             return false;
-        q->delivery[q->n_deliveries++] = (struct delivery){
-            to + (size_t)t * n * (widen ? 2 : 1), q->down_used, bytes, widen, q->marks + 1};
-        q->down_used += (bytes + 7) / 8 * 8;
+        q->delivery[q->n_deliveries++] =
+            (struct delivery){to + (size_t)t * n * (widen ? 2 : 1), at, bytes, widen, q->marks + 1};
     }
     return true;
 }
@@ -481,13 +572,13 @@ static void fetch(struct gpu_queue *q, const char *op, void *dst, struct tensor 
                  step = (size_t)src.ld * size, wide = widen ? 2 : 1;
     if (!from || n == 0 || src.rows == 0 || !queue_ring(q))
         return;
-    if (n <= DOWN_BYTES) {
+    if (n <= q->down_bytes) {
         fetch_rows(q, dst, from, step, n, src.rows, widen);
         return;
     }
     for (int32_t t = 0; t < src.rows; t++)
-        for (size_t at = 0; at < n; at += DOWN_BYTES) {
-            const size_t count = n - at < DOWN_BYTES ? n - at : DOWN_BYTES;
+        for (size_t at = 0; at < n; at += q->down_bytes) {
+            const size_t count = n - at < q->down_bytes ? n - at : q->down_bytes;
             if (!fetch_rows(q, (char *)dst + ((size_t)t * n + at) * wide,
                             from + (size_t)t * step + at, count, count, 1, widen))
                 return;
@@ -545,12 +636,12 @@ bool arg_acts(struct gpu_queue *q, const char *op, const char *arg, struct tenso
               int32_t cols, struct acts *h)
 {
     const enum dtype type = t.dtype == DTYPE_F16 || t.dtype == DTYPE_BF16 ? t.dtype : DTYPE_F32;
-    *h = (struct acts){arg_view(q, op, arg, t, type, rows, cols),
-                       (size_t)(t.ld > 0 ? t.ld : 0),
-                       t.rows,
-                       t.cols,
-                       type,
-                       &q->fault->saturated};
+    *h = (struct acts){.at = arg_view(q, op, arg, t, type, rows, cols),
+                       .ld = (size_t)(t.ld > 0 ? t.ld : 0),
+                       .saturated = &q->fault->saturated,
+                       .rows = t.rows,
+                       .cols = t.cols,
+                       .type = type};
     if (type != DTYPE_F32)
         watch(q);
     return h->at != NULL;
@@ -559,8 +650,9 @@ bool arg_acts(struct gpu_queue *q, const char *op, const char *arg, struct tenso
 bool arg_ints(struct gpu_queue *q, const char *op, const char *arg, struct tensor t, int32_t rows,
               struct ints *v)
 {
-    *v = (struct ints){arg_view(q, op, arg, t, DTYPE_I32, rows, 1), (size_t)(t.ld > 0 ? t.ld : 0),
-                       t.rows};
+    *v = (struct ints){.at = arg_view(q, op, arg, t, DTYPE_I32, rows, 1),
+                       .ld = (size_t)(t.ld > 0 ? t.ld : 0),
+                       .n = t.rows};
     return v->at != NULL;
 }
 

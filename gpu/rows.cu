@@ -56,15 +56,14 @@ __global__ void __launch_bounds__(512) norm_row(acts y, mat x, norm_kernel k, fa
         atomicAdd(y.saturated, over);
 }
 
-template <class T>
-static void norm_as(acts y, mat x, const norm_kernel *k, faults f, cudaStream_t s)
+template <class T> static void norm_as(acts y, mat x, const norm_kernel *k, faults f, stream *s)
 {
     const int32_t wanted = (x.cols + IN_REGISTERS - 1) / IN_REGISTERS;
     const unsigned threads = wanted > 512 ? 512 : ((unsigned)wanted + 31) / 32 * 32;
     launch(wanted > 512 ? norm_row<T, false> : norm_row<T, true>, (unsigned)x.rows, threads, 0, s,
            y, x, *k, f);
 }
-void gpu_norm(acts y, mat x, const norm_kernel *k, faults f, cudaStream_t s)
+void gpu_norm(acts y, mat x, const norm_kernel *k, faults f, stream *s)
 {
     if (x.rows > 0 && x.cols > 0)
         OF_TYPE(norm_as, y.type)(y, x, k, f, s);
@@ -79,7 +78,7 @@ __global__ void act_elements(acts y, mat x, acts mul, activation f)
         set_value(y, t, i, mul.at ? v * value_of(mul, t, i) : v);
     }
 }
-void gpu_act(acts y, mat x, acts mul, activation f, cudaStream_t s)
+void gpu_act(acts y, mat x, acts mul, activation f, stream *s)
 {
     over_elements(act_elements, x.rows, x.cols, s, y, x, mul, f);
 }
@@ -89,7 +88,7 @@ __global__ void unscale_elements(mat y, mat scale, float eps)
     EACH_ELEMENT(t, i, y.rows, y.cols)
     y.at[(size_t)t * y.ld + (size_t)i] *= 1.0f / scale.at[(size_t)t * scale.ld] - eps;
 }
-void gpu_rows_unscale(mat y, mat scale, float eps, cudaStream_t s)
+void gpu_rows_unscale(mat y, mat scale, float eps, stream *s)
 {
     over_elements(unscale_elements, y.rows, y.cols, s, y, scale, eps);
 }
@@ -99,7 +98,7 @@ __global__ void round_elements(acts y, acts x)
     EACH_ELEMENT(t, i, y.rows, y.cols)
     set_value(y, t, i, value_of(x, t, i));
 }
-void gpu_round(acts y, acts x, cudaStream_t s)
+void gpu_round(acts y, acts x, stream *s)
 {
     over_elements(round_elements, y.rows, y.cols, s, y, x);
 }
@@ -110,7 +109,7 @@ __global__ void add_elements(mat y, mat x, float a)
     y.at[(size_t)t * y.ld + (size_t)i] +=
         a * x.at[(x.rows == 1 ? 0 : (size_t)t * x.ld) + (size_t)i];
 }
-void gpu_add(mat y, mat x, float a, cudaStream_t s)
+void gpu_add(mat y, mat x, float a, stream *s)
 {
     over_elements(add_elements, y.rows, y.cols, s, y, x, a);
 }
@@ -125,7 +124,7 @@ __global__ void add_outer_elements(mat y, mat c, mat u)
         y.at[(size_t)t * y.ld + (size_t)i] = sum;
     }
 }
-void gpu_add_outer(mat y, mat c, mat u, cudaStream_t s)
+void gpu_add_outer(mat y, mat c, mat u, stream *s)
 {
     over_elements(add_outer_elements, y.rows, y.cols, s, y, c, u);
 }
@@ -141,7 +140,7 @@ __global__ void unit_change_elements(mat c, mat f, const float *value, const int
                                                                      : -was;
     }
 }
-void gpu_unit_change(mat c, mat f, const float *value, const int32_t *mode, cudaStream_t s)
+void gpu_unit_change(mat c, mat f, const float *value, const int32_t *mode, stream *s)
 {
     over_elements(unit_change_elements, f.rows, f.cols, s, c, f, value, mode);
 }
@@ -216,26 +215,26 @@ __global__ void get_cols(mat y, mat x, ints cols, faults f)
 #define OF_SIZE(kernel, size)                                                                      \
     ((size) == 2 ? kernel<uint16_t> : (size) == 8 ? kernel<uint64_t> : kernel<uint32_t>)
 enum { ROW_THREADS = 256 };
-void gpu_copy(const move *m, cudaStream_t s)
+void gpu_copy(const move *m, stream *s)
 {
     over_elements(OF_SIZE(copy_elements, m->size), m->y_rows, m->cols, s, *m);
 }
-void gpu_rows_get(const move *m, ints rows, faults f, cudaStream_t s)
+void gpu_rows_get(const move *m, ints rows, faults f, stream *s)
 {
     if (rows.n > 0)
         launch(OF_SIZE(get_rows, m->size), (unsigned)rows.n, ROW_THREADS, 0, s, *m, rows, f);
 }
-void gpu_rows_set(const move *m, ints rows, faults f, cudaStream_t s)
+void gpu_rows_set(const move *m, ints rows, faults f, stream *s)
 {
     if (rows.n > 0)
         launch(OF_SIZE(set_rows, m->size), (unsigned)rows.n, ROW_THREADS, 0, s, *m, rows, f);
 }
-void gpu_rows_add(mat y, mat x, ints rows, faults f, cudaStream_t s)
+void gpu_rows_add(mat y, mat x, ints rows, faults f, stream *s)
 {
     if (rows.n > 0)
         launch(add_rows, (unsigned)rows.n, ROW_THREADS, 0, s, y, x, rows, f);
 }
-void gpu_cols_get(mat y, mat x, ints cols, faults f, cudaStream_t s)
+void gpu_cols_get(mat y, mat x, ints cols, faults f, stream *s)
 {
     over_elements(get_cols, y.rows, cols.n, s, y, x, cols, f);
 }
@@ -262,7 +261,7 @@ __global__ void stats_of_rows(double *stats, size_t ld, reals x, reals z)
     if (threadIdx.x == 0)
         stats[(size_t)t * ld] = size, stats[(size_t)t * ld + 1] = rest;
 }
-void gpu_row_stats(double *stats, size_t ld, reals x, reals z, cudaStream_t s)
+void gpu_row_stats(double *stats, size_t ld, reals x, reals z, stream *s)
 {
     if (x.rows > 0)
         launch(stats_of_rows, (unsigned)x.rows, ROW_THREADS, 0, s, stats, ld, x, z);
@@ -278,7 +277,7 @@ __global__ void sums_of_cols(double *sums, reals x, double a)
         sum += real_at(x, t, i);
     sums[i] += a * sum;
 }
-void gpu_col_sums(double *sums, reals x, double a, cudaStream_t s)
+void gpu_col_sums(double *sums, reals x, double a, stream *s)
 {
     if (x.cols > 0)
         launch(sums_of_cols, ((unsigned)x.cols + 31) / 32, 32, 0, s, sums, x, a);

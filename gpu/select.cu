@@ -30,7 +30,7 @@ __global__ void __launch_bounds__(SELECT_THREADS)
     }
 }
 void gpu_top(int32_t *ids, size_t ld_ids, float *vals, size_t ld_vals, mat x, int32_t k,
-             bool by_size, void *memory, cudaStream_t s)
+             bool by_size, void *memory, stream *s)
 {
     if (x.rows > 0)
         launch(top_of_rows, (unsigned)x.rows, SELECT_THREADS, 0, s, ids, ld_ids, vals, ld_vals, x,
@@ -156,7 +156,7 @@ __global__ void __launch_bounds__(SELECT_THREADS)
 }
 
 void gpu_select_ids(codes c, int32_t first, mat x, const select_kernel *k, int32_t *count,
-                    int32_t *ids, faults f, cudaStream_t s)
+                    int32_t *ids, faults f, stream *s)
 {
     const unsigned rows = (unsigned)x.rows;
     if (ids)
@@ -175,7 +175,7 @@ size_t gpu_select_bytes(const select_kernel *k, int32_t rows, int32_t)
     return (n + 255) / 256 * 256 + gpu_top_bytes(rows, k->k);
 }
 void gpu_select(codes c, int32_t first, mat x, const select_kernel *k, void *memory, faults f,
-                cudaStream_t s)
+                stream *s)
 {
     const unsigned rows = (unsigned)x.rows;
     int32_t *count = static_cast<int32_t *>(memory), *ids = nullptr;

@@ -10,7 +10,7 @@ __global__ void cap_logits(mat z, float cap)
         *p = cap * tanhf(*p / cap);
     }
 }
-void gpu_soft_cap(mat z, float cap, cudaStream_t s)
+void gpu_soft_cap(mat z, float cap, stream *s)
 {
     over_elements(cap_logits, z.rows, z.cols, s, z, cap);
 }
@@ -44,7 +44,7 @@ __global__ void fold_chunk(vocab_state *state, mat z, int32_t first, ints target
     state[t] = v;
 }
 void gpu_vocab_fold(vocab_state *state, mat z, int32_t first, ints target, int32_t vocab, faults f,
-                    cudaStream_t s)
+                    stream *s)
 {
     if (z.rows > 0)
         launch(fold_chunk, (unsigned)z.rows, 512, 0, s, state, z, first, target, vocab, f);
@@ -60,7 +60,7 @@ __global__ void loss_of_rows(float *loss, size_t ld, const vocab_state *state, i
                                ? NAN
                                : (float)((double)v.max + log(v.sum) - (double)v.target);
 }
-void gpu_vocab_loss(float *loss, size_t ld, const vocab_state *state, ints target, cudaStream_t s)
+void gpu_vocab_loss(float *loss, size_t ld, const vocab_state *state, ints target, stream *s)
 {
     if (target.n > 0)
         launch(loss_of_rows, ((unsigned)target.n + 127) / 128, 128, 0, s, loss, ld, state, target);
@@ -78,7 +78,7 @@ __global__ void best_of_vocab(ints ids, mat logp, const int32_t *candidate, size
     }
 }
 void gpu_vocab_best(ints ids, mat logp, const int32_t *candidate, size_t ld, const int32_t *at,
-                    const vocab_state *state, cudaStream_t s)
+                    const vocab_state *state, stream *s)
 {
     over_elements(best_of_vocab, logp.rows, logp.cols, s, ids, logp, candidate, ld, at, state);
 }
@@ -88,7 +88,7 @@ __global__ void shift(int32_t *ids, size_t ld, int32_t rows, int32_t n, int32_t 
     EACH_ELEMENT(t, i, rows, n)
     ids[(size_t)t * ld + (size_t)i] += by;
 }
-void gpu_shift_ids(int32_t *ids, size_t ld, int32_t rows, int32_t n, int32_t by, cudaStream_t s)
+void gpu_shift_ids(int32_t *ids, size_t ld, int32_t rows, int32_t n, int32_t by, stream *s)
 {
     over_elements(shift, rows, n, s, ids, ld, rows, n, by);
 }

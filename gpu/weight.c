@@ -45,6 +45,12 @@ struct load { /* of one weight */
     struct error *e;
 };
 
+static void hear(const struct load *l, uint64_t n)
+{
+    if (l->g->backend.loaded)
+        l->g->backend.loaded(l->g->backend.loaded_arg, n);
+}
+
 /* Row by row through pinned memory, two pieces in turn; row o of W is `row(o)` of the source. */
 static bool load_rows(const struct load *l)
 {
@@ -66,6 +72,7 @@ static bool load_rows(const struct load *l)
                                    (size_t)n * step, cudaMemcpyHostToDevice, l->stream)) ||
             failed(l->g, l->e, "an event", cudaEventRecord(l->g->staged[turn], l->stream)))
             return false;
+        hear(l, (uint64_t)n * row);
     }
     return true;
 }
@@ -91,7 +98,8 @@ static bool load_turned(const struct load *l, char *piece, const int32_t *map)
                                    cudaMemcpyHostToDevice, l->stream)) ||
             failed(l->g, l->e, "an event", cudaEventRecord(l->g->staged[turn], l->stream)))
             return false;
-        gpu_transpose(l->w, piece, (size_t)l->w.out, first, n, map, l->stream);
+        gpu_transpose(l->w, piece, (size_t)l->w.out, first, n, map, &l->g->load->stream);
+        hear(l, (uint64_t)n * row);
     }
     return true;
 }
@@ -158,7 +166,7 @@ static bool look(const struct load *l)
     uint64_t *where = nowhere(l), least = UINT64_MAX;
     if (!where)
         return false;
-    gpu_find_bad(l->w, where, l->stream);
+    gpu_find_bad(l->w, where, &l->g->load->stream);
     return found(l, where, &least) &&
            (least == UINT64_MAX ||
             refuse(l, least, "no finite number, expected weights without NaNs and infinities"));
@@ -176,13 +184,13 @@ static enum dtype kept_as(const struct gpu *g, enum dtype type)
 static bool convert(struct load *l, struct weight *w, enum dtype type)
 {
     uint64_t *where = nowhere(l), least = UINT64_MAX;
-    struct wmat to = {NULL, l->w.ld, l->w.out, l->w.in, type};
+    struct wmat to = {.ld = l->w.ld, .out = l->w.out, .in = l->w.in, .type = type};
     void *at = NULL;
     const size_t n = (size_t)to.out * to.ld * dtype_size(type);
     if (!where || failed(l->g, l->e, "memory for a weight", cudaMalloc(&at, n)))
         return false;
     to.at = at;
-    gpu_convert(to, l->w, where, l->stream);
+    gpu_convert(to, l->w, where, &l->g->load->stream);
     const bool ok = found(l, where, &least);
     if (!gpu_lost(l->g, NULL))
         cudaFree((void *)(uintptr_t)l->w.at);
@@ -215,7 +223,7 @@ static bool round_weight(const struct load *l, struct weight *w)
             return false;
         to.at = at;
         w->rounded = to;
-        gpu_convert(to, w->w, where, l->stream);
+        gpu_convert(to, w->w, where, &l->g->load->stream);
         if (!found(l, where, &least) ||
             failed(l->g, l->e, "a copy", cudaMemsetAsync(where, 0, sizeof *where, l->stream)))
             return false;
@@ -223,7 +231,7 @@ static bool round_weight(const struct load *l, struct weight *w)
         return false;
     }
     w->rounded = to;
-    gpu_row_norms((uint32_t *)where, to, w->w, l->stream);
+    gpu_row_norms((uint32_t *)where, to, w->w, &l->g->load->stream);
     if (!found(l, where, &found_norms))
         return false;
     memcpy(&w->of, &found_norms, sizeof found_norms);
@@ -265,10 +273,10 @@ struct weight *cuda_weight_new(struct backend *b, const struct weight_source *sr
     const size_t ld = row_elements(src->in), size = dtype_size(src->type);
     void *at = NULL;
     w->uses = uses;
-    w->w = (struct wmat){NULL, ld, src->out, src->in, src->type};
+    w->w = (struct wmat){.ld = ld, .out = src->out, .in = src->in, .type = src->type};
     const cudaError_t code = cudaMalloc(&at, (size_t)src->out * ld * size);
     w->w.at = at;
-    struct load l = {g, g->load->stream, src, w->w, size, e};
+    struct load l = {g, g->load->stream.at, src, w->w, size, e};
     const enum dtype kept = kept_as(g, src->type);
     w->reads = g->precision == PRECISION_F32 ? DTYPE_F32 : kept;
     if (code == cudaErrorMemoryAllocation)

@@ -17,7 +17,7 @@ template <class T> __global__ void widen_rows(mat y, wmat w, ints ids, faults f)
             report(f, FAULT_WEIGHT, id, i, 0);
     }
 }
-void gpu_weight_rows(mat y, wmat w, ints ids, faults f, cudaStream_t s)
+void gpu_weight_rows(mat y, wmat w, ints ids, faults f, stream *s)
 {
     if (ids.n > 0)
         launch(OF_TYPE(widen_rows, w.type), (unsigned)ids.n, 256, 0, s, y, w, ids, f);
@@ -84,7 +84,7 @@ template <class T> __global__ void decode_row(mat y, codes c, wmat w, const floa
                 explain<T>(c, w, t, col + j, f);
         }
 }
-void gpu_decode(mat y, codes c, wmat w, const float *bias, faults f, cudaStream_t s)
+void gpu_decode(mat y, codes c, wmat w, const float *bias, faults f, stream *s)
 {
     const unsigned columns = ((unsigned)w.in + 4 * DECODE_THREADS - 1) / (4 * DECODE_THREADS);
     for (int32_t first = 0; first < c.n_rows; first += 65535) {
@@ -112,7 +112,7 @@ __global__ void get_codes(mat y, codes c, ints ids, faults f)
         y.at[(size_t)t * y.ld + (size_t)j] = v;
     }
 }
-void gpu_csr_get(mat y, codes c, ints ids, faults f, cudaStream_t s)
+void gpu_csr_get(mat y, codes c, ints ids, faults f, stream *s)
 {
     over_elements(get_codes, c.n_rows, ids.n, s, y, c, ids, f);
 }
@@ -138,7 +138,7 @@ __global__ void dots_of_rows(mat y, mat x, wmat w, ints ids, const float *bias, 
     if (lane == 0)
         y.at[(size_t)t * y.ld + (size_t)j] = sum + (bias ? bias[id] : 0.0f);
 }
-void gpu_dot_rows(mat y, mat x, wmat w, ints ids, const float *bias, faults f, cudaStream_t s)
+void gpu_dot_rows(mat y, mat x, wmat w, ints ids, const float *bias, faults f, stream *s)
 {
     const int64_t warps = (int64_t)x.rows * ids.n;
     if (warps > 0)
@@ -164,7 +164,7 @@ __global__ void transpose_tile(wmat to, const T *src, size_t ld, int32_t first, 
             w[(size_t)(o + y) * to.ld + (size_t)(first + c + x)] = tile[x * 33 + y];
 }
 void gpu_transpose(wmat to, const void *src, size_t ld, int32_t first, int32_t n,
-                   const int32_t *map, cudaStream_t s)
+                   const int32_t *map, stream *s)
 {
     const dim3 grid(((unsigned)to.out + 31) / 32, ((unsigned)n + 31) / 32), block(32, 8);
     if (dtype_size(to.type) == 2)
@@ -182,7 +182,7 @@ template <class T> __global__ void find_not_finite(wmat w, uint64_t *where)
         atomicMin(reinterpret_cast<unsigned long long *>(where),
                   (unsigned long long)o * (unsigned long long)w.in + (unsigned long long)i);
 }
-void gpu_find_bad(wmat w, uint64_t *where, cudaStream_t s)
+void gpu_find_bad(wmat w, uint64_t *where, stream *s)
 {
     over_elements(OF_TYPE(find_not_finite, w.type), w.out, w.in, s, w, where);
 }
@@ -200,7 +200,7 @@ __global__ void convert_elements(wmat to, wmat from, uint64_t *where)
                       (unsigned long long)o * (unsigned long long)to.in + (unsigned long long)i);
     }
 }
-void gpu_convert(wmat to, wmat from, uint64_t *where, cudaStream_t s)
+void gpu_convert(wmat to, wmat from, uint64_t *where, stream *s)
 {
     over_elements(to.type == DTYPE_F16     ? from.type == DTYPE_F32 ? convert_elements<f16, float>
                                                                     : convert_elements<f16, bf16>
@@ -265,7 +265,7 @@ template <class T, int R> __global__ void few_rows(acts y, acts x, wmat w, produ
                       finish(v, o, end, reads_old(end.epilogue) ? value_of(y, r, o) : 0.0f));
     }
 }
-void gpu_gemv(acts y, acts x, wmat w, product_end end, cudaStream_t s)
+void gpu_gemv(acts y, acts x, wmat w, product_end end, stream *s)
 {
     const unsigned grid = ((unsigned)w.out + GEMV_WARPS - 1) / GEMV_WARPS;
 #define OF_ROWS(T)                                                                                 \
@@ -315,7 +315,7 @@ __global__ void split_bf16(bf16 *parts, size_t ld, mat x)
         }
     }
 }
-void gpu_split(void *parts, size_t ld, float *scale, dtype type, mat x, cudaStream_t s)
+void gpu_split(void *parts, size_t ld, float *scale, dtype type, mat x, stream *s)
 {
     if (type == DTYPE_F16)
         launch(split_f16, (unsigned)x.rows, 256, 0, s, static_cast<f16 *>(parts), ld, scale, x);
@@ -337,7 +337,7 @@ __global__ void join_parts(acts y, const float *parts, const float *scale, dtype
     }
 }
 void gpu_join(acts y, const float *parts, const float *scale, dtype type, product_end end,
-              cudaStream_t s)
+              stream *s)
 {
     over_elements(join_parts, y.rows, y.cols, s, y, parts, scale, type, end);
 }

@@ -18,9 +18,9 @@ static int32_t padded(int32_t n)
 }
 
 struct kv *cpu_kv_new(struct queue *q, int32_t first_layer, int32_t n_layers, int32_t width,
-                      int32_t cap, struct error *e)
+                      int32_t cap, enum dtype as, struct error *e)
 {
-    (void)q;
+    (void)q, (void)as; /* results are floats here */
     size_t n = 0;
     struct kv *kv = NULL;
     if (n_layers < 0 || width <= 0 || cap <= 0 || cap > INT32_MAX - MAX_LANES) {

@@ -127,7 +127,7 @@ void cpu_topn(struct queue *, struct tensor ids, struct tensor logp, struct tens
               const struct weight *U, float soft_cap);
 /* attn.c */
 struct kv *cpu_kv_new(struct queue *, int32_t first_layer, int32_t n_layers, int32_t width,
-                      int32_t cap, struct error *);
+                      int32_t cap, enum dtype as, struct error *);
 void cpu_kv_free(struct queue *, struct kv *);
 void cpu_kv_copy(struct queue *, struct kv *to, const struct kv *from, int32_t n);
 void cpu_attn(struct queue *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,

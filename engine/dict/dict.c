@@ -62,6 +62,14 @@ static bool open_biases(struct dict *d, const struct dict_parts *p, struct error
     return put_vector(d, d->bias, s->m, &d->encode.bias, e);
 }
 
+static void told(void *arg, uint64_t n)
+{
+    struct dict *d = arg;
+    d->loaded += n;
+    if (d->progress && d->loaded <= d->to_load)
+        d->progress(d->progress_arg, d->loaded, d->to_load);
+}
+
 /* Takes over what is not the file's; what is, is packed once and kept. */
 static struct weight *open_weight(struct dict *d, struct dict_matrix *a, unsigned uses, void **own,
                                   struct error *e)
@@ -69,8 +77,13 @@ static struct weight *open_weight(struct dict *d, struct dict_matrix *a, unsigne
     struct backend *b = d->queue->backend;
     if (a->own)
         a->t.file = d->path;
+    const uint64_t before = d->loaded;
+    device_hear(b, told, d);
     struct weight *w =
         pack_weight(b, d->tensors, &a->t, a->order, NULL, uses, a->own ? NULL : d->packs, e);
+    device_hear(b, NULL, NULL);
+    d->loaded = before;
+    told(d, a->t.n_bytes); /* of what was packed before, or is only looked into, no device tells */
     *own = a->own;
     a->own = NULL;
     d->bytes += w ? device_weight_bytes(b, w) : 0;
@@ -202,6 +215,8 @@ bool dict_prepare(struct backend *b, const char *path, const struct dict_hint *h
     d->queue = device_queue(b, QUEUE_LOAD, e);
     d->path = folder ? dict_file_in(path, e) : xstrdup(path);
     d->packs = hint ? hint->packs : NULL;
+    d->progress = hint ? hint->progress : NULL;
+    d->progress_arg = hint ? hint->progress_arg : NULL;
     if (!d->queue || !d->path || !read_file(d, hint ? hint : &nothing, e)) {
         packs_stop(d->packs);
         dict_free(d);
@@ -219,6 +234,8 @@ uint64_t dict_need(const struct dict *d)
 bool dict_load(struct dict *d, struct error *e)
 {
     struct dict_parts *p = d->parts;
+    d->loaded = 0;
+    d->to_load = p->encoder.t.n_bytes + p->decoder.t.n_bytes + p->skip.t.n_bytes;
     const bool ok = device_room(d->queue->backend, d->need, e) &&
                     (!d->spec.norm_rescale || unit_decoder(p, RESCALE_TOLERANCE, e)) &&
                     open_biases(d, p, e) && open_weights(d, p, e) && open_selection(d, p, e) &&

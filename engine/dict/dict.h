@@ -68,12 +68,16 @@ static inline bool dict_is_whitened(const struct dict_spec *s)
 }
 
 struct packs;
-struct dict_hint {                    /* what the user or the bundle says; zero: nothing */
-    const struct point *hook;         /* where it is, whatever the file says */
+struct dict_hint { /* what the user or the bundle says; zero: nothing */
+    const char *hook;
     int32_t k;                        /* refused of a kind that has none */
     const struct model_config *model; /* that it is for: whose names hooks have, and how many
                                          layers; NULL: not known */
     struct packs *packs; /* where packed weights are kept, which outlives the dict; NULL: nowhere */
+    /* Hears how many bytes of the file's matrices are loaded, and of how many, while they are; may
+     * be NULL. */
+    void (*progress)(void *, uint64_t done, uint64_t total);
+    void *progress_arg;
 };
 
 /* Opens an SAE file, or the folder of one, for a device: any of the formats of

@@ -130,8 +130,11 @@ struct dict {
     struct dict_spec spec;
     struct queue *queue; /* of the vectors; NULL: neurons */
     char *path;
-    struct tensors *tensors;  /* rows are gathered from its mapping */
-    struct packs *packs;      /* the user's; NULL: none */
+    struct tensors *tensors; /* rows are gathered from its mapping */
+    struct packs *packs;     /* the user's; NULL: none */
+    void (*progress)(void *, uint64_t done, uint64_t total);
+    void *progress_arg;
+    uint64_t loaded, to_load; /* bytes of the file's matrices */
     struct dict_parts *parts; /* of the file, until they are loaded */
     uint64_t need;            /* of the device's memory, by loading them */
     struct named_tensor decoder_source;

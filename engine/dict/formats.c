@@ -172,14 +172,11 @@ bool dict_look(const char *path, const struct dict_hint *hint, struct dict_spec 
 bool read_hook(const struct dict_file *f, const char *name, const char *source, struct dict_spec *s,
                struct error *e)
 {
-    if (!f->hint->hook && !name)
+    const char *hook = f->hint->hook ? f->hint->hook : name;
+    if (!hook)
         return true;
     s->source[DICT_FACT_HOOK] = f->hint->hook ? "option" : source;
-    if (f->hint->hook) {
-        s->at = *f->hint->hook;
-        return true;
-    }
-    return point_parse(name, f->hint->model, &s->at, e) || error_prefix(e, "%s: hook", f->path);
+    return point_parse(hook, f->hint->model, &s->at, e) || error_prefix(e, "%s: hook", f->path);
 }
 
 bool hook_of_module(const char *name, char out[POINT_NAME_MAX])

@@ -90,7 +90,7 @@ void model_topn(struct run *run, const struct model *m, struct tensor h, int32_t
     struct tensor best = run_ids(run, h.rows, n), p = run_tensor(run, h.rows, n);
     op_topn(run, op_as(run, shifted(run, m, h), m->unembed_reads), m->unembed, m->config.logit_cap,
             best, p);
-    run_get(run, ids, best);
+    run_fetch(run, ids, best);
     run_get(run, logp, p);
     check_values(run, logp, (size_t)h.rows * (size_t)n, "predictions");
     if (!run->tape)

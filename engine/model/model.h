@@ -136,5 +136,6 @@ void model_tl_row(const struct model *, double *x);
 /* Keys and values for up to n_ctx positions of layers first … n_layers−1. */
 struct kv *model_kv_new(const struct model *, struct queue *, int32_t first_layer, int32_t cap,
                         struct error *e);
+size_t model_kv_bytes(const struct model *, int32_t first_layer, int32_t cap); /* of the same */
 void model_kv_free(struct queue *, struct kv *);
 #endif

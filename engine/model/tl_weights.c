@@ -5,6 +5,8 @@
  * float. */
 #include "engine/model/tl_weights.h"
 #include "engine/base/memory.h"
+#include "engine/device.h"
+#include "engine/model/model_private.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -263,8 +263,9 @@ static void kv_free(struct queue *q, struct kv *kv)
 }
 
 static struct kv *kv_new(struct queue *q, int32_t first_layer, int32_t n_layers, int32_t width,
-                         int32_t cap, struct error *e)
+                         int32_t cap, enum dtype as, struct error *e)
 {
+    (void)as;
     struct kv *kv = xcalloc(1, sizeof *kv);
     size_t n = 0;
     *kv = (struct kv){first_layer, n_layers, width, cap, NULL};

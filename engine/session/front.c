@@ -79,11 +79,11 @@ static struct tensor pre_columns(struct session *s, int32_t place, const struct 
     return op_cols_get(&s->run, p->pre, run_put_ids(&s->run, c->n, 1, c->unit));
 }
 
-/* [R, c->n] to its columns of host rows [R, n_watch]. */
-static void get_columns(struct session *s, const struct columns *c, struct tensor t, float *to)
+/* [R, c->n] to its columns of host rows [R, n_watch]; all of them come without waiting. */
+static void fetch_columns(struct session *s, const struct columns *c, struct tensor t, float *to)
 {
     if (c->n == s->n_watch) {
-        run_get(&s->run, to, t);
+        run_fetch(&s->run, to, t);
         return;
     }
     float *part = xreallocarray(NULL, (size_t)t.rows * (size_t)c->n, sizeof *part);
@@ -108,14 +108,20 @@ static void fetch_watched(struct front *f)
         struct tensor values = i == s->place.first && c.n == s->n_watch
                                    ? f->f
                                    : dict_values(&s->run, d, &p->codes, c.unit, c.n);
-        get_columns(s, &c, values, act);
-        get_columns(s, &c, dict_spec(d)->identity ? values : pre_columns(s, i, p, &c), pre);
+        fetch_columns(s, &c, values, act);
+        fetch_columns(s, &c, dict_spec(d)->identity ? values : pre_columns(s, i, p, &c), pre);
     }
 }
 
 static bool is_further(const struct front *f, int32_t place)
 {
     return !f->reference && f->s->further & 1u << place;
+}
+
+static void fetch_codes(struct run *r, struct csr_host *to, const struct csr *f)
+{
+    if (!run_fetch_csr(r, to, f))
+        run_get_csr(r, to, f);
 }
 
 static void fetch_further(struct front *f)
@@ -126,12 +132,14 @@ static void fetch_further(struct front *f)
         if (!is_further(f, i))
             continue;
         p->stats = xcalloc(2 * (size_t)f->micro->rows + 1, sizeof *p->stats);
-        run_get_f64(r, p->stats, op_row_stats(r, p->y, p->yhat));
+        run_fetch_f64(r, p->stats, op_row_stats(r, p->y, p->yhat));
         struct csr active = dict_active(r, f->s->set->place[i].dict, &p->codes, TOP_MAX_DENSE);
-        run_get_csr(r, &p->active, &active);
+        fetch_codes(r, &p->active, &active);
     }
 }
 
+/* All that is wanted of the batch comes at once: each wait for it would take as long as small
+ * operations. */
 static void fetch(struct front *f)
 {
     struct session *s = f->s;
@@ -143,15 +151,16 @@ static void fetch(struct front *f)
     const struct place *p = &f->place[line_place(s, f->reference)];
     if (!f->reference) {
         s->stats = grow(s->stats, &s->cap_stats, 2 * rows + 1, sizeof *s->stats);
-        run_get_f64(r, s->stats, op_row_stats(r, p->y, p->yhat));
+        run_fetch_f64(r, s->stats, op_row_stats(r, p->y, p->yhat));
     }
     if (!dict_spec(d)->identity || !f->reference) {
         struct csr active = dict_active(r, d, &p->codes, TOP_MAX_DENSE);
-        run_get_csr(r, &s->codes, &active);
+        fetch_codes(r, &s->codes, &active);
     }
     if (!f->reference && s->n_watch > 0)
         fetch_watched(f);
     fetch_further(f);
+    run_wait(r);
 }
 
 /* What neither a norm nor the dictionary has looked at: neurons, and watched units that were not

@@ -62,7 +62,9 @@ struct loop { /* one run of a study */
     const struct study_loop *to;
     struct run run;
     struct meter meter;
-    struct study_progress progress;
+    struct study_progress progress; /* done: chunks that are folded */
+    struct partial *left;           /* the one behind them, on its way */
+    uint64_t left_mark;
     double saved; /* when the last checkpoint was made */
 };
 
@@ -85,28 +87,64 @@ static bool checkpoint(struct loop *l, struct error *e)
     return ok || error_prefix(e, "study %s, chunk %lld", l->ops->name, (long long)l->progress.done);
 }
 
+static bool failed(struct loop *l, struct error *e)
+{
+    *e = l->run.err;
+    return e->kind == ERROR_CANCELLED ? false : error_prefix(e, "study %s", l->ops->name);
+}
+
+static void fold(struct loop *l, struct partial *p)
+{
+    const int64_t i = l->progress.done;
+    if (l->ops->segment > 0 && l->ops->end_segment && i % l->ops->segment == 0)
+        l->ops->end_segment(l->study);
+    l->ops->fold(l->study, i, p);
+    l->progress.tokens += (double)l->ops->partial_tokens(p);
+    l->progress.done++;
+    l->ops->partial_free(p);
+}
+
+/* Folds the chunk that was left on its way, where there is one. */
+static bool settle(struct loop *l, struct error *e)
+{
+    struct partial *p = l->left;
+    l->left = NULL;
+    if (!p)
+        return true;
+    if (l->ops->on_its_way(l->study, p))
+        l->ops->land(l->study, &l->run);
+    if (run_reach(&l->run, l->left_mark)) {
+        fold(l, p);
+        return true;
+    }
+    l->ops->partial_free(p);
+    return failed(l, e);
+}
+
+/* A chunk is folded when it is whole and all of it known to be well: at once, or, of a device that
+ * is still at it, when the next one has been asked for. */
 static bool one_chunk(struct loop *l, struct error *e)
 {
-    int64_t i = l->progress.done;
+    const int64_t i = l->progress.done + (l->left != NULL);
     struct arena_mark mark = arena_mark(l->run.arena);
     struct partial *p = l->ops->chunk(l->study, i, &l->run);
     arena_reset(l->run.arena, mark);
-    if (p && (!l->run.queue->unsure || run_well(&l->run))) {
-        if (l->ops->segment > 0 && l->ops->end_segment && i % l->ops->segment == 0)
-            l->ops->end_segment(l->study);
-        l->ops->fold(l->study, i, p);
-        l->progress.tokens += (double)l->ops->partial_tokens(p);
-        l->progress.done++;
-        l->ops->partial_free(p);
+    const uint64_t made = p && l->ops->on_its_way ? run_mark(&l->run) : 0;
+    const bool ok = settle(l, e);
+    if (ok && p && l->ops->on_its_way && l->ops->on_its_way(l->study, p)) {
+        l->left = p, l->left_mark = made;
+        return true;
+    }
+    if (ok && p && (!l->run.queue->unsure || run_well(&l->run))) {
+        fold(l, p);
         return true;
     }
     if (p)
         l->ops->partial_free(p);
-    else if (run_ok(&l->run))
+    else if (ok && run_ok(&l->run))
         return error_set(e, ERROR_SYSTEM, "study %s: chunk %lld gave nothing", l->ops->name,
                          (long long)i);
-    *e = l->run.err;
-    return e->kind == ERROR_CANCELLED ? false : error_prefix(e, "study %s", l->ops->name);
+    return ok && failed(l, e);
 }
 
 static bool cancelled(struct loop *l, struct error *e)
@@ -121,12 +159,14 @@ static bool run_chunks(struct loop *l, struct error *e)
 {
     double every = l->to->checkpoint_s > 0 ? l->to->checkpoint_s : 20.0;
     while (l->progress.done < l->progress.total) {
-        if (cancelled(l, e) || !one_chunk(l, e))
+        const bool last = l->left && l->progress.done + 1 == l->progress.total;
+        if (cancelled(l, e) || !(last ? settle(l, e) : one_chunk(l, e)))
             return false;
         meter_read(&l->meter, &l->progress);
         if (l->to->progress)
             l->to->progress(l->to->progress_arg, &l->progress);
-        if (l->progress.done < l->progress.total && now() - l->saved >= every && !checkpoint(l, e))
+        if (l->progress.done < l->progress.total && now() - l->saved >= every &&
+            (!settle(l, e) || !checkpoint(l, e)))
             return false;
     }
     return collect(l, e);
@@ -152,6 +192,8 @@ bool study_run(const struct study_ops *ops, struct study *s, struct queue *q, in
     l.meter.start = l.saved = now();
     meter_add(&l.meter, (struct instant){l.meter.start, 0, first});
     bool ok = run_chunks(&l, &own);
+    if (l.left)
+        ops->partial_free(l.left);
     if (own.kind == ERROR_CANCELLED && !checkpoint(&l, &saving))
         own = saving;
     arena_free(l.run.arena);

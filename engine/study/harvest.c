@@ -1,6 +1,7 @@
 /* Harvest: a chunk's statistics, and the fold. */
 #include "engine/base/memory.h"
 #include "engine/base/rng.h"
+#include "engine/device.h"
 #include "engine/study/harvest_private.h"
 #include <math.h>
 #include <stdlib.h>
@@ -46,7 +47,11 @@ static void harvest_free(struct study *s)
     free(s->postings.token);
     free(s->postings.id);
     free(s->postings.value);
-    csr_host_release(&s->codes);
+    for (int i = 0; i < 2; i++) {
+        csr_host_release(&s->batch[i].codes);
+        free(s->batch[i].row);
+        free(s->batch[i].cls);
+    }
     free(s);
 }
 
@@ -151,18 +156,18 @@ static bool sampled(const struct study *s, int32_t cls, const struct pass_row *r
 struct batch_work {
     struct study *s;
     struct partial *p;
-    const struct pass_batch *b;
     struct run *run;
+    int32_t n_rows;
+    const struct pass_row *row;
+    int32_t *cls; /* [n_rows] of every row; −1: BOS */
     int32_t n_sampled;
-    int32_t *cls;        /* [n_rows] of every row; −1: BOS */
     int32_t *sample_cls; /* [n_rows] of the rows of the sample; −1: another */
 };
 
 static void classify(struct batch_work *w)
 {
-    const struct pass_batch *b = w->b;
-    for (int32_t r = 0; r < b->n_rows; r++) {
-        const struct pass_row *row = &b->row[r];
+    for (int32_t r = 0; r < w->n_rows; r++) {
+        const struct pass_row *row = &w->row[r];
         int32_t cls = w->s->in.corpus->doc[row->doc].cls;
         w->cls[r] = row->pos < 0 ? -1 : cls;
         w->sample_cls[r] = -1;
@@ -198,21 +203,21 @@ static void fired(struct batch_work *w, int32_t row, int32_t latent, float value
     struct example_pool *pool = &w->p->pool;
     struct examples *x = pool_take(pool, pool_cell(pool, latent, w->cls[row]));
     x->fired++;
-    examples_add(x, latent,
-                 (struct example){(int32_t)w->b->row[row].doc, w->b->row[row].pos, value});
+    examples_add(x, latent, (struct example){(int32_t)w->row[row].doc, w->row[row].pos, value});
 }
 
-static void active_rows(struct batch_work *w, const struct csr *f, int32_t first)
+/* Of rows first … */
+static void active_rows(struct batch_work *w, const struct csr_host *c, int32_t first)
 {
-    struct csr_host *c = &w->s->codes;
-    if (!run_get_csr(w->run, c, f))
-        return;
-    for (int32_t t = 0; t < f->n_rows; t++) {
+    enum { BREATH = 128 }; /* rows: a fifth of a millisecond */
+    for (int32_t t = 0; t < c->n_rows; t++) {
         int32_t r = first + t;
+        if (t % BREATH == BREATH - 1 && !breathe(w->run))
+            return;
         if (w->cls[r] < 0)
             continue;
         if (w->s->keep)
-            post_token(&w->p->postings, (int32_t)w->b->row[r].doc, w->b->row[r].pos);
+            post_token(&w->p->postings, (int32_t)w->row[r].doc, w->row[r].pos);
         for (int32_t i = c->start[t]; i < c->start[t + 1]; i++) {
             fired(w, r, c->ids[i], c->vals[i]);
             if (w->s->keep)
@@ -222,7 +227,7 @@ static void active_rows(struct batch_work *w, const struct csr *f, int32_t first
 }
 
 /* Neurons, of which about half are active: a few rows at a time. */
-static void active_neurons(struct batch_work *w, struct tensor dense)
+static void active_neurons(struct batch_work *w, struct csr_host *codes, struct tensor dense)
 {
     int32_t step = FETCH / (dense.cols > 0 ? dense.cols : 1) + 1;
     for (int32_t first = 0; first < dense.rows && breathe(w->run); first += step) {
@@ -230,7 +235,8 @@ static void active_neurons(struct batch_work *w, struct tensor dense)
         int32_t n = dense.rows - first < step ? dense.rows - first : step;
         struct code few = {.dense = tensor_rows(dense, first, n)};
         struct csr f = dict_active(w->run, w->s->in.dict, &few, 0);
-        active_rows(w, &f, first);
+        if (run_get_csr(w->run, codes, &f))
+            active_rows(w, codes, first);
         arena_reset(w->run->arena, mark);
     }
 }
@@ -246,10 +252,54 @@ struct chunk_work {
     struct partial *p;
 };
 
+/* Takes in the sub-batch before the one at hand, once its codes are here. */
+static void land(struct study *s, struct run *run)
+{
+    struct sub_batch *b = &s->batch[s->turn ^ 1];
+    struct batch_work w = {
+        .s = s, .p = b->to, .run = run, .n_rows = b->n_rows, .row = b->row, .cls = b->cls};
+    if (!b->to)
+        return;
+    if (run_reach(run, b->mark))
+        active_rows(&w, &b->codes, 0);
+    else
+        run_wait(run); /* they may still come */
+    b->to = NULL;
+}
+
+/* Leaves the codes on their way while the next sub-batch is computed: rows and classes are kept. */
+static void leave(struct batch_work *w, struct sub_batch *b, uint64_t mark)
+{
+    const size_t n = (size_t)w->n_rows;
+    b->row = grow(b->row, &b->cap_rows, n, sizeof *b->row);
+    b->cls = grow(b->cls, &b->cap_cls, n, sizeof *b->cls);
+    memcpy(b->row, w->row, n * sizeof *b->row);
+    memcpy(b->cls, w->cls, n * sizeof *b->cls);
+    b->n_rows = w->n_rows, b->mark = mark;
+    b->to = w->p;
+    w->s->turn ^= 1;
+}
+
+/* In order, whatever is on its way; where the device is done when it is asked, nothing ever is. */
+static void take_codes(struct batch_work *w, const struct code *f)
+{
+    struct study *s = w->s;
+    struct sub_batch *b = &s->batch[s->turn];
+    const bool fetched = !f->dense.buf && run_fetch_csr(w->run, &b->codes, &f->sparse);
+    const uint64_t mark = run_mark(w->run);
+    land(s, w->run);
+    if (f->dense.buf)
+        active_neurons(w, &b->codes, f->dense);
+    else if (fetched && device_pending(w->run->queue, mark))
+        leave(w, b, mark);
+    else if (fetched ? run_ok(w->run) : run_get_csr(w->run, &b->codes, &f->sparse))
+        active_rows(w, &b->codes, 0);
+}
+
 static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
 {
     struct chunk_work *c = arg;
-    struct batch_work w = {.s = c->s, .p = c->p, .b = b, .run = run};
+    struct batch_work w = {.s = c->s, .p = c->p, .run = run, .n_rows = b->n_rows, .row = b->row};
     size_t rows = (size_t)b->n_rows;
     struct code f;
     struct tensor pre;
@@ -257,12 +307,9 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     w.sample_cls = w.cls + rows;
     classify(&w);
     dict_encode(run, c->s->in.dict, b->state.value, &f, w.n_sampled > 0 ? &pre : NULL);
-    if (f.dense.buf)
-        active_neurons(&w, f.dense);
-    else
-        active_rows(&w, &f.sparse, 0);
     if (w.n_sampled > 0)
         statistics(&w, pre);
+    take_codes(&w, &f);
     free(w.cls);
 }
 
@@ -282,10 +329,26 @@ static struct partial *partial_take(struct study *s)
     return p;
 }
 
+static bool on_its_way(const struct study *s, const struct partial *p)
+{
+    return s->batch[0].to == p || s->batch[1].to == p;
+}
+
+/* Nobody takes in what is on its way to p. */
+static void forget(struct study *s, const struct partial *p)
+{
+    if (on_its_way(s, p))
+        device_sync(s->in.queue); /* it is written to memory that may go */
+    for (int i = 0; i < 2; i++)
+        if (s->batch[i].to == p)
+            s->batch[i].to = NULL;
+}
+
 static void partial_free(struct partial *p)
 {
     if (!p)
         return;
+    forget(p->study, p);
     if (p->tally->filled) /* and not folded */
         dense_clear(p->study->dense, &p->tally->hist);
     p->tally->filled = false;
@@ -548,6 +611,8 @@ const struct study_ops harvest_study = {.name = "harvest",
                                         .n_chunks = harvest_chunks,
                                         .chunk = harvest_chunk,
                                         .partial_free = partial_free,
+                                        .on_its_way = on_its_way,
+                                        .land = land,
                                         .partial_tokens = partial_tokens,
                                         .fold = harvest_fold,
                                         .segment = STUDY_SEGMENT,

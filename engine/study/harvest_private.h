@@ -121,8 +121,17 @@ struct study {
     struct dense *dense;
     struct example_pool pool;
     struct postings postings;
-    struct partial *spare; /* of earlier chunks */
-    struct csr_host codes; /* of the batch at hand */
+    struct partial *spare;  /* of earlier chunks */
+    struct sub_batch {      /* codes on their way from the device, and what their rows are */
+        struct partial *to; /* NULL: of none */
+        uint64_t mark;      /* they are there behind it */
+        struct csr_host codes;
+        int32_t n_rows;
+        struct pass_row *row;
+        int32_t *cls; /* [n_rows] */
+        size_t cap_rows, cap_cls;
+    } batch[2]; /* the one at hand, and the one before, while the device has it; in turn */
+    int32_t turn;
 };
 void harvest_save(const struct study *, struct blob_writer *);
 bool harvest_load(struct study *, struct blob_reader *, struct error *);

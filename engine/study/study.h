@@ -64,6 +64,11 @@ struct study_ops {
      * ok. */
     struct partial *(*chunk)(struct study *, int64_t i, struct run *);
     void (*partial_free)(struct partial *);
+    /* Whether a part of a partial is still on its way from the device: it is whole once the next
+     * chunk is there, or after `land`, unless run is not ok then. What went wrong with it may be
+     * heard of as late. NULL: it is always whole. */
+    bool (*on_its_way)(const struct study *, const struct partial *);
+    void (*land)(struct study *, struct run *);
     int64_t (*partial_tokens)(const struct partial *); /* of the text, for the rate */
     /* Takes chunk i in; called with i = 0, 1, …; the partial stays the caller's. */
     void (*fold)(struct study *, int64_t i, const struct partial *);

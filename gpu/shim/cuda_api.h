@@ -27,11 +27,14 @@ typedef enum cudaError {
     cudaErrorInvalidAddressSpace = 717,
     cudaErrorInvalidPc = 718,
     cudaErrorLaunchFailure = 719,
+    cudaErrorStreamCaptureUnsupported = 900,
     cudaErrorUnknown = 999,
 } cudaError_t;
 typedef struct shim_stream *cudaStream_t;
 typedef struct shim_event *cudaEvent_t;
 typedef struct shim_pool *cudaMemPool_t;
+typedef struct shim_graph *cudaGraph_t, *cudaGraphExec_t;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 enum cudaMemcpyKind {
     cudaMemcpyHostToDevice = 1,
     cudaMemcpyDeviceToHost,
@@ -51,7 +54,7 @@ struct cudaMemPoolProps {
 };
 struct cudaDeviceProp {
     char name[256];
-    int major, minor, multiProcessorCount;
+    int major, minor;
     size_t totalGlobalMem;
 };
 
@@ -86,6 +89,13 @@ cudaError_t cudaMemcpyAsync(void *, const void *, size_t, enum cudaMemcpyKind, c
 cudaError_t cudaMemcpy2DAsync(void *, size_t, const void *, size_t, size_t width, size_t height,
                               enum cudaMemcpyKind, cudaStream_t);
 cudaError_t cudaMemsetAsync(void *, int, size_t, cudaStream_t);
+/* What is asked of the stream in between is kept in a graph, and not done. */
+cudaError_t cudaStreamBeginCapture(cudaStream_t, enum cudaStreamCaptureMode);
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t *);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *, cudaGraph_t, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t, cudaStream_t);
+cudaError_t cudaGraphDestroy(cudaGraph_t);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t);
 
 /* The machine that it plays, changed by tests; or by the environment, where it is a plugin of the
  * program's: SHIM_MEMORY, SHIM_DRIVER, SHIM_DEVICES are numbers of it, SHIM_LOSE=FILE:CODE is
@@ -107,8 +117,11 @@ void shim_fail(int n, cudaError_t);
 void shim_reset(void);
 int shim_calls(void);  /* that could have failed, so far */
 struct shim_traffic {  /* so far, between the host and the device */
-    uint64_t up, down; /* bytes */
-    int copies;
+    uint64_t up, down; /* bytes that the host asked to be copied, in graphs too */
+    int copies;        /* likewise */
+    int asked, graphs; /* launches, copies and fills asked for one by one; graphs begun */
+    int captured;      /* what those graphs hold, each time */
+    int waits;         /* for a stream to have done all */
 };
 extern struct shim_traffic shim_traffic;
 size_t shim_bytes(void); /* of memory of the device and of pinned memory that are not freed */

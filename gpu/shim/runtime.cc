@@ -11,8 +11,14 @@
 struct shim_event {
     uint64_t asked, done; /* how often it was recorded, and how often that came to be */
 };
+typedef std::function<bool(void)> work_item; /* false: waits for another stream */
+struct shim_graph {
+    std::vector<work_item> work;
+    struct shim_traffic traffic;
+};
 struct shim_stream {
-    std::deque<std::function<bool(void)>> work; /* false: waits for another stream */
+    std::deque<work_item> work;
+    shim_graph *graph; /* what is asked for goes there */
 };
 struct shim_pool {
     int none;
@@ -95,7 +101,7 @@ static bool step(shim_stream *s)
 {
     if (s->work.empty())
         return false;
-    std::function<bool(void)> work = std::move(s->work.front());
+    work_item work = std::move(s->work.front());
     s->work.pop_front();
     if (work())
         return true;
@@ -131,11 +137,19 @@ static void run_all(void)
 }
 void shim_later(cudaStream_t s, std::function<void()> f)
 {
-    s->work.push_back([f = std::move(f)] {
+    const work_item work = [f = std::move(f)] {
         f();
         return true;
-    });
+    };
+    if (s->graph)
+        s->graph->work.push_back(work);
+    else
+        s->work.push_back(work), shim_traffic.asked++;
 }
+/* What a graph can't hold of what is asked of a stream. */
+#define NOT_CAPTURED(s)                                                                            \
+    if ((s)->graph)                                                                                \
+    return last = cudaErrorStreamCaptureUnsupported
 
 void shim_launch(dim3 grid, dim3 block, size_t bytes, cudaStream_t s, std::function<void()> kernel)
 {
@@ -158,6 +172,8 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t *s, unsigned, int)
 cudaError_t cudaStreamSynchronize(cudaStream_t s)
 {
     MAY_FAIL();
+    NOT_CAPTURED(s);
+    shim_traffic.waits++;
     run_until(s, [s] { return s->work.empty(); });
     return cudaSuccess;
 }
@@ -173,6 +189,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t s)
 cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t e, unsigned)
 {
     MAY_FAIL();
+    NOT_CAPTURED(s);
     const uint64_t n = e->asked;
     s->work.push_back([e, n] { return e->done >= n; });
     return cudaSuccess;
@@ -192,8 +209,10 @@ cudaError_t cudaEventDestroy(cudaEvent_t e)
 cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t s)
 {
     MAY_FAIL();
+    NOT_CAPTURED(s);
     const uint64_t n = ++e->asked;
     shim_later(s, [e, n] { e->done = n; });
+    shim_traffic.asked--;
     return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t e)
@@ -263,22 +282,26 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, enum cudaMemPoolAttr, void *)
 {
     return cudaSuccess;
 }
-cudaError_t cudaMallocFromPoolAsync(void **p, size_t n, cudaMemPool_t, cudaStream_t)
+cudaError_t cudaMallocFromPoolAsync(void **p, size_t n, cudaMemPool_t, cudaStream_t s)
 {
+    NOT_CAPTURED(s);
     return hold(p, n);
 }
 cudaError_t cudaFreeAsync(void *p, cudaStream_t s)
 {
+    NOT_CAPTURED(s);
     shim_later(s, [p] { drop(p); });
+    shim_traffic.asked--;
     return cudaSuccess;
 }
 cudaError_t cudaMemcpy2DAsync(void *d, size_t to, const void *s, size_t from, size_t width,
                               size_t height, enum cudaMemcpyKind k, cudaStream_t q)
 {
     MAY_FAIL();
-    shim_traffic.copies += k != cudaMemcpyDeviceToDevice;
-    shim_traffic.up += k == cudaMemcpyHostToDevice ? width * height : 0;
-    shim_traffic.down += k == cudaMemcpyDeviceToHost ? width * height : 0;
+    struct shim_traffic *t = q->graph ? &q->graph->traffic : &shim_traffic;
+    t->copies += k != cudaMemcpyDeviceToDevice;
+    t->up += k == cudaMemcpyHostToDevice ? width * height : 0;
+    t->down += k == cudaMemcpyDeviceToHost ? width * height : 0;
     shim_later(q, [=] {
         for (size_t i = 0; i < height; i++)
             memmove(static_cast<char *>(d) + i * to, static_cast<const char *>(s) + i * from,
@@ -295,6 +318,47 @@ cudaError_t cudaMemsetAsync(void *d, int v, size_t n, cudaStream_t q)
     MAY_FAIL();
     shim_later(q, [=] { memset(d, v, n); });
     return cudaSuccess;
+}
+
+/* ---- graphs */
+cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode)
+{
+    MAY_FAIL();
+    s->graph = shim_new(shim_graph{});
+    return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g)
+{
+    shim_graph *made = s->graph;
+    s->graph = nullptr;
+    if (shim_fails())
+        return shim_end(made), *g = nullptr, failure;
+    *g = made;
+    return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t g, unsigned long long)
+{
+    MAY_FAIL();
+    *exec = shim_new(shim_graph{*g});
+    return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t g, cudaStream_t s)
+{
+    MAY_FAIL();
+    NOT_CAPTURED(s);
+    s->work.insert(s->work.end(), g->work.begin(), g->work.end());
+    shim_traffic.up += g->traffic.up, shim_traffic.down += g->traffic.down;
+    shim_traffic.copies += g->traffic.copies;
+    shim_traffic.graphs++, shim_traffic.captured += (int)g->work.size();
+    return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t g)
+{
+    return shim_end(g), cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t g)
+{
+    return shim_end(g), cudaSuccess;
 }
 
 /* ---- the device */
@@ -367,7 +431,7 @@ cudaError_t cudaGetDeviceCount(int *n)
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *p, int device)
 {
     MAY_FAIL();
-    *p = cudaDeviceProp{"shim", shim_machine.major[device > 0], shim_machine.minor, 132,
+    *p = cudaDeviceProp{"shim", shim_machine.major[device > 0], shim_machine.minor,
                         shim_machine.memory};
     return cudaSuccess;
 }

@@ -299,7 +299,7 @@ static void test_tape_refuses_a_past(void **state)
     desk_init(&d);
     struct run *r = &d.run;
     struct error e = {0};
-    struct kv *kv = d.l.b->kv_new(d.l.q, 0, 1, 2, 8, &e);
+    struct kv *kv = d.l.b->kv_new(d.l.q, 0, 1, 2, 8, DTYPE_F32, &e);
     const int32_t start[] = {0, 2}, none[] = {0}, past[] = {2};
     struct tensor x = input(&d, 2, 2);
     op_attn(r, x, x, x, &heads_of_2, 0, &(struct seqs){1, start, none, (struct kv *const[]){kv}},

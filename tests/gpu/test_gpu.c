@@ -128,7 +128,7 @@ static void long_past(struct lab *l)
                   parts = lab_put(l, T, HEADS * DIM, NULL);
     for (int i = 0; i < 2; i++) {
         s.window = i ? 550 : 0, s.soft_cap = i ? 3.0f : 0.0f;
-        struct kv *kv = l->b->kv_new(l->q, 3, 2, KV_HEADS * DIM, T + 7, &e);
+        struct kv *kv = l->b->kv_new(l->q, 3, 2, KV_HEADS * DIM, T + 7, DTYPE_F32, &e);
         const int32_t all[] = {0, T}, past[] = {0, PAST}, first[] = {0, PAST}, rest[] = {0, N};
         l->b->attn(l->q, whole, Q, K, V, &s, 4, &(struct seqs){1, all, NULL, NULL});
         l->b->attn(l->q, tensor_rows(parts, 0, PAST), tensor_rows(Q, 0, PAST),
@@ -305,7 +305,7 @@ static bool some_work(struct backend *b, struct error *e)
     struct weight *W = b->weight_new(b, &source, USE_PRODUCT | USE_ROWS, e),
                   *U = W ? b->weight_new(b, &turned, USE_PRODUCT, e) : NULL;
     struct queue *q = U ? b->queue_new(b, QUEUE_LIVE, e) : NULL;
-    struct kv *kv = q ? b->kv_new(q, 0, 1, N, 40, e) : NULL;
+    struct kv *kv = q ? b->kv_new(q, 0, 1, N, 40, DTYPE_F32, e) : NULL;
     struct tensor tx = kv ? tensor_new(q, T, N, DTYPE_F32, e) : (struct tensor){0},
                   ty = tx.buf ? tensor_new(q, T, N, DTYPE_F32, e) : (struct tensor){0},
                   ti = ty.buf ? tensor_new(q, T, 1, DTYPE_I32, e) : (struct tensor){0},
@@ -400,7 +400,7 @@ static void test_what_is_lost_stays_lost(void **state)
     struct queue *live = b->queue_new(b, QUEUE_LIVE, &e), *job = b->queue_new(b, QUEUE_JOB, &e);
     struct tensor x = tensor_new(live, 4, 4, DTYPE_F32, &e),
                   y = tensor_new(job, 4, 4, DTYPE_F32, &e);
-    struct kv *kv = b->kv_new(live, 0, 1, 4, 8, &e);
+    struct kv *kv = b->kv_new(live, 0, 1, 4, 8, DTYPE_F32, &e);
     const float v[16] = {0};
     float got[16] = {7};
     struct weight *w = b->weight_new(
@@ -425,7 +425,7 @@ static void test_what_is_lost_stays_lost(void **state)
         assert_false(b->queue_status(q, &e) || b->queue_status(q, &e));
         assert_int_equal(e.kind, ERROR_LOST);
         assert_null(b->alloc(q, 8, &e));
-        assert_null(b->kv_new(q, 0, 1, 4, 8, &e));
+        assert_null(b->kv_new(q, 0, 1, 4, 8, DTYPE_F32, &e));
     }
     assert_null(b->queue_new(b, QUEUE_LOAD, &e));
     assert_null(b->weight_new(b, &(struct weight_source){DTYPE_F32, 4, 4, ORDER_OUT_IN, v, NULL},
@@ -568,6 +568,39 @@ static void test_room(void **state)
     shim_machine = usual;
 }
 
+/* Of a weight that goes up in pieces each is heard of, whichever way it lies in its file. */
+struct heard {
+    int times;
+    uint64_t bytes;
+};
+static void hear(void *arg, uint64_t n)
+{
+    struct heard *h = arg;
+    h->times++, h->bytes += n;
+}
+static void test_what_goes_up_is_heard_of(void **state)
+{
+    (void)state;
+    enum { OUT = 2500, IN = 1001 }; /* 10 MB */
+    struct error e = {0};
+    struct backend *b = glimt_backend_new(&(struct backend_want){0}, &e);
+    float *v = calloc((size_t)OUT * IN, sizeof *v);
+    for (int turned = 0; turned < 2; turned++) {
+        struct heard h = {0};
+        const struct weight_source source = {
+            DTYPE_F32, OUT, IN, turned ? ORDER_IN_OUT : ORDER_OUT_IN, v, NULL};
+        device_hear(b, hear, &h);
+        struct weight *w = b->weight_new(b, &source, USE_ROWS, &e);
+        device_hear(b, NULL, NULL);
+        assert_non_null(w);
+        assert_int_equal(h.times, 2);
+        assert_int_equal(h.bytes, (uint64_t)OUT * IN * sizeof *v);
+        b->weight_free(b, w);
+    }
+    free(v);
+    b->free(b);
+}
+
 /* However many dictionaries are open, none of them keeps pinned memory. */
 static void test_what_is_loaded_is_not_pinned(void **state)
 {
@@ -613,6 +646,7 @@ int main(void)
         cmocka_unit_test(test_what_is_here),
         cmocka_unit_test(test_room),
         cmocka_unit_test(test_what_is_loaded_is_not_pinned),
+        cmocka_unit_test(test_what_goes_up_is_heard_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

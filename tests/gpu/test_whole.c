@@ -1,6 +1,6 @@
 /* Whole models on the shim: the live text, studies, what travels for a key and a slider; and every
  * call that may fail does, one after the other. What is right is the CPU's, and the long way's. */
-#include "engine/study/harvest.h"
+#include "engine/study/harvest_private.h"
 #include "engine/study/sweep.h"
 #include "gpu/cuda.h"
 #include "tests/engine/study/chunks.h"
@@ -43,6 +43,17 @@ static struct wish slider_wish(void)
 {
     struct wish w = key_wish();
     w.generation = 3, w.unit[0].value = -1.5f;
+    return w;
+}
+
+/* Keys at the end of a text, or values of a slider. */
+static struct wish wish_at(int i, bool key, char *text, size_t room)
+{
+    struct wish w = first_wish;
+    w.generation = (uint64_t)i + 10;
+    snprintf(text, room, "Hun køber brød hver morgen og ser %.*s", key ? i : 1, "udadeneretaverud");
+    w.text = text, w.n_text = w.cursor = strlen(text);
+    w.unit[0].value = key ? 1 : 0.25f * (float)i;
     return w;
 }
 
@@ -151,11 +162,135 @@ static void test_studies(void **state)
     check_tables(&harvest_study, given(&harvest_study, ""));
 }
 
+/* ---- two sub-batches at once */
+static struct {
+    void (*select)(struct queue *, struct csr *, int32_t first, struct tensor pre,
+                   const struct select *);
+    bool (*pending)(struct queue *, uint64_t mark);
+    const struct study *study;
+    int batches, beside; /* whose codes were asked for; while those before were on their way */
+} overlap;
+
+static void seen_select(struct queue *q, struct csr *f, int32_t first, struct tensor pre,
+                        const struct select *by)
+{
+    if (overlap.study && q->kind == QUEUE_JOB) {
+        overlap.batches++;
+        overlap.beside += overlap.study->batch[0].to || overlap.study->batch[1].to;
+    }
+    overlap.select(q, f, first, pre, by);
+}
+
+/* A device that is done when it is asked. */
+static bool never_pending(struct queue *q, uint64_t mark)
+{
+    q->backend->queue_sync(q);
+    return overlap.pending(q, mark);
+}
+
+struct between { /* the live text, whose key or slider comes while a harvest is under way */
+    struct session *s;
+    int polls, wishes, done;
+    struct snapshot *got[8];
+};
+
+static void live_between(void *arg)
+{
+    struct between *b = arg;
+    char text[128];
+    if (b->polls++ % 40 == 0 && b->wishes < 8) {
+        if (b->wishes > 0)
+            b->got[b->done++] = session_snapshot(b->s);
+        const struct wish w = wish_at(b->wishes, b->wishes % 2 == 1, text, sizeof text);
+        b->wishes++;
+        session_set(b->s, &w);
+    }
+    while (session_step(b->s, NULL) != STAGE_IDLE)
+        ;
+}
+
+/* The tables of a harvest in chunks of several sub-batches. */
+static struct table_set *harvested(const struct tiny_model *t, struct corpus *c, bool alone,
+                                   struct between *live)
+{
+    const struct study_in in = tiny_in(t, c);
+    const struct study_loop loop = {.poll = live ? live_between : NULL, .poll_arg = live};
+    struct error e = {0};
+    struct study *s = study_new(&harvest_study, &in, given(&harvest_study, "keep-activations"));
+    overlap.select = t->backend->select, overlap.pending = t->backend->queue_pending;
+    overlap.study = s, overlap.batches = overlap.beside = 0;
+    t->backend->select = seen_select;
+    t->backend->queue_pending = alone ? never_pending : overlap.pending;
+    if (!study_run(&harvest_study, s, t->queue, 0, &loop, &e))
+        fail_msg("%s", e.text);
+    t->backend->select = overlap.select, t->backend->queue_pending = overlap.pending;
+    overlap.study = NULL;
+    static const char *const cls[] = {"da", "en"};
+    struct harvest_view v;
+    harvest_view_of(s, cls, &v);
+    struct table_set *set = harvest_study.tables(s);
+    table_set_add(set, latents_table(&v, 0, true));
+    struct latent_detail *d = harvest_detail(s, 3);
+    table_set_add(set, detail_examples(d, &in, 20));
+    free(d);
+    harvest_view_release(&v);
+    harvest_study.free(s);
+    return set;
+}
+
+static void test_two_sub_batches(void **state)
+{
+    (void)state;
+    struct corpus *c = tiny_corpus(quick() ? 6 : 12, true);
+    struct table_set *alone = NULL;
+    for (int i = 0; i < 4; i++) {
+        struct tiny_model t;
+        struct error e = {0};
+        struct between live = {0};
+        shim_seed((uint64_t)i);
+        tiny_open(&t, &(struct tiny_spec){.hook = HOOK, .device = on_shim, .rows_per_job = 10});
+        t.backend->caps.chunk_docs = 5;
+        if (i == 3)
+            live.s = new_session(&t, 0, &e);
+        struct table_set *got = harvested(&t, c, i == 0, live.s ? &live : NULL);
+        assert_in_range(overlap.batches, 6, 60);
+        if (i == 0) {
+            assert_int_equal(overlap.beside, 0);
+            alone = got;
+        } else {
+            assert_in_range(overlap.beside, overlap.batches / 2, overlap.batches - 1);
+            same_tables(got, alone);
+            table_set_unref(got);
+        }
+        for (int k = 0; k < live.done; k++) { /* as they are alone */
+            char text[128];
+            struct session *s = new_session(&t, 0, &e);
+            const struct wish w = wish_at(k, k % 2 == 1, text, sizeof text);
+            assert_true(to_idle(s, &w));
+            struct snapshot *right = session_snapshot(s);
+            snapshot_check_same(live.got[k], right, TOLERANCE);
+            snapshot_unref(right);
+            snapshot_unref(live.got[k]);
+            session_free(s);
+        }
+        if (i == 3)
+            assert_in_range(live.done, 3, 8);
+        session_free(live.s);
+        tiny_close(&t);
+    }
+    table_set_unref(alone);
+    corpus_free(c);
+    assert_int_equal(shim_bytes(), 0);
+}
+
 /* ---- what travels */
 static struct shim_traffic since(struct shim_traffic from)
 {
-    return (struct shim_traffic){shim_traffic.up - from.up, shim_traffic.down - from.down,
-                                 shim_traffic.copies - from.copies};
+    const struct shim_traffic *now = &shim_traffic;
+    return (struct shim_traffic){now->up - from.up,         now->down - from.down,
+                                 now->copies - from.copies, now->asked - from.asked,
+                                 now->graphs - from.graphs, now->captured - from.captured,
+                                 now->waits - from.waits};
 }
 
 static struct shim_traffic travels(struct session *s, const struct wish *w)
@@ -193,6 +328,51 @@ static void test_what_travels(void **state)
     assert_in_range(one.copies, 1, 48);
     session_free(s);
     tiny_close(&t);
+}
+
+/* ---- what comes again is asked for as one thing */
+static void type_and_drag(struct session *s, struct snapshot *got[2][12], bool tell)
+{
+    char text[128];
+    for (int key = 0; key < 2; key++)
+        for (int i = 0; i < 12; i++) {
+            const struct wish w = wish_at(i, key == 1, text, sizeof text);
+            const struct shim_traffic from = shim_traffic;
+            if (!to_idle(s, &w))
+                fail_msg("%s", session_error(s)->text);
+            const struct shim_traffic t = since(from);
+            got[key][i] = session_snapshot(s);
+            if (tell)
+                print_message("%s %d: %d asked, %d graphs of %d, %d copies, %d waits, %d up, %d "
+                              "down\n",
+                              key ? "key" : "slider", i, t.asked, t.graphs, t.captured, t.copies,
+                              t.waits, (int)t.up, (int)t.down);
+        }
+}
+
+static void test_replay(void **state)
+{
+    (void)state;
+    struct tiny_model t;
+    struct error e = {0};
+    struct snapshot *one[2][12], *other[2][12];
+    shim_seed(5);
+    tiny_open(&t, &on_card);
+    for (int graphs = 0; graphs < 2; graphs++) {
+        setenv("GLIMT_GRAPHS", graphs ? "1" : "0", 1);
+        struct session *s = new_session(&t, 0, &e);
+        type_and_drag(s, graphs ? one : other, true);
+        session_free(s);
+    }
+    unsetenv("GLIMT_GRAPHS");
+    for (int key = 0; key < 2; key++)
+        for (int i = 0; i < 12; i++) {
+            snapshot_check_same(one[key][i], other[key][i], 0);
+            snapshot_unref(one[key][i]);
+            snapshot_unref(other[key][i]);
+        }
+    tiny_close(&t);
+    assert_int_equal(shim_bytes(), 0);
 }
 
 /* ---- every call fails once */
@@ -353,7 +533,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_live_text),
         cmocka_unit_test(test_studies),
+        cmocka_unit_test(test_two_sub_batches),
         cmocka_unit_test(test_what_travels),
+        cmocka_unit_test(test_replay),
         cmocka_unit_test(test_each_call_has_no_memory),
         cmocka_unit_test(test_each_call_loses_the_device),
     };

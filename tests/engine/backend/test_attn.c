@@ -156,7 +156,7 @@ static void test_against_loops(void **state)
 static void move(struct lab *l, const struct attn_case *c, struct kv **kv, int32_t n, int32_t done)
 {
     struct error e = {0};
-    struct kv *to = l->b->kv_new(l->q, 1, 3, kv_width(c), n + below(l, 40), &e);
+    struct kv *to = l->b->kv_new(l->q, 1, 3, kv_width(c), n + below(l, 40), DTYPE_F32, &e);
     l->b->kv_copy(l->q, to, *kv, done);
     l->b->kv_free(l->q, *kv);
     *kv = to;
@@ -172,7 +172,7 @@ static void in_pieces(struct lab *l)
         c.start[1] = n;
         random_values(l, &c, n + 1);
         const float *whole = run_case(l, &c, (struct seqs){.n = 1, .start = c.start}, 0, n);
-        struct kv *kv = l->b->kv_new(l->q, 1, 3, kv_width(&c), n + below(l, 20), &e);
+        struct kv *kv = l->b->kv_new(l->q, 1, 3, kv_width(&c), n + below(l, 20), DTYPE_F32, &e);
         assert_non_null(kv);
         for (int32_t done = 0, step; done < n; done += step) {
             step = 1 + below(l, n - done);
@@ -293,9 +293,9 @@ static void test_refusals(void **state)
     struct error e = {0};
     lab_init(&l, cpu_backend_new(1, NULL), 4);
     struct attn_shape shape = {2, 2, 8, 0, 1.0f, 0, {0}}, bad = shape;
-    struct kv *small = l.b->kv_new(l.q, 2, 1, 16, 4, &e),
-              *other = l.b->kv_new(l.q, 3, 1, 16, 40, &e);
-    struct kv *wide = l.b->kv_new(l.q, 2, 1, 32, 40, &e);
+    struct kv *small = l.b->kv_new(l.q, 2, 1, 16, 4, DTYPE_F32, &e),
+              *other = l.b->kv_new(l.q, 3, 1, 16, 40, DTYPE_F32, &e);
+    struct kv *wide = l.b->kv_new(l.q, 2, 1, 32, 40, DTYPE_F32, &e);
     const int32_t good[] = {0, 10}, beyond[] = {0, 11}, back[] = {5, 2}, past[] = {3}, none[] = {0};
     expect_refusal(&l, shape, (struct seqs){1, beyond, none, NULL}, "rows 0 to 11 of 10");
     expect_refusal(&l, shape, (struct seqs){1, back, none, NULL}, "rows 5 to 2");
@@ -318,7 +318,7 @@ static void test_refusals(void **state)
     assert_false(device_well(l.q, &e));
     assert_non_null(strstr(e.text, "kv_copy"));
     e = (struct error){0};
-    assert_null(l.b->kv_new(l.q, 0, 1 << 30, 1 << 30, 1 << 30, &e));
+    assert_null(l.b->kv_new(l.q, 0, 1 << 30, 1 << 30, 1 << 30, DTYPE_F32, &e));
     assert_int_equal(e.kind, ERROR_MEMORY);
     l.b->kv_free(l.q, small);
     l.b->kv_free(l.q, other);

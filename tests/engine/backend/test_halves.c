@@ -219,12 +219,40 @@ static void attention(struct both *b)
                 *k = lab_random(l, (size_t)T * KV_HEADS * DIM),
                 *v = lab_random(l, (size_t)T * KV_HEADS * DIM);
     struct tensor y = half_tensor(l, T, HEADS * DIM, b->type, NULL),
-                  z = lab_put(r, T, HEADS * DIM, NULL);
-    l->b->attn(l->q, y, lab_put(l, T, HEADS * DIM, q), lab_put(l, T, KV_HEADS * DIM, k),
-               lab_put(l, T, KV_HEADS * DIM, v), &s, 0, &seqs);
+                  z = lab_put(r, T, HEADS * DIM, NULL), Q = lab_put(l, T, HEADS * DIM, q),
+                  K = lab_put(l, T, KV_HEADS * DIM, k), V = lab_put(l, T, KV_HEADS * DIM, v);
+    l->b->attn(l->q, y, Q, K, V, &s, 0, &seqs);
+    /* to keys and values as they are rounded */
+    k = half_get(l, half_tensor(l, T, KV_HEADS * DIM, b->type, k));
+    v = half_get(l, half_tensor(l, T, KV_HEADS * DIM, b->type, v));
     r->b->attn(r->q, z, lab_put(r, T, HEADS * DIM, q), lab_put(r, T, KV_HEADS * DIM, k),
                lab_put(r, T, KV_HEADS * DIM, v), &s, 0, &seqs);
     compare(b, y, z, 1);
+    /* the same where they are kept: of what comes in two parts, and of what was copied between */
+    struct error e = {0};
+    struct kv *kv[2];
+    for (int i = 0; i < 2; i++)
+        assert_non_null(kv[i] = l->b->kv_new(l->q, 0, 1, KV_HEADS * DIM, T, b->type, &e));
+    struct tensor w = half_tensor(l, T, HEADS * DIM, b->type, NULL);
+    for (int i = 0; i < 3; i++) { /* rows 0 to 3 are a sequence of their own */
+        const int32_t from = i < 2 ? 4 * i : 9,
+                      end = i == 0   ? 4
+                            : i == 1 ? 9
+                                     : T,
+                      part[] = {0, end - from}, past[] = {i == 2 ? 5 : 0};
+        l->b->attn(l->q, tensor_rows(w, from, end - from), tensor_rows(Q, from, end - from),
+                   tensor_rows(K, from, end - from), tensor_rows(V, from, end - from), &s, 0,
+                   &(struct seqs){1, part, past, &kv[i == 2]});
+        if (i == 1)
+            l->b->kv_copy(l->q, kv[1], kv[0], 5);
+    }
+    compare(b, w, z, 1);
+    struct kv *floats = l->b->kv_new(l->q, 0, 1, KV_HEADS * DIM, T, DTYPE_F32, &e);
+    l->b->kv_copy(l->q, floats, kv[0], 1);
+    assert_false(l->b->queue_status(l->q, &e));
+    l->b->kv_free(l->q, floats);
+    for (int i = 0; i < 2; i++)
+        l->b->kv_free(l->q, kv[i]);
     lab_clear(l);
     lab_clear(r);
 }

@@ -156,7 +156,8 @@ static void what_is_handed_over_may_go(struct lab *l)
     for (int spoil = 0; spoil < 2; spoil++) {
         struct tensor t = tensor_new(l->q, T, N, b->caps.real, &e),
                       y = tensor_new(l->q, T, N, b->caps.real, &e);
-        struct kv *kv[2] = {b->kv_new(l->q, 0, 1, N, 8, &e), b->kv_new(l->q, 0, 1, N, 8, &e)},
+        struct kv *kv[2] = {b->kv_new(l->q, 0, 1, N, 8, DTYPE_F32, &e),
+                            b->kv_new(l->q, 0, 1, N, 8, DTYPE_F32, &e)},
                   *kept[2] = {kv[0], kv[1]};
         float copy[T * N];
         int32_t start[3] = {0, 2, 4}, past[2] = {0, 0}, rows[2] = {4, 5};
@@ -246,6 +247,95 @@ static void a_queue_waits_for_another(struct lab *l)
     b->queue_free(load);
 }
 
+/* ---- the same work again and again, as keys and sliders ask for it */
+enum { ROWS = 6, WIDE = 16, HEADS = 2, KEPT = 64 };
+struct step { /* what it works on */
+    struct tensor x, y, kept, numbers, loss;
+    struct kv *kv;
+};
+
+static struct step step_on(struct queue *q)
+{
+    struct error e = {0};
+    const enum dtype real = q->backend->caps.real;
+    struct step s = {.x = tensor_new(q, ROWS, WIDE, real, &e),
+                     .y = tensor_new(q, ROWS, WIDE, real, &e),
+                     .kept = tensor_new(q, KEPT, WIDE, real, &e),
+                     .numbers = tensor_new(q, ROWS, 1, DTYPE_I32, &e),
+                     .loss = tensor_new(q, ROWS, 1, real, &e),
+                     .kv = q->backend->kv_new(q, 0, 1, WIDE, KEPT, DTYPE_F32, &e)};
+    assert_false(error_is_set(&e));
+    return s;
+}
+
+static void step_done(struct queue *q, struct step *s)
+{
+    const struct tensor all[] = {s->x, s->y, s->kept, s->numbers, s->loss};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        q->backend->buf_free(q, all[i].buf);
+    q->backend->kv_free(q, s->kv);
+}
+
+/* Other values, rows and positions each time. */
+static void take_step(struct queue *q, const struct step *s, const struct weight *w, int i,
+                      float loss[ROWS], float y[ROWS * WIDE])
+{
+    const struct backend *b = q->backend;
+    const struct tensor none = {0};
+    const struct attn_shape shape = {HEADS, HEADS, WIDE / HEADS, 0, 0.3f, 0, {0}};
+    const int32_t start[] = {0, ROWS}, past[] = {i % 10 * ROWS};
+    float x[ROWS * WIDE];
+    int32_t number[ROWS];
+    for (int k = 0; k < ROWS * WIDE; k++)
+        x[k] = (float)((k * 29 + i * 13) % 31) / 11.0f - 1.2f;
+    for (int k = 0; k < ROWS; k++)
+        number[k] = (k * 5 + i) % WIDE;
+    b->put(q, s->x, x);
+    b->put(q, s->numbers, number);
+    b->rows_set(q, s->kept, s->x, s->numbers);
+    b->norm(q, s->y, s->x, none, none, 1e-5f, NORM_LAYER, none, none);
+    b->linear(q, s->x, s->y, w, none, EPILOGUE_GELU);
+    b->attn(q, s->y, s->x, s->x, s->x, &shape, 0, &(struct seqs){1, start, past, &s->kv});
+    if (i % 6 == 4)
+        b->add(q, s->y, s->x, 0.5f);
+    b->rows_get(q, s->x, s->kept, s->numbers);
+    b->linear(q, s->y, s->x, w, none, EPILOGUE_ADD);
+    b->xent(q, s->loss, s->y, w, s->numbers, 0);
+    memset(x, 0, sizeof x);
+    memset(number, 0, sizeof number);
+    b->fetch(q, loss, s->loss);
+    b->fetch(q, y, s->y);
+    b->queue_sync(q);
+    must_be_well(q);
+}
+
+/* A live queue may know a step that it has seen: its numbers are a job's, to the bit. */
+static void steps_come_again(struct lab *l)
+{
+    struct error e = {0};
+    struct queue *live = queue_of(l, QUEUE_LIVE), *job = queue_of(l, QUEUE_JOB);
+    struct step on_live = step_on(live), on_job = step_on(job);
+    const float *v = lab_random(l, (size_t)WIDE * WIDE);
+    struct weight *w = l->b->weight_new(
+        l->b, &(struct weight_source){DTYPE_F32, WIDE, WIDE, ORDER_OUT_IN, v, NULL}, USE_PRODUCT,
+        &e);
+    assert_non_null(w);
+    for (int i = 0; i < 12; i++) {
+        float a[ROWS], b[ROWS], x[ROWS * WIDE], y[ROWS * WIDE];
+        take_step(live, &on_live, w, i, a, x);
+        take_step(job, &on_job, w, i, b, y);
+        assert_memory_equal(a, b, sizeof a);
+        assert_memory_equal(x, y, sizeof x);
+        assert_true(isfinite(a[0]) && isfinite(x[0]));
+    }
+    step_done(live, &on_live);
+    step_done(job, &on_job);
+    l->b->weight_free(l->b, w);
+    l->b->queue_free(live);
+    l->b->queue_free(job);
+    lab_clear(l);
+}
+
 static void everywhere(lab_case *body)
 {
     for (uint64_t seed = 1; seed < 5; seed++)
@@ -264,6 +354,7 @@ TEST(an_allocation_that_fails_is_no_queues_error)
 TEST(what_is_handed_over_may_go)
 TEST(marks_are_reached)
 TEST(a_queue_waits_for_another)
+TEST(steps_come_again)
 
 int main(void)
 {
@@ -275,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_what_is_handed_over_may_go),
         cmocka_unit_test(test_marks_are_reached),
         cmocka_unit_test(test_a_queue_waits_for_another),
+        cmocka_unit_test(test_steps_come_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -446,8 +446,8 @@ static void test_hints(void **state)
     struct error e = {0};
     struct dict *d = NULL;
     const char *path = "tests/golden/dict/topk4/gpt_neox.layers.1.mlp.act.pt";
-    const struct point at = {5, SITE_MLP_OUT};
-    const struct dict_hint hint = {.hook = &at, .k = 9}, bad_k = {.k = 49};
+    const struct dict_hint hint = {.hook = "blocks.5.hook_mlp_out", .k = 9}, bad_k = {.k = 49},
+                           bad = {.hook = "nowhere"};
     assert_true(dict_open(dev.b, path, &hint, &d, &e));
     assert_int_equal(dict_spec(d)->k, 9);
     assert_int_equal(dict_spec(d)->at.layer, 5);
@@ -457,15 +457,64 @@ static void test_hints(void **state)
     d = NULL;
     assert_false(dict_open(dev.b, path, &bad_k, &d, &e));
     assert_non_null(strstr(e.text, "k is 49"));
+    e = (struct error){0};
+    assert_false(dict_open(dev.b, path, &bad, &d, &e));
     assert_int_equal(e.kind, ERROR_INPUT);
     assert_null(d);
     device_close(&dev);
 }
 
+/* All of the matrices' bytes, in steps, whether the device tells of parts or not. */
+struct loading {
+    uint64_t done, total;
+    int times;
+};
+static void loaded(void *arg, uint64_t done, uint64_t total)
+{
+    struct loading *l = arg;
+    assert_true(done >= l->done && done <= total && (l->times == 0 || total == l->total));
+    l->done = done, l->total = total;
+    l->times++;
+}
+static struct weight *(*real_weight_new)(struct backend *, const struct weight_source *, unsigned,
+                                         struct error *);
+static struct weight *in_halves(struct backend *b, const struct weight_source *s, unsigned uses,
+                                struct error *e)
+{
+    const uint64_t n = (uint64_t)s->out * (uint64_t)s->in * dtype_size(s->type);
+    b->loaded(b->loaded_arg, n / 2);
+    b->loaded(b->loaded_arg, n - n / 2);
+    return real_weight_new(b, s, uses, e);
+}
+static void test_loading_is_heard_of(void **state)
+{
+    (void)state;
+    struct device dev;
+    device_open(&dev);
+    real_weight_new = dev.b->weight_new;
+    for (int halves = 0; halves < 2; halves++) {
+        struct error e = {0};
+        struct dict *d = NULL;
+        struct loading l = {0};
+        const struct dict_hint hint = {.progress = loaded, .progress_arg = &l};
+        const char *path = "tests/golden/dict/topk4/gpt_neox.layers.1.mlp.act.pt";
+        dev.b->weight_new = halves ? in_halves : real_weight_new;
+        assert_true(dict_open(dev.b, path, &hint, &d, &e));
+        const struct dict_spec *s = dict_spec(d);
+        assert_int_equal(l.total, 2 * (uint64_t)s->n * (uint64_t)s->m * sizeof(float));
+        assert_int_equal(l.done, l.total);
+        assert_int_equal(l.times, halves ? 6 : 2);
+        assert_null(dev.b->loaded);
+        dict_free(d);
+    }
+    dev.b->weight_new = real_weight_new;
+    device_close(&dev);
+}
+
 static void refuses_k(struct device *dev, const char *path, const char *says)
 {
-    const struct point at = {1, SITE_MLP_ACT};
-    const struct dict_hint hint = {.hook = &at, .k = 9}, no_k = {.hook = &at};
+    const struct dict_hint hint = {.hook = "layers.1.mlp.act", .k = 9},
+                           no_k = {.hook = "layers.1.mlp.act"};
     struct error e = {0};
     struct dict *d = NULL;
     assert_false(dict_open(dev->b, path, &hint, &d, &e));
@@ -508,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_authors_format),
         cmocka_unit_test(test_other_names_and_texts_beside),
         cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_loading_is_heard_of),
         cmocka_unit_test(test_k_of_kinds_without_k),
     };
     golden_tensors = "dict/results.safetensors";

@@ -246,6 +246,8 @@ static inline bool study_chunk(const struct study_ops *ops, struct study *s, int
 {
     struct arena_mark mark = arena_mark(run->arena);
     struct partial *p = ops->chunk(s, i, run);
+    if (p && ops->on_its_way && ops->on_its_way(s, p))
+        ops->land(s, run);
     arena_reset(run->arena, mark);
     if (!p)
         return false;
