@@ -119,6 +119,7 @@ _glimt_complete() {
     "neuron means --from") return 0 ;;
     "neuron means --to") return 0 ;;
     "neuron means --off") return 0 ;;
+    "neuron means --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron means --rows") return 0 ;;
     "neuron means --class") _glimt_class; return 0 ;;
     "neuron means --limit") return 0 ;;
@@ -128,6 +129,7 @@ _glimt_complete() {
     "neuron classify --tokens") return 0 ;;
     "neuron classify --layer") return 0 ;;
     "neuron classify --off") return 0 ;;
+    "neuron classify --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron classify --rows") return 0 ;;
     "neuron classify --class") _glimt_class; return 0 ;;
     "neuron classify --limit") return 0 ;;
@@ -137,6 +139,7 @@ _glimt_complete() {
     "neuron ablate --to") return 0 ;;
     "neuron ablate --texts") return 0 ;;
     "neuron ablate --off") return 0 ;;
+    "neuron ablate --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron ablate --rows") return 0 ;;
     "neuron ablate --class") _glimt_class; return 0 ;;
     "neuron ablate --limit") return 0 ;;
@@ -147,6 +150,7 @@ _glimt_complete() {
     "neuron boosts --from") return 0 ;;
     "neuron boosts --to") return 0 ;;
     "neuron boosts --texts") return 0 ;;
+    "neuron boosts --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron boosts --max-norm") return 0 ;;
     "neuron boosts --min-embed") return 0 ;;
     "neuron boosts --top") return 0 ;;
@@ -156,6 +160,7 @@ _glimt_complete() {
     "neuron unigrams --from") return 0 ;;
     "neuron unigrams --to") return 0 ;;
     "neuron unigrams --texts") return 0 ;;
+    "neuron unigrams --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron unigrams --top") return 0 ;;
     "neuron unigrams --class") _glimt_class; return 0 ;;
     "neuron unigrams --limit") return 0 ;;
@@ -165,6 +170,7 @@ _glimt_complete() {
     "neuron attribution --texts") return 0 ;;
     "neuron attribution --off-at") return 0 ;;
     "neuron attribution --off") return 0 ;;
+    "neuron attribution --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron attribution --rows") return 0 ;;
     "neuron attribution --class") _glimt_class; return 0 ;;
     "neuron attribution --limit") return 0 ;;
@@ -174,6 +180,7 @@ _glimt_complete() {
     "neuron patch --texts") return 0 ;;
     "neuron patch --off-at") return 0 ;;
     "neuron patch --off") return 0 ;;
+    "neuron patch --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron patch --rows") return 0 ;;
     "neuron patch --class") _glimt_class; return 0 ;;
     "neuron patch --limit") return 0 ;;
@@ -183,6 +190,7 @@ _glimt_complete() {
     "neuron effects --texts") return 0 ;;
     "neuron effects --off-at") return 0 ;;
     "neuron effects --off") return 0 ;;
+    "neuron effects --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron effects --rows") return 0 ;;
     "neuron effects --metric") _glimt_words "loss logit"; return 0 ;;
     "neuron effects --class") _glimt_class; return 0 ;;
@@ -194,6 +202,7 @@ _glimt_complete() {
     "neuron downstream --on-at") return 0 ;;
     "neuron downstream --off-at") return 0 ;;
     "neuron downstream --off") return 0 ;;
+    "neuron downstream --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron downstream --layers") return 0 ;;
     "neuron downstream --dict") return 0 ;;
     "neuron downstream --top") return 0 ;;
@@ -206,6 +215,7 @@ _glimt_complete() {
     "neuron shift --on-at") return 0 ;;
     "neuron shift --off-at") return 0 ;;
     "neuron shift --off") return 0 ;;
+    "neuron shift --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron shift --later") return 0 ;;
     "neuron shift --tokens") return 0 ;;
     "neuron shift --rows") return 0 ;;
@@ -218,6 +228,7 @@ _glimt_complete() {
     "neuron examples --on-at") return 0 ;;
     "neuron examples --off-at") return 0 ;;
     "neuron examples --off") return 0 ;;
+    "neuron examples --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron examples --later") return 0 ;;
     "neuron examples --shift") return 0 ;;
     "neuron examples --later-at") return 0 ;;
@@ -232,6 +243,7 @@ _glimt_complete() {
     "neuron position --on-at") return 0 ;;
     "neuron position --off-at") return 0 ;;
     "neuron position --off") return 0 ;;
+    "neuron position --insert") _glimt_words "none sae error"; return 0 ;;
     "neuron position --later") return 0 ;;
     "neuron position --shift") return 0 ;;
     "neuron position --later-at") return 0 ;;
@@ -374,18 +386,18 @@ _glimt() {
             "contrast regress") command="contrast regress" own=" --word-vector --space --pre --C --l1 --top --dict --rows --class --limit --header" ;;
             "contrast kept") command="contrast kept" own=" --word-vector --space --pre --C --folds --dict --rows --class --limit --header" ;;
             "contrast compare") command="contrast compare" own=" --word-vector --space --pre --C --folds --dict --alpha --welch --controls --class --limit --header" ;;
-            "neuron means") command="neuron means" own=" --target --from --to --off --rows --class --limit --header" ;;
-            "neuron classify") command="neuron classify" own=" --target --from --to --tokens --layer --histograms --off --rows --class --limit --header" ;;
-            "neuron ablate") command="neuron ablate" own=" --target --sets --from --to --texts --off --as-published --rows --class --limit --header" ;;
-            "neuron boosts") command="neuron boosts" own=" --target --by --later --layer --from --to --texts --max-norm --min-embed --top --as-published --class --limit --header" ;;
-            "neuron unigrams") command="neuron unigrams" own=" --target --from --to --texts --top --by-tokens --class --limit --header" ;;
-            "neuron attribution") command="neuron attribution" own=" --target --from --to --texts --off-at --off --rows --frozen-scale --class --limit --header" ;;
-            "neuron patch") command="neuron patch" own=" --target --from --to --texts --off-at --off --rows --class --limit --header" ;;
-            "neuron effects") command="neuron effects" own=" --target --from --to --texts --off-at --off --rows --metric --frozen-scale --class --limit --header" ;;
-            "neuron downstream") command="neuron downstream" own=" --target --from --to --texts --on-at --off-at --off --layers --dict --top --class --limit --header" ;;
-            "neuron shift") command="neuron shift" own=" --target --from --to --texts --on-at --off-at --off --later --tokens --losses --rows --class --limit --header" ;;
-            "neuron examples") command="neuron examples" own=" --target --from --to --texts --on-at --off-at --off --later --shift --later-at --weight --top --class --limit --header" ;;
-            "neuron position") command="neuron position" own=" --target --from --to --texts --on-at --off-at --off --later --shift --later-at --text --at --top --min-logp --max-norm --min-embed --class --limit --header" ;;
+            "neuron means") command="neuron means" own=" --target --from --to --off --insert --rows --class --limit --header" ;;
+            "neuron classify") command="neuron classify" own=" --target --from --to --tokens --layer --histograms --off --insert --rows --class --limit --header" ;;
+            "neuron ablate") command="neuron ablate" own=" --target --sets --from --to --texts --off --insert --as-published --rows --class --limit --header" ;;
+            "neuron boosts") command="neuron boosts" own=" --target --by --later --layer --from --to --texts --insert --max-norm --min-embed --top --as-published --class --limit --header" ;;
+            "neuron unigrams") command="neuron unigrams" own=" --target --from --to --texts --insert --top --by-tokens --class --limit --header" ;;
+            "neuron attribution") command="neuron attribution" own=" --target --from --to --texts --off-at --off --insert --rows --frozen-scale --class --limit --header" ;;
+            "neuron patch") command="neuron patch" own=" --target --from --to --texts --off-at --off --insert --rows --class --limit --header" ;;
+            "neuron effects") command="neuron effects" own=" --target --from --to --texts --off-at --off --insert --rows --metric --frozen-scale --class --limit --header" ;;
+            "neuron downstream") command="neuron downstream" own=" --target --from --to --texts --on-at --off-at --off --insert --layers --dict --top --class --limit --header" ;;
+            "neuron shift") command="neuron shift" own=" --target --from --to --texts --on-at --off-at --off --insert --later --tokens --losses --rows --class --limit --header" ;;
+            "neuron examples") command="neuron examples" own=" --target --from --to --texts --on-at --off-at --off --insert --later --shift --later-at --weight --top --class --limit --header" ;;
+            "neuron position") command="neuron position" own=" --target --from --to --texts --on-at --off-at --off --insert --later --shift --later-at --text --at --top --min-logp --max-norm --min-embed --class --limit --header" ;;
             "neuron similar") command="neuron similar" own=" --layers --dict --top" ;;
             "generate") command="generate" own=" --tokens --temperature" ;;
             "snapshot") command="snapshot" own=" --size --play --state --dict --text --ansi" ;;

@@ -299,13 +299,14 @@ _glimt() {
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
         '--to=[last position that counts; default\: 399]:value: ' \
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--rows=[rows printed]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 200]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         classify) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
@@ -314,13 +315,14 @@ _glimt() {
         '--layer=[all neurons of this layer in place of some]:value: ' \
         '--histograms[of all of them, also of a layer'\''s]' \
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--rows=[rows printed]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 200]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         ablate) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--sets=[sets of the units beside each alone; default\: all]:value:(all all-but-one pairs)' \
@@ -328,6 +330,7 @@ _glimt() {
         '--to=[last position that counts; default\: 399]:value: ' \
         '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--as-published[sets take all indices at each of their layers, at one value]' \
         '--rows=[rows printed]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
@@ -335,7 +338,7 @@ _glimt() {
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         boosts) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--by=[what the units write, or what their layer would say; default\: direct]:value:(direct lens)' \
@@ -344,6 +347,7 @@ _glimt() {
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
         '--to=[last position that counts; default\: 399]:value: ' \
         '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--max-norm=[leave out tokens with an unembedding beyond; 0\: none; default\: 15]:value: ' \
         '--min-embed=[leave out tokens with an embedding below; 0\: none; default\: 0.4]:value: ' \
         '--top=[tokens of a list; default\: 100]:value: ' \
@@ -353,12 +357,13 @@ _glimt() {
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         unigrams) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
         '--to=[last position that counts; default\: 399]:value: ' \
         '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--top=[tokens of a list; default\: 100]:value: ' \
         '--by-tokens[by how often they occur, not in how many texts]' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
@@ -366,7 +371,7 @@ _glimt() {
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         attribution) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
@@ -374,6 +379,7 @@ _glimt() {
         '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
         '--off-at=[what the units are at when off; default\: the other classes'\'' mean]:value: ' \
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--rows=[rows printed]:value: ' \
         '--frozen-scale[the final norm'\''s scale of the run with the units on]' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
@@ -381,7 +387,7 @@ _glimt() {
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         patch) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
@@ -389,13 +395,14 @@ _glimt() {
         '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
         '--off-at=[what the units are at when off; default\: the other classes'\'' mean]:value: ' \
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--rows=[rows printed]:value: ' \
         '*--class=[a class of the corpus in a file of its own; as often as needed]:value:_glimt_class' \
         '--limit=[the first N sentences of each class; default\: 1000]:value: ' \
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         effects) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
@@ -403,6 +410,7 @@ _glimt() {
         '--texts=[texts of each class that the means are of; default\: 200]:value: ' \
         '--off-at=[what the units are at when off; default\: the other classes'\'' mean]:value: ' \
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--rows=[rows printed]:value: ' \
         '--metric=[what the effects are on; default\: loss]:value:(loss logit)' \
         '--frozen-scale[the final norm'\''s scale of the run with the units on]' \
@@ -411,7 +419,7 @@ _glimt() {
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         downstream) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
@@ -420,6 +428,7 @@ _glimt() {
         '--on-at=[what the units are at when on; default\: the target'\''s mean]:value: ' \
         '--off-at=[and when off; default\: the other classes'\'' mean]:value: ' \
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--layers=[neurons of these layers]:value: ' \
         '--dict=[which of several dictionaries\: mlp_3]:value: ' \
         '--top=[units of the list; default\: 100]:value: ' \
@@ -428,7 +437,7 @@ _glimt() {
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         shift) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
@@ -437,6 +446,7 @@ _glimt() {
         '--on-at=[what the units are at when on; default\: the target'\''s mean]:value: ' \
         '--off-at=[and when off; default\: the other classes'\'' mean]:value: ' \
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--later=[the units that are shifted, commas between them]:value: ' \
         '--tokens=[tokens of each class in the histograms; default\: 1000]:value: ' \
         '--losses[also the losses with each of them shifted]' \
@@ -446,7 +456,7 @@ _glimt() {
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         examples) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
@@ -455,6 +465,7 @@ _glimt() {
         '--on-at=[what the units are at when on; default\: the target'\''s mean]:value: ' \
         '--off-at=[and when off; default\: the other classes'\'' mean]:value: ' \
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--later=[shift these in place of switching the units]:value: ' \
         '--shift=[by so much; default\: by what they change with the units off]:value: ' \
         '--later-at=[from these values on; default\: from where they are]:value: ' \
@@ -465,7 +476,7 @@ _glimt() {
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         position) own=( \
         '--target=[the class asked about; default\: the first]:value: ' \
         '--from=[first position of a text that counts; the BOS is 0; default\: 10]:value: ' \
@@ -474,6 +485,7 @@ _glimt() {
         '--on-at=[what the units are at when on; default\: the target'\''s mean]:value: ' \
         '--off-at=[and when off; default\: the other classes'\'' mean]:value: ' \
         '--off=[units, commas between them, held at the other classes'\'' mean]:value: ' \
+        '--insert=[SAEs in the activation'\''s place in every run]:value:(none sae error)' \
         '--later=[shift these in place of switching the units]:value: ' \
         '--shift=[by so much; default\: by what they change with the units off]:value: ' \
         '--later-at=[from these values on; default\: from where they are]:value: ' \
@@ -488,7 +500,7 @@ _glimt() {
         '--header[the first of the lines text<TAB>label is a header\: skip it]' \
         '2:command:((means\:"mean activation of units on each class" classify\:"how well the activation of one unit tells a class" ablate\:"what the loss gains by holding units at the other class'\''s mean" boosts\:"tokens that units boost and inhibit" unigrams\:"how units boost each class'\''s frequent tokens" attribution\:"how much of the next token'\''s logit units give, layer by layer" patch\:"the loss with one component'\''s output as with units off" effects\:"direct and indirect effects of switching units off" downstream\:"later units by how they change with units on and off" shift\:"what later units change by when units are switched off" examples\:"texts whose tokens units help most" position\:"what is likely at one position with units on and off" similar\:"units that write alike"))' \
         '*:operand:_files' \
-        ) ;;
+        ) common=("${common[@]:#--insert[=\[]*}") ;;
         similar) own=( \
         '--layers=[neurons of these layers]:value: ' \
         '--dict=[which of several dictionaries\: mlp_3]:value: ' \

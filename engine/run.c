@@ -1,9 +1,7 @@
 /* The operations: look whether to go on, find room, execute, record. */
 #include "engine/run.h"
-#include "engine/arena.h"
 #include "engine/base/memory.h"
 #include "engine/device.h"
-#include "engine/tape.h"
 #include <stdlib.h>
 #include <time.h>
 

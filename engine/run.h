@@ -5,12 +5,9 @@
  * request overtake a job. One run belongs to one thread. */
 #ifndef GLIMT_ENGINE_RUN_H
 #define GLIMT_ENGINE_RUN_H
-#include "engine/backend.h"
+#include "engine/arena.h"
+#include "engine/tape.h"
 #include <stdatomic.h>
-
-struct arena; /* bump allocator over device buffers; blocks stay when reset, so a warm run allocates
-                 nothing */
-struct tape;  /* records operations for a later backward pass; NULL: nothing is recorded */
 
 /* Writes who was at work, for an error; a, b: what `of` does not say. */
 typedef void run_namer(const void *of, int64_t a, int64_t b, char *to, size_t n);
@@ -19,7 +16,7 @@ enum { RUN_NAMES = 96 };
 struct run {
     struct queue *queue;
     struct arena *arena;
-    struct tape *tape;
+    struct tape *tape;         /* NULL: nothing is recorded */
     const atomic_bool *cancel; /* may be NULL */
     void (*poll)(void *);      /* may be NULL; called before each operation, and while one waits;
                                   what it does on the device it does in another queue */
@@ -34,15 +31,6 @@ struct run {
     } name[RUN_NAMES]; /* n_names of them, in the order given */
     int32_t n_names;
 };
-
-struct arena *arena_new(struct queue *); /* freed before the queue */
-void arena_free(struct arena *);
-struct arena_mark {
-    size_t block, used;
-};
-struct arena_mark arena_mark(const struct arena *);
-void arena_reset(struct arena *, struct arena_mark); /* releases what came after the mark */
-size_t arena_peak(const struct arena *);             /* bytes held */
 
 /* True while neither an error, as far as the queue knows, nor a cancel has happened; turns a raised
  * `cancel` into ERROR_CANCELLED, and drops what the queue has found wrong meanwhile. */
@@ -181,57 +169,4 @@ void op_hist(struct run *, const struct hist *, struct tensor pre, struct tensor
 void op_hist_move(struct run *, const struct hist *to, const struct hist *from);
 void op_hist_clear(struct run *, const struct hist *);
 void op_copy_to(struct run *, struct tensor y, struct tensor x); /* the same shape */
-
-/* ---- the tape: the operations of a forward pass in order, with their inputs and outputs (views,
- * so the arena must not be reset while it is in use). A sequence with a KV past can't be recorded:
- * the run's error says so. */
-enum op_kind {
-    OP_LINEAR,
-    OP_NORM,
-    OP_ROWS_UNSCALE,
-    OP_ACT,
-    OP_ATTN,
-    OP_ROWS,
-    OP_XENT,
-    OP_SELECT,
-    OP_DECODE,
-    OP_CSR_GET,
-    OP_DOT_ROWS,
-    OP_UNIT_CHANGE,
-    OP_ADD,
-    OP_ADD_OUTER,
-    OP_ROWS_GET,
-    OP_ROWS_SET,
-    OP_ROWS_ADD,
-    OP_COLS_GET,
-    OP_COPY
-};
-struct op_record {
-    enum op_kind kind;
-    struct tensor out, in[4]; /* absent where unused */
-    const struct weight *w;
-    union {
-        enum epilogue epilogue;
-        enum activation act;
-        float a; /* add: factor; rows_unscale: eps; xent: soft cap */
-        struct {
-            struct select by;
-            int32_t first; /* row of the codes */
-        } select;
-        struct {
-            enum norm_kind kind;
-            float eps;
-            bool frozen; /* in[3], the rows' scale, was given */
-        } norm;
-        struct {
-            struct attn_shape shape;
-            int32_t layer, n_seqs;
-            const int32_t *start;
-        } attn;
-    } p;
-};
-struct tape *tape_new(void);
-void tape_free(struct tape *);
-size_t tape_length(const struct tape *);
-const struct op_record *tape_at(const struct tape *, size_t i);
 #endif

@@ -75,10 +75,11 @@ while IFS=: read -r file inc; do
     tui_allowed "$from" "$to" || say "$file includes $inc: tui/$from must not know tui/$to"
 done < <(git ls-files -co --exclude-standard 'tui/*.[ch]' | xargs grep -o '^#include "tui/[^"]*"' | sed 's/#include "//; s/"$//')
 
-# no circles inside tui: a .c and its .h are one, a private header is its file's; what a shell has of its views is of it
-circles=$(git ls-files -co --exclude-standard 'tui/*.[ch]' | xargs grep -o '^#include "tui/[^"]*"' |
+# no circles inside engine and tui: a .c and its .h are one, a private header is its file's; what a shell has of its views
+# is of it
+circles=$(git ls-files -co --exclude-standard 'engine/*.[ch]' 'tui/*.[ch]' | xargs grep -oE '^#include "(engine|tui)/[^"]*"' |
     sed -E 's/\.[ch]:#include "/ /; s/\.h"$//; s/_private\b//g' | awk '$1 != $2' |
-    grep -v '^tui/shell/shell tui/shell/views$' | tsort 2>&1 >/dev/null | sed -n 's/^tsort: tui/ tui/p')
+    grep -v '^tui/shell/shell tui/shell/views$' | tsort 2>&1 >/dev/null | sed -nE 's/^tsort: (engine|tui)/ \1/p')
 [ -z "$circles" ] || say "includes go round in a circle:"$'\n'"$circles"
 
 # what the files of a folder share among themselves
@@ -103,7 +104,8 @@ hits=$(git ls-files -co --exclude-standard 'engine/*.[ch]' 'store/*.[ch]' 'tui/*
 [ -z "$hits" ] || say "a backend is called through engine/run.h or engine/device.h:"$'\n'"$hits"
 
 while read -r n file; do
-    [ "$file" = total ] || [ "$n" -le 900 ] || say "$file has $n lines: it hides a module"
+    case "$file" in total) continue ;; tests/*) most=900 ;; *) most=800 ;; esac
+    [ "$n" -le "$most" ] || say "$file has $n lines: it hides a module"
 done < <(git ls-files -co --exclude-standard '*.c' '*.h' | grep -v _table | xargs wc -l)
 
 if command -v clang-format >/dev/null; then

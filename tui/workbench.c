@@ -56,6 +56,8 @@ struct opening {
     struct dict
         *dict[DICT_SET_MAX]; /* the same, as far as their heads tell, until each is placed */
     int32_t n_saes;
+    bool hooked[DICT_SET_MAX]; /* --hook, of the same: was said, */
+    struct point hook[DICT_SET_MAX];
     struct point bundle_at[BUNDLE_MAX_DICTS]; /* where the bundle's dictionaries came to be */
     double from, to;                          /* shares of the whole that the current part takes */
     const char *what;
@@ -218,32 +220,41 @@ static bool check_bundle(struct opening *op)
     return wb->bundle_checked;
 }
 
-/* --hook, before a file is read with it: a slip there is none of the file's. */
-static bool read_hook(const char *hook, const struct model_config *c, struct point *at,
-                      struct error *e)
+/* Each --hook, once, before a file is read with it: a slip there is none of the file's. */
+static bool read_hooks(struct opening *op, const struct model_config *c, struct error *e)
 {
-    return !hook || point_parse(hook, c, at, e) || error_prefix(e, "--hook");
+    const struct options *o = op->o;
+    bool ok = true;
+    for (int32_t i = 0; ok && i <= o->n_more; i++) {
+        const char *hook = i == 0 ? o->hook : o->more[i - 1].hook;
+        op->hooked[i] = hook != NULL;
+        ok = !hook || point_parse(hook, c, &op->hook[i], e) || error_prefix(e, "--hook");
+    }
+    if (o->hook)
+        op->wb->at = op->hook[0];
+    return ok;
 }
 
 /* What --hook says of an SAE; NULL: nothing. */
-static const char *hook_of(const struct opening *op, int32_t i)
+static const struct point *hook_of(const struct opening *op, int32_t i)
 {
-    return i == 0 || takes_bundle_dicts(op) ? op->o->hook : op->o->more[i - 1].hook;
+    const int32_t which = takes_bundle_dicts(op) ? 0 : i;
+    return op->hooked[which] ? &op->hook[which] : NULL;
 }
 
 /* Heads of the SAEs, and what these will take, before the model is loaded. */
 static bool prepare_saes(void *arg, const struct model_config *c, uint64_t *need, struct error *e)
 {
     struct opening *op = arg;
+    if (!read_hooks(op, c, e))
+        return false;
     for (int32_t i = 0; i < op->n_saes; i++) {
         struct dict_hint hint = {.hook = hook_of(op, i),
                                  .model = c,
                                  .packs = op->wb->packs,
                                  .progress = loading,
                                  .progress_arg = op};
-        struct point at;
-        if (!read_hook(hint.hook, c, &at, e) ||
-            !dict_prepare(op->wb->backend, op->sae[i], &hint, &op->dict[i], e))
+        if (!dict_prepare(op->wb->backend, op->sae[i], &hint, &op->dict[i], e))
             return false;
         *need += dict_need(op->dict[i]);
     }
@@ -275,17 +286,6 @@ static bool open_model(struct opening *op)
         &wb->model, op->e);
 }
 
-static bool read_hooks(struct opening *op)
-{
-    const struct options *o = op->o;
-    struct point at;
-    const struct model_config *c = model_config(op->wb->model);
-    bool ok = read_hook(o->hook, c, &op->wb->at, op->e);
-    for (int32_t i = 0; ok && i < o->n_more; i++)
-        ok = read_hook(o->more[i].hook, c, &at, op->e);
-    return ok;
-}
-
 /* What the bundle says of the point; *there: whether it says anything that counts. */
 static bool bundle_point(struct opening *op, struct point *at, bool *there)
 {
@@ -314,23 +314,21 @@ static bool open_one_sae(struct opening *op, int32_t i, const char *bundle_says,
 {
     struct workbench *wb = op->wb;
     struct dict *d = op->dict[i];
-    const char *hook = hook_of(op, i);
     op->dict[i] = NULL;
     if (!say(op, saes_from + saes_take * i / op->n_saes,
              saes_from + saes_take * (i + 1) / op->n_saes, "SAE")) {
         dict_free(d);
         return false;
     }
-    if (!read_hook(hook, model_config(wb->model), at, op->e) || !dict_load(d, op->e))
+    if (!dict_load(d, op->e))
         goto fail;
-    if (!hook && dict_spec(d)->at.layer != -2)
-        *at = dict_spec(d)->at;
-    else if (!hook && bundle_says) {
+    *at = dict_spec(d)->at; /* what --hook says, else the file */
+    if (at->layer == -2 && bundle_says) {
         if (!point_parse(bundle_says, model_config(wb->model), at, op->e)) {
             error_prefix(op->e, "%s: hook", wb->bundle->path);
             goto fail;
         }
-    } else if (!hook) {
+    } else if (at->layer == -2) {
         error_set(op->e, ERROR_INPUT,
                   "the SAE %s does not say where it is hooked, expected --hook NAME", op->sae[i]);
         goto fail;
@@ -644,8 +642,7 @@ static bool open_all(struct opening *op)
               open_bundle(op) && list_saes(op) && check_bundle(op) && say(op, 0.05, 0.8, "model") &&
               open_model(op) && say(op, 0.8, 0.85, "tokenizer") &&
               (wb->tokenizer || tokenizer_open(op->model_dir, &wb->tokenizer, op->e)) &&
-              read_hooks(op) && open_dicts(op) && choose(op) && check_options(op) &&
-              say(op, 1, 1, "ready");
+              open_dicts(op) && choose(op) && check_options(op) && say(op, 1, 1, "ready");
     free(op->model_dir);
     op->model_dir = NULL;
     for (int32_t i = 0; i < DICT_SET_MAX; i++) {

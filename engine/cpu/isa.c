@@ -1,6 +1,4 @@
 #include "engine/cpu/isa.h"
-#include "engine/cpu/cpu.h"
-#include "engine/cpu/kernels.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -34,21 +32,4 @@ enum isa isa_best(void)
     while (!isa_available(isa))
         isa--;
     return isa;
-}
-
-const struct kernels *kernels_for(enum isa isa)
-{
-#if defined(__x86_64__)
-    if (isa == ISA_AVX512)
-        return &kernels_avx512;
-    if (isa == ISA_AVX2)
-        return &kernels_avx2;
-#endif
-    (void)isa;
-    return &kernels_portable;
-}
-
-const char *cpu_isa(void)
-{
-    return kernels_for(isa_best())->name;
 }

@@ -68,8 +68,8 @@ static inline bool dict_is_whitened(const struct dict_spec *s)
 }
 
 struct packs;
-struct dict_hint { /* what the user or the bundle says; zero: nothing */
-    const char *hook;
+struct dict_hint {                    /* what the user or the bundle says; zero: nothing */
+    const struct point *hook;         /* where it is, whatever the file says */
     int32_t k;                        /* refused of a kind that has none */
     const struct model_config *model; /* that it is for: whose names hooks have, and how many
                                          layers; NULL: not known */

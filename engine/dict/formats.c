@@ -172,11 +172,14 @@ bool dict_look(const char *path, const struct dict_hint *hint, struct dict_spec 
 bool read_hook(const struct dict_file *f, const char *name, const char *source, struct dict_spec *s,
                struct error *e)
 {
-    const char *hook = f->hint->hook ? f->hint->hook : name;
-    if (!hook)
+    if (!f->hint->hook && !name)
         return true;
     s->source[DICT_FACT_HOOK] = f->hint->hook ? "option" : source;
-    return point_parse(hook, f->hint->model, &s->at, e) || error_prefix(e, "%s: hook", f->path);
+    if (f->hint->hook) {
+        s->at = *f->hint->hook;
+        return true;
+    }
+    return point_parse(name, f->hint->model, &s->at, e) || error_prefix(e, "%s: hook", f->path);
 }
 
 bool hook_of_module(const char *name, char out[POINT_NAME_MAX])

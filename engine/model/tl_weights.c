@@ -5,8 +5,6 @@
  * float. */
 #include "engine/model/tl_weights.h"
 #include "engine/base/memory.h"
-#include "engine/device.h"
-#include "engine/model/model_private.h"
 #include <stdlib.h>
 #include <string.h>
 

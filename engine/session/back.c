@@ -361,6 +361,6 @@ bool back_pair_run(struct session *s, struct line *l, int32_t token)
     likely_logp(z, n_logits);
     likely_logp(z + n_logits, n_logits);
     likely_lists(&in, z, z + n_logits, s->listed, s->n_listed);
-    s->listed_of.top = in.top;
+    s->listed_top = in.top;
     return true;
 }

@@ -435,3 +435,57 @@ bool rows_reserve_kv(struct session *s, struct window *w, enum track t)
     count(s, r, 0, new.bytes);
     return true;
 }
+
+/* ---- giving memory back */
+struct renumbering { /* of the rows of a slab, window by window */
+    struct slab *slab;
+    int32_t n, *row; /* the numbers so far */
+    bool done;       /* they are 0, 1, … now */
+};
+
+static void renumber(struct renumbering *k, int32_t *at, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++, k->n++)
+        *(k->done ? &at[i] : &k->row[k->n]) = k->done ? k->n : at[i];
+}
+
+static void renumber_lines(struct session *s, struct renumbering *k, struct line *const *line,
+                           int32_t n)
+{
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < line[i]->n_windows; j++) {
+            struct window *w = &line[i]->window[j];
+            if (k->slab == &s->sums && w->summed)
+                renumber(k, &w->sum, 1);
+            if (w->rows && k->slab == w->rows->slab)
+                renumber(k, w->rows->row.at, w->rows->row.n);
+            for (int t = 0; w->rows && k->slab == &s->finals && t < N_TRACKS; t++)
+                renumber(k, w->rows->h[t].at, w->rows->h[t].n);
+        }
+}
+
+static void renumber_all(struct session *s, struct renumbering *k)
+{
+    k->n = 0;
+    renumber_lines(s, k, s->line, s->n_lines);
+    renumber_lines(s, k, s->retired, s->n_retired);
+    renumber_lines(s, k, s->refs.line, s->refs.n);
+    if (k->n != slab_held(k->slab))
+        panic("%d rows of a slab are held, %d by windows", slab_held(k->slab), k->n);
+}
+
+void rows_settle(struct session *s)
+{
+    struct slab *const slab[] = {&s->of_text, &s->of_references, &s->finals, &s->sums};
+    for (size_t i = 0; i < sizeof slab / sizeof *slab; i++) {
+        if (!slab_is_sparse(slab[i]))
+            continue;
+        struct renumbering k = {.slab = slab[i]};
+        k.row = xcalloc((size_t)slab_held(slab[i]) + 1, sizeof *k.row);
+        renumber_all(s, &k);
+        k.done = slab_shrink(slab[i], &s->run, k.row, k.n);
+        if (k.done)
+            renumber_all(s, &k);
+        free(k.row);
+    }
+}

@@ -1,6 +1,5 @@
 /* The order of work: what the next step does, and what a new wish leaves standing. */
 #include "engine/session/session.h"
-#include "engine/base/hash.h"
 #include "engine/base/memory.h"
 #include "engine/device.h"
 #include "engine/session/session_private.h"
@@ -53,50 +52,6 @@ int32_t cursor_token(const struct session *s)
     return -1;
 }
 
-/* ---- where lanes part */
-static void set_place(struct session *s)
-{
-    uint32_t acts = 0;
-    if (s->set->n == 0) {
-        s->place = lane_place(s->model, NULL, s->at);
-        return;
-    }
-    for (int t = 0; t < N_TRACKS; t++)
-        if (s->want[t])
-            acts |= lane_acts(&s->lane[t], s->set);
-    s->place = lane_place_of(s->model, s->set, acts, s->shown);
-    s->sae = !dict_spec(s->place.dict)->identity;
-    s->dict = s->set->place[s->shown].dict;
-}
-
-/* What the rows are of: they go where that changes. */
-static void place_again(struct session *s)
-{
-    const struct lane_place old = s->place;
-    const int32_t dict = s->wish.dict, shown = s->shown;
-    const uint32_t further = s->further;
-    s->shown = dict >= 0 && dict < s->set->n ? dict : 0;
-    s->further = s->wish.further & dict_set_all(s->set) & ~(1u << s->shown);
-    set_place(s);
-    if (further != s->further) {
-        text_forget(s, true);
-        s->fvu_valid = false;
-    }
-    const bool same =
-        old.first == s->place.first && point_compare(old.landing, s->place.landing) == 0;
-    if (same && shown == s->shown)
-        return;
-    text_forget(s, shown != s->shown);
-    s->fvu_valid = s->fvu_valid && shown == s->shown;
-    if (same) {
-        rows_shape(s);
-        return;
-    }
-    refsets_forget(s);
-    directions_free(s->run.queue, &s->directions);
-    rows_shape(s);
-}
-
 /* ---- new, free */
 static bool check_parts(const struct session *s, struct error *e)
 {
@@ -132,7 +87,7 @@ struct session *session_new(struct backend *b, const struct model *model,
         session_free(s);
         return NULL;
     }
-    set_place(s);
+    lanes_part(s);
     rows_shape(s);
     return s;
 }
@@ -167,7 +122,7 @@ void session_budget(struct session *s, size_t rows, size_t keys_and_values)
 void session_norms(struct session *s, const double *norms)
 {
     s->norms = norms;
-    s->listed_of.valid = false;
+    s->made[LISTS_PAIR].line = NULL;
 }
 
 void session_listen(struct session *s, session_hear *hear, void *arg)
@@ -182,111 +137,6 @@ const struct error *session_error(const struct session *s)
 }
 
 /* ---- a new wish */
-/* Behind those of the same place and of places before. */
-static void add_fixed(struct session *s, struct unit u, int32_t column)
-{
-    int32_t at = s->n_fixed++;
-    for (; at > 0 && s->fixed[at - 1].id.dict > u.id.dict; at--) {
-        s->fixed[at] = s->fixed[at - 1];
-        s->fixed_column[at] = s->fixed_column[at - 1];
-    }
-    s->fixed[at] = u;
-    s->fixed_column[at] = column;
-}
-
-static void set_pair(struct session *s)
-{
-    const struct pair *p = &s->wish.pair;
-    s->paired =
-        p->wanted && unit_check(s->set, p->unit, NULL) && isfinite(p->at[0]) && isfinite(p->at[1]);
-    if (!s->paired)
-        return;
-    for (int i = 0; i < 2; i++)
-        s->pair[i] = (struct unit){.id = p->unit, .value = p->at[i]};
-    s->pair_column = s->n_watch;
-    s->watch[s->n_watch++] = p->unit;
-}
-
-static void set_units(struct session *s)
-{
-    const struct wish *w = &s->wish;
-    s->n_watch = s->n_fixed = 0;
-    s->paired = false;
-    if (s->set->n == 0)
-        return;
-    for (int32_t i = 0; i < w->n_units; i++) {
-        const struct chosen_unit *u = &w->unit[i];
-        bool there = unit_check(s->set, u->id, NULL), again = false;
-        for (int32_t j = 0; j < s->n_fixed; j++)
-            again |= unit_same(w->unit[s->fixed_column[j]].id, u->id);
-        if (there && u->fixed && !again && isfinite(u->value))
-            add_fixed(s, (struct unit){.id = u->id, .value = u->value}, i);
-        s->watch[s->n_watch++] = there ? u->id : UNIT_NONE;
-    }
-    if (w->watch.dict >= 0)
-        s->watch[s->n_watch++] = unit_check(s->set, w->watch, NULL) ? w->watch : UNIT_NONE;
-    set_pair(s);
-}
-
-static bool unit_before(struct unit_id a, struct unit_id b)
-{
-    return a.dict != b.dict ? a.dict < b.dict : a.index < b.index;
-}
-
-/* The fixed lane's key does not depend on the order of the sliders. */
-static uint64_t fixed_key(const struct session *s, uint64_t base)
-{
-    int32_t order[UNITS_MAX];
-    for (int32_t i = 0; i < s->n_fixed; i++) {
-        int32_t at = i;
-        for (; at > 0 && unit_before(s->wish.unit[s->fixed_column[i]].id,
-                                     s->wish.unit[s->fixed_column[order[at - 1]]].id);
-             at--)
-            order[at] = order[at - 1];
-        order[at] = i;
-    }
-    uint64_t key = hash_bytes(base, "fixed", 5);
-    for (int32_t i = 0; i < s->n_fixed; i++) {
-        struct unit_id unit = s->fixed[order[i]].id;
-        float value = s->fixed[order[i]].value + 0.0f; /* −0 is 0 */
-        key = hash_bytes(hash_bytes(key, &unit, sizeof unit), &value, sizeof value);
-    }
-    return key;
-}
-
-static uint64_t pair_key(const struct unit *u)
-{
-    const float value = u->value + 0.0f; /* −0 is 0 */
-    const uint64_t key = hash_bytes(hash_bytes(HASH_SEED, "pair", 4), &u->id, sizeof u->id);
-    return hash_bytes(key, &value, sizeof value);
-}
-
-static void set_lanes(struct session *s)
-{
-    const struct lane sae = {.inserted = s->wish.insert.sae};
-    const uint32_t at = lane_acts(&sae, s->set);
-    const bool inserted = at != 0;
-    s->lane_track[LANE_PLAIN] = TRACK_PLAIN;
-    s->lane_track[LANE_BASE] = inserted ? TRACK_SAE : TRACK_PLAIN;
-    s->lane_track[LANE_FIXED] = s->n_fixed > 0 ? TRACK_FIXED : s->lane_track[LANE_BASE];
-    s->lane[TRACK_PLAIN] = (struct lane){0};
-    s->lane[TRACK_SAE] = sae;
-    s->lane[TRACK_FIXED] = (struct lane){at, s->n_fixed, s->fixed};
-    s->key[TRACK_PLAIN] = hash_bytes(HASH_SEED, "plain", 5);
-    s->key[TRACK_SAE] = hash_bytes(HASH_SEED, "inserted", 8);
-    if (s->set->n > 1)
-        s->key[TRACK_SAE] = hash_bytes(s->key[TRACK_SAE], &at, sizeof at);
-    s->key[TRACK_FIXED] = s->n_fixed > 0 ? fixed_key(s, s->key[s->lane_track[LANE_BASE]]) : 0;
-    memset(s->want, 0, sizeof s->want);
-    for (int lane = 0; lane < N_LANES; lane++)
-        s->want[s->lane_track[lane]] = true;
-    for (int i = 0; i < 2; i++) {
-        s->want[TRACK_ON + i] = s->paired;
-        s->lane[TRACK_ON + i] = (struct lane){.n_units = s->paired, .units = &s->pair[i]};
-        s->key[TRACK_ON + i] = s->paired ? pair_key(&s->pair[i]) : 0;
-    }
-}
-
 static void find_cursor(struct session *s)
 {
     int32_t lo = 0, hi = s->n_lines;
@@ -320,9 +170,7 @@ void session_set(struct session *s, const struct wish *w)
                      : w->n_next > SESSION_MAX_NEXT ? SESSION_MAX_NEXT
                                                     : w->n_next;
     s->wish.cursor = w->cursor < n ? w->cursor : n;
-    set_units(s);
-    set_lanes(s);
-    place_again(s);
+    lanes_set(s);
     find_cursor(s);
     for (int t = TRACK_SAE; t < N_TRACKS; t++)
         for (int32_t i = 0; s->want[t] && i < s->n_lines; i++)
@@ -371,48 +219,42 @@ static void advance(struct session *s)
         s->hint_back++;
 }
 
-static bool next_is_done(const struct session *s, int32_t token)
+/* ---- lists of likely tokens */
+/* What they are to be of; of no line: none are wanted. */
+static struct lists_of lists_wanted(const struct session *s, enum lists which)
 {
-    const struct line *l = s->line[s->cursor_line];
-    if (!s->next_of.valid || s->next_of.line != l || s->next_of.version != l->version ||
-        s->next_of.token != token || s->next_of.n != s->wish.n_next)
-        return false;
-    for (int lane = 0; lane < N_LANES; lane++)
-        if (s->next_of.key[lane] != s->key[s->lane_track[lane]])
-            return false;
-    return true;
-}
-
-/* The lists of the pair. */
-static bool pair_is_listed(const struct session *s, int32_t token)
-{
-    const struct line *l = s->line[s->cursor_line];
     const struct pair *p = &s->wish.pair;
-    return s->listed_of.valid && s->listed_of.line == l && s->listed_of.version == l->version &&
-           s->listed_of.token == token && s->listed_of.key[0] == s->key[TRACK_ON] &&
-           s->listed_of.key[1] == s->key[TRACK_OFF] && s->listed_of.wanted == s->wish.n_next &&
-           memcmp(&s->listed_of.least, &p->least, sizeof p->least) == 0 &&
-           memcmp(&s->listed_of.max_norm, &p->max_norm, sizeof p->max_norm) == 0 &&
-           memcmp(&s->listed_of.min_embed, &p->min_embed, sizeof p->min_embed) == 0;
+    struct lists_of w = {.token = cursor_token(s), .n = s->wish.n_next};
+    if (w.n == 0 || w.token < 0 || (which == LISTS_PAIR && !s->paired))
+        return w;
+    w.line = s->line[s->cursor_line];
+    w.version = w.line->version;
+    for (int i = 0; i < (which == LISTS_PAIR ? 2 : N_LANES); i++)
+        w.key[i] = s->key[which == LISTS_PAIR ? TRACK_ON + i : (int)s->lane_track[i]];
+    if (which == LISTS_PAIR)
+        w.bound[0] = p->least, w.bound[1] = p->max_norm, w.bound[2] = p->min_embed;
+    return w;
 }
 
-static bool wants_lists(const struct session *s, int32_t token)
+static bool lists_made(const struct session *s, enum lists which, const struct lists_of *w)
 {
-    return s->paired && s->wish.n_next > 0 && token >= 0;
+    const struct lists_of *is = &s->made[which];
+    return is->line == w->line && is->version == w->version && is->token == w->token &&
+           is->n == w->n && memcmp(is->key, w->key, sizeof is->key) == 0 &&
+           memcmp(is->bound, w->bound, sizeof is->bound) == 0;
 }
 
 struct progress_of_parts session_parts(struct session *s)
 {
     advance(s);
-    bool tokens = s->hint_tokens == s->n_lines;
-    int32_t token = cursor_token(s);
+    const bool tokens = s->hint_tokens == s->n_lines, losses = tokens && s->wish.losses;
+    const struct lists_of next = lists_wanted(s, LISTS_NEXT), pair = lists_wanted(s, LISTS_PAIR);
     return (struct progress_of_parts){
         .tokens = tokens,
         .latents = tokens && s->hint_front == s->n_lines,
-        .loss = tokens && s->wish.losses && s->hint_back == s->n_lines,
-        .next =
-            tokens && s->wish.losses && s->wish.n_next > 0 && (token < 0 || next_is_done(s, token)),
-        .pair = tokens && s->wish.losses && wants_lists(s, token) && pair_is_listed(s, token),
+        .loss = losses && s->hint_back == s->n_lines,
+        .next = losses && next.n > 0 && (!next.line || lists_made(s, LISTS_NEXT, &next)),
+        .pair = losses && pair.line && lists_made(s, LISTS_PAIR, &pair),
     };
 }
 
@@ -746,45 +588,19 @@ static bool rows_for_next(struct session *s, struct line *l, int32_t token)
     return micro.n == 0;
 }
 
-static bool step_next(struct session *s)
+static bool step_lists(struct session *s, enum lists which)
 {
-    int32_t token = cursor_token(s);
-    if (s->wish.n_next == 0 || token < 0 || next_is_done(s, token))
+    static bool (*const run[])(struct session *, struct line *, int32_t token) = {
+        [LISTS_NEXT] = back_next_run, [LISTS_PAIR] = back_pair_run};
+    const struct lists_of wanted = lists_wanted(s, which);
+    if (!wanted.line || lists_made(s, which, &wanted))
         return false;
-    struct line *l = s->line[s->cursor_line];
-    if (!rows_for_next(s, l, token))
+    if (!rows_for_next(s, wanted.line, wanted.token))
         return true;
-    s->next_of.valid = false;
-    if (!back_next_run(s, l, token))
+    s->made[which].line = NULL;
+    if (!run[which](s, wanted.line, wanted.token))
         return true;
-    s->next_of.line = l, s->next_of.version = l->version, s->next_of.token = token;
-    s->next_of.n = s->wish.n_next;
-    for (int lane = 0; lane < N_LANES; lane++)
-        s->next_of.key[lane] = s->key[s->lane_track[lane]];
-    s->next_of.valid = true;
-    s->marks |= MARK_NEXT;
-    return true;
-}
-
-static bool step_pair(struct session *s)
-{
-    int32_t token = cursor_token(s);
-    if (!wants_lists(s, token) || pair_is_listed(s, token))
-        return false;
-    struct line *l = s->line[s->cursor_line];
-    if (!rows_for_next(s, l, token))
-        return true;
-    s->listed_of.valid = false;
-    if (!back_pair_run(s, l, token))
-        return true;
-    const struct pair *p = &s->wish.pair;
-    s->listed_of.line = l, s->listed_of.version = l->version, s->listed_of.token = token;
-    s->listed_of.wanted = s->wish.n_next;
-    s->listed_of.least = p->least;
-    s->listed_of.max_norm = p->max_norm, s->listed_of.min_embed = p->min_embed;
-    for (int i = 0; i < 2; i++)
-        s->listed_of.key[i] = s->key[TRACK_ON + i];
-    s->listed_of.valid = true;
+    s->made[which] = wanted;
     s->marks |= MARK_NEXT;
     return true;
 }
@@ -805,7 +621,7 @@ static enum stage do_step(struct session *s)
         return STAGE_LATENTS;
     if (losses && step_back(s, 1))
         return STAGE_LOSS;
-    if (losses && (step_next(s) || step_pair(s)))
+    if (losses && (step_lists(s, LISTS_NEXT) || step_lists(s, LISTS_PAIR)))
         return STAGE_NEXT;
     if (losses && step_back(s, near_lines(s)))
         return STAGE_LOSS;
@@ -834,14 +650,16 @@ enum stage session_step(struct session *s, const atomic_bool *cancel)
 {
     static const int part_of_stage[] = {-1, 0, 1, 2, 3, 4};
     struct timespec t;
-    if (error_is_set(&s->error) || s->n_lines == 0)
+    if (error_is_set(&s->error))
         return STAGE_IDLE;
     clock_gettime(CLOCK_MONOTONIC, &t);
     s->tick++;
     s->run.cancel = cancel;
     s->run.err = (struct error){0};
     arena_reset(s->run.arena, (struct arena_mark){0, 0});
-    enum stage stage = do_step(s);
+    enum stage stage = s->n_lines > 0 ? do_step(s) : STAGE_IDLE;
+    if (stage == STAGE_IDLE)
+        rows_settle(s);
     if (s->run.err.kind != ERROR_NONE && s->run.err.kind != ERROR_CANCELLED) {
         s->error = s->run.err;
         return STAGE_IDLE;

@@ -162,6 +162,15 @@ struct refsets {
                                                       next lane has some */
 };
 
+/* ---- lists of likely tokens */
+enum lists { LISTS_NEXT /* of the three lanes */, LISTS_PAIR, N_LISTS };
+struct lists_of {
+    struct line *line; /* NULL: of nothing */
+    uint64_t version, key[N_LANES];
+    int32_t token, n;
+    double bound[3]; /* of the pair's: least, max_norm, min_embed */
+};
+
 enum { MARK_TOKENS = 1, MARK_LATENTS = 2, MARK_LOSS = 4, MARK_NEXT = 8, MARK_REFSETS = 16 };
 
 struct session {
@@ -222,21 +231,9 @@ struct session {
     struct kept_kv *spare; /* of windows that let go of them */
     size_t n_spare, cap_spare, spare_bytes;
 
-    struct { /* what the predictions were computed for */
-        const struct line *line;
-        uint64_t version, key[N_LANES];
-        int32_t token, n;
-        bool valid;
-    } next_of;
+    struct lists_of made[N_LISTS]; /* what these are of: */
     struct next_list next[N_LANES];
-    struct { /* what the pair's lists were made for */
-        const struct line *line;
-        uint64_t version, key[2];
-        int32_t token, wanted, top;
-        double least, max_norm, min_embed;
-        bool valid;
-    } listed_of;
-    int32_t n_listed[N_LIKELY];
+    int32_t n_listed[N_LIKELY], listed_top;
     struct likely_token listed[N_LIKELY * SESSION_MAX_NEXT];
 
     double fvu, further_fvu[DICT_SET_MAX];
@@ -297,6 +294,8 @@ static inline int32_t watch_place(const struct session *s, int32_t i, int32_t ot
  * changed. */
 void rows_shape(struct session *);
 void rows_release(struct session *);
+/* At a quiet moment: what is mostly empty gives memory back, and its rows get other numbers. */
+void rows_settle(struct session *);
 /* Makes room for the window's rows: false with the run's error set when the device has none. */
 bool rows_reserve(struct session *, struct window *, bool reference);
 /* Columns for what is watched now; what they held is lost where there were too few. */
@@ -365,6 +364,10 @@ void text_clear(struct session *);
 void text_forget(struct session *, bool codes);
 /* The line at a distance rank from the cursor: 0 is the cursor's. */
 int32_t text_line_at(const struct session *, int32_t rank);
+
+/* ---- lanes.c */
+void lanes_set(struct session *);  /* what a new wish makes of them; rows of other places go */
+void lanes_part(struct session *); /* where, as they are wanted now */
 
 /* ---- front.c: tokens → hook → landing, and the dictionary */
 bool front_run(struct session *, struct microbatch *, bool reference);

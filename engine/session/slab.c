@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LEAST = 128 }; /* rows */
+
 static void free_part(struct slab *s, int i)
 {
     if (s->part[i].buf)
@@ -70,7 +72,6 @@ static bool grow_to(struct slab *s, int32_t rows, struct error *e)
 
 bool slab_take(struct slab *s, int32_t *row, int32_t n, int32_t most, struct error *e)
 {
-    enum { LEAST = 128 };
     if (n > s->n_free) {
         const int64_t need = (int64_t)slab_held(s) + n;
         int64_t rows = need + s->cap;
@@ -91,6 +92,58 @@ void slab_give(struct slab *s, const int32_t *row, int32_t n)
 {
     for (int32_t i = n - 1; i >= 0; i--)
         s->number[s->n_free++] = row[i];
+}
+
+/* ---- giving memory back */
+static int32_t fewer_rows(const struct slab *s)
+{
+    const int32_t held = slab_held(s);
+    return held > LEAST / 2 ? 2 * held : LEAST;
+}
+
+bool slab_is_sparse(const struct slab *s)
+{
+    return s->cap / 4 >= slab_held(s) && s->cap / 2 >= fewer_rows(s);
+}
+
+/* The rows of a part, gathered in a matrix of its own. */
+static bool gather(struct slab *s, int i, struct run *run, struct tensor numbers, int32_t rows,
+                   struct tensor *new)
+{
+    struct error none = {0}; /* it stays as it is */
+    const struct tensor *old = &s->part[i];
+    *new = tensor_new(s->queue, rows, old->cols, old->dtype, &none);
+    if (new->buf && numbers.rows > 0)
+        op_rows_get_to(run, tensor_rows(*new, 0, numbers.rows), *old, numbers);
+    return new->buf != NULL;
+}
+
+bool slab_shrink(struct slab *s, struct run *run, const int32_t *row, int32_t n)
+{
+    const int32_t rows = fewer_rows(s);
+    struct tensor new[SLAB_PARTS] = {0};
+    struct arena_mark mark = arena_mark(run->arena);
+    const struct tensor numbers = run_put_ids(run, n, 1, row);
+    bool ok = run_ok(run);
+    for (int i = 0; i < SLAB_PARTS; i++)
+        if (ok && s->part[i].cols > 0)
+            ok = gather(s, i, run, numbers, rows, &new[i]);
+    ok = ok && run_well(run);
+    arena_reset(run->arena, mark);
+    for (int i = 0; i < SLAB_PARTS; i++) {
+        if (ok && new[i].buf) {
+            free_part(s, i);
+            s->part[i] = new[i];
+        } else if (new[i].buf) {
+            device_buf_free(s->queue, new[i].buf);
+        }
+    }
+    if (!ok)
+        return false;
+    s->cap = rows, s->n_free = 0;
+    for (int32_t r = rows - 1; r >= n; r--)
+        s->number[s->n_free++] = r;
+    return true;
 }
 
 size_t slab_row_bytes(const struct slab *s)

@@ -289,8 +289,8 @@ static void view_pair(struct session *s, struct snapshot *p, bool listed)
     v->listed = listed;
     if (!listed)
         return;
-    v->next_token = p->line[v->line].first_token + s->listed_of.token;
-    v->top = s->listed_of.top;
+    v->next_token = p->line[v->line].first_token + s->made[LISTS_PAIR].token;
+    v->top = s->listed_top;
     memcpy(v->n, s->n_listed, sizeof v->n);
     memcpy(v->token, s->listed, sizeof v->token);
 }

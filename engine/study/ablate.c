@@ -20,6 +20,7 @@ struct ablated { /* a set of the units, lane by lane behind the first */
 
 struct study {
     struct laned by;
+    uint32_t inserted; /* places, a bit each */
     int32_t n_units, n_held, n_sets;
     struct unit_id unit[STUDY_MAX_VALUES];
     double value[STUDY_MAX_VALUES];
@@ -75,7 +76,7 @@ static int32_t own_units(const struct study *s, const struct ablated *x, int32_t
 /* A lane with what is held and with a set (NULL: none), by place. */
 static void add_lane(struct study *s, struct ablated *x, struct unit *unit)
 {
-    struct lane lane = {.units = unit};
+    struct lane lane = {.inserted = s->inserted, .units = unit};
     for (int32_t p = 0; p < s->by.set.n; p++) {
         for (int32_t i = 0; i < s->n_held; i++)
             if (s->held[i].id.dict == p)
@@ -137,7 +138,7 @@ static const struct param params[] = {
 
 static uint32_t ablate_places(const struct dict_set *set, const struct params *p)
 {
-    return units_places(set, p) | units_places_of(set, p, "held");
+    return units_places(set, p) | units_places_held(set, p);
 }
 
 static bool take_units(struct study *s, const struct params *p, struct error *e)
@@ -159,6 +160,8 @@ static bool take_units(struct study *s, const struct params *p, struct error *e)
 
 static bool take_held(struct study *s, const struct params *p, struct error *e)
 {
+    if (!units_take_inserted(&s->by.set, p, &s->inserted, e))
+        return error_prefix(e, "ablate");
     s->n_held = units_take_held("ablate", &s->by.set, p, s->held, e);
     for (int32_t i = 0; i < s->n_held; i++)
         for (int32_t j = 0; j < s->n_units; j++)

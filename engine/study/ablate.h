@@ -2,8 +2,9 @@
  * means on the other class) at every position.
  *
  * A text is its first window; a loss is the mean over texts of the text's mean. Latents are held
- * with the reconstruction's error kept, so nothing else changes. What is held all the time is held
- * in every lane, also in the one that differences are against.
+ * with the reconstruction's error kept, so nothing else changes, unless their SAE is inserted. What
+ * is inserted and held all the time is so in every lane, also in the one that differences are
+ * against.
  *
  * study_ops: ablate_study. tables:
  * "rows": units (KEY; names with commas), set (one, all, pair, "all but L3N669"), class (SERIES),

@@ -13,6 +13,7 @@
 struct place { /* whose units are asked about */
     int32_t dict, n, *index, *column;
     struct point at;
+    bool inserted;   /* its SAE is, of what arrives */
     struct tensor x; /* of the sub-batch at hand */
 };
 
@@ -40,6 +41,7 @@ struct study {
     struct unit_id *unit; /* [J] */
     int32_t n_places;
     struct place *place;
+    uint32_t inserted; /* places, a bit each */
     int32_t n_held;
     struct holding by, minus; /* minus: what values are the difference to, where `paired` */
     bool paired, pre;
@@ -145,6 +147,8 @@ static bool take_held(struct study *s, const struct params *p, struct error *e)
     const double *value;
     const struct unit_id *unit;
     const int32_t n = params_values(p, "minus-at", &value);
+    if (!units_take_inserted(&s->set, p, &s->inserted, e))
+        return error_prefix(e, "activity");
     s->n_held = units_take_held("activity", &s->set, p, s->by.held, e);
     s->paired = n > 0;
     if (s->n_held < 0 || !s->paired)
@@ -165,7 +169,7 @@ static bool take_held(struct study *s, const struct params *p, struct error *e)
 
 static uint32_t activity_places(const struct dict_set *set, const struct params *p)
 {
-    return units_places(set, p) | units_places_of(set, p, "held");
+    return units_places(set, p) | units_places_held(set, p);
 }
 
 static void make_places(struct study *s)
@@ -174,7 +178,9 @@ static void make_places(struct study *s)
     for (int32_t d = 0; d < s->set.n; d++) {
         const struct dict_place *of = &s->set.place[d];
         struct place p = {.dict = d,
-                          .at = s->pre ? pre_activation(of) : dict_reads(of->dict, of->at),
+                          .at = s->pre && of->neurons ? pre_activation(of)
+                                                      : dict_reads(of->dict, of->at),
+                          .inserted = s->inserted & 1u << d,
                           .index = xcalloc((size_t)s->J + 1, sizeof(int32_t)),
                           .column = xcalloc((size_t)s->J + 1, sizeof(int32_t))};
         for (int32_t j = 0; j < s->J; j++)
@@ -193,17 +199,25 @@ static void make_places(struct study *s)
             s->to = s->place[i].at;
 }
 
-/* A value is read behind what is held at its point. */
-static void make_hooks(struct study *s, struct holding *by)
+static void read_places(struct study *s, struct lane_hooks *h, bool inserted)
 {
-    struct lane_hooks *h = &by->hooks;
-    const struct lane lane = {.n_units = s->n_held, .units = by->held};
-    const struct lane_place from_the_start = {.model = s->in.model, .set = &s->set, .first = -1};
-    lane_hooks_add(h, &from_the_start, &lane, NULL, 0);
     for (int32_t i = 0; i < s->n_places; i++) {
+        if (s->place[i].inserted != inserted)
+            continue;
         h->hook = grow(h->hook, &h->cap, (size_t)h->n + 1, sizeof *h->hook);
         h->hook[h->n++] = (struct hook){.at = s->place[i].at, .op = HOOK_GET, .io = &s->place[i].x};
     }
+}
+
+/* A value is read behind what is held at its point, or as the SAE reads it that is inserted there.
+ */
+static void make_hooks(struct study *s, struct holding *by)
+{
+    const struct lane lane = {.inserted = s->inserted, .n_units = s->n_held, .units = by->held};
+    const struct lane_place from_the_start = {.model = s->in.model, .set = &s->set, .first = -1};
+    read_places(s, &by->hooks, true);
+    lane_hooks_add(&by->hooks, &from_the_start, &lane, NULL, 0);
+    read_places(s, &by->hooks, false);
 }
 
 static const struct param params[] = {
@@ -278,6 +292,19 @@ struct work {
     int64_t last_doc;
 };
 
+/* Where an SAE is inserted its code holds what is held. */
+static void put_held(const struct study *s, const struct place *place, bool less, float *value,
+                     size_t n)
+{
+    const struct unit *held = less ? s->minus.held : s->by.held;
+    for (int32_t i = 0; place->inserted && i < place->n; i++)
+        for (int32_t k = 0; k < s->n_held; k++) {
+            const struct unit_id own = {place->dict, place->index[i]};
+            for (size_t t = 0; unit_same(held[k].id, own) && t < n; t++)
+                value[t * (size_t)place->n + (size_t)i] = held[k].value;
+        }
+}
+
 /* Values of a place's units on the rows that count, into their columns; `less`: off what is there.
  */
 static void read_place(struct work *w, struct run *run, const struct place *place, bool less)
@@ -291,6 +318,7 @@ static void read_place(struct work *w, struct run *run, const struct place *plac
     dict_encode(run, dict, op_rows_get(run, place->x, run_put_ids(run, w->n, 1, w->row)), &f, NULL);
     run_get(run, part, dict_values(run, dict, &f, place->index, place->n));
     dict_check_values(run, dict, part, w->n, place->index, place->n);
+    put_held(s, place, less, part, n);
     for (size_t t = 0; t < n; t++)
         for (size_t i = 0; i < m; i++) {
             float *v = &w->value[t * (size_t)s->J + (size_t)place->column[i]];

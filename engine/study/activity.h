@@ -1,10 +1,11 @@
-/* Activity: what units do on the texts of a corpus, at some positions, with others held at fixed
- * values: mean and standard deviation by class, and the values themselves of the first tokens.
- * Units may lie at several places, or be all of one.
+/* Activity: what units do on the texts of a corpus, at some positions, with SAEs inserted and
+ * others held at fixed values: mean and standard deviation by class, and the values themselves of
+ * the first tokens. Units may lie at several places, or be all of one.
  *
  * A text is its first window; its positions count the BOS, where there is one, as 0. A unit's value
- * is its activation (0: a latent that is not active), read behind what is held; with `pre` that of
- * a neuron of mlp.act is its pre-activation. With `minus-at` it is how much more that is than with
+ * is its activation (0: a latent that is not active), read behind what is held; of an SAE that is
+ * inserted it is what stands in the code that is decoded. With `pre` that of a neuron of mlp.act is
+ * its pre-activation. With `minus-at` it is how much more that is than with
  * the held units at these values.
  * study_ops: activity_study. tables: "rows": unit (KEY), class (SERIES), mean (Y), sd (n − 1),
  * tokens, texts (that gave a position). */

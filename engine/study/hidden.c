@@ -60,8 +60,13 @@ static const struct param params[] = {
 
 static bool take_layer(struct study *s, const struct params *p, struct error *e)
 {
-    const int32_t n_layers = model_config(s->in.model)->n_layers, first = s->runs.first.layer;
+    const int32_t n_layers = model_config(s->in.model)->n_layers;
     int64_t layer = params_int(p, "layer");
+    int32_t first = n_layers;
+    for (int32_t i = 0; i < s->runs.n_units; i++) {
+        const int32_t own = s->runs.set.place[s->runs.unit[i].dict].at.layer;
+        first = own < first ? own : first;
+    }
     if (layer < 0)
         layer = first;
     if (layer < first || layer < 0 || layer >= n_layers)

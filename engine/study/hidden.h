@@ -1,6 +1,7 @@
 /* Hidden: how far holding units at one value rather than another moves what a layer would say: the
  * final norm of the residual stream behind it, mean over the positions of a text (its first window,
- * with the BOS), mean over the texts of each class.
+ * with the BOS), mean over the texts of each class. SAEs that are inserted behind the layer play no
+ * part.
  *
  * study_ops: hidden_study. tables: "rows": class, dimension, change. */
 #ifndef GLIMT_STUDY_HIDDEN_H

@@ -345,6 +345,10 @@ static bool parse_insert(struct param_value *v, const char *s, struct error *e)
         v->text = xstrdup(s);
         return insert_words_read(s, word, e) >= 0;
     }
+    if (strcmp(s, insert_name[INSERT_NONE]) == 0) {
+        v->i = 1 << INSERT_NONE;
+        return true;
+    }
     for (const char *p = s;; p++) {
         const size_t n = strcspn(p, ",");
         unsigned how = INSERT_SAE;

@@ -25,8 +25,8 @@ enum param_type {
     PARAM_UNITS,  /* at most UNITS_MAX; on a command line the session's: operands, --latents,
                      --neurons */
     PARAM_CLASS,  /* the name of a class of the corpus */
-    PARAM_INSERT, /* insertions, one after the other: some of sae and error; or one by its places
-                     (engine/lane/insertion.h) */
+    PARAM_INSERT, /* insertions, one after the other: some of sae and error; none; or one by its
+                     places (engine/lane/insertion.h) */
     PARAM_SEED,   /* on a command line the session's: --seed */
 };
 struct param {

@@ -14,8 +14,7 @@ struct point pre_activation(const struct dict_place *p)
 
 uint32_t two_runs_places(const struct dict_set *set, const struct params *p)
 {
-    return units_places(set, p) | units_places_of(set, p, "held") |
-           units_places_of(set, p, "shifted");
+    return units_places(set, p) | units_places_held(set, p) | units_places_of(set, p, "shifted");
 }
 
 /* ---- what is asked for */
@@ -67,6 +66,8 @@ static bool not_twice(const struct two_runs *r, const struct asked *q, struct un
 
 static bool take_held(struct two_runs *r, struct asked *q, const struct params *p, struct error *e)
 {
+    if (!units_take_inserted(&r->set, p, &r->inserted, e))
+        return error_prefix(e, "%s", q->name);
     q->n_held = units_take_held(q->name, &r->set, p, q->held, e);
     for (int32_t i = 0; i < q->n_held; i++)
         if (!not_twice(r, q, q->held[i].id, "held all the time", e))
@@ -169,7 +170,7 @@ static void make_run(struct two_runs *r, const struct asked *q, int which)
 {
     struct run_changes *c = &r->run[which];
     const struct lane_place from_the_start = {.model = NULL, .set = &r->set, .first = -1};
-    struct lane lane = {0};
+    struct lane lane = {.inserted = r->inserted};
     c->unit = xcalloc((size_t)(q->n + q->n_held + q->n_shifted) + 1, sizeof *c->unit);
     lane.units = c->unit;
     for (int32_t p = 0; p < r->set.n; p++)

@@ -1,10 +1,11 @@
 /* Two runs of the same texts that differ in what units do: what is measured of a context neuron.
  *
- * In both, units may be held at fixed values. The units that are asked about are in the first run
- * at their values `at` (absent: as they are), in the second at `off-at`. Later units may be
- * shifted in the second: a neuron of mlp.act in its pre-activation, any other unit in its
- * activation; with `shifted-at` they are at a value in the first run, and at that plus the shift in
- * the second. Latents change with the reconstruction's error kept. */
+ * In both, units may be held at fixed values, and SAEs inserted. The units that are asked about are
+ * in the first run at their values `at` (absent: as they are), in the second at `off-at`. Later
+ * units may be shifted in the second: a neuron of mlp.act in its pre-activation, any other unit in
+ * its activation; with `shifted-at` they are at a value in the first run, and at that plus the
+ * shift in the second. Latents of SAEs that are not inserted change with the reconstruction's error
+ * kept. */
 #ifndef GLIMT_STUDY_RUNS_H
 #define GLIMT_STUDY_RUNS_H
 #include "engine/lane/lane.h"
@@ -26,6 +27,7 @@ enum { RUN_A, RUN_B, TWO_RUNS };
 struct two_runs {
     struct dict_place one; /* where there is no set */
     struct dict_set set;   /* borrowed */
+    uint32_t inserted;     /* places, a bit each */
     struct point first;    /* up to it, itself before its hooks, the runs are the same */
     int32_t n_units;       /* of those asked about */
     struct unit_id unit[STUDY_MAX_VALUES];

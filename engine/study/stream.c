@@ -55,6 +55,32 @@ static struct point written_at(struct point at)
     return at;
 }
 
+static bool is_of_the_stream(struct point at)
+{
+    const struct point out = written_at(at);
+    return out.site != SITE_ATTN_OUT && out.site != SITE_MLP_OUT;
+}
+
+/* What is written adds up only where no SAE stands in the stream behind it. */
+static bool check_inserted(const struct study *s, struct error *e)
+{
+    char name[POINT_NAME_MAX];
+    for (int32_t p = 0; p < s->runs.set.n; p++) {
+        const struct point at = s->runs.set.place[p].at;
+        const bool adds_up = !is_of_the_stream(at) || s->measure == STREAM_ATTRIBUTION ||
+                             point_compare(at, s->group[0].from) <= 0;
+        if (!(s->runs.inserted & 1u << p) || (adds_up && point_compare(at, s->end) <= 0))
+            continue;
+        point_name(at, name);
+        return error_set(e, ERROR_INPUT,
+                         "stream: found the SAE at %s inserted, %s, expected it elsewhere", name,
+                         adds_up ? "behind the stream that is looked at"
+                                 : "in the stream behind the units, where what they write does not "
+                                   "add up");
+    }
+    return true;
+}
+
 static bool make_groups(struct study *s, struct error *e)
 {
     char name[POINT_NAME_MAX];
@@ -74,8 +100,7 @@ static bool make_groups(struct study *s, struct error *e)
         if (s->n_groups > 0 && point_compare(s->group[s->n_groups - 1].out, out) == 0 &&
             !s->group[s->n_groups - 1].itself)
             continue;
-        const bool itself = out.site != SITE_ATTN_OUT && out.site != SITE_MLP_OUT;
-        s->group[s->n_groups++] = (struct stream_group){at, out, itself};
+        s->group[s->n_groups++] = (struct stream_group){at, out, is_of_the_stream(at)};
     }
     return true;
 }
@@ -138,7 +163,7 @@ static bool stream_open(const struct study_in *in, const struct params *p, struc
     s->reads_logits = s->measure == STREAM_ATTRIBUTION ||
                       (s->measure == STREAM_EFFECTS && s->metric == METRIC_LOGIT);
     if (!two_runs_take(&s->runs, "stream", &s->in, p, e) || !make_groups(s, e) ||
-        !make_columns(s, e)) {
+        !check_inserted(s, e) || !make_columns(s, e)) {
         stream_free(s);
         return false;
     }

@@ -1,6 +1,7 @@
 /* Stream: what switching units off does to the residual stream that reaches the unembedding, taken
  * apart. Run a leaves the units as they are (`at`: holds them), run b has them at their values
- * `off-at` (engine/study/runs.h). A text is its first window; its positions are those whose next
+ * `off-at` (engine/study/runs.h). Patch and effects are refused where an SAE is inserted in the
+ * stream behind the units. A text is its first window; its positions are those whose next
  * token it has; numbers are means over texts of the mean over positions.
  *
  * A stream r says of the next token t: norm(r)·(U_t − Ū), norm the final norm without its bias (its

@@ -114,7 +114,7 @@ static bool take_inserts(struct study *s, const struct params *p, struct error *
         if (in & 1u << how)
             take_insert(s, insertion_of(how), insert_name[how]);
     return s->n_inserts > 0 ||
-           error_set(e, ERROR_INPUT, "sweep: no insertion, expected sae, error or both");
+           error_set(e, ERROR_INPUT, "sweep: found no insertion, expected sae, error or both");
 }
 
 /* Where nothing is inserted no latent can be fixed. */

@@ -58,6 +58,30 @@ uint32_t units_places_of(const struct dict_set *set, const struct params *params
     return places;
 }
 
+bool units_take_inserted(const struct dict_set *set, const struct params *params,
+                         uint32_t *inserted, struct error *e)
+{
+    const char *places;
+    const unsigned how = params_insert(params, "insert", &places);
+    struct insertion in = insertion_of(how & 1u << INSERT_SAE ? INSERT_SAE : INSERT_NONE);
+    *inserted = 0;
+    if (how & (how - 1))
+        return error_set(e, ERROR_INPUT, "found several ways to insert, expected one");
+    if (places && !insertion_parse(set, places, &in, e))
+        return false;
+    for (int32_t i = 0; i < set->n; i++)
+        if (!set->place[i].neurons)
+            *inserted |= in.sae & 1u << i;
+    return true;
+}
+
+uint32_t units_places_held(const struct dict_set *set, const struct params *params)
+{
+    uint32_t inserted;
+    units_take_inserted(set, params, &inserted, NULL); /* open says why */
+    return units_places_of(set, params, "held") | inserted;
+}
+
 int32_t units_take(const char *name, const struct study_in *in, const struct params *params,
                    struct unit_id unit[UNITS_MAX], struct error *e)
 {

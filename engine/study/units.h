@@ -14,9 +14,12 @@ struct units {
     bool identity;   /* neurons: only what is > 0 is active */
 };
 
-/* Rows of studies that hold units. */
+/* Rows of studies whose runs have SAEs inserted (at places of the set; where the error is kept
+ * nothing is) and hold units. */
 #define STUDY_HELD_ROWS                                                                            \
-    {"held", "ID…", "units held at fixed values", PARAM_UNITS, .in_key = true},                    \
+    {"insert", "none|sae|error|NAME=MODE[,…]", "SAEs in the activation's place in every run",      \
+     PARAM_INSERT, .in_key = true},                                                                \
+        {"held", "ID…", "units held at fixed values", PARAM_UNITS, .in_key = true},                \
     {                                                                                              \
         "held-at", "LIST", "their values", PARAM_VALUES, .in_key = true                            \
     }
@@ -33,6 +36,8 @@ struct dict_set units_set(const struct study_in *, struct dict_place *one);
 uint32_t units_places(const struct dict_set *, const struct params *);
 /* Those of another parameter's units. */
 uint32_t units_places_of(const struct dict_set *, const struct params *, const char *param);
+/* Those of what STUDY_HELD_ROWS say. */
+uint32_t units_places_held(const struct dict_set *, const struct params *);
 /* The units of the parameters, in the set of the inputs: each there, and none twice; how many, or
  * −1 and *e. */
 int32_t units_take(const char *name, const struct study_in *, const struct params *,
@@ -41,6 +46,10 @@ int32_t units_take(const char *name, const struct study_in *, const struct param
  * each, at most STUDY_MAX_VALUES; how many, or −1 and *e. */
 int32_t units_take_held(const char *name, const struct dict_set *, const struct params *,
                         struct unit held[STUDY_MAX_VALUES], struct error *e);
+/* What "insert" says: the places whose SAE's reconstruction stands in the activation's place, a bit
+ * each. False and *e: it says two things, or of a place that is not there. */
+bool units_take_inserted(const struct dict_set *, const struct params *, uint32_t *inserted,
+                         struct error *e);
 /* A column that says a unit: its number, or of several dictionaries its name (unit_name). */
 int32_t units_column(struct table *, const struct study_in *, const char *name, const char *doc,
                      enum column_role);

@@ -267,6 +267,49 @@ static void test_streams_of_the_reference(void **state)
     json_decref(golden);
 }
 
+/* In a model with SAEs inserted; the numbers of all its studies: tests/engine/study/test_runs.c. */
+static void test_inserted(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *golden = golden_json("study/neuron_inserted.json"),
+           *da = json_object_get(json_object_get(golden, "stream"), "da"), *row;
+    static const char *const table[] = {"on", "off"};
+#define SAE "--sae=store/demo/sae.safetensors"
+#define INSERTED                                                                                   \
+    "attn_1/418", "L1N75", "L2N442", SAE, SAE, "--hook=layers.3.attn.out", "--limit=8",            \
+        "--off-at=3,-0.5,4", "--insert=attn_3=sae,layers.1.attn.out=sae"
+    json_t *root = JSON_OF(&with_cache, "neuron", "attribution", INSERTED);
+    for (size_t p = 0; p < 5; p++)
+        for (int i = 0; i < 2; i++)
+            expect_close(get_number(json_array_get(get_list(root, "rows"), 2 * p), table[i]),
+                         json_number_value(json_array_get(json_object_get(da, table[i]), p)), 1e-4);
+    assert_string_equal(get_string(json_object_get(root, "parameters"), "insert"), "sae");
+    json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "patch", INSERTED);
+    for (size_t p = 0; p < 6; p++)
+        expect_close(get_number(json_array_get(get_list(root, "rows"), 2 * p), "loss"),
+                     json_number_value(json_array_get(json_object_get(da, "patched"), p)), 1e-4);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "effects", INSERTED);
+    row = json_array_get(get_list(root, "rows"), 0);
+    json_t *ends = json_object_get(da, "effects");
+    expect_close(get_number(row, "plain"), json_number_value(json_array_get(ends, 0)), 1e-4);
+    expect_close(get_number(row, "direct"),
+                 json_number_value(json_array_get(ends, 2)) -
+                     json_number_value(json_array_get(ends, 0)),
+                 1e-4);
+    json_decref(root);
+    json_decref(golden);
+    struct run_result r;
+    run_glimt(&r, &with_cache, "neuron", "means", "L2N442", SAE, SAE, "--hook=layers.3.attn.out",
+              "--insert=attn_1=sae", "--from=3", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "inserted: attn_1"));
+    assert_null(strstr(r.out, "attn_3"));
+    run_release(&r);
+}
+
 static double of_list(json_t *list, size_t i)
 {
     return json_number_value(json_array_get(list, i));
@@ -385,6 +428,11 @@ static void test_refused(void **state)
         {{"boosts", "L2N3", "--by=direct,lens"}, "expected direct or lens"},
         {{"boosts", "L2N3", "--by=lens", "--later=L3N1"}, "expected --by direct"},
         {{"ablate", "L2N3", "--as-published", "--off=L1N3"}, "expected one of them"},
+        {{"ablate", "418", "--as-published", "--insert=sae"}, "found --insert too"},
+        {{"means", "L2N3", "--insert=sae"}, "found neurons alone, expected an SAE"},
+        {{"classify", "--layer=2", "--insert=joy"}, "found joy"},
+        {{"effects", "418", "--insert=mlp_2=sae"}, "--insert: found mlp_2"},
+        {{"similar", "L2N3", "--insert=sae"}, "found --insert, expected none"},
         {{"position", "L2N3", "--text="}, "--text"},
         {{"attribution", "L2N3", "--off-at=1,2"}, "2 values of 1 units"},
         {{"patch", "L2N3", "--off=L2N3"}, "held all the time"},
@@ -418,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_boosts_of_the_reference),
         cmocka_unit_test(test_position_of_the_reference),
         cmocka_unit_test(test_streams_of_the_reference),
+        cmocka_unit_test(test_inserted),
         cmocka_unit_test(test_later_of_the_reference),
         cmocka_unit_test(test_similar),
         cmocka_unit_test(test_forms),

@@ -677,7 +677,7 @@ static void test_bad_input(void **state)
         {{"find", "--target=xx"}, NULL, "--target: found xx, expected a class of references: da, "},
         {{"sweep", "--values=nonsense"}, NULL, "--values: found nonsense, expected FROM:TO:STEP"},
         {{"sweep", "--values=1:0:1"}, NULL, "--values: found 1:0:1, expected"},
-        {{"sweep", "--insert=none"}, NULL, "--insert: found none, expected some of sae, error"},
+        {{"sweep", "--insert=none"}, NULL, "sweep: found no insertion, expected sae, error"},
         {{"sweep", "--fix=3=1"}, NULL, "sweep: found --fix, expected none"},
         {{"latents", "--sort=size"}, NULL, "--sort: found size, expected one of latent, fire_sh"},
         {{"find", "--min-share=2"}, NULL, "--min-share: found 2, expected a number from 0 to 1"},

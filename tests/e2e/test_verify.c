@@ -210,6 +210,50 @@ static void test_proof_finds_the_right_reading(void **state)
     json_decref(bundle);
 }
 
+/* Of a part of the dictionaries that are open, some of them inserted: what is computed anew is over
+ * the same places. */
+#define KEPT                                                                                       \
+    "--sae=store/demo/sae.safetensors", "--sae=store/demo/sae.safetensors",                        \
+        "--hook=layers.3.attn.out", "--cache", scratch_path("inserted"), "--limit=3"
+static void test_insertions_are_verified(void **state)
+{
+    static const char *const asked[][4] = {
+        {"neuron", "ablate", "L2N442", "--insert=attn_1=sae"},
+        {"neuron", "effects", "attn_1/418", "--insert=attn_3=sae"},
+        {"neuron", "examples", "L2N442", "--insert=sae"},
+        {"neuron", "boosts", "L2N442", "--by=lens"},
+        {"sweep", "--latents=attn_3/390", "--values=2", "--insert=attn_3=sae"},
+        {"sweep", "--latents=attn_1/418", "--values=2", "--insert=attn_3=sae,attn_1=error"},
+    };
+    (void)state;
+    need_demo();
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        const char *more = i == 3 ? "--insert=attn_1=sae" : "--quiet",
+                   *from = i < 4 ? "--from=3" : "--each";
+        json_decref(
+            JSON_OF(NULL, asked[i][0], asked[i][1], asked[i][2], asked[i][3], KEPT, more, from));
+    }
+    json_t *root = JSON_OF(NULL, "cache", "verify", "--sample=100", "--neurons=L2N442",
+                           "--sae=store/demo/sae.safetensors", "--sae=store/demo/sae.safetensors",
+                           "--hook=layers.3.attn.out", "--cache", scratch_path("inserted")),
+           *row;
+    bool seen[6] = {false};
+    static const char *const study[] = {"ablate", "stream", "losses",
+                                        "hidden", "sweep",  "activity"};
+    size_t i;
+    json_array_foreach(get_list(root, "rows"), i, row)
+    {
+        assert_true(json_is_true(json_object_get(row, "same")));
+        for (int k = 0; k < 6; k++)
+            seen[k] = seen[k] || strcmp(get_string(row, "study"), study[k]) == 0;
+    }
+    for (int k = 0; k < 6; k++)
+        if (!seen[k])
+            fail_msg("nothing is kept of %s", study[k]);
+    assert_int_equal(get_whole(root, "not_compared"), 0);
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_tl_weights),
         cmocka_unit_test(test_verify_refuses_a_changed_bundle),
         cmocka_unit_test(test_proof_finds_the_right_reading),
+        cmocka_unit_test(test_insertions_are_verified),
     };
     return cmocka_run_group_tests_name("verify", tests, journey_begin_with_cache, journey_end);
 }

@@ -10,4 +10,5 @@ struct counted {
 };
 void counting_install(struct backend *);
 struct counted counting_take(void); /* since the last take */
+int64_t counting_held(void);        /* bytes of buffers made since then and not yet given back */
 #endif

@@ -44,13 +44,18 @@ static bool convert(struct cli *cli, const void *given, int n_operands, char **o
 {
     (void)n_operands;
     const struct convert_values *values = given;
-    const struct dict_hint hint = {.hook = cli->opt.hook};
+    struct dict_hint hint = {.hook = NULL};
+    struct point hook;
     const char *dir = cli->opt.output_file;
     enum convert_target target = CONVERT_GLIMT;
     struct dict_spec spec;
     cli->opt.output_file = NULL; /* the folder is the result; what is said of it goes to stdout */
     if (!target_of(values->to, &target, e))
         return false;
+    if (cli->opt.hook && !point_parse(cli->opt.hook, NULL, &hook, e))
+        return error_prefix(e, "--hook");
+    if (cli->opt.hook)
+        hint.hook = &hook;
     if (!dir || strcmp(dir, "-") == 0)
         return error_set(e, ERROR_INPUT,
                          "convert: found no --output, expected the folder to write");

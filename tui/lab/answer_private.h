@@ -16,6 +16,7 @@ struct answer { /* one request under way */
     int32_t n_units;
     const struct unit_id *unit; /* the request's, else the workbench's chosen ones */
     struct unit_id found[UNITS_MAX];
+    uint32_t inserted;     /* of the workbench's places: their SAEs, in every run of the answer */
     struct table_set *set; /* ours alone until it is handed on */
     struct lab_facts facts;
     bool ran; /* facts are of something */

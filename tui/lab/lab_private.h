@@ -53,6 +53,9 @@ struct lab {
     struct vocabulary vocabulary; /* with norms; n 0: nobody has asked */
 };
 
+/* Of those that the cache keeps; NULL: none. */
+const struct study_ops *lab_study_named(const char *name);
+
 struct study_call { /* a study, ready to be looked up or run */
     const struct study_ops *ops;
     struct study_in in;

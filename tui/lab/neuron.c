@@ -44,10 +44,44 @@ void neuron_own(const struct study_call *call, const struct unit_id *unit, int32
         own[i] = (struct unit_id){dict_set_within(call->places, unit[i].dict), unit[i].index};
 }
 
+/* ---- SAEs that are inserted */
+bool neuron_need_inserted(struct answer *a)
+{
+    const struct dict_set *dicts = &a->lab->wb->dicts;
+    const char *places;
+    bool saes = false;
+    for (int32_t i = 0; i < dicts->n; i++)
+        saes = saes || !dicts->place[i].neurons;
+    if (!units_take_inserted(dicts, &a->request->params, &a->inserted, a->e))
+        return error_prefix(a->e, "--insert");
+    return saes || !(params_insert(&a->request->params, "insert", &places) & 1u << INSERT_SAE) ||
+           error_set(a->e, ERROR_INPUT,
+                     "--insert: found neurons alone, expected an SAE (--sae PATH)");
+}
+
+bool neuron_need_units(struct answer *a)
+{
+    return answer_need_units(a) && neuron_need_inserted(a);
+}
+
+void neuron_call_inserted(const struct answer *a, const struct study_call *call, struct params *p)
+{
+    struct insertion own = {0};
+    struct strbuf text;
+    for (int32_t i = 0; i < a->lab->wb->dicts.n; i++)
+        if (a->inserted & 1u << i)
+            insertion_put(&own, dict_set_within(call->places, i), INSERT_SAE);
+    strbuf_init(&text);
+    insertion_print(call->in.dicts, own, &text);
+    params_parse(p, "insert", a->inserted ? text.s : NULL, NULL);
+    strbuf_release(&text);
+}
+
 /* ---- activity */
-void neuron_call_held(struct study_call *call, const struct wanted *w)
+void neuron_call_held(const struct answer *a, struct study_call *call, const struct wanted *w)
 {
     struct unit_id own[UNITS_MAX];
+    neuron_call_inserted(a, call, &call->params);
     neuron_own(call, w->held, w->n_held, own);
     params_set_units(&call->params, "held", own, w->n_held);
     params_set_values(&call->params, "held-at", w->value, w->n_held);
@@ -58,9 +92,9 @@ bool neuron_activity(struct answer *a, const struct open_corpus *corpus, const s
 {
     struct study_call call;
     lab_call_init(a->lab, &call, &activity_study, corpus, "reading activations",
-                  &a->request->params, w->places);
+                  &a->request->params, w->places | a->inserted);
     lab_call_units(&call, w->unit, w->n);
-    neuron_call_held(&call, w);
+    neuron_call_held(a, &call, w);
     if (w->minus)
         params_set_values(&call.params, "minus-at", w->minus, w->n_held);
     params_set_flag(&call.params, "whole", w->whole);
@@ -111,15 +145,23 @@ bool neuron_hold(struct answer *a, const struct open_corpus *corpus, struct want
 void neuron_note_held(const struct answer *a, const struct wanted *w, struct table *t)
 {
     struct strbuf list;
+    char name[UNIT_NAME_MAX];
     strbuf_init(&list);
-    for (int32_t i = 0; i < w->n_held; i++) {
-        char name[UNIT_NAME_MAX];
+    for (int32_t i = 0; i < a->lab->wb->dicts.n; i++)
+        if (a->inserted & 1u << i) {
+            unit_place_name(&a->lab->wb->dicts, i, name);
+            strbuf_addf(&list, "%s%s", list.len > 0 ? ", " : "inserted: ", name);
+        }
+    for (int32_t i = 0; w && i < w->n_held; i++) {
         unit_full_name(&a->lab->wb->dicts, w->held[i], name);
-        strbuf_addf(&list, "%s%s = %.4g", i ? ", " : "", name, w->value[i]);
+        strbuf_addf(&list, "%s%s = %.4g",
+                    i > 0          ? ", "
+                    : list.len > 0 ? "; held at the other classes' mean: "
+                                   : "held at the other classes' mean: ",
+                    name, w->value[i]);
     }
-    if (w->n_held > 0)
-        table_note(t, "%s%sheld at the other classes' mean: %s", t->note, *t->note ? "; " : "",
-                   list.s);
+    if (list.len > 0)
+        table_note(t, "%s%s%s", t->note, *t->note ? "; " : "", list.s);
     strbuf_release(&list);
 }
 
@@ -127,7 +169,7 @@ bool answer_means(struct answer *a)
 {
     struct finished f;
     struct wanted w = {.tokens = 0};
-    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL))
+    if (!neuron_need_units(a) || !answer_open_corpus(a, CORPUS_ALL))
         return false;
     w.n = a->n_units, w.unit = a->unit;
     if (!neuron_hold(a, a->corpus, &w) || !neuron_activity(a, a->corpus, &w, &f))
@@ -159,13 +201,14 @@ static bool layer_units(struct answer *a, struct wanted *w)
 static bool classify_units(struct answer *a, struct wanted *w)
 {
     const struct unit_id *named_units;
+    if (!neuron_need_inserted(a))
+        return false;
     if (params_has(&a->request->params, "layer"))
         return request_units(a->request, &named_units) == 0
                    ? layer_units(a, w)
                    : error_set(a->e, ERROR_INPUT,
                                "--layer: found units too, expected one or the "
                                "other");
-    w->n = a->n_units, w->unit = a->unit;
     if (!answer_need_units(a))
         return false;
     w->n = a->n_units, w->unit = a->unit;
@@ -244,10 +287,10 @@ static bool run_ablation(struct answer *a, const struct open_corpus *means, cons
     if (!off_means(a, means, w->unit, w->n, at))
         return false;
     lab_call_init(a->lab, &call, &ablate_study, a->corpus, "ablating", &a->request->params,
-                  w->places);
+                  w->places | a->inserted);
     lab_call_units(&call, w->unit, w->n);
     params_set_values(&call.params, "at", at, w->n);
-    neuron_call_held(&call, w);
+    neuron_call_held(a, &call, w);
     if (params_flag(&a->request->params, "as-published") && !cross(a, means, w, &call)) {
         lab_call_release(&call);
         return false;
@@ -260,7 +303,7 @@ bool answer_ablate(struct answer *a)
     struct finished f;
     struct wanted w = {.tokens = 0};
     const struct open_corpus *means;
-    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !answer_need_classes(a, 2) ||
+    if (!neuron_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !answer_need_classes(a, 2) ||
         !(means = neuron_mean_corpus(a)))
         return false;
     w.n = a->n_units, w.unit = a->unit;
@@ -269,9 +312,9 @@ bool answer_ablate(struct answer *a)
                          (int)w.n, STUDY_MAX_VALUES);
     if (!neuron_hold(a, means, &w))
         return false;
-    if (w.n_held > 0 && params_flag(&a->request->params, "as-published"))
-        return error_set(a->e, ERROR_INPUT,
-                         "--as-published: found --off too, expected one of them");
+    if ((w.n_held > 0 || a->inserted) && params_flag(&a->request->params, "as-published"))
+        return error_set(a->e, ERROR_INPUT, "--as-published: found --%s too, expected one of them",
+                         a->inserted ? "insert" : "off");
     if (!run_ablation(a, means, &w, &f))
         return false;
     struct table_set *set = ablate_study.tables(f.study);
@@ -433,7 +476,7 @@ static bool what_changes(struct answer *a, struct boosting *q)
 static bool begin_boosts(struct answer *a, struct boosting *q)
 {
     *q = (struct boosting){.n = 0};
-    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL))
+    if (!neuron_need_units(a) || !answer_open_corpus(a, CORPUS_ALL))
         return false;
     return neuron_on_and_off(a, &q->v);
 }
@@ -463,10 +506,11 @@ static bool lens_boosts(struct answer *a, const struct boosting *q, struct boost
     const struct study_loop loop = neuron_loop(a);
     int64_t texts;
     const int32_t d = model_config(a->lab->wb->model)->d_model;
-    const uint32_t places = neuron_places(a->unit, a->n_units);
+    const uint32_t places = neuron_places(a->unit, a->n_units) | a->inserted;
     lab_call_init(a->lab, &call, &hidden_study, a->corpus, "reading the layer", &a->request->params,
                   places);
     lab_call_units(&call, a->unit, a->n_units);
+    neuron_call_inserted(a, &call, &call.params);
     params_set_values(&call.params, "at", back ? q->v.off : q->v.on, a->n_units);
     params_set_values(&call.params, "off-at", back ? q->v.on : q->v.off, a->n_units);
     const struct study_in of = call.in;
@@ -480,6 +524,14 @@ static bool lens_boosts(struct answer *a, const struct boosting *q, struct boost
                            : error_set(a->e, ERROR_INPUT, "neuron boosts: found no text");
     free(hidden);
     return ok;
+}
+
+/* Below the tables of the answer from `first` on. */
+static bool note_all(struct answer *a, int32_t first)
+{
+    for (int32_t i = first; i < a->set->n; i++)
+        neuron_note_held(a, NULL, a->set->table[i]);
+    return true;
 }
 
 static bool run_boosts(const struct answer *a, const struct study_in *in, const struct boosts_in *b)
@@ -503,10 +555,12 @@ bool answer_boosts(struct answer *a)
         return error_set(a->e, ERROR_INPUT, "--by: found both, expected direct or lens");
     if (by == 1u << BY_LENS && params_has(p, "later"))
         return error_set(a->e, ERROR_INPUT, "--by lens: found --later too, expected --by direct");
+    const int32_t first = a->set->n;
     if (!begin_boosts(a, &q))
         return false;
-    return by == 1u << BY_LENS ? lens_boosts(a, &q, &in, params_flag(p, "as-published"))
-                               : direct_boosts(a, &q, &in, run_boosts);
+    return (by == 1u << BY_LENS ? lens_boosts(a, &q, &in, params_flag(p, "as-published"))
+                                : direct_boosts(a, &q, &in, run_boosts)) &&
+           note_all(a, first);
 }
 
 static bool run_unigrams(const struct answer *a, const struct study_in *in,
@@ -522,5 +576,6 @@ bool answer_unigrams(struct answer *a)
     struct boosting q;
     struct boosts_in in = {.centred = a->lab->options->tl_weights != SAID_NO,
                            .top = (int32_t)params_int(p, "top")};
-    return begin_boosts(a, &q) && direct_boosts(a, &q, &in, run_unigrams);
+    const int32_t first = a->set->n;
+    return begin_boosts(a, &q) && direct_boosts(a, &q, &in, run_unigrams) && note_all(a, first);
 }

@@ -7,11 +7,17 @@
 
 enum { NEURON_LAST = INT32_MAX - 2 }; /* the last position there may be */
 
+/* answer_need_units, and what --insert says. */
+bool neuron_need_units(struct answer *);
+bool neuron_need_inserted(struct answer *);
 /* Units that a text parameter names, commas between them; how many, −1 and the answer's error. */
 int32_t neuron_named(struct answer *, const char *param, struct unit_id unit[UNITS_MAX]);
 uint32_t neuron_places(const struct unit_id *, int32_t n);
 /* Units of the workbench in the dictionaries of a call. */
 void neuron_own(const struct study_call *, const struct unit_id *, int32_t n, struct unit_id *own);
+
+/* "insert" of a call, one over the places of the answer's insertion. */
+void neuron_call_inserted(const struct answer *, const struct study_call *, struct params *);
 
 struct wanted { /* of a study of activity; units in the workbench's set */
     int32_t n, n_held;
@@ -24,12 +30,13 @@ struct wanted { /* of a study of activity; units in the workbench's set */
     int64_t tokens;      /* whose values are kept */
     uint32_t places;
 };
-/* "held" and "held-at" of a call. */
-void neuron_call_held(struct study_call *, const struct wanted *);
+/* "insert", "held" and "held-at" of a call. */
+void neuron_call_held(const struct answer *, struct study_call *, const struct wanted *);
 bool neuron_activity(struct answer *, const struct open_corpus *, const struct wanted *,
                      struct finished *);
 /* What --off names is held at its mean over the other classes, and the places are filled in. */
 bool neuron_hold(struct answer *, const struct open_corpus *, struct wanted *);
+/* What is inserted and held (NULL: nothing) below a table. */
 void neuron_note_held(const struct answer *, const struct wanted *, struct table *);
 
 /* The texts that means are of: the first --texts of each class. */

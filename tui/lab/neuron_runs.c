@@ -97,7 +97,7 @@ bool neuron_runs(struct answer *a, struct runs_asked *q, bool plain)
         return false;
     if (!neuron_hold(a, means, &q->held))
         return false;
-    q->places = q->held.places | neuron_places(q->later, q->n_later);
+    q->places = q->held.places | neuron_places(q->later, q->n_later) | a->inserted;
     return q->n_later == 0 || take_shift(a, q);
 }
 
@@ -106,6 +106,7 @@ void neuron_runs_say(const struct answer *a, const struct runs_asked *q,
 {
     struct unit_id own[UNITS_MAX];
     const bool later = q->n_later > 0;
+    neuron_call_inserted(a, call, p);
     neuron_own(call, a->unit, a->n_units, own);
     params_set_units(p, "units", own, a->n_units);
     params_set_values(p, "at", q->v.on, q->plain ? 0 : a->n_units);
@@ -164,7 +165,7 @@ bool answer_position(struct answer *a)
     if (!of.text)
         return error_set(a->e, ERROR_INPUT, "neuron position: found no text, expected TEXT");
     of.n = strlen(of.text);
-    if (!answer_need_units(a) ||
+    if (!neuron_need_units(a) ||
         (request_reads_corpus(a->request) && !answer_open_corpus(a, CORPUS_ALL)) ||
         !neuron_runs(a, &q, false))
         return false;
@@ -187,7 +188,7 @@ static bool stream(struct answer *a, int measure)
     struct runs_asked q;
     struct study_call call;
     struct finished f;
-    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, true))
+    if (!neuron_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, true))
         return false;
     lab_call_init(a->lab, &call, &stream_study, a->corpus, a->request->query->name,
                   &a->request->params, q.places);
@@ -228,7 +229,7 @@ bool answer_downstream(struct answer *a)
     struct unit_id whole[DICT_SET_MAX];
     double minus[UNITS_MAX];
     uint32_t places;
-    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, false) ||
+    if (!neuron_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, false) ||
         !(places = neuron_later_places(a)) || !hold_too(a, &q, q.v.on, &w))
         return false;
     memcpy(minus, w.value, sizeof minus);
@@ -287,7 +288,7 @@ bool answer_shift(struct answer *a)
     struct finished on, off;
     if (!params_text(p, "later"))
         return error_set(a->e, ERROR_INPUT, "neuron shift: found no later units, expected --later");
-    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, false) ||
+    if (!neuron_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, false) ||
         !hold_too(a, &q, q.v.on, &w))
         return false;
     if (!neuron_activity(a, a->corpus, &w, &on))
@@ -310,7 +311,7 @@ bool answer_neuron_examples(struct answer *a)
     struct runs_asked q;
     struct study_call call;
     struct finished f;
-    if (!answer_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, false))
+    if (!neuron_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, false))
         return false;
     lab_call_init(a->lab, &call, &losses_study, a->corpus, "losses", p, q.places);
     neuron_runs_say(a, &q, &call, &call.params);

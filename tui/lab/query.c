@@ -287,8 +287,13 @@ const struct query proof_query = {
         "off", "UNITS", "units, commas between them, held at the other classes' mean",             \
             .type = PARAM_TEXT                                                                     \
     }
+#define INSERT                                                                                     \
+    {                                                                                              \
+        "insert", "none|sae|error|NAME=MODE[,…]", "SAEs in the activation's place in every run",   \
+            .type = PARAM_INSERT, .choices = insert_name                                           \
+    }
 static const struct param means_params[] = {
-    UNITS, TARGET, ACTIVITY_FROM_ROW, ACTIVITY_TO_ROW, OFF, ROWS_PRINTED, END,
+    UNITS, TARGET, ACTIVITY_FROM_ROW, ACTIVITY_TO_ROW, OFF, INSERT, ROWS_PRINTED, END,
 };
 const struct query means_query = {.command = "neuron means",
                                   .name = "means",
@@ -311,6 +316,7 @@ static const struct param classify_params[] = {
      .max = INT16_MAX},
     {"histograms", NULL, "of all of them, also of a layer's", .type = PARAM_FLAG},
     OFF,
+    INSERT,
     ROWS_PRINTED,
     END,
 };
@@ -335,6 +341,7 @@ static const struct param ablate_params[] = {
     {"texts", "N", "texts of each class that the means are of", .type = PARAM_INT, .preset = "200",
      .min = 1, .max = INT32_MAX},
     OFF,
+    INSERT,
     {"as-published", NULL, "sets take all indices at each of their layers, at one value",
      .type = PARAM_FLAG},
     ROWS_PRINTED,
@@ -386,6 +393,7 @@ static const struct param boosts_params[] = {
     ACTIVITY_FROM_ROW,
     ACTIVITY_TO_ROW,
     TEXTS,
+    INSERT,
     NORM_ROWS,
     TOP,
     {"as-published", NULL, "of the lens off minus on, of later neurons the pre-activation",
@@ -410,6 +418,7 @@ static const struct param unigrams_params[] = {
     ACTIVITY_FROM_ROW,
     ACTIVITY_TO_ROW,
     TEXTS,
+    INSERT,
     TOP,
     {"by-tokens", NULL, "by how often they occur, not in how many texts", .type = PARAM_FLAG},
     END,
@@ -432,7 +441,7 @@ const struct query unigrams_query = {
          .type = PARAM_VALUES},                                                                    \
         {"off-at", "LIST", "and when off; default: the other classes' mean",                       \
          .type = PARAM_VALUES},                                                                    \
-        OFF
+        OFF, INSERT
 #define LATER_ROWS                                                                                 \
     {"later", "UNITS", "shift these in place of switching the units", .type = PARAM_TEXT},         \
         {"shift", "LIST", "by so much; default: by what they change with the units off",           \
@@ -472,7 +481,7 @@ const struct query position_query = {
     UNITS, TARGET, ACTIVITY_FROM_ROW, ACTIVITY_TO_ROW, TEXTS,                                      \
         {"off-at", "LIST", "what the units are at when off; default: the other classes' mean",     \
          .type = PARAM_VALUES},                                                                    \
-        OFF, ROWS_PRINTED
+        OFF, INSERT, ROWS_PRINTED
 static const struct param attribution_params[] = {
     OFF_ROWS,
     STREAM_FROZEN_ROW,

@@ -558,6 +558,8 @@ bool lab_study(struct lab *lab, const struct study_call *call, const struct lab_
     if (!loop)
         loop = &no_loop;
     *f = (struct finished){.ops = call->ops};
+    if (lab_study_named(call->ops->name) != call->ops)
+        panic("study %s can't be verified: it is in no table", call->ops->name);
     lab_store(lab, NULL);
     if (lab->store) { /* without a cache nothing is looked up */
         if (!lab_identify(lab, call->places, loop, e))

@@ -1,5 +1,7 @@
 /* A stored run computed anew and compared. */
 #include "engine/base/memory.h"
+#include "engine/study/losses.h"
+#include "engine/study/stream.h"
 #include "tui/lab/lab_private.h"
 #include "tui/lab/param_json.h"
 #include <stdlib.h>
@@ -8,9 +10,9 @@
 static const struct study_ops *const all_studies[] = {
     &harvest_study, &values_study, &sweep_study,    &coactive_study, &lens_study,
     &proof_study,   &words_study,  &activity_study, &ablate_study,   &hidden_study,
-    &probe_study,   &kept_study,   &regress_study};
+    &probe_study,   &kept_study,   &regress_study,  &losses_study,   &stream_study};
 
-static const struct study_ops *study_named(const char *name)
+const struct study_ops *lab_study_named(const char *name)
 {
     for (size_t i = 0; i < sizeof all_studies / sizeof *all_studies; i++)
         if (strcmp(all_studies[i]->name, name) == 0)
@@ -126,7 +128,7 @@ static bool verify_at(struct lab *lab, const struct store_entry *entry, const js
 static bool verify(struct lab *lab, const struct store_entry *entry, const json_t *o,
                    const struct lab_loop *loop, bool *comparable, struct error *e)
 {
-    const struct study_ops *ops = study_named(entry->study);
+    const struct study_ops *ops = lab_study_named(entry->study);
     const json_t *hooks = json_object_get(o, "hooks");
     struct corpus_choice choice = {0};
     uint32_t places = 0;

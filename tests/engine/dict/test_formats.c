@@ -453,7 +453,8 @@ static void test_converted(void **state)
 static void test_hints(void **state)
 {
     (void)state;
-    const struct dict_hint hint = {.hook = "layers.5.mlp.act", .k = 9};
+    const struct point at = {5, SITE_MLP_ACT};
+    const struct dict_hint hint = {.hook = &at, .k = 9};
     struct device dev;
     struct error e = {0};
     struct dict *d = NULL;

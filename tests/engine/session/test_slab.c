@@ -111,11 +111,72 @@ static void test_no_room(void **state)
     lab_everywhere(no_room, 6);
 }
 
+/* Rows that are left over, from anywhere, move to the front; the rest of the memory is given back.
+ */
+static void shrinks(struct lab *l)
+{
+    enum { ROWS = 600, LEFT = 70 };
+    struct slab s = {0};
+    struct error e = {0};
+    int32_t row[ROWS], left[LEFT];
+    struct run run = {.queue = l->q, .arena = arena_new(l->q)};
+    device.alloc = l->b->alloc, l->b->alloc = few_allocs, device.left = 1000;
+    slab_shape(&s, l->q, (const int32_t[SLAB_PARTS]){COLS, 0, WIDE}, l->b->caps.real);
+    assert_true(slab_take(&s, row, ROWS, 0, &e));
+    assert_false(slab_is_sparse(&s));
+    for (int32_t i = 0; i < LEFT; i++) {
+        left[i] = row[(i * 37 + 5) % ROWS];
+        put_row(l, &s, left[i], (float)i);
+    }
+    for (int32_t i = 0; i < ROWS; i++) {
+        bool stays = false;
+        for (int32_t k = 0; k < LEFT; k++)
+            stays = stays || left[k] == row[i];
+        if (!stays)
+            slab_give(&s, &row[i], 1);
+    }
+    assert_int_equal(slab_held(&s), LEFT);
+    assert_true(slab_is_sparse(&s));
+    run_put_ids(&run, 1, 1, row);                /* the arena has its room */
+    for (int allocs = 0; allocs < 2; allocs++) { /* no room for all of both */
+        device.left = allocs;
+        assert_false(slab_shrink(&s, &run, left, LEFT));
+        assert_true(run_ok(&run) && s.cap == ROWS && slab_held(&s) == LEFT);
+        for (int32_t i = 0; i < LEFT; i++)
+            check_row(l, &s, left[i], (float)i);
+    }
+    device.left = 1000;
+    assert_true(slab_shrink(&s, &run, left, LEFT));
+    assert_int_equal(s.cap, 2 * LEFT);
+    assert_int_equal(s.part[0].rows, 2 * LEFT);
+    assert_int_equal(slab_held(&s), LEFT);
+    assert_false(slab_is_sparse(&s));
+    for (int32_t i = 0; i < LEFT; i++)
+        check_row(l, &s, i, (float)i);
+    assert_true(slab_take(&s, row, LEFT, 0, &e)); /* the others, each once */
+    assert_int_equal(s.cap, 2 * LEFT);
+    for (int32_t i = 0; i < LEFT; i++)
+        assert_in_range(row[i], LEFT, 2 * LEFT - 1);
+    slab_give(&s, row, LEFT);
+    for (int32_t i = LEFT; i-- > 0;)
+        slab_give(&s, &i, 1);
+    assert_false(slab_is_sparse(&s)); /* a few rows stay */
+    slab_release(&s);
+    arena_free(run.arena);
+    assert_true(device_well(l->q, &e));
+}
+static void test_shrinks(void **state)
+{
+    (void)state;
+    lab_everywhere(shrinks, 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_come_and_go),
         cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_shrinks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -513,6 +513,103 @@ static void test_work_allocates_nothing(void **state)
     snapshot_unref(look(f));
 }
 
+/* ---- memory comes back */
+static void same_bits(const struct line_losses *a, const struct line_losses *b)
+{
+    assert_int_equal(a->n, b->n);
+    assert_memory_equal(a->loss, b->loss, (size_t)a->n * sizeof *a->loss);
+}
+
+/* The last lines of a snapshot are those of another. */
+static void same_tail(const struct snapshot *a, const struct snapshot *b)
+{
+    for (int32_t i = 1; i <= a->n_lines && i <= b->n_lines; i++) {
+        const struct line_view *x = &a->line[a->n_lines - i], *y = &b->line[b->n_lines - i];
+        for (int lane = 0; lane < N_LANES; lane++)
+            same_bits(x->loss[lane], y->loss[lane]);
+    }
+}
+
+/* Of lines of a long text the last stay: their rows have moved then, and every lane, a slider and
+ * an edit go on from them as they did. */
+static void test_memory_comes_back(void **state)
+{
+    static const char last[] = "Rådet skal godkende det.\nThe train leaves at eight.";
+    struct fixture *f = *state;
+    char *text = xcalloc(1, 110000);
+    size_t n = 0;
+    counting_install(f->t.backend);
+    f->w.n_next = 5;
+    set(f, last);
+    const int64_t before = counting_held();
+    while (n < (quick() ? 10000 : 40000))
+        n += (size_t)snprintf(text + n, 100, "Linje %zu: Rådet skal nu formelt godkende det.\n", n);
+    strcpy(text + n, last);
+    f->w.text = text, f->w.n_text = strlen(text), f->w.cursor = f->w.n_text;
+    session_set(f->s, &f->w);
+    session_run_to_idle(f->s);
+    struct snapshot *with = look(f);
+    const int64_t full = counting_held();
+    const int32_t cap = f->s->of_text.cap;
+    assert_true(full > 3 * before);
+    set(f, last); /* all before it is gone */
+    struct snapshot *without = look(f);
+    same_tail(with, without);
+    assert_true(f->s->of_text.cap < cap / 2 && counting_held() < (before + full) / 2);
+    f->w.unit[0].value = 2.5f; /* from rows that have moved */
+    set(f, last);
+    snapshot_unref(with);
+    with = look(f);
+    char edited[sizeof last + 8];
+    snprintf(edited, sizeof edited, "%s Og nu", last);
+    set(f, edited);
+    struct snapshot *after = look(f);
+    counting_take();
+    set(f, last);
+    set(f, edited); /* nothing comes and goes */
+    assert_int_equal(counting_take().allocs, 0);
+    struct fixture *fresh;
+    assert_int_equal(setup((void **)&fresh), 0);
+    fresh->w.unit[0].value = 2.5f, fresh->w.n_next = 5;
+    set(fresh, last);
+    struct snapshot *expected = look(fresh);
+    same_tail(with, expected);
+    assert_true(memcmp(&with->fvu, &expected->fvu, sizeof with->fvu) == 0);
+    snapshot_unref(expected);
+    set(fresh, edited);
+    expected = look(fresh);
+    same_tail(after, expected);
+    snapshot_unref(expected);
+    snapshot_unref(with);
+    snapshot_unref(without);
+    snapshot_unref(after);
+    teardown((void **)&fresh);
+    free(text);
+}
+
+/* Sentences that nobody asks for any more, and a text that is gone. */
+static void test_references_give_back(void **state)
+{
+    struct fixture *f = *state;
+    f->w.refsets = true;
+    set(f, "Hun læser en bog.");
+    struct snapshot *before = look(f);
+    const int32_t cap = f->s->of_references.cap;
+    f->w.refsets = false, f->w.bos = !f->w.bos; /* tokenised anew, and not measured */
+    set(f, "");
+    assert_true(f->s->of_references.cap <= 128 && cap > 128);
+    f->w.refsets = true, f->w.bos = !f->w.bos;
+    set(f, "Hun læser en bog.");
+    struct snapshot *after = look(f);
+    for (int32_t c = 0; c < after->n_refsets; c++) {
+        assert_true(memcmp(&before->refset[c].fixed, &after->refset[c].fixed,
+                           sizeof after->refset[c].fixed) == 0);
+        assert_int_equal(before->refset[c].n, after->refset[c].n);
+    }
+    snapshot_unref(before);
+    snapshot_unref(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -529,6 +626,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_large_paste_is_progressive, setup, teardown),
         cmocka_unit_test_setup_teardown(test_warm_steps_allocate_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_work_allocates_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_references_give_back, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

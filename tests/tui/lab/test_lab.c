@@ -52,8 +52,9 @@ static struct table_set *answers(struct lab *lab, const struct request *r,
 static void ask(struct request *r, const struct query *query)
 {
     request_init(r, query);
-    request_say(r, "units=3,17,40 min-share=.05 max-other=.5 values=-1,2 insert=sae,error "
-                   "each=true text=Hej later=5 losses=true");
+    request_say(r, "units=3,17,40 min-share=.05 max-other=.5 values=-1,2 each=true "
+                   "text=Hej later=5 losses=true");
+    request_say(r, query == &sweep_query ? "insert=sae,error" : "insert=mlp_1=sae");
     if (query == &downstream_query) /* there are no neurons behind */
         request_say(r, "dict=mlp_1");
 }

@@ -55,6 +55,10 @@ static void test_commands(void **state)
     request_release(&r);
 
     options_init(&o);
+    request_init(&r, &ablate_query);
+    request_say(&r, "units=418 insert=attn_1=sae,attn_3=error");
+    says(&r, &o, "glimt neuron ablate --latents 418 --insert attn_1=sae,attn_3=error");
+    request_release(&r);
     request_init(&r, &tokens_query);
     request_say(&r, "units=418");
     says(&r, &o, "glimt histogram --latents 418 --tokens");
