@@ -87,6 +87,8 @@ $B/%.o: %.c | $B/deps.ok
 $B/tests/%: $B/tests/%.o $(TEST_O) $B/libglimt.a
 	@echo "  LD    $@"
 	@$(CC) $(LDFLAGS) -o $@ $< $(TEST_O) $(WITH_KERNELS) $(WITH_SHIM) $B/libglimt.a $(LDLIBS) $(TEST_LDLIBS)
+# a test is compiled for one run (TEST_CFLAGS: how, in a check)
+$B/tests/%.o: CFLAGS += $(TEST_CFLAGS)
 # operations are tested on the plugin too, through the shim
 ON_SHIM = $(filter $B/tests/gpu/% $B/tests/engine/backend/% $B/tests/engine/model/% $B/tests/engine/session/test_slab,$(UNITS))
 ifdef SHIM_O

@@ -15,11 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { MOST = 41, OPENS = 7 };
-#define REPEATS (quick() ? 3 : MOST)
+enum { FEWEST = 3, LONG_MS = 6000 };
 static bool quick(void)
 {
     return getenv("BENCH_QUICK") != NULL;
@@ -30,6 +31,12 @@ static double now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* A row of a model of billions is measured a few times. */
+static bool again(int done, double since)
+{
+    return done < FEWEST || (!quick() && done < MOST && now_ms() - since < LONG_MS);
 }
 
 static struct { /* rows since the last reset */
@@ -64,21 +71,33 @@ struct cost {
     double flops, bandwidth;                       /* a millisecond */
 };
 
+/* Bytes of a number of the encoder in the SAE's file, which is hardly more than encoder and
+ * decoder. */
+static double sae_width(const struct dict *sae)
+{
+    const struct dict_spec *d = dict_spec(sae);
+    struct stat st;
+    if (stat(dict_path(sae), &st) != 0)
+        return 4;
+    return round((double)st.st_size / ((double)d->m * (d->n + d->n_out)));
+}
+
 static struct cost cost_of(const struct workbench *wb)
 {
     const struct model_config *c = model_config(wb->model);
+    const struct dict_spec *s = wb->dict ? dict_spec(wb->dict) : NULL;
+    const bool sae = s && !s->identity;
     double d = c->d_model, f = c->d_mlp, layer = 4 * d * d + 2 * d * f;
-    double sae = wb->dict && !dict_spec(wb->dict)->identity
-                     ? (double)dict_spec(wb->dict)->n * dict_spec(wb->dict)->m
-                     : 0;
-    double front = (wb->at.layer + 1) * layer + (sae > 0 ? d * f : 0) + sae;
-    struct cost k = {.front = 2 * front,
-                     .back = 2 * (c->n_layers - 1 - wb->at.layer) * layer,
-                     .unembed = 2 * d * c->n_vocab};
-    double width = (double)dtype_size(model_file_dtype(wb->model)) / 2;
-    k.front_bytes = width * k.front, k.back_bytes = width * k.back;
-    k.unembed_bytes = width * k.unembed;
-    return k;
+    double width = (double)dtype_size(model_file_dtype(wb->model));
+    double model = (wb->at.layer + 1) * layer + (sae ? d * f : 0);
+    double encoder = sae ? (double)s->n * s->m : 0;
+    double back = (c->n_layers - 1 - wb->at.layer) * layer, unembed = d * c->n_vocab;
+    return (struct cost){.front = 2 * (model + encoder),
+                         .back = 2 * back,
+                         .unembed = 2 * unembed,
+                         .front_bytes = width * model + (sae ? sae_width(wb->dict) * encoder : 0),
+                         .back_bytes = width * back,
+                         .unembed_bytes = width * unembed};
 }
 
 static double floor_of(const struct cost *k, double front, double back, double unembed)
@@ -228,7 +247,9 @@ static void keypresses(struct bench *b, int32_t n, bool at_end, int pause_ms)
     b->wish.refsets = false;
     post(b);
     to_idle(b);
-    for (int i = -4; i < REPEATS; i++) { /* the first ones warm up */
+    const double since = now_ms();
+    int done = 0;
+    for (int i = -4; again(i, since); i++) { /* the first ones warm up */
         if (i & 1) {
             memmove(b->text + at, b->text + at + 1, b->n_text - at - 1);
             b->n_text--;
@@ -247,15 +268,14 @@ static void keypresses(struct bench *b, int32_t n, bool at_end, int pause_ms)
         to_idle(b);
         if (i < 0)
             continue;
-        first[i] = one, second[i] = two;
-        front += rows.front / REPEATS, back += rows.back / REPEATS,
-            unembed += rows.unembedded / REPEATS;
+        first[i] = one, second[i] = two, done = i + 1;
+        front += rows.front, back += rows.back, unembed += rows.unembedded;
     }
     snprintf(name, sizeof name, "key at the %s -> colours", place);
-    report(name, first, REPEATS, floor_of(&b->cost, front, 0, 0));
+    report(name, first, done, floor_of(&b->cost, front / done, 0, 0));
     snprintf(name, sizeof name, "key at the %s -> losses", place);
-    report(name, second, REPEATS, floor_of(&b->cost, front, back, unembed));
-    report_crossing("   bytes to the device, from it; allocations", REPEATS);
+    report(name, second, done, floor_of(&b->cost, front / done, back / done, unembed / done));
+    report_crossing("   bytes to the device, from it; allocations", done);
 }
 
 static void sliders(struct bench *b, int32_t n, bool lines)
@@ -270,27 +290,31 @@ static void sliders(struct bench *b, int32_t n, bool lines)
     post(b);
     to_idle(b);
     counting_take();
-    for (int i = 0; i < REPEATS; i++) {
+    const double since = now_ms();
+    int done = 0;
+    for (; again(done, since); done++) {
         for (int32_t j = 0; j < b->wish.n_units; j++)
-            b->wish.unit[j] = (struct chosen_unit){b->wish.unit[j].id, true, (float)(i + 1) / 10};
+            b->wish.unit[j] =
+                (struct chosen_unit){b->wish.unit[j].id, true, (float)(done + 1) / 10};
         reset_rows();
         double t = now_ms();
         post(b);
-        text[i] = until(b, t, losses_done);
-        back_text += rows.back / REPEATS, unembed_text += rows.unembedded / REPEATS;
-        look[i] = until(b, t, look_done);
-        back_look += rows.back / REPEATS, unembed_look += rows.unembedded / REPEATS;
-        all[i] = until(b, t, refsets_done);
-        back += rows.back / REPEATS, unembed += rows.unembedded / REPEATS;
+        text[done] = until(b, t, losses_done);
+        back_text += rows.back, unembed_text += rows.unembedded;
+        look[done] = until(b, t, look_done);
+        back_look += rows.back, unembed_look += rows.unembedded;
+        all[done] = until(b, t, refsets_done);
+        back += rows.back, unembed += rows.unembedded;
     }
     snprintf(name, sizeof name, "slider -> losses of %d tokens%s", n, lines ? " in lines" : "");
-    report(name, text, REPEATS, floor_of(&b->cost, 0, back_text, unembed_text));
+    report(name, text, done, floor_of(&b->cost, 0, back_text / done, unembed_text / done));
     if (tabs)
         return;
-    report("slider -> first look at the references", look, REPEATS,
-           floor_of(&b->cost, 0, back_look, unembed_look));
-    report("slider -> all references", all, REPEATS, floor_of(&b->cost, 0, back, unembed));
-    report_crossing("   bytes to the device, from it; allocations", REPEATS);
+    report("slider -> first look at the references", look, done,
+           floor_of(&b->cost, 0, back_look / done, unembed_look / done));
+    report("slider -> all references", all, done,
+           floor_of(&b->cost, 0, back / done, unembed / done));
+    report_crossing("   bytes to the device, from it; allocations", done);
 }
 
 static void cold_opens(const char *bundle, const char *device, const char *sentence)

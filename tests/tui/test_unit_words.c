@@ -1,6 +1,7 @@
 /* Where units are neurons, no view speaks of latents or an SAE. */
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
+#include "tests/support/effort.h"
 #include "tests/support/explore_fixture.h"
 #include "tui/unit_words.h"
 #include "tui/view/label.h"
@@ -35,7 +36,7 @@ static void test_every_view(void **state)
 {
     (void)state;
     static const int size[][2] = {{80, 24}, {120, 36}, {200, 60}, {300, 80}};
-    for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
+    for (size_t i = 0; i < sizeof size / sizeof *size; i += quick() ? 3 : 1) {
         fixture_init(&f, NULL, DEPTH_256, false, size[i][0], size[i][1]);
         fixture_neurons(&f, true);
         f.options.neurons = true;
@@ -54,7 +55,7 @@ static void test_every_view(void **state)
             }
             fixture_keys(&f, "Esc Tab");
         }
-        for (char view = '2'; view <= '6'; view++) {
+        for (char view = '2'; view <= '8'; view++) {
             char keys[] = {view, 0};
             fixture_keys(&f, keys);
             fixture_settle(&f);

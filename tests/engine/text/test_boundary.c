@@ -157,7 +157,7 @@ static struct tokenizer *open_ok(const char *path)
 
 static int n_texts(void)
 {
-    return quick() ? 200 : 8000;
+    return quick() ? 80 : 8000;
 }
 
 static void small(void **state)
