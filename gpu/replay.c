@@ -11,7 +11,7 @@
 #include "gpu/gpu_private.h"
 #include <stdlib.h>
 
-enum { KNOWN = 24, GRAPHS = 16, TRIES = 3, LEAST_CALLS = 8, MOST_BYTES = 2 << 20 };
+enum { KNOWN = 24, GRAPHS = 16, TRIES = 3, LEAST_CALLS = 4, MOST_BYTES = 2 << 20 };
 
 struct known { /* a list that was there */
     char *calls;

@@ -169,7 +169,7 @@ static uint64_t need_of(const struct dict *d)
     struct backend *b = d->queue->backend;
     const struct dict_parts *p = d->parts;
     const struct dict_matrix *a[] = {&p->encoder, &p->decoder, &p->skip};
-    const unsigned uses[] = {USE_PRODUCT | USE_ROWS, USE_ROWS, USE_PRODUCT};
+    const unsigned uses[] = {encoder_uses(&d->spec), USE_ROWS, USE_PRODUCT};
     const uint64_t vectors = 4 * (uint64_t)d->spec.m + (uint64_t)d->spec.n;
     uint64_t need = vectors * dtype_size(b->caps.real);
     for (int i = 0; i < 3; i++)

@@ -124,7 +124,9 @@ struct shim_traffic {  /* so far, between the host and the device */
     int waits;         /* for a stream to have done all */
 };
 extern struct shim_traffic shim_traffic;
-size_t shim_bytes(void); /* of memory of the device and of pinned memory that are not freed */
+/* Of memory of the device and of pinned memory that are not freed; and of the device's alone. */
+size_t shim_bytes(void);
+size_t shim_device_bytes(void);
 
 /* ---- cuBLASLt */
 typedef enum {

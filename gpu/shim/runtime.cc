@@ -26,7 +26,7 @@ struct shim_pool {
 
 static std::vector<shim_stream *> streams;
 static std::map<void *, size_t> held;
-static size_t n_held;
+static size_t n_held, n_pinned; /* pinned memory is among what is held, but none of the device's */
 static std::map<void *, void (*)(void *)> kept;
 static uint64_t seed = 1;
 static int calls, fails;
@@ -54,6 +54,10 @@ size_t shim_bytes(void)
 {
     return n_held;
 }
+size_t shim_device_bytes(void)
+{
+    return n_held - n_pinned;
+}
 
 void shim_keep(void *p, void (*end)(void *))
 {
@@ -76,7 +80,7 @@ void shim_reset(void)
     for (const auto &p : held)
         free(p.first);
     held.clear();
-    n_held = 0;
+    n_held = n_pinned = 0;
 }
 
 static void lose(void);
@@ -234,7 +238,7 @@ static cudaError_t hold(void **p, size_t n)
 {
     *p = nullptr;
     MAY_FAIL();
-    if (n > (size_t)1 << 36 || n_held + n > shim_machine.memory || posix_memalign(p, 256, n) != 0)
+    if (n > (size_t)1 << 36 || shim_device_bytes() + n > shim_machine.memory || posix_memalign(p, 256, n) != 0)
         return last = cudaErrorMemoryAllocation;
     memset(*p, 0xff, n < 1 << 22 ? n : 1 << 22);
     held[*p] = n, n_held += n;
@@ -261,10 +265,13 @@ cudaError_t cudaFree(void *p)
 }
 cudaError_t cudaMallocHost(void **p, size_t n)
 {
-    return hold(p, n);
+    const cudaError_t e = hold(p, n);
+    n_pinned += e == cudaSuccess ? n : 0;
+    return e;
 }
 cudaError_t cudaFreeHost(void *p)
 {
+    n_pinned -= p ? held.at(p) : 0;
     return cudaFree(p);
 }
 cudaError_t cudaMemPoolCreate(cudaMemPool_t *p, const struct cudaMemPoolProps *)
@@ -441,7 +448,8 @@ cudaError_t cudaSetDevice(int)
 }
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 {
-    *total = shim_machine.memory, *free_bytes = *total > n_held ? *total - n_held : 0;
+    const size_t used = shim_device_bytes();
+    *total = shim_machine.memory, *free_bytes = *total > used ? *total - used : 0;
     return cudaSuccess;
 }
 cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest)

@@ -241,7 +241,7 @@ static struct table_set *harvested(const struct tiny_model *t, struct corpus *c,
 static void test_two_sub_batches(void **state)
 {
     (void)state;
-    struct corpus *c = tiny_corpus(quick() ? 6 : 12, true);
+    struct corpus *c = tiny_corpus(quick() ? 6 : 8, true);
     struct table_set *alone = NULL;
     for (int i = 0; i < 4; i++) {
         struct tiny_model t;
@@ -330,46 +330,109 @@ static void test_what_travels(void **state)
     tiny_close(&t);
 }
 
+/* ---- memory */
+static void total_of(void *arg, uint64_t done, uint64_t total)
+{
+    uint64_t *to = arg;
+    assert_true(done <= total);
+    *to = total;
+}
+
+/* What the screen tells of (device_memory), what was asked for before anything was loaded, and what
+ * model and SAE say that they take are what the device was asked for. */
+static void test_memory_adds_up(void **state)
+{
+    (void)state;
+    enum { OF_A_QUEUE = 64 << 10 }; /* vectors, faults, working space */
+    struct tiny_model files, t;
+    struct error e = {0};
+    char path[160];
+    uint64_t need = 0;
+    tiny_open(&files, &on_cpu);
+    t = files;
+    t.backend = on_shim(&e);
+    const size_t before = shim_device_bytes();
+    snprintf(path, sizeof path, "%s/model", t.dir);
+    const struct model_how how = {.progress = total_of, .progress_arg = &need};
+    assert_true(model_open(t.backend, path, &how, &t.model, &e));
+    const size_t with_model = shim_device_bytes();
+    assert_in_range(with_model - before, need, need + OF_A_QUEUE);
+    assert_in_range(with_model - before, model_bytes(t.model), model_bytes(t.model) + OF_A_QUEUE);
+    snprintf(path, sizeof path, "%s/sae.safetensors", t.dir);
+    assert_true(dict_open(t.backend, path, NULL, &t.dict, &e));
+    const size_t opened = shim_device_bytes() - with_model, kept = dict_bytes(t.dict);
+    assert_in_range(opened, kept, kept + OF_A_QUEUE);
+    assert_in_range(dict_need(t.dict) + 1024, kept, kept + OF_A_QUEUE);
+    t.set = (struct dict_set){0};
+    assert_true(dict_set_add(&t.set, t.dict, t.at, &e));
+    struct session *s = new_session(&t, 0, &e);
+    for (int i = 0; i < 2; i++) {
+        const struct device_memory m = t.backend->memory(t.backend);
+        assert_int_equal(m.total - m.free, shim_device_bytes());
+        assert_true(i == 0 || to_idle(s, &first_wish));
+    }
+    assert_true(shim_device_bytes() > with_model + opened + (1 << 20)); /* arena, rows, keys */
+    session_free(s);
+    assert_in_range(shim_device_bytes(), with_model + opened, with_model + opened + OF_A_QUEUE);
+    dict_set_release(&t.set);
+    model_free(t.model);
+    t.backend->free(t.backend);
+    tiny_close(&files);
+    assert_int_equal(shim_bytes(), 0);
+}
+
 /* ---- what comes again is asked for as one thing */
-static void type_and_drag(struct session *s, struct snapshot *got[2][12], bool tell)
+enum { STEPS = 12 };
+struct taken { /* what a slider, or a key, came to */
+    struct snapshot *got;
+    struct shim_traffic asked;
+};
+
+static void type_and_drag(struct session *s, struct taken taken[2][STEPS])
 {
     char text[128];
     for (int key = 0; key < 2; key++)
-        for (int i = 0; i < 12; i++) {
+        for (int i = 0; i < STEPS; i++) {
             const struct wish w = wish_at(i, key == 1, text, sizeof text);
             const struct shim_traffic from = shim_traffic;
             if (!to_idle(s, &w))
                 fail_msg("%s", session_error(s)->text);
-            const struct shim_traffic t = since(from);
-            got[key][i] = session_snapshot(s);
-            if (tell)
-                print_message("%s %d: %d asked, %d graphs of %d, %d copies, %d waits, %d up, %d "
-                              "down\n",
-                              key ? "key" : "slider", i, t.asked, t.graphs, t.captured, t.copies,
-                              t.waits, (int)t.up, (int)t.down);
+            taken[key][i] = (struct taken){session_snapshot(s), since(from)};
         }
 }
 
+/* Bit for bit the same; and once they have been there twice a slider is two waits, of the losses
+ * and of the predictions, and a graph for each of them, a key three. */
 static void test_replay(void **state)
 {
     (void)state;
     struct tiny_model t;
     struct error e = {0};
-    struct snapshot *one[2][12], *other[2][12];
+    struct taken with[2][STEPS], without[2][STEPS];
     shim_seed(5);
     tiny_open(&t, &on_card);
     for (int graphs = 0; graphs < 2; graphs++) {
         setenv("GLIMT_GRAPHS", graphs ? "1" : "0", 1);
         struct session *s = new_session(&t, 0, &e);
-        type_and_drag(s, graphs ? one : other, true);
+        type_and_drag(s, graphs ? with : without);
         session_free(s);
     }
     unsetenv("GLIMT_GRAPHS");
     for (int key = 0; key < 2; key++)
-        for (int i = 0; i < 12; i++) {
-            snapshot_check_same(one[key][i], other[key][i], 0);
-            snapshot_unref(one[key][i]);
-            snapshot_unref(other[key][i]);
+        for (int i = 0; i < STEPS; i++) {
+            const struct shim_traffic *a = &with[key][i].asked, *b = &without[key][i].asked;
+            snapshot_check_same(with[key][i].got, without[key][i].got, 0);
+            assert_int_equal(a->asked + a->captured, b->asked);
+            assert_int_equal(b->graphs, 0);
+            assert_true(a->waits == b->waits && a->up == b->up && a->down == b->down);
+            if (i == STEPS - 1) {
+                assert_int_equal(a->asked, 0);
+                assert_int_equal(a->graphs, key ? 4 : 2);
+                assert_int_equal(a->waits, key ? 4 : 2);
+                assert_in_range(b->asked, 30, key ? 120 : 50);
+            }
+            snapshot_unref(with[key][i].got);
+            snapshot_unref(without[key][i].got);
         }
     tiny_close(&t);
     assert_int_equal(shim_bytes(), 0);
@@ -535,6 +598,7 @@ int main(void)
         cmocka_unit_test(test_studies),
         cmocka_unit_test(test_two_sub_batches),
         cmocka_unit_test(test_what_travels),
+        cmocka_unit_test(test_memory_adds_up),
         cmocka_unit_test(test_replay),
         cmocka_unit_test(test_each_call_has_no_memory),
         cmocka_unit_test(test_each_call_loses_the_device),
