@@ -84,12 +84,17 @@ elif [ "$mode" = check ]; then
     done
 else
     row "the device" ok 0 "$usable"
-    part "live path, demo" 20 $bin/tests_bench_bench_live store/demo/demo.glimt "$device" rows
+    # what comes again as graphs, and call by call
+    live() { # MODEL SECONDS BUNDLE
+        part "live path, $1" "$2" $bin/tests_bench_bench_live "$3" "$device" rows
+        GLIMT_GRAPHS=0 part "live path by calls, $1" "$2" $bin/tests_bench_bench_live "$3" "$device" rows
+    }
+    live demo 12 store/demo/demo.glimt
     # one that is large: random weights, what it costs is the same
     shape=${SHAPE:-1.4b}
     large=$scratch/shape/shape.glimt python=${PYTHON:-python3}
-    if part "files of pythia-$shape with an SAE" 60 $bin/tests_bench_bench_open "$shape" "$scratch/shape" none; then
-        part "live path, $shape" 45 $bin/tests_bench_bench_live "$large" "$device" rows
+    if part "files of pythia-$shape with an SAE" 45 $bin/tests_bench_bench_open "$shape" "$scratch/shape" none; then
+        live "$shape" 30 "$large"
         part "harvest, $shape" 30 $bin/tests_bench_bench_harvest "$large" "$device" rows
         if "$python" -c 'import torch, transformers, tokenizers, safetensors' 2>>"$log"; then
             beside() { # NAME SECONDS OPTION…: not to be finished is a result, too
@@ -98,8 +103,8 @@ else
                     row "$1" skipped "$2" "not finished: $(tail -1 "$scratch/part" | tr '\t' ' ' | cut -c1-120)"
                 fi
             }
-            beside "PyTorch eager, $shape" 40
-            beside "PyTorch compiled, $shape" 90 --compile
+            beside "PyTorch eager, $shape" 35
+            beside "PyTorch compiled, $shape" 85 --compile
         else
             row "PyTorch" skipped 0 "$python has not all of torch, transformers, tokenizers, safetensors"
         fi
