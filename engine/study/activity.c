@@ -13,7 +13,8 @@
 struct place { /* whose units are asked about */
     int32_t dict, n, *index, *column;
     struct point at;
-    bool inserted;   /* its SAE is, of what arrives */
+    bool decoded;    /* its code is what the model goes on with: an SAE's that is inserted, a
+                        transcoder's; it is of what arrives, and holds what is held */
     struct tensor x; /* of the sub-batch at hand */
 };
 
@@ -180,7 +181,7 @@ static void make_places(struct study *s)
         struct place p = {.dict = d,
                           .at = s->pre && of->neurons ? pre_activation(of)
                                                       : dict_reads(of->dict, of->at),
-                          .inserted = s->inserted & 1u << d,
+                          .decoded = s->inserted & 1u << d || dict_spec(of->dict)->transcodes,
                           .index = xcalloc((size_t)s->J + 1, sizeof(int32_t)),
                           .column = xcalloc((size_t)s->J + 1, sizeof(int32_t))};
         for (int32_t j = 0; j < s->J; j++)
@@ -199,18 +200,17 @@ static void make_places(struct study *s)
             s->to = s->place[i].at;
 }
 
-static void read_places(struct study *s, struct lane_hooks *h, bool inserted)
+static void read_places(struct study *s, struct lane_hooks *h, bool decoded)
 {
     for (int32_t i = 0; i < s->n_places; i++) {
-        if (s->place[i].inserted != inserted)
+        if (s->place[i].decoded != decoded)
             continue;
         h->hook = grow(h->hook, &h->cap, (size_t)h->n + 1, sizeof *h->hook);
         h->hook[h->n++] = (struct hook){.at = s->place[i].at, .op = HOOK_GET, .io = &s->place[i].x};
     }
 }
 
-/* A value is read behind what is held at its point, or as the SAE reads it that is inserted there.
- */
+/* A value is read behind what is held at its point, or as what is decoded there reads it. */
 static void make_hooks(struct study *s, struct holding *by)
 {
     const struct lane lane = {.inserted = s->inserted, .n_units = s->n_held, .units = by->held};
@@ -292,12 +292,11 @@ struct work {
     int64_t last_doc;
 };
 
-/* Where an SAE is inserted its code holds what is held. */
 static void put_held(const struct study *s, const struct place *place, bool less, float *value,
                      size_t n)
 {
     const struct unit *held = less ? s->minus.held : s->by.held;
-    for (int32_t i = 0; place->inserted && i < place->n; i++)
+    for (int32_t i = 0; place->decoded && i < place->n; i++)
         for (int32_t k = 0; k < s->n_held; k++) {
             const struct unit_id own = {place->dict, place->index[i]};
             for (size_t t = 0; unit_same(held[k].id, own) && t < n; t++)
@@ -654,6 +653,7 @@ static struct table_set *activity_tables(struct study *s)
 }
 
 const struct study_ops activity_study = {.name = "activity",
+                                         .version = 1,
                                          .params = params,
                                          .places = activity_places,
                                          .open = activity_open,

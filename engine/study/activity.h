@@ -4,8 +4,8 @@
  *
  * A text is its first window; its positions count the BOS, where there is one, as 0. A unit's value
  * is its activation (0: a latent that is not active), read behind what is held; of an SAE that is
- * inserted it is what stands in the code that is decoded. With `pre` that of a neuron of mlp.act is
- * its pre-activation. With `minus-at` it is how much more that is than with
+ * inserted, and of a transcoder, it is what stands in the code that is decoded. With `pre` that of
+ * a neuron of mlp.act is its pre-activation. With `minus-at` it is how much more that is than with
  * the held units at these values.
  * study_ops: activity_study. tables: "rows": unit (KEY), class (SERIES), mean (Y), sd (n − 1),
  * tokens, texts (that gave a position). */

@@ -305,6 +305,34 @@ static void test_words(void **state)
     tiny_close(&t);
 }
 
+/* What a transcoder reads is before what it gives: its latents are the same whether it is inserted
+ * or not, and one that is held is what it is held at. */
+static void test_transcoder(void **state)
+{
+    static const char *const more[] = {"", " pre=true", " insert=sae", " held=5 held-at=1.5",
+                                       " insert=sae held=5 held-at=1.5"};
+    double mean[2] = {0};
+    struct tiny_model t;
+    (void)state;
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.mlp.out", .transcodes = true});
+    struct corpus *c = tiny_corpus(3, true);
+    const struct study_in in = tiny_in(&t, c);
+    for (int i = 0; i < 5; i++) {
+        char words[80];
+        snprintf(words, sizeof words, "units=3,5 from=0%s", more[i]);
+        struct study *s = study_done(&activity_study, &in, given(&activity_study, words));
+        for (int32_t j = 0; j < 2; j++) {
+            const double is = activity_others(s, j, -1).mean;
+            mean[j] = i == 0 ? is : mean[j];
+            assert_true(is == (i > 2 && j == 1 ? 1.5 : mean[j]));
+        }
+        activity_study.free(s);
+    }
+    assert_true(fabs(mean[0]) > 1e-6 && fabs(mean[1]) > 1e-6);
+    corpus_free(c);
+    tiny_close(&t);
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -366,11 +394,12 @@ static void test_going_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_activity),      cmocka_unit_test(test_difference),
-        cmocka_unit_test(test_ablate),        cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_hidden),        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_words),         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_in_the_stream), cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_activity), cmocka_unit_test(test_difference),
+        cmocka_unit_test(test_ablate),   cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_hidden),   cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_words),    cmocka_unit_test(test_transcoder),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_in_the_stream),
+        cmocka_unit_test(test_going_on),
     };
     return cmocka_run_group_tests_name("runs with SAEs inserted", tests, NULL, NULL);
 }
