@@ -72,6 +72,7 @@ _glimt_complete() {
     "contrast words --limit") return 0 ;;
     "contrast ttest --word-vector") _glimt_words "last mean first"; return 0 ;;
     "contrast ttest --target") return 0 ;;
+    "contrast ttest --against") return 0 ;;
     "contrast ttest --alpha") return 0 ;;
     "contrast ttest --rows") return 0 ;;
     "contrast ttest --dict") return 0 ;;
@@ -86,6 +87,8 @@ _glimt_complete() {
     "contrast points --class") _glimt_class; return 0 ;;
     "contrast points --limit") return 0 ;;
     "contrast probe --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast probe --target") return 0 ;;
+    "contrast probe --against") return 0 ;;
     "contrast probe --C") return 0 ;;
     "contrast probe --folds") return 0 ;;
     "contrast probe --controls") return 0 ;;
@@ -94,6 +97,8 @@ _glimt_complete() {
     "contrast probe --class") _glimt_class; return 0 ;;
     "contrast probe --limit") return 0 ;;
     "contrast regress --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast regress --target") return 0 ;;
+    "contrast regress --against") return 0 ;;
     "contrast regress --C") return 0 ;;
     "contrast regress --top") return 0 ;;
     "contrast regress --dict") return 0 ;;
@@ -101,6 +106,8 @@ _glimt_complete() {
     "contrast regress --class") _glimt_class; return 0 ;;
     "contrast regress --limit") return 0 ;;
     "contrast kept --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast kept --target") return 0 ;;
+    "contrast kept --against") return 0 ;;
     "contrast kept --C") return 0 ;;
     "contrast kept --folds") return 0 ;;
     "contrast kept --dict") return 0 ;;
@@ -108,6 +115,8 @@ _glimt_complete() {
     "contrast kept --class") _glimt_class; return 0 ;;
     "contrast kept --limit") return 0 ;;
     "contrast compare --word-vector") _glimt_words "last mean first"; return 0 ;;
+    "contrast compare --target") return 0 ;;
+    "contrast compare --against") return 0 ;;
     "contrast compare --C") return 0 ;;
     "contrast compare --folds") return 0 ;;
     "contrast compare --dict") return 0 ;;
@@ -364,7 +373,7 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--alpha|--x|--y|--word|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--off-at|--metric|--on-at|--layers|--shift|--later-at|--weight|--text|--at|--min-logp|--temperature|--size|--title|--label|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--against|--alpha|--x|--y|--word|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--off-at|--metric|--on-at|--layers|--shift|--later-at|--weight|--text|--at|--min-logp|--temperature|--size|--title|--label|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         *) case ${command:+$command }$word in
             bundle) command=bundle own= ;;
@@ -380,12 +389,12 @@ _glimt() {
             "coactive") command="coactive" own=" --rows --class --limit --header" ;;
             "sweep") command="sweep" own=" --values --insert --each --rows --class --limit --header" ;;
             "contrast words") command="contrast words" own=" --word-vector --space --pre --dict --class --limit --header" ;;
-            "contrast ttest") command="contrast ttest" own=" --word-vector --space --pre --target --alpha --welch --rows --dict --class --limit --header" ;;
+            "contrast ttest") command="contrast ttest" own=" --word-vector --space --pre --target --against --alpha --welch --rows --dict --class --limit --header" ;;
             "contrast points") command="contrast points" own=" --word-vector --space --pre --x --y --hooked --word --dict --rows --class --limit --header" ;;
-            "contrast probe") command="contrast probe" own=" --word-vector --space --pre --C --folds --controls --dict --rows --class --limit --header" ;;
-            "contrast regress") command="contrast regress" own=" --word-vector --space --pre --C --l1 --top --dict --rows --class --limit --header" ;;
-            "contrast kept") command="contrast kept" own=" --word-vector --space --pre --C --folds --dict --rows --class --limit --header" ;;
-            "contrast compare") command="contrast compare" own=" --word-vector --space --pre --C --folds --dict --alpha --welch --controls --class --limit --header" ;;
+            "contrast probe") command="contrast probe" own=" --word-vector --space --pre --target --against --C --folds --controls --dict --rows --class --limit --header" ;;
+            "contrast regress") command="contrast regress" own=" --word-vector --space --pre --target --against --C --l1 --top --dict --rows --class --limit --header" ;;
+            "contrast kept") command="contrast kept" own=" --word-vector --space --pre --target --against --C --folds --dict --rows --class --limit --header" ;;
+            "contrast compare") command="contrast compare" own=" --word-vector --space --pre --target --against --C --folds --dict --alpha --welch --controls --class --limit --header" ;;
             "neuron means") command="neuron means" own=" --target --from --to --off --insert --rows --class --limit --header" ;;
             "neuron classify") command="neuron classify" own=" --target --from --to --tokens --layer --histograms --off --insert --rows --class --limit --header" ;;
             "neuron ablate") command="neuron ablate" own=" --target --sets --from --to --texts --off --insert --as-published --rows --class --limit --header" ;;

@@ -205,6 +205,7 @@ _glimt() {
         '--space[a leading space before each word]' \
         '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
         '--target=[the class asked about; default\: the first]:value: ' \
+        '--against=[of the others this one alone]:value: ' \
         '--alpha=[significant below it; default\: 1e-05]:value: ' \
         '--welch[Welch'\''s t; default\: the pooled variance]' \
         '--rows=[rows printed]:value: ' \
@@ -235,6 +236,8 @@ _glimt() {
         '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
         '--space[a leading space before each word]' \
         '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '--target=[one class against the others; default\: each against all]:value: ' \
+        '--against=[of the others this one alone]:value: ' \
         '--C=[weight of the loss against the penalty; default\: 1]:value: ' \
         '--folds=[each word is tested once, in one of so many; default\: one fifth is]:value: ' \
         '--controls=[control tasks; default\: 10]:value: ' \
@@ -250,6 +253,8 @@ _glimt() {
         '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
         '--space[a leading space before each word]' \
         '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '--target=[one class against the others; default\: each against all]:value: ' \
+        '--against=[of the others this one alone]:value: ' \
         '--C=[weight of the loss against the penalty; default\: 1]:value: ' \
         '--l1[an L1 penalty, which leaves few coefficients; default\: L2]' \
         '--top=[only the S units with the largest |t|; default\: all]:value: ' \
@@ -265,6 +270,8 @@ _glimt() {
         '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
         '--space[a leading space before each word]' \
         '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '--target=[one class against the others; default\: each against all]:value: ' \
+        '--against=[of the others this one alone]:value: ' \
         '--C=[weight of the loss against the penalty; default\: 1]:value: ' \
         '--folds=[each word is tested once, in one of so many; default\: 5]:value: ' \
         '--dict=[which of several dictionaries\: mlp_3]:value: ' \
@@ -279,6 +286,8 @@ _glimt() {
         '--word-vector=[which of a word'\''s tokens is its vector; default\: last]:value:(last mean first)' \
         '--space[a leading space before each word]' \
         '--pre[latents by pre-activation; default\: activation, 0 where not selected]' \
+        '--target=[one class against the others; default\: each against all]:value: ' \
+        '--against=[of the others this one alone]:value: ' \
         '--C=[weight of the loss against the penalty; default\: 1]:value: ' \
         '--folds=[each word is tested once, in one of so many; default\: 5]:value: ' \
         '--dict=[which of several dictionaries\: mlp_3]:value: ' \

@@ -129,6 +129,10 @@ enum where {
       "a word's vector: its last token, the mean, the first")                                      \
     X(CONTRAST_LIST, "next-words", "w", IN_CONTRAST_VIEW, "words",                                 \
       "the next list of words that comes with glimt")                                              \
+    X(CONTRAST_AGAINST, "against", "g", IN_CONTRAST_VIEW, "",                                      \
+      "against the next class alone, or against all others")                                       \
+    X(CONTRAST_DICTS, "all-dicts", "a", IN_CONTRAST_VIEW, "",                                      \
+      "neurons against latents of every dictionary, or of one")                                    \
     X(VIEW_UP, "view-up", "Up k", IN_VIEWS, "", "the row above")                                   \
     X(VIEW_DOWN, "view-down", "Down j", IN_VIEWS, "", "the row below")                             \
     X(VIEW_LEFT, "view-left", "Left h", IN_VIEWS, "", "to the left: column, panel, value")         \

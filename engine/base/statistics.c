@@ -159,6 +159,13 @@ void mean_and_sd(const double *x, int64_t n, double *mean, double *sd)
     *sd = n > 1 ? sqrt(sq / (double)(n - 1)) : NAN;
 }
 
+struct moments moments_of(const double *x, int64_t n)
+{
+    struct moments m = {.n = n, .constant = all_equal(x, n)};
+    mean_and_sd(x, n, &m.mean, &m.sd);
+    return m;
+}
+
 /* Two constants: nothing is left to chance. */
 static struct t_test constants(double a, double b, double df)
 {
@@ -167,21 +174,40 @@ static struct t_test constants(double a, double b, double df)
     return (struct t_test){a > b ? INFINITY : -INFINITY, df, 0, -INFINITY};
 }
 
+bool moments_alike(const struct moments *group, int32_t n_groups)
+{
+    bool alike = true;
+    for (int32_t g = 0; g < n_groups; g++)
+        alike = alike && group[g].constant && group[g].mean == group[0].mean;
+    return alike;
+}
+
+double pooled_t(struct moments a, struct moments b)
+{
+    const double df = (double)(a.n + b.n - 2);
+    if (a.n < 2 || b.n < 2)
+        return NAN;
+    if (a.constant && b.constant)
+        return constants(a.mean, b.mean, df).t;
+    const double pooled = ((double)(a.n - 1) * a.sd * a.sd + (double)(b.n - 1) * b.sd * b.sd) / df;
+    if (!(pooled > 0))
+        return NAN;
+    return (a.mean - b.mean) / sqrt(pooled * (1 / (double)a.n + 1 / (double)b.n));
+}
+
+struct t_test pooled_test_of(struct moments a, struct moments b)
+{
+    const double df = (double)(a.n + b.n - 2), t = pooled_t(a, b);
+    if (isnan(t))
+        return (struct t_test){NAN, NAN, NAN, NAN};
+    if (a.constant && b.constant)
+        return constants(a.mean, b.mean, df);
+    return (struct t_test){t, df, student_two_sided(t, df), student_log_two_sided(t, df)};
+}
+
 struct t_test pooled_test(const double *a, int64_t na, const double *b, int64_t nb)
 {
-    double mean_a, mean_b, sd_a, sd_b;
-    mean_and_sd(a, na, &mean_a, &sd_a);
-    mean_and_sd(b, nb, &mean_b, &sd_b);
-    const double df = (double)(na + nb - 2);
-    if (na < 2 || nb < 2)
-        return (struct t_test){NAN, NAN, NAN, NAN};
-    if (all_equal(a, na) && all_equal(b, nb))
-        return constants(a[0], b[0], df);
-    const double pooled = ((double)(na - 1) * sd_a * sd_a + (double)(nb - 1) * sd_b * sd_b) / df;
-    if (!(pooled > 0))
-        return (struct t_test){NAN, NAN, NAN, NAN};
-    const double t = (mean_a - mean_b) / sqrt(pooled * (1 / (double)na + 1 / (double)nb));
-    return (struct t_test){t, df, student_two_sided(t, df), student_log_two_sided(t, df)};
+    return pooled_test_of(moments_of(a, na), moments_of(b, nb));
 }
 
 double dot_product(const double *a, const double *b, int64_t n)
@@ -196,23 +222,48 @@ double dot_product(const double *a, const double *b, int64_t n)
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-struct t_test welch_test(const double *a, int64_t na, const double *b, int64_t nb)
+struct t_test welch_test_of(struct moments a, struct moments b)
 {
-    double mean_a, mean_b, sd_a, sd_b;
-    mean_and_sd(a, na, &mean_a, &sd_a);
-    mean_and_sd(b, nb, &mean_b, &sd_b);
-    const double va = sd_a * sd_a / (double)na, vb = sd_b * sd_b / (double)nb;
-    if (na < 2 || nb < 2)
+    const double va = a.sd * a.sd / (double)a.n, vb = b.sd * b.sd / (double)b.n;
+    if (a.n < 2 || b.n < 2)
         return (struct t_test){NAN, NAN, NAN, NAN};
-    if (all_equal(a, na) && all_equal(b, nb))
-        return constants(a[0], b[0], NAN);
+    if (a.constant && b.constant)
+        return constants(a.mean, b.mean, NAN);
     if (!(va + vb > 0))
         return (struct t_test){NAN, NAN, NAN, NAN};
     /* Welch–Satterthwaite, of shares of the variance: squares of small variances underflow. */
     const double sa = va / (va + vb), sb = vb / (va + vb);
-    const double df = 1 / (sa * sa / (double)(na - 1) + sb * sb / (double)(nb - 1));
-    const double t = (mean_a - mean_b) / sqrt(va + vb);
+    const double df = 1 / (sa * sa / (double)(a.n - 1) + sb * sb / (double)(b.n - 1));
+    const double t = (a.mean - b.mean) / sqrt(va + vb);
     return (struct t_test){t, df, student_two_sided(t, df), student_log_two_sided(t, df)};
+}
+
+struct t_test welch_test(const double *a, int64_t na, const double *b, int64_t nb)
+{
+    return welch_test_of(moments_of(a, na), moments_of(b, nb));
+}
+
+double anova_f(const struct moments *group, int32_t n_groups)
+{
+    double n = 0, sum = 0, between = 0, within = 0;
+    bool constant = true, differ = false;
+    for (int32_t g = 0; g < n_groups; g++) {
+        n += (double)group[g].n;
+        sum += (double)group[g].n * group[g].mean;
+        constant = constant && group[g].constant;
+        differ = differ || group[g].mean != group[0].mean;
+    }
+    for (int32_t g = 0; g < n_groups; g++) {
+        const double d = group[g].mean - sum / n;
+        between += (double)group[g].n * d * d;
+        if (group[g].n > 1)
+            within += (double)(group[g].n - 1) * group[g].sd * group[g].sd;
+    }
+    if (constant && differ && n > n_groups)
+        return INFINITY;
+    if (n_groups < 2 || !(n > n_groups) || !(within > 0))
+        return NAN;
+    return between / (n_groups - 1) / (within / (n - n_groups));
 }
 
 /* ---- quantiles and the bootstrap */

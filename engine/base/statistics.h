@@ -28,6 +28,23 @@ struct t_test pooled_test(const double *a, int64_t na, const double *b, int64_t 
  * = 0. */
 struct t_test welch_test(const double *a, int64_t na, const double *b, int64_t nb);
 
+struct moments { /* all that such tests need of a group */
+    int64_t n;
+    double mean, sd; /* mean_and_sd */
+    bool constant;   /* all its values are equal; at least one is there */
+};
+struct moments moments_of(const double *x, int64_t n);
+/* All values of all groups are equal. */
+bool moments_alike(const struct moments *group, int32_t n_groups);
+/* The tests above, of the groups' moments; pooled_t: t alone. */
+double pooled_t(struct moments a, struct moments b);
+struct t_test pooled_test_of(struct moments a, struct moments b);
+struct t_test welch_test_of(struct moments a, struct moments b);
+/* F of a one-way analysis of variance: the groups' means against what varies within them; of two
+ * groups t² (pooled). Constants that differ: ∞. NaN: nothing varies, or there is no freedom left.
+ */
+double anova_f(const struct moments *group, int32_t n_groups);
+
 /* The q-quantile (0 … 1) of sorted values, linear between order statistics (numpy's default). */
 double quantile_sorted(const double *sorted, int64_t n, double q);
 

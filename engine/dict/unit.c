@@ -251,6 +251,34 @@ void unit_full_name(const struct dict_set *set, struct unit_id u, char out[UNIT_
     }
 }
 
+void unit_coordinate_name(const struct dict_set *set, struct unit_id u, char out[UNIT_NAME_MAX])
+{
+    const struct dict_place *place = &set->place[u.dict];
+    const struct point at = dict_reads(place->dict, place->at);
+    char name[UNIT_NAME_MAX], point[POINT_NAME_MAX];
+    if (at.site == SITE_MLP_ACT) {
+        snprintf(out, UNIT_NAME_MAX, "L%dN%d", at.layer, u.index);
+        return;
+    }
+    if (point_compare(at, place->at) == 0) {
+        unit_place_name(set, u.dict, name);
+    } else { /* a transcoder's input, which may have a dictionary of its own */
+        point_name(at, point);
+        snprintf(name, sizeof name, "%s", point);
+    }
+    snprintf(out, UNIT_NAME_MAX, "%.50s[%d]", name, u.index);
+}
+
+int32_t unit_coordinate_parse(const char *name)
+{
+    struct unit_word w = {.index = -1};
+    const char *end = name + strlen(name), *open = strrchr(name, '[');
+    int32_t index = -1;
+    if (open && end[-1] == ']')
+        return read_index(open + 1, end - 1, &index) ? index : -1;
+    return *name && read_neuron(name, end, &w) ? w.index : -1;
+}
+
 void unit_name(const struct dict_set *set, struct unit_id u, char out[UNIT_NAME_MAX])
 {
     if (u.dict < 0)

@@ -7,7 +7,9 @@
  * - layers.3.mlp.act/418: the same by the point, in any spelling of engine/hook.h: where two
  *   dictionaries share the short name, or the point has none.
  * - resid_5/ε: the error term, what the dictionary's reconstruction misses ("error" is read too).
- */
+ *
+ * A coordinate of what a dictionary reads is no unit of it, and has a name of its own: L3N669 of
+ * neurons, resid_5[17] elsewhere. */
 #ifndef GLIMT_DICT_UNIT_H
 #define GLIMT_DICT_UNIT_H
 #include "engine/dict/set.h"
@@ -43,6 +45,9 @@ bool unit_parse(const struct dict_set *, const char *name, struct unit_id *, str
 void unit_name(const struct dict_set *, struct unit_id, char out[UNIT_NAME_MAX]);
 /* The name that stands for itself: with its place also in a set of one, L3N669 of neurons. */
 void unit_full_name(const struct dict_set *, struct unit_id, char out[UNIT_NAME_MAX]);
+/* Of a coordinate; back: −1 where it is no such name. */
+void unit_coordinate_name(const struct dict_set *, struct unit_id, char out[UNIT_NAME_MAX]);
+int32_t unit_coordinate_parse(const char *name);
 /* What stands in front of the slash: "mlp_3", "layers.5.resid.pre". */
 void unit_place_name(const struct dict_set *, int32_t dict, char out[UNIT_NAME_MAX]);
 /* The place of that name, short or by the point; −1 and *e: none. */

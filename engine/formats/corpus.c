@@ -1,5 +1,6 @@
 /* A corpus in memory: how it is put together, and which reader a file gets. */
 #include "engine/base/memory.h"
+#include "engine/base/strbuf.h"
 #include "engine/formats/corpus_private.h"
 #include <nettle/sha2.h>
 #include <stdarg.h>
@@ -83,6 +84,22 @@ int32_t corpus_class_of(struct corpus_builder *b, const char *name, size_t n)
 int32_t corpus_class_find(const struct corpus *c, const char *name)
 {
     return find_class(c, name, strlen(name));
+}
+
+int32_t corpus_class_need(const struct corpus *c, const char *option, const char *name,
+                          struct error *e)
+{
+    const int32_t cls = corpus_class_find(c, name);
+    struct strbuf names;
+    if (cls >= 0)
+        return cls;
+    strbuf_init(&names);
+    for (int32_t i = 0; i < c->n_classes; i++)
+        strbuf_addf(&names, "%s%s", i ? ", " : "", c->cls[i].name);
+    error_set(e, ERROR_INPUT, "--%s: found %s, expected a class of %s: %s", option, name, c->name,
+              names.s);
+    strbuf_release(&names);
+    return -1;
 }
 
 /* ---- who waits */

@@ -97,6 +97,9 @@ bool corpus_from_lists(const char *name, const struct corpus_list *, int32_t n_c
                        int64_t limit, enum corpus_split, struct corpus **out, struct error *e);
 void corpus_free(struct corpus *);
 int32_t corpus_class_find(const struct corpus *, const char *name); /* −1: none */
+/* The class that an option names; −1 and *e, which says what classes there are. */
+int32_t corpus_class_need(const struct corpus *, const char *option, const char *name,
+                          struct error *e);
 /* Whitespace-separated words of a document. */
 int64_t corpus_words(const struct corpus_doc *);
 #endif

@@ -1,10 +1,10 @@
 /* How few units carry a contrast: accuracy of a probe on the best s of them, s = 1, 2, 4 …, all.
  *
- * The best are those with the largest |t| (pooled) on the words that a fold trains on, so that no
- * test word has a say in which are taken. kept(s) = (accuracy of the best s − chance)/(accuracy of
- * all neurons − chance); localisation is the least s with kept ≥ .9; information loss is 1 − kept
- * of all latents. All of them are missing where the neurons' accuracy is within its 95 % interval
- * of chance: then there is nothing to keep. */
+ * The best are those with the largest |t| (pooled; of more than two classes F) on the words that a
+ * fold trains on, so that no test word has a say in which are taken. kept(s) = (accuracy of the
+ * best s − chance)/(accuracy of all neurons − chance); localisation is the least s with kept ≥ .9;
+ * information loss is 1 − kept of all latents. All of them are missing where the neurons' accuracy
+ * is within its 95 % interval of chance: then there is nothing to keep. */
 #include "engine/base/memory.h"
 #include "engine/study/contrast_private.h"
 #include <math.h>
@@ -75,7 +75,7 @@ static struct partial *kept_chunk(struct study *s, int64_t i, struct run *run)
     uint8_t *train = xcalloc((size_t)p->l.n + 1, 1);
     int32_t *order = xcalloc((size_t)c->n_cols + 1, sizeof *order);
     word_split_train(&p->split, p->l.n, fold, train);
-    const int32_t live = rank_columns(c, &p->l, train, order);
+    const int32_t live = rank_columns(c, p->corpus, &p->l, train, order);
     for (int k = 0; k < s->tally.n[part->tally.unit] && run_ok(run); k++) {
         struct word_matrix x;
         struct prober prober;
@@ -86,9 +86,9 @@ static struct partial *kept_chunk(struct study *s, int64_t i, struct run *run)
         }
         word_matrix_init(&x, c, &p->l, train, order, most < live ? most : live);
         word_matrix_turn(&x, train, probe_go_on, run);
-        prober_init(&prober, run, &x, train, p->C);
+        prober_init(&prober, run, &x, train, p->l.n_labels, p->C);
         part->tally.tested = prober.n_test;
-        part->tally.hits[k] = prober_hits(&prober, p->l.target);
+        part->tally.hits[k] = prober_hits(&prober, p->l.label);
         prober_release(&prober);
         word_matrix_release(&x);
     }
@@ -149,7 +149,7 @@ static struct table *rows_table(const struct study *s)
 {
     struct table *t = table_new("rows", "Kept by the best units", MARK_LINE);
     table_column(t, "units", "", "neurons or latents", COLUMN_STR, COLUMN_SERIES);
-    table_column(t, "s", "", "the best of them, by |t| on the training words", COLUMN_I64,
+    table_column(t, "s", "", "the best of them, by |t| or F on the training words", COLUMN_I64,
                  COLUMN_X);
     table_column(t, "accuracy", "share", "test words right", COLUMN_F64, COLUMN_Y);
     table_column(t, "ci95.lo", "share", "Wilson's interval", COLUMN_F64, COLUMN_LO);
@@ -177,7 +177,7 @@ static struct table *sets_table(const struct study *s)
     table_column(t, "units", "", "neurons or latents", COLUMN_STR, COLUMN_SERIES);
     table_column(t, "tested", "", "test words", COLUMN_I64, COLUMN_TEXT);
     table_column(t, "accuracy", "share", "of them right, by all units", COLUMN_F64, COLUMN_TEXT);
-    table_column(t, "chance", "share", "the larger class", COLUMN_F64, COLUMN_TEXT);
+    table_column(t, "chance", "share", "the largest class", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "localisation", "", "the least s with kept ≥ 0.9", COLUMN_I64, COLUMN_TEXT);
     table_column(t, "information_loss", "", "1 − kept of all", COLUMN_F64, COLUMN_TEXT);
     for (int u = 0; u < s->words.n_units; u++) {
@@ -194,6 +194,7 @@ static struct table *sets_table(const struct study *s)
     }
     if (isnan(known(s)))
         table_note(t, "all neurons are within their interval of chance: there is nothing to keep");
+    probe_words_note(&s->words, t);
     return t;
 }
 

@@ -56,7 +56,7 @@ struct table *contrast_points(const struct study *words, enum word_units u, int3
     table_column(p.t, "kind", "", "what the list says of it", COLUMN_STR, COLUMN_TEXT);
     value_column(p.t, x, COLUMN_X);
     value_column(p.t, y, COLUMN_Y);
-    word_list_init(&l, words_corpus(words), 0);
+    word_list_init(&l, words_corpus(words), (struct word_question){-1, -1});
     table_reserve(p.t, l.n + 1);
     for (int32_t i = 0; i < l.n; i++)
         add_point(&p, words, l.doc[i], true);

@@ -9,21 +9,24 @@
 struct probe_words {
     const struct study *words; /* borrowed */
     const struct corpus *corpus;
-    struct word_list l; /* target: the first class */
+    struct word_list l;
     struct word_split split;
     double C;
     int n_units;
     enum word_units units[WORD_N_UNITS]; /* those of the dictionary first */
     struct rng rng;                      /* seeded; the split was drawn from it */
 };
-/* False and *e: no words were handed over, or they can't be split. */
+/* False and *e: no words were handed over, none of the class asked about, or they can't be split.
+ */
 bool probe_words_init(struct probe_words *, const char *name, const struct study_in *,
                       const struct params *, int32_t folds, struct error *e);
 void probe_words_release(struct probe_words *);
 /* How many words a fold tests. */
 int32_t probe_words_tested(const struct probe_words *, int32_t fold);
-/* The share of the larger class among the words that are tested: what no probe is needed for. */
+/* The share of the largest class among the words that are tested: what no probe is needed for. */
 double probe_words_chance(const struct probe_words *);
+/* What is asked, as the table's note, where there are more than two classes. */
+void probe_words_note(const struct probe_words *, struct table *);
 
 /* Whether a run goes on; lets live requests through. arg: the run. */
 bool probe_go_on(void *run);
@@ -35,19 +38,26 @@ struct prober {
     const struct word_matrix *x;
     const uint8_t *train;
     int32_t n_train, n_test;
-    double *x_train, *x_test, *w;
+    double *x_train, *x_test;
     uint8_t *y_train, *y_test;
+    struct logistic model;
 };
 void prober_init(struct prober *, struct run *, const struct word_matrix *, const uint8_t *train,
-                 double C);
+                 int32_t n_labels, double C);
 /* Fits to the labels of the training words (an L2 penalty); how many others it gets right. */
 int32_t prober_hits(struct prober *, const uint8_t *label);
 void prober_release(struct prober *);
 
-/* The columns by |t| on the training words, largest first (of equal ones the lower); dead ones are
- * left out. order [n_cols]; how many. */
-int32_t rank_columns(const struct word_columns *, const struct word_list *, const uint8_t *train,
-                     int32_t *order);
+/* Calls `each` with the values of every column: those of label 0 first, within a label by class,
+ * within a class in the list's order. */
+void each_column(const struct word_columns *, const struct corpus *, const struct word_list *,
+                 void (*each)(void *arg, int32_t column, const double *x), void *arg);
+
+/* The columns by how far they part the training words, by |t| (pooled) of two labels and by F of
+ * more, largest first (of equal ones the lower); dead ones are left out. order [n_cols]; how many.
+ */
+int32_t rank_columns(const struct word_columns *, const struct corpus *, const struct word_list *,
+                     const uint8_t *train, int32_t *order);
 
 /* Test words that probes get right: of each set of units by what a study varies, control tasks or
  * numbers of units. */
@@ -68,9 +78,10 @@ void tally_save(const struct tally *, int n_units, struct blob_writer *);
 bool tally_load(struct tally *, int n_units, int32_t n_words, struct blob_reader *);
 
 #define STUDY_PROBE_ROWS                                                                           \
-    STUDY_WORDS_ROWS, {"C",        "C",           "weight of the loss against the penalty",        \
-                       PARAM_REAL, "1",           .min = 1e-6,                                     \
-                       .max = 1e6, .in_key = true},                                                \
+    STUDY_WORDS_ROWS, STUDY_QUESTION_ROWS,                                                         \
+        {"C",        "C",           "weight of the loss against the penalty",                      \
+         PARAM_REAL, "1",           .min = 1e-6,                                                   \
+         .max = 1e6, .in_key = true},                                                              \
     {                                                                                              \
         "seed", "N", "of what is drawn", PARAM_SEED, "0", .in_key = true                           \
     }

@@ -1,4 +1,4 @@
-/* Linear probes of two classes of words, with control tasks (Hewitt & Liang 2019): the labels
+/* Linear probes of classes of words, with control tasks (Hewitt & Liang 2019): the labels
  * permuted over the words, once a task, with the same split and the probe fitted anew. */
 #include "engine/base/memory.h"
 #include "engine/study/contrast_private.h"
@@ -39,7 +39,7 @@ static void permute_labels(struct study *s)
         if (c > 0)
             rng_shuffle(&s->words.rng, from, n);
         for (size_t w = 0; w < n; w++)
-            s->label[c][w] = s->words.l.target[from[w]];
+            s->label[c][w] = s->words.l.label[from[w]];
     }
     free(from);
 }
@@ -91,7 +91,7 @@ static struct partial *probe_chunk(struct study *s, int64_t i, struct run *run)
     word_matrix_init(&x, words_columns(p->words, p->units[part->tally.unit]), &p->l, train, NULL,
                      0);
     word_matrix_turn(&x, train, probe_go_on, run);
-    prober_init(&prober, run, &x, train, p->C);
+    prober_init(&prober, run, &x, train, p->l.n_labels, p->C);
     part->tally.tested = prober.n_test;
     for (int32_t c = 0; c <= s->n_controls && run_ok(run); c++)
         part->tally.hits[c] = prober_hits(&prober, s->label[c]);
@@ -175,7 +175,7 @@ static struct table *sets_table(const struct study *s)
     table_column(t, "accuracy", "share", "of them right", COLUMN_F64, COLUMN_Y);
     table_column(t, "ci95.lo", "share", "Wilson's interval", COLUMN_F64, COLUMN_LO);
     table_column(t, "ci95.hi", "share", "", COLUMN_F64, COLUMN_HI);
-    table_column(t, "chance", "share", "the larger class", COLUMN_F64, COLUMN_TEXT);
+    table_column(t, "chance", "share", "the largest class", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "selectivity", "", "mean over the control tasks", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "sd", "", "standard deviation over them", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "wins", "", "control tasks in which they beat the other units", COLUMN_I64,
@@ -198,6 +198,7 @@ static struct table *sets_table(const struct study *s)
         if (s->words.n_units > 1)
             table_set_i64(t, row, S_WINS, wins(s, u));
     }
+    probe_words_note(&s->words, t);
     return t;
 }
 

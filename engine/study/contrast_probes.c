@@ -3,6 +3,7 @@
 #include "engine/study/contrast_private.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 bool probe_words_init(struct probe_words *p, const char *name, const struct study_in *in,
                       const struct params *params, int32_t folds, struct error *e)
@@ -11,11 +12,14 @@ bool probe_words_init(struct probe_words *p, const char *name, const struct stud
         return error_set(e, ERROR_INPUT, "%s: there are no vectors of words", name);
     *p = (struct probe_words){
         .words = in->needed, .corpus = in->corpus, .C = params_real(params, "C")};
+    struct word_question of;
+    if (!word_question_read(&of, in->corpus, params, e))
+        return error_prefix(e, "%s", name);
     rng_seed(&p->rng, params_seed(params, "seed"));
     p->units[p->n_units++] = words_main(in->needed);
     if (words_main(in->needed) == WORD_LATENTS)
         p->units[p->n_units++] = WORD_NEURONS;
-    word_list_init(&p->l, in->corpus, 0);
+    word_list_init(&p->l, in->corpus, of);
     if (word_split_init(&p->split, in->corpus, &p->l, folds, &p->rng, e))
         return true;
     word_list_release(&p->l);
@@ -38,11 +42,26 @@ int32_t probe_words_tested(const struct probe_words *p, int32_t fold)
 
 double probe_words_chance(const struct probe_words *p)
 {
-    int32_t n[2] = {0};
+    int32_t n[CORPUS_MAX_CLASSES] = {0}, all = 0, largest = 0;
     for (int32_t w = 0; w < p->l.n; w++)
-        if (p->split.fold[w] >= 0)
-            n[p->l.target[w]]++;
-    return (double)(n[0] > n[1] ? n[0] : n[1]) / (double)(n[0] + n[1]);
+        if (p->split.fold[w] >= 0) {
+            n[p->l.label[w]]++;
+            all++;
+        }
+    for (int32_t i = 0; i < p->l.n_labels; i++)
+        largest = n[i] > largest ? n[i] : largest;
+    return (double)largest / (double)all;
+}
+
+void probe_words_note(const struct probe_words *p, struct table *t)
+{
+    struct strbuf asked;
+    if (p->corpus->n_classes < 3)
+        return;
+    strbuf_init(&asked);
+    word_list_name(&p->l, p->corpus, &asked);
+    table_note(t, "%s%s%s", t->note, *t->note ? "; " : "", asked.s);
+    strbuf_release(&asked);
 }
 
 bool probe_go_on(void *arg)
@@ -55,13 +74,13 @@ bool probe_go_on(void *arg)
 
 /* ---- probes */
 void prober_init(struct prober *p, struct run *run, const struct word_matrix *x,
-                 const uint8_t *train, double C)
+                 const uint8_t *train, int32_t n_labels, double C)
 {
     const size_t n = (size_t)x->n + 1, cols = (size_t)x->p;
     *p = (struct prober){.run = run, .C = C, .x = x, .train = train};
+    logistic_init(&p->model, n_labels, x->p);
     p->y_train = xcalloc(n, 1);
     p->y_test = xcalloc(n, 1);
-    p->w = xcalloc(cols + 1, sizeof *p->w);
     for (int32_t w = 0; w < x->n; w++)
         *(train[w] ? &p->n_train : &p->n_test) += 1;
     p->x_train = xcalloc((size_t)p->n_train * cols + 1, sizeof *p->x_train);
@@ -75,14 +94,10 @@ int32_t prober_hits(struct prober *p, const uint8_t *label)
     int32_t hits = 0;
     word_matrix_rows(p->x, p->train, true, label, p->x_train, p->y_train);
     word_matrix_rows(p->x, p->train, false, label, p->x_test, p->y_test);
-    if (!logistic_fit(p->x_train, p->n_train, p->x->p, p->y_train, &spec, p->w, &fit))
+    if (!logistic_fit(&p->model, p->x_train, p->n_train, p->y_train, &spec, &fit))
         return 0;
-    for (int32_t i = 0; i < p->n_test; i++) {
-        double z = fit.bias;
-        for (int32_t j = 0; j < p->x->p; j++)
-            z += p->x_test[(size_t)i * (size_t)p->x->p + (size_t)j] * p->w[j];
-        hits += (z > 0) == (p->y_test[i] != 0);
-    }
+    for (int32_t i = 0; i < p->n_test; i++)
+        hits += logistic_class(&p->model, p->x_test + (size_t)i * (size_t)p->x->p) == p->y_test[i];
     return hits;
 }
 
@@ -92,7 +107,7 @@ void prober_release(struct prober *p)
     free(p->x_test);
     free(p->y_train);
     free(p->y_test);
-    free(p->w);
+    logistic_release(&p->model);
 }
 
 /* ---- what they get right */
@@ -133,41 +148,59 @@ bool tally_load(struct tally *t, int n_units, int32_t n_words, struct blob_reade
 
 /* ---- ranks */
 struct ranked {
-    float t; /* columns that differ in rounding alone are equal: latents of one word each */
+    float by; /* columns that differ in rounding alone are equal: latents of one word each */
     int32_t column;
 };
 
-static int by_t(const void *a, const void *b)
+static int by_rank(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
-    if (x->t < y->t || x->t > y->t)
-        return x->t < y->t ? 1 : -1;
+    if (x->by < y->by || x->by > y->by)
+        return x->by < y->by ? 1 : -1;
     return (x->column > y->column) - (x->column < y->column);
 }
 
-int32_t rank_columns(const struct word_columns *c, const struct word_list *l, const uint8_t *train,
-                     int32_t *order)
+struct ranking {
+    const struct word_list *l;
+    struct ranked *r;
+    int32_t n;
+};
+
+static void rank_column(void *arg, int32_t j, const double *x)
 {
-    struct word_list part = {.doc = xcalloc((size_t)l->n + 1, sizeof *part.doc),
-                             .target = xcalloc((size_t)l->n + 1, 1)};
+    struct ranking *k = arg;
+    struct moments of[CORPUS_MAX_CLASSES];
+    double by;
+    for (int32_t i = 0, from = 0; i < k->l->n_labels; from += k->l->n_of[i++])
+        of[i] = moments_of(x + from, k->l->n_of[i]);
+    if (k->l->n_labels == 2)
+        by = fabs(pooled_t(of[1], of[0]));
+    else
+        by = anova_f(of, k->l->n_labels);
+    if (!isnan(by) && !moments_alike(of, k->l->n_labels))
+        k->r[k->n++] = (struct ranked){(float)by, j};
+}
+
+int32_t rank_columns(const struct word_columns *columns, const struct corpus *c,
+                     const struct word_list *l, const uint8_t *train, int32_t *order)
+{
+    struct word_list part = *l;
+    part.doc = xcalloc((size_t)l->n + 1, sizeof *part.doc);
+    part.label = xcalloc((size_t)l->n + 1, 1);
+    part.n = 0;
+    memset(part.n_of, 0, sizeof part.n_of);
     for (int32_t w = 0; w < l->n; w++)
         if (train[w]) {
             part.doc[part.n] = l->doc[w];
-            part.target[part.n++] = l->target[w];
-            part.n_of[l->target[w]]++;
+            part.label[part.n++] = l->label[w];
+            part.n_of[l->label[w]]++;
         }
-    struct t_test *t = xcalloc((size_t)c->n_cols + 1, sizeof *t);
-    struct ranked *r = xcalloc((size_t)c->n_cols + 1, sizeof *r);
-    int32_t n = 0;
-    contrast_t(c, &part, false, t);
-    for (int32_t j = 0; j < c->n_cols; j++)
-        if (!isnan(t[j].t))
-            r[n++] = (struct ranked){(float)fabs(t[j].t), j};
-    qsort(r, (size_t)n, sizeof *r, by_t);
-    for (int32_t i = 0; i < n; i++)
-        order[i] = r[i].column;
-    free(t);
-    free(r);
+    struct ranking k = {.l = &part, .r = xcalloc((size_t)columns->n_cols + 1, sizeof *k.r)};
+    each_column(columns, c, &part, rank_column, &k);
+    qsort(k.r, (size_t)k.n, sizeof *k.r, by_rank);
+    for (int32_t i = 0; i < k.n; i++)
+        order[i] = k.r[i].column;
+    free(k.r);
     word_list_release(&part);
-    return n;
+    return k.n;
 }

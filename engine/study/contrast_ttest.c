@@ -1,8 +1,9 @@
 /* A t-test a unit. */
 #include "engine/base/memory.h"
-#include "engine/study/contrast.h"
+#include "engine/study/contrast_private.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- columns */
 struct turned {     /* the values of each column, by word of a list */
@@ -38,26 +39,29 @@ static void turned_release(struct turned *t)
     free(t->value);
 }
 
-/* The column's values of the others, then those of the target. */
-static void take_column(const struct turned *t, int32_t j, const struct word_list *l,
-                        const int32_t *place, double *x)
+/* place [n]: where each word stands, ordered by label and class. */
+static void order_words(const struct corpus *c, const struct word_list *l, int32_t *place)
 {
-    for (int32_t w = 0; w < l->n; w++)
-        x[w] = 0;
-    for (int64_t i = t->start[j]; i < t->start[j + 1]; i++)
-        x[place[t->word[i]]] = (double)t->value[i];
+    int32_t next = 0;
+    for (int32_t label = 0; label < l->n_labels; label++)
+        for (int32_t cls = 0; cls < c->n_classes; cls++)
+            for (int32_t w = 0; w < l->n && (l->cls[label] < 0 || l->cls[label] == cls); w++)
+                if (l->label[w] == label && c->doc[l->doc[w]].cls == cls)
+                    place[w] = next++;
 }
 
-static void each_column(const struct word_columns *c, const struct word_list *l,
-                        void (*each)(void *arg, int32_t j, const double *x), void *arg)
+void each_column(const struct word_columns *columns, const struct corpus *c,
+                 const struct word_list *l,
+                 void (*each)(void *arg, int32_t column, const double *x), void *arg)
 {
-    struct turned t = turn(c, l);
-    int32_t *place = xcalloc((size_t)l->n + 1, sizeof *place), next[2] = {0, l->n_of[0]};
+    struct turned t = turn(columns, l);
+    int32_t *place = xcalloc((size_t)l->n + 1, sizeof *place);
     double *x = xcalloc((size_t)l->n + 1, sizeof *x);
-    for (int32_t w = 0; w < l->n; w++)
-        place[w] = next[l->target[w]]++;
-    for (int32_t j = 0; j < c->n_cols; j++) {
-        take_column(&t, j, l, place, x);
+    order_words(c, l, place);
+    for (int32_t j = 0; j < columns->n_cols; j++) {
+        memset(x, 0, (size_t)l->n * sizeof *x);
+        for (int64_t i = t.start[j]; i < t.start[j + 1]; i++)
+            x[place[t.word[i]]] = (double)t.value[i];
         each(arg, j, x);
     }
     free(place);
@@ -65,51 +69,55 @@ static void each_column(const struct word_columns *c, const struct word_list *l,
     turned_release(&t);
 }
 
-struct testing {
-    const struct word_list *l;
-    bool welch;
-    struct t_test *out;
-    double *mean[2]; /* NULL: not asked for */
+/* ---- one set of units */
+struct group { /* words of one class that stand behind each other in each_column's x */
+    int32_t cls, from, n;
 };
 
-static bool is_constant(const double *x, int32_t n)
+struct tested {
+    enum word_units units;
+    int32_t n, dead, n_significant, n_bonferroni, n_bh;
+    const struct word_list *l;
+    bool welch;
+    int32_t n_groups; /* the target's is the last */
+    struct group group[CORPUS_MAX_CLASSES];
+    struct t_test *t;
+    double *mean;          /* [n, n_groups] */
+    double *others;        /* [n] where several classes are taken as one; else NULL */
+    int32_t *order;        /* smallest p first, dead ones last */
+    double bonferroni, bh; /* the greatest log p that passes; −∞: none */
+};
+
+static void find_groups(struct tested *s, const struct corpus *c)
 {
-    for (int32_t i = 1; i < n; i++)
-        if (x[i] < x[0] || x[i] > x[0])
-            return false;
-    return true;
+    int32_t from = 0;
+    for (int32_t label = 0; label < 2; label++)
+        for (int32_t cls = 0; cls < c->n_classes; cls++) {
+            int32_t n = 0;
+            for (int32_t w = 0; w < s->l->n; w++)
+                n += s->l->label[w] == label && c->doc[s->l->doc[w]].cls == cls;
+            if (n > 0)
+                s->group[s->n_groups++] = (struct group){cls, from, n};
+            from += n;
+        }
 }
 
 static void test_column(void *arg, int32_t j, const double *x)
 {
-    const struct testing *t = arg;
-    const int32_t n0 = t->l->n_of[0], n1 = t->l->n_of[1];
-    struct t_test r = (t->welch ? welch_test : pooled_test)(x + n0, n1, x, n0);
-    if (is_constant(x, n0 + n1))
-        r = (struct t_test){NAN, NAN, NAN, NAN};
-    t->out[j] = r;
-    for (int c = 0; c < 2 && t->mean[0]; c++) {
-        double sd;
-        mean_and_sd(c ? x + n0 : x, c ? n1 : n0, &t->mean[c][j], &sd);
+    struct tested *s = arg;
+    struct moments of[CORPUS_MAX_CLASSES];
+    for (int32_t g = 0; g < s->n_groups; g++) {
+        of[g] = moments_of(x + s->group[g].from, s->group[g].n);
+        s->mean[(size_t)j * (size_t)s->n_groups + (size_t)g] = of[g].mean;
     }
+    const struct moments target = of[s->n_groups - 1],
+                         others = s->others ? moments_of(x, s->l->n_of[0]) : of[0];
+    if (s->others)
+        s->others[j] = others.mean;
+    s->t[j] = moments_alike(of, s->n_groups)
+                  ? (struct t_test){NAN, NAN, NAN, NAN}
+                  : (s->welch ? welch_test_of : pooled_test_of)(target, others);
 }
-
-void contrast_t(const struct word_columns *c, const struct word_list *l, bool welch,
-                struct t_test *out)
-{
-    struct testing t = {.l = l, .welch = welch, .out = out};
-    each_column(c, l, test_column, &t);
-}
-
-/* ---- the tables */
-struct tested { /* one set of units */
-    enum word_units units;
-    int32_t n, dead, n_significant, n_bonferroni, n_bh;
-    struct t_test *t;
-    double *mean[2];
-    int32_t *order;        /* smallest p first, dead ones last */
-    double bonferroni, bh; /* the greatest log p that passes; −∞: none */
-};
 
 struct ranked {
     double log_p, t;
@@ -157,12 +165,16 @@ static void tested_init(struct tested *s, const struct study *words, enum word_u
 {
     const struct word_columns *c = words_columns(words, u);
     const size_t n = (size_t)c->n_cols + 1;
-    *s = (struct tested){.units = u, .n = c->n_cols, .t = xcalloc(n, sizeof *s->t)};
-    s->order = xcalloc(n, sizeof *s->order);
-    for (int i = 0; i < 2; i++)
-        s->mean[i] = xcalloc(n, sizeof *s->mean[i]);
-    struct testing t = {.l = l, .welch = in->welch, .out = s->t, .mean = {s->mean[0], s->mean[1]}};
-    each_column(c, l, test_column, &t);
+    *s = (struct tested){.units = u,
+                         .n = c->n_cols,
+                         .l = l,
+                         .welch = in->welch,
+                         .t = xcalloc(n, sizeof *s->t),
+                         .order = xcalloc(n, sizeof *s->order)};
+    find_groups(s, words_corpus(words));
+    s->mean = xcalloc(n * (size_t)s->n_groups, sizeof *s->mean);
+    s->others = s->n_groups > 2 ? xcalloc(n, sizeof *s->others) : NULL;
+    each_column(c, words_corpus(words), l, test_column, s);
     rank(s, in->alpha);
 }
 
@@ -170,28 +182,40 @@ static void tested_release(struct tested *s)
 {
     free(s->t);
     free(s->order);
-    free(s->mean[0]);
-    free(s->mean[1]);
+    free(s->mean);
+    free(s->others);
 }
 
-enum {
-    R_UNIT,
-    R_T,
-    R_DF,
-    R_LOG_P,
-    R_P,
-    R_MEAN_TARGET,
-    R_MEAN_OTHER,
-    R_SIGNIFICANT,
-    R_BONFERRONI,
-    R_BH
-};
+/* ---- the tables */
+enum { R_UNIT, R_T, R_DF, R_LOG_P, R_P, R_MEANS };
+enum { R_SIGNIFICANT, R_BONFERRONI, R_BH }; /* behind the means */
 
-static void mean_column(struct table *t, const char *cls)
+/* The target's group, then the others. */
+static int32_t group_at(const struct tested *s, int32_t i)
 {
-    char *name = xasprintf("mean.%s", cls);
-    table_column(t, name, "", "mean over the words of the class", COLUMN_F64, COLUMN_TEXT);
-    free(name);
+    return i == 0 ? s->n_groups - 1 : i - 1;
+}
+
+static int32_t mean_columns(struct table *t, const struct tested *s, const struct corpus *c)
+{
+    for (int32_t i = 0; i < s->n_groups; i++) {
+        char *name = xasprintf("mean.%s", c->cls[s->group[group_at(s, i)].cls].name);
+        table_column(t, name, "", "mean over the words of the class", COLUMN_F64, COLUMN_TEXT);
+        free(name);
+    }
+    if (s->others)
+        table_column(t, "mean_others", "", "mean over the words of all other classes", COLUMN_F64,
+                     COLUMN_TEXT);
+    return t->n_cols;
+}
+
+static void set_means(struct table *t, int64_t row, const struct tested *s, int32_t j)
+{
+    for (int32_t i = 0; i < s->n_groups; i++)
+        table_set_f64(t, row, R_MEANS + i,
+                      s->mean[(size_t)j * (size_t)s->n_groups + (size_t)group_at(s, i)]);
+    if (s->others)
+        table_set_f64(t, row, R_MEANS + s->n_groups, s->others[j]);
 }
 
 static struct table *rows_table(const struct tested *s, const char *name, const struct corpus *c,
@@ -207,8 +231,7 @@ static struct table *rows_table(const struct tested *s, const char *name, const 
     table_column(t, "df", "", "degrees of freedom", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "log_p", "", "natural logarithm of p", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "p", "", "two-sided", COLUMN_F64, COLUMN_TEXT);
-    mean_column(t, c->cls[in->target].name);
-    mean_column(t, c->cls[1 - in->target].name);
+    const int32_t behind = mean_columns(t, s, c);
     table_column(t, "significant", "", "p < alpha", COLUMN_BOOL, COLUMN_TEXT);
     table_column(t, "bonferroni", "", "p < alpha / units with a p", COLUMN_BOOL, COLUMN_TEXT);
     table_column(t, "bh", "", "by Benjamini and Hochberg", COLUMN_BOOL, COLUMN_TEXT);
@@ -218,17 +241,16 @@ static struct table *rows_table(const struct tested *s, const char *name, const 
         const struct t_test *r = &s->t[j];
         const int64_t row = table_row(t);
         table_set_i64(t, row, R_UNIT, j);
-        table_set_f64(t, row, R_MEAN_TARGET, s->mean[1][j]);
-        table_set_f64(t, row, R_MEAN_OTHER, s->mean[0][j]);
+        set_means(t, row, s, j);
         if (isnan(r->t))
             continue;
         table_set_f64(t, row, R_T, r->t);
         table_set_f64(t, row, R_DF, r->df);
         table_set_f64(t, row, R_LOG_P, r->log_p);
         table_set_f64(t, row, R_P, r->p);
-        table_set_bool(t, row, R_SIGNIFICANT, r->log_p < log(in->alpha));
-        table_set_bool(t, row, R_BONFERRONI, r->log_p < s->bonferroni);
-        table_set_bool(t, row, R_BH, r->log_p <= s->bh);
+        table_set_bool(t, row, behind + R_SIGNIFICANT, r->log_p < log(in->alpha));
+        table_set_bool(t, row, behind + R_BONFERRONI, r->log_p < s->bonferroni);
+        table_set_bool(t, row, behind + R_BH, r->log_p <= s->bh);
     }
     return t;
 }
@@ -320,8 +342,11 @@ void contrast_ttest(const struct study *words, const struct ttest_in *in, struct
 {
     const struct corpus *c = words_corpus(words);
     struct table *sets = sets_table(), *histogram = histogram_table();
+    struct word_question of = in->of;
     struct word_list l;
-    word_list_init(&l, c, in->target);
+    struct strbuf asked;
+    of.target = of.target < 0 ? 0 : of.target;
+    word_list_init(&l, c, of);
     for (int u = WORD_LATENTS; u >= WORD_NEURONS; u--) {
         struct tested s;
         if (!words_columns(words, (enum word_units)u))
@@ -332,6 +357,12 @@ void contrast_ttest(const struct study *words, const struct ttest_in *in, struct
         add_set(sets, &s, in->alpha);
         add_histogram(histogram, &s);
         tested_release(&s);
+    }
+    if (c->n_classes > 2) {
+        strbuf_init(&asked);
+        word_list_name(&l, c, &asked);
+        table_note(sets, "%s", asked.s);
+        strbuf_release(&asked);
     }
     word_list_release(&l);
     table_set_add(out, sets);

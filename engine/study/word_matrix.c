@@ -6,20 +6,20 @@
 #include <string.h>
 
 /* ---- columns */
-struct moments {
+struct spread {
     double sum, square; /* over the training words; the square about the mean */
     int32_t n;          /* of them that are not 0 */
 };
 
 /* Two passes over the values that are not 0; the others count by their number. */
-static struct moments *moments_of(const struct word_columns *c, const struct word_list *l,
-                                  const uint8_t *train, int32_t n_train)
+static struct spread *spreads_of(const struct word_columns *c, const struct word_list *l,
+                                 const uint8_t *train, int32_t n_train)
 {
-    struct moments *m = xcalloc((size_t)c->n_cols + 1, sizeof *m);
+    struct spread *m = xcalloc((size_t)c->n_cols + 1, sizeof *m);
     for (int pass = 0; pass < 2; pass++)
         for (int32_t w = 0; w < l->n; w++)
             for (int64_t i = c->start[l->doc[w]]; train[w] && i < c->start[l->doc[w] + 1]; i++) {
-                struct moments *of = &m[c->id[i]];
+                struct spread *of = &m[c->id[i]];
                 const double v = (double)c->value[i], d = v - of->sum / n_train;
                 if (pass == 0)
                     of->sum += v, of->n++;
@@ -35,7 +35,7 @@ static struct moments *moments_of(const struct word_columns *c, const struct wor
 
 /* Place of each column in the matrix, −1: none; those alike on all training words have no spread
  * but rounding's. */
-static int32_t *places(struct word_matrix *x, const struct word_columns *c, const struct moments *m,
+static int32_t *places(struct word_matrix *x, const struct word_columns *c, const struct spread *m,
                        int32_t n_train, const int32_t *pick, int32_t n_pick)
 {
     int32_t *place = xmalloc(((size_t)c->n_cols + 1) * sizeof *place);
@@ -62,20 +62,20 @@ void word_matrix_init(struct word_matrix *x, const struct word_columns *c,
     for (int32_t w = 0; w < l->n; w++)
         n_train += train[w];
     *x = (struct word_matrix){.n = l->n};
-    struct moments *m = moments_of(c, l, train, n_train);
+    struct spread *m = spreads_of(c, l, train, n_train);
     int32_t *place = places(x, c, m, n_train, pick, n_pick);
     const size_t p = (size_t)x->p;
     x->x = xcalloc((size_t)l->n * p + 1, sizeof *x->x);
     double *zero = xcalloc(p + 1, sizeof *zero);
     for (size_t k = 0; k < p; k++) {
-        const struct moments *of = &m[x->column[k]];
+        const struct spread *of = &m[x->column[k]];
         zero[k] = -(of->sum / n_train) / sqrt(of->square / n_train);
     }
     for (int32_t w = 0; w < l->n; w++) {
         double *row = x->x + (size_t)w * p;
         memcpy(row, zero, p * sizeof *row);
         for (int64_t i = c->start[l->doc[w]]; i < c->start[l->doc[w] + 1]; i++) {
-            const struct moments *of = &m[c->id[i]];
+            const struct spread *of = &m[c->id[i]];
             if (place[c->id[i]] >= 0)
                 row[place[c->id[i]]] =
                     ((double)c->value[i] - of->sum / n_train) / sqrt(of->square / n_train);
@@ -176,26 +176,23 @@ int32_t word_matrix_rows(const struct word_matrix *m, const uint8_t *flag, bool 
 bool word_split_init(struct word_split *s, const struct corpus *c, const struct word_list *l,
                      int32_t folds, struct rng *rng, struct error *e)
 {
-    *s = (struct word_split){.folds = folds, .fold = xcalloc((size_t)l->n + 1, sizeof *s->fold)};
+    *s = (struct word_split){.folds = folds};
+    if (!word_list_check(l, c, folds > 2 ? folds : 2, e))
+        return false;
+    s->fold = xcalloc((size_t)l->n + 1, sizeof *s->fold);
     int32_t *order = xcalloc((size_t)l->n + 1, sizeof *order);
-    bool ok = true;
     for (int32_t cls = 0; cls < c->n_classes; cls++) {
         int32_t n = 0;
         for (int32_t w = 0; w < l->n; w++)
             if (c->doc[l->doc[w]].cls == cls)
                 order[n++] = w;
         const int32_t test = (int32_t)lround(.2 * n) > 0 ? (int32_t)lround(.2 * n) : 1;
-        if (ok && n < (folds > 2 ? folds : 2))
-            ok = error_set(e, ERROR_INPUT, "%s: found %d word%s of class %s, expected %d or more",
-                           c->name, n, n == 1 ? "" : "s", c->cls[cls].name, folds > 2 ? folds : 2);
         rng_shuffle(rng, order, (size_t)n);
         for (int32_t k = 0; k < n; k++)
             s->fold[order[k]] = folds > 1 ? k % folds : k < test ? 0 : -1;
     }
     free(order);
-    if (!ok)
-        word_split_release(s);
-    return ok;
+    return true;
 }
 
 void word_split_train(const struct word_split *s, int32_t n, int32_t fold, uint8_t *train)

@@ -28,13 +28,15 @@ int32_t word_matrix_rows(const struct word_matrix *, const uint8_t *flag, bool i
                          const uint8_t *label, double *x, uint8_t *y);
 void word_matrix_release(struct word_matrix *);
 
-/* Each class's words in an order drawn from the generator: folds > 1: the k-th of them is tested in
- * fold k mod folds; folds 1: the first fifth (rounded, at least one) is tested. */
+/* Each class's words that are in the list, in an order drawn from the generator: folds > 1: the
+ * k-th of them is tested in fold k mod folds; folds 1: the first fifth (rounded, at least one) is
+ * tested.
+ */
 struct word_split {
     int32_t folds;
     int32_t *fold; /* [n] in which a word is tested; −1: in none */
 };
-/* False and *e: a class has fewer words than folds, or too few for any to train on. */
+/* False and *e: a label has fewer words than folds, or too few for any to train on. */
 bool word_split_init(struct word_split *, const struct corpus *, const struct word_list *,
                      int32_t folds, struct rng *, struct error *e);
 /* train [n]: 1 for the words that a fold trains on. */

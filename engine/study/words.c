@@ -18,7 +18,7 @@ struct study {
     struct word_columns of[WORD_N_UNITS]; /* latents: n_cols 0 where there are none */
     int64_t cap_words, cap[WORD_N_UNITS];
     int32_t *n_tokens; /* [n_words] */
-    double error;      /* Σ‖x − x̂‖² of all tokens */
+    double error, l1;  /* Σ‖x − x̂‖² and Σ|f| of all tokens */
     int64_t tokens, active;
 };
 
@@ -26,7 +26,7 @@ struct partial { /* vectors of one chunk's words */
     int32_t n;
     int32_t *n_tokens;       /* [n] */
     float *of[WORD_N_UNITS]; /* [n, n_cols]; NULL: none */
-    double error;
+    double error, l1;
     int64_t tokens, active;
 };
 
@@ -53,10 +53,9 @@ static bool words_open(const struct study_in *in, const struct params *params, s
 {
     if (!units_check_in("words", in, e))
         return false;
-    if (in->corpus->n_classes != 2)
-        return error_set(e, ERROR_INPUT, "%s: found %d class%s of words, expected two",
-                         in->corpus->name, in->corpus->n_classes,
-                         in->corpus->n_classes == 1 ? "" : "es");
+    if (in->corpus->n_classes < 2)
+        return error_set(e, ERROR_INPUT, "%s: found one class of words (%s), expected two or more",
+                         in->corpus->name, in->corpus->cls[0].name);
     struct study *s = xcalloc(1, sizeof *s);
     s->in = *in;
     s->in.space = params_flag(params, "space");
@@ -142,6 +141,8 @@ static void add_codes(const struct work *w, struct run *run, const struct pass_b
         float *to = vector_of(w, WORD_LATENTS, b->row[t].doc);
         if (b->row[t].pos >= 0)
             w->p->active += f.start[t + 1] - f.start[t];
+        for (int32_t i = f.start[t]; b->row[t].pos >= 0 && i < f.start[t + 1]; i++)
+            w->p->l1 += fabs((double)f.vals[i]);
         for (int32_t i = f.start[t]; values && i < f.start[t + 1] && a != 0; i++)
             to[f.ids[i]] += a * f.vals[i];
     }
@@ -236,6 +237,7 @@ static void words_fold(struct study *s, int64_t i, const struct partial *p)
         }
     }
     s->error += p->error;
+    s->l1 += p->l1;
     s->tokens += p->tokens;
     s->active += p->active;
 }
@@ -249,6 +251,7 @@ static void words_save(const struct study *s, struct blob_writer *b)
     blob_add_i64(b, s->tokens);
     blob_add_i64(b, s->active);
     blob_add_f64(b, s->error);
+    blob_add_f64(b, s->l1);
     for (int32_t w = 0; w < s->of[0].n_words; w++) {
         blob_add_u32(b, (uint32_t)s->n_tokens[w]);
         for (int u = 0; u < WORD_N_UNITS; u++)
@@ -307,6 +310,7 @@ static bool words_load(struct study *s, struct blob_reader *r, struct error *e)
     s->tokens = blob_i64(r);
     s->active = blob_i64(r);
     s->error = blob_f64(r);
+    s->l1 = blob_f64(r);
     bool ok = !r->bad && n_words >= 0 && n_words <= s->in.corpus->n_docs;
     for (int u = 0; u < WORD_N_UNITS; u++)
         ok = ok && n[u] >= 0 && n[u] <= INT64_MAX / 64;
@@ -345,13 +349,32 @@ static bool same_text(const struct met *a, const struct met *b)
     return a->doc->n == b->doc->n && memcmp(a->doc->text, b->doc->text, a->doc->n) == 0;
 }
 
-void word_list_init(struct word_list *l, const struct corpus *c, int32_t target)
+/* Which label a word of a class has, by the question; −1: none. */
+static int32_t label_of(const struct word_list *l, struct word_question q, int32_t cls)
+{
+    if (q.target < 0)
+        return l->n_labels > 2 ? cls : cls == 0;
+    return cls == q.target ? 1 : q.against < 0 || cls == q.against ? 0 : -1;
+}
+
+static void name_labels(struct word_list *l, const struct corpus *c, struct word_question q)
+{
+    l->n_labels = q.target < 0 ? c->n_classes : 2;
+    for (int32_t i = 0; i < l->n_labels; i++)
+        l->cls[i] = -1;
+    for (int32_t cls = 0; cls < c->n_classes; cls++) {
+        const int32_t label = label_of(l, q, cls);
+        if (label >= 0)
+            l->cls[label] =
+                label > 0 || l->n_labels > 2 || c->n_classes == 2 || q.against >= 0 ? cls : -1;
+    }
+}
+
+/* out [n_docs]: 1 for what stands again, or in two classes. */
+static void leave_out(struct word_list *l, const struct corpus *c, uint8_t *out)
 {
     const int32_t n = (int32_t)c->n_docs;
     struct met *met = xcalloc((size_t)n + 1, sizeof *met);
-    uint8_t *out = xcalloc((size_t)n + 1, 1);
-    *l = (struct word_list){.doc = xcalloc((size_t)n + 1, sizeof *l->doc),
-                            .target = xcalloc((size_t)n + 1, 1)};
     for (int32_t i = 0; i < n; i++)
         met[i] = (struct met){&c->doc[i], i};
     qsort(met, (size_t)n, sizeof *met, by_text);
@@ -363,22 +386,80 @@ void word_list_init(struct word_list *l, const struct corpus *c, int32_t target)
             out[met[j].index] = 1;
         *(both ? &l->both : &l->again) += both ? next - i : next - i - 1;
     }
-    for (int32_t i = 0; i < n; i++)
-        if (!out[i]) {
-            const bool is = c->doc[i].cls == target;
-            l->doc[l->n] = i;
-            l->target[l->n++] = is;
-            l->n_of[is]++;
-        }
     free(met);
+}
+
+void word_list_init(struct word_list *l, const struct corpus *c, struct word_question q)
+{
+    const int32_t n = (int32_t)c->n_docs;
+    uint8_t *out = xcalloc((size_t)n + 1, 1);
+    *l = (struct word_list){.doc = xcalloc((size_t)n + 1, sizeof *l->doc),
+                            .label = xcalloc((size_t)n + 1, 1)};
+    name_labels(l, c, q);
+    leave_out(l, c, out);
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t label = out[i] ? -1 : label_of(l, q, c->doc[i].cls);
+        if (label < 0)
+            continue;
+        l->doc[l->n] = i;
+        l->label[l->n++] = (uint8_t)label;
+        l->n_of[label]++;
+    }
     free(out);
 }
 
 void word_list_release(struct word_list *l)
 {
     free(l->doc);
-    free(l->target);
+    free(l->label);
     *l = (struct word_list){0};
+}
+
+bool word_list_check(const struct word_list *l, const struct corpus *c, int32_t least,
+                     struct error *e)
+{
+    for (int32_t k = 0; k < l->n_labels; k++) {
+        const int32_t i = l->n_labels > 2 ? k : 1 - k, n = l->n_of[i];
+        if (n >= least)
+            continue;
+        if (l->cls[i] < 0)
+            return error_set(e, ERROR_INPUT,
+                             "%s: found %d word%s of the other classes, expected "
+                             "%d or more",
+                             c->name, n, n == 1 ? "" : "s", least);
+        return error_set(e, ERROR_INPUT, "%s: found %d word%s of class %s, expected %d or more",
+                         c->name, n, n == 1 ? "" : "s", c->cls[l->cls[i]].name, least);
+    }
+    return true;
+}
+
+void word_list_name(const struct word_list *l, const struct corpus *c, struct strbuf *out)
+{
+    if (l->n_labels > 2)
+        strbuf_addf(out, "each of %d classes against all", l->n_labels);
+    else
+        strbuf_addf(out, "%s against %s", c->cls[l->cls[1]].name,
+                    l->cls[0] < 0 ? "the others" : c->cls[l->cls[0]].name);
+}
+
+bool word_question_read(struct word_question *q, const struct corpus *c, const struct params *p,
+                        struct error *e)
+{
+    static const char *const option[2] = {"target", "against"};
+    int32_t cls[2] = {-1, -1};
+    for (int i = 0; i < 2; i++) {
+        const char *name = params_know(p, option[i]) ? params_text(p, option[i]) : NULL;
+        cls[i] = name ? corpus_class_need(c, option[i], name, e) : -1;
+        if (name && cls[i] < 0)
+            return false;
+    }
+    *q = (struct word_question){cls[0] < 0 && cls[1] >= 0 ? 0 : cls[0], cls[1]};
+    if (q->target < 0 || q->target != q->against)
+        return true;
+    return error_set(e, ERROR_INPUT,
+                     "--against: found %s, which is the target, expected another "
+                     "class",
+                     c->cls[q->against].name);
 }
 
 /* ---- looking */
@@ -410,18 +491,24 @@ double words_l0(const struct study *s)
                                                : (double)s->active / (double)s->tokens;
 }
 
+double words_l1(const struct study *s)
+{
+    return s->spec->identity || s->tokens == 0 ? (double)NAN : s->l1 / (double)s->tokens;
+}
+
 /* ---- the table */
 enum { T_CLASS, T_KIND, T_WORDS, T_TOKENS, T_SEVERAL };
 
 static void note_left_out(struct table *t, const struct word_list *l)
 {
+    const char *in = l->n_labels > 2 ? "several" : "both";
     if (l->again > 0 && l->both > 0)
-        table_note(t, "left out: %d that stand again, %d that stand in both classes", l->again,
-                   l->both);
+        table_note(t, "left out: %d that stand again, %d that stand in %s classes", l->again,
+                   l->both, in);
     else if (l->again > 0)
         table_note(t, "left out: %d that stand again", l->again);
     else if (l->both > 0)
-        table_note(t, "left out: %d that stand in both classes", l->both);
+        table_note(t, "left out: %d that stand in %s classes", l->both, in);
 }
 
 static void add_group(struct table *t, const struct study *s, const struct word_list *l,
@@ -458,7 +545,7 @@ static struct table_set *words_tables(struct study *s)
     table_column(t, "words", "", "words, each once", COLUMN_I64, COLUMN_TEXT);
     table_column(t, "tokens_mean", "", "tokens a word", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "several_tokens", "", "words of several tokens", COLUMN_I64, COLUMN_TEXT);
-    word_list_init(&l, s->in.corpus, 0);
+    word_list_init(&l, s->in.corpus, (struct word_question){-1, -1});
     for (int32_t cls = 0; cls < s->in.corpus->n_classes; cls++)
         for (int32_t kind = -1; kind < s->in.corpus->n_kinds; kind++)
             add_group(t, s, &l, cls, kind);
@@ -471,6 +558,7 @@ static struct table_set *words_tables(struct study *s)
 static const struct param params[] = {STUDY_WORDS_ROWS, {.name = NULL}};
 
 const struct study_ops words_study = {.name = "words",
+                                      .version = 1,
                                       .params = params,
                                       .open = words_open,
                                       .free = words_free,

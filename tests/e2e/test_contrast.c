@@ -1,4 +1,6 @@
 /* glimt contrast, as a user meets it. */
+#include "engine/base/memory.h"
+#include "tests/support/hash_archs.h"
 #include "tests/support/journey.h"
 #include <math.h>
 #include <setjmp.h>
@@ -6,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -114,9 +117,9 @@ static void test_bad_words(void **state)
     write_scratch("bad.tsv", "a\tm\nb\n");
     static const struct {
         const char *file, *says;
-    } cases[] = {{"one.tsv", "found 1 class of words, expected two"},
-                 {"few.tsv", "found 1 word of class f, expected two or more"},
-                 {"three.tsv", "found 3 classes of words, expected two"},
+    } cases[] = {{"one.tsv", "one.tsv: found one class of words (m), expected two or more"},
+                 {"few.tsv", "few.tsv: found 1 word of class f, expected 2 or more"},
+                 {"three.tsv", "three.tsv: found 1 word of class m, expected 2 or more"},
                  {"bad.tsv", "bad.tsv:2: found a line without a tab"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         run_glimt(&r, &with_cache, "contrast", "ttest", scratch_path(cases[i].file), NULL);
@@ -229,6 +232,207 @@ static void test_points(void **state)
     run_release(&r);
 }
 
+/* ---- more than two classes */
+static void test_three_classes(void **state)
+{
+    (void)state;
+    need_demo();
+    write_scratch("kinds.tsv",
+                  "Peter\tname\nAnna\tname\nLars\tname\nSofie\tname\nJens\tname\n"
+                  "konge\tnoun\nskole\tnoun\nbord\tnoun\nbrev\tnoun\nvindue\tnoun\n"
+                  "hund\tanimal\nkat\tanimal\nhest\tanimal\nsøløve\tanimal\nørn\tanimal\n");
+    const char *kinds = scratch_path("kinds.tsv");
+    json_t *root = JSON_OF(&with_cache, "contrast", "ttest", kinds, "--target", "animal");
+    const json_t *row = json_array_get(get_list(root, "rows"), 0),
+                 *mean = json_object_get(row, "mean");
+    expect_close((get_number(mean, "name") + get_number(mean, "noun")) / 2,
+                 get_number(row, "mean_others"), 1e-6);
+    expect_close(get_number(row, "df"), 13, 0);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "contrast", "ttest", kinds, "--against", "animal");
+    row = json_array_get(get_list(root, "rows"), 0);
+    assert_null(json_object_get(json_object_get(row, "mean"), "noun"));
+    expect_close(get_number(row, "df"), 8, 0);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "contrast", "probe", kinds, "--folds", "5", "--controls", "2");
+    expect_close(get_number(of_units(root, "sets", "latents"), "chance"), 1. / 3, 1e-8);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "contrast", "probe", kinds, "--folds", "5", "--controls", "2",
+                   "--target", "noun");
+    expect_close(get_number(of_units(root, "sets", "latents"), "chance"), 2. / 3, 1e-8);
+    json_decref(root);
+    struct run_result r;
+    run_glimt(&r, &with_cache, "contrast", "compare", kinds, NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "each of 3 classes against all; significant: name against the "
+                                  "others"));
+    run_release(&r);
+    run_glimt(&r, &with_cache, "contrast", "regress", kinds, "--l1", NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "animal"));
+    run_release(&r);
+    run_glimt(&r, &with_cache, "contrast", "kept", kinds, "--target", "noun", "--against", "noun",
+              NULL);
+    expect_error(&r, 2, "--against: found noun, which is the target, expected another class");
+    run_release(&r);
+    run_glimt(&r, &with_cache, "contrast", "ttest", kinds, "--against", "verb", NULL);
+    expect_error(&r, 2, "--against: found verb, expected a class of kinds.tsv: name, noun, animal");
+    run_release(&r);
+}
+
+/* ---- several dictionaries */
+#define SAE "--sae=store/demo/sae.safetensors"
+#define THREE SAE, "--hook=layers.3.attn.out"
+#define TWO SAE, "--hook=layers.1.attn.out", THREE
+
+static json_t *row_of(json_t *root, const char *table, const char *dict, const char *units)
+{
+    size_t i;
+    json_t *r;
+    json_array_foreach(get_list(root, table), i, r)
+    {
+        if (strcmp(get_string(r, "dict"), dict) == 0 && strcmp(get_string(r, "units"), units) == 0)
+            return r;
+    }
+    fail_msg("%s has no row of %s, %s", table, dict, units);
+    return NULL;
+}
+
+/* One table of several: each as it is alone; units by their names. */
+static void test_several_dictionaries(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *one = JSON_OF(&with_cache, "contrast", "compare", "language.tsv", THREE),
+           *two = JSON_OF(&with_cache, "contrast", "compare", "language.tsv", TWO);
+    assert_int_equal(json_array_size(get_list(two, "rows")), 4);
+    for (int u = 0; u < 2; u++) {
+        const char *units = u ? "neurons" : "latents";
+        json_t *row = json_copy(row_of(two, "rows", "attn_3", units));
+        json_object_del(row, "dict");
+        assert_true(json_equal(row, of_units(one, "rows", units)));
+        json_decref(row);
+    }
+    const json_t *latents = of_units(one, "rows", "latents");
+    expect_close(get_number(latents, "delta_selectivity"),
+                 get_number(of_units(one, "rows", "neurons"), "selectivity") -
+                     get_number(latents, "selectivity"),
+                 1e-6);
+    assert_true(get_number(latents, "l1") > 0);
+    json_decref(one);
+    json_decref(two);
+
+    two = JSON_OF(&with_cache, "contrast", "ttest", "language.tsv", TWO);
+    double before = -INFINITY;
+    bool seen[2] = {false, false};
+    size_t i;
+    json_t *r;
+    assert_int_equal(json_array_size(get_list(two, "rows")), 2048);
+    json_array_foreach(get_list(two, "neurons"), i, r)
+    {
+        const double log_p = get_number(r, "log_p");
+        seen[0] = seen[0] || strncmp(get_string(r, "unit"), "attn_1[", 7) == 0;
+        seen[1] = seen[1] || strncmp(get_string(r, "unit"), "attn_3[", 7) == 0;
+        assert_true(log_p >= before);
+        before = log_p;
+    }
+    assert_true(i == 512 && seen[0] && seen[1]);
+    assert_int_equal(json_array_size(get_list(two, "histogram")), 80);
+    assert_int_equal(json_array_size(get_list(two, "words")), 4);
+    json_decref(two);
+
+    two = JSON_OF(&with_cache, "contrast", "regress", "language.tsv", TWO, "--neurons", "L2N69",
+                  "--dict", "attn_3");
+    json_array_foreach(get_list(two, "coefficients"), i, r) assert_int_equal(
+        strncmp(get_string(r, "unit"),
+                strcmp(get_string(r, "units"), "neurons") == 0 ? "attn_3[" : "attn_3/", 7),
+        0);
+    assert_true(i > 400);
+    json_decref(two);
+    struct run_result p;
+    run_glimt(&p, &with_cache, "contrast", "kept", "language.tsv", TWO, "--folds", "2", "--svg",
+              "-", NULL);
+    expect_done(&p);
+    assert_non_null(strstr(p.out, "attn_1"));
+    run_release(&p);
+    run_glimt(&p, &with_cache, "contrast", "points", "language.tsv", TWO, NULL);
+    expect_error(&p, 2, "found 2 dictionaries (attn_1, attn_3), expected --dict NAME to say which");
+    run_release(&p);
+    run_glimt(&p, &with_cache, "snapshot", "contrast", TWO, "--dict=attn_3", "--size=120x36",
+              "--text", NULL);
+    expect_done(&p);
+    assert_non_null(strstr(p.out, "localisation"));
+    run_release(&p);
+}
+
+static const json_t *unit_row(json_t *root, int unit)
+{
+    size_t i;
+    json_t *r;
+    json_array_foreach(get_list(root, "rows"), i, r)
+    {
+        if (get_whole(r, "unit") == unit)
+            return r;
+    }
+    fail_msg("no unit %d", unit);
+    return NULL;
+}
+
+/* A GPT-Neo with the facts of TinyStories-1Layer-21M, smaller and in hash weights, against
+ * transformers and scipy (tests/reference/contrast.py). */
+static void test_gpt_neo(void **state)
+{
+    static const struct hash_arch neo = {
+        "gpt_neo",
+        FAMILY_GPT_NEO,
+        1,
+        64,
+        256,
+        16,
+        16,
+        4,
+        648,
+        64,
+        .proj_bias = true,
+        .mlp_bias = true,
+        .type = DTYPE_F32,
+        .exponent = 3,
+        .buffers = true,
+        .config =
+            "{\"model_type\":\"gpt_neo\",\"activation_function\":\"gelu_new\",\"attention_layers\":"
+            "[\"global\"],\"attention_types\":[[[\"global\"],1]],\"num_layers\":1,\"hidden_size\":"
+            "64,\"num_heads\":16,\"intermediate_size\":null,\"vocab_size\":648,\"max_position_"
+            "embeddings\":64,\"window_size\":256,\"layer_norm_epsilon\":1e-05,\"bos_token_id\":0}"};
+    (void)state;
+    need_demo();
+    char dir[64], *tokenizer;
+    test_dir_new(dir);
+    hash_arch_write(dir, &neo);
+    tokenizer = xasprintf("%s/tokenizer.json", dir);
+    char *from = realpath("tests/golden/text/tokenizer.json", NULL);
+    assert_int_equal(symlink(from, tokenizer), 0);
+    json_t *golden = golden_json("study/contrast.json"), *of = json_object_get(golden, "neo"),
+           *want;
+    json_t *root = JSON_OF(&with_cache, "contrast", "ttest", "language.tsv", "--model", dir,
+                           "--hook", "layers.0.mlp.out", "--neurons", "all", "--alpha", ".05");
+    size_t i;
+    json_array_foreach(get_list(of, "rows"), i, want)
+    {
+        const json_t *row = unit_row(root, get_whole(want, "unit"));
+        expect_close(get_number(row, "t"), get_number(want, "t"), 1e-4);
+        expect_close(get_number(row, "log_p"), get_number(want, "log_p"), 1e-4);
+    }
+    assert_true(i >= 20);
+    const json_t *set = of_units(root, "sets", "neurons");
+    assert_int_equal(get_whole(set, "count"), 64);
+    assert_int_equal(get_whole(set, "significant"), get_whole(of, "significant"));
+    json_decref(root);
+    json_decref(golden);
+    free(from);
+    free(tokenizer);
+    test_dir_remove(dir);
+}
+
 static void test_kept_and_verified(void **state)
 {
     (void)state;
@@ -256,6 +460,9 @@ int main(void)
         cmocka_unit_test(test_bad_words),
         cmocka_unit_test(test_probes),
         cmocka_unit_test(test_points),
+        cmocka_unit_test(test_three_classes),
+        cmocka_unit_test(test_several_dictionaries),
+        cmocka_unit_test(test_gpt_neo),
         cmocka_unit_test(test_kept_and_verified),
     };
     return cmocka_run_group_tests_name("glimt contrast", tests, journey_begin_with_cache,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Golden values of two classes of words on the demo: tests/golden/study/contrast.json.
+"""Golden values of classes of words on the demo: tests/golden/study/contrast.json.
 
     pip install torch==2.15.0 transformers==5.24.0 tokenizers==0.23.3 safetensors numpy==2.4.6 scipy==1.17.1 \
         mpmath==1.3.0 scikit-learn==1.9.1
@@ -8,17 +8,21 @@
 The words of store/demo/words/language.tsv, each alone; its vector is that of its last, first or mean token, of the
 attention's output (neurons) and of the signed top k (latents), rounded to float32 as the program keeps them. t-tests
 by scipy, logarithms of p by mpmath; probes and regressions by scikit-learn to their minimum (L1: saga, which does
-not penalise the bias), on splits and permutations drawn as engine/base/rng.h says."""
+not penalise the bias), on splits and permutations drawn as engine/base/rng.h says. "classes": the words of
+gender-en.tsv by kind, three classes; probes and regressions are multinomial, columns ranked by F. "neo": the MLP's
+output of a GPT-Neo with the facts of TinyStories-1Layer-21M, smaller and in hash weights (model.py), by transformers."""
 import json
 import os
 
 import mpmath
 import numpy as np
+from model import build_arch, run
 from rng import Rng
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from study_demo import DEMO, OUT, Demo
+from study_demo import DEMO, OUT, ROOT, Demo
+from tokenizers import Tokenizer
 
 SHOWN = 30  # units of each t-test, smallest p first
 
@@ -76,9 +80,9 @@ def t_tests(v, target, welch, alpha):
 
 
 def split(target, folds, rng):
-    """The fold in which each word is tested; -1: none."""
+    """The fold in which each word is tested; -1: none. target: of two classes is it the first, of more its number."""
     fold = np.full(len(target), -1)
-    for cls in (True, False):
+    for cls in (True, False) if target.dtype == bool else range(target.max() + 1):
         order = np.flatnonzero(target == cls).tolist()
         rng.shuffle(order)
         for k, w in enumerate(order):
@@ -116,9 +120,12 @@ def probes(v, target, folds, controls, C, seed):
 
 
 def ranked(v, target):
-    """Columns by |t|, largest first; dead ones left out."""
+    """Columns by |t|, of more than two classes by F, largest first; dead ones left out."""
     live = np.flatnonzero((v != v[0]).any(0))
-    t = np.abs(stats.ttest_ind(v[target][:, live], v[~target][:, live], equal_var=True).statistic)
+    if target.dtype == bool:
+        t = np.abs(stats.ttest_ind(v[target][:, live], v[~target][:, live], equal_var=True).statistic)
+    else:
+        t = stats.f_oneway(*[v[target == c][:, live] for c in range(target.max() + 1)]).statistic
     return live[np.lexsort((live, -t.astype(np.float32)))]  # latents of one word each are alike
 
 
@@ -149,14 +156,51 @@ def regressions(v, target, C, seed, l1, top):
         else:
             m = LogisticRegression(C=C, tol=1e-12, max_iter=100000)
         m.fit(z[train], target[train])
-        w = m.coef_[0]
-        order = np.argsort(-np.abs(w), kind="stable")[:SHOWN]
-        out[units] = {"columns": len(live), "nonzero": int((np.abs(w) > 1e-9).sum()),
+        w = m.coef_
+        order = np.argsort(-np.abs(w).ravel(), kind="stable")[:SHOWN]
+        out[units] = {"columns": len(live), "nonzero": int((np.abs(w) > 1e-9).any(0).sum()),
                       "hits": int((m.predict(z[~train]) == target[~train]).sum()),
                       "train_hits": int((m.predict(z[train]) == target[train]).sum()),
                       "norm": float(np.abs(w).sum()),
-                      "weights": [[int(pick[live[j]]), float(w[j])] for j in order if abs(w[j]) > 1e-6]}
+                      "weights": [[int(pick[live[j]]), float(w[r, j])] + ([int(r)] if len(w) > 1 else [])
+                                  for r, j in zip(*np.unravel_index(order, w.shape)) if abs(w[r, j]) > 1e-6]}
     return out
+
+
+def of_classes(demo):
+    with open(os.path.join(DEMO, "words", "gender-en.tsv"), encoding="utf-8") as f:
+        rows = [line.rstrip("\n").split("\t") for line in f if not line.startswith("#")][1:]
+    kinds = list(dict.fromkeys(r[2] for r in rows))
+    target = np.array([kinds.index(r[2]) for r in rows])
+    v = vectors(demo, [r[0] for r in rows], "last", True)
+    out = {"names": kinds, "counts": np.bincount(target).tolist(), "tests": []}
+    for cls, against in ((1, None), (2, 0)):
+        of = np.full(len(target), True) if against is None else (target == cls) | (target == against)
+        test = {"target": cls, "against": -1 if against is None else against}
+        for units in ("latents", "neurons"):
+            test[units] = t_tests(v[units][of], target[of] == cls, False, .001)
+            for r in test[units]["rows"]:
+                r["means"] = [float(v[units][target == c, r["unit"]].mean()) for c in range(3)]
+        out["tests"].append(test)
+    out["probes"] = [probes(v, target, 1, 3, 1.0, 0), probes(v, target, 4, 2, .05, 7)]
+    out["kept"] = [kept(v, target, 3, .1, 1)]
+    out["regressions"] = [regressions(v, target, 1.0, 0, False, 0), regressions(v, target, .1, 3, True, 0),
+                          regressions(v, target, 10.0, 1, False, 12)]
+    return out
+
+
+# as in tests/e2e/test_contrast.c
+NEO = ("gpt_neo", 3, False, dict(num_layers=1, hidden_size=64, num_heads=16, intermediate_size=None, vocab_size=648,
+                                 max_position_embeddings=64, attention_types=[[["global"], 1]], window_size=256,
+                                 bos_token_id=0, eos_token_id=0))
+
+
+def of_neo(words, target):
+    tokenizer = Tokenizer.from_file(os.path.join(ROOT, "tests", "golden", "text", "tokenizer.json"))
+    model = build_arch(NEO)
+    x = [run(model, tokenizer.encode(w, add_special_tokens=False).ids)[1]["layers.0.mlp.out"][-1].numpy()
+         for w in words]
+    return t_tests(np.array(x), target, False, .05)
 
 
 def main():
@@ -177,6 +221,8 @@ def main():
     out["kept"] = [kept(v, target, 5, 1.0, 0), kept(v, target, 3, .1, 1)]
     out["regressions"] = [regressions(v, target, 1.0, 0, False, 0), regressions(v, target, .1, 3, True, 0),
                           regressions(v, target, 10.0, 1, False, 12)]
+    out["classes"] = of_classes(demo)
+    out["neo"] = of_neo(words, target)
     with open(os.path.join(OUT, "contrast.json"), "w", encoding="utf-8") as f:
         json.dump(out, f, indent=None, separators=(",", ":"))
         f.write("\n")

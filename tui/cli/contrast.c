@@ -1,5 +1,9 @@
 /* glimt contrast words, ttest, points, probe, regress, kept, compare. */
+#include "engine/base/memory.h"
 #include "tui/cli/study.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const struct study_values none;
 
@@ -33,10 +37,11 @@ const struct command contrast_words_command = {
 };
 
 /* ---- ttest */
+enum { FEW = 20 };
+
 /* The first rows for people, unless they say how many. New; NULL: as it is. */
 static struct table *few_rows(const struct inquiry *q)
 {
-    enum { FEW = 20 };
     const struct table *t = inquiry_table(q, "rows");
     int64_t row[FEW];
     if (q->cli->opt.output != OUTPUT_TEXT || inquiry_rows(q) > 0 || t->n_rows <= FEW)
@@ -114,15 +119,41 @@ const struct command contrast_probe_command = {
     .run = probe,
 };
 
-/* The coefficients at the end are many: for people the heaviest of each. */
+/* The heaviest coefficients of each set of units, whose list begins where the units are others or
+ * the weight grows. New. */
+static struct table *heaviest(const struct table *t)
+{
+    enum { HEAVIEST = 10 };
+    const int32_t units = table_find(t, "units"), weight = table_find(t, "weight");
+    int64_t *row = xcalloc((size_t)t->n_rows + 1, sizeof *row), n = 0, of_set = 0;
+    for (int64_t i = 0; i < t->n_rows; i++) {
+        if (i > 0 && (strcmp(table_str(t, i, units), table_str(t, i - 1, units)) != 0 ||
+                      fabs(table_f64(t, i, weight)) > fabs(table_f64(t, i - 1, weight))))
+            of_set = 0;
+        if (of_set++ < HEAVIEST)
+            row[n++] = i;
+    }
+    struct table *few = table_select(t, row, n);
+    if (n < t->n_rows)
+        table_note(few, "the %d heaviest of each; --json has all %lld", HEAVIEST,
+                   (long long)t->n_rows);
+    free(row);
+    return few;
+}
+
 static bool regress(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"rows", "coefficients", "words", NULL}, *const text[] = {
+                                                                                    "coefficients",
                                                                                     "rows", "words",
                                                                                     NULL};
     struct inquiry q;
-    bool ok = inquiry_run(&q, cli, values, &regress_query, n, operand, e) &&
-              inquiry_print(&q, inquiry_json(&q, names), text, NULL, e);
+    const bool people = cli->opt.output == OUTPUT_TEXT;
+    bool ok = inquiry_run(&q, cli, values, &regress_query, n, operand, e);
+    const struct table *t = ok ? inquiry_table(&q, "coefficients") : NULL;
+    struct table *few = people && t && inquiry_rows(&q) == 0 ? heaviest(t) : NULL;
+    ok = ok && inquiry_print(&q, inquiry_json(&q, names), people ? text : names, few, e);
+    table_free(few);
     inquiry_release(&q);
     return ok;
 }

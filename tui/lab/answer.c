@@ -1,6 +1,7 @@
 /* What a request means, the studies it needs of which dictionaries, and naming what comes out. */
 #include "engine/base/memory.h"
 #include "engine/study/units.h"
+#include "engine/study/words.h"
 #include "tui/lab/answer_private.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +13,8 @@ static bool find_target(struct answer *a)
     const struct corpus *c = a->corpus->corpus;
     const struct params *p = &a->request->params;
     const char *name = params_know(p, "target") ? params_text(p, "target") : NULL;
-    a->target = name ? corpus_class_find(c, name) : 0;
-    if (a->target >= 0)
-        return true;
-    struct strbuf names;
-    strbuf_init(&names);
-    for (int32_t i = 0; i < c->n_classes; i++)
-        strbuf_addf(&names, "%s%s", i ? ", " : "", c->cls[i].name);
-    error_set(a->e, ERROR_INPUT, "--target: found %s, expected a class of %s: %s", name, c->name,
-              names.s);
-    strbuf_release(&names);
-    return false;
+    a->target = name ? corpus_class_need(c, "target", name, a->e) : 0;
+    return a->target >= 0;
 }
 
 bool answer_open_corpus(struct answer *a, enum corpus_split split)
@@ -66,6 +58,20 @@ bool answer_need_dict(struct answer *a, int32_t *place)
     return error_set(a->e, ERROR_INPUT,
                      "%s: found %d dictionaries (%s, %s%s), expected --dict NAME to say which",
                      command, (int)dicts->n, first[0], first[1], dicts->n > 2 ? " …" : "");
+}
+
+bool answer_need_dicts(struct answer *a, uint32_t *places)
+{
+    const struct dict_set *dicts = &a->lab->wb->dicts;
+    const struct params *p = &a->request->params;
+    int32_t place;
+    *places = dict_set_all(dicts);
+    if (dicts->n > 1 && !(params_know(p, "dict") && params_text(p, "dict")))
+        return true;
+    if (!answer_need_dict(a, &place))
+        return false;
+    *places = 1u << place;
+    return true;
 }
 
 bool answer_need_units(struct answer *a)
@@ -198,6 +204,16 @@ static struct unit_id unit_of(const struct answer *a, const struct table *t, int
     return u;
 }
 
+/* The row is of a coordinate of what its dictionary reads, and of no unit. */
+static bool is_coordinate(const struct dict_set *dicts, const struct table *t, int64_t row,
+                          int32_t dict)
+{
+    const int32_t units = table_find(t, "units");
+    const char *of =
+        units >= 0 && t->cols[units].type == COLUMN_STR ? table_str(t, row, units) : t->name;
+    return !dicts->place[dict].neurons && of && strcmp(of, word_units_name[WORD_NEURONS]) == 0;
+}
+
 /* The table with its units named: a column "unit" in front, or one that is there in names. */
 static struct table *named(const struct answer *a, struct table *t, uint32_t places)
 {
@@ -211,9 +227,10 @@ static struct table *named(const struct answer *a, struct table *t, uint32_t pla
     for (int64_t i = 0; i < t->n_rows; i++) {
         char name[UNIT_NAME_MAX];
         const struct unit_id u = unit_of(a, t, i, from, places);
-        unit_name(dicts, u, name);
-        if (u.dict >= 0)
-            table_set_str(t, i, col, name);
+        if (u.dict < 0)
+            continue;
+        (is_coordinate(dicts, t, i, u.dict) ? unit_coordinate_name : unit_name)(dicts, u, name);
+        table_set_str(t, i, col, name);
     }
     t->cols[from].role = COLUMN_TEXT; /* the names are what tells rows apart */
     table_move_column(t, col, own >= 0 ? own : 0);

@@ -33,6 +33,8 @@ bool answer_open_corpus(struct answer *, enum corpus_split);
 bool answer_need_classes(struct answer *, int32_t n);
 /* The dictionary of a request without units: --dict, or the only one there is. */
 bool answer_need_dict(struct answer *, int32_t *place);
+/* Those of a request that may ask about all of them, a bit each: --dict's, or all. */
+bool answer_need_dicts(struct answer *, uint32_t *places);
 /* Fills n_units and unit: there are some, and they are in the workbench's set. */
 bool answer_need_units(struct answer *);
 bool answer_keeps_activations(const struct params *);
@@ -59,7 +61,8 @@ void answer_facts(struct answer *, const struct lab_facts *);
 /* ---- tables */
 /* Adds the tables of a run over these places to the answer, below those of the same name. Where the
  * workbench has several dictionaries units are named: in a column "unit" in front of one called
- * "latent", or in place of numbers in one that is called so. */
+ * "latent", or in place of numbers in one that is called so; what stands in a table "neurons", or
+ * in a row whose "units" are neurons, is a coordinate of what the dictionary reads. */
 void answer_add(struct answer *, struct table_set *, uint32_t places);   /* takes them over */
 void answer_add_table(struct answer *, struct table *, uint32_t places); /* likewise */
 /* The answer so far with these added, while a study runs; takes them over. */

@@ -186,7 +186,9 @@ const struct query words_query = {.command = "contrast words",
         "welch", NULL, "Welch's t; default: the pooled variance", .type = PARAM_FLAG               \
     }
 static const struct param ttest_params[] = {
-    TARGET, T_TEST, ROWS_PRINTED, DICT, END,
+    TARGET, {"against", "NAME", "of the others this one alone", .type = PARAM_CLASS},
+    T_TEST, ROWS_PRINTED,
+    DICT,   END,
 };
 const struct query ttest_query = {
     .command = "contrast ttest",

@@ -15,7 +15,7 @@ struct query {
     const struct study_ops *study; /* whose parameters are the query's too; NULL: none of them */
     const struct param *params;    /* its own; NULL: none */
     bool corpus;                   /* reads one */
-    bool words;                    /* which is a list of words of two classes */
+    bool words;                    /* which is a list of words and their classes */
     bool text;         /* asks about a text of its own, its parameter "text": the last operand */
     int32_t limit;     /* sentences of each class where none is said; 0: all */
     bool first_window; /* of a sentence beyond the context only that counts */

@@ -144,6 +144,22 @@ static void test_pooled(void **state)
     assert_true(isnan(pooled_test(tiny, 3, tiny, 3).p));
 }
 
+/* Of two groups F is t²; of more what scipy's f_oneway gives. */
+static void test_anova(void **state)
+{
+    (void)state;
+    const double a[4] = {1, 2, 4, 9}, b[3] = {3, 5, 8}, c[5] = {0, 1, 1, 2, .5}, one[3] = {1, 1, 1};
+    const struct moments of[3] = {moments_of(a, 4), moments_of(b, 3), moments_of(c, 5)};
+    const double t = pooled_test(a, 4, b, 3).t;
+    near("two groups", anova_f(of, 2), t * t, 1e-12);
+    near("three groups", anova_f(of, 3), 3.605887452711223, 1e-12);
+    const struct moments flat[3] = {
+        moments_of(one, 3), moments_of(one, 2), {.n = 3, .mean = 2, .constant = true}};
+    assert_true(isnan(anova_f(flat, 2)) && moments_alike(flat, 2));
+    assert_true(isinf(anova_f(flat, 3)) && !moments_alike(flat, 3));
+    assert_true(isnan(anova_f(of, 1)));
+}
+
 static void check_welch_flat(const char *line)
 {
     int na, nb;
@@ -347,6 +363,7 @@ static void test_overlap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_anova),
         cmocka_unit_test(test_log_two_sided),
         cmocka_unit_test(test_welch_of_constants),
         cmocka_unit_test(test_two_sided),

@@ -135,6 +135,30 @@ static void test_neurons(void **state)
     dict_set_release(&s);
 }
 
+/* What is read at a place, and is no unit of its dictionary. */
+static void test_coordinates(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"L3N17", "resid_5[17]", "layers.6.mlp.out[17]"};
+    struct dict_set s;
+    char out[UNIT_NAME_MAX];
+    set_of(&s, false,
+           (const char *const[]){"layers.3.mlp.act", "layers.5", "layers.6.mlp.out",
+                                 "layers.6.mlp.act", NULL});
+    for (int32_t i = 0; i < 3; i++) {
+        const int32_t at = i < 2 ? i : s.place[2].at.site == SITE_MLP_OUT ? 2 : 3;
+        unit_coordinate_name(&s, (struct unit_id){at, 17}, out);
+        assert_string_equal(out, name[i]);
+        assert_int_equal(unit_coordinate_parse(out), 17);
+    }
+    static const char *const none[] = {"",       "17",         "mlp_3/17",      "resid_5[]",
+                                       "L3",     "resid_5[x]", "resid_5[17",    "]",
+                                       "L3N17]", "mlp_3/ε",    "x[99999999999]"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_int_equal(unit_coordinate_parse(none[i]), -1);
+    dict_set_release(&s);
+}
+
 static void test_bad_words(void **state)
 {
     (void)state;
@@ -220,7 +244,7 @@ int main(void)
         cmocka_unit_test(test_all_sites), cmocka_unit_test(test_shared_short_name),
         cmocka_unit_test(test_one),       cmocka_unit_test(test_neurons),
         cmocka_unit_test(test_bad_words), cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_set),
+        cmocka_unit_test(test_set),       cmocka_unit_test(test_coordinates),
     };
     return cmocka_run_group_tests_name("unit names", tests, NULL, NULL);
 }

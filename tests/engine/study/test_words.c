@@ -148,7 +148,7 @@ static void test_points(void **state)
     struct study *s = study_done(&words_study, &in, given(&words_study, "")),
                  *one = study_done(&words_study, &of_one, given(&words_study, ""));
     struct word_list l;
-    word_list_init(&l, c, 0);
+    word_list_init(&l, c, (struct word_question){-1, -1});
     for (int u = 0; u < WORD_N_UNITS; u++) {
         const struct word_columns *of = words_columns(s, (enum word_units)u);
         struct table *p = contrast_points(s, (enum word_units)u, 3, 5, one);
@@ -185,7 +185,7 @@ static void test_neurons_alone(void **state)
     assert_true(words_main(s) == WORD_NEURONS && isnan(words_mse(s)) && isnan(words_l0(s)));
     assert_int_equal(words_columns(s, WORD_NEURONS)->n_cols, dict_spec(t.dict)->n);
     struct table_set *set = table_set_new();
-    contrast_ttest(s, &(struct ttest_in){.alpha = .05}, set);
+    contrast_ttest(s, &(struct ttest_in){.of = {0, -1}, .alpha = .05}, set);
     assert_non_null(table_set_find(set, "rows"));
     assert_null(table_set_find(set, "neurons"));
     assert_int_equal(table_set_find(set, "sets")->n_rows, 1);
@@ -215,11 +215,11 @@ static void test_words_that_stand_again(void **state)
     static const int32_t left[] = {0, 2, 4, 7};
     struct corpus *c = word_corpus(m, 6, f, 4);
     struct word_list l;
-    word_list_init(&l, c, 1);
+    word_list_init(&l, c, (struct word_question){1, -1});
     assert_int_equal(l.n, 4);
     for (int32_t i = 0; i < l.n; i++) {
         assert_int_equal(l.doc[i], left[i]);
-        assert_int_equal(l.target[i], i == 3);
+        assert_int_equal(l.label[i], i == 3);
     }
     assert_true(l.n_of[0] == 3 && l.n_of[1] == 1 && l.again == 3 && l.both == 3);
     word_list_release(&l);
@@ -250,7 +250,7 @@ static void test_refused(void **state)
     struct corpus_list list = {"m", some_m, 3};
     assert_true(corpus_from_lists("one", &list, 1, false, 0, CORPUS_ALL, &one, NULL));
     in.corpus = one;
-    check_refused(&words_study, &in, p, "one: found 1 class of words, expected two");
+    check_refused(&words_study, &in, p, "one: found one class of words (m), expected two or more");
     in.corpus = NULL;
     check_refused(&words_study, &in, p, "there is no text");
     in = tiny_in(&t, c), in.dict = NULL;
@@ -324,7 +324,8 @@ static void check_test(const struct study_in *in, const json_t *o)
     struct study *s = study_done(
         &words_study, in, given(&words_study, json_string_value(json_object_get(o, "params"))));
     const json_t *latents = json_object_get(o, "latents"), *neurons = json_object_get(o, "neurons");
-    const struct ttest_in how = {.alpha = number(latents, "alpha"),
+    const struct ttest_in how = {.of = {-1, -1},
+                                 .alpha = number(latents, "alpha"),
                                  .welch = json_is_true(json_object_get(latents, "welch"))};
     struct table_set *set = table_set_new();
     contrast_ttest(s, &how, set);
@@ -367,8 +368,8 @@ static void test_target(void **state)
     const struct study_in in = tiny_in(&t, c);
     struct study *s = study_done(&words_study, &in, given(&words_study, ""));
     struct table_set *a = table_set_new(), *b = table_set_new();
-    contrast_ttest(s, &(struct ttest_in){.alpha = .05}, a);
-    contrast_ttest(s, &(struct ttest_in){.alpha = .05, .target = 1}, b);
+    contrast_ttest(s, &(struct ttest_in){.of = {0, -1}, .alpha = .05}, a);
+    contrast_ttest(s, &(struct ttest_in){.of = {1, -1}, .alpha = .05}, b);
     const struct table *x = table_set_find(a, "rows"), *y = table_set_find(b, "rows");
     int64_t dead = 0;
     for (int64_t i = 0; i < x->n_rows; i++) {

@@ -1,4 +1,4 @@
-/* Two classes of words, contrasted: words as points on two units, t-tests, the p of all units, what
+/* Classes of words, contrasted: words as points on two units, t-tests, the p of all units, what
  * few units keep, neurons against latents. */
 #include "engine/base/memory.h"
 #include "engine/study/words.h"
@@ -36,6 +36,7 @@ static void release(void *view)
     corpus_choice_release(&v->words);
     free(v->order);
     free(v->target);
+    free(v->against);
     *v = (struct contrast){0};
 }
 
@@ -60,11 +61,15 @@ bool contrast_request(const struct contrast *v, const struct view_in *in, enum c
     request_init(r, query[p]);
     corpus_choice_copy(&r->corpus, &v->words);
     r->corpus.special = in->corpus && in->corpus->special;
-    request_set_dict(r, &in->workbench->dicts, contrast_dict(in));
+    if (p != PART_COMPARE || !v->across)
+        request_set_dict(r, &in->workbench->dicts, contrast_dict(in));
     params_parse(&r->params, "word-vector", word_vector_choices[v->vector], NULL);
     params_set_flag(&r->params, "space", v->space);
-    if (params_know(&r->params, "target"))
+    /* Probes part all classes at once, unless one is held against another. */
+    if (params_know(&r->params, "target") && (p == PART_UNITS || p == PART_P || v->against))
         params_set_text(&r->params, "target", v->target);
+    if (params_know(&r->params, "against"))
+        params_set_text(&r->params, "against", v->against);
     if (p == PART_POINTS) {
         params_set_int(&r->params, "x", v->x);
         params_set_int(&r->params, "y", v->y);
@@ -217,6 +222,17 @@ static void points_title(const struct contrast_drawing *d, int w, char *out, siz
         snprintf(out, n, "%s%s%s", *words ? words : "Words", dot, vector[v->vector]);
 }
 
+static void kept_title(const struct contrast *v, const char *dot, int w, char *out, size_t n)
+{
+    char classes[32] = "";
+    if (v->shown.classes.n > 2 && !v->against)
+        snprintf(classes, sizeof classes, "%s%d classes", dot, v->shown.classes.n);
+    const char *name = "Accuracy of the best s units";
+    if (text_width(name) + text_width(classes) + 6 > w)
+        name = "Best s units";
+    snprintf(out, n, "%s%s", name, classes);
+}
+
 static void title_of(const struct contrast_drawing *d, enum contrast_part p, int w, char *out,
                      size_t n)
 {
@@ -232,9 +248,7 @@ static void title_of(const struct contrast_drawing *d, enum contrast_part p, int
                      contrast_class(v, 0), contrast_class(v, 1));
         break;
     case PART_P: snprintf(out, n, "p of all units%s", v->log ? ", log" : ""); break;
-    case PART_KEPT:
-        snprintf(out, n, w < 34 ? "Best s units" : "Accuracy of the best s units");
-        break;
+    case PART_KEPT: kept_title(v, dot, w, out, n); break;
     default: snprintf(out, n, w < 34 ? "Against each other" : "Neurons against latents"); break;
     }
 }

@@ -39,9 +39,11 @@ struct contrast {
 
     struct corpus_choice words; /* path NULL: there is none */
     char *target;               /* class asked about; NULL: the first */
+    char *against;              /* of the others this one alone; NULL: all of them */
     int vector;                 /* of word_vector_choices */
     bool space;                 /* a blank before each word, as inside a text */
     bool hooked;                /* coordinates of the hooked activation in place of latents */
+    bool across;                /* neurons against latents of every dictionary */
 
     struct watch test, points, kept, compare;
     struct table_set *test_set; /* shown until others come; a reference */
@@ -62,8 +64,8 @@ struct contrast {
 
 /* ---- the t-tests (units.c) */
 struct unit_row {
-    int32_t unit; /* −1: no such row */
-    double t, log_p, mean[2];
+    int32_t unit;             /* −1: no such row */
+    double t, log_p, mean[2]; /* mean: of the target, of the others */
     bool significant, bonferroni, bh;
 };
 /* Other tables, or another set of units: sorts, keeps the axes where they are still there. */
@@ -71,7 +73,8 @@ void contrast_take_test(struct contrast *);
 void contrast_sort(struct contrast *, enum unit_column);        /* again: the other way round */
 struct unit_row contrast_unit(const struct contrast *, int at); /* as sorted */
 int contrast_find(const struct contrast *, int32_t unit);       /* where in the list; −1 */
-/* Class c of the t-tests, 0 the one asked about; "" before they are there. */
+/* Class c of the t-tests, 0 the one asked about, 1 the other; "others": several; "" before they are
+ * there. */
 const char *contrast_class(const struct contrast *, int c);
 bool contrast_has_latents(const struct contrast *); /* of the tests */
 /* Columns of the table of units that stand in w cells: right edges, 0: not drawn. */

@@ -41,7 +41,8 @@ static bool use_words(struct contrast *v, const struct view_in *in, const char *
     corpus_choice_release(&v->words);
     v->words = c;
     free(v->target);
-    v->target = NULL;
+    free(v->against);
+    v->target = v->against = NULL;
     begin_anew(v, in);
     return true;
 }
@@ -84,6 +85,8 @@ static bool run_space(void *view, const struct view_in *in, const char *arg)
     return true;
 }
 
+static bool run_against(void *view, const struct view_in *in, const char *arg);
+
 static void next_vector(struct contrast *v, const struct view_in *in)
 {
     v->vector = word_vector_choices[v->vector + 1] ? v->vector + 1 : 0;
@@ -91,27 +94,77 @@ static void next_vector(struct contrast *v, const struct view_in *in)
 }
 
 const struct view_command contrast_commands[] = {
-    {"words", "FILE", "two classes of words, a line word<TAB>class each", ACTION_CONTRAST_LIST,
-     lists, run_words, ".tsv .txt .gz .xz"},
+    {"words", "FILE", "classes of words, a line word<TAB>class each", ACTION_CONTRAST_LIST, lists,
+     run_words, ".tsv .txt .gz .xz"},
     {"vector", "last|mean|first", "which of a word's tokens is its vector", ACTION_CONTRAST_VECTOR,
      word_vector_choices, run_vector, NULL},
     {"space", "on|off", "a blank before each word, as inside a text", ACTION_NONE, switch_names,
      run_space, NULL},
+    {"against", "CLASS|others", "the class asked about against this one alone",
+     ACTION_CONTRAST_AGAINST, NULL, run_against, NULL},
     {.name = NULL},
 };
 
-/* The class asked about is the other one. */
+/* ---- which classes */
+static void set_name(char **to, const char *name)
+{
+    char *copy = name ? xstrdup(name) : NULL; /* it may be what is freed */
+    free(*to);
+    *to = copy;
+}
+
 static void next_target(struct contrast *v, const struct view_in *in)
 {
-    const char *other = contrast_class(v, 1);
-    if (!*other)
+    const struct names *of = &v->shown.classes;
+    const int at = names_find(of, contrast_class(v, 0));
+    if (at < 0)
         return;
-    char *to = xstrdup(other);
-    const bool first = v->shown.classes.n > 0 && strcmp(v->shown.classes.name[0], to) == 0;
-    free(v->target);
-    v->target = first ? NULL : xstrdup(to);
-    free(to);
+    const int next = (at + 1) % of->n;
+    if (v->against && strcmp(v->against, of->name[next]) == 0)
+        set_name(&v->against, NULL);
+    set_name(&v->target, next > 0 ? of->name[next] : NULL);
     contrast_ask(v, in);
+}
+
+/* All others, then each of them alone. */
+static void next_against(struct contrast *v, const struct view_in *in)
+{
+    const struct names *of = &v->shown.classes;
+    const int target = names_find(of, contrast_class(v, 0));
+    int next = v->against ? names_find(of, v->against) + 1 : 0;
+    if (of->n < 3) {
+        if (in->shared && of->n > 0)
+            shared_message(in->shared, false, "there are two classes, and each is the other's");
+        return;
+    }
+    next += next == target;
+    set_name(&v->against, next < of->n ? of->name[next] : NULL);
+    contrast_ask(v, in);
+}
+
+static bool run_against(void *view, const struct view_in *in, const char *arg)
+{
+    struct contrast *v = view;
+    const int at = names_find(&v->shown.classes, arg);
+    if (strcmp(arg, "others") != 0 && (at < 0 || strcmp(arg, contrast_class(v, 0)) == 0))
+        return false;
+    set_name(&v->against, at >= 0 && v->shown.classes.n > 2 ? v->shown.classes.name[at] : NULL);
+    contrast_ask(v, in);
+    return true;
+}
+
+static void other_dicts(struct contrast *v, const struct view_in *in)
+{
+    if (!in->workbench || in->workbench->dicts.n < 2) {
+        if (in->shared)
+            shared_message(in->shared, false,
+                           "there is one dictionary: another is opened by --sae");
+        return;
+    }
+    v->across = !v->across;
+    v->focus = PART_COMPARE;
+    contrast_ask(v, in);
+    contrast_bounds(v);
 }
 
 static void other_units(struct contrast *v, const struct view_in *in)
@@ -273,6 +326,8 @@ bool contrast_act(void *view, const struct view_in *in, enum action_id a, bool e
     case ACTION_CONTRAST_UNITS: other_units(v, in); break;
     case ACTION_CONTRAST_SWAP: swap_axes(v, in); break;
     case ACTION_TARGET: next_target(v, in); break;
+    case ACTION_CONTRAST_AGAINST: next_against(v, in); break;
+    case ACTION_CONTRAST_DICTS: other_dicts(v, in); break;
     case ACTION_SORT: contrast_sort(v, (v->sort + 1) % N_UNIT_COLUMNS); break;
     case ACTION_LOG: v->log = !v->log; break;
     case ACTION_MIRROR: v->overlaid = !v->overlaid; break;

@@ -10,6 +10,9 @@
 /* ---- what is there */
 static int32_t mean_column(const struct table *t, int c)
 {
+    const int32_t others = t && c == 1 ? column_number(t, "mean_others") : -1;
+    if (others >= 0)
+        return others;
     for (int32_t i = 0, seen = 0; t && i < t->n_cols; i++)
         if (strncmp(t->cols[i].name, "mean.", 5) == 0 && seen++ == c)
             return i;
@@ -19,7 +22,7 @@ static int32_t mean_column(const struct table *t, int c)
 const char *contrast_class(const struct contrast *v, int c)
 {
     const int32_t col = mean_column(v->rows, c);
-    return col < 0 ? "" : v->rows->cols[col].name + 5;
+    return col < 0 ? "" : v->rows->cols[col].name + strlen("mean.");
 }
 
 bool contrast_has_latents(const struct contrast *v)
@@ -32,15 +35,25 @@ static bool is_true(const struct table *t, int64_t row, const char *name)
     return column_f64(t, row, table_find(t, name)) > 0;
 }
 
+/* −1: none. */
+static int32_t unit_of(const struct contrast *v, int64_t row)
+{
+    const struct table *t = v->rows;
+    const int32_t col = column_unit(t);
+    if (v->hooked && t->cols[col].type == COLUMN_STR)
+        return table_has(t, row, col) ? unit_coordinate_parse(table_str(t, row, col)) : -1;
+    const struct unit_id u = unit_in(v->test.job.dicts, t, row, col);
+    return u.dict < 0 ? -1 : u.index;
+}
+
 struct unit_row contrast_unit(const struct contrast *v, int at)
 {
     const struct table *t = v->rows;
     if (!t || at < 0 || at >= t->n_rows)
         return (struct unit_row){.unit = -1, .t = NAN, .log_p = NAN, .mean = {NAN, NAN}};
     const int64_t row = v->order[at];
-    const struct unit_id unit = unit_in(v->test.job.dicts, t, row, column_unit(t));
     return (struct unit_row){
-        .unit = unit.dict < 0 ? -1 : unit.index,
+        .unit = unit_of(v, row),
         .t = column_f64(t, row, column_number(t, "t")),
         .log_p = column_f64(t, row, column_number(t, "log_p")),
         .mean = {column_f64(t, row, mean_column(t, 0)), column_f64(t, row, mean_column(t, 1))},
@@ -63,15 +76,29 @@ static int32_t sort_column(const struct contrast *v)
     case BY_T: return table_find(v->rows, "t");
     case BY_TARGET: return mean_column(v->rows, 0);
     case BY_OTHER: return mean_column(v->rows, 1);
-    case BY_UNIT: return table_find(v->rows, "unit");
+    case BY_UNIT: return column_unit(v->rows);
     default: return table_find(v->rows, "log_p");
     }
+}
+
+/* By number, whatever they are called. */
+static void sort_units(struct contrast *v)
+{
+    struct table *t = table_new("units", "", MARK_LIST);
+    table_column(t, "unit", "", "", COLUMN_I64, COLUMN_KEY);
+    table_reserve(t, v->rows->n_rows);
+    for (int64_t i = 0; i < v->rows->n_rows; i++)
+        table_set_i64(t, table_row(t), 0, unit_of(v, i));
+    table_sort(t, 0, v->descending, v->order);
+    table_free(t);
 }
 
 static void sort(struct contrast *v)
 {
     const int32_t col = sort_column(v);
-    if (col >= 0)
+    if (v->sort == BY_UNIT)
+        sort_units(v);
+    else if (col >= 0)
         table_sort(v->rows, col, v->descending, v->order);
     for (int64_t i = 0; col < 0 && i < v->rows->n_rows; i++)
         v->order[i] = i;
@@ -267,18 +294,20 @@ void contrast_units_note(const struct contrast_drawing *d, int w, char *out, siz
 
 /* ---- neurons against latents */
 static const struct compared {
-    const char *column, *name;
+    const char *column, *name, *head;
     int decimals; /* −1: a whole number; −2: per cent */
-    int rank;     /* what goes last where rows are few */
-} compared[] = {{"count", "units", -1, 5},
-                {"significant", "significant", -1, 4},
-                {"bh", "BH", -1, 6},
-                {"accuracy", "accuracy", -2, 0},
-                {"selectivity", "selectivity", 3, 1},
-                {"localisation", "localisation", -1, 2},
-                {"information_loss", "inform. lost", -2, 3},
-                {"mse", "MSE", 2, 7},
-                {"l0", "L0", 1, 8}};
+    int rank;     /* what goes last where there is little room */
+} compared[] = {{"count", "units", "units", -1, 5},
+                {"significant", "significant", "signif.", -1, 4},
+                {"bh", "BH", "BH", -1, 6},
+                {"accuracy", "accuracy", "acc.", -2, 0},
+                {"selectivity", "selectivity", "select.", 3, 1},
+                {"localisation", "localisation", "local.", -1, 2},
+                {"information_loss", "inform. lost", "inf.lost", -2, 3},
+                {"mse", "MSE", "MSE", 2, 7},
+                {"l0", "L0", "L0", 1, 8},
+                {"delta_selectivity", "select. lost", "sel.lost", 3, 9},
+                {"l1", "L1", "L1", 1, 10}};
 enum { N_COMPARED = sizeof compared / sizeof *compared };
 
 static void compared_text(double x, int decimals, bool ascii, char *out, size_t n)
@@ -288,6 +317,50 @@ static void compared_text(double x, int decimals, bool ascii, char *out, size_t 
         strcat(out, " %");
 }
 
+static void set_name(const struct table *t, int64_t row, char *out, size_t n)
+{
+    snprintf(out, n, "%s %s", column_str(t, row, column_text(t, "dict")),
+             column_str(t, row, column_text(t, "units")));
+}
+
+/* Of several dictionaries a row each set of units, with the columns that have room. */
+static void draw_sets(const struct contrast_drawing *d, struct rect r, const struct table *t)
+{
+    enum { STEP = 9 };
+    static const int order[] = {3, 4, 9, 5, 6, 7, 8, 1, 2, 0, 10};
+    const int shown = t->n_rows < r.h ? (int)t->n_rows : r.h - 2;
+    char text[UNIT_NAME_MAX + 32];
+    int name = 0;
+    for (int64_t i = 0; i < t->n_rows; i++) {
+        set_name(t, i, text, sizeof text);
+        name = text_width(text) > name ? text_width(text) : name;
+    }
+    name = name < r.w - STEP ? name : r.w - STEP;
+    for (int i = 0; i < shown; i++) {
+        const struct rect line = {r.x, r.y + 1 + i, name, 1};
+        const bool latents = strcmp(column_str(t, i, column_text(t, "units")), "latents") == 0;
+        set_name(t, i, text, sizeof text);
+        grid_text(d->g, rect_clip(line, r), r.x, line.y,
+                  contrast_style(d, class_role(latents ? 2 : 3)), text, strlen(text));
+    }
+    if (shown < t->n_rows && r.h > 1) {
+        snprintf(text, sizeof text, "%lld more", (long long)t->n_rows - (shown > 0 ? shown : 0));
+        grid_text(d->g, r, r.x, r.y + r.h - 1, contrast_style(d, ROLE_DIM), text, strlen(text));
+    }
+    for (int k = 0, x = r.x + name + STEP; k < N_COMPARED && x <= r.x + r.w; k++) {
+        const struct compared *c = &compared[order[k]];
+        const int32_t col = column_number(t, c->column);
+        if (col < 0)
+            continue;
+        contrast_right(d, r, x, r.y, contrast_style(d, ROLE_DIM), c->head);
+        for (int i = 0; i < shown; i++) {
+            compared_text(column_f64(t, i, col), c->decimals, d->in->ascii, text, sizeof text);
+            contrast_right(d, r, x, r.y + 1 + i, contrast_style(d, ROLE_TEXT), text);
+        }
+        x += STEP;
+    }
+}
+
 void contrast_draw_compare(const struct contrast_drawing *d, struct rect r)
 {
     const struct table *t = contrast_table(d->v, PART_COMPARE);
@@ -295,7 +368,11 @@ void contrast_draw_compare(const struct contrast_drawing *d, struct rect r)
         contrast_waiting(d, &d->v->compare, r);
         return;
     }
-    const int n = t->n_rows < 3 ? (int)t->n_rows : 3, step = r.w >= 32 ? 10 : 8;
+    if (t->n_rows > 2) {
+        draw_sets(d, r, t);
+        return;
+    }
+    const int n = (int)t->n_rows, step = r.w >= 32 ? 10 : 8;
     const int first = r.w - step * (n - 1) < 13 + step ? r.w - step * (n - 1) : 13 + step;
     for (int c = 0; c < n; c++)
         contrast_right(d, r, r.x + first + c * step, r.y, contrast_style(d, class_role(2 + c)),
@@ -303,7 +380,7 @@ void contrast_draw_compare(const struct contrast_drawing *d, struct rect r)
     int y = r.y + 1;
     for (int i = 0; i < N_COMPARED; i++) {
         const int32_t col = column_number(t, compared[i].column);
-        if (compared[i].rank >= r.h - 1 || y >= r.y + r.h)
+        if (compared[i].rank >= r.h - 1 || y >= r.y + r.h || col < 0)
             continue;
         grid_text(d->g, r, r.x, y, contrast_style(d, ROLE_DIM), compared[i].name,
                   strlen(compared[i].name));

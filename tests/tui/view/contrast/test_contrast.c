@@ -22,6 +22,10 @@ static struct view_fixture f; /* too large for the stack */
 /* ---- tables as the studies make them, with numbers by rule */
 enum { N_LATENTS = 24, N_NEURONS = 8, N_WORDS = 12 };
 
+static const char *const class_name[] = {"da", "en", "sv"};
+static int n_classes = 2;
+
+/* cls[1] NULL: all others as one. */
 static struct table *tested(const char *name, int n, int first, const char *const cls[2])
 {
     char mean[2][32];
@@ -32,7 +36,7 @@ static struct table *tested(const char *name, int n, int first, const char *cons
     table_column(t, "log_p", "", "", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "p", "", "", COLUMN_F64, COLUMN_TEXT);
     for (int c = 0; c < 2; c++) {
-        snprintf(mean[c], sizeof mean[c], "mean.%s", cls[c]);
+        snprintf(mean[c], sizeof mean[c], cls[c] ? "mean.%s" : "mean_others", cls[c]);
         table_column(t, mean[c], "", "", COLUMN_F64, COLUMN_TEXT);
     }
     table_column(t, "significant", "", "", COLUMN_BOOL, COLUMN_TEXT);
@@ -96,9 +100,13 @@ static struct table *histogram(void)
 
 static struct table_set *test_tables(const struct request *r, bool latents)
 {
-    const char *target = params_text(&r->params, "target");
+    const char *target = params_text(&r->params, "target"),
+               *against = params_text(&r->params, "against");
     const bool turned = target && strcmp(target, "en") == 0;
-    const char *const cls[] = {turned ? "en" : "da", turned ? "da" : "en"};
+    const char *const cls[] = {target ? target : "da", against         ? against
+                                                       : n_classes > 2 ? NULL
+                                                       : turned        ? "da"
+                                                                       : "en"};
     struct table_set *s = set_of(tested("rows", latents ? N_LATENTS : N_NEURONS, 418, cls));
     if (latents)
         table_set_add(s, tested("neurons", N_NEURONS, 3, cls));
@@ -127,7 +135,7 @@ static struct table_set *point_tables(const struct request *r)
         const int64_t row = table_row(t);
         table_set_str(t, row, 0, i < N_WORDS ? word[i] : typed);
         if (i < N_WORDS)
-            table_set_str(t, row, 1, i < N_WORDS / 2 ? "da" : "en");
+            table_set_str(t, row, 1, class_name[i * n_classes / N_WORDS]);
         table_set_f64(t, row, 3, i == N_WORDS ? 4 : i < N_WORDS / 2 ? 5 + i % 4 : i % 4);
         table_set_f64(t, row, 4, i == N_WORDS ? 2.5 : (i * 5 % 7) / 2.);
     }
@@ -157,7 +165,7 @@ static struct table_set *kept_tables(void)
     return set_of(t);
 }
 
-static struct table_set *compare_tables(void)
+static struct table_set *compare_tables(const char *dict)
 {
     static const struct {
         const char *name;
@@ -170,13 +178,20 @@ static struct table_set *compare_tables(void)
     table_column(t, "units", "", "", COLUMN_STR, COLUMN_SERIES);
     for (int i = 0; i < 9; i++)
         table_column(t, col[i].name, "", "", COLUMN_F64, COLUMN_TEXT);
-    for (int u = 0; u < 2; u++) {
+    table_column(t, "dict", "", "", COLUMN_STR, COLUMN_SERIES);
+    for (int u = 0; u < (dict ? 2 : 4); u++) {
         const int64_t r = table_row(t);
-        table_set_str(t, r, 0, u ? "neurons" : "latents");
+        table_set_str(t, r, 0, u % 2 ? "neurons" : "latents");
         for (int i = 0; i < 9; i++)
-            table_set_f64(t, r, i + 1, col[i].of[u]);
+            table_set_f64(t, r, i + 1, col[i].of[u % 2] + u / 2 * .01);
+        table_set_str(t, r, 10, u < 2 ? "mlp_3" : "resid_5");
     }
     return set_of(t);
+}
+
+static bool in_a_set(void)
+{
+    return f.around.wb.dicts.n > 1;
 }
 
 /* ---- the host answers what is asked, until nothing new is */
@@ -205,8 +220,9 @@ static void answer_all(bool latents)
             continue;
         finish(j, q == &ttest_query    ? test_tables(&j->request, latents)
                   : q == &points_query ? point_tables(&j->request)
-                  : q == &kept_query   ? kept_tables()
-                                       : compare_tables());
+                  : q == &kept_query
+                      ? kept_tables()
+                      : compare_tables(in_a_set() ? params_text(&j->request.params, "dict") : ""));
         view_fixture_news(&f);
     }
 }
@@ -245,6 +261,7 @@ static int close_view(void **state)
 {
     (void)state;
     view_fixture_release(&f);
+    n_classes = 2;
     return 0;
 }
 #define TEST(t) cmocka_unit_test_teardown(t, close_view)
@@ -460,6 +477,123 @@ static void test_commands(void **state)
     answer_all(true);
 }
 
+/* ---- more than two classes */
+static void test_three_classes(void **state)
+{
+    (void)state;
+    n_classes = 3;
+    open_full(120, 33);
+    view_fixture_expect(&f, "Latents · da against others");
+    view_fixture_expect(&f, "Best s units · 3 classes");
+    view_fixture_compare(&f, "contrast-classes-120x33");
+    assert_null(params_text(&last_of(&kept_query)->request.params, "target"));
+    const int kept = f.n_jobs;
+    keys("t"); /* the next: probes part all of them as before */
+    view_fixture_expect(&f, "Latents · en against others");
+    assert_string_equal(params_text(&last_of(&ttest_query)->request.params, "target"), "en");
+    for (int i = kept; i < f.n_jobs; i++)
+        assert_ptr_not_equal(f.job[i].request.query, &kept_query);
+    keys("g"); /* one other alone, for all parts */
+    view_fixture_expect(&f, "Latents · en against da");
+    const struct params *asked = &last_of(&kept_query)->request.params;
+    assert_string_equal(params_text(asked, "target"), "en");
+    assert_string_equal(params_text(asked, "against"), "da");
+    assert_string_equal(params_text(&last_of(&compare_query)->request.params, "against"), "da");
+    keys("g");
+    view_fixture_expect(&f, "Latents · en against sv");
+    keys("t"); /* not against itself */
+    view_fixture_expect(&f, "Latents · sv against others");
+    keys("g g g");
+    view_fixture_expect(&f, "Latents · sv against others");
+    assert_true(contrast_commands[3].run(f.view, &f.in, "en"));
+    answer_all(true);
+    view_fixture_expect(&f, "Latents · sv against en");
+    assert_false(contrast_commands[3].run(f.view, &f.in, "sv"));
+    assert_false(contrast_commands[3].run(f.view, &f.in, "de"));
+    assert_true(contrast_commands[3].run(f.view, &f.in, "others"));
+    answer_all(true);
+    keys("t");
+    view_fixture_expect(&f, "Latents · da against others");
+    n_classes = 2;
+    keys("w");
+    keys("g");
+    assert_non_null(strstr(f.around.shell.sh.message, "there are two classes"));
+}
+
+/* ---- several dictionaries */
+static void plan_a_set(void)
+{
+    struct workbench *wb = &f.around.wb;
+    dict_set_release(&wb->dicts);
+    assert_true(dict_set_plan(&wb->dicts, (struct point){3, SITE_MLP_ACT}, false));
+    assert_true(dict_set_plan(&wb->dicts, (struct point){5, SITE_RESID_POST}, false));
+    for (int32_t i = 0; i < 2; i++)
+        wb->dicts.place[i].m = N_LATENTS * 40;
+}
+
+/* Names in place of numbers: of latents, and of coordinates of the hooked activation. */
+static void name_units(struct table *t, bool coordinates)
+{
+    const int32_t col = table_column(t, "name", "", "", COLUMN_STR, COLUMN_KEY);
+    for (int64_t i = 0; i < t->n_rows; i++) {
+        char name[UNIT_NAME_MAX];
+        const struct unit_id u = {0, (int32_t)table_i64(t, i, 0)};
+        (coordinates ? unit_coordinate_name : unit_name)(&f.around.wb.dicts, u, name);
+        table_set_str(t, i, col, name);
+    }
+    table_move_column(t, col, 0);
+    table_drop_column(t, 1);
+    free(t->cols[0].name);
+    t->cols[0].name = xstrdup("unit");
+}
+
+static void test_a_set(void **state)
+{
+    (void)state;
+    static const char *const cls[] = {"da", "en"};
+    open_unasked(DEPTH_256, false, 120, 33);
+    plan_a_set();
+    view_fixture_enter(&f);
+    struct table_set *s = set_of(tested("rows", N_LATENTS, 418, cls));
+    table_set_add(s, tested("neurons", N_NEURONS, 3, cls));
+    name_units(s->table[0], false);
+    name_units(s->table[1], true);
+    assert_string_equal(table_str(s->table[0], 0, 0), "mlp_3/418");
+    assert_string_equal(table_str(s->table[1], 0, 0), "L3N3");
+    f.job[0].dicts = &f.around.wb.dicts;
+    finish(&f.job[0], s);
+    view_fixture_news(&f);
+    answer_all(true);
+    view_fixture_expect(&f, "x   418");
+    assert_string_equal(params_text(&last_of(&compare_query)->request.params, "dict"), "mlp_3");
+    view_fixture_expect(&f, "localisation");
+    keys("a"); /* of both */
+    assert_null(params_text(&last_of(&compare_query)->request.params, "dict"));
+    assert_string_equal(params_text(&last_of(&kept_query)->request.params, "dict"), "mlp_3");
+    view_fixture_expect(&f, "resid_5 neurons");
+    keys("z");
+    view_fixture_compare(&f, "contrast-set-120x33");
+    keys("z n"); /* coordinates are found by their names */
+    view_fixture_expect(&f, "x     3");
+    assert_int_equal(params_int(&last_of(&points_query)->request.params, "x"), 3);
+    keys("o o o o o"); /* by number, as they are called */
+    const struct contrast *v = f.view;
+    assert_true(v->sort == BY_P || v->sort == BY_UNIT);
+    for (int size = 0; size < 40; size += 7) {
+        view_fixture_resize(&f, 20 + 3 * size, 4 + size);
+        view_fixture_draw(&f);
+    }
+    dict_set_release(&f.around.wb.dicts);
+}
+
+static void test_one_dictionary(void **state)
+{
+    (void)state;
+    open_full(80, 21);
+    keys("a");
+    assert_non_null(strstr(f.around.shell.sh.message, "there is one dictionary"));
+}
+
 /* ---- nothing there, and what went wrong */
 static void test_nothing_there(void **state)
 {
@@ -577,6 +711,9 @@ int main(void)
         TEST(test_what_it_asks),
         TEST(test_units_become_sliders_and_colours),
         TEST(test_commands),
+        TEST(test_three_classes),
+        TEST(test_a_set),
+        TEST(test_one_dictionary),
         TEST(test_nothing_there),
         TEST(test_neurons_alone),
         TEST(test_strange_tables),
