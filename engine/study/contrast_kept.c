@@ -16,16 +16,32 @@ struct study {
     struct probe_words words;
     int32_t step[WORD_N_UNITS][STEPS_MAX]; /* s */
     struct tally tally;                    /* by step */
+    struct ready {                         /* the fold that was looked at last */
+        bool there;
+        int unit;
+        int32_t fold, live; /* columns ranked */
+        uint8_t *train;
+        int32_t *order;
+        int32_t columns, hits; /* of the probe fitted last: the next one may be of as many */
+    } ready;
 };
 
 struct partial {
     struct tally_part tally;
 };
 
+static void forget(struct ready *r)
+{
+    free(r->train);
+    free(r->order);
+    *r = (struct ready){0};
+}
+
 static void kept_free(struct study *s)
 {
     if (!s)
         return;
+    forget(&s->ready);
     probe_words_release(&s->words);
     free(s);
 }
@@ -50,7 +66,7 @@ static bool kept_open(const struct study_in *in, const struct params *params, st
 
 static int64_t kept_chunks(const struct study *s)
 {
-    return (int64_t)s->words.n_units * s->words.split.folds;
+    return tally_chunks(&s->tally, &s->words);
 }
 
 static void partial_free(struct partial *p)
@@ -64,40 +80,48 @@ static int64_t partial_tokens(const struct partial *p)
     return 0;
 }
 
-/* Units by units, fold by fold. */
+static void prepare(struct study *s, const struct probe_at *at)
+{
+    const struct probe_words *p = &s->words;
+    struct ready *r = &s->ready;
+    if (r->there && r->unit == at->unit && r->fold == at->fold)
+        return;
+    const struct word_columns *c = words_columns(p->words, p->units[at->unit]);
+    forget(r);
+    *r = (struct ready){.there = true, .unit = at->unit, .fold = at->fold, .columns = -1};
+    r->train = xcalloc((size_t)p->l.n + 1, 1);
+    r->order = xcalloc((size_t)c->n_cols + 1, sizeof *r->order);
+    word_split_train(&p->split, p->l.n, at->fold, r->train);
+    r->live = rank_columns(c, p->corpus, &p->l, r->train, r->order);
+}
+
 static struct partial *kept_chunk(struct study *s, int64_t i, struct run *run)
 {
     const struct probe_words *p = &s->words;
-    const int32_t fold = (int32_t)(i % p->split.folds);
-    struct partial *part = xcalloc(1, sizeof *part);
-    part->tally.unit = (int)(i / p->split.folds);
-    const struct word_columns *c = words_columns(p->words, p->units[part->tally.unit]);
-    uint8_t *train = xcalloc((size_t)p->l.n + 1, 1);
-    int32_t *order = xcalloc((size_t)c->n_cols + 1, sizeof *order);
-    word_split_train(&p->split, p->l.n, fold, train);
-    const int32_t live = rank_columns(c, p->corpus, &p->l, train, order);
-    for (int k = 0; k < s->tally.n[part->tally.unit] && run_ok(run); k++) {
+    const struct probe_at at = tally_chunk(&s->tally, p, i);
+    const int32_t most = s->step[at.unit][at.at];
+    struct ready *r = &s->ready;
+    prepare(s, &at);
+    const int32_t columns = most < r->live ? most : r->live;
+    if (columns != r->columns) {
         struct word_matrix x;
         struct prober prober;
-        const int32_t most = s->step[part->tally.unit][k];
-        if (k > 0 && s->step[part->tally.unit][k - 1] >= live) { /* nothing was added */
-            part->tally.hits[k] = part->tally.hits[k - 1];
-            continue;
-        }
-        word_matrix_init(&x, c, &p->l, train, order, most < live ? most : live);
-        word_matrix_turn(&x, train, probe_go_on, run);
-        prober_init(&prober, run, &x, train, p->l.n_labels, p->C);
-        part->tally.tested = prober.n_test;
-        part->tally.hits[k] = prober_hits(&prober, p->l.label);
+        word_matrix_init(&x, words_columns(p->words, p->units[at.unit]), &p->l, r->train, r->order,
+                         columns);
+        word_matrix_turn(&x, r->train, probe_go_on, run);
+        prober_init(&prober, run, &x, r->train, p->l.n_labels, p->C);
+        r->hits = prober_hits(&prober, p->l.label);
+        r->columns = columns;
         prober_release(&prober);
         word_matrix_release(&x);
     }
-    free(order);
-    free(train);
-    if (run_ok(run))
-        return part;
-    partial_free(part);
-    return NULL;
+    if (!run_ok(run)) {
+        forget(r);
+        return NULL;
+    }
+    struct partial *part = xcalloc(1, sizeof *part);
+    part->tally = (struct tally_part){at.unit, at.at, probe_words_tested(p, at.fold), r->hits};
+    return part;
 }
 
 static void kept_fold(struct study *s, int64_t i, const struct partial *p)

@@ -66,10 +66,17 @@ struct tally {
     int32_t n[WORD_N_UNITS]; /* how many a study varies */
     int64_t tested[WORD_N_UNITS], hits[WORD_N_UNITS][TALLY_MAX];
 };
-struct tally_part { /* one fold of one set of units */
+struct tally_part { /* one probe: of one fold of one set of units */
     int unit;
-    int32_t tested, hits[TALLY_MAX];
+    int32_t at, tested, hits; /* at: which of what varies; words are counted once, at 0 */
 };
+/* Chunks of a study that fits a probe each: units by units, fold by fold, then what varies. */
+struct probe_at {
+    int unit;
+    int32_t fold, at;
+};
+int64_t tally_chunks(const struct tally *, const struct probe_words *);
+struct probe_at tally_chunk(const struct tally *, const struct probe_words *, int64_t chunk);
 void tally_add(struct tally *, const struct tally_part *);
 /* NaN: nothing was tested. */
 double tally_accuracy(const struct tally *, int unit, int32_t i);

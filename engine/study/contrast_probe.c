@@ -12,16 +12,35 @@ struct study {
     int32_t n_controls;
     uint8_t *label[1 + CONTROLS_MAX]; /* [n]; 0: the true ones */
     struct tally tally;               /* the true labels, then by control task */
+    struct ready { /* the fold that was looked at last: its probes are fitted to one matrix */
+        bool there;
+        int unit;
+        int32_t fold;
+        uint8_t *train;
+        struct word_matrix x;
+        struct prober prober;
+    } ready;
 };
 
 struct partial {
     struct tally_part tally;
 };
 
+static void forget(struct ready *r)
+{
+    if (r->there) {
+        prober_release(&r->prober);
+        word_matrix_release(&r->x);
+        free(r->train);
+    }
+    *r = (struct ready){0};
+}
+
 static void probe_free(struct study *s)
 {
     if (!s)
         return;
+    forget(&s->ready);
     for (int32_t c = 0; c <= s->n_controls; c++)
         free(s->label[c]);
     probe_words_release(&s->words);
@@ -63,7 +82,7 @@ static bool probe_open(const struct study_in *in, const struct params *params, s
 
 static int64_t probe_chunks(const struct study *s)
 {
-    return (int64_t)s->words.n_units * s->words.split.folds;
+    return tally_chunks(&s->tally, &s->words);
 }
 
 static void partial_free(struct partial *p)
@@ -77,27 +96,34 @@ static int64_t partial_tokens(const struct partial *p)
     return 0;
 }
 
-/* Units by units, fold by fold. */
-static struct partial *probe_chunk(struct study *s, int64_t i, struct run *run)
+/* False: interrupted. */
+static bool prepare(struct study *s, const struct probe_at *at, struct run *run)
 {
     const struct probe_words *p = &s->words;
-    const int32_t fold = (int32_t)(i % p->split.folds);
+    struct ready *r = &s->ready;
+    if (r->there && r->unit == at->unit && r->fold == at->fold)
+        return true;
+    forget(r);
+    *r = (struct ready){.there = true, .unit = at->unit, .fold = at->fold};
+    r->train = xcalloc((size_t)p->l.n + 1, 1);
+    word_split_train(&p->split, p->l.n, at->fold, r->train);
+    word_matrix_init(&r->x, words_columns(p->words, p->units[at->unit]), &p->l, r->train, NULL, 0);
+    word_matrix_turn(&r->x, r->train, probe_go_on, run);
+    prober_init(&r->prober, run, &r->x, r->train, p->l.n_labels, p->C);
+    if (!run_ok(run))
+        forget(r);
+    return r->there;
+}
+
+static struct partial *probe_chunk(struct study *s, int64_t i, struct run *run)
+{
+    const struct probe_at at = tally_chunk(&s->tally, &s->words, i);
+    if (!prepare(s, &at, run))
+        return NULL;
     struct partial *part = xcalloc(1, sizeof *part);
-    part->tally.unit = (int)(i / p->split.folds);
-    uint8_t *train = xcalloc((size_t)p->l.n + 1, 1);
-    struct word_matrix x;
-    struct prober prober;
-    word_split_train(&p->split, p->l.n, fold, train);
-    word_matrix_init(&x, words_columns(p->words, p->units[part->tally.unit]), &p->l, train, NULL,
-                     0);
-    word_matrix_turn(&x, train, probe_go_on, run);
-    prober_init(&prober, run, &x, train, p->l.n_labels, p->C);
-    part->tally.tested = prober.n_test;
-    for (int32_t c = 0; c <= s->n_controls && run_ok(run); c++)
-        part->tally.hits[c] = prober_hits(&prober, s->label[c]);
-    prober_release(&prober);
-    word_matrix_release(&x);
-    free(train);
+    part->tally = (struct tally_part){at.unit, at.at, s->ready.prober.n_test, 0};
+    s->ready.prober.run = run;
+    part->tally.hits = prober_hits(&s->ready.prober, s->label[at.at]);
     if (run_ok(run))
         return part;
     partial_free(part);

@@ -113,9 +113,26 @@ void prober_release(struct prober *p)
 /* ---- what they get right */
 void tally_add(struct tally *t, const struct tally_part *p)
 {
-    t->tested[p->unit] += p->tested;
-    for (int32_t i = 0; i < t->n[p->unit]; i++)
-        t->hits[p->unit][i] += p->hits[i];
+    t->tested[p->unit] += p->at == 0 ? p->tested : 0;
+    t->hits[p->unit][p->at] += p->hits;
+}
+
+int64_t tally_chunks(const struct tally *t, const struct probe_words *p)
+{
+    int64_t n = 0;
+    for (int u = 0; u < p->n_units; u++)
+        n += (int64_t)t->n[u] * p->split.folds;
+    return n;
+}
+
+struct probe_at tally_chunk(const struct tally *t, const struct probe_words *p, int64_t chunk)
+{
+    struct probe_at at = {0};
+    while (chunk >= (int64_t)t->n[at.unit] * p->split.folds)
+        chunk -= (int64_t)t->n[at.unit++] * p->split.folds;
+    at.fold = (int32_t)(chunk / t->n[at.unit]);
+    at.at = (int32_t)(chunk % t->n[at.unit]);
+    return at;
 }
 
 double tally_accuracy(const struct tally *t, int unit, int32_t i)

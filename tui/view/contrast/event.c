@@ -14,10 +14,19 @@ enum { WHEEL_ROWS = 3 };
 static const char *const switch_names[] = {"on", "off", NULL};
 static const char *const lists[] = {"language.tsv", "gender-da.tsv", "gender-en.tsv", NULL};
 
-/* What was asked of others. */
+/* What is there is of other words, and nobody waits for what is not. */
+static void drop(struct watch *w, const struct view_in *in)
+{
+    if (w->job.id && job_is_pending(&w->job) && in->host && in->host->cancel)
+        in->host->cancel(in->host->arg, w->job.id);
+    watch_release(w);
+}
+
 static void begin_anew(struct contrast *v, const struct view_in *in)
 {
     contrast_forget_points(v);
+    drop(&v->kept, in);
+    drop(&v->compare, in);
     table_set_unref(v->test_set);
     v->test_set = NULL;
     v->rows = NULL;
