@@ -20,7 +20,8 @@ struct arch_names {
     const char *q_norm, *k_norm; /* of each head, before the rotation */
     const char *attn_post_norm;
     const char *mlp, *act; /* modules */
-    const char *gate, *up, *down;
+    const char *gate, *up,
+        *down; /* "NAME[1]": the second half of the rows of NAME, [0] the first */
     const char *mlp_post_norm;
 };
 

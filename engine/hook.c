@@ -12,6 +12,7 @@ static const struct site_name {
     {SITE_ATTN_Z, "attn.z", "attn.hook_z"},
     {SITE_ATTN_OUT, "attn.out", "hook_attn_out"},
     {SITE_RESID_MID, "resid.mid", "hook_resid_mid"},
+    {SITE_MLP_NORMALIZED, "mlp.normalized", NULL},
     {SITE_MLP_IN, "mlp.in", "mlp.hook_in"},
     {SITE_MLP_PRE, "mlp.pre", "mlp.hook_pre"},
     {SITE_MLP_ACT, "mlp.act", "mlp.hook_post"},
@@ -131,7 +132,8 @@ static void parse_ours(struct parsing *p)
     }
 }
 
-/* What TransformerLens calls normalized lies before the gain where norms are RMS norms. */
+/* What TransformerLens calls normalized lies before the gain where norms are RMS norms, in all of
+ * its releases; where they are layer norms in the last one only. */
 static bool is_rms(const struct parsing *p)
 {
     return arch_of(p) && arch_of(p)->norm == NORM_RMS;
@@ -141,17 +143,13 @@ static bool is_rms(const struct parsing *p)
 static bool lens_moves(struct parsing *p, const char *part)
 {
     if (is("ln2.hook_normalized", part)) {
-        if (is_rms(p))
-            refuse(p, "lies before the gain of an RMS norm, expected another point, as mlp.in");
-        else
-            found(p, SITE_MLP_IN);
+        found(p, is_rms(p) ? SITE_MLP_NORMALIZED : SITE_MLP_IN);
     } else if (is("hook_mlp_in", part)) {
-        if (!arch_of(p))
-            refuse(p, "what it means depends on the model");
-        else
-            found(p, p->model->parallel_residual ? SITE_RESID_PRE : SITE_RESID_MID);
+        found(p, p->model && p->model->parallel_residual ? SITE_RESID_PRE : SITE_RESID_MID);
     } else
         return false;
+    if (!arch_of(p))
+        refuse(p, "what it means depends on the model");
     return true;
 }
 
@@ -171,7 +169,7 @@ static void parse_lens(struct parsing *p)
                 found(p, in_layer[i].site);
 }
 
-/* A module's path in a layer of the architecture. */
+/* A module's path in a layer of the architecture: what it gives. */
 static void parse_module(struct parsing *p, const struct arch *a, const char *part)
 {
     const struct arch_names *n = &a->names;
@@ -196,11 +194,42 @@ static void parse_module(struct parsing *p, const struct arch *a, const char *pa
         found(p, SITE_MLP_ACT);
 }
 
-static void parse_path(struct parsing *p, const struct arch *a)
+/* The same: what it reads. */
+static void parse_reader(struct parsing *p, const struct arch *a, const char *part)
+{
+    const struct arch_names *n = &a->names;
+    const bool parallel = p->model && p->model->parallel_residual;
+    if (!*part || is(n->attn_norm, part))
+        found(p, SITE_RESID_PRE);
+    else if (is(n->proj, part))
+        found(p, SITE_ATTN_Z);
+    else if (is(n->attn_post_norm, part))
+        found(p, SITE_ATTN_MODULE);
+    else if (is(n->mlp_norm, part))
+        found(p, parallel ? SITE_RESID_PRE : SITE_RESID_MID);
+    else if (is(n->mlp, part) || is(n->gate, part) || is(n->up, part))
+        found(p, SITE_MLP_IN);
+    else if (is(n->act, part))
+        found(p, SITE_MLP_PRE);
+    else if (is(n->down, part))
+        found(p, SITE_MLP_ACT);
+    else if (is(n->mlp_post_norm, part))
+        found(p, SITE_MLP_MODULE);
+    else if (is(n->attn, part) || is(n->attn_inner, part))
+        refuse(p, "what the attention reads is no hook point");
+}
+
+static void parse_path(struct parsing *p, const struct arch *a, bool reads)
 {
     const struct arch_names *n = &a->names;
     const char *s = p->name, *part;
     after(&s, n->prefix);
+    if (reads && after(&s, n->layers) && after(&s, ".") && layer_and_part(p, s, &part)) {
+        parse_reader(p, a, part);
+        return;
+    }
+    if (reads)
+        return;
     if (is(n->embed, s))
         at_embed(p);
     else if (is(n->final_norm, s))
@@ -209,14 +238,14 @@ static void parse_path(struct parsing *p, const struct arch *a)
         parse_module(p, a, part);
 }
 
-static void parse_paths(struct parsing *p)
+static void parse_paths(struct parsing *p, bool reads)
 {
     const struct arch *a;
     if (arch_of(p))
-        parse_path(p, arch_of(p));
+        parse_path(p, arch_of(p), reads);
     else
         for (size_t i = 0; !p->found && (a = arch_at(i)) != NULL; i++)
-            parse_path(p, a);
+            parse_path(p, a, reads);
 }
 
 /* Names to expect, of the architecture. */
@@ -237,6 +266,20 @@ static void not_known(struct parsing *p)
                   p->name, examples);
 }
 
+static bool parsed(struct parsing *p, struct point *out)
+{
+    int32_t n_layers = p->model ? p->model->n_layers : 0;
+    if (n_layers > 0 && p->part && p->p.layer >= n_layers)
+        return error_set(p->e, ERROR_INPUT,
+                         "hook point '%.80s': layer %d of a model with layers 0 to %d", p->name,
+                         p->p.layer, n_layers - 1);
+    if (!p->found)
+        not_known(p);
+    if (p->found == YES)
+        *out = p->p;
+    return p->found == YES;
+}
+
 bool point_parse(const char *name, const struct model_config *model, struct point *out,
                  struct error *e)
 {
@@ -245,17 +288,16 @@ bool point_parse(const char *name, const struct model_config *model, struct poin
     if (!p.found)
         parse_lens(&p);
     if (!p.found)
-        parse_paths(&p);
-    int32_t n_layers = model ? model->n_layers : 0;
-    if (n_layers > 0 && p.part && p.p.layer >= n_layers)
-        return error_set(e, ERROR_INPUT,
-                         "hook point '%.80s': layer %d of a model with layers 0 to %d", name,
-                         p.p.layer, n_layers - 1);
-    if (!p.found)
-        not_known(&p);
-    if (p.found == YES)
-        *out = p.p;
-    return p.found == YES;
+        parse_paths(&p, false);
+    return parsed(&p, out);
+}
+
+bool point_read_by(const char *module, const struct model_config *model, struct point *out,
+                   struct error *e)
+{
+    struct parsing p = {.name = module, .model = model, .e = e};
+    parse_paths(&p, true);
+    return parsed(&p, out);
 }
 
 void point_name(struct point p, char out[POINT_NAME_MAX])

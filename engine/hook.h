@@ -7,14 +7,15 @@
 enum site {
     SITE_EMBED, /* before positions are added; scaled where the architecture scales it */
     SITE_RESID_PRE,
-    SITE_ATTN_Z,      /* what the heads read, side by side: [T, heads · head width] */
-    SITE_ATTN_MODULE, /* before a post-norm; in architectures that have one */
-    SITE_ATTN_OUT,    /* what is added to the residual stream */
-    SITE_RESID_MID,   /* between attention and MLP; not in parallel blocks */
-    SITE_MLP_IN,      /* behind the norm */
-    SITE_MLP_PRE,     /* gated: the gate */
-    SITE_MLP_ACT,     /* gated: act(gate) ⊙ up */
-    SITE_MLP_MODULE,  /* as ATTN_MODULE */
+    SITE_ATTN_Z,         /* what the heads read, side by side: [T, heads · head width] */
+    SITE_ATTN_MODULE,    /* before a post-norm; in architectures that have one */
+    SITE_ATTN_OUT,       /* what is added to the residual stream */
+    SITE_RESID_MID,      /* between attention and MLP; not in parallel blocks */
+    SITE_MLP_NORMALIZED, /* in the norm, before its gain and bias */
+    SITE_MLP_IN,         /* behind the norm */
+    SITE_MLP_PRE,        /* gated: the gate */
+    SITE_MLP_ACT,        /* gated: act(gate) ⊙ up */
+    SITE_MLP_MODULE,     /* as ATTN_MODULE */
     SITE_MLP_OUT,
     SITE_RESID_POST,
     SITE_FINAL_NORM
@@ -35,6 +36,9 @@ bool point_parse(const char *name, const struct model_config *, struct point *ou
 /* Our spelling: "embed", "layers.3.mlp.act", "final_norm"; of the points before a post-norm the
  * module's path, "model.layers.3.mlp". */
 void point_name(struct point, char out[POINT_NAME_MAX]);
+/* The point that a module (a path of transformers' within a layer) reads. */
+bool point_read_by(const char *module, const struct model_config *, struct point *out,
+                   struct error *e);
 
 struct dict;
 

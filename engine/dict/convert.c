@@ -12,6 +12,7 @@
 
 struct conversion {
     const char *path, *dir;
+    const struct model_config *model; /* NULL: not known */
     struct dict_spec spec;
     struct dict_parts parts;
     struct tensor_out out[12];
@@ -99,7 +100,7 @@ static bool write_config(struct conversion *c, json_t *config)
 
 static struct point read_at(const struct dict_spec *s)
 {
-    return (struct point){s->at.layer, s->transcodes ? SITE_MLP_IN : s->at.site};
+    return s->transcodes ? s->in : s->at;
 }
 
 /* ---- glimt's own: says everything */
@@ -175,12 +176,16 @@ static const char *architecture(const struct dict_spec *s)
 /* TransformerLens' name; false: it has none. */
 static bool lens_name(struct point p, char out[POINT_NAME_MAX])
 {
-    static const char *const name[] = {
-        [SITE_RESID_PRE] = "hook_resid_pre",  [SITE_ATTN_Z] = "attn.hook_z",
-        [SITE_ATTN_OUT] = "hook_attn_out",    [SITE_RESID_MID] = "hook_resid_mid",
-        [SITE_MLP_IN] = "mlp.hook_in",        [SITE_MLP_PRE] = "mlp.hook_pre",
-        [SITE_MLP_ACT] = "mlp.hook_post",     [SITE_MLP_OUT] = "hook_mlp_out",
-        [SITE_RESID_POST] = "hook_resid_post"};
+    static const char *const name[] = {[SITE_RESID_PRE] = "hook_resid_pre",
+                                       [SITE_ATTN_Z] = "attn.hook_z",
+                                       [SITE_ATTN_OUT] = "hook_attn_out",
+                                       [SITE_RESID_MID] = "hook_resid_mid",
+                                       [SITE_MLP_NORMALIZED] = "ln2.hook_normalized",
+                                       [SITE_MLP_IN] = "mlp.hook_in",
+                                       [SITE_MLP_PRE] = "mlp.hook_pre",
+                                       [SITE_MLP_ACT] = "mlp.hook_post",
+                                       [SITE_MLP_OUT] = "hook_mlp_out",
+                                       [SITE_RESID_POST] = "hook_resid_post"};
     if (p.site == SITE_EMBED || p.site == SITE_FINAL_NORM)
         snprintf(out, POINT_NAME_MAX,
                  p.site == SITE_EMBED ? "hook_embed" : "ln_final.hook_normalized");
@@ -233,7 +238,10 @@ static bool to_saelens(struct conversion *c)
         return refuse(c, "SAELens",
                       kind ? "a skip connection of an SAE"
                            : "this selection with this ReLU (glimt verify shows both)");
-    if (said && (!lens_name(s->at, hook) || !lens_name(read_at(s), reads)))
+    /* what it calls normalized lies behind the gain where norms are layer norms */
+    const bool moves = s->transcodes && s->in.site == SITE_MLP_NORMALIZED && c->model &&
+                       c->model->arch->norm != NORM_RMS;
+    if (said && (!lens_name(s->at, hook) || !lens_name(read_at(s), reads) || moves))
         return refuse(c, "SAELens", "a hook point without a name in TransformerLens");
     /* only its top k knows the decoder's lengths */
     if (s->norm_rescale && s->k == 0 && !unit_decoder(&c->parts, 0, c->e))
@@ -266,6 +274,11 @@ static bool to_sparsify(struct conversion *c)
                                               : "another width of what it gives");
     if (!s->centre && !s->transcodes && c->parts.decoder_bias.v)
         return refuse(c, "sparsify", "a decoder bias that is not subtracted before encoding");
+    const enum site from = (enum site)s->in.site, to = (enum site)s->at.site;
+    if (s->transcodes && s->at.layer != -2 &&
+        !(from == SITE_MLP_IN && (to == SITE_MLP_OUT || to == SITE_MLP_MODULE)) &&
+        !(from == SITE_RESID_PRE && to == SITE_RESID_POST))
+        return refuse(c, "sparsify", "a transcoder that reads no module's input");
     if (s->norm_rescale && !unit_decoder(&c->parts, 0, c->e))
         return false;
     if (!add_rows(c, "encoder.weight", &c->parts.encoder) ||
@@ -295,7 +308,7 @@ bool dict_convert(const char *path, const struct dict_hint *hint, enum convert_t
                   const char *dir, struct dict_spec *spec, struct error *e)
 {
     static const struct dict_hint nothing = {0};
-    struct conversion c = {.path = path, .dir = dir, .e = e};
+    struct conversion c = {.path = path, .dir = dir, .model = hint ? hint->model : NULL, .e = e};
     struct tensors *ts = NULL;
     struct stat st;
     const bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);

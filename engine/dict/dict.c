@@ -319,7 +319,7 @@ const struct dict_spec *dict_spec(const struct dict *d)
 struct point dict_reads(const struct dict *d, struct point at)
 {
     if (d && d->spec.transcodes)
-        at.site = SITE_MLP_IN;
+        at.site = d->spec.in.site;
     return at;
 }
 
@@ -340,6 +340,7 @@ static int site_number(enum site site)
     case SITE_MLP_IN: return 10;
     case SITE_ATTN_MODULE: return 11;
     case SITE_MLP_MODULE: return 12;
+    case SITE_MLP_NORMALIZED: return 13;
     }
     return -1;
 }
@@ -359,8 +360,12 @@ void dict_spec_facts(const struct dict_spec *s, struct strbuf *out)
         strbuf_addf(out, " norm %s", norm_in_name(s->norm));
     if (s->transcodes)
         strbuf_addf(out, " transcodes to %d", (int)s->n_out);
+    if (s->transcodes && s->in.site != SITE_MLP_IN)
+        strbuf_addf(out, " of %d", site_number(s->in.site));
     if (s->fold > 0)
         strbuf_addf(out, " fold %.17g", s->fold);
+    if (s->fold_out > 0)
+        strbuf_addf(out, " and %.17g", s->fold_out);
     if (dict_is_whitened(s)) {
         strbuf_adds(out, " whitened ");
         for (size_t i = 0; i < sizeof s->whitened; i++)

@@ -2,8 +2,9 @@
  * directions.
  *
  * f = select(W_e·(x − b_p) + b_e), ŷ = W_dᵀ·f + b_p (+ W_skip·x). An SAE gives back what it reads,
- * ŷ = x̂, at the point where it is hooked. A transcoder (Dunefsky et al. 2024) reads the MLP's input
- * and gives its output y: it is hooked at y's point, and reads at dict_reads. Where x is normed
+ * ŷ = x̂, at the point where it is hooked. A transcoder (Dunefsky et al. 2024) reads one point of a
+ * layer, as the MLP's input, and gives y at a later one, as its output: it is hooked at y's point,
+ * and reads at dict_reads. Where x is normed
  * before it is encoded (enum norm_in), what an SAE gives is scaled back, row by row. Selection by
  * kind (enum select_kind): TopK (Gao et al. 2024) with their ReLU or without, JumpReLU
  * (Rajamanoharan et al. 2024), gated (2024; p is what the gate looks at, W_e·(x − b_p) +
@@ -39,9 +40,9 @@ enum dict_bos { DICT_BOS_UNSAID, DICT_BOS_NO, DICT_BOS_YES };
 
 struct dict_spec {
     bool identity;        /* neurons: x̂ = x, f = x */
-    bool transcodes;      /* reads mlp.in of the layer of `at`, whose mlp.out (or mlp.module) it
-                             gives */
+    bool transcodes;      /* reads another point than it gives, of the same layer */
     struct point at;      /* where it is hooked; layer −2: the file does not say */
+    struct point in;      /* what a transcoder reads; layer as of `at` */
     int32_t n, n_out, m;  /* width of x, of ŷ (of all but transcoders n), latents */
     int32_t k;            /* TOPK, ABSTOPK: active ones; GROUPMAX: groups; else 0 */
     int32_t n_thresholds; /* THRESHOLD: 1 for all, or m; else 0 */
@@ -52,6 +53,7 @@ struct dict_spec {
     bool norm_rescale;   /* p is in units of the decoder row's length */
     bool skip;           /* ŷ has W_skip·x added, of x as it was read */
     double fold;         /* the factor of x that was folded into the weights; 0: none */
+    double fold_out;     /* of a transcoder: that of y */
     uint8_t whitened[8]; /* of the hash of the whitening that was; zeros: none */
     enum dict_bos bos;
     const char *format;               /* "glimt-sae 1", "sae-lens jumprelu", "neurons" */

@@ -50,9 +50,9 @@ bool unit_decoder(struct dict_parts *, double tolerance, struct error *e);
 /* A tied decoder becomes one of its own. */
 void part_decoder(struct dict_parts *);
 
-/* ---- input.c. Weights that read `by` times the activations, and give as many times the
- * reconstruction, become such of the activations themselves. */
-bool fold_scale(struct dict_spec *, struct dict_parts *, double by, struct error *e);
+/* ---- input.c. Weights that read `in` times the activations, and give `out` times the
+ * reconstruction (of an SAE as many), become such of the activations themselves. */
+bool fold_scale(struct dict_spec *, struct dict_parts *, double in, double out, struct error *e);
 struct whitening { /* z = (x − mean)·matrix, x = z·inverse + mean; owned */
     double *mean, *matrix, *inverse;
     struct sha256 hash; /* of its file */
@@ -102,10 +102,13 @@ bool read_hook(const struct dict_file *, const char *name, const char *source, s
 /* A path of transformers with ".output" or ".input" behind it as a hook point's name; false: none
  * that we know. */
 bool hook_of_module(const char *name, char out[POINT_NAME_MAX]);
-/* That it is a transcoder, from `source`; `from` (NULL: not said) is the point that it reads. After
- * read_hook. */
+/* That it is a transcoder, from `source`; `from` (NULL: not said, then mlp.in) is the point that it
+ * reads. After read_hook. */
 bool read_transcodes(const struct dict_file *, const char *from, const char *source,
                      struct dict_spec *, struct error *e);
+/* The same of one that reads what a module (a path of transformers') reads. */
+bool read_transcoded_module(const struct dict_file *, const char *module, const char *source,
+                            struct dict_spec *, struct error *e);
 /* The norm of that name, of SAELens' and of our own; *known false: of another name. */
 enum norm_in norm_in_named(const char *name, bool *known);
 /* k of the hint, else `k` from `source`; checked against the kind of selection. */
@@ -115,6 +118,28 @@ bool check_k(const struct dict_file *, const struct dict_spec *, struct error *e
 bool wants_k(const struct dict_spec *);
 /* Digits only, at most nine: −1 otherwise. */
 int32_t small_number(const char *s, const char **end);
+
+/* What entries of an object must be, where they are there and not null; others may be anything.
+ * `path` is the object's file. */
+enum config_kind {
+    CONFIG_TRUTH,
+    CONFIG_COUNT,
+    CONFIG_NUMBER,
+    CONFIG_TEXT,
+    CONFIG_LIST,
+    CONFIG_OBJECT
+};
+struct config_entry { /* key NULL: the end */
+    const char *key;
+    enum config_kind kind;
+};
+bool config_check(const char *path, const json_t *, const struct config_entry *, struct error *e);
+/* A count that the tensors say, too: `of_what` they are. */
+bool config_agrees(const char *path, const json_t *, const char *key, int32_t found,
+                   const char *of_what, struct error *e);
+/* 1 to `most`, where it is there. */
+bool config_within(const char *path, const json_t *, const char *key, int32_t most,
+                   struct error *e);
 
 /* Entries of an object of the configuration; absent or null: *out stays. */
 bool config_bool(const struct dict_file *, const json_t *, const char *key, bool *out,

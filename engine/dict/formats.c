@@ -115,12 +115,10 @@ char *dict_file_in(const char *dir, struct error *e)
 }
 
 /* ---- reading */
-static bool refuse(const struct dict_file *f, const struct error *bad, struct error *e)
+static bool refuse(const struct dict_file *f, struct error *e)
 {
     char names[200] = "";
     size_t n = 0;
-    if (error_is_set(bad))
-        return error_set(e, bad->kind, "%s", bad->text);
     for (size_t i = 0; i < tensors_count(f->tensors) && n < 120; i++) {
         int k = snprintf(names + n, sizeof names - n, "%s%.40s", i ? ", " : "",
                          tensors_at(f->tensors, i)->name);
@@ -134,9 +132,12 @@ static bool refuse(const struct dict_file *f, const struct error *bad, struct er
 bool dict_read(const char *path, const struct tensors *ts, const struct dict_hint *hint,
                struct dict_spec *s, struct dict_parts *p, struct error *e)
 {
-    struct error bad = {0};
     char *config_path = config_beside(path);
-    json_t *config = config_path ? json_read_object(config_path, CONFIG_MAX, &bad) : NULL;
+    json_t *config = config_path ? json_read_object(config_path, CONFIG_MAX, e) : NULL;
+    if (config_path && !config) {
+        free(config_path);
+        return false;
+    }
     const struct dict_file f = {
         .path = path, .tensors = ts, .config = config, .config_path = config_path, .hint = hint};
     const struct dict_reader *reader = NULL;
@@ -145,7 +146,7 @@ bool dict_read(const char *path, const struct tensors *ts, const struct dict_hin
     s->at = (struct point){-2, 0};
     for (int i = 0; i < DICT_N_FACTS; i++)
         s->source[i] = "default";
-    bool ok = reader ? reader->read(&f, s, p, e) : refuse(&f, &bad, e);
+    bool ok = reader ? reader->read(&f, s, p, e) : refuse(&f, e);
     json_decref(config);
     free(config_path);
     return ok;
@@ -209,32 +210,40 @@ bool hook_of_module(const char *name, char out[POINT_NAME_MAX])
     return true;
 }
 
+/* spec.in is read, its layer where that is `said`. */
+static bool set_transcodes(const struct dict_file *f, bool said, const char *source,
+                           struct dict_spec *s, struct error *e)
+{
+    char from[POINT_NAME_MAX], to[POINT_NAME_MAX];
+    s->transcodes = true;
+    s->source[DICT_FACT_TRANSCODES] = source;
+    if (!said || s->at.layer == -2)
+        s->in.layer = s->at.layer; /* whoever says where it is hooked is asked then */
+    point_name(s->in, from);
+    point_name(s->at, to);
+    return s->at.layer == -2 || (s->in.layer == s->at.layer && point_compare(s->in, s->at) < 0) ||
+           error_set(e, ERROR_INPUT,
+                     "%s: a transcoder from %s to %s is not supported, expected one to a later "
+                     "point of the same layer",
+                     f->path, from, to);
+}
+
 bool read_transcodes(const struct dict_file *f, const char *from, const char *source,
                      struct dict_spec *s, struct error *e)
 {
-    const enum site to = (enum site)s->at.site;
-    char name[POINT_NAME_MAX];
-    struct point in;
-    s->transcodes = true;
-    s->source[DICT_FACT_TRANSCODES] = source;
-    if (s->at.layer == -2)
-        return true; /* whoever says so later is asked then */
-    point_name(s->at, name);
-    if (to != SITE_MLP_OUT && to != SITE_MLP_MODULE)
-        return error_set(
-            e, ERROR_INPUT,
-            "%s: a transcoder to %s is not supported, expected one from an MLP's input "
-            "to its output",
-            f->path, name);
-    if (!from)
-        return true;
-    if (!point_parse(from, f->hint->model, &in, e))
+    s->in.site = SITE_MLP_IN;
+    if (from && !point_parse(from, f->hint->model, &s->in, e))
         return error_prefix(e, "%s: what the transcoder reads", f->path);
-    return (in.site == SITE_MLP_IN && in.layer == s->at.layer) ||
-           error_set(e, ERROR_INPUT,
-                     "%s: a transcoder from %s to %s is not supported, expected one from an MLP's "
-                     "input to its output",
-                     f->path, from, name);
+    return set_transcodes(f, from != NULL, source, s, e);
+}
+
+bool read_transcoded_module(const struct dict_file *f, const char *module, const char *source,
+                            struct dict_spec *s, struct error *e)
+{
+    s->in.site = SITE_MLP_IN;
+    if (module && !point_read_by(module, f->hint->model, &s->in, e))
+        return error_prefix(e, "%s: what the transcoder reads", f->path);
+    return set_transcodes(f, module != NULL, source, s, e);
 }
 
 enum norm_in norm_in_named(const char *name, bool *known)
@@ -352,4 +361,57 @@ bool config_string(const struct dict_file *f, const json_t *o, const char *key, 
         return true;
     *out = json_string_value(v);
     return json_is_string(v) || wrong(f, key, v, "a string", e);
+}
+
+/* ---- what else a configuration says */
+static bool is_kind(const json_t *v, enum config_kind kind)
+{
+    const json_int_t n = json_integer_value(v);
+    switch (kind) {
+    case CONFIG_TRUTH: return json_is_boolean(v);
+    case CONFIG_COUNT: return json_is_integer(v) && n >= 0 && n <= INT32_MAX;
+    case CONFIG_NUMBER: return json_is_number(v);
+    case CONFIG_TEXT: return json_is_string(v);
+    case CONFIG_LIST: return json_is_array(v);
+    case CONFIG_OBJECT: return json_is_object(v);
+    }
+    return false;
+}
+
+bool config_check(const char *path, const json_t *o, const struct config_entry *entry,
+                  struct error *e)
+{
+    static const char *const expected[] = {
+        [CONFIG_TRUTH] = "true or false", [CONFIG_COUNT] = "a count",
+        [CONFIG_NUMBER] = "a number",     [CONFIG_TEXT] = "a string",
+        [CONFIG_LIST] = "a list",         [CONFIG_OBJECT] = "an object"};
+    for (; entry->key; entry++) {
+        const json_t *v = json_object_get(o, entry->key);
+        if (is_there(v) && !is_kind(v, entry->kind))
+            return error_set(e, ERROR_INPUT, "%s: '%s' is %s, expected %s", path, entry->key,
+                             json_is_integer(v) && entry->kind == CONFIG_COUNT ? "out of range"
+                                                                               : json_kind(v),
+                             expected[entry->kind]);
+    }
+    return true;
+}
+
+bool config_agrees(const char *path, const json_t *o, const char *key, int32_t found,
+                   const char *of_what, struct error *e)
+{
+    const json_t *v = json_object_get(o, key);
+    return !is_there(v) || (json_is_integer(v) && json_integer_value(v) == found) ||
+           error_set(e, ERROR_INPUT, "%s: '%s' is %" JSON_INTEGER_FORMAT ", expected %d %s", path,
+                     key, json_integer_value(v), found, of_what);
+}
+
+bool config_within(const char *path, const json_t *o, const char *key, int32_t most,
+                   struct error *e)
+{
+    const json_t *v = json_object_get(o, key);
+    return !is_there(v) ||
+           (json_is_integer(v) && json_integer_value(v) >= 1 && json_integer_value(v) <= most) ||
+           error_set(e, ERROR_INPUT, "%s: '%s' is %s%" JSON_INTEGER_FORMAT ", expected 1 to %d",
+                     path, key,
+                     json_is_integer(v) ? "" : "no whole number: ", json_integer_value(v), most);
 }

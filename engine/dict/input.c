@@ -9,14 +9,15 @@
 
 #define GRAIN_ELEMENTS (1 << 18) /* of products: a quarter of a millisecond */
 
-bool fold_scale(struct dict_spec *s, struct dict_parts *p, double by, struct error *e)
+bool fold_scale(struct dict_spec *s, struct dict_parts *p, double in, double out, struct error *e)
 {
-    s->fold = by;
+    s->fold = in;
+    s->fold_out = s->transcodes ? out : 0;
     for (int32_t i = 0; p->decoder_bias.v && i < s->n_out; i++)
-        p->decoder_bias.v[i] = (float)((double)p->decoder_bias.v[i] / by);
+        p->decoder_bias.v[i] = (float)((double)p->decoder_bias.v[i] / out);
     p->decoder_bias.changed = true;
     part_decoder(p);
-    return scale_matrix(&p->encoder, by, e) && scale_matrix(&p->decoder, 1 / by, e);
+    return scale_matrix(&p->encoder, in, e) && scale_matrix(&p->decoder, 1 / out, e);
 }
 
 /* ---- whitening */

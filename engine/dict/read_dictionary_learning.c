@@ -64,6 +64,53 @@ static bool has(const struct dict_file *f, const char *prefix, const char *tenso
     return has_tensor(f, name);
 }
 
+/* ---- what else the configuration says */
+static bool check_config(const struct state *st)
+{
+    static const struct config_entry
+        of_trainer[] = {{"trainer_class", CONFIG_TEXT},
+                        {"lm_name", CONFIG_TEXT},
+                        {"wandb_name", CONFIG_TEXT},
+                        {"device", CONFIG_TEXT},
+                        {"activation_dim", CONFIG_COUNT},
+                        {"dict_size", CONFIG_COUNT},
+                        {"k", CONFIG_COUNT},
+                        {"steps", CONFIG_COUNT},
+                        {"lr", CONFIG_NUMBER},
+                        {"group_sizes", CONFIG_LIST},
+                        {"group_fractions", CONFIG_LIST},
+                        {NULL, CONFIG_TEXT}},
+        of_buffer[] = {{"d_submodule", CONFIG_COUNT},    {"ctx_len", CONFIG_COUNT},
+                       {"n_ctxs", CONFIG_COUNT},         {"refresh_batch_size", CONFIG_COUNT},
+                       {"out_batch_size", CONFIG_COUNT}, {"io", CONFIG_TEXT},
+                       {"device", CONFIG_TEXT},          {NULL, CONFIG_TEXT}},
+        of_all[] = {{"trainer", CONFIG_OBJECT}, {"buffer", CONFIG_OBJECT}, {NULL, CONFIG_TEXT}};
+    const struct dict_file *f = st->f;
+    return !f->config ||
+           (config_check(f->config_path, f->config, of_all, st->e) &&
+            config_check(f->config_path, st->trainer, of_trainer, st->e) &&
+            config_check(f->config_path, json_object_get(f->config, "buffer"), of_buffer, st->e));
+}
+
+/* Sizes, once the weights have said theirs. */
+static bool check_sizes(const struct state *st, const struct dict_spec *s)
+{
+    const char *path = st->f->config_path;
+    const json_t *groups = json_object_get(st->trainer, "group_sizes"), *v;
+    json_int_t sum = 0;
+    size_t i;
+    json_array_foreach(groups, i, v) sum += json_integer_value(v);
+    if (json_array_size(groups) > 0 && sum != s->m)
+        return error_set(st->e, ERROR_INPUT,
+                         "%s: 'group_sizes' sum to %" JSON_INTEGER_FORMAT
+                         ", expected the %d latents of the weights",
+                         path, sum, s->m);
+    return config_agrees(path, st->trainer, "activation_dim", s->n, "inputs of the weights",
+                         st->e) &&
+           config_agrees(path, st->trainer, "dict_size", s->m, "latents of the weights", st->e) &&
+           config_within(path, st->trainer, "k", s->m, st->e);
+}
+
 /* ---- which class */
 /* By the tensors alone; N_CLASSES: none of them. TopK and BatchTopK are alike, but for what
  * the configuration says. */
@@ -143,6 +190,17 @@ static bool hook_of_path(const char *path, char out[POINT_NAME_MAX])
     return found;
 }
 
+static bool names_point(const struct state *st, const char *name)
+{
+    struct model_config of_any_depth = {0};
+    struct error not_a_point = {0};
+    struct point any;
+    if (st->f->hint->model)
+        of_any_depth = *st->f->hint->model;
+    of_any_depth.n_layers = 0;
+    return point_parse(name, &of_any_depth, &any, &not_a_point);
+}
+
 static bool choose_hook(const struct state *st, struct dict_spec *s)
 {
     char hook[POINT_NAME_MAX];
@@ -151,10 +209,12 @@ static bool choose_hook(const struct state *st, struct dict_spec *s)
     if (!config_string(st->f, st->trainer, "submodule_name", &name, st->e) ||
         !config_int(st->f, st->trainer, "layer", &layer, st->e))
         return false;
-    if (layer > INT16_MAX)
-        layer = -1;
-    if (name && hook_of(name, layer, hook))
-        return read_hook(st->f, hook, "config", s, st->e);
+    if (layer < -1 || layer >= MODEL_LAYERS_MAX)
+        return error_set(st->e, ERROR_INPUT, "%s: 'layer' is %lld, expected 0 to %d",
+                         st->f->config_path, (long long)layer, MODEL_LAYERS_MAX - 1);
+    const bool known = name && hook_of(name, layer, hook);
+    if (known || (name && names_point(st, name)))
+        return read_hook(st->f, known ? hook : name, "config", s, st->e);
     const bool of_path = hook_of_path(st->f->path, hook);
     return read_hook(st->f, of_path ? hook : NULL, "file name", s, st->e);
 }
@@ -280,7 +340,7 @@ static bool read(const struct dict_file *f, struct dict_spec *s, struct dict_par
                        .prefix = "",
                        .factor = 1,
                        .e = e};
-    if (!read_backup(&st) || !find_class(&st))
+    if (!check_config(&st) || !read_backup(&st) || !find_class(&st))
         return false;
     const bool config = json_object_get(st.trainer, "dict_class") != NULL;
     s->format = classes[st.class].format;
@@ -289,7 +349,8 @@ static bool read(const struct dict_file *f, struct dict_spec *s, struct dict_par
     s->centre = classes[st.class].centre;
     s->source[DICT_FACT_SELECT] = s->source[DICT_FACT_RELU] = s->source[DICT_FACT_CENTRE] =
         config ? "config" : "names of tensors";
-    return read_tensors(&st, s, p) && choose_k(&st, s) && choose_hook(&st, s);
+    return read_tensors(&st, s, p) && check_sizes(&st, s) && choose_k(&st, s) &&
+           choose_hook(&st, s);
 }
 
 const struct dict_reader dict_reader_dictionary_learning = {knows, read};

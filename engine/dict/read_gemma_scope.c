@@ -1,5 +1,7 @@
 /* Gemma Scope: params.npz without a configuration (the hook is in the names of repository and
- * folder), and Gemma Scope 2: params.safetensors with config.json. JumpReLU, not centred. */
+ * folder), and Gemma Scope 2: params.safetensors with config.json, or with a folder's name.
+ * JumpReLU, not centred. The first one's transcoders read in front of the norm's gain, the second
+ * one's behind it (sae_lens/loading/pretrained_sae_loaders.py). */
 #include "engine/base/memory.h"
 #include "engine/dict/dict_private.h"
 #include <math.h>
@@ -21,34 +23,55 @@ static const char *behind(const char *path, const char *part)
     return at ? at + strlen(part) : NULL;
 }
 
-/* "…gemma-scope-2b-pt-res/…/layer_20/width_16k/average_l0_71/params.npz" */
-static bool hook_of_path(const char *path, char out[POINT_NAME_MAX])
+/* Below which part of a path what is hooked where; `reads` of transcoders. */
+static const struct place {
+    const char *part, *at, *reads;
+} first_places[] = {{"-res/", "resid.post", NULL},
+                    {"-mlp/", "mlp.out", NULL},
+                    {"-att/", "attn.z", NULL},
+                    {"-transcoders/", "mlp.out", "mlp.normalized"},
+                    {"/transcoders/", "mlp.out", "mlp.normalized"},
+                    {NULL, NULL, NULL}},
+  second_places[] = {{"/resid_post", "resid.post", NULL},
+                     {"/mlp_out", "mlp.out", NULL},
+                     {"/attn_out", "attn.z", NULL},
+                     {"/transcoder", "mlp.out", "mlp.in"},
+                     {NULL, NULL, NULL}};
+
+/* "…gemma-scope-2b-pt-res/…/layer_20/width_16k/average_l0_71/params.npz", and of the second
+ * "…/transcoder_all/layer_0_width_16k_l0_big/params.safetensors". */
+static bool hook_of_path(const char *path, const struct place *p, char at[POINT_NAME_MAX],
+                         char reads[POINT_NAME_MAX])
 {
-    static const char *const site[][2] = {
-        {"-res/", "resid.post"}, {"-mlp/", "mlp.out"}, {"-att/", "attn.z"}};
     const char *layer = behind(path, "/layer_"), *end = "";
-    int32_t l = layer ? small_number(layer, &end) : -1;
-    if (behind(path, "/embedding/")) {
-        snprintf(out, POINT_NAME_MAX, "embed");
+    const int32_t l = layer ? small_number(layer, &end) : -1;
+    if (p == first_places && behind(path, "/embedding/")) {
+        snprintf(at, POINT_NAME_MAX, "embed");
         return true;
     }
-    for (size_t i = 0; i < sizeof site / sizeof *site; i++)
-        if (l >= 0 && *end == '/' && behind(path, site[i][0])) {
-            snprintf(out, POINT_NAME_MAX, "layers.%d.%s", l, site[i][1]);
+    for (; p->part; p++)
+        if (l >= 0 && (*end == '/' || *end == '_') && behind(path, p->part)) {
+            snprintf(at, POINT_NAME_MAX, "layers.%d.%s", l, p->at);
+            if (p->reads)
+                snprintf(reads, POINT_NAME_MAX, "layers.%d.%s", l, p->reads);
             return true;
         }
     return false;
 }
 
-static bool choose_hook(const struct dict_file *f, bool second, struct dict_spec *s,
-                        struct error *e)
+static bool choose_hook_by_path(const struct dict_file *f, const struct place *places,
+                                struct dict_spec *s, struct error *e)
+{
+    char hook[POINT_NAME_MAX], reads[POINT_NAME_MAX] = "";
+    const bool found = hook_of_path(f->path, places, hook, reads);
+    return read_hook(f, found ? hook : NULL, "file name", s, e) &&
+           (!*reads || read_transcodes(f, reads, "file name", s, e));
+}
+
+static bool choose_hook_by_config(const struct dict_file *f, struct dict_spec *s, struct error *e)
 {
     char hook[POINT_NAME_MAX], reads[POINT_NAME_MAX];
     const char *in = NULL, *out = NULL;
-    if (!second) {
-        const bool found = hook_of_path(f->path, hook);
-        return read_hook(f, found ? hook : NULL, "file name", s, e);
-    }
     if (!config_string(f, f->config, "hf_hook_point_in", &in, e) ||
         !config_string(f, f->config, "hf_hook_point_out", &out, e))
         return false;
@@ -79,7 +102,10 @@ static bool read_tensors(const struct dict_file *f, struct dict_spec *s, struct 
         !read_sizes(&p->encoder, s, e) || !read_decoder(f, "w_dec", ORDER_OUT_IN, s, p, e))
         return false;
     s->n_thresholds = s->m;
-    s->skip = has_tensor(f, "affine_skip_connection");
+    bool affine = false;
+    if (!config_bool(f, f->config, "affine_connection", &affine, e))
+        return false;
+    s->skip = affine || has_tensor(f, "affine_skip_connection");
     if (s->skip)
         s->source[DICT_FACT_SKIP] = "tensor affine_skip_connection";
     if (s->skip &&
@@ -90,20 +116,13 @@ static bool read_tensors(const struct dict_file *f, struct dict_spec *s, struct 
            read_vector(f, "threshold", s->m, &p->threshold, e);
 }
 
-static bool is_refused(const struct dict_file *f, bool second, struct error *e)
+static bool is_refused(const struct dict_file *f, struct error *e)
 {
-    const bool first =
-                   !second && (behind(f->path, "-transcoders/") || behind(f->path, "/transcoder")),
-               crossing = behind(f->path, "/clt") || behind(f->path, "/crosscoder");
-    if (first)
-        error_set(e, ERROR_INPUT,
-                  "%s: a transcoder of Gemma Scope is not supported: it reads before the gain of "
-                  "the norm in front of the MLP",
-                  f->path);
-    else if (crossing)
+    const bool crossing = behind(f->path, "/clt") || behind(f->path, "/crosscoder");
+    if (crossing)
         error_set(e, ERROR_INPUT, "%s: cross-layer transcoders and crosscoders are not supported",
                   f->path);
-    return first || crossing;
+    return crossing;
 }
 
 static bool knows(const struct dict_file *f)
@@ -114,19 +133,26 @@ static bool knows(const struct dict_file *f)
 static bool read(const struct dict_file *f, struct dict_spec *s, struct dict_parts *p,
                  struct error *e)
 {
+    static const struct config_entry entries[] = {
+        {"model_name", CONFIG_TEXT},         {"architecture", CONFIG_TEXT},
+        {"affine_connection", CONFIG_TRUTH}, {"hf_hook_point_in", CONFIG_TEXT},
+        {"hf_hook_point_out", CONFIG_TEXT},  {NULL, CONFIG_TEXT}};
     const char *architecture = NULL;
-    const bool second = json_object_get(f->config, "hf_hook_point_in") != NULL;
+    const bool config = json_object_get(f->config, "hf_hook_point_in") != NULL,
+               second = config || ends_with(f->path, "/params.safetensors");
     s->format = second ? "gemma-scope 2" : "gemma-scope";
     s->select = SELECT_THRESHOLD;
     s->relu = RELU_BEFORE;
     s->bos = DICT_BOS_YES;
-    if (is_refused(f, second, e) ||
-        (second && !config_string(f, f->config, "architecture", &architecture, e)))
+    if (is_refused(f, e) || (config && !config_check(f->config_path, f->config, entries, e)) ||
+        (config && !config_string(f, f->config, "architecture", &architecture, e)))
         return false;
     if (architecture && strcmp(architecture, "jump_relu") != 0)
         return error_set(e, ERROR_INPUT, "%s: architecture '%s' is not known, expected jump_relu",
                          f->config_path, architecture);
-    return choose_hook(f, second, s, e) && read_tensors(f, s, p, e) && check_k(f, s, e) &&
+    return (config ? choose_hook_by_config(f, s, e)
+                   : choose_hook_by_path(f, second ? second_places : first_places, s, e)) &&
+           read_tensors(f, s, p, e) && check_k(f, s, e) &&
            (second || !ends_with(f->path, ".npz") || !behind(f->path, "/embedding/") ||
             fold_embedding(s, p, e));
 }

@@ -1,7 +1,9 @@
 /* Llama Scope (He et al. 2024; OpenMOSS): a folder a point, hyperparams.json and
  * checkpoints/final.safetensors; later ones config.json and sae_weights.safetensors. JumpReLU, not
  * centred, of activations scaled to an average length of √n, as sae-lens reads them
- * (sae_lens/loading/pretrained_sae_loaders.py): one threshold, of the activations as they are. */
+ * (sae_lens/loading/pretrained_sae_loaders.py): one threshold, of the activations as they are. A
+ * transcoder reads another point than it gives, and each has an average length of its own
+ * (lm_saes/sae.py, standardize_parameters_of_dataset_norm). */
 #include "engine/base/memory.h"
 #include "engine/dict/dict_private.h"
 #include <math.h>
@@ -33,17 +35,14 @@ static bool read_place(const struct dict_file *f, struct dict_spec *s, struct er
         !config_string(f, f->config, "hook_point_out", &out, e) ||
         !config_string(f, f->config, "act_fn", &act, e))
         return false;
-    if (in && out && strcmp(in, out) != 0)
-        return error_set(e, ERROR_INPUT,
-                         "%s: hook_point_in is '%.60s' and hook_point_out '%.60s': a transcoder of "
-                         "Llama Scope is not supported",
-                         f->config_path, in, out);
     if (strcmp(act, "jumprelu") != 0 && strcmp(act, "relu") != 0)
         return error_set(e, ERROR_INPUT, "%s: act_fn is '%s', expected jumprelu or relu",
                          f->config_path, act);
     s->source[DICT_FACT_SELECT] = s->source[DICT_FACT_RELU] = "config";
     s->select = strcmp(act, "relu") == 0 ? SELECT_ALL : SELECT_THRESHOLD;
-    return read_hook(f, in, "config", s, e);
+    if (!in || !out || strcmp(in, out) == 0)
+        return read_hook(f, in, "config", s, e);
+    return read_hook(f, out, "config", s, e) && read_transcodes(f, in, "config", s, e);
 }
 
 /* The tensor of logarithms where there is one; else the configuration's number, which is held
@@ -77,21 +76,25 @@ static bool read(const struct dict_file *f, struct dict_spec *s, struct dict_par
                  struct error *e)
 {
     const json_t *norms = json_object_get(f->config, "dataset_average_activation_norm");
-    double length = 0;
+    double length = 0, given = 0;
     s->format = "llama-scope";
     s->relu = RELU_BEFORE;
     s->bos = DICT_BOS_YES;
     if (!read_place(f, s, e) || !number(f, norms, "in", &length, e) ||
+        !number(f, norms, "out", &given, e) ||
         !read_matrix(f, "encoder.weight", -1, -1, ORDER_OUT_IN, &p->encoder, e) ||
         !read_sizes(&p->encoder, s, e) ||
         !read_decoder(f, "decoder.weight", ORDER_IN_OUT, s, p, e) ||
         !read_vector(f, "encoder.bias", s->m, &p->encoder_bias, e) ||
         !read_vector(f, "decoder.bias", s->n_out, &p->decoder_bias, e))
         return false;
-    const double scale = length > 0 ? sqrt((double)s->n) / length : 1;
+    const double scale = length > 0 ? sqrt((double)s->n) / length : 1,
+                 back = !s->transcodes ? scale
+                        : given > 0    ? sqrt((double)s->n_out) / given
+                                       : 1;
     s->source[DICT_FACT_NORM] = length > 0 ? "config" : "no norm in the config";
     return read_threshold(f, scale, s, p, e) && check_k(f, s, e) &&
-           (!(length > 0) || fold_scale(s, p, scale, e));
+           (!(length > 0 || (s->transcodes && given > 0)) || fold_scale(s, p, scale, back, e));
 }
 
 const struct dict_reader dict_reader_llama_scope = {knows, read};

@@ -312,7 +312,7 @@ static bool scale(const struct cfg *c, const char *path, const json_t *factor, s
     if (s->norm_rescale && p->threshold.v)
         p->threshold.v[0] = (float)((double)p->threshold.v[0] / by);
     s->source[DICT_FACT_NORM] = "activation_scaler.json";
-    return fold_scale(s, p, by, c->e);
+    return fold_scale(s, p, by, by, c->e);
 }
 
 static bool whiten(const struct cfg *c, struct dict_spec *s, struct dict_parts *p)

@@ -1,5 +1,6 @@
 /* The .pt of the Danish paper's authors: tensors, then the file's name, then the .json beside it,
- * which is often wrong. */
+ * which is often wrong about the activation, about what is tied and about k; what it says of sizes
+ * must be so, and of the right kind. */
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/dict/dict_private.h"
@@ -14,14 +15,42 @@ static size_t without_ending(const char *path)
     return dot && dot != base ? (size_t)(dot - path) : strlen(path);
 }
 
-/* An empty object where there is none, or none that can be read (*bad): it may say nothing that the
- * name or an option could not. */
-static json_t *beside(const char *path, struct error *bad)
+struct beside { /* the .json; an empty object where there is none */
+    char *path;
+    json_t *j;
+};
+
+static bool open_beside(const char *path, struct beside *b, struct error *e)
 {
-    char *name = xasprintf("%.*s.json", (int)without_ending(path), path);
-    json_t *root = file_is_named(name) ? json_read_object(name, 1 << 20, bad) : NULL;
-    free(name);
-    return root ? root : json_object();
+    b->path = xasprintf("%.*s.json", (int)without_ending(path), path);
+    b->j = file_is_named(b->path) ? json_read_object(b->path, 1 << 20, e) : json_object();
+    return b->j != NULL;
+}
+
+static void release_beside(struct beside *b)
+{
+    json_decref(b->j);
+    free(b->path);
+}
+
+static bool check_beside(const struct beside *b, const struct dict_spec *s, struct error *e)
+{
+    static const struct config_entry entries[] = {{"input_size", CONFIG_COUNT},
+                                                  {"hidden_size", CONFIG_COUNT},
+                                                  {"k", CONFIG_COUNT},
+                                                  {"batch_size", CONFIG_COUNT},
+                                                  {"num_batches_trained_on", CONFIG_COUNT},
+                                                  {"hookpoint", CONFIG_TEXT},
+                                                  {"learning_rate", CONFIG_NUMBER},
+                                                  {"lambda_l1", CONFIG_NUMBER},
+                                                  {"pre_encoder_bias", CONFIG_TRUTH},
+                                                  {"same_W", CONFIG_TRUTH},
+                                                  {"activation_function", CONFIG_TEXT},
+                                                  {NULL, CONFIG_TEXT}};
+    return config_check(b->path, b->j, entries, e) &&
+           config_agrees(b->path, b->j, "input_size", s->n, "inputs of the weights", e) &&
+           config_agrees(b->path, b->j, "hidden_size", s->m, "latents of the weights", e) &&
+           config_within(b->path, b->j, "k", s->m, e);
 }
 
 /* The last part of the path, without its ending; the caller frees. */
@@ -51,9 +80,8 @@ static int32_t k_of_path(const char *path)
     return k;
 }
 
-/* bad: why the .json beside it can't be read, if it can't. */
-static bool choose_k(const struct dict_file *f, const json_t *json, const struct error *bad,
-                     struct dict_spec *s, struct error *e)
+static bool choose_k(const struct dict_file *f, const json_t *json, struct dict_spec *s,
+                     struct error *e)
 {
     const json_t *k = json_object_get(json, "k");
     int32_t named = k_of_path(f->path);
@@ -61,19 +89,17 @@ static bool choose_k(const struct dict_file *f, const json_t *json, const struct
         return read_k(f, named, "file name", s, e);
     if (json_is_integer(k))
         return read_k(f, json_integer_value(k), "config", s, e);
-    if (error_is_set(bad))
-        return error_set(e, bad->kind, "%s: the name (…topk32…) does not say k, and %s", f->path,
-                         bad->text);
     return error_set(e, ERROR_INPUT,
                      "%s: neither the name (…topk32…) nor the .json beside it says k", f->path);
 }
 
-static bool choose_hook(const struct dict_file *f, const json_t *json, struct dict_spec *s,
+static bool choose_hook(const struct dict_file *f, const struct beside *b, struct dict_spec *s,
                         struct error *e)
 {
-    const char *config = json_string_value(json_object_get(json, "hookpoint"));
+    const char *config = json_string_value(json_object_get(b->j, "hookpoint"));
     if (f->hint->hook || config)
-        return read_hook(f, config, "config", s, e);
+        return read_hook(f, config, "config", s, e) ||
+               (!f->hint->hook && error_prefix(e, "%s", b->path));
     struct error not_a_point = {0};
     struct point any;
     struct model_config of_any_depth = {0};
@@ -136,11 +162,10 @@ static bool read(const struct dict_file *f, struct dict_spec *s, struct dict_par
     }
     if (!read_tensors(f, s, p, e))
         return false;
-    struct error bad = {0};
-    json_t *json = beside(f->path, &bad);
-    bool ok =
-        (relu ? check_k(f, s, e) : choose_k(f, json, &bad, s, e)) && choose_hook(f, json, s, e);
-    json_decref(json);
+    struct beside b;
+    bool ok = open_beside(f->path, &b, e) && check_beside(&b, s, e) &&
+              (relu ? check_k(f, s, e) : choose_k(f, b.j, s, e)) && choose_hook(f, &b, s, e);
+    release_beside(&b);
     return ok;
 }
 

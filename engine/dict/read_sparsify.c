@@ -32,8 +32,13 @@ static bool choose_hook(const struct dict_file *f, struct dict_spec *s, struct e
     struct point any;
     struct error not_a_point = {0};
     const bool named = module && point_parse(module, NULL, &any, &not_a_point);
-    bool ok = read_hook(f, named ? module : NULL, "file name", s, e) &&
-              (!s->transcodes || read_transcodes(f, NULL, "config", s, e));
+    char reads[POINT_NAME_MAX] = "";
+    bool ok = read_hook(f, named ? module : NULL, "file name", s, e);
+    if (f->hint->hook && s->at.site == SITE_RESID_POST) /* of a block; else it is an MLP's */
+        snprintf(reads, sizeof reads, "layers.%d.resid.pre", s->at.layer);
+    if (ok && s->transcodes)
+        ok = named && !f->hint->hook ? read_transcoded_module(f, module, "config", s, e)
+                                     : read_transcodes(f, *reads ? reads : NULL, "config", s, e);
     free(module);
     return ok;
 }

@@ -1,6 +1,8 @@
 /* State dicts of W_enc, W_dec, b_enc and b_dec alone, which say of themselves only which way they
  * lie: Qwen Scope's layerL.sae.pt ([m, n] and [n, m]; top k of the repository's name, not centred),
- * lovis-heindrich's ([n, m] and [m, n]; ReLU, centred). */
+ * lovis-heindrich's ([n, m] and [m, n]; ReLU, centred), and circuit-tracer's transcoders
+ * layer_L.safetensors ([m, n] both; ReLU, not centred, from the MLP's input behind its norm to its
+ * output, as sae_lens/loading/pretrained_sae_loaders.py reads those of mwhanna). */
 #include "engine/dict/dict_private.h"
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +19,28 @@ static int32_t qwen_layer(const char *path)
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *end = "";
     int32_t layer = strncmp(base, "layer", 5) == 0 ? small_number(base + 5, &end) : -1;
     return strcmp(end, ".sae.pt") == 0 ? layer : -1;
+}
+
+/* "layer_7.safetensors"; −1: another name. */
+static int32_t tracer_layer(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *end = "";
+    int32_t layer = strncmp(base, "layer_", 6) == 0 ? small_number(base + 6, &end) : -1;
+    return strcmp(end, ".safetensors") == 0 ? layer : -1;
+}
+
+static bool read_tracer(const struct dict_file *f, struct dict_spec *s, struct error *e)
+{
+    char hook[POINT_NAME_MAX], reads[POINT_NAME_MAX];
+    const int32_t layer = tracer_layer(f->path);
+    s->format = "circuit-tracer";
+    s->select = SELECT_ALL;
+    s->relu = RELU_BEFORE;
+    snprintf(hook, sizeof hook, "layers.%d.mlp.out", layer);
+    snprintf(reads, sizeof reads, "layers.%d.mlp.in", layer);
+    return check_k(f, s, e) && read_hook(f, layer >= 0 ? hook : NULL, "file name", s, e) &&
+           read_transcodes(f, layer >= 0 && !f->hint->hook ? reads : NULL, "shapes of tensors", s,
+                           e);
 }
 
 /* K of "…-W32K-L0_50/": −1: not said. */
@@ -55,14 +79,28 @@ static bool read_heindrich(const struct dict_file *f, struct dict_spec *s, struc
 
 static bool knows(const struct dict_file *f)
 {
-    return tensors_are_pickled(f->tensors) && has_tensor(f, "W_enc") && has_tensor(f, "W_dec") &&
-           has_tensor(f, "b_enc") && has_tensor(f, "b_dec") && !has_tensor(f, "threshold");
+    return (tensors_are_pickled(f->tensors) || tracer_layer(f->path) >= 0) &&
+           has_tensor(f, "W_enc") && has_tensor(f, "W_dec") && has_tensor(f, "b_enc") &&
+           has_tensor(f, "b_dec") && !has_tensor(f, "threshold");
+}
+
+static bool read_transcoder(const struct dict_file *f, struct dict_spec *s, struct dict_parts *p,
+                            struct error *e)
+{
+    s->skip = has_tensor(f, "W_skip");
+    s->source[DICT_FACT_SKIP] = s->skip ? "tensor W_skip" : "no tensor W_skip";
+    return read_matrix(f, "W_enc", -1, -1, ORDER_OUT_IN, &p->encoder, e) &&
+           read_sizes(&p->encoder, s, e) && read_tracer(f, s, e) &&
+           read_decoder(f, "W_dec", ORDER_OUT_IN, s, p, e) &&
+           read_vector(f, "b_enc", s->m, &p->encoder_bias, e) &&
+           read_vector(f, "b_dec", s->n_out, &p->decoder_bias, e) &&
+           (!s->skip || read_matrix(f, "W_skip", s->n_out, s->n, ORDER_OUT_IN, &p->skip, e));
 }
 
 static bool read(const struct dict_file *f, struct dict_spec *s, struct dict_parts *p,
                  struct error *e)
 {
-    const int64_t m = length(f, "b_enc"), n = length(f, "b_dec");
+    const int64_t m = length(f, "b_enc"), n = length(f, "b_dec"); /* n: of a transcoder n_out */
     const struct named_tensor *w = tensors_find(f->tensors, "W_enc"),
                               *d = tensors_find(f->tensors, "W_dec");
     if (m == n)
@@ -71,10 +109,7 @@ static bool read(const struct dict_file *f, struct dict_spec *s, struct dict_par
                          f->path, (long long)m);
     const bool turned = w->n_dims == 2 && w->dim[0] == m && w->dim[1] == n;
     if (turned && d->n_dims == 2 && d->dim[0] == m)
-        return error_set(e, ERROR_INPUT,
-                         "%s: W_enc and W_dec are both [%lld, %lld], as in transcoders, which are "
-                         "not supported",
-                         f->path, (long long)m, (long long)n);
+        return read_transcoder(f, s, p, e);
     if (!(turned ? read_matrix(f, "W_enc", m, n, ORDER_OUT_IN, &p->encoder, e)
                  : read_matrix(f, "W_enc", n, m, ORDER_IN_OUT, &p->encoder, e)) ||
         !read_sizes(&p->encoder, s, e))

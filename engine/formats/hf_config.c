@@ -28,6 +28,7 @@ struct rules {
     bool head_dim_given;                      /* head_dim must stand there */
     bool tied;                                /* where the file is silent */
     bool rotary_dim, two_rotations; /* how the rotation is said: a count; of windows by itself */
+    bool rotary_part;               /* a share of less than the whole is computed, too */
     bool (*attention)(const struct source *, struct model_config *);
 };
 
@@ -221,7 +222,7 @@ static bool read_rotation(const struct source *s, const struct rules *r, struct 
             s->e, ERROR_INPUT,
             "%s: %g of a head of %d makes %d rotated dimensions, expected an even count", s->path,
             pct, head, rot);
-    if (r->rotary_whole > 0 && rot != head)
+    if (r->rotary_whole > 0 && rot != head && !r->rotary_part)
         return error_set(s->e, ERROR_INPUT,
                          "%s: partial_rotary_factor %g is not supported of %s, expected 1", s->path,
                          pct, c->arch->title);
@@ -420,6 +421,13 @@ static bool read_mistral_attention(const struct source *s, struct model_config *
     return read_count(s, "sliding_window", 1 << 24, &c->window);
 }
 
+/* No window where the file is silent. Its attention_bias is said and not read. */
+static bool read_phi3_attention(const struct source *s, struct model_config *c)
+{
+    const json_t *v = json_object_get(s->j, "sliding_window");
+    return v == NULL || read_mistral_attention(s, c);
+}
+
 /* A window in the layers from max_window_layers on, or as layer_types says. */
 static bool read_qwen_windows(const struct source *s, struct model_config *c)
 {
@@ -574,6 +582,8 @@ static const struct rules rules[] = {
      .rotary_share = "partial_rotary_factor", .rotary_base = "rope_theta",
      .rotary_base_default = 1e4, .grouped = true, .kv_may_be_all = true,
      .attention = read_phi_attention},
+    {"phi3", LLAMA, "hidden_act", TURNED, .rotary_part = true, .kv_may_be_all = true,
+     .attention = read_phi3_attention},
     {"gptj", "n_layer", "n_embd", "n_inner", "n_head", "n_positions", "layer_norm_epsilon",
      "activation_function", .mlp_is_4 = true, .rotary_dim = true, .attention = read_gptj_attention},
 };

@@ -91,6 +91,19 @@ static struct tensor norm(struct walk *w, struct point of, struct held *x, const
     return y;
 }
 
+/* A norm that has done its part but for gain and bias. */
+static struct tensor gained(struct walk *w, struct tensor x, const struct norm *n)
+{
+    const struct norm rest = {
+        .kind = NORM_RMS, .gamma = n->gamma, .beta = n->beta, .eps = n->eps, .as = n->as};
+    float *one = xreallocarray(NULL, (size_t)x.rows, sizeof *one);
+    for (int32_t i = 0; i < x.rows; i++)
+        one[i] = 1;
+    struct tensor y = op_norm(w->run, x, &rest, run_put(w->run, x.rows, 1, one));
+    free(one);
+    return y;
+}
+
 /* ---- hooks */
 static bool io_fits(struct walk *w, const struct hook *h)
 {
@@ -232,10 +245,10 @@ static void layer_begin(struct walk *w)
     w->release = !w->run->tape && point_compare(w->to, here(w, SITE_RESID_POST)) >= 0;
     for (int32_t i = 0; i < w->n_hooks; i++) {
         const struct point at = w->hook[i].at;
-        const bool within =
-            at.layer == w->at.layer && at.site > SITE_RESID_PRE && at.site < SITE_RESID_POST;
-        if (within && (w->hook[i].op == HOOK_GET || at.site == SITE_RESID_MID ||
-                       !same_point(reads(&w->hook[i]), at)))
+        const bool layer = at.layer == w->at.layer,
+                   within = layer && at.site > SITE_RESID_PRE && at.site < SITE_RESID_POST;
+        if ((within && (w->hook[i].op == HOOK_GET || at.site == SITE_RESID_MID)) ||
+            (layer && !same_point(reads(&w->hook[i]), at)))
             w->release = false;
     }
     if (w->release) {
@@ -303,17 +316,33 @@ static bool attention_unseen(const struct walk *w)
 {
     return w->m->config.parallel_residual && !w->want_state && !w->batch->seqs.kv &&
            !observed(w, SITE_ATTN_Z) && !observed(w, SITE_ATTN_OUT) && w->to.layer == w->at.layer &&
-           w->to.site >= SITE_MLP_IN && w->to.site <= SITE_MLP_OUT;
+           w->to.site >= SITE_MLP_NORMALIZED && w->to.site <= SITE_MLP_OUT;
+}
+
+/* What the MLP reads of the stream x, or what is that but for the norm's gain where somebody looks
+ * there. The stream is read before anything is added to it. */
+struct mlp_input {
+    enum site site;
+    struct tensor t;
+};
+static struct mlp_input mlp_input(struct walk *w, struct point of, struct held *x)
+{
+    const struct norm *n = &layer_of(w)->mlp_norm, bare = {.kind = n->kind, .eps = n->eps};
+    return observed(w, SITE_MLP_NORMALIZED)
+               ? (struct mlp_input){SITE_MLP_NORMALIZED, norm(w, of, x, &bare)}
+               : (struct mlp_input){SITE_MLP_IN, norm(w, of, x, n)};
 }
 
 static void from_resid_pre(struct walk *w)
 {
     layer_begin(w);
     w->base = w->value;
-    if (attention_unseen(w))
-        arrive(w, SITE_MLP_IN, norm(w, before_layer(w), &w->base, &layer_of(w)->mlp_norm));
-    else
+    if (!attention_unseen(w)) {
         arrive(w, SITE_ATTN_Z, attention(w, &w->base));
+        return;
+    }
+    const struct mlp_input in = mlp_input(w, before_layer(w), &w->base);
+    arrive(w, in.site, in.t);
 }
 
 /* The residual has got the attention's output, `add` (absent: it is added by a product of the
@@ -322,16 +351,16 @@ static void add_attention(struct walk *w, struct tensor z, struct tensor add)
 {
     const struct layer *l = layer_of(w);
     const bool parallel = w->m->config.parallel_residual;
-    struct tensor x = {0};
+    struct mlp_input in = {SITE_MLP_IN, {0}};
     if (parallel)
-        x = norm(w, before_layer(w), &w->base, &l->mlp_norm);
+        in = mlp_input(w, before_layer(w), &w->base);
     own(w, &w->base);
     if (add.rows)
         op_add(w->run, w->base.t, add, 1.0f);
     else
         op_linear_add(w->run, w->base.t, z, &l->proj);
     if (parallel) {
-        arrive(w, SITE_MLP_IN, x);
+        arrive(w, in.site, in.t);
         return;
     }
     w->value = w->base;
@@ -352,7 +381,8 @@ static void from_attn_z(struct walk *w)
 static void from_resid_mid(struct walk *w)
 {
     w->base = w->value;
-    arrive(w, SITE_MLP_IN, norm(w, here(w, SITE_RESID_MID), &w->base, &layer_of(w)->mlp_norm));
+    const struct mlp_input in = mlp_input(w, here(w, SITE_RESID_MID), &w->base);
+    arrive(w, in.site, in.t);
 }
 
 static const struct {
@@ -465,6 +495,7 @@ static void advance(struct walk *w)
         break;
     case SITE_ATTN_OUT: add_attention(w, (struct tensor){0}, w->value.t); break;
     case SITE_RESID_MID: from_resid_mid(w); break;
+    case SITE_MLP_NORMALIZED: arrive(w, SITE_MLP_IN, gained(w, w->value.t, &l->mlp_norm)); break;
     case SITE_MLP_IN: from_mlp_in(w); break;
     case SITE_MLP_PRE: from_mlp_pre(w); break;
     case SITE_MLP_ACT: from_mlp_act(w); break;

@@ -38,6 +38,29 @@ static void full_name(const struct opening *o, int32_t layer, const char *part, 
                  part, kind);
 }
 
+/* The matrix of that full name, [out, in] or as `order` has it. "….mlp.gate_up_proj[1].weight" is
+ * half of one of the file's ([0]: the first): its rows are then taken out of that, under the name
+ * as it is given. */
+static bool find_matrix(struct opening *o, const char *name, int32_t out, int32_t in,
+                        enum order order, struct named_tensor *t)
+{
+    const char *open = strchr(name, '[');
+    const int64_t rows = open ? 2 * (int64_t)out : out,
+                  dim[] = {order == ORDER_OUT_IN ? rows : in, order == ORDER_OUT_IN ? in : rows};
+    char whole[NAME_MAX_LEN];
+    snprintf(whole, sizeof whole, "%.*s%s", open ? (int)(open - name) : (int)strlen(name), name,
+             open ? strchr(open, ']') + 1 : "");
+    const struct named_tensor *found = tensors_need(o->m->tensors, whole, 2, dim, o->e);
+    if (!found)
+        return false;
+    *t = *found;
+    if (!open)
+        return true;
+    t->name = name, t->dim[0] = out, t->n_bytes /= 2;
+    t->data = (const char *)t->data + (open[1] == '1' ? t->n_bytes : 0);
+    return true;
+}
+
 static bool open_vector(struct opening *o, int32_t layer, const char *part, const char *kind,
                         int32_t n, const int32_t *order, float plus, struct tensor *out)
 {
@@ -163,16 +186,6 @@ static struct weight *own_weight(struct opening *o, const float *w, int32_t out,
     return made;
 }
 
-static const struct named_tensor *matrix(struct opening *o, int32_t layer, const char *part,
-                                         int32_t out, int32_t in)
-{
-    const bool plain = o->arch->order == ORDER_OUT_IN;
-    const int64_t dim[] = {plain ? out : in, plain ? in : out};
-    char name[NAME_MAX_LEN];
-    full_name(o, layer, part, "weight", name);
-    return tensors_need(o->m->tensors, name, 2, dim, o->e);
-}
-
 struct tl_linear {               /* what happens to a linear before it is packed */
     const struct tl_norm *reads; /* NULL: from no norm */
     bool writes;                 /* to the residual stream */
@@ -185,14 +198,16 @@ static bool open_tl_linear(struct opening *o, int32_t layer, const char *part, i
                            int32_t in, bool has_bias, const int32_t *rows,
                            const struct tl_linear *tl, struct linear *l)
 {
-    const struct named_tensor *t = matrix(o, layer, part, out, in);
-    float *bias = !t         ? NULL
+    struct named_tensor t;
+    char name[NAME_MAX_LEN];
+    full_name(o, layer, part, "weight", name);
+    float *bias = !find_matrix(o, name, out, in, o->arch->order, &t) ? NULL
                   : has_bias ? host_vector(o, layer, part, "bias", out, rows, 0)
                              : xcalloc((size_t)out, sizeof *bias);
     if (!bias)
         return false;
-    float *w = tl_matrix(t, o->arch->order, rows, out, in);
-    tensors_done(o->m->tensors, t);
+    float *w = tl_matrix(&t, o->arch->order, rows, out, in);
+    tensors_done(o->m->tensors, &t);
     if (tl->reads)
         tl_fold(tl->reads, w, bias, out, in, is_layer_norm(o));
     if (tl->writes && is_layer_norm(o))
@@ -209,7 +224,7 @@ static bool open_tl_linear(struct opening *o, int32_t layer, const char *part, i
     const bool ok = l->w && put_vector(o, bias, out, &l->bias);
     free(w);
     free(bias);
-    return ok || error_prefix(o->e, "%s: %s", t->file, t->name);
+    return ok || error_prefix(o->e, "%s: %s", t.file, t.name);
 }
 
 static bool open_tl_attention(struct opening *o, int32_t i, const struct tl_norm *norm)
@@ -220,10 +235,11 @@ static bool open_tl_attention(struct opening *o, int32_t i, const struct tl_norm
     const int32_t d = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim;
     float *values = xcalloc((size_t)kv, sizeof *values);
     const struct tl_linear plain = {.reads = norm};
-    struct tl_linear with = {.reads = norm, .value_bias = values, .value_from = n->qkv ? 2 * d : 0};
+    struct tl_linear with = {
+        .reads = norm, .value_bias = values, .value_from = n->qkv ? d + kv : 0};
     bool ok =
-        n->qkv ? open_tl_linear(o, i, n->qkv, 3 * d, c->d_model, c->qkv_bias, o->qkv_rows, &with,
-                                &l->q)
+        n->qkv ? open_tl_linear(o, i, n->qkv, d + 2 * kv, c->d_model, c->qkv_bias, o->qkv_rows,
+                                &with, &l->q)
                : open_tl_linear(o, i, n->q, d, c->d_model, c->qkv_bias, NULL, &plain, &l->q) &&
                      open_tl_linear(o, i, n->k, kv, c->d_model, c->qkv_bias, NULL, &plain, &l->k) &&
                      open_tl_linear(o, i, n->v, kv, c->d_model, c->qkv_bias, NULL, &with, &l->v);
@@ -342,17 +358,18 @@ static bool open_weight(struct opening *o, const char *name, int32_t out, int32_
                         enum order order, const int32_t *rows, unsigned uses,
                         const struct weight **w)
 {
-    const int64_t dim[] = {order == ORDER_OUT_IN ? out : in, order == ORDER_OUT_IN ? in : out};
-    const struct named_tensor *t = tensors_need(o->m->tensors, name, 2, dim, o->e);
+    struct named_tensor t;
     struct backend *b = o->m->queue->backend;
-    if (t && o->need) { /* what TransformerLens changes is of our own, in float32 */
+    if (!find_matrix(o, name, out, in, order, &t))
+        return false;
+    if (o->need) { /* what TransformerLens changes is of our own, in float32 */
         const struct weight_source own = {.type = DTYPE_F32, .out = out, .in = in};
-        *o->need += o->how->tl_tokens < 1 ? pack_need(b, t, order, rows, uses, o->packs)
+        *o->need += o->how->tl_tokens < 1 ? pack_need(b, &t, order, rows, uses, o->packs)
                     : b->caps.capability  ? device_weight_need(b, &own, uses)
                                           : (uint64_t)out * (uint64_t)in * sizeof(float);
         return true;
     }
-    *w = t ? pack_weight(b, o->m->tensors, t, order, rows, uses, o->packs, o->e) : NULL;
+    *w = pack_weight(b, o->m->tensors, &t, order, rows, uses, o->packs, o->e);
     if (*w)
         o->m->bytes += device_weight_bytes(b, *w);
     return *w != NULL;
@@ -458,7 +475,7 @@ static bool open_qkv(struct opening *o, int32_t i)
     struct layer *l = &o->m->layer[i];
     const int32_t d = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim;
     if (n->qkv)
-        return open_linear(o, i, n->qkv, 3 * d, c->d_model, c->qkv_bias, o->qkv_rows, &l->q);
+        return open_linear(o, i, n->qkv, d + 2 * kv, c->d_model, c->qkv_bias, o->qkv_rows, &l->q);
     return open_linear(o, i, n->q, d, c->d_model, c->qkv_bias, NULL, &l->q) &&
            open_linear(o, i, n->k, kv, c->d_model, c->qkv_bias, NULL, &l->k) &&
            open_linear(o, i, n->v, kv, c->d_model, c->qkv_bias, NULL, &l->v);

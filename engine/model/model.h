@@ -51,7 +51,7 @@ int32_t model_width(const struct model *, struct point);
 bool model_check_point(const struct model *, struct point, struct error *e);
 
 /* False and an error where a dictionary can't be hooked at that point: there is none, it reads or
- * gives another width, or it is a transcoder and this is no MLP's output. */
+ * gives another width, or it is a transcoder that reads no earlier point of the layer. */
 bool model_check_dict(const struct model *, const struct dict *, struct point at, struct error *e);
 
 /* Width of what a state at a point has beside its value: the residual stream that it will be added

@@ -32,10 +32,10 @@ bool model_check_dict(const struct model *m, const struct dict *d, struct point 
     point_name(in, before);
     if (!model_check_point(m, at, e) || !model_check_point(m, in, e))
         return false;
-    if (s->transcodes && at.site != SITE_MLP_OUT && at.site != SITE_MLP_MODULE)
+    if (s->transcodes && point_compare(in, at) >= 0)
         return error_set(e, ERROR_INPUT,
-                         "the transcoder %s is hooked at %s, expected the output of an MLP", name,
-                         there);
+                         "the transcoder %s reads %s and is hooked at %s, expected a later point",
+                         name, before, there);
     if (s->n != model_width(m, in))
         return error_set(e, ERROR_INPUT,
                          "the SAE %s reads a width of %d, the model %s has %d at %s", name, s->n,

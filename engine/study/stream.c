@@ -45,6 +45,7 @@ static struct point written_at(struct point at)
     case SITE_ATTN_Z:
     case SITE_ATTN_MODULE:
     case SITE_ATTN_OUT: at.site = SITE_ATTN_OUT; break;
+    case SITE_MLP_NORMALIZED:
     case SITE_MLP_IN:
     case SITE_MLP_PRE:
     case SITE_MLP_ACT:

@@ -160,7 +160,8 @@ static void test_bash_completes_values(void **state)
     completed("glimt --dtype b", "bf16|");
     completed("glimt --color 2", "256|");
     completed("glimt --hook layers.3.m",
-              "layers.3.mlp.act|layers.3.mlp.in|layers.3.mlp.out|layers.3.mlp.pre|");
+              "layers.3.mlp.act|layers.3.mlp.in|layers.3.mlp.normalized|layers.3.mlp.out|"
+              "layers.3.mlp.pre|");
     completed("glimt --hook f", "final_norm|");
     completed("glimt --cache n", "none|");
     completed("glimt --model mo", "model|");

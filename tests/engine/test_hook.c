@@ -27,6 +27,7 @@ static const struct {
     {"layers.3.mlp.in", "layers.3.mlp.in", 3, SITE_MLP_IN},
     {"gpt_neox.layers.3.post_attention_layernorm", "layers.3.mlp.in", 3, SITE_MLP_IN},
     {"blocks.3.mlp.hook_in", "layers.3.mlp.in", 3, SITE_MLP_IN},
+    {"layers.3.mlp.normalized", "layers.3.mlp.normalized", 3, SITE_MLP_NORMALIZED},
     {"blocks.3.ln2.hook_normalized", "layers.3.mlp.in", 3, SITE_MLP_IN},
     {"layers.0.attn.out", "layers.0.attn.out", 0, SITE_ATTN_OUT},
     {"layers.0.attention", "layers.0.attn.out", 0, SITE_ATTN_OUT},
@@ -116,7 +117,8 @@ static const struct {
     {"llama", false, "layers.3.mlp.down_proj", "layers.3.mlp.out", NULL},
     {"llama", false, "layers.3.mlp.up_proj", NULL, "no part of a layer"},
     {"llama", false, "layers.3.mlp.act_fn", NULL, "the gate alone"},
-    {"llama", false, "blocks.3.ln2.hook_normalized", NULL, "before the gain"},
+    {"llama", false, "blocks.3.ln2.hook_normalized", "layers.3.mlp.normalized", NULL},
+    {"gemma2", false, "blocks.3.ln2.hook_normalized", "layers.3.mlp.normalized", NULL},
     {"llama", false, "ln_final.hook_normalized", NULL, "before the gain"},
     {"qwen2", false, "blocks.3.hook_mlp_in", "layers.3.resid.mid", NULL},
     {"gemma2", false, "model.layers.3.self_attn", "model.layers.3.self_attn", NULL},
@@ -135,6 +137,7 @@ static const struct {
     {NULL, false, "model.layers.3.mlp", "model.layers.3.mlp", NULL}, /* as point_name has it */
     {NULL, false, "model.layers.3.self_attn", "model.layers.3.self_attn", NULL},
     {NULL, false, "blocks.3.hook_mlp_in", NULL, "depends on the model"},
+    {NULL, false, "blocks.3.ln2.hook_normalized", NULL, "depends on the model"},
 };
 
 static void test_architectures(void **state)
@@ -160,6 +163,44 @@ static void test_architectures(void **state)
         assert_string_equal(name, moving[i].ours);
         assert_true(point_parse(name, m.arch ? &m : NULL, &again, &e));
         assert_int_equal(point_compare(p, again), 0);
+    }
+}
+
+/* What modules read. */
+static void test_readers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model_type;
+        bool parallel;
+        const char *name, *ours, *word;
+    } of[] = {
+        {"gpt_neox", true, "layers.3", "layers.3.resid.pre", NULL},
+        {"gpt_neox", true, "gpt_neox.layers.3.mlp", "layers.3.mlp.in", NULL},
+        {"gpt_neox", true, "layers.3.post_attention_layernorm", "layers.3.resid.pre", NULL},
+        {"gpt_neox", false, "layers.3.post_attention_layernorm", "layers.3.resid.mid", NULL},
+        {"gpt_neox", true, "layers.3.mlp.act", "layers.3.mlp.pre", NULL},
+        {"gpt_neox", true, "layers.3.mlp.dense_4h_to_h", "layers.3.mlp.act", NULL},
+        {"gpt_neox", true, "layers.3.attention.dense", "layers.3.attn.z", NULL},
+        {"gpt_neox", true, "layers.3.attention", NULL, "is no hook point"},
+        {"gpt_neox", true, "layers.6.mlp", NULL, "layers 0 to 5"},
+        {"gpt_neox", true, "layers.3.mlp.out", NULL, "no part of a layer"},
+        {"gpt_neox", true, "embed_in", NULL, "not known"},
+        {"gemma2", false, "model.layers.3.post_feedforward_layernorm", "model.layers.3.mlp", NULL},
+        {"gpt2", false, "h.3.mlp", "layers.3.mlp.in", NULL}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        const struct model_config m = {.arch = arch_find(of[i].model_type),
+                                       .n_layers = 6,
+                                       .parallel_residual = of[i].parallel};
+        struct error e = {0};
+        struct point p;
+        char name[POINT_NAME_MAX] = "";
+        const bool ok = point_read_by(of[i].name, &m, &p, &e);
+        if (ok != (of[i].ours != NULL) || (!ok && !strstr(e.text, of[i].word)))
+            fail_msg("%s: %s", of[i].name, ok ? "taken" : e.text);
+        if (ok)
+            point_name(p, name);
+        assert_string_equal(name, of[i].ours ? of[i].ours : "");
     }
 }
 
@@ -244,6 +285,7 @@ static void test_order(void **state)
                                         "model.layers.0.self_attn",
                                         "layers.0.attn.out",
                                         "layers.0.resid.mid",
+                                        "layers.0.mlp.normalized",
                                         "layers.0.mlp.in",
                                         "layers.0.mlp.pre",
                                         "layers.0.mlp.act",
@@ -270,7 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spellings),     cmocka_unit_test(test_other_names),
         cmocka_unit_test(test_architectures), cmocka_unit_test(test_unknown_depth),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_order),         cmocka_unit_test(test_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -400,6 +400,38 @@ def formulas():
     f, y = jump(a)
     result("gemma/transcoder", f, y + x @ a["affine_skip_connection"].astype(float))
 
+    # the first one's, which reads in front of the norm's gain; and one without a configuration
+    name = "gemma-scope-2b-pt-transcoders/layer_4/width_16k/average_l0_8"
+    a = gemma(131)
+    np.savez(folder("gemma", *name.split("/")) + "/params.npz", **a)
+    result("gemma/" + name, *jump(a))
+    a = gemma(136)
+    path = folder("gemma", "gemma-scope-2", "transcoder_all", "layer_5_width_16k_l0_small")
+    save_file({k: torch.from_numpy(v) for k, v in a.items()}, path + "/params.safetensors")
+    result("gemma/transcoder-alone", *jump(a))
+
+    # Llama Scope's: two points, each scaled by its own average length
+    path = folder("llama", "Llama3_1-8B-Base-L3TC-8x")
+    a = {"encoder.weight": random(141, M, N), "encoder.bias": random(142, M, scale=0.25),
+         "decoder.weight": random(143, N, M), "decoder.bias": random(144, N)}
+    save_file({k: torch.from_numpy(v) for k, v in a.items()},
+              folder("llama", "Llama3_1-8B-Base-L3TC-8x", "checkpoints") + "/final.safetensors")
+    with open(path + "/hyperparams.json", "w") as f:
+        json.dump(dict(hook_point_in="blocks.3.ln2.hook_normalized", hook_point_out="blocks.3.hook_mlp_out", d_model=N,
+                       d_sae=M, expansion_factor=8, act_fn="jumprelu", jump_relu_threshold=0.375,
+                       dataset_average_activation_norm={"in": 2.5, "out": 0.75}, norm_activation="dataset-wise"), f,
+                  indent=1)
+    reads, gives = np.sqrt(N) / 2.5, np.sqrt(N) / 0.75
+    p = reads * x @ a["encoder.weight"].T.astype(float) + a["encoder.bias"]
+    f = np.where(p > 0.375 * reads, np.maximum(p, 0), 0)
+    result("llama-transcoder", f, (f @ a["decoder.weight"].T.astype(float) + a["decoder.bias"]) / gives)
+
+    # circuit-tracer's transcoders
+    a = {"W_enc": random(151, M, N), "W_dec": random(152, M, N), "b_enc": random(153, M), "b_dec": random(154, N)}
+    save_file({k: torch.from_numpy(v) for k, v in a.items()}, folder("tracer") + "/layer_3.safetensors")
+    f = np.maximum(x @ a["W_enc"].T.astype(float) + a["b_enc"], 0)
+    result("tracer", f, f @ a["W_dec"].astype(float) + a["b_dec"])
+
     # the same four names, each its own way
     s = {"W_enc": random(101, M, N), "W_dec": random(102, N, M), "b_enc": random(103, M), "b_dec": random(104, N)}
     state("qwen/SAE-Res-Qwen3-1.7B-Base-W32K-L0_6/layer3.sae.pt", s)

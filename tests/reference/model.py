@@ -90,6 +90,14 @@ ARCHS = {
         num_hidden_layers=2, hidden_size=24, num_attention_heads=4, num_key_value_heads=2, intermediate_size=40,
         vocab_size=50, max_position_embeddings=16, tie_word_embeddings=False,
         rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.67))),
+    "phi3": ("phi3", 2, False, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=4, num_key_value_heads=2, intermediate_size=40,
+        vocab_size=50, max_position_embeddings=16, sliding_window=3, tie_word_embeddings=False, pad_token_id=None,
+        rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.67))),
+    "phi3-tied": ("phi3", 2, True, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=3, intermediate_size=40, vocab_size=50,
+        max_position_embeddings=16, sliding_window=None, tie_word_embeddings=True, pad_token_id=None,
+        rope_parameters=dict(rope_type="default", rope_theta=500.0))),
     "gptj": ("gptj", 2, False, dict(
         n_layer=2, n_embd=24, n_head=3, n_inner=None, rotary_dim=4, vocab_size=50, n_positions=16,
         tie_word_embeddings=False)),
@@ -114,6 +122,7 @@ FAMILY["gemma3_text"] = FAMILY["gemma2"]
 # attention and MLP read one norm
 FAMILY["phi"] = dict(layers="model.layers", embed="model.embed_tokens", final="model.final_layernorm", attn="self_attn",
                      proj="self_attn.dense", norm=None, pre="mlp.fc1", down="mlp.fc2")
+FAMILY["phi3"] = dict(FAMILY["llama"], pre="mlp.gate_up_proj")
 FAMILY["gptj"] = dict(layers="transformer.h", embed="transformer.wte", final="transformer.ln_f", attn="attn",
                       proj="attn.out_proj", norm=None, pre="mlp.fc_in", down="mlp.fc_out")
 LENGTHS = [7, 4]
@@ -204,9 +213,13 @@ def run(model, ids, change=None):
         def hook(_m, args, out=None, name=name, takes_input=takes_input):
             whole = args if takes_input else out
             v = whole[0] if isinstance(whole, tuple) else whole
+            rest = None
+            if name.endswith("mlp.pre") and model.config.model_type == "phi3":  # the gate comes first
+                v, rest = v.chunk(2, -1)
             if change and name in change:
                 v = change[name](v[0])[None]
-                whole = (v, *whole[1:]) if isinstance(whole, tuple) else v
+                both = v if rest is None else torch.cat([v, rest], -1)
+                whole = (v, *whole[1:]) if isinstance(whole, tuple) else both
             seen[name] = v[0].detach()
             return whole
         if takes_input:
@@ -217,7 +230,19 @@ def run(model, ids, change=None):
         logits = model(torch.tensor([ids])).logits[0]
     for h in handles:
         h.remove()
+    for i in range(len(model.get_submodule(FAMILY[model.config.model_type]["layers"]))):
+        normalized(model, seen, f"layers.{i}.")
     return logits, seen
+
+
+def normalized(model, seen, layer):
+    """What lies in the norm before the MLP, in front of its gain and bias; by its definition."""
+    x = seen[layer + "resid.mid"] if layer + "resid.mid" in seen else seen[layer + "resid.pre"]
+    eps = getattr(model.config, "rms_norm_eps", None)
+    if eps is None:
+        x, eps = x - x.mean(-1, keepdim=True), getattr(model.config, "layer_norm_eps", None)
+    eps = model.config.layer_norm_epsilon if eps is None else eps
+    seen[layer + "mlp.normalized"] = x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps)
 
 
 def losses(logits, ids):

@@ -97,6 +97,20 @@ const struct hash_arch hash_archs[N_HASH_ARCHS] = {
                "\"intermediate_size\":40,\"vocab_size\":50,\"max_position_embeddings\":16,"
                "\"layer_norm_eps\":1e-05,\"partial_rotary_factor\":0.67,\"rope_theta\":10000.0,"
                "\"qk_layernorm\":false,\"tie_word_embeddings\":false,\"bos_token_id\":1}"},
+    {"phi3", FAMILY_PHI3, 2, 24, 40, 4, 2, 6, 50, 16, .untied = true, .type = DTYPE_F32,
+     .exponent = 2, .shards = 2,
+     .config = "{\"model_type\":\"phi3\",\"hidden_act\":\"silu\",\"num_hidden_layers\":2,"
+               "\"hidden_size\":24,\"num_attention_heads\":4,\"num_key_value_heads\":2,"
+               "\"intermediate_size\":40,\"vocab_size\":50,\"max_position_embeddings\":16,"
+               "\"original_max_position_embeddings\":16,\"rms_norm_eps\":1e-05,\"partial_rotary_"
+               "factor\":0.67,\"rope_theta\":10000.0,\"rope_scaling\":null,\"sliding_window\":3,"
+               "\"attention_bias\":false,\"tie_word_embeddings\":false,\"bos_token_id\":1}"},
+    {"phi3-tied", FAMILY_PHI3, 2, 24, 40, 3, 3, 8, 50, 16, .type = DTYPE_BF16, .exponent = 2,
+     .config = "{\"model_type\":\"phi3\",\"hidden_act\":\"silu\",\"num_hidden_layers\":2,"
+               "\"hidden_size\":24,\"num_attention_heads\":3,\"intermediate_size\":40,"
+               "\"vocab_size\":50,\"max_position_embeddings\":16,\"rms_norm_eps\":1e-05,"
+               "\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":500.0,\"partial_"
+               "rotary_factor\":1.0},\"sliding_window\":null,\"tie_word_embeddings\":true}"},
     {"gptj", FAMILY_GPTJ, 2, 24, 96, 3, 3, 8, 50, 16, .untied = true, .mlp_bias = true,
      .type = DTYPE_F32, .exponent = 2, .buffers = true,
      .config = "{\"model_type\":\"gptj\",\"activation_function\":\"gelu_new\",\"n_layer\":2,"
@@ -115,7 +129,7 @@ const struct hash_arch *hash_arch_named(const char *name)
 
 static bool is_llama(const struct hash_arch *m)
 {
-    return m->family == FAMILY_LLAMA || m->family == FAMILY_PHI;
+    return m->family == FAMILY_LLAMA || m->family == FAMILY_PHI || m->family == FAMILY_PHI3;
 }
 
 /* Attention and MLP read one norm, the unembedding has a bias. */
@@ -197,6 +211,19 @@ static void add_gpt_layer(struct list *l, int32_t i)
     add_linear(l, i, "mlp.c_proj", two ? f : d, two ? d : f, d);
 }
 
+static void add_phi3_layer(struct list *l, int32_t i)
+{
+    const struct hash_arch *m = l->m;
+    const int64_t d = m->d_model, f = m->d_mlp, q = m->n_heads * m->head_dim,
+                  kv = m->n_kv_heads * m->head_dim;
+    add(l, i, "input_layernorm.weight", d, 0);
+    add(l, i, "post_attention_layernorm.weight", d, 0);
+    add_linear(l, i, "self_attn.qkv_proj", q + 2 * kv, d, 0);
+    add_linear(l, i, "self_attn.o_proj", d, q, 0);
+    add_linear(l, i, "mlp.gate_up_proj", 2 * f, d, 0);
+    add_linear(l, i, "mlp.down_proj", d, f, 0);
+}
+
 static void add_llama_layer(struct list *l, int32_t i)
 {
     const struct hash_arch *m = l->m;
@@ -246,6 +273,8 @@ static void add_layer(struct list *l, int32_t i)
 {
     if (is_parallel(l->m))
         add_parallel_layer(l, i);
+    else if (l->m->family == FAMILY_PHI3)
+        add_phi3_layer(l, i);
     else if (is_llama(l->m))
         add_llama_layer(l, i);
     else
@@ -271,7 +300,7 @@ void hash_arch_write(const char *dir, const struct hash_arch *m)
         add(l, -1, "wpe.weight", m->n_ctx, m->d_model);
     for (int32_t i = 0; i < m->n_layers; i++)
         add_layer(l, i);
-    if (m->family == FAMILY_LLAMA)
+    if (m->family == FAMILY_LLAMA || m->family == FAMILY_PHI3)
         add(l, -1, "norm.weight", m->d_model, 0);
     else
         add_layer_norm(l, -1, llama ? "final_layernorm" : "ln_f");

@@ -9,7 +9,8 @@ enum hash_family {
     FAMILY_GPT_NEO,
     FAMILY_GPTJ,
     FAMILY_LLAMA /* and kin */,
-    FAMILY_PHI
+    FAMILY_PHI,
+    FAMILY_PHI3
 };
 
 struct hash_arch {
@@ -25,7 +26,7 @@ struct hash_arch {
     bool buffers;       /* what files hold beside weights */
     const char *config; /* config.json */
 };
-enum { N_HASH_ARCHS = 13 };
+enum { N_HASH_ARCHS = 15 };
 extern const struct hash_arch hash_archs[N_HASH_ARCHS];
 const struct hash_arch *hash_arch_named(const char *name);
 

@@ -135,6 +135,7 @@ static void write_sae(const char *dir, int which, const char *hook, const struct
     const bool transcodes =
         which == 0 ? spec->transcodes : (spec->more_transcode >> (which - 1) & 1) != 0;
     const char *norm = spec->norm && which != 1 ? spec->norm : "none";
+    const char *part = which == 0 && spec->reads ? spec->reads : "mlp.in";
     char path[160], reads[40];
     int32_t n = width_at(hook, spec);
     /* each in values of its own */
@@ -156,7 +157,7 @@ static void write_sae(const char *dir, int which, const char *hook, const struct
     };
     for (int i = 0; i < 5; i++)
         t[i].key = names[which][i];
-    snprintf(reads, sizeof reads, "layers.%c.mlp.in", transcodes ? hook[7] : '0');
+    snprintf(reads, sizeof reads, "layers.%c.%s", transcodes ? hook[7] : '0', part);
     sae_path(path, sizeof path, dir, which);
     hash_file_write(path, t, transcodes ? 5 : 4,
                     (const char *const[]){"format",

@@ -9,16 +9,17 @@
 #include "engine/text/tokenizer.h"
 
 struct tiny_spec {
-    const char *hook; /* "layers.1.mlp.act" … */
-    bool neurons;     /* the identity in place of an SAE */
-    const char *norm; /* of its input; NULL: none. The second of `more` has it too */
-    bool transcodes;  /* from mlp.in to `hook`, with a skip connection */
+    const char *hook;  /* "layers.1.mlp.act" … */
+    bool neurons;      /* the identity in place of an SAE */
+    const char *norm;  /* of its input; NULL: none. The second of `more` has it too */
+    bool transcodes;   /* from `reads` to `hook`, with a skip connection */
+    const char *reads; /* a part of the same layer; NULL: mlp.in */
     bool no_dict;
     struct tiny_more { /* further dictionaries of the set */
         const char *hook;
         bool neurons;
     } more[3];
-    unsigned more_transcode; /* bit i: more[i], as `transcodes` */
+    unsigned more_transcode; /* bit i: more[i], from mlp.in, as `transcodes` */
     bool sequential;         /* residual; of GPT-NeoX */
     const char *arch;        /* NULL: gpt_neox; else gpt2, llama or gemma2, of n_ctx 96 */
     int32_t n_ctx;           /* 0: 96 */

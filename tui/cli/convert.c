@@ -1,6 +1,9 @@
 /* glimt convert: an SAE in another format. */
 #include "engine/dict/convert.h"
+#include "engine/formats/hf.h"
+#include "engine/hub/cache.h"
 #include "tui/cli/command.h"
+#include <stdlib.h>
 #include <string.h>
 
 struct convert_values {
@@ -39,20 +42,31 @@ static void add_result(struct cli *cli, const struct convert_values *v, const ch
                     s->format, v->to);
 }
 
+/* What some hook points mean depends on the model; one need not be said. */
+static bool read_model(const char *spec, struct model_config *config, struct error *e)
+{
+    char *dir = NULL;
+    const bool ok = hub_resolve(spec, &dir, e) && hf_config_read(dir, config, e);
+    free(dir);
+    return ok;
+}
+
 static bool convert(struct cli *cli, const void *given, int n_operands, char **operand,
                     struct error *e)
 {
     (void)n_operands;
     const struct convert_values *values = given;
-    struct dict_hint hint = {.hook = NULL};
+    struct model_config config;
+    struct dict_hint hint = {.model = cli->opt.model ? &config : NULL};
     struct point hook;
     const char *dir = cli->opt.output_file;
     enum convert_target target = CONVERT_GLIMT;
     struct dict_spec spec;
     cli->opt.output_file = NULL; /* the folder is the result; what is said of it goes to stdout */
-    if (!target_of(values->to, &target, e))
+    if (!target_of(values->to, &target, e) ||
+        (cli->opt.model && !read_model(cli->opt.model, &config, e)))
         return false;
-    if (cli->opt.hook && !point_parse(cli->opt.hook, NULL, &hook, e))
+    if (cli->opt.hook && !point_parse(cli->opt.hook, hint.model, &hook, e))
         return error_prefix(e, "--hook");
     if (cli->opt.hook)
         hint.hook = &hook;

@@ -385,7 +385,7 @@ static void write_text(const char *path, const char *text)
 }
 
 /* What torch.save wrote is told by its bytes, whatever it is called; the .json beside it may be
- * Python's, or nonsense where nothing is needed of it. */
+ * Python's. */
 static void test_other_names_and_texts_beside(void **state)
 {
     (void)state;
@@ -396,7 +396,15 @@ static void test_other_names_and_texts_beside(void **state)
         {"topk4.layers.1.mlp.act.bin", NULL, NULL},
         {"topk4", NULL, NULL},
         {"topk4.pt", "{\"loss\": NaN, \"best\": -Infinity}", NULL},
-        {"topk4.pt", "no JSON", NULL},
+        {"topk4.pt", "no JSON", "topk4.json: not valid JSON"},
+        {"topk4.pt", "{\"input_size\": 21}", "topk4.json: 'input_size' is 21, expected 20 inputs"},
+        {"topk4.pt", "{\"hidden_size\": 47}", "'hidden_size' is 47, expected 48 latents"},
+        {"topk4.pt", "{\"hidden_size\": \"48\"}", "'hidden_size' is a string, expected a count"},
+        {"topk4.pt", "{\"k\": -3}", "'k' is out of range, expected a count"},
+        {"topk4.pt", "{\"k\": 49}", "'k' is 49, expected 1 to 48"},
+        {"topk4.pt", "{\"same_W\": 1}", "'same_W' is an integer, expected true or false"},
+        {"topk4.pt", "{\"hookpoint\": \"layers.nine\"}", "topk4.json: "},
+        {"topk4.pt", "{\"anything\": [1], \"same_W\": true, \"k\": 9}", NULL},
         {"sae.pt", "{\"k\": 4, \"loss\": NaN}", NULL},
         {"sae.pt", "{\"k\": NaN}", "says k"},
         {"sae.pt", "no JSON", "sae.json: not valid JSON"},

@@ -78,6 +78,9 @@ static const struct format_case {
     {"llama/Llama3_1-8B-Base-L3R-8x", "llama", "llama-scope",
      "no/default before/config threshold/config 0/default no/default no/default "
      "layers.3.resid.post/config yes/default"},
+    {"llama/Llama3_1-8B-Base-L3TC-8x", "llama-transcoder", "llama-scope",
+     "no/default before/config threshold/config 0/default no/default no/default "
+     "layers.3.mlp.out/config yes/default"},
 #undef AT
 #define TENSOR " no/default no/no tensor W_skip"
     {"sparsify/layers.3.mlp", "sparsify/topk", "sparsify",
@@ -136,6 +139,16 @@ static const struct format_case {
     {"gemma/gemma-scope-2/transcoder/layer_5_width_16k", "gemma/transcoder", "gemma-scope 2",
      "no/default before/default threshold/default 0/default no/default "
      "yes/tensor affine_skip_connection layers.5.mlp.out/config yes/default"},
+    {"gemma/gemma-scope-2/transcoder_all/layer_5_width_16k_l0_small", "gemma/transcoder-alone",
+     "gemma-scope 2",
+     "no/default before/default threshold/default 0/default no/default no/default "
+     "layers.5.mlp.out/file name yes/default"},
+    {"gemma/gemma-scope-2b-pt-transcoders/layer_4/width_16k/average_l0_8", NULL, "gemma-scope",
+     "no/default before/default threshold/default 0/default no/default no/default "
+     "layers.4.mlp.out/file name yes/default"},
+    {"tracer/layer_3.safetensors", "tracer", "circuit-tracer",
+     "no/default before/default all/default 0/default no/default no/no tensor W_skip "
+     "layers.3.mlp.out/file name unsaid/default"},
     {"openai/topk.pt", NULL, "openai",
      "yes/tensor pre_bias never/entry postact_fn topk/entry activation 25/entry k no/default "
      "no/default none/default unsaid/default"},
@@ -155,6 +168,32 @@ static const struct format_case {
      "yes/default before/default all/default 0/default no/default no/default none/default "
      "unsaid/default"},
 };
+
+/* Transcoders that read elsewhere than at mlp.in, and the architecture that says where. */
+static const struct elsewhere {
+    const char *path, *reads, *arch;
+} elsewhere[] = {
+    {"llama/Llama3_1-8B-Base-L3TC-8x", "layers.3.mlp.normalized", "llama"},
+    {"gemma/gemma-scope-2b-pt-transcoders/layer_4/width_16k/average_l0_8",
+     "layers.4.mlp.normalized", "gemma2"},
+};
+
+static const struct elsewhere *is_elsewhere(const struct format_case *c)
+{
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (strcmp(elsewhere[i].path, c->path) == 0)
+            return &elsewhere[i];
+    return NULL;
+}
+
+/* The hint that the case needs. */
+static struct dict_hint hint_of(const struct format_case *c)
+{
+    static struct model_config model;
+    const struct elsewhere *e = is_elsewhere(c);
+    model = (struct model_config){.arch = e ? arch_find(e->arch) : NULL, .n_layers = 6};
+    return (struct dict_hint){.model = e ? &model : NULL};
+}
 
 static const float *gold(const char *name, const char *what, int64_t rows, int64_t cols)
 {
@@ -182,6 +221,17 @@ static void check_facts(const char *what, const struct dict_spec *s, const char 
         fail_msg("%s: %s, expected %s", what, text, expected);
 }
 
+static void check_reads(const struct format_case *c, const struct dict_spec *s)
+{
+    char name[POINT_NAME_MAX], in[POINT_NAME_MAX];
+    snprintf(in, sizeof in, "layers.%d.mlp.in", s->at.layer);
+    point_name(s->in, name);
+    if (s->transcodes)
+        assert_string_equal(name, is_elsewhere(c) ? is_elsewhere(c)->reads : in);
+    else
+        assert_null(is_elsewhere(c));
+}
+
 static void check_acts(struct run *run, const char *name, const struct csr *f, int32_t m)
 {
     const float *want = gold(name, "acts", T, m);
@@ -205,17 +255,22 @@ static void check_acts(struct run *run, const char *name, const struct csr *f, i
     free((void *)(uintptr_t)want);
 }
 
-/* What the SAE encodes and decodes, against the numbers of that name. */
-static void check_numbers(const char *path, const char *name, const struct format_case *c)
+/* What the SAE at `path` encodes and decodes, against the case's numbers; its facts, too, unless it
+ * was converted. */
+static void check_numbers(const char *path, const struct format_case *c, bool converted)
 {
+    const char *name = c->name ? c->name : c->path;
+    const struct dict_hint hint = hint_of(c);
     struct device dev;
     struct dict *d = NULL;
     struct error e = {0};
     device_open(&dev);
-    dict_open(dev.b, path, NULL, &d, &e);
+    dict_open(dev.b, path, &hint, &d, &e);
     assert_no_error(&e);
     const struct dict_spec *s = dict_spec(d);
-    if (c) {
+    if (s->at.layer >= 0)
+        check_reads(c, s);
+    if (!converted) {
         check_facts(c->path, s, c->facts);
         assert_string_equal(s->format, c->format);
     }
@@ -238,7 +293,7 @@ static void check_case(const struct format_case *c)
 {
     char path[200];
     snprintf(path, sizeof path, FILES "%s", c->path);
-    check_numbers(path, c->name ? c->name : c->path, c);
+    check_numbers(path, c, false);
 }
 
 static void test_parity(void **state)
@@ -306,10 +361,13 @@ static void test_refused_configurations(void **state)
                 "d_out is 11, expected W_dec's width of 10"),
         SAELENS("transcoder", "\"apply_b_dec_to_input\": false", "\"apply_b_dec_to_input\": true",
                 "apply_b_dec_to_input is true of architecture 'transcoder'"),
-        SAELENS_TENSOR("transcoder", "blocks.3.hook_mlp_out", "blocks.3.hook_resid_post",
-                       "a transcoder to layers.3.resid.post is not supported"),
+        SAELENS_TENSOR("transcoder", "blocks.3.hook_mlp_out", "blocks.3.hook_resid_mid",
+                       "a transcoder from layers.3.mlp.in to layers.3.resid.mid is not supported"),
         SAELENS_TENSOR("transcoder", "blocks.3.mlp.hook_in", "blocks.2.mlp.hook_in",
-                       "a transcoder from blocks.2.mlp.hook_in to layers.3.mlp.out is not"),
+                       "a transcoder from layers.2.mlp.in to layers.3.mlp.out is not"),
+        SAELENS_TENSOR("transcoder", "blocks.3.mlp.hook_in", "blocks.3.ln2.hook_normalized",
+                       "what the transcoder reads: hook point 'blocks.3.ln2.hook_normalized': "
+                       "what it means depends on the model"),
         SAELENS("standard", "\"standard\"", "\"crosscoder\"",
                 "architecture 'crosscoder', which reads several layers"),
         SAELENS("standard", "\"standard\"", "\"temporal\"",
@@ -355,16 +413,40 @@ static void test_refused_configurations(void **state)
         LEARNT("relu", "\"AutoEncoder\"", "\"CrossCoder\"", "dict_class 'CrossCoder' is not"),
         LEARNT("relu", "\"AutoEncoder\"", "\"JumpReluAutoEncoder\"", "found no tensor 'W_enc'"),
         LEARNT("relu", "\"layer\": 3", "\"layer\": \"3\"", "'layer' is a string, expected a whole"),
+        LEARNT("relu", "\"layer\": 3", "\"layer\": -3", "'layer' is -3, expected 0 to 1023"),
+        LEARNT("relu", "\"layer\": 3", "\"layer\": 1024", "'layer' is 1024, expected 0 to"),
+        LEARNT("relu", "\"activation_dim\": 12", "\"activation_dim\": 13",
+               "config.json: 'activation_dim' is 13, expected 12 inputs of the weights"),
+        LEARNT("relu", "\"dict_size\": 40", "\"dict_size\": 41",
+               "'dict_size' is 41, expected 40 latents of the weights"),
+        LEARNT("relu", "\"dict_size\": 40", "\"dict_size\": 0.5",
+               "'dict_size' is a number, expected a count"),
+        LEARNT("topk", "\"k\": 7", "\"k\": -7", "'k' is out of range, expected a count"),
+        LEARNT("topk", "\"k\": 7", "\"k\": 41", "'k' is 41, expected 1 to 40"),
+        LEARNT("topk", "\"lm_name\": \"Eleu", "\"lm_name\": 7, \"x\": \"Eleu",
+               "'lm_name' is an integer, expected a string"),
+        LEARNT("topk", "\"ctx_len\": 128", "\"ctx_len\": [128]",
+               "'ctx_len' is a list, expected a count"),
+        LEARNT("topk", "\"buffer\": {", "\"buffer\": 3, \"x\": {",
+               "'buffer' is an integer, expected an object"),
+        LEARNT("matryoshka", "\"k\": 5", "\"k\": 5, \"group_sizes\": [10, 31]",
+               "'group_sizes' sum to 41, expected the 40 latents"),
         LEARNT("topk", "\"dict_class\"", "\"class\"", "which says which"),
 #undef LEARNT
         {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json",
          "\"hf_hook_point_out\": \"model.layers.5.output\"",
          "\"hf_hook_point_out\": \"model.layers.6.output\"",
-         "a transcoder to layers.6.resid.post is not supported"},
+         "a transcoder from layers.5.resid.post to layers.6.resid.post is not supported"},
         {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json",
          "model.layers.5.output", "model.layers.5.q_proj.input", "are not both known"},
         {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json", "jump_relu",
          "topk", "architecture 'topk' is not known, expected jump_relu"},
+        {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json", "false", "7",
+         "config.json: 'affine_connection' is an integer, expected true or false"},
+        {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json", "false",
+         "true", "found no tensor 'affine_skip_connection' [12, 12]"},
+        {"gemma/gemma-scope-2/layer_5_width_16k", "params.safetensors", "config.json", "{", "[",
+         "config.json: not valid JSON"},
         {"saelens/scaled-checkpoint", "sae_weights.safetensors", "activation_scaler.json", NULL,
          NULL, "no configuration beside them"},
 #undef SAELENS
@@ -436,8 +518,9 @@ static void test_converted(void **state)
             snprintf(from, sizeof from, FILES "%s", cases[i].path);
             snprintf(to, sizeof to, "%s/layers.%c.mlp", dir,
                      strstr(from, "transcode/") ? '2' : '3');
-            if (dict_convert(from, NULL, (enum convert_target)target, to, &s, &e)) {
-                check_numbers(to, cases[i].name ? cases[i].name : cases[i].path, NULL);
+            const struct dict_hint hint = hint_of(&cases[i]);
+            if (dict_convert(from, &hint, (enum convert_target)target, to, &s, &e)) {
+                check_numbers(to, &cases[i], true);
                 written[target]++;
                 test_dir_remove(to);
             } else {

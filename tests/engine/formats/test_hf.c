@@ -167,7 +167,7 @@ static void impossible_configs_are_refused(void **state)
     static const struct {
         const char *change, *drop, *word;
     } cases[] = {
-        {"{\"model_type\":\"phi3\"}", "", "'phi3' is not supported, expected gpt_neox, gpt2,"},
+        {"{\"model_type\":\"phi4\"}", "", "'phi4' is not supported, expected gpt_neox, gpt2,"},
         {"{\"model_type\":\"gpt_neox_japanese\"}", "", "'gpt_neox_japanese'"},
         {"{\"model_type\":\"a\\u001b[31m\"}", "", "'a?[31m'"},
         {"{}", "model_type", "model_type is nothing"},

@@ -88,6 +88,16 @@ static const char gptj[] =
     "positions\":2048,\"rotary_dim\":64,\"tie_word_embeddings\":false,\"vocab_size\":50400}";
 
 /* `base` after the change: pairs of a JSON object; of `drop` (a word) nothing is left. */
+static const char phi3[] =
+    "{\"architectures\":[\"Phi3ForCausalLM\"],\"attention_bias\":false,\"attention_dropout\":0.0,"
+    "\"bos_token_id\":1,\"embd_pdrop\":0.0,\"eos_token_id\":32000,\"hidden_act\":\"silu\","
+    "\"hidden_size\":3072,\"initializer_range\":0.02,\"intermediate_size\":8192,\"max_position_"
+    "embeddings\":4096,\"model_type\":\"phi3\",\"num_attention_heads\":32,\"num_hidden_layers\":"
+    "32,\"num_key_value_heads\":32,\"original_max_position_embeddings\":4096,\"pad_token_id\":"
+    "32000,\"resid_pdrop\":0.0,\"rms_norm_eps\":1e-05,\"rope_scaling\":null,\"rope_theta\":"
+    "10000.0,\"sliding_window\":2047,\"tie_word_embeddings\":false,\"torch_dtype\":\"bfloat16\","
+    "\"use_cache\":true,\"vocab_size\":32064}";
+
 static bool read_changed(const char *base, const char *change, const char *drop,
                          struct model_config *c, struct error *e)
 {
@@ -154,6 +164,12 @@ static void published_files_of_more(void **state)
     assert_true(c.head_dim == 128 && c.n_kv_heads == 8 && !c.qkv_bias && c.window == 0);
     assert_non_null(c.arch->names.q_norm);
     assert_true(c.rotary_base == 1e6F && c.rotary_local_base == 0);
+    c = read(phi3, "{}", "");
+    assert_true(c.n_layers == 32 && c.d_mlp == 8192 && c.head_dim == 96 && c.n_kv_heads == 32);
+    assert_true(c.window == 2047 && c.local[0] == UINT32_MAX && !c.qkv_bias && !c.proj_bias);
+    assert_true(c.rotary_pct == 1 && c.rotary_base == 1e4F && !c.tied && c.bos_id == 1);
+    c = read(phi3, "{\"partial_rotary_factor\":0.75}", "sliding_window");
+    assert_true(c.window == 0 && c.local[0] == 0 && c.rotary_pct == 0.75F);
     c = read(gemma, "{}", "");
     assert_true(c.act == ACT_GELU_TANH && c.tied && c.attn_scale == 0.0625F && c.n_kv_heads == 1);
     assert_true(c.arch->embed_scaled && c.arch->needs_bos && !c.arch->post_norms);
@@ -275,9 +291,13 @@ static void refused(void **state)
         {gemma2, "{\"layer_types\":\"full\"}", "", "layer_types is a string"},
         {gemma2, "{\"model_type\":\"gemma3\"}", "",
          "'gemma3' is not supported, expected gpt_neox, gpt2, gpt_neo, llama, mistral, qwen2, "
-         "qwen3, gemma, gemma2, gemma3_text, phi or gptj"},
+         "qwen3, gemma, gemma2, gemma3_text, phi, phi3 or gptj"},
         {qwen2, "{\"model_type\":\"qwen3_moe\"}", "", "'qwen3_moe' is not supported"},
-        {phi, "{\"model_type\":\"phi3\"}", "", "'phi3' is not supported"},
+        {phi, "{\"model_type\":\"phi4\"}", "", "'phi4' is not supported"},
+        {phi3, "{\"rope_scaling\":{\"type\":\"longrope\"}}", "", "'longrope' of rope_scaling"},
+        {phi3, "{\"rope_scaling\":{\"type\":\"su\"}}", "", "'su' of rope_scaling"},
+        {phi3, "{\"sliding_window\":0}", "", "sliding_window is 0"},
+        {phi3, "{}", "rms_norm_eps", "rms_norm_eps is nothing"},
         {phi, "{\"qk_layernorm\":true}", "", "qk_layernorm is not supported"},
         {phi, "{}", "partial_rotary_factor", "found neither partial_rotary_factor nor"},
         {gptj, "{\"rotary_dim\":63}", "", "rotary_dim is 63, expected an even count"},

@@ -187,6 +187,30 @@ static void of_normed_inputs_and_transcoders(void **unused)
     check(&(struct tiny_spec){.hook = "layers.2.mlp.out", .transcodes = true, .arch = "gemma2"});
 }
 
+static void of_transcoders_between_other_points(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *reads, *hook, *arch;
+        bool sequential;
+    } of[] = {{"resid.mid", "layers.1.mlp.out", "llama", false},
+              {"resid.mid", "layers.1.mlp.out", NULL, true},
+              {"resid.pre", "layers.1.mlp.out", NULL, false},
+              {"mlp.normalized", "layers.1.mlp.out", "llama", false},
+              {"mlp.normalized", "layers.2.mlp.out", "gemma2", false},
+              {"mlp.normalized", "layers.1.mlp.out", NULL, false},
+              {"resid.pre", "layers.1.resid.post", "gpt2", false},
+              {"resid.pre", "layers.2.attn.out", NULL, false},
+              {"attn.out", "layers.1.resid.mid", "gemma2", false},
+              {"mlp.in", "layers.1.resid.post", NULL, true}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        check(&(struct tiny_spec){.hook = of[i].hook,
+                                  .transcodes = true,
+                                  .reads = of[i].reads,
+                                  .arch = of[i].arch,
+                                  .sequential = of[i].sequential});
+}
+
 static void nothing_stands_within_a_transcoder(void **unused)
 {
     (void)unused;
@@ -200,8 +224,10 @@ static void nothing_stands_within_a_transcoder(void **unused)
                            "one of them a transcoder"));
     e = (struct error){0};
     assert_true(dict_set_add(&t.set, dict_neurons(before, 32), before, &e));
-    assert_false(model_check_dict(t.model, t.dict, within, &e));
-    assert_non_null(strstr(e.text, "is hooked at layers.1.mlp.act, expected the output of an MLP"));
+    assert_true(model_check_dict(t.model, t.dict, t.at, &e));
+    assert_false(model_check_dict(t.model, t.dict, before, &e));
+    assert_non_null(strstr(e.text, "reads layers.1.mlp.in and is hooked at layers.1.mlp.in, "
+                                   "expected a later point"));
     tiny_close(&t);
 }
 
@@ -274,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lanes_are_the_long_way),
         cmocka_unit_test(of_normed_inputs_and_transcoders),
+        cmocka_unit_test(of_transcoders_between_other_points),
         cmocka_unit_test(nothing_stands_within_a_transcoder),
         cmocka_unit_test(a_change_is_its_sum),
         cmocka_unit_test(directions_stay_until_others_are_asked_for),

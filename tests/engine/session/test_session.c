@@ -619,6 +619,29 @@ static void test_transcoder_llama(void **state)
                              .rows_per_job = 16},
          54, rounds(30), 60000, 30000);
 }
+/* Read before the norm, in it, and over the whole block. */
+static void test_transcoder_elsewhere(void **state)
+{
+    (void)state;
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.out",
+                             .transcodes = true,
+                             .reads = "mlp.normalized",
+                             .arch = "llama",
+                             .rows_per_job = 16},
+         56, rounds(20), 60000, 30000);
+    live(&(struct tiny_spec){.hook = "layers.1.mlp.out",
+                             .transcodes = true,
+                             .reads = "resid.mid",
+                             .norm = "layer_norm",
+                             .sequential = true},
+         57, rounds(20), 0, 0);
+    live(&(struct tiny_spec){.hook = "layers.1.resid.post",
+                             .transcodes = true,
+                             .reads = "resid.pre",
+                             .more = {{"layers.1.resid.pre", false}, {"layers.2.mlp.out", false}},
+                             .more_transcode = 2},
+         58, rounds(20), 0, 0);
+}
 static void test_set_of_transcoders(void **state)
 {
     (void)state;
@@ -794,6 +817,7 @@ int main(void)
         cmocka_unit_test(test_length_norm),
         cmocka_unit_test(test_transcoder),
         cmocka_unit_test(test_transcoder_llama),
+        cmocka_unit_test(test_transcoder_elsewhere),
         cmocka_unit_test(test_set_of_transcoders),
         cmocka_unit_test(test_set_reads_what_was_replaced),
         cmocka_unit_test(test_set_of_neurons),
