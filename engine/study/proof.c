@@ -1,6 +1,7 @@
 /* Proof of an SAE: what was assumed about its file and from where, how well it rebuilds the values
- * at its hook over a corpus, what its reconstruction costs the model, and whether the file fits
- * better when it is read another way.
+ * at its hook over a corpus, what its reconstruction costs the model, and, where the values of a
+ * chunk look wrongly rebuilt (more than LOOKS_WRONG of their variance is missed), whether the file
+ * fits better when it is read another way.
  *
  * FVU = Σ‖y − ŷ‖² / Σ‖y − ȳ‖² over the tokens of the text, y what is reconstructed (of an SAE what
  * it reads); loss recovered = (zero − sae)/(zero − plain) of the mean losses a token, zero: y
@@ -8,9 +9,10 @@
  *
  * Tables: "facts": fact (KEY), value, source. "readings": reading (KEY: as_read, centre, relu,
  * centre_and_relu, norm: which facts are read the other way), says, fvu (Y; missing where this
- * reading means nothing). "numbers", one row: sentences, tokens, fvu, l0 (mean number of active
- * latents), loss_plain, loss_sae, loss_zero (nats a token), loss_recovered, better_reading (the
- * reading that fits better by more than 1 %; missing: none). */
+ * reading means nothing, or none was tried: the fvu as it is read times this reading's error over
+ * that one's, in the chunks where it was). "numbers", one row: sentences, tokens, fvu, l0 (mean
+ * number of active latents), loss_plain, loss_sae, loss_zero (nats a token), loss_recovered,
+ * better_reading (the reading that fits better by more than 1 %; missing: none). */
 #include "engine/base/memory.h"
 #include "engine/study/pass.h"
 #include "engine/study/units.h"
@@ -18,6 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* SAEs that are read as they were trained miss less: 5 to 20 % (Gao et al. 2024, Lieberum et al.
+ * 2024). */
+#define LOOKS_WRONG 0.25
 
 enum { AS_IS, N_READINGS = 5 };
 static const unsigned readings[N_READINGS] = {
@@ -33,7 +39,8 @@ static const char *const reading_says[N_READINGS] = {"as it is", "with the centr
 struct partial { /* sums over rows of the text, of some documents */
     int64_t sentences, tokens, active, n_losses;
     double sq, sse[N_READINGS], loss[N_LOSSES];
-    double y[]; /* [n_out] */
+    double tried; /* sse[AS_IS] of the chunks in which others were tried */
+    double y[];   /* [n_out] */
 };
 struct study {
     struct study_in in;
@@ -173,6 +180,19 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     add_values(w, landed.hook.value);
     count_active(w, &landed.codes);
     add_rebuilt(w, &landed, AS_IS, landed.yhat);
+    add_losses(w, &landed);
+}
+
+/* The same rows read the other ways. */
+static void try_batch(void *arg, struct run *run, const struct pass_batch *b)
+{
+    struct work *w = arg;
+    struct study *s = w->s;
+    struct batch batch = sequences_batch(b->seq);
+    struct landed landed;
+    w->run = run, w->b = b;
+    w->stats = xreallocarray(w->stats, (size_t)b->n_rows + 1, 2 * sizeof *w->stats);
+    lane_front(run, &s->place, &batch, &b->state, 0, &landed);
     for (int r = AS_IS + 1; r < N_READINGS; r++) {
         struct arena_mark mark = arena_mark(run->arena);
         struct code f;
@@ -182,10 +202,23 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
         add_rebuilt(w, &landed, r, dict_decode(run, s->in.dict, &f));
         arena_reset(run->arena, mark);
     }
-    add_losses(w, &landed);
 }
 
 /* ---- a chunk */
+static double spread_of(const struct study *s, const struct partial *p)
+{
+    double of_sum = 0;
+    for (int32_t j = 0; j < s->spec->n_out; j++)
+        of_sum += p->y[j] * p->y[j];
+    return p->sq - of_sum / (double)p->tokens;
+}
+
+/* Also where there is no variance to hold it against. */
+static bool looks_wrong(const struct study *s, const struct partial *p)
+{
+    return !(p->sse[AS_IS] <= LOOKS_WRONG * spread_of(s, p));
+}
+
 static void partial_free(struct partial *p)
 {
     free(p);
@@ -203,6 +236,10 @@ static struct partial *proof_chunk(struct study *s, int64_t i, struct run *run)
     pass_chunk(run, &s->in, i, take_batch, &w);
     run_get_f64(run, w.p->y, w.sums);
     w.p->sentences = pass_range(&s->in, i).n;
+    if (run_ok(run) && looks_wrong(s, w.p)) {
+        pass_chunk(run, &s->in, i, try_batch, &w);
+        w.p->tried = w.p->sse[AS_IS];
+    }
     free(w.stats);
     if (run_ok(run))
         return w.p;
@@ -217,6 +254,7 @@ static void add(const struct study *s, struct partial *to, const struct partial 
     to->active += p->active;
     to->n_losses += p->n_losses;
     to->sq += p->sq;
+    to->tried += p->tried;
     for (int r = 0; r < N_READINGS; r++)
         to->sse[r] += p->sse[r];
     for (int kind = 0; kind < N_LOSSES; kind++)
@@ -251,6 +289,7 @@ static void save(const struct study *s, const struct partial *p, struct blob_wri
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         blob_add_i64(b, counts[i]);
     blob_add_f64(b, p->sq);
+    blob_add_f64(b, p->tried);
     for (int r = 0; r < N_READINGS; r++)
         blob_add_f64(b, p->sse[r]);
     for (int kind = 0; kind < N_LOSSES; kind++)
@@ -273,6 +312,7 @@ static bool load(const struct study *s, struct partial *p, struct blob_reader *r
     p->active = blob_i64(r);
     p->n_losses = blob_i64(r);
     p->sq = blob_f64(r);
+    p->tried = blob_f64(r);
     for (int i = 0; i < N_READINGS; i++)
         p->sse[i] = blob_f64(r);
     for (int i = 0; i < N_LOSSES; i++)
@@ -347,14 +387,13 @@ static struct table *facts_table(const struct study *study)
     return t;
 }
 
-/* NaN: this reading means nothing here. */
+/* NaN: this reading means nothing here, or was not tried. */
 static double fvu_of(const struct study *s, const struct partial *p, int r)
 {
-    double of_sum = 0;
-    for (int32_t j = 0; j < s->spec->n_out; j++)
-        of_sum += p->y[j] * p->y[j];
-    double spread = p->sq - of_sum / (double)p->tokens;
-    return reading_applies(s, r) && spread > 0 ? p->sse[r] / spread : (double)NAN;
+    const double spread = spread_of(s, p), as_is = p->sse[AS_IS];
+    if (!reading_applies(s, r) || !(spread > 0) || (r != AS_IS && !(p->tried > 0)))
+        return (double)NAN;
+    return r == AS_IS ? as_is / spread : p->sse[r] * (as_is / p->tried) / spread;
 }
 
 /* The one that fits best, and by more than 1 %. */
@@ -448,7 +487,7 @@ static struct table_set *proof_tables(struct study *s)
 }
 
 const struct study_ops proof_study = {.name = "proof",
-                                      .version = 3,
+                                      .version = 4,
                                       .open = proof_open,
                                       .free = proof_free,
                                       .n_chunks = proof_chunks,
