@@ -533,27 +533,63 @@ static bool too_many(struct opening *op, const char *whose, int32_t n)
                      UNITS_MAX);
 }
 
-/* The bundle's, by their names; a name of any spelling may stand for one that is there already. */
-static bool choose_of_bundle(struct opening *op, const struct bundle *b)
+static int by_unit(const void *a, const void *b)
 {
-    struct workbench *wb = op->wb;
-    if (b->n_chosen > UNITS_MAX)
-        return too_many(op, b->path, b->n_chosen);
-    for (int32_t i = 0; i < b->n_chosen && wb->dict; i++) {
+    const struct unit_id *x = a, *y = b;
+    return x->dict != y->dict     ? (x->dict > y->dict) - (x->dict < y->dict)
+           : x->index != y->index ? (x->index > y->index) - (x->index < y->index)
+                                  : 0;
+}
+
+/* A name of any spelling may stand for one that is there already. */
+static bool check_distinct(struct opening *op, const char *whose, const struct unit_id *unit,
+                           int32_t n)
+{
+    struct unit_id *sorted = xmemdup(unit, (size_t)n * sizeof *unit);
+    const struct unit_id *twice = NULL;
+    qsort(sorted, (size_t)n, sizeof *sorted, by_unit);
+    for (int32_t i = 1; i < n; i++)
+        if (unit_same(sorted[i], sorted[i - 1]))
+            twice = &sorted[i];
+    if (twice) {
+        char name[UNIT_NAME_MAX];
+        unit_name(&op->wb->dicts, *twice, name);
+        error_set(op->e, ERROR_INPUT, "%s: chosen names %s twice", whose, name);
+    }
+    free(sorted);
+    return !twice;
+}
+
+static bool find_named(struct opening *op, const struct bundle *b, struct unit_id *unit)
+{
+    for (int32_t i = 0; i < b->n_chosen; i++) {
         struct unit_word w;
         const char *s = b->chosen[i];
         if (!unit_word_read(&s, &w, op->e) || *s)
             return error_set(op->e, ERROR_INPUT, "%s: chosen names '%s', expected a unit", b->path,
                              b->chosen[i]);
-        if (!find_unit(op, b->path, &w, &wb->chosen[wb->n_chosen]))
+        if (!find_unit(op, b->path, &w, &unit[i]))
             return false;
-        for (int32_t j = 0; j < wb->n_chosen; j++)
-            if (unit_same(wb->chosen[j], wb->chosen[wb->n_chosen]))
-                return error_set(op->e, ERROR_INPUT, "%s: chosen names %s twice", b->path,
-                                 b->chosen[i]);
-        wb->n_chosen++;
     }
-    return true;
+    return check_distinct(op, b->path, unit, b->n_chosen);
+}
+
+/* The bundle's, any number of them: as many as there are sliders are taken up. */
+static bool choose_of_bundle(struct opening *op, const struct bundle *b)
+{
+    struct workbench *wb = op->wb;
+    if (b->n_chosen == 0 || !wb->dict)
+        return true;
+    struct unit_id *unit = xcalloc((size_t)b->n_chosen, sizeof *unit);
+    const bool ok = find_named(op, b, unit);
+    wb->n_chosen = !ok ? 0 : b->n_chosen < UNITS_MAX ? b->n_chosen : UNITS_MAX;
+    memcpy(wb->chosen, unit, (size_t)wb->n_chosen * sizeof *unit);
+    free(unit);
+    if (ok && b->n_chosen > UNITS_MAX && !wb->said[0])
+        snprintf(wb->said, sizeof wb->said,
+                 "%s names %d chosen units: the first %d have a slider, the others are left out",
+                 b->path, b->n_chosen, UNITS_MAX);
+    return ok;
 }
 
 static bool choose(struct opening *op)

@@ -71,6 +71,7 @@ static void make_both(void)
     assert_string_equal(get_string(said, "title"), "Two of them");
     assert_int_equal(json_array_size(get_list(said, "dictionaries")), 3);
     assert_int_equal(get_whole(said, "chosen"), 3);
+    assert_true(json_is_false(json_object_get(said, "pairs"))); /* three sentences and two */
     json_decref(said);
 }
 
@@ -297,13 +298,49 @@ static void test_hostile_bundles(void **state)
               "statistics of 48 units, expected 80");
 }
 
+/* More chosen units than there are sliders: the first of them, which is said. */
+static void test_any_number_of_units(void **state)
+{
+    (void)state;
+    enum { POINTS = 6, WIDTH = 48 };
+    static const char *const part[2] = {"act", "pre"};
+    json_t *b = json_pack("{s:i, s:s, s:[], s:[]}", "glimt_bundle", 2, "model", "model",
+                          "dictionaries", "chosen");
+    for (int i = 0; i < POINTS; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "layers.%d.mlp.%s", i / 2, part[i % 2]);
+        json_array_append_new(get_list(b, "dictionaries"), json_pack("{s:s}", "neurons", name));
+        for (int unit = 0; unit < WIDTH; unit++) {
+            snprintf(name, sizeof name, "layers.%d.mlp.%s/%d", i / 2, part[i % 2], unit);
+            json_array_append_new(get_list(b, "chosen"), json_string(name));
+        }
+    }
+    const char *path = in_folder(6, "many.glimt");
+    assert_int_equal(json_dump_file(b, path, 0), 0);
+    struct run_result r;
+    run_glimt(&r, NULL, "analyze", "Hej", "--bundle", path, "--json", NULL);
+    assert_int_equal(r.status, 0);
+    assert_non_null(strstr(r.err, "names 288 chosen units: the first 256 have a slider"));
+    json_t *a = json_loads(r.out, 0, NULL);
+    assert_int_equal(json_array_size(get_list(a, "chosen")), 256);
+    run_release(&r);
+    json_decref(a);
+    json_array_set_new(get_list(b, "chosen"), 270, json_string("L0N3"));
+    assert_int_equal(json_dump_file(b, path, 0), 0);
+    run_glimt(&r, NULL, "analyze", "Hej", "--bundle", path, NULL);
+    expect_error(&r, 2, "many.glimt: chosen names");
+    run_release(&r);
+    json_decref(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_written),       cmocka_unit_test(test_commands_read_it),
-        cmocka_unit_test(test_the_explorer_reads_it), cmocka_unit_test(test_its_theme_is_used),
-        cmocka_unit_test(test_a_model_alone),         cmocka_unit_test(test_the_demo_again),
-        cmocka_unit_test(test_what_is_refused),       cmocka_unit_test(test_hostile_bundles),
+        cmocka_unit_test(test_any_number_of_units), cmocka_unit_test(test_what_is_written),
+        cmocka_unit_test(test_commands_read_it),    cmocka_unit_test(test_the_explorer_reads_it),
+        cmocka_unit_test(test_its_theme_is_used),   cmocka_unit_test(test_a_model_alone),
+        cmocka_unit_test(test_the_demo_again),      cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_hostile_bundles),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

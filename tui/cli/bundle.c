@@ -376,18 +376,37 @@ static json_t *dicts_json(const struct bundle *b)
     return list;
 }
 
+/* Two classes with sentences, but not as many: their lines are then no pairs. False: there are
+ * none.
+ */
+static bool find_unequal(const struct bundle *b, const struct bundle_class *of[2])
+{
+    of[0] = NULL;
+    for (int32_t i = 0; i < b->n_classes; i++) {
+        of[1] = &b->cls[i];
+        if (of[1]->n_sentences == 0)
+            continue;
+        if (of[0] && of[0]->n_sentences != of[1]->n_sentences)
+            return true;
+        of[0] = of[0] ? of[0] : of[1];
+    }
+    return false;
+}
+
 static void say(struct cli *cli, const struct bundle *b)
 {
+    const struct bundle_class *unequal[2];
     if (cli->opt.output == OUTPUT_JSON) {
         json_t *classes = json_array();
         for (int32_t i = 0; i < b->n_classes; i++)
             json_array_append_new(
                 classes, json_pack("{s:o, s:o, s:i}", "name", json_text(b->cls[i].name), "label",
                                    json_text(b->cls[i].label), "sentences", b->cls[i].n_sentences));
-        output_json(cli, json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "bundle",
+        output_json(cli, json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:i, s:i}", "bundle",
                                    json_text(b->path), "title", json_text(b->title), "model",
                                    json_text(b->model), "dictionaries", dicts_json(b), "classes",
-                                   classes, "chosen", b->n_chosen, "files", (int)b->n_files));
+                                   classes, "pairs", !find_unequal(b, unequal), "chosen",
+                                   b->n_chosen, "files", (int)b->n_files));
         return;
     }
     strbuf_addf(&cli->out, "%s: %s\n  model       %s\n", b->path, b->title, b->model);
@@ -398,6 +417,12 @@ static void say(struct cli *cli, const struct bundle *b)
     for (int32_t i = 0; i < b->n_classes; i++)
         strbuf_addf(&cli->out, "  class       %s (%s), %d reference sentences\n", b->cls[i].name,
                     b->cls[i].label, b->cls[i].n_sentences);
+    if (find_unequal(b, unequal))
+        strbuf_addf(&cli->out,
+                    "  no pairs    %s has %d sentences and %s %d: line i of one is not line i of "
+                    "the other\n",
+                    unequal[0]->name, unequal[0]->n_sentences, unequal[1]->name,
+                    unequal[1]->n_sentences);
     strbuf_addf(&cli->out, "  %d chosen units, hashes of %zu files\n", b->n_chosen, b->n_files);
 }
 

@@ -138,7 +138,13 @@ bool twin_reference(struct explore *ex, long n)
         shared_message(ex->sh, false, "still loading");
         return true;
     }
-    long most = wb->n_live < 2 ? 0 : wb->set[0].n < wb->set[1].n ? wb->set[0].n : wb->set[1].n;
+    if (wb->n_live > 1 && wb->set[0].n != wb->set[1].n) {
+        shared_message(ex->sh, true,
+                       "the references are no pairs: %s has %d sentences, %s %d, expected as many",
+                       wb->set[0].label, wb->set[0].n, wb->set[1].label, wb->set[1].n);
+        return true;
+    }
+    long most = wb->n_live < 2 ? 0 : wb->set[0].n;
     if (most == 0 || n < 1 || n > most) {
         shared_message(ex->sh, true,
                        most == 0 ? wb->n_live == 0
