@@ -69,6 +69,11 @@ static void test_words(void **state)
     expect_done(&r);
     assert_non_null(strstr(r.out, "left out: 1 that stand again, 2 that stand in both classes"));
     run_release(&r);
+    write_scratch("few.tsv", "Peter\tm\nAnna\tf\nlærer\tm\nlærer\tf\n"); /* however few they are */
+    run_glimt(&r, &with_cache, "contrast", "words", scratch_path("few.tsv"), NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "left out: 2 that stand in both classes"));
+    run_release(&r);
     run_glimt(&r, &with_cache, "contrast", "ttest", scratch_path("words.tsv"), "--csv", NULL);
     expect_done(&r);
     assert_int_equal(strncmp(r.out, "unit,t,df,log_p,p,mean.m,mean.f,significant,", 43), 0);

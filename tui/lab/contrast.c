@@ -13,16 +13,22 @@ struct asked {
     int32_t place; /* of the one at hand */
 };
 
-/* The list of words, what is asked of it, and whether it has two words of each side. */
-static bool begin(struct asked *q, struct answer *a)
+/* The list of words, and what is asked of it. */
+static bool open_list(struct asked *q, struct answer *a)
 {
-    struct word_list l;
     *q = (struct asked){.a = a};
     if (!answer_need_dicts(a, &q->places) || !answer_open_corpus(a, CORPUS_ALL))
         return false;
-    const struct corpus *c = a->corpus->corpus;
-    if (!word_question_read(&q->of, c, &a->request->params, a->e))
+    return word_question_read(&q->of, a->corpus->corpus, &a->request->params, a->e);
+}
+
+/* And it has two words of each side. */
+static bool begin(struct asked *q, struct answer *a)
+{
+    struct word_list l;
+    if (!open_list(q, a))
         return false;
+    const struct corpus *c = a->corpus->corpus;
     if (c->n_classes < 2) /* the study says so */
         return true;
     word_list_init(&l, c, q->of);
@@ -126,7 +132,7 @@ static bool nothing_else(struct asked *q, struct study *words)
 bool answer_words(struct answer *a)
 {
     struct asked q;
-    if (!begin(&q, a))
+    if (!open_list(&q, a))
         return false;
     q.places &= ~(q.places - 1); /* any: its words are asked about, not its units */
     return each_place(&q, nothing_else);
