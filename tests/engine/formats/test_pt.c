@@ -580,7 +580,7 @@ static void cut_and_flipped_files(void **state)
     static const char *const files[] = {"formats/module.pt", "formats/views.pt"};
     for (size_t f = 0; f < 2; f++) {
         size_t n = 0;
-        const size_t step = (f == 0 ? 1 : 7) * (quick() ? 5 : 1);
+        const size_t step = (f == 0 ? 1U : 7U) * (quick() ? 5U : 1U);
         char *p = golden_read(files[f], &n);
         for (size_t k = 0; k < n; k += step) {
             char *path = testdata_write(test_folder, "cut.pt", p, k);
