@@ -182,11 +182,16 @@ endif
 
 # The operations' and the model's tests with a card in the place of the shim, and the benchmarks, for a machine
 # that has a card and little else: tests/gpu/run.sh there.
-CARD = $(patsubst $B/tests/%,$B/card/%,$(filter $B/tests/engine/backend/% $B/tests/engine/model/%,$(UNITS)))
-$B/card/%: $B/tests/%.o $B/tests/gpu/card.o $(TEST_O) $B/libglimt.a
+CARD = $(patsubst tests/%.c,$B/card/%,$(shell grep -l 'lab\.h\|gpu/cuda\.h' tests/engine/backend/test_*.c tests/engine/model/test_*.c))
+# of what tests share each takes what it needs: all of it travels
+$B/card/support.a: $(TEST_O)
+	@echo "  AR    $@"
+	@mkdir -p $(@D)
+	@rm -f $@; ar rcs $@ $(TEST_O)
+$B/card/%: $B/tests/%.o $B/tests/gpu/card.o $B/card/support.a $B/libglimt.a
 	@echo "  LD    $@"
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS) -o $@ $< $B/tests/gpu/card.o $(TEST_O) $B/libglimt.a $(LDLIBS) $(shell pkg-config --libs $(TEST_PKGS)) -lutil
+	@$(CC) $(HARDEN_LD) -o $@ $< $B/tests/gpu/card.o $B/card/support.a $B/libglimt.a $(LDLIBS) $(shell pkg-config --libs $(TEST_PKGS)) -lutil
 PACKED = $B/glimt $(CARD) $(addprefix $B/tests/bench/,bench_open bench_live bench_harvest)
 gpu-pack: gpu $(PACKED)
 	@tests/gpu/pack.sh $B $(PACKED)

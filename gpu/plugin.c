@@ -84,6 +84,8 @@ static bool look(int ordinal, struct cudaDeviceProp *p, struct error *e)
     }
     if (code != cudaSuccess && code != cudaErrorNoDevice)
         return error_set(e, ERROR_SYSTEM, "cuda: %s", cudaGetErrorString(code));
+    if (n < 1)
+        return error_set(e, ERROR_INPUT, "cuda: no GPU here");
     if (ordinal < 0 || ordinal >= n)
         return error_set(e, ERROR_INPUT, "cuda: no GPU %d, there %s %d", ordinal,
                          n == 1 ? "is" : "are", n);

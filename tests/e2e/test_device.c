@@ -235,7 +235,7 @@ static const struct failing {
     {"SHIM_DRIVER=12040", "cuda: driver for CUDA 12.4, the plugin needs 13.0 (driver 580)",
      "--device: cuda: driver for CUDA 12.4", 2},
     {"SHIM_DRIVER=0", NULL, "--device: cuda: no NVIDIA driver", 2},
-    {"SHIM_DEVICES=0", NULL, "--device: cuda: no GPU 0, there are 0", 2},
+    {"SHIM_DEVICES=0", NULL, "--device: cuda: no GPU here", 2},
 };
 
 static void test_what_a_card_is_not_used_for(void **state)
