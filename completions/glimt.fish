@@ -49,7 +49,7 @@ complete -c glimt -n '__glimt_is ""' -a examples -d 'where latents fire, at seve
 complete -c glimt -n '__glimt_is ""' -a logit-lens -d 'tokens that latents promote and suppress'
 complete -c glimt -n '__glimt_is ""' -a coactive -d 'latents that fire on the same tokens'
 complete -c glimt -n '__glimt_is ""' -a sweep -d 'loss with the chosen latents at one value after another'
-complete -c glimt -n '__glimt_is ""' -a contrast -d 'neurons and latents that part two classes of words'
+complete -c glimt -n '__glimt_is ""' -a contrast -d 'neurons and latents that part classes of words'
 complete -c glimt -n '__glimt_is contrast' -a words -d 'what a list of words has, by class and kind'
 complete -c glimt -n '__glimt_is contrast' -a ttest -d 'a t-test a unit, corrected for their number'
 complete -c glimt -n '__glimt_is contrast' -a points -d 'words as points on two units'

@@ -12,7 +12,7 @@
     ROW(X, SWEEP, sweep, "4", "loss along the fixed value")                                        \
     ROW(X, CORPUS, corpus, "5", "the corpus as running text, coloured")                            \
     ROW(X, JOBS, jobs, "6", "what runs and has run")                                               \
-    ROW(X, CONTRAST, contrast, "7", "two classes of words, unit by unit")                          \
+    ROW(X, CONTRAST, contrast, "7", "classes of words, unit by unit")                              \
     ROW(X, NEURONS, neurons, "8", "units that tell a class: on, off, and what is lost")
 
 #define VIEW_ID(X, id, name, key, help) VIEW_##id,

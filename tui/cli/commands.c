@@ -49,7 +49,7 @@ const struct command *const cli_commands[] = {
 
 const struct command_group command_groups[] = {
     {"bundle", "model, dictionaries, classes and units in one"},
-    {"contrast", "neurons and latents that part two classes of words"},
+    {"contrast", "neurons and latents that part classes of words"},
     {"neuron", "what a neuron that tells a class does"},
     {.name = NULL},
 };
