@@ -323,7 +323,7 @@ static void fail_each(cudaError_t code)
     }
     /* of what fails while a list is made a graph, or one is begun, nobody hears */
     if (code == cudaErrorMemoryAllocation)
-        assert_in_range(went_on, 2, 120);
+        assert_true(quick() || went_on > 1);
     assert_true(rounds(right, &last, &e));
     unsetenv("GLIMT_GRAPHS");
 }
