@@ -245,6 +245,21 @@ _glimt_complete() {
     "neuron examples --top") return 0 ;;
     "neuron examples --class") _glimt_class; return 0 ;;
     "neuron examples --limit") return 0 ;;
+    "neuron chains --target") return 0 ;;
+    "neuron chains --from") return 0 ;;
+    "neuron chains --to") return 0 ;;
+    "neuron chains --texts") return 0 ;;
+    "neuron chains --on-at") return 0 ;;
+    "neuron chains --off-at") return 0 ;;
+    "neuron chains --off") return 0 ;;
+    "neuron chains --insert") _glimt_words "none sae error"; return 0 ;;
+    "neuron chains --later") return 0 ;;
+    "neuron chains --best") return 0 ;;
+    "neuron chains --layers") return 0 ;;
+    "neuron chains --dict") return 0 ;;
+    "neuron chains --top") return 0 ;;
+    "neuron chains --class") _glimt_class; return 0 ;;
+    "neuron chains --limit") return 0 ;;
     "neuron position --target") return 0 ;;
     "neuron position --from") return 0 ;;
     "neuron position --to") return 0 ;;
@@ -267,6 +282,10 @@ _glimt_complete() {
     "neuron similar --layers") return 0 ;;
     "neuron similar --dict") return 0 ;;
     "neuron similar --top") return 0 ;;
+    "neuron groups --layers") return 0 ;;
+    "neuron groups --dict") return 0 ;;
+    "neuron groups --min-cosine") return 0 ;;
+    "neuron groups --rows") return 0 ;;
     "generate --tokens") return 0 ;;
     "generate --temperature") return 0 ;;
     "snapshot --size") return 0 ;;
@@ -313,7 +332,7 @@ _glimt_complete() {
     '') _glimt_words "analyze harvest latents find histogram examples logit-lens coactive sweep contrast neuron generate snapshot tokenize verify models saes pull convert bundle cache doctor" ;;
     bundle) _glimt_words "new" ;;
     contrast) _glimt_words "words ttest points probe regress kept compare" ;;
-    neuron) _glimt_words "means classify ablate boosts unigrams attribution patch effects downstream shift examples position similar" ;;
+    neuron) _glimt_words "means classify ablate boosts unigrams attribution patch effects downstream shift examples chains position similar groups" ;;
     "harvest") _glimt_files; ;;
     "latents") _glimt_files; ;;
     "find") _glimt_files; ;;
@@ -339,6 +358,7 @@ _glimt_complete() {
     "neuron downstream") _glimt_files; ;;
     "neuron shift") _glimt_files; ;;
     "neuron examples") _glimt_files; ;;
+    "neuron chains") _glimt_files; ;;
     "neuron position") _glimt_files; ;;
     "snapshot") _glimt_words "explore latents histograms sweep corpus jobs contrast neurons"; ;;
     "verify") _glimt_models; _glimt_files; ;;
@@ -373,7 +393,7 @@ _glimt() {
         fi
         case $word in
         --) after=$word ;;
-        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--against|--alpha|--x|--y|--word|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--off-at|--metric|--on-at|--layers|--shift|--later-at|--weight|--text|--at|--min-logp|--temperature|--size|--title|--label|--sample|--days|--bytes) skip=1 ;;
+        --model|--sae|--hook|--bundle|--latents|--neurons|--fix|--insert|--encoding|--context|--device|--dtype|--threads|--svg|--output|--cache|--seed|--color|--theme|--state|--play|--session|--top|--predictions|--logits|--dict|--class|--limit|--target|--sort|--rows|--min-share|--max-other|--values|--word-vector|--against|--alpha|--x|--y|--word|--C|--folds|--controls|--from|--to|--off|--layer|--sets|--texts|--by|--later|--max-norm|--min-embed|--off-at|--metric|--on-at|--layers|--shift|--later-at|--weight|--best|--text|--at|--min-logp|--min-cosine|--temperature|--size|--title|--label|--sample|--days|--bytes) skip=1 ;;
         -*) ;;
         *) case ${command:+$command }$word in
             bundle) command=bundle own= ;;
@@ -406,8 +426,10 @@ _glimt() {
             "neuron downstream") command="neuron downstream" own=" --target --from --to --texts --on-at --off-at --off --insert --layers --dict --top --class --limit --header" ;;
             "neuron shift") command="neuron shift" own=" --target --from --to --texts --on-at --off-at --off --insert --later --tokens --losses --rows --class --limit --header" ;;
             "neuron examples") command="neuron examples" own=" --target --from --to --texts --on-at --off-at --off --insert --later --shift --later-at --weight --top --class --limit --header" ;;
+            "neuron chains") command="neuron chains" own=" --target --from --to --texts --on-at --off-at --off --insert --later --best --layers --dict --top --class --limit --header" ;;
             "neuron position") command="neuron position" own=" --target --from --to --texts --on-at --off-at --off --insert --later --shift --later-at --text --at --top --min-logp --max-norm --min-embed --class --limit --header" ;;
             "neuron similar") command="neuron similar" own=" --layers --dict --top" ;;
+            "neuron groups") command="neuron groups" own=" --layers --dict --min-cosine --rows" ;;
             "generate") command="generate" own=" --tokens --temperature" ;;
             "snapshot") command="snapshot" own=" --size --play --state --dict --text --ansi" ;;
             "tokenize") command="tokenize" own=" --decode --ids-only" ;;

@@ -33,7 +33,7 @@ function __glimt_is # the line's command, with its part, is one of these
     set -l found ''
     for word in $words[2..]
         switch "$found $word"
-            case ' bundle' ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast points' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' 'neuron attribution' 'neuron patch' 'neuron effects' 'neuron downstream' 'neuron shift' 'neuron examples' 'neuron position' 'neuron similar' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' convert' 'bundle new' ' cache' ' doctor'
+            case ' bundle' ' contrast' ' neuron' ' analyze' ' harvest' ' latents' ' find' ' histogram' ' examples' ' logit-lens' ' coactive' ' sweep' 'contrast words' 'contrast ttest' 'contrast points' 'contrast probe' 'contrast regress' 'contrast kept' 'contrast compare' 'neuron means' 'neuron classify' 'neuron ablate' 'neuron boosts' 'neuron unigrams' 'neuron attribution' 'neuron patch' 'neuron effects' 'neuron downstream' 'neuron shift' 'neuron examples' 'neuron chains' 'neuron position' 'neuron similar' 'neuron groups' ' generate' ' snapshot' ' tokenize' ' verify' ' models' ' saes' ' pull' ' convert' 'bundle new' ' cache' ' doctor'
                 set found (string trim "$found $word")
         end
     end
@@ -69,8 +69,10 @@ complete -c glimt -n '__glimt_is neuron' -a effects -d 'direct and indirect effe
 complete -c glimt -n '__glimt_is neuron' -a downstream -d 'later units by how they change with units on and off'
 complete -c glimt -n '__glimt_is neuron' -a shift -d 'what later units change by when units are switched off'
 complete -c glimt -n '__glimt_is neuron' -a examples -d 'texts whose tokens units help most'
+complete -c glimt -n '__glimt_is neuron' -a chains -d 'how switching units off goes on through later ones'
 complete -c glimt -n '__glimt_is neuron' -a position -d 'what is likely at one position with units on and off'
 complete -c glimt -n '__glimt_is neuron' -a similar -d 'units that write alike'
+complete -c glimt -n '__glimt_is neuron' -a groups -d 'groups of units that write alike'
 complete -c glimt -n '__glimt_is ""' -a generate -d 'continue a prompt'
 complete -c glimt -n '__glimt_is ""' -a snapshot -d 'a view as a picture, without a terminal'
 complete -c glimt -n '__glimt_is ""' -a tokenize -d 'text to token ids, and back with --decode'
@@ -96,7 +98,7 @@ complete -c glimt -l bundle -r -F -d 'model, SAE, hook, classes and chosen laten
 complete -c glimt -l latents -x -d 'the chosen latents'
 complete -c glimt -l neurons -x -a 'all' -d 'coordinates of the hooked activation instead of latents'
 complete -c glimt -l fix -x -d 'hold these at fixed values at every position'
-complete -c glimt -n 'not __glimt_is "sweep" "neuron means" "neuron classify" "neuron ablate" "neuron boosts" "neuron unigrams" "neuron attribution" "neuron patch" "neuron effects" "neuron downstream" "neuron shift" "neuron examples" "neuron position"' -l insert -x -a 'none sae error' -d 'what replaces the activation; default: none, with --fix sae'
+complete -c glimt -n 'not __glimt_is "sweep" "neuron means" "neuron classify" "neuron ablate" "neuron boosts" "neuron unigrams" "neuron attribution" "neuron patch" "neuron effects" "neuron downstream" "neuron shift" "neuron examples" "neuron chains" "neuron position"' -l insert -x -a 'none sae error' -d 'what replaces the activation; default: none, with --fix sae'
 complete -c glimt -l bos -d 'the BOS token before each sequence; default: what the SAE or the model needs'
 complete -c glimt -l no-bos -d 'no BOS token'
 complete -c glimt -l tl-weights -d 'TransformerLens\' weights: norms folded, written and read centred'
@@ -413,6 +415,23 @@ complete -c glimt -n '__glimt_is "neuron examples"' -l top -x -d 'texts; default
 complete -c glimt -n '__glimt_is "neuron examples"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
 complete -c glimt -n '__glimt_is "neuron examples"' -l limit -x -d 'the first N sentences of each class; default: 1000'
 complete -c glimt -n '__glimt_is "neuron examples"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
+complete -c glimt -n '__glimt_is "neuron chains"' -F
+complete -c glimt -n '__glimt_is "neuron chains"' -l target -x -d 'the class asked about; default: the first'
+complete -c glimt -n '__glimt_is "neuron chains"' -l from -x -d 'first position of a text that counts; the BOS is 0; default: 10'
+complete -c glimt -n '__glimt_is "neuron chains"' -l to -x -d 'last position that counts; default: 399'
+complete -c glimt -n '__glimt_is "neuron chains"' -l texts -x -d 'texts of each class that the means are of; default: 200'
+complete -c glimt -n '__glimt_is "neuron chains"' -l on-at -x -d 'what the units are at when on; default: the target\'s mean'
+complete -c glimt -n '__glimt_is "neuron chains"' -l off-at -x -d 'and when off; default: the other classes\' mean'
+complete -c glimt -n '__glimt_is "neuron chains"' -l off -x -d 'units, commas between them, held at the other classes\' mean'
+complete -c glimt -n '__glimt_is "neuron chains"' -l insert -x -a 'none sae error' -d 'SAEs in the activation\'s place in every run'
+complete -c glimt -n '__glimt_is "neuron chains"' -l later -x -d 'through these, commas between them; default: those that change most'
+complete -c glimt -n '__glimt_is "neuron chains"' -l best -x -d 'so many of those that change most; default: 6'
+complete -c glimt -n '__glimt_is "neuron chains"' -l layers -x -d 'neurons of these layers'
+complete -c glimt -n '__glimt_is "neuron chains"' -l dict -x -d 'which of several dictionaries: mlp_3'
+complete -c glimt -n '__glimt_is "neuron chains"' -l top -x -d 'chains of the list; default: 20'
+complete -c glimt -n '__glimt_is "neuron chains"' -l class -x -a '(__glimt_class)' -d 'a class of the corpus in a file of its own; as often as needed'
+complete -c glimt -n '__glimt_is "neuron chains"' -l limit -x -d 'the first N sentences of each class; default: 200'
+complete -c glimt -n '__glimt_is "neuron chains"' -l header -d 'the first of the lines text<TAB>label is a header: skip it'
 complete -c glimt -n '__glimt_is "neuron position"' -F
 complete -c glimt -n '__glimt_is "neuron position"' -l target -x -d 'the class asked about; default: the first'
 complete -c glimt -n '__glimt_is "neuron position"' -l from -x -d 'first position of a text that counts; the BOS is 0; default: 10'
@@ -437,6 +456,10 @@ complete -c glimt -n '__glimt_is "neuron position"' -l header -d 'the first of t
 complete -c glimt -n '__glimt_is "neuron similar"' -l layers -x -d 'neurons of these layers'
 complete -c glimt -n '__glimt_is "neuron similar"' -l dict -x -d 'which of several dictionaries: mlp_3'
 complete -c glimt -n '__glimt_is "neuron similar"' -l top -x -d 'others of a unit; default: 20'
+complete -c glimt -n '__glimt_is "neuron groups"' -l layers -x -d 'neurons of these layers'
+complete -c glimt -n '__glimt_is "neuron groups"' -l dict -x -d 'which of several dictionaries: mlp_3'
+complete -c glimt -n '__glimt_is "neuron groups"' -l min-cosine -x -d 'what two of a group have in common at least; default: 0.5'
+complete -c glimt -n '__glimt_is "neuron groups"' -l rows -x -d 'rows printed'
 complete -c glimt -n '__glimt_is "generate"' -l tokens -x -d 'length with the prompt, in tokens; default: 20'
 complete -c glimt -n '__glimt_is "generate"' -l temperature -x -d 'draw from the softmax of logits/T; default: 0, the most likely token'
 complete -c glimt -n '__glimt_is "snapshot"' -a 'explore latents histograms sweep corpus jobs contrast neurons'

@@ -119,6 +119,9 @@ enum where {
       "by how much the later unit that is selected is shifted")                                    \
     X(NEURONS_EXAMPLES, "examples", "x", IN_NEURONS_VIEW, "texts",                                 \
       "texts whose tokens it helps most")                                                          \
+    X(NEURONS_CHAINS, "chains", "c", IN_NEURONS_VIEW, "",                                          \
+      "through which later units it reaches the loss")                                             \
+    X(NEURONS_SIMILAR, "similar", "g", IN_NEURONS_VIEW, "", "units that write as it does")         \
     X(CONTRAST_WORD, "place-word", "i", IN_CONTRAST_VIEW, "word",                                  \
       "type a word: it is placed among the others")                                                \
     X(CONTRAST_SWAP, "swap-axes", "x", IN_CONTRAST_VIEW, "x/y",                                    \

@@ -22,7 +22,17 @@ enum column_role { /* what a column is to a plot */
                    COLUMN_SERIES,
                    COLUMN_FACET /* one panel a value */
 };
-enum mark { MARK_LIST, MARK_LINE, MARK_BAR, MARK_HIST, MARK_HEAT, MARK_SCATTER, MARK_GRAPH };
+enum mark {
+    MARK_LIST,
+    MARK_LINE,
+    MARK_BAR,
+    MARK_HIST,
+    MARK_HEAT,
+    MARK_SCATTER,
+    MARK_GRAPH,
+    MARK_TEXT, /* a token a row: running text, coloured by Y */
+    N_MARKS
+};
 
 struct column {
     char *name; /* "fire_share.da": nests in JSON; NAME.lo (LO) and NAME.hi (HI) side by side:

@@ -215,7 +215,7 @@ static bool take_head(struct cursor *in, struct table *t, uint64_t *n_cols, uint
         !replace_string(in, &t->name) || !replace_string(in, &t->title) ||
         !replace_string(in, &t->note))
         return error_set(e, ERROR_INPUT, "reading a table: its head ends early or holds a NUL");
-    if (mark > MARK_GRAPH)
+    if (mark >= N_MARKS)
         return error_set(e, ERROR_INPUT, "reading a table: mark %u is unknown", (unsigned)mark);
     if (*n_cols > INT32_MAX || *n_cols > in->n / LEAST_COLUMN || *n_rows > INT64_MAX / 8 ||
         (*n_cols == 0 && *n_rows > 0))

@@ -179,8 +179,7 @@ static void make_places(struct study *s)
     for (int32_t d = 0; d < s->set.n; d++) {
         const struct dict_place *of = &s->set.place[d];
         struct place p = {.dict = d,
-                          .at = s->pre && of->neurons ? pre_activation(of)
-                                                      : dict_reads(of->dict, of->at),
+                          .at = s->pre ? pre_activation_read(of) : dict_reads(of->dict, of->at),
                           .decoded = s->inserted & 1u << d || dict_spec(of->dict)->transcodes,
                           .index = xcalloc((size_t)s->J + 1, sizeof(int32_t)),
                           .column = xcalloc((size_t)s->J + 1, sizeof(int32_t))};
@@ -378,6 +377,7 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     w->n = 0;
     for (int32_t i = 0; i < b->n_rows; i++) {
         const int32_t at = b->row[i].pos + s->bos;
+        w->p->n_tokens += b->row[i].pos >= 0;
         if (at < s->from || at > s->last)
             continue;
         const int32_t cls = s->in.corpus->doc[b->row[i].doc].cls;
@@ -389,7 +389,6 @@ static void take_batch(void *arg, struct run *run, const struct pass_batch *b)
     }
     if (w->n > 0)
         read_rows(w, run, b);
-    w->p->n_tokens += w->n;
     free(w->row);
 }
 

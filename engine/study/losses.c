@@ -300,9 +300,9 @@ static void find_best(struct example *x)
 
 enum { CLASS, DOC, SCORE, POSITION, ID, DIFFERENCE = 7, LOGP_A, LOGP_B, BEFORE, AFTER };
 
-static struct table *tokens_new(const char *name, const char *title)
+static struct table *tokens_new(const char *name, const char *title, enum mark mark)
 {
-    struct table *t = table_new(name, title, MARK_LIST);
+    struct table *t = table_new(name, title, mark);
     table_column(t, "class", "", "class of the text", COLUMN_STR, COLUMN_TEXT);
     table_column(t, "doc", "", "its number, from 0", COLUMN_I64, COLUMN_KEY);
     table_column(t, "score", "nats", "of its best token", COLUMN_F64, COLUMN_TEXT);
@@ -370,8 +370,9 @@ static void add_example(const struct example *x, struct table *examples, struct 
 void losses_examples(const struct study *s, int32_t cls, double weight, int32_t most,
                      struct table_set *set)
 {
-    struct table *examples = tokens_new("examples", "Texts that the first run is best at"),
-                 *rows = tokens_new("rows", "Their tokens");
+    struct table *examples =
+                     tokens_new("examples", "Texts that the first run is best at", MARK_LIST),
+                 *rows = tokens_new("rows", "Their tokens", MARK_TEXT);
     const int64_t docs = s->docs.done - s->docs.from;
     struct example *all = xcalloc((size_t)docs + 1, sizeof *all);
     struct best best;

@@ -5,26 +5,30 @@
 #include "engine/lane/likely.h"
 #include "engine/study/vocabulary.h"
 
-struct position_in {
-    const char *text; /* one sequence: the first window of it counts */
-    size_t n;
-    int64_t at; /* position whose next token is asked about: the BOS is 0; negative: from the end */
-    int32_t top;                /* tokens of a list */
-    double least;               /* tokens of no more log-probability in both runs are left out */
-    double max_norm, min_embed; /* and those beyond (0: no such bound) */
-};
-/* Adds
+/* at_: what the position is called: "at" is in the study what units are held at. */
+#define POSITION_ROWS(at_)                                                                          \
+    {"text", "TEXT", "what is read; the last operand", PARAM_TEXT, .in_key = true},                 \
+        {(at_),                                                                                     \
+         "N",                                                                                       \
+         "the position; the BOS is 0, negative from the end",                                       \
+         PARAM_INT,                                                                                 \
+         "-1",                                                                                      \
+         .min = -INT32_MAX,                                                                         \
+         .max = INT32_MAX,                                                                          \
+         .in_key = true},                                                                           \
+        {"top", "N", "tokens of a list", PARAM_INT, "20", .min = 1, .max = 100000, .in_key = true}, \
+    {                                                                                               \
+        "min-logp", "X", "leave out tokens of no more log-probability in both runs", PARAM_REAL,    \
+            "-7", .min = -1e9, .max = 0, .in_key = true                                             \
+    }
+/* study_ops: position_study. One sequence, the first window of the text; reads no corpus. tables
  * "rows": list (SERIES: a, b: most likely in the first, the second run; boosted, reduced: those
  * with the greatest and least difference), id, text, bytes, difference (Y; logp_a − logp_b),
  * logp_a, logp_b (natural logarithms), "tokens", of the text: position (KEY), id, text, bytes,
  * start, end (bytes of the text), loss_a, loss_b (nats; missing for the first), difference (Y;
- * loss_b − loss_a: what the second run loses). runs: values of the rows of STUDY_RUNS_ROWS.
- * vocabulary: with norms, NULL where there are no bounds. study_in.corpus is not read. False and
- * *e: no token, no such position, units and values that do not fit, what the run says. */
-bool position_run(const struct study_in *, const struct params *runs, const struct position_in *,
-                  const struct vocabulary *, const struct study_loop *, struct table_set *,
-                  struct error *e);
-extern const struct param position_runs[]; /* the rows */
+ * loss_b − loss_a: what the second run loses). Tokens with an unembedding beyond max-norm or an
+ * embedding below min-embed (0: no such bound) are in no list. */
+extern const struct study_ops position_study;
 /* The same tables of numbers that are there: "rows" of likely_lists, "tokens" of n tokens, the
  * first of which is at position `first`; a token without a loss has NaN. */
 struct table *position_rows(const struct tokenizer *, const struct likely_token *, int32_t top,

@@ -12,6 +12,12 @@ struct point pre_activation(const struct dict_place *p)
     return at;
 }
 
+struct point pre_activation_read(const struct dict_place *p)
+{
+    const struct point at = pre_activation(p);
+    return point_compare(at, p->at) == 0 ? dict_reads(p->dict, at) : at;
+}
+
 uint32_t two_runs_places(const struct dict_set *set, const struct params *p)
 {
     return units_places(set, p) | units_places_held(set, p) | units_places_of(set, p, "shifted");

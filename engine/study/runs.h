@@ -47,6 +47,7 @@ void two_runs_release(struct two_runs *);
 void two_runs_forward(const struct two_runs *, int which, struct run *, const struct study_in *,
                       const struct batch *, const struct state *from, struct point to,
                       const struct hook *more, int32_t n_more, struct state *out);
-/* Where a unit of a place is shifted and read before its activation. */
+/* Where a unit of a place is shifted before its activation, and where it is read so. */
 struct point pre_activation(const struct dict_place *);
+struct point pre_activation_read(const struct dict_place *);
 #endif

@@ -13,6 +13,26 @@ static double score_of(struct activity a)
     return fabs(a.mean) - a.sd;
 }
 
+/* best_release it. */
+static void rank(const struct study *s, int32_t most, struct best *best)
+{
+    best_init(best, most);
+    for (int32_t j = 0; j < activity_n_units(s); j++)
+        best_offer(best, score_of(activity_others(s, j, EVERYWHERE)), j);
+    best_sort(best);
+}
+
+int32_t downstream_best(const struct study *s, int32_t most, struct unit_id *out)
+{
+    struct best best;
+    rank(s, most, &best);
+    const int32_t n = best.n;
+    for (int32_t i = 0; i < n; i++)
+        out[i] = activity_unit(s, best.item[i].id);
+    best_release(&best);
+    return n;
+}
+
 struct table *downstream_rows(const struct study *s, int32_t top)
 {
     enum { UNIT, MEAN, LO, HI, SD, SCORE };
@@ -26,10 +46,7 @@ struct table *downstream_rows(const struct study *s, int32_t top)
     table_column(t, "range.hi", "", "mean plus sd", COLUMN_F64, COLUMN_HI);
     table_column(t, "sd", "", "standard deviation over tokens (n − 1)", COLUMN_F64, COLUMN_TEXT);
     table_column(t, "score", "", "absolute mean minus sd", COLUMN_F64, COLUMN_TEXT);
-    best_init(&best, top > 0 && top < J ? top : J);
-    for (int32_t j = 0; j < J; j++)
-        best_offer(&best, score_of(activity_others(s, j, EVERYWHERE)), j);
-    best_sort(&best);
+    rank(s, top > 0 && top < J ? top : J, &best);
     for (int32_t i = 0; i < best.n; i++) {
         const struct activity a = activity_others(s, best.item[i].id, EVERYWHERE);
         const int64_t row = table_row(t);

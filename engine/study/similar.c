@@ -1,12 +1,10 @@
 /* Units that write alike. */
-#include "engine/study/similar.h"
 #include "engine/base/best.h"
 #include "engine/base/memory.h"
+#include "engine/study/similar_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { AT_ONCE = 256 };
 
 struct comparing {
     struct run run;
@@ -18,11 +16,8 @@ struct comparing {
     int32_t first;     /* number of the place's first unit */
 };
 
-static bool check(const struct study_in *in, const struct similar_in *of, struct error *e)
+bool similar_check(const struct study_in *in, uint32_t places, struct error *e)
 {
-    uint32_t places = of->among;
-    for (int32_t i = 0; i < of->n; i++)
-        places |= 1u << of->unit[i].dict;
     for (int32_t p = 0; p < in->dicts->n; p++) {
         char name[POINT_NAME_MAX];
         const struct point at = in->dicts->place[p].at;
@@ -37,29 +32,33 @@ static bool check(const struct study_in *in, const struct similar_in *of, struct
     return true;
 }
 
-/* What so many units of a place write, each of length 1. */
-static bool written(struct comparing *q, int32_t place, const int32_t *index, int32_t n, double *to)
+bool similar_written(struct run *run, const struct study_in *in, bool centred, int32_t place,
+                     const int32_t *index, int32_t n, double *to)
 {
-    const struct dict_place *p = &q->in->dicts->place[place];
-    const size_t d = (size_t)q->d;
+    const struct dict_place *p = &in->dicts->place[place];
+    const size_t d = (size_t)model_config(in->model)->d_model;
     float *u = xcalloc((size_t)n * d, sizeof *u);
-    struct arena_mark mark = arena_mark(q->run.arena);
-    run_get(&q->run, u,
-            dict_push(&q->run, p->dict, model_linear_behind(q->in->model, p->at), index, n));
-    arena_reset(q->run.arena, mark);
-    for (size_t i = 0; i < (size_t)n && run_ok(&q->run); i++) {
+    struct arena_mark mark = arena_mark(run->arena);
+    run_get(run, u, dict_push(run, p->dict, model_linear_behind(in->model, p->at), index, n));
+    arena_reset(run->arena, mark);
+    for (size_t i = 0; i < (size_t)n && run_ok(run); i++) {
         double sq = 0;
         for (size_t k = 0; k < d; k++)
             to[i * d + k] = (double)u[i * d + k];
-        if (q->of->centred)
-            model_tl_row(q->in->model, to + i * d);
+        if (centred)
+            model_tl_row(in->model, to + i * d);
         for (size_t k = 0; k < d; k++)
             sq += to[i * d + k] * to[i * d + k];
         for (size_t k = 0; k < d; k++)
             to[i * d + k] = sq > 0 ? to[i * d + k] / sqrt(sq) : 0;
     }
     free(u);
-    return run_ok(&q->run);
+    return run_ok(run);
+}
+
+static bool written(struct comparing *q, int32_t place, const int32_t *index, int32_t n, double *to)
+{
+    return similar_written(&q->run, q->in, q->of->centred, place, index, n, to);
 }
 
 static double product(const double *a, const double *b, int32_t d)
@@ -78,10 +77,10 @@ static bool is_zero(const double *a, int32_t d)
 static bool compare_with(struct comparing *q, int32_t place)
 {
     const int32_t m = q->in->dicts->place[place].m;
-    double *other = xcalloc((size_t)AT_ONCE * (size_t)q->d, sizeof *other);
-    int32_t index[AT_ONCE];
-    for (int32_t from = 0; from < m && run_ok(&q->run); from += AT_ONCE) {
-        const int32_t n = m - from < AT_ONCE ? m - from : (int32_t)AT_ONCE;
+    double *other = xcalloc((size_t)SIMILAR_AT_ONCE * (size_t)q->d, sizeof *other);
+    int32_t index[SIMILAR_AT_ONCE];
+    for (int32_t from = 0; from < m && run_ok(&q->run); from += SIMILAR_AT_ONCE) {
+        const int32_t n = m - from < SIMILAR_AT_ONCE ? m - from : (int32_t)SIMILAR_AT_ONCE;
         for (int32_t i = 0; i < n; i++)
             index[i] = from + i;
         if (!written(q, place, index, n, other))
@@ -171,7 +170,10 @@ bool similar_run(const struct study_in *in, const struct similar_in *of,
                  const struct study_loop *loop, struct table_set *set, struct error *e)
 {
     struct comparing q = {.run = {.queue = in->queue}, .in = in, .of = of};
-    if (!check(in, of, e))
+    uint32_t places = of->among;
+    for (int32_t i = 0; i < of->n; i++)
+        places |= 1u << of->unit[i].dict;
+    if (!similar_check(in, places, e))
         return false;
     q.d = model_config(in->model)->d_model;
     q.run.arena = arena_new(in->queue);

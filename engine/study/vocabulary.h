@@ -22,6 +22,16 @@ bool vocabulary_logits(const struct vocabulary *, struct run *, const struct stu
  * scale; to host memory [T, d]. */
 void vocabulary_direct(struct run *, const struct study_in *, struct tensor u, float *out);
 
+/* Rows of studies of tokens that leave some out by the norms. */
+#define NORM_BOUNDS_ROWS                                                                           \
+    {"max-norm", "X",           "leave out tokens with an unembedding beyond; 0: none",            \
+     PARAM_REAL, "15",          .min = 0,                                                          \
+     .max = 1e9, .in_key = true},                                                                  \
+    {                                                                                              \
+        "min-embed", "X", "leave out tokens with an embedding below; 0: none", PARAM_REAL, "0.4",  \
+            .min = 0, .max = 1e9, .in_key = true                                                   \
+    }
+
 /* ---- tokens of a table: columns id, text (missing: no UTF-8), bytes (hex) */
 int32_t token_columns(struct table *);
 void token_cells(struct table *, int64_t row, int32_t first, const struct tokenizer *, int32_t id);

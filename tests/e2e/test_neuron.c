@@ -355,6 +355,108 @@ static void test_later_of_the_reference(void **state)
     json_decref(golden);
 }
 
+/* Ways to the loss, with the shifts that are measured; without later units those that change most.
+ */
+static void test_chains_of_the_reference(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *golden = golden_json("study/neuron_chains.json"), *row,
+           *on = json_object_get(golden, "on");
+    json_t *root = JSON_OF(&with_cache, "neuron", "chains", "attn_1/418",
+                           "--sae=store/demo/sae.safetensors", "--from=3", "--to=20", "--texts=16",
+                           "--limit=12", "--later=L2N442,L2N325,L3N909,L3N12", "--top=100");
+    double sum = 0;
+    size_t i;
+    json_array_foreach(get_list(root, "rows"), i, row)
+    {
+        sum += i % 2 ? 0 : get_number(row, "on");
+    }
+    assert_int_equal(i, 2 * json_array_size(json_object_get(on, "chains")));
+    expect_close(sum, get_number(json_array_get(get_list(root, "losses"), 0), "on"), 1e-9);
+    row =
+        json_array_get(get_list(root, "links"), 4); /* of the first later unit, in its layer none */
+    assert_string_equal(get_string(row, "from"), "L2N442");
+    assert_string_equal(get_string(row, "to"), "L3N909");
+    expect_close(get_number(row, "on"), of_list(json_array_get(json_object_get(on, "link"), 0), 2),
+                 1e-4);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "chains", "L1N75", "--from=3", "--limit=6", "--best=3");
+    assert_int_equal(json_array_size(get_list(root, "losses")), 2 * (1 + 3));
+    json_decref(root);
+    json_decref(golden);
+}
+
+/* Units that a file names, or a list that comes along. */
+static void test_lists(void **state)
+{
+    (void)state;
+    need_demo();
+    struct run_result r;
+    const char *own = scratch_path("mine.txt");
+    FILE *f = fopen(own, "w");
+    assert_non_null(f);
+    fputs("# two of them\nL2N325, # this\n\tL3N735\n", f);
+    fclose(f);
+    char at[200];
+    snprintf(at, sizeof at, "@%s", own);
+    json_t *root = JSON_OF(&with_cache, "neuron", "means", at, "--from=3", "--limit=4"),
+           *rows = get_list(root, "rows");
+    assert_int_equal(json_array_size(rows), 2 * 2);
+    assert_string_equal(get_string(json_array_get(rows, 2), "unit"), "L3N735");
+    assert_int_equal(json_array_size(get_list(json_object_get(root, "parameters"), "units")), 2);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "means", "@demo-danish", "--from=3", "--limit=4");
+    assert_int_equal(json_array_size(get_list(root, "rows")), 2 * 5);
+    json_decref(root);
+    run_glimt(&r, &with_cache, "neuron", "classify", "@pythia-70m-german", NULL);
+    expect_error(&r, 2, "4 layers");
+    run_release(&r);
+    run_glimt(&r, &with_cache, "neuron", "means", "@nothing", NULL);
+    expect_error(&r, 2, "nothing");
+    run_release(&r);
+    f = fopen(own, "w");
+    assert_non_null(f);
+    fputs("# none\n", f);
+    fclose(f);
+    run_glimt(&r, &with_cache, "neuron", "means", at, NULL);
+    expect_error(&r, 2, "found no unit");
+    run_release(&r);
+    f = fopen(own, "w");
+    assert_non_null(f);
+    fputs("L2N3 Hansen\n", f);
+    fclose(f);
+    run_glimt(&r, &with_cache, "neuron", "means", at, NULL);
+    expect_error(&r, 2, "found Hansen, expected names of units");
+    run_release(&r);
+}
+
+/* What is read aloud in colour: the text behind the tables, red where it is worse without. */
+static void test_colours(void **state)
+{
+    struct run_result r;
+    (void)state;
+    need_demo();
+    run_glimt(&r, &with_cache, "neuron", "position", "L2N442", "--on-at=3", "--off-at=-6",
+              "--color=256", "Regeringen har besluttet det.", NULL);
+    assert_int_equal(r.status, 0);
+    assert_non_null(strstr(r.out, "\033[0;"));
+    assert_non_null(strstr(r.out, "colour: loss in the second run minus the first"));
+    run_release(&r);
+    run_glimt(&r, &with_cache, "neuron", "examples", "L2N442", "--on-at=3", "--off-at=-6",
+              "--limit=6", "--top=2", "--from=3", NULL);
+    assert_int_equal(r.status, 0);
+    assert_null(strstr(r.out, "colour:")); /* no terminal */
+    assert_null(strchr(r.out, 27));
+    run_release(&r);
+    run_glimt(&r, &with_cache, "neuron", "examples", "L2N442", "--on-at=3", "--off-at=-6",
+              "--limit=6", "--top=2", "--from=3", "--svg", "-", NULL);
+    assert_int_equal(r.status, 0);
+    assert_non_null(strstr(r.out, "<title>difference"));
+    assert_non_null(strstr(r.out, ", logp_a"));
+    run_release(&r);
+}
+
 /* Of neurons of one layer: columns of the last matrix of the MLP. Both ways the same. */
 static void test_similar(void **state)
 {
@@ -379,6 +481,26 @@ static void test_similar(void **state)
     expect_close(there, back, 1e-12);
     row = json_array_get(get_list(root, "pairs"), 0);
     expect_close(get_number(row, "cosine"), there, 1e-12);
+    json_decref(root);
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    need_demo();
+    json_t *root = JSON_OF(&with_cache, "neuron", "groups", "L2N325", "--layers=2,3",
+                           "--min-cosine=0.55"),
+           *rows = get_list(root, "rows"), *row;
+    size_t i;
+    bool found = false;
+    json_array_foreach(rows, i, row)
+    {
+        assert_int_equal(get_whole(row, "group"), 1);
+        assert_true(get_number(row, "cosine") >= .55);
+        found = found || strcmp(get_string(row, "unit"), "L3N735") == 0;
+    }
+    assert_true(found);
+    assert_int_equal(get_whole(json_array_get(get_list(root, "groups"), 0), "units"), (int)i);
     json_decref(root);
 }
 
@@ -423,7 +545,7 @@ static void test_refused(void **state)
         {{"classify", "L2N3", "--from", "200"}, "expected some of each"},
         {{"grow"},
          "expected one of means, classify, ablate, boosts, unigrams, attribution, "
-         "patch, effects, downstream, shift, examples, position, similar"},
+         "patch, effects, downstream, shift, examples, chains, position, similar, groups"},
         {{"ablate", "L2N3", "--class", "x=store/demo/reference-da.txt"}, "found one class"},
         {{"boosts", "L2N3", "--by=direct,lens"}, "expected direct or lens"},
         {{"boosts", "L2N3", "--by=lens", "--later=L3N1"}, "expected --by direct"},
@@ -443,6 +565,10 @@ static void test_refused(void **state)
         {{"shift", "L2N3"}, "expected --later"},
         {{"examples", "L2N3", "--later=L3N3", "--later-at=1,2"}, "1 units with 2 values"},
         {{"similar", "L2N3", "--layers=1.5"}, "found no neurons of layer 1.5"},
+        {{"groups", "L2N3", "--min-cosine=0"}, "--min-cosine"},
+        {{"chains", "L2N3", "--later=L1N3"}, "expected units behind L2N3"},
+        {{"chains", "L3N3"}, "found no neurons behind these units"},
+        {{"chains", "L2N3", "--best=13"}, "--best"},
         {{"position", "L2N3", "--on-at=1,2", "Hej"}, "2 values of 1 units"},
         {{"position", "L2N3", "--at=9", "Hej"}, "position: found 9"},
     };
@@ -468,7 +594,11 @@ int main(void)
         cmocka_unit_test(test_streams_of_the_reference),
         cmocka_unit_test(test_inserted),
         cmocka_unit_test(test_later_of_the_reference),
+        cmocka_unit_test(test_chains_of_the_reference),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_colours),
         cmocka_unit_test(test_similar),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_refused),
     };

@@ -196,7 +196,7 @@ static void random_cell(struct rng *rng, struct table *t, int64_t row, int32_t c
 
 struct table *fixture_random(struct rng *rng)
 {
-    enum mark mark = (enum mark)rng_below(rng, MARK_GRAPH + 1);
+    enum mark mark = (enum mark)rng_below(rng, N_MARKS);
     struct table *t = table_new("rows", rng_below(rng, 3) ? "A title 漢字 <&>" : "", mark);
     static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
     int32_t n_cols = (int32_t)rng_below(rng, 8);

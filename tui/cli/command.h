@@ -167,5 +167,6 @@ extern const struct command analyze_command, generate_command, tokenize_command,
     contrast_probe_command, contrast_regress_command, contrast_kept_command,
     contrast_compare_command, means_command, classify_command, ablate_command, boosts_command,
     unigrams_command, attribution_command, patch_command, effects_command, downstream_command,
-    shift_command, neuron_examples_command, similar_command, position_command;
+    shift_command, neuron_examples_command, chains_command, similar_command, groups_command,
+    position_command;
 #endif

@@ -1,6 +1,10 @@
 /* glimt neuron …: what neurons (or latents) of one class do. */
 #include "engine/base/memory.h"
 #include "tui/cli/study.h"
+#include "tui/plot/tokens.h"
+#include "tui/unit_list.h"
+#include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,8 +69,9 @@ static void open_behind(struct cli *cli, const struct study_values *v, int n, ch
 {
     struct unit_word w;
     int32_t first = INT32_MAX;
-    if (cli->command != &downstream_command || value_of(cli, v, "layers") ||
-        value_of(cli, v, "dict"))
+    const bool asks = cli->command == &downstream_command ||
+                      (cli->command == &chains_command && !value_of(cli, v, "later"));
+    if (!asks || value_of(cli, v, "layers") || value_of(cli, v, "dict"))
         return;
     for (int i = 0; i < n; i++)
         for (const char *s = operand[i]; *s && unit_word_read(&s, &w, NULL); s += *s == ',')
@@ -98,15 +103,49 @@ static bool open_what_is_named(struct cli *cli, const struct study_values *v, in
     return ok;
 }
 
+/* The operands with the names of @LIST in its place; a text is what it is. The words of lists are
+ * in *names, which outlives them. */
+static bool read_lists(struct cli *cli, const struct study_values *v, int n, char **operand,
+                       struct strbuf *names, char **out, struct error *e)
+{
+    size_t at[UNITS_MAX + 2];
+    const int n_ids = n - (cli->command->query->text && !value_of(cli, v, "text") && n > 0);
+    for (int i = 0; i < n; i++) {
+        const bool list = i < n_ids && i < UNITS_MAX + 2 && operand[i][0] == '@';
+        struct strbuf one;
+        out[i] = operand[i];
+        if (!list)
+            continue;
+        at[i] = names->len;
+        strbuf_init(&one);
+        const bool ok = unit_list_read(operand[i] + 1, &one, e);
+        strbuf_add(names, one.s, one.len + 1); /* with its end */
+        strbuf_release(&one);
+        if (!ok)
+            return false;
+        out[i] = NULL;
+    }
+    for (int i = 0; i < n; i++)
+        out[i] = out[i] ? out[i] : names->s + at[i];
+    return true;
+}
+
 static bool ask(struct inquiry *q, struct cli *cli, const void *values, int n, char **operand,
                 struct error *e)
 {
+    struct strbuf names;
+    char *word[UNITS_MAX + 3];
     *q = (struct inquiry){.cli = cli};
     if (cli->opt.bos == UNSAID)
         cli->opt.bos = SAID_YES; /* positions count it */
-    if (!open_what_is_named(cli, values, n, operand, e))
-        return error_prefix(e, "%s", cli->command->name);
-    return inquiry_run(q, cli, values, cli->command->query, n, operand, e);
+    strbuf_init(&names);
+    const bool ok = read_lists(cli, values, n, operand, &names, word, e) &&
+                    open_what_is_named(cli, values, n, word, e);
+    if (!ok)
+        error_prefix(e, "%s", cli->command->name);
+    const bool done = ok && inquiry_run(q, cli, values, cli->command->query, n, word, e);
+    strbuf_release(&names);
+    return done;
 }
 
 static bool plain(struct cli *cli, const void *values, int n, char **operand,
@@ -117,6 +156,52 @@ static bool plain(struct cli *cli, const void *values, int n, char **operand,
               inquiry_print(&q, inquiry_json(&q, names), names, NULL, e);
     inquiry_release(&q);
     return ok;
+}
+
+/* ---- tokens in colour, where there is any */
+static struct style token_style(const struct theme *theme, double value)
+{
+    if (!isfinite(value))
+        return (struct style){COLOR_DEFAULT, COLOR_DEFAULT, 0};
+    return theme_diverging(theme,
+                           theme_level(theme, fmax(-1, fmin(1, value / TOKENS_FULL)), INT_MIN));
+}
+
+static void add_running_text(const struct table *t, const struct theme *theme, struct strbuf *out)
+{
+    const struct style dim = theme_style(theme, ROLE_DIM);
+    const int32_t y = table_with_role(t, COLUMN_Y);
+    struct strbuf s;
+    strbuf_init(&s);
+    for (int64_t i = 0; i < t->n_rows; i++) {
+        if (tokens_head(t, i, false, &s)) {
+            strbuf_adds(out, "\n");
+            color_add(out, theme, dim, s.s);
+            strbuf_adds(out, "\n");
+        } else if (i == 0) {
+            strbuf_adds(out, "\n");
+        }
+        tokens_shown(t, i, &s);
+        color_add(out, theme, token_style(theme, table_f64(t, i, y)), s.s);
+        if (i + 1 == t->n_rows || tokens_head(t, i + 1, false, &s))
+            strbuf_adds(out, "\n");
+    }
+    color_add(out, theme, dim, "colour: loss in the second run minus the first, full at 1 nat\n");
+    strbuf_release(&s);
+}
+
+/* What a table of tokens says, below what was printed for people. */
+static bool print_running_text(const struct inquiry *q, const char *name, struct error *e)
+{
+    const struct table *t = inquiry_table(q, name);
+    const bool picture = q->cli->opt.svg && strcmp(q->cli->opt.svg, "-") == 0;
+    struct theme *theme = NULL;
+    if (q->cli->opt.output != OUTPUT_TEXT || picture || !t || !color_theme(q->cli, &theme, e))
+        return !error_is_set(e);
+    if (theme)
+        add_running_text(t, theme, &q->cli->out);
+    theme_free(theme);
+    return true;
 }
 
 #define NEURON_COMMAND(name_, what, query_, run_)                                                  \
@@ -233,13 +318,23 @@ static bool examples(struct cli *cli, const void *values, int n, char **operand,
     struct inquiry q;
     bool ok = ask(&q, cli, values, n, operand, e) &&
               inquiry_print(&q, inquiry_json(&q, json),
-                            cli->opt.output == OUTPUT_TEXT ? text : json, NULL, e);
+                            cli->opt.output == OUTPUT_TEXT ? text : json, NULL, e) &&
+              print_running_text(&q, "rows", e);
     inquiry_release(&q);
     return ok;
 }
 
 const struct command neuron_examples_command = NEURON_COMMAND(
     "neuron examples", "texts whose tokens units help most", neuron_examples_query, examples);
+
+static bool chains(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const names[] = {"rows", "links", "losses", NULL};
+    return plain(cli, values, n, operand, names, e);
+}
+
+const struct command chains_command = NEURON_COMMAND(
+    "neuron chains", "how switching units off goes on through later ones", chains_query, chains);
 
 static bool similar(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
@@ -257,10 +352,32 @@ const struct command similar_command = {.name = "neuron similar",
                                         .values_size = sizeof none,
                                         .run = similar};
 
+static bool groups(struct cli *cli, const void *values, int n, char **operand, struct error *e)
+{
+    static const char *const json[] = {"rows", "groups", NULL}, *const text[] = {"groups", "rows",
+                                                                                 NULL};
+    return plain(cli, values, n, operand, cli->opt.output == OUTPUT_JSON ? json : text, e);
+}
+
+const struct command groups_command = {.name = "neuron groups",
+                                       .operands = "[ID…]",
+                                       .summary = "groups of units that write alike",
+                                       .max_operands = UNITS_MAX,
+                                       .csv = true,
+                                       .query = &groups_query,
+                                       .defaults = &none,
+                                       .values_size = sizeof none,
+                                       .run = groups};
+
 static bool position(struct cli *cli, const void *values, int n, char **operand, struct error *e)
 {
     static const char *const names[] = {"rows", "tokens", NULL};
-    return plain(cli, values, n, operand, names, e);
+    struct inquiry q;
+    bool ok = ask(&q, cli, values, n, operand, e) &&
+              inquiry_print(&q, inquiry_json(&q, names), names, NULL, e) &&
+              print_running_text(&q, "tokens", e);
+    inquiry_release(&q);
+    return ok;
 }
 
 const struct command position_command = {.name = "neuron position",
@@ -269,6 +386,7 @@ const struct command position_command = {.name = "neuron position",
                                              "what is likely at one position with units on and off",
                                          .max_operands = UNITS_MAX + 2,
                                          .csv = true,
+                                         .svg = true,
                                          .query = &position_query,
                                          .defaults = &none,
                                          .values_size = sizeof none,

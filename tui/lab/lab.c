@@ -17,15 +17,28 @@ struct lab *lab_new(const struct workbench *wb, const struct options *o)
 
 void finished_release(struct finished *f)
 {
-    if (f->study)
+    if (f->recent)
+        f->recent->users--;
+    else if (f->study)
         f->ops->free(f->study);
     *f = (struct finished){0};
+}
+
+void lab_recent_release(struct lab_recent *r)
+{
+    if (!r->study)
+        return;
+    activity_study.free(r->study);
+    params_release(&r->params);
+    *r = (struct lab_recent){0};
 }
 
 void lab_free(struct lab *lab)
 {
     if (!lab)
         return;
+    for (int i = 0; i < LAB_RECENT; i++)
+        lab_recent_release(&lab->recent[i]);
     finished_release(&lab->harvest);
     for (size_t i = 0; i < lab->n_corpora; i++) {
         corpus_choice_release(&lab->corpus[i]->choice);
@@ -43,38 +56,23 @@ void lab_free(struct lab *lab)
     free(lab);
 }
 
-const struct vocabulary *lab_vocabulary(struct lab *lab, const struct study_in *in,
-                                        const struct study_loop *loop, struct error *e)
+const double *lab_norms(struct lab *lab, struct error *e)
 {
-    if (lab->vocabulary.n > 0)
-        return &lab->vocabulary;
+    struct study_call call;
     struct vocabulary v;
-    struct run run = {.queue = in->queue,
-                      .arena = arena_new(in->queue),
-                      .cancel = loop->cancel,
-                      .poll = loop->poll,
-                      .poll_arg = loop->poll_arg};
-    const bool ok = vocabulary_init(&v, &run, in, true);
+    if (lab->vocabulary.n > 0)
+        return lab->vocabulary.norms;
+    lab_call_init(lab, &call, &activity_study, NULL, "norms of tokens", NULL, 0);
+    struct run run = {.queue = call.in.queue, .arena = arena_new(call.in.queue)};
+    const bool ok = vocabulary_init(&v, &run, &call.in, true);
     arena_free(run.arena);
+    lab_call_release(&call);
     if (!ok) {
         error_set(e, run.err.kind, "%s", run.err.text);
         return NULL;
     }
-    if (lab->vocabulary.n > 0) /* of a request that was answered meanwhile: it may be in use */
-        vocabulary_release(&v);
-    else
-        lab->vocabulary = v;
-    return &lab->vocabulary;
-}
-
-const double *lab_norms(struct lab *lab, struct error *e)
-{
-    struct study_call call;
-    const struct study_loop loop = {.cancel = NULL};
-    lab_call_init(lab, &call, &activity_study, NULL, "norms of tokens", NULL, 0);
-    const struct vocabulary *v = lab_vocabulary(lab, &call.in, &loop, e);
-    lab_call_release(&call);
-    return v ? v->norms : NULL;
+    lab->vocabulary = v;
+    return v.norms;
 }
 
 /* ---- the cache */

@@ -17,12 +17,26 @@ struct open_corpus {
     const char *cls[CORPUS_MAX_CLASSES]; /* names, as tables want them */
 };
 
+/* Studies of activity that were asked for last: what one answer needs twice is measured once, also
+ * without a cache. */
+struct lab_recent {
+    struct params params;
+    const struct open_corpus *corpus;
+    uint32_t places;
+    struct study *study; /* NULL: free */
+    int users;
+    uint64_t used; /* when, in requests for one */
+};
+enum { LAB_RECENT = 8 };
+void lab_recent_release(struct lab_recent *);
+
 struct finished { /* a study at its end */
     const struct study_ops *ops;
     struct sha256 key;
     struct study *study; /* owned; of harvest_study NULL when the store has it */
     int64_t run;         /* in the store; 0: not kept */
     bool cached, resumed;
+    struct lab_recent *recent; /* whose the study is; NULL: owned */
 };
 void finished_release(struct finished *);
 
@@ -51,6 +65,8 @@ struct lab {
     size_t n_corpora, cap_corpora;
     struct finished harvest;      /* the last one, while its study is in memory; study NULL: none */
     struct vocabulary vocabulary; /* with norms; n 0: nobody has asked */
+    struct lab_recent recent[LAB_RECENT];
+    uint64_t n_recent; /* asked for so far */
 };
 
 /* Of those that the cache keeps; NULL: none. */
@@ -91,9 +107,6 @@ const struct dict_set *lab_dicts(struct lab *, uint32_t places);
 void lab_call_init(struct lab *, struct study_call *, const struct study_ops *,
                    const struct open_corpus *, const char *what, const struct params *params,
                    uint32_t places);
-/* The model's vocabulary with its norms, computed once; NULL and *e. */
-const struct vocabulary *lab_vocabulary(struct lab *, const struct study_in *,
-                                        const struct study_loop *, struct error *e);
 /* The units in the workbench's set; those of other places are left out. */
 void lab_call_units(struct study_call *, const struct unit_id *, int32_t n);
 void lab_call_release(struct study_call *);

@@ -87,6 +87,45 @@ void neuron_call_held(const struct answer *a, struct study_call *call, const str
     params_set_values(&call->params, "held-at", w->value, w->n_held);
 }
 
+/* The same as before; the call is released then. */
+static bool take_recent(struct answer *a, struct study_call *call, struct finished *f)
+{
+    for (int i = 0; i < LAB_RECENT; i++) {
+        struct lab_recent *r = &a->lab->recent[i];
+        if (!r->study || r->corpus != call->corpus || r->places != call->places ||
+            !params_equal(&r->params, &call->params))
+            continue;
+        r->users++;
+        r->used = ++a->lab->n_recent;
+        *f = (struct finished){.ops = call->ops, .study = r->study, .cached = true, .recent = r};
+        lab_call_release(call);
+        answer_facts(a, &(struct lab_facts){.cached = true});
+        return true;
+    }
+    return false;
+}
+
+/* In place of the one that was asked for longest ago and that nobody reads; not what takes much. */
+static void keep_recent(struct lab *lab, struct lab_recent *now, struct finished *f, bool large)
+{
+    struct lab_recent *r = NULL;
+    for (int i = 0; i < LAB_RECENT && !large; i++)
+        if (lab->recent[i].users == 0 && (!r || lab->recent[i].used < r->used))
+            r = &lab->recent[i];
+    if (!r) {
+        params_release(&now->params);
+        return;
+    }
+    lab_recent_release(r);
+    *r = *now;
+    r->study = f->study;
+    r->users = 1;
+    r->used = ++lab->n_recent;
+    f->recent = r;
+}
+
+enum { MANY = 1 << 20 }; /* values of a class */
+
 bool neuron_activity(struct answer *a, const struct open_corpus *corpus, const struct wanted *w,
                      struct finished *f)
 {
@@ -104,7 +143,54 @@ bool neuron_activity(struct answer *a, const struct open_corpus *corpus, const s
         params_set_int(&call.params, "from", 0);
         params_set_int(&call.params, "to", NEURON_LAST);
     }
-    return answer_run(a, &call, f);
+    if (take_recent(a, &call, f))
+        return true;
+    struct lab_recent r = {.corpus = corpus, .places = call.places};
+    params_copy(&r.params, &call.params);
+    if (!answer_run(a, &call, f)) {
+        params_release(&r.params);
+        return false;
+    }
+    keep_recent(a->lab, &r, f, w->whole || w->tokens * w->n > MANY);
+    return true;
+}
+
+/* Where a unit stands among n; n: it does not. */
+static int32_t stands_at(const struct unit_id *unit, int32_t n, struct unit_id u)
+{
+    int32_t i = 0;
+    while (i < n && !unit_same(unit[i], u))
+        i++;
+    return i;
+}
+
+/* Activity of units with nothing held, together with all that the answer asks this of: its own
+ * units and those of --off. at [n]: where the study has them. */
+static bool plain_activity(struct answer *a, const struct open_corpus *corpus,
+                           const struct unit_id *unit, int32_t n, int32_t *at, struct finished *f)
+{
+    struct unit_id all[2 * UNITS_MAX], held[UNITS_MAX];
+    const int32_t n_held =
+        params_know(&a->request->params, "off") ? neuron_named(a, "off", held) : 0;
+    int32_t n_all = 0;
+    if (n_held < 0)
+        return false;
+    for (int32_t i = 0; i < a->n_units + n_held; i++) {
+        const struct unit_id u = i < a->n_units ? a->unit[i] : held[i - a->n_units];
+        if (stands_at(all, n_all, u) == n_all)
+            all[n_all++] = u;
+    }
+    bool together = n_all <= UNITS_MAX;
+    for (int32_t i = 0; i < n; i++) {
+        at[i] = stands_at(all, n_all, unit[i]);
+        together = together && at[i] < n_all;
+    }
+    for (int32_t i = 0; i < n && !together; i++)
+        at[i] = i;
+    const struct wanted w = {.n = together ? n_all : n,
+                             .unit = together ? all : unit,
+                             .places = neuron_places(together ? all : unit, together ? n_all : n)};
+    return neuron_activity(a, corpus, &w, f);
 }
 
 /* Means of units over the classes that are not the target, as a unit holds them; with nothing else
@@ -113,12 +199,12 @@ static bool off_means(struct answer *a, const struct open_corpus *corpus,
                       const struct unit_id *unit, int32_t n, double *value)
 {
     struct finished f;
-    const struct wanted means = {.n = n, .unit = unit, .places = neuron_places(unit, n)};
+    int32_t at[UNITS_MAX];
     bool ok = true;
-    if (!answer_need_classes(a, 2) || !neuron_activity(a, corpus, &means, &f))
+    if (!answer_need_classes(a, 2) || !plain_activity(a, corpus, unit, n, at, &f))
         return false;
     for (int32_t i = 0; i < n; i++) {
-        const struct activity others = activity_others(f.study, i, a->target);
+        const struct activity others = activity_others(f.study, at[i], a->target);
         value[i] = (double)(float)others.mean;
         ok = ok && others.tokens > 0;
     }
@@ -412,8 +498,7 @@ static bool given_values(struct answer *a, const char *name, double *to, bool *g
 bool neuron_on_and_off(struct answer *a, struct on_off *v)
 {
     struct finished f;
-    const struct wanted means = {
-        .n = a->n_units, .unit = a->unit, .places = neuron_places(a->unit, a->n_units)};
+    int32_t at[UNITS_MAX];
     bool ok = true, on_given, off_given;
     v->means = NULL;
     if (a->n_units > STUDY_MAX_VALUES)
@@ -425,11 +510,11 @@ bool neuron_on_and_off(struct answer *a, struct on_off *v)
     if (off_given && (on_given || !params_know(&a->request->params, "on-at")))
         return true;
     if (!answer_need_classes(a, 2) || !(v->means = neuron_mean_corpus(a)) ||
-        !neuron_activity(a, v->means, &means, &f))
+        !plain_activity(a, v->means, a->unit, a->n_units, at, &f))
         return false;
     for (int32_t i = 0; i < a->n_units; i++) {
-        const struct activity on = activity_of(f.study, i, a->target),
-                              off = activity_others(f.study, i, a->target);
+        const struct activity on = activity_of(f.study, at[i], a->target),
+                              off = activity_others(f.study, at[i], a->target);
         v->on[i] = on_given ? v->on[i] : (double)(float)on.mean;
         v->off[i] = off_given ? v->off[i] : (double)(float)off.mean;
         ok = ok && on.tokens > 0 && off.tokens > 0;

@@ -57,6 +57,7 @@ struct runs_asked {
     struct on_off v;
     struct wanted held; /* its n_held, held and value: of --off */
     bool plain;         /* in the first run the units are as they are */
+    bool chained;       /* off in the second run, whatever later units there are */
     int32_t n_later;    /* 0: the units are on in the first run and off in the second */
     struct unit_id later[UNITS_MAX];
     double shift[UNITS_MAX];

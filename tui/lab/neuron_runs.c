@@ -1,5 +1,6 @@
 /* Answers about context neurons that compare two runs. */
 #include "engine/base/memory.h"
+#include "engine/study/chains.h"
 #include "engine/study/losses.h"
 #include "engine/study/position.h"
 #include "engine/study/runs.h"
@@ -86,7 +87,8 @@ static bool take_later(struct answer *a, struct runs_asked *q)
     return true;
 }
 
-bool neuron_runs(struct answer *a, struct runs_asked *q, bool plain)
+/* Everything but what later units are shifted by. */
+static bool begin_runs(struct answer *a, struct runs_asked *q, bool plain)
 {
     const struct open_corpus *means = NULL;
     *q = (struct runs_asked){.plain = plain};
@@ -98,7 +100,12 @@ bool neuron_runs(struct answer *a, struct runs_asked *q, bool plain)
     if (!neuron_hold(a, means, &q->held))
         return false;
     q->places = q->held.places | neuron_places(q->later, q->n_later) | a->inserted;
-    return q->n_later == 0 || take_shift(a, q);
+    return true;
+}
+
+bool neuron_runs(struct answer *a, struct runs_asked *q, bool plain)
+{
+    return begin_runs(a, q, plain) && (q->n_later == 0 || take_shift(a, q));
 }
 
 void neuron_runs_say(const struct answer *a, const struct runs_asked *q,
@@ -110,7 +117,7 @@ void neuron_runs_say(const struct answer *a, const struct runs_asked *q,
     neuron_own(call, a->unit, a->n_units, own);
     params_set_units(p, "units", own, a->n_units);
     params_set_values(p, "at", q->v.on, q->plain ? 0 : a->n_units);
-    params_set_values(p, "off-at", later ? q->v.on : q->v.off, a->n_units);
+    params_set_values(p, "off-at", later && !q->chained ? q->v.on : q->v.off, a->n_units);
     neuron_own(call, q->held.held, q->held.n_held, own);
     params_set_units(p, "held", own, q->held.n_held);
     params_set_values(p, "held-at", q->held.value, q->held.n_held);
@@ -127,10 +134,13 @@ void neuron_runs_note(const struct answer *a, const struct runs_asked *q, struct
     for (int32_t i = 0; i < a->n_units; i++) {
         char name[UNIT_NAME_MAX];
         unit_full_name(&a->lab->wb->dicts, a->unit[i], name);
-        if (!q->plain)
+        if (q->chained)
+            strbuf_addf(&b, i ? ", %s %.4g and %.4g" : "on and off: %s %.4g and %.4g", name,
+                        q->v.on[i], q->v.off[i]);
+        else if (!q->plain)
             strbuf_addf(&b, i ? ", %s %.4g" : "a: %s %.4g", name, q->v.on[i]);
     }
-    for (int32_t i = 0; i < (q->n_later > 0 ? q->n_later : a->n_units); i++) {
+    for (int32_t i = 0; i < (q->n_later > 0 ? q->n_later : a->n_units) && !q->chained; i++) {
         char name[UNIT_NAME_MAX];
         const bool later = q->n_later > 0;
         unit_full_name(&a->lab->wb->dicts, later ? q->later[i] : a->unit[i], name);
@@ -143,43 +153,32 @@ void neuron_runs_note(const struct answer *a, const struct runs_asked *q, struct
 }
 
 /* ---- at one position */
-static bool wants_norms(const struct params *p)
-{
-    return params_real(p, "max-norm") > 0 || params_real(p, "min-embed") > 0;
-}
-
 bool answer_position(struct answer *a)
 {
-    const struct params *p = &a->request->params;
-    const struct study_loop loop = neuron_loop(a);
-    const struct vocabulary *v = NULL;
     struct runs_asked q;
     struct study_call call;
-    struct params runs;
-    struct position_in of = {.text = params_text(p, "text"),
-                             .at = params_int(p, "at"),
-                             .top = (int32_t)params_int(p, "top"),
-                             .least = params_real(p, "min-logp"),
-                             .max_norm = params_real(p, "max-norm"),
-                             .min_embed = params_real(p, "min-embed")};
-    if (!of.text)
+    struct finished f;
+    if (!params_text(&a->request->params, "text"))
         return error_set(a->e, ERROR_INPUT, "neuron position: found no text, expected TEXT");
-    of.n = strlen(of.text);
     if (!neuron_need_units(a) ||
         (request_reads_corpus(a->request) && !answer_open_corpus(a, CORPUS_ALL)) ||
         !neuron_runs(a, &q, false))
         return false;
-    lab_call_init(a->lab, &call, &activity_study, a->corpus, "position", NULL, q.places);
-    params_init(&runs, position_runs);
-    neuron_runs_say(a, &q, &call, &runs);
-    const int32_t first = a->set->n;
-    bool ok = !wants_norms(p) || (v = lab_vocabulary(a->lab, &call.in, &loop, a->e)) != NULL;
-    ok = ok && position_run(&call.in, &runs, &of, v, &loop, a->set, a->e);
-    for (int32_t i = first; ok && i < a->set->n; i++)
-        neuron_runs_note(a, &q, a->set->table[i]);
-    params_release(&runs);
-    lab_call_release(&call);
-    return ok;
+    lab_call_init(a->lab, &call, &position_study, NULL, "position", &a->request->params, q.places);
+    params_set_int(&call.params, "position", params_int(&a->request->params, "at"));
+    call.in.special = a->request->corpus.special;
+    neuron_runs_say(a, &q, &call, &call.params);
+    if (!answer_run(a, &call, &f))
+        return false;
+    struct table_set *set = position_study.tables(f.study);
+    for (int32_t i = 0; i < set->n; i++) {
+        struct table *t = table_copy(set->table[i]);
+        neuron_runs_note(a, &q, t);
+        table_set_add(a->set, t);
+    }
+    table_set_unref(set);
+    finished_release(&f);
+    return true;
 }
 
 /* ---- what the stream is made of */
@@ -221,29 +220,88 @@ bool answer_effects(struct answer *a)
 }
 
 /* ---- later units that change */
+/* How all units behind change, and in which dictionaries the study has them. */
+static bool changes_behind(struct answer *a, const struct runs_asked *q, uint32_t *places,
+                           struct finished *f)
+{
+    struct wanted w;
+    struct unit_id whole[DICT_SET_MAX];
+    double minus[UNITS_MAX];
+    const uint32_t behind = neuron_later_places(a);
+    if (!behind || !hold_too(a, q, q->v.on, &w))
+        return false;
+    memcpy(minus, w.value, sizeof minus);
+    memcpy(minus + w.n_held - a->n_units, q->v.off, (size_t)a->n_units * sizeof *minus);
+    w.n = 0, w.unit = whole, w.whole = w.everywhere = true, w.minus = minus;
+    w.tokens = 0;
+    for (int32_t p = 0; p < DICT_SET_MAX; p++)
+        if (behind & 1u << p)
+            whole[w.n++] = (struct unit_id){p, 0};
+    w.places |= behind;
+    *places = w.places;
+    return neuron_activity(a, a->corpus, &w, f);
+}
+
 bool answer_downstream(struct answer *a)
 {
     struct runs_asked q;
-    struct wanted w;
     struct finished f;
-    struct unit_id whole[DICT_SET_MAX];
-    double minus[UNITS_MAX];
     uint32_t places;
     if (!neuron_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, false) ||
-        !(places = neuron_later_places(a)) || !hold_too(a, &q, q.v.on, &w))
-        return false;
-    memcpy(minus, w.value, sizeof minus);
-    memcpy(minus + w.n_held - a->n_units, q.v.off, (size_t)a->n_units * sizeof *minus);
-    w.n = 0, w.unit = whole, w.whole = w.everywhere = true, w.minus = minus;
-    for (int32_t p = 0; p < DICT_SET_MAX; p++)
-        if (places & 1u << p)
-            whole[w.n++] = (struct unit_id){p, 0};
-    w.places |= places;
-    if (!neuron_activity(a, a->corpus, &w, &f))
+        !changes_behind(a, &q, &places, &f))
         return false;
     struct table *t = downstream_rows(f.study, (int32_t)params_int(&a->request->params, "top"));
     neuron_runs_note(a, &q, t);
-    answer_add_table(a, t, w.places);
+    answer_add_table(a, t, places);
+    finished_release(&f);
+    return true;
+}
+
+/* ---- chains */
+/* Those that change most and most consistently, behind all of the units. */
+static bool best_behind(struct answer *a, struct runs_asked *q)
+{
+    struct finished f;
+    uint32_t places;
+    struct unit_id found[CHAINS_MOST];
+    if (!changes_behind(a, q, &places, &f))
+        return false;
+    const int32_t n =
+        downstream_best(f.study, (int32_t)params_int(&a->request->params, "best"), found);
+    for (int32_t i = 0; i < n; i++)
+        q->later[q->n_later++] =
+            (struct unit_id){dict_set_outside(places, found[i].dict), found[i].index};
+    finished_release(&f);
+    q->places |= neuron_places(q->later, q->n_later);
+    return true;
+}
+
+bool answer_chains(struct answer *a)
+{
+    struct runs_asked q;
+    struct study_call call;
+    struct finished f;
+    if (!neuron_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !begin_runs(a, &q, false))
+        return false;
+    q.chained = true;
+    if (q.n_later > CHAINS_MOST)
+        return error_set(a->e, ERROR_INPUT, "--later: found %d units, expected at most %d",
+                         (int)q.n_later, CHAINS_MOST);
+    if ((q.n_later == 0 && !best_behind(a, &q)) || !take_shift(a, &q))
+        return false;
+    lab_call_init(a->lab, &call, &chains_study, a->corpus, "following chains", &a->request->params,
+                  q.places);
+    neuron_runs_say(a, &q, &call, &call.params);
+    if (!answer_run(a, &call, &f))
+        return false;
+    struct table_set *set = chains_study.tables(f.study);
+    for (int32_t i = 0; i < set->n; i++) {
+        struct table *t = table_copy(set->table[i]);
+        if (i == 0)
+            neuron_runs_note(a, &q, t);
+        table_set_add(a->set, t); /* units have their full names */
+    }
+    table_set_unref(set);
     finished_release(&f);
     return true;
 }
@@ -327,32 +385,57 @@ bool answer_neuron_examples(struct answer *a)
 }
 
 /* ---- units that write alike */
+/* What the units are compared with: those of --layers or --dict, else of their own places. */
+static bool begin_similar(struct answer *a, struct study_call *call, struct unit_id own[UNITS_MAX],
+                          struct similar_in *in)
+{
+    const struct params *p = &a->request->params;
+    const double *layer;
+    const bool others = params_text(p, "dict") || params_values(p, "layers", &layer) > 0;
+    const uint32_t places = neuron_places(a->unit, a->n_units),
+                   with = others ? neuron_later_places(a) : places;
+    if (with == 0)
+        return false;
+    lab_call_init(a->lab, call, &activity_study, NULL, "similar", NULL, places | with);
+    neuron_own(call, a->unit, a->n_units, own);
+    *in = (struct similar_in){
+        .n = a->n_units, .unit = own, .centred = a->lab->options->tl_weights != SAID_NO};
+    for (int32_t i = 0; i < DICT_SET_MAX; i++)
+        if (with & 1u << i)
+            in->among |= 1u << dict_set_within(call->places, i);
+    return true;
+}
+
 bool answer_similar(struct answer *a)
+{
+    const struct study_loop loop = neuron_loop(a);
+    struct study_call call;
+    struct unit_id own[UNITS_MAX];
+    struct similar_in in;
+    if (!answer_need_units(a) || !begin_similar(a, &call, own, &in))
+        return false;
+    in.top = (int32_t)params_int(&a->request->params, "top");
+    const bool ok = similar_run(&call.in, &in, &loop, a->set, a->e);
+    lab_call_release(&call);
+    return ok;
+}
+
+/* Units that are asked about, or all groups of --layers and --dict. */
+bool answer_groups(struct answer *a)
 {
     const struct params *p = &a->request->params;
     const struct study_loop loop = neuron_loop(a);
     struct study_call call;
     struct unit_id own[UNITS_MAX];
-    uint32_t places, among = 0;
-    if (!answer_need_units(a))
-        return false;
-    places = neuron_places(a->unit, a->n_units);
+    struct similar_in in;
+    const struct unit_id *named;
     const double *layer;
-    const bool others = params_text(p, "dict") || params_values(p, "layers", &layer) > 0;
-    const uint32_t with = others ? neuron_later_places(a) : places;
-    if (with == 0)
+    const bool all = request_units(a->request, &named) == 0 &&
+                     (params_text(p, "dict") || params_values(p, "layers", &layer) > 0);
+    if ((!all && !answer_need_units(a)) || !begin_similar(a, &call, own, &in))
         return false;
-    lab_call_init(a->lab, &call, &activity_study, NULL, "similar", NULL, places | with);
-    neuron_own(&call, a->unit, a->n_units, own);
-    for (int32_t i = 0; i < DICT_SET_MAX; i++)
-        if (with & 1u << i)
-            among |= 1u << dict_set_within(call.places, i);
-    const struct similar_in in = {.n = a->n_units,
-                                  .unit = own,
-                                  .among = among,
-                                  .centred = a->lab->options->tl_weights != SAID_NO,
-                                  .top = (int32_t)params_int(p, "top")};
-    const bool ok = similar_run(&call.in, &in, &loop, a->set, a->e);
+    const bool ok =
+        similar_groups(&call.in, &in, params_real(p, "min-cosine"), &loop, a->set, a->e);
     lab_call_release(&call);
     return ok;
 }

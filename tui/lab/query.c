@@ -1,7 +1,9 @@
 #include "tui/lab/query.h"
 #include "engine/study/ablate.h"
 #include "engine/study/activity.h"
+#include "engine/study/chains.h"
 #include "engine/study/harvest.h"
+#include "engine/study/position.h"
 #include "engine/study/stream.h"
 #include "tui/lab/query_private.h"
 
@@ -371,18 +373,6 @@ const struct query ablate_query = {
         "top", "N", "tokens of a list", .type = PARAM_INT, .preset = "100", .min = 1,              \
                                         .max = 100000                                              \
     }
-#define NORM_ROWS                                                                                  \
-    {"max-norm",                                                                                   \
-     "X",                                                                                          \
-     "leave out tokens with an unembedding beyond; 0: none",                                       \
-     .type = PARAM_REAL,                                                                           \
-     .preset = "15",                                                                               \
-     .min = 0,                                                                                     \
-     .max = 1e9},                                                                                  \
-    {                                                                                              \
-        "min-embed", "X", "leave out tokens with an embedding below; 0: none",                     \
-            .type = PARAM_REAL, .preset = "0.4", .min = 0, .max = 1e9                              \
-    }
 static const char *const boosts_by[] = {"direct", "lens", NULL};
 static const struct param boosts_params[] = {
     UNITS,
@@ -396,7 +386,7 @@ static const struct param boosts_params[] = {
     ACTIVITY_TO_ROW,
     TEXTS,
     INSERT,
-    NORM_ROWS,
+    NORM_BOUNDS_ROWS,
     TOP,
     {"as-published", NULL, "of the lens off minus on, of later neurons the pre-activation",
      .type = PARAM_FLAG},
@@ -453,16 +443,7 @@ const struct query unigrams_query = {
             .type = PARAM_VALUES                                                                   \
     }
 static const struct param position_params[] = {
-    ON_OFF_ROWS,
-    LATER_ROWS,
-    {"text", "TEXT", "what is read; the last operand", .type = PARAM_TEXT},
-    {"at", "N", "the position; the BOS is 0, negative from the end", .type = PARAM_INT,
-     .preset = "-1", .min = -INT32_MAX, .max = INT32_MAX},
-    {"top", "N", "tokens of a list", .type = PARAM_INT, .preset = "20", .min = 1, .max = 100000},
-    {"min-logp", "X", "leave out tokens of no more log-probability in both runs",
-     .type = PARAM_REAL, .preset = "-7", .min = -1e9, .max = 0},
-    NORM_ROWS,
-    END,
+    ON_OFF_ROWS, LATER_ROWS, POSITION_ROWS("at"), NORM_BOUNDS_ROWS, END,
 };
 const struct query position_query = {
     .command = "neuron position",
@@ -475,7 +456,7 @@ const struct query position_query = {
     .quick = true,
     .view = VIEW_NEURONS,
     .promise = {{"rows", MARK_LIST, {"list", "id", "text", "difference"}},
-                {"tokens", MARK_LIST, {"start", "end", "loss_a", "difference"}}},
+                {"tokens", MARK_TEXT, {"start", "end", "loss_a", "difference"}}},
     .answer = answer_position};
 
 /* The units as they are, and off. */
@@ -590,8 +571,32 @@ const struct query neuron_examples_query = {
     .first_window = true,
     .view = VIEW_JOBS,
     .promise = {{"examples", MARK_LIST, {"doc", "score", "text", "difference"}},
-                {"rows", MARK_LIST, {"doc", "position", "text", "difference"}}},
+                {"rows", MARK_TEXT, {"doc", "position", "text", "difference"}}},
     .answer = answer_neuron_examples};
+
+static const struct param chains_params[] = {
+    ON_OFF_ROWS,
+    {"later", "UNITS", "through these, commas between them; default: those that change most",
+     .type = PARAM_TEXT},
+    {"best", "N", "so many of those that change most", .type = PARAM_INT, .preset = "6", .min = 1,
+     .max = CHAINS_MOST},
+    LAYERS,
+    DICT,
+    CHAINS_TOP_ROW,
+    END,
+};
+const struct query chains_query = {
+    .command = "neuron chains",
+    .name = "chains",
+    .params = chains_params,
+    .corpus = true,
+    .limit = 200,
+    .first_window = true,
+    .view = VIEW_JOBS,
+    .promise = {{"rows", MARK_BAR, {"chain", "class", "on", "off"}},
+                {"links", MARK_BAR, {"link", "on", "off", "whole"}},
+                {"losses", MARK_BAR, {"unit", "class", "on", "off"}}},
+    .answer = answer_chains};
 
 static const struct param similar_params[] = {
     UNITS,
@@ -608,6 +613,24 @@ const struct query similar_query = {.command = "neuron similar",
                                                 {"pairs", MARK_LIST, {"unit", "other", "cosine"}}},
                                     .answer = answer_similar};
 
+static const struct param groups_params[] = {
+    UNITS,
+    LAYERS,
+    DICT,
+    {"min-cosine", "X", "what two of a group have in common at least", .type = PARAM_REAL,
+     .preset = "0.5", .min = 0.05, .max = 1},
+    ROWS_PRINTED,
+    END,
+};
+const struct query groups_query = {
+    .command = "neuron groups",
+    .name = "groups of units",
+    .params = groups_params,
+    .view = VIEW_JOBS,
+    .promise = {{"rows", MARK_LIST, {"group", "unit", "other", "cosine"}},
+                {"groups", MARK_LIST, {"group", "units", "cosine"}}},
+    .answer = answer_groups};
+
 const struct query *const queries[N_QUERIES] = {
     &harvest_query,         &latents_query,    &find_query,
     &histogram_query,       &tokens_query,     &bins_query,
@@ -619,7 +642,8 @@ const struct query *const queries[N_QUERIES] = {
     &compare_query,         &position_query,   &attribution_query,
     &patch_query,           &effects_query,    &points_query,
     &usual_query,           &downstream_query, &shift_query,
-    &neuron_examples_query, &similar_query,
+    &neuron_examples_query, &similar_query,    &chains_query,
+    &groups_query,
 };
 
 void query_params(const struct query *q, struct params *p)

@@ -58,8 +58,10 @@ extern const struct query
     downstream_query,      /* "rows": engine/study/shift.h */
     shift_query,           /* "rows", "histogram": shift.h; "losses": engine/study/losses.h */
     neuron_examples_query, /* "examples", "rows": losses.h */
-    similar_query;         /* "rows", "pairs": engine/study/similar.h */
-enum { N_QUERIES = 32 };
+    chains_query,          /* "rows", "links", "losses": engine/study/chains.h */
+    similar_query,         /* "rows", "pairs": engine/study/similar.h */
+    groups_query;          /* "rows", "groups": similar.h */
+enum { N_QUERIES = 34 };
 extern const struct query *const queries[N_QUERIES];
 /* Its rows with their presets. */
 void query_params(const struct query *, struct params *);

@@ -18,5 +18,6 @@ bool answer_harvest(struct answer *), answer_usual(struct answer *),
     answer_position(struct answer *), answer_attribution(struct answer *),
     answer_patch(struct answer *), answer_effects(struct answer *),
     answer_downstream(struct answer *), answer_shift(struct answer *),
-    answer_neuron_examples(struct answer *), answer_similar(struct answer *);
+    answer_neuron_examples(struct answer *), answer_chains(struct answer *),
+    answer_similar(struct answer *), answer_groups(struct answer *);
 #endif

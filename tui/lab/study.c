@@ -311,6 +311,13 @@ static bool run_study(struct running *r, int64_t first, struct error *e)
                               .checkpoint = r->run ? checkpoint : NULL,
                               .checkpoint_arg = r,
                               .checkpoint_s = checkpoint_seconds()};
+    const struct study_progress begun = {
+        .done = first,
+        .total = r->n_chunks,
+        .share = r->n_chunks > 0 ? (double)first / (double)r->n_chunks : 0,
+        .left = (double)NAN};
+    if (l->progress) /* of a large model a chunk takes its time */
+        l->progress(l->progress_arg, &begun, r->call->what);
     return study_run(r->call->ops, r->study, r->call->in.queue, first, &loop, e);
 }
 

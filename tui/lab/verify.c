@@ -1,6 +1,8 @@
 /* A stored run computed anew and compared. */
 #include "engine/base/memory.h"
+#include "engine/study/chains.h"
 #include "engine/study/losses.h"
+#include "engine/study/position.h"
 #include "engine/study/stream.h"
 #include "tui/lab/lab_private.h"
 #include "tui/lab/param_json.h"
@@ -8,9 +10,9 @@
 #include <string.h>
 
 static const struct study_ops *const all_studies[] = {
-    &harvest_study, &values_study, &sweep_study,    &coactive_study, &lens_study,
-    &proof_study,   &words_study,  &activity_study, &ablate_study,   &hidden_study,
-    &probe_study,   &kept_study,   &regress_study,  &losses_study,   &stream_study};
+    &harvest_study, &values_study,   &sweep_study,  &coactive_study, &lens_study,    &proof_study,
+    &words_study,   &activity_study, &ablate_study, &hidden_study,   &probe_study,   &kept_study,
+    &regress_study, &stream_study,   &losses_study, &chains_study,   &position_study};
 
 const struct study_ops *lab_study_named(const char *name)
 {

@@ -1,6 +1,7 @@
 #include "tui/plot/plot.h"
 #include "engine/base/memory.h"
 #include "tui/plot/panels.h"
+#include "tui/plot/tokens.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,11 +46,10 @@ static draw_fn *const draw_mark[] = {
     [MARK_LINE] = line_draw, [MARK_BAR] = bar_draw,         [MARK_HIST] = hist_draw,
     [MARK_HEAT] = heat_draw, [MARK_SCATTER] = scatter_draw,
 };
-enum { N_MARKS = sizeof draw_mark / sizeof *draw_mark };
-
 bool mark_is_text(enum mark mark)
 {
-    return (int)mark < 0 || (int)mark >= N_MARKS || !draw_mark[mark];
+    const int drawn = sizeof draw_mark / sizeof *draw_mark;
+    return (int)mark < 0 || (int)mark >= drawn || !draw_mark[mark];
 }
 
 /* Panels side by side: the number of columns that makes them look best, about three cells wide to
@@ -220,7 +220,9 @@ void plot_cells(const struct table *t, const struct plot_options *o, const struc
     r.h = r.h < LARGEST_SIDE ? r.h : LARGEST_SIDE;
     struct canvas_cells *cells =
         canvas_cells_new(g, r, theme, theme_ascii(theme) ? PLOT_ASCII : o->glyphs);
-    if (mark_is_text(t->mark)) {
+    if (t->mark == MARK_TEXT) {
+        tokens_draw(t, o->title ? o->title : t->title, canvas_of_cells(cells), r);
+    } else if (mark_is_text(t->mark)) {
         draw_text_table(t, canvas_of_cells(cells), r);
     } else {
         struct plot_data data;

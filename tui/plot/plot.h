@@ -3,7 +3,8 @@
  * Columns by role: X (numbers), Y, LO and HI (interval of Y; of a HIST: bounds of the bin are the
  * LO and HI columns and Y its height), SERIES (one line, bar group or histogram a value), FACET
  * (one panel a value), KEY (labels of bars; rows of a HEAT, whose columns are X and colours Y).
- * Marks: LINE (with intervals), BAR, HIST, HEAT, SCATTER; LIST and GRAPH are written as text.
+ * Marks: LINE (with intervals), BAR, HIST, HEAT, SCATTER; LIST and GRAPH are written as text;
+ * TOKENS are running text, a text each "doc", on the colour of Y (full at ±1).
  *
  * Pure functions of their arguments. Series colours are the theme's class.1 … class.4 with a glyph
  * or dash pattern of their own: colour is never the only carrier. */

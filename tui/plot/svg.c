@@ -1,6 +1,7 @@
 /* Pictures: sizes, one plot, a set of tables below each other. */
 #include "engine/base/memory.h"
 #include "tui/plot/panels.h"
+#include "tui/plot/tokens.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #define LIST_ROWS 60
 #define MAX_PX 20000
 #define MAX_PANEL_COLUMNS 3
+#define TOKENS_COLUMNS 90
 
 /* Cells that a table would like, its heading included. */
 static struct rect cells_for(const struct plot_data *d)
@@ -89,16 +91,28 @@ static void page_draw(const struct page *g, int left, int top, struct strbuf *ou
 
 /* ---- one table: measured, then drawn at a place */
 struct part {
+    const struct table *table;
+    const char *title; /* of tokens */
     bool is_text;
     struct page page;
     struct plot_data data;
     int w, h; /* px that it would like */
 };
 
+static bool is_tokens(const struct part *part)
+{
+    return part->table->mark == MARK_TEXT;
+}
+
 static void part_init(struct part *part, const struct table *t, const struct plot_options *o)
 {
-    part->is_text = mark_is_text(t->mark);
-    if (part->is_text) {
+    *part = (struct part){.table = t, .title = o->title ? o->title : t->title ? t->title : ""};
+    part->is_text = mark_is_text(t->mark) && !is_tokens(part);
+    if (is_tokens(part)) {
+        const struct rect r = {0, 0, TOKENS_COLUMNS, 0};
+        part->w = px_of(r.w, CANVAS_CELL_W);
+        part->h = px_of(tokens_draw(t, part->title, NULL, r), CANVAS_CELL_H);
+    } else if (part->is_text) {
         page_init(&part->page, t, o);
         part->w = px_of(part->page.columns, CANVAS_CELL_W);
         part->h = px_of(part->page.lines, CANVAS_CELL_H);
@@ -112,10 +126,21 @@ static void part_init(struct part *part, const struct table *t, const struct plo
     part->h = bounded(part->h);
 }
 
+static void draw_tokens(const struct part *part, int top, int w, int h, struct strbuf *out)
+{
+    struct canvas_svg c;
+    canvas_svg_init(&c, out, MARGIN, top + MARGIN);
+    tokens_draw(
+        part->table, part->title, &c.canvas,
+        (struct rect){0, 0, (w - 2 * MARGIN) / CANVAS_CELL_W, (h - 2 * MARGIN) / CANVAS_CELL_H});
+}
+
 static void part_draw(const struct part *part, const struct plot_options *o, int top, int w, int h,
                       struct strbuf *out)
 {
-    if (part->is_text)
+    if (is_tokens(part))
+        draw_tokens(part, top, w, h, out);
+    else if (part->is_text)
         page_draw(&part->page, 0, top, out);
     else
         draw_plot(&part->data, o, 0, top, w, h, out);
@@ -125,13 +150,13 @@ static void part_release(struct part *part)
 {
     if (part->is_text)
         strbuf_release(&part->page.text);
-    else
+    else if (!is_tokens(part))
         plot_data_release(&part->data);
 }
 
 static const char *part_title(const struct part *part)
 {
-    return part->is_text ? part->page.title : part->data.title;
+    return is_tokens(part) ? part->title : part->is_text ? part->page.title : part->data.title;
 }
 
 void plot_svg(const struct table *t, const struct plot_options *o, int w, int h, struct strbuf *out)

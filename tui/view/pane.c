@@ -125,6 +125,28 @@ void pane_edge(struct grid *g, const struct theme *theme, struct rect frame, con
     grid_text(g, edge, x, edge.y, dim, " ", 1);
 }
 
+/* One job runs at a time: what a queued one waits for. */
+static void draw_running(const struct view_in *in, struct grid *g, struct rect r)
+{
+    enum { MOST = 32 };
+    uint64_t id[MOST];
+    const struct job_host *host = in->host;
+    const int all = host && host->jobs ? host->jobs(host->arg, id, MOST) : 0,
+              n = all < MOST ? all : (int)MOST;
+    bool found = false;
+    for (int i = 0; i < n && !found; i++) {
+        struct job j;
+        if (!host->job(host->arg, id[i], &j))
+            continue;
+        found = j.status == JOB_RUNNING;
+        if (found) {
+            const int x = grid_text(g, r, r.x, r.y, theme_style(in->theme, ROLE_DIM), "for ", 4);
+            job_line_draw(&j, in->theme, g, r, x, r.y);
+        }
+        job_release(&j);
+    }
+}
+
 void pane_waiting(const struct view_in *in, const struct watch *w, struct grid *g, struct rect r)
 {
     const char *text = "";
@@ -134,6 +156,8 @@ void pane_waiting(const struct view_in *in, const struct watch *w, struct grid *
         return;
     if (w->job.id) {
         job_line_draw(&w->job, in->theme, g, r, r.x, r.y);
+        if (w->job.status == JOB_QUEUED && r.h > 1)
+            draw_running(in, g, (struct rect){r.x, r.y + 1, r.w, 1});
         return;
     }
     if (!in->workbench)

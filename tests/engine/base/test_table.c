@@ -587,7 +587,7 @@ static void test_blob_refused(void **state)
     } change[] = {
         {0, 1, 'G', "does not begin as one"},
         {AT_VERSION, 4, 2, "version 2, expected 1"},
-        {AT_MARK, 4, MARK_GRAPH + 1, "mark 7 is unknown"},
+        {AT_MARK, 4, N_MARKS, "mark 8 is unknown"},
         {AT_COLS, 4, UINT32_MAX, "columns of 20 rows do not fit"},
         {AT_COLS, 4, 0, "0 columns of 20 rows do not fit"},
         {AT_COLS, 4, 2, "bytes too many"},

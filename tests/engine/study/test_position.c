@@ -2,38 +2,36 @@
 #include "engine/study/position.h"
 #include "tests/engine/study/runs_golden.h"
 
-static struct table_set *looked(const struct places *x, const struct params *p,
-                                const struct position_in *of, const struct vocabulary *v)
+static struct table_set *looked(const struct places *x, const struct params *p)
 {
-    struct error e = {0};
-    struct table_set *set = table_set_new();
-    if (!position_run(&x->in, p, of, v, NULL, set, &e))
-        fail_msg("%s", e.text);
+    struct study *s = study_done(&position_study, &x->in, p);
+    struct table_set *set = position_study.tables(s);
+    position_study.free(s);
     return set;
 }
 
-static struct position_in asked(const struct places *x)
+/* Without bounds by norms. */
+static void say_text(const struct places *x, struct params *p)
 {
-    const char *text = name_of(x->golden, "text");
-    return (struct position_in){.text = text,
-                                .n = strlen(text),
-                                .at = number(x, "at"),
-                                .top = (int32_t)number(x, "top"),
-                                .least = -7};
+    struct error e = {0};
+    params_set_text(p, "text", name_of(x->golden, "text"));
+    params_set_int(p, "position", number(x, "at"));
+    params_set_int(p, "top", number(x, "top"));
+    assert_true(params_parse(p, "max-norm", "0", &e) && params_parse(p, "min-embed", "0", &e));
 }
 
 /* The lists in the order of the table, then the losses. */
 static void check_text(const struct places *x, const struct params *p, const char *name)
 {
     static const char *const list[] = {"a", "b", "boosted", "reduced"};
-    const struct position_in of = asked(x);
-    struct table_set *set = looked(x, p, &of, NULL);
+    const int64_t top = params_int(p, "top");
+    struct table_set *set = looked(x, p);
     const struct table *t = table_set_find(set, "rows"), *all = table_set_find(set, "tokens");
     const json_t *g = json_object_get(x->golden, name), *losses = json_object_get(g, "losses");
     int64_t row = 0;
-    assert_int_equal(t->n_rows, 4 * of.top);
+    assert_int_equal(t->n_rows, 4 * top);
     for (int l = 0; l < 4; l++)
-        for (size_t i = 0; i < (size_t)of.top; i++, row++) {
+        for (size_t i = 0; i < (size_t)top; i++, row++) {
             const json_t *v = json_array_get(json_object_get(g, list[l]), i);
             assert_string_equal(table_str(t, row, 0), list[l]);
             assert_int_equal(table_i64(t, row, 1), (int64_t)item_of(v, 0));
@@ -60,7 +58,8 @@ static void test_golden(void **state)
     (void)state;
     skip_when_quick();
     runs_golden_open(&x, 1);
-    params_init(&p, position_runs);
+    params_init(&p, position_study.params);
+    say_text(&x, &p);
     say_runs(&x, &p, false);
     check_text(&x, &p, "position");
     const struct unit_id held = unit_of(&x, name_of(x.golden, "held"));
@@ -69,7 +68,8 @@ static void test_golden(void **state)
     params_set_values(&p, "held-at", &at, 1);
     check_text(&x, &p, "position_held");
     params_release(&p);
-    params_init(&p, position_runs);
+    params_init(&p, position_study.params);
+    say_text(&x, &p);
     say_runs(&x, &p, true);
     check_text(&x, &p, "position_shifted");
     const json_t *set_at = json_object_get(x.golden, "shifted_at");
@@ -91,26 +91,30 @@ static void test_lists(void **state)
     (void)state;
     skip_when_quick();
     runs_golden_open(&x, 1);
-    params_init(&p, position_runs);
+    params_init(&p, position_study.params);
+    say_text(&x, &p);
     say_runs(&x, &p, false);
     struct run run = {.queue = x.in.queue, .arena = arena_new(x.in.queue)};
+    struct error e = {0};
+    char most[40];
     assert_true(vocabulary_init(&v, &run, &x.in, true));
-    struct position_in of = asked(&x);
-    struct table_set *from_front = looked(&x, &p, &of, &v);
+    struct table_set *from_front = looked(&x, &p);
     const int64_t rows = table_set_find(from_front, "tokens")->n_rows + 1;
-    of.at -= rows, of.max_norm = 0, of.min_embed = 0;
-    struct table_set *from_end = looked(&x, &p, &of, NULL);
+    params_set_int(&p, "position", number(&x, "at") - rows);
+    struct table_set *from_end = looked(&x, &p);
     same_tables(from_front, from_end);
-    of.top = v.n, of.least = -1e9, of.max_norm = v.norms[4];
-    struct table_set *some = looked(&x, &p, &of, &v);
+    snprintf(most, sizeof most, "%.17g", v.norms[4]);
+    params_set_int(&p, "top", v.n);
+    assert_true(params_parse(&p, "min-logp", "-1e9", &e) && params_parse(&p, "max-norm", most, &e));
+    struct table_set *some = looked(&x, &p);
     const struct table *t = table_set_find(some, "rows");
     int64_t kept = 0;
     for (int32_t id = 0; id < v.n; id++)
-        kept += !(v.norms[id] > of.max_norm);
+        kept += !(v.norms[id] > v.norms[4]);
     assert_true(kept > 0 && kept < v.n);
     assert_int_equal(t->n_rows, 4 * kept);
     for (int64_t row = 0; row < t->n_rows; row++)
-        assert_false(v.norms[table_i64(t, row, 1)] > of.max_norm);
+        assert_false(v.norms[table_i64(t, row, 1)] > v.norms[4]);
     table_set_unref(from_front);
     table_set_unref(from_end);
     table_set_unref(some);
@@ -121,16 +125,26 @@ static void test_lists(void **state)
 }
 
 /* ---- on the tiny model */
+/* A text of one word in a list of parameters. */
+static const struct params *tiny_said(const char *runs, const char *text, int64_t at)
+{
+    struct params *p = (struct params *)given(&position_study, runs);
+    static const char *const own[][2] = {
+        {"top", "3"}, {"min-logp", "-100"}, {"max-norm", "0"}, {"min-embed", "0"}};
+    struct error e = {0};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        assert_true(params_parse(p, own[i][0], own[i][1], &e));
+    params_set_text(p, "text", *text ? text : NULL);
+    params_set_int(p, "position", at);
+    return p;
+}
+
 static struct table_set *tiny_looked(const struct study_in *in, const char *runs, const char *text,
                                      int64_t at)
 {
-    struct error e = {0};
-    struct table_set *set = table_set_new();
-    const struct study_ops ops = {.params = position_runs};
-    const struct position_in of = {
-        .text = text, .n = strlen(text), .at = at, .top = 3, .least = -100};
-    if (!position_run(in, given(&ops, runs), &of, NULL, NULL, set, &e))
-        fail_msg("%s", e.text);
+    struct study *s = study_done(&position_study, in, tiny_said(runs, text, at));
+    struct table_set *set = position_study.tables(s);
+    position_study.free(s);
     return set;
 }
 
@@ -184,28 +198,32 @@ static void test_refused(void **state)
     (void)state;
     tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
     const struct study_in in = tiny_in(&t, NULL);
-    const struct study_ops ops = {.params = position_runs};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct error e = {0};
-        struct table_set *set = table_set_new();
-        const struct position_in of = {
-            .text = wrong[i].text, .n = strlen(wrong[i].text), .at = wrong[i].at, .top = 3};
-        assert_false(position_run(&in, given(&ops, wrong[i].runs), &of, NULL, NULL, set, &e));
-        if (e.kind != ERROR_INPUT || !strstr(e.text, wrong[i].says))
-            fail_msg("\"%s\", expected \"%s\"", e.text, wrong[i].says);
-        assert_int_equal(set->n, 0);
-        table_set_unref(set);
-    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        check_refused(&position_study, &in, tiny_said(wrong[i].runs, wrong[i].text, wrong[i].at),
+                      wrong[i].says);
+    tiny_close(&t);
+}
+
+static void test_going_on(void **state)
+{
+    struct tiny_model t;
+    (void)state;
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out"});
+    const struct study_in in = tiny_in(&t, NULL);
+    const struct params *p =
+        tiny_said("units=3 at=1 off-at=1 shifted=7 shift=2", tiny_sets[0].sentence[1], -2);
+    check_resume(&position_study, &in, p);
+    check_bad_states(&position_study, &in, p);
+    check_cancel(&position_study, &in, p, quick() ? 7 : 1);
     tiny_close(&t);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_latents),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_golden),   cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_latents),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_going_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

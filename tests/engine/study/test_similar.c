@@ -66,11 +66,119 @@ static void test_refused(void **state)
     tiny_close(&t);
 }
 
+/* ---- groups, as plain loops over the cosines of all pairs have them */
+enum { M = 80, ALL = 2 * M };
+struct plain {
+    struct unit_id unit[ALL];
+    double cosine[ALL][ALL]; /* of a unit with itself 0 */
+    int group[ALL];          /* the least number of its units */
+};
+
+static int number_of(const struct study_in *in, const char *name)
+{
+    struct unit_id u;
+    assert_true(unit_parse(in->dicts, name, &u, NULL));
+    return u.dict * M + u.index;
+}
+
+static void plain_cosines(const struct study_in *in, struct plain *q)
+{
+    struct error e = {0};
+    struct table_set *set = table_set_new();
+    for (int i = 0; i < ALL; i++)
+        q->unit[i] = (struct unit_id){i / M, i % M};
+    const struct similar_in of = {.n = ALL, .unit = q->unit, .among = 3, .top = ALL};
+    assert_true(similar_run(in, &of, NULL, set, &e));
+    const struct table *t = table_set_find(set, "rows");
+    assert_int_equal(t->n_rows, ALL * (ALL - 1));
+    for (int64_t row = 0; row < t->n_rows; row++)
+        q->cosine[number_of(in, table_str(t, row, 0))][number_of(in, table_str(t, row, 1))] =
+            cell(t, row, "cosine");
+    table_set_unref(set);
+}
+
+static void plain_groups(struct plain *q, double least)
+{
+    for (int i = 0; i < ALL; i++)
+        q->group[i] = i;
+    for (bool again = true; again;) {
+        again = false;
+        for (int i = 0; i < ALL; i++)
+            for (int k = 0; k < ALL; k++)
+                if (q->cosine[i][k] >= least && q->group[k] > q->group[i])
+                    q->group[k] = q->group[i], again = true;
+    }
+}
+
+/* Every unit that has another in its group is there, with the right number and neighbour. */
+static void check_groups(const struct study_in *in, struct plain *q, double least, int32_t asked)
+{
+    struct error e = {0};
+    struct table_set *set = table_set_new();
+    const struct similar_in of = {
+        .n = asked >= 0, .unit = &q->unit[asked < 0 ? 0 : asked], .among = 3};
+    plain_groups(q, least);
+    if (!similar_groups(in, &of, least, NULL, set, &e))
+        fail_msg("%s", e.text);
+    const struct table *t = table_set_find(set, "rows"), *groups = table_set_find(set, "groups");
+    int64_t expected = 0;
+    for (int i = 0; i < ALL; i++) {
+        int units = 0;
+        for (int k = 0; k < ALL; k++)
+            units += q->group[k] == q->group[i];
+        expected += units > 1 && (asked < 0 || q->group[i] == q->group[asked]);
+    }
+    assert_int_equal(t->n_rows, expected);
+    int of_group[ALL + 1];
+    int64_t units[ALL + 1] = {0};
+    memset(of_group, -1, sizeof of_group);
+    for (int64_t row = 0; row < t->n_rows; row++) {
+        const int i = number_of(in, table_str(t, row, 1)), k = number_of(in, table_str(t, row, 2));
+        const int64_t g = table_i64(t, row, 0);
+        assert_true(of_group[g] < 0 || of_group[g] == q->group[i]);
+        of_group[g] = q->group[i];
+        units[g]++;
+        double best = 0;
+        for (int j = 0; j < ALL; j++)
+            best = fmax(best, q->cosine[i][j]);
+        near(cell(t, row, "cosine"), q->cosine[i][k], 1e-12, "cosine", row, 0);
+        near(cell(t, row, "cosine"), best, 1e-12, "nearest", row, 0);
+        assert_true(cell(t, row, "with_group") <= 1 + 1e-12 && cell(t, row, "with_group") > 0);
+    }
+    for (int64_t g = 0; g < groups->n_rows; g++) {
+        assert_int_equal(table_i64(groups, g, 0), g + 1);
+        assert_int_equal(table_i64(groups, g, 1), units[g + 1]);
+        assert_true(g == 0 || units[g + 1] <= units[g]);
+    }
+    table_set_unref(set);
+}
+
+static void test_groups(void **state)
+{
+    struct tiny_model t;
+    (void)state;
+    tiny_open(&t, &(struct tiny_spec){.hook = "layers.1.attn.out",
+                                      .more = {{"layers.2.mlp.out", false}}});
+    struct study_in in = tiny_in(&t, NULL);
+    struct plain *q = xcalloc(1, sizeof *q);
+    in.dicts = &t.set;
+    assert_int_equal(t.set.place[0].m, M);
+    assert_int_equal(t.set.place[1].m, M);
+    plain_cosines(&in, q);
+    check_groups(&in, q, .55, -1);
+    check_groups(&in, q, .45, -1);
+    check_groups(&in, q, .45, 3);
+    check_groups(&in, q, .99, 3); /* in none */
+    free(q);
+    tiny_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,27 @@ struct number_column {
     bool is_signed;
 };
 
+/* Without the unit that all chains begin with and the loss that they end at. */
+static const char *way_of(const char *chain, bool ascii, char out[160])
+{
+    static const char arrow[] = " → ";
+    const size_t n = strlen(arrow);
+    const char *from = strstr(chain, arrow), *to = from ? strstr(from + n, arrow) : NULL;
+    struct strbuf way;
+    strbuf_init(&way);
+    if (!to) /* past all of them */
+        strbuf_adds(&way, "direct");
+    for (const char *s = from; to; s = to, to = strstr(to + n, arrow))
+        strbuf_addf(&way, "%s%.*s",
+                    s == from ? ""
+                    : ascii   ? " > "
+                              : arrow,
+                    (int)(to - s - (long)n), s + n);
+    snprintf(out, 160, "%s", way.s);
+    strbuf_release(&way);
+    return out;
+}
+
 static void draw_numbers(const struct neurons_drawing *d, struct rect r, const struct table *t,
                          const char *const *label, const struct number_column *column, int n)
 {
@@ -55,13 +76,15 @@ static void draw_numbers(const struct neurons_drawing *d, struct rect r, const s
         at = rect_clip(at, r);
         for (int l = 0; label[l]; l++) {
             const char *text = column_str(t, row, column_text(t, label[l]));
-            char name[UNIT_NAME_MAX];
+            char name[UNIT_NAME_MAX], way[160];
             const struct unit_id unit =
                 l == 0 && strcmp(label[0], "unit") == 0
                     ? unit_in(&d->in->workbench->dicts, t, row, column_unit(t))
                     : UNIT_NONE;
             if (unit.dict >= 0)
                 text = unit_label(d->in->workbench, unit, name);
+            else if (strcmp(label[l], "chain") == 0)
+                text = way_of(text, d->in->ascii, way);
             const int x = grid_text_cut(d->g, at, at.x, at.y, s, text, strlen(text), d->in->ascii);
             at.w -= x + 1 - at.x;
             at.x = x + 1;
@@ -113,6 +136,22 @@ static void draw_downstream(const struct neurons_drawing *d, struct rect r, cons
     static const struct number_column column[] = {{"mean", 2, true}, {"sd", 2, false}};
     heads(d, &r, head, 2);
     draw_numbers(d, r, t, label, column, 2);
+}
+
+static void draw_chains(const struct neurons_drawing *d, struct rect r, const struct table *t)
+{
+    static const char *const label[] = {"class", "chain", NULL}, *const head[] = {"on", "off"};
+    static const struct number_column column[] = {{"on", 4, true}, {"off", 4, true}};
+    heads(d, &r, head, 2);
+    draw_numbers(d, r, t, label, column, 2);
+}
+
+static void draw_similar(const struct neurons_drawing *d, struct rect r, const struct table *t)
+{
+    static const char *const label[] = {"other", NULL}, *const head[] = {"cosine"};
+    static const struct number_column column[] = {{"cosine", 3, true}};
+    heads(d, &r, head, 1);
+    draw_numbers(d, r, t, label, column, 1);
 }
 
 /* ---- plots */
@@ -246,6 +285,8 @@ void neurons_draw_study(const struct neurons_drawing *d, struct rect r)
     case SHOWS_EFFECTS: draw_effects(d, r, t); break;
     case SHOWS_DOWNSTREAM: draw_downstream(d, r, t); break;
     case SHOWS_SHIFT: draw_shift(d, r, t); break;
+    case SHOWS_CHAINS: draw_chains(d, r, t); break;
+    case SHOWS_SIMILAR: draw_similar(d, r, t); break;
     default: draw_examples(d, r, t); break;
     }
 }

@@ -138,6 +138,8 @@ bool neurons_act(void *view, const struct view_in *in, enum action_id a, bool ex
     case ACTION_NEURONS_DOWNSTREAM: neurons_ask_study(v, in, SHOWS_DOWNSTREAM); return true;
     case ACTION_NEURONS_SHIFT: neurons_ask_study(v, in, SHOWS_SHIFT); return true;
     case ACTION_NEURONS_EXAMPLES: neurons_ask_study(v, in, SHOWS_EXAMPLES); return true;
+    case ACTION_NEURONS_CHAINS: neurons_ask_study(v, in, SHOWS_CHAINS); return true;
+    case ACTION_NEURONS_SIMILAR: neurons_ask_study(v, in, SHOWS_SIMILAR); return true;
     case ACTION_LOG: v->log = !v->log; return true;
     case ACTION_MIRROR: v->overlaid = !v->overlaid; return true;
     case ACTION_VIEW_ENTER: colour(v, in); return true;

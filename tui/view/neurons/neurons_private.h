@@ -25,6 +25,8 @@ enum neurons_study {
     SHOWS_DOWNSTREAM,
     SHOWS_SHIFT,
     SHOWS_EXAMPLES,
+    SHOWS_CHAINS,
+    SHOWS_SIMILAR,
     N_SHOWN
 };
 

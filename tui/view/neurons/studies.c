@@ -16,6 +16,8 @@ const struct neurons_shown neurons_shown[N_SHOWN] = {
     [SHOWS_SHIFT] = {&shift_query, ACTION_NEURONS_SHIFT, "rows", "Shift of later units, %s off"},
     [SHOWS_EXAMPLES] = {&neuron_examples_query, ACTION_NEURONS_EXAMPLES, "examples",
                         "Texts that %s helps most"},
+    [SHOWS_CHAINS] = {&chains_query, ACTION_NEURONS_CHAINS, "rows", "Ways of %s off to the loss"},
+    [SHOWS_SIMILAR] = {&similar_query, ACTION_NEURONS_SIMILAR, "rows", "Units that write as %s"},
 };
 
 bool neurons_study_fits(const struct neurons *v, enum neurons_study k)

@@ -184,7 +184,7 @@ static struct table_set *examples(void)
                              *const number[] = {"doc", "score", "difference"},
                              *const words[] = {"Hun", " cyklede", " hjem"};
     struct table *best = columns("examples", MARK_LIST, text, 3, number, 3),
-                 *t = columns("rows", MARK_LIST, text, 3, number, 3);
+                 *t = columns("rows", MARK_TEXT, text, 3, number, 3);
     table_column(t, "position", "", "", COLUMN_I64, COLUMN_TEXT);
     for (int i = 0; i < 12; i++) {
         const int64_t row = table_row(t);
@@ -203,6 +203,32 @@ static struct table_set *examples(void)
     return s;
 }
 
+static struct table_set *chained(void)
+{
+    static const char *const text[] = {"chain", "class"}, *const number[] = {"on", "off"},
+                             *const chain[] = {"L2N1 → L3N7 → loss", "L2N1 → loss"};
+    struct table *t = columns("rows", MARK_BAR, text, 2, number, 2);
+    for (int i = 0; i < 2; i++) {
+        const int64_t row = table_row(t);
+        table_set_str(t, row, 0, chain[i]);
+        table_set_str(t, row, 1, "da");
+        table_set_f64(t, row, 2, .0123);
+        table_set_f64(t, row, 3, -.004);
+    }
+    return set_of(t);
+}
+
+static struct table_set *alike(void)
+{
+    static const char *const text[] = {"unit", "other"}, *const number[] = {"cosine"};
+    struct table *t = columns("rows", MARK_LIST, text, 2, number, 1);
+    const int64_t row = table_row(t);
+    table_set_str(t, row, 0, "100");
+    table_set_str(t, row, 1, "L3N735");
+    table_set_f64(t, row, 2, .591);
+    return set_of(t);
+}
+
 static struct table_set *answer_to(const struct request *r)
 {
     const struct query *q = r->query;
@@ -214,6 +240,8 @@ static struct table_set *answer_to(const struct request *r)
            : q == &downstream_query      ? downstream()
            : q == &shift_query           ? shifted()
            : q == &neuron_examples_query ? examples()
+           : q == &chains_query          ? chained()
+           : q == &similar_query         ? alike()
                                          : boosts();
 }
 
@@ -372,6 +400,11 @@ static void test_studies(void **state)
     expect_study(ACTION_NEURONS_EFFECTS, &effects_query, "+0.0369 +0.0246 +0.0123");
     expect_study(ACTION_NEURONS_PATCH, &patch_query, "layers.2.mlp.out da");
     expect_study(ACTION_NEURONS_EXAMPLES, &neuron_examples_query, "+2.4 Hun cyklede hjem");
+    expect_study(ACTION_NEURONS_CHAINS, &chains_query, "da L3N7 ");
+    view_fixture_expect(&f, "da direct ");
+    view_fixture_expect(&f, "+0.0123 −0.0040");
+    expect_study(ACTION_NEURONS_SIMILAR, &similar_query, "+0.591");
+    act(ACTION_NEURONS_EXAMPLES);
     assert_true(view_fixture_find(&f, "+2.4 Hun", &x, &y)); /* coloured by what is lost */
     assert_int_equal(f.grid.cell[y * f.grid.w + x + 5].style.bg, COLOR_DEFAULT);
     assert_int_not_equal(f.grid.cell[y * f.grid.w + x + 9].style.bg, COLOR_DEFAULT);
