@@ -343,8 +343,8 @@ static void add_row(struct table *t, const struct study *s, int u)
     table_set_i64(t, row, R_NONZERO, nonzero);
     table_set_i64(t, row, R_CARRY, f->carry);
     if (!f->fit.converged)
-        table_note(t, "%s: not converged after %d iterations", word_units_name[s->words.units[u]],
-                   f->fit.iterations);
+        table_note(t, "%s%s%s: not converged after %d iterations", t->note, *t->note ? "; " : "",
+                   word_units_name[s->words.units[u]], f->fit.iterations);
 }
 
 enum { C_UNITS, C_UNIT, C_CLASS, C_WEIGHT };
