@@ -384,6 +384,10 @@ static void test_chains_of_the_reference(void **state)
     root = JSON_OF(&with_cache, "neuron", "chains", "L1N75", "--from=3", "--limit=6", "--best=3");
     assert_int_equal(json_array_size(get_list(root, "losses")), 2 * (1 + 3));
     json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "chains", "L1N75", "--from=3", "--limit=6", "--best=2",
+                   "--off=L2N442"); /* which changes by nothing, always */
+    assert_int_equal(json_array_size(get_list(root, "losses")), 2 * (1 + 2));
+    json_decref(root);
     json_decref(golden);
 }
 

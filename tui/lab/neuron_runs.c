@@ -258,19 +258,29 @@ bool answer_downstream(struct answer *a)
 }
 
 /* ---- chains */
-/* Those that change most and most consistently, behind all of the units. */
+static bool is_held(const struct runs_asked *q, struct unit_id u)
+{
+    for (int32_t i = 0; i < q->held.n_held; i++)
+        if (unit_same(q->held.held[i], u))
+            return true;
+    return false;
+}
+
+/* Those that change most and most consistently; one that is held does not. */
 static bool best_behind(struct answer *a, struct runs_asked *q)
 {
     struct finished f;
     uint32_t places;
-    struct unit_id found[CHAINS_MOST];
+    struct unit_id found[CHAINS_MOST + UNITS_MAX];
+    const int32_t most = (int32_t)params_int(&a->request->params, "best");
     if (!changes_behind(a, q, &places, &f))
         return false;
-    const int32_t n =
-        downstream_best(f.study, (int32_t)params_int(&a->request->params, "best"), found);
-    for (int32_t i = 0; i < n; i++)
-        q->later[q->n_later++] =
-            (struct unit_id){dict_set_outside(places, found[i].dict), found[i].index};
+    const int32_t n = downstream_best(f.study, most + q->held.n_held, found);
+    for (int32_t i = 0; i < n && q->n_later < most; i++) {
+        const struct unit_id u = {dict_set_outside(places, found[i].dict), found[i].index};
+        if (!is_held(q, u))
+            q->later[q->n_later++] = u;
+    }
     finished_release(&f);
     q->places |= neuron_places(q->later, q->n_later);
     return true;
