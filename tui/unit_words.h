@@ -2,7 +2,6 @@
  * hooked activation itself is looked at. Names of columns, JSON keys, options and views stay. */
 #ifndef GLIMT_TUI_UNIT_WORDS_H
 #define GLIMT_TUI_UNIT_WORDS_H
-#include "tui/unit_words.h"
 #include "tui/workbench.h"
 
 struct unit_words {

@@ -14,10 +14,14 @@ static void option_add(struct strbuf *out, const struct option_row *r)
     strbuf_addf(out, "--%s%s%s", r->name, r->arg ? " " : "", r->arg ? r->arg : "");
 }
 
-static void options_list(struct strbuf *out, const struct option_row *table)
+/* The rows of a table that `but` has not said already. */
+static void options_list(struct strbuf *out, const struct option_row *table,
+                         const struct option_row *but)
 {
     enum { HELP_COLUMN = 30 };
     for (const struct option_row *r = table; r && r->name; r++) {
+        if (but && option_find(but, r->name, strlen(r->name)))
+            continue;
         int used = option_columns(r);
         strbuf_adds(out, "  ");
         option_add(out, r);
@@ -62,8 +66,8 @@ void help_add(struct strbuf *out, const struct command *c)
                 c->summary);
     if (command_options(c)) {
         strbuf_adds(out, "\nOptions of its own:\n");
-        options_list(out, command_options(c));
+        options_list(out, command_options(c), NULL);
     }
     strbuf_adds(out, "\nCommon options:\n");
-    options_list(out, common_options);
+    options_list(out, common_options, command_options(c));
 }

@@ -238,6 +238,7 @@ static void title_of(const struct contrast_drawing *d, enum contrast_part p, int
 {
     const struct contrast *v = d->v;
     const bool latents = contrast_has_latents(v) && !v->hooked;
+    bool both;
     const char *dot = d->in->ascii ? " - " : " · ";
     switch (p) {
     case PART_POINTS: points_title(d, w, out, n); break;
@@ -249,7 +250,10 @@ static void title_of(const struct contrast_drawing *d, enum contrast_part p, int
         break;
     case PART_P: snprintf(out, n, "p of all units%s", v->log ? ", log" : ""); break;
     case PART_KEPT: kept_title(v, dot, w, out, n); break;
-    default: snprintf(out, n, w < 34 ? "Against each other" : "Neurons against latents"); break;
+    default:
+        both = contrast_has_latents(v) || strcmp(unit_words(d->in->workbench)->one, "latent") == 0;
+        snprintf(out, n, both && w >= 34 ? "Neurons against latents" : "Against each other");
+        break;
     }
 }
 
