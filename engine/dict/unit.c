@@ -192,6 +192,14 @@ static bool fits(const struct dict_place *p, const struct unit_word *w)
     return w->layer >= 0 ? of_neuron(p, w) : !w->place[0] || place_has_name(p, w->place);
 }
 
+static int32_t n_saes(const struct dict_set *set)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < set->n; i++)
+        n += !set->place[i].neurons;
+    return n;
+}
+
 bool unit_check(const struct dict_set *set, struct unit_id u, struct error *e)
 {
     char name[UNIT_NAME_MAX];
@@ -210,6 +218,7 @@ bool unit_find(const struct dict_set *set, const struct unit_word *w, struct uni
 {
     char name[UNIT_NAME_MAX], list[160];
     int32_t n = 0;
+    const bool beside_sae = set && unit_word_alone(w) && n_saes(set) == 1;
     unit_word_name(w, name);
     if (!set) {
         *out = (struct unit_id){0, w->index};
@@ -217,7 +226,7 @@ bool unit_find(const struct dict_set *set, const struct unit_word *w, struct uni
                error_set(e, ERROR_INPUT, "found unit %s before any dictionary is there", name);
     }
     for (int32_t i = 0; i < set->n; i++)
-        if (fits(&set->place[i], w))
+        if (fits(&set->place[i], w) && !(beside_sae && set->place[i].neurons))
             *out = (struct unit_id){i, w->index}, n++;
     list_places(set, list);
     if (set->n == 0)

@@ -35,8 +35,9 @@ bool unit_word_point(const struct unit_word *, const struct model_config *, stru
 /* The unit is one of the set, and no error term. False and *e: "found unit 9999, expected 0 to
  * 1023"; where the number of units is not known any may be. */
 bool unit_check(const struct dict_set *, struct unit_id, struct error *e);
-/* The unit in a set. False and *e: no dictionary, none of that name, several, no such unit (where
- * the number of units is known). set NULL: one dictionary, of which nothing is known yet. */
+/* The unit in a set; a number alone is of the only one, else of the only SAE beside neurons. False
+ * and *e: no dictionary, none of that name, several, no such unit (where the number
+ * of units is known). set NULL: one dictionary, of which nothing is known yet. */
 bool unit_find(const struct dict_set *, const struct unit_word *, struct unit_id *,
                struct error *e);
 /* Both, of a whole string. */

@@ -334,6 +334,19 @@ static void test_later_of_the_reference(void **state)
         expect_close(get_number(row, "sd"), of_list(g, 2), 1e-4);
     }
     json_decref(root);
+    /* behind a latent of layer 1 are neurons of later layers, or of those that are asked for */
+    for (int from = 1; from <= 3; from += 2) {
+        root = from == 1 ? JSON_OF(&with_cache, "neuron", "downstream", "418", AS_THE_SCRIPT)
+                         : JSON_OF(&with_cache, "neuron", "downstream", "418", AS_THE_SCRIPT,
+                                   "--layers=3");
+        bool layer[4] = {false};
+        json_array_foreach(get_list(root, "rows"), i, row)
+        {
+            layer[get_string(row, "unit")[1] - '0'] = true;
+        }
+        assert_true(layer[2] == (from == 1) && layer[3] && !layer[0]);
+        json_decref(root);
+    }
     root = JSON_OF(&with_cache, "neuron", "shift", "L2N442", AS_THE_SCRIPT, "--later=L3N909,L3N12",
                    "--tokens=40", "--losses");
     row = json_array_get(get_list(root, "rows"), 5);

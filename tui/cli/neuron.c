@@ -64,21 +64,30 @@ static const char *value_of(const struct cli *cli, const struct study_values *v,
     return found;
 }
 
-/* Where units are asked for that come behind others, and not which: those of every layer behind. */
-static void open_behind(struct cli *cli, const struct study_values *v, int n, char *const *operand)
+/* Where units are asked for that come behind others, and not which: those of every layer behind.
+ * Latents stay those of the SAE, whichever later neurons are named. */
+static void open_behind(struct cli *cli, const struct study_values *v, int n, char *const *operand,
+                        bool neurons)
 {
     struct unit_word w;
     int32_t first = INT32_MAX;
-    const bool asks = cli->command == &downstream_command ||
-                      (cli->command == &chains_command && !value_of(cli, v, "later"));
-    if (!asks || value_of(cli, v, "layers") || value_of(cli, v, "dict"))
+    bool latents = false;
+    const bool chains = cli->command == &chains_command;
+    if (!chains && cli->command != &downstream_command)
         return;
     for (int i = 0; i < n; i++)
         for (const char *s = operand[i]; *s && unit_word_read(&s, &w, NULL); s += *s == ',')
             if (w.layer >= 0 && w.layer < first)
                 first = w.layer;
-    if (first < INT16_MAX)
-        cli->opt.layers_from = first + 1;
+            else if (w.layer < 0)
+                latents = true;
+    if (latents)
+        cli->opt.neurons = neurons;
+    if (value_of(cli, v, "layers") || value_of(cli, v, "dict") ||
+        (chains && value_of(cli, v, "later")))
+        return;
+    if (latents || first < INT16_MAX)
+        cli->opt.layers_from = latents ? -1 : first + 1;
 }
 
 /* A neuron's name is enough: its layer's neurons are opened without --neurons. */
@@ -86,6 +95,7 @@ static bool open_what_is_named(struct cli *cli, const struct study_values *v, in
                                char *const *operand, struct error *e)
 {
     static const char *const names[] = {"off", "later"};
+    const bool neurons = cli->opt.neurons;
     const char *layer = cli->command == &classify_command ? value_of(cli, v, "layer") : NULL,
                *layers = value_of(cli, v, "layers");
     bool ok = !layer || open_layer(&cli->opt, atoi(layer), e);
@@ -99,7 +109,7 @@ static bool open_what_is_named(struct cli *cli, const struct study_values *v, in
     for (int i = 0; ok && i < n; i++)
         ok = open_names(&cli->opt, operand[i], e);
     if (ok)
-        open_behind(cli, v, n, operand);
+        open_behind(cli, v, n, operand, neurons);
     return ok;
 }
 

@@ -459,9 +459,11 @@ uint32_t neuron_later_places(struct answer *a)
         return answer_need_dict(a, &place) ? 1u << place : 0;
     const uint32_t places = n > 0 ? neurons_of(a, layer, n) : neurons_behind(a);
     if (places == 0 && !error_is_set(a->e))
-        error_set(a->e, ERROR_INPUT,
-                  "%s: found no neurons behind these units, expected --layers or --dict",
-                  a->request->query->command);
+        error_set(
+            a->e, ERROR_INPUT,
+            "%s: found no neurons behind these units, expected --layers, --dict, or --neurons of "
+            "a later layer",
+            a->request->query->command);
     return places;
 }
 

@@ -115,6 +115,25 @@ static void test_one(void **state)
     refused(&s, "418", "there is no SAE");
 }
 
+/* A number alone is the SAE's where there is one; beside two it may be either's. */
+static void test_one_beside_neurons(void **state)
+{
+    (void)state;
+    struct dict_set s;
+    struct unit_id u;
+    set_of(
+        &s, false,
+        (const char *const[]){"layers.1.attn.out", "layers.2.mlp.act", "layers.3.mlp.act", NULL});
+    s.place[1].neurons = s.place[2].neurons = true;
+    assert_true(unit_parse(&s, "418", &u, NULL));
+    assert_true(unit_same(u, (struct unit_id){0, 418}));
+    same(&s, (struct unit_id){0, 418}, "attn_1/418");
+    same(&s, (struct unit_id){2, 5}, "L3N5");
+    s.place[1].neurons = false;
+    refused(&s, "418", "which dictionary of several");
+    dict_set_release(&s);
+}
+
 static void test_neurons(void **state)
 {
     (void)state;
@@ -241,10 +260,15 @@ static void test_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_sites), cmocka_unit_test(test_shared_short_name),
-        cmocka_unit_test(test_one),       cmocka_unit_test(test_neurons),
-        cmocka_unit_test(test_bad_words), cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_set),       cmocka_unit_test(test_coordinates),
+        cmocka_unit_test(test_all_sites),
+        cmocka_unit_test(test_shared_short_name),
+        cmocka_unit_test(test_one),
+        cmocka_unit_test(test_neurons),
+        cmocka_unit_test(test_bad_words),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_set),
+        cmocka_unit_test(test_coordinates),
+        cmocka_unit_test(test_one_beside_neurons),
     };
     return cmocka_run_group_tests_name("unit names", tests, NULL, NULL);
 }
