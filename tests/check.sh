@@ -129,7 +129,7 @@ if make -j"$jobs" B=$A OPT="-O1 -g1" TEST_CFLAGS="-O0 -fno-sanitize=undefined" H
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0
 abreast asan in_asan $(echo "$sanitized" | sed "s:^$B/:$A/:")
 # the same programs of tests, and the binary instrumented
-abreast asan in_asan $B/tests/e2e/test_{cli,analyze,man,cache,encodings,numbers,convert,hub,sets}
+abreast asan in_asan $B/tests/e2e/test_{cli,analyze,cache,encodings,convert,hub,sets}
 
 note "valgrind"
 # where memory is handled by hand; the numbers' tests have been through the sanitizers

@@ -1,10 +1,17 @@
 /* Sparse codes: selection of every kind, and what is read from them, against plain loops. */
 #include "tests/engine/backend/lab.h"
+#include "tests/support/effort.h"
 
 struct entry {
     double key, value;
     int32_t i;
 };
+
+/* Random shapes to try: fewer where they are slow. */
+static int cases(int n)
+{
+    return quick() ? n / 4 : n;
+}
 
 static int by_key(const void *a, const void *b)
 {
@@ -152,14 +159,14 @@ static void check_select(struct lab *l, enum select_kind kind, int32_t rows, int
 
 static void selections(struct lab *l)
 {
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < cases(40); i++) {
         int32_t m = 1 + below(l, i % 4 == 0 ? 5000 : 300), k = 1 + below(l, i % 3 == 0 ? m
                                                                             : m < 33   ? m
                                                                                        : 33);
         check_select(l, SELECT_TOPK, 1 + below(l, 12), m, k);
         check_select(l, SELECT_ABSTOPK, 1 + below(l, 12), m, k);
     }
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < cases(20); i++) {
         int32_t k = 1 + below(l, 20);
         check_select(l, SELECT_GROUPMAX, 1 + below(l, 12), k * (1 + below(l, 20)), k);
         check_select(l, SELECT_ALL, 1 + below(l, 12), 1 + below(l, 300), 0);
@@ -181,7 +188,7 @@ static void test_select(void **state)
 static void bad_values(struct lab *l)
 {
     static const float bad[] = {NAN, INFINITY, -INFINITY};
-    for (int i = 0; i < 90; i++) {
+    for (int i = 0; i < cases(90); i++) {
         enum select_kind kind = (enum select_kind)(i % (SELECT_ALL + 1));
         int32_t k = 1 + below(l, 5), m = k * (1 + below(l, 40)), rows = 1 + below(l, 9);
         struct problem p = random_problem(l, kind, rows, m, k);
@@ -247,7 +254,7 @@ static void check_get(struct lab *l, int32_t rows, int32_t m, int32_t n)
 
 static void gets(struct lab *l)
 {
-    for (int i = 0; i < 30; i++)
+    for (int i = 0; i < cases(30); i++)
         check_get(l, 1 + below(l, 80), 1 + below(l, 90), 1 + below(l, 17));
 }
 static void test_csr_get(void **state)
@@ -293,7 +300,7 @@ static void check_dot(struct lab *l, int32_t rows, int32_t m, int32_t n, int32_t
 static void dots(struct lab *l)
 {
     static const enum dtype type[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16};
-    for (int i = 0; i < 40; i++)
+    for (int i = 0; i < cases(40); i++)
         check_dot(l, 1 + below(l, 70), 1 + below(l, 90), 1 + below(l, 300), 1 + below(l, 70),
                   type[i % 3], i % 5 == 0 ? ORDER_IN_OUT : ORDER_OUT_IN);
 }
@@ -305,7 +312,7 @@ static void test_dot_rows(void **state)
 
 static void changes(struct lab *l)
 {
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < cases(30); i++) {
         int32_t rows = 1 + below(l, 50), n = 1 + below(l, 17);
         const float *f = lab_random(l, (size_t)rows * (size_t)n), *v = lab_random(l, (size_t)n);
         int32_t *mode = lab_host(l, (size_t)n * sizeof *mode);
