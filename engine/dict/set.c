@@ -94,6 +94,14 @@ uint32_t dict_set_all(const struct dict_set *s)
     return s->n < DICT_SET_MAX ? (1u << s->n) - 1 : UINT32_MAX;
 }
 
+int32_t dict_set_saes(const struct dict_set *s)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < s->n; i++)
+        n += !s->place[i].neurons;
+    return n;
+}
+
 int32_t dict_set_within(uint32_t places, int32_t dict)
 {
     int32_t n = 0;

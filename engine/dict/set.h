@@ -35,6 +35,7 @@ int32_t dict_set_within(uint32_t places, int32_t dict);
 int32_t dict_set_outside(uint32_t places, int32_t dict);
 /* All of its places, a bit each. */
 uint32_t dict_set_all(const struct dict_set *);
+int32_t dict_set_saes(const struct dict_set *); /* how many are no neurons */
 /* The places without the dictionaries. */
 void dict_set_copy_plan(const struct dict_set *from, struct dict_set *out);
 void dict_set_release(struct dict_set *);

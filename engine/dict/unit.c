@@ -192,14 +192,6 @@ static bool fits(const struct dict_place *p, const struct unit_word *w)
     return w->layer >= 0 ? of_neuron(p, w) : !w->place[0] || place_has_name(p, w->place);
 }
 
-static int32_t n_saes(const struct dict_set *set)
-{
-    int32_t n = 0;
-    for (int32_t i = 0; i < set->n; i++)
-        n += !set->place[i].neurons;
-    return n;
-}
-
 bool unit_check(const struct dict_set *set, struct unit_id u, struct error *e)
 {
     char name[UNIT_NAME_MAX];
@@ -218,7 +210,7 @@ bool unit_find(const struct dict_set *set, const struct unit_word *w, struct uni
 {
     char name[UNIT_NAME_MAX], list[160];
     int32_t n = 0;
-    const bool beside_sae = set && unit_word_alone(w) && n_saes(set) == 1;
+    const bool beside_sae = set && unit_word_alone(w) && dict_set_saes(set) == 1;
     unit_word_name(w, name);
     if (!set) {
         *out = (struct unit_id){0, w->index};

@@ -404,6 +404,14 @@ static void test_chains_of_the_reference(void **state)
     json_decref(golden);
 }
 
+static void fill(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
 /* Units that a file names, or a list that comes along. */
 static void test_lists(void **state)
 {
@@ -411,10 +419,7 @@ static void test_lists(void **state)
     need_demo();
     struct run_result r;
     const char *own = scratch_path("mine.txt");
-    FILE *f = fopen(own, "w");
-    assert_non_null(f);
-    fputs("# two of them\nL2N325, # this\n\tL3N735\n", f);
-    fclose(f);
+    fill(own, "# two of them\nL2N325, # this\n\tL3N735\n");
     char at[200];
     snprintf(at, sizeof at, "@%s", own);
     json_t *root = JSON_OF(&with_cache, "neuron", "means", at, "--from=3", "--limit=4"),
@@ -432,17 +437,11 @@ static void test_lists(void **state)
     run_glimt(&r, &with_cache, "neuron", "means", "@nothing", NULL);
     expect_error(&r, 2, "nothing");
     run_release(&r);
-    f = fopen(own, "w");
-    assert_non_null(f);
-    fputs("# none\n", f);
-    fclose(f);
+    fill(own, "# none\n");
     run_glimt(&r, &with_cache, "neuron", "means", at, NULL);
     expect_error(&r, 2, "found no unit");
     run_release(&r);
-    f = fopen(own, "w");
-    assert_non_null(f);
-    fputs("L2N3 Hansen\n", f);
-    fclose(f);
+    fill(own, "L2N3 Hansen\n");
     run_glimt(&r, &with_cache, "neuron", "means", at, NULL);
     expect_error(&r, 2, "found Hansen, expected names of units");
     run_release(&r);

@@ -49,12 +49,10 @@ bool neuron_need_inserted(struct answer *a)
 {
     const struct dict_set *dicts = &a->lab->wb->dicts;
     const char *places;
-    bool saes = false;
-    for (int32_t i = 0; i < dicts->n; i++)
-        saes = saes || !dicts->place[i].neurons;
     if (!units_take_inserted(dicts, &a->request->params, &a->inserted, a->e))
         return error_prefix(a->e, "--insert");
-    return saes || !(params_insert(&a->request->params, "insert", &places) & 1u << INSERT_SAE) ||
+    return dict_set_saes(dicts) > 0 ||
+           !(params_insert(&a->request->params, "insert", &places) & 1u << INSERT_SAE) ||
            error_set(a->e, ERROR_INPUT,
                      "--insert: found neurons alone, expected an SAE (--sae PATH)");
 }
