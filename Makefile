@@ -25,7 +25,7 @@ CHECK_DEBS = $(BUILD_DEBS) $(TEST_DEBS) valgrind clang libclang-rt-14-dev tmux n
 CPPFLAGS += -I. -D_GNU_SOURCE -DGLIMT_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 CFLAGS += -std=c17 $(OPT) $(WARN) -fvisibility=hidden -fno-math-errno $(HARDEN) $(SAN)
 LDFLAGS += $(HARDEN_LD) $(SAN) -rdynamic
-LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -ldl -lpthread
+LDLIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -ldl -lpthread
 # of the tests; gold takes half the time of the linker that is asked otherwise, and there are 300 links in a check
 TEST_LDLIBS = $(shell pkg-config --libs $(TEST_PKGS)) -lutil $(if $(shell command -v ld.gold),-fuse-ld=gold)
 
