@@ -53,7 +53,7 @@ static bool take_words(const char *path, const char *s, size_t n, struct strbuf 
     return true;
 }
 
-bool unit_list_read(const char *name, struct strbuf *out, struct error *e)
+static bool add_list(const char *name, struct strbuf *out, struct error *e)
 {
     enum { MOST = 1 << 20 };
     char *shipped = xasprintf("demo/neurons/%s.txt", name),
@@ -68,5 +68,24 @@ bool unit_list_read(const char *name, struct strbuf *out, struct error *e)
     text_close(&file);
     free(own);
     free(shipped);
+    return ok;
+}
+
+bool unit_lists_expand(const char *names, struct strbuf *out, struct error *e)
+{
+    bool ok = true;
+    if (!strchr(names, '@')) {
+        strbuf_adds(out, names);
+        return true;
+    }
+    for (const char *s = names; ok && *s; s += *s == ',') {
+        char *one = xstrndup(s, strcspn(s, ","));
+        s += strlen(one);
+        if (*one == '@')
+            ok = add_list(one + 1, out, e);
+        else
+            strbuf_addf(out, "%s%s", out->len > 0 ? "," : "", one);
+        free(one);
+    }
     return ok;
 }

@@ -105,13 +105,30 @@ static bool compare_all(struct grouping *g, struct error *e)
 }
 
 /* ---- what they write */
-static bool read_rows(struct grouping *g, struct error *e)
+static bool is_among(const struct grouping *g, int32_t place)
+{
+    return g->of->among & 1u << place;
+}
+
+static bool add_units(struct grouping *g, int32_t place, int32_t first, int32_t n)
 {
     int32_t index[SIMILAR_AT_ONCE];
-    int64_t n = 0;
+    for (int32_t i = 0; i < n; i++)
+        index[i] = first + i, g->unit[g->n + i] = (struct unit_id){place, first + i};
+    const bool ok = similar_written(&g->run, g->in, g->of->centred, place, index, n,
+                                    g->row + (size_t)g->n * (size_t)g->d);
+    g->n += n;
+    return ok;
+}
+
+/* All units of the places, and those asked about that are of others. */
+static bool read_rows(struct grouping *g, struct error *e)
+{
+    int64_t n = g->of->n;
+    bool ok = true;
     const struct dict_set *set = g->in->dicts;
     for (int32_t p = 0; p < set->n; p++)
-        n += g->of->among & 1u << p ? set->place[p].m : 0;
+        n += is_among(g, p) ? set->place[p].m : 0;
     if (n * g->d > MOST_NUMBERS)
         return error_set(e, ERROR_INPUT,
                          "groups: found %lld units of width %d, expected at most %d of these "
@@ -120,18 +137,15 @@ static bool read_rows(struct grouping *g, struct error *e)
     g->unit = xcalloc((size_t)n + 1, sizeof *g->unit);
     g->row = xcalloc((size_t)n * (size_t)g->d + 1, sizeof *g->row);
     for (int32_t p = 0; p < set->n; p++)
-        for (int32_t from = 0; g->of->among & 1u << p && from < set->place[p].m;
+        for (int32_t from = 0; ok && is_among(g, p) && from < set->place[p].m;
              from += SIMILAR_AT_ONCE) {
-            const int32_t left = set->place[p].m - from,
-                          some = left < SIMILAR_AT_ONCE ? left : (int32_t)SIMILAR_AT_ONCE;
-            for (int32_t i = 0; i < some; i++)
-                index[i] = from + i, g->unit[g->n + i] = (struct unit_id){p, from + i};
-            if (!similar_written(&g->run, g->in, g->of->centred, p, index, some,
-                                 g->row + (size_t)g->n * (size_t)g->d))
-                return error_set(e, g->run.err.kind, "%s", g->run.err.text);
-            g->n += some;
+            const int32_t left = set->place[p].m - from;
+            ok = add_units(g, p, from, left < SIMILAR_AT_ONCE ? left : (int32_t)SIMILAR_AT_ONCE);
         }
-    return true;
+    for (int32_t u = 0; ok && u < g->of->n; u++)
+        ok = is_among(g, g->of->unit[u].dict) ||
+             add_units(g, g->of->unit[u].dict, g->of->unit[u].index, 1);
+    return ok || error_set(e, g->run.err.kind, "%s", g->run.err.text);
 }
 
 /* ---- groups */
@@ -263,7 +277,7 @@ bool similar_groups(const struct study_in *in, const struct similar_in *of, doub
                     const struct study_loop *loop, struct table_set *set, struct error *e)
 {
     struct grouping g = {.run = {.queue = in->queue}, .in = in, .of = of, .least = least};
-    if (!similar_check(in, of->among, e))
+    if (!similar_check(in, of, e))
         return false;
     g.d = model_config(in->model)->d_model;
     g.run.arena = arena_new(in->queue);

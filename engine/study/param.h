@@ -42,7 +42,8 @@ struct param {
      * before stay when a study gets a new parameter: who changes a preset counts STUDY_VERSION up.
      */
     bool in_key;
-    bool prints; /* only how much of the answer is printed */
+    bool prints;      /* only how much of the answer is printed */
+    bool names_units; /* TEXT: names of units, commas between them */
 };
 
 struct param_value {

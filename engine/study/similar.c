@@ -1,6 +1,7 @@
 /* Units that write alike. */
 #include "engine/base/best.h"
 #include "engine/base/memory.h"
+#include "engine/base/statistics.h"
 #include "engine/study/similar_private.h"
 #include <math.h>
 #include <stdlib.h>
@@ -16,8 +17,11 @@ struct comparing {
     int32_t first;     /* number of the place's first unit */
 };
 
-bool similar_check(const struct study_in *in, uint32_t places, struct error *e)
+bool similar_check(const struct study_in *in, const struct similar_in *of, struct error *e)
 {
+    uint32_t places = of->among;
+    for (int32_t i = 0; i < of->n; i++)
+        places |= 1u << of->unit[i].dict;
     for (int32_t p = 0; p < in->dicts->n; p++) {
         char name[POINT_NAME_MAX];
         const struct point at = in->dicts->place[p].at;
@@ -61,17 +65,9 @@ static bool written(struct comparing *q, int32_t place, const int32_t *index, in
     return similar_written(&q->run, q->in, q->of->centred, place, index, n, to);
 }
 
-static double product(const double *a, const double *b, int32_t d)
-{
-    double sum = 0;
-    for (int32_t k = 0; k < d; k++)
-        sum += a[k] * b[k];
-    return sum;
-}
-
 static bool is_zero(const double *a, int32_t d)
 {
-    return !(product(a, a, d) > 0);
+    return !(dot_product(a, a, d) > 0);
 }
 
 static bool compare_with(struct comparing *q, int32_t place)
@@ -91,7 +87,7 @@ static bool compare_with(struct comparing *q, int32_t place)
                              *b = other + (size_t)i * (size_t)q->d;
                 const bool itself = unit_same(q->of->unit[j], (struct unit_id){place, from + i});
                 if (!itself && !is_zero(a, q->d) && !is_zero(b, q->d))
-                    best_offer(&q->best[j], product(a, b, q->d), q->first + from + i);
+                    best_offer(&q->best[j], dot_product(a, b, q->d), q->first + from + i);
             }
     }
     free(other);
@@ -146,7 +142,7 @@ static void add_tables(struct comparing *q, struct table_set *set)
                        q->best[j].item[i].value);
         for (int32_t i = j + 1; i < q->of->n; i++)
             add_cosine(pairs, q, q->of->unit[j], q->of->unit[i],
-                       product(a, q->own + (size_t)i * (size_t)q->d, q->d));
+                       dot_product(a, q->own + (size_t)i * (size_t)q->d, q->d));
     }
     table_set_add(set, rows);
     table_set_add(set, pairs);
@@ -170,10 +166,7 @@ bool similar_run(const struct study_in *in, const struct similar_in *of,
                  const struct study_loop *loop, struct table_set *set, struct error *e)
 {
     struct comparing q = {.run = {.queue = in->queue}, .in = in, .of = of};
-    uint32_t places = of->among;
-    for (int32_t i = 0; i < of->n; i++)
-        places |= 1u << of->unit[i].dict;
-    if (!similar_check(in, places, e))
+    if (!similar_check(in, of, e))
         return false;
     q.d = model_config(in->model)->d_model;
     q.run.arena = arena_new(in->queue);

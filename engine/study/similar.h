@@ -18,14 +18,15 @@ struct similar_in {
 bool similar_run(const struct study_in *, const struct similar_in *, const struct study_loop *,
                  struct table_set *, struct error *e);
 
-/* Groups among all units of the places: two units are in one where a chain of units leads from the
- * one to the other, each with a cosine of at least `least` with the next (connected components). Of
- * n > 0 units those groups that hold one of them, else all, the largest first.
- * Adds "groups": group (KEY, from 1), units (how many), cosine (Y; mean of the units with the
- * group's mean direction), members (the first few of "rows"); "rows": group (KEY), unit, other (the
- * nearest in the group), cosine (Y; with that), with_group (with the mean direction), the nearest
- * to the group first. Products in double of pairs that may be near enough by products in floats on
- * the device. False and *e: as above, or more units than fit (`least` is in 0.05 … 1). */
+/* Groups among all units of the places and those n that are of others: two units are in one where a
+ * chain of units leads from the one to the other, each with a cosine of at least `least` with the
+ * next (connected components). Of n > 0 units those groups that hold one of them, else all, the
+ * largest first. Adds "groups": group (KEY, from 1), units (how many), cosine (Y; mean of the units
+ * with the group's mean direction), members (the first few of "rows"); "rows": group (KEY), unit,
+ * other (the nearest in the group), cosine (Y; with that), with_group (with the mean direction),
+ * the nearest to the group first. Products in double of pairs that may be near enough by products
+ * in floats on the device. False and *e: as above, or more units than fit (`least` is in 0.05 … 1).
+ */
 bool similar_groups(const struct study_in *, const struct similar_in *, double least,
                     const struct study_loop *, struct table_set *, struct error *e);
 #endif

@@ -412,6 +412,29 @@ static void fill(const char *path, const char *text)
     fclose(f);
 }
 
+/* Wherever units are named, with others beside them; what is told is their names. */
+static void check_lists_anywhere(const char *at)
+{
+    char off[220], other[220];
+    snprintf(off, sizeof off, "--off=%s", at);
+    snprintf(other, sizeof other, "L1N75,%s", at);
+    json_t *root = JSON_OF(&with_cache, "neuron", "means", "L3N909", "--from=3", "--limit=4", off),
+           *is = json_object_get(root, "parameters");
+    assert_string_equal(get_string(is, "off"), "L2N325,L3N735");
+    json_decref(root);
+    root = JSON_OF(&with_cache, "neuron", "shift", "L1N75", "--later=L3N12,@demo-danish",
+                   "--from=3", "--limit=4", "--texts=4");
+    is = json_object_get(root, "parameters");
+    assert_string_equal(get_string(is, "later"), "L3N12,L3N909,L3N991,L2N442,L3N735,L2N325");
+    json_decref(root);
+    root = JSON_OF(&with_cache, "logit-lens", "--neurons", other);
+    assert_int_equal(json_array_size(get_list(json_object_get(root, "parameters"), "units")), 3);
+    json_decref(root);
+    root = JSON_OF(&with_cache, "logit-lens", at, "--neurons=@demo-danish");
+    assert_int_equal(json_array_size(get_list(json_object_get(root, "parameters"), "units")), 2);
+    json_decref(root);
+}
+
 /* Units that a file names, or a list that comes along. */
 static void test_lists(void **state)
 {
@@ -428,15 +451,22 @@ static void test_lists(void **state)
     assert_string_equal(get_string(json_array_get(rows, 2), "unit"), "L3N735");
     assert_int_equal(json_array_size(get_list(json_object_get(root, "parameters"), "units")), 2);
     json_decref(root);
+    check_lists_anywhere(at);
     root = JSON_OF(&with_cache, "neuron", "means", "@demo-danish", "--from=3", "--limit=4");
     assert_int_equal(json_array_size(get_list(root, "rows")), 2 * 5);
     json_decref(root);
     run_glimt(&r, &with_cache, "neuron", "classify", "@pythia-70m-german", NULL);
     expect_error(&r, 2, "4 layers");
     run_release(&r);
-    run_glimt(&r, &with_cache, "neuron", "means", "@nothing", NULL);
-    expect_error(&r, 2, "nothing");
-    run_release(&r);
+    static const char *const nowhere[][3] = {{"means", "@nothing", NULL},
+                                             {"means", "418", "--off=@nothing"},
+                                             {"shift", "L1N75", "--later=L2N3,@nothing"},
+                                             {"means", "--neurons=@nothing", NULL}};
+    for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++) {
+        run_glimt(&r, &with_cache, "neuron", nowhere[i][0], nowhere[i][1], nowhere[i][2], NULL);
+        expect_error(&r, 2, "opening nothing");
+        run_release(&r);
+    }
     fill(own, "# none\n");
     run_glimt(&r, &with_cache, "neuron", "means", at, NULL);
     expect_error(&r, 2, "found no unit");
@@ -520,6 +550,40 @@ static void test_groups(void **state)
     json_decref(root);
 }
 
+/* Whatever is said of latents, a dictionary or an insertion is of the bundle's SAE, beside any
+ * neurons that are named. */
+static void test_beside_the_bundle(void **state)
+{
+    static const char *const asks[][5] = {
+        {"groups", "418", "--layers=2,3"},
+        {"similar", "418", "--layers=2,3"},
+        {"similar", "L2N442", "--dict=attn_1"},
+        {"similar", "--layers=3"}, /* the chosen ones */
+        {"means", "attn_1/418", "L2N442", "--from=3"},
+        {"means", "418", "--off=L2N442", "--from=3"},
+        {"means", "L2N442", "--off=418", "--from=3"},
+        {"means", "L2N442", "--insert=sae", "--from=3"},
+        {"downstream", "--from=3", "--texts=4", "--limit=4"}, /* behind the chosen ones */
+        {"chains", "418", "--best=1", "--limit=4"},
+    };
+    (void)state;
+    need_demo();
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        struct run_result r;
+        run_glimt(&r, &with_cache, "neuron", asks[i][0], asks[i][1], asks[i][2], asks[i][3],
+                  asks[i][4], NULL);
+        expect_done(&r);
+        assert_non_null(strstr(r.out, "attn_1"));
+        run_release(&r);
+    }
+    json_t *root = JSON_OF(&with_cache, "neuron", "groups", "418", "--layers=2,3"),
+           *rows = get_list(root, "rows");
+    assert_int_equal(json_array_size(rows), 2);
+    assert_string_equal(get_string(json_array_get(rows, 0), "unit"), "L2N241");
+    assert_string_equal(get_string(json_array_get(rows, 1), "unit"), "attn_1/418");
+    json_decref(root);
+}
+
 /* A layer's neurons, for people and in a table; latents of the bundle's SAE just as well. */
 static void test_forms(void **state)
 {
@@ -567,7 +631,8 @@ static void test_refused(void **state)
         {{"boosts", "L2N3", "--by=lens", "--later=L3N1"}, "expected --by direct"},
         {{"ablate", "L2N3", "--as-published", "--off=L1N3"}, "expected one of them"},
         {{"ablate", "418", "--as-published", "--insert=sae"}, "found --insert too"},
-        {{"means", "L2N3", "--insert=sae"}, "found neurons alone, expected an SAE"},
+        {{"means", "L2N3", "--insert=sae", "--model=store/demo/model"},
+         "found neurons alone, expected an SAE"},
         {{"classify", "--layer=2", "--insert=joy"}, "found joy"},
         {{"effects", "418", "--insert=mlp_2=sae"}, "--insert: found mlp_2"},
         {{"similar", "L2N3", "--insert=sae"}, "found --insert, expected none"},
@@ -615,6 +680,7 @@ int main(void)
         cmocka_unit_test(test_colours),
         cmocka_unit_test(test_similar),
         cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_beside_the_bundle),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_refused),
     };

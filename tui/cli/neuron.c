@@ -2,10 +2,8 @@
 #include "engine/base/memory.h"
 #include "tui/cli/study.h"
 #include "tui/plot/tokens.h"
-#include "tui/unit_list.h"
 #include <limits.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct study_values none;
@@ -20,142 +18,115 @@ static bool open_layer(struct options *o, int32_t layer, struct error *e)
     if (o->n_places == DICT_SET_MAX)
         return error_set(e, ERROR_INPUT, "found neurons of more than %d layers", DICT_SET_MAX);
     o->place[o->n_places++] = at;
-    o->neurons = true;
     return true;
 }
 
-/* The layers of names like L3N669, commas between them. What is none is told where it is read. */
-static bool open_names(struct options *o, const char *names, struct error *e)
+static bool open_layers(struct options *o, const struct params *p, struct error *e)
 {
-    struct unit_word w;
-    for (const char *s = names; *s && unit_word_read(&s, &w, NULL); s += *s == ',')
-        if (w.layer >= 0 && !open_layer(o, w.layer, e))
-            return false;
-    return true;
-}
-
-/* Layers of a list of numbers, as a parameter has it. */
-static bool open_layers(struct options *o, const char *list, struct error *e)
-{
-    struct params p;
     const double *layer;
-    static const struct param row[] = {{"layers", "LIST", "", .type = PARAM_VALUES},
-                                       {.name = NULL}};
-    params_init(&p, row);
-    bool ok = params_parse(&p, "layers", list, e);
-    const int32_t n = ok ? params_values(&p, "layers", &layer) : 0;
+    const int32_t n = params_know(p, "layers") ? params_values(p, "layers", &layer) : 0;
+    bool ok = true;
     for (int32_t i = 0; ok && i < n; i++)
         ok = layer[i] >= 0 && layer[i] <= INT16_MAX
                  ? open_layer(o, (int32_t)layer[i], e)
                  : error_set(e, ERROR_INPUT, "--layers: found %.9g, expected a layer", layer[i]);
-    params_release(&p);
     return ok;
 }
 
-static const char *value_of(const struct cli *cli, const struct study_values *v, const char *name)
-{
-    struct params p;
-    const char *found = NULL;
-    query_params(cli->command->query, &p);
-    for (int i = 0; i < p.n; i++)
-        if (strcmp(p.value[i].of->name, name) == 0)
-            found = v->given[i];
-    params_release(&p);
-    return found;
-}
-
-/* Where units are asked for that come behind others, and not which: those of every layer behind.
- * Latents stay those of the SAE, whichever later neurons are named. */
-static void open_behind(struct cli *cli, const struct study_values *v, int n, char *const *operand,
-                        bool neurons)
+/* Of names with commas between them; what is none is told where it is looked up. *latents: some
+ * are no neurons. */
+static bool open_names(struct options *o, const char *names, bool *latents, struct error *e)
 {
     struct unit_word w;
-    int32_t first = INT32_MAX;
-    bool latents = false;
-    const bool chains = cli->command == &chains_command;
-    if (!chains && cli->command != &downstream_command)
-        return;
-    for (int i = 0; i < n; i++)
-        for (const char *s = operand[i]; *s && unit_word_read(&s, &w, NULL); s += *s == ',')
-            if (w.layer >= 0 && w.layer < first)
-                first = w.layer;
-            else if (w.layer < 0)
-                latents = true;
-    if (latents)
-        cli->opt.neurons = neurons;
-    if (value_of(cli, v, "layers") || value_of(cli, v, "dict") ||
-        (chains && value_of(cli, v, "later")))
-        return;
-    if (latents || first < INT16_MAX)
-        cli->opt.layers_from = latents ? -1 : first + 1;
+    for (const char *s = names; *s && unit_word_read(&s, &w, NULL); s += *s == ',') {
+        *latents = *latents || w.layer < 0;
+        if (w.layer >= 0 && !open_layer(o, w.layer, e))
+            return false;
+    }
+    return true;
 }
 
-/* A neuron's name is enough: its layer's neurons are opened without --neurons. */
-static bool open_what_is_named(struct cli *cli, const struct study_values *v, int n,
-                               char *const *operand, struct error *e)
+/* The units that are asked about: operands, else the session's; none: the bundle's. */
+static int32_t asked(const struct inquiry *q, const struct unit_word **w)
+{
+    const struct options *o = &q->cli->opt;
+    *w = q->n_words > 0 ? q->word : o->unit;
+    return q->n_words > 0 ? q->n_words : o->n_units;
+}
+
+/* All neurons of layers that are named, in place of some units. */
+static bool asks_whole_layers(const struct inquiry *q)
+{
+    const struct params *p = &q->request.params;
+    const struct query *query = q->request.query;
+    return q->n_words == 0 && ((query == &classify_query && params_has(p, "layer")) ||
+                               (query == &groups_query && params_has(p, "layers")));
+}
+
+/* Where units are asked for that come behind others, and not which: those of every layer behind. */
+static void open_behind(struct inquiry *q)
+{
+    const struct params *p = &q->request.params;
+    const struct query *query = q->request.query;
+    const struct unit_word *w;
+    const int32_t n = asked(q, &w);
+    bool latents = n == 0;
+    int32_t first = INT32_MAX;
+    if ((query != &downstream_query && query != &chains_query) || params_has(p, "layers") ||
+        params_has(p, "dict") || (query == &chains_query && params_has(p, "later")))
+        return;
+    for (int32_t i = 0; i < n; i++)
+        if (w[i].layer < 0)
+            latents = true;
+        else if (w[i].layer < first)
+            first = w[i].layer;
+    q->cli->opt.layers_from = latents ? -1 : first + 1;
+}
+
+/* Latents, a dictionary or an insertion. */
+static bool speaks_of_sae(const struct inquiry *q)
+{
+    const struct params *p = &q->request.params;
+    const struct unit_word *w;
+    const int32_t n = asked(q, &w);
+    const char *places = NULL;
+    bool sae = q->cli->opt.n_latents > 0 || (n == 0 && !asks_whole_layers(q));
+    for (int32_t i = 0; i < n; i++)
+        sae = sae || w[i].layer < 0;
+    return sae || (params_know(p, "dict") && params_has(p, "dict")) ||
+           (params_know(p, "insert") &&
+            (params_insert(p, "insert", &places) & ~(1u << INSERT_NONE) || places));
+}
+
+/* A neuron's name is enough: its layer's neurons are opened without --neurons, beside the SAE of
+ * the bundle where something is said of that, else in its place. */
+static bool open_what_is_named(struct inquiry *q, struct error *e)
 {
     static const char *const names[] = {"off", "later"};
-    const bool neurons = cli->opt.neurons;
-    const char *layer = cli->command == &classify_command ? value_of(cli, v, "layer") : NULL,
-               *layers = value_of(cli, v, "layers");
-    bool ok = !layer || open_layer(&cli->opt, atoi(layer), e);
-    ok = ok && (!layers || open_layers(&cli->opt, layers, e));
-    for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++) {
-        const char *given = value_of(cli, v, names[i]);
-        ok = !given || open_names(&cli->opt, given, e);
-    }
-    if (cli->command->query->text && !value_of(cli, v, "text"))
-        n -= n > 0; /* the last operand is the text, whatever it looks like */
-    for (int i = 0; ok && i < n; i++)
-        ok = open_names(&cli->opt, operand[i], e);
-    if (ok)
-        open_behind(cli, v, n, operand, neurons);
-    return ok;
-}
-
-/* The operands with the names of @LIST in its place; a text is what it is. The words of lists are
- * in *names, which outlives them. */
-static bool read_lists(struct cli *cli, const struct study_values *v, int n, char **operand,
-                       struct strbuf *names, char **out, struct error *e)
-{
-    size_t at[UNITS_MAX + 2];
-    const int n_ids = n - (cli->command->query->text && !value_of(cli, v, "text") && n > 0);
-    for (int i = 0; i < n; i++) {
-        const bool list = i < n_ids && i < UNITS_MAX + 2 && operand[i][0] == '@';
-        struct strbuf one;
-        out[i] = operand[i];
-        if (!list)
-            continue;
-        at[i] = names->len;
-        strbuf_init(&one);
-        const bool ok = unit_list_read(operand[i] + 1, &one, e);
-        strbuf_add(names, one.s, one.len + 1); /* with its end */
-        strbuf_release(&one);
-        if (!ok)
-            return false;
-        out[i] = NULL;
-    }
-    for (int i = 0; i < n; i++)
-        out[i] = out[i] ? out[i] : names->s + at[i];
+    struct options *o = &q->cli->opt;
+    const struct params *p = &q->request.params;
+    bool latents = false, ok = open_layers(o, p, e);
+    if (q->request.query == &classify_query && params_has(p, "layer"))
+        ok = ok && open_layer(o, (int32_t)params_int(p, "layer"), e);
+    for (int32_t i = 0; ok && i < q->n_words; i++)
+        ok = q->word[i].layer < 0 || open_layer(o, q->word[i].layer, e);
+    for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++)
+        if (params_know(p, names[i]) && params_has(p, names[i]))
+            ok = open_names(o, params_text(p, names[i]), &latents, e);
+    if (!ok)
+        return error_prefix(e, "%s", q->cli->command->name);
+    open_behind(q);
+    o->neurons = o->neurons || (o->n_places > 0 && !latents && !speaks_of_sae(q));
     return true;
 }
 
 static bool ask(struct inquiry *q, struct cli *cli, const void *values, int n, char **operand,
                 struct error *e)
 {
-    struct strbuf names;
-    char *word[UNITS_MAX + 3];
-    *q = (struct inquiry){.cli = cli};
     if (cli->opt.bos == UNSAID)
         cli->opt.bos = SAID_YES; /* positions count it */
-    strbuf_init(&names);
-    const bool ok = read_lists(cli, values, n, operand, &names, word, e) &&
-                    open_what_is_named(cli, values, n, word, e);
-    if (!ok)
-        error_prefix(e, "%s", cli->command->name);
-    const bool done = ok && inquiry_run(q, cli, values, cli->command->query, n, word, e);
-    strbuf_release(&names);
-    return done;
+    return inquiry_take(q, cli, values, cli->command->query, n, operand, e) &&
+           open_what_is_named(q, e) && inquiry_answer(q, e);
 }
 
 static bool plain(struct cli *cli, const void *values, int n, char **operand,

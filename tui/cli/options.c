@@ -4,6 +4,7 @@
 #include "engine/formats/text_file.h"
 #include "tui/cli/command.h"
 #include "tui/cli/option_table.h"
+#include "tui/unit_list.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static bool twice(const struct unit_word *w, struct error *e)
     return error_set(e, ERROR_INPUT, "found unit %s twice, expected each once", name);
 }
 
-static bool words_parse(const char *value, struct unit_word unit[UNITS_MAX], int32_t *n,
+static bool names_parse(const char *value, struct unit_word unit[UNITS_MAX], int32_t *n,
                         struct error *e)
 {
     *n = 0;
@@ -65,6 +66,16 @@ static bool words_parse(const char *value, struct unit_word unit[UNITS_MAX], int
             return error_set(e, ERROR_INPUT, "found %s, expected units with commas between them",
                              value);
     }
+}
+
+static bool words_parse(const char *value, struct unit_word unit[UNITS_MAX], int32_t *n,
+                        struct error *e)
+{
+    struct strbuf names;
+    strbuf_init(&names);
+    const bool ok = unit_lists_expand(value, &names, e) && names_parse(names.s, unit, n, e);
+    strbuf_release(&names);
+    return ok;
 }
 
 /* Latents stand before neurons, in whatever order they were given. */
@@ -244,9 +255,9 @@ const struct option_row common_options[] = {
      OPTION_CALL, .call = hook_call},
     {"bundle", "FILE", "model, SAE, hook, classes and chosen latents in one", OPTION_TEXT,
      AT(bundle)},
-    {"latents", "A,B,…", "the chosen latents", OPTION_CALL, .call = latents_call},
-    {"neurons", "A,B,…|all", "coordinates of the hooked activation instead of latents", OPTION_CALL,
-     .call = neurons_call},
+    {"latents", "A,B,…|@LIST", "the chosen latents", OPTION_CALL, .call = latents_call},
+    {"neurons", "A,B,…|@LIST|all", "coordinates of the hooked activation instead of latents",
+     OPTION_CALL, .call = neurons_call},
     {"fix", "UNIT=V[,UNIT=V…]", "hold these at fixed values at every position", OPTION_CALL,
      .call = fix_call},
     {"insert", "none|sae|error|NAME=MODE[,…]",

@@ -4,6 +4,7 @@
 #include "engine/text/utf8.h"
 #include "tui/lab/param_json.h"
 #include "tui/plot/plot.h"
+#include "tui/unit_list.h"
 #include "tui/unit_words.h"
 #include "tui/view/label.h"
 #include <stdlib.h>
@@ -24,14 +25,16 @@ struct lab_loop cli_loop(struct cli *cli)
 
 /* ---- the request */
 /* An operand that is names of units, commas between them, and no file: "418", "L3N669,L4N482",
- * "mlp_3/418". */
+ * "mlp_3/418", "@LIST". */
 static bool is_units(const char *s)
 {
-    struct unit_word w;
+    struct unit_word w = {.layer = -1};
     const char *end = s;
     bool may_be_file = strchr(s, ',') != NULL;
     do {
-        if (!unit_word_read(&end, &w, NULL))
+        if (*end == '@')
+            end += strcspn(end, ",");
+        else if (!unit_word_read(&end, &w, NULL))
             return false;
         may_be_file |= w.place[0] != '\0';
     } while (*end == ',' && *++end);
@@ -43,16 +46,28 @@ static bool is_number(const char *s)
     return *s && s[strspn(s, "0123456789")] == '\0';
 }
 
-static bool take_units(struct inquiry *q, const char *names, struct error *e)
+static bool take_words(struct inquiry *q, const char *names, struct error *e)
 {
     for (const char *s = names; *s; s += *s == ',') {
         if (q->n_words == UNITS_MAX)
-            return error_set(e, ERROR_INPUT, "%s: found one more latent, %s, expected at most %d",
-                             q->cli->command->name, s, UNITS_MAX);
+            return error_set(e, ERROR_INPUT, "found one more latent, %s, expected at most %d", s,
+                             UNITS_MAX);
         if (!unit_word_read(&s, &q->word[q->n_words++], e))
             return false;
     }
     return true;
+}
+
+static bool take_units(struct inquiry *q, const char *operand, struct error *e)
+{
+    struct strbuf names;
+    strbuf_init(&names);
+    const bool ok =
+        (is_units(operand) ||
+         error_set(e, ERROR_INPUT, "found %s, expected the number of a latent", operand)) &&
+        unit_lists_expand(operand, &names, e) && take_words(q, names.s, e);
+    strbuf_release(&names);
+    return ok || error_prefix(e, "%s", q->cli->command->name);
 }
 
 static bool is_given(const struct inquiry *q, const char *param)
@@ -71,13 +86,9 @@ static bool take_operands(struct inquiry *q, int n, char **operand, struct error
     const bool text = r->query->text && n > 0 && !is_given(q, "text");
     int i = 0;
     n -= text; /* whatever it looks like */
-    for (; ids && i < n && (is_units(operand[i]) || is_number(operand[i])); i++) {
-        if (!is_units(operand[i]))
-            return error_set(e, ERROR_INPUT, "%s: found %s, expected the number of a latent",
-                             q->cli->command->name, operand[i]);
+    for (; ids && i < n && (is_units(operand[i]) || is_number(operand[i])); i++)
         if (!take_units(q, operand[i], e))
             return false;
-    }
     if (text)
         params_set_text(&r->params, "text", operand[n]);
     if (r->query->words && i < n)
@@ -126,6 +137,17 @@ static bool take_files(struct inquiry *q, struct error *e)
     return true;
 }
 
+static bool take_value(struct param_value *p, const char *given, struct error *e)
+{
+    struct strbuf names;
+    if (!p->of->names_units)
+        return param_value_parse(p, given, e);
+    strbuf_init(&names);
+    const bool ok = unit_lists_expand(given, &names, e) && param_value_parse(p, names.s, e);
+    strbuf_release(&names);
+    return ok;
+}
+
 static bool take_values(struct inquiry *q, struct error *e)
 {
     const struct study_values *v = q->values;
@@ -138,7 +160,7 @@ static bool take_values(struct inquiry *q, struct error *e)
         r->corpus.encoding = encoding ? xstrdup(encoding) : NULL;
     for (int i = 0; i < r->params.n; i++) {
         struct param_value *p = &r->params.value[i];
-        if (v->given[i] && !param_value_parse(p, v->given[i], e))
+        if (v->given[i] && !take_value(p, v->given[i], e))
             return error_prefix(e, "--%s", p->of->name);
         if (p->of->type == PARAM_SEED)
             params_set_seed(&r->params, p->of->name, q->cli->opt.seed);
@@ -214,13 +236,19 @@ static void note_cut(const struct inquiry *q)
             c->cls[d->cls].name);
 }
 
-bool inquiry_run(struct inquiry *q, struct cli *cli, const struct study_values *v,
-                 const struct query *query, int n_operands, char **operand, struct error *e)
+bool inquiry_take(struct inquiry *q, struct cli *cli, const struct study_values *v,
+                  const struct query *query, int n_operands, char **operand, struct error *e)
 {
     *q = (struct inquiry){.cli = cli, .values = v};
     request_init(&q->request, query);
-    if (!check(cli, query, e) || !take_operands(q, n_operands, operand, e) || !take_files(q, e) ||
-        !take_values(q, e) || !cli_open(cli, &cli->opt, &q->wb, e) || !find_units(q, e) ||
+    return check(cli, query, e) && take_operands(q, n_operands, operand, e) && take_files(q, e) &&
+           take_values(q, e);
+}
+
+bool inquiry_answer(struct inquiry *q, struct error *e)
+{
+    struct cli *cli = q->cli;
+    if (!cli_open(cli, &cli->opt, &q->wb, e) || !find_units(q, e) ||
         !request_settle_insert(&q->request, &q->wb->dicts, e))
         return false;
     struct lab_loop loop = cli_loop(cli);
@@ -238,6 +266,12 @@ bool inquiry_run(struct inquiry *q, struct cli *cli, const struct study_values *
     if (!ok)
         explain_interruption(q, e);
     return ok;
+}
+
+bool inquiry_run(struct inquiry *q, struct cli *cli, const struct study_values *v,
+                 const struct query *query, int n_operands, char **operand, struct error *e)
+{
+    return inquiry_take(q, cli, v, query, n_operands, operand, e) && inquiry_answer(q, e);
 }
 
 void inquiry_release(struct inquiry *q)

@@ -25,8 +25,13 @@ struct inquiry { /* a command's request, its answer, and where it comes from */
     struct lab_facts facts;
     struct pass_cut cut; /* of a corpus: documents longer than the context */
 };
-/* Opens what the options name and answers. operand: IDs first where the command has them, then a
- * corpus where the query reads one. Release in either case. */
+/* What is asked, as far as the words say it; nothing is opened. operand: IDs first where the
+ * command has them, then a corpus where the query reads one. Release in either case. */
+bool inquiry_take(struct inquiry *, struct cli *, const struct study_values *, const struct query *,
+                  int n_operands, char **operand, struct error *e);
+/* Opens what the options name and answers. */
+bool inquiry_answer(struct inquiry *, struct error *e);
+/* Both. */
 bool inquiry_run(struct inquiry *, struct cli *, const struct study_values *, const struct query *,
                  int n_operands, char **operand, struct error *e);
 void inquiry_release(struct inquiry *);

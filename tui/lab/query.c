@@ -289,7 +289,7 @@ const struct query proof_query = {
 #define OFF                                                                                        \
     {                                                                                              \
         "off", "UNITS", "units, commas between them, held at the other classes' mean",             \
-            .type = PARAM_TEXT                                                                     \
+            .type = PARAM_TEXT, .names_units = true                                                \
     }
 #define INSERT                                                                                     \
     {                                                                                              \
@@ -379,7 +379,8 @@ static const struct param boosts_params[] = {
     TARGET,
     {"by", "direct|lens", "what the units write, or what their layer would say", .type = PARAM_SET,
      .preset = "direct", .choices = boosts_by},
-    {"later", "UNITS", "units behind these, by how they change with them", .type = PARAM_TEXT},
+    {"later", "UNITS", "units behind these, by how they change with them", .type = PARAM_TEXT,
+     .names_units = true},
     {"layer", "L", "of the lens, in place of the units'", .type = PARAM_INT, .preset = "-1",
      .min = -1, .max = INT16_MAX},
     ACTIVITY_FROM_ROW,
@@ -435,7 +436,8 @@ const struct query unigrams_query = {
          .type = PARAM_VALUES},                                                                    \
         OFF, INSERT
 #define LATER_ROWS                                                                                 \
-    {"later", "UNITS", "shift these in place of switching the units", .type = PARAM_TEXT},         \
+    {"later", "UNITS", "shift these in place of switching the units", .type = PARAM_TEXT,          \
+     .names_units = true},                                                                         \
         {"shift", "LIST", "by so much; default: by what they change with the units off",           \
          .type = PARAM_VALUES},                                                                    \
     {                                                                                              \
@@ -534,7 +536,8 @@ const struct query downstream_query = {
 
 static const struct param shift_params[] = {
     ON_OFF_ROWS,
-    {"later", "UNITS", "the units that are shifted, commas between them", .type = PARAM_TEXT},
+    {"later", "UNITS", "the units that are shifted, commas between them", .type = PARAM_TEXT,
+     .names_units = true},
     {"tokens", "N", "tokens of each class in the histograms", .type = PARAM_INT, .preset = "1000",
      .min = 1, .max = INT32_MAX},
     {"losses", NULL, "also the losses with each of them shifted", .type = PARAM_FLAG},
@@ -577,7 +580,7 @@ const struct query neuron_examples_query = {
 static const struct param chains_params[] = {
     ON_OFF_ROWS,
     {"later", "UNITS", "through these, commas between them; default: those that change most",
-     .type = PARAM_TEXT},
+     .type = PARAM_TEXT, .names_units = true},
     {"best", "N", "so many of those that change most", .type = PARAM_INT, .preset = "6", .min = 1,
      .max = CHAINS_MOST},
     LAYERS,

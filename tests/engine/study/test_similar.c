@@ -71,6 +71,7 @@ enum { M = 80, ALL = 2 * M };
 struct plain {
     struct unit_id unit[ALL];
     double cosine[ALL][ALL]; /* of a unit with itself 0 */
+    bool there[ALL];         /* takes part */
     int group[ALL];          /* the least number of its units */
 };
 
@@ -105,18 +106,22 @@ static void plain_groups(struct plain *q, double least)
         again = false;
         for (int i = 0; i < ALL; i++)
             for (int k = 0; k < ALL; k++)
-                if (q->cosine[i][k] >= least && q->group[k] > q->group[i])
+                if (q->there[i] && q->there[k] && q->cosine[i][k] >= least &&
+                    q->group[k] > q->group[i])
                     q->group[k] = q->group[i], again = true;
     }
 }
 
 /* Every unit that has another in its group is there, with the right number and neighbour. */
-static void check_groups(const struct study_in *in, struct plain *q, double least, int32_t asked)
+static void check_groups(const struct study_in *in, struct plain *q, uint32_t among, double least,
+                         int32_t asked)
 {
     struct error e = {0};
     struct table_set *set = table_set_new();
     const struct similar_in of = {
-        .n = asked >= 0, .unit = &q->unit[asked < 0 ? 0 : asked], .among = 3};
+        .n = asked >= 0, .unit = &q->unit[asked < 0 ? 0 : asked], .among = among};
+    for (int i = 0; i < ALL; i++)
+        q->there[i] = i == asked || among & 1u << q->unit[i].dict;
     plain_groups(q, least);
     if (!similar_groups(in, &of, least, NULL, set, &e))
         fail_msg("%s", e.text);
@@ -140,7 +145,7 @@ static void check_groups(const struct study_in *in, struct plain *q, double leas
         units[g]++;
         double best = 0;
         for (int j = 0; j < ALL; j++)
-            best = fmax(best, q->cosine[i][j]);
+            best = q->there[j] ? fmax(best, q->cosine[i][j]) : best;
         near(cell(t, row, "cosine"), q->cosine[i][k], 1e-12, "cosine", row, 0);
         near(cell(t, row, "cosine"), best, 1e-12, "nearest", row, 0);
         assert_true(cell(t, row, "with_group") <= 1 + 1e-12 && cell(t, row, "with_group") > 0);
@@ -165,10 +170,12 @@ static void test_groups(void **state)
     assert_int_equal(t.set.place[0].m, M);
     assert_int_equal(t.set.place[1].m, M);
     plain_cosines(&in, q);
-    check_groups(&in, q, .55, -1);
-    check_groups(&in, q, .45, -1);
-    check_groups(&in, q, .45, 3);
-    check_groups(&in, q, .99, 3); /* in none */
+    check_groups(&in, q, 3, .55, -1);
+    check_groups(&in, q, 3, .45, -1);
+    check_groups(&in, q, 3, .45, 3);
+    check_groups(&in, q, 3, .99, 3); /* in none */
+    for (int asked = 0; asked < M; asked++)
+        check_groups(&in, q, 2, .45, asked); /* of another place: beside all of that one */
     free(q);
     tiny_close(&t);
 }
