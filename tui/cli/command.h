@@ -56,6 +56,7 @@ struct progress { /* on standard error; overwritten in place on a terminal, else
                      tenth */
     bool on, terminal, shown;
     int percent;
+    double at; /* when it was written last, on a clock of seconds */
 };
 
 struct cli {

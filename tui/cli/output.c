@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 bool output_flush(struct error *e)
@@ -139,16 +140,34 @@ void text_add(struct strbuf *out, const char *s, size_t n, int columns)
 
 /* ---- progress */
 
+#define PROGRESS_EVERY 0.5 /* seconds: a percent of a long run takes minutes, its rate moves on */
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool is_news(const struct progress *p, int percent, double at)
+{
+    if (!p->shown)
+        return true;
+    return p->terminal ? percent != p->percent || at - p->at >= PROGRESS_EVERY
+                       : percent / 10 != p->percent / 10;
+}
+
 void progress_show(struct progress *p, double share, const char *what)
 {
     int percent = (int)(share * 100);
     percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
-    if (!p->on || (p->shown && percent == p->percent) ||
-        (!p->terminal && p->shown && percent / 10 == p->percent / 10))
+    const double at = seconds();
+    if (!p->on || !is_news(p, percent, at))
         return;
     fprintf(stderr, p->terminal ? "\r\033[K%s %d %%" : "%s %d %%\n", what, percent);
     fflush(stderr);
     p->percent = percent;
+    p->at = at;
     p->shown = true;
 }
 
