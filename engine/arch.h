@@ -54,13 +54,20 @@ const struct arch *arch_at(size_t i);
 
 enum rope_scaling_kind {
     ROPE_PLAIN,
-    ROPE_LINEAR, /* all frequencies divided by the factor (Chen et al. 2023) */
-    ROPE_LLAMA3, /* the low ones only, the middle ones partly (Llama 3.1) */
+    ROPE_LINEAR,  /* all frequencies divided by the factor (Chen et al. 2023) */
+    ROPE_LLAMA3,  /* the low ones only, the middle ones partly (Llama 3.1) */
+    ROPE_YARN,    /* the same along the pairs' numbers, and cos and sin longer (Peng et al. 2023) */
+    ROPE_FACTORS, /* each divided by its own, and longer (LongRoPE, Ding et al. 2024, of text within
+                     the context before) */
 };
+enum { ROPE_PAIRS_MAX = 256 };
 struct rope_scaling {
     enum rope_scaling_kind kind;
-    float factor, low, high; /* low, high: wavelengths in units of the context before, inverted */
-    int32_t context;         /* that the model was first trained with */
+    float factor, low, high;  /* low, high: wavelengths in units of the context before, inverted */
+    float length;             /* of (cos, sin); 0: 1 */
+    int32_t context;          /* that the model was first trained with */
+    bool whole;               /* YARN: from and to whole pairs */
+    float by[ROPE_PAIRS_MAX]; /* FACTORS: a pair's */
 };
 
 enum { MODEL_LAYERS_MAX = 1024 };

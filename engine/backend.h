@@ -78,7 +78,8 @@ struct seqs {
 };
 
 /* Rotary embedding (Su et al. 2021): pairs (u, v) of the leading `rot` dimensions of a head turn by
- * the angle position·inv_freq_i. A table of frequencies covers every scaling of them. */
+ * the angle position·inv_freq_i, and become `length` times as long. A table of frequencies covers
+ * every scaling of them. */
 enum rope_style {
     ROPE_NEOX, /* u, v are dimensions i and i + rot/2 */
     ROPE_GPTJ, /* 2i and 2i + 1 */
@@ -87,6 +88,7 @@ struct rope {
     int32_t rot; /* even; 0: nothing is rotated */
     enum rope_style style;
     struct tensor inv_freq; /* [1, rot/2]; each rounded to float, as the models' own code has it */
+    float length;           /* 0: 1 */
 };
 
 /* Sparse codes: the entries of row t are start[t] … start[t+1]−1 of ids and vals, which may have

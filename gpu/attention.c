@@ -269,6 +269,7 @@ void cuda_attn(struct queue *on, struct tensor y, struct tensor Q, struct tensor
                             .soft_cap = shape->soft_cap,
                             .layer = layer,
                             .rot = shape->rope.rot,
+                            .length = shape->rope.length > 0 ? shape->rope.length : 1,
                             .neighbours = shape->rope.style == ROPE_GPTJ};
     if (arg_mat(q, "attn", "Q", Q, -1, width, &a.q) &&
         arg_mat(q, "attn", "K", K, Q.rows, kv_width, &a.k) &&

@@ -38,7 +38,8 @@ template <class T> __global__ void rotate_and_keep(attn_kernel a)
     const int32_t pos = q.past + row - q.row;
     for (int32_t i = (int32_t)threadIdx.x; i < half; i += (int32_t)blockDim.x) {
         const double angle = (double)((float)pos * a.inv_freq[i]);
-        turn[i] = (float)cos(angle), turn[half + i] = (float)sin(angle);
+        turn[i] = (float)((double)a.length * cos(angle));
+        turn[half + i] = (float)((double)a.length * sin(angle));
     }
     __syncthreads();
     const int32_t q_width = a.n_heads * a.dim;

@@ -265,8 +265,8 @@ struct attn_kernel {
     enum dtype kept; /* what keys and values are */
     int32_t n_seqs, n_tasks, n_wholes;
     int32_t n_heads, n_kv_heads, dim, window, layer, rot;
-    float scale, soft_cap;
-    bool neighbours, unused[7]; /* pairs are 2i, 2i + 1 */
+    float scale, soft_cap, length; /* length: of (cos, sin) */
+    bool neighbours, unused[3];    /* pairs are 2i, 2i + 1 */
 };
 #pragma GCC diagnostic pop
 void gpu_attn(const struct attn_kernel *, struct stream *);

@@ -217,12 +217,14 @@ void cpu_rope_free(struct cpu *c)
 }
 
 /* The table of these frequencies, or the one that was asked for longest ago. */
-static struct rope_table *find_table(struct cpu *c, const float *inv_freq, int32_t half)
+static struct rope_table *find_table(struct cpu *c, const float *inv_freq, int32_t half,
+                                     float length)
 {
     struct rope_table *oldest = &c->rope[0];
     for (int i = 0; i < ROPE_TABLES; i++) {
         struct rope_table *t = &c->rope[i];
-        if (t->half == half && memcmp(t->inv_freq, inv_freq, (size_t)half * sizeof *inv_freq) == 0)
+        if (t->half == half && !(t->length < length) && !(t->length > length) &&
+            memcmp(t->inv_freq, inv_freq, (size_t)half * sizeof *inv_freq) == 0)
             return t;
         if (t->used < oldest->used)
             oldest = t;
@@ -233,7 +235,7 @@ static struct rope_table *find_table(struct cpu *c, const float *inv_freq, int32
 
 /* The angle is a float's product, as in the models' own code. */
 static bool fill_table(struct queue *q, struct rope_table *t, const float *inv_freq, int32_t half,
-                       int32_t n)
+                       float length, int32_t n)
 {
     const size_t side = (size_t)n * (size_t)half;
     float *angle = malloc(2 * side * sizeof *angle);
@@ -244,12 +246,14 @@ static bool fill_table(struct queue *q, struct rope_table *t, const float *inv_f
         for (int32_t i = 0; i < half; i++) {
             double a = (double)((float)pos * inv_freq[i]);
             size_t at = (size_t)pos * (size_t)half + (size_t)i;
-            angle[at] = (float)cos(a), angle[side + at] = (float)sin(a);
+            angle[at] = (float)((double)length * cos(a));
+            angle[side + at] = (float)((double)length * sin(a));
         }
     float *copy = xmemdup(inv_freq, (size_t)half * sizeof *copy);
     free(t->angle);
     free(t->inv_freq);
-    *t = (struct rope_table){.inv_freq = copy, .angle = angle, .half = half, .n = n};
+    *t = (struct rope_table){
+        .inv_freq = copy, .angle = angle, .length = length, .half = half, .n = n};
     return true;
 }
 
@@ -264,9 +268,10 @@ static bool rope_table(struct queue *q, struct attn *a)
     const float *inv_freq = cpu_f32(q, "attn", "inv_freq", rope->inv_freq, 1, a->half);
     if (inv_freq == NULL)
         return false;
-    struct rope_table *t = find_table(cpu_of(q), inv_freq, a->half);
-    if (t->n < a->most &&
-        !fill_table(q, t, inv_freq, a->half, a->most < INT32_MAX / 2 ? 2 * a->most : a->most))
+    const float length = rope->length > 0 ? rope->length : 1;
+    struct rope_table *t = find_table(cpu_of(q), inv_freq, a->half, length);
+    if (t->n < a->most && !fill_table(q, t, inv_freq, a->half, length,
+                                      a->most < INT32_MAX / 2 ? 2 * a->most : a->most))
         return false;
     t->used = ++cpu_of(q)->n_attns;
     a->cos = t->angle;

@@ -35,8 +35,8 @@ struct kv { /* keys as in struct attend, values row by row; [layer][keys, values
 
 enum scratch { SCRATCH_THREADS, SCRATCH_SEQS, SCRATCH_PARTS, SCRATCH_FEW, SCRATCH_N };
 
-struct rope_table { /* [2: cos, sin][n positions][half] */
-    float *inv_freq, *angle;
+struct rope_table { /* [2: cos, sin][n positions][half], times length */
+    float *inv_freq, *angle, length;
     int32_t half, n;
     uint64_t used; /* by which attention it was asked for last */
 };

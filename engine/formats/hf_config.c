@@ -1,38 +1,27 @@
 #include "engine/base/memory.h"
 #include "engine/base/strbuf.h"
-#include "engine/formats/hf.h"
-#include "engine/formats/json.h"
+#include "engine/formats/hf_private.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CONFIG_MAX ((size_t)4 << 20)
 
-/* The object being read and where it lies, for messages. */
-struct source {
-    const json_t *j;
-    const char *path;
-    struct error *e;
-};
-
 /* Where an architecture's config.json holds what. */
 struct rules {
     const char *model_type;
     const char *n_layers, *d_model, *d_mlp, *n_heads, *n_ctx, *eps, *act;
-    const char *rotary_share, *rotary_base;
-    double rotary_whole, rotary_base_default; /* where the file may be silent: as the architecture
-                                                 documents it; 0: it may not */
-    bool mlp_is_4;                            /* no d_mlp: four times the width */
-    bool grouped;                             /* heads may share keys and values */
-    bool kv_may_be_all;                       /* no num_key_value_heads: as many as heads */
-    bool head_dim_given;                      /* head_dim must stand there */
-    bool tied;                                /* where the file is silent */
+    struct hf_rotation_rules rotation;
+    bool mlp_is_4;                  /* no d_mlp: four times the width */
+    bool grouped;                   /* heads may share keys and values */
+    bool kv_may_be_all;             /* no num_key_value_heads: as many as heads */
+    bool head_dim_given;            /* head_dim must stand there */
+    bool tied;                      /* where the file is silent */
     bool rotary_dim, two_rotations; /* how the rotation is said: a count; of windows by itself */
-    bool rotary_part;               /* a share of less than the whole is computed, too */
-    bool (*attention)(const struct source *, struct model_config *);
+    bool (*attention)(const struct hf_source *, struct model_config *);
 };
 
-static bool read_count(const struct source *s, const char *key, int32_t most, int32_t *out)
+bool hf_count(const struct hf_source *s, const char *key, int32_t most, int32_t *out)
 {
     const json_t *v = json_object_get(s->j, key);
     const json_int_t n = json_integer_value(v);
@@ -48,18 +37,16 @@ static bool read_count(const struct source *s, const char *key, int32_t most, in
     return false;
 }
 
-/* A count that may be absent or null. */
-static bool read_count_or(const struct source *s, const char *key, int32_t most, int32_t otherwise,
-                          int32_t *out)
+bool hf_count_or(const struct hf_source *s, const char *key, int32_t most, int32_t otherwise,
+                 int32_t *out)
 {
     const json_t *v = json_object_get(s->j, key);
     *out = otherwise;
-    return v == NULL || json_is_null(v) || read_count(s, key, most, out);
+    return v == NULL || json_is_null(v) || hf_count(s, key, most, out);
 }
 
-/* A number with low < it ≤ high. */
-static bool read_number(const struct source *s, const json_t *v, const char *key, double low,
-                        double high, double *out)
+bool hf_number(const struct hf_source *s, const json_t *v, const char *key, double low, double high,
+               double *out)
 {
     if (!json_is_number(v))
         return error_set(s->e, ERROR_INPUT, "%s: %s is %s, expected a number", s->path, key,
@@ -72,8 +59,7 @@ static bool read_number(const struct source *s, const json_t *v, const char *key
     return true;
 }
 
-/* Absent or null: the default that the architecture documents. */
-static bool read_flag(const struct source *s, const char *key, bool otherwise, bool *out)
+bool hf_flag(const struct hf_source *s, const char *key, bool otherwise, bool *out)
 {
     const json_t *v = json_object_get(s->j, key);
     if (v != NULL && !json_is_null(v) && !json_is_boolean(v))
@@ -83,7 +69,7 @@ static bool read_flag(const struct source *s, const char *key, bool otherwise, b
     return true;
 }
 
-static bool read_activation(const struct source *s, const char *key, enum activation *out)
+static bool read_activation(const struct hf_source *s, const char *key, enum activation *out)
 {
     /* transformers' names; gelu_fast is the tanh formula with its constant rounded to ten digits.
      */
@@ -113,176 +99,7 @@ static bool read_activation(const struct source *s, const char *key, enum activa
                      s->path, key, json_string_value(v));
 }
 
-/* ---- rotation */
-/* One fact under its older and its newer name. Both may stand there if they agree; with neither it
- * is what the architecture documents (0: nothing). */
-static bool read_either(const struct source *s, const char *old, const char *parameter, double high,
-                        double otherwise, double *out)
-{
-    const json_t *a = json_object_get(s->j, old);
-    const json_t *b = json_object_get(json_object_get(s->j, "rope_parameters"), parameter);
-    char *key = xasprintf("rope_parameters.%s", parameter);
-    double x = 0, y = 0;
-    bool ok = false;
-    if (a == NULL && b == NULL && otherwise <= 0)
-        error_set(s->e, ERROR_INPUT, "%s: found neither %s nor %s, expected one of them", s->path,
-                  old, key);
-    else
-        ok = (a == NULL || read_number(s, a, old, 0, high, &x)) &&
-             (b == NULL || read_number(s, b, key, 0, high, &y));
-    free(key);
-    if (!ok)
-        return false;
-    if (a != NULL && b != NULL && (x < y || x > y))
-        return error_set(s->e, ERROR_INPUT,
-                         "%s: %s is %g and rope_parameters.%s is %g, expected the same", s->path,
-                         old, x, parameter, y);
-    *out = a != NULL ? x : b != NULL ? y : otherwise;
-    return true;
-}
-
-static bool read_llama3(const struct source *s, const struct source *top, struct rope_scaling *out)
-{
-    double low = 0, high = 0;
-    if (!read_number(top, json_object_get(s->j, "low_freq_factor"), "low_freq_factor", 0, 1e6,
-                     &low) ||
-        !read_number(top, json_object_get(s->j, "high_freq_factor"), "high_freq_factor", low, 1e6,
-                     &high))
-        return false;
-    out->low = (float)low, out->high = (float)high;
-    return read_count(s, "original_max_position_embeddings", 1 << 24, &out->context);
-}
-
-/* rope_parameters (transformers 5) or rope_scaling (before). Those that are not computed (dynamic,
- * yarn …) change every position: refused by name. */
-static bool read_scaling(const struct source *top, const char *key, struct rope_scaling *out)
-{
-    const struct source s = {json_object_get(top->j, key), top->path, top->e};
-    double factor = 0;
-    *out = (struct rope_scaling){.kind = ROPE_PLAIN};
-    if (s.j == NULL || json_is_null(s.j))
-        return true;
-    if (!json_is_object(s.j))
-        return error_set(s.e, ERROR_INPUT, "%s: %s is %s, expected an object", s.path, key,
-                         json_kind(s.j));
-    const json_t *type = json_object_get(s.j, "rope_type");
-    if (type == NULL)
-        type = json_object_get(s.j, "type");
-    const char *name = type != NULL ? json_string_value(type) : "default";
-    if (name != NULL && strcmp(name, "default") == 0)
-        return true;
-    if (name != NULL && strcmp(name, "linear") == 0)
-        out->kind = ROPE_LINEAR;
-    else if (name != NULL && strcmp(name, "llama3") == 0)
-        out->kind = ROPE_LLAMA3;
-    else
-        return error_set(s.e, ERROR_INPUT,
-                         "%s: rope_type '%s' of %s is not supported, expected default, linear or "
-                         "llama3",
-                         s.path, name != NULL ? name : json_kind(type), key);
-    if (!read_number(&s, json_object_get(s.j, "factor"), "factor", 0, 1e6, &factor))
-        return false;
-    out->factor = (float)factor;
-    return out->kind == ROPE_LINEAR || read_llama3(&s, top, out);
-}
-
-static bool same_scaling(const struct rope_scaling *a, const struct rope_scaling *b)
-{
-    return a->kind == b->kind && a->context == b->context && !(a->factor < b->factor) &&
-           !(a->factor > b->factor) && !(a->low < b->low) && !(a->low > b->low) &&
-           !(a->high < b->high) && !(a->high > b->high);
-}
-
-static bool read_both_scalings(const struct source *s, struct rope_scaling *out)
-{
-    const json_t *old = json_object_get(s->j, "rope_scaling");
-    struct rope_scaling before;
-    if (!read_scaling(s, "rope_parameters", out) || !read_scaling(s, "rope_scaling", &before))
-        return false;
-    if (old == NULL || json_is_null(old))
-        return true;
-    const json_t *now = json_object_get(s->j, "rope_parameters");
-    if (now != NULL && !json_is_null(now) && !same_scaling(out, &before))
-        return error_set(s->e, ERROR_INPUT,
-                         "%s: rope_scaling and rope_parameters differ, expected the same", s->path);
-    *out = before;
-    return true;
-}
-
-static bool read_rotation(const struct source *s, const struct rules *r, struct model_config *c)
-{
-    double pct = 0, base = 0;
-    if (!read_both_scalings(s, &c->rope) ||
-        !read_either(s, r->rotary_share, "partial_rotary_factor", 1, r->rotary_whole, &pct) ||
-        !read_either(s, r->rotary_base, "rope_theta", 1e12, r->rotary_base_default, &base))
-        return false;
-    const int32_t head = c->head_dim, rot = (int32_t)(head * pct);
-    if (rot < 2 || rot % 2 != 0)
-        return error_set(
-            s->e, ERROR_INPUT,
-            "%s: %g of a head of %d makes %d rotated dimensions, expected an even count", s->path,
-            pct, head, rot);
-    if (r->rotary_whole > 0 && rot != head && !r->rotary_part)
-        return error_set(s->e, ERROR_INPUT,
-                         "%s: partial_rotary_factor %g is not supported of %s, expected 1", s->path,
-                         pct, c->arch->title);
-    c->rotary_base = (float)base;
-    c->rotary_pct = (float)pct;
-    /* Rounded to float the share may fall just short (0.35 of 80): whoever multiplies and truncates
-     * must get rot. */
-    if ((double)c->rotary_pct * head < rot)
-        c->rotary_pct = nextafterf(c->rotary_pct, 1);
-    return true;
-}
-
-/* Of layers with a window another base, and no scaling (Gemma 3). transformers 5 has an object each
- * within rope_parameters. */
-static bool read_two_rotations(const struct source *s, const struct rules *r,
-                               struct model_config *c)
-{
-    json_t *parameters = json_object_get(s->j, "rope_parameters"),
-           *all = json_object_get(parameters, "full_attention"),
-           *local = json_object_get(parameters, "sliding_attention"),
-           *old = json_object_get(s->j, "rope_local_base_freq");
-    json_t *flat = json_object(), *of = json_object();
-    const struct source whole = {flat, s->path, s->e}, windows = {of, s->path, s->e};
-    struct rope_scaling scaling;
-    double base = 0;
-    json_object_update(flat, (json_t *)(uintptr_t)s->j);
-    if (all)
-        json_object_set(flat, "rope_parameters", all);
-    if (local)
-        json_object_set(of, "rope_parameters", local);
-    if (old)
-        json_object_set(of, "rope_local_base_freq", old);
-    bool ok = read_rotation(&whole, r, c) && read_scaling(&windows, "rope_parameters", &scaling) &&
-              read_either(&windows, "rope_local_base_freq", "rope_theta", 1e12, 1e4, &base);
-    if (ok && scaling.kind != ROPE_PLAIN)
-        ok = error_set(
-            s->e, ERROR_INPUT,
-            "%s: rope_parameters.sliding_attention is scaled, expected rope_type default", s->path);
-    c->rotary_local_base = (float)base;
-    json_decref(flat);
-    json_decref(of);
-    return ok;
-}
-
-/* So many dimensions of a head turn; null: all (GPT-J). */
-static bool read_rotary_dim(const struct source *s, struct model_config *c)
-{
-    const json_t *v = json_object_get(s->j, "rotary_dim");
-    int32_t n = c->head_dim;
-    if (!json_is_null(v) && !read_count(s, "rotary_dim", c->head_dim, &n))
-        return false;
-    c->rotary_base = 1e4F;
-    c->rotary_pct = (float)n / (float)c->head_dim;
-    if ((double)c->rotary_pct * c->head_dim < n)
-        c->rotary_pct = nextafterf(c->rotary_pct, 1);
-    return n % 2 == 0 ||
-           error_set(s->e, ERROR_INPUT, "%s: rotary_dim is %d, expected an even count", s->path, n);
-}
-
-static bool read_bos(const struct source *s, struct model_config *c)
+static bool read_bos(const struct hf_source *s, struct model_config *c)
 {
     const json_t *v = json_object_get(s->j, "bos_token_id");
     c->bos_id = -1;
@@ -303,7 +120,7 @@ static void set_local(struct model_config *c, int32_t layer)
 }
 
 /* One layer's kind, by the words of the architecture. */
-static bool read_kind(const struct source *s, const char *key, const json_t *v, const char *all,
+static bool read_kind(const struct hf_source *s, const char *key, const json_t *v, const char *all,
                       const char *window, struct model_config *c, int32_t layer)
 {
     const char *kind = json_string_value(v);
@@ -316,7 +133,7 @@ static bool read_kind(const struct source *s, const char *key, const json_t *v, 
     return true;
 }
 
-static bool wrong_layers(const struct source *s, const char *key, size_t n,
+static bool wrong_layers(const struct hf_source *s, const char *key, size_t n,
                          const struct model_config *c)
 {
     return error_set(s->e, ERROR_INPUT, "%s: %s has %zu layers, expected %d", s->path, key, n,
@@ -324,8 +141,8 @@ static bool wrong_layers(const struct source *s, const char *key, size_t n,
 }
 
 /* A list of kinds, one a layer: layer_types (transformers 5), attention_layers (GPT-Neo). */
-static bool read_kinds(const struct source *s, const char *key, const char *all, const char *window,
-                       struct model_config *c)
+static bool read_kinds(const struct hf_source *s, const char *key, const char *all,
+                       const char *window, struct model_config *c)
 {
     const json_t *list = json_object_get(s->j, key), *v;
     size_t i;
@@ -340,7 +157,7 @@ static bool read_kinds(const struct source *s, const char *key, const char *all,
 }
 
 /* [[["global", "local"], 6]]: a pattern and how often it comes. */
-static bool read_neo_types(const struct source *s, const json_t *list, struct model_config *c)
+static bool read_neo_types(const struct hf_source *s, const json_t *list, struct model_config *c)
 {
     const char *key = "attention_types";
     const json_t *pair, *v;
@@ -364,22 +181,22 @@ static bool read_neo_types(const struct source *s, const json_t *list, struct mo
     return n == (size_t)c->n_layers || wrong_layers(s, key, n, c);
 }
 
-static bool read_neo_attention(const struct source *s, struct model_config *c)
+static bool read_neo_attention(const struct hf_source *s, struct model_config *c)
 {
     const json_t *types = json_object_get(s->j, "attention_types");
     c->attn_scale = 1; /* the scores are not scaled at all */
     c->proj_bias = c->mlp_bias = true;
     return (json_is_array(types) ? read_neo_types(s, types, c)
                                  : read_kinds(s, "attention_layers", "global", "local", c)) &&
-           read_count(s, "window_size", 1 << 24, &c->window);
+           hf_count(s, "window_size", 1 << 24, &c->window);
 }
 
-static bool read_gpt2_attention(const struct source *s, struct model_config *c)
+static bool read_gpt2_attention(const struct hf_source *s, struct model_config *c)
 {
     bool scaled = true, across = false;
-    if (!read_flag(s, "scale_attn_weights", true, &scaled) ||
-        !read_flag(s, "scale_attn_by_inverse_layer_idx", false, &c->scale_by_layer) ||
-        !read_flag(s, "add_cross_attention", false, &across))
+    if (!hf_flag(s, "scale_attn_weights", true, &scaled) ||
+        !hf_flag(s, "scale_attn_by_inverse_layer_idx", false, &c->scale_by_layer) ||
+        !hf_flag(s, "add_cross_attention", false, &across))
         return false;
     if (!scaled)
         c->attn_scale = 1;
@@ -389,20 +206,20 @@ static bool read_gpt2_attention(const struct source *s, struct model_config *c)
                      s->path);
 }
 
-static bool read_neox_attention(const struct source *s, struct model_config *c)
+static bool read_neox_attention(const struct hf_source *s, struct model_config *c)
 {
     c->mlp_bias = true;
-    if (!read_flag(s, "attention_bias", true, &c->qkv_bias) ||
-        !read_flag(s, "use_parallel_residual", true, &c->parallel_residual))
+    if (!hf_flag(s, "attention_bias", true, &c->qkv_bias) ||
+        !hf_flag(s, "use_parallel_residual", true, &c->parallel_residual))
         return false;
     c->proj_bias = c->qkv_bias;
     return true;
 }
 
-static bool read_llama_attention(const struct source *s, struct model_config *c)
+static bool read_llama_attention(const struct hf_source *s, struct model_config *c)
 {
-    if (!read_flag(s, "attention_bias", false, &c->qkv_bias) ||
-        !read_flag(s, "mlp_bias", false, &c->mlp_bias))
+    if (!hf_flag(s, "attention_bias", false, &c->qkv_bias) ||
+        !hf_flag(s, "mlp_bias", false, &c->mlp_bias))
         return false;
     c->proj_bias = c->qkv_bias;
     return true;
@@ -411,29 +228,29 @@ static bool read_llama_attention(const struct source *s, struct model_config *c)
 #define FULL "full_attention"
 #define SLIDING "sliding_attention"
 
-static bool read_mistral_attention(const struct source *s, struct model_config *c)
+static bool read_mistral_attention(const struct hf_source *s, struct model_config *c)
 {
     const json_t *v = json_object_get(s->j, "sliding_window");
     if (json_is_null(v))
         return true;
     for (int32_t i = 0; i < c->n_layers; i++)
         set_local(c, i);
-    return read_count(s, "sliding_window", 1 << 24, &c->window);
+    return hf_count(s, "sliding_window", 1 << 24, &c->window);
 }
 
 /* No window where the file is silent. Its attention_bias is said and not read. */
-static bool read_phi3_attention(const struct source *s, struct model_config *c)
+static bool read_phi3_attention(const struct hf_source *s, struct model_config *c)
 {
     const json_t *v = json_object_get(s->j, "sliding_window");
     return v == NULL || read_mistral_attention(s, c);
 }
 
 /* A window in the layers from max_window_layers on, or as layer_types says. */
-static bool read_qwen_windows(const struct source *s, struct model_config *c)
+static bool read_qwen_windows(const struct hf_source *s, struct model_config *c)
 {
     bool sliding = false;
     int32_t first = 0;
-    if (!read_flag(s, "use_sliding_window", false, &sliding))
+    if (!hf_flag(s, "use_sliding_window", false, &sliding))
         return false;
     if (!sliding)
         return true;
@@ -449,38 +266,38 @@ static bool read_qwen_windows(const struct source *s, struct model_config *c)
         for (int32_t i = first; i < c->n_layers; i++)
             set_local(c, i);
     }
-    return read_count(s, "sliding_window", 1 << 24, &c->window);
+    return hf_count(s, "sliding_window", 1 << 24, &c->window);
 }
 
-static bool read_qwen2_attention(const struct source *s, struct model_config *c)
+static bool read_qwen2_attention(const struct hf_source *s, struct model_config *c)
 {
     c->qkv_bias = true;
     return read_qwen_windows(s, c);
 }
 
-static bool read_qwen3_attention(const struct source *s, struct model_config *c)
+static bool read_qwen3_attention(const struct hf_source *s, struct model_config *c)
 {
     return read_llama_attention(s, c) && read_qwen_windows(s, c);
 }
 
 /* The first releases said "gelu" and meant the tanh formula. */
-static bool read_gemma_attention(const struct source *s, struct model_config *c)
+static bool read_gemma_attention(const struct hf_source *s, struct model_config *c)
 {
     if (c->act == ACT_GELU)
         c->act = ACT_GELU_TANH;
     return read_llama_attention(s, c);
 }
 
-static bool read_phi_attention(const struct source *s, struct model_config *c)
+static bool read_phi_attention(const struct hf_source *s, struct model_config *c)
 {
     bool normed = false;
     c->parallel_residual = c->qkv_bias = c->proj_bias = c->mlp_bias = true;
-    return read_flag(s, "qk_layernorm", false, &normed) &&
+    return hf_flag(s, "qk_layernorm", false, &normed) &&
            (!normed || error_set(s->e, ERROR_INPUT,
                                  "%s: qk_layernorm is not supported, expected false", s->path));
 }
 
-static bool read_gptj_attention(const struct source *s, struct model_config *c)
+static bool read_gptj_attention(const struct hf_source *s, struct model_config *c)
 {
     (void)s;
     c->parallel_residual = c->mlp_bias = true;
@@ -488,24 +305,24 @@ static bool read_gptj_attention(const struct source *s, struct model_config *c)
 }
 
 /* A number, or null for 0. */
-static bool read_cap(const struct source *s, const char *key, float *out)
+static bool read_cap(const struct hf_source *s, const char *key, float *out)
 {
     const json_t *v = json_object_get(s->j, key);
     double x = 0;
-    if (!json_is_null(v) && !read_number(s, v, key, 0, 1e6, &x))
+    if (!json_is_null(v) && !hf_number(s, v, key, 0, 1e6, &x))
         return false;
     *out = (float)x;
     return true;
 }
 
-static bool read_gemma_scale(const struct source *s, struct model_config *c)
+static bool read_gemma_scale(const struct hf_source *s, struct model_config *c)
 {
     double scalar = 0;
     bool both_ways = false;
-    if (!read_number(s, json_object_get(s->j, "query_pre_attn_scalar"), "query_pre_attn_scalar", 0,
-                     1e6, &scalar) ||
-        !read_flag(s, "attention_bias", false, &c->qkv_bias) ||
-        !read_flag(s, "use_bidirectional_attention", false, &both_ways))
+    if (!hf_number(s, json_object_get(s->j, "query_pre_attn_scalar"), "query_pre_attn_scalar", 0,
+                   1e6, &scalar) ||
+        !hf_flag(s, "attention_bias", false, &c->qkv_bias) ||
+        !hf_flag(s, "use_bidirectional_attention", false, &both_ways))
         return false;
     c->proj_bias = c->qkv_bias;
     c->attn_scale = (float)(1 / sqrt(scalar));
@@ -515,7 +332,7 @@ static bool read_gemma_scale(const struct source *s, struct model_config *c)
 }
 
 /* As layer_types says; before transformers 5 did, all layers but each `pattern`-th. */
-static bool read_gemma_windows(const struct source *s, int32_t pattern, struct model_config *c)
+static bool read_gemma_windows(const struct hf_source *s, int32_t pattern, struct model_config *c)
 {
     const json_t *types = json_object_get(s->j, "layer_types");
     if (types != NULL && !json_is_null(types)) {
@@ -525,17 +342,17 @@ static bool read_gemma_windows(const struct source *s, int32_t pattern, struct m
         for (int32_t i = 0; i < c->n_layers; i++)
             if ((i + 1) % pattern != 0)
                 set_local(c, i);
-    return read_count(s, "sliding_window", 1 << 24, &c->window);
+    return hf_count(s, "sliding_window", 1 << 24, &c->window);
 }
 
-static bool read_gemma2_attention(const struct source *s, struct model_config *c)
+static bool read_gemma2_attention(const struct hf_source *s, struct model_config *c)
 {
     return read_gemma_scale(s, c) && read_cap(s, "attn_logit_softcapping", &c->attn_cap) &&
            read_cap(s, "final_logit_softcapping", &c->logit_cap) && read_gemma_windows(s, 2, c);
 }
 
 /* Caps may be absent, and are null where they are there. */
-static bool read_gemma3_attention(const struct source *s, struct model_config *c)
+static bool read_gemma3_attention(const struct hf_source *s, struct model_config *c)
 {
     int32_t pattern = 6;
     return read_gemma_scale(s, c) &&
@@ -543,15 +360,15 @@ static bool read_gemma3_attention(const struct source *s, struct model_config *c
             read_cap(s, "attn_logit_softcapping", &c->attn_cap)) &&
            (!json_object_get(s->j, "final_logit_softcapping") ||
             read_cap(s, "final_logit_softcapping", &c->logit_cap)) &&
-           read_count_or(s, "sliding_window_pattern", 1 << 12, 6, &pattern) &&
+           hf_count_or(s, "sliding_window_pattern", 1 << 12, 6, &pattern) &&
            read_gemma_windows(s, pattern, c);
 }
 
 /* ---- architectures */
 static const struct rules rules[] = {
     {"gpt_neox", "num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads",
-     "max_position_embeddings", "layer_norm_eps", "hidden_act", .rotary_share = "rotary_pct",
-     .rotary_base = "rotary_emb_base", .attention = read_neox_attention},
+     "max_position_embeddings", "layer_norm_eps", "hidden_act", .rotation.share = "rotary_pct",
+     .rotation.base = "rotary_emb_base", .attention = read_neox_attention},
     {"gpt2", "n_layer", "n_embd", "n_inner", "n_head", "n_positions", "layer_norm_epsilon",
      "activation_function", .mlp_is_4 = true, .tied = true, .attention = read_gpt2_attention},
     {"gpt_neo", "num_layers", "hidden_size", "intermediate_size", "num_heads",
@@ -561,8 +378,8 @@ static const struct rules rules[] = {
     "num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads",                \
         "max_position_embeddings", "rms_norm_eps"
 #define TURNED                                                                                     \
-    .rotary_share = "partial_rotary_factor", .rotary_base = "rope_theta", .rotary_whole = 1,       \
-    .rotary_base_default = 1e4, .grouped = true
+    .rotation.share = "partial_rotary_factor", .rotation.base = "rope_theta", .rotation.whole = 1, \
+    .rotation.base_default = 1e4, .grouped = true
     {"llama", LLAMA, "hidden_act", TURNED, .kv_may_be_all = true,
      .attention = read_llama_attention},
     {"mistral", LLAMA, "hidden_act", TURNED, .attention = read_mistral_attention},
@@ -573,17 +390,17 @@ static const struct rules rules[] = {
      .attention = read_gemma_attention},
     {"gemma2", LLAMA, "hidden_activation", TURNED, .head_dim_given = true, .tied = true,
      .attention = read_gemma2_attention},
-    {"gemma3_text", LLAMA, "hidden_activation", .rotary_share = "partial_rotary_factor",
-     .rotary_base = "rope_theta", .rotary_whole = 1, .rotary_base_default = 1e6, .grouped = true,
-     .head_dim_given = true, .tied = true, .two_rotations = true,
+    {"gemma3_text", LLAMA, "hidden_activation", .rotation.share = "partial_rotary_factor",
+     .rotation.base = "rope_theta", .rotation.whole = 1, .rotation.base_default = 1e6,
+     .grouped = true, .head_dim_given = true, .tied = true, .two_rotations = true,
      .attention = read_gemma3_attention},
     {"phi", "num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads",
      "max_position_embeddings", "layer_norm_eps", "hidden_act",
-     .rotary_share = "partial_rotary_factor", .rotary_base = "rope_theta",
-     .rotary_base_default = 1e4, .grouped = true, .kv_may_be_all = true,
+     .rotation.share = "partial_rotary_factor", .rotation.base = "rope_theta",
+     .rotation.base_default = 1e4, .grouped = true, .kv_may_be_all = true,
      .attention = read_phi_attention},
-    {"phi3", LLAMA, "hidden_act", TURNED, .rotary_part = true, .kv_may_be_all = true,
-     .attention = read_phi3_attention},
+    {"phi3", LLAMA, "hidden_act", TURNED, .rotation.part = true, .rotation.long_only = true,
+     .rotation.context = 4096, .kv_may_be_all = true, .attention = read_phi3_attention},
     {"gptj", "n_layer", "n_embd", "n_inner", "n_head", "n_positions", "layer_norm_epsilon",
      "activation_function", .mlp_is_4 = true, .rotary_dim = true, .attention = read_gptj_attention},
 };
@@ -597,7 +414,7 @@ static const struct rules *find_rules(const struct arch *a)
 }
 
 /* The architecture by name, or an error that lists those that are known. */
-static bool read_architecture(const struct source *s, struct model_config *c)
+static bool read_architecture(const struct hf_source *s, struct model_config *c)
 {
     const json_t *v = json_object_get(s->j, "model_type");
     const char *type = json_string_value(v);
@@ -622,32 +439,32 @@ static bool read_architecture(const struct source *s, struct model_config *c)
     return false;
 }
 
-static bool read_sizes(const struct source *s, const struct rules *r, struct model_config *c)
+static bool read_sizes(const struct hf_source *s, const struct rules *r, struct model_config *c)
 {
-    return read_count(s, r->n_layers, MODEL_LAYERS_MAX, &c->n_layers) &&
-           read_count(s, r->d_model, 1 << 18, &c->d_model) &&
-           (r->mlp_is_4 ? read_count_or(s, r->d_mlp, 1 << 20, 4 * c->d_model, &c->d_mlp)
-                        : read_count(s, r->d_mlp, 1 << 20, &c->d_mlp)) &&
-           read_count(s, r->n_heads, 1 << 12, &c->n_heads) &&
-           read_count(s, "vocab_size", 1 << 24, &c->n_vocab) &&
-           read_count(s, r->n_ctx, 1 << 24, &c->n_ctx);
+    return hf_count(s, r->n_layers, MODEL_LAYERS_MAX, &c->n_layers) &&
+           hf_count(s, r->d_model, 1 << 18, &c->d_model) &&
+           (r->mlp_is_4 ? hf_count_or(s, r->d_mlp, 1 << 20, 4 * c->d_model, &c->d_mlp)
+                        : hf_count(s, r->d_mlp, 1 << 20, &c->d_mlp)) &&
+           hf_count(s, r->n_heads, 1 << 12, &c->n_heads) &&
+           hf_count(s, "vocab_size", 1 << 24, &c->n_vocab) &&
+           hf_count(s, r->n_ctx, 1 << 24, &c->n_ctx);
 }
 
-static bool read_heads(const struct source *s, const struct rules *r, struct model_config *c)
+static bool read_heads(const struct hf_source *s, const struct rules *r, struct model_config *c)
 {
     const json_t *given = json_object_get(s->j, "head_dim");
     c->n_kv_heads = c->n_heads;
     if (r->grouped &&
         !(r->kv_may_be_all
-              ? read_count_or(s, "num_key_value_heads", 1 << 12, c->n_heads, &c->n_kv_heads)
-              : read_count(s, "num_key_value_heads", 1 << 12, &c->n_kv_heads)))
+              ? hf_count_or(s, "num_key_value_heads", 1 << 12, c->n_heads, &c->n_kv_heads)
+              : hf_count(s, "num_key_value_heads", 1 << 12, &c->n_kv_heads)))
         return false;
     if (c->n_heads % c->n_kv_heads != 0)
         return error_set(s->e, ERROR_INPUT,
                          "%s: num_attention_heads %d is no multiple of num_key_value_heads %d",
                          s->path, c->n_heads, c->n_kv_heads);
     if (r->head_dim_given || (r->grouped && given != NULL && !json_is_null(given)))
-        return read_count(s, "head_dim", 1 << 12, &c->head_dim);
+        return hf_count(s, "head_dim", 1 << 12, &c->head_dim);
     if (c->d_model % c->n_heads != 0)
         return error_set(s->e, ERROR_INPUT, "%s: %s %d is no multiple of %s %d", s->path,
                          r->d_model, c->d_model, r->n_heads, c->n_heads);
@@ -655,7 +472,7 @@ static bool read_heads(const struct source *s, const struct rules *r, struct mod
     return true;
 }
 
-static bool read_config(const struct source *s, struct model_config *c)
+static bool read_config(const struct hf_source *s, struct model_config *c)
 {
     double eps = 0;
     if (!read_architecture(s, c))
@@ -668,15 +485,15 @@ static bool read_config(const struct source *s, struct model_config *c)
                          "or BF16",
                          s->path);
     if (!read_sizes(s, r, c) || !read_heads(s, r, c) ||
-        !read_number(s, json_object_get(s->j, r->eps), r->eps, 0, 0.1, &eps))
+        !hf_number(s, json_object_get(s->j, r->eps), r->eps, 0, 0.1, &eps))
         return false;
     c->norm_eps = (float)eps;
     c->attn_scale = 1.0f / sqrtf((float)c->head_dim);
-    return (c->arch->learned_positions || (r->rotary_dim      ? read_rotary_dim(s, c)
-                                           : r->two_rotations ? read_two_rotations(s, r, c)
-                                                              : read_rotation(s, r, c))) &&
+    return (c->arch->learned_positions || (r->rotary_dim      ? hf_rotary_dim(s, c)
+                                           : r->two_rotations ? hf_two_rotations(s, &r->rotation, c)
+                                                              : hf_rotation(s, &r->rotation, c))) &&
            read_activation(s, r->act, &c->act) && read_bos(s, c) &&
-           read_flag(s, "tie_word_embeddings", r->tied, &c->tied) && r->attention(s, c);
+           hf_flag(s, "tie_word_embeddings", r->tied, &c->tied) && r->attention(s, c);
 }
 
 bool hf_config_read(const char *dir, struct model_config *out, struct error *e)
@@ -684,7 +501,7 @@ bool hf_config_read(const char *dir, struct model_config *out, struct error *e)
     char *path = xasprintf("%s/config.json", dir);
     json_t *j = json_read_object(path, CONFIG_MAX, e);
     struct model_config c = {0};
-    const bool ok = j != NULL && read_config(&(struct source){.j = j, .path = path, .e = e}, &c);
+    const bool ok = j != NULL && read_config(&(struct hf_source){.j = j, .path = path, .e = e}, &c);
     if (ok)
         *out = c;
     json_decref(j);

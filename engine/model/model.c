@@ -400,21 +400,43 @@ static int32_t *qkv_rows(const struct model_config *c)
     return rows;
 }
 
-/* Frequencies with their scaling, as transformers has them (modeling_rope_utils). */
-static double scaled_frequency(const struct rope_scaling *s, double f)
+/* YaRN: of pair i of rot/2, how far it is from keeping its frequency, 0, to having it divided, 1:
+ * a ramp between the pairs that turn `high` and `low` times in the context before. */
+static double yarn_ramp(const struct rope_scaling *s, double base, int32_t rot, int32_t i)
 {
+    const double turns = (double)s->context / (2 * 3.14159265358979323846), per = 2 * log(base);
+    double from = rot * log(turns / (double)s->high) / per,
+           to = rot * log(turns / (double)s->low) / per;
+    if (s->whole)
+        from = floor(from), to = ceil(to);
+    from = fmax(from, 0), to = fmin(to, rot - 1);
+    if (!(from < to) && !(from > to))
+        to += 0.001;
+    return fmin(fmax((i - from) / (to - from), 0), 1);
+}
+
+/* Frequencies with their scaling, as transformers has them (modeling_rope_utils). */
+static double scaled_frequency(const struct rope_scaling *s, double base, int32_t rot, int32_t i)
+{
+    const double f = 1.0 / pow(base, 2.0 * i / rot), divided = f / (double)s->factor;
     if (s->kind == ROPE_PLAIN)
         return f;
     if (s->kind == ROPE_LINEAR)
-        return f / (double)s->factor;
+        return divided;
+    if (s->kind == ROPE_FACTORS)
+        return f / (double)s->by[i];
+    if (s->kind == ROPE_YARN) {
+        const double ramp = yarn_ramp(s, base, rot, i);
+        return ramp * divided + (1 - ramp) * f;
+    }
     const double low = (double)s->low, high = (double)s->high,
                  turns = (double)s->context * f / (2 * 3.14159265358979323846);
     if (turns > high)
         return f;
     if (turns < low)
-        return f / (double)s->factor;
+        return divided;
     const double smooth = (turns - low) / (high - low);
-    return (1 - smooth) * f / (double)s->factor + smooth * f;
+    return (1 - smooth) * divided + smooth * f;
 }
 
 /* inv_freq_i = base^(−2i/rot), in float as transformers has it. */
@@ -424,11 +446,12 @@ static bool open_rotation(struct opening *o, const struct rope_scaling *scaling,
     const struct model_config *c = &o->m->config;
     /* the share is a decimal in config.json: 0.7 · 10 must be 7 also in float */
     *rope = (struct rope){.rot = (int32_t)(c->head_dim * (double)c->rotary_pct + 1e-4),
-                          .style = o->arch->rope_style};
+                          .style = o->arch->rope_style,
+                          .length = scaling->length};
     struct queue *q = o->m->queue;
     float *host = xcalloc((size_t)rope->rot / 2 + 1, sizeof *host);
     for (int32_t i = 0; i < rope->rot / 2; i++)
-        host[i] = (float)scaled_frequency(scaling, 1.0 / pow((double)base, 2.0 * i / rope->rot));
+        host[i] = (float)scaled_frequency(scaling, (double)base, rope->rot, i);
     rope->inv_freq = *inv_freq = tensor_new(q, 1, rope->rot / 2, q->backend->caps.real, o->e);
     if (rope->inv_freq.buf)
         device_put(q, rope->inv_freq, host);

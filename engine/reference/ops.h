@@ -174,14 +174,15 @@ static void rotated(const struct attn_shape *a, const struct view *inv_freq, con
                     int32_t pos, double *out)
 {
     const int32_t half = a->rope.rot / 2;
+    const double length = a->rope.length > 0 ? (double)a->rope.length : 1;
     for (int32_t i = 0; i < a->head_dim; i++)
         out[i] = (double)x[i];
     for (int32_t i = 0; i < half; i++) {
         const bool apart = a->rope.style == ROPE_NEOX;
         const int32_t u = apart ? i : 2 * i, v = apart ? i + half : 2 * i + 1;
         double angle = (double)((float)pos * (float)inv_freq->at[i]);
-        out[u] = (double)x[u] * cos(angle) - (double)x[v] * sin(angle);
-        out[v] = (double)x[v] * cos(angle) + (double)x[u] * sin(angle);
+        out[u] = length * ((double)x[u] * cos(angle) - (double)x[v] * sin(angle));
+        out[v] = length * ((double)x[v] * cos(angle) + (double)x[u] * sin(angle));
     }
 }
 

@@ -119,7 +119,7 @@ static void long_past(struct lab *l)
     struct error e = {0};
     const float freq[4] = {1, 0.3f, 0.1f, 0.03f};
     struct attn_shape s = {
-        HEADS, KV_HEADS, DIM, 0, 0.3f, 0, {8, ROPE_NEOX, lab_put(l, 1, 4, freq)}};
+        HEADS, KV_HEADS, DIM, 0, 0.3f, 0, {8, ROPE_NEOX, lab_put(l, 1, 4, freq), 0}};
     const float *q = lab_random(l, (size_t)T * HEADS * DIM),
                 *k = lab_random(l, (size_t)T * KV_HEADS * DIM),
                 *v = lab_random(l, (size_t)T * KV_HEADS * DIM);

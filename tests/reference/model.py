@@ -98,6 +98,27 @@ ARCHS = {
         num_hidden_layers=2, hidden_size=24, num_attention_heads=3, intermediate_size=40, vocab_size=50,
         max_position_embeddings=16, sliding_window=None, tie_word_embeddings=True, pad_token_id=None,
         rope_parameters=dict(rope_type="default", rope_theta=500.0))),
+    # windows before of less than the text's 7 tokens; ramps with pairs on both sides and on them
+    "yarn": ("qwen3", 2, False, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=3, num_key_value_heads=1, head_dim=16,
+        intermediate_size=40, vocab_size=50, max_position_embeddings=16, tie_word_embeddings=True,
+        rope_parameters=dict(rope_type="yarn", rope_theta=100.0, factor=4.0, original_max_position_embeddings=4,
+                             beta_fast=0.5, beta_slow=0.05))),
+    "yarn-mscale": ("llama", 2, False, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=2, intermediate_size=40, vocab_size=50,
+        max_position_embeddings=20, tie_word_embeddings=True,
+        rope_parameters=dict(rope_type="yarn", rope_theta=100.0, factor=None, original_max_position_embeddings=4,
+                             beta_fast=0.4, beta_slow=0.03, mscale=2.0, mscale_all_dim=0.5, truncate=False))),
+    # what is turned of text of up to original_max_position_embeddings
+    "longrope": ("phi3", 2, False, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=3, intermediate_size=40, vocab_size=50,
+        max_position_embeddings=64, original_max_position_embeddings=8, tie_word_embeddings=True, pad_token_id=None,
+        rope_parameters=dict(rope_type="longrope", rope_theta=100.0, partial_rotary_factor=0.75,
+                             short_factor=[1.1, 0.9, 1.5], long_factor=[1.0, 7.0, 9.0]))),
+    "dynamic": ("llama", 2, False, dict(
+        num_hidden_layers=2, hidden_size=24, num_attention_heads=3, intermediate_size=40, vocab_size=50,
+        max_position_embeddings=8, tie_word_embeddings=True,
+        rope_parameters=dict(rope_type="dynamic", rope_theta=100.0, factor=4.0))),
     "gptj": ("gptj", 2, False, dict(
         n_layer=2, n_embd=24, n_head=3, n_inner=None, rotary_dim=4, vocab_size=50, n_positions=16,
         tie_word_embeddings=False)),

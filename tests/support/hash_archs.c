@@ -111,6 +111,33 @@ const struct hash_arch hash_archs[N_HASH_ARCHS] = {
                "\"vocab_size\":50,\"max_position_embeddings\":16,\"rms_norm_eps\":1e-05,"
                "\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":500.0,\"partial_"
                "rotary_factor\":1.0},\"sliding_window\":null,\"tie_word_embeddings\":true}"},
+    {"yarn", FAMILY_LLAMA, 2, 24, 40, 3, 1, 16, 50, 16, .head_norms = true, .type = DTYPE_F32,
+     .exponent = 2,
+     .config = "{\"model_type\":\"qwen3\",\"hidden_act\":\"silu\",\"num_hidden_layers\":2,\"hidden_"
+               "size\":24,\"num_attention_heads\":3,\"num_key_value_heads\":1,\"head_dim\":16,"
+               "\"intermediate_size\":40,\"vocab_size\":50,\"max_position_embeddings\":16,\"rms_"
+               "norm_eps\":1e-06,\"rope_theta\":100.0,\"rope_scaling\":{\"type\":\"yarn\","
+               "\"factor\":4.0,\"original_max_position_embeddings\":4,\"beta_fast\":0.5,\"beta_"
+               "slow\":0.05},\"tie_word_embeddings\":true}"},
+    {"yarn-mscale", FAMILY_LLAMA, 2, 24, 40, 2, 2, 12, 50, 20, .type = DTYPE_F32, .exponent = 2,
+     .config = "{\"model_type\":\"llama\",\"hidden_act\":\"silu\",\"num_hidden_layers\":2,\"hidden_"
+               "size\":24,\"num_attention_heads\":2,\"intermediate_size\":40,\"vocab_size\":50,"
+               "\"max_position_embeddings\":20,\"rms_norm_eps\":1e-06,\"tie_word_embeddings\":true,"
+               "\"rope_parameters\":{\"rope_type\":\"yarn\",\"rope_theta\":100.0,\"factor\":null,"
+               "\"original_max_position_embeddings\":4,\"beta_fast\":0.4,\"beta_slow\":0.03,"
+               "\"mscale\":2.0,\"mscale_all_dim\":0.5,\"truncate\":false}}"},
+    {"longrope", FAMILY_PHI3, 2, 24, 40, 3, 3, 8, 50, 8, .type = DTYPE_F32, .exponent = 2,
+     .config = "{\"model_type\":\"phi3\",\"hidden_act\":\"silu\",\"num_hidden_layers\":2,\"hidden_"
+               "size\":24,\"num_attention_heads\":3,\"intermediate_size\":40,\"vocab_size\":50,"
+               "\"max_position_embeddings\":64,\"original_max_position_embeddings\":8,\"rms_norm_"
+               "eps\":1e-05,\"rope_theta\":100.0,\"partial_rotary_factor\":0.75,\"rope_scaling\":{"
+               "\"type\":\"longrope\",\"short_factor\":[1.1,0.9,1.5],\"long_factor\":[1.0,7.0,9.0]}"
+               ",\"sliding_window\":null,\"tie_word_embeddings\":true}"},
+    {"dynamic", FAMILY_LLAMA, 2, 24, 40, 3, 3, 8, 50, 8, .type = DTYPE_F32, .exponent = 2,
+     .config = "{\"model_type\":\"llama\",\"hidden_act\":\"silu\",\"num_hidden_layers\":2,\"hidden_"
+               "size\":24,\"num_attention_heads\":3,\"intermediate_size\":40,\"vocab_size\":50,"
+               "\"max_position_embeddings\":8,\"rms_norm_eps\":1e-06,\"tie_word_embeddings\":true,"
+               "\"rope_theta\":100.0,\"rope_scaling\":{\"rope_type\":\"dynamic\",\"factor\":4.0}}"},
     {"gptj", FAMILY_GPTJ, 2, 24, 96, 3, 3, 8, 50, 16, .untied = true, .mlp_bias = true,
      .type = DTYPE_F32, .exponent = 2, .buffers = true,
      .config = "{\"model_type\":\"gptj\",\"activation_function\":\"gelu_new\",\"n_layer\":2,"

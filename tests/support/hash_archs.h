@@ -26,7 +26,7 @@ struct hash_arch {
     bool buffers;       /* what files hold beside weights */
     const char *config; /* config.json */
 };
-enum { N_HASH_ARCHS = 15 };
+enum { N_HASH_ARCHS = 19 };
 extern const struct hash_arch hash_archs[N_HASH_ARCHS];
 const struct hash_arch *hash_arch_named(const char *name);
 

@@ -42,6 +42,7 @@ static struct attn_case random_case(struct lab *l, int32_t longest)
     s->soft_cap = below(l, 3) ? 0 : 0.3f + (float)below(l, 30);
     s->rope.rot = 2 * below(l, s->head_dim / 2 + 1);
     s->rope.style = below(l, 2) ? ROPE_NEOX : ROPE_GPTJ;
+    s->rope.length = below(l, 2) ? 0 : 0.7f + (float)below(l, 9) / 10;
     for (int32_t i = 0; i < c.n_seqs; i++)
         c.start[i + 1] = c.start[i] + below(l, longest);
     random_values(l, &c, c.start[c.n_seqs] + 1); /* one row that is part of no sequence */
@@ -52,14 +53,15 @@ static struct attn_case random_case(struct lab *l, int32_t longest)
 static void turned(const struct attn_case *c, const float *x, int32_t pos, double *out)
 {
     const int32_t half = c->shape.rope.rot / 2;
+    const double length = c->shape.rope.length > 0 ? (double)c->shape.rope.length : 1;
     for (int32_t d = 0; d < c->shape.head_dim; d++)
         out[d] = (double)x[d];
     for (int32_t i = 0; i < half; i++) {
         const int32_t u = c->shape.rope.style == ROPE_GPTJ ? 2 * i : i,
                       v = c->shape.rope.style == ROPE_GPTJ ? 2 * i + 1 : i + half;
         double angle = (double)((float)pos * c->inv_freq[i]);
-        out[u] = (double)x[u] * cos(angle) - (double)x[v] * sin(angle);
-        out[v] = (double)x[v] * cos(angle) + (double)x[u] * sin(angle);
+        out[u] = length * ((double)x[u] * cos(angle) - (double)x[v] * sin(angle));
+        out[v] = length * ((double)x[v] * cos(angle) + (double)x[u] * sin(angle));
     }
 }
 
@@ -139,7 +141,7 @@ static void against_loops(struct lab *l)
     }
     /* one long sequence, split among threads, with and without a window */
     for (int32_t window = 0; window <= 21; window += 21) {
-        struct attn_case c = {.shape = {4, 2, 16, window, 0.25f, 20.0f, {8, ROPE_NEOX, {0}}},
+        struct attn_case c = {.shape = {4, 2, 16, window, 0.25f, 20.0f, {8, ROPE_NEOX, {0}, 0}},
                               .n_seqs = 1,
                               .start = {0, 230}};
         random_values(l, &c, 230);
@@ -205,7 +207,7 @@ static uint32_t bits_of(float v)
     return bits;
 }
 
-static const struct attn_shape plain = {3, 3, 40, 0, 0.2f, 0, {10, ROPE_NEOX, {0}}};
+static const struct attn_shape plain = {3, 3, 40, 0, 0.2f, 0, {10, ROPE_NEOX, {0}, 0}};
 
 /* A row's result depends neither on what else is in the batch nor on rows that it doesn't see, not
  * even on NaNs there. */
@@ -247,7 +249,8 @@ static void test_apart(void **state)
     lab_everywhere(apart, 3);
 }
 
-/* A model with two rotations (local and global layers), and more than the device remembers. */
+/* A model with two rotations (local and global layers), and more than the device remembers: of
+ * other frequencies or another length. */
 static void many_rotations(struct lab *l)
 {
     struct attn_case c = {.shape = plain, .n_seqs = 1, .start = {0, 12}};
@@ -258,8 +261,9 @@ static void many_rotations(struct lab *l)
     for (int round = 0; round < 3; round++)
         for (int i = 0; i < 6; i++) {
             for (int j = 0; j < 5; j++)
-                freq[i][j] = 1.0f / (1.0f + (float)(i + 2 * j));
+                freq[i][j] = 1.0f / (1.0f + (float)(i / 2 + 2 * j));
             c.inv_freq = freq[i];
+            c.shape.rope.length = i % 2 ? 1.5f : 0;
             const float *y = run_case(l, &c, (struct seqs){.n = 1, .start = c.start}, 0, 12);
             if (round == 0)
                 first[i] = y;

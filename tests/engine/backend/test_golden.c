@@ -150,7 +150,7 @@ static void attention(const struct golden *g)
         inv_freq[i] = (float)pow(10000.0, -2.0 * i / 6);
     const struct seqs seqs = {.n = 2, .start = start};
     const struct attn_shape shape = {
-        3, 3, 12, 0, 1.0f / sqrtf(12.0f), 0, {6, ROPE_NEOX, lab_put(g->lab, 1, 3, inv_freq)}};
+        3, 3, 12, 0, 1.0f / sqrtf(12.0f), 0, {6, ROPE_NEOX, lab_put(g->lab, 1, 3, inv_freq), 0}};
     struct tensor y = lab_put(g->lab, 17, 36, NULL);
     b->attn(q, y, lab_put(g->lab, 17, 36, part[0]), lab_put(g->lab, 17, 36, part[1]),
             lab_put(g->lab, 17, 36, part[2]), &shape, 0, &seqs);

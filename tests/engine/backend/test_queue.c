@@ -152,7 +152,7 @@ static void what_is_handed_over_may_go(struct lab *l)
     struct error e = {0};
     float *x = lab_random(l, (size_t)T * N), a[T * N], c[T * N];
     const float freq[2] = {1, 0.25f};
-    struct attn_shape shape = {2, 2, N / 2, 0, 0.4f, 0, {4, ROPE_NEOX, lab_put(l, 1, 2, freq)}};
+    struct attn_shape shape = {2, 2, N / 2, 0, 0.4f, 0, {4, ROPE_NEOX, lab_put(l, 1, 2, freq), 0}};
     for (int spoil = 0; spoil < 2; spoil++) {
         struct tensor t = tensor_new(l->q, T, N, b->caps.real, &e),
                       y = tensor_new(l->q, T, N, b->caps.real, &e);

@@ -3,6 +3,7 @@
 #include "engine/formats/hf.h"
 #include "tests/support/testdata.h"
 #include <jansson.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -235,6 +236,48 @@ static void options(void **state)
     assert_true(c.rotary_base == 10000);
 }
 
+/* As Qwen's cards say to, and as Phi-3's files for long texts have it. */
+static void scaled_rotations(void **state)
+{
+    (void)state;
+    struct model_config c =
+        read(qwen2,
+             "{\"max_position_embeddings\":32768,\"rope_scaling\":{\"factor\":4.0,"
+             "\"original_max_position_embeddings\":32768,\"type\":\"yarn\"}}",
+             "");
+    assert_true(c.rope.kind == ROPE_YARN && c.rope.factor == 4 && c.rope.context == 32768);
+    assert_true(c.rope.low == 1 && c.rope.high == 32 && c.rope.whole && c.n_ctx == 32768);
+    assert_true(fabsf(c.rope.length - 1.1386294f) < 1e-6f); /* 0.1 ln 4 + 1 */
+    c = read(qwen2,
+             "{\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":4,\"beta_fast\":16,\"beta_"
+             "slow\":2,\"truncate\":false,\"attention_factor\":1.5,\"rope_theta\":1e6}}",
+             "rope_theta");
+    assert_true(c.rope.low == 2 && c.rope.high == 16 && !c.rope.whole && c.rope.length == 1.5f);
+    assert_int_equal(c.rope.context, c.n_ctx);
+    c = read(llama, "{\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":4}}", "");
+    assert_true(c.rope.kind == ROPE_PLAIN && c.rope.length == 0);
+    c = read(llama,
+             "{\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,"
+             "\"high_freq_factor\":4}}",
+             "");
+    assert_int_equal(c.rope.context, c.n_ctx);
+    char change[4096], list[1024];
+    size_t n = 0;
+    for (int i = 0; i < 48; i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%d.25", i ? "," : "", 1 + i);
+    static const char *const names[] = {"longrope", "su", "yarn"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(change, sizeof change,
+                 "{\"max_position_embeddings\":131072,\"rope_scaling\":{\"type\":\"%s\",\"long_"
+                 "factor\":[%s],\"short_factor\":[%s]}}",
+                 names[i], list, list);
+        c = read(phi3, change, i ? "original_max_position_embeddings" : "");
+        assert_true(c.rope.kind == ROPE_FACTORS && c.rope.factor == 32 && c.rope.by[47] == 48.25f);
+        assert_true(fabsf(c.rope.length - 1.1902381f) < 1e-6f); /* √(1 + ln 32/ln 4096) */
+        assert_true(c.n_ctx == 4096 && c.rope.context == 4096);
+    }
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -255,9 +298,23 @@ static void refused(void **state)
          "has 1 layers, expected 4"},
         {neo, "{\"attention_types\":null}", "attention_layers", "attention_layers is nothing"},
         {neo, "{}", "window_size", "window_size is nothing"},
-        {llama, "{\"rope_scaling\":{\"rope_type\":\"yarn\",\"factor\":4}}", "", "'yarn'"},
-        {llama, "{\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":4}}", "", "'dynamic'"},
-        {llama, "{\"rope_scaling\":{\"rope_type\":\"longrope\"}}", "", "'longrope'"},
+        {llama, "{\"rope_scaling\":{\"rope_type\":\"proportional\",\"factor\":4}}", "",
+         "'proportional' of rope_scaling is not supported, expected default, linear, dynamic, "
+         "yarn, "
+         "longrope or llama3"},
+        {llama, "{\"rope_scaling\":{\"type\":\"dynamic\"}}", "", "factor is nothing"},
+        {llama, "{\"rope_scaling\":{\"type\":\"yarn\",\"factor\":-4}}", "", "factor is -4"},
+        {llama, "{\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4,\"truncate\":1}}", "",
+         "truncate is an integer"},
+        {llama, "{\"rope_theta\":1,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4}}", "",
+         "rope_theta is 1, expected more than 1"},
+        {llama,
+         "{\"original_max_position_embeddings\":8192,\"rope_scaling\":{\"type\":\"yarn\","
+         "\"factor\":4,\"original_max_position_embeddings\":4096}}",
+         "",
+         "original_max_position_embeddings is 8192 and rope_scaling.original_max_position_"
+         "embeddings is 4096, expected the same"},
+        {llama, "{\"rope_scaling\":{\"rope_type\":\"longrope\"}}", "", "short_factor is nothing"},
         {llama, "{\"rope_scaling\":{\"rope_type\":\"linear\"}}", "", "factor is nothing"},
         {llama, "{\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8}}", "",
          "low_freq_factor is nothing"},
@@ -294,8 +351,11 @@ static void refused(void **state)
          "qwen3, gemma, gemma2, gemma3_text, phi, phi3 or gptj"},
         {qwen2, "{\"model_type\":\"qwen3_moe\"}", "", "'qwen3_moe' is not supported"},
         {phi, "{\"model_type\":\"phi4\"}", "", "'phi4' is not supported"},
-        {phi3, "{\"rope_scaling\":{\"type\":\"longrope\"}}", "", "'longrope' of rope_scaling"},
-        {phi3, "{\"rope_scaling\":{\"type\":\"su\"}}", "", "'su' of rope_scaling"},
+        {phi3, "{\"rope_scaling\":{\"type\":\"longrope\",\"short_factor\":[1,2]}}", "",
+         "short_factor has 2 numbers, expected 48"},
+        {phi3, "{\"rope_scaling\":{\"type\":\"su\"}}", "", "short_factor is nothing"},
+        {phi3, "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}}", "",
+         "'linear' of rope_scaling is not supported, expected default or longrope"},
         {phi3, "{\"sliding_window\":0}", "", "sliding_window is 0"},
         {phi3, "{}", "rms_norm_eps", "rms_norm_eps is nothing"},
         {phi, "{\"qk_layernorm\":true}", "", "qk_layernorm is not supported"},
@@ -324,9 +384,8 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_files),
-        cmocka_unit_test(published_files_of_more),
-        cmocka_unit_test(options),
+        cmocka_unit_test(published_files), cmocka_unit_test(published_files_of_more),
+        cmocka_unit_test(options),         cmocka_unit_test(scaled_rotations),
         cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, test_folder_make, test_folder_drop);
