@@ -106,9 +106,8 @@ static struct partial *kept_chunk(struct study *s, int64_t i, struct run *run)
     if (columns != r->columns) {
         struct word_matrix x;
         struct prober prober;
-        word_matrix_init(&x, words_columns(p->words, p->units[at.unit]), &p->l, r->train, r->order,
-                         columns);
-        word_matrix_turn(&x, r->train, probe_go_on, run);
+        word_matrix_turned(&x, words_columns(p->words, p->units[at.unit]), &p->l, r->train,
+                           r->order, columns, probe_go_on, run);
         prober_init(&prober, run, &x, r->train, p->l.n_labels, p->C);
         r->hits = prober_hits(&prober, p->l.label);
         r->columns = columns;

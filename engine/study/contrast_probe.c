@@ -107,8 +107,8 @@ static bool prepare(struct study *s, const struct probe_at *at, struct run *run)
     *r = (struct ready){.there = true, .unit = at->unit, .fold = at->fold};
     r->train = xcalloc((size_t)p->l.n + 1, 1);
     word_split_train(&p->split, p->l.n, at->fold, r->train);
-    word_matrix_init(&r->x, words_columns(p->words, p->units[at->unit]), &p->l, r->train, NULL, 0);
-    word_matrix_turn(&r->x, r->train, probe_go_on, run);
+    word_matrix_turned(&r->x, words_columns(p->words, p->units[at->unit]), &p->l, r->train, NULL, 0,
+                       probe_go_on, run);
     prober_init(&r->prober, run, &r->x, r->train, p->l.n_labels, p->C);
     if (!run_ok(run))
         forget(r);

@@ -54,36 +54,62 @@ static int32_t *places(struct word_matrix *x, const struct word_columns *c, cons
     return place;
 }
 
+struct standard { /* how a column is standardised; sd 0: it is left out */
+    double mean, sd;
+};
+
+static struct standard *standards_of(struct word_matrix *x, const struct word_columns *c,
+                                     const struct word_list *l, const uint8_t *train,
+                                     int32_t n_train, const int32_t *pick, int32_t n_pick,
+                                     int32_t **place)
+{
+    struct spread *m = spreads_of(c, l, train, n_train);
+    struct standard *of = xcalloc((size_t)c->n_cols + 1, sizeof *of);
+    *x = (struct word_matrix){.n = l->n};
+    *place = places(x, c, m, n_train, pick, n_pick);
+    for (int32_t k = 0; k < x->p; k++) {
+        const int32_t j = x->column[k];
+        of[j] = (struct standard){m[j].sum / n_train, sqrt(m[j].square / n_train)};
+    }
+    free(m);
+    return of;
+}
+
+static void fill(struct word_matrix *x, const struct word_columns *c, const struct word_list *l,
+                 const struct standard *of, const int32_t *place)
+{
+    const size_t p = (size_t)x->p;
+    x->x = xcalloc((size_t)l->n * p + 1, sizeof *x->x);
+    double *zero = xcalloc(p + 1, sizeof *zero);
+    for (size_t k = 0; k < p; k++)
+        zero[k] = -of[x->column[k]].mean / of[x->column[k]].sd;
+    for (int32_t w = 0; w < l->n; w++) {
+        double *row = x->x + (size_t)w * p;
+        memcpy(row, zero, p * sizeof *row);
+        for (int64_t i = c->start[l->doc[w]]; i < c->start[l->doc[w] + 1]; i++)
+            if (place[c->id[i]] >= 0)
+                row[place[c->id[i]]] = ((double)c->value[i] - of[c->id[i]].mean) / of[c->id[i]].sd;
+    }
+    free(zero);
+}
+
+static int32_t count(const uint8_t *train, int32_t n)
+{
+    int32_t n_train = 0;
+    for (int32_t w = 0; w < n; w++)
+        n_train += train[w];
+    return n_train;
+}
+
 void word_matrix_init(struct word_matrix *x, const struct word_columns *c,
                       const struct word_list *l, const uint8_t *train, const int32_t *pick,
                       int32_t n_pick)
 {
-    int32_t n_train = 0;
-    for (int32_t w = 0; w < l->n; w++)
-        n_train += train[w];
-    *x = (struct word_matrix){.n = l->n};
-    struct spread *m = spreads_of(c, l, train, n_train);
-    int32_t *place = places(x, c, m, n_train, pick, n_pick);
-    const size_t p = (size_t)x->p;
-    x->x = xcalloc((size_t)l->n * p + 1, sizeof *x->x);
-    double *zero = xcalloc(p + 1, sizeof *zero);
-    for (size_t k = 0; k < p; k++) {
-        const struct spread *of = &m[x->column[k]];
-        zero[k] = -(of->sum / n_train) / sqrt(of->square / n_train);
-    }
-    for (int32_t w = 0; w < l->n; w++) {
-        double *row = x->x + (size_t)w * p;
-        memcpy(row, zero, p * sizeof *row);
-        for (int64_t i = c->start[l->doc[w]]; i < c->start[l->doc[w] + 1]; i++) {
-            const struct spread *of = &m[c->id[i]];
-            if (place[c->id[i]] >= 0)
-                row[place[c->id[i]]] =
-                    ((double)c->value[i] - of->sum / n_train) / sqrt(of->square / n_train);
-        }
-    }
-    free(zero);
+    int32_t *place;
+    struct standard *of = standards_of(x, c, l, train, count(train, l->n), pick, n_pick, &place);
+    fill(x, c, l, of, place);
+    free(of);
     free(place);
-    free(m);
 }
 
 void word_matrix_release(struct word_matrix *x)
@@ -94,26 +120,68 @@ void word_matrix_release(struct word_matrix *x)
 }
 
 /* ---- turning */
-struct turning { /* rows of all words against the directions found so far */
-    const struct word_matrix *from;
+/* Rows of all words against the directions found so far. The rows are read where they lie, most of
+ * them sparse: all of them standardised are gigabytes of an SAE's latents. */
+struct turning {
+    const struct word_columns *c;
+    const struct word_list *l;
+    const struct standard *of;
     double *to;   /* [n, most] coordinates */
     double *rest; /* [n] what is left of ‖row‖², of training words */
+    double *row;  /* [n_cols] of one word: x/sd, which a value less its mean is multiplied with */
+    double zero;  /* Σ mean·row: what a word without a value has less */
     int32_t most, r;
 };
+
+static void take_row(struct turning *t, int32_t k)
+{
+    const struct word_columns *c = t->c;
+    const int32_t doc = t->l->doc[k];
+    int64_t i = c->start[doc];
+    double zero = 0;
+    for (int32_t j = 0; j < c->n_cols; j++) {
+        const struct standard *of = &t->of[j];
+        const bool there = i < c->start[doc + 1] && c->id[i] == j;
+        const double v = there ? (double)c->value[i++] : 0;
+        t->row[j] = of->sd > 0 ? (v - of->mean) / of->sd / of->sd : 0;
+        zero += of->mean * t->row[j];
+    }
+    t->zero = zero;
+}
+
+/* A word's row times the one that was taken. One with a value in every column is centred value by
+ * value: nothing cancels then. */
+static double times_row(const struct turning *t, int32_t w)
+{
+    const struct word_columns *c = t->c;
+    const int64_t from = c->start[t->l->doc[w]], n = c->start[t->l->doc[w] + 1] - from;
+    const int32_t *id = c->id + from;
+    const float *value = c->value + from;
+    double sum[4] = {0};
+    int64_t i = 0;
+    if (n == c->n_cols) {
+        for (; i + 4 <= n; i += 4)
+            for (int k = 0; k < 4; k++)
+                sum[k] += ((double)value[i + k] - t->of[i + k].mean) * t->row[i + k];
+        for (; i < n; i++)
+            sum[0] += ((double)value[i] - t->of[i].mean) * t->row[i];
+        return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    }
+    for (; i < n; i++)
+        sum[0] += (double)value[i] * t->row[id[i]];
+    return sum[0] - t->zero;
+}
 
 /* Takes in the direction of training word k: what is left of it beyond the directions before. */
 static void take_direction(struct turning *t, int32_t k)
 {
-    const size_t p = (size_t)t->from->p, most = (size_t)t->most, r = (size_t)t->r;
-    const double *of = t->from->x;
+    const size_t most = (size_t)t->most, r = (size_t)t->r;
     const double *at = t->to + (size_t)k * most, length = sqrt(t->rest[k]);
-    for (int32_t w = 0; w < t->from->n; w++) {
+    take_row(t, k);
+    for (int32_t w = 0; w < t->l->n; w++) {
         double *to = t->to + (size_t)w * most;
         const double along =
-            w == k ? length
-                   : (dot_product(of + (size_t)w * p, of + (size_t)k * p, t->from->p) -
-                      dot_product(to, at, t->r)) /
-                         length;
+            w == k ? length : (times_row(t, w) - dot_product(to, at, t->r)) / length;
         to[r] = along;
         t->rest[w] -= along * along;
     }
@@ -121,42 +189,58 @@ static void take_direction(struct turning *t, int32_t k)
     t->r++;
 }
 
-void word_matrix_turn(struct word_matrix *x, const uint8_t *train, bool (*go_on)(void *), void *arg)
+static void take_directions(struct turning *t, const uint8_t *train, bool (*go_on)(void *),
+                            void *arg)
 {
-    const size_t p = (size_t)x->p;
-    int32_t n_train = 0;
     double largest = 0;
-    for (int32_t w = 0; w < x->n; w++)
-        n_train += train[w];
-    if (x->p <= n_train)
-        return;
-    struct turning t = {.from = x,
-                        .most = n_train,
-                        .to = xcalloc((size_t)x->n * (size_t)n_train + 1, sizeof *t.to),
-                        .rest = xcalloc((size_t)x->n + 1, sizeof *t.rest)};
-    for (int32_t w = 0; w < x->n; w++) {
-        t.rest[w] = dot_product(x->x + (size_t)w * p, x->x + (size_t)w * p, x->p);
-        if (train[w] && t.rest[w] > largest)
-            largest = t.rest[w];
+    for (int32_t w = 0; w < t->l->n; w++) {
+        if (!train[w])
+            continue;
+        take_row(t, w);
+        t->rest[w] = times_row(t, w);
+        largest = t->rest[w] > largest ? t->rest[w] : largest;
     }
-    while (t.r < n_train && (!go_on || go_on(arg))) {
+    while (t->r < t->most && (!go_on || go_on(arg))) {
         int32_t best = -1;
-        for (int32_t w = 0; w < x->n; w++)
-            if (train[w] && (best < 0 || t.rest[w] > t.rest[best]))
+        for (int32_t w = 0; w < t->l->n; w++)
+            if (train[w] && (best < 0 || t->rest[w] > t->rest[best]))
                 best = w;
-        if (best < 0 || !(t.rest[best] > 1e-12 * largest))
+        if (best < 0 || !(t->rest[best] > 1e-12 * largest))
             break;
-        take_direction(&t, best);
+        take_direction(t, best);
     }
-    free(x->x);
+}
+
+void word_matrix_turned(struct word_matrix *x, const struct word_columns *c,
+                        const struct word_list *l, const uint8_t *train, const int32_t *pick,
+                        int32_t n_pick, bool (*go_on)(void *), void *arg)
+{
+    const int32_t n_train = count(train, l->n);
+    int32_t *place;
+    struct standard *of = standards_of(x, c, l, train, n_train, pick, n_pick, &place);
+    if (x->p <= n_train) {
+        fill(x, c, l, of, place);
+    } else {
+        struct turning t = {.c = c,
+                            .l = l,
+                            .of = of,
+                            .most = n_train,
+                            .to = xcalloc((size_t)l->n * (size_t)n_train + 1, sizeof *t.to),
+                            .rest = xcalloc((size_t)l->n + 1, sizeof *t.rest),
+                            .row = xcalloc((size_t)c->n_cols + 1, sizeof *t.row)};
+        take_directions(&t, train, go_on, arg);
+        x->p = t.r;
+        x->x = t.to; /* [n, r] with rows of n_train: closed up */
+        for (int32_t w = 1; w < x->n; w++)
+            memmove(x->x + (size_t)w * (size_t)t.r, x->x + (size_t)w * (size_t)n_train,
+                    (size_t)t.r * sizeof *x->x);
+        free(t.rest);
+        free(t.row);
+    }
     free(x->column);
-    free(t.rest);
     x->column = NULL;
-    x->p = t.r;
-    x->x = t.to; /* [n, r] with rows of n_train: closed up */
-    for (int32_t w = 1; w < x->n; w++)
-        memmove(x->x + (size_t)w * (size_t)t.r, x->x + (size_t)w * (size_t)n_train,
-                (size_t)t.r * sizeof *x->x);
+    free(of);
+    free(place);
 }
 
 int32_t word_matrix_rows(const struct word_matrix *m, const uint8_t *flag, bool is,
