@@ -22,9 +22,20 @@ struct conversion {
     struct error *e;
 };
 
+static const char *const relu_name[] = {
+    [RELU_NEVER] = "never", [RELU_BEFORE] = "before", [RELU_AFTER] = "after"};
+
 static bool refuse(struct conversion *c, const char *target, const char *what)
 {
     return error_set(c->e, ERROR_INPUT, "%s: %s, which %s can't express", c->path, what, target);
+}
+
+static bool refuse_selection(struct conversion *c, const char *target)
+{
+    char what[96];
+    snprintf(what, sizeof what, "select %s with relu %s%s", select_name(c->spec.select),
+             relu_name[c->spec.relu], c->spec.transcodes ? " of a transcoder" : "");
+    return refuse(c, target, what);
 }
 
 /* ---- tensors */
@@ -106,10 +117,8 @@ static struct point read_at(const struct dict_spec *s)
 /* ---- glimt's own: says everything */
 static bool to_glimt(struct conversion *c)
 {
-    static const char *const relu[] = {"never", "before", "after"};
     const struct dict_spec *s = &c->spec;
-    const bool gated = s->select == SELECT_GATED;
-    const bool said = s->at.layer != -2;
+    const bool gated = s->select == SELECT_GATED, said = s->at.layer != -2;
     char hook[POINT_NAME_MAX], out[POINT_NAME_MAX], k[16];
     point_name(read_at(s), hook);
     point_name(s->at, out);
@@ -117,29 +126,27 @@ static bool to_glimt(struct conversion *c)
     if (s->transcodes && !said)
         return error_set(c->e, ERROR_INPUT,
                          "%s: does not say where it is hooked, expected --hook NAME", c->path);
-    const char *facts[] = {"format",
-                           "glimt-sae",
-                           "version",
-                           "1",
-                           "select",
-                           select_name(s->select),
-                           "relu",
-                           relu[s->relu],
-                           "norm",
-                           norm_in_name(s->norm),
-                           "centre",
-                           s->centre ? "true" : "false",
-                           "norm_rescale",
-                           s->norm_rescale ? "true" : "false",
-                           "skip",
-                           s->skip ? "true" : "false",
-                           "k",
-                           k,
-                           said ? "hook" : NULL,
-                           hook,
-                           s->transcodes ? "out" : NULL,
-                           out,
-                           NULL};
+    const struct {
+        bool there;
+        const char *key, *value;
+    } facts[] = {
+        {true, "format", "glimt-sae"},
+        {true, "version", "1"},
+        {true, "select", select_name(s->select)},
+        {true, "relu", relu_name[s->relu]},
+        {true, "norm", norm_in_name(s->norm)},
+        {true, "centre", s->centre ? "true" : "false"},
+        {true, "norm_rescale", s->norm_rescale ? "true" : "false"},
+        {true, "skip", s->skip ? "true" : "false"},
+        {true, "k", k},
+        {said, "hook", hook},
+        {s->transcodes, "out", out},
+        {s->bos != DICT_BOS_UNSAID, "prepend_bos", s->bos == DICT_BOS_YES ? "true" : "false"}};
+    enum { N_FACTS = sizeof facts / sizeof *facts };
+    const char *metadata[2 * N_FACTS + 1] = {NULL};
+    for (size_t i = 0, n = 0; i < N_FACTS; i++)
+        if (facts[i].there)
+            metadata[n++] = facts[i].key, metadata[n++] = facts[i].value;
     if (!add_rows(c, "encoder.weight", &c->parts.encoder) ||
         !add_rows(c, "W_dec", &c->parts.decoder) ||
         (s->skip && !add_rows(c, "W_skip", &c->parts.skip)))
@@ -150,7 +157,7 @@ static bool to_glimt(struct conversion *c)
         add_vector(c, "threshold", &c->parts.threshold, s->n_thresholds);
     add_vector(c, "r_mag", &c->parts.log_scale, s->m);
     add_vector(c, "mag_bias", &c->parts.value_bias, s->m);
-    return write_tensors(c, "sae.safetensors", facts);
+    return write_tensors(c, "sae.safetensors", metadata);
 }
 
 /* ---- SAELens */
@@ -234,10 +241,10 @@ static bool to_saelens(struct conversion *c)
     const char *kind = architecture(s);
     const bool gated = s->select == SELECT_GATED, said = s->at.layer != -2;
     char hook[POINT_NAME_MAX], reads[POINT_NAME_MAX];
-    if (!kind || (s->skip && !s->transcodes))
-        return refuse(c, "SAELens",
-                      kind ? "a skip connection of an SAE"
-                           : "this selection with this ReLU (glimt verify shows both)");
+    if (!kind)
+        return refuse_selection(c, "SAELens");
+    if (s->skip && !s->transcodes)
+        return refuse(c, "SAELens", "a skip connection of an SAE");
     /* what it calls normalized lies behind the gain where norms are layer norms */
     const bool moves = s->transcodes && s->in.site == SITE_MLP_NORMALIZED && c->model &&
                        c->model->arch->norm != NORM_RMS;
@@ -267,7 +274,7 @@ static bool to_sparsify(struct conversion *c)
     const bool groups = s->select == SELECT_GROUPMAX;
     if ((!groups && s->select != SELECT_TOPK) || s->relu == RELU_NEVER ||
         (groups && s->relu != RELU_BEFORE))
-        return refuse(c, "sparsify", "this selection with this ReLU (glimt verify shows both)");
+        return refuse_selection(c, "sparsify");
     if (s->norm != NORM_IN_NONE || s->n_out != s->n)
         return refuse(c, "sparsify",
                       s->norm != NORM_IN_NONE ? "a norm of the input"

@@ -157,6 +157,19 @@ static bool knows(const struct dict_file *f)
             has_tensor(f, "W_dec"));
 }
 
+/* May be absent. */
+static bool read_bos(const struct facts *f, struct dict_spec *s)
+{
+    bool yes = false;
+    if (!tensors_metadata(f->f->tensors, "prepend_bos"))
+        return true;
+    if (!truth(f, "prepend_bos", &yes))
+        return false;
+    s->bos = yes ? DICT_BOS_YES : DICT_BOS_NO;
+    s->source[DICT_FACT_BOS] = "metadata";
+    return true;
+}
+
 static bool read(const struct dict_file *file, struct dict_spec *s, struct dict_parts *p,
                  struct error *e)
 {
@@ -164,7 +177,8 @@ static bool read(const struct dict_file *file, struct dict_spec *s, struct dict_
     const char *hook = tensors_metadata(file->tensors, "hook"),
                *out = tensors_metadata(file->tensors, "out");
     s->format = "glimt-sae 1";
-    return read_facts(&f, s) && read_hook(file, out ? out : hook, "metadata", s, e) &&
+    return read_facts(&f, s) && read_bos(&f, s) &&
+           read_hook(file, out ? out : hook, "metadata", s, e) &&
            (!out || read_transcodes(file, hook, "metadata", s, e)) &&
            read_matrix(file, "encoder.weight", -1, -1, ORDER_OUT_IN, &p->encoder, e) &&
            read_sizes(&p->encoder, s, e) && read_own_k(&f, s) && read_tensors(file, s, p, e);

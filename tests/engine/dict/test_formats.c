@@ -504,6 +504,21 @@ static void test_refused_tensors(void **state)
     device_close(&dev);
 }
 
+/* What is said beside the numbers; sparsify's files hold neither BOS nor, but in the folder's name,
+ * a hook. */
+static void check_said(const char *path, const struct dict_spec *was, bool sparsify)
+{
+    struct dict_spec is;
+    struct error e = {0};
+    if (!dict_look(path, &(struct dict_hint){0}, &is, &e))
+        fail_msg("%s", e.text);
+    assert_true(is.transcodes == was->transcodes && is.skip == was->skip && is.n_out == was->n_out);
+    if (sparsify)
+        return;
+    assert_int_equal(is.bos, was->bos);
+    assert_true(is.at.layer == was->at.layer && is.at.site == was->at.site);
+}
+
 /* Every format into every other that can say the same, read back; what can't be said is refused. */
 static void test_converted(void **state)
 {
@@ -521,6 +536,8 @@ static void test_converted(void **state)
             const struct dict_hint hint = hint_of(&cases[i]);
             if (dict_convert(from, &hint, (enum convert_target)target, to, &s, &e)) {
                 check_numbers(to, &cases[i], true);
+                if (!is_elsewhere(&cases[i]))
+                    check_said(to, &s, target == CONVERT_SPARSIFY);
                 written[target]++;
                 test_dir_remove(to);
             } else {
