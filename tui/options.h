@@ -50,6 +50,7 @@ struct options {
     const char *device, *dtype; /* "auto" */
     int threads;                /* 0: all */
     enum output_mode output;
+    bool output_said; /* by the command line */
     const char *svg, *output_file, *cache, *theme;
     uint64_t seed;
     bool quiet, progress;

@@ -27,7 +27,8 @@ struct error {
 static inline bool error_set(struct error *e, enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
 
-/* Puts "prefix: " before the text of a set error; always returns false. */
+/* Puts "prefix: " before the text of a set error; a file or folder that both name is named once.
+ * Always returns false. */
 static inline bool error_prefix(struct error *e, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 

@@ -74,6 +74,24 @@ static inline bool error_set(struct error *e, enum error_kind kind, const char *
     return false;
 }
 
+/* What is left to say of text behind a prefix that ends in what text begins with: of "opening SAE
+ * a.pt" and "a.pt: no tensor" the second half, of "opening model m" and "m/config.json: …" what
+ * lies behind the folder. */
+static inline const char *error_rest(const char *prefix, const char *text)
+{
+    for (const char *name = prefix; name; name = strchr(name, ' ')) {
+        name += name != prefix; /* the blank */
+        const size_t n = strlen(name);
+        if (n == 0 || strncmp(text, name, n) != 0)
+            continue;
+        if (text[n] == '/')
+            return text + n + 1;
+        if (text[n] == ':' && text[n + 1] == ' ')
+            return text + n + 2;
+    }
+    return text;
+}
+
 static inline bool error_prefix(struct error *e, const char *format, ...)
 {
     if (e == NULL || !error_is_set(e))
@@ -88,7 +106,8 @@ static inline bool error_prefix(struct error *e, const char *format, ...)
     memcpy(old, e->text, sizeof old);
     /* A long prefix must not push out what went wrong. */
     const int width = (int)sizeof e->text / 2;
-    const int n = snprintf(e->text, sizeof e->text, "%.*s: %s", width, prefix, old);
+    const int n =
+        snprintf(e->text, sizeof e->text, "%.*s: %s", width, prefix, error_rest(prefix, old));
     error_clean(e->text, n >= (int)sizeof e->text);
     return false;
 }

@@ -324,6 +324,7 @@ static bool analyze(struct cli *cli, const void *given, int n_operands, char **o
 const struct command analyze_command = {
     .name = "analyze",
     .operands = "[TEXT|-]",
+    .text = true,
     .summary = "the latents and the loss of each token",
     .max_operands = 1,
     .csv = true,

@@ -76,6 +76,10 @@ static bool check_operands(const struct command *c, int argc, char **argv, struc
     if (argc - 1 < c->min_operands)
         return error_set(e, ERROR_INPUT, "%s: found no argument, expected %s", c->name,
                          c->operands);
+    for (int i = 1; i < argc && !c->text; i++)
+        if (!*argv[i])
+            return error_set(e, ERROR_INPUT, "%s: found an empty argument, expected %s", c->name,
+                             c->operands);
     return true;
 }
 

@@ -18,6 +18,7 @@ struct command {
     const char *operands; /* "[TEXT|-]"; "" */
     const char *summary;  /* one line */
     int min_operands, max_operands;
+    bool text;     /* an operand is a text, which may be empty */
     bool csv, svg; /* knows --csv, --svg */
     bool no_json;  /* does not know --json */
     bool tolerant; /* goes on with what it can where configuration or theme are wrong */
@@ -50,6 +51,9 @@ char *command_first_word(const struct command *);
 const char *command_last_word(const struct command *);
 /* NULL: none. */
 const struct option_row *command_options(const struct command *);
+/* "latents, find and sweep": the commands that have an option of this name which not all have;
+ * nothing where there are none. */
+void commands_with_option(struct strbuf *out, const char *option);
 void *command_values(const struct command *); /* its defaults, to be parsed into; free() */
 
 struct progress { /* on standard error; overwritten in place on a terminal, else lines of every

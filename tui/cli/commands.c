@@ -102,3 +102,21 @@ const char *command_last_word(const struct command *c)
     const char *blank = strchr(c->name, ' ');
     return blank ? blank + 1 : c->name;
 }
+
+void commands_with_option(struct strbuf *out, const char *option)
+{
+    enum { SHOWN = 4 };
+    size_t n = 0;
+    const char *last = NULL;
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (option_find(command_options(cli_commands[i]), option, strlen(option))) {
+            if (last && n <= SHOWN)
+                strbuf_addf(out, "%s%s", n > 1 ? ", " : "", last);
+            last = cli_commands[i]->name;
+            n++;
+        }
+    if (n > SHOWN + 1)
+        strbuf_addf(out, " and %zu more", n - SHOWN);
+    else if (n > 0)
+        strbuf_addf(out, "%s%s", n > 1 ? " and " : "", last);
+}

@@ -305,6 +305,7 @@ cleanup:
 const struct command generate_command = {
     .name = "generate",
     .operands = "PROMPT|-",
+    .text = true,
     .summary = "continue a prompt",
     .max_operands = 1,
     .options = generate_options,

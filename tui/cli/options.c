@@ -231,18 +231,27 @@ static bool color_call(void *values, const char *value, struct error *e)
     return true;
 }
 
+/* Of the last one said; two at once are a slip. */
+static bool output_take(struct options *o, enum output_mode mode, struct error *e)
+{
+    if (o->output_said && o->output != mode)
+        return error_set(e, ERROR_INPUT, "found beside --%s, expected one of the two",
+                         o->output == OUTPUT_JSON ? "json" : "csv");
+    o->output = mode;
+    o->output_said = true;
+    return true;
+}
+
 static bool json_call(void *values, const char *value, struct error *e)
 {
-    (void)value, (void)e;
-    ((struct options *)values)->output = OUTPUT_JSON;
-    return true;
+    (void)value;
+    return output_take(values, OUTPUT_JSON, e);
 }
 
 static bool csv_call(void *values, const char *value, struct error *e)
 {
-    (void)value, (void)e;
-    ((struct options *)values)->output = OUTPUT_CSV;
-    return true;
+    (void)value;
+    return output_take(values, OUTPUT_CSV, e);
 }
 
 #define AT(member) .offset = offsetof(struct options, member)
@@ -358,15 +367,13 @@ static bool seed_parse(const char *value, uint64_t *out, struct error *e)
 static bool row_apply(const struct option_row *r, void *values, const char *value, struct error *e)
 {
     void *at = (char *)values + r->offset;
+    if (value && !*value)
+        return error_set(e, ERROR_INPUT, "found nothing, expected %s", r->arg);
     switch (r->kind) {
     case OPTION_FLAG: *(bool *)at = true; return true;
     case OPTION_YES: *(enum said *)at = SAID_YES; return true;
     case OPTION_NO: *(enum said *)at = SAID_NO; return true;
-    case OPTION_TEXT:
-        if (!*value)
-            return error_set(e, ERROR_INPUT, "found nothing, expected %s", r->arg);
-        *(const char **)at = value;
-        return true;
+    case OPTION_TEXT: *(const char **)at = value; return true;
     case OPTION_INT: return int_parse(value, r, at, e);
     case OPTION_SEED: return seed_parse(value, at, e);
     case OPTION_REAL: return real_parse(value, r, at, e);
@@ -555,11 +562,17 @@ static bool unknown_option(const struct option_row *own, const char *name, size_
              r++)
             names[count++] = r->name;
     char *word = xstrndup(name, n);
+    struct strbuf others;
+    strbuf_init(&others);
+    commands_with_option(&others, word);
     const char *near = nearest_name(word, names, count);
-    if (near)
+    if (others.len > 0)
+        error_set(e, ERROR_INPUT, "--%s is no option here, but of %s", word, others.s);
+    else if (near)
         error_set(e, ERROR_INPUT, "unknown option --%s, the nearest is --%s", word, near);
     else
-        error_set(e, ERROR_INPUT, "unknown option --%s, glimt --help shows what there is", word);
+        error_set(e, ERROR_INPUT, "unknown option --%s, --help shows what there is", word);
+    strbuf_release(&others);
     free(word);
     return false;
 }
@@ -621,6 +634,7 @@ static int parse(struct options *o, const struct option_row *own, void *own_valu
     bool ok = config_read(o, own, own_values, tolerant, e);
     o->file_sae = o->sae != NULL, o->file_units = o->n_units > 0;
     o->file_theme = o->theme;
+    o->output_said = false; /* the command line goes before the file */
     if (!ok || !argv_parse(o, own, own_values, argc, argv, e))
         return error_exit_status(e);
     units_settle(o);

@@ -169,6 +169,7 @@ static bool tokenize(struct cli *cli, const void *given, int n_operands, char **
 const struct command tokenize_command = {
     .name = "tokenize",
     .operands = "[TEXT|-]",
+    .text = true,
     .summary = "text to token ids, and back with --decode",
     .max_operands = 1,
     .options = tokenize_options,

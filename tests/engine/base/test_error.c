@@ -98,6 +98,28 @@ static void prefix_goes_before(void **state)
     assert_non_null(strstr(e.text, ": writing a?b: disk full"));
 }
 
+static void prefix_names_a_file_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *prefix, *says;
+    } cases[] = {
+        {"a.pt: no tensor", "opening SAE a.pt", "opening SAE a.pt: no tensor"},
+        {"my a.pt: no tensor", "opening SAE my a.pt", "opening SAE my a.pt: no tensor"},
+        {"m/config.json: cut off", "opening model m", "opening model m: config.json: cut off"},
+        {"writing x: full", "writing x", "writing x: full"},
+        {"xy: full", "writing x", "writing x: xy: full"},
+        {"x", "writing x", "writing x: x"},
+        {"a.pt: no tensor", "opening ", "opening : a.pt: no tensor"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error e = {0};
+        error_set(&e, ERROR_INPUT, "%s", cases[i].text);
+        error_prefix(&e, "%s", cases[i].prefix);
+        assert_string_equal(e.text, cases[i].says);
+    }
+}
+
 static void exit_status_by_kind(void **state)
 {
     (void)state;
@@ -162,6 +184,7 @@ int main(void)
         cmocka_unit_test(text_is_one_clean_line),
         cmocka_unit_test(long_text_is_cut_between_characters),
         cmocka_unit_test(prefix_goes_before),
+        cmocka_unit_test(prefix_names_a_file_once),
         cmocka_unit_test(exit_status_by_kind),
         cmocka_unit_test(panic_restores_and_ends),
     };
