@@ -447,11 +447,16 @@ void op_select(struct run *r, struct csr *f, int32_t first, struct tensor pre,
                                  .p.select = {*by, first}});
 }
 
+bool op_encodes(const struct backend *b, const struct select *by)
+{
+    return b->encode && select_is_top(by) && by->k <= ENCODE_MOST;
+}
+
 bool op_encode(struct run *r, struct csr *f, struct tensor x, const struct linear *l,
                const struct select *by)
 {
     const struct backend *b = r->queue->backend;
-    if (!b->encode || r->tape || !select_is_top(by) || by->k > ENCODE_MOST)
+    if (r->tape || !op_encodes(b, by))
         return false;
     x = read_by(r, x, l);
     if (begin(r))

@@ -132,6 +132,8 @@ void op_topn(struct run *, struct tensor h, const struct weight *U, float soft_c
              struct tensor ids, struct tensor logp);
 void op_select(struct run *, struct csr *f, int32_t first, struct tensor pre,
                const struct select *);
+/* Whether the device has an operation for such codes. */
+bool op_encodes(const struct backend *, const struct select *);
 /* The codes of x's rows, as select has them of op_linear; false: not done, since the device has no
  * quicker way than those two, or a tape records. */
 bool op_encode(struct run *, struct csr *f, struct tensor x, const struct linear *,

@@ -2,19 +2,12 @@
  *
  * Kinds with at most k entries a row are selected at places k apart and moved together; the others
  * are counted first, then written. */
-#include "engine/cpu/device.h"
+#include "engine/cpu/codes.h"
 #include "engine/cpu/select.h"
 #include <math.h>
 #include <string.h>
 
-struct codes {
-    int32_t *start, *ids;
-    float *vals;
-    int32_t n_rows, capacity;
-};
-
-/* False and the device's error set when they are not what they should be. */
-static bool codes_view(struct queue *q, const char *op, const struct csr *f, struct codes *v)
+bool codes_view(struct queue *q, const char *op, const struct csr *f, struct codes *v)
 {
     *v = (struct codes){.n_rows = f->n_rows, .capacity = f->ids.rows};
     v->start = cpu_view(q, op, "start", f->start, DTYPE_I32, f->n_rows + 1, 1);
@@ -37,11 +30,10 @@ struct select_job {
 };
 
 /* ---- kinds with at most k a row */
-/* Keeps what is not 0; returns the number. */
-static int32_t keep(const struct select_job *s, int32_t id, float v, int32_t *ids, float *vals,
-                    int32_t n)
+int32_t codes_keep(const struct select *by, int32_t id, float v, int32_t *ids, float *vals,
+                   int32_t n)
 {
-    if (v == 0.0f || (s->by.relu && v < 0.0f))
+    if (v == 0.0f || (by->relu && v < 0.0f))
         return n;
     ids[n] = id, vals[n] = v;
     return n + 1;
@@ -62,7 +54,7 @@ static int32_t row_top(const struct select_job *s, const float *x, void *memory,
     for (int32_t i = 0; i < s->by.k; i++) {
         int32_t id = select_index(key[i]);
         *finite &= isfinite(x[id]) != 0;
-        n = keep(s, id, x[id], ids, vals, n);
+        n = codes_keep(&s->by, id, x[id], ids, vals, n);
     }
     return n;
 }
@@ -76,7 +68,7 @@ static int32_t row_groups(const struct select_job *s, const float *x, int32_t *i
         int32_t best = g * width;
         for (int32_t i = best + 1; i < (g + 1) * width; i++)
             best = x[i] > x[best] ? i : best;
-        n = keep(s, best, x[best], ids, vals, n);
+        n = codes_keep(&s->by, best, x[best], ids, vals, n);
     }
     return n;
 }
@@ -199,18 +191,36 @@ static void select_any(struct select_job *s, int32_t rows)
 }
 
 /* ---- the operation */
+bool codes_have_rows(struct queue *q, const char *op, const struct codes *f, int32_t first,
+                     int32_t rows)
+{
+    if (first < 0 || first > f->n_rows || rows > f->n_rows - first)
+        return error_set(&q->err, ERROR_SYSTEM, "cpu %s: %d rows from %d of %d", op, rows, first,
+                         f->n_rows);
+    if (first == 0)
+        f->start[0] = 0;
+    return true;
+}
+
+bool codes_bounded(struct queue *q, const char *op, const struct codes *f, int32_t first,
+                   int32_t rows, int32_t k, int32_t m)
+{
+    const int64_t need = (int64_t)f->start[first] + (int64_t)rows * k;
+    if (k < 1 || k > m)
+        return error_set(&q->err, ERROR_INPUT, "cpu %s: %d of %d values asked", op, k, m);
+    return need <= f->capacity ||
+           error_set(&q->err, ERROR_SYSTEM, "cpu %s: room for %d entries, expected %lld", op,
+                     f->capacity, (long long)need);
+}
+
 static bool check_kind(struct select_job *s, int32_t rows)
 {
     struct queue *q = s->q;
     const struct select *by = &s->by;
-    int64_t need = (int64_t)s->to.start[s->first] + (int64_t)rows * by->k;
-    if (select_is_bounded(by) && (by->k < 1 || by->k > s->m))
-        return error_set(&q->err, ERROR_INPUT, "cpu select: %d of %d values asked", by->k, s->m);
+    if (select_is_bounded(by) && !codes_bounded(q, "select", &s->to, s->first, rows, by->k, s->m))
+        return false;
     if (by->kind == SELECT_GROUPMAX && s->m % by->k != 0)
         return error_set(&q->err, ERROR_INPUT, "cpu select: %d groups of %d values", by->k, s->m);
-    if (select_is_bounded(by) && need > s->to.capacity)
-        return error_set(&q->err, ERROR_SYSTEM, "cpu select: room for %d entries, expected %lld",
-                         s->to.capacity, (long long)need);
     if (by->kind == SELECT_THRESHOLD) {
         s->each_threshold = by->threshold.cols > 1;
         return (s->threshold = cpu_f32(q, "select", "threshold", by->threshold, 1,
@@ -252,14 +262,8 @@ void cpu_select(struct queue *q, struct csr *f, int32_t first, struct tensor pre
     if (cpu_failed(q) || !codes_view(q, "select", f, &s.to) ||
         !(s.pre = cpu_f32(q, "select", "pre", pre, -1, -1)))
         return;
-    if (first < 0 || first > f->n_rows || pre.rows > f->n_rows - first) {
-        error_set(&q->err, ERROR_SYSTEM, "cpu select: %d rows from %d of %d", pre.rows, first,
-                  f->n_rows);
-        return;
-    }
-    if (first == 0)
-        s.to.start[0] = 0;
-    if (pre.rows == 0 || !check_kind(&s, pre.rows))
+    if (!codes_have_rows(q, "select", &s.to, first, pre.rows) || pre.rows == 0 ||
+        !check_kind(&s, pre.rows))
         return;
     if (!select_is_bounded(by)) {
         select_any(&s, pre.rows);

@@ -201,6 +201,7 @@ static const struct backend vtable = {
     .xent = cpu_xent,
     .topn = cpu_topn,
     .select = cpu_select,
+    .encode = cpu_encode,
     .decode = cpu_decode,
     .csr_get = cpu_csr_get,
     .dot_rows = cpu_dot_rows,
@@ -224,6 +225,7 @@ struct backend *cpu_backend_new_isa(int n_threads, enum isa isa, struct error *e
     struct cpu *c = xcalloc(1, sizeof *c);
     c->backend = vtable;
     c->k = kernels_for(isa);
+    c->dots = c->k->dots && isa_has_dots();
     c->pool = pool_new(n_threads);
     if (c->pool == NULL) {
         error_set(e, ERROR_MEMORY, "cpu: no memory for the thread pool");

@@ -2,6 +2,7 @@
 #ifndef GLIMT_ENGINE_CPU_DEVICE_H
 #define GLIMT_ENGINE_CPU_DEVICE_H
 #include "engine/backend.h"
+#include "engine/backend/margin.h"
 #include "engine/cpu/kernels.h"
 #include "engine/cpu/pool.h"
 #include <stdatomic.h>
@@ -23,6 +24,9 @@ struct weight {
                      last row */
     int32_t width, n_panels;
     size_t panel_bytes, packed_bytes;
+    bool planes; /* panels are in two planes (kernels.h), behind the last of them is `of`;
+                    USE_ENCODE of floats */
+    struct rounded_rows of;
 };
 
 struct kv { /* keys as in struct attend, values row by row; [layer][keys, values] */
@@ -33,7 +37,14 @@ struct kv { /* keys as in struct attend, values row by row; [layer][keys, values
     void *memory;
 };
 
-enum scratch { SCRATCH_THREADS, SCRATCH_SEQS, SCRATCH_PARTS, SCRATCH_FEW, SCRATCH_N };
+enum scratch {
+    SCRATCH_THREADS,
+    SCRATCH_SEQS,
+    SCRATCH_PARTS,
+    SCRATCH_FEW,
+    SCRATCH_ENCODE,
+    SCRATCH_N
+};
 
 struct rope_table { /* [2: cos, sin][n positions][half], times length */
     float *inv_freq, *angle, length;
@@ -46,6 +57,7 @@ struct cpu {
     struct backend backend; /* first: struct backend * is struct cpu * */
     const struct kernels *k;
     struct pool *pool;
+    bool dots; /* k->dots may be called */
     char device[64], layout[32];
     struct {
         char *bytes;
@@ -133,6 +145,9 @@ void cpu_kv_copy(struct queue *, struct kv *to, const struct kv *from, int32_t n
 void cpu_attn(struct queue *, struct tensor y, struct tensor Q, struct tensor K, struct tensor V,
               const struct attn_shape *, int32_t layer, const struct seqs *);
 void cpu_rope_free(struct cpu *);
+/* encode.c */
+void cpu_encode(struct queue *, struct csr *, int32_t first, struct tensor x, const struct weight *,
+                struct tensor bias, const struct select *);
 /* codes.c */
 void cpu_select(struct queue *, struct csr *, int32_t first, struct tensor pre,
                 const struct select *);

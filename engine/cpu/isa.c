@@ -9,6 +9,18 @@ static bool has_f16c(void)
     unsigned a, b, c, d;
     return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
+
+/* Nor for this. */
+bool isa_has_dots(void)
+{
+    unsigned a, b, c, d;
+    return isa_available(ISA_AVX512) && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5);
+}
+#else
+bool isa_has_dots(void)
+{
+    return false;
+}
 #endif
 
 bool isa_available(enum isa isa)

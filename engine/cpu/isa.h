@@ -9,6 +9,8 @@ enum isa { ISA_PORTABLE, ISA_AVX2, ISA_AVX512, ISA_N };
 /* The best that this machine runs. */
 enum isa isa_best(void);
 bool isa_available(enum isa);
+/* Whether it has AVX-512's dot products of bf16. */
+bool isa_has_dots(void);
 
 /* As cpu_backend_new, on a chosen path; the path must be available. */
 struct backend *cpu_backend_new_isa(int n_threads, enum isa, struct error *e);

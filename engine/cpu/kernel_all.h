@@ -6,6 +6,8 @@
 #include "engine/cpu/simd.h"
 
 #include "engine/cpu/kernel_product.h"
+
+#include "engine/cpu/kernel_planes.h"
 #include "engine/cpu/kernel_rows.h"
 
 #include "engine/cpu/kernel_attend.h"
@@ -18,6 +20,12 @@ const struct kernels KERNELS = {
     .width = WIDTH,
     .max_rows = MAX_ROWS,
     .product = product,
+    .rough = rough,
+    .split = split,
+    .join = join,
+    .spread = spread,
+    .spread_rows = SPREAD_ROWS,
+    .dots = DOTS,
     .epilogue = epilogue,
     .exp_sum = exp_sum,
     .above = above,

@@ -12,7 +12,12 @@
 #include "engine/cpu/isa.h"
 
 /* C [rows, panels·width] = (first ? 0 : C) + X [rows, depth] · W, where W is `panels` packed panels
- * [depth, width] of `type`, one every `stride` bytes. */
+ * [depth, width] of `type`, one every `stride` bytes.
+ *
+ * A panel of floats may also lie in two planes, its depth even: of each w the nearest bf16 (of two
+ * the one farther from 0), and what is left of w's bits, so that bits of w = (near << 16) + left.
+ * Both are [depth/2, width, 2]: two of one column side by side, as instructions for dot products
+ * of bf16 take them. */
 struct product {
     enum dtype type;
     int32_t rows, panels, depth;
@@ -23,6 +28,9 @@ struct product {
     float *c;
     size_t ldc;
     bool first;
+    /* What will be read next is fetched meanwhile, of each width·2 bytes a step; NULL: the panels'
+     * own next. F32 and one panel at a time. */
+    const char *ahead[2];
 };
 
 /* Attention of `rows` consecutive queries of one head. Keys lie in blocks of `lanes` positions,
@@ -62,6 +70,22 @@ struct kernels {
     int32_t max_rows; /* rows of the largest register tile */
 
     void (*product)(const struct product *);
+    /* The same with the nearest bf16 of W alone (`type` is not read), x as floats or, with `dots`,
+     * as the nearest bf16 in pairs: x, ldx and depth are of such pairs, in the place of floats.
+     * NULL: the compiler knows no such instructions; isa_has_dots() says whether the machine does.
+     */
+    void (*rough)(const struct product *);
+    void (*dots)(const struct product *);
+    /* A panel of floats [depth, width] into two planes, and the other way round (fetch: with what
+     * follows, in time). square [width]:
+     * Σ near² of each column, square_left: Σ (w − near)². */
+    void (*split)(void *near, void *left, const float *x, int32_t depth, double *square,
+                  double *square_left);
+    void (*join)(float *x, const void *near, const void *left, int32_t depth, bool fetch);
+    /* Floats of a panel of bf16; from so many rows on the product with those is quicker (f16 has an
+     * instruction that is as quick at any number). */
+    void (*spread)(float *x, const void *w, int32_t depth);
+    int32_t spread_rows;
     /* y = epilogue(c + bias, y), n columns; bias may be NULL. */
     void (*epilogue)(float *y, const float *c, const float *bias, int32_t n, enum epilogue);
     /* *max = max x, *sum = Σ exp(x − max); n > 0. */
@@ -101,4 +125,5 @@ struct kernels {
 
 extern const struct kernels kernels_avx512, kernels_avx2, kernels_portable;
 const struct kernels *kernels_for(enum isa);
+void dots_avx512(const struct product *);
 #endif

@@ -1,4 +1,5 @@
 #include "engine/cpu/product.h"
+#include <string.h>
 
 /* Measured on an AVX-512 machine with 1 MiB of second-level cache a core. */
 #define ROW_BLOCK 96           /* rows that go through a panel while it is near */
@@ -6,19 +7,46 @@
 #define TASK_FMAS (512 << 10)  /* least work of a task when there is enough for all threads */
 #define ALONE_FMAS (192 << 10) /* below, the caller is done before another thread has begun */
 
+/* Panels become floats a part of their depth at a time: of so many, in so many bytes of the first
+ * cache each. */
+#define SPREAD_PANELS 4
+#define SPREAD_BYTES 16384
+
+static int32_t spread_depth(const struct kernels *k)
+{
+    return SPREAD_BYTES / (k->width * (int32_t)sizeof(float));
+}
+size_t panels_room(void)
+{
+    return SPREAD_PANELS * SPREAD_BYTES;
+}
+
 static size_t block_bytes(const struct sweep *s)
 {
     return (size_t)ROW_BLOCK * SWEEP_GROUP * (size_t)cpu_of(s->q)->k->width * sizeof(float);
 }
 
+/* Whether panels become floats before they are multiplied. */
+static bool spreads(const struct kernels *k, const struct weight *w, enum sweep_how how,
+                    int32_t rows)
+{
+    return how == SWEEP_EXACT && (w->planes || (w->type == DTYPE_BF16 && rows >= k->spread_rows));
+}
+
+static size_t room_bytes(const struct sweep *s)
+{
+    return spreads(cpu_of(s->q)->k, s->w, s->how, s->rows) ? panels_room() : 0;
+}
+
 static size_t thread_bytes(const struct sweep *s)
 {
-    return block_bytes(s) + s->extra;
+    return block_bytes(s) + room_bytes(s) + s->extra;
 }
 
 void *sweep_extra(const struct sweep *s, int thread)
 {
-    return (char *)cpu_scratch_of(cpu_of(s->q), thread, thread_bytes(s)) + block_bytes(s);
+    return (char *)cpu_scratch_of(cpu_of(s->q), thread, thread_bytes(s)) + block_bytes(s) +
+           room_bytes(s);
 }
 
 bool sweep_check(struct queue *q, const char *op, const struct weight *w, int32_t in)
@@ -59,30 +87,114 @@ bool sweep_plan(struct sweep *s)
            NULL;
 }
 
+struct part { /* of a panel: near and left of floats in planes; bf16 are one plane */
+    const char *at[2];
+};
+static struct part part_of(const struct weight *w, const char *panel, int32_t from)
+{
+    const char *at = panel + (size_t)from * (size_t)w->width * 2;
+    return (struct part){{at, w->planes ? at + w->panel_bytes / 2 : at}};
+}
+
+static void spread(const struct kernels *k, const struct weight *w, struct part p, int32_t depth,
+                   float *to, bool fetch)
+{
+    if (w->planes)
+        k->join(to, p.at[0], p.at[1], depth, fetch);
+    else
+        k->spread(to, p.at[0], depth);
+}
+
+/* Floats of a part of the panels' depth, and the product with them. Of many rows the part that
+ * follows is fetched during the product, which reads nothing else. */
+static void product_parts(const struct kernels *k, const struct panels *p,
+                          const struct product *all)
+{
+    const int32_t most = spread_depth(k);
+    const bool few = all->panels > 1 || all->rows <= 2;
+    struct product g = *all;
+    g.type = DTYPE_F32, g.w = (const char *)p->room, g.stride = SPREAD_BYTES;
+    for (int32_t from = 0; from < all->depth; from += most, g.first = false) {
+        g.depth = all->depth - from < most ? all->depth - from : most;
+        g.x = all->x + from;
+        for (int32_t i = 0; i < g.panels; i++)
+            spread(k, p->w, part_of(p->w, all->w + (size_t)i * all->stride, from), g.depth,
+                   p->room + (size_t)i * SPREAD_BYTES / sizeof *p->room, few);
+        const struct part next = from + most < all->depth ? part_of(p->w, all->w, from + most)
+                                                          : part_of(p->w, all->w + all->stride, 0);
+        memcpy(g.ahead, few ? (const char *[2]){0} : next.at, sizeof g.ahead);
+        k->product(&g);
+    }
+}
+
+/* Of few rows several panels at once, as the kernel takes them. */
+static void product_spread(const struct kernels *k, const struct panels *p,
+                           const struct product *all)
+{
+    const int32_t at_once = all->rows <= 2 ? SPREAD_PANELS : 1;
+    struct product g = *all;
+    for (int32_t i = 0; i < all->panels; i += at_once) {
+        g.panels = all->panels - i < at_once ? all->panels - i : at_once;
+        g.w = all->w + (size_t)i * all->stride;
+        g.c = all->c + (size_t)i * (size_t)k->width;
+        product_parts(k, p, &g);
+    }
+}
+
+static void product_depths(const struct kernels *k, const struct product *all, enum sweep_how how)
+{
+    const size_t size = how == SWEEP_EXACT ? dtype_size(all->type) : 2;
+    const int32_t of_x = how == SWEEP_DOTS ? 2 : 1;
+    struct product g = *all;
+    for (int32_t from = 0; from < all->depth; from += DEPTH, g.first = false) {
+        g.depth = (all->depth - from < DEPTH ? all->depth - from : DEPTH) / of_x;
+        g.x = all->x + from / of_x;
+        g.w = all->w + (size_t)from * (size_t)k->width * size;
+        how == SWEEP_DOTS ? k->dots(&g) : how == SWEEP_ROUGH ? k->rough(&g) : k->product(&g);
+    }
+}
+
+void panels_product(const struct kernels *k, const struct panels *p)
+{
+    const struct weight *w = p->w;
+    const struct product g = {.type = w->type,
+                              .rows = p->rows,
+                              .panels = p->n,
+                              .depth = w->in,
+                              .x = p->x,
+                              .ldx = p->ldx,
+                              .w = w->packed + (size_t)p->first * w->panel_bytes,
+                              .stride = w->panel_bytes,
+                              .c = p->c,
+                              .ldc = (size_t)p->n * (size_t)w->width,
+                              .first = true};
+    if (spreads(k, w, p->how, p->rows))
+        product_spread(k, p, &g);
+    else
+        product_depths(k, &g, p->how);
+}
+
 static void sweep_task(void *arg, int thread, int64_t i)
 {
     const struct sweep *s = arg;
     const struct weight *w = s->w;
-    const struct kernels *k = cpu_of(s->q)->k;
-    int32_t panel = (int32_t)(i / s->n_row_blocks) * s->group,
-            row = (int32_t)(i % s->n_row_blocks) * s->row_block;
-    struct product g = {
-        .type = w->type, .x = NULL, .ldx = s->ldx, .stride = w->panel_bytes, .first = true};
-    g.panels = w->n_panels - panel < s->group ? w->n_panels - panel : s->group;
-    g.rows = s->rows - row < s->row_block ? s->rows - row : s->row_block;
-    if (g.rows <= 0)
+    int32_t row = (int32_t)(i % s->n_row_blocks) * s->row_block;
+    float *memory = cpu_scratch_of(cpu_of(s->q), thread, thread_bytes(s));
+    struct panels p = {.w = w, .ldx = s->ldx, .how = s->how, .c = memory};
+    p.first = (int32_t)(i / s->n_row_blocks) * s->group;
+    p.n = w->n_panels - p.first < s->group ? w->n_panels - p.first : s->group;
+    p.rows = s->rows - row < s->row_block ? s->rows - row : s->row_block;
+    if (p.rows <= 0)
         return;
-    g.c = cpu_scratch_of(cpu_of(s->q), thread, thread_bytes(s));
-    g.ldc = (size_t)g.panels * (size_t)w->width;
-    for (int32_t from = 0; from < w->in; from += DEPTH, g.first = false) {
-        g.depth = w->in - from < DEPTH ? w->in - from : DEPTH;
-        g.x = s->x + (size_t)row * s->ldx + (size_t)from;
-        g.w = w->packed + (size_t)panel * w->panel_bytes +
-              (size_t)from * (size_t)w->width * dtype_size(w->type);
-        k->product(&g);
-    }
-    struct block b = {.row = row, .rows = g.rows, .col = panel * w->width, .c = g.c, .ldc = g.ldc};
-    b.cols = w->out - b.col < (int32_t)g.ldc ? w->out - b.col : (int32_t)g.ldc;
+    p.x = s->x + (size_t)row * s->ldx;
+    p.room = memory + block_bytes(s) / sizeof *memory;
+    panels_product(cpu_of(s->q)->k, &p);
+    struct block b = {.row = row,
+                      .rows = p.rows,
+                      .col = p.first * w->width,
+                      .c = memory,
+                      .ldc = (size_t)p.n * (size_t)w->width};
+    b.cols = w->out - b.col < (int32_t)b.ldc ? w->out - b.col : (int32_t)b.ldc;
     s->sink(s->arg, thread, &b);
 }
 

@@ -76,6 +76,12 @@ static void keep_largest(uint64_t *a, int32_t n, int32_t k)
     }
 }
 
+void select_keys(uint64_t *key, int32_t n, int32_t k)
+{
+    keep_largest(key, n, k);
+    select_sort(key, k);
+}
+
 static int32_t room_for(int32_t m, int32_t k)
 {
     int64_t room = 2 * (int64_t)k > (int64_t)k + SLACK ? 2 * (int64_t)k : (int64_t)k + SLACK;
@@ -151,7 +157,6 @@ uint64_t *select_top(const struct kernels *kernels, const float *x, int32_t m, i
                 key[n++] = select_key(x[at[j]], at[j]);
         }
     }
-    keep_largest(key, n, k);
-    select_sort(key, k);
+    select_keys(key, n, k);
     return key;
 }

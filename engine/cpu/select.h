@@ -17,6 +17,8 @@ size_t select_bytes(int32_t m, int32_t k);
 /* The k ≤ m largest of x [m] as keys, largest first, at the start of `memory` (which it returns).
  */
 uint64_t *select_top(const struct kernels *, const float *x, int32_t m, int32_t k, void *memory);
+/* The k largest of n keys, largest first, at their start. */
+void select_keys(uint64_t *key, int32_t n, int32_t k);
 /* Sorts largest first. */
 void select_sort(uint64_t *a, int32_t n);
 #endif

@@ -136,6 +136,17 @@ ALWAYS vf load_f16(const void *p)
 }
 #endif
 
+/* Σ of each pair's products, added to c. */
+ALWAYS vf dots(vf a, vf b, vf c)
+{
+#if defined(SIMD_DOTS)
+    return (vf)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
+#else
+    (void)a, (void)b;
+    return c;
+#endif
+}
+
 ALWAYS vf load_as(enum dtype type, const char *p)
 {
     return type == DTYPE_F32   ? load((const float *)(const void *)p)

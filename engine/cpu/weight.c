@@ -11,6 +11,9 @@
 #define PACK_GROUP                                                                                 \
     16 /* panels that go through a transposed source together: a kilobyte of each of its rows */
 
+#define WIDEST 32        /* of all panels */
+#define BEHIND_PLANES 64 /* bytes: struct rounded_rows */
+
 #define NOT_FINITE                                                                                 \
     "the value at [%d, %d] is no finite number, expected weights without NaNs and infinities"
 
@@ -18,9 +21,11 @@ struct pack {
     const struct kernels *k;
     const struct weight *w;
     const char *src;
-    const int32_t *rows; /* as in struct weight_source */
-    int32_t group;       /* panels of a task */
-    atomic_int *bad;     /* panel */
+    const int32_t *rows;     /* as in struct weight_source */
+    int32_t group;           /* panels of a task */
+    atomic_int *bad;         /* panel */
+    char *whole;             /* of planes: a panel of floats for each thread, */
+    struct rounded_rows *of; /* and what each panel's rows are off */
 };
 
 static int32_t source_row(const struct pack *p, int32_t row)
@@ -81,9 +86,31 @@ static void pack_panel(const struct pack *p, int32_t panel)
         pack_out_in_32(p, to, first, n);
 }
 
+static struct rounded_rows greatest(const double *square, const double *square_left, int32_t n)
+{
+    double norm = 0, error = 0;
+    for (int32_t j = 0; j < n; j++) {
+        norm = fmax(norm, square[j]);
+        error = fmax(error, square_left[j]);
+    }
+    return (struct rounded_rows){nextafterf((float)sqrt(norm), INFINITY),
+                                 nextafterf((float)sqrt(error), INFINITY)};
+}
+
+static void split_panel(const struct pack *p, int thread, int32_t panel)
+{
+    const struct weight *w = p->w;
+    char *at = w->packed + (size_t)panel * w->panel_bytes,
+         *whole = p->whole + (size_t)thread * w->panel_bytes;
+    double square[WIDEST], square_left[WIDEST];
+    memcpy(whole, at, w->panel_bytes);
+    p->k->split(at, at + w->panel_bytes / 2, (const float *)(const void *)whole, w->in, square,
+                square_left);
+    p->of[panel] = greatest(square, square_left, w->width);
+}
+
 static void pack_group(void *arg, int thread, int64_t i)
 {
-    (void)thread;
     const struct pack *p = arg;
     const struct weight *w = p->w;
     const int32_t first = (int32_t)i * p->group,
@@ -98,6 +125,8 @@ static void pack_group(void *arg, int thread, int64_t i)
         if (!p->k->all_finite(w->packed + (size_t)panel * w->panel_bytes, w->type,
                               w->panel_bytes / dtype_size(w->type))) /* while it is near */
             row_is_bad(p->bad, panel);
+        else if (w->planes)
+            split_panel(p, thread, panel);
     }
 }
 
@@ -123,9 +152,23 @@ static bool plan(const struct cpu *c, struct weight *w, struct error *e)
 {
     w->width = c->k->width;
     w->n_panels = (w->out - 1) / w->width + 1;
+    w->planes = (w->uses & USE_ENCODE) && w->type == DTYPE_F32 && w->in % 2 == 0;
     return (size_mul((size_t)w->width * dtype_size(w->type), (size_t)w->in, &w->panel_bytes) &&
-            size_mul(w->panel_bytes, (size_t)w->n_panels, &w->packed_bytes)) ||
+            size_mul(w->panel_bytes, (size_t)w->n_panels, &w->packed_bytes) &&
+            size_add(w->packed_bytes, w->planes ? BEHIND_PLANES : 0, &w->packed_bytes)) ||
            error_set(e, ERROR_INPUT, "cpu: a weight [%d, %d] is too large", w->out, w->in);
+}
+
+/* What the panels' rows are off, together; kept behind them. */
+static void sum_up(struct pack *p, struct weight *w)
+{
+    for (int32_t i = 0; i < w->n_panels; i++) {
+        w->of.norm = fmaxf(w->of.norm, p->of[i].norm);
+        w->of.error = fmaxf(w->of.error, p->of[i].error);
+    }
+    char *behind = w->packed + w->packed_bytes - BEHIND_PLANES;
+    memset(behind, 0, BEHIND_PLANES);
+    memcpy(behind, &w->of, sizeof w->of);
 }
 
 static bool pack(struct cpu *c, struct weight *w, const struct weight_source *src, struct error *e)
@@ -137,7 +180,15 @@ static bool pack(struct cpu *c, struct weight *w, const struct weight_source *sr
     atomic_int bad = INT32_MAX;
     struct pack p = {.k = c->k, .w = w, .src = src->data, .rows = src->rows, .bad = &bad};
     p.group = w->order == ORDER_IN_OUT ? PACK_GROUP : 1;
+    if (w->planes) {
+        p.whole = xreallocarray(NULL, (size_t)pool_threads(c->pool), w->panel_bytes);
+        p.of = xcalloc((size_t)w->n_panels, sizeof *p.of);
+    }
     pool_run(c->pool, (w->n_panels - 1) / p.group + 1, pack_group, &p);
+    if (w->planes && bad == INT32_MAX)
+        sum_up(&p, w);
+    free(p.whole);
+    free(p.of);
     return bad == INT32_MAX || refuse_panel(&p, bad, e);
 }
 
@@ -148,7 +199,11 @@ static bool take(struct weight *w, const void *packed, size_t n, struct error *e
         return error_set(e, ERROR_INPUT, "cpu: %zu packed bytes of a weight [%d, %d], expected %zu",
                          n, w->out, w->in, w->packed_bytes);
     w->packed = (char *)(uintptr_t)packed;
-    return true;
+    if (w->planes)
+        memcpy(&w->of, w->packed + n - BEHIND_PLANES, sizeof w->of);
+    return (w->of.norm >= 0 && w->of.error >= 0) ||
+           error_set(e, ERROR_INPUT, "cpu: a packed weight is off by %g of %g", (double)w->of.error,
+                     (double)w->of.norm);
 }
 
 static bool check_source(const struct weight_source *src, unsigned uses, struct error *e)
@@ -215,7 +270,7 @@ size_t cpu_weight_bytes(const struct weight *w)
 }
 uint64_t cpu_weight_need(const struct backend *b, const struct weight_source *src, unsigned uses)
 {
-    struct weight w = {.out = src->out, .in = src->in, .type = src->type};
+    struct weight w = {.out = src->out, .in = src->in, .type = src->type, .uses = uses};
     return !(uses & USE_PRODUCT)                   ? 0
            : plan((const struct cpu *)b, &w, NULL) ? w.packed_bytes
                                                    : UINT64_MAX;

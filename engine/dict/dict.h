@@ -128,6 +128,9 @@ struct code {            /* activations of T rows */
  * that is no finite number is an error that names it; neurons are not looked at. */
 void dict_encode(struct run *, const struct dict *, struct tensor x, struct code *f,
                  struct tensor *pre);
+/* Whether codes alone take less than all pre-activations, of which few are wanted: those come from
+ * dict_encode_units, to the bit the same on the CPU. */
+bool dict_encodes_largest(const struct dict *);
 /* Facts that may be read the other way than they were, a bit each, to see whether the file then
  * fits better: b_p subtracted or not, values cut at 0 or not, the input's norm left out or, where
  * there is none, x brought to length √n (a scale that was not folded into the weights is nearly

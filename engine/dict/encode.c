@@ -180,6 +180,11 @@ void dict_encode(struct run *run, const struct dict *d, struct tensor x, struct 
         *pre = all;
 }
 
+bool dict_encodes_largest(const struct dict *d)
+{
+    return !d->spec.identity && op_encodes(d->queue->backend, &d->by);
+}
+
 unsigned dict_other_readings(const struct dict *d)
 {
     const struct dict_spec *s = &d->spec;

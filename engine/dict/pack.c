@@ -6,15 +6,16 @@
 
 /* All that the packed form depends on beside the file; the caller frees. */
 static char *packed_as(const struct backend *b, const struct named_tensor *t,
-                       const struct weight_source *s)
+                       const struct weight_source *s, unsigned uses)
 {
     char rows[65] = "all";
     if (s->rows) {
         struct sha256 h = sha256_bytes(s->rows, (size_t)s->out * sizeof *s->rows);
         sha256_hex(&h, rows);
     }
-    return xasprintf("%s: %s [%d, %d] of dtype %d, order %d, rows %s", b->caps.layout, t->name,
-                     s->out, s->in, (int)s->type, (int)s->order, rows);
+    return xasprintf("%s%s: %s [%d, %d] of dtype %d, order %d, rows %s", b->caps.layout,
+                     uses & USE_ENCODE ? ", for codes" : "", t->name, s->out, s->in, (int)s->type,
+                     (int)s->order, rows);
 }
 
 static struct weight *take(struct backend *b, const struct named_tensor *t,
@@ -35,7 +36,7 @@ static struct weight *take_or_pack(struct backend *b, const struct named_tensor 
 {
     if (!packs || !b->caps.layout || !(uses & USE_PRODUCT))
         return device_weight_new(b, s, uses, e);
-    char *what = packed_as(b, t, s);
+    char *what = packed_as(b, t, s, uses);
     struct weight *w = take(b, t, s, uses, what, packs);
     if (!w && (w = device_weight_new(b, s, uses, e)) != NULL) {
         size_t n;
@@ -62,7 +63,7 @@ uint64_t pack_need(struct backend *b, const struct named_tensor *t, enum order o
     size_t n = 0;
     if (need == 0 || !packs || !b->caps.layout || !(uses & USE_PRODUCT))
         return need;
-    char *what = packed_as(b, t, &s);
+    char *what = packed_as(b, t, &s, uses);
     const bool kept = packs_find(packs, t->file, what, &n) != NULL;
     free(what);
     return kept ? 0 : need;

@@ -224,9 +224,9 @@ static void keep_rows(struct front *f)
 
 static bool pre_wanted(const struct front *f, int32_t place)
 {
-    const struct dict_spec *d = dict_spec(f->s->set->place[place].dict);
-    return !f->reference && !d->identity && columns_of(f->s, place).n > 0 &&
-           (int64_t)f->micro->rows * d->m <= PRE_MAX;
+    const struct dict *d = f->s->set->place[place].dict;
+    return !f->reference && !dict_spec(d)->identity && columns_of(f->s, place).n > 0 &&
+           !dict_encodes_largest(d) && (int64_t)f->micro->rows * dict_spec(d)->m <= PRE_MAX;
 }
 
 static bool transcodes(const struct session *s, int32_t place)
