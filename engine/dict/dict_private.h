@@ -72,7 +72,7 @@ struct dict_reader {
 };
 extern const struct dict_reader dict_reader_glimt, dict_reader_saelens, dict_reader_sparsify,
     dict_reader_gemma_scope, dict_reader_openai, dict_reader_dictionary_learning, dict_reader_w_enc,
-    dict_reader_sibbesen, dict_reader_llama_scope;
+    dict_reader_sibbesen, dict_reader_llama_scope, dict_reader_goodfire;
 
 /* The weights in a folder; NULL and *e: there are none, or several. The caller frees. */
 char *dict_file_in(const char *dir, struct error *e);

@@ -12,15 +12,12 @@
 
 /* In the order in which they are asked: those that a configuration or a tensor's name leaves no
  * doubt about come first. */
-static const struct dict_reader *const readers[] = {&dict_reader_glimt,
-                                                    &dict_reader_saelens,
-                                                    &dict_reader_sparsify,
-                                                    &dict_reader_gemma_scope,
-                                                    &dict_reader_llama_scope,
-                                                    &dict_reader_openai,
-                                                    &dict_reader_dictionary_learning,
-                                                    &dict_reader_w_enc,
-                                                    &dict_reader_sibbesen};
+static const struct dict_reader *const readers[] = {
+    &dict_reader_glimt,       &dict_reader_saelens,
+    &dict_reader_sparsify,    &dict_reader_gemma_scope,
+    &dict_reader_llama_scope, &dict_reader_openai,
+    &dict_reader_goodfire,    &dict_reader_dictionary_learning,
+    &dict_reader_w_enc,       &dict_reader_sibbesen};
 
 /* ---- the configuration beside it */
 static const char *const config_name[] = {"cfg.json", "config.json", "hyperparams.json", NULL};

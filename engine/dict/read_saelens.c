@@ -120,20 +120,22 @@ static bool read_place(const struct cfg *c, struct dict_spec *s)
     const char *hook = NULL, *out = NULL;
     char room[2][POINT_NAME_MAX];
     const bool transcodes = c->architecture->transcodes;
-    int64_t head = -1;
+    int64_t head = -1, out_head = -1;
     bool bos = true, said = json_is_boolean(json_object_get(c->meta, "prepend_bos"));
     if (!point_of(c, "hook_name", "hook_point", "hf_hook_name", room[0], &hook) ||
         !point_of(c, "hook_name_out", "hook_point_out", "hf_hook_name_out", room[1], &out) ||
+        !config_int(c->f, c->meta, "hook_point_head_index", &head, c->e) ||
         !config_int(c->f, c->meta, "hook_head_index", &head, c->e) ||
+        !config_int(c->f, c->meta, "hook_head_index_out", &out_head, c->e) ||
         !config_bool(c->f, c->meta, "prepend_bos", &bos, c->e) ||
         !read_hook(c->f, transcodes ? out : hook, "config", s, c->e) ||
         (transcodes && !read_transcodes(c->f, hook, "config", s, c->e)))
         return false;
-    if (head >= 0)
+    if (head >= 0 || out_head >= 0)
         return error_set(c->e, ERROR_INPUT,
                          "%s: hook_head_index is %lld: an SAE of one attention head is not "
                          "supported",
-                         c->f->config_path, (long long)head);
+                         c->f->config_path, (long long)(head >= 0 ? head : out_head));
     if (said || c->old)
         s->bos = bos ? DICT_BOS_YES : DICT_BOS_NO;
     s->source[DICT_FACT_BOS] = said ? "config" : "default";

@@ -1,10 +1,13 @@
 /* State dicts of W_enc, W_dec, b_enc and b_dec alone, which say of themselves only which way they
  * lie: Qwen Scope's layerL.sae.pt ([m, n] and [n, m]; top k of the repository's name, not centred),
- * lovis-heindrich's ([n, m] and [m, n]; ReLU, centred), and circuit-tracer's transcoders
- * layer_L.safetensors ([m, n] both; ReLU, not centred, from the MLP's input behind its norm to its
- * output, as sae_lens/loading/pretrained_sae_loaders.py reads those of mwhanna). */
+ * lovis-heindrich's and Kissane's ([n, m] and [m, n]; ReLU, centred), and circuit-tracer's
+ * transcoders layer_L.safetensors ([m, n] both; ReLU, not centred, from the MLP's input behind its
+ * norm to its output, as sae_lens/loading/pretrained_sae_loaders.py reads those of mwhanna). */
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
 #include "engine/dict/dict_private.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int64_t length(const struct dict_file *f, const char *name)
@@ -68,13 +71,44 @@ static bool read_qwen(const struct dict_file *f, struct dict_spec *s, struct err
            read_hook(f, layer >= 0 ? hook : NULL, "file name", s, e);
 }
 
+/* NAME_cfg.json beside NAME.pt, as the trainers of that line write it (those of attention's z,
+ * too): the point, and sizes, which must be so. NULL without error: there is none. */
+static json_t *config_of(const char *path, char **config_path, struct error *e)
+{
+    const char *dot = strrchr(path, '.');
+    *config_path =
+        xasprintf("%.*s_cfg.json", (int)(dot ? (size_t)(dot - path) : strlen(path)), path);
+    return file_is_named(*config_path) ? json_read_object(*config_path, 1 << 20, e) : NULL;
+}
+
+static bool read_beside(const struct dict_file *f, struct dict_spec *s, struct error *e)
+{
+    static const struct config_entry entries[] = {{"act_name", CONFIG_TEXT},
+                                                  {"act_size", CONFIG_COUNT},
+                                                  {"dict_size", CONFIG_COUNT},
+                                                  {NULL, CONFIG_TEXT}};
+    char *path = NULL;
+    struct error unread = {0};
+    json_t *j = config_of(f->path, &path, &unread);
+    const char *hook = json_string_value(json_object_get(j, "act_name"));
+    bool ok = *unread.text
+                  ? (*e = unread, false)
+                  : config_check(path, j, entries, e) &&
+                        config_agrees(path, j, "act_size", s->n, "inputs of the weights", e) &&
+                        config_agrees(path, j, "dict_size", s->m, "latents of the weights", e) &&
+                        read_hook(f, hook, hook ? "config" : "default", s, e);
+    json_decref(j);
+    free(path);
+    return ok;
+}
+
 static bool read_heindrich(const struct dict_file *f, struct dict_spec *s, struct error *e)
 {
     s->format = "heindrich .pt";
     s->select = SELECT_ALL;
     s->relu = RELU_BEFORE;
     s->centre = true;
-    return check_k(f, s, e) && read_hook(f, NULL, "default", s, e);
+    return check_k(f, s, e) && read_beside(f, s, e);
 }
 
 static bool knows(const struct dict_file *f)

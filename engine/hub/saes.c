@@ -3,6 +3,7 @@
 #include "engine/base/memory.h"
 #include "engine/formats/json.h"
 #include "engine/hub/cache.h"
+#include <ctype.h>
 #include <dirent.h>
 #include <fnmatch.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct search {
     size_t n_model;
     struct dict_hint hint;
     const char *spec; /* of the repository; NULL: of a folder */
+    bool by_name;     /* which alone says that it is of the model: what doesn't open is no SAE */
     bool (*go_on)(void *);
     void *arg;
     bool stopped;
@@ -83,11 +85,51 @@ static bool folder_names_model(const struct search *s, const char *dir)
     return named;
 }
 
+/* Does a repository say by its own name what model its SAEs are for, as those without
+ * configurations do? Words are compared without their case; one behind the model's name that makes
+ * another model of it must not follow. Of gemma-scope-2b-pt-res it is gemma-2-2b, of
+ * gemma-scope-2-1b-pt gemma-3-1b. */
+static bool repo_names_model(const char *repo, const char *model, size_t n_model)
+{
+    static const char *const another[] = {"base",   "it",    "instruct", "chat", "deduped",
+                                          "medium", "large", "xl",       NULL},
+                             *const scope[][2] = {{"gemma-scope-2-", "gemma-3-"},
+                                                  {"gemma-scope-", "gemma-2-"}};
+    size_t n_repo;
+    const char *last = last_part(repo, &n_repo);
+    char *name = xasprintf("%.*s", (int)n_repo, last);
+    for (size_t i = 0; i < sizeof scope / sizeof *scope; i++)
+        if (strncasecmp(last, scope[i][0], strlen(scope[i][0])) == 0) {
+            free(name);
+            name = xasprintf("%s%s", scope[i][1], last + strlen(scope[i][0]));
+            break;
+        }
+    if (n_model > 3 && strncasecmp(model + n_model - 3, "-pt", 3) == 0)
+        n_model -= 3;
+    bool found = false;
+    for (const char *at = name; n_model > 0 && !found && strlen(at) > n_model; at++) {
+        const char *next = at + n_model;
+        found = (at == name || !isalnum((unsigned char)at[-1])) && *next == '-' &&
+                strncasecmp(at, model, n_model) == 0;
+        for (int i = 0; another[i] && found; i++) {
+            const size_t n = strlen(another[i]);
+            found =
+                strncasecmp(next + 1, another[i], n) != 0 || isalnum((unsigned char)next[1 + n]);
+        }
+    }
+    free(name);
+    return found;
+}
+
 static bool is_weights(const char *name)
 {
     static const char *const kinds[] = {"*.safetensors", "*.pt", "*.pth", "*.npz"},
                              *const others[] = {"model.safetensors", "model-*-of-*.safetensors",
-                                                "optimizer*", "scheduler*", "rng_state*"};
+                                                "optimizer*", "scheduler*", "rng_state*",
+                                                /* what SAELens leaves beside weights */
+                                                "sparsity.safetensors", "trainer_state.pt",
+                                                "activation_whitening.safetensors",
+                                                "activations_store_state.safetensors"};
     bool is = false;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         is = is || fnmatch(kinds[i], name, FNM_PERIOD) == 0;
@@ -96,13 +138,22 @@ static bool is_weights(const char *name)
     return is;
 }
 
+static void drop_last(struct search *s)
+{
+    s->n--;
+    free(s->sae[s->n].path);
+    free(s->sae[s->n].spec);
+}
+
 static void add(struct search *s, char *path)
 {
     s->sae = grow(s->sae, &s->cap, s->n + 1, sizeof *s->sae);
     struct hub_sae *sae = &s->sae[s->n++];
     *sae = (struct hub_sae){.path = path, .spec = s->spec != NULL ? xstrdup(s->spec) : NULL};
     sae->opens = dict_look(path, &s->hint, &sae->is, &sae->why);
-    if (!sae->opens) { /* who reads a list sees the path */
+    if (!sae->opens && s->by_name)
+        drop_last(s);
+    else if (!sae->opens) { /* who reads a list sees the path */
         const size_t n = strlen(path);
         char *text = sae->why.text;
         if (strncmp(text, path, n) == 0 && strncmp(text + n, ": ", 2) == 0)
@@ -164,9 +215,11 @@ void hub_saes(const char *model, const struct model_config *config, const char *
     hub_list(&snapshot, &n_snapshots);
     for (size_t i = 0; i < n_snapshots; i++) {
         s.spec = snapshot[i].spec;
-        walk(&s, snapshot[i].dir, false, FOLDER_DEPTH);
+        s.by_name = repo_names_model(snapshot[i].repo, s.model, s.n_model);
+        walk(&s, snapshot[i].dir, s.by_name, FOLDER_DEPTH);
     }
     s.spec = NULL;
+    s.by_name = false;
     for (int i = 0; i < n_folders; i++)
         walk(&s, folder[i], true, FOLDER_DEPTH);
     hub_list_free(snapshot, n_snapshots);

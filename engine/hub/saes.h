@@ -16,7 +16,9 @@ struct hub_sae {
 
 /* Files of SAEs (.safetensors, .pt, .pth, .npz): in the repositories of the cache those whose
  * configuration (cfg.json, config.json beside the file or above it) names the model, by any of its
- * values that ends in the model's name; in the folders all. Weights of models are none. config:
+ * values that ends in the model's name, and what opens of those whose own name has it
+ * (SAE-Res-Qwen3-1.7B-Base-W32K-L0_50, gemma-scope-2b-pt-res: gemma-2-2b); in the folders all.
+ * Weights of models are none, nor what SAELens leaves beside an SAE. config:
  * of the model, NULL: not known. Sorted by path. go_on (may be NULL): false ends it early. The
  * caller calls hub_saes_free. */
 void hub_saes(const char *model, const struct model_config *config, const char *const *folder,

@@ -103,14 +103,20 @@ static void test_what_the_list_says_holds(void **state)
 
 /* ---- saes */
 
-/* Two repositories of SAEs, of which the second names another model. */
+/* Two repositories of SAEs, of which the second names another model, and one that says which by its
+ * name alone. */
 static const char make_saes[] =
     "cd \"$1\"; from=$0/tests/golden/dict/formats/saelens/topk;"
     "for r in a:pythia-70m-deduped b:gpt2-small; do"
     "  d=hf/hub/models--S--${r%:*}/snapshots/cccc/layer_3; mkdir -p $d;"
     "  mkdir hf/hub/models--S--${r%:*}/refs; printf cccc >hf/hub/models--S--${r%:*}/refs/main;"
     "  cp \"$from\"/sae_weights.safetensors $d;"
-    "  sed \"s/pythia-70m-deduped/${r#*:}/\" \"$from\"/cfg.json >$d/cfg.json; done;"
+    "  sed \"s/pythia-70m-deduped/${r#*:}/\" \"$from\"/cfg.json >$d/cfg.json;"
+    "  cp \"$0\"/README.md $d/sparsity.safetensors; done;"
+    "g=gemma-scope-2b-pt-res; d=hf/hub/models--google--$g; at=layer_2/width_16k/average_l0_9;"
+    "mkdir -p $d/refs $d/snapshots/cccc/$at; printf cccc >$d/refs/main;"
+    "cp \"$0\"/tests/golden/dict/formats/gemma/$g/$at/params.npz $d/snapshots/cccc/$at;"
+    "cp \"$0\"/README.md $d/snapshots/cccc/of-no-sae.pt;"
     "mkdir own; cp \"$from\"/sae_weights.safetensors own/alone.safetensors;"
     "cp \"$0\"/store/demo/sae.safetensors own; cp \"$0\"/README.md own/model.safetensors";
 
@@ -153,6 +159,16 @@ static void test_saes_are_found(void **state)
     expect_saes("gpt2", NULL,
                 (const char *const[]){"S--b/snapshots/cccc/layer_3/sae_weights.safetensors", NULL});
     expect_saes("E/demo", NULL, (const char *const[]){NULL});
+    expect_saes("google/gemma-2-2b", NULL,
+                (const char *const[]){
+                    "-res/snapshots/cccc/layer_2/width_16k/average_l0_9/params.npz", NULL});
+    expect_saes("google/gemma-2-2b-it", NULL, (const char *const[]){NULL});
+    run_glimt(&r, &in_hub, "convert",
+              "google/gemma-scope-2b-pt-res@main:layer_2/width_16k/average_l0_9/params.npz", "--to",
+              "saelens", "--output", scratch_path("as-saelens"), NULL);
+    expect_done(&r);
+    assert_non_null(strstr(r.out, "40 latents of width 12, from gemma-scope to saelens"));
+    run_release(&r);
     /* in a folder all of them, whether they open or not */
     expect_saes("E/demo", scratch_path("own"),
                 (const char *const[]){"own/alone.safetensors", "own/sae.safetensors", NULL});
@@ -164,7 +180,7 @@ static void test_saes_are_found(void **state)
     run_release(&r);
     run_glimt(&r, &in_hub, "saes", "E/demo", NULL);
     expect_done(&r);
-    assert_string_equal(r.out, "no SAEs whose configuration names E/demo\n");
+    assert_string_equal(r.out, "no SAEs whose configuration or repository names E/demo\n");
     run_release(&r);
     run_glimt(&r, &in_hub, "saes", "E/demo", "/nowhere", NULL);
     expect_error(&r, 2, "reading the folder /nowhere: No such file");

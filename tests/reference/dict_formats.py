@@ -4,8 +4,8 @@ and, what these packages encode and decode, formats.safetensors in it.
 
     pip install torch==2.15.0 numpy safetensors sae-lens==6.54.12 eai-sparsify==1.3.3 dictionary-learning==0.1.0
 
-Gemma Scope's, OpenAI's, Qwen Scope's and lovis-heindrich's files come without a package that could be installed: these
-are their documented formulas in float64.
+Gemma Scope's, OpenAI's, Qwen Scope's, Goodfire's and lovis-heindrich's files come without a package that writes them:
+these are their documented formulas in float64, held against SAELens' loaders where it has one.
     python tests/reference/dict_formats.py
 
 Of each case CASE/acts [T, m] and CASE/x_hat [T, n] for the x of hash_weights.py."""
@@ -426,6 +426,20 @@ def formulas():
     f = np.where(p > 0.375 * reads, np.maximum(p, 0), 0)
     result("llama-transcoder", f, (f @ a["decoder.weight"].T.astype(float) + a["decoder.bias"]) / gives)
 
+    # Goodfire's, and one of attention's z with a configuration beside it
+    s = {"encoder_linear.weight": random(161, M, N), "encoder_linear.bias": random(162, M, scale=0.25),
+         "decoder_linear.weight": random(163, N, M), "decoder_linear.bias": random(164, N)}
+    state("goodfire/Llama-3.1-8B-Instruct-SAE-l19.pth", s)
+    f = np.maximum(x @ s["encoder_linear.weight"].T.astype(float) + s["encoder_linear.bias"], 0)
+    result("goodfire", f, f @ s["decoder_linear.weight"].T.astype(float) + s["decoder_linear.bias"])
+    s = {"W_enc": random(165, N, M), "W_dec": random(166, M, N), "b_enc": random(167, M), "b_dec": random(168, N)}
+    state("heindrich/gpt2-small_L2_Hcat_z_v4.pt", s)
+    with open(os.path.join(OUT, "heindrich", "gpt2-small_L2_Hcat_z_v4_cfg.json"), "w") as f:
+        json.dump(dict(act_name="blocks.2.attn.hook_z", act_size=N, dict_size=M, model_name="gpt2-small", l1_coeff=1.1), f,
+                  indent=1)
+    f = np.maximum((x - s["b_dec"]) @ s["W_enc"].astype(float) + s["b_enc"], 0)
+    result("heindrich/z", f, f @ s["W_dec"].astype(float) + s["b_dec"])
+
     # circuit-tracer's transcoders
     a = {"W_enc": random(151, M, N), "W_dec": random(152, M, N), "b_enc": random(153, M), "b_dec": random(154, N)}
     save_file({k: torch.from_numpy(v) for k, v in a.items()}, folder("tracer") + "/layer_3.safetensors")
@@ -444,6 +458,80 @@ def formulas():
     result("heindrich", f, f @ s["W_dec"].astype(float) + s["b_dec"])
 
 
+def loaders():
+    """SAELens has loaders of its own for most of what was written by its formula: they say the same."""
+    from sae_lens import saes
+    from sae_lens.loading import pretrained_sae_loaders as ld
+    from sae_lens.saes import transcoder as tc
+
+    def of(part):
+        """The folder of formats.safetensors' case, whatever repository is asked for."""
+        def download(repo_id, filename, subfolder=None, force_download=False, revision=None):
+            path = os.path.join(OUT, part, subfolder or "", filename)
+            if not os.path.exists(path):
+                raise ld.EntryNotFoundError(filename)
+            return path
+        ld.hf_hub_download = download
+        ld.get_safetensors_tensor_shapes = lambda repo, name: {
+            k: list(v.shape) for k, v in load_file(os.path.join(OUT, part, name)).items()}
+
+    def check(case, cls, cfg, state, hook=None, **kw):
+        c, tensors, _ = state
+        sae = cls(cfg(d_in=N, d_sae=M, apply_b_dec_to_input=c.get("apply_b_dec_to_input", True), **kw))
+        with torch.no_grad():
+            sae.load_state_dict({k: v.float() for k, v in tensors.items()})
+            acts, y = sae.encode(x_of()), sae(x_of())
+        assert torch.allclose(acts.double(), found[case + "/acts"].double(), atol=1e-5), case
+        assert torch.allclose(y.double(), found[case + "/x_hat"].double(), atol=1e-5), case
+        return c
+
+    JUMP, TRANS = (saes.JumpReLUSAE, saes.JumpReLUSAEConfig), (tc.JumpReLUTranscoder, tc.JumpReLUTranscoderConfig)
+    SKIP = tc.JumpReLUSkipTranscoder, tc.JumpReLUSkipTranscoderConfig
+    for repo, folder_name in (("gemma-scope-2b-pt-mlp", "layer_3/width_16k/average_l0_7"),
+                              ("gemma-scope-2b-pt-res", "layer_2/width_16k/average_l0_9"),
+                              ("gemma-scope-2b-pt-res", "embedding/width_4k/average_l0_6")):
+        of("gemma/" + repo)
+        check(f"gemma/{repo}/{folder_name}", *JUMP,
+              ld.gemma_2_sae_huggingface_loader("google/" + repo, folder_name, cfg_overrides={"d_in": N}))
+    repo, folder_name = "gemma-scope-2b-pt-transcoders", "layer_4/width_16k/average_l0_8"
+    of("gemma/" + repo)
+    check(f"gemma/{repo}/{folder_name}", *TRANS, ld.gemma_2_transcoder_huggingface_loader("google/" + repo, folder_name),
+          d_out=N)
+    of("gemma/gemma-scope-2")
+    for case, folder_name, kind, more in (("transcoder", "transcoder/layer_5_width_16k", SKIP, dict(d_out=N)),
+                                          ("transcoder-alone", "transcoder_all/layer_5_width_16k_l0_small", TRANS,
+                                           dict(d_out=N))):
+        check("gemma/" + case, *kind, ld.gemma_3_sae_huggingface_loader("google/gemma-scope-2-1b-pt", folder_name), **more)
+    of("qwen/SAE-Res-Qwen3-1.7B-Base-W32K-L0_6")
+    check("qwen", saes.TopKSAE, saes.TopKSAEConfig,
+          ld.qwen_scope_sae_huggingface_loader("Qwen/SAE-Res-Qwen3-1.7B-Base-W32K-L0_6", "layer3.sae.pt"), k=6)
+    of("goodfire")
+    c = check("goodfire", saes.StandardSAE, saes.StandardSAEConfig, ld.get_goodfire_huggingface_loader(
+        "Goodfire/Llama-3.1-8B-Instruct-SAE-l19", "Llama-3.1-8B-Instruct-SAE-l19.pth"))
+    assert c["hook_name"] == "blocks.19.hook_resid_post"
+    of("heindrich")
+    c = check("heindrich/z", saes.StandardSAE, saes.StandardSAEConfig,
+              ld.connor_rob_hook_z_huggingface_loader("ckkissane/any", "gpt2-small_L2_Hcat_z_v4.pt"))
+    assert c["hook_name"] == "blocks.2.attn.hook_z"
+
+    # a later layout of Llama Scope's, whose numbers are the loader's
+    name = "llama/800M-Slimpajama-0-OpenR1-Math-220k/L3R"
+    path = folder(*name.split("/"))
+    a = {"encoder.weight": random(171, M, N), "encoder.bias": random(172, M, scale=0.25),
+         "decoder.weight": random(173, N, M), "decoder.bias": random(174, N), "log_jumprelu_threshold": random(175, M)}
+    save_file({k: torch.from_numpy(v) for k, v in a.items()}, path + "/sae_weights.safetensors")
+    with open(path + "/config.json", "w") as f:
+        json.dump(dict(sae_type="sae", hook_point_in="blocks.3.hook_resid_post", hook_point_out="blocks.3.hook_resid_post",
+                       d_model=N, expansion_factor=8, act_fn="jumprelu", norm_activation="inference"), f, indent=1)
+    of("llama")
+    c, tensors, _ = ld.llama_scope_r1_distill_sae_huggingface_loader("fnlp/any", name[6:])
+    sae = saes.JumpReLUSAE(saes.JumpReLUSAEConfig(d_in=N, d_sae=M, apply_b_dec_to_input=c["apply_b_dec_to_input"]))
+    with torch.no_grad():
+        sae.load_state_dict(tensors)
+        found["llama-later/acts"] = sae.encode(x_of())
+        found["llama-later/x_hat"] = sae.decode(found["llama-later/acts"])
+
+
 if __name__ == "__main__":
     shutil.rmtree(OUT, ignore_errors=True)
     os.makedirs(OUT)
@@ -451,4 +539,5 @@ if __name__ == "__main__":
     sparsify()
     dictionary_learning()
     formulas()
+    loaders()
     save_file({k: v.detach().float().contiguous() for k, v in found.items()}, os.path.join(OUT, "formats.safetensors"))

@@ -60,6 +60,7 @@ static bool convert(struct cli *cli, const void *given, int n_operands, char **o
     struct dict_hint hint = {.model = cli->opt.model ? &config : NULL};
     struct point hook;
     const char *dir = cli->opt.output_file;
+    char *path = NULL;
     enum convert_target target = CONVERT_GLIMT;
     struct dict_spec spec;
     cli->opt.output_file = NULL; /* the folder is the result; what is said of it goes to stdout */
@@ -73,10 +74,12 @@ static bool convert(struct cli *cli, const void *given, int n_operands, char **o
     if (!dir || strcmp(dir, "-") == 0)
         return error_set(e, ERROR_INPUT,
                          "convert: found no --output, expected the folder to write");
-    if (!dict_convert(operand[0], &hint, target, dir, &spec, e))
-        return false;
-    add_result(cli, values, operand[0], dir, &spec);
-    return true;
+    const bool ok =
+        hub_resolve_file(operand[0], &path, e) && dict_convert(path, &hint, target, dir, &spec, e);
+    if (ok)
+        add_result(cli, values, operand[0], dir, &spec);
+    free(path);
+    return ok;
 }
 
 const struct command convert_command = {

@@ -217,7 +217,7 @@ static bool saes(struct cli *cli, const void *values, int n_operands, char **ope
     else if (n > 0)
         table_write_text(t, &how, &cli->out);
     else
-        strbuf_addf(&cli->out, "no SAEs whose configuration names %s%s\n", operand[0],
+        strbuf_addf(&cli->out, "no SAEs whose configuration or repository names %s%s\n", operand[0],
                     n_operands > 1 ? ", and none in the folder" : "");
     table_free(t);
     hub_saes_free(sae, n);

@@ -81,6 +81,9 @@ static const struct format_case {
     {"llama/Llama3_1-8B-Base-L3TC-8x", "llama-transcoder", "llama-scope",
      "no/default before/config threshold/config 0/default no/default no/default "
      "layers.3.mlp.out/config yes/default"},
+    {"llama/800M-Slimpajama-0-OpenR1-Math-220k/L3R", "llama-later", "llama-scope",
+     "no/default before/config threshold/config 0/default no/default no/default "
+     "layers.3.resid.post/config yes/default"},
 #undef AT
 #define TENSOR " no/default no/no tensor W_skip"
     {"sparsify/layers.3.mlp", "sparsify/topk", "sparsify",
@@ -167,6 +170,12 @@ static const struct format_case {
     {"heindrich/relu.pt", "heindrich", "heindrich .pt",
      "yes/default before/default all/default 0/default no/default no/default none/default "
      "unsaid/default"},
+    {"heindrich/gpt2-small_L2_Hcat_z_v4.pt", "heindrich/z", "heindrich .pt",
+     "yes/default before/default all/default 0/default no/default no/default "
+     "layers.2.attn.z/config unsaid/default"},
+    {"goodfire/Llama-3.1-8B-Instruct-SAE-l19.pth", "goodfire", "goodfire",
+     "no/default before/default all/default 0/default no/default no/default "
+     "layers.19.resid.post/file name unsaid/default"},
 };
 
 /* Transcoders that read elsewhere than at mlp.in, and the architecture that says where. */
@@ -379,6 +388,10 @@ static void test_refused_configurations(void **state)
                 "normalize_activations 'covariance' is not known"),
         SAELENS("standard", "\"hook_head_index\": null", "\"hook_head_index\": 3",
                 "hook_head_index is 3"),
+        SAELENS("old-standard", "\"hook_point_head_index\": null", "\"hook_point_head_index\": 2",
+                "hook_head_index is 2"),
+        SAELENS("transcoder", "\"hook_head_index\": null", "\"hook_head_index_out\": 1",
+                "hook_head_index is 1"),
         SAELENS("standard", "\"d_in\": 12", "\"d_in\": -12", "d_in is -12 and d_sae 40"),
         SAELENS("standard", "\"apply_b_dec_to_input\": true", "\"apply_b_dec_to_input\": 1",
                 "'apply_b_dec_to_input' is an integer, expected true or false"),
@@ -449,6 +462,13 @@ static void test_refused_configurations(void **state)
          "config.json: not valid JSON"},
         {"saelens/scaled-checkpoint", "sae_weights.safetensors", "activation_scaler.json", NULL,
          NULL, "no configuration beside them"},
+        {"heindrich", "gpt2-small_L2_Hcat_z_v4.pt", "gpt2-small_L2_Hcat_z_v4_cfg.json",
+         "\"dict_size\": 40", "\"dict_size\": 41",
+         "'dict_size' is 41, expected 40 latents of the weights"},
+        {"heindrich", "gpt2-small_L2_Hcat_z_v4.pt", "gpt2-small_L2_Hcat_z_v4_cfg.json",
+         "\"blocks.2.attn.hook_z\"", "7", "'act_name' is an integer, expected a string"},
+        {"heindrich", "gpt2-small_L2_Hcat_z_v4.pt", "gpt2-small_L2_Hcat_z_v4_cfg.json", "{", "[",
+         "_cfg.json: not valid JSON"},
 #undef SAELENS
 #undef SAELENS_TENSOR
     };
