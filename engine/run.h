@@ -21,6 +21,11 @@ struct run {
     void (*poll)(void *);      /* may be NULL; called before each operation, and while one waits;
                                   what it does on the device it does in another queue */
     void *poll_arg;
+    void (*told)(void *, double share); /* may be NULL: hears how much of the work is done, 0 to 1;
+                                           run_tell */
+    void *told_arg;
+    double told_from,
+        told_part; /* what run_tell speaks of, shares of the work; part 0: all of it */
     struct error err;
     uint64_t failed; /* the queue's number of the operation that `err` is of; 0: of none */
     struct run_name {
@@ -31,6 +36,13 @@ struct run {
     } name[RUN_NAMES]; /* n_names of them, in the order given */
     int32_t n_names;
 };
+
+/* How much is done of what the run is at. */
+static inline void run_tell(struct run *r, double share)
+{
+    if (r->told)
+        r->told(r->told_arg, r->told_from + share * (r->told_part > 0 ? r->told_part : 1));
+}
 
 /* True while neither an error, as far as the queue knows, nor a cancel has happened; turns a raised
  * `cancel` into ERROR_CANCELLED, and drops what the queue has found wrong meanwhile. */

@@ -107,7 +107,7 @@ static struct partial *kept_chunk(struct study *s, int64_t i, struct run *run)
         struct word_matrix x;
         struct prober prober;
         word_matrix_turned(&x, words_columns(p->words, p->units[at.unit]), &p->l, r->train,
-                           r->order, columns, probe_go_on, run);
+                           r->order, columns, probe_turning, run);
         prober_init(&prober, run, &x, r->train, p->l.n_labels, p->C);
         r->hits = prober_hits(&prober, p->l.label);
         r->columns = columns;

@@ -30,6 +30,8 @@ void probe_words_note(const struct probe_words *, struct table *);
 
 /* Whether a run goes on; lets live requests through. arg: the run. */
 bool probe_go_on(void *run);
+/* The same while words are turned, of which it tells; a probe is fitted then. */
+bool probe_turning(void *run, double share);
 
 /* Probes of one matrix with one training set. */
 struct prober {

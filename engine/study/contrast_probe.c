@@ -108,7 +108,7 @@ static bool prepare(struct study *s, const struct probe_at *at, struct run *run)
     r->train = xcalloc((size_t)p->l.n + 1, 1);
     word_split_train(&p->split, p->l.n, at->fold, r->train);
     word_matrix_turned(&r->x, words_columns(p->words, p->units[at->unit]), &p->l, r->train, NULL, 0,
-                       probe_go_on, run);
+                       probe_turning, run);
     prober_init(&r->prober, run, &r->x, r->train, p->l.n_labels, p->C);
     if (!run_ok(run))
         forget(r);

@@ -72,6 +72,12 @@ bool probe_go_on(void *arg)
     return run_ok(run);
 }
 
+bool probe_turning(void *run, double share)
+{
+    run_tell(run, share / 2);
+    return probe_go_on(run);
+}
+
 /* ---- probes */
 void prober_init(struct prober *p, struct run *run, const struct word_matrix *x,
                  const uint8_t *train, int32_t n_labels, double C)

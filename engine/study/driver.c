@@ -41,18 +41,22 @@ static void meter_add(struct meter *m, struct instant x)
     *instant_at(m, m->n++) = x;
 }
 
+/* Tokens are known of whole chunks. */
 static void meter_read(struct meter *m, struct study_progress *p)
 {
     double time = now();
     struct instant here = {time, p->tokens, p->done}, then = *instant_at(m, 0);
     double seconds = here.time - then.time;
-    double chunks_per_s = seconds > 0 ? (double)(here.done - then.done) / seconds : 0;
+    const double done = (double)p->done + p->part;
+    double chunks_per_s = seconds > 0 ? (done - (double)then.done) / seconds : 0;
     p->elapsed = time - m->start;
-    p->share = p->total > 0 ? (double)p->done / (double)p->total : 1.0;
-    p->tokens_per_s = seconds > 0 ? (here.tokens - then.tokens) / seconds : 0;
+    p->share = p->total > 0 ? done / (double)p->total : 1.0;
     p->left = p->done >= p->total ? 0.0
-              : chunks_per_s > 0  ? (double)(p->total - p->done) / chunks_per_s
+              : chunks_per_s > 0  ? ((double)p->total - done) / chunks_per_s
                                   : (double)NAN;
+    if (p->part > 0)
+        return;
+    p->tokens_per_s = seconds > 0 ? (here.tokens - then.tokens) / seconds : 0;
     meter_add(m, here);
 }
 
@@ -66,6 +70,7 @@ struct loop { /* one run of a study */
     struct partial *left;           /* the one behind them, on its way */
     uint64_t left_mark;
     double saved; /* when the last checkpoint was made */
+    double said;  /* … the last word about a part of a chunk */
 };
 
 static bool collect(struct loop *l, struct error *e)
@@ -155,6 +160,20 @@ static bool cancelled(struct loop *l, struct error *e)
     return e->kind == ERROR_CANCELLED;
 }
 
+/* How far the chunk at work is; of one that a device is still at nobody tells. */
+static void told(void *arg, double share)
+{
+    struct loop *l = arg;
+    const double time = now();
+    if (l->left || !(share > 0) || time - l->said < MARK_EVERY)
+        return;
+    l->said = time;
+    l->progress.part = share < 1 ? share : 1;
+    meter_read(&l->meter, &l->progress);
+    l->to->progress(l->to->progress_arg, &l->progress);
+    l->progress.part = 0;
+}
+
 static bool run_chunks(struct loop *l, struct error *e)
 {
     double every = l->to->checkpoint_s > 0 ? l->to->checkpoint_s : 20.0;
@@ -188,7 +207,9 @@ bool study_run(const struct study_ops *ops, struct study *s, struct queue *q, in
                          .arena = arena_new(q),
                          .cancel = l.to->cancel,
                          .poll = l.to->poll,
-                         .poll_arg = l.to->poll_arg};
+                         .poll_arg = l.to->poll_arg,
+                         .told = l.to->progress ? told : NULL,
+                         .told_arg = &l};
     l.meter.start = l.saved = now();
     meter_add(&l.meter, (struct instant){l.meter.start, 0, first});
     bool ok = run_chunks(&l, &own);

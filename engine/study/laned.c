@@ -182,6 +182,7 @@ static void back(struct work *w)
         if (run_ok(w->run))
             add_losses(w, &micro, loss);
         micro.n = 0;
+        run_tell(w->run, (l + 1.0) / s->n_lanes);
     }
     free(lane);
     free(w->rows);

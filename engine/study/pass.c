@@ -71,6 +71,7 @@ struct packer { /* a sub-batch being filled */
     void (*each)(void *, struct run *, const struct pass_batch *);
     void *arg;
     int32_t limit;
+    double done, total;        /* rows, of the chunk */
     struct sequences seq, doc; /* of the sub-batch; of one document */
     struct pass_row *row;
     size_t cap;
@@ -89,6 +90,7 @@ static void flush(struct packer *p)
     if (p->seq.n_rows == 0 || !run_ok(p->run))
         return;
     struct arena_mark mark = arena_mark(p->run->arena);
+    p->run->told_from = p->done / p->total, p->run->told_part = p->seq.n_rows / p->total;
     struct pass_batch b = {.n_rows = p->seq.n_rows, .row = p->row, .seq = &p->seq};
     struct batch batch = sequences_batch(&p->seq);
     model_forward(p->run, p->in->model, &batch, NULL, p->how->to, p->how->hook, p->how->n_hooks,
@@ -96,6 +98,8 @@ static void flush(struct packer *p)
     if (run_ok(p->run))
         p->each(p->arg, p->run, &b);
     run_name(p->run, from, sentences_name, NULL, p->row[0].doc, p->row[b.n_rows - 1].doc);
+    run_tell(p->run, 1);
+    p->done += b.n_rows;
     arena_reset(p->run->arena, mark);
     sequences_clear(&p->seq);
 }
@@ -148,14 +152,18 @@ bool pass_cut(const struct study_in *in, const atomic_bool *cancel, struct pass_
     return true;
 }
 
+static int32_t tokens_of(const struct packer *p, const struct pass_doc *d)
+{
+    int32_t tokens = d->n, room = cut_room(cut_of(p->in));
+    if (p->how->most > 0 && tokens > p->how->most)
+        tokens = p->how->most;
+    return p->how->most > 0 && tokens > room ? room : tokens;
+}
+
 static void add_doc(struct packer *p, const struct pass_doc *d)
 {
     const struct cut cut = cut_of(p->in);
-    int32_t tokens = d->n;
-    if (p->how->most > 0 && tokens > p->how->most)
-        tokens = p->how->most;
-    if (p->how->most > 0 && tokens > cut_room(cut))
-        tokens = cut_room(cut);
+    const int32_t tokens = tokens_of(p, d);
     if (tokens == 0)
         return;
     sequences_clear(&p->doc);
@@ -181,8 +189,11 @@ void pass_chunk_how(struct run *run, const struct study_in *in, int64_t i,
         .run = run, .in = in, .how = how, .each = each, .arg = arg, .limit = rows_at_once(in)};
     struct pass_doc *docs = pass_docs(in, of.first, of.n);
     for (int32_t d = 0; d < of.n; d++)
+        p.total += tokens_of(&p, &docs[d]) + 1; /* about: a BOS each */
+    for (int32_t d = 0; d < of.n; d++)
         add_doc(&p, &docs[d]);
     flush(&p);
+    run->told_from = run->told_part = 0;
     pass_docs_free(docs, of.n);
     sequences_release(&p.seq);
     sequences_release(&p.doc);

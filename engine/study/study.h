@@ -93,6 +93,7 @@ struct study_ops {
 struct study_progress {
     int64_t done, total;  /* chunks */
     double share;         /* 0 … 1 */
+    double part;          /* of the chunk that is at work, which share counts; 0 behind a chunk */
     double tokens;        /* so far in this run of the program */
     double tokens_per_s;  /* over about the last 5 s; 0: not known yet */
     double bytes_per_s;   /* where bytes are read instead */
@@ -103,7 +104,8 @@ struct study_loop { /* what the driver reports to; all may be NULL / 0 */
     const atomic_bool *cancel;
     void (*poll)(void *);
     void *poll_arg;
-    void (*progress)(void *, const struct study_progress *); /* after each chunk */
+    /* After each chunk, and a few times a second in those that tell how far they are (run_tell). */
+    void (*progress)(void *, const struct study_progress *);
     void *progress_arg;
     /* Every checkpoint_s seconds, and when cancelled: keeps what the study saves; false and *e ends
      * the run. */

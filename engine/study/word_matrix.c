@@ -189,7 +189,7 @@ static void take_direction(struct turning *t, int32_t k)
     t->r++;
 }
 
-static void take_directions(struct turning *t, const uint8_t *train, bool (*go_on)(void *),
+static void take_directions(struct turning *t, const uint8_t *train, bool (*go_on)(void *, double),
                             void *arg)
 {
     double largest = 0;
@@ -200,7 +200,7 @@ static void take_directions(struct turning *t, const uint8_t *train, bool (*go_o
         t->rest[w] = times_row(t, w);
         largest = t->rest[w] > largest ? t->rest[w] : largest;
     }
-    while (t->r < t->most && (!go_on || go_on(arg))) {
+    while (t->r < t->most && (!go_on || go_on(arg, (double)t->r / t->most))) {
         int32_t best = -1;
         for (int32_t w = 0; w < t->l->n; w++)
             if (train[w] && (best < 0 || t->rest[w] > t->rest[best]))
@@ -213,7 +213,7 @@ static void take_directions(struct turning *t, const uint8_t *train, bool (*go_o
 
 void word_matrix_turned(struct word_matrix *x, const struct word_columns *c,
                         const struct word_list *l, const uint8_t *train, const int32_t *pick,
-                        int32_t n_pick, bool (*go_on)(void *), void *arg)
+                        int32_t n_pick, bool (*go_on)(void *, double), void *arg)
 {
     const int32_t n_train = count(train, l->n);
     int32_t *place;

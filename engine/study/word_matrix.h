@@ -20,10 +20,10 @@ void word_matrix_init(struct word_matrix *, const struct word_columns *, const s
  * of an orthonormal basis of what the training words span: a probe with an L2 penalty has no weight
  * beyond it, and gives each word the same. Pivoted Cholesky of the training words' products, for
  * which no more than one row is ever standardised. column is NULL. go_on (NULL: always) is asked
- * between directions; false: the matrix is of no use. */
+ * between directions, and told the share of them that are found; false: the matrix is of no use. */
 void word_matrix_turned(struct word_matrix *, const struct word_columns *, const struct word_list *,
                         const uint8_t *train, const int32_t *pick, int32_t n_pick,
-                        bool (*go_on)(void *arg), void *arg);
+                        bool (*go_on)(void *arg, double share), void *arg);
 /* The rows whose flag is `is`, one below the other, into x [count, p] and y [count] (labels by
  * word); how many. */
 int32_t word_matrix_rows(const struct word_matrix *, const uint8_t *flag, bool is,

@@ -204,7 +204,7 @@ static void progressed(void *arg, const struct study_progress *p)
     struct running *r = arg;
     if (r->loop->progress)
         r->loop->progress(r->loop->progress_arg, p, r->call->what);
-    if (!r->loop->partial || !r->call->partial ||
+    if (!r->loop->partial || !r->call->partial || p->part > 0 ||
         p->elapsed - r->partial_at < r->loop->partial_every || p->done == p->total)
         return;
     r->partial_at = p->elapsed;
