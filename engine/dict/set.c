@@ -75,11 +75,11 @@ bool dict_set_same(const struct dict_set *a, const struct dict_set *b)
     return same;
 }
 
-void dict_set_some(const struct dict_set *s, uint32_t places, struct dict_set *out)
+void dict_set_some(const struct dict_set *s, dict_places places, struct dict_set *out)
 {
     *out = (struct dict_set){.place = xcalloc((size_t)s->n + 1, sizeof *out->place)};
     for (int32_t i = 0; i < s->n; i++)
-        if (places & 1u << i)
+        if (places & dict_bit(i))
             out->place[out->n++] = s->place[i];
 }
 
@@ -89,9 +89,9 @@ void dict_set_forget(struct dict_set *s)
     *s = (struct dict_set){0};
 }
 
-uint32_t dict_set_all(const struct dict_set *s)
+dict_places dict_set_all(const struct dict_set *s)
 {
-    return s->n < DICT_SET_MAX ? (1u << s->n) - 1 : UINT32_MAX;
+    return s->n < DICT_SET_MAX ? dict_bit(s->n) - 1 : ~(dict_places)0;
 }
 
 int32_t dict_set_saes(const struct dict_set *s)
@@ -102,20 +102,20 @@ int32_t dict_set_saes(const struct dict_set *s)
     return n;
 }
 
-int32_t dict_set_within(uint32_t places, int32_t dict)
+int32_t dict_set_within(dict_places places, int32_t dict)
 {
     int32_t n = 0;
-    if (dict < 0 || dict >= DICT_SET_MAX || !(places & 1u << dict))
+    if (dict < 0 || dict >= DICT_SET_MAX || !(places & dict_bit(dict)))
         return -1;
     for (int32_t i = 0; i < dict; i++)
-        n += (places & 1u << i) != 0;
+        n += (places & dict_bit(i)) != 0;
     return n;
 }
 
-int32_t dict_set_outside(uint32_t places, int32_t dict)
+int32_t dict_set_outside(dict_places places, int32_t dict)
 {
     for (int32_t i = 0; i < DICT_SET_MAX && dict >= 0; i++)
-        if ((places & 1u << i) && dict-- == 0)
+        if ((places & dict_bit(i)) && dict-- == 0)
             return i;
     return -1;
 }

@@ -3,7 +3,14 @@
 #define GLIMT_DICT_SET_H
 #include "engine/dict/dict.h"
 
-#define DICT_SET_MAX 32 /* places: a bit each of a word */
+#define DICT_SET_MAX 128
+
+/* Some places of a set, a bit each. */
+__extension__ typedef unsigned __int128 dict_places;
+static inline dict_places dict_bit(int32_t place)
+{
+    return (dict_places)1 << place;
+}
 
 struct dict_place {
     struct dict *dict; /* owned; NULL: not open, as in what an earlier session says of its units */
@@ -28,13 +35,13 @@ bool dict_set_plan(struct dict_set *, struct point at, bool neurons);
 bool dict_set_same(const struct dict_set *, const struct dict_set *);
 /* Some of its places, a bit each, in their order. The list alone is the caller's, who ends it with
  * dict_set_forget: the dictionaries stay the set's. */
-void dict_set_some(const struct dict_set *, uint32_t places, struct dict_set *out);
+void dict_set_some(const struct dict_set *, dict_places places, struct dict_set *out);
 void dict_set_forget(struct dict_set *);
 /* What place `dict` of the set is in that of `places`, and back; −1: it is not there. */
-int32_t dict_set_within(uint32_t places, int32_t dict);
-int32_t dict_set_outside(uint32_t places, int32_t dict);
+int32_t dict_set_within(dict_places places, int32_t dict);
+int32_t dict_set_outside(dict_places places, int32_t dict);
 /* All of its places, a bit each. */
-uint32_t dict_set_all(const struct dict_set *);
+dict_places dict_set_all(const struct dict_set *);
 int32_t dict_set_saes(const struct dict_set *); /* how many are no neurons */
 /* The places without the dictionaries. */
 void dict_set_copy_plan(const struct dict_set *from, struct dict_set *out);

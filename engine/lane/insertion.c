@@ -8,7 +8,7 @@ static const char expected[] = "none, sae or error, for all, or NAME=MODE[,NAME=
 
 void insertion_put(struct insertion *in, int32_t place, enum insert how)
 {
-    const uint32_t bit = 1u << place;
+    const dict_places bit = dict_bit(place);
     in->sae = how == INSERT_SAE ? in->sae | bit : in->sae & ~bit;
     in->error = how == INSERT_ERROR ? in->error | bit : in->error & ~bit;
 }
@@ -113,7 +113,7 @@ bool insertion_find(const struct dict_set *set, const struct insert_word *word, 
                     struct insertion *out, struct error *e)
 {
     struct insertion in = {0};
-    uint32_t named = 0;
+    dict_places named = 0;
     if (n == 1 && !word[0].place[0]) {
         *out = insertion_of(word[0].how);
         return true;
@@ -126,10 +126,10 @@ bool insertion_find(const struct dict_set *set, const struct insert_word *word, 
             return error_set(e, ERROR_INPUT,
                              "found %s, which are neurons, expected the place of an SAE",
                              word[i].place);
-        if (named & 1u << place)
+        if (named & dict_bit(place))
             return error_set(e, ERROR_INPUT, "found %s twice, expected each place once",
                              word[i].place);
-        named |= 1u << place;
+        named |= dict_bit(place);
         insertion_put(&in, place, word[i].how);
     }
     *out = settled(set, in);

@@ -12,16 +12,16 @@ extern const char *const insert_name[]; /* by enum insert: "none", "sae", "error
 
 struct insertion { /* places of a set, a bit each, in one of the two at most; all bits: everywhere,
                       whatever the set */
-    uint32_t sae, error;
+    dict_places sae, error;
 };
 static inline struct insertion insertion_of(enum insert how)
 {
-    return (struct insertion){how == INSERT_SAE ? UINT32_MAX : 0,
-                              how == INSERT_ERROR ? UINT32_MAX : 0};
+    const dict_places all = ~(dict_places)0;
+    return (struct insertion){how == INSERT_SAE ? all : 0, how == INSERT_ERROR ? all : 0};
 }
 static inline enum insert insertion_at(struct insertion in, int32_t place)
 {
-    const uint32_t bit = 1u << place;
+    const dict_places bit = dict_bit(place);
     return in.sae & bit ? INSERT_SAE : in.error & bit ? INSERT_ERROR : INSERT_NONE;
 }
 static inline bool insertion_same(struct insertion a, struct insertion b)

@@ -17,14 +17,14 @@ const struct unit *lane_units(const struct lane *l, int32_t place, int32_t *n)
     return l->units + from;
 }
 
-uint32_t lane_acts(const struct lane *l, const struct dict_set *set)
+dict_places lane_acts(const struct lane *l, const struct dict_set *set)
 {
-    uint32_t acts = 0;
+    dict_places acts = 0;
     for (int32_t i = 0; set && i < set->n; i++)
         if (!set->place[i].neurons)
-            acts |= l->inserted & 1u << i;
+            acts |= l->inserted & dict_bit(i);
     for (int32_t i = 0; i < l->n_units; i++)
-        acts |= 1u << l->units[i].id.dict;
+        acts |= dict_bit(l->units[i].id.dict);
     return acts;
 }
 
@@ -45,17 +45,17 @@ struct lane_place lane_place(const struct model *m, const struct dict *d, struct
     return p;
 }
 
-struct lane_place lane_place_of(const struct model *m, const struct dict_set *set, uint32_t acts,
+struct lane_place lane_place_of(const struct model *m, const struct dict_set *set, dict_places acts,
                                 int32_t otherwise)
 {
     int32_t first = otherwise;
     for (int32_t i = set->n - 1; i >= 0; i--)
-        if (acts & 1u << i)
+        if (acts & dict_bit(i))
             first = i;
     struct lane_place p = lane_place(m, set->place[first].dict, set->place[first].at);
     p.set = set, p.first = first;
     for (int32_t i = first + 1; i < set->n; i++)
-        if (acts & 1u << i &&
+        if (acts & dict_bit(i) &&
             point_compare(dict_reads(set->place[i].dict, set->place[i].at), p.landing) < 0)
             land_at(&p, p.at);
     return p;
@@ -132,7 +132,7 @@ void directions_free(struct queue *q, struct directions *d)
 /* ---- lanes */
 static bool inserts_where_they_part(const struct lane_place *p, const struct lane *l)
 {
-    return l->inserted & 1u << p->first && !(p->set && p->set->place[p->first].neurons);
+    return l->inserted & dict_bit(p->first) && !(p->set && p->set->place[p->first].neurons);
 }
 
 static int32_t count_rows(const struct lane_rows *r)
@@ -186,9 +186,9 @@ void lane_change(struct run *run, const struct lane_place *p, const struct lane 
 void lane_hooks_add(struct lane_hooks *h, const struct lane_place *p, const struct lane *lane,
                     const int32_t *rows, int32_t n_rows)
 {
-    const uint32_t acts = lane_acts(lane, p->set);
+    const dict_places acts = lane_acts(lane, p->set);
     for (int32_t i = p->first + 1; p->set && i < p->set->n; i++) {
-        if (!(acts & 1u << i))
+        if (!(acts & dict_bit(i)))
             continue;
         h->hook = grow(h->hook, &h->cap, (size_t)h->n + 1, sizeof *h->hook);
         struct hook *one = &h->hook[h->n++];
@@ -197,7 +197,7 @@ void lane_hooks_add(struct lane_hooks *h, const struct lane_place *p, const stru
                              .rows = rows,
                              .n_rows = n_rows,
                              .dict = p->set->place[i].dict,
-                             .keep_error = !(lane->inserted & 1u << i)};
+                             .keep_error = !(lane->inserted & dict_bit(i))};
         one->units = lane_units(lane, i, &one->n_units);
     }
 }

@@ -16,7 +16,7 @@
 #include "engine/lane/sequences.h"
 
 struct lane {
-    uint32_t inserted; /* places of the set, a bit each, where the reconstruction stands in the
+    dict_places inserted; /* places of the set, a bit each, where the reconstruction stands in the
                           activation's place; elsewhere what it misses is kept: nothing happens
                           there but what units change. Neurons miss nothing */
     int32_t n_units;
@@ -25,7 +25,7 @@ struct lane {
 /* The lane's units of a place, and how many. */
 const struct unit *lane_units(const struct lane *, int32_t place, int32_t *n);
 /* The places of a set at which the lane is not the plain model, a bit each. */
-uint32_t lane_acts(const struct lane *, const struct dict_set *);
+dict_places lane_acts(const struct lane *, const struct dict_set *);
 
 struct lane_place { /* where lanes part; borrowed */
     const struct model *model;
@@ -42,7 +42,7 @@ struct lane_place lane_place(const struct model *, const struct dict *, struct p
 /* Of lanes over a set that do something at the places `acts`: they part at the first of these
  * (place `otherwise` where there is none). What they do at those behind it are hooks on the way
  * (lane_hooks_add); where one lies before the landing, the lanes land where they part. */
-struct lane_place lane_place_of(const struct model *, const struct dict_set *, uint32_t acts,
+struct lane_place lane_place_of(const struct model *, const struct dict_set *, dict_places acts,
                                 int32_t otherwise);
 
 /* ---- what the lanes share. Tensors are the arena's, a row each of the batch. */

@@ -115,7 +115,7 @@ static void fetch_watched(struct front *f)
 
 static bool is_further(const struct front *f, int32_t place)
 {
-    return !f->reference && f->s->further & 1u << place;
+    return !f->reference && f->s->further & dict_bit(place);
 }
 
 static void fetch_codes(struct run *r, struct csr_host *to, const struct csr *f)

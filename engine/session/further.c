@@ -8,7 +8,7 @@
 
 static bool is_further(const struct session *s, int32_t place)
 {
-    return s->further & 1u << place;
+    return s->further & dict_bit(place);
 }
 
 void further_free(struct session *s, struct line *l)

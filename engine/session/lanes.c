@@ -89,7 +89,7 @@ static uint64_t pair_key(const struct unit *u)
 static void set_lanes(struct session *s)
 {
     const struct lane sae = {.inserted = s->wish.insert.sae};
-    const uint32_t at = lane_acts(&sae, s->set);
+    const dict_places at = lane_acts(&sae, s->set);
     const bool inserted = at != 0;
     s->lane_track[LANE_PLAIN] = TRACK_PLAIN;
     s->lane_track[LANE_BASE] = inserted ? TRACK_SAE : TRACK_PLAIN;
@@ -115,7 +115,7 @@ static void set_lanes(struct session *s)
 /* ---- where lanes part */
 void lanes_part(struct session *s)
 {
-    uint32_t acts = 0;
+    dict_places acts = 0;
     if (s->set->n == 0) {
         s->place = lane_place(s->model, NULL, s->at);
         return;
@@ -133,9 +133,9 @@ static void place_again(struct session *s)
 {
     const struct lane_place old = s->place;
     const int32_t dict = s->wish.dict, shown = s->shown;
-    const uint32_t further = s->further;
+    const dict_places further = s->further;
     s->shown = dict >= 0 && dict < s->set->n ? dict : 0;
-    s->further = s->wish.further & dict_set_all(s->set) & ~(1u << s->shown);
+    s->further = s->wish.further & dict_set_all(s->set) & ~dict_bit(s->shown);
     lanes_part(s);
     if (further != s->further) {
         text_forget(s, true);

@@ -53,7 +53,7 @@ struct wish {            /* plain data; the session copies what it needs */
     bool bos;     /* put the BOS token before each sequence (shown, without a loss) */
     struct insertion insert; /* of LANE_BASE and LANE_FIXED */
     int32_t dict;            /* the place whose codes and FVU are wanted, */
-    uint32_t further;        /* and more of them, a bit each: snapshot.further */
+    dict_places further;     /* and more of them, a bit each: snapshot.further */
     int32_t n_units;         /* the chosen units, in slider order */
     struct chosen_unit unit[UNITS_MAX];
     struct unit_id watch; /* one more whose pre-activations are wanted; UNIT_NONE: none */

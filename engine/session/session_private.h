@@ -180,7 +180,7 @@ struct session {
     struct point at;         /* of an empty set */
     int32_t shown;           /* the place whose codes are shown; */
     const struct dict *dict; /* its dictionary; NULL: there is none */
-    uint32_t further;        /* more places whose codes are wanted; never the one shown */
+    dict_places further;     /* more places whose codes are wanted; never the one shown */
     struct lane_place place; /* where lanes part */
     bool sae;                /* they part at a dictionary that reconstructs */
     int32_t d_model;         /* width of the residual */

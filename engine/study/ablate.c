@@ -20,7 +20,7 @@ struct ablated { /* a set of the units, lane by lane behind the first */
 
 struct study {
     struct laned by;
-    uint32_t inserted; /* places, a bit each */
+    dict_places inserted; /* places, a bit each */
     int32_t n_units, n_held, n_sets;
     struct unit_id unit[STUDY_MAX_VALUES];
     double value[STUDY_MAX_VALUES];
@@ -136,7 +136,7 @@ static const struct param params[] = {
     {.name = NULL},
 };
 
-static uint32_t ablate_places(const struct dict_set *set, const struct params *p)
+static dict_places ablate_places(const struct dict_set *set, const struct params *p)
 {
     return units_places(set, p) | units_places_held(set, p);
 }

@@ -42,7 +42,7 @@ struct study {
     struct unit_id *unit; /* [J] */
     int32_t n_places;
     struct place *place;
-    uint32_t inserted; /* places, a bit each */
+    dict_places inserted; /* places, a bit each */
     int32_t n_held;
     struct holding by, minus; /* minus: what values are the difference to, where `paired` */
     bool paired, pre;
@@ -111,14 +111,14 @@ static void activity_free(struct study *s)
 /* All units of the dictionaries that some are of, each once. */
 static bool take_whole(struct study *s, const struct unit_id *unit, int32_t n, struct error *e)
 {
-    uint32_t places = 0;
+    dict_places places = 0;
     for (int32_t i = 0; i < n; i++) {
-        if (places & 1u << unit[i].dict)
+        if (places & dict_bit(unit[i].dict))
             return error_set(e, ERROR_INPUT,
                              "activity: %d units are given, expected one of each dictionary that "
                              "is meant",
                              (int)n);
-        places |= 1u << unit[i].dict;
+        places |= dict_bit(unit[i].dict);
         s->J += s->set.place[unit[i].dict].m;
     }
     s->unit = xcalloc((size_t)s->J, sizeof *s->unit);
@@ -168,7 +168,7 @@ static bool take_held(struct study *s, const struct params *p, struct error *e)
     return true;
 }
 
-static uint32_t activity_places(const struct dict_set *set, const struct params *p)
+static dict_places activity_places(const struct dict_set *set, const struct params *p)
 {
     return units_places(set, p) | units_places_held(set, p);
 }
@@ -180,7 +180,7 @@ static void make_places(struct study *s)
         const struct dict_place *of = &s->set.place[d];
         struct place p = {.dict = d,
                           .at = s->pre ? pre_activation_read(of) : dict_reads(of->dict, of->at),
-                          .decoded = s->inserted & 1u << d || dict_spec(of->dict)->transcodes,
+                          .decoded = s->inserted & dict_bit(d) || dict_spec(of->dict)->transcodes,
                           .index = xcalloc((size_t)s->J + 1, sizeof(int32_t)),
                           .column = xcalloc((size_t)s->J + 1, sizeof(int32_t))};
         for (int32_t j = 0; j < s->J; j++)

@@ -192,13 +192,13 @@ static int32_t hooks_to(struct work *w, const struct lane_hooks *own, int32_t fi
     struct hook *all = xcalloc((size_t)own->n + (size_t)n + 1, sizeof *all);
     int32_t count = 0;
     for (int32_t k = first; k < first + n; k++) /* as the SAE reads it that is inserted there */
-        if (s->whole.inserted & 1u << s->step[k].place)
+        if (s->whole.inserted & dict_bit(s->step[k].place))
             all[count++] = (struct hook){.at = s->step[k].at, .op = HOOK_GET, .io = &w->x[k]};
     for (int32_t i = 0; i < own->n; i++)
         if (!to || point_compare(own->hook[i].at, *to) != 0)
             all[count++] = own->hook[i];
     for (int32_t k = first; k < first + n; k++)
-        if (!(s->whole.inserted & 1u << s->step[k].place))
+        if (!(s->whole.inserted & dict_bit(s->step[k].place)))
             all[count++] = (struct hook){.at = s->step[k].at, .op = HOOK_GET, .io = &w->x[k]};
     *out = all;
     return count;

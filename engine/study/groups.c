@@ -107,7 +107,7 @@ static bool compare_all(struct grouping *g, struct error *e)
 /* ---- what they write */
 static bool is_among(const struct grouping *g, int32_t place)
 {
-    return g->of->among & 1u << place;
+    return g->of->among & dict_bit(place);
 }
 
 static bool add_units(struct grouping *g, int32_t place, int32_t first, int32_t n)

@@ -18,7 +18,7 @@ struct point pre_activation_read(const struct dict_place *p)
     return point_compare(at, p->at) == 0 ? dict_reads(p->dict, at) : at;
 }
 
-uint32_t two_runs_places(const struct dict_set *set, const struct params *p)
+dict_places two_runs_places(const struct dict_set *set, const struct params *p)
 {
     return units_places(set, p) | units_places_held(set, p) | units_places_of(set, p, "shifted");
 }

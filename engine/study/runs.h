@@ -27,7 +27,7 @@ enum { RUN_A, RUN_B, TWO_RUNS };
 struct two_runs {
     struct dict_place one; /* where there is no set */
     struct dict_set set;   /* borrowed */
-    uint32_t inserted;     /* places, a bit each */
+    dict_places inserted;  /* places, a bit each */
     struct point first;    /* up to it, itself before its hooks, the runs are the same */
     int32_t n_units;       /* of those asked about */
     struct unit_id unit[STUDY_MAX_VALUES];
@@ -37,7 +37,7 @@ struct two_runs {
     } run[TWO_RUNS];
 };
 /* study_ops.places: of all units that the rows name. */
-uint32_t two_runs_places(const struct dict_set *, const struct params *);
+dict_places two_runs_places(const struct dict_set *, const struct params *);
 /* Of the study `name`: checks units and values. False and *e; nothing to release then. */
 bool two_runs_take(struct two_runs *, const char *name, const struct study_in *,
                    const struct params *, struct error *e);

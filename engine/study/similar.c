@@ -19,13 +19,13 @@ struct comparing {
 
 bool similar_check(const struct study_in *in, const struct similar_in *of, struct error *e)
 {
-    uint32_t places = of->among;
+    dict_places places = of->among;
     for (int32_t i = 0; i < of->n; i++)
-        places |= 1u << of->unit[i].dict;
+        places |= dict_bit(of->unit[i].dict);
     for (int32_t p = 0; p < in->dicts->n; p++) {
         char name[POINT_NAME_MAX];
         const struct point at = in->dicts->place[p].at;
-        if (!(places & 1u << p) || model_writes_stream(in->model, at))
+        if (!(places & dict_bit(p)) || model_writes_stream(in->model, at))
             continue;
         point_name(at, name);
         return error_set(e, ERROR_INPUT,
@@ -123,7 +123,7 @@ static struct unit_id numbered(const struct comparing *q, int32_t number)
 {
     struct unit_id u = {0, number};
     for (;; u.dict++) {
-        const int32_t m = q->of->among & 1u << u.dict ? q->in->dicts->place[u.dict].m : 0;
+        const int32_t m = q->of->among & dict_bit(u.dict) ? q->in->dicts->place[u.dict].m : 0;
         if (u.index < m)
             return u;
         u.index -= m;
@@ -157,7 +157,7 @@ static bool compare(struct comparing *q)
             return false;
     }
     for (int32_t p = 0; p < q->in->dicts->n; p++)
-        if (q->of->among & 1u << p && !compare_with(q, p))
+        if (q->of->among & dict_bit(p) && !compare_with(q, p))
             return false;
     return true;
 }

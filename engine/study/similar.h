@@ -8,7 +8,7 @@
 struct similar_in {
     int32_t n;
     const struct unit_id *unit; /* in study_in.dicts */
-    uint32_t among;             /* places whose units they are compared with, a bit each */
+    dict_places among;          /* places whose units they are compared with, a bit each */
     bool centred;
     int32_t top; /* others of a unit */
 };

@@ -70,7 +70,7 @@ static bool check_inserted(const struct study *s, struct error *e)
         const struct point at = s->runs.set.place[p].at;
         const bool adds_up = !is_of_the_stream(at) || s->measure == STREAM_ATTRIBUTION ||
                              point_compare(at, s->group[0].from) <= 0;
-        if (!(s->runs.inserted & 1u << p) || (adds_up && point_compare(at, s->end) <= 0))
+        if (!(s->runs.inserted & dict_bit(p)) || (adds_up && point_compare(at, s->end) <= 0))
             continue;
         point_name(at, name);
         return error_set(e, ERROR_INPUT,

@@ -50,7 +50,7 @@ struct study_ops {
     /* Which places of a set take part under these parameters, a bit each (units_places: those of
      * its units). NULL: a run is of one dictionary, and what is asked of units of several is run
      * for each of them. */
-    uint32_t (*places)(const struct dict_set *, const struct params *);
+    dict_places (*places)(const struct dict_set *, const struct params *);
     /* The study of the same inputs, and of the same values of the parameters that it has, that this
      * one goes on from; its parameters are this one's too. NULL: none. */
     const struct study_ops *needs;

@@ -143,17 +143,17 @@ static bool take_units(struct study *s, const struct params *p, struct error *e)
 
 /* Reconstructions are of every SAE there is, or of those that are named, whichever units are fixed.
  */
-static uint32_t sweep_places(const struct dict_set *set, const struct params *p)
+static dict_places sweep_places(const struct dict_set *set, const struct params *p)
 {
     const char *named;
     const unsigned in = params_insert(p, "insert", &named);
     struct insertion at = insertion_of(in & 1u << INSERT_SAE ? INSERT_SAE : INSERT_NONE);
-    uint32_t places = units_places(set, p);
+    dict_places places = units_places(set, p);
     if (named && !insertion_parse(set, named, &at, NULL))
         at = insertion_of(INSERT_NONE); /* open says why */
     for (int32_t i = 0; i < set->n; i++)
         if (!set->place[i].neurons)
-            places |= (at.sae | at.error) & 1u << i;
+            places |= (at.sae | at.error) & dict_bit(i);
     return places;
 }
 

@@ -42,24 +42,25 @@ struct dict_set units_set(const struct study_in *in, struct dict_place *one)
     return (struct dict_set){.n = 1, .place = one};
 }
 
-uint32_t units_places(const struct dict_set *set, const struct params *params)
+dict_places units_places(const struct dict_set *set, const struct params *params)
 {
     return units_places_of(set, params, "units");
 }
 
-uint32_t units_places_of(const struct dict_set *set, const struct params *params, const char *param)
+dict_places units_places_of(const struct dict_set *set, const struct params *params,
+                            const char *param)
 {
     const struct unit_id *unit;
-    uint32_t places = 0;
+    dict_places places = 0;
     const int32_t n = params_units(params, param, &unit);
     for (int32_t i = 0; i < n; i++)
         if (unit[i].dict >= 0 && unit[i].dict < set->n)
-            places |= 1u << unit[i].dict;
+            places |= dict_bit(unit[i].dict);
     return places;
 }
 
 bool units_take_inserted(const struct dict_set *set, const struct params *params,
-                         uint32_t *inserted, struct error *e)
+                         dict_places *inserted, struct error *e)
 {
     const char *places;
     const unsigned how = params_insert(params, "insert", &places);
@@ -71,13 +72,13 @@ bool units_take_inserted(const struct dict_set *set, const struct params *params
         return false;
     for (int32_t i = 0; i < set->n; i++)
         if (!set->place[i].neurons)
-            *inserted |= in.sae & 1u << i;
+            *inserted |= in.sae & dict_bit(i);
     return true;
 }
 
-uint32_t units_places_held(const struct dict_set *set, const struct params *params)
+dict_places units_places_held(const struct dict_set *set, const struct params *params)
 {
-    uint32_t inserted;
+    dict_places inserted;
     units_take_inserted(set, params, &inserted, NULL); /* open says why */
     return units_places_of(set, params, "held") | inserted;
 }

@@ -33,11 +33,11 @@ struct units {
 /* The dictionaries of the inputs; `one` is where that of `dict` alone is made. */
 struct dict_set units_set(const struct study_in *, struct dict_place *one);
 /* study_ops.places: those of the units. */
-uint32_t units_places(const struct dict_set *, const struct params *);
+dict_places units_places(const struct dict_set *, const struct params *);
 /* Those of another parameter's units. */
-uint32_t units_places_of(const struct dict_set *, const struct params *, const char *param);
+dict_places units_places_of(const struct dict_set *, const struct params *, const char *param);
 /* Those of what STUDY_HELD_ROWS say. */
-uint32_t units_places_held(const struct dict_set *, const struct params *);
+dict_places units_places_held(const struct dict_set *, const struct params *);
 /* The units of the parameters, in the set of the inputs: each there, and none twice; how many, or
  * −1 and *e. */
 int32_t units_take(const char *name, const struct study_in *, const struct params *,
@@ -48,7 +48,7 @@ int32_t units_take_held(const char *name, const struct dict_set *, const struct 
                         struct unit held[STUDY_MAX_VALUES], struct error *e);
 /* What "insert" says: the places whose SAE's reconstruction stands in the activation's place, a bit
  * each. False and *e: it says two things, or of a place that is not there. */
-bool units_take_inserted(const struct dict_set *, const struct params *, uint32_t *inserted,
+bool units_take_inserted(const struct dict_set *, const struct params *, dict_places *inserted,
                          struct error *e);
 /* A column that says a unit: its number, or of several dictionaries its name (unit_name). */
 int32_t units_column(struct table *, const struct study_in *, const char *name, const char *doc,

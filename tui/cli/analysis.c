@@ -34,7 +34,7 @@ static bool wish_fill(struct wish *w, const struct analysis *a, const struct opt
                        .special = o->special,
                        .insert = a->wb->insert,
                        .watch = UNIT_NONE,
-                       .further = dict_set_all(&a->wb->dicts) & ~1u,
+                       .further = dict_set_all(&a->wb->dicts) & ~dict_bit(0),
                        .losses = true};
     for (int32_t i = 0; i < a->n_chosen; i++)
         if (!add_unit(w, &(struct unit){.id = a->chosen[i]}, false, e))

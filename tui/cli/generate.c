@@ -86,7 +86,7 @@ static struct state hold(struct generation *g, struct run *run, const struct bat
 {
     const struct lane *lane = &g->lane;
     struct landed landed;
-    const bool inserted = lane->inserted & 1u << g->place.first;
+    const bool inserted = lane->inserted & dict_bit(g->place.first);
     unsigned want = g->place.dict && inserted ? LAND_INSERTED : lane->n_units > 0 ? LAND_CODES : 0;
     lane_front(run, &g->place, batch, NULL, want, &landed);
     struct lane_rows rows = {.lane = lane,

@@ -60,7 +60,7 @@ bool answer_need_dict(struct answer *a, int32_t *place)
                      command, (int)dicts->n, first[0], first[1], dicts->n > 2 ? " …" : "");
 }
 
-bool answer_need_dicts(struct answer *a, uint32_t *places)
+bool answer_need_dicts(struct answer *a, dict_places *places)
 {
     const struct dict_set *dicts = &a->lab->wb->dicts;
     const struct params *p = &a->request->params;
@@ -70,7 +70,7 @@ bool answer_need_dicts(struct answer *a, uint32_t *places)
         return true;
     if (!answer_need_dict(a, &place))
         return false;
-    *places = 1u << place;
+    *places = dict_bit(place);
     return true;
 }
 
@@ -96,7 +96,7 @@ bool answer_need_units(struct answer *a)
 
 /* ---- studies */
 void answer_call(struct answer *a, struct study_call *call, const struct study_ops *ops,
-                 const struct open_corpus *corpus, const char *what, uint32_t places)
+                 const struct open_corpus *corpus, const char *what, dict_places places)
 {
     lab_call_init(a->lab, call, ops, corpus, what, &a->request->params, places);
     if (params_know(&call->params, "units"))
@@ -124,12 +124,12 @@ bool answer_run(struct answer *a, struct study_call *call, struct finished *f)
 
 bool answer_each_place(struct answer *a, bool (*of)(struct answer *, int32_t place))
 {
-    uint32_t done = 0;
+    dict_places done = 0;
     for (int32_t i = 0; i < a->n_units; i++) {
         const int32_t place = a->unit[i].dict;
-        if (!(done & 1u << place) && !of(a, place))
+        if (!(done & dict_bit(place)) && !of(a, place))
             return false;
-        done |= 1u << place;
+        done |= dict_bit(place);
     }
     return true;
 }
@@ -144,7 +144,7 @@ int32_t answer_units_of(const struct answer *a, int32_t place, int32_t index[UNI
 }
 
 /* The places of one run. */
-static bool run_by(struct answer *a, uint32_t places)
+static bool run_by(struct answer *a, dict_places places)
 {
     struct study_call call;
     struct finished f;
@@ -162,7 +162,7 @@ static bool run_by(struct answer *a, uint32_t places)
 
 static bool run_place(struct answer *a, int32_t place)
 {
-    return run_by(a, 1u << place);
+    return run_by(a, dict_bit(place));
 }
 
 bool answer_by(struct answer *a, const struct study_ops *ops, const char *what,
@@ -176,7 +176,7 @@ bool answer_by(struct answer *a, const struct study_ops *ops, const char *what,
     params_take(&all, &a->request->params);
     if (params_know(&all, "units"))
         params_set_units(&all, "units", a->unit, a->n_units);
-    const uint32_t places = ops->places(&a->lab->wb->dicts, &all);
+    const dict_places places = ops->places(&a->lab->wb->dicts, &all);
     params_release(&all);
     return run_by(a, places);
 }
@@ -190,7 +190,7 @@ struct table_set *answer_growing_tables(void *answer, struct study *study)
 /* ---- tables */
 /* What a row says of its unit, in the workbench's set; UNIT_NONE: nothing. */
 static struct unit_id unit_of(const struct answer *a, const struct table *t, int64_t row,
-                              int32_t col, uint32_t places)
+                              int32_t col, dict_places places)
 {
     struct unit_id u = {0, 0};
     if (!table_has(t, row, col))
@@ -215,7 +215,7 @@ static bool is_coordinate(const struct dict_set *dicts, const struct table *t, i
 }
 
 /* The table with its units named: a column "unit" in front, or one that is there in names. */
-static struct table *named(const struct answer *a, struct table *t, uint32_t places)
+static struct table *named(const struct answer *a, struct table *t, dict_places places)
 {
     const struct dict_set *dicts = &a->lab->wb->dicts;
     const int32_t own = table_find(t, "unit"), from = own >= 0 ? own : table_find(t, "latent");
@@ -250,7 +250,7 @@ static void add_to(struct table_set *set, struct table *t)
     table_set_add(set, t);
 }
 
-void answer_add_table(struct answer *a, struct table *t, uint32_t places)
+void answer_add_table(struct answer *a, struct table *t, dict_places places)
 {
     add_to(a->set, named(a, t, places));
 }
@@ -261,7 +261,7 @@ static bool is_plain(const struct answer *a)
     return a->lab->wb->dicts.n < 2 && a->set->n == 0;
 }
 
-void answer_add(struct answer *a, struct table_set *set, uint32_t places)
+void answer_add(struct answer *a, struct table_set *set, dict_places places)
 {
     if (is_plain(a)) {
         table_set_unref(a->set);
@@ -273,7 +273,7 @@ void answer_add(struct answer *a, struct table_set *set, uint32_t places)
     table_set_unref(set);
 }
 
-struct table_set *answer_so_far(const struct answer *a, struct table_set *set, uint32_t places)
+struct table_set *answer_so_far(const struct answer *a, struct table_set *set, dict_places places)
 {
     if (is_plain(a))
         return set;
@@ -299,9 +299,9 @@ static bool is_harvested(struct lab *lab, const struct request *r, const struct 
 {
     struct study_call call;
     struct store_run run;
-    if (!(lab->known & 1u << place))
+    if (!(lab->known & dict_bit(place)))
         return false;
-    lab_call_init(lab, &call, &harvest_study, c, "", NULL, 1u << place);
+    lab_call_init(lab, &call, &harvest_study, c, "", NULL, dict_bit(place));
     params_set_flag(&call.params, "keep-activations", answer_keeps_activations(&r->params));
     const struct sha256 key = lab_key(lab, &call);
     lab_call_release(&call);
@@ -318,7 +318,7 @@ static bool are_known(const struct lab *lab, const struct request *r)
         n = lab->wb->n_chosen, unit = lab->wb->chosen;
     bool known = !lab->store || lab->identified;
     for (int32_t i = 0; known && lab->store && i < n; i++)
-        known = unit[i].dict < 0 || lab->known & 1u << unit[i].dict;
+        known = unit[i].dict < 0 || lab->known & dict_bit(unit[i].dict);
     return known;
 }
 
@@ -329,9 +329,9 @@ static bool are_kept(struct lab *lab, const struct request *r, const struct open
     struct study_call call;
     struct store_run run;
     int32_t place;
-    if (!lab->store || !answer_need_dict(&a, &place) || !(lab->known & 1u << place))
+    if (!lab->store || !answer_need_dict(&a, &place) || !(lab->known & dict_bit(place)))
         return false;
-    lab_call_init(lab, &call, &words_study, c, "", &r->params, 1u << place);
+    lab_call_init(lab, &call, &words_study, c, "", &r->params, dict_bit(place));
     const struct sha256 key = lab_key(lab, &call);
     lab_call_release(&call);
     return store_look(lab->store, &key, &run, NULL) == CLAIM_DONE;

@@ -16,7 +16,7 @@ struct answer { /* one request under way */
     int32_t n_units;
     const struct unit_id *unit; /* the request's, else the workbench's chosen ones */
     struct unit_id found[UNITS_MAX];
-    uint32_t inserted;     /* of the workbench's places: their SAEs, in every run of the answer */
+    dict_places inserted;  /* of the workbench's places: their SAEs, in every run of the answer */
     struct table_set *set; /* ours alone until it is handed on */
     struct lab_facts facts;
     bool ran; /* facts are of something */
@@ -25,7 +25,7 @@ struct answer { /* one request under way */
     const struct study_ops *by;
     const char *what;
     answer_growing *growing;
-    uint32_t places; /* of the run at hand */
+    dict_places places; /* of the run at hand */
 };
 
 /* ---- what a request means. False and the answer's error. */
@@ -34,7 +34,7 @@ bool answer_need_classes(struct answer *, int32_t n);
 /* The dictionary of a request without units: --dict, or the only one there is. */
 bool answer_need_dict(struct answer *, int32_t *place);
 /* Those of a request that may ask about all of them, a bit each: --dict's, or all. */
-bool answer_need_dicts(struct answer *, uint32_t *places);
+bool answer_need_dicts(struct answer *, dict_places *places);
 /* Fills n_units and unit: there are some, and they are in the workbench's set. */
 bool answer_need_units(struct answer *);
 bool answer_keeps_activations(const struct params *);
@@ -43,7 +43,7 @@ bool answer_keeps_activations(const struct params *);
 /* A study with what the request says of its parameters, over the dictionaries at these places and
  * with those of the units that lie there. */
 void answer_call(struct answer *, struct study_call *, const struct study_ops *,
-                 const struct open_corpus *, const char *what, uint32_t places);
+                 const struct open_corpus *, const char *what, dict_places places);
 /* Runs it and releases the call. */
 bool answer_run(struct answer *, struct study_call *, struct finished *);
 /* The study's own tables are the answer: of one run where it has study_ops.places, else of one for
@@ -63,8 +63,8 @@ void answer_facts(struct answer *, const struct lab_facts *);
  * workbench has several dictionaries units are named: in a column "unit" in front of one called
  * "latent", or in place of numbers in one that is called so; what stands in a table "neurons", or
  * in a row whose "units" are neurons, is a coordinate of what the dictionary reads. */
-void answer_add(struct answer *, struct table_set *, uint32_t places);   /* takes them over */
-void answer_add_table(struct answer *, struct table *, uint32_t places); /* likewise */
+void answer_add(struct answer *, struct table_set *, dict_places places);   /* takes them over */
+void answer_add_table(struct answer *, struct table *, dict_places places); /* likewise */
 /* The answer so far with these added, while a study runs; takes them over. */
-struct table_set *answer_so_far(const struct answer *, struct table_set *, uint32_t places);
+struct table_set *answer_so_far(const struct answer *, struct table_set *, dict_places places);
 #endif

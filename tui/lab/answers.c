@@ -23,7 +23,7 @@ static struct table_set *growing_latents(void *arg, struct study *study)
     table_rename(rows, "rows");
     table_set_add(set, rows);
     harvest_view_release(&view);
-    return answer_so_far(a, set, 1u << a->place);
+    return answer_so_far(a, set, dict_bit(a->place));
 }
 
 static bool harvest(struct answer *a, bool must_keep, answer_growing *partial,
@@ -45,7 +45,7 @@ static bool harvest(struct answer *a, bool must_keep, answer_growing *partial,
 static void add_rows(struct answer *a, struct table *t, int32_t place)
 {
     table_rename(t, "rows");
-    answer_add_table(a, t, 1u << place);
+    answer_add_table(a, t, dict_bit(place));
 }
 
 bool answer_harvest(struct answer *a)
@@ -53,7 +53,7 @@ bool answer_harvest(struct answer *a)
     struct harvest_source s = {0};
     const bool must_keep = lab_wants_store(a->lab);
     if (!answer_open_corpus(a, CORPUS_ALL) || !answer_need_dict(a, &a->place) ||
-        !lab_identify(a->lab, 1u << a->place, a->loop, a->e) ||
+        !lab_identify(a->lab, dict_bit(a->place), a->loop, a->e) ||
         (must_keep && !lab_need_store(a->lab, a->e)) || !harvest(a, must_keep, growing_classes, &s))
         return false;
     table_set_add(a->set, table_copy(s.classes));
@@ -103,7 +103,7 @@ static bool verify_found(struct answer *a, struct harvest_source *s, int32_t n_f
         lab_open_corpus(a->lab, &a->request->corpus, CORPUS_ODD, a->loop, a->e);
     if (!half)
         return false;
-    answer_call(a, &call, &values_study, half, "verifying", 1u << a->place);
+    answer_call(a, &call, &values_study, half, "verifying", dict_bit(a->place));
     if (!answer_run(a, &call, &f))
         return false;
     struct rule rule;
@@ -119,8 +119,8 @@ static bool verify_found(struct answer *a, struct harvest_source *s, int32_t n_f
                    "the rule holds for %d latents; the %d with the largest difference of "
                    "shares are verified",
                    (int)n_found, (int)a->n_units);
-    answer_add_table(a, rows, 1u << a->place);
-    answer_add_table(a, values_overlap(f.study, a->target), 1u << a->place);
+    answer_add_table(a, rows, dict_bit(a->place));
+    answer_add_table(a, values_overlap(f.study, a->target), dict_bit(a->place));
     finished_release(&f);
     return no_error(s, a->e);
 }
@@ -247,7 +247,7 @@ static struct table_set *growing_histogram(void *arg, struct study *study)
 static bool values(struct answer *a, int32_t place, answer_growing *partial, struct finished *f)
 {
     struct study_call call;
-    a->places = 1u << place;
+    a->places = dict_bit(place);
     answer_call(a, &call, &values_study, a->corpus, a->request->query->command, a->places);
     call.partial = partial;
     call.partial_arg = a;
@@ -259,7 +259,7 @@ static bool histogram_of(struct answer *a, int32_t place)
     struct finished f;
     if (!values(a, place, growing_histogram, &f))
         return false;
-    answer_add(a, histogram_set(a, f.study), 1u << place);
+    answer_add(a, histogram_set(a, f.study), dict_bit(place));
     finished_release(&f);
     return true;
 }
@@ -312,7 +312,7 @@ static bool tokens_of(struct answer *a, int32_t place)
     } else {
         table_set_add(a->set, t);
     }
-    answer_add_table(a, values_overlap(f.study, a->target), 1u << place);
+    answer_add_table(a, values_overlap(f.study, a->target), dict_bit(place));
     finished_release(&f);
     return true;
 }
@@ -350,7 +350,7 @@ static bool details(struct answer *a, int32_t place, of_detail *of)
     a->place = place;
     if (!harvest(a, false, NULL, &s))
         return false;
-    lab_call_init(a->lab, &call, &harvest_study, a->corpus, "", NULL, 1u << place);
+    lab_call_init(a->lab, &call, &harvest_study, a->corpus, "", NULL, dict_bit(place));
     for (int32_t i = 0; i < n; i++) {
         const struct latent_detail *d = s.view.detail(s.view.arg, index[i]);
         if (!d)
@@ -362,7 +362,7 @@ static bool details(struct answer *a, int32_t place, of_detail *of)
     if (ok && answer_keeps_activations(&a->request->params)) {
         struct table *t = lab_activations(a->lab, &s, a->corpus->corpus, index, n, a->e);
         if (t)
-            answer_add_table(a, t, 1u << place);
+            answer_add_table(a, t, dict_bit(place));
         ok = t != NULL;
     }
     harvest_source_release(&s);

@@ -8,7 +8,7 @@
 
 struct asked {
     struct answer *a;
-    uint32_t places; /* of the dictionaries */
+    dict_places places; /* of the dictionaries */
     struct word_question of;
     int32_t place; /* of the one at hand */
 };
@@ -49,7 +49,7 @@ static bool run(struct asked *q, const struct study_ops *ops, const char *what, 
     char name[UNIT_NAME_MAX], label[UNIT_NAME_MAX + 32];
     unit_place_name(&q->a->lab->wb->dicts, q->place, name);
     snprintf(label, sizeof label, "%s %s", what, name);
-    answer_call(q->a, &call, ops, q->a->corpus, is_one(q) ? what : label, 1u << q->place);
+    answer_call(q->a, &call, ops, q->a->corpus, is_one(q) ? what : label, dict_bit(q->place));
     return answer_run(q->a, &call, f);
 }
 
@@ -81,7 +81,7 @@ static void add_table(const struct asked *q, struct table *t)
     char *name = xstrdup(t->name), *note = xstrdup(t->note);
     if (q->a->lab->wb->dicts.n > 1 && table_find(t, "units") >= 0 && table_find(t, "unit") < 0)
         name_dict(q, t);
-    answer_add_table(q->a, t, 1u << q->place);
+    answer_add_table(q->a, t, dict_bit(q->place));
     keep_note(q, name, note);
     free(name);
     free(note);
@@ -99,7 +99,7 @@ static void add_words(const struct asked *q, struct study *s)
 {
     struct table_set *set = words_study.tables(s);
     if (!table_set_find(q->a->set, "words"))
-        answer_add_table(q->a, table_copy(table_set_find(set, "words")), 1u << q->place);
+        answer_add_table(q->a, table_copy(table_set_find(set, "words")), dict_bit(q->place));
     table_set_unref(set);
 }
 
@@ -243,7 +243,7 @@ static bool typed_word(const struct asked *q, struct corpus **corpus, struct stu
     if (!corpus_from_lists("the word", list, 2, false, 0, CORPUS_ALL, corpus, a->e))
         return false;
     open.corpus = *corpus;
-    answer_call(a, &call, &words_study, &open, "word", 1u << q->place);
+    answer_call(a, &call, &words_study, &open, "word", dict_bit(q->place));
     bool ok = lab_study_fresh(a->lab, &call, a->loop, out, a->e);
     lab_call_release(&call);
     return ok;
@@ -262,7 +262,7 @@ bool answer_points(struct answer *a)
         params_flag(&a->request->params, "hooked") ? WORD_NEURONS : words_main(f.study);
     bool ok = two_units(a, f.study, u, &x, &y) && typed_word(&q, &typed, &one);
     if (ok)
-        answer_add_table(a, contrast_points(f.study, u, x, y, one), 1u << q.place);
+        answer_add_table(a, contrast_points(f.study, u, x, y, one), dict_bit(q.place));
     words_study.free(one);
     corpus_free(typed);
     finished_release(&f);

@@ -106,7 +106,7 @@ bool lab_harvest(struct lab *lab, const struct open_corpus *corpus, int32_t plac
 {
     struct study_call call;
     *s = (struct harvest_source){.lab = lab, .loop = loop};
-    lab_call_init(lab, &call, &harvest_study, corpus, "harvest", NULL, 1u << place);
+    lab_call_init(lab, &call, &harvest_study, corpus, "harvest", NULL, dict_bit(place));
     params_set_flag(&call.params, "keep-activations", how->postings);
     call.only_kept = how->only_kept;
     call.partial = how->partial;

@@ -151,19 +151,19 @@ static struct sha256 dict_hash(const struct dict_place *p, const struct sha256 *
     return hash;
 }
 
-struct sha256 lab_dict_hash(const struct lab *lab, uint32_t places)
+struct sha256 lab_dict_hash(const struct lab *lab, dict_places places)
 {
     struct sha256 part[DICT_SET_MAX];
     size_t n = 0;
     for (int32_t i = 0; i < lab->wb->dicts.n; i++)
-        if (places & 1u << i)
+        if (places & dict_bit(i))
             part[n++] = lab->dict[i];
     return n == 0   ? sha256_bytes("none", 4)
            : n == 1 ? part[0]
                     : sha256_bytes(part, n * sizeof *part);
 }
 
-static bool hash_some(struct lab *lab, uint32_t places, const struct lab_loop *loop,
+static bool hash_some(struct lab *lab, dict_places places, const struct lab_loop *loop,
                       struct error *e)
 {
     static const char *const config[] = {"config.json", NULL};
@@ -174,7 +174,7 @@ static bool hash_some(struct lab *lab, uint32_t places, const struct lab_loop *l
     struct sha256 weights[1 + DICT_SET_MAX] = {0}, facts;
     path[0] = lab->identified ? NULL : dir;
     for (int32_t i = 0; i < dicts->n; i++)
-        path[1 + i] = places & 1u << i ? dict_path(dicts->place[i].dict) : NULL;
+        path[1 + i] = places & dict_bit(i) ? dict_path(dicts->place[i].dict) : NULL;
     if (!weights_hash(path, 1 + (size_t)dicts->n, &memory, loop, weights, e))
         return false;
     if (!lab->identified) {
@@ -183,7 +183,7 @@ static bool hash_some(struct lab *lab, uint32_t places, const struct lab_loop *l
         lab->model = model_hash(&weights[0], &facts, model_tl_tokens(lab->wb->model));
     }
     for (int32_t i = 0; i < dicts->n; i++)
-        if (places & 1u << i)
+        if (places & dict_bit(i))
             lab->dict[i] = dict_hash(&dicts->place[i], &weights[1 + i]);
     lab->known |= places;
     return true;
@@ -202,7 +202,7 @@ static void register_model(struct lab *lab)
     lab->store = NULL;
 }
 
-bool lab_identify(struct lab *lab, uint32_t places, const struct lab_loop *loop, struct error *e)
+bool lab_identify(struct lab *lab, dict_places places, const struct lab_loop *loop, struct error *e)
 {
     if (lab->identified && (places & ~lab->known) == 0)
         return true;

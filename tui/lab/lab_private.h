@@ -22,7 +22,7 @@ struct open_corpus {
 struct lab_recent {
     struct params params;
     const struct open_corpus *corpus;
-    uint32_t places;
+    dict_places places;
     struct study *study; /* NULL: free */
     int users;
     uint64_t used; /* when, in requests for one */
@@ -42,7 +42,7 @@ void finished_release(struct finished *);
 
 struct some_dicts { /* some places of the workbench's set */
     struct some_dicts *next;
-    uint32_t places;
+    dict_places places;
     struct dict_set set; /* dict_set_forget */
 };
 
@@ -55,9 +55,9 @@ struct lab {
     int depth;    /* requests under way: one may be answered while another polls */
     bool writing; /* polled in the middle of a result: no other is written meanwhile */
     char said[480];
-    char note[240];  /* of a corpus; said when nothing else is */
-    bool identified; /* model and tokenizer are known */
-    uint32_t known;  /* places whose dict is, a bit each */
+    char note[240];    /* of a corpus; said when nothing else is */
+    bool identified;   /* model and tokenizer are known */
+    dict_places known; /* places whose dict is, a bit each */
     struct sha256 model, tokenizer, dict[DICT_SET_MAX];
     int64_t model_id;        /* object in the store */
     struct some_dicts *some; /* sets that studies were given, kept as long as they may read them */
@@ -75,7 +75,7 @@ const struct study_ops *lab_study_named(const char *name);
 struct study_call { /* a study, ready to be looked up or run */
     const struct study_ops *ops;
     struct study_in in;
-    uint32_t places;                  /* of the workbench's set: what in.dicts is */
+    dict_places places;               /* of the workbench's set: what in.dicts is */
     struct params params;             /* the study's own, units in in.dicts */
     const struct open_corpus *corpus; /* NULL: none */
     const char *what;                 /* for people */
@@ -91,22 +91,22 @@ const struct open_corpus *lab_open_corpus(struct lab *, const struct corpus_choi
                                           struct error *e);
 bool lab_corpus_is_open(const struct lab *, const struct corpus_choice *, enum corpus_split);
 /* Hashes of model and tokenizer, and of the dictionaries at these places, each once. */
-bool lab_identify(struct lab *, uint32_t places, const struct lab_loop *, struct error *e);
+bool lab_identify(struct lab *, dict_places places, const struct lab_loop *, struct error *e);
 /* Of all dictionaries at these places, in order: "dict" of the cache's key. */
-struct sha256 lab_dict_hash(const struct lab *, uint32_t places);
+struct sha256 lab_dict_hash(const struct lab *, dict_places places);
 /* Is there a folder for the cache (no --cache none)? */
 bool lab_wants_store(const struct lab *);
 /* The cache is there; false and *e: why not, which is said no other way then. */
 bool lab_need_store(struct lab *, struct error *e);
 void lab_say(struct lab *, const char *line);
 /* Places of the workbench's set as a set of their own, borrowed until lab_free. */
-const struct dict_set *lab_dicts(struct lab *, uint32_t places);
+const struct dict_set *lab_dicts(struct lab *, dict_places places);
 /* A study over the dictionaries at these places of the workbench's set (0: none). Parameters from
  * `params` where it has them (NULL: none), else at their presets; the seed is the session's; of
  * units those that are there. */
 void lab_call_init(struct lab *, struct study_call *, const struct study_ops *,
                    const struct open_corpus *, const char *what, const struct params *params,
-                   uint32_t places);
+                   dict_places places);
 /* The units in the workbench's set; those of other places are left out. */
 void lab_call_units(struct study_call *, const struct unit_id *, int32_t n);
 void lab_call_release(struct study_call *);

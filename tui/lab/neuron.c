@@ -29,11 +29,11 @@ int32_t neuron_named(struct answer *a, const char *param, struct unit_id unit[UN
     return n;
 }
 
-uint32_t neuron_places(const struct unit_id *unit, int32_t n)
+dict_places neuron_places(const struct unit_id *unit, int32_t n)
 {
-    uint32_t places = 0;
+    dict_places places = 0;
     for (int32_t i = 0; i < n; i++)
-        places |= 1u << unit[i].dict;
+        places |= dict_bit(unit[i].dict);
     return places;
 }
 
@@ -67,7 +67,7 @@ void neuron_call_inserted(const struct answer *a, const struct study_call *call,
     struct insertion own = {0};
     struct strbuf text;
     for (int32_t i = 0; i < a->lab->wb->dicts.n; i++)
-        if (a->inserted & 1u << i)
+        if (a->inserted & dict_bit(i))
             insertion_put(&own, dict_set_within(call->places, i), INSERT_SAE);
     strbuf_init(&text);
     insertion_print(call->in.dicts, own, &text);
@@ -232,7 +232,7 @@ void neuron_note_held(const struct answer *a, const struct wanted *w, struct tab
     char name[UNIT_NAME_MAX];
     strbuf_init(&list);
     for (int32_t i = 0; i < a->lab->wb->dicts.n; i++)
-        if (a->inserted & 1u << i) {
+        if (a->inserted & dict_bit(i)) {
             unit_place_name(&a->lab->wb->dicts, i, name);
             strbuf_addf(&list, "%s%s", list.len > 0 ? ", " : "inserted: ", name);
         }
@@ -414,24 +414,24 @@ bool answer_ablate(struct answer *a)
 }
 
 /* ---- later units */
-static uint32_t neurons_behind(const struct answer *a)
+static dict_places neurons_behind(const struct answer *a)
 {
     const struct dict_set *dicts = &a->lab->wb->dicts;
     struct point first = dicts->place[a->unit[0].dict].at;
-    uint32_t places = 0;
+    dict_places places = 0;
     for (int32_t i = 0; i < a->n_units; i++)
         if (point_compare(dicts->place[a->unit[i].dict].at, first) < 0)
             first = dicts->place[a->unit[i].dict].at;
     for (int32_t p = 0; p < dicts->n; p++)
         if (dicts->place[p].neurons && point_compare(dicts->place[p].at, first) > 0)
-            places |= 1u << p;
+            places |= dict_bit(p);
     return places;
 }
 
-static uint32_t neurons_of(struct answer *a, const double *layer, int32_t n)
+static dict_places neurons_of(struct answer *a, const double *layer, int32_t n)
 {
     const struct dict_set *dicts = &a->lab->wb->dicts;
-    uint32_t places = 0;
+    dict_places places = 0;
     for (int32_t i = 0; i < n; i++) {
         int32_t p = 0;
         while (p < dicts->n &&
@@ -442,20 +442,20 @@ static uint32_t neurons_of(struct answer *a, const double *layer, int32_t n)
             error_set(a->e, ERROR_INPUT, "--layers: found no neurons of layer %.9g here", layer[i]);
             return 0;
         }
-        places |= 1u << p;
+        places |= dict_bit(p);
     }
     return places;
 }
 
-uint32_t neuron_later_places(struct answer *a)
+dict_places neuron_later_places(struct answer *a)
 {
     const struct params *p = &a->request->params;
     const double *layer;
     const int32_t n = params_values(p, "layers", &layer);
     int32_t place;
     if (params_text(p, "dict"))
-        return answer_need_dict(a, &place) ? 1u << place : 0;
-    const uint32_t places = n > 0 ? neurons_of(a, layer, n) : neurons_behind(a);
+        return answer_need_dict(a, &place) ? dict_bit(place) : 0;
+    const dict_places places = n > 0 ? neurons_of(a, layer, n) : neurons_behind(a);
     if (places == 0 && !error_is_set(a->e))
         error_set(
             a->e, ERROR_INPUT,
@@ -591,7 +591,7 @@ static bool lens_boosts(struct answer *a, const struct boosting *q, struct boost
     const struct study_loop loop = neuron_loop(a);
     int64_t texts;
     const int32_t d = model_config(a->lab->wb->model)->d_model;
-    const uint32_t places = neuron_places(a->unit, a->n_units) | a->inserted;
+    const dict_places places = neuron_places(a->unit, a->n_units) | a->inserted;
     lab_call_init(a->lab, &call, &hidden_study, a->corpus, "reading the layer", &a->request->params,
                   places);
     lab_call_units(&call, a->unit, a->n_units);

@@ -12,7 +12,7 @@ bool neuron_need_units(struct answer *);
 bool neuron_need_inserted(struct answer *);
 /* Units that a text parameter names, commas between them; how many, −1 and the answer's error. */
 int32_t neuron_named(struct answer *, const char *param, struct unit_id unit[UNITS_MAX]);
-uint32_t neuron_places(const struct unit_id *, int32_t n);
+dict_places neuron_places(const struct unit_id *, int32_t n);
 /* Units of the workbench in the dictionaries of a call. */
 void neuron_own(const struct study_call *, const struct unit_id *, int32_t n, struct unit_id *own);
 
@@ -28,7 +28,7 @@ struct wanted { /* of a study of activity; units in the workbench's set */
     double value[UNITS_MAX];
     const double *minus; /* [n_held]; NULL: not a difference */
     int64_t tokens;      /* whose values are kept */
-    uint32_t places;
+    dict_places places;
 };
 /* "insert", "held" and "held-at" of a call. */
 void neuron_call_held(const struct answer *, struct study_call *, const struct wanted *);
@@ -50,7 +50,7 @@ bool neuron_on_and_off(struct answer *, struct on_off *);
 struct study_loop neuron_loop(const struct answer *);
 /* The places of later units: neurons of --layers, the dictionary of --dict, else all neurons behind
  * the first of the answer's units. 0 and the answer's error: there are none. */
-uint32_t neuron_later_places(struct answer *);
+dict_places neuron_later_places(struct answer *);
 
 /* ---- two runs (engine/study/runs.h), units in the workbench's set */
 struct runs_asked {
@@ -63,7 +63,7 @@ struct runs_asked {
     double shift[UNITS_MAX];
     int32_t n_later_at;
     const double *later_at; /* borrowed of the request */
-    uint32_t places;        /* of all these */
+    dict_places places;     /* of all these */
 };
 /* What the request says, with what it leaves to be measured (--shift) on the answer's corpus; or
  * (plain) how the units are off. */

@@ -221,13 +221,13 @@ bool answer_effects(struct answer *a)
 
 /* ---- later units that change */
 /* How all units behind change, and in which dictionaries the study has them. */
-static bool changes_behind(struct answer *a, const struct runs_asked *q, uint32_t *places,
+static bool changes_behind(struct answer *a, const struct runs_asked *q, dict_places *places,
                            struct finished *f)
 {
     struct wanted w;
     struct unit_id whole[DICT_SET_MAX];
     double minus[UNITS_MAX];
-    const uint32_t behind = neuron_later_places(a);
+    const dict_places behind = neuron_later_places(a);
     if (!behind || !hold_too(a, q, q->v.on, &w))
         return false;
     memcpy(minus, w.value, sizeof minus);
@@ -235,7 +235,7 @@ static bool changes_behind(struct answer *a, const struct runs_asked *q, uint32_
     w.n = 0, w.unit = whole, w.whole = w.everywhere = true, w.minus = minus;
     w.tokens = 0;
     for (int32_t p = 0; p < DICT_SET_MAX; p++)
-        if (behind & 1u << p)
+        if (behind & dict_bit(p))
             whole[w.n++] = (struct unit_id){p, 0};
     w.places |= behind;
     *places = w.places;
@@ -246,7 +246,7 @@ bool answer_downstream(struct answer *a)
 {
     struct runs_asked q;
     struct finished f;
-    uint32_t places;
+    dict_places places;
     if (!neuron_need_units(a) || !answer_open_corpus(a, CORPUS_ALL) || !neuron_runs(a, &q, false) ||
         !changes_behind(a, &q, &places, &f))
         return false;
@@ -270,7 +270,7 @@ static bool is_held(const struct runs_asked *q, struct unit_id u)
 static bool best_behind(struct answer *a, struct runs_asked *q)
 {
     struct finished f;
-    uint32_t places;
+    dict_places places;
     struct unit_id found[CHAINS_MOST + UNITS_MAX];
     const int32_t most = (int32_t)params_int(&a->request->params, "best");
     if (!changes_behind(a, q, &places, &f))
@@ -402,8 +402,8 @@ static bool begin_similar(struct answer *a, struct study_call *call, struct unit
     const struct params *p = &a->request->params;
     const double *layer;
     const bool others = params_text(p, "dict") || params_values(p, "layers", &layer) > 0;
-    const uint32_t places = neuron_places(a->unit, a->n_units),
-                   with = others ? neuron_later_places(a) : places;
+    const dict_places places = neuron_places(a->unit, a->n_units),
+                      with = others ? neuron_later_places(a) : places;
     if (with == 0)
         return false;
     lab_call_init(a->lab, call, &activity_study, NULL, "similar", NULL, places | with);
@@ -411,8 +411,8 @@ static bool begin_similar(struct answer *a, struct study_call *call, struct unit
     *in = (struct similar_in){
         .n = a->n_units, .unit = own, .centred = a->lab->options->tl_weights != SAID_NO};
     for (int32_t i = 0; i < DICT_SET_MAX; i++)
-        if (with & 1u << i)
-            in->among |= 1u << dict_set_within(call->places, i);
+        if (with & dict_bit(i))
+            in->among |= dict_bit(dict_set_within(call->places, i));
     return true;
 }
 

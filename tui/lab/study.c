@@ -9,7 +9,7 @@
 
 #define FORMAT_OF_KEYS 2
 
-const struct dict_set *lab_dicts(struct lab *lab, uint32_t places)
+const struct dict_set *lab_dicts(struct lab *lab, dict_places places)
 {
     const struct dict_set *all = &lab->wb->dicts;
     if (places == dict_set_all(all))
@@ -28,7 +28,7 @@ const struct dict_set *lab_dicts(struct lab *lab, uint32_t places)
 
 void lab_call_init(struct lab *lab, struct study_call *call, const struct study_ops *ops,
                    const struct open_corpus *corpus, const char *what, const struct params *params,
-                   uint32_t places)
+                   dict_places places)
 {
     const struct workbench *wb = lab->wb;
     const struct unit_id *unit;
@@ -220,12 +220,12 @@ static bool is_cancelled(const struct lab_loop *loop)
 }
 
 /* "sae", of several that are open also where: "sae (mlp_3) + sae (resid_5)". */
-static void name_dicts(const struct lab *lab, uint32_t places, struct strbuf *out)
+static void name_dicts(const struct lab *lab, dict_places places, struct strbuf *out)
 {
     const struct dict_set *set = &lab->wb->dicts;
     char place[UNIT_NAME_MAX];
     for (int32_t i = 0; i < set->n; i++) {
-        if (!(places & 1u << i))
+        if (!(places & dict_bit(i)))
             continue;
         char *one = workbench_dict_name(lab->wb, i);
         strbuf_addf(out, "%s%s", out->len > 0 ? " + " : "", one);

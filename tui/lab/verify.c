@@ -91,7 +91,8 @@ static bool compare(struct lab *lab, const struct store_entry *entry, const stru
 }
 
 /* The places of the points that the run names. False and *e: one is not here. */
-static bool places_of(const struct lab *lab, const json_t *hooks, uint32_t *places, struct error *e)
+static bool places_of(const struct lab *lab, const json_t *hooks, dict_places *places,
+                      struct error *e)
 {
     const struct dict_set *dicts = &lab->wb->dicts;
     const size_t n = json_is_array(hooks) ? json_array_size(hooks) : 1;
@@ -102,13 +103,13 @@ static bool places_of(const struct lab *lab, const json_t *hooks, uint32_t *plac
         const int32_t place = name ? unit_place_find(dicts, name, e) : -1;
         if (place < 0)
             return error_set(e, ERROR_SYSTEM, "its arguments can't be read");
-        *places |= 1u << place;
+        *places |= dict_bit(place);
     }
     return true;
 }
 
 static bool verify_at(struct lab *lab, const struct store_entry *entry, const json_t *o,
-                      const struct study_ops *ops, const struct open_corpus *c, uint32_t places,
+                      const struct study_ops *ops, const struct open_corpus *c, dict_places places,
                       const struct lab_loop *loop, bool *comparable, struct error *e)
 {
     struct study_call call;
@@ -133,7 +134,7 @@ static bool verify(struct lab *lab, const struct store_entry *entry, const json_
     const struct study_ops *ops = lab_study_named(entry->study);
     const json_t *hooks = json_object_get(o, "hooks");
     struct corpus_choice choice = {0};
-    uint32_t places = 0;
+    dict_places places = 0;
     if (!ops)
         return error_set(e, ERROR_INPUT, "unknown study %s", entry->study);
     if (hooks && !places_of(lab, hooks, &places, e))
@@ -152,7 +153,7 @@ static bool verify(struct lab *lab, const struct store_entry *entry, const json_
     bool ok = false;
     for (int32_t i = 0; !*comparable && i < (n > 0 ? n : 1); i++) {
         *e = (struct error){0};
-        ok = verify_at(lab, entry, o, ops, c, n > 0 ? 1u << i : 0, loop, comparable, e);
+        ok = verify_at(lab, entry, o, ops, c, n > 0 ? dict_bit(i) : 0, loop, comparable, e);
     }
     return ok;
 }

@@ -257,18 +257,42 @@ static void test_set(void **state)
     dict_set_release(&plan);
 }
 
+/* As many as there can be, and some of them. */
+static void test_full_set(void **state)
+{
+    (void)state;
+    struct dict_set s = {0}, some;
+    for (int16_t layer = 0; layer < DICT_SET_MAX; layer++)
+        assert_true(dict_set_plan(&s, (struct point){layer, SITE_MLP_ACT}, true));
+    assert_false(dict_set_plan(&s, (struct point){DICT_SET_MAX, SITE_MLP_ACT}, true));
+    const dict_places all = dict_set_all(&s), few = dict_bit(0) | dict_bit(31) | dict_bit(32) |
+                                                    dict_bit(100) | dict_bit(DICT_SET_MAX - 1);
+    static const int32_t place[] = {0, 31, 32, 100, DICT_SET_MAX - 1};
+    for (int32_t i = 0; i < DICT_SET_MAX; i++) {
+        assert_int_equal(dict_set_within(all, i), i);
+        assert_int_equal(dict_set_outside(all, i), i);
+    }
+    dict_set_some(&s, few, &some);
+    assert_int_equal(some.n, 5);
+    for (int32_t i = 0; i < some.n; i++) {
+        assert_int_equal(some.place[i].at.layer, place[i]);
+        assert_int_equal(dict_set_within(few, place[i]), i);
+        assert_int_equal(dict_set_outside(few, i), place[i]);
+    }
+    assert_int_equal(dict_set_within(few, 99), -1);
+    assert_int_equal(dict_set_outside(few, 5), -1);
+    dict_set_forget(&some);
+    dict_set_release(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_sites),
-        cmocka_unit_test(test_shared_short_name),
-        cmocka_unit_test(test_one),
-        cmocka_unit_test(test_neurons),
-        cmocka_unit_test(test_bad_words),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_set),
-        cmocka_unit_test(test_coordinates),
-        cmocka_unit_test(test_one_beside_neurons),
+        cmocka_unit_test(test_all_sites),   cmocka_unit_test(test_shared_short_name),
+        cmocka_unit_test(test_one),         cmocka_unit_test(test_neurons),
+        cmocka_unit_test(test_bad_words),   cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_set),         cmocka_unit_test(test_full_set),
+        cmocka_unit_test(test_coordinates), cmocka_unit_test(test_one_beside_neurons),
     };
     return cmocka_run_group_tests_name("unit names", tests, NULL, NULL);
 }

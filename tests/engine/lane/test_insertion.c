@@ -102,13 +102,30 @@ static void test_more_places_than_there_can_be(void **state)
 {
     (void)state;
     struct insert_word word[DICT_SET_MAX];
-    char text[1000] = "";
+    char text[16 * (DICT_SET_MAX + 1)] = "";
     for (int i = 0; i <= DICT_SET_MAX; i++) {
         if (i == DICT_SET_MAX)
             assert_int_equal(insert_words_read(text, word, NULL), DICT_SET_MAX);
         snprintf(text + strlen(text), sizeof text - strlen(text), "%smlp_%d=sae", i ? "," : "", i);
     }
     assert_int_equal(insert_words_read(text, word, NULL), -1);
+}
+
+/* The last place is a place as any other. */
+static void test_last_place(void **state)
+{
+    (void)state;
+    struct insertion in = {0};
+    enum insert how;
+    insertion_put(&in, DICT_SET_MAX - 1, INSERT_ERROR);
+    for (int32_t i = 0; i < DICT_SET_MAX; i++)
+        assert_int_equal(insertion_at(in, i), i + 1 < DICT_SET_MAX ? INSERT_NONE : INSERT_ERROR);
+    for (int32_t i = 0; i < DICT_SET_MAX; i++) {
+        assert_int_equal(insertion_everywhere(in, NULL), false);
+        insertion_put(&in, i, INSERT_SAE);
+    }
+    assert_true(insertion_everywhere(in, &how));
+    assert_int_equal(how, INSERT_SAE);
 }
 
 static void test_a_fixed_latent_needs_it(void **state)
@@ -154,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_what_makes_no_sense),
         cmocka_unit_test(test_more_places_than_there_can_be),
+        cmocka_unit_test(test_last_place),
         cmocka_unit_test(test_a_fixed_latent_needs_it),
         cmocka_unit_test(test_places_that_move),
         cmocka_unit_test(test_alike),

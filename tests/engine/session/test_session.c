@@ -234,7 +234,7 @@ static void edit_wish(struct editor *e)
         if (e->set->n > 1 && below(e, 2))
             w->dict = some_place(e);
         else if (e->set->n > 1 && below(e, 2))
-            w->further = (uint32_t)below(e, 1u << e->set->n);
+            w->further = (dict_places)below(e, 1u << e->set->n);
         else if (e->set->n > 1)
             w->insert = (struct insertion){.sae = (uint32_t)below(e, 1u << e->set->n)};
         else
@@ -309,7 +309,7 @@ static void compare_further(const struct tiny_model *t, const struct editor *e,
 {
     for (int32_t k = 0; k < t->set.n; k++) {
         struct wish w = e->wish;
-        assert_int_equal(p->further[k].line != NULL, k != w.dict && (w.further & 1u << k) != 0);
+        assert_int_equal(p->further[k].line != NULL, k != w.dict && (w.further & dict_bit(k)) != 0);
         if (!p->further[k].line)
             continue;
         w.dict = k, w.further = 0, w.losses = w.refsets = false;

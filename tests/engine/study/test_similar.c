@@ -32,7 +32,7 @@ static void test_golden(void **state)
     const struct unit_id unit[2] = {unit_of(&x, "L2N442"), unit_of(&x, "attn_1/418")};
     struct similar_in of = {.n = 2,
                             .unit = unit,
-                            .among = 1u << unit[0].dict | 1u << unit_of(&x, "L3N0").dict,
+                            .among = dict_bit(unit[0].dict) | dict_bit(unit_of(&x, "L3N0").dict),
                             .centred = true,
                             .top = 6};
     struct table_set *set = compared(&x, &of);
@@ -42,7 +42,7 @@ static void test_golden(void **state)
     assert_int_equal(pairs->n_rows, 1);
     near(cell(pairs, 0, "cosine"), real_of(g, "across"), 1e-6, "across", 0, 0);
     table_set_unref(set);
-    of.unit = unit + 1, of.n = 1, of.among = 1u << unit[1].dict;
+    of.unit = unit + 1, of.n = 1, of.among = dict_bit(unit[1].dict);
     set = compared(&x, &of);
     check_rows(table_set_find(set, "rows"), 0, g, "attn_1/418");
     table_set_unref(set);
@@ -113,15 +113,15 @@ static void plain_groups(struct plain *q, double least)
 }
 
 /* Every unit that has another in its group is there, with the right number and neighbour. */
-static void check_groups(const struct study_in *in, struct plain *q, uint32_t among, double least,
-                         int32_t asked)
+static void check_groups(const struct study_in *in, struct plain *q, dict_places among,
+                         double least, int32_t asked)
 {
     struct error e = {0};
     struct table_set *set = table_set_new();
     const struct similar_in of = {
         .n = asked >= 0, .unit = &q->unit[asked < 0 ? 0 : asked], .among = among};
     for (int i = 0; i < ALL; i++)
-        q->there[i] = i == asked || among & 1u << q->unit[i].dict;
+        q->there[i] = i == asked || among & dict_bit(q->unit[i].dict);
     plain_groups(q, least);
     if (!similar_groups(in, &of, least, NULL, set, &e))
         fail_msg("%s", e.text);
